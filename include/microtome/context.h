@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The context: threads, the cache of decoded chunks, limits and the allocator, shared by the stacks opened in it.
+ *
+ * Everywhere a context is asked for, NULL means the default one, which is made on first use with default options. */
+#ifndef MICROTOME_CONTEXT_H
+#define MICROTOME_CONTEXT_H
+
+#include <microtome/status.h>
+
+#include <stddef.h>
+#include <stdint.h>
+
+MT_BEGIN_DECLS
+
+/* What a file may make us do. Zero means the default, given behind each. Hitting one is MT_E_LIMIT, naming the field. */
+typedef struct mt_limits {
+    size_t max_metadata_bytes; /* parsed metadata of one image: 256 MiB */
+    size_t max_json_bytes;     /* one JSON document: 64 MiB */
+    size_t max_json_depth;     /* 64 */
+    size_t max_xml_bytes;      /* one XML document: 64 MiB */
+    size_t max_xml_depth;      /* 64 */
+    size_t max_dimensions;     /* 16, which is also the most */
+    size_t max_pages;          /* TIFF directories: 16,777,216 */
+    size_t max_chunk_bytes;    /* one chunk, decoded: 1 GiB */
+} mt_limits;
+
+/* resize(user, NULL, 0, n) allocates, resize(user, p, n, 0) frees and returns NULL. Must be thread-safe. */
+typedef struct mt_allocator {
+    void *(*resize)(void *user, void *memory, size_t old_size, size_t new_size);
+    void *user;
+} mt_allocator;
+
+#define MT_NO_CACHE ((int64_t)-1)
+
+typedef struct mt_context_options {
+    size_t struct_size;     /* sizeof(mt_context_options) */
+    unsigned threads;       /* threads that decode, the caller's included; 0: one for each processor */
+    int64_t cache_bytes;    /* decoded chunks that are kept; 0: an eighth of the memory; MT_NO_CACHE: none */
+    int allow_mmap;         /* map files instead of reading them. A file that is cut while mapped kills the process. */
+    mt_limits limits;       /* zero fields: the defaults */
+    mt_allocator allocator; /* zero: malloc and free */
+} mt_context_options;
+
+typedef struct mt_context mt_context;
+
+/* Makes a context. options may be NULL. The caller closes it with mt_context_free. */
+MT_API MT_MUST_CHECK mt_status mt_context_new(const mt_context_options *options, mt_context **out, mt_error *err);
+
+/* Gives the context up; it lives on until the last stack opened in it is closed. NULL is allowed. */
+MT_API void mt_context_free(mt_context *context);
+
+/* What has been done in a context since it was made or since the counters were last reset. */
+typedef struct mt_counters {
+    uint64_t patches;          /* patch requests answered */
+    uint64_t bytes_delivered;  /* stored bytes of the pixels copied into patches */
+    uint64_t ranges;           /* byte ranges read from stores */
+    uint64_t bytes_fetched;    /* bytes of those */
+    uint64_t chunks_decoded;   /* chunks that went through their codecs, or raw blocks that were read for the cache */
+    uint64_t bytes_decoded;    /* bytes that came out */
+    uint64_t chunks_missing;   /* chunks that are not stored and were filled */
+    uint64_t cache_hits;       /* chunks found decoded */
+    uint64_t cache_bytes;      /* bytes in the cache now */
+    uint64_t memory_bytes;     /* bytes allocated now */
+    uint64_t memory_peak;      /* the most that were allocated at once */
+} mt_counters;
+
+/* Thread-safe; a snapshot, not one instant, while other threads work. */
+MT_API void mt_context_get_counters(mt_context *context, mt_counters *out);
+
+/* Sets the counters to zero (memory_peak to memory_bytes). */
+MT_API void mt_context_reset_counters(mt_context *context);
+
+/* Drops every decoded chunk that is not in use. */
+MT_API void mt_context_drop_cache(mt_context *context);
+
+MT_END_DECLS
+
+#endif

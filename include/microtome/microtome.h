@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* microtome: patches out of images larger than memory. */
+#ifndef MICROTOME_H
+#define MICROTOME_H
+
+#include <microtome/axes.h>
+#include <microtome/build.h>
+#include <microtome/context.h>
+#include <microtome/dtype.h>
+#include <microtome/parts.h>
+#include <microtome/stack.h>
+#include <microtome/status.h>
+
+#endif

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* What a path holds: the parts of a file, and the images of files, folders, globs and lists of them. */
+#ifndef MICROTOME_PARTS_H
+#define MICROTOME_PARTS_H
+
+#include <microtome/stack.h>
+
+MT_BEGIN_DECLS
+
+/* A list of names, owned by the list. */
+typedef struct mt_names mt_names;
+MT_API size_t mt_names_count(const mt_names *names);
+MT_API const char *mt_names_get(const mt_names *names, size_t i); /* NULL where i is too large */
+MT_API void mt_names_free(mt_names *names);
+
+/* The images of one file or folder, each as it stands after '#': arrays of a group, series, scenes. Levels of a
+ * pyramid are not listed. */
+MT_API MT_MUST_CHECK mt_status mt_list_parts(mt_context *context, const char *path, const mt_open_options *options,
+                                             mt_names **out, mt_error *err);
+
+/* The stacks that a list of paths, folders and globs stands for. */
+typedef struct mt_stacks mt_stacks;
+
+/* Opens all images. Each path is a file, a "path#part", a glob (*, ?, [...]; ** for any depth), or a folder, which is
+ * searched through and through for files of known formats, in the order of their names. What is found in a folder or
+ * by a glob and cannot be opened is skipped, and can be asked for; what is named must open. options may be NULL. */
+MT_API MT_MUST_CHECK mt_status mt_stacks_open(mt_context *context, const char *const *paths, size_t n,
+                                              const mt_open_options *options, mt_stacks **out, mt_error *err);
+MT_API void mt_stacks_close(mt_stacks *stacks);
+MT_API size_t mt_stacks_count(const mt_stacks *stacks);
+
+/* Borrowed; mt_stack_retain it to keep it longer than the list. NULL where i is too large. */
+MT_API mt_stack *mt_stacks_get(const mt_stacks *stacks, size_t i);
+
+/* The i-th thing that was skipped and why; 0 where i is too large. */
+MT_API int mt_stacks_skipped(const mt_stacks *stacks, size_t i, const char **path, const char **reason);
+
+MT_END_DECLS
+
+#endif

@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The image stack: an open image, seen as samples, channels, (planes,) rows and columns: SC(Z)YX.
+ *
+ * Semantics are those of the ImageStack protocol of CAREamics: S and T are merged with S slow, a missing S or C has
+ * size 1, Z is there only if the image has it. Coordinates may lie outside the image on any side and are then padded.
+ * All functions but mt_stack_close may be called on one stack from any number of threads. */
+#ifndef MICROTOME_STACK_H
+#define MICROTOME_STACK_H
+
+#include <microtome/context.h>
+#include <microtome/dtype.h>
+
+MT_BEGIN_DECLS
+
+#define MT_MAX_DIMS 16
+
+typedef struct mt_stack mt_stack;
+
+typedef struct mt_channel {
+    const char *name; /* never NULL, "" where the file gives none */
+    int has_color;
+    uint8_t rgb[3];
+} mt_channel;
+
+/* What is known of a stack. Owned by the stack, immutable, valid until it is closed. */
+typedef struct mt_stack_info {
+    const char *source;        /* names the image; travels with its predictions */
+    const char *format;        /* "tiff", "zarr", ...; "custom" for a stack of one's own */
+    mt_dtype dtype;            /* as stored */
+    int data_ndim;             /* 4 or 5 */
+    int64_t data_shape[5];     /* SC(Z)YX */
+    const char *original_axes; /* as stored, letters of STCZYX, or as the caller of open named them */
+    int original_ndim;
+    int64_t original_shape[MT_MAX_DIMS];
+    int64_t chunk_shape[MT_MAX_DIMS]; /* in the order of original_axes; all zero: stored in one piece or not known */
+    int64_t shard_shape[MT_MAX_DIMS]; /* likewise; all zero: no shards */
+    double pixel_size[MT_MAX_DIMS];   /* per original axis, in unit; 0: not known */
+    const char *unit[MT_MAX_DIMS];    /* UDUNITS-2 name such as "micrometer"; "" if not known */
+    const mt_channel *channels;       /* data_shape[1] of them, or NULL */
+    const char *codecs;               /* how chunks are encoded, outermost last: "shuffle, zstd"; "" for raw */
+    const char *part;                 /* the part that was opened, as after '#'; "" for the whole */
+    int level;                        /* of a pyramid; 0 is the full image */
+    int n_levels;                     /* at least 1 */
+} mt_stack_info;
+
+typedef struct mt_open_options {
+    size_t struct_size;   /* sizeof(mt_open_options) */
+    const char *axes;     /* overrides the file's axes; must fit the shape, with or without its axes of length 1 */
+    const char *part;     /* as after '#' in a path; NULL: what the path says, else the default part */
+    const char *format;   /* NULL: found from the content */
+    mt_dtype raw_dtype;   /* for format "raw" only: element type, */
+    const int64_t *raw_shape; /* shape, */
+    int raw_ndim;
+    int64_t raw_offset;   /* bytes before the first element, */
+    int raw_big_endian;   /* byte order */
+} mt_open_options;
+
+/* Opens one image. path is a file or folder, with an optional "#part": "a.zarr#labels/nuclei", "b.ome.tif#series=1",
+ * "c.zarr#level=2". A path that exists as it stands is never split. options may be NULL. */
+MT_API MT_MUST_CHECK mt_status mt_stack_open(mt_context *context, const char *path, const mt_open_options *options,
+                                             mt_stack **out, mt_error *err);
+
+/* Opens a file that lies in memory. bytes are borrowed until the stack is closed; name stands for a path. */
+MT_API MT_MUST_CHECK mt_status mt_stack_open_memory(mt_context *context, const char *name, const void *bytes,
+                                                    size_t size, const mt_open_options *options, mt_stack **out,
+                                                    mt_error *err);
+
+/* A stack over an array in memory, which is borrowed until the stack is closed. axes names each of the ndim axes;
+ * strides are in bytes, NULL for C order; source may be NULL. */
+MT_API MT_MUST_CHECK mt_status mt_stack_from_array(mt_context *context, const void *data, mt_dtype dtype,
+                                                   const char *axes, const int64_t *shape, const int64_t *strides,
+                                                   const char *source, mt_stack **out, mt_error *err);
+
+/* One more owner of the stack; each owner closes it once. Returns stack. */
+MT_API mt_stack *mt_stack_retain(mt_stack *stack);
+
+/* Ends one ownership. NULL is allowed. */
+MT_API void mt_stack_close(mt_stack *stack);
+
+/* Never NULL. */
+MT_API const mt_stack_info *mt_stack_get_info(const mt_stack *stack);
+
+/* Where a patch goes, and how its values are changed on the way. Axis order is C(Z)YX. */
+typedef struct mt_view {
+    void *data;             /* the element [0, (0,) 0, 0] */
+    mt_dtype dtype;         /* MT_FLOAT32 or the dtype of the stack; 0 is MT_FLOAT32 */
+    const int64_t *strides; /* bytes, any sign (flips, quarter turns); NULL: C order */
+    const float *scale;     /* for MT_FLOAT32: value * scale[c] + offset[c], one for each channel of the request; */
+    const float *offset;    /* NULL: 1 and 0 */
+    double padding;         /* the value outside the image, as it is to stand in the patch */
+} mt_view;
+
+/* One patch. Sizes and coordinates are in pixels, in the order (Z)YX. Everything is borrowed for the call. */
+typedef struct mt_patch_request {
+    mt_stack *stack;
+    int64_t sample;          /* 0 <= sample < data_shape[0] */
+    const int64_t *channels; /* in any order, repeated at will; NULL: all */
+    size_t n_channels;       /* 0 with channels NULL */
+    size_t n_spatial;        /* the length of coords and patch_size: 2, or 3 where the image has Z */
+    const int64_t *coords;   /* first corner; may lie outside the image */
+    const int64_t *patch_size;
+    mt_view view;
+} mt_patch_request;
+
+/* Extracts one patch as float32, in C order, with zeros outside the image. out holds
+ * n_channels * product(patch_size) floats. Errors: MT_E_RANGE for a sample or channel outside the image. */
+MT_API MT_MUST_CHECK mt_status mt_stack_extract_patch(mt_stack *stack, int64_t sample, const int64_t *channels,
+                                                      size_t n_channels, const int64_t *coords,
+                                                      const int64_t *patch_size, size_t n_spatial, float *out,
+                                                      mt_error *err);
+
+/* Extracts any number of patches, of one or several stacks of one context, planned together: each chunk that they
+ * touch is fetched and decoded once. On failure the pixels that could not be read are zero, and err names the first
+ * failing chunk in storage order. */
+MT_API MT_MUST_CHECK mt_status mt_extract_patches(const mt_patch_request *requests, size_t n, mt_error *err);
+
+/* What a stack of one's own provides. */
+typedef struct mt_stack_ops {
+    size_t struct_size; /* sizeof(mt_stack_ops) */
+    /* Fills the patch as mt_stack_extract_patch says. sample, channels (never NULL) and the number of coordinates are
+     * checked before the call. Called from any thread, from several at once. */
+    mt_status (*extract_patch)(void *self, int64_t sample, const int64_t *channels, size_t n_channels,
+                               const int64_t *coords, const int64_t *patch_size, float *out, mt_error *err);
+    void (*close)(void *self); /* optional: the last owner has closed the stack */
+} mt_stack_ops;
+
+/* Makes a stack out of ops. info gives source, dtype, original_axes, original_ndim and original_shape at the least
+ * (data_shape follows from them) and is copied. ops is copied; self is handed to every call and, if this succeeds, to
+ * close. */
+MT_API MT_MUST_CHECK mt_status mt_stack_new(mt_context *context, const mt_stack_ops *ops, void *self,
+                                            const mt_stack_info *info, mt_stack **out, mt_error *err);
+
+MT_END_DECLS
+
+#endif

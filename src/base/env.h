@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* What every layer needs of a context: the allocator (which counts), the limits, the counters. */
+#ifndef MT_BASE_ENV_H
+#define MT_BASE_ENV_H
+
+#include <microtome/context.h>
+
+#include <stdatomic.h>
+
+struct mt_cache;
+
+typedef struct mt_env {
+    mt_allocator allocator;
+    mt_limits limits; /* no field is zero */
+    int allow_mmap;
+    struct mt_cache *index_cache; /* shard indices, page tables, index nodes: found once, kept */
+    _Atomic uint64_t patches, bytes_delivered, ranges, bytes_fetched;
+    _Atomic uint64_t chunks_decoded, bytes_decoded, chunks_missing, cache_hits;
+    _Atomic uint64_t memory_bytes, memory_peak;
+} mt_env;
+
+/* Sets allocator and limits (NULL: defaults) and zeroes the rest. */
+void mt_env_init(mt_env *env, const mt_allocator *allocator, const mt_limits *limits);
+
+/* Counted memory. resize with new_size 0 frees. NULL on failure, and then the old block is as it was. */
+void *mt_resize(mt_env *env, void *memory, size_t old_size, size_t new_size);
+
+/* As mt_resize for a new block; fails with MT_E_MEMORY. A size of 0 gives a block too. */
+MT_MUST_CHECK mt_status mt_alloc(mt_env *env, size_t size, void **out, mt_error *err);
+void mt_release(mt_env *env, void *memory, size_t size);
+
+#endif

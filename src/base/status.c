@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include <microtome/status.h>
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+const char *mt_status_name(mt_status status)
+{
+    static const char *const names[] = {
+        "MT_OK",        "MT_E_ARGUMENT",    "MT_E_RANGE", "MT_E_NOT_FOUND", "MT_E_IO",
+        "MT_E_CORRUPT", "MT_E_UNSUPPORTED", "MT_E_LIMIT", "MT_E_MEMORY",    "MT_E_CANCELLED",
+    };
+    size_t i = (size_t)status;
+    return i < sizeof names / sizeof *names ? names[i] : "unknown status";
+}
+
+/* Messages quote names from files: control characters would break the one line. */
+static void make_printable(char *text)
+{
+    for (; *text; text++)
+        if ((unsigned char)*text < 0x20 || *text == 0x7f)
+            *text = '?';
+}
+
+mt_status mt_fail(mt_error *err, mt_status status, const char *format, ...)
+{
+    if (err && err->status == MT_OK) {
+        va_list args;
+        va_start(args, format);
+        vsnprintf(err->message, sizeof err->message, format, args);
+        va_end(args);
+        make_printable(err->message);
+        err->status = status;
+    }
+    return status;
+}
+
+void mt_error_prefix(mt_error *err, const char *format, ...)
+{
+    if (!err || err->status == MT_OK)
+        return;
+    char old[sizeof err->message];
+    memcpy(old, err->message, sizeof old);
+
+    va_list args;
+    va_start(args, format);
+    int n = vsnprintf(err->message, sizeof err->message, format, args);
+    va_end(args);
+    if (n >= 0 && (size_t)n < sizeof err->message)
+        snprintf(err->message + n, sizeof err->message - (size_t)n, ": %s", old);
+    make_printable(err->message);
+}

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* XML by expat, within limits.max_xml_bytes and max_xml_depth, as a tree in an arena. A document type declaration is
+ * refused: it could declare entities. Names are local names, without their namespace. */
+#ifndef MT_BASE_XML_H
+#define MT_BASE_XML_H
+
+#include "base/arena.h"
+
+typedef struct mt_xml_attribute {
+    const char *name, *value;
+    struct mt_xml_attribute *next;
+} mt_xml_attribute;
+
+typedef struct mt_xml {
+    const char *name;
+    const char *text; /* character data directly inside, "" if none */
+    mt_xml_attribute *attributes;
+    struct mt_xml *parent, *first_child, *next_sibling;
+} mt_xml;
+
+MT_MUST_CHECK mt_status mt_xml_parse(mt_arena *arena, const char *text, size_t size, const char *what, mt_xml **root,
+                                     mt_error *err);
+
+/* The value of an attribute, or NULL. */
+const char *mt_xml_get(const mt_xml *element, const char *name);
+
+/* The first child of a name, and the next sibling of the same name; NULL if none. */
+const mt_xml *mt_xml_child(const mt_xml *element, const char *name);
+const mt_xml *mt_xml_next(const mt_xml *element);
+
+#endif

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* A get-or-make cache with a byte budget: decoded chunks, shard indices, page tables, index nodes.
+ *
+ * The first who asks for an entry makes it, while the others who ask wait. A failure is not kept: those who waited get
+ * it, the next to ask tries again. Entries are counted: one that is dropped lives until its last user gives it back,
+ * so the cache may exceed its budget by what is in use. */
+#ifndef MT_CACHE_CACHE_H
+#define MT_CACHE_CACHE_H
+
+#include "base/env.h"
+
+#include <stdbool.h>
+
+typedef struct mt_cache mt_cache;
+
+typedef struct mt_cache_entry {
+    void *data;  /* made by mt_resize of the cache's env, freed by the cache */
+    size_t size; /* bytes of data */
+} mt_cache_entry;
+
+/* Makes data for an entry, allocated with mt_alloc. */
+typedef mt_status (*mt_cache_make)(void *argument, void **data, size_t *size, mt_error *err);
+
+MT_MUST_CHECK mt_status mt_cache_new(mt_env *env, uint64_t budget, mt_cache **out, mt_error *err);
+void mt_cache_free(mt_cache *cache);
+
+/* A number for the owner of entries (an open image), never given twice. */
+uint64_t mt_cache_new_owner(mt_cache *cache);
+
+/* The entry (owner, id), made if it is not there. Given back with mt_cache_release. */
+MT_MUST_CHECK mt_status mt_cache_get(mt_cache *cache, uint64_t owner, uint64_t id, mt_cache_make make, void *argument,
+                                     mt_cache_entry **out, mt_error *err);
+
+/* The entry if it is there and made, else NULL. */
+mt_cache_entry *mt_cache_peek(mt_cache *cache, uint64_t owner, uint64_t id);
+void mt_cache_release(mt_cache *cache, mt_cache_entry *entry);
+
+/* Drops all entries of an owner, or (owner 0) all. */
+void mt_cache_drop(mt_cache *cache, uint64_t owner);
+uint64_t mt_cache_bytes(mt_cache *cache);
+uint64_t mt_cache_budget(const mt_cache *cache);
+
+#endif

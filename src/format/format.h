@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The chunk map, which is what a format makes of a file, and the format, which makes it. */
+#ifndef MT_FORMAT_FORMAT_H
+#define MT_FORMAT_FORMAT_H
+
+#include "cache/cache.h"
+#include "codec/codec.h"
+#include "store/store.h"
+
+#include <microtome/parts.h>
+
+typedef struct mt_chunk_map mt_chunk_map;
+
+#define MT_KEY_BYTES 512
+#define MT_WHOLE UINT64_MAX
+
+/* Where the bytes of one chunk lie. */
+typedef struct mt_chunk_ref {
+    bool missing;          /* not stored: reads as the fill value */
+    bool absent_is_fill;   /* so does an object that the store does not have */
+    const char *key;       /* of the object: storage of the map, or key_buffer */
+    uint64_t offset;       /* of the first byte in the object */
+    uint64_t size;         /* encoded bytes, or MT_WHOLE: the whole object. For raw chunks at least the chunk. */
+    const mt_chain *chain; /* NULL: that of the map. Must outlive the map's use. */
+    char key_buffer[MT_KEY_BYTES];
+} mt_chunk_ref;
+
+/* An array cut into a grid of chunks. Immutable once open returned; everything in it lives in its arena.
+ *
+ * Element (i_0, i_1, ...) lies in the chunk (i_0 / chunk_shape[0], ...), at the element offset
+ * sum(i_d % chunk_shape[d] * chunk_stride[d]) in the decoded chunk. Strides express any order of elements (order F,
+ * transposed, interleaved samples): nothing is moved to bring it into C order. */
+struct mt_chunk_map {
+    mt_arena *arena;
+    mt_store *store;        /* borrowed */
+    const char *format;     /* name of the format */
+    int ndim;               /* may be 0 */
+    int64_t shape[MT_MAX_DIMS];
+    char axes[MT_MAX_DIMS + 1]; /* a letter of STCZYX for each dimension, '?' where the file does not say. S and C may
+                                   stand several times: they are merged, the first slowest. */
+    mt_dtype dtype;
+    bool swap;              /* stored in the other byte order; decoded chunks are swapped by the engine */
+    uint8_t fill[8];        /* one element of dtype, in the machine's order */
+
+    int64_t chunk_shape[MT_MAX_DIMS];  /* of the grid; >= 1 */
+    const int64_t *chunk_edges[MT_MAX_DIMS]; /* rectilinear grid: the n+1 borders of the n chunks along an axis, from 0
+                                          to at least shape; chunk_shape is then the largest. NULL: regular. */
+    int64_t chunk_stride[MT_MAX_DIMS]; /* elements; mt_chunk_map_c_order sets them */
+    bool cut_at_edge;       /* along the slowest stride, an edge chunk may decode to less than a whole one */
+    bool contiguous;        /* the grid is only ours, for raw data stored in one piece: report no chunk shape */
+    int64_t shard_shape[MT_MAX_DIMS];  /* 0: no shards */
+    mt_chain chain;         /* for all chunks that name none of their own */
+
+    /* Finds a chunk by its grid position. May read the store (through an index cache), must be thread-safe. */
+    mt_status (*locate)(const mt_chunk_map *map, const int64_t *position, mt_chunk_ref *out, mt_error *err);
+    void *state;            /* of the format */
+    void (*destroy)(mt_chunk_map *map); /* optional: frees what is not in the arena. The arena is freed by the caller. */
+
+    double pixel_size[MT_MAX_DIMS];  /* 0: not known */
+    const char *unit[MT_MAX_DIMS];   /* NULL: not known */
+    const mt_channel *channels;      /* NULL, or one for each position along C */
+    size_t n_channels;
+    const char *part;       /* the part that was opened; NULL: the whole */
+    int level, n_levels;    /* n_levels 0 counts as 1 */
+};
+
+/* What the engine calls the dimensions: checks the map of a freshly opened format (shape, products against the limits,
+ * strides, axes). The engine relies on it, so does the fuzzer. */
+MT_MUST_CHECK mt_status mt_chunk_map_check(const mt_chunk_map *map, mt_error *err);
+
+/* A zeroed map with an arena of its own; freed with mt_chunk_map_free. */
+MT_MUST_CHECK mt_status mt_chunk_map_new(mt_store *store, const char *format, mt_chunk_map **out, mt_error *err);
+void mt_chunk_map_free(mt_chunk_map *map);
+
+/* Sets chunk_stride for C order of chunk_shape. */
+void mt_chunk_map_c_order(mt_chunk_map *map);
+
+/* Describes raw data in one piece at (key, offset): strides in elements of the stored array, slowest first or in any
+ * order. Chooses blocks of whole rows, sets the grid, strides and locate. key is copied. Needs ndim, shape and dtype. */
+MT_MUST_CHECK mt_status mt_chunk_map_contiguous(mt_chunk_map *map, const char *key, uint64_t offset,
+                                                bool fortran_order, mt_error *err);
+
+/* Elements of a whole chunk (checked by mt_chunk_map_check not to overflow). */
+int64_t mt_chunk_map_elements(const mt_chunk_map *map);
+
+/* What stands after '#', split at '&': one path, and key=value pairs. */
+typedef struct mt_selection {
+    const char *text;  /* as given, "" for none */
+    const char *path;  /* array or group inside, "" for none */
+    int64_t series;    /* -1: not named; "series=2" or "scene=2" */
+    int64_t level;     /* -1: not named */
+} mt_selection;
+
+MT_MUST_CHECK mt_status mt_selection_parse(mt_arena *arena, const char *text, mt_selection *out, mt_error *err);
+
+/* What a format is asked to open. */
+typedef struct mt_source {
+    mt_env *env;
+    mt_store *store;   /* of the folder that holds the file, or of the folder itself */
+    const char *key;   /* the file's name in the store; "" if the store is what is opened */
+    bool folder;       /* key names a folder ("" always does) */
+    const char *name;  /* the last segment of the path, for suffixes and messages */
+    const uint8_t *head; /* the first bytes of a file; NULL for a folder */
+    size_t head_size;    /* min(file, 4096) */
+    mt_selection selection;
+    const mt_open_options *options; /* never NULL */
+} mt_source;
+
+typedef struct mt_format {
+    const char *name, *title, *suffixes; /* "tiff", "TIFF, BigTIFF, ...", "tif,tiff" */
+    /* 0: not mine; 1: only the suffix says so; 2: the content says so. */
+    int (*probe)(const mt_source *source);
+    mt_status (*open)(const mt_source *source, mt_chunk_map **out, mt_error *err);
+    /* Optional: names each image as it stands after '#', the default first. NULL: one image without a name. */
+    mt_status (*list)(const mt_source *source, mt_names *out, mt_error *err);
+} mt_format;
+
+/* The formats, in the order in which they are tried. */
+const mt_format *mt_format_at(size_t i);
+const mt_format *mt_format_find(const char *name);
+
+/* The best format for a source, by content first; MT_E_UNSUPPORTED where none fits. */
+MT_MUST_CHECK mt_status mt_format_probe(const mt_source *source, const mt_format **out, mt_error *err);
+
+MT_MUST_CHECK mt_status mt_names_new(mt_env *env, mt_names **out, mt_error *err);
+MT_MUST_CHECK mt_status mt_names_add(mt_names *names, const char *name, mt_error *err);
+
+#endif

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Positional reads of files, and directory listings. Nothing here writes. */
+#ifndef MT_PLATFORM_FILE_H
+#define MT_PLATFORM_FILE_H
+
+#include "base/env.h"
+
+#include <stdbool.h>
+
+typedef struct mt_file {
+    int handle;
+} mt_file;
+
+/* MT_E_NOT_FOUND only where there is no such file; a folder, or one that may not be read, is MT_E_IO. */
+MT_MUST_CHECK mt_status mt_file_open(const char *path, mt_file *out, mt_error *err);
+void mt_file_close(mt_file file);
+MT_MUST_CHECK mt_status mt_file_size(mt_file file, const char *path, uint64_t *out, mt_error *err);
+
+/* Reads exactly size bytes; MT_E_CORRUPT where the file ends before. */
+MT_MUST_CHECK mt_status mt_file_read(mt_file file, const char *path, uint64_t offset, void *out, size_t size,
+                                     mt_error *err);
+
+/* Maps the whole file, read only. */
+MT_MUST_CHECK mt_status mt_file_map(mt_file file, const char *path, const void **out, size_t *size, mt_error *err);
+void mt_file_unmap(const void *mapping, size_t size);
+
+typedef enum mt_path_kind { MT_PATH_NONE, MT_PATH_FILE, MT_PATH_FOLDER, MT_PATH_OTHER } mt_path_kind;
+mt_path_kind mt_path_get_kind(const char *path);
+
+/* Calls visit for each entry of a folder, in the order of their names (byte order), without "." and "..". Stops at
+ * and returns the first failure. */
+typedef mt_status (*mt_path_visit)(void *user, const char *name, mt_error *err);
+MT_MUST_CHECK mt_status mt_path_list(mt_env *env, const char *path, mt_path_visit visit, void *user, mt_error *err);
+
+#endif

@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "support/support.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+const char *data_path(const char *name)
+{
+    static char paths[8][1024];
+    static int turn;
+    char *path = paths[turn++ % 8];
+    const char *root = getenv("MICROTOME_TEST_DATA");
+    const char *source = getenv("MT_SOURCE_DIR");
+    char fallback[900];
+    if (!root || !*root) {
+        snprintf(fallback, sizeof fallback, "%s/../shared/data", source ? source : ".");
+        root = fallback;
+    }
+    struct stat st;
+    if (stat(root, &st) != 0) {
+        print_message("skipped: no test data at %s (set MICROTOME_TEST_DATA)\n", root);
+        skip();
+    }
+    snprintf(path, sizeof paths[0], "%s/%s", root, name);
+    return path;
+}
+
+void check_status_ok(mt_status status, const mt_error *err, const char *file, int line)
+{
+    if (status == MT_OK)
+        return;
+    print_error("%s: %s\n", mt_status_name(status), err ? err->message : "");
+    _fail(file, line);
+}
+
+uint8_t *read_file(const char *path, size_t *size)
+{
+    FILE *file = fopen(path, "rb");
+    if (!file)
+        fail_msg("cannot open %s", path);
+    fseek(file, 0, SEEK_END);
+    *size = (size_t)ftell(file);
+    rewind(file);
+    uint8_t *bytes = malloc(*size + 1);
+    assert_non_null(bytes);
+    assert_int_equal(fread(bytes, 1, *size, file), *size);
+    fclose(file);
+    return bytes;
+}
+
+json_t *read_json(const char *name)
+{
+    json_error_t error;
+    const char *path = data_path(name);
+    json_t *json = json_load_file(path, JSON_DECODE_ANY, &error);
+    if (!json)
+        fail_msg("%s: %s", path, error.text);
+    return json;
+}
+
+static void *failing_resize(void *user, void *memory, size_t old_size, size_t new_size)
+{
+    (void)old_size;
+    failing_allocator *state = user;
+    if (new_size == 0) {
+        free(memory);
+        return NULL;
+    }
+    size_t number = __atomic_fetch_add(&state->count, 1, __ATOMIC_RELAXED);
+    if (number == state->fail_at || (state->forever && number > state->fail_at))
+        return NULL;
+    return realloc(memory, new_size);
+}
+
+mt_allocator failing_allocator_make(failing_allocator *state, size_t fail_at, int forever)
+{
+    *state = (failing_allocator) { 0, fail_at, forever };
+    return (mt_allocator) { failing_resize, state };
+}
+
+uint64_t next_random(uint64_t *state)
+{
+    *state ^= *state >> 12;
+    *state ^= *state << 25;
+    *state ^= *state >> 27;
+    return *state * UINT64_C(0x2545F4914F6CDD1D);
+}
+
+int64_t random_between(uint64_t *state, int64_t low, int64_t high)
+{
+    return low + (int64_t)(next_random(state) % (uint64_t)(high - low + 1));
+}

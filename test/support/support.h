@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* What all tests share: cmocka with its prerequisites, the data folder, checks, MD5, failing allocators and stores. */
+#ifndef MT_TEST_SUPPORT_H
+#define MT_TEST_SUPPORT_H
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "base/env.h"
+
+#include <jansson.h>
+
+/* The folder of real files: MICROTOME_TEST_DATA, default ../shared/data below the source folder. Where it is absent
+ * the running test is skipped, saying so. The path of name inside it is valid until the next call but seven. */
+const char *data_path(const char *name);
+
+/* Fails the test, printing the error, unless status is MT_OK. */
+#define check_ok(status, err) check_status_ok((status), (err), __FILE__, __LINE__)
+void check_status_ok(mt_status status, const mt_error *err, const char *file, int line);
+
+/* A whole file in memory (malloc), or the test fails. */
+uint8_t *read_file(const char *path, size_t *size);
+
+/* A JSON file of the data folder. */
+json_t *read_json(const char *name);
+
+/* The MD5 of bytes, as 32 hexadecimal digits in a static buffer. */
+const char *md5_hex(const void *data, size_t size);
+
+/* An allocator that fails the k-th allocation (from 0; and all later ones if forever). */
+typedef struct failing_allocator {
+    size_t count, fail_at;
+    int forever;
+} failing_allocator;
+mt_allocator failing_allocator_make(failing_allocator *state, size_t fail_at, int forever);
+
+/* Random numbers that are the same everywhere (xorshift64*), for boxes and mutations. */
+uint64_t next_random(uint64_t *state);
+int64_t random_between(uint64_t *state, int64_t low, int64_t high); /* both included */
+
+#endif
