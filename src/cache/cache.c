@@ -1,0 +1,356 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "cache/cache.h"
+
+#include "platform/thread.h"
+
+#include <string.h>
+
+/* Shards keep threads apart; each has its lock, its table and its list in the order of last use. */
+#define SHARDS 16
+#define FIRST_BUCKETS 64
+
+typedef enum entry_state { MAKING, MADE, FAILED } entry_state;
+
+typedef struct entry {
+    mt_cache_entry shown; /* first: users hold a pointer to it */
+    uint64_t owner, id;
+    entry_state state;
+    bool linked;   /* in the table; else it lives only for its users */
+    unsigned users;
+    struct entry *next_in_bucket;
+    struct entry *newer, *older; /* linked and MADE */
+    mt_error error;              /* FAILED */
+} entry;
+
+typedef struct shard {
+    mt_lock lock;
+    mt_condition made;
+    entry **buckets;
+    size_t n_buckets, n_entries;
+    entry *newest, *oldest;
+} shard;
+
+struct mt_cache {
+    mt_env *env;
+    uint64_t budget;
+    _Atomic uint64_t bytes; /* of linked entries */
+    _Atomic uint64_t last_owner;
+    int n_shards; /* initialised */
+    shard shards[SHARDS];
+};
+
+static uint64_t hash(uint64_t owner, uint64_t id)
+{
+    uint64_t h = (owner * UINT64_C(0x9e3779b97f4a7c15)) ^ id;
+    h = (h ^ h >> 31) * UINT64_C(0xbf58476d1ce4e5b9);
+    return h ^ h >> 29;
+}
+
+static shard *shard_of(mt_cache *cache, uint64_t h) { return &cache->shards[h % SHARDS]; }
+static entry **bucket_of(shard *s, uint64_t h) { return &s->buckets[h / SHARDS % s->n_buckets]; }
+
+static entry *find(shard *s, uint64_t h, uint64_t owner, uint64_t id)
+{
+    for (entry *e = *bucket_of(s, h); e; e = e->next_in_bucket)
+        if (e->id == id && e->owner == owner)
+            return e;
+    return NULL;
+}
+
+static void list_remove(shard *s, entry *e)
+{
+    *(e->newer ? &e->newer->older : &s->newest) = e->older;
+    *(e->older ? &e->older->newer : &s->oldest) = e->newer;
+    e->newer = e->older = NULL;
+}
+
+static void list_add(shard *s, entry *e)
+{
+    e->newer = NULL;
+    e->older = s->newest;
+    *(s->newest ? &s->newest->newer : &s->oldest) = e;
+    s->newest = e;
+}
+
+static void unlink_entry(mt_cache *cache, shard *s, entry *e)
+{
+    entry **at = bucket_of(s, hash(e->owner, e->id));
+    while (*at != e)
+        at = &(*at)->next_in_bucket;
+    *at = e->next_in_bucket;
+    s->n_entries--;
+    e->linked = false;
+    if (e->state == MADE) {
+        list_remove(s, e);
+        atomic_fetch_sub(&cache->bytes, e->shown.size);
+    }
+}
+
+static void free_entry(mt_cache *cache, entry *e)
+{
+    mt_release(cache->env, e->shown.data, e->shown.size);
+    mt_release(cache->env, e, sizeof *e);
+}
+
+/* Twice the buckets, or as they are where there is no memory. */
+static void grow(mt_cache *cache, shard *s)
+{
+    size_t n = s->n_buckets * 2;
+    void *memory;
+    if (mt_alloc(cache->env, n * sizeof(entry *), &memory, NULL))
+        return;
+    entry **old = s->buckets;
+    size_t n_old = s->n_buckets;
+    s->buckets = memset(memory, 0, n * sizeof(entry *));
+    s->n_buckets = n;
+    for (size_t i = 0; i < n_old; i++)
+        for (entry *e = old[i], *next; e; e = next) {
+            next = e->next_in_bucket;
+            entry **at = bucket_of(s, hash(e->owner, e->id));
+            e->next_in_bucket = *at;
+            *at = e;
+        }
+    mt_release(cache->env, old, n_old * sizeof(entry *));
+}
+
+/* In the child of a fork: those who were making entries are gone, so the next to ask makes them. The entries
+ * themselves stay allocated: the child cannot know whether its parent's threads had them. */
+static void forget_unfinished(void *owner)
+{
+    shard *s = owner;
+    mt_condition_reset(&s->made);
+    for (size_t i = 0; i < s->n_buckets; i++)
+        for (entry **at = &s->buckets[i]; *at;)
+            if ((*at)->state == MAKING) {
+                (*at)->linked = false;
+                *at = (*at)->next_in_bucket;
+                s->n_entries--;
+            } else {
+                at = &(*at)->next_in_bucket;
+            }
+}
+
+static mt_status init_shard(mt_cache *cache, shard *s, mt_error *err)
+{
+    void *memory;
+    mt_status st = mt_alloc(cache->env, FIRST_BUCKETS * sizeof(entry *), &memory, err);
+    if (st)
+        return st;
+    s->buckets = memset(memory, 0, FIRST_BUCKETS * sizeof(entry *));
+    s->n_buckets = FIRST_BUCKETS;
+    if ((st = mt_condition_init(&s->made, err)))
+        goto no_condition;
+    if ((st = mt_lock_init(&s->lock, forget_unfinished, s, err)))
+        goto no_lock;
+    return MT_OK;
+no_lock:
+    mt_condition_destroy(&s->made);
+no_condition:
+    mt_release(cache->env, s->buckets, FIRST_BUCKETS * sizeof(entry *));
+    return st;
+}
+
+mt_status mt_cache_new(mt_env *env, uint64_t budget, mt_cache **out, mt_error *err)
+{
+    void *memory;
+    mt_status st = mt_alloc(env, sizeof(mt_cache), &memory, err);
+    if (st)
+        return st;
+    mt_cache *cache = memset(memory, 0, sizeof(mt_cache));
+    cache->env = env;
+    cache->budget = budget;
+    for (; cache->n_shards < SHARDS; cache->n_shards++)
+        if ((st = init_shard(cache, &cache->shards[cache->n_shards], err))) {
+            mt_cache_free(cache);
+            return st;
+        }
+    *out = cache;
+    return MT_OK;
+}
+
+void mt_cache_free(mt_cache *cache)
+{
+    if (!cache)
+        return;
+    mt_cache_drop(cache, 0);
+    for (int i = 0; i < cache->n_shards; i++) {
+        shard *s = &cache->shards[i];
+        mt_lock_destroy(&s->lock);
+        mt_condition_destroy(&s->made);
+        mt_release(cache->env, s->buckets, s->n_buckets * sizeof(entry *));
+    }
+    mt_release(cache->env, cache, sizeof *cache);
+}
+
+uint64_t mt_cache_new_owner(mt_cache *cache) { return atomic_fetch_add(&cache->last_owner, 1) + 1; }
+
+/* Drops the least recently used entries, of this shard first, until the budget is kept. No lock is held. */
+static void evict(mt_cache *cache, size_t first_shard)
+{
+    for (size_t i = 0; i < SHARDS; i++) {
+        shard *s = &cache->shards[(first_shard + i) % SHARDS];
+        while (atomic_load(&cache->bytes) > cache->budget) {
+            mt_lock_take(&s->lock);
+            entry *e = s->oldest;
+            bool unused = e && e->users == 0;
+            if (e)
+                unlink_entry(cache, s, e);
+            mt_lock_give(&s->lock);
+            if (unused)
+                free_entry(cache, e);
+            if (!e)
+                break;
+        }
+    }
+}
+
+static entry *new_entry(mt_cache *cache, uint64_t owner, uint64_t id, mt_error *err)
+{
+    void *memory;
+    if (mt_alloc(cache->env, sizeof(entry), &memory, err))
+        return NULL;
+    entry *e = memory;
+    *e = (entry) { .owner = owner, .id = id, .linked = true, .users = 1 };
+    return e;
+}
+
+/* Ends one use; returns whether the entry is now nobody's. The lock is held. */
+static bool leave(entry *e) { return --e->users == 0 && !e->linked; }
+
+/* Waits for an entry that another thread makes. The lock is held, and given. */
+static mt_status await(mt_cache *cache, shard *s, entry *e, mt_error *err)
+{
+    while (e->state == MAKING)
+        mt_condition_wait(&s->made, &s->lock);
+    if (e->state == MADE) {
+        mt_lock_give(&s->lock);
+        return MT_OK;
+    }
+    mt_error failure = e->error;
+    bool last = leave(e);
+    mt_lock_give(&s->lock);
+    if (last)
+        free_entry(cache, e);
+    return mt_fail(err, failure.status, "%s", failure.message);
+}
+
+/* Makes an entry that was just linked as MAKING. */
+static mt_status make_entry(mt_cache *cache, shard *s, entry *e, mt_cache_make make, void *argument, mt_error *err)
+{
+    mt_error failure = MT_ERROR_INIT;
+    void *data = NULL;
+    size_t size = 0;
+    mt_status st = make(argument, &data, &size, &failure);
+
+    mt_lock_take(&s->lock);
+    bool last = false;
+    if (st == MT_OK) {
+        e->shown = (mt_cache_entry) { data, size };
+        e->state = MADE;
+        atomic_fetch_add(&cache->bytes, size);
+        list_add(s, e);
+    } else {
+        unlink_entry(cache, s, e);
+        e->error = failure;
+        e->state = FAILED;
+        last = leave(e);
+    }
+    mt_condition_wake_all(&s->made);
+    mt_lock_give(&s->lock);
+    if (last)
+        free_entry(cache, e);
+    if (st)
+        return mt_fail(err, st, "%s", failure.message);
+    if (atomic_load(&cache->bytes) > cache->budget)
+        evict(cache, (size_t)(s - cache->shards));
+    return MT_OK;
+}
+
+static void use(shard *s, entry *e)
+{
+    e->users++;
+    if (e->state == MADE && s->newest != e) {
+        list_remove(s, e);
+        list_add(s, e);
+    }
+}
+
+mt_status mt_cache_get(mt_cache *cache, uint64_t owner, uint64_t id, mt_cache_make make, void *argument,
+                       mt_cache_entry **out, mt_error *err)
+{
+    uint64_t h = hash(owner, id);
+    shard *s = shard_of(cache, h);
+    mt_lock_take(&s->lock);
+    entry *e = find(s, h, owner, id);
+    if (e) {
+        use(s, e);
+        *out = &e->shown;
+        return await(cache, s, e, err);
+    }
+    e = new_entry(cache, owner, id, err);
+    if (!e) {
+        mt_lock_give(&s->lock);
+        return MT_E_MEMORY;
+    }
+    if (s->n_entries >= 2 * s->n_buckets)
+        grow(cache, s);
+    entry **at = bucket_of(s, h);
+    e->next_in_bucket = *at;
+    *at = e;
+    s->n_entries++;
+    mt_lock_give(&s->lock);
+    *out = &e->shown;
+    return make_entry(cache, s, e, make, argument, err);
+}
+
+mt_cache_entry *mt_cache_peek(mt_cache *cache, uint64_t owner, uint64_t id)
+{
+    uint64_t h = hash(owner, id);
+    shard *s = shard_of(cache, h);
+    mt_lock_take(&s->lock);
+    entry *e = find(s, h, owner, id);
+    if (e && e->state == MADE)
+        use(s, e);
+    else
+        e = NULL;
+    mt_lock_give(&s->lock);
+    return e ? &e->shown : NULL;
+}
+
+void mt_cache_release(mt_cache *cache, mt_cache_entry *shown)
+{
+    entry *e = (entry *)(void *)shown;
+    shard *s = shard_of(cache, hash(e->owner, e->id));
+    mt_lock_take(&s->lock);
+    bool last = leave(e);
+    mt_lock_give(&s->lock);
+    if (last)
+        free_entry(cache, e);
+}
+
+void mt_cache_drop(mt_cache *cache, uint64_t owner)
+{
+    for (int i = 0; i < cache->n_shards; i++) {
+        shard *s = &cache->shards[i];
+        entry *dropped = NULL;
+        mt_lock_take(&s->lock);
+        for (entry *e = s->oldest, *newer; e; e = newer) {
+            newer = e->newer;
+            if (owner != 0 && e->owner != owner)
+                continue;
+            unlink_entry(cache, s, e);
+            if (e->users == 0) {
+                e->next_in_bucket = dropped;
+                dropped = e;
+            }
+        }
+        mt_lock_give(&s->lock);
+        for (entry *next; dropped; dropped = next) {
+            next = dropped->next_in_bucket;
+            free_entry(cache, dropped);
+        }
+    }
+}
+
+uint64_t mt_cache_bytes(mt_cache *cache) { return atomic_load(&cache->bytes); }
+uint64_t mt_cache_budget(const mt_cache *cache) { return cache->budget; }

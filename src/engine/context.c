@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "engine/context.h"
+
+#include <string.h>
+
+#define INDEX_CACHE_BYTES ((uint64_t)32 << 20)
+
+struct mt_spare {
+    mt_scratch *scratch;
+    struct mt_spare *next;
+};
+
+static mt_context *allocate_context(const mt_context_options *options, mt_error *err)
+{
+    mt_env env; /* stands in until the context's own exists */
+    mt_env_init(&env, &options->allocator, &options->limits);
+    void *memory;
+    if (mt_alloc(&env, sizeof(mt_context), &memory, err))
+        return NULL;
+    mt_context *context = memset(memory, 0, sizeof(mt_context));
+    mt_env_init(&context->env, &options->allocator, &options->limits);
+    context->env.allow_mmap = options->allow_mmap;
+    context->owners = 1;
+    return context;
+}
+
+static void free_context(mt_context *context)
+{
+    mt_allocator allocator = context->env.allocator;
+    allocator.resize(allocator.user, context, sizeof *context, 0);
+}
+
+static uint64_t cache_budget(const mt_context_options *options)
+{
+    if (options->cache_bytes == 0)
+        return mt_memory_size() / 8;
+    return options->cache_bytes < 0 ? 0 : (uint64_t)options->cache_bytes;
+}
+
+static void destroy(mt_context *context)
+{
+    mt_pool_free(context->pool);
+    while (context->spares) {
+        struct mt_spare *spare = context->spares;
+        context->spares = spare->next;
+        mt_scratch_free(spare->scratch);
+        mt_release(&context->env, spare, sizeof *spare);
+    }
+    mt_cache_free(context->chunks);
+    mt_cache_free(context->indices);
+    mt_lock_destroy(&context->lock);
+    free_context(context);
+}
+
+mt_status mt_context_new(const mt_context_options *given, mt_context **out, mt_error *err)
+{
+    mt_context_options options = { sizeof options };
+    if (given) {
+        if (given->struct_size == 0 || given->struct_size > sizeof options)
+            return mt_fail(err, MT_E_ARGUMENT, "mt_context_options.struct_size is %zu, not %zu", given->struct_size,
+                           sizeof options);
+        memcpy(&options, given, given->struct_size);
+    }
+    mt_context *context = allocate_context(&options, err);
+    if (!context)
+        return MT_E_MEMORY;
+    mt_status st = mt_lock_init(&context->lock, NULL, NULL, err);
+    if (st) {
+        free_context(context);
+        return st;
+    }
+    unsigned threads = options.threads ? options.threads : mt_processor_count();
+    if ((st = mt_pool_new(&context->env, threads, &context->pool, err))
+        || (st = mt_cache_new(&context->env, cache_budget(&options), &context->chunks, err))
+        || (st = mt_cache_new(&context->env, INDEX_CACHE_BYTES, &context->indices, err))) {
+        destroy(context);
+        return st;
+    }
+    context->env.index_cache = context->indices;
+    *out = context;
+    return MT_OK;
+}
+
+void mt_context_free(mt_context *context)
+{
+    if (context && atomic_fetch_sub(&context->owners, 1) == 1)
+        destroy(context);
+}
+
+/* The default context lives as long as the process. */
+static mt_context *default_context;
+static mt_error default_error;
+static void make_default(void) { (void)!mt_context_new(NULL, &default_context, &default_error); }
+
+mt_status mt_context_retain(mt_context *context, mt_context **out, mt_error *err)
+{
+    static mt_once once = MT_ONCE_INIT;
+    if (!context) {
+        mt_once_run(&once, make_default);
+        if (!default_context)
+            return mt_fail(err, default_error.status, "default context: %s", default_error.message);
+        context = default_context;
+    }
+    atomic_fetch_add(&context->owners, 1);
+    *out = context;
+    return MT_OK;
+}
+
+mt_status mt_context_take_scratch(mt_context *context, mt_scratch **out, mt_error *err)
+{
+    mt_lock_take(&context->lock);
+    struct mt_spare *spare = context->spares;
+    if (spare)
+        context->spares = spare->next;
+    mt_lock_give(&context->lock);
+    if (!spare)
+        return mt_scratch_new(&context->env, out, err);
+    *out = spare->scratch;
+    mt_release(&context->env, spare, sizeof *spare);
+    return MT_OK;
+}
+
+void mt_context_give_scratch(mt_context *context, mt_scratch *scratch)
+{
+    void *memory;
+    if (mt_alloc(&context->env, sizeof(struct mt_spare), &memory, NULL)) {
+        mt_scratch_free(scratch);
+        return;
+    }
+    struct mt_spare *spare = memory;
+    spare->scratch = scratch;
+    mt_lock_take(&context->lock);
+    spare->next = context->spares;
+    context->spares = spare;
+    mt_lock_give(&context->lock);
+}
+
+static uint64_t get(_Atomic uint64_t *counter) { return atomic_load_explicit(counter, memory_order_relaxed); }
+
+void mt_context_get_counters(mt_context *given, mt_counters *out)
+{
+    memset(out, 0, sizeof *out);
+    mt_context *context;
+    if (mt_context_retain(given, &context, NULL))
+        return;
+    mt_env *env = &context->env;
+    *out = (mt_counters) {
+        .patches = get(&env->patches),
+        .bytes_delivered = get(&env->bytes_delivered),
+        .ranges = get(&env->ranges),
+        .bytes_fetched = get(&env->bytes_fetched),
+        .chunks_decoded = get(&env->chunks_decoded),
+        .bytes_decoded = get(&env->bytes_decoded),
+        .chunks_missing = get(&env->chunks_missing),
+        .cache_hits = get(&env->cache_hits),
+        .cache_bytes = mt_cache_bytes(context->chunks),
+        .memory_bytes = get(&env->memory_bytes),
+        .memory_peak = get(&env->memory_peak),
+    };
+    mt_context_free(context);
+}
+
+void mt_context_reset_counters(mt_context *given)
+{
+    mt_context *context;
+    if (mt_context_retain(given, &context, NULL))
+        return;
+    mt_env *env = &context->env;
+    _Atomic uint64_t *counters[] = { &env->patches,        &env->bytes_delivered, &env->ranges,
+                                     &env->bytes_fetched,  &env->chunks_decoded,  &env->bytes_decoded,
+                                     &env->chunks_missing, &env->cache_hits };
+    for (size_t i = 0; i < sizeof counters / sizeof *counters; i++)
+        atomic_store(counters[i], 0);
+    atomic_store(&env->memory_peak, get(&env->memory_bytes));
+    mt_context_free(context);
+}
+
+void mt_context_drop_cache(mt_context *given)
+{
+    mt_context *context;
+    if (mt_context_retain(given, &context, NULL))
+        return;
+    mt_cache_drop(context->chunks, 0);
+    mt_cache_drop(context->indices, 0);
+    mt_context_free(context);
+}

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef MT_ENGINE_CONTEXT_H
+#define MT_ENGINE_CONTEXT_H
+
+#include "cache/cache.h"
+#include "codec/codec.h"
+#include "platform/thread.h"
+#include "pool/pool.h"
+
+struct mt_context {
+    mt_env env;
+    mt_pool *pool;
+    mt_cache *chunks;        /* decoded */
+    mt_cache *indices;       /* env.index_cache */
+    _Atomic unsigned owners; /* the user, and each stack */
+    mt_lock lock;            /* of spares */
+    struct mt_spare *spares; /* scratches that nobody uses now */
+};
+
+/* One more owner. NULL is the default context, which is made here on first use. */
+MT_MUST_CHECK mt_status mt_context_retain(mt_context *context, mt_context **out, mt_error *err);
+
+/* What a thread needs to decode, for as long as it works. */
+MT_MUST_CHECK mt_status mt_context_take_scratch(mt_context *context, mt_scratch **out, mt_error *err);
+void mt_context_give_scratch(mt_context *context, mt_scratch *scratch);
+
+#endif

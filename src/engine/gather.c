@@ -1,0 +1,304 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "engine/gather.h"
+
+#include "base/reader.h"
+
+#include <math.h>
+#include <string.h>
+
+/* The two innermost dimensions of a copy; rows are outer, columns inner. */
+typedef struct plane {
+    int64_t rows, columns;
+    int64_t out_row, out_column, in_row, in_column; /* strides in bytes */
+} plane;
+
+typedef void (*plane_copy)(const mt_convert *convert, const plane *p, uint8_t *out, const uint8_t *in);
+
+static float from_float16(uint16_t half)
+{
+    uint32_t sign = (uint32_t)(half & 0x8000) << 16, magnitude = half & 0x7fff, bits;
+    if (magnitude >= 0x7c00) {
+        bits = 0x7f800000 | (magnitude & 0x3ff) << 13;
+    } else if (magnitude >= 0x400) {
+        bits = (magnitude << 13) + ((127 - 15) << 23);
+    } else { /* subnormal: magnitude * 2^-24, exact in float32 */
+        float value = (float)magnitude * 0x1p-24f;
+        return sign ? -value : value;
+    }
+    bits |= sign;
+    float value;
+    memcpy(&value, &bits, sizeof value);
+    return value;
+}
+
+#define AS_IS(v) ((float)(v))
+#define AS_BOOL(v) ((float)((v) != 0))
+
+/* memcpy, because neither side need be aligned; with the constant steps of the first branch it becomes vector code. */
+#define TO_FLOAT(type, value, in_step, out_step)                                                                      \
+    for (int64_t x = 0; x < p->columns; x++) {                                                                        \
+        type v;                                                                                                       \
+        memcpy(&v, s + x * (in_step), sizeof v);                                                                      \
+        float f = value;                                                                                              \
+        memcpy(d + x * (out_step), &f, sizeof f);                                                                     \
+    }
+
+#define DEFINE_TO_FLOAT(name, type, value)                                                                            \
+    static void name(const mt_convert *convert, const plane *p, uint8_t *out, const uint8_t *in)                      \
+    {                                                                                                                 \
+        const float scale = convert->scale, offset = convert->offset;                                                 \
+        (void)scale, (void)offset;                                                                                    \
+        for (int64_t y = 0; y < p->rows; y++) {                                                                       \
+            const uint8_t *restrict s = in + y * p->in_row;                                                           \
+            uint8_t *restrict d = out + y * p->out_row;                                                               \
+            if (p->in_column == (int64_t)sizeof(type) && p->out_column == (int64_t)sizeof(float))                     \
+                TO_FLOAT(type, value, (int64_t)sizeof(type), (int64_t)sizeof(float))                                  \
+            else                                                                                                      \
+                TO_FLOAT(type, value, p->in_column, p->out_column)                                                    \
+        }                                                                                                             \
+    }
+
+#define DEFINE_BOTH(name, type, load)                                                                                 \
+    DEFINE_TO_FLOAT(name##_plain, type, load(v))                                                                      \
+    DEFINE_TO_FLOAT(name##_affine, type, load(v) * scale + offset)
+
+DEFINE_BOTH(bool_to_float, uint8_t, AS_BOOL)
+DEFINE_BOTH(uint8_to_float, uint8_t, AS_IS)
+DEFINE_BOTH(int8_to_float, int8_t, AS_IS)
+DEFINE_BOTH(uint16_to_float, uint16_t, AS_IS)
+DEFINE_BOTH(int16_to_float, int16_t, AS_IS)
+DEFINE_BOTH(uint32_to_float, uint32_t, AS_IS)
+DEFINE_BOTH(int32_to_float, int32_t, AS_IS)
+DEFINE_BOTH(uint64_to_float, uint64_t, AS_IS)
+DEFINE_BOTH(int64_to_float, int64_t, AS_IS)
+DEFINE_BOTH(float16_to_float, uint16_t, from_float16)
+DEFINE_BOTH(float32_to_float, float, AS_IS)
+DEFINE_BOTH(float64_to_float, double, AS_IS)
+
+static const plane_copy to_float[][2] = {
+    [MT_BOOL] = { bool_to_float_plain, bool_to_float_affine },
+    [MT_UINT8] = { uint8_to_float_plain, uint8_to_float_affine },
+    [MT_INT8] = { int8_to_float_plain, int8_to_float_affine },
+    [MT_UINT16] = { uint16_to_float_plain, uint16_to_float_affine },
+    [MT_INT16] = { int16_to_float_plain, int16_to_float_affine },
+    [MT_UINT32] = { uint32_to_float_plain, uint32_to_float_affine },
+    [MT_INT32] = { int32_to_float_plain, int32_to_float_affine },
+    [MT_UINT64] = { uint64_to_float_plain, uint64_to_float_affine },
+    [MT_INT64] = { int64_to_float_plain, int64_to_float_affine },
+    [MT_FLOAT16] = { float16_to_float_plain, float16_to_float_affine },
+    [MT_FLOAT32] = { float32_to_float_plain, float32_to_float_affine },
+    [MT_FLOAT64] = { float64_to_float_plain, float64_to_float_affine },
+};
+
+#define DEFINE_COPY(name, size)                                                                                       \
+    static void name(const mt_convert *convert, const plane *p, uint8_t *out, const uint8_t *in)                      \
+    {                                                                                                                 \
+        (void)convert;                                                                                                \
+        for (int64_t y = 0; y < p->rows; y++) {                                                                       \
+            const uint8_t *s = in + y * p->in_row;                                                                    \
+            uint8_t *d = out + y * p->out_row;                                                                        \
+            if (p->in_column == (size) && p->out_column == (size))                                                    \
+                memcpy(d, s, (size_t)p->columns * (size));                                                            \
+            else                                                                                                      \
+                for (int64_t x = 0; x < p->columns; x++)                                                              \
+                    memcpy(d + x * p->out_column, s + x * p->in_column, (size));                                      \
+        }                                                                                                             \
+    }
+
+DEFINE_COPY(copy_1, 1)
+DEFINE_COPY(copy_2, 2)
+DEFINE_COPY(copy_4, 4)
+DEFINE_COPY(copy_8, 8)
+
+static plane_copy choose_copy(const mt_convert *convert)
+{
+    if (convert->to == MT_FLOAT32 && (convert->from != MT_FLOAT32 || convert->affine))
+        return to_float[convert->from][convert->affine];
+    switch (mt_dtype_size(convert->from)) {
+    case 1:
+        return copy_1;
+    case 2:
+        return copy_2;
+    case 4:
+        return copy_4;
+    default:
+        return copy_8;
+    }
+}
+
+/* Brings the columns of a plane into a small buffer, swaps them there, and copies on from it. */
+static void copy_swapped(plane_copy copy, const mt_convert *convert, const plane *p, uint8_t *out, const uint8_t *in)
+{
+    enum { PIECE = 256 };
+    uint8_t buffer[PIECE * 8];
+    int64_t size = (int64_t)mt_dtype_size(convert->from);
+    for (int64_t y = 0; y < p->rows; y++)
+        for (int64_t x = 0; x < p->columns; x += PIECE) {
+            int64_t n = p->columns - x < PIECE ? p->columns - x : PIECE;
+            const uint8_t *s = in + y * p->in_row + x * p->in_column;
+            for (int64_t i = 0; i < n; i++)
+                memcpy(buffer + i * size, s + i * p->in_column, (size_t)size);
+            mt_swap_bytes(buffer, (size_t)n, (size_t)size);
+            plane piece = { 1, n, 0, p->out_column, 0, size };
+            copy(convert, &piece, out + y * p->out_row + x * p->out_column, buffer);
+        }
+}
+
+/* A box without its dimensions of extent 1, and with neighbours that are one run of memory joined; slowest first. */
+typedef struct box {
+    int ndim;
+    int64_t extent[MT_MAX_DIMS], out[MT_MAX_DIMS], in[MT_MAX_DIMS];
+} box;
+
+static int64_t magnitude(int64_t stride) { return stride < 0 ? -stride : stride; }
+
+static bool simplify(box *b, int ndim, const int64_t *extent, const int64_t *out_stride, const int64_t *in_stride)
+{
+    b->ndim = 0;
+    for (int d = 0; d < ndim; d++) {
+        if (extent[d] <= 0)
+            return false;
+        if (extent[d] == 1)
+            continue;
+        int at = b->ndim++; /* insertion sort by the stride of the destination, largest first */
+        while (at > 0 && magnitude(b->out[at - 1]) < magnitude(out_stride[d])) {
+            b->extent[at] = b->extent[at - 1], b->out[at] = b->out[at - 1], b->in[at] = b->in[at - 1];
+            at--;
+        }
+        b->extent[at] = extent[d], b->out[at] = out_stride[d], b->in[at] = in_stride[d];
+    }
+    int kept = 0;
+    for (int d = 1; d < b->ndim; d++) {
+        if (b->out[kept] == b->out[d] * b->extent[d] && b->in[kept] == b->in[d] * b->extent[d])
+            b->extent[kept] *= b->extent[d];
+        else
+            b->extent[++kept] = b->extent[d];
+        b->out[kept] = b->out[d], b->in[kept] = b->in[d];
+    }
+    b->ndim = b->ndim ? kept + 1 : 0;
+    return true;
+}
+
+void mt_gather(const mt_convert *convert, int ndim, const int64_t *extent, uint8_t *out, const int64_t *out_stride,
+               const uint8_t *in, const int64_t *in_stride)
+{
+    box b;
+    if (!simplify(&b, ndim, extent, out_stride, in_stride))
+        return;
+    plane p = { 1, 1, 0, 0, 0, 0 };
+    if (b.ndim > 0)
+        p.columns = b.extent[b.ndim - 1], p.out_column = b.out[b.ndim - 1], p.in_column = b.in[b.ndim - 1];
+    if (b.ndim > 1)
+        p.rows = b.extent[b.ndim - 2], p.out_row = b.out[b.ndim - 2], p.in_row = b.in[b.ndim - 2];
+
+    plane_copy copy = choose_copy(convert);
+    int outer = b.ndim > 2 ? b.ndim - 2 : 0;
+    int64_t index[MT_MAX_DIMS];
+    for (int d = 0; d < outer; d++)
+        index[d] = 0;
+    for (;;) {
+        if (convert->swap)
+            copy_swapped(copy, convert, &p, out, in);
+        else
+            copy(convert, &p, out, in);
+        int d = outer - 1;
+        for (; d >= 0; d--) {
+            out += b.out[d], in += b.in[d];
+            if (++index[d] < b.extent[d])
+                break;
+            out -= b.out[d] * b.extent[d], in -= b.in[d] * b.extent[d];
+            index[d] = 0;
+        }
+        if (d < 0)
+            return;
+    }
+}
+
+static mt_dtype dtype_of_size(size_t size)
+{
+    return size == 1 ? MT_UINT8 : size == 2 ? MT_UINT16 : size == 4 ? MT_UINT32 : MT_UINT64;
+}
+
+void mt_fill_border(const void *value, size_t element_size, int ndim, const int64_t *extent, const int64_t *low,
+                    const int64_t *high, uint8_t *out, const int64_t *out_stride)
+{
+    static const int64_t same_element[MT_MAX_DIMS] = { 0 };
+    mt_dtype dtype = dtype_of_size(element_size);
+    mt_convert as_is = { .from = dtype, .to = dtype };
+    int64_t slab[MT_MAX_DIMS];
+    for (int d = 0; d < ndim; d++)
+        slab[d] = extent[d];
+
+    /* Dimension by dimension: the slabs before and behind, then on with what is between them. */
+    for (int d = 0; d < ndim; d++) {
+        if (low[d] > 0) {
+            slab[d] = low[d];
+            mt_gather(&as_is, ndim, slab, out, out_stride, value, same_element);
+        }
+        if (high[d] < extent[d]) {
+            slab[d] = extent[d] - high[d];
+            mt_gather(&as_is, ndim, slab, out + high[d] * out_stride[d], out_stride, value, same_element);
+        }
+        slab[d] = high[d] - low[d];
+        out += low[d] * out_stride[d];
+    }
+}
+
+#define PUT_INTEGER(type, low, high)                                                                                  \
+    do {                                                                                                              \
+        type v = isnan(value) ? 0                                                                                     \
+            : value <= (double)(low) ? (type)(low)                                                                    \
+            : value >= (double)(high) ? (type)(high)                                                                  \
+            : (type)value;                                                                                            \
+        memcpy(out, &v, sizeof v);                                                                                    \
+    } while (0)
+
+/* Rounds to nearest even, as IEEE 754 does; overflow is infinity. */
+static uint16_t to_float16(double value)
+{
+    uint16_t sign = signbit(value) ? 0x8000 : 0;
+    double m = fabs(value);
+    if (isnan(value))
+        return 0x7e00;
+    if (m >= 65520.0)
+        return sign | 0x7c00;
+    if (m < 0x1p-14)
+        return sign | (uint16_t)rint(m * 0x1p24);
+    int exponent;
+    double fraction = frexp(m, &exponent); /* [0.5, 1) */
+    return sign | (uint16_t)(((exponent + 14) << 10) + (int)rint(fraction * 2048.0) - 1024);
+}
+
+void mt_element_from_double(mt_dtype dtype, double value, void *out)
+{
+    if (dtype >= MT_UINT8 && dtype <= MT_INT64)
+        value = rint(value);
+    switch (dtype) {
+    case MT_BOOL: {
+        uint8_t v = value != 0;
+        memcpy(out, &v, 1);
+        break;
+    }
+    case MT_UINT8: PUT_INTEGER(uint8_t, 0, UINT8_MAX); break;
+    case MT_INT8: PUT_INTEGER(int8_t, INT8_MIN, INT8_MAX); break;
+    case MT_UINT16: PUT_INTEGER(uint16_t, 0, UINT16_MAX); break;
+    case MT_INT16: PUT_INTEGER(int16_t, INT16_MIN, INT16_MAX); break;
+    case MT_UINT32: PUT_INTEGER(uint32_t, 0, UINT32_MAX); break;
+    case MT_INT32: PUT_INTEGER(int32_t, INT32_MIN, INT32_MAX); break;
+    case MT_UINT64: PUT_INTEGER(uint64_t, 0, UINT64_MAX); break;
+    case MT_INT64: PUT_INTEGER(int64_t, INT64_MIN, INT64_MAX); break;
+    case MT_FLOAT16: {
+        uint16_t v = to_float16(value);
+        memcpy(out, &v, sizeof v);
+        break;
+    }
+    case MT_FLOAT32: {
+        float v = (float)value;
+        memcpy(out, &v, sizeof v);
+        break;
+    }
+    case MT_FLOAT64:
+        memcpy(out, &value, sizeof value);
+        break;
+    }
+}
