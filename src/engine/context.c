@@ -5,11 +5,6 @@
 
 #define INDEX_CACHE_BYTES ((uint64_t)32 << 20)
 
-struct mt_spare {
-    mt_scratch *scratch;
-    struct mt_spare *next;
-};
-
 static mt_context *allocate_context(const mt_context_options *options, mt_error *err)
 {
     mt_env env; /* stands in until the context's own exists */
@@ -40,12 +35,8 @@ static uint64_t cache_budget(const mt_context_options *options)
 static void destroy(mt_context *context)
 {
     mt_pool_free(context->pool);
-    while (context->spares) {
-        struct mt_spare *spare = context->spares;
-        context->spares = spare->next;
-        mt_scratch_free(spare->scratch);
-        mt_release(&context->env, spare, sizeof *spare);
-    }
+    while (context->n_spares > 0)
+        mt_scratch_free(context->spares[--context->n_spares]);
     mt_cache_free(context->chunks);
     mt_cache_free(context->indices);
     mt_lock_destroy(&context->lock);
@@ -54,7 +45,7 @@ static void destroy(mt_context *context)
 
 mt_status mt_context_new(const mt_context_options *given, mt_context **out, mt_error *err)
 {
-    mt_context_options options = { sizeof options };
+    mt_context_options options = { .struct_size = sizeof options };
     if (given) {
         if (given->struct_size == 0 || given->struct_size > sizeof options)
             return mt_fail(err, MT_E_ARGUMENT, "mt_context_options.struct_size is %zu, not %zu", given->struct_size,
@@ -92,47 +83,40 @@ static mt_context *default_context;
 static mt_error default_error;
 static void make_default(void) { (void)!mt_context_new(NULL, &default_context, &default_error); }
 
-mt_status mt_context_retain(mt_context *context, mt_context **out, mt_error *err)
+mt_context *mt_context_retain(mt_context *context, mt_error *err)
 {
     static mt_once once = MT_ONCE_INIT;
     if (!context) {
         mt_once_run(&once, make_default);
-        if (!default_context)
-            return mt_fail(err, default_error.status, "default context: %s", default_error.message);
         context = default_context;
     }
+    if (!context) {
+        mt_fail(err, default_error.status, "default context: %s", default_error.message);
+        return NULL;
+    }
     atomic_fetch_add(&context->owners, 1);
-    *out = context;
-    return MT_OK;
+    return context;
 }
 
 mt_status mt_context_take_scratch(mt_context *context, mt_scratch **out, mt_error *err)
 {
+    *out = NULL;
     mt_lock_take(&context->lock);
-    struct mt_spare *spare = context->spares;
-    if (spare)
-        context->spares = spare->next;
+    if (context->n_spares > 0)
+        *out = context->spares[--context->n_spares];
     mt_lock_give(&context->lock);
-    if (!spare)
-        return mt_scratch_new(&context->env, out, err);
-    *out = spare->scratch;
-    mt_release(&context->env, spare, sizeof *spare);
-    return MT_OK;
+    return *out ? MT_OK : mt_scratch_new(&context->env, out, err);
 }
 
 void mt_context_give_scratch(mt_context *context, mt_scratch *scratch)
 {
-    void *memory;
-    if (mt_alloc(&context->env, sizeof(struct mt_spare), &memory, NULL)) {
-        mt_scratch_free(scratch);
-        return;
-    }
-    struct mt_spare *spare = memory;
-    spare->scratch = scratch;
     mt_lock_take(&context->lock);
-    spare->next = context->spares;
-    context->spares = spare;
+    if (context->n_spares < MT_MAX_SPARES) {
+        context->spares[context->n_spares++] = scratch;
+        scratch = NULL;
+    }
     mt_lock_give(&context->lock);
+    mt_scratch_free(scratch);
 }
 
 static uint64_t get(_Atomic uint64_t *counter) { return atomic_load_explicit(counter, memory_order_relaxed); }
@@ -140,8 +124,8 @@ static uint64_t get(_Atomic uint64_t *counter) { return atomic_load_explicit(cou
 void mt_context_get_counters(mt_context *given, mt_counters *out)
 {
     memset(out, 0, sizeof *out);
-    mt_context *context;
-    if (mt_context_retain(given, &context, NULL))
+    mt_context *context = mt_context_retain(given, NULL);
+    if (!context)
         return;
     mt_env *env = &context->env;
     *out = (mt_counters) {
@@ -162,8 +146,8 @@ void mt_context_get_counters(mt_context *given, mt_counters *out)
 
 void mt_context_reset_counters(mt_context *given)
 {
-    mt_context *context;
-    if (mt_context_retain(given, &context, NULL))
+    mt_context *context = mt_context_retain(given, NULL);
+    if (!context)
         return;
     mt_env *env = &context->env;
     _Atomic uint64_t *counters[] = { &env->patches,        &env->bytes_delivered, &env->ranges,
@@ -177,8 +161,8 @@ void mt_context_reset_counters(mt_context *given)
 
 void mt_context_drop_cache(mt_context *given)
 {
-    mt_context *context;
-    if (mt_context_retain(given, &context, NULL))
+    mt_context *context = mt_context_retain(given, NULL);
+    if (!context)
         return;
     mt_cache_drop(context->chunks, 0);
     mt_cache_drop(context->indices, 0);

@@ -7,18 +7,21 @@
 #include "platform/thread.h"
 #include "pool/pool.h"
 
+#define MT_MAX_SPARES 64
+
 struct mt_context {
     mt_env env;
     mt_pool *pool;
     mt_cache *chunks;        /* decoded */
     mt_cache *indices;       /* env.index_cache */
     _Atomic unsigned owners; /* the user, and each stack */
-    mt_lock lock;            /* of spares */
-    struct mt_spare *spares; /* scratches that nobody uses now */
+    mt_lock lock;            /* of spares, and of whatever is short */
+    unsigned n_spares;
+    mt_scratch *spares[MT_MAX_SPARES]; /* that nobody uses now */
 };
 
-/* One more owner. NULL is the default context, which is made here on first use. */
-MT_MUST_CHECK mt_status mt_context_retain(mt_context *context, mt_context **out, mt_error *err);
+/* One more owner. NULL is the default context, which is made here on first use; NULL is returned where it cannot be. */
+mt_context *mt_context_retain(mt_context *context, mt_error *err);
 
 /* What a thread needs to decode, for as long as it works. */
 MT_MUST_CHECK mt_status mt_context_take_scratch(mt_context *context, mt_scratch **out, mt_error *err);

@@ -1,0 +1,339 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "engine/engine.h"
+
+#include "base/checked.h"
+#include "engine/plan.h"
+
+#include <string.h>
+
+/* Below this many bytes to copy and to decode, another thread costs more than it does. */
+#define SHARED_BYTES ((uint64_t)128 << 10)
+
+typedef struct work {
+    mt_context *context;
+    const mt_read *reads;
+    const mt_plan *plan;
+    _Atomic size_t failed; /* number of the first chunk that failed; SIZE_MAX: none */
+    mt_error *err;         /* of that chunk; under the context's lock */
+    mt_status status;
+} work;
+
+/* What a chunk gives to one of its copies. */
+typedef struct part {
+    const mt_read *read;
+    int64_t low[MT_MAX_DIMS];    /* in the chunk */
+    int64_t extent[MT_MAX_DIMS];
+    uint8_t *out;
+} part;
+
+static void find_part(const mt_image *image, uint64_t id, const mt_read *read, part *out)
+{
+    int64_t position[MT_MAX_DIMS];
+    mt_image_chunk_position(image, id, position);
+    out->read = read;
+    out->out = read->out;
+    for (int d = 0; d < image->map->ndim; d++) {
+        int64_t chunk_start = mt_image_chunk_start(image, d, position[d]);
+        int64_t from = mt_max_i64(chunk_start, read->start[d]);
+        int64_t to = mt_min_i64(mt_image_chunk_end(image, d, position[d]), read->start[d] + read->extent[d]);
+        out->low[d] = from - chunk_start;
+        out->extent[d] = to - from;
+        out->out += (from - read->start[d]) * read->out_stride[d];
+    }
+}
+
+/* One element, everywhere in the part. */
+static void spread(const part *p, const mt_convert *convert, const void *element)
+{
+    static const int64_t same_element[MT_MAX_DIMS] = { 0 };
+    mt_gather(convert, p->read->image->map->ndim, p->extent, p->out, p->read->out_stride, element, same_element);
+}
+
+static void gather_part(const part *p, const mt_chunk *chunk)
+{
+    const mt_image *image = p->read->image;
+    mt_convert convert = p->read->convert;
+    convert.swap = chunk->swap;
+    if (!chunk->data) {
+        convert.swap = false;
+        spread(p, &convert, image->map->fill);
+        return;
+    }
+    const uint8_t *in = chunk->data;
+    for (int d = 0; d < image->map->ndim; d++)
+        in += p->low[d] * image->stride[d];
+    mt_gather(&convert, image->map->ndim, p->extent, p->out, p->read->out_stride, in, image->stride);
+}
+
+#define FOR_EACH_COPY(c, w, planned)                                                                                  \
+    for (uint32_t c = (planned)->first_copy; c != MT_NONE; c = (w)->plan->copies[c].next)
+
+static void gather_chunk(const work *w, const mt_planned *planned, const mt_chunk *chunk)
+{
+    part p;
+    FOR_EACH_COPY(c, w, planned) {
+        find_part(planned->image, planned->id, &w->reads[w->plan->copies[c].read], &p);
+        gather_part(&p, chunk);
+    }
+}
+
+/* Rows of a raw chunk that is not kept. */
+static mt_status copy_raw(const work *w, const mt_planned *planned, mt_scratch *scratch, mt_error *err)
+{
+    const mt_image *image = planned->image;
+    mt_chunk_ref ref;
+    const uint8_t *view = NULL;
+    bool missing = false;
+    mt_status st = mt_image_locate(image, planned->id, &ref, err);
+    if (!st)
+        st = mt_image_open_raw(image, planned->id, &ref, &missing, &view, err);
+    part p;
+    for (uint32_t c = planned->first_copy; !st && c != MT_NONE; c = w->plan->copies[c].next) {
+        find_part(image, planned->id, &w->reads[w->plan->copies[c].read], &p);
+        if (missing) {
+            gather_part(&p, &(mt_chunk) { .data = NULL });
+            continue;
+        }
+        mt_convert convert = p.read->convert;
+        convert.swap = image->map->swap;
+        st = mt_raw_read(image, &ref, view, &convert, p.low, p.extent, p.out, p.read->out_stride, scratch, err);
+    }
+    if (st)
+        mt_image_prefix(image, planned->id, err);
+    return st;
+}
+
+/* The bytes of a chunk that its copies need, from the first to the last. */
+static void find_needed(const work *w, const mt_planned *planned, size_t *from, size_t *to)
+{
+    const mt_image *image = planned->image;
+    *from = image->chunk_bytes;
+    *to = 0;
+    part p;
+    FOR_EACH_COPY(c, w, planned) {
+        find_part(image, planned->id, &w->reads[w->plan->copies[c].read], &p);
+        int64_t first = 0, last = (int64_t)image->element_size;
+        for (int d = 0; d < image->map->ndim; d++) {
+            first += p.low[d] * image->stride[d];
+            last += (p.low[d] + p.extent[d] - 1) * image->stride[d];
+        }
+        *from = (size_t)first < *from ? (size_t)first : *from;
+        *to = (size_t)last > *to ? (size_t)last : *to;
+    }
+}
+
+/* A part of a chunk is decoded alone only where the whole would not stay in the cache for long. */
+static mt_status load_needed(const work *w, const mt_planned *planned, mt_scratch *scratch, mt_chunk *out,
+                             mt_error *err)
+{
+    const mt_image *image = planned->image;
+    size_t from = 0, to = image->chunk_bytes;
+    if (!image->fits && mt_chain_is_partial(&image->map->chain)) {
+        if (mt_image_peek(image, planned->id, out))
+            return MT_OK;
+        find_needed(w, planned, &from, &to);
+    }
+    if (to - from <= image->chunk_bytes / 2)
+        return mt_image_load_part(image, planned->id, from, to, scratch, out, err);
+    return mt_image_load(image, planned->id, scratch, out, err);
+}
+
+static mt_status read_chunk(const work *w, const mt_planned *planned, mt_error *err)
+{
+    mt_scratch *scratch;
+    mt_status st = mt_context_take_scratch(w->context, &scratch, err);
+    if (st)
+        return st;
+    const mt_image *image = planned->image;
+    if (image->map->chain.n_steps == 0 && !image->keep) {
+        st = copy_raw(w, planned, scratch, err);
+    } else {
+        mt_chunk chunk = { 0 };
+        st = load_needed(w, planned, scratch, &chunk, err);
+        if (!st)
+            gather_chunk(w, planned, &chunk);
+        mt_image_release(image, &chunk);
+    }
+    mt_context_give_scratch(w->context, scratch);
+    return st;
+}
+
+static void zero_copies(const work *w, const mt_planned *planned)
+{
+    static const uint8_t zero[8] = { 0 };
+    part p;
+    FOR_EACH_COPY(c, w, planned) {
+        find_part(planned->image, planned->id, &w->reads[w->plan->copies[c].read], &p);
+        mt_convert convert = { .from = p.read->convert.to, .to = p.read->convert.to };
+        spread(&p, &convert, zero);
+    }
+}
+
+static void note_failure(work *w, size_t i, mt_status st, const mt_error *failure)
+{
+    mt_lock_take(&w->context->lock);
+    if (i < w->failed) {
+        w->failed = i;
+        w->status = st;
+        if (w->err)
+            *w->err = *failure;
+    }
+    mt_lock_give(&w->context->lock);
+}
+
+/* One chunk. Those behind one that failed are not read any more. */
+static void do_chunk(void *argument, size_t i)
+{
+    work *w = argument;
+    const mt_planned *planned = &w->plan->chunks[i];
+    mt_status st = MT_OK;
+    mt_error failure = MT_ERROR_INIT;
+    if (i < w->failed && (st = read_chunk(w, planned, &failure)))
+        note_failure(w, i, st, &failure);
+    if (st || i > w->failed)
+        zero_copies(w, planned);
+}
+
+/* Whether the plan is small enough, and its chunks are in the cache, to be done by the caller on the spot. */
+static bool do_cached(work *w, const mt_plan *plan, bool *done)
+{
+    bool all = true;
+    for (size_t i = 0; i < plan->n_chunks; i++) {
+        mt_chunk chunk;
+        done[i] = mt_image_peek(plan->chunks[i].image, plan->chunks[i].id, &chunk);
+        if (done[i]) {
+            gather_chunk(w, &plan->chunks[i], &chunk);
+            mt_image_release(plan->chunks[i].image, &chunk);
+        }
+        all &= done[i];
+    }
+    return all;
+}
+
+static uint64_t decode_bytes(const mt_plan *plan)
+{
+    uint64_t bytes = 0;
+    for (size_t i = 0; i < plan->n_chunks; i++)
+        if (plan->chunks[i].image->map->chain.n_steps)
+            bytes += plan->chunks[i].image->chunk_bytes;
+    return bytes;
+}
+
+static mt_status execute(mt_context *context, const mt_read *reads, mt_plan *plan, mt_error *err)
+{
+    work w = { .context = context, .reads = reads, .plan = plan, .failed = SIZE_MAX, .err = err };
+    if (plan->n_chunks <= MT_PLAN_INLINE && plan->bytes < SHARED_BYTES) {
+        bool done[MT_PLAN_INLINE];
+        if (do_cached(&w, plan, done))
+            return MT_OK;
+        size_t left = 0;
+        for (size_t i = 0; i < plan->n_chunks; i++)
+            if (!done[i])
+                plan->chunks[left++] = plan->chunks[i];
+        plan->n_chunks = left;
+    }
+    mt_plan_sort(plan);
+    if (plan->n_chunks > 1 && plan->bytes + decode_bytes(plan) >= SHARED_BYTES)
+        mt_pool_run(context->pool, plan->n_chunks, do_chunk, &w);
+    else
+        for (size_t i = 0; i < plan->n_chunks; i++)
+            do_chunk(&w, i);
+    return w.status;
+}
+
+static void copy_array(const mt_read *read, const int64_t *low, const int64_t *high)
+{
+    const mt_image *image = read->image;
+    int64_t extent[MT_MAX_DIMS];
+    uint8_t *out = read->out;
+    const uint8_t *in = image->array;
+    for (int d = 0; d < image->map->ndim; d++) {
+        extent[d] = high[d] - low[d];
+        out += low[d] * read->out_stride[d];
+        in += (read->start[d] + low[d]) * image->stride[d];
+    }
+    mt_gather(&read->convert, image->map->ndim, extent, out, read->out_stride, in, image->stride);
+}
+
+/* What needs no chunk: the border, and images that lie in memory. Returns whether chunks are needed. */
+static bool do_direct(const mt_read *read, int64_t *low, int64_t *high)
+{
+    bool any = mt_read_clip(read, low, high);
+    bool inside = any;
+    int ndim = read->image->map->ndim;
+    for (int d = 0; d < ndim; d++)
+        inside &= low[d] == 0 && high[d] == read->extent[d];
+    if (!inside)
+        mt_fill_border(read->padding, mt_dtype_size(read->convert.to), ndim, read->extent, low, high, read->out,
+                       read->out_stride);
+    if (any && read->image->array)
+        copy_array(read, low, high);
+    return any && !read->image->array;
+}
+
+typedef struct direct_work {
+    const mt_read *reads;
+    size_t n;
+} direct_work;
+
+#define DIRECT_GROUP 32
+
+static void do_direct_group(void *argument, size_t group)
+{
+    const direct_work *w = argument;
+    size_t end = (group + 1) * DIRECT_GROUP < w->n ? (group + 1) * DIRECT_GROUP : w->n;
+    int64_t low[MT_MAX_DIMS], high[MT_MAX_DIMS];
+    for (size_t i = group * DIRECT_GROUP; i < end; i++)
+        do_direct(&w->reads[i], low, high);
+}
+
+/* Reads of arrays alone: groups of them for each thread. */
+static bool read_arrays(mt_context *context, const mt_read *reads, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (!reads[i].image->array)
+            return false;
+    direct_work w = { reads, n };
+    size_t groups = (n + DIRECT_GROUP - 1) / DIRECT_GROUP;
+    if (groups > 1)
+        mt_pool_run(context->pool, groups, do_direct_group, &w);
+    else
+        do_direct_group(&w, 0);
+    return true;
+}
+
+/* Plans read number i and, whenever the plan is full, executes it. */
+static mt_status add_read(mt_context *context, const mt_read *reads, uint32_t i, mt_plan *plan, mt_error *err)
+{
+    int64_t low[MT_MAX_DIMS], high[MT_MAX_DIMS];
+    if (!do_direct(&reads[i], low, high))
+        return MT_OK;
+    uint64_t next = 0;
+    for (;;) {
+        mt_status st = mt_plan_add(plan, &reads[i], i, low, high, &next, err);
+        if (st || next == 0)
+            return st;
+        st = execute(context, reads, plan, err);
+        mt_plan_free(plan);
+        mt_plan_init(plan, &context->env);
+        if (st)
+            return st;
+    }
+}
+
+mt_status mt_engine_read(mt_context *context, const mt_read *reads, size_t n, mt_error *err)
+{
+    if (n >= MT_NONE)
+        return mt_fail(err, MT_E_ARGUMENT, "%zu boxes in one call", n);
+    if (n == 0 || read_arrays(context, reads, n))
+        return MT_OK;
+    mt_plan plan;
+    mt_plan_init(&plan, &context->env);
+    mt_status st = MT_OK;
+    for (size_t i = 0; !st && i < n; i++)
+        st = add_read(context, reads, (uint32_t)i, &plan, err);
+    if (!st)
+        st = execute(context, reads, &plan, err);
+    mt_plan_free(&plan);
+    return st;
+}

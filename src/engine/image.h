@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* An open image as the engine sees it, and the loading of its chunks. */
+#ifndef MT_ENGINE_IMAGE_H
+#define MT_ENGINE_IMAGE_H
+
+#include "engine/context.h"
+#include "format/format.h"
+
+typedef struct mt_image {
+    mt_context *context;
+    const mt_chunk_map *map;
+    mt_store *store;
+    const char *label; /* names the image in messages */
+    uint64_t owner;    /* of its entries in the cache */
+    size_t element_size;
+    size_t chunk_bytes;          /* decoded */
+    int64_t grid[MT_MAX_DIMS];   /* chunks along each dimension */
+    int64_t stride[MT_MAX_DIMS]; /* chunk_stride in bytes; for an array in memory those of the array, of any sign */
+    bool fits;                   /* all of it fits into the cache */
+    bool keep;                   /* its chunks go into the cache */
+    const uint8_t *array;        /* the pixels where they all lie in memory as they are, or NULL */
+} mt_image;
+
+/* Fills the image from a checked map; context, map, store and label are borrowed. array is as in mt_image. */
+void mt_image_init(mt_image *image, mt_context *context, const mt_chunk_map *map, mt_store *store, const char *label,
+                   const uint8_t *array);
+
+/* Forgets the chunks in the cache. */
+void mt_image_forget(mt_image *image);
+
+/* The grid position along dimension d that holds a coordinate inside the image, and where a chunk starts and ends. */
+int64_t mt_image_chunk_at(const mt_image *image, int d, int64_t coordinate);
+int64_t mt_image_chunk_start(const mt_image *image, int d, int64_t position);
+int64_t mt_image_chunk_end(const mt_image *image, int d, int64_t position);
+
+/* The number of a chunk in C order of the grid, and back. */
+uint64_t mt_image_chunk_id(const mt_image *image, const int64_t *position);
+void mt_image_chunk_position(const mt_image *image, uint64_t id, int64_t *position);
+
+/* A decoded chunk, or what stands for one. */
+typedef struct mt_chunk {
+    const uint8_t *data;   /* NULL: missing, reads as the fill value */
+    bool swap;             /* still in the other byte order */
+    mt_cache_entry *entry; /* that holds data, or NULL */
+} mt_chunk;
+
+/* The chunk out of the cache if it is there. */
+bool mt_image_peek(const mt_image *image, uint64_t id, mt_chunk *out);
+
+/* The whole chunk, through the cache where the image's chunks are kept, else in a buffer of scratch, valid until
+ * scratch is used again. Given back with mt_image_release. */
+MT_MUST_CHECK mt_status mt_image_load(const mt_image *image, uint64_t id, mt_scratch *scratch, mt_chunk *out,
+                                      mt_error *err);
+
+/* As mt_image_load, but only the bytes [from, to) of the chunk need be right, and nothing is kept. */
+MT_MUST_CHECK mt_status mt_image_load_part(const mt_image *image, uint64_t id, size_t from, size_t to,
+                                           mt_scratch *scratch, mt_chunk *out, mt_error *err);
+void mt_image_release(const mt_image *image, mt_chunk *chunk);
+
+/* Finds a chunk; MT_E_RANGE never happens for an id inside the grid. */
+MT_MUST_CHECK mt_status mt_image_locate(const mt_image *image, uint64_t id, mt_chunk_ref *out, mt_error *err);
+
+/* The bytes of a located chunk that is stored raw: checks its size, and sets *missing where the object is absent and
+ * that means the fill value. *view is its data where the store has it in memory, else NULL. */
+MT_MUST_CHECK mt_status mt_image_open_raw(const mt_image *image, uint64_t id, const mt_chunk_ref *ref, bool *missing,
+                                          const uint8_t **view, mt_error *err);
+
+/* Puts the name of the image and the chunk before a message. */
+void mt_image_prefix(const mt_image *image, uint64_t id, mt_error *err);
+
+#endif

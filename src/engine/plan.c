@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "engine/plan.h"
+
+#include "base/checked.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+void mt_plan_init(mt_plan *plan, mt_env *env)
+{
+    plan->env = env;
+    plan->chunks = plan->inline_chunks;
+    plan->copies = plan->inline_copies;
+    plan->n_chunks = plan->n_copies = 0;
+    plan->chunk_room = plan->copy_room = MT_PLAN_INLINE;
+    plan->table = NULL;
+    plan->table_size = 0;
+    plan->bytes = 0;
+}
+
+void mt_plan_free(mt_plan *plan)
+{
+    if (plan->chunks != plan->inline_chunks)
+        mt_release(plan->env, plan->chunks, plan->chunk_room * sizeof *plan->chunks);
+    if (plan->copies != plan->inline_copies)
+        mt_release(plan->env, plan->copies, plan->copy_room * sizeof *plan->copies);
+    mt_release(plan->env, plan->table, plan->table_size * sizeof *plan->table);
+}
+
+/* Doubles an array that may start inside the plan. */
+static mt_status grow(mt_env *env, void **array, const void *start, size_t *room, size_t size, mt_error *err)
+{
+    void *old = *array == start ? NULL : *array;
+    void *moved = mt_resize(env, old, *room * size, *room * 2 * size);
+    if (!moved)
+        return mt_fail(err, MT_E_MEMORY, "out of memory for a plan of %zu chunks", *room * 2);
+    if (!old)
+        memcpy(moved, start, *room * size);
+    *array = moved;
+    *room *= 2;
+    return MT_OK;
+}
+
+static uint64_t hash(const mt_image *image, uint64_t id)
+{
+    uint64_t h = (id ^ image->owner << 40) * UINT64_C(0x9e3779b97f4a7c15);
+    return h ^ h >> 32;
+}
+
+/* The slot of a chunk in the table, or the free slot where it belongs. */
+static uint32_t *find_slot(const mt_plan *plan, const mt_image *image, uint64_t id)
+{
+    size_t mask = plan->table_size - 1;
+    for (size_t at = hash(image, id) & mask;; at = (at + 1) & mask) {
+        uint32_t *slot = &plan->table[at];
+        if (*slot == MT_NONE || (plan->chunks[*slot].id == id && plan->chunks[*slot].image == image))
+            return slot;
+    }
+}
+
+/* A table of at least four slots a chunk. */
+static mt_status rebuild_table(mt_plan *plan, mt_error *err)
+{
+    size_t size = 4 * plan->chunk_room;
+    void *memory;
+    mt_status st = mt_alloc(plan->env, size * sizeof *plan->table, &memory, err);
+    if (st)
+        return st;
+    mt_release(plan->env, plan->table, plan->table_size * sizeof *plan->table);
+    plan->table = memset(memory, 0xff, size * sizeof *plan->table); /* MT_NONE */
+    plan->table_size = size;
+    for (size_t i = 0; i < plan->n_chunks; i++)
+        *find_slot(plan, plan->chunks[i].image, plan->chunks[i].id) = (uint32_t)i;
+    return MT_OK;
+}
+
+static mt_status add_chunk(mt_plan *plan, const mt_image *image, uint64_t id, mt_planned **out, mt_error *err)
+{
+    if (plan->n_chunks == plan->chunk_room) {
+        void *array = plan->chunks;
+        mt_status st = grow(plan->env, &array, plan->inline_chunks, &plan->chunk_room, sizeof *plan->chunks, err);
+        if (st)
+            return st;
+        plan->chunks = array;
+        if (plan->table && (st = rebuild_table(plan, err)))
+            return st;
+    }
+    *out = &plan->chunks[plan->n_chunks++];
+    **out = (mt_planned) { image, id, MT_NONE };
+    return MT_OK;
+}
+
+/* The chunk in the plan, which gets it if it is new. The chunks of one read differ, so the first read needs no table. */
+static mt_status find_chunk(mt_plan *plan, const mt_image *image, uint64_t id, bool first_read, mt_planned **out,
+                            mt_error *err)
+{
+    if (first_read)
+        return add_chunk(plan, image, id, out, err);
+    mt_status st;
+    if (!plan->table && (st = rebuild_table(plan, err)))
+        return st;
+    uint32_t *slot = find_slot(plan, image, id);
+    if (*slot != MT_NONE) {
+        *out = &plan->chunks[*slot];
+        return MT_OK;
+    }
+    if ((st = add_chunk(plan, image, id, out, err)))
+        return st;
+    *find_slot(plan, image, id) = (uint32_t)(plan->n_chunks - 1);
+    return MT_OK;
+}
+
+static mt_status add_copy(mt_plan *plan, mt_planned *chunk, uint32_t read, mt_error *err)
+{
+    if (plan->n_copies == plan->copy_room) {
+        void *array = plan->copies;
+        mt_status st = grow(plan->env, &array, plan->inline_copies, &plan->copy_room, sizeof *plan->copies, err);
+        if (st)
+            return st;
+        plan->copies = array;
+    }
+    plan->copies[plan->n_copies] = (mt_copy) { read, chunk->first_copy };
+    chunk->first_copy = (uint32_t)plan->n_copies++;
+    return MT_OK;
+}
+
+bool mt_read_clip(const mt_read *read, int64_t *low, int64_t *high)
+{
+    bool any = true;
+    for (int d = 0; d < read->image->map->ndim; d++) {
+        int64_t size = read->image->map->shape[d];
+        low[d] = mt_min_i64(mt_max_i64(-read->start[d], 0), read->extent[d]);
+        high[d] = mt_max_i64(mt_min_i64(size - read->start[d], read->extent[d]), low[d]);
+        any &= high[d] > low[d];
+    }
+    return any;
+}
+
+/* The grid positions that a read covers, walked in C order. */
+typedef struct walk {
+    int ndim;
+    int64_t first[MT_MAX_DIMS], last[MT_MAX_DIMS], position[MT_MAX_DIMS];
+} walk;
+
+static bool step(walk *w)
+{
+    for (int d = w->ndim - 1; d >= 0; d--) {
+        if (w->position[d]++ < w->last[d])
+            return true;
+        w->position[d] = w->first[d];
+    }
+    return false;
+}
+
+/* Starts at the n-th position. */
+static void start_walk(walk *w, const mt_read *read, const int64_t *low, const int64_t *high, uint64_t n)
+{
+    w->ndim = read->image->map->ndim;
+    for (int d = w->ndim - 1; d >= 0; d--) {
+        w->first[d] = mt_image_chunk_at(read->image, d, read->start[d] + low[d]);
+        w->last[d] = mt_image_chunk_at(read->image, d, read->start[d] + high[d] - 1);
+        uint64_t count = (uint64_t)(w->last[d] - w->first[d]) + 1;
+        w->position[d] = w->first[d] + (int64_t)(n % count);
+        n /= count;
+    }
+}
+
+static uint64_t clipped_bytes(const mt_read *read, const int64_t *low, const int64_t *high)
+{
+    uint64_t bytes = read->image->element_size;
+    for (int d = 0; d < read->image->map->ndim; d++)
+        bytes *= (uint64_t)(high[d] - low[d]);
+    return bytes;
+}
+
+mt_status mt_plan_add(mt_plan *plan, const mt_read *read, uint32_t i, const int64_t *low, const int64_t *high,
+                      uint64_t *next, mt_error *err)
+{
+    walk w;
+    start_walk(&w, read, low, high, *next);
+    if (*next == 0)
+        plan->bytes += clipped_bytes(read, low, high);
+    bool first_read = plan->n_copies == 0;
+    do {
+        if (plan->n_copies >= MT_PLAN_COPIES)
+            return MT_OK;
+        mt_planned *chunk;
+        mt_status st = find_chunk(plan, read->image, mt_image_chunk_id(read->image, w.position), first_read, &chunk, err);
+        if (st || (st = add_copy(plan, chunk, i, err)))
+            return st;
+        ++*next;
+    } while (step(&w));
+    *next = 0;
+    return MT_OK;
+}
+
+static int compare(const void *a, const void *b)
+{
+    const mt_planned *x = a, *y = b;
+    if (x->image != y->image)
+        return x->image->owner < y->image->owner ? -1 : 1;
+    return x->id < y->id ? -1 : x->id > y->id;
+}
+
+void mt_plan_sort(mt_plan *plan)
+{
+    qsort(plan->chunks, plan->n_chunks, sizeof *plan->chunks, compare);
+}

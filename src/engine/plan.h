@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The read plan: which chunks a list of reads touches, each once, in storage order, with its copies. */
+#ifndef MT_ENGINE_PLAN_H
+#define MT_ENGINE_PLAN_H
+
+#include "engine/engine.h"
+
+#define MT_NONE UINT32_MAX
+
+typedef struct mt_copy {
+    uint32_t read; /* number of the read */
+    uint32_t next; /* copy of the same chunk, or MT_NONE */
+} mt_copy;
+
+typedef struct mt_planned {
+    const mt_image *image;
+    uint64_t id;
+    uint32_t first_copy;
+} mt_planned;
+
+#define MT_PLAN_INLINE 64
+
+typedef struct mt_plan {
+    mt_env *env;
+    mt_planned *chunks;
+    size_t n_chunks, chunk_room;
+    mt_copy *copies;
+    size_t n_copies, copy_room;
+    uint32_t *table; /* of chunk numbers, for finding a chunk again; NULL while there are few */
+    size_t table_size;
+    uint64_t bytes; /* of the pixels that will be copied */
+    mt_planned inline_chunks[MT_PLAN_INLINE];
+    mt_copy inline_copies[MT_PLAN_INLINE];
+} mt_plan;
+
+void mt_plan_init(mt_plan *plan, mt_env *env);
+void mt_plan_free(mt_plan *plan);
+
+/* More chunks and copies than this are read in several goes. */
+#define MT_PLAN_COPIES ((size_t)1 << 20)
+
+/* Adds the chunks that read number i touches, from the *next-th on, and sets *next; ends early, with *next not 0,
+ * where the plan is full. The part of the box inside the image is [low, high), relative to the box, and not empty. */
+MT_MUST_CHECK mt_status mt_plan_add(mt_plan *plan, const mt_read *read, uint32_t i, const int64_t *low,
+                                    const int64_t *high, uint64_t *next, mt_error *err);
+
+/* Brings the chunks into storage order. */
+void mt_plan_sort(mt_plan *plan);
+
+/* What of a read's box lies inside the image, relative to the box. False where nothing does. */
+bool mt_read_clip(const mt_read *read, int64_t *low, int64_t *high);
+
+#endif
