@@ -1,0 +1,150 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-3-Clause
+"""Checks rules of the source tree that no compiler knows. Usage: check_source.py [ROOT]
+
+Prints one line for each violation and fails if there is any. Needs nothing but the files themselves.
+"""
+import re
+import sys
+from pathlib import Path
+
+# A file includes only from its own folder and from those before it.
+LAYERS = ["base", "platform", "pool", "cache", "store", "codec", "format", "engine", "stack"]
+C11 = {
+    "assert", "complex", "ctype", "errno", "fenv", "float", "inttypes", "iso646", "limits", "locale", "math", "setjmp",
+    "signal", "stdalign", "stdarg", "stdatomic", "stdbool", "stddef", "stdint", "stdio", "stdlib", "stdnoreturn",
+    "string", "tgmath", "time", "uchar", "wchar", "wctype",
+}
+# Where other headers than those of C11 and ours may be included, and which: a pattern of paths, one of headers.
+THIRD_PARTY = [
+    (r"src/platform/", r".*"),
+    (r"src/base/json\.[ch]", r"jansson\.h"),
+    (r"src/base/xml\.c", r"expat\.h"),
+    (r"src/codec/", r"(libdeflate|zstd|zstd_errors|lz4|lz4hc|lz4frame|blosc|jpeglib|jerror|openjpeg|JXRGlue|JXRMeta|windowsmediaphoto"
+                    r"|webp/decode|Lerc_c_api|Lerc_types|bzlib|lzma)\.h"),
+    (r"cli/", r"(png|unistd|fcntl|sys/ioctl|sys/stat)\.h"),
+    (r"(test|bench|fuzz)/", r".*"),
+]
+# Functions with a better one, and the files in which they may stand.
+DENIED = [
+    (r"malloc|calloc|realloc|free|aligned_alloc|posix_memalign", r"src/base/env\.c|(cli|test|bench|fuzz|examples)/",
+     "memory comes from mt_alloc, mt_resize or an arena"),
+    (r"strdup|strndup|asprintf|vasprintf", r"(cli|test|bench|examples)/", "memory comes from an arena"),
+    (r"strcpy|strcat|strncpy|strncat|stpcpy|sprintf|vsprintf|gets", r"", "has no bound, or one that misleads: snprintf"),
+    (r"strtok|strerror|localtime|gmtime|ctime|asctime|rand|srand|setlocale|getenv", r"src/platform/|(cli|test|bench)/",
+     "is not thread-safe or reads the state of the process"),
+    (r"atoi|atol|atoll|atof|sscanf|scanf", r"", "cannot tell an error: strtol and its kin, or the parsers of base"),
+    (r"alloca|setjmp|longjmp|abort|exit|_exit|atexit|signal", r"src/codec/(jpeg|png)|src/platform/|(cli|test|bench|fuzz|examples)/",
+     "a library neither ends nor jumps over its caller"),
+    (r"printf|puts|putchar|perror", r"(cli|test|bench|fuzz|examples)/", "a library prints nothing"),
+]
+MAX_LINES = 600
+MACHINE = re.compile(r"(?<![\w.:/-])/(?:home|root|work|Users)/|pythonhosted\.|pypi\.org|deb\.debian\.")
+UNFINISHED = re.compile(r"\b(?:TO" r"DO|FIX" r"ME|XX" r"X)\b")
+CODE = {".c", ".h"}
+TEXT = CODE | {".md", ".txt", ".cmake", ".in", ".py", ".sh", ".json", ".yml"}
+
+
+def files(root):
+    for path in sorted(root.rglob("*")):
+        name = path.relative_to(root).as_posix()
+        if re.match(r"(build[^/]*|demo|\.git|\.venv)/|.*/?__pycache__/", name) or not path.is_file():
+            continue
+        if path.suffix in TEXT or path.name in ("Makefile", "run"):
+            yield name, path.read_text(encoding="utf-8", errors="replace")
+
+
+def without_comments_and_strings(text):
+    def blank(match):
+        return "\n" * match.group(0).count("\n") or " "
+    return re.sub(r'/\*.*?\*/|//[^\n]*|"(?:\\.|[^"\\\n])*"|\'(?:\\.|[^\'\\\n])+\'', blank, text, flags=re.S)
+
+
+def line_of(text, position):
+    return text.count("\n", 0, position) + 1
+
+
+def check_include(name, header, quoted):
+    """Why the file may not include the header, or None."""
+    layer = re.match(r"src/(\w+)/", name)
+    if quoted:
+        folder = header.partition("/")[0]
+        if name.startswith(("cli/", "examples/", "include/")) or (name.startswith("bench/") and "/" in header):
+            return None if not (folder in LAYERS and "/" in header) else "only public headers may be included here"
+        if layer and folder not in LAYERS:
+            return "internal headers are included as <folder>/<file>.h"
+        if layer and LAYERS.index(folder) > LAYERS.index(layer.group(1)):
+            return f"src/{layer.group(1)} lies below src/{folder}"
+        return None
+    if header.startswith("microtome/") or header.removesuffix(".h") in C11:
+        return None
+    if any(re.match(where, name) and re.fullmatch(which, header) for where, which in THIRD_PARTY):
+        return None
+    return "this header has no place in this folder"
+
+
+def check_code(name, text):
+    layer = re.match(r"src/(\w+)/", name)
+    if layer and layer.group(1) not in LAYERS:
+        yield 1, f"src/{layer.group(1)} is no layer"
+        return
+    for include in re.finditer(r'^\s*#\s*include\s*(["<])([^">]+)', text, re.M):
+        why = check_include(name, include.group(2), include.group(1) == '"')
+        if why:
+            yield line_of(text, include.start()), f"includes {include.group(2)}: {why}"
+    code = without_comments_and_strings(text)
+    for words, where, why in DENIED:
+        if where and re.match(where, name):
+            continue
+        for call in re.finditer(rf"(?<![\w.>])(?:{words})(?=\s*\()", code):
+            yield line_of(code, call.start()), f"calls {call.group(0)}: {why}"
+
+
+def check_public_header(text):
+    """Each public function has a comment above it, after it, or above the group that it stands in."""
+    lines = text.splitlines()
+    for i, line in enumerate(lines):
+        if not line.startswith("MT_API"):
+            continue
+        end = i
+        while ";" not in lines[end]:
+            end += 1
+        above = i - 1
+        while above >= 0 and lines[above] and not lines[above].endswith("*/"):
+            above -= 1
+        if "/*" not in lines[end] and not lines[above].endswith("*/"):
+            yield i + 1, "public function without a comment"
+
+
+def check_file(name, text):
+    lines = text.splitlines()
+    if not any("SPDX-License-Identifier: BSD-3-Clause" in line for line in lines[:2]) and (
+            name.endswith((".c", ".h", ".py", ".sh")) or name in ("Makefile", ".ci/run")):
+        yield 1, "no SPDX line"
+    if name.endswith((".c", ".h", ".py", ".sh")) and len(lines) > MAX_LINES:
+        yield len(lines), f"longer than {MAX_LINES} lines"
+    for number, line in enumerate(lines, 1):
+        if MACHINE.search(line) and name != "tools/check_source.py":
+            yield number, "names a path or host of one machine"
+        if UNFINISHED.search(line):
+            yield number, "left for later"
+        if line != line.rstrip() or ("\t" in line and name.endswith((".c", ".h", ".py"))):
+            yield number, "tab or space at the end of a line"
+    if name.endswith((".c", ".h")):
+        yield from check_code(name, text)
+    if re.match(r"include/.*\.h$", name):
+        yield from check_public_header(text)
+
+
+def main():
+    root = Path(sys.argv[1] if len(sys.argv) > 1 else Path(__file__).resolve().parent.parent)
+    count = 0
+    for name, text in files(root):
+        for line, why in check_file(name, text):
+            print(f"{name}:{line}: {why}")
+            count += 1
+    sys.exit(count > 0)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,42 @@
+#!/bin/sh
+# SPDX-License-Identifier: BSD-3-Clause
+# Installs the distribution packages that are missing. Usage: tools/setup.sh [build|check]; "check" is everything.
+set -eu
+cd "$(dirname "$0")/.."
+
+sets=build
+[ "${1:-check}" = build ] || sets='build|check'
+wanted=$(sed -nE "s/^($sets) +//p" tools/packages.txt)
+
+if ! command -v dpkg-query >/dev/null; then
+    echo "setup: not a Debian system: the packages of tools/packages.txt are left to you" >&2
+    exit 0
+fi
+# shellcheck disable=SC2086 # names of packages, one a word
+present=$(dpkg-query -W -f '${db:Status-Abbrev} ${Package}\n' $wanted 2>/dev/null | sed -n 's/^ii  *//p')
+missing=
+for package in $wanted; do
+    case "
+$present
+" in
+    *"
+$package
+"*) ;;
+    *) missing="$missing $package" ;;
+    esac
+done
+[ -n "$missing" ] || exit 0
+
+as_root=
+if [ "$(id -u)" -ne 0 ]; then
+    as_root='sudo -n'
+    if ! sudo -n true 2>/dev/null; then
+        echo "setup: packages are missing and this user may not install them. Run once:" >&2
+        echo "  sudo apt-get update && sudo apt-get install --no-install-recommends$missing" >&2
+        exit 1
+    fi
+fi
+echo "setup: installing$missing"
+$as_root apt-get update -q </dev/null
+# shellcheck disable=SC2086
+$as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends $missing </dev/null
