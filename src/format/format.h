@@ -68,8 +68,9 @@ struct mt_chunk_map {
  * strides, axes). The engine relies on it, so does the fuzzer. */
 MT_MUST_CHECK mt_status mt_chunk_map_check(const mt_chunk_map *map, mt_error *err);
 
-/* A zeroed map with an arena of its own; freed with mt_chunk_map_free. */
-MT_MUST_CHECK mt_status mt_chunk_map_new(mt_store *store, const char *format, mt_chunk_map **out, mt_error *err);
+/* A zeroed map with an arena of its own; freed with mt_chunk_map_free. store may be NULL where pixels lie in memory. */
+MT_MUST_CHECK mt_status mt_chunk_map_new(mt_env *env, mt_store *store, const char *format, mt_chunk_map **out,
+                                         mt_error *err);
 void mt_chunk_map_free(mt_chunk_map *map);
 
 /* Sets chunk_stride for C order of chunk_shape. */

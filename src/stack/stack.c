@@ -1,0 +1,253 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "stack/stack.h"
+
+#include "base/checked.h"
+
+#include <stdbool.h>
+#include <string.h>
+
+static void destroy(mt_stack *stack)
+{
+    mt_context *context = stack->context;
+    if (stack->ops.close)
+        stack->ops.close(stack->self);
+    if (stack->image.map)
+        mt_image_forget(&stack->image);
+    mt_chunk_map_free(stack->map);
+    mt_source_close(&stack->source);
+    mt_arena_free(stack->arena);
+    mt_release(&context->env, stack, sizeof *stack);
+    mt_context_free(context);
+}
+
+static mt_status new_stack(mt_context *given, mt_stack **out, mt_error *err)
+{
+    mt_context *context = mt_context_retain(given, err);
+    if (!context)
+        return MT_E_MEMORY;
+    void *memory;
+    mt_status st = mt_alloc(&context->env, sizeof(mt_stack), &memory, err);
+    if (st) {
+        mt_context_free(context);
+        return st;
+    }
+    mt_stack *stack = memset(memory, 0, sizeof(mt_stack));
+    stack->context = context;
+    stack->owners = 1;
+    if ((st = mt_arena_new(&context->env, &stack->arena, err)))
+        destroy(stack);
+    else
+        *out = stack;
+    return st;
+}
+
+static mt_status copy_text(mt_stack *stack, const char *text, const char **out, mt_error *err)
+{
+    char *copy = mt_arena_strndup(stack->arena, text, strlen(text), err);
+    *out = copy;
+    return copy ? MT_OK : MT_E_MEMORY;
+}
+
+static mt_status check_options(const mt_open_options *given, mt_open_options *out, mt_error *err)
+{
+    memset(out, 0, sizeof *out);
+    if (given && (given->struct_size == 0 || given->struct_size > sizeof *out))
+        return mt_fail(err, MT_E_ARGUMENT, "mt_open_options.struct_size is %zu, not %zu", given->struct_size,
+                       sizeof *out);
+    if (given)
+        memcpy(out, given, given->struct_size);
+    return MT_OK;
+}
+
+/* From an open source to a map that the engine can rely on. */
+static mt_status open_map(mt_stack *stack, const mt_open_options *options, mt_error *err)
+{
+    const mt_format *format;
+    mt_source *source = &stack->source;
+    mt_status st = mt_format_probe(source, &format, err);
+    if (st)
+        return st;
+    st = format->open(source, &stack->map, err);
+    if (!st)
+        st = mt_chunk_map_check(stack->map, err);
+    if (st) {
+        mt_error_prefix(err, "%s", format->name);
+        return st;
+    }
+    return mt_stack_describe(stack, options->axes, err);
+}
+
+static mt_status open_source(mt_stack *stack, const mt_open_options *options, const char *name, mt_error *err)
+{
+    const char *part = stack->source.selection.text, *source;
+    source = mt_arena_printf(stack->arena, err, "%s%s%s", name, *part ? "#" : "", part);
+    if (!source)
+        return MT_E_MEMORY;
+    mt_status st = open_map(stack, options, err);
+    if (st) {
+        mt_error_prefix(err, "%s", source);
+        return st;
+    }
+    stack->info.source = source;
+    mt_image_init(&stack->image, stack->context, stack->map, stack->source.store, source, NULL);
+    return MT_OK;
+}
+
+/* The path without the part that mt_source_open split off. */
+static const char *whole_path(mt_stack *stack, const char *path, mt_error *err)
+{
+    const char *part = stack->source.selection.text;
+    size_t length = strlen(path), n = strlen(part);
+    bool split = n > 0 && length > n && path[length - n - 1] == '#' && strcmp(path + length - n, part) == 0;
+    return mt_arena_strndup(stack->arena, path, split ? length - n - 1 : length, err);
+}
+
+mt_status mt_stack_open(mt_context *context, const char *path, const mt_open_options *given, mt_stack **out,
+                        mt_error *err)
+{
+    mt_open_options options;
+    mt_stack *stack;
+    mt_status st = check_options(given, &options, err);
+    if (st || (st = new_stack(context, &stack, err)))
+        return st;
+    st = mt_source_open(&stack->context->env, path, &options, stack->arena, &stack->source, err);
+    const char *name = st ? NULL : whole_path(stack, path, err);
+    if (!st)
+        st = name ? open_source(stack, &options, name, err) : MT_E_MEMORY;
+    if (st)
+        mt_stack_close(stack);
+    else
+        *out = stack;
+    return st;
+}
+
+mt_status mt_stack_open_memory(mt_context *context, const char *name, const void *bytes, size_t size,
+                               const mt_open_options *given, mt_stack **out, mt_error *err)
+{
+    mt_open_options options;
+    mt_stack *stack;
+    mt_status st = check_options(given, &options, err);
+    if (st || (st = new_stack(context, &stack, err)))
+        return st;
+    st = mt_source_from_memory(&stack->context->env, name, bytes, size, &options, stack->arena, &stack->source, err);
+    if (!st)
+        st = open_source(stack, &options, name, err);
+    if (st)
+        mt_stack_close(stack);
+    else
+        *out = stack;
+    return st;
+}
+
+/* An array is one chunk, which is never loaded: the engine copies from it where it lies. */
+static mt_status describe_array(mt_stack *stack, mt_dtype dtype, const char *axes, const int64_t *shape,
+                                const int64_t *strides, mt_error *err)
+{
+    mt_chunk_map *map;
+    mt_status st = mt_chunk_map_new(&stack->context->env, NULL, "array", &stack->map, err);
+    if (st)
+        return st;
+    map = stack->map;
+    map->ndim = (int)strlen(axes);
+    map->dtype = dtype;
+    map->contiguous = true;
+    int64_t stride = (int64_t)mt_dtype_size(dtype), elements;
+    memcpy(map->axes, axes, (size_t)map->ndim);
+    memcpy(map->shape, shape, (size_t)map->ndim * sizeof *shape);
+    for (int d = map->ndim - 1; d >= 0; d--) {
+        if (shape[d] < 0)
+            return mt_fail(err, MT_E_ARGUMENT, "shape %lld along axis %c", (long long)shape[d], axes[d]);
+        map->chunk_shape[d] = mt_max_i64(shape[d], 1);
+    }
+    if (mt_product_i64(map->chunk_shape, map->ndim, &elements) || mt_mul_i64(elements, stride, &elements))
+        return mt_fail(err, MT_E_ARGUMENT, "the array has more than 2^63 bytes");
+    st = mt_stack_describe(stack, axes, err);
+    if (st)
+        return st;
+    for (int d = map->ndim - 1; d >= 0; d--) {
+        stack->image.stride[d] = strides ? strides[d] : stride;
+        stride *= map->chunk_shape[d];
+    }
+    return MT_OK;
+}
+
+mt_status mt_stack_from_array(mt_context *context, const void *data, mt_dtype dtype, const char *axes,
+                              const int64_t *shape, const int64_t *strides, const char *source, mt_stack **out,
+                              mt_error *err)
+{
+    if (mt_dtype_size(dtype) == 0)
+        return mt_fail(err, MT_E_ARGUMENT, "%d is no dtype", (int)dtype);
+    if (!data || !axes || !shape || strlen(axes) > 6)
+        return mt_fail(err, MT_E_ARGUMENT, "an array needs data, a shape and axes of at most 6 letters");
+    mt_stack *stack;
+    mt_status st = new_stack(context, &stack, err);
+    if (st)
+        return st;
+    int64_t stride[MT_MAX_DIMS];
+    st = describe_array(stack, dtype, axes, shape, strides, err);
+    if (!st)
+        st = copy_text(stack, source ? source : "array", &stack->info.source, err);
+    if (st) {
+        mt_stack_close(stack);
+        return st;
+    }
+    memcpy(stride, stack->image.stride, sizeof stride);
+    mt_image_init(&stack->image, stack->context, stack->map, NULL, stack->info.source, data);
+    memcpy(stack->image.stride, stride, sizeof stride);
+    *out = stack;
+    return MT_OK;
+}
+
+/* A stack of one's own: the map is only there to derive the shape SC(Z)YX, and goes again. */
+static mt_status describe_own(mt_stack *stack, const mt_stack_info *info, mt_error *err)
+{
+    mt_status st = describe_array(stack, info->dtype, info->original_axes, info->original_shape, NULL, err);
+    mt_chunk_map_free(stack->map);
+    stack->map = NULL;
+    if (st)
+        return st;
+    memcpy(stack->info.pixel_size, info->pixel_size, sizeof info->pixel_size);
+    memcpy(stack->info.chunk_shape, info->chunk_shape, sizeof info->chunk_shape);
+    for (int d = 0; d < info->original_ndim; d++)
+        if ((st = copy_text(stack, info->unit[d] ? info->unit[d] : "", &stack->info.unit[d], err)))
+            return st;
+    stack->info.format = "custom";
+    return copy_text(stack, info->source, &stack->info.source, err);
+}
+
+mt_status mt_stack_new(mt_context *context, const mt_stack_ops *ops, void *self, const mt_stack_info *info,
+                       mt_stack **out, mt_error *err)
+{
+    if (!ops || ops->struct_size == 0 || ops->struct_size > sizeof *ops || !ops->extract_patch)
+        return mt_fail(err, MT_E_ARGUMENT, "mt_stack_ops needs its struct_size and extract_patch");
+    if (!info || !info->source || !info->original_axes || mt_dtype_size(info->dtype) == 0
+        || info->original_ndim != (int)strlen(info->original_axes) || info->original_ndim > 6)
+        return mt_fail(err, MT_E_ARGUMENT, "a stack needs source, dtype, original_axes and an original_shape of as many "
+                                           "dimensions");
+    mt_stack *stack;
+    mt_status st = new_stack(context, &stack, err);
+    if (st)
+        return st;
+    if ((st = describe_own(stack, info, err))) {
+        mt_stack_close(stack);
+        return st;
+    }
+    memcpy(&stack->ops, ops, ops->struct_size);
+    stack->self = self;
+    *out = stack;
+    return MT_OK;
+}
+
+mt_stack *mt_stack_retain(mt_stack *stack)
+{
+    atomic_fetch_add(&stack->owners, 1);
+    return stack;
+}
+
+void mt_stack_close(mt_stack *stack)
+{
+    if (stack && atomic_fetch_sub(&stack->owners, 1) == 1)
+        destroy(stack);
+}
+
+const mt_stack_info *mt_stack_get_info(const mt_stack *stack) { return &stack->info; }

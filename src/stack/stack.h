@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef MT_STACK_STACK_H
+#define MT_STACK_STACK_H
+
+#include "engine/engine.h"
+#include "stack/source.h"
+
+/* Which dimensions of the stored array make up one dimension of SC(Z)YX, slowest first. */
+typedef struct mt_role {
+    int n;
+    int dims[MT_MAX_DIMS];
+} mt_role;
+
+struct mt_stack {
+    mt_stack_info info;
+    mt_context *context;
+    mt_arena *arena; /* what info points to */
+    _Atomic unsigned owners;
+
+    /* A stack over an image. */
+    mt_chunk_map *map; /* NULL for a stack of one's own */
+    mt_source source;  /* store NULL for an array */
+    mt_image image;
+    mt_role samples, channels;
+    int spatial[3]; /* the dimensions of Z, Y and X; -1: none, of size 1 */
+
+    /* A stack of one's own. */
+    mt_stack_ops ops;
+    void *self;
+};
+
+/* Fills info and roles from the map and the axes that the caller named (NULL: those of the map). */
+MT_MUST_CHECK mt_status mt_stack_describe(mt_stack *stack, const char *axes, mt_error *err);
+
+#endif
