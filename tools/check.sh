@@ -1,0 +1,30 @@
+#!/bin/sh
+# SPDX-License-Identifier: BSD-3-Clause
+# All checks, each to its end; fails if any does. Usage: tools/check.sh BUILD, a folder that was built in.
+set -u
+build=$(realpath "${1:?usage: tools/check.sh BUILD}")
+cd "$(dirname "$0")/.." || exit 1
+failed=
+check() {
+    name=$1
+    shift
+    if "$@"; then
+        echo "check: $name: ok"
+    else
+        echo "check: $name: FAILED"
+        failed=yes
+    fi
+}
+sources() { find src include cli test bench fuzz examples -name '*.c' -o -name '*.h' | sort; }
+# One line each: clang-tidy counts what it leaves out on the standard error.
+tidy() { find src cli -name '*.c' | sort | xargs -P "$(nproc)" -n 4 clang-tidy -p "$build" --quiet 2>/dev/null; }
+
+check 'rules of the sources' tools/check_source.py
+check 'the rules are found broken' tools/test_check_source.py
+check 'exported symbols' tools/check_exports.sh "$build/libmicrotome.so"
+# shellcheck disable=SC2046 # no name has a space
+check 'format (clang-format 14)' clang-format --dry-run -Werror $(sources)
+check 'cppcheck' cppcheck --quiet --std=c11 --enable=warning,performance,portability --inline-suppr --error-exitcode=1 \
+    -j "$(nproc)" -Iinclude -Isrc src cli
+check 'clang-tidy' tidy
+[ -z "$failed" ]

@@ -1,0 +1,36 @@
+#!/bin/sh
+# SPDX-License-Identifier: BSD-3-Clause
+# Installs into an empty prefix, and builds and runs a program outside the tree against it: through pkg-config and
+# through CMake, shared and static. Usage: tools/check_install.sh BUILD
+set -eu
+build=$(realpath "${1:?usage: tools/check_install.sh BUILD}")
+tests=$(realpath "$(dirname "$0")/../test/install")
+folder=$(mktemp -d)
+trap 'rm -r "$folder"' EXIT
+cmake --install "$build" --prefix "$folder/first" >"$folder/log" || { cat "$folder/log"; exit 1; }
+# Nothing may depend on where it was put first.
+prefix=$folder/prefix
+mv "$folder/first" "$prefix"
+cp "$tests"/* "$folder"
+cd "$folder"
+
+PKG_CONFIG_PATH=$(dirname "$(find "$prefix" -name microtome.pc)")
+export PKG_CONFIG_PATH
+lib=$(pkg-config --variable=libdir microtome)
+# shellcheck disable=SC2046 # lists of flags
+{
+    cc -Wall -Werror consumer.c $(pkg-config --cflags --libs microtome) -o consumer
+    LD_LIBRARY_PATH=$lib ./consumer
+    cc -Wall -Werror consumer.c $(pkg-config --cflags microtome) "$lib/libmicrotome.a" \
+        $(pkg-config --static --libs microtome | sed 's/-lmicrotome//') -o consumer-static
+    ./consumer-static
+}
+cmake -B cmake -S . -DCMAKE_PREFIX_PATH="$prefix" >/dev/null
+cmake --build cmake >/dev/null
+cmake/shared
+cmake/static
+"$prefix/bin/microtome" --version
+"$prefix/bin/microtome" formats >/dev/null
+for file in share/man/man1/microtome.1 share/bash-completion/completions/microtome share/zsh/site-functions/_microtome; do
+    [ -s "$prefix/$file" ] || { echo "not installed: $file"; exit 1; }
+done

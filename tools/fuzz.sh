@@ -1,0 +1,48 @@
+#!/bin/sh
+# SPDX-License-Identifier: BSD-3-Clause
+# Fuzzes every target, or one. Usage: tools/fuzz.sh SECONDS [TARGET]; TARGET with or without "fuzz_".
+#
+# Seeds: the findings in fuzz/corpus/<target>, and files of the data folder (MICROTOME_TEST_DATA, default ../shared/data)
+# as fuzz/seeds.txt says. What is learned stays in build/fuzz-corpus for the next time; what fails lies in
+# build/fuzz-findings.
+set -eu
+cd "$(dirname "$0")/.."
+seconds=${1:?usage: tools/fuzz.sh SECONDS [TARGET]}
+only=${2:+fuzz_${2#fuzz_}}
+data=${MICROTOME_TEST_DATA:-../shared/data}
+
+cmake --preset fuzz >/dev/null
+cmake --build --preset fuzz
+
+# link_seeds TARGET FOLDER. Small files teach as much as large ones, and run faster.
+link_seeds() {
+    sed -n "s/^$1  *//p" fuzz/seeds.txt | while read -r pattern; do
+        find "$data" -path "$data/$pattern" -type f -size -256k 2>/dev/null || true
+    done | while read -r seed; do
+        ln -sf "$(realpath "$seed")" "$2/$(printf %s "$seed" | md5sum | cut -c1-16)"
+    done
+}
+
+mkdir -p build/fuzz-findings
+failed=
+for source in fuzz/fuzz_*.c; do
+    target=$(basename "$source" .c)
+    [ -z "$only" ] || [ "$only" = "$target" ] || continue
+    corpus=build/fuzz-corpus/$target
+    seeds=build/fuzz-seeds/$target
+    mkdir -p "$corpus" "$seeds"
+    link_seeds "$target" "$seeds"
+    folders="$corpus $seeds"
+    [ ! -d "fuzz/corpus/$target" ] || folders="$folders fuzz/corpus/$target"
+    log=build/fuzz-findings/$target.log
+    # shellcheck disable=SC2086 # folders without spaces
+    if build/fuzz/fuzz/"$target" -max_total_time="$seconds" -timeout=10 -rss_limit_mb=2048 -max_len=1048576 \
+        -print_final_stats=1 -artifact_prefix="build/fuzz-findings/$target-" $folders >"$log" 2>&1; then
+        echo "$target: $(sed -n 's/^stat::number_of_executed_units: *//p' "$log") executions, no finding"
+    else
+        echo "$target: FINDING, see build/fuzz-findings/"
+        tail -n 40 "$log"
+        failed=yes
+    fi
+done
+[ -z "$failed" ]
