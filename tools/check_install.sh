@@ -4,14 +4,14 @@
 # through CMake, shared and static. Usage: tools/check_install.sh BUILD
 set -eu
 build=$(realpath "${1:?usage: tools/check_install.sh BUILD}")
-tests=$(realpath "$(dirname "$0")/../test/install")
+root=$(realpath "$(dirname "$0")/..")
 folder=$(mktemp -d)
 trap 'rm -r "$folder"' EXIT
 cmake --install "$build" --prefix "$folder/first" >"$folder/log" || { cat "$folder/log"; exit 1; }
 # Nothing may depend on where it was put first.
 prefix=$folder/prefix
 mv "$folder/first" "$prefix"
-cp "$tests"/* "$folder"
+cp "$root"/test/install/* "$folder"
 cd "$folder"
 
 PKG_CONFIG_PATH=$(dirname "$(find "$prefix" -name microtome.pc)")
@@ -24,6 +24,9 @@ lib=$(pkg-config --variable=libdir microtome)
     cc -Wall -Werror consumer.c $(pkg-config --cflags microtome) "$lib/libmicrotome.a" \
         $(pkg-config --static --libs microtome | sed 's/-lmicrotome//') -o consumer-static
     ./consumer-static
+    # The program of the README is one that works.
+    sed -n '/^```c$/,/^```$/p' "$root/README.md" | grep -v '^```' >readme.c
+    cc -Wall -Werror readme.c $(pkg-config --cflags --libs microtome) -o readme
 }
 cmake -B cmake -S . -DCMAKE_PREFIX_PATH="$prefix" >/dev/null
 cmake --build cmake >/dev/null
