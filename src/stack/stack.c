@@ -102,8 +102,9 @@ static const char *whole_path(mt_stack *stack, const char *path, mt_error *err)
     return mt_arena_strndup(stack->arena, path, split ? length - n - 1 : length, err);
 }
 
-mt_status mt_stack_open(mt_context *context, const char *path, const mt_open_options *given, mt_stack **out,
-                        mt_error *err)
+mt_status mt_stack_open_wrapped(mt_context *context, const char *path, const mt_open_options *given,
+                                mt_status (*wrap)(void *user, mt_store **store, mt_error *err), void *user,
+                                mt_stack **out, mt_error *err)
 {
     mt_open_options options;
     mt_stack *stack;
@@ -111,6 +112,8 @@ mt_status mt_stack_open(mt_context *context, const char *path, const mt_open_opt
     if (st || (st = new_stack(context, &stack, err)))
         return st;
     st = mt_source_open(&stack->context->env, path, &options, stack->arena, &stack->source, err);
+    if (!st && wrap)
+        st = wrap(user, &stack->source.store, err);
     const char *name = st ? NULL : whole_path(stack, path, err);
     if (!st)
         st = name ? open_source(stack, &options, name, err) : MT_E_MEMORY;
@@ -119,6 +122,12 @@ mt_status mt_stack_open(mt_context *context, const char *path, const mt_open_opt
     else
         *out = stack;
     return st;
+}
+
+mt_status mt_stack_open(mt_context *context, const char *path, const mt_open_options *options, mt_stack **out,
+                        mt_error *err)
+{
+    return mt_stack_open_wrapped(context, path, options, NULL, NULL, out, err);
 }
 
 mt_status mt_stack_open_memory(mt_context *context, const char *name, const void *bytes, size_t size,

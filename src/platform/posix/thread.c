@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "platform/thread.h"
+
+#include <errno.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+/* All locks, so that a fork can hold them: the one piece of state of the process besides the default context. */
+static pthread_mutex_t list_mutex = PTHREAD_MUTEX_INITIALIZER;
+static mt_lock *all_locks;
+static pthread_once_t fork_once = PTHREAD_ONCE_INIT;
+static int fork_error;
+
+static void before_fork(void)
+{
+    pthread_mutex_lock(&list_mutex);
+    for (mt_lock *l = all_locks; l; l = l->next)
+        pthread_mutex_lock(&l->mutex);
+}
+
+static void after_fork_in_parent(void)
+{
+    for (mt_lock *l = all_locks; l; l = l->next)
+        pthread_mutex_unlock(&l->mutex);
+    pthread_mutex_unlock(&list_mutex);
+}
+
+static void after_fork_in_child(void)
+{
+    for (mt_lock *l = all_locks; l; l = l->next) {
+        pthread_mutex_init(&l->mutex, NULL);
+        if (l->on_child)
+            l->on_child(l->owner);
+    }
+    pthread_mutex_init(&list_mutex, NULL);
+}
+
+static void watch_forks(void) { fork_error = pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child); }
+
+mt_status mt_lock_init(mt_lock *lock, void (*on_child)(void *owner), void *owner, mt_error *err)
+{
+    pthread_once(&fork_once, watch_forks);
+    int code = fork_error ? fork_error : pthread_mutex_init(&lock->mutex, NULL);
+    if (code)
+        return mt_fail(err, MT_E_MEMORY, "cannot make a lock: %s", strerror(code));
+    lock->on_child = on_child;
+    lock->owner = owner;
+    lock->previous = NULL;
+    pthread_mutex_lock(&list_mutex);
+    lock->next = all_locks;
+    if (all_locks)
+        all_locks->previous = lock;
+    all_locks = lock;
+    pthread_mutex_unlock(&list_mutex);
+    return MT_OK;
+}
+
+void mt_lock_destroy(mt_lock *lock)
+{
+    pthread_mutex_lock(&list_mutex);
+    *(lock->previous ? &lock->previous->next : &all_locks) = lock->next;
+    if (lock->next)
+        lock->next->previous = lock->previous;
+    pthread_mutex_unlock(&list_mutex);
+    pthread_mutex_destroy(&lock->mutex);
+}
+
+void mt_lock_take(mt_lock *lock) { pthread_mutex_lock(&lock->mutex); }
+void mt_lock_give(mt_lock *lock) { pthread_mutex_unlock(&lock->mutex); }
+
+mt_status mt_condition_init(mt_condition *condition, mt_error *err)
+{
+    int code = pthread_cond_init(&condition->condition, NULL);
+    return code ? mt_fail(err, MT_E_MEMORY, "cannot make a condition: %s", strerror(code)) : MT_OK;
+}
+
+void mt_condition_destroy(mt_condition *condition) { pthread_cond_destroy(&condition->condition); }
+void mt_condition_wait(mt_condition *condition, mt_lock *lock)
+{
+    pthread_cond_wait(&condition->condition, &lock->mutex);
+}
+void mt_condition_wake_one(mt_condition *condition) { pthread_cond_signal(&condition->condition); }
+void mt_condition_wake_all(mt_condition *condition) { pthread_cond_broadcast(&condition->condition); }
+void mt_condition_reset(mt_condition *condition) { pthread_cond_init(&condition->condition, NULL); }
+
+typedef struct start {
+    void (*run)(void *);
+    void *argument;
+} start;
+
+static void *run_thread(void *argument)
+{
+    start s = *(start *)argument;
+    free(argument);
+    s.run(s.argument);
+    return NULL;
+}
+
+mt_status mt_thread_start(mt_thread *thread, void (*run)(void *), void *argument, mt_error *err)
+{
+    start *s = malloc(sizeof *s);
+    if (!s)
+        return mt_fail(err, MT_E_MEMORY, "out of memory for a thread");
+    *s = (start) { run, argument };
+    sigset_t all, old;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &old); /* inherited by the thread: signals are the program's business */
+    int code = pthread_create(&thread->handle, NULL, run_thread, s);
+    pthread_sigmask(SIG_SETMASK, &old, NULL);
+    if (code) {
+        free(s);
+        return mt_fail(err, MT_E_MEMORY, "cannot start a thread: %s", strerror(code));
+    }
+    return MT_OK;
+}
+
+void mt_thread_join(mt_thread *thread) { pthread_join(thread->handle, NULL); }
+void mt_once_run(mt_once *once, void (*run)(void)) { pthread_once(once, run); }
+
+unsigned mt_processor_count(void)
+{
+#ifdef CPU_COUNT
+    cpu_set_t set;
+    if (sched_getaffinity(0, sizeof set, &set) == 0 && CPU_COUNT(&set) > 0)
+        return (unsigned)CPU_COUNT(&set);
+#endif
+    long n = sysconf(_SC_NPROCESSORS_ONLN);
+    return n > 0 ? (unsigned)n : 1;
+}
+
+/* The number in a one-line file of the control group; UINT64_MAX where there is none ("max"). */
+static uint64_t read_number(const char *path)
+{
+    unsigned long long value;
+    FILE *file = fopen(path, "re");
+    if (!file)
+        return UINT64_MAX;
+    int n = fscanf(file, "%llu", &value);
+    fclose(file);
+    return n == 1 ? value : UINT64_MAX;
+}
+
+uint64_t mt_memory_size(void)
+{
+    long pages = sysconf(_SC_PHYS_PAGES), page = sysconf(_SC_PAGESIZE);
+    uint64_t size = pages > 0 && page > 0 ? (uint64_t)pages * (uint64_t)page : (uint64_t)1 << 30;
+    const char *const limits[] = { "/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes" };
+    for (int i = 0; i < 2; i++) {
+        uint64_t limit = read_number(limits[i]);
+        size = limit < size ? limit : size;
+    }
+    return size;
+}
+
+uint64_t mt_clock_ns(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}

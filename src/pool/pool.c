@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "pool/pool.h"
+
+#include "platform/thread.h"
+
+#include <stdbool.h>
+#include <string.h>
+
+/* One call of mt_pool_run. Lives on the caller's stack until no worker looks at it. */
+typedef struct job {
+    void (*work)(void *argument, size_t i);
+    void *argument;
+    size_t n;
+    _Atomic size_t next;
+    unsigned workers; /* that have joined and not left; under the lock */
+    struct job *following;
+} job;
+
+struct mt_pool {
+    mt_env *env;
+    unsigned threads; /* the caller included */
+    mt_lock lock;
+    mt_condition wake, left; /* work is there; a worker has left a job */
+    job *jobs;               /* that have items left to claim, oldest first */
+    bool stopping;
+    unsigned started;
+    mt_thread *workers;
+};
+
+static _Thread_local bool inside; /* a call from inside work is not spread again */
+
+static void do_items(job *j)
+{
+    bool outer = inside;
+    inside = true;
+    for (size_t i; (i = atomic_fetch_add_explicit(&j->next, 1, memory_order_relaxed)) < j->n;)
+        j->work(j->argument, i);
+    inside = outer;
+}
+
+static void remove_job(mt_pool *pool, const job *j)
+{
+    for (job **at = &pool->jobs; *at; at = &(*at)->following)
+        if (*at == j) {
+            *at = j->following;
+            return;
+        }
+}
+
+static void run_worker(void *argument)
+{
+    mt_pool *pool = argument;
+    mt_lock_take(&pool->lock);
+    while (!pool->stopping) {
+        job *j = pool->jobs;
+        if (!j) {
+            mt_condition_wait(&pool->wake, &pool->lock);
+            continue;
+        }
+        j->workers++;
+        mt_lock_give(&pool->lock);
+        do_items(j);
+        mt_lock_take(&pool->lock);
+        remove_job(pool, j);
+        if (--j->workers == 0)
+            mt_condition_wake_all(&pool->left);
+    }
+    mt_lock_give(&pool->lock);
+}
+
+/* In the child of a fork: no worker is left, and no other caller. */
+static void forget_threads(void *owner)
+{
+    mt_pool *pool = owner;
+    pool->started = 0;
+    pool->jobs = NULL;
+    mt_condition_reset(&pool->wake);
+    mt_condition_reset(&pool->left);
+}
+
+mt_status mt_pool_new(mt_env *env, unsigned threads, mt_pool **out, mt_error *err)
+{
+    void *memory, *workers;
+    mt_status st = mt_alloc(env, sizeof(mt_pool), &memory, err);
+    if (st)
+        return st;
+    mt_pool *pool = memset(memory, 0, sizeof(mt_pool));
+    pool->env = env;
+    pool->threads = threads ? threads : 1;
+    if ((st = mt_alloc(env, pool->threads * sizeof(mt_thread), &workers, err)))
+        goto no_workers;
+    pool->workers = workers;
+    if ((st = mt_condition_init(&pool->wake, err)))
+        goto no_wake;
+    if ((st = mt_condition_init(&pool->left, err)))
+        goto no_left;
+    if ((st = mt_lock_init(&pool->lock, forget_threads, pool, err)))
+        goto no_lock;
+    *out = pool;
+    return MT_OK;
+no_lock:
+    mt_condition_destroy(&pool->left);
+no_left:
+    mt_condition_destroy(&pool->wake);
+no_wake:
+    mt_release(env, workers, pool->threads * sizeof(mt_thread));
+no_workers:
+    mt_release(env, pool, sizeof *pool);
+    return st;
+}
+
+void mt_pool_free(mt_pool *pool)
+{
+    if (!pool)
+        return;
+    mt_lock_take(&pool->lock);
+    pool->stopping = true;
+    mt_condition_wake_all(&pool->wake);
+    mt_lock_give(&pool->lock);
+    for (unsigned i = 0; i < pool->started; i++)
+        mt_thread_join(&pool->workers[i]);
+    mt_lock_destroy(&pool->lock);
+    mt_condition_destroy(&pool->wake);
+    mt_condition_destroy(&pool->left);
+    mt_release(pool->env, pool->workers, pool->threads * sizeof(mt_thread));
+    mt_release(pool->env, pool, sizeof *pool);
+}
+
+unsigned mt_pool_threads(const mt_pool *pool) { return pool->threads; }
+
+/* Puts a job in the list and sees that there are threads for it. The lock is held. */
+static void offer(mt_pool *pool, job *j)
+{
+    job **end = &pool->jobs;
+    while (*end)
+        end = &(*end)->following;
+    *end = j;
+    while (pool->started + 1 < pool->threads && pool->started < j->n - 1) {
+        if (mt_thread_start(&pool->workers[pool->started], run_worker, pool, NULL))
+            break; /* then the caller does more of it */
+        pool->started++;
+    }
+    if (j->n - 1 >= pool->started)
+        mt_condition_wake_all(&pool->wake);
+    else
+        for (size_t i = 0; i < j->n - 1; i++)
+            mt_condition_wake_one(&pool->wake);
+}
+
+void mt_pool_run(mt_pool *pool, size_t n, void (*work)(void *argument, size_t i), void *argument)
+{
+    job j = { .work = work, .argument = argument, .n = n };
+    if (n < 2 || pool->threads < 2 || inside) {
+        do_items(&j);
+        return;
+    }
+    mt_lock_take(&pool->lock);
+    offer(pool, &j);
+    mt_lock_give(&pool->lock);
+    do_items(&j);
+    mt_lock_take(&pool->lock);
+    remove_job(pool, &j);
+    while (j.workers > 0)
+        mt_condition_wait(&pool->left, &pool->lock);
+    mt_lock_give(&pool->lock);
+}

@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "store/store.h"
+
+#include <string.h>
+
+static mt_status check_key(const char *key, mt_error *err)
+{
+    if (*key == 0)
+        return MT_OK;
+    for (const char *segment = key;; segment++) {
+        size_t n = strcspn(segment, "/");
+        if (n == 0 || (n == 1 && segment[0] == '.') || (n == 2 && segment[0] == '.' && segment[1] == '.'))
+            return mt_fail(err, MT_E_ARGUMENT, "\"%s\" is no name inside a store", key);
+        segment += n;
+        if (*segment == 0)
+            return MT_OK;
+    }
+}
+
+mt_status mt_store_size(mt_store *store, const char *key, uint64_t *out, mt_error *err)
+{
+    mt_status st = check_key(key, err);
+    return st ? st : store->ops->size(store, key, out, err);
+}
+
+mt_status mt_store_read(mt_store *store, const char *key, const mt_range *ranges, size_t n, mt_error *err)
+{
+    mt_status st = check_key(key, err);
+    if (st || (st = store->ops->read(store, key, ranges, n, err)))
+        return st;
+    uint64_t bytes = 0;
+    for (size_t i = 0; i < n; i++)
+        bytes += ranges[i].size;
+    atomic_fetch_add_explicit(&store->env->ranges, n, memory_order_relaxed);
+    atomic_fetch_add_explicit(&store->env->bytes_fetched, bytes, memory_order_relaxed);
+    return MT_OK;
+}
+
+mt_status mt_store_read_at(mt_store *store, const char *key, uint64_t offset, void *out, size_t size, mt_error *err)
+{
+    mt_range range = { offset, size, out };
+    return mt_store_read(store, key, &range, 1, err);
+}
+
+const uint8_t *mt_store_view(mt_store *store, const char *key, uint64_t *size)
+{
+    if (!store->ops->view || check_key(key, NULL))
+        return NULL;
+    return store->ops->view(store, key, size);
+}
+
+mt_status mt_store_list(mt_store *store, const char *prefix, mt_store_visit visit, void *user, mt_error *err)
+{
+    mt_status st = check_key(prefix, err);
+    return st ? st : store->ops->list(store, prefix, visit, user, err);
+}
+
+void mt_store_close(mt_store *store)
+{
+    if (store)
+        store->ops->close(store);
+}
+
+mt_status mt_store_load(mt_store *store, const char *key, size_t limit, const char *limit_name, mt_arena *arena,
+                        char **out, size_t *size, mt_error *err)
+{
+    uint64_t bytes;
+    mt_status st = mt_store_size(store, key, &bytes, err);
+    if (st)
+        return st;
+    if (bytes > limit)
+        return mt_fail(err, MT_E_LIMIT, "%s has %llu bytes, more than %s (%zu)", key, (unsigned long long)bytes,
+                       limit_name, limit);
+    char *text = mt_arena_alloc(arena, (size_t)bytes + 1, 1, err);
+    if (!text)
+        return err && err->status ? err->status : MT_E_MEMORY;
+    *out = text;
+    *size = (size_t)bytes;
+    return mt_store_read_at(store, key, 0, text, (size_t)bytes, err);
+}

@@ -1,0 +1,240 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "support/support.h"
+
+#include "cache/cache.h"
+
+#include <pthread.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+typedef struct maker {
+    mt_env *env;
+    size_t size;
+    uint8_t value;
+    mt_status fail;
+    _Atomic int calls;
+    _Atomic int hold; /* spins while set */
+} maker;
+
+static mt_status make(void *argument, void **data, size_t *size, mt_error *err)
+{
+    maker *m = argument;
+    m->calls++;
+    while (m->hold)
+        usleep(100);
+    if (m->fail)
+        return mt_fail(err, m->fail, "made to fail");
+    mt_status st = mt_alloc(m->env, m->size, data, err);
+    if (st)
+        return st;
+    memset(*data, m->value, m->size);
+    *size = m->size;
+    return MT_OK;
+}
+
+static mt_env env;
+
+static mt_cache *new_cache(uint64_t budget)
+{
+    mt_cache *cache;
+    mt_error err = MT_ERROR_INIT;
+    mt_env_init(&env, NULL, NULL);
+    check_ok(mt_cache_new(&env, budget, &cache, &err), &err);
+    return cache;
+}
+
+static mt_cache_entry *get(mt_cache *cache, uint64_t id, maker *m)
+{
+    mt_cache_entry *entry;
+    mt_error err = MT_ERROR_INIT;
+    check_ok(mt_cache_get(cache, 1, id, make, m, &entry, &err), &err);
+    return entry;
+}
+
+static void an_entry_is_made_once(void **state)
+{
+    (void)state;
+    mt_cache *cache = new_cache(1000);
+    maker m = { .env = &env, .size = 100, .value = 7 };
+    assert_null(mt_cache_peek(cache, 1, 5));
+    mt_cache_release(cache, get(cache, 5, &m));
+    mt_cache_entry *again = get(cache, 5, &m);
+    assert_int_equal(m.calls, 1);
+    assert_int_equal(again->size, 100);
+    assert_int_equal(((uint8_t *)again->data)[99], 7);
+    assert_int_equal(mt_cache_bytes(cache), 100);
+    mt_cache_release(cache, again);
+    mt_cache_free(cache);
+    assert_int_equal(env.memory_bytes, 0);
+}
+
+static void the_budget_is_kept(void **state)
+{
+    (void)state;
+    mt_cache *cache = new_cache(1000);
+    maker m = { .env = &env, .size = 100 };
+    for (uint64_t id = 0; id < 200; id++) {
+        mt_cache_release(cache, get(cache, id, &m));
+        assert_true(mt_cache_bytes(cache) <= 1000);
+    }
+    assert_true(mt_cache_bytes(cache) >= 900);
+    mt_cache_free(cache);
+    assert_int_equal(env.memory_bytes, 0);
+}
+
+static void a_dropped_entry_lives_for_its_users(void **state)
+{
+    (void)state;
+    mt_cache *cache = new_cache(0);
+    maker m = { .env = &env, .size = 100, .value = 3 };
+    mt_cache_entry *entry = get(cache, 1, &m);
+    assert_int_equal(mt_cache_bytes(cache), 0);
+    assert_null(mt_cache_peek(cache, 1, 1));
+    mt_cache_drop(cache, 1);
+    assert_int_equal(((uint8_t *)entry->data)[0], 3);
+    mt_cache_release(cache, entry);
+    mt_cache_free(cache);
+    assert_int_equal(env.memory_bytes, 0);
+}
+
+static void a_failure_is_not_kept(void **state)
+{
+    (void)state;
+    mt_cache *cache = new_cache(1000);
+    maker m = { .env = &env, .size = 10, .fail = MT_E_CORRUPT };
+    mt_cache_entry *entry;
+    mt_error err = MT_ERROR_INIT;
+    assert_int_equal(mt_cache_get(cache, 1, 1, make, &m, &entry, &err), MT_E_CORRUPT);
+    assert_string_equal(err.message, "made to fail");
+    m.fail = MT_OK;
+    mt_cache_release(cache, get(cache, 1, &m));
+    assert_int_equal(m.calls, 2);
+    mt_cache_free(cache);
+    assert_int_equal(env.memory_bytes, 0);
+}
+
+static void an_owner_is_dropped_alone(void **state)
+{
+    (void)state;
+    mt_cache *cache = new_cache(10000);
+    maker m = { .env = &env, .size = 10 };
+    mt_cache_entry *entry;
+    mt_error err = MT_ERROR_INIT;
+    for (uint64_t owner = 1; owner <= 2; owner++)
+        for (uint64_t id = 0; id < 50; id++) {
+            check_ok(mt_cache_get(cache, owner, id, make, &m, &entry, &err), &err);
+            mt_cache_release(cache, entry);
+        }
+    mt_cache_drop(cache, 1);
+    assert_int_equal(mt_cache_bytes(cache), 500);
+    assert_null(mt_cache_peek(cache, 1, 3));
+    entry = mt_cache_peek(cache, 2, 3);
+    assert_non_null(entry);
+    mt_cache_release(cache, entry);
+    mt_cache_free(cache);
+}
+
+typedef struct asker {
+    mt_cache *cache;
+    maker *m;
+    mt_status status;
+} asker;
+
+static void *ask(void *argument)
+{
+    asker *a = argument;
+    mt_cache_entry *entry;
+    a->status = mt_cache_get(a->cache, 1, 1, make, a->m, &entry, NULL);
+    if (!a->status)
+        mt_cache_release(a->cache, entry);
+    return NULL;
+}
+
+static void those_who_ask_meanwhile_wait(void **state)
+{
+    (void)state;
+    for (int fails = 0; fails < 2; fails++) {
+        mt_cache *cache = new_cache(1000);
+        maker m = { .env = &env, .size = 100, .hold = 1, .fail = fails ? MT_E_IO : MT_OK };
+        pthread_t threads[8];
+        asker askers[8];
+        for (int i = 0; i < 8; i++) {
+            askers[i] = (asker) { .cache = cache, .m = &m };
+            assert_int_equal(pthread_create(&threads[i], NULL, ask, &askers[i]), 0);
+        }
+        usleep(20000);
+        m.hold = 0;
+        for (int i = 0; i < 8; i++) {
+            pthread_join(threads[i], NULL);
+            assert_int_equal(askers[i].status, m.fail);
+        }
+        if (!fails)
+            assert_int_equal(m.calls, 1);
+        mt_cache_free(cache);
+        assert_int_equal(env.memory_bytes, 0);
+    }
+}
+
+static void a_child_makes_what_its_parent_was_making(void **state)
+{
+    (void)state;
+    mt_cache *cache = new_cache(1000);
+    maker held = { .env = &env, .size = 100, .hold = 1 }, own = { .env = &env, .size = 100, .value = 9 };
+    asker a = { .cache = cache, .m = &held };
+    pthread_t thread;
+    assert_int_equal(pthread_create(&thread, NULL, ask, &a), 0);
+    while (held.calls == 0)
+        usleep(100);
+    pid_t child = fork();
+    if (child == 0) {
+        mt_cache_entry *entry;
+        mt_status st = mt_cache_get(cache, 1, 1, make, &own, &entry, NULL);
+        _exit(st == MT_OK && ((uint8_t *)entry->data)[0] == 9 ? 0 : 1);
+    }
+    int status;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    held.hold = 0;
+    pthread_join(thread, NULL);
+    assert_int_equal(a.status, MT_OK);
+    assert_int_equal(status, 0);
+    mt_cache_free(cache);
+}
+
+static void failing_allocations_leave_nothing(void **state)
+{
+    (void)state;
+    for (size_t k = 0;; k++) {
+        failing_allocator failing;
+        mt_allocator allocator = failing_allocator_make(&failing, k, 0);
+        mt_env_init(&env, &allocator, NULL);
+        mt_cache *cache = NULL;
+        maker m = { .env = &env, .size = 100 };
+        mt_status st = mt_cache_new(&env, 10000, &cache, NULL);
+        for (uint64_t id = 0; !st && id < 2000; id += 1) {
+            mt_cache_entry *entry;
+            st = mt_cache_get(cache, 1, id * 16, make, &m, &entry, NULL);
+            if (!st)
+                mt_cache_release(cache, entry);
+        }
+        mt_cache_free(cache);
+        assert_int_equal(env.memory_bytes, 0);
+        if (failing.count <= k || k > 60)
+            return;
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(an_entry_is_made_once),
+        cmocka_unit_test(the_budget_is_kept),
+        cmocka_unit_test(a_dropped_entry_lives_for_its_users),
+        cmocka_unit_test(a_failure_is_not_kept),
+        cmocka_unit_test(an_owner_is_dropped_alone),
+        cmocka_unit_test(those_who_ask_meanwhile_wait),
+        cmocka_unit_test(a_child_makes_what_its_parent_was_making),
+        cmocka_unit_test(failing_allocations_leave_nothing),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "support/support.h"
+
+#include "base/reader.h"
+#include "engine/gather.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* A random box of random strides, each element copied by index, against mt_gather. */
+static void check_random_copy(uint64_t *seed, mt_dtype dtype, bool swap)
+{
+    int64_t size = (int64_t)mt_dtype_size(dtype);
+    int ndim = (int)random_between(seed, 0, 5);
+    int64_t extent[5], in_stride[5], out_stride[5], order[5], in_room = size, out_room = size;
+    for (int d = 0; d < ndim; d++) {
+        extent[d] = random_between(seed, 1, d == ndim - 1 ? 300 : 4);
+        order[d] = d;
+    }
+    for (int d = 0; d < ndim; d++) { /* a random order of the destination's axes: transposes, with gaps and flips */
+        int64_t other = random_between(seed, d, ndim - 1), swapped = order[d];
+        order[d] = order[other], order[other] = swapped;
+    }
+    for (int d = ndim - 1; d >= 0; d--) {
+        in_stride[d] = in_room + random_between(seed, 0, 2);
+        in_room = in_stride[d] * extent[d];
+        out_stride[order[d]] = out_room;
+        out_room *= extent[order[d]];
+    }
+    uint8_t *in = malloc((size_t)in_room), *out = malloc((size_t)out_room), *expected = malloc((size_t)out_room);
+    for (int64_t i = 0; i < in_room; i++)
+        in[i] = (uint8_t)next_random(seed);
+    int64_t first = 0;
+    for (int d = 0; d < ndim; d++)
+        if (next_random(seed) & 1) {
+            first += out_stride[d] * (extent[d] - 1);
+            out_stride[d] = -out_stride[d];
+        }
+    int64_t total = 1;
+    for (int d = 0; d < ndim; d++)
+        total *= extent[d];
+    for (int64_t i = 0; i < total; i++) {
+        int64_t left = i, from = 0, to = first;
+        for (int d = ndim - 1; d >= 0; d--) {
+            from += left % extent[d] * in_stride[d];
+            to += left % extent[d] * out_stride[d];
+            left /= extent[d];
+        }
+        memcpy(expected + to, in + from, (size_t)size);
+        if (swap)
+            mt_swap_bytes(expected + to, 1, (size_t)size);
+    }
+    mt_convert convert = { .from = dtype, .to = dtype, .swap = swap };
+    mt_gather(&convert, ndim, extent, out + first, out_stride, in, in_stride);
+    assert_memory_equal(out, expected, (size_t)out_room);
+    free(in), free(out), free(expected);
+}
+
+static void copies_equal_the_naive_answer(void **state)
+{
+    (void)state;
+    uint64_t seed = 1;
+    static const mt_dtype dtypes[] = { MT_UINT8, MT_UINT16, MT_FLOAT32, MT_FLOAT64 };
+    for (int i = 0; i < 400; i++)
+        check_random_copy(&seed, dtypes[i % 4], i % 8 >= 4);
+}
+
+static void affine_is_applied_in_float32(void **state)
+{
+    (void)state;
+    uint16_t in[5] = { 0, 1, 1000, 40000, 65535 };
+    float out[5];
+    int64_t extent = 5, in_stride = 2, out_stride = 4;
+    mt_convert convert = { .from = MT_UINT16, .to = MT_FLOAT32, .affine = true, .scale = 0.1f, .offset = -3.0f };
+    mt_gather(&convert, 1, &extent, (uint8_t *)out, &out_stride, (uint8_t *)in, &in_stride);
+    for (int i = 0; i < 5; i++) {
+        volatile float scaled = (float)in[i] * 0.1f;
+        assert_true(out[i] == scaled + -3.0f);
+    }
+}
+
+static void every_float16_is_converted(void **state)
+{
+    (void)state;
+    int64_t one = 1, stride = 0;
+    mt_convert convert = { .from = MT_FLOAT16, .to = MT_FLOAT32 };
+    for (uint32_t h = 0; h < 65536; h++) {
+        uint16_t half = (uint16_t)h, back;
+        float value;
+        mt_gather(&convert, 1, &one, (uint8_t *)&value, &stride, (uint8_t *)&half, &stride);
+        int exponent = h >> 10 & 31, fraction = h & 1023;
+        if (exponent == 31 && fraction) {
+            assert_true(isnan(value));
+            continue;
+        }
+        double m = exponent == 31 ? (double)INFINITY
+            : exponent            ? ldexp(1024 + fraction, exponent - 25)
+                                  : ldexp(fraction, -24);
+        assert_true((double)value == (h & 0x8000 ? -m : m));
+        mt_element_from_double(MT_FLOAT16, (double)value, &back);
+        assert_int_equal(back, half);
+    }
+}
+
+static void elements_are_rounded_and_clamped(void **state)
+{
+    (void)state;
+    uint8_t u8;
+    int16_t i16;
+    int64_t i64;
+    mt_element_from_double(MT_UINT8, -1, &u8);
+    assert_int_equal(u8, 0);
+    mt_element_from_double(MT_UINT8, 255.4, &u8);
+    assert_int_equal(u8, 255);
+    mt_element_from_double(MT_INT16, -1e9, &i16);
+    assert_int_equal(i16, INT16_MIN);
+    mt_element_from_double(MT_INT64, 1e300, &i64);
+    assert_true(i64 == INT64_MAX);
+    mt_element_from_double(MT_INT16, (double)NAN, &i16);
+    assert_int_equal(i16, 0);
+}
+
+static void only_the_border_is_filled(void **state)
+{
+    (void)state;
+    uint16_t out[4][5], value = 7;
+    int64_t extent[2] = { 4, 5 }, low[2] = { 1, 2 }, high[2] = { 3, 4 }, stride[2] = { 10, 2 };
+    memset(out, 0, sizeof out);
+    mt_fill_border(&value, 2, 2, extent, low, high, (uint8_t *)out, stride);
+    for (int y = 0; y < 4; y++)
+        for (int x = 0; x < 5; x++)
+            assert_int_equal(out[y][x], y >= 1 && y < 3 && x >= 2 && x < 4 ? 0 : 7);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(copies_equal_the_naive_answer), cmocka_unit_test(affine_is_applied_in_float32),
+        cmocka_unit_test(every_float16_is_converted),    cmocka_unit_test(elements_are_rounded_and_clamped),
+        cmocka_unit_test(only_the_border_is_filled),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The contract that every format keeps, whatever the file: called with a path, checks everything that follows from a
+ * whole image that was read once. */
+#ifndef MT_TEST_CONTRACT_H
+#define MT_TEST_CONTRACT_H
+
+#include "support/support.h"
+
+#include <microtome/microtome.h>
+
+/* A whole image: SC(Z)YX in C order, in the stored type. */
+typedef struct whole_image {
+    mt_dtype dtype;
+    int ndim; /* spatial: 2 or 3 */
+    int64_t shape[5];
+    size_t bytes;
+    uint8_t *pixels; /* malloc */
+} whole_image;
+
+mt_status read_whole(mt_stack *stack, whole_image *out, mt_error *err);
+void free_whole(whole_image *image);
+
+/* Random boxes (inside, across and beyond every border, negative) of random channels and samples, as stored and as
+ * float32, singly and in batches, equal the naive answer. */
+void check_boxes(mt_stack *stack, const whole_image *image, uint64_t seed, int n);
+
+/* Opens path and checks: info is sane; boxes; eight threads at once; no cache and a tiny one; every truncation of a
+ * single file; every failing allocation; every failing and short read. Fails the test with a message naming path. */
+void check_contract(const char *path, const mt_open_options *options);
+
+#endif
