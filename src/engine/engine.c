@@ -49,9 +49,8 @@ static void spread(const part *p, const mt_convert *convert, const void *element
     mt_gather(convert, p->read->image->map->ndim, p->extent, p->out, p->read->out_stride, element, same_element);
 }
 
-static void gather_part(const part *p, const mt_chunk *chunk)
+static void gather_part(const part *p, const mt_image *image, const mt_chunk *chunk)
 {
-    const mt_image *image = p->read->image;
     mt_convert convert = p->read->convert;
     convert.swap = chunk->swap;
     if (!chunk->data) {
@@ -70,17 +69,20 @@ static void gather_part(const part *p, const mt_chunk *chunk)
 
 static void gather_chunk(const work *w, const mt_planned *planned, const mt_chunk *chunk)
 {
+    mt_image room;
+    const mt_image *image = mt_image_at_chunk(planned->image, planned->id, &room);
     part p;
     FOR_EACH_COPY(c, w, planned) {
-        find_part(planned->image, planned->id, &w->reads[w->plan->copies[c].read], &p);
-        gather_part(&p, chunk);
+        find_part(image, planned->id, &w->reads[w->plan->copies[c].read], &p);
+        gather_part(&p, image, chunk);
     }
 }
 
 /* Rows of a raw chunk that is not kept. */
 static mt_status copy_raw(const work *w, const mt_planned *planned, mt_scratch *scratch, mt_error *err)
 {
-    const mt_image *image = planned->image;
+    mt_image room;
+    const mt_image *image = mt_image_at_chunk(planned->image, planned->id, &room);
     mt_chunk_ref ref;
     const uint8_t *view = NULL;
     bool missing = false;
@@ -91,7 +93,7 @@ static mt_status copy_raw(const work *w, const mt_planned *planned, mt_scratch *
     for (uint32_t c = planned->first_copy; !st && c != MT_NONE; c = w->plan->copies[c].next) {
         find_part(image, planned->id, &w->reads[w->plan->copies[c].read], &p);
         if (missing) {
-            gather_part(&p, &(mt_chunk) { .data = NULL });
+            gather_part(&p, image, &(mt_chunk) { .data = NULL });
             continue;
         }
         mt_convert convert = p.read->convert;
@@ -104,9 +106,8 @@ static mt_status copy_raw(const work *w, const mt_planned *planned, mt_scratch *
 }
 
 /* The bytes of a chunk that its copies need, from the first to the last. */
-static void find_needed(const work *w, const mt_planned *planned, size_t *from, size_t *to)
+static void find_needed(const work *w, const mt_planned *planned, const mt_image *image, size_t *from, size_t *to)
 {
-    const mt_image *image = planned->image;
     *from = image->chunk_bytes;
     *to = 0;
     part p;
@@ -126,12 +127,13 @@ static void find_needed(const work *w, const mt_planned *planned, size_t *from, 
 static mt_status load_needed(const work *w, const mt_planned *planned, mt_scratch *scratch, mt_chunk *out,
                              mt_error *err)
 {
-    const mt_image *image = planned->image;
+    mt_image room;
+    const mt_image *image = mt_image_at_chunk(planned->image, planned->id, &room);
     size_t from = 0, to = image->chunk_bytes;
     if (!image->fits && mt_chain_is_partial(&image->map->chain)) {
         if (mt_image_peek(image, planned->id, out))
             return MT_OK;
-        find_needed(w, planned, &from, &to);
+        find_needed(w, planned, image, &from, &to);
     }
     if (to - from <= image->chunk_bytes / 2)
         return mt_image_load_part(image, planned->id, from, to, scratch, out, err);

@@ -30,6 +30,7 @@ void mt_image_init(mt_image *image, mt_context *context, const mt_chunk_map *map
     bool huge = false;
     for (int d = 0; d < map->ndim; d++) {
         image->grid[d] = grid_along(map, d);
+        image->uneven |= map->chunk_edges[d] != NULL;
         image->stride[d] = map->chunk_stride[d] * (int64_t)image->element_size;
         image->chunk_bytes *= (size_t)map->chunk_shape[d];
         huge |= mt_mul_u64(image_bytes, (uint64_t)image->grid[d] * (uint64_t)map->chunk_shape[d], &image_bytes);
@@ -83,6 +84,32 @@ void mt_image_chunk_position(const mt_image *image, uint64_t id, int64_t *positi
         position[d] = (int64_t)(id % (uint64_t)image->grid[d]);
         id /= (uint64_t)image->grid[d];
     }
+}
+
+/* The dimensions of all chunks lie in the same order: that of the strides, and, where a size of 1 makes two strides
+ * equal, in either. */
+const mt_image *mt_image_at_chunk(const mt_image *image, uint64_t id, mt_image *room)
+{
+    if (!image->uneven)
+        return image;
+    int64_t position[MT_MAX_DIMS];
+    mt_image_chunk_position(image, id, position);
+    *room = *image;
+    room->chunk_bytes = image->element_size;
+    const mt_chunk_map *map = image->map;
+    int64_t size[MT_MAX_DIMS];
+    for (int d = 0; d < map->ndim; d++) {
+        const int64_t *edges = map->chunk_edges[d];
+        size[d] = edges ? edges[position[d] + 1] - edges[position[d]] : map->chunk_shape[d];
+        room->chunk_bytes *= (size_t)size[d];
+    }
+    for (int d = 0; d < map->ndim; d++) {
+        room->stride[d] = (int64_t)image->element_size;
+        for (int e = 0; e < map->ndim; e++)
+            if (e != d && map->chunk_stride[e] < map->chunk_stride[d])
+                room->stride[d] *= size[e];
+    }
+    return room;
 }
 
 void mt_image_prefix(const mt_image *image, uint64_t id, mt_error *err)

@@ -16,6 +16,7 @@ typedef struct mt_image {
     size_t chunk_bytes;          /* decoded */
     int64_t grid[MT_MAX_DIMS];   /* chunks along each dimension */
     int64_t stride[MT_MAX_DIMS]; /* chunk_stride in bytes; for an array in memory those of the array, of any sign */
+    bool uneven;                 /* a rectilinear grid: chunk_bytes and stride are those of the largest chunk */
     bool fits;                   /* all of it fits into the cache */
     bool keep;                   /* its chunks go into the cache */
     const uint8_t *array;        /* the pixels where they all lie in memory as they are, or NULL */
@@ -33,6 +34,9 @@ int64_t mt_image_chunk_at(const mt_image *image, int d, int64_t coordinate);
 int64_t mt_image_chunk_start(const mt_image *image, int d, int64_t position);
 int64_t mt_image_chunk_end(const mt_image *image, int d, int64_t position);
 
+/* The image with chunk_bytes and stride of this chunk: the image itself, or, where its chunks differ, made in room. */
+const mt_image *mt_image_at_chunk(const mt_image *image, uint64_t id, mt_image *room);
+
 /* The number of a chunk in C order of the grid, and back. */
 uint64_t mt_image_chunk_id(const mt_image *image, const int64_t *position);
 void mt_image_chunk_position(const mt_image *image, uint64_t id, int64_t *position);
@@ -47,7 +51,9 @@ typedef struct mt_chunk {
 /* The chunk out of the cache if it is there. */
 bool mt_image_peek(const mt_image *image, uint64_t id, mt_chunk *out);
 
-/* The whole chunk, through the cache where the image's chunks are kept, else in a buffer of scratch, valid until
+/* The functions below take the image as mt_image_at_chunk gives it.
+ *
+ * The whole chunk, through the cache where the image's chunks are kept, else in a buffer of scratch, valid until
  * scratch is used again. Given back with mt_image_release. */
 MT_MUST_CHECK mt_status mt_image_load(const mt_image *image, uint64_t id, mt_scratch *scratch, mt_chunk *out,
                                       mt_error *err);
