@@ -142,17 +142,17 @@ mt_status mt_image_locate(const mt_image *image, uint64_t id, mt_chunk_ref *out,
 static size_t least_bytes(const mt_image *image, uint64_t id)
 {
     const mt_chunk_map *map = image->map;
-    if (!map->cut_at_edge || map->ndim == 0)
-        return image->chunk_bytes;
-    int slowest = 0;
-    for (int d = 1; d < map->ndim; d++)
-        if (map->chunk_stride[d] > map->chunk_stride[slowest])
+    int slowest = -1;
+    for (int d = 0; map->cut_at_edge && d < map->ndim; d++)
+        if (map->chunk_shape[d] > 1 && (slowest < 0 || map->chunk_stride[d] > map->chunk_stride[slowest]))
             slowest = d;
+    if (slowest < 0)
+        return image->chunk_bytes;
     int64_t position[MT_MAX_DIMS];
     mt_image_chunk_position(image, id, position);
     int64_t rows = mt_image_chunk_end(image, slowest, position[slowest])
         - mt_image_chunk_start(image, slowest, position[slowest]);
-    return (size_t)(rows * image->stride[slowest]);
+    return image->chunk_bytes / (size_t)map->chunk_shape[slowest] * (size_t)rows;
 }
 
 static void count(_Atomic uint64_t *counter, uint64_t n)

@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "base/checked.h"
+#include "format/format.h"
+
+#include <string.h>
+
+/* Blocks of raw data that is stored in one piece: large enough that a request costs little, small enough for a cache
+ * near the processor. */
+#define BLOCK_BYTES ((int64_t)128 << 10)
+
+mt_status mt_chunk_map_new(mt_env *env, mt_store *store, const char *format, mt_chunk_map **out, mt_error *err)
+{
+    mt_arena *arena;
+    mt_status st = mt_arena_new(env, &arena, err);
+    if (st)
+        return st;
+    mt_chunk_map *map = mt_arena_alloc(arena, 1, sizeof *map, err);
+    if (!map) {
+        mt_arena_free(arena);
+        return MT_E_MEMORY;
+    }
+    map->arena = arena;
+    map->store = store;
+    map->format = format;
+    *out = map;
+    return MT_OK;
+}
+
+void mt_chunk_map_free(mt_chunk_map *map)
+{
+    if (!map)
+        return;
+    if (map->destroy)
+        map->destroy(map);
+    mt_arena_free(map->arena);
+}
+
+void mt_chunk_map_c_order(mt_chunk_map *map)
+{
+    int64_t stride = 1;
+    for (int d = map->ndim - 1; d >= 0; d--) {
+        map->chunk_stride[d] = stride;
+        if (mt_mul_i64(stride, map->chunk_shape[d], &stride))
+            stride = INT64_MAX; /* mt_chunk_map_check refuses it */
+    }
+}
+
+int64_t mt_chunk_map_elements(const mt_chunk_map *map)
+{
+    int64_t elements = 0;
+    return mt_product_i64(map->chunk_shape, map->ndim, &elements) ? INT64_MAX : elements;
+}
+
+static mt_status check_axes(const mt_chunk_map *map, mt_error *err)
+{
+    if (strlen(map->axes) != (size_t)map->ndim)
+        return mt_fail(err, MT_E_CORRUPT, "%zu axes for %d dimensions", strlen(map->axes), map->ndim);
+    for (int d = 0; d < map->ndim; d++) {
+        if (!strchr("STCZYX?", map->axes[d]))
+            return mt_fail(err, MT_E_CORRUPT, "axis '%c' is none of STCZYX", map->axes[d]);
+        if (strchr("TZYX", map->axes[d]) && strchr(map->axes + d + 1, map->axes[d]))
+            return mt_fail(err, MT_E_CORRUPT, "axis %c stands there twice", map->axes[d]);
+    }
+    return MT_OK;
+}
+
+static mt_status check_edges(const mt_chunk_map *map, int d, mt_error *err)
+{
+    const int64_t *edges = map->chunk_edges[d];
+    int64_t i = 0;
+    if (edges[0] != 0)
+        return mt_fail(err, MT_E_CORRUPT, "the grid along dimension %d does not start at 0", d);
+    for (; edges[i] < map->shape[d]; i++)
+        if (edges[i + 1] <= edges[i] || edges[i + 1] - edges[i] > map->chunk_shape[d])
+            return mt_fail(err, MT_E_CORRUPT, "chunk %lld along dimension %d has a wrong size", (long long)i, d);
+    return MT_OK;
+}
+
+static mt_status check_shape(const mt_chunk_map *map, mt_error *err)
+{
+    const mt_limits *limits = &mt_arena_env(map->arena)->limits;
+    int64_t elements, size = (int64_t)mt_dtype_size(map->dtype);
+    if (map->ndim < 0 || (size_t)map->ndim > limits->max_dimensions || map->ndim > MT_MAX_DIMS)
+        return mt_fail(err, MT_E_LIMIT, "%d dimensions are more than max_dimensions (%zu)", map->ndim,
+                       limits->max_dimensions);
+    for (int d = 0; d < map->ndim; d++) {
+        if (map->shape[d] < 0)
+            return mt_fail(err, MT_E_CORRUPT, "dimension %d has the size %lld", d, (long long)map->shape[d]);
+        if (map->chunk_shape[d] < 1)
+            return mt_fail(err, MT_E_CORRUPT, "dimension %d has chunks of size %lld", d,
+                           (long long)map->chunk_shape[d]);
+        /* the end of the last chunk, too, must be a coordinate */
+        if (mt_add_i64(map->shape[d], map->chunk_shape[d], &elements))
+            return mt_fail(err, MT_E_CORRUPT, "dimension %d has the size %lld", d, (long long)map->shape[d]);
+        if (map->chunk_edges[d]) {
+            mt_status st = check_edges(map, d, err);
+            if (st)
+                return st;
+        }
+    }
+    if (mt_product_i64(map->shape, map->ndim, &elements) || mt_mul_i64(elements, size, &elements))
+        return mt_fail(err, MT_E_CORRUPT, "the image has more than 2^63 bytes");
+    return MT_OK;
+}
+
+/* Every element of a chunk must lie inside it. */
+static mt_status check_chunk(const mt_chunk_map *map, mt_error *err)
+{
+    size_t limit = mt_arena_env(map->arena)->limits.max_chunk_bytes;
+    int64_t elements, bytes, last = 0, step;
+    if (mt_product_i64(map->chunk_shape, map->ndim, &elements)
+        || mt_mul_i64(elements, (int64_t)mt_dtype_size(map->dtype), &bytes) || (uint64_t)bytes > limit)
+        return mt_fail(err, MT_E_LIMIT, "a chunk has more bytes than max_chunk_bytes (%zu)", limit);
+    for (int d = 0; d < map->ndim; d++)
+        if (map->chunk_stride[d] < 0 || mt_mul_i64(map->chunk_shape[d] - 1, map->chunk_stride[d], &step)
+            || mt_add_i64(last, step, &last))
+            return mt_fail(err, MT_E_CORRUPT, "the strides of dimension %d leave the chunk", d);
+    /* Blocks of data in one piece may have gaps between their rows: they are read by rows. */
+    if (last >= elements && !map->contiguous)
+        return mt_fail(err, MT_E_CORRUPT, "the strides leave the chunk");
+    return MT_OK;
+}
+
+mt_status mt_chunk_map_check(const mt_chunk_map *map, mt_error *err)
+{
+    if (mt_dtype_size(map->dtype) == 0)
+        return mt_fail(err, MT_E_CORRUPT, "the image has no element type");
+    mt_status st = check_shape(map, err);
+    if (st || (st = check_axes(map, err)))
+        return st;
+    return check_chunk(map, err);
+}
+
+/* Data in one piece: a chunk is a run of whole rows, found by arithmetic. */
+typedef struct piece {
+    const char *key;
+    uint64_t offset;
+    int64_t stride[MT_MAX_DIMS]; /* bytes from one chunk to the next along a dimension */
+} piece;
+
+static mt_status locate_piece(const mt_chunk_map *map, const int64_t *position, mt_chunk_ref *out, mt_error *err)
+{
+    (void)err;
+    const piece *p = map->state;
+    out->key = p->key;
+    out->offset = p->offset;
+    uint64_t rest = mt_dtype_size(map->dtype); /* bytes of the part of the chunk that is inside the image */
+    for (int d = 0; d < map->ndim; d++) {
+        int64_t start = position[d] * map->chunk_shape[d];
+        out->offset += (uint64_t)(position[d] * p->stride[d]);
+        rest *= (uint64_t)mt_min_i64(map->chunk_shape[d], map->shape[d] - start);
+    }
+    out->size = rest;
+    return MT_OK;
+}
+
+mt_status mt_chunk_map_contiguous(mt_chunk_map *map, const char *key, uint64_t offset, bool fortran_order,
+                                  mt_error *err)
+{
+    piece *p = mt_arena_alloc(map->arena, 1, sizeof *p, err);
+    char *copy = mt_arena_strndup(map->arena, key, strlen(key), err);
+    int64_t size = (int64_t)mt_dtype_size(map->dtype), elements, run = 1;
+    if (!p || !copy)
+        return MT_E_MEMORY;
+    if (mt_product_i64(map->shape, map->ndim, &elements) || mt_mul_i64(elements, size, &elements)
+        || offset > INT64_MAX - (uint64_t)elements)
+        return mt_fail(err, MT_E_CORRUPT, "the image has more than 2^63 bytes");
+    *p = (piece) { .key = copy, .offset = offset };
+
+    /* From the fastest dimension on: whole ones while a block has room, then as much of one as fits, then 1. */
+    for (int i = 0; i < map->ndim; i++) {
+        int d = fortran_order ? i : map->ndim - 1 - i;
+        int64_t room = mt_max_i64(BLOCK_BYTES / size / run, 1);
+        map->chunk_shape[d] = mt_max_i64(mt_min_i64(map->shape[d], room), 1);
+        map->chunk_stride[d] = map->chunk_shape[d] > 1 ? run : 0;
+        run *= map->chunk_shape[d];
+        if (map->chunk_shape[d] < map->shape[d])
+            run = INT64_MAX / size; /* no room: 1 along all slower dimensions */
+    }
+    int64_t stride = size;
+    for (int i = 0; i < map->ndim; i++) {
+        int d = fortran_order ? i : map->ndim - 1 - i;
+        p->stride[d] = stride * map->chunk_shape[d];
+        stride *= mt_max_i64(map->shape[d], 1);
+    }
+    map->contiguous = true;
+    map->cut_at_edge = true;
+    map->state = p;
+    map->locate = locate_piece;
+    return MT_OK;
+}

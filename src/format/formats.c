@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "format/format.h"
+
+#include <microtome/build.h>
+
+#include <string.h>
+
+#define MT_FORMAT(name) extern const mt_format mt_format_##name;
+#include "format/formats.h"
+#undef MT_FORMAT
+
+static const mt_format *const formats[] = {
+#define MT_FORMAT(name) &mt_format_##name,
+#include "format/formats.h"
+#undef MT_FORMAT
+};
+
+const char *mt_version(void) { return MT_VERSION; }
+
+const mt_format *mt_format_at(size_t i) { return i < sizeof formats / sizeof *formats ? formats[i] : NULL; }
+
+const mt_format *mt_format_find(const char *name)
+{
+    for (size_t i = 0; i < sizeof formats / sizeof *formats; i++)
+        if (strcmp(formats[i]->name, name) == 0)
+            return formats[i];
+    return NULL;
+}
+
+const char *mt_format_name(size_t i, const char **title, const char **suffixes)
+{
+    const mt_format *format = mt_format_at(i);
+    if (format && title)
+        *title = format->title;
+    if (format && suffixes)
+        *suffixes = format->suffixes;
+    return format ? format->name : NULL;
+}
+
+mt_status mt_format_probe(const mt_source *source, const mt_format **out, mt_error *err)
+{
+    const char *asked = source->options->format;
+    *out = NULL;
+    if (asked) {
+        *out = mt_format_find(asked);
+        return *out ? MT_OK : mt_fail(err, MT_E_ARGUMENT, "no format is called \"%s\"", asked);
+    }
+    int best = 0;
+    for (size_t i = 0; i < sizeof formats / sizeof *formats; i++) {
+        int score = formats[i]->probe(source);
+        if (score > best) {
+            best = score;
+            *out = formats[i];
+        }
+    }
+    return *out ? MT_OK : mt_fail(err, MT_E_UNSUPPORTED, "neither content nor name is of a known format");
+}

@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "stack/source.h"
+
+#include "platform/file.h"
+
+#include <string.h>
+
+#define HEAD_BYTES 4096
+
+static mt_status read_head(mt_source *source, mt_arena *arena, mt_error *err)
+{
+    uint64_t size;
+    mt_status st = mt_store_size(source->store, source->key, &size, err);
+    if (st)
+        return st;
+    source->head_size = size < HEAD_BYTES ? (size_t)size : HEAD_BYTES;
+    uint8_t *head = mt_arena_alloc(arena, source->head_size, 1, err);
+    if (!head)
+        return MT_E_MEMORY;
+    source->head = head;
+    return mt_store_read_at(source->store, source->key, 0, head, source->head_size, err);
+}
+
+/* Splits "path#part" at the last '#', unless the whole is there as it stands. */
+static mt_status split_path(const char *text, const mt_open_options *options, mt_arena *arena, char **path,
+                            mt_selection *selection, mt_error *err)
+{
+    const char *part = "", *mark = strrchr(text, '#');
+    size_t length = strlen(text);
+    if (mark && mt_path_get_kind(text) == MT_PATH_NONE) {
+        length = (size_t)(mark - text);
+        part = mark + 1;
+    }
+    while (length > 1 && text[length - 1] == '/')
+        length--;
+    *path = mt_arena_strndup(arena, text, length, err);
+    if (!*path)
+        return MT_E_MEMORY;
+    return mt_selection_parse(arena, options->part ? options->part : part, selection, err);
+}
+
+static mt_status open_store(mt_source *source, const char *path, mt_arena *arena, mt_error *err)
+{
+    const char *slash = strrchr(path, '/');
+    source->name = slash && slash[1] ? slash + 1 : path;
+    source->key = "";
+    if (mt_path_get_kind(path) == MT_PATH_FOLDER) {
+        source->folder = true;
+        return mt_store_open_folder(source->env, path, &source->store, err);
+    }
+    source->key = source->name;
+    const char *folder = ".";
+    if (slash)
+        folder = slash == path ? "/" : mt_arena_strndup(arena, path, (size_t)(slash - path), err);
+    if (!folder)
+        return MT_E_MEMORY;
+    return mt_store_open_folder(source->env, folder, &source->store, err);
+}
+
+mt_status mt_source_open(mt_env *env, const char *text, const mt_open_options *options, mt_arena *arena,
+                         mt_source *out, mt_error *err)
+{
+    char *path;
+    *out = (mt_source) { .env = env, .options = options };
+    mt_status st = split_path(text, options, arena, &path, &out->selection, err);
+    if (st)
+        return st;
+    if (mt_path_get_kind(path) == MT_PATH_NONE)
+        return mt_fail(err, MT_E_NOT_FOUND, "%s: no such file or folder", path);
+    st = open_store(out, path, arena, err);
+    return st || out->folder ? st : read_head(out, arena, err);
+}
+
+mt_status mt_source_from_memory(mt_env *env, const char *name, const void *bytes, size_t size,
+                                const mt_open_options *options, mt_arena *arena, mt_source *out, mt_error *err)
+{
+    *out = (mt_source) { .env = env, .options = options };
+    mt_status st = mt_selection_parse(arena, options->part ? options->part : "", &out->selection, err);
+    if (st)
+        return st;
+    out->name = out->key = mt_arena_strndup(arena, name, strlen(name), err);
+    if (!out->key)
+        return MT_E_MEMORY;
+    if ((st = mt_store_open_memory(env, name, bytes, size, &out->store, err)))
+        return st;
+    return read_head(out, arena, err);
+}
+
+void mt_source_close(mt_source *source)
+{
+    mt_store_close(source->store);
+    source->store = NULL;
+}
