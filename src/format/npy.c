@@ -199,8 +199,8 @@ static mt_status check_size(const mt_source *source, const mt_chunk_map *map, ui
 
 static mt_status describe(const mt_source *source, mt_chunk_map *map, mt_error *err)
 {
-    char *text;
-    uint64_t offset;
+    char *text = NULL;
+    uint64_t offset = 0;
     bool fortran = false;
     mt_status st = load_header(source, map->arena, &text, &offset, err);
     if (st || (st = parse_header(text, map, &fortran, err)))

@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Blosc 1. Its header of 16 bytes is checked before the library sees it: version, versionlz, flags (bit 1: stored as
+ * is), type size, then decoded size, block size and encoded size in four bytes each, least significant first; behind
+ * it, the start of each block. */
+#include "codec/codec.h"
+
+#ifdef MT_WITH_BLOSC
+#include "base/reader.h"
+
+#include <blosc.h>
+
+#define HEADER_BYTES 16
+#define STORED 0x02
+
+typedef struct header {
+    uint8_t flags, type_size;
+    uint32_t decoded, block, encoded;
+} header;
+
+static mt_status check_blocks(const header *h, const uint8_t *src, mt_error *err)
+{
+    if (h->block == 0 || h->block > h->decoded)
+        return mt_fail(err, MT_E_CORRUPT, "blocks of %u bytes", h->block);
+    uint32_t n = h->decoded / h->block + (h->decoded % h->block != 0);
+    if ((h->encoded - HEADER_BYTES) / 4 < n)
+        return mt_fail(err, MT_E_CORRUPT, "%u blocks in %u bytes", n, h->encoded);
+    for (uint32_t i = 0; i < n; i++) {
+        uint32_t start = mt_load_u32le(src + HEADER_BYTES + 4 * (size_t)i);
+        if (start < HEADER_BYTES + 4 * n || start > h->encoded - 4)
+            return mt_fail(err, MT_E_CORRUPT, "block %u starts at byte %u of %u", i, start, h->encoded);
+    }
+    return MT_OK;
+}
+
+static mt_status read_header(const uint8_t *src, size_t size, size_t capacity, header *h, mt_error *err)
+{
+    if (size < HEADER_BYTES)
+        return mt_fail(err, MT_E_CORRUPT, "%zu bytes are no header", size);
+    *h = (header) { src[2], src[3], mt_load_u32le(src + 4), mt_load_u32le(src + 8), mt_load_u32le(src + 12) };
+    if (src[0] != BLOSC_VERSION_FORMAT)
+        return mt_fail(err, MT_E_UNSUPPORTED, "version %d of the format is not read", src[0]);
+    if (h->decoded > capacity)
+        return mt_fail(err, MT_E_CORRUPT, "decodes to %u bytes, more than %zu", h->decoded, capacity);
+    if (h->encoded > size || h->encoded < HEADER_BYTES || h->type_size == 0)
+        return mt_fail(err, MT_E_CORRUPT, "the header tells of %u bytes, there are %zu", h->encoded, size);
+    if (h->decoded == 0)
+        return MT_OK;
+    if (h->flags & STORED)
+        return h->encoded - HEADER_BYTES == h->decoded ? MT_OK
+                                                       : mt_fail(err, MT_E_CORRUPT, "stored data of a wrong size");
+    return check_blocks(h, src, err);
+}
+
+static mt_status decode(const void *params, const uint8_t *src, size_t size, uint8_t *dst, size_t capacity,
+                        size_t *written, mt_scratch *scratch, mt_error *err)
+{
+    (void)params, (void)scratch;
+    header h;
+    mt_status st = read_header(src, size, capacity, &h, err);
+    if (st)
+        return st;
+    *written = h.decoded;
+    if (h.decoded == 0)
+        return MT_OK;
+    int n = blosc_decompress_ctx(src, dst, h.decoded, 1);
+    if (n < 0 || (uint32_t)n != h.decoded)
+        return mt_fail(err, MT_E_CORRUPT, "the compressed data is broken");
+    return MT_OK;
+}
+
+/* In items of type_size bytes, as blosc_getitem counts; bytes behind the last whole item are decoded with all. */
+static mt_status decode_part(const void *params, const uint8_t *src, size_t size, uint8_t *dst, size_t capacity,
+                             size_t from, size_t to, mt_scratch *scratch, mt_error *err)
+{
+    header h;
+    size_t written;
+    mt_status st = read_header(src, size, capacity, &h, err);
+    if (st)
+        return st;
+    if (h.decoded != capacity)
+        return mt_fail(err, MT_E_CORRUPT, "decodes to %u bytes, the chunk needs %zu", h.decoded, capacity);
+    size_t items = h.decoded / h.type_size, first = from / h.type_size;
+    size_t last = to / h.type_size + (to % h.type_size != 0);
+    if (last > items)
+        return decode(params, src, size, dst, capacity, &written, scratch, err);
+    size_t bytes = (last - first) * h.type_size;
+    int n = blosc_getitem(src, (int)first, (int)(last - first), dst + first * h.type_size);
+    if (n < 0 || (size_t)n != bytes)
+        return mt_fail(err, MT_E_CORRUPT, "the compressed data is broken");
+    return MT_OK;
+}
+
+const mt_codec mt_codec_blosc = {
+    .name = "blosc", .build_switch = "MT_WITH_BLOSC", .decode = decode, .decode_part = decode_part
+};
+#else
+const mt_codec mt_codec_blosc = { .name = "blosc", .build_switch = "MT_WITH_BLOSC" };
+#endif

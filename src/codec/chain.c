@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "base/checked.h"
+#include "codec/codec.h"
+
+/* What an encoder may add to incompressible data, with room to spare; twice, for chains of compressors. */
+static size_t bound(size_t n) { return n + n / 4 + ((size_t)64 << 10); }
+
+enum { FIRST_BUFFER = 2 };
+
+mt_status mt_chain_add(mt_chain *chain, const mt_codec *codec, const void *params, mt_error *err)
+{
+    if (!codec->decode)
+        return mt_fail(err, MT_E_UNSUPPORTED, "codec %s is not in this build: it was made without %s", codec->name,
+                       codec->build_switch);
+    if (chain->n_steps == MT_MAX_STEPS)
+        return mt_fail(err, MT_E_UNSUPPORTED, "more than %d codecs in a chain", MT_MAX_STEPS);
+    chain->steps[chain->n_steps++] = (mt_step) { codec, params };
+    return MT_OK;
+}
+
+/* The encoded size of n bytes behind the first steps of a chain; false where a compressor is among them. */
+static bool size_after(const mt_chain *chain, int steps, size_t n, size_t *out)
+{
+    for (int i = 0; i < steps; i++) {
+        const mt_step *step = &chain->steps[i];
+        if (!step->codec->encoded_size)
+            return false;
+        n = step->codec->encoded_size(step->params, n);
+    }
+    *out = n;
+    return true;
+}
+
+bool mt_chain_encoded_size(const mt_chain *chain, size_t n, size_t *out)
+{
+    return size_after(chain, chain->n_steps, n, out);
+}
+
+size_t mt_chain_encoded_bound(const mt_chain *chain, size_t n)
+{
+    for (int i = 0; i < chain->n_steps; i++) {
+        const mt_step *step = &chain->steps[i];
+        size_t fixed = step->codec->encoded_size ? step->codec->encoded_size(step->params, n) : 0;
+        n = fixed > n ? fixed : bound(n);
+    }
+    return n;
+}
+
+static mt_status run_step(const mt_step *step, const uint8_t *src, size_t size, uint8_t *dst, size_t capacity,
+                          size_t *written, mt_scratch *scratch, mt_error *err)
+{
+    mt_status st = step->codec->decode(step->params, src, size, dst, capacity, written, scratch, err);
+    if (st)
+        mt_error_prefix(err, "%s", step->codec->name);
+    return st;
+}
+
+mt_status mt_chain_decode(const mt_chain *chain, const uint8_t *src, size_t size, uint8_t *dst, size_t minimum,
+                          size_t capacity, mt_scratch *scratch, mt_error *err)
+{
+    for (int i = chain->n_steps - 1; i >= 0; i--) {
+        size_t room = capacity, written;
+        uint8_t *out = dst;
+        if (i > 0) {
+            bool known = size_after(chain, i, capacity, &room);
+            if (!known)
+                for (int j = 0, n = i; j < n; j++)
+                    room = bound(room);
+            mt_status st = mt_scratch_buffer(scratch, FIRST_BUFFER + i % 2, room, &out, err);
+            if (st)
+                return st;
+        }
+        mt_status st = run_step(&chain->steps[i], src, size, out, room, &written, scratch, err);
+        if (st)
+            return st;
+        src = out;
+        size = written;
+    }
+    if (size < minimum)
+        return mt_fail(err, MT_E_CORRUPT, "%s: decodes to %zu bytes, the chunk needs %zu", chain->steps[0].codec->name,
+                       size, minimum);
+    return MT_OK;
+}
+
+bool mt_chain_is_partial(const mt_chain *chain)
+{
+    return chain->n_steps == 1 && chain->steps[0].codec->decode_part != NULL;
+}
+
+mt_status mt_chain_decode_part(const mt_chain *chain, const uint8_t *src, size_t size, uint8_t *dst, size_t capacity,
+                               size_t from, size_t to, mt_scratch *scratch, mt_error *err)
+{
+    const mt_step *step = &chain->steps[0];
+    mt_status st = step->codec->decode_part(step->params, src, size, dst, capacity, from, to, scratch, err);
+    if (st)
+        mt_error_prefix(err, "%s", step->codec->name);
+    return st;
+}

@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Checksums of four bytes before or behind the data, which they leave as it is. */
+#include "base/reader.h"
+#include "codec/codec.h"
+#include "codec/params.h"
+#include "platform/thread.h"
+
+#include <string.h>
+
+/* Reflected CRC-32 of a polynomial, eight bytes at a time ("slicing by eight"). */
+typedef struct crc_table {
+    uint32_t of[8][256];
+} crc_table;
+
+static void fill_table(crc_table *t, uint32_t polynomial)
+{
+    for (uint32_t i = 0; i < 256; i++) {
+        uint32_t c = i;
+        for (int bit = 0; bit < 8; bit++)
+            c = c & 1 ? c >> 1 ^ polynomial : c >> 1;
+        t->of[0][i] = c;
+    }
+    for (int k = 1; k < 8; k++)
+        for (int i = 0; i < 256; i++)
+            t->of[k][i] = t->of[k - 1][i] >> 8 ^ t->of[0][t->of[k - 1][i] & 0xff];
+}
+
+static uint32_t crc(const crc_table *t, const uint8_t *p, size_t n)
+{
+    uint32_t c = 0xffffffff;
+    for (; n >= 8; p += 8, n -= 8) {
+        uint32_t low = mt_load_u32le(p) ^ c, high = mt_load_u32le(p + 4);
+        c = t->of[7][low & 0xff] ^ t->of[6][low >> 8 & 0xff] ^ t->of[5][low >> 16 & 0xff] ^ t->of[4][low >> 24]
+            ^ t->of[3][high & 0xff] ^ t->of[2][high >> 8 & 0xff] ^ t->of[1][high >> 16 & 0xff] ^ t->of[0][high >> 24];
+    }
+    for (; n > 0; p++, n--)
+        c = c >> 8 ^ t->of[0][(c ^ *p) & 0xff];
+    return ~c;
+}
+
+static crc_table crc32_table, crc32c_table; /* read only once they are filled */
+static mt_once tables_once = MT_ONCE_INIT;
+static void fill_tables(void)
+{
+    fill_table(&crc32_table, 0xedb88320);
+    fill_table(&crc32c_table, 0x82f63b78);
+}
+
+static uint32_t sum_crc32(const uint8_t *p, size_t n)
+{
+    mt_once_run(&tables_once, fill_tables);
+    return crc(&crc32_table, p, n);
+}
+
+static uint32_t sum_crc32c(const uint8_t *p, size_t n)
+{
+    mt_once_run(&tables_once, fill_tables);
+    return crc(&crc32c_table, p, n);
+}
+
+static uint32_t sum_adler32(const uint8_t *p, size_t n)
+{
+    uint32_t a = 1, b = 0;
+    while (n > 0) {
+        size_t run = n < 5552 ? n : 5552; /* the longest that cannot overflow 32 bits */
+        for (size_t i = 0; i < run; i++)
+            b += a += p[i];
+        a %= 65521, b %= 65521;
+        p += run, n -= run;
+    }
+    return b << 16 | a;
+}
+
+/* Fletcher-32 of HDF5: words of two bytes, most significant first; an odd byte is the high one of a last word. */
+static uint32_t sum_fletcher32(const uint8_t *p, size_t n)
+{
+    uint32_t a = 0, b = 0;
+    while (n > 0) {
+        size_t run = n < 720 ? n : 720; /* 360 words cannot overflow */
+        for (size_t i = 0; i < run; i += 2)
+            b += a += (uint32_t)p[i] << 8 | (i + 1 < run ? p[i + 1] : 0);
+        a = (a & 0xffff) + (a >> 16), b = (b & 0xffff) + (b >> 16);
+        p += run, n -= run;
+    }
+    a = (a & 0xffff) + (a >> 16), b = (b & 0xffff) + (b >> 16);
+    return b << 16 | a;
+}
+
+static mt_status check(const void *params, const uint8_t *src, size_t size, uint8_t *dst, size_t capacity,
+                       size_t *written, uint32_t (*sum)(const uint8_t *, size_t), uint32_t *found, mt_error *err)
+{
+    const mt_checksum_params *p = params;
+    if (size < 4 || size - 4 > capacity)
+        return mt_fail(err, MT_E_CORRUPT, "%zu bytes, %zu and a checksum were expected", size, capacity);
+    bool at_start = p && p->at_start;
+    const uint8_t *data = src + (at_start ? 4 : 0);
+    *written = size - 4;
+    *found = mt_load_u32le(at_start ? src : src + size - 4);
+    memcpy(dst, data, *written);
+    *found ^= sum(data, *written);
+    return MT_OK;
+}
+
+#define DEFINE_CHECKSUM(kind)                                                                                         \
+    static mt_status decode_##kind(const void *params, const uint8_t *src, size_t size, uint8_t *dst,                 \
+                                   size_t capacity, size_t *written, mt_scratch *scratch, mt_error *err)              \
+    {                                                                                                                 \
+        (void)scratch;                                                                                                \
+        uint32_t difference;                                                                                          \
+        mt_status st = check(params, src, size, dst, capacity, written, sum_##kind, &difference, err);                \
+        if (!st && difference)                                                                                        \
+            st = mt_fail(err, MT_E_CORRUPT, "the checksum is wrong");                                                 \
+        return st;                                                                                                    \
+    }
+
+DEFINE_CHECKSUM(crc32)
+DEFINE_CHECKSUM(crc32c)
+DEFINE_CHECKSUM(adler32)
+
+/* Old HDF5 on little-endian machines swapped the bytes of each half. */
+static mt_status decode_fletcher32(const void *params, const uint8_t *src, size_t size, uint8_t *dst, size_t capacity,
+                                   size_t *written, mt_scratch *scratch, mt_error *err)
+{
+    (void)scratch;
+    uint32_t difference;
+    mt_status st = check(params, src, size, dst, capacity, written, sum_fletcher32, &difference, err);
+    if (st || difference == 0)
+        return st;
+    uint32_t sum = sum_fletcher32(dst, *written), found = difference ^ sum;
+    uint32_t swapped = (found & 0x00ff00ff) << 8 | (found >> 8 & 0x00ff00ff);
+    return swapped == sum ? MT_OK : mt_fail(err, MT_E_CORRUPT, "the checksum is wrong");
+}
+
+static size_t with_checksum(const void *params, size_t n)
+{
+    (void)params;
+    return n + 4;
+}
+
+const mt_codec mt_codec_crc32c = { .name = "crc32c", .decode = decode_crc32c, .encoded_size = with_checksum };
+const mt_codec mt_codec_crc32 = { .name = "crc32", .decode = decode_crc32, .encoded_size = with_checksum };
+const mt_codec mt_codec_adler32 = { .name = "adler32", .decode = decode_adler32, .encoded_size = with_checksum };
+const mt_codec mt_codec_fletcher32 = {
+    .name = "fletcher32", .decode = decode_fletcher32, .encoded_size = with_checksum
+};

@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Parameters of the codecs that have any; the others take NULL. */
+#ifndef MT_CODEC_PARAMS_H
+#define MT_CODEC_PARAMS_H
+
+#include <microtome/dtype.h>
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* "shuffle", "byteswap" */
+typedef struct mt_element_params {
+    size_t element_size;
+} mt_element_params;
+
+/* A type as stored: what NumPy writes as "<i2". */
+typedef struct mt_stored_type {
+    mt_dtype dtype;
+    bool big_endian;
+} mt_stored_type;
+
+/* "delta" (differences of type astype), "astype" and "quantize" (encoded as astype), "fixedscaleoffset":
+ * decoded = encoded / scale + offset. */
+typedef struct mt_filter_params {
+    mt_stored_type dtype;  /* decoded */
+    mt_stored_type astype; /* encoded */
+    double offset, scale;  /* fixedscaleoffset only */
+} mt_filter_params;
+
+/* "crc32c", "crc32", "adler32", "fletcher32": where the checksum of four bytes stands. */
+typedef struct mt_checksum_params {
+    bool at_start;
+} mt_checksum_params;
+
+/* "lzma": the format as Python's lzma module numbers it: 0 found out, 1 xz, 2 alone, 3 raw. The filters of raw: */
+#define MT_MAX_LZMA_FILTERS 4
+typedef struct mt_lzma_params {
+    int format;
+    int n_filters;
+    struct {
+        uint64_t id;        /* of liblzma: LZMA_FILTER_* */
+        uint32_t dict_size; /* of LZMA1 and LZMA2; 0: that of preset 6 */
+        uint32_t lc, lp, pb; /* of LZMA1 */
+        uint32_t distance;  /* of delta */
+    } filters[MT_MAX_LZMA_FILTERS];
+} mt_lzma_params;
+
+/* TIFF: rows of width * samples elements. */
+typedef struct mt_row_params {
+    int64_t width;     /* pixels */
+    int64_t samples;   /* elements a pixel that lie side by side */
+    int bits;          /* of an element as stored */
+    bool is_signed;    /* "unpack_bits": extend the sign */
+    bool big_endian;   /* "predictor2": elements as stored; they leave in the machine's order */
+} mt_row_params;
+
+/* "lzw" */
+typedef struct mt_lzw_params {
+    bool lsb_first; /* the old kind of bit order and code change */
+} mt_lzw_params;
+
+/* "jpeg", "jpeg2000", "jpegxr", "webp", "lerc": one image a chunk. */
+typedef struct mt_picture_params {
+    int64_t width, height, samples;
+    mt_dtype dtype;
+    bool ycbcr;              /* "jpeg": turn YCbCr into RGB; "jpeg2000": components are YCbCr */
+    const uint8_t *tables;   /* "jpeg": an abbreviated stream with tables, or NULL */
+    size_t tables_size;
+    int compression;         /* "lerc": 0 none, 1 deflate, 2 zstd around the blob */
+} mt_picture_params;
+
+#endif

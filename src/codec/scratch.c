@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "codec/codec.h"
+
+#include <string.h>
+
+#define BUFFERS 4
+#define CONTEXTS 8
+
+struct mt_scratch {
+    mt_env *env;
+    struct {
+        uint8_t *data;
+        size_t size;
+    } buffers[BUFFERS];
+    struct {
+        const void *kind;
+        void *context;
+        void (*destroy)(void *);
+    } contexts[CONTEXTS];
+};
+
+mt_status mt_scratch_new(mt_env *env, mt_scratch **out, mt_error *err)
+{
+    void *memory;
+    mt_status st = mt_alloc(env, sizeof(mt_scratch), &memory, err);
+    if (st)
+        return st;
+    *out = memset(memory, 0, sizeof(mt_scratch));
+    (*out)->env = env;
+    return MT_OK;
+}
+
+void mt_scratch_free(mt_scratch *scratch)
+{
+    if (!scratch)
+        return;
+    for (int i = 0; i < BUFFERS; i++)
+        mt_release(scratch->env, scratch->buffers[i].data, scratch->buffers[i].size);
+    for (int i = 0; i < CONTEXTS && scratch->contexts[i].kind; i++)
+        scratch->contexts[i].destroy(scratch->contexts[i].context);
+    mt_release(scratch->env, scratch, sizeof *scratch);
+}
+
+mt_env *mt_scratch_env(mt_scratch *scratch) { return scratch->env; }
+
+mt_status mt_scratch_buffer(mt_scratch *scratch, int i, size_t size, uint8_t **out, mt_error *err)
+{
+    if (scratch->buffers[i].size < size || !scratch->buffers[i].data) {
+        size_t room = size + size / 4 + 64;
+        mt_release(scratch->env, scratch->buffers[i].data, scratch->buffers[i].size);
+        scratch->buffers[i].data = NULL;
+        scratch->buffers[i].size = 0;
+        void *memory;
+        mt_status st = mt_alloc(scratch->env, room, &memory, err);
+        if (st)
+            return st;
+        scratch->buffers[i].data = memory;
+        scratch->buffers[i].size = room;
+    }
+    *out = scratch->buffers[i].data;
+    return MT_OK;
+}
+
+void *mt_scratch_context(mt_scratch *scratch, const void *kind, void *(*create)(void), void (*destroy)(void *))
+{
+    int i = 0;
+    while (i < CONTEXTS && scratch->contexts[i].kind && scratch->contexts[i].kind != kind)
+        i++;
+    if (i == CONTEXTS)
+        return NULL;
+    if (!scratch->contexts[i].kind) {
+        void *context = create();
+        if (!context)
+            return NULL;
+        scratch->contexts[i].context = context;
+        scratch->contexts[i].destroy = destroy;
+        scratch->contexts[i].kind = kind;
+    }
+    return scratch->contexts[i].context;
+}

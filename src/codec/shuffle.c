@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Filters that move bytes: shuffle (first all first bytes of the elements, then all second ones, ...) and byteswap. */
+#include "base/reader.h"
+#include "codec/codec.h"
+#include "codec/params.h"
+
+#include <string.h>
+
+static size_t same_size(const void *params, size_t n)
+{
+    (void)params;
+    return n;
+}
+
+/* A constant size makes vector code of the loop. */
+#define UNSHUFFLE(size)                                                                                               \
+    for (size_t i = 0; i < n; i++)                                                                                    \
+        for (size_t b = 0; b < (size); b++)                                                                           \
+            dst[i * (size) + b] = src[b * n + i]
+
+static void unshuffle(const uint8_t *restrict src, uint8_t *restrict dst, size_t n, size_t size)
+{
+    switch (size) {
+    case 2:
+        UNSHUFFLE(2);
+        break;
+    case 4:
+        UNSHUFFLE(4);
+        break;
+    case 8:
+        UNSHUFFLE(8);
+        break;
+    default:
+        UNSHUFFLE(size);
+        break;
+    }
+}
+
+static mt_status check_size(size_t size, size_t capacity, mt_error *err)
+{
+    return size <= capacity ? MT_OK : mt_fail(err, MT_E_CORRUPT, "%zu bytes, more than %zu", size, capacity);
+}
+
+static mt_status decode_shuffle(const void *params, const uint8_t *src, size_t size, uint8_t *dst, size_t capacity,
+                                size_t *written, mt_scratch *scratch, mt_error *err)
+{
+    (void)scratch;
+    const mt_element_params *p = params;
+    mt_status st = check_size(size, capacity, err);
+    if (st)
+        return st;
+    size_t n = size / p->element_size, whole = n * p->element_size;
+    unshuffle(src, dst, n, p->element_size);
+    memcpy(dst + whole, src + whole, size - whole); /* what is no whole element stays behind */
+    *written = size;
+    return MT_OK;
+}
+
+static mt_status decode_byteswap(const void *params, const uint8_t *src, size_t size, uint8_t *dst, size_t capacity,
+                                 size_t *written, mt_scratch *scratch, mt_error *err)
+{
+    (void)scratch;
+    const mt_element_params *p = params;
+    mt_status st = check_size(size, capacity, err);
+    if (st)
+        return st;
+    memcpy(dst, src, size);
+    mt_swap_bytes(dst, size / p->element_size, p->element_size);
+    *written = size;
+    return MT_OK;
+}
+
+/* Rounds bits away when encoding; nothing to undo. */
+static mt_status decode_bitround(const void *params, const uint8_t *src, size_t size, uint8_t *dst, size_t capacity,
+                                 size_t *written, mt_scratch *scratch, mt_error *err)
+{
+    (void)params, (void)scratch;
+    mt_status st = check_size(size, capacity, err);
+    if (st)
+        return st;
+    memcpy(dst, src, size);
+    *written = size;
+    return MT_OK;
+}
+
+/* numcodecs' PackBits: one byte with the number of bits that pad the last byte, then eight bools a byte, the first the
+ * most significant. */
+static mt_status decode_packbits(const void *params, const uint8_t *src, size_t size, uint8_t *dst, size_t capacity,
+                                 size_t *written, mt_scratch *scratch, mt_error *err)
+{
+    (void)params, (void)scratch;
+    if (size == 0 || src[0] > 7 || (size - 1) > capacity / 8 + 1 || (size == 1 && src[0] != 0))
+        return mt_fail(err, MT_E_CORRUPT, "%zu bytes are no packed bits of %zu", size, capacity);
+    size_t n = (size - 1) * 8 - src[0];
+    if (n > capacity)
+        return mt_fail(err, MT_E_CORRUPT, "decodes to %zu bytes, more than %zu", n, capacity);
+    for (size_t i = 0; i < n; i++)
+        dst[i] = src[1 + i / 8] >> (7 - i % 8) & 1;
+    *written = n;
+    return MT_OK;
+}
+
+static size_t packed_size(const void *params, size_t n)
+{
+    (void)params;
+    return 1 + n / 8 + (n % 8 != 0);
+}
+
+const mt_codec mt_codec_shuffle = { .name = "shuffle", .decode = decode_shuffle, .encoded_size = same_size };
+const mt_codec mt_codec_byteswap = { .name = "byteswap", .decode = decode_byteswap, .encoded_size = same_size };
+const mt_codec mt_codec_bitround = { .name = "bitround", .decode = decode_bitround, .encoded_size = same_size };
+const mt_codec mt_codec_packbits = { .name = "packbits", .decode = decode_packbits, .encoded_size = packed_size };
