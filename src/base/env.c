@@ -79,3 +79,13 @@ void mt_release(mt_env *env, void *memory, size_t size)
     if (memory)
         mt_resize(env, memory, size ? size : 1, 0);
 }
+
+mt_status mt_copy_text(mt_env *env, const char *text, char **out, mt_error *err)
+{
+    size_t size = strlen(text) + 1;
+    void *copy;
+    mt_status st = mt_alloc(env, size, &copy, err);
+    if (!st)
+        *out = memcpy(copy, text, size);
+    return st;
+}

@@ -47,7 +47,10 @@ void mt_error_prefix(mt_error *err, const char *format, ...)
     va_start(args, format);
     int n = vsnprintf(err->message, sizeof err->message, format, args);
     va_end(args);
-    if (n >= 0 && (size_t)n < sizeof err->message)
-        snprintf(err->message + n, sizeof err->message - (size_t)n, ": %s", old);
+    size_t used = n < 0 ? sizeof old : (size_t)n;
+    if (used + 3 < sizeof old) {
+        size_t room = sizeof old - used - 3; /* ": " and the NUL; what is too long is cut */
+        snprintf(err->message + used, room + 3, ": %.*s", (int)room, old);
+    }
     make_printable(err->message);
 }

@@ -36,7 +36,7 @@ static mt_status decode(const void *params, const uint8_t *src, size_t size, uin
     (void)params, (void)scratch;
     *written = 0;
     do {
-        size_t in, out;
+        size_t in = 0, out = 0;
         mt_status st = decode_stream(src, size, dst + *written, capacity - *written, &in, &out, err);
         if (st)
             return st;

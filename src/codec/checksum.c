@@ -106,7 +106,7 @@ static mt_status check(const void *params, const uint8_t *src, size_t size, uint
                                    size_t capacity, size_t *written, mt_scratch *scratch, mt_error *err)              \
     {                                                                                                                 \
         (void)scratch;                                                                                                \
-        uint32_t difference;                                                                                          \
+        uint32_t difference = 0;                                                                                      \
         mt_status st = check(params, src, size, dst, capacity, written, sum_##kind, &difference, err);                \
         if (!st && difference)                                                                                        \
             st = mt_fail(err, MT_E_CORRUPT, "the checksum is wrong");                                                 \
@@ -122,7 +122,7 @@ static mt_status decode_fletcher32(const void *params, const uint8_t *src, size_
                                    size_t *written, mt_scratch *scratch, mt_error *err)
 {
     (void)scratch;
-    uint32_t difference;
+    uint32_t difference = 0;
     mt_status st = check(params, src, size, dst, capacity, written, sum_fletcher32, &difference, err);
     if (st || difference == 0)
         return st;

@@ -94,7 +94,7 @@ static mt_status decode_astype(const void *params, const uint8_t *src, size_t si
 {
     (void)scratch;
     const mt_filter_params *p = params;
-    size_t n, in = mt_dtype_size(p->astype.dtype), out = mt_dtype_size(p->dtype.dtype);
+    size_t n = 0, in = mt_dtype_size(p->astype.dtype), out = mt_dtype_size(p->dtype.dtype);
     mt_status st = count_elements(p, size, capacity, &n, err);
     if (st)
         return st;
@@ -110,7 +110,7 @@ static mt_status decode_delta(const void *params, const uint8_t *src, size_t siz
 {
     (void)scratch;
     const mt_filter_params *p = params;
-    size_t n, in = mt_dtype_size(p->astype.dtype), out = mt_dtype_size(p->dtype.dtype);
+    size_t n = 0, in = mt_dtype_size(p->astype.dtype), out = mt_dtype_size(p->dtype.dtype);
     mt_status st = count_elements(p, size, capacity, &n, err);
     if (st)
         return st;
@@ -135,7 +135,7 @@ static mt_status decode_fixedscaleoffset(const void *params, const uint8_t *src,
 {
     (void)scratch;
     const mt_filter_params *p = params;
-    size_t n, in = mt_dtype_size(p->astype.dtype), out = mt_dtype_size(p->dtype.dtype);
+    size_t n = 0, in = mt_dtype_size(p->astype.dtype), out = mt_dtype_size(p->dtype.dtype);
     mt_status st = count_elements(p, size, capacity, &n, err);
     if (st)
         return st;

@@ -30,10 +30,8 @@ mt_status mt_names_add(mt_names *names, const char *name, mt_error *err)
         names->names = moved;
         names->room = room;
     }
-    void *copy;
-    mt_status st = mt_alloc(names->env, strlen(name) + 1, &copy, err);
-    if (!st)
-        names->names[names->n++] = strcpy(copy, name);
+    mt_status st = mt_copy_text(names->env, name, &names->names[names->n], err);
+    names->n += st == MT_OK;
     return st;
 }
 

@@ -39,9 +39,11 @@ void mt_condition_reset(mt_condition *condition);
 
 typedef struct mt_thread {
     pthread_t handle;
+    void (*run)(void *);
+    void *argument;
 } mt_thread;
 
-/* Starts a thread that blocks all signals. */
+/* Starts a thread that blocks all signals. *thread stays where it is until it is joined. */
 MT_MUST_CHECK mt_status mt_thread_start(mt_thread *thread, void (*run)(void *), void *argument, mt_error *err);
 void mt_thread_join(mt_thread *thread);
 

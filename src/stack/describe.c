@@ -46,7 +46,7 @@ static mt_status take_axes(const mt_chunk_map *map, const char *axes, char *out,
         return st;
     int n = (int)strlen(axes);
     if (n == map->ndim) {
-        strcpy(out, axes);
+        memcpy(out, axes, (size_t)n + 1);
         return MT_OK;
     }
     if (n != count_long(map))

@@ -105,13 +105,12 @@ static bool keep(folder_store *f, open_file *opened, open_file **out)
 static mt_status open_new(folder_store *f, const char *key, open_file *out, mt_error *err)
 {
     char path[4096];
-    void *copy;
+    *out = (open_file) { .key = NULL };
     mt_status st = full_path(&f->base, key, path, sizeof path, err);
-    if (st || (st = mt_alloc(f->base.env, strlen(key) + 1, &copy, err)))
+    if (st || (st = mt_copy_text(f->base.env, key, &out->key, err)))
         return st;
-    *out = (open_file) { .key = strcpy(copy, key) };
     if ((st = mt_file_open(path, &out->file, err)))
-        mt_release(f->base.env, copy, strlen(key) + 1);
+        mt_release(f->base.env, out->key, strlen(key) + 1);
     return st;
 }
 
@@ -230,18 +229,19 @@ static void forget_users(void *owner)
 
 mt_status mt_store_open_folder(mt_env *env, const char *path, mt_store **out, mt_error *err)
 {
-    void *memory, *url;
+    void *memory;
+    char *url;
     if (mt_path_get_kind(path) == MT_PATH_NONE)
         return mt_fail(err, MT_E_NOT_FOUND, "%s: no such folder", path);
     mt_status st = mt_alloc(env, sizeof(folder_store), &memory, err);
     if (st)
         return st;
-    if ((st = mt_alloc(env, strlen(path) + 1, &url, err))) {
+    if ((st = mt_copy_text(env, path, &url, err))) {
         mt_release(env, memory, sizeof(folder_store));
         return st;
     }
     folder_store *f = memset(memory, 0, sizeof(folder_store));
-    f->base = (mt_store) { .ops = &folder_ops, .env = env, .url = strcpy(url, path), .merge_gap = 2048 };
+    f->base = (mt_store) { .ops = &folder_ops, .env = env, .url = url, .merge_gap = 2048 };
     if ((st = mt_lock_init(&f->lock, forget_users, f, err))) {
         mt_release(env, url, strlen(path) + 1);
         mt_release(env, f, sizeof *f);

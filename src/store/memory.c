@@ -61,16 +61,17 @@ static const mt_store_ops memory_ops = { memory_size, memory_read, memory_view, 
 mt_status mt_store_open_memory(mt_env *env, const char *name, const void *bytes, size_t size, mt_store **out,
                                mt_error *err)
 {
-    void *memory, *url;
+    void *memory;
+    char *url;
     mt_status st = mt_alloc(env, sizeof(memory_store), &memory, err);
     if (st)
         return st;
-    if ((st = mt_alloc(env, strlen(name) + 1, &url, err))) {
+    if ((st = mt_copy_text(env, name, &url, err))) {
         mt_release(env, memory, sizeof(memory_store));
         return st;
     }
     memory_store *m = memory;
-    *m = (memory_store) { { .ops = &memory_ops, .env = env, .url = strcpy(url, name) }, bytes, size };
+    *m = (memory_store) { { .ops = &memory_ops, .env = env, .url = url }, bytes, size };
     *out = &m->base;
     return MT_OK;
 }

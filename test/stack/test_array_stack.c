@@ -2,7 +2,7 @@
 /* The semantics of the image stack, on arrays in memory and on stacks of one's own. */
 #include "support/contract.h"
 
-#include <stdlib.h>
+#include <stdbool.h>
 #include <string.h>
 
 static uint16_t pixels[3 * 2 * 4 * 5 * 6];

@@ -284,8 +284,8 @@ static void check_allocations(const char *path, const mt_open_options *options, 
         mt_context *context;
         if (mt_context_new(&c, &context, NULL) == MT_OK) {
             mt_stack *stack;
-            mt_status st = mt_stack_open(context, path, options, &stack, NULL);
-            check_same_or_error(st, st ? NULL : stack, image);
+            mt_status opened = mt_stack_open(context, path, options, &stack, NULL);
+            check_same_or_error(opened, stack, image);
             mt_context_free(context);
         }
         failures = state.count > k;

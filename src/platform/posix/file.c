@@ -116,12 +116,9 @@ static mt_status add_name(name_list *list, const char *name, mt_error *err)
         list->names = moved;
         list->room = room;
     }
-    void *copy;
-    mt_status st = mt_alloc(list->env, strlen(name) + 1, &copy, err);
-    if (st)
-        return st;
-    list->names[list->n++] = strcpy(copy, name);
-    return MT_OK;
+    mt_status st = mt_copy_text(list->env, name, &list->names[list->n], err);
+    list->n += st == MT_OK;
+    return st;
 }
 
 static mt_status read_names(name_list *list, const char *path, DIR *folder, mt_error *err)

@@ -5,7 +5,6 @@
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
@@ -88,35 +87,23 @@ void mt_condition_wake_one(mt_condition *condition) { pthread_cond_signal(&condi
 void mt_condition_wake_all(mt_condition *condition) { pthread_cond_broadcast(&condition->condition); }
 void mt_condition_reset(mt_condition *condition) { pthread_cond_init(&condition->condition, NULL); }
 
-typedef struct start {
-    void (*run)(void *);
-    void *argument;
-} start;
-
 static void *run_thread(void *argument)
 {
-    start s = *(start *)argument;
-    free(argument);
-    s.run(s.argument);
+    const mt_thread *thread = argument;
+    thread->run(thread->argument);
     return NULL;
 }
 
 mt_status mt_thread_start(mt_thread *thread, void (*run)(void *), void *argument, mt_error *err)
 {
-    start *s = malloc(sizeof *s);
-    if (!s)
-        return mt_fail(err, MT_E_MEMORY, "out of memory for a thread");
-    *s = (start) { run, argument };
+    thread->run = run;
+    thread->argument = argument;
     sigset_t all, old;
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &old); /* inherited by the thread: signals are the program's business */
-    int code = pthread_create(&thread->handle, NULL, run_thread, s);
+    int code = pthread_create(&thread->handle, NULL, run_thread, thread);
     pthread_sigmask(SIG_SETMASK, &old, NULL);
-    if (code) {
-        free(s);
-        return mt_fail(err, MT_E_MEMORY, "cannot start a thread: %s", strerror(code));
-    }
-    return MT_OK;
+    return code ? mt_fail(err, MT_E_MEMORY, "cannot start a thread: %s", strerror(code)) : MT_OK;
 }
 
 void mt_thread_join(mt_thread *thread) { pthread_join(thread->handle, NULL); }
