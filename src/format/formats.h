@@ -2,3 +2,4 @@
 /* The list of formats, in the order in which they are tried: a line each. */
 MT_FORMAT(npy)
 MT_FORMAT(raw)
+MT_FORMAT(zarr)

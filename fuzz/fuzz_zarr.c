@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Zarr: a metadata document, and behind a zero byte each: the bytes of every chunk, then the attributes.
+ *
+ * The store holds the document as zarr.json, or as .zarray if it speaks of chunks in the way of version 2. */
+#include "engine/context.h"
+#include "engine/engine.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+typedef struct object {
+    const uint8_t *bytes;
+    size_t size;
+} object;
+
+typedef struct fuzz_store {
+    mt_store base;
+    const char *document_key;
+    object document, chunk, attributes;
+} fuzz_store;
+
+static const object *find(mt_store *store, const char *key)
+{
+    const fuzz_store *s = (const fuzz_store *)store;
+    const char *slash = strrchr(key, '/');
+    const char *name = slash ? slash + 1 : key;
+    if (strcmp(name, s->document_key) == 0)
+        return &s->document;
+    if (strcmp(name, ".zattrs") == 0)
+        return s->attributes.bytes ? &s->attributes : NULL;
+    if (*name == '.' || strcmp(name, "zarr.json") == 0)
+        return NULL;
+    return s->chunk.bytes ? &s->chunk : NULL;
+}
+
+static mt_status fuzz_size(mt_store *store, const char *key, uint64_t *out, mt_error *err)
+{
+    const object *o = find(store, key);
+    if (!o)
+        return mt_fail(err, MT_E_NOT_FOUND, "no such object");
+    *out = o->size;
+    return MT_OK;
+}
+
+static mt_status fuzz_read(mt_store *store, const char *key, const mt_range *ranges, size_t n, mt_error *err)
+{
+    const object *o = find(store, key);
+    if (!o)
+        return mt_fail(err, MT_E_NOT_FOUND, "no such object");
+    for (size_t i = 0; i < n; i++) {
+        if (ranges[i].offset > o->size || ranges[i].size > o->size - ranges[i].offset)
+            return mt_fail(err, MT_E_CORRUPT, "the object ends early");
+        if (ranges[i].size)
+            memcpy(ranges[i].out, o->bytes + ranges[i].offset, ranges[i].size);
+    }
+    return MT_OK;
+}
+
+static mt_status fuzz_list(mt_store *store, const char *prefix, mt_store_visit visit, void *user, mt_error *err)
+{
+    (void)store;
+    return *prefix ? MT_OK : visit(user, "0", err);
+}
+
+static void fuzz_close(mt_store *store) { (void)store; }
+
+static const mt_store_ops ops = { .size = fuzz_size, .read = fuzz_read, .list = fuzz_list, .close = fuzz_close };
+
+static void split(fuzz_store *s, const uint8_t *data, size_t size)
+{
+    object *const parts[] = { &s->document, &s->chunk, &s->attributes };
+    for (size_t i = 0; i < 3; i++) {
+        const uint8_t *end = i < 2 && size ? memchr(data, 0, size) : NULL;
+        *parts[i] = (object) { data, end ? (size_t)(end - data) : size };
+        if (!end)
+            return;
+        size -= parts[i]->size + 1;
+        data = end + 1;
+    }
+}
+
+/* A box of at most 8 elements along each dimension, which begins before the image. */
+static void read_corner(mt_context *context, const mt_chunk_map *map)
+{
+    mt_image image;
+    mt_image_init(&image, context, map, map->store, "fuzz", NULL);
+    mt_read read = { .image = &image, .convert = { .from = map->dtype, .to = map->dtype, .swap = map->swap } };
+    int64_t stride = (int64_t)mt_dtype_size(map->dtype);
+    for (int d = map->ndim - 1; d >= 0; d--) {
+        read.start[d] = -1;
+        read.extent[d] = map->ndim > 5 ? 2 : 8;
+        read.out_stride[d] = stride;
+        stride *= read.extent[d];
+    }
+    read.out = malloc((size_t)stride);
+    if (read.out)
+        (void)!mt_engine_read(context, &read, 1, NULL);
+    free(read.out);
+    mt_image_forget(&image);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    static mt_context *context;
+    const mt_context_options options = { .struct_size = sizeof options, .threads = 1, .cache_bytes = 1 << 16,
+                                         .limits = { .max_metadata_bytes = 1 << 22, .max_chunk_bytes = 1 << 20 } };
+    if (!context && mt_context_new(&options, &context, NULL))
+        abort();
+    char url[] = "fuzz";
+    fuzz_store store = { .base = { .ops = &ops, .env = &context->env, .url = url } };
+    split(&store, data, size);
+    bool is_v2 = false;
+    for (size_t i = 0; i + 8 <= store.document.size && !is_v2; i++)
+        is_v2 = memcmp(store.document.bytes + i, "\"chunks\"", 8) == 0;
+    store.document_key = is_v2 ? ".zarray" : "zarr.json";
+
+    const mt_open_options open_options = { .struct_size = sizeof open_options };
+    mt_source source = { .env = &context->env, .store = &store.base, .key = "", .folder = true, .name = "fuzz.zarr",
+                         .selection = { .text = "", .path = "", .series = -1, .level = -1 },
+                         .options = &open_options };
+    const mt_format *zarr = mt_format_find("zarr");
+    mt_chunk_map *map;
+    mt_error err = MT_ERROR_INIT;
+    if (zarr->open(&source, &map, &err) == MT_OK) {
+        if (mt_chunk_map_check(map, &err) == MT_OK)
+            read_corner(context, map);
+        mt_chunk_map_free(map);
+    }
+    mt_names *names;
+    if (mt_names_new(&context->env, &names, NULL) == MT_OK) {
+        (void)!zarr->list(&source, names, NULL);
+        mt_names_free(names);
+    }
+    return 0;
+}

@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* What the two versions of array metadata share, and from a validated description to a chunk map. */
+#include "base/checked.h"
+#include "base/reader.h"
+#include "format/zarr/zarr.h"
+
+#include <string.h>
+
+mt_status zarr_get_sizes(const mt_chunk_map *map, const json_t *list, const char *what, int64_t minimum, int64_t *out,
+                         int *n, mt_error *err)
+{
+    if (!json_is_array(list))
+        return mt_fail(err, MT_E_CORRUPT, "%s is not a list", what);
+    size_t length = json_array_size(list);
+    size_t limit = mt_arena_env(map->arena)->limits.max_dimensions;
+    if (limit > MT_MAX_DIMS)
+        limit = MT_MAX_DIMS;
+    if (*n < 0 && length > limit)
+        return mt_fail(err, MT_E_LIMIT, "%zu dimensions are more than max_dimensions (%zu)", length, limit);
+    if (*n >= 0 && length != (size_t)*n)
+        return mt_fail(err, MT_E_CORRUPT, "%s has %zu entries where the array has %d dimensions", what, length, *n);
+    for (size_t i = 0; i < length; i++) {
+        const json_t *value = json_array_get(list, i);
+        out[i] = json_integer_value(value);
+        if (!json_is_integer(value) || out[i] < minimum)
+            return mt_fail(err, MT_E_CORRUPT, "entry %zu of %s is not an integer of at least %lld", i, what,
+                           (long long)minimum);
+    }
+    *n = (int)length;
+    return MT_OK;
+}
+
+/* The longest number has 19 digits, and each has a separator. */
+mt_status zarr_set_stem(mt_chunk_map *map, const char *path, const char *suffix, mt_error *err)
+{
+    zarr_state *state = map->state;
+    char *stem = mt_arena_printf(map->arena, err, "%s%s%s", path, *path ? "/" : "", suffix);
+    if (!stem)
+        return zarr_failed(err);
+    state->stem = stem;
+    state->stem_length = strlen(stem);
+    if (state->stem_length + (size_t)map->ndim * 20 + 2 > MT_KEY_BYTES)
+        return mt_fail(err, MT_E_UNSUPPORTED, "keys of more than %d bytes are not read", MT_KEY_BYTES);
+    return MT_OK;
+}
+
+static char *write_number(char *out, uint64_t value)
+{
+    char digits[20];
+    int n = 0;
+    do
+        digits[n++] = (char)('0' + value % 10);
+    while (value /= 10);
+    while (n > 0)
+        *out++ = digits[--n];
+    return out;
+}
+
+void zarr_write_key(const mt_chunk_map *map, const int64_t *position, char *out)
+{
+    const zarr_state *state = map->state;
+    memcpy(out, state->stem, state->stem_length);
+    out += state->stem_length;
+    if (map->ndim == 0 && state->no_number_is_zero)
+        *out++ = '0';
+    for (int d = 0; d < map->ndim; d++) {
+        if (d > 0 || state->leading_separator)
+            *out++ = state->separator;
+        out = write_number(out, (uint64_t)position[d]);
+    }
+    *out = 0;
+}
+
+mt_status zarr_locate(const mt_chunk_map *map, const int64_t *position, mt_chunk_ref *out, mt_error *err)
+{
+    (void)err;
+    zarr_write_key(map, position, out->key_buffer);
+    out->missing = false;
+    out->absent_is_fill = true;
+    out->key = out->key_buffer;
+    out->offset = 0;
+    out->size = MT_WHOLE;
+    out->chain = NULL;
+    return MT_OK;
+}
+
+/* Elements of the stored chunk in C order of its own dimensions, seen from those of the array. */
+static mt_status set_strides(zarr_builder *b, mt_error *err)
+{
+    mt_chunk_map *map = b->map;
+    int64_t stride = 1;
+    for (int i = map->ndim - 1; i >= 0; i--) {
+        map->chunk_stride[b->order[i]] = stride;
+        if (mt_mul_i64(stride, b->chunk[b->order[i]], &stride))
+            return mt_fail(err, MT_E_LIMIT, "a chunk has more than max_chunk_bytes (%zu)",
+                           mt_arena_env(map->arena)->limits.max_chunk_bytes);
+    }
+    return MT_OK;
+}
+
+mt_status zarr_builder_finish(zarr_builder *b, mt_error *err)
+{
+    mt_chunk_map *map = b->map;
+    map->swap = mt_dtype_size(map->dtype) > 1 && b->big_endian != mt_host_big_endian();
+    memcpy(map->chunk_shape, b->chunk, sizeof map->chunk_shape);
+    mt_status st = set_strides(b, err);
+    if (st)
+        return st;
+    map->locate = zarr_locate;
+    if (b->state->n_shard_levels == 0)
+        return MT_OK;
+    memcpy(map->shard_shape, b->state->shards[0].shape, sizeof map->shard_shape);
+    map->locate = zarr_locate_sharded;
+    return MT_OK;
+}

@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The images of a store: multiscale images with their labels, fields of plates, series of bioformats2raw, and the
+ * arrays of plain groups. */
+#include "format/zarr/zarr.h"
+
+#include <string.h>
+
+static bool is_full(const zarr_images *images) { return images->n >= images->limit; }
+
+static mt_status add(zarr_images *images, const char *name, mt_error *err)
+{
+    if (is_full(images))
+        return MT_OK;
+    if (images->n == images->room) {
+        size_t room = images->room ? 2 * images->room : 16;
+        const char **names = mt_arena_alloc(images->reader->scratch, room, sizeof *names, err);
+        if (!names)
+            return zarr_failed(err);
+        if (images->n)
+            memcpy(names, images->names, images->n * sizeof *names);
+        images->names = names;
+        images->room = room;
+    }
+    images->names[images->n++] = name;
+    return MT_OK;
+}
+
+/* The path of member i of a list of objects, or of strings where member is NULL. */
+static const char *listed_path(const json_t *list, size_t i, const char *member)
+{
+    const json_t *entry = json_array_get(list, i);
+    return json_string_value(member ? json_object_get(entry, member) : entry);
+}
+
+static mt_status find_labels(zarr_images *images, const zarr_node *node, mt_error *err)
+{
+    const zarr_reader *r = images->reader;
+    const char *path;
+    zarr_node labels;
+    mt_status st = zarr_join(r, node->path, "labels", MT_E_CORRUPT, &path, err);
+    if (st || (st = zarr_node_load(r, path, &labels, err)))
+        return st;
+    const json_t *list = json_object_get(zarr_ome(&labels), "labels");
+    for (size_t i = 0; !st && !is_full(images) && i < json_array_size(list); i++) {
+        const char *label = listed_path(list, i, NULL);
+        if (!label)
+            continue;
+        if (!(st = zarr_join(r, "labels", label, MT_E_CORRUPT, &path, err)))
+            st = add(images, path, err);
+    }
+    zarr_node_free(&labels);
+    return st;
+}
+
+static mt_status find_multiscales(zarr_images *images, const zarr_node *node, bool with_labels, mt_error *err)
+{
+    mt_status st = MT_OK;
+    for (size_t i = 0; !st && !is_full(images) && zarr_ome_multiscale(node, i); i++) {
+        const char *name = i ? mt_arena_printf(images->reader->scratch, err, "series=%zu", i) : "";
+        st = name ? add(images, name, err) : zarr_failed(err);
+    }
+    return st || !with_labels ? st : find_labels(images, node, err);
+}
+
+static mt_status find_fields(zarr_images *images, const zarr_node *well, const char *prefix, mt_error *err)
+{
+    const json_t *list = json_object_get(json_object_get(zarr_ome(well), "well"), "images");
+    for (size_t i = 0; !is_full(images) && i < json_array_size(list); i++) {
+        const char *field = listed_path(list, i, "path"), *path;
+        if (!field)
+            return mt_fail(err, MT_E_CORRUPT, "image %zu of the well '%s' has no path", i, well->path);
+        mt_status st = zarr_join(images->reader, prefix, field, MT_E_CORRUPT, &path, err);
+        if (st || (st = add(images, path, err)))
+            return st;
+    }
+    return MT_OK;
+}
+
+static mt_status find_wells(zarr_images *images, const zarr_node *plate, mt_error *err)
+{
+    const zarr_reader *r = images->reader;
+    const json_t *list = json_object_get(json_object_get(zarr_ome(plate), "plate"), "wells");
+    for (size_t i = 0; !is_full(images) && i < json_array_size(list); i++) {
+        const char *name = listed_path(list, i, "path"), *path, *prefix;
+        if (!name)
+            return mt_fail(err, MT_E_CORRUPT, "well %zu of the plate has no path", i);
+        zarr_node well;
+        mt_status st = zarr_join(r, "", name, MT_E_CORRUPT, &prefix, err);
+        if (st || (st = zarr_join(r, plate->path, name, MT_E_CORRUPT, &path, err))
+            || (st = zarr_node_load(r, path, &well, err)))
+            return st;
+        st = find_fields(images, &well, prefix, err);
+        zarr_node_free(&well);
+        if (st)
+            return st;
+    }
+    return MT_OK;
+}
+
+/* Without a list of series they are numbered from 0. */
+static mt_status find_numbered(zarr_images *images, const zarr_node *node, mt_error *err)
+{
+    for (size_t i = 0; !is_full(images); i++) {
+        char *name = mt_arena_printf(images->reader->scratch, err, "%zu", i);
+        if (!name)
+            return zarr_failed(err);
+        const char *path;
+        zarr_node series;
+        mt_status st = zarr_join(images->reader, node->path, name, MT_E_CORRUPT, &path, err);
+        if (st || (st = zarr_node_load(images->reader, path, &series, err)))
+            return st;
+        bool is_there = series.kind != ZARR_NONE;
+        zarr_node_free(&series);
+        if (!is_there)
+            return MT_OK;
+        if ((st = add(images, name, err)))
+            return st;
+    }
+    return MT_OK;
+}
+
+static mt_status find_series(zarr_images *images, const zarr_node *node, mt_error *err)
+{
+    const zarr_reader *r = images->reader;
+    const char *path;
+    zarr_node ome;
+    mt_status st = zarr_join(r, node->path, "OME", MT_E_CORRUPT, &path, err);
+    if (st || (st = zarr_node_load(r, path, &ome, err)))
+        return st;
+    const json_t *list = json_object_get(zarr_ome(&ome), "series");
+    for (size_t i = 0; !st && !is_full(images) && i < json_array_size(list); i++) {
+        const char *series = listed_path(list, i, NULL);
+        if (!series)
+            st = mt_fail(err, MT_E_CORRUPT, "series %zu of '%s' is no path", i, ome.path);
+        else if (!(st = zarr_join(r, "", series, MT_E_CORRUPT, &path, err)))
+            st = add(images, path, err);
+    }
+    bool has_list = json_is_array(list);
+    zarr_node_free(&ome);
+    return st || has_list ? st : find_numbered(images, node, err);
+}
+
+typedef struct child_visit {
+    zarr_images *images;
+    const zarr_node *group;
+} child_visit;
+
+/* A child whose metadata is broken is named too: opening it says what is wrong. */
+static mt_status visit_child(void *user, const char *name, mt_error *err)
+{
+    const child_visit *visit = user;
+    zarr_images *images = visit->images;
+    const zarr_reader *r = images->reader;
+    if (is_full(images))
+        return MT_E_CANCELLED;
+    if (*name == '.' || strcmp(name, "zarr.json") == 0)
+        return MT_OK;
+    const char *path;
+    mt_status st = zarr_join(r, visit->group->path, name, MT_E_CORRUPT, &path, err);
+    if (st)
+        return st;
+    zarr_node child;
+    mt_error failure = MT_ERROR_INIT;
+    st = zarr_node_load(r, path, &child, &failure);
+    if (st == MT_E_MEMORY || st == MT_E_IO)
+        return mt_fail(err, st, "%s", failure.message);
+    bool is_image = st || child.kind == ZARR_ARRAY || zarr_ome_multiscale(&child, 0);
+    if (!st)
+        zarr_node_free(&child);
+    return is_image ? add(images, path + strlen(visit->group->path) + (*visit->group->path != 0), err) : MT_OK;
+}
+
+static mt_status find_children(zarr_images *images, const zarr_node *group, mt_error *err)
+{
+    child_visit visit = { images, group };
+    mt_error failure = MT_ERROR_INIT;
+    mt_status st = mt_store_list(images->reader->store, group->path, visit_child, &visit, &failure);
+    return st && !is_full(images) ? mt_fail(err, st, "%s", failure.message) : MT_OK;
+}
+
+mt_status zarr_find_images(zarr_images *images, const zarr_node *node, bool with_labels, bool *is_plain, mt_error *err)
+{
+    const json_t *ome = zarr_ome(node);
+    *is_plain = false;
+    if (node->kind == ZARR_ARRAY)
+        return add(images, "", err);
+    if (zarr_ome_multiscale(node, 0))
+        return find_multiscales(images, node, with_labels, err);
+    if (json_object_get(ome, "plate"))
+        return find_wells(images, node, err);
+    if (json_object_get(ome, "well"))
+        return find_fields(images, node, "", err);
+    if (json_object_get(ome, "bioformats2raw.layout"))
+        return find_series(images, node, err);
+    *is_plain = true;
+    return find_children(images, node, err);
+}

@@ -1,0 +1,307 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Zarr stores as folders: which array a path means, and the format's entry. */
+#include "format/zarr/zarr.h"
+
+#include <string.h>
+
+mt_status zarr_array_open(const zarr_reader *r, const zarr_node *node, mt_chunk_map **out, mt_error *err)
+{
+    mt_chunk_map *map;
+    mt_status st = mt_chunk_map_new(r->env, r->store, "zarr", &map, err);
+    if (st)
+        return st;
+    map->state = mt_arena_alloc(map->arena, 1, sizeof(zarr_state), err);
+    map->destroy = zarr_forget_indices;
+    if (!map->state)
+        st = zarr_failed(err);
+    else
+        st = (node->version == 2 ? zarr_v2_parse : zarr_v3_parse)(node->document, node->path, map, err);
+    if (st) {
+        mt_error_prefix(err, "%s%s%s", node->path, *node->path ? "/" : "", node->version == 2 ? ".zarray" : "zarr.json");
+        mt_chunk_map_free(map);
+        return st;
+    }
+    *out = map;
+    return MT_OK;
+}
+
+/* One level of a multiscale image. */
+static mt_status open_level(const zarr_reader *r, const zarr_node *group, const json_t *multiscale, int level,
+                            mt_chunk_map **out, mt_error *err)
+{
+    const char *dataset = zarr_ome_dataset(multiscale, (size_t)level), *path;
+    if (!dataset)
+        return mt_fail(err, MT_E_CORRUPT, "level %d of the multiscale image '%s' has no path", level, group->path);
+    zarr_node node;
+    mt_status st = zarr_join(r, group->path, dataset, MT_E_CORRUPT, &path, err);
+    if (st || (st = zarr_node_load(r, path, &node, err)))
+        return st;
+    mt_chunk_map *map;
+    if (node.kind != ZARR_ARRAY)
+        st = mt_fail(err, MT_E_CORRUPT, "level %d of the multiscale image '%s' is no array", level, group->path);
+    else
+        st = zarr_array_open(r, &node, &map, err);
+    zarr_node_free(&node);
+    if (st)
+        return st;
+    if ((st = zarr_ome_describe(map, group, multiscale, level, err))) {
+        mt_error_prefix(err, "%s", path);
+        mt_chunk_map_free(map);
+        return st;
+    }
+    *out = map;
+    return MT_OK;
+}
+
+static mt_status open_multiscale(const zarr_reader *r, const zarr_node *group, const mt_selection *selection,
+                                 int64_t series, mt_chunk_map **out, mt_error *err)
+{
+    const json_t *multiscale = series < 0 ? NULL : zarr_ome_multiscale(group, (size_t)series);
+    if (!multiscale)
+        return mt_fail(err, MT_E_NOT_FOUND, "'%s' has no series %lld", group->path, (long long)series);
+    mt_status st = zarr_ome_check_version(group, multiscale, err);
+    if (st)
+        return st;
+    int64_t level = selection->level < 0 ? 0 : selection->level;
+    int n = zarr_ome_levels(multiscale);
+    if (n == 0)
+        return mt_fail(err, MT_E_CORRUPT, "the multiscale image '%s' has no levels", group->path);
+    if (level >= n)
+        return mt_fail(err, MT_E_NOT_FOUND, "no level %lld: the image has %d", (long long)level, n);
+    return open_level(r, group, multiscale, (int)level, out, err);
+}
+
+/* Whether the group is a multiscale image that the path, relative to the group, is a level of: then opens that. */
+static mt_status try_parent(const zarr_reader *r, const zarr_node *group, const char *path, mt_chunk_map **out,
+                            mt_error *err)
+{
+    for (size_t i = 0; zarr_ome_multiscale(group, i); i++) {
+        const json_t *multiscale = zarr_ome_multiscale(group, i);
+        int level = zarr_ome_find_dataset(multiscale, path);
+        if (level >= 0 && zarr_ome_check_version(group, multiscale, NULL) == MT_OK)
+            return open_level(r, group, multiscale, level, out, err);
+    }
+    return MT_OK;
+}
+
+/* An array that is a level of an image above it is described by that. root is the length of the path of the store's
+ * root: nothing above is looked at. */
+static mt_status open_as_level(const zarr_reader *r, const char *path, size_t root, mt_chunk_map **out, mt_error *err)
+{
+    size_t end = strlen(path);
+    while (end > root) {
+        do
+            end--;
+        while (end > root && path[end] != '/');
+        char *above = mt_arena_strndup(r->scratch, path, end, err);
+        if (!above)
+            return zarr_failed(err);
+        zarr_node group;
+        mt_status st = zarr_node_load(r, above, &group, err);
+        if (st)
+            return st;
+        st = try_parent(r, &group, path + end + (path[end] == '/'), out, err);
+        zarr_node_free(&group);
+        if (st || *out)
+            return st;
+    }
+    return MT_OK;
+}
+
+static mt_status open_array(const zarr_reader *r, zarr_node *node, const mt_selection *selection, size_t root,
+                            mt_chunk_map **out, mt_error *err)
+{
+    if (selection->series > 0 || selection->level > 0)
+        return mt_fail(err, MT_E_NOT_FOUND, "'%s' is one array, without series and levels", node->path);
+    *out = NULL;
+    mt_status st = open_as_level(r, node->path, root, out, err);
+    if (st || *out)
+        return st;
+    if ((st = zarr_node_load_attributes(r, node, err)) || (st = zarr_array_open(r, node, out, err)))
+        return st;
+    /* xarray's convention for version 2 */
+    zarr_name_axes(*out, node->version == 3 ? json_object_get(node->document, "dimension_names")
+                                            : json_object_get(node->attributes, "_ARRAY_DIMENSIONS"));
+    return MT_OK;
+}
+
+#define MAX_NAMED 10
+
+/* "'#a', '#b', ..." */
+static mt_status refuse_choice(const zarr_images *images, const char *group, const char *prefix, mt_error *err)
+{
+    if (images->n == 0)
+        return mt_fail(err, MT_E_NOT_FOUND, "no array%s%s%s", *group ? " in '" : "", group, *group ? "'" : "");
+    char text[400];
+    size_t used = 0;
+    size_t i = 0;
+    for (; i < images->n && i < MAX_NAMED; i++) {
+        size_t needed = strlen(prefix) + strlen(images->names[i]) + 8;
+        if (used + needed > sizeof text - 8)
+            break;
+        used += (size_t)snprintf(text + used, sizeof text - used, "%s'#%s%s%s'", i ? ", " : "", prefix,
+                                 *prefix ? "/" : "", images->names[i]);
+    }
+    snprintf(text + used, sizeof text - used, "%s", i < images->n ? ", ..." : "");
+    return mt_fail(err, MT_E_NOT_FOUND, "there are several arrays, name one: %s", text);
+}
+
+/* The image of a group that a series number, or else nothing, chooses: its path relative to the group. */
+static mt_status choose_image(const zarr_reader *r, const zarr_node *group, const mt_selection *selection,
+                              const char **out, mt_error *err)
+{
+    bool is_plain;
+    zarr_images images = { .reader = r, .limit = selection->series < MAX_NAMED ? MAX_NAMED + 1 : SIZE_MAX };
+    mt_status st = zarr_find_images(&images, group, false, &is_plain, err);
+    if (st)
+        return st;
+    if (is_plain ? images.n != 1 : images.n == 0)
+        return refuse_choice(&images, group->path, selection->path, err);
+    size_t i = selection->series < 0 ? 0 : (size_t)selection->series;
+    if (i >= images.n)
+        return mt_fail(err, MT_E_NOT_FOUND, "no series %zu: there are %zu", i, images.n);
+    *out = images.names[i];
+    return MT_OK;
+}
+
+/* A node that is an image, or is not: then *out stays NULL. */
+static mt_status open_image(const zarr_reader *r, zarr_node *node, const mt_selection *selection, int64_t series,
+                            size_t root, mt_chunk_map **out, mt_error *err)
+{
+    if (node->kind == ZARR_ARRAY)
+        return open_array(r, node, selection, root, out, err);
+    return zarr_ome_multiscale(node, 0) ? open_multiscale(r, node, selection, series, out, err) : MT_OK;
+}
+
+/* The image that a group which is none itself holds. */
+static mt_status open_member(const zarr_reader *r, const zarr_node *group, const mt_selection *selection, size_t root,
+                             const char **name, mt_chunk_map **out, mt_error *err)
+{
+    const char *path;
+    zarr_node node;
+    mt_status st = choose_image(r, group, selection, name, err);
+    if (st || (st = zarr_join(r, group->path, *name, MT_E_CORRUPT, &path, err))
+        || (st = zarr_node_load(r, path, &node, err)))
+        return st;
+    mt_selection rest = *selection;
+    rest.series = -1;
+    st = open_image(r, &node, &rest, 0, root, out, err);
+    if (!st && !*out)
+        st = mt_fail(err, MT_E_CORRUPT, "'%s' should be an image and is none", path);
+    zarr_node_free(&node);
+    return st;
+}
+
+static mt_status open_path(const zarr_reader *r, const mt_source *source, mt_chunk_map **out, mt_error *err)
+{
+    const mt_selection *selection = &source->selection;
+    const char *path, *name = "";
+    zarr_node node;
+    mt_status st = zarr_join(r, source->key, selection->path, MT_E_ARGUMENT, &path, err);
+    if (st || (st = zarr_node_load(r, path, &node, err)))
+        return st;
+    size_t root = strlen(source->key);
+    *out = NULL;
+    st = open_image(r, &node, selection, selection->series < 0 ? 0 : selection->series, root, out, err);
+    if (!st && !*out)
+        st = open_member(r, &node, selection, root, &name, out, err);
+    zarr_node_free(&node);
+    if (st)
+        return st;
+    const char *part = *selection->text ? selection->text : name;
+    if (*part && !((*out)->part = mt_arena_strndup((*out)->arena, part, strlen(part), err))) {
+        mt_chunk_map_free(*out);
+        return zarr_failed(err);
+    }
+    return MT_OK;
+}
+
+static mt_status reader_new(const mt_source *source, zarr_reader *out, mt_error *err)
+{
+    if (!source->folder)
+        return mt_fail(err, MT_E_UNSUPPORTED, "Zarr stores in zip files are not read");
+    *out = (zarr_reader) { .env = source->env, .store = source->store };
+    return mt_arena_new(source->env, &out->scratch, err);
+}
+
+static mt_status zarr_open(const mt_source *source, mt_chunk_map **out, mt_error *err)
+{
+    zarr_reader r;
+    mt_status st = reader_new(source, &r, err);
+    if (st)
+        return st;
+    st = open_path(&r, source, out, err);
+    mt_arena_free(r.scratch);
+    return st;
+}
+
+static mt_status add_names(const zarr_reader *r, const zarr_images *images, const char *prefix, mt_names *out,
+                           mt_error *err)
+{
+    for (size_t i = 0; i < images->n; i++) {
+        const char *name = images->names[i];
+        const char *between = !*prefix || !*name ? "" : strncmp(name, "series=", 7) == 0 ? "&" : "/";
+        char *whole = mt_arena_printf(r->scratch, err, "%s%s%s", prefix, between, name);
+        mt_status st = whole ? mt_names_add(out, whole, err) : zarr_failed(err);
+        if (st)
+            return st;
+    }
+    return MT_OK;
+}
+
+static mt_status zarr_list(const mt_source *source, mt_names *out, mt_error *err)
+{
+    zarr_reader r;
+    mt_status st = reader_new(source, &r, err);
+    if (st)
+        return st;
+    const char *prefix = source->selection.path, *path;
+    zarr_node node;
+    if (!(st = zarr_join(&r, source->key, prefix, MT_E_ARGUMENT, &path, err))
+        && !(st = zarr_node_load(&r, path, &node, err))) {
+        bool is_plain;
+        zarr_images images = { .reader = &r, .limit = SIZE_MAX };
+        st = zarr_find_images(&images, &node, true, &is_plain, err);
+        if (!st)
+            st = add_names(&r, &images, prefix, out, err);
+        zarr_node_free(&node);
+    }
+    mt_arena_free(r.scratch);
+    return st;
+}
+
+static bool ends_with(const char *text, const char *end)
+{
+    size_t n = strlen(text), m = strlen(end);
+    return n >= m && strcmp(text + n - m, end) == 0;
+}
+
+static int zarr_probe(const mt_source *source)
+{
+    static const char *const documents[] = { "zarr.json", ".zarray", ".zgroup", ".zattrs" };
+    static const char *const zip_suffixes[] = { ".zarr.zip", ".ozx", ".zarr" };
+    if (!source->folder) {
+        bool is_zip = source->head_size >= 4 && memcmp(source->head, "PK\3\4", 4) == 0;
+        for (size_t i = 0; i < sizeof zip_suffixes / sizeof *zip_suffixes; i++)
+            if (ends_with(source->name, zip_suffixes[i]))
+                return is_zip ? 2 : 0;
+        return 0;
+    }
+    for (size_t i = 0; i < sizeof documents / sizeof *documents; i++) {
+        char key[MT_KEY_BYTES];
+        uint64_t size;
+        int n = snprintf(key, sizeof key, "%s%s%s", source->key, *source->key ? "/" : "", documents[i]);
+        if (n > 0 && (size_t)n < sizeof key && mt_store_size(source->store, key, &size, NULL) == MT_OK)
+            return 2;
+    }
+    return ends_with(source->name, ".zarr");
+}
+
+const mt_format mt_format_zarr = {
+    .name = "zarr",
+    .title = "Zarr versions 2 and 3, OME-Zarr 0.1 to 0.5",
+    .suffixes = "zarr",
+    .probe = zarr_probe,
+    .open = zarr_open,
+    .list = zarr_list,
+};

@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Zarr, inside: nodes (groups and arrays with their metadata), and how an array becomes a chunk map. */
+#ifndef MT_FORMAT_ZARR_ZARR_H
+#define MT_FORMAT_ZARR_ZARR_H
+
+#include "base/json.h"
+#include "format/format.h"
+
+/* What is read from while a store is opened. Nothing in scratch outlives open. */
+typedef struct zarr_reader {
+    mt_env *env;
+    mt_store *store;
+    mt_arena *scratch;
+} zarr_reader;
+
+/* The status of an allocation in an arena that failed. */
+static inline mt_status zarr_failed(const mt_error *err) { return err && err->status ? err->status : MT_E_MEMORY; }
+
+typedef enum zarr_kind { ZARR_NONE, ZARR_ARRAY, ZARR_GROUP } zarr_kind;
+
+typedef struct zarr_node {
+    zarr_kind kind;
+    int version;        /* 2 or 3 */
+    const char *path;   /* key prefix in the store, "" for its root */
+    json_t *document;   /* .zarray or zarr.json; NULL for other nodes */
+    json_t *attributes; /* an object, or NULL: none, or (array of version 2) not loaded */
+} zarr_node;
+
+/* Loads the metadata at a path. A path without any gives ZARR_NONE. Freed with zarr_node_free. */
+MT_MUST_CHECK mt_status zarr_node_load(const zarr_reader *r, const char *path, zarr_node *out, mt_error *err);
+
+/* The attributes of an array of version 2, which lie in a document of their own. */
+MT_MUST_CHECK mt_status zarr_node_load_attributes(const zarr_reader *r, zarr_node *node, mt_error *err);
+void zarr_node_free(zarr_node *node);
+
+/* a/b in scratch. b comes from a file or from the user: it must be made of plain segments, else fails with status. */
+MT_MUST_CHECK mt_status zarr_join(const zarr_reader *r, const char *a, const char *b, mt_status status,
+                                  const char **out, mt_error *err);
+
+#define ZARR_MAX_SHARD_LEVELS 4
+
+/* One level of shards: how the index of one is laid out. Everything is in the order of the array's dimensions. */
+typedef struct zarr_shards {
+    int64_t shape[MT_MAX_DIMS];        /* of a shard, in elements */
+    int64_t count[MT_MAX_DIMS];        /* inner chunks along a dimension */
+    int64_t index_stride[MT_MAX_DIMS]; /* entries of the index from one inner chunk to the next */
+    size_t n_entries;
+    size_t index_bytes;                /* as stored */
+    bool index_first, index_swap;
+    mt_chain index_chain;
+    uint64_t owner;                    /* of the indices in the index cache */
+} zarr_shards;
+
+/* The state of the map of an array. */
+typedef struct zarr_state {
+    const char *stem; /* what every key starts with */
+    size_t stem_length;
+    char separator;
+    bool leading_separator; /* also before the first number */
+    bool no_number_is_zero; /* key of an array without dimensions: the stem, or the stem and "0" */
+    int n_shard_levels;
+    zarr_shards shards[ZARR_MAX_SHARD_LEVELS]; /* the outermost first */
+} zarr_state;
+
+/* An array whose codecs are being parsed: how the dimensions of what is encoded at this place of the chain follow from
+ * the dimensions of the array. */
+typedef struct zarr_builder {
+    mt_chunk_map *map;
+    zarr_state *state;
+    int order[MT_MAX_DIMS];       /* encoded dimension i is dimension order[i] of the array */
+    int64_t chunk[MT_MAX_DIMS];   /* shape of what is encoded, in the order of the array */
+    bool big_endian;              /* of the stored elements, where no step of the chain swaps them */
+} zarr_builder;
+
+/* Parse a document into a map that mt_chunk_map_new made. */
+MT_MUST_CHECK mt_status zarr_v2_parse(const json_t *document, const char *path, mt_chunk_map *map, mt_error *err);
+MT_MUST_CHECK mt_status zarr_v3_parse(const json_t *document, const char *path, mt_chunk_map *map, mt_error *err);
+
+/* Makes the map of an array. Axes and what belongs to them are not set. */
+MT_MUST_CHECK mt_status zarr_array_open(const zarr_reader *r, const zarr_node *node, mt_chunk_map **out,
+                                        mt_error *err);
+
+/* Keys: "path/" and what key_encoding adds. Fails where the longest key does not fit. */
+MT_MUST_CHECK mt_status zarr_set_stem(mt_chunk_map *map, const char *path, const char *suffix, mt_error *err);
+
+/* A JSON array of integers of at least minimum; as many as *n says, or (*n < 0) any number up to the limit. */
+MT_MUST_CHECK mt_status zarr_get_sizes(const mt_chunk_map *map, const json_t *list, const char *what, int64_t minimum,
+                                       int64_t *out, int *n, mt_error *err);
+
+/* Member name of an extension point: a string, or an object with "name" and maybe "configuration". NULL if neither. */
+const char *zarr_extension_name(const json_t *extension);
+const json_t *zarr_extension_configuration(const json_t *extension);
+
+/* Whether an extension may be ignored: an object with "must_understand": false. */
+bool zarr_may_ignore(const json_t *extension);
+
+/* A fill value as one element of dtype. */
+MT_MUST_CHECK mt_status zarr_parse_fill(const json_t *value, mt_dtype dtype, uint8_t *out, mt_error *err);
+
+/* The data type of version 2, such as "<u2"; *big_endian for ">". */
+MT_MUST_CHECK mt_status zarr_parse_dtype(const json_t *dtype, mt_dtype *out, bool *big_endian, mt_error *err);
+
+/* The filters and the compressor of version 2; the codecs of version 3, which also set swap, strides and shards. */
+MT_MUST_CHECK mt_status zarr_v2_codecs(zarr_builder *b, const json_t *filters, const json_t *compressor, mt_error *err);
+MT_MUST_CHECK mt_status zarr_v3_codecs(zarr_builder *b, const json_t *codecs, mt_error *err);
+
+/* The codecs of a shard index, which must keep their size. */
+MT_MUST_CHECK mt_status zarr_index_codecs(zarr_builder *b, const json_t *codecs, zarr_shards *shards, mt_error *err);
+
+/* Adds a level of shards; *inner is the list of codecs of the inner chunks. */
+MT_MUST_CHECK mt_status zarr_add_shards(zarr_builder *b, const json_t *configuration, const json_t **inner,
+                                        mt_error *err);
+
+/* Fills in what follows from the parsed codecs: grid, strides, locate. */
+MT_MUST_CHECK mt_status zarr_builder_finish(zarr_builder *b, mt_error *err);
+
+/* locate for arrays without and with shards. */
+mt_status zarr_locate(const mt_chunk_map *map, const int64_t *position, mt_chunk_ref *out, mt_error *err);
+mt_status zarr_locate_sharded(const mt_chunk_map *map, const int64_t *position, mt_chunk_ref *out, mt_error *err);
+void zarr_forget_indices(mt_chunk_map *map);
+
+/* Writes the key of the object at a grid position (of shards, where there are shards). */
+void zarr_write_key(const mt_chunk_map *map, const int64_t *position, char *out);
+
+/* The object that holds the metadata of OME: attributes.ome, or the attributes. NULL if there is none. */
+const json_t *zarr_ome(const zarr_node *node);
+
+/* The n-th multiscale image of a node, or NULL. */
+const json_t *zarr_ome_multiscale(const zarr_node *node, size_t n);
+
+/* The number of the dataset of a path in a multiscale image, or -1; and the path of a dataset, or NULL. */
+int zarr_ome_find_dataset(const json_t *multiscale, const char *path);
+const char *zarr_ome_dataset(const json_t *multiscale, size_t level);
+int zarr_ome_levels(const json_t *multiscale);
+
+/* Fails for versions of OME-Zarr that are not read. */
+MT_MUST_CHECK mt_status zarr_ome_check_version(const zarr_node *group, const json_t *multiscale, mt_error *err);
+
+/* Sets axes, pixel sizes, units, channels and levels of a map. */
+MT_MUST_CHECK mt_status zarr_ome_describe(mt_chunk_map *map, const zarr_node *group, const json_t *multiscale,
+                                          int level, mt_error *err);
+
+/* Sets the axes from the names that an array gives to its dimensions; '?' where they say nothing. */
+void zarr_name_axes(mt_chunk_map *map, const json_t *names);
+
+/* Images of a store. */
+typedef struct zarr_images {
+    const zarr_reader *reader;
+    size_t limit;        /* finding stops when there are as many */
+    size_t n, room;
+    const char **names;  /* relative to the node where the search began, "" for itself */
+} zarr_images;
+
+/* Finds the images of a node. In a plain group, unlike in a multiscale image, a plate or a series, none is the default
+ * before the others. */
+MT_MUST_CHECK mt_status zarr_find_images(zarr_images *images, const zarr_node *node, bool with_labels, bool *is_plain,
+                                         mt_error *err);
+
+#endif
