@@ -55,7 +55,7 @@ static const char *in_data(const char *name)
 
 static void check_pyramid(const char *name)
 {
-    char path[1200];
+    char path[1300];
     for (int level = 0; level < 2; level++) {
         snprintf(path, sizeof path, "%s#level=%d", in_data(name), level);
         mt_stack *stack;
@@ -128,7 +128,7 @@ static void test_plates(void **state)
         assert_string_equal(mt_stack_get_info(stack)->part, "A/1/0");
         assert_int_equal(mt_stack_get_info(stack)->n_levels, 1);
         mt_stack_close(stack);
-        char path[1200];
+        char path[1300];
         snprintf(path, sizeof path, "%s#A/1", in_data(names[i]));
         open_stack(path, &stack);
         mt_stack_close(stack);
@@ -159,7 +159,7 @@ static void test_newer_version(void **state)
     (void)state;
     const char *store = "neuroglancer/ome_zarr/all_0.6/simple/anisotropic_rotation.zarr";
     check_not_opened(in_data(store), MT_E_UNSUPPORTED, "OME-Zarr version '0.6.dev1'");
-    char path[1200];
+    char path[1300];
     snprintf(path, sizeof path, "%s#array", in_data(store));
     mt_open_options options = { .struct_size = sizeof options, .axes = "ZYX" };
     mt_stack *stack;
@@ -175,7 +175,7 @@ static void test_newer_version(void **state)
 
 static void write_array(const char *folder)
 {
-    char path[300];
+    char path[340];
     snprintf(path, sizeof path, "%s/.zarray", folder);
     write_text(path, ARRAY("[4,4]"));
 }

@@ -204,7 +204,7 @@ static inline const char *temporary_path(const char *name)
 /* Writes a file below the temporary folder, making the folders that lead there. */
 static inline void write_bytes(const char *name, const void *bytes, size_t size)
 {
-    char path[512];
+    char path[700];
     snprintf(path, sizeof path, "%s/%s", temporary_folder(), name);
     for (char *slash = path + strlen(temporary_folder()) + 1; (slash = strchr(slash, '/')); slash++) {
         *slash = 0;
