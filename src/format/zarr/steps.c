@@ -49,7 +49,7 @@ static mt_status parse_types(zarr_coding *coding, const json_t *configuration, c
 
 static mt_status parse_filter(zarr_coding *coding, const json_t *configuration, const void **out, mt_error *err)
 {
-    mt_filter_params *p;
+    mt_filter_params *p = NULL;
     mt_status st = parse_types(coding, configuration, "dtype", "astype", &p, err);
     *out = p;
     return st;
@@ -57,7 +57,7 @@ static mt_status parse_filter(zarr_coding *coding, const json_t *configuration, 
 
 static mt_status parse_astype(zarr_coding *coding, const json_t *configuration, const void **out, mt_error *err)
 {
-    mt_filter_params *p;
+    mt_filter_params *p = NULL;
     mt_status st = parse_types(coding, configuration, "decode_dtype", "encode_dtype", &p, err);
     *out = p;
     return st;
@@ -65,7 +65,7 @@ static mt_status parse_astype(zarr_coding *coding, const json_t *configuration, 
 
 static mt_status parse_scale(zarr_coding *coding, const json_t *configuration, const void **out, mt_error *err)
 {
-    mt_filter_params *p;
+    mt_filter_params *p = NULL;
     mt_status st = parse_types(coding, configuration, "dtype", "astype", &p, err);
     if (st)
         return st;
