@@ -104,7 +104,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static mt_context *context;
-    const mt_context_options options = { .struct_size = sizeof options, .threads = 1, .cache_bytes = 1 << 16,
+    const mt_context_options options = { .struct_size = sizeof options,
+                                         .threads = 1,
+                                         .cache_bytes = 1 << 16,
                                          .limits = { .max_metadata_bytes = 1 << 22, .max_chunk_bytes = 1 << 20 } };
     if (!context && mt_context_new(&options, &context, NULL))
         abort();
@@ -117,7 +119,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     store.document_key = is_v2 ? ".zarray" : "zarr.json";
 
     const mt_open_options open_options = { .struct_size = sizeof open_options };
-    mt_source source = { .env = &context->env, .store = &store.base, .key = "", .folder = true, .name = "fuzz.zarr",
+    mt_source source = { .env = &context->env,
+                         .store = &store.base,
+                         .key = "",
+                         .folder = true,
+                         .name = "fuzz.zarr",
                          .selection = { .text = "", .path = "", .series = -1, .level = -1 },
                          .options = &open_options };
     const mt_format *zarr = mt_format_find("zarr");

@@ -6,10 +6,7 @@
 
 #include <string.h>
 
-static const char *without_prefix(const char *name)
-{
-    return strncmp(name, "numcodecs.", 10) == 0 ? name + 10 : name;
-}
+static const char *without_prefix(const char *name) { return strncmp(name, "numcodecs.", 10) == 0 ? name + 10 : name; }
 
 static mt_status parse_transpose(zarr_builder *b, const json_t *configuration, mt_error *err)
 {
@@ -63,7 +60,8 @@ static mt_status parse_bytes(zarr_builder *b, zarr_coding *coding, const json_t 
         return MT_OK;
     }
     b->big_endian = mt_host_big_endian();
-    return element_size > 1 && big_endian != mt_host_big_endian() ? zarr_add_byteswap(coding, element_size, err) : MT_OK;
+    return element_size > 1 && big_endian != mt_host_big_endian() ? zarr_add_byteswap(coding, element_size, err)
+                                                                  : MT_OK;
 }
 
 static bool is_array_to_bytes(const char *name)
@@ -120,8 +118,11 @@ static mt_status parse_list(zarr_builder *b, zarr_coding *coding, const json_t *
 
 mt_status zarr_v3_codecs(zarr_builder *b, const json_t *codecs, mt_error *err)
 {
-    zarr_coding coding = { .map = b->map, .chain = &b->map->chain, .dtype = b->map->dtype,
-                           .big_endian = mt_host_big_endian(), .is_native = true };
+    zarr_coding coding = { .map = b->map,
+                           .chain = &b->map->chain,
+                           .dtype = b->map->dtype,
+                           .big_endian = mt_host_big_endian(),
+                           .is_native = true };
     do {
         mt_status st = parse_list(b, &coding, codecs, &codecs, err);
         if (st)
@@ -144,9 +145,9 @@ mt_status zarr_index_codecs(zarr_builder *b, const json_t *codecs, zarr_shards *
         if (is_bytes != (i == 0))
             return mt_fail(err, MT_E_UNSUPPORTED, "index codec '%s' at place %zu is not read", name, i);
         bool big_endian;
-        mt_status st = is_bytes ? parse_endian(zarr_extension_configuration(codec), 8, &big_endian, err)
-                                : zarr_add_bytes_codec(&coding, without_prefix(name),
-                                                       zarr_extension_configuration(codec), err);
+        mt_status st =
+            is_bytes ? parse_endian(zarr_extension_configuration(codec), 8, &big_endian, err)
+                     : zarr_add_bytes_codec(&coding, without_prefix(name), zarr_extension_configuration(codec), err);
         if (st)
             return st;
         if (is_bytes)
@@ -166,8 +167,9 @@ static mt_status add_v2_codec(zarr_coding *coding, const json_t *codec, const ch
 
 mt_status zarr_v2_codecs(zarr_builder *b, const json_t *filters, const json_t *compressor, mt_error *err)
 {
-    zarr_coding coding = { .map = b->map, .chain = &b->map->chain, .dtype = b->map->dtype,
-                           .big_endian = b->big_endian };
+    zarr_coding coding = {
+        .map = b->map, .chain = &b->map->chain, .dtype = b->map->dtype, .big_endian = b->big_endian
+    };
     if (filters && !json_is_null(filters) && !json_is_array(filters))
         return mt_fail(err, MT_E_CORRUPT, "filters is neither a list nor null");
     for (size_t i = 0; i < json_array_size(filters); i++) {

@@ -12,39 +12,32 @@
 static mt_dtype numeric_dtype(char kind, int size)
 {
     switch (kind) {
-    case 'b':
-        return size == 1 ? MT_BOOL : (mt_dtype)0;
+    case 'b': return size == 1 ? MT_BOOL : (mt_dtype)0;
     case 'u':
-        return size == 1 ? MT_UINT8 : size == 2 ? MT_UINT16 : size == 4 ? MT_UINT32 : size == 8 ? MT_UINT64 : (mt_dtype)0;
+        return size == 1   ? MT_UINT8
+               : size == 2 ? MT_UINT16
+               : size == 4 ? MT_UINT32
+               : size == 8 ? MT_UINT64
+                           : (mt_dtype)0;
     case 'i':
         return size == 1 ? MT_INT8 : size == 2 ? MT_INT16 : size == 4 ? MT_INT32 : size == 8 ? MT_INT64 : (mt_dtype)0;
-    case 'f':
-        return size == 2 ? MT_FLOAT16 : size == 4 ? MT_FLOAT32 : size == 8 ? MT_FLOAT64 : (mt_dtype)0;
-    default:
-        return (mt_dtype)0;
+    case 'f': return size == 2 ? MT_FLOAT16 : size == 4 ? MT_FLOAT32 : size == 8 ? MT_FLOAT64 : (mt_dtype)0;
+    default: return (mt_dtype)0;
     }
 }
 
 static const char *unread_kind(char kind)
 {
     switch (kind) {
-    case 'c':
-        return "complex numbers";
+    case 'c': return "complex numbers";
     case 'S':
-    case 'a':
-        return "byte strings";
-    case 'U':
-        return "strings";
-    case 'V':
-        return "raw bytes";
-    case 'M':
-        return "datetime64";
-    case 'm':
-        return "timedelta64";
-    case 'O':
-        return "Python objects";
-    default:
-        return NULL;
+    case 'a': return "byte strings";
+    case 'U': return "strings";
+    case 'V': return "raw bytes";
+    case 'M': return "datetime64";
+    case 'm': return "timedelta64";
+    case 'O': return "Python objects";
+    default: return NULL;
     }
 }
 
@@ -75,7 +68,10 @@ static void store_bits(uint64_t bits, size_t size, uint8_t *out)
     uint8_t byte = (uint8_t)bits;
     uint16_t half = (uint16_t)bits;
     uint32_t word = (uint32_t)bits;
-    const void *from = size == 1 ? (const void *)&byte : size == 2 ? (const void *)&half : size == 4 ? (const void *)&word : &bits;
+    const void *from = size == 1   ? (const void *)&byte
+                       : size == 2 ? (const void *)&half
+                       : size == 4 ? (const void *)&word
+                                   : &bits;
     memcpy(out, from, size);
 }
 
@@ -122,7 +118,8 @@ static mt_status parse_float_text(const char *text, mt_dtype dtype, uint64_t *bi
         return MT_OK;
     }
     char *end;
-    if (strncmp(text, "0x", 2) == 0 && strlen(text) == 2 + 2 * size && strspn(text + 2, "0123456789abcdefABCDEF") == 2 * size) {
+    if (strncmp(text, "0x", 2) == 0 && strlen(text) == 2 + 2 * size &&
+        strspn(text + 2, "0123456789abcdefABCDEF") == 2 * size) {
         *bits = strtoull(text + 2, &end, 16);
         return MT_OK;
     }

@@ -86,8 +86,8 @@ static mt_status find_wells(zarr_images *images, const zarr_node *plate, mt_erro
             return mt_fail(err, MT_E_CORRUPT, "well %zu of the plate has no path", i);
         zarr_node well;
         mt_status st = zarr_join(r, "", name, MT_E_CORRUPT, &prefix, err);
-        if (st || (st = zarr_join(r, plate->path, name, MT_E_CORRUPT, &path, err))
-            || (st = zarr_node_load(r, path, &well, err)))
+        if (st || (st = zarr_join(r, plate->path, name, MT_E_CORRUPT, &path, err)) ||
+            (st = zarr_node_load(r, path, &well, err)))
             return st;
         st = find_fields(images, &well, prefix, err);
         zarr_node_free(&well);

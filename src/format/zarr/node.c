@@ -52,16 +52,7 @@ static mt_status refuse_draft(mt_error *err)
 static mt_status check_group(const json_t *document, mt_error *err)
 {
     static const char *const known[] = { "zarr_format", "node_type", "attributes", "consolidated_metadata" };
-    const char *key;
-    json_t *value;
-    json_object_foreach((json_t *)document, key, value) {
-        bool is_known = zarr_may_ignore(value);
-        for (size_t i = 0; i < sizeof known / sizeof *known; i++)
-            is_known |= strcmp(key, known[i]) == 0;
-        if (!is_known)
-            return mt_fail(err, MT_E_UNSUPPORTED, "the group needs the extension '%s', which is not read", key);
-    }
-    return MT_OK;
+    return zarr_check_members(document, known, sizeof known / sizeof *known, err);
 }
 
 static mt_status classify_v3(zarr_node *node, mt_error *err)

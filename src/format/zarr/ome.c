@@ -47,11 +47,12 @@ mt_status zarr_ome_check_version(const zarr_node *group, const json_t *multiscal
     const char *version = json_string_value(json_object_get(zarr_ome(group), "version"));
     if (!version)
         version = json_string_value(json_object_get(multiscale, "version"));
-    if (!version || (strncmp(version, "0.", 2) == 0 && version[2] >= '1' && version[2] <= '5' && !isdigit((unsigned char)version[3])))
+    if (!version || (strncmp(version, "0.", 2) == 0 && version[2] >= '1' && version[2] <= '5' &&
+                     !isdigit((unsigned char)version[3])))
         return MT_OK;
     const char *first = zarr_ome_dataset(multiscale, 0);
-    return mt_fail(err, MT_E_UNSUPPORTED, "OME-Zarr version '%s' is not read; its arrays are, such as '#%s%s%s'", version,
-                   group->path, *group->path ? "/" : "", first ? first : "");
+    return mt_fail(err, MT_E_UNSUPPORTED, "OME-Zarr version '%s' is not read; its arrays are, such as '#%s%s%s'",
+                   version, group->path, *group->path ? "/" : "", first ? first : "");
 }
 
 /* A letter for the name of an axis, or '?'. */
@@ -61,7 +62,10 @@ static char axis_letter(const char *name)
         const char *name;
         char letter;
     } words[] = {
-        { "time", 'T' }, { "channel", 'C' }, { "channels", 'C' }, { "sample", 'S' },
+        { "time", 'T' },
+        { "channel", 'C' },
+        { "channels", 'C' },
+        { "sample", 'S' },
     };
     if (!name || !*name)
         return '?';
@@ -162,8 +166,8 @@ static void set_pixel_sizes(mt_chunk_map *map, const json_t *multiscale, int lev
         factors[d] = 1;
     const json_t *dataset = json_array_get(json_object_get(multiscale, "datasets"), (size_t)level);
     const json_t *own = json_object_get(dataset, "coordinateTransformations");
-    if (!own || !apply_scales(own, map->ndim, factors)
-        || !apply_scales(json_object_get(multiscale, "coordinateTransformations"), map->ndim, factors))
+    if (!own || !apply_scales(own, map->ndim, factors) ||
+        !apply_scales(json_object_get(multiscale, "coordinateTransformations"), map->ndim, factors))
         return;
     for (int d = 0; d < map->ndim; d++)
         if (strchr("TZYX", map->axes[d]) && factors[d] > 0)

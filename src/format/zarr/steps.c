@@ -139,7 +139,8 @@ static mt_status parse_lzma(zarr_coding *coding, const json_t *configuration, co
     *out = p;
     const json_t *filters = json_object_get(configuration, "filters");
     p->format = (int)filter_number(configuration, "format", 1);
-    if (p->format > 3 || json_array_size(filters) > MT_MAX_LZMA_FILTERS || (p->format == 3 && !json_array_size(filters)))
+    if (p->format > 3 || json_array_size(filters) > MT_MAX_LZMA_FILTERS ||
+        (p->format == 3 && !json_array_size(filters)))
         return mt_fail(err, MT_E_CORRUPT, "the parameters of lzma make no sense");
     p->n_filters = (int)json_array_size(filters);
     for (int i = 0; i < p->n_filters; i++) {

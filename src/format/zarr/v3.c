@@ -17,21 +17,31 @@ const json_t *zarr_extension_configuration(const json_t *extension)
 
 bool zarr_may_ignore(const json_t *extension) { return json_is_false(json_object_get(extension, "must_understand")); }
 
+mt_status zarr_check_members(const json_t *document, const char *const *known, size_t n, mt_error *err)
+{
+    const char *key;
+    json_t *value;
+    json_object_foreach((json_t *)document, key, value)
+    {
+        bool is_known = zarr_may_ignore(value);
+        for (size_t i = 0; i < n; i++)
+            is_known |= strcmp(key, known[i]) == 0;
+        if (!is_known)
+            return mt_fail(err, MT_E_UNSUPPORTED, "the extension '%s' is needed, and is not read", key);
+    }
+    return MT_OK;
+}
+
 static mt_status check_members(const json_t *document, mt_error *err)
 {
     static const char *const known[] = {
-        "zarr_format", "node_type", "shape",      "data_type",            "chunk_grid",      "chunk_key_encoding",
-        "fill_value",  "codecs",    "attributes", "storage_transformers", "dimension_names",
+        "zarr_format",        "node_type",  "shape",  "data_type",  "chunk_grid",
+        "chunk_key_encoding", "fill_value", "codecs", "attributes", "storage_transformers",
+        "dimension_names",
     };
-    const char *key;
-    json_t *value;
-    json_object_foreach((json_t *)document, key, value) {
-        bool is_known = zarr_may_ignore(value);
-        for (size_t i = 0; i < sizeof known / sizeof *known; i++)
-            is_known |= strcmp(key, known[i]) == 0;
-        if (!is_known)
-            return mt_fail(err, MT_E_UNSUPPORTED, "the array needs the extension '%s', which is not read", key);
-    }
+    mt_status st = zarr_check_members(document, known, sizeof known / sizeof *known, err);
+    if (st)
+        return st;
     const json_t *transformers = json_object_get(document, "storage_transformers");
     if (json_array_size(transformers) > 0) {
         const char *name = zarr_extension_name(json_array_get(transformers, 0));

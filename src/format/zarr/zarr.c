@@ -17,7 +17,8 @@ mt_status zarr_array_open(const zarr_reader *r, const zarr_node *node, mt_chunk_
     else
         st = (node->version == 2 ? zarr_v2_parse : zarr_v3_parse)(node->document, node->path, map, err);
     if (st) {
-        mt_error_prefix(err, "%s%s%s", node->path, *node->path ? "/" : "", node->version == 2 ? ".zarray" : "zarr.json");
+        mt_error_prefix(err, "%s%s%s", node->path, *node->path ? "/" : "",
+                        node->version == 2 ? ".zarray" : "zarr.json");
         mt_chunk_map_free(map);
         return st;
     }
@@ -180,8 +181,8 @@ static mt_status open_member(const zarr_reader *r, const zarr_node *group, const
     const char *path;
     zarr_node node;
     mt_status st = choose_image(r, group, selection, name, err);
-    if (st || (st = zarr_join(r, group->path, *name, MT_E_CORRUPT, &path, err))
-        || (st = zarr_node_load(r, path, &node, err)))
+    if (st || (st = zarr_join(r, group->path, *name, MT_E_CORRUPT, &path, err)) ||
+        (st = zarr_node_load(r, path, &node, err)))
         return st;
     mt_selection rest = *selection;
     rest.series = -1;
@@ -257,8 +258,8 @@ static mt_status zarr_list(const mt_source *source, mt_names *out, mt_error *err
         return st;
     const char *prefix = source->selection.path, *path;
     zarr_node node;
-    if (!(st = zarr_join(&r, source->key, prefix, MT_E_ARGUMENT, &path, err))
-        && !(st = zarr_node_load(&r, path, &node, err))) {
+    if (!(st = zarr_join(&r, source->key, prefix, MT_E_ARGUMENT, &path, err)) &&
+        !(st = zarr_node_load(&r, path, &node, err))) {
         bool is_plain;
         zarr_images images = { .reader = &r, .limit = SIZE_MAX };
         st = zarr_find_images(&images, &node, true, &is_plain, err);

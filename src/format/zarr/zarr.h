@@ -45,10 +45,10 @@ typedef struct zarr_shards {
     int64_t count[MT_MAX_DIMS];        /* inner chunks along a dimension */
     int64_t index_stride[MT_MAX_DIMS]; /* entries of the index from one inner chunk to the next */
     size_t n_entries;
-    size_t index_bytes;                /* as stored */
+    size_t index_bytes; /* as stored */
     bool index_first, index_swap;
     mt_chain index_chain;
-    uint64_t owner;                    /* of the indices in the index cache */
+    uint64_t owner; /* of the indices in the index cache */
 } zarr_shards;
 
 /* The state of the map of an array. */
@@ -67,9 +67,9 @@ typedef struct zarr_state {
 typedef struct zarr_builder {
     mt_chunk_map *map;
     zarr_state *state;
-    int order[MT_MAX_DIMS];       /* encoded dimension i is dimension order[i] of the array */
-    int64_t chunk[MT_MAX_DIMS];   /* shape of what is encoded, in the order of the array */
-    bool big_endian;              /* of the stored elements, where no step of the chain swaps them */
+    int order[MT_MAX_DIMS];     /* encoded dimension i is dimension order[i] of the array */
+    int64_t chunk[MT_MAX_DIMS]; /* shape of what is encoded, in the order of the array */
+    bool big_endian;            /* of the stored elements, where no step of the chain swaps them */
 } zarr_builder;
 
 /* Parse a document into a map that mt_chunk_map_new made. */
@@ -77,8 +77,7 @@ MT_MUST_CHECK mt_status zarr_v2_parse(const json_t *document, const char *path, 
 MT_MUST_CHECK mt_status zarr_v3_parse(const json_t *document, const char *path, mt_chunk_map *map, mt_error *err);
 
 /* Makes the map of an array. Axes and what belongs to them are not set. */
-MT_MUST_CHECK mt_status zarr_array_open(const zarr_reader *r, const zarr_node *node, mt_chunk_map **out,
-                                        mt_error *err);
+MT_MUST_CHECK mt_status zarr_array_open(const zarr_reader *r, const zarr_node *node, mt_chunk_map **out, mt_error *err);
 
 /* Keys: "path/" and what key_encoding adds. Fails where the longest key does not fit. */
 MT_MUST_CHECK mt_status zarr_set_stem(mt_chunk_map *map, const char *path, const char *suffix, mt_error *err);
@@ -93,6 +92,9 @@ const json_t *zarr_extension_configuration(const json_t *extension);
 
 /* Whether an extension may be ignored: an object with "must_understand": false. */
 bool zarr_may_ignore(const json_t *extension);
+
+/* Fails for members of a document of version 3 that are not among the n known ones and may not be ignored. */
+MT_MUST_CHECK mt_status zarr_check_members(const json_t *document, const char *const *known, size_t n, mt_error *err);
 
 /* A fill value as one element of dtype. */
 MT_MUST_CHECK mt_status zarr_parse_fill(const json_t *value, mt_dtype dtype, uint8_t *out, mt_error *err);
@@ -146,9 +148,9 @@ void zarr_name_axes(mt_chunk_map *map, const json_t *names);
 /* Images of a store. */
 typedef struct zarr_images {
     const zarr_reader *reader;
-    size_t limit;        /* finding stops when there are as many */
+    size_t limit; /* finding stops when there are as many */
     size_t n, room;
-    const char **names;  /* relative to the node where the search began, "" for itself */
+    const char **names; /* relative to the node where the search began, "" for itself */
 } zarr_images;
 
 /* Finds the images of a node. In a plain group, unlike in a multiscale image, a plate or a series, none is the default

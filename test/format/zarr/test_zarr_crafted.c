@@ -19,13 +19,13 @@ static void append_u16(uint8_t **at, uint16_t value, bool big)
     *(*at)++ = (uint8_t)(big ? value : value >> 8);
 }
 
-#define V3(shape, grid, codecs)                                                                                       \
-    "{\"zarr_format\":3,\"node_type\":\"array\",\"shape\":" shape ",\"data_type\":\"uint16\",\"chunk_grid\":" grid       \
+#define V3(shape, grid, codecs)                                                                                        \
+    "{\"zarr_format\":3,\"node_type\":\"array\",\"shape\":" shape ",\"data_type\":\"uint16\",\"chunk_grid\":" grid     \
     ",\"chunk_key_encoding\":{\"name\":\"default\"},\"fill_value\":9,\"codecs\":" codecs "}"
 #define REGULAR(shape) "{\"name\":\"regular\",\"configuration\":{\"chunk_shape\":" shape "}}"
 #define LITTLE "{\"name\":\"bytes\",\"configuration\":{\"endian\":\"little\"}}"
 #define BIG "{\"name\":\"bytes\",\"configuration\":{\"endian\":\"big\"}}"
-#define SHARDS(chunk, codecs, index_codecs, location)                                                                 \
+#define SHARDS(chunk, codecs, index_codecs, location)                                                                  \
     "{\"name\":\"sharding_indexed\",\"configuration\":{\"chunk_shape\":" chunk ",\"codecs\":" codecs                   \
     ",\"index_codecs\":" index_codecs ",\"index_location\":\"" location "\"}}"
 
@@ -111,10 +111,12 @@ static void check_shards(const char *name, const char *document, bool index_firs
 static void test_shards(void **state)
 {
     (void)state;
-    check_shards("end.zarr", V3("[6,7]", REGULAR("[4,4]"), "[" SHARDS("[2,2]", "[" LITTLE "]", "[" LITTLE "]", "end") "]"),
-                 false, false);
-    check_shards("start.zarr", V3("[6,7]", REGULAR("[4,4]"), "[" SHARDS("[2,2]", "[" LITTLE "]", "[" LITTLE "]", "start") "]"),
-                 true, false);
+    check_shards("end.zarr",
+                 V3("[6,7]", REGULAR("[4,4]"), "[" SHARDS("[2,2]", "[" LITTLE "]", "[" LITTLE "]", "end") "]"), false,
+                 false);
+    check_shards("start.zarr",
+                 V3("[6,7]", REGULAR("[4,4]"), "[" SHARDS("[2,2]", "[" LITTLE "]", "[" LITTLE "]", "start") "]"), true,
+                 false);
     /* A raw inner chunk of another size than the grid says. */
     uint8_t shard[256] = { 0 }, *pixels;
     size_t size = write_shard(shard, 0, 0, false, false);
@@ -214,8 +216,9 @@ static uint16_t holed_pixel(int64_t z, int64_t y, int64_t x) { return y >= 3 && 
 static void test_order_f(void **state)
 {
     (void)state;
-    write_text("f.zarr/.zarray", "{\"zarr_format\":2,\"shape\":[5,4],\"chunks\":[3,3],\"dtype\":\">u2\",\"order\":\"F\","
-                                 "\"compressor\":null,\"filters\":null,\"fill_value\":9,\"dimension_separator\":\"/\"}");
+    write_text("f.zarr/.zarray",
+               "{\"zarr_format\":2,\"shape\":[5,4],\"chunks\":[3,3],\"dtype\":\">u2\",\"order\":\"F\","
+               "\"compressor\":null,\"filters\":null,\"fill_value\":9,\"dimension_separator\":\"/\"}");
     for (int chunk = 0; chunk < 3; chunk++) {
         uint8_t bytes[18], *at = bytes;
         for (int i = 0; i < 9; i++)
@@ -232,10 +235,11 @@ static void test_rectilinear_grid(void **state)
 {
     (void)state;
     static const int64_t rows[] = { 0, 2, 4, 6, 11 }, columns[] = { 0, 4, 7 };
-    write_text("rectilinear.zarr/zarr.json",
-               V3("[10,6]",
-                  "{\"name\":\"rectilinear\",\"configuration\":{\"kind\":\"inline\",\"chunk_shapes\":[[[2,3],5],[4,3]]}}",
-                  "[" LITTLE "]"));
+    write_text(
+        "rectilinear.zarr/zarr.json",
+        V3("[10,6]",
+           "{\"name\":\"rectilinear\",\"configuration\":{\"kind\":\"inline\",\"chunk_shapes\":[[[2,3],5],[4,3]]}}",
+           "[" LITTLE "]"));
     for (int i = 0; i < 8; i++) {
         uint8_t bytes[64], *at = bytes;
         for (int64_t y = rows[i / 2]; y < rows[i / 2 + 1]; y++)
@@ -247,7 +251,9 @@ static void test_rectilinear_grid(void **state)
     }
     check_store("rectilinear.zarr", "YX", (const int64_t[]) { 1, 10, 6 }, pixel);
 
-#define GRID(shapes) V3("[10,6]", "{\"name\":\"rectilinear\",\"configuration\":{\"kind\":\"inline\",\"chunk_shapes\":" shapes "}}", "[" LITTLE "]")
+#define GRID(shapes)                                                                                                   \
+    V3("[10,6]", "{\"name\":\"rectilinear\",\"configuration\":{\"kind\":\"inline\",\"chunk_shapes\":" shapes "}}",     \
+       "[" LITTLE "]")
     write_text("edges.zarr/zarr.json", GRID("[[[2,3]],4]"));
     check_refused("edges.zarr", "", MT_E_CORRUPT, "cover 6 of 10");
     write_text("edges.zarr/zarr.json", GRID("[[[2,0]],4]"));
@@ -262,7 +268,8 @@ static void check_fill(const char *dtype, const char *fill, const void *expected
     snprintf(document, sizeof document,
              "{\"zarr_format\":3,\"node_type\":\"array\",\"shape\":[],\"data_type\":\"%s\",\"chunk_grid\":{\"name\":"
              "\"regular\",\"configuration\":{\"chunk_shape\":[]}},\"chunk_key_encoding\":\"default\",\"fill_value\":%s,"
-             "\"codecs\":[" LITTLE "]}", dtype, fill);
+             "\"codecs\":[" LITTLE "]}",
+             dtype, fill);
     write_text("fill.zarr/zarr.json", document);
     opened o;
     mt_error err = MT_ERROR_INIT;
@@ -331,8 +338,9 @@ static void test_no_dimensions_and_empty(void **state)
     free(pixels);
     close_opened(&o);
 
-    write_text("scalar2.zarr/.zarray", "{\"zarr_format\":2,\"shape\":[],\"chunks\":[],\"dtype\":\"<u2\",\"order\":\"C\","
-                                       "\"compressor\":null,\"filters\":null,\"fill_value\":9}");
+    write_text("scalar2.zarr/.zarray",
+               "{\"zarr_format\":2,\"shape\":[],\"chunks\":[],\"dtype\":\"<u2\",\"order\":\"C\","
+               "\"compressor\":null,\"filters\":null,\"fill_value\":9}");
     write_bytes("scalar2.zarr/0", seven, 2);
     check_ok(open_map(temporary_path("scalar2.zarr"), "", &o, &err), &err);
     check_ok(read_all(&o, &pixels, &size, &err), &err);
@@ -350,9 +358,10 @@ static void test_no_dimensions_and_empty(void **state)
 static void test_extensions(void **state)
 {
     (void)state;
-#define WITH(member)                                                                                                  \
-    "{\"zarr_format\":3,\"node_type\":\"array\",\"shape\":[1,1],\"data_type\":{\"name\":\"uint16\"},\"chunk_grid\":"    \
-    REGULAR("[1,1]") ",\"chunk_key_encoding\":{\"name\":\"v2\"},\"fill_value\":0,\"codecs\":[" LITTLE "]," member "}"
+#define WITH(member)                                                                                                   \
+    "{\"zarr_format\":3,\"node_type\":\"array\",\"shape\":[1,1],\"data_type\":{\"name\":\"uint16\"},\"chunk_"          \
+    "grid\":" REGULAR("[1,1]") ",\"chunk_key_encoding\":{\"name\":\"v2\"},\"fill_value\":0,\"codecs\":[" LITTLE        \
+                               "]," member "}"
     mt_error err = MT_ERROR_INIT;
     write_text("extension.zarr/zarr.json", WITH("\"other\":{\"must_understand\":false}"));
     check_ok(open_status("extension.zarr", "", &err), &err);
@@ -393,20 +402,13 @@ static void test_contract(void **state)
     static const struct {
         const char *name, *axes;
     } stores[] = {
-        { "start.zarr", "YX" }, { "big.zarr", "YX" },       { "transposed.zarr", "YX" },
+        { "start.zarr", "YX" }, { "big.zarr", "YX" },         { "transposed.zarr", "YX" },
         { "f.zarr", "XY" },     { "rectilinear.zarr", "YX" }, { "cycle.zarr", "ZYX" },
     };
     for (size_t i = 0; i < sizeof stores / sizeof *stores; i++) {
         const mt_open_options options = { .struct_size = sizeof options, .axes = stores[i].axes };
         check_contract(temporary_path(stores[i].name), &options);
     }
-}
-
-static int clean_up(void **state)
-{
-    (void)state;
-    remove_temporary_folder();
-    return 0;
 }
 
 int main(void)
@@ -424,5 +426,5 @@ int main(void)
         cmocka_unit_test(test_precedence),
         cmocka_unit_test(test_contract),
     };
-    return cmocka_run_group_tests(tests, NULL, clean_up);
+    return cmocka_run_group_tests(tests, NULL, remove_temporary_folder);
 }

@@ -104,7 +104,8 @@ static void test_expected_arrays(void **state)
     const char *name;
     json_t *expected;
     size_t n_read = 0, n_refused = 0;
-    json_object_foreach(all, name, expected) {
+    json_object_foreach(all, name, expected)
+    {
         if (is_shadowed(name, all))
             continue;
         char path[1024];

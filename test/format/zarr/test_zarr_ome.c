@@ -34,11 +34,10 @@ static const char *parts_of(const char *path)
     check_ok(mt_names_new(&context->env, &names, &err), &err);
     mt_source source = source_of(&context->env, store, path, arena, "");
     check_ok(mt_format_find("zarr")->list(&source, names, &err), &err);
+    size_t used = 0;
     *text = 0;
-    for (size_t i = 0; i < mt_names_count(names); i++) {
-        strcat(text, i ? " " : "");
-        strcat(text, mt_names_get(names, i));
-    }
+    for (size_t i = 0; i < mt_names_count(names) && used < sizeof text; i++)
+        used += (size_t)snprintf(text + used, sizeof text - used, "%s%s", i ? " " : "", mt_names_get(names, i));
     mt_names_free(names);
     mt_arena_free(arena);
     mt_store_close(store);
@@ -105,7 +104,8 @@ static void test_level_by_path(void **state)
 static void test_labels(void **state)
 {
     (void)state;
-    static const char *const names[] = { "zarr-java/ome/v0.4#labels/nuclei", "zarr-java/ome/v0.5#labels/nuclei&level=0" };
+    static const char *const names[] = { "zarr-java/ome/v0.4#labels/nuclei",
+                                         "zarr-java/ome/v0.5#labels/nuclei&level=0" };
     for (size_t i = 0; i < 2; i++) {
         mt_stack *stack;
         open_stack(in_data(names[i]), &stack);
@@ -168,8 +168,9 @@ static void test_newer_version(void **state)
     mt_stack_close(stack);
 }
 
-#define ARRAY(shape)                                                                                                  \
-    "{\"zarr_format\":2,\"shape\":" shape ",\"chunks\":" shape ",\"dtype\":\"|u1\",\"order\":\"C\",\"compressor\":null," \
+#define ARRAY(shape)                                                                                                   \
+    "{\"zarr_format\":2,\"shape\":" shape ",\"chunks\":" shape                                                         \
+    ",\"dtype\":\"|u1\",\"order\":\"C\",\"compressor\":null,"                                                          \
     "\"filters\":null,\"fill_value\":5}"
 #define GROUP "{\"zarr_format\":2}"
 
@@ -228,7 +229,7 @@ static void test_broken_sibling(void **state)
     check_not_opened(temporary_path("siblings.zarr#bad"), MT_E_CORRUPT, "bad/.zarray");
 }
 
-#define IMAGE(path, axes, more)                                                                                       \
+#define IMAGE(path, axes, more)                                                                                        \
     "{\"multiscales\":[{\"version\":\"0.4\",\"axes\":" axes ",\"datasets\":[{\"path\":\"" path "\"}]}]" more "}"
 #define YX "[{\"name\":\"y\",\"type\":\"space\"},{\"name\":\"x\",\"type\":\"space\"}]"
 
@@ -321,13 +322,6 @@ static void test_names_of_dimensions(void **state)
     }
 }
 
-static int clean_up(void **state)
-{
-    (void)state;
-    remove_temporary_folder();
-    return 0;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -343,5 +337,5 @@ int main(void)
         cmocka_unit_test(test_false_metadata),
         cmocka_unit_test(test_names_of_dimensions),
     };
-    return cmocka_run_group_tests(tests, NULL, clean_up);
+    return cmocka_run_group_tests(tests, NULL, remove_temporary_folder);
 }
