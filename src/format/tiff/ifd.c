@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The container: headers and directories, TIFF 6.0 section 2 and the BigTIFF design. */
+#include "base/checked.h"
+#include "base/reader.h"
+#include "format/tiff/tiff.h"
+
+#include <string.h>
+
+#define HEAD_BYTES 16
+#define READ_AHEAD 1024 /* most directories in one read */
+
+bool tiff_is_magic(const uint8_t *head, size_t size)
+{
+    if (size < 8 || (memcmp(head, "II", 2) != 0 && memcmp(head, "MM", 2) != 0))
+        return false;
+    mt_reader r = mt_reader_over(head, size, head[0] == 'M');
+    mt_read_skip(&r, 2);
+    uint16_t version = mt_read_u16(&r);
+    return version == 42 || version == 43;
+}
+
+mt_status tiff_open_file(const mt_source *source, tiff_file *out, mt_error *err)
+{
+    *out = (tiff_file) { .env = source->env, .store = source->store, .key = source->key };
+    mt_status st = mt_store_size(source->store, source->key, &out->size, err);
+    if (st)
+        return st;
+    if (!tiff_is_magic(source->head, source->head_size))
+        return mt_fail(err, MT_E_CORRUPT, "the file does not start as a TIFF");
+    mt_reader r = mt_reader_over(source->head, source->head_size, source->head[0] == 'M');
+    out->big_endian = r.big_endian;
+    mt_read_skip(&r, 2);
+    out->big = mt_read_u16(&r) == 43;
+    if (out->big && (mt_read_u16(&r) != 8 || mt_read_u16(&r) != 0))
+        return mt_fail(err, MT_E_CORRUPT, "offsets of another size than 8 bytes");
+    out->first = out->big ? mt_read_u64(&r) : mt_read_u32(&r);
+    return r.failed ? mt_fail(err, MT_E_CORRUPT, "the file ends inside its header") : MT_OK;
+}
+
+static size_t type_size(uint16_t type)
+{
+    static const uint8_t sizes[] = { 0, 1, 1, 2, 4, 8, 1, 1, 2, 4, 8, 4, 8, 4, 0, 0, 8, 8, 8 };
+    return type < sizeof sizes ? sizes[type] : 0;
+}
+
+/* Reads what there is from offset on, at most size bytes. */
+static mt_status read_some(const tiff_file *file, uint64_t offset, uint8_t *out, size_t *size, mt_error *err)
+{
+    if (offset >= file->size)
+        return mt_fail(err, MT_E_CORRUPT, "a directory at byte %llu of %llu", (unsigned long long)offset,
+                       (unsigned long long)file->size);
+    if (*size > file->size - offset)
+        *size = (size_t)(file->size - offset);
+    return mt_store_read_at(file->store, file->key, offset, out, *size, err);
+}
+
+static void read_entry(const tiff_file *file, mt_reader *r, tiff_entry *e)
+{
+    e->tag = mt_read_u16(r);
+    e->type = mt_read_u16(r);
+    e->count = file->big ? mt_read_u64(r) : mt_read_u32(r);
+    size_t room = file->big ? 8 : 4;
+    uint64_t bytes;
+    e->inside = !mt_mul_u64(e->count, type_size(e->type), &bytes) && bytes <= room;
+    const uint8_t *value = mt_read_bytes(r, room);
+    if (!value)
+        return;
+    memcpy(e->value, value, room);
+    mt_reader place = mt_reader_over(value, room, file->big_endian);
+    e->offset = file->big ? mt_read_u64(&place) : mt_read_u32(&place);
+}
+
+/* Bytes of the values of an entry. */
+static mt_status read_values(const tiff_file *file, const tiff_entry *e, uint64_t from, void *out, size_t size,
+                             mt_error *err)
+{
+    if (!e->inside)
+        return mt_store_read_at(file->store, file->key, e->offset + from, out, size, err);
+    memcpy(out, e->value + from, size);
+    return MT_OK;
+}
+
+mt_status tiff_read_ifd(const tiff_file *file, uint64_t offset, tiff_ifd *out, mt_error *err)
+{
+    uint8_t buffer[8 + TIFF_MAX_ENTRIES * 20 + 8];
+    size_t entry = file->big ? 20 : 12, head = file->big ? 8 : 2, tail = file->big ? 8 : 4, size = READ_AHEAD;
+    mt_status st = read_some(file, offset, buffer, &size, err);
+    if (st)
+        return st;
+    mt_reader r = mt_reader_over(buffer, size, file->big_endian);
+    uint64_t n = file->big ? mt_read_u64(&r) : mt_read_u16(&r);
+    if (r.failed || n > TIFF_MAX_ENTRIES)
+        return mt_fail(err, MT_E_CORRUPT, "the directory at byte %llu has %llu entries", (unsigned long long)offset,
+                       (unsigned long long)n);
+    size_t needed = head + (size_t)n * entry + tail;
+    if (needed > size) {
+        size = needed;
+        if ((st = read_some(file, offset, buffer, &size, err)))
+            return st;
+        r = mt_reader_over(buffer, size, file->big_endian);
+        mt_read_skip(&r, head);
+    }
+    out->offset = offset;
+    out->n = (int)n;
+    for (int i = 0; i < out->n; i++)
+        read_entry(file, &r, &out->entries[i]);
+    if (r.failed)
+        return mt_fail(err, MT_E_CORRUPT, "the file ends inside the directory at byte %llu", (unsigned long long)offset);
+    out->next = file->big ? mt_read_u64(&r) : mt_read_u32(&r);
+    if (r.failed)
+        out->next = 0; /* a last directory may lack its end */
+    return MT_OK;
+}
+
+const tiff_entry *tiff_find(const tiff_ifd *ifd, uint16_t tag)
+{
+    for (int i = 0; i < ifd->n; i++)
+        if (ifd->entries[i].tag == tag)
+            return &ifd->entries[i];
+    return NULL;
+}
+
+static uint64_t read_number(mt_reader *r, size_t size)
+{
+    return size == 1 ? mt_read_u8(r) : size == 2 ? mt_read_u16(r) : size == 4 ? mt_read_u32(r) : mt_read_u64(r);
+}
+
+/* BYTE, SHORT, LONG, UNDEFINED, IFD, LONG8, IFD8: the types of sizes and offsets. */
+static bool is_unsigned(uint16_t type)
+{
+    return type == 1 || type == 3 || type == 4 || type == 7 || type == 13 || type == 16 || type == 18;
+}
+
+mt_status tiff_get_numbers(const tiff_file *file, const tiff_entry *entry, uint64_t first, size_t n, uint64_t *out,
+                           mt_error *err)
+{
+    size_t size = type_size(entry->type);
+    if (!is_unsigned(entry->type) || first > entry->count || n > entry->count - first)
+        return mt_fail(err, MT_E_CORRUPT, "tag %u has %llu values of type %u", entry->tag,
+                       (unsigned long long)entry->count, entry->type);
+    uint8_t buffer[4096];
+    while (n > 0) {
+        size_t some = n < sizeof buffer / size ? n : sizeof buffer / size;
+        mt_status st = read_values(file, entry, first * size, buffer, some * size, err);
+        if (st) {
+            mt_error_prefix(err, "tag %u", entry->tag);
+            return st;
+        }
+        mt_reader r = mt_reader_over(buffer, some * size, file->big_endian);
+        for (size_t i = 0; i < some; i++)
+            *out++ = read_number(&r, size);
+        first += some;
+        n -= some;
+    }
+    return MT_OK;
+}
+
+mt_status tiff_get_number(const tiff_file *file, const tiff_ifd *ifd, uint16_t tag, uint64_t missing, uint64_t *out,
+                          mt_error *err)
+{
+    const tiff_entry *entry = tiff_find(ifd, tag);
+    *out = missing;
+    return entry ? tiff_get_numbers(file, entry, 0, 1, out, err) : MT_OK;
+}
+
+mt_status tiff_get_text(const tiff_file *file, const tiff_ifd *ifd, uint16_t tag, mt_arena *arena, char **out,
+                        size_t *size, mt_error *err)
+{
+    const tiff_entry *entry = tiff_find(ifd, tag);
+    uint64_t bytes = entry && type_size(entry->type) == 1 ? entry->count : 0;
+    if (bytes > file->size)
+        return mt_fail(err, MT_E_CORRUPT, "tag %u has %llu bytes, the file %llu", tag, (unsigned long long)bytes,
+                       (unsigned long long)file->size);
+    *size = (size_t)bytes;
+    *out = mt_arena_alloc(arena, *size + 1, 1, err);
+    if (!*out)
+        return MT_E_MEMORY;
+    return bytes ? read_values(file, entry, 0, *out, *size, err) : MT_OK;
+}
+
+mt_status tiff_get_fraction(const tiff_file *file, const tiff_ifd *ifd, uint16_t tag, double *out, mt_error *err)
+{
+    const tiff_entry *entry = tiff_find(ifd, tag);
+    uint8_t buffer[8];
+    *out = 0;
+    if (!entry || entry->type != 5 || entry->count == 0)
+        return MT_OK;
+    mt_status st = read_values(file, entry, 0, buffer, sizeof buffer, err);
+    if (st)
+        return st;
+    mt_reader r = mt_reader_over(buffer, sizeof buffer, file->big_endian);
+    double numerator = mt_read_u32(&r), denominator = mt_read_u32(&r);
+    *out = denominator > 0 ? numerator / denominator : 0;
+    return MT_OK;
+}

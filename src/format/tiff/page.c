@@ -1,0 +1,265 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* From a directory to what its image is made of. */
+#include "base/checked.h"
+#include "base/reader.h"
+#include "format/tiff/tiff.h"
+
+#include <string.h>
+
+static mt_status find_dtype(tiff_page *page, uint64_t format, mt_error *err)
+{
+    static const mt_dtype unsigned_types[] = { MT_UINT8, MT_UINT16, MT_UINT32, MT_UINT64 };
+    static const mt_dtype signed_types[] = { MT_INT8, MT_INT16, MT_INT32, MT_INT64 };
+    int size = page->bits <= 8 ? 0 : page->bits <= 16 ? 1 : page->bits <= 32 ? 2 : 3;
+    if (format == 5 || format == 6)
+        return mt_fail(err, MT_E_UNSUPPORTED, "complex numbers are not read");
+    if (page->bits < 1 || page->bits > 64)
+        return mt_fail(err, MT_E_UNSUPPORTED, "samples of %d bits are not read", page->bits);
+    if (format == 3) {
+        page->dtype = page->bits == 16 ? MT_FLOAT16 : page->bits == 32 ? MT_FLOAT32 : page->bits == 64 ? MT_FLOAT64 : 0;
+        return page->dtype ? MT_OK : mt_fail(err, MT_E_UNSUPPORTED, "floats of %d bits are not read", page->bits);
+    }
+    page->is_signed = format == 2;
+    page->dtype = page->is_signed ? signed_types[size] : page->bits == 1 ? MT_BOOL : unsigned_types[size];
+    return MT_OK;
+}
+
+/* A tag of one value a sample: all must be equal. */
+static mt_status get_equal(const tiff_file *file, const tiff_ifd *ifd, uint16_t tag, uint64_t missing, int64_t samples,
+                           uint64_t *out, mt_error *err)
+{
+    const tiff_entry *entry = tiff_find(ifd, tag);
+    mt_status st = tiff_get_number(file, ifd, tag, missing, out, err);
+    for (int64_t i = 1; !st && entry && i < samples && (uint64_t)i < entry->count; i++) {
+        uint64_t other;
+        st = tiff_get_numbers(file, entry, (uint64_t)i, 1, &other, err);
+        if (!st && other != *out)
+            st = mt_fail(err, MT_E_UNSUPPORTED, "samples that differ in tag %u are not read", tag);
+    }
+    return st;
+}
+
+static mt_status get_size(const tiff_file *file, const tiff_ifd *ifd, uint16_t tag, uint64_t missing, int64_t *out,
+                          mt_error *err)
+{
+    uint64_t value;
+    mt_status st = tiff_get_number(file, ifd, tag, missing, &value, err);
+    if (!st && (value == 0 || value > INT32_MAX))
+        st = mt_fail(err, MT_E_CORRUPT, "tag %u is %llu", tag, (unsigned long long)value);
+    *out = st ? 0 : (int64_t)value;
+    return st;
+}
+
+static mt_status read_chunking(const tiff_file *file, const tiff_ifd *ifd, tiff_page *page, mt_error *err)
+{
+    page->tiled = tiff_find(ifd, TAG_TILE_WIDTH) != NULL;
+    mt_status st;
+    if (page->tiled) {
+        st = get_size(file, ifd, TAG_TILE_WIDTH, 0, &page->chunk_width, err);
+        return st ? st : get_size(file, ifd, TAG_TILE_HEIGHT, 0, &page->chunk_height, err);
+    }
+    uint64_t rows;
+    page->chunk_width = page->width;
+    if ((st = tiff_get_number(file, ifd, TAG_ROWS_PER_STRIP, UINT32_MAX, &rows, err)))
+        return st;
+    page->chunk_height = rows == 0 || rows > (uint64_t)page->height ? page->height : (int64_t)rows;
+    return MT_OK;
+}
+
+static mt_status read_sizes(const tiff_file *file, const tiff_ifd *ifd, tiff_page *page, mt_error *err)
+{
+    mt_status st;
+    if ((st = get_size(file, ifd, TAG_WIDTH, 0, &page->width, err))
+        || (st = get_size(file, ifd, TAG_HEIGHT, 0, &page->height, err))
+        || (st = get_size(file, ifd, TAG_SAMPLES, 1, &page->samples, err)))
+        return st;
+    if (page->samples > UINT16_MAX)
+        return mt_fail(err, MT_E_CORRUPT, "%lld samples a pixel", (long long)page->samples);
+    return read_chunking(file, ifd, page, err);
+}
+
+mt_status tiff_read_page(const tiff_file *file, const tiff_ifd *ifd, tiff_page *page, mt_error *err)
+{
+    uint64_t bits, format, depth, compression, photometric, predictor, order, planar, subfile;
+    memset(page, 0, sizeof *page);
+    mt_status st = read_sizes(file, ifd, page, err);
+    if (st || (st = get_equal(file, ifd, TAG_BITS, 1, page->samples, &bits, err))
+        || (st = get_equal(file, ifd, TAG_SAMPLE_FORMAT, 1, page->samples, &format, err))
+        || (st = tiff_get_number(file, ifd, TAG_IMAGE_DEPTH, 1, &depth, err))
+        || (st = tiff_get_number(file, ifd, TAG_COMPRESSION, 1, &compression, err))
+        || (st = tiff_get_number(file, ifd, TAG_PHOTOMETRIC, 1, &photometric, err))
+        || (st = tiff_get_number(file, ifd, TAG_PREDICTOR, 1, &predictor, err))
+        || (st = tiff_get_number(file, ifd, TAG_FILL_ORDER, 1, &order, err))
+        || (st = tiff_get_number(file, ifd, TAG_PLANAR, 1, &planar, err))
+        || (st = tiff_get_number(file, ifd, TAG_SUBFILE_TYPE, 0, &subfile, err)))
+        return st;
+    if (depth > 1)
+        return mt_fail(err, MT_E_UNSUPPORTED, "ImageDepth of %llu is not read", (unsigned long long)depth);
+    page->bits = bits > 1024 ? 1024 : (int)bits;
+    page->compression = (int)(compression & 0xffff);
+    page->photometric = (int)(photometric & 0xffff);
+    page->predictor = (int)(predictor & 0xffff);
+    page->fill_order = (int)(order & 0xffff);
+    page->planar = planar == 2 && page->samples > 1;
+    page->reduced = subfile & 1;
+    return find_dtype(page, format, err);
+}
+
+bool tiff_same_page(const tiff_page *a, const tiff_page *b)
+{
+    return a->width == b->width && a->height == b->height && a->samples == b->samples && a->bits == b->bits
+        && a->chunk_width == b->chunk_width && a->chunk_height == b->chunk_height && a->compression == b->compression
+        && a->photometric == b->photometric && a->predictor == b->predictor && a->fill_order == b->fill_order
+        && a->planar == b->planar && a->tiled == b->tiled && a->dtype == b->dtype && a->reduced == b->reduced;
+}
+
+bool tiff_is_raw(const tiff_page *page)
+{
+    return page->compression == 1 && page->predictor <= 1 && page->bits == (int)mt_dtype_size(page->dtype) * 8
+        && page->fill_order <= 1;
+}
+
+static int64_t chunks_along(int64_t size, int64_t chunk) { return size / chunk + (size % chunk != 0); }
+
+int64_t tiff_page_chunks(const tiff_page *page)
+{
+    return chunks_along(page->width, page->chunk_width) * chunks_along(page->height, page->chunk_height)
+        * (page->planar ? page->samples : 1);
+}
+
+/* Compression codes, and the codec that undoes each; those without are refused by name. */
+static const struct {
+    int code;
+    const char *codec, *title;
+} compressions[] = {
+    { 1, "", "none" },
+    { 2, NULL, "CCITT" },
+    { 3, NULL, "CCITT T.4" },
+    { 4, NULL, "CCITT T.6" },
+    { 5, "lzw", "LZW" },
+    { 6, NULL, "old-style JPEG" },
+    { 7, "jpeg", "JPEG" },
+    { 8, "zlib", "deflate" },
+    { 32773, "tiff_packbits", "PackBits" },
+    { 32946, "zlib", "deflate" },
+    { 22610, "jpegxr", "JPEG XR" },
+    { 33003, "jpeg2000", "JPEG 2000" },
+    { 33004, "jpeg2000", "JPEG 2000" },
+    { 33005, "jpeg2000", "JPEG 2000" },
+    { 34676, NULL, "SGILog" },
+    { 34677, NULL, "SGILog24" },
+    { 34712, "jpeg2000", "JPEG 2000" },
+    { 34887, "lerc", "LERC" },
+    { 34892, NULL, "lossy JPEG of DNG" },
+    { 34925, "lzma", "LZMA" },
+    { 34933, NULL, "PNG" },
+    { 34934, "jpegxr", "JPEG XR" },
+    { 50000, "zstd", "Zstandard" },
+    { 50001, "webp", "WebP" },
+    { 50002, NULL, "JPEG XL" },
+    { 52546, NULL, "JPEG XL" },
+};
+
+static mt_status find_codec(int compression, const mt_codec **out, mt_error *err)
+{
+    *out = NULL;
+    for (size_t i = 0; i < sizeof compressions / sizeof *compressions; i++) {
+        if (compressions[i].code != compression)
+            continue;
+        const char *name = compressions[i].codec;
+        if (name && !*name)
+            return MT_OK;
+        *out = name ? mt_codec_find(name) : NULL;
+        return *out ? MT_OK : mt_fail(err, MT_E_UNSUPPORTED, "compression %d (%s) is not read", compression,
+                                      compressions[i].title);
+    }
+    return mt_fail(err, MT_E_UNSUPPORTED, "compression %d is not read", compression);
+}
+
+static mt_row_params *new_row_params(mt_chunk_map *map, const tiff_page *page, mt_error *err)
+{
+    mt_row_params *p = mt_arena_alloc(map->arena, 1, sizeof *p, err);
+    if (p)
+        *p = (mt_row_params) { .width = page->chunk_width,
+                               .samples = page->planar ? 1 : page->samples,
+                               .bits = page->bits,
+                               .is_signed = page->is_signed };
+    return p;
+}
+
+static mt_status add_rows(mt_chunk_map *map, const tiff_page *page, const char *codec, bool big_endian, mt_error *err)
+{
+    mt_row_params *p = new_row_params(map, page, err);
+    if (!p)
+        return MT_E_MEMORY;
+    p->big_endian = big_endian;
+    return mt_chain_add(&map->chain, mt_codec_find(codec), p, err);
+}
+
+static mt_status add_predictor(mt_chunk_map *map, const tiff_file *file, const tiff_page *page, bool packed,
+                               mt_error *err)
+{
+    if (page->predictor <= 1)
+        return MT_OK;
+    if (page->predictor > 3)
+        return mt_fail(err, MT_E_UNSUPPORTED, "predictor %d is not read", page->predictor);
+    bool is_float = page->dtype >= MT_FLOAT16;
+    if (page->predictor == 3 && !is_float)
+        return mt_fail(err, MT_E_CORRUPT, "the predictor of floats for %s", mt_dtype_name(page->dtype));
+    bool host = mt_host_big_endian();
+    map->swap = false; /* predictors leave the machine's order */
+    return add_rows(map, page, page->predictor == 2 ? "predictor2" : "predictor3", packed ? host : file->big_endian,
+                    err);
+}
+
+static mt_status picture_params(mt_chunk_map *map, const tiff_file *file, const tiff_ifd *ifd, const tiff_page *page,
+                                const void **out, mt_error *err)
+{
+    mt_picture_params *p = mt_arena_alloc(map->arena, 1, sizeof *p, err);
+    char *tables;
+    if (!p)
+        return MT_E_MEMORY;
+    *p = (mt_picture_params) { .width = page->chunk_width,
+                               .height = page->chunk_height,
+                               .samples = page->planar ? 1 : page->samples,
+                               .dtype = page->dtype,
+                               .ycbcr = page->compression == 33003 || page->photometric == 6 };
+    mt_status st = tiff_get_text(file, ifd, TAG_JPEG_TABLES, map->arena, &tables, &p->tables_size, err);
+    p->tables = p->tables_size ? (const uint8_t *)tables : NULL;
+    *out = p;
+    map->swap = false; /* decoded to the machine's order */
+    return st;
+}
+
+static mt_status add_compression(mt_chunk_map *map, const tiff_file *file, const tiff_ifd *ifd, const tiff_page *page,
+                                 mt_error *err)
+{
+    const mt_codec *codec;
+    const void *params = NULL;
+    mt_status st = find_codec(page->compression, &codec, err);
+    if (st || !codec)
+        return st;
+    static const char *const pictures[] = { "jpeg", "jpeg2000", "jpegxr", "webp", "lerc" };
+    for (size_t i = 0; i < sizeof pictures / sizeof *pictures; i++)
+        if (strcmp(codec->name, pictures[i]) == 0 && (st = picture_params(map, file, ifd, page, &params, err)))
+            return st;
+    return mt_chain_add(&map->chain, codec, params, err);
+}
+
+mt_status tiff_set_chain(mt_chunk_map *map, const tiff_file *file, const tiff_ifd *ifd, const tiff_page *page,
+                         mt_error *err)
+{
+    bool packed = page->bits != (int)mt_dtype_size(page->dtype) * 8;
+    map->chain.n_steps = 0;
+    map->swap = !packed && page->bits > 8 && file->big_endian != mt_host_big_endian();
+    if (packed && page->bits > 16 && !file->big_endian)
+        return mt_fail(err, MT_E_UNSUPPORTED, "little-endian samples of %d bits are not read", page->bits);
+    mt_status st = add_predictor(map, file, page, packed, err);
+    if (!st && packed)
+        st = add_rows(map, page, "unpack_bits", false, err);
+    if (!st)
+        st = add_compression(map, file, ifd, page, err);
+    if (!st && page->fill_order == 2)
+        st = mt_chain_add(&map->chain, mt_codec_find("reverse_bits"), NULL, err);
+    return st;
+}

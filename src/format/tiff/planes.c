@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Descriptions that count planes: ImageJ's lines of key=value, and the JSON that tifffile writes ("shaped"). */
+#include "base/checked.h"
+#include "base/json.h"
+#include "format/tiff/tiff.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* The number behind "key=" at the start of a line. */
+static double find_number(const char *text, const char *key, double missing)
+{
+    size_t n = strlen(key);
+    for (const char *line = text; line; line = strchr(line, '\n')) {
+        line += *line == '\n';
+        if (strncmp(line, key, n) == 0 && line[n] == '=')
+            return strtod(line + n + 1, NULL);
+    }
+    return missing;
+}
+
+static int64_t find_count(const char *text, const char *key)
+{
+    double value = find_number(text, key, 1);
+    return value >= 1 && value < 1e9 ? (int64_t)value : 1;
+}
+
+static const char *find_unit(const char *text)
+{
+    static const struct {
+        const char *written, *unit;
+    } units[] = { { "unit=micron", "micrometer" }, { "unit=um", "micrometer" },  { "unit=\\u00B5m", "micrometer" },
+                  { "unit=\xc2\xb5m", "micrometer" }, { "unit=\xb5m", "micrometer" }, { "unit=nm", "nanometer" },
+                  { "unit=mm", "millimeter" },  { "unit=cm", "centimeter" }, { "unit=inch", "inch" } };
+    for (size_t i = 0; i < sizeof units / sizeof *units; i++)
+        if (strstr(text, units[i].written))
+            return units[i].unit;
+    return NULL;
+}
+
+static void add_axis(tiff_series *series, char axis, int64_t size)
+{
+    if (size == 1)
+        return;
+    series->axes[series->ndim] = axis;
+    series->axes[series->ndim + 1] = 0;
+    series->shape[series->ndim++] = size;
+}
+
+static mt_status find_pixel_size(const tiff_file *file, const tiff_ifd *ifd, const char *text, tiff_series *series,
+                                 mt_error *err)
+{
+    double x, y;
+    const char *unit = find_unit(text);
+    mt_status st = tiff_get_fraction(file, ifd, TAG_X_RESOLUTION, &x, err);
+    if (st || (st = tiff_get_fraction(file, ifd, TAG_Y_RESOLUTION, &y, err)) || !unit)
+        return st;
+    const double sizes[3] = { find_number(text, "spacing", 0), y > 0 ? 1 / y : 0, x > 0 ? 1 / x : 0 };
+    for (int i = 0; i < 3; i++) {
+        series->pixel_size[i] = fabs(sizes[i]);
+        series->unit[i] = unit;
+    }
+    return MT_OK;
+}
+
+/* Channels are fastest, then slices, then frames. A file whose samples are its channels counts both. */
+static mt_status describe_imagej(const tiff_file *file, const tiff_ifd *ifd, const char *text, tiff_series *series,
+                                 uint64_t planes, bool *found, mt_error *err)
+{
+    int64_t channels = find_count(text, "channels"), slices = find_count(text, "slices"),
+            frames = find_count(text, "frames"), images = find_count(text, "images");
+    if (series->page.samples > 1 && channels == series->page.samples && images == slices * frames)
+        channels = 1;
+    int64_t total;
+    if (mt_mul_i64(channels, slices, &total) || mt_mul_i64(total, frames, &total))
+        return MT_OK;
+    if (total == 1 && images > 1)
+        total = slices = images; /* a plain stack */
+    if ((uint64_t)total > planes || (series->offsets && (uint64_t)total != planes))
+        return MT_OK; /* the description does not fit the file: pages as they come */
+    series->ndim = 0;
+    add_axis(series, 'T', frames);
+    add_axis(series, 'Z', slices);
+    add_axis(series, 'C', channels);
+    series->n_pages = (uint64_t)total;
+    *found = true;
+    return find_pixel_size(file, ifd, text, series, err);
+}
+
+/* {"shape": [2, 3, 64, 64]}: the last dimensions are those of the page. */
+static void describe_shape(const json_t *shape, tiff_series *series, uint64_t planes, bool *found)
+{
+    const tiff_page *page = &series->page;
+    const int64_t contiguous[3] = { page->height, page->width, page->samples };
+    const int64_t planar[3] = { page->samples, page->height, page->width };
+    size_t tail = page->samples > 1 ? 3 : 2, n = json_array_size(shape);
+    if (n < tail || n - tail > MT_MAX_DIMS - 4)
+        return;
+    for (size_t i = 0; i < tail; i++)
+        if (json_integer_value(json_array_get(shape, n - tail + i)) != (page->planar ? planar : contiguous)[i])
+            return;
+    tiff_series described = *series;
+    int64_t total = 1;
+    described.ndim = 0;
+    for (size_t i = 0; i < n - tail; i++) {
+        int64_t size = json_integer_value(json_array_get(shape, i));
+        if (size < 1 || mt_mul_i64(total, size, &total))
+            return;
+        add_axis(&described, '?', size);
+    }
+    if ((uint64_t)total > planes || (series->offsets && (uint64_t)total != planes))
+        return;
+    described.n_pages = (uint64_t)total;
+    *series = described;
+    *found = true;
+}
+
+mt_status tiff_describe_planes(const tiff_file *file, const tiff_ifd *ifd, mt_arena *arena, tiff_series *series,
+                               uint64_t planes, uint64_t planes_in_a_row, bool *found, mt_error *err)
+{
+    char *text;
+    size_t size;
+    uint64_t available = planes ? planes : planes_in_a_row;
+    *found = false;
+    mt_status st = tiff_get_text(file, ifd, TAG_DESCRIPTION, arena, &text, &size, err);
+    if (st)
+        return st;
+    if (strncmp(text, "ImageJ=", 7) == 0 || strncmp(text, "SCIFIO=", 7) == 0)
+        return describe_imagej(file, ifd, text, series, available, found, err);
+    json_t *json;
+    if (text[0] != '{' || mt_json_parse(file->env, text, strlen(text), "description", &json, NULL))
+        return MT_OK;
+    describe_shape(json_object_get(json, "shape"), series, available, found);
+    json_decref(json);
+    return MT_OK;
+}
