@@ -26,6 +26,15 @@ static uint64_t get_bits(const uint8_t *row, size_t at, int n)
     return value;
 }
 
+/* Whole bytes, least significant first. */
+static uint64_t get_bytes(const uint8_t *p, int n)
+{
+    uint64_t value = 0;
+    for (int i = 0; i < n; i++)
+        value |= (uint64_t)p[i] << 8 * i;
+    return value;
+}
+
 static void put_element(uint8_t *out, uint64_t value, size_t size)
 {
     uint8_t u8 = (uint8_t)value;
@@ -38,8 +47,10 @@ static void unpack_row(const mt_row_params *p, const uint8_t *row, uint8_t *out)
 {
     size_t element = unpacked_bytes(p->bits), n = (size_t)p->width * (size_t)p->samples;
     uint64_t sign = p->is_signed ? UINT64_C(1) << (p->bits - 1) : 0;
+    bool by_bytes = p->bits % 8 == 0 && !p->big_endian;
     for (size_t i = 0; i < n; i++) {
-        uint64_t value = get_bits(row, i * (size_t)p->bits, p->bits);
+        uint64_t value = by_bytes ? get_bytes(row + i * (size_t)p->bits / 8, p->bits / 8)
+                                  : get_bits(row, i * (size_t)p->bits, p->bits);
         put_element(out + i * element, (value ^ sign) - sign, element);
     }
 }

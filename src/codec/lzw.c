@@ -5,7 +5,6 @@
  * A string of the table is a piece of the output that was written before: its start and its length. So decoding a code
  * is one copy, and nothing has to be reversed. */
 #include "codec/codec.h"
-#include "codec/params.h"
 
 #include <string.h>
 
@@ -72,8 +71,9 @@ static mt_status decode(const void *params, const uint8_t *src, size_t size, uin
                         size_t *written, mt_scratch *scratch, mt_error *err)
 {
     (void)scratch;
-    const mt_lzw_params *p = params;
-    bits b = { src, src + size, 0, 0, p && p->lsb_first };
+    (void)params;
+    /* Both kinds start with the code to clear, which shows which it is. */
+    bits b = { src, src + size, 0, 0, size >= 2 && src[0] == 0 && (src[1] & 1) };
     table t;
     size_t n = 0, previous = 0, previous_length = 0; /* the string before: where it stands in dst */
     clear(&t);

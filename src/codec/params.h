@@ -51,13 +51,8 @@ typedef struct mt_row_params {
     int64_t samples;   /* elements a pixel that lie side by side */
     int bits;          /* of an element as stored */
     bool is_signed;    /* "unpack_bits": extend the sign */
-    bool big_endian;   /* "predictor2": elements as stored; they leave in the machine's order */
+    bool big_endian;   /* elements as stored (of whole bytes); they leave in the machine's order */
 } mt_row_params;
-
-/* "lzw" */
-typedef struct mt_lzw_params {
-    bool lsb_first; /* the old kind of bit order and code change */
-} mt_lzw_params;
 
 /* "jpeg", "jpeg2000", "jpegxr", "webp", "lerc": one image a chunk. */
 typedef struct mt_picture_params {

@@ -252,11 +252,9 @@ mt_status tiff_set_chain(mt_chunk_map *map, const tiff_file *file, const tiff_if
     bool packed = page->bits != (int)mt_dtype_size(page->dtype) * 8;
     map->chain.n_steps = 0;
     map->swap = !packed && page->bits > 8 && file->big_endian != mt_host_big_endian();
-    if (packed && page->bits > 16 && !file->big_endian)
-        return mt_fail(err, MT_E_UNSUPPORTED, "little-endian samples of %d bits are not read", page->bits);
     mt_status st = add_predictor(map, file, page, packed, err);
     if (!st && packed)
-        st = add_rows(map, page, "unpack_bits", false, err);
+        st = add_rows(map, page, "unpack_bits", file->big_endian, err);
     if (!st)
         st = add_compression(map, file, ifd, page, err);
     if (!st && page->fill_order == 2)

@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* JPEG of 8 bits by libjpeg-turbo, with the tables of TIFF's tag 347 where a file keeps them apart. */
+#include "codec/codec.h"
+
+#ifdef MT_WITH_JPEG
+#include "codec/params.h"
+
+#include <setjmp.h>
+#include <stdio.h>
+
+#include <jpeglib.h>
+
+typedef struct decoder {
+    struct jpeg_decompress_struct jpeg;
+    struct jpeg_error_mgr manager;
+    jmp_buf failed;
+    mt_error *err;
+} decoder;
+
+static void fail_hard(j_common_ptr jpeg)
+{
+    decoder *d = jpeg->client_data;
+    char text[JMSG_LENGTH_MAX];
+    jpeg->err->format_message(jpeg, text);
+    mt_fail(d->err, MT_E_CORRUPT, "%s", text);
+    longjmp(d->failed, 1);
+}
+
+/* A warning means that pixels were made up: data that ends early, a bad code. */
+static void fail_on_warning(j_common_ptr jpeg, int level)
+{
+    if (level < 0)
+        fail_hard(jpeg);
+}
+
+static void be_silent(j_common_ptr jpeg) { (void)jpeg; }
+
+static void read_tables(decoder *d, const mt_picture_params *p)
+{
+    if (!p->tables)
+        return;
+    jpeg_mem_src(&d->jpeg, p->tables, (unsigned long)p->tables_size);
+    jpeg_read_header(&d->jpeg, FALSE);
+}
+
+static mt_status check_header(decoder *d, const mt_picture_params *p)
+{
+    const struct jpeg_decompress_struct *j = &d->jpeg;
+    if ((int64_t)j->image_width != p->width || (int64_t)j->image_height > p->height + 16)
+        return mt_fail(d->err, MT_E_CORRUPT, "an image of %u x %u in a chunk of %lld x %lld", j->image_width,
+                       j->image_height, (long long)p->width, (long long)p->height);
+    if (j->num_components != p->samples)
+        return mt_fail(d->err, MT_E_CORRUPT, "%d components, not %lld", j->num_components, (long long)p->samples);
+    if (j->data_precision != 8)
+        return mt_fail(d->err, MT_E_UNSUPPORTED, "JPEG of %d bits is not read", j->data_precision);
+    return MT_OK;
+}
+
+/* What TIFF says of the colours counts, not what the stream says or does not say. */
+static void choose_colors(decoder *d, const mt_picture_params *p)
+{
+    if (d->jpeg.num_components != 3) {
+        d->jpeg.out_color_space = d->jpeg.jpeg_color_space;
+        return;
+    }
+    d->jpeg.jpeg_color_space = p->ycbcr ? JCS_YCbCr : JCS_RGB;
+    d->jpeg.out_color_space = JCS_RGB;
+}
+
+static size_t read_rows(decoder *d, const mt_picture_params *p, uint8_t *dst, size_t capacity)
+{
+    size_t row = (size_t)(p->width * p->samples), n = 0;
+    jpeg_start_decompress(&d->jpeg);
+    while (d->jpeg.output_scanline < d->jpeg.output_height && capacity - n >= row) {
+        JSAMPROW at = dst + n;
+        n += row * jpeg_read_scanlines(&d->jpeg, &at, 1);
+    }
+    return n;
+}
+
+static mt_status decode(const void *params, const uint8_t *src, size_t size, uint8_t *dst, size_t capacity,
+                        size_t *written, mt_scratch *scratch, mt_error *err)
+{
+    (void)scratch;
+    const mt_picture_params *p = params;
+    mt_error local = MT_ERROR_INIT;
+    decoder d = { .err = &local };
+    volatile mt_status st = MT_E_CORRUPT;
+    d.jpeg.err = jpeg_std_error(&d.manager);
+    d.manager.error_exit = fail_hard;
+    d.manager.emit_message = fail_on_warning;
+    d.manager.output_message = be_silent;
+    d.jpeg.client_data = &d;
+    if (p->dtype != MT_UINT8)
+        return mt_fail(err, MT_E_UNSUPPORTED, "JPEG of %s is not read", mt_dtype_name(p->dtype));
+    if (setjmp(d.failed) == 0) {
+        jpeg_create_decompress(&d.jpeg);
+        d.jpeg.mem->max_memory_to_use = 256L << 20;
+        read_tables(&d, p);
+        jpeg_mem_src(&d.jpeg, src, (unsigned long)size);
+        jpeg_read_header(&d.jpeg, TRUE);
+        st = check_header(&d, p);
+        if (!st) {
+            choose_colors(&d, p);
+            *written = read_rows(&d, p, dst, capacity);
+        }
+    }
+    jpeg_destroy_decompress(&d.jpeg);
+    return st || local.status ? mt_fail(err, local.status, "%s", local.message) : MT_OK;
+}
+
+const mt_codec mt_codec_jpeg = { .name = "jpeg", .build_switch = "MT_WITH_JPEG", .decode = decode };
+#else
+const mt_codec mt_codec_jpeg = { .name = "jpeg", .build_switch = "MT_WITH_JPEG" };
+#endif
