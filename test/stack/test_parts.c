@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "support/contract.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static char root[] = "/tmp/microtome-parts-XXXXXX";
+
+static void write_npy(const char *name, int value)
+{
+    char path[512], header[129];
+    snprintf(path, sizeof path, "%s/%s", root, name);
+    FILE *file = fopen(path, "wb");
+    assert_non_null(file);
+    int n = snprintf(header, sizeof header, "%-117s\n", "{'descr': '|u1', 'fortran_order': False, 'shape': (2, 3), }");
+    fwrite("\x93NUMPY\x01\x00", 1, 8, file);
+    fputc(n & 255, file);
+    fputc(n >> 8, file);
+    fwrite(header, 1, (size_t)n, file);
+    for (int i = 0; i < 6; i++)
+        fputc(value, file);
+    fclose(file);
+}
+
+static int make_files(void **state)
+{
+    (void)state;
+    char path[512];
+    assert_non_null(mkdtemp(root));
+    static const char *const folders[] = { "deep", "deep/er", "empty" };
+    for (size_t i = 0; i < 3; i++) {
+        snprintf(path, sizeof path, "%s/%s", root, folders[i]);
+        assert_int_equal(mkdir(path, 0700), 0);
+    }
+    write_npy("b.npy", 2);
+    write_npy("a.npy", 1);
+    write_npy("with#mark.npy", 4);
+    write_npy("deep/er/c.npy", 3);
+    snprintf(path, sizeof path, "%s/notes.txt", root);
+    FILE *file = fopen(path, "w");
+    fputs("no image", file);
+    fclose(file);
+    return 0;
+}
+
+static int remove_files(void **state)
+{
+    (void)state;
+    static const char *const names[] = { "deep/er/c.npy", "a.npy", "b.npy", "with#mark.npy", "notes.txt" };
+    char path[512];
+    for (size_t i = 0; i < 5; i++) {
+        snprintf(path, sizeof path, "%s/%s", root, names[i]);
+        unlink(path);
+    }
+    static const char *const folders[] = { "/deep/er", "/deep", "/empty", "" };
+    for (size_t i = 0; i < 4; i++) {
+        snprintf(path, sizeof path, "%s%s", root, folders[i]);
+        rmdir(path);
+    }
+    return 0;
+}
+
+/* Opens what a pattern below the root stands for and tells the first pixel of each image. */
+static void check_found(const char *pattern, const char *expected, size_t skipped)
+{
+    char path[512], found[64] = "";
+    snprintf(path, sizeof path, "%s%s", root, pattern);
+    const char *paths[] = { path };
+    mt_stacks *stacks;
+    mt_error err = MT_ERROR_INIT;
+    check_ok(mt_stacks_open(NULL, paths, 1, NULL, &stacks, &err), &err);
+    for (size_t i = 0; i < mt_stacks_count(stacks); i++) {
+        float pixel;
+        static const int64_t origin[2] = { 0, 0 }, one[2] = { 1, 1 };
+        check_ok(mt_stack_extract_patch(mt_stacks_get(stacks, i), 0, NULL, 0, origin, one, 2, &pixel, &err), &err);
+        size_t n = strlen(found);
+        snprintf(found + n, sizeof found - n, "%d", (int)pixel);
+    }
+    assert_string_equal(found, expected);
+    const char *what, *why;
+    size_t n = 0;
+    while (mt_stacks_skipped(stacks, n, &what, &why))
+        n++;
+    assert_int_equal(n, skipped);
+    assert_null(mt_stacks_get(stacks, 100));
+    mt_stacks_close(stacks);
+}
+
+static void folders_and_globs_are_searched(void **state)
+{
+    (void)state;
+    check_found("", "1234", 1); /* a, b, deep/er/c, with#mark; notes.txt is skipped */
+    check_found("/a.npy", "1", 0);
+    check_found("/with#mark.npy", "4", 0);
+    check_found("/*.npy", "124", 0);
+    check_found("/?.npy", "12", 0);
+    check_found("/[b-z].npy", "2", 0);
+    check_found("/**/*.npy", "1234", 0);
+    check_found("/deep/*/c.npy", "3", 0);
+    check_found("/empty", "", 0);
+    check_found("/*.none", "", 0);
+}
+
+static void what_is_named_must_open(void **state)
+{
+    (void)state;
+    char path[512];
+    const char *paths[] = { path };
+    mt_stacks *stacks;
+    mt_error err = MT_ERROR_INIT;
+    snprintf(path, sizeof path, "%s/notes.txt", root);
+    assert_int_equal(mt_stacks_open(NULL, paths, 1, NULL, &stacks, &err), MT_E_UNSUPPORTED);
+    err = (mt_error)MT_ERROR_INIT;
+    snprintf(path, sizeof path, "%s/absent.npy", root);
+    assert_int_equal(mt_stacks_open(NULL, paths, 1, NULL, &stacks, &err), MT_E_NOT_FOUND);
+    assert_non_null(strstr(err.message, "absent.npy"));
+}
+
+static void series_of_a_file_are_listed(void **state)
+{
+    (void)state;
+    mt_names *names;
+    mt_error err = MT_ERROR_INIT;
+    check_ok(mt_list_parts(NULL, data_path("tiff/compression/gray.series.u1.tif"), NULL, &names, &err), &err);
+    assert_true(mt_names_count(names) > 1);
+    assert_string_equal(mt_names_get(names, 1), "series=1");
+    assert_null(mt_names_get(names, 1000));
+    mt_names_free(names);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(folders_and_globs_are_searched),
+        cmocka_unit_test(what_is_named_must_open),
+        cmocka_unit_test(series_of_a_file_are_listed),
+    };
+    return cmocka_run_group_tests(tests, make_files, remove_files);
+}
