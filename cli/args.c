@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Arguments, strictly: what is not understood whole is refused. */
+#include "cli.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+int usage_error(const struct args *args, const char *format, ...)
+{
+    va_list list;
+    va_start(list, format);
+    fprintf(stderr, "microtome %s: ", args->command->name);
+    vfprintf(stderr, format, list);
+    va_end(list);
+    fprintf(stderr, "; see 'microtome %s --help'\n", args->command->name);
+    return EXIT_USAGE;
+}
+
+static int find_option(const struct command *command, const char *name, size_t length)
+{
+    for (int i = 0; command->options && command->options[i].name; i++)
+        if (strlen(command->options[i].name) == length && !memcmp(command->options[i].name, name, length))
+            return i;
+    return -1;
+}
+
+/* One option at argv[*i]; moves *i over a value that stands by itself. */
+static int take_option(struct args *args, int argc, char **argv, int *i)
+{
+    const char *name = argv[*i] + 2;
+    const char *equals = strchr(name, '=');
+    size_t length = equals ? (size_t)(equals - name) : strlen(name);
+    int found = find_option(args->command, name, length);
+    if (found < 0)
+        return usage_error(args, "there is no option '--%.*s'", (int)length, name);
+    const struct option *option = &args->command->options[found];
+    const char *value = equals ? equals + 1 : "";
+    if (option->argument && !equals) {
+        if (*i + 1 >= argc)
+            return usage_error(args, "--%s needs %s behind it", option->name, option->argument);
+        value = argv[++*i];
+    } else if (!option->argument && equals) {
+        return usage_error(args, "--%s takes no value", option->name);
+    }
+    if (args->counts[found] && !option->repeated)
+        return usage_error(args, "--%s is given twice", option->name);
+    if (!args->values[found])
+        args->values[found] = need((size_t)argc, sizeof *args->values[found]);
+    args->values[found][args->counts[found]++] = value;
+    return EXIT_OK;
+}
+
+int args_parse(struct args *args, const struct command *command, int argc, char **argv)
+{
+    memset(args, 0, sizeof *args);
+    args->command = command;
+    args->paths = need((size_t)argc + 1, sizeof *args->paths);
+    bool options = true;
+    for (int i = 0; i < argc; i++) {
+        if (!options || argv[i][0] != '-' || !argv[i][1]) {
+            args->paths[args->n_paths++] = argv[i];
+        } else if (!strcmp(argv[i], "--")) {
+            options = false;
+        } else if (!strcmp(argv[i], "--help") || !strcmp(argv[i], "-h")) {
+            args->help = true;
+            return EXIT_OK;
+        } else if (argv[i][1] != '-') {
+            return usage_error(args, "there is no option '%s'", argv[i]);
+        } else {
+            int status = take_option(args, argc, argv, &i);
+            if (status)
+                return status;
+        }
+    }
+    if (args->n_paths < (size_t)command->min_arguments)
+        return usage_error(args, "%s is missing", command->arguments);
+    if (command->max_arguments >= 0 && args->n_paths > (size_t)command->max_arguments)
+        return usage_error(args, "'%s' is one argument too many", args->paths[command->max_arguments]);
+    return EXIT_OK;
+}
+
+void args_free(struct args *args)
+{
+    for (size_t i = 0; i < MAX_OPTIONS; i++)
+        free(args->values[i]);
+    free(args->paths);
+}
+
+size_t args_count(const struct args *args, const char *name)
+{
+    int found = find_option(args->command, name, strlen(name));
+    return found < 0 ? 0 : args->counts[found];
+}
+
+const char *args_get(const struct args *args, const char *name, size_t i)
+{
+    int found = find_option(args->command, name, strlen(name));
+    return found < 0 || i >= args->counts[found] ? NULL : args->values[found][i];
+}
+
+/* strtoll takes blanks and signs that nobody means. */
+static bool read_integer(const char **text, int64_t low, int64_t high, int64_t *out)
+{
+    const char *digits = *text + (**text == '-');
+    if (*digits < '0' || *digits > '9')
+        return false;
+    char *end;
+    errno = 0;
+    long long value = strtoll(*text, &end, 10);
+    if (errno || value < low || value > high)
+        return false;
+    *text = end;
+    *out = value;
+    return true;
+}
+
+int args_integer(const struct args *args, const char *name, int64_t low, int64_t high, int64_t *out)
+{
+    const char *text = args_get(args, name, 0), *rest = text;
+    if (!text || (read_integer(&rest, low, high, out) && !*rest))
+        return EXIT_OK;
+    if (high == INT64_MAX)
+        return usage_error(args, "--%s takes a whole number from %" PRId64 " on, not '%s'", name, low, text);
+    return usage_error(args, "--%s takes a whole number from %" PRId64 " to %" PRId64 ", not '%s'", name, low, high,
+                       text);
+}
+
+int args_seed(const struct args *args, const char *name, uint64_t *out)
+{
+    const char *text = args_get(args, name, 0);
+    if (!text)
+        return EXIT_OK;
+    char *end = NULL;
+    errno = 0;
+    if (*text >= '0' && *text <= '9')
+        *out = strtoull(text, &end, 10);
+    if (!end || *end || errno)
+        return usage_error(args, "--%s takes a whole number from 0 to 18446744073709551615, not '%s'", name, text);
+    return EXIT_OK;
+}
+
+int args_list(const struct args *args, const char *name, size_t i, int64_t low, int64_t high, size_t most, int64_t *out,
+              size_t *n)
+{
+    const char *text = args_get(args, name, i), *rest = text;
+    *n = 0;
+    while (text && *n < most && read_integer(&rest, low, high, &out[*n])) {
+        ++*n;
+        if (!*rest)
+            return EXIT_OK;
+        if (*rest != ',' && *rest != 'x')
+            break;
+        rest++;
+    }
+    return text ? usage_error(args, "--%s: '%s' is no list of whole numbers%s such as it needs", name, text,
+                              low >= 1   ? " above 0"
+                              : low == 0 ? " from 0 on"
+                                         : "")
+                : EXIT_OK;
+}

@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* What the subcommands share. Each is one file, and one row of the table in commands.c. */
+#ifndef MICROTOME_CLI_H
+#define MICROTOME_CLI_H
+
+#include <microtome/microtome.h>
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+enum { EXIT_OK = 0, EXIT_FAILED = 1, EXIT_USAGE = 2, EXIT_INTERRUPTED = 130 };
+
+#define MAX_OPTIONS 24
+
+struct option {
+    const char *name;     /* without the dashes */
+    const char *argument; /* what stands behind it; NULL for a flag */
+    const char *help;
+    bool repeated; /* may be given several times */
+};
+
+typedef struct example {
+    const char *line, *what;
+} example;
+
+struct args;
+
+/* All text about a subcommand: parsing, help, man pages and completion come from here. */
+struct command {
+    const char *name, *arguments, *summary, *description;
+    int min_arguments, max_arguments;
+    const struct option *options; /* ends with a name of NULL; NULL: none */
+    const example *examples;
+    int (*run)(const struct args *args);
+};
+
+extern const struct command commands[]; /* ends with a name of NULL */
+const struct command *command_find(const char *name);
+
+/* What was given to a subcommand. Strings are those of main. */
+struct args {
+    const struct command *command;
+    const char **values[MAX_OPTIONS]; /* of each option of the command, in order */
+    size_t counts[MAX_OPTIONS];
+    const char **paths;
+    size_t n_paths;
+    bool help;
+};
+
+/* Fills args; EXIT_USAGE after a message if they make no sense. args_free in any case. */
+int args_parse(struct args *args, const struct command *command, int argc, char **argv);
+void args_free(struct args *args);
+size_t args_count(const struct args *args, const char *name);
+const char *args_get(const struct args *args, const char *name, size_t i); /* NULL where it was not given */
+
+/* Each leaves *out alone where the option was not given, and returns EXIT_USAGE after a message for a bad value. */
+int args_integer(const struct args *args, const char *name, int64_t low, int64_t high, int64_t *out);
+int args_seed(const struct args *args, const char *name, uint64_t *out);
+/* Integers between commas or 'x': at most most of them, *n in all. */
+int args_list(const struct args *args, const char *name, size_t i, int64_t low, int64_t high, size_t most, int64_t *out,
+              size_t *n);
+
+/* Says on one line what is wrong, and returns EXIT_USAGE. */
+int usage_error(const struct args *args, const char *format, ...) MT_PRINTF(2, 3);
+/* Says the error's message on one line, and returns EXIT_FAILED. */
+int report(const mt_error *err);
+/* The same for a message of our own. */
+int failed(const char *format, ...) MT_PRINTF(1, 2);
+
+int run_info(const struct args *args);
+int run_patches(const struct args *args);
+int run_view(const struct args *args);
+int run_formats(const struct args *args);
+int run_codecs(const struct args *args);
+int run_completion(const struct args *args);
+int run_man(const struct args *args);
+int run_help(const struct args *args);
+void print_help(const struct command *command); /* NULL: of microtome itself */
+/* How a subcommand's options stand in a one-line synopsis. */
+void print_synopsis(FILE *file, const struct command *command);
+
+/* Memory, or the end of the program with a message. Freed by free. */
+void *need(size_t n, size_t size);
+
+/* Interruption: from interrupt_catch on, Ctrl-C only sets a flag. */
+void interrupt_catch(void);
+bool interrupted(void);
+
+/* A file that comes into being whole: written beside its place and renamed at the end. At most one at a time. */
+typedef struct output {
+    FILE *file;
+    const char *path;
+    char *temporary;
+} output;
+/* EXIT_FAILED after a message if the path is taken and force is not set, or nothing can be written there. */
+int output_check(const char *path, bool force);
+int output_open(output *out, const char *path);
+int output_finish(output *out); /* EXIT_FAILED after a message if not all could be written */
+void output_abandon(output *out);
+
+/* A bar on the terminal for what takes longer than a second. */
+struct progress {
+    double start, last;
+    bool terminal, drawn;
+};
+double clock_seconds(void);
+void progress_start(struct progress *p);
+void progress_show(struct progress *p, double done, double total);
+void progress_end(struct progress *p);
+
+/* An open image for a subcommand: context from --threads, axes from --axes. */
+struct image {
+    mt_context *context;
+    mt_stack *stack;
+    const mt_stack_info *info;
+};
+int image_open(struct image *image, const struct args *args);
+void image_close(struct image *image);
+/* "Y", "X" and, for 5-D data, "Z" of the data shape; d counts from the first spatial axis. */
+size_t spatial_count(const mt_stack_info *info);
+int64_t spatial_size(const mt_stack_info *info, size_t d);
+/* Channels of option --NAME, or all. Caller frees *channels. */
+int image_channels(const struct image *image, const struct args *args, const char *name, int64_t **channels, size_t *n);
+/* "40 x 512 x 512" into text. Returns text. */
+const char *shape_text(const int64_t *shape, int ndim, char *text, size_t room);
+/* "1.5 GiB" into text. Returns text. */
+const char *bytes_text(double bytes, char *text, size_t room);
+
+/* A picture in the making: channels of float planes. */
+typedef struct picture {
+    size_t height, width, channels;
+    float *planes;        /* channel, row, column */
+    uint8_t (*colors)[3]; /* of each channel */
+    bool true_color;      /* values are the colours: no stretch */
+} picture;
+void picture_init(picture *p, size_t height, size_t width, size_t channels);
+void picture_free(picture *p);
+/* Colours from the file, else by convention. */
+void picture_color(picture *p, const mt_stack_info *info, const int64_t *channels);
+/* Stretches, merges and writes a PNG. */
+int picture_write(picture *p, const char *path);
+
+#endif

@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The table of subcommands: the one place where their options are described. */
+#include "cli.h"
+
+#include <string.h>
+
+#define OPTION_END                                                                                                     \
+    {                                                                                                                  \
+        NULL, NULL, NULL, false                                                                                        \
+    }
+#define AXES                                                                                                           \
+    {                                                                                                                  \
+        "axes", "AXES", "Name the image's axes, such as TZCYX, where the file does not say or is wrong.", false        \
+    }
+#define THREADS                                                                                                        \
+    {                                                                                                                  \
+        "threads", "N", "Threads that decode. Default: one for each processor.", false                                 \
+    }
+#define FORCE                                                                                                          \
+    {                                                                                                                  \
+        "force", NULL, "Replace files that exist.", false                                                              \
+    }
+
+static const struct option info_options[] = {
+    { "json", NULL, "Print JSON for programs: one array with an object for each image.", false },
+    AXES,
+    OPTION_END,
+};
+static const example info_examples[] = {
+    { "microtome info cells.ome.tif", "What is in there." },
+    { "microtome info *.tif", "One line for each file." },
+    { "microtome info plate.ome.zarr --json", "The same for programs." },
+    { NULL, NULL },
+};
+
+static const struct option patches_options[] = {
+    { "size", "[Zx]YxX", "Size of a patch in pixels: 64x64, or 16x64x64 (Z first) where the image has Z. Needed.",
+      false },
+    { "count", "N", "Number of random patches. Default: 64.", false },
+    { "seed", "S", "Seed of the random positions: patch i depends on S and i alone. Default: 0.", false },
+    { "grid", NULL, "Cover the image with patches in rows instead. The last of a row ends at the border.", false },
+    { "overlap", "[Zx]YxX", "Pixels that neighbours of the grid share. Default: 0.", false },
+    { "at", "[Z,]Y,X", "Cut at this first corner instead, which may lie outside. May be repeated.", true },
+    { "sample", "S", "Only from this sample (S and T merged). Default: all; 0 with --at.", false },
+    { "channels", "C,...", "Channels, in any order. Default: all.", false },
+    AXES,
+    { "float", NULL, "Write float32 instead of the stored type.", false },
+    { "out", "FILE.npy", "Write the patches as one NumPy array: patch, C, (Z,) Y, X.", false },
+    { "sheet", "FILE.png", "Draw up to 64 of the patches: the middle plane, channels merged in their colours.", false },
+    FORCE,
+    THREADS,
+    { "explain", NULL, "Print what was read and decoded for it, and which chunks would suit better.", false },
+    OPTION_END,
+};
+static const example patches_examples[] = {
+    { "microtome patches cells.ome.tif --size 64x64 --count 100 --seed 1 --out patches.npy",
+      "100 random patches, the same for each run." },
+    { "microtome patches stack.tif --size 16x64x64 --grid --overlap 4x16x16 --out tiles.npy",
+      "The whole stack in overlapping blocks." },
+    { "microtome patches cells.tif --size 64x64 --at 0,0 --at=-32,100 --out two.npy",
+      "Two patches; the second begins above the image and is padded with zeros." },
+    { "microtome patches cells.tif --size 64x64 --count 60 --sheet sheet.png", "A look at them." },
+    { "microtome patches volume.zarr --size 64x64 --count 1000 --explain", "Why is it slow?" },
+    { NULL, NULL },
+};
+
+static const struct option view_options[] = {
+    { "out", "FILE.png", "The picture. Needed.", false },
+    { "sample", "S", "Sample (S and T merged). Default: 0.", false },
+    { "z", "Z", "Plane. Default: the middle one.", false },
+    { "channel", "C,...", "Channels to merge. Default: all, at most the first 7.", false },
+    { "level", "L", "Level of a pyramid. Default: the smallest that fills the picture.", false },
+    { "region", "Y,X,H,W", "Part of the plane, in pixels of the level (0 unless given).", false },
+    { "max-size", "N", "Longest side of the picture; larger regions are shrunk. Default: 1024.", false },
+    AXES,
+    FORCE,
+    THREADS,
+    OPTION_END,
+};
+static const example view_examples[] = {
+    { "microtome view cells.ome.tif --out plane.png", "The middle plane, channels in their colours." },
+    { "microtome view cells.ome.tif --z 3 --channel 1 --out dapi.png", "One channel of one plane." },
+    { "microtome view huge.zarr --level 0 --region 0,0,2000,2000 --out corner.png", "A corner of the full image." },
+    { NULL, NULL },
+};
+
+static const example formats_examples[] = { { "microtome formats", "Names, titles and suffixes." }, { NULL, NULL } };
+static const example codecs_examples[] = { { "microtome codecs", "Codecs, and how to build those that are missing." },
+                                           { NULL, NULL } };
+static const example completion_examples[] = {
+    { "microtome completion bash > ~/.local/share/bash-completion/completions/microtome", "For bash." },
+    { "microtome completion zsh > ~/.zfunc/_microtome", "For zsh, where ~/.zfunc is in fpath." },
+    { NULL, NULL },
+};
+static const example man_examples[] = { { "microtome man patches | man -l -", "Read the page of a command." },
+                                        { "microtome man > microtome.1", "The page of microtome itself." },
+                                        { NULL, NULL } };
+static const example help_examples[] = { { "microtome help patches", "The same as microtome patches --help." },
+                                         { NULL, NULL } };
+
+const struct command commands[] = {
+    { "info", "PATH...", "Say what an image is",
+      "Prints format, axes, shape, element type, chunks, codecs, pixel size, pyramid levels, channels and parts: a "
+      "table "
+      "for one image, a line each for several. A PATH is a file, a folder, a glob in quotes, or either of the first "
+      "two "
+      "with the part of it: plate.zarr#A/1/0, b.ome.tif#series=1, c.zarr#level=2. Images that cannot be opened are "
+      "reported on one line each.",
+      1, -1, info_options, info_examples, run_info },
+    { "patches", "PATH", "Cut patches out of an image",
+      "Cuts random patches, a grid, or patches at given places out of an image of any size. Pixels outside the image "
+      "are zero. Files are written beside their place and renamed when they are whole.",
+      1, 1, patches_options, patches_examples, run_patches },
+    { "view", "PATH", "Draw a plane of an image",
+      "Draws a plane as PNG. The contrast of each channel is stretched between its percentiles 0.1 and 99.9; channels "
+      "are added in the colours that the file gives, else in the usual ones. Planes larger than the picture are shrunk "
+      "by averaging while they are read, in a bounded amount of memory.",
+      1, 1, view_options, view_examples, run_view },
+    { "formats", "", "List the formats that this build reads", "Prints name, title and suffixes of each format.", 0, 0,
+      NULL, formats_examples, run_formats },
+    { "codecs", "", "List the codecs that this build has",
+      "Prints each codec, and for those left out of this build the CMake option that brings them.", 0, 0, NULL,
+      codecs_examples, run_codecs },
+    { "completion", "SHELL", "Print completion for bash or zsh",
+      "Prints a script that completes commands, options and files. SHELL is bash or zsh.", 1, 1, NULL,
+      completion_examples, run_completion },
+    { "man", "[COMMAND]", "Print a man page", "Prints the man page of microtome or of a command, as roff.", 0, 1, NULL,
+      man_examples, run_man },
+    { "help", "[COMMAND]", "Show help", "Shows the help of microtome or of a command.", 0, 1, NULL, help_examples,
+      run_help },
+    { NULL, NULL, NULL, NULL, 0, 0, NULL, NULL, NULL },
+};
+
+const struct command *command_find(const char *name)
+{
+    for (const struct command *c = commands; c->name; c++)
+        if (!strcmp(c->name, name))
+            return c;
+    return NULL;
+}

@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Opening an image as the options say, and texts about it. */
+#include "cli.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+
+int image_open(struct image *image, const struct args *args)
+{
+    mt_error err = MT_ERROR_INIT;
+    int64_t threads = 0;
+    *image = (struct image) { 0 };
+    int status = args_integer(args, "threads", 1, 1024, &threads);
+    if (status)
+        return status;
+    mt_context_options options = { .struct_size = sizeof options, .threads = (unsigned)threads };
+    mt_open_options open = { .struct_size = sizeof open, .axes = args_get(args, "axes", 0) };
+    if (mt_context_new(&options, &image->context, &err))
+        return report(&err);
+    if (mt_stack_open(image->context, args->paths[0], &open, &image->stack, &err)) {
+        image_close(image);
+        return report(&err);
+    }
+    image->info = mt_stack_get_info(image->stack);
+    return EXIT_OK;
+}
+
+void image_close(struct image *image)
+{
+    mt_stack_close(image->stack);
+    mt_context_free(image->context);
+    *image = (struct image) { 0 };
+}
+
+size_t spatial_count(const mt_stack_info *info) { return (size_t)info->data_ndim - 2; }
+
+int64_t spatial_size(const mt_stack_info *info, size_t d) { return info->data_shape[2 + d]; }
+
+int image_channels(const struct image *image, const struct args *args, const char *name, int64_t **channels, size_t *n)
+{
+    int64_t count = image->info->data_shape[1];
+    const char *text = args_get(args, name, 0);
+    size_t most = 1;
+    for (const char *c = text; c && *c; c++)
+        most += *c == ',' || *c == 'x';
+    if (!text)
+        most = (size_t)count;
+    *channels = need(most, sizeof **channels);
+    if (!text) {
+        for (size_t c = 0; c < most; c++)
+            (*channels)[c] = (int64_t)c;
+        *n = most;
+        return EXIT_OK;
+    }
+    int status = args_list(args, name, 0, 0, INT64_MAX, most, *channels, n);
+    for (size_t c = 0; !status && c < *n; c++)
+        if ((*channels)[c] >= count)
+            status =
+                usage_error(args, "--%s: there is no channel %" PRId64 "; the image has %" PRId64 ", counted from 0",
+                            name, (*channels)[c], count);
+    if (status) {
+        free(*channels);
+        *channels = NULL;
+    }
+    return status;
+}
+
+const char *shape_text(const int64_t *shape, int ndim, char *text, size_t room)
+{
+    size_t n = 0;
+    text[0] = 0;
+    for (int d = 0; d < ndim && n < room; d++)
+        n += (size_t)snprintf(text + n, room - n, "%s%" PRId64, d ? " x " : "", shape[d]);
+    return text;
+}
+
+const char *bytes_text(double bytes, char *text, size_t room)
+{
+    static const char *const units[] = { "bytes", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB" };
+    size_t unit = 0;
+    for (; bytes >= 1024 && unit < 6; unit++)
+        bytes /= 1024;
+    snprintf(text, room, unit ? "%.1f %s" : "%.0f %s", bytes, units[unit]);
+    return text;
+}

@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* microtome info: a table for one image, a line each for several, or JSON. */
+#include "info.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+typedef struct listing {
+    struct entry *entries;
+    size_t n, room;
+    bool failed;
+} listing;
+
+static void add_entry(listing *list, const char *path, mt_stack *stack)
+{
+    if (list->n == list->room) {
+        size_t room = list->room ? 2 * list->room : 64;
+        struct entry *grown = need(room, sizeof *grown);
+        if (list->n)
+            memcpy(grown, list->entries, list->n * sizeof *grown);
+        free(list->entries);
+        list->entries = grown;
+        list->room = room;
+    }
+    list->entries[list->n++] = (struct entry) { .path = path, .stack = stack, .info = mt_stack_get_info(stack) };
+}
+
+static bool is_folder(const char *path)
+{
+    struct stat found;
+    return !stat(path, &found) && S_ISDIR(found.st_mode);
+}
+
+/* The images of a folder or glob. False where it holds none. */
+static bool add_many(listing *list, const char *path, const mt_open_options *options)
+{
+    mt_stacks *stacks;
+    if (mt_stacks_open(NULL, &path, 1, options, &stacks, NULL))
+        return false;
+    const char *skipped, *reason;
+    for (size_t i = 0; i < mt_stacks_count(stacks); i++) {
+        mt_stack *stack = mt_stack_retain(mt_stacks_get(stacks, i));
+        add_entry(list, mt_stack_get_info(stack)->source, stack);
+    }
+    for (size_t i = 0; mt_stacks_skipped(stacks, i, &skipped, &reason); i++) {
+        failed("%s: %s", skipped, reason);
+        list->failed = true;
+    }
+    bool found = mt_stacks_count(stacks) > 0;
+    mt_stacks_close(stacks);
+    return found;
+}
+
+static void add_path(listing *list, const char *path, const mt_open_options *options)
+{
+    mt_stack *stack;
+    mt_error err = MT_ERROR_INIT;
+    if (!mt_stack_open(NULL, path, options, &stack, &err)) {
+        add_entry(list, path, stack);
+        return;
+    }
+    bool many = is_folder(path) || (err.status == MT_E_NOT_FOUND && strpbrk(path, "*?["));
+    if (!many || !add_many(list, path, options)) {
+        report(&err);
+        list->failed = true;
+    }
+}
+
+static void list_parts(struct entry *e, const mt_open_options *options)
+{
+    if (mt_list_parts(NULL, e->path, options, &e->parts, NULL))
+        e->parts = NULL;
+}
+
+int run_info(const struct args *args)
+{
+    listing list = { 0 };
+    mt_open_options options = { .struct_size = sizeof options, .axes = args_get(args, "axes", 0) };
+    for (size_t i = 0; i < args->n_paths; i++)
+        add_path(&list, args->paths[i], &options);
+    bool json = args_count(args, "json");
+    for (size_t i = 0; i < list.n && (json || list.n == 1); i++)
+        list_parts(&list.entries[i], &options);
+    if (json)
+        print_json(list.entries, list.n);
+    else if (list.n == 1)
+        print_table(&list.entries[0]);
+    else
+        print_lines(list.entries, list.n);
+    for (size_t i = 0; i < list.n; i++) {
+        mt_names_free(list.entries[i].parts);
+        mt_stack_close(list.entries[i].stack);
+    }
+    free(list.entries);
+    return list.failed ? EXIT_FAILED : EXIT_OK;
+}

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef MICROTOME_CLI_INFO_H
+#define MICROTOME_CLI_INFO_H
+
+#include "cli.h"
+
+struct entry {
+    const char *path;
+    mt_stack *stack;
+    const mt_stack_info *info;
+    mt_names *parts; /* NULL where they were not asked for */
+};
+
+void print_table(const struct entry *entry);
+void print_lines(const struct entry *entries, size_t n);
+void print_json(const struct entry *entries, size_t n);
+
+#endif

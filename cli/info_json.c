@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "info.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Length of the UTF-8 sequence at text (RFC 3629), 0 if there is none. */
+static size_t utf8_length(const unsigned char *text)
+{
+    size_t n = text[0] < 0x80   ? 1
+               : text[0] < 0xc2 ? 0
+               : text[0] < 0xe0 ? 2
+               : text[0] < 0xf0 ? 3
+               : text[0] < 0xf5 ? 4
+                                : 0;
+    for (size_t i = 1; i < n; i++)
+        if ((text[i] & 0xc0) != 0x80)
+            return 0;
+    if (n >= 3 && ((text[0] == 0xe0 && text[1] < 0xa0) || (text[0] == 0xed && text[1] > 0x9f) ||
+                   (text[0] == 0xf0 && text[1] < 0x90) || (text[0] == 0xf4 && text[1] > 0x8f)))
+        return 0;
+    return n;
+}
+
+/* File names need not be UTF-8; what is not becomes the replacement character. */
+static void print_string(const char *string)
+{
+    const unsigned char *text = (const unsigned char *)string;
+    putchar('"');
+    while (*text) {
+        size_t n = utf8_length(text);
+        if (*text == '"' || *text == '\\')
+            printf("\\%c", *text);
+        else if (*text < 0x20)
+            printf("\\u%04x", *text);
+        else if (n)
+            fwrite(text, 1, n, stdout);
+        else
+            fputs("\\ufffd", stdout);
+        text += n ? n : 1;
+    }
+    putchar('"');
+}
+
+static void print_text(const char *name, const char *value)
+{
+    printf(",\n  \"%s\": ", name);
+    print_string(value);
+}
+
+static void print_shape(const char *name, const int64_t *shape, int ndim, bool known)
+{
+    printf(",\n  \"%s\": %s", name, known ? "[" : "null");
+    for (int d = 0; known && d < ndim; d++)
+        printf("%s%" PRId64, d ? ", " : "", shape[d]);
+    if (known)
+        putchar(']');
+}
+
+static bool is_known(const int64_t *shape, int ndim)
+{
+    for (int d = 0; d < ndim; d++)
+        if (shape[d])
+            return true;
+    return false;
+}
+
+static void print_pixel_size(const mt_stack_info *info)
+{
+    printf(",\n  \"pixel_size\": {");
+    const char *separator = "";
+    for (int d = 0; d < info->original_ndim; d++) {
+        if (!(info->pixel_size[d] > 0) || !isfinite(info->pixel_size[d]))
+            continue;
+        printf("%s\"%c\": {\"size\": %.17g, \"unit\": ", separator, info->original_axes[d], info->pixel_size[d]);
+        print_string(info->unit[d]);
+        putchar('}');
+        separator = ", ";
+    }
+    putchar('}');
+}
+
+static void print_channels(const mt_stack_info *info)
+{
+    printf(",\n  \"channels\": [");
+    for (int64_t c = 0; info->channels && c < info->data_shape[1]; c++) {
+        printf("%s{\"name\": ", c ? ", " : "");
+        print_string(info->channels[c].name);
+        printf(", \"color\": ");
+        const uint8_t *rgb = info->channels[c].rgb;
+        if (info->channels[c].has_color)
+            printf("\"#%02x%02x%02x\"}", rgb[0], rgb[1], rgb[2]);
+        else
+            printf("null}");
+    }
+    putchar(']');
+}
+
+static void print_parts(const mt_names *parts)
+{
+    printf(",\n  \"parts\": [");
+    for (size_t i = 0; parts && i < mt_names_count(parts); i++) {
+        printf("%s", i ? ", " : "");
+        print_string(mt_names_get(parts, i));
+    }
+    putchar(']');
+}
+
+static void print_entry(const struct entry *entry)
+{
+    const mt_stack_info *info = entry->info;
+    int ndim = info->original_ndim;
+    printf("{\n  \"path\": ");
+    print_string(entry->path);
+    print_text("source", info->source);
+    print_text("format", info->format);
+    print_text("part", info->part);
+    print_text("axes", info->original_axes);
+    print_shape("shape", info->original_shape, ndim, true);
+    print_shape("data_shape", info->data_shape, info->data_ndim, true);
+    print_text("dtype", mt_dtype_name(info->dtype));
+    print_shape("chunk_shape", info->chunk_shape, ndim, is_known(info->chunk_shape, ndim));
+    print_shape("shard_shape", info->shard_shape, ndim, is_known(info->shard_shape, ndim));
+    print_text("codecs", info->codecs);
+    print_pixel_size(info);
+    printf(",\n  \"level\": %d,\n  \"levels\": %d", info->level, info->n_levels);
+    print_channels(info);
+    print_parts(entry->parts);
+    printf("\n}");
+}
+
+void print_json(const struct entry *entries, size_t n)
+{
+    putchar('[');
+    for (size_t i = 0; i < n; i++) {
+        printf("%s", i ? ",\n" : "");
+        print_entry(&entries[i]);
+    }
+    printf("]\n");
+}

@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "info.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+enum { MOST_LINES = 12 };
+
+/* Names come from files: control characters would move the cursor. */
+static void print_name(const char *text)
+{
+    for (; *text; text++)
+        putchar((unsigned char)*text < 0x20 || *text == 0x7f ? '?' : *text);
+}
+
+static void print_row(const char *name, const char *value)
+{
+    printf("  %-12s", name);
+    print_name(value);
+    putchar('\n');
+}
+
+static void print_shape(const char *name, const int64_t *shape, int ndim)
+{
+    char text[MT_MAX_DIMS * 24];
+    if (shape[0])
+        print_row(name, shape_text(shape, ndim, text, sizeof text));
+}
+
+static void print_pixel_size(const mt_stack_info *info)
+{
+    bool any = false;
+    for (int d = 0; d < info->original_ndim; d++) {
+        if (!(info->pixel_size[d] > 0))
+            continue;
+        printf(any ? ", " : "  %-12s", "pixel size");
+        printf("%c %g", info->original_axes[d], info->pixel_size[d]);
+        if (*info->unit[d]) {
+            putchar(' ');
+            print_name(info->unit[d]);
+        }
+        any = true;
+    }
+    if (any)
+        putchar('\n');
+}
+
+static void print_channels(const mt_stack_info *info)
+{
+    for (int64_t c = 0; info->channels && c < info->data_shape[1]; c++) {
+        const mt_channel *channel = &info->channels[c];
+        if (c == MOST_LINES) {
+            printf("  %-12sand %" PRId64 " more\n", "", info->data_shape[1] - c);
+            return;
+        }
+        printf("  %-12s%" PRId64, c ? "" : "channels", c);
+        if (*channel->name) {
+            putchar(' ');
+            print_name(channel->name);
+        }
+        if (channel->has_color)
+            printf(" #%02x%02x%02x", channel->rgb[0], channel->rgb[1], channel->rgb[2]);
+        putchar('\n');
+    }
+}
+
+static void print_parts(const mt_names *parts)
+{
+    size_t n = parts ? mt_names_count(parts) : 0;
+    for (size_t i = 0; n > 1 && i < n; i++) {
+        if (i == MOST_LINES) {
+            printf("  %-12sand %zu more\n", "", n - i);
+            return;
+        }
+        print_row(i ? "" : "parts", mt_names_get(parts, i));
+    }
+}
+
+void print_table(const struct entry *entry)
+{
+    const mt_stack_info *info = entry->info;
+    char text[128];
+    print_name(entry->path);
+    putchar('\n');
+    print_row("format", info->format);
+    if (*info->part)
+        print_row("part", info->part);
+    print_row("axes", info->original_axes);
+    print_shape("shape", info->original_shape, info->original_ndim);
+    print_row(info->data_ndim == 5 ? "SCZYX" : "SCYX",
+              shape_text(info->data_shape, info->data_ndim, text, sizeof text));
+    print_row("type", mt_dtype_name(info->dtype));
+    print_shape("chunks", info->chunk_shape, info->original_ndim);
+    print_shape("shards", info->shard_shape, info->original_ndim);
+    print_row("codecs", *info->codecs ? info->codecs : "none");
+    print_pixel_size(info);
+    if (info->n_levels > 1) {
+        snprintf(text, sizeof text, "%d, this is %d", info->n_levels, info->level);
+        print_row("levels", text);
+    }
+    print_channels(info);
+    print_parts(entry->parts);
+}
+
+static int widest_path(const struct entry *entries, size_t n)
+{
+    size_t widest = 4;
+    for (size_t i = 0; i < n; i++) {
+        size_t length = strlen(entries[i].path);
+        widest = length > widest && length <= 60 ? length : widest;
+    }
+    return (int)widest;
+}
+
+void print_lines(const struct entry *entries, size_t n)
+{
+    int width = widest_path(entries, n);
+    char shape[MT_MAX_DIMS * 24], chunk[MT_MAX_DIMS * 24];
+    if (n)
+        printf("%-*s  %-6s  %-6s  %-24s  %-8s  %-18s  %s\n", width, "path", "format", "axes", "shape", "type", "chunks",
+               "codecs");
+    for (size_t i = 0; i < n; i++) {
+        const mt_stack_info *info = entries[i].info;
+        print_name(entries[i].path);
+        printf("%*s  %-6s  %-6s  %-24s  %-8s  %-18s  ",
+               width - (int)strlen(entries[i].path) > 0 ? width - (int)strlen(entries[i].path) : 0, "", info->format,
+               info->original_axes, shape_text(info->original_shape, info->original_ndim, shape, sizeof shape),
+               mt_dtype_name(info->dtype),
+               info->chunk_shape[0] ? shape_text(info->chunk_shape, info->original_ndim, chunk, sizeof chunk) : "-");
+        print_name(*info->codecs ? info->codecs : "none");
+        putchar('\n');
+    }
+}
