@@ -1,0 +1,401 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-3-Clause
+"""Runs the command as a user would. Usage: command_test.py COMMAND [TEST...]
+
+Needs nothing but Python's standard library. Images are written here as NPY and Zarr; pixels and pictures are read
+back by code of its own.
+"""
+import json
+import os
+import shutil
+import signal
+import struct
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+import zlib
+from pathlib import Path
+
+COMMAND = ""
+COMMANDS = ["info", "patches", "view", "formats", "codecs", "completion", "man", "help"]
+DATA = Path(os.environ.get("MICROTOME_TEST_DATA", Path(__file__).resolve().parents[2] / "../shared/data"))
+
+
+def write_npy(path, shape, values, code="H", descr="<u2"):
+    header = f"{{'descr': '{descr}', 'fortran_order': False, 'shape': {tuple(shape)}, }}"
+    header += " " * (-(10 + len(header) + 1) % 64) + "\n"
+    Path(path).write_bytes(b"\x93NUMPY\1\0" + struct.pack("<H", len(header)) + header.encode()
+                           + struct.pack(f"<{len(values)}{code}", *values))
+
+
+def read_npy(path, code="H"):
+    data = Path(path).read_bytes()
+    assert data[:8] == b"\x93NUMPY\1\0" and (10 + struct.unpack("<H", data[8:10])[0]) % 64 == 0
+    start = 10 + struct.unpack("<H", data[8:10])[0]
+    header = eval(data[10:start].decode(), {})  # a dictionary that the command under test has written
+    count = 1
+    for n in header["shape"]:
+        count *= n
+    assert len(data) - start == count * struct.calcsize(code)
+    return header, struct.unpack(f"<{count}{code}", data[start:])
+
+
+def unfilter(kind, row, above, step):
+    for i in range(len(row)):
+        left = row[i - step] if i >= step else 0
+        corner = above[i - step] if i >= step else 0
+        up = above[i]
+        if kind == 4:
+            p = left + up - corner
+            guess = min((abs(p - left), 0, left), (abs(p - up), 1, up), (abs(p - corner), 2, corner))[2]
+        else:
+            guess = (0, left, up, (left + up) // 2)[kind]
+        row[i] = (row[i] + guess) & 255
+
+
+def read_png(path):
+    """Height, width and rows of RGB bytes of a PNG with 8 bits; checksums are verified."""
+    data = Path(path).read_bytes()
+    assert data[:8] == b"\x89PNG\r\n\x1a\n"
+    position, packed, kinds = 8, b"", []
+    while position < len(data):
+        n, kind = struct.unpack(">I4s", data[position:position + 8])
+        body = data[position + 8:position + 8 + n]
+        assert struct.unpack(">I", data[position + 8 + n:position + 12 + n])[0] == zlib.crc32(kind + body)
+        kinds.append(kind)
+        if kind == b"IHDR":
+            width, height, bits, color = struct.unpack(">IIBB", body[:10])
+            assert (bits, color) == (8, 2)
+        elif kind == b"IDAT":
+            packed += body
+        position += 12 + n
+    assert kinds[-1] == b"IEND"
+    plain, rows, above = zlib.decompress(packed), [], bytearray(3 * width)
+    for y in range(height):
+        row = bytearray(plain[y * (3 * width + 1) + 1:(y + 1) * (3 * width + 1)])
+        unfilter(plain[y * (3 * width + 1)], row, above, 3)
+        rows.append(bytes(row))
+        above = row
+    return height, width, rows
+
+
+class Command(unittest.TestCase):
+    def setUp(self):
+        self.dir = Path(tempfile.mkdtemp(prefix="microtome-test-"))
+        self.addCleanup(shutil.rmtree, self.dir)
+
+    def path(self, name):
+        return str(self.dir / name)
+
+    def run_it(self, *arguments, status=0):
+        done = subprocess.run([COMMAND, *map(str, arguments)], capture_output=True, text=True, timeout=300)
+        self.assertEqual(done.returncode, status, done.stderr)
+        return done
+
+    def refuse(self, *arguments, status=2):
+        """The command fails with one line that is returned, and nothing on standard output."""
+        done = self.run_it(*arguments, status=status)
+        self.assertEqual(done.stdout, "")
+        self.assertEqual(done.stderr.count("\n"), 1, done.stderr)
+        return done.stderr
+
+    def image(self, shape=(40, 50), name="image.npy", **kinds):
+        count = 1
+        for n in shape:
+            count *= n
+        write_npy(self.path(name), shape, [i * 7 % 65521 for i in range(count)], **kinds)
+        return self.path(name)
+
+    def expected(self, shape, coords, size):
+        """The patch of an image() of rows and columns, with zeros outside."""
+        return [(y * shape[1] + x) * 7 % 65521 if 0 <= y < shape[0] and 0 <= x < shape[1] else 0
+                for y in range(coords[0], coords[0] + size[0]) for x in range(coords[1], coords[1] + size[1])]
+
+
+class Usage(Command):
+    def test_help_of_each_has_examples(self):
+        for name in COMMANDS:
+            text = self.run_it(name, "--help").stdout
+            self.assertIn("examples:\n  microtome " + name, text)
+            self.assertEqual(text, self.run_it("help", name).stdout)
+        self.assertTrue(all(name in self.run_it("--help").stdout for name in COMMANDS))
+
+    def test_version(self):
+        self.assertRegex(self.run_it("--version").stdout, r"^microtome \d+\.\d+\.\d+\n$")
+
+    def test_formats_and_codecs(self):
+        self.assertIn("npy", self.run_it("formats").stdout)
+        self.assertIn("zstd", self.run_it("codecs").stdout)
+
+    def test_bad_arguments_are_one_line(self):
+        image = self.image()
+        for arguments in [[], ["slice"], ["--nothing"], ["info"], ["info", image, "--what"], ["info", image, "-x"],
+                          ["info", image, "--json=1"], ["info", image, "--axes"], ["patches", image],
+                          ["patches", image, image, "--size", "8x8"], ["patches", image, "--size", "8x8", "--size", "8x8"],
+                          ["patches", image, "--size", "8x8", "--grid", "--seed", "1"],
+                          ["patches", image, "--size", "8x8", "--overlap", "2x2"],
+                          ["patches", image, "--size", "8x8", "--grid", "--overlap", "8x2"],
+                          ["patches", image, "--size", "8x8", "--channels", "1"],
+                          ["patches", image, "--size", "8x8", "--sample", "1"],
+                          ["patches", image, "--size", "8x8", "--at", "1,2,3"], ["help", "slice"], ["man", "slice"],
+                          ["completion", "fish"], ["formats", "npy"], ["view", image],
+                          ["view", image, "--out", self.path("a.png"), "--z", "0"],
+                          ["view", image, "--out", self.path("a.png"), "--level", "1"],
+                          ["view", image, "--out", self.path("a.png"), "--region", "0,0,41,50"],
+                          ["view", image, "--out", self.path("a.png"), "--region", "0,0,0,5"]]:
+            with self.subTest(arguments=arguments):
+                self.refuse(*arguments)
+        self.assertEqual(os.listdir(self.dir), ["image.npy"])
+
+    def test_numbers_are_strict(self):
+        image = self.image()
+        for size in ["64", "64x", "x64", "64x64x", "0x8", "-8x8", "8 x8", "8x8 ", "8x 8", "+8x8", "8.0x8", "8x8x8x8",
+                     "99999999999999999999x8", "", "0x10x8", "8;8"]:
+            with self.subTest(size=size):
+                self.refuse("patches", image, "--size", size)
+        for count in ["0", "-1", "1k", "", "1e3", " 1", "9223372036854775808"]:
+            with self.subTest(count=count):
+                self.refuse("patches", image, "--size", "8x8", "--count", count)
+        for seed in ["-1", "18446744073709551616", "x"]:
+            with self.subTest(seed=seed):
+                self.refuse("patches", image, "--size", "8x8", "--seed", seed)
+        self.run_it("patches", image, "--size", "8x8", "--seed", "18446744073709551615")
+
+    def test_wrong_number_of_dimensions_says_what_the_image_has(self):
+        line = self.refuse("patches", self.image(), "--size", "4x8x8")
+        self.assertIn("Y and X only: 40 x 50", line)
+        line = self.refuse("patches", self.image((3, 20, 30)), "--axes", "ZYX", "--size", "8x8")
+        self.assertIn("Z, Y and X: 3 x 20 x 30", line)
+
+    def test_completion_parses_and_knows_options(self):
+        script = self.run_it("completion", "bash").stdout
+        self.assertIn("--overlap", script)
+        if shutil.which("bash"):
+            done = subprocess.run(["bash", "-c", script + "COMP_WORDS=(microtome patches --ov) COMP_CWORD=2\n"
+                                   "_microtome\necho ${COMPREPLY[@]}"], capture_output=True, text=True)
+            self.assertEqual((done.stdout, done.stderr), ("--overlap\n", ""))
+        self.assertIn("#compdef microtome\n", self.run_it("completion", "zsh").stdout)
+
+    def test_man_pages_name_each_option(self):
+        for name in COMMANDS:
+            self.assertIn(".SH EXAMPLES", self.run_it("man", name).stdout)
+        self.assertIn("\\-\\-overlap", self.run_it("man", "patches").stdout)
+        self.assertIn("130", self.run_it("man").stdout)
+
+
+class Info(Command):
+    def test_table(self):
+        text = self.run_it("info", self.image()).stdout
+        self.assertRegex(text, r"shape +40 x 50\n")
+        self.assertRegex(text, r"type +uint16\n")
+        self.assertLess(text.count("\n"), 25)
+
+    def test_one_line_for_each_of_many(self):
+        paths = [self.image(name="a.npy"), self.image((3, 4, 5), name="b.npy")]
+        self.assertEqual(self.run_it("info", *paths).stdout.count("\n"), 3)
+        self.assertEqual(self.run_it("info", self.dir).stdout.count("\n"), 3)
+
+    def test_json(self):
+        zarr = self.dir / "v.zarr"
+        zarr.mkdir()
+        (zarr / ".zarray").write_text(json.dumps({
+            "zarr_format": 2, "shape": [30, 20], "chunks": [16, 8], "dtype": "<f4", "compressor": {"id": "zlib", "level": 1},
+            "fill_value": 0, "order": "C", "filters": None}))
+        name = 'odd "name"\\.npy'
+        found = json.loads(self.run_it("info", "--json", self.image(name=name), zarr).stdout)
+        self.assertEqual(found[0]["path"], self.path(name))
+        self.assertEqual((found[0]["format"], found[0]["shape"], found[0]["dtype"], found[0]["data_shape"]),
+                         ("npy", [40, 50], "uint16", [1, 1, 40, 50]))
+        self.assertEqual((found[1]["format"], found[1]["chunk_shape"], found[1]["dtype"]), ("zarr", [16, 8], "float32"))
+        self.assertIn("zlib", found[1]["codecs"])
+
+    def test_json_of_real_files(self):
+        if not DATA.is_dir():
+            self.skipTest(f"{DATA} is absent")
+        paths = [*DATA.glob("denoise/*.tif*"), *DATA.glob("tiff/imagej/*.tif"), *DATA.glob("tiff/ome/*.tif*"),
+                 *DATA.glob("npy/*.npy")]
+        done = subprocess.run([COMMAND, "info", "--json", *paths], capture_output=True, text=True)
+        self.assertIn(done.returncode, (0, 1))
+        found = json.loads(done.stdout)
+        self.assertEqual(len(found) + done.stderr.count("\n"), len(paths))
+
+    def test_broken_files_are_a_line_each_and_the_others_are_shown(self):
+        good, bad = self.image(), self.path("bad.npy")
+        Path(bad).write_bytes(Path(good).read_bytes()[:70])
+        Path(self.path("worse.npy")).write_bytes(b"\x93NUMPY\1\0\xff\xff{")
+        done = self.run_it("info", bad, good, self.path("absent.tif"), self.path("worse.npy"), status=1)
+        self.assertEqual(done.stderr.count("\n"), 3, done.stderr)
+        self.assertIn("40 x 50", done.stdout)
+        self.refuse("info", bad, status=1)
+        self.assertEqual(json.loads(self.run_it("info", "--json", bad, status=1).stdout), [])
+
+
+class Patches(Command):
+    def test_at_equals_the_file_and_is_padded(self):
+        shape, out = (40, 50), self.path("out.npy")
+        places = [(0, 0), (-3, -5), (35, 45), (1000, 0), (7, -100), (-2, 20)]
+        self.run_it("patches", self.image(shape), "--size", "9x11", "--out", out,
+                    *[f"--at={y},{x}" for y, x in places])
+        header, values = read_npy(out)
+        self.assertEqual(header, {"descr": "<u2", "fortran_order": False, "shape": (6, 1, 9, 11)})
+        self.assertEqual(list(values), sum((self.expected(shape, place, (9, 11)) for place in places), []))
+
+    def test_grid_covers_the_image_exactly(self):
+        shape, out = (40, 50), self.path("out.npy")
+        self.run_it("patches", self.image(shape), "--size", "16x25", "--grid", "--out", out)
+        places = [(y, x) for y in (0, 16, 24) for x in (0, 25)]
+        self.assertEqual(list(read_npy(out)[1]), sum((self.expected(shape, p, (16, 25)) for p in places), []))
+        self.run_it("patches", self.image(shape), "--size", "16x20", "--grid", "--overlap", "4x5", "--out", out, "--force")
+        places = [(y, x) for y in (0, 12, 24) for x in (0, 15, 30)]
+        self.assertEqual(list(read_npy(out)[1]), sum((self.expected(shape, p, (16, 20)) for p in places), []))
+
+    def test_grid_goes_through_samples(self):
+        out = self.path("out.npy")
+        image = self.image((3, 4, 5))
+        self.run_it("patches", image, "--axes", "SYX", "--size", "4x5", "--grid", "--out", out)
+        self.assertEqual(read_npy(out)[1], read_npy(image)[1])
+        self.run_it("patches", image, "--axes", "SYX", "--sample", "1", "--size", "4x5", "--grid", "--out", out, "--force")
+        self.assertEqual(read_npy(out)[1], read_npy(image)[1][20:40])
+
+    def test_axes_planes_and_channels(self):
+        image, out = self.image((2, 3, 6, 7)), self.path("out.npy")
+        pixels = read_npy(image)[1]
+        self.run_it("patches", image, "--axes", "CZYX", "--size", "2x4x5", "--channels", "1,0,1", "--at", "1,2,1", "--out", out)
+        header, values = read_npy(out)
+        self.assertEqual(header["shape"], (1, 3, 2, 4, 5))
+        self.assertEqual(list(values), [pixels[((c * 3 + z) * 6 + y) * 7 + x] for c in (1, 0, 1) for z in (1, 2)
+                                        for y in range(2, 6) for x in range(1, 6)])
+
+    def test_random_patches_lie_inside_and_follow_the_seed(self):
+        image, outs = self.image((100, 90)), [self.path(f"{i}.npy") for i in range(4)]
+        for out, seed, count in zip(outs, (5, 5, 6, 5), (300, 300, 300, 7)):
+            self.run_it("patches", image, "--size", "4x4", "--seed", seed, "--count", count, "--out", out)
+        first, again, other, fewer = (read_npy(out)[1] for out in outs)
+        self.assertEqual(first, again)
+        self.assertNotEqual(first, other)
+        self.assertEqual(first[:7 * 16], fewer)
+        inside = {tuple(self.expected((100, 90), (y, x), (4, 4))) for y in range(97) for x in range(87)}
+        patches = [first[i:i + 16] for i in range(0, len(first), 16)]
+        self.assertTrue(all(patch in inside for patch in patches))
+        self.assertGreater(len(set(patches)), 280)
+
+    def test_all_samples_are_drawn(self):
+        image, out = self.path("s.npy"), self.path("out.npy")
+        write_npy(image, (5, 4, 4), [s for s in range(5) for _ in range(16)])
+        self.run_it("patches", image, "--axes", "SYX", "--size", "2x2", "--count", "200", "--out", out)
+        self.assertEqual(set(read_npy(out)[1]), set(range(5)))
+
+    def test_a_small_image_is_padded(self):
+        out = self.path("out.npy")
+        self.run_it("patches", self.image((3, 4)), "--size", "8x8", "--count", "2", "--out", out)
+        self.assertEqual(list(read_npy(out)[1]), 2 * self.expected((3, 4), (0, 0), (8, 8)))
+
+    def test_float(self):
+        out = self.path("out.npy")
+        self.run_it("patches", self.image(), "--size", "4x4", "--at", "1,2", "--float", "--out", out)
+        header, values = read_npy(out, "f")
+        self.assertEqual(header["descr"], "<f4")
+        self.assertEqual(list(values), self.expected((40, 50), (1, 2), (4, 4)))
+
+    def test_nothing_is_overwritten_without_force(self):
+        image, out = self.image(), self.path("out.npy")
+        Path(out).write_text("precious")
+        for option in ("--out", "--sheet"):
+            self.assertIn("--force", self.refuse("patches", image, "--size", "4x4", option, out, status=1))
+        self.assertIn("--force", self.refuse("view", image, "--out", out, status=1))
+        self.assertEqual(Path(out).read_text(), "precious")
+        self.run_it("patches", image, "--size", "4x4", "--out", out, "--force")
+        self.assertEqual(read_npy(out)[0]["shape"], (64, 1, 4, 4))
+
+    def test_failures_leave_nothing_behind(self):
+        bad = self.path("bad.npy")
+        write_npy(bad, (100, 100), range(10000))
+        good = Path(bad).read_bytes()
+        Path(bad).write_bytes(good[:-5000])
+        self.refuse("patches", bad, "--size", "100x100", "--out", self.path("out.npy"), status=1)
+        self.refuse("view", bad, "--out", self.path("out.png"), status=1)
+        self.refuse("patches", bad, "--size", "4x4", "--out", self.path("no/such/out.npy"), status=1)
+        self.assertEqual(os.listdir(self.dir), ["bad.npy"])
+
+    def test_interruption_leaves_nothing_behind(self):
+        for signals in (1, 2):
+            image = self.image((300, 300))
+            running = subprocess.Popen([COMMAND, "patches", image, "--size", "256x256", "--count", "1000000000", "--out",
+                                        self.path("out.npy")], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+            try:
+                while running.poll() is None and not any(name.startswith("out.npy.") for name in os.listdir(self.dir)):
+                    time.sleep(0.01)
+                for _ in range(signals):
+                    running.send_signal(signal.SIGINT)
+                self.assertEqual(running.wait(60), 130)
+            finally:
+                running.kill()
+                running.communicate()
+            self.assertEqual(os.listdir(self.dir), ["image.npy"])
+
+    def test_explain(self):
+        text = self.run_it("patches", self.image(), "--size", "8x8", "--count", "10", "--explain").stdout
+        self.assertRegex(text, r"requests +10\n")
+        self.assertRegex(text, r"amplification +\d+\.\d\d")
+
+    def test_sheet(self):
+        sheet = self.path("sheet.png")
+        self.run_it("patches", self.image((3, 200, 200)), "--axes", "CYX", "--size", "32x16", "--count", "100", "--sheet", sheet)
+        height, width, rows = read_png(sheet)
+        self.assertEqual((height, width), (8 * 64 + 7 * 2, 8 * 32 + 7 * 2))
+        self.assertEqual(rows[64], bytes(3 * width))
+        self.assertTrue(any(rows[0]))
+
+
+class View(Command):
+    def view(self, image, *options):
+        self.run_it("view", image, "--out", self.path("view.png"), "--force", *options)
+        return read_png(self.path("view.png"))
+
+    def test_gray_is_stretched(self):
+        height, width, rows = self.view(self.image((4, 5)))
+        self.assertEqual((height, width), (4, 5))
+        self.assertEqual((rows[0][:3], rows[3][-3:]), (b"\0\0\0", b"\xff\xff\xff"))
+
+    def test_percentiles_leave_single_outliers_out(self):
+        image = self.path("spot.npy")
+        values = [i % 100 for i in range(10000)]
+        values[5000] = 65535
+        write_npy(image, (100, 100), values)
+        self.assertEqual(self.view(image)[2][0][3 * 50], round(50 / 99 * 255))
+
+    def test_region_sample_and_plane(self):
+        image = self.path("v.npy")
+        write_npy(image, (2, 3, 20, 20), [255 if (s, z, y, x) == (1, 2, 12, 5) else 0 for s in range(2) for z in range(3)
+                                          for y in range(20) for x in range(20)])
+        height, width, rows = self.view(image, "--axes", "SZYX", "--sample", "1", "--z", "2", "--region", "10,4,6,8")
+        self.assertEqual((height, width), (6, 8))
+        self.assertEqual([(y, x) for y in range(6) for x in range(8) if rows[y][3 * x]], [(2, 1)])
+        self.assertFalse(any(map(any, self.view(image, "--axes", "SZYX", "--sample", "1", "--z", "1")[2])))
+
+    def test_large_planes_are_averaged(self):
+        image = self.path("wide.npy")
+        write_npy(image, (3, 5000), [100 * (x // 1000) + (x + y) % 2 for y in range(3) for x in range(5000)])
+        height, width, rows = self.view(image, "--max-size", "5")
+        self.assertEqual((height, width), (1, 5))
+        self.assertEqual([rows[0][3 * x] for x in range(5)], [0, 64, 128, 191, 255])
+
+    def test_two_channels_are_green_and_magenta(self):
+        image = self.path("two.npy")
+        write_npy(image, (2, 1, 4), [0, 9, 0, 9, 0, 0, 9, 9])
+        self.assertEqual(self.view(image, "--axes", "CYX")[2][0],
+                         b"\0\0\0" b"\0\xff\0" b"\xff\0\xff" b"\xff\xff\xff")
+
+    def test_interleaved_bytes_are_true_color(self):
+        image = self.path("rgb.npy")
+        pixels = [10, 20, 30, 200, 100, 50]
+        write_npy(image, (1, 2, 3), pixels, "B", "|u1")
+        self.assertEqual(self.view(image, "--axes", "YXC")[2][0], bytes(pixels))
+        self.assertEqual(self.view(image, "--axes", "YXC", "--channel", "2,0")[2][0], bytes([10, 0, 30, 200, 0, 50]))
+
+
+if __name__ == "__main__":
+    COMMAND = os.path.abspath(sys.argv.pop(1))
+    unittest.main()
