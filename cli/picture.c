@@ -53,7 +53,7 @@ void picture_color(picture *p, const mt_stack_info *info, const int64_t *channel
         const uint8_t *color = usual[c % 7];
         if (p->channels == 1)
             color = usual[6];
-        else if (given)
+        else if (given && info->channels)
             color = info->channels[channels[c]].rgb;
         else if (rgb)
             color = primaries[channels[c]];
@@ -136,7 +136,7 @@ static uint8_t *merge(const picture *p)
     }
     uint8_t *pixels = need(n, 3);
     for (size_t i = 0; i < 3 * n; i++)
-        pixels[i] = sums[i] >= 255 ? 255 : (uint8_t)(sums[i] + 0.5f);
+        pixels[i] = sums[i] >= 255 ? 255 : (uint8_t)lroundf(sums[i]);
     free(sums);
     return pixels;
 }

@@ -171,7 +171,7 @@ static int read_plane(view_job *job)
 static int draw(view_job *job, const struct args *args)
 {
     int64_t height = job->region[2], width = job->region[3], longest = height > width ? height : width;
-    job->factor = longest / job->max_size + (longest % job->max_size != 0);
+    job->factor = longest > 0 ? longest / job->max_size + (longest % job->max_size != 0) : 1;
     int64_t k = job->factor;
     picture_init(&job->picture, (size_t)(height / k + (height % k != 0)), (size_t)(width / k + (width % k != 0)),
                  job->n_channels);

@@ -51,17 +51,17 @@ MT_API void mt_context_free(mt_context *context);
 
 /* What has been done in a context since it was made or since the counters were last reset. */
 typedef struct mt_counters {
-    uint64_t patches;          /* patch requests answered */
-    uint64_t bytes_delivered;  /* stored bytes of the pixels copied into patches */
-    uint64_t ranges;           /* byte ranges read from stores */
-    uint64_t bytes_fetched;    /* bytes of those */
-    uint64_t chunks_decoded;   /* chunks that went through their codecs, or raw blocks that were read for the cache */
-    uint64_t bytes_decoded;    /* bytes that came out */
-    uint64_t chunks_missing;   /* chunks that are not stored and were filled */
-    uint64_t cache_hits;       /* chunks found decoded */
-    uint64_t cache_bytes;      /* bytes in the cache now */
-    uint64_t memory_bytes;     /* bytes allocated now */
-    uint64_t memory_peak;      /* the most that were allocated at once */
+    uint64_t patches;         /* patch requests answered */
+    uint64_t bytes_delivered; /* stored bytes of the pixels copied into patches */
+    uint64_t ranges;          /* byte ranges read from stores */
+    uint64_t bytes_fetched;   /* bytes of those */
+    uint64_t chunks_decoded;  /* chunks that went through their codecs, or raw blocks that were read for the cache */
+    uint64_t bytes_decoded;   /* bytes that came out */
+    uint64_t chunks_missing;  /* chunks that are not stored and were filled */
+    uint64_t cache_hits;      /* chunks found decoded */
+    uint64_t cache_bytes;     /* bytes in the cache now */
+    uint64_t memory_bytes;    /* bytes allocated now */
+    uint64_t memory_peak;     /* the most that were allocated at once */
 } mt_counters;
 
 /* Thread-safe; a snapshot, not one instant, while other threads work. */

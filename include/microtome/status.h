@@ -30,7 +30,10 @@ typedef struct mt_error {
     char message[508];
 } mt_error;
 
-#define MT_ERROR_INIT { MT_OK, "" }
+#define MT_ERROR_INIT                                                                                                  \
+    {                                                                                                                  \
+        MT_OK, ""                                                                                                      \
+    }
 
 /* The name of a status, such as "MT_E_CORRUPT". Never NULL. */
 MT_API const char *mt_status_name(mt_status status);
@@ -38,6 +41,11 @@ MT_API const char *mt_status_name(mt_status status);
 /* Fills err (which may be NULL) and returns status. The first message is kept: a second call on the same error
  * changes nothing. For those who write stacks of their own. */
 MT_API mt_status mt_fail(mt_error *err, mt_status status, const char *format, ...) MT_PRINTF(3, 4);
+
+#ifdef __clang_analyzer__
+/* The analyzer sees one file at a time: tell it that a failure is never MT_OK. */
+#define mt_fail(err, status, ...) (mt_fail(err, status, __VA_ARGS__), (status) ? (status) : MT_E_ARGUMENT)
+#endif
 
 /* Puts "<text>: " before the message of an error that is set. */
 MT_API void mt_error_prefix(mt_error *err, const char *format, ...) MT_PRINTF(2, 3);

@@ -57,8 +57,8 @@ static void copy_word(rewriter *r)
     while (r->in < r->end && *r->in && !strchr(" \t\r\n,:[]{}\"", *r->in))
         r->in++;
     size_t n = (size_t)(r->in - start);
-    bool word = (n == 3 && memcmp(start, "NaN", 3) == 0) || (n == 8 && memcmp(start, "Infinity", 8) == 0)
-        || (n == 9 && memcmp(start, "-Infinity", 9) == 0);
+    bool word = (n == 3 && memcmp(start, "NaN", 3) == 0) || (n == 8 && memcmp(start, "Infinity", 8) == 0) ||
+                (n == 9 && memcmp(start, "-Infinity", 9) == 0);
     if (word || is_long_integer(start, n))
         put_quoted(r, start, n);
     else

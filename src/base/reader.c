@@ -89,28 +89,21 @@ bool mt_host_big_endian(void)
 }
 
 /* memcpy in and out: the data of a file need not be aligned. Compilers make a vector shuffle of each loop. */
-#define SWAP_LOOP(type, swapped)                                                                                      \
-    for (size_t i = 0; i < n; i++) {                                                                                  \
-        type v;                                                                                                       \
-        memcpy(&v, p + i * sizeof v, sizeof v);                                                                       \
-        v = (type)(swapped);                                                                                          \
-        memcpy(p + i * sizeof v, &v, sizeof v);                                                                       \
+#define SWAP_LOOP(type, swapped)                                                                                       \
+    for (size_t i = 0; i < n; i++) {                                                                                   \
+        type v;                                                                                                        \
+        memcpy(&v, p + i * sizeof v, sizeof v);                                                                        \
+        v = (type)(swapped);                                                                                           \
+        memcpy(p + i * sizeof v, &v, sizeof v);                                                                        \
     }
 
 void mt_swap_bytes(void *data, size_t n, size_t element_size)
 {
     uint8_t *p = data;
     switch (element_size) {
-    case 2:
-        SWAP_LOOP(uint16_t, v << 8 | v >> 8)
-        break;
-    case 4:
-        SWAP_LOOP(uint32_t, v << 24 | (v & 0xff00) << 8 | (v >> 8 & 0xff00) | v >> 24)
-        break;
-    case 8:
-        SWAP_LOOP(uint64_t, __builtin_bswap64(v))
-        break;
-    default:
-        break;
+    case 2: SWAP_LOOP(uint16_t, v << 8 | v >> 8) break;
+    case 4: SWAP_LOOP(uint32_t, v << 24 | (v & 0xff00) << 8 | (v >> 8 & 0xff00) | v >> 24) break;
+    case 8: SWAP_LOOP(uint64_t, __builtin_bswap64(v)) break;
+    default: break;
     }
 }

@@ -23,6 +23,7 @@ static void make_printable(char *text)
             *text = '?';
 }
 
+#undef mt_fail /* as a macro, it is for the analyzer */
 mt_status mt_fail(mt_error *err, mt_status status, const char *format, ...)
 {
     if (err && err->status == MT_OK) {

@@ -15,7 +15,7 @@ typedef struct entry {
     mt_cache_entry shown; /* first: users hold a pointer to it */
     uint64_t owner, id;
     entry_state state;
-    bool linked;   /* in the table; else it lives only for its users */
+    bool linked; /* in the table; else it lives only for its users */
     unsigned users;
     struct entry *next_in_bucket;
     struct entry *newer, *older; /* linked and MADE */

@@ -33,7 +33,7 @@ MT_MUST_CHECK mt_status mt_cache_get(mt_cache *cache, uint64_t owner, uint64_t i
 
 /* The entry if it is there and made, else NULL. */
 mt_cache_entry *mt_cache_peek(mt_cache *cache, uint64_t owner, uint64_t id);
-void mt_cache_release(mt_cache *cache, mt_cache_entry *entry);
+void mt_cache_release(mt_cache *cache, mt_cache_entry *shown);
 
 /* Drops all entries of an owner, or (owner 0) all. */
 void mt_cache_drop(mt_cache *cache, uint64_t owner);

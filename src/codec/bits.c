@@ -7,7 +7,10 @@
 
 static size_t unpacked_bytes(int bits) { return bits <= 8 ? 1 : bits <= 16 ? 2 : bits <= 32 ? 4 : 8; }
 
-static size_t packed_row(const mt_row_params *p) { return ((size_t)p->width * (size_t)p->samples * (size_t)p->bits + 7) / 8; }
+static size_t packed_row(const mt_row_params *p)
+{
+    return ((size_t)p->width * (size_t)p->samples * (size_t)p->bits + 7) / 8;
+}
 static size_t unpacked_row(const mt_row_params *p)
 {
     return (size_t)p->width * (size_t)p->samples * unpacked_bytes(p->bits);

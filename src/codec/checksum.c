@@ -30,8 +30,8 @@ static uint32_t crc(const crc_table *t, const uint8_t *p, size_t n)
     uint32_t c = 0xffffffff;
     for (; n >= 8; p += 8, n -= 8) {
         uint32_t low = mt_load_u32le(p) ^ c, high = mt_load_u32le(p + 4);
-        c = t->of[7][low & 0xff] ^ t->of[6][low >> 8 & 0xff] ^ t->of[5][low >> 16 & 0xff] ^ t->of[4][low >> 24]
-            ^ t->of[3][high & 0xff] ^ t->of[2][high >> 8 & 0xff] ^ t->of[1][high >> 16 & 0xff] ^ t->of[0][high >> 24];
+        c = t->of[7][low & 0xff] ^ t->of[6][low >> 8 & 0xff] ^ t->of[5][low >> 16 & 0xff] ^ t->of[4][low >> 24] ^
+            t->of[3][high & 0xff] ^ t->of[2][high >> 8 & 0xff] ^ t->of[1][high >> 16 & 0xff] ^ t->of[0][high >> 24];
     }
     for (; n > 0; p++, n--)
         c = c >> 8 ^ t->of[0][(c ^ *p) & 0xff];
@@ -101,16 +101,16 @@ static mt_status check(const void *params, const uint8_t *src, size_t size, uint
     return MT_OK;
 }
 
-#define DEFINE_CHECKSUM(kind)                                                                                         \
-    static mt_status decode_##kind(const void *params, const uint8_t *src, size_t size, uint8_t *dst,                 \
-                                   size_t capacity, size_t *written, mt_scratch *scratch, mt_error *err)              \
-    {                                                                                                                 \
-        (void)scratch;                                                                                                \
-        uint32_t difference = 0;                                                                                      \
-        mt_status st = check(params, src, size, dst, capacity, written, sum_##kind, &difference, err);                \
-        if (!st && difference)                                                                                        \
-            st = mt_fail(err, MT_E_CORRUPT, "the checksum is wrong");                                                 \
-        return st;                                                                                                    \
+#define DEFINE_CHECKSUM(kind)                                                                                          \
+    static mt_status decode_##kind(const void *params, const uint8_t *src, size_t size, uint8_t *dst, size_t capacity, \
+                                   size_t *written, mt_scratch *scratch, mt_error *err)                                \
+    {                                                                                                                  \
+        (void)scratch;                                                                                                 \
+        uint32_t difference = 0;                                                                                       \
+        mt_status st = check(params, src, size, dst, capacity, written, sum_##kind, &difference, err);                 \
+        if (!st && difference)                                                                                         \
+            st = mt_fail(err, MT_E_CORRUPT, "the checksum is wrong");                                                  \
+        return st;                                                                                                     \
     }
 
 DEFINE_CHECKSUM(crc32)
@@ -140,6 +140,6 @@ static size_t with_checksum(const void *params, size_t n)
 const mt_codec mt_codec_crc32c = { .name = "crc32c", .decode = decode_crc32c, .encoded_size = with_checksum };
 const mt_codec mt_codec_crc32 = { .name = "crc32", .decode = decode_crc32, .encoded_size = with_checksum };
 const mt_codec mt_codec_adler32 = { .name = "adler32", .decode = decode_adler32, .encoded_size = with_checksum };
-const mt_codec mt_codec_fletcher32 = {
-    .name = "fletcher32", .decode = decode_fletcher32, .encoded_size = with_checksum
-};
+const mt_codec mt_codec_fletcher32 = { .name = "fletcher32",
+                                       .decode = decode_fletcher32,
+                                       .encoded_size = with_checksum };

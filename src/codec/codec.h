@@ -23,8 +23,9 @@ MT_MUST_CHECK mt_status mt_scratch_buffer(mt_scratch *scratch, int i, size_t siz
 void *mt_scratch_context(mt_scratch *scratch, const void *kind, void *(*create)(void), void (*destroy)(void *));
 
 typedef struct mt_codec {
-    const char *name;         /* the field's: "zstd", "blosc", "lzw" */
-    const char *build_switch; /* NULL, or the CMake option without which this build lacks the codec; then no functions */
+    const char *name; /* the field's: "zstd", "blosc", "lzw" */
+    const char
+        *build_switch; /* NULL, or the CMake option without which this build lacks the codec; then no functions */
 
     /* Decodes all of src into dst. Writes at most capacity bytes, sets *written. More output than capacity, or input
      * that ends early, is MT_E_CORRUPT. Checksums in the stream are verified. */

@@ -5,6 +5,7 @@
 #ifdef MT_WITH_JPEG2000
 #include "codec/params.h"
 
+#include <math.h>
 #include <openjpeg.h>
 #include <stdio.h>
 #include <string.h>
@@ -64,7 +65,7 @@ static mt_status check_image(const opj_image_t *image, const mt_picture_params *
     return MT_OK;
 }
 
-static uint8_t clamp(double v) { return v <= 0 ? 0 : v >= 255 ? 255 : (uint8_t)(v + 0.5); }
+static uint8_t clamp(double v) { return v <= 0 ? 0 : v >= 255 ? 255 : (uint8_t)lround(v); }
 
 /* ITU-R BT.601, full range: what Aperio's 33003 leaves undone. */
 static void to_rgb(uint8_t *p, size_t n)

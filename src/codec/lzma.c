@@ -43,14 +43,10 @@ static lzma_ret start_raw(lzma_stream *stream, const mt_lzma_params *params)
 static lzma_ret start(lzma_stream *stream, const mt_lzma_params *params)
 {
     switch (params ? params->format : ANY) {
-    case XZ:
-        return lzma_stream_decoder(stream, MEMORY_LIMIT, LZMA_CONCATENATED);
-    case ALONE:
-        return lzma_alone_decoder(stream, MEMORY_LIMIT);
-    case RAW:
-        return start_raw(stream, params);
-    default:
-        return lzma_auto_decoder(stream, MEMORY_LIMIT, 0);
+    case XZ: return lzma_stream_decoder(stream, MEMORY_LIMIT, LZMA_CONCATENATED);
+    case ALONE: return lzma_alone_decoder(stream, MEMORY_LIMIT);
+    case RAW: return start_raw(stream, params);
+    default: return lzma_auto_decoder(stream, MEMORY_LIMIT, 0);
     }
 }
 

@@ -157,6 +157,6 @@ static size_t filtered_size(const void *params, size_t n)
 const mt_codec mt_codec_astype = { .name = "astype", .decode = decode_astype, .encoded_size = filtered_size };
 const mt_codec mt_codec_quantize = { .name = "quantize", .decode = decode_astype, .encoded_size = filtered_size };
 const mt_codec mt_codec_delta = { .name = "delta", .decode = decode_delta, .encoded_size = filtered_size };
-const mt_codec mt_codec_fixedscaleoffset = {
-    .name = "fixedscaleoffset", .decode = decode_fixedscaleoffset, .encoded_size = filtered_size
-};
+const mt_codec mt_codec_fixedscaleoffset = { .name = "fixedscaleoffset",
+                                             .decode = decode_fixedscaleoffset,
+                                             .encoded_size = filtered_size };

@@ -38,30 +38,30 @@ typedef struct mt_lzma_params {
     int format;
     int n_filters;
     struct {
-        uint64_t id;        /* of liblzma: LZMA_FILTER_* */
-        uint32_t dict_size; /* of LZMA1 and LZMA2; 0: that of preset 6 */
+        uint64_t id;         /* of liblzma: LZMA_FILTER_* */
+        uint32_t dict_size;  /* of LZMA1 and LZMA2; 0: that of preset 6 */
         uint32_t lc, lp, pb; /* of LZMA1 */
-        uint32_t distance;  /* of delta */
+        uint32_t distance;   /* of delta */
     } filters[MT_MAX_LZMA_FILTERS];
 } mt_lzma_params;
 
 /* TIFF: rows of width * samples elements. */
 typedef struct mt_row_params {
-    int64_t width;     /* pixels */
-    int64_t samples;   /* elements a pixel that lie side by side */
-    int bits;          /* of an element as stored */
-    bool is_signed;    /* "unpack_bits": extend the sign */
-    bool big_endian;   /* elements as stored (of whole bytes); they leave in the machine's order */
+    int64_t width;   /* pixels */
+    int64_t samples; /* elements a pixel that lie side by side */
+    int bits;        /* of an element as stored */
+    bool is_signed;  /* "unpack_bits": extend the sign */
+    bool big_endian; /* elements as stored (of whole bytes); they leave in the machine's order */
 } mt_row_params;
 
 /* "jpeg", "jpeg2000", "jpegxr", "webp", "lerc": one image a chunk. */
 typedef struct mt_picture_params {
     int64_t width, height, samples;
     mt_dtype dtype;
-    bool ycbcr;              /* "jpeg": turn YCbCr into RGB; "jpeg2000": components are YCbCr */
-    const uint8_t *tables;   /* "jpeg": an abbreviated stream with tables, or NULL */
+    bool ycbcr;            /* "jpeg": turn YCbCr into RGB; "jpeg2000": components are YCbCr */
+    const uint8_t *tables; /* "jpeg": an abbreviated stream with tables, or NULL */
     size_t tables_size;
-    int compression;         /* "lerc": 0 none, 1 deflate, 2 zstd around the blob */
+    int compression; /* "lerc": 0 none, 1 deflate, 2 zstd around the blob */
 } mt_picture_params;
 
 #endif

@@ -31,23 +31,23 @@ static mt_status count_rows(const mt_row_params *p, size_t element, size_t size,
     return MT_OK;
 }
 
-#define ADD_UP(type, mask)                                                                                            \
-    for (size_t i = samples; i < n; i++) {                                                                            \
-        type a, b;                                                                                                    \
-        memcpy(&a, row + (i - samples) * sizeof a, sizeof a);                                                         \
-        memcpy(&b, row + i * sizeof b, sizeof b);                                                                     \
-        a = (type)((a + b) & (type)(mask));                                                                           \
-        memcpy(row + i * sizeof a, &a, sizeof a);                                                                     \
+#define ADD_UP(type, mask)                                                                                             \
+    for (size_t i = samples; i < n; i++) {                                                                             \
+        type a, b;                                                                                                     \
+        memcpy(&a, row + (i - samples) * sizeof a, sizeof a);                                                          \
+        memcpy(&b, row + i * sizeof b, sizeof b);                                                                      \
+        a = (type)((a + b) & (type)(mask));                                                                            \
+        memcpy(row + i * sizeof a, &a, sizeof a);                                                                      \
     }
 
 /* One sample a pixel, as most images: the sum stays in a register. */
-#define ADD_UP_ONE(type)                                                                                              \
-    type sum = 0;                                                                                                     \
-    for (size_t i = 0; i < n; i++) {                                                                                  \
-        type a;                                                                                                       \
-        memcpy(&a, row + i * sizeof a, sizeof a);                                                                     \
-        sum = (type)(sum + a);                                                                                        \
-        memcpy(row + i * sizeof a, &sum, sizeof a);                                                                   \
+#define ADD_UP_ONE(type)                                                                                               \
+    type sum = 0;                                                                                                      \
+    for (size_t i = 0; i < n; i++) {                                                                                   \
+        type a;                                                                                                        \
+        memcpy(&a, row + i * sizeof a, sizeof a);                                                                      \
+        sum = (type)(sum + a);                                                                                         \
+        memcpy(row + i * sizeof a, &sum, sizeof a);                                                                    \
     }
 
 static void add_up_row(uint8_t *row, size_t n, size_t samples, size_t element, uint64_t mask)

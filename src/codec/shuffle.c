@@ -13,26 +13,18 @@ static size_t same_size(const void *params, size_t n)
 }
 
 /* A constant size makes vector code of the loop. */
-#define UNSHUFFLE(size)                                                                                               \
-    for (size_t i = 0; i < n; i++)                                                                                    \
-        for (size_t b = 0; b < (size); b++)                                                                           \
-            dst[i * (size) + b] = src[b * n + i]
+#define UNSHUFFLE(size)                                                                                                \
+    for (size_t i = 0; i < n; i++)                                                                                     \
+        for (size_t b = 0; b < (size); b++)                                                                            \
+    dst[i * (size) + b] = src[b * n + i]
 
 static void unshuffle(const uint8_t *restrict src, uint8_t *restrict dst, size_t n, size_t size)
 {
     switch (size) {
-    case 2:
-        UNSHUFFLE(2);
-        break;
-    case 4:
-        UNSHUFFLE(4);
-        break;
-    case 8:
-        UNSHUFFLE(8);
-        break;
-    default:
-        UNSHUFFLE(size);
-        break;
+    case 2: UNSHUFFLE(2); break;
+    case 4: UNSHUFFLE(4); break;
+    case 8: UNSHUFFLE(8); break;
+    default: UNSHUFFLE(size); break;
     }
 }
 

@@ -61,9 +61,9 @@ mt_status mt_context_new(const mt_context_options *given, mt_context **out, mt_e
         return st;
     }
     unsigned threads = options.threads ? options.threads : mt_processor_count();
-    if ((st = mt_pool_new(&context->env, threads, &context->pool, err))
-        || (st = mt_cache_new(&context->env, cache_budget(&options), &context->chunks, err))
-        || (st = mt_cache_new(&context->env, INDEX_CACHE_BYTES, &context->indices, err))) {
+    if ((st = mt_pool_new(&context->env, threads, &context->pool, err)) ||
+        (st = mt_cache_new(&context->env, cache_budget(&options), &context->chunks, err)) ||
+        (st = mt_cache_new(&context->env, INDEX_CACHE_BYTES, &context->indices, err))) {
         destroy(context);
         return st;
     }

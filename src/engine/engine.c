@@ -21,7 +21,7 @@ typedef struct work {
 /* What a chunk gives to one of its copies. */
 typedef struct part {
     const mt_read *read;
-    int64_t low[MT_MAX_DIMS];    /* in the chunk */
+    int64_t low[MT_MAX_DIMS]; /* in the chunk */
     int64_t extent[MT_MAX_DIMS];
     uint8_t *out;
 } part;
@@ -64,7 +64,7 @@ static void gather_part(const part *p, const mt_image *image, const mt_chunk *ch
     mt_gather(&convert, image->map->ndim, p->extent, p->out, p->read->out_stride, in, image->stride);
 }
 
-#define FOR_EACH_COPY(c, w, planned)                                                                                  \
+#define FOR_EACH_COPY(c, w, planned)                                                                                   \
     for (uint32_t c = (planned)->first_copy; c != MT_NONE; c = (w)->plan->copies[c].next)
 
 static void gather_chunk(const work *w, const mt_planned *planned, const mt_chunk *chunk)
@@ -72,7 +72,8 @@ static void gather_chunk(const work *w, const mt_planned *planned, const mt_chun
     mt_image room;
     const mt_image *image = mt_image_at_chunk(planned->image, planned->id, &room);
     part p;
-    FOR_EACH_COPY(c, w, planned) {
+    FOR_EACH_COPY(c, w, planned)
+    {
         find_part(image, planned->id, &w->reads[w->plan->copies[c].read], &p);
         gather_part(&p, image, chunk);
     }
@@ -111,7 +112,8 @@ static void find_needed(const work *w, const mt_planned *planned, const mt_image
     *from = image->chunk_bytes;
     *to = 0;
     part p;
-    FOR_EACH_COPY(c, w, planned) {
+    FOR_EACH_COPY(c, w, planned)
+    {
         find_part(image, planned->id, &w->reads[w->plan->copies[c].read], &p);
         int64_t first = 0, last = (int64_t)image->element_size;
         for (int d = 0; d < image->map->ndim; d++) {
@@ -164,7 +166,8 @@ static void zero_copies(const work *w, const mt_planned *planned)
 {
     static const uint8_t zero[8] = { 0 };
     part p;
-    FOR_EACH_COPY(c, w, planned) {
+    FOR_EACH_COPY(c, w, planned)
+    {
         find_part(planned->image, planned->id, &w->reads[w->plan->copies[c].read], &p);
         mt_convert convert = { .from = p.read->convert.to, .to = p.read->convert.to };
         spread(&p, &convert, zero);

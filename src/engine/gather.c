@@ -35,31 +35,31 @@ static float from_float16(uint16_t half)
 #define AS_BOOL(v) ((float)((v) != 0))
 
 /* memcpy, because neither side need be aligned; with the constant steps of the first branch it becomes vector code. */
-#define TO_FLOAT(type, value, in_step, out_step)                                                                      \
-    for (int64_t x = 0; x < p->columns; x++) {                                                                        \
-        type v;                                                                                                       \
-        memcpy(&v, s + x * (in_step), sizeof v);                                                                      \
-        float f = value;                                                                                              \
-        memcpy(d + x * (out_step), &f, sizeof f);                                                                     \
+#define TO_FLOAT(type, value, in_step, out_step)                                                                       \
+    for (int64_t x = 0; x < p->columns; x++) {                                                                         \
+        type v;                                                                                                        \
+        memcpy(&v, s + x * (in_step), sizeof v);                                                                       \
+        float f = value;                                                                                               \
+        memcpy(d + x * (out_step), &f, sizeof f);                                                                      \
     }
 
-#define DEFINE_TO_FLOAT(name, type, value)                                                                            \
-    static void name(const mt_convert *convert, const plane *p, uint8_t *out, const uint8_t *in)                      \
-    {                                                                                                                 \
-        const float scale = convert->scale, offset = convert->offset;                                                 \
-        (void)scale, (void)offset;                                                                                    \
-        for (int64_t y = 0; y < p->rows; y++) {                                                                       \
-            const uint8_t *restrict s = in + y * p->in_row;                                                           \
-            uint8_t *restrict d = out + y * p->out_row;                                                               \
-            if (p->in_column == (int64_t)sizeof(type) && p->out_column == (int64_t)sizeof(float))                     \
-                TO_FLOAT(type, value, (int64_t)sizeof(type), (int64_t)sizeof(float))                                  \
-            else                                                                                                      \
-                TO_FLOAT(type, value, p->in_column, p->out_column)                                                    \
-        }                                                                                                             \
+#define DEFINE_TO_FLOAT(name, type, value)                                                                             \
+    static void name(const mt_convert *convert, const plane *p, uint8_t *out, const uint8_t *in)                       \
+    {                                                                                                                  \
+        const float scale = convert->scale, offset = convert->offset;                                                  \
+        (void)scale, (void)offset;                                                                                     \
+        for (int64_t y = 0; y < p->rows; y++) {                                                                        \
+            const uint8_t *restrict s = in + y * p->in_row;                                                            \
+            uint8_t *restrict d = out + y * p->out_row;                                                                \
+            if (p->in_column == (int64_t)sizeof(type) && p->out_column == (int64_t)sizeof(float))                      \
+                TO_FLOAT(type, value, (int64_t)sizeof(type), (int64_t)sizeof(float))                                   \
+            else                                                                                                       \
+                TO_FLOAT(type, value, p->in_column, p->out_column)                                                     \
+        }                                                                                                              \
     }
 
-#define DEFINE_BOTH(name, type, load)                                                                                 \
-    DEFINE_TO_FLOAT(name##_plain, type, load(v))                                                                      \
+#define DEFINE_BOTH(name, type, load)                                                                                  \
+    DEFINE_TO_FLOAT(name##_plain, type, load(v))                                                                       \
     DEFINE_TO_FLOAT(name##_affine, type, load(v) * scale + offset)
 
 DEFINE_BOTH(bool_to_float, uint8_t, AS_BOOL)
@@ -90,19 +90,19 @@ static const plane_copy to_float[][2] = {
     [MT_FLOAT64] = { float64_to_float_plain, float64_to_float_affine },
 };
 
-#define DEFINE_COPY(name, size)                                                                                       \
-    static void name(const mt_convert *convert, const plane *p, uint8_t *out, const uint8_t *in)                      \
-    {                                                                                                                 \
-        (void)convert;                                                                                                \
-        for (int64_t y = 0; y < p->rows; y++) {                                                                       \
-            const uint8_t *s = in + y * p->in_row;                                                                    \
-            uint8_t *d = out + y * p->out_row;                                                                        \
-            if (p->in_column == (size) && p->out_column == (size))                                                    \
-                memcpy(d, s, (size_t)p->columns * (size));                                                            \
-            else                                                                                                      \
-                for (int64_t x = 0; x < p->columns; x++)                                                              \
-                    memcpy(d + x * p->out_column, s + x * p->in_column, (size));                                      \
-        }                                                                                                             \
+#define DEFINE_COPY(name, size)                                                                                        \
+    static void name(const mt_convert *convert, const plane *p, uint8_t *out, const uint8_t *in)                       \
+    {                                                                                                                  \
+        (void)convert;                                                                                                 \
+        for (int64_t y = 0; y < p->rows; y++) {                                                                        \
+            const uint8_t *s = in + y * p->in_row;                                                                     \
+            uint8_t *d = out + y * p->out_row;                                                                         \
+            if (p->in_column == (size) && p->out_column == (size))                                                     \
+                memcpy(d, s, (size_t)p->columns *(size));                                                              \
+            else                                                                                                       \
+                for (int64_t x = 0; x < p->columns; x++)                                                               \
+                    memcpy(d + x * p->out_column, s + x * p->in_column, (size));                                       \
+        }                                                                                                              \
     }
 
 DEFINE_COPY(copy_1, 1)
@@ -115,14 +115,10 @@ static plane_copy choose_copy(const mt_convert *convert)
     if (convert->to == MT_FLOAT32 && (convert->from != MT_FLOAT32 || convert->affine))
         return to_float[convert->from][convert->affine];
     switch (mt_dtype_size(convert->from)) {
-    case 1:
-        return copy_1;
-    case 2:
-        return copy_2;
-    case 4:
-        return copy_4;
-    default:
-        return copy_8;
+    case 1: return copy_1;
+    case 2: return copy_2;
+    case 4: return copy_4;
+    default: return copy_8;
     }
 }
 
@@ -244,13 +240,13 @@ void mt_fill_border(const void *value, size_t element_size, int ndim, const int6
     }
 }
 
-#define PUT_INTEGER(type, low, high)                                                                                  \
-    do {                                                                                                              \
-        type v = isnan(value) ? 0                                                                                     \
-            : value <= (double)(low) ? (type)(low)                                                                    \
-            : value >= (double)(high) ? (type)(high)                                                                  \
-            : (type)value;                                                                                            \
-        memcpy(out, &v, sizeof v);                                                                                    \
+#define PUT_INTEGER(type, low, high)                                                                                   \
+    do {                                                                                                               \
+        type v = isnan(value)              ? 0                                                                         \
+                 : value <= (double)(low)  ? (type)(low)                                                               \
+                 : value >= (double)(high) ? (type)(high)                                                              \
+                                           : (type)value;                                                              \
+        memcpy(out, &v, sizeof v);                                                                                     \
     } while (0)
 
 /* Rounds to nearest even, as IEEE 754 does; overflow is infinity. */
@@ -297,8 +293,6 @@ void mt_element_from_double(mt_dtype dtype, double value, void *out)
         memcpy(out, &v, sizeof v);
         break;
     }
-    case MT_FLOAT64:
-        memcpy(out, &value, sizeof value);
-        break;
+    case MT_FLOAT64: memcpy(out, &value, sizeof value); break;
     }
 }

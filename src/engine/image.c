@@ -150,8 +150,8 @@ static size_t least_bytes(const mt_image *image, uint64_t id)
         return image->chunk_bytes;
     int64_t position[MT_MAX_DIMS];
     mt_image_chunk_position(image, id, position);
-    int64_t rows = mt_image_chunk_end(image, slowest, position[slowest])
-        - mt_image_chunk_start(image, slowest, position[slowest]);
+    int64_t rows =
+        mt_image_chunk_end(image, slowest, position[slowest]) - mt_image_chunk_start(image, slowest, position[slowest]);
     return image->chunk_bytes / (size_t)map->chunk_shape[slowest] * (size_t)rows;
 }
 

@@ -185,7 +185,8 @@ mt_status mt_plan_add(mt_plan *plan, const mt_read *read, uint32_t i, const int6
         if (plan->n_copies >= MT_PLAN_COPIES)
             return MT_OK;
         mt_planned *chunk;
-        mt_status st = find_chunk(plan, read->image, mt_image_chunk_id(read->image, w.position), first_read, &chunk, err);
+        mt_status st =
+            find_chunk(plan, read->image, mt_image_chunk_id(read->image, w.position), first_read, &chunk, err);
         if (st || (st = add_copy(plan, chunk, i, err)))
             return st;
         ++*next;
@@ -202,7 +203,4 @@ static int compare(const void *a, const void *b)
     return x->id < y->id ? -1 : x->id > y->id;
 }
 
-void mt_plan_sort(mt_plan *plan)
-{
-    qsort(plan->chunks, plan->n_chunks, sizeof *plan->chunks, compare);
-}
+void mt_plan_sort(mt_plan *plan) { qsort(plan->chunks, plan->n_chunks, sizeof *plan->chunks, compare); }

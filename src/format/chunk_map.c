@@ -108,12 +108,12 @@ static mt_status check_chunk(const mt_chunk_map *map, mt_error *err)
 {
     size_t limit = mt_arena_env(map->arena)->limits.max_chunk_bytes;
     int64_t elements, bytes, last = 0, step;
-    if (mt_product_i64(map->chunk_shape, map->ndim, &elements)
-        || mt_mul_i64(elements, (int64_t)mt_dtype_size(map->dtype), &bytes) || (uint64_t)bytes > limit)
+    if (mt_product_i64(map->chunk_shape, map->ndim, &elements) ||
+        mt_mul_i64(elements, (int64_t)mt_dtype_size(map->dtype), &bytes) || (uint64_t)bytes > limit)
         return mt_fail(err, MT_E_LIMIT, "a chunk has more bytes than max_chunk_bytes (%zu)", limit);
     for (int d = 0; d < map->ndim; d++)
-        if (map->chunk_stride[d] < 0 || mt_mul_i64(map->chunk_shape[d] - 1, map->chunk_stride[d], &step)
-            || mt_add_i64(last, step, &last))
+        if (map->chunk_stride[d] < 0 || mt_mul_i64(map->chunk_shape[d] - 1, map->chunk_stride[d], &step) ||
+            mt_add_i64(last, step, &last))
             return mt_fail(err, MT_E_CORRUPT, "the strides of dimension %d leave the chunk", d);
     /* Blocks of data in one piece may have gaps between their rows: they are read by rows. */
     if (last >= elements && !map->contiguous)
@@ -162,8 +162,8 @@ mt_status mt_chunk_map_contiguous(mt_chunk_map *map, const char *key, uint64_t o
     int64_t size = (int64_t)mt_dtype_size(map->dtype), elements, run = 1;
     if (!p || !copy)
         return MT_E_MEMORY;
-    if (mt_product_i64(map->shape, map->ndim, &elements) || mt_mul_i64(elements, size, &elements)
-        || offset > INT64_MAX - (uint64_t)elements)
+    if (mt_product_i64(map->shape, map->ndim, &elements) || mt_mul_i64(elements, size, &elements) ||
+        offset > INT64_MAX - (uint64_t)elements)
         return mt_fail(err, MT_E_CORRUPT, "the image has more than 2^63 bytes");
     *p = (piece) { .key = copy, .offset = offset };
 

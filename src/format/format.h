@@ -32,36 +32,37 @@ typedef struct mt_chunk_ref {
  * transposed, interleaved samples): nothing is moved to bring it into C order. */
 struct mt_chunk_map {
     mt_arena *arena;
-    mt_store *store;        /* borrowed */
-    const char *format;     /* name of the format */
-    int ndim;               /* may be 0 */
+    mt_store *store;    /* borrowed */
+    const char *format; /* name of the format */
+    int ndim;           /* may be 0 */
     int64_t shape[MT_MAX_DIMS];
     char axes[MT_MAX_DIMS + 1]; /* a letter of STCZYX for each dimension, '?' where the file does not say. S and C may
                                    stand several times: they are merged, the first slowest. */
     mt_dtype dtype;
-    bool swap;              /* stored in the other byte order; decoded chunks are swapped by the engine */
-    uint8_t fill[8];        /* one element of dtype, in the machine's order */
+    bool swap;       /* stored in the other byte order; decoded chunks are swapped by the engine */
+    uint8_t fill[8]; /* one element of dtype, in the machine's order */
 
-    int64_t chunk_shape[MT_MAX_DIMS];  /* of the grid; >= 1 */
+    int64_t chunk_shape[MT_MAX_DIMS];        /* of the grid; >= 1 */
     const int64_t *chunk_edges[MT_MAX_DIMS]; /* rectilinear grid: the n+1 borders of the n chunks along an axis, from 0
                                           to at least shape; chunk_shape is then the largest. NULL: regular. */
-    int64_t chunk_stride[MT_MAX_DIMS]; /* elements; mt_chunk_map_c_order sets them */
-    bool cut_at_edge;       /* along the slowest stride, an edge chunk may decode to less than a whole one */
-    bool contiguous;        /* the grid is only ours, for raw data stored in one piece: report no chunk shape */
-    int64_t shard_shape[MT_MAX_DIMS];  /* 0: no shards */
-    mt_chain chain;         /* for all chunks that name none of their own */
+    int64_t chunk_stride[MT_MAX_DIMS];       /* elements; mt_chunk_map_c_order sets them */
+    bool cut_at_edge; /* along the slowest stride, an edge chunk may decode to less than a whole one */
+    bool contiguous;  /* the grid is only ours, for raw data stored in one piece: report no chunk shape */
+    int64_t shard_shape[MT_MAX_DIMS]; /* 0: no shards */
+    mt_chain chain;                   /* for all chunks that name none of their own */
 
     /* Finds a chunk by its grid position. May read the store (through an index cache), must be thread-safe. */
     mt_status (*locate)(const mt_chunk_map *map, const int64_t *position, mt_chunk_ref *out, mt_error *err);
-    void *state;            /* of the format */
-    void (*destroy)(mt_chunk_map *map); /* optional: frees what is not in the arena. The arena is freed by the caller. */
+    void *state; /* of the format */
+    void (*destroy)(
+        mt_chunk_map *map); /* optional: frees what is not in the arena. The arena is freed by the caller. */
 
-    double pixel_size[MT_MAX_DIMS];  /* 0: not known */
-    const char *unit[MT_MAX_DIMS];   /* NULL: not known */
-    const mt_channel *channels;      /* NULL, or one for each position along C */
+    double pixel_size[MT_MAX_DIMS]; /* 0: not known */
+    const char *unit[MT_MAX_DIMS];  /* NULL: not known */
+    const mt_channel *channels;     /* NULL, or one for each position along C */
     size_t n_channels;
-    const char *part;       /* the part that was opened; NULL: the whole */
-    int level, n_levels;    /* n_levels 0 counts as 1 */
+    const char *part;    /* the part that was opened; NULL: the whole */
+    int level, n_levels; /* n_levels 0 counts as 1 */
 };
 
 /* What the engine calls the dimensions: checks the map of a freshly opened format (shape, products against the limits,
@@ -78,18 +79,18 @@ void mt_chunk_map_c_order(mt_chunk_map *map);
 
 /* Describes raw data in one piece at (key, offset): strides in elements of the stored array, slowest first or in any
  * order. Chooses blocks of whole rows, sets the grid, strides and locate. key is copied. Needs ndim, shape and dtype. */
-MT_MUST_CHECK mt_status mt_chunk_map_contiguous(mt_chunk_map *map, const char *key, uint64_t offset,
-                                                bool fortran_order, mt_error *err);
+MT_MUST_CHECK mt_status mt_chunk_map_contiguous(mt_chunk_map *map, const char *key, uint64_t offset, bool fortran_order,
+                                                mt_error *err);
 
 /* Elements of a whole chunk (checked by mt_chunk_map_check not to overflow). */
 int64_t mt_chunk_map_elements(const mt_chunk_map *map);
 
 /* What stands after '#', split at '&': one path, and key=value pairs. */
 typedef struct mt_selection {
-    const char *text;  /* as given, "" for none */
-    const char *path;  /* array or group inside, "" for none */
-    int64_t series;    /* -1: not named; "series=2" or "scene=2" */
-    int64_t level;     /* -1: not named */
+    const char *text; /* as given, "" for none */
+    const char *path; /* array or group inside, "" for none */
+    int64_t series;   /* -1: not named; "series=2" or "scene=2" */
+    int64_t level;    /* -1: not named */
 } mt_selection;
 
 MT_MUST_CHECK mt_status mt_selection_parse(mt_arena *arena, const char *text, mt_selection *out, mt_error *err);
@@ -97,10 +98,10 @@ MT_MUST_CHECK mt_status mt_selection_parse(mt_arena *arena, const char *text, mt
 /* What a format is asked to open. */
 typedef struct mt_source {
     mt_env *env;
-    mt_store *store;   /* of the folder that holds the file, or of the folder itself */
-    const char *key;   /* the file's name in the store; "" if the store is what is opened */
-    bool folder;       /* key names a folder ("" always does) */
-    const char *name;  /* the last segment of the path, for suffixes and messages */
+    mt_store *store;     /* of the folder that holds the file, or of the folder itself */
+    const char *key;     /* the file's name in the store; "" if the store is what is opened */
+    bool folder;         /* key names a folder ("" always does) */
+    const char *name;    /* the last segment of the path, for suffixes and messages */
     const uint8_t *head; /* the first bytes of a file; NULL for a folder */
     size_t head_size;    /* min(file, 4096) */
     mt_selection selection;

@@ -92,10 +92,11 @@ static mt_dtype find_dtype(char kind, char size)
     static const struct {
         char kind, size;
         mt_dtype dtype;
-    } table[] = { { 'b', '1', MT_BOOL },    { 'u', '1', MT_UINT8 },   { 'i', '1', MT_INT8 },   { 'u', '2', MT_UINT16 },
-                  { 'i', '2', MT_INT16 },   { 'u', '4', MT_UINT32 },  { 'i', '4', MT_INT32 },  { 'u', '8', MT_UINT64 },
-                  { 'i', '8', MT_INT64 },   { 'f', '2', MT_FLOAT16 }, { 'f', '4', MT_FLOAT32 },
-                  { 'f', '8', MT_FLOAT64 } };
+    } table[] = {
+        { 'b', '1', MT_BOOL },  { 'u', '1', MT_UINT8 },   { 'i', '1', MT_INT8 },    { 'u', '2', MT_UINT16 },
+        { 'i', '2', MT_INT16 }, { 'u', '4', MT_UINT32 },  { 'i', '4', MT_INT32 },   { 'u', '8', MT_UINT64 },
+        { 'i', '8', MT_INT64 }, { 'f', '2', MT_FLOAT16 }, { 'f', '4', MT_FLOAT32 }, { 'f', '8', MT_FLOAT64 }
+    };
     for (size_t i = 0; i < sizeof table / sizeof *table; i++)
         if (table[i].kind == kind && table[i].size == size)
             return table[i].dtype;
@@ -118,8 +119,8 @@ static mt_status take_dtype(scanner *s, mt_chunk_map *map, mt_error *err)
     map->dtype = n == 3 && strchr("<>|=", text[0]) ? find_dtype(text[1], text[2]) : (mt_dtype)0;
     if (!map->dtype)
         return mt_fail(err, MT_E_UNSUPPORTED, "the type '%.*s' is not read", (int)(n < 32 ? n : 32), text);
-    map->swap = mt_dtype_size(map->dtype) > 1 && (text[0] == '>') != mt_host_big_endian() && text[0] != '='
-        && text[0] != '|';
+    map->swap =
+        mt_dtype_size(map->dtype) > 1 && (text[0] == '>') != mt_host_big_endian() && text[0] != '=' && text[0] != '|';
     return MT_OK;
 }
 
@@ -131,10 +132,10 @@ static mt_status take_item(scanner *s, mt_chunk_map *map, bool *fortran, int *se
     size_t n;
     if (!take_string(s, &key, &n) || !take(s, ':'))
         return mt_fail(err, MT_E_CORRUPT, "the header is no dict");
-    int which = n == 5 && memcmp(key, "descr", n) == 0 ? DESCR
-        : n == 13 && memcmp(key, "fortran_order", n) == 0 ? ORDER
-        : n == 5 && memcmp(key, "shape", n) == 0 ? SHAPE
-        : 0;
+    int which = n == 5 && memcmp(key, "descr", n) == 0            ? DESCR
+                : n == 13 && memcmp(key, "fortran_order", n) == 0 ? ORDER
+                : n == 5 && memcmp(key, "shape", n) == 0          ? SHAPE
+                                                                  : 0;
     if (which == 0 || (*seen & which))
         return mt_fail(err, MT_E_CORRUPT, "the header has a key '%.*s' too many", (int)(n < 32 ? n : 32), key);
     *seen |= which;
@@ -192,8 +193,8 @@ static mt_status check_size(const mt_source *source, const mt_chunk_map *map, ui
     for (int d = 0; d < map->ndim; d++)
         needed *= (uint64_t)map->shape[d]; /* mt_chunk_map_contiguous has seen that it fits */
     if (size < offset || size - offset < needed)
-        return mt_fail(err, MT_E_CORRUPT, "the file has %llu bytes, its array needs %llu", (unsigned long long)size,
-                       (unsigned long long)(offset + needed));
+        return mt_fail(err, MT_E_CORRUPT, "the file has %llu bytes, its array needs %llu from byte %llu on",
+                       (unsigned long long)size, (unsigned long long)needed, (unsigned long long)offset);
     return MT_OK;
 }
 
@@ -226,4 +227,6 @@ static mt_status open_npy(const mt_source *source, mt_chunk_map **out, mt_error 
     return st;
 }
 
-const mt_format mt_format_npy = { .name = "npy", .title = "NumPy NPY", .suffixes = "npy", .probe = probe, .open = open_npy };
+const mt_format mt_format_npy = {
+    .name = "npy", .title = "NumPy NPY", .suffixes = "npy", .probe = probe, .open = open_npy
+};

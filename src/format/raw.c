@@ -61,4 +61,6 @@ static mt_status open_raw(const mt_source *source, mt_chunk_map **out, mt_error 
     return st;
 }
 
-const mt_format mt_format_raw = { .name = "raw", .title = "raw pixels", .suffixes = "", .probe = probe, .open = open_raw };
+const mt_format mt_format_raw = {
+    .name = "raw", .title = "raw pixels", .suffixes = "", .probe = probe, .open = open_raw
+};

@@ -20,8 +20,8 @@ static bool parse_number(const char *text, size_t n, int64_t *out)
 static bool parse_pair(const char *item, size_t n, const char *name, int64_t *out)
 {
     size_t length = strlen(name);
-    return n > length && strncmp(item, name, length) == 0 && item[length] == '='
-        && parse_number(item + length + 1, n - length - 1, out);
+    return n > length && strncmp(item, name, length) == 0 && item[length] == '=' &&
+           parse_number(item + length + 1, n - length - 1, out);
 }
 
 mt_status mt_selection_parse(mt_arena *arena, const char *text, mt_selection *out, mt_error *err)
@@ -32,8 +32,8 @@ mt_status mt_selection_parse(mt_arena *arena, const char *text, mt_selection *ou
         return MT_E_MEMORY;
     for (const char *item = text; *item; item += *item == '&') {
         size_t n = strcspn(item, "&");
-        if (parse_pair(item, n, "level", &out->level) || parse_pair(item, n, "series", &out->series)
-            || parse_pair(item, n, "scene", &out->series)) {
+        if (parse_pair(item, n, "level", &out->level) || parse_pair(item, n, "series", &out->series) ||
+            parse_pair(item, n, "scene", &out->series)) {
             item += n;
             continue;
         }

@@ -52,8 +52,8 @@ typedef pthread_once_t mt_once;
 #define MT_ONCE_INIT PTHREAD_ONCE_INIT
 void mt_once_run(mt_once *once, void (*run)(void));
 
-unsigned mt_processor_count(void);      /* those this process may use; at least 1 */
-uint64_t mt_memory_size(void);          /* bytes this process may use: the machine's, or its control group's */
-uint64_t mt_clock_ns(void);             /* monotonic */
+unsigned mt_processor_count(void); /* those this process may use; at least 1 */
+uint64_t mt_memory_size(void);     /* bytes this process may use: the machine's, or its control group's */
+uint64_t mt_clock_ns(void);        /* monotonic */
 
 #endif

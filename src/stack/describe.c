@@ -150,8 +150,8 @@ mt_status mt_stack_describe(mt_stack *stack, const char *given, mt_error *err)
         stack->spatial[i] = find_dim(axes, "ZYX"[i]);
 
     int n = 0;
-    if ((st = role_size(map, &stack->samples, &info->data_shape[n++], err))
-        || (st = role_size(map, &stack->channels, &info->data_shape[n++], err)))
+    if ((st = role_size(map, &stack->samples, &info->data_shape[n++], err)) ||
+        (st = role_size(map, &stack->channels, &info->data_shape[n++], err)))
         return st;
     for (int i = stack->spatial[0] < 0; i < 3; i++)
         info->data_shape[n++] = stack->spatial[i] < 0 ? 1 : map->shape[stack->spatial[i]];

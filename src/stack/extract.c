@@ -54,8 +54,8 @@ static mt_status check_request(const mt_patch_request *r, mt_error *err)
         return mt_fail(err, MT_E_RANGE, "sample %lld is out of bounds for an image of %lld samples",
                        (long long)r->sample, (long long)info->data_shape[0]);
     if (r->view.dtype && r->view.dtype != MT_FLOAT32 && r->view.dtype != info->dtype)
-        return mt_fail(err, MT_E_ARGUMENT, "patches of %s come as %s or float32, not as %s",
-                       mt_dtype_name(info->dtype), mt_dtype_name(info->dtype), mt_dtype_name(r->view.dtype));
+        return mt_fail(err, MT_E_ARGUMENT, "patches of %s come as %s or float32, not as %s", mt_dtype_name(info->dtype),
+                       mt_dtype_name(info->dtype), mt_dtype_name(r->view.dtype));
     if ((r->view.scale || r->view.offset) && r->view.dtype && r->view.dtype != MT_FLOAT32)
         return mt_fail(err, MT_E_ARGUMENT, "scale and offset need patches of float32");
     mt_status st = check_channels(r->stack, r, err);
@@ -251,8 +251,9 @@ mt_status mt_extract_patches(const mt_patch_request *requests, size_t n, mt_erro
     return st;
 }
 
-mt_status mt_stack_extract_patch(mt_stack *stack, int64_t sample, const int64_t *channels, size_t n, const int64_t *coords,
-                                 const int64_t *patch_size, size_t n_spatial, float *out, mt_error *err)
+mt_status mt_stack_extract_patch(mt_stack *stack, int64_t sample, const int64_t *channels, size_t n,
+                                 const int64_t *coords, const int64_t *patch_size, size_t n_spatial, float *out,
+                                 mt_error *err)
 {
     mt_patch_request request = { .stack = stack,
                                  .sample = sample,

@@ -151,7 +151,8 @@ static bool fits(const char *pattern, size_t n, const char *name)
         if (pattern < end && *pattern == '*') {
             star = ++pattern;
             after = name;
-        } else if (pattern < end && (*pattern == '?' || *pattern == *name || (*pattern == '[' && fits_set(&next, *name)))) {
+        } else if (pattern < end &&
+                   (*pattern == '?' || *pattern == *name || (*pattern == '[' && fits_set(&next, *name)))) {
             pattern = *pattern == '[' && next != pattern ? next : pattern + 1;
             name++;
         } else if (star) {
@@ -182,6 +183,12 @@ static mt_status take_found(const search *s, const char *path, mt_error *err)
     return note_skipped(s->list, path, &why, err);
 }
 
+/* Whether a name fits what stands last behind a "**". */
+static bool fits_below(const char *pattern, const char *name)
+{
+    return pattern[2] == '/' && !strchr(pattern + 3, '/') && fits(pattern + 3, strlen(pattern + 3), name);
+}
+
 static mt_status visit_name(void *user, const char *name, mt_error *err)
 {
     const search *s = user;
@@ -198,9 +205,7 @@ static mt_status visit_name(void *user, const char *name, mt_error *err)
     search below = { s->list, s->options, path, deep ? s->pattern : s->pattern + n + !last, s->depth + 1 };
     if (!path)
         st = MT_E_MEMORY;
-    else if (deep && !last && fits(s->pattern + 3, strcspn(s->pattern + 3, "/"), name) && !strchr(s->pattern + 3, '/'))
-        st = take_found(s, path, err);
-    else if (last && !deep)
+    else if (deep ? fits_below(s->pattern, name) : last)
         st = take_found(s, path, err);
     else if (folder && s->depth < MAX_DEPTH)
         st = search_folder(&below, err);
@@ -256,8 +261,8 @@ static mt_status new_list(mt_context *given, mt_stacks **out, mt_error *err)
     }
     *out = memory;
     **out = (mt_stacks) { .context = context };
-    if ((st = mt_names_new(&context->env, &(*out)->skipped, err))
-        || (st = mt_names_new(&context->env, &(*out)->reasons, err)))
+    if ((st = mt_names_new(&context->env, &(*out)->skipped, err)) ||
+        (st = mt_names_new(&context->env, &(*out)->reasons, err)))
         mt_stacks_close(*out);
     return st;
 }

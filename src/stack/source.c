@@ -57,8 +57,8 @@ static mt_status open_store(mt_source *source, const char *path, mt_arena *arena
     return mt_store_open_folder(source->env, folder, &source->store, err);
 }
 
-mt_status mt_source_open(mt_env *env, const char *text, const mt_open_options *options, mt_arena *arena,
-                         mt_source *out, mt_error *err)
+mt_status mt_source_open(mt_env *env, const char *text, const mt_open_options *options, mt_arena *arena, mt_source *out,
+                         mt_error *err)
 {
     char *path;
     *out = (mt_source) { .env = env, .options = options };

@@ -229,10 +229,11 @@ mt_status mt_stack_new(mt_context *context, const mt_stack_ops *ops, void *self,
 {
     if (!ops || ops->struct_size == 0 || ops->struct_size > sizeof *ops || !ops->extract_patch)
         return mt_fail(err, MT_E_ARGUMENT, "mt_stack_ops needs its struct_size and extract_patch");
-    if (!info || !info->source || !info->original_axes || mt_dtype_size(info->dtype) == 0
-        || info->original_ndim != (int)strlen(info->original_axes) || info->original_ndim > 6)
-        return mt_fail(err, MT_E_ARGUMENT, "a stack needs source, dtype, original_axes and an original_shape of as many "
-                                           "dimensions");
+    if (!info || !info->source || !info->original_axes || mt_dtype_size(info->dtype) == 0 ||
+        info->original_ndim != (int)strlen(info->original_axes) || info->original_ndim > 6)
+        return mt_fail(err, MT_E_ARGUMENT,
+                       "a stack needs source, dtype, original_axes and an original_shape of as many "
+                       "dimensions");
     mt_stack *stack;
     mt_status st = new_stack(context, &stack, err);
     if (st)

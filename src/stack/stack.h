@@ -35,7 +35,7 @@ MT_MUST_CHECK mt_status mt_stack_describe(mt_stack *stack, const char *axes, mt_
 /* As mt_stack_open, but every read goes through the store that wrap makes of the opened one (it takes the store over,
  * and closes it when it fails). wrap may be NULL. For tests that let reads fail. */
 MT_MUST_CHECK mt_status mt_stack_open_wrapped(mt_context *context, const char *path, const mt_open_options *options,
-                                              mt_status (*wrap)(void *user, mt_store **store, mt_error *err), void *user,
-                                              mt_stack **out, mt_error *err);
+                                              mt_status (*wrap)(void *user, mt_store **store, mt_error *err),
+                                              void *user, mt_stack **out, mt_error *err);
 
 #endif

@@ -95,7 +95,7 @@ static void every_float16_is_converted(void **state)
             continue;
         }
         double m = exponent == 31 ? (double)INFINITY
-            : exponent            ? ldexp(1024 + fraction, exponent - 25)
+                   : exponent     ? ldexp(1024 + fraction, exponent - 25)
                                   : ldexp(fraction, -24);
         assert_true((double)value == (h & 0x8000 ? -m : m));
         mt_element_from_double(MT_FLOAT16, (double)value, &back);

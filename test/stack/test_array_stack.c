@@ -40,13 +40,14 @@ static void any_order_of_axes_is_seen_as_sczyx(void **state)
         for (int64_t s = 0; s < 6; s++) {
             float patch[4 * 5 * 6];
             mt_error err = MT_ERROR_INIT;
-            check_ok(mt_stack_extract_patch(stack, s, NULL, 0, (int64_t[]) { 0, 0 }, (int64_t[]) { 5, 6 }, 2, patch,
-                                            &err), &err);
+            check_ok(
+                mt_stack_extract_patch(stack, s, NULL, 0, (int64_t[]) { 0, 0 }, (int64_t[]) { 5, 6 }, 2, patch, &err),
+                &err);
             for (int64_t c = 0, at = 0; c < 4; c++)
                 for (int64_t y = 0; y < 5; y++)
                     for (int64_t x = 0; x < 6; x++, at++) {
-                        int64_t from = s / 2 * by_letter['S'] + s % 2 * by_letter['T'] + c * by_letter['C']
-                            + y * by_letter['Y'] + x * by_letter['X'];
+                        int64_t from = s / 2 * by_letter['S'] + s % 2 * by_letter['T'] + c * by_letter['C'] +
+                                       y * by_letter['Y'] + x * by_letter['X'];
                         assert_true(patch[at] == (float)pixels[from]);
                     }
         }
@@ -71,7 +72,8 @@ static void indices_never_wrap(void **state)
     assert_string_equal(err.message, "array: sample 3 is out of bounds for an image of 3 samples");
     assert_int_equal(mt_stack_extract_patch(stack, -1, NULL, 0, origin, size, 2, patch, NULL), MT_E_RANGE);
     for (int i = 0; i < 2; i++)
-        assert_int_equal(mt_stack_extract_patch(stack, 0, bad_channels[i], 1, origin, size, 2, patch, NULL), MT_E_RANGE);
+        assert_int_equal(mt_stack_extract_patch(stack, 0, bad_channels[i], 1, origin, size, 2, patch, NULL),
+                         MT_E_RANGE);
     assert_int_equal(mt_stack_extract_patch(stack, 0, bad_channels[0], 0, origin, size, 2, patch, NULL), MT_E_ARGUMENT);
     assert_int_equal(mt_stack_extract_patch(stack, 0, NULL, 0, origin, size, 3, patch, NULL), MT_E_ARGUMENT);
     size[0] = -1;
@@ -88,7 +90,8 @@ static void outside_is_zero_on_every_side(void **state)
             float patch[6][7];
             mt_error err = MT_ERROR_INIT;
             check_ok(mt_stack_extract_patch(stack, 0, NULL, 0, (int64_t[]) { y0, x0 }, (int64_t[]) { 6, 7 }, 2,
-                                            &patch[0][0], &err), &err);
+                                            &patch[0][0], &err),
+                     &err);
             for (int64_t y = 0; y < 6; y++)
                 for (int64_t x = 0; x < 7; x++) {
                     int64_t v = y0 + y, u = x0 + x;
@@ -108,17 +111,23 @@ static void a_view_turns_scales_and_pads(void **state)
     const float scale[2] = { 0.5f, 2.0f }, offset[2] = { 1.0f, -4.0f };
     int64_t strides[3] = { sizeof out[0], sizeof(float), -(int64_t)sizeof out[0][0] };
     int64_t channels[2] = { 1, 0 };
-    mt_patch_request r = { .stack = stack, .channels = channels, .n_channels = 2, .n_spatial = 2,
-                           .coords = (int64_t[]) { -1, 1 }, .patch_size = (int64_t[]) { 6, 3 },
-                           .view = { .data = &out[0][2][0], .strides = strides, .scale = scale, .offset = offset,
-                                     .padding = -1 } };
+    mt_patch_request r = {
+        .stack = stack,
+        .channels = channels,
+        .n_channels = 2,
+        .n_spatial = 2,
+        .coords = (int64_t[]) { -1, 1 },
+        .patch_size = (int64_t[]) { 6, 3 },
+        .view = { .data = &out[0][2][0], .strides = strides, .scale = scale, .offset = offset, .padding = -1 }
+    };
     mt_error err = MT_ERROR_INIT;
     check_ok(mt_extract_patches(&r, 1, &err), &err);
     for (int c = 0; c < 2; c++)
         for (int64_t y = 0; y < 6; y++)
             for (int64_t x = 0; x < 3; x++) {
                 int64_t v = y - 1, u = x + 1;
-                float expected = v < 0 || v >= 4 ? -1 : (float)pixels[(channels[c] * 4 + v) * 5 + u] * scale[c] + offset[c];
+                float expected =
+                    v < 0 || v >= 4 ? -1 : (float)pixels[(channels[c] * 4 + v) * 5 + u] * scale[c] + offset[c];
                 assert_true(out[c][2 - x][y] == expected);
             }
     mt_stack_close(stack);
@@ -131,13 +140,15 @@ static void bad_arrays_are_refused(void **state)
     static const struct {
         const char *axes;
         int64_t shape[6];
-    } bad[] = { { "CX", { 2, 2 } }, { "YXX", { 2, 2, 2 } }, { "YXQ", { 2, 2, 2 } }, { "yx", { 2, 2 } },
+    } bad[] = { { "CX", { 2, 2 } },  { "YXX", { 2, 2, 2 } },     { "YXQ", { 2, 2, 2 } }, { "yx", { 2, 2 } },
                 { "YX", { -1, 2 } }, { "YX", { INT64_MAX, 4 } }, { "", { 0 } } };
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
-        assert_int_equal(mt_stack_from_array(NULL, pixels, MT_UINT16, bad[i].axes, bad[i].shape, NULL, NULL, &stack,
-                                             NULL), MT_E_ARGUMENT);
-    assert_int_equal(mt_stack_from_array(NULL, pixels, (mt_dtype)99, "YX", (int64_t[]) { 1, 1 }, NULL, NULL, &stack,
-                                         NULL), MT_E_ARGUMENT);
+        assert_int_equal(
+            mt_stack_from_array(NULL, pixels, MT_UINT16, bad[i].axes, bad[i].shape, NULL, NULL, &stack, NULL),
+            MT_E_ARGUMENT);
+    assert_int_equal(
+        mt_stack_from_array(NULL, pixels, (mt_dtype)99, "YX", (int64_t[]) { 1, 1 }, NULL, NULL, &stack, NULL),
+        MT_E_ARGUMENT);
 }
 
 /* A stack of one's own whose pixels are a formula, zero outside. */
@@ -190,7 +201,10 @@ static void a_stack_of_ones_own_is_a_stack(void **state)
 
     float patch[3][2][3][4];
     float scale[3] = { 2, 2, 2 };
-    mt_patch_request r = { .stack = stack, .sample = 1, .n_spatial = 3, .coords = (int64_t[]) { 3, -1, 9 },
+    mt_patch_request r = { .stack = stack,
+                           .sample = 1,
+                           .n_spatial = 3,
+                           .coords = (int64_t[]) { 3, -1, 9 },
                            .patch_size = (int64_t[]) { 2, 3, 4 },
                            .view = { .data = patch, .scale = scale, .padding = 5 } };
     check_ok(mt_extract_patches(&r, 1, &err), &err);
@@ -211,9 +225,12 @@ static void a_stack_of_ones_own_is_a_stack(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(any_order_of_axes_is_seen_as_sczyx), cmocka_unit_test(indices_never_wrap),
-        cmocka_unit_test(outside_is_zero_on_every_side),      cmocka_unit_test(a_view_turns_scales_and_pads),
-        cmocka_unit_test(bad_arrays_are_refused),             cmocka_unit_test(a_stack_of_ones_own_is_a_stack),
+        cmocka_unit_test(any_order_of_axes_is_seen_as_sczyx),
+        cmocka_unit_test(indices_never_wrap),
+        cmocka_unit_test(outside_is_zero_on_every_side),
+        cmocka_unit_test(a_view_turns_scales_and_pads),
+        cmocka_unit_test(bad_arrays_are_refused),
+        cmocka_unit_test(a_stack_of_ones_own_is_a_stack),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

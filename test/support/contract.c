@@ -32,7 +32,10 @@ mt_status read_whole(mt_stack *stack, whole_image *out, mt_error *err)
         return mt_fail(err, MT_E_MEMORY, "test: no memory for the whole image");
     mt_status st = MT_OK;
     for (int64_t s = 0; !st && s < info->data_shape[0]; s++) {
-        mt_patch_request r = { .stack = stack, .sample = s, .n_spatial = (size_t)out->ndim, .coords = origin,
+        mt_patch_request r = { .stack = stack,
+                               .sample = s,
+                               .n_spatial = (size_t)out->ndim,
+                               .coords = origin,
                                .patch_size = info->data_shape + 2,
                                .view = { .data = out->pixels + (size_t)s * sample, .dtype = info->dtype } };
         st = mt_extract_patches(&r, 1, err);
@@ -52,11 +55,11 @@ void free_whole(whole_image *image)
 static float as_float(mt_dtype dtype, const void *p)
 {
     switch (dtype) {
-#define CASE(name, type)                                                                                              \
-    case name: {                                                                                                      \
-        type v;                                                                                                       \
-        memcpy(&v, p, sizeof v);                                                                                      \
-        return (float)v;                                                                                              \
+#define CASE(name, type)                                                                                               \
+    case name: {                                                                                                       \
+        type v;                                                                                                        \
+        memcpy(&v, p, sizeof v);                                                                                       \
+        return (float)v;                                                                                               \
     }
         CASE(MT_UINT8, uint8_t)
         CASE(MT_INT8, int8_t)
@@ -69,16 +72,15 @@ static float as_float(mt_dtype dtype, const void *p)
         CASE(MT_FLOAT32, float)
         CASE(MT_FLOAT64, double)
 #undef CASE
-    case MT_BOOL:
-        return *(const uint8_t *)p != 0;
-    case MT_FLOAT16:
-        break;
+    case MT_BOOL: return *(const uint8_t *)p != 0;
+    case MT_FLOAT16: break;
     }
     uint16_t h;
     memcpy(&h, p, sizeof h);
     int exponent = h >> 10 & 31, fraction = h & 1023;
-    double m = exponent == 31 ? (fraction ? NAN : INFINITY) : exponent ? ldexp(1024 + fraction, exponent - 25)
-                                                                       : ldexp(fraction, -24);
+    double m = exponent == 31 ? (fraction ? NAN : INFINITY)
+               : exponent     ? ldexp(1024 + fraction, exponent - 25)
+                              : ldexp(fraction, -24);
     return (float)(h & 0x8000 ? -m : m);
 }
 
@@ -153,7 +155,8 @@ void check_boxes(mt_stack *stack, const whole_image *image, uint64_t seed, int n
 {
     if (product(image->shape, image->ndim + 2) == 0)
         return;
-    bool flat = stack->map && (stack->spatial[1] < 0 || stack->spatial[2] < 0); /* arrays of one dimension: no padding */
+    bool flat =
+        stack->map && (stack->spatial[1] < 0 || stack->spatial[2] < 0); /* arrays of one dimension: no padding */
     for (int round = 0; !flat && round < n; round += BATCH) {
         random_box boxes[BATCH];
         mt_patch_request requests[BATCH];

@@ -43,10 +43,9 @@ static void faulty_close(mt_store *store)
     free(store);
 }
 
-static const mt_store_ops faulty_ops = { .size = faulty_size,
-                                         .read = faulty_read,
-                                         .list = faulty_list,
-                                         .close = faulty_close };
+static const mt_store_ops faulty_ops = {
+    .size = faulty_size, .read = faulty_read, .list = faulty_list, .close = faulty_close
+};
 
 mt_status faulty_store_wrap(mt_store *inner, size_t k, mt_status status, mt_store **out, mt_error *err)
 {

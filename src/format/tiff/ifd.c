@@ -31,7 +31,8 @@ mt_status tiff_open_file(const mt_source *source, tiff_file *out, mt_error *err)
     out->big_endian = r.big_endian;
     mt_read_skip(&r, 2);
     out->big = mt_read_u16(&r) == 43;
-    if (out->big && (mt_read_u16(&r) != 8 || mt_read_u16(&r) != 0))
+    uint16_t offset_size = out->big ? mt_read_u16(&r) : 8, reserved = out->big ? mt_read_u16(&r) : 0;
+    if (offset_size != 8 || reserved != 0)
         return mt_fail(err, MT_E_CORRUPT, "offsets of another size than 8 bytes");
     out->first = out->big ? mt_read_u64(&r) : mt_read_u32(&r);
     return r.failed ? mt_fail(err, MT_E_CORRUPT, "the file ends inside its header") : MT_OK;
@@ -105,7 +106,8 @@ mt_status tiff_read_ifd(const tiff_file *file, uint64_t offset, tiff_ifd *out, m
     for (int i = 0; i < out->n; i++)
         read_entry(file, &r, &out->entries[i]);
     if (r.failed)
-        return mt_fail(err, MT_E_CORRUPT, "the file ends inside the directory at byte %llu", (unsigned long long)offset);
+        return mt_fail(err, MT_E_CORRUPT, "the file ends inside the directory at byte %llu",
+                       (unsigned long long)offset);
     out->next = file->big ? mt_read_u64(&r) : mt_read_u32(&r);
     if (r.failed)
         out->next = 0; /* a last directory may lack its end */

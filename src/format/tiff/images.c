@@ -60,15 +60,15 @@ static mt_status add_series(collection *c, tiff_series *series, mt_error *err)
 /* A smaller version of the image before: it says so, or it is tiled and half the size. */
 static bool is_level(const tiff_series *above, const tiff_page *page, uint64_t n_pages)
 {
-    if (above->n_pages != n_pages || above->sub_levels > 0 || above->page.dtype != page->dtype
-        || above->page.samples != page->samples)
+    if (above->n_pages != n_pages || above->sub_levels > 0 || above->page.dtype != page->dtype ||
+        above->page.samples != page->samples)
         return false;
     const tiff_page *last = above->n_page_levels ? &above->levels[above->n_page_levels - 1]->page : &above->page;
     if (page->width >= last->width || page->height >= last->height)
         return false;
-    return page->reduced
-        || (page->tiled && last->tiled && page->width >= last->width / 2 - 1 && page->width <= last->width / 2 + 1
-            && page->height >= last->height / 2 - 1 && page->height <= last->height / 2 + 1);
+    return page->reduced ||
+           (page->tiled && last->tiled && page->width >= last->width / 2 - 1 && page->width <= last->width / 2 + 1 &&
+            page->height >= last->height / 2 - 1 && page->height <= last->height / 2 + 1);
 }
 
 static mt_status count_sub_levels(collection *c, tiff_series *series, mt_error *err)
@@ -152,7 +152,8 @@ static mt_status count_planes_in_a_row(const tiff_file *file, const tiff_ifd *if
     *planes = 0;
     const tiff_entry *offsets = tiff_find(ifd, TAG_STRIP_OFFSETS), *counts = tiff_find(ifd, TAG_STRIP_COUNTS);
     uint64_t n = (uint64_t)tiff_page_chunks(page), next = 0;
-    if (!tiff_is_raw(page) || page->tiled || !offsets || !counts || n > 65536 || offsets->count != n || counts->count != n)
+    if (!tiff_is_raw(page) || page->tiled || !offsets || !counts || n > 65536 || offsets->count != n ||
+        counts->count != n)
         return MT_OK;
     for (uint64_t i = 0; i < n; i++) {
         uint64_t start, count;
@@ -167,7 +168,7 @@ static mt_status count_planes_in_a_row(const tiff_file *file, const tiff_ifd *if
     int64_t plane = page->width * page->height, bytes = 0;
     if (mt_mul_i64(plane, page->samples * (int64_t)mt_dtype_size(page->dtype), &bytes) || bytes == 0)
         return MT_OK;
-    if (*offset < file->size && *offset > 0)
+    if (*offset<file->size && * offset> 0)
         *planes = (file->size - *offset) / (uint64_t)bytes;
     return MT_OK;
 }

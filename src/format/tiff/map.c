@@ -160,7 +160,8 @@ static mt_status map_pages(mt_chunk_map *map, const tiff_file *file, const tiff_
 
     tiff_ifd ifd;
     mt_status st = read_level_page(s, &ifd, &s->page, err);
-    if (st || (st = set_dimensions(map, series, &s->page, err)) || (st = tiff_set_chain(map, file, &ifd, &s->page, err)))
+    if (st || (st = set_dimensions(map, series, &s->page, err)) ||
+        (st = tiff_set_chain(map, file, &ifd, &s->page, err)))
         return st;
     map->dtype = s->page.dtype;
     map->cut_at_edge = !s->page.tiled;

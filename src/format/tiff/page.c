@@ -69,9 +69,9 @@ static mt_status read_chunking(const tiff_file *file, const tiff_ifd *ifd, tiff_
 static mt_status read_sizes(const tiff_file *file, const tiff_ifd *ifd, tiff_page *page, mt_error *err)
 {
     mt_status st;
-    if ((st = get_size(file, ifd, TAG_WIDTH, 0, &page->width, err))
-        || (st = get_size(file, ifd, TAG_HEIGHT, 0, &page->height, err))
-        || (st = get_size(file, ifd, TAG_SAMPLES, 1, &page->samples, err)))
+    if ((st = get_size(file, ifd, TAG_WIDTH, 0, &page->width, err)) ||
+        (st = get_size(file, ifd, TAG_HEIGHT, 0, &page->height, err)) ||
+        (st = get_size(file, ifd, TAG_SAMPLES, 1, &page->samples, err)))
         return st;
     if (page->samples > UINT16_MAX)
         return mt_fail(err, MT_E_CORRUPT, "%lld samples a pixel", (long long)page->samples);
@@ -83,15 +83,15 @@ mt_status tiff_read_page(const tiff_file *file, const tiff_ifd *ifd, tiff_page *
     uint64_t bits, format, depth, compression, photometric, predictor, order, planar, subfile;
     memset(page, 0, sizeof *page);
     mt_status st = read_sizes(file, ifd, page, err);
-    if (st || (st = get_equal(file, ifd, TAG_BITS, 1, page->samples, &bits, err))
-        || (st = get_equal(file, ifd, TAG_SAMPLE_FORMAT, 1, page->samples, &format, err))
-        || (st = tiff_get_number(file, ifd, TAG_IMAGE_DEPTH, 1, &depth, err))
-        || (st = tiff_get_number(file, ifd, TAG_COMPRESSION, 1, &compression, err))
-        || (st = tiff_get_number(file, ifd, TAG_PHOTOMETRIC, 1, &photometric, err))
-        || (st = tiff_get_number(file, ifd, TAG_PREDICTOR, 1, &predictor, err))
-        || (st = tiff_get_number(file, ifd, TAG_FILL_ORDER, 1, &order, err))
-        || (st = tiff_get_number(file, ifd, TAG_PLANAR, 1, &planar, err))
-        || (st = tiff_get_number(file, ifd, TAG_SUBFILE_TYPE, 0, &subfile, err)))
+    if (st || (st = get_equal(file, ifd, TAG_BITS, 1, page->samples, &bits, err)) ||
+        (st = get_equal(file, ifd, TAG_SAMPLE_FORMAT, 1, page->samples, &format, err)) ||
+        (st = tiff_get_number(file, ifd, TAG_IMAGE_DEPTH, 1, &depth, err)) ||
+        (st = tiff_get_number(file, ifd, TAG_COMPRESSION, 1, &compression, err)) ||
+        (st = tiff_get_number(file, ifd, TAG_PHOTOMETRIC, 1, &photometric, err)) ||
+        (st = tiff_get_number(file, ifd, TAG_PREDICTOR, 1, &predictor, err)) ||
+        (st = tiff_get_number(file, ifd, TAG_FILL_ORDER, 1, &order, err)) ||
+        (st = tiff_get_number(file, ifd, TAG_PLANAR, 1, &planar, err)) ||
+        (st = tiff_get_number(file, ifd, TAG_SUBFILE_TYPE, 0, &subfile, err)))
         return st;
     if (depth > 1)
         return mt_fail(err, MT_E_UNSUPPORTED, "ImageDepth of %llu is not read", (unsigned long long)depth);
@@ -107,24 +107,24 @@ mt_status tiff_read_page(const tiff_file *file, const tiff_ifd *ifd, tiff_page *
 
 bool tiff_same_page(const tiff_page *a, const tiff_page *b)
 {
-    return a->width == b->width && a->height == b->height && a->samples == b->samples && a->bits == b->bits
-        && a->chunk_width == b->chunk_width && a->chunk_height == b->chunk_height && a->compression == b->compression
-        && a->photometric == b->photometric && a->predictor == b->predictor && a->fill_order == b->fill_order
-        && a->planar == b->planar && a->tiled == b->tiled && a->dtype == b->dtype && a->reduced == b->reduced;
+    return a->width == b->width && a->height == b->height && a->samples == b->samples && a->bits == b->bits &&
+           a->chunk_width == b->chunk_width && a->chunk_height == b->chunk_height && a->compression == b->compression &&
+           a->photometric == b->photometric && a->predictor == b->predictor && a->fill_order == b->fill_order &&
+           a->planar == b->planar && a->tiled == b->tiled && a->dtype == b->dtype && a->reduced == b->reduced;
 }
 
 bool tiff_is_raw(const tiff_page *page)
 {
-    return page->compression == 1 && page->predictor <= 1 && page->bits == (int)mt_dtype_size(page->dtype) * 8
-        && page->fill_order <= 1;
+    return page->compression == 1 && page->predictor <= 1 && page->bits == (int)mt_dtype_size(page->dtype) * 8 &&
+           page->fill_order <= 1;
 }
 
 static int64_t chunks_along(int64_t size, int64_t chunk) { return size / chunk + (size % chunk != 0); }
 
 int64_t tiff_page_chunks(const tiff_page *page)
 {
-    return chunks_along(page->width, page->chunk_width) * chunks_along(page->height, page->chunk_height)
-        * (page->planar ? page->samples : 1);
+    return chunks_along(page->width, page->chunk_width) * chunks_along(page->height, page->chunk_height) *
+           (page->planar ? page->samples : 1);
 }
 
 /* Compression codes, and the codec that undoes each; those without are refused by name. */
@@ -170,8 +170,9 @@ static mt_status find_codec(int compression, const mt_codec **out, mt_error *err
         if (name && !*name)
             return MT_OK;
         *out = name ? mt_codec_find(name) : NULL;
-        return *out ? MT_OK : mt_fail(err, MT_E_UNSUPPORTED, "compression %d (%s) is not read", compression,
-                                      compressions[i].title);
+        return *out ? MT_OK
+                    : mt_fail(err, MT_E_UNSUPPORTED, "compression %d (%s) is not read", compression,
+                              compressions[i].title);
     }
     return mt_fail(err, MT_E_UNSUPPORTED, "compression %d is not read", compression);
 }

@@ -30,9 +30,9 @@ static const char *find_unit(const char *text)
 {
     static const struct {
         const char *written, *unit;
-    } units[] = { { "unit=micron", "micrometer" }, { "unit=um", "micrometer" },  { "unit=\\u00B5m", "micrometer" },
+    } units[] = { { "unit=micron", "micrometer" },    { "unit=um", "micrometer" },    { "unit=\\u00B5m", "micrometer" },
                   { "unit=\xc2\xb5m", "micrometer" }, { "unit=\xb5m", "micrometer" }, { "unit=nm", "nanometer" },
-                  { "unit=mm", "millimeter" },  { "unit=cm", "centimeter" }, { "unit=inch", "inch" } };
+                  { "unit=mm", "millimeter" },        { "unit=cm", "centimeter" },    { "unit=inch", "inch" } };
     for (size_t i = 0; i < sizeof units / sizeof *units; i++)
         if (strstr(text, units[i].written))
             return units[i].unit;

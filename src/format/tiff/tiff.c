@@ -63,6 +63,9 @@ static mt_status list(const mt_source *source, mt_names *out, mt_error *err)
     return st;
 }
 
-const mt_format mt_format_tiff = {
-    .name = "tiff", .title = "TIFF, BigTIFF, ImageJ", .suffixes = "tif,tiff", .probe = probe, .open = open_tiff, .list = list
-};
+const mt_format mt_format_tiff = { .name = "tiff",
+                                   .title = "TIFF, BigTIFF, ImageJ",
+                                   .suffixes = "tif,tiff",
+                                   .probe = probe,
+                                   .open = open_tiff,
+                                   .list = list };

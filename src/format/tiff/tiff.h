@@ -40,7 +40,7 @@ typedef struct tiff_file {
     const char *key;
     uint64_t size;
     bool big_endian;
-    bool big; /* BigTIFF: offsets of eight bytes */
+    bool big;       /* BigTIFF: offsets of eight bytes */
     uint64_t first; /* offset of the first directory */
 } tiff_file;
 
@@ -48,7 +48,7 @@ typedef struct tiff_file {
 typedef struct tiff_entry {
     uint16_t tag, type;
     uint64_t count;
-    uint64_t offset;  /* of the values, where they do not stand in the entry itself: */
+    uint64_t offset; /* of the values, where they do not stand in the entry itself: */
     bool inside;
     uint8_t value[8];
 } tiff_entry;
@@ -109,12 +109,13 @@ typedef struct tiff_series {
     int ndim;
     tiff_page page;
     uint64_t n_pages;
-    const uint64_t *offsets; /* of the directories, n_pages of them; NULL where the planes follow on the first raw one */
-    uint64_t data_offset;    /* then: of the first pixel */
-    int sub_levels;          /* SubIFDs of the first page */
+    const uint64_t
+        *offsets;         /* of the directories, n_pages of them; NULL where the planes follow on the first raw one */
+    uint64_t data_offset; /* then: of the first pixel */
+    int sub_levels;       /* SubIFDs of the first page */
     const struct tiff_series *levels[32]; /* pages of their own for levels 1, 2, ... */
     int n_page_levels;
-    double pixel_size[3];    /* Z, Y, X; 0: not known */
+    double pixel_size[3]; /* Z, Y, X; 0: not known */
     const char *unit[3];
 } tiff_series;
 

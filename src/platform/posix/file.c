@@ -14,8 +14,11 @@
 
 static mt_status fail_errno(mt_error *err, const char *path, const char *what)
 {
-    return mt_fail(err, errno == ENOENT ? MT_E_NOT_FOUND : errno == ENOMEM ? MT_E_MEMORY : MT_E_IO, "%s: %s: %s", path,
-                   what, strerror(errno));
+    return mt_fail(err,
+                   errno == ENOENT   ? MT_E_NOT_FOUND
+                   : errno == ENOMEM ? MT_E_MEMORY
+                                     : MT_E_IO,
+                   "%s: %s: %s", path, what, strerror(errno));
 }
 
 mt_status mt_file_open(const char *path, mt_file *out, mt_error *err)

@@ -5,6 +5,7 @@
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
@@ -123,13 +124,13 @@ unsigned mt_processor_count(void)
 /* The number in a one-line file of the control group; UINT64_MAX where there is none ("max"). */
 static uint64_t read_number(const char *path)
 {
-    unsigned long long value;
+    char text[32] = "";
     FILE *file = fopen(path, "re");
     if (!file)
         return UINT64_MAX;
-    int n = fscanf(file, "%llu", &value);
+    const char *line = fgets(text, sizeof text, file);
     fclose(file);
-    return n == 1 ? value : UINT64_MAX;
+    return line && line[0] >= '0' && line[0] <= '9' ? strtoull(line, NULL, 10) : UINT64_MAX;
 }
 
 uint64_t mt_memory_size(void)

@@ -34,8 +34,12 @@ static uint8_t *read_original(mt_stack *stack, size_t *bytes, mt_error *err)
                 const char *axis = strchr(info->original_axes, "ZYX"[i + 5 - info->data_ndim]);
                 strides[1 + i] = axis ? stride[axis - info->original_axes] : 0;
             }
-            mt_patch_request r = { .stack = stack, .sample = s, .channels = &c, .n_channels = 1,
-                                   .n_spatial = (size_t)info->data_ndim - 2, .coords = origin,
+            mt_patch_request r = { .stack = stack,
+                                   .sample = s,
+                                   .channels = &c,
+                                   .n_channels = 1,
+                                   .n_spatial = (size_t)info->data_ndim - 2,
+                                   .coords = origin,
                                    .patch_size = info->data_shape + 2,
                                    .view = { .data = out + at, .dtype = info->dtype, .strides = strides } };
             if (mt_extract_patches(&r, 1, err)) {
@@ -136,8 +140,9 @@ static bool check_file(const char *name, const json_t *file)
     }
     if (word)
         print_error("%s: is to be refused\n", name);
-    bool same = pixels && (otherwise ? true : md5 ? strcmp(md5_hex(pixels, bytes), md5) == 0
-                               : check_pages(pixels, bytes, json_object_get(file, "libtiff_pages")));
+    bool same = pixels && (otherwise ? true
+                           : md5     ? strcmp(md5_hex(pixels, bytes), md5) == 0
+                                     : check_pages(pixels, bytes, json_object_get(file, "libtiff_pages")));
     if (good && !same)
         print_error("%s: other pixels (%s) %s\n", name, mt_stack_get_info(stack)->original_axes, err.message);
     free(pixels);
@@ -220,12 +225,14 @@ static void broken_files_fail_cleanly(void **state)
 static void files_keep_the_contract(void **state)
 {
     (void)state;
-    static const char *const names[] = {
-        "tiff/compression/gray.tiled.u1.tif",          "tiff/compression/gray.bigendian.u2.tif",
-        "tiff/compression/rgb.tiled.lzw.u1.tif",       "tiff/compression/gray.zstd.u2.tif",
-        "tiff/imagej/3d_c.tif",                        "tiff/seq_image_tiff/seq-1c-12b-47c39b31.tiff",
-        "tiff/floats_depths/predictor-3-gray-f32.tif", "tiff/bigtiff/BigTIFFMotorola.tif"
-    };
+    static const char *const names[] = { "tiff/compression/gray.tiled.u1.tif",
+                                         "tiff/compression/gray.bigendian.u2.tif",
+                                         "tiff/compression/rgb.tiled.lzw.u1.tif",
+                                         "tiff/compression/gray.zstd.u2.tif",
+                                         "tiff/imagej/3d_c.tif",
+                                         "tiff/seq_image_tiff/seq-1c-12b-47c39b31.tiff",
+                                         "tiff/floats_depths/predictor-3-gray-f32.tif",
+                                         "tiff/bigtiff/BigTIFFMotorola.tif" };
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         check_contract(data_path(names[i]), NULL);
 }
