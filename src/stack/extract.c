@@ -171,7 +171,7 @@ static mt_status add_channels(read_list *list, const mt_patch_request *r, mt_err
     const mt_stack *stack = r->stack;
     const mt_role *role = &stack->channels;
     int inner = role->n ? role->dims[role->n - 1] : -1;
-    int64_t strides[4], n = n_channels(r);
+    int64_t strides[4] = { 0 }, n = n_channels(r);
     view_strides(r, strides);
     for (int64_t i = 0, run; i < n; i += run) {
         run = inner < 0 ? 1 : channel_run(r, i, n, stack->map->shape[inner]);
