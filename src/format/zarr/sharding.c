@@ -200,7 +200,7 @@ mt_status zarr_locate_sharded(const mt_chunk_map *map, const int64_t *position, 
 {
     const zarr_state *state = map->state;
     mt_cache *cache = mt_arena_env(map->arena)->index_cache;
-    int64_t element[MT_MAX_DIMS], object[MT_MAX_DIMS];
+    int64_t element[MT_MAX_DIMS] = { 0 }, object[MT_MAX_DIMS];
     for (int d = 0; d < map->ndim; d++) {
         element[d] = position[d] * map->chunk_shape[d];
         object[d] = element[d] / state->shards[0].shape[d];
