@@ -11,20 +11,24 @@ static void print_bytes(const char *what, uint64_t bytes)
     printf("  %-18s%s\n", what, bytes_text((double)bytes, text, sizeof text));
 }
 
-/* The chunk that holds a few patches along each axis, and one channel and sample: few bytes are decoded in vain, and
- * few chunks touched. */
+/* Along each axis the power of two that holds the patch: random patches then touch few chunks, and little else is
+ * decoded for them. */
 static void suggest(const patch_job *job)
 {
     int64_t chunk[3];
-    char text[96];
+    char text[96], stored[MT_MAX_DIMS * 24];
+    const mt_stack_info *info = job->image.info;
     for (size_t d = 0; d < job->n_spatial; d++) {
-        int64_t size = 16;
-        while (size < job->size[d] && size < INT64_C(1) << 30)
+        int64_t size = 1;
+        while (size < job->size[d])
             size *= 2;
-        chunk[d] = size < spatial_size(job->image.info, d) ? size : spatial_size(job->image.info, d);
+        chunk[d] = size < spatial_size(info, d) ? size : spatial_size(info, d);
     }
-    printf("  Chunks of %s pixels, one channel each, would suit patches of this size: a chunk larger than the\n"
-           "  patch is decoded for a few of its pixels, a much smaller one costs a read for little.\n",
+    if (info->chunk_shape[0])
+        printf("  The chunks are %s (%s), and each is decoded whole.\n",
+               shape_text(info->chunk_shape, info->original_ndim, stored, sizeof stored), info->original_axes);
+    printf("  Chunks of %s pixels of one channel would suit these patches better;\n"
+           "  or ask for more patches at once, which share what is decoded.\n",
            shape_text(chunk, (int)job->n_spatial, text, sizeof text));
 }
 
@@ -46,6 +50,8 @@ void explain(const patch_job *job)
     printf("  %-18s%.2f (bytes decoded / bytes delivered)\n", "amplification", amplification);
     if (!c.bytes_decoded)
         printf("  Nothing had to be decoded: rows were read straight into the patches.\n");
+    else if (!*job->image.info->codecs)
+        printf("  The image is not compressed: blocks were read in one go, and are kept for further patches.\n");
     else if (amplification <= 2)
         printf("  The chunks suit these patches.\n");
     else

@@ -32,31 +32,34 @@ static bool file_has_colors(const mt_stack_info *info, const int64_t *channels, 
     return info->channels != NULL;
 }
 
-/* Red, green and blue lie side by side: a photograph rather than a stack of fluorescence channels. */
+/* Red, green and blue (and how opaque they are) lie side by side: a photograph rather than fluorescence channels. */
 static bool is_rgb(const mt_stack_info *info)
 {
     const char *axes = info->original_axes;
     size_t n = strlen(axes);
-    return n && axes[n - 1] == 'C' && info->data_shape[1] == 3 &&
+    bool fits = info->data_shape[1] == 3 || (info->data_shape[1] == 4 && info->dtype == MT_UINT8);
+    return n && axes[n - 1] == 'C' && fits &&
            (!info->channels || (!info->channels[0].has_color && !*info->channels[0].name));
 }
 
 void picture_color(picture *p, const mt_stack_info *info, const int64_t *channels)
 {
-    static const uint8_t primaries[3][3] = { { 255, 0, 0 }, { 0, 255, 0 }, { 0, 0, 255 } };
-    /* Green and magenta can be told apart by nearly everybody, and add up to white. */
-    static const uint8_t usual[7][3] = { { 0, 255, 0 }, { 255, 0, 255 }, { 0, 255, 255 },  { 255, 255, 0 },
-                                         { 255, 0, 0 }, { 0, 0, 255 },   { 255, 255, 255 } };
+    /* Green and magenta can be told apart by nearly everybody, and add up to white; three and more are coloured in the
+     * order of ImageJ's composites. */
+    static const uint8_t white[3] = { 255, 255, 255 }, black[3] = { 0, 0, 0 };
+    static const uint8_t pair[2][3] = { { 0, 255, 0 }, { 255, 0, 255 } };
+    static const uint8_t many[7][3] = { { 255, 0, 0 },   { 0, 255, 0 },   { 0, 0, 255 },  { 255, 255, 255 },
+                                        { 0, 255, 255 }, { 255, 0, 255 }, { 255, 255, 0 } };
     bool rgb = is_rgb(info), given = file_has_colors(info, channels, p->channels);
     p->true_color = rgb && info->dtype == MT_UINT8;
     for (size_t c = 0; c < p->channels; c++) {
-        const uint8_t *color = usual[c % 7];
+        const uint8_t *color = p->channels == 2 ? pair[c] : many[c % 7];
         if (p->channels == 1)
-            color = usual[6];
+            color = white;
         else if (given && info->channels)
             color = info->channels[channels[c]].rgb;
         else if (rgb)
-            color = primaries[channels[c]];
+            color = channels[c] < 3 ? many[channels[c]] : black;
         memcpy(p->colors[c], color, 3);
     }
 }

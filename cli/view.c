@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Squares of this side are read at once, or one output pixel where that covers more. */
+/* Squares of this side are read at once. */
 enum { TILE = 2048, MOST_CHANNELS = 7 };
 
 typedef struct view_job {
@@ -113,23 +113,40 @@ static int read_options(view_job *job, const struct args *args)
     return read_region(job, args);
 }
 
-/* Averages squares of the tile at (y, x) of the region into the picture. */
+/* Which pixels of a tile (its first one, its length) lie in square i, along one axis. */
+static void cover(const view_job *job, int64_t i, int64_t first, int64_t length, int64_t *from, int64_t *to)
+{
+    int64_t start = i * job->factor - first, end = start + job->factor;
+    *from = start > 0 ? start : 0;
+    *to = end < length ? end : length;
+}
+
+static double sum_box(const float *plane, int64_t width, int64_t top, int64_t bottom, int64_t left, int64_t right)
+{
+    double sum = 0;
+    for (int64_t y = top; y < bottom; y++)
+        for (int64_t x = left; x < right; x++)
+            sum += (double)plane[y * width + x];
+    return sum;
+}
+
+/* Adds the tile at (y, x) of the region to the averages, each over the pixels of its square inside the region. */
 static void shrink(view_job *job, const float *tile, int64_t y, int64_t x, int64_t height, int64_t width)
 {
-    int64_t k = job->factor;
-    for (size_t c = 0; c < job->n_channels; c++) {
-        const float *plane = tile + c * (size_t)(height * width);
-        float *out = job->picture.planes + c * job->picture.height * job->picture.width;
-        for (int64_t top = 0; top < height; top += k)
-            for (int64_t left = 0; left < width; left += k) {
-                int64_t bottom = top + k < height ? top + k : height, right = left + k < width ? left + k : width;
-                double sum = 0;
-                for (int64_t i = top; i < bottom; i++)
-                    for (int64_t j = left; j < right; j++)
-                        sum += (double)plane[i * width + j];
-                out[(size_t)((y + top) / k) * job->picture.width + (size_t)((x + left) / k)] =
-                    (float)(sum / (double)((bottom - top) * (right - left)));
-            }
+    int64_t k = job->factor, top, bottom, left, right;
+    size_t pixels = job->picture.height * job->picture.width;
+    for (int64_t i = y / k; i <= (y + height - 1) / k; i++) {
+        cover(job, i, y, height, &top, &bottom);
+        int64_t rows = job->region[2] - i * k < k ? job->region[2] - i * k : k;
+        for (int64_t j = x / k; j <= (x + width - 1) / k; j++) {
+            cover(job, j, x, width, &left, &right);
+            int64_t columns = job->region[3] - j * k < k ? job->region[3] - j * k : k;
+            double share = 1 / ((double)rows * (double)columns);
+            float *out = job->picture.planes + (size_t)i * job->picture.width + (size_t)j;
+            for (size_t c = 0; c < job->n_channels; c++)
+                out[c * pixels] +=
+                    (float)(share * sum_box(tile + c * (size_t)(height * width), width, top, bottom, left, right));
+        }
     }
 }
 
@@ -147,21 +164,18 @@ static int read_tile(view_job *job, int64_t y, int64_t x, int64_t height, int64_
 
 static int read_plane(view_job *job)
 {
-    int64_t height = job->region[2], width = job->region[3], k = job->factor;
-    int64_t side = k * (TILE > k ? TILE / k : 1);
-    int64_t rows = side < height ? side : height, columns = side < width ? side : width;
-    if (columns > INT64_MAX / 64 / rows)
-        return failed("the plane of %" PRId64 " x %" PRId64 " pixels is too large to be drawn", height, width);
+    int64_t height = job->region[2], width = job->region[3];
+    int64_t rows = TILE < height ? TILE : height, columns = TILE < width ? TILE : width;
     float *tile = need((size_t)(rows * columns), job->n_channels * sizeof *tile);
     struct progress progress;
     progress_start(&progress);
     int status = EXIT_OK;
-    for (int64_t y = 0; !status && y < height; y += side)
-        for (int64_t x = 0; !status && x < width; x += side) {
+    for (int64_t y = 0; !status && y < height; y += TILE)
+        for (int64_t x = 0; !status && x < width; x += TILE) {
             status = interrupted() ? EXIT_INTERRUPTED
-                                   : read_tile(job, y, x, height - y < side ? height - y : side,
-                                               width - x < side ? width - x : side, tile);
-            progress_show(&progress, (double)y + (double)side * (double)x / (double)width, (double)height);
+                                   : read_tile(job, y, x, height - y < TILE ? height - y : TILE,
+                                               width - x < TILE ? width - x : TILE, tile);
+            progress_show(&progress, (double)y + TILE * (double)x / (double)width, (double)height);
         }
     progress_end(&progress);
     free(tile);

@@ -382,11 +382,28 @@ class View(Command):
         self.assertEqual((height, width), (1, 5))
         self.assertEqual([rows[0][3 * x] for x in range(5)], [0, 64, 128, 191, 255])
 
+    def test_tiles_meet_inside_a_square_of_the_average(self):
+        image = self.path("wide.npy")
+        write_npy(image, (1, 9000), [x // 3000 * 100 for x in range(9000)])
+        row = self.view(image, "--max-size", "3")[2][0]
+        self.assertEqual((row[0], row[6]), (0, 255))
+        self.assertAlmostEqual(row[3], 127.5, delta=1)
+
+    def test_alpha_is_not_drawn(self):
+        image = self.path("rgba.npy")
+        write_npy(image, (1, 2, 4), [10, 20, 30, 255, 200, 100, 50, 0], "B", "|u1")
+        self.assertEqual(self.view(image, "--axes", "YXC")[2][0], bytes([10, 20, 30, 200, 100, 50]))
+
     def test_two_channels_are_green_and_magenta(self):
         image = self.path("two.npy")
         write_npy(image, (2, 1, 4), [0, 9, 0, 9, 0, 0, 9, 9])
         self.assertEqual(self.view(image, "--axes", "CYX")[2][0],
                          b"\0\0\0" b"\0\xff\0" b"\xff\0\xff" b"\xff\xff\xff")
+
+    def test_three_channels_are_red_green_and_blue(self):
+        image = self.path("three.npy")
+        write_npy(image, (3, 1, 3), [9, 0, 0, 0, 9, 0, 0, 0, 9])
+        self.assertEqual(self.view(image, "--axes", "CYX")[2][0], b"\xff\0\0" b"\0\xff\0" b"\0\0\xff")
 
     def test_interleaved_bytes_are_true_color(self):
         image = self.path("rgb.npy")
