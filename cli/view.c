@@ -55,7 +55,9 @@ static int open_level(view_job *job, const struct args *args)
     snprintf(part, sizeof part, "%s%slevel=%" PRId64, info->part, *info->part ? "&" : "", level);
     if (level == info->level)
         return EXIT_OK;
-    if (info->level || level >= info->n_levels)
+    if (info->level)
+        return usage_error(args, "--level: the path names level %d already", info->level);
+    if (level >= info->n_levels)
         return usage_error(args, "--level: there is no level %" PRId64 "; the image has %d, counted from 0", level,
                            info->n_levels);
     mt_open_options options = { .struct_size = sizeof options, .part = part, .axes = args_get(args, "axes", 0) };
