@@ -26,9 +26,9 @@ show() {
 }
 show info demo/img2d.tif demo/img3d.tif
 show patches demo/img2d.tif --size 64x64 --count 60 --seed 1 --out demo/patches-2d.npy --sheet demo/patches-2d.png --force
-show patches demo/img3d.tif --size 16x64x64 --count 24 --seed 1 --sheet demo/patches-3d.png --force
+show patches demo/img3d.tif --axes ZYX --size 16x64x64 --count 24 --seed 1 --sheet demo/patches-3d.png --force
 show view demo/img2d.tif --out demo/view-2d.png --force
-show view demo/img3d.tif --z 32 --out demo/view-3d.png --force
+show view demo/img3d.tif --axes ZYX --z 15 --out demo/view-3d.png --force
 show info demo/patches-2d.npy
 
 printf '\nThe pictures:\n'

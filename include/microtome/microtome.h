@@ -3,7 +3,6 @@
 #ifndef MICROTOME_H
 #define MICROTOME_H
 
-#include <microtome/axes.h>
 #include <microtome/build.h>
 #include <microtome/context.h>
 #include <microtome/dtype.h>

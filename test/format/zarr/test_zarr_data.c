@@ -39,7 +39,7 @@ static void check_pixels(const char *name, const char *md5, const uint8_t *pixel
         fail_msg("%s: md5 %s instead of %s", name, found, md5);
 }
 
-#define LARGE 2000000
+#define LARGE 100000
 
 static void check_array(const char *name, const char *path, const char *md5, const json_t *expected)
 {
