@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "support/support.h"
+
+#include "codec/codec.h"
+
+#include <microtome/build.h>
+
+#include <string.h>
+
+/* In a build with all codecs as in one with none: each is known, and one that is missing says by which switch. */
+static void a_missing_codec_names_its_switch(void **state)
+{
+    (void)state;
+    size_t n = 0;
+    for (const mt_codec *codec; (codec = mt_codec_at(n)); n++) {
+        const char *build_switch;
+        assert_ptr_equal(mt_codec_find(codec->name), codec);
+        assert_string_equal(mt_codec_name(n, &build_switch), codec->name);
+        mt_chain chain = { 0 };
+        mt_error err = MT_ERROR_INIT;
+        mt_status st = mt_chain_add(&chain, codec, NULL, &err);
+        if (codec->decode) {
+            check_ok(st, &err);
+            assert_null(build_switch);
+            continue;
+        }
+        assert_int_equal(st, MT_E_UNSUPPORTED);
+        assert_non_null(strstr(err.message, codec->name));
+        assert_non_null(strstr(err.message, build_switch));
+    }
+    assert_true(n > 20);
+    assert_null(mt_codec_find("no such codec"));
+    assert_null(mt_codec_name(n, NULL));
+}
+
+static void a_chain_has_an_end(void **state)
+{
+    (void)state;
+    mt_chain chain = { 0 };
+    for (int i = 0; i < MT_MAX_STEPS; i++)
+        check_ok(mt_chain_add(&chain, mt_codec_find("bitround"), NULL, NULL), NULL);
+    assert_int_equal(mt_chain_add(&chain, mt_codec_find("bitround"), NULL, NULL), MT_E_UNSUPPORTED);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_missing_codec_names_its_switch),
+        cmocka_unit_test(a_chain_has_an_end),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
