@@ -36,7 +36,7 @@ static float from_float16(uint16_t half)
 
 /* memcpy, because neither side need be aligned; with the constant steps of the first branch it becomes vector code. */
 #define TO_FLOAT(type, value, in_step, out_step)                                                                       \
-    for (int64_t x = 0; x < p->columns; x++) {                                                                         \
+    for (int64_t x = 0; x < columns; x++) {                                                                            \
         type v;                                                                                                        \
         memcpy(&v, s + x * (in_step), sizeof v);                                                                       \
         float f = value;                                                                                               \
@@ -48,6 +48,7 @@ static float from_float16(uint16_t half)
     {                                                                                                                  \
         const float scale = convert->scale, offset = convert->offset;                                                  \
         (void)scale, (void)offset;                                                                                     \
+        const int64_t columns = p->columns; /* a store to the patch cannot change it */                                \
         for (int64_t y = 0; y < p->rows; y++) {                                                                        \
             const uint8_t *restrict s = in + y * p->in_row;                                                            \
             uint8_t *restrict d = out + y * p->out_row;                                                                \
