@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* XML by expat, within limits.max_xml_bytes and max_xml_depth, as a tree in an arena. A document type declaration is
- * refused: it could declare entities. Names are local names, without their namespace. */
+ * refused: it could declare entities. Names are local names, without their namespace. Expat's own memory, a few times
+ * the document at most, is not counted. */
 #ifndef MT_BASE_XML_H
 #define MT_BASE_XML_H
 
@@ -13,9 +14,9 @@ typedef struct mt_xml_attribute {
 
 typedef struct mt_xml {
     const char *name;
-    const char *text; /* character data directly inside, "" if none */
+    const char *text; /* character data behind the last child, "" if none */
     mt_xml_attribute *attributes;
-    struct mt_xml *parent, *first_child, *next_sibling;
+    struct mt_xml *parent, *first_child, *last_child, *next_sibling;
 } mt_xml;
 
 MT_MUST_CHECK mt_status mt_xml_parse(mt_arena *arena, const char *text, size_t size, const char *what, mt_xml **root,

@@ -19,15 +19,17 @@ bool tiff_is_magic(const uint8_t *head, size_t size)
     return version == 42 || version == 43;
 }
 
-mt_status tiff_open_file(const mt_source *source, tiff_file *out, mt_error *err)
+mt_status tiff_open_file(mt_env *env, mt_store *store, const char *key, tiff_file *out, mt_error *err)
 {
-    *out = (tiff_file) { .env = source->env, .store = source->store, .key = source->key };
-    mt_status st = mt_store_size(source->store, source->key, &out->size, err);
-    if (st)
+    uint8_t head[HEAD_BYTES] = { 0 };
+    *out = (tiff_file) { .env = env, .store = store, .key = key };
+    mt_status st = mt_store_size(store, key, &out->size, err);
+    size_t size = out->size < sizeof head ? (size_t)out->size : sizeof head;
+    if (st || (st = mt_store_read_at(store, key, 0, head, size, err)))
         return st;
-    if (!tiff_is_magic(source->head, source->head_size))
+    if (!tiff_is_magic(head, size))
         return mt_fail(err, MT_E_CORRUPT, "the file does not start as a TIFF");
-    mt_reader r = mt_reader_over(source->head, source->head_size, source->head[0] == 'M');
+    mt_reader r = mt_reader_over(head, size, head[0] == 'M');
     out->big_endian = r.big_endian;
     mt_read_skip(&r, 2);
     out->big = mt_read_u16(&r) == 43;
@@ -81,36 +83,66 @@ static mt_status read_values(const tiff_file *file, const tiff_entry *e, uint64_
     return MT_OK;
 }
 
-mt_status tiff_read_ifd(const tiff_file *file, uint64_t offset, tiff_ifd *out, mt_error *err)
+/* A directory as it lies in the file, and a reader that stands on its first entry. */
+typedef struct raw_ifd {
+    uint8_t bytes[8 + TIFF_MAX_ENTRIES * 20 + 8];
+    mt_reader reader;
+    int n;
+} raw_ifd;
+
+static mt_status fetch_ifd(const tiff_file *file, uint64_t offset, raw_ifd *out, mt_error *err)
 {
-    uint8_t buffer[8 + TIFF_MAX_ENTRIES * 20 + 8];
     size_t entry = file->big ? 20 : 12, head = file->big ? 8 : 2, tail = file->big ? 8 : 4, size = READ_AHEAD;
-    mt_status st = read_some(file, offset, buffer, &size, err);
+    mt_status st = read_some(file, offset, out->bytes, &size, err);
     if (st)
         return st;
-    mt_reader r = mt_reader_over(buffer, size, file->big_endian);
-    uint64_t n = file->big ? mt_read_u64(&r) : mt_read_u16(&r);
-    if (r.failed || n > TIFF_MAX_ENTRIES)
+    out->reader = mt_reader_over(out->bytes, size, file->big_endian);
+    uint64_t n = file->big ? mt_read_u64(&out->reader) : mt_read_u16(&out->reader);
+    if (out->reader.failed || n > TIFF_MAX_ENTRIES)
         return mt_fail(err, MT_E_CORRUPT, "the directory at byte %llu has %llu entries", (unsigned long long)offset,
                        (unsigned long long)n);
     size_t needed = head + (size_t)n * entry + tail;
     if (needed > size) {
         size = needed;
-        if ((st = read_some(file, offset, buffer, &size, err)))
+        if ((st = read_some(file, offset, out->bytes, &size, err)))
             return st;
-        r = mt_reader_over(buffer, size, file->big_endian);
-        mt_read_skip(&r, head);
+        out->reader = mt_reader_over(out->bytes, size, file->big_endian);
+        mt_read_skip(&out->reader, head);
     }
-    out->offset = offset;
     out->n = (int)n;
+    return mt_read_left(&out->reader) < (size_t)n * entry
+               ? mt_fail(err, MT_E_CORRUPT, "the file ends inside the directory at byte %llu",
+                         (unsigned long long)offset)
+               : MT_OK;
+}
+
+/* A last directory may lack its end. */
+static uint64_t read_next(const tiff_file *file, mt_reader *r)
+{
+    uint64_t next = file->big ? mt_read_u64(r) : mt_read_u32(r);
+    return r->failed ? 0 : next;
+}
+
+mt_status tiff_read_ifd(const tiff_file *file, uint64_t offset, tiff_ifd *out, mt_error *err)
+{
+    raw_ifd raw;
+    mt_status st = fetch_ifd(file, offset, &raw, err);
+    if (st)
+        return st;
+    out->n = raw.n;
     for (int i = 0; i < out->n; i++)
-        read_entry(file, &r, &out->entries[i]);
-    if (r.failed)
-        return mt_fail(err, MT_E_CORRUPT, "the file ends inside the directory at byte %llu",
-                       (unsigned long long)offset);
-    out->next = file->big ? mt_read_u64(&r) : mt_read_u32(&r);
-    if (r.failed)
-        out->next = 0; /* a last directory may lack its end */
+        read_entry(file, &raw.reader, &out->entries[i]);
+    return MT_OK;
+}
+
+mt_status tiff_read_next(const tiff_file *file, uint64_t offset, uint64_t *next, mt_error *err)
+{
+    raw_ifd raw;
+    mt_status st = fetch_ifd(file, offset, &raw, err);
+    if (st)
+        return st;
+    mt_read_skip(&raw.reader, (size_t)raw.n * (file->big ? 20 : 12));
+    *next = read_next(file, &raw.reader);
     return MT_OK;
 }
 

@@ -1,66 +1,42 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Which images a file holds: pages that look alike and follow each other are one. */
+/* Which images a file holds: what its metadata says, else pages that look alike and follow each other are one. */
 #include "base/checked.h"
 #include "format/tiff/tiff.h"
 
 #include <string.h>
 
-/* Directories of a chain: their offsets, in the arena. */
-typedef struct walk {
+/* A description of more pages than this is believed without walking to the last of them. */
+#define PAGES_TO_CHECK 1024
+
+/* What is being collected: the pages of the next series start at first. */
+typedef struct collection {
+    tiff_chain *chain;
     const tiff_file *file;
     mt_arena *arena;
-    uint64_t *offsets;
-    size_t n, room;
-} walk;
-
-static mt_status add_offset(walk *w, uint64_t offset, mt_error *err)
-{
-    size_t limit = w->file->env->limits.max_pages;
-    if (w->n >= limit)
-        return mt_fail(err, MT_E_LIMIT, "more pages than max_pages (%zu)", limit);
-    if (w->n == w->room) {
-        size_t room = w->room ? 2 * w->room : 16;
-        uint64_t *moved = mt_arena_alloc(w->arena, room, sizeof *moved, err);
-        if (!moved)
-            return MT_E_MEMORY;
-        if (w->n)
-            memcpy(moved, w->offsets, w->n * sizeof *moved);
-        w->offsets = moved;
-        w->room = room;
-    }
-    w->offsets[w->n++] = offset;
-    return MT_OK;
-}
-
-/* What is being collected: the pages of the last series start at first. */
-typedef struct collection {
-    walk walk;
     tiff_images *images;
-    size_t room;
-    size_t first;
+    uint64_t first;
     tiff_page page; /* of the pages from first on */
 } collection;
 
-static mt_status add_series(collection *c, tiff_series *series, mt_error *err)
+mt_status tiff_add_series(tiff_images *images, mt_arena *arena, tiff_series *series, mt_error *err)
 {
-    if (c->images->n == c->room) {
-        size_t room = c->room ? 2 * c->room : 4;
-        tiff_series **moved = mt_arena_alloc(c->walk.arena, room, sizeof *moved, err);
+    if ((images->n & (images->n - 1)) == 0) { /* full: room is 0 or a power of two */
+        size_t room = images->n ? 2 * images->n : 1;
+        tiff_series **moved = mt_arena_alloc(arena, room, sizeof *moved, err);
         if (!moved)
             return MT_E_MEMORY;
-        if (c->images->n)
-            memcpy(moved, c->images->series, c->images->n * sizeof *moved);
-        c->images->series = moved;
-        c->room = room;
+        if (images->n)
+            memcpy(moved, images->series, images->n * sizeof *moved);
+        images->series = moved;
     }
-    c->images->series[c->images->n++] = series;
+    images->series[images->n++] = series;
     return MT_OK;
 }
 
 /* A smaller version of the image before: it says so, or it is tiled and half the size. */
 static bool is_level(const tiff_series *above, const tiff_page *page, uint64_t n_pages)
 {
-    if (above->n_pages != n_pages || above->sub_levels > 0 || above->page.dtype != page->dtype ||
+    if (above->n_planes != n_pages || above->sub_levels > 0 || above->page.dtype != page->dtype ||
         above->page.samples != page->samples)
         return false;
     const tiff_page *last = above->n_page_levels ? &above->levels[above->n_page_levels - 1]->page : &above->page;
@@ -71,83 +47,63 @@ static bool is_level(const tiff_series *above, const tiff_page *page, uint64_t n
             page->height >= last->height / 2 - 1 && page->height <= last->height / 2 + 1);
 }
 
-static mt_status count_sub_levels(collection *c, tiff_series *series, mt_error *err)
+static int count_sub_levels(const tiff_ifd *ifd)
 {
-    tiff_ifd ifd;
-    mt_status st = tiff_read_ifd(c->walk.file, series->offsets[0], &ifd, err);
-    if (st)
-        return st;
-    const tiff_entry *subs = tiff_find(&ifd, TAG_SUB_IFDS);
-    series->sub_levels = subs ? (int)(subs->count < 31 ? subs->count : 31) : 0;
-    return MT_OK;
+    const tiff_entry *subs = tiff_find(ifd, TAG_SUB_IFDS);
+    return subs ? (int)mt_min_i64((int64_t)(subs->count & INT64_MAX), TIFF_MAX_LEVELS) : 0;
 }
 
-/* The pages from first on become a series, or a level of the one before. */
-static mt_status close_series(collection *c, mt_error *err)
+/* The pages from first up to end become a series, or a level of the one before. */
+static mt_status close_series(collection *c, const tiff_page *page, uint64_t end, mt_error *err)
 {
-    size_t n = c->walk.n - c->first;
-    tiff_series *series = mt_arena_alloc(c->walk.arena, 1, sizeof *series, err);
-    uint64_t *offsets = mt_arena_alloc(c->walk.arena, n, sizeof *offsets, err);
-    if (!series || !offsets)
+    uint64_t n = end - c->first;
+    tiff_series *series = mt_arena_alloc(c->arena, 1, sizeof *series, err);
+    tiff_ifd ifd;
+    if (!series)
         return MT_E_MEMORY;
-    memcpy(offsets, c->walk.offsets + c->first, n * sizeof *offsets);
-    series->page = c->page;
-    series->n_pages = n;
-    series->offsets = offsets;
-    if (n > 1) {
-        series->ndim = 1;
-        series->axes[0] = '?';
-        series->shape[0] = (int64_t)n;
-    }
-    c->first = c->walk.n;
+    series->page = *page;
+    series->n_planes = n;
+    series->first_page = c->first;
+    tiff_add_axis(series, '?', (int64_t)n);
     tiff_series *above = c->images->n ? c->images->series[c->images->n - 1] : NULL;
-    if (above && above->n_page_levels < 31 && is_level(above, &series->page, n)) {
+    if (above && above->n_page_levels < TIFF_MAX_LEVELS && is_level(above, page, n)) {
         above->levels[above->n_page_levels++] = series;
         return MT_OK;
     }
-    mt_status st = count_sub_levels(c, series, err);
-    return st ? st : add_series(c, series, err);
-}
-
-static mt_status collect_page(collection *c, const tiff_ifd *ifd, mt_error *err)
-{
-    tiff_page page;
-    mt_status st = tiff_read_page(c->walk.file, ifd, &page, err);
-    if (st) {
-        mt_error_prefix(err, "page %zu", c->walk.n);
+    mt_status st = tiff_chain_read(c->chain, c->first, &ifd, err);
+    if (st)
         return st;
-    }
-    if (c->walk.n > c->first && !tiff_same_page(&page, &c->page) && (st = close_series(c, err)))
-        return st;
-    c->page = page;
-    return add_offset(&c->walk, ifd->offset, err);
+    series->sub_levels = count_sub_levels(&ifd);
+    return tiff_add_series(c->images, c->arena, series, err);
 }
 
-/* All pages, in the order of the chain. A chain that comes back to where it was is found as Brent does: by comparing
- * with a page whose number is a power of two. */
-static mt_status collect_pages(collection *c, tiff_ifd *ifd, mt_error *err)
+static mt_status read_page(collection *c, uint64_t n, tiff_ifd *ifd, tiff_page *page, mt_error *err)
 {
-    uint64_t mark = 0;
-    for (;;) {
-        mt_status st = collect_page(c, ifd, err);
-        if (st)
-            return st;
-        if ((c->walk.n & (c->walk.n - 1)) == 0)
-            mark = ifd->offset;
-        if (ifd->next == 0)
-            return close_series(c, err);
-        if (ifd->next == mark)
-            return mt_fail(err, MT_E_CORRUPT, "the pages form a loop");
-        if ((st = tiff_read_ifd(c->walk.file, ifd->next, ifd, err))) {
-            mt_error_prefix(err, "page %zu", c->walk.n);
-            return st;
-        }
-    }
+    mt_status st = tiff_chain_read(c->chain, n, ifd, err);
+    if (!st && (st = tiff_read_page(c->file, ifd, page, err)))
+        mt_error_prefix(err, "page %llu", (unsigned long long)n);
+    return st;
 }
 
-/* The planes that lie one behind the other from the first on, as ImageJ writes them beyond 4 GB with one directory. */
-static mt_status count_planes_in_a_row(const tiff_file *file, const tiff_ifd *ifd, const tiff_page *page,
-                                       uint64_t *offset, uint64_t *planes, mt_error *err)
+/* The pages from first on that look alike. */
+static mt_status collect_run(collection *c, mt_error *err)
+{
+    tiff_ifd ifd;
+    tiff_page first, page;
+    uint64_t n = c->first, offset;
+    mt_status st = read_page(c, n, &ifd, &first, err);
+    do {
+        if (st || (st = tiff_chain_find(c->chain, ++n, &offset, err)))
+            return st;
+    } while (offset && !(st = read_page(c, n, &ifd, &page, err)) && tiff_same_page(&page, &first));
+    if (st || (st = close_series(c, &first, n, err)))
+        return st;
+    c->first = n;
+    return MT_OK;
+}
+
+mt_status tiff_count_row(const tiff_file *file, const tiff_ifd *ifd, const tiff_page *page, uint64_t *offset,
+                         uint64_t *planes, mt_error *err)
 {
     *planes = 0;
     const tiff_entry *offsets = tiff_find(ifd, TAG_STRIP_OFFSETS), *counts = tiff_find(ifd, TAG_STRIP_COUNTS);
@@ -173,38 +129,200 @@ static mt_status count_planes_in_a_row(const tiff_file *file, const tiff_ifd *if
     return MT_OK;
 }
 
-/* A series of planes in a row, where the description of the first page counts them. */
-static mt_status describe_row(collection *c, const tiff_ifd *ifd, bool *found, mt_error *err)
+/* Whether as many pages follow that look like the first as the description says. */
+static mt_status fits_chain(collection *c, const tiff_series *series, bool *out, mt_error *err)
 {
-    tiff_series *series = mt_arena_alloc(c->walk.arena, 1, sizeof *series, err);
-    if (!series)
-        return MT_E_MEMORY;
-    uint64_t planes;
-    mt_status st = tiff_read_page(c->walk.file, ifd, &series->page, err);
-    if (st || (st = count_planes_in_a_row(c->walk.file, ifd, &series->page, &series->data_offset, &planes, err)))
-        return st;
-    *found = false;
-    if (planes == 0 || tiff_find(ifd, TAG_SUB_IFDS))
+    uint64_t offset;
+    tiff_ifd ifd;
+    tiff_page page;
+    *out = true;
+    if (series->n_planes > PAGES_TO_CHECK)
         return MT_OK;
-    st = tiff_describe_planes(c->walk.file, ifd, c->walk.arena, series, 0, planes, found, err);
-    return st || !*found ? st : add_series(c, series, err);
+    for (uint64_t n = 0; n < series->n_planes && *out; n++) {
+        mt_status st = tiff_chain_find(c->chain, c->first + n, &offset, err);
+        if (st || !(*out = offset != 0))
+            return st;
+        if ((st = read_page(c, c->first + n, &ifd, &page, err)))
+            return st;
+        *out = tiff_same_page(&page, &series->page);
+    }
+    return MT_OK;
 }
 
-mt_status tiff_find_images(const mt_source *source, mt_arena *arena, tiff_images *out, mt_error *err)
+/* Planes that would lie in a row from the first pixel of a page on. */
+typedef struct plane_row {
+    uint64_t start, plane, planes; /* byte of the first pixel, bytes of a plane, planes that fit the file */
+} plane_row;
+
+static mt_status find_row(collection *c, const tiff_ifd *ifd, const tiff_page *page, plane_row *out, mt_error *err)
+{
+    out->start = 0;
+    out->plane = (uint64_t)(page->width * page->height) * (uint64_t)page->samples * mt_dtype_size(page->dtype);
+    return tiff_count_row(c->file, ifd, page, &out->start, &out->planes, err);
+}
+
+/* Where the n-th page of a series has its pixels; 0 where it does not look like the first, or is none. */
+static mt_status find_start(collection *c, const tiff_series *series, uint64_t n, uint64_t *out, mt_error *err)
+{
+    tiff_ifd ifd;
+    tiff_page page;
+    plane_row row;
+    uint64_t offset;
+    *out = 0;
+    mt_status st = tiff_chain_find(c->chain, c->first + n, &offset, err);
+    if (st || offset == 0 || (st = read_page(c, c->first + n, &ifd, &page, err)) ||
+        !tiff_same_page(&page, &series->page))
+        return st;
+    st = find_row(c, &ifd, &page, &row, err);
+    *out = row.start;
+    return st;
+}
+
+/* One directory stands for all planes where neither it nor the next one, nor the pixels of that, lie among them. */
+static mt_status has_one_directory(collection *c, const tiff_series *series, const plane_row *row, bool *out,
+                                   mt_error *err)
+{
+    uint64_t own, next, start, end = row->start + series->n_planes * row->plane;
+    *out = false;
+    mt_status st = tiff_chain_find(c->chain, c->first, &own, err);
+    if (st || (own >= row->start && own < end) || (st = tiff_chain_find(c->chain, c->first + 1, &next, err)) ||
+        (st = find_start(c, series, 1, &start, err)))
+        return st;
+    *out = next == 0 || (next >= end && (start == 0 || start >= end));
+    return MT_OK;
+}
+
+/* Sets contiguous where the planes lie in a row, with one directory for all, or with one for each that says so. Of very
+ * many directories each is asked when its plane is read. */
+static mt_status find_contiguous(collection *c, const tiff_ifd *ifd, tiff_series *series, mt_error *err)
+{
+    plane_row row;
+    mt_status st = find_row(c, ifd, &series->page, &row, err);
+    if (st || row.planes < series->n_planes || series->sub_levels ||
+        (st = has_one_directory(c, series, &row, &series->one_directory, err)))
+        return st;
+    series->data_offset = row.start;
+    series->contiguous = series->one_directory || series->n_planes <= PAGES_TO_CHECK;
+    for (uint64_t n = 1; n < series->n_planes && !series->one_directory && series->contiguous; n++) {
+        uint64_t start;
+        if ((st = find_start(c, series, n, &start, err)))
+            return st;
+        series->contiguous = start == row.start + n * row.plane;
+    }
+    return MT_OK;
+}
+
+/* The image that starts at first, where a description tells its layout. */
+static mt_status describe_image(collection *c, tiff_series **out, mt_error *err)
+{
+    bool found;
+    tiff_ifd ifd;
+    tiff_series *series = mt_arena_alloc(c->arena, 1, sizeof *series, err);
+    *out = NULL;
+    if (!series)
+        return MT_E_MEMORY;
+    mt_status st = read_page(c, c->first, &ifd, &series->page, err);
+    if (st || (st = tiff_describe_planes(c->file, &ifd, c->arena, series, &found, err)) || !found)
+        return st;
+    series->first_page = c->first;
+    series->sub_levels = count_sub_levels(&ifd);
+    if ((st = find_contiguous(c, &ifd, series, err)))
+        return st;
+    if (!series->contiguous && series->n_planes > c->file->env->limits.max_pages)
+        return MT_OK; /* it cannot fit the file */
+    if (!series->contiguous && ((st = fits_chain(c, series, &found, err)) || !found))
+        return st;
+    *out = series;
+    return tiff_add_series(c->images, c->arena, series, err);
+}
+
+static mt_status collect_images(collection *c, bool all, mt_error *err)
+{
+    for (uint64_t offset;;) {
+        tiff_series *series;
+        mt_status st = tiff_chain_find(c->chain, c->first, &offset, err);
+        if (st || (offset == 0 && c->first > 0))
+            return st;
+        if ((st = describe_image(c, &series, err)))
+            return st;
+        if (!series && (st = collect_run(c, err)))
+            return st;
+        if (series && !all && series->n_planes > PAGES_TO_CHECK)
+            return MT_OK;
+        if (series)
+            c->first += series->one_directory ? 1 : series->n_planes;
+    }
+}
+
+/* LSM and STK, whose tags tell all of the file. */
+static mt_status describe_by_tags(collection *c, const tiff_ifd *ifd, bool *found, mt_error *err)
+{
+    tiff_series *series = mt_arena_alloc(c->arena, 1, sizeof *series, err);
+    *found = false;
+    if (!series)
+        return MT_E_MEMORY;
+    if (!tiff_find(ifd, TAG_LSM_INFO) && !tiff_find(ifd, TAG_UIC2))
+        return MT_OK;
+    mt_status st = tiff_read_page(c->file, ifd, &series->page, err);
+    if (st || (st = tiff_describe_lsm(c->chain, c->file, ifd, c->arena, series, found, err)))
+        return st;
+    if (!*found && (st = tiff_describe_stk(c->file, ifd, series, found, err)))
+        return st;
+    return *found ? tiff_add_series(c->images, c->arena, series, err) : MT_OK;
+}
+
+static mt_status find_in_tiff(const mt_source *source, collection *c, bool all, mt_arena *keep, mt_error *err)
+{
+    tiff_ifd ifd;
+    char *text;
+    size_t size;
+    bool found = false;
+    mt_status st = tiff_chain_open(c->chain, &c->file, err);
+    if (!st && !c->file)
+        st = mt_fail(err, MT_E_NOT_FOUND, "%s: no such file", source->name);
+    if (st || (st = tiff_chain_read(c->chain, 0, &ifd, err)) ||
+        (st = tiff_get_text(c->file, &ifd, TAG_DESCRIPTION, c->arena, &text, &size, err)))
+        return st;
+    if (tiff_is_ome(text))
+        st = tiff_describe_ome(source, text, size, keep, c->arena, c->images, &found, err);
+    if (!st && !found)
+        st = describe_by_tags(c, &ifd, &found, err);
+    return st || found ? st : collect_images(c, all, err);
+}
+
+/* A companion file, which holds the OME-XML of TIFF files beside it. */
+static mt_status find_in_companion(const mt_source *source, collection *c, mt_arena *keep, mt_error *err)
+{
+    char *text;
+    size_t size;
+    bool found;
+    mt_status st = mt_store_load(source->store, source->key, source->env->limits.max_xml_bytes, "max_xml_bytes",
+                                 c->arena, &text, &size, err);
+    if (st || (st = tiff_describe_ome(source, text, size, keep, c->arena, c->images, &found, err)))
+        return st;
+    return found ? MT_OK : mt_fail(err, MT_E_CORRUPT, "no image of this OME-XML is there");
+}
+
+mt_status tiff_find_images(const mt_source *source, bool all, mt_arena *keep, mt_arena *arena, tiff_images *out,
+                           mt_error *err)
 {
     memset(out, 0, sizeof *out);
-    collection c = { .walk = { .file = &out->file, .arena = arena }, .images = out };
-    tiff_ifd *ifd = mt_arena_alloc(arena, 1, sizeof *ifd, err);
-    bool found = false;
-    mt_status st = ifd ? tiff_open_file(source, &out->file, err) : MT_E_MEMORY;
-    if (st || (st = tiff_read_ifd(&out->file, out->file.first, ifd, err)) || (st = describe_row(&c, ifd, &found, err)))
+    out->files = mt_arena_alloc(keep, 1, sizeof *out->files, err);
+    if (!out->files)
+        return MT_E_MEMORY;
+    mt_status st = tiff_chain_new(source->env, source->store, source->key, keep, &out->files[0], err);
+    if (st)
         return st;
-    if (found)
-        return MT_OK;
-    if ((st = collect_pages(&c, ifd, err)))
-        return st;
-    tiff_series *series = out->series[0];
-    if ((st = tiff_read_ifd(&out->file, out->file.first, ifd, err)))
-        return st;
-    return tiff_describe_planes(&out->file, ifd, arena, series, series->n_pages, 0, &found, err);
+    out->n_files = 1;
+    collection c = { .chain = out->files[0], .arena = arena, .images = out };
+    if (tiff_is_magic(source->head, source->head_size))
+        return find_in_tiff(source, &c, all, keep, err);
+    return find_in_companion(source, &c, keep, err);
+}
+
+void tiff_images_release(tiff_images *images)
+{
+    for (uint32_t i = 0; i < images->n_files; i++)
+        tiff_chain_free(images->files[i]);
+    images->n_files = 0;
 }

@@ -6,35 +6,53 @@
 #include <string.h>
 
 typedef struct tiff_state {
-    tiff_file file;
-    tiff_page page;        /* of this level */
-    const uint64_t *pages; /* directories of the full images, in C order of the leading dimensions */
-    int level;             /* 0, or the number of the SubIFD */
-    int leading;           /* dimensions before those of the page */
-    uint64_t owner;        /* of the strip tables in the index cache */
+    mt_env *env;
+    tiff_images images;       /* the files */
+    tiff_page page;           /* of this level */
+    uint64_t first_page;      /* of the first plane, and */
+    const tiff_plane *planes; /* NULL, or where each lies */
+    int level;                /* 0, or the number of the SubIFD */
+    int leading;              /* dimensions before those of the page */
+    bool loose_counts;
+    uint64_t owner; /* of the strip tables in the index cache */
 } tiff_state;
 
-/* Offsets and sizes of all chunks of a page, as the index cache keeps them. */
+/* Offsets and sizes of all chunks of a plane, as the index cache keeps them. */
 typedef struct table_making {
     const tiff_state *state;
-    uint64_t page;
+    uint64_t plane;
 } table_making;
 
-static mt_status find_directory(const tiff_state *s, uint64_t page, tiff_ifd *ifd, mt_error *err)
+static tiff_plane find_plane(const tiff_state *s, uint64_t plane)
 {
-    mt_status st = tiff_read_ifd(&s->file, s->pages[page], ifd, err);
-    if (st || s->level == 0)
+    if (s->planes)
+        return s->planes[plane];
+    return (tiff_plane) { .file = 0, .page = (uint32_t)(s->first_page + plane) };
+}
+
+/* The directory of a plane at the level; *file is NULL where the plane is not stored. */
+static mt_status find_directory(const tiff_state *s, uint64_t plane, const tiff_file **file, tiff_ifd *ifd,
+                                mt_error *err)
+{
+    tiff_plane at = find_plane(s, plane);
+    *file = NULL;
+    if (at.file == TIFF_NO_FILE)
+        return MT_OK;
+    tiff_chain *chain = s->images.files[at.file];
+    mt_status st = tiff_chain_open(chain, file, err);
+    if (st || !*file || (st = tiff_chain_read(chain, at.page, ifd, err)) || s->level == 0)
         return st;
     const tiff_entry *subs = tiff_find(ifd, TAG_SUB_IFDS);
     uint64_t offset;
     if (!subs || subs->count < (uint64_t)s->level)
         return mt_fail(err, MT_E_CORRUPT, "the page has no level %d", s->level);
-    if ((st = tiff_get_numbers(&s->file, subs, (uint64_t)s->level - 1, 1, &offset, err)))
+    if ((st = tiff_get_numbers(*file, subs, (uint64_t)s->level - 1, 1, &offset, err)))
         return st;
-    return tiff_read_ifd(&s->file, offset, ifd, err);
+    return tiff_read_ifd(*file, offset, ifd, err);
 }
 
-static mt_status read_table(const tiff_state *s, const tiff_ifd *ifd, uint64_t *table, size_t n, mt_error *err)
+static mt_status read_table(const tiff_state *s, const tiff_file *file, const tiff_ifd *ifd, uint64_t *table, size_t n,
+                            mt_error *err)
 {
     const tiff_entry *offsets = tiff_find(ifd, s->page.tiled ? TAG_TILE_OFFSETS : TAG_STRIP_OFFSETS);
     const tiff_entry *counts = tiff_find(ifd, s->page.tiled ? TAG_TILE_COUNTS : TAG_STRIP_COUNTS);
@@ -44,12 +62,28 @@ static mt_status read_table(const tiff_state *s, const tiff_ifd *ifd, uint64_t *
         counts = tiff_find(ifd, s->page.tiled ? TAG_STRIP_COUNTS : TAG_TILE_COUNTS);
     if (!offsets)
         return mt_fail(err, MT_E_CORRUPT, "the page has no offsets of strips or tiles");
-    mt_status st = tiff_get_numbers(&s->file, offsets, 0, n, table, err);
+    mt_status st = tiff_get_numbers(file, offsets, 0, n, table, err);
     if (st || counts)
-        return st ? st : tiff_get_numbers(&s->file, counts, 0, n, table + n, err);
+        return st ? st : tiff_get_numbers(file, counts, 0, n, table + n, err);
     if (!tiff_is_raw(&s->page) || n > 1)
         return mt_fail(err, MT_E_CORRUPT, "the page has no sizes of strips or tiles");
-    table[1] = table[0] < s->file.size ? s->file.size - table[0] : 0;
+    table[1] = table[0] < file->size ? file->size - table[0] : 0;
+    return MT_OK;
+}
+
+/* Sizes that reach beyond the file end with it; each chunk must lie in the file. */
+static mt_status check_table(const tiff_state *s, const tiff_file *file, uint64_t *table, size_t n, mt_error *err)
+{
+    for (size_t i = 0; i < n; i++) {
+        uint64_t offset = table[i], *size = &table[n + i];
+        if (s->loose_counts && offset<file->size && * size> file->size - offset)
+            *size = file->size - offset;
+        if (offset == 0) /* sparse: GDAL, Philips */
+            *size = 0;
+        if (*size > 0 && (offset > file->size || *size > file->size - offset))
+            return mt_fail(err, MT_E_CORRUPT, "chunk %zu has %llu bytes at %llu in a file of %llu", i,
+                           (unsigned long long)*size, (unsigned long long)offset, (unsigned long long)file->size);
+    }
     return MT_OK;
 }
 
@@ -57,53 +91,57 @@ static mt_status make_table(void *argument, void **data, size_t *size, mt_error 
 {
     const table_making *m = argument;
     const tiff_state *s = m->state;
+    const tiff_file *file;
     tiff_ifd ifd;
     tiff_page page;
     size_t n = (size_t)tiff_page_chunks(&s->page);
-    mt_status st = find_directory(s, m->page, &ifd, err);
-    if (st || (st = tiff_read_page(&s->file, &ifd, &page, err)))
+    mt_status st = find_directory(s, m->plane, &file, &ifd, err);
+    if (st || (file && (st = tiff_read_page(file, &ifd, &page, err))))
         return st;
-    if (!tiff_same_page(&page, &s->page))
+    if (file && !tiff_same_page(&page, &s->page))
         return mt_fail(err, MT_E_UNSUPPORTED, "it differs from the first page of its image");
     /* 8 bytes of the file for each entry at the least were they LONG8; 1 as BYTE: a table beyond that is a lie */
-    if (n > s->file.size)
-        return mt_fail(err, MT_E_CORRUPT, "%zu chunks in a file of %llu bytes", n, (unsigned long long)s->file.size);
+    if (file && n > file->size)
+        return mt_fail(err, MT_E_CORRUPT, "%zu chunks in a file of %llu bytes", n, (unsigned long long)file->size);
+    if (!file)
+        n = 0;
     *size = 2 * n * sizeof(uint64_t);
-    if ((st = mt_alloc(s->file.env, *size, data, err)))
+    if ((st = mt_alloc(s->env, *size, data, err)) || !file)
         return st;
-    if ((st = read_table(s, &ifd, *data, n, err)))
-        mt_release(s->file.env, *data, *size);
+    if ((st = read_table(s, file, &ifd, *data, n, err)) || (st = check_table(s, file, *data, n, err)))
+        mt_release(s->env, *data, *size);
     return st;
 }
 
 static mt_status locate(const mt_chunk_map *map, const int64_t *position, mt_chunk_ref *out, mt_error *err)
 {
     const tiff_state *s = map->state;
-    uint64_t page = 0, chunk = 0;
+    uint64_t plane = 0, chunk = 0;
     for (int d = 0; d < s->leading; d++)
-        page = page * (uint64_t)map->shape[d] + (uint64_t)position[d];
+        plane = plane * (uint64_t)map->shape[d] + (uint64_t)position[d];
     for (int d = s->leading; d < map->ndim; d++) {
         int64_t along = map->shape[d] / map->chunk_shape[d] + (map->shape[d] % map->chunk_shape[d] != 0);
         chunk = chunk * (uint64_t)along + (uint64_t)position[d];
     }
-    table_making m = { s, page };
+    table_making m = { s, plane };
     mt_cache_entry *entry;
-    mt_status st = mt_cache_get(s->file.env->index_cache, s->owner, page, make_table, &m, &entry, err);
+    mt_status st = mt_cache_get(s->env->index_cache, s->owner, plane, make_table, &m, &entry, err);
     if (st) {
-        mt_error_prefix(err, "page %llu", (unsigned long long)page);
+        mt_error_prefix(err, "plane %llu", (unsigned long long)plane);
         return st;
     }
     const uint64_t *table = entry->data;
-    out->key = s->file.key;
-    out->offset = table[chunk];
-    out->size = table[entry->size / sizeof *table / 2 + chunk];
-    out->missing = out->size == 0 || out->offset == 0; /* sparse: GDAL, Philips */
-    mt_cache_release(s->file.env->index_cache, entry);
-    if (!out->missing && (out->offset > s->file.size || out->size > s->file.size - out->offset))
-        return mt_fail(err, MT_E_CORRUPT, "page %llu: %llu bytes at %llu in a file of %llu", (unsigned long long)page,
-                       (unsigned long long)out->size, (unsigned long long)out->offset,
-                       (unsigned long long)s->file.size);
-    return MT_OK;
+    size_t n = entry->size / sizeof *table / 2;
+    out->missing = n == 0 || table[n + chunk] == 0;
+    if (!out->missing) {
+        const tiff_file *file;
+        out->offset = table[chunk];
+        out->size = table[n + chunk];
+        st = tiff_chain_open(s->images.files[find_plane(s, plane).file], &file, err);
+        out->key = st ? NULL : file->key;
+    }
+    mt_cache_release(s->env->index_cache, entry);
+    return st;
 }
 
 static void add_dimension(mt_chunk_map *map, char axis, int64_t size, int64_t chunk)
@@ -127,40 +165,63 @@ static mt_status set_dimensions(mt_chunk_map *map, const tiff_series *series, co
     add_dimension(map, 'X', page->width, page->chunk_width);
     if (page->samples > 1 && !page->planar)
         add_dimension(map, 'C', page->samples, page->samples);
-    for (int d = 0; d < 3 && series->pixel_size[d] > 0; d++)
-        for (int e = 0; e < map->ndim; e++)
-            if (map->axes[e] == "ZYX"[d]) {
+    for (int d = 0; d < 4; d++)
+        for (int e = 0; e < map->ndim && series->pixel_size[d] > 0; e++)
+            if (map->axes[e] == "TZYX"[d]) {
                 map->pixel_size[e] = series->pixel_size[d];
                 map->unit[e] = series->unit[d];
             }
     return MT_OK;
 }
 
-static mt_status read_level_page(const tiff_state *s, tiff_ifd *ifd, tiff_page *page, mt_error *err)
+static void destroy(mt_chunk_map *map)
 {
-    mt_status st = find_directory(s, 0, ifd, err);
-    return st ? st : tiff_read_page(&s->file, ifd, page, err);
+    tiff_state *s = map->state;
+    tiff_images_release(&s->images);
 }
 
-static mt_status map_pages(mt_chunk_map *map, const tiff_file *file, const tiff_series *series, int level,
-                           mt_error *err)
+/* Takes the files over. */
+static mt_status make_state(mt_chunk_map *map, mt_env *env, const tiff_images *images, const tiff_series *series,
+                            int level, mt_error *err)
 {
     tiff_state *s = mt_arena_alloc(map->arena, 1, sizeof *s, err);
-    uint64_t *pages = mt_arena_alloc(map->arena, (size_t)series->n_pages, sizeof *pages, err);
-    if (!s || !pages)
+    tiff_plane *planes = NULL;
+    if (!s)
         return MT_E_MEMORY;
-    memcpy(pages, series->offsets, (size_t)series->n_pages * sizeof *pages);
-    *s = (tiff_state) { .file = *file, .pages = pages, .level = level, .leading = series->ndim };
-    s->file.key = mt_arena_strndup(map->arena, file->key, strlen(file->key), err);
-    if (!s->file.key)
-        return MT_E_MEMORY;
-    s->owner = mt_cache_new_owner(file->env->index_cache);
+    if (series->planes) {
+        planes = mt_arena_alloc(map->arena, (size_t)series->n_planes, sizeof *planes, err);
+        if (!planes)
+            return MT_E_MEMORY;
+        memcpy(planes, series->planes, (size_t)series->n_planes * sizeof *planes);
+    }
+    *s = (tiff_state) { .env = env,
+                        .images = *images,
+                        .first_page = series->first_page,
+                        .planes = planes,
+                        .level = level,
+                        .leading = series->ndim,
+                        .loose_counts = series->loose_counts };
+    s->owner = mt_cache_new_owner(env->index_cache);
     map->state = s;
     map->locate = locate;
+    map->destroy = destroy;
+    return MT_OK;
+}
 
+static mt_status map_pages(mt_chunk_map *map, mt_env *env, const tiff_images *images, const tiff_series *series,
+                           int level, mt_error *err)
+{
     tiff_ifd ifd;
-    mt_status st = read_level_page(s, &ifd, &s->page, err);
-    if (st || (st = set_dimensions(map, series, &s->page, err)) ||
+    const tiff_file *file;
+    mt_status st = make_state(map, env, images, series, level, err);
+    if (st)
+        return st;
+    tiff_state *s = map->state;
+    if ((st = find_directory(s, series->reference, &file, &ifd, err)))
+        return st;
+    if (!file)
+        return mt_fail(err, MT_E_NOT_FOUND, "the file of the first plane is gone");
+    if ((st = tiff_read_page(file, &ifd, &s->page, err)) || (st = set_dimensions(map, series, &s->page, err)) ||
         (st = tiff_set_chain(map, file, &ifd, &s->page, err)))
         return st;
     map->dtype = s->page.dtype;
@@ -179,7 +240,24 @@ static mt_status map_contiguous(mt_chunk_map *map, const tiff_file *file, const 
     return mt_chunk_map_contiguous(map, file->key, series->data_offset, false, err);
 }
 
-mt_status tiff_make_map(const mt_source *source, const tiff_file *file, const tiff_series *series, int level,
+static mt_status copy_channels(mt_chunk_map *map, const tiff_series *series, mt_error *err)
+{
+    mt_channel *channels = mt_arena_alloc(map->arena, series->n_channels, sizeof *channels, err);
+    if (!channels)
+        return MT_E_MEMORY;
+    for (size_t i = 0; i < series->n_channels; i++) {
+        const char *name = series->channels[i].name;
+        channels[i] = series->channels[i];
+        channels[i].name = mt_arena_strndup(map->arena, name, strlen(name), err);
+        if (!channels[i].name)
+            return MT_E_MEMORY;
+    }
+    map->channels = channels;
+    map->n_channels = series->n_channels;
+    return MT_OK;
+}
+
+mt_status tiff_make_map(const mt_source *source, const tiff_images *images, const tiff_series *series, int level,
                         mt_chunk_map *map, mt_error *err)
 {
     int n_levels = 1 + (series->sub_levels ? series->sub_levels : series->n_page_levels);
@@ -190,9 +268,16 @@ mt_status tiff_make_map(const mt_source *source, const tiff_file *file, const ti
     map->part = mt_arena_strndup(map->arena, source->selection.text, strlen(source->selection.text), err);
     if (!map->part)
         return MT_E_MEMORY;
+    mt_status st = series->channels ? copy_channels(map, series, err) : MT_OK;
+    if (st)
+        return st;
     if (level > 0 && series->sub_levels == 0) {
         series = series->levels[level - 1];
         level = 0;
     }
-    return series->offsets ? map_pages(map, file, series, level, err) : map_contiguous(map, file, series, err);
+    if (!series->contiguous)
+        return map_pages(map, source->env, images, series, level, err);
+    const tiff_file *file;
+    st = tiff_chain_open(images->files[0], &file, err);
+    return st ? st : map_contiguous(map, file, series, err);
 }

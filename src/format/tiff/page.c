@@ -78,6 +78,25 @@ static mt_status read_sizes(const tiff_file *file, const tiff_ifd *ifd, tiff_pag
     return read_chunking(file, ifd, page, err);
 }
 
+/* FNV-1a, to tell tables apart: pages of one image share the chain of codecs, and so must share the tables. */
+static mt_status hash_tables(const tiff_file *file, const tiff_ifd *ifd, tiff_page *page, mt_error *err)
+{
+    const tiff_entry *entry = tiff_find(ifd, TAG_JPEG_TABLES);
+    uint64_t values[64], hash = 0xcbf29ce484222325U;
+    if (page->compression != 7 || !entry)
+        return MT_OK;
+    for (uint64_t at = 0; at < entry->count && at < 65536; at += 64) {
+        size_t n = entry->count - at < 64 ? (size_t)(entry->count - at) : 64;
+        mt_status st = tiff_get_numbers(file, entry, at, n, values, err);
+        if (st)
+            return st;
+        for (size_t i = 0; i < n; i++)
+            hash = (hash ^ values[i]) * 0x100000001b3U;
+    }
+    page->tables_hash = hash;
+    return MT_OK;
+}
+
 mt_status tiff_read_page(const tiff_file *file, const tiff_ifd *ifd, tiff_page *page, mt_error *err)
 {
     uint64_t bits, format, depth, compression, photometric, predictor, order, planar, subfile;
@@ -102,7 +121,8 @@ mt_status tiff_read_page(const tiff_file *file, const tiff_ifd *ifd, tiff_page *
     page->fill_order = (int)(order & 0xffff);
     page->planar = planar == 2 && page->samples > 1;
     page->reduced = subfile & 1;
-    return find_dtype(page, format, err);
+    page->big_endian = file->big_endian;
+    return (st = hash_tables(file, ifd, page, err)) ? st : find_dtype(page, format, err);
 }
 
 bool tiff_same_page(const tiff_page *a, const tiff_page *b)
@@ -110,7 +130,8 @@ bool tiff_same_page(const tiff_page *a, const tiff_page *b)
     return a->width == b->width && a->height == b->height && a->samples == b->samples && a->bits == b->bits &&
            a->chunk_width == b->chunk_width && a->chunk_height == b->chunk_height && a->compression == b->compression &&
            a->photometric == b->photometric && a->predictor == b->predictor && a->fill_order == b->fill_order &&
-           a->planar == b->planar && a->tiled == b->tiled && a->dtype == b->dtype && a->reduced == b->reduced;
+           a->planar == b->planar && a->tiled == b->tiled && a->dtype == b->dtype && a->reduced == b->reduced &&
+           a->big_endian == b->big_endian && a->tables_hash == b->tables_hash;
 }
 
 bool tiff_is_raw(const tiff_page *page)

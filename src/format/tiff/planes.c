@@ -39,9 +39,9 @@ static const char *find_unit(const char *text)
     return NULL;
 }
 
-static void add_axis(tiff_series *series, char axis, int64_t size)
+void tiff_add_axis(tiff_series *series, char axis, int64_t size)
 {
-    if (size == 1)
+    if (size == 1 || series->ndim > MT_MAX_DIMS - 4)
         return;
     series->axes[series->ndim] = axis;
     series->axes[series->ndim + 1] = 0;
@@ -56,17 +56,18 @@ static mt_status find_pixel_size(const tiff_file *file, const tiff_ifd *ifd, con
     mt_status st = tiff_get_fraction(file, ifd, TAG_X_RESOLUTION, &x, err);
     if (st || (st = tiff_get_fraction(file, ifd, TAG_Y_RESOLUTION, &y, err)) || !unit)
         return st;
-    const double sizes[3] = { find_number(text, "spacing", 0), y > 0 ? 1 / y : 0, x > 0 ? 1 / x : 0 };
-    for (int i = 0; i < 3; i++) {
+    const double sizes[4] = { find_number(text, "finterval", 0), find_number(text, "spacing", 0), y > 0 ? 1 / y : 0,
+                              x > 0 ? 1 / x : 0 };
+    for (int i = 0; i < 4; i++) {
         series->pixel_size[i] = fabs(sizes[i]);
-        series->unit[i] = unit;
+        series->unit[i] = i ? unit : "second";
     }
     return MT_OK;
 }
 
 /* Channels are fastest, then slices, then frames. A file whose samples are its channels counts both. */
 static mt_status describe_imagej(const tiff_file *file, const tiff_ifd *ifd, const char *text, tiff_series *series,
-                                 uint64_t planes, bool *found, mt_error *err)
+                                 bool *found, mt_error *err)
 {
     int64_t channels = find_count(text, "channels"), slices = find_count(text, "slices"),
             frames = find_count(text, "frames"), images = find_count(text, "images");
@@ -77,19 +78,17 @@ static mt_status describe_imagej(const tiff_file *file, const tiff_ifd *ifd, con
         return MT_OK;
     if (total == 1 && images > 1)
         total = slices = images; /* a plain stack */
-    if ((uint64_t)total > planes || (series->offsets && (uint64_t)total != planes))
-        return MT_OK; /* the description does not fit the file: pages as they come */
     series->ndim = 0;
-    add_axis(series, 'T', frames);
-    add_axis(series, 'Z', slices);
-    add_axis(series, 'C', channels);
-    series->n_pages = (uint64_t)total;
+    tiff_add_axis(series, 'T', frames);
+    tiff_add_axis(series, 'Z', slices);
+    tiff_add_axis(series, 'C', channels);
+    series->n_planes = (uint64_t)total;
     *found = true;
     return find_pixel_size(file, ifd, text, series, err);
 }
 
 /* {"shape": [2, 3, 64, 64]}: the last dimensions are those of the page. */
-static void describe_shape(const json_t *shape, tiff_series *series, uint64_t planes, bool *found)
+static void describe_shape(const json_t *shape, tiff_series *series, bool *found)
 {
     const tiff_page *page = &series->page;
     const int64_t contiguous[3] = { page->height, page->width, page->samples };
@@ -102,36 +101,42 @@ static void describe_shape(const json_t *shape, tiff_series *series, uint64_t pl
             return;
     tiff_series described = *series;
     int64_t total = 1;
-    described.ndim = 0;
     for (size_t i = 0; i < n - tail; i++) {
         int64_t size = json_integer_value(json_array_get(shape, i));
         if (size < 1 || mt_mul_i64(total, size, &total))
             return;
-        add_axis(&described, '?', size);
+        tiff_add_axis(&described, '?', size);
     }
-    if ((uint64_t)total > planes || (series->offsets && (uint64_t)total != planes))
-        return;
-    described.n_pages = (uint64_t)total;
+    described.n_planes = (uint64_t)total;
     *series = described;
     *found = true;
 }
 
+/* Until 2016 tifffile wrote shape=(2, 3, 64, 64). */
+static char *old_shape_as_json(mt_arena *arena, const char *text, mt_error *err)
+{
+    const char *open = strchr(text, '('), *close = open ? strchr(open, ')') : NULL;
+    return close ? mt_arena_printf(arena, err, "{\"shape\":[%.*s]}", (int)mt_min_i64(close - open - 1, 1024), open + 1)
+                 : NULL;
+}
+
 mt_status tiff_describe_planes(const tiff_file *file, const tiff_ifd *ifd, mt_arena *arena, tiff_series *series,
-                               uint64_t planes, uint64_t planes_in_a_row, bool *found, mt_error *err)
+                               bool *found, mt_error *err)
 {
     char *text;
     size_t size;
-    uint64_t available = planes ? planes : planes_in_a_row;
     *found = false;
     mt_status st = tiff_get_text(file, ifd, TAG_DESCRIPTION, arena, &text, &size, err);
     if (st)
         return st;
     if (strncmp(text, "ImageJ=", 7) == 0 || strncmp(text, "SCIFIO=", 7) == 0)
-        return describe_imagej(file, ifd, text, series, available, found, err);
+        return describe_imagej(file, ifd, text, series, found, err);
+    if (strncmp(text, "shape=(", 7) == 0 && !(text = old_shape_as_json(arena, text, err)))
+        return err && err->status ? err->status : MT_OK;
     json_t *json;
     if (text[0] != '{' || mt_json_parse(file->env, text, strlen(text), "description", &json, NULL))
         return MT_OK;
-    describe_shape(json_object_get(json, "shape"), series, available, found);
+    describe_shape(json_object_get(json, "shape"), series, found);
     json_decref(json);
     return MT_OK;
 }

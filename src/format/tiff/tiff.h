@@ -31,7 +31,12 @@ enum {
     TAG_SUB_IFDS = 330,
     TAG_SAMPLE_FORMAT = 339,
     TAG_JPEG_TABLES = 347,
-    TAG_IMAGE_DEPTH = 32997
+    TAG_IMAGE_DEPTH = 32997,
+    TAG_UIC1 = 33628,
+    TAG_UIC2 = 33629,
+    TAG_LSM_INFO = 34412,
+    TAG_IMAGEJ_COUNTS = 50838,
+    TAG_IMAGEJ_DATA = 50839
 };
 
 typedef struct tiff_file {
@@ -56,15 +61,17 @@ typedef struct tiff_entry {
 #define TIFF_MAX_ENTRIES 512
 
 typedef struct tiff_ifd {
-    uint64_t offset, next; /* next 0: the last */
     int n;
     tiff_entry entries[TIFF_MAX_ENTRIES];
 } tiff_ifd;
 
 /* Whether bytes start as a TIFF does. */
 bool tiff_is_magic(const uint8_t *head, size_t size);
-MT_MUST_CHECK mt_status tiff_open_file(const mt_source *source, tiff_file *out, mt_error *err);
+/* Reads the header. key is borrowed. */
+MT_MUST_CHECK mt_status tiff_open_file(mt_env *env, mt_store *store, const char *key, tiff_file *out, mt_error *err);
 MT_MUST_CHECK mt_status tiff_read_ifd(const tiff_file *file, uint64_t offset, tiff_ifd *out, mt_error *err);
+/* Only where the next directory lies; 0 for the last. */
+MT_MUST_CHECK mt_status tiff_read_next(const tiff_file *file, uint64_t offset, uint64_t *next, mt_error *err);
 const tiff_entry *tiff_find(const tiff_ifd *ifd, uint16_t tag);
 
 /* Values [first, first + n) of an entry of unsigned integers. */
@@ -87,8 +94,9 @@ typedef struct tiff_page {
     int bits;
     int compression, photometric, predictor, fill_order;
     bool planar, tiled, reduced;
-    bool is_signed;
+    bool is_signed, big_endian;
     mt_dtype dtype;
+    uint64_t tables_hash; /* of the JPEG tables; 0: none */
 } tiff_page;
 
 MT_MUST_CHECK mt_status tiff_read_page(const tiff_file *file, const tiff_ifd *ifd, tiff_page *out, mt_error *err);
@@ -102,40 +110,97 @@ int64_t tiff_page_chunks(const tiff_page *page);
 MT_MUST_CHECK mt_status tiff_set_chain(mt_chunk_map *map, const tiff_file *file, const tiff_ifd *ifd,
                                        const tiff_page *page, mt_error *err);
 
-/* An image of the file: dimensions before those of the page, and its pages in C order of them. */
+/* A file whose directories are found one after the other, when they are asked for. Thread-safe. */
+typedef struct tiff_chain tiff_chain;
+
+/* In the arena, but for what tiff_chain_free frees. The file is opened when it is first needed. */
+MT_MUST_CHECK mt_status tiff_chain_new(mt_env *env, mt_store *store, const char *key, mt_arena *arena, tiff_chain **out,
+                                       mt_error *err);
+void tiff_chain_free(tiff_chain *chain);
+const char *tiff_chain_key(const tiff_chain *chain);
+/* *out is NULL where the store has no such file. */
+MT_MUST_CHECK mt_status tiff_chain_open(tiff_chain *chain, const tiff_file **out, mt_error *err);
+/* The offset of a directory; 0 where the chain ends before. Loops and more pages than max_pages are errors. */
+MT_MUST_CHECK mt_status tiff_chain_find(tiff_chain *chain, uint64_t page, uint64_t *offset, mt_error *err);
+/* Reads a directory that is there (else MT_E_CORRUPT). */
+MT_MUST_CHECK mt_status tiff_chain_read(tiff_chain *chain, uint64_t page, tiff_ifd *out, mt_error *err);
+
+/* Where a plane lies. */
+typedef struct tiff_plane {
+    uint32_t file; /* TIFF_NO_FILE: not stored */
+    uint32_t page;
+} tiff_plane;
+#define TIFF_NO_FILE UINT32_MAX
+
+/* An image: dimensions before those of the page, and its planes in C order of them. */
 typedef struct tiff_series {
     char axes[MT_MAX_DIMS + 1]; /* of the leading dimensions */
     int64_t shape[MT_MAX_DIMS];
     int ndim;
     tiff_page page;
-    uint64_t n_pages;
-    const uint64_t
-        *offsets;         /* of the directories, n_pages of them; NULL where the planes follow on the first raw one */
-    uint64_t data_offset; /* then: of the first pixel */
-    int sub_levels;       /* SubIFDs of the first page */
+    uint64_t n_planes;
+    uint64_t first_page;      /* of the first file: planes are the pages from there on, unless planes says otherwise */
+    const tiff_plane *planes; /* NULL, or n_planes of them */
+    uint64_t reference;       /* the plane that page was read from */
+    bool contiguous;          /* the planes follow on the first one as raw pixels: */
+    uint64_t data_offset;     /* of the first, */
+    bool one_directory;       /* and the first directory stands for all */
+    bool loose_counts;        /* byte counts may reach beyond the file (LSM) */
+    int sub_levels;           /* SubIFDs of the first plane */
     const struct tiff_series *levels[32]; /* pages of their own for levels 1, 2, ... */
     int n_page_levels;
-    double pixel_size[3]; /* Z, Y, X; 0: not known */
-    const char *unit[3];
+    double pixel_size[4]; /* T, Z, Y, X; 0: not known */
+    const char *unit[4];
+    mt_channel *channels; /* NULL, or n_channels */
+    size_t n_channels;
 } tiff_series;
 
+#define TIFF_MAX_LEVELS 31
+#define TIFF_MAX_FILES 65536
+
 typedef struct tiff_images {
-    tiff_file file;
+    tiff_chain **files; /* the first is the one that was opened */
+    uint32_t n_files;
     tiff_series **series;
     size_t n;
+    size_t preferred; /* the series that is opened where none is named */
 } tiff_images;
 
-/* Finds the images of a file, in its order. */
-MT_MUST_CHECK mt_status tiff_find_images(const mt_source *source, mt_arena *arena, tiff_images *out, mt_error *err);
+/* Finds the images of a file, in its order. What is needed to read pixels goes into keep, the series into arena.
+ * Only the first series is looked for where all is false, which can save a walk through all pages. */
+MT_MUST_CHECK mt_status tiff_find_images(const mt_source *source, bool all, mt_arena *keep, mt_arena *arena,
+                                         tiff_images *out, mt_error *err);
+void tiff_images_release(tiff_images *images);
+MT_MUST_CHECK mt_status tiff_add_series(tiff_images *images, mt_arena *arena, tiff_series *series, mt_error *err);
 
-/* ImageJ hyperstacks, and what tifffile calls shaped: sets the leading dimensions from the description of the first
- * page; *found tells whether it has one. planes is the number of pages like the first that the file holds. */
+/* Appends a leading dimension; one of length 1 is left out. */
+void tiff_add_axis(tiff_series *series, char axis, int64_t size);
+
+/* The planes of raw pages that lie one behind the other from the first on, as ImageJ and MetaMorph write them with
+ * one directory; 0 where they do not. */
+MT_MUST_CHECK mt_status tiff_count_row(const tiff_file *file, const tiff_ifd *ifd, const tiff_page *page,
+                                       uint64_t *offset, uint64_t *planes, mt_error *err);
+
+/* ImageJ hyperstacks, and what tifffile calls shaped: sets the leading dimensions, n_planes, pixel sizes and channels
+ * from the description of the first page; *found tells whether it has one. */
 MT_MUST_CHECK mt_status tiff_describe_planes(const tiff_file *file, const tiff_ifd *ifd, mt_arena *arena,
-                                             tiff_series *series, uint64_t planes, uint64_t planes_in_a_row,
-                                             bool *found, mt_error *err);
+                                             tiff_series *series, bool *found, mt_error *err);
 
-/* Makes the map of a level of a series. */
-MT_MUST_CHECK mt_status tiff_make_map(const mt_source *source, const tiff_file *file, const tiff_series *series,
+/* The images of OME-XML. text is the description of the first page, or a companion file. *found is false where it
+ * does not describe the file, which is then read without it. */
+MT_MUST_CHECK mt_status tiff_describe_ome(const mt_source *source, const char *text, size_t size, mt_arena *keep,
+                                          mt_arena *arena, tiff_images *images, bool *found, mt_error *err);
+bool tiff_is_ome(const char *text);
+
+/* Zeiss LSM and MetaMorph STK, by their tags. */
+MT_MUST_CHECK mt_status tiff_describe_lsm(tiff_chain *chain, const tiff_file *file, const tiff_ifd *ifd,
+                                          mt_arena *arena, tiff_series *series, bool *found, mt_error *err);
+MT_MUST_CHECK mt_status tiff_describe_stk(const tiff_file *file, const tiff_ifd *ifd, tiff_series *series, bool *found,
+                                          mt_error *err);
+
+/* Makes the map of a level of a series. A map that needs the files of images later takes them over, and sets its
+ * destroy. */
+MT_MUST_CHECK mt_status tiff_make_map(const mt_source *source, const tiff_images *images, const tiff_series *series,
                                       int level, mt_chunk_map *map, mt_error *err);
 
 #endif

@@ -65,10 +65,12 @@ static const char *refusal_of(const char *file)
     return NULL;
 }
 
-/* Series of tifffile that hold pages from several places of the chain; ours hold only pages that follow each other. */
+/* Series of tifffile that hold pages from several places of the chain, where ours hold only pages that follow each
+ * other; and files of an image whose metadata is in a companion file, which tifffile does not follow. */
 static bool is_grouped_otherwise(const char *file)
 {
-    return strcmp(file, "compression/gray.series.u1.tif") == 0 || strcmp(file, "misc/subsubifds.tif") == 0;
+    return strncmp(file, "ome/multifile-", 14) == 0 || strcmp(file, "compression/gray.series.u1.tif") == 0 ||
+           strcmp(file, "misc/subsubifds.tif") == 0;
 }
 
 static bool same_shape(const mt_stack_info *info, const json_t *shape)

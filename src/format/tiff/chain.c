@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The directories of a file, found one after the other when they are asked for. Reading is done without the lock, which
+ * is a leaf; what two threads find at once is the same. */
+#include "format/tiff/tiff.h"
+#include "platform/thread.h"
+
+#include <string.h>
+
+struct tiff_chain {
+    tiff_file file; /* key only, until it is opened */
+    mt_lock lock;
+    bool opened, missing;
+    uint64_t *offsets;
+    size_t n, room;
+    uint64_t next; /* of the directory behind the last one; 0: there is none */
+    uint64_t mark; /* of a page whose number is a power of two: as Brent does, a loop is found by coming back to it */
+};
+
+mt_status tiff_chain_new(mt_env *env, mt_store *store, const char *key, mt_arena *arena, tiff_chain **out,
+                         mt_error *err)
+{
+    tiff_chain *chain = mt_arena_alloc(arena, 1, sizeof *chain, err);
+    char *copy = mt_arena_strndup(arena, key, strlen(key), err);
+    if (!chain || !copy)
+        return MT_E_MEMORY;
+    chain->file = (tiff_file) { .env = env, .store = store, .key = copy };
+    mt_status st = mt_lock_init(&chain->lock, NULL, NULL, err);
+    if (!st)
+        *out = chain;
+    return st;
+}
+
+void tiff_chain_free(tiff_chain *chain)
+{
+    mt_lock_destroy(&chain->lock);
+    if (chain->offsets)
+        mt_release(chain->file.env, chain->offsets, chain->room * sizeof *chain->offsets);
+}
+
+const char *tiff_chain_key(const tiff_chain *chain) { return chain->file.key; }
+
+mt_status tiff_chain_open(tiff_chain *chain, const tiff_file **out, mt_error *err)
+{
+    mt_lock_take(&chain->lock);
+    bool opened = chain->opened;
+    mt_lock_give(&chain->lock);
+    if (!opened) {
+        tiff_file file;
+        mt_error own = MT_ERROR_INIT;
+        mt_status st = tiff_open_file(chain->file.env, chain->file.store, chain->file.key, &file, &own);
+        if (st && st != MT_E_NOT_FOUND)
+            return mt_fail(err, st, "%s", own.message);
+        mt_lock_take(&chain->lock);
+        if (!chain->opened) {
+            if (!st)
+                chain->file = file;
+            chain->missing = st == MT_E_NOT_FOUND;
+            chain->next = st ? 0 : file.first;
+            chain->opened = true;
+        }
+        mt_lock_give(&chain->lock);
+    }
+    *out = chain->missing ? NULL : &chain->file;
+    return MT_OK;
+}
+
+static mt_status reserve(tiff_chain *chain, mt_error *err)
+{
+    size_t limit = chain->file.env->limits.max_pages;
+    if (chain->n >= limit)
+        return mt_fail(err, MT_E_LIMIT, "more pages than max_pages (%zu)", limit);
+    if (chain->n < chain->room)
+        return MT_OK;
+    size_t room = chain->room ? 2 * chain->room : 16, unit = sizeof *chain->offsets;
+    uint64_t *moved = mt_resize(chain->file.env, chain->offsets, chain->room * unit, room * unit);
+    if (!moved)
+        return mt_fail(err, MT_E_MEMORY, "out of memory for the list of pages");
+    chain->offsets = moved;
+    chain->room = room;
+    return MT_OK;
+}
+
+/* With the lock held: the directory at chain->next, behind which stands next, is the n-th. */
+static mt_status append(tiff_chain *chain, uint64_t next, mt_error *err)
+{
+    mt_status st = reserve(chain, err);
+    if (st)
+        return st;
+    chain->offsets[chain->n++] = chain->next;
+    if ((chain->n & (chain->n - 1)) == 0)
+        chain->mark = chain->next;
+    if (next != 0 && next == chain->mark)
+        return mt_fail(err, MT_E_CORRUPT, "the pages form a loop");
+    chain->next = next;
+    return MT_OK;
+}
+
+mt_status tiff_chain_find(tiff_chain *chain, uint64_t page, uint64_t *offset, mt_error *err)
+{
+    const tiff_file *file;
+    mt_status st = tiff_chain_open(chain, &file, err);
+    *offset = 0;
+    if (st || !file)
+        return st;
+    mt_lock_take(&chain->lock);
+    while (page >= chain->n && chain->next != 0) {
+        uint64_t at = chain->next, next;
+        size_t n = chain->n;
+        mt_lock_give(&chain->lock);
+        st = tiff_read_next(file, at, &next, err);
+        if (st) {
+            mt_error_prefix(err, "page %zu", n);
+            return st;
+        }
+        mt_lock_take(&chain->lock);
+        if (n == chain->n && (st = append(chain, next, err)))
+            break;
+    }
+    if (!st && page < chain->n)
+        *offset = chain->offsets[page];
+    mt_lock_give(&chain->lock);
+    return st;
+}
+
+mt_status tiff_chain_read(tiff_chain *chain, uint64_t page, tiff_ifd *out, mt_error *err)
+{
+    uint64_t offset;
+    mt_status st = tiff_chain_find(chain, page, &offset, err);
+    if (st)
+        return st;
+    if (offset == 0)
+        return mt_fail(err, MT_E_CORRUPT, "there is no page %llu", (unsigned long long)page);
+    st = tiff_read_ifd(&chain->file, offset, out, err);
+    if (st)
+        mt_error_prefix(err, "page %llu", (unsigned long long)page);
+    return st;
+}

@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Zeiss LSM: the structure CZ_LSMINFO (tag 34412) tells the dimensions; pages are followed by their thumbnails.
+ * Source: "LSM 5/7 Image File Format Description", Carl Zeiss. */
+#include "base/checked.h"
+#include "base/reader.h"
+#include "format/tiff/tiff.h"
+
+#include <string.h>
+
+#define LSM_PIXEL_SIZES 40
+#define LSM_SCAN_TYPE 88
+#define LSM_POSITIONS 264
+#define MICROMETERS 1e6
+
+typedef struct lsm_info {
+    int64_t z, channels, t, positions, tiles;
+    uint16_t scan_type;
+    double pixel_size[3]; /* X, Y, Z in metres */
+} lsm_info;
+
+static bool read_info(const char *bytes, size_t size, bool big_endian, lsm_info *out)
+{
+    mt_reader r = mt_reader_over(bytes, size, big_endian);
+    uint32_t magic = mt_read_u32(&r);
+    mt_read_seek(&r, 16);
+    out->z = mt_read_i32(&r);
+    out->channels = mt_read_i32(&r);
+    out->t = mt_read_i32(&r);
+    mt_read_seek(&r, LSM_PIXEL_SIZES);
+    for (int i = 0; i < 3; i++)
+        out->pixel_size[i] = mt_read_f64(&r);
+    mt_read_seek(&r, LSM_SCAN_TYPE);
+    out->scan_type = mt_read_u16(&r);
+    bool good = !r.failed && (magic == 0x0300494C || magic == 0x0400494C);
+    mt_read_seek(&r, LSM_POSITIONS); /* absent from early versions */
+    out->positions = mt_max_i64(mt_read_i32(&r), 1);
+    out->tiles = mt_max_i64(mt_read_i32(&r), 1);
+    return good && out->z > 0 && out->t > 0 && out->channels > 0;
+}
+
+/* Scans along x and y, in z and in time. Lines, points and x-z planes keep their pages as they come. */
+static bool is_plane_scan(uint16_t scan_type) { return scan_type == 0 || scan_type == 3 || scan_type == 6; }
+
+/* Every other page, where the second is a thumbnail. */
+static mt_status find_step(tiff_chain *chain, const tiff_file *file, uint64_t *step, mt_error *err)
+{
+    uint64_t offset, subfile;
+    tiff_ifd ifd;
+    *step = 1;
+    mt_status st = tiff_chain_find(chain, 1, &offset, err);
+    if (st || offset == 0)
+        return st;
+    if ((st = tiff_read_ifd(file, offset, &ifd, err)) ||
+        (st = tiff_get_number(file, &ifd, TAG_SUBFILE_TYPE, 0, &subfile, err)))
+        return st;
+    *step = 1 + (subfile & 1);
+    return MT_OK;
+}
+
+static mt_status place_planes(tiff_series *series, uint64_t step, mt_arena *arena, mt_error *err)
+{
+    tiff_plane *planes = mt_arena_alloc(arena, (size_t)series->n_planes, sizeof *planes, err);
+    if (!planes)
+        return MT_E_MEMORY;
+    for (uint64_t i = 0; i < series->n_planes; i++)
+        planes[i].page = (uint32_t)(i * step);
+    series->planes = planes;
+    return MT_OK;
+}
+
+static void set_pixel_sizes(const lsm_info *info, tiff_series *series)
+{
+    for (int i = 0; i < 3; i++)
+        if (info->pixel_size[i] > 0 && info->pixel_size[i] < 1) {
+            series->pixel_size[3 - i] = info->pixel_size[i] * MICROMETERS;
+            series->unit[3 - i] = "micrometer";
+        }
+}
+
+mt_status tiff_describe_lsm(tiff_chain *chain, const tiff_file *file, const tiff_ifd *ifd, mt_arena *arena,
+                            tiff_series *series, bool *found, mt_error *err)
+{
+    lsm_info info;
+    char *bytes;
+    size_t size;
+    uint64_t step;
+    int64_t planes;
+    *found = false;
+    mt_status st = tiff_get_text(file, ifd, TAG_LSM_INFO, arena, &bytes, &size, err);
+    if (st || size == 0 || !read_info(bytes, size, file->big_endian, &info) || !is_plane_scan(info.scan_type))
+        return st;
+    if (!file->big && file->size > UINT32_MAX)
+        return mt_fail(err, MT_E_UNSUPPORTED, "LSM files of more than 4 GB, whose offsets wrap around, are not read");
+    int64_t channels = series->page.samples == info.channels ? 1 : info.channels;
+    const int64_t sizes[5] = { info.tiles, info.positions, info.t, info.z, channels };
+    if (mt_product_i64(sizes, 5, &planes) || (uint64_t)planes > file->env->limits.max_pages)
+        return mt_fail(err, MT_E_LIMIT, "more pages than max_pages (%zu)", file->env->limits.max_pages);
+    series->n_planes = (uint64_t)planes;
+    for (int i = 0; i < 5; i++)
+        tiff_add_axis(series, "SSTZC"[i], sizes[i]);
+    set_pixel_sizes(&info, series);
+    series->loose_counts = true; /* those of LZW strips are the sizes of what comes out */
+    *found = true;
+    st = find_step(chain, file, &step, err);
+    return st ? st : place_planes(series, step, arena, err);
+}

@@ -1,0 +1,426 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* OME-TIFF: OME-XML tells which planes lie where, in this file and in others beside it.
+ * Source: the OME-TIFF specification and the OME schemas of 2008-09 to 2016-06. */
+#include "base/checked.h"
+#include "base/xml.h"
+#include "format/tiff/tiff.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define NUMBER_SLOTS (2 * TIFF_MAX_FILES)
+
+/* What is known while the images of a document are read. */
+typedef struct ome {
+    const mt_source *source;
+    mt_arena *keep, *arena;
+    tiff_images *images;
+    uint32_t *numbers;  /* hash table from keys to files; NULL until another file is named */
+    const char *uuid;   /* of the file that was opened, or NULL */
+    bool companion;     /* the document is no TIFF itself: files[0] holds no pages */
+    uint64_t next_page; /* behind the last plane of this file: where an image without TiffData starts */
+} ome;
+
+/* One Pixels element: the leading dimensions, slowest first, and where each plane lies. */
+typedef struct pixels {
+    const mt_xml *element;
+    int64_t width, height, channels;
+    char order[4];        /* slowest first: "TCZ" */
+    int64_t size[3];      /* of each; along C, without the samples of a page */
+    tiff_plane reference; /* whose page tells what pages are like */
+    uint64_t placed;
+    tiff_series *series;
+    tiff_plane *planes;
+} pixels;
+
+bool tiff_is_ome(const char *text)
+{
+    while (*text && strchr(" \t\r\n\xef\xbb\xbf", *text))
+        text++;
+    return *text == '<' && strstr(text, "OME") != NULL;
+}
+
+static int64_t get_count(const mt_xml *element, const char *name, int64_t missing)
+{
+    const char *text = mt_xml_get(element, name);
+    if (!text)
+        return missing;
+    char *end;
+    long long value = strtoll(text, &end, 10);
+    return end != text && value >= 0 && value <= INT32_MAX ? (int64_t)value : -1;
+}
+
+/* Sizes and order; false where they make no sense. */
+static bool read_layout(pixels *p)
+{
+    const char *order = mt_xml_get(p->element, "DimensionOrder");
+    p->width = get_count(p->element, "SizeX", -1);
+    p->height = get_count(p->element, "SizeY", -1);
+    p->channels = get_count(p->element, "SizeC", -1);
+    if (!order || strlen(order) != 5 || strncmp(order, "XY", 2) != 0 || p->width < 1 || p->height < 1)
+        return false;
+    for (int i = 0; i < 3; i++) {
+        char name[] = "SizeX";
+        p->order[i] = name[4] = order[4 - i];
+        p->size[i] = get_count(p->element, name, -1);
+        if (!strchr("ZCT", p->order[i]) || strchr(order, p->order[i]) != order + 4 - i || p->size[i] < 1)
+            return false;
+    }
+    return true;
+}
+
+/* The key of a file in the folder of the one that was opened. */
+static mt_status beside(const ome *o, const char *name, char **out, mt_error *err)
+{
+    const char *key = o->source->key, *slash = strrchr(key, '/');
+    *out = mt_arena_printf(o->arena, err, "%.*s%s", slash ? (int)(slash + 1 - key) : 0, key, name);
+    return *out ? MT_OK : MT_E_MEMORY;
+}
+
+static mt_status append_file(ome *o, const char *key, mt_error *err)
+{
+    tiff_images *images = o->images;
+    if (images->n_files >= TIFF_MAX_FILES)
+        return mt_fail(err, MT_E_LIMIT, "an image of more than %d files", TIFF_MAX_FILES);
+    if ((images->n_files & (images->n_files - 1)) == 0) { /* full: room is a power of two */
+        tiff_chain **moved = mt_arena_alloc(o->keep, 2 * images->n_files, sizeof *moved, err);
+        if (!moved)
+            return MT_E_MEMORY;
+        memcpy(moved, images->files, images->n_files * sizeof *moved);
+        images->files = moved;
+    }
+    mt_status st = tiff_chain_new(o->source->env, o->source->store, key, o->keep, &images->files[images->n_files], err);
+    images->n_files += !st;
+    return st;
+}
+
+/* The number of the file with a key; a new one where there is none yet. */
+static mt_status find_key(ome *o, const char *key, uint32_t *out, mt_error *err)
+{
+    if (!o->numbers && !(o->numbers = mt_arena_alloc(o->arena, NUMBER_SLOTS, sizeof *o->numbers, err)))
+        return MT_E_MEMORY;
+    uint32_t hash = 2166136261U; /* FNV-1a */
+    for (const char *c = key; *c; c++)
+        hash = (hash ^ (uint8_t)*c) * 16777619U;
+    uint32_t slot = hash % NUMBER_SLOTS;
+    while (o->numbers[slot] && strcmp(tiff_chain_key(o->images->files[o->numbers[slot]]), key) != 0)
+        slot = (slot + 1) % NUMBER_SLOTS;
+    if (!o->numbers[slot]) {
+        mt_status st = append_file(o, key, err);
+        if (st)
+            return st;
+        o->numbers[slot] = o->images->n_files - 1;
+    }
+    *out = o->numbers[slot];
+    return MT_OK;
+}
+
+/* The file that a UUID element names; the one that was opened where there is none. */
+static mt_status find_file(ome *o, const mt_xml *data, uint32_t *out, mt_error *err)
+{
+    const mt_xml *uuid = mt_xml_child(data, "UUID");
+    const char *name = uuid ? mt_xml_get(uuid, "FileName") : NULL;
+    *out = o->companion ? TIFF_NO_FILE : 0;
+    if (!name || (!o->companion && o->uuid && strcmp(uuid->text, o->uuid) == 0))
+        return MT_OK;
+    char *key;
+    mt_status st = beside(o, name, &key, err);
+    if (st || strcmp(key, o->source->key) == 0)
+        return st;
+    return find_key(o, key, out, err);
+}
+
+/* PlaneCount is 1 where IFD is given, else all directories of the file. An only element is to place all planes: those
+ * that the file lacks are an error when they are read. */
+static mt_status count_planes(ome *o, const mt_xml *data, uint32_t file, int64_t first, int64_t room, int64_t *out,
+                              mt_error *err)
+{
+    bool only = mt_xml_child(data->parent, "TiffData") == data && !mt_xml_next(data);
+    int64_t n = get_count(data, mt_xml_get(data, "NumPlanes") ? "NumPlanes" : "PlaneCount", 0);
+    if (n == 0 && mt_xml_get(data, "IFD"))
+        n = 1;
+    else if (n == 0 && only)
+        n = room;
+    *out = mt_min_i64(n, room);
+    if (n > 0 || file == TIFF_NO_FILE)
+        return MT_OK;
+    uint64_t offset = 1;
+    for (*out = 0; *out < room; (*out)++) {
+        mt_status st = tiff_chain_find(o->images->files[file], (uint64_t)(first + *out), &offset, err);
+        if (st || offset == 0)
+            return st;
+    }
+    return MT_OK;
+}
+
+/* Where the first plane of a TiffData element (NULL: of a document without) lies; file TIFF_NO_FILE: nowhere. */
+static mt_status first_place(ome *o, const mt_xml *data, tiff_plane *out, mt_error *err)
+{
+    int64_t page = data ? get_count(data, "IFD", 0) : (int64_t)o->next_page;
+    *out = (tiff_plane) { .file = o->companion || page < 0 ? TIFF_NO_FILE : 0, .page = (uint32_t)page };
+    if (!data || page < 0)
+        return MT_OK;
+    return find_file(o, data, &out->file, err);
+}
+
+/* Reads a page if its file is there. */
+static mt_status try_page(ome *o, tiff_plane at, tiff_ifd *ifd, tiff_page *page, bool *found, mt_error *err)
+{
+    const tiff_file *file = NULL;
+    tiff_chain *chain = at.file == TIFF_NO_FILE ? NULL : o->images->files[at.file];
+    mt_status st = chain ? tiff_chain_open(chain, &file, err) : MT_OK;
+    *found = file != NULL;
+    if (st || !file || (st = tiff_chain_read(chain, at.page, ifd, err)))
+        return st;
+    return tiff_read_page(file, ifd, page, err);
+}
+
+/* The first plane that is there tells what the pages are like. *found is false where none is, or where the page is not
+ * what the document describes: then it is of another file. */
+static mt_status find_reference(ome *o, pixels *p, tiff_ifd *ifd, bool *found, mt_error *err)
+{
+    const mt_xml *data = mt_xml_child(p->element, "TiffData");
+    uint32_t tried = TIFF_NO_FILE;
+    tiff_page *page = &p->series->page;
+    *found = false;
+    do {
+        tiff_plane at;
+        mt_status st = first_place(o, data, &at, err);
+        if (st || (at.file != tried && (st = try_page(o, at, ifd, page, found, err))))
+            return st;
+        p->reference = at;
+        tried = at.file;
+        data = data ? mt_xml_next(data) : NULL;
+    } while (!*found && data);
+    *found = *found && page->width == p->width && page->height == p->height && p->channels % page->samples == 0;
+    return MT_OK;
+}
+
+/* The index of a plane from the attributes FirstZ, FirstC and FirstT; -1 where they lie outside. */
+static int64_t first_plane(const pixels *p, const mt_xml *data)
+{
+    int64_t plane = 0;
+    for (int i = 0; i < 3; i++) {
+        char name[] = "FirstX";
+        name[5] = p->order[i];
+        int64_t at = get_count(data, name, 0);
+        if (at < 0 || at >= p->size[i])
+            return -1;
+        plane = plane * p->size[i] + at;
+    }
+    return plane;
+}
+
+static mt_status place_planes(ome *o, pixels *p, const mt_xml *data, mt_error *err)
+{
+    uint32_t file;
+    int64_t plane = first_plane(p, data), page = get_count(data, "IFD", 0), n;
+    mt_status st = find_file(o, data, &file, err);
+    if (st || plane < 0 || page < 0)
+        return st;
+    st = count_planes(o, data, file, page, (int64_t)p->series->n_planes - plane, &n, err);
+    if (!st && (p->placed += (uint64_t)n) > 4 * p->series->n_planes)
+        st = mt_fail(err, MT_E_CORRUPT, "OME-XML: TiffData place each plane more than four times");
+    for (int64_t i = 0; !st && i < n; i++)
+        p->planes[plane + i] = (tiff_plane) { .file = file, .page = (uint32_t)(page + i) };
+    if (!st && file == 0 && (uint64_t)(page + n) > o->next_page)
+        o->next_page = (uint64_t)(page + n);
+    return st;
+}
+
+static mt_status place_all(ome *o, pixels *p, mt_error *err)
+{
+    const mt_xml *data = mt_xml_child(p->element, "TiffData");
+    for (uint64_t i = 0; i < p->series->n_planes; i++)
+        p->planes[i].file = TIFF_NO_FILE;
+    for (; data; data = mt_xml_next(data)) {
+        mt_status st = place_planes(o, p, data, err);
+        if (st)
+            return st;
+    }
+    if (mt_xml_child(p->element, "TiffData") || o->companion)
+        return MT_OK;
+    for (uint64_t i = 0; i < p->series->n_planes; i++)
+        p->planes[i] = (tiff_plane) { .file = 0, .page = (uint32_t)o->next_page++ };
+    return MT_OK;
+}
+
+static const char *find_unit(const char *text)
+{
+    static const char *const units[][2] = {
+        { "\xc2\xb5m", "micrometer" }, { "\xce\xbcm", "micrometer" },  { "um", "micrometer" }, { "nm", "nanometer" },
+        { "mm", "millimeter" },        { "cm", "centimeter" },         { "m", "meter" },       { "pm", "picometer" },
+        { "\xc3\x85", "angstrom" },    { "\xe2\x84\xab", "angstrom" }, { "in", "inch" },       { "s", "second" },
+        { "ms", "millisecond" },       { "\xc2\xb5s", "microsecond" }, { "min", "minute" },    { "h", "hour" },
+    };
+    for (size_t i = 0; i < sizeof units / sizeof *units; i++)
+        if (strcmp(units[i][0], text) == 0)
+            return units[i][1];
+    return NULL; /* "pixel" and "reference frame" are no units */
+}
+
+static void read_pixel_sizes(const pixels *p)
+{
+    static const char *const names[4][3] = { { "TimeIncrement", "TimeIncrementUnit", "s" },
+                                             { "PhysicalSizeZ", "PhysicalSizeZUnit", "\xc2\xb5m" },
+                                             { "PhysicalSizeY", "PhysicalSizeYUnit", "\xc2\xb5m" },
+                                             { "PhysicalSizeX", "PhysicalSizeXUnit", "\xc2\xb5m" } };
+    for (int i = 0; i < 4; i++) {
+        const char *size = mt_xml_get(p->element, names[i][0]), *unit = mt_xml_get(p->element, names[i][1]);
+        double value = size ? strtod(size, NULL) : 0;
+        const char *known = find_unit(unit ? unit : names[i][2]);
+        if (known && isfinite(value) && value > 0) {
+            p->series->pixel_size[i] = value;
+            p->series->unit[i] = known;
+        }
+    }
+}
+
+/* Names and colours; a channel of several samples stands for as many. */
+static mt_status read_channels(ome *o, const pixels *p, int64_t samples, mt_error *err)
+{
+    const mt_xml *element = mt_xml_child(p->element, "Channel");
+    if (!element || p->channels > UINT16_MAX)
+        return MT_OK;
+    mt_channel *channels = mt_arena_alloc(o->arena, (size_t)p->channels, sizeof *channels, err);
+    if (!channels)
+        return MT_E_MEMORY;
+    for (int64_t c = 0; c < p->channels; c++) {
+        const char *name = element ? mt_xml_get(element, "Name") : NULL;
+        const char *color = element ? mt_xml_get(element, "Color") : NULL;
+        channels[c].name = name ? name : "";
+        if (color && samples == 1) { /* RGBA in a signed number; the defaults of the schemas, -1 and -2^31, say none */
+            uint32_t rgba = (uint32_t)strtoll(color, NULL, 10);
+            channels[c].has_color = rgba != UINT32_MAX && rgba != 0x80000000U && (rgba >> 8) != 0;
+            for (int i = 0; i < 3; i++)
+                channels[c].rgb[i] = (uint8_t)(rgba >> (24 - 8 * i));
+        }
+        if (element && (c + 1) % samples == 0)
+            element = mt_xml_next(element);
+    }
+    p->series->channels = channels;
+    p->series->n_channels = (size_t)p->channels;
+    return MT_OK;
+}
+
+static void set_dimensions(const pixels *p, const tiff_ifd *ifd)
+{
+    tiff_series *series = p->series;
+    const tiff_entry *subs = tiff_find(ifd, TAG_SUB_IFDS);
+    series->planes = p->planes;
+    series->sub_levels = subs ? (int)mt_min_i64((int64_t)(subs->count & INT64_MAX), TIFF_MAX_LEVELS) : 0;
+    for (int i = 0; i < 3; i++)
+        tiff_add_axis(series, p->order[i], p->size[i]);
+}
+
+static bool same_plane(tiff_plane a, tiff_plane b) { return a.file == b.file && a.page == b.page; }
+
+static bool find_reference_plane(const pixels *p)
+{
+    uint64_t *i = &p->series->reference;
+    while (*i < p->series->n_planes && !same_plane(p->planes[*i], p->reference))
+        ++*i;
+    return *i < p->series->n_planes;
+}
+
+/* SizeC counts samples, a plane has as many of them as its page says. */
+static mt_status make_planes(ome *o, pixels *p, mt_error *err)
+{
+    int64_t n;
+    p->size[strchr(p->order, 'C') - p->order] /= p->series->page.samples;
+    if (mt_product_i64(p->size, 3, &n) || (uint64_t)n > o->source->env->limits.max_pages)
+        return mt_fail(err, MT_E_LIMIT, "more planes than max_pages (%zu)", o->source->env->limits.max_pages);
+    p->series->n_planes = (uint64_t)n;
+    p->planes = mt_arena_alloc(o->arena, (size_t)n, sizeof *p->planes, err);
+    return p->planes ? place_all(o, p, err) : MT_E_MEMORY;
+}
+
+/* The image of a Pixels element; *out is NULL where it is not there. */
+static mt_status read_pixels(ome *o, const mt_xml *element, tiff_series **out, mt_error *err)
+{
+    pixels p = { .element = element };
+    tiff_ifd ifd;
+    bool found;
+    *out = NULL;
+    p.series = mt_arena_alloc(o->arena, 1, sizeof *p.series, err);
+    if (!p.series)
+        return MT_E_MEMORY;
+    if (!read_layout(&p))
+        return MT_OK;
+    mt_status st = find_reference(o, &p, &ifd, &found, err);
+    if (st || !found || (st = make_planes(o, &p, err)) || (st = read_channels(o, &p, p.series->page.samples, err)))
+        return st;
+    read_pixel_sizes(&p);
+    set_dimensions(&p, &ifd);
+    *out = find_reference_plane(&p) ? p.series : NULL;
+    return MT_OK;
+}
+
+static bool is_in_this_file(const tiff_series *series)
+{
+    for (uint64_t i = 0; i < series->n_planes; i++)
+        if (series->planes[i].file == 0)
+            return true;
+    return false;
+}
+
+static mt_status read_images(ome *o, const mt_xml *root, bool *found, mt_error *err)
+{
+    bool preferred = false;
+    for (const mt_xml *image = mt_xml_child(root, "Image"); image; image = mt_xml_next(image)) {
+        const mt_xml *element = mt_xml_child(image, "Pixels");
+        tiff_series *series = NULL;
+        mt_status st = element ? read_pixels(o, element, &series, err) : MT_OK;
+        if (st || (series && (st = tiff_add_series(o->images, o->arena, series, err))))
+            return st;
+        if (series && !preferred && is_in_this_file(series)) {
+            o->images->preferred = o->images->n - 1;
+            preferred = true;
+        }
+    }
+    *found = o->images->n > 0;
+    return MT_OK;
+}
+
+/* A file that only holds pixels names the one that holds the metadata. Where that is not there, pages are what is. */
+static mt_status follow_binary_only(ome *o, mt_xml **root, mt_error *err)
+{
+    const mt_xml *only = mt_xml_child(*root, "BinaryOnly");
+    const char *name = only ? mt_xml_get(only, "MetadataFile") : NULL;
+    char *key, *text;
+    size_t size;
+    if (!name)
+        return MT_OK;
+    mt_error own = MT_ERROR_INIT;
+    mt_status st = beside(o, name, &key, err);
+    if (st)
+        return st;
+    st = mt_store_load(o->source->store, key, o->source->env->limits.max_xml_bytes, "max_xml_bytes", o->arena, &text,
+                       &size, &own);
+    if (st == MT_E_NOT_FOUND || st == MT_E_ARGUMENT)
+        return MT_OK;
+    if (st)
+        return mt_fail(err, st, "%s", own.message);
+    return mt_xml_parse(o->arena, text, size, "OME-XML", root, err);
+}
+
+mt_status tiff_describe_ome(const mt_source *source, const char *text, size_t size, mt_arena *keep, mt_arena *arena,
+                            tiff_images *images, bool *found, mt_error *err)
+{
+    ome o = { .source = source, .keep = keep, .arena = arena, .images = images };
+    mt_xml *root;
+    mt_error own = MT_ERROR_INIT;
+    *found = false;
+    o.companion = !tiff_is_magic(source->head, source->head_size);
+    while (size > 0 && text[size - 1] == 0) /* the end of a description, often several times */
+        size--;
+    mt_status st = mt_xml_parse(arena, text, size, "OME-XML", &root, &own);
+    if (st == MT_E_CORRUPT && !o.companion)
+        return MT_OK; /* cut by ImageJ, or with a damaged micro sign: pages are what is sure */
+    if (st)
+        return mt_fail(err, st, "%s", own.message);
+    o.uuid = mt_xml_get(root, "UUID");
+    st = follow_binary_only(&o, &root, err);
+    return st ? st : read_images(&o, root, found, err);
+}

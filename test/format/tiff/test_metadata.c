@@ -1,0 +1,347 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* What TIFF metadata says of planes: OME-XML in one and several files, LSM, STK, ImageJ and shaped, right and wrong. */
+#include "support/contract.h"
+#include "support/tiff_writer.h"
+
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static char folder[] = "/tmp/microtome-tiff-XXXXXX";
+
+static const char *in_folder(const char *name)
+{
+    static char path[4][512];
+    static int next;
+    next = (next + 1) % 4;
+    snprintf(path[next], sizeof path[0], "%s/%s", folder, name);
+    return path[next];
+}
+
+static int make_folder(void **state)
+{
+    (void)state;
+    return mkdtemp(folder) ? 0 : -1;
+}
+
+static int remove_folder(void **state)
+{
+    (void)state;
+    static const char *const names[] = { "a.tif", "b.tif", "x.companion.ome" };
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        unlink(in_folder(names[i]));
+    return rmdir(folder);
+}
+
+static mt_stack *open_ok(const char *path)
+{
+    mt_stack *stack;
+    mt_error err = MT_ERROR_INIT;
+    check_ok(mt_stack_open(NULL, path, NULL, &stack, &err), &err);
+    return stack;
+}
+
+/* The first pixel of each plane, in C order of SC(Z). */
+static void check_planes(const char *path, const char *axes, const float *expected, size_t n)
+{
+    mt_stack *stack = open_ok(path);
+    const mt_stack_info *info = mt_stack_get_info(stack);
+    assert_string_equal(info->original_axes, axes);
+    bool deep = info->data_ndim == 5;
+    int64_t planes = deep ? info->data_shape[2] : 1, i = 0;
+    assert_int_equal(info->data_shape[0] * info->data_shape[1] * planes, n);
+    for (int64_t s = 0; s < info->data_shape[0]; s++)
+        for (int64_t c = 0; c < info->data_shape[1]; c++)
+            for (int64_t z = 0; z < planes; z++, i++) {
+                mt_error err = MT_ERROR_INIT;
+                const int64_t coords[3] = { z, 0, 0 }, size[3] = { 1, 1, 1 };
+                float value = -1;
+                check_ok(mt_stack_extract_patch(stack, s, &c, 1, deep ? coords : coords + 1, size, deep ? 3 : 2, &value,
+                                                &err),
+                         &err);
+                if (value != expected[i])
+                    fail_msg("%s: plane %d is %g, not %g", path, (int)i, (double)value, (double)expected[i]);
+            }
+    mt_stack_close(stack);
+}
+
+static void write_text(const char *path, const char *text)
+{
+    FILE *file = fopen(path, "w");
+    assert_non_null(file);
+    fputs(text, file);
+    fclose(file);
+}
+
+#define PIXELS(order, c, z, t, inside)                                                                                 \
+    "<?xml version=\"1.0\" encoding=\"UTF-8\"?><o:OME xmlns:o=\"http://www.openmicroscopy.org/Schemas/OME/2016-06\" "  \
+    "UUID=\"urn:uuid:1\"><o:Image ID=\"Image:0\"><o:Pixels DimensionOrder=\"" order                                    \
+    "\" SizeX=\"6\" SizeY=\"4\" SizeC=\"" c "\" SizeZ=\"" z "\" SizeT=\"" t "\" PhysicalSizeX=\"250\" "                \
+    "PhysicalSizeXUnit=\"nm\" TimeIncrement=\"2\" Type=\"uint16\">" inside "</o:Pixels></o:Image></o:OME>"
+
+static void orders_of_dimensions(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text, *axes;
+        float first[6];
+    } cases[] = {
+        { PIXELS("XYCZT", "2", "3", "1", "<TiffData/>"), "ZCYX", { 0, 200, 400, 100, 300, 500 } },
+        { PIXELS("XYZCT", "2", "3", "1", "<TiffData/>"), "CZYX", { 0, 100, 200, 300, 400, 500 } },
+        { PIXELS("XYTZC", "1", "3", "2", "<TiffData/>"), "ZTYX", { 0, 200, 400, 100, 300, 500 } },
+        { PIXELS("XYCTZ", "2", "1", "3", ""), "TCYX", { 0, 100, 200, 300, 400, 500 } },
+        { PIXELS("XYZCT", "1", "6", "1", "<TiffData IFD=\"0\" PlaneCount=\"6\"/>"),
+          "ZYX",
+          { 0, 100, 200, 300, 400, 500 } },
+        { PIXELS("XYZCT", "2", "3", "1", "<TiffData IFD=\"2\" FirstC=\"1\" FirstZ=\"2\"/><TiffData IFD=\"5\"/>"),
+          "CZYX",
+          { 500, 0, 0, 0, 0, 200 } },
+        { PIXELS("XYZCT", "2", "3", "1", "<TiffData IFD=\"3\" NumPlanes=\"3\"/>"), "CZYX", { 300, 400, 500, 0, 0, 0 } },
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        write_tiff(in_folder("a.tif"), &(tiff_spec) { .pages = 6, .description = cases[i].text });
+        check_planes(in_folder("a.tif"), cases[i].axes, cases[i].first, 6);
+    }
+}
+
+static void sizes_names_and_colours(void **state)
+{
+    (void)state;
+    const char *text =
+        PIXELS("XYCZT", "2", "1", "1", "<Channel Name=\"DAPI\" Color=\"65535\"/><Channel Color=\"-1\"/><TiffData/>");
+    write_tiff(in_folder("a.tif"), &(tiff_spec) { .pages = 2, .description = text });
+    mt_stack *stack = open_ok(in_folder("a.tif"));
+    const mt_stack_info *info = mt_stack_get_info(stack);
+    assert_string_equal(info->channels[0].name, "DAPI");
+    assert_true(info->channels[0].has_color && info->channels[0].rgb[2] == 255 && info->channels[0].rgb[0] == 0);
+    assert_false(info->channels[1].has_color);
+    assert_string_equal(info->unit[2], "nanometer");
+    assert_true(info->pixel_size[2] == 250 && info->pixel_size[1] == 0);
+    mt_stack_close(stack);
+}
+
+/* XML that is wrong, or of another image, leaves the pages as they come. */
+static void text_that_does_not_fit(void **state)
+{
+    (void)state;
+    static const char *const texts[] = {
+        "<?xml version=\"1.0\"?><OME><Image><Pixels SizeX=\"6\"",
+        "<OME></OME>",
+        "<OME><Image/></OME>",
+        "<OME><Image><Pixels DimensionOrder=\"XYCZT\" SizeX=\"60\" SizeY=\"4\" SizeC=\"3\" SizeZ=\"1\" SizeT=\"1\">"
+        "<TiffData/></Pixels></Image></OME>",
+        "<OME><Image><Pixels DimensionOrder=\"XYCCT\" SizeX=\"6\" SizeY=\"4\" SizeC=\"3\" SizeZ=\"1\" SizeT=\"1\">"
+        "<TiffData/></Pixels></Image></OME>",
+        "<OME><Image><Pixels DimensionOrder=\"XYCZT\" SizeX=\"6\" SizeY=\"4\" SizeC=\"-3\" SizeZ=\"1\" SizeT=\"1\">"
+        "<TiffData/></Pixels></Image></OME>",
+        "<OME><BinaryOnly MetadataFile=\"nowhere.companion.ome\"/></OME>",
+        "ImageJ=1.53\nimages=5\nchannels=5\n",
+        "{\"shape\": [4, 4, 6]}",
+        "{\"shape\": [3, 5, 6]}",
+        "shape=(2, 2, 4, 6)",
+    };
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+        write_tiff(in_folder("a.tif"), &(tiff_spec) { .pages = 3, .description = texts[i] });
+        check_planes(in_folder("a.tif"), "SYX", (float[]) { 0, 100, 200 }, 3);
+    }
+}
+
+static void check_refused(const char *text, const char *word)
+{
+    mt_stack *stack;
+    mt_error err = MT_ERROR_INIT;
+    write_tiff(in_folder("a.tif"), &(tiff_spec) { .pages = 3, .description = text });
+    mt_status st = mt_stack_open(NULL, in_folder("a.tif"), NULL, &stack, &err);
+    float value;
+    if (!st) { /* a plane that is not there is found out when it is read */
+        const int64_t last = mt_stack_get_info(stack)->data_shape[1] - 1, origin[2] = { 0 }, size[2] = { 1, 1 };
+        st = mt_stack_extract_patch(stack, 0, &last, 1, origin, size, 2, &value, &err);
+        mt_stack_close(stack);
+    }
+    assert_int_not_equal(st, MT_OK);
+    if (!strstr(err.message, word))
+        fail_msg("\"%s\" lacks \"%s\"", err.message, word);
+}
+
+static void text_that_is_refused(void **state)
+{
+    (void)state;
+    check_refused("<?xml version=\"1.0\"?><!DOCTYPE OME [<!ENTITY a \"b\">]><OME>&a;</OME>", "document type");
+    check_refused(PIXELS("XYCZT", "4000", "5000", "6000", "<TiffData/>"), "max_pages");
+    check_refused(PIXELS("XYCZT", "4", "1", "1", "<TiffData IFD=\"0\" PlaneCount=\"4\"/>"), "no page 3");
+    check_refused(PIXELS("XYCZT", "3", "1", "1", "<TiffData/><TiffData/><TiffData/><TiffData/><TiffData/>"),
+                  "more than four times");
+    check_refused(
+        "<OME><a><a><a><a><a><a><a><a><a><a><a><a><a><a><a><a><a><a><a><a><a><a><a><a><a><a><a><a><a><a><a><a>"
+        "<a><a><a><a><a><a><a><a><a><a><a><a><a><a><a><a><a><a><a><a><a><a><a><a><a><a><a><a><a><a><a><a><a><a>",
+        "max_xml_depth");
+}
+
+#define FILE_DATA(c, ifd, name)                                                                                        \
+    "<TiffData FirstC=\"" c "\" IFD=\"" ifd "\"><UUID FileName=\"" name "\">u</UUID></TiffData>"
+
+static void several_files(void **state)
+{
+    (void)state;
+    const char *text =
+        PIXELS("XYCZT", "3", "1", "1",
+               FILE_DATA("0", "0", "a.tif") FILE_DATA("1", "1", "b.tif") FILE_DATA("2", "0", "gone.tif"));
+    write_tiff(in_folder("a.tif"), &(tiff_spec) { .pages = 1, .first_value = 7, .description = text });
+    write_tiff(in_folder("b.tif"), &(tiff_spec) { .pages = 2, .first_value = 1000 });
+    check_planes(in_folder("a.tif"), "CYX", (float[]) { 7, 1100, 0 }, 3);
+    write_text(in_folder("x.companion.ome"), text);
+    check_planes(in_folder("x.companion.ome"), "CYX", (float[]) { 7, 1100, 0 }, 3);
+    write_tiff(in_folder("b.tif"),
+               &(tiff_spec) { .pages = 2,
+                              .first_value = 1000,
+                              .description = "<OME><BinaryOnly MetadataFile=\"x.companion.ome\"/></OME>" });
+    check_planes(in_folder("b.tif"), "CYX", (float[]) { 7, 1100, 0 }, 3);
+}
+
+static void metadata_keeps_the_contract(void **state)
+{
+    (void)state;
+    write_tiff(in_folder("a.tif"),
+               &(tiff_spec) { .pages = 6, .description = PIXELS("XYCZT", "2", "3", "1", "<TiffData/>") });
+    check_contract(in_folder("a.tif"), NULL);
+}
+
+/* The image that is opened is one that the file itself holds; the others can be named. */
+static void image_of_this_file(void **state)
+{
+    (void)state;
+#define IMAGE(name)                                                                                                    \
+    "<Image><Pixels DimensionOrder=\"XYCZT\" SizeX=\"6\" SizeY=\"4\" SizeC=\"1\" SizeZ=\"1\" SizeT=\"1\">" FILE_DATA(  \
+        "0", "0", name) "</Pixels></Image>"
+    write_tiff(in_folder("a.tif"), &(tiff_spec) { .pages = 1, .first_value = 1 });
+    write_tiff(
+        in_folder("b.tif"),
+        &(tiff_spec) { .pages = 1, .first_value = 2, .description = "<OME>" IMAGE("a.tif") IMAGE("b.tif") "</OME>" });
+    check_planes(in_folder("b.tif"), "YX", (float[]) { 2 }, 1);
+    check_planes(in_folder("b.tif#series=0"), "YX", (float[]) { 1 }, 1);
+    mt_names *names;
+    mt_error err = MT_ERROR_INIT;
+    check_ok(mt_list_parts(NULL, in_folder("b.tif"), NULL, &names, &err), &err);
+    assert_int_equal(mt_names_count(names), 2);
+    assert_string_equal(mt_names_get(names, 0), "series=1");
+    mt_names_free(names);
+}
+
+static void stk_planes(void **state)
+{
+    (void)state;
+    uint32_t uic2[3 * 6] = { 0 };
+    for (int i = 0; i < 3; i++)
+        uic2[6 * i] = 3, uic2[6 * i + 1] = 2;
+    tiff_spec spec = {
+        .pages = 3, .directories = 1, .tag = 33629, .type = 5, .count = 3, .value = uic2, .value_size = sizeof uic2
+    };
+    write_tiff(in_folder("a.tif"), &spec);
+    check_planes(in_folder("a.tif"), "ZYX", (float[]) { 0, 100, 200 }, 3);
+    mt_stack *stack = open_ok(in_folder("a.tif"));
+    assert_true(mt_stack_get_info(stack)->pixel_size[0] == 1.5);
+    mt_stack_close(stack);
+    for (int i = 0; i < 3; i++)
+        uic2[6 * i] = 0, uic2[6 * i + 3] = (uint32_t)i;
+    write_tiff(in_folder("a.tif"), &spec);
+    check_planes(in_folder("a.tif"), "TYX", (float[]) { 0, 100, 200 }, 3);
+    spec.count = 300;
+    write_tiff(in_folder("a.tif"), &spec);
+    mt_error err = MT_ERROR_INIT;
+    assert_int_equal(mt_stack_open(NULL, in_folder("a.tif"), NULL, &stack, &err), MT_E_CORRUPT);
+}
+
+static void lsm_planes(void **state)
+{
+    (void)state;
+    uint8_t info[512] = { 0x4c, 0x49, 0, 4 };
+    info[16] = 2, info[20] = 1, info[24] = 3; /* planes, channels, times */
+    double micrometer = 5e-7;
+    memcpy(info + 40, &micrometer, 8); /* the writer of the tests is of a little-endian file */
+    info[88] = 6;
+    tiff_spec spec = { .pages = 6,
+                       .thumbnails = 1,
+                       .tag = 34412,
+                       .type = 1,
+                       .count = sizeof info,
+                       .value = info,
+                       .value_size = sizeof info };
+    write_tiff(in_folder("a.tif"), &spec);
+    check_planes(in_folder("a.tif"), "TZYX", (float[]) { 0, 100, 200, 300, 400, 500 }, 6);
+    spec.thumbnails = 0;
+    write_tiff(in_folder("a.tif"), &spec);
+    check_planes(in_folder("a.tif"), "TZYX", (float[]) { 0, 100, 200, 300, 400, 500 }, 6);
+    info[3] = 9; /* another magic number */
+    write_tiff(in_folder("a.tif"), &spec);
+    check_planes(in_folder("a.tif"), "SYX", (float[]) { 0, 100, 200, 300, 400, 500 }, 6);
+}
+
+static void descriptions_that_count(void **state)
+{
+    (void)state;
+    static const float all[] = { 0, 100, 200, 300, 400, 500 };
+    static const struct {
+        const char *text, *axes;
+    } cases[] = { { "ImageJ=1.53t\nimages=6\nslices=3\nframes=2\nunit=micron\n", "TZYX" },
+                  { "ImageJ=1.53t\nimages=6\n", "ZYX" },
+                  { "{\"shape\": [2, 3, 4, 6]}", "SSYX" },
+                  { "shape=(2, 3, 4, 6)", "SSYX" } };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        for (int directories = 0; directories < 2; directories++) {
+            /* one directory for all planes: as ImageJ does beyond 4 GB */
+            tiff_spec spec = { .pages = 6, .directories = directories, .description = cases[i].text };
+            write_tiff(in_folder("a.tif"), &spec);
+            check_planes(in_folder("a.tif"), cases[i].axes, all, 6);
+        }
+}
+
+/* What follows the planes that a description counts is the next image. */
+static void images_behind_a_description(void **state)
+{
+    (void)state;
+    write_tiff(in_folder("a.tif"), &(tiff_spec) { .pages = 5, .description = "{\"shape\": [3, 4, 6]}" });
+    check_planes(in_folder("a.tif"), "SYX", (float[]) { 0, 100, 200 }, 3);
+    check_planes(in_folder("a.tif#series=1"), "SYX", (float[]) { 300, 400 }, 2);
+}
+
+static void companion_of_real_files(void **state)
+{
+    (void)state;
+    static const char *const md5[] = { "ef681f1e09d5e7b3fa446da915ce34ac", "2b4ce0011d71602ec6ecf32de36ba3e4",
+                                       "10d4d12fb0bc5d8d0f567d122b2cf05c", "b3f3ac51aa74d212bd14aadd53126606",
+                                       "f786e4df516b099b212c53f6a1377c7d" };
+    static const char *const names[] = { "tiff/ome/multifile-Z2.ome.tiff", "tiff/ome/multifile.companion.ome" };
+    for (size_t i = 0; i < 2; i++) {
+        mt_stack *stack = open_ok(data_path(names[i]));
+        whole_image image;
+        mt_error err = MT_ERROR_INIT;
+        check_ok(read_whole(stack, &image, &err), &err);
+        assert_int_equal(image.shape[2], 5);
+        for (size_t z = 0; z < 5; z++)
+            assert_string_equal(md5_hex(image.pixels + z * image.bytes / 5, image.bytes / 5), md5[z]);
+        free_whole(&image);
+        mt_stack_close(stack);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(orders_of_dimensions),
+        cmocka_unit_test(sizes_names_and_colours),
+        cmocka_unit_test(text_that_does_not_fit),
+        cmocka_unit_test(text_that_is_refused),
+        cmocka_unit_test(several_files),
+        cmocka_unit_test(image_of_this_file),
+        cmocka_unit_test(stk_planes),
+        cmocka_unit_test(lsm_planes),
+        cmocka_unit_test(descriptions_that_count),
+        cmocka_unit_test(images_behind_a_description),
+        cmocka_unit_test(companion_of_real_files),
+        cmocka_unit_test(metadata_keeps_the_contract),
+    };
+    return cmocka_run_group_tests(tests, make_folder, remove_folder);
+}

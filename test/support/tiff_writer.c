@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "support/tiff_writer.h"
+
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+
+static void put16(FILE *f, unsigned v)
+{
+    fputc((int)(v & 255), f);
+    fputc((int)(v >> 8 & 255), f);
+}
+
+static void put32(FILE *f, uint32_t v)
+{
+    put16(f, v & 65535);
+    put16(f, v >> 16);
+}
+
+static void put_entry(FILE *f, unsigned tag, unsigned type, uint32_t count, uint32_t value)
+{
+    put16(f, tag);
+    put16(f, type);
+    put32(f, count);
+    put32(f, value);
+}
+
+static long put_pixels(FILE *f, int width, int height, int first)
+{
+    long at = ftell(f);
+    for (int i = 0; i < width * height; i++)
+        put16(f, (unsigned)(first + i));
+    return at;
+}
+
+static long put_bytes(FILE *f, const void *bytes, size_t size)
+{
+    long at = ftell(f);
+    fwrite(bytes, 1, size, f);
+    if (size % 2)
+        fputc(0, f);
+    return at;
+}
+
+/* A directory at the end of the file; the link to it stands at *link. */
+static void put_directory(FILE *f, long *link, const tiff_spec *spec, bool first, bool thumbnail, long pixels)
+{
+    int width = thumbnail ? 2 : TIFF_WRITER_WIDTH, height = thumbnail ? 2 : TIFF_WRITER_HEIGHT;
+    long text = 0, extra = 0;
+    if (first && spec->description)
+        text = put_bytes(f, spec->description, strlen(spec->description) + 1);
+    if (first && spec->tag)
+        extra = put_bytes(f, spec->value, spec->value_size);
+    long at = ftell(f);
+    fseek(f, *link, SEEK_SET);
+    put32(f, (uint32_t)at);
+    fseek(f, at, SEEK_SET);
+    put16(f, (unsigned)(9 + (text > 0) + (extra > 0)));
+    put_entry(f, 254, 4, 1, thumbnail);
+    put_entry(f, 256, 3, 1, (uint32_t)width);
+    put_entry(f, 257, 3, 1, (uint32_t)height);
+    put_entry(f, 258, 3, 1, 16);
+    put_entry(f, 259, 3, 1, 1);
+    put_entry(f, 262, 3, 1, 1);
+    if (text)
+        put_entry(f, 270, 2, (uint32_t)strlen(spec->description) + 1, (uint32_t)text);
+    put_entry(f, 273, 4, 1, (uint32_t)pixels);
+    put_entry(f, 278, 3, 1, (uint32_t)height);
+    put_entry(f, 279, 4, 1, (uint32_t)(width * height * 2));
+    if (extra)
+        put_entry(f, spec->tag, spec->type, spec->count, (uint32_t)extra);
+    *link = ftell(f);
+    put32(f, 0);
+}
+
+void write_tiff(const char *path, const tiff_spec *spec)
+{
+    FILE *f = fopen(path, "wb");
+    assert_non_null(f);
+    fwrite("II*\0\0\0\0\0", 1, 8, f);
+    long link = 4;
+    for (int p = 0; p < spec->pages; p++) {
+        long pixels = put_pixels(f, TIFF_WRITER_WIDTH, TIFF_WRITER_HEIGHT, spec->first_value + 100 * p);
+        if (spec->directories == 0)
+            put_directory(f, &link, spec, p == 0, false, pixels);
+        if (spec->thumbnails)
+            put_directory(f, &link, spec, false, true, put_pixels(f, 2, 2, 60000));
+    }
+    if (spec->directories == 1)
+        put_directory(f, &link, spec, true, false, 8);
+    fclose(f);
+}

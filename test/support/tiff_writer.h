@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Small TIFF files for tests: classic, little-endian, uint16 pages of 6 x 4 with one raw strip each. The pixel at (y, x)
+ * of page p is first_value + 100 * p + 6 * y + x. */
+#ifndef MT_TEST_TIFF_WRITER_H
+#define MT_TEST_TIFF_WRITER_H
+
+#include "support/support.h"
+
+#define TIFF_WRITER_WIDTH 6
+#define TIFF_WRITER_HEIGHT 4
+
+typedef struct tiff_spec {
+    int pages;
+    int directories; /* 0: one for each page; 1: of the first only, the others follow as pixels */
+    int thumbnails;  /* a page of 2 x 2, marked as reduced, behind each */
+    int first_value;
+    const char *description; /* of the first page, or NULL */
+    uint16_t tag;            /* one more tag of the first page; 0: none */
+    uint16_t type;
+    uint32_t count;
+    const void *value; /* its value_size bytes */
+    size_t value_size;
+} tiff_spec;
+
+void write_tiff(const char *path, const tiff_spec *spec);
+
+#endif
