@@ -3,6 +3,7 @@
 #ifndef MICROTOME_H
 #define MICROTOME_H
 
+#include <microtome/axes.h>
 #include <microtome/build.h>
 #include <microtome/context.h>
 #include <microtome/dtype.h>

@@ -4,6 +4,8 @@
 
 #include "base/checked.h"
 
+#include <microtome/axes.h>
+
 #include <stdio.h>
 #include <string.h>
 
@@ -24,24 +26,11 @@ static int count_long(const mt_chunk_map *map)
     return n;
 }
 
-static mt_status check_letters(const char *axes, mt_error *err)
-{
-    for (const char *c = axes; *c; c++) {
-        if (!strchr("STCZYX", *c))
-            return mt_fail(err, MT_E_ARGUMENT, "axes \"%s\": '%c' is none of STCZYX", axes, *c);
-        if (strchr(c + 1, *c))
-            return mt_fail(err, MT_E_ARGUMENT, "axes \"%s\": '%c' stands there twice", axes, *c);
-    }
-    if (!strchr(axes, 'Y') || !strchr(axes, 'X'))
-        return mt_fail(err, MT_E_ARGUMENT, "axes \"%s\" lack Y or X", axes);
-    return MT_OK;
-}
-
 /* The caller's axes name all dimensions, or all that are longer than 1; '-' is then a dimension of no role. */
 static mt_status take_axes(const mt_chunk_map *map, const char *axes, char *out, mt_error *err)
 {
     char text[256];
-    mt_status st = check_letters(axes, err);
+    mt_status st = mt_axes_check(axes, err);
     if (st)
         return st;
     int n = (int)strlen(axes);
