@@ -94,7 +94,7 @@ static void drop_samples(const char *axes, char *out)
 
 mt_status mt_reshape_patch(const mt_array *patch, const char *axes, mt_array *out, mt_error *err)
 {
-    char kept[MT_MAX_AXES + 1];
+    char kept[MT_MAX_AXES + 1] = "";
     mt_status st = mt_axes_check(axes, err);
     if (st)
         return st;
@@ -160,7 +160,7 @@ mt_status mt_restore_tile(const mt_array *tile, const mt_axes_transform *origina
 {
     const char *axes = original->original_axes, *target = target_axes ? target_axes : axes;
     bool deep = strchr(axes, 'Z') != NULL;
-    char kept[MT_MAX_AXES + 1];
+    char kept[MT_MAX_AXES + 1] = "";
     mt_status st = check_array(tile, deep ? 4 : 3, err);
     if (st || (st = check_target(axes, target, tile->shape[0], err)))
         return st;

@@ -1,0 +1,214 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "bench.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+static uint64_t random_state = 88172645463325252U;
+
+static uint64_t next_random(void)
+{
+    random_state ^= random_state << 13;
+    random_state ^= random_state >> 7;
+    random_state ^= random_state << 17;
+    return random_state;
+}
+
+static int64_t random_below(int64_t n) { return (int64_t)(next_random() % (uint64_t)n); }
+
+/* Nearly normal: the sum of four uniform numbers. */
+static double noise(void)
+{
+    uint64_t r = next_random();
+    double sum = 0;
+    for (int i = 0; i < 4; i++)
+        sum += (double)(r >> 16 * i & 0xffff) / 65536 - 0.5;
+    return sum * 1.73;
+}
+
+image image_make(int ndim)
+{
+    image im = { .ndim = ndim, .shape = { PLANE, PLANE } };
+    if (ndim == 3)
+        im = (image) { .ndim = 3, .shape = { DEPTH, SIDE, SIDE } };
+    int64_t planes = ndim == 3 ? DEPTH : 1, height = im.shape[ndim - 2], width = im.shape[ndim - 1];
+    im.pixels = malloc((size_t)(planes * height * width) * sizeof *im.pixels);
+    uint16_t *p = im.pixels;
+    for (int64_t z = 0; z < planes; z++)
+        for (int64_t y = 0; y < height; y++)
+            for (int64_t x = 0; x < width; x++) {
+                double scene = 400 + 300 * sin((double)x / 40) * sin((double)y / 55 + (double)z / 9);
+                *p++ = (uint16_t)(100 + scene + sqrt(scene) * noise());
+            }
+    return im;
+}
+
+void image_to_bytes(const image *from, uint8_t *out)
+{
+    for (int64_t i = 0; i < from->shape[0] * from->shape[1]; i++)
+        out[i] = (uint8_t)(from->pixels[i] >> 2);
+}
+
+patches patches_make(const image *from, size_t n, uint64_t seed)
+{
+    patches p = { .ndim = from->ndim, .n = n, .elements = PATCH * PATCH, .size = { PATCH, PATCH } };
+    if (from->ndim == 3) {
+        p.elements *= PATCH_Z;
+        p.size[0] = PATCH_Z;
+        p.size[2] = PATCH;
+    }
+    random_state = seed * 2 + 1;
+    p.coords = malloc(n * sizeof *p.coords);
+    p.out = malloc(n * p.elements * sizeof *p.out);
+    memset(p.out, 0, n * p.elements * sizeof *p.out);
+    for (size_t i = 0; i < n; i++)
+        for (int d = 0; d < p.ndim; d++)
+            p.coords[i][d] = random_below(from->shape[d] - p.size[d] + 1);
+    return p;
+}
+
+double now(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
+}
+
+double best_time(void (*run)(void *), void *argument)
+{
+    double best = INFINITY;
+    for (int i = 0; i < RUNS; i++) {
+        double start = now();
+        run(argument);
+        double took = now() - start;
+        best = took < best ? took : best;
+    }
+    return best;
+}
+
+void need(mt_status status, const mt_error *err)
+{
+    if (status) {
+        fprintf(stderr, "bench: %s\n", err->message);
+        exit(1);
+    }
+}
+
+static int missed;
+
+int missed_demands(void) { return missed; }
+
+void print_title(const char *title) { printf("\n%s\n", title); }
+
+void print_rate(const char *what, double rate, const char *unit, const char *limit_name, double limit, double demand)
+{
+    bool good = demand == 0 || rate >= demand * limit;
+    missed += !good;
+    printf("  %-46s %11.0f %-9s", what, rate, unit);
+    if (limit_name)
+        printf(" %5.2f of %-24s", rate / limit, limit_name);
+    if (demand > 0)
+        printf(" demanded %4.2f %s", demand, good ? "" : "MISSED");
+    putchar('\n');
+    fflush(stdout);
+}
+
+void print_value(const char *what, double value, const char *unit, double most)
+{
+    bool good = most == 0 || value <= most;
+    missed += !good;
+    printf("  %-46s %11.3f %-9s", what, value, unit);
+    if (most > 0)
+        printf(" demanded at most %g %s", most, good ? "" : "MISSED");
+    putchar('\n');
+    fflush(stdout);
+}
+
+mt_stack *open_stack(const char *path, const mt_open_options *options, unsigned threads, int64_t cache, bool allow_mmap,
+                     mt_context **context)
+{
+    mt_context_options o = {
+        .struct_size = sizeof o, .threads = threads, .cache_bytes = cache, .allow_mmap = allow_mmap
+    };
+    mt_error err = MT_ERROR_INIT;
+    mt_stack *stack;
+    need(mt_context_new(&o, context, &err), &err);
+    need(mt_stack_open(*context, path, options, &stack, &err), &err);
+    return stack;
+}
+
+typedef struct job {
+    mt_stack *stack;
+    const patches *p;
+    mt_patch_request *requests; /* NULL: one call each */
+} job;
+
+static void extract(void *argument)
+{
+    const job *j = argument;
+    mt_error err = MT_ERROR_INIT;
+    if (j->requests) {
+        need(mt_extract_patches(j->requests, j->p->n, &err), &err);
+        return;
+    }
+    for (size_t i = 0; i < j->p->n; i++)
+        need(mt_stack_extract_patch(j->stack, 0, NULL, 0, j->p->coords[i], j->p->size, (size_t)j->p->ndim,
+                                    j->p->out + i * j->p->elements, &err),
+             &err);
+}
+
+double time_patches(mt_stack *stack, patches *p, const float *expected, bool batch)
+{
+    mt_patch_request *requests = batch ? calloc(p->n, sizeof *requests) : NULL;
+    for (size_t i = 0; batch && i < p->n; i++)
+        requests[i] = (mt_patch_request) { .stack = stack,
+                                           .n_spatial = (size_t)p->ndim,
+                                           .coords = p->coords[i],
+                                           .patch_size = p->size,
+                                           .view = { .data = p->out + i * p->elements } };
+    job j = { stack, p, requests };
+    size_t bytes = p->n * p->elements * sizeof *p->out;
+    memset(p->out, 0, bytes);
+    extract(&j);
+    if (memcmp(p->out, expected, bytes) != 0) {
+        fprintf(stderr, "bench: wrong pixels from %s\n", mt_stack_get_info(stack)->source);
+        exit(1);
+    }
+    double took = best_time(extract, &j);
+    free(requests);
+    return took;
+}
+
+typedef struct gathering {
+    const image *from;
+    const patches *p;
+    float *out;
+} gathering;
+
+static void gather(void *argument)
+{
+    const gathering *g = argument;
+    int64_t width = g->from->shape[g->from->ndim - 1], height = g->from->shape[g->from->ndim - 2];
+    int64_t planes = g->p->ndim == 3 ? PATCH_Z : 1;
+    for (size_t i = 0; i < g->p->n; i++) {
+        const int64_t *at = g->p->coords[i];
+        int64_t z0 = g->p->ndim == 3 ? at[0] : 0;
+        at += g->p->ndim - 2;
+        float *restrict d = g->out + i * g->p->elements;
+        for (int64_t z = z0; z < z0 + planes; z++)
+            for (int64_t y = at[0]; y < at[0] + PATCH; y++) {
+                const uint16_t *restrict s = g->from->pixels + (z * height + y) * width + at[1];
+                for (int x = 0; x < PATCH; x++)
+                    *d++ = s[x];
+            }
+    }
+}
+
+double gather_patches(const image *from, const patches *p, float *out)
+{
+    gathering g = { from, p, out };
+    gather(&g);
+    return best_time(gather, &g);
+}
