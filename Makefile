@@ -4,7 +4,7 @@ PRESET ?= release
 PREFIX ?= /usr/local
 DURATION = $(if $(filter command% environment%,$(origin SECONDS)),$(SECONDS),60)
 
-.PHONY: help setup setup-check build test demo fuzz check install
+.PHONY: help setup setup-check build test demo bench fuzz check install
 
 help: ## list what can be made
 	@sed -n 's/^\([a-z]*\): .*## /  make \1\t/p' Makefile | expand -t 18
@@ -24,6 +24,11 @@ test: build ## run the tests
 
 demo: build ## fetch two real images, cut patches out of them and show where the pictures are
 	@tools/demo.sh build/$(PRESET)
+
+bench: setup ## measure against the limits of the machine: patches a second, opening, memory
+	@cmake --preset release -DMT_BENCH=ON
+	@cmake --build --preset release --target bench
+	@build/release/bench/bench $(GROUP)
 
 fuzz: setup-check ## fuzz every target for SECONDS=60 each, or the one named by TARGET
 	@tools/fuzz.sh $(DURATION) $(TARGET)

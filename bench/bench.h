@@ -97,11 +97,15 @@ double time_patches(mt_stack *stack, patches *p, const float *expected, bool bat
 /* What the patches are, gathered from memory, and how long that takes: the limit of all. */
 double gather_patches(const image *from, const patches *p, float *out);
 
+/* The same out of chunks in memory of a side, which costs more: rows are cut where chunks end. */
+double gather_from_chunks(const image *from, const patches *p, int64_t side, float *out);
+
+/* The groups of rows; each may use or ignore the plane and the patches of it. */
 void bench_memory(const image *plane, patches *p);
 void bench_layouts(const image *plane, patches *p);
 void bench_codings(const image *plane, patches *p);
-void bench_volume(void);
+void bench_volume(const image *plane, patches *p);
 void bench_shards(const image *plane, patches *p);
-void bench_opening(void);
+void bench_opening(const image *plane, patches *p);
 
 #endif

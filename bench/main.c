@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Patches a second, each figure beside its limit, measured in the same run. Usage: bench [--strict] [FOLDER]
- * The folder (default: a new one below /tmp, removed at the end) takes about 600 MB. */
+/* Patches a second, each figure beside its limit, measured in the same run. Usage: bench [--strict] [GROUP]
+ * --strict fails where a demand is missed. GROUP is one of the names below. Files of about 600 MB are made below /tmp. */
 #include "bench.h"
 
 #include <ftw.h>
@@ -14,27 +14,31 @@ static int remove_one(const char *path, const struct stat *st, int type, struct 
     return remove(path);
 }
 
+static const struct {
+    const char *name;
+    void (*run)(const image *plane, patches *p);
+} groups[] = { { "memory", bench_memory }, { "layouts", bench_layouts }, { "codings", bench_codings },
+               { "shards", bench_shards }, { "volume", bench_volume },   { "opening", bench_opening } };
+
 int main(int argc, char **argv)
 {
+    char folder[] = "/tmp/microtome-bench-XXXXXX";
     bool strict = argc > 1 && strcmp(argv[1], "--strict") == 0;
-    char made[] = "/tmp/microtome-bench-XXXXXX", *folder = argc > 1 + strict ? argv[1 + strict] : mkdtemp(made);
-    if (!folder || chdir(folder) != 0) {
-        perror("bench");
+    const char *only = argc > 1 + strict ? argv[1 + strict] : NULL;
+    if (!mkdtemp(folder) || chdir(folder) != 0) {
+        perror(folder);
         return 1;
     }
-    printf("microtome: patches a second; the best of %d runs; files in the page cache. x of y: the figure as a part of "
-           "the limit.\n",
-           RUNS);
+    printf(
+        "microtome: the best of %d runs, files in the page cache. \"x of y\" is the figure as a part of its limit.\n",
+        RUNS);
     image plane = image_make(2);
     patches p = patches_make(&plane, BATCH, 1);
-    bench_memory(&plane, &p);
-    bench_layouts(&plane, &p);
-    bench_codings(&plane, &p);
-    bench_shards(&plane, &p);
-    bench_volume();
-    bench_opening();
+    for (size_t i = 0; i < sizeof groups / sizeof *groups; i++)
+        if (!only || strcmp(only, groups[i].name) == 0)
+            groups[i].run(&plane, &p);
     printf("\n%d demands missed\n", missed_demands());
-    if (chdir("/") == 0 && folder == made)
+    if (chdir("/") == 0)
         nftw(folder, remove_one, 16, FTW_DEPTH | FTW_PHYS);
     return strict && missed_demands() ? 1 : 0;
 }

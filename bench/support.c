@@ -185,6 +185,8 @@ typedef struct gathering {
     const image *from;
     const patches *p;
     float *out;
+    int64_t side;     /* of chunks, or 0 */
+    uint8_t **chunks; /* each a copy of its part of the image */
 } gathering;
 
 static void gather(void *argument)
@@ -208,7 +210,62 @@ static void gather(void *argument)
 
 double gather_patches(const image *from, const patches *p, float *out)
 {
-    gathering g = { from, p, out };
+    gathering g = { .from = from, .p = p, .out = out };
     gather(&g);
     return best_time(gather, &g);
+}
+
+static int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
+
+/* The rows of a patch from one chunk; 2-D patches are one plane. */
+static void gather_part(const gathering *g, const int64_t *at, const int64_t *from, const int64_t *to, float *out)
+{
+    int64_t side = g->side, grid[3] = { 1, 1, 1 }, chunk = 0;
+    int first = 3 - g->p->ndim;
+    for (int d = first; d < 3; d++) {
+        grid[d] = g->from->shape[d - first] / side;
+        chunk = chunk * grid[d] + from[d] / side;
+    }
+    const uint16_t *in = (const uint16_t *)(const void *)g->chunks[chunk];
+    for (int64_t z = from[0]; z < to[0]; z++)
+        for (int64_t y = from[1]; y < to[1]; y++) {
+            int64_t plane = first ? 0 : z % side, n = to[2] - from[2];
+            const uint16_t *restrict s = in + (plane * side + y % side) * side + from[2] % side;
+            float *restrict d = out + ((z - at[0]) * PATCH + y - at[1]) * PATCH + from[2] - at[2];
+            for (int64_t x = 0; x < n; x++)
+                d[x] = s[x];
+        }
+}
+
+static void gather_chunks(void *argument)
+{
+    const gathering *g = argument;
+    int first = 3 - g->p->ndim;
+    for (size_t i = 0; i < g->p->n; i++) {
+        int64_t at[3] = { 0 }, end[3] = { 1 }, from[3] = { 0 }, to[3] = { 1 };
+        for (int d = first; d < 3; d++) {
+            at[d] = g->p->coords[i][d - first];
+            end[d] = at[d] + g->p->size[d - first];
+        }
+        for (from[0] = at[0]; from[0] < end[0]; from[0] = to[0]) {
+            to[0] = first ? 1 : smaller(end[0], (from[0] / g->side + 1) * g->side);
+            for (from[1] = at[1]; from[1] < end[1]; from[1] = to[1]) {
+                to[1] = smaller(end[1], (from[1] / g->side + 1) * g->side);
+                for (from[2] = at[2]; from[2] < end[2]; from[2] = to[2]) {
+                    to[2] = smaller(end[2], (from[2] / g->side + 1) * g->side);
+                    gather_part(g, at, from, to, g->out + i * g->p->elements);
+                }
+            }
+        }
+    }
+}
+
+double gather_from_chunks(const image *from, const patches *p, int64_t side, float *out)
+{
+    chunks c = chunks_make(from, RAW, side);
+    gathering g = { from, p, out, side, c.data };
+    gather_chunks(&g);
+    double took = best_time(gather_chunks, &g);
+    chunks_free(&c);
+    return took;
 }

@@ -69,7 +69,7 @@ def check_include(name, header, quoted):
     layer = re.match(r"src/(\w+)/", name)
     if quoted:
         folder = header.partition("/")[0]
-        if name.startswith(("cli/", "examples/", "include/")) or (name.startswith("bench/") and "/" in header):
+        if name.startswith(("cli/", "examples/", "include/")):
             return None if not (folder in LAYERS and "/" in header) else "only public headers may be included here"
         if layer and folder not in LAYERS:
             return "internal headers are included as <folder>/<file>.h"

@@ -12,9 +12,10 @@
 typedef struct work {
     mt_context *context;
     const mt_read *reads;
+    size_t n; /* reads, where there is no */
     const mt_plan *plan;
-    _Atomic size_t failed; /* number of the first chunk that failed; SIZE_MAX: none */
-    mt_error *err;         /* of that chunk; under the context's lock */
+    _Atomic size_t failed; /* number of the first chunk or read that failed; SIZE_MAX: none */
+    mt_error *err;         /* of that; under the context's lock */
     mt_status status;
 } work;
 
@@ -260,9 +261,46 @@ static void copy_array(const mt_read *read, const int64_t *low, const int64_t *h
     mt_gather(&read->convert, image->map->ndim, extent, out, read->out_stride, in, image->stride);
 }
 
-/* What needs no chunk: the border, and images that lie in memory. Returns whether chunks are needed. */
-static bool do_direct(const mt_read *read, int64_t *low, int64_t *high)
+/* The rows of a box out of a piece. */
+static mt_status copy_piece(const work *w, const mt_read *read, const int64_t *low, const int64_t *high, mt_error *err)
 {
+    const mt_image *image = read->image;
+    int64_t start[MT_MAX_DIMS], extent[MT_MAX_DIMS];
+    uint8_t *out = read->out;
+    for (int d = 0; d < image->map->ndim; d++) {
+        start[d] = read->start[d] + low[d];
+        extent[d] = high[d] - low[d];
+        out += low[d] * read->out_stride[d];
+    }
+    mt_convert convert = read->convert;
+    convert.swap = image->map->swap;
+    mt_scratch *scratch;
+    mt_chunk_ref ref;
+    const uint8_t *view;
+    mt_status st = mt_context_take_scratch(w->context, &scratch, err);
+    if (st)
+        return st;
+    if (!(st = mt_image_open_piece(image, &ref, &view, err)))
+        st = mt_raw_read(image, &ref, view, &convert, start, extent, out, read->out_stride, scratch, err);
+    if (st) {
+        static const uint8_t zero[8] = { 0 };
+        part p = { .read = read, .out = read->out };
+        memcpy(p.extent, read->extent, sizeof p.extent);
+        mt_convert as_is = { .from = convert.to, .to = convert.to };
+        spread(&p, &as_is, zero);
+        mt_error_prefix(err, "%s: %s", image->map->format, image->label);
+    }
+    mt_context_give_scratch(w->context, scratch);
+    return st;
+}
+
+static bool is_direct(const mt_read *read) { return read->image->array || read->image->piece; }
+
+/* What needs no chunk: the border, images that lie in memory, and those that are one piece. Sets what of the box lies
+ * inside, and returns whether chunks are needed. */
+static bool do_direct(work *w, size_t i, int64_t *low, int64_t *high)
+{
+    const mt_read *read = &w->reads[i];
     bool any = mt_read_clip(read, low, high);
     bool inside = any;
     int ndim = read->image->map->ndim;
@@ -271,56 +309,53 @@ static bool do_direct(const mt_read *read, int64_t *low, int64_t *high)
     if (!inside)
         mt_fill_border(read->padding, mt_dtype_size(read->convert.to), ndim, read->extent, low, high, read->out,
                        read->out_stride);
-    if (any && read->image->array)
+    if (any && read->image->array) {
         copy_array(read, low, high);
-    return any && !read->image->array;
+    } else if (any && read->image->piece) {
+        mt_error failure = MT_ERROR_INIT;
+        mt_status st = copy_piece(w, read, low, high, &failure);
+        if (st)
+            note_failure(w, i, st, &failure);
+    }
+    return any && !is_direct(read);
 }
-
-typedef struct direct_work {
-    const mt_read *reads;
-    size_t n;
-} direct_work;
 
 #define DIRECT_GROUP 32
 
 static void do_direct_group(void *argument, size_t group)
 {
-    const direct_work *w = argument;
+    work *w = argument;
     size_t end = (group + 1) * DIRECT_GROUP < w->n ? (group + 1) * DIRECT_GROUP : w->n;
     int64_t low[MT_MAX_DIMS], high[MT_MAX_DIMS];
     for (size_t i = group * DIRECT_GROUP; i < end; i++)
-        do_direct(&w->reads[i], low, high);
+        do_direct(w, i, low, high);
 }
 
-/* Reads of arrays alone: groups of them for each thread. */
-static bool read_arrays(mt_context *context, const mt_read *reads, size_t n)
+/* Reads that need no plan: groups of them for each thread. */
+static mt_status read_direct(work *w)
 {
-    for (size_t i = 0; i < n; i++)
-        if (!reads[i].image->array)
-            return false;
-    direct_work w = { reads, n };
-    size_t groups = (n + DIRECT_GROUP - 1) / DIRECT_GROUP;
+    size_t groups = (w->n + DIRECT_GROUP - 1) / DIRECT_GROUP;
     if (groups > 1)
-        mt_pool_run(context->pool, groups, do_direct_group, &w);
+        mt_pool_run(w->context->pool, groups, do_direct_group, w);
     else
-        do_direct_group(&w, 0);
-    return true;
+        do_direct_group(w, 0);
+    return w->status;
 }
 
 /* Plans read number i and, whenever the plan is full, executes it. */
-static mt_status add_read(mt_context *context, const mt_read *reads, uint32_t i, mt_plan *plan, mt_error *err)
+static mt_status add_read(work *w, uint32_t i, mt_plan *plan)
 {
     int64_t low[MT_MAX_DIMS], high[MT_MAX_DIMS];
-    if (!do_direct(&reads[i], low, high))
-        return MT_OK;
+    if (!do_direct(w, i, low, high))
+        return w->status;
     uint64_t next = 0;
     for (;;) {
-        mt_status st = mt_plan_add(plan, &reads[i], i, low, high, &next, err);
+        mt_status st = mt_plan_add(plan, &w->reads[i], i, low, high, &next, w->err);
         if (st || next == 0)
             return st;
-        st = execute(context, reads, plan, err);
+        st = execute(w->context, w->reads, plan, w->err);
         mt_plan_free(plan);
-        mt_plan_init(plan, &context->env);
+        mt_plan_init(plan, &w->context->env);
         if (st)
             return st;
     }
@@ -330,13 +365,17 @@ mt_status mt_engine_read(mt_context *context, const mt_read *reads, size_t n, mt
 {
     if (n >= MT_NONE)
         return mt_fail(err, MT_E_ARGUMENT, "%zu boxes in one call", n);
-    if (n == 0 || read_arrays(context, reads, n))
-        return MT_OK;
+    work w = { .context = context, .reads = reads, .n = n, .failed = SIZE_MAX, .err = err };
+    bool direct = true;
+    for (size_t i = 0; i < n; i++)
+        direct &= is_direct(&reads[i]);
+    if (direct)
+        return n ? read_direct(&w) : MT_OK;
     mt_plan plan;
     mt_plan_init(&plan, &context->env);
     mt_status st = MT_OK;
     for (size_t i = 0; !st && i < n; i++)
-        st = add_read(context, reads, (uint32_t)i, &plan, err);
+        st = add_read(&w, (uint32_t)i, &plan);
     if (!st)
         st = execute(context, reads, &plan, err);
     mt_plan_free(&plan);

@@ -39,6 +39,9 @@ void mt_image_init(mt_image *image, mt_context *context, const mt_chunk_map *map
     image->fits = !huge && image_bytes <= budget;
     /* Raw rows are cheap to read again: raw chunks are kept only where all of them can be. */
     image->keep = map->chain.n_steps ? image->chunk_bytes <= budget / 4 : image->fits;
+    image->piece = map->contiguous && !image->keep && !array;
+    for (int d = 0; image->piece && d < map->ndim; d++)
+        image->stride[d] = map->piece_stride[d];
 }
 
 void mt_image_forget(mt_image *image) { mt_cache_drop(image->context->chunks, image->owner); }
@@ -203,6 +206,18 @@ mt_status mt_image_open_raw(const mt_image *image, uint64_t id, const mt_chunk_r
         return mt_fail(err, MT_E_CORRUPT, "%s has %llu bytes for a raw chunk of %zu", ref->key,
                        (unsigned long long)size, least);
     *view = find_view(image, ref, least);
+    return MT_OK;
+}
+
+mt_status mt_image_open_piece(const mt_image *image, mt_chunk_ref *ref, const uint8_t **view, mt_error *err)
+{
+    mt_status st = mt_image_locate(image, 0, ref, err);
+    if (st)
+        return st;
+    ref->size = image->element_size;
+    for (int d = 0; d < image->map->ndim; d++)
+        ref->size *= (uint64_t)image->map->shape[d];
+    *view = find_view(image, ref, ref->size);
     return MT_OK;
 }
 

@@ -19,7 +19,8 @@ typedef struct mt_image {
     bool uneven;                 /* a rectilinear grid: chunk_bytes and stride are those of the largest chunk */
     bool fits;                   /* all of it fits into the cache */
     bool keep;                   /* its chunks go into the cache */
-    const uint8_t *array;        /* the pixels where they all lie in memory as they are, or NULL */
+    bool piece; /* raw, in one piece and not kept: read without regard to chunks; stride is that of the whole */
+    const uint8_t *array; /* the pixels where they all lie in memory as they are, or NULL */
 } mt_image;
 
 /* Fills the image from a checked map; context, map, store and label are borrowed. array is as in mt_image. */
@@ -70,6 +71,10 @@ MT_MUST_CHECK mt_status mt_image_locate(const mt_image *image, uint64_t id, mt_c
  * that means the fill value. *view is its data where the store has it in memory, else NULL. */
 MT_MUST_CHECK mt_status mt_image_open_raw(const mt_image *image, uint64_t id, const mt_chunk_ref *ref, bool *missing,
                                           const uint8_t **view, mt_error *err);
+
+/* Finds the whole of an image that is one piece; view as above. */
+MT_MUST_CHECK mt_status mt_image_open_piece(const mt_image *image, mt_chunk_ref *ref, const uint8_t **view,
+                                            mt_error *err);
 
 /* Puts the name of the image and the chunk before a message. */
 void mt_image_prefix(const mt_image *image, uint64_t id, mt_error *err);

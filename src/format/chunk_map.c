@@ -135,7 +135,6 @@ mt_status mt_chunk_map_check(const mt_chunk_map *map, mt_error *err)
 typedef struct piece {
     const char *key;
     uint64_t offset;
-    int64_t stride[MT_MAX_DIMS]; /* bytes from one chunk to the next along a dimension */
 } piece;
 
 static mt_status locate_piece(const mt_chunk_map *map, const int64_t *position, mt_chunk_ref *out, mt_error *err)
@@ -147,7 +146,7 @@ static mt_status locate_piece(const mt_chunk_map *map, const int64_t *position, 
     uint64_t rest = mt_dtype_size(map->dtype); /* bytes of the part of the chunk that is inside the image */
     for (int d = 0; d < map->ndim; d++) {
         int64_t start = position[d] * map->chunk_shape[d];
-        out->offset += (uint64_t)(position[d] * p->stride[d]);
+        out->offset += (uint64_t)(start * map->piece_stride[d]);
         rest *= (uint64_t)mt_min_i64(map->chunk_shape[d], map->shape[d] - start);
     }
     out->size = rest;
@@ -180,7 +179,7 @@ mt_status mt_chunk_map_contiguous(mt_chunk_map *map, const char *key, uint64_t o
     int64_t stride = size;
     for (int i = 0; i < map->ndim; i++) {
         int d = fortran_order ? i : map->ndim - 1 - i;
-        p->stride[d] = stride * map->chunk_shape[d];
+        map->piece_stride[d] = stride;
         stride *= mt_max_i64(map->shape[d], 1);
     }
     map->contiguous = true;

@@ -48,8 +48,9 @@ struct mt_chunk_map {
     int64_t chunk_stride[MT_MAX_DIMS];       /* elements; mt_chunk_map_c_order sets them */
     bool cut_at_edge; /* along the slowest stride, an edge chunk may decode to less than a whole one */
     bool contiguous;  /* the grid is only ours, for raw data stored in one piece: report no chunk shape */
-    int64_t shard_shape[MT_MAX_DIMS]; /* 0: no shards */
-    mt_chain chain;                   /* for all chunks that name none of their own */
+    int64_t piece_stride[MT_MAX_DIMS]; /* contiguous: bytes from element to element in the object */
+    int64_t shard_shape[MT_MAX_DIMS];  /* 0: no shards */
+    mt_chain chain;                    /* for all chunks that name none of their own */
 
     /* Finds a chunk by its grid position. May read the store (through an index cache), must be thread-safe. */
     mt_status (*locate)(const mt_chunk_map *map, const int64_t *position, mt_chunk_ref *out, mt_error *err);

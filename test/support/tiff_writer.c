@@ -25,11 +25,15 @@ static void put_entry(FILE *f, unsigned tag, unsigned type, uint32_t count, uint
     put32(f, value);
 }
 
-static long put_pixels(FILE *f, int width, int height, int first)
+static long put_pixels(FILE *f, int width, int height, int first, int gap)
 {
     long at = ftell(f);
-    for (int i = 0; i < width * height; i++)
-        put16(f, (unsigned)(first + i));
+    for (int y = 0; y < height; y++) {
+        for (int x = 0; x < width; x++)
+            put16(f, (unsigned)(first + y * width + x));
+        for (int i = 0; i < gap; i += 2)
+            put16(f, 0xeeee);
+    }
     return at;
 }
 
@@ -51,6 +55,12 @@ static void put_directory(FILE *f, long *link, const tiff_spec *spec, bool first
         text = put_bytes(f, spec->description, strlen(spec->description) + 1);
     if (first && spec->tag)
         extra = put_bytes(f, spec->value, spec->value_size);
+    bool rows = spec->strip_gap > 0 && !thumbnail;
+    long tables = ftell(f);
+    for (int y = 0; rows && y < height; y++)
+        put32(f, (uint32_t)(pixels + y * (width * 2 + spec->strip_gap)));
+    for (int y = 0; rows && y < height; y++)
+        put32(f, (uint32_t)(width * 2 + spec->strip_gap));
     long at = ftell(f);
     fseek(f, *link, SEEK_SET);
     put32(f, (uint32_t)at);
@@ -64,9 +74,9 @@ static void put_directory(FILE *f, long *link, const tiff_spec *spec, bool first
     put_entry(f, 262, 3, 1, 1);
     if (text)
         put_entry(f, 270, 2, (uint32_t)strlen(spec->description) + 1, (uint32_t)text);
-    put_entry(f, 273, 4, 1, (uint32_t)pixels);
-    put_entry(f, 278, 3, 1, (uint32_t)height);
-    put_entry(f, 279, 4, 1, (uint32_t)(width * height * 2));
+    put_entry(f, 273, 4, rows ? (uint32_t)height : 1, (uint32_t)(rows ? tables : pixels));
+    put_entry(f, 278, 3, 1, rows ? 1 : (uint32_t)height);
+    put_entry(f, 279, 4, rows ? (uint32_t)height : 1, (uint32_t)(rows ? tables + 4 * height : width * height * 2));
     if (extra)
         put_entry(f, spec->tag, spec->type, spec->count, (uint32_t)extra);
     *link = ftell(f);
@@ -80,11 +90,12 @@ void write_tiff(const char *path, const tiff_spec *spec)
     fwrite("II*\0\0\0\0\0", 1, 8, f);
     long link = 4;
     for (int p = 0; p < spec->pages; p++) {
-        long pixels = put_pixels(f, TIFF_WRITER_WIDTH, TIFF_WRITER_HEIGHT, spec->first_value + 100 * p);
+        long pixels =
+            put_pixels(f, TIFF_WRITER_WIDTH, TIFF_WRITER_HEIGHT, spec->first_value + 100 * p, spec->strip_gap);
         if (spec->directories == 0)
             put_directory(f, &link, spec, p == 0, false, pixels);
         if (spec->thumbnails)
-            put_directory(f, &link, spec, false, true, put_pixels(f, 2, 2, 60000));
+            put_directory(f, &link, spec, false, true, put_pixels(f, 2, 2, 60000, 0));
     }
     if (spec->directories == 1)
         put_directory(f, &link, spec, true, false, 8);

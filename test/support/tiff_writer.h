@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Small TIFF files for tests: classic, little-endian, uint16 pages of 6 x 4 with one raw strip each. The pixel at (y, x)
+/* Small TIFF files for tests: classic, little-endian, uint16 pages of 6 x 4, raw, of one strip each or one a row. The pixel at (y, x)
  * of page p is first_value + 100 * p + 6 * y + x. */
 #ifndef MT_TEST_TIFF_WRITER_H
 #define MT_TEST_TIFF_WRITER_H
@@ -14,6 +14,7 @@ typedef struct tiff_spec {
     int directories; /* 0: one for each page; 1: of the first only, the others follow as pixels */
     int thumbnails;  /* a page of 2 x 2, marked as reduced, behind each */
     int first_value;
+    int strip_gap;           /* > 0: a strip for each row, with so many bytes (even) behind it */
     const char *description; /* of the first page, or NULL */
     uint16_t tag;            /* one more tag of the first page; 0: none */
     uint16_t type;

@@ -8,6 +8,9 @@
 /* A description of more pages than this is believed without walking to the last of them. */
 #define PAGES_TO_CHECK 1024
 
+/* A page of more strips is not looked at for strips that follow each other. */
+#define MAX_ROW_STRIPS 65536
+
 /* What is being collected: the pages of the next series start at first. */
 typedef struct collection {
     tiff_chain *chain;
@@ -53,30 +56,6 @@ static int count_sub_levels(const tiff_ifd *ifd)
     return subs ? (int)mt_min_i64((int64_t)(subs->count & INT64_MAX), TIFF_MAX_LEVELS) : 0;
 }
 
-/* The pages from first up to end become a series, or a level of the one before. */
-static mt_status close_series(collection *c, const tiff_page *page, uint64_t end, mt_error *err)
-{
-    uint64_t n = end - c->first;
-    tiff_series *series = mt_arena_alloc(c->arena, 1, sizeof *series, err);
-    tiff_ifd ifd;
-    if (!series)
-        return MT_E_MEMORY;
-    series->page = *page;
-    series->n_planes = n;
-    series->first_page = c->first;
-    tiff_add_axis(series, '?', (int64_t)n);
-    tiff_series *above = c->images->n ? c->images->series[c->images->n - 1] : NULL;
-    if (above && above->n_page_levels < TIFF_MAX_LEVELS && is_level(above, page, n)) {
-        above->levels[above->n_page_levels++] = series;
-        return MT_OK;
-    }
-    mt_status st = tiff_chain_read(c->chain, c->first, &ifd, err);
-    if (st)
-        return st;
-    series->sub_levels = count_sub_levels(&ifd);
-    return tiff_add_series(c->images, c->arena, series, err);
-}
-
 static mt_status read_page(collection *c, uint64_t n, tiff_ifd *ifd, tiff_page *page, mt_error *err)
 {
     mt_status st = tiff_chain_read(c->chain, n, ifd, err);
@@ -85,20 +64,36 @@ static mt_status read_page(collection *c, uint64_t n, tiff_ifd *ifd, tiff_page *
     return st;
 }
 
-/* The pages from first on that look alike. */
-static mt_status collect_run(collection *c, mt_error *err)
+/* Where strip number i of a raw page begins and how long it is, were the page in one piece. */
+static void place_strip(const tiff_page *page, uint64_t i, uint64_t *offset, uint64_t *size)
 {
-    tiff_ifd ifd;
-    tiff_page first, page;
-    uint64_t n = c->first, offset;
-    mt_status st = read_page(c, n, &ifd, &first, err);
-    do {
-        if (st || (st = tiff_chain_find(c->chain, ++n, &offset, err)))
+    int64_t row = page->width * (page->planar ? 1 : page->samples) * (int64_t)mt_dtype_size(page->dtype);
+    int64_t along = tiff_page_chunks(page) / (page->planar ? page->samples : 1);
+    int64_t plane = (int64_t)i / along, first = (int64_t)i % along * page->chunk_height;
+    *offset = (uint64_t)((plane * page->height + first) * row);
+    *size = (uint64_t)(mt_min_i64(page->chunk_height, page->height - first) * row);
+}
+
+/* Whether the strips of a raw page are one piece; *start is where it begins. */
+static mt_status is_one_piece(const tiff_file *file, const tiff_page *page, const tiff_entry *offsets,
+                              const tiff_entry *counts, uint64_t *start, bool *out, mt_error *err)
+{
+    enum { SOME = 256 };
+    uint64_t offset[SOME], count[SOME], n = offsets->count;
+    *out = true;
+    for (uint64_t at = 0; at < n && *out; at += SOME) {
+        size_t some = n - at < SOME ? (size_t)(n - at) : SOME;
+        mt_status st = tiff_get_numbers(file, offsets, at, some, offset, err);
+        if (st || (st = tiff_get_numbers(file, counts, at, some, count, err)))
             return st;
-    } while (offset && !(st = read_page(c, n, &ifd, &page, err)) && tiff_same_page(&page, &first));
-    if (st || (st = close_series(c, &first, n, err)))
-        return st;
-    c->first = n;
+        if (at == 0)
+            *start = offset[0];
+        for (size_t i = 0; i < some && *out; i++) {
+            uint64_t place, size;
+            place_strip(page, at + i, &place, &size);
+            *out = offset[i] == *start + place && count[i] >= size;
+        }
+    }
     return MT_OK;
 }
 
@@ -107,26 +102,17 @@ mt_status tiff_count_row(const tiff_file *file, const tiff_ifd *ifd, const tiff_
 {
     *planes = 0;
     const tiff_entry *offsets = tiff_find(ifd, TAG_STRIP_OFFSETS), *counts = tiff_find(ifd, TAG_STRIP_COUNTS);
-    uint64_t n = (uint64_t)tiff_page_chunks(page), next = 0;
-    if (!tiff_is_raw(page) || page->tiled || !offsets || !counts || n > 65536 || offsets->count != n ||
-        counts->count != n)
+    uint64_t n = (uint64_t)tiff_page_chunks(page);
+    int64_t row, plane;
+    bool one_piece;
+    if (!tiff_is_raw(page) || page->tiled || !offsets || !counts || n > MAX_ROW_STRIPS || offsets->count != n ||
+        counts->count != n || mt_mul_i64(page->width * page->height, page->samples, &row) ||
+        mt_mul_i64(row, (int64_t)mt_dtype_size(page->dtype), &plane) || plane == 0)
         return MT_OK;
-    for (uint64_t i = 0; i < n; i++) {
-        uint64_t start, count;
-        mt_status st = tiff_get_numbers(file, offsets, i, 1, &start, err);
-        if (st || (st = tiff_get_numbers(file, counts, i, 1, &count, err)))
-            return st;
-        if (i == 0)
-            *offset = next = start;
-        if (start != next || mt_add_u64(start, count, &next))
-            return MT_OK;
-    }
-    int64_t plane = page->width * page->height, bytes = 0;
-    if (mt_mul_i64(plane, page->samples * (int64_t)mt_dtype_size(page->dtype), &bytes) || bytes == 0)
-        return MT_OK;
-    if (*offset<file->size && * offset> 0)
-        *planes = (file->size - *offset) / (uint64_t)bytes;
-    return MT_OK;
+    mt_status st = is_one_piece(file, page, offsets, counts, offset, &one_piece, err);
+    if (!st && one_piece && *offset<file->size && * offset> 0)
+        *planes = (file->size - *offset) / (uint64_t)plane;
+    return st;
 }
 
 /* Whether as many pages follow that look like the first as the description says. */
@@ -192,14 +178,14 @@ static mt_status has_one_directory(collection *c, const tiff_series *series, con
     return MT_OK;
 }
 
-/* Sets contiguous where the planes lie in a row, with one directory for all, or with one for each that says so. Of very
- * many directories each is asked when its plane is read. */
-static mt_status find_contiguous(collection *c, const tiff_ifd *ifd, tiff_series *series, mt_error *err)
+/* Sets contiguous where the planes lie in a row, with one directory for all (which only a description can say), or with
+ * one for each that says so. Of very many directories each is asked when its plane is read. */
+static mt_status find_contiguous(collection *c, const tiff_ifd *ifd, tiff_series *series, bool described, mt_error *err)
 {
     plane_row row;
     mt_status st = find_row(c, ifd, &series->page, &row, err);
     if (st || row.planes < series->n_planes || series->sub_levels ||
-        (st = has_one_directory(c, series, &row, &series->one_directory, err)))
+        (described && (st = has_one_directory(c, series, &row, &series->one_directory, err))))
         return st;
     series->data_offset = row.start;
     series->contiguous = series->one_directory || series->n_planes <= PAGES_TO_CHECK;
@@ -226,7 +212,7 @@ static mt_status describe_image(collection *c, tiff_series **out, mt_error *err)
         return st;
     series->first_page = c->first;
     series->sub_levels = count_sub_levels(&ifd);
-    if ((st = find_contiguous(c, &ifd, series, err)))
+    if ((st = find_contiguous(c, &ifd, series, true, err)))
         return st;
     if (!series->contiguous && series->n_planes > c->file->env->limits.max_pages)
         return MT_OK; /* it cannot fit the file */
@@ -234,6 +220,49 @@ static mt_status describe_image(collection *c, tiff_series **out, mt_error *err)
         return st;
     *out = series;
     return tiff_add_series(c->images, c->arena, series, err);
+}
+
+/* The pages from first up to end become a series, or a level of the one before. */
+static mt_status close_series(collection *c, const tiff_page *page, uint64_t end, mt_error *err)
+{
+    uint64_t n = end - c->first;
+    tiff_series *series = mt_arena_alloc(c->arena, 1, sizeof *series, err);
+    tiff_ifd ifd;
+    if (!series)
+        return MT_E_MEMORY;
+    series->page = *page;
+    series->n_planes = n;
+    series->first_page = c->first;
+    tiff_add_axis(series, '?', (int64_t)n);
+    tiff_series *above = c->images->n ? c->images->series[c->images->n - 1] : NULL;
+    if (above && above->n_page_levels < TIFF_MAX_LEVELS && is_level(above, page, n)) {
+        above->levels[above->n_page_levels++] = series;
+        return MT_OK;
+    }
+    mt_status st = tiff_chain_read(c->chain, c->first, &ifd, err);
+    if (st)
+        return st;
+    series->sub_levels = count_sub_levels(&ifd);
+    if ((st = find_contiguous(c, &ifd, series, false, err)))
+        return st;
+    return tiff_add_series(c->images, c->arena, series, err);
+}
+
+/* The pages from first on that look alike. */
+static mt_status collect_run(collection *c, mt_error *err)
+{
+    tiff_ifd ifd;
+    tiff_page first, page;
+    uint64_t n = c->first, offset;
+    mt_status st = read_page(c, n, &ifd, &first, err);
+    do {
+        if (st || (st = tiff_chain_find(c->chain, ++n, &offset, err)))
+            return st;
+    } while (offset && !(st = read_page(c, n, &ifd, &page, err)) && tiff_same_page(&page, &first));
+    if (st || (st = close_series(c, &first, n, err)))
+        return st;
+    c->first = n;
+    return MT_OK;
 }
 
 static mt_status collect_images(collection *c, bool all, mt_error *err)

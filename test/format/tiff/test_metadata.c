@@ -307,6 +307,24 @@ static void images_behind_a_description(void **state)
     check_planes(in_folder("a.tif#series=1"), "SYX", (float[]) { 300, 400 }, 2);
 }
 
+/* Strips that do not follow each other are no piece, whatever is between them. */
+static void strips_with_gaps(void **state)
+{
+    (void)state;
+    for (int gap = 0; gap <= 4; gap += 2) {
+        write_tiff(in_folder("a.tif"), &(tiff_spec) { .pages = 2, .strip_gap = gap });
+        mt_stack *stack = open_ok(in_folder("a.tif"));
+        assert_int_equal(mt_stack_get_info(stack)->chunk_shape[1], gap ? 1 : TIFF_WRITER_HEIGHT);
+        const int64_t origin[2] = { 0 }, size[2] = { TIFF_WRITER_HEIGHT, TIFF_WRITER_WIDTH };
+        float patch[TIFF_WRITER_HEIGHT * TIFF_WRITER_WIDTH];
+        mt_error err = MT_ERROR_INIT;
+        check_ok(mt_stack_extract_patch(stack, 1, NULL, 0, origin, size, 2, patch, &err), &err);
+        for (int i = 0; i < TIFF_WRITER_HEIGHT * TIFF_WRITER_WIDTH; i++)
+            assert_true(patch[i] == (float)(100 + i));
+        mt_stack_close(stack);
+    }
+}
+
 static void companion_of_real_files(void **state)
 {
     (void)state;
@@ -341,6 +359,7 @@ int main(void)
         cmocka_unit_test(descriptions_that_count),
         cmocka_unit_test(images_behind_a_description),
         cmocka_unit_test(companion_of_real_files),
+        cmocka_unit_test(strips_with_gaps),
         cmocka_unit_test(metadata_keeps_the_contract),
     };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);
