@@ -1,43 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* An NPY file in memory: opened, and a patch of each corner read, within tight limits. */
-#include <microtome/microtome.h>
+#include "fuzz_file.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-static mt_context *new_context(void)
-{
-    mt_context_options options = { .struct_size = sizeof options, .threads = 1, .cache_bytes = 1 << 20 };
-    options.limits.max_metadata_bytes = 4 << 20;
-    options.limits.max_chunk_bytes = 4 << 20;
-    mt_context *context;
-    return mt_context_new(&options, &context, NULL) ? NULL : context;
-}
-
-static void read_corner(mt_stack *stack, const int64_t *coords)
-{
-    static const int64_t size[3] = { 2, 17, 33 }, channel = 0;
-    static float patch[2 * 17 * 33];
-    const mt_stack_info *info = mt_stack_get_info(stack);
-    size_t n = (size_t)info->data_ndim - 2;
-    if (mt_stack_extract_patch(stack, info->data_shape[0] - 1, &channel, 1, coords, size + 3 - n, n, patch, NULL))
-        return;
-}
-
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    mt_context *context = new_context();
-    mt_stack *stack;
-    if (context && mt_stack_open_memory(context, "fuzz.npy", data, size, NULL, &stack, NULL) == MT_OK) {
-        const int64_t *shape = mt_stack_get_info(stack)->data_shape;
-        static const int64_t first[3] = { -1, -1, -1 };
-        int n = mt_stack_get_info(stack)->data_ndim - 2;
-        int64_t last[3];
-        for (int i = 0; i < n; i++)
-            last[i] = shape[2 + i] - 1;
-        read_corner(stack, first);
-        read_corner(stack, last);
-        mt_stack_close(stack);
-    }
-    mt_context_free(context);
+    open_and_read("fuzz.npy", data, size);
     return 0;
 }

@@ -14,29 +14,33 @@ data=${MICROTOME_TEST_DATA:-../shared/data}
 cmake --preset fuzz >/dev/null
 cmake --build --preset fuzz
 
-# link_seeds TARGET FOLDER. Small files teach as much as large ones, and run faster.
-link_seeds() {
+# make_seeds TARGET FOLDER. A codec's seeds have parameters in front, as fuzz/fuzz_codec.c reads them. Small files teach as much as large ones, and run faster.
+make_seeds() {
     sed -n "s/^$1  *//p" fuzz/seeds.txt | while read -r pattern; do
         find "$data" -path "$data/$pattern" -type f -size -256k 2>/dev/null || true
     done | while read -r seed; do
-        ln -sf "$(realpath "$seed")" "$2/$(printf %s "$seed" | md5sum | cut -c1-16)"
+        copy=$2/$(printf %s "$seed" | md5sum | cut -c1-16)
+        case $1 in
+        fuzz_codec_*) { printf '\007\007\002\001\000\377\377\000' && cat "$seed"; } >"$copy" ;;
+        *) ln -sf "$(realpath "$seed")" "$copy" ;;
+        esac
     done
 }
 
 mkdir -p build/fuzz-findings
 failed=
-for source in fuzz/fuzz_*.c; do
-    target=$(basename "$source" .c)
+for program in build/fuzz/fuzz/fuzz_*; do
+    target=$(basename "$program")
     [ -z "$only" ] || [ "$only" = "$target" ] || continue
     corpus=build/fuzz-corpus/$target
     seeds=build/fuzz-seeds/$target
     mkdir -p "$corpus" "$seeds"
-    link_seeds "$target" "$seeds"
+    make_seeds "$target" "$seeds"
     folders="$corpus $seeds"
     [ ! -d "fuzz/corpus/$target" ] || folders="$folders fuzz/corpus/$target"
     log=build/fuzz-findings/$target.log
     # shellcheck disable=SC2086 # folders without spaces
-    if build/fuzz/fuzz/"$target" -max_total_time="$seconds" -timeout=10 -rss_limit_mb=2048 -max_len=1048576 \
+    if "$program" -max_total_time="$seconds" -timeout=10 -rss_limit_mb=2048 -max_len=1048576 \
         -print_final_stats=1 -artifact_prefix="build/fuzz-findings/$target-" $folders >"$log" 2>&1; then
         echo "$target: $(sed -n 's/^stat::number_of_executed_units: *//p' "$log") executions, no finding"
     else

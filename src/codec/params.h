@@ -61,7 +61,6 @@ typedef struct mt_picture_params {
     bool ycbcr;            /* "jpeg": turn YCbCr into RGB; "jpeg2000": components are YCbCr */
     const uint8_t *tables; /* "jpeg": an abbreviated stream with tables, or NULL */
     size_t tables_size;
-    int compression; /* "lerc": 0 none, 1 deflate, 2 zstd around the blob */
 } mt_picture_params;
 
 #endif

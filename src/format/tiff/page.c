@@ -253,6 +253,21 @@ static mt_status picture_params(mt_chunk_map *map, const tiff_file *file, const 
     return st;
 }
 
+/* LercParameters: a version, and what is around the blob: 0 nothing, 1 deflate, 2 Zstandard. */
+static mt_status add_around_lerc(mt_chunk_map *map, const tiff_file *file, const tiff_ifd *ifd, mt_error *err)
+{
+    static const char *const codecs[] = { NULL, "zlib", "zstd" };
+    const tiff_entry *entry = tiff_find(ifd, TAG_LERC_PARAMETERS);
+    uint64_t values[2] = { 0 };
+    mt_status st = entry ? tiff_get_numbers(file, entry, 0, 2, values, err) : MT_OK;
+    if (st || values[1] == 0)
+        return st;
+    if (values[1] > 2)
+        return mt_fail(err, MT_E_UNSUPPORTED, "LERC with additional compression %llu is not read",
+                       (unsigned long long)values[1]);
+    return mt_chain_add(&map->chain, mt_codec_find(codecs[values[1]]), NULL, err);
+}
+
 static mt_status add_compression(mt_chunk_map *map, const tiff_file *file, const tiff_ifd *ifd, const tiff_page *page,
                                  mt_error *err)
 {
@@ -265,7 +280,9 @@ static mt_status add_compression(mt_chunk_map *map, const tiff_file *file, const
     for (size_t i = 0; i < sizeof pictures / sizeof *pictures; i++)
         if (strcmp(codec->name, pictures[i]) == 0 && (st = picture_params(map, file, ifd, page, &params, err)))
             return st;
-    return mt_chain_add(&map->chain, codec, params, err);
+    if ((st = mt_chain_add(&map->chain, codec, params, err)))
+        return st;
+    return strcmp(codec->name, "lerc") == 0 ? add_around_lerc(map, file, ifd, err) : MT_OK;
 }
 
 mt_status tiff_set_chain(mt_chunk_map *map, const tiff_file *file, const tiff_ifd *ifd, const tiff_page *page,

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "base/xml.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static size_t count(const mt_xml *element)
+{
+    size_t n = 1;
+    for (const mt_xml *child = element->first_child; child; child = child->next_sibling)
+        n += count(child); /* as deep as max_xml_depth */
+    return n;
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    mt_env env;
+    mt_limits limits = { .max_xml_bytes = 1 << 20, .max_xml_depth = 20, .max_metadata_bytes = 4 << 20 };
+    mt_error err = MT_ERROR_INIT;
+    mt_arena *arena;
+    mt_xml *root;
+    mt_env_init(&env, NULL, &limits);
+    if (mt_arena_new(&env, &arena, NULL))
+        return 0;
+    if (mt_xml_parse(arena, (const char *)data, size, "fuzz", &root, &err) == MT_OK ? count(root) == 0 : !*err.message)
+        __builtin_trap();
+    mt_arena_free(arena);
+    return 0;
+}
