@@ -13,16 +13,8 @@
 #include <limits.h>
 #include <string.h>
 
-/* The headers of jxrlib do not stand our warnings. */
-#pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Wundef"
-#pragma GCC diagnostic ignored "-Wpedantic"
-#pragma GCC diagnostic ignored "-Wstrict-prototypes"
-#pragma GCC diagnostic ignored "-Wunused-parameter"
-#pragma GCC diagnostic ignored "-Wshadow"
 #define INITGUID
 #include <JXRGlue.h>
-#pragma GCC diagnostic pop
 
 enum { TAG_FORMAT = 0xbc01, TAG_WIDTH = 0xbc80, TAG_HEIGHT = 0xbc81, TAG_OFFSET = 0xbcc0, TAG_BYTES = 0xbcc1 };
 
