@@ -52,7 +52,7 @@ MT_API void mt_context_free(mt_context *context);
 /* What has been done in a context since it was made or since the counters were last reset. */
 typedef struct mt_counters {
     uint64_t patches;         /* patch requests answered */
-    uint64_t bytes_delivered; /* stored bytes of the pixels copied into patches */
+    uint64_t bytes_delivered; /* bytes of these patches, in the stored type */
     uint64_t ranges;          /* byte ranges read from stores */
     uint64_t bytes_fetched;   /* bytes of those */
     uint64_t chunks_decoded;  /* chunks that went through their codecs, or raw blocks that were read for the cache */
