@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* JSON and XML: what is read, and what hits a limit. And the reader under all parsers. */
+#include "support/support.h"
+
+#include "base/json.h"
+#include "base/reader.h"
+#include "base/xml.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static mt_env env;
+static mt_arena *arena;
+
+static int make(void **state)
+{
+    (void)state;
+    mt_limits limits = { .max_json_bytes = 200, .max_json_depth = 4, .max_xml_bytes = 300, .max_xml_depth = 4 };
+    mt_env_init(&env, NULL, &limits);
+    return mt_arena_new(&env, &arena, NULL);
+}
+
+static int clean(void **state)
+{
+    (void)state;
+    mt_arena_free(arena);
+    return env.memory_bytes != 0;
+}
+
+static mt_status parse_json(const char *text, json_t **out, mt_error *err)
+{
+    return mt_json_parse(&env, text, strlen(text), "document", out, err);
+}
+
+static void json_that_is_read(void **state)
+{
+    (void)state;
+    json_t *json;
+    mt_error err = MT_ERROR_INIT;
+    check_ok(
+        parse_json("\xef\xbb\xbf{\"a\": NaN, \"b\": [-Infinity, 18446744073709551615, 7, \"NaN\\\"1\"]}", &json, &err),
+        &err);
+    json_t *b = json_object_get(json, "b");
+    assert_string_equal(json_string_value(json_object_get(json, "a")), "NaN");
+    assert_string_equal(json_string_value(json_array_get(b, 0)), "-Infinity");
+    assert_string_equal(json_string_value(json_array_get(b, 1)), "18446744073709551615");
+    assert_int_equal(json_integer_value(json_array_get(b, 2)), 7);
+    assert_string_equal(json_string_value(json_array_get(b, 3)), "NaN\"1");
+    json_decref(json);
+    check_ok(parse_json("[[[[]]]]", &json, &err), &err);
+    json_decref(json);
+}
+
+static void json_that_is_not(void **state)
+{
+    (void)state;
+    char long_text[300];
+    memset(long_text, ' ', sizeof long_text - 1);
+    long_text[sizeof long_text - 1] = 0;
+    const struct {
+        const char *text;
+        mt_status status;
+        const char *word;
+    } cases[] = { { "", MT_E_CORRUPT, "document" },
+                  { "{\"a\": 1", MT_E_CORRUPT, "line 1" },
+                  { "{\"a\": 1, \"a\": 2}", MT_E_CORRUPT, "duplicate" },
+                  { "{\"a\": nul}", MT_E_CORRUPT, "document" },
+                  { "\"\\", MT_E_CORRUPT, "document" },
+                  { "[[[[[]]]]]", MT_E_LIMIT, "max_json_depth" },
+                  { long_text, MT_E_LIMIT, "max_json_bytes" } };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        json_t *json;
+        mt_error err = MT_ERROR_INIT;
+        assert_int_equal(parse_json(cases[i].text, &json, &err), cases[i].status);
+        if (!strstr(err.message, cases[i].word))
+            fail_msg("\"%s\" lacks \"%s\"", err.message, cases[i].word);
+    }
+}
+
+static mt_status parse_xml(const char *text, mt_xml **out, mt_error *err)
+{
+    return mt_xml_parse(arena, text, strlen(text), "document", out, err);
+}
+
+static void xml_that_is_read(void **state)
+{
+    (void)state;
+    mt_xml *root;
+    mt_error err = MT_ERROR_INIT;
+    check_ok(
+        parse_xml(
+            "<?xml version='1.0'?><n:a xmlns:n='x' n:k='1 &lt; 2'>t<!-- c --><b>one</b><c/><b i='2'>t&amp;wo</b></n:a>",
+            &root, &err),
+        &err);
+    assert_string_equal(root->name, "a");
+    assert_string_equal(mt_xml_get(root, "k"), "1 < 2");
+    assert_null(mt_xml_get(root, "none"));
+    const mt_xml *b = mt_xml_child(root, "b");
+    assert_string_equal(b->text, "one");
+    b = mt_xml_next(b);
+    assert_string_equal(b->text, "t&wo");
+    assert_string_equal(mt_xml_get(b, "i"), "2");
+    assert_null(mt_xml_next(b));
+    assert_null(mt_xml_child(root, "d"));
+    assert_ptr_equal(b->parent, root);
+    /* Latin-1 grows when it becomes UTF-8. */
+    check_ok(
+        parse_xml("<?xml version='1.0' encoding='ISO-8859-1'?><a>\xb5\xb5\xb5\xb5\xb5\xb5\xb5\xb5</a>", &root, &err),
+        &err);
+    assert_int_equal(strlen(root->text), 16);
+}
+
+static void xml_that_is_not(void **state)
+{
+    (void)state;
+    char long_text[400];
+    memset(long_text, ' ', sizeof long_text - 1);
+    long_text[sizeof long_text - 1] = 0;
+    const struct {
+        const char *text;
+        mt_status status;
+        const char *word;
+    } cases[] = { { "", MT_E_CORRUPT, "document" },
+                  { "<a><b></a>", MT_E_CORRUPT, "line 1" },
+                  { "<a x='1' x='2'/>", MT_E_CORRUPT, "duplicate" },
+                  { "<a>\xff</a>", MT_E_CORRUPT, "token" },
+                  { "<a>&b;</a>", MT_E_CORRUPT, "entity" },
+                  { "<!DOCTYPE a [<!ENTITY b 'c'>]><a>&b;</a>", MT_E_UNSUPPORTED, "document type" },
+                  { "<a><a><a><a><a/></a></a></a></a>", MT_E_LIMIT, "max_xml_depth" },
+                  { long_text, MT_E_LIMIT, "max_xml_bytes" } };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        mt_xml *root;
+        mt_error err = MT_ERROR_INIT;
+        assert_int_equal(parse_xml(cases[i].text, &root, &err), cases[i].status);
+        if (!strstr(err.message, cases[i].word))
+            fail_msg("\"%s\" lacks \"%s\"", err.message, cases[i].word);
+    }
+}
+
+/* A read behind the end gives zeros and is remembered. */
+static void the_reader_stops_at_the_end(void **state)
+{
+    (void)state;
+    static const uint8_t bytes[] = { 1, 2, 3, 4, 5 };
+    mt_reader r = mt_reader_over(bytes, sizeof bytes, true);
+    assert_int_equal(mt_read_u32(&r), 0x01020304);
+    assert_int_equal(mt_read_left(&r), 1);
+    assert_int_equal(mt_read_u16(&r), 0);
+    assert_true(r.failed);
+    r = mt_reader_over(bytes, sizeof bytes, false);
+    assert_int_equal(mt_read_u16(&r), 0x0201);
+    mt_read_skip(&r, SIZE_MAX);
+    assert_true(r.failed);
+    r = mt_reader_over(bytes, sizeof bytes, false);
+    mt_read_seek(&r, 6);
+    assert_true(r.failed && !mt_read_bytes(&r, 1));
+    r = mt_reader_over(NULL, 0, false);
+    assert_true(mt_read_u64(&r) == 0 && r.failed);
+}
+
+/* Failing allocations, one by one: an error each time, and nothing is lost. */
+static void allocations_that_fail(void **state)
+{
+    (void)state;
+    for (size_t k = 0; k < 100; k++) {
+        failing_allocator failing;
+        mt_env own;
+        mt_allocator allocator = failing_allocator_make(&failing, k, 0);
+        mt_env_init(&own, &allocator, NULL);
+        mt_arena *small;
+        mt_xml *root;
+        mt_status st = mt_arena_new(&own, &small, NULL);
+        if (!st) {
+            mt_error err = MT_ERROR_INIT;
+            st = mt_xml_parse(small, "<a b='c'>d</a>", 14, "document", &root, &err);
+            assert_true(!st || err.status == MT_E_MEMORY);
+            mt_arena_free(small);
+        }
+        assert_int_equal(own.memory_bytes, 0);
+        if (!st)
+            return;
+        assert_int_equal(st, MT_E_MEMORY);
+    }
+    fail();
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(json_that_is_read),
+        cmocka_unit_test(json_that_is_not),
+        cmocka_unit_test(xml_that_is_read),
+        cmocka_unit_test(xml_that_is_not),
+        cmocka_unit_test(the_reader_stops_at_the_end),
+        cmocka_unit_test(allocations_that_fail),
+    };
+    return cmocka_run_group_tests(tests, make, clean);
+}

@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "support/support.h"
+
+#include "pool/pool.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum { N = 1000 };
+
+typedef struct job {
+    mt_pool *pool;
+    atomic_int done[N];
+    atomic_int nested;
+} job;
+
+static void mark(void *argument, size_t i)
+{
+    job *j = argument;
+    j->done[i]++;
+}
+
+static void check_all(job *j, int times)
+{
+    for (size_t i = 0; i < N; i++)
+        assert_int_equal(j->done[i], times);
+}
+
+static mt_pool *new_pool(mt_env *env, unsigned threads)
+{
+    mt_pool *pool;
+    mt_error err = MT_ERROR_INIT;
+    mt_env_init(env, NULL, NULL);
+    check_ok(mt_pool_new(env, threads, &pool, &err), &err);
+    assert_int_equal(mt_pool_threads(pool), threads);
+    return pool;
+}
+
+static void each_piece_once(void **state)
+{
+    (void)state;
+    for (unsigned threads = 1; threads <= 8; threads *= 2) {
+        static job j;
+        memset(&j, 0, sizeof j);
+        mt_env env;
+        mt_pool *pool = new_pool(&env, threads);
+        for (int run = 1; run <= 20; run++) {
+            mt_pool_run(pool, N, mark, &j);
+            check_all(&j, run);
+        }
+        mt_pool_run(pool, 0, mark, &j);
+        mt_pool_free(pool);
+        assert_int_equal(env.memory_bytes, 0);
+    }
+}
+
+static void *run_ten(void *argument)
+{
+    job *j = argument;
+    for (int i = 0; i < 10; i++)
+        mt_pool_run(j->pool, N, mark, j);
+    return NULL;
+}
+
+static void several_callers(void **state)
+{
+    (void)state;
+    static job jobs[4];
+    pthread_t callers[4];
+    mt_env env;
+    mt_pool *pool = new_pool(&env, 4);
+    memset(jobs, 0, sizeof jobs);
+    for (int i = 0; i < 4; i++) {
+        jobs[i].pool = pool;
+        assert_int_equal(pthread_create(&callers[i], NULL, run_ten, &jobs[i]), 0);
+    }
+    for (int i = 0; i < 4; i++) {
+        pthread_join(callers[i], NULL);
+        check_all(&jobs[i], 10);
+    }
+    mt_pool_free(pool);
+}
+
+static void count_nested(void *argument, size_t i)
+{
+    (void)i;
+    ((job *)argument)->nested++;
+}
+
+static void call_again(void *argument, size_t i)
+{
+    job *j = argument;
+    (void)i;
+    mt_pool_run(j->pool, 10, count_nested, j);
+}
+
+static void calls_from_inside(void **state)
+{
+    (void)state;
+    static job j;
+    mt_env env;
+    memset(&j, 0, sizeof j);
+    j.pool = new_pool(&env, 4);
+    mt_pool_run(j.pool, 100, call_again, &j);
+    assert_int_equal(j.nested, 1000);
+    mt_pool_free(j.pool);
+}
+
+/* A child has none of the threads, and makes new ones. */
+static void children(void **state)
+{
+    (void)state;
+    static job j;
+    mt_env env;
+    memset(&j, 0, sizeof j);
+    mt_pool *pool = new_pool(&env, 4);
+    mt_pool_run(pool, N, mark, &j);
+    for (int i = 0; i < 10; i++) {
+        pid_t child = fork();
+        if (child == 0) {
+            alarm(20);
+            mt_pool_run(pool, N, mark, &j);
+            mt_pool_free(pool);
+            _exit(j.done[0] == 2 && j.done[N - 1] == 2 ? 0 : 1);
+        }
+        int status = -1;
+        assert_int_equal(waitpid(child, &status, 0), child);
+        assert_int_equal(status, 0);
+    }
+    mt_pool_run(pool, N, mark, &j);
+    check_all(&j, 2);
+    mt_pool_free(pool);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = { cmocka_unit_test(each_piece_once), cmocka_unit_test(several_callers),
+                                        cmocka_unit_test(calls_from_inside), cmocka_unit_test(children) };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

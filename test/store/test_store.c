@@ -1,0 +1,213 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "support/support.h"
+
+#include "store/store.h"
+
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static char root[] = "/tmp/microtome-store-XXXXXX";
+static mt_env env;
+
+static void write_file(const char *name, const char *text)
+{
+    char path[512];
+    snprintf(path, sizeof path, "%s/%s", root, name);
+    FILE *file = fopen(path, "w");
+    assert_non_null(file);
+    fputs(text, file);
+    fclose(file);
+}
+
+static int make(void **state)
+{
+    (void)state;
+    mt_limits limits = { 0 };
+    mt_env_init(&env, NULL, &limits);
+    if (!mkdtemp(root))
+        return -1;
+    char path[512];
+    snprintf(path, sizeof path, "%s/folder", root);
+    mkdir(path, 0700);
+    write_file("b", "0123456789");
+    write_file("a", "");
+    write_file("folder/c", "xyz");
+    return 0;
+}
+
+static int clean(void **state)
+{
+    (void)state;
+    static const char *const names[] = { "folder/c", "a", "b" };
+    char path[512];
+    for (size_t i = 0; i < 3; i++) {
+        snprintf(path, sizeof path, "%s/%s", root, names[i]);
+        unlink(path);
+    }
+    snprintf(path, sizeof path, "%s/folder", root);
+    rmdir(path);
+    return rmdir(root);
+}
+
+static mt_store *open_folder(void)
+{
+    mt_store *store;
+    mt_error err = MT_ERROR_INIT;
+    check_ok(mt_store_open_folder(&env, root, &store, &err), &err);
+    return store;
+}
+
+static void reads(void **state)
+{
+    (void)state;
+    mt_store *store = open_folder();
+    mt_error err = MT_ERROR_INIT;
+    uint64_t size;
+    char x[4] = "", y[2] = "", all[11] = "";
+    check_ok(mt_store_size(store, "b", &size, &err), &err);
+    assert_int_equal(size, 10);
+    check_ok(mt_store_size(store, "a", &size, &err), &err);
+    assert_int_equal(size, 0);
+    const mt_range ranges[] = { { 7, 3, x }, { 0, 1, y }, { 0, 10, all } };
+    check_ok(mt_store_read(store, "b", ranges, 3, &err), &err);
+    assert_string_equal(x, "789");
+    assert_string_equal(y, "0");
+    assert_string_equal(all, "0123456789");
+    check_ok(mt_store_read_at(store, "folder/c", 1, x, 2, &err), &err);
+    assert_memory_equal(x, "yz", 2);
+    mt_store_close(store);
+}
+
+static void reads_behind_the_end(void **state)
+{
+    (void)state;
+    mt_store *store = open_folder();
+    char x[16];
+    static const uint64_t offsets[] = { 1, 10, 1000, UINT64_MAX - 3, UINT64_MAX };
+    for (size_t i = 0; i < 5; i++) {
+        mt_error err = MT_ERROR_INIT;
+        assert_int_equal(mt_store_read_at(store, "b", offsets[i], x, 10, &err), MT_E_CORRUPT);
+        assert_non_null(strstr(err.message, "b"));
+    }
+    mt_store_close(store);
+}
+
+static void what_is_not_there(void **state)
+{
+    (void)state;
+    mt_store *store = open_folder();
+    uint64_t size;
+    char x[4];
+    mt_error err = MT_ERROR_INIT;
+    assert_int_equal(mt_store_size(store, "nothing", &size, &err), MT_E_NOT_FOUND);
+    assert_non_null(strstr(err.message, "nothing"));
+    assert_int_equal(mt_store_read_at(store, "folder/nothing", 0, x, 1, NULL), MT_E_NOT_FOUND);
+    static const char *const outside[] = { "..", "../x", "folder/../b", "/etc/passwd", "a//b", "./b", "folder/" };
+    for (size_t i = 0; i < sizeof outside / sizeof *outside; i++)
+        assert_int_equal(mt_store_size(store, outside[i], &size, NULL), MT_E_ARGUMENT);
+    mt_store_close(store);
+    assert_int_not_equal(mt_store_open_folder(&env, "/nowhere/at/all", &store, NULL), MT_OK);
+}
+
+static mt_status join(void *user, const char *name, mt_error *err)
+{
+    (void)err;
+    strcat(strcat(user, name), " ");
+    return MT_OK;
+}
+
+static void listings(void **state)
+{
+    (void)state;
+    mt_store *store = open_folder();
+    mt_error err = MT_ERROR_INIT;
+    char names[64] = "";
+    check_ok(mt_store_list(store, "", join, names, &err), &err);
+    assert_string_equal(names, "a b folder ");
+    names[0] = 0;
+    check_ok(mt_store_list(store, "folder", join, names, &err), &err);
+    assert_string_equal(names, "c ");
+    names[0] = 0;
+    check_ok(mt_store_list(store, "nothing", join, names, &err), &err);
+    assert_string_equal(names, "");
+    mt_store_close(store);
+}
+
+static void memory(void **state)
+{
+    (void)state;
+    mt_store *store;
+    mt_error err = MT_ERROR_INIT;
+    uint64_t size;
+    char x[4] = "";
+    check_ok(mt_store_open_memory(&env, "m", "abcdef", 6, &store, &err), &err);
+    check_ok(mt_store_size(store, "m", &size, &err), &err);
+    assert_int_equal(size, 6);
+    check_ok(mt_store_read_at(store, "m", 3, x, 3, &err), &err);
+    assert_string_equal(x, "def");
+    assert_memory_equal(mt_store_view(store, "m", &size), "abcdef", 6);
+    assert_int_equal(mt_store_read_at(store, "m", 4, x, 3, NULL), MT_E_CORRUPT);
+    assert_int_equal(mt_store_read_at(store, "m", UINT64_MAX, x, 3, NULL), MT_E_CORRUPT);
+    assert_int_equal(mt_store_size(store, "n", &size, NULL), MT_E_NOT_FOUND);
+    mt_store_close(store);
+    assert_int_equal(env.memory_bytes, 0);
+}
+
+static void whole_objects(void **state)
+{
+    (void)state;
+    mt_store *store = open_folder();
+    mt_arena *arena;
+    char *text;
+    size_t size;
+    mt_error err = MT_ERROR_INIT;
+    check_ok(mt_arena_new(&env, &arena, &err), &err);
+    check_ok(mt_store_load(store, "b", 10, "some_limit", arena, &text, &size, &err), &err);
+    assert_string_equal(text, "0123456789");
+    assert_int_equal(mt_store_load(store, "b", 9, "some_limit", arena, &text, &size, &err), MT_E_LIMIT);
+    assert_non_null(strstr(err.message, "some_limit"));
+    mt_arena_free(arena);
+    mt_store_close(store);
+}
+
+/* More files than stay open: each read finds its file again. */
+static void many_files(void **state)
+{
+    (void)state;
+    mt_store *store = open_folder();
+    char name[32], x[8];
+    for (int i = 0; i < 300; i++) {
+        snprintf(name, sizeof name, "m%03d", i);
+        write_file(name, name);
+    }
+    for (int round = 0; round < 3; round++)
+        for (int i = 0; i < 300; i++) {
+            mt_error err = MT_ERROR_INIT;
+            int k = (i * 7 + round) % 300;
+            snprintf(name, sizeof name, "m%03d", k);
+            check_ok(mt_store_read_at(store, name, 0, x, 4, &err), &err);
+            assert_memory_equal(x, name, 4);
+        }
+    mt_store_close(store);
+    for (int i = 0; i < 300; i++) {
+        char path[512];
+        snprintf(path, sizeof path, "%s/m%03d", root, i);
+        unlink(path);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = { cmocka_unit_test(reads),
+                                        cmocka_unit_test(reads_behind_the_end),
+                                        cmocka_unit_test(what_is_not_there),
+                                        cmocka_unit_test(listings),
+                                        cmocka_unit_test(memory),
+                                        cmocka_unit_test(whole_objects),
+                                        cmocka_unit_test(many_files) };
+    return cmocka_run_group_tests(tests, make, clean);
+}
