@@ -113,6 +113,7 @@ static void calls_from_inside(void **state)
 static void children(void **state)
 {
     (void)state;
+    skip_under_tsan();
     static job j;
     mt_env env;
     memset(&j, 0, sizeof j);

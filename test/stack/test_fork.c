@@ -58,6 +58,7 @@ static void *read_on(void *argument)
 
 static void fork_while_reading(int64_t cache)
 {
+    skip_under_tsan();
     static shared s;
     mt_context_options options = { .struct_size = sizeof options, .threads = 3, .cache_bytes = cache };
     mt_context *context;

@@ -116,7 +116,9 @@ static void what_is_not_there(void **state)
 static mt_status join(void *user, const char *name, mt_error *err)
 {
     (void)err;
-    strcat(strcat(user, name), " ");
+    char *names = user;
+    size_t n = strlen(names);
+    snprintf(names + n, 64 - n, "%s ", name);
     return MT_OK;
 }
 

@@ -38,6 +38,22 @@ typedef struct failing_allocator {
 } failing_allocator;
 mt_allocator failing_allocator_make(failing_allocator *state, size_t fail_at, int forever);
 
+/* The thread sanitizer does not follow a process with threads through fork: such tests are skipped, saying so. */
+#ifdef __has_feature
+#define HAS_FEATURE(x) __has_feature(x)
+#else
+#define HAS_FEATURE(x) 0
+#endif
+#if defined __SANITIZE_THREAD__ || HAS_FEATURE(thread_sanitizer)
+#define skip_under_tsan()                                                                                              \
+    do {                                                                                                               \
+        print_message("skipped: the thread sanitizer does not follow a fork\n");                                       \
+        skip();                                                                                                        \
+    } while (0)
+#else
+#define skip_under_tsan() ((void)0)
+#endif
+
 /* Random numbers that are the same everywhere (xorshift64*), for boxes and mutations. */
 uint64_t next_random(uint64_t *state);
 int64_t random_between(uint64_t *state, int64_t low, int64_t high); /* both included */
