@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-#define BUFFERS 4
+#define BUFFERS 5
 #define CONTEXTS 8
 
 struct mt_scratch {

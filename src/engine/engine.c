@@ -9,11 +9,16 @@
 /* Below this many bytes to copy and to decode, another thread costs more than it does. */
 #define SHARED_BYTES ((uint64_t)128 << 10)
 
+/* A thread takes several chunks at once, but not so many that another one has nothing left to do. */
+#define GROUPS_A_THREAD 8
+#define LARGEST_GROUP 16
+
 typedef struct work {
     mt_context *context;
     const mt_read *reads;
     size_t n; /* reads, where there is no */
     const mt_plan *plan;
+    size_t group;          /* chunks of the plan that a thread takes at once */
     _Atomic size_t failed; /* number of the first chunk or read that failed; SIZE_MAX: none */
     mt_error *err;         /* of that; under the context's lock */
     mt_status status;
@@ -127,8 +132,8 @@ static void find_needed(const work *w, const mt_planned *planned, const mt_image
 }
 
 /* A part of a chunk is decoded alone only where the whole would not stay in the cache for long. */
-static mt_status load_needed(const work *w, const mt_planned *planned, mt_scratch *scratch, mt_chunk *out,
-                             mt_error *err)
+static mt_status load_needed(const work *w, const mt_planned *planned, const mt_window *window, mt_scratch *scratch,
+                             mt_chunk *out, mt_error *err)
 {
     mt_image room;
     const mt_image *image = mt_image_at_chunk(planned->image, planned->id, &room);
@@ -139,27 +144,23 @@ static mt_status load_needed(const work *w, const mt_planned *planned, mt_scratc
         find_needed(w, planned, image, &from, &to);
     }
     if (to - from <= image->chunk_bytes / 2)
-        return mt_image_load_part(image, planned->id, from, to, scratch, out, err);
-    return mt_image_load(image, planned->id, scratch, out, err);
+        return mt_image_load_part(image, planned->id, window, from, to, scratch, out, err);
+    return mt_image_load(image, planned->id, window, scratch, out, err);
 }
 
-static mt_status read_chunk(const work *w, const mt_planned *planned, mt_error *err)
+static bool is_raw_rows(const mt_image *image) { return image->map->chain.n_steps == 0 && !image->keep; }
+
+static mt_status read_chunk(const work *w, const mt_planned *planned, const mt_window *window, mt_scratch *scratch,
+                            mt_error *err)
 {
-    mt_scratch *scratch;
-    mt_status st = mt_context_take_scratch(w->context, &scratch, err);
-    if (st)
-        return st;
     const mt_image *image = planned->image;
-    if (image->map->chain.n_steps == 0 && !image->keep) {
-        st = copy_raw(w, planned, scratch, err);
-    } else {
-        mt_chunk chunk = { 0 };
-        st = load_needed(w, planned, scratch, &chunk, err);
-        if (!st)
-            gather_chunk(w, planned, &chunk);
-        mt_image_release(image, &chunk);
-    }
-    mt_context_give_scratch(w->context, scratch);
+    if (is_raw_rows(image))
+        return copy_raw(w, planned, scratch, err);
+    mt_chunk chunk = { 0 };
+    mt_status st = load_needed(w, planned, window, scratch, &chunk, err);
+    if (!st)
+        gather_chunk(w, planned, &chunk);
+    mt_image_release(image, &chunk);
     return st;
 }
 
@@ -188,16 +189,59 @@ static void note_failure(work *w, size_t i, mt_status st, const mt_error *failur
 }
 
 /* One chunk. Those behind one that failed are not read any more. */
-static void do_chunk(void *argument, size_t i)
+static void do_chunk(work *w, size_t i, const mt_window *window, mt_scratch *scratch)
 {
-    work *w = argument;
     const mt_planned *planned = &w->plan->chunks[i];
     mt_status st = MT_OK;
     mt_error failure = MT_ERROR_INIT;
-    if (i < w->failed && (st = read_chunk(w, planned, &failure)))
+    if (i < w->failed && (st = read_chunk(w, planned, window, scratch, &failure)))
         note_failure(w, i, st, &failure);
     if (st || i > w->failed)
         zero_copies(w, planned);
+}
+
+static uint64_t id_of_planned(const void *argument, size_t i) { return ((const mt_planned *)argument)[i].id; }
+
+/* How many chunks from number i on are of the same image, and can be fetched together. */
+static size_t count_alike(const work *w, size_t i, size_t end)
+{
+    const mt_image *image = w->plan->chunks[i].image;
+    size_t n = 1;
+    while (i + n < end && w->plan->chunks[i + n].image == image && !image->uneven && !is_raw_rows(image))
+        n++;
+    return n;
+}
+
+static void do_chunks(work *w, size_t i, size_t end, mt_scratch *scratch)
+{
+    mt_window window;
+    while (i < end) {
+        size_t n = count_alike(w, i, end);
+        window.data = NULL;
+        if (n > 1 && i < w->failed)
+            n = mt_image_fetch_window(w->plan->chunks[i].image, id_of_planned, &w->plan->chunks[i], n, scratch,
+                                      &window);
+        for (; n > 0; n--, i++)
+            do_chunk(w, i, &window, scratch);
+    }
+}
+
+/* Group number g of the chunks of a plan, whose neighbours may be neighbours in the file, too. */
+static void do_group(void *argument, size_t g)
+{
+    work *w = argument;
+    size_t i = g * w->group, end = i + w->group < w->plan->n_chunks ? i + w->group : w->plan->n_chunks;
+    mt_scratch *scratch;
+    mt_error failure = MT_ERROR_INIT;
+    mt_status st = mt_context_take_scratch(w->context, &scratch, &failure);
+    if (!st) {
+        do_chunks(w, i, end, scratch);
+        mt_context_give_scratch(w->context, scratch);
+        return;
+    }
+    note_failure(w, i, st, &failure);
+    for (; i < end; i++)
+        zero_copies(w, &w->plan->chunks[i]);
 }
 
 /* Whether the plan is small enough, and its chunks are in the cache, to be done by the caller on the spot. */
@@ -239,11 +283,15 @@ static mt_status execute(mt_context *context, const mt_read *reads, mt_plan *pla
         plan->n_chunks = left;
     }
     mt_plan_sort(plan);
-    if (plan->n_chunks > 1 && plan->bytes + decode_bytes(plan) >= SHARED_BYTES)
-        mt_pool_run(context->pool, plan->n_chunks, do_chunk, &w);
-    else
-        for (size_t i = 0; i < plan->n_chunks; i++)
-            do_chunk(&w, i);
+    bool shared = plan->n_chunks > 1 && plan->bytes + decode_bytes(plan) >= SHARED_BYTES;
+    size_t pieces = (size_t)mt_pool_threads(context->pool) * GROUPS_A_THREAD;
+    w.group = !shared ? plan->n_chunks : plan->n_chunks < pieces ? 1 : plan->n_chunks / pieces;
+    w.group = w.group > LARGEST_GROUP && shared ? LARGEST_GROUP : w.group;
+    size_t groups = plan->n_chunks ? (plan->n_chunks + w.group - 1) / w.group : 0;
+    if (shared)
+        mt_pool_run(context->pool, groups, do_group, &w);
+    else if (groups)
+        do_group(&w, 0);
     return w.status;
 }
 

@@ -5,9 +5,13 @@
 #include "base/reader.h"
 
 #include <stdio.h>
+#include <string.h>
 
 /* Buffers of a scratch, beside those that codecs use (2 and 3). */
-enum { ENCODED, DECODED };
+enum { ENCODED, DECODED, WINDOW = 4 };
+
+/* A window is no larger, so that it stays near the processor until its chunks are decoded. */
+#define MAX_WINDOW ((uint64_t)512 << 10)
 
 static int64_t grid_along(const mt_chunk_map *map, int d)
 {
@@ -221,8 +225,14 @@ mt_status mt_image_open_piece(const mt_image *image, mt_chunk_ref *ref, const ui
     return MT_OK;
 }
 
-static mt_status fetch(const mt_image *image, const mt_chunk_ref *ref, mt_scratch *scratch, const uint8_t **out,
-                       size_t *out_size, bool *missing, mt_error *err)
+static bool is_in_window(const mt_window *window, const mt_chunk_ref *ref, uint64_t size)
+{
+    return window && window->data && ref->offset >= window->offset && size <= window->size &&
+           ref->offset - window->offset <= window->size - size && strcmp(ref->key, window->key) == 0;
+}
+
+static mt_status fetch(const mt_image *image, const mt_chunk_ref *ref, const mt_window *window, mt_scratch *scratch,
+                       const uint8_t **out, size_t *out_size, bool *missing, mt_error *err)
 {
     uint64_t size;
     mt_status st = find_size(image, ref, &size, missing, err);
@@ -233,7 +243,8 @@ static mt_status fetch(const mt_image *image, const mt_chunk_ref *ref, mt_scratc
         return mt_fail(err, MT_E_CORRUPT, "%llu encoded bytes for a chunk of %zu", (unsigned long long)size,
                        image->chunk_bytes);
     *out_size = (size_t)size;
-    *out = find_view(image, ref, size);
+    *out =
+        is_in_window(window, ref, size) ? window->data + (ref->offset - window->offset) : find_view(image, ref, size);
     if (*out)
         return MT_OK;
     uint8_t *buffer;
@@ -241,6 +252,53 @@ static mt_status fetch(const mt_image *image, const mt_chunk_ref *ref, mt_scratc
         return st;
     *out = buffer;
     return mt_store_read_at(image->store, ref->key, ref->offset, buffer, *out_size, err);
+}
+
+/* Whether the next chunk is to be read together with what the window, which may be empty, has so far. */
+static bool joins(const mt_image *image, const mt_chunk_ref *ref, const mt_window *window)
+{
+    if (ref->missing || ref->size == MT_WHOLE || ref->chain->n_steps == 0 ||
+        ref->size > mt_chain_encoded_bound(ref->chain, image->chunk_bytes))
+        return false;
+    if (window->size == 0)
+        return ref->size <= MAX_WINDOW && strlen(ref->key) < sizeof window->key;
+    uint64_t end = window->offset + window->size;
+    return ref->offset >= end && ref->offset - end <= image->store->merge_gap && ref->size <= MAX_WINDOW &&
+           ref->offset + ref->size - window->offset <= MAX_WINDOW && strcmp(ref->key, window->key) == 0;
+}
+
+static bool is_cached(const mt_image *image, uint64_t id)
+{
+    mt_cache_entry *entry = image->keep ? mt_cache_peek(image->context->chunks, image->owner, id) : NULL;
+    if (entry)
+        mt_cache_release(image->context->chunks, entry);
+    return entry != NULL;
+}
+
+size_t mt_image_fetch_window(const mt_image *image, uint64_t (*id)(const void *argument, size_t i),
+                             const void *argument, size_t n, mt_scratch *scratch, mt_window *out)
+{
+    size_t i = 0;
+    out->data = NULL;
+    out->size = 0;
+    for (; i < n; i++) {
+        mt_chunk_ref ref;
+        uint64_t chunk = id(argument, i);
+        if (is_cached(image, chunk) || mt_image_locate(image, chunk, &ref, NULL) || !joins(image, &ref, out))
+            break;
+        if (i == 0) {
+            memcpy(out->key, ref.key, strlen(ref.key) + 1);
+            out->offset = ref.offset;
+        }
+        out->size = ref.offset + ref.size - out->offset;
+    }
+    uint64_t unused;
+    uint8_t *buffer;
+    if (i > 1 && !mt_store_view(image->store, out->key, &unused) &&
+        !mt_scratch_buffer(scratch, WINDOW, (size_t)out->size, &buffer, NULL) &&
+        !mt_store_read_at(image->store, out->key, out->offset, buffer, (size_t)out->size, NULL))
+        out->data = buffer;
+    return i > 1 ? i : 1;
 }
 
 static void finish_decoding(const mt_image *image, uint8_t *data, size_t bytes)
@@ -255,6 +313,7 @@ static void finish_decoding(const mt_image *image, uint8_t *data, size_t bytes)
 typedef struct making {
     const mt_image *image;
     uint64_t id;
+    const mt_window *window;
     mt_scratch *scratch;
     bool in_scratch;
     uint8_t *data;
@@ -283,7 +342,7 @@ static mt_status make_decoded(making *m, const mt_chunk_ref *ref, bool *missing,
 {
     const uint8_t *encoded;
     size_t size;
-    mt_status st = fetch(m->image, ref, m->scratch, &encoded, &size, missing, err);
+    mt_status st = fetch(m->image, ref, m->window, m->scratch, &encoded, &size, missing, err);
     if (st || *missing || (st = make_room(m, err)))
         return st;
     return mt_chain_decode(ref->chain, encoded, size, m->data, least_bytes(m->image, m->id), m->image->chunk_bytes,
@@ -336,9 +395,10 @@ bool mt_image_peek(const mt_image *image, uint64_t id, mt_chunk *out)
     return true;
 }
 
-mt_status mt_image_load(const mt_image *image, uint64_t id, mt_scratch *scratch, mt_chunk *out, mt_error *err)
+mt_status mt_image_load(const mt_image *image, uint64_t id, const mt_window *window, mt_scratch *scratch, mt_chunk *out,
+                        mt_error *err)
 {
-    making m = { .image = image, .id = id, .scratch = scratch, .in_scratch = !image->keep };
+    making m = { .image = image, .id = id, .window = window, .scratch = scratch, .in_scratch = !image->keep };
     if (!image->keep) {
         mt_status st = make_chunk(&m, err);
         *out = (mt_chunk) { .data = m.data };
@@ -354,8 +414,8 @@ mt_status mt_image_load(const mt_image *image, uint64_t id, mt_scratch *scratch,
     return MT_OK;
 }
 
-mt_status mt_image_load_part(const mt_image *image, uint64_t id, size_t from, size_t to, mt_scratch *scratch,
-                             mt_chunk *out, mt_error *err)
+mt_status mt_image_load_part(const mt_image *image, uint64_t id, const mt_window *window, size_t from, size_t to,
+                             mt_scratch *scratch, mt_chunk *out, mt_error *err)
 {
     mt_chunk_ref ref;
     bool missing = false;
@@ -365,9 +425,9 @@ mt_status mt_image_load_part(const mt_image *image, uint64_t id, size_t from, si
     *out = (mt_chunk) { .swap = image->map->swap };
     mt_status st = mt_image_locate(image, id, &ref, err);
     if (!st && !mt_chain_is_partial(ref.chain))
-        return mt_image_load(image, id, scratch, out, err);
+        return mt_image_load(image, id, window, scratch, out, err);
     if (!st)
-        st = fetch(image, &ref, scratch, &encoded, &size, &missing, err);
+        st = fetch(image, &ref, window, scratch, &encoded, &size, &missing, err);
     if (!st && missing)
         return MT_OK;
     if (!st)

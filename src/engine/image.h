@@ -52,16 +52,29 @@ typedef struct mt_chunk {
 /* The chunk out of the cache if it is there. */
 bool mt_image_peek(const mt_image *image, uint64_t id, mt_chunk *out);
 
+/* Bytes of one object that were read at once, for several chunks. */
+typedef struct mt_window {
+    char key[MT_KEY_BYTES];
+    uint64_t offset, size;
+    const uint8_t *data; /* NULL: nothing was read */
+} mt_window;
+
 /* The functions below take the image as mt_image_at_chunk gives it.
  *
- * The whole chunk, through the cache where the image's chunks are kept, else in a buffer of scratch, valid until
+ * Where the encoded bytes of a chunk lie near those of the next ones, fetches them together into a buffer of scratch.
+ * id(argument, i) tells the i-th of n chunks. Returns how many of them, at least 1, the window stands for. What cannot
+ * be found or read is left to mt_image_load, which then says why. */
+size_t mt_image_fetch_window(const mt_image *image, uint64_t (*id)(const void *argument, size_t i),
+                             const void *argument, size_t n, mt_scratch *scratch, mt_window *out);
+
+/* The whole chunk, through the cache where the image's chunks are kept, else in a buffer of scratch, valid until
  * scratch is used again. Given back with mt_image_release. */
-MT_MUST_CHECK mt_status mt_image_load(const mt_image *image, uint64_t id, mt_scratch *scratch, mt_chunk *out,
-                                      mt_error *err);
+MT_MUST_CHECK mt_status mt_image_load(const mt_image *image, uint64_t id, const mt_window *window, mt_scratch *scratch,
+                                      mt_chunk *out, mt_error *err);
 
 /* As mt_image_load, but only the bytes [from, to) of the chunk need be right, and nothing is kept. */
-MT_MUST_CHECK mt_status mt_image_load_part(const mt_image *image, uint64_t id, size_t from, size_t to,
-                                           mt_scratch *scratch, mt_chunk *out, mt_error *err);
+MT_MUST_CHECK mt_status mt_image_load_part(const mt_image *image, uint64_t id, const mt_window *window, size_t from,
+                                           size_t to, mt_scratch *scratch, mt_chunk *out, mt_error *err);
 void mt_image_release(const mt_image *image, mt_chunk *chunk);
 
 /* Finds a chunk; MT_E_RANGE never happens for an id inside the grid. */
