@@ -87,7 +87,7 @@ static void each_chunk_once(void **state)
                 k = extract(context, &b);
                 assert_int_equal(k.chunks_decoded, cached ? 0 : b.chunks);
                 assert_int_equal(k.bytes_fetched == 0, cached);
-                if (!cached) /* tiles that are neighbours in the file are read together */
+                if (!cached && threads == 1) /* tiles that are neighbours in the file are read together */
                     assert_true(k.ranges < k.chunks_decoded);
             }
             mt_stack_close(stack);
