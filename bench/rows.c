@@ -311,6 +311,12 @@ void bench_shards(const image *plane, patches *p)
         }
         close_stack(stack, context);
     }
+    mt_context *context;
+    const mt_open_options options = { .struct_size = sizeof options, .axes = "YX" };
+    mt_stack *stack = open_stack("shards.zarr", &options, 2, MT_NO_CACHE, false, &context);
+    print_rate("shards, one batch, 2 threads", (double)p->n / time_patches(stack, p, expected, true), PATCHES,
+               "one thread", rates[1][1], 1.8);
+    close_stack(stack, context);
     chunks_free(&c);
     free(expected);
 }
