@@ -154,6 +154,40 @@ const tiff_entry *tiff_find(const tiff_ifd *ifd, uint16_t tag)
     return NULL;
 }
 
+const char *tiff_tag_name(uint16_t tag)
+{
+    static const struct {
+        uint16_t tag;
+        const char *name;
+    } names[] = { { TAG_SUBFILE_TYPE, "NewSubfileType" },
+                  { TAG_WIDTH, "ImageWidth" },
+                  { TAG_HEIGHT, "ImageLength" },
+                  { TAG_BITS, "BitsPerSample" },
+                  { TAG_COMPRESSION, "Compression" },
+                  { TAG_PHOTOMETRIC, "PhotometricInterpretation" },
+                  { TAG_FILL_ORDER, "FillOrder" },
+                  { TAG_DESCRIPTION, "ImageDescription" },
+                  { TAG_STRIP_OFFSETS, "StripOffsets" },
+                  { TAG_SAMPLES, "SamplesPerPixel" },
+                  { TAG_ROWS_PER_STRIP, "RowsPerStrip" },
+                  { TAG_STRIP_COUNTS, "StripByteCounts" },
+                  { TAG_PLANAR, "PlanarConfiguration" },
+                  { TAG_PREDICTOR, "Predictor" },
+                  { TAG_TILE_WIDTH, "TileWidth" },
+                  { TAG_TILE_HEIGHT, "TileLength" },
+                  { TAG_TILE_OFFSETS, "TileOffsets" },
+                  { TAG_TILE_COUNTS, "TileByteCounts" },
+                  { TAG_SUB_IFDS, "SubIFDs" },
+                  { TAG_SAMPLE_FORMAT, "SampleFormat" },
+                  { TAG_JPEG_TABLES, "JPEGTables" },
+                  { TAG_UIC2, "UIC2" },
+                  { TAG_LSM_INFO, "CZ_LSMINFO" } };
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (names[i].tag == tag)
+            return names[i].name;
+    return "private";
+}
+
 static uint64_t read_number(mt_reader *r, size_t size)
 {
     return size == 1 ? mt_read_u8(r) : size == 2 ? mt_read_u16(r) : size == 4 ? mt_read_u32(r) : mt_read_u64(r);
@@ -170,14 +204,14 @@ mt_status tiff_get_numbers(const tiff_file *file, const tiff_entry *entry, uint6
 {
     size_t size = type_size(entry->type);
     if (!is_unsigned(entry->type) || first > entry->count || n > entry->count - first)
-        return mt_fail(err, MT_E_CORRUPT, "tag %u has %llu values of type %u", entry->tag,
-                       (unsigned long long)entry->count, entry->type);
+        return mt_fail(err, MT_E_CORRUPT, "tag %u (%s) has %llu values of type %u", entry->tag,
+                       tiff_tag_name(entry->tag), (unsigned long long)entry->count, entry->type);
     uint8_t buffer[4096];
     while (n > 0) {
         size_t some = n < sizeof buffer / size ? n : sizeof buffer / size;
         mt_status st = read_values(file, entry, first * size, buffer, some * size, err);
         if (st) {
-            mt_error_prefix(err, "tag %u", entry->tag);
+            mt_error_prefix(err, "tag %u (%s)", entry->tag, tiff_tag_name(entry->tag));
             return st;
         }
         mt_reader r = mt_reader_over(buffer, some * size, file->big_endian);
@@ -203,8 +237,8 @@ mt_status tiff_get_text(const tiff_file *file, const tiff_ifd *ifd, uint16_t tag
     const tiff_entry *entry = tiff_find(ifd, tag);
     uint64_t bytes = entry && type_size(entry->type) == 1 ? entry->count : 0;
     if (bytes > file->size)
-        return mt_fail(err, MT_E_CORRUPT, "tag %u has %llu bytes, the file %llu", tag, (unsigned long long)bytes,
-                       (unsigned long long)file->size);
+        return mt_fail(err, MT_E_CORRUPT, "tag %u (%s) has %llu bytes, the file %llu", tag, tiff_tag_name(tag),
+                       (unsigned long long)bytes, (unsigned long long)file->size);
     *size = (size_t)bytes;
     *out = mt_arena_alloc(arena, *size + 1, 1, err);
     if (!*out)

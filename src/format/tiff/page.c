@@ -34,7 +34,7 @@ static mt_status get_equal(const tiff_file *file, const tiff_ifd *ifd, uint16_t 
         uint64_t other;
         st = tiff_get_numbers(file, entry, (uint64_t)i, 1, &other, err);
         if (!st && other != *out)
-            st = mt_fail(err, MT_E_UNSUPPORTED, "samples that differ in tag %u are not read", tag);
+            st = mt_fail(err, MT_E_UNSUPPORTED, "samples that differ in %s are not read", tiff_tag_name(tag));
     }
     return st;
 }
@@ -45,7 +45,7 @@ static mt_status get_size(const tiff_file *file, const tiff_ifd *ifd, uint16_t t
     uint64_t value;
     mt_status st = tiff_get_number(file, ifd, tag, missing, &value, err);
     if (!st && (value == 0 || value > INT32_MAX))
-        st = mt_fail(err, MT_E_CORRUPT, "tag %u is %llu", tag, (unsigned long long)value);
+        st = mt_fail(err, MT_E_CORRUPT, "tag %u (%s) is %llu", tag, tiff_tag_name(tag), (unsigned long long)value);
     *out = st ? 0 : (int64_t)value;
     return st;
 }

@@ -24,7 +24,7 @@ static mt_status read_planes(const tiff_file *file, const tiff_entry *entry, stk
         mt_status st =
             mt_store_read_at(file->store, file->key, entry->offset + at * UIC2_ENTRY, buffer, n * UIC2_ENTRY, err);
         if (st) {
-            mt_error_prefix(err, "tag %u", entry->tag);
+            mt_error_prefix(err, "tag %u (%s)", entry->tag, tiff_tag_name(entry->tag));
             return st;
         }
         mt_reader r = mt_reader_over(buffer, n * UIC2_ENTRY, file->big_endian);

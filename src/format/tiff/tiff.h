@@ -73,6 +73,8 @@ MT_MUST_CHECK mt_status tiff_open_file(mt_env *env, mt_store *store, const char 
 MT_MUST_CHECK mt_status tiff_read_ifd(const tiff_file *file, uint64_t offset, tiff_ifd *out, mt_error *err);
 /* Only where the next directory lies; 0 for the last. */
 MT_MUST_CHECK mt_status tiff_read_next(const tiff_file *file, uint64_t offset, uint64_t *next, mt_error *err);
+/* For messages; "private" for tags that are not known here. */
+const char *tiff_tag_name(uint16_t tag);
 const tiff_entry *tiff_find(const tiff_ifd *ifd, uint16_t tag);
 
 /* Values [first, first + n) of an entry of unsigned integers. */
