@@ -109,7 +109,14 @@ void progress_start(struct progress *p);
 void progress_show(struct progress *p, double done, double total);
 void progress_end(struct progress *p);
 
-/* An open image for a subcommand: context from --threads, axes from --axes. */
+/* What --axes and --raw say of a file. raw_shape points into the options themselves. */
+struct open_options {
+    mt_open_options options;
+    int64_t shape[MT_MAX_DIMS];
+};
+int open_options_get(struct open_options *out, const struct args *args);
+
+/* An open image for a subcommand: context from --threads, the rest from --axes and --raw. */
 struct image {
     mt_context *context;
     mt_stack *stack;

@@ -12,6 +12,11 @@
     {                                                                                                                  \
         "axes", "AXES", "Name the image's axes, such as TZCYX, where the file does not say or is wrong.", false        \
     }
+#define RAW                                                                                                            \
+    {                                                                                                                  \
+        "raw", "TYPE:SHAPE[:OFFSET][:big]",                                                                            \
+            "Read a file without a header: element type, sizes (slowest first), first byte, byte order.", false        \
+    }
 #define THREADS                                                                                                        \
     {                                                                                                                  \
         "threads", "N", "Threads that decode. Default: one for each processor.", false                                 \
@@ -24,12 +29,14 @@
 static const struct option info_options[] = {
     { "json", NULL, "Print JSON for programs: one array with an object for each image.", false },
     AXES,
+    RAW,
     OPTION_END,
 };
 static const example info_examples[] = {
     { "microtome info cells.ome.tif", "What is in there." },
     { "microtome info *.tif", "One line for each file." },
     { "microtome info plate.ome.zarr --json", "The same for programs." },
+    { "microtome info camera.raw --raw uint16:100x2048x2048:512 --axes TYX", "A file without a header." },
     { NULL, NULL },
 };
 
@@ -44,6 +51,7 @@ static const struct option patches_options[] = {
     { "sample", "S", "Only from this sample (S and T merged). Default: all; 0 with --at.", false },
     { "channels", "C,...", "Channels, in any order. Default: all.", false },
     AXES,
+    RAW,
     { "float", NULL, "Write float32 instead of the stored type.", false },
     { "out", "FILE.npy", "Write the patches as one NumPy array: patch, C, (Z,) Y, X.", false },
     { "sheet", "FILE.png", "Draw up to 64 of the patches: the middle plane, channels merged in their colours.", false },
@@ -73,6 +81,7 @@ static const struct option view_options[] = {
     { "region", "Y,X,H,W", "Part of the plane, in pixels of the level (0 unless given).", false },
     { "max-size", "N", "Longest side of the picture; larger regions are shrunk. Default: 1024.", false },
     AXES,
+    RAW,
     FORCE,
     THREADS,
     OPTION_END,

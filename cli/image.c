@@ -2,22 +2,78 @@
 /* Opening an image as the options say, and texts about it. */
 #include "cli.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
+#include <string.h>
+
+/* Sizes between 'x'. Returns where they end, or NULL. */
+static const char *parse_shape(const char *text, int64_t *shape, int *ndim)
+{
+    for (*ndim = 0; *ndim < MT_MAX_DIMS;) {
+        char *end;
+        errno = 0;
+        long long size = strtoll(text, &end, 10);
+        if (end == text || errno || size < 0)
+            return NULL;
+        shape[(*ndim)++] = size;
+        if (*end != 'x')
+            return end;
+        text = end + 1;
+    }
+    return NULL;
+}
+
+static bool parse_raw(const char *text, struct open_options *out)
+{
+    char type[16];
+    size_t n = strcspn(text, ":");
+    if (n >= sizeof type || text[n] == 0)
+        return false;
+    memcpy(type, text, n);
+    type[n] = 0;
+    out->options.raw_dtype = mt_dtype_from_name(type);
+    text = parse_shape(text + n + 1, out->shape, &out->options.raw_ndim);
+    if (!out->options.raw_dtype || !text)
+        return false;
+    if (*text == ':' && text[1] != 'b') {
+        char *end;
+        out->options.raw_offset = strtoll(text + 1, &end, 10);
+        if (end == text + 1 || out->options.raw_offset < 0)
+            return false;
+        text = end;
+    }
+    out->options.raw_big_endian = strcmp(text, ":big") == 0;
+    return *text == 0 || out->options.raw_big_endian;
+}
+
+int open_options_get(struct open_options *out, const struct args *args)
+{
+    const char *raw = args_get(args, "raw", 0);
+    *out = (struct open_options) { .options = { .struct_size = sizeof out->options } };
+    out->options.axes = args_get(args, "axes", 0);
+    if (!raw)
+        return EXIT_OK;
+    if (!parse_raw(raw, out))
+        return usage_error(args, "--raw: \"%s\" is not TYPE:SHAPE[:OFFSET][:big], such as uint16:100x512x512:128", raw);
+    out->options.format = "raw";
+    out->options.raw_shape = out->shape;
+    return EXIT_OK;
+}
 
 int image_open(struct image *image, const struct args *args)
 {
     mt_error err = MT_ERROR_INIT;
     int64_t threads = 0;
+    struct open_options open;
     *image = (struct image) { 0 };
     int status = args_integer(args, "threads", 1, 1024, &threads);
-    if (status)
+    if (status || (status = open_options_get(&open, args)))
         return status;
     mt_context_options options = { .struct_size = sizeof options, .threads = (unsigned)threads };
-    mt_open_options open = { .struct_size = sizeof open, .axes = args_get(args, "axes", 0) };
     if (mt_context_new(&options, &image->context, &err))
         return report(&err);
-    if (mt_stack_open(image->context, args->paths[0], &open, &image->stack, &err)) {
+    if (mt_stack_open(image->context, args->paths[0], &open.options, &image->stack, &err)) {
         image_close(image);
         return report(&err);
     }

@@ -77,12 +77,15 @@ static void list_parts(struct entry *e, const mt_open_options *options)
 int run_info(const struct args *args)
 {
     listing list = { 0 };
-    mt_open_options options = { .struct_size = sizeof options, .axes = args_get(args, "axes", 0) };
+    struct open_options options;
+    int status = open_options_get(&options, args);
+    if (status)
+        return status;
     for (size_t i = 0; i < args->n_paths; i++)
-        add_path(&list, args->paths[i], &options);
+        add_path(&list, args->paths[i], &options.options);
     bool json = args_count(args, "json");
     for (size_t i = 0; i < list.n && (json || list.n == 1); i++)
-        list_parts(&list.entries[i], &options);
+        list_parts(&list.entries[i], &options.options);
     if (json)
         print_json(list.entries, list.n);
     else if (list.n == 1)

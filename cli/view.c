@@ -29,8 +29,11 @@ static void choose_level(view_job *job, const struct args *args)
         char part[4096];
         mt_stack *stack;
         snprintf(part, sizeof part, "%s%slevel=%d", info->part, *info->part ? "&" : "", level);
-        mt_open_options options = { .struct_size = sizeof options, .part = part, .axes = args_get(args, "axes", 0) };
-        if (mt_stack_open(job->image.context, args->paths[0], &options, &stack, NULL))
+        struct open_options open;
+        if (open_options_get(&open, args))
+            return; /* it was said before */
+        open.options.part = part;
+        if (mt_stack_open(job->image.context, args->paths[0], &open.options, &stack, NULL))
             continue; /* the full image serves as well */
         const mt_stack_info *found = mt_stack_get_info(stack);
         int64_t height = found->data_shape[found->data_ndim - 2], width = found->data_shape[found->data_ndim - 1];
@@ -60,10 +63,13 @@ static int open_level(view_job *job, const struct args *args)
     if (level >= info->n_levels)
         return usage_error(args, "--level: there is no level %" PRId64 "; the image has %d, counted from 0", level,
                            info->n_levels);
-    mt_open_options options = { .struct_size = sizeof options, .part = part, .axes = args_get(args, "axes", 0) };
+    struct open_options open;
     mt_stack *stack;
     mt_error err = MT_ERROR_INIT;
-    if (mt_stack_open(job->image.context, args->paths[0], &options, &stack, &err))
+    if ((status = open_options_get(&open, args)))
+        return status;
+    open.options.part = part;
+    if (mt_stack_open(job->image.context, args->paths[0], &open.options, &stack, &err))
         return report(&err);
     mt_stack_close(job->image.stack);
     job->image.stack = stack;
