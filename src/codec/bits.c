@@ -82,6 +82,43 @@ static size_t packed_size(const void *params, size_t n)
     return unpacked ? n / unpacked * packed_row(p) : 0;
 }
 
+/* A sign, 7 bits of exponent with a bias of 63, and 16 of fraction: each of them is a float32. */
+static float from_float24(uint32_t value)
+{
+    uint32_t sign = value >> 23 << 31, exponent = value >> 16 & 0x7f, fraction = value & 0xffff, bits;
+    float f;
+    if (exponent == 0) { /* subnormal: fraction * 2^-78, exact */
+        f = (float)fraction * 0x1p-78f;
+        return sign ? -f : f;
+    }
+    bits = sign | (exponent == 0x7f ? 0xffU : exponent + 127 - 63) << 23 | fraction << 7;
+    memcpy(&f, &bits, sizeof f);
+    return f;
+}
+
+static mt_status decode_float24(const void *params, const uint8_t *src, size_t size, uint8_t *dst, size_t capacity,
+                                size_t *written, mt_scratch *scratch, mt_error *err)
+{
+    (void)scratch;
+    const mt_row_params *p = params;
+    size_t n = size / 3;
+    if (n > capacity / sizeof(float))
+        return mt_fail(err, MT_E_CORRUPT, "%zu floats, more than %zu", n, capacity / sizeof(float));
+    for (size_t i = 0; i < n; i++, src += 3) {
+        uint32_t first = src[p->big_endian ? 0 : 2], last = src[p->big_endian ? 2 : 0];
+        float f = from_float24(first << 16 | (uint32_t)src[1] << 8 | last);
+        memcpy(dst + i * sizeof f, &f, sizeof f);
+    }
+    *written = n * sizeof(float);
+    return MT_OK;
+}
+
+static size_t float24_size(const void *params, size_t n)
+{
+    (void)params;
+    return n / sizeof(float) * 3;
+}
+
 static mt_status decode_reverse(const void *params, const uint8_t *src, size_t size, uint8_t *dst, size_t capacity,
                                 size_t *written, mt_scratch *scratch, mt_error *err)
 {
@@ -105,4 +142,5 @@ static size_t same_size(const void *params, size_t n)
 }
 
 const mt_codec mt_codec_unpack_bits = { .name = "unpack_bits", .decode = decode_bits, .encoded_size = packed_size };
+const mt_codec mt_codec_float24 = { .name = "float24", .decode = decode_float24, .encoded_size = float24_size };
 const mt_codec mt_codec_reverse_bits = { .name = "reverse_bits", .decode = decode_reverse, .encoded_size = same_size };

@@ -15,7 +15,8 @@ MT_MUST_CHECK mt_status mt_scratch_new(mt_env *env, mt_scratch **out, mt_error *
 void mt_scratch_free(mt_scratch *scratch);
 mt_env *mt_scratch_env(mt_scratch *scratch);
 
-/* Buffer number i with at least size bytes; its content is lost. 0, 1 and 4 are the engine's, 2 and 3 the chain's. */
+/* Buffer number i with at least size bytes; its content is lost. 0, 1 and 4 are the engine's, 2 and 3 the chain's, 5
+ * is a codec's own. */
 MT_MUST_CHECK mt_status mt_scratch_buffer(mt_scratch *scratch, int i, size_t size, uint8_t **out, mt_error *err);
 
 /* A library's context of a kind (a static key's address), made on first use, destroyed with the scratch. NULL where

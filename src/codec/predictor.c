@@ -102,7 +102,7 @@ static mt_status decode_floating(const void *params, const uint8_t *src, size_t 
     size_t element = (size_t)p->bits / 8, row = 0, rows = 0;
     uint8_t *bytes;
     mt_status st = count_rows(p, element, size, capacity, &row, &rows, err);
-    if (st || (st = mt_scratch_buffer(scratch, 0, row, &bytes, err)))
+    if (st || (st = mt_scratch_buffer(scratch, 5, row, &bytes, err)))
         return st;
     for (size_t y = 0; y < rows; y++) {
         memcpy(bytes, src + y * row, row);

@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-#define BUFFERS 5
+#define BUFFERS 6
 #define CONTEXTS 8
 
 struct mt_scratch {

@@ -113,7 +113,7 @@ static void calls_from_inside(void **state)
 static void children(void **state)
 {
     (void)state;
-    skip_under_tsan();
+    skip_if(UNDER_TSAN, "the thread sanitizer does not follow a fork");
     static job j;
     mt_env env;
     memset(&j, 0, sizeof j);

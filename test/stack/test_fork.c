@@ -58,7 +58,7 @@ static void *read_on(void *argument)
 
 static void fork_while_reading(int64_t cache)
 {
-    skip_under_tsan();
+    skip_if(UNDER_TSAN || UNDER_ASAN, "the sanitizers do not stand a fork while threads work");
     static shared s;
     mt_context_options options = { .struct_size = sizeof options, .threads = 3, .cache_bytes = cache };
     mt_context *context;

@@ -38,21 +38,30 @@ typedef struct failing_allocator {
 } failing_allocator;
 mt_allocator failing_allocator_make(failing_allocator *state, size_t fail_at, int forever);
 
-/* The thread sanitizer does not follow a process with threads through fork: such tests are skipped, saying so. */
+/* The thread sanitizer does not follow a process with threads through fork, and the address sanitizer's allocator may
+ * be locked in the child of one whose threads allocate: such tests are skipped, saying so. */
 #ifdef __has_feature
 #define HAS_FEATURE(x) __has_feature(x)
 #else
 #define HAS_FEATURE(x) 0
 #endif
 #if defined __SANITIZE_THREAD__ || HAS_FEATURE(thread_sanitizer)
-#define skip_under_tsan()                                                                                              \
-    do {                                                                                                               \
-        print_message("skipped: the thread sanitizer does not follow a fork\n");                                       \
-        skip();                                                                                                        \
-    } while (0)
+#define UNDER_TSAN 1
 #else
-#define skip_under_tsan() ((void)0)
+#define UNDER_TSAN 0
 #endif
+#if defined __SANITIZE_ADDRESS__ || HAS_FEATURE(address_sanitizer)
+#define UNDER_ASAN 1
+#else
+#define UNDER_ASAN 0
+#endif
+#define skip_if(condition, why)                                                                                        \
+    do {                                                                                                               \
+        if (condition) {                                                                                               \
+            print_message("skipped: %s\n", why);                                                                       \
+            skip();                                                                                                    \
+        }                                                                                                              \
+    } while (0)
 
 /* Random numbers that are the same everywhere (xorshift64*), for boxes and mutations. */
 uint64_t next_random(uint64_t *state);

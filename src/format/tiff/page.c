@@ -16,7 +16,10 @@ static mt_status find_dtype(tiff_page *page, uint64_t format, mt_error *err)
     if (page->bits < 1 || page->bits > 64)
         return mt_fail(err, MT_E_UNSUPPORTED, "samples of %d bits are not read", page->bits);
     if (format == 3) {
-        page->dtype = page->bits == 16 ? MT_FLOAT16 : page->bits == 32 ? MT_FLOAT32 : page->bits == 64 ? MT_FLOAT64 : 0;
+        page->dtype = page->bits == 16                       ? MT_FLOAT16
+                      : page->bits == 24 || page->bits == 32 ? MT_FLOAT32
+                      : page->bits == 64                     ? MT_FLOAT64
+                                                             : 0;
         return page->dtype ? MT_OK : mt_fail(err, MT_E_UNSUPPORTED, "floats of %d bits are not read", page->bits);
     }
     page->is_signed = format == 2;
@@ -291,8 +294,15 @@ mt_status tiff_set_chain(mt_chunk_map *map, const tiff_file *file, const tiff_if
     bool packed = page->bits != (int)mt_dtype_size(page->dtype) * 8;
     map->chain.n_steps = 0;
     map->swap = !packed && page->bits > 8 && file->big_endian != mt_host_big_endian();
-    mt_status st = add_predictor(map, file, page, packed, err);
-    if (!st && packed)
+    bool float24 = packed && page->dtype == MT_FLOAT32;
+    if (float24 && page->predictor == 2)
+        return mt_fail(err, MT_E_UNSUPPORTED, "predictor 2 of floats of 24 bits is not read");
+    mt_status st = MT_OK;
+    if (float24) /* the predictor leaves them in the machine's order */
+        st = add_rows(map, page, "float24", page->predictor == 3 ? mt_host_big_endian() : file->big_endian, err);
+    if (!st)
+        st = add_predictor(map, file, page, packed, err);
+    if (!st && packed && !float24)
         st = add_rows(map, page, "unpack_bits", file->big_endian, err);
     if (!st)
         st = add_compression(map, file, ifd, page, err);
