@@ -50,11 +50,12 @@ static long put_bytes(FILE *f, const void *bytes, size_t size)
 static void put_directory(FILE *f, long *link, const tiff_spec *spec, bool first, bool thumbnail, long pixels)
 {
     int width = thumbnail ? 2 : TIFF_WRITER_WIDTH, height = thumbnail ? 2 : TIFF_WRITER_HEIGHT;
-    long text = 0, extra = 0;
+    long text = 0, extra[2] = { 0 };
+    unsigned n_extra = 0;
     if (first && spec->description)
         text = put_bytes(f, spec->description, strlen(spec->description) + 1);
-    if (first && spec->tag)
-        extra = put_bytes(f, spec->value, spec->value_size);
+    for (; first && n_extra < 2 && spec->extra[n_extra].tag; n_extra++)
+        extra[n_extra] = put_bytes(f, spec->extra[n_extra].value, spec->extra[n_extra].size);
     bool rows = spec->strip_gap > 0 && !thumbnail;
     long tables = ftell(f);
     for (int y = 0; rows && y < height; y++)
@@ -65,7 +66,7 @@ static void put_directory(FILE *f, long *link, const tiff_spec *spec, bool first
     fseek(f, *link, SEEK_SET);
     put32(f, (uint32_t)at);
     fseek(f, at, SEEK_SET);
-    put16(f, (unsigned)(9 + (text > 0) + (extra > 0)));
+    put16(f, 9 + (text > 0) + n_extra);
     put_entry(f, 254, 4, 1, thumbnail);
     put_entry(f, 256, 3, 1, (uint32_t)width);
     put_entry(f, 257, 3, 1, (uint32_t)height);
@@ -77,8 +78,8 @@ static void put_directory(FILE *f, long *link, const tiff_spec *spec, bool first
     put_entry(f, 273, 4, rows ? (uint32_t)height : 1, (uint32_t)(rows ? tables : pixels));
     put_entry(f, 278, 3, 1, rows ? 1 : (uint32_t)height);
     put_entry(f, 279, 4, rows ? (uint32_t)height : 1, (uint32_t)(rows ? tables + 4 * height : width * height * 2));
-    if (extra)
-        put_entry(f, spec->tag, spec->type, spec->count, (uint32_t)extra);
+    for (unsigned i = 0; i < n_extra; i++)
+        put_entry(f, spec->extra[i].tag, spec->extra[i].type, spec->extra[i].count, (uint32_t)extra[i]);
     *link = ftell(f);
     put32(f, 0);
 }

@@ -2,6 +2,7 @@
 /* Descriptions that count planes: ImageJ's lines of key=value, and the JSON that tifffile writes ("shaped"). */
 #include "base/checked.h"
 #include "base/json.h"
+#include "base/reader.h"
 #include "format/tiff/tiff.h"
 
 #include <math.h>
@@ -65,9 +66,49 @@ static mt_status find_pixel_size(const tiff_file *file, const tiff_ifd *ifd, con
     return MT_OK;
 }
 
+#define LUT_BYTES 768 /* 256 of red, of green, of blue */
+#define MAX_METADATA 4096
+
+/* The colours of channels: the last entries of their lookup tables. Source: ImageJ's TiffEncoder. Tag 50838 has the size
+ * of a header and of each piece; tag 50839 the header, which tells how many pieces of which type there are, and them. */
+static mt_status find_colors(const tiff_file *file, const tiff_ifd *ifd, mt_arena *arena, tiff_series *series,
+                             int64_t channels, mt_error *err)
+{
+    enum { MAGIC = 0x494a494a, LUTS = 0x6c757473 };
+    const tiff_entry *entry = tiff_find(ifd, TAG_IMAGEJ_COUNTS);
+    uint64_t sizes[MAX_METADATA];
+    char *bytes;
+    size_t n;
+    if (!entry || entry->count < 2 || entry->count > MAX_METADATA || channels > MAX_METADATA)
+        return MT_OK;
+    mt_channel *found = mt_arena_alloc(arena, (size_t)channels, sizeof *found, err);
+    mt_status st = found ? tiff_get_numbers(file, entry, 0, (size_t)entry->count, sizes, err) : MT_E_MEMORY;
+    if (st || (st = tiff_get_text(file, ifd, TAG_IMAGEJ_DATA, arena, &bytes, &n, err)))
+        return st;
+    mt_reader header = mt_reader_over(bytes, n, file->big_endian), pieces = header;
+    bool known = mt_read_u32(&header) == MAGIC;
+    mt_read_seek(&pieces, (size_t)sizes[0]);
+    int64_t c = 0;
+    for (uint64_t i = 1; known && header.position + 8 <= sizes[0] && !header.failed;) {
+        uint32_t type = mt_read_u32(&header), count = mt_read_u32(&header);
+        for (; count > 0 && i < entry->count; count--, i++) {
+            const uint8_t *piece = mt_read_bytes(&pieces, (size_t)sizes[i]);
+            if (type != LUTS || sizes[i] != LUT_BYTES || !piece || c == channels)
+                continue;
+            found[c] = (mt_channel) { .name = "", .has_color = 1, .rgb = { piece[255], piece[511], piece[767] } };
+            c++;
+        }
+    }
+    if (c == channels) {
+        series->channels = found;
+        series->n_channels = (size_t)channels;
+    }
+    return MT_OK;
+}
+
 /* Channels are fastest, then slices, then frames. A file whose samples are its channels counts both. */
-static mt_status describe_imagej(const tiff_file *file, const tiff_ifd *ifd, const char *text, tiff_series *series,
-                                 bool *found, mt_error *err)
+static mt_status describe_imagej(const tiff_file *file, const tiff_ifd *ifd, const char *text, mt_arena *arena,
+                                 tiff_series *series, bool *found, mt_error *err)
 {
     int64_t channels = find_count(text, "channels"), slices = find_count(text, "slices"),
             frames = find_count(text, "frames"), images = find_count(text, "images");
@@ -84,7 +125,8 @@ static mt_status describe_imagej(const tiff_file *file, const tiff_ifd *ifd, con
     tiff_add_axis(series, 'C', channels);
     series->n_planes = (uint64_t)total;
     *found = true;
-    return find_pixel_size(file, ifd, text, series, err);
+    mt_status st = find_pixel_size(file, ifd, text, series, err);
+    return st || series->page.samples > 1 ? st : find_colors(file, ifd, arena, series, channels, err);
 }
 
 /* {"shape": [2, 3, 64, 64]}: the last dimensions are those of the page. */
@@ -130,7 +172,7 @@ mt_status tiff_describe_planes(const tiff_file *file, const tiff_ifd *ifd, mt_ar
     if (st)
         return st;
     if (strncmp(text, "ImageJ=", 7) == 0 || strncmp(text, "SCIFIO=", 7) == 0)
-        return describe_imagej(file, ifd, text, series, found, err);
+        return describe_imagej(file, ifd, text, arena, series, found, err);
     if (strncmp(text, "shape=(", 7) == 0 && !(text = old_shape_as_json(arena, text, err)))
         return err && err->status ? err->status : MT_OK;
     json_t *json;

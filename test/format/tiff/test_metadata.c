@@ -236,9 +236,7 @@ static void stk_planes(void **state)
     uint32_t uic2[3 * 6] = { 0 };
     for (int i = 0; i < 3; i++)
         uic2[6 * i] = 3, uic2[6 * i + 1] = 2;
-    tiff_spec spec = {
-        .pages = 3, .directories = 1, .tag = 33629, .type = 5, .count = 3, .value = uic2, .value_size = sizeof uic2
-    };
+    tiff_spec spec = { .pages = 3, .directories = 1, .extra = { { 33629, 5, 3, uic2, sizeof uic2 } } };
     write_tiff(in_folder("a.tif"), &spec);
     check_planes(in_folder("a.tif"), "ZYX", (float[]) { 0, 100, 200 }, 3);
     mt_stack *stack = open_ok(in_folder("a.tif"));
@@ -248,7 +246,7 @@ static void stk_planes(void **state)
         uic2[6 * i] = 0, uic2[6 * i + 3] = (uint32_t)i;
     write_tiff(in_folder("a.tif"), &spec);
     check_planes(in_folder("a.tif"), "TYX", (float[]) { 0, 100, 200 }, 3);
-    spec.count = 300;
+    spec.extra[0].count = 300;
     write_tiff(in_folder("a.tif"), &spec);
     mt_error err = MT_ERROR_INIT;
     assert_int_equal(mt_stack_open(NULL, in_folder("a.tif"), NULL, &stack, &err), MT_E_CORRUPT);
@@ -264,11 +262,8 @@ static void lsm_planes(void **state)
     info[88] = 6;
     tiff_spec spec = { .pages = 6,
                        .thumbnails = 1,
-                       .tag = 34412,
-                       .type = 1,
-                       .count = sizeof info,
-                       .value = info,
-                       .value_size = sizeof info };
+
+                       .extra = { { 34412, 1, sizeof info, info, sizeof info } } };
     write_tiff(in_folder("a.tif"), &spec);
     check_planes(in_folder("a.tif"), "TZYX", (float[]) { 0, 100, 200, 300, 400, 500 }, 6);
     spec.thumbnails = 0;
@@ -296,6 +291,34 @@ static void descriptions_that_count(void **state)
             write_tiff(in_folder("a.tif"), &spec);
             check_planes(in_folder("a.tif"), cases[i].axes, all, 6);
         }
+}
+
+/* ImageJ keeps lookup tables of channels among other pieces. */
+static void colours_of_imagej(void **state)
+{
+    (void)state;
+    static uint8_t data[4 + 2 * 8 + 6 + 2 * 768];
+    const uint32_t sizes[] = { 4 + 2 * 8, 6, 768, 768 };
+    memcpy(data, "JIJIlbal\1\0\0\0stul\2\0\0\0label!", 26); /* little-endian: IJIJ, labl 1, luts 2 */
+    data[26 + 255] = 10, data[26 + 511] = 20, data[26 + 767] = 30;
+    data[26 + 768 + 511] = 255;
+    tiff_spec spec = { .pages = 2,
+                       .description = "ImageJ=1.54f\nimages=2\nchannels=2\nmode=composite\n",
+                       .extra = { { 50838, 4, 4, sizes, sizeof sizes },
+                                  { 50839, 1, sizeof data, data, sizeof data } } };
+    write_tiff(in_folder("a.tif"), &spec);
+    mt_stack *stack = open_ok(in_folder("a.tif"));
+    const mt_channel *channels = mt_stack_get_info(stack)->channels;
+    assert_non_null(channels);
+    assert_true(channels[0].has_color && channels[0].rgb[0] == 10 && channels[0].rgb[1] == 20 &&
+                channels[0].rgb[2] == 30);
+    assert_true(channels[1].rgb[0] == 0 && channels[1].rgb[1] == 255);
+    mt_stack_close(stack);
+    spec.extra[0].count = 3; /* a table is missing: no colours */
+    write_tiff(in_folder("a.tif"), &spec);
+    stack = open_ok(in_folder("a.tif"));
+    assert_null(mt_stack_get_info(stack)->channels);
+    mt_stack_close(stack);
 }
 
 /* What follows the planes that a description counts is the next image. */
@@ -359,6 +382,7 @@ int main(void)
         cmocka_unit_test(descriptions_that_count),
         cmocka_unit_test(images_behind_a_description),
         cmocka_unit_test(companion_of_real_files),
+        cmocka_unit_test(colours_of_imagej),
         cmocka_unit_test(strips_with_gaps),
         cmocka_unit_test(metadata_keeps_the_contract),
     };
