@@ -395,16 +395,16 @@ class View(Command):
         self.assertEqual(self.view(image, "--axes", "YXC")[2][0], bytes([10, 20, 30, 200, 100, 50]))
 
     def test_raw(self):
-        Path("r.bin").write_bytes(b"head" + struct.pack(">24H", *range(24)))
-        raw = ["r.bin", "--axes", "TYX", "--raw", "uint16:2x3x4:4:big"]
+        Path(self.path("r.bin")).write_bytes(b"head" + struct.pack(">24H", *range(24)))
+        raw = [self.path("r.bin"), "--axes", "TYX", "--raw", "uint16:2x3x4:4:big"]
         info = json.loads(self.run_it("info", "--json", *raw).stdout)[0]
         self.assertEqual((info["format"], info["data_shape"], info["dtype"]), ("raw", [2, 1, 3, 4], "uint16"))
-        self.run_it("patches", *raw, "--size", "2x2", "--at", "1,2", "--sample", "1", "--out", "r.npy")
-        self.assertEqual(read_npy("r.npy")[1], (18, 19, 22, 23))
-        self.run_it("view", *raw, "--out", "r.png")
+        self.run_it("patches", *raw, "--size", "2x2", "--at", "1,2", "--sample", "1", "--out", self.path("r.npy"))
+        self.assertEqual(read_npy(self.path("r.npy"))[1], (18, 19, 22, 23))
+        self.run_it("view", *raw, "--out", self.path("r.png"))
         for wrong in "uint16", "uint16:", "uint17:3x4", "uint16:3xy", "uint16:3x4:-1", "uint16:3x4:0:bigger", ":3x4":
-            self.assertIn("--raw", self.refuse("info", "r.bin", "--raw", wrong))
-        self.assertIn("are needed", self.refuse("info", "r.bin", "--raw", "uint16:3x4x4", status=1))
+            self.assertIn("--raw", self.refuse("info", raw[0], "--raw", wrong))
+        self.assertIn("are needed", self.refuse("info", raw[0], "--raw", "uint16:3x4x4", status=1))
 
     def test_two_channels_are_green_and_magenta(self):
         image = self.path("two.npy")

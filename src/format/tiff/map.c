@@ -262,7 +262,7 @@ mt_status tiff_make_map(const mt_source *source, const tiff_images *images, cons
 {
     int n_levels = 1 + (series->sub_levels ? series->sub_levels : series->n_page_levels);
     if (level >= n_levels)
-        return mt_fail(err, MT_E_NOT_FOUND, "level %d of %d", level, n_levels);
+        return mt_fail(err, MT_E_NOT_FOUND, "there is no level=%d; the image has %d, counted from 0", level, n_levels);
     map->level = level;
     map->n_levels = n_levels;
     map->part = mt_arena_strndup(map->arena, source->selection.text, strlen(source->selection.text), err);

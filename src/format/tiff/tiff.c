@@ -20,7 +20,8 @@ static mt_status choose(const mt_source *source, const tiff_images *images, cons
         return mt_fail(err, MT_E_NOT_FOUND, "a TIFF has no part \"%s\": its images are series=0, series=1, ...",
                        source->selection.path);
     if (i >= images->n)
-        return mt_fail(err, MT_E_NOT_FOUND, "series %llu of %zu", (unsigned long long)i, images->n);
+        return mt_fail(err, MT_E_NOT_FOUND, "there is no series=%llu; the file has %zu, counted from 0",
+                       (unsigned long long)i, images->n);
     *out = images->series[i];
     return MT_OK;
 }
