@@ -180,7 +180,8 @@ mt_status mt_chunk_map_contiguous(mt_chunk_map *map, const char *key, uint64_t o
     for (int i = 0; i < map->ndim; i++) {
         int d = fortran_order ? i : map->ndim - 1 - i;
         map->piece_stride[d] = stride;
-        stride *= mt_max_i64(map->shape[d], 1);
+        if (mt_mul_i64(stride, mt_max_i64(map->shape[d], 1), &stride))
+            stride = INT64_MAX; /* only of an image without elements */
     }
     map->contiguous = true;
     map->cut_at_edge = true;
