@@ -7,6 +7,7 @@
 
 #include <limits.h>
 #include <lz4.h>
+#include <string.h>
 
 static mt_status decode(const void *params, const uint8_t *src, size_t size, uint8_t *dst, size_t capacity,
                         size_t *written, mt_scratch *scratch, mt_error *err)
@@ -24,7 +25,37 @@ static mt_status decode(const void *params, const uint8_t *src, size_t size, uin
     return MT_OK;
 }
 
+/* The filter 32004 of HDF5: the decoded size in eight bytes and that of a block in four, most significant first; then
+ * for each block its stored size in four bytes and its data, which is raw where the sizes are equal. */
+static mt_status decode_blocks(const void *params, const uint8_t *src, size_t size, uint8_t *dst, size_t capacity,
+                               size_t *written, mt_scratch *scratch, mt_error *err)
+{
+    (void)params, (void)scratch;
+    if (size < 12 || mt_load_u32be(src) != 0 || mt_load_u32be(src + 4) > capacity)
+        return mt_fail(err, MT_E_CORRUPT, "%zu bytes have no head for at most %zu", size, capacity);
+    size_t total = mt_load_u32be(src + 4), block = mt_load_u32be(src + 8);
+    if (block == 0 || block > LZ4_MAX_INPUT_SIZE)
+        return mt_fail(err, MT_E_CORRUPT, "blocks of %zu bytes", block);
+    *written = total;
+    src += 12, size -= 12;
+    while (total > 0) {
+        size_t stored = size < 4 ? SIZE_MAX : mt_load_u32be(src), now = total < block ? total : block;
+        if (size < 4 || stored > size - 4 || stored > INT_MAX)
+            return mt_fail(err, MT_E_CORRUPT, "the data ends early");
+        src += 4, size -= 4;
+        if (stored == now)
+            memcpy(dst, src, now);
+        else if (LZ4_decompress_safe((const char *)src, (char *)dst, (int)stored, (int)now) != (int)now)
+            return mt_fail(err, MT_E_CORRUPT, "a block is broken");
+        src += stored, size -= stored;
+        dst += now, total -= now;
+    }
+    return MT_OK;
+}
+
 const mt_codec mt_codec_lz4 = { .name = "lz4", .build_switch = "MT_WITH_LZ4", .decode = decode };
+const mt_codec mt_codec_lz4_blocks = { .name = "lz4_blocks", .build_switch = "MT_WITH_LZ4", .decode = decode_blocks };
 #else
+const mt_codec mt_codec_lz4_blocks = { .name = "lz4_blocks", .build_switch = "MT_WITH_LZ4" };
 const mt_codec mt_codec_lz4 = { .name = "lz4", .build_switch = "MT_WITH_LZ4" };
 #endif

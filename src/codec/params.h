@@ -63,4 +63,35 @@ typedef struct mt_picture_params {
     size_t tables_size;
 } mt_picture_params;
 
+/* "szip": as HDF5 hands them to the library. */
+typedef struct mt_szip_params {
+    uint32_t options, block_pixels, bits, line_pixels;
+} mt_szip_params;
+
+/* "nbit": count elements, of each only its low bits. */
+typedef struct mt_packed_params {
+    bool raw; /* nothing was packed */
+    bool is_signed;
+    size_t count, element_size;
+    uint32_t bits;
+    bool big_endian; /* elements when decoded */
+} mt_packed_params;
+
+/* "scaleoffset" */
+typedef struct mt_scaleoffset_params {
+    bool is_float;
+    int32_t decimals; /* floats: that many digits behind the point were kept */
+    size_t count, element_size;
+    bool big_endian; /* elements when decoded */
+    bool has_fill;
+    uint64_t fill; /* its bits */
+} mt_scaleoffset_params;
+
+/* "bitshuffle" */
+typedef struct mt_bitshuffle_params {
+    size_t element_size;
+    size_t block;                                                                 /* elements; 0: the default */
+    enum { MT_BLOCKS_RAW = 0, MT_BLOCKS_LZ4 = 2, MT_BLOCKS_ZSTD = 3 } compressor; /* of blocks; numbers of the filter */
+} mt_bitshuffle_params;
+
 #endif

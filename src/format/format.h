@@ -21,8 +21,9 @@ typedef struct mt_chunk_ref {
     const char *key;       /* of the object: storage of the map, or key_buffer */
     uint64_t offset;       /* of the first byte in the object */
     uint64_t size;         /* encoded bytes, or MT_WHOLE: the whole object. For raw chunks at least the chunk. */
-    const mt_chain *chain; /* NULL: that of the map. Must outlive the map's use. */
+    const mt_chain *chain; /* NULL: that of the map. Storage of the map, or chain_buffer */
     char key_buffer[MT_KEY_BYTES];
+    mt_chain chain_buffer;
 } mt_chunk_ref;
 
 /* An array cut into a grid of chunks. Immutable once open returned; everything in it lives in its arena.

@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* HDF5 files: what of a file is opened. */
+#include "format/hdf5/hdf5.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define LONGEST_LIST 400 /* characters of candidates in a message */
+
+/* A document of BigDataViewer says what it is within its first lines. */
+static bool is_document(const mt_source *source)
+{
+    static const char word[] = "<SpimData";
+    if (!source->head || source->head_size < sizeof word || source->head[0] != '<')
+        return false;
+    for (size_t i = 0; i + sizeof word <= source->head_size && i < 512; i++)
+        if (memcmp(source->head + i, word, sizeof word - 1) == 0)
+            return true;
+    return false;
+}
+
+static int probe(const mt_source *source)
+{
+    uint64_t at;
+    if (!source->head)
+        return 0;
+    return is_document(source) || h5_find_signature(source->store, source->key, source->head, source->head_size, &at)
+               ? 2
+               : 0;
+}
+
+/* The images of a file, as they are found: the first, how many, and their names for a message. */
+typedef struct candidates {
+    mt_arena *arena;
+    size_t n;
+    const char *first;
+    char text[LONGEST_LIST];
+    mt_names *names; /* NULL, or where they go */
+} candidates;
+
+static void append(candidates *c, const char *path, const h5_dataset *d)
+{
+    size_t at = strlen(c->text), room = sizeof c->text - at;
+    int n = snprintf(c->text + at, room, "%s%s (", *c->text ? ", " : "", path);
+    for (int i = 0; i < d->rank && n > 0 && (size_t)n < room; i++)
+        n += snprintf(c->text + at + n, room - (size_t)n, i ? ", %lld" : "%lld", (long long)d->shape[i]);
+    if (n > 0 && (size_t)n < room)
+        n += snprintf(c->text + at + n, room - (size_t)n, ")");
+    if (n <= 0 || (size_t)n >= room)
+        c->text[at] = 0; /* no room for a whole one */
+}
+
+static mt_status add_candidate(void *user, const char *path, const h5_dataset *dataset, mt_error *err)
+{
+    candidates *c = user;
+    if (c->n++ == 0)
+        c->first = path;
+    append(c, path, dataset);
+    return c->names ? mt_names_add(c->names, path, err) : MT_OK;
+}
+
+static mt_status choose(const h5_file *file, mt_arena *arena, const char *root, const char **path, mt_error *err)
+{
+    candidates c = { .arena = arena };
+    mt_status st = h5_find_images(file, arena, root, add_candidate, &c, err);
+    if (st)
+        return st;
+    if (c.n == 0)
+        return mt_fail(err, MT_E_NOT_FOUND, "no dataset of %s%s can be an image", *root ? "/" : "the file", root);
+    if (c.n > 1)
+        return mt_fail(err, MT_E_ARGUMENT, "%zu datasets can be the image: name one behind \"#\", of %s", c.n, c.text);
+    *path = c.first;
+    return MT_OK;
+}
+
+/* A dataset by its path, or the only image below a group. */
+static mt_status open_dataset(const h5_file *file, mt_arena *arena, const mt_source *source, mt_chunk_map *map,
+                              mt_error *err)
+{
+    const char *path = source->selection.path;
+    h5_object object;
+    h5_dataset dataset;
+    if (source->selection.series > 0 || source->selection.level > 0)
+        return mt_fail(err, MT_E_NOT_FOUND, "a dataset has no series and no levels: \"%s\"", source->selection.text);
+    mt_status st = h5_find_object(file, arena, path, &object, err);
+    if (st)
+        return st;
+    if (!h5_is_dataset(&object) &&
+        ((st = choose(file, arena, path, &path, err)) || (st = h5_find_object(file, arena, path, &object, err))))
+        return st;
+    if ((st = h5_read_dataset(file, arena, &object, &dataset, err)) ||
+        (st = h5_make_map(file, &dataset, NULL, NULL, map, err)) ||
+        (st = h5_describe_axes(file, arena, &object, map, err)))
+        return st;
+    path += strspn(path, "/");
+    map->part = *source->selection.path || *path ? mt_arena_printf(map->arena, err, "/%s", path) : "";
+    return map->part ? MT_OK : MT_E_MEMORY;
+}
+
+static mt_status open_file(const mt_source *source, mt_arena *arena, h5_file *file, mt_error *err)
+{
+    mt_source inside = *source;
+    if (!is_document(source))
+        return h5_open_file(source, file, err);
+    mt_status st = h5_find_bdv_file(source, arena, &inside.key, err);
+    uint8_t head[4096];
+    uint64_t size;
+    if (st || (st = mt_store_size(source->store, inside.key, &size, err)))
+        return st;
+    inside.head = head;
+    inside.head_size = size < sizeof head ? (size_t)size : sizeof head;
+    if ((st = mt_store_read_at(source->store, inside.key, 0, head, inside.head_size, err)))
+        return st;
+    return h5_open_file(&inside, file, err);
+}
+
+/* What a file is as a whole. */
+typedef enum file_kind { DATASETS, IMARIS, BDV } file_kind;
+
+static mt_status find_kind(const h5_file *file, mt_arena *arena, file_kind *out, mt_error *err)
+{
+    bool is_imaris, is_bdv = false;
+    mt_status st = h5_is_imaris(file, arena, &is_imaris, err);
+    if (!st && !is_imaris)
+        st = h5_is_bdv(file, arena, &is_bdv, err);
+    *out = st ? DATASETS : is_imaris ? IMARIS : is_bdv ? BDV : DATASETS;
+    return st;
+}
+
+static mt_status describe(const mt_source *source, mt_arena *arena, mt_chunk_map *map, mt_error *err)
+{
+    h5_file file;
+    file_kind kind = DATASETS;
+    int level = source->selection.level > 0 && source->selection.level < 1000 ? (int)source->selection.level : 0;
+    mt_status st = open_file(source, arena, &file, err);
+    if (st)
+        return st;
+    map->part = mt_arena_strndup(map->arena, source->selection.text, strlen(source->selection.text), err);
+    if (!map->part)
+        return MT_E_MEMORY;
+    if (*source->selection.path == 0 && (st = find_kind(&file, arena, &kind, err)))
+        return st;
+    if (kind == IMARIS)
+        return h5_open_imaris(&file, arena, level, map, err);
+    if (kind == BDV)
+        return h5_open_bdv(&file, arena, source, level, map, err);
+    return open_dataset(&file, arena, source, map, err);
+}
+
+static mt_status open_hdf5(const mt_source *source, mt_chunk_map **out, mt_error *err)
+{
+    mt_chunk_map *map;
+    mt_arena *arena; /* of what is not kept */
+    mt_status st = mt_chunk_map_new(source->env, source->store, "hdf5", &map, err);
+    if (st)
+        return st;
+    if (!(st = mt_arena_new(source->env, &arena, err))) {
+        st = describe(source, arena, map, err);
+        mt_arena_free(arena);
+    }
+    if (st)
+        mt_chunk_map_free(map);
+    else
+        *out = map;
+    return st;
+}
+
+static mt_status list_images(const mt_source *source, mt_arena *arena, mt_names *out, mt_error *err)
+{
+    h5_file file;
+    file_kind kind;
+    candidates c = { .arena = arena, .names = out };
+    mt_status st = open_file(source, arena, &file, err);
+    if (st || (st = find_kind(&file, arena, &kind, err)))
+        return st;
+    if (kind == IMARIS)
+        return mt_names_add(out, "", err);
+    if (kind == BDV)
+        return h5_list_bdv(&file, arena, out, err);
+    return h5_find_images(&file, arena, source->selection.path, add_candidate, &c, err);
+}
+
+static mt_status list(const mt_source *source, mt_names *out, mt_error *err)
+{
+    mt_arena *arena;
+    mt_status st = mt_arena_new(source->env, &arena, err);
+    if (st)
+        return st;
+    st = list_images(source, arena, out, err);
+    mt_arena_free(arena);
+    return st;
+}
+
+const mt_format mt_format_hdf5 = { .name = "hdf5",
+                                   .title = "HDF5, Imaris, BigDataViewer, ilastik, NetCDF-4",
+                                   .suffixes = "h5,hdf5,hdf,ims,nc,he5",
+                                   .probe = probe,
+                                   .open = open_hdf5,
+                                   .list = list };

@@ -1,0 +1,272 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* HDF5, by the "HDF5 File Format Specification Version 3.0": what the files of this folder share. Names of structures
+ * and fields, and roman numerals of sections in comments, are those of that text. */
+#ifndef MT_FORMAT_HDF5_HDF5_H
+#define MT_FORMAT_HDF5_HDF5_H
+
+#include "base/reader.h"
+#include "format/format.h"
+
+#define H5_UNDEFINED UINT64_MAX /* an address where nothing is, or an unlimited size */
+
+typedef struct h5_file {
+    mt_env *env;
+    mt_store *store;
+    const char *key;
+    uint64_t size;  /* of the file */
+    uint64_t base;  /* where address 0 lies: behind the user block */
+    uint64_t owner; /* of its blocks in the index cache */
+    uint64_t root;  /* the object header of the root group */
+    int address_bytes, length_bytes;
+    bool being_written;
+} h5_file;
+
+/* Whether a file is HDF5: the signature at 0, 512, 1024, 2048, ... */
+bool h5_find_signature(mt_store *store, const char *key, const uint8_t *head, size_t head_size, uint64_t *out);
+/* Reads the superblock. key is borrowed. */
+MT_MUST_CHECK mt_status h5_open_file(const mt_source *source, h5_file *out, mt_error *err);
+
+/* An unsigned number of 1 to 8 bytes; an address, H5_UNDEFINED where all of its bits are set; a length, likewise. */
+uint64_t h5_read_number(mt_reader *r, int bytes);
+uint64_t h5_read_address(const h5_file *file, mt_reader *r);
+uint64_t h5_read_length(const h5_file *file, mt_reader *r);
+/* The bytes that numbers up to limit take. */
+int h5_bytes_for(uint64_t limit);
+int h5_log2(uint64_t n);
+
+/* Bytes [address, address + size) into the arena. */
+MT_MUST_CHECK mt_status h5_load(const h5_file *file, mt_arena *arena, uint64_t address, uint64_t size, mt_reader *out,
+                                mt_error *err);
+
+/* A block of the file that is kept in the index cache: checked for its signature of four letters ("": it has none),
+ * and for its checksum if it has one in its last four bytes. The reader stands behind the signature, and does not see
+ * the checksum. */
+typedef struct h5_block {
+    mt_cache_entry *entry;
+    mt_reader reader;
+} h5_block;
+MT_MUST_CHECK mt_status h5_get_block(const h5_file *file, uint64_t address, uint64_t size, const char *signature,
+                                     bool checksum, h5_block *out, mt_error *err);
+/* A node of a version 1 B-tree (III.A.1), kept likewise. The reader stands at the first key; keys and the addresses of
+ * the n children take turns. */
+MT_MUST_CHECK mt_status h5_get_node(const h5_file *file, uint64_t address, int type, size_t key_bytes, h5_block *out,
+                                    int *level, size_t *n, mt_error *err);
+void h5_give_block(const h5_file *file, h5_block *block);
+
+/* The checksum of all metadata: lookup3 of Bob Jenkins. */
+uint32_t h5_checksum(const uint8_t *data, size_t size);
+
+enum {
+    H5_MSG_DATASPACE = 1,
+    H5_MSG_LINK_INFO = 2,
+    H5_MSG_DATATYPE = 3,
+    H5_MSG_OLD_FILL = 4,
+    H5_MSG_FILL = 5,
+    H5_MSG_LINK = 6,
+    H5_MSG_EXTERNAL = 7,
+    H5_MSG_LAYOUT = 8,
+    H5_MSG_FILTERS = 11,
+    H5_MSG_ATTRIBUTE = 12,
+    H5_MSG_CONTINUATION = 16,
+    H5_MSG_SYMBOL_TABLE = 17,
+    H5_MSG_ATTRIBUTE_INFO = 21
+};
+
+typedef struct h5_message {
+    int type;
+    bool shared;      /* the body only says where the message is */
+    uint64_t address; /* of the body */
+    mt_reader body;
+    struct h5_message *next;
+} h5_message;
+
+/* An object header: its messages, in the arena. */
+typedef struct h5_object {
+    uint64_t address;
+    h5_message *first, *last;
+} h5_object;
+
+MT_MUST_CHECK mt_status h5_read_object(const h5_file *file, mt_arena *arena, uint64_t address, h5_object *out,
+                                       mt_error *err);
+/* The first message of a type; NULL if there is none. */
+const h5_message *h5_find_message(const h5_object *object, int type);
+/* The body of a message, of a shared one that of the object it lies in. */
+MT_MUST_CHECK mt_status h5_open_message(const h5_file *file, mt_arena *arena, const h5_message *message, mt_reader *out,
+                                        mt_error *err);
+
+/* Walks the records of a version 2 B-tree in order. compare, if there is one, tells where a record lies (-1, 0, 1)
+ * against what is looked for, and only records of 0 are visited. */
+typedef struct h5_tree_walk {
+    int type; /* of the tree */
+    int (*compare)(const void *user, mt_reader record);
+    mt_status (*visit)(void *user, mt_reader record, mt_error *err);
+    void *user;
+} h5_tree_walk;
+MT_MUST_CHECK mt_status h5_walk_tree(const h5_file *file, uint64_t address, const h5_tree_walk *walk, mt_error *err);
+
+/* An object out of a fractal heap, copied into the arena. id is what refers to it. */
+MT_MUST_CHECK mt_status h5_read_heap(const h5_file *file, mt_arena *arena, uint64_t heap, mt_reader id, mt_reader *out,
+                                     mt_error *err);
+/* An object out of a global heap. */
+MT_MUST_CHECK mt_status h5_read_global(const h5_file *file, mt_arena *arena, uint64_t address, uint32_t index,
+                                       mt_reader *out, mt_error *err);
+
+/* A link of a group. */
+typedef struct h5_link {
+    const char *name;
+    enum { H5_HARD, H5_SOFT, H5_EXTERNAL, H5_OTHER } kind;
+    uint64_t address;   /* of a hard link */
+    const char *target; /* path of a soft one, file of an external one */
+    struct h5_link *next;
+} h5_link;
+
+/* The links of a group in its order, or the one of a name; *first is NULL if there is none. */
+MT_MUST_CHECK mt_status h5_read_links(const h5_file *file, mt_arena *arena, const h5_object *group, const char *name,
+                                      h5_link **first, mt_error *err);
+/* The object at a path from the root; soft links are followed. MT_E_NOT_FOUND names the segment that is missing. */
+MT_MUST_CHECK mt_status h5_find_object(const h5_file *file, mt_arena *arena, const char *path, h5_object *out,
+                                       mt_error *err);
+
+/* A datatype as far as images and their descriptions need it. */
+typedef struct h5_type {
+    enum {
+        H5_INTEGER = 0,
+        H5_FLOAT = 1,
+        H5_TIME = 2,
+        H5_STRING = 3,
+        H5_BITFIELD = 4,
+        H5_OPAQUE = 5,
+        H5_COMPOUND = 6,
+        H5_REFERENCE = 7,
+        H5_ENUM = 8,
+        H5_VARIABLE = 9,
+        H5_ARRAY = 10,
+        H5_COMPLEX = 11
+    } kind;
+    uint32_t size;
+    bool big_endian, is_signed;
+    mt_dtype dtype;       /* 0: none of ours, because: */
+    const char *obstacle; /* what it is instead */
+    uint32_t bits;        /* of integers: the low ones that count */
+    bool is_text;         /* of variable length */
+} h5_type;
+
+MT_MUST_CHECK mt_status h5_read_type(mt_reader *r, h5_type *out, mt_error *err);
+
+#define H5_MAX_RANK 32
+typedef struct h5_space {
+    int rank;
+    bool is_null;
+    uint64_t size[H5_MAX_RANK], most[H5_MAX_RANK];
+} h5_space;
+MT_MUST_CHECK mt_status h5_read_space(const h5_file *file, mt_reader *r, h5_space *out, mt_error *err);
+
+typedef struct h5_attribute {
+    h5_type type;
+    h5_space space;
+    uint64_t count; /* of elements */
+    mt_reader data;
+} h5_attribute;
+/* *found is false where the object has no such attribute. */
+MT_MUST_CHECK mt_status h5_find_attribute(const h5_file *file, mt_arena *arena, const h5_object *object,
+                                          const char *name, bool *found, h5_attribute *out, mt_error *err);
+/* Strings of a fixed or variable length, and arrays of single characters (which are one string): the i-th, in the
+ * arena. NULL where the attribute is no text, has no i-th or is broken. */
+MT_MUST_CHECK mt_status h5_attribute_text(const h5_file *file, mt_arena *arena, const h5_attribute *attribute,
+                                          uint64_t i, const char **out, mt_error *err);
+/* The i-th number of an attribute; false where there is none. */
+bool h5_attribute_number(const h5_attribute *attribute, uint64_t i, double *out);
+/* The text of an attribute by name; NULL also where it is not there or not readable. */
+MT_MUST_CHECK mt_status h5_get_text(const h5_file *file, mt_arena *arena, const h5_object *object, const char *name,
+                                    const char **out, mt_error *err);
+
+/* Whether an error says something of the file alone, which what is optional may ignore. */
+static inline bool h5_is_of_file(mt_status st)
+{
+    return st == MT_E_CORRUPT || st == MT_E_UNSUPPORTED || st == MT_E_NOT_FOUND;
+}
+
+#define H5_MAX_FILTERS 8
+#define H5_MAX_FILTER_VALUES 32
+typedef struct h5_filter {
+    int id, n_values;
+    uint32_t values[H5_MAX_FILTER_VALUES];
+} h5_filter;
+
+/* A dataset: where its pixels lie and how they are stored. Holds no pointers. */
+typedef struct h5_dataset {
+    h5_type type;
+    int rank;
+    int64_t shape[MT_MAX_DIMS];
+    uint64_t most[MT_MAX_DIMS]; /* H5_UNDEFINED: unlimited */
+    uint8_t fill[8];            /* in the machine's order */
+    enum { H5_COMPACT = 0, H5_CONTIGUOUS = 1, H5_CHUNKED = 2, H5_VIRTUAL = 3 } layout;
+    uint64_t address; /* of the data, or the index */
+    uint64_t bytes;   /* of data in one piece, or of the only chunk */
+    enum { H5_TREE1, H5_SINGLE, H5_IMPLICIT, H5_FIXED_ARRAY, H5_EXTENSIBLE_ARRAY, H5_TREE2 } index;
+    uint32_t mask;  /* filters that the only chunk went without */
+    bool raw_edges; /* chunks that reach over the edge are not filtered */
+    int64_t chunk[MT_MAX_DIMS];
+    int n_filters;
+    h5_filter filters[H5_MAX_FILTERS];
+} h5_dataset;
+
+/* Whether an object is a dataset at all, and what it is. */
+bool h5_is_dataset(const h5_object *object);
+MT_MUST_CHECK mt_status h5_read_dataset(const h5_file *file, mt_arena *arena, const h5_object *object, h5_dataset *out,
+                                        mt_error *err);
+/* The codecs of a filter pipeline; parameters go into the arena. */
+MT_MUST_CHECK mt_status h5_make_chain(mt_arena *arena, const h5_dataset *dataset, mt_chain *out, mt_error *err);
+
+typedef struct h5_chunk {
+    uint64_t address; /* H5_UNDEFINED: not stored */
+    uint64_t bytes;
+    uint32_t mask; /* filters that it went without */
+} h5_chunk;
+/* Finds a chunk by its position in the grid. Thread-safe. */
+MT_MUST_CHECK mt_status h5_find_chunk(const h5_file *file, const h5_dataset *dataset, const int64_t *position,
+                                      h5_chunk *out, mt_error *err);
+/* The same for the arrays of chunks. index is the number of the chunk; out holds what a chunk is that is not stored. */
+MT_MUST_CHECK mt_status h5_find_in_fixed_array(const h5_file *file, const h5_dataset *dataset, uint64_t index,
+                                               h5_chunk *out, mt_error *err);
+MT_MUST_CHECK mt_status h5_find_in_extensible_array(const h5_file *file, const h5_dataset *dataset, uint64_t index,
+                                                    h5_chunk *out, mt_error *err);
+
+/* Datasets that are one image: of the same type, shape, chunks and filters, in C order of leading dimensions. */
+typedef struct h5_many {
+    int leading; /* 0: one dataset */
+    char axes[3];
+    int64_t shape[2];
+    /* Writes the path of a dataset by its place in the leading dimensions. */
+    void (*write_path)(const struct h5_many *many, const int64_t *place, char *out, size_t size);
+    int level, setup;
+    int64_t first; /* the number of the first time point */
+} h5_many;
+
+/* Fills the map: dimensions, type, chunks, filters, locate. The dataset stands for all. shape may be NULL, or smaller
+ * than that of the datasets, which are then padded. */
+MT_MUST_CHECK mt_status h5_make_map(const h5_file *file, const h5_dataset *dataset, const h5_many *many,
+                                    const int64_t *shape, mt_chunk_map *map, mt_error *err);
+
+/* Images that are more than one dataset. The first tells whether the file holds one. */
+MT_MUST_CHECK mt_status h5_is_imaris(const h5_file *file, mt_arena *arena, bool *out, mt_error *err);
+MT_MUST_CHECK mt_status h5_open_imaris(const h5_file *file, mt_arena *arena, int level, mt_chunk_map *map,
+                                       mt_error *err);
+MT_MUST_CHECK mt_status h5_is_bdv(const h5_file *file, mt_arena *arena, bool *out, mt_error *err);
+MT_MUST_CHECK mt_status h5_open_bdv(const h5_file *file, mt_arena *arena, const mt_source *source, int level,
+                                    mt_chunk_map *map, mt_error *err);
+/* The HDF5 file that a document of BigDataViewer names. */
+MT_MUST_CHECK mt_status h5_find_bdv_file(const mt_source *source, mt_arena *arena, const char **key, mt_error *err);
+MT_MUST_CHECK mt_status h5_list_bdv(const h5_file *file, mt_arena *arena, mt_names *out, mt_error *err);
+
+/* The datasets that can be images: of numbers, at least two dimensions of more than one element. visit gets their
+ * paths. */
+typedef mt_status (*h5_visit_image)(void *user, const char *path, const h5_dataset *dataset, mt_error *err);
+MT_MUST_CHECK mt_status h5_find_images(const h5_file *file, mt_arena *arena, const char *root, h5_visit_image visit,
+                                       void *user, mt_error *err);
+
+/* Axes, pixel sizes and units that a dataset's attributes tell: ilastik's axistags, dimension labels, element_size_um. */
+MT_MUST_CHECK mt_status h5_describe_axes(const h5_file *file, mt_arena *arena, const h5_object *object,
+                                         mt_chunk_map *map, mt_error *err);
+
+#endif

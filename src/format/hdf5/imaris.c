@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Imaris 5.5 files (.ims), by the description that comes with Bitplane's ImarisWriter:
+ * /DataSet/ResolutionLevel r/TimePoint t/Channel c/Data, in Z, Y, X, padded to whole chunks; the true size, and all
+ * else, in attributes that are arrays of single characters. */
+#include "format/hdf5/hdf5.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define MAX_CHANNELS 4096
+
+mt_status h5_is_imaris(const h5_file *file, mt_arena *arena, bool *out, mt_error *err)
+{
+    static const char *const names[2] = { "DataSetInfo", "DataSet" };
+    h5_object root;
+    mt_status st = h5_read_object(file, arena, file->root, &root, err);
+    *out = true;
+    for (int i = 0; i < 2 && !st && *out; i++) {
+        h5_link *link;
+        st = h5_read_links(file, arena, &root, names[i], &link, err);
+        *out = !st && link;
+    }
+    return st;
+}
+
+static void write_path(const h5_many *many, const int64_t *place, char *out, size_t size)
+{
+    snprintf(out, size, "DataSet/ResolutionLevel %d/TimePoint %lld/Channel %lld/Data", many->level, (long long)place[0],
+             (long long)place[1]);
+}
+
+/* How many of "Name 0", "Name 1", ... there are: no number may be left out. */
+static mt_status count_links(const h5_file *file, mt_arena *arena, const char *path, const char *prefix, int64_t *out,
+                             mt_error *err)
+{
+    h5_object group;
+    h5_link *link;
+    size_t n = strlen(prefix);
+    int64_t most = -1;
+    *out = 0;
+    mt_status st = h5_find_object(file, arena, path, &group, err);
+    if (st || (st = h5_read_links(file, arena, &group, NULL, &link, err)))
+        return st;
+    for (; link; link = link->next)
+        if (strncmp(link->name, prefix, n) == 0 && link->name[n] >= '0' && link->name[n] <= '9') {
+            long number = strtol(link->name + n, NULL, 10);
+            most = number > most ? number : most;
+            ++*out;
+        }
+    if (*out != most + 1)
+        return mt_fail(err, MT_E_CORRUPT, "/%s has %lld groups \"%s\", the last of number %lld", path, (long long)*out,
+                       prefix, (long long)most);
+    return *out ? MT_OK : mt_fail(err, MT_E_CORRUPT, "/%s has no \"%s0\"", path, prefix);
+}
+
+static mt_status get_number(const h5_file *file, mt_arena *arena, const h5_object *object, const char *name,
+                            double *out, bool *found, mt_error *err)
+{
+    const char *text;
+    char *end = NULL;
+    mt_status st = h5_get_text(file, arena, object, name, &text, err);
+    *out = text ? strtod(text, &end) : 0;
+    *found = text && end != text;
+    return st;
+}
+
+static mt_status read_shape(const h5_file *file, mt_arena *arena, const char *channel, int64_t shape[3], mt_error *err)
+{
+    static const char *const names[3] = { "ImageSizeZ", "ImageSizeY", "ImageSizeX" };
+    h5_object object;
+    mt_status st = h5_find_object(file, arena, channel, &object, err);
+    for (int d = 0; d < 3 && !st; d++) {
+        double size;
+        bool found;
+        st = get_number(file, arena, &object, names[d], &size, &found, err);
+        if (!st && (!found || size < 1 || size > 1e15 || size != (double)(int64_t)size))
+            st = mt_fail(err, MT_E_CORRUPT, "/%s has no size %s", channel, names[d]);
+        shape[d] = st ? 0 : (int64_t)size;
+    }
+    return st;
+}
+
+/* The extent of the image divided by its size is that of a voxel. */
+static mt_status read_voxels(const h5_file *file, mt_arena *arena, mt_chunk_map *map, mt_error *err)
+{
+    h5_object info;
+    const char *unit;
+    mt_status st = h5_find_object(file, arena, "DataSetInfo/Image", &info, err);
+    if (st)
+        return h5_is_of_file(st) ? MT_OK : st;
+    if ((st = h5_get_text(file, arena, &info, "Unit", &unit, err)))
+        return st;
+    bool micrometers = unit && (strcmp(unit, "um") == 0 || strcmp(unit, "\xc2\xb5m") == 0);
+    for (int d = 0; d < 3; d++) {
+        char low[8], high[8];
+        double from, to;
+        bool has_from, has_to;
+        snprintf(low, sizeof low, "ExtMin%d", 2 - d);
+        snprintf(high, sizeof high, "ExtMax%d", 2 - d);
+        if ((st = get_number(file, arena, &info, low, &from, &has_from, err)) ||
+            (st = get_number(file, arena, &info, high, &to, &has_to, err)))
+            return st;
+        if (!has_from || !has_to || !(to > from))
+            continue;
+        map->pixel_size[2 + d] = (to - from) / (double)map->shape[2 + d];
+        map->unit[2 + d] = micrometers ? "micrometer" : NULL;
+    }
+    return MT_OK;
+}
+
+static uint8_t part_of_color(double value) { return value <= 0 ? 0 : value >= 1 ? 255 : (uint8_t)(value * 255 + 0.5); }
+
+static mt_status read_channel(const h5_file *file, mt_arena *arena, mt_arena *keep, int64_t c, mt_channel *out,
+                              mt_error *err)
+{
+    char path[64];
+    h5_object object;
+    const char *name, *color;
+    *out = (mt_channel) { .name = "" };
+    snprintf(path, sizeof path, "DataSetInfo/Channel %lld", (long long)c);
+    mt_status st = h5_find_object(file, arena, path, &object, err);
+    if (st)
+        return h5_is_of_file(st) ? MT_OK : st;
+    if ((st = h5_get_text(file, arena, &object, "Name", &name, err)) ||
+        (st = h5_get_text(file, arena, &object, "Color", &color, err)))
+        return st;
+    out->has_color = color != NULL;
+    for (int i = 0; i < 3 && out->has_color; i++) {
+        char *end;
+        double value = strtod(color, &end);
+        out->has_color = end != color;
+        out->rgb[i] = part_of_color(value);
+        color = end;
+    }
+    out->name = name ? mt_arena_strndup(keep, name, strlen(name), err) : "";
+    return out->name ? MT_OK : MT_E_MEMORY;
+}
+
+static mt_status read_channels(const h5_file *file, mt_arena *arena, int64_t n, mt_chunk_map *map, mt_error *err)
+{
+    if (n > MAX_CHANNELS)
+        return MT_OK;
+    mt_channel *channels = mt_arena_alloc(map->arena, (size_t)n, sizeof *channels, err);
+    if (!channels)
+        return MT_E_MEMORY;
+    for (int64_t c = 0; c < n; c++) {
+        mt_status st = read_channel(file, arena, map->arena, c, &channels[c], err);
+        if (st)
+            return st;
+    }
+    map->channels = channels;
+    map->n_channels = (size_t)n;
+    return MT_OK;
+}
+
+mt_status h5_open_imaris(const h5_file *file, mt_arena *arena, int level, mt_chunk_map *map, mt_error *err)
+{
+    h5_many many = { .leading = 2, .axes = "TC", .write_path = write_path, .level = level };
+    h5_object object;
+    h5_dataset dataset;
+    int64_t levels, shape[3], origin[2] = { 0, 0 };
+    char path[128];
+    mt_status st = count_links(file, arena, "DataSet", "ResolutionLevel ", &levels, err);
+    if (!st && level >= levels)
+        st = mt_fail(err, MT_E_NOT_FOUND, "there is no level=%d; the image has %lld, counted from 0", level,
+                     (long long)levels);
+    if (st)
+        return st;
+    snprintf(path, sizeof path, "DataSet/ResolutionLevel %d", level);
+    if ((st = count_links(file, arena, path, "TimePoint ", &many.shape[0], err)))
+        return st;
+    snprintf(path, sizeof path, "DataSet/ResolutionLevel %d/TimePoint 0", level);
+    if ((st = count_links(file, arena, path, "Channel ", &many.shape[1], err)))
+        return st;
+    snprintf(path, sizeof path, "DataSet/ResolutionLevel %d/TimePoint 0/Channel 0", level);
+    if ((st = read_shape(file, arena, path, shape, err)))
+        return st;
+    write_path(&many, origin, path, sizeof path);
+    if ((st = h5_find_object(file, arena, path, &object, err)) ||
+        (st = h5_read_dataset(file, arena, &object, &dataset, err)))
+        return st;
+    if (dataset.rank != 3)
+        return mt_fail(err, MT_E_UNSUPPORTED, "/%s has %d dimensions, not 3", path, dataset.rank);
+    if ((st = h5_make_map(file, &dataset, &many, shape, map, err)))
+        return st;
+    memcpy(map->axes, "TCZYX", 6);
+    map->level = level;
+    map->n_levels = (int)(levels < 1000 ? levels : 1000);
+    if ((st = read_voxels(file, arena, map, err)))
+        return st;
+    return read_channels(file, arena, many.shape[1], map, err);
+}
