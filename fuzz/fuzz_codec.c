@@ -18,6 +18,10 @@ typedef union params {
     mt_lzma_params lzma;
     mt_row_params rows;
     mt_picture_params picture;
+    mt_szip_params szip;
+    mt_packed_params packed;
+    mt_scaleoffset_params scaleoffset;
+    mt_bitshuffle_params bitshuffle;
 } params;
 
 static mt_stored_type stored_type(uint8_t byte)
@@ -45,6 +49,25 @@ static params make_params(const uint8_t *head)
                                    .bits = is("unpack_bits") ? 1 + head[2] % 64 : 8 << head[2] % 4,
                                    .is_signed = head[3] & 1,
                                    .big_endian = head[3] & 2 };
+    else if (is("szip"))
+        p.szip = (mt_szip_params) { head[0], 2 + head[1] % 32, 1 + head[2] % 64, 1 + head[3] * 16 };
+    else if (is("nbit"))
+        p.packed = (mt_packed_params) {
+            .is_signed = head[0] & 1, .raw = head[0] & 2, .count = head[1], .element_size = 8, .bits = 1 + head[2] % 64
+        };
+    else if (is("scaleoffset"))
+        p.scaleoffset = (mt_scaleoffset_params) { .is_float = head[0] & 1,
+                                                  .decimals = head[1] % 20,
+                                                  .count = head[2],
+                                                  .element_size = (size_t)4 << head[3] % 2,
+                                                  .has_fill = head[4] & 1,
+                                                  .fill = head[5] };
+    else if (is("bitshuffle"))
+        p.bitshuffle = (mt_bitshuffle_params) { .element_size = 1 + head[0] % 9,
+                                                .block = 8 * (head[1] % 32),
+                                                .compressor = head[2] % 3 == 0   ? MT_BLOCKS_RAW
+                                                              : head[2] % 3 == 1 ? MT_BLOCKS_LZ4
+                                                                                 : MT_BLOCKS_ZSTD };
     else
         p.picture = (mt_picture_params) { .width = 1 + head[0] % 64,
                                           .height = 1 + head[1] % 64,

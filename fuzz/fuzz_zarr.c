@@ -2,8 +2,7 @@
 /* Zarr: a metadata document, and behind a zero byte each: the bytes of every chunk, then the attributes.
  *
  * The store holds the document as zarr.json, or as .zarray if it speaks of chunks in the way of version 2. */
-#include "engine/context.h"
-#include "engine/engine.h"
+#include "fuzz_map.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -77,26 +76,6 @@ static void split(fuzz_store *s, const uint8_t *data, size_t size)
         size -= parts[i]->size + 1;
         data = end + 1;
     }
-}
-
-/* A box of at most 8 elements along each dimension, which begins before the image. */
-static void read_corner(mt_context *context, const mt_chunk_map *map)
-{
-    mt_image image;
-    mt_image_init(&image, context, map, map->store, "fuzz", NULL);
-    mt_read read = { .image = &image, .convert = { .from = map->dtype, .to = map->dtype, .swap = map->swap } };
-    int64_t stride = (int64_t)mt_dtype_size(map->dtype);
-    for (int d = map->ndim - 1; d >= 0; d--) {
-        read.start[d] = -1;
-        read.extent[d] = map->ndim > 5 ? 2 : 8;
-        read.out_stride[d] = stride;
-        stride *= read.extent[d];
-    }
-    read.out = malloc((size_t)stride);
-    if (read.out)
-        (void)!mt_engine_read(context, &read, 1, NULL);
-    free(read.out);
-    mt_image_forget(&image);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

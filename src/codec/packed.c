@@ -116,7 +116,7 @@ static void unscale(const mt_scaleoffset_params *p, bits *b, uint32_t width, uin
     }
 }
 
-/* Four bytes with the width, one with the size of what follows, the smallest value, and from byte 21 on the numbers. */
+/* Four bytes with the width, one with the bytes of the smallest value, this, and from byte 21 on the numbers. */
 static mt_status decode_scaleoffset(const void *params, const uint8_t *src, size_t size, uint8_t *dst, size_t capacity,
                                     size_t *written, mt_scratch *scratch, mt_error *err)
 {
@@ -129,7 +129,9 @@ static mt_status decode_scaleoffset(const void *params, const uint8_t *src, size
     if (size < HEAD)
         return mt_fail(err, MT_E_CORRUPT, "%zu bytes have no head", size);
     uint32_t width = mt_load_u32le(src);
-    uint64_t smallest = mt_load_u64le(src + 5);
+    uint64_t smallest = 0;
+    for (int i = 0; i < src[4] && i < 8; i++)
+        smallest |= (uint64_t)src[5 + i] << 8 * i;
     if (width > 8 * p->element_size)
         return mt_fail(err, MT_E_CORRUPT, "numbers of %u bits for elements of %zu bytes", width, p->element_size);
     if (width == 8 * p->element_size)

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "support/support.h"
 
+#include "base/json.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -52,11 +54,15 @@ uint8_t *read_file(const char *path, size_t *size)
 
 json_t *read_json(const char *name)
 {
-    json_error_t error;
+    mt_env env;
+    mt_error err = MT_ERROR_INIT;
+    json_t *json;
+    size_t size;
     const char *path = data_path(name);
-    json_t *json = json_load_file(path, JSON_DECODE_ANY, &error);
-    if (!json)
-        fail_msg("%s: %s", path, error.text);
+    char *text = (char *)read_file(path, &size);
+    mt_env_init(&env, NULL, NULL);
+    check_ok(mt_json_parse(&env, text, size, path, &json, &err), &err);
+    free(text);
     return json;
 }
 

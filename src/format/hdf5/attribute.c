@@ -136,9 +136,10 @@ static mt_status read_variable(const h5_file *file, mt_arena *arena, mt_reader *
         *out = length == 0 ? "" : NULL;
         return MT_OK;
     }
-    mt_status st = h5_read_global(file, arena, address, index, &text, err);
+    mt_error own = MT_ERROR_INIT;
+    mt_status st = h5_read_global(file, arena, address, index, &text, &own);
     if (st)
-        return h5_is_of_file(st) ? MT_OK : st;
+        return h5_forgive(st, &own, err);
     return copy_text(arena, text.data, text.size < length ? text.size : length, out, err);
 }
 
@@ -155,6 +156,13 @@ mt_status h5_attribute_text(const h5_file *file, mt_arena *arena, const h5_attri
     if (a->type.kind == H5_STRING)
         return copy_text(arena, r.data + r.position, a->type.size, out, err);
     return a->type.is_text ? read_variable(file, arena, &r, out, err) : MT_OK;
+}
+
+mt_status h5_forgive(mt_status st, const mt_error *own, mt_error *err)
+{
+    if (st == MT_OK || st == MT_E_CORRUPT || st == MT_E_UNSUPPORTED || st == MT_E_NOT_FOUND)
+        return MT_OK;
+    return mt_fail(err, st, "%s", own->message);
 }
 
 bool h5_attribute_number(const h5_attribute *a, uint64_t i, double *out)
@@ -186,9 +194,10 @@ mt_status h5_get_text(const h5_file *file, mt_arena *arena, const h5_object *obj
 {
     h5_attribute a;
     bool found = false;
+    mt_error own = MT_ERROR_INIT;
     *out = NULL;
-    mt_status st = h5_find_attribute(file, arena, object, name, &found, &a, err);
+    mt_status st = h5_find_attribute(file, arena, object, name, &found, &a, &own);
     if (st || !found)
-        return h5_is_of_file(st) ? MT_OK : st;
+        return h5_forgive(st, &own, err);
     return h5_attribute_text(file, arena, &a, 0, out, err);
 }

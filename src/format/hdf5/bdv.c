@@ -62,11 +62,15 @@ static mt_status find_first(const h5_file *file, mt_arena *arena, const h5_many 
     h5_object object;
     char path[64];
     mt_status st = MT_E_NOT_FOUND;
+    mt_error own = MT_ERROR_INIT;
     for (int64_t t = 0; t < many->shape[0] && st == MT_E_NOT_FOUND; t++) {
+        own = (mt_error)MT_ERROR_INIT;
         write_path(many, &t, path, sizeof path);
-        st = h5_find_object(file, arena, path, &object, err);
+        st = h5_find_object(file, arena, path, &object, &own);
     }
-    if (!st)
+    if (st)
+        st = mt_fail(err, st, "%s", own.message);
+    else
         st = h5_read_dataset(file, arena, &object, out, err);
     if (!st && out->rank != 3)
         st = mt_fail(err, MT_E_UNSUPPORTED, "/%s has %d dimensions, not 3", path, out->rank);
@@ -119,9 +123,10 @@ static mt_status read_voxels(const mt_source *source, mt_arena *arena, const int
                              mt_chunk_map *map, mt_error *err)
 {
     mt_xml *root;
-    mt_status st = load_document(source, arena, &root, err);
+    mt_error own = MT_ERROR_INIT;
+    mt_status st = load_document(source, arena, &root, &own);
     if (st)
-        return h5_is_of_file(st) ? MT_OK : st;
+        return h5_forgive(st, &own, err);
     const mt_xml *element = find_setup(root, setup);
     const mt_xml *voxel = element ? mt_xml_child(element, "voxelSize") : NULL;
     const mt_xml *size = voxel ? mt_xml_child(voxel, "size") : NULL, *unit = voxel ? mt_xml_child(voxel, "unit") : NULL;

@@ -143,8 +143,28 @@ static uint64_t node_bytes(const h5_file *file, const uint8_t *head, size_t key_
 
 typedef struct node_making {
     block_making block;
+    int type;
     size_t key_bytes;
 } node_making;
+
+/* Keys of chunks, which hold numbers of eight bytes from byte 8 on, must rise: a search finds nothing otherwise. The
+ * last number, inside an element, is 0. */
+static mt_status check_keys(const node_making *m, const uint8_t *bytes, mt_error *err)
+{
+    size_t n = (size_t)bytes[6] | (size_t)bytes[7] << 8, step = m->key_bytes + (size_t)m->block.file->address_bytes;
+    const uint8_t *key = bytes + 8 + 2 * (size_t)m->block.file->address_bytes;
+    for (size_t i = 1; i <= n; i++, key += step) {
+        int order = mt_load_u64le(key + m->key_bytes - 8) != 0 ? 1 : i == n ? -1 : 0;
+        for (size_t at = 8; at < m->key_bytes && order == 0; at += 8) {
+            uint64_t a = mt_load_u64le(key + at), b = mt_load_u64le(key + step + at);
+            order = a < b ? -1 : a > b;
+        }
+        if (order >= 0)
+            return mt_fail(err, MT_E_CORRUPT, "the keys of the B-tree node at address %llu do not rise",
+                           (unsigned long long)m->block.address);
+    }
+    return MT_OK;
+}
 
 static mt_status make_node(void *argument, void **data, size_t *size, mt_error *err)
 {
@@ -155,13 +175,17 @@ static mt_status make_node(void *argument, void **data, size_t *size, mt_error *
     if (st || (st = mt_store_read_at(file->store, file->key, file->base + m->block.address, head, sizeof head, err)))
         return st;
     m->block.size = node_bytes(file, head, m->key_bytes);
-    return make_block(&m->block, data, size, err);
+    if ((st = make_block(&m->block, data, size, err)) || m->type != 1)
+        return st;
+    if ((st = check_keys(m, *data, err)))
+        mt_release(file->env, *data, *size);
+    return st;
 }
 
 mt_status h5_get_node(const h5_file *file, uint64_t address, int type, size_t key_bytes, h5_block *out, int *level,
                       size_t *n, mt_error *err)
 {
-    node_making m = { { .file = file, .address = address, .signature = "TREE" }, key_bytes };
+    node_making m = { { .file = file, .address = address, .signature = "TREE" }, type, key_bytes };
     mt_status st = mt_cache_get(file->env->index_cache, file->owner, address, make_node, &m, &out->entry, err);
     if (st)
         return st;

@@ -53,20 +53,32 @@ static void append(candidates *c, const char *path, const h5_dataset *d)
 static mt_status add_candidate(void *user, const char *path, const h5_dataset *dataset, mt_error *err)
 {
     candidates *c = user;
-    if (c->n++ == 0)
+    if (c->n++ == 0) {
         c->first = path;
+        *c->text = 0;
+    }
     append(c, path, dataset);
     return c->names ? mt_names_add(c->names, path, err) : MT_OK;
+}
+
+static mt_status note_skipped(void *user, const char *path, const char *why, mt_error *err)
+{
+    (void)err;
+    candidates *c = user;
+    if (c->n == 0)
+        snprintf(c->text, sizeof c->text, "; %.200s: %.150s", path, why);
+    return MT_OK;
 }
 
 static mt_status choose(const h5_file *file, mt_arena *arena, const char *root, const char **path, mt_error *err)
 {
     candidates c = { .arena = arena };
-    mt_status st = h5_find_images(file, arena, root, add_candidate, &c, err);
+    mt_status st = h5_find_images(file, arena, root, add_candidate, note_skipped, &c, err);
     if (st)
         return st;
     if (c.n == 0)
-        return mt_fail(err, MT_E_NOT_FOUND, "no dataset of %s%s can be an image", *root ? "/" : "the file", root);
+        return mt_fail(err, MT_E_NOT_FOUND, "no dataset of %s%s can be an image%s", *root ? "/" : "the file", root,
+                       c.text);
     if (c.n > 1)
         return mt_fail(err, MT_E_ARGUMENT, "%zu datasets can be the image: name one behind \"#\", of %s", c.n, c.text);
     *path = c.first;
@@ -177,7 +189,7 @@ static mt_status list_images(const mt_source *source, mt_arena *arena, mt_names 
         return mt_names_add(out, "", err);
     if (kind == BDV)
         return h5_list_bdv(&file, arena, out, err);
-    return h5_find_images(&file, arena, source->selection.path, add_candidate, &c, err);
+    return h5_find_images(&file, arena, source->selection.path, add_candidate, NULL, &c, err);
 }
 
 static mt_status list(const mt_source *source, mt_names *out, mt_error *err)

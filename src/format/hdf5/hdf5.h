@@ -180,11 +180,8 @@ bool h5_attribute_number(const h5_attribute *attribute, uint64_t i, double *out)
 MT_MUST_CHECK mt_status h5_get_text(const h5_file *file, mt_arena *arena, const h5_object *object, const char *name,
                                     const char **out, mt_error *err);
 
-/* Whether an error says something of the file alone, which what is optional may ignore. */
-static inline bool h5_is_of_file(mt_status st)
-{
-    return st == MT_E_CORRUPT || st == MT_E_UNSUPPORTED || st == MT_E_NOT_FOUND;
-}
+/* For what is optional: a failure that only says something of the file is none; others are handed on. */
+MT_MUST_CHECK mt_status h5_forgive(mt_status st, const mt_error *own, mt_error *err);
 
 #define H5_MAX_FILTERS 8
 #define H5_MAX_FILTER_VALUES 32
@@ -260,10 +257,11 @@ MT_MUST_CHECK mt_status h5_find_bdv_file(const mt_source *source, mt_arena *aren
 MT_MUST_CHECK mt_status h5_list_bdv(const h5_file *file, mt_arena *arena, mt_names *out, mt_error *err);
 
 /* The datasets that can be images: of numbers, at least two dimensions of more than one element. visit gets their
- * paths. */
+ * paths; skip, which may be NULL, those of datasets of types that are not read. */
 typedef mt_status (*h5_visit_image)(void *user, const char *path, const h5_dataset *dataset, mt_error *err);
+typedef mt_status (*h5_skip_image)(void *user, const char *path, const char *why, mt_error *err);
 MT_MUST_CHECK mt_status h5_find_images(const h5_file *file, mt_arena *arena, const char *root, h5_visit_image visit,
-                                       void *user, mt_error *err);
+                                       h5_skip_image skip, void *user, mt_error *err);
 
 /* Axes, pixel sizes and units that a dataset's attributes tell: ilastik's axistags, dimension labels, element_size_um. */
 MT_MUST_CHECK mt_status h5_describe_axes(const h5_file *file, mt_arena *arena, const h5_object *object,

@@ -12,6 +12,7 @@ typedef struct walk {
     const h5_file *file;
     mt_arena *arena; /* of paths and links: those of groups on the way */
     h5_visit_image visit;
+    h5_skip_image skip;
     void *user;
     size_t objects;
     uint64_t above[MAX_DEPTH]; /* groups on the way: a hard link to one is a loop */
@@ -25,6 +26,15 @@ static bool is_image(const h5_dataset *d)
     return wide >= 2;
 }
 
+/* Palettes ("HDF5 Image and Palette Specification") and scales of dimensions ("HDF5 Dimension Scale Specification"). */
+static mt_status is_something_else(walk *w, const h5_object *object, bool *out, mt_error *err)
+{
+    const char *class;
+    mt_status st = h5_get_text(w->file, w->arena, object, "CLASS", &class, err);
+    *out = !st && class && (strcmp(class, "PALETTE") == 0 || strcmp(class, "DIMENSION_SCALE") == 0);
+    return st;
+}
+
 static mt_status walk_group(walk *w, const h5_object *group, const char *path, int depth, mt_error *err);
 
 /* Datasets of types that are not read are no images. Any other failure is one: it may hide an image. */
@@ -32,18 +42,22 @@ static mt_status walk_object(walk *w, uint64_t address, const char *path, int de
 {
     h5_object object;
     h5_dataset dataset;
+    mt_error own = MT_ERROR_INIT;
+    bool other;
     if (++w->objects > MAX_OBJECTS)
         return mt_fail(err, MT_E_LIMIT, "more than %d objects: name the dataset", MAX_OBJECTS);
-    mt_status st = h5_read_object(w->file, w->arena, address, &object, err);
+    mt_status st = h5_read_object(w->file, w->arena, address, &object, &own);
     if (!st && !h5_is_dataset(&object))
         return walk_group(w, &object, path, depth + 1, err);
     if (!st)
-        st = h5_read_dataset(w->file, w->arena, &object, &dataset, err);
-    if (!st && is_image(&dataset))
+        st = h5_read_dataset(w->file, w->arena, &object, &dataset, &own);
+    if (!st && is_image(&dataset) && !(st = is_something_else(w, &object, &other, &own)) && !other)
         return w->visit(w->user, path, &dataset, err);
-    if (st && st != MT_E_UNSUPPORTED)
-        mt_error_prefix(err, "%s", path);
-    return st == MT_E_UNSUPPORTED ? MT_OK : st;
+    if (!st)
+        return MT_OK;
+    if (st == MT_E_UNSUPPORTED)
+        return w->skip ? w->skip(w->user, path, own.message, err) : MT_OK;
+    return mt_fail(err, st, "%s: %s", path, own.message);
 }
 
 static mt_status walk_group(walk *w, const h5_object *group, const char *path, int depth, mt_error *err)
@@ -69,14 +83,14 @@ static mt_status walk_group(walk *w, const h5_object *group, const char *path, i
     return MT_OK;
 }
 
-mt_status h5_find_images(const h5_file *file, mt_arena *arena, const char *root, h5_visit_image visit, void *user,
-                         mt_error *err)
+mt_status h5_find_images(const h5_file *file, mt_arena *arena, const char *root, h5_visit_image visit,
+                         h5_skip_image skip, void *user, mt_error *err)
 {
     h5_object group;
-    walk w = { .file = file, .arena = arena, .visit = visit, .user = user };
+    walk w = { .file = file, .arena = arena, .visit = visit, .skip = skip, .user = user };
     mt_status st = h5_find_object(file, arena, root, &group, err);
-    size_t skip = strspn(root, "/");
-    const char *path = st || !root[skip] ? "" : mt_arena_printf(arena, err, "/%s", root + skip);
+    size_t slashes = strspn(root, "/");
+    const char *path = st || !root[slashes] ? "" : mt_arena_printf(arena, err, "/%s", root + slashes);
     if (st || !path)
         return st ? st : MT_E_MEMORY;
     return walk_group(&w, &group, path, 0, err);
@@ -139,9 +153,10 @@ static void drop_repeated(mt_chunk_map *map)
 static mt_status find_optional(const h5_file *file, mt_arena *arena, const h5_object *object, const char *name,
                                bool *found, h5_attribute *out, mt_error *err)
 {
-    mt_status st = h5_find_attribute(file, arena, object, name, found, out, err);
+    mt_error own = MT_ERROR_INIT;
+    mt_status st = h5_find_attribute(file, arena, object, name, found, out, &own);
     *found &= !st;
-    return h5_is_of_file(st) ? MT_OK : st;
+    return h5_forgive(st, &own, err);
 }
 
 mt_status h5_describe_axes(const h5_file *file, mt_arena *arena, const h5_object *object, mt_chunk_map *map,

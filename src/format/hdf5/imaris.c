@@ -86,9 +86,10 @@ static mt_status read_voxels(const h5_file *file, mt_arena *arena, mt_chunk_map 
 {
     h5_object info;
     const char *unit;
-    mt_status st = h5_find_object(file, arena, "DataSetInfo/Image", &info, err);
+    mt_error own = MT_ERROR_INIT;
+    mt_status st = h5_find_object(file, arena, "DataSetInfo/Image", &info, &own);
     if (st)
-        return h5_is_of_file(st) ? MT_OK : st;
+        return h5_forgive(st, &own, err);
     if ((st = h5_get_text(file, arena, &info, "Unit", &unit, err)))
         return st;
     bool micrometers = unit && (strcmp(unit, "um") == 0 || strcmp(unit, "\xc2\xb5m") == 0);
@@ -119,9 +120,10 @@ static mt_status read_channel(const h5_file *file, mt_arena *arena, mt_arena *ke
     const char *name, *color;
     *out = (mt_channel) { .name = "" };
     snprintf(path, sizeof path, "DataSetInfo/Channel %lld", (long long)c);
-    mt_status st = h5_find_object(file, arena, path, &object, err);
+    mt_error own = MT_ERROR_INIT;
+    mt_status st = h5_find_object(file, arena, path, &object, &own);
     if (st)
-        return h5_is_of_file(st) ? MT_OK : st;
+        return h5_forgive(st, &own, err);
     if ((st = h5_get_text(file, arena, &object, "Name", &name, err)) ||
         (st = h5_get_text(file, arena, &object, "Color", &color, err)))
         return st;
