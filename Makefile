@@ -4,10 +4,12 @@ PRESET ?= release
 PREFIX ?= /usr/local
 DURATION = $(if $(filter command% environment%,$(origin SECONDS)),$(SECONDS),60)
 
-.PHONY: help setup setup-check build test demo bench fuzz check install
+ORACLE = build/oracle
+
+.PHONY: help setup setup-check build test test-oracle demo bench fuzz check install
 
 help: ## list what can be made
-	@sed -n 's/^\([a-z]*\): .*## /  make \1\t/p' Makefile | expand -t 18
+	@sed -n 's/^\([a-z-]*\): .*## /  make \1\t/p' Makefile | expand -t 18
 
 setup: ## install what is missing of the distribution's packages
 	@tools/setup.sh build
@@ -21,6 +23,9 @@ build: setup ## build library and command into build/PRESET (PRESET=release, deb
 
 test: build ## run the tests
 	@ctest --preset $(PRESET)
+
+test-oracle: build ## compare with other libraries (h5py), which are installed into build/oracle
+	@tools/oracle.sh $(ORACLE) build/$(PRESET)/microtome
 
 demo: build ## fetch two real images, cut patches out of them and show where the pictures are
 	@tools/demo.sh build/$(PRESET)

@@ -136,10 +136,9 @@ static mt_status read_variable(const h5_file *file, mt_arena *arena, mt_reader *
         *out = length == 0 ? "" : NULL;
         return MT_OK;
     }
-    mt_error own = MT_ERROR_INIT;
-    mt_status st = h5_read_global(file, arena, address, index, &text, &own);
+    mt_status st = h5_read_global(file, arena, address, index, &text, err);
     if (st)
-        return h5_forgive(st, &own, err);
+        return st;
     return copy_text(arena, text.data, text.size < length ? text.size : length, out, err);
 }
 
@@ -194,10 +193,9 @@ mt_status h5_get_text(const h5_file *file, mt_arena *arena, const h5_object *obj
 {
     h5_attribute a;
     bool found = false;
-    mt_error own = MT_ERROR_INIT;
     *out = NULL;
-    mt_status st = h5_find_attribute(file, arena, object, name, &found, &a, &own);
+    mt_status st = h5_find_attribute(file, arena, object, name, &found, &a, err);
     if (st || !found)
-        return h5_forgive(st, &own, err);
+        return st;
     return h5_attribute_text(file, arena, &a, 0, out, err);
 }

@@ -123,10 +123,9 @@ static mt_status read_voxels(const mt_source *source, mt_arena *arena, const int
                              mt_chunk_map *map, mt_error *err)
 {
     mt_xml *root;
-    mt_error own = MT_ERROR_INIT;
-    mt_status st = load_document(source, arena, &root, &own);
+    mt_status st = load_document(source, arena, &root, err);
     if (st)
-        return h5_forgive(st, &own, err);
+        return st;
     const mt_xml *element = find_setup(root, setup);
     const mt_xml *voxel = element ? mt_xml_child(element, "voxelSize") : NULL;
     const mt_xml *size = voxel ? mt_xml_child(voxel, "size") : NULL, *unit = voxel ? mt_xml_child(voxel, "unit") : NULL;
@@ -177,7 +176,8 @@ mt_status h5_open_bdv(const h5_file *file, mt_arena *arena, const mt_source *sou
     map->dtype = map->dtype == MT_INT16 ? MT_UINT16 : map->dtype;
     map->level = level;
     map->n_levels = (int)high_level + 1;
-    return read_voxels(source, arena, whole.shape, many.setup, map, err);
+    mt_error own = MT_ERROR_INIT;
+    return h5_forgive(read_voxels(source, arena, whole.shape, many.setup, map, &own), &own, err);
 }
 
 mt_status h5_list_bdv(const h5_file *file, mt_arena *arena, mt_names *out, mt_error *err)

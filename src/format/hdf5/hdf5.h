@@ -171,12 +171,12 @@ typedef struct h5_attribute {
 MT_MUST_CHECK mt_status h5_find_attribute(const h5_file *file, mt_arena *arena, const h5_object *object,
                                           const char *name, bool *found, h5_attribute *out, mt_error *err);
 /* Strings of a fixed or variable length, and arrays of single characters (which are one string): the i-th, in the
- * arena. NULL where the attribute is no text, has no i-th or is broken. */
+ * arena. NULL where the attribute is no text, or has no i-th. */
 MT_MUST_CHECK mt_status h5_attribute_text(const h5_file *file, mt_arena *arena, const h5_attribute *attribute,
                                           uint64_t i, const char **out, mt_error *err);
 /* The i-th number of an attribute; false where there is none. */
 bool h5_attribute_number(const h5_attribute *attribute, uint64_t i, double *out);
-/* The text of an attribute by name; NULL also where it is not there or not readable. */
+/* The text of an attribute by name; NULL also where it is not there. */
 MT_MUST_CHECK mt_status h5_get_text(const h5_file *file, mt_arena *arena, const h5_object *object, const char *name,
                                     const char **out, mt_error *err);
 

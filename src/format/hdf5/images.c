@@ -30,9 +30,10 @@ static bool is_image(const h5_dataset *d)
 static mt_status is_something_else(walk *w, const h5_object *object, bool *out, mt_error *err)
 {
     const char *class;
-    mt_status st = h5_get_text(w->file, w->arena, object, "CLASS", &class, err);
+    mt_error own = MT_ERROR_INIT;
+    mt_status st = h5_get_text(w->file, w->arena, object, "CLASS", &class, &own);
     *out = !st && class && (strcmp(class, "PALETTE") == 0 || strcmp(class, "DIMENSION_SCALE") == 0);
-    return st;
+    return st == MT_E_UNSUPPORTED ? MT_OK : st ? mt_fail(err, st, "%s", own.message) : MT_OK;
 }
 
 static mt_status walk_group(walk *w, const h5_object *group, const char *path, int depth, mt_error *err);
@@ -149,16 +150,6 @@ static void drop_repeated(mt_chunk_map *map)
         }
 }
 
-/* An attribute that may be missing, or broken. */
-static mt_status find_optional(const h5_file *file, mt_arena *arena, const h5_object *object, const char *name,
-                               bool *found, h5_attribute *out, mt_error *err)
-{
-    mt_error own = MT_ERROR_INIT;
-    mt_status st = h5_find_attribute(file, arena, object, name, found, out, &own);
-    *found &= !st;
-    return h5_forgive(st, &own, err);
-}
-
 mt_status h5_describe_axes(const h5_file *file, mt_arena *arena, const h5_object *object, mt_chunk_map *map,
                            mt_error *err)
 {
@@ -168,12 +159,13 @@ mt_status h5_describe_axes(const h5_file *file, mt_arena *arena, const h5_object
     mt_status st = h5_get_text(file, arena, object, "axistags", &tags, err);
     if (st || (tags && (st = read_axistags(tags, file->env, map, err))))
         return st;
-    if (!tags && (st = find_optional(file, arena, object, "DIMENSION_LABELS", &found, &labels, err)))
+    if (!tags && (st = h5_find_attribute(file, arena, object, "DIMENSION_LABELS", &found, &labels, err)))
         return st;
     if (found && (st = read_labels(file, arena, &labels, map, err)))
         return st;
     drop_repeated(map);
-    if ((st = find_optional(file, arena, object, "element_size_um", &found, &size, err)) || !found || size.count != 3)
+    if ((st = h5_find_attribute(file, arena, object, "element_size_um", &found, &size, err)) || !found ||
+        size.count != 3)
         return st;
     for (int d = 0; d < map->ndim; d++)
         for (int i = 0; i < 3; i++)

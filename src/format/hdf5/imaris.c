@@ -86,11 +86,8 @@ static mt_status read_voxels(const h5_file *file, mt_arena *arena, mt_chunk_map 
 {
     h5_object info;
     const char *unit;
-    mt_error own = MT_ERROR_INIT;
-    mt_status st = h5_find_object(file, arena, "DataSetInfo/Image", &info, &own);
-    if (st)
-        return h5_forgive(st, &own, err);
-    if ((st = h5_get_text(file, arena, &info, "Unit", &unit, err)))
+    mt_status st = h5_find_object(file, arena, "DataSetInfo/Image", &info, err);
+    if (st || (st = h5_get_text(file, arena, &info, "Unit", &unit, err)))
         return st;
     bool micrometers = unit && (strcmp(unit, "um") == 0 || strcmp(unit, "\xc2\xb5m") == 0);
     for (int d = 0; d < 3; d++) {
@@ -120,11 +117,8 @@ static mt_status read_channel(const h5_file *file, mt_arena *arena, mt_arena *ke
     const char *name, *color;
     *out = (mt_channel) { .name = "" };
     snprintf(path, sizeof path, "DataSetInfo/Channel %lld", (long long)c);
-    mt_error own = MT_ERROR_INIT;
-    mt_status st = h5_find_object(file, arena, path, &object, &own);
-    if (st)
-        return h5_forgive(st, &own, err);
-    if ((st = h5_get_text(file, arena, &object, "Name", &name, err)) ||
+    mt_status st = h5_find_object(file, arena, path, &object, err);
+    if (st || (st = h5_get_text(file, arena, &object, "Name", &name, err)) ||
         (st = h5_get_text(file, arena, &object, "Color", &color, err)))
         return st;
     out->has_color = color != NULL;
@@ -189,7 +183,8 @@ mt_status h5_open_imaris(const h5_file *file, mt_arena *arena, int level, mt_chu
     memcpy(map->axes, "TCZYX", 6);
     map->level = level;
     map->n_levels = (int)(levels < 1000 ? levels : 1000);
-    if ((st = read_voxels(file, arena, map, err)))
+    mt_error of_voxels = MT_ERROR_INIT, of_channels = MT_ERROR_INIT;
+    if ((st = h5_forgive(read_voxels(file, arena, map, &of_voxels), &of_voxels, err)))
         return st;
-    return read_channels(file, arena, many.shape[1], map, err);
+    return h5_forgive(read_channels(file, arena, many.shape[1], map, &of_channels), &of_channels, err);
 }
