@@ -32,9 +32,29 @@ typedef struct part {
     uint8_t *out;
 } part;
 
-static void find_part(const mt_image *image, uint64_t id, const mt_read *read, part *out)
+static void find_part_of_box(const mt_image *image, uint64_t id, const mt_read *read, const mt_box *shared, part *out)
 {
+    mt_box box = *shared;
+    if (id != MT_NOTHING)
+        image->map->get_box(image->map, id, &box);
+    out->read = read;
+    out->out = read->out;
+    for (int d = 0; d < image->map->ndim; d++) {
+        out->low[d] = shared->start[d] - box.start[d];
+        out->extent[d] = shared->extent[d];
+        out->out += (shared->start[d] - read->start[d]) * read->out_stride[d];
+    }
+}
+
+static void find_part(const work *w, const mt_image *image, uint64_t id, uint32_t copy, part *out)
+{
+    const mt_plan *plan = w->plan;
+    const mt_read *read = &w->reads[plan->copies[copy].read];
     int64_t position[MT_MAX_DIMS];
+    if (plan->copies[copy].part != MT_NONE) {
+        find_part_of_box(image, id, read, &plan->parts[plan->copies[copy].part], out);
+        return;
+    }
     mt_image_chunk_position(image, id, position);
     out->read = read;
     out->out = read->out;
@@ -80,36 +100,9 @@ static void gather_chunk(const work *w, const mt_planned *planned, const mt_chun
     part p;
     FOR_EACH_COPY(c, w, planned)
     {
-        find_part(image, planned->id, &w->reads[w->plan->copies[c].read], &p);
+        find_part(w, image, planned->id, c, &p);
         gather_part(&p, image, chunk);
     }
-}
-
-/* Rows of a raw chunk that is not kept. */
-static mt_status copy_raw(const work *w, const mt_planned *planned, mt_scratch *scratch, mt_error *err)
-{
-    mt_image room;
-    const mt_image *image = mt_image_at_chunk(planned->image, planned->id, &room);
-    mt_chunk_ref ref;
-    const uint8_t *view = NULL;
-    bool missing = false;
-    mt_status st = mt_image_locate(image, planned->id, &ref, err);
-    if (!st)
-        st = mt_image_open_raw(image, planned->id, &ref, &missing, &view, err);
-    part p;
-    for (uint32_t c = planned->first_copy; !st && c != MT_NONE; c = w->plan->copies[c].next) {
-        find_part(image, planned->id, &w->reads[w->plan->copies[c].read], &p);
-        if (missing) {
-            gather_part(&p, image, &(mt_chunk) { .data = NULL });
-            continue;
-        }
-        mt_convert convert = p.read->convert;
-        convert.swap = image->map->swap;
-        st = mt_raw_read(image, &ref, view, &convert, p.low, p.extent, p.out, p.read->out_stride, scratch, err);
-    }
-    if (st)
-        mt_image_prefix(image, planned->id, err);
-    return st;
 }
 
 /* The bytes of a chunk that its copies need, from the first to the last. */
@@ -120,7 +113,7 @@ static void find_needed(const work *w, const mt_planned *planned, const mt_image
     part p;
     FOR_EACH_COPY(c, w, planned)
     {
-        find_part(image, planned->id, &w->reads[w->plan->copies[c].read], &p);
+        find_part(w, image, planned->id, c, &p);
         int64_t first = 0, last = (int64_t)image->element_size;
         for (int d = 0; d < image->map->ndim; d++) {
             first += p.low[d] * image->stride[d];
@@ -148,20 +141,53 @@ static mt_status load_needed(const work *w, const mt_planned *planned, const mt_
     return mt_image_load(image, planned->id, window, scratch, out, err);
 }
 
+static mt_status read_decoded(const work *w, const mt_planned *planned, const mt_window *window, mt_scratch *scratch,
+                              mt_error *err)
+{
+    mt_chunk chunk = { 0 };
+    mt_status st = load_needed(w, planned, window, scratch, &chunk, err);
+    if (!st)
+        gather_chunk(w, planned, &chunk);
+    mt_image_release(planned->image, &chunk);
+    return st;
+}
+
+/* Rows of a raw chunk that is not kept. */
+static mt_status copy_raw(const work *w, const mt_planned *planned, mt_scratch *scratch, mt_error *err)
+{
+    mt_image room;
+    const mt_image *image = mt_image_at_chunk(planned->image, planned->id, &room);
+    mt_chunk_ref ref;
+    const uint8_t *view = NULL;
+    bool missing = false;
+    mt_status st = mt_image_locate(image, planned->id, &ref, err);
+    if (!st && ref.chain->n_steps)
+        return read_decoded(w, planned, NULL, scratch, err);
+    if (!st)
+        st = mt_image_open_raw(image, planned->id, &ref, &missing, &view, err);
+    part p;
+    for (uint32_t c = planned->first_copy; !st && c != MT_NONE; c = w->plan->copies[c].next) {
+        find_part(w, image, planned->id, c, &p);
+        if (missing) {
+            gather_part(&p, image, &(mt_chunk) { .data = NULL });
+            continue;
+        }
+        mt_convert convert = p.read->convert;
+        convert.swap = image->map->swap;
+        st = mt_raw_read(image, &ref, view, &convert, p.low, p.extent, p.out, p.read->out_stride, scratch, err);
+    }
+    if (st)
+        mt_image_prefix(image, planned->id, err);
+    return st;
+}
+
 static bool is_raw_rows(const mt_image *image) { return image->map->chain.n_steps == 0 && !image->keep; }
 
 static mt_status read_chunk(const work *w, const mt_planned *planned, const mt_window *window, mt_scratch *scratch,
                             mt_error *err)
 {
-    const mt_image *image = planned->image;
-    if (is_raw_rows(image))
-        return copy_raw(w, planned, scratch, err);
-    mt_chunk chunk = { 0 };
-    mt_status st = load_needed(w, planned, window, scratch, &chunk, err);
-    if (!st)
-        gather_chunk(w, planned, &chunk);
-    mt_image_release(image, &chunk);
-    return st;
+    return is_raw_rows(planned->image) ? copy_raw(w, planned, scratch, err)
+                                       : read_decoded(w, planned, window, scratch, err);
 }
 
 static void zero_copies(const work *w, const mt_planned *planned)
@@ -170,7 +196,7 @@ static void zero_copies(const work *w, const mt_planned *planned)
     part p;
     FOR_EACH_COPY(c, w, planned)
     {
-        find_part(planned->image, planned->id, &w->reads[w->plan->copies[c].read], &p);
+        find_part(w, planned->image, planned->id, c, &p);
         mt_convert convert = { .from = p.read->convert.to, .to = p.read->convert.to };
         spread(&p, &convert, zero);
     }
@@ -396,6 +422,8 @@ static mt_status add_read(work *w, uint32_t i, mt_plan *plan)
     int64_t low[MT_MAX_DIMS], high[MT_MAX_DIMS];
     if (!do_direct(w, i, low, high))
         return w->status;
+    if (w->reads[i].image->map->find_boxes)
+        return mt_plan_add_boxes(plan, &w->reads[i], i, low, high, w->err);
     uint64_t next = 0;
     for (;;) {
         mt_status st = mt_plan_add(plan, &w->reads[i], i, low, high, &next, w->err);

@@ -39,6 +39,7 @@ void mt_image_init(mt_image *image, mt_context *context, const mt_chunk_map *map
         image->chunk_bytes *= (size_t)map->chunk_shape[d];
         huge |= mt_mul_u64(image_bytes, (uint64_t)image->grid[d] * (uint64_t)map->chunk_shape[d], &image_bytes);
     }
+    image->uneven |= map->find_boxes != NULL;
     uint64_t budget = mt_cache_budget(context->chunks);
     image->fits = !huge && image_bytes <= budget;
     /* Raw rows are cheap to read again: raw chunks are kept only where all of them can be. */
@@ -93,23 +94,38 @@ void mt_image_chunk_position(const mt_image *image, uint64_t id, int64_t *positi
     }
 }
 
+/* The sizes of a chunk. */
+static void find_sizes(const mt_image *image, uint64_t id, int64_t *out)
+{
+    const mt_chunk_map *map = image->map;
+    int64_t position[MT_MAX_DIMS];
+    mt_box box;
+    if (!map->find_boxes)
+        mt_image_chunk_position(image, id, position);
+    else if (id != MT_NOTHING)
+        map->get_box(map, id, &box);
+    for (int d = 0; d < map->ndim; d++) {
+        const int64_t *edges = map->chunk_edges[d];
+        if (map->find_boxes)
+            out[d] = id == MT_NOTHING ? 1 : box.extent[d];
+        else
+            out[d] = edges ? edges[position[d] + 1] - edges[position[d]] : map->chunk_shape[d];
+    }
+}
+
 /* The dimensions of all chunks lie in the same order: that of the strides, and, where a size of 1 makes two strides
  * equal, in either. */
 const mt_image *mt_image_at_chunk(const mt_image *image, uint64_t id, mt_image *room)
 {
     if (!image->uneven)
         return image;
-    int64_t position[MT_MAX_DIMS];
-    mt_image_chunk_position(image, id, position);
     *room = *image;
     room->chunk_bytes = image->element_size;
     const mt_chunk_map *map = image->map;
     int64_t size[MT_MAX_DIMS];
-    for (int d = 0; d < map->ndim; d++) {
-        const int64_t *edges = map->chunk_edges[d];
-        size[d] = edges ? edges[position[d] + 1] - edges[position[d]] : map->chunk_shape[d];
+    find_sizes(image, id, size);
+    for (int d = 0; d < map->ndim; d++)
         room->chunk_bytes *= (size_t)size[d];
-    }
     for (int d = 0; d < map->ndim; d++) {
         room->stride[d] = (int64_t)image->element_size;
         for (int e = 0; e < map->ndim; e++)
@@ -124,6 +140,10 @@ void mt_image_prefix(const mt_image *image, uint64_t id, mt_error *err)
     int64_t position[MT_MAX_DIMS];
     char text[MT_MAX_DIMS * 21 + 1] = "0";
     int n = 0;
+    if (image->map->find_boxes) {
+        mt_error_prefix(err, "%s: %s, tile %llu", image->map->format, image->label, (unsigned long long)id);
+        return;
+    }
     mt_image_chunk_position(image, id, position);
     for (int d = 0; d < image->map->ndim; d++)
         n += snprintf(text + n, sizeof text - (size_t)n, "%s%lld", d ? "/" : "", (long long)position[d]);
@@ -132,14 +152,19 @@ void mt_image_prefix(const mt_image *image, uint64_t id, mt_error *err)
 
 mt_status mt_image_locate(const mt_image *image, uint64_t id, mt_chunk_ref *out, mt_error *err)
 {
-    int64_t position[MT_MAX_DIMS];
-    mt_image_chunk_position(image, id, position);
+    int64_t position[MT_MAX_DIMS] = { (int64_t)id };
     out->missing = out->absent_is_fill = false;
     out->key = "";
     out->offset = 0;
     out->size = MT_WHOLE;
     out->chain = NULL;
-    mt_status st = image->map->locate(image->map, position, out, err);
+    mt_status st = MT_OK;
+    if (!image->map->find_boxes)
+        mt_image_chunk_position(image, id, position);
+    else if (id == MT_NOTHING)
+        out->missing = true;
+    if (!out->missing)
+        st = image->map->locate(image->map, position, out, err);
     if (!st && !out->chain)
         out->chain = &image->map->chain;
     return st;

@@ -16,7 +16,7 @@ typedef struct mt_image {
     size_t chunk_bytes;          /* decoded */
     int64_t grid[MT_MAX_DIMS];   /* chunks along each dimension */
     int64_t stride[MT_MAX_DIMS]; /* chunk_stride in bytes; for an array in memory those of the array, of any sign */
-    bool uneven;                 /* a rectilinear grid: chunk_bytes and stride are those of the largest chunk */
+    bool uneven;                 /* chunks differ in size: chunk_bytes and stride are those of the largest */
     bool fits;                   /* all of it fits into the cache */
     bool keep;                   /* its chunks go into the cache */
     bool piece; /* raw, in one piece and not kept: read without regard to chunks; stride is that of the whole */
@@ -38,7 +38,10 @@ int64_t mt_image_chunk_end(const mt_image *image, int d, int64_t position);
 /* The image with chunk_bytes and stride of this chunk: the image itself, or, where its chunks differ, made in room. */
 const mt_image *mt_image_at_chunk(const mt_image *image, uint64_t id, mt_image *room);
 
-/* The number of a chunk in C order of the grid, and back. */
+/* Stands for the chunk of what no box covers: it is missing. */
+#define MT_NOTHING UINT64_MAX
+
+/* The number of a chunk in C order of the grid, and back. Boxes have numbers of their own. */
 uint64_t mt_image_chunk_id(const mt_image *image, const int64_t *position);
 void mt_image_chunk_position(const mt_image *image, uint64_t id, int64_t *position);
 

@@ -13,6 +13,8 @@ void mt_plan_init(mt_plan *plan, mt_env *env)
     plan->copies = plan->inline_copies;
     plan->n_chunks = plan->n_copies = 0;
     plan->chunk_room = plan->copy_room = MT_PLAN_INLINE;
+    plan->parts = NULL;
+    plan->n_parts = plan->part_room = 0;
     plan->table = NULL;
     plan->table_size = 0;
     plan->bytes = 0;
@@ -24,6 +26,7 @@ void mt_plan_free(mt_plan *plan)
         mt_release(plan->env, plan->chunks, plan->chunk_room * sizeof *plan->chunks);
     if (plan->copies != plan->inline_copies)
         mt_release(plan->env, plan->copies, plan->copy_room * sizeof *plan->copies);
+    mt_release(plan->env, plan->parts, plan->part_room * sizeof *plan->parts);
     mt_release(plan->env, plan->table, plan->table_size * sizeof *plan->table);
 }
 
@@ -110,7 +113,7 @@ static mt_status find_chunk(mt_plan *plan, const mt_image *image, uint64_t id, b
     return MT_OK;
 }
 
-static mt_status add_copy(mt_plan *plan, mt_planned *chunk, uint32_t read, mt_error *err)
+static mt_status add_copy(mt_plan *plan, mt_planned *chunk, uint32_t read, uint32_t part, mt_error *err)
 {
     if (plan->n_copies == plan->copy_room) {
         void *array = plan->copies;
@@ -119,9 +122,38 @@ static mt_status add_copy(mt_plan *plan, mt_planned *chunk, uint32_t read, mt_er
             return st;
         plan->copies = array;
     }
-    plan->copies[plan->n_copies] = (mt_copy) { read, chunk->first_copy };
+    plan->copies[plan->n_copies] = (mt_copy) { read, chunk->first_copy, part };
     chunk->first_copy = (uint32_t)plan->n_copies++;
     return MT_OK;
+}
+
+static mt_status add_part(mt_plan *plan, const mt_box *part, uint32_t *out, mt_error *err)
+{
+    *out = MT_NONE;
+    if (!part)
+        return MT_OK;
+    if (plan->n_parts == plan->part_room) {
+        size_t room = plan->part_room ? 2 * plan->part_room : 16, size = sizeof *part;
+        mt_box *moved = mt_resize(plan->env, plan->parts, plan->part_room * size, room * size);
+        if (!moved || room >= MT_NONE)
+            return mt_fail(err, MT_E_MEMORY, "out of memory for a plan of %zu parts", room);
+        plan->parts = moved;
+        plan->part_room = room;
+    }
+    *out = (uint32_t)plan->n_parts;
+    plan->parts[plan->n_parts++] = *part;
+    return MT_OK;
+}
+
+mt_status mt_plan_add_copy(mt_plan *plan, const mt_image *image, uint64_t id, uint32_t read, bool first_read,
+                           const mt_box *part, mt_error *err)
+{
+    mt_planned *chunk;
+    uint32_t number;
+    mt_status st = add_part(plan, part, &number, err);
+    if (st || (st = find_chunk(plan, image, id, first_read, &chunk, err)))
+        return st;
+    return add_copy(plan, chunk, read, number, err);
 }
 
 bool mt_read_clip(const mt_read *read, int64_t *low, int64_t *high)
@@ -184,10 +216,9 @@ mt_status mt_plan_add(mt_plan *plan, const mt_read *read, uint32_t i, const int6
     do {
         if (plan->n_copies >= MT_PLAN_COPIES)
             return MT_OK;
-        mt_planned *chunk;
-        mt_status st =
-            find_chunk(plan, read->image, mt_image_chunk_id(read->image, w.position), first_read, &chunk, err);
-        if (st || (st = add_copy(plan, chunk, i, err)))
+        uint64_t id = mt_image_chunk_id(read->image, w.position);
+        mt_status st = mt_plan_add_copy(plan, read->image, id, i, first_read, NULL, err);
+        if (st)
             return st;
         ++*next;
     } while (step(&w));

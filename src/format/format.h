@@ -26,7 +26,15 @@ typedef struct mt_chunk_ref {
     mt_chain chain_buffer;
 } mt_chunk_ref;
 
-/* An array cut into a grid of chunks. Immutable once open returned; everything in it lives in its arena.
+/* A place in an image. */
+typedef struct mt_box {
+    int64_t start[MT_MAX_DIMS], extent[MT_MAX_DIMS];
+} mt_box;
+
+typedef mt_status (*mt_visit_box)(void *user, uint64_t id, mt_error *err);
+
+/* An array cut into a grid of chunks, or covered by boxes. Immutable once open returned; everything in it lives in its
+ * arena.
  *
  * Element (i_0, i_1, ...) lies in the chunk (i_0 / chunk_shape[0], ...), at the element offset
  * sum(i_d % chunk_shape[d] * chunk_stride[d]) in the decoded chunk. Strides express any order of elements (order F,
@@ -53,7 +61,16 @@ struct mt_chunk_map {
     int64_t shard_shape[MT_MAX_DIMS];  /* 0: no shards */
     mt_chain chain;                    /* for all chunks that name none of their own */
 
-    /* Finds a chunk by its grid position. May read the store (through an index cache), must be thread-safe. */
+    /* Boxes instead of a grid (NULL: a grid), each stored as one chunk: they may overlap, where those visited later
+     * cover those before, reach over the image's edge, and leave gaps, which read as fill. Visits the boxes that meet
+     * [low, high); get_box tells where one lies. chunk_shape is then as large as the largest along each dimension; the
+     * order of chunk_stride is that of the elements of each. Both must be thread-safe. */
+    mt_status (*find_boxes)(const mt_chunk_map *map, const int64_t *low, const int64_t *high, mt_visit_box visit,
+                            void *user, mt_error *err);
+    void (*get_box)(const mt_chunk_map *map, uint64_t id, mt_box *out);
+
+    /* Finds a chunk by its grid position; position[0] is the number of a box. May read the store (through an index
+     * cache), must be thread-safe. */
     mt_status (*locate)(const mt_chunk_map *map, const int64_t *position, mt_chunk_ref *out, mt_error *err);
     void *state; /* of the format */
     void (*destroy)(
