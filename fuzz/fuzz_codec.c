@@ -22,6 +22,7 @@ typedef union params {
     mt_packed_params packed;
     mt_scaleoffset_params scaleoffset;
     mt_bitshuffle_params bitshuffle;
+    mt_samples_params samples;
 } params;
 
 static mt_stored_type stored_type(uint8_t byte)
@@ -62,6 +63,8 @@ static params make_params(const uint8_t *head)
                                                   .element_size = (size_t)4 << head[3] % 2,
                                                   .has_fill = head[4] & 1,
                                                   .fill = head[5] };
+    else if (is("bgr"))
+        p.samples = (mt_samples_params) { 1 + head[0] % 4, 3 + head[1] % 2 };
     else if (is("bitshuffle"))
         p.bitshuffle = (mt_bitshuffle_params) { .element_size = 1 + head[0] % 9,
                                                 .block = 8 * (head[1] % 32),

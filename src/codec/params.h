@@ -87,6 +87,11 @@ typedef struct mt_scaleoffset_params {
     uint64_t fill; /* its bits */
 } mt_scaleoffset_params;
 
+/* "bgr": at least three samples a pixel */
+typedef struct mt_samples_params {
+    size_t element_size, samples;
+} mt_samples_params;
+
 /* "bitshuffle" */
 typedef struct mt_bitshuffle_params {
     size_t element_size;

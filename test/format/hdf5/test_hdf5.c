@@ -1,70 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The HDF5 files of the data folder: every dataset against what h5py read, and the broken files. */
 #include "support/contract.h"
-
-#include "engine/engine.h"
+#include "support/map.h"
 
 #include <ftw.h>
 #include <stdlib.h>
 #include <string.h>
-
-typedef struct opened {
-    mt_context *context;
-    mt_store *store;
-    mt_chunk_map *map;
-} opened;
-
-static void close_opened(opened *o)
-{
-    mt_chunk_map_free(o->map);
-    mt_store_close(o->store);
-    mt_context_free(o->context);
-}
-
-/* Opens a part of a file without asking for axes. */
-static mt_status open_part(const char *folder, const char *name, const char *part, opened *o, mt_error *err)
-{
-    static const mt_open_options options = { .struct_size = sizeof options };
-    mt_error own = MT_ERROR_INIT;
-    mt_arena *arena;
-    *o = (opened) { 0 };
-    check_ok(mt_context_new(NULL, &o->context, &own), &own);
-    check_ok(mt_store_open_folder(&o->context->env, folder, &o->store, &own), &own);
-    check_ok(mt_arena_new(&o->context->env, &arena, &own), &own);
-    uint8_t head[4096];
-    uint64_t size;
-    check_ok(mt_store_size(o->store, name, &size, &own), &own);
-    mt_source source = { .env = &o->context->env, .store = o->store, .key = name, .name = name, .options = &options };
-    source.head = head;
-    source.head_size = size < sizeof head ? (size_t)size : sizeof head;
-    check_ok(mt_store_read_at(o->store, name, 0, head, source.head_size, &own), &own);
-    check_ok(mt_selection_parse(arena, part, &source.selection, &own), &own);
-    mt_status st = mt_format_find("hdf5")->open(&source, &o->map, err);
-    if (!st)
-        st = mt_chunk_map_check(o->map, err);
-    mt_arena_free(arena);
-    return st;
-}
-
-/* All elements of a map, as stored but in the order of this machine (malloc). */
-static mt_status read_all(opened *o, uint8_t **out, size_t *size, mt_error *err)
-{
-    const mt_chunk_map *map = o->map;
-    mt_image image;
-    mt_image_init(&image, o->context, map, o->store, "test", NULL);
-    mt_read read = { .image = &image, .convert = { .from = map->dtype, .to = map->dtype, .swap = map->swap } };
-    int64_t stride = (int64_t)mt_dtype_size(map->dtype);
-    for (int d = map->ndim - 1; d >= 0; d--) {
-        read.extent[d] = map->shape[d];
-        read.out_stride[d] = stride;
-        stride *= map->shape[d];
-    }
-    *size = (size_t)stride;
-    read.out = *out = malloc(*size + 1);
-    mt_status st = mt_engine_read(o->context, &read, 1, err);
-    mt_image_forget(&image);
-    return st;
-}
 
 typedef struct tally {
     int read, refused, wrong;
@@ -86,13 +27,13 @@ static void check_dataset(const char *folder, const char *file, const char *part
 {
     const char *md5 = json_string_value(json_object_get(expected, "md5_C_LE"));
     mt_error err = MT_ERROR_INIT;
-    opened o;
+    opened_map o;
     uint8_t *pixels = NULL;
     size_t size = 0;
-    mt_status st = open_part(folder, file, part, &o, &err);
+    mt_status st = open_map("hdf5", folder, file, part, &o, &err);
     bool huge = !st && o.map->ndim == 1 && o.map->shape[0] > INT32_MAX;
     if (!st && !huge)
-        st = read_all(&o, &pixels, &size, &err);
+        st = read_map(&o, &pixels, &size, &err);
     const char *feature = st == MT_E_UNSUPPORTED ? find_feature(err.message) : NULL;
     bool refused = feature != NULL;
     t->feature = refused ? feature : t->feature;
@@ -103,7 +44,7 @@ static void check_dataset(const char *folder, const char *file, const char *part
     t->read += !st;
     t->refused += refused;
     free(pixels);
-    close_opened(&o);
+    close_map(&o);
 }
 
 /* The table of docs/formats/hdf5-files.md, a line a file, where MICROTOME_TABLE names a file for it. */
@@ -191,13 +132,13 @@ static mt_context *tight_context(void)
 
 static mt_status read_image(mt_context *context, mt_source *source, const char *path, outcome *o, mt_error *err)
 {
-    opened file = { .context = context, .store = source->store };
+    opened_map file = { .context = context, .store = source->store };
     source->selection = (mt_selection) { .text = path, .path = path, .series = -1, .level = -1 };
     mt_status st = mt_format_find("hdf5")->open(source, &file.map, err);
     if (!st && !(st = mt_chunk_map_check(file.map, err)) && is_small(file.map)) {
         uint8_t *pixels;
         size_t size;
-        st = read_all(&file, &pixels, &size, err);
+        st = read_map(&file, &pixels, &size, err);
         if (!st)
             add_hash(o, pixels, size);
         free(pixels);
@@ -272,7 +213,7 @@ static void mutations_do_no_harm(void **state)
                                          "hdf5/filters/netcdf_ref_szip.h5",     "hdf5/layouts/dataset_multidim.hdf5",
                                          "hdf5/filters/jhdf_lz4_datasets.hdf5", "hdf5/layouts/resizable.hdf5" };
     const char *wanted = getenv("MICROTOME_MUTATIONS");
-    int each = (wanted ? atoi(wanted) : 1000) / 10, corrupt = 0, same = 0, other = 0;
+    int each = (wanted ? (int)strtol(wanted, NULL, 10) : 1000) / 10, corrupt = 0, same = 0, other = 0;
     uint64_t seed = 1;
     for (size_t f = 0; f < sizeof names / sizeof *names; f++) {
         size_t size;
@@ -307,7 +248,7 @@ static void mutations_do_no_harm(void **state)
 static void time_points_are_their_datasets(void **state)
 {
     (void)state;
-    opened o;
+    opened_map o;
     mt_error err = MT_ERROR_INIT;
     uint8_t *whole, *one;
     size_t size, one_size;
@@ -315,19 +256,19 @@ static void time_points_are_their_datasets(void **state)
     snprintf(folder, sizeof folder, "%s", data_path("hdf5/bio"));
     for (int level = 0; level < 2; level++) {
         snprintf(part, sizeof part, "level=%d", level);
-        check_ok(open_part(folder, "smallVideoBdv.xml", part, &o, &err), &err);
+        check_ok(open_map("hdf5", folder, "smallVideoBdv.xml", part, &o, &err), &err);
         assert_string_equal(o.map->axes, "TZYX");
         assert_int_equal(o.map->dtype, MT_UINT16);
         assert_int_equal(o.map->n_levels, 2);
         assert_int_equal(o.map->shape[0], 7);
         assert_true(o.map->pixel_size[2] == (level ? 2 : 1));
-        check_ok(read_all(&o, &whole, &size, &err), &err);
-        close_opened(&o);
+        check_ok(read_map(&o, &whole, &size, &err), &err);
+        close_map(&o);
         for (size_t t = 0; t < 7; t++) {
             snprintf(part, sizeof part, "t%05zu/s00/%d/cells", t, level);
-            check_ok(open_part(folder, "smallVideoBdv.h5", part, &o, &err), &err);
-            check_ok(read_all(&o, &one, &one_size, &err), &err);
-            close_opened(&o);
+            check_ok(open_map("hdf5", folder, "smallVideoBdv.h5", part, &o, &err), &err);
+            check_ok(read_map(&o, &one, &one_size, &err), &err);
+            close_map(&o);
             assert_int_equal(one_size * 7, size);
             assert_memory_equal(one, whole + t * one_size, one_size);
             free(one);

@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* What Zeiss CZI does to pixels besides the codecs of others: a head before zstd, low and high bytes apart, blue before
+ * red, and data that is shorter or longer than its tile. Source: "ZISRAW (CZI) File Format Design Specification". */
+#include "codec/codec.h"
+#include "codec/params.h"
+
+#include <string.h>
+
+/* The head of Zstd1: its length, then chunks of metadata, of which there is one: 1, whose lowest bit says that the low
+ * bytes of all words come first and then the high ones. */
+static mt_status read_head(const uint8_t *src, size_t size, size_t *head, bool *split, mt_error *err)
+{
+    *split = false;
+    *head = size > 0 ? src[0] : 0;
+    if (*head == 1)
+        return MT_OK;
+    if (*head != 3 || size < 3 || src[1] != 1)
+        return mt_fail(err, MT_E_UNSUPPORTED, "a head of %zu bytes is not read", *head);
+    *split = (src[2] & 1) != 0;
+    return MT_OK;
+}
+
+/* A last odd byte stays where it is. */
+static void join(const uint8_t *src, size_t size, uint8_t *dst)
+{
+    size_t n = size / 2;
+    for (size_t i = 0; i < n; i++) {
+        dst[2 * i] = src[i];
+        dst[2 * i + 1] = src[n + i];
+    }
+    if (size % 2)
+        dst[size - 1] = src[size - 1];
+}
+
+static mt_status decode_zstd1(const void *params, const uint8_t *src, size_t size, uint8_t *dst, size_t capacity,
+                              size_t *written, mt_scratch *scratch, mt_error *err)
+{
+    const mt_codec *zstd = mt_codec_find("zstd");
+    size_t head;
+    bool split;
+    uint8_t *room = dst;
+    (void)params;
+    if (!zstd->decode)
+        return mt_fail(err, MT_E_UNSUPPORTED, "this build was made without %s", zstd->build_switch);
+    mt_status st = read_head(src, size, &head, &split, err);
+    if (!st && split)
+        st = mt_scratch_buffer(scratch, 5, capacity, &room, err);
+    if (st || (st = zstd->decode(NULL, src + head, size - head, room, capacity, written, scratch, err)))
+        return st;
+    if (split)
+        join(room, *written, dst);
+    return MT_OK;
+}
+
+/* All of capacity: what is missing is 0, what is too much is left. */
+static mt_status decode_fit(const void *params, const uint8_t *src, size_t size, uint8_t *dst, size_t capacity,
+                            size_t *written, mt_scratch *scratch, mt_error *err)
+{
+    (void)params, (void)scratch, (void)err;
+    size_t n = size < capacity ? size : capacity;
+    memcpy(dst, src, n);
+    memset(dst + n, 0, capacity - n);
+    *written = capacity;
+    return MT_OK;
+}
+
+/* Pixels whose first and third sample change places. */
+static mt_status decode_bgr(const void *params, const uint8_t *src, size_t size, uint8_t *dst, size_t capacity,
+                            size_t *written, mt_scratch *scratch, mt_error *err)
+{
+    (void)scratch;
+    const mt_samples_params *p = params;
+    size_t n = p->element_size, pixel = n * p->samples;
+    if (size > capacity || size % pixel)
+        return mt_fail(err, MT_E_CORRUPT, "%zu bytes, of pixels of %zu, for %zu", size, pixel, capacity);
+    memcpy(dst, src, size);
+    for (size_t i = 0; i < size; i += pixel) {
+        memcpy(dst + i, src + i + 2 * n, n);
+        memcpy(dst + i + 2 * n, src + i, n);
+    }
+    *written = size;
+    return MT_OK;
+}
+
+static size_t same_size(const void *params, size_t n)
+{
+    (void)params;
+    return n;
+}
+
+const mt_codec mt_codec_zstd1 = { .name = "zstd1", .decode = decode_zstd1 };
+const mt_codec mt_codec_fit = { .name = "fit", .decode = decode_fit };
+const mt_codec mt_codec_bgr = { .name = "bgr", .decode = decode_bgr, .encoded_size = same_size };

@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Zeiss CZI, by the "ZISRAW (CZI) File Format Design Specification" 1.2: what the files of this folder share. */
+#ifndef MT_FORMAT_CZI_CZI_H
+#define MT_FORMAT_CZI_CZI_H
+
+#include "base/reader.h"
+#include "format/format.h"
+
+/* Dimensions of a subblock. Those from H on are merged into S, in this order, the first slowest. */
+enum { CZI_X, CZI_Y, CZI_C, CZI_Z, CZI_T, CZI_S, CZI_M, CZI_H, CZI_V, CZI_I, CZI_R, CZI_B, CZI_DIMS };
+#define CZI_LETTERS "XYCZTSMHVIRB"
+
+enum { CZI_RAW = 0, CZI_JPEG = 1, CZI_LZW = 2, CZI_JPEGXR = 4, CZI_ZSTD0 = 5, CZI_ZSTD1 = 6 };
+
+/* One file of a document. */
+typedef struct czi_file {
+    mt_env *env;
+    mt_store *store;
+    const char *key;
+    uint64_t size;
+    uint8_t guid[16], primary[16];
+    uint64_t directory, metadata; /* positions; 0: none */
+    bool update_pending;
+} czi_file;
+
+#define CZI_MAX_FILES 64
+typedef struct czi_files {
+    int n;
+    czi_file file[CZI_MAX_FILES];
+} czi_files;
+
+/* What the directory says of a subblock. */
+typedef struct czi_entry {
+    int file;
+    int32_t pixel_type, compression;
+    uint64_t position; /* of its segment */
+    uint32_t present;  /* bit d: it has the dimension */
+    int32_t start[CZI_DIMS], size[CZI_DIMS];
+    int32_t stored_width, stored_height;
+    uint8_t order[CZI_DIMS]; /* dimensions as they stand there, the fastest first */
+    int n_order;
+} czi_entry;
+
+typedef mt_status (*czi_visit)(void *user, const czi_entry *entry, mt_error *err);
+
+/* Opens the file of a source, and those that continue it: "name (1).czi", ... */
+MT_MUST_CHECK mt_status czi_open_files(const mt_source *source, mt_arena *arena, czi_files *out, mt_error *err);
+
+/* Visits all subblocks, by the directory or, where that was lost, by walking over all segments. */
+MT_MUST_CHECK mt_status czi_walk(const czi_files *files, czi_visit visit, void *user, mt_error *err);
+
+/* Where the pixels of a subblock lie. */
+MT_MUST_CHECK mt_status czi_find_data(const czi_file *file, uint64_t position, uint64_t *offset, uint64_t *size,
+                                      mt_error *err);
+
+/* A pixel type: elements and samples of a pixel. */
+typedef struct czi_pixel_type {
+    int32_t number;
+    const char *name;
+    mt_dtype dtype; /* 0: not read */
+    int samples;
+} czi_pixel_type;
+const czi_pixel_type *czi_find_pixel_type(int32_t number);
+
+#define CZI_MAX_LEVELS 24
+
+/* An image of a document: one scene or all, of one pixel type, at one level. */
+typedef struct czi_image {
+    int32_t pixel_type;
+    bool whole;                            /* all scenes, */
+    int32_t scene;                         /* or the one of this number */
+    int32_t low[CZI_DIMS], high[CZI_DIMS]; /* of level 0, [low, high) */
+    int n_levels;
+    int32_t factor[CZI_MAX_LEVELS]; /* how many times smaller each level is; the first is 1 */
+    size_t n_tiles[CZI_MAX_LEVELS];
+} czi_image;
+
+#define CZI_MAX_SCENES 100000
+
+/* What a document holds: its scenes in rising order, its pixel types with that of the first channel in front. */
+typedef struct czi_survey {
+    int32_t *scenes;
+    size_t n_scenes, scene_room;
+    int32_t pixel_types[8];
+    int n_pixel_types;
+    int32_t first_channel;
+} czi_survey;
+
+MT_MUST_CHECK mt_status czi_make_survey(const czi_files *files, mt_arena *arena, czi_survey *out, mt_error *err);
+/* Whether an entry belongs to an image, and how many times smaller it is than level 0, rounded. */
+bool czi_belongs(const czi_image *image, const czi_entry *entry);
+int32_t czi_factor(const czi_entry *entry);
+/* Fills the ranges and levels of an image by walking over all subblocks. */
+MT_MUST_CHECK mt_status czi_measure(const czi_files *files, czi_image *image, mt_error *err);
+
+/* Fills the map of a level. files must live in the map's arena. */
+MT_MUST_CHECK mt_status czi_make_map(const czi_files *files, const czi_image *image, int level, mt_chunk_map *map,
+                                     mt_error *err);
+
+/* Pixel sizes, names and colours of channels, out of those parts of the metadata that tell them. */
+MT_MUST_CHECK mt_status czi_describe(const czi_file *file, const czi_image *image, mt_chunk_map *map, mt_error *err);
+
+#endif

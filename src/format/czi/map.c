@@ -1,0 +1,566 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The map of an image: its tiles in paint order, and which of them meet a box. */
+#include "base/checked.h"
+#include "codec/params.h"
+#include "format/czi/czi.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define MAX_KINDS 4096
+#define FEW_TILES 16
+
+/* Tiles that are stored alike: their size, and how they are encoded. */
+typedef struct kind {
+    int32_t compression, width, height;
+    mt_chain chain;
+    mt_picture_params picture;
+} kind;
+
+typedef struct tile {
+    uint64_t position, skip; /* of the subblock, and of the tile's first byte in its pixels */
+    uint32_t plane, kind, number;
+    int32_t x, y, scene, m;
+    uint8_t file;
+} tile;
+
+/* The tiles of a plane, and a grid of cells that lists, for each, the tiles that meet it. */
+typedef struct group {
+    uint32_t plane;
+    size_t first, n;
+    int64_t cell_width, cell_height;
+    size_t columns, rows; /* 0: no grid, there are few tiles */
+    uint32_t *cells;      /* where the list of each cell starts, and where the last ends */
+    uint32_t *lists;      /* numbers of tiles, from first on */
+} group;
+
+typedef struct czi_state {
+    const czi_files *files;
+    const czi_image *image;
+    const czi_pixel_type *type;
+    int32_t factor;
+    int axes[8], n_axes; /* dimensions before Y and X, the slowest first */
+    kind *kinds;
+    uint32_t n_kinds;
+    tile *tiles;
+    size_t n_tiles, tile_room;
+    group *groups;
+    size_t n_groups;
+    mt_chain raw; /* of raw pixels that may end early, or of several samples */
+    mt_samples_params samples;
+    uint64_t owner; /* of places of pixels in the index cache */
+} czi_state;
+
+typedef struct making {
+    mt_chunk_map *map;
+    czi_state *state;
+} making;
+
+static int64_t range_of(const czi_image *image, int d) { return (int64_t)image->high[d] - image->low[d]; }
+
+static mt_status add_step(mt_chain *chain, const char *name, const void *params, mt_error *err)
+{
+    return mt_chain_add(chain, mt_codec_find(name), params, err);
+}
+
+/* Blue, green, red of raw and zstd pixels become red, green, blue; JPEG and JPEG XR have their own order. */
+static mt_status make_raw_chain(czi_state *s, mt_error *err)
+{
+    s->samples = (mt_samples_params) { mt_dtype_size(s->type->dtype), (size_t)s->type->samples };
+    mt_status st = s->type->samples > 1 ? add_step(&s->raw, "bgr", &s->samples, err) : MT_OK;
+    return st ? st : add_step(&s->raw, "fit", NULL, err);
+}
+
+static mt_status make_chain(const czi_state *s, kind *k, mt_error *err)
+{
+    k->picture = (mt_picture_params) { .width = k->width,
+                                       .height = k->height,
+                                       .samples = s->type->samples,
+                                       .dtype = s->type->dtype,
+                                       .ycbcr = s->type->samples == 3 };
+    bool is_picture = k->compression == CZI_JPEG || k->compression == CZI_JPEGXR;
+    if (!is_picture && (k->compression != CZI_RAW || s->type->samples > 1))
+        k->chain = s->raw;
+    switch (k->compression) {
+    case CZI_RAW: return MT_OK;
+    case CZI_JPEG: return add_step(&k->chain, "jpeg", &k->picture, err);
+    case CZI_JPEGXR: return add_step(&k->chain, "jpegxr", &k->picture, err);
+    case CZI_ZSTD0: return add_step(&k->chain, "zstd", NULL, err);
+    case CZI_ZSTD1: return add_step(&k->chain, "zstd1", NULL, err);
+    default: return mt_fail(err, MT_E_UNSUPPORTED, "compression %d is not read", k->compression);
+    }
+}
+
+static mt_status find_kind(making *m, int32_t compression, int32_t width, int32_t height, uint32_t *out, mt_error *err)
+{
+    czi_state *s = m->state;
+    for (uint32_t i = s->n_kinds; i-- > 0;)
+        if (s->kinds[i].compression == compression && s->kinds[i].width == width && s->kinds[i].height == height) {
+            *out = i;
+            return MT_OK;
+        }
+    if (s->n_kinds == MAX_KINDS)
+        return mt_fail(err, MT_E_LIMIT, "tiles of more than %d sizes", MAX_KINDS);
+    if (!s->kinds && !(s->kinds = mt_arena_alloc(m->map->arena, MAX_KINDS, sizeof *s->kinds, err)))
+        return MT_E_MEMORY;
+    kind *k = &s->kinds[s->n_kinds];
+    *k = (kind) { .compression = compression, .width = width, .height = height };
+    *out = s->n_kinds++;
+    return make_chain(s, k, err);
+}
+
+static int64_t floor_div(int64_t a, int64_t b) { return a / b - (a % b < 0); }
+
+static mt_status add_tile(making *m, const czi_entry *e, uint32_t plane, uint64_t skip, mt_error *err)
+{
+    czi_state *s = m->state;
+    uint32_t k;
+    mt_status st = find_kind(m, e->compression, e->stored_width, e->stored_height, &k, err);
+    if (st)
+        return st;
+    if (s->n_tiles == s->tile_room) {
+        size_t room = s->tile_room ? 2 * s->tile_room : s->image->n_tiles[0] + 1;
+        tile *more = mt_arena_alloc(m->map->arena, room, sizeof *more, err);
+        if (!more)
+            return MT_E_MEMORY;
+        if (s->n_tiles)
+            memcpy(more, s->tiles, s->n_tiles * sizeof *more);
+        s->tiles = more;
+        s->tile_room = room;
+    }
+    int64_t x = floor_div((int64_t)e->start[CZI_X] - s->image->low[CZI_X], s->factor);
+    int64_t y = floor_div((int64_t)e->start[CZI_Y] - s->image->low[CZI_Y], s->factor);
+    if (x < INT32_MIN || x > INT32_MAX || y < INT32_MIN || y > INT32_MAX)
+        return mt_fail(err, MT_E_CORRUPT, "a tile lies at %lld, %lld", (long long)x, (long long)y);
+    s->tiles[s->n_tiles] = (tile) { .position = e->position,
+                                    .skip = skip,
+                                    .plane = plane,
+                                    .kind = k,
+                                    .number = (uint32_t)s->n_tiles,
+                                    .x = (int32_t)x,
+                                    .y = (int32_t)y,
+                                    .scene = e->present >> CZI_S & 1 ? e->start[CZI_S] : INT32_MIN,
+                                    .m = s->factor == 1 && (e->present >> CZI_M & 1) ? e->start[CZI_M] : INT32_MIN,
+                                    .file = (uint8_t)e->file };
+    s->n_tiles++;
+    return MT_OK;
+}
+
+/* The plane at a place in the dimensions before Y and X; false outside the image. */
+static bool find_plane(const czi_state *s, const int32_t *place, uint32_t *out)
+{
+    uint64_t plane = 0;
+    for (int i = 0; i < s->n_axes; i++) {
+        int d = s->axes[i];
+        if (place[d] < s->image->low[d] || place[d] >= s->image->high[d])
+            return false;
+        plane = plane * (uint64_t)range_of(s->image, d) + (uint64_t)((int64_t)place[d] - s->image->low[d]);
+    }
+    *out = (uint32_t)plane;
+    return true;
+}
+
+/* A subblock may hold several planes, in the order of its dimensions: each becomes a tile. */
+static mt_status add_planes(making *m, const czi_entry *e, mt_error *err)
+{
+    czi_state *s = m->state;
+    int32_t place[CZI_DIMS], count = 1;
+    uint64_t plane_bytes = (uint64_t)e->stored_width * (uint64_t)e->stored_height * mt_dtype_size(s->type->dtype) *
+                           (uint64_t)s->type->samples;
+    for (int d = 0; d < CZI_DIMS; d++)
+        place[d] = e->present >> d & 1 ? e->start[d] : s->image->low[d];
+    for (int i = 0; i < s->n_axes; i++) {
+        int32_t size = e->present >> s->axes[i] & 1 ? e->size[s->axes[i]] : 1;
+        if (__builtin_mul_overflow(count, size, &count) || count > 1 << 20)
+            return mt_fail(err, MT_E_LIMIT, "a subblock of more than 2^20 planes");
+    }
+    if (count > 1 && e->compression != CZI_RAW)
+        return mt_fail(err, MT_E_UNSUPPORTED, "several compressed planes in one subblock are not read");
+    for (int32_t i = 0; i < count; i++) {
+        uint32_t plane, rest = (uint32_t)i;
+        for (int k = 0; k < e->n_order; k++) {
+            int d = e->order[k];
+            bool counts = false;
+            for (int a = 0; a < s->n_axes; a++)
+                counts |= s->axes[a] == d;
+            if (!counts)
+                continue;
+            place[d] = e->start[d] + (int32_t)(rest % (uint32_t)e->size[d]);
+            rest /= (uint32_t)e->size[d];
+        }
+        mt_status st = find_plane(s, place, &plane) ? add_tile(m, e, plane, plane_bytes * (uint64_t)i, err) : MT_OK;
+        if (st)
+            return st;
+    }
+    return MT_OK;
+}
+
+static mt_status add_entry(void *user, const czi_entry *e, mt_error *err)
+{
+    making *m = user;
+    bool whole = e->stored_width == e->size[CZI_X] && e->stored_height == e->size[CZI_Y];
+    if (!czi_belongs(m->state->image, e) || (whole ? 1 : czi_factor(e)) != m->state->factor ||
+        (!whole && m->state->factor == 1))
+        return MT_OK;
+    return add_planes(m, e, err);
+}
+
+/* Paint order: scenes one after the other, in them rising M, those without one first. */
+static int compare_tiles(const void *a, const void *b)
+{
+    const tile *x = a, *y = b;
+    if (x->plane != y->plane)
+        return x->plane < y->plane ? -1 : 1;
+    if (x->scene != y->scene)
+        return x->scene < y->scene ? -1 : 1;
+    if (x->m != y->m)
+        return x->m < y->m ? -1 : 1;
+    return x->number < y->number ? -1 : x->number > y->number;
+}
+
+/* The cells that a tile, or a box of pixels, meets: [low, high] along both directions. */
+typedef struct cells {
+    size_t x[2], y[2];
+} cells;
+
+static size_t cell_at(int64_t pixel, int64_t size, size_t count)
+{
+    int64_t cell = pixel < 0 ? 0 : pixel / size;
+    return (uint64_t)cell < count ? (size_t)cell : count - 1;
+}
+
+static cells cells_of(const group *g, int64_t x, int64_t y, int64_t width, int64_t height)
+{
+    return (cells) { { cell_at(x, g->cell_width, g->columns), cell_at(x + width - 1, g->cell_width, g->columns) },
+                     { cell_at(y, g->cell_height, g->rows), cell_at(y + height - 1, g->cell_height, g->rows) } };
+}
+
+static cells cells_of_tile(const czi_state *s, const group *g, const tile *t)
+{
+    return cells_of(g, t->x, t->y, s->kinds[t->kind].width, s->kinds[t->kind].height);
+}
+
+/* Counts, and once there are lists, fills the cells of a group; counts end as starts. */
+static void fill_cells(const czi_state *s, group *g, bool fill)
+{
+    for (size_t i = g->n; i-- > 0;) {
+        cells c = cells_of_tile(s, g, &s->tiles[g->first + i]);
+        for (size_t y = c.y[0]; y <= c.y[1]; y++)
+            for (size_t x = c.x[0]; x <= c.x[1]; x++) {
+                uint32_t *cell = &g->cells[y * g->columns + x];
+                if (fill)
+                    g->lists[--*cell] = (uint32_t)i;
+                else
+                    ++*cell;
+            }
+    }
+}
+
+/* About as many cells as tiles; none where tiles overlap so much that they would not help. */
+static mt_status make_grid(making *m, group *g, int64_t width, int64_t height, mt_error *err)
+{
+    const czi_state *s = m->state;
+    size_t side = 1, total = 0;
+    while (side * side < g->n)
+        side++;
+    group made = *g;
+    made.cell_width = mt_max_i64(width / (int64_t)side + 1, 1);
+    made.cell_height = mt_max_i64(height / (int64_t)side + 1, 1);
+    made.columns = made.rows = side;
+    for (size_t i = 0; i < g->n && total <= 8 * g->n; i++) {
+        cells c = cells_of_tile(s, &made, &s->tiles[g->first + i]);
+        total += (c.x[1] - c.x[0] + 1) * (c.y[1] - c.y[0] + 1);
+    }
+    if (total > 8 * g->n)
+        return MT_OK;
+    made.cells = mt_arena_alloc(m->map->arena, side * side + 1, sizeof *made.cells, err);
+    made.lists = mt_arena_alloc(m->map->arena, total, sizeof *made.lists, err);
+    if (!made.cells || !made.lists)
+        return MT_E_MEMORY;
+    fill_cells(s, &made, false);
+    for (size_t i = 1; i <= side * side; i++)
+        made.cells[i] += made.cells[i - 1];
+    fill_cells(s, &made, true);
+    *g = made;
+    return MT_OK;
+}
+
+static mt_status make_groups(making *m, int64_t width, int64_t height, mt_error *err)
+{
+    czi_state *s = m->state;
+    size_t n = 0;
+    for (size_t i = 0; i < s->n_tiles; i++)
+        n += i == 0 || s->tiles[i].plane != s->tiles[i - 1].plane;
+    s->groups = mt_arena_alloc(m->map->arena, n, sizeof *s->groups, err);
+    if (!s->groups)
+        return MT_E_MEMORY;
+    for (size_t i = 0; i < s->n_tiles; i++) {
+        if (i == 0 || s->tiles[i].plane != s->tiles[i - 1].plane)
+            s->groups[s->n_groups++] = (group) { .plane = s->tiles[i].plane, .first = i };
+        s->groups[s->n_groups - 1].n++;
+    }
+    mt_status st = MT_OK;
+    for (size_t i = 0; i < s->n_groups && !st; i++)
+        if (s->groups[i].n > FEW_TILES)
+            st = make_grid(m, &s->groups[i], width, height, err);
+    return st;
+}
+
+static const group *find_group(const czi_state *s, uint32_t plane)
+{
+    size_t low = 0, high = s->n_groups;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (s->groups[middle].plane < plane)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low < s->n_groups && s->groups[low].plane == plane ? &s->groups[low] : NULL;
+}
+
+/* What of a plane is looked for. */
+typedef struct look {
+    const czi_state *state;
+    int64_t x[2], y[2];
+    mt_visit_box visit;
+    void *user;
+} look;
+
+static bool meets(const look *l, const tile *t)
+{
+    const kind *k = &l->state->kinds[t->kind];
+    return t->x < l->x[1] && (int64_t)t->x + k->width > l->x[0] && t->y < l->y[1] &&
+           (int64_t)t->y + k->height > l->y[0];
+}
+
+static mt_status visit_few(const look *l, const group *g, mt_error *err)
+{
+    mt_status st = MT_OK;
+    for (size_t i = g->first; i < g->first + g->n && !st; i++)
+        if (meets(l, &l->state->tiles[i]))
+            st = l->visit(l->user, i, err);
+    return st;
+}
+
+static int compare_numbers(const void *a, const void *b)
+{
+    const uint32_t *x = a, *y = b;
+    return *x < *y ? -1 : *x > *y;
+}
+
+/* A tile stands in the lists of several cells: it is taken from the first that is looked at. */
+static size_t collect(const look *l, const group *g, uint32_t *out)
+{
+    cells at = cells_of(g, l->x[0], l->y[0], l->x[1] - l->x[0], l->y[1] - l->y[0]);
+    size_t n = 0;
+    for (size_t y = at.y[0]; y <= at.y[1]; y++)
+        for (size_t x = at.x[0]; x <= at.x[1]; x++)
+            for (uint32_t i = g->cells[y * g->columns + x]; i < g->cells[y * g->columns + x + 1]; i++) {
+                const tile *t = &l->state->tiles[g->first + g->lists[i]];
+                cells own = cells_of_tile(l->state, g, t);
+                bool is_first =
+                    x == (own.x[0] > at.x[0] ? own.x[0] : at.x[0]) && y == (own.y[0] > at.y[0] ? own.y[0] : at.y[0]);
+                if (is_first && meets(l, t))
+                    out[n++] = g->lists[i];
+            }
+    return n;
+}
+
+static mt_status visit_many(const look *l, const group *g, mt_error *err)
+{
+    mt_env *env = l->state->files->file[0].env;
+    void *memory;
+    mt_status st = mt_alloc(env, g->n * sizeof(uint32_t), &memory, err);
+    if (st)
+        return st;
+    uint32_t *found = memory;
+    size_t n = collect(l, g, found);
+    qsort(found, n, sizeof *found, compare_numbers);
+    for (size_t i = 0; i < n && !st; i++)
+        st = l->visit(l->user, g->first + found[i], err);
+    mt_release(env, memory, g->n * sizeof(uint32_t));
+    return st;
+}
+
+static mt_status find_boxes(const mt_chunk_map *map, const int64_t *low, const int64_t *high, mt_visit_box visit,
+                            void *user, mt_error *err)
+{
+    const czi_state *s = map->state;
+    int n = s->n_axes;
+    look l = { s, { low[n + 1], high[n + 1] }, { low[n], high[n] }, visit, user };
+    int64_t at[MT_MAX_DIMS];
+    memcpy(at, low, sizeof at);
+    for (;;) {
+        uint64_t plane = 0;
+        for (int d = 0; d < n; d++)
+            plane = plane * (uint64_t)map->shape[d] + (uint64_t)at[d];
+        const group *g = find_group(s, (uint32_t)plane);
+        mt_status st = !g ? MT_OK : g->columns ? visit_many(&l, g, err) : visit_few(&l, g, err);
+        if (st)
+            return st;
+        int d = n - 1;
+        for (; d >= 0 && ++at[d] == high[d]; d--)
+            at[d] = low[d];
+        if (d < 0)
+            return MT_OK;
+    }
+}
+
+static void get_box(const mt_chunk_map *map, uint64_t id, mt_box *out)
+{
+    const czi_state *s = map->state;
+    const tile *t = &s->tiles[id];
+    uint64_t plane = t->plane;
+    int n = s->n_axes;
+    for (int d = n - 1; d >= 0; d--) {
+        out->start[d] = (int64_t)(plane % (uint64_t)map->shape[d]);
+        out->extent[d] = 1;
+        plane /= (uint64_t)map->shape[d];
+    }
+    out->start[n] = t->y;
+    out->extent[n] = s->kinds[t->kind].height;
+    out->start[n + 1] = t->x;
+    out->extent[n + 1] = s->kinds[t->kind].width;
+    if (map->ndim > n + 2) {
+        out->start[n + 2] = 0;
+        out->extent[n + 2] = s->type->samples;
+    }
+}
+
+/* Where the pixels of a subblock lie, as the index cache keeps it. */
+typedef struct place {
+    uint64_t offset, size;
+    bool raw; /* of the size of raw pixels, and without the mark of what they are said to be */
+} place;
+
+typedef struct place_making {
+    const czi_state *state;
+    const tile *tile;
+    size_t raw_bytes;
+} place_making;
+
+/* Some writers flag a compression and store raw pixels. */
+static mt_status check_raw(const place_making *m, const czi_file *file, place *out, mt_error *err)
+{
+    static const uint8_t zstd[4] = { 0x28, 0xb5, 0x2f, 0xfd }, jpegxr[4] = { 0x49, 0x49, 0xbc, 0x01 };
+    int32_t compression = m->state->kinds[m->tile->kind].compression;
+    const uint8_t *mark = compression == CZI_ZSTD0 ? zstd : compression == CZI_JPEGXR ? jpegxr : NULL;
+    uint8_t start[4];
+    if (!mark || out->size != m->raw_bytes || out->size < 4)
+        return MT_OK;
+    mt_status st = mt_store_read_at(file->store, file->key, out->offset, start, sizeof start, err);
+    out->raw = !st && memcmp(start, mark, 4) != 0;
+    return st;
+}
+
+static mt_status make_place(void *argument, void **data, size_t *size, mt_error *err)
+{
+    const place_making *m = argument;
+    const czi_file *file = &m->state->files->file[m->tile->file];
+    place found = { 0 };
+    mt_status st = czi_find_data(file, m->tile->position, &found.offset, &found.size, err);
+    if (st || (st = check_raw(m, file, &found, err)) || (st = mt_alloc(file->env, sizeof found, data, err)))
+        return st;
+    memcpy(*data, &found, sizeof found);
+    *size = sizeof found;
+    return MT_OK;
+}
+
+static mt_status locate(const mt_chunk_map *map, const int64_t *position, mt_chunk_ref *out, mt_error *err)
+{
+    const czi_state *s = map->state;
+    const tile *t = &s->tiles[position[0]];
+    const kind *k = &s->kinds[t->kind];
+    uint64_t bytes =
+        (uint64_t)k->width * (uint64_t)k->height * mt_dtype_size(s->type->dtype) * (uint64_t)s->type->samples;
+    mt_cache *cache = s->files->file[0].env->index_cache;
+    place_making m = { s, t, (size_t)bytes };
+    mt_cache_entry *entry;
+    mt_status st = mt_cache_get(cache, s->owner, (uint64_t)position[0], make_place, &m, &entry, err);
+    if (st)
+        return st;
+    const place *found = entry->data;
+    uint64_t skip = t->skip < found->size ? t->skip : found->size;
+    out->key = s->files->file[t->file].key;
+    out->offset = found->offset + skip;
+    out->size = found->size - skip;
+    out->chain = &k->chain;
+    if (found->raw)
+        out->chain = &s->raw;
+    mt_cache_release(cache, entry);
+    if (k->compression == CZI_RAW && out->size > bytes)
+        out->size = bytes;
+    if (k->compression == CZI_RAW && out->size < bytes && k->chain.n_steps == 0)
+        out->chain = &s->raw;
+    return MT_OK;
+}
+
+static void add_dimension(mt_chunk_map *map, char axis, int64_t size, int64_t chunk)
+{
+    map->axes[map->ndim] = axis;
+    map->shape[map->ndim] = size;
+    map->chunk_shape[map->ndim++] = chunk;
+}
+
+static mt_status set_planes(const czi_image *image, czi_state *s, mt_chunk_map *map, mt_error *err)
+{
+    static const int order[8] = { CZI_H, CZI_V, CZI_I, CZI_R, CZI_B, CZI_T, CZI_C, CZI_Z };
+    int64_t planes = 1;
+    for (int i = 0; i < 8; i++) {
+        int64_t size = range_of(image, order[i]);
+        if (size == 1)
+            continue;
+        s->axes[s->n_axes++] = order[i];
+        add_dimension(map, i < 5 ? 'S' : CZI_LETTERS[order[i]], size, 1);
+        if (mt_mul_i64(planes, size, &planes) || planes > UINT32_MAX)
+            return mt_fail(err, MT_E_CORRUPT, "more than 2^32 planes");
+    }
+    return MT_OK;
+}
+
+static int64_t divide_up(int64_t a, int64_t b) { return a / b + (a % b != 0); }
+
+static void set_size(const czi_image *image, const czi_state *s, mt_chunk_map *map)
+{
+    int64_t width = 1, height = 1;
+    for (uint32_t i = 0; i < s->n_kinds; i++) {
+        width = mt_max_i64(width, s->kinds[i].width);
+        height = mt_max_i64(height, s->kinds[i].height);
+    }
+    add_dimension(map, 'Y', divide_up(range_of(image, CZI_Y), s->factor), height);
+    add_dimension(map, 'X', divide_up(range_of(image, CZI_X), s->factor), width);
+    if (s->type->samples > 1)
+        add_dimension(map, 'C', s->type->samples, s->type->samples);
+    mt_chunk_map_c_order(map);
+    for (uint32_t i = 0; i < s->n_kinds; i++)
+        if (s->kinds[i].chain.n_steps >= map->chain.n_steps)
+            map->chain = s->kinds[i].chain;
+}
+
+mt_status czi_make_map(const czi_files *files, const czi_image *image, int level, mt_chunk_map *map, mt_error *err)
+{
+    czi_state *s = mt_arena_alloc(map->arena, 1, sizeof *s, err);
+    if (!s)
+        return MT_E_MEMORY;
+    s->files = files;
+    s->image = image;
+    s->type = czi_find_pixel_type(image->pixel_type);
+    s->factor = image->factor[level];
+    if (!s->type->dtype)
+        return mt_fail(err, MT_E_UNSUPPORTED, "pixel type %s is not read", s->type->name);
+    s->owner = mt_cache_new_owner(files->file[0].env->index_cache);
+    making m = { map, s };
+    mt_status st = set_planes(image, s, map, err);
+    if (st || (st = make_raw_chain(s, err)) || (st = czi_walk(files, add_entry, &m, err)))
+        return st;
+    set_size(image, s, map);
+    qsort(s->tiles, s->n_tiles, sizeof *s->tiles, compare_tiles);
+    map->dtype = s->type->dtype;
+    map->swap = mt_dtype_size(map->dtype) > 1 && mt_host_big_endian();
+    map->state = s;
+    map->locate = locate;
+    map->find_boxes = find_boxes;
+    map->get_box = get_box;
+    return make_groups(&m, map->shape[s->n_axes + 1], map->shape[s->n_axes], err);
+}

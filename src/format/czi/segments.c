@@ -1,0 +1,274 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Segments: the header of a file, its directory of subblocks, and the subblocks. */
+#include "format/czi/czi.h"
+
+#include <string.h>
+
+#define SEGMENT_HEAD 32
+#define ENTRY_HEAD 32
+#define DIMENSION_BYTES 20
+#define MAX_DIMENSIONS 40
+#define LARGEST_ENTRY (ENTRY_HEAD + MAX_DIMENSIONS * DIMENSION_BYTES)
+#define DIRECTORY_HEAD 128
+#define WINDOW_BYTES ((size_t)256 << 10)
+
+/* The head of a segment: sizes of what follows. */
+static mt_status read_segment(const czi_file *file, uint64_t position, const char *id, uint64_t *allocated,
+                              mt_error *err)
+{
+    uint8_t head[SEGMENT_HEAD];
+    if (position > file->size || file->size - position < SEGMENT_HEAD)
+        return mt_fail(err, MT_E_CORRUPT, "a segment at %llu lies outside the file of %llu bytes",
+                       (unsigned long long)position, (unsigned long long)file->size);
+    mt_status st = mt_store_read_at(file->store, file->key, position, head, sizeof head, err);
+    if (st)
+        return st;
+    *allocated = mt_load_u64le(head + 16);
+    if (strncmp((const char *)head, id, 16) != 0)
+        return mt_fail(err, MT_E_CORRUPT, "the segment at %llu is no %s", (unsigned long long)position, id);
+    if (*allocated > file->size - position - SEGMENT_HEAD)
+        return mt_fail(err, MT_E_CORRUPT, "the %s at %llu has %llu bytes in a file of %llu", id,
+                       (unsigned long long)position, (unsigned long long)*allocated, (unsigned long long)file->size);
+    return MT_OK;
+}
+
+static mt_status open_file(mt_env *env, mt_store *store, const char *key, czi_file *out, mt_error *err)
+{
+    uint8_t data[80];
+    uint64_t allocated;
+    *out = (czi_file) { .env = env, .store = store, .key = key };
+    mt_status st = mt_store_size(store, key, &out->size, err);
+    if (st || (st = read_segment(out, 0, "ZISRAWFILE", &allocated, err)))
+        return st;
+    if (allocated < sizeof data)
+        return mt_fail(err, MT_E_CORRUPT, "the header of the file has %llu bytes", (unsigned long long)allocated);
+    if ((st = mt_store_read_at(store, key, SEGMENT_HEAD, data, sizeof data, err)))
+        return st;
+    mt_reader r = mt_reader_over(data, sizeof data, false);
+    if (mt_read_u32(&r) != 1)
+        return mt_fail(err, MT_E_UNSUPPORTED, "version %u of the format is not read", mt_load_u32le(data));
+    memcpy(out->primary, data + 16, 16);
+    memcpy(out->guid, data + 32, 16);
+    mt_read_seek(&r, 52);
+    out->directory = mt_read_u64(&r);
+    out->metadata = mt_read_u64(&r);
+    out->update_pending = mt_read_u32(&r) != 0;
+    return MT_OK;
+}
+
+/* The next file of a document has the number in its name, with or without a space before it. */
+static mt_status open_next(const mt_source *source, mt_arena *arena, czi_files *files, bool *found, mt_error *err)
+{
+    static const char *const names[2] = { "%.*s (%d).czi", "%.*s(%d).czi" };
+    size_t n = strlen(source->key);
+    *found = false;
+    for (int i = 0; i < 2 && n > 4 && !*found; i++) {
+        mt_error own = MT_ERROR_INIT;
+        uint64_t size;
+        const char *key = mt_arena_printf(arena, err, names[i], (int)n - 4, source->key, files->n);
+        if (!key)
+            return MT_E_MEMORY;
+        mt_status st = mt_store_size(source->store, key, &size, &own);
+        if (st == MT_E_NOT_FOUND)
+            continue;
+        if (st || (st = open_file(source->env, source->store, key, &files->file[files->n], err)))
+            return st == MT_OK ? st : mt_fail(err, st, "%s", own.message);
+        *found = memcmp(files->file[files->n].primary, files->file[0].guid, 16) == 0;
+    }
+    return MT_OK;
+}
+
+mt_status czi_open_files(const mt_source *source, mt_arena *arena, czi_files *out, mt_error *err)
+{
+    static const uint8_t no_guid[16] = { 0 };
+    char *key = mt_arena_strndup(arena, source->key, strlen(source->key), err);
+    if (!key)
+        return MT_E_MEMORY;
+    mt_status st = open_file(source->env, source->store, key, &out->file[0], err);
+    bool found = !st && memcmp(out->file[0].guid, no_guid, 16) != 0;
+    for (out->n = 1; !st && found && out->n < CZI_MAX_FILES; out->n += found)
+        st = open_next(source, arena, out, &found, err);
+    return st;
+}
+
+static mt_status read_dimension(mt_reader *r, czi_entry *e, mt_error *err)
+{
+    char letter = (char)mt_read_u8(r);
+    mt_read_skip(r, 3);
+    int32_t start = mt_read_i32(r), size = mt_read_i32(r);
+    mt_read_skip(r, 4);
+    int32_t stored = mt_read_i32(r);
+    letter = letter >= 'a' && letter <= 'z' ? (char)(letter - 'a' + 'A') : letter;
+    const char *at = letter ? strchr(CZI_LETTERS, letter) : NULL;
+    if (!at)
+        return mt_fail(err, MT_E_UNSUPPORTED, "a dimension of the name %d is not read", letter);
+    int d = (int)(at - CZI_LETTERS);
+    if (size <= 0 || stored < 0 || start > INT32_MAX - size || e->present >> d & 1)
+        return mt_fail(err, MT_E_CORRUPT, "dimension %c from %d on has %d elements, %d stored", letter, start, size,
+                       stored);
+    e->present |= 1u << d;
+    e->start[d] = start;
+    e->size[d] = size;
+    e->order[e->n_order++] = (uint8_t)d;
+    if (d == CZI_X)
+        e->stored_width = stored ? stored : size;
+    if (d == CZI_Y)
+        e->stored_height = stored ? stored : size;
+    return MT_OK;
+}
+
+/* An entry with the schema DV; the reader sees what there is of it. *bytes is its size. */
+static mt_status read_entry(mt_reader *r, czi_entry *e, size_t *bytes, mt_error *err)
+{
+    uint8_t first = mt_read_u8(r), second = mt_read_u8(r);
+    if (!r->failed && first == 'D' && second == 'E')
+        return mt_fail(err, MT_E_UNSUPPORTED, "directory entries of the schema DE are not read");
+    if (first != 'D' || second != 'V')
+        return mt_fail(err, MT_E_CORRUPT, "a directory entry of an unknown schema");
+    memset(e, 0, sizeof *e);
+    e->pixel_type = mt_read_i32(r);
+    e->position = mt_read_u64(r);
+    mt_read_skip(r, 4);
+    e->compression = mt_read_i32(r);
+    mt_read_skip(r, 6);
+    uint32_t n = mt_read_u32(r);
+    if (r->failed || n > MAX_DIMENSIONS)
+        return mt_fail(err, MT_E_CORRUPT, "a directory entry of %u dimensions", n);
+    for (uint32_t i = 0; i < n; i++) {
+        mt_status st = read_dimension(r, e, err);
+        if (st)
+            return st;
+    }
+    *bytes = ENTRY_HEAD + (size_t)n * DIMENSION_BYTES;
+    if (r->failed || (e->present & 3) != 3)
+        return mt_fail(err, MT_E_CORRUPT, "a directory entry without X and Y");
+    return MT_OK;
+}
+
+/* Bytes of a file that pass by, a window at a time. */
+typedef struct window {
+    const czi_file *file;
+    uint8_t *bytes;
+    uint64_t at, end; /* of what is in the window */
+} window;
+
+static mt_status look_at(window *w, uint64_t position, uint64_t limit, mt_reader *out, mt_error *err)
+{
+    uint64_t left = limit - position, wanted = left < LARGEST_ENTRY ? left : LARGEST_ENTRY;
+    if (position < w->at || position + wanted > w->end) {
+        w->at = position;
+        w->end = position + (left < WINDOW_BYTES ? left : WINDOW_BYTES);
+        mt_status st = mt_store_read_at(w->file->store, w->file->key, w->at, w->bytes, (size_t)(w->end - w->at), err);
+        if (st)
+            return st;
+    }
+    *out = mt_reader_over(w->bytes + (position - w->at), (size_t)wanted, false);
+    return MT_OK;
+}
+
+static mt_status walk_directory(window *w, int file, czi_visit visit, void *user, mt_error *err)
+{
+    uint64_t allocated, position = w->file->directory;
+    uint8_t count[4];
+    mt_status st = read_segment(w->file, position, "ZISRAWDIRECTORY", &allocated, err);
+    if (st)
+        return st;
+    if (allocated < DIRECTORY_HEAD)
+        return mt_fail(err, MT_E_CORRUPT, "the directory has %llu bytes", (unsigned long long)allocated);
+    position += SEGMENT_HEAD;
+    uint64_t end = position + allocated;
+    if ((st = mt_store_read_at(w->file->store, w->file->key, position, count, 4, err)))
+        return st;
+    uint32_t n = mt_load_u32le(count);
+    if (n > allocated / ENTRY_HEAD)
+        return mt_fail(err, MT_E_CORRUPT, "%u entries in a directory of %llu bytes", n, (unsigned long long)allocated);
+    position += DIRECTORY_HEAD;
+    for (uint32_t i = 0; i < n; i++) {
+        czi_entry entry;
+        mt_reader r;
+        size_t bytes = 0;
+        if ((st = look_at(w, position, end, &r, err)) || (st = read_entry(&r, &entry, &bytes, err)))
+            break;
+        entry.file = file;
+        if ((st = visit(user, &entry, err)))
+            break;
+        position += bytes;
+    }
+    return st;
+}
+
+/* Without a directory, every segment from the first on: subblocks hold copies of their entries. */
+static mt_status walk_segments(window *w, int file, czi_visit visit, void *user, mt_error *err)
+{
+    uint64_t position = 0;
+    while (w->file->size - position >= SEGMENT_HEAD) {
+        mt_reader r;
+        mt_status st = look_at(w, position, w->file->size, &r, err);
+        if (st)
+            return st;
+        bool is_subblock = r.size >= 16 && strncmp((const char *)r.data, "ZISRAWSUBBLOCK", 16) == 0;
+        mt_read_skip(&r, 16);
+        uint64_t allocated = mt_read_u64(&r);
+        if (allocated > w->file->size - position - SEGMENT_HEAD)
+            return mt_fail(err, MT_E_CORRUPT, "the segment at %llu has %llu bytes in a file of %llu",
+                           (unsigned long long)position, (unsigned long long)allocated,
+                           (unsigned long long)w->file->size);
+        if (is_subblock) {
+            czi_entry entry;
+            size_t bytes;
+            mt_read_skip(&r, 8 + 16);
+            if ((st = read_entry(&r, &entry, &bytes, err)))
+                return st;
+            entry.file = file;
+            entry.position = position;
+            if ((st = visit(user, &entry, err)))
+                return st;
+        }
+        position += SEGMENT_HEAD + allocated;
+    }
+    return MT_OK;
+}
+
+mt_status czi_walk(const czi_files *files, czi_visit visit, void *user, mt_error *err)
+{
+    void *memory;
+    mt_env *env = files->file[0].env;
+    mt_status st = mt_alloc(env, WINDOW_BYTES, &memory, err);
+    if (st)
+        return st;
+    for (int i = 0; i < files->n && !st; i++) {
+        window w = { .file = &files->file[i], .bytes = memory };
+        bool lost = w.file->directory == 0 || w.file->update_pending;
+        st = lost ? walk_segments(&w, i, visit, user, err) : walk_directory(&w, i, visit, user, err);
+    }
+    mt_release(env, memory, WINDOW_BYTES);
+    return st;
+}
+
+mt_status czi_find_data(const czi_file *file, uint64_t position, uint64_t *offset, uint64_t *size, mt_error *err)
+{
+    enum { FIXED = 16 + ENTRY_HEAD, SMALLEST = 256 };
+    uint8_t data[FIXED];
+    uint64_t allocated;
+    mt_status st = read_segment(file, position, "ZISRAWSUBBLOCK", &allocated, err);
+    if (st)
+        return st;
+    if (allocated < FIXED)
+        return mt_fail(err, MT_E_CORRUPT, "the subblock at %llu has %llu bytes", (unsigned long long)position,
+                       (unsigned long long)allocated);
+    if ((st = mt_store_read_at(file->store, file->key, position + SEGMENT_HEAD, data, sizeof data, err)))
+        return st;
+    mt_reader r = mt_reader_over(data, sizeof data, false);
+    uint64_t metadata = mt_read_u32(&r);
+    mt_read_skip(&r, 4);
+    *size = mt_read_u64(&r);
+    mt_read_seek(&r, FIXED - 4);
+    uint64_t n = mt_read_u32(&r), head = FIXED + (n <= MAX_DIMENSIONS ? n : MAX_DIMENSIONS) * DIMENSION_BYTES;
+    head = (head > SMALLEST ? head : SMALLEST) + metadata;
+    if (head > allocated || *size > allocated - head)
+        return mt_fail(err, MT_E_CORRUPT, "the subblock at %llu has %llu bytes of metadata and %llu of pixels in %llu",
+                       (unsigned long long)position, (unsigned long long)metadata, (unsigned long long)*size,
+                       (unsigned long long)allocated);
+    *offset = position + SEGMENT_HEAD + head;
+    return MT_OK;
+}

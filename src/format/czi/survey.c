@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* What a document holds: scenes, pixel types, and the ranges and levels of an image. */
+#include "format/czi/czi.h"
+
+#include <string.h>
+
+const czi_pixel_type *czi_find_pixel_type(int32_t number)
+{
+    static const czi_pixel_type table[] = {
+        { 0, "gray8", MT_UINT8, 1 },
+        { 1, "gray16", MT_UINT16, 1 },
+        { 2, "gray32float", MT_FLOAT32, 1 },
+        { 3, "bgr24", MT_UINT8, 3 },
+        { 4, "bgr48", MT_UINT16, 3 },
+        { 8, "bgr96float", MT_FLOAT32, 3 },
+        { 9, "bgra32", MT_UINT8, 4 },
+        { 10, "gray64complexfloat", (mt_dtype)0, 1 },
+        { 11, "bgr192complexfloat", (mt_dtype)0, 3 },
+        { 12, "gray32", MT_INT32, 1 },
+        { 13, "gray64", MT_FLOAT64, 1 },
+    };
+    for (size_t i = 0; i < sizeof table / sizeof *table; i++)
+        if (table[i].number == number)
+            return &table[i];
+    return NULL;
+}
+
+typedef struct surveying {
+    mt_arena *arena;
+    czi_survey *out;
+} surveying;
+
+/* The place of a scene in the rising list, by halving. */
+static size_t find_scene(const czi_survey *s, int32_t scene)
+{
+    size_t low = 0, high = s->n_scenes;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (s->scenes[middle] < scene)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+static mt_status add_scene(surveying *v, int32_t scene, mt_error *err)
+{
+    czi_survey *s = v->out;
+    size_t at = find_scene(s, scene);
+    if (at < s->n_scenes && s->scenes[at] == scene)
+        return MT_OK;
+    if (s->n_scenes == CZI_MAX_SCENES)
+        return mt_fail(err, MT_E_LIMIT, "more than %d scenes", CZI_MAX_SCENES);
+    if (s->n_scenes == s->scene_room) {
+        size_t room = s->scene_room ? 2 * s->scene_room : 16;
+        int32_t *more = mt_arena_alloc(v->arena, room, sizeof *more, err);
+        if (!more)
+            return MT_E_MEMORY;
+        if (s->n_scenes)
+            memcpy(more, s->scenes, s->n_scenes * sizeof *more);
+        s->scenes = more;
+        s->scene_room = room;
+    }
+    memmove(s->scenes + at + 1, s->scenes + at, (s->n_scenes - at) * sizeof *s->scenes);
+    s->scenes[at] = scene;
+    s->n_scenes++;
+    return MT_OK;
+}
+
+static mt_status add_pixel_type(czi_survey *s, int32_t type, int32_t channel, mt_error *err)
+{
+    int i = 0, most = (int)(sizeof s->pixel_types / sizeof *s->pixel_types);
+    while (i < s->n_pixel_types && s->pixel_types[i] != type)
+        i++;
+    if (i == most)
+        return mt_fail(err, MT_E_UNSUPPORTED, "more than %d pixel types", most);
+    if (i == s->n_pixel_types)
+        s->pixel_types[s->n_pixel_types++] = type;
+    if (s->n_pixel_types > 1 && channel >= s->first_channel)
+        return MT_OK;
+    s->first_channel = channel;
+    s->pixel_types[i] = s->pixel_types[0];
+    s->pixel_types[0] = type;
+    return MT_OK;
+}
+
+static mt_status survey_entry(void *user, const czi_entry *e, mt_error *err)
+{
+    surveying *v = user;
+    if (!czi_find_pixel_type(e->pixel_type))
+        return mt_fail(err, MT_E_UNSUPPORTED, "pixel type %d is not read", e->pixel_type);
+    mt_status st = add_pixel_type(v->out, e->pixel_type, e->start[CZI_C], err);
+    return st || !(e->present >> CZI_S & 1) ? st : add_scene(v, e->start[CZI_S], err);
+}
+
+mt_status czi_make_survey(const czi_files *files, mt_arena *arena, czi_survey *out, mt_error *err)
+{
+    surveying v = { arena, out };
+    *out = (czi_survey) { .first_channel = INT32_MAX };
+    mt_status st = czi_walk(files, survey_entry, &v, err);
+    if (!st && out->n_pixel_types == 0)
+        return mt_fail(err, MT_E_NOT_FOUND, "the document holds no pixels");
+    return st;
+}
+
+static bool is_in_scene(const czi_image *image, const czi_entry *e)
+{
+    return image->whole || ((e->present >> CZI_S & 1) && e->start[CZI_S] == image->scene);
+}
+
+bool czi_belongs(const czi_image *image, const czi_entry *e)
+{
+    return is_in_scene(image, e) && e->pixel_type == image->pixel_type;
+}
+
+int32_t czi_factor(const czi_entry *e)
+{
+    int32_t stored = e->stored_width > e->stored_height ? e->stored_width : e->stored_height;
+    int32_t size = e->stored_width > e->stored_height ? e->size[CZI_X] : e->size[CZI_Y];
+    return (int32_t)(((int64_t)size + stored / 2) / stored);
+}
+
+/* Whether a subblock is of level 0: stored as it is seen. */
+static bool is_whole(const czi_entry *e)
+{
+    return e->stored_width == e->size[CZI_X] && e->stored_height == e->size[CZI_Y];
+}
+
+static mt_status add_level(czi_image *image, int32_t factor, mt_error *err)
+{
+    int i = 0;
+    while (i < image->n_levels && image->factor[i] < factor)
+        i++;
+    if (i < image->n_levels && image->factor[i] == factor) {
+        image->n_tiles[i]++;
+        return MT_OK;
+    }
+    if (image->n_levels == CZI_MAX_LEVELS)
+        return mt_fail(err, MT_E_UNSUPPORTED, "more than %d levels", CZI_MAX_LEVELS);
+    for (int k = image->n_levels++; k > i; k--) {
+        image->factor[k] = image->factor[k - 1];
+        image->n_tiles[k] = image->n_tiles[k - 1];
+    }
+    image->factor[i] = factor;
+    image->n_tiles[i] = 1;
+    return MT_OK;
+}
+
+/* All pixel types of a scene have the same rectangle, so that their channels lie upon each other. */
+static mt_status measure_entry(void *user, const czi_entry *e, mt_error *err)
+{
+    czi_image *image = user;
+    bool belongs = czi_belongs(image, e);
+    if (!is_in_scene(image, e))
+        return MT_OK;
+    if (!is_whole(e))
+        return belongs && czi_factor(e) > 1 ? add_level(image, czi_factor(e), err) : MT_OK;
+    for (int d = 0; d < CZI_DIMS; d++) {
+        if (!(e->present >> d & 1) || !(belongs || d == CZI_X || d == CZI_Y))
+            continue;
+        int32_t end = e->start[d] + e->size[d];
+        image->low[d] = e->start[d] < image->low[d] ? e->start[d] : image->low[d];
+        image->high[d] = end > image->high[d] ? end : image->high[d];
+    }
+    return belongs ? add_level(image, 1, err) : MT_OK;
+}
+
+mt_status czi_measure(const czi_files *files, czi_image *image, mt_error *err)
+{
+    image->n_levels = 0;
+    for (int d = 0; d < CZI_DIMS; d++) {
+        image->low[d] = INT32_MAX;
+        image->high[d] = INT32_MIN;
+    }
+    mt_status st = czi_walk(files, measure_entry, image, err);
+    if (st)
+        return st;
+    if (image->n_levels == 0 || image->factor[0] != 1)
+        return mt_fail(err, MT_E_CORRUPT, "the image has no tiles of full size");
+    for (int d = 0; d < CZI_DIMS; d++) {
+        if (image->low[d] > image->high[d]) /* a dimension that no subblock has */
+            image->low[d] = 0, image->high[d] = 1;
+        if ((int64_t)image->high[d] - image->low[d] > INT32_MAX)
+            return mt_fail(err, MT_E_CORRUPT, "dimension %c reaches from %d to %d", CZI_LETTERS[d], image->low[d],
+                           image->high[d]);
+    }
+    return MT_OK;
+}

@@ -1,0 +1,267 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The CZI files of the data folder: every read that was made with libCZI at full size, and the broken files. */
+#include "support/contract.h"
+#include "support/map.h"
+
+#include <ftw.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+static int64_t at(const json_t *list, size_t i) { return json_integer_value(json_array_get(list, i)); }
+
+static const char *folder_of(const char *name)
+{
+    struct stat st;
+    char path[256];
+    snprintf(path, sizeof path, "czi/real/%s", name);
+    return data_path(stat(data_path(path), &st) == 0 ? "czi/real" : "czi/generated");
+}
+
+static const char *type_name(int64_t number)
+{
+    static const char *const names[14] = { "gray8", "gray16", "gray32float", "bgr24", "bgr48" };
+    return names[number];
+}
+
+/* The number that stands behind a letter of a plane such as "C1Z0T2". */
+static int64_t index_in(const char *plane, char letter, int64_t missing)
+{
+    const char *found = strchr(plane, letter);
+    return found ? strtoll(found + 1, NULL, 10) : missing;
+}
+
+/* The box of a read in the dimensions of the map. */
+static void find_box(const mt_chunk_map *map, const json_t *stats, const json_t *read, int64_t *start, int64_t *extent)
+{
+    static const char letters[] = "HVIRBTCZ";
+    const char *plane = json_string_value(json_object_get(read, "plane"));
+    const json_t *roi = json_object_get(read, "roi"), *bounds = stats, *scene = json_object_get(read, "scene");
+    if (json_is_integer(scene)) {
+        char number[16];
+        snprintf(number, sizeof number, "%d", (int)json_integer_value(scene));
+        bounds = json_object_get(json_object_get(stats, "scenes"), number);
+    }
+    bounds = json_object_get(bounds, "bbox0");
+    int n = 0;
+    for (const char *c = letters; *c; c++) {
+        char name[2] = { *c, 0 };
+        const json_t *range = json_object_get(json_object_get(stats, "dims"), name);
+        if (!range || at(range, 1) < 2 || map->axes[n] != (strchr("HVIRB", *c) ? 'S' : *c))
+            continue;
+        start[n] = index_in(plane, *c, at(range, 0)) - at(range, 0);
+        extent[n++] = 1;
+    }
+    assert_int_equal(map->axes[n], 'Y');
+    start[n] = at(roi, 1) - at(bounds, 1);
+    extent[n++] = at(roi, 3);
+    start[n] = at(roi, 0) - at(bounds, 0);
+    extent[n++] = at(roi, 2);
+    if (n < map->ndim) {
+        start[n] = 0;
+        extent[n] = map->shape[n];
+    }
+}
+
+/* libCZI leaves colours in the order of the file: blue, green, red. */
+static void swap_colors(uint8_t *pixels, size_t size, const mt_chunk_map *map)
+{
+    size_t n = mt_dtype_size(map->dtype);
+    for (uint8_t *p = pixels; map->axes[map->ndim - 1] == 'C' && p < pixels + size; p += 3 * n)
+        for (size_t i = 0; i < n; i++) {
+            uint8_t kept = p[i];
+            p[i] = p[2 * n + i];
+            p[2 * n + i] = kept;
+        }
+}
+
+static int check_read(const char *name, const json_t *stats, const json_t *read)
+{
+    char part[64];
+    opened_map o;
+    mt_error err = MT_ERROR_INIT;
+    int64_t start[MT_MAX_DIMS], extent[MT_MAX_DIMS];
+    uint8_t *pixels = NULL;
+    size_t size = 0;
+    const json_t *scene = json_object_get(read, "scene");
+    const char *type = type_name(json_integer_value(json_object_get(read, "pixeltype")));
+    if (json_is_integer(scene) && json_object_size(json_object_get(stats, "scenes")) > 1)
+        snprintf(part, sizeof part, "%s&scene=%d", type, (int)json_integer_value(scene));
+    else
+        snprintf(part, sizeof part, "whole/%s", type);
+    mt_status st = open_map("czi", folder_of(name), name, part, &o, &err);
+    if (!st) {
+        find_box(o.map, stats, read, start, extent);
+        st = read_box(&o, start, extent, &pixels, &size, &err);
+    }
+    if (!st)
+        swap_colors(pixels, size, o.map);
+    const char *md5 = json_string_value(json_object_get(read, "md5"));
+    bool right = !st && strcmp(md5_hex(pixels, size), md5) == 0;
+    if (!right) {
+        char *text = json_dumps(read, JSON_COMPACT);
+        print_error("%s#%s %s: %s\n", name, part, text, st ? err.message : "other pixels");
+        free(text);
+    }
+    free(pixels);
+    close_map(&o);
+    return right;
+}
+
+static void reads_equal_those_of_libczi(void **state)
+{
+    (void)state;
+    json_t *all = read_json("czi/expected/czi_expected.json"), *file, *read;
+    const char *name;
+    size_t i;
+    int right = 0, wrong = 0;
+    json_object_foreach(all, name, file)
+    {
+        json_array_foreach(json_object_get(file, "reads"), i, read)
+        {
+            bool full_size = json_number_value(json_object_get(read, "zoom")) == 1;
+            if (!full_size || json_object_get(read, "error") || json_object_get(read, "mask"))
+                continue;
+            int is_right = check_read(name, json_object_get(file, "stats"), read);
+            right += is_right;
+            wrong += !is_right;
+        }
+    }
+    json_decref(all);
+    print_message("%d reads as expected, %d not\n", right, wrong);
+    assert_int_equal(wrong, 0);
+    assert_true(right > 400);
+}
+
+/* Documents that libCZI does not read, and the pixels they were made of. */
+static void crafted_documents_are_read(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *name, *plane;
+        int planes; /* of which the first is that plane */
+    } cases[] = { { "dirpos_zero_recoverable.czi", "plane_gray8_48x64.npy", 1 },
+                  { "flagged_jxr_but_raw.czi", "plane_gray8_48x64.npy", 1 },
+                  { "flagged_zstd0_but_raw.czi", "plane_gray8_48x64.npy", 1 },
+                  { "lowercase_dims.czi", "plane_gray8_48x64.npy", 1 },
+                  { "stored_size_zero.czi", "plane_gray8_48x64.npy", 1 },
+                  { "update_pending.czi", "plane_gray8_48x64.npy", 1 },
+                  { "multi (1).czi", NULL, 1 },
+                  { "multi.czi", "plane_gray8_48x64.npy", 2 },
+                  { "subblock_holds_zstack.czi", "plane_gray8_48x64.npy", 5 },
+                  { "jpeg_gray8.czi", NULL, 1 },
+                  { "jpeg_bgr24.czi", NULL, 1 } };
+    char folder[1024];
+    snprintf(folder, sizeof folder, "%s", data_path("czi/crafted"));
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        opened_map o;
+        mt_error err = MT_ERROR_INIT;
+        uint8_t *pixels, *expected;
+        size_t size, expected_size;
+        check_ok(open_map("czi", folder, cases[i].name, "", &o, &err), &err);
+        check_ok(read_map(&o, &pixels, &size, &err), &err);
+        assert_int_equal(o.map->ndim > 2 && o.map->axes[0] != 'Y' ? o.map->shape[0] : 1, cases[i].planes);
+        close_map(&o);
+        if (cases[i].plane) {
+            char path[64];
+            snprintf(path, sizeof path, "czi/crafted/%s", cases[i].plane);
+            expected = read_file(data_path(path), &expected_size);
+            print_message("%s\n", cases[i].name);
+            assert_memory_equal(pixels, expected + expected_size - 48 * 64, 48 * 64);
+            free(expected);
+        }
+        free(pixels);
+    }
+}
+
+/* JPEG loses little. */
+static void jpeg_is_near(void **state)
+{
+    (void)state;
+    static const char *const names[2] = { "gray8", "bgr24" };
+    for (int k = 0; k < 2; k++) {
+        opened_map o;
+        mt_error err = MT_ERROR_INIT;
+        uint8_t *pixels, *expected;
+        size_t size, expected_size;
+        char name[64], folder[1024];
+        snprintf(folder, sizeof folder, "%s", data_path("czi/crafted"));
+        snprintf(name, sizeof name, "jpeg_%s.czi", names[k]);
+        check_ok(open_map("czi", folder, name, "", &o, &err), &err);
+        check_ok(read_map(&o, &pixels, &size, &err), &err);
+        expected = read_file(data_path(k ? "czi/crafted/plane_rgb_48x64.npy" : "czi/crafted/plane_gray8_48x64.npy"),
+                             &expected_size);
+        int64_t difference = 0;
+        for (size_t i = 0; i < size; i++)
+            difference += abs((int)pixels[i] - (int)expected[expected_size - size + i]);
+        print_message("%s: mean difference %.2f\n", name, (double)difference / (double)size);
+        assert_true(difference < (int64_t)size * 4);
+        free(pixels);
+        free(expected);
+        close_map(&o);
+    }
+}
+
+static int n_broken, n_read;
+
+static int visit_broken(const char *path, const struct stat *st, int type, struct FTW *where)
+{
+    (void)st;
+    if (type != FTW_F)
+        return 0;
+    char folder[1024];
+    snprintf(folder, sizeof folder, "%.*s", where->base - 1, path);
+    opened_map o;
+    mt_error err = MT_ERROR_INIT;
+    uint8_t *pixels = NULL;
+    size_t size;
+    mt_status status = open_map("czi", folder, path + where->base, "", &o, &err);
+    if (!status)
+        status = read_map(&o, &pixels, &size, &err);
+    print_message("%-34s %s\n", path + where->base, status ? err.message : "IS READ");
+    n_broken++;
+    n_read += !status;
+    assert_true(!status || strlen(err.message) > 8);
+    mt_counters counters;
+    mt_context_get_counters(o.context, &counters);
+    assert_true(counters.memory_peak < (uint64_t)256 << 20);
+    free(pixels);
+    close_map(&o);
+    return 0;
+}
+
+static void broken_files_fail_cleanly(void **state)
+{
+    (void)state;
+    assert_int_equal(nftw(data_path("czi/malformed"), visit_broken, 16, FTW_PHYS), 0);
+    assert_int_equal(n_broken, 28);
+    assert_int_equal(n_read, 0);
+}
+
+static void files_keep_the_contract(void **state)
+{
+    (void)state;
+    static const char *const names[] = { "czi/generated/mosaic_overlap_tzc.czi",
+                                         "czi/generated/negative_origin_gaps.czi",
+                                         "czi/generated/pyramid2.czi",
+                                         "czi/generated/px_bgr48_zstd1_hilo.czi",
+                                         "czi/generated/px_gray16_raw.czi",
+                                         "czi/generated/scenes_overlapping_bbox.czi",
+                                         "czi/crafted/multi.czi",
+                                         "czi/real/tiles.czi" };
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        check_contract(data_path(names[i]), NULL);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(reads_equal_those_of_libczi),
+        cmocka_unit_test(crafted_documents_are_read),
+        cmocka_unit_test(jpeg_is_near),
+        cmocka_unit_test(broken_files_fail_cleanly),
+        cmocka_unit_test(files_keep_the_contract),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
