@@ -248,8 +248,7 @@ static void files_keep_the_contract(void **state)
                                          "czi/generated/px_bgr48_zstd1_hilo.czi",
                                          "czi/generated/px_gray16_raw.czi",
                                          "czi/generated/scenes_overlapping_bbox.czi",
-                                         "czi/crafted/multi.czi",
-                                         "czi/real/tiles.czi" };
+                                         "czi/crafted/multi.czi" };
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         check_contract(data_path(names[i]), NULL);
 }

@@ -294,7 +294,6 @@ static void files_keep_the_contract(void **state)
     (void)state;
     static const char *const names[] = { "hdf5/bio/Minimal_IMS_File.ims",
                                          "hdf5/bio/ilastik_5t2d2c.h5",
-                                         "hdf5/bio/smallVideoBdv.h5",
                                          "hdf5/layouts/chunked.hdf5",
                                          "hdf5/filters/hdfgroup_h5ex_d_lz4.h5",
                                          "hdf5/filters/hdfgroup_h5ex_d_bshuf.h5",
