@@ -107,5 +107,6 @@ void bench_codings(const image *plane, patches *p);
 void bench_volume(const image *plane, patches *p);
 void bench_shards(const image *plane, patches *p);
 void bench_opening(const image *plane, patches *p);
+void bench_given(const image *plane, patches *p);
 
 #endif

@@ -45,8 +45,10 @@ void write_npy(const char *path, const image *from)
 {
     FILE *f = create(path);
     char header[128];
-    int n = snprintf(header, sizeof header, "{'descr': '<u2', 'fortran_order': False, 'shape': (%lld, %lld), }",
-                     (long long)from->shape[0], (long long)from->shape[1]);
+    int n = snprintf(header, sizeof header, "{'descr': '<u2', 'fortran_order': False, 'shape': (");
+    for (int d = 0; d < from->ndim; d++)
+        n += snprintf(header + n, sizeof header - (size_t)n, "%lld, ", (long long)from->shape[d]);
+    n += snprintf(header + n, sizeof header - (size_t)n, "), }");
     fwrite("\x93NUMPY\x01\0\x76\0", 1, 10, f);
     fprintf(f, "%s%*s\n", header, 117 - n, "");
     fwrite(from->pixels, sizeof *from->pixels, pixel_count(from), f);

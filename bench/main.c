@@ -18,7 +18,8 @@ static const struct {
     const char *name;
     void (*run)(const image *plane, patches *p);
 } groups[] = { { "memory", bench_memory }, { "layouts", bench_layouts }, { "codings", bench_codings },
-               { "shards", bench_shards }, { "volume", bench_volume },   { "opening", bench_opening } };
+               { "shards", bench_shards }, { "volume", bench_volume },   { "opening", bench_opening },
+               { "given", bench_given } };
 
 int main(int argc, char **argv)
 {

@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Patches a second of other libraries, beside those of microtome, on the same files in the same run.
 
-Usage: bench/peers.py BENCH [--runs N], with numpy, tensorstore, zarr, tifffile and imagecodecs to be imported; what
-cannot be imported is left out. BENCH is the program that `make bench` builds.
+Usage: bench/peers.py BENCH [--runs N] [--only GROUP], with numpy, tensorstore, zarr, tifffile, imagecodecs, h5py and
+pylibCZIrw to be imported; what cannot be imported is left out. BENCH is the program that `make bench` builds.
 
 The work: 1,024 random patches of 64 x 64 out of a uint16 image of 4096 x 4096, to float32. Peers get their fastest way
 that is documented: TensorStore all patches in one batch, with all threads and, where said, a cache that holds the
@@ -81,6 +81,60 @@ class Peers:
 
         return best_rate(run, self.runs)
 
+    def write_all(self):
+        for write in self.write_hdf5, self.write_czi:
+            try:
+                write()
+            except ImportError as missing:
+                print(f"left out: {missing}")
+
+    def write_hdf5(self):
+        import h5py
+
+        for name, chunks in ("plane", (256, 256)), ("volume", (64, 64, 64)):
+            array = np.load(self.folder / f"{name}.npy")
+            with h5py.File(self.folder / f"{name}.h5", "w") as file:
+                file.create_dataset("contiguous", data=array)
+                file.create_dataset("raw", data=array, chunks=chunks)
+                file.create_dataset("gzip", data=array, chunks=chunks, compression="gzip", shuffle=name == "volume")
+                file.create_dataset("shuffle", data=array, chunks=chunks, compression="gzip", shuffle=True)
+
+    def write_czi(self):
+        from pylibCZIrw import czi
+
+        array = np.load(self.folder / "plane.npy")
+        for name, options in ("raw", "uncompressed:"), ("zstd", "zstd1:ExplicitLevel=1;PreProcess=HiLoByteUnpack"):
+            with czi.create_czi(str(self.folder / f"{name}.czi"), exist_ok=True, compression_options=options) as file:
+                for y, x in ((y, x) for y in range(0, SIZE, 256) for x in range(0, SIZE, 256)):
+                    tile = np.ascontiguousarray(array[y : y + 256, x : x + 256, None])
+                    file.write(tile, plane={"C": 0, "Z": 0, "T": 0}, location=(x, y))
+
+    def h5py(self, name):
+        import h5py
+
+        path, part = name.split("#")
+        with h5py.File(self.folder / path) as file:
+            if path == "plane.h5":
+                return self.one_by_one(file[part])
+            corners = np.random.default_rng(2).integers(0, [241, 449, 449], (256, 3))
+
+            def run():
+                for z, y, x in corners:
+                    file[part][z : z + 16, y : y + PATCH, x : x + PATCH].astype(np.float32)
+
+            return best_rate(run, self.runs) * len(corners) / BATCH
+
+    def czi(self, name):
+        from pylibCZIrw import czi
+
+        with czi.open_czi(str(self.folder / name)) as file:
+
+            def run():
+                for i, (y, x) in enumerate(self.corners):
+                    self.out[i] = file.read(roi=(int(x), int(y), PATCH, PATCH), plane={"C": 0, "Z": 0, "T": 0})[..., 0]
+
+            return best_rate(run, self.runs)
+
 
 ROWS = [
     # group, what bench calls it, peers as (name, method, file, arguments)
@@ -91,6 +145,12 @@ ROWS = [
     ("codings", "Zarr blosc-lz4, 2 threads", [("TensorStore", "tensorstore", "blosc.zarr", {}), ("zarr-python", "zarr", "blosc.zarr", {})]),
     ("codings", "TIFF deflate, 2 threads", [("tifffile", "tifffile", "zlib.tif", {})]),
     ("codings", "TIFF LZW, 2 threads", [("tifffile", "tifffile", "lzw.tif", {})]),
+    *(("given", f"{what}, one batch, 2 threads", [("h5py", "h5py", file, {})]) for what, file in [
+        ("HDF5 contiguous", "plane.h5#contiguous"), ("HDF5 raw chunks", "plane.h5#raw"), ("HDF5 gzip", "plane.h5#gzip"),
+        ("HDF5 shuffle, gzip", "plane.h5#shuffle"), ("HDF5 raw cubes", "volume.h5#raw"),
+        ("HDF5 shuffle, gzip cubes", "volume.h5#gzip")]),
+    *(("given", f"{what}, one batch, 2 threads", [("pylibCZIrw", "czi", file, {})]) for what, file in [
+        ("CZI raw", "raw.czi"), ("CZI zstd", "zstd.czi")]),
     ("shards", "shards, one batch, 2 threads", [("TensorStore", "tensorstore", "shards.zarr", {}), ("zarr-python", "zarr", "shards.zarr", {})]),
 ]
 
@@ -98,6 +158,7 @@ ROWS = [
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("bench", help="the program that `make bench` builds")
+    parser.add_argument("--only", help="a group of rows")
     parser.add_argument("--runs", type=int, default=3, help="the best of so many runs is reported")
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
@@ -105,9 +166,16 @@ def main():
         done = {}
         print(f"{'':40}{'microtome':>12}  {'peer':24}{'patches/s':>12}{'times':>8}")
         for group, what, others in ROWS:
+            if args.only not in (None, group):
+                continue
+            if group == "given" and group not in done: # once for the images, once for the files that peers write of them
+                microtome(args.bench, folder, group)
+                peers.write_all()
             if group not in done:
                 done[group] = microtome(args.bench, folder, group)
-            ours = done[group][what]
+            ours = done[group].get(what)
+            if ours is None:
+                continue
             for name, method, file, arguments in others:
                 try:
                     rate = getattr(peers, method)(file, **arguments)
