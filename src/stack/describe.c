@@ -124,6 +124,9 @@ mt_status mt_stack_describe(mt_stack *stack, const char *given, mt_error *err)
     mt_status st = MT_OK;
     if (given)
         st = take_axes(map, given, axes, err);
+    else if (map->ask_axes && map->ndim > 2 && strchr(map->axes, '?'))
+        return mt_fail(err, MT_E_ARGUMENT, "the file does not say which axes its %s elements have: name them",
+                       shape_text(map, text, sizeof text));
     else
         guess_axes(map, axes);
     if (st)

@@ -252,6 +252,8 @@ class Oracle(unittest.TestCase):
         self.assertIn("g/only", self.run_command("info", self.path).stdout)
         with h5py.File(self.path, "a") as file:
             file.create_dataset("h/other", data=np.zeros((3, 4, 5), "u1"))
+        self.assertIn("name them", self.run_command("info", f"{self.path}#h/other", status=1).stderr)
+        self.run_command("info", f"{self.path}#h/other", "--axes", "ZYX")
         message = self.run_command("info", self.path, status=1).stderr
         self.assertIn("/g/only (4, 5)", message)
         self.assertIn("/h/other (3, 4, 5)", message)

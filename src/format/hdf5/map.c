@@ -176,6 +176,7 @@ mt_status h5_make_map(const h5_file *file, const h5_dataset *dataset, const h5_m
     map->dtype = dataset->type.dtype;
     map->swap = mt_dtype_size(map->dtype) > 1 && dataset->type.big_endian != mt_host_big_endian();
     memcpy(map->fill, dataset->fill, sizeof map->fill);
+    map->ask_axes = true;
     memset(map->axes, '?', (size_t)map->ndim);
     memcpy(map->axes, many->axes, (size_t)many->leading);
     for (int d = 0; d < map->ndim; d++) {
