@@ -28,7 +28,7 @@ static mt_status read_kind(mt_reader *r, const h5_dataset *d, array *a, mt_error
     int version = mt_read_u8(r), client = mt_read_u8(r);
     a->filtered = client == 1;
     a->element_bytes = mt_read_u8(r);
-    size_t least = (size_t)a->file->address_bytes;
+    size_t least = a->file->address_bytes;
     if (version != 0 || client > 1 || a->filtered != (d->n_filters > 0))
         return mt_fail(err, MT_E_CORRUPT, "an array of chunks is of version %d for client %d", version, client);
     if (a->filtered ? a->element_bytes < least + 5 || a->element_bytes > least + 12 : a->element_bytes != least)
@@ -55,7 +55,7 @@ static bool is_bit_set(const uint8_t *bits, uint64_t i) { return bits[i / 8] >> 
 static mt_status find_in_fixed_block(const array *a, uint64_t address, uint64_t n, uint64_t i, h5_chunk *out,
                                      mt_error *err)
 {
-    uint64_t head = (uint64_t)(6 + a->file->address_bytes);
+    uint64_t head = 6 + a->file->address_bytes;
     bool paged = n > a->page_elements;
     uint64_t pages = paged ? n / a->page_elements + (n % a->page_elements != 0) : 0;
     uint64_t size = head + (paged ? (pages + 7) / 8 : n * a->element_bytes) + 4;
@@ -84,7 +84,7 @@ mt_status h5_find_in_fixed_array(const h5_file *file, const h5_dataset *d, uint6
 {
     h5_block block;
     array a = { .file = file };
-    uint64_t size = (uint64_t)(12 + file->length_bytes + file->address_bytes);
+    uint64_t size = 12 + file->length_bytes + file->address_bytes;
     mt_status st = h5_get_block(file, d->address, size, "FAHD", true, &block, err);
     if (st)
         return st;
@@ -106,7 +106,7 @@ mt_status h5_find_in_fixed_array(const h5_file *file, const h5_dataset *d, uint6
 typedef struct extensible {
     array a;
     uint64_t header;
-    int offset_bytes;                              /* of the number of an element */
+    size_t offset_bytes;                           /* of the number of an element */
     uint64_t inside, least_elements, least_blocks; /* elements in the index block; of the smallest data block; blocks in
                                                       the smallest super block of its own */
     int supers, direct_supers;
@@ -116,7 +116,7 @@ static mt_status read_extensible(const h5_file *file, const h5_dataset *d, exten
                                  mt_error *err)
 {
     h5_block block;
-    uint64_t size = (uint64_t)(16 + 6 * file->length_bytes + file->address_bytes);
+    uint64_t size = 16 + 6 * file->length_bytes + file->address_bytes;
     *e = (extensible) { .a.file = file, .header = d->address };
     mt_status st = h5_get_block(file, d->address, size, "EAHD", true, &block, err);
     if (st)
@@ -128,7 +128,7 @@ static mt_status read_extensible(const h5_file *file, const h5_dataset *d, exten
     e->least_elements = mt_read_u8(r);
     e->least_blocks = mt_read_u8(r);
     int page_bits = mt_read_u8(r);
-    mt_read_skip(r, (size_t)(6 * file->length_bytes));
+    mt_read_skip(r, 6 * file->length_bytes);
     *index_block = h5_read_address(file, r);
     h5_give_block(file, &block);
     if (st)
@@ -176,8 +176,8 @@ static mt_status read_index_block(const extensible *e, uint64_t address, uint64_
     uint64_t addresses = 2 * (e->least_blocks - 1);
     if (e->supers > e->direct_supers)
         addresses += (uint64_t)(e->supers - e->direct_supers);
-    uint64_t head = (uint64_t)(6 + e->a.file->address_bytes);
-    uint64_t size = head + e->inside * e->a.element_bytes + addresses * (uint64_t)e->a.file->address_bytes + 4;
+    uint64_t head = 6 + e->a.file->address_bytes;
+    uint64_t size = head + e->inside * e->a.element_bytes + addresses * e->a.file->address_bytes + 4;
     mt_status st = h5_get_block(e->a.file, address, size, "EAIB", true, block, err);
     if (st)
         return st;
@@ -191,7 +191,7 @@ static mt_status read_block_address(const extensible *e, uint64_t index_block, u
 {
     mt_reader r;
     h5_block block;
-    uint64_t offset = e->inside * e->a.element_bytes + number * (uint64_t)e->a.file->address_bytes;
+    uint64_t offset = e->inside * e->a.element_bytes + number * e->a.file->address_bytes;
     mt_status st = read_index_block(e, index_block, offset, &r, &block, err);
     if (st)
         return st;
@@ -204,15 +204,15 @@ static mt_status read_block_address(const extensible *e, uint64_t index_block, u
 static mt_status read_super_block(const extensible *e, const super *s, uint64_t address, uint64_t number, uint64_t page,
                                   uint64_t pages, uint64_t *out, bool *stored, mt_error *err)
 {
-    uint64_t head = (uint64_t)(6 + e->a.file->address_bytes + e->offset_bytes);
+    uint64_t head = 6 + e->a.file->address_bytes + e->offset_bytes;
     uint64_t bits = s->blocks * ((pages + 7) / 8);
-    uint64_t size = head + bits + s->blocks * (uint64_t)e->a.file->address_bytes + 4;
+    uint64_t size = head + bits + s->blocks * e->a.file->address_bytes + 4;
     h5_block block;
     mt_status st = h5_get_block(e->a.file, address, size, "EASB", true, &block, err);
     if (st)
         return st;
     *stored = pages == 0 || is_bit_set(block.reader.data + head, number * pages + page);
-    mt_read_seek(&block.reader, (size_t)(head + bits + number * (uint64_t)e->a.file->address_bytes));
+    mt_read_seek(&block.reader, (head + bits + number * e->a.file->address_bytes));
     *out = h5_read_address(e->a.file, &block.reader);
     h5_give_block(e->a.file, &block);
     return MT_OK;
@@ -221,7 +221,7 @@ static mt_status read_super_block(const extensible *e, const super *s, uint64_t 
 static mt_status find_in_data_block(const extensible *e, uint64_t address, uint64_t n, bool paged, uint64_t i,
                                     h5_chunk *out, mt_error *err)
 {
-    uint64_t head = (uint64_t)(6 + e->a.file->address_bytes + e->offset_bytes);
+    uint64_t head = 6 + e->a.file->address_bytes + e->offset_bytes;
     if (paged) {
         uint64_t page = i / e->a.page_elements;
         return read_page(&e->a, address + head + 4 + page * (e->a.page_elements * e->a.element_bytes + 4),

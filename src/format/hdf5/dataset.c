@@ -140,7 +140,7 @@ static mt_status set_chunk(h5_dataset *d, int rank, const uint64_t *sizes, mt_er
 /* Versions 1 and 2. */
 static mt_status read_old_layout(const h5_file *file, mt_reader *r, uint64_t body, h5_dataset *d, mt_error *err)
 {
-    uint64_t sizes[H5_MAX_RANK + 1];
+    uint64_t sizes[H5_MAX_RANK + 1] = { 0 };
     int rank = mt_read_u8(r), layout = mt_read_u8(r);
     mt_read_skip(r, 5);
     if (rank > H5_MAX_RANK + 1 || layout > 2)
@@ -163,7 +163,7 @@ static mt_status read_old_layout(const h5_file *file, mt_reader *r, uint64_t bod
 /* Version 4 of chunks: the index can be one of five. */
 static mt_status read_new_chunks(const h5_file *file, mt_reader *r, h5_dataset *d, mt_error *err)
 {
-    uint64_t sizes[H5_MAX_RANK + 1];
+    uint64_t sizes[H5_MAX_RANK + 1] = { 0 };
     int flags = mt_read_u8(r), rank = mt_read_u8(r), width = mt_read_u8(r);
     if (rank > H5_MAX_RANK + 1 || width < 1 || width > 8)
         return mt_fail(err, MT_E_CORRUPT, "chunks of %d dimensions, of %d bytes each", rank, width);
@@ -200,7 +200,7 @@ static mt_status read_new_chunks(const h5_file *file, mt_reader *r, h5_dataset *
 
 static mt_status read_layout(const h5_file *file, mt_reader *r, uint64_t body, h5_dataset *d, mt_error *err)
 {
-    uint64_t sizes[H5_MAX_RANK + 1];
+    uint64_t sizes[H5_MAX_RANK + 1] = { 0 };
     int version = mt_read_u8(r);
     if (version == 1 || version == 2)
         return read_old_layout(file, r, body, d, err);

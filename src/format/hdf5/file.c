@@ -26,16 +26,16 @@ bool h5_find_signature(mt_store *store, const char *key, const uint8_t *head, si
     return false;
 }
 
-uint64_t h5_read_number(mt_reader *r, int bytes)
+uint64_t h5_read_number(mt_reader *r, size_t bytes)
 {
-    const uint8_t *p = mt_read_bytes(r, (size_t)bytes);
+    const uint8_t *p = mt_read_bytes(r, bytes);
     uint64_t value = 0;
-    for (int i = bytes - 1; p && i >= 0; i--)
+    for (size_t i = bytes; p && i-- > 0;)
         value = value << 8 | p[i];
     return value;
 }
 
-static uint64_t read_or_undefined(mt_reader *r, int bytes)
+static uint64_t read_or_undefined(mt_reader *r, size_t bytes)
 {
     uint64_t value = h5_read_number(r, bytes);
     return bytes < 8 && value == (UINT64_C(1) << 8 * bytes) - 1 ? H5_UNDEFINED : value;
@@ -52,7 +52,7 @@ int h5_log2(uint64_t n)
     return bits;
 }
 
-int h5_bytes_for(uint64_t limit) { return h5_log2(limit) / 8 + 1; }
+size_t h5_bytes_for(uint64_t limit) { return (size_t)h5_log2(limit) / 8 + 1; }
 
 static mt_status check_place(const h5_file *file, uint64_t address, uint64_t size, mt_error *err)
 {
@@ -138,7 +138,7 @@ mt_status h5_get_block(const h5_file *file, uint64_t address, uint64_t size, con
 static uint64_t node_bytes(const h5_file *file, const uint8_t *head, size_t key_bytes)
 {
     uint64_t n = (uint64_t)head[6] | (uint64_t)head[7] << 8;
-    return (uint64_t)(8 + 2 * file->address_bytes) + n * (key_bytes + (uint64_t)file->address_bytes) + key_bytes;
+    return (8 + 2 * file->address_bytes) + n * (key_bytes + file->address_bytes) + key_bytes;
 }
 
 typedef struct node_making {
@@ -151,8 +151,8 @@ typedef struct node_making {
  * last number, inside an element, is 0. */
 static mt_status check_keys(const node_making *m, const uint8_t *bytes, mt_error *err)
 {
-    size_t n = (size_t)bytes[6] | (size_t)bytes[7] << 8, step = m->key_bytes + (size_t)m->block.file->address_bytes;
-    const uint8_t *key = bytes + 8 + 2 * (size_t)m->block.file->address_bytes;
+    size_t n = (size_t)bytes[6] | (size_t)bytes[7] << 8, step = m->key_bytes + m->block.file->address_bytes;
+    const uint8_t *key = bytes + 8 + 2 * m->block.file->address_bytes;
     for (size_t i = 1; i <= n; i++, key += step) {
         int order = mt_load_u64le(key + m->key_bytes - 8) != 0 ? 1 : i == n ? -1 : 0;
         for (size_t at = 8; at < m->key_bytes && order == 0; at += 8) {
@@ -199,13 +199,13 @@ mt_status h5_get_node(const h5_file *file, uint64_t address, int type, size_t ke
     }
     *level = head[5];
     *n = (size_t)head[6] | (size_t)head[7] << 8;
-    mt_read_skip(&out->reader, (size_t)(8 + 2 * file->address_bytes));
+    mt_read_skip(&out->reader, 8 + 2 * file->address_bytes);
     return MT_OK;
 }
 
 void h5_give_block(const h5_file *file, h5_block *block) { mt_cache_release(file->env->index_cache, block->entry); }
 
-static bool is_width(int bytes) { return bytes == 2 || bytes == 4 || bytes == 8; }
+static bool is_width(size_t bytes) { return bytes == 2 || bytes == 4 || bytes == 8; }
 
 /* Versions 0 and 1: the reader stands behind the version. */
 static uint64_t read_old(h5_file *file, mt_reader *r, int version)
@@ -218,9 +218,9 @@ static uint64_t read_old(h5_file *file, mt_reader *r, int version)
         mt_read_skip(r, 4);
     if (!is_width(file->address_bytes))
         return 0;
-    mt_read_skip(r, 2 * (size_t)file->address_bytes); /* base address, free space */
+    mt_read_skip(r, 2 * file->address_bytes); /* base address, free space */
     uint64_t end = h5_read_address(file, r);
-    mt_read_skip(r, 2 * (size_t)file->address_bytes); /* driver information, the name of the root */
+    mt_read_skip(r, 2 * file->address_bytes); /* driver information, the name of the root */
     file->root = h5_read_address(file, r);
     return end;
 }
@@ -233,7 +233,7 @@ static uint64_t read_new(h5_file *file, mt_reader *r)
     file->being_written = (mt_read_u8(r) & 5) != 0;
     if (!is_width(file->address_bytes))
         return 0;
-    mt_read_skip(r, 2 * (size_t)file->address_bytes); /* base address, extension */
+    mt_read_skip(r, 2 * file->address_bytes); /* base address, extension */
     uint64_t end = h5_read_address(file, r);
     file->root = h5_read_address(file, r);
     return end;
@@ -250,7 +250,7 @@ static mt_status read_superblock(h5_file *file, const uint8_t *bytes, size_t siz
     if (r.failed)
         return mt_fail(err, MT_E_CORRUPT, "the file ends in its superblock");
     if (!is_width(file->address_bytes) || !is_width(file->length_bytes))
-        return mt_fail(err, MT_E_UNSUPPORTED, "addresses of %d and lengths of %d bytes are not read",
+        return mt_fail(err, MT_E_UNSUPPORTED, "addresses of %zu and lengths of %zu bytes are not read",
                        file->address_bytes, file->length_bytes);
     if (version >= 2 && h5_checksum(bytes, r.position) != mt_load_u32le(bytes + r.position))
         return mt_fail(err, MT_E_CORRUPT, "the checksum of the superblock is wrong");

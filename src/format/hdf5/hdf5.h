@@ -13,11 +13,11 @@ typedef struct h5_file {
     mt_env *env;
     mt_store *store;
     const char *key;
-    uint64_t size;  /* of the file */
-    uint64_t base;  /* where address 0 lies: behind the user block */
-    uint64_t owner; /* of its blocks in the index cache */
-    uint64_t root;  /* the object header of the root group */
-    int address_bytes, length_bytes;
+    uint64_t size;                      /* of the file */
+    uint64_t base;                      /* where address 0 lies: behind the user block */
+    uint64_t owner;                     /* of its blocks in the index cache */
+    uint64_t root;                      /* the object header of the root group */
+    size_t address_bytes, length_bytes; /* 2, 4 or 8 */
     bool being_written;
 } h5_file;
 
@@ -27,11 +27,11 @@ bool h5_find_signature(mt_store *store, const char *key, const uint8_t *head, si
 MT_MUST_CHECK mt_status h5_open_file(const mt_source *source, h5_file *out, mt_error *err);
 
 /* An unsigned number of 1 to 8 bytes; an address, H5_UNDEFINED where all of its bits are set; a length, likewise. */
-uint64_t h5_read_number(mt_reader *r, int bytes);
+uint64_t h5_read_number(mt_reader *r, size_t bytes);
 uint64_t h5_read_address(const h5_file *file, mt_reader *r);
 uint64_t h5_read_length(const h5_file *file, mt_reader *r);
 /* The bytes that numbers up to limit take. */
-int h5_bytes_for(uint64_t limit);
+size_t h5_bytes_for(uint64_t limit);
 int h5_log2(uint64_t n);
 
 /* Bytes [address, address + size) into the arena. */

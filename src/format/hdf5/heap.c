@@ -9,9 +9,9 @@
 typedef struct fractal {
     const h5_file *file;
     uint64_t address;
-    int id_bytes, offset_bytes, length_bytes; /* of an identifier, and of the two fields in it */
-    uint64_t width, start_bytes, most_direct; /* of the doubling table */
-    int root_rows;                            /* 0: the root is a direct block */
+    size_t id_bytes, offset_bytes, length_bytes; /* of an identifier, and of the two fields in it */
+    uint64_t width, start_bytes, most_direct;    /* of the doubling table */
+    int root_rows;                               /* 0: the root is a direct block */
     uint64_t root;
     bool has_checksums; /* of direct blocks */
 } fractal;
@@ -19,7 +19,7 @@ typedef struct fractal {
 static mt_status read_fractal(const h5_file *file, uint64_t address, fractal *f, mt_error *err)
 {
     h5_block block;
-    uint64_t size = (uint64_t)(26 + 3 * file->address_bytes + 12 * file->length_bytes);
+    uint64_t size = 26 + 3 * file->address_bytes + 12 * file->length_bytes;
     mt_status st = h5_get_block(file, address, size, "FRHP", true, &block, err);
     if (st) /* a heap with filters has a longer head, and so a checksum elsewhere */
         return st;
@@ -29,7 +29,7 @@ static mt_status read_fractal(const h5_file *file, uint64_t address, fractal *f,
     int filter_bytes = mt_read_u16(r);
     f->has_checksums = (mt_read_u8(r) & 2) != 0;
     uint64_t most_managed = mt_read_u32(r);
-    mt_read_skip(r, (size_t)(10 * file->length_bytes + 2 * file->address_bytes));
+    mt_read_skip(r, 10 * file->length_bytes + 2 * file->address_bytes);
     f->width = mt_read_u16(r);
     f->start_bytes = h5_read_length(file, r);
     f->most_direct = h5_read_length(file, r);
@@ -73,7 +73,7 @@ static mt_status read_direct(const fractal *f, mt_arena *arena, uint64_t address
     mt_status st = h5_get_block(f->file, address, size, "FHDB", false, &block, err);
     if (st)
         return st;
-    uint64_t head = (uint64_t)(5 + f->file->address_bytes + f->offset_bytes + (f->has_checksums ? 4 : 0));
+    uint64_t head = 5 + f->file->address_bytes + f->offset_bytes + (f->has_checksums ? 4 : 0);
     if (offset < head || offset > size || length > size - offset)
         st = mt_fail(err, MT_E_CORRUPT, "an object of %llu bytes leaves its block of a fractal heap",
                      (unsigned long long)length);
@@ -87,7 +87,7 @@ static mt_status read_direct(const fractal *f, mt_arena *arena, uint64_t address
 static mt_status find_child(const fractal *f, uint64_t address, int rows, uint64_t *offset, uint64_t *child, int *row,
                             mt_error *err)
 {
-    uint64_t head = (uint64_t)(5 + f->file->address_bytes + f->offset_bytes), entry = (uint64_t)f->file->address_bytes;
+    uint64_t head = 5 + f->file->address_bytes + f->offset_bytes, entry = f->file->address_bytes;
     uint64_t number = 0, size = 0;
     for (*row = 0; *row < rows; ++*row, number += f->width) {
         size = row_bytes(f, *row);
@@ -155,7 +155,7 @@ mt_status h5_read_global(const h5_file *file, mt_arena *arena, uint64_t address,
                          mt_error *err)
 {
     mt_reader r;
-    mt_status st = h5_load(file, arena, address, (uint64_t)(8 + file->length_bytes), &r, err);
+    mt_status st = h5_load(file, arena, address, 8 + file->length_bytes, &r, err);
     if (st)
         return st;
     bool right = memcmp(r.data, "GCOL", 4) == 0 && r.data[4] == 1;
@@ -165,8 +165,8 @@ mt_status h5_read_global(const h5_file *file, mt_arena *arena, uint64_t address,
         return mt_fail(err, MT_E_CORRUPT, "there is no GCOL at address %llu", (unsigned long long)address);
     if ((st = h5_load(file, arena, address, size, &r, err)))
         return st;
-    mt_read_skip(&r, (size_t)(8 + file->length_bytes));
-    while (mt_read_left(&r) >= (size_t)(8 + file->length_bytes)) {
+    mt_read_skip(&r, 8 + file->length_bytes);
+    while (mt_read_left(&r) >= 8 + file->length_bytes) {
         uint32_t number = mt_read_u16(&r);
         mt_read_skip(&r, 6);
         uint64_t bytes = h5_read_length(file, &r);

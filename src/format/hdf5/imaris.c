@@ -4,6 +4,7 @@
  * else, in attributes that are arrays of single characters. */
 #include "format/hdf5/hdf5.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -107,7 +108,7 @@ static mt_status read_voxels(const h5_file *file, mt_arena *arena, mt_chunk_map 
     return MT_OK;
 }
 
-static uint8_t part_of_color(double value) { return value <= 0 ? 0 : value >= 1 ? 255 : (uint8_t)(value * 255 + 0.5); }
+static uint8_t part_of_color(double value) { return value <= 0 ? 0 : value >= 1 ? 255 : (uint8_t)lround(value * 255); }
 
 static mt_status read_channel(const h5_file *file, mt_arena *arena, mt_arena *keep, int64_t c, mt_channel *out,
                               mt_error *err)

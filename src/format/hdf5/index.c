@@ -37,7 +37,7 @@ static size_t find_key(const h5_dataset *d, const uint8_t *keys, size_t step, si
 static mt_status find_in_tree1(const h5_file *file, const h5_dataset *d, const int64_t *position, h5_chunk *out,
                                mt_error *err)
 {
-    size_t step = key_bytes(d) + (size_t)file->address_bytes;
+    size_t step = key_bytes(d) + file->address_bytes;
     uint64_t address = d->address;
     for (int above = -1, level = 1; level > 0; above = level) {
         h5_block node;
@@ -51,7 +51,7 @@ static mt_status find_in_tree1(const h5_file *file, const h5_dataset *d, const i
             st = mt_fail(err, MT_E_CORRUPT, "a node of the chunk index is of level %d", level);
         } else if (i != SIZE_MAX) {
             const uint8_t *key = keys + i * step;
-            mt_reader r = mt_reader_over(key + key_bytes(d), (size_t)file->address_bytes, false);
+            mt_reader r = mt_reader_over(key + key_bytes(d), file->address_bytes, false);
             address = h5_read_address(file, &r);
             *out = (h5_chunk) { H5_UNDEFINED, mt_load_u32le(key), mt_load_u32le(key + 4) };
             if (level == 0 && compare_key(d, key, position) == 0)
@@ -88,7 +88,7 @@ static int compare_record(const void *user, mt_reader record)
 static mt_status visit_record(void *user, mt_reader record, mt_error *err)
 {
     tree2_search *s = user;
-    size_t fixed = (size_t)s->file->address_bytes + 8 * (size_t)s->d->rank;
+    size_t fixed = s->file->address_bytes + 8 * (size_t)s->d->rank;
     s->out->address = h5_read_address(s->file, &record);
     if (s->d->n_filters) {
         if (record.size < fixed + 5 || record.size > fixed + 12)

@@ -44,8 +44,8 @@ static const char *heap_name(const mt_reader *names, uint64_t offset)
 static mt_status read_local_heap(search *s, uint64_t address, mt_error *err)
 {
     mt_reader r;
-    mt_status st = h5_load(s->file, s->arena, address,
-                           (uint64_t)(8 + 2 * s->file->length_bytes + s->file->address_bytes), &r, err);
+    mt_status st =
+        h5_load(s->file, s->arena, address, (8 + 2 * s->file->length_bytes + s->file->address_bytes), &r, err);
     if (st)
         return st;
     bool right = memcmp(r.data, "HEAP", 4) == 0 && r.data[4] == 0;
@@ -82,7 +82,7 @@ static mt_status read_symbol(search *s, mt_reader *r, mt_error *err)
 static mt_status read_symbols(search *s, uint64_t address, mt_error *err)
 {
     mt_reader r;
-    size_t entry = (size_t)(s->file->length_bytes + s->file->address_bytes + 24);
+    size_t entry = s->file->length_bytes + s->file->address_bytes + 24;
     mt_status st = h5_load(s->file, s->arena, address, 8, &r, err);
     if (st)
         return st;
@@ -128,7 +128,7 @@ static mt_status read_name_tree(search *s, uint64_t address, int level, mt_error
     size_t n;
     if (s->nodes_left-- == 0)
         return mt_fail(err, MT_E_CORRUPT, "the names of a group form a loop");
-    mt_status st = h5_get_node(s->file, address, 0, (size_t)s->file->length_bytes, &node, &found, &n, err);
+    mt_status st = h5_get_node(s->file, address, 0, s->file->length_bytes, &node, &found, &n, err);
     if (st)
         return st;
     if (found > MAX_TREE_LEVEL || (level >= 0 && found != level))

@@ -10,9 +10,9 @@ typedef struct tree {
     const h5_tree_walk *walk;
     uint64_t node_bytes;
     size_t record_bytes;
-    int count_bytes;                /* of the number of records in a child */
-    int total_bytes[MAX_DEPTH + 1]; /* of the number of records below a child at a depth */
-    uint64_t nodes_left;            /* more are a loop */
+    size_t count_bytes;                /* of the number of records in a child */
+    size_t total_bytes[MAX_DEPTH + 1]; /* of the number of records below a child at a depth */
+    uint64_t nodes_left;               /* more are a loop */
 } tree;
 
 /* The widths of counts follow from how many records can stand in and below a node of each depth. */
@@ -23,7 +23,7 @@ static mt_status find_widths(tree *t, int depth, mt_error *err)
         return mt_fail(err, MT_E_CORRUPT, "a B-tree has no room for a record in a node");
     t->count_bytes = h5_bytes_for(most);
     for (int d = 1; d <= depth; d++) {
-        uint64_t pointer = (uint64_t)(t->file->address_bytes + t->count_bytes + (d > 1 ? t->total_bytes[d - 1] : 0));
+        uint64_t pointer = t->file->address_bytes + t->count_bytes + (d > 1 ? t->total_bytes[d - 1] : 0);
         if (t->node_bytes < NODE_OVERHEAD + pointer + t->record_bytes + pointer)
             return mt_fail(err, MT_E_CORRUPT, "a B-tree has no room for a record in a node");
         most = (t->node_bytes - NODE_OVERHEAD - pointer) / (t->record_bytes + pointer);
@@ -78,7 +78,7 @@ static mt_status visit_node(tree *t, uint64_t address, uint64_t n, int depth, mt
     if (t->nodes_left-- == 0)
         return mt_fail(err, MT_E_CORRUPT, "a B-tree has more nodes than the file has room for");
     /* The checksum stands behind what is used of the node. */
-    uint64_t pointer = depth == 0 ? 0 : (uint64_t)(t->file->address_bytes + t->count_bytes);
+    uint64_t pointer = depth == 0 ? 0 : (t->file->address_bytes + t->count_bytes);
     pointer += depth > 1 ? (uint64_t)t->total_bytes[depth - 1] : 0;
     if (n > t->node_bytes / t->record_bytes)
         return mt_fail(err, MT_E_CORRUPT, "a node of a B-tree has %llu records", (unsigned long long)n);
@@ -99,7 +99,7 @@ static mt_status visit_node(tree *t, uint64_t address, uint64_t n, int depth, mt
 mt_status h5_walk_tree(const h5_file *file, uint64_t address, const h5_tree_walk *walk, mt_error *err)
 {
     h5_block block;
-    uint64_t size = (uint64_t)(22 + file->address_bytes + file->length_bytes);
+    uint64_t size = 22 + file->address_bytes + file->length_bytes;
     mt_status st = h5_get_block(file, address, size, "BTHD", true, &block, err);
     if (st)
         return st;
