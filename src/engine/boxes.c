@@ -88,7 +88,7 @@ static mt_status add_rest(covering *c, mt_box piece, const mt_box *part, mt_erro
 
 static mt_status cover(covering *c, mt_plan *plan, const mt_read *read, uint32_t i, uint64_t id, mt_error *err)
 {
-    mt_box box, part;
+    mt_box box, part = { 0 };
     const mt_chunk_map *map = read->image->map;
     map->get_box(map, id, &box);
     c->steps += c->n_left;

@@ -94,22 +94,24 @@ void mt_image_chunk_position(const mt_image *image, uint64_t id, int64_t *positi
     }
 }
 
-/* The sizes of a chunk. */
-static void find_sizes(const mt_image *image, uint64_t id, int64_t *out)
+static void find_box_sizes(const mt_chunk_map *map, uint64_t id, int64_t *out)
+{
+    mt_box box;
+    for (int d = 0; d < map->ndim; d++)
+        box.extent[d] = 1;
+    if (id != MT_NOTHING)
+        map->get_box(map, id, &box);
+    memcpy(out, box.extent, (size_t)map->ndim * sizeof *out);
+}
+
+static void find_grid_sizes(const mt_image *image, uint64_t id, int64_t *out)
 {
     const mt_chunk_map *map = image->map;
-    int64_t position[MT_MAX_DIMS];
-    mt_box box;
-    if (!map->find_boxes)
-        mt_image_chunk_position(image, id, position);
-    else if (id != MT_NOTHING)
-        map->get_box(map, id, &box);
+    int64_t position[MT_MAX_DIMS] = { 0 };
+    mt_image_chunk_position(image, id, position);
     for (int d = 0; d < map->ndim; d++) {
         const int64_t *edges = map->chunk_edges[d];
-        if (map->find_boxes)
-            out[d] = id == MT_NOTHING ? 1 : box.extent[d];
-        else
-            out[d] = edges ? edges[position[d] + 1] - edges[position[d]] : map->chunk_shape[d];
+        out[d] = edges ? edges[position[d] + 1] - edges[position[d]] : map->chunk_shape[d];
     }
 }
 
@@ -123,7 +125,10 @@ const mt_image *mt_image_at_chunk(const mt_image *image, uint64_t id, mt_image *
     room->chunk_bytes = image->element_size;
     const mt_chunk_map *map = image->map;
     int64_t size[MT_MAX_DIMS];
-    find_sizes(image, id, size);
+    if (map->find_boxes)
+        find_box_sizes(map, id, size);
+    else
+        find_grid_sizes(image, id, size);
     for (int d = 0; d < map->ndim; d++)
         room->chunk_bytes *= (size_t)size[d];
     for (int d = 0; d < map->ndim; d++) {

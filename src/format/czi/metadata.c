@@ -24,7 +24,7 @@ static mt_status load_document(const czi_file *file, mt_arena *arena, char **out
     if (st)
         return st;
     size_t size = mt_load_u32le(head + 32);
-    if (strncmp((const char *)head, "ZISRAWMETADATA", 16) != 0)
+    if (memcmp(head, "ZISRAWMETADATA", sizeof "ZISRAWMETADATA") != 0)
         return mt_fail(err, MT_E_CORRUPT, "the segment at %llu is no ZISRAWMETADATA",
                        (unsigned long long)file->metadata);
     if (size > room - 32 - HEAD_BYTES)

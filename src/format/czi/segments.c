@@ -206,7 +206,7 @@ static mt_status walk_segments(window *w, int file, czi_visit visit, void *user,
         mt_status st = look_at(w, position, w->file->size, &r, err);
         if (st)
             return st;
-        bool is_subblock = r.size >= 16 && strncmp((const char *)r.data, "ZISRAWSUBBLOCK", 16) == 0;
+        bool is_subblock = r.size >= 16 && memcmp(r.data, "ZISRAWSUBBLOCK", sizeof "ZISRAWSUBBLOCK") == 0;
         mt_read_skip(&r, 16);
         uint64_t allocated = mt_read_u64(&r);
         if (allocated > w->file->size - position - SEGMENT_HEAD)

@@ -53,7 +53,7 @@ mt_status h5_is_bdv(const h5_file *file, mt_arena *arena, bool *out, mt_error *e
 
 static void write_path(const h5_many *many, const int64_t *place, char *out, size_t size)
 {
-    snprintf(out, size, "t%05lld/s%02d/%d/cells", (long long)(many->first + place[0]), many->setup, many->level);
+    snprintf(out, size, "t%05lld/s%02d/%d/cells", (long long)many->first + place[0], many->setup, many->level);
 }
 
 /* The first time point that has the setup: the others may lack it. */
