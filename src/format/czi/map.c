@@ -38,6 +38,7 @@ typedef struct czi_state {
     const czi_files *files;
     const czi_image *image;
     const czi_pixel_type *type;
+    int level;
     int32_t factor;
     int axes[8], n_axes; /* dimensions before Y and X, the slowest first */
     kind *kinds;
@@ -119,7 +120,7 @@ static mt_status add_tile(making *m, const czi_entry *e, uint32_t plane, uint64_
     if (st)
         return st;
     if (s->n_tiles == s->tile_room) {
-        size_t room = s->tile_room ? 2 * s->tile_room : s->image->n_tiles[0] + 1;
+        size_t room = s->tile_room ? 2 * s->tile_room : s->image->n_tiles[s->level] + 1;
         tile *more = mt_arena_alloc(m->map->arena, room, sizeof *more, err);
         if (!more)
             return MT_E_MEMORY;
@@ -546,6 +547,7 @@ mt_status czi_make_map(const czi_files *files, const czi_image *image, int level
     s->files = files;
     s->image = image;
     s->type = czi_find_pixel_type(image->pixel_type);
+    s->level = level;
     s->factor = image->factor[level];
     if (!s->type->dtype)
         return mt_fail(err, MT_E_UNSUPPORTED, "pixel type %s is not read", s->type->name);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The CZI files of the data folder: every read that was made with libCZI at full size, and the broken files. */
 #include "support/contract.h"
-#include "support/map.h"
+#include "support/broken.h"
 
 #include <ftw.h>
 #include <stdio.h>
@@ -239,6 +239,22 @@ static void broken_files_fail_cleanly(void **state)
     assert_int_equal(n_read, 0);
 }
 
+static void mutations_do_no_harm(void **state)
+{
+    (void)state;
+    static const char *const names[] = { "czi/generated/mosaic_overlap_tzc.czi",
+                                         "czi/generated/pyramid2.czi",
+                                         "czi/generated/px_bgr48_zstd1_hilo.czi",
+                                         "czi/generated/px_gray16_raw.czi",
+                                         "czi/generated/no_m_no_c.czi",
+                                         "czi/generated/scenes_overlapping_bbox.czi",
+                                         "czi/crafted/jpeg_gray8.czi",
+                                         "czi/generated/channels_mixed_pixeltypes.czi",
+                                         "czi/generated/dims_header_gt256.czi",
+                                         "czi/generated/px_gray32float_zstd1.czi" };
+    mutate_files("czi", names, sizeof names / sizeof *names);
+}
+
 static void files_keep_the_contract(void **state)
 {
     (void)state;
@@ -260,6 +276,7 @@ int main(void)
         cmocka_unit_test(crafted_documents_are_read),
         cmocka_unit_test(jpeg_is_near),
         cmocka_unit_test(broken_files_fail_cleanly),
+        cmocka_unit_test(mutations_do_no_harm),
         cmocka_unit_test(files_keep_the_contract),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

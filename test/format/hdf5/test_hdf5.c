@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The HDF5 files of the data folder: every dataset against what h5py read, and the broken files. */
 #include "support/contract.h"
-#include "support/map.h"
+#include "support/broken.h"
 
 #include <ftw.h>
 #include <stdlib.h>
@@ -97,89 +97,7 @@ static void datasets_equal_those_of_h5py(void **state)
 
 /* What of broken files is read all the same: the damage is where no pixel depends on it, and h5py, where it opens the
  * file at all, reads the same pixels (compared once). Everything else is refused. */
-typedef struct outcome {
-    int files, images, refused;
-    uint64_t hash; /* of all pixels */
-} outcome;
-
 static outcome broken;
-
-static void add_hash(outcome *o, const void *bytes, size_t n)
-{
-    for (const uint8_t *p = bytes, *end = p + n; p < end; p++)
-        o->hash = (o->hash ^ *p) * UINT64_C(0x100000001b3);
-}
-
-static bool is_small(const mt_chunk_map *map)
-{
-    int64_t n = 1;
-    for (int d = 0; d < map->ndim; d++)
-        if (__builtin_mul_overflow(n, map->shape[d], &n) || n > 1 << 22)
-            return false;
-    return true;
-}
-
-static mt_context *tight_context(void)
-{
-    mt_context_options options = { .struct_size = sizeof options, .threads = 1, .cache_bytes = 16 << 20 };
-    options.limits.max_chunk_bytes = (size_t)64 << 20;
-    options.limits.max_metadata_bytes = (size_t)32 << 20;
-    mt_context *context;
-    mt_error err = MT_ERROR_INIT;
-    check_ok(mt_context_new(&options, &context, &err), &err);
-    return context;
-}
-
-static mt_status read_image(mt_context *context, mt_source *source, const char *path, outcome *o, mt_error *err)
-{
-    opened_map file = { .context = context, .store = source->store };
-    source->selection = (mt_selection) { .text = path, .path = path, .series = -1, .level = -1 };
-    mt_status st = mt_format_find("hdf5")->open(source, &file.map, err);
-    if (!st && !(st = mt_chunk_map_check(file.map, err)) && is_small(file.map)) {
-        uint8_t *pixels;
-        size_t size;
-        st = read_map(&file, &pixels, &size, err);
-        if (!st)
-            add_hash(o, pixels, size);
-        free(pixels);
-    }
-    mt_chunk_map_free(file.map);
-    return st;
-}
-
-/* The default image and the first listed ones of a file in memory. False where nothing could be read. */
-static void read_images(const char *name, const uint8_t *bytes, size_t size, outcome *o)
-{
-    static const mt_open_options options = { .struct_size = sizeof options };
-    mt_context *context = tight_context();
-    mt_store *store;
-    mt_names *names;
-    mt_error err = MT_ERROR_INIT;
-    check_ok(mt_store_open_memory(&context->env, name, bytes, size, &store, &err), &err);
-    mt_source source = { .env = &context->env, .store = store, .key = name, .name = name, .options = &options };
-    source.head = bytes;
-    source.head_size = size < 4096 ? size : 4096;
-    check_ok(mt_names_new(&context->env, &names, &err), &err);
-    source.selection = (mt_selection) { .text = "", .path = "", .series = -1, .level = -1 };
-    if (mt_format_find("hdf5")->list(&source, names, &err)) {
-        o->refused++;
-        assert_true(strlen(err.message) > 8);
-    }
-    for (size_t i = 0; i < mt_names_count(names) && i < 60; i++) {
-        mt_error own = MT_ERROR_INIT;
-        if (read_image(context, &source, mt_names_get(names, i), o, &own))
-            o->refused++;
-        else
-            o->images++;
-        assert_true((own.status == MT_OK) == (own.message[0] == 0));
-    }
-    mt_names_free(names);
-    mt_store_close(store);
-    mt_counters counters;
-    mt_context_get_counters(context, &counters);
-    assert_true(counters.memory_peak < (uint64_t)256 << 20);
-    mt_context_free(context);
-}
 
 static int visit_broken(const char *path, const struct stat *st, int type, struct FTW *at)
 {
@@ -189,7 +107,7 @@ static int visit_broken(const char *path, const struct stat *st, int type, struc
     size_t size;
     uint8_t *bytes = read_file(path, &size);
     broken.files++;
-    read_images("broken.h5", bytes, size, &broken);
+    read_images("hdf5", "broken.h5", bytes, size, &broken);
     free(bytes);
     return 0;
 }
@@ -203,7 +121,6 @@ static void broken_files_fail_cleanly(void **state)
     assert_int_equal(broken.images, 103);
 }
 
-/* One to four random bytes of good files changed: an error, the same pixels or, where no checksum tells, others. */
 static void mutations_do_no_harm(void **state)
 {
     (void)state;
@@ -212,36 +129,7 @@ static void mutations_do_no_harm(void **state)
                                          "hdf5/filters/compressed.hdf5",        "hdf5/filters/hdfgroup_h5ex_d_lz4.h5",
                                          "hdf5/filters/netcdf_ref_szip.h5",     "hdf5/layouts/dataset_multidim.hdf5",
                                          "hdf5/filters/jhdf_lz4_datasets.hdf5", "hdf5/layouts/resizable.hdf5" };
-    const char *wanted = getenv("MICROTOME_MUTATIONS");
-    int each = (wanted ? (int)strtol(wanted, NULL, 10) : 1000) / 10, corrupt = 0, same = 0, other = 0;
-    uint64_t seed = 1;
-    for (size_t f = 0; f < sizeof names / sizeof *names; f++) {
-        size_t size;
-        uint8_t *bytes = read_file(data_path(names[f]), &size);
-        outcome whole = { 0 };
-        read_images("good.h5", bytes, size, &whole);
-        for (int i = 0; i < each; i++) {
-            size_t at[4];
-            uint8_t old[4];
-            int n = (int)random_between(&seed, 1, 4);
-            for (int k = 0; k < n; k++) {
-                at[k] = (size_t)random_between(&seed, 0, (int64_t)size - 1);
-                old[k] = bytes[at[k]];
-                bytes[at[k]] ^= (uint8_t)random_between(&seed, 1, 255);
-            }
-            outcome now = { 0 };
-            read_images("mutant.h5", bytes, size, &now);
-            corrupt += now.refused > whole.refused;
-            same += now.refused <= whole.refused && now.hash == whole.hash;
-            other += now.refused <= whole.refused && now.hash != whole.hash;
-            for (int k = n - 1; k >= 0; k--)
-                bytes[at[k]] = old[k];
-        }
-        free(bytes);
-    }
-    print_message("%d mutations: %d refused, %d read the same, %d read something else\n", corrupt + same + other,
-                  corrupt, same, other);
-    assert_int_equal(corrupt + same + other, 10 * each);
+    mutate_files("hdf5", names, sizeof names / sizeof *names);
 }
 
 /* An image of many datasets holds what each holds. */
