@@ -134,6 +134,68 @@ static void reads_equal_those_of_libczi(void **state)
     assert_true(right > 400);
 }
 
+/* A read of the whole at the zoom of a level is that level. */
+static void levels_are_reads_at_their_zoom(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *name, *part;
+        double zoom;
+    } cases[] = { { "pyramid2.czi", "whole&level=1", 0.5 },
+                  { "pyramid2.czi", "whole&level=2", 0.25 },
+                  { "1_tileregion.czi", "whole&level=1", 0.5 },
+                  { "WellD6_S1.czi", "whole&level=1", 0.5 } };
+    json_t *all = read_json("czi/expected/czi_expected.json"), *read;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        const json_t *file = json_object_get(all, cases[i].name);
+        const json_t *bounds = json_object_get(json_object_get(file, "stats"), "bbox0");
+        opened_map o;
+        mt_error err = MT_ERROR_INIT;
+        size_t k;
+        int compared = 0;
+        check_ok(open_map("czi", folder_of(cases[i].name), cases[i].name, cases[i].part, &o, &err), &err);
+        json_array_foreach(json_object_get(file, "reads"), k, read)
+        {
+            if (json_number_value(json_object_get(read, "zoom")) != cases[i].zoom ||
+                !json_equal(json_object_get(read, "roi"), bounds))
+                continue;
+            int64_t start[MT_MAX_DIMS] = { 0 }, extent[MT_MAX_DIMS];
+            uint8_t *pixels;
+            size_t size;
+            extent[0] = json_integer_value(json_object_get(read, "h"));
+            extent[1] = json_integer_value(json_object_get(read, "w"));
+            check_ok(read_box(&o, start, extent, &pixels, &size, &err), &err);
+            assert_string_equal(md5_hex(pixels, size), json_string_value(json_object_get(read, "md5")));
+            free(pixels);
+            compared++;
+        }
+        assert_true(compared > 0);
+        close_map(&o);
+    }
+    json_decref(all);
+}
+
+static void documents_tell_of_themselves(void **state)
+{
+    (void)state;
+    mt_stack *stack;
+    mt_names *names;
+    mt_error err = MT_ERROR_INIT;
+    const char *path = data_path("czi/real/S3_1Pos_2Mosaic_T2_Z3_CH2_sm.czi");
+    check_ok(mt_list_parts(NULL, path, NULL, &names, &err), &err);
+    assert_int_equal(mt_names_count(names), 3);
+    assert_string_equal(mt_names_get(names, 2), "scene=2");
+    mt_names_free(names);
+    check_ok(mt_stack_open(NULL, path, NULL, &stack, &err), &err);
+    const mt_stack_info *info = mt_stack_get_info(stack);
+    assert_string_equal(info->original_axes, "TCZYX");
+    assert_true(info->pixel_size[4] > 1.59 && info->pixel_size[4] < 1.61);
+    assert_string_equal(info->unit[2], "micrometer");
+    assert_string_equal(info->channels[1].name, "EGFP");
+    assert_memory_equal(info->channels[0].rgb, "\x00\xa1\xff", 3);
+    mt_stack_close(stack);
+}
+
 /* Documents that libCZI does not read, and the pixels they were made of. */
 static void crafted_documents_are_read(void **state)
 {
@@ -273,6 +335,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(reads_equal_those_of_libczi),
+        cmocka_unit_test(levels_are_reads_at_their_zoom),
+        cmocka_unit_test(documents_tell_of_themselves),
         cmocka_unit_test(crafted_documents_are_read),
         cmocka_unit_test(jpeg_is_near),
         cmocka_unit_test(broken_files_fail_cleanly),
