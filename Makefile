@@ -9,7 +9,7 @@ ORACLE = build/oracle
 .PHONY: help setup setup-check build test test-oracle demo bench fuzz check install
 
 help: ## list what can be made
-	@sed -n 's/^\([a-z-]*\): .*## /  make \1\t/p' Makefile | expand -t 18
+	@sed -n 's/^\([a-z-]*\): .*## /  make \1\t/p' Makefile | expand -t 20
 
 setup: ## install what is missing of the distribution's packages
 	@tools/setup.sh build
