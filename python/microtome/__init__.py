@@ -1,0 +1,58 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Patches out of microscopy images larger than memory.
+
+>>> import numpy as np, microtome
+>>> stack = microtome.from_array(np.zeros((2, 100, 100), np.uint8), "CYX")
+>>> stack.extract_patch(0, [1], (10, 10), (64, 64)).shape
+(1, 64, 64)
+
+`open` takes a TIFF, Zarr, HDF5, CZI or NPY file of any size, and gives an `ImageStack`.
+"""
+
+from __future__ import annotations
+
+from ._errors import (
+    ArgumentError,
+    CancelledError,
+    CorruptError,
+    Error,
+    LimitError,
+    NotFoundError,
+    OutOfMemoryError,
+    RangeError,
+    ReadError,
+    UnsupportedError,
+)
+from ._core import Context
+from ._core import version as __version__
+from ._open import ImageStackProtocol, StackList, from_array, from_object, list_parts, open, open_all
+from ._stack import ImageStack
+
+__all__ = [
+    "ArgumentError",
+    "CancelledError",
+    "Context",
+    "CorruptError",
+    "Error",
+    "ImageStack",
+    "ImageStackProtocol",
+    "LimitError",
+    "NotFoundError",
+    "OutOfMemoryError",
+    "RangeError",
+    "ReadError",
+    "StackList",
+    "UnsupportedError",
+    "__version__",
+    "from_array",
+    "from_object",
+    "list_parts",
+    "open",
+    "open_all",
+]
+
+for _name in __all__:
+    _object = globals()[_name]
+    if isinstance(_object, type) or callable(_object):
+        _object.__module__ = __name__
+del _name, _object

@@ -1,0 +1,76 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Exceptions: what the library's errors become."""
+
+from __future__ import annotations
+
+
+class Error(Exception):
+    """An error of the library; its subclasses are standard exceptions too.
+
+    Attributes
+    ----------
+    reason : str
+        What went wrong, where and why.
+    path : str or None
+        The path or source that the call was about.
+    """
+
+    reason: str = ""
+    path: str | None = None
+
+
+class ArgumentError(Error, ValueError):
+    """An argument makes no sense, whatever the file holds."""
+
+
+class RangeError(Error, IndexError, ValueError):
+    """A sample or channel index lies outside the image."""
+
+
+class NotFoundError(Error, FileNotFoundError):
+    """There is no such file, array, series or level."""
+
+
+class ReadError(Error, OSError):
+    """The operating system could not read."""
+
+
+class CorruptError(Error, ValueError):
+    """The file is cut short or contradicts itself."""
+
+
+class UnsupportedError(Error, NotImplementedError):
+    """The file has a feature that is not read; the message names it."""
+
+
+class LimitError(Error, ValueError):
+    """The file asks for more than a limit allows; the message names the limit."""
+
+
+class OutOfMemoryError(Error, MemoryError):
+    """An allocation failed."""
+
+
+class CancelledError(Error):
+    """The call was cancelled."""
+
+
+_CLASSES: dict[str, type[Error]] = {
+    "MT_E_ARGUMENT": ArgumentError,
+    "MT_E_RANGE": RangeError,
+    "MT_E_NOT_FOUND": NotFoundError,
+    "MT_E_IO": ReadError,
+    "MT_E_CORRUPT": CorruptError,
+    "MT_E_UNSUPPORTED": UnsupportedError,
+    "MT_E_LIMIT": LimitError,
+    "MT_E_MEMORY": OutOfMemoryError,
+    "MT_E_CANCELLED": CancelledError,
+}
+
+
+def make_error(status: str, reason: str, path: str | None) -> Error:
+    """Make the exception of a status of the library."""
+    error = _CLASSES.get(status, Error)(reason)
+    error.reason = reason
+    error.path = path
+    return error

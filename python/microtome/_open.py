@@ -1,0 +1,248 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Where image stacks come from: paths, arrays, objects."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+
+from . import _core
+from ._stack import ImageStack
+
+if TYPE_CHECKING:
+    from numpy.typing import DTypeLike, NDArray
+
+    from ._core import Context
+
+    Path = str | bytes | os.PathLike[str] | os.PathLike[bytes]
+
+__all__ = ["ImageStackProtocol", "StackList", "from_array", "from_object", "list_parts", "open", "open_all"]
+
+
+class ImageStackProtocol(Protocol):
+    """What CAREamics asks of an image stack, and `from_object` of an object."""
+
+    @property
+    def source(self) -> Any: ...
+    @property
+    def data_shape(self) -> Sequence[int]: ...
+    @property
+    def data_dtype(self) -> DTypeLike: ...
+    @property
+    def original_data_shape(self) -> Sequence[int]: ...
+    @property
+    def original_axes(self) -> str: ...
+
+    def extract_patch(
+        self,
+        sample_idx: int,
+        channels: Sequence[int] | None,
+        coords: Sequence[int],
+        patch_size: Sequence[int],
+    ) -> NDArray[Any]: ...
+
+
+class StackList(list[ImageStack]):
+    """Image stacks, in the order in which they were found.
+
+    Attributes
+    ----------
+    skipped : list of (path, reason)
+        What was found in a folder or by a glob and could not be opened.
+    """
+
+    skipped: list[tuple[str, str]]
+
+
+def _raw(
+    dtype: DTypeLike, shape: Sequence[int] | None, offset: int
+) -> tuple[str, tuple[int, ...], int, bool] | None:
+    """What says how a file without a header is to be read."""
+    if dtype is None and shape is None and not offset:
+        return None
+    if dtype is None or shape is None:
+        raise ValueError("a raw file needs dtype and shape")
+    element = np.dtype(dtype)
+    big = element.newbyteorder(">") == element and element.itemsize > 1
+    return element.name, tuple(shape), offset, big
+
+
+def _absolute(path: Path) -> str:
+    text = os.fsdecode(path)
+    return text if os.path.isabs(text) else os.path.join(os.getcwd(), text)
+
+
+def open(
+    path: Path,
+    axes: str | None = None,
+    *,
+    part: str | None = None,
+    level: int = 0,
+    format: str | None = None,
+    dtype: DTypeLike = None,
+    shape: Sequence[int] | None = None,
+    offset: int = 0,
+    context: Context | None = None,
+) -> ImageStack:
+    """Open one image.
+
+    Only metadata is read. Pixels are read when they are asked for, and only those.
+
+    Parameters
+    ----------
+    path : path-like
+        A file or folder, with an optional part of it behind ``#``:
+        ``"a.zarr#labels/nuclei"``, ``"b.ome.tif#series=1"``, ``"c.zarr#level=2"``.
+    axes : str, optional
+        Letters of ``STCZYX``, one for each dimension of the stored array, where the
+        file does not say or is wrong.
+    part : str, optional
+        The part, instead of behind ``#``.
+    level : int
+        Level of the pyramid; 0 is the full image.
+    format : str, optional
+        Name of the format, where the content is not to decide.
+    dtype, shape, offset : optional
+        For a raw file: element type (with its byte order), shape, bytes before the
+        first element.
+    context : Context, optional
+        Threads, cache and limits. Default: one that all stacks share.
+
+    Returns
+    -------
+    ImageStack
+
+    Raises
+    ------
+    microtome.Error
+        Also a FileNotFoundError where there is no such file or part, a ValueError where
+        the file is damaged, a NotImplementedError where it has what is not read, an
+        OSError where it cannot be read.
+
+    Examples
+    --------
+    >>> import microtome
+    >>> microtome.open("missing.tif")
+    Traceback (most recent call last):
+    ...
+    microtome.NotFoundError: missing.tif: no such file or folder
+    """
+    raw = _raw(dtype, shape, offset)
+    stack: ImageStack = ImageStack._open(path, axes=axes, part=part, format=format, context=context, raw=raw)
+    if level != stack.level and level:
+        part = f"{stack.part}{'&' if stack.part else ''}level={level}"
+        stack.close()
+        stack = ImageStack._open(path, axes=axes, part=part, format=format, context=context, raw=raw)
+    stack._recipe = _open_again, (_absolute(path), axes, part, level, format, raw)
+    return stack
+
+
+def _open_again(
+    path: str, axes: str | None, part: str | None, level: int, format: str | None, raw: Any
+) -> ImageStack:
+    stack: ImageStack = ImageStack._open(path, axes=axes, part=part, format=format, raw=raw)
+    stack._recipe = _open_again, (path, axes, part, level, format, raw)
+    return stack
+
+
+def open_all(
+    paths: Path | Iterable[Path], axes: str | None = None, *, context: Context | None = None
+) -> StackList:
+    """Open all images of files, folders, globs, and lists of them.
+
+    Parameters
+    ----------
+    paths : path-like or iterable of path-like
+        Each is a file, a ``path#part``, a glob (``*``, ``?``, ``[...]``; ``**`` for any
+        depth), or a folder, which is searched through and through for files of known
+        formats, in the order of their names.
+    axes : str, optional
+        Axes of all images, where the files do not say or are wrong.
+    context : Context, optional
+        Threads, cache and limits.
+
+    Returns
+    -------
+    StackList
+        What is found in a folder or by a glob and cannot be opened is skipped and listed
+        in its attribute ``skipped``; what is named must open.
+    """
+    if isinstance(paths, str | bytes | os.PathLike):
+        paths = [paths]
+    opened, skipped = ImageStack._open_all(list(paths), axes=axes, context=context)
+    stacks = StackList(opened)
+    stacks.skipped = skipped
+    for stack in stacks:
+        stack._recipe = _open_again, (_absolute(stack.source), axes, None, 0, None, None)
+    return stacks
+
+
+def list_parts(path: Path, context: Context | None = None) -> list[str]:
+    """Name the images of one file or folder, each as it stands behind ``#``.
+
+    Arrays of a group, series, scenes; not the levels of a pyramid. A file with a single
+    image without a name has none.
+    """
+    return _core.list_parts(path, context)
+
+
+def from_array(
+    array: NDArray[Any], axes: str, source: str = "array", *, context: Context | None = None
+) -> ImageStack:
+    """Make an image stack of an array, without a copy.
+
+    Parameters
+    ----------
+    array : array
+        Of any strides; one whose byte order is not the machine's is copied.
+    axes : str
+        Letters of ``STCZYX``, one for each dimension.
+    source : str
+        Names the image; travels with its predictions.
+    context : Context, optional
+        Threads and limits.
+
+    Returns
+    -------
+    ImageStack
+        It reads from the array as long as it lives: changes of the array are seen.
+    """
+    pixels = np.asarray(array)
+    if not pixels.dtype.isnative:
+        pixels = pixels.astype(pixels.dtype.newbyteorder("="))
+    stack: ImageStack = ImageStack._from_array(pixels, axes, source, context=context)
+    stack._recipe = from_array, (pixels, axes, source)
+    return stack
+
+
+def from_object(obj: ImageStackProtocol, *, context: Context | None = None) -> ImageStack:
+    """Make an image stack of any object with the ImageStack protocol.
+
+    Parameters
+    ----------
+    obj : object
+        With ``source``, ``data_dtype``, ``original_axes``, ``original_data_shape`` and
+        ``extract_patch(sample_idx, channels, coords, patch_size)``, which gives
+        C(Z)YX. It may be called from several threads, one call at a time in each.
+    context : Context, optional
+        Threads and limits.
+
+    Returns
+    -------
+    ImageStack
+        Patches are those of the object, as float32. What its ``extract_patch`` raises
+        reaches the caller of this stack's.
+    """
+    stack: ImageStack = ImageStack._from_object(
+        obj,
+        str(obj.source),
+        np.dtype(obj.data_dtype).name,
+        obj.original_axes,
+        tuple(obj.original_data_shape),
+        context=context,
+    )
+    stack._recipe = from_object, (obj,)
+    return stack

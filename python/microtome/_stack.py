@@ -1,0 +1,253 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The image stack."""
+
+from __future__ import annotations
+
+import base64
+import html
+import operator
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from . import _core
+from ._indexing import read_index
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from numpy.typing import ArrayLike, DTypeLike, NDArray
+
+__all__ = ["ImageStack"]
+
+
+class ImageStack(_core.Stack):
+    """An image, seen as samples, channels, (planes,) rows and columns: SC(Z)YX.
+
+    Made by `microtome.open`, `open_all`, `from_array` and `from_object`. Has the
+    ImageStack protocol of CAREamics: S and T are merged into samples with S slow, a
+    missing S or C has size 1, Z is there only if the image has it; patches may reach
+    outside the image on any side and are zero there.
+
+    A stack can be read from any number of threads, survives ``fork``, and pickles: it
+    is opened again on the other side. Indexing and `numpy.asarray` give pixels in the
+    stored type, in SC(Z)YX.
+
+    Examples
+    --------
+    >>> import numpy as np, microtome
+    >>> image = np.arange(12, dtype=np.uint16).reshape(3, 4)
+    >>> stack = microtome.from_array(image, "YX")
+    >>> stack.data_shape
+    (1, 1, 3, 4)
+    >>> stack.extract_patch(0, None, (-1, 2), (2, 3))
+    array([[[0., 0., 0.],
+            [2., 3., 0.]]], dtype=float32)
+    >>> stack[0, 0, 1:, ::2]
+    array([[ 4,  6],
+           [ 8, 10]], dtype=uint16)
+    """
+
+    _recipe: tuple[Callable[..., ImageStack], tuple[Any, ...]]
+
+    # -- what is known of it ---------------------------------------------------------
+
+    @property
+    def data_dtype(self) -> np.dtype[Any]:
+        """Element type as stored."""
+        return np.dtype(self._dtype_name)
+
+    dtype = data_dtype
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """`data_shape`: SC(Z)YX."""
+        return self.data_shape
+
+    @property
+    def ndim(self) -> int:
+        """4, or 5 where the image has Z."""
+        return len(self.data_shape)
+
+    @property
+    def size(self) -> int:
+        """Number of pixels."""
+        n = 1
+        for length in self.data_shape:
+            n *= length
+        return n
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of all pixels in the stored type."""
+        return self.size * self.data_dtype.itemsize
+
+    @property
+    def pixel_size(self) -> dict[str, float]:
+        """Size of a pixel along the axes where the file says it; units are in `units`."""
+        return {a: size for a, (size, _) in zip(self.original_axes, self._pixels, strict=True) if size}
+
+    @property
+    def units(self) -> dict[str, str]:
+        """UDUNITS-2 name of the unit of `pixel_size`, where the file says it."""
+        return {a: unit for a, (_, unit) in zip(self.original_axes, self._pixels, strict=True) if unit}
+
+    @property
+    def channel_names(self) -> list[str] | None:
+        """Name of each channel, "" where it has none; None if the file names none."""
+        channels = self._channels
+        return None if channels is None else [name for name, _ in channels]
+
+    @property
+    def channel_colors(self) -> list[tuple[int, int, int] | None] | None:
+        """Colour (red, green, blue; 0 to 255) of each channel, as far as the file gives it."""
+        channels = self._channels
+        return None if channels is None else [color for _, color in channels]
+
+    @property
+    def metadata(self) -> dict[str, Any]:
+        """All that is known of the stack, as a dict that JSON can hold."""
+        return {
+            "source": self.source,
+            "format": self.format,
+            "part": self.part,
+            "data_shape": list(self.data_shape),
+            "dtype": self.data_dtype.name,
+            "original_axes": self.original_axes,
+            "original_data_shape": list(self.original_data_shape),
+            "chunks": None if self.chunks is None else list(self.chunks),
+            "shards": None if self.shards is None else list(self.shards),
+            "codecs": self.codecs,
+            "pixel_size": self.pixel_size,
+            "units": self.units,
+            "channel_names": self.channel_names,
+            "channel_colors": self.channel_colors,
+            "level": self.level,
+            "levels": self.levels,
+        }
+
+    # -- pixels ----------------------------------------------------------------------
+
+    def extract_patches(
+        self,
+        sample_idx: int | Sequence[int] | NDArray[np.integer[Any]],
+        channels: Sequence[int] | None,
+        coords: ArrayLike,
+        patch_size: Sequence[int],
+        *,
+        out: NDArray[Any] | None = None,
+        dtype: DTypeLike = None,
+        scale: ArrayLike | None = None,
+        offset: ArrayLike | None = None,
+        padding: float = 0.0,
+    ) -> NDArray[Any]:
+        """Extract many patches of one size at once.
+
+        They are planned together: each chunk of the file that any of them touches is
+        fetched and decoded once, on all threads of the context.
+
+        Parameters
+        ----------
+        sample_idx : int or N integers
+            Sample of each patch, or of all of them.
+        channels : sequence of int or None
+            Channels in any order, repeated at will; None is all of them.
+        coords : N x (Z)YX integers
+            First corner of each patch; may lie outside the image.
+        patch_size : sequence of int
+            Size in pixels, (Z)YX.
+        out : writable array, optional
+            Where the patches go, of the shape N, C, (Z), Y, X; float32 or the stored type.
+        dtype : dtype, optional
+            float32 (the default) or the stored type.
+        scale, offset : float or one float a channel, optional
+            Patches become ``value * scale + offset``; float32 only.
+        padding : float
+            The value outside the image, as it is to stand in the patch.
+
+        Returns
+        -------
+        numpy.ndarray
+            N, C, (Z), Y, X; ``out`` if that was given.
+
+        Examples
+        --------
+        >>> import numpy as np, microtome
+        >>> stack = microtome.from_array(np.eye(100), "YX")
+        >>> stack.extract_patches(0, None, [(0, 0), (10, 12), (-4, 96)], (8, 8)).shape
+        (3, 1, 8, 8)
+        """
+        corners = _integers(coords, "coords")
+        if corners.ndim != 2 or corners.shape[1] != self.ndim - 2:
+            raise ValueError(f"coords must have the shape (N, {self.ndim - 2}), not {corners.shape}")
+        samples = _integers(sample_idx, "sample_idx")
+        if samples.ndim and samples.shape != (len(corners),):
+            raise ValueError(f"{len(corners)} patches need as many samples, or one; got the shape {samples.shape}")
+        n_channels = self.data_shape[1] if channels is None else len(channels)
+        return self._extract_many(
+            np.ascontiguousarray(np.broadcast_to(samples, len(corners))),
+            channels,
+            corners,
+            patch_size,
+            out,
+            dtype,
+            _per_channel(scale, n_channels),
+            _per_channel(offset, n_channels),
+            padding,
+        )
+
+    def __len__(self) -> int:
+        return self.data_shape[0]
+
+    def __getitem__(self, index: Any) -> Any:
+        """Pixels in the stored type: integers, slices and Ellipsis along S, C, (Z,) Y and X."""
+        return read_index(self, index)
+
+    def __array__(self, dtype: DTypeLike = None, copy: bool | None = None) -> NDArray[Any]:
+        if copy is False:
+            raise ValueError("the pixels of an image stack cannot be had without a copy")
+        pixels = read_index(self, ())
+        return pixels if dtype is None else pixels.astype(dtype, copy=False)
+
+    # -- pictures --------------------------------------------------------------------
+
+    def __repr__(self) -> str:
+        if self.closed:
+            return "<microtome.ImageStack, closed>"
+        axes = "SCZYX" if self.ndim == 5 else "SCYX"
+        shape = ", ".join(f"{axis}={n}" for axis, n in zip(axes, self.data_shape, strict=True))
+        return f"<microtome.ImageStack {self.source!r} {shape} {self.data_dtype.name}>"
+
+    # -- life ------------------------------------------------------------------------
+
+    def __reduce__(self) -> tuple[Callable[..., ImageStack], tuple[Any, ...]]:
+        if self.closed:
+            raise ValueError("a closed image stack cannot be pickled")
+        return self._recipe
+
+    def __enter__(self) -> ImageStack:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def _integers(values: Any, what: str) -> NDArray[np.int64]:
+    array = np.asarray(values)
+    if array.size == 0:
+        array = array.astype(np.int64)
+    if array.dtype.kind not in "iu":
+        raise TypeError(f"{what} must be integers, not {array.dtype}")
+    return np.ascontiguousarray(array, dtype=np.int64).reshape(array.shape)
+
+
+def _per_channel(values: ArrayLike | None, n: int) -> NDArray[np.float32] | None:
+    if values is None:
+        return None
+    array = np.asarray(values, dtype=np.float32)
+    if array.ndim > 1 or (array.ndim == 1 and array.shape[0] not in (1, n)):
+        raise ValueError(f"scale and offset are one float, or one for each of {n} channels")
+    return np.ascontiguousarray(np.broadcast_to(array, n))

@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Context: threads, cache and limits that stacks share. */
+#include "core.h"
+
+#include <string.h>
+
+static const struct limit {
+    const char *name;
+    size_t offset;
+} limits[] = {
+    { "max_metadata_bytes", offsetof(mt_limits, max_metadata_bytes) },
+    { "max_json_bytes", offsetof(mt_limits, max_json_bytes) },
+    { "max_json_depth", offsetof(mt_limits, max_json_depth) },
+    { "max_xml_bytes", offsetof(mt_limits, max_xml_bytes) },
+    { "max_xml_depth", offsetof(mt_limits, max_xml_depth) },
+    { "max_dimensions", offsetof(mt_limits, max_dimensions) },
+    { "max_pages", offsetof(mt_limits, max_pages) },
+    { "max_chunk_bytes", offsetof(mt_limits, max_chunk_bytes) },
+};
+#define N_LIMITS (sizeof limits / sizeof *limits)
+
+static bool convert_limits(PyObject *object, mt_limits *out)
+{
+    PyObject *key, *value;
+    Py_ssize_t position = 0;
+    if (!is_given(object))
+        return true;
+    if (!PyDict_Check(object)) {
+        PyErr_SetString(PyExc_TypeError, "limits must be a dict");
+        return false;
+    }
+    while (PyDict_Next(object, &position, &key, &value)) {
+        size_t i = 0;
+        int64_t number;
+        while (i < N_LIMITS && (!PyUnicode_Check(key) || PyUnicode_CompareWithASCIIString(key, limits[i].name)))
+            i++;
+        if (i == N_LIMITS) {
+            PyErr_Format(PyExc_ValueError, "there is no limit %R", key);
+            return false;
+        }
+        if (!convert_int64(value, limits[i].name, &number))
+            return false;
+        if (number <= 0) {
+            PyErr_Format(PyExc_ValueError, "%s must be positive", limits[i].name);
+            return false;
+        }
+        size_t size = (size_t)number;
+        memcpy((char *)out + limits[i].offset, &size, sizeof size);
+    }
+    return true;
+}
+
+static bool convert_options(PyObject *const *values, mt_context_options *out)
+{
+    int64_t threads = 0;
+    if (is_given(values[0]) && !convert_int64(values[0], "threads", &threads))
+        return false;
+    if (threads < 0 || threads > 1024) {
+        PyErr_SetString(PyExc_ValueError, "threads must be between 0 and 1024");
+        return false;
+    }
+    out->threads = (unsigned)threads;
+    if (is_given(values[1])) {
+        if (!convert_int64(values[1], "cache_bytes", &out->cache_bytes))
+            return false;
+        if (out->cache_bytes < 0) {
+            PyErr_SetString(PyExc_ValueError, "cache_bytes must not be negative");
+            return false;
+        }
+        if (out->cache_bytes == 0)
+            out->cache_bytes = MT_NO_CACHE;
+    }
+    out->allow_mmap = values[2] ? PyObject_IsTrue(values[2]) : 0;
+    return out->allow_mmap >= 0 && convert_limits(values[3], &out->limits);
+}
+
+static PyObject *context_new(PyTypeObject *type, PyObject *args, PyObject *keywords)
+{
+    static const char *names[] = { "threads", "cache_bytes", "allow_mmap", "limits", NULL };
+    PyObject *values[4] = { NULL };
+    mt_context_options options = { .struct_size = sizeof options };
+    if (!PyArg_ParseTupleAndKeywords(args, keywords, "|$OOOO:Context", (char **)names, &values[0], &values[1],
+                                     &values[2], &values[3]) ||
+        !convert_options(values, &options))
+        return NULL;
+    mt_context *context;
+    mt_error err = MT_ERROR_INIT;
+    if (mt_context_new(&options, &context, &err)) {
+        core_state *state = PyType_GetModuleState(type);
+        return state ? raise_error(state, &err, NULL) : NULL;
+    }
+    context_object *self = PyObject_New(context_object, type);
+    if (!self) {
+        mt_context_free(context);
+        return NULL;
+    }
+    self->context = context;
+    return (PyObject *)self;
+}
+
+static void context_dealloc(PyObject *object)
+{
+    PyTypeObject *type = Py_TYPE(object);
+    context_object *self = (context_object *)object;
+    mt_context *context = self->context;
+    PyObject_Free(object);
+    Py_DECREF(type);
+    Py_BEGIN_ALLOW_THREADS mt_context_free(context);
+    Py_END_ALLOW_THREADS
+}
+
+static PyObject *context_counters(PyObject *self, PyObject *unused)
+{
+    mt_counters c;
+    (void)unused;
+    mt_context_get_counters(((context_object *)self)->context, &c);
+    return Py_BuildValue("{sKsKsKsKsKsKsKsKsKsKsK}", "patches", (unsigned long long)c.patches, "bytes_delivered",
+                         (unsigned long long)c.bytes_delivered, "ranges", (unsigned long long)c.ranges, "bytes_fetched",
+                         (unsigned long long)c.bytes_fetched, "chunks_decoded", (unsigned long long)c.chunks_decoded,
+                         "bytes_decoded", (unsigned long long)c.bytes_decoded, "chunks_missing",
+                         (unsigned long long)c.chunks_missing, "cache_hits", (unsigned long long)c.cache_hits,
+                         "cache_bytes", (unsigned long long)c.cache_bytes, "memory_bytes",
+                         (unsigned long long)c.memory_bytes, "memory_peak", (unsigned long long)c.memory_peak);
+}
+
+static PyObject *context_reset_counters(PyObject *self, PyObject *unused)
+{
+    (void)unused;
+    mt_context_reset_counters(((context_object *)self)->context);
+    Py_RETURN_NONE;
+}
+
+static PyObject *context_drop_cache(PyObject *self, PyObject *unused)
+{
+    (void)unused;
+    mt_context_drop_cache(((context_object *)self)->context);
+    Py_RETURN_NONE;
+}
+
+bool context_convert(core_state *state, PyObject *object, mt_context **out)
+{
+    *out = NULL;
+    if (!is_given(object))
+        return true;
+    int is = PyObject_IsInstance(object, state->context_type);
+    if (is == 0)
+        PyErr_SetString(PyExc_TypeError, "context must be a microtome.Context");
+    if (is > 0)
+        *out = ((context_object *)object)->context;
+    return is > 0;
+}
+
+static PyMethodDef context_methods[] = {
+    { "counters", context_counters, METH_NOARGS,
+      "counters()\n--\n\nWhat has been read and decoded since the counters were reset, as a dict of integers." },
+    { "reset_counters", context_reset_counters, METH_NOARGS, "reset_counters()\n--\n\nSet the counters to zero." },
+    { "drop_cache", context_drop_cache, METH_NOARGS,
+      "drop_cache()\n--\n\nForget every decoded chunk that is not in use." },
+    { NULL, NULL, 0, NULL },
+};
+
+PyDoc_STRVAR(context_doc,
+             "Context(*, threads=0, cache_bytes=None, allow_mmap=False, limits=None)\n--\n\n"
+             "Threads, the cache of decoded chunks, and limits, shared by the stacks opened in it.\n\n"
+             "Parameters\n----------\n"
+             "threads : int\n    Threads that decode, the caller's included; 0 is one for each processor.\n"
+             "cache_bytes : int, optional\n    Budget for decoded chunks; 0 keeps none. Default: an eighth of the "
+             "memory.\n"
+             "allow_mmap : bool\n    Map files instead of reading them. A file that is cut while it is mapped kills "
+             "the process.\n"
+             "limits : dict of str to int, optional\n    What a file may make us do, such as "
+             "``{\"max_chunk_bytes\": 2**28}``; the names are\n    those of ``mt_limits``.");
+
+static PyType_Slot context_slots[] = {
+    { Py_tp_new, context_new },
+    { Py_tp_dealloc, context_dealloc },
+    { Py_tp_methods, context_methods },
+    { Py_tp_doc, (void *)context_doc },
+    { 0, NULL },
+};
+
+PyType_Spec context_spec = {
+    .name = "microtome.Context",
+    .basicsize = sizeof(context_object),
+    .flags = Py_TPFLAGS_DEFAULT,
+    .slots = context_slots,
+};

@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "core.h"
+
+static PyObject *list_parts(PyObject *module, PyObject *args)
+{
+    PyObject *path_argument, *context_argument = Py_None, *list = NULL;
+    mt_context *context;
+    const char *path;
+    core_state *state = core_get_state(module);
+    if (!PyArg_ParseTuple(args, "O|O:list_parts", &path_argument, &context_argument) ||
+        !context_convert(state, context_argument, &context))
+        return NULL;
+    PyObject *bytes = convert_path(path_argument, &path);
+    if (!bytes)
+        return NULL;
+    mt_names *names = NULL;
+    mt_status st;
+    mt_error err = MT_ERROR_INIT;
+    Py_BEGIN_ALLOW_THREADS st = mt_list_parts(context, path, NULL, &names, &err);
+    Py_END_ALLOW_THREADS if (st) raise_error(state, &err, path);
+    else list = PyList_New(0);
+    for (size_t i = 0; list && i < mt_names_count(names); i++) {
+        PyObject *name = PyUnicode_DecodeFSDefault(mt_names_get(names, i));
+        if (!name || PyList_Append(list, name))
+            Py_CLEAR(list);
+        Py_XDECREF(name);
+    }
+    if (!st)
+        mt_names_free(names);
+    Py_DECREF(bytes);
+    return list;
+}
+
+/* [(name, title, suffixes), ...] */
+static PyObject *formats(PyObject *module, PyObject *unused)
+{
+    (void)module, (void)unused;
+    PyObject *list = PyList_New(0);
+    const char *name, *title, *suffixes;
+    for (size_t i = 0; list && (name = mt_format_name(i, &title, &suffixes)); i++) {
+        PyObject *row = Py_BuildValue("(sss)", name, title, suffixes);
+        if (!row || PyList_Append(list, row))
+            Py_CLEAR(list);
+        Py_XDECREF(row);
+    }
+    return list;
+}
+
+/* [(name, switch or None), ...] */
+static PyObject *codecs(PyObject *module, PyObject *unused)
+{
+    (void)module, (void)unused;
+    PyObject *list = PyList_New(0);
+    const char *name, *build_switch;
+    for (size_t i = 0; list && (name = mt_codec_name(i, &build_switch)); i++) {
+        PyObject *row = Py_BuildValue("(sz)", name, build_switch);
+        if (!row || PyList_Append(list, row))
+            Py_CLEAR(list);
+        Py_XDECREF(row);
+    }
+    return list;
+}
+
+/* The main function of the command, compiled into this module. */
+int command_main(int argc, char **argv);
+
+static PyObject *run_command(PyObject *module, PyObject *arguments)
+{
+    (void)module;
+    PyObject *items = PySequence_Tuple(arguments), *bytes[256] = { NULL };
+    char *argv[257] = { NULL };
+    Py_ssize_t n = items ? PyTuple_Size(items) : 0;
+    int status = 2;
+    if (n > 256)
+        PyErr_SetString(PyExc_ValueError, "more than 256 arguments");
+    for (Py_ssize_t i = 0; !PyErr_Occurred() && i < n; i++)
+        if (PyUnicode_FSConverter(PyTuple_GetItem(items, i), &bytes[i]))
+            argv[i] = PyBytes_AsString(bytes[i]);
+    if (!PyErr_Occurred()) {
+        Py_BEGIN_ALLOW_THREADS status = command_main((int)n, argv);
+        Py_END_ALLOW_THREADS
+    }
+    for (Py_ssize_t i = 0; i < n && i < 256; i++)
+        Py_XDECREF(bytes[i]);
+    Py_XDECREF(items);
+    return PyErr_Occurred() ? NULL : PyLong_FromLong(status);
+}
+
+static PyMethodDef functions[] = {
+    { "list_parts", list_parts, METH_VARARGS, NULL },
+    { "formats", formats, METH_NOARGS, NULL },
+    { "codecs", codecs, METH_NOARGS, NULL },
+    { "run_command", run_command, METH_O, NULL },
+    { NULL, NULL, 0, NULL },
+};
+
+/* The attribute name of a module; NULL after an exception. */
+static PyObject *import_name(const char *module_name, const char *name)
+{
+    PyObject *module = PyImport_ImportModule(module_name);
+    PyObject *object = module ? PyObject_GetAttrString(module, name) : NULL;
+    Py_XDECREF(module);
+    return object;
+}
+
+static PyObject *add_type(PyObject *module, PyType_Spec *spec)
+{
+    PyObject *type = PyType_FromModuleAndSpec(module, spec, NULL);
+    if (type && PyModule_AddType(module, (PyTypeObject *)type))
+        Py_CLEAR(type);
+    return type;
+}
+
+static int execute(PyObject *module)
+{
+    core_state *state = core_get_state(module);
+    PyObject *dtype = import_name("numpy", "dtype");
+    state->make_error = import_name("microtome._errors", "make_error");
+    state->empty = import_name("numpy", "empty");
+    state->float32 = dtype ? PyObject_CallFunction(dtype, "s", "float32") : NULL;
+    Py_XDECREF(dtype);
+    if (!state->make_error || !state->empty || !state->float32)
+        return -1;
+    state->context_type = add_type(module, &context_spec);
+    state->stack_type = add_type(module, &stack_spec);
+    return state->context_type && state->stack_type ? PyModule_AddStringConstant(module, "version", mt_version()) : -1;
+}
+
+static int traverse(PyObject *module, visitproc visit, void *arg)
+{
+    core_state *state = core_get_state(module);
+    Py_VISIT(state->make_error);
+    Py_VISIT(state->empty);
+    Py_VISIT(state->float32);
+    Py_VISIT(state->context_type);
+    Py_VISIT(state->stack_type);
+    return 0;
+}
+
+static int clear(PyObject *module)
+{
+    core_state *state = core_get_state(module);
+    Py_CLEAR(state->make_error);
+    Py_CLEAR(state->empty);
+    Py_CLEAR(state->float32);
+    Py_CLEAR(state->context_type);
+    Py_CLEAR(state->stack_type);
+    return 0;
+}
+
+static PyModuleDef_Slot slots[] = { { Py_mod_exec, execute }, { 0, NULL } };
+
+static PyModuleDef definition = {
+    PyModuleDef_HEAD_INIT,
+    .m_name = "microtome._core",
+    .m_size = sizeof(core_state),
+    .m_methods = functions,
+    .m_slots = slots,
+    .m_traverse = traverse,
+    .m_clear = clear,
+};
+
+core_state *core_get_state(PyObject *module) { return PyModule_GetState(module); }
+
+PyMODINIT_FUNC PyInit__core(void);
+PyMODINIT_FUNC PyInit__core(void) { return PyModuleDef_Init(&definition); }

@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* A stack over a Python object with the ImageStack protocol. */
+#include "core.h"
+
+#include <string.h>
+
+/* What the library holds. The object is borrowed: the Stack that wraps the library's stack holds it, so that the
+ * garbage collector sees every reference. */
+typedef struct own_stack {
+    PyObject *object;
+    PyObject *ascontiguousarray, *float32; /* strong */
+    int n_spatial;
+} own_stack;
+
+static PyObject *int_tuple(const int64_t *values, size_t n)
+{
+    PyObject *tuple = PyTuple_New((Py_ssize_t)n);
+    for (size_t i = 0; tuple && i < n; i++) {
+        PyObject *value = PyLong_FromLongLong(values[i]);
+        if (!value || PyTuple_SetItem(tuple, (Py_ssize_t)i, value))
+            Py_CLEAR(tuple);
+    }
+    return tuple;
+}
+
+static PyObject *call_object(const own_stack *own, int64_t sample, const int64_t *channels, size_t n_channels,
+                             const int64_t *coords, const int64_t *patch_size)
+{
+    PyObject *list = int_tuple(channels, n_channels), *first = int_tuple(coords, (size_t)own->n_spatial);
+    PyObject *size = int_tuple(patch_size, (size_t)own->n_spatial), *given = NULL, *patch = NULL;
+    if (list && first && size)
+        given = PyObject_CallMethod(own->object, "extract_patch", "LOOO", (long long)sample, list, first, size);
+    Py_XDECREF(list);
+    Py_XDECREF(first);
+    Py_XDECREF(size);
+    if (given)
+        patch = PyObject_CallFunctionObjArgs(own->ascontiguousarray, given, own->float32, NULL);
+    Py_XDECREF(given);
+    return patch;
+}
+
+/* Copies what the object gave, if it is C(Z)YX of the size that was asked for. */
+static void copy_patch(const own_stack *own, PyObject *patch, size_t n_channels, const int64_t *patch_size, float *out)
+{
+    Py_buffer buffer;
+    mt_dtype dtype;
+    if (!buffer_get(patch, PyBUF_SIMPLE, &buffer, &dtype))
+        return;
+    bool good = buffer.ndim == own->n_spatial + 1 && buffer.shape[0] == (Py_ssize_t)n_channels;
+    for (int d = 0; good && d < own->n_spatial; d++)
+        good = buffer.shape[1 + d] == patch_size[d];
+    if (good)
+        memcpy(out, buffer.buf, (size_t)buffer.len);
+    else
+        PyErr_SetString(PyExc_ValueError,
+                        "extract_patch of the object gave an array of another shape than (channels, *patch_size)");
+    PyBuffer_Release(&buffer);
+}
+
+/* The library calls this on the thread that asked for the patch. So an exception stays set there, and reaches the caller
+ * whole. */
+static mt_status extract(void *self, int64_t sample, const int64_t *channels, size_t n_channels, const int64_t *coords,
+                         const int64_t *patch_size, float *out, mt_error *err)
+{
+    own_stack *own = self;
+    PyGILState_STATE gil = PyGILState_Ensure();
+    PyObject *patch = call_object(own, sample, channels, n_channels, coords, patch_size);
+    if (patch)
+        copy_patch(own, patch, n_channels, patch_size, out);
+    Py_XDECREF(patch);
+    mt_status st = PyErr_Occurred() ? mt_fail(err, MT_E_ARGUMENT, "extract_patch of the object failed") : MT_OK;
+    PyGILState_Release(gil);
+    return st;
+}
+
+static void close_own(void *self)
+{
+    own_stack *own = self;
+    PyGILState_STATE gil = PyGILState_Ensure();
+    Py_XDECREF(own->ascontiguousarray);
+    Py_XDECREF(own->float32);
+    PyMem_Free(own);
+    PyGILState_Release(gil);
+}
+
+static own_stack *new_own(PyObject *object, core_state *state, int n_spatial)
+{
+    own_stack *own = PyMem_Calloc(1, sizeof *own);
+    if (!own)
+        return (own_stack *)PyErr_NoMemory();
+    PyObject *numpy = PyImport_ImportModule("numpy");
+    own->object = object;
+    own->ascontiguousarray = numpy ? PyObject_GetAttrString(numpy, "ascontiguousarray") : NULL;
+    own->float32 = Py_NewRef(state->float32);
+    own->n_spatial = n_spatial;
+    Py_XDECREF(numpy);
+    if (own->ascontiguousarray)
+        return own;
+    close_own(own);
+    return NULL;
+}
+
+static bool describe(PyObject *const *values, mt_stack_info *info)
+{
+    const char *dtype = "";
+    int_list shape;
+    if (!convert_string(values[1], "source", &info->source) || !convert_string(values[2], "dtype", &dtype) ||
+        !convert_string(values[3], "axes", &info->original_axes) || !convert_int_list(values[4], "shape", &shape))
+        return false;
+    bool good = shape.n <= MT_MAX_AXES;
+    if (good)
+        memcpy(info->original_shape, shape.values, shape.n * sizeof *shape.values);
+    else
+        PyErr_SetString(PyExc_ValueError, "an image has at most 6 axes");
+    info->original_ndim = (int)shape.n;
+    info->dtype = mt_dtype_from_name(dtype);
+    int_list_free(&shape);
+    return good;
+}
+
+PyObject *stack_from_object(PyObject *type, PyTypeObject *core, PyObject *const *args, Py_ssize_t n, PyObject *names)
+{
+    static const char *const known[] = { "object", "source", "dtype", "axes", "shape", "context", NULL };
+    static const signature s = { "from_object", known, 6, 5 };
+    static const mt_stack_ops ops = { .struct_size = sizeof ops, .extract_patch = extract, .close = close_own };
+    PyObject *values[6];
+    core_state *state = PyType_GetModuleState(core);
+    mt_stack_info info = { .source = "object", .original_axes = "" };
+    mt_context *context;
+    if (!parse_arguments(&s, args, n, names, values) || !context_convert(state, values[5], &context) ||
+        !describe(values, &info))
+        return NULL;
+    own_stack *own = new_own(values[0], state, strchr(info.original_axes, 'Z') ? 3 : 2);
+    if (!own)
+        return NULL;
+    mt_stack *stack;
+    mt_error err = MT_ERROR_INIT;
+    if (mt_stack_new(context, &ops, own, &info, &stack, &err)) {
+        close_own(own);
+        return raise_error(state, &err, NULL);
+    }
+    return stack_wrap((PyTypeObject *)type, stack, values[0]);
+}

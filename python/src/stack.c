@@ -1,0 +1,328 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Stack: an open image, its life and what is known of it. */
+#include "core.h"
+
+#include <string.h>
+
+PyObject *stack_wrap(PyTypeObject *type, mt_stack *stack, PyObject *owner)
+{
+    allocfunc alloc = (allocfunc)PyType_GetSlot(type, Py_tp_alloc);
+    stack_object *self = (stack_object *)alloc(type, 0);
+    if (!self) {
+        mt_stack_close(stack);
+        return NULL;
+    }
+    self->stack = stack;
+    self->owner = Py_XNewRef(owner);
+    return (PyObject *)self;
+}
+
+/* Closing may close files and frees the last reference to what the stack reads from: everything is taken out of self
+ * first, since Python code may run. */
+static void release(stack_object *self)
+{
+    mt_stack *stack = self->stack;
+    PyObject *owner = self->owner;
+    Py_buffer buffer = self->buffer;
+    self->stack = NULL;
+    self->owner = NULL;
+    memset(&self->buffer, 0, sizeof self->buffer);
+    Py_BEGIN_ALLOW_THREADS mt_stack_close(stack);
+    Py_END_ALLOW_THREADS if (buffer.obj) PyBuffer_Release(&buffer);
+    Py_XDECREF(owner);
+}
+
+mt_stack *stack_enter(stack_object *self)
+{
+    if (self->closed || !self->stack) {
+        PyErr_SetString(PyExc_ValueError, "the image stack is closed");
+        return NULL;
+    }
+    self->calls++;
+    return self->stack;
+}
+
+void stack_leave(stack_object *self)
+{
+    if (--self->calls == 0 && self->closed) {
+        PyObject *type, *value, *traceback;
+        PyErr_Fetch(&type, &value, &traceback);
+        release(self);
+        PyErr_Restore(type, value, traceback);
+    }
+}
+
+static PyObject *stack_close(PyObject *object, PyObject *unused)
+{
+    stack_object *self = (stack_object *)object;
+    (void)unused;
+    self->closed = true;
+    if (self->calls == 0)
+        release(self);
+    Py_RETURN_NONE;
+}
+
+static int stack_traverse(PyObject *object, visitproc visit, void *arg)
+{
+    Py_VISIT(Py_TYPE(object));
+    Py_VISIT(((stack_object *)object)->owner);
+    return 0;
+}
+
+/* The library's stack of an object borrows that object, so both go together. */
+static int stack_clear(PyObject *object)
+{
+    stack_object *self = (stack_object *)object;
+    self->closed = true;
+    if (self->calls == 0)
+        release(self);
+    return 0;
+}
+
+static void stack_dealloc(PyObject *object)
+{
+    PyTypeObject *type = Py_TYPE(object);
+    PyObject_GC_UnTrack(object);
+    stack_clear(object);
+    freefunc release_memory = (freefunc)PyType_GetSlot(type, Py_tp_free);
+    release_memory(object);
+    Py_DECREF(type);
+}
+
+static PyObject *stack_new(PyTypeObject *type, PyObject *args, PyObject *keywords)
+{
+    (void)type, (void)args, (void)keywords;
+    PyErr_SetString(PyExc_TypeError, "image stacks are made by microtome.open, from_array and from_object");
+    return NULL;
+}
+
+/* What is known of a stack, for getters: NULL after an exception. Valid while the GIL is held. */
+static const mt_stack_info *get_info(PyObject *object)
+{
+    stack_object *self = (stack_object *)object;
+    if (self->closed || !self->stack) {
+        PyErr_SetString(PyExc_ValueError, "the image stack is closed");
+        return NULL;
+    }
+    return mt_stack_get_info(self->stack);
+}
+
+static PyObject *shape_tuple(const int64_t *shape, int n)
+{
+    PyObject *tuple = PyTuple_New(n);
+    for (int d = 0; tuple && d < n; d++) {
+        PyObject *size = PyLong_FromLongLong(shape[d]);
+        if (!size || PyTuple_SetItem(tuple, d, size)) {
+            Py_DECREF(tuple);
+            return NULL;
+        }
+    }
+    return tuple;
+}
+
+/* None where all is zero: not known. */
+static PyObject *known_shape(const int64_t *shape, int n)
+{
+    for (int d = 0; d < n; d++)
+        if (shape[d])
+            return shape_tuple(shape, n);
+    return Py_NewRef(Py_None);
+}
+
+static PyObject *get_source(PyObject *self, void *unused)
+{
+    (void)unused;
+    const mt_stack_info *info = get_info(self);
+    return info ? PyUnicode_DecodeFSDefault(info->source) : NULL;
+}
+
+static PyObject *get_format(PyObject *self, void *unused)
+{
+    (void)unused;
+    const mt_stack_info *info = get_info(self);
+    return info ? PyUnicode_FromString(info->format) : NULL;
+}
+
+static PyObject *get_dtype_name(PyObject *self, void *unused)
+{
+    (void)unused;
+    const mt_stack_info *info = get_info(self);
+    return info ? PyUnicode_FromString(mt_dtype_name(info->dtype)) : NULL;
+}
+
+static PyObject *get_data_shape(PyObject *self, void *unused)
+{
+    (void)unused;
+    const mt_stack_info *info = get_info(self);
+    return info ? shape_tuple(info->data_shape, info->data_ndim) : NULL;
+}
+
+static PyObject *get_original_axes(PyObject *self, void *unused)
+{
+    (void)unused;
+    const mt_stack_info *info = get_info(self);
+    return info ? PyUnicode_FromString(info->original_axes) : NULL;
+}
+
+static PyObject *get_original_shape(PyObject *self, void *unused)
+{
+    (void)unused;
+    const mt_stack_info *info = get_info(self);
+    return info ? shape_tuple(info->original_shape, info->original_ndim) : NULL;
+}
+
+static PyObject *get_chunks(PyObject *self, void *unused)
+{
+    (void)unused;
+    const mt_stack_info *info = get_info(self);
+    return info ? known_shape(info->chunk_shape, info->original_ndim) : NULL;
+}
+
+static PyObject *get_shards(PyObject *self, void *unused)
+{
+    (void)unused;
+    const mt_stack_info *info = get_info(self);
+    return info ? known_shape(info->shard_shape, info->original_ndim) : NULL;
+}
+
+static PyObject *get_codecs(PyObject *self, void *unused)
+{
+    (void)unused;
+    const mt_stack_info *info = get_info(self);
+    return info ? PyUnicode_FromString(info->codecs) : NULL;
+}
+
+static PyObject *get_part(PyObject *self, void *unused)
+{
+    (void)unused;
+    const mt_stack_info *info = get_info(self);
+    return info ? PyUnicode_DecodeFSDefault(info->part) : NULL;
+}
+
+static PyObject *get_level(PyObject *self, void *unused)
+{
+    (void)unused;
+    const mt_stack_info *info = get_info(self);
+    return info ? PyLong_FromLong(info->level) : NULL;
+}
+
+static PyObject *get_levels(PyObject *self, void *unused)
+{
+    (void)unused;
+    const mt_stack_info *info = get_info(self);
+    return info ? PyLong_FromLong(info->n_levels) : NULL;
+}
+
+/* A list of (size, unit), one for each original axis. */
+static PyObject *get_pixels(PyObject *self, void *unused)
+{
+    (void)unused;
+    const mt_stack_info *info = get_info(self);
+    PyObject *list = info ? PyList_New(0) : NULL;
+    for (int d = 0; list && d < info->original_ndim; d++) {
+        PyObject *pair = Py_BuildValue("(ds)", info->pixel_size[d], info->unit[d] ? info->unit[d] : "");
+        if (!pair || PyList_Append(list, pair))
+            Py_CLEAR(list);
+        Py_XDECREF(pair);
+    }
+    return list;
+}
+
+/* A list of (name, colour or None), or None. */
+static PyObject *get_channels(PyObject *self, void *unused)
+{
+    (void)unused;
+    const mt_stack_info *info = get_info(self);
+    if (info && !info->channels)
+        Py_RETURN_NONE;
+    PyObject *list = info ? PyList_New(0) : NULL;
+    for (int64_t c = 0; list && c < info->data_shape[1]; c++) {
+        const mt_channel *channel = &info->channels[c];
+        PyObject *name = PyUnicode_DecodeUTF8(channel->name, (Py_ssize_t)strlen(channel->name), "replace");
+        PyObject *pair = NULL;
+        if (name && channel->has_color)
+            pair = Py_BuildValue("(O(iii))", name, channel->rgb[0], channel->rgb[1], channel->rgb[2]);
+        else if (name)
+            pair = Py_BuildValue("(OO)", name, Py_None);
+        if (!pair || PyList_Append(list, pair))
+            Py_CLEAR(list);
+        Py_XDECREF(name);
+        Py_XDECREF(pair);
+    }
+    return list;
+}
+
+static PyObject *get_closed(PyObject *self, void *unused)
+{
+    (void)unused;
+    return PyBool_FromLong(((stack_object *)self)->closed);
+}
+
+static PyGetSetDef stack_getters[] = {
+    { "source", get_source, NULL, "Names the image; travels with its predictions.", NULL },
+    { "format", get_format, NULL, "Name of the format, such as ``\"tiff\"``; ``\"custom\"`` for an object.", NULL },
+    { "_dtype_name", get_dtype_name, NULL, NULL, NULL },
+    { "data_shape", get_data_shape, NULL, "Shape as SC(Z)YX.", NULL },
+    { "original_axes", get_original_axes, NULL, "Axes as stored, or as the caller of ``open`` named them.", NULL },
+    { "original_data_shape", get_original_shape, NULL, "Shape as stored, one size for each original axis.", NULL },
+    { "chunks", get_chunks, NULL, "Shape of a chunk along the original axes; None if stored in one piece.", NULL },
+    { "shards", get_shards, NULL, "Shape of a shard along the original axes; None without shards.", NULL },
+    { "codecs", get_codecs, NULL, "How chunks are encoded, outermost last: ``\"shuffle, zstd\"``; empty for raw.",
+      NULL },
+    { "part", get_part, NULL, "The part of the file, as it stands behind ``#``; empty for the whole.", NULL },
+    { "level", get_level, NULL, "Level of the pyramid that is open; 0 is the full image.", NULL },
+    { "levels", get_levels, NULL, "How many levels the pyramid has; 1 without one.", NULL },
+    { "_pixels", get_pixels, NULL, NULL, NULL },
+    { "_channels", get_channels, NULL, NULL, NULL },
+    { "closed", get_closed, NULL, "Whether the stack was closed.", NULL },
+    { NULL, NULL, NULL, NULL, NULL },
+};
+
+#define CORE_METHOD (METH_METHOD | METH_FASTCALL | METH_KEYWORDS)
+
+static PyMethodDef stack_methods[] = {
+    { "_open", (PyCFunction)(void (*)(void))stack_open, CORE_METHOD | METH_CLASS, NULL },
+    { "_open_all", (PyCFunction)(void (*)(void))stack_open_all, CORE_METHOD | METH_CLASS, NULL },
+    { "_from_array", (PyCFunction)(void (*)(void))stack_from_array, CORE_METHOD | METH_CLASS, NULL },
+    { "_from_object", (PyCFunction)(void (*)(void))stack_from_object, CORE_METHOD | METH_CLASS, NULL },
+    { "extract_patch", (PyCFunction)(void (*)(void))stack_extract_patch, CORE_METHOD,
+      "extract_patch(sample_idx, channels, coords, patch_size, *, out=None, dtype=None)\n--\n\n"
+      "Extract one patch, with zeros where it reaches outside the image.\n\n"
+      "Parameters\n----------\n"
+      "sample_idx : int\n    Sample index, ``0 <= sample_idx < data_shape[0]``; never wraps.\n"
+      "channels : sequence of int or None\n    Channels in any order, repeated at will; None is all of them.\n"
+      "coords : sequence of int\n    First corner, (Z)YX in pixels; may lie outside the image on any side.\n"
+      "patch_size : sequence of int\n    Size in pixels, (Z)YX.\n"
+      "out : writable array, optional\n    Where the patch goes, of the shape C(Z)YX; float32 or the stored type.\n"
+      "dtype : dtype, optional\n    float32 (the default) or the stored type.\n\n"
+      "Returns\n-------\n"
+      "numpy.ndarray\n    The patch, C(Z)YX; ``out`` if that was given.\n\n"
+      "Raises\n------\n"
+      "IndexError\n    For a sample or channel outside the image.\n"
+      "ValueError\n    For arguments that do not fit the image, and for damaged files.\n"
+      "OSError\n    If the file cannot be read.\n\n"
+      "Notes\n-----\n"
+      "Thread-safe; the GIL is released while it reads. All errors of the library are a `microtome.Error` too." },
+    { "_extract_many", (PyCFunction)(void (*)(void))stack_extract_many, CORE_METHOD, NULL },
+    { "close", stack_close, METH_NOARGS,
+      "close()\n--\n\nClose the file. Calls that read now end as they would have; later ones raise ValueError." },
+    { NULL, NULL, 0, NULL },
+};
+
+static PyType_Slot stack_slots[] = {
+    { Py_tp_new, stack_new },
+    { Py_tp_dealloc, stack_dealloc },
+    { Py_tp_traverse, stack_traverse },
+    { Py_tp_clear, stack_clear },
+    { Py_tp_methods, stack_methods },
+    { Py_tp_getset, stack_getters },
+    { Py_tp_doc, (void *)"An open image, as the library sees it." },
+    { 0, NULL },
+};
+
+PyType_Spec stack_spec = {
+    .name = "microtome._core.Stack",
+    .basicsize = sizeof(stack_object),
+    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC,
+    .slots = stack_slots,
+};
