@@ -11,10 +11,11 @@ ORACLE = build/oracle
 help: ## list what can be made
 	@sed -n 's/^\([a-z-]*\): .*## /  make \1\t/p' Makefile | expand -t 20
 
-setup: ## install what is missing of the distribution's packages
+setup: ## install what is missing of the distribution's packages, and Python's into .venv
 	@tools/setup.sh build
+	@tools/venv.sh .venv python/requirements-dev.txt
 
-setup-check:
+setup-check: setup
 	@tools/setup.sh check
 
 build: setup ## build library and command into build/PRESET (PRESET=release, debug, asan, tsan, clang)

@@ -98,6 +98,10 @@ int output_check(const char *path, bool force);
 int output_open(output *out, const char *path);
 int output_finish(output *out); /* EXIT_FAILED after a message if not all could be written */
 void output_abandon(output *out);
+/* An mt_write_bytes whose user is an output; fails after Ctrl-C too. */
+int output_write(void *user, const void *bytes, size_t size);
+/* Ends an output that was drawn into, as drawing ended. */
+int output_drawn(output *out, mt_status st, const mt_error *err);
 
 /* A bar on the terminal for what takes longer than a second. */
 struct progress {
@@ -133,19 +137,5 @@ int image_channels(const struct image *image, const struct args *args, const cha
 const char *shape_text(const int64_t *shape, int ndim, char *text, size_t room);
 /* "1.5 GiB" into text. Returns text. */
 const char *bytes_text(double bytes, char *text, size_t room);
-
-/* A picture in the making: channels of float planes. */
-typedef struct picture {
-    size_t height, width, channels;
-    float *planes;        /* channel, row, column */
-    uint8_t (*colors)[3]; /* of each channel */
-    bool true_color;      /* values are the colours: no stretch */
-} picture;
-void picture_init(picture *p, size_t height, size_t width, size_t channels);
-void picture_free(picture *p);
-/* Colours from the file, else by convention. */
-void picture_color(picture *p, const mt_stack_info *info, const int64_t *channels);
-/* Stretches, merges and writes a PNG. */
-int picture_write(picture *p, const char *path);
 
 #endif

@@ -121,6 +121,20 @@ int output_finish(output *out)
     return status;
 }
 
+int output_write(void *user, const void *bytes, size_t size)
+{
+    output *out = user;
+    return interrupted() || fwrite(bytes, 1, size, out->file) != size;
+}
+
+int output_drawn(output *out, mt_status st, const mt_error *err)
+{
+    if (!st && !interrupted())
+        return output_finish(out);
+    output_abandon(out);
+    return interrupted() ? EXIT_INTERRUPTED : st == MT_E_IO ? failed("%s: %s", out->path, err->message) : report(err);
+}
+
 double clock_seconds(void)
 {
     struct timespec now;

@@ -6,17 +6,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Squares of this side are read at once. */
-enum { TILE = 2048, MOST_CHANNELS = 7 };
-
 typedef struct view_job {
     struct image image;
     int64_t sample, z, max_size;
     int64_t region[4]; /* y, x, height, width */
     int64_t *channels;
     size_t n_channels;
-    int64_t factor; /* pixels averaged along each side */
-    picture picture;
+    struct progress progress;
 } view_job;
 
 /* Replaces the image by the smallest level that still fills the picture. */
@@ -113,98 +109,45 @@ static int read_options(view_job *job, const struct args *args)
         status = image_channels(&job->image, args, "channel", &job->channels, &job->n_channels);
     if (status)
         return status;
-    if (job->n_channels > MOST_CHANNELS && !args_get(args, "channel", 0)) {
-        fprintf(stderr, "microtome: the first %d of %zu channels are shown; --channel chooses\n", MOST_CHANNELS,
+    if (job->n_channels > MT_MOST_COLORS && !args_get(args, "channel", 0)) {
+        fprintf(stderr, "microtome: the first %d of %zu channels are shown; --channel chooses\n", MT_MOST_COLORS,
                 job->n_channels);
-        job->n_channels = MOST_CHANNELS;
+        job->n_channels = MT_MOST_COLORS;
     }
     return read_region(job, args);
 }
 
-/* Which pixels of a tile (its first one, its length) lie in square i, along one axis. */
-static void cover(const view_job *job, int64_t i, int64_t first, int64_t length, int64_t *from, int64_t *to)
+static int show_progress(void *user, double share)
 {
-    int64_t start = i * job->factor - first, end = start + job->factor;
-    *from = start > 0 ? start : 0;
-    *to = end < length ? end : length;
-}
-
-static double sum_box(const float *plane, int64_t width, int64_t top, int64_t bottom, int64_t left, int64_t right)
-{
-    double sum = 0;
-    for (int64_t y = top; y < bottom; y++)
-        for (int64_t x = left; x < right; x++)
-            sum += (double)plane[y * width + x];
-    return sum;
-}
-
-/* Adds the tile at (y, x) of the region to the averages, each over the pixels of its square inside the region. */
-static void shrink(view_job *job, const float *tile, int64_t y, int64_t x, int64_t height, int64_t width)
-{
-    int64_t k = job->factor, top, bottom, left, right;
-    size_t pixels = job->picture.height * job->picture.width;
-    for (int64_t i = y / k; i <= (y + height - 1) / k; i++) {
-        cover(job, i, y, height, &top, &bottom);
-        int64_t rows = job->region[2] - i * k < k ? job->region[2] - i * k : k;
-        for (int64_t j = x / k; j <= (x + width - 1) / k; j++) {
-            cover(job, j, x, width, &left, &right);
-            int64_t columns = job->region[3] - j * k < k ? job->region[3] - j * k : k;
-            double share = 1 / ((double)rows * (double)columns);
-            float *out = job->picture.planes + (size_t)i * job->picture.width + (size_t)j;
-            for (size_t c = 0; c < job->n_channels; c++)
-                out[c * pixels] +=
-                    (float)(share * sum_box(tile + c * (size_t)(height * width), width, top, bottom, left, right));
-        }
-    }
-}
-
-static int read_tile(view_job *job, int64_t y, int64_t x, int64_t height, int64_t width, float *tile)
-{
-    mt_error err = MT_ERROR_INIT;
-    int64_t coords[3] = { job->z, job->region[0] + y, job->region[1] + x }, size[3] = { 1, height, width };
-    size_t n = spatial_count(job->image.info);
-    if (mt_stack_extract_patch(job->image.stack, job->sample, job->channels, job->n_channels, coords + 3 - n,
-                               size + 3 - n, n, tile, &err))
-        return report(&err);
-    shrink(job, tile, y, x, height, width);
-    return EXIT_OK;
-}
-
-static int read_plane(view_job *job)
-{
-    int64_t height = job->region[2], width = job->region[3];
-    int64_t rows = TILE < height ? TILE : height, columns = TILE < width ? TILE : width;
-    float *tile = need((size_t)(rows * columns), job->n_channels * sizeof *tile);
-    struct progress progress;
-    progress_start(&progress);
-    int status = EXIT_OK;
-    for (int64_t y = 0; !status && y < height; y += TILE)
-        for (int64_t x = 0; !status && x < width; x += TILE) {
-            status = interrupted() ? EXIT_INTERRUPTED
-                                   : read_tile(job, y, x, height - y < TILE ? height - y : TILE,
-                                               width - x < TILE ? width - x : TILE, tile);
-            progress_show(&progress, (double)y + TILE * (double)x / (double)width, (double)height);
-        }
-    progress_end(&progress);
-    free(tile);
-    return status;
+    progress_show(user, share, 1);
+    return interrupted();
 }
 
 static int draw(view_job *job, const struct args *args)
 {
-    int64_t height = job->region[2], width = job->region[3], longest = height > width ? height : width;
-    job->factor = longest > 0 ? longest / job->max_size + (longest % job->max_size != 0) : 1;
-    int64_t k = job->factor;
-    picture_init(&job->picture, (size_t)(height / k + (height % k != 0)), (size_t)(width / k + (width % k != 0)),
-                 job->n_channels);
-    picture_color(&job->picture, job->image.info, job->channels);
-    int status = read_plane(job);
+    const char *path = args_get(args, "out", 0);
+    mt_draw_options options = { .struct_size = sizeof options,
+                                .sample = job->sample,
+                                .channels = job->channels,
+                                .n_channels = job->n_channels,
+                                .z = &job->z,
+                                .region = job->region,
+                                .max_size = job->max_size,
+                                .progress = show_progress,
+                                .user = &job->progress };
+    mt_error err = MT_ERROR_INIT;
+    mt_picture_size size;
+    output out;
+    int status = output_open(&out, path);
+    if (status)
+        return status;
+    progress_start(&job->progress);
+    mt_status st = mt_draw_plane(job->image.stack, &options, output_write, &out, &size, &err);
+    progress_end(&job->progress);
+    status = output_drawn(&out, st, &err);
     if (!status)
-        status = picture_write(&job->picture, args_get(args, "out", 0));
-    if (!status)
-        printf("%s: %zu x %zu pixels%s\n", args_get(args, "out", 0), job->picture.height, job->picture.width,
-               k > 1 ? ", shrunk" : "");
-    picture_free(&job->picture);
+        printf("%s: %" PRId64 " x %" PRId64 " pixels%s\n", path, size.height, size.width,
+               size.shrunk > 1 ? ", shrunk" : "");
     return status;
 }
 

@@ -15,9 +15,9 @@ check() {
         failed=yes
     fi
 }
-sources() { find src include cli test bench fuzz examples -name '*.c' -o -name '*.h' | sort; }
+sources() { find src include cli python/src test bench fuzz examples -name '*.c' -o -name '*.h' | sort; }
 # One line each: clang-tidy counts what it leaves out on the standard error.
-tidy() { find src cli -name '*.c' | sort | xargs -P "$(nproc)" -n 4 clang-tidy -p "$build" --extra-arg=-Wno-unknown-warning-option --quiet 2>/dev/null; }
+tidy() { find src cli python/src -name '*.c' | sort | xargs -P "$(nproc)" -n 4 clang-tidy -p "$build" --extra-arg=-Wno-unknown-warning-option --quiet 2>/dev/null; }
 
 check 'rules of the sources' tools/check_source.py
 check 'the rules are found broken' tools/test_check_source.py
@@ -25,6 +25,9 @@ check 'exported symbols' tools/check_exports.sh "$build/libmicrotome.so"
 # shellcheck disable=SC2046 # no name has a space
 check 'format (clang-format 14)' clang-format --dry-run -Werror $(sources)
 check 'cppcheck' cppcheck --quiet --std=c11 --enable=warning,performance,portability --inline-suppr --error-exitcode=1 \
-    -j "$(nproc)" -Iinclude -Isrc src cli
+    -j "$(nproc)" -Iinclude -Isrc src cli python/src
 check 'clang-tidy' tidy
+check 'ruff' .venv/bin/ruff check --quiet .
+check 'ruff format' .venv/bin/ruff format --quiet --check python test/python
+check 'mypy' .venv/bin/mypy --no-error-summary python/microtome
 [ -z "$failed" ]

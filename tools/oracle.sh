@@ -4,12 +4,7 @@
 set -eu
 cd "$(dirname "$0")/.."
 environment=${1:?usage: tools/oracle.sh ENVIRONMENT COMMAND} command=$(realpath "${2:?usage: tools/oracle.sh ENVIRONMENT COMMAND}")
-wanted=test/oracle/requirements.txt
-if ! cmp -s "$wanted" "$environment/installed.txt"; then
-    python3 -m venv "$environment"
-    "$environment/bin/pip" install -q --disable-pip-version-check -r "$wanted"
-    cp "$wanted" "$environment/installed.txt"
-fi
+tools/venv.sh "$environment" test/oracle/requirements.txt
 for test in test/oracle/*_oracle.py; do
     "$environment/bin/python" "$test" "$command"
 done

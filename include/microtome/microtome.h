@@ -8,6 +8,7 @@
 #include <microtome/context.h>
 #include <microtome/dtype.h>
 #include <microtome/parts.h>
+#include <microtome/picture.h>
 #include <microtome/stack.h>
 #include <microtome/status.h>
 

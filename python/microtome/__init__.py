@@ -11,6 +11,8 @@
 
 from __future__ import annotations
 
+from ._core import Context
+from ._core import version as __version__
 from ._errors import (
     ArgumentError,
     CancelledError,
@@ -23,10 +25,8 @@ from ._errors import (
     ReadError,
     UnsupportedError,
 )
-from ._core import Context
-from ._core import version as __version__
 from ._open import ImageStackProtocol, StackList, from_array, from_object, list_parts, open, open_all
-from ._stack import ImageStack
+from ._stack import ImageStack, Picture
 
 __all__ = [
     "ArgumentError",
@@ -39,6 +39,7 @@ __all__ = [
     "LimitError",
     "NotFoundError",
     "OutOfMemoryError",
+    "Picture",
     "RangeError",
     "ReadError",
     "StackList",

@@ -58,9 +58,9 @@ class StackList(list[ImageStack]):
 
 
 def _raw(
-    dtype: DTypeLike, shape: Sequence[int] | None, offset: int
+    dtype: DTypeLike | None, shape: Sequence[int] | None, offset: int
 ) -> tuple[str, tuple[int, ...], int, bool] | None:
-    """What says how a file without a header is to be read."""
+    """Describe a file without a header, for the extension."""
     if dtype is None and shape is None and not offset:
         return None
     if dtype is None or shape is None:
@@ -82,7 +82,7 @@ def open(
     part: str | None = None,
     level: int = 0,
     format: str | None = None,
-    dtype: DTypeLike = None,
+    dtype: DTypeLike | None = None,
     shape: Sequence[int] | None = None,
     offset: int = 0,
     context: Context | None = None,
@@ -140,17 +140,13 @@ def open(
     return stack
 
 
-def _open_again(
-    path: str, axes: str | None, part: str | None, level: int, format: str | None, raw: Any
-) -> ImageStack:
+def _open_again(path: str, axes: str | None, part: str | None, level: int, format: str | None, raw: Any) -> ImageStack:
     stack: ImageStack = ImageStack._open(path, axes=axes, part=part, format=format, raw=raw)
     stack._recipe = _open_again, (path, axes, part, level, format, raw)
     return stack
 
 
-def open_all(
-    paths: Path | Iterable[Path], axes: str | None = None, *, context: Context | None = None
-) -> StackList:
+def open_all(paths: Path | Iterable[Path], axes: str | None = None, *, context: Context | None = None) -> StackList:
     """Open all images of files, folders, globs, and lists of them.
 
     Parameters
@@ -189,9 +185,7 @@ def list_parts(path: Path, context: Context | None = None) -> list[str]:
     return _core.list_parts(path, context)
 
 
-def from_array(
-    array: NDArray[Any], axes: str, source: str = "array", *, context: Context | None = None
-) -> ImageStack:
+def from_array(array: NDArray[Any], axes: str, source: str = "array", *, context: Context | None = None) -> ImageStack:
     """Make an image stack of an array, without a copy.
 
     Parameters
@@ -233,8 +227,9 @@ def from_object(obj: ImageStackProtocol, *, context: Context | None = None) -> I
     Returns
     -------
     ImageStack
-        Patches are those of the object, as float32. What its ``extract_patch`` raises
-        reaches the caller of this stack's.
+        Patches are those of the object, as float32. It is only asked for what lies inside
+        the image; zeros outside are added here. What its ``extract_patch`` raises reaches
+        the caller of this stack's.
     """
     stack: ImageStack = ImageStack._from_object(
         obj,

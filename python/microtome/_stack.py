@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import base64
 import html
-import operator
+import os
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +19,31 @@ if TYPE_CHECKING:
 
     from numpy.typing import ArrayLike, DTypeLike, NDArray
 
-__all__ = ["ImageStack"]
+__all__ = ["ImageStack", "Picture"]
+
+
+class Picture:
+    """A picture as PNG, which shows itself in a notebook.
+
+    Attributes
+    ----------
+    png : bytes
+        The file's content.
+    """
+
+    def __init__(self, png: bytes) -> None:
+        self.png = png
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the PNG file."""
+        with open(path, "wb") as file:
+            file.write(self.png)
+
+    def _repr_png_(self) -> bytes:
+        return self.png
+
+    def _repr_html_(self) -> str:
+        return f"<img src='data:image/png;base64,{base64.b64encode(self.png).decode()}'/>"
 
 
 class ImageStack(_core.Stack):
@@ -137,7 +161,7 @@ class ImageStack(_core.Stack):
         patch_size: Sequence[int],
         *,
         out: NDArray[Any] | None = None,
-        dtype: DTypeLike = None,
+        dtype: DTypeLike | None = None,
         scale: ArrayLike | None = None,
         offset: ArrayLike | None = None,
         padding: float = 0.0,
@@ -178,15 +202,10 @@ class ImageStack(_core.Stack):
         >>> stack.extract_patches(0, None, [(0, 0), (10, 12), (-4, 96)], (8, 8)).shape
         (3, 1, 8, 8)
         """
-        corners = _integers(coords, "coords")
-        if corners.ndim != 2 or corners.shape[1] != self.ndim - 2:
-            raise ValueError(f"coords must have the shape (N, {self.ndim - 2}), not {corners.shape}")
-        samples = _integers(sample_idx, "sample_idx")
-        if samples.ndim and samples.shape != (len(corners),):
-            raise ValueError(f"{len(corners)} patches need as many samples, or one; got the shape {samples.shape}")
+        samples, corners = self._places(sample_idx, coords)
         n_channels = self.data_shape[1] if channels is None else len(channels)
         return self._extract_many(
-            np.ascontiguousarray(np.broadcast_to(samples, len(corners))),
+            samples,
             channels,
             corners,
             patch_size,
@@ -197,6 +216,18 @@ class ImageStack(_core.Stack):
             padding,
         )
 
+    def _places(self, sample_idx: Any, coords: Any) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Make samples and corners arrays of int64, as many of one as of the other."""
+        corners = _integers(coords, "coords")
+        if corners.size == 0:
+            corners = corners.reshape(0, self.ndim - 2)
+        if corners.ndim != 2 or corners.shape[1] != self.ndim - 2:
+            raise ValueError(f"coords must have the shape (N, {self.ndim - 2}), not {corners.shape}")
+        samples = _integers(sample_idx, "sample_idx")
+        if samples.ndim and samples.shape != (len(corners),):
+            raise ValueError(f"{len(corners)} patches need as many samples, or one; got the shape {samples.shape}")
+        return np.ascontiguousarray(np.broadcast_to(samples, len(corners))), corners
+
     def __len__(self) -> int:
         return self.data_shape[0]
 
@@ -204,13 +235,68 @@ class ImageStack(_core.Stack):
         """Pixels in the stored type: integers, slices and Ellipsis along S, C, (Z,) Y and X."""
         return read_index(self, index)
 
-    def __array__(self, dtype: DTypeLike = None, copy: bool | None = None) -> NDArray[Any]:
+    def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> NDArray[Any]:
         if copy is False:
             raise ValueError("the pixels of an image stack cannot be had without a copy")
         pixels = read_index(self, ())
         return pixels if dtype is None else pixels.astype(dtype, copy=False)
 
     # -- pictures --------------------------------------------------------------------
+
+    def view(
+        self,
+        sample: int = 0,
+        channels: Sequence[int] | None = None,
+        *,
+        z: int | None = None,
+        region: Sequence[int] | None = None,
+        max_size: int = 1024,
+    ) -> Picture:
+        """Draw a plane, contrast stretched, channels merged in their colours.
+
+        Parameters
+        ----------
+        sample : int
+            Sample index.
+        channels : sequence of int, optional
+            Channels to merge. Default: all, at most the first 7.
+        z : int, optional
+            Plane. Default: the middle one.
+        region : four ints, optional
+            First row and column, height and width. Default: the whole plane.
+        max_size : int
+            Longest side of the picture; larger regions are averaged down while they are
+            read.
+
+        Returns
+        -------
+        Picture
+            Shows itself in a notebook; ``save`` writes it as PNG.
+        """
+        return Picture(self._draw_plane(sample, channels, z, region, max_size))
+
+    def view_patches(
+        self,
+        sample_idx: int | Sequence[int] | NDArray[np.integer[Any]],
+        channels: Sequence[int] | None,
+        coords: ArrayLike,
+        patch_size: Sequence[int],
+    ) -> Picture:
+        """Draw a sheet of up to 64 patches: the middle plane of each.
+
+        Parameters are those of `extract_patches`.
+        """
+        samples, corners = self._places(sample_idx, coords)
+        return Picture(self._draw_patches(samples, channels, corners, patch_size))
+
+    def _repr_html_(self) -> str:
+        rows = [(key, value) for key, value in self.metadata.items() if value not in (None, "", {})]
+        table = "".join(
+            f"<tr><th style='text-align:left'>{html.escape(key)}</th>"
+            f"<td style='text-align:left'>{html.escape(str(value))}</td></tr>"
+            for key, value in rows
+        )
+        return f"<div>{self.view(max_size=256)._repr_html_()}<table>{table}</table></div>"
 
     def __repr__(self) -> str:
         if self.closed:

@@ -162,3 +162,16 @@ bool buffer_get(PyObject *object, int flags, Py_buffer *out, mt_dtype *dtype)
     PyBuffer_Release(out);
     return false;
 }
+
+bool buffer_get_vector(PyObject *object, const char *what, mt_dtype wanted, int64_t n, Py_buffer *out)
+{
+    mt_dtype dtype;
+    if (!buffer_get(object, PyBUF_C_CONTIGUOUS, out, &dtype))
+        return false;
+    if (dtype == wanted && (n < 0 || out->len == n * out->itemsize))
+        return true;
+    PyErr_Format(PyExc_ValueError, n < 0 ? "%s must be an array of %s" : "%s must be an array of %s, %lld of them",
+                 what, mt_dtype_name(wanted), (long long)n);
+    PyBuffer_Release(out);
+    return false;
+}

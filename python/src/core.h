@@ -65,6 +65,8 @@ PyObject *stack_from_object(PyObject *type, PyTypeObject *core, PyObject *const 
 
 /* Methods of Stack. */
 PyObject *stack_extract_patch(PyObject *self, PyTypeObject *core, PyObject *const *args, Py_ssize_t n, PyObject *names);
+PyObject *stack_draw_plane(PyObject *self, PyTypeObject *core, PyObject *const *args, Py_ssize_t n, PyObject *names);
+PyObject *stack_draw_patches(PyObject *self, PyTypeObject *core, PyObject *const *args, Py_ssize_t n, PyObject *names);
 PyObject *stack_extract_many(PyObject *self, PyTypeObject *core, PyObject *const *args, Py_ssize_t n, PyObject *names);
 
 /* Turns an error of the library into an exception, unless one is set already (by a stack written in Python, or by
@@ -98,5 +100,7 @@ PyObject *convert_path(PyObject *object, const char **out);
 
 /* A buffer whose elements are one of our dtypes in the byte order of the machine. Raises and returns false if not. */
 bool buffer_get(PyObject *object, int flags, Py_buffer *out, mt_dtype *dtype);
+/* A C-contiguous array of n elements of one dtype; n -1: of any length. */
+bool buffer_get_vector(PyObject *object, const char *what, mt_dtype wanted, int64_t n, Py_buffer *out);
 
 #endif

@@ -171,20 +171,6 @@ PyObject *stack_extract_patch(PyObject *object, PyTypeObject *core, PyObject *co
     return result;
 }
 
-/* A C-contiguous array of n elements of one dtype; n -1: of any length. */
-static bool get_vector(PyObject *object, const char *what, mt_dtype wanted, int64_t n, Py_buffer *out)
-{
-    mt_dtype dtype;
-    if (!buffer_get(object, PyBUF_C_CONTIGUOUS, out, &dtype))
-        return false;
-    if (dtype == wanted && (n < 0 || out->len == n * out->itemsize))
-        return true;
-    PyErr_Format(PyExc_ValueError, "%s must be an array of %lld elements of %s", what, (long long)n,
-                 mt_dtype_name(wanted));
-    PyBuffer_Release(out);
-    return false;
-}
-
 /* Arrays that come with many patches. */
 typedef struct vectors {
     Py_buffer samples, coords, scale, offset;
@@ -203,9 +189,10 @@ enum { SAMPLES, CHANNELS, COORDS, PATCH_SIZE, OUT, DTYPE, SCALE, OFFSET, PADDING
 static bool get_vectors(PyObject *const *values, const job *j, int64_t n, vectors *v)
 {
     int64_t n_channels = j->shape[1];
-    return get_vector(values[COORDS], "coords", MT_INT64, n * (int64_t)j->patch_size.n, &v->coords) &&
-           (!is_given(values[SCALE]) || get_vector(values[SCALE], "scale", MT_FLOAT32, n_channels, &v->scale)) &&
-           (!is_given(values[OFFSET]) || get_vector(values[OFFSET], "offset", MT_FLOAT32, n_channels, &v->offset));
+    return buffer_get_vector(values[COORDS], "coords", MT_INT64, n * (int64_t)j->patch_size.n, &v->coords) &&
+           (!is_given(values[SCALE]) || buffer_get_vector(values[SCALE], "scale", MT_FLOAT32, n_channels, &v->scale)) &&
+           (!is_given(values[OFFSET]) ||
+            buffer_get_vector(values[OFFSET], "offset", MT_FLOAT32, n_channels, &v->offset));
 }
 
 static PyObject *run_many(job *j, mt_stack *stack, const vectors *v, int64_t n, double padding)
@@ -240,7 +227,7 @@ PyObject *stack_extract_many(PyObject *object, PyTypeObject *core, PyObject *con
     stack_object *self = (stack_object *)object;
     memset(&v, 0, sizeof v);
     if (!parse_arguments(&s, args, n, names, values) ||
-        !get_vector(values[SAMPLES], "sample_idx", MT_INT64, -1, &v.samples))
+        !buffer_get_vector(values[SAMPLES], "sample_idx", MT_INT64, -1, &v.samples))
         return NULL;
     double padding = PyFloat_AsDouble(values[PADDING]);
     mt_stack *stack = PyErr_Occurred() ? NULL : stack_enter(self);

@@ -1,28 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Pictures: colours of channels, contrast by percentiles, PNG. */
-#include "cli.h"
+/* Colours of channels, contrast by percentiles, merging. */
+#include "picture/picture.h"
+
+#include "stack/stack.h"
 
 #include <math.h>
-#include <png.h>
-#include <setjmp.h>
-#include <stdlib.h>
 #include <string.h>
-
-void picture_init(picture *p, size_t height, size_t width, size_t channels)
-{
-    *p = (picture) { .height = height, .width = width, .channels = channels };
-    if (width && height > SIZE_MAX / width)
-        height = SIZE_MAX / width;
-    p->planes = need(height * width, channels * sizeof *p->planes);
-    p->colors = need(channels, sizeof *p->colors);
-}
-
-void picture_free(picture *p)
-{
-    free(p->planes);
-    free(p->colors);
-    *p = (picture) { 0 };
-}
 
 static bool file_has_colors(const mt_stack_info *info, const int64_t *channels, size_t n)
 {
@@ -42,26 +25,66 @@ static bool is_rgb(const mt_stack_info *info)
            (!info->channels || (!info->channels[0].has_color && !*info->channels[0].name));
 }
 
-void picture_color(picture *p, const mt_stack_info *info, const int64_t *channels)
+static void choose_colors(mt_picture *p, const mt_stack_info *info, const int64_t *channels)
 {
     /* Green and magenta can be told apart by nearly everybody, and add up to white; three and more are coloured in the
      * order of ImageJ's composites. */
     static const uint8_t white[3] = { 255, 255, 255 }, black[3] = { 0, 0, 0 };
     static const uint8_t pair[2][3] = { { 0, 255, 0 }, { 255, 0, 255 } };
-    static const uint8_t many[7][3] = { { 255, 0, 0 },   { 0, 255, 0 },   { 0, 0, 255 },  { 255, 255, 255 },
-                                        { 0, 255, 255 }, { 255, 0, 255 }, { 255, 255, 0 } };
+    static const uint8_t many[MT_MOST_COLORS][3] = { { 255, 0, 0 },     { 0, 255, 0 },   { 0, 0, 255 },
+                                                     { 255, 255, 255 }, { 0, 255, 255 }, { 255, 0, 255 },
+                                                     { 255, 255, 0 } };
     bool rgb = is_rgb(info), given = file_has_colors(info, channels, p->channels);
     p->true_color = rgb && info->dtype == MT_UINT8;
     for (size_t c = 0; c < p->channels; c++) {
-        const uint8_t *color = p->channels == 2 ? pair[c] : many[c % 7];
+        const uint8_t *color = p->channels == 2 ? pair[c] : many[c % MT_MOST_COLORS];
         if (p->channels == 1)
             color = white;
-        else if (given && info->channels)
+        else if (given)
             color = info->channels[channels[c]].rgb;
         else if (rgb)
             color = channels[c] < 3 ? many[channels[c]] : black;
         memcpy(p->colors[c], color, 3);
     }
+}
+
+static size_t plane_bytes(const mt_picture *p) { return p->height * p->width * sizeof(float); }
+
+mt_status mt_picture_init(mt_picture *p, mt_stack *stack, const int64_t *channels, size_t n_channels, int64_t height,
+                          int64_t width, mt_error *err)
+{
+    *p = (mt_picture) { .env = &stack->context->env };
+    if (height > MT_MOST_PIXELS || width > MT_MOST_PIXELS || n_channels > MT_MOST_PIXELS)
+        return mt_fail(err, MT_E_ARGUMENT, "a picture of %lld x %lld pixels and %zu channels is too large",
+                       (long long)height, (long long)width, n_channels);
+    for (size_t c = 0; c < n_channels; c++)
+        if (channels[c] < 0 || channels[c] >= stack->info.data_shape[1])
+            return mt_fail(err, MT_E_RANGE, "%s: channel %lld is out of bounds for an image of %lld channels",
+                           stack->info.source, (long long)channels[c], (long long)stack->info.data_shape[1]);
+    p->height = (size_t)height;
+    p->width = (size_t)width;
+    p->channels = n_channels;
+    void *planes, *colors;
+    mt_status st = mt_alloc(p->env, n_channels * plane_bytes(p), &planes, err);
+    if (st)
+        return st;
+    p->planes = planes;
+    memset(planes, 0, n_channels * plane_bytes(p));
+    if ((st = mt_alloc(p->env, n_channels * sizeof *p->colors, &colors, err))) {
+        mt_picture_free(p);
+        return st;
+    }
+    p->colors = colors;
+    choose_colors(p, &stack->info, channels);
+    return MT_OK;
+}
+
+void mt_picture_free(mt_picture *p)
+{
+    mt_release(p->env, p->planes, p->channels * plane_bytes(p));
+    mt_release(p->env, p->colors, p->channels * sizeof *p->colors);
+    p->planes = NULL;
+    p->colors = NULL;
 }
 
 static void swap_floats(float *a, float *b)
@@ -98,21 +121,19 @@ static float select_float(float *values, size_t n, size_t k)
     return values[low];
 }
 
-/* The percentiles 0.1 and 99.9 of the finite values. */
-static void find_range(const float *values, size_t n, float *low, float *high)
+/* The percentiles 0.1 and 99.9 of the finite values; room has place for all. */
+static void find_range(const float *values, size_t n, float *room, float *low, float *high)
 {
-    float *finite = need(n, sizeof *finite);
     size_t count = 0;
     for (size_t i = 0; i < n; i++)
         if (isfinite(values[i]))
-            finite[count++] = values[i];
+            room[count++] = values[i];
     *low = *high = 0;
     if (count) {
         size_t tail = (size_t)(0.001 * (double)(count - 1) + 0.5);
-        *low = select_float(finite, count, tail);
-        *high = select_float(finite, count, count - 1 - tail);
+        *low = select_float(room, count, tail);
+        *high = select_float(room, count, count - 1 - tail);
     }
-    free(finite);
 }
 
 /* Adds a channel, its values between low and high as shares of its colour. */
@@ -127,57 +148,32 @@ static void merge_channel(const float *values, size_t n, float low, float high, 
     }
 }
 
-static uint8_t *merge(const picture *p)
+/* Merges the channels into pixels, RGB. sums holds three floats a pixel, room one. */
+static void merge(const mt_picture *p, float *sums, float *room, uint8_t *pixels)
 {
     size_t n = p->height * p->width;
-    float *sums = need(n, 3 * sizeof *sums);
+    memset(sums, 0, 3 * n * sizeof *sums);
     for (size_t c = 0; c < p->channels; c++) {
         float low = 0, high = 255;
         if (!p->true_color)
-            find_range(p->planes + c * n, n, &low, &high);
+            find_range(p->planes + c * n, n, room, &low, &high);
         merge_channel(p->planes + c * n, n, low, high, p->colors[c], sums);
     }
-    uint8_t *pixels = need(n, 3);
     for (size_t i = 0; i < 3 * n; i++)
         pixels[i] = sums[i] >= 255 ? 255 : (uint8_t)lroundf(sums[i]);
-    free(sums);
-    return pixels;
 }
 
-static bool write_png(FILE *file, const uint8_t *pixels, size_t height, size_t width)
+mt_status mt_picture_write(const mt_picture *p, mt_write_bytes write, void *user, mt_error *err)
 {
-    png_structp png = png_create_write_struct(PNG_LIBPNG_VER_STRING, NULL, NULL, NULL);
-    png_infop info = png ? png_create_info_struct(png) : NULL;
-    if (!info) {
-        png_destroy_write_struct(&png, NULL);
-        return false;
-    }
-    if (setjmp(png_jmpbuf(png))) {
-        png_destroy_write_struct(&png, &info);
-        return false;
-    }
-    png_init_io(png, file);
-    png_set_IHDR(png, info, (png_uint_32)width, (png_uint_32)height, 8, PNG_COLOR_TYPE_RGB, PNG_INTERLACE_NONE,
-                 PNG_COMPRESSION_TYPE_DEFAULT, PNG_FILTER_TYPE_DEFAULT);
-    png_write_info(png, info);
-    for (size_t y = 0; y < height; y++)
-        png_write_row(png, pixels + 3 * y * width);
-    png_write_end(png, info);
-    png_destroy_write_struct(&png, &info);
-    return true;
-}
-
-int picture_write(picture *p, const char *path)
-{
-    output out;
-    int status = output_open(&out, path);
-    if (status)
-        return status;
-    uint8_t *pixels = merge(p);
-    bool good = write_png(out.file, pixels, p->height, p->width);
-    free(pixels);
-    if (good && !interrupted())
-        return output_finish(&out);
-    output_abandon(&out);
-    return good ? EXIT_INTERRUPTED : failed("%s: the picture could not be written", path);
+    size_t n = p->height * p->width, bytes = n * (4 * sizeof(float) + 3);
+    void *memory;
+    mt_status st = mt_alloc(p->env, bytes, &memory, err);
+    if (st)
+        return st;
+    float *sums = memory, *room = sums + 3 * n;
+    uint8_t *pixels = (uint8_t *)(room + n);
+    merge(p, sums, room, pixels);
+    st = mt_png_write(pixels, p->height, p->width, write, user, err);
+    mt_release(p->env, memory, bytes);
+    return st;
 }

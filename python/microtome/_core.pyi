@@ -1,0 +1,140 @@
+# SPDX-License-Identifier: BSD-3-Clause
+from collections.abc import Iterable, Sequence
+from os import PathLike
+from typing import Any, TypeVar
+
+from numpy.typing import DTypeLike, NDArray
+
+_S = TypeVar("_S", bound="Stack")
+_Path = str | bytes | PathLike[str] | PathLike[bytes]
+_Raw = tuple[str, tuple[int, ...], int, bool]
+
+version: str
+
+def list_parts(path: _Path, context: Context | None = ..., /) -> list[str]: ...
+def formats() -> list[tuple[str, str, str]]: ...
+def codecs() -> list[tuple[str, str | None]]: ...
+def run_command(arguments: Sequence[str], /) -> int: ...
+
+class Context:
+    def __init__(
+        self,
+        *,
+        threads: int = 0,
+        cache_bytes: int | None = None,
+        allow_mmap: bool = False,
+        limits: dict[str, int] | None = None,
+    ) -> None: ...
+    def counters(self) -> dict[str, int]: ...
+    def reset_counters(self) -> None: ...
+    def drop_cache(self) -> None: ...
+
+class Stack:
+    @classmethod
+    def _open(
+        cls: type[_S],
+        path: _Path,
+        *,
+        axes: str | None = ...,
+        part: str | None = ...,
+        format: str | None = ...,
+        context: Context | None = ...,
+        raw: _Raw | None = ...,
+    ) -> _S: ...
+    @classmethod
+    def _open_all(
+        cls: type[_S],
+        paths: Iterable[_Path],
+        *,
+        axes: str | None = ...,
+        part: str | None = ...,
+        format: str | None = ...,
+        context: Context | None = ...,
+        raw: _Raw | None = ...,
+    ) -> tuple[list[_S], list[tuple[str, str]]]: ...
+    @classmethod
+    def _from_array(
+        cls: type[_S], array: Any, axes: str, source: str = ..., *, context: Context | None = ...
+    ) -> _S: ...
+    @classmethod
+    def _from_object(
+        cls: type[_S],
+        object: Any,
+        source: str,
+        dtype: str,
+        axes: str,
+        shape: Sequence[int],
+        *,
+        context: Context | None = ...,
+    ) -> _S: ...
+    @property
+    def source(self) -> str: ...
+    @property
+    def format(self) -> str: ...
+    @property
+    def data_shape(self) -> tuple[int, ...]: ...
+    @property
+    def original_axes(self) -> str: ...
+    @property
+    def original_data_shape(self) -> tuple[int, ...]: ...
+    @property
+    def chunks(self) -> tuple[int, ...] | None: ...
+    @property
+    def shards(self) -> tuple[int, ...] | None: ...
+    @property
+    def codecs(self) -> str: ...
+    @property
+    def part(self) -> str: ...
+    @property
+    def level(self) -> int: ...
+    @property
+    def levels(self) -> int: ...
+    @property
+    def closed(self) -> bool: ...
+    @property
+    def _dtype_name(self) -> str: ...
+    @property
+    def _pixels(self) -> list[tuple[float, str]]: ...
+    @property
+    def _channels(self) -> list[tuple[str, tuple[int, int, int] | None]] | None: ...
+    def extract_patch(
+        self,
+        sample_idx: int,
+        channels: Sequence[int] | None,
+        coords: Sequence[int],
+        patch_size: Sequence[int],
+        *,
+        out: NDArray[Any] | None = None,
+        dtype: DTypeLike | None = None,
+    ) -> NDArray[Any]: ...
+    def _extract_many(
+        self,
+        sample_idx: NDArray[Any],
+        channels: Sequence[int] | None,
+        coords: NDArray[Any],
+        patch_size: Sequence[int],
+        out: NDArray[Any] | None,
+        dtype: DTypeLike | None,
+        scale: NDArray[Any] | None,
+        offset: NDArray[Any] | None,
+        padding: float,
+        /,
+    ) -> NDArray[Any]: ...
+    def _draw_plane(
+        self,
+        sample: int,
+        channels: Sequence[int] | None,
+        z: int | None,
+        region: Sequence[int] | None,
+        max_size: int,
+        /,
+    ) -> bytes: ...
+    def _draw_patches(
+        self,
+        sample_idx: NDArray[Any],
+        channels: Sequence[int] | None,
+        coords: NDArray[Any],
+        patch_size: Sequence[int],
+        /,
+    ) -> bytes: ...
+    def close(self) -> None: ...

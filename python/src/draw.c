@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Pictures as bytes objects of PNG. */
+#include "core.h"
+
+#include <string.h>
+
+/* What the library writes. */
+typedef struct png_bytes {
+    char *bytes;
+    size_t size, room;
+} png_bytes;
+
+static bool make_room(png_bytes *png, size_t size)
+{
+    if (size <= png->room - png->size)
+        return true;
+    size_t room = 2 * (png->size + size);
+    PyGILState_STATE gil = PyGILState_Ensure();
+    char *moved = PyMem_Realloc(png->bytes, room);
+    PyGILState_Release(gil);
+    if (!moved)
+        return false;
+    png->bytes = moved;
+    png->room = room;
+    return true;
+}
+
+static int append(void *user, const void *bytes, size_t size)
+{
+    png_bytes *png = user;
+    if (!make_room(png, size))
+        return 1;
+    memcpy(png->bytes + png->size, bytes, size);
+    png->size += size;
+    return 0;
+}
+
+static PyObject *finish(core_state *state, mt_stack *stack, mt_status st, const mt_error *err, png_bytes *png)
+{
+    PyObject *result = st ? raise_error(state, err, mt_stack_get_info(stack)->source)
+                          : PyBytes_FromStringAndSize(png->bytes, (Py_ssize_t)png->size);
+    PyMem_Free(png->bytes);
+    return result;
+}
+
+/* Ctrl-C, between tiles. The exception stays set. */
+static int check_signals(void *user, double share)
+{
+    (void)user, (void)share;
+    PyGILState_STATE gil = PyGILState_Ensure();
+    int interrupted = PyErr_CheckSignals();
+    PyGILState_Release(gil);
+    return interrupted;
+}
+
+enum { SAMPLE, CHANNELS, Z, REGION, MAX_SIZE, N_PLANE };
+
+/* Lists that the options point to. */
+typedef struct plane_lists {
+    int_list channels, region;
+    int64_t z;
+} plane_lists;
+
+static bool convert_plane(PyObject *const *values, mt_draw_options *o, plane_lists *lists)
+{
+    if (!convert_int64(values[SAMPLE], "sample", &o->sample) ||
+        !convert_int64(values[MAX_SIZE], "max_size", &o->max_size))
+        return false;
+    if (is_given(values[Z])) {
+        if (!convert_int64(values[Z], "z", &lists->z))
+            return false;
+        o->z = &lists->z;
+    }
+    if (is_given(values[CHANNELS])) {
+        if (!convert_int_list(values[CHANNELS], "channels", &lists->channels))
+            return false;
+        o->channels = lists->channels.values;
+        o->n_channels = lists->channels.n;
+    }
+    if (is_given(values[REGION])) {
+        if (!convert_int_list(values[REGION], "region", &lists->region))
+            return false;
+        o->region = lists->region.values;
+        if (lists->region.n != 4)
+            PyErr_SetString(PyExc_ValueError, "region is first row and column, height and width");
+    }
+    return !PyErr_Occurred();
+}
+
+PyObject *stack_draw_plane(PyObject *object, PyTypeObject *core, PyObject *const *args, Py_ssize_t n, PyObject *names)
+{
+    static const char *const known[] = { "sample", "channels", "z", "region", "max_size", NULL };
+    static const signature s = { "view", known, N_PLANE, N_PLANE };
+    PyObject *values[N_PLANE], *result = NULL;
+    stack_object *self = (stack_object *)object;
+    mt_draw_options options = { .struct_size = sizeof options, .progress = check_signals };
+    plane_lists lists = { { 0 }, { 0 }, 0 };
+    lists.channels.values = lists.channels.inline_values;
+    lists.region.values = lists.region.inline_values;
+    if (!parse_arguments(&s, args, n, names, values))
+        return NULL;
+    mt_stack *stack = convert_plane(values, &options, &lists) ? stack_enter(self) : NULL;
+    if (stack) {
+        png_bytes png = { NULL, 0, 0 };
+        mt_error err = MT_ERROR_INIT;
+        mt_status st;
+        Py_BEGIN_ALLOW_THREADS st = mt_draw_plane(stack, &options, append, &png, NULL, &err);
+        Py_END_ALLOW_THREADS result = finish(PyType_GetModuleState(core), stack, st, &err, &png);
+        stack_leave(self);
+    }
+    int_list_free(&lists.channels);
+    int_list_free(&lists.region);
+    return result;
+}
+
+static PyObject *draw_places(core_state *state, mt_stack *stack, const Py_buffer *samples, const Py_buffer *coords,
+                             const int_list *channels, const int_list *size)
+{
+    mt_patch_request requests[MT_MOST_PATCHES];
+    size_t n = (size_t)samples->len / sizeof(int64_t);
+    if (n > MT_MOST_PATCHES || (size_t)coords->len != n * size->n * sizeof(int64_t)) {
+        PyErr_Format(PyExc_ValueError, "a sheet has at most %d patches, and each patch_size its coords",
+                     MT_MOST_PATCHES);
+        return NULL;
+    }
+    for (size_t i = 0; i < n; i++)
+        requests[i] = (mt_patch_request) { .stack = stack,
+                                           .sample = ((const int64_t *)samples->buf)[i],
+                                           .channels = channels->n ? channels->values : NULL,
+                                           .n_channels = channels->n,
+                                           .n_spatial = size->n,
+                                           .coords = (const int64_t *)coords->buf + i * size->n,
+                                           .patch_size = size->values };
+    png_bytes png = { NULL, 0, 0 };
+    mt_error err = MT_ERROR_INIT;
+    mt_status st;
+    Py_BEGIN_ALLOW_THREADS st = mt_draw_patches(requests, n, append, &png, NULL, &err);
+    Py_END_ALLOW_THREADS return finish(state, stack, st, &err, &png);
+}
+
+/* sample_idx and coords are arrays of int64: N and N x (Z)YX. */
+PyObject *stack_draw_patches(PyObject *object, PyTypeObject *core, PyObject *const *args, Py_ssize_t n, PyObject *names)
+{
+    static const char *const known[] = { "sample_idx", "channels", "coords", "patch_size", NULL };
+    static const signature s = { "view", known, 4, 4 };
+    PyObject *values[4], *result = NULL;
+    stack_object *self = (stack_object *)object;
+    int_list channels = { .values = channels.inline_values }, size;
+    if (!parse_arguments(&s, args, n, names, values) || !convert_int_list(values[3], "patch_size", &size))
+        return NULL;
+    Py_buffer samples = { .obj = NULL }, coords = { .obj = NULL };
+    if ((!is_given(values[1]) || convert_int_list(values[1], "channels", &channels)) &&
+        buffer_get_vector(values[0], "sample_idx", MT_INT64, -1, &samples) &&
+        buffer_get_vector(values[2], "coords", MT_INT64, -1, &coords)) {
+        mt_stack *stack = stack_enter(self);
+        if (stack) {
+            result = draw_places(PyType_GetModuleState(core), stack, &samples, &coords, &channels, &size);
+            stack_leave(self);
+        }
+    }
+    if (samples.obj)
+        PyBuffer_Release(&samples);
+    if (coords.obj)
+        PyBuffer_Release(&coords);
+    int_list_free(&channels);
+    int_list_free(&size);
+    return result;
+}

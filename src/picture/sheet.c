@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The contact sheet: small patches enlarged, large ones thinned, in a nearly square array. */
+#include "base/checked.h"
+#include "picture/picture.h"
+#include "stack/stack.h"
+
+#include <math.h>
+#include <string.h>
+
+enum { GAP = 2, SMALL = 64, LARGE = 256 };
+
+typedef struct sheet {
+    mt_picture picture;
+    const mt_patch_request *first;
+    int64_t pixels[2]; /* height and width of a patch */
+    int64_t columns;   /* patches in a row */
+    int64_t drawn[2];  /* height and width of a patch on the sheet */
+    int64_t enlarge, thin;
+} sheet;
+
+static mt_status check(const mt_patch_request *requests, size_t n, mt_error *err)
+{
+    const mt_patch_request *first = requests;
+    if (n == 0 || n > MT_MOST_PATCHES)
+        return mt_fail(err, MT_E_ARGUMENT, "%zu patches on a sheet: 1 to %d can be drawn", n, MT_MOST_PATCHES);
+    if (first->n_spatial != (size_t)first->stack->info.data_ndim - 2)
+        return mt_fail(err, MT_E_ARGUMENT, "%zu coordinates for an image with the spatial axes %s", first->n_spatial,
+                       first->stack->info.data_ndim == 5 ? "ZYX" : "YX");
+    for (size_t i = 0; i < n; i++)
+        if (requests[i].stack != first->stack || requests[i].n_spatial != first->n_spatial ||
+            requests[i].n_channels != first->n_channels ||
+            memcmp(requests[i].patch_size, first->patch_size, first->n_spatial * sizeof(int64_t)) != 0)
+            return mt_fail(err, MT_E_ARGUMENT, "the patches of a sheet differ in stack, size or channels");
+    for (size_t d = 0; d < first->n_spatial; d++)
+        if (first->patch_size[d] < 1 || first->patch_size[d] > MT_MOST_PIXELS)
+            return mt_fail(err, MT_E_ARGUMENT, "patches of size %lld cannot be drawn", (long long)first->patch_size[d]);
+    return MT_OK;
+}
+
+static void lay_out(sheet *s, size_t n, mt_picture_size *out)
+{
+    memcpy(s->pixels, s->first->patch_size + s->first->n_spatial - 2, sizeof s->pixels);
+    int64_t longest = mt_max_i64(s->pixels[0], s->pixels[1]);
+    s->thin = (longest + LARGE - 1) / LARGE;
+    s->enlarge = longest < SMALL ? SMALL / longest : 1;
+    for (int d = 0; d < 2; d++)
+        s->drawn[d] = (s->pixels[d] + s->thin - 1) / s->thin * s->enlarge;
+    for (s->columns = 1; s->columns * s->columns < (int64_t)n;)
+        s->columns++;
+    int64_t rows = ((int64_t)n + s->columns - 1) / s->columns;
+    *out = (mt_picture_size) { rows * (s->drawn[0] + GAP) - GAP, s->columns * (s->drawn[1] + GAP) - GAP, s->thin };
+}
+
+static void paint(sheet *s, const float *patch, int64_t i)
+{
+    mt_picture *p = &s->picture;
+    size_t top = (size_t)(i / s->columns * (s->drawn[0] + GAP)), left = (size_t)(i % s->columns * (s->drawn[1] + GAP));
+    for (size_t c = 0; c < p->channels; c++, patch += s->pixels[0] * s->pixels[1])
+        for (int64_t y = 0; y < s->drawn[0]; y++)
+            for (int64_t x = 0; x < s->drawn[1]; x++)
+                p->planes[(c * p->height + top + (size_t)y) * p->width + left + (size_t)x] =
+                    patch[y / s->enlarge * s->thin * s->pixels[1] + x / s->enlarge * s->thin];
+}
+
+/* The middle plane of a patch. */
+static mt_status read_patch(const mt_patch_request *request, float *patch, mt_error *err)
+{
+    mt_patch_request middle = *request;
+    size_t n = request->n_spatial;
+    int64_t coords[3] = { 0 }, size[3] = { 1, 1, 1 };
+    memcpy(coords, request->coords, n * sizeof *coords);
+    memcpy(size, request->patch_size, n * sizeof *size);
+    if (n == 3) {
+        coords[0] += size[0] / 2;
+        size[0] = 1;
+    }
+    middle.coords = coords;
+    middle.patch_size = size;
+    middle.view = (mt_view) { .data = patch };
+    return mt_extract_patches(&middle, 1, err);
+}
+
+static mt_status draw(sheet *s, const mt_patch_request *requests, size_t n, mt_write_bytes write, void *user,
+                      mt_error *err)
+{
+    mt_picture *p = &s->picture;
+    size_t bytes = p->channels * (size_t)(s->pixels[0] * s->pixels[1]) * sizeof(float);
+    void *patch;
+    for (size_t i = 0; i < p->channels * p->height * p->width; i++)
+        p->planes[i] = -INFINITY; /* gaps are black and no part of the contrast */
+    mt_status st = mt_alloc(p->env, bytes, &patch, err);
+    if (st)
+        return st;
+    for (size_t i = 0; !st && i < n; i++) {
+        st = read_patch(&requests[i], patch, err);
+        if (!st)
+            paint(s, patch, (int64_t)i);
+    }
+    mt_release(p->env, patch, bytes);
+    return st ? st : mt_picture_write(p, write, user, err);
+}
+
+static mt_status draw_sheet(const mt_patch_request *requests, size_t n, const int64_t *channels, size_t n_channels,
+                            mt_write_bytes write, void *user, mt_picture_size *out, mt_error *err)
+{
+    sheet s = { .first = requests };
+    mt_picture_size size;
+    lay_out(&s, n, &size);
+    if (out)
+        *out = size;
+    mt_status st = mt_picture_init(&s.picture, requests->stack, channels, n_channels, size.height, size.width, err);
+    if (st)
+        return st;
+    st = draw(&s, requests, n, write, user, err);
+    mt_picture_free(&s.picture);
+    return st;
+}
+
+mt_status mt_draw_patches(const mt_patch_request *requests, size_t n, mt_write_bytes write, void *user,
+                          mt_picture_size *out, mt_error *err)
+{
+    mt_status st = check(requests, n, err);
+    if (st || requests->channels)
+        return st ? st : draw_sheet(requests, n, requests->channels, requests->n_channels, write, user, out, err);
+    mt_env *env = &requests->stack->context->env;
+    size_t n_channels = (size_t)requests->stack->info.data_shape[1], bytes = n_channels * sizeof(int64_t);
+    void *memory;
+    if ((st = mt_alloc(env, bytes, &memory, err)))
+        return st;
+    int64_t *channels = memory;
+    for (size_t c = 0; c < n_channels; c++)
+        channels[c] = (int64_t)c;
+    st = draw_sheet(requests, n, channels, n_channels, write, user, out, err);
+    mt_release(env, memory, bytes);
+    return st;
+}
