@@ -150,7 +150,7 @@ static void extract(void *argument)
     const job *j = argument;
     mt_error err = MT_ERROR_INIT;
     if (j->requests) {
-        need(mt_extract_patches(j->requests, j->p->n, &err), &err);
+        need(mt_extract_patches(j->requests, j->p->n, NULL, &err), &err);
         return;
     }
     for (size_t i = 0; i < j->p->n; i++)

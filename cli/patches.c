@@ -61,7 +61,7 @@ static int extract_batch(const patch_job *job, int64_t first, size_t n, uint8_t 
         place_find(job, first + (int64_t)i, &places[i]);
         requests[i] = place_request(job, &places[i], data + i * bytes);
     }
-    if (mt_extract_patches(requests, n, &err))
+    if (mt_extract_patches(requests, n, NULL, &err))
         return report(&err);
     if (file && fwrite(data, bytes, n, file) != n)
         return failed("the patches could not be written: %s", strerror(errno));

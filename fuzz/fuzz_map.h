@@ -23,7 +23,7 @@ static void read_corner(mt_context *context, const mt_chunk_map *map)
     }
     read.out = malloc((size_t)stride);
     if (read.out)
-        (void)!mt_engine_read(context, &read, 1, NULL);
+        (void)!mt_engine_read(context, &read, 1, NULL, NULL);
     free(read.out);
     mt_image_forget(&image);
 }

@@ -109,10 +109,20 @@ MT_API MT_MUST_CHECK mt_status mt_stack_extract_patch(mt_stack *stack, int64_t s
                                                       const int64_t *patch_size, size_t n_spatial, float *out,
                                                       mt_error *err);
 
+typedef struct mt_extract_options {
+    size_t struct_size; /* sizeof(mt_extract_options) */
+    /* Optional: whether to stop. Asked in the thread of the call only, again and again while it lasts: at the start,
+     * and before each chunk, each mebibyte of raw rows, each few patches that need neither. Must be cheap. */
+    int (*cancelled)(void *user);
+    void *user;
+} mt_extract_options;
+
 /* Extracts any number of patches, of one or several stacks of one context, planned together: each chunk that they
  * touch is fetched and decoded once. On failure the pixels that could not be read are zero, and err names the first
- * failing chunk in storage order. */
-MT_API MT_MUST_CHECK mt_status mt_extract_patches(const mt_patch_request *requests, size_t n, mt_error *err);
+ * failing chunk in storage order. options may be NULL. Once options->cancelled has returned other than 0 the call ends
+ * with MT_E_CANCELLED, as soon as the chunks that threads are at are done. */
+MT_API MT_MUST_CHECK mt_status mt_extract_patches(const mt_patch_request *requests, size_t n,
+                                                  const mt_extract_options *options, mt_error *err);
 
 /* What a stack of one's own provides. */
 typedef struct mt_stack_ops {

@@ -105,7 +105,8 @@ static void context_dealloc(PyObject *object)
     mt_context *context = self->context;
     PyObject_Free(object);
     Py_DECREF(type);
-    Py_BEGIN_ALLOW_THREADS mt_context_free(context);
+    Py_BEGIN_ALLOW_THREADS
+    mt_context_free(context);
     Py_END_ALLOW_THREADS
 }
 

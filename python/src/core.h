@@ -31,7 +31,8 @@ core_state *core_get_state(PyObject *module);
 
 /* A context of its own: microtome.Context. */
 typedef struct context_object {
-    PyObject_HEAD mt_context *context;
+    PyObject_HEAD
+    mt_context *context;
 } context_object;
 
 extern PyType_Spec context_spec;
@@ -41,9 +42,10 @@ bool context_convert(core_state *state, PyObject *object, mt_context **out);
 
 /* The base of microtome.ImageStack. */
 typedef struct stack_object {
-    PyObject_HEAD mt_stack *stack; /* NULL once it is closed and the last call on it has ended */
-    PyObject *owner;               /* of an array or an object: what it reads from */
-    Py_buffer buffer;              /* of an array */
+    PyObject_HEAD
+    mt_stack *stack;  /* NULL once it is closed and the last call on it has ended */
+    PyObject *owner;  /* of an array or an object: what it reads from */
+    Py_buffer buffer; /* of an array */
     bool closed;
     Py_ssize_t calls; /* that read now, without the GIL */
 } stack_object;
@@ -64,10 +66,13 @@ PyObject *stack_from_array(PyObject *type, PyTypeObject *core, PyObject *const *
 PyObject *stack_from_object(PyObject *type, PyTypeObject *core, PyObject *const *args, Py_ssize_t n, PyObject *names);
 
 /* Methods of Stack. */
-PyObject *stack_extract_patch(PyObject *self, PyTypeObject *core, PyObject *const *args, Py_ssize_t n, PyObject *names);
-PyObject *stack_draw_plane(PyObject *self, PyTypeObject *core, PyObject *const *args, Py_ssize_t n, PyObject *names);
-PyObject *stack_draw_patches(PyObject *self, PyTypeObject *core, PyObject *const *args, Py_ssize_t n, PyObject *names);
-PyObject *stack_extract_many(PyObject *self, PyTypeObject *core, PyObject *const *args, Py_ssize_t n, PyObject *names);
+PyObject *stack_extract_patch(PyObject *object, PyTypeObject *core, PyObject *const *args, Py_ssize_t n,
+                              PyObject *names);
+PyObject *stack_draw_plane(PyObject *object, PyTypeObject *core, PyObject *const *args, Py_ssize_t n, PyObject *names);
+PyObject *stack_draw_patches(PyObject *object, PyTypeObject *core, PyObject *const *args, Py_ssize_t n,
+                             PyObject *names);
+PyObject *stack_extract_many(PyObject *object, PyTypeObject *core, PyObject *const *args, Py_ssize_t n,
+                             PyObject *names);
 
 /* Turns an error of the library into an exception, unless one is set already (by a stack written in Python, or by
  * Ctrl-C), and returns NULL. path may be NULL. */

@@ -104,8 +104,10 @@ PyObject *stack_draw_plane(PyObject *object, PyTypeObject *core, PyObject *const
         png_bytes png = { NULL, 0, 0 };
         mt_error err = MT_ERROR_INIT;
         mt_status st;
-        Py_BEGIN_ALLOW_THREADS st = mt_draw_plane(stack, &options, append, &png, NULL, &err);
-        Py_END_ALLOW_THREADS result = finish(PyType_GetModuleState(core), stack, st, &err, &png);
+        Py_BEGIN_ALLOW_THREADS
+        st = mt_draw_plane(stack, &options, append, &png, NULL, &err);
+        Py_END_ALLOW_THREADS
+        result = finish(PyType_GetModuleState(core), stack, st, &err, &png);
         stack_leave(self);
     }
     int_list_free(&lists.channels);
@@ -134,8 +136,10 @@ static PyObject *draw_places(core_state *state, mt_stack *stack, const Py_buffer
     png_bytes png = { NULL, 0, 0 };
     mt_error err = MT_ERROR_INIT;
     mt_status st;
-    Py_BEGIN_ALLOW_THREADS st = mt_draw_patches(requests, n, append, &png, NULL, &err);
-    Py_END_ALLOW_THREADS return finish(state, stack, st, &err, &png);
+    Py_BEGIN_ALLOW_THREADS
+    st = mt_draw_patches(requests, n, append, &png, NULL, &err);
+    Py_END_ALLOW_THREADS
+    return finish(state, stack, st, &err, &png);
 }
 
 /* sample_idx and coords are arrays of int64: N and N x (Z)YX. */

@@ -16,9 +16,13 @@ static PyObject *list_parts(PyObject *module, PyObject *args)
     mt_names *names = NULL;
     mt_status st;
     mt_error err = MT_ERROR_INIT;
-    Py_BEGIN_ALLOW_THREADS st = mt_list_parts(context, path, NULL, &names, &err);
-    Py_END_ALLOW_THREADS if (st) raise_error(state, &err, path);
-    else list = PyList_New(0);
+    Py_BEGIN_ALLOW_THREADS
+    st = mt_list_parts(context, path, NULL, &names, &err);
+    Py_END_ALLOW_THREADS
+    if (st)
+        raise_error(state, &err, path);
+    else
+        list = PyList_New(0);
     for (size_t i = 0; list && i < mt_names_count(names); i++) {
         PyObject *name = PyUnicode_DecodeFSDefault(mt_names_get(names, i));
         if (!name || PyList_Append(list, name))
@@ -77,7 +81,8 @@ static PyObject *run_command(PyObject *module, PyObject *arguments)
         if (PyUnicode_FSConverter(PyTuple_GetItem(items, i), &bytes[i]))
             argv[i] = PyBytes_AsString(bytes[i]);
     if (!PyErr_Occurred()) {
-        Py_BEGIN_ALLOW_THREADS status = command_main((int)n, argv);
+        Py_BEGIN_ALLOW_THREADS
+        status = command_main((int)n, argv);
         Py_END_ALLOW_THREADS
     }
     for (Py_ssize_t i = 0; i < n && i < 256; i++)

@@ -61,9 +61,10 @@ PyObject *stack_open(PyObject *type, PyTypeObject *core, PyObject *const *args, 
         mt_stack *stack;
         mt_status st;
         mt_error err = MT_ERROR_INIT;
-        Py_BEGIN_ALLOW_THREADS st = mt_stack_open(open.context, path, &open.options, &stack, &err);
-        Py_END_ALLOW_THREADS result =
-            st ? raise_error(state, &err, path) : stack_wrap((PyTypeObject *)type, stack, NULL);
+        Py_BEGIN_ALLOW_THREADS
+        st = mt_stack_open(open.context, path, &open.options, &stack, &err);
+        Py_END_ALLOW_THREADS
+        result = st ? raise_error(state, &err, path) : stack_wrap((PyTypeObject *)type, stack, NULL);
     }
     Py_XDECREF(bytes);
     int_list_free(&open.raw_shape);
@@ -139,10 +140,12 @@ PyObject *stack_open_all(PyObject *type, PyTypeObject *core, PyObject *const *ar
         mt_stacks *stacks;
         mt_status st;
         mt_error err = MT_ERROR_INIT;
-        Py_BEGIN_ALLOW_THREADS st = mt_stacks_open(open.context, list.paths, list.n, &open.options, &stacks, &err);
-        Py_END_ALLOW_THREADS if (st) { result = raise_error(state, &err, list.n == 1 ? list.paths[0] : NULL); }
-        else
-        {
+        Py_BEGIN_ALLOW_THREADS
+        st = mt_stacks_open(open.context, list.paths, list.n, &open.options, &stacks, &err);
+        Py_END_ALLOW_THREADS
+        if (st) {
+            result = raise_error(state, &err, list.n == 1 ? list.paths[0] : NULL);
+        } else {
             result = wrap_all((PyTypeObject *)type, stacks);
             mt_stacks_close(stacks);
         }

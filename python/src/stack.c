@@ -27,8 +27,11 @@ static void release(stack_object *self)
     self->stack = NULL;
     self->owner = NULL;
     memset(&self->buffer, 0, sizeof self->buffer);
-    Py_BEGIN_ALLOW_THREADS mt_stack_close(stack);
-    Py_END_ALLOW_THREADS if (buffer.obj) PyBuffer_Release(&buffer);
+    Py_BEGIN_ALLOW_THREADS
+    mt_stack_close(stack);
+    Py_END_ALLOW_THREADS
+    if (buffer.obj)
+        PyBuffer_Release(&buffer);
     Py_XDECREF(owner);
 }
 

@@ -16,11 +16,13 @@
 typedef struct work {
     mt_context *context;
     const mt_read *reads;
-    size_t n; /* reads, where there is no */
+    size_t n; /* reads */
+    mt_cancel *cancel;
     const mt_plan *plan;
-    size_t group;          /* chunks of the plan that a thread takes at once */
-    _Atomic size_t failed; /* number of the first chunk or read that failed; SIZE_MAX: none */
-    mt_error *err;         /* of that; under the context's lock */
+    size_t group; /* chunks of the plan that a thread takes at once */
+    _Atomic size_t
+        failed; /* number of the first that failed: of a chunk where there is a plan, else of a read; SIZE_MAX: none */
+    mt_error *err; /* of that; under the context's lock */
     mt_status status;
 } work;
 
@@ -174,7 +176,8 @@ static mt_status copy_raw(const work *w, const mt_planned *planned, mt_scratch *
         }
         mt_convert convert = p.read->convert;
         convert.swap = image->map->swap;
-        st = mt_raw_read(image, &ref, view, &convert, p.low, p.extent, p.out, p.read->out_stride, scratch, err);
+        st = mt_raw_read(image, &ref, view, &convert, p.low, p.extent, p.out, p.read->out_stride, scratch, w->cancel,
+                         err);
     }
     if (st)
         mt_image_prefix(image, planned->id, err);
@@ -220,7 +223,9 @@ static void do_chunk(work *w, size_t i, const mt_window *window, mt_scratch *scr
     const mt_planned *planned = &w->plan->chunks[i];
     mt_status st = MT_OK;
     mt_error failure = MT_ERROR_INIT;
-    if (i < w->failed && (st = read_chunk(w, planned, window, scratch, &failure)))
+    if (i < w->failed)
+        st = mt_cancel_asked(w->cancel) ? MT_E_CANCELLED : read_chunk(w, planned, window, scratch, &failure);
+    if (st)
         note_failure(w, i, st, &failure);
     if (st || i > w->failed)
         zero_copies(w, planned);
@@ -295,9 +300,13 @@ static uint64_t decode_bytes(const mt_plan *plan)
     return bytes;
 }
 
-static mt_status execute(mt_context *context, const mt_read *reads, mt_plan *plan, mt_error *err)
+static mt_status execute(const work *whole, mt_plan *plan, mt_error *err)
 {
-    work w = { .context = context, .reads = reads, .plan = plan, .failed = SIZE_MAX, .err = err };
+    work w = *whole;
+    w.plan = plan;
+    w.failed = SIZE_MAX;
+    w.status = MT_OK;
+    w.err = err;
     if (plan->n_chunks <= MT_PLAN_INLINE && plan->bytes < SHARED_BYTES) {
         bool done[MT_PLAN_INLINE];
         if (do_cached(&w, plan, done))
@@ -310,12 +319,12 @@ static mt_status execute(mt_context *context, const mt_read *reads, mt_plan *pla
     }
     mt_plan_sort(plan);
     bool shared = plan->n_chunks > 1 && plan->bytes + decode_bytes(plan) >= SHARED_BYTES;
-    size_t pieces = (size_t)mt_pool_threads(context->pool) * GROUPS_A_THREAD;
+    size_t pieces = (size_t)mt_pool_threads(w.context->pool) * GROUPS_A_THREAD;
     w.group = !shared ? plan->n_chunks : plan->n_chunks < pieces ? 1 : plan->n_chunks / pieces;
     w.group = w.group > LARGEST_GROUP && shared ? LARGEST_GROUP : w.group;
     size_t groups = plan->n_chunks ? (plan->n_chunks + w.group - 1) / w.group : 0;
     if (shared)
-        mt_pool_run(context->pool, groups, do_group, &w);
+        mt_pool_run(w.context->pool, groups, do_group, &w);
     else if (groups)
         do_group(&w, 0);
     return w.status;
@@ -333,6 +342,15 @@ static void copy_array(const mt_read *read, const int64_t *low, const int64_t *h
         in += (read->start[d] + low[d]) * image->stride[d];
     }
     mt_gather(&read->convert, image->map->ndim, extent, out, read->out_stride, in, image->stride);
+}
+
+static void zero_read(const mt_read *read)
+{
+    static const uint8_t zero[8] = { 0 };
+    part p = { .read = read, .out = read->out };
+    memcpy(p.extent, read->extent, sizeof p.extent);
+    mt_convert as_is = { .from = read->convert.to, .to = read->convert.to };
+    spread(&p, &as_is, zero);
 }
 
 /* The rows of a box out of a piece. */
@@ -355,17 +373,19 @@ static mt_status copy_piece(const work *w, const mt_read *read, const int64_t *l
     if (st)
         return st;
     if (!(st = mt_image_open_piece(image, &ref, &view, err)))
-        st = mt_raw_read(image, &ref, view, &convert, start, extent, out, read->out_stride, scratch, err);
+        st = mt_raw_read(image, &ref, view, &convert, start, extent, out, read->out_stride, scratch, w->cancel, err);
     if (st) {
-        static const uint8_t zero[8] = { 0 };
-        part p = { .read = read, .out = read->out };
-        memcpy(p.extent, read->extent, sizeof p.extent);
-        mt_convert as_is = { .from = convert.to, .to = convert.to };
-        spread(&p, &as_is, zero);
+        zero_read(read);
         mt_error_prefix(err, "%s: %s", image->map->format, image->label);
     }
     mt_context_give_scratch(w->context, scratch);
     return st;
+}
+
+static void give_up_read(work *w, size_t i, mt_status st, const mt_error *failure)
+{
+    zero_read(&w->reads[i]);
+    note_failure(w, i, st, failure);
 }
 
 static bool is_direct(const mt_read *read) { return read->image->array || read->image->piece; }
@@ -401,8 +421,12 @@ static void do_direct_group(void *argument, size_t group)
     work *w = argument;
     size_t end = (group + 1) * DIRECT_GROUP < w->n ? (group + 1) * DIRECT_GROUP : w->n;
     int64_t low[MT_MAX_DIMS], high[MT_MAX_DIMS];
+    bool stop = mt_cancel_asked(w->cancel);
     for (size_t i = group * DIRECT_GROUP; i < end; i++)
-        do_direct(w, i, low, high);
+        if (stop)
+            give_up_read(w, i, MT_E_CANCELLED, &(mt_error)MT_ERROR_INIT);
+        else
+            do_direct(w, i, low, high);
 }
 
 /* Reads that need no plan: groups of them for each thread. */
@@ -417,43 +441,53 @@ static mt_status read_direct(work *w)
 }
 
 /* Plans read number i and, whenever the plan is full, executes it. */
-static mt_status add_read(work *w, uint32_t i, mt_plan *plan)
+static void add_read(work *w, uint32_t i, mt_plan *plan)
 {
+    const mt_read *read = &w->reads[i];
     int64_t low[MT_MAX_DIMS], high[MT_MAX_DIMS];
-    if (!do_direct(w, i, low, high))
-        return w->status;
-    if (w->reads[i].image->map->find_boxes)
-        return mt_plan_add_boxes(plan, &w->reads[i], i, low, high, w->err);
     uint64_t next = 0;
-    for (;;) {
-        mt_status st = mt_plan_add(plan, &w->reads[i], i, low, high, &next, w->err);
-        if (st || next == 0)
-            return st;
-        st = execute(w->context, w->reads, plan, w->err);
-        mt_plan_free(plan);
-        mt_plan_init(plan, &w->context->env);
-        if (st)
-            return st;
-    }
+    mt_error failure = MT_ERROR_INIT;
+    mt_status st = mt_cancel_asked(w->cancel) ? MT_E_CANCELLED : MT_OK;
+    if (!st && !do_direct(w, i, low, high))
+        return;
+    do {
+        if (!st && read->image->map->find_boxes)
+            st = mt_plan_add_boxes(plan, read, i, low, high, &failure);
+        else if (!st)
+            st = mt_plan_add(plan, read, i, low, high, &next, &failure);
+        if (!st && next) {
+            st = execute(w, plan, &failure);
+            mt_plan_free(plan);
+            mt_plan_init(plan, &w->context->env);
+        }
+    } while (!st && next);
+    if (st)
+        give_up_read(w, i, st, &failure);
 }
 
-mt_status mt_engine_read(mt_context *context, const mt_read *reads, size_t n, mt_error *err)
+static mt_status read_planned(work *w)
+{
+    mt_plan plan;
+    mt_error failure = MT_ERROR_INIT;
+    mt_plan_init(&plan, &w->context->env);
+    for (size_t i = 0; i < w->n; i++)
+        add_read(w, (uint32_t)i, &plan);
+    mt_status st = execute(w, &plan, &failure);
+    if (st)
+        note_failure(w, w->n, st, &failure);
+    mt_plan_free(&plan);
+    return w->status;
+}
+
+mt_status mt_engine_read(mt_context *context, const mt_read *reads, size_t n, mt_cancel *cancel, mt_error *err)
 {
     if (n >= MT_NONE)
         return mt_fail(err, MT_E_ARGUMENT, "%zu boxes in one call", n);
-    work w = { .context = context, .reads = reads, .n = n, .failed = SIZE_MAX, .err = err };
+    work w = { .context = context, .reads = reads, .n = n, .cancel = cancel, .failed = SIZE_MAX, .err = err };
     bool direct = true;
     for (size_t i = 0; i < n; i++)
         direct &= is_direct(&reads[i]);
-    if (direct)
-        return n ? read_direct(&w) : MT_OK;
-    mt_plan plan;
-    mt_plan_init(&plan, &context->env);
-    mt_status st = MT_OK;
-    for (size_t i = 0; !st && i < n; i++)
-        st = add_read(&w, (uint32_t)i, &plan);
-    if (!st)
-        st = execute(context, reads, &plan, err);
-    mt_plan_free(&plan);
-    return st;
+    if (!direct)
+        return read_planned(&w);
+    return n ? read_direct(&w) : MT_OK;
 }

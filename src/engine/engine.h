@@ -3,6 +3,7 @@
 #ifndef MT_ENGINE_ENGINE_H
 #define MT_ENGINE_ENGINE_H
 
+#include "engine/cancel.h"
 #include "engine/gather.h"
 #include "engine/image.h"
 
@@ -17,13 +18,15 @@ typedef struct mt_read {
 } mt_read;
 
 /* Does all reads; each chunk that they touch is fetched and decoded once. The images are of this context. On failure
- * what could not be read is zero, and err tells of the first failing chunk in storage order. */
-MT_MUST_CHECK mt_status mt_engine_read(mt_context *context, const mt_read *reads, size_t n, mt_error *err);
+ * what could not be read is zero, and err tells of the first failing chunk in storage order. Where cancel, which may be
+ * NULL, says to stop, all else is zero, and its status is what counts. */
+MT_MUST_CHECK mt_status mt_engine_read(mt_context *context, const mt_read *reads, size_t n, mt_cancel *cancel,
+                                       mt_error *err);
 
 /* Copies a box of a chunk that is stored raw: reads just the rows that are needed. low is where the box starts inside
- * the chunk. view is as found by mt_image_open_raw. */
+ * the chunk. view is as found by mt_image_open_raw, and cancel as in mt_engine_read. */
 MT_MUST_CHECK mt_status mt_raw_read(const mt_image *image, const mt_chunk_ref *ref, const uint8_t *view,
                                     const mt_convert *convert, const int64_t *low, const int64_t *extent, uint8_t *out,
-                                    const int64_t *out_stride, mt_scratch *scratch, mt_error *err);
+                                    const int64_t *out_stride, mt_scratch *scratch, mt_cancel *cancel, mt_error *err);
 
 #endif

@@ -47,11 +47,19 @@ typedef struct job {
     const mt_chunk_ref *ref;
     const mt_convert *convert;
     mt_scratch *scratch;
+    mt_cancel *cancel;
+    int64_t unasked; /* bytes read since the caller was last asked whether to stop */
 } job;
 
 /* n ranges along the last outer dimension, the first at offset, and their gather. */
-static mt_status read_batch(const job *j, const layout *l, int64_t n, uint64_t offset, uint8_t *out, mt_error *err)
+static mt_status read_batch(job *j, const layout *l, int64_t n, uint64_t offset, uint8_t *out, mt_error *err)
 {
+    if (j->unasked >= MAX_BATCH) {
+        j->unasked = 0;
+        if (mt_cancel_asked(j->cancel))
+            return MT_E_CANCELLED;
+    }
+    j->unasked += n * l->span;
     uint8_t *memory, *rows;
     mt_status st = mt_scratch_buffer(j->scratch, RANGES, (size_t)n * sizeof(mt_range), &memory, err);
     if (st || (st = mt_scratch_buffer(j->scratch, ROWS, (size_t)(n * l->span), &rows, err)))
@@ -74,7 +82,7 @@ static mt_status read_batch(const job *j, const layout *l, int64_t n, uint64_t o
 }
 
 /* All ranges along the last outer dimension, in batches. */
-static mt_status read_line(const job *j, const layout *l, uint64_t offset, uint8_t *out, mt_error *err)
+static mt_status read_line(job *j, const layout *l, uint64_t offset, uint8_t *out, mt_error *err)
 {
     if (l->outer == 0)
         return read_batch(j, l, 1, offset, out, err);
@@ -91,7 +99,7 @@ static mt_status read_line(const job *j, const layout *l, uint64_t offset, uint8
 
 mt_status mt_raw_read(const mt_image *image, const mt_chunk_ref *ref, const uint8_t *view, const mt_convert *convert,
                       const int64_t *low, const int64_t *extent, uint8_t *out, const int64_t *out_stride,
-                      mt_scratch *scratch, mt_error *err)
+                      mt_scratch *scratch, mt_cancel *cancel, mt_error *err)
 {
     int64_t within = 0;
     for (int d = 0; d < image->map->ndim; d++)
@@ -104,7 +112,7 @@ mt_status mt_raw_read(const mt_image *image, const mt_chunk_ref *ref, const uint
     sort_dimensions(&l, image, extent, out_stride);
     choose_span(&l, image->element_size, image->store->merge_gap);
 
-    job j = { image, ref, convert, scratch };
+    job j = { image, ref, convert, scratch, cancel, 0 };
     uint64_t offset = ref->offset + (uint64_t)within;
     int64_t index[MT_MAX_DIMS] = { 0 };
     for (;;) { /* over the outer dimensions but the last */

@@ -77,7 +77,7 @@ static mt_status read_patch(const mt_patch_request *request, float *patch, mt_er
     middle.coords = coords;
     middle.patch_size = size;
     middle.view = (mt_view) { .data = patch };
-    return mt_extract_patches(&middle, 1, err);
+    return mt_extract_patches(&middle, 1, NULL, err);
 }
 
 static mt_status draw(sheet *s, const mt_patch_request *requests, size_t n, mt_write_bytes write, void *user,

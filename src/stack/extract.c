@@ -12,6 +12,7 @@
 
 typedef struct read_list {
     mt_context *context;
+    mt_cancel cancel;
     mt_scratch *scratch; /* holds reads where they are many */
     mt_read *reads;
     size_t n, room;
@@ -47,7 +48,17 @@ static mt_status check_box(const mt_stack *stack, const mt_patch_request *r, mt_
     return MT_OK;
 }
 
-static mt_status check_request(const mt_patch_request *r, mt_error *err)
+/* Rows or columns that the array does not have (an array of less than two dimensions): only coordinate 0 is inside. */
+static mt_status check_dimensions(const mt_patch_request *r, mt_error *err)
+{
+    int first = r->n_spatial == 3 ? 0 : 1;
+    for (int i = first; i < 3; i++)
+        if (r->stack->spatial[i] < 0 && (r->coords[i - first] != 0 || r->patch_size[i - first] != 1))
+            return mt_fail(err, MT_E_UNSUPPORTED, "padding along %c, which this array lacks", "ZYX"[i]);
+    return MT_OK;
+}
+
+static mt_status check_values(const mt_patch_request *r, mt_error *err)
 {
     const mt_stack_info *info = &r->stack->info;
     if (r->sample < 0 || r->sample >= info->data_shape[0])
@@ -58,8 +69,20 @@ static mt_status check_request(const mt_patch_request *r, mt_error *err)
                        mt_dtype_name(info->dtype), mt_dtype_name(r->view.dtype));
     if ((r->view.scale || r->view.offset) && r->view.dtype && r->view.dtype != MT_FLOAT32)
         return mt_fail(err, MT_E_ARGUMENT, "scale and offset need patches of float32");
+    if (!r->stack->map && r->view.dtype && r->view.dtype != MT_FLOAT32)
+        return mt_fail(err, MT_E_ARGUMENT, "a stack of one's own gives patches of float32 only");
     mt_status st = check_channels(r->stack, r, err);
-    return st ? st : check_box(r->stack, r, err);
+    return st || (st = check_box(r->stack, r, err)) ? st : check_dimensions(r, err);
+}
+
+static mt_status check_request(const mt_patch_request *r, const mt_context *context, mt_error *err)
+{
+    if (r->stack->context != context)
+        return mt_fail(err, MT_E_ARGUMENT, "the stacks of one call belong to several contexts");
+    mt_status st = check_values(r, err);
+    if (st)
+        mt_error_prefix(err, "%s", r->stack->info.source);
+    return st;
 }
 
 static int64_t n_channels(const mt_patch_request *r)
@@ -193,16 +216,6 @@ static mt_status add_channels(read_list *list, const mt_patch_request *r, mt_err
     return MT_OK;
 }
 
-/* Rows or columns that the array does not have (an array of less than two dimensions): only coordinate 0 is inside. */
-static mt_status check_dimensions(const mt_patch_request *r, mt_error *err)
-{
-    int first = r->n_spatial == 3 ? 0 : 1;
-    for (int i = first; i < 3; i++)
-        if (r->stack->spatial[i] < 0 && (r->coords[i - first] != 0 || r->patch_size[i - first] != 1))
-            return mt_fail(err, MT_E_UNSUPPORTED, "padding along %c, which this array lacks", "ZYX"[i]);
-    return MT_OK;
-}
-
 static mt_status extract_own(const mt_patch_request *r, mt_error *err);
 
 static void count_request(const mt_patch_request *r)
@@ -217,21 +230,37 @@ static void count_request(const mt_patch_request *r)
 
 static mt_status add_request(read_list *list, const mt_patch_request *r, mt_error *err)
 {
-    mt_status st = check_request(r, err);
-    if (st) {
-        mt_error_prefix(err, "%s", r->stack->info.source);
-        return st;
-    }
-    if (r->stack->context != list->context)
-        return mt_fail(err, MT_E_ARGUMENT, "the stacks of one call belong to several contexts");
     count_request(r);
-    if (!r->stack->map)
-        return extract_own(r, err);
-    st = check_dimensions(r, err);
-    return st ? st : add_channels(list, r, err);
+    if (r->stack->map)
+        return add_channels(list, r, err);
+    return mt_cancel_asked(&list->cancel) ? MT_E_CANCELLED : extract_own(r, err);
 }
 
-mt_status mt_extract_patches(const mt_patch_request *requests, size_t n, mt_error *err)
+static void zero_patch(const mt_patch_request *r)
+{
+    static const uint8_t zero[8] = { 0 };
+    static const int64_t same_element[4] = { 0 };
+    int64_t extent[4] = { n_channels(r) }, strides[4];
+    view_strides(r, strides);
+    memcpy(extent + 1, r->patch_size, r->n_spatial * sizeof *extent);
+    mt_convert as_is = { .from = view_dtype(&r->view), .to = view_dtype(&r->view) };
+    mt_gather(&as_is, 1 + (int)r->n_spatial, extent, r->view.data, strides, zero, same_element);
+}
+
+static mt_status extract(read_list *list, const mt_patch_request *requests, size_t n, mt_error *err)
+{
+    mt_status st = mt_cancel_asked(&list->cancel) ? MT_E_CANCELLED : MT_OK;
+    for (size_t i = 0; !st && i < n; i++)
+        st = add_request(list, &requests[i], err);
+    if (!st)
+        return mt_engine_read(list->context, list->reads, list->n, &list->cancel, err);
+    for (size_t i = 0; i < n; i++)
+        zero_patch(&requests[i]);
+    return st;
+}
+
+mt_status mt_extract_patches(const mt_patch_request *requests, size_t n, const mt_extract_options *options,
+                             mt_error *err)
 {
     if (n == 0)
         return MT_OK;
@@ -241,14 +270,15 @@ mt_status mt_extract_patches(const mt_patch_request *requests, size_t n, mt_erro
     list.reads = list.inline_reads;
     list.n = 0;
     list.room = INLINE_READS;
-    mt_status st = MT_OK;
+    mt_status st = mt_cancel_init(&list.cancel, options, err);
     for (size_t i = 0; !st && i < n; i++)
-        st = add_request(&list, &requests[i], err);
-    if (!st)
-        st = mt_engine_read(list.context, list.reads, list.n, err);
+        st = check_request(&requests[i], list.context, err);
+    if (st)
+        return st;
+    st = extract(&list, requests, n, err);
     if (list.scratch)
         mt_context_give_scratch(list.context, list.scratch);
-    return st;
+    return mt_cancel_status(&list.cancel, st, err);
 }
 
 mt_status mt_stack_extract_patch(mt_stack *stack, int64_t sample, const int64_t *channels, size_t n,
@@ -263,7 +293,7 @@ mt_status mt_stack_extract_patch(mt_stack *stack, int64_t sample, const int64_t 
                                  .coords = coords,
                                  .patch_size = patch_size,
                                  .view = { .data = out } };
-    return mt_extract_patches(&request, 1, err);
+    return mt_extract_patches(&request, 1, NULL, err);
 }
 
 /* What of the patch lies inside the image; false where nothing does. */
@@ -336,8 +366,6 @@ static mt_status fill_own(const mt_patch_request *r, const int64_t *channels, mt
 /* A stack of one's own: always gets a list of channels. */
 static mt_status extract_own(const mt_patch_request *r, mt_error *err)
 {
-    if (view_dtype(&r->view) != MT_FLOAT32)
-        return mt_fail(err, MT_E_ARGUMENT, "%s gives patches of float32 only", r->stack->info.source);
     mt_status st;
     if (r->channels) {
         st = fill_own(r, r->channels, err);

@@ -57,7 +57,7 @@ static mt_counters extract(mt_context *context, batch *b)
     mt_error err = MT_ERROR_INIT;
     mt_counters k;
     mt_context_reset_counters(context);
-    check_ok(mt_extract_patches(b->requests, N, &err), &err);
+    check_ok(mt_extract_patches(b->requests, N, NULL, &err), &err);
     mt_context_get_counters(context, &k);
     return k;
 }

@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 import weakref
 
 import microtome
@@ -306,6 +307,24 @@ def test_a_million_patches_leak_nothing():
     extract(100_000)  # 100,000 single ones, 500,000 in batches
     extract(100_000)
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 4 * 1024  # KiB
+
+
+def test_ctrl_c_ends_a_long_read():
+    code = """
+import numpy as np, microtome
+stack = microtome.from_array(np.zeros((512, 512), np.uint8), "YX")
+coords = np.zeros((1_000_000, 2), np.int64)
+out = np.lib.stride_tricks.as_strided(np.empty((1, 1, 256, 256), np.float32), (1_000_000, 1, 256, 256), (0, 0, 1024, 4))
+print("ready", flush=True)
+stack.extract_patches(0, None, coords, (256, 256), out=out)  # some 20 seconds
+print("finished", flush=True)
+"""
+    process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert process.stdout.readline() == "ready\n"
+    time.sleep(1)
+    process.send_signal(signal.SIGINT)
+    output, errors = process.communicate(timeout=60)
+    assert output == "" and errors.rstrip().endswith("KeyboardInterrupt")
 
 
 def test_opening_leaks_nothing(tmp_path):

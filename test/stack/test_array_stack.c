@@ -121,7 +121,7 @@ static void a_view_turns_scales_and_pads(void **state)
         .view = { .data = &out[0][2][0], .strides = strides, .scale = scale, .offset = offset, .padding = -1 }
     };
     mt_error err = MT_ERROR_INIT;
-    check_ok(mt_extract_patches(&r, 1, &err), &err);
+    check_ok(mt_extract_patches(&r, 1, NULL, &err), &err);
     for (int c = 0; c < 2; c++)
         for (int64_t y = 0; y < 6; y++)
             for (int64_t x = 0; x < 3; x++) {
@@ -207,7 +207,7 @@ static void a_stack_of_ones_own_is_a_stack(void **state)
                            .coords = (int64_t[]) { 3, -1, 9 },
                            .patch_size = (int64_t[]) { 2, 3, 4 },
                            .view = { .data = patch, .scale = scale, .padding = 5 } };
-    check_ok(mt_extract_patches(&r, 1, &err), &err);
+    check_ok(mt_extract_patches(&r, 1, NULL, &err), &err);
     for (int64_t c = 0; c < 3; c++)
         for (int64_t z = 0; z < 2; z++)
             for (int64_t y = 0; y < 3; y++)
@@ -216,7 +216,7 @@ static void a_stack_of_ones_own_is_a_stack(void **state)
                     assert_true(patch[c][z][y][x] == (value == 0 ? 5 : 2 * value));
                 }
     self = 0;
-    assert_int_equal(mt_extract_patches(&r, 1, &err), MT_E_IO);
+    assert_int_equal(mt_extract_patches(&r, 1, NULL, &err), MT_E_IO);
     assert_string_equal(err.message, "formula: not myself");
     mt_stack_close(stack);
     assert_int_equal(closed, 1);

@@ -36,7 +36,7 @@ static int read_batch(shared *s, float (*out)[SIZE * SIZE])
                                            .patch_size = size,
                                            .view = { .data = out[i] } };
     }
-    return mt_extract_patches(requests, N, NULL) == MT_OK;
+    return mt_extract_patches(requests, N, NULL, NULL) == MT_OK;
 }
 
 static int is_right(shared *s)

@@ -38,7 +38,7 @@ mt_status read_whole(mt_stack *stack, whole_image *out, mt_error *err)
                                .coords = origin,
                                .patch_size = info->data_shape + 2,
                                .view = { .data = out->pixels + (size_t)s * sample, .dtype = info->dtype } };
-        st = mt_extract_patches(&r, 1, err);
+        st = mt_extract_patches(&r, 1, NULL, err);
     }
     if (st)
         free_whole(out);
@@ -180,7 +180,7 @@ void check_boxes(mt_stack *stack, const whole_image *image, uint64_t seed, int n
         mt_error err = MT_ERROR_INIT;
         bool singly = next_random(&seed) & 1;
         for (int i = 0; i < BATCH; i += singly ? 1 : BATCH)
-            check_ok(mt_extract_patches(requests + i, singly ? 1 : BATCH, &err), &err);
+            check_ok(mt_extract_patches(requests + i, singly ? 1 : BATCH, NULL, &err), &err);
         for (int i = 0; i < BATCH; i++) {
             check_box(image, &boxes[i], requests[i].view.dtype, patches[i]);
             free(patches[i]);

@@ -51,7 +51,7 @@ mt_status read_box(opened_map *o, const int64_t *start, const int64_t *extent, u
     }
     *size = (size_t)stride;
     read.out = *out = malloc(*size + 1);
-    mt_status st = mt_engine_read(o->context, &read, 1, err);
+    mt_status st = mt_engine_read(o->context, &read, 1, NULL, err);
     mt_image_forget(&image);
     return st;
 }

@@ -42,7 +42,7 @@ static uint8_t *read_original(mt_stack *stack, size_t *bytes, mt_error *err)
                                    .coords = origin,
                                    .patch_size = info->data_shape + 2,
                                    .view = { .data = out + at, .dtype = info->dtype, .strides = strides } };
-            if (mt_extract_patches(&r, 1, err)) {
+            if (mt_extract_patches(&r, 1, NULL, err)) {
                 free(out);
                 return NULL;
             }

@@ -168,7 +168,7 @@ static inline mt_status read_stack(const char *path, const char *axes, uint8_t *
                                      .coords = origin,
                                      .patch_size = info->data_shape + 2,
                                      .view = { .data = *out + (size_t)s * sample_bytes, .dtype = info->dtype } };
-        st = mt_extract_patches(&request, 1, err);
+        st = mt_extract_patches(&request, 1, NULL, err);
     }
     mt_stack_close(stack);
     if (st)
