@@ -116,7 +116,8 @@ typedef struct search {
     mt_stacks *list;
     const mt_open_options *options;
     const char *folder;
-    const char *pattern; /* of the names below folder, "" for all; may hold '/' */
+    const char *pattern;        /* of the names below folder, "" for all; may hold '/' */
+    const struct search *above; /* of the folder that this one lies in, or NULL */
     int depth;
 } search;
 
@@ -177,7 +178,7 @@ static mt_status take_found(const search *s, const char *path, mt_error *err)
         return MT_OK;
     bool folder = mt_path_get_kind(path) == MT_PATH_FOLDER;
     if (folder && why.status == MT_E_UNSUPPORTED && s->list->n == before && s->depth < MAX_DEPTH) {
-        search below = { s->list, s->options, path, "", s->depth + 1 };
+        search below = { s->list, s->options, path, "", s, s->depth + 1 };
         return search_folder(&below, err);
     }
     return note_skipped(s->list, path, &why, err);
@@ -202,7 +203,7 @@ static mt_status visit_name(void *user, const char *name, mt_error *err)
         return st;
     const char *path = mt_arena_printf(arena, err, "%s%s%s", s->folder, strcmp(s->folder, "/") == 0 ? "" : "/", name);
     bool folder = path && mt_path_get_kind(path) == MT_PATH_FOLDER;
-    search below = { s->list, s->options, path, deep ? s->pattern : s->pattern + n + !last, s->depth + 1 };
+    search below = { s->list, s->options, path, deep ? s->pattern : s->pattern + n + !last, s, s->depth + 1 };
     if (!path)
         st = MT_E_MEMORY;
     else if (deep ? fits_below(s->pattern, name) : last)
@@ -215,6 +216,12 @@ static mt_status visit_name(void *user, const char *name, mt_error *err)
 
 static mt_status search_folder(const search *s, mt_error *err)
 {
+    for (const search *a = s->above; a; a = a->above)
+        if (mt_path_is_same(a->folder, s->folder)) {
+            mt_error why = MT_ERROR_INIT;
+            mt_fail(&why, MT_E_UNSUPPORTED, "links back to %s, which is searched already", a->folder);
+            return note_skipped(s->list, s->folder, &why, err);
+        }
     return mt_path_list(&s->list->context->env, s->folder, visit_name, (void *)(uintptr_t)s, err);
 }
 
@@ -229,7 +236,7 @@ static mt_status search_glob(mt_stacks *list, const char *glob, const mt_open_op
     if (st)
         return st;
     const char *folder = n == 0 ? "." : n == 1 ? "/" : mt_arena_strndup(arena, glob, n - 1, err);
-    search s = { list, options, folder, glob + n, 0 };
+    search s = { list, options, folder, glob + n, NULL, 0 };
     st = folder ? search_folder(&s, err) : MT_E_MEMORY;
     mt_arena_free(arena);
     return st;
@@ -242,7 +249,7 @@ static mt_status open_named(mt_stacks *list, const char *path, const mt_open_opt
     mt_error why = MT_ERROR_INIT;
     mt_status st = open_images(list, path, options, &why);
     if (st == MT_E_UNSUPPORTED && mt_path_get_kind(path) == MT_PATH_FOLDER) {
-        search s = { list, options, path, "", 0 };
+        search s = { list, options, path, "", NULL, 0 };
         return search_folder(&s, err);
     }
     return st ? mt_fail(err, st, "%s", why.message) : MT_OK;

@@ -104,6 +104,27 @@ static void folders_and_globs_are_searched(void **state)
     check_found("/*.none", "", 0);
 }
 
+/* Links from folders to those that they lie in. */
+static void a_search_comes_to_an_end(void **state)
+{
+    (void)state;
+    static const char *const links[] = { "one", "two", "deep/up", "deep/er/up" };
+    char path[512];
+    for (size_t i = 0; i < 4; i++) {
+        snprintf(path, sizeof path, "%s/%s", root, links[i]);
+        assert_int_equal(symlink(root, path), 0);
+    }
+    alarm(60);
+    check_found("", "1234", 5);
+    check_found("/**/*.npy", "1234", 4);
+    check_found("/one/*.npy", "124", 0);
+    alarm(0);
+    for (size_t i = 0; i < 4; i++) {
+        snprintf(path, sizeof path, "%s/%s", root, links[i]);
+        unlink(path);
+    }
+}
+
 static void what_is_named_must_open(void **state)
 {
     (void)state;
@@ -135,6 +156,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(folders_and_globs_are_searched),
+        cmocka_unit_test(a_search_comes_to_an_end),
         cmocka_unit_test(what_is_named_must_open),
         cmocka_unit_test(series_of_a_file_are_listed),
     };
