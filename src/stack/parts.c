@@ -25,13 +25,11 @@ static mt_status list_source(const mt_source *source, mt_names *names, mt_error 
 static mt_status list_parts(mt_context *context, const char *path, const mt_open_options *given, mt_names *names,
                             mt_error *err)
 {
-    mt_open_options options = { .struct_size = sizeof options };
+    mt_open_options options;
     mt_arena *arena;
     mt_source source;
-    if (given)
-        memcpy(&options, given, given->struct_size < sizeof options ? given->struct_size : sizeof options);
-    mt_status st = mt_arena_new(&context->env, &arena, err);
-    if (st)
+    mt_status st = mt_open_options_take(given, &options, err);
+    if (st || (st = mt_arena_new(&context->env, &arena, err)))
         return st;
     st = mt_source_open(&context->env, path, &options, arena, &source, err);
     if (!st)
@@ -43,6 +41,8 @@ static mt_status list_parts(mt_context *context, const char *path, const mt_open
     return st;
 }
 
+static void leave_context(void *context) { mt_context_free(context); }
+
 mt_status mt_list_parts(mt_context *given, const char *path, const mt_open_options *options, mt_names **out,
                         mt_error *err)
 {
@@ -51,11 +51,15 @@ mt_status mt_list_parts(mt_context *given, const char *path, const mt_open_optio
         return MT_E_MEMORY;
     mt_names *names;
     mt_status st = mt_names_new(&context->env, &names, err);
-    if (!st && (st = list_parts(context, path, options, names, err)))
+    if (st) {
+        mt_context_free(context);
+        return st;
+    }
+    mt_names_own(names, context, leave_context);
+    if ((st = list_parts(context, path, options, names, err)))
         mt_names_free(names);
-    if (!st)
+    else
         *out = names;
-    mt_context_free(context);
     return st;
 }
 
@@ -93,12 +97,12 @@ static mt_status note_skipped(mt_stacks *list, const char *path, const mt_error 
 /* All images of one file, or of one folder that is an image; the part that the path names, if it names one. */
 static mt_status open_images(mt_stacks *list, const char *path, const mt_open_options *options, mt_error *err)
 {
-    mt_open_options each = { .struct_size = sizeof each };
-    if (options)
-        memcpy(&each, options, options->struct_size < sizeof each ? options->struct_size : sizeof each);
+    mt_open_options each;
     mt_names *names = NULL;
+    mt_status st = mt_open_options_take(options, &each, err);
     bool named = each.part || (strchr(path, '#') && mt_path_get_kind(path) == MT_PATH_NONE);
-    mt_status st = named ? MT_OK : mt_list_parts(list->context, path, options, &names, err);
+    if (!st && !named)
+        st = mt_list_parts(list->context, path, options, &names, err);
     size_t n = names ? mt_names_count(names) : 1;
     for (size_t i = 0; !st && i < n; i++) {
         mt_stack *stack;
