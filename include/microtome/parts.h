@@ -23,7 +23,8 @@ typedef struct mt_stacks mt_stacks;
 
 /* Opens all images. Each path is a file, a "path#part", a glob (*, ?, [...]; ** for any depth), or a folder, which is
  * searched through and through for files of known formats, in the order of their names. What is found in a folder or
- * by a glob and cannot be opened is skipped, and can be asked for; what is named must open. options may be NULL. */
+ * by a glob and cannot be opened is skipped, and can be asked for, and so are links to a folder that they lie in; what is
+ * named must open. options may be NULL. */
 MT_API MT_MUST_CHECK mt_status mt_stacks_open(mt_context *context, const char *const *paths, size_t n,
                                               const mt_open_options *options, mt_stacks **out, mt_error *err);
 MT_API void mt_stacks_close(mt_stacks *stacks);

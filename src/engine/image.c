@@ -30,15 +30,16 @@ void mt_image_init(mt_image *image, mt_context *context, const mt_chunk_map *map
     image->owner = mt_cache_new_owner(context->chunks);
     image->element_size = mt_dtype_size(map->dtype);
     image->chunk_bytes = image->element_size;
-    uint64_t image_bytes = image->element_size;
+    uint64_t image_bytes = 1;
     bool huge = false;
     for (int d = 0; d < map->ndim; d++) {
         image->grid[d] = grid_along(map, d);
         image->uneven |= map->chunk_edges[d] != NULL;
         image->stride[d] = map->chunk_stride[d] * (int64_t)image->element_size;
         image->chunk_bytes *= (size_t)map->chunk_shape[d];
-        huge |= mt_mul_u64(image_bytes, (uint64_t)image->grid[d] * (uint64_t)map->chunk_shape[d], &image_bytes);
+        huge |= mt_mul_u64(image_bytes, (uint64_t)image->grid[d], &image_bytes);
     }
+    huge |= mt_mul_u64(image_bytes, mt_cache_cost(image->chunk_bytes), &image_bytes);
     image->uneven |= map->find_boxes != NULL;
     uint64_t budget = mt_cache_budget(context->chunks);
     image->fits = !huge && image_bytes <= budget;

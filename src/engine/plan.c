@@ -160,9 +160,9 @@ bool mt_read_clip(const mt_read *read, int64_t *low, int64_t *high)
 {
     bool any = true;
     for (int d = 0; d < read->image->map->ndim; d++) {
-        int64_t size = read->image->map->shape[d];
+        int64_t end = mt_min_i64(read->image->map->shape[d], read->start[d] + read->extent[d]);
         low[d] = mt_min_i64(mt_max_i64(-read->start[d], 0), read->extent[d]);
-        high[d] = mt_max_i64(mt_min_i64(size - read->start[d], read->extent[d]), low[d]);
+        high[d] = mt_max_i64(end - read->start[d], low[d]);
         any &= high[d] > low[d];
     }
     return any;

@@ -145,6 +145,8 @@ const mt_format *mt_format_find(const char *name);
 MT_MUST_CHECK mt_status mt_format_probe(const mt_source *source, const mt_format **out, mt_error *err);
 
 MT_MUST_CHECK mt_status mt_names_new(mt_env *env, mt_names **out, mt_error *err);
+/* Calls release(owner) when the list, whose memory is the owner's, has been freed. */
+void mt_names_own(mt_names *names, void *owner, void (*release)(void *owner));
 MT_MUST_CHECK mt_status mt_names_add(mt_names *names, const char *name, mt_error *err);
 
 #endif

@@ -7,6 +7,8 @@ struct mt_names {
     mt_env *env;
     char **names;
     size_t n, room;
+    void *owner;
+    void (*release)(void *owner);
 };
 
 mt_status mt_names_new(mt_env *env, mt_names **out, mt_error *err)
@@ -18,6 +20,12 @@ mt_status mt_names_new(mt_env *env, mt_names **out, mt_error *err)
     *out = memory;
     **out = (mt_names) { .env = env };
     return MT_OK;
+}
+
+void mt_names_own(mt_names *names, void *owner, void (*release)(void *owner))
+{
+    names->owner = owner;
+    names->release = release;
 }
 
 mt_status mt_names_add(mt_names *names, const char *name, mt_error *err)
@@ -42,8 +50,12 @@ void mt_names_free(mt_names *names)
 {
     if (!names)
         return;
+    void *owner = names->owner;
+    void (*release)(void *) = names->release;
     for (size_t i = 0; i < names->n; i++)
         mt_release(names->env, names->names[i], strlen(names->names[i]) + 1);
     mt_release(names->env, names->names, names->room * sizeof(char *));
     mt_release(names->env, names, sizeof *names);
+    if (release)
+        release(owner);
 }

@@ -25,13 +25,11 @@ static mt_status list_source(const mt_source *source, mt_names *names, mt_error 
 static mt_status list_parts(mt_context *context, const char *path, const mt_open_options *given, mt_names *names,
                             mt_error *err)
 {
-    mt_open_options options = { .struct_size = sizeof options };
+    mt_open_options options;
     mt_arena *arena;
     mt_source source;
-    if (given)
-        memcpy(&options, given, given->struct_size < sizeof options ? given->struct_size : sizeof options);
-    mt_status st = mt_arena_new(&context->env, &arena, err);
-    if (st)
+    mt_status st = mt_open_options_take(given, &options, err);
+    if (st || (st = mt_arena_new(&context->env, &arena, err)))
         return st;
     st = mt_source_open(&context->env, path, &options, arena, &source, err);
     if (!st)
@@ -43,6 +41,8 @@ static mt_status list_parts(mt_context *context, const char *path, const mt_open
     return st;
 }
 
+static void leave_context(void *context) { mt_context_free(context); }
+
 mt_status mt_list_parts(mt_context *given, const char *path, const mt_open_options *options, mt_names **out,
                         mt_error *err)
 {
@@ -51,11 +51,15 @@ mt_status mt_list_parts(mt_context *given, const char *path, const mt_open_optio
         return MT_E_MEMORY;
     mt_names *names;
     mt_status st = mt_names_new(&context->env, &names, err);
-    if (!st && (st = list_parts(context, path, options, names, err)))
+    if (st) {
+        mt_context_free(context);
+        return st;
+    }
+    mt_names_own(names, context, leave_context);
+    if ((st = list_parts(context, path, options, names, err)))
         mt_names_free(names);
-    if (!st)
+    else
         *out = names;
-    mt_context_free(context);
     return st;
 }
 
@@ -93,12 +97,12 @@ static mt_status note_skipped(mt_stacks *list, const char *path, const mt_error 
 /* All images of one file, or of one folder that is an image; the part that the path names, if it names one. */
 static mt_status open_images(mt_stacks *list, const char *path, const mt_open_options *options, mt_error *err)
 {
-    mt_open_options each = { .struct_size = sizeof each };
-    if (options)
-        memcpy(&each, options, options->struct_size < sizeof each ? options->struct_size : sizeof each);
+    mt_open_options each;
     mt_names *names = NULL;
+    mt_status st = mt_open_options_take(options, &each, err);
     bool named = each.part || (strchr(path, '#') && mt_path_get_kind(path) == MT_PATH_NONE);
-    mt_status st = named ? MT_OK : mt_list_parts(list->context, path, options, &names, err);
+    if (!st && !named)
+        st = mt_list_parts(list->context, path, options, &names, err);
     size_t n = names ? mt_names_count(names) : 1;
     for (size_t i = 0; !st && i < n; i++) {
         mt_stack *stack;
@@ -116,7 +120,8 @@ typedef struct search {
     mt_stacks *list;
     const mt_open_options *options;
     const char *folder;
-    const char *pattern; /* of the names below folder, "" for all; may hold '/' */
+    const char *pattern;        /* of the names below folder, "" for all; may hold '/' */
+    const struct search *above; /* of the folder that this one lies in, or NULL */
     int depth;
 } search;
 
@@ -177,7 +182,7 @@ static mt_status take_found(const search *s, const char *path, mt_error *err)
         return MT_OK;
     bool folder = mt_path_get_kind(path) == MT_PATH_FOLDER;
     if (folder && why.status == MT_E_UNSUPPORTED && s->list->n == before && s->depth < MAX_DEPTH) {
-        search below = { s->list, s->options, path, "", s->depth + 1 };
+        search below = { s->list, s->options, path, "", s, s->depth + 1 };
         return search_folder(&below, err);
     }
     return note_skipped(s->list, path, &why, err);
@@ -202,7 +207,7 @@ static mt_status visit_name(void *user, const char *name, mt_error *err)
         return st;
     const char *path = mt_arena_printf(arena, err, "%s%s%s", s->folder, strcmp(s->folder, "/") == 0 ? "" : "/", name);
     bool folder = path && mt_path_get_kind(path) == MT_PATH_FOLDER;
-    search below = { s->list, s->options, path, deep ? s->pattern : s->pattern + n + !last, s->depth + 1 };
+    search below = { s->list, s->options, path, deep ? s->pattern : s->pattern + n + !last, s, s->depth + 1 };
     if (!path)
         st = MT_E_MEMORY;
     else if (deep ? fits_below(s->pattern, name) : last)
@@ -215,6 +220,12 @@ static mt_status visit_name(void *user, const char *name, mt_error *err)
 
 static mt_status search_folder(const search *s, mt_error *err)
 {
+    for (const search *a = s->above; a; a = a->above)
+        if (mt_path_is_same(a->folder, s->folder)) {
+            mt_error why = MT_ERROR_INIT;
+            mt_fail(&why, MT_E_UNSUPPORTED, "links back to %s, which is searched already", a->folder);
+            return note_skipped(s->list, s->folder, &why, err);
+        }
     return mt_path_list(&s->list->context->env, s->folder, visit_name, (void *)(uintptr_t)s, err);
 }
 
@@ -229,7 +240,7 @@ static mt_status search_glob(mt_stacks *list, const char *glob, const mt_open_op
     if (st)
         return st;
     const char *folder = n == 0 ? "." : n == 1 ? "/" : mt_arena_strndup(arena, glob, n - 1, err);
-    search s = { list, options, folder, glob + n, 0 };
+    search s = { list, options, folder, glob + n, NULL, 0 };
     st = folder ? search_folder(&s, err) : MT_E_MEMORY;
     mt_arena_free(arena);
     return st;
@@ -242,7 +253,7 @@ static mt_status open_named(mt_stacks *list, const char *path, const mt_open_opt
     mt_error why = MT_ERROR_INIT;
     mt_status st = open_images(list, path, options, &why);
     if (st == MT_E_UNSUPPORTED && mt_path_get_kind(path) == MT_PATH_FOLDER) {
-        search s = { list, options, path, "", 0 };
+        search s = { list, options, path, "", NULL, 0 };
         return search_folder(&s, err);
     }
     return st ? mt_fail(err, st, "%s", why.message) : MT_OK;

@@ -48,14 +48,15 @@ static mt_status copy_text(mt_stack *stack, const char *text, const char **out, 
     return copy ? MT_OK : MT_E_MEMORY;
 }
 
-static mt_status check_options(const mt_open_options *given, mt_open_options *out, mt_error *err)
+mt_status mt_open_options_take(const mt_open_options *given, mt_open_options *out, mt_error *err)
 {
-    memset(out, 0, sizeof *out);
+    *out = (mt_open_options) { 0 };
     if (given && (given->struct_size == 0 || given->struct_size > sizeof *out))
         return mt_fail(err, MT_E_ARGUMENT, "mt_open_options.struct_size is %zu, not %zu", given->struct_size,
                        sizeof *out);
     if (given)
         memcpy(out, given, given->struct_size);
+    out->struct_size = sizeof *out;
     return MT_OK;
 }
 
@@ -108,7 +109,7 @@ mt_status mt_stack_open_wrapped(mt_context *context, const char *path, const mt_
 {
     mt_open_options options;
     mt_stack *stack;
-    mt_status st = check_options(given, &options, err);
+    mt_status st = mt_open_options_take(given, &options, err);
     if (st || (st = new_stack(context, &stack, err)))
         return st;
     st = mt_source_open(&stack->context->env, path, &options, stack->arena, &stack->source, err);
@@ -135,7 +136,7 @@ mt_status mt_stack_open_memory(mt_context *context, const char *name, const void
 {
     mt_open_options options;
     mt_stack *stack;
-    mt_status st = check_options(given, &options, err);
+    mt_status st = mt_open_options_take(given, &options, err);
     if (st || (st = new_stack(context, &stack, err)))
         return st;
     st = mt_source_from_memory(&stack->context->env, name, bytes, size, &options, stack->arena, &stack->source, err);

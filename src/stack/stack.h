@@ -29,6 +29,9 @@ struct mt_stack {
     void *self;
 };
 
+/* The options of a caller (NULL: none), of the size that they have here. */
+MT_MUST_CHECK mt_status mt_open_options_take(const mt_open_options *given, mt_open_options *out, mt_error *err);
+
 /* Fills info and roles from the map and the axes that the caller named (NULL: those of the map). */
 MT_MUST_CHECK mt_status mt_stack_describe(mt_stack *stack, const char *axes, mt_error *err);
 
