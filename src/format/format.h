@@ -31,10 +31,13 @@ typedef struct mt_box {
     int64_t start[MT_MAX_DIMS], extent[MT_MAX_DIMS];
 } mt_box;
 
+/* Stands for the chunk of a box that shows the fill value, as gaps do. */
+#define MT_NOTHING UINT64_MAX
+
 /* What a box shows: all of a chunk, or a part of one that other boxes may show parts of, too. */
 typedef struct mt_shown {
     mt_box place;               /* of the box in the image; it may reach over the edge */
-    uint64_t chunk;             /* its number, below UINT64_MAX: chunks are located, cached and decoded by it */
+    uint64_t chunk;             /* its number, by which chunks are located, cached and decoded; or MT_NOTHING */
     int64_t low[MT_MAX_DIMS];   /* where the part starts in the chunk */
     int64_t whole[MT_MAX_DIMS]; /* extent of the chunk, at least low + place.extent; the same wherever it is shown */
 } mt_shown;
