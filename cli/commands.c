@@ -17,6 +17,11 @@
         "raw", "TYPE:SHAPE[:OFFSET][:big]",                                                                            \
             "Read a file without a header: element type, sizes (slowest first), first byte, byte order.", false        \
     }
+#define EXTERNAL                                                                                                       \
+    {                                                                                                                  \
+        "external-folder", "FOLDER",                                                                                   \
+            "Follow links and virtual data of HDF5 into other files of FOLDER, which holds this one.", false           \
+    }
 #define THREADS                                                                                                        \
     {                                                                                                                  \
         "threads", "N", "Threads that decode. Default: one for each processor.", false                                 \
@@ -30,6 +35,7 @@ static const struct option info_options[] = {
     { "json", NULL, "Print JSON for programs: one array with an object for each image.", false },
     AXES,
     RAW,
+    EXTERNAL,
     OPTION_END,
 };
 static const example info_examples[] = {
@@ -52,6 +58,7 @@ static const struct option patches_options[] = {
     { "channels", "C,...", "Channels, in any order. Default: all.", false },
     AXES,
     RAW,
+    EXTERNAL,
     { "float", NULL, "Write float32 instead of the stored type.", false },
     { "out", "FILE.npy", "Write the patches as one NumPy array: patch, C, (Z,) Y, X.", false },
     { "sheet", "FILE.png", "Draw up to 64 of the patches: the middle plane, channels merged in their colours.", false },
@@ -82,6 +89,7 @@ static const struct option view_options[] = {
     { "max-size", "N", "Longest side of the picture; larger regions are shrunk. Default: 1024.", false },
     AXES,
     RAW,
+    EXTERNAL,
     FORCE,
     THREADS,
     OPTION_END,

@@ -53,6 +53,10 @@ typedef struct mt_open_options {
     int raw_ndim;
     int64_t raw_offset; /* bytes before the first element, */
     int raw_big_endian; /* byte order */
+    /* The folder inside which a file may refer to other files: HDF5's external links, external raw data and virtual
+     * datasets. It holds the file, and stands at the start of its path; "" is the folder of the file. What leads out of
+     * it is refused. NULL: only sources of virtual datasets that lie beside the file are read. */
+    const char *external_folder;
 } mt_open_options;
 
 /* Opens one image. path is a file or folder, with an optional "#part": "a.zarr#labels/nuclei", "b.ome.tif#series=1",

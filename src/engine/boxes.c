@@ -4,6 +4,8 @@
 #include "base/checked.h"
 #include "engine/plan.h"
 
+#include <string.h>
+
 /* Comparisons of a box with a piece: more only come of files that are made to. */
 #define MAX_STEPS (UINT64_C(1) << 31)
 
@@ -88,31 +90,37 @@ static mt_status add_rest(covering *c, mt_box piece, const mt_box *part, mt_erro
 
 static mt_status cover(covering *c, mt_plan *plan, const mt_read *read, uint32_t i, uint64_t id, mt_error *err)
 {
-    mt_box box, part = { 0 };
     const mt_chunk_map *map = read->image->map;
-    map->get_box(map, id, &box);
+    mt_shown box = { 0 }, part;
+    mt_status st = map->get_box(map, id, &box, err);
     c->steps += c->n_left;
-    if (c->steps > MAX_STEPS)
+    if (!st && c->steps > MAX_STEPS)
         return mt_fail(err, MT_E_LIMIT, "too many boxes overlap");
-    for (size_t k = c->n_left; k-- > 0;) { /* pieces that are added do not meet the box */
+    part = box;
+    for (size_t k = c->n_left; !st && k-- > 0;) { /* pieces that are added do not meet the box */
         mt_box piece = c->left[k];
-        if (!intersect(c->ndim, &piece, &box, &part))
+        if (!intersect(c->ndim, &piece, &box.place, &part.place))
             continue;
         c->left[k] = c->left[--c->n_left];
-        mt_status st = mt_plan_add_copy(plan, read->image, id, i, false, &part, err);
-        if (st || (st = add_rest(c, piece, &part, err)))
-            return st;
+        for (int d = 0; d < c->ndim; d++)
+            part.low[d] = box.low[d] + part.place.start[d] - box.place.start[d];
+        if (!(st = mt_plan_add_part(plan, read->image, i, &part, err)))
+            st = add_rest(c, piece, &part.place, err);
     }
-    return MT_OK;
+    return st;
 }
 
 static mt_status cover_all(covering *c, mt_plan *plan, const mt_read *read, uint32_t i, mt_error *err)
 {
     mt_status st = MT_OK;
+    mt_shown nothing = { .chunk = MT_NOTHING };
     for (size_t k = c->n_ids; !st && k-- > 0 && c->n_left > 0;)
         st = cover(c, plan, read, i, c->ids[k], err);
-    for (size_t k = 0; !st && k < c->n_left; k++)
-        st = mt_plan_add_copy(plan, read->image, MT_NOTHING, i, false, &c->left[k], err);
+    for (size_t k = 0; !st && k < c->n_left; k++) {
+        nothing.place = c->left[k];
+        memcpy(nothing.whole, nothing.place.extent, sizeof nothing.whole);
+        st = mt_plan_add_part(plan, read->image, i, &nothing, err);
+    }
     return st;
 }
 

@@ -34,17 +34,14 @@ typedef struct part {
     uint8_t *out;
 } part;
 
-static void find_part_of_box(const mt_image *image, uint64_t id, const mt_read *read, const mt_box *shared, part *out)
+static void find_part_of_box(const mt_read *read, const mt_shown *shown, part *out)
 {
-    mt_box box = *shared;
-    if (id != MT_NOTHING)
-        image->map->get_box(image->map, id, &box);
     out->read = read;
     out->out = read->out;
-    for (int d = 0; d < image->map->ndim; d++) {
-        out->low[d] = shared->start[d] - box.start[d];
-        out->extent[d] = shared->extent[d];
-        out->out += (shared->start[d] - read->start[d]) * read->out_stride[d];
+    for (int d = 0; d < read->image->map->ndim; d++) {
+        out->low[d] = shown->low[d];
+        out->extent[d] = shown->place.extent[d];
+        out->out += (shown->place.start[d] - read->start[d]) * read->out_stride[d];
     }
 }
 
@@ -54,7 +51,7 @@ static void find_part(const work *w, const mt_image *image, uint64_t id, uint32_
     const mt_read *read = &w->reads[plan->copies[copy].read];
     int64_t position[MT_MAX_DIMS];
     if (plan->copies[copy].part != MT_NONE) {
-        find_part_of_box(image, id, read, &plan->parts[plan->copies[copy].part], out);
+        find_part_of_box(read, &plan->parts[plan->copies[copy].part], out);
         return;
     }
     mt_image_chunk_position(image, id, position);
@@ -92,13 +89,20 @@ static void gather_part(const part *p, const mt_image *image, const mt_chunk *ch
     mt_gather(&convert, image->map->ndim, p->extent, p->out, p->read->out_stride, in, image->stride);
 }
 
+static const mt_image *image_of(const work *w, const mt_planned *planned, mt_image *room)
+{
+    uint32_t shown = w->plan->copies[planned->first_copy].part;
+    const int64_t *whole = shown == MT_NONE ? NULL : w->plan->parts[shown].whole;
+    return mt_image_at_chunk(planned->image, planned->id, whole, room);
+}
+
 #define FOR_EACH_COPY(c, w, planned)                                                                                   \
     for (uint32_t c = (planned)->first_copy; c != MT_NONE; c = (w)->plan->copies[c].next)
 
 static void gather_chunk(const work *w, const mt_planned *planned, const mt_chunk *chunk)
 {
     mt_image room;
-    const mt_image *image = mt_image_at_chunk(planned->image, planned->id, &room);
+    const mt_image *image = image_of(w, planned, &room);
     part p;
     FOR_EACH_COPY(c, w, planned)
     {
@@ -131,7 +135,7 @@ static mt_status load_needed(const work *w, const mt_planned *planned, const mt_
                              mt_chunk *out, mt_error *err)
 {
     mt_image room;
-    const mt_image *image = mt_image_at_chunk(planned->image, planned->id, &room);
+    const mt_image *image = image_of(w, planned, &room);
     size_t from = 0, to = image->chunk_bytes;
     if (!image->fits && mt_chain_is_partial(&image->map->chain)) {
         if (mt_image_peek(image, planned->id, out))
@@ -158,7 +162,7 @@ static mt_status read_decoded(const work *w, const mt_planned *planned, const mt
 static mt_status copy_raw(const work *w, const mt_planned *planned, mt_scratch *scratch, mt_error *err)
 {
     mt_image room;
-    const mt_image *image = mt_image_at_chunk(planned->image, planned->id, &room);
+    const mt_image *image = image_of(w, planned, &room);
     mt_chunk_ref ref;
     const uint8_t *view = NULL;
     bool missing = false;

@@ -95,16 +95,6 @@ void mt_image_chunk_position(const mt_image *image, uint64_t id, int64_t *positi
     }
 }
 
-static void find_box_sizes(const mt_chunk_map *map, uint64_t id, int64_t *out)
-{
-    mt_box box;
-    for (int d = 0; d < map->ndim; d++)
-        box.extent[d] = 1;
-    if (id != MT_NOTHING)
-        map->get_box(map, id, &box);
-    memcpy(out, box.extent, (size_t)map->ndim * sizeof *out);
-}
-
 static void find_grid_sizes(const mt_image *image, uint64_t id, int64_t *out)
 {
     const mt_chunk_map *map = image->map;
@@ -118,7 +108,7 @@ static void find_grid_sizes(const mt_image *image, uint64_t id, int64_t *out)
 
 /* The dimensions of all chunks lie in the same order: that of the strides, and, where a size of 1 makes two strides
  * equal, in either. */
-const mt_image *mt_image_at_chunk(const mt_image *image, uint64_t id, mt_image *room)
+const mt_image *mt_image_at_chunk(const mt_image *image, uint64_t id, const int64_t *whole, mt_image *room)
 {
     if (!image->uneven)
         return image;
@@ -126,8 +116,8 @@ const mt_image *mt_image_at_chunk(const mt_image *image, uint64_t id, mt_image *
     room->chunk_bytes = image->element_size;
     const mt_chunk_map *map = image->map;
     int64_t size[MT_MAX_DIMS];
-    if (map->find_boxes)
-        find_box_sizes(map, id, size);
+    if (whole)
+        memcpy(size, whole, sizeof size);
     else
         find_grid_sizes(image, id, size);
     for (int d = 0; d < map->ndim; d++)

@@ -127,33 +127,20 @@ static mt_status add_copy(mt_plan *plan, mt_planned *chunk, uint32_t read, uint3
     return MT_OK;
 }
 
-static mt_status add_part(mt_plan *plan, const mt_box *part, uint32_t *out, mt_error *err)
+mt_status mt_plan_add_part(mt_plan *plan, const mt_image *image, uint32_t read, const mt_shown *part, mt_error *err)
 {
-    *out = MT_NONE;
-    if (!part)
-        return MT_OK;
+    mt_planned *chunk;
     if (plan->n_parts == plan->part_room) {
         size_t room = plan->part_room ? 2 * plan->part_room : 16, size = sizeof *part;
-        mt_box *moved = mt_resize(plan->env, plan->parts, plan->part_room * size, room * size);
+        mt_shown *moved = mt_resize(plan->env, plan->parts, plan->part_room * size, room * size);
         if (!moved || room >= MT_NONE)
             return mt_fail(err, MT_E_MEMORY, "out of memory for a plan of %zu parts", room);
         plan->parts = moved;
         plan->part_room = room;
     }
-    *out = (uint32_t)plan->n_parts;
-    plan->parts[plan->n_parts++] = *part;
-    return MT_OK;
-}
-
-mt_status mt_plan_add_copy(mt_plan *plan, const mt_image *image, uint64_t id, uint32_t read, bool first_read,
-                           const mt_box *part, mt_error *err)
-{
-    mt_planned *chunk;
-    uint32_t number;
-    mt_status st = add_part(plan, part, &number, err);
-    if (st || (st = find_chunk(plan, image, id, first_read, &chunk, err)))
-        return st;
-    return add_copy(plan, chunk, read, number, err);
+    plan->parts[plan->n_parts] = *part;
+    mt_status st = find_chunk(plan, image, part->chunk, false, &chunk, err);
+    return st ? st : add_copy(plan, chunk, read, (uint32_t)plan->n_parts++, err);
 }
 
 bool mt_read_clip(const mt_read *read, int64_t *low, int64_t *high)
@@ -216,9 +203,10 @@ mt_status mt_plan_add(mt_plan *plan, const mt_read *read, uint32_t i, const int6
     do {
         if (plan->n_copies >= MT_PLAN_COPIES)
             return MT_OK;
-        uint64_t id = mt_image_chunk_id(read->image, w.position);
-        mt_status st = mt_plan_add_copy(plan, read->image, id, i, first_read, NULL, err);
-        if (st)
+        mt_planned *chunk;
+        mt_status st =
+            find_chunk(plan, read->image, mt_image_chunk_id(read->image, w.position), first_read, &chunk, err);
+        if (st || (st = add_copy(plan, chunk, i, MT_NONE, err)))
             return st;
         ++*next;
     } while (step(&w));

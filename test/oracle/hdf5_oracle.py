@@ -7,56 +7,18 @@ Layouts, chunk indices, versions of the library, filters, element types, groups 
 import ctypes
 import itertools
 import json
-import subprocess
-import sys
-import tempfile
 import unittest
 from pathlib import Path
 
 import h5py
 import hdf5plugin
 import numpy as np
+from h5case import VERSIONS, Case, pixels
 
-COMMAND = sys.argv.pop(1)
 TYPES = ["u1", "i1", "<u2", ">u2", "<i2", ">i2", "<u4", ">i4", "<i8", ">u8", "<f2", "<f4", ">f4", "<f8", ">f8", "?"]
-VERSIONS = ["earliest", "v108", "v110", "latest"]
 
 
-def pixels(shape, dtype, seed=0):
-    random = np.random.default_rng(seed)
-    dtype = np.dtype(dtype)
-    if dtype == bool:
-        return random.integers(0, 2, shape).astype(bool)
-    if dtype.kind == "f":
-        return random.normal(size=shape).astype(dtype)
-    info = np.iinfo(dtype)
-    return random.integers(max(info.min, -1000), min(info.max, 1000), shape, endpoint=True).astype(dtype)
-
-
-class Oracle(unittest.TestCase):
-    def setUp(self):
-        folder = tempfile.TemporaryDirectory()
-        self.addCleanup(folder.cleanup)
-        self.folder = Path(folder.name)
-        self.path = self.folder / "file.h5"
-
-    def run_command(self, *arguments, status=0):
-        done = subprocess.run([COMMAND, *map(str, arguments)], capture_output=True, text=True, check=False, timeout=60)
-        self.assertEqual(done.returncode, status, done.stderr)
-        return done
-
-    def read(self, part, shape):
-        """The whole of a dataset of two or three dimensions."""
-        out = self.folder / "out.npy"
-        self.run_command("patches", f"{self.path}#{part}", "--size", "x".join(map(str, shape)), "--at",
-                         ",".join("0" for _ in shape), "--axes", "ZYX"[-len(shape):], "--out", out, "--force")
-        return np.load(out).reshape(shape)
-
-    def check(self, part, expected):
-        found = self.read(part, expected.shape)
-        self.assertEqual(found.dtype.newbyteorder("="), expected.dtype.newbyteorder("="), part)
-        np.testing.assert_array_equal(found, expected, part)
-
+class Oracle(Case):
     def check_all(self, datasets, **file_options):
         """Writes datasets {name: (array, options)} and compares each."""
         with h5py.File(self.path, "w", **file_options) as file:

@@ -408,9 +408,11 @@ static mt_status find_boxes(const mt_chunk_map *map, const int64_t *low, const i
     }
 }
 
-static void get_box(const mt_chunk_map *map, uint64_t id, mt_box *out)
+static mt_status get_box(const mt_chunk_map *map, uint64_t id, mt_shown *shown, mt_error *err)
 {
+    (void)err;
     const czi_state *s = map->state;
+    mt_box *out = &shown->place;
     const tile *t = &s->tiles[id];
     uint64_t plane = t->plane;
     int n = s->n_axes;
@@ -427,6 +429,9 @@ static void get_box(const mt_chunk_map *map, uint64_t id, mt_box *out)
         out->start[n + 2] = 0;
         out->extent[n + 2] = s->type->samples;
     }
+    shown->chunk = id;
+    memcpy(shown->whole, out->extent, sizeof shown->whole);
+    return MT_OK;
 }
 
 /* Where the pixels of a subblock lie, as the index cache keeps it. */

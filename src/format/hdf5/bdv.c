@@ -30,7 +30,7 @@ static mt_status find_numbers(const h5_file *file, mt_arena *arena, const char *
     *low = INT64_MAX;
     *high = -1;
     mt_status st = h5_find_object(file, arena, path, &group, err);
-    if (st || (st = h5_read_links(file, arena, &group, NULL, &link, err)))
+    if (st || (st = h5_read_links(arena, &group, NULL, &link, err)))
         return st;
     for (; link; link = link->next) {
         int64_t number = number_in(link->name, prefix);
@@ -71,7 +71,7 @@ static mt_status find_first(const h5_file *file, mt_arena *arena, const h5_many 
     if (st)
         st = mt_fail(err, st, "%s", own.message);
     else
-        st = h5_read_dataset(file, arena, &object, out, err);
+        st = h5_read_dataset(arena, &object, out, err);
     if (!st && out->rank != 3)
         st = mt_fail(err, MT_E_UNSUPPORTED, "/%s has %d dimensions, not 3", path, out->rank);
     return st;

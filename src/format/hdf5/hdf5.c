@@ -100,9 +100,9 @@ static mt_status open_dataset(const h5_file *file, mt_arena *arena, const mt_sou
     if (!h5_is_dataset(&object) &&
         ((st = choose(file, arena, path, &path, err)) || (st = h5_find_object(file, arena, path, &object, err))))
         return st;
-    if ((st = h5_read_dataset(file, arena, &object, &dataset, err)) ||
-        (st = h5_make_map(file, &dataset, NULL, NULL, map, err)) ||
-        (st = h5_describe_axes(file, arena, &object, map, err)))
+    if ((st = h5_read_dataset(arena, &object, &dataset, err)) ||
+        (st = h5_make_map(object.file, &dataset, NULL, NULL, map, err)) ||
+        (st = h5_describe_axes(arena, &object, map, err)))
         return st;
     path += strspn(path, "/");
     map->part = *source->selection.path || *path ? mt_arena_printf(map->arena, err, "/%s", path) : "";

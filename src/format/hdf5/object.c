@@ -137,7 +137,7 @@ mt_status h5_read_object(const h5_file *file, mt_arena *arena, uint64_t address,
 {
     uint64_t room = file->size - file->base;
     mt_reader r;
-    *out = (h5_object) { .address = address };
+    *out = (h5_object) { .file = file, .address = address };
     if (address >= room)
         return mt_fail(err, MT_E_CORRUPT, "an object header at address %llu lies outside the file of %llu bytes",
                        (unsigned long long)address, (unsigned long long)file->size);
