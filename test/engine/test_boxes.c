@@ -196,11 +196,13 @@ static void check_case(uint64_t seed, bool shuffled, bool cached, unsigned threa
     make_boxes(&b, &seed, shuffled);
     make_map(&o, &b, shuffled);
     mt_image_init(&image, o.context, o.map, o.store, "test", NULL);
+    mt_cancel cancel;
+    check_ok(mt_cancel_init(&cancel, NULL, &err), &err);
     int chunks = draw_reads(&b, &image, reads, out, &seed);
     for (int again = 0; again < 2; again++) {
         mt_context_reset_counters(o.context);
         memset(out, 0x55, sizeof out);
-        check_ok(mt_engine_read(o.context, reads, READS, &err), &err);
+        check_ok(mt_engine_read(o.context, reads, READS, &cancel, &err), &err);
         check_reads(&b, reads);
         mt_context_get_counters(o.context, &k);
         if (shuffled)
