@@ -181,7 +181,7 @@ static mt_status copy_raw(const work *w, const mt_planned *planned, mt_scratch *
         st = mt_raw_read(image, &ref, view, &convert, p.low, p.extent, p.out, p.read->out_stride, scratch, err);
     }
     if (st)
-        mt_image_prefix(image, planned->id, err);
+        mt_image_prefix(image, planned->id, &ref, err);
     return st;
 }
 
@@ -420,6 +420,53 @@ static mt_status read_direct(work *w)
     return w->status;
 }
 
+static mt_status execute_full(work *w, mt_plan *plan)
+{
+    mt_status st = execute(w->context, w->reads, plan, w->err);
+    mt_plan_free(plan);
+    mt_plan_init(plan, &w->context->env);
+    return st;
+}
+
+/* A part of a read: relative to its box. */
+typedef struct region {
+    int64_t low[MT_MAX_DIMS], high[MT_MAX_DIMS];
+} region;
+
+static void halve(region *r, int ndim, region *other)
+{
+    int longest = 0;
+    for (int d = 1; d < ndim; d++)
+        if (r->high[d] - r->low[d] > r->high[longest] - r->low[longest])
+            longest = d;
+    *other = *r;
+    r->high[longest] = other->low[longest] = r->low[longest] + (r->high[longest] - r->low[longest]) / 2;
+}
+
+/* A read of an image of boxes is halved until its parts show few enough. */
+static mt_status add_boxes(work *w, uint32_t i, const int64_t *low, const int64_t *high, mt_plan *plan)
+{
+    enum { DEEPEST = 63 + MT_MAX_DIMS + 1 }; /* an image has less than 2^63 pixels; odd extents are rounded up */
+    region left[DEEPEST];
+    int n = 1, ndim = w->reads[i].image->map->ndim;
+    memcpy(left[0].low, low, sizeof left[0].low);
+    memcpy(left[0].high, high, sizeof left[0].high);
+    while (n > 0) {
+        region *r = &left[n - 1];
+        bool too_many;
+        mt_status st = mt_plan_add_boxes(plan, &w->reads[i], i, r->low, r->high, &too_many, w->err);
+        if (!st && too_many)
+            halve(r, ndim, &left[n++]);
+        else
+            n--;
+        if (!st && plan->n_parts >= MT_PLAN_BOXES)
+            st = execute_full(w, plan);
+        if (st)
+            return st;
+    }
+    return MT_OK;
+}
+
 /* Plans read number i and, whenever the plan is full, executes it. */
 static mt_status add_read(work *w, uint32_t i, mt_plan *plan)
 {
@@ -427,16 +474,13 @@ static mt_status add_read(work *w, uint32_t i, mt_plan *plan)
     if (!do_direct(w, i, low, high))
         return w->status;
     if (w->reads[i].image->map->find_boxes)
-        return mt_plan_add_boxes(plan, &w->reads[i], i, low, high, w->err);
+        return add_boxes(w, i, low, high, plan);
     uint64_t next = 0;
     for (;;) {
         mt_status st = mt_plan_add(plan, &w->reads[i], i, low, high, &next, w->err);
         if (st || next == 0)
             return st;
-        st = execute(w->context, w->reads, plan, w->err);
-        mt_plan_free(plan);
-        mt_plan_init(plan, &w->context->env);
-        if (st)
+        if ((st = execute_full(w, plan)))
             return st;
     }
 }
