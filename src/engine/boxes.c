@@ -13,7 +13,8 @@ typedef struct covering {
     mt_env *env;
     int ndim;
     uint64_t *ids; /* boxes, the lowest first */
-    size_t n_ids, id_room;
+    size_t n_ids, id_room, most_ids;
+    bool too_many;
     mt_box *left; /* what no box has covered yet */
     size_t n_left, left_room;
     uint64_t steps;
@@ -36,6 +37,9 @@ static mt_status add_id(void *user, uint64_t id, mt_error *err)
 {
     covering *c = user;
     void *array = c->ids;
+    c->too_many = c->n_ids == c->most_ids;
+    if (c->too_many)
+        return MT_E_LIMIT;
     mt_status st = reserve(c->env, &array, c->n_ids, &c->id_room, sizeof *c->ids, err);
     if (st)
         return st;
@@ -125,10 +129,10 @@ static mt_status cover_all(covering *c, mt_plan *plan, const mt_read *read, uint
 }
 
 mt_status mt_plan_add_boxes(mt_plan *plan, const mt_read *read, uint32_t i, const int64_t *low, const int64_t *high,
-                            mt_error *err)
+                            bool *too_many, mt_error *err)
 {
     const mt_chunk_map *map = read->image->map;
-    covering c = { .env = plan->env, .ndim = map->ndim };
+    covering c = { .env = plan->env, .ndim = map->ndim, .most_ids = SIZE_MAX };
     mt_box whole;
     int64_t end[MT_MAX_DIMS];
     uint64_t bytes = read->image->element_size;
@@ -137,11 +141,16 @@ mt_status mt_plan_add_boxes(mt_plan *plan, const mt_read *read, uint32_t i, cons
         whole.extent[d] = high[d] - low[d];
         end[d] = whole.start[d] + whole.extent[d];
         bytes *= (uint64_t)whole.extent[d];
+        if (whole.extent[d] > 1)
+            c.most_ids = MT_PLAN_BOXES;
     }
-    plan->bytes += bytes;
     mt_status st = add_left(&c, &whole, err);
-    if (!st && !(st = map->find_boxes(map, whole.start, end, add_id, &c, err)))
+    if (!st && !(st = map->find_boxes(map, whole.start, end, add_id, &c, err))) {
+        plan->bytes += bytes;
         st = cover_all(&c, plan, read, i, err);
+    }
+    *too_many = c.too_many;
+    st = c.too_many ? MT_OK : st;
     mt_release(c.env, c.ids, c.id_room * sizeof *c.ids);
     mt_release(c.env, c.left, c.left_room * sizeof *c.left);
     return st;

@@ -131,12 +131,14 @@ const mt_image *mt_image_at_chunk(const mt_image *image, uint64_t id, const int6
     return room;
 }
 
-void mt_image_prefix(const mt_image *image, uint64_t id, mt_error *err)
+void mt_image_prefix(const mt_image *image, uint64_t id, const mt_chunk_ref *ref, mt_error *err)
 {
     int64_t position[MT_MAX_DIMS];
     char text[MT_MAX_DIMS * 21 + 1] = "0";
     int n = 0;
     if (image->map->find_boxes) {
+        if (*ref->key)
+            mt_error_prefix(err, "%s, byte %llu", ref->key, (unsigned long long)ref->offset);
         mt_error_prefix(err, "%s: %s, tile %llu", image->map->format, image->label, (unsigned long long)id);
         return;
     }
@@ -383,7 +385,7 @@ static mt_status make_chunk(making *m, mt_error *err)
     if (st) {
         if (!m->in_scratch)
             mt_release(&image->context->env, m->data, image->chunk_bytes);
-        mt_image_prefix(image, m->id, err);
+        mt_image_prefix(image, m->id, &ref, err);
         return st;
     }
     if (m->data)
@@ -456,7 +458,7 @@ mt_status mt_image_load_part(const mt_image *image, uint64_t id, const mt_window
     if (!st)
         st = mt_chain_decode_part(ref.chain, encoded, size, data, image->chunk_bytes, from, to, scratch, err);
     if (st) {
-        mt_image_prefix(image, id, err);
+        mt_image_prefix(image, id, &ref, err);
         return st;
     }
     count(&image->context->env.chunks_decoded, 1);

@@ -90,7 +90,7 @@ MT_MUST_CHECK mt_status mt_image_open_raw(const mt_image *image, uint64_t id, co
 MT_MUST_CHECK mt_status mt_image_open_piece(const mt_image *image, mt_chunk_ref *ref, const uint8_t **view,
                                             mt_error *err);
 
-/* Puts the name of the image and the chunk before a message. */
-void mt_image_prefix(const mt_image *image, uint64_t id, mt_error *err);
+/* Puts the name of the image and the chunk before a message; of boxes also where ref says that it lies. */
+void mt_image_prefix(const mt_image *image, uint64_t id, const mt_chunk_ref *ref, mt_error *err);
 
 #endif

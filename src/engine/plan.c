@@ -113,18 +113,21 @@ static mt_status find_chunk(mt_plan *plan, const mt_image *image, uint64_t id, b
     return MT_OK;
 }
 
-static mt_status add_copy(mt_plan *plan, mt_planned *chunk, uint32_t read, uint32_t part, mt_error *err)
+/* Before a chunk is looked for: so that none is left in the plan without a copy when memory is short. */
+static mt_status room_for_copy(mt_plan *plan, mt_error *err)
 {
-    if (plan->n_copies == plan->copy_room) {
-        void *array = plan->copies;
-        mt_status st = grow(plan->env, &array, plan->inline_copies, &plan->copy_room, sizeof *plan->copies, err);
-        if (st)
-            return st;
-        plan->copies = array;
-    }
+    void *array = plan->copies;
+    if (plan->n_copies < plan->copy_room)
+        return MT_OK;
+    mt_status st = grow(plan->env, &array, plan->inline_copies, &plan->copy_room, sizeof *plan->copies, err);
+    plan->copies = array;
+    return st;
+}
+
+static void add_copy(mt_plan *plan, mt_planned *chunk, uint32_t read, uint32_t part)
+{
     plan->copies[plan->n_copies] = (mt_copy) { read, chunk->first_copy, part };
     chunk->first_copy = (uint32_t)plan->n_copies++;
-    return MT_OK;
 }
 
 mt_status mt_plan_add_part(mt_plan *plan, const mt_image *image, uint32_t read, const mt_shown *part, mt_error *err)
@@ -139,8 +142,10 @@ mt_status mt_plan_add_part(mt_plan *plan, const mt_image *image, uint32_t read, 
         plan->part_room = room;
     }
     plan->parts[plan->n_parts] = *part;
-    mt_status st = find_chunk(plan, image, part->chunk, false, &chunk, err);
-    return st ? st : add_copy(plan, chunk, read, (uint32_t)plan->n_parts++, err);
+    mt_status st = room_for_copy(plan, err);
+    if (!st && !(st = find_chunk(plan, image, part->chunk, false, &chunk, err)))
+        add_copy(plan, chunk, read, (uint32_t)plan->n_parts++);
+    return st;
 }
 
 bool mt_read_clip(const mt_read *read, int64_t *low, int64_t *high)
@@ -204,10 +209,11 @@ mt_status mt_plan_add(mt_plan *plan, const mt_read *read, uint32_t i, const int6
         if (plan->n_copies >= MT_PLAN_COPIES)
             return MT_OK;
         mt_planned *chunk;
-        mt_status st =
-            find_chunk(plan, read->image, mt_image_chunk_id(read->image, w.position), first_read, &chunk, err);
-        if (st || (st = add_copy(plan, chunk, i, MT_NONE, err)))
+        mt_status st = room_for_copy(plan, err);
+        if (st ||
+            (st = find_chunk(plan, read->image, mt_image_chunk_id(read->image, w.position), first_read, &chunk, err)))
             return st;
+        add_copy(plan, chunk, i, MT_NONE);
         ++*next;
     } while (step(&w));
     *next = 0;

@@ -47,10 +47,14 @@ void mt_plan_free(mt_plan *plan);
 MT_MUST_CHECK mt_status mt_plan_add(mt_plan *plan, const mt_read *read, uint32_t i, const int64_t *low,
                                     const int64_t *high, uint64_t *next, mt_error *err);
 
-/* The same for an image of boxes, at once: what a later box covers is not copied from those below it, and what no box
- * covers is a part of the chunk MT_NOTHING. */
+/* More boxes than this are not looked at in one go, and a plan of more parts is not continued. */
+#define MT_PLAN_BOXES ((size_t)1 << 16)
+
+/* The same for an image of boxes: what a later box covers is not copied from those below it, and what no box covers is
+ * a part of the chunk MT_NOTHING. Adds nothing, but sets *too_many, where there are too many boxes to be planned at
+ * once in more than one pixel. */
 MT_MUST_CHECK mt_status mt_plan_add_boxes(mt_plan *plan, const mt_read *read, uint32_t i, const int64_t *low,
-                                          const int64_t *high, mt_error *err);
+                                          const int64_t *high, bool *too_many, mt_error *err);
 
 /* Adds a copy of a part of a chunk. */
 MT_MUST_CHECK mt_status mt_plan_add_part(mt_plan *plan, const mt_image *image, uint32_t read, const mt_shown *part,

@@ -220,8 +220,73 @@ static void random_boxes(void **state)
         check_case(seed, seed & 1, seed & 2, seed & 4 ? 4 : 1);
 }
 
+/* A box for each pixel, in columns: more than are planned at once. */
+enum { SIDE = 300, ROW = 100 };
+
+static mt_status find_pixels(const mt_chunk_map *map, const int64_t *low, const int64_t *high, mt_visit_box visit,
+                             void *user, mt_error *err)
+{
+    (void)map;
+    mt_status st = MT_OK;
+    for (int64_t x = low[2]; x < high[2]; x++)
+        for (int64_t y = low[1]; y < high[1] && !st; y++)
+            st = visit(user, (uint64_t)(x * SIDE + y), err);
+    return st;
+}
+
+static mt_status get_pixel(const mt_chunk_map *map, uint64_t id, mt_shown *out, mt_error *err)
+{
+    (void)map, (void)err;
+    *out = (mt_shown) { .place = { { 0, (int64_t)(id % SIDE), (int64_t)(id / SIDE) }, { 1, 1, 1 } },
+                        .chunk = id / ROW,
+                        .low = { 0, 0, (int64_t)(id % ROW) },
+                        .whole = { 1, 1, ROW } };
+    return MT_OK;
+}
+
+static mt_status locate_row(const mt_chunk_map *map, const int64_t *position, mt_chunk_ref *out, mt_error *err)
+{
+    (void)map, (void)err;
+    out->key = "pixels";
+    out->offset = (uint64_t)position[0] * ROW;
+    out->size = ROW;
+    return MT_OK;
+}
+
+static void many_boxes(void **state)
+{
+    (void)state;
+    static uint8_t stored[SIDE * SIDE];
+    opened_map o = { 0 };
+    mt_error err = MT_ERROR_INIT;
+    for (size_t i = 0; i < sizeof stored; i++)
+        stored[i] = (uint8_t)(i * 31 ^ i >> 8);
+    check_ok(mt_context_new(NULL, &o.context, &err), &err);
+    check_ok(mt_store_open_memory(&o.context->env, "pixels", stored, sizeof stored, &o.store, &err), &err);
+    check_ok(mt_chunk_map_new(&o.context->env, o.store, "boxes", &o.map, &err), &err);
+    mt_chunk_map *map = o.map;
+    map->ndim = 3;
+    map->dtype = MT_UINT8;
+    memcpy(map->axes, "ZYX", 4);
+    map->shape[0] = map->chunk_shape[0] = map->chunk_shape[1] = 1;
+    map->shape[1] = map->shape[2] = SIDE;
+    map->chunk_shape[2] = ROW;
+    mt_chunk_map_c_order(map);
+    map->find_boxes = find_pixels;
+    map->get_box = get_pixel;
+    map->locate = locate_row;
+    uint8_t *pixels;
+    size_t size;
+    check_ok(read_map(&o, &pixels, &size, &err), &err);
+    assert_int_equal(size, sizeof stored);
+    for (size_t i = 0; i < sizeof stored; i++)
+        assert_int_equal(pixels[i], stored[i % SIDE * SIDE + i / SIDE]);
+    free(pixels);
+    close_map(&o);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(random_boxes) };
+    const struct CMUnitTest tests[] = { cmocka_unit_test(random_boxes), cmocka_unit_test(many_boxes) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

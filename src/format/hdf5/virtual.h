@@ -81,8 +81,27 @@ typedef struct h5_virtual {
     size_t n, room;
 } h5_virtual;
 
-/* Reads the mappings, and opens all of their sources, into the arena. */
-MT_MUST_CHECK mt_status h5_read_virtual(const h5_file *file, const h5_dataset *dataset, mt_arena *arena,
-                                        h5_virtual *out, h5_source ***sources, size_t *n_sources, mt_error *err);
+#define H5_SOURCE_BUCKETS 1024
+
+/* The making of a virtual dataset. */
+typedef struct h5_making {
+    mt_arena *arena; /* of what stays */
+    const h5_dataset *whole;
+    h5_source *buckets[H5_SOURCE_BUCKETS];
+    h5_source **sources;
+    size_t n, room;
+    int depth;
+} h5_making;
+
+/* Reads the mappings, and opens all of their sources: those of a virtual dataset, or of one in that. */
+MT_MUST_CHECK mt_status h5_read_virtual(h5_making *making, const h5_file *file, const h5_dataset *dataset,
+                                        h5_virtual *out, mt_error *err);
+
+/* The source of a name that stands in a file; opened if it is new. */
+MT_MUST_CHECK mt_status h5_find_source(h5_making *making, const h5_file *file, const char *name, const char *path,
+                                       h5_source **out, mt_error *err);
+
+/* Doubles an array in an arena, which keeps the old one, where it has no room for one more. */
+MT_MUST_CHECK mt_status h5_grow(mt_arena *arena, void **array, size_t n, size_t *room, size_t size, mt_error *err);
 
 #endif

@@ -287,9 +287,14 @@ mt_status h5_set_virtual(const h5_file *file, const h5_dataset *dataset, mt_chun
     virtual_state *s = mt_arena_alloc(map->arena, 1, sizeof *s, err);
     if (!s)
         return MT_E_MEMORY;
-    mt_status st = h5_read_virtual(file, dataset, map->arena, &s->v, &s->sources, &s->n_sources, err);
+    if (dataset->rank == 0)
+        return mt_fail(err, MT_E_UNSUPPORTED, "a virtual dataset without dimensions is not read");
+    h5_making making = { .arena = map->arena, .whole = dataset };
+    mt_status st = h5_read_virtual(&making, file, dataset, &s->v, err);
     if (st)
         return st;
+    s->sources = making.sources;
+    s->n_sources = making.n;
     map->state = s;
     memcpy(map->shape, s->v.shape, sizeof map->shape);
     if ((st = number_chunks(s, err)) || (st = number_boxes(s, map, err)))
