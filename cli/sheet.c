@@ -62,10 +62,8 @@ int sheet_write(const patch_job *job, const char *path)
         if (job->n_spatial == 3)
             place.coords[0] += job->size[0] / 2;
         mt_patch_request request = place_request(&planes, &place, patch);
-        if (mt_extract_patches(&request, 1, NULL, &err))
+        if (mt_extract_patches(&request, 1, &until_interrupted, &err))
             status = report(&err);
-        else if (interrupted())
-            status = EXIT_INTERRUPTED;
         else
             paint(&sheet, patch, i, width, pixels);
     }

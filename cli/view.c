@@ -163,8 +163,15 @@ static int read_tile(view_job *job, int64_t y, int64_t x, int64_t height, int64_
     mt_error err = MT_ERROR_INIT;
     int64_t coords[3] = { job->z, job->region[0] + y, job->region[1] + x }, size[3] = { 1, height, width };
     size_t n = spatial_count(job->image.info);
-    if (mt_stack_extract_patch(job->image.stack, job->sample, job->channels, job->n_channels, coords + 3 - n,
-                               size + 3 - n, n, tile, &err))
+    mt_patch_request request = { .stack = job->image.stack,
+                                 .sample = job->sample,
+                                 .channels = job->channels,
+                                 .n_channels = job->n_channels,
+                                 .n_spatial = n,
+                                 .coords = coords + 3 - n,
+                                 .patch_size = size + 3 - n,
+                                 .view = { .data = tile } };
+    if (mt_extract_patches(&request, 1, &until_interrupted, &err))
         return report(&err);
     shrink(job, tile, y, x, height, width);
     return EXIT_OK;
@@ -180,9 +187,8 @@ static int read_plane(view_job *job)
     int status = EXIT_OK;
     for (int64_t y = 0; !status && y < height; y += TILE)
         for (int64_t x = 0; !status && x < width; x += TILE) {
-            status = interrupted() ? EXIT_INTERRUPTED
-                                   : read_tile(job, y, x, height - y < TILE ? height - y : TILE,
-                                               width - x < TILE ? width - x : TILE, tile);
+            status =
+                read_tile(job, y, x, height - y < TILE ? height - y : TILE, width - x < TILE ? width - x : TILE, tile);
             progress_show(&progress, (double)y + TILE * (double)x / (double)width, (double)height);
         }
     progress_end(&progress);
