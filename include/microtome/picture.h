@@ -22,7 +22,8 @@ typedef struct mt_draw_options {
     const int64_t *z;      /* NULL: the middle plane */
     const int64_t *region; /* first row and column, height, width, in pixels; NULL: the whole plane */
     int64_t max_size;      /* longest side of the picture; larger regions are averaged down. 0: 1024 */
-    /* Optional: told the share that is done, from the calling thread; not zero ends with MT_E_CANCELLED. */
+    /* Optional: told the share that is done, in the calling thread and as often as mt_extract_options.cancelled; not
+     * zero ends with MT_E_CANCELLED. */
     int (*progress)(void *user, double share);
     void *user;
 } mt_draw_options;
@@ -41,10 +42,11 @@ MT_API MT_MUST_CHECK mt_status mt_draw_plane(mt_stack *stack, const mt_draw_opti
                                              void *user, mt_picture_size *out, mt_error *err);
 
 /* Draws up to MT_MOST_PATCHES patches side by side: the middle plane of each, small ones enlarged, large ones thinned.
- * All are of one stack, one size and one list of channels; the views of the requests do not matter. out may be NULL. */
+ * All are of one stack, one size and one list of channels; the views of the requests do not matter. options and out may be NULL. */
 #define MT_MOST_PATCHES 64
-MT_API MT_MUST_CHECK mt_status mt_draw_patches(const mt_patch_request *requests, size_t n, mt_write_bytes write,
-                                               void *user, mt_picture_size *out, mt_error *err);
+MT_API MT_MUST_CHECK mt_status mt_draw_patches(const mt_patch_request *requests, size_t n,
+                                               const mt_extract_options *options, mt_write_bytes write, void *user,
+                                               mt_picture_size *out, mt_error *err);
 
 MT_END_DECLS
 

@@ -139,7 +139,8 @@ typedef struct mt_stack_ops {
 } mt_stack_ops;
 
 /* Makes a stack out of ops. info gives source, dtype, original_axes, original_ndim and original_shape at the least
- * (data_shape follows from them) and is copied. ops is copied; self is handed to every call and, if this succeeds, to
+ * (data_shape follows from them), and pixel_size, unit, channels and chunk_shape where they are known; it is copied, and
+ * its other fields say what a stack of one's own is. ops is copied; self is handed to every call and, if this succeeds, to
  * close. */
 MT_API MT_MUST_CHECK mt_status mt_stack_new(mt_context *context, const mt_stack_ops *ops, void *self,
                                             const mt_stack_info *info, mt_stack **out, mt_error *err);

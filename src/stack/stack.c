@@ -103,10 +103,22 @@ static const char *whole_path(mt_stack *stack, const char *path, mt_error *err)
     return mt_arena_strndup(stack->arena, path, split ? length - n - 1 : length, err);
 }
 
+/* NULL from an arena is either of two failures: the error tells which. */
+static mt_status finish_opening(mt_stack *stack, mt_status st, mt_stack **out, const mt_error *err)
+{
+    if (st)
+        mt_stack_close(stack);
+    else
+        *out = stack;
+    return st == MT_E_MEMORY && err->status == MT_E_LIMIT ? MT_E_LIMIT : st;
+}
+
 mt_status mt_stack_open_wrapped(mt_context *context, const char *path, const mt_open_options *given,
                                 mt_status (*wrap)(void *user, mt_store **store, mt_error *err), void *user,
                                 mt_stack **out, mt_error *err)
 {
+    mt_error own = MT_ERROR_INIT;
+    err = err ? err : &own;
     mt_open_options options;
     mt_stack *stack;
     mt_status st = mt_open_options_take(given, &options, err);
@@ -118,11 +130,7 @@ mt_status mt_stack_open_wrapped(mt_context *context, const char *path, const mt_
     const char *name = st ? NULL : whole_path(stack, path, err);
     if (!st)
         st = name ? open_source(stack, &options, name, err) : MT_E_MEMORY;
-    if (st)
-        mt_stack_close(stack);
-    else
-        *out = stack;
-    return st;
+    return finish_opening(stack, st, out, err);
 }
 
 mt_status mt_stack_open(mt_context *context, const char *path, const mt_open_options *options, mt_stack **out,
@@ -134,6 +142,8 @@ mt_status mt_stack_open(mt_context *context, const char *path, const mt_open_opt
 mt_status mt_stack_open_memory(mt_context *context, const char *name, const void *bytes, size_t size,
                                const mt_open_options *given, mt_stack **out, mt_error *err)
 {
+    mt_error own = MT_ERROR_INIT;
+    err = err ? err : &own;
     mt_open_options options;
     mt_stack *stack;
     mt_status st = mt_open_options_take(given, &options, err);
@@ -142,11 +152,7 @@ mt_status mt_stack_open_memory(mt_context *context, const char *name, const void
     st = mt_source_from_memory(&stack->context->env, name, bytes, size, &options, stack->arena, &stack->source, err);
     if (!st)
         st = open_source(stack, &options, name, err);
-    if (st)
-        mt_stack_close(stack);
-    else
-        *out = stack;
-    return st;
+    return finish_opening(stack, st, out, err);
 }
 
 /* An array is one chunk, which is never loaded: the engine copies from it where it lies. */
@@ -208,6 +214,22 @@ mt_status mt_stack_from_array(mt_context *context, const void *data, mt_dtype dt
     return MT_OK;
 }
 
+/* data_shape is known. */
+static mt_status copy_channels(mt_stack *stack, const mt_channel *channels, mt_error *err)
+{
+    size_t n = (size_t)stack->info.data_shape[1];
+    mt_channel *copy = mt_arena_alloc(stack->arena, n, sizeof *copy, err);
+    if (!copy)
+        return MT_E_MEMORY;
+    mt_status st = MT_OK;
+    for (size_t c = 0; !st && c < n; c++) {
+        copy[c] = channels[c];
+        st = copy_text(stack, channels[c].name ? channels[c].name : "", &copy[c].name, err);
+    }
+    stack->info.channels = copy;
+    return st;
+}
+
 /* A stack of one's own: the map is only there to derive the shape SC(Z)YX, and goes again. */
 static mt_status describe_own(mt_stack *stack, const mt_stack_info *info, mt_error *err)
 {
@@ -218,6 +240,8 @@ static mt_status describe_own(mt_stack *stack, const mt_stack_info *info, mt_err
         return st;
     memcpy(stack->info.pixel_size, info->pixel_size, sizeof info->pixel_size);
     memcpy(stack->info.chunk_shape, info->chunk_shape, sizeof info->chunk_shape);
+    if (info->channels && (st = copy_channels(stack, info->channels, err)))
+        return st;
     for (int d = 0; d < info->original_ndim; d++)
         if ((st = copy_text(stack, info->unit[d] ? info->unit[d] : "", &stack->info.unit[d], err)))
             return st;

@@ -160,7 +160,7 @@ static void test_a_sheet(void **state)
     file f = { 0 };
     mt_error err = MT_ERROR_INIT;
     mt_picture_size drawn;
-    check_ok(mt_draw_patches(requests, 3, append, &f, &drawn, &err), &err);
+    check_ok(mt_draw_patches(requests, 3, NULL, append, &f, &drawn, &err), &err);
     assert_int_equal(drawn.height, 2 * 64 + 2); /* four times enlarged, a gap of 2 */
     uint8_t *pixels = decode(&f, 130, 130);
     assert_int_equal(pixels[3 * (64 * 130 + 10)], 0); /* the gap */
@@ -200,8 +200,8 @@ static void test_refusals(void **state)
     free(f.bytes);
     const int64_t corner[] = { 0, 0 }, nothing[] = { 0, 4 };
     mt_patch_request request = { .stack = stack, .n_spatial = 2, .coords = corner, .patch_size = nothing };
-    assert_int_equal(mt_draw_patches(&request, 1, append, &f, NULL, NULL), MT_E_ARGUMENT);
-    assert_int_equal(mt_draw_patches(&request, 0, append, &f, NULL, NULL), MT_E_ARGUMENT);
+    assert_int_equal(mt_draw_patches(&request, 1, NULL, append, &f, NULL, NULL), MT_E_ARGUMENT);
+    assert_int_equal(mt_draw_patches(&request, 0, NULL, append, &f, NULL, NULL), MT_E_ARGUMENT);
     mt_stack_close(stack);
 }
 

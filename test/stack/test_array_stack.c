@@ -188,11 +188,20 @@ static void a_stack_of_ones_own_is_a_stack(void **state)
     mt_stack_ops ops = { .struct_size = sizeof ops, .extract_patch = own_extract, .close = own_close };
     mt_stack_info info = { .source = "formula", .dtype = MT_FLOAT32, .original_axes = "SCZYX", .original_ndim = 5 };
     memcpy(info.original_shape, own_shape, sizeof own_shape);
+    char name[] = "DAPI";
+    mt_channel channels[3] = { { .name = name }, { .name = NULL }, { .has_color = 1, .rgb = { 7, 8, 9 } } };
+    info.channels = channels;
     mt_stack *stack;
     mt_error err = MT_ERROR_INIT;
     check_ok(mt_stack_new(NULL, &ops, &self, &info, &stack, &err), &err);
+    memset(name, 0, sizeof name);
+    memset(channels, 0, sizeof channels);
     assert_string_equal(mt_stack_get_info(stack)->format, "custom");
     assert_memory_equal(mt_stack_get_info(stack)->data_shape, own_shape, sizeof own_shape);
+    const mt_channel *found = mt_stack_get_info(stack)->channels;
+    assert_string_equal(found[0].name, "DAPI");
+    assert_string_equal(found[1].name, "");
+    assert_int_equal(found[2].rgb[1], 8);
 
     whole_image image;
     check_ok(read_whole(stack, &image, &err), &err);

@@ -181,6 +181,22 @@ static void options_are_checked(void **state)
     mt_stacks_close(stacks);
 }
 
+static void a_limit_is_told_from_want_of_memory(void **state)
+{
+    (void)state;
+    char path[512];
+    snprintf(path, sizeof path, "%s/a.npy", root);
+    mt_context_options options = { .struct_size = sizeof options, .limits = { .max_metadata_bytes = 1 } };
+    mt_context *context;
+    mt_stack *stack;
+    mt_error err = MT_ERROR_INIT;
+    check_ok(mt_context_new(&options, &context, &err), &err);
+    assert_int_equal(mt_stack_open(context, path, NULL, &stack, NULL), MT_E_LIMIT);
+    assert_int_equal(mt_stack_open_memory(context, "a", "b", 1, NULL, &stack, &err), MT_E_LIMIT);
+    assert_non_null(strstr(err.message, "max_metadata_bytes (1)"));
+    mt_context_free(context);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -189,6 +205,7 @@ int main(void)
         cmocka_unit_test(what_is_named_must_open),
         cmocka_unit_test(series_of_a_file_are_listed),
         cmocka_unit_test(options_are_checked),
+        cmocka_unit_test(a_limit_is_told_from_want_of_memory),
     };
     return cmocka_run_group_tests(tests, make_files, remove_files);
 }
