@@ -313,10 +313,10 @@ def test_ctrl_c_ends_a_long_read():
     code = """
 import numpy as np, microtome
 stack = microtome.from_array(np.zeros((512, 512), np.uint8), "YX")
-coords = np.zeros((2_000_000, 2), np.int64)
-out = np.lib.stride_tricks.as_strided(np.empty((1, 1, 64, 64), np.float32), (2_000_000, 1, 64, 64), (0, 0, 256, 4))
+coords = np.zeros((3_000_000, 2), np.int64)
+out = np.lib.stride_tricks.as_strided(np.empty((1, 1, 32, 32), np.float32), (3_000_000, 1, 32, 32), (0, 0, 128, 4))
 print("ready", flush=True)
-stack.extract_patches(0, None, coords, (64, 64), out=out)  # some 5 seconds
+stack.extract_patches(0, None, coords, (32, 32), out=out)  # some seconds
 print("finished", flush=True)
 """
     process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
