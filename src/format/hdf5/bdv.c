@@ -107,17 +107,6 @@ static const mt_xml *find_setup(const mt_xml *root, int number)
     return NULL;
 }
 
-static const char *name_of_unit(mt_arena *arena, const char *text, mt_error *err)
-{
-    static const char *const names[][2] = { { "\xc2\xb5m", "micrometer" }, { "um", "micrometer" },
-                                            { "micron", "micrometer" },    { "nm", "nanometer" },
-                                            { "mm", "millimeter" },        { "micrometer", "micrometer" } };
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-        if (strcmp(text, names[i][0]) == 0)
-            return names[i][1];
-    return mt_arena_strndup(arena, text, strlen(text), err);
-}
-
 /* Voxel sizes of the setup, in X, Y, Z, for level 0; those of other levels by how much smaller these are. */
 static mt_status read_voxels(const mt_source *source, mt_arena *arena, const int64_t *whole, int setup,
                              mt_chunk_map *map, mt_error *err)
@@ -138,7 +127,7 @@ static mt_status read_voxels(const mt_source *source, mt_arena *arena, const int
         at = end;
         double factor = map->shape[1 + d] > 0 ? round((double)whole[d] / (double)map->shape[1 + d]) : 1;
         map->pixel_size[1 + d] = value * (factor > 1 ? factor : 1);
-        if (unit && *unit->text && !(map->unit[1 + d] = name_of_unit(map->arena, unit->text, err)))
+        if (unit && *unit->text && !(map->unit[1 + d] = h5_name_of_unit(map->arena, unit->text, err)))
             return MT_E_MEMORY;
     }
     return MT_OK;

@@ -102,7 +102,7 @@ static mt_status open_dataset(const h5_file *file, mt_arena *arena, const mt_sou
         return st;
     if ((st = h5_read_dataset(arena, &object, &dataset, err)) ||
         (st = h5_make_map(object.file, &dataset, NULL, NULL, map, err)) ||
-        (st = h5_describe_axes(arena, &object, map, err)))
+        (st = h5_describe_axes(arena, &object, path, map, err)))
         return st;
     path += strspn(path, "/");
     map->part = *source->selection.path || *path ? mt_arena_printf(map->arena, err, "/%s", path) : "";
