@@ -268,6 +268,29 @@ class Oracle(Case):
                     np.testing.assert_array_equal(patch[:z, :y, :x], pixels((z, y, x), "<u2", 4 * level + 2 * t + c))
                     self.assertEqual(patch[z:].sum() + patch[:, y:].sum() + patch[:, :, x:].sum(), 0)
 
+    def test_being_written(self):
+        """A file that grows under SWMR is read as it was last flushed; one that is torn says why it is not."""
+        with h5py.File(self.path, "w", libver="latest") as file:
+            sizes = {"one": (0, 8, 9), "two": (0, 0, 9)}
+            data = {name: file.create_dataset(name, size, "<u2", chunks=(2, 4, 5), compression="gzip",
+                                              maxshape=[n or None for n in size]) for name, size in sizes.items()}
+            file.swmr_mode = True
+            for n in (1, 2, 7, 8, 40):
+                expected = pixels((n, 8, 9), "<u2")
+                for d in data.values():
+                    d.resize((n, 8, 9))
+                    d[...] = expected
+                    d.flush()
+                for name in data:
+                    self.check(name, expected)
+            torn = bytearray(self.path.read_bytes())
+        at = torn.index(b"OHDR")
+        torn[at + 20] ^= 0xff
+        self.path.write_bytes(torn)
+        self.assertIn("marked as being written", self.run_command("info", f"{self.path}#one", status=1).stderr)
+        self.path.write_bytes(torn[:300])
+        self.assertIn("marked as being written", self.run_command("info", f"{self.path}#one", status=1).stderr)
+
     def test_candidates(self):
         with h5py.File(self.path, "w") as file:
             file.create_dataset("table", data=np.arange(9))

@@ -34,6 +34,9 @@ MT_MUST_CHECK mt_status h5_resolve(const h5_file *file, mt_arena *arena, const c
 MT_MUST_CHECK mt_status h5_open_other(const h5_file *file, mt_arena *arena, const char *key, const h5_file **out,
                                       mt_error *err);
 
+/* Says of a file that was found broken if it is marked as being written, which may be why. Returns st. */
+mt_status h5_blame_writer(const h5_file *file, mt_status st, mt_error *err);
+
 /* An unsigned number of 1 to 8 bytes; an address, H5_UNDEFINED where all of its bits are set; a length, likewise. */
 uint64_t h5_read_number(mt_reader *r, size_t bytes);
 uint64_t h5_read_address(const h5_file *file, mt_reader *r);
