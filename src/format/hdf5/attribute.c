@@ -157,6 +157,24 @@ mt_status h5_attribute_text(mt_arena *arena, const h5_attribute *a, uint64_t i, 
     return a->type.is_text ? read_variable(a->file, arena, &r, out, err) : MT_OK;
 }
 
+mt_status h5_attribute_reference(mt_arena *arena, const h5_attribute *a, uint64_t i, uint64_t *out, mt_error *err)
+{
+    mt_reader r = a->data;
+    *out = H5_UNDEFINED;
+    if (a->type.kind != H5_VARIABLE || a->type.is_text || i >= a->count)
+        return MT_OK;
+    mt_read_skip(&r, (size_t)i * a->type.size);
+    uint32_t n = mt_read_u32(&r);
+    uint64_t address = h5_read_address(a->file, &r);
+    uint32_t index = mt_read_u32(&r);
+    if (r.failed || n == 0 || address == 0 || address == H5_UNDEFINED)
+        return MT_OK;
+    mt_status st = h5_read_global(a->file, arena, address, index, &r, err);
+    if (!st)
+        *out = h5_read_address(a->file, &r);
+    return st ? st : r.failed ? mt_fail(err, MT_E_CORRUPT, "a reference is cut off") : MT_OK;
+}
+
 mt_status h5_forgive(mt_status st, const mt_error *own, mt_error *err)
 {
     if (st == MT_OK || st == MT_E_CORRUPT || st == MT_E_UNSUPPORTED || st == MT_E_NOT_FOUND)

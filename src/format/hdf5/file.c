@@ -88,9 +88,8 @@ static mt_status check_block(const block_making *m, const uint8_t *bytes, mt_err
         return mt_fail(err, MT_E_CORRUPT, "there is no %s at address %llu", m->signature,
                        (unsigned long long)m->address);
     if (m->checksum && h5_checksum(bytes, (size_t)m->size - 4) != mt_load_u32le(bytes + m->size - 4))
-        return mt_fail(err, MT_E_CORRUPT, "the checksum of the %s at address %llu is wrong%s", m->signature,
-                       (unsigned long long)m->address,
-                       m->file->being_written ? " (the file is marked as being written)" : "");
+        return mt_fail(err, MT_E_CORRUPT, "the checksum of the %s at address %llu is wrong", m->signature,
+                       (unsigned long long)m->address);
     return MT_OK;
 }
 
@@ -255,9 +254,16 @@ static mt_status read_superblock(h5_file *file, const uint8_t *bytes, size_t siz
     if (version >= 2 && h5_checksum(bytes, r.position) != mt_load_u32le(bytes + r.position))
         return mt_fail(err, MT_E_CORRUPT, "the checksum of the superblock is wrong");
     if (end != H5_UNDEFINED && end > file->size)
-        return mt_fail(err, MT_E_CORRUPT, "the file has %llu bytes, of %llu%s", (unsigned long long)file->size,
-                       (unsigned long long)end, file->being_written ? "; it is marked as being written" : "");
+        return mt_fail(err, MT_E_CORRUPT, "the file has %llu bytes, of %llu", (unsigned long long)file->size,
+                       (unsigned long long)end);
     return MT_OK;
+}
+
+mt_status h5_blame_writer(const h5_file *file, mt_status st, mt_error *err)
+{
+    if (st == MT_E_CORRUPT && file->being_written)
+        mt_error_prefix(err, "the file is marked as being written");
+    return st;
 }
 
 /* Fills the file but for env, store, key, size and may_follow, which are there. */
@@ -271,7 +277,7 @@ static mt_status open_head(h5_file *file, const uint8_t *head, size_t head_size,
     if (st)
         return st;
     file->owner = mt_cache_new_owner(file->env->index_cache);
-    return read_superblock(file, bytes, size, err);
+    return h5_blame_writer(file, read_superblock(file, bytes, size, err), err);
 }
 
 mt_status h5_open_file(const mt_source *source, h5_file *out, mt_error *err)

@@ -34,6 +34,9 @@ MT_MUST_CHECK mt_status h5_resolve(const h5_file *file, mt_arena *arena, const c
 MT_MUST_CHECK mt_status h5_open_other(const h5_file *file, mt_arena *arena, const char *key, const h5_file **out,
                                       mt_error *err);
 
+/* Says of a file that was found broken if it is marked as being written, which may be why. Returns st. */
+mt_status h5_blame_writer(const h5_file *file, mt_status st, mt_error *err);
+
 /* An unsigned number of 1 to 8 bytes; an address, H5_UNDEFINED where all of its bits are set; a length, likewise. */
 uint64_t h5_read_number(mt_reader *r, size_t bytes);
 uint64_t h5_read_address(const h5_file *file, mt_reader *r);
@@ -191,6 +194,9 @@ MT_MUST_CHECK mt_status h5_find_attribute(mt_arena *arena, const h5_object *obje
  * arena. NULL where the attribute is no text, or has no i-th. */
 MT_MUST_CHECK mt_status h5_attribute_text(mt_arena *arena, const h5_attribute *attribute, uint64_t i, const char **out,
                                           mt_error *err);
+/* The object that the i-th of lists of references names first; H5_UNDEFINED if there is none. */
+MT_MUST_CHECK mt_status h5_attribute_reference(mt_arena *arena, const h5_attribute *attribute, uint64_t i,
+                                               uint64_t *out, mt_error *err);
 /* The i-th number of an attribute; false where there is none. */
 bool h5_attribute_number(const h5_attribute *attribute, uint64_t i, double *out);
 /* The text of an attribute by name; NULL also where it is not there. */
@@ -287,7 +293,16 @@ typedef mt_status (*h5_skip_image)(void *user, const char *path, const char *why
 MT_MUST_CHECK mt_status h5_find_images(const h5_file *file, mt_arena *arena, const char *root, h5_visit_image visit,
                                        h5_skip_image skip, void *user, mt_error *err);
 
-/* Axes, pixel sizes and units that a dataset's attributes tell: ilastik's axistags, dimension labels, element_size_um. */
-MT_MUST_CHECK mt_status h5_describe_axes(mt_arena *arena, const h5_object *object, mt_chunk_map *map, mt_error *err);
+/* Axes, pixel sizes and units that a dataset tells: ilastik's axistags, dimension labels, scales, element_size_um. path
+ * is that of the dataset. */
+MT_MUST_CHECK mt_status h5_describe_axes(mt_arena *arena, const h5_object *object, const char *path, mt_chunk_map *map,
+                                         mt_error *err);
+/* The part of that of dimension scales. */
+MT_MUST_CHECK mt_status h5_describe_scales(mt_arena *arena, const h5_object *object, const char *path,
+                                           mt_chunk_map *map, mt_error *err);
+/* The axis that a name stands for; '?' if none. */
+char h5_axis_of(const char *name);
+/* The UDUNITS-2 name of a unit, in the arena; NULL where there is no memory. */
+const char *h5_name_of_unit(mt_arena *arena, const char *text, mt_error *err);
 
 #endif

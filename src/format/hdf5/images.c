@@ -98,20 +98,6 @@ mt_status h5_find_images(const h5_file *file, mt_arena *arena, const char *root,
     return walk_group(&w, &group, path, 0, err);
 }
 
-static char axis_of(const char *name)
-{
-    static const struct {
-        const char *name;
-        char axis;
-    } table[] = { { "x", 'X' }, { "y", 'Y' }, { "z", 'Z' },    { "t", 'T' },      { "c", 'C' },
-                  { "s", 'S' }, { "X", 'X' }, { "Y", 'Y' },    { "Z", 'Z' },      { "T", 'T' },
-                  { "C", 'C' }, { "S", 'S' }, { "time", 'T' }, { "channel", 'C' } };
-    for (size_t i = 0; i < sizeof table / sizeof *table; i++)
-        if (strcmp(name, table[i].name) == 0)
-            return table[i].axis;
-    return '?';
-}
-
 /* vigra's axistags, which ilastik writes: {"axes": [{"key": "t", ...}, ...]} in the order of the dimensions. */
 static mt_status read_axistags(const char *text, mt_env *env, mt_chunk_map *map, mt_error *err)
 {
@@ -122,7 +108,7 @@ static mt_status read_axistags(const char *text, mt_env *env, mt_chunk_map *map,
     const json_t *axes = json_object_get(root, "axes");
     for (int d = 0; d < map->ndim && json_array_size(axes) == (size_t)map->ndim; d++) {
         const char *key = json_string_value(json_object_get(json_array_get(axes, (size_t)d), "key"));
-        map->axes[d] = key ? axis_of(key) : '?';
+        map->axes[d] = key ? h5_axis_of(key) : '?';
     }
     json_decref(root);
     return MT_OK;
@@ -135,7 +121,7 @@ static mt_status read_labels(mt_arena *arena, const h5_attribute *labels, mt_chu
         mt_status st = h5_attribute_text(arena, labels, (uint64_t)d, &label, err);
         if (st)
             return st;
-        map->axes[d] = label ? axis_of(label) : '?';
+        map->axes[d] = label ? h5_axis_of(label) : '?';
     }
     return MT_OK;
 }
@@ -150,7 +136,7 @@ static void drop_repeated(mt_chunk_map *map)
         }
 }
 
-mt_status h5_describe_axes(mt_arena *arena, const h5_object *object, mt_chunk_map *map, mt_error *err)
+mt_status h5_describe_axes(mt_arena *arena, const h5_object *object, const char *path, mt_chunk_map *map, mt_error *err)
 {
     h5_attribute labels, size;
     bool found = false;
@@ -161,6 +147,9 @@ mt_status h5_describe_axes(mt_arena *arena, const h5_object *object, mt_chunk_ma
     if (!tags && (st = h5_find_attribute(arena, object, "DIMENSION_LABELS", &found, &labels, err)))
         return st;
     if (found && (st = read_labels(arena, &labels, map, err)))
+        return st;
+    mt_error of_scales = MT_ERROR_INIT;
+    if ((st = h5_forgive(h5_describe_scales(arena, object, path, map, &of_scales), &of_scales, err)))
         return st;
     drop_repeated(map);
     if ((st = h5_find_attribute(arena, object, "element_size_um", &found, &size, err)) || !found || size.count != 3)

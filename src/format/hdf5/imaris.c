@@ -90,7 +90,6 @@ static mt_status read_voxels(const h5_file *file, mt_arena *arena, mt_chunk_map 
     mt_status st = h5_find_object(file, arena, "DataSetInfo/Image", &info, err);
     if (st || (st = h5_get_text(arena, &info, "Unit", &unit, err)))
         return st;
-    bool micrometers = unit && (strcmp(unit, "um") == 0 || strcmp(unit, "\xc2\xb5m") == 0);
     for (int d = 0; d < 3; d++) {
         char low[8], high[8];
         double from, to;
@@ -103,7 +102,8 @@ static mt_status read_voxels(const h5_file *file, mt_arena *arena, mt_chunk_map 
         if (!has_from || !has_to || !(to > from))
             continue;
         map->pixel_size[2 + d] = (to - from) / (double)map->shape[2 + d];
-        map->unit[2 + d] = micrometers ? "micrometer" : NULL;
+        if (unit && *unit && !(map->unit[2 + d] = h5_name_of_unit(map->arena, unit, err)))
+            return MT_E_MEMORY;
     }
     return MT_OK;
 }

@@ -142,7 +142,7 @@ static mt_status locate(const mt_chunk_map *map, const int64_t *position, mt_chu
     mt_status st =
         s->many.leading ? find_among_many(s, position, &chunk, out, err) : find_in_one(s, position, &chunk, out, err);
     if (st || out->missing)
-        return st;
+        return h5_blame_writer(&s->file, st, err);
     bool raw = s->dataset.raw_edges && is_at_edge(&s->dataset, position + s->many.leading);
     if (raw || chunk.mask) {
         leave_out(&map->chain, raw ? UINT32_MAX : chunk.mask, &out->chain_buffer);
