@@ -11,6 +11,7 @@
 
 from __future__ import annotations
 
+from . import axes
 from ._core import Context
 from ._core import version as __version__
 from ._errors import (
@@ -45,6 +46,7 @@ __all__ = [
     "StackList",
     "UnsupportedError",
     "__version__",
+    "axes",
     "from_array",
     "from_object",
     "list_parts",
