@@ -12,6 +12,7 @@
 from __future__ import annotations
 
 from . import axes
+from ._adapter import ArrayStack
 from ._core import Context
 from ._core import version as __version__
 from ._errors import (
@@ -31,6 +32,7 @@ from ._stack import ImageStack, Picture
 
 __all__ = [
     "ArgumentError",
+    "ArrayStack",
     "CancelledError",
     "Context",
     "CorruptError",
