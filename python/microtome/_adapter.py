@@ -52,7 +52,8 @@ class ArrayStack:
     def data_dtype(self) -> np.dtype[Any]:
         """Element type of the array."""
         dtype = self._array.dtype
-        return np.dtype(getattr(dtype, "numpy_dtype", dtype))  # tensorstore has types of its own
+        numpy_dtype: np.dtype[Any] = np.dtype(getattr(dtype, "numpy_dtype", dtype))  # tensorstore has its own types
+        return numpy_dtype
 
     def extract_patch(
         self,
@@ -62,15 +63,21 @@ class ArrayStack:
         patch_size: Sequence[int],
     ) -> NDArray[np.float32]:
         """Extract a patch, C(Z)YX, with zeros outside the image."""
-        index = get_patch_slices(self.original_axes, self.original_data_shape, sample_idx, channels, coords, patch_size)
-        if channels is None or "C" not in self.original_axes:
-            patch = self._read(index)
+        where = (coords, patch_size)
+        if channels is None:
+            patch = self._read(sample_idx, None, *where)
         else:
-            distinct = sorted({channel % self.data_shape[1] for channel in channels})
-            at = self.original_axes.index("C")
-            pieces = [self._read((*index[:at], slice(c, c + 1), *index[at + 1 :])) for c in distinct]
-            patch = np.concatenate(pieces)[[distinct.index(channel % self.data_shape[1]) for channel in channels]]
+            if not channels:
+                raise ValueError("Channel index sequence cannot be empty.")
+            distinct = sorted(set(channels))
+            pieces = [self._read(sample_idx, channel, *where) for channel in distinct]
+            patch = np.concatenate(pieces)[[distinct.index(channel) for channel in channels]]
         return pad_patch(coords, patch_size, self.data_shape, patch)
 
-    def _read(self, index: tuple[Any, ...]) -> NDArray[Any]:
+    def _read(self, sample_idx: int, channel: int | None, coords: Sequence[int], size: Sequence[int]) -> NDArray[Any]:
+        channels = None if channel is None else [channel]
+        index = get_patch_slices(self.original_axes, self.original_data_shape, sample_idx, channels, coords, size)
+        if channel is not None and "C" in self.original_axes:  # lists are not sliced alike everywhere
+            at, c = self.original_axes.index("C"), channel % self.data_shape[1]
+            index = (*index[:at], slice(c, c + 1), *index[at + 1 :])
         return reshape_patch(np.asarray(self._array[index]), self.original_axes)
