@@ -143,6 +143,9 @@ typedef struct picture {
 } picture;
 void picture_init(picture *p, size_t height, size_t width, size_t channels);
 void picture_free(picture *p);
+/* How many channels, red, green, blue (and how opaque they are), lie side by side in a photograph, of which an image may
+ * have several; 0: they are fluorescence channels. */
+int64_t rgb_samples(const mt_stack_info *info);
 /* Colours from the file, else by convention. */
 void picture_color(picture *p, const mt_stack_info *info, const int64_t *channels);
 /* Stretches, merges and writes a PNG. */

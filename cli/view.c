@@ -113,6 +113,12 @@ static int read_options(view_job *job, const struct args *args)
         status = image_channels(&job->image, args, "channel", &job->channels, &job->n_channels);
     if (status)
         return status;
+    int64_t samples = rgb_samples(info);
+    if (samples && (int64_t)job->n_channels > samples && !args_get(args, "channel", 0)) {
+        fprintf(stderr, "microtome: the first of %" PRId64 " colour images is shown; --channel chooses\n",
+                (int64_t)job->n_channels / samples);
+        job->n_channels = (size_t)samples;
+    }
     if (job->n_channels > MOST_CHANNELS && !args_get(args, "channel", 0)) {
         fprintf(stderr, "microtome: the first %d of %zu channels are shown; --channel chooses\n", MOST_CHANNELS,
                 job->n_channels);
