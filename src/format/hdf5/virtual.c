@@ -392,7 +392,7 @@ static mt_status read_list(reading *r, mt_error *err)
     mt_status st = h5_read_global(r->file, r->arena, r->dataset->address, (uint32_t)r->dataset->bytes, &list, err);
     if (st)
         return st;
-    if (list.size < 4 || h5_checksum(list.data, list.size - 4) != mt_load_u32le(list.data + list.size - 4))
+    if (!h5_is_intact(list.data, list.size))
         return mt_fail(err, MT_E_CORRUPT, "the checksum of the list of mappings is wrong");
     list.size -= 4;
     return read_entries(r, &list, err);

@@ -132,11 +132,19 @@ static void broken_files_fail_cleanly(void **state)
 static void mutations_do_no_harm(void **state)
 {
     (void)state;
-    static const char *const names[] = { "hdf5/bio/Minimal_IMS_File.ims",       "hdf5/bio/ilastik_5t2d2c.h5",
-                                         "hdf5/layouts/chunked.hdf5",           "hdf5/layouts/btreev2.hdf5",
-                                         "hdf5/filters/compressed.hdf5",        "hdf5/filters/hdfgroup_h5ex_d_lz4.h5",
-                                         "hdf5/filters/netcdf_ref_szip.h5",     "hdf5/layouts/dataset_multidim.hdf5",
-                                         "hdf5/filters/jhdf_lz4_datasets.hdf5", "hdf5/layouts/resizable.hdf5" };
+    static const char *const names[] = { "hdf5/bio/Minimal_IMS_File.ims",
+                                         "hdf5/bio/ilastik_5t2d2c.h5",
+                                         "hdf5/layouts/chunked.hdf5",
+                                         "hdf5/layouts/btreev2.hdf5",
+                                         "hdf5/filters/compressed.hdf5",
+                                         "hdf5/filters/hdfgroup_h5ex_d_lz4.h5",
+                                         "hdf5/filters/netcdf_ref_szip.h5",
+                                         "hdf5/layouts/dataset_multidim.hdf5",
+                                         "hdf5/filters/jhdf_lz4_datasets.hdf5",
+                                         "hdf5/layouts/resizable.hdf5",
+                                         "fuzz/corpus/fuzz_hdf5/virtual_latest.h5",
+                                         "fuzz/corpus/fuzz_hdf5/outside.h5",
+                                         "fuzz/corpus/fuzz_hdf5/scales.h5" };
     mutate_files("hdf5", names, sizeof names / sizeof *names);
 }
 
