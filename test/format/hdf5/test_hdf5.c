@@ -205,6 +205,11 @@ static void files_keep_the_contract(void **state)
                                          "hdf5/filters/netcdf_ref_szip.h5" };
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         check_contract(data_path(names[i]), NULL);
+    static const char *const parts[] = { "open", "numbered", "blocks", "nested" };
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
+        mt_open_options options = { .struct_size = sizeof options, .part = parts[i] };
+        check_contract("fuzz/corpus/fuzz_hdf5/virtual_latest.h5", &options);
+    }
 }
 
 int main(void)
