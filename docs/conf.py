@@ -5,7 +5,7 @@ import microtome
 
 project = "microtome"
 version = release = microtome.__version__
-copyright = "the microtome contributors"
+copyright = "the microtome developers"
 language = "en"
 
 extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
@@ -14,6 +14,7 @@ default_role = "py:obj"
 add_module_names = False
 autodoc_member_order = "groupwise"
 autodoc_typehints = "none"
+toc_object_entries_show_parents = "hide"
 napoleon_google_docstring = False
 napoleon_use_rtype = False
 
@@ -21,3 +22,5 @@ html_theme = "furo"
 html_title = "microtome"
 html_show_sphinx = False
 html_copy_source = False
+html_static_path = ["site.css"]
+html_css_files = ["site.css"]

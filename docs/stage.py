@@ -21,16 +21,16 @@ import microtome
 DOCS = Path(__file__).resolve().parent
 ROOT = DOCS.parent
 
-# Captions and pages of the side bar, below the page that they belong to.
+# Captions and pages of the side bar, below the page that they belong to. Without a caption they are listed there too.
 NAVIGATION = {
     "index": {
         "Use": ["quick-start", "formats/index", "implementing-an-image-stack", "command"],
-        "Coming from": ["careamics", "from-tifffile", "from-zarr-python"],
+        "Coming from": ["CAREamics <careamics>", "tifffile <from-tifffile>", "zarr-python <from-zarr-python>"],
         "Reference": ["reference/python", "reference/c"],
         "Design": ["architecture", "adding-a-format", "decisions/index", "benchmarks"],
         "Project": ["project/CONTRIBUTING", "project/SECURITY", "project/CHANGELOG"],
     },
-    "formats/index": {"": ["*"]},
+    "formats/index": {"Pages": ["*"]},
     "decisions/index": {"": ["*"]},
 }
 # What stands for files and folders outside of docs.
@@ -73,7 +73,7 @@ def navigation(page):
     """Write the lists of pages that Sphinx makes its side bar of."""
     blocks = []
     for caption, pages in NAVIGATION.get(page.removesuffix(".md"), {}).items():
-        options = [f":caption: {caption}", ":hidden:"] if caption else [":glob:", ":maxdepth: 1"]
+        options = [":glob:", *([":hidden:", f":caption: {caption}"] if caption else [])]
         blocks.append("\n".join(["", "```{toctree}", *options, "", *pages, "```", ""]))
     return "".join(blocks)
 

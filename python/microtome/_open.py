@@ -26,15 +26,29 @@ class ImageStackProtocol(Protocol):
     """What CAREamics asks of an image stack, and `from_object` of an object."""
 
     @property
-    def source(self) -> Any: ...
+    def source(self) -> Any:
+        """Names the image; travels with its predictions."""
+        ...
+
     @property
-    def data_shape(self) -> Sequence[int]: ...
+    def data_shape(self) -> Sequence[int]:
+        """Shape as SC(Z)YX."""
+        ...
+
     @property
-    def data_dtype(self) -> DTypeLike: ...
+    def data_dtype(self) -> DTypeLike:
+        """Element type as stored."""
+        ...
+
     @property
-    def original_data_shape(self) -> Sequence[int]: ...
+    def original_data_shape(self) -> Sequence[int]:
+        """Shape as stored, one size for each original axis."""
+        ...
+
     @property
-    def original_axes(self) -> str: ...
+    def original_axes(self) -> str:
+        """Axes as stored: letters of ``STCZYX``."""
+        ...
 
     def extract_patch(
         self,
@@ -42,7 +56,9 @@ class ImageStackProtocol(Protocol):
         channels: Sequence[int] | None,
         coords: Sequence[int],
         patch_size: Sequence[int],
-    ) -> NDArray[Any]: ...
+    ) -> NDArray[Any]:
+        """Extract one patch, C(Z)YX, as `ImageStack.extract_patch` does."""
+        ...
 
 
 class StackList(list[ImageStack]):
@@ -116,9 +132,12 @@ def open(
     external_folder : path-like, optional
         The folder inside which a file may refer to other files (HDF5's links, external
         raw data and virtual datasets); "" is the folder of the file.
-    dtype, shape, offset : optional
-        For a raw file: element type (with its byte order), shape, bytes before the
-        first element.
+    dtype : dtype-like, optional
+        Of a file without a header (``format="raw"``): the element type with its byte order.
+    shape : sequence of int, optional
+        Of a file without a header: the shape.
+    offset : int
+        Of a file without a header: bytes before the first element.
     context : Context, optional
         Threads, cache and limits. Default: one that all stacks share.
 
@@ -128,10 +147,22 @@ def open(
 
     Raises
     ------
-    microtome.Error
-        Also a FileNotFoundError where there is no such file or part, a ValueError where
-        the file is damaged, a NotImplementedError where it has what is not read, an
-        OSError where it cannot be read.
+    NotFoundError
+        There is no such file, part or level; a FileNotFoundError too.
+    CorruptError
+        The file is damaged; a ValueError too.
+    UnsupportedError
+        The file has what is not read; a NotImplementedError too.
+    LimitError
+        The file asks for more than a limit of the context allows; a ValueError too.
+    ReadError
+        The file cannot be read; an OSError too.
+    ArgumentError
+        The axes do not fit the image; a ValueError too.
+
+    Notes
+    -----
+    Thread-safe; the GIL is released while it reads.
 
     Examples
     --------
@@ -192,6 +223,11 @@ def open_all(
     StackList
         What is found in a folder or by a glob and cannot be opened is skipped and listed
         in its attribute ``skipped``; what is named must open.
+
+    Raises
+    ------
+    microtome.Error
+        As `open` does, for what is named.
     """
     if isinstance(paths, str | bytes | os.PathLike):
         paths = [paths]
@@ -207,8 +243,23 @@ def open_all(
 def list_parts(path: Path, context: Context | None = None) -> list[str]:
     """Name the images of one file or folder, each as it stands behind ``#``.
 
-    Arrays of a group, series, scenes; not the levels of a pyramid. A file with a single
-    image without a name has none.
+    Parameters
+    ----------
+    path : path-like
+        A file or folder.
+    context : Context, optional
+        Threads, cache and limits.
+
+    Returns
+    -------
+    list of str
+        Arrays of a group, series, scenes; not the levels of a pyramid. ``""`` is an image
+        without a name, alone in its file.
+
+    Raises
+    ------
+    microtome.Error
+        As `open` does.
     """
     return _core.list_parts(path, context)
 
@@ -231,6 +282,13 @@ def from_array(array: NDArray[Any], axes: str, source: str = "array", *, context
     -------
     ImageStack
         It reads from the array as long as it lives: changes of the array are seen.
+
+    Raises
+    ------
+    ArgumentError
+        The axes do not fit the array; a ValueError too.
+    TypeError
+        The elements are complex numbers, objects, or of another type that no image has.
     """
     pixels = np.asarray(array)
     if not pixels.dtype.isnative:

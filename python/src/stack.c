@@ -289,7 +289,7 @@ static PyMethodDef stack_methods[] = {
     { "_from_array", (PyCFunction)(void (*)(void))stack_from_array, CORE_METHOD | METH_CLASS, NULL },
     { "_from_object", (PyCFunction)(void (*)(void))stack_from_object, CORE_METHOD | METH_CLASS, NULL },
     { "extract_patch", (PyCFunction)(void (*)(void))stack_extract_patch, CORE_METHOD,
-      "extract_patch(sample_idx, channels, coords, patch_size, *, out=None, dtype=None)\n--\n\n"
+      "extract_patch($self, sample_idx, channels, coords, patch_size, *, out=None, dtype=None)\n--\n\n"
       "Extract one patch, with zeros where it reaches outside the image.\n\n"
       "Parameters\n----------\n"
       "sample_idx : int\n    Sample index, ``0 <= sample_idx < data_shape[0]``; never wraps.\n"
@@ -297,7 +297,7 @@ static PyMethodDef stack_methods[] = {
       "coords : sequence of int\n    First corner, (Z)YX in pixels; may lie outside the image on any side.\n"
       "patch_size : sequence of int\n    Size in pixels, (Z)YX.\n"
       "out : writable array, optional\n    Where the patch goes, of the shape C(Z)YX; float32 or the stored type.\n"
-      "dtype : dtype, optional\n    float32 (the default) or the stored type.\n\n"
+      "dtype : dtype-like, optional\n    float32 (the default) or the stored type.\n\n"
       "Returns\n-------\n"
       "numpy.ndarray\n    The patch, C(Z)YX; ``out`` if that was given.\n\n"
       "Raises\n------\n"
@@ -310,7 +310,8 @@ static PyMethodDef stack_methods[] = {
     { "_draw_plane", (PyCFunction)(void (*)(void))stack_draw_plane, CORE_METHOD, NULL },
     { "_draw_patches", (PyCFunction)(void (*)(void))stack_draw_patches, CORE_METHOD, NULL },
     { "close", stack_close, METH_NOARGS,
-      "close()\n--\n\nClose the file. Calls that read now end as they would have; later ones raise ValueError." },
+      "close($self, /)\n--\n\nClose the file. Calls that read now end as they would have; later ones raise "
+      "ValueError." },
     { NULL, NULL, 0, NULL },
 };
 

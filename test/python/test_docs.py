@@ -1,7 +1,11 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The code in the documentation does what it says: Python and shell are run, C is a quotation of a file or a program."""
+"""The code in the documentation does what it says: Python and shell are run, C is a quotation of a file or a program.
+
+Docstrings name what signatures have.
+"""
 
 import doctest
+import inspect
 import os
 import re
 import subprocess
@@ -9,6 +13,7 @@ import sys
 from importlib.util import find_spec
 from types import ModuleType
 
+import microtome
 import pytest
 from conftest import ROOT
 
@@ -67,3 +72,38 @@ def test_quotations_in_c(page):
     for code in blocks(page, "c"):
         if "int main" not in code:
             assert any(re.sub(r"\s+", " ", code).strip() in file for file in files), code
+
+
+def callables():
+    """All that can be called in public, but the constructors of errors."""
+    for name in microtome.__all__:
+        thing = getattr(microtome, name)
+        if inspect.isroutine(thing):
+            yield name, thing
+        elif inspect.isclass(thing) and not issubclass(thing, Exception) and not thing.__name__.endswith("Protocol"):
+            inherited = vars(list) if issubclass(thing, list) else {}
+            for method, routine in inspect.getmembers(thing, inspect.isroutine):
+                if not method.startswith("_") and method not in inherited:
+                    yield f"{name}.{method}", routine
+
+
+@pytest.mark.parametrize(("name", "routine"), list(callables()))
+def test_docstrings(name, routine):
+    wanted = [p for p in inspect.signature(routine).parameters if p != "self"]
+    text = inspect.getdoc(routine)
+    section = re.search(r"^Parameters\n-+\n(.*?)(?:\n\n|\Z)", text, re.M | re.S)
+    named = re.findall(r"^(\w+(?:, \w+)*)(?: :|$)", section.group(1), re.M) if section else []
+    assert ", ".join(named).split(", ") == (wanted or [""]), name
+
+
+def test_every_public_attribute_has_a_docstring():
+    for name in microtome.__all__:
+        thing = getattr(microtome, name)
+        for attribute in dir(thing) if inspect.isclass(thing) else []:
+            if (
+                not attribute.startswith("_")
+                and attribute not in vars(BaseException)
+                and attribute not in vars(OSError)
+            ):
+                value = inspect.getattr_static(thing, attribute)
+                assert isinstance(value, str | None) or inspect.getdoc(value), f"{name}.{attribute}"
