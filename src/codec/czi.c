@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* What Zeiss CZI does to pixels besides the codecs of others: a head before zstd, low and high bytes apart, blue before
  * red, and data that is shorter or longer than its tile. Source: "ZISRAW (CZI) File Format Design Specification". */
+#include "base/checked.h"
 #include "codec/codec.h"
 #include "codec/params.h"
 
@@ -62,6 +63,18 @@ static mt_status decode_fit(const void *params, const uint8_t *src, size_t size,
     memset(dst + n, 0, capacity - n);
     *written = capacity;
     return MT_OK;
+}
+
+void mt_fit_picture(const mt_picture_params *p, const uint8_t *src, int64_t width, int64_t height, uint8_t *dst)
+{
+    size_t pixel = (size_t)p->samples * mt_dtype_size(p->dtype);
+    size_t row = (size_t)p->width * pixel, shared = (size_t)mt_min_i64(width, p->width) * pixel;
+    for (int64_t y = 0; y < p->height; y++, dst += row) {
+        size_t n = y < height ? shared : 0;
+        if (n)
+            memcpy(dst, src + (size_t)(y * width) * pixel, n);
+        memset(dst + n, 0, row - n);
+    }
 }
 
 /* Pixels whose first and third sample change places. */

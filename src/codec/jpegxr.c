@@ -7,6 +7,7 @@
 #include "codec/codec.h"
 
 #ifdef MT_WITH_JPEGXR
+#include "base/checked.h"
 #include "base/reader.h"
 #include "codec/params.h"
 
@@ -136,9 +137,12 @@ static mt_status check_image(const container *c, const mt_picture_params *p, siz
     if (c->format->dtype != p->dtype || c->format->samples != p->samples)
         return mt_fail(err, MT_E_CORRUPT, "%d samples of %s, not %lld of %s", c->format->samples,
                        mt_dtype_name(c->format->dtype), (long long)p->samples, mt_dtype_name(p->dtype));
-    *row = (size_t)(p->width * p->samples) * mt_dtype_size(p->dtype);
-    if (c->width != (uint64_t)p->width || c->height > (uint64_t)p->height || c->height < 1 || *row > INT_MAX ||
-        c->height > INT_MAX || (size_t)c->height * *row > capacity)
+    *row = (size_t)c->width * (size_t)p->samples * mt_dtype_size(p->dtype);
+    size_t place = (size_t)(p->width * p->height * p->samples) * mt_dtype_size(p->dtype);
+    bool fits = p->fit ? place == capacity
+                       : c->width == (uint64_t)p->width && c->height <= (uint64_t)p->height &&
+                             (uint64_t)c->height * *row <= capacity;
+    if (!fits || c->width < 1 || c->height < 1 || *row > INT_MAX || c->height > INT_MAX)
         return mt_fail(err, MT_E_CORRUPT, "an image of %u x %u in a chunk of %lld x %lld", c->width, c->height,
                        (long long)p->width, (long long)p->height);
     return MT_OK;
@@ -207,6 +211,28 @@ static void swap_red_and_blue(uint8_t *p, size_t pixels)
     }
 }
 
+/* An image of another size than its place goes there by way of a buffer. */
+static mt_status run_fitting(const container *c, const mt_picture_params *p, uint8_t *clean, size_t clean_size,
+                             uint8_t *dst, size_t capacity, size_t row, size_t *written, mt_scratch *scratch,
+                             mt_error *err)
+{
+    uint8_t *pixels = dst;
+    size_t bytes, limit = mt_scratch_env(scratch)->limits.max_chunk_bytes;
+    bool other = p->fit && (c->width != (uint64_t)p->width || c->height != (uint64_t)p->height);
+    if (mt_mul_size(row, c->height, &bytes) || (other && bytes > limit))
+        return mt_fail(err, MT_E_LIMIT, "an image of %u x %u is more than max_chunk_bytes (%zu)", c->width, c->height,
+                       limit);
+    mt_status st = other ? mt_scratch_buffer(scratch, 5, bytes, &pixels, err) : MT_OK;
+    if (st || (st = run_jxrlib(c, clean, clean_size, pixels, row, err)))
+        return st;
+    if (c->format->bgr)
+        swap_red_and_blue(pixels, bytes / 3);
+    *written = other ? capacity : bytes;
+    if (other)
+        mt_fit_picture(p, pixels, c->width, c->height, dst);
+    return MT_OK;
+}
+
 static mt_status decode(const void *params, const uint8_t *src, size_t size, uint8_t *dst, size_t capacity,
                         size_t *written, mt_scratch *scratch, mt_error *err)
 {
@@ -222,11 +248,8 @@ static mt_status decode(const void *params, const uint8_t *src, size_t size, uin
     if ((st = mt_alloc(env, CLEAN_HEAD + c.stream_size, &clean, err)))
         return st;
     write_clean(&c, clean);
-    st = run_jxrlib(&c, clean, CLEAN_HEAD + c.stream_size, dst, row, err);
+    st = run_fitting(&c, params, clean, CLEAN_HEAD + c.stream_size, dst, capacity, row, written, scratch, err);
     mt_release(env, clean, CLEAN_HEAD + c.stream_size);
-    *written = c.height * row;
-    if (!st && c.format->bgr)
-        swap_red_and_blue(dst, *written / 3);
     return st;
 }
 

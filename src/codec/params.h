@@ -58,10 +58,14 @@ typedef struct mt_row_params {
 typedef struct mt_picture_params {
     int64_t width, height, samples;
     mt_dtype dtype;
+    bool fit;              /* "jpegxr": an image of another size is cut, or has zeros to its right and below */
     bool ycbcr;            /* "jpeg": turn YCbCr into RGB; "jpeg2000": components are YCbCr */
     const uint8_t *tables; /* "jpeg": an abbreviated stream with tables, or NULL */
     size_t tables_size;
 } mt_picture_params;
+
+/* The upper left corner of an image of another size, and zeros beyond it: fills all of dst. */
+void mt_fit_picture(const mt_picture_params *params, const uint8_t *src, int64_t width, int64_t height, uint8_t *dst);
 
 /* "szip": as HDF5 hands them to the library. */
 typedef struct mt_szip_params {
