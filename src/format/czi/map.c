@@ -34,6 +34,7 @@ static mt_status make_chain(const czi_state *s, kind *k, mt_error *err)
                                        .height = k->height,
                                        .samples = s->type->samples,
                                        .dtype = s->type->dtype,
+                                       .fits = true,
                                        .ycbcr = s->type->samples == 3 };
     bool is_picture = k->compression == CZI_JPEG || k->compression == CZI_JPEGXR;
     if (!is_picture && (k->compression != CZI_RAW || s->type->samples > 1))
