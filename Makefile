@@ -6,7 +6,7 @@ DURATION = $(if $(filter command% environment%,$(origin SECONDS)),$(SECONDS),60)
 
 ORACLE = build/oracle
 
-.PHONY: help setup setup-check build test test-oracle demo docs bench fuzz check install
+.PHONY: help setup setup-check build test test-oracle test-wheel demo docs bench bench-python fuzz check wheel install
 
 help: ## list what can be made
 	@sed -n 's/^\([a-z-]*\): .*## /  make \1\t/p' Makefile | expand -t 20
@@ -28,6 +28,9 @@ test: build ## run the tests
 test-oracle: build ## compare with other libraries (h5py), which are installed into build/oracle
 	@tools/oracle.sh $(ORACLE) build/$(PRESET)/microtome
 
+test-wheel: wheel ## install the wheel into empty environments, of the oldest and the newest Python, and test it there
+	@tools/check_wheel.py
+
 demo: build ## fetch two real images, cut patches out of them and show where the pictures are
 	@tools/demo.sh build/$(PRESET)
 
@@ -44,6 +47,9 @@ fuzz: setup-check ## fuzz every target for SECONDS=60 each, or the one named by 
 
 check: setup-check build ## format, static analysis, layering, exported symbols
 	@tools/check.sh build/$(PRESET)
+
+wheel: setup ## build a wheel for all Pythons from 3.11 on, with the codecs' libraries inside, into build/dist
+	@tools/wheel.sh
 
 install: build ## install into PREFIX=/usr/local (and DESTDIR)
 	@cmake --install build/$(PRESET) --prefix $(PREFIX)

@@ -92,6 +92,12 @@ typedef struct mt_samples_params {
     size_t element_size, samples;
 } mt_samples_params;
 
+/* "constant" */
+typedef struct mt_constant_params {
+    size_t element_size; /* 1 to 8 */
+    uint8_t element[8];
+} mt_constant_params;
+
 /* "bitshuffle" */
 typedef struct mt_bitshuffle_params {
     size_t element_size;

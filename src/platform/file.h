@@ -27,6 +27,9 @@ void mt_file_unmap(const void *mapping, size_t size);
 typedef enum mt_path_kind { MT_PATH_NONE, MT_PATH_FILE, MT_PATH_FOLDER, MT_PATH_OTHER } mt_path_kind;
 mt_path_kind mt_path_get_kind(const char *path);
 
+/* Whether both are there and are the same, by whatever links. */
+bool mt_path_is_same(const char *a, const char *b);
+
 /* Calls visit for each entry of a folder, in the order of their names (byte order), without "." and "..". Stops at
  * and returns the first failure. */
 typedef mt_status (*mt_path_visit)(void *user, const char *name, mt_error *err);

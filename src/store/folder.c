@@ -166,6 +166,26 @@ static mt_status folder_read(mt_store *store, const char *key, const mt_range *r
     return st;
 }
 
+static const void *find_mapping(folder_store *f, const open_file *file, uint64_t *size)
+{
+    mt_lock_take(&f->lock);
+    const void *mapping = file->mapping;
+    *size = file->mapped;
+    mt_lock_give(&f->lock);
+    return mapping;
+}
+
+/* False where another thread was first. */
+static bool publish_mapping(folder_store *f, open_file *file, const void *mapping, size_t mapped)
+{
+    mt_lock_take(&f->lock);
+    bool first = !file->mapping;
+    if (first)
+        file->mapping = mapping, file->mapped = mapped;
+    mt_lock_give(&f->lock);
+    return first;
+}
+
 /* Maps a file that stays in its slot from then on; one that finds no slot is read instead. */
 static const uint8_t *folder_view(mt_store *store, const char *key, uint64_t *size)
 {
@@ -173,23 +193,15 @@ static const uint8_t *folder_view(mt_store *store, const char *key, uint64_t *si
     open_file own, *file;
     if (!store->env->allow_mmap || enter(f, key, &own, &file, NULL))
         return NULL;
-    const void *mapping = NULL, *unused = NULL;
-    size_t mapped = 0;
-    bool in_slot = file != &own;
-    if (in_slot && !file->mapping && mt_file_map(file->file, key, &mapping, &mapped, NULL))
-        mapping = NULL;
-    mt_lock_take(&f->lock);
-    if (in_slot && mapping) {
-        if (file->mapping)
-            unused = mapping;
-        else
-            file->mapping = mapping, file->mapped = mapped;
+    const uint8_t *view = NULL;
+    const void *mapping;
+    size_t mapped;
+    if (file != &own && !(view = find_mapping(f, file, size)) &&
+        !mt_file_map(file->file, key, &mapping, &mapped, NULL)) {
+        if (!publish_mapping(f, file, mapping, mapped))
+            mt_file_unmap(mapping, mapped);
+        view = find_mapping(f, file, size);
     }
-    const uint8_t *view = in_slot ? file->mapping : NULL;
-    *size = in_slot ? file->mapped : 0;
-    mt_lock_give(&f->lock);
-    if (unused)
-        mt_file_unmap(unused, mapped);
     leave(f, file, &own);
     return view;
 }

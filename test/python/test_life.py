@@ -128,6 +128,26 @@ def test_object():
     assert (many[0] == 0).all() and many[1, 0, 0, 0] == 7 and (many[1, 0, 1:, 1:] == 20).all()
 
 
+@pytest.mark.parametrize(
+    ("axes", "shape"), [("YX", (9, 11)), ("CZYX", (3, 4, 9, 11)), ("YXC", (9, 11, 3)), ("TSYX", (2, 3, 9, 11))]
+)
+def test_arrays_of_other_libraries(axes, shape):
+    pixels = np.random.default_rng(5).integers(0, 200, shape, np.uint8)
+    native = microtome.from_array(pixels, axes)
+    own = microtome.ArrayStack(pixels, axes, "mine")
+    stack = microtome.from_object(own)
+    assert stack.source == own.source == "mine" and stack.data_shape == own.data_shape == native.data_shape
+    assert stack.data_dtype == own.data_dtype == np.uint8
+    rng = np.random.default_rng(6)
+    for _ in range(50):
+        coords, size = rng.integers(-6, 12, native.ndim - 2), rng.integers(0, 8, native.ndim - 2)
+        channels = None if rng.random() < 0.3 else list(rng.integers(0, native.shape[1], rng.integers(1, 4)))
+        sample = int(rng.integers(0, len(native)))
+        expected = native.extract_patch(sample, channels, coords, size)
+        np.testing.assert_array_equal(stack.extract_patch(sample, channels, coords, size), expected)
+        np.testing.assert_array_equal(own.extract_patch(sample, channels, coords, size), expected)
+
+
 def test_an_exception_of_an_object_reaches_the_caller_whole():
     stack = microtome.from_object(Constant())
     with pytest.raises(KeyError) as caught:
@@ -313,10 +333,10 @@ def test_ctrl_c_ends_a_long_read():
     code = """
 import numpy as np, microtome
 stack = microtome.from_array(np.zeros((512, 512), np.uint8), "YX")
-coords = np.zeros((2_000_000, 2), np.int64)
-out = np.lib.stride_tricks.as_strided(np.empty((1, 1, 64, 64), np.float32), (2_000_000, 1, 64, 64), (0, 0, 256, 4))
+coords = np.zeros((3_000_000, 2), np.int64)
+out = np.lib.stride_tricks.as_strided(np.empty((1, 1, 32, 32), np.float32), (3_000_000, 1, 32, 32), (0, 0, 128, 4))
 print("ready", flush=True)
-stack.extract_patches(0, None, coords, (64, 64), out=out)  # some 5 seconds
+stack.extract_patches(0, None, coords, (32, 32), out=out)  # some seconds
 print("finished", flush=True)
 """
     process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)

@@ -408,9 +408,11 @@ static mt_status find_boxes(const mt_chunk_map *map, const int64_t *low, const i
     }
 }
 
-static void get_box(const mt_chunk_map *map, uint64_t id, mt_box *out)
+static mt_status get_box(const mt_chunk_map *map, uint64_t id, mt_shown *shown, mt_error *err)
 {
+    (void)err;
     const czi_state *s = map->state;
+    mt_box *out = &shown->place;
     const tile *t = &s->tiles[id];
     uint64_t plane = t->plane;
     int n = s->n_axes;
@@ -427,6 +429,9 @@ static void get_box(const mt_chunk_map *map, uint64_t id, mt_box *out)
         out->start[n + 2] = 0;
         out->extent[n + 2] = s->type->samples;
     }
+    shown->chunk = id;
+    memcpy(shown->whole, out->extent, sizeof shown->whole);
+    return MT_OK;
 }
 
 /* Where the pixels of a subblock lie, as the index cache keeps it. */
@@ -450,7 +455,7 @@ static mt_status check_raw(const place_making *m, const czi_file *file, place *o
     uint8_t start[4];
     if (!mark || out->size != m->raw_bytes || out->size < 4)
         return MT_OK;
-    mt_status st = mt_store_read_at(file->store, file->key, out->offset, start, sizeof start, err);
+    mt_status st = czi_read(file, out->offset, start, sizeof start, err);
     out->raw = !st && memcmp(start, mark, 4) != 0;
     return st;
 }
@@ -483,8 +488,9 @@ static mt_status locate(const mt_chunk_map *map, const int64_t *position, mt_chu
         return st;
     const place *found = entry->data;
     uint64_t skip = t->skip < found->size ? t->skip : found->size;
-    out->key = s->files->file[t->file].key;
-    out->offset = found->offset + skip;
+    const czi_file *file = &s->files->file[t->file];
+    out->key = file->key;
+    out->offset = file->base + found->offset + skip;
     out->size = found->size - skip;
     out->chain = &k->chain;
     if (found->raw)
@@ -506,7 +512,9 @@ static void add_dimension(mt_chunk_map *map, char axis, int64_t size, int64_t ch
 
 static mt_status set_planes(const czi_image *image, czi_state *s, mt_chunk_map *map, mt_error *err)
 {
-    static const int order[8] = { CZI_H, CZI_V, CZI_I, CZI_R, CZI_B, CZI_T, CZI_C, CZI_Z };
+    static const int orders[2][8] = { { CZI_H, CZI_V, CZI_I, CZI_R, CZI_B, CZI_T, CZI_C, CZI_Z },
+                                      { CZI_R, CZI_I, CZI_H, CZI_V, CZI_B, CZI_T, CZI_C, CZI_Z } };
+    const int *order = orders[image->depth_view];
     int64_t planes = 1;
     for (int i = 0; i < 8; i++) {
         int64_t size = range_of(image, order[i]);

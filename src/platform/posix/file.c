@@ -96,6 +96,12 @@ mt_path_kind mt_path_get_kind(const char *path)
     return S_ISREG(st.st_mode) ? MT_PATH_FILE : S_ISDIR(st.st_mode) ? MT_PATH_FOLDER : MT_PATH_OTHER;
 }
 
+bool mt_path_is_same(const char *a, const char *b)
+{
+    struct stat x, y;
+    return stat(a, &x) == 0 && stat(b, &y) == 0 && x.st_dev == y.st_dev && x.st_ino == y.st_ino;
+}
+
 typedef struct name_list {
     mt_env *env;
     char **names;
