@@ -62,7 +62,24 @@ class ArrayStack:
         coords: Sequence[int],
         patch_size: Sequence[int],
     ) -> NDArray[np.float32]:
-        """Extract a patch, C(Z)YX, with zeros outside the image."""
+        """Extract a patch, with zeros where it reaches outside the image.
+
+        Parameters
+        ----------
+        sample_idx : int
+            Sample in SC(Z)YX.
+        channels : sequence of int or None
+            Channels in any order, repeated at will; None is all of them.
+        coords : sequence of int
+            First corner, (Z)YX in pixels; may lie outside the image.
+        patch_size : sequence of int
+            Size in pixels, (Z)YX.
+
+        Returns
+        -------
+        numpy.ndarray
+            C(Z)YX.
+        """
         where = (coords, patch_size)
         if channels is None:
             patch = self._read(sample_idx, None, *where)

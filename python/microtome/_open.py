@@ -98,6 +98,9 @@ def open(
     part: str | None = None,
     level: int = 0,
     format: str | None = None,
+    depth_axis: str | None = None,
+    use_masks: bool = False,
+    external_folder: Path | None = None,
     dtype: DTypeLike | None = None,
     shape: Sequence[int] | None = None,
     offset: int = 0,
@@ -121,6 +124,14 @@ def open(
         Level of the pyramid; 0 is the full image.
     format : str, optional
         Name of the format, where the content is not to decide.
+    depth_axis : {"none", "Z", "T"}, optional
+        See the image as SCYX, SCZYX or SCTYX, as CAREamics sees CZI files: this axis is
+        the depth, all others but C are samples.
+    use_masks : bool
+        CZI: pixels that the mask of a tile calls invalid show what lies below.
+    external_folder : path-like, optional
+        The folder inside which a file may refer to other files (HDF5's links, external
+        raw data and virtual datasets); "" is the folder of the file.
     dtype : dtype-like, optional
         Of a file without a header (``format="raw"``): the element type with its byte order.
     shape : sequence of int, optional
@@ -161,23 +172,37 @@ def open(
     ...
     microtome.NotFoundError: missing.tif: no such file or folder
     """
-    raw = _raw(dtype, shape, offset)
-    stack: ImageStack = ImageStack._open(path, axes=axes, part=part, format=format, context=context, raw=raw)
-    if level != stack.level and level:
-        part = f"{stack.part}{'&' if stack.part else ''}level={level}"
+    options: dict[str, Any] = {
+        "axes": axes,
+        "part": part,
+        "format": format,
+        "depth_axis": depth_axis,
+        "use_masks": use_masks,
+        "external_folder": external_folder,
+        "raw": _raw(dtype, shape, offset),
+    }
+    stack: ImageStack = ImageStack._open(path, context=context, **options)
+    if level and level != stack.level:
+        options["part"] = f"{stack.part}{'&' if stack.part else ''}level={level}"
         stack.close()
-        stack = ImageStack._open(path, axes=axes, part=part, format=format, context=context, raw=raw)
-    stack._recipe = _open_again, (_absolute(path), axes, part, level, format, raw)
+        stack = ImageStack._open(path, context=context, **options)
+    stack._recipe = _open_again, (_absolute(path), options)
     return stack
 
 
-def _open_again(path: str, axes: str | None, part: str | None, level: int, format: str | None, raw: Any) -> ImageStack:
-    stack: ImageStack = ImageStack._open(path, axes=axes, part=part, format=format, raw=raw)
-    stack._recipe = _open_again, (path, axes, part, level, format, raw)
+def _open_again(path: str, options: dict[str, Any]) -> ImageStack:
+    stack: ImageStack = ImageStack._open(path, **options)
+    stack._recipe = _open_again, (path, options)
     return stack
 
 
-def open_all(paths: Path | Iterable[Path], axes: str | None = None, *, context: Context | None = None) -> StackList:
+def open_all(
+    paths: Path | Iterable[Path],
+    axes: str | None = None,
+    *,
+    depth_axis: str | None = None,
+    context: Context | None = None,
+) -> StackList:
     """Open all images of files, folders, globs, and lists of them.
 
     Parameters
@@ -188,6 +213,8 @@ def open_all(paths: Path | Iterable[Path], axes: str | None = None, *, context: 
         formats, in the order of their names.
     axes : str, optional
         Axes of all images, where the files do not say or are wrong.
+    depth_axis : {"none", "Z", "T"}, optional
+        As in `open`.
     context : Context, optional
         Threads, cache and limits.
 
@@ -204,11 +231,12 @@ def open_all(paths: Path | Iterable[Path], axes: str | None = None, *, context: 
     """
     if isinstance(paths, str | bytes | os.PathLike):
         paths = [paths]
-    opened, skipped = ImageStack._open_all(list(paths), axes=axes, context=context)
+    options: dict[str, Any] = {"axes": axes, "depth_axis": depth_axis}
+    opened, skipped = ImageStack._open_all(list(paths), context=context, **options)
     stacks = StackList(opened)
     stacks.skipped = skipped
     for stack in stacks:
-        stack._recipe = _open_again, (_absolute(stack.source), axes, None, 0, None, None)
+        stack._recipe = _open_again, (_absolute(stack.source), options)
     return stacks
 
 

@@ -342,7 +342,8 @@ class ImageStack(_core.Stack):
     def __repr__(self) -> str:
         if self.closed:
             return "<microtome.ImageStack, closed>"
-        axes = "SCZYX" if self.ndim == 5 else "SCYX"
+        depth = "Z" if "Z" in self.original_axes else "T"  # T where depth_axis says so
+        axes = f"SC{depth}YX" if self.ndim == 5 else "SCYX"
         shape = ", ".join(f"{axis}={n}" for axis, n in zip(axes, self.data_shape, strict=True))
         return f"<microtome.ImageStack {self.source!r} {shape} {self.data_dtype.name}>"
 

@@ -313,6 +313,28 @@ class Outside(Case):
                 file.create_virtual_dataset(name, layout)
         self.check_folders({"beside": None, "below": main, "up": self.top, "secret": "never", "absolute": main})
 
+    def test_partitions(self):
+        """BigDataViewer keeps setups and time points in files of their own, which the first file links to."""
+        main = self.top / "main"
+        expected = pixels((2, 3, 7, 9, 11), "<i2")
+        with h5py.File(self.path, "w") as file:
+            for s, t in itertools.product(range(2), range(3)):
+                with h5py.File(main / f"part{s}{t}.h5", "w") as part:
+                    part.create_dataset(f"t{t:05}/s{s:02}/0/cells", data=expected[s, t], chunks=(4, 4, 4), compression="gzip")
+                file[f"t{t:05}/s{s:02}"] = h5py.ExternalLink(f"part{s}{t}.h5", f"t{t:05}/s{s:02}")
+            for s in range(2):
+                file[f"s{s:02}/resolutions"] = np.ones((1, 3))
+        for s in range(2):
+            self.assertIn("external_folder", self.run_command("info", f"{self.path}#series={s}", status=1).stderr)
+            out = self.folder / "out.npy"
+            for t in range(3):
+                self.run_command("patches", f"{self.path}#series={s}", "--external-folder", main, "--size", "7x9x11", "--at=0,0,0",
+                                 "--sample", t, "--out", out, "--force")
+                np.testing.assert_array_equal(np.load(out)[0, 0], expected[s, t].view("<u2"))
+        (main / "part12.h5").unlink()
+        self.assertIn("part12.h5", self.run_command("patches", f"{self.path}#series=1", "--external-folder", main, "--size", "7x9x11",
+                                                    "--at=0,0,0", "--sample", 2, "--out", self.folder / "x.npy", status=1).stderr)
+
     def test_raw_data(self):
         """In one file, in several, in parts of rows."""
         main, data = self.top / "main", self.array.tobytes()

@@ -421,6 +421,19 @@ def test_a_file_of_each_format(data):
         assert stack.metadata["data_shape"] == list(pixels.shape)
 
 
+def test_depth_axis(data):
+    path = data / "czi/real/S3_1Pos_2Mosaic_T2_Z3_CH2_sm.czi"
+    natural = microtome.open(path)
+    for axis, axes, shape in [("none", "SCYX", (6, 2)), ("Z", "SCZYX", (2, 2, 3)), ("T", "SCTYX", (3, 2, 2))]:
+        stack = microtome.open(path, depth_axis=axis)
+        assert stack.original_axes == axes and stack.data_shape == (*shape, *natural.shape[3:])
+        assert np.asarray(stack).sum() == np.asarray(natural).sum()
+        assert pickle.loads(pickle.dumps(stack)).data_shape == stack.data_shape
+    assert len(microtome.open_all(path, depth_axis="Z")) == 3
+    with pytest.raises(ValueError, match="depth"):
+        microtome.open(path, depth_axis="Q")
+
+
 def test_levels(data):
     stack = microtome.open(data / "czi/generated/pyramid2.czi")
     assert stack.levels == 3

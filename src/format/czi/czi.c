@@ -75,6 +75,7 @@ static mt_status map_image(const mt_source *source, const czi_files *files, mt_a
     czi_image *image = mt_arena_alloc(map->arena, 1, sizeof *image, err);
     if (!image)
         return MT_E_MEMORY;
+    image->use_masks = source->options->use_masks;
     image->depth_view = source->options->depth_axis != NULL;
     mt_status st = czi_make_survey(files, arena, &survey, err);
     if (st || (st = choose(source, &survey, image, err)) || (st = czi_measure(files, image, err)))

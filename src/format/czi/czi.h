@@ -61,9 +61,13 @@ MT_MUST_CHECK mt_status czi_open_files(const mt_source *source, mt_arena *arena,
 /* Visits all subblocks, by the directory or, where that was lost, by walking over all segments. */
 MT_MUST_CHECK mt_status czi_walk(const czi_files *files, czi_visit visit, void *user, mt_error *err);
 
-/* Where the pixels of a subblock lie. */
-MT_MUST_CHECK mt_status czi_find_data(const czi_file *file, uint64_t position, uint64_t *offset, uint64_t *size,
-                                      mt_error *err);
+/* Where the parts of a subblock lie. */
+typedef struct czi_subblock {
+    uint64_t metadata_offset, metadata_size;
+    uint64_t offset, size;           /* of pixels */
+    uint64_t mask_offset, mask_size; /* of its attachment */
+} czi_subblock;
+MT_MUST_CHECK mt_status czi_find_data(const czi_file *file, uint64_t position, czi_subblock *out, mt_error *err);
 
 /* A pixel type: elements and samples of a pixel. */
 typedef struct czi_pixel_type {
@@ -79,6 +83,7 @@ const czi_pixel_type *czi_find_pixel_type(int32_t number);
 /* An image of a document: one scene or all, of one pixel type, at one level. */
 typedef struct czi_image {
     int32_t pixel_type;
+    bool use_masks;
     bool depth_view;                       /* planes of all scenes count, S in another order */
     bool whole;                            /* all scenes, */
     int32_t scene;                         /* or the one of this number */

@@ -255,7 +255,7 @@ mt_status czi_walk(const czi_files *files, czi_visit visit, void *user, mt_error
     return st;
 }
 
-mt_status czi_find_data(const czi_file *file, uint64_t position, uint64_t *offset, uint64_t *size, mt_error *err)
+mt_status czi_find_data(const czi_file *file, uint64_t position, czi_subblock *out, mt_error *err)
 {
     enum { FIXED = 16 + ENTRY_HEAD, SMALLEST = 256 };
     uint8_t data[FIXED];
@@ -269,16 +269,20 @@ mt_status czi_find_data(const czi_file *file, uint64_t position, uint64_t *offse
     if ((st = czi_read(file, position + SEGMENT_HEAD, data, sizeof data, err)))
         return st;
     mt_reader r = mt_reader_over(data, sizeof data, false);
-    uint64_t metadata = mt_read_u32(&r);
-    mt_read_skip(&r, 4);
-    *size = mt_read_u64(&r);
+    uint64_t metadata = mt_read_u32(&r), attachment = mt_read_u32(&r), size = mt_read_u64(&r);
     mt_read_seek(&r, FIXED - 4);
     uint64_t n = mt_read_u32(&r), head = FIXED + (n <= MAX_DIMENSIONS ? n : MAX_DIMENSIONS) * DIMENSION_BYTES;
-    head = (head > SMALLEST ? head : SMALLEST) + metadata;
-    if (head > allocated || *size > allocated - head)
+    head = head > SMALLEST ? head : SMALLEST;
+    if (head + metadata > allocated || size > allocated - head - metadata)
         return mt_fail(err, MT_E_CORRUPT, "the subblock at %llu has %llu bytes of metadata and %llu of pixels in %llu",
-                       (unsigned long long)position, (unsigned long long)metadata, (unsigned long long)*size,
+                       (unsigned long long)position, (unsigned long long)metadata, (unsigned long long)size,
                        (unsigned long long)allocated);
-    *offset = position + SEGMENT_HEAD + head;
+    out->metadata_offset = position + SEGMENT_HEAD + head;
+    out->metadata_size = metadata;
+    out->offset = out->metadata_offset + metadata;
+    out->size = size;
+    out->mask_offset = out->offset + size;
+    uint64_t room = allocated - head - metadata - size;
+    out->mask_size = attachment < room ? attachment : room;
     return MT_OK;
 }

@@ -115,7 +115,12 @@ static mt_status add_mapping(const reading *r, const h5_mapping *mapping, mt_err
 /* Runs into a dataset that has runs of its own, along one dimension. */
 static mt_status compose(mt_arena *arena, const h5_runs *outer, const h5_runs *inner, h5_runs *out, mt_error *err)
 {
-    *out = (h5_runs) { .list = mt_arena_alloc(arena, outer->count + inner->count, sizeof *out->list, err) };
+    *out = (h5_runs) { 0 };
+    if (outer->count == 0 ||
+        outer->list[0].from >= inner->list[inner->count - 1].at + inner->list[inner->count - 1].n ||
+        inner->list[0].at >= outer->list[outer->count - 1].from + outer->list[outer->count - 1].n)
+        return MT_OK;
+    out->list = mt_arena_alloc(arena, outer->count + inner->count, sizeof *out->list, err);
     if (!out->list)
         return MT_E_MEMORY;
     for (size_t i = 0, j = 0; i < outer->count && j < inner->count;) {
@@ -328,13 +333,14 @@ static mt_status add_numbered(reading *r, const entry *e, int open_to, mt_error 
             return MT_OK;
         }
         entry block = *e;
-        if (i > (uint64_t)INT64_MAX / 4 / (block.to.stride[open_to] + 1))
-            return mt_fail(err, MT_E_CORRUPT, "a selection reaches too far");
-        block.to.start[open_to] += i * block.to.stride[open_to];
+        uint64_t *start = &block.to.start[open_to], step;
+        if (i == MAX_MAPPINGS || mt_mul_u64(i, block.to.stride[open_to], &step) || step > INT64_MAX / 2 - *start)
+            return mt_fail(err, MT_E_LIMIT, "numbered sources reach too far");
+        *start += step;
         block.to.count[open_to] = 1;
         if ((st = add_from(r, &block, source, err)))
             return st;
-        int64_t end = (int64_t)(block.to.start[open_to] + block.to.block[open_to]);
+        int64_t end = (int64_t)(*start + block.to.block[open_to]);
         r->most[open_to] = mt_max_i64(r->most[open_to], end);
     }
 }
@@ -392,7 +398,7 @@ static mt_status read_list(reading *r, mt_error *err)
     mt_status st = h5_read_global(r->file, r->arena, r->dataset->address, (uint32_t)r->dataset->bytes, &list, err);
     if (st)
         return st;
-    if (list.size < 4 || h5_checksum(list.data, list.size - 4) != mt_load_u32le(list.data + list.size - 4))
+    if (!h5_is_intact(list.data, list.size))
         return mt_fail(err, MT_E_CORRUPT, "the checksum of the list of mappings is wrong");
     list.size -= 4;
     return read_entries(r, &list, err);
