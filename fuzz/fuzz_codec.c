@@ -79,7 +79,8 @@ static params make_params(const uint8_t *head)
                                           .height = 1 + head[1] % 64,
                                           .samples = 1 + head[2] % 4,
                                           .dtype = stored_type(head[3]).dtype,
-                                          .ycbcr = head[4] & 1 };
+                                          .ycbcr = head[4] & 1,
+                                          .fits = head[4] & 2 };
     return p;
 }
 

@@ -17,8 +17,8 @@ PyObject *stack_wrap(PyTypeObject *type, mt_stack *stack, PyObject *owner)
     return (PyObject *)self;
 }
 
-/* Closing may close files and frees the last reference to what the stack reads from: everything is taken out of self
- * first, since Python code may run. */
+/* Frees what may be the last reference to what the stack reads from: everything is taken out of self first, since Python
+ * code may run. The GIL is kept, for the garbage collector may be at work; closing takes no lock that is held for it. */
 static void release(stack_object *self)
 {
     mt_stack *stack = self->stack;
@@ -27,9 +27,7 @@ static void release(stack_object *self)
     self->stack = NULL;
     self->owner = NULL;
     memset(&self->buffer, 0, sizeof self->buffer);
-    Py_BEGIN_ALLOW_THREADS
     mt_stack_close(stack);
-    Py_END_ALLOW_THREADS
     if (buffer.obj)
         PyBuffer_Release(&buffer);
     Py_XDECREF(owner);

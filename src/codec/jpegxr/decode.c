@@ -135,7 +135,7 @@ static mt_status open_tile(jxr_decoder *d, jxr_tile *t, mt_reader *index, mt_err
     jxr_bits *packet = &t->bits[h->by_frequency ? JXR_FL : JXR_DC];
     if (h->trims_flexbits && packet->n > 0 && (!h->by_frequency || n == JXR_BANDS))
         t->trimmed = jxr_get(packet, 4);
-    for (int band = 0; band < (n < 3 ? n : 3); band++)
+    for (int band = 0; band < 3; band++)
         for (int p = 0; p < d->n_planes; p++)
             read_tile_quantisers(&t->bits[h->by_frequency ? band : JXR_DC], &h->planes[p], &t->contexts[p], band);
     for (int p = 0; p < d->n_planes; p++)

@@ -31,8 +31,9 @@ void jxr_quantisers_read(jxr_bits *b, const jxr_plane_header *p, bool halves, jx
 static void read_quantisers(jxr_bits *b, jxr_plane_header *p)
 {
     int n = p->bands == JXR_DC_ONLY ? 1 : p->bands == JXR_NO_HIGHPASS ? 2 : 3;
-    for (int i = 0; i < n; i++) {
+    for (int i = 0; i < 3; i++)
         p->quantisers[i].n = 1;
+    for (int i = 0; i < n; i++) {
         if (i > 0 && jxr_get(b, 1)) {
             p->in_tiles[i] = p->in_tiles[i - 1];
             p->quantisers[i] = p->quantisers[i - 1];

@@ -143,7 +143,7 @@ static channel make_channel(jxr_decoder *d, const jxr_plane *p, jxr_tile *t, jxr
 {
     const jxr_block *m = &d->block;
     bool apart = d->header->by_frequency;
-    unsigned trimmed = p == d->planes ? t->trimmed : 0, low_bits = c->models[JXR_HP].bits[i > 0];
+    unsigned trimmed = t->trimmed, low_bits = c->models[JXR_HP].bits[i > 0];
     uint32_t step = c->quantisers[JXR_HP].step[m->hp_index][i];
     bool has_flexbits = p->header->bands == JXR_ALL && low_bits > trimmed;
     return (channel) { .coded = &t->bits[apart ? JXR_HP : JXR_DC],
