@@ -47,7 +47,7 @@ class ImageStackProtocol(Protocol):
 
     @property
     def original_axes(self) -> str:
-        """Axes as stored: letters of ``STCZYX``."""
+        """Axes as stored, letters of ``STCZYX``."""
         ...
 
     def extract_patch(

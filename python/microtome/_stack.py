@@ -92,7 +92,7 @@ class ImageStack(_core.Stack):
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """`data_shape`: SC(Z)YX."""
+        """The same as `data_shape`, SC(Z)YX."""
         return self.data_shape
 
     @property

@@ -7,9 +7,11 @@ Docstrings name what signatures have.
 import doctest
 import inspect
 import os
+import pkgutil
 import re
 import subprocess
 import sys
+from importlib import import_module
 from importlib.util import find_spec
 from types import ModuleType
 
@@ -74,10 +76,17 @@ def test_quotations_in_c(page):
             assert any(re.sub(r"\s+", " ", code).strip() in file for file in files), code
 
 
+def public():
+    """All public names of the package and its modules."""
+    names = [m.name for m in pkgutil.iter_modules(microtome.__path__, "microtome.") if not m.name[10:].startswith("_")]
+    for module in [microtome, *map(import_module, names)]:
+        for name in module.__all__:
+            yield name, getattr(module, name)
+
+
 def callables():
     """All that can be called in public, but the constructors of errors."""
-    for name in microtome.__all__:
-        thing = getattr(microtome, name)
+    for name, thing in public():
         if inspect.isroutine(thing):
             yield name, thing
         elif inspect.isclass(thing) and not issubclass(thing, Exception) and not thing.__name__.endswith("Protocol"):
@@ -97,13 +106,9 @@ def test_docstrings(name, routine):
 
 
 def test_every_public_attribute_has_a_docstring():
-    for name in microtome.__all__:
-        thing = getattr(microtome, name)
+    standard = {*vars(BaseException), *vars(OSError)}
+    for name, thing in public():
         for attribute in dir(thing) if inspect.isclass(thing) else []:
-            if (
-                not attribute.startswith("_")
-                and attribute not in vars(BaseException)
-                and attribute not in vars(OSError)
-            ):
-                value = inspect.getattr_static(thing, attribute)
-                assert isinstance(value, str | None) or inspect.getdoc(value), f"{name}.{attribute}"
+            value = inspect.getattr_static(thing, attribute)
+            plain = attribute.startswith("_") or attribute in standard or isinstance(value, str | None)
+            assert plain or inspect.getdoc(value), f"{name}.{attribute}"
