@@ -7,43 +7,22 @@ Layouts, chunk indices, versions of the library, filters, element types, groups 
 import ctypes
 import itertools
 import json
-import subprocess
-import sys
-import tempfile
 import unittest
 from pathlib import Path
 
 import h5py
 import hdf5plugin
 import numpy as np
+from common import Oracle, pixels
 
-COMMAND = sys.argv.pop(1)
 TYPES = ["u1", "i1", "<u2", ">u2", "<i2", ">i2", "<u4", ">i4", "<i8", ">u8", "<f2", "<f4", ">f4", "<f8", ">f8", "?"]
 VERSIONS = ["earliest", "v108", "v110", "latest"]
 
 
-def pixels(shape, dtype, seed=0):
-    random = np.random.default_rng(seed)
-    dtype = np.dtype(dtype)
-    if dtype == bool:
-        return random.integers(0, 2, shape).astype(bool)
-    if dtype.kind == "f":
-        return random.normal(size=shape).astype(dtype)
-    info = np.iinfo(dtype)
-    return random.integers(max(info.min, -1000), min(info.max, 1000), shape, endpoint=True).astype(dtype)
-
-
-class Oracle(unittest.TestCase):
+class Hdf5(Oracle):
     def setUp(self):
-        folder = tempfile.TemporaryDirectory()
-        self.addCleanup(folder.cleanup)
-        self.folder = Path(folder.name)
+        super().setUp()
         self.path = self.folder / "file.h5"
-
-    def run_command(self, *arguments, status=0):
-        done = subprocess.run([COMMAND, *map(str, arguments)], capture_output=True, text=True, check=False, timeout=60)
-        self.assertEqual(done.returncode, status, done.stderr)
-        return done
 
     def read(self, part, shape):
         """The whole of a dataset of two or three dimensions."""
