@@ -25,7 +25,7 @@ build: setup ## build library and command into build/PRESET (PRESET=release, deb
 test: build ## run the tests
 	@ctest --preset $(PRESET)
 
-test-oracle: build ## compare with other libraries (h5py), which are installed into build/oracle
+test-oracle: build ## compare with other libraries, which are installed into build/oracle
 	@tools/oracle.sh $(ORACLE) build/$(PRESET)/microtome
 
 test-wheel: wheel ## install the wheel into empty environments, of the oldest and the newest Python, and test it there

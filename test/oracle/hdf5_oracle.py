@@ -14,7 +14,8 @@ from pathlib import Path
 import h5py
 import hdf5plugin
 import numpy as np
-from h5case import VERSIONS, Case, pixels
+from common import pixels
+from h5case import VERSIONS, Case
 from PIL import Image
 
 TYPES = ["u1", "i1", "<u2", ">u2", "<i2", ">i2", "<u4", ">i4", "<i8", ">u8", "<f2", "<f4", ">f4", "<f8", ">f8", "?"]

@@ -6,7 +6,8 @@ import unittest
 
 import h5py
 import numpy as np
-from h5case import VERSIONS, Case, pixels
+from common import pixels
+from h5case import VERSIONS, Case
 
 STORAGE = {"raw": {}, "chunks": {"chunks": True}, "gzip": {"chunks": True, "compression": "gzip", "shuffle": True}}
 

@@ -355,18 +355,18 @@ static void axes_of_a_shape(void **state)
 static void many_elements(void **state)
 {
     (void)state;
-    enum { N = 150000, ROOM = 40 };
-    char *text = malloc(N * (ROOM + 4) + 1000);
+    enum { N = 150000, SIZE = N * 44 + 1000 };
+    char *text = malloc(SIZE);
     assert_non_null(text);
-    size_t n = (size_t)sprintf(text,
-                               "<OME><Image><Pixels DimensionOrder=\"XYZCT\" SizeX=\"6\" SizeY=\"4\" SizeC=\"1\" "
-                               "SizeZ=\"1\" SizeT=\"%d\">",
-                               N);
+    size_t n = (size_t)snprintf(text, SIZE,
+                                "<OME><Image><Pixels DimensionOrder=\"XYZCT\" SizeX=\"6\" SizeY=\"4\" SizeC=\"1\" "
+                                "SizeZ=\"1\" SizeT=\"%d\">",
+                                N);
     for (int i = 0; i < N; i++)
-        n += (size_t)sprintf(text + n, "<C/>");
+        n += (size_t)snprintf(text + n, SIZE - n, "<C/>");
     for (int i = 0; i < N; i++)
-        n += (size_t)sprintf(text + n, "<TiffData FirstT=\"%d\" IFD=\"0\"/>", i);
-    strcpy(text + n, "</Pixels></Image></OME>");
+        n += (size_t)snprintf(text + n, SIZE - n, "<TiffData FirstT=\"%d\" IFD=\"0\"/>", i);
+    snprintf(text + n, SIZE - n, "</Pixels></Image></OME>");
     write_tiff(in_folder("a.tif"), &(tiff_spec) { .pages = 1, .description = text });
     clock_t start = clock();
     mt_stack_close(open_ok(in_folder("a.tif")));
