@@ -124,7 +124,7 @@ class Oracle(unittest.TestCase):
         return subprocess.run(list(map(str, arguments)), capture_output=True, check=False, timeout=60).returncode == 0
 
     def encode(self, name, rng, width, height, options):
-        number, dtype, stored, samples, photometric = FORMATS[name]
+        number, dtype, stored, _samples, photometric = FORMATS[name]
         data = pixels(rng, width, height, dtype, stored)
         source, encoded = self.folder / "in.tif", self.folder / "x.jxr"
         bits = 1 if dtype == "bits" else 8 * np.dtype(dtype).itemsize
