@@ -24,7 +24,9 @@ lib=$(pkg-config --variable=libdir microtome)
     cc -Wall -Werror consumer.c $(pkg-config --cflags microtome) "$lib/libmicrotome.a" \
         $(pkg-config --static --libs microtome | sed 's/-lmicrotome//') -o consumer-static
     ./consumer-static
-    # The program of the quick start is one that works, here on ten patches of a grey image as channels.
+    # The program of the README is one that works, as is that of the quick start, here on ten patches of a grey image.
+    sed -n '/^```c$/,/^```$/p' "$root/README.md" | grep -v '^```' >readme.c
+    cc -Wall -Werror readme.c $(pkg-config --cflags --libs microtome) -o readme
     sed -n '/^```c$/,/^```$/p' "$root/docs/quick-start.md" | grep -v '^```' >quick.c
     cc -Wall -Werror quick.c $(pkg-config --cflags --libs microtome) -o quick
     tr '\0' '*' </dev/zero | head -c 40000 >grey.raw
