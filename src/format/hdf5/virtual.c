@@ -77,13 +77,13 @@ static mt_status match(const selected *s, h5_mapping *out, mt_error *err)
             return mt_fail(err, MT_E_UNSUPPORTED,
                            "a mapping of %lld elements along dimension %d of its source to %lld is not read",
                            (long long)s->from[e].total, e, (long long)s->to[d].total);
-        out->dim[d++] = (int8_t)e++;
+        out->dim[d++] = e++;
         matched++;
     }
     if (d < s->to_rank || e < s->from_rank)
         return mt_fail(err, MT_E_UNSUPPORTED, "a mapping between selections of different shapes is not read");
     if (matched == 0 && s->from_rank > 0) /* one element: there must be a dimension for its chunk to extend along */
-        out->dim[s->to_rank - 1] = (int8_t)(s->from_rank - 1);
+        out->dim[s->to_rank - 1] = s->from_rank - 1;
     return MT_OK;
 }
 
@@ -202,8 +202,10 @@ static void note_reach(reading *r, const selected *s, int unlimited)
     for (int d = 0; d < r->out->rank; d++) {
         const h5_intervals *along = &s->to[d];
         int64_t end = along->count ? along->list[along->count - 1].start + along->list[along->count - 1].n : 0;
-        int64_t *reach = d == unlimited ? &r->most[d] : &r->least[d];
-        *reach = mt_max_i64(*reach, end);
+        if (d == unlimited)
+            r->most[d] = mt_max_i64(r->most[d], end);
+        else
+            r->least[d] = mt_max_i64(r->least[d], end);
     }
 }
 
@@ -245,7 +247,7 @@ static mt_status add_blocks(reading *r, const entry *e, const h5_source *source,
             s.to[d] = (h5_intervals) { &blocks[0][d], 1, blocks[0][d].n };
             s.from[d] = (h5_intervals) { &blocks[1][d], 1, blocks[1][d].n };
         }
-        note_reach(r, &s, -1);
+        note_reach(r, &s, h5_unlimited_dimension(&e->to));
         mt_status st = add_selected(r, source, &s, err);
         if (st)
             return st;
