@@ -167,15 +167,13 @@ class Virtual(Case):
         self.assertIn("int32", self.run_command("info", f"{self.path}#d", status=1).stderr)
 
     def test_smaller_sources(self):
-        """Sources that end before the selection does are refused, as HDF5 does."""
+        """Sources that end before the selection does are refused: HDF5 fails, or reads what lies behind their pixels."""
         for shape, key in ((15, 20), ...), ((5, 6), np.s_[6:11, 3:9]):
             self.write("a.h5", pixels((9, 11), "<u2"))
             layout = h5py.VirtualLayout(shape, "<u2")
             layout[...] = h5py.VirtualSource("a.h5", "d", (15, 20))[key]
             with h5py.File(self.path, "w", libver="latest") as file:
                 file.create_virtual_dataset("d", layout)
-            with h5py.File(self.path) as file:
-                self.assertRaises(OSError, lambda: file["d"][()])
             self.assertIn("a.h5", self.run_command("info", f"{self.path}#d", status=1).stderr)
 
     def test_unlimited(self):
