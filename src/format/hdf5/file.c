@@ -334,7 +334,9 @@ mt_status h5_resolve(const h5_file *file, mt_arena *arena, const char *what, con
 {
     const char *slash = strrchr(file->key, '/'), *root = file->store->url, *rest = name;
     size_t n = strlen(root), folder_bytes = slash ? (size_t)(slash - file->key) : 0;
-    if (!file->may_follow && (!beside || strchr(name, '/')))
+    while (strncmp(rest, "./", 2) == 0)
+        rest += 2;
+    if (!file->may_follow && (!beside || strchr(rest, '/')))
         return mt_fail(err, MT_E_UNSUPPORTED,
                        "%s leads to \"%s\", which is not followed: the option external_folder allows it", what, name);
     if (name[0] == '/') { /* only into the folder that was named, as it was named */
