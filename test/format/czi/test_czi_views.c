@@ -408,6 +408,31 @@ static void colours_equal_their_formula(void **state)
     }
 }
 
+static void what_is_not_read_is_named(void **state)
+{
+    (void)state;
+    static const uint8_t pixels[2] = { 0 };
+    static const struct {
+        int32_t pixel_type, compression;
+        const char *says;
+    } cases[] = { { 0, 2, "compression 2 (LZW) is not read" },
+                  { 0, 3, "compression 3 (not known)" },
+                  { 0, 104, "compression 104 (raw data of a camera)" },
+                  { 0, 1000, "compression 1000 (raw data of a system)" },
+                  { 10, 0, "pixel type gray64complexfloat is not read" } };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        czi_writer w;
+        czi_tile tile = czi_gray_tile(0, 0, 2, 1, pixels);
+        tile.pixel_type = cases[i].pixel_type;
+        tile.compression = cases[i].compression;
+        czi_begin(&w);
+        czi_add_tile(&w, &tile);
+        czi_finish(&w, NULL);
+        check_refused(w.data, w.size, NULL, MT_E_UNSUPPORTED, cases[i].says);
+        czi_free(&w);
+    }
+}
+
 /* Those that no file shows. */
 static void wide_numbers_are_read(void **state)
 {
@@ -532,6 +557,7 @@ int main(void)
         cmocka_unit_test(bad_masks_are_errors),
         cmocka_unit_test(colours_equal_their_formula),
         cmocka_unit_test(wide_numbers_are_read),
+        cmocka_unit_test(what_is_not_read_is_named),
         cmocka_unit_test(pictures_of_other_sizes_are_cut_or_padded),
         cmocka_unit_test(subblocks_of_more_than_2_gib_are_read),
     };
