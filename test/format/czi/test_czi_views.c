@@ -194,6 +194,18 @@ static void the_depth_is_chosen(void **state)
     czi_free(&w);
 }
 
+static void views_keep_the_contract(void **state)
+{
+    (void)state;
+    static const char *const depths[3] = { "none", "Z", "T" };
+    for (int i = 0; i < 3; i++) {
+        mt_open_options options = defaults();
+        options.depth_axis = depths[i];
+        check_contract(data_path("czi/generated/mosaic_overlap_tzc.czi"), &options);
+        check_contract(data_path("czi/real/S3_1Pos_2Mosaic_T2_Z3_CH2_sm.czi#scene=1"), &options);
+    }
+}
+
 static void the_depth_must_be_there(void **state)
 {
     (void)state;
@@ -550,6 +562,7 @@ int main(void)
         cmocka_unit_test(thumbnails_are_images),
         cmocka_unit_test(attached_documents_are_images),
         cmocka_unit_test(the_depth_is_chosen),
+        cmocka_unit_test(views_keep_the_contract),
         cmocka_unit_test(the_depth_must_be_there),
         cmocka_unit_test(lists_have_a_depth_too),
         cmocka_unit_test(masks_show_what_lies_below),
