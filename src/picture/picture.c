@@ -25,14 +25,14 @@ int64_t mt_rgb_samples(const mt_stack_info *info)
     return samples == 3 || (samples == 4 && info->dtype == MT_UINT8) ? samples : 0;
 }
 
-/* The samples of one colour image. */
-static bool is_rgb(const mt_stack_info *info, const int64_t *channels, size_t n)
+/* The same where these channels are of one photograph. */
+static int64_t shared_samples(const mt_stack_info *info, const int64_t *channels, size_t n)
 {
     int64_t samples = mt_rgb_samples(info);
     for (size_t c = 0; samples && c < n; c++)
         if (channels[c] / samples != channels[0] / samples)
-            return false;
-    return samples > 0;
+            return 0;
+    return samples;
 }
 
 static void choose_colors(mt_picture *p, const mt_stack_info *info, const int64_t *channels)
@@ -44,16 +44,17 @@ static void choose_colors(mt_picture *p, const mt_stack_info *info, const int64_
     static const uint8_t many[MT_MOST_COLORS][3] = { { 255, 0, 0 },     { 0, 255, 0 },   { 0, 0, 255 },
                                                      { 255, 255, 255 }, { 0, 255, 255 }, { 255, 0, 255 },
                                                      { 255, 255, 0 } };
-    bool rgb = is_rgb(info, channels, p->channels), given = file_has_colors(info, channels, p->channels);
-    p->true_color = rgb && info->dtype == MT_UINT8;
+    int64_t samples = shared_samples(info, channels, p->channels);
+    bool given = file_has_colors(info, channels, p->channels);
+    p->true_color = samples && info->dtype == MT_UINT8;
     for (size_t c = 0; c < p->channels; c++) {
         const uint8_t *color = p->channels == 2 ? pair[c] : many[c % MT_MOST_COLORS];
-        int64_t sample = rgb ? channels[c] % mt_rgb_samples(info) : 0;
-        if (given)
+        int64_t sample = samples ? channels[c] % samples : 0;
+        if (given && info->channels)
             color = info->channels[channels[c]].rgb;
         else if (p->channels == 1)
             color = white;
-        else if (rgb)
+        else if (samples)
             color = sample < 3 ? many[sample] : black;
         memcpy(p->colors[c], color, 3);
     }

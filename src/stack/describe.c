@@ -90,7 +90,8 @@ static char *join_codecs(mt_stack *stack, mt_error *err)
     char text[512] = "";
     size_t n = 0;
     for (int i = 0; i < chain->n_steps && n < sizeof text; i++)
-        n += (size_t)snprintf(text + n, sizeof text - n, "%s%s", i ? ", " : "", chain->steps[i].codec->name);
+        if (!chain->steps[i].codec->is_mending)
+            n += (size_t)snprintf(text + n, sizeof text - n, "%s%s", n ? ", " : "", chain->steps[i].codec->name);
     return mt_arena_strndup(stack->arena, text, strlen(text), err);
 }
 

@@ -28,6 +28,16 @@ static mt_status make_raw_chain(czi_state *s, mt_error *err)
     return st ? st : add_step(&s->raw, "fit", NULL, err);
 }
 
+static mt_status refuse(int32_t compression, mt_error *err)
+{
+    enum { FIRST_CAMERA = 100, FIRST_SYSTEM = 1000 };
+    const char *name = compression == CZI_LZW       ? "LZW"
+                       : compression < FIRST_CAMERA ? "not known"
+                       : compression < FIRST_SYSTEM ? "raw data of a camera"
+                                                    : "raw data of a system";
+    return mt_fail(err, MT_E_UNSUPPORTED, "compression %d (%s) is not read", compression, name);
+}
+
 static mt_status make_chain(const czi_state *s, kind *k, mt_error *err)
 {
     k->picture = (mt_picture_params) { .width = k->width,
@@ -45,7 +55,7 @@ static mt_status make_chain(const czi_state *s, kind *k, mt_error *err)
     case CZI_JPEGXR: return add_step(&k->chain, "jpegxr", &k->picture, err);
     case CZI_ZSTD0: return add_step(&k->chain, "zstd", NULL, err);
     case CZI_ZSTD1: return add_step(&k->chain, "zstd1", NULL, err);
-    default: return mt_fail(err, MT_E_UNSUPPORTED, "compression %d is not read", k->compression);
+    default: return refuse(k->compression, err);
     }
 }
 

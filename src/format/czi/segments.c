@@ -101,13 +101,12 @@ mt_status czi_open_files(const mt_source *source, mt_arena *arena, czi_files *ou
     return st;
 }
 
-static mt_status read_dimension(mt_reader *r, czi_entry *e, mt_error *err)
+static int32_t load_i32(const uint8_t *p) { return (int32_t)mt_load_u32le(p); }
+
+static mt_status read_dimension(const uint8_t *p, czi_entry *e, mt_error *err)
 {
-    char letter = (char)mt_read_u8(r);
-    mt_read_skip(r, 3);
-    int32_t start = mt_read_i32(r), size = mt_read_i32(r);
-    mt_read_skip(r, 4);
-    int32_t stored = mt_read_i32(r);
+    char letter = (char)p[0];
+    int32_t start = load_i32(p + 4), size = load_i32(p + 8), stored = load_i32(p + 16);
     letter = letter >= 'a' && letter <= 'z' ? (char)(letter - 'a' + 'A') : letter;
     const char *at = letter ? strchr(CZI_LETTERS, letter) : NULL;
     if (!at)
@@ -127,30 +126,30 @@ static mt_status read_dimension(mt_reader *r, czi_entry *e, mt_error *err)
     return MT_OK;
 }
 
-/* An entry with the schema DV; the reader sees what there is of it. *bytes is its size. */
+/* An entry with the schema DV; the reader sees what there is of it. *bytes is its size. There are millions of them: they
+ * are loaded as a whole. */
 static mt_status read_entry(mt_reader *r, czi_entry *e, size_t *bytes, mt_error *err)
 {
-    uint8_t first = mt_read_u8(r), second = mt_read_u8(r);
-    if (!r->failed && first == 'D' && second == 'E')
+    const uint8_t *p = mt_read_bytes(r, ENTRY_HEAD);
+    if (p && p[0] == 'D' && p[1] == 'E')
         return mt_fail(err, MT_E_UNSUPPORTED, "directory entries of the schema DE are not read");
-    if (first != 'D' || second != 'V')
+    if (!p || p[0] != 'D' || p[1] != 'V')
         return mt_fail(err, MT_E_CORRUPT, "a directory entry of an unknown schema");
     memset(e, 0, sizeof *e);
-    e->pixel_type = mt_read_i32(r);
-    e->position = mt_read_u64(r);
-    mt_read_skip(r, 4);
-    e->compression = mt_read_i32(r);
-    mt_read_skip(r, 6);
-    uint32_t n = mt_read_u32(r);
-    if (r->failed || n > MAX_DIMENSIONS)
+    e->pixel_type = load_i32(p + 2);
+    e->position = mt_load_u64le(p + 6);
+    e->compression = load_i32(p + 18);
+    uint32_t n = mt_load_u32le(p + 28);
+    p = n <= MAX_DIMENSIONS ? mt_read_bytes(r, n * (size_t)DIMENSION_BYTES) : NULL;
+    if (!p)
         return mt_fail(err, MT_E_CORRUPT, "a directory entry of %u dimensions", n);
     for (uint32_t i = 0; i < n; i++) {
-        mt_status st = read_dimension(r, e, err);
+        mt_status st = read_dimension(p + i * (size_t)DIMENSION_BYTES, e, err);
         if (st)
             return st;
     }
     *bytes = ENTRY_HEAD + (size_t)n * DIMENSION_BYTES;
-    if (r->failed || (e->present & 3) != 3)
+    if ((e->present & 3) != 3)
         return mt_fail(err, MT_E_CORRUPT, "a directory entry without X and Y");
     return MT_OK;
 }

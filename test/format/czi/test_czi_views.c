@@ -194,6 +194,18 @@ static void the_depth_is_chosen(void **state)
     czi_free(&w);
 }
 
+static void views_keep_the_contract(void **state)
+{
+    (void)state;
+    static const char *const depths[3] = { "none", "Z", "T" };
+    for (int i = 0; i < 3; i++) {
+        mt_open_options options = defaults();
+        options.depth_axis = depths[i];
+        check_contract(data_path("czi/generated/mosaic_overlap_tzc.czi"), &options);
+        check_contract(data_path("czi/real/S3_1Pos_2Mosaic_T2_Z3_CH2_sm.czi#scene=1"), &options);
+    }
+}
+
 static void the_depth_must_be_there(void **state)
 {
     (void)state;
@@ -408,6 +420,31 @@ static void colours_equal_their_formula(void **state)
     }
 }
 
+static void what_is_not_read_is_named(void **state)
+{
+    (void)state;
+    static const uint8_t pixels[2] = { 0 };
+    static const struct {
+        int32_t pixel_type, compression;
+        const char *says;
+    } cases[] = { { 0, 2, "compression 2 (LZW) is not read" },
+                  { 0, 3, "compression 3 (not known)" },
+                  { 0, 104, "compression 104 (raw data of a camera)" },
+                  { 0, 1000, "compression 1000 (raw data of a system)" },
+                  { 10, 0, "pixel type gray64complexfloat is not read" } };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        czi_writer w;
+        czi_tile tile = czi_gray_tile(0, 0, 2, 1, pixels);
+        tile.pixel_type = cases[i].pixel_type;
+        tile.compression = cases[i].compression;
+        czi_begin(&w);
+        czi_add_tile(&w, &tile);
+        czi_finish(&w, NULL);
+        check_refused(w.data, w.size, NULL, MT_E_UNSUPPORTED, cases[i].says);
+        czi_free(&w);
+    }
+}
+
 /* Those that no file shows. */
 static void wide_numbers_are_read(void **state)
 {
@@ -525,6 +562,7 @@ int main(void)
         cmocka_unit_test(thumbnails_are_images),
         cmocka_unit_test(attached_documents_are_images),
         cmocka_unit_test(the_depth_is_chosen),
+        cmocka_unit_test(views_keep_the_contract),
         cmocka_unit_test(the_depth_must_be_there),
         cmocka_unit_test(lists_have_a_depth_too),
         cmocka_unit_test(masks_show_what_lies_below),
@@ -532,6 +570,7 @@ int main(void)
         cmocka_unit_test(bad_masks_are_errors),
         cmocka_unit_test(colours_equal_their_formula),
         cmocka_unit_test(wide_numbers_are_read),
+        cmocka_unit_test(what_is_not_read_is_named),
         cmocka_unit_test(pictures_of_other_sizes_are_cut_or_padded),
         cmocka_unit_test(subblocks_of_more_than_2_gib_are_read),
     };
