@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Highpass and flexbits of a macroblock. Source: T.832, clauses 8.7.18 to 8.7.20. */
 #include "codec/jpegxr/jpegxr.h"
+#include "codec/jpegxr/kernels.h"
 
 #include <string.h>
 
@@ -14,9 +15,7 @@ static unsigned read_two_of_four(jxr_bits *b)
 
 static unsigned read_refinement(jxr_bits *b, const jxr_codes *codes)
 {
-    unsigned entry = codes->lookup[0][jxr_peek(b, JXR_LONGEST_CODE)];
-    jxr_drop(b, entry & 15);
-    switch (entry >> 4) {
+    switch (jxr_symbol(jxr_first_table(codes, JXR_REFINEMENT), b)) {
     case 0: return 1U << jxr_take(b, 2);
     case 1: return read_two_of_four(b);
     case 2: return 15 ^ 1U << jxr_take(b, 2);
@@ -89,18 +88,26 @@ typedef struct flex {
     uint32_t step;
 } flex;
 
-static inline void read_flexbits(jxr_bits *b, flex f, uint32_t block[16])
+/* A coefficient that is known to be something has its sign; one that is not gets it behind the bits, if they are not 0. All
+ * without branches, as nobody could foretell them. */
+static inline uint32_t refine(jxr_bits *b, flex f, uint32_t value)
 {
-    for (int k = 1; k < 16; k++) {
-        jxr_fill(b);
-        int32_t sign = (int32_t)block[k];
-        if (sign == 0)
-            block[k] = f.step * jxr_take_signed(b, f.bits);
-        else if (sign > 0)
-            block[k] += f.step * jxr_take(b, f.bits);
-        else
-            block[k] -= f.step * jxr_take(b, f.bits);
+    uint32_t v = jxr_peek(b, f.bits + 1), magnitude = v >> 1, is_new = value == 0;
+    uint32_t negative = is_new ? 0 - (v & 1) : jxr_sar(value, 31);
+    jxr_drop(b, f.bits + (is_new & (magnitude != 0)));
+    return value + f.step * ((magnitude ^ negative) - negative);
+}
+
+static void read_flexbits(jxr_bits *bits, flex f, uint32_t blocks[16][16], int i)
+{
+    jxr_bits b = *bits;
+    for (int k = 1; k < 16; k += 3) {
+        jxr_fill(&b);
+        blocks[k][i] = refine(&b, f, blocks[k][i]);
+        blocks[k + 1][i] = refine(&b, f, blocks[k + 1][i]);
+        blocks[k + 2][i] = refine(&b, f, blocks[k + 2][i]);
     }
+    *bits = b;
 }
 
 /* Blocks of four columns stand in quarters, those of two in rows. */
@@ -124,17 +131,17 @@ static bool read_blocks(const channel *c, uint32_t blocks[16][16], uint32_t *cou
     uint16_t at[16];
     uint32_t value[16], step = c->step << c->low_bits;
     for (int i = 0; i < c->n; i++) {
-        uint32_t *block = blocks[c->n == 16 ? quarter_order[i] : i];
+        int place = c->n == 16 ? quarter_order[i] : i;
         if (c->cbp >> i & 1) {
             unsigned n = jxr_read_block(c->coded, &c->context->hp, c->codes, c->chroma, 1, at, value);
             if (n == 0)
                 return false;
             for (unsigned k = 0; k < n; k++)
-                block[jxr_scan_visit(c->scan, at[k])] = value[k] * step;
+                blocks[jxr_scan_visit(c->scan, at[k])][place] = value[k] * step;
             *count += n;
         }
         if (c->flex.bits > 0)
-            read_flexbits(c->low, c->flex, block);
+            read_flexbits(c->low, c->flex, blocks, place);
     }
     return true;
 }
@@ -181,7 +188,7 @@ bool jxr_read_hp(jxr_decoder *d, jxr_plane *p, jxr_tile *t, jxr_context *c, uint
     for (int i = 0; i < h->channels; i++) {
         uint32_t blocks[16][16];
         channel one = make_channel(d, p, t, c, i);
-        memset(blocks, 0, (size_t)one.n * sizeof *blocks);
+        memset(blocks, 0, sizeof blocks);
         if (!read_blocks(&one, blocks, &counts[i > 0]))
             return false;
         jxr_predict_hp(&p->grids[i], m->direction, blocks);

@@ -197,9 +197,8 @@ bool jxr_read_hp(jxr_decoder *d, jxr_plane *p, jxr_tile *t, jxr_context *c, uint
 
 /* Of a block: which coefficients are not 0, and what they are. Returns how many there are: 1 to 16, or 0 where the data
  * is broken. */
-unsigned jxr_read_block(jxr_bits *b, jxr_band_codes *codes, const jxr_codes *all, bool chroma, unsigned start,
+unsigned jxr_read_block(jxr_bits *bits, jxr_band_codes *codes, const jxr_codes *all, bool chroma, unsigned start,
                         uint16_t at[16], uint32_t value[16]);
-uint32_t jxr_read_level(jxr_bits *b, jxr_vlc *v);
 unsigned jxr_read_index(jxr_bits *b, unsigned bits);
 
 void jxr_predict_lp(const jxr_plane *p, jxr_block *m);
@@ -207,6 +206,7 @@ void jxr_predict_cbp(const jxr_plane *p, jxr_context *c, jxr_block *m);
 void jxr_predict_hp(const jxr_grid *g, int direction, uint32_t blocks[16][16]);
 void jxr_remember(const jxr_plane *p, const jxr_block *m);
 
+/* Coefficients of a macroblock: blocks[k][i] is the k-th one of block i, in rows. The DC come from lowpass. */
 /* From DC and LP to the DC of each block, in place; scaled and of chroma: twice as large. */
 void jxr_transform_lp(const jxr_plane_header *p, int channel, uint32_t lp[16]);
 void jxr_store_blocks(const jxr_grid *g, uint32_t column, uint32_t row, uint32_t blocks[16][16], const uint32_t dc[16]);

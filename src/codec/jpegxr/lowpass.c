@@ -5,7 +5,7 @@
 #include <string.h>
 
 /* A magnitude of 2 or more. */
-uint32_t jxr_read_level(jxr_bits *b, jxr_vlc *v)
+static inline uint32_t read_level(jxr_bits *b, jxr_vlc *v)
 {
     static const uint8_t least[6] = { 2, 3, 4, 6, 10, 14 }, extra[6] = { 0, 0, 1, 2, 2, 2 };
     unsigned s = jxr_symbol_counted(v, b);
@@ -17,13 +17,13 @@ uint32_t jxr_read_level(jxr_bits *b, jxr_vlc *v)
     if (n == 22)
         n += jxr_take(b, 3);
     jxr_fill(b);
-    uint32_t v2 = 2 + ((uint32_t)1 << n) + jxr_take(b, n);
+    uint32_t level = 2 + ((uint32_t)1 << n) + jxr_take(b, n);
     jxr_fill(b);
-    return v2;
+    return level;
 }
 
 /* How many zeros, at least one and at most `most`, stand before the next coefficient. */
-static unsigned read_run(jxr_bits *b, const jxr_codes *codes, unsigned most)
+static inline unsigned read_run(jxr_bits *b, const jxr_codes *codes, unsigned most)
 {
     static const uint8_t least[3][5] = { { 1, 2, 3, 5, 7 }, { 1, 2, 3, 5, 7 }, { 1, 2, 3, 4, 5 } };
     static const uint8_t extra[3][5] = { { 0, 0, 1, 1, 3 }, { 0, 0, 1, 1, 2 }, { 0, 0, 0, 0, 1 } };
@@ -34,14 +34,13 @@ static unsigned read_run(jxr_bits *b, const jxr_codes *codes, unsigned most)
         return run;
     }
     unsigned range = most < 7 ? 2 : most < 11 ? 1 : 0;
-    unsigned entry = codes->lookup[1][jxr_peek(b, JXR_LONGEST_CODE)], s = entry >> 4; /* the first table of COUNT */
-    jxr_drop(b, entry & 15);
+    unsigned s = jxr_symbol(jxr_first_table(codes, JXR_COUNT), b);
     return least[range][s] + jxr_take(b, extra[range][s]);
 }
 
 /* What follows the coefficient behind which stands number `next`: bit 0, whether it is greater than 1; then 0 nothing, 1
  * another one next to it, 2 one behind zeros. */
-static unsigned read_next(jxr_bits *b, jxr_vlc *v, unsigned next)
+static inline unsigned read_next(jxr_bits *b, jxr_vlc *v, unsigned next)
 {
     if (next < 15)
         return jxr_symbol_counted(v, b);
@@ -50,14 +49,15 @@ static unsigned read_next(jxr_bits *b, jxr_vlc *v, unsigned next)
     return !jxr_take(b, 1) ? 2 : 1 + 2 * jxr_take(b, 1);
 }
 
-unsigned jxr_read_block(jxr_bits *b, jxr_band_codes *codes, const jxr_codes *all, bool chroma, unsigned start,
+unsigned jxr_read_block(jxr_bits *bits, jxr_band_codes *codes, const jxr_codes *all, bool chroma, unsigned start,
                         uint16_t at[16], uint32_t value[16])
 {
+    jxr_bits here = *bits, *b = &here;
     jxr_fill(b);
     unsigned first = jxr_symbol_counted(&codes->first[chroma], b), n = 0, position = start;
     unsigned follows = first >> 2, dense = first & follows & 1;
     uint32_t negative = 0 - jxr_take(b, 1);
-    uint32_t level = first & 2 ? jxr_read_level(b, &codes->level[dense]) : 1;
+    uint32_t level = first & 2 ? read_level(b, &codes->level[dense]) : 1;
     if (!(first & 1))
         position += read_run(b, all, 15 - start);
     for (;;) {
@@ -66,7 +66,7 @@ unsigned jxr_read_block(jxr_bits *b, jxr_band_codes *codes, const jxr_codes *all
         at[n] = (uint16_t)position++;
         value[n++] = (level ^ negative) - negative;
         if (follows == 0)
-            return n;
+            break;
         jxr_fill(b);
         if (follows == 2) {
             if (position > 14)
@@ -77,8 +77,10 @@ unsigned jxr_read_block(jxr_bits *b, jxr_band_codes *codes, const jxr_codes *all
         follows = next >> 1;
         dense &= follows;
         negative = 0 - jxr_take(b, 1);
-        level = next & 1 ? jxr_read_level(b, &codes->level[dense]) : 1;
+        level = next & 1 ? read_level(b, &codes->level[dense]) : 1;
     }
+    *bits = here;
+    return n;
 }
 
 /* The index of quantisers of a macroblock. */
@@ -89,7 +91,7 @@ static uint32_t read_one_dc(jxr_bits *b, bool coded, jxr_vlc *v, unsigned low_bi
     jxr_fill(b);
     uint32_t value = 0;
     if (coded) {
-        value = jxr_read_level(b, v) - 1;
+        value = read_level(b, v) - 1;
         ++*count;
     }
     jxr_fill(b);
@@ -127,11 +129,8 @@ bool jxr_read_dc(jxr_decoder *d, jxr_plane *p, jxr_tile *t, jxr_context *c)
     bool alone = h->color == JXR_GRAY || h->color == JXR_CMYK || h->color == JXR_SEPARATE;
     unsigned coded = 0;
     jxr_fill(b);
-    if (!alone) {
-        unsigned entry = d->codes.lookup[9][jxr_peek(b, JXR_LONGEST_CODE)]; /* TRIPLE */
-        jxr_drop(b, entry & 15);
-        coded = entry >> 4;
-    }
+    if (!alone)
+        coded = jxr_symbol(jxr_first_table(&d->codes, JXR_TRIPLE), b);
     for (int i = 0; i < h->channels; i++) {
         bool is_coded = alone ? jxr_get(b, 1) : coded >> (2 - i) & 1;
         jxr_vlc *v = &c->dc_level[!alone && i > 0];

@@ -122,13 +122,13 @@ static uint32_t make_float(uint32_t v, int length, int exponent_bias)
     return (v & (uint32_t)1 << 31) | exponent << 23 | mantissa << (23 - length);
 }
 
-static void write_8(const rule *r, const uint32_t *line, size_t n, uint8_t *to, size_t samples)
+static inline void write_8(const rule *r, const uint32_t *line, size_t n, uint8_t *to, size_t samples)
 {
     for (size_t i = 0; i < n; i++)
         to[i * samples] = (uint8_t)clamp((int32_t)(line[i] + r->bias) >> r->fraction, 0, 255);
 }
 
-static void write_16(const rule *r, const uint32_t *line, size_t n, uint8_t *to, size_t samples)
+static inline void write_16(const rule *r, const uint32_t *line, size_t n, uint8_t *to, size_t samples)
 {
     for (size_t i = 0; i < n; i++) {
         uint32_t wide = jxr_sar(line[i] + r->bias, r->fraction);
@@ -140,7 +140,7 @@ static void write_16(const rule *r, const uint32_t *line, size_t n, uint8_t *to,
     }
 }
 
-static void write_32(const rule *r, const uint32_t *line, size_t n, uint8_t *to, size_t samples)
+static inline void write_32(const rule *r, const uint32_t *line, size_t n, uint8_t *to, size_t samples)
 {
     for (size_t i = 0; i < n; i++) {
         uint32_t v = jxr_sar(line[i] + r->bias, r->fraction);
@@ -149,15 +149,14 @@ static void write_32(const rule *r, const uint32_t *line, size_t n, uint8_t *to,
     }
 }
 
-static void write_1(const rule *r, const uint32_t *line, size_t n, uint8_t *to, size_t samples)
+static inline void write_1(const rule *r, const uint32_t *line, size_t n, uint8_t *to, size_t samples)
 {
     int32_t threshold = r->fraction > 0 ? 4 : 1;
     for (size_t i = 0; i < n; i++)
         to[i * samples] = ((int32_t)line[i] >= threshold) != (r->depth == JXR_BLACK_1);
 }
 
-/* The samples of a channel in a row of pixels. */
-static void write_line(const rule *r, const uint32_t *line, size_t n, uint8_t *row, size_t sample, size_t samples)
+static inline void write_any(const rule *r, const uint32_t *line, size_t n, uint8_t *row, size_t sample, size_t samples)
 {
     switch (r->depth) {
     case JXR_WHITE_1:
@@ -167,6 +166,16 @@ static void write_line(const rule *r, const uint32_t *line, size_t n, uint8_t *r
     case JXR_16_SIGNED:
     case JXR_16_FLOAT: write_16(r, line, n, row + 2 * sample, samples); break;
     default: write_32(r, line, n, row + 4 * sample, samples); break;
+    }
+}
+
+/* The samples of a channel in a row of pixels. The usual numbers of samples have loops of their own. */
+static void write_line(const rule *r, const uint32_t *line, size_t n, uint8_t *row, size_t sample, size_t samples)
+{
+    switch (samples) {
+    case 1: write_any(r, line, n, row, sample, 1); break;
+    case 3: write_any(r, line, n, row, sample, 3); break;
+    default: write_any(r, line, n, row, sample, samples); break;
     }
 }
 

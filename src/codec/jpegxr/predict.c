@@ -195,13 +195,13 @@ void jxr_predict_cbp(const jxr_plane *p, jxr_context *c, jxr_block *m)
 
 void jxr_predict_hp(const jxr_grid *g, int direction, uint32_t blocks[16][16])
 {
-    static const uint8_t across[3] = { 1, 2, 3 }, down[3] = { 4, 8, 12 };
     int n = g->columns * g->rows;
-    if (direction == JXR_FROM_ABOVE)
-        for (int i = g->columns; i < n; i++)
-            add(blocks[i], blocks[i - g->columns], down, 3);
-    else if (direction == JXR_FROM_LEFT)
-        for (int i = 1; i < n; i++)
-            if (i % g->columns)
-                add(blocks[i], blocks[i - 1], across, 3);
+    for (int k = 1; k < 4; k++) {
+        if (direction == JXR_FROM_ABOVE)
+            for (int i = g->columns; i < n; i++)
+                blocks[4 * k][i] += blocks[4 * k][i - g->columns];
+        if (direction == JXR_FROM_LEFT)
+            for (int i = 1; i < n; i++)
+                blocks[k][i] += i % g->columns ? blocks[k][i - 1] : 0;
+    }
 }

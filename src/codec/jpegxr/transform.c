@@ -27,13 +27,18 @@ void jxr_transform_lp(const jxr_plane_header *p, int channel, uint32_t lp[16])
 
 void jxr_store_blocks(const jxr_grid *g, uint32_t column, uint32_t row, uint32_t blocks[16][16], const uint32_t dc[16])
 {
-    for (int y = 0; y < g->rows; y++) {
-        uint32_t *to = jxr_block_row(g, (uint64_t)row * (unsigned)g->rows + (unsigned)y) + column * (size_t)g->columns;
-        for (int x = 0; x < g->columns; x++)
-            to[x] = dc[y * g->columns + x];
-        for (int k = 1; k < 16; k++)
-            for (int x = 0; x < g->columns; x++)
-                to[(size_t)k * g->stride + (size_t)x] = blocks[y * g->columns + x][k];
+    uint64_t first = (uint64_t)row * (unsigned)g->rows;
+    for (size_t y = 0; y < (size_t)g->rows; y++) {
+        uint32_t *to = jxr_block_row(g, first + y) + (size_t)column * (size_t)g->columns;
+        if (g->columns == 4) {
+            memcpy(to, dc + 4 * y, 4 * sizeof *to);
+            for (size_t k = 1; k < 16; k++)
+                memcpy(to + k * g->stride, blocks[k] + 4 * y, 4 * sizeof *to);
+        } else {
+            memcpy(to, dc + 2 * y, 2 * sizeof *to);
+            for (size_t k = 1; k < 16; k++)
+                memcpy(to + k * g->stride, blocks[k] + 2 * y, 2 * sizeof *to);
+        }
     }
 }
 

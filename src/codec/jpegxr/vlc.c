@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "codec/jpegxr/vlc.h"
 
-#include <string.h>
-
 typedef struct code {
     uint8_t bits, length;
 } code;
@@ -58,24 +56,24 @@ void jxr_codes_make(jxr_codes *codes)
 {
     const code *c = all_codes;
     size_t table = 0;
-    for (int a = 0; a < JXR_ALPHABETS; a++)
-        for (int t = 0; t < alphabets[a].tables; t++, table++)
-            for (unsigned s = 0; s < alphabets[a].symbols; s++, c++) {
+    for (int i = 0; i < JXR_ALPHABETS; i++) {
+        const struct alphabet *a = &alphabets[i];
+        for (int t = 0; t < a->tables; t++, table++) {
+            const int8_t *down = a->votes + (ptrdiff_t)(t > 0 ? t - 1 : 0) * a->symbols;
+            const int8_t *up = a->votes + (ptrdiff_t)(t + 1 < a->tables || t == 0 ? t : t - 1) * a->symbols;
+            for (unsigned s = 0; s < a->symbols; s++, c++) {
+                uint32_t entry = c->length | s << 4 | (uint32_t)(uint8_t)down[s] << 8 | (uint32_t)(uint8_t)up[s] << 16;
                 unsigned open = JXR_LONGEST_CODE - c->length;
-                memset(codes->lookup[table] + ((size_t)c->bits << open), (int)(s << 4 | c->length), (size_t)1 << open);
+                for (size_t k = 0; k < (size_t)1 << open; k++)
+                    codes->lookup[table][((size_t)c->bits << open) + k] = entry;
             }
+        }
+    }
 }
 
 static void use_table(jxr_vlc *v, const jxr_codes *codes)
 {
-    const struct alphabet *a = &alphabets[v->alphabet];
-    int before = 0, border_down = v->table > 0 ? v->table - 1 : 0;
-    int border_up = v->table + 1 < a->tables || v->table == 0 ? v->table : v->table - 1;
-    for (int i = 0; i < v->alphabet; i++)
-        before += alphabets[i].tables;
-    v->lookup = codes->lookup[before + v->table];
-    v->down = a->votes + (ptrdiff_t)border_down * a->symbols;
-    v->up = a->votes + (ptrdiff_t)border_up * a->symbols;
+    v->lookup = jxr_first_table(codes, (jxr_alphabet)v->alphabet) + ((size_t)v->table << JXR_LONGEST_CODE);
 }
 
 void jxr_vlc_reset(jxr_vlc *v, jxr_alphabet alphabet, const jxr_codes *codes)

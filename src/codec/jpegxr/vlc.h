@@ -21,37 +21,45 @@ typedef enum jxr_alphabet {
 #define JXR_CODE_TABLES 17
 #define JXR_LONGEST_CODE 8
 
-/* For the next 8 bits: symbol << 4 | length. */
+/* For the next 8 bits, from the lowest bit on: 4 bits of length, 4 of symbol, 8 of its vote for the table before and 8 of
+ * that for the table behind. */
 typedef struct jxr_codes {
-    uint8_t lookup[JXR_CODE_TABLES][1 << JXR_LONGEST_CODE];
+    uint32_t lookup[JXR_CODE_TABLES][1 << JXR_LONGEST_CODE];
 } jxr_codes;
 
 void jxr_codes_make(jxr_codes *codes);
 
 typedef struct jxr_vlc {
-    const uint8_t *lookup;
-    const int8_t *down, *up; /* what each symbol says for the table before and the table behind */
+    const uint32_t *lookup;
     int32_t down_sum, up_sum;
     uint8_t alphabet, table;
 } jxr_vlc;
+
+/* The first table of an alphabet. */
+static inline const uint32_t *jxr_first_table(const jxr_codes *codes, jxr_alphabet alphabet)
+{
+    static const uint8_t first[JXR_ALPHABETS] = { 0, 1, 3, 7, 9, 10, 12 };
+    return codes->lookup[first[alphabet]];
+}
 
 void jxr_vlc_reset(jxr_vlc *v, jxr_alphabet alphabet, const jxr_codes *codes);
 void jxr_vlc_adapt(jxr_vlc *v, const jxr_codes *codes);
 
 /* The next symbol, of the window. */
-static inline unsigned jxr_symbol(const jxr_vlc *v, jxr_bits *b)
+static inline unsigned jxr_symbol(const uint32_t *lookup, jxr_bits *b)
 {
-    unsigned entry = v->lookup[jxr_peek(b, JXR_LONGEST_CODE)];
+    uint32_t entry = lookup[jxr_peek(b, JXR_LONGEST_CODE)];
     jxr_drop(b, entry & 15);
-    return entry >> 4;
+    return entry >> 4 & 15;
 }
 
 static inline unsigned jxr_symbol_counted(jxr_vlc *v, jxr_bits *b)
 {
-    unsigned s = jxr_symbol(v, b);
-    v->down_sum += v->down[s];
-    v->up_sum += v->up[s];
-    return s;
+    uint32_t entry = v->lookup[jxr_peek(b, JXR_LONGEST_CODE)];
+    jxr_drop(b, entry & 15);
+    v->down_sum += (int8_t)(entry >> 8 & 255);
+    v->up_sum += (int8_t)(entry >> 16 & 255);
+    return entry >> 4 & 15;
 }
 
 #endif
