@@ -81,7 +81,7 @@ static void read_rows(void *argument)
             }
 }
 
-static double time_row_reads(const patches *p, int64_t tile)
+double time_row_reads(const patches *p, int64_t tile)
 {
     static uint8_t out[PATCH * 2];
     row_reads r = { open("bare.raw", O_RDONLY), p, tile, out };
@@ -174,7 +174,7 @@ static void decode_all(void *argument)
         decode(d->c->how, d->c->data[i], d->c->sizes[i], d->out, d->c->raw_size);
 }
 
-static double time_decoding(const chunks *c)
+double time_decoding(const chunks *c)
 {
     decoding d = { c, malloc(c->raw_size) };
     double took = best_time(decode_all, &d);

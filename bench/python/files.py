@@ -32,10 +32,11 @@ def write_tiff(folder, plane):
 
 def write_hdf5(folder, name, array, chunks):
     with h5py.File(folder / name, "w") as file:
-        file.create_dataset("contiguous", data=array)
         file.create_dataset("raw", data=array, chunks=chunks)
-        file.create_dataset("gzip", data=array, chunks=chunks, compression="gzip", shuffle=array.ndim == 3)
         file.create_dataset("shuffle", data=array, chunks=chunks, compression="gzip", shuffle=True)
+        if array.ndim == 2:
+            file.create_dataset("contiguous", data=array)
+            file.create_dataset("gzip", data=array, chunks=chunks, compression="gzip")
 
 
 def tiles(plane):

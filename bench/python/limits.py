@@ -43,11 +43,13 @@ def bare_codec(codec, chunks, chunk_bytes):
     """A function that decodes all chunks, shared among all cores."""
     threads = CORES
     pool = ThreadPoolExecutor(threads)
-    rooms = [decoder(codec, np.empty(chunk_bytes, np.uint8)) for _ in range(threads)]
+    rooms = [np.empty(chunk_bytes, np.uint8) for _ in range(threads)]  # decoders know only their addresses
+    decoders = [decoder(codec, room) for room in rooms]
 
     def share(i):
         for chunk in chunks[i::threads]:
-            rooms[i](chunk)
+            decoders[i](chunk)
+        return rooms[i]
 
     return lambda: list(pool.map(share, range(threads)))
 

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Patches a second from Python, beside other libraries on the same files in the same run.
 
-Usage: bench/python/peers.py BENCH [--only GROUP] [--runs N] [--json FILE] [--chart FILE]. BENCH is the program of
+Usage: bench/python/peers.py BENCH [--only GROUP] [--runs N] [--json FILE [--from-json]] [--write]. BENCH is the program of
 `make bench`, which makes the images and measures the C call. `make bench-python` sets up the libraries and runs it all.
 
 Every pixel is compared before anything is timed. All ways of a row take turns, and the best of the runs counts, so that
@@ -20,8 +20,9 @@ import time
 from pathlib import Path
 
 import numpy as np
+import report
 
-SLOW = 0.3  # seconds: what takes longer in all is measured on fewer patches
+TURN = 0.05  # seconds of a turn: what is fast runs several times in it, what is slow on fewer patches
 
 
 def microtome_in_c(bench, folder, group):
@@ -36,53 +37,74 @@ def microtome_in_c(bench, folder, group):
 class Way:
     """One way to get all patches of a row."""
 
+    verified = set()
+
     def __init__(self, name, reader, many, work):
         self.name, self.reader, self.many, self.work = name, reader, many, work
         self.corners = [tuple(corner) for corner in work.corners.tolist()]
-        self.n, self.best = len(self.corners), float("inf")
+        self.out = np.zeros_like(work.expected)
+        self.best = float("inf")
+        self.verify()
 
     def verify(self):
-        start = time.perf_counter()
-        out = np.zeros_like(self.work.expected)
-        if self.many:
-            self.reader.many(self.work.corners, out)
-        else:
-            for i, corner in enumerate(self.corners):
-                out[i] = self.reader.one(corner)
-        if not np.array_equal(out, self.work.expected):
-            raise SystemExit(f"{self.name}: wrong pixels")
-        took = time.perf_counter() - start
-        self.out = out
-        if not self.many:
-            self.n = max(8, min(self.n, int(self.n * SLOW / took)))
-
-    def run(self):
-        one, corners = self.reader.one, self.corners[: self.n]
-        start = time.perf_counter()
+        if (self.reader, self.many) in Way.verified:
+            return
         if self.many:
             self.reader.many(self.work.corners, self.out)
         else:
-            for corner in corners:
+            for i, corner in enumerate(self.corners):
+                self.out[i] = self.reader.one(corner)
+        if not np.array_equal(self.out, self.work.expected):
+            raise SystemExit(f"{self.name}: wrong pixels")
+        Way.verified.add((self.reader, self.many))
+
+    def run(self):
+        """Runs on all patches, or on as many as fit into a turn; gives the seconds for all of them."""
+        start = time.perf_counter()
+        if self.many:
+            self.reader.many(self.work.corners, self.out)
+            return time.perf_counter() - start
+        one, done = self.reader.one, 0
+        for part in range(0, len(self.corners), 32):
+            for corner in self.corners[part : part + 32]:
                 one(corner)
-        self.best = min(self.best, (time.perf_counter() - start) / self.n)
+            done = min(part + 32, len(self.corners))
+            if time.perf_counter() - start > TURN:
+                break
+        return (time.perf_counter() - start) * len(self.corners) / done
+
+    def take_turn(self):
+        end = time.perf_counter() + TURN
+        self.best = min(self.best, self.run())
+        while time.perf_counter() < end:
+            self.best = min(self.best, self.run())
+
+
+class Limit:
+    """Takes turns like a way, where it is a function."""
+
+    def __init__(self, run):
+        self.work_of_all, self.best = run, float("inf")
+
+    run, take_turn = lambda self: timed(self.work_of_all), Way.take_turn
+
+
+def timed(function):
+    start = time.perf_counter()
+    function()
+    return time.perf_counter() - start
 
 
 def measure(row, work, runs):
     """Rates of all ways, and of the limit where it is a function."""
     ways = [Way(*way, work) for way in row.ways]
-    for way in ways:
-        way.verify()
     limit = row.limit[1] if row.limit else None
-    best = float("inf")
+    limits = [Limit(limit)] if callable(limit) else []
     for _ in range(runs):
-        for way in ways:
-            way.run()
-        if callable(limit):
-            start = time.perf_counter()
-            limit()
-            best = min(best, time.perf_counter() - start)
-    rates = {way.name: 1 / way.best for way in ways}
-    return rates, len(work.corners) / best if callable(limit) else limit
+        for way in [*ways, *limits]:
+            way.take_turn()
+    n = len(work.corners)
+    return {way.name: n / way.best for way in ways}, n / limits[0].best if limits else limit
 
 
 def judge(row, result):
@@ -156,8 +178,8 @@ def run(args, folder):
                 rates, limit = measure(row, work[row.image], args.runs)
                 results.append(evaluate(row, rates, limit))
                 show(results[-1])
-    return {"machine": machine(), "versions": versions(), "rows": results,
-            "c": microtome_in_c(args.bench, folder, "given")[1]}
+    compiled = microtome_in_c(args.bench, folder, "given")[1] if args.only in (None, "given") else ""
+    return {"machine": machine(), "versions": versions(), "rows": results, "c": compiled}
 
 
 def main():
@@ -166,12 +188,19 @@ def main():
     parser.add_argument("--only", help="a group of rows: array, zarr, other or given")
     parser.add_argument("--runs", type=int, default=5, help="the best of so many runs is reported")
     parser.add_argument("--json", type=Path, help="where the results go")
+    parser.add_argument("--write", action="store_true", help="draw the chart and fill the tables of the documentation")
+    parser.add_argument("--from-json", action="store_true", help="measure nothing: write what --json holds")
     args = parser.parse_args()
     args.bench = args.bench.resolve()
-    with tempfile.TemporaryDirectory() as folder:
-        results = run(args, Path(folder))
-    if args.json:
-        args.json.write_text(json.dumps(results, indent=1))
+    if args.from_json:
+        results = json.loads(args.json.read_text())
+    else:
+        with tempfile.TemporaryDirectory() as folder:
+            results = run(args, Path(folder))
+        if args.json:
+            args.json.write_text(json.dumps(results, indent=1))
+    if args.write:
+        report.write_docs(results, Path(__file__).resolve().parents[2])
     missed = [f"{r['title']}, {r['mode']}: {d['what']}" for r in results["rows"] for d in r["demands"] if not d["reached"]]
     print(f"{len(missed)} demands missed", *missed, sep="\n    ")
 
