@@ -13,7 +13,7 @@ COLORS = {"microtome": "#0b5fa5", "CAREamics": "#e07b00", "TensorStore": "#2a9d4
 PANELS = [("one call each", True, "One patch a call, default settings"),
           ("one batch", False, "All patches in one call, nothing cached")]
 LOW, HIGH = 2, 6.2  # powers of ten
-LEFT, WIDTH, GAP, TOP, STEP = 190, 380, 110, 118, 34
+LEFT, WIDTH, GAP, TOP, STEP = 180, 370, 142, 118, 34
 
 
 def library(way):
@@ -60,16 +60,18 @@ def draw_row(row, left, y):
             yield f'<circle cx="{at(rates[name]):.1f}" cy="{y}" r="{radius}" fill="{COLORS[name]}" stroke="#fff"/>'
     best = max(rate for name, rate in rates.items() if name != "microtome")
     yield text(left + WIDTH + 12, y + 4.5, f"{short(row['microtome'])}/s", 12.5, COLORS["microtome"], weight="bold")
-    yield text(left + WIDTH + 102, y + 4.5, f"{row['microtome'] / best:.1f}×", 12.5, "#555", "end")
+    yield text(left + WIDTH + 126, y + 4.5, f"{row['microtome'] / best:.1f}×", 12.5, "#555", "end")
 
 
 def draw_panel(results, titles, left, mode, cached, heading):
     bottom = TOP + STEP * len(titles)
     yield text(left, TOP - 46, heading, 15, weight="bold")
+    yield text(left + WIDTH + 12, TOP - 22, "microtome", 11, COLORS["microtome"])
+    yield text(left + WIDTH + 126, TOP - 22, "× best", 11, "#666", "end")
     for power in range(LOW, math.ceil(HIGH)):
         x = left + WIDTH * (power - LOW) / (HIGH - LOW)
         yield f'<line x1="{x:.1f}" y1="{TOP - 16}" x2="{x:.1f}" y2="{bottom}" stroke="#e6e8eb"/>'
-        yield text(x, TOP - 22, ["100", "1,000", "10,000", "100,000", "1,000,000"][power - 2], 11, "#666", "middle")
+        yield text(x, TOP - 22, ["100", "1 k", "10 k", "100 k", "1 M"][power - 2], 11, "#666", "middle")
     for i, title in enumerate(titles):
         row = pick(results, title, mode, cached)
         if row:
@@ -79,7 +81,7 @@ def draw_panel(results, titles, left, mode, cached, heading):
 def chart(results):
     """A chart of points: patches a second, on a logarithmic scale."""
     titles = [title for title in ROWS if pick(results, title, *PANELS[0][:2])]
-    height, width = TOP + STEP * len(titles) + 62, LEFT + 2 * WIDTH + 2 * GAP + 10
+    height, width = TOP + STEP * len(titles) + 62, LEFT + 2 * WIDTH + 2 * GAP + 4
     parts = [f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" height="{height}" '
              'font-family="Helvetica, Arial, sans-serif">', f'<rect width="{width}" height="{height}" fill="#fff"/>',
              text(20, 32, "Patches a second from Python: 64×64 (16×64×64 of 64³ chunks) of uint16, to float32", 17,
@@ -97,7 +99,7 @@ def chart(results):
         x += 46 + 7.2 * len(name)
     parts += [f'<line x1="{x}" y1="{y - 14}" x2="{x}" y2="{y + 6}" stroke="#222" stroke-width="2"/>',
               text(x + 9, y, "bare codec, all cores", 12.5)]
-    machine = f"{results['machine']['cores']} cores, {results['machine']['cpu']}. Best way of each library; N× the best."
+    machine = f"{results['machine']['cores']} cores, {results['machine']['cpu']}. Each library in its best way, the best of several turns; logarithmic scale."
     parts.append(text(30, height - 12, machine, 11.5, "#666"))
     return "\n".join([*parts, "</svg>\n"])
 
