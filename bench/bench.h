@@ -18,7 +18,9 @@
 #define PATCH_Z 16 /* and its patches: PATCH_Z x PATCH x PATCH */
 #define BATCH 1024 /* patches in one call */
 #define BATCH_3D 256
-#define RUNS 15 /* the best of so many runs is what is reported */
+#define RUNS 15 /* the best of so many runs is what is reported, */
+#define FEW_RUNS 3
+#define LONG_ENOUGH 4.0 /* or of fewer, where they take more than so many seconds */
 
 typedef struct image {
     int ndim; /* 2 or 3 */
@@ -74,7 +76,7 @@ void write_group(const char *path, int n);
 /* Seconds, monotonic. */
 double now(void);
 
-/* The best of RUNS runs. */
+/* The best of RUNS runs, or of those that fit into the time. */
 double best_time(void (*run)(void *), void *argument);
 
 /* Ends the program where a call failed. */

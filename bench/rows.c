@@ -196,7 +196,7 @@ static void bench_batch(const char *name, const char *path, patches *p, const fl
         mt_stack *stack = open_stack(path, &options, threads, MT_NO_CACHE, false, &context);
         double took = time_patches(stack, p, expected, true);
         mt_context_get_counters(context, &k);
-        double decoded = (double)k.chunks_decoded / (RUNS + 1);
+        double decoded = (double)k.chunks_decoded * (double)p->n / (double)k.patches;
         snprintf(what, sizeof what, "%s%s", name, threads == 2 ? ", 2 threads" : "");
         print_rate(what, (double)p->n / took, PATCHES, NULL, 0, 0);
         if (threads == 1) {
