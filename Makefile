@@ -6,7 +6,7 @@ DURATION = $(if $(filter command% environment%,$(origin SECONDS)),$(SECONDS),60)
 
 ORACLE = build/oracle
 
-.PHONY: help setup setup-check build test test-oracle test-wheel demo bench bench-python fuzz check wheel install
+.PHONY: help setup setup-check build test test-oracle test-wheel demo docs bench bench-python fuzz check wheel install
 
 help: ## list what can be made
 	@sed -n 's/^\([a-z-]*\): .*## /  make \1\t/p' Makefile | expand -t 20
@@ -25,7 +25,7 @@ build: setup ## build library and command into build/PRESET (PRESET=release, deb
 test: build ## run the tests
 	@ctest --preset $(PRESET)
 
-test-oracle: build ## compare with other libraries (h5py), which are installed into build/oracle
+test-oracle: build ## compare with other libraries, which are installed into build/oracle
 	@tools/oracle.sh $(ORACLE) build/$(PRESET)/microtome
 
 test-wheel: wheel ## install the wheel into empty environments, of the oldest and the newest Python, and test it there
@@ -33,6 +33,9 @@ test-wheel: wheel ## install the wheel into empty environments, of the oldest an
 
 demo: build ## fetch two real images, cut patches out of them and show where the pictures are
 	@tools/demo.sh build/$(PRESET)
+
+docs: build ## build the documentation into build/docs, and run its examples
+	@tools/docs.sh build/$(PRESET)
 
 bench: setup ## measure against the limits of the machine: patches a second, opening, memory
 	@cmake --preset release -DMT_BENCH=ON

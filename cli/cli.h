@@ -63,7 +63,7 @@ int args_list(const struct args *args, const char *name, size_t i, int64_t low, 
 
 /* Says on one line what is wrong, and returns EXIT_USAGE. */
 int usage_error(const struct args *args, const char *format, ...) MT_PRINTF(2, 3);
-/* Says the error's message on one line, and returns EXIT_FAILED. */
+/* Says the error's message on one line, and returns EXIT_FAILED; EXIT_INTERRUPTED, silently, where that is why. */
 int report(const mt_error *err);
 /* The same for a message of our own. */
 int failed(const char *format, ...) MT_PRINTF(1, 2);
@@ -86,6 +86,7 @@ void *need(size_t n, size_t size);
 /* Interruption: from interrupt_catch on, Ctrl-C only sets a flag. */
 void interrupt_catch(void);
 bool interrupted(void);
+extern const mt_extract_options until_interrupted; /* with them an extraction ends early */
 
 /* A file that comes into being whole: written beside its place and renamed at the end. At most one at a time. */
 typedef struct output {

@@ -61,7 +61,7 @@ static int extract_batch(const patch_job *job, int64_t first, size_t n, uint8_t 
         place_find(job, first + (int64_t)i, &places[i]);
         requests[i] = place_request(job, &places[i], data + i * bytes);
     }
-    if (mt_extract_patches(requests, n, NULL, &err))
+    if (mt_extract_patches(requests, n, &until_interrupted, &err))
         return report(&err);
     if (file && fwrite(data, bytes, n, file) != n)
         return failed("the patches could not be written: %s", strerror(errno));
@@ -82,7 +82,7 @@ static int extract_all(const patch_job *job, FILE *file)
     int status = EXIT_OK;
     for (int64_t i = 0; i < job->count && !status; i += (int64_t)batch) {
         size_t n = (uint64_t)(job->count - i) < batch ? (size_t)(job->count - i) : batch;
-        status = interrupted() ? EXIT_INTERRUPTED : extract_batch(job, i, n, data, bytes, file);
+        status = extract_batch(job, i, n, data, bytes, file);
         progress_show(&progress, (double)i + (double)n, (double)job->count);
     }
     progress_end(&progress);

@@ -16,5 +16,5 @@ int sheet_write(const patch_job *job, const char *path)
     int status = output_open(&out, path);
     if (status)
         return status;
-    return output_drawn(&out, mt_draw_patches(requests, n, output_write, &out, NULL, &err), &err);
+    return output_drawn(&out, mt_draw_patches(requests, n, &until_interrupted, output_write, &out, NULL, &err), &err);
 }

@@ -27,7 +27,10 @@ int failed(const char *format, ...)
     return EXIT_FAILED;
 }
 
-int report(const mt_error *err) { return failed("%s", err->message); }
+int report(const mt_error *err)
+{
+    return err->status == MT_E_CANCELLED ? EXIT_INTERRUPTED : failed("%s", err->message);
+}
 
 void *need(size_t n, size_t size)
 {
@@ -62,6 +65,14 @@ void interrupt_catch(void)
 }
 
 bool interrupted(void) { return is_interrupted; }
+
+static int ask_interrupted(void *user)
+{
+    (void)user;
+    return is_interrupted;
+}
+
+const mt_extract_options until_interrupted = { .struct_size = sizeof until_interrupted, .cancelled = ask_interrupted };
 
 int output_check(const char *path, bool force)
 {

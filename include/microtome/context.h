@@ -46,7 +46,7 @@ typedef struct mt_context mt_context;
 /* Makes a context. options may be NULL. The caller closes it with mt_context_free. */
 MT_API MT_MUST_CHECK mt_status mt_context_new(const mt_context_options *options, mt_context **out, mt_error *err);
 
-/* Gives the context up; it lives on until the last stack opened in it is closed. NULL is allowed. */
+/* Gives the context up; it lives on until the last stack and list of names made in it is closed. NULL is allowed. */
 MT_API void mt_context_free(mt_context *context);
 
 /* What has been done in a context since it was made or since the counters were last reset. */

@@ -53,6 +53,16 @@ typedef struct mt_open_options {
     int raw_ndim;
     int64_t raw_offset; /* bytes before the first element, */
     int raw_big_endian; /* byte order */
+    /* The folder inside which a file may refer to other files: HDF5's external links, external raw data and virtual
+     * datasets. It holds the file, and stands at the start of its path; "" is the folder of the file. What leads out of
+     * it is refused. NULL: only sources of virtual datasets that lie beside the file are read. */
+    const char *external_folder;
+    /* NULL: the axes as above. "none", "Z" or "T": seen as SCYX, SCZYX or SCTYX, as CAREamics sees CZI files: that axis
+     * is the depth (it stands where Z does in data_shape), and T, Z and S as far as they are left are merged into S, T
+     * the slowest. original_axes and original_shape are then those of the view. An axis that is not there, or not longer
+     * than 1, is MT_E_ARGUMENT. */
+    const char *depth_axis;
+    int use_masks; /* CZI: pixels that a tile's mask calls invalid show what lies below; 0: masks are ignored */
 } mt_open_options;
 
 /* Opens one image. path is a file or folder, with an optional "#part": "a.zarr#labels/nuclei", "b.ome.tif#series=1",
@@ -135,7 +145,8 @@ typedef struct mt_stack_ops {
 } mt_stack_ops;
 
 /* Makes a stack out of ops. info gives source, dtype, original_axes, original_ndim and original_shape at the least
- * (data_shape follows from them) and is copied. ops is copied; self is handed to every call and, if this succeeds, to
+ * (data_shape follows from them), and pixel_size, unit, channels and chunk_shape where they are known; it is copied, and
+ * its other fields say what a stack of one's own is. ops is copied; self is handed to every call and, if this succeeds, to
  * close. */
 MT_API MT_MUST_CHECK mt_status mt_stack_new(mt_context *context, const mt_stack_ops *ops, void *self,
                                             const mt_stack_info *info, mt_stack **out, mt_error *err);

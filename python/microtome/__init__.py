@@ -11,6 +11,8 @@
 
 from __future__ import annotations
 
+from . import axes
+from ._adapter import ArrayStack
 from ._core import Context
 from ._core import version as __version__
 from ._errors import (
@@ -30,6 +32,7 @@ from ._stack import ImageStack, Picture
 
 __all__ = [
     "ArgumentError",
+    "ArrayStack",
     "CancelledError",
     "Context",
     "CorruptError",
@@ -45,6 +48,7 @@ __all__ = [
     "StackList",
     "UnsupportedError",
     "__version__",
+    "axes",
     "from_array",
     "from_object",
     "list_parts",

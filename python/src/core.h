@@ -78,6 +78,13 @@ PyObject *stack_extract_many(PyObject *object, PyTypeObject *core, PyObject *con
  * Ctrl-C), and returns NULL. path may be NULL. */
 PyObject *raise_error(core_state *state, const mt_error *err, const char *path);
 
+/* Looks for Ctrl-C every now and then in a long call: an mt_extract_options.cancelled whose user is a zeroed
+ * signal_watch. The exception that a signal handler raises stays set. */
+typedef struct signal_watch {
+    double next; /* when to look again */
+} signal_watch;
+int watch_signals(void *user);
+
 /* What the arguments of a call are: names without a position come last in names. Each that was not given is NULL.
  * Raises TypeError for what does not fit, and returns false. */
 typedef struct signature {

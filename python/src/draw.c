@@ -43,14 +43,10 @@ static PyObject *finish(core_state *state, mt_stack *stack, mt_status st, const 
     return result;
 }
 
-/* Ctrl-C, between tiles. The exception stays set. */
-static int check_signals(void *user, double share)
+static int watch_progress(void *user, double share)
 {
-    (void)user, (void)share;
-    PyGILState_STATE gil = PyGILState_Ensure();
-    int interrupted = PyErr_CheckSignals();
-    PyGILState_Release(gil);
-    return interrupted;
+    (void)share;
+    return watch_signals(user);
 }
 
 enum { SAMPLE, CHANNELS, Z, REGION, MAX_SIZE, N_PLANE };
@@ -93,7 +89,8 @@ PyObject *stack_draw_plane(PyObject *object, PyTypeObject *core, PyObject *const
     static const signature s = { "view", known, N_PLANE, N_PLANE };
     PyObject *values[N_PLANE], *result = NULL;
     stack_object *self = (stack_object *)object;
-    mt_draw_options options = { .struct_size = sizeof options, .progress = check_signals };
+    signal_watch watch = { 0 };
+    mt_draw_options options = { .struct_size = sizeof options, .progress = watch_progress, .user = &watch };
     plane_lists lists = { { 0 }, { 0 }, 0 };
     lists.channels.values = lists.channels.inline_values;
     lists.region.values = lists.region.inline_values;
@@ -134,10 +131,12 @@ static PyObject *draw_places(core_state *state, mt_stack *stack, const Py_buffer
                                            .coords = (const int64_t *)coords->buf + i * size->n,
                                            .patch_size = size->values };
     png_bytes png = { NULL, 0, 0 };
+    signal_watch watch = { 0 };
+    mt_extract_options options = { .struct_size = sizeof options, .cancelled = watch_signals, .user = &watch };
     mt_error err = MT_ERROR_INIT;
     mt_status st;
     Py_BEGIN_ALLOW_THREADS
-    st = mt_draw_patches(requests, n, append, &png, NULL, &err);
+    st = mt_draw_patches(requests, n, &options, append, &png, NULL, &err);
     Py_END_ALLOW_THREADS
     return finish(state, stack, st, &err, &png);
 }

@@ -3,7 +3,6 @@
 #include "core.h"
 
 #include <string.h>
-#include <time.h>
 
 /* What all patches of a call have in common. */
 typedef struct job {
@@ -127,40 +126,13 @@ static void set_request(const job *j, mt_stack *stack, int64_t sample, const int
     };
 }
 
-/* How often a long call looks for Ctrl-C. Taking the GIL more often would hold up the other threads of the program. */
-#define SIGNAL_PERIOD 0.05
-
-static double seconds(void)
-{
-    struct timespec now;
-    timespec_get(&now, TIME_UTC);
-    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
-}
-
-/* Asked in the thread of the call. An exception that a signal handler raises stays set. user is the time to look next,
- * 0 at first. */
-static int check_signals(void *user)
-{
-    double *next = user, now = seconds();
-    if (*next > 0 && now >= *next) {
-        PyGILState_STATE gil = PyGILState_Ensure();
-        int raised = PyErr_CheckSignals();
-        PyGILState_Release(gil);
-        if (raised)
-            return 1;
-    }
-    if (now >= *next)
-        *next = now + SIGNAL_PERIOD;
-    return 0;
-}
-
 /* Reads without the GIL. Gives the array away, or NULL after an exception. */
 static PyObject *run(job *j, const mt_patch_request *requests, size_t n)
 {
     mt_status st;
     mt_error err = MT_ERROR_INIT;
-    double next = 0;
-    mt_extract_options options = { .struct_size = sizeof options, .cancelled = check_signals, .user = &next };
+    signal_watch watch = { 0 };
+    mt_extract_options options = { .struct_size = sizeof options, .cancelled = watch_signals, .user = &watch };
     Py_BEGIN_ALLOW_THREADS
     st = mt_extract_patches(requests, n, &options, &err);
     Py_END_ALLOW_THREADS

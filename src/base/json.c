@@ -6,11 +6,16 @@
 #include <stdbool.h>
 #include <string.h>
 
+/* At most what jansson takes for each bracket, comma and colon, and for what stands behind it. */
+#define MARK_BYTES 128
+
 /* Rewrites a document into one that jansson reads: what it would refuse, or read wrongly, becomes a string. */
 typedef struct rewriter {
     const char *in, *end;
     char *out;
-    size_t depth, max_depth;
+    size_t depth, marks;
+    const mt_limits *limits;
+    const char *what;
 } rewriter;
 
 static void put(rewriter *r, const char *text, size_t n)
@@ -65,25 +70,36 @@ static void copy_word(rewriter *r)
         put(r, start, n);
 }
 
-static bool rewrite(rewriter *r)
+static mt_status take_mark(rewriter *r, char c, mt_error *err)
 {
-    while (r->in < r->end) {
+    if ((c == '[' || c == '{') && ++r->depth > r->limits->max_json_depth)
+        return mt_fail(err, MT_E_LIMIT, "%s is nested deeper than max_json_depth (%zu)", r->what,
+                       r->limits->max_json_depth);
+    if ((c == ']' || c == '}') && r->depth > 0)
+        r->depth--;
+    if (strchr("[{,:", c) && ++r->marks > r->limits->max_metadata_bytes / MARK_BYTES)
+        return mt_fail(err, MT_E_LIMIT, "%s takes more than max_metadata_bytes (%zu)", r->what,
+                       r->limits->max_metadata_bytes);
+    put(r, r->in++, 1);
+    return MT_OK;
+}
+
+static mt_status rewrite(rewriter *r, mt_error *err)
+{
+    mt_status st = MT_OK;
+    while (!st && r->in < r->end) {
         char c = *r->in;
         if (c == '"') {
             copy_string(r);
         } else if (c && strchr("-0123456789NI", c)) {
             copy_word(r);
+        } else if (c && strchr("[]{},:", c)) {
+            st = take_mark(r, c, err);
         } else {
-            if (c == '[' || c == '{') {
-                if (++r->depth > r->max_depth)
-                    return false;
-            } else if ((c == ']' || c == '}') && r->depth > 0) {
-                r->depth--;
-            }
             put(r, r->in++, 1);
         }
     }
-    return true;
+    return st;
 }
 
 mt_status mt_json_parse(mt_env *env, const char *text, size_t size, const char *what, json_t **out, mt_error *err)
@@ -99,10 +115,9 @@ mt_status mt_json_parse(mt_env *env, const char *text, size_t size, const char *
     mt_status st = mt_alloc(env, room, &memory, err);
     if (st)
         return st;
-    rewriter r = { .in = text, .end = text + size, .out = memory, .max_depth = limits->max_json_depth };
-    if (!rewrite(&r)) {
-        st = mt_fail(err, MT_E_LIMIT, "%s is nested deeper than max_json_depth (%zu)", what, limits->max_json_depth);
-    } else {
+    rewriter r = { .in = text, .end = text + size, .out = memory, .limits = limits, .what = what };
+    st = rewrite(&r, err);
+    if (!st) {
         json_error_t error;
         *out = json_loadb(memory, (size_t)(r.out - (char *)memory), JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &error);
         if (!*out)

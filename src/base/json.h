@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* JSON by jansson, within limits.max_json_bytes and max_json_depth, and with what real Zarr metadata holds besides:
+/* JSON by jansson, within limits.max_json_bytes and max_json_depth, of as many values as fit max_metadata_bytes, and with what real Zarr metadata holds besides:
  * bare NaN, Infinity and -Infinity, and integers that do not fit 64 bits with a sign, come as strings. Duplicate keys
  * are refused. */
 #ifndef MT_BASE_JSON_H

@@ -19,7 +19,8 @@ typedef struct entry {
     unsigned users;
     struct entry *next_in_bucket;
     struct entry *newer, *older; /* linked and MADE */
-    mt_error error;              /* FAILED */
+    mt_status status;            /* FAILED */
+    mt_error *error;             /* likewise, where somebody waits for it and there is memory */
 } entry;
 
 typedef struct shard {
@@ -47,6 +48,8 @@ static uint64_t hash(uint64_t owner, uint64_t id)
 }
 
 static shard *shard_of(mt_cache *cache, uint64_t h) { return &cache->shards[h % SHARDS]; }
+uint64_t mt_cache_cost(uint64_t size) { return size + sizeof(entry); }
+
 static entry **bucket_of(shard *s, uint64_t h) { return &s->buckets[h / SHARDS % s->n_buckets]; }
 
 static entry *find(shard *s, uint64_t h, uint64_t owner, uint64_t id)
@@ -82,13 +85,14 @@ static void unlink_entry(mt_cache *cache, shard *s, entry *e)
     e->linked = false;
     if (e->state == MADE) {
         list_remove(s, e);
-        atomic_fetch_sub(&cache->bytes, e->shown.size);
+        atomic_fetch_sub(&cache->bytes, mt_cache_cost(e->shown.size));
     }
 }
 
 static void free_entry(mt_cache *cache, entry *e)
 {
     mt_release(cache->env, e->shown.data, e->shown.size);
+    mt_release(cache->env, e->error, sizeof *e->error);
     mt_release(cache->env, e, sizeof *e);
 }
 
@@ -184,23 +188,30 @@ void mt_cache_free(mt_cache *cache)
 
 uint64_t mt_cache_new_owner(mt_cache *cache) { return atomic_fetch_add(&cache->last_owner, 1) + 1; }
 
-/* Drops the least recently used entries, of this shard first, until the budget is kept. No lock is held. */
+/* Drops the least recently used entry of a shard, one that is in use only if it has to be. */
+static bool drop_oldest(mt_cache *cache, shard *s, bool in_use)
+{
+    mt_lock_take(&s->lock);
+    entry *e = s->oldest;
+    while (e && e->users > 0 && !in_use)
+        e = e->newer;
+    bool found = e != NULL, unused = found && e->users == 0;
+    if (found)
+        unlink_entry(cache, s, e);
+    mt_lock_give(&s->lock);
+    if (unused)
+        free_entry(cache, e);
+    return found;
+}
+
+/* Drops entries, of this shard first, until the budget is kept. No lock is held. */
 static void evict(mt_cache *cache, size_t first_shard)
 {
-    for (size_t i = 0; i < SHARDS; i++) {
+    for (size_t i = 0; i < (size_t)2 * SHARDS; i++) {
         shard *s = &cache->shards[(first_shard + i) % SHARDS];
-        while (atomic_load(&cache->bytes) > cache->budget) {
-            mt_lock_take(&s->lock);
-            entry *e = s->oldest;
-            bool unused = e && e->users == 0;
-            if (e)
-                unlink_entry(cache, s, e);
-            mt_lock_give(&s->lock);
-            if (unused)
-                free_entry(cache, e);
-            if (!e)
+        while (atomic_load(&cache->bytes) > cache->budget)
+            if (!drop_oldest(cache, s, i >= SHARDS))
                 break;
-        }
     }
 }
 
@@ -226,12 +237,12 @@ static mt_status await(mt_cache *cache, shard *s, entry *e, mt_error *err)
         mt_lock_give(&s->lock);
         return MT_OK;
     }
-    mt_error failure = e->error;
+    mt_status st = mt_fail(err, e->status, "%s", e->error ? e->error->message : "it failed in another thread");
     bool last = leave(e);
     mt_lock_give(&s->lock);
     if (last)
         free_entry(cache, e);
-    return mt_fail(err, failure.status, "%s", failure.message);
+    return st;
 }
 
 /* Makes an entry that was just linked as MAKING. */
@@ -247,12 +258,14 @@ static mt_status make_entry(mt_cache *cache, shard *s, entry *e, mt_cache_make m
     if (st == MT_OK) {
         e->shown = (mt_cache_entry) { data, size };
         e->state = MADE;
-        atomic_fetch_add(&cache->bytes, size);
+        atomic_fetch_add(&cache->bytes, mt_cache_cost(size));
         list_add(s, e);
     } else {
         unlink_entry(cache, s, e);
-        e->error = failure;
         e->state = FAILED;
+        e->status = st;
+        if (e->users > 1 && !mt_alloc(cache->env, sizeof *e->error, &data, NULL))
+            e->error = memcpy(data, &failure, sizeof failure);
         last = leave(e);
     }
     mt_condition_wake_all(&s->made);

@@ -3,7 +3,7 @@
  *
  * The first who asks for an entry makes it, while the others who ask wait. A failure is not kept: those who waited get
  * it, the next to ask tries again. Entries are counted: one that is dropped lives until its last user gives it back,
- * so the cache may exceed its budget by what is in use. */
+ * so the cache may exceed its budget by what is in use. What counts is data and what it takes to find it. */
 #ifndef MT_CACHE_CACHE_H
 #define MT_CACHE_CACHE_H
 
@@ -38,6 +38,7 @@ void mt_cache_release(mt_cache *cache, mt_cache_entry *shown);
 /* Drops all entries of an owner, or (owner 0) all. */
 void mt_cache_drop(mt_cache *cache, uint64_t owner);
 uint64_t mt_cache_bytes(mt_cache *cache);
+uint64_t mt_cache_cost(uint64_t size); /* what an entry of size bytes takes of the budget */
 uint64_t mt_cache_budget(const mt_cache *cache);
 
 #endif

@@ -61,6 +61,7 @@ typedef struct mt_picture_params {
     bool ycbcr;            /* "jpeg": turn YCbCr into RGB; "jpeg2000": components are YCbCr */
     const uint8_t *tables; /* "jpeg": an abbreviated stream with tables, or NULL */
     size_t tables_size;
+    bool fits; /* "jpegxr": a picture of another size is cut at the right and bottom, or filled with zeros there */
 } mt_picture_params;
 
 /* "szip": as HDF5 hands them to the library. */
@@ -91,6 +92,12 @@ typedef struct mt_scaleoffset_params {
 typedef struct mt_samples_params {
     size_t element_size, samples;
 } mt_samples_params;
+
+/* "constant" */
+typedef struct mt_constant_params {
+    size_t element_size; /* 1 to 8 */
+    uint8_t element[8];
+} mt_constant_params;
 
 /* "bitshuffle" */
 typedef struct mt_bitshuffle_params {

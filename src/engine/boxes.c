@@ -4,6 +4,8 @@
 #include "base/checked.h"
 #include "engine/plan.h"
 
+#include <string.h>
+
 /* Comparisons of a box with a piece: more only come of files that are made to. */
 #define MAX_STEPS (UINT64_C(1) << 31)
 
@@ -11,7 +13,8 @@ typedef struct covering {
     mt_env *env;
     int ndim;
     uint64_t *ids; /* boxes, the lowest first */
-    size_t n_ids, id_room;
+    size_t n_ids, id_room, most_ids;
+    bool too_many;
     mt_box *left; /* what no box has covered yet */
     size_t n_left, left_room;
     uint64_t steps;
@@ -34,6 +37,9 @@ static mt_status add_id(void *user, uint64_t id, mt_error *err)
 {
     covering *c = user;
     void *array = c->ids;
+    c->too_many = c->n_ids == c->most_ids;
+    if (c->too_many)
+        return MT_E_LIMIT;
     mt_status st = reserve(c->env, &array, c->n_ids, &c->id_room, sizeof *c->ids, err);
     if (st)
         return st;
@@ -88,39 +94,45 @@ static mt_status add_rest(covering *c, mt_box piece, const mt_box *part, mt_erro
 
 static mt_status cover(covering *c, mt_plan *plan, const mt_read *read, uint32_t i, uint64_t id, mt_error *err)
 {
-    mt_box box, part = { 0 };
     const mt_chunk_map *map = read->image->map;
-    map->get_box(map, id, &box);
+    mt_shown box = { 0 }, part;
+    mt_status st = map->get_box(map, id, &box, err);
     c->steps += c->n_left;
-    if (c->steps > MAX_STEPS)
+    if (!st && c->steps > MAX_STEPS)
         return mt_fail(err, MT_E_LIMIT, "too many boxes overlap");
-    for (size_t k = c->n_left; k-- > 0;) { /* pieces that are added do not meet the box */
+    part = box;
+    for (size_t k = c->n_left; !st && k-- > 0;) { /* pieces that are added do not meet the box */
         mt_box piece = c->left[k];
-        if (!intersect(c->ndim, &piece, &box, &part))
+        if (!intersect(c->ndim, &piece, &box.place, &part.place))
             continue;
         c->left[k] = c->left[--c->n_left];
-        mt_status st = mt_plan_add_copy(plan, read->image, id, i, false, &part, err);
-        if (st || (st = add_rest(c, piece, &part, err)))
-            return st;
+        for (int d = 0; d < c->ndim; d++)
+            part.low[d] = box.low[d] + part.place.start[d] - box.place.start[d];
+        if (!(st = mt_plan_add_part(plan, read->image, i, &part, err)))
+            st = add_rest(c, piece, &part.place, err);
     }
-    return MT_OK;
+    return st;
 }
 
 static mt_status cover_all(covering *c, mt_plan *plan, const mt_read *read, uint32_t i, mt_error *err)
 {
     mt_status st = MT_OK;
+    mt_shown nothing = { .chunk = MT_NOTHING };
     for (size_t k = c->n_ids; !st && k-- > 0 && c->n_left > 0;)
         st = cover(c, plan, read, i, c->ids[k], err);
-    for (size_t k = 0; !st && k < c->n_left; k++)
-        st = mt_plan_add_copy(plan, read->image, MT_NOTHING, i, false, &c->left[k], err);
+    for (size_t k = 0; !st && k < c->n_left; k++) {
+        nothing.place = c->left[k];
+        memcpy(nothing.whole, nothing.place.extent, sizeof nothing.whole);
+        st = mt_plan_add_part(plan, read->image, i, &nothing, err);
+    }
     return st;
 }
 
 mt_status mt_plan_add_boxes(mt_plan *plan, const mt_read *read, uint32_t i, const int64_t *low, const int64_t *high,
-                            mt_error *err)
+                            bool *too_many, mt_error *err)
 {
     const mt_chunk_map *map = read->image->map;
-    covering c = { .env = plan->env, .ndim = map->ndim };
+    covering c = { .env = plan->env, .ndim = map->ndim, .most_ids = SIZE_MAX };
     mt_box whole;
     int64_t end[MT_MAX_DIMS];
     uint64_t bytes = read->image->element_size;
@@ -129,11 +141,16 @@ mt_status mt_plan_add_boxes(mt_plan *plan, const mt_read *read, uint32_t i, cons
         whole.extent[d] = high[d] - low[d];
         end[d] = whole.start[d] + whole.extent[d];
         bytes *= (uint64_t)whole.extent[d];
+        if (whole.extent[d] > 1)
+            c.most_ids = MT_PLAN_BOXES;
     }
-    plan->bytes += bytes;
     mt_status st = add_left(&c, &whole, err);
-    if (!st && !(st = map->find_boxes(map, whole.start, end, add_id, &c, err)))
+    if (!st && !(st = map->find_boxes(map, whole.start, end, add_id, &c, err))) {
+        plan->bytes += bytes;
         st = cover_all(&c, plan, read, i, err);
+    }
+    *too_many = c.too_many;
+    st = c.too_many ? MT_OK : st;
     mt_release(c.env, c.ids, c.id_room * sizeof *c.ids);
     mt_release(c.env, c.left, c.left_room * sizeof *c.left);
     return st;

@@ -34,17 +34,14 @@ typedef struct part {
     uint8_t *out;
 } part;
 
-static void find_part_of_box(const mt_image *image, uint64_t id, const mt_read *read, const mt_box *shared, part *out)
+static void find_part_of_box(const mt_read *read, const mt_shown *shown, part *out)
 {
-    mt_box box = *shared;
-    if (id != MT_NOTHING)
-        image->map->get_box(image->map, id, &box);
     out->read = read;
     out->out = read->out;
-    for (int d = 0; d < image->map->ndim; d++) {
-        out->low[d] = shared->start[d] - box.start[d];
-        out->extent[d] = shared->extent[d];
-        out->out += (shared->start[d] - read->start[d]) * read->out_stride[d];
+    for (int d = 0; d < read->image->map->ndim; d++) {
+        out->low[d] = shown->low[d];
+        out->extent[d] = shown->place.extent[d];
+        out->out += (shown->place.start[d] - read->start[d]) * read->out_stride[d];
     }
 }
 
@@ -54,7 +51,7 @@ static void find_part(const work *w, const mt_image *image, uint64_t id, uint32_
     const mt_read *read = &w->reads[plan->copies[copy].read];
     int64_t position[MT_MAX_DIMS];
     if (plan->copies[copy].part != MT_NONE) {
-        find_part_of_box(image, id, read, &plan->parts[plan->copies[copy].part], out);
+        find_part_of_box(read, &plan->parts[plan->copies[copy].part], out);
         return;
     }
     mt_image_chunk_position(image, id, position);
@@ -92,13 +89,20 @@ static void gather_part(const part *p, const mt_image *image, const mt_chunk *ch
     mt_gather(&convert, image->map->ndim, p->extent, p->out, p->read->out_stride, in, image->stride);
 }
 
+static const mt_image *image_of(const work *w, const mt_planned *planned, mt_image *room)
+{
+    uint32_t shown = w->plan->copies[planned->first_copy].part;
+    const int64_t *whole = shown == MT_NONE ? NULL : w->plan->parts[shown].whole;
+    return mt_image_at_chunk(planned->image, planned->id, whole, room);
+}
+
 #define FOR_EACH_COPY(c, w, planned)                                                                                   \
     for (uint32_t c = (planned)->first_copy; c != MT_NONE; c = (w)->plan->copies[c].next)
 
 static void gather_chunk(const work *w, const mt_planned *planned, const mt_chunk *chunk)
 {
     mt_image room;
-    const mt_image *image = mt_image_at_chunk(planned->image, planned->id, &room);
+    const mt_image *image = image_of(w, planned, &room);
     part p;
     FOR_EACH_COPY(c, w, planned)
     {
@@ -131,7 +135,7 @@ static mt_status load_needed(const work *w, const mt_planned *planned, const mt_
                              mt_chunk *out, mt_error *err)
 {
     mt_image room;
-    const mt_image *image = mt_image_at_chunk(planned->image, planned->id, &room);
+    const mt_image *image = image_of(w, planned, &room);
     size_t from = 0, to = image->chunk_bytes;
     if (!image->fits && mt_chain_is_partial(&image->map->chain)) {
         if (mt_image_peek(image, planned->id, out))
@@ -158,7 +162,7 @@ static mt_status read_decoded(const work *w, const mt_planned *planned, const mt
 static mt_status copy_raw(const work *w, const mt_planned *planned, mt_scratch *scratch, mt_error *err)
 {
     mt_image room;
-    const mt_image *image = mt_image_at_chunk(planned->image, planned->id, &room);
+    const mt_image *image = image_of(w, planned, &room);
     mt_chunk_ref ref;
     const uint8_t *view = NULL;
     bool missing = false;
@@ -180,7 +184,7 @@ static mt_status copy_raw(const work *w, const mt_planned *planned, mt_scratch *
                          err);
     }
     if (st)
-        mt_image_prefix(image, planned->id, err);
+        mt_image_prefix(image, planned->id, &ref, err);
     return st;
 }
 
@@ -440,27 +444,79 @@ static mt_status read_direct(work *w)
     return w->status;
 }
 
+static mt_status execute_full(const work *w, mt_plan *plan, mt_error *err)
+{
+    mt_status st = execute(w, plan, err);
+    mt_plan_free(plan);
+    mt_plan_init(plan, &w->context->env);
+    return st;
+}
+
+/* A part of a read: relative to its box. */
+typedef struct region {
+    int64_t low[MT_MAX_DIMS], high[MT_MAX_DIMS];
+} region;
+
+static void halve(region *r, int ndim, region *other)
+{
+    int longest = 0;
+    for (int d = 1; d < ndim; d++)
+        if (r->high[d] - r->low[d] > r->high[longest] - r->low[longest])
+            longest = d;
+    *other = *r;
+    r->high[longest] = other->low[longest] = r->low[longest] + (r->high[longest] - r->low[longest]) / 2;
+}
+
+/* A read of an image of boxes is halved until its parts show few enough. */
+static mt_status add_boxes(const work *w, uint32_t i, const int64_t *low, const int64_t *high, mt_plan *plan,
+                           mt_error *err)
+{
+    enum { DEEPEST = 63 + MT_MAX_DIMS + 1 }; /* an image has less than 2^63 pixels; odd extents are rounded up */
+    region left[DEEPEST];
+    int n = 1, ndim = w->reads[i].image->map->ndim;
+    memcpy(left[0].low, low, sizeof left[0].low);
+    memcpy(left[0].high, high, sizeof left[0].high);
+    while (n > 0) {
+        region *r = &left[n - 1];
+        bool too_many;
+        mt_status st = mt_plan_add_boxes(plan, &w->reads[i], i, r->low, r->high, &too_many, err);
+        if (!st && too_many)
+            halve(r, ndim, &left[n++]);
+        else
+            n--;
+        if (!st && plan->n_parts >= MT_PLAN_BOXES)
+            st = execute_full(w, plan, err);
+        if (st)
+            return st;
+    }
+    return MT_OK;
+}
+
+static mt_status add_chunks(const work *w, uint32_t i, const int64_t *low, const int64_t *high, mt_plan *plan,
+                            mt_error *err)
+{
+    uint64_t next = 0;
+    for (;;) {
+        mt_status st = mt_plan_add(plan, &w->reads[i], i, low, high, &next, err);
+        if (!st && next)
+            st = execute_full(w, plan, err);
+        if (st || next == 0)
+            return st;
+    }
+}
+
 /* Plans read number i and, whenever the plan is full, executes it. */
 static void add_read(work *w, uint32_t i, mt_plan *plan)
 {
-    const mt_read *read = &w->reads[i];
     int64_t low[MT_MAX_DIMS], high[MT_MAX_DIMS];
-    uint64_t next = 0;
     mt_error failure = MT_ERROR_INIT;
     mt_status st = mt_cancel_asked(w->cancel) ? MT_E_CANCELLED : MT_OK;
     if (!st && !do_direct(w, i, low, high))
         return;
-    do {
-        if (!st && read->image->map->find_boxes)
-            st = mt_plan_add_boxes(plan, read, i, low, high, &failure);
-        else if (!st)
-            st = mt_plan_add(plan, read, i, low, high, &next, &failure);
-        if (!st && next) {
-            st = execute(w, plan, &failure);
-            mt_plan_free(plan);
-            mt_plan_init(plan, &w->context->env);
-        }
-    } while (!st && next);
+    if (!st && w->reads[i].image->map->find_boxes)
+        st = add_boxes(w, i, low, high, plan, &failure);
+    else if (!st)
+        st = add_chunks(w, i, low, high, plan, &failure);
     if (st)
         give_up_read(w, i, st, &failure);
 }

@@ -30,15 +30,16 @@ void mt_image_init(mt_image *image, mt_context *context, const mt_chunk_map *map
     image->owner = mt_cache_new_owner(context->chunks);
     image->element_size = mt_dtype_size(map->dtype);
     image->chunk_bytes = image->element_size;
-    uint64_t image_bytes = image->element_size;
+    uint64_t image_bytes = 1;
     bool huge = false;
     for (int d = 0; d < map->ndim; d++) {
         image->grid[d] = grid_along(map, d);
         image->uneven |= map->chunk_edges[d] != NULL;
         image->stride[d] = map->chunk_stride[d] * (int64_t)image->element_size;
         image->chunk_bytes *= (size_t)map->chunk_shape[d];
-        huge |= mt_mul_u64(image_bytes, (uint64_t)image->grid[d] * (uint64_t)map->chunk_shape[d], &image_bytes);
+        huge |= mt_mul_u64(image_bytes, (uint64_t)image->grid[d], &image_bytes);
     }
+    huge |= mt_mul_u64(image_bytes, mt_cache_cost(image->chunk_bytes), &image_bytes);
     image->uneven |= map->find_boxes != NULL;
     uint64_t budget = mt_cache_budget(context->chunks);
     image->fits = !huge && image_bytes <= budget;
@@ -94,16 +95,6 @@ void mt_image_chunk_position(const mt_image *image, uint64_t id, int64_t *positi
     }
 }
 
-static void find_box_sizes(const mt_chunk_map *map, uint64_t id, int64_t *out)
-{
-    mt_box box;
-    for (int d = 0; d < map->ndim; d++)
-        box.extent[d] = 1;
-    if (id != MT_NOTHING)
-        map->get_box(map, id, &box);
-    memcpy(out, box.extent, (size_t)map->ndim * sizeof *out);
-}
-
 static void find_grid_sizes(const mt_image *image, uint64_t id, int64_t *out)
 {
     const mt_chunk_map *map = image->map;
@@ -117,7 +108,7 @@ static void find_grid_sizes(const mt_image *image, uint64_t id, int64_t *out)
 
 /* The dimensions of all chunks lie in the same order: that of the strides, and, where a size of 1 makes two strides
  * equal, in either. */
-const mt_image *mt_image_at_chunk(const mt_image *image, uint64_t id, mt_image *room)
+const mt_image *mt_image_at_chunk(const mt_image *image, uint64_t id, const int64_t *whole, mt_image *room)
 {
     if (!image->uneven)
         return image;
@@ -125,8 +116,8 @@ const mt_image *mt_image_at_chunk(const mt_image *image, uint64_t id, mt_image *
     room->chunk_bytes = image->element_size;
     const mt_chunk_map *map = image->map;
     int64_t size[MT_MAX_DIMS];
-    if (map->find_boxes)
-        find_box_sizes(map, id, size);
+    if (whole)
+        memcpy(size, whole, sizeof size);
     else
         find_grid_sizes(image, id, size);
     for (int d = 0; d < map->ndim; d++)
@@ -140,12 +131,14 @@ const mt_image *mt_image_at_chunk(const mt_image *image, uint64_t id, mt_image *
     return room;
 }
 
-void mt_image_prefix(const mt_image *image, uint64_t id, mt_error *err)
+void mt_image_prefix(const mt_image *image, uint64_t id, const mt_chunk_ref *ref, mt_error *err)
 {
     int64_t position[MT_MAX_DIMS];
     char text[MT_MAX_DIMS * 21 + 1] = "0";
     int n = 0;
     if (image->map->find_boxes) {
+        if (*ref->key)
+            mt_error_prefix(err, "%s, byte %llu", ref->key, (unsigned long long)ref->offset);
         mt_error_prefix(err, "%s: %s, tile %llu", image->map->format, image->label, (unsigned long long)id);
         return;
     }
@@ -392,7 +385,7 @@ static mt_status make_chunk(making *m, mt_error *err)
     if (st) {
         if (!m->in_scratch)
             mt_release(&image->context->env, m->data, image->chunk_bytes);
-        mt_image_prefix(image, m->id, err);
+        mt_image_prefix(image, m->id, &ref, err);
         return st;
     }
     if (m->data)
@@ -465,7 +458,7 @@ mt_status mt_image_load_part(const mt_image *image, uint64_t id, const mt_window
     if (!st)
         st = mt_chain_decode_part(ref.chain, encoded, size, data, image->chunk_bytes, from, to, scratch, err);
     if (st) {
-        mt_image_prefix(image, id, err);
+        mt_image_prefix(image, id, &ref, err);
         return st;
     }
     count(&image->context->env.chunks_decoded, 1);

@@ -35,11 +35,9 @@ int64_t mt_image_chunk_at(const mt_image *image, int d, int64_t coordinate);
 int64_t mt_image_chunk_start(const mt_image *image, int d, int64_t position);
 int64_t mt_image_chunk_end(const mt_image *image, int d, int64_t position);
 
-/* The image with chunk_bytes and stride of this chunk: the image itself, or, where its chunks differ, made in room. */
-const mt_image *mt_image_at_chunk(const mt_image *image, uint64_t id, mt_image *room);
-
-/* Stands for the chunk of what no box covers: it is missing. */
-#define MT_NOTHING UINT64_MAX
+/* The image with chunk_bytes and stride of this chunk: the image itself, or, where its chunks differ, made in room. whole
+ * is the extent of a chunk that boxes show; NULL: of a grid. */
+const mt_image *mt_image_at_chunk(const mt_image *image, uint64_t id, const int64_t *whole, mt_image *room);
 
 /* The number of a chunk in C order of the grid, and back. Boxes have numbers of their own. */
 uint64_t mt_image_chunk_id(const mt_image *image, const int64_t *position);
@@ -92,7 +90,7 @@ MT_MUST_CHECK mt_status mt_image_open_raw(const mt_image *image, uint64_t id, co
 MT_MUST_CHECK mt_status mt_image_open_piece(const mt_image *image, mt_chunk_ref *ref, const uint8_t **view,
                                             mt_error *err);
 
-/* Puts the name of the image and the chunk before a message. */
-void mt_image_prefix(const mt_image *image, uint64_t id, mt_error *err);
+/* Puts the name of the image and the chunk before a message; of boxes also where ref says that it lies. */
+void mt_image_prefix(const mt_image *image, uint64_t id, const mt_chunk_ref *ref, mt_error *err);
 
 #endif

@@ -113,56 +113,48 @@ static mt_status find_chunk(mt_plan *plan, const mt_image *image, uint64_t id, b
     return MT_OK;
 }
 
-static mt_status add_copy(mt_plan *plan, mt_planned *chunk, uint32_t read, uint32_t part, mt_error *err)
+/* Before a chunk is looked for: so that none is left in the plan without a copy when memory is short. */
+static mt_status room_for_copy(mt_plan *plan, mt_error *err)
 {
-    if (plan->n_copies == plan->copy_room) {
-        void *array = plan->copies;
-        mt_status st = grow(plan->env, &array, plan->inline_copies, &plan->copy_room, sizeof *plan->copies, err);
-        if (st)
-            return st;
-        plan->copies = array;
-    }
-    plan->copies[plan->n_copies] = (mt_copy) { read, chunk->first_copy, part };
-    chunk->first_copy = (uint32_t)plan->n_copies++;
-    return MT_OK;
+    void *array = plan->copies;
+    if (plan->n_copies < plan->copy_room)
+        return MT_OK;
+    mt_status st = grow(plan->env, &array, plan->inline_copies, &plan->copy_room, sizeof *plan->copies, err);
+    plan->copies = array;
+    return st;
 }
 
-static mt_status add_part(mt_plan *plan, const mt_box *part, uint32_t *out, mt_error *err)
+static void add_copy(mt_plan *plan, mt_planned *chunk, uint32_t read, uint32_t part)
 {
-    *out = MT_NONE;
-    if (!part)
-        return MT_OK;
+    plan->copies[plan->n_copies] = (mt_copy) { read, chunk->first_copy, part };
+    chunk->first_copy = (uint32_t)plan->n_copies++;
+}
+
+mt_status mt_plan_add_part(mt_plan *plan, const mt_image *image, uint32_t read, const mt_shown *part, mt_error *err)
+{
+    mt_planned *chunk;
     if (plan->n_parts == plan->part_room) {
         size_t room = plan->part_room ? 2 * plan->part_room : 16, size = sizeof *part;
-        mt_box *moved = mt_resize(plan->env, plan->parts, plan->part_room * size, room * size);
+        mt_shown *moved = mt_resize(plan->env, plan->parts, plan->part_room * size, room * size);
         if (!moved || room >= MT_NONE)
             return mt_fail(err, MT_E_MEMORY, "out of memory for a plan of %zu parts", room);
         plan->parts = moved;
         plan->part_room = room;
     }
-    *out = (uint32_t)plan->n_parts;
-    plan->parts[plan->n_parts++] = *part;
-    return MT_OK;
-}
-
-mt_status mt_plan_add_copy(mt_plan *plan, const mt_image *image, uint64_t id, uint32_t read, bool first_read,
-                           const mt_box *part, mt_error *err)
-{
-    mt_planned *chunk;
-    uint32_t number;
-    mt_status st = add_part(plan, part, &number, err);
-    if (st || (st = find_chunk(plan, image, id, first_read, &chunk, err)))
-        return st;
-    return add_copy(plan, chunk, read, number, err);
+    plan->parts[plan->n_parts] = *part;
+    mt_status st = room_for_copy(plan, err);
+    if (!st && !(st = find_chunk(plan, image, part->chunk, false, &chunk, err)))
+        add_copy(plan, chunk, read, (uint32_t)plan->n_parts++);
+    return st;
 }
 
 bool mt_read_clip(const mt_read *read, int64_t *low, int64_t *high)
 {
     bool any = true;
     for (int d = 0; d < read->image->map->ndim; d++) {
-        int64_t size = read->image->map->shape[d];
+        int64_t end = mt_min_i64(read->image->map->shape[d], read->start[d] + read->extent[d]);
         low[d] = mt_min_i64(mt_max_i64(-read->start[d], 0), read->extent[d]);
-        high[d] = mt_max_i64(mt_min_i64(size - read->start[d], read->extent[d]), low[d]);
+        high[d] = mt_max_i64(end - read->start[d], low[d]);
         any &= high[d] > low[d];
     }
     return any;
@@ -216,10 +208,12 @@ mt_status mt_plan_add(mt_plan *plan, const mt_read *read, uint32_t i, const int6
     do {
         if (plan->n_copies >= MT_PLAN_COPIES)
             return MT_OK;
-        uint64_t id = mt_image_chunk_id(read->image, w.position);
-        mt_status st = mt_plan_add_copy(plan, read->image, id, i, first_read, NULL, err);
-        if (st)
+        mt_planned *chunk;
+        mt_status st = room_for_copy(plan, err);
+        if (st ||
+            (st = find_chunk(plan, read->image, mt_image_chunk_id(read->image, w.position), first_read, &chunk, err)))
             return st;
+        add_copy(plan, chunk, i, MT_NONE);
         ++*next;
     } while (step(&w));
     *next = 0;

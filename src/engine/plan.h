@@ -10,7 +10,7 @@
 typedef struct mt_copy {
     uint32_t read; /* number of the read */
     uint32_t next; /* copy of the same chunk, or MT_NONE */
-    uint32_t part; /* of plan.parts: what is copied, or MT_NONE: all that the chunk and the read's box share */
+    uint32_t part; /* of plan.parts: what is copied, or MT_NONE: all that a chunk of a grid and the read's box share */
 } mt_copy;
 
 typedef struct mt_planned {
@@ -27,7 +27,7 @@ typedef struct mt_plan {
     size_t n_chunks, chunk_room;
     mt_copy *copies;
     size_t n_copies, copy_room;
-    mt_box *parts; /* places in images that boxes share with reads and do not cover each other in */
+    mt_shown *parts; /* what boxes show of their chunks, cut to what reads want and no other box covers */
     size_t n_parts, part_room;
     uint32_t *table; /* of chunk numbers, for finding a chunk again; NULL while there are few */
     size_t table_size;
@@ -47,14 +47,18 @@ void mt_plan_free(mt_plan *plan);
 MT_MUST_CHECK mt_status mt_plan_add(mt_plan *plan, const mt_read *read, uint32_t i, const int64_t *low,
                                     const int64_t *high, uint64_t *next, mt_error *err);
 
-/* The same for an image of boxes, at once: what a later box covers is not copied from those below it, and what no box
- * covers is a part of the chunk MT_NOTHING. */
-MT_MUST_CHECK mt_status mt_plan_add_boxes(mt_plan *plan, const mt_read *read, uint32_t i, const int64_t *low,
-                                          const int64_t *high, mt_error *err);
+/* More boxes than this are not looked at in one go, and a plan of more parts is not continued. */
+#define MT_PLAN_BOXES ((size_t)1 << 16)
 
-/* Adds one copy of a chunk; part may be NULL. */
-MT_MUST_CHECK mt_status mt_plan_add_copy(mt_plan *plan, const mt_image *image, uint64_t id, uint32_t read,
-                                         bool first_read, const mt_box *part, mt_error *err);
+/* The same for an image of boxes: what a later box covers is not copied from those below it, and what no box covers is
+ * a part of the chunk MT_NOTHING. Adds nothing, but sets *too_many, where there are too many boxes to be planned at
+ * once in more than one pixel. */
+MT_MUST_CHECK mt_status mt_plan_add_boxes(mt_plan *plan, const mt_read *read, uint32_t i, const int64_t *low,
+                                          const int64_t *high, bool *too_many, mt_error *err);
+
+/* Adds a copy of a part of a chunk. */
+MT_MUST_CHECK mt_status mt_plan_add_part(mt_plan *plan, const mt_image *image, uint32_t read, const mt_shown *part,
+                                         mt_error *err);
 
 /* Brings the chunks into storage order. */
 void mt_plan_sort(mt_plan *plan);

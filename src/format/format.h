@@ -31,6 +31,17 @@ typedef struct mt_box {
     int64_t start[MT_MAX_DIMS], extent[MT_MAX_DIMS];
 } mt_box;
 
+/* Stands for the chunk of a box that shows the fill value, as gaps do. */
+#define MT_NOTHING UINT64_MAX
+
+/* What a box shows: all of a chunk, or a part of one that other boxes may show parts of, too. */
+typedef struct mt_shown {
+    mt_box place;               /* of the box in the image; it may reach over the edge */
+    uint64_t chunk;             /* its number, by which chunks are located, cached and decoded; or MT_NOTHING */
+    int64_t low[MT_MAX_DIMS];   /* where the part starts in the chunk */
+    int64_t whole[MT_MAX_DIMS]; /* extent of the chunk, at least low + place.extent; the same wherever it is shown */
+} mt_shown;
+
 typedef mt_status (*mt_visit_box)(void *user, uint64_t id, mt_error *err);
 
 /* An array cut into a grid of chunks, or covered by boxes. Immutable once open returned; everything in it lives in its
@@ -62,16 +73,16 @@ struct mt_chunk_map {
     int64_t shard_shape[MT_MAX_DIMS];  /* 0: no shards */
     mt_chain chain;                    /* for all chunks that name none of their own */
 
-    /* Boxes instead of a grid (NULL: a grid), each stored as one chunk: they may overlap, where those visited later
-     * cover those before, reach over the image's edge, and leave gaps, which read as fill. Visits the boxes that meet
-     * [low, high); get_box tells where one lies. chunk_shape is then as large as the largest along each dimension; the
-     * order of chunk_stride is that of the elements of each. Both must be thread-safe. */
+    /* Boxes instead of a grid (NULL: a grid), each of which shows a part of a chunk: they may overlap, where those
+     * visited later cover those before, reach over the image's edge, and leave gaps, which read as fill. Visits the
+     * boxes that meet [low, high); get_box tells what one shows. chunk_shape is then as large as the largest chunk
+     * along each dimension; the order of chunk_stride is that of the elements of each. Both must be thread-safe. */
     mt_status (*find_boxes)(const mt_chunk_map *map, const int64_t *low, const int64_t *high, mt_visit_box visit,
                             void *user, mt_error *err);
-    void (*get_box)(const mt_chunk_map *map, uint64_t id, mt_box *out);
+    mt_status (*get_box)(const mt_chunk_map *map, uint64_t id, mt_shown *out, mt_error *err);
 
-    /* Finds a chunk by its grid position; position[0] is the number of a box. May read the store (through an index
-     * cache), must be thread-safe. */
+    /* Finds a chunk by its grid position; of boxes, position[0] is the number of the chunk. May read the store (through
+     * an index cache), must be thread-safe. */
     mt_status (*locate)(const mt_chunk_map *map, const int64_t *position, mt_chunk_ref *out, mt_error *err);
     void *state; /* of the format */
     void (*destroy)(
@@ -135,6 +146,8 @@ typedef struct mt_format {
     mt_status (*open)(const mt_source *source, mt_chunk_map **out, mt_error *err);
     /* Optional: names each image as it stands after '#', the default first. NULL: one image without a name. */
     mt_status (*list)(const mt_source *source, mt_names *out, mt_error *err);
+    /* Optional: what a file holds besides images, with type and size. */
+    mt_status (*attachments)(const mt_source *source, mt_names *out, mt_error *err);
 } mt_format;
 
 /* The formats, in the order in which they are tried. */
@@ -145,6 +158,9 @@ const mt_format *mt_format_find(const char *name);
 MT_MUST_CHECK mt_status mt_format_probe(const mt_source *source, const mt_format **out, mt_error *err);
 
 MT_MUST_CHECK mt_status mt_names_new(mt_env *env, mt_names **out, mt_error *err);
+/* Calls release(owner) when the list, whose memory is the owner's, has been freed. */
+void mt_names_own(mt_names *names, void *owner, void (*release)(void *owner));
 MT_MUST_CHECK mt_status mt_names_add(mt_names *names, const char *name, mt_error *err);
+MT_MUST_CHECK mt_status mt_names_add_part(mt_names *names, const mt_part *part, mt_error *err); /* copies it */
 
 #endif

@@ -16,10 +16,18 @@ typedef struct plane_job {
     const int64_t *channels;
     size_t n_channels;
     int64_t factor; /* pixels averaged along each side */
+    double share;   /* that is done */
     mt_picture picture;
 } plane_job;
 
 static const int64_t first_channels[MT_MOST_COLORS] = { 0, 1, 2, 3, 4, 5, 6 };
+
+/* All that can be told apart by colour; of colour images the first. */
+static int64_t count_channels(const mt_stack_info *info)
+{
+    int64_t samples = mt_rgb_samples(info);
+    return mt_min_i64(info->data_shape[1], samples ? samples : MT_MOST_COLORS);
+}
 
 static mt_status check_region(plane_job *job, mt_error *err)
 {
@@ -48,7 +56,7 @@ static mt_status check_options(plane_job *job, mt_error *err)
     int64_t planes = info->data_ndim == 5 ? info->data_shape[2] : 1;
     job->z = o->z ? *o->z : planes / 2;
     job->channels = o->channels ? o->channels : first_channels;
-    job->n_channels = o->channels ? o->n_channels : (size_t)mt_min_i64(info->data_shape[1], MT_MOST_COLORS);
+    job->n_channels = o->channels ? o->n_channels : (size_t)count_channels(info);
     if (job->z < 0 || (planes && job->z >= planes))
         return mt_fail(err, MT_E_RANGE, "plane %lld is out of bounds for an image of %lld planes", (long long)job->z,
                        (long long)planes);
@@ -95,13 +103,29 @@ static void shrink(plane_job *job, const float *tile, int64_t y, int64_t x, int6
     }
 }
 
+static int tell_progress(void *user)
+{
+    const plane_job *job = user;
+    const mt_draw_options *o = job->options;
+    return o->progress ? o->progress(o->user, job->share) : 0;
+}
+
 static mt_status read_tile(plane_job *job, int64_t y, int64_t x, int64_t height, int64_t width, float *tile,
                            mt_error *err)
 {
     int64_t coords[3] = { job->z, job->region[0] + y, job->region[1] + x }, size[3] = { 1, height, width };
     size_t n = (size_t)job->stack->info.data_ndim - 2;
-    mt_status st = mt_stack_extract_patch(job->stack, job->options->sample, job->channels, job->n_channels,
-                                          coords + 3 - n, size + 3 - n, n, tile, err);
+    mt_extract_options options = { .struct_size = sizeof options, .cancelled = tell_progress, .user = job };
+    mt_patch_request request = { .stack = job->stack,
+                                 .sample = job->options->sample,
+                                 .channels = job->channels,
+                                 .n_channels = job->n_channels,
+                                 .n_spatial = n,
+                                 .coords = coords + 3 - n,
+                                 .patch_size = size + 3 - n,
+                                 .view = { .data = tile } };
+    job->share = ((double)y + TILE * (double)x / (double)job->region[3]) / (double)job->region[2];
+    mt_status st = mt_extract_patches(&request, 1, &options, err);
     if (!st)
         shrink(job, tile, y, x, height, width);
     return st;
@@ -109,16 +133,11 @@ static mt_status read_tile(plane_job *job, int64_t y, int64_t x, int64_t height,
 
 static mt_status read_plane(plane_job *job, float *tile, mt_error *err)
 {
-    const mt_draw_options *o = job->options;
     int64_t height = job->region[2], width = job->region[3];
     mt_status st = MT_OK;
     for (int64_t y = 0; !st && y < height; y += TILE)
-        for (int64_t x = 0; !st && x < width; x += TILE) {
-            double share = ((double)y + TILE * (double)x / (double)width) / (double)height;
-            st = o->progress && o->progress(o->user, share)
-                     ? mt_fail(err, MT_E_CANCELLED, "drawing was cancelled")
-                     : read_tile(job, y, x, mt_min_i64(height - y, TILE), mt_min_i64(width - x, TILE), tile, err);
-        }
+        for (int64_t x = 0; !st && x < width; x += TILE)
+            st = read_tile(job, y, x, mt_min_i64(height - y, TILE), mt_min_i64(width - x, TILE), tile, err);
     return st;
 }
 
@@ -151,7 +170,7 @@ mt_status mt_draw_plane(mt_stack *stack, const mt_draw_options *options, mt_writ
     }
     int64_t height = job.region[2], width = job.region[3], most = given.max_size ? given.max_size : 1024;
     int64_t k = job.factor = (mt_max_i64(height, width) - 1) / most + 1;
-    mt_picture_size size = { (height - 1) / k + 1, (width - 1) / k + 1, k };
+    mt_picture_size size = { (height - 1) / k + 1, (width - 1) / k + 1, k, (int64_t)job.n_channels };
     if (out)
         *out = size;
     st = mt_picture_init(&job.picture, stack, job.channels, job.n_channels, size.height, size.width, err);

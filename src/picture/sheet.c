@@ -48,7 +48,9 @@ static void lay_out(sheet *s, size_t n, mt_picture_size *out)
     for (s->columns = 1; s->columns * s->columns < (int64_t)n;)
         s->columns++;
     int64_t rows = ((int64_t)n + s->columns - 1) / s->columns;
-    *out = (mt_picture_size) { rows * (s->drawn[0] + GAP) - GAP, s->columns * (s->drawn[1] + GAP) - GAP, s->thin };
+    out->height = rows * (s->drawn[0] + GAP) - GAP;
+    out->width = s->columns * (s->drawn[1] + GAP) - GAP;
+    out->shrunk = s->thin;
 }
 
 static void paint(sheet *s, const float *patch, int64_t i)
@@ -63,7 +65,8 @@ static void paint(sheet *s, const float *patch, int64_t i)
 }
 
 /* The middle plane of a patch. */
-static mt_status read_patch(const mt_patch_request *request, float *patch, mt_error *err)
+static mt_status read_patch(const mt_patch_request *request, const mt_extract_options *options, float *patch,
+                            mt_error *err)
 {
     mt_patch_request middle = *request;
     size_t n = request->n_spatial;
@@ -77,11 +80,11 @@ static mt_status read_patch(const mt_patch_request *request, float *patch, mt_er
     middle.coords = coords;
     middle.patch_size = size;
     middle.view = (mt_view) { .data = patch };
-    return mt_extract_patches(&middle, 1, NULL, err);
+    return mt_extract_patches(&middle, 1, options, err);
 }
 
-static mt_status draw(sheet *s, const mt_patch_request *requests, size_t n, mt_write_bytes write, void *user,
-                      mt_error *err)
+static mt_status draw(sheet *s, const mt_patch_request *requests, size_t n, const mt_extract_options *options,
+                      mt_write_bytes write, void *user, mt_error *err)
 {
     mt_picture *p = &s->picture;
     size_t bytes = p->channels * (size_t)(s->pixels[0] * s->pixels[1]) * sizeof(float);
@@ -92,7 +95,7 @@ static mt_status draw(sheet *s, const mt_patch_request *requests, size_t n, mt_w
     if (st)
         return st;
     for (size_t i = 0; !st && i < n; i++) {
-        st = read_patch(&requests[i], patch, err);
+        st = read_patch(&requests[i], options, patch, err);
         if (!st)
             paint(s, patch, (int64_t)i);
     }
@@ -101,27 +104,29 @@ static mt_status draw(sheet *s, const mt_patch_request *requests, size_t n, mt_w
 }
 
 static mt_status draw_sheet(const mt_patch_request *requests, size_t n, const int64_t *channels, size_t n_channels,
-                            mt_write_bytes write, void *user, mt_picture_size *out, mt_error *err)
+                            const mt_extract_options *options, mt_write_bytes write, void *user, mt_picture_size *out,
+                            mt_error *err)
 {
     sheet s = { .first = requests };
-    mt_picture_size size;
+    mt_picture_size size = { .channels = (int64_t)n_channels };
     lay_out(&s, n, &size);
     if (out)
         *out = size;
     mt_status st = mt_picture_init(&s.picture, requests->stack, channels, n_channels, size.height, size.width, err);
     if (st)
         return st;
-    st = draw(&s, requests, n, write, user, err);
+    st = draw(&s, requests, n, options, write, user, err);
     mt_picture_free(&s.picture);
     return st;
 }
 
-mt_status mt_draw_patches(const mt_patch_request *requests, size_t n, mt_write_bytes write, void *user,
-                          mt_picture_size *out, mt_error *err)
+mt_status mt_draw_patches(const mt_patch_request *requests, size_t n, const mt_extract_options *options,
+                          mt_write_bytes write, void *user, mt_picture_size *out, mt_error *err)
 {
     mt_status st = check(requests, n, err);
     if (st || requests->channels)
-        return st ? st : draw_sheet(requests, n, requests->channels, requests->n_channels, write, user, out, err);
+        return st ? st
+                  : draw_sheet(requests, n, requests->channels, requests->n_channels, options, write, user, out, err);
     mt_env *env = &requests->stack->context->env;
     size_t n_channels = (size_t)requests->stack->info.data_shape[1], bytes = n_channels * sizeof(int64_t);
     void *memory;
@@ -130,7 +135,7 @@ mt_status mt_draw_patches(const mt_patch_request *requests, size_t n, mt_write_b
     int64_t *channels = memory;
     for (size_t c = 0; c < n_channels; c++)
         channels[c] = (int64_t)c;
-    st = draw_sheet(requests, n, channels, n_channels, write, user, out, err);
+    st = draw_sheet(requests, n, channels, n_channels, options, write, user, out, err);
     mt_release(env, memory, bytes);
     return st;
 }

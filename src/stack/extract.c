@@ -19,6 +19,11 @@ typedef struct read_list {
     mt_read inline_reads[INLINE_READS];
 } read_list;
 
+static int64_t n_channels(const mt_patch_request *r)
+{
+    return r->channels ? (int64_t)r->n_channels : r->stack->info.data_shape[1];
+}
+
 static mt_status check_channels(const mt_stack *stack, const mt_patch_request *r, mt_error *err)
 {
     int64_t size = stack->info.data_shape[1];
@@ -39,11 +44,16 @@ static mt_status check_box(const mt_stack *stack, const mt_patch_request *r, mt_
     if (r->n_spatial != n)
         return mt_fail(err, MT_E_ARGUMENT, "%zu coordinates for an image with the spatial axes %s", r->n_spatial,
                        n == 3 ? "ZYX" : "YX");
+    uint64_t bytes = sizeof(double) * (uint64_t)mt_max_i64(n_channels(r), 1);
     for (size_t i = 0; i < n; i++) {
         if (r->patch_size[i] < 0 || r->patch_size[i] > FARTHEST)
-            return mt_fail(err, MT_E_ARGUMENT, "patch size %lld", (long long)r->patch_size[i]);
+            return mt_fail(err, MT_E_ARGUMENT, "a patch size of %lld is not from 0 to 2^46",
+                           (long long)r->patch_size[i]);
         if (r->coords[i] < -FARTHEST || r->coords[i] > FARTHEST)
-            return mt_fail(err, MT_E_ARGUMENT, "coordinate %lld", (long long)r->coords[i]);
+            return mt_fail(err, MT_E_ARGUMENT, "a coordinate of %lld is not from -2^46 to 2^46",
+                           (long long)r->coords[i]);
+        if (mt_mul_u64(bytes, (uint64_t)mt_max_i64(r->patch_size[i], 1), &bytes) || bytes > INT64_MAX)
+            return mt_fail(err, MT_E_ARGUMENT, "the patch has more than 2^63 bytes");
     }
     return MT_OK;
 }
@@ -83,11 +93,6 @@ static mt_status check_request(const mt_patch_request *r, const mt_context *cont
     if (st)
         mt_error_prefix(err, "%s", r->stack->info.source);
     return st;
-}
-
-static int64_t n_channels(const mt_patch_request *r)
-{
-    return r->channels ? (int64_t)r->n_channels : r->stack->info.data_shape[1];
 }
 
 static mt_dtype view_dtype(const mt_view *view) { return view->dtype ? view->dtype : MT_FLOAT32; }
@@ -301,9 +306,9 @@ static bool clip_own(const mt_patch_request *r, int64_t *low, int64_t *high)
 {
     bool any = true;
     for (size_t i = 0; i < r->n_spatial; i++) {
-        int64_t size = r->stack->info.data_shape[2 + i];
+        int64_t end = mt_min_i64(r->stack->info.data_shape[2 + i], r->coords[i] + r->patch_size[i]);
         low[i] = mt_min_i64(mt_max_i64(-r->coords[i], 0), r->patch_size[i]);
-        high[i] = mt_max_i64(mt_min_i64(size - r->coords[i], r->patch_size[i]), low[i]);
+        high[i] = mt_max_i64(end - r->coords[i], low[i]);
         any &= high[i] > low[i];
     }
     return any;

@@ -9,33 +9,36 @@
 
 #define MAX_DEPTH 64 /* of folders; deeper ones are skipped, saying so */
 
-static mt_status list_source(const mt_source *source, mt_names *names, mt_error *err)
+typedef enum listed { PARTS, ATTACHMENTS } listed;
+
+static mt_status list_source(const mt_source *source, listed what, mt_names *names, mt_error *err)
 {
     const mt_format *format;
     mt_status st = mt_format_probe(source, &format, err);
     if (st)
         return st;
-    st = format->list ? format->list(source, names, err) : mt_names_add(names, source->selection.text, err);
+    if (what == ATTACHMENTS)
+        st = format->attachments ? format->attachments(source, names, err) : MT_OK;
+    else
+        st = format->list ? format->list(source, names, err) : mt_names_add(names, source->selection.text, err);
     if (st)
         mt_error_prefix(err, "%s", format->name);
     return st;
 }
 
-/* The names of the parts of what a path names, as they stand behind '#'. */
-static mt_status list_parts(mt_context *context, const char *path, const mt_open_options *given, mt_names *names,
-                            mt_error *err)
+/* Fills names with what a path holds, as it stands behind '#'. */
+static mt_status list_path(mt_context *context, const char *path, const mt_open_options *given, listed what,
+                           mt_names *names, mt_error *err)
 {
-    mt_open_options options = { .struct_size = sizeof options };
+    mt_open_options options;
     mt_arena *arena;
     mt_source source;
-    if (given)
-        memcpy(&options, given, given->struct_size < sizeof options ? given->struct_size : sizeof options);
-    mt_status st = mt_arena_new(&context->env, &arena, err);
-    if (st)
+    mt_status st = mt_open_options_take(given, &options, err);
+    if (st || (st = mt_arena_new(&context->env, &arena, err)))
         return st;
     st = mt_source_open(&context->env, path, &options, arena, &source, err);
     if (!st)
-        st = list_source(&source, names, err);
+        st = list_source(&source, what, names, err);
     if (st)
         mt_error_prefix(err, "%s", path);
     mt_source_close(&source);
@@ -43,20 +46,38 @@ static mt_status list_parts(mt_context *context, const char *path, const mt_open
     return st;
 }
 
-mt_status mt_list_parts(mt_context *given, const char *path, const mt_open_options *options, mt_names **out,
-                        mt_error *err)
+static void leave_context(void *context) { mt_context_free(context); }
+
+static mt_status list_names(mt_context *given, const char *path, const mt_open_options *options, listed what,
+                            mt_names **out, mt_error *err)
 {
     mt_context *context = mt_context_retain(given, err);
     if (!context)
         return MT_E_MEMORY;
     mt_names *names;
     mt_status st = mt_names_new(&context->env, &names, err);
-    if (!st && (st = list_parts(context, path, options, names, err)))
+    if (st) {
+        mt_context_free(context);
+        return st;
+    }
+    mt_names_own(names, context, leave_context);
+    if ((st = list_path(context, path, options, what, names, err)))
         mt_names_free(names);
-    if (!st)
+    else
         *out = names;
-    mt_context_free(context);
     return st;
+}
+
+mt_status mt_list_parts(mt_context *context, const char *path, const mt_open_options *options, mt_names **out,
+                        mt_error *err)
+{
+    return list_names(context, path, options, PARTS, out, err);
+}
+
+mt_status mt_list_attachments(mt_context *context, const char *path, const mt_open_options *options, mt_names **out,
+                              mt_error *err)
+{
+    return list_names(context, path, options, ATTACHMENTS, out, err);
 }
 
 struct mt_stacks {
@@ -93,12 +114,12 @@ static mt_status note_skipped(mt_stacks *list, const char *path, const mt_error 
 /* All images of one file, or of one folder that is an image; the part that the path names, if it names one. */
 static mt_status open_images(mt_stacks *list, const char *path, const mt_open_options *options, mt_error *err)
 {
-    mt_open_options each = { .struct_size = sizeof each };
-    if (options)
-        memcpy(&each, options, options->struct_size < sizeof each ? options->struct_size : sizeof each);
+    mt_open_options each;
     mt_names *names = NULL;
+    mt_status st = mt_open_options_take(options, &each, err);
     bool named = each.part || (strchr(path, '#') && mt_path_get_kind(path) == MT_PATH_NONE);
-    mt_status st = named ? MT_OK : mt_list_parts(list->context, path, options, &names, err);
+    if (!st && !named)
+        st = mt_list_parts(list->context, path, options, &names, err);
     size_t n = names ? mt_names_count(names) : 1;
     for (size_t i = 0; !st && i < n; i++) {
         mt_stack *stack;
@@ -116,7 +137,8 @@ typedef struct search {
     mt_stacks *list;
     const mt_open_options *options;
     const char *folder;
-    const char *pattern; /* of the names below folder, "" for all; may hold '/' */
+    const char *pattern;        /* of the names below folder, "" for all; may hold '/' */
+    const struct search *above; /* of the folder that this one lies in, or NULL */
     int depth;
 } search;
 
@@ -177,7 +199,7 @@ static mt_status take_found(const search *s, const char *path, mt_error *err)
         return MT_OK;
     bool folder = mt_path_get_kind(path) == MT_PATH_FOLDER;
     if (folder && why.status == MT_E_UNSUPPORTED && s->list->n == before && s->depth < MAX_DEPTH) {
-        search below = { s->list, s->options, path, "", s->depth + 1 };
+        search below = { s->list, s->options, path, "", s, s->depth + 1 };
         return search_folder(&below, err);
     }
     return note_skipped(s->list, path, &why, err);
@@ -202,7 +224,7 @@ static mt_status visit_name(void *user, const char *name, mt_error *err)
         return st;
     const char *path = mt_arena_printf(arena, err, "%s%s%s", s->folder, strcmp(s->folder, "/") == 0 ? "" : "/", name);
     bool folder = path && mt_path_get_kind(path) == MT_PATH_FOLDER;
-    search below = { s->list, s->options, path, deep ? s->pattern : s->pattern + n + !last, s->depth + 1 };
+    search below = { s->list, s->options, path, deep ? s->pattern : s->pattern + n + !last, s, s->depth + 1 };
     if (!path)
         st = MT_E_MEMORY;
     else if (deep ? fits_below(s->pattern, name) : last)
@@ -215,6 +237,12 @@ static mt_status visit_name(void *user, const char *name, mt_error *err)
 
 static mt_status search_folder(const search *s, mt_error *err)
 {
+    for (const search *a = s->above; a; a = a->above)
+        if (mt_path_is_same(a->folder, s->folder)) {
+            mt_error why = MT_ERROR_INIT;
+            mt_fail(&why, MT_E_UNSUPPORTED, "links back to %s, which is searched already", a->folder);
+            return note_skipped(s->list, s->folder, &why, err);
+        }
     return mt_path_list(&s->list->context->env, s->folder, visit_name, (void *)(uintptr_t)s, err);
 }
 
@@ -229,7 +257,7 @@ static mt_status search_glob(mt_stacks *list, const char *glob, const mt_open_op
     if (st)
         return st;
     const char *folder = n == 0 ? "." : n == 1 ? "/" : mt_arena_strndup(arena, glob, n - 1, err);
-    search s = { list, options, folder, glob + n, 0 };
+    search s = { list, options, folder, glob + n, NULL, 0 };
     st = folder ? search_folder(&s, err) : MT_E_MEMORY;
     mt_arena_free(arena);
     return st;
@@ -242,7 +270,7 @@ static mt_status open_named(mt_stacks *list, const char *path, const mt_open_opt
     mt_error why = MT_ERROR_INIT;
     mt_status st = open_images(list, path, options, &why);
     if (st == MT_E_UNSUPPORTED && mt_path_get_kind(path) == MT_PATH_FOLDER) {
-        search s = { list, options, path, "", 0 };
+        search s = { list, options, path, "", NULL, 0 };
         return search_folder(&s, err);
     }
     return st ? mt_fail(err, st, "%s", why.message) : MT_OK;

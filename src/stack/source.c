@@ -39,15 +39,36 @@ static mt_status split_path(const char *text, const mt_open_options *options, mt
     return mt_selection_parse(arena, options->part ? options->part : part, selection, err);
 }
 
+/* The store of a folder above the file: the file's key is what of its path comes behind. */
+static mt_status open_above(mt_source *source, const char *path, const char *above, mt_arena *arena, mt_error *err)
+{
+    size_t n = strlen(above);
+    while (n > 1 && above[n - 1] == '/')
+        n--;
+    const char *folder = mt_arena_strndup(arena, above, n, err);
+    if (!folder)
+        return MT_E_MEMORY;
+    bool here = n == 1 && folder[0] == '.' && path[0] != '/';
+    if (!here && (strncmp(path, folder, n) != 0 || (folder[n - 1] != '/' && path[n] != '/')))
+        return mt_fail(err, MT_E_ARGUMENT, "external_folder \"%s\" is not at the start of the path", folder);
+    source->key = here ? path : path + n;
+    source->key += strspn(source->key, "/");
+    while (strncmp(source->key, "./", 2) == 0)
+        source->key += 2;
+    return mt_store_open_folder(source->env, folder, &source->store, err);
+}
+
 static mt_status open_store(mt_source *source, const char *path, mt_arena *arena, mt_error *err)
 {
-    const char *slash = strrchr(path, '/');
+    const char *slash = strrchr(path, '/'), *above = source->options->external_folder;
     source->name = slash && slash[1] ? slash + 1 : path;
     source->key = "";
     if (mt_path_get_kind(path) == MT_PATH_FOLDER) {
         source->folder = true;
         return mt_store_open_folder(source->env, path, &source->store, err);
     }
+    if (above && *above)
+        return open_above(source, path, above, arena, err);
     source->key = source->name;
     const char *folder = ".";
     if (slash)

@@ -48,14 +48,15 @@ static mt_status copy_text(mt_stack *stack, const char *text, const char **out, 
     return copy ? MT_OK : MT_E_MEMORY;
 }
 
-static mt_status check_options(const mt_open_options *given, mt_open_options *out, mt_error *err)
+mt_status mt_open_options_take(const mt_open_options *given, mt_open_options *out, mt_error *err)
 {
-    memset(out, 0, sizeof *out);
+    *out = (mt_open_options) { 0 };
     if (given && (given->struct_size == 0 || given->struct_size > sizeof *out))
         return mt_fail(err, MT_E_ARGUMENT, "mt_open_options.struct_size is %zu, not %zu", given->struct_size,
                        sizeof *out);
     if (given)
         memcpy(out, given, given->struct_size);
+    out->struct_size = sizeof *out;
     return MT_OK;
 }
 
@@ -74,7 +75,7 @@ static mt_status open_map(mt_stack *stack, const mt_open_options *options, mt_er
         mt_error_prefix(err, "%s", format->name);
         return st;
     }
-    return mt_stack_describe(stack, options->axes, err);
+    return mt_stack_describe(stack, options->axes, options->depth_axis, err);
 }
 
 static mt_status open_source(mt_stack *stack, const mt_open_options *options, const char *name, mt_error *err)
@@ -102,13 +103,25 @@ static const char *whole_path(mt_stack *stack, const char *path, mt_error *err)
     return mt_arena_strndup(stack->arena, path, split ? length - n - 1 : length, err);
 }
 
+/* NULL from an arena is either of two failures: the error tells which. */
+static mt_status finish_opening(mt_stack *stack, mt_status st, mt_stack **out, const mt_error *err)
+{
+    if (st)
+        mt_stack_close(stack);
+    else
+        *out = stack;
+    return st == MT_E_MEMORY && err->status == MT_E_LIMIT ? MT_E_LIMIT : st;
+}
+
 mt_status mt_stack_open_wrapped(mt_context *context, const char *path, const mt_open_options *given,
                                 mt_status (*wrap)(void *user, mt_store **store, mt_error *err), void *user,
                                 mt_stack **out, mt_error *err)
 {
+    mt_error own = MT_ERROR_INIT;
+    err = err ? err : &own;
     mt_open_options options;
     mt_stack *stack;
-    mt_status st = check_options(given, &options, err);
+    mt_status st = mt_open_options_take(given, &options, err);
     if (st || (st = new_stack(context, &stack, err)))
         return st;
     st = mt_source_open(&stack->context->env, path, &options, stack->arena, &stack->source, err);
@@ -117,11 +130,7 @@ mt_status mt_stack_open_wrapped(mt_context *context, const char *path, const mt_
     const char *name = st ? NULL : whole_path(stack, path, err);
     if (!st)
         st = name ? open_source(stack, &options, name, err) : MT_E_MEMORY;
-    if (st)
-        mt_stack_close(stack);
-    else
-        *out = stack;
-    return st;
+    return finish_opening(stack, st, out, err);
 }
 
 mt_status mt_stack_open(mt_context *context, const char *path, const mt_open_options *options, mt_stack **out,
@@ -133,19 +142,17 @@ mt_status mt_stack_open(mt_context *context, const char *path, const mt_open_opt
 mt_status mt_stack_open_memory(mt_context *context, const char *name, const void *bytes, size_t size,
                                const mt_open_options *given, mt_stack **out, mt_error *err)
 {
+    mt_error own = MT_ERROR_INIT;
+    err = err ? err : &own;
     mt_open_options options;
     mt_stack *stack;
-    mt_status st = check_options(given, &options, err);
+    mt_status st = mt_open_options_take(given, &options, err);
     if (st || (st = new_stack(context, &stack, err)))
         return st;
     st = mt_source_from_memory(&stack->context->env, name, bytes, size, &options, stack->arena, &stack->source, err);
     if (!st)
         st = open_source(stack, &options, name, err);
-    if (st)
-        mt_stack_close(stack);
-    else
-        *out = stack;
-    return st;
+    return finish_opening(stack, st, out, err);
 }
 
 /* An array is one chunk, which is never loaded: the engine copies from it where it lies. */
@@ -170,7 +177,7 @@ static mt_status describe_array(mt_stack *stack, mt_dtype dtype, const char *axe
     }
     if (mt_product_i64(map->chunk_shape, map->ndim, &elements) || mt_mul_i64(elements, stride, &elements))
         return mt_fail(err, MT_E_ARGUMENT, "the array has more than 2^63 bytes");
-    st = mt_stack_describe(stack, axes, err);
+    st = mt_stack_describe(stack, axes, NULL, err);
     if (st)
         return st;
     for (int d = map->ndim - 1; d >= 0; d--) {
@@ -207,6 +214,22 @@ mt_status mt_stack_from_array(mt_context *context, const void *data, mt_dtype dt
     return MT_OK;
 }
 
+/* data_shape is known. */
+static mt_status copy_channels(mt_stack *stack, const mt_channel *channels, mt_error *err)
+{
+    size_t n = (size_t)stack->info.data_shape[1];
+    mt_channel *copy = mt_arena_alloc(stack->arena, n, sizeof *copy, err);
+    if (!copy)
+        return MT_E_MEMORY;
+    mt_status st = MT_OK;
+    for (size_t c = 0; !st && c < n; c++) {
+        copy[c] = channels[c];
+        st = copy_text(stack, channels[c].name ? channels[c].name : "", &copy[c].name, err);
+    }
+    stack->info.channels = copy;
+    return st;
+}
+
 /* A stack of one's own: the map is only there to derive the shape SC(Z)YX, and goes again. */
 static mt_status describe_own(mt_stack *stack, const mt_stack_info *info, mt_error *err)
 {
@@ -217,6 +240,8 @@ static mt_status describe_own(mt_stack *stack, const mt_stack_info *info, mt_err
         return st;
     memcpy(stack->info.pixel_size, info->pixel_size, sizeof info->pixel_size);
     memcpy(stack->info.chunk_shape, info->chunk_shape, sizeof info->chunk_shape);
+    if (info->channels && (st = copy_channels(stack, info->channels, err)))
+        return st;
     for (int d = 0; d < info->original_ndim; d++)
         if ((st = copy_text(stack, info->unit[d] ? info->unit[d] : "", &stack->info.unit[d], err)))
             return st;

@@ -77,6 +77,25 @@ static void json_that_is_not(void **state)
     }
 }
 
+/* What a document becomes may be many times as large as it is. */
+static void json_of_many_values(void **state)
+{
+    (void)state;
+    static const char text[] = "[{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},0]";
+    const mt_limits small = { .max_metadata_bytes = 4096 };
+    mt_env own;
+    mt_error err = MT_ERROR_INIT;
+    json_t *json;
+    mt_env_init(&own, NULL, NULL);
+    check_ok(mt_json_parse(&own, text, strlen(text), "list", &json, &err), &err);
+    assert_int_equal(json_array_size(json), 21);
+    json_decref(json);
+    mt_env_init(&own, NULL, &small);
+    assert_int_equal(mt_json_parse(&own, text, strlen(text), "list", &json, &err), MT_E_LIMIT);
+    assert_string_equal(err.message, "list takes more than max_metadata_bytes (4096)");
+    assert_int_equal(own.memory_bytes, 0);
+}
+
 static mt_status parse_xml(const char *text, mt_xml **out, mt_error *err)
 {
     return mt_xml_parse(arena, text, strlen(text), "document", out, err);
@@ -187,11 +206,9 @@ static void allocations_that_fail(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(json_that_is_read),
-        cmocka_unit_test(json_that_is_not),
-        cmocka_unit_test(xml_that_is_read),
-        cmocka_unit_test(xml_that_is_not),
-        cmocka_unit_test(the_reader_stops_at_the_end),
+        cmocka_unit_test(json_that_is_read),     cmocka_unit_test(json_that_is_not),
+        cmocka_unit_test(json_of_many_values),   cmocka_unit_test(xml_that_is_read),
+        cmocka_unit_test(xml_that_is_not),       cmocka_unit_test(the_reader_stops_at_the_end),
         cmocka_unit_test(allocations_that_fail),
     };
     return cmocka_run_group_tests(tests, make, clean);

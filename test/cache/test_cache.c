@@ -55,7 +55,7 @@ static mt_cache_entry *get(mt_cache *cache, uint64_t id, maker *m)
 static void an_entry_is_made_once(void **state)
 {
     (void)state;
-    mt_cache *cache = new_cache(1000);
+    mt_cache *cache = new_cache(100000);
     maker m = { .env = &env, .size = 100, .value = 7 };
     assert_null(mt_cache_peek(cache, 1, 5));
     mt_cache_release(cache, get(cache, 5, &m));
@@ -63,7 +63,7 @@ static void an_entry_is_made_once(void **state)
     assert_int_equal(m.calls, 1);
     assert_int_equal(again->size, 100);
     assert_int_equal(((uint8_t *)again->data)[99], 7);
-    assert_int_equal(mt_cache_bytes(cache), 100);
+    assert_int_equal(mt_cache_bytes(cache), mt_cache_cost(100));
     mt_cache_release(cache, again);
     mt_cache_free(cache);
     assert_int_equal(env.memory_bytes, 0);
@@ -72,15 +72,34 @@ static void an_entry_is_made_once(void **state)
 static void the_budget_is_kept(void **state)
 {
     (void)state;
-    mt_cache *cache = new_cache(1000);
+    for (size_t size = 0; size <= 100; size += 100) {
+        mt_cache *cache = new_cache(10 * mt_cache_cost(size));
+        uint64_t empty = env.memory_bytes;
+        maker m = { .env = &env, .size = size };
+        for (uint64_t id = 0; id < 200; id++) {
+            mt_cache_release(cache, get(cache, id, &m));
+            assert_true(mt_cache_bytes(cache) <= 10 * mt_cache_cost(size));
+            assert_true(env.memory_bytes <= empty + 10 * mt_cache_cost(size + 1));
+        }
+        assert_int_equal(mt_cache_bytes(cache), 10 * mt_cache_cost(size));
+        mt_cache_free(cache);
+        assert_int_equal(env.memory_bytes, 0);
+    }
+}
+
+/* Also where the budget holds so few that most parts of the cache have none. */
+static void what_is_new_is_kept(void **state)
+{
+    (void)state;
+    mt_cache *cache = new_cache(3 * mt_cache_cost(100));
     maker m = { .env = &env, .size = 100 };
     for (uint64_t id = 0; id < 200; id++) {
         mt_cache_release(cache, get(cache, id, &m));
-        assert_true(mt_cache_bytes(cache) <= 1000);
+        mt_cache_entry *again = mt_cache_peek(cache, 1, id);
+        assert_non_null(again);
+        mt_cache_release(cache, again);
     }
-    assert_true(mt_cache_bytes(cache) >= 900);
     mt_cache_free(cache);
-    assert_int_equal(env.memory_bytes, 0);
 }
 
 static void a_dropped_entry_lives_for_its_users(void **state)
@@ -101,7 +120,7 @@ static void a_dropped_entry_lives_for_its_users(void **state)
 static void a_failure_is_not_kept(void **state)
 {
     (void)state;
-    mt_cache *cache = new_cache(1000);
+    mt_cache *cache = new_cache(100000);
     maker m = { .env = &env, .size = 10, .fail = MT_E_CORRUPT };
     mt_cache_entry *entry;
     mt_error err = MT_ERROR_INIT;
@@ -117,7 +136,7 @@ static void a_failure_is_not_kept(void **state)
 static void an_owner_is_dropped_alone(void **state)
 {
     (void)state;
-    mt_cache *cache = new_cache(10000);
+    mt_cache *cache = new_cache(100000);
     maker m = { .env = &env, .size = 10 };
     mt_cache_entry *entry;
     mt_error err = MT_ERROR_INIT;
@@ -127,7 +146,7 @@ static void an_owner_is_dropped_alone(void **state)
             mt_cache_release(cache, entry);
         }
     mt_cache_drop(cache, 1);
-    assert_int_equal(mt_cache_bytes(cache), 500);
+    assert_int_equal(mt_cache_bytes(cache), 50 * mt_cache_cost(10));
     assert_null(mt_cache_peek(cache, 1, 3));
     entry = mt_cache_peek(cache, 2, 3);
     assert_non_null(entry);
@@ -155,7 +174,7 @@ static void those_who_ask_meanwhile_wait(void **state)
 {
     (void)state;
     for (int fails = 0; fails < 2; fails++) {
-        mt_cache *cache = new_cache(1000);
+        mt_cache *cache = new_cache(100000);
         maker m = { .env = &env, .size = 100, .hold = 1, .fail = fails ? MT_E_IO : MT_OK };
         pthread_t threads[8];
         asker askers[8];
@@ -179,7 +198,7 @@ static void those_who_ask_meanwhile_wait(void **state)
 static void a_child_makes_what_its_parent_was_making(void **state)
 {
     (void)state;
-    mt_cache *cache = new_cache(1000);
+    mt_cache *cache = new_cache(100000);
     maker held = { .env = &env, .size = 100, .hold = 1 }, own = { .env = &env, .size = 100, .value = 9 };
     asker a = { .cache = cache, .m = &held };
     pthread_t thread;
@@ -210,7 +229,7 @@ static void failing_allocations_leave_nothing(void **state)
         mt_env_init(&env, &allocator, NULL);
         mt_cache *cache = NULL;
         maker m = { .env = &env, .size = 100 };
-        mt_status st = mt_cache_new(&env, 10000, &cache, NULL);
+        mt_status st = mt_cache_new(&env, 1000000, &cache, NULL);
         for (uint64_t id = 0; !st && id < 2000; id += 1) {
             mt_cache_entry *entry;
             st = mt_cache_get(cache, 1, id * 16, make, &m, &entry, NULL);
@@ -229,6 +248,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_entry_is_made_once),
         cmocka_unit_test(the_budget_is_kept),
+        cmocka_unit_test(what_is_new_is_kept),
         cmocka_unit_test(a_dropped_entry_lives_for_its_users),
         cmocka_unit_test(a_failure_is_not_kept),
         cmocka_unit_test(an_owner_is_dropped_alone),

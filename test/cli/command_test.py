@@ -335,6 +335,24 @@ class Patches(Command):
                 running.communicate()
             self.assertEqual(os.listdir(self.dir), ["image.npy"])
 
+    def test_one_long_patch_is_interrupted(self):
+        image = Path(self.path("sparse.zarr"))
+        image.mkdir()
+        (image / ".zarray").write_text('{"zarr_format": 2, "shape": [8000, 8000], "chunks": [1, 1], "dtype": "|u1", "fill_value": 7,'
+                                       ' "compressor": {"id": "lz4"}, "filters": null, "order": "C"}')
+        running = subprocess.Popen([COMMAND, "patches", image, "--size", "8000x8000", "--count", "1", "--out",
+                                    self.path("out.npy")], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        try:
+            while running.poll() is None and not any(name.startswith("out.npy.") for name in os.listdir(self.dir)):
+                time.sleep(0.01)
+            running.send_signal(signal.SIGINT)
+            self.assertEqual(running.wait(20), 130)
+        finally:
+            running.kill()
+            output, errors = running.communicate()
+        self.assertEqual(output + errors, "")
+        self.assertEqual(os.listdir(self.dir), ["sparse.zarr"])
+
     def test_explain(self):
         text = self.run_it("patches", self.image(), "--size", "8x8", "--count", "10", "--explain").stdout
         self.assertRegex(text, r"requests +10\n")

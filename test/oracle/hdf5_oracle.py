@@ -5,58 +5,23 @@
 Layouts, chunk indices, versions of the library, filters, element types, groups and attributes as h5py can write them.
 """
 import ctypes
+import io
 import itertools
 import json
-import subprocess
-import sys
-import tempfile
 import unittest
 from pathlib import Path
 
 import h5py
 import hdf5plugin
 import numpy as np
+from common import pixels
+from h5case import VERSIONS, Case
+from PIL import Image
 
-COMMAND = sys.argv.pop(1)
 TYPES = ["u1", "i1", "<u2", ">u2", "<i2", ">i2", "<u4", ">i4", "<i8", ">u8", "<f2", "<f4", ">f4", "<f8", ">f8", "?"]
-VERSIONS = ["earliest", "v108", "v110", "latest"]
 
 
-def pixels(shape, dtype, seed=0):
-    random = np.random.default_rng(seed)
-    dtype = np.dtype(dtype)
-    if dtype == bool:
-        return random.integers(0, 2, shape).astype(bool)
-    if dtype.kind == "f":
-        return random.normal(size=shape).astype(dtype)
-    info = np.iinfo(dtype)
-    return random.integers(max(info.min, -1000), min(info.max, 1000), shape, endpoint=True).astype(dtype)
-
-
-class Oracle(unittest.TestCase):
-    def setUp(self):
-        folder = tempfile.TemporaryDirectory()
-        self.addCleanup(folder.cleanup)
-        self.folder = Path(folder.name)
-        self.path = self.folder / "file.h5"
-
-    def run_command(self, *arguments, status=0):
-        done = subprocess.run([COMMAND, *map(str, arguments)], capture_output=True, text=True, check=False, timeout=60)
-        self.assertEqual(done.returncode, status, done.stderr)
-        return done
-
-    def read(self, part, shape):
-        """The whole of a dataset of two or three dimensions."""
-        out = self.folder / "out.npy"
-        self.run_command("patches", f"{self.path}#{part}", "--size", "x".join(map(str, shape)), "--at",
-                         ",".join("0" for _ in shape), "--axes", "ZYX"[-len(shape):], "--out", out, "--force")
-        return np.load(out).reshape(shape)
-
-    def check(self, part, expected):
-        found = self.read(part, expected.shape)
-        self.assertEqual(found.dtype.newbyteorder("="), expected.dtype.newbyteorder("="), part)
-        np.testing.assert_array_equal(found, expected, part)
-
+class Oracle(Case):
     def check_all(self, datasets, **file_options):
         """Writes datasets {name: (array, options)} and compares each."""
         with h5py.File(self.path, "w", **file_options) as file:
@@ -138,6 +103,27 @@ class Oracle(unittest.TestCase):
         noise = np.random.default_rng(1).integers(0, 65536, (40, 50)).astype("<u2")
         self.check_all({name: (noise, {**chunks, **options}) for name, options in filters.items()})
 
+    def test_jpeg(self):
+        """Chunks that Pillow writes, gray and in colours."""
+        y, x = np.mgrid[:40, :50]
+        colors = np.stack([4 * y + x, 200 - 3 * y, 2 * x + y], -1).astype("u1")
+        for array in colors, colors[..., 0]:
+            gray = array.ndim == 2
+            stream = io.BytesIO()
+            Image.fromarray(array).save(stream, "JPEG", quality=90)
+            with h5py.File(self.path, "w") as file:
+                plist = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
+                plist.set_chunk(array.shape)
+                plist.set_filter(32019, h5py.h5z.FLAG_OPTIONAL, (90, 50, 40, 0 if gray else 1))
+                space = h5py.h5s.create_simple(array.shape)
+                data = h5py.h5d.create(file.id, b"d", h5py.h5t.STD_U8LE, space, plist)
+                data.write_direct_chunk((0,) * array.ndim, stream.getvalue())
+            out = self.folder / "out.npy"
+            self.run_command("patches", f"{self.path}#d", "--axes", "YX" if gray else "YXC", "--size", "40x50", "--at", "0,0",
+                             "--out", out, "--force")
+            expected = np.asarray(Image.open(stream))
+            np.testing.assert_array_equal(np.load(out)[0], expected[None] if gray else np.moveaxis(expected, -1, 0))
+
     def test_scaled_floats(self):
         array = pixels((40, 50), "<f4")
         with h5py.File(self.path, "w") as file:
@@ -202,6 +188,45 @@ class Oracle(unittest.TestCase):
                 info = json.loads(self.run_command("info", "--json", f"{self.path}#labelled").stdout)[0]
                 self.assertEqual(info["axes"], "CYX")
 
+    def test_scales(self):
+        """Names and values of dimension scales; the dimensions of NetCDF, with and without variables."""
+        for version, chunked in itertools.product(VERSIONS, (False, True)):
+            with h5py.File(self.path, "w", libver=version) as file:
+                group = file.create_group("g/h")
+                data = group.create_dataset("named", data=pixels((3, 4, 5, 6), "u1"))
+                scales = {"time": np.arange(3) * 2.5, "z": np.arange(4) * 0.5 + 7, "row": np.array([0, 1, 2, 9, 4.0]),
+                          "x": np.arange(6, dtype=">i4") * -3}
+                for (name, values), dimension in zip(scales.items(), data.dims):
+                    scale = group.create_dataset(f"scale {name}", data=values, chunks=(10,) if chunked else None,
+                                                 maxshape=(None,) if chunked else None)
+                    scale.make_scale(name)
+                    scale.attrs["units"] = "seconds since 1970" if name == "time" else "um"
+                    dimension.attach_scale(scale)
+                netcdf = file.create_dataset("g/netcdf", data=pixels((4, 5, 6), "u1"))
+                for name, parent, size, dimension in zip(("Z", "north", "x"), (file, group, file["g"]), (4, 5, 6), netcdf.dims):
+                    scale = parent.create_dataset(name, data=np.zeros(size, "f4"))
+                    scale.make_scale(f"This is a netCDF dimension but not a netCDF variable. {size:9}")
+                    if name == "north":
+                        scale.attrs["axis"] = "Y"
+                    dimension.attach_scale(scale)
+                unclear = file.create_dataset("unclear", data=pixels((4, 5, 6), "u1"))
+                for dimension, name in zip(unclear.dims, ("x", "bands", "y")):
+                    scale = file.create_dataset(f"u{name}", data=np.zeros(9))
+                    scale.make_scale(name)
+                    dimension.attach_scale(scale)
+                twice = file.create_dataset("twice", data=pixels((4, 5, 6), "u1"))
+                for dimension in twice.dims:
+                    dimension.attach_scale(file["ux"])
+            with self.subTest(version=version, chunked=chunked):
+                info = json.loads(self.run_command("info", "--json", f"{self.path}#g/h/named").stdout)[0]
+                self.assertEqual(info["axes"], "TZYX")
+                self.assertEqual(info["pixel_size"], {"T": {"size": 2.5, "unit": "second"}, "Z": {"size": 0.5, "unit": "micrometer"},
+                                                      "X": {"size": 3, "unit": "micrometer"}})
+                info = json.loads(self.run_command("info", "--json", f"{self.path}#g/netcdf").stdout)[0]
+                self.assertEqual((info["axes"], info["pixel_size"]), ("ZYX", {}))
+                for part in "unclear", "twice":
+                    self.assertIn("name them", self.run_command("info", f"{self.path}#{part}", status=1).stderr)
+
     def test_imaris(self):
         """Two time points of two channels, padded to whole chunks, with a level more."""
         def text(value):
@@ -243,6 +268,39 @@ class Oracle(unittest.TestCase):
                     patch = np.load(out)[0, c]
                     np.testing.assert_array_equal(patch[:z, :y, :x], pixels((z, y, x), "<u2", 4 * level + 2 * t + c))
                     self.assertEqual(patch[z:].sum() + patch[:, y:].sum() + patch[:, :, x:].sum(), 0)
+
+    def test_references(self):
+        with h5py.File(self.path, "w") as file:
+            image = file.create_dataset("image", data=np.zeros((4, 5), "u1"))
+            file.create_dataset("objects", data=[[image.ref] * 3] * 2, dtype=h5py.ref_dtype)
+            file.create_dataset("regions", data=[[image.regionref[1:3]] * 3] * 2, dtype=h5py.regionref_dtype)
+            image.attrs["object"], image.attrs["region"] = file.ref, image.regionref[:2]
+        self.assertIn("4 x 5", self.run_command("info", self.path).stdout)
+        for part in "objects", "regions":
+            self.assertIn("type reference", self.run_command("info", f"{self.path}#{part}", status=1).stderr)
+
+    def test_being_written(self):
+        """A file that grows under SWMR is read as it was last flushed; one that is torn says why it is not."""
+        with h5py.File(self.path, "w", libver="latest") as file:
+            sizes = {"one": (0, 8, 9), "two": (0, 0, 9)}
+            data = {name: file.create_dataset(name, size, "<u2", chunks=(2, 4, 5), compression="gzip",
+                                              maxshape=[n or None for n in size]) for name, size in sizes.items()}
+            file.swmr_mode = True
+            for n in (1, 2, 7, 8, 40):
+                expected = pixels((n, 8, 9), "<u2")
+                for d in data.values():
+                    d.resize((n, 8, 9))
+                    d[...] = expected
+                    d.flush()
+                for name in data:
+                    self.check(name, expected)
+            torn = bytearray(self.path.read_bytes())
+        at = torn.index(b"OHDR")
+        torn[at + 20] ^= 0xff
+        self.path.write_bytes(torn)
+        self.assertIn("marked as being written", self.run_command("info", f"{self.path}#one", status=1).stderr)
+        self.path.write_bytes(torn[:300])
+        self.assertIn("marked as being written", self.run_command("info", f"{self.path}#one", status=1).stderr)
 
     def test_candidates(self):
         with h5py.File(self.path, "w") as file:

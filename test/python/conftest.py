@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
+os.environ["PYTHONPATH"] = str(Path(microtome.__file__).resolve().parents[1])  # for processes that tests start
 
 
 @pytest.fixture(scope="session")

@@ -188,11 +188,20 @@ static void a_stack_of_ones_own_is_a_stack(void **state)
     mt_stack_ops ops = { .struct_size = sizeof ops, .extract_patch = own_extract, .close = own_close };
     mt_stack_info info = { .source = "formula", .dtype = MT_FLOAT32, .original_axes = "SCZYX", .original_ndim = 5 };
     memcpy(info.original_shape, own_shape, sizeof own_shape);
+    char name[] = "DAPI";
+    mt_channel channels[3] = { { .name = name }, { .name = NULL }, { .has_color = 1, .rgb = { 7, 8, 9 } } };
+    info.channels = channels;
     mt_stack *stack;
     mt_error err = MT_ERROR_INIT;
     check_ok(mt_stack_new(NULL, &ops, &self, &info, &stack, &err), &err);
+    memset(name, 0, sizeof name);
+    memset(channels, 0, sizeof channels);
     assert_string_equal(mt_stack_get_info(stack)->format, "custom");
     assert_memory_equal(mt_stack_get_info(stack)->data_shape, own_shape, sizeof own_shape);
+    const mt_channel *found = mt_stack_get_info(stack)->channels;
+    assert_string_equal(found[0].name, "DAPI");
+    assert_string_equal(found[1].name, "");
+    assert_int_equal(found[2].rgb[1], 8);
 
     whole_image image;
     check_ok(read_whole(stack, &image, &err), &err);
@@ -222,6 +231,69 @@ static void a_stack_of_ones_own_is_a_stack(void **state)
     assert_int_equal(closed, 1);
 }
 
+/* The largest image there can be, of one pixel everywhere, begins where its coordinates do. */
+static void the_largest_image_has_borders(void **state)
+{
+    (void)state;
+    static const uint8_t seven = 7;
+    const int64_t shape[2] = { 1, INT64_MAX - 1 }, no_step[2] = { 0, 0 };
+    mt_stack *stack;
+    mt_error err = MT_ERROR_INIT;
+    check_ok(mt_stack_from_array(NULL, &seven, MT_UINT8, "YX", shape, no_step, NULL, &stack, &err), &err);
+    float patch[4];
+    check_ok(mt_stack_extract_patch(stack, 0, NULL, 0, (int64_t[]) { 0, -3 }, (int64_t[]) { 1, 4 }, 2, patch, &err),
+             &err);
+    assert_memory_equal(patch, ((float[]) { 0, 0, 0, 7 }), sizeof patch);
+    mt_stack_close(stack);
+}
+
+static mt_status fill_with_coords(void *self, int64_t sample, const int64_t *channels, size_t n_channels,
+                                  const int64_t *coords, const int64_t *patch_size, float *out, mt_error *err)
+{
+    (void)self, (void)sample, (void)channels, (void)n_channels, (void)err;
+    for (int64_t x = 0; x < patch_size[1]; x++)
+        out[x] = (float)(coords[1] + x + 1);
+    return MT_OK;
+}
+
+static void the_largest_stack_of_ones_own_has_borders(void **state)
+{
+    (void)state;
+    const mt_stack_ops ops = { .struct_size = sizeof ops, .extract_patch = fill_with_coords };
+    const mt_stack_info info = { .source = "line",
+                                 .dtype = MT_UINT8,
+                                 .original_axes = "YX",
+                                 .original_ndim = 2,
+                                 .original_shape = { 1, INT64_MAX - 1 } };
+    mt_stack *stack;
+    mt_error err = MT_ERROR_INIT;
+    check_ok(mt_stack_new(NULL, &ops, NULL, &info, &stack, &err), &err);
+    float patch[4];
+    mt_patch_request r = { .stack = stack,
+                           .n_spatial = 2,
+                           .coords = (int64_t[]) { 0, -3 },
+                           .patch_size = (int64_t[]) { 1, 4 },
+                           .view = { .data = patch, .padding = 9 } };
+    check_ok(mt_extract_patches(&r, 1, NULL, &err), &err);
+    assert_memory_equal(patch, ((float[]) { 9, 9, 9, 1 }), sizeof patch);
+    mt_stack_close(stack);
+}
+
+/* No memory holds such a patch, whatever one of its sizes is. */
+static void a_patch_is_smaller_than_the_address_space(void **state)
+{
+    (void)state;
+    mt_stack *stack = new_array("ZYX", (int64_t[]) { 4, 5, 6 });
+    float patch;
+    const int64_t large = (int64_t)1 << 40;
+    mt_error err = MT_ERROR_INIT;
+    assert_int_equal(mt_stack_extract_patch(stack, 0, NULL, 0, (int64_t[]) { 0, 0, 0 }, (int64_t[]) { 0, large, large },
+                                            3, &patch, &err),
+                     MT_E_ARGUMENT);
+    assert_string_equal(err.message, "array: the patch has more than 2^63 bytes");
+    mt_stack_close(stack);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -231,6 +303,9 @@ int main(void)
         cmocka_unit_test(a_view_turns_scales_and_pads),
         cmocka_unit_test(bad_arrays_are_refused),
         cmocka_unit_test(a_stack_of_ones_own_is_a_stack),
+        cmocka_unit_test(the_largest_image_has_borders),
+        cmocka_unit_test(the_largest_stack_of_ones_own_has_borders),
+        cmocka_unit_test(a_patch_is_smaller_than_the_address_space),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

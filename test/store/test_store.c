@@ -4,6 +4,7 @@
 #include "store/store.h"
 
 #include <stdbool.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -202,6 +203,41 @@ static void many_files(void **state)
     }
 }
 
+enum { VIEWERS = 4, VIEWS = 200 };
+
+static void *view(void *argument)
+{
+    mt_store *const *stores = argument;
+    intptr_t good = 1;
+    for (int i = 0; i < VIEWS; i++) {
+        uint64_t size = 0;
+        const uint8_t *bytes = mt_store_view(stores[i], "b", &size);
+        good &= bytes && size == 10 && memcmp(bytes, "0123456789", 10) == 0;
+    }
+    return (void *)good;
+}
+
+/* Several threads map one file for the first time. */
+static void views(void **state)
+{
+    (void)state;
+    static mt_store *stores[VIEWS];
+    pthread_t threads[VIEWERS];
+    env.allow_mmap = 1;
+    for (int i = 0; i < VIEWS; i++)
+        stores[i] = open_folder();
+    for (int i = 0; i < VIEWERS; i++)
+        assert_int_equal(pthread_create(&threads[i], NULL, view, stores), 0);
+    for (int i = 0; i < VIEWERS; i++) {
+        void *good;
+        pthread_join(threads[i], &good);
+        assert_non_null(good);
+    }
+    for (int i = 0; i < VIEWS; i++)
+        mt_store_close(stores[i]);
+    env.allow_mmap = 0;
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = { cmocka_unit_test(reads),
@@ -210,6 +246,7 @@ int main(void)
                                         cmocka_unit_test(listings),
                                         cmocka_unit_test(memory),
                                         cmocka_unit_test(whole_objects),
-                                        cmocka_unit_test(many_files) };
+                                        cmocka_unit_test(many_files),
+                                        cmocka_unit_test(views) };
     return cmocka_run_group_tests(tests, make, clean);
 }

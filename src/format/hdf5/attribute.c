@@ -58,6 +58,7 @@ static mt_status read_attribute(search *s, mt_reader r, mt_error *err)
     if (st || (st = open_part(s, H5_MSG_DATASPACE, flags & 2, parts[2], sizes[2], &space, err)) ||
         (st = h5_read_type(&type, &s->out->type, err)) || (st = h5_read_space(s->file, &space, &s->out->space, err)))
         return st;
+    s->out->file = s->file;
     s->out->data = r;
     s->found = true;
     return count_elements(s->out, err);
@@ -98,10 +99,10 @@ static mt_status search_dense(search *s, mt_reader r, mt_error *err)
     return h5_walk_tree(s->file, tree, &walk, err);
 }
 
-mt_status h5_find_attribute(const h5_file *file, mt_arena *arena, const h5_object *object, const char *name,
-                            bool *found, h5_attribute *out, mt_error *err)
+mt_status h5_find_attribute(mt_arena *arena, const h5_object *object, const char *name, bool *found, h5_attribute *out,
+                            mt_error *err)
 {
-    search s = { .file = file, .arena = arena, .name = name, .out = out };
+    search s = { .file = object->file, .arena = arena, .name = name, .out = out };
     s.hash = h5_checksum((const uint8_t *)name, strlen(name));
     mt_status st = MT_OK;
     for (const h5_message *m = object->first; m && !st && !s.found; m = m->next) {
@@ -142,8 +143,7 @@ static mt_status read_variable(const h5_file *file, mt_arena *arena, mt_reader *
     return copy_text(arena, text.data, text.size < length ? text.size : length, out, err);
 }
 
-mt_status h5_attribute_text(const h5_file *file, mt_arena *arena, const h5_attribute *a, uint64_t i, const char **out,
-                            mt_error *err)
+mt_status h5_attribute_text(mt_arena *arena, const h5_attribute *a, uint64_t i, const char **out, mt_error *err)
 {
     mt_reader r = a->data;
     *out = NULL;
@@ -154,7 +154,25 @@ mt_status h5_attribute_text(const h5_file *file, mt_arena *arena, const h5_attri
     mt_read_skip(&r, (size_t)i * a->type.size);
     if (a->type.kind == H5_STRING)
         return copy_text(arena, r.data + r.position, a->type.size, out, err);
-    return a->type.is_text ? read_variable(file, arena, &r, out, err) : MT_OK;
+    return a->type.is_text ? read_variable(a->file, arena, &r, out, err) : MT_OK;
+}
+
+mt_status h5_attribute_reference(mt_arena *arena, const h5_attribute *a, uint64_t i, uint64_t *out, mt_error *err)
+{
+    mt_reader r = a->data;
+    *out = H5_UNDEFINED;
+    if (a->type.kind != H5_VARIABLE || a->type.is_text || i >= a->count)
+        return MT_OK;
+    mt_read_skip(&r, (size_t)i * a->type.size);
+    uint32_t n = mt_read_u32(&r);
+    uint64_t address = h5_read_address(a->file, &r);
+    uint32_t index = mt_read_u32(&r);
+    if (r.failed || n == 0 || address == 0 || address == H5_UNDEFINED)
+        return MT_OK;
+    mt_status st = h5_read_global(a->file, arena, address, index, &r, err);
+    if (!st)
+        *out = h5_read_address(a->file, &r);
+    return st ? st : r.failed ? mt_fail(err, MT_E_CORRUPT, "a reference is cut off") : MT_OK;
 }
 
 mt_status h5_forgive(mt_status st, const mt_error *own, mt_error *err)
@@ -188,14 +206,13 @@ bool h5_attribute_number(const h5_attribute *a, uint64_t i, double *out)
     return !r.failed;
 }
 
-mt_status h5_get_text(const h5_file *file, mt_arena *arena, const h5_object *object, const char *name, const char **out,
-                      mt_error *err)
+mt_status h5_get_text(mt_arena *arena, const h5_object *object, const char *name, const char **out, mt_error *err)
 {
     h5_attribute a;
     bool found = false;
     *out = NULL;
-    mt_status st = h5_find_attribute(file, arena, object, name, &found, &a, err);
+    mt_status st = h5_find_attribute(arena, object, name, &found, &a, err);
     if (st || !found)
         return st;
-    return h5_attribute_text(file, arena, &a, 0, out, err);
+    return h5_attribute_text(arena, &a, 0, out, err);
 }

@@ -30,7 +30,7 @@ static mt_status find_numbers(const h5_file *file, mt_arena *arena, const char *
     *low = INT64_MAX;
     *high = -1;
     mt_status st = h5_find_object(file, arena, path, &group, err);
-    if (st || (st = h5_read_links(file, arena, &group, NULL, &link, err)))
+    if (st || (st = h5_read_links(arena, &group, NULL, &link, err)))
         return st;
     for (; link; link = link->next) {
         int64_t number = number_in(link->name, prefix);
@@ -71,7 +71,7 @@ static mt_status find_first(const h5_file *file, mt_arena *arena, const h5_many 
     if (st)
         st = mt_fail(err, st, "%s", own.message);
     else
-        st = h5_read_dataset(file, arena, &object, out, err);
+        st = h5_read_dataset(arena, &object, out, err);
     if (!st && out->rank != 3)
         st = mt_fail(err, MT_E_UNSUPPORTED, "/%s has %d dimensions, not 3", path, out->rank);
     return st;
@@ -107,27 +107,23 @@ static const mt_xml *find_setup(const mt_xml *root, int number)
     return NULL;
 }
 
-static const char *name_of_unit(mt_arena *arena, const char *text, mt_error *err)
+static mt_status name_channel(const mt_xml *setup, mt_chunk_map *map, mt_error *err)
 {
-    static const char *const names[][2] = { { "\xc2\xb5m", "micrometer" }, { "um", "micrometer" },
-                                            { "micron", "micrometer" },    { "nm", "nanometer" },
-                                            { "mm", "millimeter" },        { "micrometer", "micrometer" } };
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-        if (strcmp(text, names[i][0]) == 0)
-            return names[i][1];
-    return mt_arena_strndup(arena, text, strlen(text), err);
+    const mt_xml *name = setup ? mt_xml_child(setup, "name") : NULL;
+    if (!name || !*name->text)
+        return MT_OK;
+    mt_channel *channel = mt_arena_alloc(map->arena, 1, sizeof *channel, err);
+    if (!channel || !(channel->name = mt_arena_strndup(map->arena, name->text, strlen(name->text), err)))
+        return MT_E_MEMORY;
+    map->channels = channel;
+    map->n_channels = 1;
+    return MT_OK;
 }
 
 /* Voxel sizes of the setup, in X, Y, Z, for level 0; those of other levels by how much smaller these are. */
-static mt_status read_voxels(const mt_source *source, mt_arena *arena, const int64_t *whole, int setup,
-                             mt_chunk_map *map, mt_error *err)
+static mt_status read_voxels(const mt_xml *setup, const int64_t *whole, mt_chunk_map *map, mt_error *err)
 {
-    mt_xml *root;
-    mt_status st = load_document(source, arena, &root, err);
-    if (st)
-        return st;
-    const mt_xml *element = find_setup(root, setup);
-    const mt_xml *voxel = element ? mt_xml_child(element, "voxelSize") : NULL;
+    const mt_xml *voxel = setup ? mt_xml_child(setup, "voxelSize") : NULL;
     const mt_xml *size = voxel ? mt_xml_child(voxel, "size") : NULL, *unit = voxel ? mt_xml_child(voxel, "unit") : NULL;
     const char *at = size ? size->text : "";
     for (int d = 2; d >= 0; d--) {
@@ -138,10 +134,21 @@ static mt_status read_voxels(const mt_source *source, mt_arena *arena, const int
         at = end;
         double factor = map->shape[1 + d] > 0 ? round((double)whole[d] / (double)map->shape[1 + d]) : 1;
         map->pixel_size[1 + d] = value * (factor > 1 ? factor : 1);
-        if (unit && *unit->text && !(map->unit[1 + d] = name_of_unit(map->arena, unit->text, err)))
+        if (unit && *unit->text && !(map->unit[1 + d] = h5_name_of_unit(map->arena, unit->text, err)))
             return MT_E_MEMORY;
     }
     return MT_OK;
+}
+
+static mt_status describe_setup(const mt_source *source, mt_arena *arena, const int64_t *whole, int number,
+                                mt_chunk_map *map, mt_error *err)
+{
+    mt_xml *root;
+    mt_status st = load_document(source, arena, &root, err);
+    if (st)
+        return st;
+    const mt_xml *setup = find_setup(root, number);
+    return (st = name_channel(setup, map, err)) ? st : read_voxels(setup, whole, map, err);
 }
 
 mt_status h5_open_bdv(const h5_file *file, mt_arena *arena, const mt_source *source, int level, mt_chunk_map *map,
@@ -177,7 +184,7 @@ mt_status h5_open_bdv(const h5_file *file, mt_arena *arena, const mt_source *sou
     map->level = level;
     map->n_levels = (int)high_level + 1;
     mt_error own = MT_ERROR_INIT;
-    return h5_forgive(read_voxels(source, arena, whole.shape, many.setup, map, &own), &own, err);
+    return h5_forgive(describe_setup(source, arena, whole.shape, many.setup, map, &own), &own, err);
 }
 
 mt_status h5_list_bdv(const h5_file *file, mt_arena *arena, mt_names *out, mt_error *err)

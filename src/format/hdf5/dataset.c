@@ -219,7 +219,10 @@ static mt_status read_layout(const h5_file *file, mt_reader *r, uint64_t body, h
         d->address = h5_read_address(file, r);
         d->bytes = h5_read_length(file, r);
         return MT_OK;
-    case H5_VIRTUAL: return mt_fail(err, MT_E_UNSUPPORTED, "virtual datasets are not read");
+    case H5_VIRTUAL:
+        d->address = h5_read_address(file, r);
+        d->bytes = mt_read_u32(r);
+        return MT_OK;
     case H5_CHUNKED: break;
     }
     if (version == 4)
@@ -233,14 +236,23 @@ static mt_status read_layout(const h5_file *file, mt_reader *r, uint64_t body, h
     return set_chunk(d, rank, sizes, err);
 }
 
-static mt_status set_layout(const h5_file *file, const h5_object *object, h5_dataset *d, mt_error *err)
+static mt_status set_layout(const h5_object *object, h5_dataset *d, mt_error *err)
 {
-    const h5_message *m = h5_find_message(object, H5_MSG_LAYOUT);
+    const h5_message *m = h5_find_message(object, H5_MSG_LAYOUT), *list = h5_find_message(object, H5_MSG_EXTERNAL);
     mt_reader r = m->body;
     if (m->shared)
         return mt_fail(err, MT_E_CORRUPT, "the layout of a dataset is shared");
-    mt_status st = read_layout(file, &r, m->address, d, err);
-    return !st && r.failed ? mt_fail(err, MT_E_CORRUPT, "the layout of the dataset is cut off") : st;
+    mt_status st = read_layout(object->file, &r, m->address, d, err);
+    if (st || r.failed)
+        return st ? st : mt_fail(err, MT_E_CORRUPT, "the layout of the dataset is cut off");
+    if (!list)
+        return MT_OK;
+    if (list->shared || d->layout != H5_CONTIGUOUS)
+        return mt_fail(err, MT_E_CORRUPT, "a dataset with external files has a layout of class %d", (int)d->layout);
+    d->external = true;
+    d->address = list->address;
+    d->list_bytes = list->body.size;
+    return MT_OK;
 }
 
 /* Data in one piece must be as large as the shape needs, and inside the file. */
@@ -250,7 +262,9 @@ static mt_status check_piece(const h5_file *file, h5_dataset *d, mt_error *err)
     for (int i = 0; i < d->rank; i++)
         if (mt_mul_u64(needed, (uint64_t)d->shape[i], &needed))
             return mt_fail(err, MT_E_CORRUPT, "the dataset has more than 2^64 bytes");
-    if (d->address == H5_UNDEFINED || needed == 0)
+    if (d->external)
+        d->bytes = needed;
+    if (d->address == H5_UNDEFINED || needed == 0 || d->external)
         return MT_OK;
     if (d->bytes < needed)
         return mt_fail(err, MT_E_CORRUPT, "the layout gives %llu bytes to a dataset of %llu",
@@ -262,8 +276,9 @@ static mt_status check_piece(const h5_file *file, h5_dataset *d, mt_error *err)
     return MT_OK;
 }
 
-mt_status h5_read_dataset(const h5_file *file, mt_arena *arena, const h5_object *object, h5_dataset *out, mt_error *err)
+mt_status h5_read_dataset(mt_arena *arena, const h5_object *object, h5_dataset *out, mt_error *err)
 {
+    const h5_file *file = object->file;
     h5_space space;
     mt_reader type, extent;
     memset(out, 0, sizeof *out);
@@ -278,10 +293,8 @@ mt_status h5_read_dataset(const h5_file *file, mt_arena *arena, const h5_object 
         (st = h5_read_space(file, &extent, &space, err)) || (st = set_shape(&space, out, err)) ||
         (st = set_fill(file, arena, object, out, err)))
         return st;
-    if (h5_find_message(object, H5_MSG_EXTERNAL))
-        return mt_fail(err, MT_E_UNSUPPORTED, "data in external files is not read");
     if ((st = set_filters(file, arena, object, out, err)) || (st = check_bits(out, err)) ||
-        (st = set_layout(file, object, out, err)))
+        (st = set_layout(object, out, err)))
         return st;
-    return out->layout == H5_CHUNKED ? MT_OK : check_piece(file, out, err);
+    return out->layout == H5_CHUNKED || out->layout == H5_VIRTUAL ? MT_OK : check_piece(file, out, err);
 }

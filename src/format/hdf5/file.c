@@ -87,10 +87,9 @@ static mt_status check_block(const block_making *m, const uint8_t *bytes, mt_err
     if (memcmp(bytes, m->signature, strlen(m->signature)) != 0)
         return mt_fail(err, MT_E_CORRUPT, "there is no %s at address %llu", m->signature,
                        (unsigned long long)m->address);
-    if (m->checksum && h5_checksum(bytes, (size_t)m->size - 4) != mt_load_u32le(bytes + m->size - 4))
-        return mt_fail(err, MT_E_CORRUPT, "the checksum of the %s at address %llu is wrong%s", m->signature,
-                       (unsigned long long)m->address,
-                       m->file->being_written ? " (the file is marked as being written)" : "");
+    if (m->checksum && !h5_is_intact(bytes, (size_t)m->size))
+        return mt_fail(err, MT_E_CORRUPT, "the checksum of the %s at address %llu is wrong", m->signature,
+                       (unsigned long long)m->address);
     return MT_OK;
 }
 
@@ -252,26 +251,121 @@ static mt_status read_superblock(h5_file *file, const uint8_t *bytes, size_t siz
     if (!is_width(file->address_bytes) || !is_width(file->length_bytes))
         return mt_fail(err, MT_E_UNSUPPORTED, "addresses of %zu and lengths of %zu bytes are not read",
                        file->address_bytes, file->length_bytes);
-    if (version >= 2 && h5_checksum(bytes, r.position) != mt_load_u32le(bytes + r.position))
+    if (version >= 2 && !h5_is_intact(bytes, r.position + 4))
         return mt_fail(err, MT_E_CORRUPT, "the checksum of the superblock is wrong");
     if (end != H5_UNDEFINED && end > file->size)
-        return mt_fail(err, MT_E_CORRUPT, "the file has %llu bytes, of %llu%s", (unsigned long long)file->size,
-                       (unsigned long long)end, file->being_written ? "; it is marked as being written" : "");
+        return mt_fail(err, MT_E_CORRUPT, "the file has %llu bytes, of %llu", (unsigned long long)file->size,
+                       (unsigned long long)end);
     return MT_OK;
+}
+
+mt_status h5_blame_writer(const h5_file *file, mt_status st, mt_error *err)
+{
+    if (st == MT_E_CORRUPT && file->being_written)
+        mt_error_prefix(err, "the file is marked as being written");
+    return st;
+}
+
+/* Fills the file but for env, store, key, size and may_follow, which are there. */
+static mt_status open_head(h5_file *file, const uint8_t *head, size_t head_size, mt_error *err)
+{
+    uint8_t bytes[128] = { 0 };
+    if (!h5_find_signature(file->store, file->key, head, head_size, &file->base))
+        return mt_fail(err, MT_E_CORRUPT, "the file has no signature of HDF5");
+    size_t size = file->size - file->base < 124 ? (size_t)(file->size - file->base) : 124;
+    mt_status st = mt_store_read_at(file->store, file->key, file->base, bytes, size, err);
+    if (st)
+        return st;
+    file->owner = mt_cache_new_owner(file->env->index_cache);
+    return h5_blame_writer(file, read_superblock(file, bytes, size, err), err);
 }
 
 mt_status h5_open_file(const mt_source *source, h5_file *out, mt_error *err)
 {
-    uint8_t bytes[128] = { 0 };
     *out = (h5_file) { .env = source->env, .store = source->store, .key = source->key };
+    out->may_follow = source->options->external_folder != NULL;
     mt_status st = mt_store_size(out->store, out->key, &out->size, err);
+    return st ? st : open_head(out, source->head, source->head_size, err);
+}
+
+/* Appends a segment to a key of n bytes, or for ".." takes the last one off; false where there is none. */
+static bool add_segment(char *key, size_t *n, const char *segment, size_t length)
+{
+    if (length == 0 || (length == 1 && segment[0] == '.'))
+        return true;
+    if (length == 2 && memcmp(segment, "..", 2) == 0) {
+        if (*n == 0)
+            return false;
+        while (*n > 0 && key[--*n] != '/')
+            ;
+        return true;
+    }
+    if (*n > 0)
+        key[(*n)++] = '/';
+    memcpy(key + *n, segment, length);
+    *n += length;
+    return true;
+}
+
+/* Folder and name as a key, without "." and ".."; empty where they lead out of the store. */
+static mt_status join(mt_arena *arena, const char *folder, size_t folder_bytes, const char *name, const char **out,
+                      mt_error *err)
+{
+    const char *parts[2] = { folder, name };
+    size_t sizes[2] = { folder_bytes, strlen(name) }, n = 0;
+    char *key = mt_arena_alloc(arena, folder_bytes + sizes[1] + 3, 1, err);
+    bool inside = true;
+    if (!key)
+        return MT_E_MEMORY;
+    for (int i = 0; i < 2; i++)
+        for (size_t at = 0; inside && at < sizes[i];) {
+            const char *slash = memchr(parts[i] + at, '/', sizes[i] - at);
+            size_t end = slash ? (size_t)(slash - parts[i]) : sizes[i];
+            inside = add_segment(key, &n, parts[i] + at, end - at);
+            at = end + 1;
+        }
+    key[inside ? n : 0] = 0;
+    *out = key;
+    return MT_OK;
+}
+
+mt_status h5_resolve(const h5_file *file, mt_arena *arena, const char *what, const char *name, bool beside,
+                     const char **key, mt_error *err)
+{
+    const char *slash = strrchr(file->key, '/'), *root = file->store->url, *rest = name;
+    size_t n = strlen(root), folder_bytes = slash ? (size_t)(slash - file->key) : 0;
+    if (!file->may_follow && (!beside || strchr(name, '/')))
+        return mt_fail(err, MT_E_UNSUPPORTED,
+                       "%s leads to \"%s\", which is not followed: the option external_folder allows it", what, name);
+    if (name[0] == '/') { /* only into the folder that was named, as it was named */
+        bool below = strncmp(name, root, n) == 0 && name[n] == '/';
+        folder_bytes = 0;
+        rest = below ? name + n : "..";
+    }
+    mt_status st = join(arena, file->key, folder_bytes, rest, key, err);
+    if (!st && **key == 0)
+        st = mt_fail(err, MT_E_UNSUPPORTED, "%s leads to \"%s\", which is outside of the folder %s", what, name, root);
+    return st;
+}
+
+mt_status h5_open_other(const h5_file *file, mt_arena *arena, const char *key, const h5_file **out, mt_error *err)
+{
+    uint8_t head[4096];
+    *out = file;
+    if (strcmp(key, file->key) == 0)
+        return MT_OK;
+    h5_file *other = mt_arena_alloc(arena, 1, sizeof *other, err);
+    if (!other)
+        return MT_E_MEMORY;
+    *other = (h5_file) { .env = file->env, .store = file->store, .key = key, .may_follow = file->may_follow };
+    *out = other;
+    mt_status st = mt_store_size(file->store, key, &other->size, err);
     if (st)
         return st;
-    if (!h5_find_signature(out->store, out->key, source->head, source->head_size, &out->base))
-        return mt_fail(err, MT_E_CORRUPT, "the file has no signature of HDF5");
-    size_t size = out->size - out->base < 124 ? (size_t)(out->size - out->base) : 124;
-    if ((st = mt_store_read_at(out->store, out->key, out->base, bytes, size, err)))
-        return st;
-    out->owner = mt_cache_new_owner(out->env->index_cache);
-    return read_superblock(out, bytes, size, err);
+    size_t size = other->size < sizeof head ? (size_t)other->size : sizeof head;
+    if (!(st = mt_store_read_at(file->store, key, 0, head, size, err)))
+        st = open_head(other, head, size, err);
+    if (st)
+        mt_error_prefix(err, "%s", key);
+    return st;
 }

@@ -14,7 +14,7 @@ static const struct {
     { 305, "LZO", NULL },        { 307, "bzip2", "bz2" },        { 32000, "LZF", "lzf" },
     { 32001, "blosc", "blosc" }, { 32004, "LZ4", "lz4_blocks" }, { 32008, "bitshuffle", "bitshuffle" },
     { 32013, "zfp", NULL },      { 32015, "zstd", "zstd" },      { 32017, "SZ", NULL },
-    { 32019, "JPEG", NULL },     { 32024, "SZ3", NULL },         { 32026, "blosc2", NULL },
+    { 32019, "JPEG", "jpeg" },   { 32024, "SZ3", NULL },         { 32026, "blosc2", NULL },
 };
 
 static uint32_t value(const h5_filter *f, int i) { return i < f->n_values ? f->values[i] : 0; }
@@ -106,6 +106,22 @@ static mt_status make_bitshuffle(mt_arena *arena, const h5_filter *f, const void
     return MT_OK;
 }
 
+/* jpegHDF5, jpeg_h5filter.h: quality, columns, rows, whether pixels are red, green, blue. */
+static mt_status make_jpeg(mt_arena *arena, const h5_type *type, const h5_filter *f, const void **out, mt_error *err)
+{
+    mt_picture_params *p = mt_arena_alloc(arena, 1, sizeof *p, err);
+    if (!p)
+        return MT_E_MEMORY;
+    *out = p;
+    *p = (mt_picture_params) { .width = value(f, 1), .height = value(f, 2), .samples = 1, .dtype = MT_UINT8 };
+    if (value(f, 3) == 1) {
+        p->samples = 3;
+        p->ycbcr = true;
+    }
+    return type->size == 1 ? MT_OK
+                           : mt_fail(err, MT_E_UNSUPPORTED, "JPEG of %u bytes an element is not read", type->size);
+}
+
 static mt_status make_params(mt_arena *arena, const h5_type *type, const h5_filter *f, const void **out, mt_error *err)
 {
     *out = NULL;
@@ -114,6 +130,7 @@ static mt_status make_params(mt_arena *arena, const h5_type *type, const h5_filt
     case 4: return make_szip(arena, f, out, err);
     case 5: return make_nbit(arena, type, f, out, err);
     case 6: return make_scaleoffset(arena, f, out, err);
+    case 32019: return make_jpeg(arena, type, f, out, err);
     case 32008: return make_bitshuffle(arena, f, out, err);
     default: return MT_OK;
     }

@@ -100,9 +100,9 @@ static mt_status open_dataset(const h5_file *file, mt_arena *arena, const mt_sou
     if (!h5_is_dataset(&object) &&
         ((st = choose(file, arena, path, &path, err)) || (st = h5_find_object(file, arena, path, &object, err))))
         return st;
-    if ((st = h5_read_dataset(file, arena, &object, &dataset, err)) ||
-        (st = h5_make_map(file, &dataset, NULL, NULL, map, err)) ||
-        (st = h5_describe_axes(file, arena, &object, map, err)))
+    if ((st = h5_read_dataset(arena, &object, &dataset, err)) ||
+        (st = h5_make_map(object.file, &dataset, NULL, NULL, map, err)) ||
+        (st = h5_describe_axes(arena, &object, path, map, err)))
         return st;
     path += strspn(path, "/");
     map->part = *source->selection.path || *path ? mt_arena_printf(map->arena, err, "/%s", path) : "";
@@ -150,13 +150,15 @@ static mt_status describe(const mt_source *source, mt_arena *arena, mt_chunk_map
     map->part = mt_arena_strndup(map->arena, source->selection.text, strlen(source->selection.text), err);
     if (!map->part)
         return MT_E_MEMORY;
-    if (*source->selection.path == 0 && (st = find_kind(&file, arena, &kind, err)))
-        return st;
-    if (kind == IMARIS)
-        return h5_open_imaris(&file, arena, level, map, err);
-    if (kind == BDV)
-        return h5_open_bdv(&file, arena, source, level, map, err);
-    return open_dataset(&file, arena, source, map, err);
+    if (*source->selection.path == 0)
+        st = find_kind(&file, arena, &kind, err);
+    if (!st && kind == IMARIS)
+        st = h5_open_imaris(&file, arena, level, map, err);
+    else if (!st && kind == BDV)
+        st = h5_open_bdv(&file, arena, source, level, map, err);
+    else if (!st)
+        st = open_dataset(&file, arena, source, map, err);
+    return h5_blame_writer(&file, st, err);
 }
 
 static mt_status open_hdf5(const mt_source *source, mt_chunk_map **out, mt_error *err)

@@ -19,12 +19,23 @@ typedef struct h5_file {
     uint64_t root;                      /* the object header of the root group */
     size_t address_bytes, length_bytes; /* 2, 4 or 8 */
     bool being_written;
+    bool may_follow; /* other files that it names, in the folder of the store */
 } h5_file;
 
 /* Whether a file is HDF5: the signature at 0, 512, 1024, 2048, ... */
 bool h5_find_signature(mt_store *store, const char *key, const uint8_t *head, size_t head_size, uint64_t *out);
 /* Reads the superblock. key is borrowed. */
 MT_MUST_CHECK mt_status h5_open_file(const mt_source *source, h5_file *out, mt_error *err);
+/* The key of a file that another one names, as what ("a link"): relative to its folder, and inside that of the store.
+ * beside: a name without folders is always allowed. MT_E_UNSUPPORTED where it is not. */
+MT_MUST_CHECK mt_status h5_resolve(const h5_file *file, mt_arena *arena, const char *what, const char *name,
+                                   bool beside, const char **key, mt_error *err);
+/* Opens that file into the arena; file itself where the key is its own. MT_E_NOT_FOUND only where it is not there. */
+MT_MUST_CHECK mt_status h5_open_other(const h5_file *file, mt_arena *arena, const char *key, const h5_file **out,
+                                      mt_error *err);
+
+/* Says of a file that was found broken if it is marked as being written, which may be why. Returns st. */
+mt_status h5_blame_writer(const h5_file *file, mt_status st, mt_error *err);
 
 /* An unsigned number of 1 to 8 bytes; an address, H5_UNDEFINED where all of its bits are set; a length, likewise. */
 uint64_t h5_read_number(mt_reader *r, size_t bytes);
@@ -55,6 +66,8 @@ void h5_give_block(const h5_file *file, h5_block *block);
 
 /* The checksum of all metadata: lookup3 of Bob Jenkins. */
 uint32_t h5_checksum(const uint8_t *data, size_t size);
+/* Whether the last four of size bytes are the checksum of the others. */
+bool h5_is_intact(const uint8_t *data, size_t size);
 
 enum {
     H5_MSG_DATASPACE = 1,
@@ -82,6 +95,7 @@ typedef struct h5_message {
 
 /* An object header: its messages, in the arena. */
 typedef struct h5_object {
+    const h5_file *file; /* in which it lies: links may lead into others */
     uint64_t address;
     h5_message *first, *last;
 } h5_object;
@@ -111,19 +125,26 @@ MT_MUST_CHECK mt_status h5_read_heap(const h5_file *file, mt_arena *arena, uint6
 MT_MUST_CHECK mt_status h5_read_global(const h5_file *file, mt_arena *arena, uint64_t address, uint32_t index,
                                        mt_reader *out, mt_error *err);
 
+/* The names of a local heap (III.D), and the one at an offset; NULL where it does not end inside. */
+MT_MUST_CHECK mt_status h5_read_names(const h5_file *file, mt_arena *arena, uint64_t address, mt_reader *out,
+                                      mt_error *err);
+const char *h5_heap_name(const mt_reader *names, uint64_t offset);
+
 /* A link of a group. */
 typedef struct h5_link {
     const char *name;
     enum { H5_HARD, H5_SOFT, H5_EXTERNAL, H5_OTHER } kind;
     uint64_t address;   /* of a hard link */
     const char *target; /* path of a soft one, file of an external one */
+    const char *inside; /* path in the file of an external one */
     struct h5_link *next;
 } h5_link;
 
 /* The links of a group in its order, or the one of a name; *first is NULL if there is none. */
-MT_MUST_CHECK mt_status h5_read_links(const h5_file *file, mt_arena *arena, const h5_object *group, const char *name,
-                                      h5_link **first, mt_error *err);
-/* The object at a path from the root; soft links are followed. MT_E_NOT_FOUND names the segment that is missing. */
+MT_MUST_CHECK mt_status h5_read_links(mt_arena *arena, const h5_object *group, const char *name, h5_link **first,
+                                      mt_error *err);
+/* The object at a path from the root; links are followed, into other files only where that is allowed. The file of the
+ * object is then another one, in the arena. MT_E_NOT_FOUND names the segment that is missing. */
 MT_MUST_CHECK mt_status h5_find_object(const h5_file *file, mt_arena *arena, const char *path, h5_object *out,
                                        mt_error *err);
 
@@ -162,23 +183,27 @@ typedef struct h5_space {
 MT_MUST_CHECK mt_status h5_read_space(const h5_file *file, mt_reader *r, h5_space *out, mt_error *err);
 
 typedef struct h5_attribute {
+    const h5_file *file;
     h5_type type;
     h5_space space;
     uint64_t count; /* of elements */
     mt_reader data;
 } h5_attribute;
 /* *found is false where the object has no such attribute. */
-MT_MUST_CHECK mt_status h5_find_attribute(const h5_file *file, mt_arena *arena, const h5_object *object,
-                                          const char *name, bool *found, h5_attribute *out, mt_error *err);
+MT_MUST_CHECK mt_status h5_find_attribute(mt_arena *arena, const h5_object *object, const char *name, bool *found,
+                                          h5_attribute *out, mt_error *err);
 /* Strings of a fixed or variable length, and arrays of single characters (which are one string): the i-th, in the
  * arena. NULL where the attribute is no text, or has no i-th. */
-MT_MUST_CHECK mt_status h5_attribute_text(const h5_file *file, mt_arena *arena, const h5_attribute *attribute,
-                                          uint64_t i, const char **out, mt_error *err);
+MT_MUST_CHECK mt_status h5_attribute_text(mt_arena *arena, const h5_attribute *attribute, uint64_t i, const char **out,
+                                          mt_error *err);
+/* The object that the i-th of lists of references names first; H5_UNDEFINED if there is none. */
+MT_MUST_CHECK mt_status h5_attribute_reference(mt_arena *arena, const h5_attribute *attribute, uint64_t i,
+                                               uint64_t *out, mt_error *err);
 /* The i-th number of an attribute; false where there is none. */
 bool h5_attribute_number(const h5_attribute *attribute, uint64_t i, double *out);
 /* The text of an attribute by name; NULL also where it is not there. */
-MT_MUST_CHECK mt_status h5_get_text(const h5_file *file, mt_arena *arena, const h5_object *object, const char *name,
-                                    const char **out, mt_error *err);
+MT_MUST_CHECK mt_status h5_get_text(mt_arena *arena, const h5_object *object, const char *name, const char **out,
+                                    mt_error *err);
 
 /* For what is optional: a failure that only says something of the file is none; others are handed on. */
 MT_MUST_CHECK mt_status h5_forgive(mt_status st, const mt_error *own, mt_error *err);
@@ -198,8 +223,10 @@ typedef struct h5_dataset {
     uint64_t most[MT_MAX_DIMS]; /* H5_UNDEFINED: unlimited */
     uint8_t fill[8];            /* in the machine's order */
     enum { H5_COMPACT = 0, H5_CONTIGUOUS = 1, H5_CHUNKED = 2, H5_VIRTUAL = 3 } layout;
-    uint64_t address; /* of the data, or the index */
-    uint64_t bytes;   /* of data in one piece, or of the only chunk */
+    uint64_t address; /* of the data, or the index; of the global heap that holds the mappings of a virtual dataset */
+    uint64_t bytes;   /* of data in one piece, or of the only chunk; the number of the heap's object */
+    bool external;    /* data in other files: address is that of the message that lists them, list_bytes its size */
+    size_t list_bytes;
     enum { H5_TREE1, H5_SINGLE, H5_IMPLICIT, H5_FIXED_ARRAY, H5_EXTENSIBLE_ARRAY, H5_TREE2 } index;
     uint32_t mask;  /* filters that the only chunk went without */
     bool raw_edges; /* chunks that reach over the edge are not filtered */
@@ -210,8 +237,7 @@ typedef struct h5_dataset {
 
 /* Whether an object is a dataset at all, and what it is. */
 bool h5_is_dataset(const h5_object *object);
-MT_MUST_CHECK mt_status h5_read_dataset(const h5_file *file, mt_arena *arena, const h5_object *object, h5_dataset *out,
-                                        mt_error *err);
+MT_MUST_CHECK mt_status h5_read_dataset(mt_arena *arena, const h5_object *object, h5_dataset *out, mt_error *err);
 /* The codecs of a filter pipeline; parameters go into the arena. */
 MT_MUST_CHECK mt_status h5_make_chain(mt_arena *arena, const h5_dataset *dataset, mt_chain *out, mt_error *err);
 
@@ -245,6 +271,12 @@ typedef struct h5_many {
 MT_MUST_CHECK mt_status h5_make_map(const h5_file *file, const h5_dataset *dataset, const h5_many *many,
                                     const int64_t *shape, mt_chunk_map *map, mt_error *err);
 
+/* The same where the pixels lie in other files: what h5_make_map does not fill. */
+MT_MUST_CHECK mt_status h5_set_external(const h5_file *file, const h5_dataset *dataset, mt_chunk_map *map,
+                                        mt_error *err);
+MT_MUST_CHECK mt_status h5_set_virtual(const h5_file *file, const h5_dataset *dataset, mt_chunk_map *map,
+                                       mt_error *err);
+
 /* Images that are more than one dataset. The first tells whether the file holds one. */
 MT_MUST_CHECK mt_status h5_is_imaris(const h5_file *file, mt_arena *arena, bool *out, mt_error *err);
 MT_MUST_CHECK mt_status h5_open_imaris(const h5_file *file, mt_arena *arena, int level, mt_chunk_map *map,
@@ -263,8 +295,16 @@ typedef mt_status (*h5_skip_image)(void *user, const char *path, const char *why
 MT_MUST_CHECK mt_status h5_find_images(const h5_file *file, mt_arena *arena, const char *root, h5_visit_image visit,
                                        h5_skip_image skip, void *user, mt_error *err);
 
-/* Axes, pixel sizes and units that a dataset's attributes tell: ilastik's axistags, dimension labels, element_size_um. */
-MT_MUST_CHECK mt_status h5_describe_axes(const h5_file *file, mt_arena *arena, const h5_object *object,
-                                         mt_chunk_map *map, mt_error *err);
+/* Axes, pixel sizes and units that a dataset tells: ilastik's axistags, dimension labels, scales, element_size_um. path
+ * is that of the dataset. */
+MT_MUST_CHECK mt_status h5_describe_axes(mt_arena *arena, const h5_object *object, const char *path, mt_chunk_map *map,
+                                         mt_error *err);
+/* The part of that of dimension scales. */
+MT_MUST_CHECK mt_status h5_describe_scales(mt_arena *arena, const h5_object *object, const char *path,
+                                           mt_chunk_map *map, mt_error *err);
+/* The axis that a name stands for; '?' if none. */
+char h5_axis_of(const char *name);
+/* The UDUNITS-2 name of a unit, in the arena; NULL where there is no memory. */
+const char *h5_name_of_unit(mt_arena *arena, const char *text, mt_error *err);
 
 #endif

@@ -31,7 +31,7 @@ static mt_status is_something_else(walk *w, const h5_object *object, bool *out, 
 {
     const char *class;
     mt_error own = MT_ERROR_INIT;
-    mt_status st = h5_get_text(w->file, w->arena, object, "CLASS", &class, &own);
+    mt_status st = h5_get_text(w->arena, object, "CLASS", &class, &own);
     *out = !st && class && (strcmp(class, "PALETTE") == 0 || strcmp(class, "DIMENSION_SCALE") == 0);
     return st == MT_E_UNSUPPORTED ? MT_OK : st ? mt_fail(err, st, "%s", own.message) : MT_OK;
 }
@@ -51,7 +51,7 @@ static mt_status walk_object(walk *w, uint64_t address, const char *path, int de
     if (!st && !h5_is_dataset(&object))
         return walk_group(w, &object, path, depth + 1, err);
     if (!st)
-        st = h5_read_dataset(w->file, w->arena, &object, &dataset, &own);
+        st = h5_read_dataset(w->arena, &object, &dataset, &own);
     if (!st && is_image(&dataset) && !(st = is_something_else(w, &object, &other, &own)) && !other)
         return w->visit(w->user, path, &dataset, err);
     if (!st)
@@ -70,7 +70,7 @@ static mt_status walk_group(walk *w, const h5_object *group, const char *path, i
         if (w->above[i] == group->address)
             return MT_OK;
     w->above[depth] = group->address;
-    mt_status failed = h5_read_links(w->file, w->arena, group, NULL, &link, err);
+    mt_status failed = h5_read_links(w->arena, group, NULL, &link, err);
     if (failed)
         return failed;
     for (; link; link = link->next) {
@@ -88,27 +88,14 @@ mt_status h5_find_images(const h5_file *file, mt_arena *arena, const char *root,
                          h5_skip_image skip, void *user, mt_error *err)
 {
     h5_object group;
-    walk w = { .file = file, .arena = arena, .visit = visit, .skip = skip, .user = user };
+    walk w = { .arena = arena, .visit = visit, .skip = skip, .user = user };
     mt_status st = h5_find_object(file, arena, root, &group, err);
     size_t slashes = strspn(root, "/");
     const char *path = st || !root[slashes] ? "" : mt_arena_printf(arena, err, "/%s", root + slashes);
     if (st || !path)
         return st ? st : MT_E_MEMORY;
+    w.file = group.file;
     return walk_group(&w, &group, path, 0, err);
-}
-
-static char axis_of(const char *name)
-{
-    static const struct {
-        const char *name;
-        char axis;
-    } table[] = { { "x", 'X' }, { "y", 'Y' }, { "z", 'Z' },    { "t", 'T' },      { "c", 'C' },
-                  { "s", 'S' }, { "X", 'X' }, { "Y", 'Y' },    { "Z", 'Z' },      { "T", 'T' },
-                  { "C", 'C' }, { "S", 'S' }, { "time", 'T' }, { "channel", 'C' } };
-    for (size_t i = 0; i < sizeof table / sizeof *table; i++)
-        if (strcmp(name, table[i].name) == 0)
-            return table[i].axis;
-    return '?';
 }
 
 /* vigra's axistags, which ilastik writes: {"axes": [{"key": "t", ...}, ...]} in the order of the dimensions. */
@@ -121,21 +108,20 @@ static mt_status read_axistags(const char *text, mt_env *env, mt_chunk_map *map,
     const json_t *axes = json_object_get(root, "axes");
     for (int d = 0; d < map->ndim && json_array_size(axes) == (size_t)map->ndim; d++) {
         const char *key = json_string_value(json_object_get(json_array_get(axes, (size_t)d), "key"));
-        map->axes[d] = key ? axis_of(key) : '?';
+        map->axes[d] = key ? h5_axis_of(key) : '?';
     }
     json_decref(root);
     return MT_OK;
 }
 
-static mt_status read_labels(const h5_file *file, mt_arena *arena, const h5_attribute *labels, mt_chunk_map *map,
-                             mt_error *err)
+static mt_status read_labels(mt_arena *arena, const h5_attribute *labels, mt_chunk_map *map, mt_error *err)
 {
     for (int d = 0; d < map->ndim && labels->count == (uint64_t)map->ndim; d++) {
         const char *label;
-        mt_status st = h5_attribute_text(file, arena, labels, (uint64_t)d, &label, err);
+        mt_status st = h5_attribute_text(arena, labels, (uint64_t)d, &label, err);
         if (st)
             return st;
-        map->axes[d] = label ? axis_of(label) : '?';
+        map->axes[d] = label ? h5_axis_of(label) : '?';
     }
     return MT_OK;
 }
@@ -150,22 +136,23 @@ static void drop_repeated(mt_chunk_map *map)
         }
 }
 
-mt_status h5_describe_axes(const h5_file *file, mt_arena *arena, const h5_object *object, mt_chunk_map *map,
-                           mt_error *err)
+mt_status h5_describe_axes(mt_arena *arena, const h5_object *object, const char *path, mt_chunk_map *map, mt_error *err)
 {
     h5_attribute labels, size;
     bool found = false;
     const char *tags;
-    mt_status st = h5_get_text(file, arena, object, "axistags", &tags, err);
-    if (st || (tags && (st = read_axistags(tags, file->env, map, err))))
+    mt_status st = h5_get_text(arena, object, "axistags", &tags, err);
+    if (st || (tags && (st = read_axistags(tags, object->file->env, map, err))))
         return st;
-    if (!tags && (st = h5_find_attribute(file, arena, object, "DIMENSION_LABELS", &found, &labels, err)))
+    if (!tags && (st = h5_find_attribute(arena, object, "DIMENSION_LABELS", &found, &labels, err)))
         return st;
-    if (found && (st = read_labels(file, arena, &labels, map, err)))
+    if (found && (st = read_labels(arena, &labels, map, err)))
+        return st;
+    mt_error of_scales = MT_ERROR_INIT;
+    if ((st = h5_forgive(h5_describe_scales(arena, object, path, map, &of_scales), &of_scales, err)))
         return st;
     drop_repeated(map);
-    if ((st = h5_find_attribute(file, arena, object, "element_size_um", &found, &size, err)) || !found ||
-        size.count != 3)
+    if ((st = h5_find_attribute(arena, object, "element_size_um", &found, &size, err)) || !found || size.count != 3)
         return st;
     for (int d = 0; d < map->ndim; d++)
         for (int i = 0; i < 3; i++)

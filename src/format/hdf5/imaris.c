@@ -19,7 +19,7 @@ mt_status h5_is_imaris(const h5_file *file, mt_arena *arena, bool *out, mt_error
     *out = true;
     for (int i = 0; i < 2 && !st && *out; i++) {
         h5_link *link;
-        st = h5_read_links(file, arena, &root, names[i], &link, err);
+        st = h5_read_links(arena, &root, names[i], &link, err);
         *out = !st && link;
     }
     return st;
@@ -41,7 +41,7 @@ static mt_status count_links(const h5_file *file, mt_arena *arena, const char *p
     int64_t most = -1;
     *out = 0;
     mt_status st = h5_find_object(file, arena, path, &group, err);
-    if (st || (st = h5_read_links(file, arena, &group, NULL, &link, err)))
+    if (st || (st = h5_read_links(arena, &group, NULL, &link, err)))
         return st;
     for (; link; link = link->next)
         if (strncmp(link->name, prefix, n) == 0 && link->name[n] >= '0' && link->name[n] <= '9') {
@@ -55,12 +55,12 @@ static mt_status count_links(const h5_file *file, mt_arena *arena, const char *p
     return *out ? MT_OK : mt_fail(err, MT_E_CORRUPT, "/%s has no \"%s0\"", path, prefix);
 }
 
-static mt_status get_number(const h5_file *file, mt_arena *arena, const h5_object *object, const char *name,
-                            double *out, bool *found, mt_error *err)
+static mt_status get_number(mt_arena *arena, const h5_object *object, const char *name, double *out, bool *found,
+                            mt_error *err)
 {
     const char *text;
     char *end = NULL;
-    mt_status st = h5_get_text(file, arena, object, name, &text, err);
+    mt_status st = h5_get_text(arena, object, name, &text, err);
     *out = text ? strtod(text, &end) : 0;
     *found = text && end != text;
     return st;
@@ -74,7 +74,7 @@ static mt_status read_shape(const h5_file *file, mt_arena *arena, const char *ch
     for (int d = 0; d < 3 && !st; d++) {
         double size;
         bool found;
-        st = get_number(file, arena, &object, names[d], &size, &found, err);
+        st = get_number(arena, &object, names[d], &size, &found, err);
         if (!st && (!found || size < 1 || size > 1e15 || size != (double)(int64_t)size))
             st = mt_fail(err, MT_E_CORRUPT, "/%s has no size %s", channel, names[d]);
         shape[d] = st ? 0 : (int64_t)size;
@@ -88,22 +88,22 @@ static mt_status read_voxels(const h5_file *file, mt_arena *arena, mt_chunk_map 
     h5_object info;
     const char *unit;
     mt_status st = h5_find_object(file, arena, "DataSetInfo/Image", &info, err);
-    if (st || (st = h5_get_text(file, arena, &info, "Unit", &unit, err)))
+    if (st || (st = h5_get_text(arena, &info, "Unit", &unit, err)))
         return st;
-    bool micrometers = unit && (strcmp(unit, "um") == 0 || strcmp(unit, "\xc2\xb5m") == 0);
     for (int d = 0; d < 3; d++) {
         char low[8], high[8];
         double from, to;
         bool has_from, has_to;
         snprintf(low, sizeof low, "ExtMin%d", 2 - d);
         snprintf(high, sizeof high, "ExtMax%d", 2 - d);
-        if ((st = get_number(file, arena, &info, low, &from, &has_from, err)) ||
-            (st = get_number(file, arena, &info, high, &to, &has_to, err)))
+        if ((st = get_number(arena, &info, low, &from, &has_from, err)) ||
+            (st = get_number(arena, &info, high, &to, &has_to, err)))
             return st;
         if (!has_from || !has_to || !(to > from))
             continue;
         map->pixel_size[2 + d] = (to - from) / (double)map->shape[2 + d];
-        map->unit[2 + d] = micrometers ? "micrometer" : NULL;
+        if (unit && *unit && !(map->unit[2 + d] = h5_name_of_unit(map->arena, unit, err)))
+            return MT_E_MEMORY;
     }
     return MT_OK;
 }
@@ -119,8 +119,8 @@ static mt_status read_channel(const h5_file *file, mt_arena *arena, mt_arena *ke
     *out = (mt_channel) { .name = "" };
     snprintf(path, sizeof path, "DataSetInfo/Channel %lld", (long long)c);
     mt_status st = h5_find_object(file, arena, path, &object, err);
-    if (st || (st = h5_get_text(file, arena, &object, "Name", &name, err)) ||
-        (st = h5_get_text(file, arena, &object, "Color", &color, err)))
+    if (st || (st = h5_get_text(arena, &object, "Name", &name, err)) ||
+        (st = h5_get_text(arena, &object, "Color", &color, err)))
         return st;
     out->has_color = color != NULL;
     for (int i = 0; i < 3 && out->has_color; i++) {
@@ -174,8 +174,7 @@ mt_status h5_open_imaris(const h5_file *file, mt_arena *arena, int level, mt_chu
     if ((st = read_shape(file, arena, path, shape, err)))
         return st;
     write_path(&many, origin, path, sizeof path);
-    if ((st = h5_find_object(file, arena, path, &object, err)) ||
-        (st = h5_read_dataset(file, arena, &object, &dataset, err)))
+    if ((st = h5_find_object(file, arena, path, &object, err)) || (st = h5_read_dataset(arena, &object, &dataset, err)))
         return st;
     if (dataset.rank != 3)
         return mt_fail(err, MT_E_UNSUPPORTED, "/%s has %d dimensions, not 3", path, dataset.rank);

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #define MAX_TREE_LEVEL 16
-#define MAX_SOFT_LINKS 32
+#define MAX_LINKS 32 /* that are not hard, along a path */
 #define MAX_PATH_SEGMENTS 256
 
 typedef struct search {
@@ -33,34 +33,32 @@ static mt_status add_link(search *s, const h5_link *link, mt_error *err)
     return MT_OK;
 }
 
-/* A name out of the local heap; NULL where it does not end inside. */
-static const char *heap_name(const mt_reader *names, uint64_t offset)
+const char *h5_heap_name(const mt_reader *names, uint64_t offset)
 {
     if (offset >= names->size || !memchr(names->data + offset, 0, names->size - (size_t)offset))
         return NULL;
     return (const char *)names->data + offset;
 }
 
-static mt_status read_local_heap(search *s, uint64_t address, mt_error *err)
+mt_status h5_read_names(const h5_file *file, mt_arena *arena, uint64_t address, mt_reader *out, mt_error *err)
 {
     mt_reader r;
-    mt_status st =
-        h5_load(s->file, s->arena, address, (8 + 2 * s->file->length_bytes + s->file->address_bytes), &r, err);
+    mt_status st = h5_load(file, arena, address, (8 + 2 * file->length_bytes + file->address_bytes), &r, err);
     if (st)
         return st;
     bool right = memcmp(r.data, "HEAP", 4) == 0 && r.data[4] == 0;
     mt_read_skip(&r, 8);
-    uint64_t size = h5_read_length(s->file, &r);
-    h5_read_length(s->file, &r);
-    uint64_t data = h5_read_address(s->file, &r);
+    uint64_t size = h5_read_length(file, &r);
+    h5_read_length(file, &r);
+    uint64_t data = h5_read_address(file, &r);
     if (!right)
         return mt_fail(err, MT_E_CORRUPT, "there is no local heap at address %llu", (unsigned long long)address);
-    return h5_load(s->file, s->arena, data, size, &s->names, err);
+    return h5_load(file, arena, data, size, out, err);
 }
 
 static mt_status read_symbol(search *s, mt_reader *r, mt_error *err)
 {
-    const char *name = heap_name(&s->names, h5_read_length(s->file, r));
+    const char *name = h5_heap_name(&s->names, h5_read_length(s->file, r));
     h5_link link = { .name = name, .kind = H5_HARD, .address = h5_read_address(s->file, r) };
     uint32_t cached = mt_read_u32(r);
     mt_read_skip(r, 4);
@@ -72,7 +70,7 @@ static mt_status read_symbol(search *s, mt_reader *r, mt_error *err)
         return MT_OK;
     if (cached == 2) {
         link.kind = H5_SOFT;
-        link.target = heap_name(&s->names, target);
+        link.target = h5_heap_name(&s->names, target);
         if (!link.target)
             return mt_fail(err, MT_E_CORRUPT, "the soft link \"%s\" has no target", name);
     }
@@ -106,11 +104,11 @@ static mt_status read_name_tree(search *s, uint64_t address, int level, mt_error
 
 static mt_status read_children(search *s, mt_reader *r, size_t n, int level, mt_error *err)
 {
-    const char *before = heap_name(&s->names, h5_read_length(s->file, r));
+    const char *before = h5_heap_name(&s->names, h5_read_length(s->file, r));
     mt_status st = MT_OK;
     for (size_t i = 0; !st && i < n; i++) {
         uint64_t child = h5_read_address(s->file, r);
-        const char *behind = heap_name(&s->names, h5_read_length(s->file, r));
+        const char *behind = h5_heap_name(&s->names, h5_read_length(s->file, r));
         if (!before || !behind)
             return mt_fail(err, MT_E_CORRUPT, "a group's B-tree has a name outside its heap");
         if (may_hold(s, before, behind))
@@ -165,6 +163,8 @@ static mt_status read_link(search *s, mt_reader r, mt_error *err)
         link.target = mt_arena_strndup(s->arena, (const char *)target + skip, n - skip, err);
         if (!link.target)
             return MT_E_MEMORY;
+        size_t first = strlen(link.target) + 1; /* an external link: file, NUL, path */
+        link.inside = first < n - skip ? link.target + first : "";
     }
     return r.failed ? mt_fail(err, MT_E_CORRUPT, "the link \"%s\" is cut off", link.name) : add_link(s, &link, err);
 }
@@ -200,9 +200,9 @@ static mt_status read_dense(search *s, mt_reader r, mt_error *err)
     return h5_walk_tree(s->file, tree, &walk, err);
 }
 
-mt_status h5_read_links(const h5_file *file, mt_arena *arena, const h5_object *group, const char *name, h5_link **first,
-                        mt_error *err)
+mt_status h5_read_links(mt_arena *arena, const h5_object *group, const char *name, h5_link **first, mt_error *err)
 {
+    const h5_file *file = group->file;
     search s = { .file = file, .arena = arena, .name = name, .first = first, .nodes_left = file->size / 16 };
     s.hash = name ? h5_checksum((const uint8_t *)name, strlen(name)) : 0;
     *first = NULL;
@@ -211,7 +211,7 @@ mt_status h5_read_links(const h5_file *file, mt_arena *arena, const h5_object *g
         mt_reader r = m->body;
         if (m->type == H5_MSG_SYMBOL_TABLE) {
             uint64_t tree = h5_read_address(file, &r);
-            st = read_local_heap(&s, h5_read_address(file, &r), err);
+            st = h5_read_names(file, arena, h5_read_address(file, &r), &s.names, err);
             if (!st)
                 st = read_name_tree(&s, tree, -1, err);
         } else if (m->type == H5_MSG_LINK) {
@@ -228,27 +228,45 @@ typedef struct walk {
     const h5_file *file;
     mt_arena *arena;
     uint64_t at[MAX_PATH_SEGMENTS]; /* the groups passed, for paths relative to one */
-    int depth, soft_links;
-    const char *path; /* the whole, for messages */
+    int depth, links;               /* groups passed, links followed */
+    const char *path;               /* the whole, for messages */
 } walk;
 
 static mt_status follow(walk *w, const char *path, mt_error *err);
+
+static mt_status enter_file(walk *w, const h5_link *link, mt_error *err)
+{
+    const char *key;
+    mt_status st = h5_resolve(w->file, w->arena, link->name, link->target, false, &key, err);
+    if (st)
+        return st;
+    mt_error own = MT_ERROR_INIT;
+    st = h5_open_other(w->file, w->arena, key, &w->file, &own);
+    if (st == MT_E_NOT_FOUND) /* not what was asked for, but what the file says is there */
+        return mt_fail(err, MT_E_CORRUPT, "\"%s\" is a link into %s, which is not there", link->name, key);
+    if (st)
+        return mt_fail(err, st, "%s", own.message);
+    w->depth = 0;
+    w->at[0] = w->file->root;
+    return follow(w, link->inside, err);
+}
 
 static mt_status enter(walk *w, const char *name, mt_error *err)
 {
     h5_object group;
     h5_link *link;
     mt_status st = h5_read_object(w->file, w->arena, w->at[w->depth], &group, err);
-    if (st || (st = h5_read_links(w->file, w->arena, &group, name, &link, err)))
+    if (st || (st = h5_read_links(w->arena, &group, name, &link, err)))
         return st;
     if (!link)
         return mt_fail(err, MT_E_NOT_FOUND, "there is no \"%s\" on the way to \"%s\"", name, w->path);
-    if (link->kind == H5_EXTERNAL || link->kind == H5_OTHER)
-        return mt_fail(err, MT_E_UNSUPPORTED, "\"%s\" is a link into %s, which is not followed", name,
-                       link->kind == H5_EXTERNAL ? link->target : "something else");
+    if (link->kind == H5_OTHER)
+        return mt_fail(err, MT_E_UNSUPPORTED, "\"%s\" is a link of a kind that is not followed", name);
+    if (link->kind != H5_HARD && ++w->links > MAX_LINKS)
+        return mt_fail(err, MT_E_CORRUPT, "the link \"%s\" leads nowhere", name);
+    if (link->kind == H5_EXTERNAL)
+        return enter_file(w, link, err);
     if (link->kind == H5_SOFT) {
-        if (++w->soft_links > MAX_SOFT_LINKS)
-            return mt_fail(err, MT_E_CORRUPT, "the soft link \"%s\" leads nowhere", name);
         if (*link->target == '/')
             w->depth = 0;
         return follow(w, link->target, err);
@@ -281,5 +299,5 @@ mt_status h5_find_object(const h5_file *file, mt_arena *arena, const char *path,
 {
     walk w = { .file = file, .arena = arena, .path = path, .at = { file->root } };
     mt_status st = follow(&w, path, err);
-    return st ? st : h5_read_object(file, arena, w.at[w.depth], out, err);
+    return st ? st : h5_read_object(w.file, arena, w.at[w.depth], out, err);
 }

@@ -15,6 +15,8 @@ typedef struct h5_state {
 typedef struct member {
     bool missing;
     h5_dataset dataset;
+    h5_file file; /* where links led to; its key stands in: */
+    char key[MT_KEY_BYTES];
 } member;
 
 typedef struct member_making {
@@ -42,9 +44,15 @@ static mt_status read_member(const member_making *m, const char *path, member *o
         return st;
     st = h5_find_object(file, arena, path, &object, &own);
     out->missing = st == MT_E_NOT_FOUND;
-    if (!st && !(st = h5_read_dataset(file, arena, &object, &out->dataset, &own)) &&
+    if (!st && !(st = h5_read_dataset(arena, &object, &out->dataset, &own)) &&
         !is_alike(&m->state->dataset, &out->dataset))
         st = mt_fail(&own, MT_E_UNSUPPORTED, "it differs from the first dataset of its image");
+    if (!st && strlen(object.file->key) >= sizeof out->key)
+        st = mt_fail(&own, MT_E_LIMIT, "the name of its file is too long");
+    if (!st) {
+        out->file = *object.file;
+        memcpy(out->key, object.file->key, strlen(object.file->key) + 1);
+    }
     mt_arena_free(arena);
     return !st || out->missing ? MT_OK : mt_fail(err, st, "/%s: %s", path, own.message);
 }
@@ -64,7 +72,25 @@ static mt_status make_member(void *argument, void **data, size_t *size, mt_error
     return st;
 }
 
-static mt_status find_among_many(const h5_state *s, const int64_t *position, h5_chunk *out, mt_error *err)
+/* Says where the bytes of a chunk lie; of a file whose key is storage of the map, or in the buffer of out. */
+static mt_status place_chunk(const h5_file *file, const h5_chunk *chunk, mt_chunk_ref *out, mt_error *err)
+{
+    uint64_t room = file->size - file->base;
+    out->missing = chunk->address == H5_UNDEFINED;
+    if (out->missing)
+        return MT_OK;
+    if (chunk->address > room || chunk->bytes > room - chunk->address)
+        return mt_fail(err, MT_E_CORRUPT, "%llu bytes at address %llu lie outside the file of %llu",
+                       (unsigned long long)chunk->bytes, (unsigned long long)chunk->address,
+                       (unsigned long long)file->size);
+    out->key = file->key;
+    out->offset = file->base + chunk->address;
+    out->size = chunk->bytes;
+    return MT_OK;
+}
+
+static mt_status find_among_many(const h5_state *s, const int64_t *position, h5_chunk *chunk, mt_chunk_ref *out,
+                                 mt_error *err)
 {
     uint64_t id = 0;
     for (int d = 0; d < s->many.leading; d++)
@@ -75,11 +101,20 @@ static mt_status find_among_many(const h5_state *s, const int64_t *position, h5_
     if (st)
         return st;
     const member *found = entry->data;
-    out->address = H5_UNDEFINED;
-    if (!found->missing)
-        st = h5_find_chunk(&s->file, &found->dataset, position + s->many.leading, out, err);
+    h5_file file = found->file;
+    file.key = memcpy(out->key_buffer, found->key, sizeof found->key);
+    out->missing = found->missing;
+    if (!found->missing && !(st = h5_find_chunk(&file, &found->dataset, position + s->many.leading, chunk, err)))
+        st = place_chunk(&file, chunk, out, err);
     mt_cache_release(s->file.env->index_cache, entry);
     return st;
+}
+
+static mt_status find_in_one(const h5_state *s, const int64_t *position, h5_chunk *chunk, mt_chunk_ref *out,
+                             mt_error *err)
+{
+    mt_status st = h5_find_chunk(&s->file, &s->dataset, position, chunk, err);
+    return st ? st : place_chunk(&s->file, chunk, out, err);
 }
 
 /* The chain of a chunk that went without some filters. */
@@ -104,21 +139,10 @@ static mt_status locate(const mt_chunk_map *map, const int64_t *position, mt_chu
 {
     const h5_state *s = map->state;
     h5_chunk chunk;
-    mt_status st = s->many.leading ? find_among_many(s, position, &chunk, err)
-                                   : h5_find_chunk(&s->file, &s->dataset, position, &chunk, err);
-    if (st)
-        return st;
-    out->missing = chunk.address == H5_UNDEFINED;
-    if (out->missing)
-        return MT_OK;
-    uint64_t room = s->file.size - s->file.base;
-    if (chunk.address > room || chunk.bytes > room - chunk.address)
-        return mt_fail(err, MT_E_CORRUPT, "%llu bytes at address %llu lie outside the file of %llu",
-                       (unsigned long long)chunk.bytes, (unsigned long long)chunk.address,
-                       (unsigned long long)s->file.size);
-    out->key = s->file.key;
-    out->offset = s->file.base + chunk.address;
-    out->size = chunk.bytes;
+    mt_status st =
+        s->many.leading ? find_among_many(s, position, &chunk, out, err) : find_in_one(s, position, &chunk, out, err);
+    if (st || out->missing)
+        return h5_blame_writer(&s->file, st, err);
     bool raw = s->dataset.raw_edges && is_at_edge(&s->dataset, position + s->many.leading);
     if (raw || chunk.mask) {
         leave_out(&map->chain, raw ? UINT32_MAX : chunk.mask, &out->chain_buffer);
@@ -190,5 +214,7 @@ mt_status h5_make_map(const h5_file *file, const h5_dataset *dataset, const h5_m
         return set_chunks(file, dataset, many, map, err);
     if (many->leading || shape)
         return mt_fail(err, MT_E_UNSUPPORTED, "an image of several datasets without chunks is not read");
-    return set_pieces(file, dataset, map, err);
+    if (dataset->layout == H5_VIRTUAL)
+        return h5_set_virtual(file, dataset, map, err);
+    return dataset->external ? h5_set_external(file, dataset, map, err) : set_pieces(file, dataset, map, err);
 }

@@ -53,15 +53,10 @@ static mt_status read_messages(header *h, mt_reader r, uint64_t address, mt_erro
     return MT_OK;
 }
 
-static mt_status wrong_checksum(const header *h, uint64_t address, mt_error *err)
+static mt_status wrong_checksum(uint64_t address, mt_error *err)
 {
-    return mt_fail(err, MT_E_CORRUPT, "the checksum of the object header at address %llu is wrong%s",
-                   (unsigned long long)address, h->file->being_written ? " (the file is marked as being written)" : "");
-}
-
-static bool has_right_checksum(const mt_reader *r)
-{
-    return r->size >= 4 && h5_checksum(r->data, r->size - 4) == mt_load_u32le(r->data + r->size - 4);
+    return mt_fail(err, MT_E_CORRUPT, "the checksum of the object header at address %llu is wrong",
+                   (unsigned long long)address);
 }
 
 static mt_status read_continuation(header *h, const h5_message *where, mt_error *err)
@@ -75,8 +70,8 @@ static mt_status read_continuation(header *h, const h5_message *where, mt_error 
         return st ? st : read_messages(h, block, address, err);
     if (size < 8 || memcmp(block.data, "OCHK", 4) != 0)
         return mt_fail(err, MT_E_CORRUPT, "there is no OCHK at address %llu", (unsigned long long)address);
-    if (!has_right_checksum(&block))
-        return wrong_checksum(h, address, err);
+    if (!h5_is_intact(block.data, block.size))
+        return wrong_checksum(address, err);
     block.size -= 4;
     mt_read_skip(&block, 4);
     return read_messages(h, block, address, err);
@@ -126,8 +121,8 @@ static mt_status read_new(header *h, mt_reader *r, mt_error *err)
     mt_status st = h5_load(h->file, h->arena, h->object->address, r->position + size + 4, &block, err);
     if (st)
         return st;
-    if (!has_right_checksum(&block))
-        return wrong_checksum(h, h->object->address, err);
+    if (!h5_is_intact(block.data, block.size))
+        return wrong_checksum(h->object->address, err);
     block.size -= 4;
     mt_read_skip(&block, r->position);
     return read_messages(h, block, h->object->address, err);
@@ -137,7 +132,7 @@ mt_status h5_read_object(const h5_file *file, mt_arena *arena, uint64_t address,
 {
     uint64_t room = file->size - file->base;
     mt_reader r;
-    *out = (h5_object) { .address = address };
+    *out = (h5_object) { .file = file, .address = address };
     if (address >= room)
         return mt_fail(err, MT_E_CORRUPT, "an object header at address %llu lies outside the file of %llu bytes",
                        (unsigned long long)address, (unsigned long long)file->size);

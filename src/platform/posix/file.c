@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -39,6 +40,14 @@ mt_status mt_file_open(const char *path, mt_file *out, mt_error *err)
 }
 
 void mt_file_close(mt_file file) { close(file.handle); }
+
+size_t mt_file_limit(void)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
+        return 256;
+    return limit.rlim_cur > SIZE_MAX ? SIZE_MAX : (size_t)limit.rlim_cur;
+}
 
 mt_status mt_file_size(mt_file file, const char *path, uint64_t *out, mt_error *err)
 {
@@ -94,6 +103,12 @@ mt_path_kind mt_path_get_kind(const char *path)
     if (stat(path, &st) != 0)
         return MT_PATH_NONE;
     return S_ISREG(st.st_mode) ? MT_PATH_FILE : S_ISDIR(st.st_mode) ? MT_PATH_FOLDER : MT_PATH_OTHER;
+}
+
+bool mt_path_is_same(const char *a, const char *b)
+{
+    struct stat x, y;
+    return stat(a, &x) == 0 && stat(b, &y) == 0 && x.st_dev == y.st_dev && x.st_ino == y.st_ino;
 }
 
 typedef struct name_list {

@@ -1,0 +1,422 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Virtual datasets (III.E, "Global Heap Block for Virtual Datasets"): the mappings, their sources, and how far the
+ * dataset reaches. Sources that are virtual themselves are replaced by what they show, so that all mappings that remain
+ * lead to stored datasets. */
+#include "base/checked.h"
+#include "format/hdf5/virtual.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define MAX_MAPPINGS ((size_t)1 << 22)
+
+/* An entry of the list of mappings. */
+typedef struct entry {
+    const char *file, *path;
+    h5_selection from, to; /* in the source, in the virtual dataset */
+} entry;
+
+/* What a virtual dataset is made from, and what its mappings say of its extent. */
+typedef struct reading {
+    h5_making *m;
+    const h5_file *file;
+    const h5_dataset *dataset;
+    mt_arena *arena; /* of what does not stay */
+    h5_virtual *out;
+    int64_t least[MT_MAX_DIMS]; /* where limited mappings end */
+    int64_t most[MT_MAX_DIMS];  /* where unlimited ones end; -1: there are none */
+} reading;
+
+/* Pairs what is selected in both; what lies behind the source's end is left out. */
+static mt_status pair(mt_arena *arena, const h5_intervals *to, const h5_intervals *from, int64_t end, h5_runs *out,
+                      mt_error *err)
+{
+    size_t i = 0, j = 0;
+    int64_t in_to = 0, in_from = 0;
+    *out = (h5_runs) { .list = mt_arena_alloc(arena, to->count + from->count, sizeof *out->list, err) };
+    if (!out->list)
+        return MT_E_MEMORY;
+    while (i < to->count && j < from->count) {
+        h5_run run = { to->list[i].start + in_to, from->list[j].start + in_from, 0 };
+        int64_t n = mt_min_i64(to->list[i].n - in_to, from->list[j].n - in_from);
+        run.n = mt_min_i64(n, end - run.from);
+        if (run.n > 0)
+            out->list[out->count++] = run;
+        in_to += n, in_from += n;
+        if (in_to == to->list[i].n)
+            i++, in_to = 0;
+        if (in_from == from->list[j].n)
+            j++, in_from = 0;
+    }
+    return MT_OK;
+}
+
+/* The selections of a mapping along each dimension. */
+typedef struct selected {
+    int to_rank, from_rank;
+    h5_intervals to[MT_MAX_DIMS], from[MT_MAX_DIMS];
+} selected;
+
+/* Which dimension of the source each of the virtual dataset is: all in their order, or those of more than one element.
+ */
+static mt_status match(const selected *s, h5_mapping *out, mt_error *err)
+{
+    bool same = s->to_rank == s->from_rank;
+    for (int d = 0; same && d < s->to_rank; d++)
+        same = s->to[d].total == s->from[d].total;
+    int d = 0, e = 0, matched = 0;
+    memset(out->dim, -1, sizeof out->dim);
+    for (;;) {
+        while (d < s->to_rank && !same && s->to[d].total == 1)
+            d++;
+        while (e < s->from_rank && !same && s->from[e].total == 1)
+            e++;
+        if (d == s->to_rank || e == s->from_rank)
+            break;
+        if (s->to[d].total != s->from[e].total)
+            return mt_fail(err, MT_E_UNSUPPORTED,
+                           "a mapping of %lld elements along dimension %d of its source to %lld is not read",
+                           (long long)s->from[e].total, e, (long long)s->to[d].total);
+        out->dim[d++] = (int8_t)e++;
+        matched++;
+    }
+    if (d < s->to_rank || e < s->from_rank)
+        return mt_fail(err, MT_E_UNSUPPORTED, "a mapping between selections of different shapes is not read");
+    if (matched == 0 && s->from_rank > 0) /* one element: there must be a dimension for its chunk to extend along */
+        out->dim[s->to_rank - 1] = (int8_t)(s->from_rank - 1);
+    return MT_OK;
+}
+
+static bool is_empty(const h5_intervals *along, int rank)
+{
+    for (int d = 0; d < rank; d++)
+        if (along[d].total == 0)
+            return true;
+    return false;
+}
+
+static mt_status add_mapping(const reading *r, const h5_mapping *mapping, mt_error *err)
+{
+    h5_virtual *v = r->out;
+    void *array = v->mappings;
+    if (v->n == MAX_MAPPINGS)
+        return mt_fail(err, MT_E_LIMIT, "more than %zu mappings", MAX_MAPPINGS);
+    for (int d = 0; d < v->rank; d++)
+        if (mapping->runs[d].count == 0)
+            return MT_OK;
+    mt_status st = h5_grow(r->m->arena, &array, v->n, &v->room, sizeof *mapping, err);
+    if (st)
+        return st;
+    v->mappings = array;
+    v->mappings[v->n++] = *mapping;
+    return MT_OK;
+}
+
+/* Runs into a dataset that has runs of its own, along one dimension. */
+static mt_status compose(mt_arena *arena, const h5_runs *outer, const h5_runs *inner, h5_runs *out, mt_error *err)
+{
+    *out = (h5_runs) { 0 };
+    if (outer->count == 0 ||
+        outer->list[0].from >= inner->list[inner->count - 1].at + inner->list[inner->count - 1].n ||
+        inner->list[0].at >= outer->list[outer->count - 1].from + outer->list[outer->count - 1].n)
+        return MT_OK;
+    out->list = mt_arena_alloc(arena, outer->count + inner->count, sizeof *out->list, err);
+    if (!out->list)
+        return MT_E_MEMORY;
+    for (size_t i = 0, j = 0; i < outer->count && j < inner->count;) {
+        const h5_run *a = &outer->list[i], *b = &inner->list[j];
+        int64_t low = mt_max_i64(a->from, b->at), a_end = a->from + a->n, b_end = b->at + b->n;
+        int64_t high = mt_min_i64(a_end, b_end);
+        if (low < high)
+            out->list[out->count++] = (h5_run) { a->at + (low - a->from), b->from + (low - b->at), high - low };
+        if (a_end <= b_end)
+            i++;
+        else
+            j++;
+    }
+    return MT_OK;
+}
+
+/* A mapping to a virtual dataset, through one of the mappings of that. */
+static mt_status add_through(const reading *r, const h5_mapping *outer, const h5_virtual *nested,
+                             const h5_mapping *inner, mt_error *err)
+{
+    h5_mapping both = *inner;
+    memset(both.dim, -1, sizeof both.dim);
+    memcpy(both.runs, outer->runs, sizeof both.runs);
+    for (int e = 0; e < nested->rank; e++) {
+        int d = 0;
+        while (d < r->out->rank && outer->dim[d] != e)
+            d++;
+        h5_run place = { 0, outer->fixed[e], 1 };
+        h5_runs one = { &place, 1 }, through;
+        mt_status st = compose(r->m->arena, d < r->out->rank ? &outer->runs[d] : &one, &inner->runs[e], &through, err);
+        if (st || through.count == 0)
+            return st;
+        if (d < r->out->rank) {
+            both.runs[d] = through;
+            both.dim[d] = inner->dim[e];
+        } else if (inner->dim[e] >= 0) {
+            both.fixed[inner->dim[e]] = through.list[0].from;
+        }
+    }
+    return add_mapping(r, &both, err);
+}
+
+static mt_status add_selected(const reading *r, const h5_source *source, const selected *s, mt_error *err)
+{
+    h5_mapping mapping = { .source = source->number };
+    if (is_empty(s->to, s->to_rank) || is_empty(s->from, s->from_rank))
+        return MT_OK;
+    mt_status st = match(s, &mapping, err);
+    bool inside = true;
+    bool matched[MT_MAX_DIMS] = { false };
+    for (int d = 0; d < s->to_rank && !st; d++) {
+        h5_interval first = { 0, 1 };
+        h5_intervals one = { &first, 1, 1 };
+        int e = mapping.dim[d];
+        if (e >= 0)
+            matched[e] = true;
+        st = pair(r->m->arena, &s->to[d], e < 0 ? &one : &s->from[e], e < 0 ? 1 : source->shape[e], &mapping.runs[d],
+                  err);
+    }
+    for (int e = 0; e < s->from_rank && !st; e++) {
+        mapping.fixed[e] = s->from[e].list[0].start;
+        inside &= matched[e] || mapping.fixed[e] < source->shape[e];
+    }
+    if (st || !inside)
+        return st;
+    if (source->state == H5_STORED)
+        return add_mapping(r, &mapping, err);
+    h5_mapping gaps = { .source = H5_FILL }; /* they cover what was mapped before, too */
+    memset(gaps.dim, -1, sizeof gaps.dim);
+    memcpy(gaps.runs, mapping.runs, sizeof gaps.runs);
+    st = add_mapping(r, &gaps, err);
+    for (size_t i = 0; i < source->nested->n && !st; i++)
+        st = add_through(r, &mapping, source->nested, &source->nested->mappings[i], err);
+    return st;
+}
+
+static void note_reach(reading *r, const selected *s, int unlimited)
+{
+    for (int d = 0; d < r->out->rank; d++) {
+        const h5_intervals *along = &s->to[d];
+        int64_t end = along->count ? along->list[along->count - 1].start + along->list[along->count - 1].n : 0;
+        int64_t *reach = d == unlimited ? &r->most[d] : &r->least[d];
+        *reach = mt_max_i64(*reach, end);
+    }
+}
+
+/* What an entry selects, where both sides are products; from_limit is the number of elements along the unlimited
+ * dimension. */
+static mt_status select_both(const reading *r, const entry *e, const h5_source *source, selected *out, mt_error *err)
+{
+    int open_from = h5_unlimited_dimension(&e->from), open_to = h5_unlimited_dimension(&e->to);
+    mt_status st = MT_OK;
+    out->to_rank = r->out->rank;
+    out->from_rank = source->rank;
+    for (int d = 0; d < source->rank && !st; d++)
+        st = h5_select_along(&e->from, d, source->shape[d], INT64_MAX, r->arena, &out->from[d], err);
+    for (int d = 0; d < r->out->rank && !st; d++) {
+        int64_t most = d == open_to && open_from >= 0 ? out->from[open_from].total : INT64_MAX;
+        int64_t extent = d == open_to ? INT64_MAX / 2 : r->dataset->shape[d];
+        st = h5_select_along(&e->to, d, extent, most, r->arena, &out->to[d], err);
+    }
+    return st;
+}
+
+/* Selections that are no products are read where one is the other, moved. */
+static mt_status add_blocks(reading *r, const entry *e, const h5_source *source, mt_error *err)
+{
+    int rank = r->out->rank;
+    size_t n = e->from.n_blocks;
+    if (e->from.kind != H5_BLOCKS || e->to.kind != H5_BLOCKS || e->to.n_blocks != n || e->from.rank != rank)
+        return mt_fail(err, MT_E_UNSUPPORTED, "a mapping of an irregular selection is not read");
+    for (size_t i = 0; i < n; i++) {
+        selected s = { .to_rank = rank, .from_rank = rank };
+        h5_interval blocks[2][MT_MAX_DIMS];
+        for (int d = 0; d < rank; d++) {
+            size_t at = i * (size_t)rank + (size_t)d;
+            blocks[0][d] = e->to.blocks[at];
+            blocks[1][d] = e->from.blocks[at];
+            if (blocks[0][d].start - blocks[1][d].start != e->to.blocks[d].start - e->from.blocks[d].start ||
+                blocks[0][d].n != blocks[1][d].n)
+                return mt_fail(err, MT_E_UNSUPPORTED, "a mapping of an irregular selection is not read");
+            s.to[d] = (h5_intervals) { &blocks[0][d], 1, blocks[0][d].n };
+            s.from[d] = (h5_intervals) { &blocks[1][d], 1, blocks[1][d].n };
+        }
+        note_reach(r, &s, -1);
+        mt_status st = add_selected(r, source, &s, err);
+        if (st)
+            return st;
+    }
+    return MT_OK;
+}
+
+/* A source of a lesser rank than the selection has, or another, is no source of it. */
+static mt_status check_ranks(const reading *r, const entry *e, const h5_source *source, mt_error *err)
+{
+    bool fits_to = e->to.kind == H5_ALL || e->to.rank == r->out->rank;
+    bool fits_from = source->state == H5_MISSING || e->from.kind == H5_ALL || e->from.rank == source->rank;
+    return fits_to && fits_from ? MT_OK
+                                : mt_fail(err, MT_E_CORRUPT, "a selection of %d dimensions of a dataset of %d",
+                                          fits_to ? e->from.rank : e->to.rank, fits_to ? source->rank : r->out->rank);
+}
+
+static mt_status add_from(reading *r, const entry *e, const h5_source *source, mt_error *err)
+{
+    selected s;
+    mt_status st = check_ranks(r, e, source, err);
+    int open_to = h5_unlimited_dimension(&e->to);
+    if (st || e->from.kind == H5_NONE || e->to.kind == H5_NONE)
+        return st;
+    if (source->state == H5_MISSING) {
+        if (open_to >= 0)
+            r->most[open_to] = mt_max_i64(r->most[open_to], 0);
+        return MT_OK;
+    }
+    if (!e->from.is_product || !e->to.is_product)
+        return add_blocks(r, e, source, err);
+    if ((st = select_both(r, e, source, &s, err)))
+        return st;
+    note_reach(r, &s, open_to);
+    return add_selected(r, source, &s, err);
+}
+
+/* Writes the name of block number i: "%b" is the number, "%%" a percent sign. */
+static mt_status write_name(mt_arena *arena, const char *pattern, uint64_t i, const char **out, mt_error *err)
+{
+    size_t numbers = 0, n = 0;
+    for (const char *c = pattern; *c; c++)
+        numbers += *c == '%';
+    char *name = mt_arena_alloc(arena, strlen(pattern) + 20 * numbers + 1, 1, err);
+    if (!name)
+        return MT_E_MEMORY;
+    for (const char *c = pattern; *c; c++) {
+        if (*c != '%') {
+            name[n++] = *c;
+        } else if (c[1] == 'b') {
+            n += (size_t)snprintf(name + n, 21, "%llu", (unsigned long long)i);
+            c++;
+        } else if (c[1] == '%') {
+            name[n++] = *c++;
+        } else {
+            return mt_fail(err, MT_E_CORRUPT, "the name \"%s\" has a '%%' of no meaning", pattern);
+        }
+    }
+    *out = name;
+    return MT_OK;
+}
+
+static bool has_number(const char *pattern)
+{
+    for (const char *c = pattern; *c; c++)
+        if (*c == '%' && *++c == 'b')
+            return true;
+    return false;
+}
+
+/* Block number i of an unlimited selection comes from the source number i, up to the first that is missing. */
+static mt_status add_numbered(reading *r, const entry *e, int open_to, mt_error *err)
+{
+    if (e->to.block[open_to] == H5_UNDEFINED)
+        return mt_fail(err, MT_E_CORRUPT, "numbered sources of a block without end");
+    for (uint64_t i = 0;; i++) {
+        const char *file, *path;
+        h5_source *source;
+        mt_status st = write_name(r->arena, e->file, i, &file, err);
+        if (st || (st = write_name(r->arena, e->path, i, &path, err)) ||
+            (st = h5_find_source(r->m, r->file, file, path, &source, err)))
+            return st;
+        if (source->state == H5_MISSING) {
+            r->most[open_to] = mt_max_i64(r->most[open_to], 0);
+            return MT_OK;
+        }
+        entry block = *e;
+        uint64_t *start = &block.to.start[open_to], step;
+        if (i == MAX_MAPPINGS || mt_mul_u64(i, block.to.stride[open_to], &step) || step > INT64_MAX / 2 - *start)
+            return mt_fail(err, MT_E_LIMIT, "numbered sources reach too far");
+        *start += step;
+        block.to.count[open_to] = 1;
+        if ((st = add_from(r, &block, source, err)))
+            return st;
+        int64_t end = (int64_t)(*start + block.to.block[open_to]);
+        r->most[open_to] = mt_max_i64(r->most[open_to], end);
+    }
+}
+
+static mt_status add_entry(reading *r, const entry *e, mt_error *err)
+{
+    int open_to = h5_unlimited_dimension(&e->to), open_from = h5_unlimited_dimension(&e->from);
+    bool numbered = has_number(e->file) || has_number(e->path);
+    if (open_from >= 0 && open_to < 0)
+        return mt_fail(err, MT_E_CORRUPT, "a source without end in a selection that has one");
+    if (numbered != (open_to >= 0 && open_from < 0))
+        return mt_fail(err, MT_E_CORRUPT, "numbered sources belong to a selection without end, others do not");
+    if (e->to.kind != H5_ALL && e->to.kind != H5_NONE && e->to.rank != r->out->rank)
+        return mt_fail(err, MT_E_CORRUPT, "a selection of %d dimensions of a dataset of %d", e->to.rank, r->out->rank);
+    if (numbered)
+        return add_numbered(r, e, open_to, err);
+    const char *file, *path;
+    h5_source *source;
+    mt_status st = write_name(r->arena, e->file, 0, &file, err);
+    if (st || (st = write_name(r->arena, e->path, 0, &path, err)) ||
+        (st = h5_find_source(r->m, r->file, file, path, &source, err)))
+        return st;
+    return add_from(r, e, source, err);
+}
+
+static const char *read_text(mt_reader *r)
+{
+    size_t left = mt_read_left(r);
+    const uint8_t *text = r->data + r->position;
+    const uint8_t *end = left ? memchr(text, 0, left) : NULL;
+    return end ? (const char *)mt_read_bytes(r, (size_t)(end - text) + 1) : NULL;
+}
+
+static mt_status read_entries(reading *r, mt_reader *list, mt_error *err)
+{
+    int version = mt_read_u8(list);
+    uint64_t n = h5_read_length(r->file, list);
+    if (version != 0)
+        return mt_fail(err, MT_E_UNSUPPORTED, "a list of mappings of version %d is not read", version);
+    for (uint64_t i = 0; i < n; i++) {
+        entry e = { .file = read_text(list), .path = NULL };
+        e.path = e.file ? read_text(list) : NULL;
+        if (!e.path || list->failed)
+            return mt_fail(err, MT_E_CORRUPT, "the list of mappings is cut off");
+        mt_status st = h5_read_selection(list, r->arena, &e.from, err);
+        if (st || (st = h5_read_selection(list, r->arena, &e.to, err)) || (st = add_entry(r, &e, err)))
+            return st;
+    }
+    return MT_OK;
+}
+
+static mt_status read_list(reading *r, mt_error *err)
+{
+    mt_reader list;
+    mt_status st = h5_read_global(r->file, r->arena, r->dataset->address, (uint32_t)r->dataset->bytes, &list, err);
+    if (st)
+        return st;
+    if (!h5_is_intact(list.data, list.size))
+        return mt_fail(err, MT_E_CORRUPT, "the checksum of the list of mappings is wrong");
+    list.size -= 4;
+    return read_entries(r, &list, err);
+}
+
+/* Dimensions with unlimited mappings are as long as what there is to see. */
+mt_status h5_read_virtual(h5_making *m, const h5_file *file, const h5_dataset *dataset, h5_virtual *out, mt_error *err)
+{
+    reading r = { .m = m, .file = file, .dataset = dataset, .out = out };
+    *out = (h5_virtual) { .rank = dataset->rank };
+    memset(r.most, -1, sizeof r.most);
+    mt_status st = mt_arena_new(file->env, &r.arena, err);
+    if (st)
+        return st;
+    if (dataset->address != H5_UNDEFINED)
+        st = read_list(&r, err);
+    mt_arena_free(r.arena);
+    for (int d = 0; d < out->rank; d++)
+        out->shape[d] = r.most[d] < 0 ? dataset->shape[d] : mt_max_i64(r.most[d], r.least[d]);
+    return st;
+}

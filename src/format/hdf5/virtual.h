@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Virtual datasets: what selection.c, virtual.c and virtual_map.c share. */
+#ifndef MT_FORMAT_HDF5_VIRTUAL_H
+#define MT_FORMAT_HDF5_VIRTUAL_H
+
+#include "format/hdf5/hdf5.h"
+
+/* Places along a dimension that are selected: they rise, and do not touch. */
+typedef struct h5_interval {
+    int64_t start, n;
+} h5_interval;
+
+typedef struct h5_intervals {
+    h5_interval *list;
+    size_t count;
+    int64_t total; /* elements */
+} h5_intervals;
+
+/* What of a dataset is selected (IV.A.2.b, "Dataspace Selection"). */
+typedef struct h5_selection {
+    enum { H5_NONE, H5_ALL, H5_REGULAR, H5_BLOCKS } kind;
+    int rank; /* 0 of H5_NONE and H5_ALL */
+    uint64_t start[MT_MAX_DIMS], stride[MT_MAX_DIMS], count[MT_MAX_DIMS], block[MT_MAX_DIMS];
+    size_t n_blocks;
+    const h5_interval *blocks; /* rank of them for each block */
+    bool is_product;           /* of intervals along each dimension: */
+    size_t along[MT_MAX_DIMS]; /* how many */
+} h5_selection;
+
+MT_MUST_CHECK mt_status h5_read_selection(mt_reader *r, mt_arena *arena, h5_selection *out, mt_error *err);
+
+/* The dimension that grows without limit, or -1. */
+int h5_unlimited_dimension(const h5_selection *s);
+
+/* What a selection selects along a dimension of a dataset; it must be a product. Where it has no limit, it ends at the
+ * extent, and behind the first most elements. */
+MT_MUST_CHECK mt_status h5_select_along(const h5_selection *s, int d, int64_t extent, int64_t most, mt_arena *arena,
+                                        h5_intervals *out, mt_error *err);
+
+/* Elements along a dimension of a virtual dataset, and where in the source they come from. */
+typedef struct h5_run {
+    int64_t at, from, n;
+} h5_run;
+
+typedef struct h5_runs {
+    h5_run *list;
+    size_t count;
+} h5_runs;
+
+#define H5_FILL UINT32_MAX /* for a source: the fill value of a virtual dataset in another one */
+
+/* A mapping: a product of runs along the dimensions of the virtual dataset. */
+typedef struct h5_mapping {
+    uint32_t source;            /* or H5_FILL */
+    int8_t dim[MT_MAX_DIMS];    /* of the source, for each of the virtual dataset; -1: none */
+    int64_t fixed[MT_MAX_DIMS]; /* place along the other dimensions of the source */
+    h5_runs runs[MT_MAX_DIMS];
+    uint64_t first_box;
+} h5_mapping;
+
+/* A dataset that mappings refer to. */
+typedef struct h5_source {
+    const char *key, *path;
+    struct h5_source *next; /* of the same hash */
+    uint32_t number;
+    enum { H5_OPENING, H5_MISSING, H5_STORED, H5_NESTED } state;
+    int rank;
+    int64_t shape[MT_MAX_DIMS];
+    mt_chunk_map *map; /* where it is stored */
+    mt_chain chain;    /* that brings its elements into the type and byte order of the virtual dataset */
+    mt_chain nothing;  /* that makes a chunk of its fill value; without steps where that is the virtual dataset's */
+    struct h5_virtual *nested;
+    uint64_t first_chunk, n_chunks;
+} h5_source;
+
+/* A virtual dataset, with mappings to stored datasets only, in paint order. */
+typedef struct h5_virtual {
+    int rank;
+    int64_t shape[MT_MAX_DIMS];
+    h5_mapping *mappings;
+    size_t n, room;
+} h5_virtual;
+
+#define H5_SOURCE_BUCKETS 1024
+
+/* The making of a virtual dataset. */
+typedef struct h5_making {
+    mt_arena *arena; /* of what stays */
+    const h5_dataset *whole;
+    h5_source *buckets[H5_SOURCE_BUCKETS];
+    h5_source **sources;
+    size_t n, room;
+    int depth;
+} h5_making;
+
+/* Reads the mappings, and opens all of their sources: those of a virtual dataset, or of one in that. */
+MT_MUST_CHECK mt_status h5_read_virtual(h5_making *making, const h5_file *file, const h5_dataset *dataset,
+                                        h5_virtual *out, mt_error *err);
+
+/* The source of a name that stands in a file; opened if it is new. */
+MT_MUST_CHECK mt_status h5_find_source(h5_making *making, const h5_file *file, const char *name, const char *path,
+                                       h5_source **out, mt_error *err);
+
+/* Doubles an array in an arena, which keeps the old one, where it has no room for one more. */
+MT_MUST_CHECK mt_status h5_grow(mt_arena *arena, void **array, size_t n, size_t *room, size_t size, mt_error *err);
+
+#endif
