@@ -128,8 +128,7 @@ static void decode_jpeg(const uint8_t *encoded, size_t encoded_size, uint8_t *ra
     jpeg_destroy_decompress(&d);
 }
 
-/* No library of the distribution decodes LZW alone: the limit is our own decoder. That of JPEG XR is used through what
- * prepares its input. */
+/* LZW and JPEG XR are decoded by no library that is linked: the limit is our own decoder without all else. */
 static void decode_ours(const char *codec, const void *params, const uint8_t *encoded, size_t encoded_size, void *raw,
                         size_t size)
 {

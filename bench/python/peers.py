@@ -195,7 +195,7 @@ def main():
     if args.from_json:
         results = json.loads(args.json.read_text())
     else:
-        with tempfile.TemporaryDirectory() as folder:
+        with tempfile.TemporaryDirectory(prefix="microtome-bench-") as folder:
             results = run(args, Path(folder))
         if args.json:
             args.json.write_text(json.dumps(results, indent=1))
