@@ -42,6 +42,13 @@ bench: setup ## measure against the limits of the machine: patches a second, ope
 	@cmake --build --preset release --target bench
 	@build/release/bench/bench $(GROUP)
 
+bench-python: setup ## measure beside other libraries from Python (build/bench-env), draw the chart, fill the tables
+	@PIP_NO_DEPS=1 tools/venv.sh build/bench-env bench/python/requirements.txt
+	@cmake --preset release -DMT_BENCH=ON
+	@cmake --build --preset release
+	@PYTHONPATH=build/release/python build/bench-env/bin/python bench/python/peers.py build/release/bench/bench \
+		--json build/bench-python.json --write
+
 fuzz: setup-check ## fuzz every target for SECONDS=60 each, or the one named by TARGET
 	@tools/fuzz.sh $(DURATION) $(TARGET)
 
