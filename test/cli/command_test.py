@@ -459,7 +459,7 @@ class View(Command):
         height, width, rows = self.view(DATA / "czi/real/nuc_small_new_red.czi")
         self.assertEqual({bytes(row[k::3]).count(0) for row in rows for k in (1, 2)}, {width})  # one channel, red
         done = self.run_it("view", DATA / "czi/real/RGB-multichannel.czi", "--out", self.path("colours.png"))
-        self.assertIn("the first of 7 colour images", done.stderr)
+        self.assertIn("the first 3 of 21 channels", done.stderr)
 
     def test_interleaved_bytes_are_true_color(self):
         image = self.path("rgb.npy")
