@@ -23,6 +23,8 @@ static int64_t grid_along(const mt_chunk_map *map, int d)
     return n;
 }
 
+#define LARGEST_RAW ((size_t)16 << 20)
+
 void mt_image_init(mt_image *image, mt_context *context, const mt_chunk_map *map, mt_store *store, const char *label,
                    const uint8_t *array)
 {
@@ -43,9 +45,13 @@ void mt_image_init(mt_image *image, mt_context *context, const mt_chunk_map *map
     image->uneven |= map->find_boxes != NULL;
     uint64_t budget = mt_cache_budget(context->chunks);
     image->fits = !huge && image_bytes <= budget;
-    /* Raw rows are cheap to read again: raw chunks are kept only where all of them can be. */
-    image->keep = map->chain.n_steps ? image->chunk_bytes <= budget / 4 : image->fits;
-    image->piece = map->contiguous && !image->keep && !array;
+    /* Raw rows are cheap to read again: raw chunks are kept only where all of them can be, and none is so large that a
+     * few rows of it would have to wait for the others. Boxes may be encoded each in its own way. */
+    bool keep_raw = image->fits && image->chunk_bytes <= LARGEST_RAW;
+    bool may_be_encoded = map->chain.n_steps || map->find_boxes;
+    image->rows = !map->chain.n_steps && !keep_raw;
+    image->keep = (!map->chain.n_steps && keep_raw) || (may_be_encoded && image->chunk_bytes <= budget / 4);
+    image->piece = map->contiguous && image->rows && !array;
     for (int d = 0; image->piece && d < map->ndim; d++)
         image->stride[d] = map->piece_stride[d];
 }

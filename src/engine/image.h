@@ -18,7 +18,8 @@ typedef struct mt_image {
     int64_t stride[MT_MAX_DIMS]; /* chunk_stride in bytes; for an array in memory those of the array, of any sign */
     bool uneven;                 /* chunks differ in size: chunk_bytes and stride are those of the largest */
     bool fits;                   /* all of it fits into the cache */
-    bool keep;                   /* its chunks go into the cache */
+    bool rows;                   /* raw chunks are read by rows, and do not go into the cache */
+    bool keep;                   /* its other chunks go into the cache */
     bool piece; /* raw, in one piece and not kept: read without regard to chunks; stride is that of the whole */
     const uint8_t *array; /* the pixels where they all lie in memory as they are, or NULL */
 } mt_image;
