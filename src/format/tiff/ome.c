@@ -2,11 +2,10 @@
 /* OME-TIFF: OME-XML tells which planes lie where, in this file and in others beside it.
  * Source: the OME-TIFF specification and the OME schemas of 2008-09 to 2016-06. */
 #include "base/checked.h"
+#include "base/number.h"
 #include "base/xml.h"
 #include "format/tiff/tiff.h"
 
-#include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
 #define NUMBER_SLOTS (2 * TIFF_MAX_FILES)
@@ -46,9 +45,8 @@ static int64_t get_count(const mt_xml *element, const char *name, int64_t missin
     const char *text = mt_xml_get(element, name);
     if (!text)
         return missing;
-    char *end;
-    long long value = strtoll(text, &end, 10);
-    return end != text && value >= 0 && value <= INT32_MAX ? (int64_t)value : -1;
+    int64_t value;
+    return mt_parse_integer(&text, &value) && value >= 0 && value <= INT32_MAX ? value : -1;
 }
 
 /* Sizes and order; false where they make no sense. */
@@ -267,9 +265,9 @@ static void read_pixel_sizes(const pixels *p)
                                              { "PhysicalSizeX", "PhysicalSizeXUnit", "\xc2\xb5m" } };
     for (int i = 0; i < 4; i++) {
         const char *size = mt_xml_get(p->element, names[i][0]), *unit = mt_xml_get(p->element, names[i][1]);
-        double value = size ? strtod(size, NULL) : 0;
+        double value;
         const char *known = find_unit(unit ? unit : names[i][2]);
-        if (known && isfinite(value) && value > 0) {
+        if (known && size && mt_parse_real(&size, &value) && value > 0) {
             p->series->pixel_size[i] = value;
             p->series->unit[i] = known;
         }
@@ -289,8 +287,10 @@ static mt_status read_channels(ome *o, const pixels *p, int64_t samples, mt_erro
         const char *name = element ? mt_xml_get(element, "Name") : NULL;
         const char *color = element ? mt_xml_get(element, "Color") : NULL;
         channels[c].name = name ? name : "";
-        if (color && samples == 1) { /* RGBA in a signed number; the defaults of the schemas, -1 and -2^31, say none */
-            uint32_t rgba = (uint32_t)strtoll(color, NULL, 10);
+        int64_t number;
+        if (color && samples == 1 && mt_parse_integer(&color, &number)) {
+            /* RGBA in a signed number; the defaults of the schemas, -1 and -2^31, say none */
+            uint32_t rgba = (uint32_t)number;
             channels[c].has_color = rgba != UINT32_MAX && rgba != 0x80000000U && (rgba >> 8) != 0;
             for (int i = 0; i < 3; i++)
                 channels[c].rgb[i] = (uint8_t)(rgba >> (24 - 8 * i));

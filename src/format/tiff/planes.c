@@ -2,11 +2,11 @@
 /* Descriptions that count planes: ImageJ's lines of key=value, and the JSON that tifffile writes ("shaped"). */
 #include "base/checked.h"
 #include "base/json.h"
+#include "base/number.h"
 #include "base/reader.h"
 #include "format/tiff/tiff.h"
 
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
 /* The number behind "key=" at the start of a line. */
@@ -15,8 +15,11 @@ static double find_number(const char *text, const char *key, double missing)
     size_t n = strlen(key);
     for (const char *line = text; line; line = strchr(line, '\n')) {
         line += *line == '\n';
-        if (strncmp(line, key, n) == 0 && line[n] == '=')
-            return strtod(line + n + 1, NULL);
+        if (strncmp(line, key, n) == 0 && line[n] == '=') {
+            const char *value = line + n + 1;
+            double number;
+            return mt_parse_real(&value, &number) ? number : missing;
+        }
     }
     return missing;
 }
