@@ -195,28 +195,31 @@ static mt_status find_reference(ome *o, pixels *p, tiff_ifd *ifd, bool *found, m
     return MT_OK;
 }
 
-/* The index of a plane from the attributes FirstZ, FirstC and FirstT; -1 where they lie outside. */
-static int64_t first_plane(const pixels *p, const mt_xml *data)
+/* The index of a plane from the attributes FirstZ, FirstC and FirstT. */
+static mt_status first_plane(const pixels *p, const mt_xml *data, int64_t *out, mt_error *err)
 {
-    int64_t plane = 0;
+    *out = 0;
     for (int i = 0; i < 3; i++) {
         char name[] = "FirstX";
         name[5] = p->order[i];
         int64_t at = get_count(data, name, 0);
         if (at < 0 || at >= p->size[i])
-            return -1;
-        plane = plane * p->size[i] + at;
+            return mt_fail(err, MT_E_CORRUPT, "OME-XML: TiffData with %s=\"%s\" in an image of %lld planes along %c",
+                           name, mt_xml_get(data, name), (long long)p->size[i], p->order[i]);
+        *out = *out * p->size[i] + at;
     }
-    return plane;
+    return MT_OK;
 }
 
 static mt_status place_planes(ome *o, pixels *p, const mt_xml *data, mt_error *err)
 {
     uint32_t file;
-    int64_t plane = first_plane(p, data), page = get_count(data, "IFD", 0), n;
-    mt_status st = find_file(o, data, &file, err);
-    if (st || plane < 0 || page < 0)
+    int64_t plane, page = get_count(data, "IFD", 0), n;
+    mt_status st = first_plane(p, data, &plane, err);
+    if (st || (st = find_file(o, data, &file, err)))
         return st;
+    if (page < 0)
+        return mt_fail(err, MT_E_CORRUPT, "OME-XML: TiffData with IFD=\"%s\"", mt_xml_get(data, "IFD"));
     st = count_planes(o, p, data, file, page, (int64_t)p->series->n_planes - plane, &n, err);
     if (!st && (p->placed += (uint64_t)n) > 4 * p->series->n_planes)
         st = mt_fail(err, MT_E_CORRUPT, "OME-XML: TiffData place each plane more than four times");

@@ -175,6 +175,9 @@ static void text_that_is_refused(void **state)
     check_refused(PIXELS("XYCZT", "4", "1", "1", "<TiffData IFD=\"0\" PlaneCount=\"4\"/>"), "no page 3");
     check_refused(PIXELS("XYCZT", "3", "1", "1", "<TiffData/><TiffData/><TiffData/><TiffData/><TiffData/>"),
                   "more than four times");
+    check_refused(PIXELS("XYCZT", "3", "1", "1", "<TiffData IFD=\"0\" FirstC=\"3\"/>"), "FirstC=\"3\"");
+    check_refused(PIXELS("XYCZT", "3", "1", "1", "<TiffData FirstZ=\"-1\"/>"), "FirstZ=\"-1\"");
+    check_refused(PIXELS("XYCZT", "1", "1", "3", "<TiffData/><TiffData IFD=\"x\" FirstT=\"2\"/>"), "IFD=\"x\"");
     check_refused(
         "<OME><a><a><a><a><a><a><a><a><a><a><a><a><a><a><a><a><a><a><a><a><a><a><a><a><a><a><a><a><a><a><a><a>"
         "<a><a><a><a><a><a><a><a><a><a><a><a><a><a><a><a><a><a><a><a><a><a><a><a><a><a><a><a><a><a><a><a><a><a>",
