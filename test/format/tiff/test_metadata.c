@@ -297,6 +297,30 @@ static void descriptions_that_count(void **state)
         }
 }
 
+/* One directory before all planes: those that the file has lost are missed when it is opened. */
+static void descriptions_of_more_than_there_is(void **state)
+{
+    (void)state;
+    static const char *const texts[] = { "ImageJ=1.53t\nimages=6\nslices=3\nframes=2\n", "{\"shape\": [2, 3, 4, 6]}" };
+    for (size_t i = 0; i < 2; i++) {
+        tiff_spec spec = { .pages = 6, .directories = 2, .description = texts[i] };
+        write_tiff(in_folder("a.tif"), &spec);
+        check_planes(in_folder("a.tif"), i ? "SSYX" : "TZYX", (float[]) { 0, 100, 200, 300, 400, 500 }, 6);
+        struct stat file;
+        assert_int_equal(stat(in_folder("a.tif"), &file), 0);
+        for (int lost = 1; lost < 6 * 48 - 1; lost += 47) {
+            mt_stack *stack;
+            mt_error err = MT_ERROR_INIT;
+            assert_int_equal(truncate(in_folder("a.tif"), file.st_size - lost), 0);
+            assert_int_equal(mt_stack_open(NULL, in_folder("a.tif"), NULL, &stack, &err), MT_E_CORRUPT);
+            assert_non_null(strstr(err.message, "counts 6 planes"));
+        }
+        spec.pages = 1; /* a page of its own that kept its description */
+        write_tiff(in_folder("a.tif"), &spec);
+        check_planes(in_folder("a.tif"), "YX", (float[]) { 0 }, 1);
+    }
+}
+
 /* ImageJ keeps lookup tables of channels among other pieces. */
 static void colours_of_imagej(void **state)
 {
@@ -427,6 +451,7 @@ int main(void)
         cmocka_unit_test(stk_planes),
         cmocka_unit_test(lsm_planes),
         cmocka_unit_test(descriptions_that_count),
+        cmocka_unit_test(descriptions_of_more_than_there_is),
         cmocka_unit_test(images_behind_a_description),
         cmocka_unit_test(axes_of_a_shape),
         cmocka_unit_test(many_elements),
