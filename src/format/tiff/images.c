@@ -8,8 +8,10 @@
 /* A description of more pages than this is believed without walking to the last of them. */
 #define PAGES_TO_CHECK 1024
 
-/* A page of more strips is not looked at for strips that follow each other. */
+/* A page of more strips is not looked at for strips that follow each other, and so are those behind very many strips:
+ * pages may share one table. */
 #define MAX_ROW_STRIPS 65536
+#define MAX_ALL_STRIPS 4194304
 
 /* What is being collected: the pages of the next series start at first. */
 typedef struct collection {
@@ -18,7 +20,7 @@ typedef struct collection {
     mt_arena *arena;
     tiff_images *images;
     uint64_t first;
-    tiff_page page; /* of the pages from first on */
+    uint64_t strips; /* looked at so far */
 } collection;
 
 mt_status tiff_add_series(tiff_images *images, mt_arena *arena, tiff_series *series, mt_error *err)
@@ -145,7 +147,11 @@ typedef struct plane_row {
 
 static mt_status find_row(collection *c, const tiff_ifd *ifd, const tiff_page *page, plane_row *out, mt_error *err)
 {
-    out->start = 0;
+    uint64_t strips = (uint64_t)tiff_page_chunks(page);
+    *out = (plane_row) { 0 };
+    if (page->tiled || strips > MAX_ROW_STRIPS || strips > MAX_ALL_STRIPS - c->strips)
+        return MT_OK;
+    c->strips += strips;
     out->plane = (uint64_t)(page->width * page->height) * (uint64_t)page->samples * mt_dtype_size(page->dtype);
     return tiff_count_row(c->file, ifd, page, &out->start, &out->planes, err);
 }

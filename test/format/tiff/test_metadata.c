@@ -419,6 +419,51 @@ static void strips_with_gaps(void **state)
     }
 }
 
+static uint8_t *put(uint8_t *at, unsigned bytes, uint32_t value)
+{
+    for (unsigned i = 0; i < bytes; i++)
+        *at++ = (uint8_t)(value >> 8 * i);
+    return at;
+}
+
+/* Very many images of very many strips, in one table that all share: time grows with the size of the file. */
+static void many_images_share_their_strips(void **state)
+{
+    (void)state;
+    enum { PAGES = 40000, STRIPS = 65536, ENTRIES = 8, IFD = 2 + 12 * ENTRIES + 4, OFFSETS = 8 + PAGES * IFD };
+    const size_t size = OFFSETS + 2 * 4 * (size_t)STRIPS + STRIPS;
+    uint8_t *bytes = calloc(1, size), *at = bytes;
+    assert_non_null(bytes);
+    memcpy(at, "II*\0\10\0\0\0", 8);
+    at += 8;
+    for (uint32_t page = 0; page < PAGES; page++) {
+        const uint32_t entries[ENTRIES][3] = { { 256, 1, 1 },
+                                               { 257, 1, STRIPS },
+                                               { 258, 1, 8 },
+                                               { 259, 1, 1 },
+                                               { 262, 1, page % 2 }, /* unlike its neighbours */
+                                               { 273, STRIPS, OFFSETS },
+                                               { 278, 1, 1 },
+                                               { 279, STRIPS, OFFSETS + 4 * STRIPS } };
+        at = put(at, 2, ENTRIES);
+        for (int i = 0; i < ENTRIES; i++)
+            at = put(put(put(put(at, 2, entries[i][0]), 2, 4), 4, entries[i][1]), 4, entries[i][2]);
+        at = put(at, 4, page + 1 < PAGES ? 8 + (page + 1) * IFD : 0);
+    }
+    for (uint32_t i = 0; i < STRIPS; i++)
+        at = put(at, 4, OFFSETS + 8 * STRIPS + i);
+    for (uint32_t i = 0; i < STRIPS; i++)
+        at = put(at, 4, 1);
+    FILE *file = fopen(in_folder("a.tif"), "wb");
+    assert_non_null(file);
+    assert_int_equal(fwrite(bytes, 1, size, file), size);
+    fclose(file);
+    free(bytes);
+    clock_t start = clock();
+    mt_stack_close(open_ok(in_folder("a.tif#series=39999")));
+    assert_true((double)(clock() - start) / CLOCKS_PER_SEC < 12);
+}
+
 static void companion_of_real_files(void **state)
 {
     (void)state;
@@ -455,6 +500,7 @@ int main(void)
         cmocka_unit_test(images_behind_a_description),
         cmocka_unit_test(axes_of_a_shape),
         cmocka_unit_test(many_elements),
+        cmocka_unit_test(many_images_share_their_strips),
         cmocka_unit_test(companion_of_real_files),
         cmocka_unit_test(colours_of_imagej),
         cmocka_unit_test(strips_with_gaps),
