@@ -321,6 +321,23 @@ static void descriptions_of_more_than_there_is(void **state)
     }
 }
 
+/* Other lines than that of the unit end alike. */
+static void units_of_imagej(void **state)
+{
+    (void)state;
+    static const char *const texts[][2] = {
+        { "ImageJ=1.53t\nimages=2\nspacing=2\nyunit=nm\nunit=micron\n", "micrometer" },
+        { "ImageJ=1.53t\nimages=2\nspacing=2\nunit=nm\nzunit=micron\n", "nanometer" },
+        { "ImageJ=1.53t\nimages=2\nspacing=2\nyunit=nm\n", "" }
+    };
+    for (size_t i = 0; i < 3; i++) {
+        write_tiff(in_folder("a.tif"), &(tiff_spec) { .pages = 2, .description = texts[i][0] });
+        mt_stack *stack = open_ok(in_folder("a.tif"));
+        assert_string_equal(mt_stack_get_info(stack)->unit[0], texts[i][1]);
+        mt_stack_close(stack);
+    }
+}
+
 /* ImageJ keeps lookup tables of channels among other pieces. */
 static void colours_of_imagej(void **state)
 {
@@ -502,6 +519,7 @@ int main(void)
         cmocka_unit_test(many_elements),
         cmocka_unit_test(many_images_share_their_strips),
         cmocka_unit_test(companion_of_real_files),
+        cmocka_unit_test(units_of_imagej),
         cmocka_unit_test(colours_of_imagej),
         cmocka_unit_test(strips_with_gaps),
         cmocka_unit_test(metadata_keeps_the_contract),
