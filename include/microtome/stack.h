@@ -46,7 +46,8 @@ typedef struct mt_stack_info {
 typedef struct mt_open_options {
     size_t struct_size;       /* sizeof(mt_open_options) */
     const char *axes;         /* overrides the file's axes; must fit the shape, with or without its axes of length 1 */
-    const char *part;         /* as after '#' in a path; NULL: what the path says, else the default part */
+    const char *part;         /* as after '#' in a path, which then must have none; NULL: what the path says, else the
+                               * default part */
     const char *format;       /* NULL: found from the content */
     mt_dtype raw_dtype;       /* for format "raw" only: element type, */
     const int64_t *raw_shape; /* shape, */
