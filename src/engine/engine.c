@@ -171,6 +171,8 @@ static mt_status copy_raw(const work *w, const mt_planned *planned, mt_scratch *
         return read_decoded(w, planned, NULL, scratch, err);
     if (!st)
         st = mt_image_open_raw(image, planned->id, &ref, &missing, &view, err);
+    if (!st && missing)
+        mt_image_count_missing(image);
     part p;
     for (uint32_t c = planned->first_copy; !st && c != MT_NONE; c = w->plan->copies[c].next) {
         find_part(w, image, planned->id, c, &p);

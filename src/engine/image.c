@@ -218,6 +218,8 @@ static mt_status find_size(const mt_image *image, const mt_chunk_ref *ref, uint6
     return MT_OK;
 }
 
+void mt_image_count_missing(const mt_image *image) { count(&image->context->env.chunks_missing, 1); }
+
 /* [offset, offset + size) of an object that lies in memory, or NULL. */
 static const uint8_t *find_view(const mt_image *image, const mt_chunk_ref *ref, uint64_t size)
 {
@@ -397,7 +399,7 @@ static mt_status make_chunk(making *m, mt_error *err)
     if (m->data)
         finish_decoding(image, m->data, least_bytes(image, m->id));
     else
-        count(&image->context->env.chunks_missing, 1);
+        mt_image_count_missing(image);
     return MT_OK;
 }
 
@@ -457,8 +459,10 @@ mt_status mt_image_load_part(const mt_image *image, uint64_t id, const mt_window
         return mt_image_load(image, id, window, scratch, out, err);
     if (!st)
         st = fetch(image, &ref, window, scratch, &encoded, &size, &missing, err);
-    if (!st && missing)
+    if (!st && missing) {
+        mt_image_count_missing(image);
         return MT_OK;
+    }
     if (!st)
         st = mt_scratch_buffer(scratch, DECODED, image->chunk_bytes, &data, err);
     if (!st)

@@ -74,6 +74,9 @@ size_t mt_image_fetch_window(const mt_image *image, uint64_t (*id)(const void *a
 MT_MUST_CHECK mt_status mt_image_load(const mt_image *image, uint64_t id, const mt_window *window, mt_scratch *scratch,
                                       mt_chunk *out, mt_error *err);
 
+/* A chunk that is not stored was filled. */
+void mt_image_count_missing(const mt_image *image);
+
 /* As mt_image_load, but only the bytes [from, to) of the chunk need be right, and nothing is kept. */
 MT_MUST_CHECK mt_status mt_image_load_part(const mt_image *image, uint64_t id, const mt_window *window, size_t from,
                                            size_t to, mt_scratch *scratch, mt_chunk *out, mt_error *err);

@@ -465,5 +465,10 @@ def test_levels(data):
     half = microtome.open(data / "czi/generated/pyramid2.czi", level=1)
     assert half.level == 1 and half.shape[-1] < stack.shape[-1]
     assert pickle.loads(pickle.dumps(half)).shape == half.shape
+    scene = microtome.open(f"{data}/czi/generated/pyramid2.czi#scene=0", level=1)
+    assert scene.part == "scene=0&level=1" and scene.shape == half.shape
+    assert pickle.loads(pickle.dumps(scene)).source == scene.source
     with pytest.raises(FileNotFoundError):
         microtome.open(data / "czi/generated/pyramid2.czi", level=9)
+    with pytest.raises(microtome.ArgumentError, match="names a part"):
+        microtome.open(f"{data}/czi/generated/pyramid2.czi#scene=0", part="level=1")
