@@ -80,13 +80,13 @@ static mt_status map_image(const mt_source *source, const czi_files *files, mt_a
     mt_status st = czi_make_survey(files, arena, &survey, err);
     if (st || (st = choose(source, &survey, image, err)) || (st = czi_measure(files, image, err)))
         return st;
-    int level = source->selection.level > 0 && source->selection.level < 1000 ? (int)source->selection.level : 0;
+    int64_t level = source->selection.level > 0 ? source->selection.level : 0;
     if (level >= image->n_levels)
-        return mt_fail(err, MT_E_NOT_FOUND, "there is no level=%d; the image has %d, counted from 0", level,
-                       image->n_levels);
-    map->level = level;
+        return mt_fail(err, MT_E_NOT_FOUND, "there is no level=%lld; the image has %d, counted from 0",
+                       (long long)level, image->n_levels);
+    map->level = (int)level;
     map->n_levels = image->n_levels;
-    st = czi_make_map(files, image, level, map, err);
+    st = czi_make_map(files, image, map->level, map, err);
     return st ? st : czi_describe(&files->file[0], image, map, err);
 }
 

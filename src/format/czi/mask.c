@@ -149,6 +149,10 @@ static mt_status decompose(const mask_making *m, const czi_file *file, uint64_t 
     if (stride < (width + 7) / 8 || stride > (size - MASK_HEAD) / height)
         return mt_fail(err, MT_E_CORRUPT, "a mask of %u rows of %u bytes in %llu", height, stride,
                        (unsigned long long)size);
+    size_t limit = file->env->limits.max_chunk_bytes;
+    if (height > 0 && stride > limit / height)
+        return mt_fail(err, MT_E_LIMIT, "a mask of %u rows of %u bytes, more than max_chunk_bytes (%zu)", height,
+                       stride, limit);
     return read_rows(file, offset + MASK_HEAD, stride, k->width, k->height, s, err);
 }
 

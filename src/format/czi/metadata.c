@@ -97,8 +97,8 @@ static mt_status read_channels(const mt_xml *parent, int32_t first, size_t n, mt
                                mt_error *err)
 {
     const mt_xml *list = mt_xml_child(parent, "Channels"), *channel = list ? mt_xml_child(list, "Channel") : NULL;
-    for (int32_t k = 0; channel; k++, channel = mt_xml_next(channel)) {
-        if (k < first || (size_t)(k - first) >= n)
+    for (int64_t k = 0; channel; k++, channel = mt_xml_next(channel)) {
+        if (k < first || (uint64_t)(k - first) >= n)
             continue;
         mt_channel *out = &channels[k - first];
         const char *name = mt_xml_get(channel, "Name");

@@ -81,8 +81,12 @@ static mt_status open_next(const mt_source *source, mt_arena *arena, czi_files *
         mt_status st = mt_store_size(source->store, key, &size, &own);
         if (st == MT_E_NOT_FOUND)
             continue;
-        if (st || (st = open_file(source->env, source->store, key, &files->file[files->n], err)))
-            return st == MT_OK ? st : mt_fail(err, st, "%s", own.message);
+        if (st)
+            return mt_fail(err, st, "%s", own.message);
+        if ((st = open_file(source->env, source->store, key, &files->file[files->n], err))) {
+            mt_error_prefix(err, "%s, which may continue the document", key);
+            return st;
+        }
         *found = memcmp(files->file[files->n].primary, files->file[0].guid, 16) == 0;
     }
     return MT_OK;

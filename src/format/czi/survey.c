@@ -76,7 +76,7 @@ static mt_status add_pixel_type(czi_survey *s, int32_t type, int32_t channel, mt
         return mt_fail(err, MT_E_UNSUPPORTED, "more than %d pixel types", most);
     if (i == s->n_pixel_types)
         s->pixel_types[s->n_pixel_types++] = type;
-    if (s->n_pixel_types > 1 && channel >= s->first_channel)
+    if (channel >= s->first_channel)
         return MT_OK;
     s->first_channel = channel;
     s->pixel_types[i] = s->pixel_types[0];

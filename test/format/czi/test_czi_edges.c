@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* CZI documents whose numbers lie at the ends of what fits, made here. */
+#include "support/czi_writer.h"
+
+#include <microtome/microtome.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static const uint8_t pixels[4 * 4 * 2] = { 7, 6, 5, 4 };
+
+static mt_status open_written(const czi_writer *w, const mt_open_options *options, mt_stack **out, mt_error *err)
+{
+    return mt_stack_open_memory(NULL, "a.czi", w->data, w->size, options, out, err);
+}
+
+/* One tile for each channel number and pixel type; xml may be NULL. */
+static void write_channels(czi_writer *w, const int32_t (*channels)[2], size_t n, const char *xml)
+{
+    czi_begin(w);
+    for (size_t i = 0; i < n; i++) {
+        czi_tile tile = czi_gray_tile(0, 0, 4, 4, pixels);
+        tile.pixel_type = channels[i][1];
+        tile.size = channels[i][1] == 1 ? 32 : 16;
+        czi_add_dimension(&tile, 'C', channels[i][0], 1);
+        czi_add_tile(w, &tile);
+    }
+    czi_finish(w, xml);
+}
+
+/* Numbers of channels start anywhere: those of the metadata are counted from 0. */
+static void channels_of_the_lowest_number(void **state)
+{
+    (void)state;
+    static const char xml[] = "<M><Dimensions><Channels><Channel Name=\"a\"/><Channel Name=\"b\"/></Channels>"
+                              "</Dimensions></M>";
+    static const struct {
+        int32_t channel[1][2];
+        const char *name;
+    } cases[] = { { { { 0, 0 } }, "a" }, { { { 1, 0 } }, "b" }, { { { INT32_MIN, 0 } }, "" }, { { { 9, 0 } }, "" } };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        czi_writer w;
+        mt_stack *stack;
+        mt_error err = MT_ERROR_INIT;
+        write_channels(&w, cases[i].channel, 1, xml);
+        check_ok(open_written(&w, NULL, &stack, &err), &err);
+        assert_string_equal(mt_stack_get_info(stack)->channels[0].name, cases[i].name);
+        mt_stack_close(stack);
+        czi_free(&w);
+    }
+}
+
+/* The pixel type that is opened is that of the first channel, in whatever order the directory has them. */
+static void the_first_channel_gives_the_pixel_type(void **state)
+{
+    (void)state;
+    static const int32_t orders[][3][2] = { { { 0, 1 }, { 2, 1 }, { 1, 0 } },
+                                            { { 1, 0 }, { 2, 1 }, { 0, 1 } },
+                                            { { 2, 1 }, { 0, 1 }, { 1, 0 } } };
+    for (size_t i = 0; i < sizeof orders / sizeof *orders; i++) {
+        czi_writer w;
+        mt_stack *stack;
+        mt_error err = MT_ERROR_INIT;
+        write_channels(&w, orders[i], 3, NULL);
+        check_ok(open_written(&w, NULL, &stack, &err), &err);
+        assert_int_equal(mt_stack_get_info(stack)->dtype, MT_UINT16);
+        mt_stack_close(stack);
+        czi_free(&w);
+    }
+}
+
+static void a_level_that_is_not_there(void **state)
+{
+    (void)state;
+    static const int32_t channel[1][2] = { { 0, 0 } };
+    static const char *const parts[] = { "level=1", "level=1000", "level=999999" };
+    czi_writer w;
+    write_channels(&w, channel, 1, NULL);
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
+        mt_stack *stack;
+        mt_error err = MT_ERROR_INIT;
+        const mt_open_options options = { .struct_size = sizeof options, .part = parts[i] };
+        assert_int_equal(open_written(&w, &options, &stack, &err), MT_E_NOT_FOUND);
+        assert_non_null(strstr(err.message, parts[i]));
+    }
+    czi_free(&w);
+}
+
+/* A mask has one bit a pixel, but its rows may be as long as it likes. */
+static void rows_of_a_mask_are_limited(void **state)
+{
+    (void)state;
+    enum { STRIDE = 1000, HEAD = 20 + 16 };
+    static uint8_t mask[HEAD + 4 * STRIDE] = { 0x67, 0xea, 0xe3, 0xcb, 0xfc, 0x5b, 0x2b, 0x49, 0xa1, 0x6a,
+                                               0xec, 0xe3, 0x78, 0x03, 0x14, 0x48, 0xb0, 0x0f, 0,    0,
+                                               4,    0,    0,    0,    4,    0,    0,    0,    0,    0,
+                                               0,    0,    0xe8, 0x03, 0,    0,    0xf0 };
+    const mt_open_options options = { .struct_size = sizeof options, .use_masks = 1 };
+    for (size_t limit = 1024; limit <= 8192; limit *= 8) {
+        czi_writer w;
+        mt_context *context;
+        mt_stack *stack;
+        mt_error err = MT_ERROR_INIT;
+        const mt_context_options few = { .struct_size = sizeof few, .limits = { .max_chunk_bytes = limit } };
+        czi_tile tile = czi_gray_tile(0, 0, 4, 4, pixels);
+        tile.metadata =
+            "<METADATA><AttachmentSchema><DataFormat>CHUNKCONTAINER</DataFormat></AttachmentSchema></METADATA>";
+        tile.attachment = mask;
+        tile.attachment_size = sizeof mask;
+        czi_begin(&w);
+        czi_add_tile(&w, &tile);
+        czi_finish(&w, NULL);
+        check_ok(mt_context_new(&few, &context, &err), &err);
+        check_ok(mt_stack_open_memory(context, "a.czi", w.data, w.size, &options, &stack, &err), &err);
+        static const int64_t origin[2] = { 0 }, size[2] = { 4, 4 };
+        float patch[16];
+        mt_status st = mt_stack_extract_patch(stack, 0, NULL, 0, origin, size, 2, patch, &err);
+        if (limit > 4 * STRIDE) {
+            check_ok(st, &err);
+            assert_true(patch[0] == 7 && patch[3] == 4 && patch[4] == 0);
+        } else {
+            assert_int_equal(st, MT_E_LIMIT);
+            assert_non_null(strstr(err.message, "max_chunk_bytes (1024)"));
+        }
+        mt_stack_close(stack);
+        mt_context_free(context);
+        czi_free(&w);
+    }
+}
+
+static void write_file(const char *folder, const char *name, const void *bytes, size_t size)
+{
+    char path[256];
+    snprintf(path, sizeof path, "%s/%s", folder, name);
+    FILE *file = fopen(path, "wb");
+    assert_non_null(file);
+    assert_int_equal(fwrite(bytes, 1, size, file), size);
+    fclose(file);
+}
+
+/* What has the name of a continuation and is none that can be read: the error is about that file. */
+static void a_broken_continuation_is_named(void **state)
+{
+    (void)state;
+    static const int32_t channel[1][2] = { { 0, 0 } };
+    char folder[] = "/tmp/microtome-czi-XXXXXX", path[256];
+    czi_writer w;
+    mt_stack *stack;
+    mt_error err = MT_ERROR_INIT;
+    assert_non_null(mkdtemp(folder));
+    write_channels(&w, channel, 1, NULL);
+    memset(w.data + 32 + 32, 5, 16); /* the file's GUID: it has one */
+    write_file(folder, "a.czi", w.data, w.size);
+    write_file(folder, "a (1).czi", "no", 2);
+    snprintf(path, sizeof path, "%s/a.czi", folder);
+    assert_int_equal(mt_stack_open(NULL, path, NULL, &stack, &err), MT_E_CORRUPT);
+    assert_non_null(strstr(err.message, "a (1).czi, which may continue the document: "));
+    unlink(path);
+    snprintf(path, sizeof path, "%s/a (1).czi", folder);
+    unlink(path);
+    rmdir(folder);
+    czi_free(&w);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(channels_of_the_lowest_number),  cmocka_unit_test(the_first_channel_gives_the_pixel_type),
+        cmocka_unit_test(a_level_that_is_not_there),      cmocka_unit_test(rows_of_a_mask_are_limited),
+        cmocka_unit_test(a_broken_continuation_is_named),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
