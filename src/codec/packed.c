@@ -134,8 +134,12 @@ static mt_status decode_scaleoffset(const void *params, const uint8_t *src, size
         smallest |= (uint64_t)src[5 + i] << 8 * i;
     if (width > 8 * p->element_size)
         return mt_fail(err, MT_E_CORRUPT, "numbers of %u bits for elements of %zu bytes", width, p->element_size);
-    if (width == 8 * p->element_size)
-        return copy(src + HEAD, size - HEAD, dst, p->count * p->element_size, capacity, written, err);
+    if (width == 8 * p->element_size) { /* as the writer's machine has them, which is taken to be little-endian */
+        st = copy(src + HEAD, size - HEAD, dst, p->count * p->element_size, capacity, written, err);
+        if (!st && p->big_endian)
+            mt_swap_bytes(dst, p->count, p->element_size);
+        return st;
+    }
     if (size - HEAD < (p->count / 8) * width + (p->count % 8 * width + 7) / 8)
         return mt_fail(err, MT_E_CORRUPT, "%zu bytes do not hold %zu numbers of %u bits", size, p->count, width);
     bits b = { src + HEAD, size - HEAD, 0 };
