@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* HDF5 files: what of a file is opened. */
+#include "base/checked.h"
 #include "format/hdf5/hdf5.h"
 
 #include <stdio.h>
@@ -143,7 +144,7 @@ static mt_status describe(const mt_source *source, mt_arena *arena, mt_chunk_map
 {
     h5_file file;
     file_kind kind = DATASETS;
-    int level = source->selection.level > 0 && source->selection.level < 1000 ? (int)source->selection.level : 0;
+    int level = (int)mt_max_i64(0, mt_min_i64(source->selection.level, INT32_MAX));
     mt_status st = open_file(source, arena, &file, err);
     if (st)
         return st;

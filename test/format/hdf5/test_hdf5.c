@@ -232,6 +232,20 @@ static void other_files_only_where_allowed(void **state)
     assert_int_equal(remove(folder), 0);
 }
 
+static void a_level_that_is_not_there(void **state)
+{
+    (void)state;
+    static const char *const parts[] = { "level=1", "level=1000", "level=5000000000" };
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
+        mt_stack *stack;
+        mt_error err = MT_ERROR_INIT;
+        const mt_open_options options = { .struct_size = sizeof options, .part = parts[i] };
+        assert_int_equal(mt_stack_open(NULL, data_path("hdf5/bio/Minimal_IMS_File.ims"), &options, &stack, &err),
+                         MT_E_NOT_FOUND);
+        assert_non_null(strstr(err.message, "there is no level="));
+    }
+}
+
 static void imaris_tells_of_itself(void **state)
 {
     (void)state;
@@ -266,10 +280,10 @@ static void files_keep_the_contract(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(datasets_equal_those_of_h5py), cmocka_unit_test(time_points_are_their_datasets),
-        cmocka_unit_test(imaris_tells_of_itself),       cmocka_unit_test(other_files_only_where_allowed),
-        cmocka_unit_test(broken_files_fail_cleanly),    cmocka_unit_test(mutations_do_no_harm),
-        cmocka_unit_test(files_keep_the_contract),
+        cmocka_unit_test(datasets_equal_those_of_h5py),   cmocka_unit_test(time_points_are_their_datasets),
+        cmocka_unit_test(imaris_tells_of_itself),         cmocka_unit_test(a_level_that_is_not_there),
+        cmocka_unit_test(other_files_only_where_allowed), cmocka_unit_test(broken_files_fail_cleanly),
+        cmocka_unit_test(mutations_do_no_harm),           cmocka_unit_test(files_keep_the_contract),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
