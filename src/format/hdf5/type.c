@@ -71,12 +71,29 @@ static bool is_bool(mt_reader *r, int version, uint32_t members, const h5_type *
     return !r->failed && low == 0 && high == 1;
 }
 
+/* What all datatypes start with. */
+static mt_status read_class(mt_reader *r, h5_type *out, int *version, uint32_t *flags, mt_error *err)
+{
+    uint8_t first = mt_read_u8(r);
+    *flags = (uint32_t)h5_read_number(r, 3);
+    *version = first >> 4;
+    *out = (h5_type) { .size = mt_read_u32(r) };
+    out->kind = first & 15;
+    if (r->failed || *version < 1 || *version > 5 || out->kind > H5_COMPLEX)
+        return mt_fail(err, MT_E_CORRUPT, "a datatype of class %d, version %d", (int)out->kind, *version);
+    return MT_OK;
+}
+
 static mt_status read_enum(mt_reader *r, int version, uint32_t flags, h5_type *out, mt_error *err)
 {
     h5_type base;
-    mt_status st = h5_read_type(r, &base, err);
+    int base_version;
+    uint32_t base_flags;
+    mt_status st = read_class(r, &base, &base_version, &base_flags, err);
     if (st)
         return st;
+    if (base.kind == H5_INTEGER)
+        read_integer(r, base_flags, &base);
     if (base.kind != H5_INTEGER || base.size != out->size) {
         out->obstacle = "an enumeration of something else than integers";
         return MT_OK;
@@ -84,7 +101,7 @@ static mt_status read_enum(mt_reader *r, int version, uint32_t flags, h5_type *o
     out->big_endian = base.big_endian;
     out->dtype = is_bool(r, version, flags & 0xffff, &base) ? MT_BOOL : base.dtype;
     out->obstacle = base.obstacle;
-    return MT_OK;
+    return r->failed ? mt_fail(err, MT_E_CORRUPT, "an enumeration is cut off") : MT_OK;
 }
 
 mt_status h5_read_type(mt_reader *r, h5_type *out, mt_error *err)
@@ -92,13 +109,12 @@ mt_status h5_read_type(mt_reader *r, h5_type *out, mt_error *err)
     static const char *const obstacles[] = { NULL,     NULL,       "time",      "text", NULL,
                                              "opaque", "compound", "reference", NULL,   "variable length",
                                              "array",  "complex" };
-    uint8_t first = mt_read_u8(r);
-    uint32_t flags = (uint32_t)h5_read_number(r, 3);
-    int kind = first & 15, version = first >> 4;
-    *out = (h5_type) { .size = mt_read_u32(r) };
-    if (r->failed || version < 1 || version > 5 || kind > 11)
-        return mt_fail(err, MT_E_CORRUPT, "a datatype of class %d, version %d", kind, version);
-    out->kind = kind;
+    int version;
+    uint32_t flags;
+    mt_status st = read_class(r, out, &version, &flags, err);
+    if (st)
+        return st;
+    int kind = out->kind;
     out->obstacle = obstacles[kind];
     out->is_text = kind == H5_VARIABLE && (flags & 15) == 1;
     if (kind == H5_INTEGER || kind == H5_BITFIELD)
