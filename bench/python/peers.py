@@ -170,6 +170,7 @@ def run(args, folder):
     write_all(folder, plane, volume)
     os.sync()
     work = {"plane": make_work(plane, PATCHES["plane"], 1024), "volume": make_work(volume, PATCHES["volume"], 256)}
+    compiled = microtome_in_c(args.bench, folder, "given")[1] if args.only in (None, "given") else ""
     bare, _ = microtome_in_c(args.bench, folder, "memory")
     results = []
     for group, rows in groups(folder, work, bare).items():
@@ -178,7 +179,6 @@ def run(args, folder):
                 rates, limit = measure(row, work[row.image], args.runs)
                 results.append(evaluate(row, rates, limit))
                 show(results[-1])
-    compiled = microtome_in_c(args.bench, folder, "given")[1] if args.only in (None, "given") else ""
     return {"machine": machine(), "versions": versions(), "rows": results, "c": compiled}
 
 
