@@ -153,7 +153,7 @@ def show(result):
 
 def machine():
     model = re.search(r"model name\s*: (.*)", Path("/proc/cpuinfo").read_text())
-    return {"cores": os.cpu_count(), "cpu": model[1] if model else platform.machine(), "python": platform.python_version()}
+    return {"load": round(os.getloadavg()[0]), "cores": os.cpu_count(), "cpu": model[1] if model else platform.machine(), "python": platform.python_version()}
 
 
 def versions():
@@ -164,6 +164,7 @@ def versions():
 
 
 def run(args, folder):
+    begun = machine()
     print("the images ...", flush=True)
     microtome_in_c(args.bench, folder, "given")
     plane, volume = np.load(folder / "plane.npy"), np.load(folder / "volume.npy")
@@ -182,7 +183,7 @@ def run(args, folder):
                 rates, limit = measure(row, work[row.image], args.runs)
                 results.append(evaluate(row, rates, limit))
                 show(results[-1])
-    return {"machine": machine(), "versions": versions(), "rows": results, "c": compiled}
+    return {"machine": begun, "versions": versions(), "rows": results, "c": compiled}
 
 
 def main():
