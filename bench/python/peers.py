@@ -153,7 +153,8 @@ def show(result):
 
 def machine():
     model = re.search(r"model name\s*: (.*)", Path("/proc/cpuinfo").read_text())
-    return {"load": round(os.getloadavg()[0]), "cores": os.cpu_count(), "cpu": model[1] if model else platform.machine(), "python": platform.python_version()}
+    return {"load": round(os.getloadavg()[0]), "cores": os.cpu_count(), "cpu": model[1] if model else platform.machine(),
+            "python": platform.python_version()}
 
 
 def versions():

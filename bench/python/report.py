@@ -154,7 +154,7 @@ def compiled(results):
     """The lines of the C program, as it prints them."""
     lines = results["c"].splitlines()
     start = next((i for i, line in enumerate(lines) if line.startswith("  HDF5")), len(lines))
-    return ["```", *[line[2:] for line in lines[start:] if line.startswith("  ")], "```"]
+    return ["```", *[line[2:].rstrip() for line in lines[start:] if line.startswith("  ")], "```"]
 
 
 def fill(path, blocks):
