@@ -7,8 +7,8 @@ import pytest
 import tifffile
 import zarr
 from careamics import CAREamist as Original
-from careamics.config.factories import create_advanced_n2v_config, create_n2v_config
-from microtome.careamics import CAREamist, load, loading
+from careamics.config.factories import create_advanced_n2v_config
+from microtome.careamics import CAREamist, load
 
 SHAPE = (4, 40, 96)  # samples, rows, columns
 TILES = {"tile_size": (64, 64), "tile_overlap": (16, 16)}  # taller than the image
