@@ -6,7 +6,7 @@ DURATION = $(if $(filter command% environment%,$(origin SECONDS)),$(SECONDS),60)
 
 ORACLE = build/oracle
 
-.PHONY: help setup setup-check build test test-oracle demo bench fuzz check install
+.PHONY: help setup setup-check build test test-oracle test-wheel demo docs bench bench-python fuzz check wheel install
 
 help: ## list what can be made
 	@sed -n 's/^\([a-z-]*\): .*## /  make \1\t/p' Makefile | expand -t 20
@@ -25,22 +25,38 @@ build: setup ## build library and command into build/PRESET (PRESET=release, deb
 test: build ## run the tests
 	@ctest --preset $(PRESET)
 
-test-oracle: build ## compare with other libraries (h5py), which are installed into build/oracle
+test-oracle: build ## compare with other libraries, which are installed into build/oracle
 	@tools/oracle.sh $(ORACLE) build/$(PRESET)/microtome
+
+test-wheel: wheel ## install the wheel into empty environments, of the oldest and the newest Python, and test it there
+	@tools/check_wheel.py
 
 demo: build ## fetch two real images, cut patches out of them and show where the pictures are
 	@tools/demo.sh build/$(PRESET)
+
+docs: build ## build the documentation into build/docs, and run its examples
+	@tools/docs.sh build/$(PRESET)
 
 bench: setup ## measure against the limits of the machine: patches a second, opening, memory
 	@cmake --preset release -DMT_BENCH=ON
 	@cmake --build --preset release --target bench
 	@build/release/bench/bench $(GROUP)
 
+bench-python: setup ## measure beside other libraries from Python (build/bench-env), draw the chart, fill the tables
+	@PIP_NO_DEPS=1 tools/venv.sh build/bench-env bench/python/requirements.txt
+	@cmake --preset release -DMT_BENCH=ON
+	@cmake --build --preset release
+	@PYTHONPATH=build/release/python build/bench-env/bin/python bench/python/peers.py build/release/bench/bench \
+		--json build/bench-python.json --write
+
 fuzz: setup-check ## fuzz every target for SECONDS=60 each, or the one named by TARGET
 	@tools/fuzz.sh $(DURATION) $(TARGET)
 
 check: setup-check build ## format, static analysis, layering, exported symbols
 	@tools/check.sh build/$(PRESET)
+
+wheel: setup ## build a wheel for all Pythons from 3.11 on, with the codecs' libraries inside, into build/dist
+	@tools/wheel.sh
 
 install: build ## install into PREFIX=/usr/local (and DESTDIR)
 	@cmake --install build/$(PRESET) --prefix $(PREFIX)

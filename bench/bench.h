@@ -18,7 +18,9 @@
 #define PATCH_Z 16 /* and its patches: PATCH_Z x PATCH x PATCH */
 #define BATCH 1024 /* patches in one call */
 #define BATCH_3D 256
-#define RUNS 15 /* the best of so many runs is what is reported */
+#define RUNS 15 /* the best of so many runs is what is reported, */
+#define FEW_RUNS 3
+#define LONG_ENOUGH 4.0 /* or of fewer, where they take more than so many seconds */
 
 typedef struct image {
     int ndim; /* 2 or 3 */
@@ -41,8 +43,7 @@ typedef struct patches {
 patches patches_make(const image *from, size_t n, uint64_t seed);
 
 /* How chunks are encoded. */
-typedef enum coding { RAW, ZLIB, ZSTD, BLOSC, LZW, JPEG, N_CODINGS } coding;
-extern const char *const coding_names[N_CODINGS];
+typedef enum coding { RAW, ZLIB, ZSTD, BLOSC, LZW, JPEG, JPEGXR, N_CODINGS } coding;
 
 /* One chunk, encoded; what comes back lies in a buffer that the next call overwrites. */
 const uint8_t *encode(coding how, const void *raw, size_t size, size_t *encoded_size);
@@ -75,7 +76,7 @@ void write_group(const char *path, int n);
 /* Seconds, monotonic. */
 double now(void);
 
-/* The best of RUNS runs. */
+/* The best of RUNS runs, or of those that fit into the time. */
 double best_time(void (*run)(void *), void *argument);
 
 /* Ends the program where a call failed. */
@@ -99,6 +100,12 @@ double gather_patches(const image *from, const patches *p, float *out);
 
 /* The same out of chunks in memory of a side, which costs more: rows are cut where chunks end. */
 double gather_from_chunks(const image *from, const patches *p, int64_t side, float *out);
+
+/* Seconds to read each row of each patch by a pread of bare.raw, one for each tile that it touches; tile 0: one a row. */
+double time_row_reads(const patches *p, int64_t tile);
+
+/* Seconds in which the bare codec decodes all chunks. */
+double time_decoding(const chunks *c);
 
 /* The groups of rows; each may use or ignore the plane and the patches of it. */
 void bench_memory(const image *plane, patches *p);

@@ -13,8 +13,6 @@
 #include <libdeflate.h>
 #include <zstd.h>
 
-const char *const coding_names[N_CODINGS] = { "raw", "zlib", "zstd", "blosc-lz4", "lzw", "jpeg" };
-
 static uint8_t *buffer;
 static size_t room;
 
@@ -130,8 +128,9 @@ static void decode_jpeg(const uint8_t *encoded, size_t encoded_size, uint8_t *ra
     jpeg_destroy_decompress(&d);
 }
 
-/* No library of the distribution decodes LZW alone: the limit is our own decoder. */
-static void decode_lzw(const uint8_t *encoded, size_t encoded_size, void *raw, size_t size)
+/* LZW and JPEG XR are decoded by no library that is linked: the limit is our own decoder without all else. */
+static void decode_ours(const char *codec, const void *params, const uint8_t *encoded, size_t encoded_size, void *raw,
+                        size_t size)
 {
     static mt_env env;
     static mt_scratch *scratch;
@@ -141,13 +140,14 @@ static void decode_lzw(const uint8_t *encoded, size_t encoded_size, void *raw, s
         mt_env_init(&env, NULL, NULL);
         need(mt_scratch_new(&env, &scratch, &err), &err);
     }
-    need(mt_codec_find("lzw")->decode(NULL, encoded, encoded_size, raw, size, &written, scratch, &err), &err);
+    need(mt_codec_find(codec)->decode(params, encoded, encoded_size, raw, size, &written, scratch, &err), &err);
 }
 
 void decode(coding how, const uint8_t *encoded, size_t encoded_size, void *raw, size_t size)
 {
     static struct libdeflate_decompressor *inflate;
     static ZSTD_DCtx *zstd;
+    static const mt_picture_params tile = { .width = TILE, .height = TILE, .samples = 1, .dtype = MT_UINT16 };
     switch (how) {
     case ZLIB:
         inflate = inflate ? inflate : libdeflate_alloc_decompressor();
@@ -158,7 +158,8 @@ void decode(coding how, const uint8_t *encoded, size_t encoded_size, void *raw, 
         ZSTD_decompressDCtx(zstd, raw, size, encoded, encoded_size);
         break;
     case BLOSC: blosc_decompress_ctx(encoded, raw, size, 1); break;
-    case LZW: decode_lzw(encoded, encoded_size, raw, size); break;
+    case LZW: decode_ours("lzw", NULL, encoded, encoded_size, raw, size); break;
+    case JPEGXR: decode_ours("jpegxr", &tile, encoded, encoded_size, raw, size); break;
     case JPEG: decode_jpeg(encoded, encoded_size, raw); break;
     default: memcpy(raw, encoded, size);
     }

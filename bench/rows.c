@@ -81,7 +81,7 @@ static void read_rows(void *argument)
             }
 }
 
-static double time_row_reads(const patches *p, int64_t tile)
+double time_row_reads(const patches *p, int64_t tile)
 {
     static uint8_t out[PATCH * 2];
     row_reads r = { open("bare.raw", O_RDONLY), p, tile, out };
@@ -174,7 +174,7 @@ static void decode_all(void *argument)
         decode(d->c->how, d->c->data[i], d->c->sizes[i], d->out, d->c->raw_size);
 }
 
-static double time_decoding(const chunks *c)
+double time_decoding(const chunks *c)
 {
     decoding d = { c, malloc(c->raw_size) };
     double took = best_time(decode_all, &d);
@@ -196,7 +196,7 @@ static void bench_batch(const char *name, const char *path, patches *p, const fl
         mt_stack *stack = open_stack(path, &options, threads, MT_NO_CACHE, false, &context);
         double took = time_patches(stack, p, expected, true);
         mt_context_get_counters(context, &k);
-        double decoded = (double)k.chunks_decoded / (RUNS + 1);
+        double decoded = (double)k.chunks_decoded * (double)p->n / (double)k.patches;
         snprintf(what, sizeof what, "%s%s", name, threads == 2 ? ", 2 threads" : "");
         print_rate(what, (double)p->n / took, PATCHES, NULL, 0, 0);
         if (threads == 1) {

@@ -78,8 +78,8 @@ double now(void)
 
 double best_time(void (*run)(void *), void *argument)
 {
-    double best = INFINITY;
-    for (int i = 0; i < RUNS; i++) {
+    double best = INFINITY, end = now() + LONG_ENOUGH;
+    for (int i = 0; i < RUNS && (i < FEW_RUNS || now() < end); i++) {
         double start = now();
         run(argument);
         double took = now() - start;

@@ -22,6 +22,11 @@
         "external-folder", "FOLDER",                                                                                   \
             "Follow links and virtual data of HDF5 into other files of FOLDER, which holds this one.", false           \
     }
+#define VIEW_OF_FILE                                                                                                   \
+    { "depth-axis", "AXIS", "none, Z or T: which axis is the depth, all others but C being samples.", false },         \
+    {                                                                                                                  \
+        "masks", NULL, "Leave out the pixels that the masks of a CZI call invalid.", false                             \
+    }
 #define THREADS                                                                                                        \
     {                                                                                                                  \
         "threads", "N", "Threads that decode. Default: one for each processor.", false                                 \
@@ -36,6 +41,7 @@ static const struct option info_options[] = {
     AXES,
     RAW,
     EXTERNAL,
+    VIEW_OF_FILE,
     OPTION_END,
 };
 static const example info_examples[] = {
@@ -59,6 +65,7 @@ static const struct option patches_options[] = {
     AXES,
     RAW,
     EXTERNAL,
+    VIEW_OF_FILE,
     { "float", NULL, "Write float32 instead of the stored type.", false },
     { "out", "FILE.npy", "Write the patches as one NumPy array: patch, C, (Z,) Y, X.", false },
     { "sheet", "FILE.png", "Draw up to 64 of the patches: the middle plane, channels merged in their colours.", false },
@@ -90,6 +97,7 @@ static const struct option view_options[] = {
     AXES,
     RAW,
     EXTERNAL,
+    VIEW_OF_FILE,
     FORCE,
     THREADS,
     OPTION_END,
@@ -97,6 +105,7 @@ static const struct option view_options[] = {
 static const example view_examples[] = {
     { "microtome view cells.ome.tif --out plane.png", "The middle plane, channels in their colours." },
     { "microtome view cells.ome.tif --z 3 --channel 1 --out dapi.png", "One channel of one plane." },
+    { "microtome view slide.czi#attachment=Thumbnail --out thumbnail.png", "The thumbnail that a file holds." },
     { "microtome view huge.zarr --level 0 --region 0,0,2000,2000 --out corner.png", "A corner of the full image." },
     { NULL, NULL },
 };
@@ -117,7 +126,8 @@ static const example help_examples[] = { { "microtome help patches", "The same a
 
 const struct command commands[] = {
     { "info", "PATH...", "Say what an image is",
-      "Prints format, axes, shape, element type, chunks, codecs, pixel size, pyramid levels, channels and parts: a "
+      "Prints format, axes, shape, element type, chunks, codecs, pixel size, pyramid levels, channels, parts and "
+      "attachments: a "
       "table "
       "for one image, a line each for several. A PATH is a file, a folder, a glob in quotes, or either of the first "
       "two "

@@ -53,6 +53,8 @@ int open_options_get(struct open_options *out, const struct args *args)
     *out = (struct open_options) { .options = { .struct_size = sizeof out->options } };
     out->options.axes = args_get(args, "axes", 0);
     out->options.external_folder = args_get(args, "external-folder", 0);
+    out->options.depth_axis = args_get(args, "depth-axis", 0);
+    out->options.use_masks = args_count(args, "masks") > 0;
     if (!raw)
         return EXIT_OK;
     if (!parse_raw(raw, out))

@@ -68,10 +68,16 @@ static void add_path(listing *list, const char *path, const mt_open_options *opt
     }
 }
 
-static void list_parts(struct entry *e, const mt_open_options *options)
+static void list_parts(listing *list, struct entry *e, const mt_open_options *options)
 {
+    mt_error err = MT_ERROR_INIT;
     if (mt_list_parts(NULL, e->path, options, &e->parts, NULL))
         e->parts = NULL;
+    if (mt_list_attachments(NULL, e->path, options, &e->attachments, &err)) {
+        e->attachments = NULL;
+        list->failed = true;
+        report(&err);
+    }
 }
 
 int run_info(const struct args *args)
@@ -85,7 +91,7 @@ int run_info(const struct args *args)
         add_path(&list, args->paths[i], &options.options);
     bool json = args_count(args, "json");
     for (size_t i = 0; i < list.n && (json || list.n == 1); i++)
-        list_parts(&list.entries[i], &options.options);
+        list_parts(&list, &list.entries[i], &options.options);
     if (json)
         print_json(list.entries, list.n);
     else if (list.n == 1)
@@ -94,6 +100,7 @@ int run_info(const struct args *args)
         print_lines(list.entries, list.n);
     for (size_t i = 0; i < list.n; i++) {
         mt_names_free(list.entries[i].parts);
+        mt_names_free(list.entries[i].attachments);
         mt_stack_close(list.entries[i].stack);
     }
     free(list.entries);

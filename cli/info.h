@@ -8,7 +8,7 @@ struct entry {
     const char *path;
     mt_stack *stack;
     const mt_stack_info *info;
-    mt_names *parts; /* NULL where they were not asked for */
+    mt_names *parts, *attachments; /* NULL where they were not asked for */
 };
 
 void print_table(const struct entry *entry);

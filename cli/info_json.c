@@ -98,12 +98,28 @@ static void print_channels(const mt_stack_info *info)
     putchar(']');
 }
 
-static void print_parts(const mt_names *parts)
+static void print_names(const char *key, const mt_names *names, bool titles)
 {
-    printf(",\n  \"parts\": [");
-    for (size_t i = 0; parts && i < mt_names_count(parts); i++) {
+    printf(",\n  \"%s\": [", key);
+    for (size_t i = 0; names && i < mt_names_count(names); i++) {
         printf("%s", i ? ", " : "");
-        print_string(mt_names_get(parts, i));
+        print_string(titles ? mt_names_get_part(names, i)->title : mt_names_get(names, i));
+    }
+    putchar(']');
+}
+
+static void print_attachments(const mt_names *list)
+{
+    printf(",\n  \"attachments\": [");
+    for (size_t i = 0; list && i < mt_names_count(list); i++) {
+        const mt_part *part = mt_names_get_part(list, i);
+        printf("%s{\"part\": ", i ? ", " : "");
+        print_string(part->name);
+        printf(", \"name\": ");
+        print_string(part->title);
+        printf(", \"type\": ");
+        print_string(part->type);
+        printf(", \"size\": %" PRIu64 "}", part->size);
     }
     putchar(']');
 }
@@ -127,7 +143,9 @@ static void print_entry(const struct entry *entry)
     print_pixel_size(info);
     printf(",\n  \"level\": %d,\n  \"levels\": %d", info->level, info->n_levels);
     print_channels(info);
-    print_parts(entry->parts);
+    print_names("parts", entry->parts, false);
+    print_names("titles", entry->parts, true);
+    print_attachments(entry->attachments);
     printf("\n}");
 }
 

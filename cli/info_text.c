@@ -13,11 +13,19 @@ static void print_name(const char *text)
         putchar((unsigned char)*text < 0x20 || *text == 0x7f ? '?' : *text);
 }
 
+static void print_label(const char *label) { printf("  %-12s", label); }
+
 static void print_row(const char *name, const char *value)
 {
-    printf("  %-12s", name);
+    print_label(name);
     print_name(value);
     putchar('\n');
+}
+
+static void print_more(size_t n)
+{
+    print_label("");
+    printf("and %zu more\n", n);
 }
 
 static void print_shape(const char *name, const int64_t *shape, int ndim)
@@ -50,7 +58,7 @@ static void print_channels(const mt_stack_info *info)
     for (int64_t c = 0; info->channels && c < info->data_shape[1]; c++) {
         const mt_channel *channel = &info->channels[c];
         if (c == MOST_LINES) {
-            printf("  %-12sand %" PRId64 " more\n", "", info->data_shape[1] - c);
+            print_more((size_t)(info->data_shape[1] - c));
             return;
         }
         printf("  %-12s%" PRId64, c ? "" : "channels", c);
@@ -64,16 +72,47 @@ static void print_channels(const mt_stack_info *info)
     }
 }
 
-static void print_parts(const mt_names *parts)
+static void print_part(const char *label, const mt_part *part)
+{
+    print_label(label);
+    print_name(part->name);
+    if (*part->title)
+        printf("  ");
+    print_name(part->title);
+    if (part->height > 0)
+        printf("  %" PRId64 " x %" PRId64, part->height, part->width);
+    putchar('\n');
+}
+
+static void print_parts(const mt_names *parts, const mt_stack_info *info)
 {
     size_t n = parts ? mt_names_count(parts) : 0;
-    for (size_t i = 0; n > 1 && i < n; i++) {
-        if (i == MOST_LINES) {
-            printf("  %-12sand %zu more\n", "", n - i);
-            return;
-        }
-        print_row(i ? "" : "parts", mt_names_get(parts, i));
+    if (n == 1 && *mt_names_get_part(parts, 0)->title)
+        print_row("title", mt_names_get_part(parts, 0)->title);
+    if (n < 2)
+        return;
+    print_label(strncmp(mt_names_get(parts, 0), "scene=", 6) == 0 ? "scenes" : "parts");
+    printf(*info->part ? "%zu\n" : "%zu, this is the first\n", n);
+    for (size_t i = 0; i < n && i < MOST_LINES; i++)
+        print_part("", mt_names_get_part(parts, i));
+    if (n > MOST_LINES)
+        print_more(n - MOST_LINES);
+}
+
+static void print_attachments(const mt_names *list)
+{
+    size_t n = list ? mt_names_count(list) : 0;
+    char bytes[32];
+    for (size_t i = 0; i < n && i < MOST_LINES; i++) {
+        const mt_part *part = mt_names_get_part(list, i);
+        print_label(i ? "" : "attachments");
+        print_name(part->title);
+        printf("  ");
+        print_name(part->type);
+        printf("  %s\n", bytes_text((double)part->size, bytes, sizeof bytes));
     }
+    if (n > MOST_LINES)
+        print_more(n - MOST_LINES);
 }
 
 void print_table(const struct entry *entry)
@@ -99,7 +138,8 @@ void print_table(const struct entry *entry)
         print_row("levels", text);
     }
     print_channels(info);
-    print_parts(entry->parts);
+    print_parts(entry->parts, info);
+    print_attachments(entry->attachments);
 }
 
 static int widest_path(const struct entry *entries, size_t n)

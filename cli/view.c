@@ -10,7 +10,7 @@ typedef struct view_job {
     struct image image;
     int64_t sample, z, max_size;
     int64_t region[4]; /* y, x, height, width */
-    int64_t *channels;
+    int64_t *channels; /* NULL: not said */
     size_t n_channels;
     struct progress progress;
 } view_job;
@@ -105,16 +105,9 @@ static int read_options(view_job *job, const struct args *args)
         status = usage_error(args, "--z: the image has no Z");
     if (!status)
         status = args_integer(args, "z", 0, planes - 1, &job->z);
-    if (!status)
+    if (!status && args_get(args, "channel", 0))
         status = image_channels(&job->image, args, "channel", &job->channels, &job->n_channels);
-    if (status)
-        return status;
-    if (job->n_channels > MT_MOST_COLORS && !args_get(args, "channel", 0)) {
-        fprintf(stderr, "microtome: the first %d of %zu channels are shown; --channel chooses\n", MT_MOST_COLORS,
-                job->n_channels);
-        job->n_channels = MT_MOST_COLORS;
-    }
-    return read_region(job, args);
+    return status ? status : read_region(job, args);
 }
 
 static int show_progress(void *user, double share)
@@ -145,6 +138,9 @@ static int draw(view_job *job, const struct args *args)
     mt_status st = mt_draw_plane(job->image.stack, &options, output_write, &out, &size, &err);
     progress_end(&job->progress);
     status = output_drawn(&out, st, &err);
+    if (!status && !job->channels && size.channels < job->image.info->data_shape[1])
+        fprintf(stderr, "microtome: the first %" PRId64 " of %" PRId64 " channels are shown; --channel chooses\n",
+                size.channels, job->image.info->data_shape[1]);
     if (!status)
         printf("%s: %" PRId64 " x %" PRId64 " pixels%s\n", path, size.height, size.width,
                size.shrunk > 1 ? ", shrunk" : "");

@@ -23,6 +23,7 @@ typedef union params {
     mt_scaleoffset_params scaleoffset;
     mt_bitshuffle_params bitshuffle;
     mt_samples_params samples;
+    mt_constant_params constant;
 } params;
 
 static mt_stored_type stored_type(uint8_t byte)
@@ -65,6 +66,8 @@ static params make_params(const uint8_t *head)
                                                   .fill = head[5] };
     else if (is("bgr"))
         p.samples = (mt_samples_params) { 1 + head[0] % 4, 3 + head[1] % 2 };
+    else if (is("constant"))
+        p.constant = (mt_constant_params) { .element_size = 1 + head[0] % 8 };
     else if (is("bitshuffle"))
         p.bitshuffle = (mt_bitshuffle_params) { .element_size = 1 + head[0] % 9,
                                                 .block = 8 * (head[1] % 32),
@@ -76,7 +79,8 @@ static params make_params(const uint8_t *head)
                                           .height = 1 + head[1] % 64,
                                           .samples = 1 + head[2] % 4,
                                           .dtype = stored_type(head[3]).dtype,
-                                          .ycbcr = head[4] & 1 };
+                                          .ycbcr = head[4] & 1,
+                                          .fits = head[4] & 2 };
     return p;
 }
 

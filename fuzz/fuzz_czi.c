@@ -1,10 +1,59 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
+/* CZI: the default image, the same through masks and with a depth, and what is attached. */
 #include "fuzz_file.h"
+
+#include "engine/context.h"
+#include "format/format.h"
+
+#include <stdlib.h>
+
+#define MAX_PARTS 4
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
+static void read_names(const mt_names *names, const uint8_t *data, size_t size)
+{
+    for (size_t i = 0; i < mt_names_count(names) && i < MAX_PARTS; i++) {
+        mt_open_options options = { .struct_size = sizeof options, .part = mt_names_get(names, i) };
+        open_and_read("fuzz.czi", data, size, &options);
+    }
+}
+
+static void read_parts(const uint8_t *data, size_t size)
+{
+    static const mt_open_options open_options = { .struct_size = sizeof open_options };
+    const mt_context_options options = { .struct_size = sizeof options,
+                                         .threads = 1,
+                                         .limits = { .max_metadata_bytes = 4 << 20 } };
+    const mt_format *czi = mt_format_find("czi");
+    mt_context *context;
+    mt_store *store;
+    mt_names *parts, *attachments;
+    if (mt_context_new(&options, &context, NULL) ||
+        mt_store_open_memory(&context->env, "fuzz.czi", data, size, &store, NULL) ||
+        mt_names_new(&context->env, &parts, NULL) || mt_names_new(&context->env, &attachments, NULL))
+        abort();
+    const mt_source source = { .env = &context->env,
+                               .store = store,
+                               .key = "fuzz.czi",
+                               .name = "fuzz.czi",
+                               .selection = { .text = "", .path = "", .series = -1, .level = -1 },
+                               .options = &open_options };
+    (void)!czi->list(&source, parts, NULL);
+    (void)!czi->attachments(&source, attachments, NULL);
+    read_names(parts, data, size);
+    read_names(attachments, data, size);
+    mt_names_free(parts);
+    mt_names_free(attachments);
+    mt_store_close(store);
+    mt_context_free(context);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    open_and_read("fuzz.czi", data, size);
+    static const mt_open_options masked = { .struct_size = sizeof masked, .use_masks = 1, .depth_axis = "none" };
+    open_and_read("fuzz.czi", data, size, NULL);
+    open_and_read("fuzz.czi", data, size, &masked);
+    read_parts(data, size);
     return 0;
 }

@@ -15,7 +15,8 @@ static void read_corner(mt_stack *stack, const int64_t *coords)
         return;
 }
 
-static void open_and_read(const char *name, const uint8_t *data, size_t size)
+/* open_options may be NULL. */
+static void open_and_read(const char *name, const uint8_t *data, size_t size, const mt_open_options *open_options)
 {
     mt_context_options options = { .struct_size = sizeof options, .threads = 1, .cache_bytes = 1 << 20 };
     options.limits.max_metadata_bytes = 4 << 20;
@@ -25,7 +26,7 @@ static void open_and_read(const char *name, const uint8_t *data, size_t size)
     mt_stack *stack;
     if (mt_context_new(&options, &context, NULL))
         return;
-    if (mt_stack_open_memory(context, name, data, size, NULL, &stack, NULL) == MT_OK) {
+    if (mt_stack_open_memory(context, name, data, size, open_options, &stack, NULL) == MT_OK) {
         const int64_t *shape = mt_stack_get_info(stack)->data_shape;
         static const int64_t first[3] = { -1, -1, -1 };
         int n = mt_stack_get_info(stack)->data_ndim - 2;

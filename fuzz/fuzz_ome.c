@@ -53,7 +53,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     }
     if (size)
         memcpy(file + text, data, size);
-    open_and_read("fuzz.ome.tif", file, total);
+    open_and_read("fuzz.ome.tif", file, total, NULL);
     free(file);
     return 0;
 }

@@ -24,9 +24,14 @@ lib=$(pkg-config --variable=libdir microtome)
     cc -Wall -Werror consumer.c $(pkg-config --cflags microtome) "$lib/libmicrotome.a" \
         $(pkg-config --static --libs microtome | sed 's/-lmicrotome//') -o consumer-static
     ./consumer-static
-    # The program of the README is one that works.
+    # The program of the README is one that works, as is that of the quick start, here on ten patches of a grey image.
     sed -n '/^```c$/,/^```$/p' "$root/README.md" | grep -v '^```' >readme.c
     cc -Wall -Werror readme.c $(pkg-config --cflags --libs microtome) -o readme
+    sed -n '/^```c$/,/^```$/p' "$root/docs/quick-start.md" | grep -v '^```' >quick.c
+    cc -Wall -Werror quick.c $(pkg-config --cflags --libs microtome) -o quick
+    tr '\0' '*' </dev/zero | head -c 40000 >grey.raw
+    "$prefix/bin/microtome" patches grey.raw --raw uint8:200x200 --axes YX --size 120x120 --count 10 --out patches.npy
+    LD_LIBRARY_PATH=$lib ./quick patches.npy | grep ' is 42$'
 }
 cmake -B cmake -S . -DCMAKE_PREFIX_PATH="$prefix" >/dev/null
 cmake --build cmake >/dev/null

@@ -14,7 +14,7 @@ MT_BEGIN_DECLS
 
 /* What a file may make us do. Zero means the default, given behind each. Hitting one is MT_E_LIMIT, naming the field. */
 typedef struct mt_limits {
-    size_t max_metadata_bytes; /* parsed metadata of one image: 256 MiB */
+    size_t max_metadata_bytes; /* parsed metadata of one image, parsed values of one JSON document: 256 MiB */
     size_t max_json_bytes;     /* one JSON document: 64 MiB */
     size_t max_json_depth;     /* 64 */
     size_t max_xml_bytes;      /* one XML document: 64 MiB */

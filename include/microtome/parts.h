@@ -13,10 +13,27 @@ MT_API size_t mt_names_count(const mt_names *names);
 MT_API const char *mt_names_get(const mt_names *names, size_t i); /* NULL where i is too large */
 MT_API void mt_names_free(mt_names *names);
 
+/* What is known of a part before it is opened. */
+typedef struct mt_part {
+    const char *name;      /* as it stands after '#'; "" for the whole */
+    const char *title;     /* what the file calls it, such as the name of a scene; "" where it does not say */
+    const char *type;      /* of an attachment, as the file puts it: "JPG", "CZTIMS"; "" of an image */
+    uint64_t size;         /* of an attachment, in bytes */
+    int64_t height, width; /* of an image; 0: not known yet */
+} mt_part;
+
+/* The same of the i-th name of mt_list_parts or mt_list_attachments; NULL where i is too large. */
+MT_API const mt_part *mt_names_get_part(const mt_names *names, size_t i);
+
 /* The images of one file or folder, each as it stands after '#': arrays of a group, series, scenes. Levels of a
  * pyramid are not listed. */
 MT_API MT_MUST_CHECK mt_status mt_list_parts(mt_context *context, const char *path, const mt_open_options *options,
                                              mt_names **out, mt_error *err);
+
+/* What a file holds besides its images, such as thumbnails, each as it stands after '#'. Those that are pictures open as
+ * images of their own. Most formats have none. */
+MT_API MT_MUST_CHECK mt_status mt_list_attachments(mt_context *context, const char *path,
+                                                   const mt_open_options *options, mt_names **out, mt_error *err);
 
 /* The stacks that a list of paths, folders and globs stands for. */
 typedef struct mt_stacks mt_stacks;

@@ -17,7 +17,7 @@ typedef int (*mt_write_bytes)(void *user, const void *bytes, size_t size);
 typedef struct mt_draw_options {
     size_t struct_size; /* sizeof(mt_draw_options) */
     int64_t sample;
-    const int64_t *channels; /* NULL: all, at most the first MT_MOST_COLORS */
+    const int64_t *channels; /* NULL: all, at most the first MT_MOST_COLORS; of several colour images the first */
     size_t n_channels;
     const int64_t *z;      /* NULL: the middle plane */
     const int64_t *region; /* first row and column, height, width, in pixels; NULL: the whole plane */
@@ -30,10 +30,11 @@ typedef struct mt_draw_options {
 
 #define MT_MOST_COLORS 7
 
-/* The size of a picture in pixels. */
+/* What was drawn: the size of the picture in pixels. */
 typedef struct mt_picture_size {
     int64_t height, width;
-    int64_t shrunk; /* pixels of the image averaged along each side of a pixel of the picture */
+    int64_t shrunk;   /* pixels of the image averaged along each side of a pixel of the picture */
+    int64_t channels; /* that were merged */
 } mt_picture_size;
 
 /* Draws a plane, read in tiles and averaged down meanwhile, so that its size does not matter. options may be NULL, out

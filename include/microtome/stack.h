@@ -57,6 +57,12 @@ typedef struct mt_open_options {
      * datasets. It holds the file, and stands at the start of its path; "" is the folder of the file. What leads out of
      * it is refused. NULL: only sources of virtual datasets that lie beside the file are read. */
     const char *external_folder;
+    /* NULL: the axes as above. "none", "Z" or "T": seen as SCYX, SCZYX or SCTYX, as CAREamics sees CZI files: that axis
+     * is the depth (it stands where Z does in data_shape), and T, Z and S as far as they are left are merged into S, T
+     * the slowest. original_axes and original_shape are then those of the view. An axis that is not there, or not longer
+     * than 1, is MT_E_ARGUMENT. */
+    const char *depth_axis;
+    int use_masks; /* CZI: pixels that a tile's mask calls invalid show what lies below; 0: masks are ignored */
 } mt_open_options;
 
 /* Opens one image. path is a file or folder, with an optional "#part": "a.zarr#labels/nuclei", "b.ome.tif#series=1",

@@ -62,7 +62,35 @@ class ArrayStack:
         coords: Sequence[int],
         patch_size: Sequence[int],
     ) -> NDArray[np.float32]:
-        """Extract a patch, C(Z)YX, with zeros outside the image."""
+        """Extract a patch, with zeros outside the image.
+
+        Parameters
+        ----------
+        sample_idx : int
+            Sample index in SC(Z)YX.
+        channels : sequence of int or None
+            Channels in any order, repeated at will; None is all of them.
+        coords : sequence of int
+            First corner in pixels, (Z)YX; may lie outside the image.
+        patch_size : sequence of int
+            Size in pixels, (Z)YX.
+
+        Returns
+        -------
+        numpy.ndarray
+            The patch as float32, C(Z)YX.
+
+        Raises
+        ------
+        IndexError
+            If the sample is not there.
+        ValueError
+            If a channel is not there, or ``coords`` or ``patch_size`` do not fit.
+
+        Notes
+        -----
+        As safe to call from several threads as slicing the array is.
+        """
         where = (coords, patch_size)
         if channels is None:
             patch = self._read(sample_idx, None, *where)

@@ -40,6 +40,9 @@ class Stack:
         format: str | None = ...,
         context: Context | None = ...,
         raw: _Raw | None = ...,
+        depth_axis: str | None = ...,
+        use_masks: bool = ...,
+        external_folder: _Path | None = ...,
     ) -> _S: ...
     @classmethod
     def _open_all(
@@ -51,6 +54,9 @@ class Stack:
         format: str | None = ...,
         context: Context | None = ...,
         raw: _Raw | None = ...,
+        depth_axis: str | None = ...,
+        use_masks: bool = ...,
+        external_folder: _Path | None = ...,
     ) -> tuple[list[_S], list[tuple[str, str]]]: ...
     @classmethod
     def _from_array(

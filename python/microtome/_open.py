@@ -26,15 +26,29 @@ class ImageStackProtocol(Protocol):
     """What CAREamics asks of an image stack, and `from_object` of an object."""
 
     @property
-    def source(self) -> Any: ...
+    def source(self) -> Any:
+        """Names the image; travels with its predictions."""
+        ...
+
     @property
-    def data_shape(self) -> Sequence[int]: ...
+    def data_shape(self) -> Sequence[int]:
+        """Shape as SC(Z)YX."""
+        ...
+
     @property
-    def data_dtype(self) -> DTypeLike: ...
+    def data_dtype(self) -> DTypeLike:
+        """Element type as stored."""
+        ...
+
     @property
-    def original_data_shape(self) -> Sequence[int]: ...
+    def original_data_shape(self) -> Sequence[int]:
+        """Shape as stored, one size for each original axis."""
+        ...
+
     @property
-    def original_axes(self) -> str: ...
+    def original_axes(self) -> str:
+        """Axes as stored, letters of ``STCZYX``."""
+        ...
 
     def extract_patch(
         self,
@@ -42,7 +56,9 @@ class ImageStackProtocol(Protocol):
         channels: Sequence[int] | None,
         coords: Sequence[int],
         patch_size: Sequence[int],
-    ) -> NDArray[Any]: ...
+    ) -> NDArray[Any]:
+        """Extract one patch, C(Z)YX, as `ImageStack.extract_patch` does."""
+        ...
 
 
 class StackList(list[ImageStack]):
@@ -82,6 +98,9 @@ def open(
     part: str | None = None,
     level: int = 0,
     format: str | None = None,
+    depth_axis: str | None = None,
+    use_masks: bool = False,
+    external_folder: Path | None = None,
     dtype: DTypeLike | None = None,
     shape: Sequence[int] | None = None,
     offset: int = 0,
@@ -105,9 +124,20 @@ def open(
         Level of the pyramid; 0 is the full image.
     format : str, optional
         Name of the format, where the content is not to decide.
-    dtype, shape, offset : optional
-        For a raw file: element type (with its byte order), shape, bytes before the
-        first element.
+    depth_axis : {"none", "Z", "T"}, optional
+        See the image as SCYX, SCZYX or SCTYX, as CAREamics sees CZI files: this axis is
+        the depth, all others but C are samples.
+    use_masks : bool
+        CZI: pixels that the mask of a tile calls invalid show what lies below.
+    external_folder : path-like, optional
+        The folder inside which a file may refer to other files (HDF5's links, external
+        raw data and virtual datasets); "" is the folder of the file.
+    dtype : dtype-like, optional
+        Of a file without a header (``format="raw"``): the element type with its byte order.
+    shape : sequence of int, optional
+        Of a file without a header: the shape.
+    offset : int
+        Of a file without a header: bytes before the first element.
     context : Context, optional
         Threads, cache and limits. Default: one that all stacks share.
 
@@ -117,10 +147,22 @@ def open(
 
     Raises
     ------
-    microtome.Error
-        Also a FileNotFoundError where there is no such file or part, a ValueError where
-        the file is damaged, a NotImplementedError where it has what is not read, an
-        OSError where it cannot be read.
+    NotFoundError
+        There is no such file, part or level; a FileNotFoundError too.
+    CorruptError
+        The file is damaged; a ValueError too.
+    UnsupportedError
+        The file has what is not read; a NotImplementedError too.
+    LimitError
+        The file asks for more than a limit of the context allows; a ValueError too.
+    ReadError
+        The file cannot be read; an OSError too.
+    ArgumentError
+        The axes do not fit the image; a ValueError too.
+
+    Notes
+    -----
+    Thread-safe; the GIL is released while it reads.
 
     Examples
     --------
@@ -130,23 +172,37 @@ def open(
     ...
     microtome.NotFoundError: missing.tif: no such file or folder
     """
-    raw = _raw(dtype, shape, offset)
-    stack: ImageStack = ImageStack._open(path, axes=axes, part=part, format=format, context=context, raw=raw)
-    if level != stack.level and level:
-        part = f"{stack.part}{'&' if stack.part else ''}level={level}"
+    options: dict[str, Any] = {
+        "axes": axes,
+        "part": part,
+        "format": format,
+        "depth_axis": depth_axis,
+        "use_masks": use_masks,
+        "external_folder": external_folder,
+        "raw": _raw(dtype, shape, offset),
+    }
+    stack: ImageStack = ImageStack._open(path, context=context, **options)
+    if level and level != stack.level:
+        options["part"] = f"{stack.part}{'&' if stack.part else ''}level={level}"
         stack.close()
-        stack = ImageStack._open(path, axes=axes, part=part, format=format, context=context, raw=raw)
-    stack._recipe = _open_again, (_absolute(path), axes, part, level, format, raw)
+        stack = ImageStack._open(path, context=context, **options)
+    stack._recipe = _open_again, (_absolute(path), options)
     return stack
 
 
-def _open_again(path: str, axes: str | None, part: str | None, level: int, format: str | None, raw: Any) -> ImageStack:
-    stack: ImageStack = ImageStack._open(path, axes=axes, part=part, format=format, raw=raw)
-    stack._recipe = _open_again, (path, axes, part, level, format, raw)
+def _open_again(path: str, options: dict[str, Any]) -> ImageStack:
+    stack: ImageStack = ImageStack._open(path, **options)
+    stack._recipe = _open_again, (path, options)
     return stack
 
 
-def open_all(paths: Path | Iterable[Path], axes: str | None = None, *, context: Context | None = None) -> StackList:
+def open_all(
+    paths: Path | Iterable[Path],
+    axes: str | None = None,
+    *,
+    depth_axis: str | None = None,
+    context: Context | None = None,
+) -> StackList:
     """Open all images of files, folders, globs, and lists of them.
 
     Parameters
@@ -157,6 +213,8 @@ def open_all(paths: Path | Iterable[Path], axes: str | None = None, *, context: 
         formats, in the order of their names.
     axes : str, optional
         Axes of all images, where the files do not say or are wrong.
+    depth_axis : {"none", "Z", "T"}, optional
+        As in `open`.
     context : Context, optional
         Threads, cache and limits.
 
@@ -165,22 +223,43 @@ def open_all(paths: Path | Iterable[Path], axes: str | None = None, *, context: 
     StackList
         What is found in a folder or by a glob and cannot be opened is skipped and listed
         in its attribute ``skipped``; what is named must open.
+
+    Raises
+    ------
+    microtome.Error
+        As `open` does, for what is named.
     """
     if isinstance(paths, str | bytes | os.PathLike):
         paths = [paths]
-    opened, skipped = ImageStack._open_all(list(paths), axes=axes, context=context)
+    options: dict[str, Any] = {"axes": axes, "depth_axis": depth_axis}
+    opened, skipped = ImageStack._open_all(list(paths), context=context, **options)
     stacks = StackList(opened)
     stacks.skipped = skipped
     for stack in stacks:
-        stack._recipe = _open_again, (_absolute(stack.source), axes, None, 0, None, None)
+        stack._recipe = _open_again, (_absolute(stack.source), options)
     return stacks
 
 
 def list_parts(path: Path, context: Context | None = None) -> list[str]:
     """Name the images of one file or folder, each as it stands behind ``#``.
 
-    Arrays of a group, series, scenes; not the levels of a pyramid. A file with a single
-    image without a name has none.
+    Parameters
+    ----------
+    path : path-like
+        A file or folder.
+    context : Context, optional
+        Threads, cache and limits.
+
+    Returns
+    -------
+    list of str
+        Arrays of a group, series, scenes; not the levels of a pyramid. ``""`` is an image
+        without a name, alone in its file.
+
+    Raises
+    ------
+    microtome.Error
+        As `open` does.
     """
     return _core.list_parts(path, context)
 
@@ -203,6 +282,13 @@ def from_array(array: NDArray[Any], axes: str, source: str = "array", *, context
     -------
     ImageStack
         It reads from the array as long as it lives: changes of the array are seen.
+
+    Raises
+    ------
+    ArgumentError
+        The axes do not fit the array; a ValueError too.
+    TypeError
+        The elements are complex numbers, objects, or of another type that no image has.
     """
     pixels = np.asarray(array)
     if not pixels.dtype.isnative:

@@ -35,7 +35,13 @@ class Picture:
         self.png = png
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write the PNG file."""
+        """Write the PNG file; one that exists is replaced.
+
+        Parameters
+        ----------
+        path : path-like
+            Its name.
+        """
         with open(path, "wb") as file:
             file.write(self.png)
 
@@ -55,7 +61,7 @@ class ImageStack(_core.Stack):
     outside the image on any side and are zero there.
 
     A stack can be read from any number of threads, survives ``fork``, and pickles: it
-    is opened again on the other side. Indexing and `numpy.asarray` give pixels in the
+    is opened again on the other side. It is a context manager, which closes it. Indexing and `numpy.asarray` give pixels in the
     stored type, in SC(Z)YX.
 
     Examples
@@ -86,7 +92,7 @@ class ImageStack(_core.Stack):
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """`data_shape`: SC(Z)YX."""
+        """The same as `data_shape`, SC(Z)YX."""
         return self.data_shape
 
     @property
@@ -109,12 +115,12 @@ class ImageStack(_core.Stack):
 
     @property
     def pixel_size(self) -> dict[str, float]:
-        """Size of a pixel along the axes where the file says it; units are in `units`."""
+        """Size of a pixel along each original axis where the file says it; `units` has the units."""
         return {a: size for a, (size, _) in zip(self.original_axes, self._pixels, strict=True) if size}
 
     @property
     def units(self) -> dict[str, str]:
-        """UDUNITS-2 name of the unit of `pixel_size`, where the file says it."""
+        """UDUNITS-2 name of the unit of each `pixel_size`, such as ``"micrometer"``, where the file says it."""
         return {a: unit for a, (_, unit) in zip(self.original_axes, self._pixels, strict=True) if unit}
 
     @property
@@ -183,7 +189,7 @@ class ImageStack(_core.Stack):
             Size in pixels, (Z)YX.
         out : writable array, optional
             Where the patches go, of the shape N, C, (Z), Y, X; float32 or the stored type.
-        dtype : dtype, optional
+        dtype : dtype-like, optional
             float32 (the default) or the stored type.
         scale, offset : float or one float a channel, optional
             Patches become ``value * scale + offset``; float32 only.
@@ -194,6 +200,22 @@ class ImageStack(_core.Stack):
         -------
         numpy.ndarray
             N, C, (Z), Y, X; ``out`` if that was given.
+
+        Raises
+        ------
+        RangeError
+            A sample or channel lies outside the image; an IndexError and a ValueError too.
+        CorruptError
+            The file is damaged; a ValueError too. Pixels of ``out`` that could not be read
+            are zero then.
+        ReadError
+            The file cannot be read; an OSError too.
+        ValueError, TypeError
+            The arguments do not fit the image or each other.
+
+        Notes
+        -----
+        Thread-safe; the GIL is released while it reads, and Ctrl-C ends it.
 
         Examples
         --------
@@ -272,6 +294,11 @@ class ImageStack(_core.Stack):
         -------
         Picture
             Shows itself in a notebook; ``save`` writes it as PNG.
+
+        Raises
+        ------
+        RangeError
+            Sample, channel, plane or region lie outside the image.
         """
         return Picture(self._draw_plane(sample, channels, z, region, max_size))
 
@@ -282,9 +309,23 @@ class ImageStack(_core.Stack):
         coords: ArrayLike,
         patch_size: Sequence[int],
     ) -> Picture:
-        """Draw a sheet of up to 64 patches: the middle plane of each.
+        """Draw a sheet of up to 64 patches: the middle plane of each, with one contrast for all.
 
-        Parameters are those of `extract_patches`.
+        Parameters
+        ----------
+        sample_idx : int or N integers
+            Sample of each patch, or of all of them.
+        channels : sequence of int or None
+            Channels to merge; None is all, at most the first 7.
+        coords : N x (Z)YX integers
+            First corner of each patch; may lie outside the image.
+        patch_size : sequence of int
+            Size in pixels, (Z)YX.
+
+        Returns
+        -------
+        Picture
+            Shows itself in a notebook; ``save`` writes it as PNG.
         """
         samples, corners = self._places(sample_idx, coords)
         return Picture(self._draw_patches(samples, channels, corners, patch_size))
@@ -301,7 +342,8 @@ class ImageStack(_core.Stack):
     def __repr__(self) -> str:
         if self.closed:
             return "<microtome.ImageStack, closed>"
-        axes = "SCZYX" if self.ndim == 5 else "SCYX"
+        depth = "Z" if "Z" in self.original_axes else "T"  # T where depth_axis says so
+        axes = f"SC{depth}YX" if self.ndim == 5 else "SCYX"
         shape = ", ".join(f"{axis}={n}" for axis, n in zip(axes, self.data_shape, strict=True))
         return f"<microtome.ImageStack {self.source!r} {shape} {self.data_dtype.name}>"
 

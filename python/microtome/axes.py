@@ -140,11 +140,45 @@ class AxesTransform:
         return [self.original_axes.index(a) for a in _ordered(self.original_axes)]
 
     def calc_original_T_idx(self, sample_idx: int) -> int:
-        """Index along T of a sample."""
+        """Give the index along T of a sample.
+
+        Parameters
+        ----------
+        sample_idx : int
+            Sample in SC(Z)YX; negative ones count from the end.
+
+        Returns
+        -------
+        int
+
+        Raises
+        ------
+        IndexError
+            If there is no such sample.
+        ValueError
+            If the original axes have no T.
+        """
         return self._calc_original_idx("T", sample_idx)
 
     def calc_original_S_idx(self, sample_idx: int) -> int:
-        """Index along S of a sample."""
+        """Give the index along S of a sample.
+
+        Parameters
+        ----------
+        sample_idx : int
+            Sample in SC(Z)YX; negative ones count from the end.
+
+        Returns
+        -------
+        int
+
+        Raises
+        ------
+        IndexError
+            If there is no such sample.
+        ValueError
+            If the original axes have no S.
+        """
         return self._calc_original_idx("S", sample_idx)
 
     def _calc_original_idx(self, axis: str, sample_idx: int) -> int:
@@ -277,7 +311,23 @@ def get_patch_slices(
 
 
 def channel_slice(channels: Sequence[int] | None) -> EllipsisType | Sequence[int]:
-    """Give the entry of an index along C: Ellipsis for None, else the channels as they are."""
+    """Give the entry of an index along C.
+
+    Parameters
+    ----------
+    channels : sequence of int or None
+        Channels; None is all of them.
+
+    Returns
+    -------
+    Ellipsis or sequence of int
+        Ellipsis for None, else the channels as they are.
+
+    Raises
+    ------
+    ValueError
+        If the list is empty.
+    """
     if channels is None:
         return ...
     if len(channels) == 0:

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ._adapter import ArrayStack
-from ._open import from_array, from_object
+from ._open import _absolute, from_array, from_object
 from ._stack import ImageStack
 
 if TYPE_CHECKING:
@@ -38,27 +38,35 @@ _CZI_SCENE = re.compile(r"(?P<path>.*\.czi)@(?P<scene>\d+)", re.DOTALL | re.IGNO
 class _Stack(ImageStack):
     """An image stack that names its source as CAREamics does: its writers build names of files from it."""
 
+    _source: str
+
     @property
     def source(self) -> str:
-        own = self.path
-        path, _, part = own.partition("#")
-        if self.format == "zarr":
-            uri = "/".join(["file://" + os.path.abspath(path), *filter(None, [self.part])])
-            return uri if _ZARR_URI.fullmatch(uri) else own
-        if self.format == "czi" and part.startswith("scene=") and part[6:].isdigit():
-            return f"{path}@{part[6:]}"
-        return own
+        return self._source
 
     @property
     def path(self) -> str:
         """What microtome calls the source."""
         return super().source
 
+    def _opened(self, axes: str | None, depth_axis: str | None) -> _Stack:
+        """Keep what must not depend on the working folder of later."""
+        self._source = _source_of(self.path, self.format, self.part)
+        self._recipe = _open_again, (_absolute(self.path), axes, depth_axis)
+        return self
+
+
+def _source_of(path: str, format: str, part: str) -> str:
+    file, _, behind = path.partition("#")
+    if format == "zarr":
+        uri = "/".join(["file://" + os.path.abspath(file), *filter(None, [part])])
+        return uri if _ZARR_URI.fullmatch(uri) else path
+    scene = re.fullmatch(r"scene=(\d+)", behind)
+    return f"{file}@{scene[1]}" if format == "czi" and scene else path
+
 
 def _open_again(path: str, axes: str | None, depth_axis: str | None) -> _Stack:
-    stack = _Stack._open(path, axes=axes, depth_axis=depth_axis)
-    stack._recipe = _open_again, (path, axes, depth_axis)
-    return stack
+    return _Stack._open(path, axes=axes, depth_axis=depth_axis)._opened(axes, depth_axis)
 
 
 def load(
@@ -97,7 +105,7 @@ def load(
     Warns
     -----
     UserWarning
-        For each file of a folder or glob that cannot be opened, and is left out.
+        If files of a folder or glob cannot be opened, and are left out.
 
     Examples
     --------
@@ -162,13 +170,11 @@ def _open_all(
     without: Callable[[str], bool] = lambda path: False,
 ) -> list[_Stack]:
     opened, skipped = _Stack._open_all(list(paths), axes=axes, depth_axis=depth_axis, context=context)
-    for path, reason in skipped:
-        if not without(path):
-            warnings.warn(f"{path} is left out: {reason}", stacklevel=4)
-    stacks = [stack for stack in opened if not without(stack.path)]
-    for stack in stacks:
-        stack._recipe = _open_again, (os.path.abspath(stack.path), axes, depth_axis)
-    return stacks
+    reasons = [reason for path, reason in skipped if not without(path)]
+    if reasons:
+        more = [f"and {len(reasons) - 5} more"] if len(reasons) > 5 else []
+        warnings.warn("files are left out: " + "; ".join(reasons[:5] + more), stacklevel=4)
+    return [stack._opened(axes, depth_axis) for stack in opened if not without(stack.path)]
 
 
 def loading(**options: Any) -> Any:

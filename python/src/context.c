@@ -153,10 +153,13 @@ bool context_convert(core_state *state, PyObject *object, mt_context **out)
 
 static PyMethodDef context_methods[] = {
     { "counters", context_counters, METH_NOARGS,
-      "counters()\n--\n\nWhat has been read and decoded since the counters were reset, as a dict of integers." },
-    { "reset_counters", context_reset_counters, METH_NOARGS, "reset_counters()\n--\n\nSet the counters to zero." },
+      "counters($self, /)\n--\n\n"
+      "What has been read and decoded since the counters were reset, as a dict of integers: the fields of "
+      "``mt_counters``." },
+    { "reset_counters", context_reset_counters, METH_NOARGS,
+      "reset_counters($self, /)\n--\n\nSet the counters to zero." },
     { "drop_cache", context_drop_cache, METH_NOARGS,
-      "drop_cache()\n--\n\nForget every decoded chunk that is not in use." },
+      "drop_cache($self, /)\n--\n\nForget every decoded chunk that is not in use." },
     { NULL, NULL, 0, NULL },
 };
 

@@ -126,6 +126,24 @@ static void set_request(const job *j, mt_stack *stack, int64_t sample, const int
     };
 }
 
+/* Images of bool may hold other bytes than 0 and 1; NumPy counts on these. */
+static void normalize_bools(const job *j)
+{
+    int64_t index[1 + 1 + MAX_SPATIAL] = { 0 };
+    char *at = j->buffer.buf;
+    if (j->buffer.len == 0)
+        return;
+    for (int d = 0; d >= 0;) {
+        *at = *at != 0;
+        for (d = j->ndim - 1; d >= 0 && ++index[d] == j->shape[d]; d--) {
+            at -= j->strides[d] * (j->shape[d] - 1);
+            index[d] = 0;
+        }
+        if (d >= 0)
+            at += j->strides[d];
+    }
+}
+
 /* Reads without the GIL. Gives the array away, or NULL after an exception. */
 static PyObject *run(job *j, const mt_patch_request *requests, size_t n)
 {
@@ -135,6 +153,8 @@ static PyObject *run(job *j, const mt_patch_request *requests, size_t n)
     mt_extract_options options = { .struct_size = sizeof options, .cancelled = watch_signals, .user = &watch };
     Py_BEGIN_ALLOW_THREADS
     st = mt_extract_patches(requests, n, &options, &err);
+    if (!st && j->dtype == MT_BOOL)
+        normalize_bools(j);
     Py_END_ALLOW_THREADS
     if (st)
         return raise_error(j->state, &err, j->info->source);

@@ -5,14 +5,21 @@
 #include <string.h>
 
 /* Arguments that opening one image and opening many share, in this order behind the path. */
-#define OPEN_ARGUMENTS "axes", "part", "format", "context", "raw"
-enum { AXES = 1, PART, FORMAT, CONTEXT, RAW, N_OPEN };
+#define OPEN_ARGUMENTS "axes", "part", "format", "context", "raw", "depth_axis", "use_masks", "external_folder"
+enum { AXES = 1, PART, FORMAT, CONTEXT, RAW, DEPTH_AXIS, USE_MASKS, EXTERNAL_FOLDER, N_OPEN };
 
 typedef struct open_arguments {
     mt_open_options options;
     mt_context *context;
     int_list raw_shape;
+    PyObject *external_folder; /* bytes that options points to, or NULL */
 } open_arguments;
+
+static void open_arguments_free(open_arguments *open)
+{
+    int_list_free(&open->raw_shape);
+    Py_CLEAR(open->external_folder);
+}
 
 /* raw is (dtype name, shape, offset, is big-endian). */
 static bool convert_raw(PyObject *raw, open_arguments *out)
@@ -40,10 +47,21 @@ static bool convert_open(core_state *state, PyObject *const *values, open_argume
     memset(out, 0, sizeof *out);
     out->options.struct_size = sizeof out->options;
     out->raw_shape.values = out->raw_shape.inline_values;
-    return convert_string(values[AXES], "axes", &out->options.axes) &&
-           convert_string(values[PART], "part", &out->options.part) &&
-           convert_string(values[FORMAT], "format", &out->options.format) &&
-           context_convert(state, values[CONTEXT], &out->context) && convert_raw(values[RAW], out);
+    out->options.use_masks = values[USE_MASKS] ? PyObject_IsTrue(values[USE_MASKS]) : 0;
+    if (out->options.use_masks < 0)
+        return false;
+    if (!(convert_string(values[AXES], "axes", &out->options.axes) &&
+          convert_string(values[PART], "part", &out->options.part) &&
+          convert_string(values[FORMAT], "format", &out->options.format) &&
+          convert_string(values[DEPTH_AXIS], "depth_axis", &out->options.depth_axis) &&
+          context_convert(state, values[CONTEXT], &out->context) && convert_raw(values[RAW], out)))
+        return false;
+    if (is_given(values[EXTERNAL_FOLDER]))
+        out->external_folder = convert_path(values[EXTERNAL_FOLDER], &out->options.external_folder);
+    if (!PyErr_Occurred())
+        return true;
+    open_arguments_free(out);
+    return false;
 }
 
 PyObject *stack_open(PyObject *type, PyTypeObject *core, PyObject *const *args, Py_ssize_t n, PyObject *names)
@@ -67,7 +85,7 @@ PyObject *stack_open(PyObject *type, PyTypeObject *core, PyObject *const *args, 
         result = st ? raise_error(state, &err, path) : stack_wrap((PyTypeObject *)type, stack, NULL);
     }
     Py_XDECREF(bytes);
-    int_list_free(&open.raw_shape);
+    open_arguments_free(&open);
     return result;
 }
 
@@ -151,7 +169,7 @@ PyObject *stack_open_all(PyObject *type, PyTypeObject *core, PyObject *const *ar
         }
         path_list_free(&list);
     }
-    int_list_free(&open.raw_shape);
+    open_arguments_free(&open);
     return result;
 }
 

@@ -17,8 +17,8 @@ PyObject *stack_wrap(PyTypeObject *type, mt_stack *stack, PyObject *owner)
     return (PyObject *)self;
 }
 
-/* Closing may close files and frees the last reference to what the stack reads from: everything is taken out of self
- * first, since Python code may run. */
+/* Frees what may be the last reference to what the stack reads from: everything is taken out of self first, since Python
+ * code may run. The GIL is kept, for the garbage collector may be at work; closing takes no lock that is held for it. */
 static void release(stack_object *self)
 {
     mt_stack *stack = self->stack;
@@ -27,9 +27,7 @@ static void release(stack_object *self)
     self->stack = NULL;
     self->owner = NULL;
     memset(&self->buffer, 0, sizeof self->buffer);
-    Py_BEGIN_ALLOW_THREADS
     mt_stack_close(stack);
-    Py_END_ALLOW_THREADS
     if (buffer.obj)
         PyBuffer_Release(&buffer);
     Py_XDECREF(owner);
@@ -270,8 +268,8 @@ static PyGetSetDef stack_getters[] = {
     { "original_data_shape", get_original_shape, NULL, "Shape as stored, one size for each original axis.", NULL },
     { "chunks", get_chunks, NULL, "Shape of a chunk along the original axes; None if stored in one piece.", NULL },
     { "shards", get_shards, NULL, "Shape of a shard along the original axes; None without shards.", NULL },
-    { "codecs", get_codecs, NULL, "How chunks are encoded, outermost last: ``\"shuffle, zstd\"``; empty for raw.",
-      NULL },
+    { "codecs", get_codecs, NULL,
+      "How chunks are encoded, such as ``\"shuffle, zstd\"``, outermost last; empty for raw.", NULL },
     { "part", get_part, NULL, "The part of the file, as it stands behind ``#``; empty for the whole.", NULL },
     { "level", get_level, NULL, "Level of the pyramid that is open; 0 is the full image.", NULL },
     { "levels", get_levels, NULL, "How many levels the pyramid has; 1 without one.", NULL },
@@ -289,7 +287,7 @@ static PyMethodDef stack_methods[] = {
     { "_from_array", (PyCFunction)(void (*)(void))stack_from_array, CORE_METHOD | METH_CLASS, NULL },
     { "_from_object", (PyCFunction)(void (*)(void))stack_from_object, CORE_METHOD | METH_CLASS, NULL },
     { "extract_patch", (PyCFunction)(void (*)(void))stack_extract_patch, CORE_METHOD,
-      "extract_patch(sample_idx, channels, coords, patch_size, *, out=None, dtype=None)\n--\n\n"
+      "extract_patch($self, sample_idx, channels, coords, patch_size, *, out=None, dtype=None)\n--\n\n"
       "Extract one patch, with zeros where it reaches outside the image.\n\n"
       "Parameters\n----------\n"
       "sample_idx : int\n    Sample index, ``0 <= sample_idx < data_shape[0]``; never wraps.\n"
@@ -297,7 +295,7 @@ static PyMethodDef stack_methods[] = {
       "coords : sequence of int\n    First corner, (Z)YX in pixels; may lie outside the image on any side.\n"
       "patch_size : sequence of int\n    Size in pixels, (Z)YX.\n"
       "out : writable array, optional\n    Where the patch goes, of the shape C(Z)YX; float32 or the stored type.\n"
-      "dtype : dtype, optional\n    float32 (the default) or the stored type.\n\n"
+      "dtype : dtype-like, optional\n    float32 (the default) or the stored type.\n\n"
       "Returns\n-------\n"
       "numpy.ndarray\n    The patch, C(Z)YX; ``out`` if that was given.\n\n"
       "Raises\n------\n"
@@ -310,7 +308,8 @@ static PyMethodDef stack_methods[] = {
     { "_draw_plane", (PyCFunction)(void (*)(void))stack_draw_plane, CORE_METHOD, NULL },
     { "_draw_patches", (PyCFunction)(void (*)(void))stack_draw_patches, CORE_METHOD, NULL },
     { "close", stack_close, METH_NOARGS,
-      "close()\n--\n\nClose the file. Calls that read now end as they would have; later ones raise ValueError." },
+      "close($self, /)\n--\n\nClose the file. Calls that read now end as they would have; later ones raise "
+      "ValueError." },
     { NULL, NULL, 0, NULL },
 };
 

@@ -8,12 +8,14 @@
 #include <stdatomic.h>
 
 struct mt_cache;
+struct mt_files;
 
 typedef struct mt_env {
     mt_allocator allocator;
     mt_limits limits; /* no field is zero */
     int allow_mmap;
     struct mt_cache *index_cache; /* shard indices, page tables, index nodes: found once, kept */
+    struct mt_files *files;       /* that stay open; NULL: none do */
     _Atomic uint64_t patches, bytes_delivered, ranges, bytes_fetched;
     _Atomic uint64_t chunks_decoded, bytes_decoded, chunks_missing, cache_hits;
     _Atomic uint64_t memory_bytes, memory_peak;

@@ -2,8 +2,13 @@
 #include "base/checked.h"
 #include "codec/codec.h"
 
-/* What an encoder may add to incompressible data, with room to spare; twice, for chains of compressors. */
-static size_t bound(size_t n) { return n + n / 4 + ((size_t)64 << 10); }
+/* What encoders make of n bytes at worst. LZW makes 12 bits of a byte of noise, JPEG at its best quality 15 and more;
+ * what one compressor has made does not grow much in the next. */
+static size_t bound(size_t n)
+{
+    const size_t room = (size_t)64 << 10;
+    return n > (SIZE_MAX - room) / 3 ? SIZE_MAX : 3 * n + room;
+}
 
 enum { FIRST_BUFFER = 2 };
 
@@ -36,15 +41,18 @@ bool mt_chain_encoded_size(const mt_chain *chain, size_t n, size_t *out)
     return size_after(chain, chain->n_steps, n, out);
 }
 
-size_t mt_chain_encoded_bound(const mt_chain *chain, size_t n)
+/* A bound for the size behind the first steps, of which filters may enlarge the data. */
+static size_t bound_after(const mt_chain *chain, int steps, size_t n)
 {
-    for (int i = 0; i < chain->n_steps; i++) {
+    for (int i = 0; i < steps; i++) {
         const mt_step *step = &chain->steps[i];
         size_t fixed = step->codec->encoded_size ? step->codec->encoded_size(step->params, n) : 0;
-        n = fixed > n ? fixed : bound(n);
+        n = fixed > n ? fixed : n;
     }
-    return n;
+    return bound(n);
 }
+
+size_t mt_chain_encoded_bound(const mt_chain *chain, size_t n) { return bound_after(chain, chain->n_steps, n); }
 
 static mt_status run_step(const mt_step *step, const uint8_t *src, size_t size, uint8_t *dst, size_t capacity,
                           size_t *written, mt_scratch *scratch, mt_error *err)
@@ -62,10 +70,8 @@ mt_status mt_chain_decode(const mt_chain *chain, const uint8_t *src, size_t size
         size_t room = capacity, written;
         uint8_t *out = dst;
         if (i > 0) {
-            bool known = size_after(chain, i, capacity, &room);
-            if (!known)
-                for (int j = 0, n = i; j < n; j++)
-                    room = bound(room);
+            if (!size_after(chain, i, capacity, &room))
+                room = bound_after(chain, i, capacity);
             mt_status st = mt_scratch_buffer(scratch, FIRST_BUFFER + i % 2, room, &out, err);
             if (st)
                 return st;

@@ -28,6 +28,8 @@ typedef struct mt_codec {
     const char
         *build_switch; /* NULL, or the CMake option without which this build lacks the codec; then no functions */
 
+    bool is_mending; /* what a format adds to put pixels right: left out where an image's codecs are named */
+
     /* Decodes all of src into dst. Writes at most capacity bytes, sets *written. More output than capacity, or input
      * that ends early, is MT_E_CORRUPT. Checksums in the stream are verified. */
     mt_status (*decode)(const void *params, const uint8_t *src, size_t size, uint8_t *dst, size_t capacity,

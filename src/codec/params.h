@@ -61,6 +61,7 @@ typedef struct mt_picture_params {
     bool ycbcr;            /* "jpeg": turn YCbCr into RGB; "jpeg2000": components are YCbCr */
     const uint8_t *tables; /* "jpeg": an abbreviated stream with tables, or NULL */
     size_t tables_size;
+    bool fits; /* "jpegxr": a picture of another size is cut at the right and bottom, or filled with zeros there */
 } mt_picture_params;
 
 /* "szip": as HDF5 hands them to the library. */

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #define INDEX_CACHE_BYTES ((uint64_t)32 << 20)
+#define MOST_FILES ((size_t)1024)
 
 static mt_context *allocate_context(const mt_context_options *options, mt_error *err)
 {
@@ -32,6 +33,13 @@ static uint64_t cache_budget(const mt_context_options *options)
     return options->cache_bytes < 0 ? 0 : (uint64_t)options->cache_bytes;
 }
 
+/* Most are left to the program. */
+static size_t open_files(void)
+{
+    size_t n = mt_file_limit() / 4;
+    return n < MOST_FILES ? n : MOST_FILES;
+}
+
 static void destroy(mt_context *context)
 {
     mt_pool_free(context->pool);
@@ -39,6 +47,7 @@ static void destroy(mt_context *context)
         mt_scratch_free(context->spares[--context->n_spares]);
     mt_cache_free(context->chunks);
     mt_cache_free(context->indices);
+    mt_files_free(context->files);
     mt_lock_destroy(&context->lock);
     free_context(context);
 }
@@ -63,11 +72,13 @@ mt_status mt_context_new(const mt_context_options *given, mt_context **out, mt_e
     unsigned threads = options.threads ? options.threads : mt_processor_count();
     if ((st = mt_pool_new(&context->env, threads, &context->pool, err)) ||
         (st = mt_cache_new(&context->env, cache_budget(&options), &context->chunks, err)) ||
-        (st = mt_cache_new(&context->env, INDEX_CACHE_BYTES, &context->indices, err))) {
+        (st = mt_cache_new(&context->env, INDEX_CACHE_BYTES, &context->indices, err)) ||
+        (st = mt_files_new(&context->env, open_files(), &context->files, err))) {
         destroy(context);
         return st;
     }
     context->env.index_cache = context->indices;
+    context->env.files = context->files;
     *out = context;
     return MT_OK;
 }

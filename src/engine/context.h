@@ -6,6 +6,7 @@
 #include "codec/codec.h"
 #include "platform/thread.h"
 #include "pool/pool.h"
+#include "store/files.h"
 
 #define MT_MAX_SPARES 64
 
@@ -14,6 +15,7 @@ struct mt_context {
     mt_pool *pool;
     mt_cache *chunks;        /* decoded */
     mt_cache *indices;       /* env.index_cache */
+    mt_files *files;         /* env.files */
     _Atomic unsigned owners; /* the user, and each stack */
     mt_lock lock;            /* of spares, and of whatever is short */
     unsigned n_spares;

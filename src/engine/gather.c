@@ -65,6 +65,7 @@ static inline void prefetch_row(const uint8_t *row, int64_t stride, int64_t colu
         int64_t x = 0;                                                                                                 \
         prefetch_row(d, own.out_row, columns);                                                                         \
         TO_FLOAT_RUNS(type, value, 64)                                                                                 \
+        TO_FLOAT_RUNS(type, value, 32)                                                                                 \
         TO_FLOAT_RUNS(type, value, 16)                                                                                 \
         for (; x < columns; x++)                                                                                       \
             TO_FLOAT_ONE(type, value, (int64_t)sizeof(type), (int64_t)sizeof(float));                                  \

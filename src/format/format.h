@@ -146,6 +146,8 @@ typedef struct mt_format {
     mt_status (*open)(const mt_source *source, mt_chunk_map **out, mt_error *err);
     /* Optional: names each image as it stands after '#', the default first. NULL: one image without a name. */
     mt_status (*list)(const mt_source *source, mt_names *out, mt_error *err);
+    /* Optional: what a file holds besides images, with type and size. */
+    mt_status (*attachments)(const mt_source *source, mt_names *out, mt_error *err);
 } mt_format;
 
 /* The formats, in the order in which they are tried. */
@@ -159,5 +161,6 @@ MT_MUST_CHECK mt_status mt_names_new(mt_env *env, mt_names **out, mt_error *err)
 /* Calls release(owner) when the list, whose memory is the owner's, has been freed. */
 void mt_names_own(mt_names *names, void *owner, void (*release)(void *owner));
 MT_MUST_CHECK mt_status mt_names_add(mt_names *names, const char *name, mt_error *err);
+MT_MUST_CHECK mt_status mt_names_add_part(mt_names *names, const mt_part *part, mt_error *err); /* copies it */
 
 #endif

@@ -15,14 +15,24 @@ static bool file_has_colors(const mt_stack_info *info, const int64_t *channels, 
     return info->channels != NULL;
 }
 
-/* Red, green and blue (and how opaque they are) lie side by side: a photograph rather than fluorescence channels. */
-static bool is_rgb(const mt_stack_info *info)
+int64_t mt_rgb_samples(const mt_stack_info *info)
 {
     const char *axes = info->original_axes;
     size_t n = strlen(axes);
-    bool fits = info->data_shape[1] == 3 || (info->data_shape[1] == 4 && info->dtype == MT_UINT8);
-    return n && axes[n - 1] == 'C' && fits &&
-           (!info->channels || (!info->channels[0].has_color && !*info->channels[0].name));
+    if (n == 0 || axes[n - 1] != 'C' || (info->channels && (info->channels[0].has_color || *info->channels[0].name)))
+        return 0;
+    int64_t samples = info->original_shape[n - 1];
+    return samples == 3 || (samples == 4 && info->dtype == MT_UINT8) ? samples : 0;
+}
+
+/* The same where these channels are of one photograph. */
+static int64_t shared_samples(const mt_stack_info *info, const int64_t *channels, size_t n)
+{
+    int64_t samples = mt_rgb_samples(info);
+    for (size_t c = 0; samples && c < n; c++)
+        if (channels[c] / samples != channels[0] / samples)
+            return 0;
+    return samples;
 }
 
 static void choose_colors(mt_picture *p, const mt_stack_info *info, const int64_t *channels)
@@ -34,16 +44,18 @@ static void choose_colors(mt_picture *p, const mt_stack_info *info, const int64_
     static const uint8_t many[MT_MOST_COLORS][3] = { { 255, 0, 0 },     { 0, 255, 0 },   { 0, 0, 255 },
                                                      { 255, 255, 255 }, { 0, 255, 255 }, { 255, 0, 255 },
                                                      { 255, 255, 0 } };
-    bool rgb = is_rgb(info), given = file_has_colors(info, channels, p->channels);
-    p->true_color = rgb && info->dtype == MT_UINT8;
+    int64_t samples = shared_samples(info, channels, p->channels);
+    bool given = file_has_colors(info, channels, p->channels);
+    p->true_color = samples && info->dtype == MT_UINT8;
     for (size_t c = 0; c < p->channels; c++) {
         const uint8_t *color = p->channels == 2 ? pair[c] : many[c % MT_MOST_COLORS];
-        if (p->channels == 1)
-            color = white;
-        else if (given)
+        int64_t sample = samples ? channels[c] % samples : 0;
+        if (given && info->channels)
             color = info->channels[channels[c]].rgb;
-        else if (rgb)
-            color = channels[c] < 3 ? many[channels[c]] : black;
+        else if (p->channels == 1)
+            color = white;
+        else if (samples)
+            color = sample < 3 ? many[sample] : black;
         memcpy(p->colors[c], color, 3);
     }
 }

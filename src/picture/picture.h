@@ -23,6 +23,10 @@ MT_MUST_CHECK mt_status mt_picture_init(mt_picture *p, mt_stack *stack, const in
                                         int64_t height, int64_t width, mt_error *err);
 void mt_picture_free(mt_picture *p);
 
+/* How many channels, red, green, blue (and how opaque they are), lie side by side in a photograph, of which an image may
+ * have several; 0: they are fluorescence channels. */
+int64_t mt_rgb_samples(const mt_stack_info *info);
+
 /* Stretches, merges and writes a PNG. Reorders nothing of the planes. */
 MT_MUST_CHECK mt_status mt_picture_write(const mt_picture *p, mt_write_bytes write, void *user, mt_error *err);
 

@@ -22,6 +22,13 @@ typedef struct plane_job {
 
 static const int64_t first_channels[MT_MOST_COLORS] = { 0, 1, 2, 3, 4, 5, 6 };
 
+/* All that can be told apart by colour; of colour images the first. */
+static int64_t count_channels(const mt_stack_info *info)
+{
+    int64_t samples = mt_rgb_samples(info);
+    return mt_min_i64(info->data_shape[1], samples ? samples : MT_MOST_COLORS);
+}
+
 static mt_status check_region(plane_job *job, mt_error *err)
 {
     const mt_stack_info *info = &job->stack->info;
@@ -49,7 +56,7 @@ static mt_status check_options(plane_job *job, mt_error *err)
     int64_t planes = info->data_ndim == 5 ? info->data_shape[2] : 1;
     job->z = o->z ? *o->z : planes / 2;
     job->channels = o->channels ? o->channels : first_channels;
-    job->n_channels = o->channels ? o->n_channels : (size_t)mt_min_i64(info->data_shape[1], MT_MOST_COLORS);
+    job->n_channels = o->channels ? o->n_channels : (size_t)count_channels(info);
     if (job->z < 0 || (planes && job->z >= planes))
         return mt_fail(err, MT_E_RANGE, "plane %lld is out of bounds for an image of %lld planes", (long long)job->z,
                        (long long)planes);
@@ -163,7 +170,7 @@ mt_status mt_draw_plane(mt_stack *stack, const mt_draw_options *options, mt_writ
     }
     int64_t height = job.region[2], width = job.region[3], most = given.max_size ? given.max_size : 1024;
     int64_t k = job.factor = (mt_max_i64(height, width) - 1) / most + 1;
-    mt_picture_size size = { (height - 1) / k + 1, (width - 1) / k + 1, k };
+    mt_picture_size size = { (height - 1) / k + 1, (width - 1) / k + 1, k, (int64_t)job.n_channels };
     if (out)
         *out = size;
     st = mt_picture_init(&job.picture, stack, job.channels, job.n_channels, size.height, size.width, err);

@@ -48,7 +48,9 @@ static void lay_out(sheet *s, size_t n, mt_picture_size *out)
     for (s->columns = 1; s->columns * s->columns < (int64_t)n;)
         s->columns++;
     int64_t rows = ((int64_t)n + s->columns - 1) / s->columns;
-    *out = (mt_picture_size) { rows * (s->drawn[0] + GAP) - GAP, s->columns * (s->drawn[1] + GAP) - GAP, s->thin };
+    out->height = rows * (s->drawn[0] + GAP) - GAP;
+    out->width = s->columns * (s->drawn[1] + GAP) - GAP;
+    out->shrunk = s->thin;
 }
 
 static void paint(sheet *s, const float *patch, int64_t i)
@@ -106,7 +108,7 @@ static mt_status draw_sheet(const mt_patch_request *requests, size_t n, const in
                             mt_error *err)
 {
     sheet s = { .first = requests };
-    mt_picture_size size;
+    mt_picture_size size = { .channels = (int64_t)n_channels };
     lay_out(&s, n, &size);
     if (out)
         *out = size;

@@ -14,6 +14,7 @@ typedef struct mt_file {
 /* MT_E_NOT_FOUND only where there is no such file; a folder, or one that may not be read, is MT_E_IO. */
 MT_MUST_CHECK mt_status mt_file_open(const char *path, mt_file *out, mt_error *err);
 void mt_file_close(mt_file file);
+size_t mt_file_limit(void); /* how many this process may have open */
 MT_MUST_CHECK mt_status mt_file_size(mt_file file, const char *path, uint64_t *out, mt_error *err);
 
 /* Reads exactly size bytes; MT_E_CORRUPT where the file ends before. */

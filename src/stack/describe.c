@@ -90,7 +90,8 @@ static char *join_codecs(mt_stack *stack, mt_error *err)
     char text[512] = "";
     size_t n = 0;
     for (int i = 0; i < chain->n_steps && n < sizeof text; i++)
-        n += (size_t)snprintf(text + n, sizeof text - n, "%s%s", i ? ", " : "", chain->steps[i].codec->name);
+        if (!chain->steps[i].codec->is_mending)
+            n += (size_t)snprintf(text + n, sizeof text - n, "%s%s", n ? ", " : "", chain->steps[i].codec->name);
     return mt_arena_strndup(stack->arena, text, strlen(text), err);
 }
 
@@ -116,7 +117,59 @@ static mt_status describe_original(mt_stack *stack, const char *axes, mt_error *
     return info->original_axes && info->codecs ? MT_OK : err && err->status ? err->status : MT_E_MEMORY;
 }
 
-mt_status mt_stack_describe(mt_stack *stack, const char *given, mt_error *err)
+/* A role as one axis of a view. */
+static void describe_role(mt_stack *stack, const mt_role *role, int out)
+{
+    const mt_chunk_map *map = stack->map;
+    mt_stack_info *info = &stack->info;
+    info->original_shape[out] = info->data_shape[out];
+    info->chunk_shape[out] = map->contiguous ? 0 : 1;
+    info->shard_shape[out] = role->n && map->shard_shape[role->dims[0]] ? 1 : 0;
+    for (int i = 0; i < role->n; i++) {
+        info->chunk_shape[out] *= map->chunk_shape[role->dims[i]];
+        info->shard_shape[out] *= map->shard_shape[role->dims[i]];
+    }
+    bool one = role->n == 1 && out > 0; /* samples have no size, even if they are planes */
+    info->pixel_size[out] = one ? map->pixel_size[role->dims[0]] : 0;
+    info->unit[out] = one && map->unit[role->dims[0]] ? map->unit[role->dims[0]] : "";
+}
+
+static mt_status describe_view(mt_stack *stack, const char *depth, mt_error *err)
+{
+    mt_stack_info *info = &stack->info;
+    bool deep = info->data_ndim == 5;
+    int n = 0;
+    describe_role(stack, &stack->samples, n++);
+    describe_role(stack, &stack->channels, n++);
+    for (int i = deep ? 0 : 1; i < 3; i++) {
+        mt_role role = { .n = stack->spatial[i] >= 0, .dims = { stack->spatial[i] } };
+        describe_role(stack, &role, n++);
+    }
+    info->original_ndim = n;
+    info->original_axes = !deep ? "SCYX" : *depth == 'Z' ? "SCZYX" : "SCTYX";
+    info->codecs = join_codecs(stack, err);
+    return info->codecs ? MT_OK : MT_E_MEMORY;
+}
+
+/* Which dimensions are samples, channels and depth. */
+static mt_status set_roles(mt_stack *stack, const char *axes, const char *depth, mt_error *err)
+{
+    const char *samples = !depth ? "ST" : *depth == 'Z' ? "TS" : *depth == 'T' ? "ZS" : "TZS";
+    if (depth && strcmp(depth, "none") != 0 && strcmp(depth, "Z") != 0 && strcmp(depth, "T") != 0)
+        return mt_fail(err, MT_E_ARGUMENT, "the depth axis is \"none\", \"Z\" or \"T\", not \"%s\"", depth);
+    for (; *samples; samples++) /* the first is slow, whatever their order in the file */
+        add_role(&stack->samples, axes, *samples);
+    add_role(&stack->channels, axes, 'C');
+    for (int i = 0; i < 3; i++)
+        stack->spatial[i] = find_dim(axes, i == 0 && depth ? *depth : "ZYX"[i]);
+    if (!depth || *depth == 'n')
+        return MT_OK;
+    if (stack->spatial[0] < 0 || stack->map->shape[stack->spatial[0]] < 2)
+        return mt_fail(err, MT_E_ARGUMENT, "the image has no axis %s of more than one plane to be its depth", depth);
+    return MT_OK;
+}
+
+mt_status mt_stack_describe(mt_stack *stack, const char *given, const char *depth, mt_error *err)
 {
     const mt_chunk_map *map = stack->map;
     mt_stack_info *info = &stack->info;
@@ -135,11 +188,8 @@ mt_status mt_stack_describe(mt_stack *stack, const char *given, mt_error *err)
         return mt_fail(err, MT_E_ARGUMENT, "no axes Y and X in \"%s\" (%s): name the axes", axes,
                        shape_text(map, text, sizeof text));
 
-    add_role(&stack->samples, axes, 'S'); /* S slow, T fast, whatever their order in the file */
-    add_role(&stack->samples, axes, 'T');
-    add_role(&stack->channels, axes, 'C');
-    for (int i = 0; i < 3; i++)
-        stack->spatial[i] = find_dim(axes, "ZYX"[i]);
+    if ((st = set_roles(stack, axes, depth, err)))
+        return st;
 
     int n = 0;
     if ((st = role_size(map, &stack->samples, &info->data_shape[n++], err)) ||
@@ -155,5 +205,5 @@ mt_status mt_stack_describe(mt_stack *stack, const char *given, mt_error *err)
     info->n_levels = map->n_levels ? map->n_levels : 1;
     if (map->channels && (int64_t)map->n_channels == info->data_shape[1])
         info->channels = map->channels;
-    return describe_original(stack, axes, err);
+    return depth ? describe_view(stack, depth, err) : describe_original(stack, axes, err);
 }

@@ -9,21 +9,26 @@
 
 #define MAX_DEPTH 64 /* of folders; deeper ones are skipped, saying so */
 
-static mt_status list_source(const mt_source *source, mt_names *names, mt_error *err)
+typedef enum listed { PARTS, ATTACHMENTS } listed;
+
+static mt_status list_source(const mt_source *source, listed what, mt_names *names, mt_error *err)
 {
     const mt_format *format;
     mt_status st = mt_format_probe(source, &format, err);
     if (st)
         return st;
-    st = format->list ? format->list(source, names, err) : mt_names_add(names, source->selection.text, err);
+    if (what == ATTACHMENTS)
+        st = format->attachments ? format->attachments(source, names, err) : MT_OK;
+    else
+        st = format->list ? format->list(source, names, err) : mt_names_add(names, source->selection.text, err);
     if (st)
         mt_error_prefix(err, "%s", format->name);
     return st;
 }
 
-/* The names of the parts of what a path names, as they stand behind '#'. */
-static mt_status list_parts(mt_context *context, const char *path, const mt_open_options *given, mt_names *names,
-                            mt_error *err)
+/* Fills names with what a path holds, as it stands behind '#'. */
+static mt_status list_path(mt_context *context, const char *path, const mt_open_options *given, listed what,
+                           mt_names *names, mt_error *err)
 {
     mt_open_options options;
     mt_arena *arena;
@@ -33,7 +38,7 @@ static mt_status list_parts(mt_context *context, const char *path, const mt_open
         return st;
     st = mt_source_open(&context->env, path, &options, arena, &source, err);
     if (!st)
-        st = list_source(&source, names, err);
+        st = list_source(&source, what, names, err);
     if (st)
         mt_error_prefix(err, "%s", path);
     mt_source_close(&source);
@@ -43,8 +48,8 @@ static mt_status list_parts(mt_context *context, const char *path, const mt_open
 
 static void leave_context(void *context) { mt_context_free(context); }
 
-mt_status mt_list_parts(mt_context *given, const char *path, const mt_open_options *options, mt_names **out,
-                        mt_error *err)
+static mt_status list_names(mt_context *given, const char *path, const mt_open_options *options, listed what,
+                            mt_names **out, mt_error *err)
 {
     mt_context *context = mt_context_retain(given, err);
     if (!context)
@@ -56,11 +61,23 @@ mt_status mt_list_parts(mt_context *given, const char *path, const mt_open_optio
         return st;
     }
     mt_names_own(names, context, leave_context);
-    if ((st = list_parts(context, path, options, names, err)))
+    if ((st = list_path(context, path, options, what, names, err)))
         mt_names_free(names);
     else
         *out = names;
     return st;
+}
+
+mt_status mt_list_parts(mt_context *context, const char *path, const mt_open_options *options, mt_names **out,
+                        mt_error *err)
+{
+    return list_names(context, path, options, PARTS, out, err);
+}
+
+mt_status mt_list_attachments(mt_context *context, const char *path, const mt_open_options *options, mt_names **out,
+                              mt_error *err)
+{
+    return list_names(context, path, options, ATTACHMENTS, out, err);
 }
 
 struct mt_stacks {

@@ -75,7 +75,7 @@ static mt_status open_map(mt_stack *stack, const mt_open_options *options, mt_er
         mt_error_prefix(err, "%s", format->name);
         return st;
     }
-    return mt_stack_describe(stack, options->axes, err);
+    return mt_stack_describe(stack, options->axes, options->depth_axis, err);
 }
 
 static mt_status open_source(mt_stack *stack, const mt_open_options *options, const char *name, mt_error *err)
@@ -177,7 +177,7 @@ static mt_status describe_array(mt_stack *stack, mt_dtype dtype, const char *axe
     }
     if (mt_product_i64(map->chunk_shape, map->ndim, &elements) || mt_mul_i64(elements, stride, &elements))
         return mt_fail(err, MT_E_ARGUMENT, "the array has more than 2^63 bytes");
-    st = mt_stack_describe(stack, axes, err);
+    st = mt_stack_describe(stack, axes, NULL, err);
     if (st)
         return st;
     for (int d = map->ndim - 1; d >= 0; d--) {

@@ -32,8 +32,8 @@ struct mt_stack {
 /* The options of a caller (NULL: none), of the size that they have here. */
 MT_MUST_CHECK mt_status mt_open_options_take(const mt_open_options *given, mt_open_options *out, mt_error *err);
 
-/* Fills info and roles from the map and the axes that the caller named (NULL: those of the map). */
-MT_MUST_CHECK mt_status mt_stack_describe(mt_stack *stack, const char *axes, mt_error *err);
+/* Fills info and roles from the map and the axes and depth axis that the caller named (NULL: those of the map). */
+MT_MUST_CHECK mt_status mt_stack_describe(mt_stack *stack, const char *axes, const char *depth_axis, mt_error *err);
 
 /* As mt_stack_open, but every read goes through the store that wrap makes of the opened one (it takes the store over,
  * and closes it when it fails). wrap may be NULL. For tests that let reads fail. */

@@ -1,43 +1,32 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* A folder of files. Files stay open, a bounded number of them, so that a read costs one system call. A file that is
- * replaced while it is open here goes on being read as it was. */
+/* A folder of files. A file that is replaced while it is open here goes on being read as it was. */
 #include "store/store.h"
 
 #include "platform/file.h"
 #include "platform/thread.h"
+#include "store/files.h"
 
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
-#define SLOTS 128
-#define WAYS 4 /* slots among which a key has the choice */
+#define MAPPINGS 128 /* at most; what has no room is read */
 
-typedef struct open_file {
-    char *key; /* NULL: the slot is free */
-    mt_file file;
-    unsigned users;
-    uint64_t last_use;
-    const void *mapping;
-    size_t mapped;
-} open_file;
+typedef struct mapping {
+    uint64_t hash; /* of key */
+    char *key;
+    const void *bytes;
+    size_t size;
+} mapping;
 
 typedef struct folder_store {
     mt_store base;
-    mt_lock lock; /* of the slots; never held while the disk is asked */
-    uint64_t clock;
-    open_file slots[SLOTS];
+    mt_lock lock; /* of the mappings; never held while the disk is asked */
+    size_t n;
+    mapping mappings[MAPPINGS];
 } folder_store;
 
 static folder_store *folder_of(mt_store *store) { return (folder_store *)(void *)store; }
-
-static size_t hash(const char *key)
-{
-    uint64_t h = UINT64_C(0xcbf29ce484222325); /* FNV-1a */
-    for (; *key; key++)
-        h = (h ^ (uint8_t)*key) * UINT64_C(0x100000001b3);
-    return (size_t)(h ^ h >> 32);
-}
 
 static mt_status full_path(mt_store *store, const char *key, char *out, size_t room, mt_error *err)
 {
@@ -47,65 +36,16 @@ static mt_status full_path(mt_store *store, const char *key, char *out, size_t r
     return MT_OK;
 }
 
-static open_file *find(folder_store *f, const char *key)
+static void close_own(folder_store *f, const mt_open_file *own)
 {
-    size_t first = hash(key) % SLOTS;
-    for (size_t i = 0; i < WAYS; i++) {
-        open_file *slot = &f->slots[(first + i) % SLOTS];
-        if (slot->key && strcmp(slot->key, key) == 0)
-            return slot;
-    }
-    return NULL;
+    mt_file_close(own->file);
+    mt_release(f->base.env, own->key, strlen(own->key) + 1);
 }
 
-static void close_file(mt_env *env, open_file *file)
-{
-    if (file->mapping)
-        mt_file_unmap(file->mapping, file->mapped);
-    mt_file_close(file->file);
-    mt_release(env, file->key, strlen(file->key) + 1);
-    file->key = NULL;
-}
-
-/* The slot for a new key: a free one, else the one that was not used for the longest time; NULL where all are in use
- * or mapped. */
-static open_file *choose_slot(folder_store *f, const char *key)
-{
-    open_file *best = NULL;
-    size_t first = hash(key) % SLOTS;
-    for (size_t i = 0; i < WAYS; i++) {
-        open_file *slot = &f->slots[(first + i) % SLOTS];
-        if (!slot->key)
-            return slot;
-        if (slot->users == 0 && !slot->mapping && (!best || slot->last_use < best->last_use))
-            best = slot;
-    }
-    return best;
-}
-
-/* Takes an opened file into the slots. False: it stays the caller's own. */
-static bool keep(folder_store *f, open_file *opened, open_file **out)
-{
-    open_file old = { .key = NULL };
-    mt_lock_take(&f->lock);
-    open_file *slot = find(f, opened->key) ? NULL : choose_slot(f, opened->key);
-    if (slot) {
-        old = *slot;
-        *slot = *opened;
-        slot->users = 1;
-        slot->last_use = ++f->clock;
-    }
-    mt_lock_give(&f->lock);
-    if (old.key)
-        close_file(f->base.env, &old);
-    *out = slot;
-    return slot != NULL;
-}
-
-static mt_status open_new(folder_store *f, const char *key, open_file *out, mt_error *err)
+static mt_status open_new(folder_store *f, const char *key, mt_open_file *out, mt_error *err)
 {
     char path[4096];
-    *out = (open_file) { .key = NULL };
+    *out = (mt_open_file) { .owner = f };
     mt_status st = full_path(&f->base, key, path, sizeof path, err);
     if (st || (st = mt_copy_text(f->base.env, key, &out->key, err)))
         return st;
@@ -114,38 +54,29 @@ static mt_status open_new(folder_store *f, const char *key, open_file *out, mt_e
     return st;
 }
 
-/* An open file: in a slot, or in *own where there is no room. Given back with leave. */
-static mt_status enter(folder_store *f, const char *key, open_file *own, open_file **out, mt_error *err)
+/* An open file: one that is kept, or *own where there is no room. Given back with leave. */
+static mt_status enter(folder_store *f, const char *key, mt_open_file *own, mt_open_file **out, mt_error *err)
 {
-    mt_lock_take(&f->lock);
-    *out = find(f, key);
-    if (*out) {
-        (*out)->users++;
-        (*out)->last_use = ++f->clock;
-    }
-    mt_lock_give(&f->lock);
-    if (*out)
+    mt_files *files = f->base.env->files;
+    if ((*out = mt_files_enter(files, f, key)))
         return MT_OK;
     mt_status st = open_new(f, key, own, err);
-    if (!st && !keep(f, own, out))
+    if (!st && !(*out = mt_files_keep(files, own)))
         *out = own;
     return st;
 }
 
-static void leave(folder_store *f, open_file *file, const open_file *own)
+static void leave(folder_store *f, mt_open_file *file, const mt_open_file *own)
 {
-    if (file == own) {
-        close_file(f->base.env, file);
-        return;
-    }
-    mt_lock_take(&f->lock);
-    file->users--;
-    mt_lock_give(&f->lock);
+    if (file == own)
+        close_own(f, own);
+    else
+        mt_files_leave(f->base.env->files, file);
 }
 
 static mt_status folder_size(mt_store *store, const char *key, uint64_t *out, mt_error *err)
 {
-    open_file own, *file;
+    mt_open_file own, *file;
     mt_status st = enter(folder_of(store), key, &own, &file, err);
     if (st)
         return st;
@@ -156,7 +87,7 @@ static mt_status folder_size(mt_store *store, const char *key, uint64_t *out, mt
 
 static mt_status folder_read(mt_store *store, const char *key, const mt_range *ranges, size_t n, mt_error *err)
 {
-    open_file own, *file;
+    mt_open_file own, *file;
     mt_status st = enter(folder_of(store), key, &own, &file, err);
     if (st)
         return st;
@@ -166,44 +97,77 @@ static mt_status folder_read(mt_store *store, const char *key, const mt_range *r
     return st;
 }
 
-static const void *find_mapping(folder_store *f, const open_file *file, uint64_t *size)
+/* The lock is held. */
+static const mapping *find_locked(const folder_store *f, uint64_t hash, const char *key)
+{
+    for (size_t i = 0; i < f->n; i++)
+        if (f->mappings[i].hash == hash && strcmp(f->mappings[i].key, key) == 0)
+            return &f->mappings[i];
+    return NULL;
+}
+
+/* Whether there is a mapping, or room for one. */
+static bool find_mapping(folder_store *f, uint64_t hash, const char *key, const mapping **out)
 {
     mt_lock_take(&f->lock);
-    const void *mapping = file->mapping;
-    *size = file->mapped;
+    *out = find_locked(f, hash, key);
+    bool room = f->n < MAPPINGS;
     mt_lock_give(&f->lock);
-    return mapping;
+    return *out || room;
+}
+
+static mt_status map_new(folder_store *f, const char *key, mapping *out)
+{
+    mt_open_file own, *file;
+    mt_status st = mt_copy_text(f->base.env, key, &out->key, NULL);
+    if (st)
+        return st;
+    st = enter(f, key, &own, &file, NULL);
+    if (!st) {
+        st = mt_file_map(file->file, key, &out->bytes, &out->size, NULL);
+        leave(f, file, &own);
+    }
+    if (st)
+        mt_release(f->base.env, out->key, strlen(key) + 1);
+    return st;
+}
+
+static void unmap(folder_store *f, const mapping *m)
+{
+    mt_file_unmap(m->bytes, m->size);
+    mt_release(f->base.env, m->key, strlen(m->key) + 1);
 }
 
 /* False where another thread was first. */
-static bool publish_mapping(folder_store *f, open_file *file, const void *mapping, size_t mapped)
+static bool publish_mapping(folder_store *f, const mapping *m)
 {
     mt_lock_take(&f->lock);
-    bool first = !file->mapping;
+    bool first = f->n < MAPPINGS && !find_locked(f, m->hash, m->key);
     if (first)
-        file->mapping = mapping, file->mapped = mapped;
+        f->mappings[f->n++] = *m;
     mt_lock_give(&f->lock);
     return first;
 }
 
-/* Maps a file that stays in its slot from then on; one that finds no slot is read instead. */
+/* A file that is mapped stays so until the store is closed. */
 static const uint8_t *folder_view(mt_store *store, const char *key, uint64_t *size)
 {
     folder_store *f = folder_of(store);
-    open_file own, *file;
-    if (!store->env->allow_mmap || enter(f, key, &own, &file, NULL))
+    const mapping *found;
+    mapping own = { .hash = mt_key_hash(key) };
+    if (!store->env->allow_mmap || !find_mapping(f, own.hash, key, &found))
         return NULL;
-    const uint8_t *view = NULL;
-    const void *mapping;
-    size_t mapped;
-    if (file != &own && !(view = find_mapping(f, file, size)) &&
-        !mt_file_map(file->file, key, &mapping, &mapped, NULL)) {
-        if (!publish_mapping(f, file, mapping, mapped))
-            mt_file_unmap(mapping, mapped);
-        view = find_mapping(f, file, size);
+    if (!found) {
+        if (map_new(f, key, &own))
+            return NULL;
+        if (!publish_mapping(f, &own))
+            unmap(f, &own);
+        find_mapping(f, own.hash, key, &found);
     }
-    leave(f, file, &own);
-    return view;
+    if (!found)
+        return NULL;
+    *size = found->size;
+    return found->bytes;
 }
 
 static mt_status folder_list(mt_store *store, const char *prefix, mt_store_visit visit, void *user, mt_error *err)
@@ -221,23 +185,15 @@ static void folder_close(mt_store *store)
 {
     folder_store *f = folder_of(store);
     mt_env *env = store->env;
-    for (size_t i = 0; i < SLOTS; i++)
-        if (f->slots[i].key)
-            close_file(env, &f->slots[i]);
+    mt_files_close_all(env->files, f);
+    for (size_t i = 0; i < f->n; i++)
+        unmap(f, &f->mappings[i]);
     mt_lock_destroy(&f->lock);
     mt_release(env, store->url, strlen(store->url) + 1);
     mt_release(env, f, sizeof *f);
 }
 
 static const mt_store_ops folder_ops = { folder_size, folder_read, folder_view, folder_list, folder_close };
-
-/* A child has the files, but not the threads that were using them. */
-static void forget_users(void *owner)
-{
-    folder_store *f = owner;
-    for (size_t i = 0; i < SLOTS; i++)
-        f->slots[i].users = 0;
-}
 
 mt_status mt_store_open_folder(mt_env *env, const char *path, mt_store **out, mt_error *err)
 {
@@ -254,7 +210,7 @@ mt_status mt_store_open_folder(mt_env *env, const char *path, mt_store **out, mt
     }
     folder_store *f = memset(memory, 0, sizeof(folder_store));
     f->base = (mt_store) { .ops = &folder_ops, .env = env, .url = url, .merge_gap = 2048 };
-    if ((st = mt_lock_init(&f->lock, forget_users, f, err))) {
+    if ((st = mt_lock_init(&f->lock, NULL, NULL, err))) {
         mt_release(env, url, strlen(path) + 1);
         mt_release(env, f, sizeof *f);
         return st;

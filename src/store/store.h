@@ -41,7 +41,7 @@ struct mt_store {
     size_t merge_gap;
 };
 
-/* A folder. Keeps a bounded number of files open. */
+/* A folder. Its files stay open as long as those of the env have room for them. */
 MT_MUST_CHECK mt_status mt_store_open_folder(mt_env *env, const char *path, mt_store **out, mt_error *err);
 
 /* One object in memory, whose key is name; bytes are borrowed. */

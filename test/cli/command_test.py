@@ -221,6 +221,24 @@ class Info(Command):
         found = json.loads(done.stdout)
         self.assertEqual(len(found) + done.stderr.count("\n"), len(paths))
 
+    def test_scenes_and_attachments_of_a_real_file(self):
+        if not DATA.is_dir():
+            self.skipTest(f"{DATA} is absent")
+        image = DATA / "czi/real/S3_1Pos_2Mosaic_T2_Z3_CH2_sm.czi"
+        text = self.run_it("info", image).stdout
+        self.assertRegex(text, r"scenes +3, this is the first\n +scene=0  TR1  122 x 295\n")
+        self.assertRegex(text, r"attachments TimeStamps  CZTIMS  24 bytes\n +Thumbnail  JPG  7.6 KiB\n")
+        self.assertRegex(text, r"pixel size +T 33.412 second, Z 1 micrometer")
+        found = json.loads(self.run_it("info", "--json", image).stdout)[0]
+        self.assertEqual(found["titles"], ["TR1", "P1", "TR2"])
+        self.assertEqual(found["attachments"][1], {"part": "attachment=Thumbnail", "name": "Thumbnail", "type": "JPG",
+                                                   "size": 7784})
+        self.run_it("view", f"{image}#attachment=Thumbnail", "--out", self.path("thumbnail.png"))
+        self.assertEqual(read_png(self.path("thumbnail.png"))[:2], (204, 256))
+        found = json.loads(self.run_it("info", "--json", image, "--depth-axis", "T").stdout)[0]
+        self.assertEqual((found["axes"], found["shape"]), ("SCTYX", [3, 2, 2, 122, 295]))
+        self.assertIn("no axis Z", self.refuse("info", self.image(), "--depth-axis", "Z", status=1))
+
     def test_broken_files_are_a_line_each_and_the_others_are_shown(self):
         good, bad = self.image(), self.path("bad.npy")
         Path(bad).write_bytes(Path(good).read_bytes()[:70])
@@ -434,6 +452,14 @@ class View(Command):
         image = self.path("three.npy")
         write_npy(image, (3, 1, 3), [9, 0, 0, 0, 9, 0, 0, 0, 9])
         self.assertEqual(self.view(image, "--axes", "CYX")[2][0], b"\xff\0\0" b"\0\xff\0" b"\0\0\xff")
+
+    def test_colours_of_a_real_file(self):
+        if not DATA.is_dir():
+            self.skipTest(f"{DATA} is absent")
+        height, width, rows = self.view(DATA / "czi/real/nuc_small_new_red.czi")
+        self.assertEqual({bytes(row[k::3]).count(0) for row in rows for k in (1, 2)}, {width})  # one channel, red
+        done = self.run_it("view", DATA / "czi/real/RGB-multichannel.czi", "--out", self.path("colours.png"))
+        self.assertIn("the first 3 of 21 channels", done.stderr)
 
     def test_interleaved_bytes_are_true_color(self):
         image = self.path("rgb.npy")

@@ -42,11 +42,26 @@ static void a_chain_has_an_end(void **state)
     assert_int_equal(mt_chain_add(&chain, mt_codec_find("bitround"), NULL, NULL), MT_E_UNSUPPORTED);
 }
 
+/* What LZW and JPEG make of noise is larger than the noise; a long chain does not multiply that. */
+static void encoders_may_enlarge(void **state)
+{
+    (void)state;
+    const size_t n = (size_t)1 << 24;
+    mt_chain chain = { 0 };
+    check_ok(mt_chain_add(&chain, mt_codec_find("lzw"), NULL, NULL), NULL);
+    assert_in_range(mt_chain_encoded_bound(&chain, n), 9 * n / 4, 4 * n);
+    while (chain.n_steps < MT_MAX_STEPS)
+        check_ok(mt_chain_add(&chain, mt_codec_find("lzw"), NULL, NULL), NULL);
+    assert_in_range(mt_chain_encoded_bound(&chain, n), 9 * n / 4, 4 * n);
+    assert_true(mt_chain_encoded_bound(&chain, SIZE_MAX / 2) == SIZE_MAX);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_missing_codec_names_its_switch),
         cmocka_unit_test(a_chain_has_an_end),
+        cmocka_unit_test(encoders_may_enlarge),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,41 +1,17 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""What the tests that write HDF5 files share: the command, pixels, and the comparison."""
-import subprocess
-import sys
-import tempfile
-import unittest
-from pathlib import Path
-
+"""What the tests that write HDF5 files share: reading a dataset, and the comparison."""
 import numpy as np
+from common import Oracle
 
-COMMAND = sys.argv.pop(1)
 VERSIONS = ["earliest", "v108", "v110", "latest"]
 
 
-def pixels(shape, dtype, seed=0):
-    random = np.random.default_rng(seed)
-    dtype = np.dtype(dtype)
-    if dtype == bool:
-        return random.integers(0, 2, shape).astype(bool)
-    if dtype.kind == "f":
-        return random.normal(size=shape).astype(dtype)
-    info = np.iinfo(dtype)
-    return random.integers(max(info.min, -1000), min(info.max, 1000), shape, endpoint=True).astype(dtype)
-
-
-class Case(unittest.TestCase):
+class Case(Oracle):
     options = ()
 
     def setUp(self):
-        folder = tempfile.TemporaryDirectory()
-        self.addCleanup(folder.cleanup)
-        self.folder = Path(folder.name)
+        super().setUp()
         self.path = self.folder / "file.h5"
-
-    def run_command(self, *arguments, status=0):
-        done = subprocess.run([COMMAND, *map(str, arguments)], capture_output=True, text=True, check=False, timeout=60)
-        self.assertEqual(done.returncode, status, done.stderr)
-        return done
 
     def read(self, part, shape, corners=None):
         """Boxes of a dataset of two or three dimensions, one for each corner; its whole without any."""

@@ -14,7 +14,8 @@ from pathlib import Path
 import h5py
 import hdf5plugin
 import numpy as np
-from h5case import VERSIONS, Case, pixels
+from common import pixels
+from h5case import VERSIONS, Case
 from PIL import Image
 
 TYPES = ["u1", "i1", "<u2", ">u2", "<i2", ">i2", "<u4", ">i4", "<i8", ">u8", "<f2", "<f4", ">f4", "<f8", ">f8", "?"]
@@ -267,6 +268,16 @@ class Oracle(Case):
                     patch = np.load(out)[0, c]
                     np.testing.assert_array_equal(patch[:z, :y, :x], pixels((z, y, x), "<u2", 4 * level + 2 * t + c))
                     self.assertEqual(patch[z:].sum() + patch[:, y:].sum() + patch[:, :, x:].sum(), 0)
+
+    def test_references(self):
+        with h5py.File(self.path, "w") as file:
+            image = file.create_dataset("image", data=np.zeros((4, 5), "u1"))
+            file.create_dataset("objects", data=[[image.ref] * 3] * 2, dtype=h5py.ref_dtype)
+            file.create_dataset("regions", data=[[image.regionref[1:3]] * 3] * 2, dtype=h5py.regionref_dtype)
+            image.attrs["object"], image.attrs["region"] = file.ref, image.regionref[:2]
+        self.assertIn("4 x 5", self.run_command("info", self.path).stdout)
+        for part in "objects", "regions":
+            self.assertIn("type reference", self.run_command("info", f"{self.path}#{part}", status=1).stderr)
 
     def test_being_written(self):
         """A file that grows under SWMR is read as it was last flushed; one that is torn says why it is not."""

@@ -66,6 +66,17 @@ def test_types(dtype):
     np.testing.assert_array_equal(stored[0], pixels)
 
 
+def test_bools_are_0_or_1(tmp_path):
+    (tmp_path / "a.bin").write_bytes(bytes([0, 1, 2, 255, 0, 7]))
+    stack = microtome.open(tmp_path / "a.bin", "YX", dtype=bool, shape=(2, 3))
+    expected = np.array([[0, 1, 1], [1, 0, 1]], np.uint8)
+    np.testing.assert_array_equal(stack[0, 0].view(np.uint8), expected)
+    out = np.zeros((1, 3, 5), bool)[:, ::-1, 1::2]
+    stack.extract_patch(0, None, (0, 0), (3, 2), out=out)
+    np.testing.assert_array_equal(out[0, :2].copy().view(np.uint8), expected[:, :2])
+    np.testing.assert_array_equal(stack.extract_patch(0, None, (0, 0), (2, 3))[0], expected)
+
+
 def test_arrays_of_any_strides():
     pixels = np.arange(3 * 20 * 30, dtype=np.float32).reshape(3, 20, 30)
     for view in [

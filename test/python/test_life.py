@@ -272,6 +272,7 @@ def test_processes(tmp_path, method):
     assert process.exitcode == 0 and shared.value == pixels[1, 3, 4]
 
 
+@pytest.mark.unsanitized
 @pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
 def test_fork_while_the_pool_is_busy(data):
     stack = microtome.open(data / "zarr/v3/zstd" if (data / "zarr/v3/zstd").exists() else find_compressed(data))
@@ -305,6 +306,7 @@ def find_compressed(data):
     return next(p for p in sorted((data / "tiff").rglob("gray.tiled.u2.tif")))
 
 
+@pytest.mark.unsanitized
 def test_a_million_patches_leak_nothing():
     stack = microtome.from_array(np.zeros((64, 64), np.uint8), "YX")
     out = np.empty((100, 1, 4, 4), np.float32)
@@ -329,6 +331,7 @@ def test_a_million_patches_leak_nothing():
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 4 * 1024  # KiB
 
 
+@pytest.mark.unsanitized
 def test_ctrl_c_ends_a_long_read():
     code = """
 import numpy as np, microtome
@@ -359,6 +362,7 @@ def test_opening_leaks_nothing(tmp_path):
     assert len(os.listdir("/proc/self/fd")) == open_files
 
 
+@pytest.mark.unsanitized
 def test_import_is_quick_and_light():
     code = (
         "import numpy, sys, time; before = set(sys.modules); start = time.perf_counter(); import microtome;"
@@ -419,6 +423,19 @@ def test_a_file_of_each_format(data):
         box = tuple(slice(c, c + n) for c, n in zip(corner, size, strict=True))
         np.testing.assert_array_equal(stack.extract_patch(0, None, corner, size), pixels[(0, slice(None), *box)])
         assert stack.metadata["data_shape"] == list(pixels.shape)
+
+
+def test_depth_axis(data):
+    path = data / "czi/real/S3_1Pos_2Mosaic_T2_Z3_CH2_sm.czi"
+    natural = microtome.open(path)
+    for axis, axes, shape in [("none", "SCYX", (6, 2)), ("Z", "SCZYX", (2, 2, 3)), ("T", "SCTYX", (3, 2, 2))]:
+        stack = microtome.open(path, depth_axis=axis)
+        assert stack.original_axes == axes and stack.data_shape == (*shape, *natural.shape[3:])
+        assert np.asarray(stack).sum() == np.asarray(natural).sum()
+        assert pickle.loads(pickle.dumps(stack)).data_shape == stack.data_shape
+    assert len(microtome.open_all(path, depth_axis="Z")) == 3
+    with pytest.raises(ValueError, match="depth"):
+        microtome.open(path, depth_axis="Q")
 
 
 def test_levels(data):

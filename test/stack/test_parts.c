@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "support/contract.h"
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -197,6 +199,59 @@ static void a_limit_is_told_from_want_of_memory(void **state)
     mt_context_free(context);
 }
 
+static int count_open_files(void)
+{
+    int n = 0;
+    for (int i = 0; i < 4096; i++)
+        n += fcntl(i, F_GETFD) >= 0;
+    return n;
+}
+
+/* A folder of more images than the process may have files open. */
+static void more_images_than_files(void **state)
+{
+    (void)state;
+    enum { IMAGES = 300, LIMIT = 128 };
+    struct rlimit old, few;
+    char name[32], path[512];
+    snprintf(path, sizeof path, "%s/many", root);
+    assert_int_equal(mkdir(path, 0700), 0);
+    for (int i = 0; i < IMAGES; i++) {
+        snprintf(name, sizeof name, "many/%03d.npy", i);
+        write_npy(name, i % 256);
+    }
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &old), 0);
+    few = old;
+    few.rlim_cur = LIMIT;
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &few), 0);
+    mt_context *context;
+    mt_stacks *stacks;
+    mt_error err = MT_ERROR_INIT;
+    const char *paths[] = { path };
+    int before = count_open_files();
+    check_ok(mt_context_new(NULL, &context, &err), &err);
+    check_ok(mt_stacks_open(context, paths, 1, NULL, &stacks, &err), &err);
+    assert_int_equal(mt_stacks_count(stacks), IMAGES);
+    for (int round = 0; round < 2; round++)
+        for (size_t i = 0; i < IMAGES; i++) {
+            float pixel;
+            static const int64_t origin[2] = { 0, 0 }, one[2] = { 1, 1 };
+            check_ok(mt_stack_extract_patch(mt_stacks_get(stacks, i), 0, NULL, 0, origin, one, 2, &pixel, &err), &err);
+            assert_true(pixel == (float)(i % 256));
+        }
+    assert_true(count_open_files() <= before + LIMIT / 4);
+    mt_stacks_close(stacks);
+    assert_int_equal(count_open_files(), before);
+    mt_context_free(context);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &old), 0);
+    for (int i = 0; i < IMAGES; i++) {
+        snprintf(path, sizeof path, "%s/many/%03d.npy", root, i);
+        unlink(path);
+    }
+    snprintf(path, sizeof path, "%s/many", root);
+    rmdir(path);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -205,6 +260,7 @@ int main(void)
         cmocka_unit_test(what_is_named_must_open),
         cmocka_unit_test(series_of_a_file_are_listed),
         cmocka_unit_test(options_are_checked),
+        cmocka_unit_test(more_images_than_files),
         cmocka_unit_test(a_limit_is_told_from_want_of_memory),
     };
     return cmocka_run_group_tests(tests, make_files, remove_files);

@@ -50,7 +50,7 @@ static mt_status read_image(const char *format, mt_context *context, mt_source *
 
 void read_images(const char *format, const char *name, const uint8_t *bytes, size_t size, outcome *o)
 {
-    static const mt_open_options options = { .struct_size = sizeof options };
+    static const mt_open_options options = { .struct_size = sizeof options, .external_folder = "" };
     mt_context *context = tight_context();
     mt_store *store;
     mt_names *names;
@@ -88,9 +88,10 @@ void mutate_files(const char *format, const char *const *names, size_t n_names)
     uint64_t seed = 1;
     for (size_t f = 0; f < n_names; f++) {
         size_t size;
-        uint8_t *bytes = read_file(data_path(names[f]), &size);
+        bool own = strncmp(names[f], "fuzz/", 5) == 0;
+        uint8_t *bytes = read_file(own ? names[f] : data_path(names[f]), &size);
         outcome whole = { 0 };
-        read_images(format, "good", bytes, size, &whole);
+        read_images(format, "fuzz.h5", bytes, size, &whole);
         for (int i = 0; i < each; i++) {
             size_t at[4];
             uint8_t old[4];
@@ -101,7 +102,7 @@ void mutate_files(const char *format, const char *const *names, size_t n_names)
                 bytes[at[k]] ^= (uint8_t)random_between(&seed, 1, 255);
             }
             outcome now = { 0 };
-            read_images(format, "mutant", bytes, size, &now);
+            read_images(format, "fuzz.h5", bytes, size, &now);
             corrupt += now.refused > whole.refused;
             same += now.refused <= whole.refused && now.hash == whole.hash;
             other += now.refused <= whole.refused && now.hash != whole.hash;

@@ -14,7 +14,7 @@ typedef struct outcome {
  * peak of memory passes 256 MiB. */
 void read_images(const char *format, const char *name, const uint8_t *bytes, size_t size, outcome *o);
 
-/* One to four random bytes of good files of the data folder changed, MICROTOME_MUTATIONS times in all (default 1,000):
+/* One to four random bytes of good files of the data folder, or of fuzz/, changed, MICROTOME_MUTATIONS times in all (default 1,000):
  * an error, the same pixels or, where no checksum tells, others. Prints how many of each. */
 void mutate_files(const char *format, const char *const *names, size_t n);
 

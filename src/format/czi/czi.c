@@ -14,6 +14,8 @@ static int probe(const mt_source *source)
 static mt_status parse_path(const char *path, const czi_survey *survey, czi_image *image, mt_error *err)
 {
     image->pixel_type = survey->pixel_types[0];
+    if (strncmp(path, CZI_ATTACHMENT, strlen(CZI_ATTACHMENT)) == 0) /* it is the document */
+        return MT_OK;
     if (strncmp(path, "whole", 5) == 0 && (path[5] == 0 || path[5] == '/')) {
         image->whole = true;
         path += path[5] ? 6 : 5;
@@ -45,16 +47,38 @@ static mt_status choose(const mt_source *source, const czi_survey *survey, czi_i
     return MT_OK;
 }
 
-static mt_status describe(const mt_source *source, mt_arena *arena, mt_chunk_map *map, mt_error *err)
+/* The files of a source, or the document attached to it that the path names. A picture that it names is left. */
+static mt_status open_files(const mt_source *source, mt_arena *arena, czi_files *out, czi_attachment *picture,
+                            mt_error *err)
+{
+    const char *path = source->selection.path;
+    size_t n = strlen(CZI_ATTACHMENT);
+    bool is_document = true;
+    mt_status st = czi_open_files(source, arena, out, err);
+    if (st || strncmp(path, CZI_ATTACHMENT, n) != 0)
+        return st;
+    czi_file document;
+    if ((st = czi_find_attachment(&out->file[0], path + n, picture, &is_document, &document, err)))
+        return st;
+    if (is_document) {
+        *out = (czi_files) { .n = 1 };
+        out->file[0] = document;
+        *picture = (czi_attachment) { .position = 0 };
+    }
+    return MT_OK;
+}
+
+static mt_status map_image(const mt_source *source, const czi_files *files, mt_arena *arena, mt_chunk_map *map,
+                           mt_error *err)
 {
     czi_survey survey;
-    czi_files *files = mt_arena_alloc(map->arena, 1, sizeof *files, err);
     czi_image *image = mt_arena_alloc(map->arena, 1, sizeof *image, err);
-    if (!files || !image)
+    if (!image)
         return MT_E_MEMORY;
-    mt_status st = czi_open_files(source, map->arena, files, err);
-    if (st || (st = czi_make_survey(files, arena, &survey, err)) || (st = choose(source, &survey, image, err)) ||
-        (st = czi_measure(files, image, err)))
+    image->use_masks = source->options->use_masks;
+    image->depth_view = source->options->depth_axis != NULL;
+    mt_status st = czi_make_survey(files, arena, &survey, err);
+    if (st || (st = choose(source, &survey, image, err)) || (st = czi_measure(files, image, err)))
         return st;
     int level = source->selection.level > 0 && source->selection.level < 1000 ? (int)source->selection.level : 0;
     if (level >= image->n_levels)
@@ -62,11 +86,26 @@ static mt_status describe(const mt_source *source, mt_arena *arena, mt_chunk_map
                        image->n_levels);
     map->level = level;
     map->n_levels = image->n_levels;
-    map->part = mt_arena_strndup(map->arena, source->selection.text, strlen(source->selection.text), err);
-    if (!map->part)
-        return MT_E_MEMORY;
     st = czi_make_map(files, image, level, map, err);
     return st ? st : czi_describe(&files->file[0], image, map, err);
+}
+
+static mt_status describe(const mt_source *source, mt_arena *arena, mt_chunk_map *map, mt_error *err)
+{
+    const mt_selection *s = &source->selection;
+    czi_attachment picture = { .position = 0 };
+    czi_files *files = mt_arena_alloc(map->arena, 1, sizeof *files, err);
+    map->part = files ? mt_arena_strndup(map->arena, s->text, strlen(s->text), err) : NULL;
+    if (!map->part)
+        return MT_E_MEMORY;
+    mt_status st = open_files(source, map->arena, files, &picture, err);
+    if (st)
+        return st;
+    if (!picture.position)
+        return map_image(source, files, arena, map, err);
+    if (s->series > 0 || s->level > 0)
+        return mt_fail(err, MT_E_NOT_FOUND, "attachment %s is one picture, without scenes and levels", picture.name);
+    return czi_map_picture(&files->file[0], &picture, map, err);
 }
 
 static mt_status open_czi(const mt_source *source, mt_chunk_map **out, mt_error *err)
@@ -87,11 +126,27 @@ static mt_status open_czi(const mt_source *source, mt_chunk_map **out, mt_error 
     return st;
 }
 
+static mt_status add_part(const char *name, const char *title, const czi_rectangle *r, mt_names *out, mt_error *err)
+{
+    bool known = r->high[0] > r->low[0] && r->high[1] > r->low[1];
+    mt_part part = { .name = name,
+                     .title = title,
+                     .type = "",
+                     .height = known ? (int64_t)r->high[1] - r->low[1] : 0,
+                     .width = known ? (int64_t)r->high[0] - r->low[0] : 0 };
+    return mt_names_add_part(out, &part, err);
+}
+
 /* Scenes, and behind each further pixel types. */
-static mt_status add_names(const czi_survey *survey, mt_names *out, mt_error *err)
+static mt_status add_parts(const czi_files *files, const czi_survey *survey, mt_arena *arena, mt_names *out,
+                           mt_error *err)
 {
     size_t n = survey->n_scenes > 1 ? survey->n_scenes : 1;
-    mt_status st = MT_OK;
+    czi_rectangle *rectangles = NULL;
+    const char **titles = NULL;
+    mt_status st = czi_measure_scenes(files, survey, arena, &rectangles, err);
+    if (!st)
+        st = czi_name_scenes(&files->file[0], survey, arena, &titles, err);
     for (size_t i = 0; i < n && !st; i++)
         for (int k = 0; k < survey->n_pixel_types && !st; k++) {
             char name[64], scene[32] = "";
@@ -99,12 +154,12 @@ static mt_status add_names(const czi_survey *survey, mt_names *out, mt_error *er
             if (n > 1)
                 snprintf(scene, sizeof scene, "%sscene=%zu", k ? "&" : "", i);
             snprintf(name, sizeof name, "%s%s", type, scene);
-            st = mt_names_add(out, name, err);
+            st = add_part(name, titles[i], &rectangles[i], out, err);
         }
     return st;
 }
 
-static mt_status list(const mt_source *source, mt_names *out, mt_error *err)
+static mt_status list_of(const mt_source *source, bool attachments, mt_names *out, mt_error *err)
 {
     czi_survey survey;
     mt_arena *arena;
@@ -113,12 +168,28 @@ static mt_status list(const mt_source *source, mt_names *out, mt_error *err)
         return st;
     czi_files *files = mt_arena_alloc(arena, 1, sizeof *files, err);
     st = files ? czi_open_files(source, arena, files, err) : MT_E_MEMORY;
-    if (!st && !(st = czi_make_survey(files, arena, &survey, err)))
-        st = add_names(&survey, out, err);
+    if (!st && attachments)
+        st = czi_list_attachments(&files->file[0], out, err);
+    else if (!st && !(st = czi_make_survey(files, arena, &survey, err)))
+        st = add_parts(files, &survey, arena, out, err);
     mt_arena_free(arena);
     return st;
 }
 
-const mt_format mt_format_czi = {
-    .name = "czi", .title = "Zeiss CZI", .suffixes = "czi", .probe = probe, .open = open_czi, .list = list
-};
+static mt_status list(const mt_source *source, mt_names *out, mt_error *err)
+{
+    return list_of(source, false, out, err);
+}
+
+static mt_status attachments(const mt_source *source, mt_names *out, mt_error *err)
+{
+    return list_of(source, true, out, err);
+}
+
+const mt_format mt_format_czi = { .name = "czi",
+                                  .title = "Zeiss CZI",
+                                  .suffixes = "czi",
+                                  .probe = probe,
+                                  .open = open_czi,
+                                  .list = list,
+                                  .attachments = attachments };

@@ -17,9 +17,9 @@ typedef struct czi_file {
     mt_env *env;
     mt_store *store;
     const char *key;
-    uint64_t size;
+    uint64_t base, size; /* where in the object it lies: a document may be attached to another */
     uint8_t guid[16], primary[16];
-    uint64_t directory, metadata; /* positions; 0: none */
+    uint64_t directory, metadata, attachments; /* positions; 0: none */
     bool update_pending;
 } czi_file;
 
@@ -41,6 +41,18 @@ typedef struct czi_entry {
     int n_order;
 } czi_entry;
 
+#define CZI_SEGMENT_HEAD 32
+
+/* Bytes at a position of a file. */
+MT_MUST_CHECK mt_status czi_read(const czi_file *file, uint64_t position, void *out, size_t size, mt_error *err);
+
+/* The head of a segment that must have this id: how many bytes follow, all inside the file. */
+MT_MUST_CHECK mt_status czi_read_segment(const czi_file *file, uint64_t position, const char *id, uint64_t *allocated,
+                                         mt_error *err);
+
+/* The header of a file whose env, store, key, base and size are set. */
+MT_MUST_CHECK mt_status czi_read_header(czi_file *file, mt_error *err);
+
 typedef mt_status (*czi_visit)(void *user, const czi_entry *entry, mt_error *err);
 
 /* Opens the file of a source, and those that continue it: "name (1).czi", ... */
@@ -49,9 +61,13 @@ MT_MUST_CHECK mt_status czi_open_files(const mt_source *source, mt_arena *arena,
 /* Visits all subblocks, by the directory or, where that was lost, by walking over all segments. */
 MT_MUST_CHECK mt_status czi_walk(const czi_files *files, czi_visit visit, void *user, mt_error *err);
 
-/* Where the pixels of a subblock lie. */
-MT_MUST_CHECK mt_status czi_find_data(const czi_file *file, uint64_t position, uint64_t *offset, uint64_t *size,
-                                      mt_error *err);
+/* Where the parts of a subblock lie. */
+typedef struct czi_subblock {
+    uint64_t metadata_offset, metadata_size;
+    uint64_t offset, size;           /* of pixels */
+    uint64_t mask_offset, mask_size; /* of its attachment */
+} czi_subblock;
+MT_MUST_CHECK mt_status czi_find_data(const czi_file *file, uint64_t position, czi_subblock *out, mt_error *err);
 
 /* A pixel type: elements and samples of a pixel. */
 typedef struct czi_pixel_type {
@@ -67,6 +83,8 @@ const czi_pixel_type *czi_find_pixel_type(int32_t number);
 /* An image of a document: one scene or all, of one pixel type, at one level. */
 typedef struct czi_image {
     int32_t pixel_type;
+    bool use_masks;
+    bool depth_view;                       /* planes of all scenes count, S in another order */
     bool whole;                            /* all scenes, */
     int32_t scene;                         /* or the one of this number */
     int32_t low[CZI_DIMS], high[CZI_DIMS]; /* of level 0, [low, high) */
@@ -86,7 +104,16 @@ typedef struct czi_survey {
     int32_t first_channel;
 } czi_survey;
 
+/* The place of a scene in the rising list, or where it would stand. */
+size_t czi_find_scene(const czi_survey *survey, int32_t scene);
 MT_MUST_CHECK mt_status czi_make_survey(const czi_files *files, mt_arena *arena, czi_survey *out, mt_error *err);
+/* The rectangles of the scenes at full size: low and high of X and Y, as many as scenes; of the whole without any. */
+typedef struct czi_rectangle {
+    int32_t low[2], high[2];
+} czi_rectangle;
+MT_MUST_CHECK mt_status czi_measure_scenes(const czi_files *files, const czi_survey *survey, mt_arena *arena,
+                                           czi_rectangle **out, mt_error *err);
+
 /* Whether an entry belongs to an image, and how many times smaller it is than level 0, rounded. */
 bool czi_belongs(const czi_image *image, const czi_entry *entry);
 int32_t czi_factor(const czi_entry *entry);
@@ -96,6 +123,28 @@ MT_MUST_CHECK mt_status czi_measure(const czi_files *files, czi_image *image, mt
 /* Fills the map of a level. files must live in the map's arena. */
 MT_MUST_CHECK mt_status czi_make_map(const czi_files *files, const czi_image *image, int level, mt_chunk_map *map,
                                      mt_error *err);
+
+/* What a document holds besides its tiles. */
+typedef struct czi_attachment {
+    char name[81], type[9];
+    uint64_t position, size; /* of its bytes */
+} czi_attachment;
+
+/* Part of a path that names an attachment. */
+#define CZI_ATTACHMENT "attachment="
+
+/* Adds all attachments. */
+MT_MUST_CHECK mt_status czi_list_attachments(const czi_file *file, mt_names *out, mt_error *err);
+/* Finds the first of a name; tells whether it is a document, and makes it one of the same store. */
+MT_MUST_CHECK mt_status czi_find_attachment(const czi_file *file, const char *name, czi_attachment *out,
+                                            bool *is_document, czi_file *document, mt_error *err);
+/* Fills the map of one that is a JPEG picture; any other is refused by its type. */
+MT_MUST_CHECK mt_status czi_map_picture(const czi_file *file, const czi_attachment *attachment, mt_chunk_map *map,
+                                        mt_error *err);
+
+/* The names of the scenes of a survey, or of the one that is not numbered; "" where the metadata has none. */
+MT_MUST_CHECK mt_status czi_name_scenes(const czi_file *file, const czi_survey *survey, mt_arena *arena,
+                                        const char ***out, mt_error *err);
 
 /* Pixel sizes, names and colours of channels, out of those parts of the metadata that tell them. */
 MT_MUST_CHECK mt_status czi_describe(const czi_file *file, const czi_image *image, mt_chunk_map *map, mt_error *err);

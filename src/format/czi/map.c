@@ -1,56 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The map of an image: its tiles in paint order, and which of them meet a box. */
+/* The map of an image: its tiles in paint order, and where their pixels lie. */
 #include "base/checked.h"
-#include "codec/params.h"
-#include "format/czi/czi.h"
+#include "format/czi/tiles.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 #define MAX_KINDS 4096
-#define FEW_TILES 16
-
-/* Tiles that are stored alike: their size, and how they are encoded. */
-typedef struct kind {
-    int32_t compression, width, height;
-    mt_chain chain;
-    mt_picture_params picture;
-} kind;
-
-typedef struct tile {
-    uint64_t position, skip; /* of the subblock, and of the tile's first byte in its pixels */
-    uint32_t plane, kind, number;
-    int32_t x, y, scene, m;
-    uint8_t file;
-} tile;
-
-/* The tiles of a plane, and a grid of cells that lists, for each, the tiles that meet it. */
-typedef struct group {
-    uint32_t plane;
-    size_t first, n;
-    int64_t cell_width, cell_height;
-    size_t columns, rows; /* 0: no grid, there are few tiles */
-    uint32_t *cells;      /* where the list of each cell starts, and where the last ends */
-    uint32_t *lists;      /* numbers of tiles, from first on */
-} group;
-
-typedef struct czi_state {
-    const czi_files *files;
-    const czi_image *image;
-    const czi_pixel_type *type;
-    int level;
-    int32_t factor;
-    int axes[8], n_axes; /* dimensions before Y and X, the slowest first */
-    kind *kinds;
-    uint32_t n_kinds;
-    tile *tiles;
-    size_t n_tiles, tile_room;
-    group *groups;
-    size_t n_groups;
-    mt_chain raw; /* of raw pixels that may end early, or of several samples */
-    mt_samples_params samples;
-    uint64_t owner; /* of places of pixels in the index cache */
-} czi_state;
 
 typedef struct making {
     mt_chunk_map *map;
@@ -72,12 +28,23 @@ static mt_status make_raw_chain(czi_state *s, mt_error *err)
     return st ? st : add_step(&s->raw, "fit", NULL, err);
 }
 
+static mt_status refuse(int32_t compression, mt_error *err)
+{
+    enum { FIRST_CAMERA = 100, FIRST_SYSTEM = 1000 };
+    const char *name = compression == CZI_LZW       ? "LZW"
+                       : compression < FIRST_CAMERA ? "not known"
+                       : compression < FIRST_SYSTEM ? "raw data of a camera"
+                                                    : "raw data of a system";
+    return mt_fail(err, MT_E_UNSUPPORTED, "compression %d (%s) is not read", compression, name);
+}
+
 static mt_status make_chain(const czi_state *s, kind *k, mt_error *err)
 {
     k->picture = (mt_picture_params) { .width = k->width,
                                        .height = k->height,
                                        .samples = s->type->samples,
                                        .dtype = s->type->dtype,
+                                       .fits = true,
                                        .ycbcr = s->type->samples == 3 };
     bool is_picture = k->compression == CZI_JPEG || k->compression == CZI_JPEGXR;
     if (!is_picture && (k->compression != CZI_RAW || s->type->samples > 1))
@@ -88,7 +55,7 @@ static mt_status make_chain(const czi_state *s, kind *k, mt_error *err)
     case CZI_JPEGXR: return add_step(&k->chain, "jpegxr", &k->picture, err);
     case CZI_ZSTD0: return add_step(&k->chain, "zstd", NULL, err);
     case CZI_ZSTD1: return add_step(&k->chain, "zstd1", NULL, err);
-    default: return mt_fail(err, MT_E_UNSUPPORTED, "compression %d is not read", k->compression);
+    default: return refuse(k->compression, err);
     }
 }
 
@@ -219,221 +186,6 @@ static int compare_tiles(const void *a, const void *b)
     return x->number < y->number ? -1 : x->number > y->number;
 }
 
-/* The cells that a tile, or a box of pixels, meets: [low, high] along both directions. */
-typedef struct cells {
-    size_t x[2], y[2];
-} cells;
-
-static size_t cell_at(int64_t pixel, int64_t size, size_t count)
-{
-    int64_t cell = pixel < 0 ? 0 : pixel / size;
-    return (uint64_t)cell < count ? (size_t)cell : count - 1;
-}
-
-static cells cells_of(const group *g, int64_t x, int64_t y, int64_t width, int64_t height)
-{
-    return (cells) { { cell_at(x, g->cell_width, g->columns), cell_at(x + width - 1, g->cell_width, g->columns) },
-                     { cell_at(y, g->cell_height, g->rows), cell_at(y + height - 1, g->cell_height, g->rows) } };
-}
-
-static cells cells_of_tile(const czi_state *s, const group *g, const tile *t)
-{
-    return cells_of(g, t->x, t->y, s->kinds[t->kind].width, s->kinds[t->kind].height);
-}
-
-/* Counts, and once there are lists, fills the cells of a group; counts end as starts. */
-static void fill_cells(const czi_state *s, group *g, bool fill)
-{
-    for (size_t i = g->n; i-- > 0;) {
-        cells c = cells_of_tile(s, g, &s->tiles[g->first + i]);
-        for (size_t y = c.y[0]; y <= c.y[1]; y++)
-            for (size_t x = c.x[0]; x <= c.x[1]; x++) {
-                uint32_t *cell = &g->cells[y * g->columns + x];
-                if (fill)
-                    g->lists[--*cell] = (uint32_t)i;
-                else
-                    ++*cell;
-            }
-    }
-}
-
-/* About as many cells as tiles; none where tiles overlap so much that they would not help. */
-static mt_status make_grid(making *m, group *g, int64_t width, int64_t height, mt_error *err)
-{
-    const czi_state *s = m->state;
-    size_t side = 1, total = 0;
-    while (side * side < g->n)
-        side++;
-    group made = *g;
-    made.cell_width = mt_max_i64(width / (int64_t)side + 1, 1);
-    made.cell_height = mt_max_i64(height / (int64_t)side + 1, 1);
-    made.columns = made.rows = side;
-    for (size_t i = 0; i < g->n && total <= 8 * g->n; i++) {
-        cells c = cells_of_tile(s, &made, &s->tiles[g->first + i]);
-        total += (c.x[1] - c.x[0] + 1) * (c.y[1] - c.y[0] + 1);
-    }
-    if (total > 8 * g->n)
-        return MT_OK;
-    made.cells = mt_arena_alloc(m->map->arena, side * side + 1, sizeof *made.cells, err);
-    made.lists = mt_arena_alloc(m->map->arena, total, sizeof *made.lists, err);
-    if (!made.cells || !made.lists)
-        return MT_E_MEMORY;
-    fill_cells(s, &made, false);
-    for (size_t i = 1; i <= side * side; i++)
-        made.cells[i] += made.cells[i - 1];
-    fill_cells(s, &made, true);
-    *g = made;
-    return MT_OK;
-}
-
-static mt_status make_groups(making *m, int64_t width, int64_t height, mt_error *err)
-{
-    czi_state *s = m->state;
-    size_t n = 0;
-    for (size_t i = 0; i < s->n_tiles; i++)
-        n += i == 0 || s->tiles[i].plane != s->tiles[i - 1].plane;
-    s->groups = mt_arena_alloc(m->map->arena, n, sizeof *s->groups, err);
-    if (!s->groups)
-        return MT_E_MEMORY;
-    for (size_t i = 0; i < s->n_tiles; i++) {
-        if (i == 0 || s->tiles[i].plane != s->tiles[i - 1].plane)
-            s->groups[s->n_groups++] = (group) { .plane = s->tiles[i].plane, .first = i };
-        s->groups[s->n_groups - 1].n++;
-    }
-    mt_status st = MT_OK;
-    for (size_t i = 0; i < s->n_groups && !st; i++)
-        if (s->groups[i].n > FEW_TILES)
-            st = make_grid(m, &s->groups[i], width, height, err);
-    return st;
-}
-
-static const group *find_group(const czi_state *s, uint32_t plane)
-{
-    size_t low = 0, high = s->n_groups;
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        if (s->groups[middle].plane < plane)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low < s->n_groups && s->groups[low].plane == plane ? &s->groups[low] : NULL;
-}
-
-/* What of a plane is looked for. */
-typedef struct look {
-    const czi_state *state;
-    int64_t x[2], y[2];
-    mt_visit_box visit;
-    void *user;
-} look;
-
-static bool meets(const look *l, const tile *t)
-{
-    const kind *k = &l->state->kinds[t->kind];
-    return t->x < l->x[1] && (int64_t)t->x + k->width > l->x[0] && t->y < l->y[1] &&
-           (int64_t)t->y + k->height > l->y[0];
-}
-
-static mt_status visit_few(const look *l, const group *g, mt_error *err)
-{
-    mt_status st = MT_OK;
-    for (size_t i = g->first; i < g->first + g->n && !st; i++)
-        if (meets(l, &l->state->tiles[i]))
-            st = l->visit(l->user, i, err);
-    return st;
-}
-
-static int compare_numbers(const void *a, const void *b)
-{
-    const uint32_t *x = a, *y = b;
-    return *x < *y ? -1 : *x > *y;
-}
-
-/* A tile stands in the lists of several cells: it is taken from the first that is looked at. */
-static size_t collect(const look *l, const group *g, uint32_t *out)
-{
-    cells at = cells_of(g, l->x[0], l->y[0], l->x[1] - l->x[0], l->y[1] - l->y[0]);
-    size_t n = 0;
-    for (size_t y = at.y[0]; y <= at.y[1]; y++)
-        for (size_t x = at.x[0]; x <= at.x[1]; x++)
-            for (uint32_t i = g->cells[y * g->columns + x]; i < g->cells[y * g->columns + x + 1]; i++) {
-                const tile *t = &l->state->tiles[g->first + g->lists[i]];
-                cells own = cells_of_tile(l->state, g, t);
-                bool is_first =
-                    x == (own.x[0] > at.x[0] ? own.x[0] : at.x[0]) && y == (own.y[0] > at.y[0] ? own.y[0] : at.y[0]);
-                if (is_first && meets(l, t))
-                    out[n++] = g->lists[i];
-            }
-    return n;
-}
-
-static mt_status visit_many(const look *l, const group *g, mt_error *err)
-{
-    mt_env *env = l->state->files->file[0].env;
-    void *memory;
-    mt_status st = mt_alloc(env, g->n * sizeof(uint32_t), &memory, err);
-    if (st)
-        return st;
-    uint32_t *found = memory;
-    size_t n = collect(l, g, found);
-    qsort(found, n, sizeof *found, compare_numbers);
-    for (size_t i = 0; i < n && !st; i++)
-        st = l->visit(l->user, g->first + found[i], err);
-    mt_release(env, memory, g->n * sizeof(uint32_t));
-    return st;
-}
-
-static mt_status find_boxes(const mt_chunk_map *map, const int64_t *low, const int64_t *high, mt_visit_box visit,
-                            void *user, mt_error *err)
-{
-    const czi_state *s = map->state;
-    int n = s->n_axes;
-    look l = { s, { low[n + 1], high[n + 1] }, { low[n], high[n] }, visit, user };
-    int64_t at[MT_MAX_DIMS];
-    memcpy(at, low, sizeof at);
-    for (;;) {
-        uint64_t plane = 0;
-        for (int d = 0; d < n; d++)
-            plane = plane * (uint64_t)map->shape[d] + (uint64_t)at[d];
-        const group *g = find_group(s, (uint32_t)plane);
-        mt_status st = !g ? MT_OK : g->columns ? visit_many(&l, g, err) : visit_few(&l, g, err);
-        if (st)
-            return st;
-        int d = n - 1;
-        for (; d >= 0 && ++at[d] == high[d]; d--)
-            at[d] = low[d];
-        if (d < 0)
-            return MT_OK;
-    }
-}
-
-static mt_status get_box(const mt_chunk_map *map, uint64_t id, mt_shown *shown, mt_error *err)
-{
-    (void)err;
-    const czi_state *s = map->state;
-    mt_box *out = &shown->place;
-    const tile *t = &s->tiles[id];
-    uint64_t plane = t->plane;
-    int n = s->n_axes;
-    for (int d = n - 1; d >= 0; d--) {
-        out->start[d] = (int64_t)(plane % (uint64_t)map->shape[d]);
-        out->extent[d] = 1;
-        plane /= (uint64_t)map->shape[d];
-    }
-    out->start[n] = t->y;
-    out->extent[n] = s->kinds[t->kind].height;
-    out->start[n + 1] = t->x;
-    out->extent[n + 1] = s->kinds[t->kind].width;
-    if (map->ndim > n + 2) {
-        out->start[n + 2] = 0;
-        out->extent[n + 2] = s->type->samples;
-    }
-    shown->chunk = id;
-    memcpy(shown->whole, out->extent, sizeof shown->whole);
-    return MT_OK;
-}
-
 /* Where the pixels of a subblock lie, as the index cache keeps it. */
 typedef struct place {
     uint64_t offset, size;
@@ -455,7 +207,7 @@ static mt_status check_raw(const place_making *m, const czi_file *file, place *o
     uint8_t start[4];
     if (!mark || out->size != m->raw_bytes || out->size < 4)
         return MT_OK;
-    mt_status st = mt_store_read_at(file->store, file->key, out->offset, start, sizeof start, err);
+    mt_status st = czi_read(file, out->offset, start, sizeof start, err);
     out->raw = !st && memcmp(start, mark, 4) != 0;
     return st;
 }
@@ -464,9 +216,12 @@ static mt_status make_place(void *argument, void **data, size_t *size, mt_error 
 {
     const place_making *m = argument;
     const czi_file *file = &m->state->files->file[m->tile->file];
-    place found = { 0 };
-    mt_status st = czi_find_data(file, m->tile->position, &found.offset, &found.size, err);
-    if (st || (st = check_raw(m, file, &found, err)) || (st = mt_alloc(file->env, sizeof found, data, err)))
+    czi_subblock parts;
+    mt_status st = czi_find_data(file, m->tile->position, &parts, err);
+    if (st)
+        return st;
+    place found = { .offset = parts.offset, .size = parts.size };
+    if ((st = check_raw(m, file, &found, err)) || (st = mt_alloc(file->env, sizeof found, data, err)))
         return st;
     memcpy(*data, &found, sizeof found);
     *size = sizeof found;
@@ -488,8 +243,9 @@ static mt_status locate(const mt_chunk_map *map, const int64_t *position, mt_chu
         return st;
     const place *found = entry->data;
     uint64_t skip = t->skip < found->size ? t->skip : found->size;
-    out->key = s->files->file[t->file].key;
-    out->offset = found->offset + skip;
+    const czi_file *file = &s->files->file[t->file];
+    out->key = file->key;
+    out->offset = file->base + found->offset + skip;
     out->size = found->size - skip;
     out->chain = &k->chain;
     if (found->raw)
@@ -511,7 +267,9 @@ static void add_dimension(mt_chunk_map *map, char axis, int64_t size, int64_t ch
 
 static mt_status set_planes(const czi_image *image, czi_state *s, mt_chunk_map *map, mt_error *err)
 {
-    static const int order[8] = { CZI_H, CZI_V, CZI_I, CZI_R, CZI_B, CZI_T, CZI_C, CZI_Z };
+    static const int orders[2][8] = { { CZI_H, CZI_V, CZI_I, CZI_R, CZI_B, CZI_T, CZI_C, CZI_Z },
+                                      { CZI_R, CZI_I, CZI_H, CZI_V, CZI_B, CZI_T, CZI_C, CZI_Z } };
+    const int *order = orders[image->depth_view];
     int64_t planes = 1;
     for (int i = 0; i < 8; i++) {
         int64_t size = range_of(image, order[i]);
@@ -556,7 +314,9 @@ mt_status czi_make_map(const czi_files *files, const czi_image *image, int level
     s->factor = image->factor[level];
     if (!s->type->dtype)
         return mt_fail(err, MT_E_UNSUPPORTED, "pixel type %s is not read", s->type->name);
-    s->owner = mt_cache_new_owner(files->file[0].env->index_cache);
+    mt_cache *cache = files->file[0].env->index_cache;
+    s->owner = mt_cache_new_owner(cache);
+    s->mask_owner = image->use_masks ? mt_cache_new_owner(cache) : 0;
     making m = { map, s };
     mt_status st = set_planes(image, s, map, err);
     if (st || (st = make_raw_chain(s, err)) || (st = czi_walk(files, add_entry, &m, err)))
@@ -567,7 +327,7 @@ mt_status czi_make_map(const czi_files *files, const czi_image *image, int level
     map->swap = mt_dtype_size(map->dtype) > 1 && mt_host_big_endian();
     map->state = s;
     map->locate = locate;
-    map->find_boxes = find_boxes;
-    map->get_box = get_box;
-    return make_groups(&m, map->shape[s->n_axes + 1], map->shape[s->n_axes], err);
+    map->find_boxes = czi_find_boxes;
+    map->get_box = czi_get_box;
+    return czi_make_groups(s, map->arena, map->shape[s->n_axes + 1], map->shape[s->n_axes], err);
 }

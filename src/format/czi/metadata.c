@@ -20,7 +20,7 @@ static mt_status load_document(const czi_file *file, mt_arena *arena, char **out
     if (room < 32 + HEAD_BYTES)
         return mt_fail(err, MT_E_CORRUPT, "the metadata at %llu lies outside the file of %llu bytes",
                        (unsigned long long)file->metadata, (unsigned long long)file->size);
-    mt_status st = mt_store_read_at(file->store, file->key, file->metadata, head, sizeof head, err);
+    mt_status st = czi_read(file, file->metadata, head, sizeof head, err);
     if (st)
         return st;
     size_t size = mt_load_u32le(head + 32);
@@ -35,7 +35,7 @@ static mt_status load_document(const czi_file *file, mt_arena *arena, char **out
     *out = mt_arena_alloc(arena, size + 1, 1, err);
     if (!*out)
         return MT_E_MEMORY;
-    return mt_store_read_at(file->store, file->key, file->metadata + 32 + HEAD_BYTES, *out, size, err);
+    return czi_read(file, file->metadata + 32 + HEAD_BYTES, *out, size, err);
 }
 
 /* The next element of a name from *at on, parsed; NULL where there is none, or it is no XML. */
@@ -88,47 +88,103 @@ static void read_color(const char *text, mt_channel *out)
         out->rgb[i] = (uint8_t)(rgb >> (16 - 8 * i));
 }
 
-static mt_status read_channels(const mt_xml *settings, int32_t first, size_t n, mt_chunk_map *map, mt_error *err)
+/* What Dimensions or DisplaySetting tell of channels; what is known already stays. */
+static mt_status read_channels(const mt_xml *parent, int32_t first, size_t n, mt_channel *channels, mt_arena *arena,
+                               mt_error *err)
 {
-    const mt_xml *list = mt_xml_child(settings, "Channels"), *channel = list ? mt_xml_child(list, "Channel") : NULL;
-    mt_channel *channels = mt_arena_alloc(map->arena, n, sizeof *channels, err);
-    if (!channels)
-        return MT_E_MEMORY;
-    for (size_t i = 0; i < n; i++)
-        channels[i].name = "";
+    const mt_xml *list = mt_xml_child(parent, "Channels"), *channel = list ? mt_xml_child(list, "Channel") : NULL;
     for (int32_t k = 0; channel; k++, channel = mt_xml_next(channel)) {
         if (k < first || (size_t)(k - first) >= n)
             continue;
         mt_channel *out = &channels[k - first];
         const char *name = mt_xml_get(channel, "Name");
         const mt_xml *color = mt_xml_child(channel, "Color");
-        out->name = name ? mt_arena_strndup(map->arena, name, strlen(name), err) : "";
-        if (!out->name)
+        if (name && !*out->name && !(out->name = mt_arena_strndup(arena, name, strlen(name), err)))
             return MT_E_MEMORY;
-        if (color)
+        if (color && !out->has_color)
             read_color(color->text, out);
     }
+    return MT_OK;
+}
+
+/* Seconds between time points, where they are given as an interval or one by one. */
+static double find_interval(const mt_xml *dimensions, int64_t n)
+{
+    const mt_xml *t = mt_xml_child(dimensions, "T"), *positions = t ? mt_xml_child(t, "Positions") : NULL;
+    const mt_xml *interval = positions ? mt_xml_child(positions, "Interval") : NULL;
+    const mt_xml *list = positions ? mt_xml_child(positions, "List") : NULL;
+    const mt_xml *step = interval ? mt_xml_child(interval, "Increment") : NULL;
+    const mt_xml *offsets = list ? mt_xml_child(list, "Offsets") : NULL;
+    if (step)
+        return strtod(step->text, NULL);
+    double first = 0, last = 0;
+    int64_t count = 0;
+    const char *text = offsets ? offsets->text : "";
+    for (char *end; count < n; text = end, count++) {
+        last = strtod(text, &end);
+        if (end == text)
+            break;
+        first = count ? first : last;
+    }
+    return count == n && n > 1 ? (last - first) / (double)(n - 1) : 0;
+}
+
+static void read_interval(const mt_xml *dimensions, mt_chunk_map *map)
+{
+    for (int d = 0; d < map->ndim; d++)
+        if (map->axes[d] == 'T') {
+            double seconds = find_interval(dimensions, map->shape[d]);
+            map->pixel_size[d] = seconds > 0 ? seconds : 0;
+            map->unit[d] = seconds > 0 ? "second" : NULL;
+        }
+}
+
+/* The next element of a name that has one of two children. */
+static mt_status find_element(const char *text, const char *start, const char *end, const char *child,
+                              const char *other, mt_arena *arena, mt_xml **out, mt_error *err)
+{
+    mt_status st = parse_element(&text, start, end, arena, out, err);
+    while (!st && *out && !mt_xml_child(*out, child) && !mt_xml_child(*out, other))
+        st = parse_element(&text, start, end, arena, out, err);
+    return st;
+}
+
+static mt_status find_dimensions(const char *text, mt_arena *arena, mt_xml **out, mt_error *err)
+{
+    return find_element(text, "<Dimensions>", "</Dimensions>", "Channels", "T", arena, out, err);
+}
+
+static mt_status describe_channels(const mt_xml *display, const mt_xml *dimensions, const czi_image *image,
+                                   mt_chunk_map *map, mt_error *err)
+{
+    size_t n = (size_t)((int64_t)image->high[CZI_C] - image->low[CZI_C]);
+    if (n > 4096 || czi_find_pixel_type(image->pixel_type)->samples > 1 || (!display && !dimensions))
+        return MT_OK;
+    mt_channel *channels = mt_arena_alloc(map->arena, n, sizeof *channels, err);
+    if (!channels)
+        return MT_E_MEMORY;
+    for (size_t i = 0; i < n; i++)
+        channels[i].name = "";
     map->channels = channels;
     map->n_channels = n;
-    return MT_OK;
+    int32_t first = image->low[CZI_C];
+    mt_status st = display ? read_channels(display, first, n, channels, map->arena, err) : MT_OK;
+    return st || !dimensions ? st : read_channels(dimensions, first, n, channels, map->arena, err);
 }
 
 static mt_status describe(const char *text, const czi_image *image, mt_arena *arena, mt_chunk_map *map, mt_error *err)
 {
-    const char *at = text;
-    mt_xml *element;
-    size_t n = (size_t)((int64_t)image->high[CZI_C] - image->low[CZI_C]);
-    mt_status st = parse_element(&at, "<Scaling>", "</Scaling>", arena, &element, err);
-    while (!st && element && !mt_xml_child(element, "Items"))
-        st = parse_element(&at, "<Scaling>", "</Scaling>", arena, &element, err);
-    if (!st && element)
-        read_scaling(element, image->factor[map->level], map);
-    at = text;
-    if (!st && n <= 4096 && czi_find_pixel_type(image->pixel_type)->samples == 1)
-        st = parse_element(&at, "<DisplaySetting>", "</DisplaySetting>", arena, &element, err);
-    else
-        element = NULL;
-    return st || !element ? st : read_channels(element, image->low[CZI_C], n, map, err);
+    mt_xml *scaling, *display, *dimensions;
+    mt_status st = find_element(text, "<Scaling>", "</Scaling>", "Items", "Items", arena, &scaling, err);
+    if (st || (st = find_dimensions(text, arena, &dimensions, err)) ||
+        (st =
+             find_element(text, "<DisplaySetting>", "</DisplaySetting>", "Channels", "Channels", arena, &display, err)))
+        return st;
+    if (scaling)
+        read_scaling(scaling, image->factor[map->level], map);
+    if (dimensions)
+        read_interval(dimensions, map);
+    return describe_channels(display, dimensions, image, map, err);
 }
 
 mt_status czi_describe(const czi_file *file, const czi_image *image, mt_chunk_map *map, mt_error *err)
@@ -141,5 +197,33 @@ mt_status czi_describe(const czi_file *file, const czi_image *image, mt_chunk_ma
     if (!(st = load_document(file, arena, &text, err)) && text)
         st = describe(text, image, arena, map, err);
     mt_arena_free(arena);
+    return st;
+}
+
+mt_status czi_name_scenes(const czi_file *file, const czi_survey *survey, mt_arena *arena, const char ***out,
+                          mt_error *err)
+{
+    size_t n = survey->n_scenes ? survey->n_scenes : 1;
+    char *text;
+    mt_xml *dimensions = NULL;
+    const char **names = mt_arena_alloc(arena, n, sizeof *names, err);
+    if (!names)
+        return MT_E_MEMORY;
+    for (size_t i = 0; i < n; i++)
+        names[i] = "";
+    *out = names;
+    mt_status st = load_document(file, arena, &text, err);
+    if (!st && text)
+        st = find_dimensions(text, arena, &dimensions, err);
+    const mt_xml *s = !st && dimensions ? mt_xml_child(dimensions, "S") : NULL;
+    const mt_xml *scenes = s ? mt_xml_child(s, "Scenes") : NULL;
+    const mt_xml *scene = scenes ? mt_xml_child(scenes, "Scene") : NULL;
+    for (; scene; scene = mt_xml_next(scene)) {
+        const char *name = mt_xml_get(scene, "Name"), *number = mt_xml_get(scene, "Index");
+        long index = number ? strtol(number, NULL, 10) : 0;
+        size_t i = index >= 0 && index < INT32_MAX ? czi_find_scene(survey, (int32_t)index) : n;
+        if (name && i < n && (survey->n_scenes == 0 || survey->scenes[i] == index))
+            names[i] = name;
+    }
     return st;
 }

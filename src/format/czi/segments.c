@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-#define SEGMENT_HEAD 32
+#define SEGMENT_HEAD CZI_SEGMENT_HEAD
 #define ENTRY_HEAD 32
 #define DIMENSION_BYTES 20
 #define MAX_DIMENSIONS 40
@@ -12,15 +12,18 @@
 #define DIRECTORY_HEAD 128
 #define WINDOW_BYTES ((size_t)256 << 10)
 
-/* The head of a segment: sizes of what follows. */
-static mt_status read_segment(const czi_file *file, uint64_t position, const char *id, uint64_t *allocated,
-                              mt_error *err)
+mt_status czi_read(const czi_file *file, uint64_t position, void *out, size_t size, mt_error *err)
+{
+    return mt_store_read_at(file->store, file->key, file->base + position, out, size, err);
+}
+
+mt_status czi_read_segment(const czi_file *file, uint64_t position, const char *id, uint64_t *allocated, mt_error *err)
 {
     uint8_t head[SEGMENT_HEAD];
     if (position > file->size || file->size - position < SEGMENT_HEAD)
         return mt_fail(err, MT_E_CORRUPT, "a segment at %llu lies outside the file of %llu bytes",
                        (unsigned long long)position, (unsigned long long)file->size);
-    mt_status st = mt_store_read_at(file->store, file->key, position, head, sizeof head, err);
+    mt_status st = czi_read(file, position, head, sizeof head, err);
     if (st)
         return st;
     *allocated = mt_load_u64le(head + 16);
@@ -32,17 +35,16 @@ static mt_status read_segment(const czi_file *file, uint64_t position, const cha
     return MT_OK;
 }
 
-static mt_status open_file(mt_env *env, mt_store *store, const char *key, czi_file *out, mt_error *err)
+mt_status czi_read_header(czi_file *out, mt_error *err)
 {
     uint8_t data[80];
     uint64_t allocated;
-    *out = (czi_file) { .env = env, .store = store, .key = key };
-    mt_status st = mt_store_size(store, key, &out->size, err);
-    if (st || (st = read_segment(out, 0, "ZISRAWFILE", &allocated, err)))
+    mt_status st = czi_read_segment(out, 0, "ZISRAWFILE", &allocated, err);
+    if (st)
         return st;
     if (allocated < sizeof data)
         return mt_fail(err, MT_E_CORRUPT, "the header of the file has %llu bytes", (unsigned long long)allocated);
-    if ((st = mt_store_read_at(store, key, SEGMENT_HEAD, data, sizeof data, err)))
+    if ((st = czi_read(out, SEGMENT_HEAD, data, sizeof data, err)))
         return st;
     mt_reader r = mt_reader_over(data, sizeof data, false);
     if (mt_read_u32(&r) != 1)
@@ -53,7 +55,15 @@ static mt_status open_file(mt_env *env, mt_store *store, const char *key, czi_fi
     out->directory = mt_read_u64(&r);
     out->metadata = mt_read_u64(&r);
     out->update_pending = mt_read_u32(&r) != 0;
+    out->attachments = mt_read_u64(&r);
     return MT_OK;
+}
+
+static mt_status open_file(mt_env *env, mt_store *store, const char *key, czi_file *out, mt_error *err)
+{
+    *out = (czi_file) { .env = env, .store = store, .key = key };
+    mt_status st = mt_store_size(store, key, &out->size, err);
+    return st ? st : czi_read_header(out, err);
 }
 
 /* The next file of a document has the number in its name, with or without a space before it. */
@@ -91,13 +101,12 @@ mt_status czi_open_files(const mt_source *source, mt_arena *arena, czi_files *ou
     return st;
 }
 
-static mt_status read_dimension(mt_reader *r, czi_entry *e, mt_error *err)
+static int32_t load_i32(const uint8_t *p) { return (int32_t)mt_load_u32le(p); }
+
+static mt_status read_dimension(const uint8_t *p, czi_entry *e, mt_error *err)
 {
-    char letter = (char)mt_read_u8(r);
-    mt_read_skip(r, 3);
-    int32_t start = mt_read_i32(r), size = mt_read_i32(r);
-    mt_read_skip(r, 4);
-    int32_t stored = mt_read_i32(r);
+    char letter = (char)p[0];
+    int32_t start = load_i32(p + 4), size = load_i32(p + 8), stored = load_i32(p + 16);
     letter = letter >= 'a' && letter <= 'z' ? (char)(letter - 'a' + 'A') : letter;
     const char *at = letter ? strchr(CZI_LETTERS, letter) : NULL;
     if (!at)
@@ -117,30 +126,30 @@ static mt_status read_dimension(mt_reader *r, czi_entry *e, mt_error *err)
     return MT_OK;
 }
 
-/* An entry with the schema DV; the reader sees what there is of it. *bytes is its size. */
+/* An entry with the schema DV; the reader sees what there is of it. *bytes is its size. There are millions of them: they
+ * are loaded as a whole. */
 static mt_status read_entry(mt_reader *r, czi_entry *e, size_t *bytes, mt_error *err)
 {
-    uint8_t first = mt_read_u8(r), second = mt_read_u8(r);
-    if (!r->failed && first == 'D' && second == 'E')
+    const uint8_t *p = mt_read_bytes(r, ENTRY_HEAD);
+    if (p && p[0] == 'D' && p[1] == 'E')
         return mt_fail(err, MT_E_UNSUPPORTED, "directory entries of the schema DE are not read");
-    if (first != 'D' || second != 'V')
+    if (!p || p[0] != 'D' || p[1] != 'V')
         return mt_fail(err, MT_E_CORRUPT, "a directory entry of an unknown schema");
     memset(e, 0, sizeof *e);
-    e->pixel_type = mt_read_i32(r);
-    e->position = mt_read_u64(r);
-    mt_read_skip(r, 4);
-    e->compression = mt_read_i32(r);
-    mt_read_skip(r, 6);
-    uint32_t n = mt_read_u32(r);
-    if (r->failed || n > MAX_DIMENSIONS)
+    e->pixel_type = load_i32(p + 2);
+    e->position = mt_load_u64le(p + 6);
+    e->compression = load_i32(p + 18);
+    uint32_t n = mt_load_u32le(p + 28);
+    p = n <= MAX_DIMENSIONS ? mt_read_bytes(r, n * (size_t)DIMENSION_BYTES) : NULL;
+    if (!p)
         return mt_fail(err, MT_E_CORRUPT, "a directory entry of %u dimensions", n);
     for (uint32_t i = 0; i < n; i++) {
-        mt_status st = read_dimension(r, e, err);
+        mt_status st = read_dimension(p + i * (size_t)DIMENSION_BYTES, e, err);
         if (st)
             return st;
     }
     *bytes = ENTRY_HEAD + (size_t)n * DIMENSION_BYTES;
-    if (r->failed || (e->present & 3) != 3)
+    if ((e->present & 3) != 3)
         return mt_fail(err, MT_E_CORRUPT, "a directory entry without X and Y");
     return MT_OK;
 }
@@ -158,7 +167,7 @@ static mt_status look_at(window *w, uint64_t position, uint64_t limit, mt_reader
     if (position < w->at || position + wanted > w->end) {
         w->at = position;
         w->end = position + (left < WINDOW_BYTES ? left : WINDOW_BYTES);
-        mt_status st = mt_store_read_at(w->file->store, w->file->key, w->at, w->bytes, (size_t)(w->end - w->at), err);
+        mt_status st = czi_read(w->file, w->at, w->bytes, (size_t)(w->end - w->at), err);
         if (st)
             return st;
     }
@@ -170,14 +179,14 @@ static mt_status walk_directory(window *w, int file, czi_visit visit, void *user
 {
     uint64_t allocated, position = w->file->directory;
     uint8_t count[4];
-    mt_status st = read_segment(w->file, position, "ZISRAWDIRECTORY", &allocated, err);
+    mt_status st = czi_read_segment(w->file, position, "ZISRAWDIRECTORY", &allocated, err);
     if (st)
         return st;
     if (allocated < DIRECTORY_HEAD)
         return mt_fail(err, MT_E_CORRUPT, "the directory has %llu bytes", (unsigned long long)allocated);
     position += SEGMENT_HEAD;
     uint64_t end = position + allocated;
-    if ((st = mt_store_read_at(w->file->store, w->file->key, position, count, 4, err)))
+    if ((st = czi_read(w->file, position, count, 4, err)))
         return st;
     uint32_t n = mt_load_u32le(count);
     if (n > allocated / ENTRY_HEAD)
@@ -245,30 +254,34 @@ mt_status czi_walk(const czi_files *files, czi_visit visit, void *user, mt_error
     return st;
 }
 
-mt_status czi_find_data(const czi_file *file, uint64_t position, uint64_t *offset, uint64_t *size, mt_error *err)
+mt_status czi_find_data(const czi_file *file, uint64_t position, czi_subblock *out, mt_error *err)
 {
     enum { FIXED = 16 + ENTRY_HEAD, SMALLEST = 256 };
     uint8_t data[FIXED];
     uint64_t allocated;
-    mt_status st = read_segment(file, position, "ZISRAWSUBBLOCK", &allocated, err);
+    mt_status st = czi_read_segment(file, position, "ZISRAWSUBBLOCK", &allocated, err);
     if (st)
         return st;
     if (allocated < FIXED)
         return mt_fail(err, MT_E_CORRUPT, "the subblock at %llu has %llu bytes", (unsigned long long)position,
                        (unsigned long long)allocated);
-    if ((st = mt_store_read_at(file->store, file->key, position + SEGMENT_HEAD, data, sizeof data, err)))
+    if ((st = czi_read(file, position + SEGMENT_HEAD, data, sizeof data, err)))
         return st;
     mt_reader r = mt_reader_over(data, sizeof data, false);
-    uint64_t metadata = mt_read_u32(&r);
-    mt_read_skip(&r, 4);
-    *size = mt_read_u64(&r);
+    uint64_t metadata = mt_read_u32(&r), attachment = mt_read_u32(&r), size = mt_read_u64(&r);
     mt_read_seek(&r, FIXED - 4);
     uint64_t n = mt_read_u32(&r), head = FIXED + (n <= MAX_DIMENSIONS ? n : MAX_DIMENSIONS) * DIMENSION_BYTES;
-    head = (head > SMALLEST ? head : SMALLEST) + metadata;
-    if (head > allocated || *size > allocated - head)
+    head = head > SMALLEST ? head : SMALLEST;
+    if (head + metadata > allocated || size > allocated - head - metadata)
         return mt_fail(err, MT_E_CORRUPT, "the subblock at %llu has %llu bytes of metadata and %llu of pixels in %llu",
-                       (unsigned long long)position, (unsigned long long)metadata, (unsigned long long)*size,
+                       (unsigned long long)position, (unsigned long long)metadata, (unsigned long long)size,
                        (unsigned long long)allocated);
-    *offset = position + SEGMENT_HEAD + head;
+    out->metadata_offset = position + SEGMENT_HEAD + head;
+    out->metadata_size = metadata;
+    out->offset = out->metadata_offset + metadata;
+    out->size = size;
+    out->mask_offset = out->offset + size;
+    uint64_t room = allocated - head - metadata - size;
+    out->mask_size = attachment < room ? attachment : room;
     return MT_OK;
 }

@@ -30,8 +30,7 @@ typedef struct surveying {
     czi_survey *out;
 } surveying;
 
-/* The place of a scene in the rising list, by halving. */
-static size_t find_scene(const czi_survey *s, int32_t scene)
+size_t czi_find_scene(const czi_survey *s, int32_t scene)
 {
     size_t low = 0, high = s->n_scenes;
     while (low < high) {
@@ -47,7 +46,7 @@ static size_t find_scene(const czi_survey *s, int32_t scene)
 static mt_status add_scene(surveying *v, int32_t scene, mt_error *err)
 {
     czi_survey *s = v->out;
-    size_t at = find_scene(s, scene);
+    size_t at = czi_find_scene(s, scene);
     if (at < s->n_scenes && s->scenes[at] == scene)
         return MT_OK;
     if (s->n_scenes == CZI_MAX_SCENES)
@@ -104,6 +103,46 @@ mt_status czi_make_survey(const czi_files *files, mt_arena *arena, czi_survey *o
     return st;
 }
 
+typedef struct measuring {
+    const czi_survey *survey;
+    czi_rectangle *rectangles;
+} measuring;
+
+/* Whether a subblock is of level 0: stored as it is seen. */
+static bool is_whole(const czi_entry *e)
+{
+    return e->stored_width == e->size[CZI_X] && e->stored_height == e->size[CZI_Y];
+}
+
+static mt_status add_to_rectangle(void *user, const czi_entry *e, mt_error *err)
+{
+    (void)err;
+    const measuring *m = user;
+    bool has_scene = e->present >> CZI_S & 1;
+    if (!is_whole(e) || (m->survey->n_scenes > 0 && !has_scene))
+        return MT_OK;
+    czi_rectangle *r = &m->rectangles[has_scene ? czi_find_scene(m->survey, e->start[CZI_S]) : 0];
+    for (int d = CZI_X; d <= CZI_Y; d++) {
+        int32_t end = e->start[d] + e->size[d];
+        r->low[d] = e->start[d] < r->low[d] ? e->start[d] : r->low[d];
+        r->high[d] = end > r->high[d] ? end : r->high[d];
+    }
+    return MT_OK;
+}
+
+mt_status czi_measure_scenes(const czi_files *files, const czi_survey *survey, mt_arena *arena, czi_rectangle **out,
+                             mt_error *err)
+{
+    size_t n = survey->n_scenes ? survey->n_scenes : 1;
+    measuring m = { survey, mt_arena_alloc(arena, n, sizeof(czi_rectangle), err) };
+    if (!m.rectangles)
+        return MT_E_MEMORY;
+    for (size_t i = 0; i < n; i++)
+        m.rectangles[i] = (czi_rectangle) { { INT32_MAX, INT32_MAX }, { INT32_MIN, INT32_MIN } };
+    *out = m.rectangles;
+    return czi_walk(files, add_to_rectangle, &m, err);
+}
+
 static bool is_in_scene(const czi_image *image, const czi_entry *e)
 {
     return image->whole || ((e->present >> CZI_S & 1) && e->start[CZI_S] == image->scene);
@@ -119,12 +158,6 @@ int32_t czi_factor(const czi_entry *e)
     int32_t stored = e->stored_width > e->stored_height ? e->stored_width : e->stored_height;
     int32_t size = e->stored_width > e->stored_height ? e->size[CZI_X] : e->size[CZI_Y];
     return (int32_t)(((int64_t)size + stored / 2) / stored);
-}
-
-/* Whether a subblock is of level 0: stored as it is seen. */
-static bool is_whole(const czi_entry *e)
-{
-    return e->stored_width == e->size[CZI_X] && e->stored_height == e->size[CZI_Y];
 }
 
 static mt_status add_level(czi_image *image, int32_t factor, mt_error *err)
@@ -151,13 +184,15 @@ static mt_status add_level(czi_image *image, int32_t factor, mt_error *err)
 static mt_status measure_entry(void *user, const czi_entry *e, mt_error *err)
 {
     czi_image *image = user;
-    bool belongs = czi_belongs(image, e);
-    if (!is_in_scene(image, e))
+    bool belongs = czi_belongs(image, e), in_scene = is_in_scene(image, e);
+    bool counts = belongs || (image->depth_view && e->pixel_type == image->pixel_type);
+    if (!in_scene && !counts)
         return MT_OK;
     if (!is_whole(e))
         return belongs && czi_factor(e) > 1 ? add_level(image, czi_factor(e), err) : MT_OK;
     for (int d = 0; d < CZI_DIMS; d++) {
-        if (!(e->present >> d & 1) || !(belongs || d == CZI_X || d == CZI_Y))
+        bool in_plane = d == CZI_X || d == CZI_Y;
+        if (!(e->present >> d & 1) || !(in_plane ? in_scene : counts))
             continue;
         int32_t end = e->start[d] + e->size[d];
         image->low[d] = e->start[d] < image->low[d] ? e->start[d] : image->low[d];

@@ -87,7 +87,7 @@ static mt_status check_block(const block_making *m, const uint8_t *bytes, mt_err
     if (memcmp(bytes, m->signature, strlen(m->signature)) != 0)
         return mt_fail(err, MT_E_CORRUPT, "there is no %s at address %llu", m->signature,
                        (unsigned long long)m->address);
-    if (m->checksum && h5_checksum(bytes, (size_t)m->size - 4) != mt_load_u32le(bytes + m->size - 4))
+    if (m->checksum && !h5_is_intact(bytes, (size_t)m->size))
         return mt_fail(err, MT_E_CORRUPT, "the checksum of the %s at address %llu is wrong", m->signature,
                        (unsigned long long)m->address);
     return MT_OK;
@@ -251,7 +251,7 @@ static mt_status read_superblock(h5_file *file, const uint8_t *bytes, size_t siz
     if (!is_width(file->address_bytes) || !is_width(file->length_bytes))
         return mt_fail(err, MT_E_UNSUPPORTED, "addresses of %zu and lengths of %zu bytes are not read",
                        file->address_bytes, file->length_bytes);
-    if (version >= 2 && h5_checksum(bytes, r.position) != mt_load_u32le(bytes + r.position))
+    if (version >= 2 && !h5_is_intact(bytes, r.position + 4))
         return mt_fail(err, MT_E_CORRUPT, "the checksum of the superblock is wrong");
     if (end != H5_UNDEFINED && end > file->size)
         return mt_fail(err, MT_E_CORRUPT, "the file has %llu bytes, of %llu", (unsigned long long)file->size,
@@ -334,7 +334,9 @@ mt_status h5_resolve(const h5_file *file, mt_arena *arena, const char *what, con
 {
     const char *slash = strrchr(file->key, '/'), *root = file->store->url, *rest = name;
     size_t n = strlen(root), folder_bytes = slash ? (size_t)(slash - file->key) : 0;
-    if (!file->may_follow && (!beside || strchr(name, '/')))
+    while (strncmp(rest, "./", 2) == 0)
+        rest += 2;
+    if (!file->may_follow && (!beside || strchr(rest, '/')))
         return mt_fail(err, MT_E_UNSUPPORTED,
                        "%s leads to \"%s\", which is not followed: the option external_folder allows it", what, name);
     if (name[0] == '/') { /* only into the folder that was named, as it was named */

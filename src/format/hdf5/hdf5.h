@@ -66,6 +66,8 @@ void h5_give_block(const h5_file *file, h5_block *block);
 
 /* The checksum of all metadata: lookup3 of Bob Jenkins. */
 uint32_t h5_checksum(const uint8_t *data, size_t size);
+/* Whether the last four of size bytes are the checksum of the others. */
+bool h5_is_intact(const uint8_t *data, size_t size);
 
 enum {
     H5_MSG_DATASPACE = 1,

@@ -59,11 +59,6 @@ static mt_status wrong_checksum(uint64_t address, mt_error *err)
                    (unsigned long long)address);
 }
 
-static bool has_right_checksum(const mt_reader *r)
-{
-    return r->size >= 4 && h5_checksum(r->data, r->size - 4) == mt_load_u32le(r->data + r->size - 4);
-}
-
 static mt_status read_continuation(header *h, const h5_message *where, mt_error *err)
 {
     mt_reader r = where->body, block;
@@ -75,7 +70,7 @@ static mt_status read_continuation(header *h, const h5_message *where, mt_error 
         return st ? st : read_messages(h, block, address, err);
     if (size < 8 || memcmp(block.data, "OCHK", 4) != 0)
         return mt_fail(err, MT_E_CORRUPT, "there is no OCHK at address %llu", (unsigned long long)address);
-    if (!has_right_checksum(&block))
+    if (!h5_is_intact(block.data, block.size))
         return wrong_checksum(address, err);
     block.size -= 4;
     mt_read_skip(&block, 4);
@@ -126,7 +121,7 @@ static mt_status read_new(header *h, mt_reader *r, mt_error *err)
     mt_status st = h5_load(h->file, h->arena, h->object->address, r->position + size + 4, &block, err);
     if (st)
         return st;
-    if (!has_right_checksum(&block))
+    if (!h5_is_intact(block.data, block.size))
         return wrong_checksum(h->object->address, err);
     block.size -= 4;
     mt_read_skip(&block, r->position);

@@ -149,8 +149,10 @@ mt_status h5_find_source(h5_making *m, const h5_file *file, const char *name, co
                        : MT_OK;
     h5_source *s = *out = mt_arena_alloc(m->arena, 1, sizeof *s, err);
     void *array = m->sources;
-    if (!s || (st = h5_grow(m->arena, &array, m->n, &m->room, sizeof *m->sources, err)))
+    if (!s)
         return MT_E_MEMORY;
+    if ((st = h5_grow(m->arena, &array, m->n, &m->room, sizeof *m->sources, err)))
+        return st;
     m->sources = array;
     *s = (h5_source) { .next = *bucket, .number = (uint32_t)m->n };
     s->key = mt_arena_strndup(m->arena, key, strlen(key), err);

@@ -27,9 +27,8 @@ typedef struct reading {
     int64_t most[MT_MAX_DIMS];  /* where unlimited ones end; -1: there are none */
 } reading;
 
-/* Pairs what is selected in both; what lies behind the source's end is left out. */
-static mt_status pair(mt_arena *arena, const h5_intervals *to, const h5_intervals *from, int64_t end, h5_runs *out,
-                      mt_error *err)
+/* Pairs what is selected in both. */
+static mt_status pair(mt_arena *arena, const h5_intervals *to, const h5_intervals *from, h5_runs *out, mt_error *err)
 {
     size_t i = 0, j = 0;
     int64_t in_to = 0, in_from = 0;
@@ -37,11 +36,8 @@ static mt_status pair(mt_arena *arena, const h5_intervals *to, const h5_interval
     if (!out->list)
         return MT_E_MEMORY;
     while (i < to->count && j < from->count) {
-        h5_run run = { to->list[i].start + in_to, from->list[j].start + in_from, 0 };
         int64_t n = mt_min_i64(to->list[i].n - in_to, from->list[j].n - in_from);
-        run.n = mt_min_i64(n, end - run.from);
-        if (run.n > 0)
-            out->list[out->count++] = run;
+        out->list[out->count++] = (h5_run) { to->list[i].start + in_to, from->list[j].start + in_from, n };
         in_to += n, in_from += n;
         if (in_to == to->list[i].n)
             i++, in_to = 0;
@@ -77,13 +73,28 @@ static mt_status match(const selected *s, h5_mapping *out, mt_error *err)
             return mt_fail(err, MT_E_UNSUPPORTED,
                            "a mapping of %lld elements along dimension %d of its source to %lld is not read",
                            (long long)s->from[e].total, e, (long long)s->to[d].total);
-        out->dim[d++] = (int8_t)e++;
+        out->dim[d++] = e++;
         matched++;
     }
     if (d < s->to_rank || e < s->from_rank)
         return mt_fail(err, MT_E_UNSUPPORTED, "a mapping between selections of different shapes is not read");
     if (matched == 0 && s->from_rank > 0) /* one element: there must be a dimension for its chunk to extend along */
-        out->dim[s->to_rank - 1] = (int8_t)(s->from_rank - 1);
+        out->dim[s->to_rank - 1] = s->from_rank - 1;
+    return MT_OK;
+}
+
+static int64_t end_of(const h5_intervals *along)
+{
+    const h5_interval *last = along->count ? &along->list[along->count - 1] : NULL;
+    return last ? last->start + last->n : 0;
+}
+
+static mt_status check_reach(const selected *s, const h5_source *source, mt_error *err)
+{
+    for (int e = 0; e < s->from_rank; e++)
+        if (end_of(&s->from[e]) > source->shape[e])
+            return mt_fail(err, MT_E_CORRUPT, "a mapping reaches to %lld along dimension %d of %lld",
+                           (long long)end_of(&s->from[e]), e, (long long)source->shape[e]);
     return MT_OK;
 }
 
@@ -115,7 +126,12 @@ static mt_status add_mapping(const reading *r, const h5_mapping *mapping, mt_err
 /* Runs into a dataset that has runs of its own, along one dimension. */
 static mt_status compose(mt_arena *arena, const h5_runs *outer, const h5_runs *inner, h5_runs *out, mt_error *err)
 {
-    *out = (h5_runs) { .list = mt_arena_alloc(arena, outer->count + inner->count, sizeof *out->list, err) };
+    *out = (h5_runs) { 0 };
+    if (outer->count == 0 ||
+        outer->list[0].from >= inner->list[inner->count - 1].at + inner->list[inner->count - 1].n ||
+        inner->list[0].at >= outer->list[outer->count - 1].from + outer->list[outer->count - 1].n)
+        return MT_OK;
+    out->list = mt_arena_alloc(arena, outer->count + inner->count, sizeof *out->list, err);
     if (!out->list)
         return MT_E_MEMORY;
     for (size_t i = 0, j = 0; i < outer->count && j < inner->count;) {
@@ -163,23 +179,20 @@ static mt_status add_selected(const reading *r, const h5_source *source, const s
     h5_mapping mapping = { .source = source->number };
     if (is_empty(s->to, s->to_rank) || is_empty(s->from, s->from_rank))
         return MT_OK;
+    for (int e = 0; e < s->from_rank; e++)
+        mapping.fixed[e] = s->from[e].list[0].start;
     mt_status st = match(s, &mapping, err);
-    bool inside = true;
-    bool matched[MT_MAX_DIMS] = { false };
+    if (!st)
+        st = check_reach(s, source, err);
+    if (st)
+        mt_error_prefix(err, "%s#%s", source->key, source->path);
     for (int d = 0; d < s->to_rank && !st; d++) {
         h5_interval first = { 0, 1 };
         h5_intervals one = { &first, 1, 1 };
         int e = mapping.dim[d];
-        if (e >= 0)
-            matched[e] = true;
-        st = pair(r->m->arena, &s->to[d], e < 0 ? &one : &s->from[e], e < 0 ? 1 : source->shape[e], &mapping.runs[d],
-                  err);
+        st = pair(r->m->arena, &s->to[d], e < 0 ? &one : &s->from[e], &mapping.runs[d], err);
     }
-    for (int e = 0; e < s->from_rank && !st; e++) {
-        mapping.fixed[e] = s->from[e].list[0].start;
-        inside &= matched[e] || mapping.fixed[e] < source->shape[e];
-    }
-    if (st || !inside)
+    if (st)
         return st;
     if (source->state == H5_STORED)
         return add_mapping(r, &mapping, err);
@@ -196,9 +209,11 @@ static void note_reach(reading *r, const selected *s, int unlimited)
 {
     for (int d = 0; d < r->out->rank; d++) {
         const h5_intervals *along = &s->to[d];
-        int64_t end = along->count ? along->list[along->count - 1].start + along->list[along->count - 1].n : 0;
-        int64_t *reach = d == unlimited ? &r->most[d] : &r->least[d];
-        *reach = mt_max_i64(*reach, end);
+        int64_t end = end_of(along);
+        if (d == unlimited)
+            r->most[d] = mt_max_i64(r->most[d], end);
+        else
+            r->least[d] = mt_max_i64(r->least[d], end);
     }
 }
 
@@ -240,7 +255,7 @@ static mt_status add_blocks(reading *r, const entry *e, const h5_source *source,
             s.to[d] = (h5_intervals) { &blocks[0][d], 1, blocks[0][d].n };
             s.from[d] = (h5_intervals) { &blocks[1][d], 1, blocks[1][d].n };
         }
-        note_reach(r, &s, -1);
+        note_reach(r, &s, h5_unlimited_dimension(&e->to));
         mt_status st = add_selected(r, source, &s, err);
         if (st)
             return st;
@@ -328,13 +343,14 @@ static mt_status add_numbered(reading *r, const entry *e, int open_to, mt_error 
             return MT_OK;
         }
         entry block = *e;
-        if (i > (uint64_t)INT64_MAX / 4 / (block.to.stride[open_to] + 1))
-            return mt_fail(err, MT_E_CORRUPT, "a selection reaches too far");
-        block.to.start[open_to] += i * block.to.stride[open_to];
+        uint64_t *start = &block.to.start[open_to], step;
+        if (i == MAX_MAPPINGS || mt_mul_u64(i, block.to.stride[open_to], &step) || step > INT64_MAX / 2 - *start)
+            return mt_fail(err, MT_E_LIMIT, "numbered sources reach too far");
+        *start += step;
         block.to.count[open_to] = 1;
         if ((st = add_from(r, &block, source, err)))
             return st;
-        int64_t end = (int64_t)(block.to.start[open_to] + block.to.block[open_to]);
+        int64_t end = (int64_t)(*start + block.to.block[open_to]);
         r->most[open_to] = mt_max_i64(r->most[open_to], end);
     }
 }
@@ -392,7 +408,7 @@ static mt_status read_list(reading *r, mt_error *err)
     mt_status st = h5_read_global(r->file, r->arena, r->dataset->address, (uint32_t)r->dataset->bytes, &list, err);
     if (st)
         return st;
-    if (list.size < 4 || h5_checksum(list.data, list.size - 4) != mt_load_u32le(list.data + list.size - 4))
+    if (!h5_is_intact(list.data, list.size))
         return mt_fail(err, MT_E_CORRUPT, "the checksum of the list of mappings is wrong");
     list.size -= 4;
     return read_entries(r, &list, err);

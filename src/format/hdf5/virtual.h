@@ -52,7 +52,7 @@ typedef struct h5_runs {
 /* A mapping: a product of runs along the dimensions of the virtual dataset. */
 typedef struct h5_mapping {
     uint32_t source;            /* or H5_FILL */
-    int8_t dim[MT_MAX_DIMS];    /* of the source, for each of the virtual dataset; -1: none */
+    int dim[MT_MAX_DIMS];       /* of the source, for each of the virtual dataset; -1: none */
     int64_t fixed[MT_MAX_DIMS]; /* place along the other dimensions of the source */
     h5_runs runs[MT_MAX_DIMS];
     uint64_t first_box;

@@ -72,7 +72,7 @@ static void show_chunk(const h5_mapping *m, int rank, const h5_source *s, const 
     int64_t whole = 1, low = 0;
     int d = 0, last = 0;
     uint64_t chunk = 0;
-    for (int i = 0; i < rank; i++)
+    for (int i = 0; i < MT_MAX_DIMS; i++)
         out->whole[i] = 1, out->low[i] = 0;
     for (int e = 0; e < s->rank; e++) {
         int64_t size = s->map->chunk_shape[e], number = place[e] / size, end = s->map->shape[e] - number * size;
@@ -169,10 +169,10 @@ static mt_status visit_mapping(const h5_mapping *m, int rank, const int64_t *low
         mt_status st = visit(user, m->first_box + id, err);
         if (st)
             return st;
-        int d = rank - 1;
-        for (; d >= 0 && ++at[d] == end[d]; d--)
-            at[d] = first[d];
-        if (d < 0)
+        int d = rank;
+        for (; d > 0 && ++at[d - 1] == end[d - 1]; d--)
+            at[d - 1] = first[d - 1];
+        if (d <= 0)
             return MT_OK;
     }
 }

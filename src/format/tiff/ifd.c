@@ -180,6 +180,7 @@ const char *tiff_tag_name(uint16_t tag)
                   { TAG_SUB_IFDS, "SubIFDs" },
                   { TAG_SAMPLE_FORMAT, "SampleFormat" },
                   { TAG_JPEG_TABLES, "JPEGTables" },
+                  { TAG_SUBSAMPLING, "YCbCrSubSampling" },
                   { TAG_UIC2, "UIC2" },
                   { TAG_LSM_INFO, "CZ_LSMINFO" } };
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)

@@ -71,22 +71,6 @@ static mt_status read_table(const tiff_state *s, const tiff_file *file, const ti
     return MT_OK;
 }
 
-/* Sizes that reach beyond the file end with it; each chunk must lie in the file. */
-static mt_status check_table(const tiff_state *s, const tiff_file *file, uint64_t *table, size_t n, mt_error *err)
-{
-    for (size_t i = 0; i < n; i++) {
-        uint64_t offset = table[i], *size = &table[n + i];
-        if (s->loose_counts && offset<file->size && * size> file->size - offset)
-            *size = file->size - offset;
-        if (offset == 0) /* sparse: GDAL, Philips */
-            *size = 0;
-        if (*size > 0 && (offset > file->size || *size > file->size - offset))
-            return mt_fail(err, MT_E_CORRUPT, "chunk %zu has %llu bytes at %llu in a file of %llu", i,
-                           (unsigned long long)*size, (unsigned long long)offset, (unsigned long long)file->size);
-    }
-    return MT_OK;
-}
-
 static mt_status make_table(void *argument, void **data, size_t *size, mt_error *err)
 {
     const table_making *m = argument;
@@ -103,14 +87,43 @@ static mt_status make_table(void *argument, void **data, size_t *size, mt_error 
     /* 8 bytes of the file for each entry at the least were they LONG8; 1 as BYTE: a table beyond that is a lie */
     if (file && n > file->size)
         return mt_fail(err, MT_E_CORRUPT, "%zu chunks in a file of %llu bytes", n, (unsigned long long)file->size);
+    size_t limit = s->env->limits.max_metadata_bytes;
+    if (n > limit / (2 * sizeof(uint64_t)))
+        return mt_fail(err, MT_E_LIMIT, "the table of %zu chunks is larger than max_metadata_bytes (%zu)", n, limit);
     if (!file)
         n = 0;
     *size = 2 * n * sizeof(uint64_t);
     if ((st = mt_alloc(s->env, *size, data, err)) || !file)
         return st;
-    if ((st = read_table(s, file, &ifd, *data, n, err)) || (st = check_table(s, file, *data, n, err)))
+    if ((st = read_table(s, file, &ifd, *data, n, err)))
         mt_release(s->env, *data, *size);
     return st;
+}
+
+/* Where a chunk of a plane lies by the plane's table. Those without an offset are sparse (GDAL, Philips). A chunk that
+ * is not in the file spoils no other. */
+static mt_status place_chunk(const tiff_state *s, uint64_t plane, uint64_t chunk, const mt_cache_entry *entry,
+                             mt_chunk_ref *out, mt_error *err)
+{
+    const uint64_t *table = entry->data;
+    const tiff_file *file;
+    size_t n = entry->size / sizeof *table / 2;
+    out->missing = n == 0 || table[chunk] == 0 || table[n + chunk] == 0;
+    if (out->missing)
+        return MT_OK;
+    mt_status st = tiff_chain_open(s->images.files[find_plane(s, plane).file], &file, err);
+    if (st)
+        return st;
+    out->key = file->key;
+    out->offset = table[chunk];
+    out->size = table[n + chunk];
+    uint64_t left = out->offset < file->size ? file->size - out->offset : 0;
+    if (s->loose_counts && left > 0 && out->size > left)
+        out->size = left;
+    return out->size <= left ? MT_OK
+                             : mt_fail(err, MT_E_CORRUPT, "chunk %llu has %llu bytes at %llu in a file of %llu",
+                                       (unsigned long long)chunk, (unsigned long long)out->size,
+                                       (unsigned long long)out->offset, (unsigned long long)file->size);
 }
 
 static mt_status locate(const mt_chunk_map *map, const int64_t *position, mt_chunk_ref *out, mt_error *err)
@@ -126,21 +139,12 @@ static mt_status locate(const mt_chunk_map *map, const int64_t *position, mt_chu
     table_making m = { s, plane };
     mt_cache_entry *entry;
     mt_status st = mt_cache_get(s->env->index_cache, s->owner, plane, make_table, &m, &entry, err);
-    if (st) {
+    if (!st) {
+        st = place_chunk(s, plane, chunk, entry, out, err);
+        mt_cache_release(s->env->index_cache, entry);
+    }
+    if (st)
         mt_error_prefix(err, "plane %llu", (unsigned long long)plane);
-        return st;
-    }
-    const uint64_t *table = entry->data;
-    size_t n = entry->size / sizeof *table / 2;
-    out->missing = n == 0 || table[n + chunk] == 0;
-    if (!out->missing) {
-        const tiff_file *file;
-        out->offset = table[chunk];
-        out->size = table[n + chunk];
-        st = tiff_chain_open(s->images.files[find_plane(s, plane).file], &file, err);
-        out->key = st ? NULL : file->key;
-    }
-    mt_cache_release(s->env->index_cache, entry);
     return st;
 }
 
@@ -257,13 +261,14 @@ static mt_status copy_channels(mt_chunk_map *map, const tiff_series *series, mt_
     return MT_OK;
 }
 
-mt_status tiff_make_map(const mt_source *source, const tiff_images *images, const tiff_series *series, int level,
+mt_status tiff_make_map(const mt_source *source, const tiff_images *images, const tiff_series *series, int64_t level,
                         mt_chunk_map *map, mt_error *err)
 {
     int n_levels = 1 + (series->sub_levels ? series->sub_levels : series->n_page_levels);
     if (level >= n_levels)
-        return mt_fail(err, MT_E_NOT_FOUND, "there is no level=%d; the image has %d, counted from 0", level, n_levels);
-    map->level = level;
+        return mt_fail(err, MT_E_NOT_FOUND, "there is no level=%lld; the image has %d, counted from 0",
+                       (long long)level, n_levels);
+    map->level = (int)level;
     map->n_levels = n_levels;
     map->part = mt_arena_strndup(map->arena, source->selection.text, strlen(source->selection.text), err);
     if (!map->part)
@@ -276,7 +281,7 @@ mt_status tiff_make_map(const mt_source *source, const tiff_images *images, cons
         level = 0;
     }
     if (!series->contiguous)
-        return map_pages(map, source->env, images, series, level, err);
+        return map_pages(map, source->env, images, series, (int)level, err);
     const tiff_file *file;
     st = tiff_chain_open(images->files[0], &file, err);
     return st ? st : map_contiguous(map, file, series, err);

@@ -24,7 +24,7 @@ typedef struct ome {
 
 /* One Pixels element: the leading dimensions, slowest first, and where each plane lies. */
 typedef struct pixels {
-    const mt_xml *element;
+    const mt_xml *element, *data; /* and its first TiffData, or NULL */
     int64_t width, height, channels;
     char order[4];        /* slowest first: "TCZ" */
     int64_t size[3];      /* of each; along C, without the samples of a page */
@@ -133,10 +133,10 @@ static mt_status find_file(ome *o, const mt_xml *data, uint32_t *out, mt_error *
 
 /* PlaneCount is 1 where IFD is given, else all directories of the file. An only element is to place all planes: those
  * that the file lacks are an error when they are read. */
-static mt_status count_planes(ome *o, const mt_xml *data, uint32_t file, int64_t first, int64_t room, int64_t *out,
-                              mt_error *err)
+static mt_status count_planes(ome *o, const pixels *p, const mt_xml *data, uint32_t file, int64_t first, int64_t room,
+                              int64_t *out, mt_error *err)
 {
-    bool only = mt_xml_child(data->parent, "TiffData") == data && !mt_xml_next(data);
+    bool only = data == p->data && !mt_xml_next(data);
     int64_t n = get_count(data, mt_xml_get(data, "NumPlanes") ? "NumPlanes" : "PlaneCount", 0);
     if (n == 0 && mt_xml_get(data, "IFD"))
         n = 1;
@@ -180,7 +180,7 @@ static mt_status try_page(ome *o, tiff_plane at, tiff_ifd *ifd, tiff_page *page,
  * what the document describes: then it is of another file. */
 static mt_status find_reference(ome *o, pixels *p, tiff_ifd *ifd, bool *found, mt_error *err)
 {
-    const mt_xml *data = mt_xml_child(p->element, "TiffData");
+    const mt_xml *data = p->data;
     uint32_t tried = TIFF_NO_FILE;
     tiff_page *page = &p->series->page;
     *found = false;
@@ -219,7 +219,7 @@ static mt_status place_planes(ome *o, pixels *p, const mt_xml *data, mt_error *e
     mt_status st = find_file(o, data, &file, err);
     if (st || plane < 0 || page < 0)
         return st;
-    st = count_planes(o, data, file, page, (int64_t)p->series->n_planes - plane, &n, err);
+    st = count_planes(o, p, data, file, page, (int64_t)p->series->n_planes - plane, &n, err);
     if (!st && (p->placed += (uint64_t)n) > 4 * p->series->n_planes)
         st = mt_fail(err, MT_E_CORRUPT, "OME-XML: TiffData place each plane more than four times");
     for (int64_t i = 0; !st && i < n; i++)
@@ -231,15 +231,14 @@ static mt_status place_planes(ome *o, pixels *p, const mt_xml *data, mt_error *e
 
 static mt_status place_all(ome *o, pixels *p, mt_error *err)
 {
-    const mt_xml *data = mt_xml_child(p->element, "TiffData");
     for (uint64_t i = 0; i < p->series->n_planes; i++)
         p->planes[i].file = TIFF_NO_FILE;
-    for (; data; data = mt_xml_next(data)) {
+    for (const mt_xml *data = p->data; data; data = mt_xml_next(data)) {
         mt_status st = place_planes(o, p, data, err);
         if (st)
             return st;
     }
-    if (mt_xml_child(p->element, "TiffData") || o->companion)
+    if (p->data || o->companion)
         return MT_OK;
     for (uint64_t i = 0; i < p->series->n_planes; i++)
         p->planes[i] = (tiff_plane) { .file = 0, .page = (uint32_t)o->next_page++ };
@@ -339,7 +338,7 @@ static mt_status make_planes(ome *o, pixels *p, mt_error *err)
 /* The image of a Pixels element; *out is NULL where it is not there. */
 static mt_status read_pixels(ome *o, const mt_xml *element, tiff_series **out, mt_error *err)
 {
-    pixels p = { .element = element };
+    pixels p = { .element = element, .data = mt_xml_child(element, "TiffData") };
     tiff_ifd ifd;
     bool found;
     *out = NULL;

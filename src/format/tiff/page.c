@@ -31,13 +31,17 @@ static mt_status find_dtype(tiff_page *page, uint64_t format, mt_error *err)
 static mt_status get_equal(const tiff_file *file, const tiff_ifd *ifd, uint16_t tag, uint64_t missing, int64_t samples,
                            uint64_t *out, mt_error *err)
 {
+    enum { SOME = 512 };
+    uint64_t values[SOME];
     const tiff_entry *entry = tiff_find(ifd, tag);
     mt_status st = tiff_get_number(file, ifd, tag, missing, out, err);
-    for (int64_t i = 1; !st && entry && i < samples && (uint64_t)i < entry->count; i++) {
-        uint64_t other;
-        st = tiff_get_numbers(file, entry, (uint64_t)i, 1, &other, err);
-        if (!st && other != *out)
-            st = mt_fail(err, MT_E_UNSUPPORTED, "samples that differ in %s are not read", tiff_tag_name(tag));
+    int64_t n = entry && entry->count < (uint64_t)samples ? (int64_t)entry->count : samples;
+    for (int64_t at = 0; !st && entry && at < n; at += SOME) {
+        size_t some = (size_t)mt_min_i64(n - at, SOME);
+        st = tiff_get_numbers(file, entry, (uint64_t)at, some, values, err);
+        for (size_t i = 0; !st && i < some; i++)
+            if (values[i] != *out)
+                st = mt_fail(err, MT_E_UNSUPPORTED, "samples that differ in %s are not read", tiff_tag_name(tag));
     }
     return st;
 }
@@ -85,11 +89,12 @@ static mt_status read_sizes(const tiff_file *file, const tiff_ifd *ifd, tiff_pag
 static mt_status hash_tables(const tiff_file *file, const tiff_ifd *ifd, tiff_page *page, mt_error *err)
 {
     const tiff_entry *entry = tiff_find(ifd, TAG_JPEG_TABLES);
-    uint64_t values[64], hash = 0xcbf29ce484222325U;
+    enum { SOME = 512 };
+    uint64_t values[SOME], hash = 0xcbf29ce484222325U;
     if (page->compression != 7 || !entry)
         return MT_OK;
-    for (uint64_t at = 0; at < entry->count && at < 65536; at += 64) {
-        size_t n = entry->count - at < 64 ? (size_t)(entry->count - at) : 64;
+    for (uint64_t at = 0; at < entry->count && at < 65536; at += SOME) {
+        size_t n = entry->count - at < SOME ? (size_t)(entry->count - at) : SOME;
         mt_status st = tiff_get_numbers(file, entry, at, n, values, err);
         if (st)
             return st;
@@ -98,6 +103,19 @@ static mt_status hash_tables(const tiff_file *file, const tiff_ifd *ifd, tiff_pa
     }
     page->tables_hash = hash;
     return MT_OK;
+}
+
+/* Pixels of YCbCr share two of their samples, unless it is said that they do not; TIFF 6.0, section 21. JPEG says so
+ * itself. */
+static mt_status read_subsampling(const tiff_file *file, const tiff_ifd *ifd, tiff_page *page, mt_error *err)
+{
+    const tiff_entry *entry = tiff_find(ifd, TAG_SUBSAMPLING);
+    uint64_t by[2] = { 2, 2 };
+    if (page->photometric != 6 || page->samples < 3 || page->compression == 7)
+        return MT_OK;
+    mt_status st = entry ? tiff_get_numbers(file, entry, 0, 2, by, err) : MT_OK;
+    page->subsampled = by[0] != 1 || by[1] != 1;
+    return st;
 }
 
 mt_status tiff_read_page(const tiff_file *file, const tiff_ifd *ifd, tiff_page *page, mt_error *err)
@@ -125,7 +143,9 @@ mt_status tiff_read_page(const tiff_file *file, const tiff_ifd *ifd, tiff_page *
     page->planar = planar == 2 && page->samples > 1;
     page->reduced = subfile & 1;
     page->big_endian = file->big_endian;
-    return (st = hash_tables(file, ifd, page, err)) ? st : find_dtype(page, format, err);
+    if ((st = hash_tables(file, ifd, page, err)) || (st = read_subsampling(file, ifd, page, err)))
+        return st;
+    return find_dtype(page, format, err);
 }
 
 bool tiff_same_page(const tiff_page *a, const tiff_page *b)
@@ -134,21 +154,21 @@ bool tiff_same_page(const tiff_page *a, const tiff_page *b)
            a->chunk_width == b->chunk_width && a->chunk_height == b->chunk_height && a->compression == b->compression &&
            a->photometric == b->photometric && a->predictor == b->predictor && a->fill_order == b->fill_order &&
            a->planar == b->planar && a->tiled == b->tiled && a->dtype == b->dtype && a->reduced == b->reduced &&
-           a->big_endian == b->big_endian && a->tables_hash == b->tables_hash;
+           a->subsampled == b->subsampled && a->big_endian == b->big_endian && a->tables_hash == b->tables_hash;
 }
 
 bool tiff_is_raw(const tiff_page *page)
 {
     return page->compression == 1 && page->predictor <= 1 && page->bits == (int)mt_dtype_size(page->dtype) * 8 &&
-           page->fill_order <= 1;
+           page->fill_order <= 1 && !page->subsampled;
 }
 
 static int64_t chunks_along(int64_t size, int64_t chunk) { return size / chunk + (size % chunk != 0); }
 
 int64_t tiff_page_chunks(const tiff_page *page)
 {
-    return chunks_along(page->width, page->chunk_width) * chunks_along(page->height, page->chunk_height) *
-           (page->planar ? page->samples : 1);
+    int64_t n = chunks_along(page->width, page->chunk_width) * chunks_along(page->height, page->chunk_height);
+    return mt_mul_i64(n, page->planar ? page->samples : 1, &n) ? INT64_MAX : n;
 }
 
 /* Compression codes, and the codec that undoes each; those without are refused by name. */
@@ -271,19 +291,22 @@ static mt_status add_around_lerc(mt_chunk_map *map, const tiff_file *file, const
     return mt_chain_add(&map->chain, mt_codec_find(codecs[values[1]]), NULL, err);
 }
 
-static mt_status add_compression(mt_chunk_map *map, const tiff_file *file, const tiff_ifd *ifd, const tiff_page *page,
-                                 mt_error *err)
+static bool is_picture(const mt_codec *codec)
 {
-    const mt_codec *codec;
-    const void *params = NULL;
-    mt_status st = find_codec(page->compression, &codec, err);
-    if (st || !codec)
-        return st;
     static const char *const pictures[] = { "jpeg", "jpeg2000", "jpegxr", "webp", "lerc" };
     for (size_t i = 0; i < sizeof pictures / sizeof *pictures; i++)
-        if (strcmp(codec->name, pictures[i]) == 0 && (st = picture_params(map, file, ifd, page, &params, err)))
-            return st;
-    if ((st = mt_chain_add(&map->chain, codec, params, err)))
+        if (strcmp(codec->name, pictures[i]) == 0)
+            return true;
+    return false;
+}
+
+/* What holds whole pixels leaves nothing to unpack, and no row to predict. */
+static mt_status add_picture(mt_chunk_map *map, const tiff_file *file, const tiff_ifd *ifd, const tiff_page *page,
+                             const mt_codec *codec, mt_error *err)
+{
+    const void *params = NULL;
+    mt_status st = picture_params(map, file, ifd, page, &params, err);
+    if (st || (st = mt_chain_add(&map->chain, codec, params, err)))
         return st;
     return strcmp(codec->name, "lerc") == 0 ? add_around_lerc(map, file, ifd, err) : MT_OK;
 }
@@ -291,21 +314,27 @@ static mt_status add_compression(mt_chunk_map *map, const tiff_file *file, const
 mt_status tiff_set_chain(mt_chunk_map *map, const tiff_file *file, const tiff_ifd *ifd, const tiff_page *page,
                          mt_error *err)
 {
-    bool packed = page->bits != (int)mt_dtype_size(page->dtype) * 8;
+    const mt_codec *codec;
     map->chain.n_steps = 0;
+    mt_status st = find_codec(page->compression, &codec, err);
+    if (st || (codec && is_picture(codec)))
+        return st ? st : add_picture(map, file, ifd, page, codec, err);
+    if (page->subsampled)
+        return mt_fail(err, MT_E_UNSUPPORTED, "YCbCr that is subsampled (tag %u) is only read in JPEG",
+                       TAG_SUBSAMPLING);
+    bool packed = page->bits != (int)mt_dtype_size(page->dtype) * 8;
     map->swap = !packed && page->bits > 8 && file->big_endian != mt_host_big_endian();
     bool float24 = packed && page->dtype == MT_FLOAT32;
     if (float24 && page->predictor == 2)
         return mt_fail(err, MT_E_UNSUPPORTED, "predictor 2 of floats of 24 bits is not read");
-    mt_status st = MT_OK;
     if (float24) /* the predictor leaves them in the machine's order */
         st = add_rows(map, page, "float24", page->predictor == 3 ? mt_host_big_endian() : file->big_endian, err);
     if (!st)
         st = add_predictor(map, file, page, packed, err);
     if (!st && packed && !float24)
         st = add_rows(map, page, "unpack_bits", file->big_endian, err);
-    if (!st)
-        st = add_compression(map, file, ifd, page, err);
+    if (!st && codec)
+        st = mt_chain_add(&map->chain, codec, NULL, err);
     if (!st && page->fill_order == 2)
         st = mt_chain_add(&map->chain, mt_codec_find("reverse_bits"), NULL, err);
     return st;

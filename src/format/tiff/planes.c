@@ -129,9 +129,21 @@ static mt_status describe_imagej(const tiff_file *file, const tiff_ifd *ifd, con
     return st || series->page.samples > 1 ? st : find_colors(file, ifd, arena, series, channels, err);
 }
 
-/* {"shape": [2, 3, 64, 64]}: the last dimensions are those of the page. */
-static void describe_shape(const json_t *shape, tiff_series *series, bool *found)
+/* The letters of n dimensions before those of the page, where each has one of its own; else NULL. */
+static const char *leading_axes(const char *axes, size_t n, const char *tail)
 {
+    if (!axes || strlen(axes) != n + strlen(tail) || strcmp(axes + n, tail) != 0)
+        return NULL;
+    for (size_t i = 0; i < n; i++)
+        if (!strchr("TZC", axes[i]) || strchr(axes + i + 1, axes[i]))
+            return NULL;
+    return axes;
+}
+
+/* {"shape": [2, 3, 64, 64], "axes": "ZCYX"}: the last dimensions are those of the page. */
+static void describe_shape(const json_t *json, tiff_series *series, bool *found)
+{
+    const json_t *shape = json_object_get(json, "shape");
     const tiff_page *page = &series->page;
     const int64_t contiguous[3] = { page->height, page->width, page->samples };
     const int64_t planar[3] = { page->samples, page->height, page->width };
@@ -142,12 +154,16 @@ static void describe_shape(const json_t *shape, tiff_series *series, bool *found
         if (json_integer_value(json_array_get(shape, n - tail + i)) != (page->planar ? planar : contiguous)[i])
             return;
     tiff_series described = *series;
+    const char *axes = leading_axes(json_string_value(json_object_get(json, "axes")), n - tail,
+                                    tail == 2      ? "YX"
+                                    : page->planar ? "SYX"
+                                                   : "YXS");
     int64_t total = 1;
     for (size_t i = 0; i < n - tail; i++) {
         int64_t size = json_integer_value(json_array_get(shape, i));
         if (size < 1 || mt_mul_i64(total, size, &total))
             return;
-        tiff_add_axis(&described, '?', size);
+        tiff_add_axis(&described, axes ? axes[i] : '?', size);
     }
     described.n_planes = (uint64_t)total;
     *series = described;
@@ -178,7 +194,7 @@ mt_status tiff_describe_planes(const tiff_file *file, const tiff_ifd *ifd, mt_ar
     json_t *json;
     if (text[0] != '{' || mt_json_parse(file->env, text, strlen(text), "description", &json, NULL))
         return MT_OK;
-    describe_shape(json_object_get(json, "shape"), series, found);
+    describe_shape(json, series, found);
     json_decref(json);
     return MT_OK;
 }

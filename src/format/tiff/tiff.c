@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
+#include "base/checked.h"
 #include "format/tiff/tiff.h"
 
 #include <stdio.h>
@@ -30,7 +31,7 @@ static mt_status describe(const mt_source *source, mt_chunk_map *map, mt_error *
 {
     tiff_images images = { 0 };
     const tiff_series *series;
-    int level = source->selection.level > 0 && source->selection.level < 1000 ? (int)source->selection.level : 0;
+    int64_t level = mt_max_i64(source->selection.level, 0);
     mt_arena *arena; /* of what is not kept */
     mt_status st = mt_arena_new(source->env, &arena, err);
     if (st)

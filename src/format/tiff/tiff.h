@@ -31,6 +31,7 @@ enum {
     TAG_SUB_IFDS = 330,
     TAG_SAMPLE_FORMAT = 339,
     TAG_JPEG_TABLES = 347,
+    TAG_SUBSAMPLING = 530,
     TAG_IMAGE_DEPTH = 32997,
     TAG_UIC1 = 33628,
     TAG_UIC2 = 33629,
@@ -97,6 +98,7 @@ typedef struct tiff_page {
     int bits;
     int compression, photometric, predictor, fill_order;
     bool planar, tiled, reduced;
+    bool subsampled; /* as YCbCr is, where it is not said that it is not */
     bool is_signed, big_endian;
     mt_dtype dtype;
     uint64_t tables_hash; /* of the JPEG tables; 0: none */
@@ -106,7 +108,7 @@ MT_MUST_CHECK mt_status tiff_read_page(const tiff_file *file, const tiff_ifd *if
 bool tiff_same_page(const tiff_page *a, const tiff_page *b);
 bool tiff_is_raw(const tiff_page *page);
 
-/* Chunks of a page along samples (planar), rows and columns. */
+/* Chunks of a page along samples (planar), rows and columns; INT64_MAX for more. */
 int64_t tiff_page_chunks(const tiff_page *page);
 
 /* Fills the chain, the byte order and the parameters for chunks like those of a page. */
@@ -204,6 +206,6 @@ MT_MUST_CHECK mt_status tiff_describe_stk(const tiff_file *file, const tiff_ifd 
 /* Makes the map of a level of a series. A map that needs the files of images later takes them over, and sets its
  * destroy. */
 MT_MUST_CHECK mt_status tiff_make_map(const mt_source *source, const tiff_images *images, const tiff_series *series,
-                                      int level, mt_chunk_map *map, mt_error *err);
+                                      int64_t level, mt_chunk_map *map, mt_error *err);
 
 #endif

@@ -159,6 +159,9 @@ static mt_status visit_child(void *user, const char *name, mt_error *err)
     mt_status st = zarr_join(r, visit->group->path, name, MT_E_CORRUPT, &path, err);
     if (st)
         return st;
+    uint64_t size;
+    if (mt_store_size(r->store, path, &size, NULL) == MT_OK)
+        return MT_OK; /* a file, with nothing below it */
     zarr_node child;
     mt_error failure = MT_ERROR_INIT;
     st = zarr_node_load(r, path, &child, &failure);

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -39,6 +40,14 @@ mt_status mt_file_open(const char *path, mt_file *out, mt_error *err)
 }
 
 void mt_file_close(mt_file file) { close(file.handle); }
+
+size_t mt_file_limit(void)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
+        return 256;
+    return limit.rlim_cur > SIZE_MAX ? SIZE_MAX : (size_t)limit.rlim_cur;
+}
 
 mt_status mt_file_size(mt_file file, const char *path, uint64_t *out, mt_error *err)
 {

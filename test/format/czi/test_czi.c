@@ -109,70 +109,118 @@ static int check_read(const char *name, const json_t *stats, const json_t *read)
     return right;
 }
 
+/* A read through the masks, of the whole. */
+static int check_masked(const char *name, const json_t *read)
+{
+    mt_open_options options = { .struct_size = sizeof options, .use_masks = 1 };
+    char path[1100];
+    mt_stack *stack;
+    whole_image image = { 0 };
+    mt_error err = MT_ERROR_INIT;
+    snprintf(path, sizeof path, "%s/%s", folder_of(name), name);
+    check_ok(mt_stack_open(NULL, path, &options, &stack, &err), &err);
+    check_ok(read_whole(stack, &image, &err), &err);
+    bool right = strcmp(md5_hex(image.pixels, image.bytes), json_string_value(json_object_get(read, "md5"))) == 0;
+    free_whole(&image);
+    mt_stack_close(stack);
+    return right;
+}
+
+/* A read of the whole at the zoom of a level is that level. -1: there is no such level, or other pixels are wanted. */
+static int check_level(const char *name, const json_t *stats, const json_t *read)
+{
+    static const double zooms[] = { 1, 0.5, 0.25 };
+    int result = -1, level = 1;
+    double zoom = json_number_value(json_object_get(read, "zoom"));
+    while (level < 3 && zooms[level] != zoom)
+        level++;
+    bool whole = json_equal(json_object_get(read, "roi"), json_object_get(stats, "bbox0")) &&
+                 json_is_null(json_object_get(read, "scene"));
+    char part[64];
+    opened_map o;
+    mt_error err = MT_ERROR_INIT;
+    snprintf(part, sizeof part, "whole&level=%d", level);
+    mt_status st = whole && level < 3 ? open_map("czi", folder_of(name), name, part, &o, &err) : MT_E_NOT_FOUND;
+    if (whole && level < 3) {
+        int64_t start[MT_MAX_DIMS] = { 0 }, extent[2] = { json_integer_value(json_object_get(read, "h")),
+                                                          json_integer_value(json_object_get(read, "w")) };
+        uint8_t *pixels;
+        size_t size;
+        if (!st && o.map->ndim == 2) {
+            check_ok(read_box(&o, start, extent, &pixels, &size, &err), &err);
+            result = strcmp(md5_hex(pixels, size), json_string_value(json_object_get(read, "md5"))) == 0;
+            free(pixels);
+        }
+        close_map(&o);
+    }
+    return result;
+}
+
+/* Reads of one file, or of all. */
+typedef struct tally {
+    int equal, levels, wrong, zoomed, none;
+} tally;
+
+static void check_file(const char *name, const json_t *file, tally *t)
+{
+    size_t i;
+    const json_t *read, *stats = json_object_get(file, "stats");
+    json_array_foreach(json_object_get(file, "reads"), i, read)
+    {
+        bool full_size = json_number_value(json_object_get(read, "zoom")) == 1;
+        if (json_object_get(read, "error")) {
+            t->none++;
+            continue;
+        }
+        int right = !full_size                      ? check_level(name, stats, read)
+                    : json_object_get(read, "mask") ? check_masked(name, read)
+                                                    : check_read(name, stats, read);
+        t->equal += full_size && right == 1;
+        t->levels += !full_size && right == 1;
+        t->wrong += right == 0;
+        t->zoomed += right < 0;
+    }
+}
+
+static void start_table(FILE *table)
+{
+    fputs(
+        "# CZI files that were compared\n\n"
+        "Written by `MICROTOME_TABLE=docs/formats/czi-files.md test_czi`: the reads that libCZI made of each file of "
+        "the test data, and how many of them have the same pixels here. Reads at full size and through masks are all "
+        "compared; of reads that are made smaller, those of the whole at the size of a level. The others, which libCZI "
+        "makes by leaving out pixels, have no counterpart here. Of some files libCZI reads nothing: its pixels are "
+        "compared with the formula they were made of.\n\n"
+        "| file | equal | levels equal | smaller, not compared | libCZI refuses | wrong |\n|---|---|---|---|---|---|\n",
+        table);
+}
+
 static void reads_equal_those_of_libczi(void **state)
 {
     (void)state;
-    json_t *all = read_json("czi/expected/czi_expected.json"), *file, *read;
-    const char *name;
-    size_t i;
-    int right = 0, wrong = 0;
+    json_t *all = read_json("czi/expected/czi_expected.json"), *file;
+    const char *name, *path = getenv("MICROTOME_TABLE");
+    FILE *table = path ? fopen(path, "w") : NULL;
+    tally sum = { 0 };
+    if (table)
+        start_table(table);
     json_object_foreach(all, name, file)
     {
-        json_array_foreach(json_object_get(file, "reads"), i, read)
-        {
-            bool full_size = json_number_value(json_object_get(read, "zoom")) == 1;
-            if (!full_size || json_object_get(read, "error") || json_object_get(read, "mask"))
-                continue;
-            int is_right = check_read(name, json_object_get(file, "stats"), read);
-            right += is_right;
-            wrong += !is_right;
-        }
+        tally t = { 0 };
+        check_file(name, file, &t);
+        if (table)
+            fprintf(table, "| %s | %d | %d | %d | %d | %d |\n", name, t.equal, t.levels, t.zoomed, t.none, t.wrong);
+        sum.equal += t.equal;
+        sum.levels += t.levels;
+        sum.wrong += t.wrong;
     }
+    if (table)
+        fclose(table);
     json_decref(all);
-    print_message("%d reads as expected, %d not\n", right, wrong);
-    assert_int_equal(wrong, 0);
-    assert_true(right > 400);
-}
-
-/* A read of the whole at the zoom of a level is that level. */
-static void levels_are_reads_at_their_zoom(void **state)
-{
-    (void)state;
-    static const struct {
-        const char *name, *part;
-        double zoom;
-    } cases[] = { { "pyramid2.czi", "whole&level=1", 0.5 },
-                  { "pyramid2.czi", "whole&level=2", 0.25 },
-                  { "1_tileregion.czi", "whole&level=1", 0.5 },
-                  { "WellD6_S1.czi", "whole&level=1", 0.5 } };
-    json_t *all = read_json("czi/expected/czi_expected.json"), *read;
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        const json_t *file = json_object_get(all, cases[i].name);
-        const json_t *bounds = json_object_get(json_object_get(file, "stats"), "bbox0");
-        opened_map o;
-        mt_error err = MT_ERROR_INIT;
-        size_t k;
-        int compared = 0;
-        check_ok(open_map("czi", folder_of(cases[i].name), cases[i].name, cases[i].part, &o, &err), &err);
-        json_array_foreach(json_object_get(file, "reads"), k, read)
-        {
-            if (json_number_value(json_object_get(read, "zoom")) != cases[i].zoom ||
-                !json_equal(json_object_get(read, "roi"), bounds))
-                continue;
-            int64_t start[MT_MAX_DIMS] = { 0 }, extent[MT_MAX_DIMS];
-            uint8_t *pixels;
-            size_t size;
-            extent[0] = json_integer_value(json_object_get(read, "h"));
-            extent[1] = json_integer_value(json_object_get(read, "w"));
-            check_ok(read_box(&o, start, extent, &pixels, &size, &err), &err);
-            assert_string_equal(md5_hex(pixels, size), json_string_value(json_object_get(read, "md5")));
-            free(pixels);
-            compared++;
-        }
-        assert_true(compared > 0);
-        close_map(&o);
-    }
-    json_decref(all);
+    print_message("%d reads as expected, %d of levels, %d not\n", sum.equal, sum.levels, sum.wrong);
+    assert_int_equal(sum.wrong, 0);
+    assert_int_equal(sum.equal, 404);
+    assert_true(sum.levels >= 4);
 }
 
 static void documents_tell_of_themselves(void **state)
@@ -334,13 +382,9 @@ static void files_keep_the_contract(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(reads_equal_those_of_libczi),
-        cmocka_unit_test(levels_are_reads_at_their_zoom),
-        cmocka_unit_test(documents_tell_of_themselves),
-        cmocka_unit_test(crafted_documents_are_read),
-        cmocka_unit_test(jpeg_is_near),
-        cmocka_unit_test(broken_files_fail_cleanly),
-        cmocka_unit_test(mutations_do_no_harm),
+        cmocka_unit_test(reads_equal_those_of_libczi), cmocka_unit_test(documents_tell_of_themselves),
+        cmocka_unit_test(crafted_documents_are_read),  cmocka_unit_test(jpeg_is_near),
+        cmocka_unit_test(broken_files_fail_cleanly),   cmocka_unit_test(mutations_do_no_harm),
         cmocka_unit_test(files_keep_the_contract),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

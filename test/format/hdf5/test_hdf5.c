@@ -132,11 +132,19 @@ static void broken_files_fail_cleanly(void **state)
 static void mutations_do_no_harm(void **state)
 {
     (void)state;
-    static const char *const names[] = { "hdf5/bio/Minimal_IMS_File.ims",       "hdf5/bio/ilastik_5t2d2c.h5",
-                                         "hdf5/layouts/chunked.hdf5",           "hdf5/layouts/btreev2.hdf5",
-                                         "hdf5/filters/compressed.hdf5",        "hdf5/filters/hdfgroup_h5ex_d_lz4.h5",
-                                         "hdf5/filters/netcdf_ref_szip.h5",     "hdf5/layouts/dataset_multidim.hdf5",
-                                         "hdf5/filters/jhdf_lz4_datasets.hdf5", "hdf5/layouts/resizable.hdf5" };
+    static const char *const names[] = { "hdf5/bio/Minimal_IMS_File.ims",
+                                         "hdf5/bio/ilastik_5t2d2c.h5",
+                                         "hdf5/layouts/chunked.hdf5",
+                                         "hdf5/layouts/btreev2.hdf5",
+                                         "hdf5/filters/compressed.hdf5",
+                                         "hdf5/filters/hdfgroup_h5ex_d_lz4.h5",
+                                         "hdf5/filters/netcdf_ref_szip.h5",
+                                         "hdf5/layouts/dataset_multidim.hdf5",
+                                         "hdf5/filters/jhdf_lz4_datasets.hdf5",
+                                         "hdf5/layouts/resizable.hdf5",
+                                         "fuzz/corpus/fuzz_hdf5/virtual_latest.h5",
+                                         "fuzz/corpus/fuzz_hdf5/outside.h5",
+                                         "fuzz/corpus/fuzz_hdf5/scales.h5" };
     mutate_files("hdf5", names, sizeof names / sizeof *names);
 }
 
@@ -173,6 +181,57 @@ static void time_points_are_their_datasets(void **state)
     }
 }
 
+/* A file named fuzz.h5 whose dataset lies in a file of that name. */
+static void other_files_only_where_allowed(void **state)
+{
+    (void)state;
+    char folder[1024], path[1100], dotted[1100];
+    const char *base = getenv("TMPDIR");
+    snprintf(folder, sizeof folder, "%s/microtome-XXXXXX", base ? base : "/tmp");
+    assert_non_null(mkdtemp(folder));
+    snprintf(path, sizeof path, "%s/fuzz.h5", folder);
+    snprintf(dotted, sizeof dotted, "%s//", folder);
+    size_t size;
+    uint8_t *bytes = read_file("fuzz/corpus/fuzz_hdf5/outside.h5", &size);
+    FILE *file = fopen(path, "wb");
+    assert_non_null(file);
+    assert_int_equal(fwrite(bytes, 1, size, file), size);
+    assert_int_equal(fclose(file), 0);
+
+    const struct {
+        const char *folder;
+        mt_status status;
+        const char *message;
+    } cases[] = { { NULL, MT_E_UNSUPPORTED, "external_folder" },
+                  { "/nowhere", MT_E_ARGUMENT, "start of the path" },
+                  { ".", MT_E_ARGUMENT, "start of the path" },
+                  { "", MT_OK, NULL },
+                  { folder, MT_OK, NULL },
+                  { dotted, MT_OK, NULL },
+                  { base ? base : "/tmp", MT_OK, NULL } };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        mt_open_options options = { .struct_size = sizeof options, .external_folder = cases[i].folder };
+        mt_error err = MT_ERROR_INIT;
+        mt_stack *stack;
+        static const int64_t corner[2] = { 0, 0 }, whole[2] = { 5, 6 };
+        float pixels[30];
+        assert_int_equal(mt_stack_open(NULL, path, &options, &stack, &err), cases[i].status);
+        if (cases[i].status) {
+            assert_non_null(strstr(err.message, cases[i].message));
+            continue;
+        }
+        check_ok(mt_stack_extract_patch(stack, 0, NULL, 0, corner, whole, 2, pixels, &err), &err);
+        for (size_t k = 0; k < 30; k++) {
+            size_t at = k < 12 ? 8 + 2 * k : 100 + 2 * (k - 12);
+            assert_true(pixels[k] == (float)(bytes[at] | bytes[at + 1] << 8));
+        }
+        mt_stack_close(stack);
+    }
+    free(bytes);
+    assert_int_equal(remove(path), 0);
+    assert_int_equal(remove(folder), 0);
+}
+
 static void imaris_tells_of_itself(void **state)
 {
     (void)state;
@@ -197,14 +256,20 @@ static void files_keep_the_contract(void **state)
                                          "hdf5/filters/netcdf_ref_szip.h5" };
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         check_contract(data_path(names[i]), NULL);
+    static const char *const parts[] = { "open", "numbered", "blocks", "nested" };
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
+        mt_open_options options = { .struct_size = sizeof options, .part = parts[i] };
+        check_contract("fuzz/corpus/fuzz_hdf5/virtual_latest.h5", &options);
+    }
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(datasets_equal_those_of_h5py), cmocka_unit_test(time_points_are_their_datasets),
-        cmocka_unit_test(imaris_tells_of_itself),       cmocka_unit_test(broken_files_fail_cleanly),
-        cmocka_unit_test(mutations_do_no_harm),         cmocka_unit_test(files_keep_the_contract),
+        cmocka_unit_test(imaris_tells_of_itself),       cmocka_unit_test(other_files_only_where_allowed),
+        cmocka_unit_test(broken_files_fail_cleanly),    cmocka_unit_test(mutations_do_no_harm),
+        cmocka_unit_test(files_keep_the_contract),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

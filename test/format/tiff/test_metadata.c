@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 static char folder[] = "/tmp/microtome-tiff-XXXXXX";
@@ -330,6 +331,49 @@ static void images_behind_a_description(void **state)
     check_planes(in_folder("a.tif#series=1"), "SYX", (float[]) { 300, 400 }, 2);
 }
 
+/* tifffile names the dimensions, by letters of its own too. */
+static void axes_of_a_shape(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text, *axes;
+    } cases[] = {
+        { "{\"shape\": [3, 4, 6], \"axes\": \"ZYX\"}", "ZYX" },  { "{\"shape\": [3, 4, 6], \"axes\": \"CYX\"}", "CYX" },
+        { "{\"shape\": [3, 4, 6], \"axes\": \"QYX\"}", "SYX" },  { "{\"shape\": [3, 4, 6], \"axes\": \"ZXY\"}", "SYX" },
+        { "{\"shape\": [3, 4, 6], \"axes\": \"ZZYX\"}", "SYX" }, { "{\"shape\": [3, 4, 6], \"axes\": 3}", "SYX" },
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        write_tiff(in_folder("a.tif"), &(tiff_spec) { .pages = 3, .description = cases[i].text });
+        check_planes(in_folder("a.tif"), cases[i].axes, (float[]) { 0, 100, 200 }, 3);
+    }
+    write_tiff(in_folder("a.tif"),
+               &(tiff_spec) { .pages = 6, .description = "{\"shape\": [1, 3, 2, 4, 6], \"axes\": \"TZCYX\"}" });
+    check_planes(in_folder("a.tif"), "ZCYX", (float[]) { 0, 200, 400, 100, 300, 500 }, 6);
+}
+
+/* Very many TiffData behind very many other elements: time grows with their number, not with its square. */
+static void many_elements(void **state)
+{
+    (void)state;
+    enum { N = 150000, SIZE = N * 44 + 1000 };
+    char *text = malloc(SIZE);
+    assert_non_null(text);
+    size_t n = (size_t)snprintf(text, SIZE,
+                                "<OME><Image><Pixels DimensionOrder=\"XYZCT\" SizeX=\"6\" SizeY=\"4\" SizeC=\"1\" "
+                                "SizeZ=\"1\" SizeT=\"%d\">",
+                                N);
+    for (int i = 0; i < N; i++)
+        n += (size_t)snprintf(text + n, SIZE - n, "<C/>");
+    for (int i = 0; i < N; i++)
+        n += (size_t)snprintf(text + n, SIZE - n, "<TiffData FirstT=\"%d\" IFD=\"0\"/>", i);
+    snprintf(text + n, SIZE - n, "</Pixels></Image></OME>");
+    write_tiff(in_folder("a.tif"), &(tiff_spec) { .pages = 1, .description = text });
+    clock_t start = clock();
+    mt_stack_close(open_ok(in_folder("a.tif")));
+    assert_true((double)(clock() - start) / CLOCKS_PER_SEC < 20);
+    free(text);
+}
+
 /* Strips that do not follow each other are no piece, whatever is between them. */
 static void strips_with_gaps(void **state)
 {
@@ -381,6 +425,8 @@ int main(void)
         cmocka_unit_test(lsm_planes),
         cmocka_unit_test(descriptions_that_count),
         cmocka_unit_test(images_behind_a_description),
+        cmocka_unit_test(axes_of_a_shape),
+        cmocka_unit_test(many_elements),
         cmocka_unit_test(companion_of_real_files),
         cmocka_unit_test(colours_of_imagej),
         cmocka_unit_test(strips_with_gaps),

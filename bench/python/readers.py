@@ -1,0 +1,207 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""How each library reads patches, in the fastest way that it documents.
+
+A reader has `one(corner)`, which gives a patch as float32, and may have `many(corners, out)`, which fills an array.
+"""
+
+import importlib.util
+import sys
+import types
+from pathlib import Path
+
+import h5py
+import microtome
+import numpy as np
+import tensorstore
+import tifffile
+import zarr
+import zarrs  # noqa: F401 # zarr finds its codec pipeline by name
+from pylibCZIrw import czi
+
+AXES = {2: "YX", 3: "ZYX"}
+
+
+def load_careamics():
+    """The image stacks of CAREamics without what its packages import besides, which trains networks with torch."""
+    root = Path(importlib.util.find_spec("careamics").origin).parent
+    for name in "", "config", "dataset", "image_io", "utils":
+        module = types.ModuleType(f"careamics.{name}".rstrip("."))
+        module.__path__ = [str(root / name)]
+        sys.modules[module.__name__] = module
+    from careamics.dataset import image_stack
+
+    return image_stack
+
+
+CAREAMICS = load_careamics()
+
+
+class Microtome:
+    name = "microtome"
+
+    def __init__(self, stack, size):
+        self.stack, self.size = stack, size
+
+    @classmethod
+    def open(cls, path, size, cached):
+        context = microtome.Context() if cached else microtome.Context(cache_bytes=0)
+        return cls(microtome.open(path, AXES[len(size)], context=context), size)
+
+    def one(self, corner):
+        return self.stack.extract_patch(0, None, corner, self.size)[0]
+
+    def many(self, corners, out):
+        self.stack.extract_patches(0, None, corners, self.size, out=out[:, None])
+
+
+class Careamics:
+    name = "CAREamics"
+
+    def __init__(self, stack, size):
+        self.stack, self.size = stack, size
+
+    @classmethod
+    def zarr(cls, path, size):
+        return cls(CAREAMICS.ZarrImageStack(zarr.open_group(path, mode="r"), "image", AXES[len(size)]), size)
+
+    @classmethod
+    def tiff(cls, path, size):
+        """It reads the whole file first; only what comes after is timed."""
+        return cls(CAREAMICS.InMemoryImageStack.from_tiff(path, AXES[len(size)]), size)
+
+    @classmethod
+    def czi(cls, path, size):
+        return cls(CAREAMICS.CziImageStack(path), size)
+
+    @classmethod
+    def array(cls, array, size):
+        return cls(CAREAMICS.InMemoryImageStack.from_array(array, AXES[len(size)]), size)
+
+    def one(self, corner):
+        return self.stack.extract_patch(0, None, corner, self.size)[0]
+
+
+class Sliced:
+    """Anything that is sliced like an array. Its other way: the whole image first, then patches of that."""
+
+    def __init__(self, name, array, size, whole=None):
+        self.name, self.array, self.size, self.whole = name, array, size, whole
+        self.one = self.one_2d if len(size) == 2 else self.one_3d
+
+    def one_2d(self, corner):
+        y, x = corner
+        height, width = self.size
+        return self.array[y : y + height, x : x + width].astype(np.float32)
+
+    def one_3d(self, corner):
+        z, y, x = corner
+        depth, height, width = self.size
+        return self.array[z : z + depth, y : y + height, x : x + width].astype(np.float32)
+
+    def many(self, corners, out):
+        image = self.whole() if self.whole else self.array[...]
+        cut = Sliced("", image, self.size).one
+        for i, corner in enumerate(corners.tolist()):
+            out[i] = cut(corner)
+
+
+def zarr_python(path, size):
+    return Sliced("zarr-python", zarr.open_array(path / "image", mode="r"), size)
+
+
+def zarrs_python(path, size):
+    with zarr.config.set({"codec_pipeline.path": "zarrs.ZarrsCodecPipeline"}):
+        return Sliced("zarrs", zarr.open_array(path / "image", mode="r"), size)
+
+
+def tifffile_zarr(path, size):
+    store = tifffile.imread(path, aszarr=True)
+    return Sliced("tifffile", zarr.open_array(store, mode="r"), size, lambda: tifffile.imread(path))
+
+
+def tifffile_memmap(path, size):
+    return Sliced("tifffile.memmap", tifffile.memmap(path, mode="r"), size)
+
+
+def numpy_memmap(path, size):
+    return Sliced("numpy.memmap", np.load(path, mmap_mode="r"), size)
+
+
+def h5py_dataset(path, size):
+    file, part = str(path).split("#")
+    return Sliced("h5py", h5py.File(file)[part], size)
+
+
+class TensorStore:
+    """One by one, or all in one batch; with a cache that holds the image, or without."""
+
+    def __init__(self, path, size, cached):
+        spec = {"driver": "zarr3", "kvstore": {"driver": "file", "path": str(path / "image")}}
+        context = tensorstore.Context({"cache_pool": {"total_bytes_limit": 1 << 30}} if cached else {})
+        self.name = "TensorStore, cache" if cached else "TensorStore"
+        self.size = size
+        self.store = tensorstore.open(spec, read=True, context=context).result()
+
+    def cut(self, corner):
+        return self.store[tuple(slice(at, at + n) for at, n in zip(corner, self.size, strict=True))]
+
+    def one(self, corner):
+        return self.cut(corner).read().result().astype(np.float32)
+
+    def many(self, corners, out):
+        with tensorstore.Batch() as batch:
+            reads = [self.cut(corner).read(batch=batch) for corner in corners.tolist()]
+        for i, read in enumerate(reads):
+            out[i] = read.result()
+
+
+class PylibCZIrw:
+    name = "pylibCZIrw"
+
+    def __init__(self, path, size):
+        self.size = size
+        self.opened = czi.open_czi(str(path))
+        self.file = self.opened.__enter__()
+
+    def one(self, corner):
+        (y, x), (height, width) = corner, self.size
+        plane = self.file.read(roi=(x, y, width, height), plane={"C": 0, "Z": 0, "T": 0})
+        return plane[..., 0].astype(np.float32)
+
+
+class First:
+    """Opens, cuts one patch, closes: each time anew."""
+
+    def __init__(self, name, read, size):
+        self.name, self.read, self.size = name, read, size
+
+    def one(self, corner):
+        return self.read(corner, self.size)
+
+    @classmethod
+    def microtome(cls, path, size):
+        def read(corner, size):
+            with microtome.open(path, AXES[len(size)]) as stack:
+                return stack.extract_patch(0, None, corner, size)[0]
+
+        return cls("microtome", read, size)
+
+    @classmethod
+    def h5py(cls, path, size):
+        file, part = str(path).split("#")
+
+        def read(corner, size):
+            with h5py.File(file) as opened:
+                return Sliced("", opened[part], size).one(corner)
+
+        return cls("h5py", read, size)
+
+    @classmethod
+    def czi(cls, path, size):
+        def read(corner, size):
+            (y, x), (height, width) = corner, size
+            with czi.open_czi(str(path)) as file:
+                plane = file.read(roi=(x, y, width, height), plane={"C": 0, "Z": 0, "T": 0})
+                return plane[..., 0].astype(np.float32)
+
+        return cls("pylibCZIrw", read, size)

@@ -1,0 +1,159 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""What is measured: rows, each with its readers, its limit and what is demanded of it."""
+
+from dataclasses import dataclass, field
+
+import limits
+import microtome
+import numpy as np
+from files import CUBE, INNER, SHARD, TILE
+from readers import (
+    Careamics,
+    First,
+    Microtome,
+    PylibCZIrw,
+    Sliced,
+    TensorStore,
+    h5py_dataset,
+    numpy_memmap,
+    tifffile_memmap,
+    tifffile_zarr,
+    zarr_python,
+    zarrs_python,
+)
+
+PATCHES = {"plane": (64, 64), "volume": (16, 64, 64)}
+ONE, MANY, FIRST = "one call each", "one batch", "the first patch, opening included"
+
+
+@dataclass
+class Row:
+    """The first way is ours. Demands: times CAREamics, times the best other, part of the limit."""
+
+    title: str
+    image: str
+    mode: str
+    cached: bool
+    ways: list  # (name, reader, whether all patches go in one call)
+    limit: tuple = None  # name, and a function that does the same work, or patches a second
+    demands: dict = field(default_factory=dict)
+
+
+def ways_of(readers, mode):
+    """Ours as the mode says; of the others each way that they have, where the mode allows to choose."""
+    ours, *others = readers
+    ways = [(ours.name, ours, mode == MANY)]
+    for reader in others:
+        ways.append((reader.name, reader, False))
+        if mode == MANY and hasattr(reader, "many"):
+            way = "whole image first" if isinstance(reader, Sliced) else "one batch"
+            ways.append((f"{reader.name}, {way}", reader, True))
+    return ways
+
+
+def file_rows(title, image, path, others, cached_others=(), limit=None):
+    """One call each and in a batch, with nothing cached and by default. Others that cache nothing stand beside both. What
+    is demanded is demanded of the default, but that a codec binds only shows where nothing is cached."""
+    size = PATCHES[image]
+    anew, again = Microtome.open(path, size, False), Microtome.open(path, size, True)
+    single = {"careamics": 10, "best": 2}
+    yield Row(title, image, ONE, False, ways_of([anew, *others], ONE))
+    yield Row(title, image, ONE, True, ways_of([again, *others, *cached_others], ONE), None, single)
+    yield Row(title, image, MANY, False, ways_of([anew, *others], MANY), limit, {"limit": 0.8} if limit else {})
+    yield Row(title, image, MANY, True, ways_of([again, *others, *cached_others], MANY), None, {"best": 3})
+
+
+def array_rows(plane, bare):
+    """bare: patches a second of the C program, by name of its row."""
+    size = PATCHES["plane"]
+    ours = Microtome(microtome.from_array(plane, "YX"), size)
+    numpy = Sliced("numpy", plane, size)
+    careamics = Careamics.array(plane, size)
+    call = ("the C call", bare["one call each"])
+    cores = ("bare gather, all cores", bare["bare gather loop"] * limits.CORES)
+    yield Row("array in memory", "plane", ONE, False, ways_of([ours, careamics, numpy], ONE), call, {"over": 2.5e-6})
+    yield Row("array in memory", "plane", MANY, False, ways_of([ours, careamics, numpy], MANY), cores, {"best": 3})
+
+
+def zarr_rows(folder, work):
+    def rows(title, image, name, limit=None):
+        path, size = folder / name, PATCHES[image]
+        others = [Careamics.zarr(path, size), zarr_python(path, size), zarrs_python(path, size)]
+        others.append(TensorStore(path, size, False))
+        return file_rows(title, image, path / "image", others, [TensorStore(path, size, True)], limit)
+
+    def codec(name, image, codec, chunk):
+        corners, size = work[image].corners, PATCHES[image]
+        chunks = limits.zarr_chunks(folder / name, limits.touched(corners, size, chunk))
+        return "bare codec, all cores", limits.bare_codec(codec, chunks, 2 * chunk ** len(size))
+
+    yield from rows("Zarr raw 256²", "plane", "raw.zarr")
+    yield from rows("Zarr zstd 256²", "plane", "zstd.zarr", codec("zstd.zarr", "plane", "zstd", TILE))
+    yield from rows("Zarr blosc-lz4 256²", "plane", "blosc.zarr", codec("blosc.zarr", "plane", "blosc", TILE))
+    places = limits.touched(work["plane"].corners, PATCHES["plane"], INNER)
+    inner = limits.bare_codec("zstd", limits.shard_chunks(folder / "shards.zarr", places, INNER, SHARD), 2 * INNER**2)
+    yield from rows("Zarr zstd 64², shards", "plane", "shards.zarr", ("bare codec, all cores", inner))
+    yield from rows("Zarr raw 64³", "volume", "raw3.zarr")
+    yield from rows("Zarr zstd 64³", "volume", "zstd3.zarr", codec("zstd3.zarr", "volume", "zstd", CUBE))
+    yield from rows("Zarr blosc-lz4 64³", "volume", "blosc3.zarr", codec("blosc3.zarr", "volume", "blosc", CUBE))
+
+
+def other_rows(folder, work):
+    size = PATCHES["plane"]
+    yield from file_rows("NPY", "plane", folder / "plane.npy", [numpy_memmap(folder / "plane.npy", size)])
+    careamics = Careamics.tiff(folder / "raw.tif", size)
+    memmap = tifffile_memmap(folder / "strips.tif", size)
+    yield from file_rows("TIFF raw strips", "plane", folder / "strips.tif", [memmap], [careamics])
+    for title, name, codec in (("raw", "raw.tif", None), ("deflate", "zlib.tif", "zlib"), ("LZW", "lzw.tif", "lzw")):
+        path = folder / name
+        limit = codec and ("bare codec, all cores", limits.bare_codec(codec, limits.tiff_chunks(path), 2 * TILE**2))
+        yield from file_rows(f"TIFF {title} 256²", "plane", path, [tifffile_zarr(path, size)], [careamics], limit)
+
+
+def given_rows(folder, work):
+    """Files of others: HDF5 and CZI."""
+    for title, image, name, chunk in (
+        ("HDF5 contiguous", "plane", "plane.h5#contiguous", 0),
+        ("HDF5 raw 256²", "plane", "plane.h5#raw", 0),
+        ("HDF5 gzip 256²", "plane", "plane.h5#gzip", TILE),
+        ("HDF5 raw 64³", "volume", "volume.h5#raw", 0),
+        ("HDF5 shuffle, gzip 64³", "volume", "volume.h5#shuffle", CUBE),
+    ):
+        path, size, limit = folder / name, PATCHES[image], None
+        if chunk:
+            places = limits.touched(work[image].corners, size, chunk)
+            chunks = limits.hdf5_chunks(path, places, chunk)
+            limit = ("bare codec, all cores", limits.bare_codec("zlib", chunks, 2 * chunk ** len(size)))
+        yield from file_rows(title, image, path, [h5py_dataset(path, size)], [], limit)
+        firsts = [First.microtome(path, size), First.h5py(path, size)]
+        yield Row(title, image, FIRST, False, ways_of(firsts, ONE), None, {"best": 1})
+    for title, name in ("CZI raw", "raw.czi"), ("CZI zstd", "zstd.czi"), ("CZI JPEG XR", "jpegxr.czi"):
+        path, size = folder / name, PATCHES["plane"]
+        yield from file_rows(title, "plane", path, [PylibCZIrw(path, size), Careamics.czi(path, size)])
+        yield Row(title, "plane", FIRST, False, ways_of([First.microtome(path, size), First.czi(path, size)], ONE), None,
+                  {"best": 1})
+
+
+def groups(folder, work, bare):
+    """Each is made only when it is its turn: readers hold files and memory."""
+    return {
+        "array": lambda: array_rows(work["plane"].pixels, bare),
+        "zarr": lambda: zarr_rows(folder, work),
+        "other": lambda: other_rows(folder, work),
+        "given": lambda: given_rows(folder, work),
+    }
+
+
+@dataclass
+class Work:
+    """An image, where its patches lie, and what they are."""
+
+    pixels: np.ndarray
+    corners: np.ndarray
+    expected: np.ndarray
+
+
+def make_work(pixels, size, n):
+    corners = np.random.default_rng(1).integers(0, np.array(pixels.shape) - size + 1, (n, len(size)))
+    expected = np.stack([pixels[tuple(slice(a, a + s) for a, s in zip(c, size, strict=True))] for c in corners.tolist()])
+    return Work(pixels, corners, expected.astype(np.float32))

@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "codec/jpegxr/overlap.h"
+#include "codec/jpegxr/kernels.h"
+
+#include <string.h>
+
+/* A row of squares of 4 x 4 values: blocks of pixels, or macroblocks of DC. */
+typedef struct view {
+    uint32_t *lines[4];
+    size_t value, square; /* steps from value to value, from square to square */
+} view;
+
+static view view_blocks(const jxr_grid *g, uint64_t row)
+{
+    uint32_t *p = jxr_block_row(g, row);
+    return (view) { { p, p + 4 * g->stride, p + 8 * g->stride, p + 12 * g->stride }, g->stride, 1 };
+}
+
+static view view_dc(const jxr_grid *g, uint64_t row)
+{
+    uint64_t r = 4 * row;
+    return (view) { { jxr_block_row(g, r), jxr_block_row(g, r + 1), jxr_block_row(g, r + 2), jxr_block_row(g, r + 3) },
+                    1,
+                    4 };
+}
+
+/* Value x, y of a square. */
+static inline uint32_t *at(const view *v, size_t square, int x, int y)
+{
+    return v->lines[y] + square * v->square + (size_t)x * v->value;
+}
+
+/* The values around the corner of squares i and i + 1 of both rows. */
+static inline uint32_t *around(const view *above, const view *below, size_t i, int k)
+{
+    int x = k & 3, y = k >> 2;
+    return at(y < 2 ? above : below, i + (x > 1), (x + 2) & 3, (y + 2) & 3);
+}
+
+static void overlap_corners(const view *above, const view *below, size_t first, size_t end)
+{
+    for (size_t i = first; i < end; i += JXR_LANES) {
+        uint32_t v[16][JXR_LANES] = { { 0 } };
+        size_t n = end - i < JXR_LANES ? end - i : JXR_LANES;
+        bool whole = n == JXR_LANES && above->square == 1;
+        for (int k = 0; k < 16; k++) {
+            const uint32_t *from = around(above, below, i, k);
+            if (whole)
+                memcpy(v[k], from, sizeof v[k]);
+            for (size_t l = 0; !whole && l < n; l++)
+                v[k][l] = from[l * above->square];
+        }
+        for (int l = 0; l < JXR_LANES; l++) {
+            uint32_t one[16];
+            for (int k = 0; k < 16; k++)
+                one[k] = v[k][l];
+            jxr_overlap_16(one);
+            for (int k = 0; k < 16; k++)
+                v[k][l] = one[k];
+        }
+        for (int k = 0; k < 16; k++) {
+            uint32_t *to = around(above, below, i, k);
+            if (whole)
+                memcpy(to, v[k], sizeof v[k]);
+            for (size_t l = 0; !whole && l < n; l++)
+                to[l * above->square] = v[k][l];
+        }
+    }
+}
+
+/* Two lines, from y on, at the top or bottom edge. */
+static void overlap_edge(const view *v, int y, size_t left, size_t right)
+{
+    size_t last = right - 1;
+    jxr_overlap_4(at(v, left, 0, y), at(v, left, 1, y), at(v, left, 0, y + 1), at(v, left, 1, y + 1));
+    for (size_t i = left; i < last; i++)
+        for (int line = y; line < y + 2; line++)
+            jxr_overlap_4(at(v, i, 2, line), at(v, i, 3, line), at(v, i + 1, 0, line), at(v, i + 1, 1, line));
+    jxr_overlap_4(at(v, last, 2, y), at(v, last, 3, y), at(v, last, 2, y + 1), at(v, last, 3, y + 1));
+}
+
+/* Two columns, from x on, at the left or right edge. */
+static void overlap_side(const view *above, const view *below, size_t square, int x)
+{
+    for (int i = x; i < x + 2; i++)
+        jxr_overlap_4(at(above, square, i, 2), at(above, square, i, 3), at(below, square, i, 0),
+                      at(below, square, i, 1));
+}
+
+static void overlap(const view *above, const view *below, const jxr_border *b)
+{
+    if (b->has_above && b->has_below) {
+        overlap_side(above, below, b->left, 0);
+        overlap_corners(above, below, b->left, b->right - 1);
+        overlap_side(above, below, b->right - 1, 2);
+    } else if (b->has_above) {
+        overlap_edge(above, 2, b->left, b->right);
+    } else {
+        overlap_edge(below, 0, b->left, b->right);
+    }
+}
+
+void jxr_overlap_first(const jxr_grid *g, const jxr_border *b)
+{
+    view below = view_blocks(g, b->row), above = b->row > 0 ? view_blocks(g, b->row - 1) : below;
+    overlap(&above, &below, b);
+}
+
+/* A line of DC of two columns a macroblock at the top or bottom edge. The corners have nobody to overlap with, and follow
+ * their neighbours. */
+static void overlap_edge_2(uint32_t *dc, size_t left, size_t right)
+{
+    size_t first = 2 * left, last = 2 * right - 1;
+    if (right - left == 1) {
+        dc[first] = 0; /* as both followed each other */
+        return;
+    }
+    uint32_t before = dc[first + 1], before_last = dc[last - 1];
+    for (size_t i = first + 1; i < last; i += 2)
+        jxr_overlap_2(&dc[i], &dc[i + 1]);
+    dc[first] += dc[first + 1] - before;
+    dc[last] += dc[last - 1] - before_last;
+}
+
+static void overlap_lines_2(uint32_t *above, uint32_t *below, size_t left, size_t right)
+{
+    size_t first = 2 * left, last = 2 * right - 1;
+    jxr_overlap_2(&above[first], &below[first]);
+    for (size_t i = first + 1; i < last; i += 2)
+        jxr_overlap_2x2(&above[i], &above[i + 1], &below[i], &below[i + 1]);
+    jxr_overlap_2(&above[last], &below[last]);
+}
+
+void jxr_overlap_second(const jxr_grid *g, const jxr_border *b)
+{
+    if (g->columns == 4) {
+        view below = view_dc(g, b->row), above = b->row > 0 ? view_dc(g, b->row - 1) : below;
+        overlap(&above, &below, b);
+        return;
+    }
+    uint64_t row = b->row * (unsigned)g->rows;
+    uint32_t *below = jxr_block_row(g, row), *above = row > 0 ? jxr_block_row(g, row - 1) : below;
+    if (b->has_above && b->has_below)
+        overlap_lines_2(above, below, b->left, b->right);
+    else
+        overlap_edge_2(b->has_above ? above : below, b->left, b->right);
+}
+
+void jxr_overlap_halves(const jxr_grid *g, const jxr_border *b)
+{
+    uint64_t row = b->row * 4 + 1;
+    overlap_lines_2(jxr_block_row(g, row), jxr_block_row(g, row + 1), b->left, b->right);
+}

@@ -1,0 +1,54 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-3-Clause
+"""Writes the small files of fuzz/corpus/fuzz_hdf5, which are also those whose mutations are read. The
+name under which they are read is fuzz.h5. Usage: hdf5_seeds.py FOLDER"""
+import sys
+from pathlib import Path
+
+import h5py
+import numpy as np
+
+FOLDER = Path(sys.argv[1])
+UNLIMITED = h5py.h5s.UNLIMITED
+
+
+def space(shape, most=None, blocks=(), **slab):
+    made = h5py.h5s.create_simple(shape, most or shape)
+    if slab:
+        made.select_hyperslab(**slab)
+    for i, (start, size) in enumerate(blocks):
+        made.select_hyperslab(start, (1, 1), block=size, op=h5py.h5s.SELECT_OR if i else h5py.h5s.SELECT_SET)
+    return made
+
+
+def virtual(file, name, shape, mappings, most=None):
+    plist = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
+    for to, path, source in mappings:
+        plist.set_virtual(to, b".", path, source)
+    h5py.h5d.create(file.id, name, h5py.h5t.STD_U16LE, h5py.h5s.create_simple(shape, most or shape), plist)
+
+
+for version in "v110", "latest":
+    with h5py.File(FOLDER / f"virtual_{version}.h5", "w", libver=version) as file:
+        most = (UNLIMITED, 6)
+        file.create_dataset("a", data=np.arange(54).reshape(9, 6), dtype="u2", chunks=(2, 4), maxshape=(None, 6), compression="gzip")
+        file.create_dataset("b0", data=np.arange(24).reshape(4, 6), dtype=">u2")
+        file.create_dataset("b1", data=np.arange(24).reshape(4, 6), dtype="u1", fillvalue=3, chunks=(3, 3))
+        open_source = space((9, 6), most, start=(0, 0), count=(UNLIMITED, 1), block=(1, 6))
+        open_target = space((9, 6), most, start=(1, 0), stride=(3, 1), count=(UNLIMITED, 1), block=(2, 6))
+        virtual(file, b"open", (9, 6), [(open_target, b"a", open_source)], most)
+        virtual(file, b"numbered", (9, 6), [(space((9, 6), most, start=(0, 0), stride=(5, 1), count=(UNLIMITED, 1), block=(4, 6)), b"b%b", space((4, 6)))], most)
+        corner = [((0, 0), (2, 3)), ((3, 4), (4, 2))]
+        virtual(file, b"blocks", (9, 6), [(space((9, 6), blocks=corner), b"a", space((9, 6), most, blocks=corner))])
+        virtual(file, b"nested", (5, 6), [(space((5, 6)), b"open", space((14, 6), most, start=(1, 0), stride=(2, 1), count=(5, 6)))])
+
+with h5py.File(FOLDER / "outside.h5", "w") as file:
+    file.create_dataset("raw", (5, 6), "<u2", external=[("fuzz.h5", 8, 24), ("fuzz.h5", 100, UNLIMITED)])
+    file["soft"] = h5py.SoftLink("/raw")
+with h5py.File(FOLDER / "scales.h5", "w", libver="latest") as file:
+    file["link"] = h5py.ExternalLink("fuzz.h5", "/image")
+    image = file.create_dataset("image", data=np.zeros((3, 4, 5), "u1"))
+    for name, size, dimension in zip("zyx", image.shape, image.dims):
+        file[name] = np.arange(size) * 0.5
+        file[name].make_scale(name)
+        dimension.attach_scale(file[name])

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Small CZI documents for tests, made in memory. */
+#ifndef MT_TEST_CZI_WRITER_H
+#define MT_TEST_CZI_WRITER_H
+
+#include "support/support.h"
+
+typedef struct czi_tile {
+    struct {
+        char letter; /* 0 ends the list */
+        int32_t start, size, stored;
+    } dims[16];
+    int32_t pixel_type, compression;
+    const void *pixels;
+    size_t size;
+    const char *metadata;   /* of the subblock, or NULL */
+    const void *attachment; /* of the subblock, or NULL */
+    size_t attachment_size;
+} czi_tile;
+
+typedef struct czi_writer {
+    uint8_t *data; /* the document, once it is finished */
+    size_t size;
+    uint8_t *entries, *attached;
+    size_t n_entry_bytes, n_attached_bytes;
+} czi_writer;
+
+/* A tile of Gray8 whose pixels are width * height of a value, at a place; more dimensions may follow Y. */
+czi_tile czi_gray_tile(int32_t x, int32_t y, int32_t width, int32_t height, const uint8_t *pixels);
+void czi_add_dimension(czi_tile *tile, char letter, int32_t start, int32_t size);
+
+void czi_begin(czi_writer *w);
+void czi_add_tile(czi_writer *w, const czi_tile *tile);
+void czi_add_attachment(czi_writer *w, const char *name, const char *type, const void *bytes, size_t size);
+/* Writes directories and metadata (none where xml is NULL). */
+void czi_finish(czi_writer *w, const char *xml);
+void czi_free(czi_writer *w);
+
+#endif
