@@ -55,7 +55,7 @@ bench: setup ## measure against the limits of the machine: patches a second, ope
 bench-python: setup ## measure beside other libraries from Python (build/bench-env), draw the chart, fill the tables
 	@PIP_NO_DEPS=1 tools/venv.sh build/bench-env bench/python/requirements.txt
 	@cmake --preset release -DMT_BENCH=ON
-	@cmake --build --preset release
+	@cmake --build --preset release --target bench microtome_python microtome_python_package
 	@PYTHONPATH=build/release/python build/bench-env/bin/python bench/python/peers.py build/release/bench/bench \
 		--json build/bench-python.json --write
 

@@ -15,6 +15,16 @@ typedef struct view_job {
     struct progress progress;
 } view_job;
 
+/* Another level of the image. */
+static mt_status open_other(const view_job *job, const struct open_options *open, int64_t level, mt_stack **out,
+                            mt_error *err)
+{
+    char path[4096];
+    const mt_stack_info *info = job->image.info;
+    snprintf(path, sizeof path, "%s%slevel=%" PRId64, info->source, *info->part ? "&" : "#", level);
+    return mt_stack_open(job->image.context, path, &open->options, out, err);
+}
+
 /* Replaces the image by the smallest level that still fills the picture. */
 static void choose_level(view_job *job, const struct args *args)
 {
@@ -22,14 +32,11 @@ static void choose_level(view_job *job, const struct args *args)
     if (info->level || args_get(args, "level", 0) || args_get(args, "region", 0))
         return;
     for (int level = info->n_levels - 1; level > 0; level--) {
-        char part[4096];
         mt_stack *stack;
-        snprintf(part, sizeof part, "%s%slevel=%d", info->part, *info->part ? "&" : "", level);
         struct open_options open;
         if (open_options_get(&open, args))
             return; /* it was said before */
-        open.options.part = part;
-        if (mt_stack_open(job->image.context, args->paths[0], &open.options, &stack, NULL))
+        if (open_other(job, &open, level, &stack, NULL))
             continue; /* the full image serves as well */
         const mt_stack_info *found = mt_stack_get_info(stack);
         int64_t height = found->data_shape[found->data_ndim - 2], width = found->data_shape[found->data_ndim - 1];
@@ -49,9 +56,7 @@ static int open_level(view_job *job, const struct args *args)
     int status = args_integer(args, "level", 0, 1000, &level);
     if (status || level < 0)
         return status;
-    char part[4096];
     const mt_stack_info *info = job->image.info;
-    snprintf(part, sizeof part, "%s%slevel=%" PRId64, info->part, *info->part ? "&" : "", level);
     if (level == info->level)
         return EXIT_OK;
     if (info->level)
@@ -64,8 +69,7 @@ static int open_level(view_job *job, const struct args *args)
     mt_error err = MT_ERROR_INIT;
     if ((status = open_options_get(&open, args)))
         return status;
-    open.options.part = part;
-    if (mt_stack_open(job->image.context, args->paths[0], &open.options, &stack, &err))
+    if (open_other(job, &open, level, &stack, &err))
         return report(&err);
     mt_stack_close(job->image.stack);
     job->image.stack = stack;

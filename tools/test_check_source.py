@@ -27,6 +27,7 @@ BAD = [
     ("examples/b.c", '#include "stack/a.h"\n', "only public headers"),
     ("src/codec/b.c", "void *f(void) { return malloc(1); }\n", "calls malloc"),
     ("src/codec/b.c", "void f(char *a) { strcpy (a, a); }\n", "calls strcpy"),
+    ("src/format/b.c", "double f(char *a) { return strtod(a, 0); }\n", "the point of the locale"),
     ("src/base/b.c", 'void f(void) { printf("x"); }\n', "prints nothing"),
     ("src/base/b.c", "int x;\n" * 601, "longer than"),
     ("src/base/b.c", f"/* {MARK} */\n", "left for later"),

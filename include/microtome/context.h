@@ -34,7 +34,7 @@ typedef struct mt_allocator {
 
 typedef struct mt_context_options {
     size_t struct_size;     /* sizeof(mt_context_options) */
-    unsigned threads;       /* threads that decode, the caller's included; 0: one for each processor */
+    unsigned threads;       /* threads that decode, the caller's included; 0: one for each processor of the process */
     int64_t cache_bytes;    /* decoded chunks that are kept; 0: an eighth of the memory; MT_NO_CACHE: none */
     int allow_mmap;         /* map files instead of reading them. A file that is cut while mapped kills the process. */
     mt_limits limits;       /* zero fields: the defaults */

@@ -50,7 +50,7 @@ MT_API size_t mt_stacks_count(const mt_stacks *stacks);
 /* Borrowed; mt_stack_retain it to keep it longer than the list. NULL where i is too large. */
 MT_API mt_stack *mt_stacks_get(const mt_stacks *stacks, size_t i);
 
-/* The i-th thing that was skipped and why; 0 where i is too large. */
+/* The path of the i-th thing that was skipped, and why, which leaves the path out; 0 where i is too large. */
 MT_API int mt_stacks_skipped(const mt_stacks *stacks, size_t i, const char **path, const char **reason);
 
 MT_END_DECLS

@@ -46,7 +46,8 @@ typedef struct mt_stack_info {
 typedef struct mt_open_options {
     size_t struct_size;       /* sizeof(mt_open_options) */
     const char *axes;         /* overrides the file's axes; must fit the shape, with or without its axes of length 1 */
-    const char *part;         /* as after '#' in a path; NULL: what the path says, else the default part */
+    const char *part;         /* as after '#' in a path, which then must have none; NULL: what the path says, else the
+                               * default part */
     const char *format;       /* NULL: found from the content */
     mt_dtype raw_dtype;       /* for format "raw" only: element type, */
     const int64_t *raw_shape; /* shape, */
@@ -130,7 +131,8 @@ typedef struct mt_extract_options {
 /* Extracts any number of patches, of one or several stacks of one context, planned together: each chunk that they
  * touch is fetched and decoded once. On failure the pixels that could not be read are zero, and err names the first
  * failing chunk in storage order. options may be NULL. Once options->cancelled has returned other than 0 the call ends
- * with MT_E_CANCELLED, as soon as the chunks that threads are at are done. */
+ * with MT_E_CANCELLED, as soon as the chunks that threads are at are done. A process that is forked inside cancelled
+ * must not return from it: the threads that the call waits for are the parent's. */
 MT_API MT_MUST_CHECK mt_status mt_extract_patches(const mt_patch_request *requests, size_t n,
                                                   const mt_extract_options *options, mt_error *err);
 
@@ -138,7 +140,8 @@ MT_API MT_MUST_CHECK mt_status mt_extract_patches(const mt_patch_request *reques
 typedef struct mt_stack_ops {
     size_t struct_size; /* sizeof(mt_stack_ops) */
     /* Fills the patch as mt_stack_extract_patch says. sample, channels (never NULL) and the number of coordinates are
-     * checked before the call. Called from any thread, from several at once. */
+     * checked before the call. Called from any thread, from several at once. A process that is forked inside must not
+     * return from it: the call goes on in the parent only. */
     mt_status (*extract_patch)(void *self, int64_t sample, const int64_t *channels, size_t n_channels,
                                const int64_t *coords, const int64_t *patch_size, float *out, mt_error *err);
     void (*close)(void *self); /* optional: the last owner has closed the stack */

@@ -183,7 +183,8 @@ def open(
     }
     stack: ImageStack = ImageStack._open(path, context=context, **options)
     if level and level != stack.level:
-        options["part"] = f"{stack.part}{'&' if stack.part else ''}level={level}"
+        path = f"{stack.source}{'&' if stack.part else '#'}level={level}"
+        options["part"] = None
         stack.close()
         stack = ImageStack._open(path, context=context, **options)
     stack._recipe = _open_again, (_absolute(path), options)

@@ -41,6 +41,9 @@ static mt_status read_header(const uint8_t *src, size_t size, size_t capacity, h
         return mt_fail(err, MT_E_UNSUPPORTED, "version %d of the format is not read", src[0]);
     if (h->decoded > capacity)
         return mt_fail(err, MT_E_CORRUPT, "decodes to %u bytes, more than %zu", h->decoded, capacity);
+    if (h->decoded > BLOSC_MAX_BUFFERSIZE)
+        return mt_fail(err, MT_E_UNSUPPORTED, "decodes to %u bytes, the library to %d at the most", h->decoded,
+                       BLOSC_MAX_BUFFERSIZE);
     if (h->encoded > size || h->encoded < HEADER_BYTES || h->type_size == 0)
         return mt_fail(err, MT_E_CORRUPT, "the header tells of %u bytes, there are %zu", h->encoded, size);
     if (h->decoded == 0)

@@ -10,9 +10,13 @@
 
 #include <jpeglib.h>
 
+/* Each scan of a progressive stream goes over the whole image, and may take but a few bytes. Encoders make some ten. */
+#define MAX_SCANS 500
+
 typedef struct decoder {
     struct jpeg_decompress_struct jpeg;
     struct jpeg_error_mgr manager;
+    struct jpeg_progress_mgr progress;
     jmp_buf failed;
     mt_error *err;
 } decoder;
@@ -31,6 +35,15 @@ static void fail_on_warning(j_common_ptr jpeg, int level)
 {
     if (level < 0)
         fail_hard(jpeg);
+}
+
+static void watch_scans(j_common_ptr jpeg)
+{
+    decoder *d = jpeg->client_data;
+    if (d->jpeg.input_scan_number <= MAX_SCANS)
+        return;
+    mt_fail(d->err, MT_E_LIMIT, "more than %d scans", MAX_SCANS);
+    longjmp(d->failed, 1);
 }
 
 static void be_silent(j_common_ptr jpeg) { (void)jpeg; }
@@ -96,6 +109,8 @@ static mt_status decode(const void *params, const uint8_t *src, size_t size, uin
     if (setjmp(d.failed) == 0) {
         jpeg_create_decompress(&d.jpeg);
         d.jpeg.mem->max_memory_to_use = 256L << 20;
+        d.progress.progress_monitor = watch_scans;
+        d.jpeg.progress = &d.progress;
         read_tables(&d, p);
         jpeg_mem_src(&d.jpeg, src, (unsigned long)size);
         jpeg_read_header(&d.jpeg, TRUE);

@@ -31,12 +31,13 @@ static mt_status count_rows(const mt_row_params *p, size_t element, size_t size,
     return MT_OK;
 }
 
-#define ADD_UP(type, mask)                                                                                             \
+/* sign is the bit that is extended, 0 for none. */
+#define ADD_UP(type, mask, sign)                                                                                       \
     for (size_t i = samples; i < n; i++) {                                                                             \
         type a, b;                                                                                                     \
         memcpy(&a, row + (i - samples) * sizeof a, sizeof a);                                                          \
         memcpy(&b, row + i * sizeof b, sizeof b);                                                                      \
-        a = (type)((a + b) & (type)(mask));                                                                            \
+        a = (type)((((a + b) & (type)(mask)) ^ (type)(sign)) - (type)(sign));                                          \
         memcpy(row + i * sizeof a, &a, sizeof a);                                                                      \
     }
 
@@ -50,20 +51,20 @@ static mt_status count_rows(const mt_row_params *p, size_t element, size_t size,
         memcpy(row + i * sizeof a, &sum, sizeof a);                                                                    \
     }
 
-static void add_up_row(uint8_t *row, size_t n, size_t samples, size_t element, uint64_t mask)
+static void add_up_row(uint8_t *row, size_t n, size_t samples, size_t element, uint64_t mask, uint64_t sign)
 {
     if (element == 2 && samples == 1 && mask == 0xffff) {
         ADD_UP_ONE(uint16_t)
     } else if (element == 1 && samples == 1 && mask == 0xff) {
         ADD_UP_ONE(uint8_t)
     } else if (element == 1) {
-        ADD_UP(uint8_t, mask)
+        ADD_UP(uint8_t, mask, sign)
     } else if (element == 2) {
-        ADD_UP(uint16_t, mask)
+        ADD_UP(uint16_t, mask, sign)
     } else if (element == 4) {
-        ADD_UP(uint32_t, mask)
+        ADD_UP(uint32_t, mask, sign)
     } else {
-        ADD_UP(uint64_t, mask)
+        ADD_UP(uint64_t, mask, sign)
     }
 }
 
@@ -80,8 +81,9 @@ static mt_status decode_horizontal(const void *params, const uint8_t *src, size_
     if (p->big_endian != mt_host_big_endian())
         mt_swap_bytes(dst, size / element, element);
     uint64_t mask = p->bits >= 64 ? UINT64_MAX : (UINT64_C(1) << p->bits) - 1;
+    uint64_t sign = p->is_signed && (size_t)p->bits < 8 * element ? UINT64_C(1) << (p->bits - 1) : 0;
     for (size_t y = 0; y < rows; y++)
-        add_up_row(dst + y * row, row / element, (size_t)p->samples, element, mask);
+        add_up_row(dst + y * row, row / element, (size_t)p->samples, element, mask, sign);
     *written = size;
     return MT_OK;
 }
@@ -106,7 +108,7 @@ static mt_status decode_floating(const void *params, const uint8_t *src, size_t 
         return st;
     for (size_t y = 0; y < rows; y++) {
         memcpy(bytes, src + y * row, row);
-        add_up_row(bytes, row, (size_t)p->samples, 1, 0xff);
+        add_up_row(bytes, row, (size_t)p->samples, 1, 0xff, 0);
         join_row(bytes, dst + y * row, row / element, element);
     }
     *written = rows * row;

@@ -171,6 +171,8 @@ static mt_status copy_raw(const work *w, const mt_planned *planned, mt_scratch *
         return read_decoded(w, planned, NULL, scratch, err);
     if (!st)
         st = mt_image_open_raw(image, planned->id, &ref, &missing, &view, err);
+    if (!st && missing)
+        mt_image_count_missing(image);
     part p;
     for (uint32_t c = planned->first_copy; !st && c != MT_NONE; c = w->plan->copies[c].next) {
         find_part(w, image, planned->id, c, &p);
@@ -188,13 +190,10 @@ static mt_status copy_raw(const work *w, const mt_planned *planned, mt_scratch *
     return st;
 }
 
-static bool is_raw_rows(const mt_image *image) { return image->map->chain.n_steps == 0 && !image->keep; }
-
 static mt_status read_chunk(const work *w, const mt_planned *planned, const mt_window *window, mt_scratch *scratch,
                             mt_error *err)
 {
-    return is_raw_rows(planned->image) ? copy_raw(w, planned, scratch, err)
-                                       : read_decoded(w, planned, window, scratch, err);
+    return planned->image->rows ? copy_raw(w, planned, scratch, err) : read_decoded(w, planned, window, scratch, err);
 }
 
 static void zero_copies(const work *w, const mt_planned *planned)
@@ -242,7 +241,7 @@ static size_t count_alike(const work *w, size_t i, size_t end)
 {
     const mt_image *image = w->plan->chunks[i].image;
     size_t n = 1;
-    while (i + n < end && w->plan->chunks[i + n].image == image && !image->uneven && !is_raw_rows(image))
+    while (i + n < end && w->plan->chunks[i + n].image == image && !image->uneven && !image->rows)
         n++;
     return n;
 }

@@ -23,6 +23,8 @@ static int64_t grid_along(const mt_chunk_map *map, int d)
     return n;
 }
 
+#define LARGEST_RAW ((size_t)16 << 20)
+
 void mt_image_init(mt_image *image, mt_context *context, const mt_chunk_map *map, mt_store *store, const char *label,
                    const uint8_t *array)
 {
@@ -43,9 +45,13 @@ void mt_image_init(mt_image *image, mt_context *context, const mt_chunk_map *map
     image->uneven |= map->find_boxes != NULL;
     uint64_t budget = mt_cache_budget(context->chunks);
     image->fits = !huge && image_bytes <= budget;
-    /* Raw rows are cheap to read again: raw chunks are kept only where all of them can be. */
-    image->keep = map->chain.n_steps ? image->chunk_bytes <= budget / 4 : image->fits;
-    image->piece = map->contiguous && !image->keep && !array;
+    /* Raw rows are cheap to read again: raw chunks are kept only where all of them can be, and none is so large that a
+     * few rows of it would have to wait for the others. Boxes may be encoded each in its own way. */
+    bool keep_raw = image->fits && image->chunk_bytes <= LARGEST_RAW;
+    bool may_be_encoded = map->chain.n_steps || map->find_boxes;
+    image->rows = !map->chain.n_steps && !keep_raw;
+    image->keep = (!map->chain.n_steps && keep_raw) || (may_be_encoded && image->chunk_bytes <= budget / 4);
+    image->piece = map->contiguous && image->rows && !array;
     for (int d = 0; image->piece && d < map->ndim; d++)
         image->stride[d] = map->piece_stride[d];
 }
@@ -211,6 +217,8 @@ static mt_status find_size(const mt_image *image, const mt_chunk_ref *ref, uint6
     *size -= ref->offset;
     return MT_OK;
 }
+
+void mt_image_count_missing(const mt_image *image) { count(&image->context->env.chunks_missing, 1); }
 
 /* [offset, offset + size) of an object that lies in memory, or NULL. */
 static const uint8_t *find_view(const mt_image *image, const mt_chunk_ref *ref, uint64_t size)
@@ -391,7 +399,7 @@ static mt_status make_chunk(making *m, mt_error *err)
     if (m->data)
         finish_decoding(image, m->data, least_bytes(image, m->id));
     else
-        count(&image->context->env.chunks_missing, 1);
+        mt_image_count_missing(image);
     return MT_OK;
 }
 
@@ -451,8 +459,10 @@ mt_status mt_image_load_part(const mt_image *image, uint64_t id, const mt_window
         return mt_image_load(image, id, window, scratch, out, err);
     if (!st)
         st = fetch(image, &ref, window, scratch, &encoded, &size, &missing, err);
-    if (!st && missing)
+    if (!st && missing) {
+        mt_image_count_missing(image);
         return MT_OK;
+    }
     if (!st)
         st = mt_scratch_buffer(scratch, DECODED, image->chunk_bytes, &data, err);
     if (!st)

@@ -18,7 +18,8 @@ typedef struct mt_image {
     int64_t stride[MT_MAX_DIMS]; /* chunk_stride in bytes; for an array in memory those of the array, of any sign */
     bool uneven;                 /* chunks differ in size: chunk_bytes and stride are those of the largest */
     bool fits;                   /* all of it fits into the cache */
-    bool keep;                   /* its chunks go into the cache */
+    bool rows;                   /* raw chunks are read by rows, and do not go into the cache */
+    bool keep;                   /* its other chunks go into the cache */
     bool piece; /* raw, in one piece and not kept: read without regard to chunks; stride is that of the whole */
     const uint8_t *array; /* the pixels where they all lie in memory as they are, or NULL */
 } mt_image;
@@ -72,6 +73,9 @@ size_t mt_image_fetch_window(const mt_image *image, uint64_t (*id)(const void *a
  * scratch is used again. Given back with mt_image_release. */
 MT_MUST_CHECK mt_status mt_image_load(const mt_image *image, uint64_t id, const mt_window *window, mt_scratch *scratch,
                                       mt_chunk *out, mt_error *err);
+
+/* A chunk that is not stored was filled. */
+void mt_image_count_missing(const mt_image *image);
 
 /* As mt_image_load, but only the bytes [from, to) of the chunk need be right, and nothing is kept. */
 MT_MUST_CHECK mt_status mt_image_load_part(const mt_image *image, uint64_t id, const mt_window *window, size_t from,

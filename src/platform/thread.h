@@ -53,7 +53,10 @@ typedef pthread_once_t mt_once;
 void mt_once_run(mt_once *once, void (*run)(void));
 
 unsigned mt_processor_count(void); /* those this process may use; at least 1 */
-uint64_t mt_memory_size(void);     /* bytes this process may use: the machine's, or its control group's */
-uint64_t mt_clock_ns(void);        /* monotonic */
+/* As many processors as the control group below a folder may use, rounded up; UINT_MAX: no limit. Source: the Linux
+ * kernel's cgroup-v2.rst, cpu.max, and sched-bwc.rst, cpu.cfs_quota_us. */
+unsigned mt_processor_quota(const char *folder);
+uint64_t mt_memory_size(void); /* bytes this process may use: the machine's, or its control group's */
+uint64_t mt_clock_ns(void);    /* monotonic */
 
 #endif

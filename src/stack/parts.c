@@ -37,9 +37,7 @@ static mt_status list_path(mt_context *context, const char *path, const mt_open_
     if (st || (st = mt_arena_new(&context->env, &arena, err)))
         return st;
     st = mt_source_open(&context->env, path, &options, arena, &source, err);
-    if (!st)
-        st = list_source(&source, what, names, err);
-    if (st)
+    if (!st && (st = list_source(&source, what, names, err)))
         mt_error_prefix(err, "%s", path);
     mt_source_close(&source);
     mt_arena_free(arena);
@@ -103,12 +101,21 @@ static mt_status keep_stack(mt_stacks *list, mt_stack *stack, mt_error *err)
     return MT_OK;
 }
 
+/* Without the path that messages start with: the reason stands beside it. */
+static const char *reason_alone(const char *message, const char *path)
+{
+    size_t n = strlen(path);
+    if (strncmp(message, path, n) != 0)
+        return message;
+    return message[n] == '#' ? message + n + 1 : strncmp(message + n, ": ", 2) == 0 ? message + n + 2 : message;
+}
+
 static mt_status note_skipped(mt_stacks *list, const char *path, const mt_error *why, mt_error *err)
 {
     if (why->status == MT_E_MEMORY)
         return mt_fail(err, why->status, "%s", why->message);
     mt_status st = mt_names_add(list->skipped, path, err);
-    return st ? st : mt_names_add(list->reasons, why->message, err);
+    return st ? st : mt_names_add(list->reasons, reason_alone(why->message, path), err);
 }
 
 /* All images of one file, or of one folder that is an image; the part that the path names, if it names one. */

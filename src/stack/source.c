@@ -28,6 +28,8 @@ static mt_status split_path(const char *text, const mt_open_options *options, mt
     const char *part = "", *mark = strrchr(text, '#');
     size_t length = strlen(text);
     if (mark && mt_path_get_kind(text) == MT_PATH_NONE) {
+        if (options->part)
+            return mt_fail(err, MT_E_ARGUMENT, "%s names a part, and so does the option: \"%s\"", text, options->part);
         length = (size_t)(mark - text);
         part = mark + 1;
     }

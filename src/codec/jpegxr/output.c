@@ -99,7 +99,7 @@ static int32_t clamp(int32_t v, int32_t low, int32_t high) { return v < low ? lo
 
 static uint16_t make_half(uint32_t v)
 {
-    uint32_t sign = jxr_sar(v, 31);
+    uint32_t sign = 0 - (v >> 31);
     return (uint16_t)(((v & 0x7fff) ^ sign) - sign);
 }
 
@@ -125,7 +125,7 @@ static uint32_t make_float(uint32_t v, int length, int exponent_bias)
 static inline void write_8(const rule *r, const uint32_t *line, size_t n, uint8_t *to, size_t samples)
 {
     for (size_t i = 0; i < n; i++)
-        to[i * samples] = (uint8_t)clamp((int32_t)(line[i] + r->bias) >> r->fraction, 0, 255);
+        to[i * samples] = (uint8_t)clamp((int32_t)jxr_sar(line[i] + r->bias, r->fraction), 0, 255);
 }
 
 static inline void write_16(const rule *r, const uint32_t *line, size_t n, uint8_t *to, size_t samples)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Prediction from the macroblocks to the left and above, and of highpass within one. Source: T.832, clause 9.6. */
 #include "codec/jpegxr/jpegxr.h"
+#include "codec/jpegxr/kernels.h"
 
 #include <string.h>
 
@@ -8,7 +9,6 @@ enum { DC_LEFT, DC_ABOVE, DC_BOTH, DC_NONE };
 
 static uint64_t magnitude(uint32_t v) { return v >> 31 ? 0 - v : v; }
 static uint64_t distance(uint32_t a, uint32_t b) { return magnitude(a - b); }
-static uint32_t half(uint32_t v) { return (uint32_t)((int32_t)v >> 1); }
 
 /* What is a good deal weaker: the differences across or down. */
 static int choose(uint64_t across, uint64_t down, int neither)
@@ -51,7 +51,7 @@ static void predict_channel(uint32_t lp[16], int dc_from, int lp_from, const jxr
     static const uint8_t top[3] = { 1, 2, 3 }, side[3] = { 4, 8, 12 };
     lp[0] += dc_from == DC_ABOVE  ? above->dc
              : dc_from == DC_LEFT ? left->dc
-             : dc_from == DC_BOTH ? half(left->dc + above->dc + rounding)
+             : dc_from == DC_BOTH ? jxr_sar(left->dc + above->dc + rounding, 1)
                                   : 0;
     if (lp_from == JXR_FROM_ABOVE)
         add(lp, above->lp, side, 3);
@@ -105,19 +105,18 @@ void jxr_predict_lp(const jxr_plane *p, jxr_block *m)
 {
     const jxr_plane_header *h = p->header;
     size_t n = (size_t)h->channels;
-    const jxr_neighbour *above = p->above + m->x * n, *left = m->first_column ? NULL : p->here + (m->x - 1) * n;
-    const jxr_neighbour *corner = m->first_column ? NULL : above - n;
+    size_t step = m->first_column ? 0 : n; /* there the left one is not looked at */
+    const jxr_neighbour *above = p->above + m->x * n, *left = p->here + m->x * n - step, *corner = above - step;
     int dc_from = choose_dc(h, m, left, above, corner), lp_from = JXR_FROM_NOWHERE;
     if (dc_from == DC_ABOVE && m->lp_index == p->above_index[m->x])
         lp_from = JXR_FROM_ABOVE;
     if (dc_from == DC_LEFT && m->lp_index == p->here_index[m->x - 1])
         lp_from = JXR_FROM_LEFT;
     for (size_t i = 0; i < n; i++) {
-        const jxr_neighbour *a = above + i, *l = left ? left + i : NULL;
         if (i > 0 && jxr_is_subsampled(h))
-            predict_chroma(m->lp[i], h->color == JXR_420, dc_from, lp_from, l, a);
+            predict_chroma(m->lp[i], h->color == JXR_420, dc_from, lp_from, left + i, above + i);
         else
-            predict_channel(m->lp[i], dc_from, lp_from, l, a, 0);
+            predict_channel(m->lp[i], dc_from, lp_from, left + i, above + i, 0);
     }
     m->direction = choose_hp(h, m->lp);
 }

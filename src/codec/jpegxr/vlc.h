@@ -53,13 +53,28 @@ static inline unsigned jxr_symbol(const uint32_t *lookup, jxr_bits *b)
     return entry >> 4 & 15;
 }
 
+/* The symbol of an entry, whose votes are counted. */
+static inline unsigned jxr_count(jxr_vlc *v, uint32_t entry)
+{
+    v->down_sum += (int8_t)(entry >> 8 & 255);
+    v->up_sum += (int8_t)(entry >> 16 & 255);
+    return entry >> 4 & 15;
+}
+
 static inline unsigned jxr_symbol_counted(jxr_vlc *v, jxr_bits *b)
 {
     uint32_t entry = v->lookup[jxr_peek(b, JXR_LONGEST_CODE)];
     jxr_drop(b, entry & 15);
-    v->down_sum += (int8_t)(entry >> 8 & 255);
-    v->up_sum += (int8_t)(entry >> 16 & 255);
-    return entry >> 4 & 15;
+    return jxr_count(v, entry);
+}
+
+/* A symbol and the sign behind it: all bits or none. */
+static inline unsigned jxr_symbol_signed(jxr_vlc *v, jxr_bits *b, uint32_t *negative)
+{
+    uint32_t entry = v->lookup[jxr_peek(b, JXR_LONGEST_CODE)], length = entry & 15;
+    *negative = 0 - (uint32_t)(b->window >> (63 - length) & 1);
+    jxr_drop(b, length + 1);
+    return jxr_count(v, entry);
 }
 
 #endif

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The metadata segment: an XML document of often half a megabyte, of which only two elements are parsed. */
+#include "base/number.h"
 #include "base/xml.h"
 #include "format/czi/czi.h"
 
@@ -66,7 +67,10 @@ static void read_scaling(const mt_xml *scaling, int32_t factor, mt_chunk_map *ma
     for (; distance; distance = mt_xml_next(distance)) {
         const char *id = mt_xml_get(distance, "Id");
         const mt_xml *value = mt_xml_child(distance, "Value");
-        double size = value ? strtod(value->text, NULL) * 1e6 : 0;
+        const char *text = value ? value->text : "";
+        double size;
+        mt_parse_real(&text, &size);
+        size *= 1e6;
         for (int d = 0; d < map->ndim && id && strlen(id) == 1 && size > 0; d++)
             if (map->axes[d] == *id && strchr("XYZ", *id)) {
                 map->pixel_size[d] = *id == 'Z' ? size : size * factor;
@@ -115,17 +119,15 @@ static double find_interval(const mt_xml *dimensions, int64_t n)
     const mt_xml *list = positions ? mt_xml_child(positions, "List") : NULL;
     const mt_xml *step = interval ? mt_xml_child(interval, "Increment") : NULL;
     const mt_xml *offsets = list ? mt_xml_child(list, "Offsets") : NULL;
-    if (step)
-        return strtod(step->text, NULL);
+    const char *text = step ? step->text : offsets ? offsets->text : "";
     double first = 0, last = 0;
     int64_t count = 0;
-    const char *text = offsets ? offsets->text : "";
-    for (char *end; count < n; text = end, count++) {
-        last = strtod(text, &end);
-        if (end == text)
-            break;
+    for (double value; count < n && mt_parse_real(&text, &value); count++) {
+        last = value;
         first = count ? first : last;
     }
+    if (step)
+        return first;
     return count == n && n > 1 ? (last - first) / (double)(n - 1) : 0;
 }
 
@@ -220,8 +222,9 @@ mt_status czi_name_scenes(const czi_file *file, const czi_survey *survey, mt_are
     const mt_xml *scene = scenes ? mt_xml_child(scenes, "Scene") : NULL;
     for (; scene; scene = mt_xml_next(scene)) {
         const char *name = mt_xml_get(scene, "Name"), *number = mt_xml_get(scene, "Index");
-        long index = number ? strtol(number, NULL, 10) : 0;
-        size_t i = index >= 0 && index < INT32_MAX ? czi_find_scene(survey, (int32_t)index) : n;
+        int64_t index = 0;
+        bool known = !number || mt_parse_integer(&number, &index);
+        size_t i = known && index >= 0 && index < INT32_MAX ? czi_find_scene(survey, (int32_t)index) : n;
         if (name && i < n && (survey->n_scenes == 0 || survey->scenes[i] == index))
             names[i] = name;
     }

@@ -56,7 +56,7 @@ MT_MUST_CHECK mt_status czi_make_groups(czi_state *state, mt_arena *arena, int64
 /* The map's find_boxes and get_box. A box is a tile or, where masks are used, a rectangle that its mask leaves. */
 mt_status czi_find_boxes(const mt_chunk_map *map, const int64_t *low, const int64_t *high, mt_visit_box visit,
                          void *user, mt_error *err);
-mt_status czi_get_box(const mt_chunk_map *map, uint64_t id, mt_shown *out, mt_error *err);
+mt_status czi_get_box(const mt_chunk_map *map, uint64_t id, mt_shown *shown, mt_error *err);
 
 #define CZI_MASK_BITS 12
 #define CZI_MAX_RECTANGLES (1 << CZI_MASK_BITS)

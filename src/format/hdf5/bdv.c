@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* BigDataViewer: /t00000/s00/0/cells for time point, view setup and level, in Z, Y, X; int16 stands for uint16. An XML
  * document beside the file ("SpimData") names the file and tells voxel sizes. */
+#include "base/number.h"
 #include "base/xml.h"
 #include "format/hdf5/hdf5.h"
 
 #include <math.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #define MAX_SETUPS 100000
@@ -18,7 +18,9 @@ static int64_t number_in(const char *name, const char *prefix)
     size_t n = strlen(prefix), digits = strspn(name + (strncmp(name, prefix, n) == 0 ? n : 0), "0123456789");
     if (strncmp(name, prefix, n) != 0 || digits == 0 || digits > 9 || name[n + digits] != 0)
         return -1;
-    return strtoll(name + n, NULL, 10);
+    const char *number = name + n;
+    int64_t value;
+    return mt_parse_integer(&number, &value) ? value : -1;
 }
 
 /* Lowest and highest number among the links of a group that are named so; none: low > high. */
@@ -101,7 +103,9 @@ static const mt_xml *find_setup(const mt_xml *root, int number)
     const mt_xml *setup = setups ? mt_xml_child(setups, "ViewSetup") : NULL;
     for (; setup; setup = mt_xml_next(setup)) {
         const mt_xml *id = mt_xml_child(setup, "id");
-        if (id && strtol(id->text, NULL, 10) == number)
+        const char *text = id ? id->text : "";
+        int64_t value;
+        if (mt_parse_integer(&text, &value) && value == number)
             return setup;
     }
     return NULL;
@@ -127,11 +131,9 @@ static mt_status read_voxels(const mt_xml *setup, const int64_t *whole, mt_chunk
     const mt_xml *size = voxel ? mt_xml_child(voxel, "size") : NULL, *unit = voxel ? mt_xml_child(voxel, "unit") : NULL;
     const char *at = size ? size->text : "";
     for (int d = 2; d >= 0; d--) {
-        char *end;
-        double value = strtod(at, &end);
-        if (end == at || !(value > 0))
+        double value;
+        if (!mt_parse_real(&at, &value) || !(value > 0))
             break;
-        at = end;
         double factor = map->shape[1 + d] > 0 ? round((double)whole[d] / (double)map->shape[1 + d]) : 1;
         map->pixel_size[1 + d] = value * (factor > 1 ? factor : 1);
         if (unit && *unit->text && !(map->unit[1 + d] = h5_name_of_unit(map->arena, unit->text, err)))

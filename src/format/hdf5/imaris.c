@@ -2,11 +2,11 @@
 /* Imaris 5.5 files (.ims), by the description that comes with Bitplane's ImarisWriter:
  * /DataSet/ResolutionLevel r/TimePoint t/Channel c/Data, in Z, Y, X, padded to whole chunks; the true size, and all
  * else, in attributes that are arrays of single characters. */
+#include "base/number.h"
 #include "format/hdf5/hdf5.h"
 
 #include <math.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #define MAX_CHANNELS 4096
@@ -45,7 +45,10 @@ static mt_status count_links(const h5_file *file, mt_arena *arena, const char *p
         return st;
     for (; link; link = link->next)
         if (strncmp(link->name, prefix, n) == 0 && link->name[n] >= '0' && link->name[n] <= '9') {
-            long number = strtol(link->name + n, NULL, 10);
+            const char *digits = link->name + n;
+            int64_t number;
+            if (!mt_parse_integer(&digits, &number) || number > INT32_MAX)
+                return mt_fail(err, MT_E_CORRUPT, "/%s has a group \"%s\"", path, link->name);
             most = number > most ? number : most;
             ++*out;
         }
@@ -59,10 +62,9 @@ static mt_status get_number(mt_arena *arena, const h5_object *object, const char
                             mt_error *err)
 {
     const char *text;
-    char *end = NULL;
+    *out = 0;
     mt_status st = h5_get_text(arena, object, name, &text, err);
-    *out = text ? strtod(text, &end) : 0;
-    *found = text && end != text;
+    *found = !st && text && mt_parse_real(&text, out);
     return st;
 }
 
@@ -124,11 +126,9 @@ static mt_status read_channel(const h5_file *file, mt_arena *arena, mt_arena *ke
         return st;
     out->has_color = color != NULL;
     for (int i = 0; i < 3 && out->has_color; i++) {
-        char *end;
-        double value = strtod(color, &end);
-        out->has_color = end != color;
+        double value;
+        out->has_color = mt_parse_real(&color, &value);
         out->rgb[i] = part_of_color(value);
-        color = end;
     }
     out->name = name ? mt_arena_strndup(keep, name, strlen(name), err) : "";
     return out->name ? MT_OK : MT_E_MEMORY;

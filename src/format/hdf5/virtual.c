@@ -303,15 +303,14 @@ static mt_status write_name(mt_arena *arena, const char *pattern, uint64_t i, co
     if (!name)
         return MT_E_MEMORY;
     for (const char *c = pattern; *c; c++) {
-        if (*c != '%') {
-            name[n++] = *c;
-        } else if (c[1] == 'b') {
+        if (*c == '%' && c[1] == 'b') {
             n += (size_t)snprintf(name + n, 21, "%llu", (unsigned long long)i);
             c++;
-        } else if (c[1] == '%') {
-            name[n++] = *c++;
-        } else {
+        } else if (*c == '%' && c[1] != '%') {
             return mt_fail(err, MT_E_CORRUPT, "the name \"%s\" has a '%%' of no meaning", pattern);
+        } else {
+            name[n++] = *c;
+            c += *c == '%';
         }
     }
     *out = name;
@@ -320,9 +319,11 @@ static mt_status write_name(mt_arena *arena, const char *pattern, uint64_t i, co
 
 static bool has_number(const char *pattern)
 {
-    for (const char *c = pattern; *c; c++)
-        if (*c == '%' && *++c == 'b')
+    for (const char *c = pattern; *c; c++) {
+        if (*c == '%' && c[1] == 'b')
             return true;
+        c += *c == '%' && c[1] == '%';
+    }
     return false;
 }
 

@@ -8,8 +8,10 @@
 /* A description of more pages than this is believed without walking to the last of them. */
 #define PAGES_TO_CHECK 1024
 
-/* A page of more strips is not looked at for strips that follow each other. */
+/* A page of more strips is not looked at for strips that follow each other, and so are those behind very many strips:
+ * pages may share one table. */
 #define MAX_ROW_STRIPS 65536
+#define MAX_ALL_STRIPS 4194304
 
 /* What is being collected: the pages of the next series start at first. */
 typedef struct collection {
@@ -18,7 +20,7 @@ typedef struct collection {
     mt_arena *arena;
     tiff_images *images;
     uint64_t first;
-    tiff_page page; /* of the pages from first on */
+    uint64_t strips; /* looked at so far */
 } collection;
 
 mt_status tiff_add_series(tiff_images *images, mt_arena *arena, tiff_series *series, mt_error *err)
@@ -100,19 +102,22 @@ static mt_status is_one_piece(const tiff_file *file, const tiff_page *page, cons
 mt_status tiff_count_row(const tiff_file *file, const tiff_ifd *ifd, const tiff_page *page, uint64_t *offset,
                          uint64_t *planes, mt_error *err)
 {
-    *planes = 0;
+    *planes = *offset = 0;
     const tiff_entry *offsets = tiff_find(ifd, TAG_STRIP_OFFSETS), *counts = tiff_find(ifd, TAG_STRIP_COUNTS);
     uint64_t n = (uint64_t)tiff_page_chunks(page);
     int64_t row, plane;
+    uint64_t start;
     bool one_piece;
     if (!tiff_is_raw(page) || page->tiled || !offsets || !counts || n > MAX_ROW_STRIPS || offsets->count != n ||
         counts->count != n || mt_mul_i64(page->width * page->height, page->samples, &row) ||
         mt_mul_i64(row, (int64_t)mt_dtype_size(page->dtype), &plane) || plane == 0)
         return MT_OK;
-    mt_status st = is_one_piece(file, page, offsets, counts, offset, &one_piece, err);
-    if (!st && one_piece && *offset<file->size && * offset> 0)
-        *planes = (file->size - *offset) / (uint64_t)plane;
-    return st;
+    mt_status st = is_one_piece(file, page, offsets, counts, &start, &one_piece, err);
+    if (st || !one_piece || start >= file->size)
+        return st;
+    *offset = start;
+    *planes = start ? (file->size - start) / (uint64_t)plane : 0;
+    return MT_OK;
 }
 
 /* Whether as many pages follow that look like the first as the description says. */
@@ -142,23 +147,30 @@ typedef struct plane_row {
 
 static mt_status find_row(collection *c, const tiff_ifd *ifd, const tiff_page *page, plane_row *out, mt_error *err)
 {
-    out->start = 0;
+    uint64_t strips = (uint64_t)tiff_page_chunks(page);
+    *out = (plane_row) { 0 };
+    if (page->tiled || strips > MAX_ROW_STRIPS || strips > MAX_ALL_STRIPS - c->strips)
+        return MT_OK;
+    c->strips += strips;
     out->plane = (uint64_t)(page->width * page->height) * (uint64_t)page->samples * mt_dtype_size(page->dtype);
     return tiff_count_row(c->file, ifd, page, &out->start, &out->planes, err);
 }
 
-/* Where the n-th page of a series has its pixels; 0 where it does not look like the first, or is none. */
-static mt_status find_start(collection *c, const tiff_series *series, uint64_t n, uint64_t *out, mt_error *err)
+/* Where the n-th page of a series has its pixels, 0 where these are not in one piece; whether it looks like the first. */
+static mt_status find_start(collection *c, const tiff_series *series, uint64_t n, bool *alike, uint64_t *out,
+                            mt_error *err)
 {
     tiff_ifd ifd;
     tiff_page page;
     plane_row row;
     uint64_t offset;
+    *alike = false;
     *out = 0;
     mt_status st = tiff_chain_find(c->chain, c->first + n, &offset, err);
     if (st || offset == 0 || (st = read_page(c, c->first + n, &ifd, &page, err)) ||
         !tiff_same_page(&page, &series->page))
         return st;
+    *alike = true;
     st = find_row(c, &ifd, &page, &row, err);
     *out = row.start;
     return st;
@@ -169,13 +181,27 @@ static mt_status has_one_directory(collection *c, const tiff_series *series, con
                                    mt_error *err)
 {
     uint64_t own, next, start, end = row->start + series->n_planes * row->plane;
+    bool alike;
     *out = false;
     mt_status st = tiff_chain_find(c->chain, c->first, &own, err);
     if (st || (own >= row->start && own < end) || (st = tiff_chain_find(c->chain, c->first + 1, &next, err)) ||
-        (st = find_start(c, series, 1, &start, err)))
+        (st = find_start(c, series, 1, &alike, &start, err)))
         return st;
-    *out = next == 0 || (next >= end && (start == 0 || start >= end));
+    *out = next == 0 || (next >= end && (!alike || start >= end));
     return MT_OK;
+}
+
+/* A file that ends among the planes of its only directory has lost some. One that has just the first has none of them:
+ * it is a page that was saved with the description of the image that it comes from. */
+static mt_status check_whole(collection *c, const tiff_series *series, const plane_row *row, mt_error *err)
+{
+    uint64_t own, next, bytes = c->file->size - row->start;
+    mt_status st = tiff_chain_find(c->chain, c->first, &own, err);
+    if (st || row->start == 0 || own >= row->start || bytes == row->plane ||
+        (st = tiff_chain_find(c->chain, c->first + 1, &next, err)) || next != 0)
+        return st;
+    return mt_fail(err, MT_E_CORRUPT, "the description counts %llu planes, but the file ends in number %llu",
+                   (unsigned long long)series->n_planes, (unsigned long long)row->planes);
 }
 
 /* Sets contiguous where the planes lie in a row, with one directory for all (which only a description can say), or with
@@ -184,14 +210,17 @@ static mt_status find_contiguous(collection *c, const tiff_ifd *ifd, tiff_series
 {
     plane_row row;
     mt_status st = find_row(c, ifd, &series->page, &row, err);
+    if (!st && described && row.planes < series->n_planes)
+        st = check_whole(c, series, &row, err);
     if (st || row.planes < series->n_planes || series->sub_levels ||
         (described && (st = has_one_directory(c, series, &row, &series->one_directory, err))))
         return st;
     series->data_offset = row.start;
     series->contiguous = series->one_directory || series->n_planes <= PAGES_TO_CHECK;
     for (uint64_t n = 1; n < series->n_planes && !series->one_directory && series->contiguous; n++) {
+        bool alike;
         uint64_t start;
-        if ((st = find_start(c, series, n, &start, err)))
+        if ((st = find_start(c, series, n, &alike, &start, err)))
             return st;
         series->contiguous = start == row.start + n * row.plane;
     }

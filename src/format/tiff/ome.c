@@ -2,11 +2,10 @@
 /* OME-TIFF: OME-XML tells which planes lie where, in this file and in others beside it.
  * Source: the OME-TIFF specification and the OME schemas of 2008-09 to 2016-06. */
 #include "base/checked.h"
+#include "base/number.h"
 #include "base/xml.h"
 #include "format/tiff/tiff.h"
 
-#include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
 #define NUMBER_SLOTS (2 * TIFF_MAX_FILES)
@@ -46,9 +45,8 @@ static int64_t get_count(const mt_xml *element, const char *name, int64_t missin
     const char *text = mt_xml_get(element, name);
     if (!text)
         return missing;
-    char *end;
-    long long value = strtoll(text, &end, 10);
-    return end != text && value >= 0 && value <= INT32_MAX ? (int64_t)value : -1;
+    int64_t value;
+    return mt_parse_integer(&text, &value) && value >= 0 && value <= INT32_MAX ? value : -1;
 }
 
 /* Sizes and order; false where they make no sense. */
@@ -197,28 +195,31 @@ static mt_status find_reference(ome *o, pixels *p, tiff_ifd *ifd, bool *found, m
     return MT_OK;
 }
 
-/* The index of a plane from the attributes FirstZ, FirstC and FirstT; -1 where they lie outside. */
-static int64_t first_plane(const pixels *p, const mt_xml *data)
+/* The index of a plane from the attributes FirstZ, FirstC and FirstT. */
+static mt_status first_plane(const pixels *p, const mt_xml *data, int64_t *out, mt_error *err)
 {
-    int64_t plane = 0;
+    *out = 0;
     for (int i = 0; i < 3; i++) {
         char name[] = "FirstX";
         name[5] = p->order[i];
         int64_t at = get_count(data, name, 0);
         if (at < 0 || at >= p->size[i])
-            return -1;
-        plane = plane * p->size[i] + at;
+            return mt_fail(err, MT_E_CORRUPT, "OME-XML: TiffData with %s=\"%s\" in an image of %lld planes along %c",
+                           name, mt_xml_get(data, name), (long long)p->size[i], p->order[i]);
+        *out = *out * p->size[i] + at;
     }
-    return plane;
+    return MT_OK;
 }
 
 static mt_status place_planes(ome *o, pixels *p, const mt_xml *data, mt_error *err)
 {
     uint32_t file;
-    int64_t plane = first_plane(p, data), page = get_count(data, "IFD", 0), n;
-    mt_status st = find_file(o, data, &file, err);
-    if (st || plane < 0 || page < 0)
+    int64_t plane, page = get_count(data, "IFD", 0), n;
+    mt_status st = first_plane(p, data, &plane, err);
+    if (st || (st = find_file(o, data, &file, err)))
         return st;
+    if (page < 0)
+        return mt_fail(err, MT_E_CORRUPT, "OME-XML: TiffData with IFD=\"%s\"", mt_xml_get(data, "IFD"));
     st = count_planes(o, p, data, file, page, (int64_t)p->series->n_planes - plane, &n, err);
     if (!st && (p->placed += (uint64_t)n) > 4 * p->series->n_planes)
         st = mt_fail(err, MT_E_CORRUPT, "OME-XML: TiffData place each plane more than four times");
@@ -267,9 +268,9 @@ static void read_pixel_sizes(const pixels *p)
                                              { "PhysicalSizeX", "PhysicalSizeXUnit", "\xc2\xb5m" } };
     for (int i = 0; i < 4; i++) {
         const char *size = mt_xml_get(p->element, names[i][0]), *unit = mt_xml_get(p->element, names[i][1]);
-        double value = size ? strtod(size, NULL) : 0;
+        double value;
         const char *known = find_unit(unit ? unit : names[i][2]);
-        if (known && isfinite(value) && value > 0) {
+        if (known && size && mt_parse_real(&size, &value) && value > 0) {
             p->series->pixel_size[i] = value;
             p->series->unit[i] = known;
         }
@@ -289,8 +290,10 @@ static mt_status read_channels(ome *o, const pixels *p, int64_t samples, mt_erro
         const char *name = element ? mt_xml_get(element, "Name") : NULL;
         const char *color = element ? mt_xml_get(element, "Color") : NULL;
         channels[c].name = name ? name : "";
-        if (color && samples == 1) { /* RGBA in a signed number; the defaults of the schemas, -1 and -2^31, say none */
-            uint32_t rgba = (uint32_t)strtoll(color, NULL, 10);
+        int64_t number;
+        if (color && samples == 1 && mt_parse_integer(&color, &number)) {
+            /* RGBA in a signed number; the defaults of the schemas, -1 and -2^31, say none */
+            uint32_t rgba = (uint32_t)number;
             channels[c].has_color = rgba != UINT32_MAX && rgba != 0x80000000U && (rgba >> 8) != 0;
             for (int i = 0; i < 3; i++)
                 channels[c].rgb[i] = (uint8_t)(rgba >> (24 - 8 * i));

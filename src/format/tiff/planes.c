@@ -2,23 +2,30 @@
 /* Descriptions that count planes: ImageJ's lines of key=value, and the JSON that tifffile writes ("shaped"). */
 #include "base/checked.h"
 #include "base/json.h"
+#include "base/number.h"
 #include "base/reader.h"
 #include "format/tiff/tiff.h"
 
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
-/* The number behind "key=" at the start of a line. */
-static double find_number(const char *text, const char *key, double missing)
+/* What stands behind "key=" at the start of a line, or NULL. */
+static const char *find_value(const char *text, const char *key)
 {
     size_t n = strlen(key);
     for (const char *line = text; line; line = strchr(line, '\n')) {
         line += *line == '\n';
         if (strncmp(line, key, n) == 0 && line[n] == '=')
-            return strtod(line + n + 1, NULL);
+            return line + n + 1;
     }
-    return missing;
+    return NULL;
+}
+
+static double find_number(const char *text, const char *key, double missing)
+{
+    const char *value = find_value(text, key);
+    double number;
+    return value && mt_parse_real(&value, &number) ? number : missing;
 }
 
 static int64_t find_count(const char *text, const char *key)
@@ -31,11 +38,12 @@ static const char *find_unit(const char *text)
 {
     static const struct {
         const char *written, *unit;
-    } units[] = { { "unit=micron", "micrometer" },    { "unit=um", "micrometer" },    { "unit=\\u00B5m", "micrometer" },
-                  { "unit=\xc2\xb5m", "micrometer" }, { "unit=\xb5m", "micrometer" }, { "unit=nm", "nanometer" },
-                  { "unit=mm", "millimeter" },        { "unit=cm", "centimeter" },    { "unit=inch", "inch" } };
-    for (size_t i = 0; i < sizeof units / sizeof *units; i++)
-        if (strstr(text, units[i].written))
+    } units[] = { { "micron", "micrometer" },    { "um", "micrometer" },    { "\\u00B5m", "micrometer" },
+                  { "\xc2\xb5m", "micrometer" }, { "\xb5m", "micrometer" }, { "nm", "nanometer" },
+                  { "mm", "millimeter" },        { "cm", "centimeter" },    { "inch", "inch" } };
+    const char *value = find_value(text, "unit");
+    for (size_t i = 0; value && i < sizeof units / sizeof *units; i++)
+        if (strncmp(value, units[i].written, strlen(units[i].written)) == 0)
             return units[i].unit;
     return NULL;
 }

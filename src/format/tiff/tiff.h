@@ -182,7 +182,8 @@ MT_MUST_CHECK mt_status tiff_add_series(tiff_images *images, mt_arena *arena, ti
 void tiff_add_axis(tiff_series *series, char axis, int64_t size);
 
 /* The planes of raw pages that lie one behind the other from the first on, as ImageJ and MetaMorph write them with
- * one directory; 0 where they do not. */
+ * one directory: *offset is where the first begins, 0 where not even that is in one piece; *planes is how many of them
+ * the file has whole. */
 MT_MUST_CHECK mt_status tiff_count_row(const tiff_file *file, const tiff_ifd *ifd, const tiff_page *page,
                                        uint64_t *offset, uint64_t *planes, mt_error *err);
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Data types of version 2, and fill values. */
+#include "base/number.h"
 #include "format/zarr/zarr.h"
 
 #include <errno.h>
@@ -117,17 +118,18 @@ static mt_status parse_float_text(const char *text, mt_dtype dtype, uint64_t *bi
         *bits = float_bits(*text == '-' ? -HUGE_VAL : HUGE_VAL, dtype);
         return MT_OK;
     }
-    char *end;
     if (strncmp(text, "0x", 2) == 0 && strlen(text) == 2 + 2 * size &&
         strspn(text + 2, "0123456789abcdefABCDEF") == 2 * size) {
-        *bits = strtoull(text + 2, &end, 16);
+        *bits = strtoull(text + 2, NULL, 16);
         return MT_OK;
     }
     size_t digits = strspn(text + (*text == '-'), "0123456789");
     if (digits == 0 || text[(*text == '-') + digits])
         return mt_fail(err, MT_E_CORRUPT, "fill_value '%s' is no %s", text, mt_dtype_name(dtype));
-    *bits = float_bits(strtod(text, &end), dtype);
-    return MT_OK;
+    double value;
+    bool fits = mt_parse_real(&text, &value);
+    *bits = float_bits(value, dtype);
+    return fits ? MT_OK : mt_fail(err, MT_E_CORRUPT, "fill_value '%s' does not fit %s", text, mt_dtype_name(dtype));
 }
 
 static mt_status parse_float(const json_t *value, mt_dtype dtype, uint64_t *bits, mt_error *err)

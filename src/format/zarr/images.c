@@ -151,9 +151,7 @@ static mt_status visit_child(void *user, const char *name, mt_error *err)
     const child_visit *visit = user;
     zarr_images *images = visit->images;
     const zarr_reader *r = images->reader;
-    if (is_full(images))
-        return MT_E_CANCELLED;
-    if (*name == '.' || strcmp(name, "zarr.json") == 0)
+    if (is_full(images) || *name == '.' || strcmp(name, "zarr.json") == 0)
         return MT_OK;
     const char *path;
     mt_status st = zarr_join(r, visit->group->path, name, MT_E_CORRUPT, &path, err);
@@ -176,9 +174,7 @@ static mt_status visit_child(void *user, const char *name, mt_error *err)
 static mt_status find_children(zarr_images *images, const zarr_node *group, mt_error *err)
 {
     child_visit visit = { images, group };
-    mt_error failure = MT_ERROR_INIT;
-    mt_status st = mt_store_list(images->reader->store, group->path, visit_child, &visit, &failure);
-    return st && !is_full(images) ? mt_fail(err, st, "%s", failure.message) : MT_OK;
+    return mt_store_list(images->reader->store, group->path, visit_child, &visit, err);
 }
 
 mt_status zarr_find_images(zarr_images *images, const zarr_node *node, bool with_labels, bool *is_plain, mt_error *err)

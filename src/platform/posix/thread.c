@@ -2,6 +2,7 @@
 #include "platform/thread.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -110,7 +111,38 @@ mt_status mt_thread_start(mt_thread *thread, void (*run)(void *), void *argument
 void mt_thread_join(mt_thread *thread) { pthread_join(thread->handle, NULL); }
 void mt_once_run(mt_once *once, void (*run)(void)) { pthread_once(once, run); }
 
-unsigned mt_processor_count(void)
+/* The numbers of a file of the control group, at most n; how many there are: none where it says "max" or "-1". */
+static int read_numbers(const char *folder, const char *name, uint64_t *out, int n)
+{
+    char path[4096], text[64] = "";
+    snprintf(path, sizeof path, "%s/%s", folder, name);
+    FILE *file = fopen(path, "re");
+    if (!file)
+        return 0;
+    char *at = fgets(text, sizeof text, file);
+    fclose(file);
+    int found = 0;
+    for (; at && found < n && *at >= '0' && *at <= '9'; found++) {
+        out[found] = strtoull(at, &at, 10);
+        at += strspn(at, " ");
+    }
+    return found;
+}
+
+unsigned mt_processor_quota(const char *folder)
+{
+    uint64_t quota[2]; /* microseconds of all processors together, in a period of so many */
+    if (read_numbers(folder, "cpu.max", quota, 2) != 2 &&
+        (!read_numbers(folder, "cpu/cpu.cfs_quota_us", &quota[0], 1) ||
+         !read_numbers(folder, "cpu/cpu.cfs_period_us", &quota[1], 1)))
+        return UINT_MAX;
+    if (quota[1] == 0 || quota[0] / quota[1] >= UINT_MAX)
+        return UINT_MAX;
+    unsigned n = (unsigned)(quota[0] / quota[1] + (quota[0] % quota[1] != 0));
+    return n > 0 ? n : 1;
+}
+
+static unsigned count_processors(void)
 {
 #ifdef CPU_COUNT
     cpu_set_t set;
@@ -121,26 +153,23 @@ unsigned mt_processor_count(void)
     return n > 0 ? (unsigned)n : 1;
 }
 
-/* The number in a one-line file of the control group; UINT64_MAX where there is none ("max"). */
-static uint64_t read_number(const char *path)
+#define CONTROL_GROUP "/sys/fs/cgroup"
+
+unsigned mt_processor_count(void)
 {
-    char text[32] = "";
-    FILE *file = fopen(path, "re");
-    if (!file)
-        return UINT64_MAX;
-    const char *line = fgets(text, sizeof text, file);
-    fclose(file);
-    return line && line[0] >= '0' && line[0] <= '9' ? strtoull(line, NULL, 10) : UINT64_MAX;
+    unsigned n = count_processors(), quota = mt_processor_quota(CONTROL_GROUP);
+    return quota < n ? quota : n;
 }
 
 uint64_t mt_memory_size(void)
 {
     long pages = sysconf(_SC_PHYS_PAGES), page = sysconf(_SC_PAGESIZE);
     uint64_t size = pages > 0 && page > 0 ? (uint64_t)pages * (uint64_t)page : (uint64_t)1 << 30;
-    const char *const limits[] = { "/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes" };
+    const char *const limits[] = { "memory.max", "memory/memory.limit_in_bytes" };
     for (int i = 0; i < 2; i++) {
-        uint64_t limit = read_number(limits[i]);
-        size = limit < size ? limit : size;
+        uint64_t limit;
+        if (read_numbers(CONTROL_GROUP, limits[i], &limit, 1) && limit < size)
+            size = limit;
     }
     return size;
 }

@@ -175,6 +175,9 @@ static void text_that_is_refused(void **state)
     check_refused(PIXELS("XYCZT", "4", "1", "1", "<TiffData IFD=\"0\" PlaneCount=\"4\"/>"), "no page 3");
     check_refused(PIXELS("XYCZT", "3", "1", "1", "<TiffData/><TiffData/><TiffData/><TiffData/><TiffData/>"),
                   "more than four times");
+    check_refused(PIXELS("XYCZT", "3", "1", "1", "<TiffData IFD=\"0\" FirstC=\"3\"/>"), "FirstC=\"3\"");
+    check_refused(PIXELS("XYCZT", "3", "1", "1", "<TiffData FirstZ=\"-1\"/>"), "FirstZ=\"-1\"");
+    check_refused(PIXELS("XYCZT", "1", "1", "3", "<TiffData/><TiffData IFD=\"x\" FirstT=\"2\"/>"), "IFD=\"x\"");
     check_refused(
         "<OME><a><a><a><a><a><a><a><a><a><a><a><a><a><a><a><a><a><a><a><a><a><a><a><a><a><a><a><a><a><a><a><a>"
         "<a><a><a><a><a><a><a><a><a><a><a><a><a><a><a><a><a><a><a><a><a><a><a><a><a><a><a><a><a><a><a><a><a><a>",
@@ -294,6 +297,47 @@ static void descriptions_that_count(void **state)
         }
 }
 
+/* One directory before all planes: those that the file has lost are missed when it is opened. */
+static void descriptions_of_more_than_there_is(void **state)
+{
+    (void)state;
+    static const char *const texts[] = { "ImageJ=1.53t\nimages=6\nslices=3\nframes=2\n", "{\"shape\": [2, 3, 4, 6]}" };
+    for (size_t i = 0; i < 2; i++) {
+        tiff_spec spec = { .pages = 6, .directories = 2, .description = texts[i] };
+        write_tiff(in_folder("a.tif"), &spec);
+        check_planes(in_folder("a.tif"), i ? "SSYX" : "TZYX", (float[]) { 0, 100, 200, 300, 400, 500 }, 6);
+        struct stat file;
+        assert_int_equal(stat(in_folder("a.tif"), &file), 0);
+        for (int lost = 1; lost < 6 * 48 - 1; lost += 47) {
+            mt_stack *stack;
+            mt_error err = MT_ERROR_INIT;
+            assert_int_equal(truncate(in_folder("a.tif"), file.st_size - lost), 0);
+            assert_int_equal(mt_stack_open(NULL, in_folder("a.tif"), NULL, &stack, &err), MT_E_CORRUPT);
+            assert_non_null(strstr(err.message, "counts 6 planes"));
+        }
+        spec.pages = 1; /* a page of its own that kept its description */
+        write_tiff(in_folder("a.tif"), &spec);
+        check_planes(in_folder("a.tif"), "YX", (float[]) { 0 }, 1);
+    }
+}
+
+/* Other lines than that of the unit end alike. */
+static void units_of_imagej(void **state)
+{
+    (void)state;
+    static const char *const texts[][2] = {
+        { "ImageJ=1.53t\nimages=2\nspacing=2\nyunit=nm\nunit=micron\n", "micrometer" },
+        { "ImageJ=1.53t\nimages=2\nspacing=2\nunit=nm\nzunit=micron\n", "nanometer" },
+        { "ImageJ=1.53t\nimages=2\nspacing=2\nyunit=nm\n", "" }
+    };
+    for (size_t i = 0; i < 3; i++) {
+        write_tiff(in_folder("a.tif"), &(tiff_spec) { .pages = 2, .description = texts[i][0] });
+        mt_stack *stack = open_ok(in_folder("a.tif"));
+        assert_string_equal(mt_stack_get_info(stack)->unit[0], texts[i][1]);
+        mt_stack_close(stack);
+    }
+}
+
 /* ImageJ keeps lookup tables of channels among other pieces. */
 static void colours_of_imagej(void **state)
 {
@@ -392,6 +436,51 @@ static void strips_with_gaps(void **state)
     }
 }
 
+static uint8_t *put(uint8_t *at, unsigned bytes, uint32_t value)
+{
+    for (unsigned i = 0; i < bytes; i++)
+        *at++ = (uint8_t)(value >> 8 * i);
+    return at;
+}
+
+/* Very many images of very many strips, in one table that all share: time grows with the size of the file. */
+static void many_images_share_their_strips(void **state)
+{
+    (void)state;
+    enum { PAGES = 40000, STRIPS = 65536, ENTRIES = 8, IFD = 2 + 12 * ENTRIES + 4, OFFSETS = 8 + PAGES * IFD };
+    const size_t size = OFFSETS + 2 * 4 * (size_t)STRIPS + STRIPS;
+    uint8_t *bytes = calloc(1, size), *at = bytes;
+    assert_non_null(bytes);
+    memcpy(at, "II*\0\10\0\0\0", 8);
+    at += 8;
+    for (uint32_t page = 0; page < PAGES; page++) {
+        const uint32_t entries[ENTRIES][3] = { { 256, 1, 1 },
+                                               { 257, 1, STRIPS },
+                                               { 258, 1, 8 },
+                                               { 259, 1, 1 },
+                                               { 262, 1, page % 2 }, /* unlike its neighbours */
+                                               { 273, STRIPS, OFFSETS },
+                                               { 278, 1, 1 },
+                                               { 279, STRIPS, OFFSETS + 4 * STRIPS } };
+        at = put(at, 2, ENTRIES);
+        for (int i = 0; i < ENTRIES; i++)
+            at = put(put(put(put(at, 2, entries[i][0]), 2, 4), 4, entries[i][1]), 4, entries[i][2]);
+        at = put(at, 4, page + 1 < PAGES ? 8 + (page + 1) * IFD : 0);
+    }
+    for (uint32_t i = 0; i < STRIPS; i++)
+        at = put(at, 4, OFFSETS + 8 * STRIPS + i);
+    for (uint32_t i = 0; i < STRIPS; i++)
+        at = put(at, 4, 1);
+    FILE *file = fopen(in_folder("a.tif"), "wb");
+    assert_non_null(file);
+    assert_int_equal(fwrite(bytes, 1, size, file), size);
+    fclose(file);
+    free(bytes);
+    clock_t start = clock();
+    mt_stack_close(open_ok(in_folder("a.tif#series=39999")));
+    assert_true((double)(clock() - start) / CLOCKS_PER_SEC < 12);
+}
+
 static void companion_of_real_files(void **state)
 {
     (void)state;
@@ -424,10 +513,13 @@ int main(void)
         cmocka_unit_test(stk_planes),
         cmocka_unit_test(lsm_planes),
         cmocka_unit_test(descriptions_that_count),
+        cmocka_unit_test(descriptions_of_more_than_there_is),
         cmocka_unit_test(images_behind_a_description),
         cmocka_unit_test(axes_of_a_shape),
         cmocka_unit_test(many_elements),
+        cmocka_unit_test(many_images_share_their_strips),
         cmocka_unit_test(companion_of_real_files),
+        cmocka_unit_test(units_of_imagej),
         cmocka_unit_test(colours_of_imagej),
         cmocka_unit_test(strips_with_gaps),
         cmocka_unit_test(metadata_keeps_the_contract),

@@ -411,6 +411,36 @@ static void test_contract(void **state)
     }
 }
 
+/* They are counted whether the whole chunk is wanted, a part of it, or rows as they lie in the file. */
+static void chunks_that_are_not_there_are_counted(void **state)
+{
+    (void)state;
+    static const char *const codecs[] = { "[" LITTLE
+                                          ",{\"name\":\"blosc\",\"configuration\":{\"cname\":\"lz4\",\"clevel\":"
+                                          "1,\"shuffle\":\"noshuffle\",\"blocksize\":0}}]",
+                                          "[" LITTLE "]" };
+    const mt_context_options options = { .struct_size = sizeof options, .cache_bytes = MT_NO_CACHE };
+    for (int i = 0; i < 4; i++) {
+        char document[1024];
+        snprintf(document, sizeof document, V3("[64,64]", REGULAR("[64,64]"), "%s"), codecs[i / 2]);
+        write_text("none/zarr.json", document);
+        mt_context *context;
+        mt_stack *stack;
+        mt_counters counters;
+        mt_error err = MT_ERROR_INIT;
+        static const int64_t origin[2] = { 0 }, few[2] = { 2, 2 }, all[2] = { 64, 64 };
+        float patch[64 * 64];
+        check_ok(mt_context_new(&options, &context, &err), &err);
+        check_ok(mt_stack_open(context, temporary_path("none"), NULL, &stack, &err), &err);
+        check_ok(mt_stack_extract_patch(stack, 0, NULL, 0, origin, i % 2 ? all : few, 2, patch, &err), &err);
+        assert_true(patch[0] == 9 && patch[3] == 9);
+        mt_context_get_counters(context, &counters);
+        assert_int_equal(counters.chunks_missing, 1);
+        mt_stack_close(stack);
+        mt_context_free(context);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -425,6 +455,7 @@ int main(void)
         cmocka_unit_test(test_extensions),
         cmocka_unit_test(test_precedence),
         cmocka_unit_test(test_contract),
+        cmocka_unit_test(chunks_that_are_not_there_are_counted),
     };
     return cmocka_run_group_tests(tests, NULL, remove_temporary_folder);
 }
