@@ -60,6 +60,7 @@ typedef struct jxr_header {
     jxr_color color;
     jxr_depth depth;
     int overlap;
+    bool hd_photo; /* the predecessor, whose overlap is another */
     bool by_frequency, hard_tiles, has_index, trims_flexbits, has_alpha;
     uint32_t tile_columns, tile_rows;
     mt_reader tile_sizes; /* all but the last: of columns, then of rows */
