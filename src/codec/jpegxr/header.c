@@ -98,8 +98,7 @@ bool jxr_index_next(mt_reader *index, uint64_t *offset)
 
 static mt_status read_index(mt_reader *r, jxr_header *h, mt_error *err)
 {
-    static const int bands[] = { 4, 3, 2, 1 };
-    uint64_t n = (uint64_t)h->tile_columns * h->tile_rows * (h->by_frequency ? bands[h->planes[0].bands] : 1);
+    uint64_t n = (uint64_t)h->tile_columns * h->tile_rows * (uint64_t)jxr_packets(h);
     uint64_t offset = 0;
     if (h->has_index && mt_read_u16(r) != 1)
         return mt_fail(err, MT_E_CORRUPT, "the index of tiles is broken");

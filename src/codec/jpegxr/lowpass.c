@@ -130,11 +130,11 @@ bool jxr_read_dc(jxr_decoder *d, jxr_plane *p, jxr_tile *t, jxr_context *c)
     memset(m->lp, 0, (size_t)h->channels * sizeof m->lp[0]);
     if (!read_indices(d, h, t, c, m))
         return false;
-    bool alone = h->color == JXR_GRAY || h->color == JXR_CMYK || h->color == JXR_SEPARATE;
+    bool alone = !jxr_has_chroma(h);
     unsigned coded = 0;
     jxr_fill(b);
     if (!alone)
-        coded = jxr_symbol(jxr_first_table(&d->codes, JXR_TRIPLE), b);
+        coded = jxr_symbol(jxr_first_table(d->codes, JXR_TRIPLE), b);
     for (int i = 0; i < h->channels; i++) {
         bool is_coded = alone ? jxr_get(b, 1) : coded >> (2 - i) & 1;
         jxr_vlc *v = &c->dc_level[!alone && i > 0];
@@ -142,7 +142,7 @@ bool jxr_read_dc(jxr_decoder *d, jxr_plane *p, jxr_tile *t, jxr_context *c)
     }
     jxr_model_update(model, JXR_DC, h, counts);
     if (h->bands == JXR_DC_ONLY && m->ends_sixteen)
-        jxr_context_adapt_dc(c, &d->codes);
+        jxr_context_adapt_dc(c, d->codes);
     return true;
 }
 
@@ -152,7 +152,7 @@ static int32_t limit(int32_t v) { return v < -8 ? -8 : v > 7 ? 7 : v; }
 static unsigned read_coded_channels(jxr_bits *b, const jxr_plane_header *h, jxr_context *c)
 {
     jxr_fill(b);
-    if (h->color == JXR_GRAY || h->color == JXR_CMYK || h->color == JXR_SEPARATE) {
+    if (!jxr_has_chroma(h)) {
         unsigned coded = 0;
         for (int i = 0; i < h->channels; i++)
             coded |= jxr_take(b, 1) << i;
@@ -195,7 +195,7 @@ static bool read_lp_chroma(jxr_decoder *d, jxr_bits *b, jxr_context *c, bool cod
     uint16_t at[16];
     uint32_t value[16];
     if (coded) {
-        unsigned n = jxr_read_block(b, &c->lp, &d->codes, true, start, at, value);
+        unsigned n = jxr_read_block(b, &c->lp, d->codes, true, start, at, value);
         if (n == 0)
             return false;
         for (unsigned i = 0; i < n; i++)
@@ -216,7 +216,7 @@ static bool read_lp_channel(jxr_decoder *d, jxr_bits *b, jxr_context *c, int cha
     uint16_t at[16];
     uint32_t value[16], *lp = d->block.lp[channel];
     if (coded) {
-        unsigned n = jxr_read_block(b, &c->lp, &d->codes, channel > 0, 1, at, value);
+        unsigned n = jxr_read_block(b, &c->lp, d->codes, channel > 0, 1, at, value);
         if (n == 0)
             return false;
         for (unsigned i = 0; i < n; i++)
@@ -249,6 +249,6 @@ bool jxr_read_lp(jxr_decoder *d, jxr_plane *p, jxr_tile *t, jxr_context *c)
             ok = read_lp_channel(d, b, c, i, coded >> i & 1, &counts[1]);
     jxr_model_update(&c->models[JXR_LP], JXR_LP, h, counts);
     if (m->ends_sixteen)
-        jxr_context_adapt_lp(c, &d->codes);
+        jxr_context_adapt_lp(c, d->codes);
     return ok;
 }
