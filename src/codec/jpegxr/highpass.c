@@ -128,16 +128,14 @@ typedef struct channel {
 
 static bool read_blocks(const channel *c, uint32_t blocks[16][16], uint32_t *count)
 {
-    uint16_t at[16];
-    uint32_t value[16], step = c->step << c->low_bits;
+    jxr_places places = { c->scan, NULL, 16, c->step << c->low_bits };
     for (int i = 0; i < c->n; i++) {
         int place = c->n == 16 ? quarter_order[i] : i;
         if (c->cbp >> i & 1) {
-            unsigned n = jxr_read_block(c->coded, &c->context->hp, c->codes, c->chroma, 1, at, value);
+            places.to = &blocks[0][place];
+            unsigned n = jxr_read_block(c->coded, &c->context->hp, c->codes, c->chroma, 1, &places);
             if (n == 0)
                 return false;
-            for (unsigned k = 0; k < n; k++)
-                blocks[jxr_scan_visit(c->scan, at[k])][place] = value[k] * step;
             *count += n;
         }
         if (c->flex.bits > 0)

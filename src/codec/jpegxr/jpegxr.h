@@ -201,10 +201,18 @@ bool jxr_read_lp(jxr_decoder *d, jxr_plane *p, jxr_tile *t, jxr_context *c);
 bool jxr_read_hp(jxr_decoder *d, jxr_plane *p, jxr_tile *t, jxr_context *c, uint32_t row,
                  uint32_t dc[JXR_CHANNELS][16]);
 
-/* Of a block: which coefficients are not 0, and what they are. Returns how many there are: 1 to 16, or 0 where the data
- * is broken. */
+/* Where the coefficients of a block go: each, times a step, to its place in the scan, or without one as they come. */
+typedef struct jxr_places {
+    jxr_scan *scan;
+    uint32_t *to;
+    size_t stride;
+    uint32_t step;
+} jxr_places;
+
+/* Reads a block, of which the coefficients before start are known. Returns how many of the others are not 0: 1 to 15, or
+ * 0 where the data is broken. */
 unsigned jxr_read_block(jxr_bits *bits, jxr_band_codes *codes, const jxr_codes *all, bool chroma, unsigned start,
-                        uint16_t at[16], uint32_t value[16]);
+                        const jxr_places *places);
 unsigned jxr_read_index(jxr_bits *b, unsigned bits);
 
 void jxr_predict_lp(const jxr_plane *p, jxr_block *m);

@@ -54,8 +54,9 @@ static inline unsigned read_next(jxr_bits *b, jxr_vlc *v, unsigned next, uint32_
 }
 
 unsigned jxr_read_block(jxr_bits *bits, jxr_band_codes *codes, const jxr_codes *all, bool chroma, unsigned start,
-                        uint16_t at[16], uint32_t value[16])
+                        const jxr_places *places)
 {
+    const jxr_places to = *places;
     jxr_bits here = *bits, *b = &here;
     jxr_fill(b);
     uint32_t negative;
@@ -67,8 +68,10 @@ unsigned jxr_read_block(jxr_bits *bits, jxr_band_codes *codes, const jxr_codes *
     for (;;) {
         if (position > 15)
             return 0;
-        at[n] = (uint16_t)position++;
-        value[n++] = (level ^ negative) - negative;
+        unsigned place = to.scan ? jxr_scan_visit(to.scan, position) : position;
+        to.to[place * to.stride] = ((level ^ negative) - negative) * to.step;
+        position++;
+        n++;
         if (follows == 0)
             break;
         if (b->n < 32) /* a coefficient has no more, but for levels that fill by themselves */
@@ -192,14 +195,13 @@ static bool read_lp_chroma(jxr_decoder *d, jxr_bits *b, jxr_context *c, bool cod
     static const uint8_t order_420[3] = { 1, 2, 3 }, order_422[7] = { 4, 1, 2, 3, 5, 6, 7 };
     const uint8_t *order = is_420 ? order_420 : order_422;
     unsigned start = is_420 ? 10 : 2, low_bits = c->models[JXR_LP].bits[1];
-    uint16_t at[16];
-    uint32_t value[16];
     if (coded) {
-        unsigned n = jxr_read_block(b, &c->lp, d->codes, true, start, at, value);
+        uint32_t both[16] = { 0 };
+        unsigned n = jxr_read_block(b, &c->lp, d->codes, true, start, &(jxr_places) { NULL, both, 1, 1 });
         if (n == 0)
             return false;
-        for (unsigned i = 0; i < n; i++)
-            d->block.lp[1 + ((at[i] - start) & 1)][order[(at[i] - start) >> 1]] = value[i];
+        for (unsigned i = start; i < 16; i++)
+            d->block.lp[1 + ((i - start) & 1)][order[(i - start) >> 1]] = both[i];
         *count += n;
     }
     for (int k = 1; low_bits > 0 && k < (is_420 ? 4 : 8); k++) {
@@ -212,15 +214,11 @@ static bool read_lp_chroma(jxr_decoder *d, jxr_bits *b, jxr_context *c, bool cod
 static bool read_lp_channel(jxr_decoder *d, jxr_bits *b, jxr_context *c, int channel, bool coded, uint32_t *count)
 {
     unsigned low_bits = c->models[JXR_LP].bits[channel > 0];
-    jxr_scan *scan = &c->scan_lp;
-    uint16_t at[16];
-    uint32_t value[16], *lp = d->block.lp[channel];
+    uint32_t *lp = d->block.lp[channel];
     if (coded) {
-        unsigned n = jxr_read_block(b, &c->lp, d->codes, channel > 0, 1, at, value);
+        unsigned n = jxr_read_block(b, &c->lp, d->codes, channel > 0, 1, &(jxr_places) { &c->scan_lp, lp, 1, 1 });
         if (n == 0)
             return false;
-        for (unsigned i = 0; i < n; i++)
-            lp[jxr_scan_visit(scan, at[i])] = value[i];
         *count += n;
     }
     for (int k = 1; low_bits > 0 && k < 16; k++)
