@@ -5,11 +5,12 @@ PREFIX ?= /usr/local
 DURATION = $(if $(filter command% environment%,$(origin SECONDS)),$(SECONDS),60)
 
 ORACLE = build/oracle
+CAREAMICS = build/careamics
 
-.PHONY: help setup setup-check build test test-oracle test-wheel demo docs bench bench-python fuzz check wheel install
+.PHONY: help setup setup-check build test test-oracle test-wheel test-careamics demo example docs bench bench-python fuzz check wheel install
 
 help: ## list what can be made
-	@sed -n 's/^\([a-z-]*\): .*## /  make \1\t/p' Makefile | expand -t 20
+	@sed -n 's/^\([a-z-]*\): .*## /  make \1\t/p' Makefile | expand -t 24
 
 setup: ## install what is missing of the distribution's packages, and Python's into .venv
 	@tools/setup.sh build
@@ -31,8 +32,17 @@ test-oracle: build ## compare with other libraries, which are installed into bui
 test-wheel: wheel ## install the wheel into empty environments, of the oldest and the newest Python, and test it there
 	@tools/check_wheel.py
 
+test-careamics: build ## compare with CAREamics, and train through it; it goes to build/careamics, with torch
+	@tools/careamics.sh $(CAREAMICS) build/$(PRESET)
+
 demo: build ## fetch two real images, cut patches out of them and show where the pictures are
 	@tools/demo.sh build/$(PRESET)
+
+example: build ## train CAREamics on a noisy image and show the picture: build/example/denoised.png
+	@tools/careamics.sh $(CAREAMICS) environment
+	@[ -d "$${MICROTOME_TEST_DATA:-../shared/data}/denoise" ] || tools/demo.sh build/$(PRESET)
+	@mkdir -p build/example
+	@PYTHONPATH=build/$(PRESET)/python $(CAREAMICS)/bin/python examples/careamics_n2v.py build/example
 
 docs: build ## build the documentation into build/docs, and run its examples
 	@tools/docs.sh build/$(PRESET)
@@ -45,7 +55,7 @@ bench: setup ## measure against the limits of the machine: patches a second, ope
 bench-python: setup ## measure beside other libraries from Python (build/bench-env), draw the chart, fill the tables
 	@PIP_NO_DEPS=1 tools/venv.sh build/bench-env bench/python/requirements.txt
 	@cmake --preset release -DMT_BENCH=ON
-	@cmake --build --preset release
+	@cmake --build --preset release --target bench microtome_python microtome_python_package
 	@PYTHONPATH=build/release/python build/bench-env/bin/python bench/python/peers.py build/release/bench/bench \
 		--json build/bench-python.json --write
 

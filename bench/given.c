@@ -36,7 +36,7 @@ typedef struct finding {
 static mt_status add_chunk(const finding *f, const int64_t *position, mt_error *err)
 {
     chunks *c = f->found;
-    mt_chunk_ref ref;
+    mt_chunk_ref ref = { 0 };
     mt_status st = f->map->locate(f->map, position, &ref, err);
     if (st)
         return st;

@@ -45,6 +45,7 @@ int main(int argc, char **argv)
     for (size_t i = 0; i < sizeof groups / sizeof *groups; i++)
         if (!only || strcmp(only, groups[i].name) == 0)
             groups[i].run(&plane, &p);
+    free(plane.pixels);
     printf("\n%d demands missed\n", missed_demands());
     if (!keep && chdir("/") == 0)
         nftw(folder, remove_one, 16, FTW_DEPTH | FTW_PHYS);

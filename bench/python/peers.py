@@ -86,7 +86,10 @@ class Limit:
     def __init__(self, run):
         self.work_of_all, self.best = run, float("inf")
 
-    run, take_turn = lambda self: timed(self.work_of_all), Way.take_turn
+    def run(self):
+        return timed(self.work_of_all)
+
+    take_turn = Way.take_turn
 
 
 def timed(function):
@@ -150,7 +153,8 @@ def show(result):
 
 def machine():
     model = re.search(r"model name\s*: (.*)", Path("/proc/cpuinfo").read_text())
-    return {"cores": os.cpu_count(), "cpu": model[1] if model else platform.machine(), "python": platform.python_version()}
+    return {"load": round(os.getloadavg()[0]), "cores": os.cpu_count(), "cpu": model[1] if model else platform.machine(),
+            "python": platform.python_version()}
 
 
 def versions():
@@ -161,6 +165,7 @@ def versions():
 
 
 def run(args, folder):
+    begun = machine()
     print("the images ...", flush=True)
     microtome_in_c(args.bench, folder, "given")
     plane, volume = np.load(folder / "plane.npy"), np.load(folder / "volume.npy")
@@ -170,6 +175,7 @@ def run(args, folder):
     write_all(folder, plane, volume)
     os.sync()
     work = {"plane": make_work(plane, PATCHES["plane"], 1024), "volume": make_work(volume, PATCHES["volume"], 256)}
+    compiled = microtome_in_c(args.bench, folder, "given")[1] if args.only in (None, "given") else ""
     bare, _ = microtome_in_c(args.bench, folder, "memory")
     results = []
     for group, rows in groups(folder, work, bare).items():
@@ -178,8 +184,7 @@ def run(args, folder):
                 rates, limit = measure(row, work[row.image], args.runs)
                 results.append(evaluate(row, rates, limit))
                 show(results[-1])
-    compiled = microtome_in_c(args.bench, folder, "given")[1] if args.only in (None, "given") else ""
-    return {"machine": machine(), "versions": versions(), "rows": results, "c": compiled}
+    return {"machine": begun, "versions": versions(), "rows": results, "c": compiled}
 
 
 def main():

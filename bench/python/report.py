@@ -133,7 +133,9 @@ def demands(results):
 def run_of(results):
     versions = ", ".join(f"{name} {version}" for name, version in results["versions"].items())
     machine = results["machine"]
-    return f"One run on {machine['cores']} cores of {machine['cpu']}, Python {machine['python']}, with {versions}."
+    busy = f" The load of the machine was {machine['load']} when it began: figures are low, ratios vary."
+    return (f"One run on {machine['cores']} cores of {machine['cpu']}, Python {machine['python']}, with {versions}."
+            + (busy if machine["load"] >= machine["cores"] else ""))
 
 
 def summary(results):
@@ -152,7 +154,7 @@ def compiled(results):
     """The lines of the C program, as it prints them."""
     lines = results["c"].splitlines()
     start = next((i for i, line in enumerate(lines) if line.startswith("  HDF5")), len(lines))
-    return ["```", *[line[2:] for line in lines[start:] if line.startswith("  ")], "```"]
+    return ["```", *[line[2:].rstrip() for line in lines[start:] if line.startswith("  ")], "```"]
 
 
 def fill(path, blocks):

@@ -3,8 +3,7 @@
 
 from __future__ import annotations
 
-import base64
-import html
+import binascii
 import os
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
@@ -49,7 +48,7 @@ class Picture:
         return self.png
 
     def _repr_html_(self) -> str:
-        return f"<img src='data:image/png;base64,{base64.b64encode(self.png).decode()}'/>"
+        return f"<img src='data:image/png;base64,{binascii.b2a_base64(self.png, newline=False).decode()}'/>"
 
 
 class ImageStack(_core.Stack):
@@ -331,6 +330,8 @@ class ImageStack(_core.Stack):
         return Picture(self._draw_patches(samples, channels, corners, patch_size))
 
     def _repr_html_(self) -> str:
+        import html  # noqa: PLC0415 # only notebooks need its tables of all named characters
+
         rows = [(key, value) for key, value in self.metadata.items() if value not in (None, "", {})]
         table = "".join(
             f"<tr><th style='text-align:left'>{html.escape(key)}</th>"

@@ -46,7 +46,7 @@ mt_status mt_format_probe(const mt_source *source, const mt_format **out, mt_err
         return *out ? MT_OK : mt_fail(err, MT_E_ARGUMENT, "no format is called \"%s\"", asked);
     }
     int best = 0;
-    for (size_t i = 0; i < sizeof formats / sizeof *formats; i++) {
+    for (size_t i = 0; i < sizeof formats / sizeof *formats && best < 2; i++) {
         int score = formats[i]->probe(source);
         if (score > best) {
             best = score;

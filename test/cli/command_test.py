@@ -456,7 +456,7 @@ class View(Command):
     def test_colours_of_a_real_file(self):
         if not DATA.is_dir():
             self.skipTest(f"{DATA} is absent")
-        height, width, rows = self.view(DATA / "czi/real/nuc_small_new_red.czi")
+        _height, width, rows = self.view(DATA / "czi/real/nuc_small_new_red.czi")
         self.assertEqual({bytes(row[k::3]).count(0) for row in rows for k in (1, 2)}, {width})  # one channel, red
         done = self.run_it("view", DATA / "czi/real/RGB-multichannel.czi", "--out", self.path("colours.png"))
         self.assertIn("the first 3 of 21 channels", done.stderr)

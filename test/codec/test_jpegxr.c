@@ -28,6 +28,10 @@ static const struct picture {
     { "grayfixed32", "f9d06eee032afee2bbd5a3e40f5d1328" },
     { "grayfloat", "af7a6a5b33ad03a9473d4fb675b6ef75" },
     { "grayhalf", "df11e4c1e45c0ac65c24b536b544451e" },
+    { "hd_photo", "d4fa9c8efbe6b913e6208df50de604fc" },
+    { "hd_photo_420", "2780680e26979454fb4b8d54c80309e5" },
+    { "hd_photo_422", "50834160ba6712bbd09ea4c9af1bdd35" },
+    { "hd_photo_lowpass", "8652822cc989f38c62bc87f47ed14b56" },
     { "rgb24", "fdac1d885ada7aee010f085041be29f0" },
     { "rgb24_420", "ce9c68fdb7e89ff1255b93a4ef966109" },
     { "rgb24_420_narrow", "4f7208f7d6029ea2f4d4ee55634fdbc2" },
@@ -158,8 +162,11 @@ static void refusals_have_names(void **state)
     static const struct {
         int at, value;
         const char *message;
-    } changes[] = { { 8, 0x10, "HD Photo" }, { 8, 0x12, "version 12" }, { 10, 0x20, "window" },
-                    { 9, 0x43, "version" },  { 0, 0, "codestream" },    { 11, 0x71, "another image" } };
+    } changes[] = { { 8, 0x12, "version 12" },
+                    { 10, 0x20, "window" },
+                    { 9, 0x43, "version" },
+                    { 0, 0, "codestream" },
+                    { 11, 0x71, "another image" } };
     uint8_t out[4096];
     size_t written;
     for (size_t i = 0; i < sizeof changes / sizeof *changes; i++) {

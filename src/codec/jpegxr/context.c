@@ -56,9 +56,8 @@ void jxr_context_reset_scans(jxr_scan *scan)
 
 void jxr_context_reset(jxr_context *c, const jxr_plane_header *p, const jxr_codes *codes)
 {
-    bool has_chroma = p->color != JXR_GRAY && p->color != JXR_CMYK && p->color != JXR_SEPARATE;
     jxr_vlc_reset(&c->count, JXR_COUNT, codes);
-    jxr_vlc_reset(&c->pattern, has_chroma ? JXR_PATTERN : JXR_COUNT, codes);
+    jxr_vlc_reset(&c->pattern, jxr_has_chroma(p) ? JXR_PATTERN : JXR_COUNT, codes);
     jxr_vlc_reset(&c->dc_level[0], JXR_LEVEL, codes);
     jxr_vlc_reset(&c->dc_level[1], JXR_LEVEL, codes);
     reset_band(&c->lp, codes);

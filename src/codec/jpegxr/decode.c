@@ -46,6 +46,7 @@ static void lay_out(parts *m, const jxr_header *h, jxr_decoder **out)
     *d = (jxr_decoder) {
         .header = h, .columns = (h->width + 15) / 16, .rows = (h->height + 15) / 16, .n_planes = 1 + h->has_alpha
     };
+    d->codes = part(m, 1, sizeof *d->codes);
     d->tiles = part(m, h->tile_columns, sizeof *d->tiles);
     for (int i = 0; i < d->n_planes; i++)
         lay_out_plane(m, d->columns, &h->planes[i], &d->planes[i]);
@@ -123,23 +124,21 @@ static mt_status open_packet(const jxr_header *h, mt_reader *index, int band, jx
 
 static mt_status open_tile(jxr_decoder *d, jxr_tile *t, mt_reader *index, mt_error *err)
 {
-    static const int bands[] = { 4, 3, 2, 1 };
     const jxr_header *h = d->header;
-    int n = bands[h->planes[0].bands];
-    for (int i = 0; i < (h->by_frequency ? n : 1); i++) {
+    for (int i = 0; i < jxr_packets(h); i++) {
         mt_status st = open_packet(h, index, i, &t->bits[i], err);
         if (st)
             return st;
     }
     t->trimmed = 0;
     jxr_bits *packet = &t->bits[h->by_frequency ? JXR_FL : JXR_DC];
-    if (h->trims_flexbits && packet->n > 0 && (!h->by_frequency || n == JXR_BANDS))
+    if (h->trims_flexbits && packet->n > 0 && (!h->by_frequency || h->planes[0].bands == JXR_ALL))
         t->trimmed = jxr_get(packet, 4);
     for (int band = 0; band < 3; band++)
         for (int p = 0; p < d->n_planes; p++)
             read_tile_quantisers(&t->bits[h->by_frequency ? band : JXR_DC], &h->planes[p], &t->contexts[p], band);
     for (int p = 0; p < d->n_planes; p++)
-        jxr_context_reset(&t->contexts[p], &h->planes[p], &d->codes);
+        jxr_context_reset(&t->contexts[p], &h->planes[p], d->codes);
     return MT_OK;
 }
 
@@ -212,7 +211,7 @@ mt_status jxr_decode(const jxr_header *h, void *memory, const jxr_target *target
     jxr_decoder *d;
     mt_reader sizes = h->tile_sizes, index = h->index;
     lay_out(&m, h, &d);
-    jxr_codes_make(&d->codes);
+    jxr_codes_make(d->codes);
     mt_status st = place_tiles(d, &sizes, err);
     uint32_t tile_rows = h->tile_rows, next_tiles = 0;
     for (uint32_t row = 0; !st && row <= d->rows && (uint64_t)row * 16 < (uint64_t)target->height + 16; row++) {

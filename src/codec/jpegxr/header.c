@@ -98,8 +98,7 @@ bool jxr_index_next(mt_reader *index, uint64_t *offset)
 
 static mt_status read_index(mt_reader *r, jxr_header *h, mt_error *err)
 {
-    static const int bands[] = { 4, 3, 2, 1 };
-    uint64_t n = (uint64_t)h->tile_columns * h->tile_rows * (h->by_frequency ? bands[h->planes[0].bands] : 1);
+    uint64_t n = (uint64_t)h->tile_columns * h->tile_rows * (uint64_t)jxr_packets(h);
     uint64_t offset = 0;
     if (h->has_index && mt_read_u16(r) != 1)
         return mt_fail(err, MT_E_CORRUPT, "the index of tiles is broken");
@@ -152,15 +151,14 @@ mt_status jxr_header_read(const uint8_t *stream, size_t size, jxr_header *h, mt_
     uint8_t version = mt_read_u8(&r), layout = mt_read_u8(&r), flags = mt_read_u8(&r), format = mt_read_u8(&r);
     if (r.failed || memcmp(magic, "WMPHOTO", 8) != 0)
         return mt_fail(err, MT_E_CORRUPT, "the codestream is broken");
-    if (version == 0x10)
-        return mt_fail(err, MT_E_UNSUPPORTED, "HD Photo, from which JPEG XR came, is not read");
-    if ((version & 0xf7) != 0x11 || (layout & 3) == 3)
+    if ((version != 0x10 && (version & 0xf7) != 0x11) || (layout & 3) == 3)
         return mt_fail(err, MT_E_UNSUPPORTED, "version %02x of JPEG XR is not read", version);
     if (flags & WINDOW)
         return mt_fail(err, MT_E_UNSUPPORTED, "JPEG XR with a window is not read");
     *h = (jxr_header) { .color = (jxr_color)(format >> 4),
                         .depth = (jxr_depth)(format & 15),
                         .overlap = layout & 3,
+                        .hd_photo = version == 0x10,
                         .by_frequency = layout & BY_FREQUENCY,
                         .has_index = layout & HAS_INDEX,
                         .hard_tiles = version & 8,
@@ -175,5 +173,7 @@ mt_status jxr_header_read(const uint8_t *stream, size_t size, jxr_header *h, mt_
         st = read_plane(&r, h->depth, &h->planes[i], err);
     if (!st && h->has_alpha && (h->planes[1].color != JXR_GRAY || h->planes[1].bands != h->planes[0].bands))
         st = mt_fail(err, MT_E_UNSUPPORTED, "an alpha plane that is not as its image is not read");
+    if (!st && h->hd_photo && h->overlap > 0 && (h->planes[0].in_tiles[JXR_HP] || h->planes[1].in_tiles[JXR_HP]))
+        st = mt_fail(err, MT_E_UNSUPPORTED, "HD Photo that is quantised tile by tile is not read");
     return st ? st : read_index(&r, h, err);
 }

@@ -65,7 +65,7 @@ static void read_chroma_pattern(jxr_bits *b, const jxr_codes *codes, jxr_color c
 /* The differences of the patterns from what they are predicted to be. */
 static void read_cbp(const jxr_decoder *d, const jxr_plane_header *h, jxr_context *c, jxr_bits *b, uint32_t *cbp)
 {
-    bool alone = h->color == JXR_GRAY || h->color == JXR_CMYK || h->color == JXR_SEPARATE;
+    bool alone = !jxr_has_chroma(h);
     memset(cbp, 0, JXR_CHANNELS * sizeof *cbp);
     for (int i = 0; i < (alone ? h->channels : 1); i++) {
         jxr_fill(b);
@@ -78,7 +78,7 @@ static void read_cbp(const jxr_decoder *d, const jxr_plane_header *h, jxr_contex
             cbp[i] |= (pattern & 15) << 4 * q;
             for (int k = 1; !alone && k < 3; k++)
                 if (pattern >> (3 + k) & 1)
-                    read_chroma_pattern(b, &d->codes, h->color, q, &cbp[k]);
+                    read_chroma_pattern(b, d->codes, h->color, q, &cbp[k]);
         }
     }
 }
@@ -128,16 +128,14 @@ typedef struct channel {
 
 static bool read_blocks(const channel *c, uint32_t blocks[16][16], uint32_t *count)
 {
-    uint16_t at[16];
-    uint32_t value[16], step = c->step << c->low_bits;
+    jxr_places places = { c->scan, NULL, 16, c->step << c->low_bits };
     for (int i = 0; i < c->n; i++) {
         int place = c->n == 16 ? quarter_order[i] : i;
         if (c->cbp >> i & 1) {
-            unsigned n = jxr_read_block(c->coded, &c->context->hp, c->codes, c->chroma, 1, at, value);
+            places.to = &blocks[0][place];
+            unsigned n = jxr_read_block(c->coded, &c->context->hp, c->codes, c->chroma, 1, &places);
             if (n == 0)
                 return false;
-            for (unsigned k = 0; k < n; k++)
-                blocks[jxr_scan_visit(c->scan, at[k])][place] = value[k] * step;
             *count += n;
         }
         if (c->flex.bits > 0)
@@ -156,7 +154,7 @@ static channel make_channel(jxr_decoder *d, const jxr_plane *p, jxr_tile *t, jxr
     return (channel) { .coded = &t->bits[apart ? JXR_HP : JXR_DC],
                        .low = &t->bits[apart ? JXR_FL : JXR_DC],
                        .context = c,
-                       .codes = &d->codes,
+                       .codes = d->codes,
                        .scan = m->direction == JXR_FROM_ABOVE ? &c->scan_down : &c->scan_across,
                        .step = step,
                        .flex = { has_flexbits ? low_bits - trimmed : 0, step << trimmed },
@@ -196,6 +194,6 @@ bool jxr_read_hp(jxr_decoder *d, jxr_plane *p, jxr_tile *t, jxr_context *c, uint
     }
     jxr_model_update(&c->models[JXR_HP], JXR_HP, h, counts);
     if (m->ends_sixteen)
-        jxr_context_adapt_hp(c, &d->codes);
+        jxr_context_adapt_hp(c, d->codes);
     return true;
 }

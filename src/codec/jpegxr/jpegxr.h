@@ -60,6 +60,7 @@ typedef struct jxr_header {
     jxr_color color;
     jxr_depth depth;
     int overlap;
+    bool hd_photo; /* the predecessor, whose overlap is another */
     bool by_frequency, hard_tiles, has_index, trims_flexbits, has_alpha;
     uint32_t tile_columns, tile_rows;
     mt_reader tile_sizes; /* all but the last: of columns, then of rows */
@@ -68,6 +69,9 @@ typedef struct jxr_header {
     mt_reader index;            /* of the tiles; offsets count from tiles */
     size_t tiles;
 } jxr_header;
+
+/* The packets of a tile: one, or one a band. */
+static inline int jxr_packets(const jxr_header *h) { return h->by_frequency ? JXR_BANDS - (int)h->planes[0].bands : 1; }
 
 mt_status jxr_header_read(const uint8_t *stream, size_t size, jxr_header *h, mt_error *err);
 
@@ -170,7 +174,7 @@ enum { JXR_FROM_LEFT, JXR_FROM_ABOVE, JXR_FROM_NOWHERE };
 
 typedef struct jxr_decoder {
     const jxr_header *header;
-    jxr_codes codes;
+    jxr_codes *codes;
     jxr_tile *tiles;
     uint32_t columns, rows; /* macroblocks */
     bool starts_tiles;      /* the row of macroblocks that is being read */
@@ -181,6 +185,8 @@ typedef struct jxr_decoder {
     jxr_block block;
 } jxr_decoder;
 
+/* Whether channels are luma and two of chroma, rather than alike. */
+static inline bool jxr_has_chroma(const jxr_plane_header *p) { return p->color >= JXR_420 && p->color <= JXR_444; }
 static inline bool jxr_is_subsampled(const jxr_plane_header *p) { return p->color == JXR_420 || p->color == JXR_422; }
 
 /* The i-th coefficients of a row of blocks of the two rows of macroblocks: the i-th row of 16 behind this. */
@@ -195,10 +201,18 @@ bool jxr_read_lp(jxr_decoder *d, jxr_plane *p, jxr_tile *t, jxr_context *c);
 bool jxr_read_hp(jxr_decoder *d, jxr_plane *p, jxr_tile *t, jxr_context *c, uint32_t row,
                  uint32_t dc[JXR_CHANNELS][16]);
 
-/* Of a block: which coefficients are not 0, and what they are. Returns how many there are: 1 to 16, or 0 where the data
- * is broken. */
+/* Where the coefficients of a block go: each, times a step, to its place in the scan, or without one as they come. */
+typedef struct jxr_places {
+    jxr_scan *scan;
+    uint32_t *to;
+    size_t stride;
+    uint32_t step;
+} jxr_places;
+
+/* Reads a block, of which the coefficients before start are known. Returns how many of the others are not 0: 1 to 15, or
+ * 0 where the data is broken. */
 unsigned jxr_read_block(jxr_bits *bits, jxr_band_codes *codes, const jxr_codes *all, bool chroma, unsigned start,
-                        uint16_t at[16], uint32_t value[16]);
+                        const jxr_places *places);
 unsigned jxr_read_index(jxr_bits *b, unsigned bits);
 
 void jxr_predict_lp(const jxr_plane *p, jxr_block *m);
@@ -206,9 +220,9 @@ void jxr_predict_cbp(const jxr_plane *p, jxr_context *c, jxr_block *m);
 void jxr_predict_hp(const jxr_grid *g, int direction, uint32_t blocks[16][16]);
 void jxr_remember(const jxr_plane *p, const jxr_block *m);
 
-/* Coefficients of a macroblock: blocks[k][i] is the k-th one of block i, in rows. The DC come from lowpass. */
 /* From DC and LP to the DC of each block, in place; scaled and of chroma: twice as large. */
 void jxr_transform_lp(const jxr_plane_header *p, int channel, uint32_t lp[16]);
+/* Coefficients of a macroblock: blocks[k][i] is the k-th one of the i-th block, in rows; their DC are apart. */
 void jxr_store_blocks(const jxr_grid *g, uint32_t column, uint32_t row, uint32_t blocks[16][16], const uint32_t dc[16]);
 
 /* All that can be finished once the row of macroblocks was read; row == rows of the picture: the rest. */

@@ -3,6 +3,7 @@
 #ifndef MT_CODEC_JPEGXR_KERNELS_H
 #define MT_CODEC_JPEGXR_KERNELS_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 /* A shift that keeps the sign, as it does with all compilers. */
@@ -89,12 +90,14 @@ static inline void jxr_core(uint32_t v[16])
 }
 
 /* Scales one of two up and the other down. */
-static inline void jxr_scale(uint32_t *a, uint32_t *d)
+static inline void jxr_scale(uint32_t *a, uint32_t *d, bool hd_photo)
 {
     *a += *d;
     *d = jxr_sar(*a, 1) - *d;
     *a += jxr_sar(*d * 3, 3);
     *d += jxr_sar(*a * 3, 4);
+    if (hd_photo)
+        return;
     *d += jxr_sar(*a, 7);
     *d -= jxr_sar(*a, 10);
 }
@@ -110,8 +113,26 @@ static inline void jxr_hadamard(uint32_t *a, uint32_t *b, uint32_t *c, uint32_t 
     *b += third;
 }
 
-/* Overlap of 4 x 4 values in rows around a corner of four blocks. */
-static inline void jxr_overlap_16(uint32_t v[16])
+static inline uint32_t jxr_magnitude(uint32_t v) { return v >> 31 ? 0 - v : v; }
+
+/* Takes out what the scaling of HD Photo, which is not exact, leaks of the mean, where it is less than the threshold. */
+static inline void jxr_stop_leak(uint32_t *a, uint32_t *b, uint32_t *c, uint32_t *d, uint32_t threshold)
+{
+    uint32_t leak = jxr_sar(jxr_sar(*a + *b + *c + *d, 1) * 595 + 65536, 17);
+    uint32_t other = jxr_sar(*a - *b - *c + *d, 1), least = jxr_magnitude(other);
+    if (jxr_magnitude(leak) >= threshold || leak == 0 || other == 0 || (leak ^ other) >> 31)
+        return;
+    if (jxr_magnitude(leak) > least)
+        leak = other;
+    leak = jxr_sar(leak, 1);
+    *a -= leak;
+    *b += leak;
+    *c += leak;
+    *d -= leak;
+}
+
+/* Overlap of 4 x 4 values in rows around a corner of four blocks. threshold: of HD Photo. */
+static inline void jxr_overlap_16(uint32_t v[16], bool hd_photo, uint32_t threshold)
 {
     jxr_butterfly(&v[0], &v[3], &v[12], &v[15], 0);
     jxr_butterfly(&v[1], &v[2], &v[13], &v[14], 0);
@@ -122,44 +143,70 @@ static inline void jxr_overlap_16(uint32_t v[16])
     jxr_rotate(&v[9], &v[8]);
     jxr_rotate(&v[7], &v[3]);
     jxr_rotate(&v[6], &v[2]);
-    jxr_scale(&v[0], &v[15]);
-    jxr_scale(&v[1], &v[14]);
-    jxr_scale(&v[4], &v[11]);
-    jxr_scale(&v[5], &v[10]);
+    jxr_scale(&v[0], &v[15], hd_photo);
+    jxr_scale(&v[1], &v[14], hd_photo);
+    jxr_scale(&v[4], &v[11], hd_photo);
+    jxr_scale(&v[5], &v[10], hd_photo);
     jxr_hadamard(&v[0], &v[3], &v[12], &v[15]);
     jxr_hadamard(&v[1], &v[2], &v[13], &v[14]);
     jxr_hadamard(&v[4], &v[7], &v[8], &v[11]);
     jxr_hadamard(&v[5], &v[6], &v[9], &v[10]);
+    if (!hd_photo)
+        return;
+    jxr_stop_leak(&v[0], &v[3], &v[12], &v[15], threshold);
+    jxr_stop_leak(&v[1], &v[2], &v[13], &v[14], threshold);
+    jxr_stop_leak(&v[4], &v[7], &v[8], &v[11], threshold);
+    jxr_stop_leak(&v[5], &v[6], &v[9], &v[10], threshold);
 }
 
 static inline void jxr_scale_edge(uint32_t *a, uint32_t *d)
 {
-    jxr_scale(a, d);
+    jxr_scale(a, d, false);
     *a += jxr_sar(*d * 3 + 4, 3);
     *d -= jxr_sar(*a, 1);
     *a += *d;
     *d = 0 - *d;
 }
 
+/* The scaling of HD Photo. */
+static inline void jxr_lift_old(uint32_t *a, uint32_t *d)
+{
+    *a += jxr_sar(*d * 3 + 16, 5);
+    *d += jxr_sar(*a * 3 + 8, 4);
+    *a += jxr_sar(*d * 3 + 16, 5);
+}
+
 /* Overlap of four values in a line across the border of two blocks at the edge of the picture. */
-static inline void jxr_overlap_4(uint32_t *a, uint32_t *b, uint32_t *c, uint32_t *d)
+static inline void jxr_overlap_4(uint32_t *a, uint32_t *b, uint32_t *c, uint32_t *d, bool hd_photo)
 {
     *a += *d;
     *b += *c;
     *d -= jxr_sar(*a + 1, 1);
     *c -= jxr_sar(*b + 1, 1);
-    jxr_scale_edge(a, d);
-    jxr_scale_edge(b, c);
+    if (!hd_photo) {
+        jxr_scale_edge(a, d);
+        jxr_scale_edge(b, c);
+    }
     jxr_rotate(c, d);
     *d += jxr_sar(*a + 1, 1);
     *c += jxr_sar(*b + 1, 1);
     *a -= *d;
     *b -= *c;
+    if (hd_photo) {
+        jxr_lift_old(a, d);
+        jxr_lift_old(b, c);
+    }
 }
 
 /* Overlap of subsampled chroma in the second transform: of two values, and of 2 x 2. */
-static inline void jxr_overlap_2(uint32_t *a, uint32_t *b)
+static inline void jxr_overlap_2(uint32_t *a, uint32_t *b, bool hd_photo)
 {
+    if (hd_photo) {
+        *b += jxr_sar(*a + 4, 3);
+        *a += jxr_sar(*b + 2, 2);
+        *b += jxr_sar(*a + 4, 3);
+        return;
+    }
     *b += jxr_sar(*a + 2, 2);
     *a += jxr_sar(*b + 1, 1);
     *a += jxr_sar(*b, 5);
@@ -168,13 +215,19 @@ static inline void jxr_overlap_2(uint32_t *a, uint32_t *b)
     *b += jxr_sar(*a + 2, 2);
 }
 
-static inline void jxr_overlap_2x2(uint32_t *a, uint32_t *b, uint32_t *c, uint32_t *d)
+static inline void jxr_overlap_2x2(uint32_t *a, uint32_t *b, uint32_t *c, uint32_t *d, bool hd_photo)
 {
     *a += *d;
     *b += *c;
     *d -= jxr_sar(*a + 1, 1);
     *c -= jxr_sar(*b + 1, 1);
-    jxr_overlap_2(a, b);
+    if (hd_photo) {
+        *b += jxr_sar(*a + 2, 2);
+        *a += jxr_sar(*b + 1, 1);
+        *b += jxr_sar(*a + 2, 2);
+    } else {
+        jxr_overlap_2(a, b, false);
+    }
     *d += jxr_sar(*a + 1, 1);
     *c += jxr_sar(*b + 1, 1);
     *a -= *d;

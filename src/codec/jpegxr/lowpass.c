@@ -54,8 +54,9 @@ static inline unsigned read_next(jxr_bits *b, jxr_vlc *v, unsigned next, uint32_
 }
 
 unsigned jxr_read_block(jxr_bits *bits, jxr_band_codes *codes, const jxr_codes *all, bool chroma, unsigned start,
-                        uint16_t at[16], uint32_t value[16])
+                        const jxr_places *places)
 {
+    const jxr_places to = *places;
     jxr_bits here = *bits, *b = &here;
     jxr_fill(b);
     uint32_t negative;
@@ -67,8 +68,10 @@ unsigned jxr_read_block(jxr_bits *bits, jxr_band_codes *codes, const jxr_codes *
     for (;;) {
         if (position > 15)
             return 0;
-        at[n] = (uint16_t)position++;
-        value[n++] = (level ^ negative) - negative;
+        unsigned place = to.scan ? jxr_scan_visit(to.scan, position) : position;
+        to.to[place * to.stride] = ((level ^ negative) - negative) * to.step;
+        position++;
+        n++;
         if (follows == 0)
             break;
         if (b->n < 32) /* a coefficient has no more, but for levels that fill by themselves */
@@ -130,11 +133,11 @@ bool jxr_read_dc(jxr_decoder *d, jxr_plane *p, jxr_tile *t, jxr_context *c)
     memset(m->lp, 0, (size_t)h->channels * sizeof m->lp[0]);
     if (!read_indices(d, h, t, c, m))
         return false;
-    bool alone = h->color == JXR_GRAY || h->color == JXR_CMYK || h->color == JXR_SEPARATE;
+    bool alone = !jxr_has_chroma(h);
     unsigned coded = 0;
     jxr_fill(b);
     if (!alone)
-        coded = jxr_symbol(jxr_first_table(&d->codes, JXR_TRIPLE), b);
+        coded = jxr_symbol(jxr_first_table(d->codes, JXR_TRIPLE), b);
     for (int i = 0; i < h->channels; i++) {
         bool is_coded = alone ? jxr_get(b, 1) : coded >> (2 - i) & 1;
         jxr_vlc *v = &c->dc_level[!alone && i > 0];
@@ -142,7 +145,7 @@ bool jxr_read_dc(jxr_decoder *d, jxr_plane *p, jxr_tile *t, jxr_context *c)
     }
     jxr_model_update(model, JXR_DC, h, counts);
     if (h->bands == JXR_DC_ONLY && m->ends_sixteen)
-        jxr_context_adapt_dc(c, &d->codes);
+        jxr_context_adapt_dc(c, d->codes);
     return true;
 }
 
@@ -152,7 +155,7 @@ static int32_t limit(int32_t v) { return v < -8 ? -8 : v > 7 ? 7 : v; }
 static unsigned read_coded_channels(jxr_bits *b, const jxr_plane_header *h, jxr_context *c)
 {
     jxr_fill(b);
-    if (h->color == JXR_GRAY || h->color == JXR_CMYK || h->color == JXR_SEPARATE) {
+    if (!jxr_has_chroma(h)) {
         unsigned coded = 0;
         for (int i = 0; i < h->channels; i++)
             coded |= jxr_take(b, 1) << i;
@@ -192,14 +195,13 @@ static bool read_lp_chroma(jxr_decoder *d, jxr_bits *b, jxr_context *c, bool cod
     static const uint8_t order_420[3] = { 1, 2, 3 }, order_422[7] = { 4, 1, 2, 3, 5, 6, 7 };
     const uint8_t *order = is_420 ? order_420 : order_422;
     unsigned start = is_420 ? 10 : 2, low_bits = c->models[JXR_LP].bits[1];
-    uint16_t at[16];
-    uint32_t value[16];
     if (coded) {
-        unsigned n = jxr_read_block(b, &c->lp, &d->codes, true, start, at, value);
+        uint32_t both[16] = { 0 };
+        unsigned n = jxr_read_block(b, &c->lp, d->codes, true, start, &(jxr_places) { NULL, both, 1, 1 });
         if (n == 0)
             return false;
-        for (unsigned i = 0; i < n; i++)
-            d->block.lp[1 + ((at[i] - start) & 1)][order[(at[i] - start) >> 1]] = value[i];
+        for (unsigned i = start; i < 16; i++)
+            d->block.lp[1 + ((i - start) & 1)][order[(i - start) >> 1]] = both[i];
         *count += n;
     }
     for (int k = 1; low_bits > 0 && k < (is_420 ? 4 : 8); k++) {
@@ -212,15 +214,11 @@ static bool read_lp_chroma(jxr_decoder *d, jxr_bits *b, jxr_context *c, bool cod
 static bool read_lp_channel(jxr_decoder *d, jxr_bits *b, jxr_context *c, int channel, bool coded, uint32_t *count)
 {
     unsigned low_bits = c->models[JXR_LP].bits[channel > 0];
-    jxr_scan *scan = &c->scan_lp;
-    uint16_t at[16];
-    uint32_t value[16], *lp = d->block.lp[channel];
+    uint32_t *lp = d->block.lp[channel];
     if (coded) {
-        unsigned n = jxr_read_block(b, &c->lp, &d->codes, channel > 0, 1, at, value);
+        unsigned n = jxr_read_block(b, &c->lp, d->codes, channel > 0, 1, &(jxr_places) { &c->scan_lp, lp, 1, 1 });
         if (n == 0)
             return false;
-        for (unsigned i = 0; i < n; i++)
-            lp[jxr_scan_visit(scan, at[i])] = value[i];
         *count += n;
     }
     for (int k = 1; low_bits > 0 && k < 16; k++)
@@ -249,6 +247,6 @@ bool jxr_read_lp(jxr_decoder *d, jxr_plane *p, jxr_tile *t, jxr_context *c)
             ok = read_lp_channel(d, b, c, i, coded >> i & 1, &counts[1]);
     jxr_model_update(&c->models[JXR_LP], JXR_LP, h, counts);
     if (m->ends_sixteen)
-        jxr_context_adapt_lp(c, &d->codes);
+        jxr_context_adapt_lp(c, d->codes);
     return ok;
 }

@@ -37,9 +37,22 @@ static inline uint32_t *around(const view *above, const view *below, size_t i, i
     return at(y < 2 ? above : below, i + (x > 1), (x + 2) & 3, (y + 2) & 3);
 }
 
-static void overlap_corners(const view *above, const view *below, size_t first, size_t end)
+static inline void overlap_lanes(uint32_t v[16][JXR_LANES], bool hd_photo, uint32_t threshold)
 {
-    for (size_t i = first; i < end; i += JXR_LANES) {
+    for (int l = 0; l < JXR_LANES; l++) {
+        uint32_t one[16];
+        for (int k = 0; k < 16; k++)
+            one[k] = v[k][l];
+        jxr_overlap_16(one, hd_photo, threshold);
+        for (int k = 0; k < 16; k++)
+            v[k][l] = one[k];
+    }
+}
+
+static void overlap_corners(const view *above, const view *below, const jxr_border *b)
+{
+    size_t end = b->right - 1;
+    for (size_t i = b->left; i < end; i += JXR_LANES) {
         uint32_t v[16][JXR_LANES] = { { 0 } };
         size_t n = end - i < JXR_LANES ? end - i : JXR_LANES;
         bool whole = n == JXR_LANES && above->square == 1;
@@ -50,14 +63,10 @@ static void overlap_corners(const view *above, const view *below, size_t first, 
             for (size_t l = 0; !whole && l < n; l++)
                 v[k][l] = from[l * above->square];
         }
-        for (int l = 0; l < JXR_LANES; l++) {
-            uint32_t one[16];
-            for (int k = 0; k < 16; k++)
-                one[k] = v[k][l];
-            jxr_overlap_16(one);
-            for (int k = 0; k < 16; k++)
-                v[k][l] = one[k];
-        }
+        if (b->hd_photo)
+            overlap_lanes(v, true, b->threshold);
+        else
+            overlap_lanes(v, false, 0);
         for (int k = 0; k < 16; k++) {
             uint32_t *to = around(above, below, i, k);
             if (whole)
@@ -68,35 +77,44 @@ static void overlap_corners(const view *above, const view *below, size_t first, 
     }
 }
 
-/* Two lines, from y on, at the top or bottom edge. */
-static void overlap_edge(const view *v, int y, size_t left, size_t right)
+/* The 2 x 2 values in a corner of the picture, which HD Photo leaves alone. */
+static void overlap_corner(const view *v, size_t square, int x, int y, bool hd_photo)
 {
-    size_t last = right - 1;
-    jxr_overlap_4(at(v, left, 0, y), at(v, left, 1, y), at(v, left, 0, y + 1), at(v, left, 1, y + 1));
-    for (size_t i = left; i < last; i++)
+    if (!hd_photo)
+        jxr_overlap_4(at(v, square, x, y), at(v, square, x + 1, y), at(v, square, x, y + 1),
+                      at(v, square, x + 1, y + 1), false);
+}
+
+/* Two lines, from y on, at the top or bottom edge. */
+static void overlap_edge(const view *v, int y, const jxr_border *b)
+{
+    size_t last = b->right - 1;
+    overlap_corner(v, b->left, 0, y, b->hd_photo);
+    for (size_t i = b->left; i < last; i++)
         for (int line = y; line < y + 2; line++)
-            jxr_overlap_4(at(v, i, 2, line), at(v, i, 3, line), at(v, i + 1, 0, line), at(v, i + 1, 1, line));
-    jxr_overlap_4(at(v, last, 2, y), at(v, last, 3, y), at(v, last, 2, y + 1), at(v, last, 3, y + 1));
+            jxr_overlap_4(at(v, i, 2, line), at(v, i, 3, line), at(v, i + 1, 0, line), at(v, i + 1, 1, line),
+                          b->hd_photo);
+    overlap_corner(v, last, 2, y, b->hd_photo);
 }
 
 /* Two columns, from x on, at the left or right edge. */
-static void overlap_side(const view *above, const view *below, size_t square, int x)
+static void overlap_side(const view *above, const view *below, size_t square, int x, bool hd_photo)
 {
     for (int i = x; i < x + 2; i++)
         jxr_overlap_4(at(above, square, i, 2), at(above, square, i, 3), at(below, square, i, 0),
-                      at(below, square, i, 1));
+                      at(below, square, i, 1), hd_photo);
 }
 
 static void overlap(const view *above, const view *below, const jxr_border *b)
 {
     if (b->has_above && b->has_below) {
-        overlap_side(above, below, b->left, 0);
-        overlap_corners(above, below, b->left, b->right - 1);
-        overlap_side(above, below, b->right - 1, 2);
+        overlap_side(above, below, b->left, 0, b->hd_photo);
+        overlap_corners(above, below, b);
+        overlap_side(above, below, b->right - 1, 2, b->hd_photo);
     } else if (b->has_above) {
-        overlap_edge(above, 2, b->left, b->right);
+        overlap_edge(above, 2, b);
     } else {
-        overlap_edge(below, 0, b->left, b->right);
+        overlap_edge(below, 0, b);
     }
 }
 
@@ -107,28 +125,28 @@ void jxr_overlap_first(const jxr_grid *g, const jxr_border *b)
 }
 
 /* A line of DC of two columns a macroblock at the top or bottom edge. The corners have nobody to overlap with, and follow
- * their neighbours. */
-static void overlap_edge_2(uint32_t *dc, size_t left, size_t right)
+ * their neighbours, but in HD Photo. */
+static void overlap_edge_2(uint32_t *dc, const jxr_border *b)
 {
-    size_t first = 2 * left, last = 2 * right - 1;
-    if (right - left == 1) {
-        dc[first] = 0; /* as both followed each other */
-        return;
-    }
+    size_t first = 2 * b->left, last = 2 * b->right - 1;
     uint32_t before = dc[first + 1], before_last = dc[last - 1];
     for (size_t i = first + 1; i < last; i += 2)
-        jxr_overlap_2(&dc[i], &dc[i + 1]);
+        jxr_overlap_2(&dc[i], &dc[i + 1], b->hd_photo);
+    if (b->hd_photo)
+        return;
     dc[first] += dc[first + 1] - before;
     dc[last] += dc[last - 1] - before_last;
+    if (b->right - b->left == 1)
+        dc[first] = 0; /* as both followed each other */
 }
 
-static void overlap_lines_2(uint32_t *above, uint32_t *below, size_t left, size_t right)
+static void overlap_lines_2(uint32_t *above, uint32_t *below, const jxr_border *b)
 {
-    size_t first = 2 * left, last = 2 * right - 1;
-    jxr_overlap_2(&above[first], &below[first]);
+    size_t first = 2 * b->left, last = 2 * b->right - 1;
+    jxr_overlap_2(&above[first], &below[first], b->hd_photo);
     for (size_t i = first + 1; i < last; i += 2)
-        jxr_overlap_2x2(&above[i], &above[i + 1], &below[i], &below[i + 1]);
-    jxr_overlap_2(&above[last], &below[last]);
+        jxr_overlap_2x2(&above[i], &above[i + 1], &below[i], &below[i + 1], b->hd_photo);
+    jxr_overlap_2(&above[last], &below[last], b->hd_photo);
 }
 
 void jxr_overlap_second(const jxr_grid *g, const jxr_border *b)
@@ -141,13 +159,13 @@ void jxr_overlap_second(const jxr_grid *g, const jxr_border *b)
     uint64_t row = b->row * (unsigned)g->rows;
     uint32_t *below = jxr_block_row(g, row), *above = row > 0 ? jxr_block_row(g, row - 1) : below;
     if (b->has_above && b->has_below)
-        overlap_lines_2(above, below, b->left, b->right);
+        overlap_lines_2(above, below, b);
     else
-        overlap_edge_2(b->has_above ? above : below, b->left, b->right);
+        overlap_edge_2(b->has_above ? above : below, b);
 }
 
 void jxr_overlap_halves(const jxr_grid *g, const jxr_border *b)
 {
     uint64_t row = b->row * 4 + 1;
-    overlap_lines_2(jxr_block_row(g, row), jxr_block_row(g, row + 1), b->left, b->right);
+    overlap_lines_2(jxr_block_row(g, row), jxr_block_row(g, row + 1), b);
 }

@@ -11,6 +11,8 @@ typedef struct jxr_border {
     uint64_t row;
     bool has_above, has_below;
     size_t left, right;
+    bool hd_photo;
+    uint32_t threshold; /* of HD Photo's first transform */
 } jxr_border;
 
 void jxr_overlap_first(const jxr_grid *g, const jxr_border *b);

@@ -7,7 +7,7 @@
 
 enum { DC_LEFT, DC_ABOVE, DC_BOTH, DC_NONE };
 
-static uint64_t magnitude(uint32_t v) { return v >> 31 ? 0 - v : v; }
+static uint64_t magnitude(uint32_t v) { return jxr_magnitude(v); }
 static uint64_t distance(uint32_t a, uint32_t b) { return magnitude(a - b); }
 
 /* What is a good deal weaker: the differences across or down. */
@@ -44,7 +44,7 @@ static void add(uint32_t *lp, const uint32_t *from, const uint8_t *which, int n)
         lp[which[i]] += from[which[i]];
 }
 
-/* The channels are in one macroblock; lp_from says where lowpass comes from, if from anywhere. */
+/* A channel of a macroblock; lp_from says where lowpass comes from, if from anywhere. */
 static void predict_channel(uint32_t lp[16], int dc_from, int lp_from, const jxr_neighbour *left,
                             const jxr_neighbour *above, uint32_t rounding)
 {
@@ -143,8 +143,7 @@ static unsigned count_ones(uint32_t v)
 
 static int32_t limit(int32_t v) { return v < -16 ? -16 : v > 15 ? 15 : v; }
 
-/* Each block of a pattern is predicted from one before it; shift: where the first one's is in the pattern above and to
- * the left. */
+/* Each block of a pattern, but the first one, is predicted from one before it. */
 static uint32_t undo_16(uint32_t v)
 {
     v ^= v << 1 & 0x02;

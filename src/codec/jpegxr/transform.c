@@ -81,29 +81,40 @@ static void smooth(const jxr_decoder *d, const jxr_grid *g, jxr_border b, size_t
     }
 }
 
-static void finish_channel(const jxr_decoder *d, const jxr_grid *g, uint32_t row)
+/* HD Photo: the step of highpass, by a peculiar count of channels; too small ones are not worth it. */
+static uint32_t threshold_of(const jxr_plane_header *h, int channel)
 {
+    uint32_t step = h->quantisers[JXR_HP].step[0][jxr_is_subsampled(h) && channel > 0 ? channel - 1 : channel];
+    return h->bands >= JXR_NO_HIGHPASS ? UINT32_MAX : step > 20 ? step : 0;
+}
+
+static void finish_channel(const jxr_decoder *d, const jxr_plane *p, int channel, uint32_t row)
+{
+    const jxr_grid *g = &p->grids[channel];
     bool whole = row<d->rows, splits = row> 0 && whole && d->header->hard_tiles && d->starts_tiles;
     int overlap = d->header->overlap;
     uint64_t n = (unsigned)g->rows, lag = overlap == 2 ? n / 2 : 0, at = row * n;
     uint64_t first = at > lag ? at - lag : 0, end = whole ? at + n - lag : at;
+    jxr_border b = { .row = row, .has_above = row > 0, .has_below = whole, .hd_photo = d->header->hd_photo };
     if (overlap == 2) {
-        smooth(d, g, (jxr_border) { .row = row, .has_above = row > 0, .has_below = whole }, 1, splits,
-               jxr_overlap_second);
+        smooth(d, g, b, 1, splits, jxr_overlap_second);
+        b.has_above = b.has_below = true;
         if (whole && g->columns == 2 && n == 4)
-            smooth(d, g, (jxr_border) { .row = row, .has_above = true, .has_below = true }, 1, false,
-                   jxr_overlap_halves);
+            smooth(d, g, b, 1, false, jxr_overlap_halves);
     }
     for (uint64_t r = first; r < end; r++)
         transform_row(g, jxr_block_row(g, r));
-    for (uint64_t r = first; overlap > 0 && r < end + !whole; r++)
-        smooth(d, g, (jxr_border) { .row = r, .has_above = r > 0, .has_below = whole || r < end }, (size_t)g->columns,
-               splits && r == at, jxr_overlap_first);
+    b.threshold = threshold_of(p->header, channel);
+    for (b.row = first; overlap > 0 && b.row < end + !whole; b.row++) {
+        b.has_above = b.row > 0;
+        b.has_below = whole || b.row < end;
+        smooth(d, g, b, (size_t)g->columns, splits && b.row == at, jxr_overlap_first);
+    }
 }
 
 void jxr_finish_row(jxr_decoder *d, uint32_t row)
 {
     for (int i = 0; i < d->n_planes; i++)
         for (int c = 0; c < d->planes[i].header->channels; c++)
-            finish_channel(d, &d->planes[i].grids[c], row);
+            finish_channel(d, &d->planes[i], c, row);
 }

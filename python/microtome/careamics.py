@@ -1,0 +1,233 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Image stacks for CAREamics, of every format that microtome reads.
+
+CAREamics is needed only by `CAREamist` and `loading`, from when they are used. See ``docs/careamics.md``.
+
+>>> from microtome.careamics import load
+>>> import numpy as np
+>>> load([np.zeros((3, 64, 48)), np.ones((5, 64, 48))], "TYX")
+[<microtome.ImageStack 'array' S=3, C=1, Y=64, X=48 float64>, <microtome.ImageStack 'array' S=5, C=1, Y=64, X=48 float64>]
+"""
+
+from __future__ import annotations
+
+import glob
+import importlib
+import os
+import re
+import warnings
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ._adapter import ArrayStack
+from ._open import _absolute, from_array, from_object
+from ._stack import ImageStack
+
+if TYPE_CHECKING:
+    from ._core import Context
+    from ._open import ImageStackProtocol
+
+__all__ = ["load", "loading"]
+
+_ZARR_URI = re.compile(r"file://(?P<store>.*?\.zarr)(?:/(?P<part>.*))?", re.DOTALL)
+_CZI_SCENE = re.compile(r"(?P<path>.*\.czi)@(?P<scene>\d+)", re.DOTALL | re.IGNORECASE)
+
+
+class _Stack(ImageStack):
+    """An image stack that names its source as CAREamics does: its writers build names of files from it."""
+
+    _source: str
+
+    @property
+    def source(self) -> str:
+        return self._source
+
+    @property
+    def path(self) -> str:
+        """What microtome calls the source."""
+        return super().source
+
+    def _opened(self, axes: str | None, depth_axis: str | None) -> _Stack:
+        """Keep what must not depend on the working folder of later."""
+        self._source = _source_of(self.path, self.format, self.part)
+        self._recipe = _open_again, (_absolute(self.path), axes, depth_axis)
+        return self
+
+
+def _source_of(path: str, format: str, part: str) -> str:
+    file, _, behind = path.partition("#")
+    if format == "zarr":
+        uri = "/".join(["file://" + os.path.abspath(file), *filter(None, [part])])
+        return uri if _ZARR_URI.fullmatch(uri) else path
+    scene = re.fullmatch(r"scene=(\d+)", behind)
+    return f"{file}@{scene[1]}" if format == "czi" and scene else path
+
+
+def _open_again(path: str, axes: str | None, depth_axis: str | None) -> _Stack:
+    return _Stack._open(path, axes=axes, depth_axis=depth_axis)._opened(axes, depth_axis)
+
+
+def load(
+    source: Any,
+    axes: str,
+    *,
+    depth_axis: str | None = None,
+    context: Context | None = None,
+) -> list[ImageStackProtocol]:
+    """Load image stacks, as CAREamics' ``ImageStackLoading`` asks for it.
+
+    Parameters
+    ----------
+    source : path-like, array, image stack, or iterable of these
+        Paths are those of `microtome.open_all`: files of any format, folders of them,
+        globs, ``"a.h5#part"``; also what CAREamics writes for them,
+        ``"file:///data/a.zarr/part"`` and ``"a.czi@0"``.
+    axes : str
+        Axes of all images. CZI files are seen as CAREamics sees them: as SCZYX where
+        ``axes`` has Z, as SCTYX for ``"SCTYX"``, else as SCYX, with all other axes as samples.
+    depth_axis : {"none", "Z", "T"}, optional
+        How CZI files are to be seen, if not as their axes say.
+    context : Context, optional
+        Threads, cache and limits.
+
+    Returns
+    -------
+    list of image stacks
+        In the order of ``source``; those of a folder in the order of their names.
+
+    Raises
+    ------
+    ValueError
+        If there is no image.
+
+    Warns
+    -----
+    UserWarning
+        If files of a folder or glob cannot be opened, and are left out.
+
+    Examples
+    --------
+    >>> load(np.zeros((64, 48)), "YX")
+    [<microtome.ImageStack 'array' S=1, C=1, Y=64, X=48 float64>]
+    """
+    single = isinstance(source, str | bytes | os.PathLike) or hasattr(source, "extract_patch") or _is_array(source)
+    stacks: list[ImageStackProtocol] = []
+    for item in [source] if single else source:
+        if hasattr(item, "extract_patch"):
+            stacks.append(item)
+        elif isinstance(item, np.ndarray):
+            stacks.append(from_array(item, axes, context=context))
+        elif _is_array(item):
+            stacks.append(from_object(ArrayStack(item, axes), context=context))
+        else:
+            stacks += _open_paths(os.fsdecode(item), axes, depth_axis or _depth_of(axes), context)
+    if not stacks:
+        raise ValueError(f"no image was found in {source}")
+    return stacks
+
+
+def _is_array(source: Any) -> bool:
+    return hasattr(source, "shape") and hasattr(source, "dtype")
+
+
+def _depth_of(axes: str) -> str:
+    return "Z" if "Z" in axes else "T" if axes == "SCTYX" else "none"
+
+
+def _open_paths(path: str, axes: str, depth_axis: str, context: Context | None) -> list[_Stack]:
+    """Open a path of ours or CAREamics'. CZI files are opened in a way of their own."""
+    if uri := _ZARR_URI.fullmatch(path):
+        path = "#".join(filter(None, uri.groups()))
+    if scene := _CZI_SCENE.fullmatch(path):
+        path = "{}#scene={}".format(*scene.groups())
+    if _is_czi(path):
+        return _open_all([path], None, depth_axis, context)
+    czis = [found for found in _files_in(path) if _is_czi(found)]
+    stacks = _open_all([path], axes, None, context, without=_is_czi)
+    if czis:
+        stacks = sorted(stacks + _open_all(czis, None, depth_axis, context), key=lambda stack: stack.path.split(os.sep))
+    return stacks
+
+
+def _is_czi(path: str) -> bool:
+    return path.partition("#")[0].lower().endswith(".czi")
+
+
+def _files_in(path: str) -> list[str]:
+    """Name the files of a folder, or those that a glob stands for."""
+    if os.path.isdir(path):
+        return [os.path.join(folder, name) for folder, _, names in os.walk(path) for name in names]
+    return glob.glob(path, recursive=True) if glob.has_magic(path) and not os.path.exists(path) else []
+
+
+def _open_all(
+    paths: Iterable[str],
+    axes: str | None,
+    depth_axis: str | None,
+    context: Context | None,
+    without: Callable[[str], bool] = lambda path: False,
+) -> list[_Stack]:
+    opened, skipped = _Stack._open_all(list(paths), axes=axes, depth_axis=depth_axis, context=context)
+    reasons = [reason for path, reason in skipped if not without(path)]
+    if reasons:
+        more = [f"and {len(reasons) - 5} more"] if len(reasons) > 5 else []
+        warnings.warn("files are left out: " + "; ".join(reasons[:5] + more), stacklevel=4)
+    return [stack._opened(axes, depth_axis) for stack in opened if not without(stack.path)]
+
+
+def loading(**options: Any) -> Any:
+    """Make the ``ImageStackLoading`` that CAREamics takes as argument ``loading``.
+
+    Parameters
+    ----------
+    **options
+        Keyword arguments of `load`.
+
+    Returns
+    -------
+    careamics.ImageStackLoading
+        For configurations with ``data_type="custom"``.
+    """
+    return importlib.import_module("careamics").ImageStackLoading(load, options)
+
+
+def _with_loading(arguments: dict[str, Any]) -> dict[str, Any]:
+    if arguments.get("data_type") in (None, "custom") and arguments.get("loading") is None:
+        arguments["loading"] = loading()
+    return arguments
+
+
+def _make_careamist() -> type[Any]:
+    base: Any = importlib.import_module("careamics").CAREamist
+
+    class CAREamist(base):  # type: ignore[misc]
+        """CAREamics' ``CAREamist``, which reads all data through microtome.
+
+        The ``data_type`` of its configuration becomes ``"custom"``, whatever it was; all data
+        are what `load` takes.
+        """
+
+        def __init__(self, *args: Any, **kwargs: Any) -> None:
+            super().__init__(*args, **kwargs)
+            custom = {"data_type": "custom", "in_memory": True}  # that is: not file after file
+            self.config.data_config = self.config.data_config.model_copy(update=custom)
+
+        def train(self, **kwargs: Any) -> None:
+            super().train(**_with_loading(kwargs))
+
+        def predict(self, pred_data: Any, **kwargs: Any) -> Any:
+            return super().predict(pred_data, **_with_loading(kwargs))
+
+        def predict_to_disk(self, pred_data: Any, **kwargs: Any) -> None:
+            super().predict_to_disk(pred_data, **_with_loading(kwargs))
+
+    return CAREamist
+
+
+def __getattr__(name: str) -> Any:
+    if name != "CAREamist":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    globals()[name] = made = _make_careamist()
+    return made
