@@ -101,7 +101,7 @@ def test_docstrings(name, routine):
     wanted = [p for p in inspect.signature(routine).parameters if p != "self"]
     text = inspect.getdoc(routine)
     section = re.search(r"^Parameters\n-+\n(.*?)(?:\n\n|\Z)", text, re.M | re.S)
-    named = re.findall(r"^(\w+(?:, \w+)*)(?: :|$)", section.group(1), re.M) if section else []
+    named = re.findall(r"^\**(\w+(?:, \w+)*)(?: :|$)", section.group(1), re.M) if section else []
     assert ", ".join(named).split(", ") == (wanted or [""]), name
 
 
