@@ -170,7 +170,7 @@ def _open_all(
     without: Callable[[str], bool] = lambda path: False,
 ) -> list[_Stack]:
     opened, skipped = _Stack._open_all(list(paths), axes=axes, depth_axis=depth_axis, context=context)
-    reasons = [reason for path, reason in skipped if not without(path)]
+    reasons = [f"{path}: {reason}" for path, reason in skipped if not without(path)]
     if reasons:
         more = [f"and {len(reasons) - 5} more"] if len(reasons) > 5 else []
         warnings.warn("files are left out: " + "; ".join(reasons[:5] + more), stacklevel=4)

@@ -5,6 +5,7 @@
 Needs nothing but Python's standard library. Images are written here as NPY and Zarr; pixels and pictures are read
 back by code of its own.
 """
+
 import json
 import os
 import shutil
@@ -26,8 +27,12 @@ DATA = Path(os.environ.get("MICROTOME_TEST_DATA", Path(__file__).resolve().paren
 def write_npy(path, shape, values, code="H", descr="<u2"):
     header = f"{{'descr': '{descr}', 'fortran_order': False, 'shape': {tuple(shape)}, }}"
     header += " " * (-(10 + len(header) + 1) % 64) + "\n"
-    Path(path).write_bytes(b"\x93NUMPY\1\0" + struct.pack("<H", len(header)) + header.encode()
-                           + struct.pack(f"<{len(values)}{code}", *values))
+    Path(path).write_bytes(
+        b"\x93NUMPY\1\0"
+        + struct.pack("<H", len(header))
+        + header.encode()
+        + struct.pack(f"<{len(values)}{code}", *values)
+    )
 
 
 def read_npy(path, code="H"):
@@ -61,9 +66,9 @@ def read_png(path):
     assert data[:8] == b"\x89PNG\r\n\x1a\n"
     position, packed, kinds = 8, b"", []
     while position < len(data):
-        n, kind = struct.unpack(">I4s", data[position:position + 8])
-        body = data[position + 8:position + 8 + n]
-        assert struct.unpack(">I", data[position + 8 + n:position + 12 + n])[0] == zlib.crc32(kind + body)
+        n, kind = struct.unpack(">I4s", data[position : position + 8])
+        body = data[position + 8 : position + 8 + n]
+        assert struct.unpack(">I", data[position + 8 + n : position + 12 + n])[0] == zlib.crc32(kind + body)
         kinds.append(kind)
         if kind == b"IHDR":
             width, height, bits, color = struct.unpack(">IIBB", body[:10])
@@ -74,7 +79,7 @@ def read_png(path):
     assert kinds[-1] == b"IEND"
     plain, rows, above = zlib.decompress(packed), [], bytearray(3 * width)
     for y in range(height):
-        row = bytearray(plain[y * (3 * width + 1) + 1:(y + 1) * (3 * width + 1)])
+        row = bytearray(plain[y * (3 * width + 1) + 1 : (y + 1) * (3 * width + 1)])
         unfilter(plain[y * (3 * width + 1)], row, above, 3)
         rows.append(bytes(row))
         above = row
@@ -110,8 +115,11 @@ class Command(unittest.TestCase):
 
     def expected(self, shape, coords, size):
         """The patch of an image() of rows and columns, with zeros outside."""
-        return [(y * shape[1] + x) * 7 % 65521 if 0 <= y < shape[0] and 0 <= x < shape[1] else 0
-                for y in range(coords[0], coords[0] + size[0]) for x in range(coords[1], coords[1] + size[1])]
+        return [
+            (y * shape[1] + x) * 7 % 65521 if 0 <= y < shape[0] and 0 <= x < shape[1] else 0
+            for y in range(coords[0], coords[0] + size[0])
+            for x in range(coords[1], coords[1] + size[1])
+        ]
 
 
 class Usage(Command):
@@ -131,28 +139,58 @@ class Usage(Command):
 
     def test_bad_arguments_are_one_line(self):
         image = self.image()
-        for arguments in [[], ["slice"], ["--nothing"], ["info"], ["info", image, "--what"], ["info", image, "-x"],
-                          ["info", image, "--json=1"], ["info", image, "--axes"], ["patches", image],
-                          ["patches", image, image, "--size", "8x8"], ["patches", image, "--size", "8x8", "--size", "8x8"],
-                          ["patches", image, "--size", "8x8", "--grid", "--seed", "1"],
-                          ["patches", image, "--size", "8x8", "--overlap", "2x2"],
-                          ["patches", image, "--size", "8x8", "--grid", "--overlap", "8x2"],
-                          ["patches", image, "--size", "8x8", "--channels", "1"],
-                          ["patches", image, "--size", "8x8", "--sample", "1"],
-                          ["patches", image, "--size", "8x8", "--at", "1,2,3"], ["help", "slice"], ["man", "slice"],
-                          ["completion", "fish"], ["formats", "npy"], ["view", image],
-                          ["view", image, "--out", self.path("a.png"), "--z", "0"],
-                          ["view", image, "--out", self.path("a.png"), "--level", "1"],
-                          ["view", image, "--out", self.path("a.png"), "--region", "0,0,41,50"],
-                          ["view", image, "--out", self.path("a.png"), "--region", "0,0,0,5"]]:
+        for arguments in [
+            [],
+            ["slice"],
+            ["--nothing"],
+            ["info"],
+            ["info", image, "--what"],
+            ["info", image, "-x"],
+            ["info", image, "--json=1"],
+            ["info", image, "--axes"],
+            ["patches", image],
+            ["patches", image, image, "--size", "8x8"],
+            ["patches", image, "--size", "8x8", "--size", "8x8"],
+            ["patches", image, "--size", "8x8", "--grid", "--seed", "1"],
+            ["patches", image, "--size", "8x8", "--overlap", "2x2"],
+            ["patches", image, "--size", "8x8", "--grid", "--overlap", "8x2"],
+            ["patches", image, "--size", "8x8", "--channels", "1"],
+            ["patches", image, "--size", "8x8", "--sample", "1"],
+            ["patches", image, "--size", "8x8", "--at", "1,2,3"],
+            ["help", "slice"],
+            ["man", "slice"],
+            ["completion", "fish"],
+            ["formats", "npy"],
+            ["view", image],
+            ["view", image, "--out", self.path("a.png"), "--z", "0"],
+            ["view", image, "--out", self.path("a.png"), "--level", "1"],
+            ["view", image, "--out", self.path("a.png"), "--region", "0,0,41,50"],
+            ["view", image, "--out", self.path("a.png"), "--region", "0,0,0,5"],
+        ]:
             with self.subTest(arguments=arguments):
                 self.refuse(*arguments)
         self.assertEqual(os.listdir(self.dir), ["image.npy"])
 
     def test_numbers_are_strict(self):
         image = self.image()
-        for size in ["64", "64x", "x64", "64x64x", "0x8", "-8x8", "8 x8", "8x8 ", "8x 8", "+8x8", "8.0x8", "8x8x8x8",
-                     "99999999999999999999x8", "", "0x10x8", "8;8"]:
+        for size in [
+            "64",
+            "64x",
+            "x64",
+            "64x64x",
+            "0x8",
+            "-8x8",
+            "8 x8",
+            "8x8 ",
+            "8x 8",
+            "+8x8",
+            "8.0x8",
+            "8x8x8x8",
+            "99999999999999999999x8",
+            "",
+            "0x10x8",
+            "8;8",
+        ]:
             with self.subTest(size=size):
                 self.refuse("patches", image, "--size", size)
         for count in ["0", "-1", "1k", "", "1e3", " 1", "9223372036854775808"]:
@@ -173,8 +211,15 @@ class Usage(Command):
         script = self.run_it("completion", "bash").stdout
         self.assertIn("--overlap", script)
         if shutil.which("bash"):
-            done = subprocess.run(["bash", "-c", script + "COMP_WORDS=(microtome patches --ov) COMP_CWORD=2\n"
-                                   "_microtome\necho ${COMPREPLY[@]}"], capture_output=True, text=True)
+            done = subprocess.run(
+                [
+                    "bash",
+                    "-c",
+                    script + "COMP_WORDS=(microtome patches --ov) COMP_CWORD=2\n_microtome\necho ${COMPREPLY[@]}",
+                ],
+                capture_output=True,
+                text=True,
+            )
             self.assertEqual((done.stdout, done.stderr), ("--overlap\n", ""))
         self.assertIn("#compdef microtome\n", self.run_it("completion", "zsh").stdout)
 
@@ -200,22 +245,39 @@ class Info(Command):
     def test_json(self):
         zarr = self.dir / "v.zarr"
         zarr.mkdir()
-        (zarr / ".zarray").write_text(json.dumps({
-            "zarr_format": 2, "shape": [30, 20], "chunks": [16, 8], "dtype": "<f4", "compressor": {"id": "zlib", "level": 1},
-            "fill_value": 0, "order": "C", "filters": None}))
+        (zarr / ".zarray").write_text(
+            json.dumps(
+                {
+                    "zarr_format": 2,
+                    "shape": [30, 20],
+                    "chunks": [16, 8],
+                    "dtype": "<f4",
+                    "compressor": {"id": "zlib", "level": 1},
+                    "fill_value": 0,
+                    "order": "C",
+                    "filters": None,
+                }
+            )
+        )
         name = 'odd "name"\\.npy'
         found = json.loads(self.run_it("info", "--json", self.image(name=name), zarr).stdout)
         self.assertEqual(found[0]["path"], self.path(name))
-        self.assertEqual((found[0]["format"], found[0]["shape"], found[0]["dtype"], found[0]["data_shape"]),
-                         ("npy", [40, 50], "uint16", [1, 1, 40, 50]))
+        self.assertEqual(
+            (found[0]["format"], found[0]["shape"], found[0]["dtype"], found[0]["data_shape"]),
+            ("npy", [40, 50], "uint16", [1, 1, 40, 50]),
+        )
         self.assertEqual((found[1]["format"], found[1]["chunk_shape"], found[1]["dtype"]), ("zarr", [16, 8], "float32"))
         self.assertIn("zlib", found[1]["codecs"])
 
     def test_json_of_real_files(self):
         if not DATA.is_dir():
             self.skipTest(f"{DATA} is absent")
-        paths = [*DATA.glob("denoise/*.tif*"), *DATA.glob("tiff/imagej/*.tif"), *DATA.glob("tiff/ome/*.tif*"),
-                 *DATA.glob("npy/*.npy")]
+        paths = [
+            *DATA.glob("denoise/*.tif*"),
+            *DATA.glob("tiff/imagej/*.tif"),
+            *DATA.glob("tiff/ome/*.tif*"),
+            *DATA.glob("npy/*.npy"),
+        ]
         done = subprocess.run([COMMAND, "info", "--json", *paths], capture_output=True, text=True)
         self.assertIn(done.returncode, (0, 1))
         found = json.loads(done.stdout)
@@ -231,8 +293,9 @@ class Info(Command):
         self.assertRegex(text, r"pixel size +T 33.412 second, Z 1 micrometer")
         found = json.loads(self.run_it("info", "--json", image).stdout)[0]
         self.assertEqual(found["titles"], ["TR1", "P1", "TR2"])
-        self.assertEqual(found["attachments"][1], {"part": "attachment=Thumbnail", "name": "Thumbnail", "type": "JPG",
-                                                   "size": 7784})
+        self.assertEqual(
+            found["attachments"][1], {"part": "attachment=Thumbnail", "name": "Thumbnail", "type": "JPG", "size": 7784}
+        )
         self.run_it("view", f"{image}#attachment=Thumbnail", "--out", self.path("thumbnail.png"))
         self.assertEqual(read_png(self.path("thumbnail.png"))[:2], (204, 256))
         found = json.loads(self.run_it("info", "--json", image, "--depth-axis", "T").stdout)[0]
@@ -254,8 +317,7 @@ class Patches(Command):
     def test_at_equals_the_file_and_is_padded(self):
         shape, out = (40, 50), self.path("out.npy")
         places = [(0, 0), (-3, -5), (35, 45), (1000, 0), (7, -100), (-2, 20)]
-        self.run_it("patches", self.image(shape), "--size", "9x11", "--out", out,
-                    *[f"--at={y},{x}" for y, x in places])
+        self.run_it("patches", self.image(shape), "--size", "9x11", "--out", out, *[f"--at={y},{x}" for y, x in places])
         header, values = read_npy(out)
         self.assertEqual(header, {"descr": "<u2", "fortran_order": False, "shape": (6, 1, 9, 11)})
         self.assertEqual(list(values), sum((self.expected(shape, place, (9, 11)) for place in places), []))
@@ -265,7 +327,9 @@ class Patches(Command):
         self.run_it("patches", self.image(shape), "--size", "16x25", "--grid", "--out", out)
         places = [(y, x) for y in (0, 16, 24) for x in (0, 25)]
         self.assertEqual(list(read_npy(out)[1]), sum((self.expected(shape, p, (16, 25)) for p in places), []))
-        self.run_it("patches", self.image(shape), "--size", "16x20", "--grid", "--overlap", "4x5", "--out", out, "--force")
+        self.run_it(
+            "patches", self.image(shape), "--size", "16x20", "--grid", "--overlap", "4x5", "--out", out, "--force"
+        )
         places = [(y, x) for y in (0, 12, 24) for x in (0, 15, 30)]
         self.assertEqual(list(read_npy(out)[1]), sum((self.expected(shape, p, (16, 20)) for p in places), []))
 
@@ -274,17 +338,29 @@ class Patches(Command):
         image = self.image((3, 4, 5))
         self.run_it("patches", image, "--axes", "SYX", "--size", "4x5", "--grid", "--out", out)
         self.assertEqual(read_npy(out)[1], read_npy(image)[1])
-        self.run_it("patches", image, "--axes", "SYX", "--sample", "1", "--size", "4x5", "--grid", "--out", out, "--force")
+        self.run_it(
+            "patches", image, "--axes", "SYX", "--sample", "1", "--size", "4x5", "--grid", "--out", out, "--force"
+        )
         self.assertEqual(read_npy(out)[1], read_npy(image)[1][20:40])
 
     def test_axes_planes_and_channels(self):
         image, out = self.image((2, 3, 6, 7)), self.path("out.npy")
         pixels = read_npy(image)[1]
-        self.run_it("patches", image, "--axes", "CZYX", "--size", "2x4x5", "--channels", "1,0,1", "--at", "1,2,1", "--out", out)
+        self.run_it(
+            "patches", image, "--axes", "CZYX", "--size", "2x4x5", "--channels", "1,0,1", "--at", "1,2,1", "--out", out
+        )
         header, values = read_npy(out)
         self.assertEqual(header["shape"], (1, 3, 2, 4, 5))
-        self.assertEqual(list(values), [pixels[((c * 3 + z) * 6 + y) * 7 + x] for c in (1, 0, 1) for z in (1, 2)
-                                        for y in range(2, 6) for x in range(1, 6)])
+        self.assertEqual(
+            list(values),
+            [
+                pixels[((c * 3 + z) * 6 + y) * 7 + x]
+                for c in (1, 0, 1)
+                for z in (1, 2)
+                for y in range(2, 6)
+                for x in range(1, 6)
+            ],
+        )
 
     def test_random_patches_lie_inside_and_follow_the_seed(self):
         image, outs = self.image((100, 90)), [self.path(f"{i}.npy") for i in range(4)]
@@ -293,9 +369,9 @@ class Patches(Command):
         first, again, other, fewer = (read_npy(out)[1] for out in outs)
         self.assertEqual(first, again)
         self.assertNotEqual(first, other)
-        self.assertEqual(first[:7 * 16], fewer)
+        self.assertEqual(first[: 7 * 16], fewer)
         inside = {tuple(self.expected((100, 90), (y, x), (4, 4))) for y in range(97) for x in range(87)}
-        patches = [first[i:i + 16] for i in range(0, len(first), 16)]
+        patches = [first[i : i + 16] for i in range(0, len(first), 16)]
         self.assertTrue(all(patch in inside for patch in patches))
         self.assertGreater(len(set(patches)), 280)
 
@@ -340,8 +416,21 @@ class Patches(Command):
     def test_interruption_leaves_nothing_behind(self):
         for signals in (1, 2):
             image = self.image((300, 300))
-            running = subprocess.Popen([COMMAND, "patches", image, "--size", "256x256", "--count", "1000000000", "--out",
-                                        self.path("out.npy")], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+            running = subprocess.Popen(
+                [
+                    COMMAND,
+                    "patches",
+                    image,
+                    "--size",
+                    "256x256",
+                    "--count",
+                    "1000000000",
+                    "--out",
+                    self.path("out.npy"),
+                ],
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+            )
             try:
                 while running.poll() is None and not any(name.startswith("out.npy.") for name in os.listdir(self.dir)):
                     time.sleep(0.01)
@@ -356,10 +445,16 @@ class Patches(Command):
     def test_one_long_patch_is_interrupted(self):
         image = Path(self.path("sparse.zarr"))
         image.mkdir()
-        (image / ".zarray").write_text('{"zarr_format": 2, "shape": [8000, 8000], "chunks": [1, 1], "dtype": "|u1", "fill_value": 7,'
-                                       ' "compressor": {"id": "lz4"}, "filters": null, "order": "C"}')
-        running = subprocess.Popen([COMMAND, "patches", image, "--size", "8000x8000", "--count", "1", "--out",
-                                    self.path("out.npy")], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        (image / ".zarray").write_text(
+            '{"zarr_format": 2, "shape": [8000, 8000], "chunks": [1, 1], "dtype": "|u1", "fill_value": 7,'
+            ' "compressor": {"id": "lz4"}, "filters": null, "order": "C"}'
+        )
+        running = subprocess.Popen(
+            [COMMAND, "patches", image, "--size", "8000x8000", "--count", "1", "--out", self.path("out.npy")],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
         try:
             while running.poll() is None and not any(name.startswith("out.npy.") for name in os.listdir(self.dir)):
                 time.sleep(0.01)
@@ -378,7 +473,9 @@ class Patches(Command):
 
     def test_sheet(self):
         sheet = self.path("sheet.png")
-        self.run_it("patches", self.image((3, 200, 200)), "--axes", "CYX", "--size", "32x16", "--count", "100", "--sheet", sheet)
+        self.run_it(
+            "patches", self.image((3, 200, 200)), "--axes", "CYX", "--size", "32x16", "--count", "100", "--sheet", sheet
+        )
         height, width, rows = read_png(sheet)
         self.assertEqual((height, width), (8 * 64 + 7 * 2, 8 * 32 + 7 * 2))
         self.assertEqual(rows[64], bytes(3 * width))
@@ -404,8 +501,17 @@ class View(Command):
 
     def test_region_sample_and_plane(self):
         image = self.path("v.npy")
-        write_npy(image, (2, 3, 20, 20), [255 if (s, z, y, x) == (1, 2, 12, 5) else 0 for s in range(2) for z in range(3)
-                                          for y in range(20) for x in range(20)])
+        write_npy(
+            image,
+            (2, 3, 20, 20),
+            [
+                255 if (s, z, y, x) == (1, 2, 12, 5) else 0
+                for s in range(2)
+                for z in range(3)
+                for y in range(20)
+                for x in range(20)
+            ],
+        )
         height, width, rows = self.view(image, "--axes", "SZYX", "--sample", "1", "--z", "2", "--region", "10,4,6,8")
         self.assertEqual((height, width), (6, 8))
         self.assertEqual([(y, x) for y in range(6) for x in range(8) if rows[y][3 * x]], [(2, 1)])
@@ -445,13 +551,12 @@ class View(Command):
     def test_two_channels_are_green_and_magenta(self):
         image = self.path("two.npy")
         write_npy(image, (2, 1, 4), [0, 9, 0, 9, 0, 0, 9, 9])
-        self.assertEqual(self.view(image, "--axes", "CYX")[2][0],
-                         b"\0\0\0" b"\0\xff\0" b"\xff\0\xff" b"\xff\xff\xff")
+        self.assertEqual(self.view(image, "--axes", "CYX")[2][0], b"\0\0\0\0\xff\0\xff\0\xff\xff\xff\xff")
 
     def test_three_channels_are_red_green_and_blue(self):
         image = self.path("three.npy")
         write_npy(image, (3, 1, 3), [9, 0, 0, 0, 9, 0, 0, 0, 9])
-        self.assertEqual(self.view(image, "--axes", "CYX")[2][0], b"\xff\0\0" b"\0\xff\0" b"\0\0\xff")
+        self.assertEqual(self.view(image, "--axes", "CYX")[2][0], b"\xff\0\0\0\xff\0\0\0\xff")
 
     def test_colours_of_a_real_file(self):
         if not DATA.is_dir():

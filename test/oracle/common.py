@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """What the oracles share: random pixels, and the command that reads a file."""
+
 import itertools
 import subprocess
 import sys
@@ -41,8 +42,17 @@ class Oracle(unittest.TestCase):
         size = dict(zip(order, expected.shape))
         shape = [size.get("S", 1) * size.get("T", 1), size.get("C", 1)] + [size[axis] for axis in "ZYX" if axis in size]
         out = self.folder / "out.npy"
-        self.run_command("patches", path, "--grid", "--size", "x".join(map(str, shape[2:])), "--out", out, "--force",
-                         *(["--axes", axes] if name else []))
+        self.run_command(
+            "patches",
+            path,
+            "--grid",
+            "--size",
+            "x".join(map(str, shape[2:])),
+            "--out",
+            out,
+            "--force",
+            *(["--axes", axes] if name else []),
+        )
         found = np.load(out)
         self.assertEqual(found.dtype.newbyteorder("="), expected.dtype.newbyteorder("="))
         np.testing.assert_array_equal(found, expected.reshape(shape))

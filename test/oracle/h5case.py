@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """What the tests that write HDF5 files share: reading a dataset, and the comparison."""
+
 import numpy as np
 from common import Oracle
 
@@ -17,8 +18,19 @@ class Case(Oracle):
         """Boxes of a dataset of two or three dimensions, one for each corner; its whole without any."""
         out = self.folder / "out.npy"
         at = [f"--at={','.join(map(str, corner))}" for corner in corners or [[0] * len(shape)]]
-        self.run_command("patches", f"{self.path}#{part}", "--size", "x".join(map(str, shape)), *at, "--axes",
-                         "ZYX"[-len(shape):], *self.options, "--out", out, "--force")
+        self.run_command(
+            "patches",
+            f"{self.path}#{part}",
+            "--size",
+            "x".join(map(str, shape)),
+            *at,
+            "--axes",
+            "ZYX"[-len(shape) :],
+            *self.options,
+            "--out",
+            out,
+            "--force",
+        )
         found = np.load(out)
         return found.reshape(shape) if corners is None else found.reshape(len(corners), *shape)
 
@@ -34,4 +46,5 @@ class Case(Oracle):
             padded = np.pad(expected, [(3, 3 + n) for n in size])
             for corner, box in zip(corners, self.read(part, size, corners)):
                 np.testing.assert_array_equal(
-                    box, padded[tuple(slice(3 + c, 3 + c + n) for c, n in zip(corner, size))], part)
+                    box, padded[tuple(slice(3 + c, 3 + c + n) for c, n in zip(corner, size))], part
+                )

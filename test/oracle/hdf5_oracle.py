@@ -4,6 +4,7 @@
 
 Layouts, chunk indices, versions of the library, filters, element types, groups and attributes as h5py can write them.
 """
+
 import ctypes
 import io
 import itertools
@@ -32,21 +33,39 @@ class Oracle(Case):
                 self.check(name, array)
 
     def test_types(self):
-        self.check_all({f"{i}{'chunks' if chunks else ''}": (pixels((5, 7), dtype), {"chunks": chunks})
-                        for i, dtype in enumerate(TYPES) for chunks in (None, (2, 3))})
+        self.check_all(
+            {
+                f"{i}{'chunks' if chunks else ''}": (pixels((5, 7), dtype), {"chunks": chunks})
+                for i, dtype in enumerate(TYPES)
+                for chunks in (None, (2, 3))
+            }
+        )
 
     def test_indices(self):
-        shapes = {"single": ((9, 11), (9, 11), None), "fixed": ((9, 11), (2, 3), None),
-                  "limited": ((9, 11), (2, 3), (30, 40)), "extensible": ((9, 11), (2, 3), (None, 40)),
-                  "extensible2": ((9, 11), (2, 3), (40, None)), "tree": ((9, 11), (2, 3), (None, None)),
-                  "larger_limits": ((3, 4), (8, 8), (20, 20)),
-                  "paged": ((200, 150), (3, 2), None), "long": ((200, 150), (1, 2), (None, 150)),
-                  "wide": ((40, 3000), (1, 4), (40, None)), "deep": ((200, 150), (3, 2), (None, None)),
-                  "three": ((7, 9, 11), (2, 3, 4), (None, 9, 11)), "middle": ((7, 9, 11), (2, 3, 4), (7, None, 20))}
+        shapes = {
+            "single": ((9, 11), (9, 11), None),
+            "fixed": ((9, 11), (2, 3), None),
+            "limited": ((9, 11), (2, 3), (30, 40)),
+            "extensible": ((9, 11), (2, 3), (None, 40)),
+            "extensible2": ((9, 11), (2, 3), (40, None)),
+            "tree": ((9, 11), (2, 3), (None, None)),
+            "larger_limits": ((3, 4), (8, 8), (20, 20)),
+            "paged": ((200, 150), (3, 2), None),
+            "long": ((200, 150), (1, 2), (None, 150)),
+            "wide": ((40, 3000), (1, 4), (40, None)),
+            "deep": ((200, 150), (3, 2), (None, None)),
+            "three": ((7, 9, 11), (2, 3, 4), (None, 9, 11)),
+            "middle": ((7, 9, 11), (2, 3, 4), (7, None, 20)),
+        }
         for version in VERSIONS:
             for gzip in (None, "gzip"):
-                self.check_all({name: (pixels(shape, "<u2"), {"chunks": chunks, "maxshape": most, "compression": gzip})
-                                for name, (shape, chunks, most) in shapes.items()}, libver=version)
+                self.check_all(
+                    {
+                        name: (pixels(shape, "<u2"), {"chunks": chunks, "maxshape": most, "compression": gzip})
+                        for name, (shape, chunks, most) in shapes.items()
+                    },
+                    libver=version,
+                )
 
     def test_sparse(self):
         """Chunks that were never written are the fill value; large ones of each index."""
@@ -85,14 +104,23 @@ class Oracle(Case):
     def test_filters(self):
         array = pixels((40, 50), "<u2")
         chunks = {"chunks": (16, 20)}
-        filters = {"gzip": {"compression": "gzip"}, "shuffle": {"shuffle": True, "compression": "gzip"},
-                   "fletcher": {"fletcher32": True}, "lzf": {"compression": "lzf"},
-                   "lzf_shuffle": {"compression": "lzf", "shuffle": True}, "scale": {"scaleoffset": 0},
-                   "all": {"shuffle": True, "compression": "gzip", "fletcher32": True},
-                   "zstd": hdf5plugin.Zstd(), "lz4": hdf5plugin.LZ4(), "lz4_small": hdf5plugin.LZ4(nbytes=128),
-                   "bzip2": hdf5plugin.BZip2(), "bits": hdf5plugin.Bitshuffle(cname="none"),
-                   "bits_lz4": hdf5plugin.Bitshuffle(), "bits_zstd": hdf5plugin.Bitshuffle(cname="zstd"),
-                   "bits_small": hdf5plugin.Bitshuffle(nelems=64)}
+        filters = {
+            "gzip": {"compression": "gzip"},
+            "shuffle": {"shuffle": True, "compression": "gzip"},
+            "fletcher": {"fletcher32": True},
+            "lzf": {"compression": "lzf"},
+            "lzf_shuffle": {"compression": "lzf", "shuffle": True},
+            "scale": {"scaleoffset": 0},
+            "all": {"shuffle": True, "compression": "gzip", "fletcher32": True},
+            "zstd": hdf5plugin.Zstd(),
+            "lz4": hdf5plugin.LZ4(),
+            "lz4_small": hdf5plugin.LZ4(nbytes=128),
+            "bzip2": hdf5plugin.BZip2(),
+            "bits": hdf5plugin.Bitshuffle(cname="none"),
+            "bits_lz4": hdf5plugin.Bitshuffle(),
+            "bits_zstd": hdf5plugin.Bitshuffle(cname="zstd"),
+            "bits_small": hdf5plugin.Bitshuffle(nelems=64),
+        }
         for codec in ("blosclz", "lz4", "lz4hc", "zlib", "zstd"):
             for shuffle in range(3):
                 filters[f"blosc_{codec}_{shuffle}"] = hdf5plugin.Blosc(cname=codec, shuffle=shuffle)
@@ -119,8 +147,19 @@ class Oracle(Case):
                 data = h5py.h5d.create(file.id, b"d", h5py.h5t.STD_U8LE, space, plist)
                 data.write_direct_chunk((0,) * array.ndim, stream.getvalue())
             out = self.folder / "out.npy"
-            self.run_command("patches", f"{self.path}#d", "--axes", "YX" if gray else "YXC", "--size", "40x50", "--at", "0,0",
-                             "--out", out, "--force")
+            self.run_command(
+                "patches",
+                f"{self.path}#d",
+                "--axes",
+                "YX" if gray else "YXC",
+                "--size",
+                "40x50",
+                "--at",
+                "0,0",
+                "--out",
+                out,
+                "--force",
+            )
             expected = np.asarray(Image.open(stream))
             np.testing.assert_array_equal(np.load(out)[0], expected[None] if gray else np.moveaxis(expected, -1, 0))
 
@@ -194,16 +233,26 @@ class Oracle(Case):
             with h5py.File(self.path, "w", libver=version) as file:
                 group = file.create_group("g/h")
                 data = group.create_dataset("named", data=pixels((3, 4, 5, 6), "u1"))
-                scales = {"time": np.arange(3) * 2.5, "z": np.arange(4) * 0.5 + 7, "row": np.array([0, 1, 2, 9, 4.0]),
-                          "x": np.arange(6, dtype=">i4") * -3}
+                scales = {
+                    "time": np.arange(3) * 2.5,
+                    "z": np.arange(4) * 0.5 + 7,
+                    "row": np.array([0, 1, 2, 9, 4.0]),
+                    "x": np.arange(6, dtype=">i4") * -3,
+                }
                 for (name, values), dimension in zip(scales.items(), data.dims):
-                    scale = group.create_dataset(f"scale {name}", data=values, chunks=(10,) if chunked else None,
-                                                 maxshape=(None,) if chunked else None)
+                    scale = group.create_dataset(
+                        f"scale {name}",
+                        data=values,
+                        chunks=(10,) if chunked else None,
+                        maxshape=(None,) if chunked else None,
+                    )
                     scale.make_scale(name)
                     scale.attrs["units"] = "seconds since 1970" if name == "time" else "um"
                     dimension.attach_scale(scale)
                 netcdf = file.create_dataset("g/netcdf", data=pixels((4, 5, 6), "u1"))
-                for name, parent, size, dimension in zip(("Z", "north", "x"), (file, group, file["g"]), (4, 5, 6), netcdf.dims):
+                for name, parent, size, dimension in zip(
+                    ("Z", "north", "x"), (file, group, file["g"]), (4, 5, 6), netcdf.dims
+                ):
                     scale = parent.create_dataset(name, data=np.zeros(size, "f4"))
                     scale.make_scale(f"This is a netCDF dimension but not a netCDF variable. {size:9}")
                     if name == "north":
@@ -220,8 +269,14 @@ class Oracle(Case):
             with self.subTest(version=version, chunked=chunked):
                 info = json.loads(self.run_command("info", "--json", f"{self.path}#g/h/named").stdout)[0]
                 self.assertEqual(info["axes"], "TZYX")
-                self.assertEqual(info["pixel_size"], {"T": {"size": 2.5, "unit": "second"}, "Z": {"size": 0.5, "unit": "micrometer"},
-                                                      "X": {"size": 3, "unit": "micrometer"}})
+                self.assertEqual(
+                    info["pixel_size"],
+                    {
+                        "T": {"size": 2.5, "unit": "second"},
+                        "Z": {"size": 0.5, "unit": "micrometer"},
+                        "X": {"size": 3, "unit": "micrometer"},
+                    },
+                )
                 info = json.loads(self.run_command("info", "--json", f"{self.path}#g/netcdf").stdout)[0]
                 self.assertEqual((info["axes"], info["pixel_size"]), ("ZYX", {}))
                 for part in "unclear", "twice":
@@ -229,6 +284,7 @@ class Oracle(Case):
 
     def test_imaris(self):
         """Two time points of two channels, padded to whole chunks, with a level more."""
+
         def text(value):
             return np.array([c.encode() for c in value], "S1")
 
@@ -261,8 +317,19 @@ class Oracle(Case):
             self.assertEqual(info["pixel_size"]["Z"], {"size": 2, "unit": "micrometer"})
             out = self.folder / "out.npy"
             for level, t in itertools.product(range(2), range(2)):
-                self.run_command("patches", f"{self.path}#level={level}", "--size", "7x41x47", "--at", "0,0,0",
-                                 "--sample", t, "--out", out, "--force")
+                self.run_command(
+                    "patches",
+                    f"{self.path}#level={level}",
+                    "--size",
+                    "7x41x47",
+                    "--at",
+                    "0,0,0",
+                    "--sample",
+                    t,
+                    "--out",
+                    out,
+                    "--force",
+                )
                 z, y, x = shapes[level]
                 for c in range(2):
                     patch = np.load(out)[0, c]
@@ -283,8 +350,12 @@ class Oracle(Case):
         """A file that grows under SWMR is read as it was last flushed; one that is torn says why it is not."""
         with h5py.File(self.path, "w", libver="latest") as file:
             sizes = {"one": (0, 8, 9), "two": (0, 0, 9)}
-            data = {name: file.create_dataset(name, size, "<u2", chunks=(2, 4, 5), compression="gzip",
-                                              maxshape=[n or None for n in size]) for name, size in sizes.items()}
+            data = {
+                name: file.create_dataset(
+                    name, size, "<u2", chunks=(2, 4, 5), compression="gzip", maxshape=[n or None for n in size]
+                )
+                for name, size in sizes.items()
+            }
             file.swmr_mode = True
             for n in (1, 2, 7, 8, 40):
                 expected = pixels((n, 8, 9), "<u2")
@@ -296,7 +367,7 @@ class Oracle(Case):
                     self.check(name, expected)
             torn = bytearray(self.path.read_bytes())
         at = torn.index(b"OHDR")
-        torn[at + 20] ^= 0xff
+        torn[at + 20] ^= 0xFF
         self.path.write_bytes(torn)
         self.assertIn("marked as being written", self.run_command("info", f"{self.path}#one", status=1).stderr)
         self.path.write_bytes(torn[:300])

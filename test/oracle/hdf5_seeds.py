@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Writes the small files of fuzz/corpus/fuzz_hdf5, which are also those whose mutations are read. The
 name under which they are read is fuzz.h5. Usage: hdf5_seeds.py FOLDER"""
+
 import sys
 from pathlib import Path
 
@@ -31,16 +32,35 @@ def virtual(file, name, shape, mappings, most=None):
 for version in "v110", "latest":
     with h5py.File(FOLDER / f"virtual_{version}.h5", "w", libver=version) as file:
         most = (UNLIMITED, 6)
-        file.create_dataset("a", data=np.arange(54).reshape(9, 6), dtype="u2", chunks=(2, 4), maxshape=(None, 6), compression="gzip")
+        file.create_dataset(
+            "a", data=np.arange(54).reshape(9, 6), dtype="u2", chunks=(2, 4), maxshape=(None, 6), compression="gzip"
+        )
         file.create_dataset("b0", data=np.arange(24).reshape(4, 6), dtype=">u2")
         file.create_dataset("b1", data=np.arange(24).reshape(4, 6), dtype="u1", fillvalue=3, chunks=(3, 3))
         open_source = space((9, 6), most, start=(0, 0), count=(UNLIMITED, 1), block=(1, 6))
         open_target = space((9, 6), most, start=(1, 0), stride=(3, 1), count=(UNLIMITED, 1), block=(2, 6))
         virtual(file, b"open", (9, 6), [(open_target, b"a", open_source)], most)
-        virtual(file, b"numbered", (9, 6), [(space((9, 6), most, start=(0, 0), stride=(5, 1), count=(UNLIMITED, 1), block=(4, 6)), b"b%b", space((4, 6)))], most)
+        virtual(
+            file,
+            b"numbered",
+            (9, 6),
+            [
+                (
+                    space((9, 6), most, start=(0, 0), stride=(5, 1), count=(UNLIMITED, 1), block=(4, 6)),
+                    b"b%b",
+                    space((4, 6)),
+                )
+            ],
+            most,
+        )
         corner = [((0, 0), (2, 3)), ((3, 4), (4, 2))]
         virtual(file, b"blocks", (9, 6), [(space((9, 6), blocks=corner), b"a", space((9, 6), most, blocks=corner))])
-        virtual(file, b"nested", (5, 6), [(space((5, 6)), b"open", space((14, 6), most, start=(1, 0), stride=(2, 1), count=(5, 6)))])
+        virtual(
+            file,
+            b"nested",
+            (5, 6),
+            [(space((5, 6)), b"open", space((14, 6), most, start=(1, 0), stride=(2, 1), count=(5, 6)))],
+        )
 
 with h5py.File(FOLDER / "outside.h5", "w") as file:
     file.create_dataset("raw", (5, 6), "<u2", external=[("fuzz.h5", 8, 24), ("fuzz.h5", 100, UNLIMITED)])

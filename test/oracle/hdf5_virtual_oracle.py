@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-3-Clause
 """Virtual datasets, external links and external raw data, as h5py writes and reads them. Usage: ... COMMAND"""
+
 import itertools
 import unittest
 
@@ -15,7 +16,7 @@ STORAGE = {"raw": {}, "chunks": {"chunks": True}, "gzip": {"chunks": True, "comp
 def create(file, name, array, storage, chunks=None):
     options = dict(STORAGE[storage])
     if options:
-        options["chunks"] = tuple(min(c, n) for c, n in zip(chunks or (3, 4, 5)[-array.ndim:], array.shape))
+        options["chunks"] = tuple(min(c, n) for c, n in zip(chunks or (3, 4, 5)[-array.ndim :], array.shape))
     return file.create_dataset(name, data=array, **options)
 
 
@@ -41,8 +42,9 @@ class Virtual(Case):
         for version, storage in itertools.product(VERSIONS, STORAGE):
             for i in range(5):
                 if i != 2:
-                    self.write(f"plane{i}.h5", pixels((17, 23), "<u2", i), storage, "other" if i == 3 else "d",
-                               libver=version)
+                    self.write(
+                        f"plane{i}.h5", pixels((17, 23), "<u2", i), storage, "other" if i == 3 else "d", libver=version
+                    )
             layout = h5py.VirtualLayout((5, 17, 23), "<u2")
             for i in range(5):
                 layout[i] = h5py.VirtualSource(f"plane{i}.h5", "d", (17, 23))
@@ -114,8 +116,9 @@ class Virtual(Case):
     def blocks(shape, blocks):
         space = h5py.h5s.create_simple(shape)
         for i, (start, size) in enumerate(blocks):
-            space.select_hyperslab(start, (1,) * len(shape), block=size,
-                                   op=h5py.h5s.SELECT_OR if i else h5py.h5s.SELECT_SET)
+            space.select_hyperslab(
+                start, (1,) * len(shape), block=size, op=h5py.h5s.SELECT_OR if i else h5py.h5s.SELECT_SET
+            )
         return space
 
     def test_blocks(self):
@@ -127,15 +130,24 @@ class Virtual(Case):
             corner = [((0, 0), (4, 3)), ((6, 5), (2, 11)), ((9, 20), (5, 4))]
             moved = [((y + 2, x + 3), size) for (y, x), size in corner]
             stairs = [((0, 0), (3, 3)), ((3, 0), (3, 9))]
-            cases = {"product": (self.blocks((20, 30), product), self.select((5, 15))),
-                     "both": (self.blocks((20, 30), product), self.blocks((25, 40), [((y + 1, 1 + x), s) for (y, x), s in product])),
-                     "corner": (self.blocks((20, 30), corner), self.blocks((25, 40), moved)),
-                     "stairs": (self.blocks((20, 30), stairs), self.blocks((25, 40), stairs))}
+            cases = {
+                "product": (self.blocks((20, 30), product), self.select((5, 15))),
+                "both": (
+                    self.blocks((20, 30), product),
+                    self.blocks((25, 40), [((y + 1, 1 + x), s) for (y, x), s in product]),
+                ),
+                "corner": (self.blocks((20, 30), corner), self.blocks((25, 40), moved)),
+                "stairs": (self.blocks((20, 30), stairs), self.blocks((25, 40), stairs)),
+            }
             for name, (source, to) in cases.items():
                 expected = self.low_level(name, to.shape, [(to, "a.h5", "d", source)], fill=9)
                 self.check(name, expected, 2)
             line = self.blocks((40, 30), [((0, 0), (1, 30))])
-            self.low_level("refused", (40, 30), [(line, "a.h5", "d", self.blocks((20, 30), [((0, 0), (1, 11)), ((1, 0), (1, 19))]))])
+            self.low_level(
+                "refused",
+                (40, 30),
+                [(line, "a.h5", "d", self.blocks((20, 30), [((0, 0), (1, 11)), ((1, 0), (1, 19))]))],
+            )
             self.assertIn("irregular", self.run_command("info", f"{self.path}#refused", status=1).stderr)
 
     def test_refused(self):
@@ -147,8 +159,16 @@ class Virtual(Case):
 
     def test_types(self):
         """Sources in the other byte order, of narrower types, with another fill value; those that would lose."""
-        for source, virtual in ((">u2", "<u2"), ("<f4", ">f4"), ("u1", "<u2"), ("u1", "<i2"), ("i1", ">i4"), (">u2", "<u4"),
-                                ("<f4", "<f8"), ("<u4", "<i8")):
+        for source, virtual in (
+            (">u2", "<u2"),
+            ("<f4", ">f4"),
+            ("u1", "<u2"),
+            ("u1", "<i2"),
+            ("i1", ">i4"),
+            (">u2", "<u4"),
+            ("<f4", "<f8"),
+            ("<u4", "<i8"),
+        ):
             for storage in STORAGE:
                 self.write("a.h5", pixels((13, 11), source), storage)
                 with h5py.File(self.folder / "b.h5", "w") as file:
@@ -182,24 +202,38 @@ class Virtual(Case):
         unlimited = h5py.h5s.UNLIMITED
         for n, storage in itertools.product((1, 6, 7, 20), ("chunks", "gzip")):
             self.path.unlink(missing_ok=True)
-            options = {"chunks": (2, 3, 4), "maxshape": (None, 7, 9), "compression": None if storage == "chunks" else "gzip"}
+            options = {
+                "chunks": (2, 3, 4),
+                "maxshape": (None, 7, 9),
+                "compression": None if storage == "chunks" else "gzip",
+            }
             for i in range(2):
                 with h5py.File(self.folder / f"s{i}.h5", "w", libver="latest") as file:
                     file.create_dataset("d", data=pixels((n + i, 7, 9), "<u2", i), **options)
             most = (unlimited, 7, 9)
             source = self.select((3, 7, 9), most, start=(0, 0, 0), count=(unlimited, 1, 1), block=(1, 7, 9))
             whole = self.select((3, 7, 9), most, start=(0, 0, 0), count=(1, 1, 1), block=(unlimited, 7, 9))
-            to = [self.select((3, 7, 9), most, start=(i, 0, 0), stride=(2, 1, 1), count=(unlimited, 1, 1), block=(1, 7, 9))
-                  for i in range(2)]
-            found = self.low_level("interleaved", (3, 7, 9), [(to[i], f"s{i}.h5", "d", source) for i in range(2)], most=most)
+            to = [
+                self.select(
+                    (3, 7, 9), most, start=(i, 0, 0), stride=(2, 1, 1), count=(unlimited, 1, 1), block=(1, 7, 9)
+                )
+                for i in range(2)
+            ]
+            found = self.low_level(
+                "interleaved", (3, 7, 9), [(to[i], f"s{i}.h5", "d", source) for i in range(2)], most=most
+            )
             self.check("interleaved", found, 2)
             found = self.low_level("whole", (3, 7, 9), [(whole, "s0.h5", "d", whole)], most=most)
             self.check("whole", found, 2)
-            some = self.select((3, 7, 9), most, start=(1, 0, 0), stride=(3, 1, 1), count=(unlimited, 1, 1), block=(2, 7, 9))
+            some = self.select(
+                (3, 7, 9), most, start=(1, 0, 0), stride=(3, 1, 1), count=(unlimited, 1, 1), block=(2, 7, 9)
+            )
             found = self.low_level("blocks", (3, 7, 9), [(whole, "s0.h5", "d", some)], most=most)
             if found.shape[0]:
                 self.check("blocks", found, 2)
-            found = self.low_level("missing", (3, 7, 9), [(to[0], "none.h5", "d", source), (to[1], "s1.h5", "d", source)], most=most)
+            found = self.low_level(
+                "missing", (3, 7, 9), [(to[0], "none.h5", "d", source), (to[1], "s1.h5", "d", source)], most=most
+            )
             self.check("missing", found, 2)
 
     def test_numbered(self):
@@ -213,8 +247,12 @@ class Virtual(Case):
                 for i in range(n):
                     file[f"g/{i}x"] = pixels((7, 9), "<u2", i)
             most = (unlimited, 7, 9)
-            to = self.select((3, 7, 9), most, start=(2, 0, 0), stride=(4, 1, 1), count=(unlimited, 1, 1), block=(3, 7, 9))
-            found = self.low_level("files", (3, 7, 9), [(to, "t%%%b.h5", "d", self.select((3, 7, 9)))], most=most, fill=6)
+            to = self.select(
+                (3, 7, 9), most, start=(2, 0, 0), stride=(4, 1, 1), count=(unlimited, 1, 1), block=(3, 7, 9)
+            )
+            found = self.low_level(
+                "files", (3, 7, 9), [(to, "t%%%b.h5", "d", self.select((3, 7, 9)))], most=most, fill=6
+            )
             self.assertEqual(found.shape[0], 2 + 4 * n - 1)
             self.check("files", found, 2)
             self.write("50%", pixels((3, 7, 9), "<u2"), dataset="%b")
@@ -295,26 +333,55 @@ class Outside(Case):
         main = self.top / "main"
         with h5py.File(self.path, "w", libver="latest") as file:
             file["own"] = self.array
-            links = {"beside": ("beside.h5", "/g/d"), "group": ("beside.h5", "/g"), "soft": ("below/b.h5", "g/soft"),
-                     "below": ("./below/b.h5", "/g/d"), "up": ("../data/deep/d.h5", "/g/d"),
-                     "round": ("../data/deep/d.h5", "/back"), "dots": ("below/../beside.h5", "/g/d"),
-                     "secret": ("../../secret.h5", "/g/d"), "absolute": (str(main / "beside.h5"), "/g/d"),
-                     "far": (str(self.folder / "secret.h5"), "/g/d"), "nothing": ("none.h5", "/d")}
+            links = {
+                "beside": ("beside.h5", "/g/d"),
+                "group": ("beside.h5", "/g"),
+                "soft": ("below/b.h5", "g/soft"),
+                "below": ("./below/b.h5", "/g/d"),
+                "up": ("../data/deep/d.h5", "/g/d"),
+                "round": ("../data/deep/d.h5", "/back"),
+                "dots": ("below/../beside.h5", "/g/d"),
+                "secret": ("../../secret.h5", "/g/d"),
+                "absolute": (str(main / "beside.h5"), "/g/d"),
+                "far": (str(self.folder / "secret.h5"), "/g/d"),
+                "nothing": ("none.h5", "/d"),
+            }
             for name, (target, path) in links.items():
                 file[name] = h5py.ExternalLink(target, path)
-        self.check_folders({"own": None, "beside": main, "group/d": main, "soft": main, "below": main, "up": self.top,
-                            "round": self.top, "dots": main, "secret": "never", "absolute": main, "far": "never",
-                            "nothing": "never"})
+        self.check_folders(
+            {
+                "own": None,
+                "beside": main,
+                "group/d": main,
+                "soft": main,
+                "below": main,
+                "up": self.top,
+                "round": self.top,
+                "dots": main,
+                "secret": "never",
+                "absolute": main,
+                "far": "never",
+                "nothing": "never",
+            }
+        )
 
     def test_sources(self):
         main = self.top / "main"
         with h5py.File(self.path, "w", libver="latest") as file:
-            for name, source in {"beside": "beside.h5", "dotted": "./beside.h5", "below": "below/b.h5", "up": "../data/deep/d.h5",
-                                 "secret": "../../secret.h5", "absolute": str(main / "beside.h5")}.items():
+            for name, source in {
+                "beside": "beside.h5",
+                "dotted": "./beside.h5",
+                "below": "below/b.h5",
+                "up": "../data/deep/d.h5",
+                "secret": "../../secret.h5",
+                "absolute": str(main / "beside.h5"),
+            }.items():
                 layout = h5py.VirtualLayout(self.array.shape, "<u2")
                 layout[...] = h5py.VirtualSource(source, "g/d", self.array.shape)
                 file.create_virtual_dataset(name, layout)
-        self.check_folders({"beside": None, "dotted": None, "below": main, "up": self.top, "secret": "never", "absolute": main})
+        self.check_folders(
+            {"beside": None, "dotted": None, "below": main, "up": self.top, "secret": "never", "absolute": main}
+        )
 
     def test_partitions(self):
         """BigDataViewer keeps setups and time points in files of their own, which the first file links to."""
@@ -323,7 +390,9 @@ class Outside(Case):
         with h5py.File(self.path, "w") as file:
             for s, t in itertools.product(range(2), range(3)):
                 with h5py.File(main / f"part{s}{t}.h5", "w") as part:
-                    part.create_dataset(f"t{t:05}/s{s:02}/0/cells", data=expected[s, t], chunks=(4, 4, 4), compression="gzip")
+                    part.create_dataset(
+                        f"t{t:05}/s{s:02}/0/cells", data=expected[s, t], chunks=(4, 4, 4), compression="gzip"
+                    )
                 file[f"t{t:05}/s{s:02}"] = h5py.ExternalLink(f"part{s}{t}.h5", f"t{t:05}/s{s:02}")
             for s in range(2):
                 file[f"s{s:02}/resolutions"] = np.ones((1, 3))
@@ -331,18 +400,50 @@ class Outside(Case):
             self.assertIn("external_folder", self.run_command("info", f"{self.path}#series={s}", status=1).stderr)
             out = self.folder / "out.npy"
             for t in range(3):
-                self.run_command("patches", f"{self.path}#series={s}", "--external-folder", main, "--size", "7x9x11", "--at=0,0,0",
-                                 "--sample", t, "--out", out, "--force")
+                self.run_command(
+                    "patches",
+                    f"{self.path}#series={s}",
+                    "--external-folder",
+                    main,
+                    "--size",
+                    "7x9x11",
+                    "--at=0,0,0",
+                    "--sample",
+                    t,
+                    "--out",
+                    out,
+                    "--force",
+                )
                 np.testing.assert_array_equal(np.load(out)[0, 0], expected[s, t].view("<u2"))
         (main / "part12.h5").unlink()
-        self.assertIn("part12.h5", self.run_command("patches", f"{self.path}#series=1", "--external-folder", main, "--size", "7x9x11",
-                                                    "--at=0,0,0", "--sample", 2, "--out", self.folder / "x.npy", status=1).stderr)
+        self.assertIn(
+            "part12.h5",
+            self.run_command(
+                "patches",
+                f"{self.path}#series=1",
+                "--external-folder",
+                main,
+                "--size",
+                "7x9x11",
+                "--at=0,0,0",
+                "--sample",
+                2,
+                "--out",
+                self.folder / "x.npy",
+                status=1,
+            ).stderr,
+        )
 
     def test_raw_data(self):
         """In one file, in several, in parts of rows."""
         main, data = self.top / "main", self.array.tobytes()
-        cases = {"one": [100], "planes": [0, 2 * 198, 5 * 198], "rows": [3, 22 * 7, 22 * 30], "parts": [0, 22 * 3 + 8, 22 * 7 + 4],
-                 "odd": [0, 3]}
+        cases = {
+            "one": [100],
+            "planes": [0, 2 * 198, 5 * 198],
+            "rows": [3, 22 * 7, 22 * 30],
+            "parts": [0, 22 * 3 + 8, 22 * 7 + 4],
+            "odd": [0, 3],
+        }
         with h5py.File(self.path, "w") as file:
             for name, starts in cases.items():
                 files = []
@@ -357,9 +458,25 @@ class Outside(Case):
         (self.top / "data/up.raw").write_bytes(data)
         self.check_folders({"one": main, "planes": main, "rows": main, "parts": main, "up": self.top})
         self.options = ("--external-folder", main)
-        self.assertIn("two external files", self.run_command("info", f"{self.path}#odd", *self.options, status=1).stderr)
-        self.assertIn("none.raw", self.run_command("patches", f"{self.path}#none", "--size", "7x9x11", "--at=0,0,0", "--axes", "ZYX",
-                                                   "--out", self.folder / "x.npy", *self.options, status=1).stderr)
+        self.assertIn(
+            "two external files", self.run_command("info", f"{self.path}#odd", *self.options, status=1).stderr
+        )
+        self.assertIn(
+            "none.raw",
+            self.run_command(
+                "patches",
+                f"{self.path}#none",
+                "--size",
+                "7x9x11",
+                "--at=0,0,0",
+                "--axes",
+                "ZYX",
+                "--out",
+                self.folder / "x.npy",
+                *self.options,
+                status=1,
+            ).stderr,
+        )
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ All pixel formats, sizes, overlaps, orders, tilings, quantisers, bands and subsa
 combinations drawn by chance, the same ones each time. JPEGXR_CASES=N draws N, JPEGXR_SEED=N others,
 JPEGXR_KEEP=FOLDER keeps the files.
 """
+
 import os
 import random
 import shutil
@@ -23,13 +24,25 @@ CASES = int(os.environ.get("JPEGXR_CASES", "600"))
 KEEP = os.environ.get("JPEGXR_KEEP")
 # Name: number of JxrEncApp, dtype, samples in a file, samples of a pixel, photometric interpretation of TIFF
 FORMATS = {
-    "gray8": (2, "u1", 1, 1, 1), "gray16": (3, "u2", 1, 1, 1), "grayfixed16": (4, "i2", 1, 1, 1),
-    "grayhalf": (5, "f2", 1, 1, 1), "grayfixed32": (7, "i4", 1, 1, 1), "grayfloat": (8, "f4", 1, 1, 1),
-    "rgb24": (9, "u1", 3, 3, 2), "rgb48": (10, "u2", 3, 3, 2), "rgbfixed16": (11, "i2", 3, 3, 2),
-    "rgbhalf": (12, "f2", 3, 3, 2), "rgbfixed32": (14, "i4", 3, 3, 2), "rgbfloat": (15, "f4", 3, 3, 2),
+    "gray8": (2, "u1", 1, 1, 1),
+    "gray16": (3, "u2", 1, 1, 1),
+    "grayfixed16": (4, "i2", 1, 1, 1),
+    "grayhalf": (5, "f2", 1, 1, 1),
+    "grayfixed32": (7, "i4", 1, 1, 1),
+    "grayfloat": (8, "f4", 1, 1, 1),
+    "rgb24": (9, "u1", 3, 3, 2),
+    "rgb48": (10, "u2", 3, 3, 2),
+    "rgbfixed16": (11, "i2", 3, 3, 2),
+    "rgbhalf": (12, "f2", 3, 3, 2),
+    "rgbfixed32": (14, "i4", 3, 3, 2),
+    "rgbfloat": (15, "f4", 3, 3, 2),
     "rgba64": (23, "u2", 4, 4, 2),
-    "rgbafixed16": (24, "i2", 4, 4, 2), "rgbahalf": (25, "f2", 4, 4, 2), "rgbafixed32": (27, "i4", 4, 4, 2),
-    "rgbafloat": (28, "f4", 4, 4, 2), "bw": (1, "bits", 1, 1, 1), "bgr24": (0, "u1", 3, 3, 2),
+    "rgbafixed16": (24, "i2", 4, 4, 2),
+    "rgbahalf": (25, "f2", 4, 4, 2),
+    "rgbafixed32": (27, "i4", 4, 4, 2),
+    "rgbafloat": (28, "f4", 4, 4, 2),
+    "bw": (1, "bits", 1, 1, 1),
+    "bgr24": (0, "u1", 3, 3, 2),
 }
 SIZES = [(1, 1), (3, 2), (16, 16), (17, 5), (5, 33), (64, 48), (100, 77), (160, 16), (15, 130), (300, 200), (259, 18)]
 
@@ -54,9 +67,21 @@ def pixels(rng, width, height, dtype, samples):
 
 def write_tiff(path, width, height, bits, samples, kind, photometric, data, compression=1):
     """One strip, little endian."""
-    values = [(256, 4, width), (257, 4, height), (258, 3, [bits] * samples), (259, 3, compression),
-              (262, 3, photometric), (273, 4, 0), (277, 3, samples), (278, 4, height), (279, 4, len(data)),
-              (282, 5, (96, 1)), (283, 5, (96, 1)), (284, 3, 1), (296, 3, 2)]
+    values = [
+        (256, 4, width),
+        (257, 4, height),
+        (258, 3, [bits] * samples),
+        (259, 3, compression),
+        (262, 3, photometric),
+        (273, 4, 0),
+        (277, 3, samples),
+        (278, 4, height),
+        (279, 4, len(data)),
+        (282, 5, (96, 1)),
+        (283, 5, (96, 1)),
+        (284, 3, 1),
+        (296, 3, 2),
+    ]
     if samples == 4:
         values.append((338, 3, 2))
     values.append((339, 3, [{"u": 1, "i": 2, "f": 3}[kind]] * samples))
@@ -70,8 +95,10 @@ def write_tiff(path, width, height, bits, samples, kind, photometric, data, comp
             extra += raw
         else:
             entries.append((tag, code, len(value), raw.ljust(4, b"\0")))
-    body = b"".join(struct.pack("<HHI", tag, code, n) + (struct.pack("<I", at + len(extra)) if tag == 273 else raw)
-                    for tag, code, n, raw in entries)
+    body = b"".join(
+        struct.pack("<HHI", tag, code, n) + (struct.pack("<I", at + len(extra)) if tag == 273 else raw)
+        for tag, code, n, raw in entries
+    )
     path.write_bytes(b"II*\0" + struct.pack("<IH", 8, len(entries)) + body + bytes(4) + extra + data)
 
 
@@ -79,7 +106,7 @@ def read_tiff(path, dtype, stored, samples, width, height):
     """The pixels of a TIFF by JxrDecApp, which stand at its end."""
     if dtype == "bits":
         row = (width + 7) // 8
-        raw = np.frombuffer(path.read_bytes()[-row * height:], "u1").reshape(height, row)
+        raw = np.frombuffer(path.read_bytes()[-row * height :], "u1").reshape(height, row)
         return np.unpackbits(raw, axis=1)[:, :width, None]
     size = np.dtype(dtype).itemsize * stored * width * height
     return np.frombuffer(path.read_bytes()[-size:], dtype).reshape(height, width, stored)[..., :samples]
@@ -131,33 +158,75 @@ class Oracle(unittest.TestCase):
         if name == "bgr24":
             source = self.folder / "in.bmp"
             rows = np.zeros((height, (3 * width + 3) // 4 * 4), "u1")
-            rows[:, :3 * width] = data[::-1].reshape(height, -1)
-            source.write_bytes(struct.pack("<2sIIIIiiHHIIiiII", b"BM", 54 + rows.size, 0, 54, 40, width, height, 1, 24,
-                                           0, rows.size, 3780, 3780, 0, 0) + rows.tobytes())
+            rows[:, : 3 * width] = data[::-1].reshape(height, -1)
+            source.write_bytes(
+                struct.pack(
+                    "<2sIIIIiiHHIIiiII",
+                    b"BM",
+                    54 + rows.size,
+                    0,
+                    54,
+                    40,
+                    width,
+                    height,
+                    1,
+                    24,
+                    0,
+                    rows.size,
+                    3780,
+                    3780,
+                    0,
+                    0,
+                )
+                + rows.tobytes()
+            )
         else:
             raw = np.packbits(data[..., 0], axis=1).tobytes() if dtype == "bits" else data.tobytes()
-            write_tiff(source, width, height, bits, stored, "u" if dtype == "bits" else np.dtype(dtype).kind,
-                       photometric, raw)
+            write_tiff(
+                source, width, height, bits, stored, "u" if dtype == "bits" else np.dtype(dtype).kind, photometric, raw
+            )
         return encoded if self.run_tool("JxrEncApp", "-i", source, "-o", encoded, "-c", number, *options) else None
 
     def check(self, name, encoded, width, height):
         _, dtype, stored, samples, photometric = FORMATS[name]
         decoded, wrapped, out = self.folder / "y.tif", self.folder / "wrapped.tif", self.folder / "z.npy"
         alpha = ["-a", "2"] if samples == 4 else []
-        if not self.run_tool("JxrDecApp", "-i", encoded, "-o", decoded, *alpha, *(["-c", "9"] if name == "bgr24" else [])):
+        if not self.run_tool(
+            "JxrDecApp", "-i", encoded, "-o", decoded, *alpha, *(["-c", "9"] if name == "bgr24" else [])
+        ):
             return False
         expected = read_tiff(decoded, dtype, stored, samples, width, height)
         kind, bits = ("u", 8) if dtype == "bits" else (np.dtype(dtype).kind, 8 * np.dtype(dtype).itemsize)
-        write_tiff(wrapped, width, height, bits, samples, kind, photometric if samples > 1 else 1,
-                   encoded.read_bytes(), 22610)
-        done = subprocess.run([COMMAND, "patches", wrapped, "--size", f"{height}x{width}", "--at", "0,0", "--out", out,
-                               "--force", "--axes", "YX" if samples == 1 else "YXC"],
-                              capture_output=True, text=True, check=False, timeout=60)
+        write_tiff(
+            wrapped, width, height, bits, samples, kind, photometric if samples > 1 else 1, encoded.read_bytes(), 22610
+        )
+        done = subprocess.run(
+            [
+                COMMAND,
+                "patches",
+                wrapped,
+                "--size",
+                f"{height}x{width}",
+                "--at",
+                "0,0",
+                "--out",
+                out,
+                "--force",
+                "--axes",
+                "YX" if samples == 1 else "YXC",
+            ],
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=60,
+        )
         self.assertEqual(done.returncode, 0, done.stderr)
         found = np.load(out).reshape(samples, height, width).transpose(1, 2, 0)
         # Bits, as floats may be no numbers.
-        np.testing.assert_array_equal(np.ascontiguousarray(found).view(f"u{found.itemsize}"),
-                                      np.ascontiguousarray(expected).view(f"u{expected.itemsize}"))
+        np.testing.assert_array_equal(
+            np.ascontiguousarray(found).view(f"u{found.itemsize}"),
+            np.ascontiguousarray(expected).view(f"u{expected.itemsize}"),
+        )
         return True
 
     def test_cases(self):

@@ -44,8 +44,16 @@ def check_command():
 
 def write_zarr(path, pixels):
     path.mkdir()
-    metadata = {"zarr_format": 2, "shape": pixels.shape, "chunks": pixels.shape, "dtype": pixels.dtype.str, "order": "C",
-                "compressor": {"id": "zlib", "level": 1}, "fill_value": 0, "filters": None}
+    metadata = {
+        "zarr_format": 2,
+        "shape": pixels.shape,
+        "chunks": pixels.shape,
+        "dtype": pixels.dtype.str,
+        "order": "C",
+        "compressor": {"id": "zlib", "level": 1},
+        "fill_value": 0,
+        "filters": None,
+    }
     (path / ".zarray").write_text(json.dumps(metadata))
     (path / "0.0").write_bytes(zlib.compress(pixels.tobytes()))
 
