@@ -29,4 +29,7 @@ MT_MUST_CHECK mt_status mt_raw_read(const mt_image *image, const mt_chunk_ref *r
                                     const mt_convert *convert, const int64_t *low, const int64_t *extent, uint8_t *out,
                                     const int64_t *out_stride, mt_scratch *scratch, mt_cancel *cancel, mt_error *err);
 
+/* What mt_raw_read costs for a box of this extent, in bytes that could be read in the same time. */
+uint64_t mt_raw_cost(const mt_image *image, const int64_t *extent);
+
 #endif

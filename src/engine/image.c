@@ -56,6 +56,14 @@ void mt_image_init(mt_image *image, mt_context *context, const mt_chunk_map *map
         image->stride[d] = map->piece_stride[d];
 }
 
+void mt_image_init_blocks(mt_image *blocks, const mt_image *piece)
+{
+    *blocks = *piece;
+    blocks->piece = blocks->rows = false;
+    for (int d = 0; d < piece->map->ndim; d++)
+        blocks->stride[d] = piece->map->chunk_stride[d] * (int64_t)piece->element_size;
+}
+
 void mt_image_forget(mt_image *image) { mt_cache_drop(image->context->chunks, image->owner); }
 
 int64_t mt_image_chunk_at(const mt_image *image, int d, int64_t coordinate)

@@ -28,6 +28,9 @@ typedef struct mt_image {
 void mt_image_init(mt_image *image, mt_context *context, const mt_chunk_map *map, mt_store *store, const char *label,
                    const uint8_t *array);
 
+/* The same image in blocks, of one that is a piece: they are read whole, each once a call. */
+void mt_image_init_blocks(mt_image *blocks, const mt_image *piece);
+
 /* Forgets the chunks in the cache. */
 void mt_image_forget(mt_image *image);
 

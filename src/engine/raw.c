@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Rows of raw chunks, read straight from the store in as few and as short ranges as cost least. */
+#include "base/checked.h"
 #include "engine/engine.h"
 
 enum { RANGES, ROWS }; /* buffers of the scratch: nothing is decoded meanwhile */
@@ -40,6 +41,28 @@ static void choose_span(layout *l, size_t element_size, size_t merge_gap)
         l->span = span;
         l->outer--;
     }
+}
+
+/* As many bytes are read in the time that one more range takes. */
+#define RANGE_BYTES 8192
+
+uint64_t mt_raw_cost(const mt_image *image, const int64_t *extent)
+{
+    static const int64_t nowhere[MT_MAX_DIMS] = { 0 };
+    int64_t inside[MT_MAX_DIMS];
+    layout l;
+    for (int d = 0; d < image->map->ndim; d++) {
+        inside[d] = mt_min_i64(extent[d], image->map->shape[d]);
+        if (inside[d] == 0)
+            return 0;
+    }
+    sort_dimensions(&l, image, inside, nowhere);
+    choose_span(&l, image->element_size, image->store->merge_gap);
+    uint64_t cost = (uint64_t)l.span + RANGE_BYTES;
+    for (int d = 0; d < l.outer; d++)
+        if (mt_mul_u64(cost, (uint64_t)l.extent[d], &cost))
+            return UINT64_MAX;
+    return cost;
 }
 
 typedef struct job {

@@ -252,11 +252,30 @@ static void zero_patch(const mt_patch_request *r)
     mt_gather(&as_is, 1 + (int)r->n_spatial, extent, r->view.data, strides, zero, same_element);
 }
 
+/* Where patches want so many rows of a file in one piece that all of it is read sooner, it is read in blocks. */
+static void choose_blocks(read_list *list, const mt_stack *stack)
+{
+    const mt_image *image = &stack->image;
+    uint64_t rows = 0, whole = image->element_size;
+    if (!stack->map || !image->piece || stack->context->env.allow_mmap)
+        return;
+    for (int d = 0; d < stack->map->ndim; d++)
+        whole *= (uint64_t)stack->map->shape[d];
+    for (size_t i = 0; i < list->n && rows <= whole; i++)
+        if (list->reads[i].image == image && mt_add_u64(rows, mt_raw_cost(image, list->reads[i].extent), &rows))
+            rows = UINT64_MAX;
+    for (size_t i = 0; i < list->n && rows > whole; i++)
+        if (list->reads[i].image == image)
+            list->reads[i].image = &stack->blocks;
+}
+
 static mt_status extract(read_list *list, const mt_patch_request *requests, size_t n, mt_error *err)
 {
     mt_status st = mt_cancel_asked(&list->cancel) ? MT_E_CANCELLED : MT_OK;
     for (size_t i = 0; !st && i < n; i++)
         st = add_request(list, &requests[i], err);
+    if (!st && list->n > 1)
+        choose_blocks(list, requests[0].stack);
     if (!st)
         return mt_engine_read(list->context, list->reads, list->n, &list->cancel, err);
     for (size_t i = 0; i < n; i++)

@@ -91,6 +91,7 @@ static mt_status open_source(mt_stack *stack, const mt_open_options *options, co
     }
     stack->info.source = source;
     mt_image_init(&stack->image, stack->context, stack->map, stack->source.store, source, NULL);
+    mt_image_init_blocks(&stack->blocks, &stack->image);
     return MT_OK;
 }
 

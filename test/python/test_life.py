@@ -236,6 +236,24 @@ def test_a_few_rows_of_a_large_raw_chunk_are_read_alone(tmp_path):
     assert context.counters()["bytes_fetched"] < 1 << 20
 
 
+@pytest.mark.parametrize("order", ["C", "F"])
+@pytest.mark.parametrize("shape", [(700, 900), (20, 200, 300)])
+def test_many_patches_of_a_file_in_one_piece_read_each_block_once(tmp_path, shape, order):
+    pixels = np.random.default_rng(7).integers(0, 60000, shape, np.uint16)
+    np.save(tmp_path / "a.npy", np.asarray(pixels, order=order))
+    context = microtome.Context(cache_bytes=0)
+    stack = microtome.open(tmp_path / "a.npy", "ZYX"[-len(shape) :], context=context)
+    size = (5, 40, 50)[-len(shape) :]
+    coords = np.random.default_rng(8).integers(-30, np.array(shape) + 10, (300, len(shape)))
+    expected = microtome.from_array(pixels, "ZYX"[-len(shape) :]).extract_patches(0, None, coords, size)
+    context.reset_counters()
+    np.testing.assert_array_equal(stack.extract_patches(0, None, coords, size), expected)
+    assert context.counters()["bytes_fetched"] <= pixels.nbytes
+    context.reset_counters()
+    np.testing.assert_array_equal(stack.extract_patches(0, None, coords[:2], size), expected[:2])
+    assert context.counters()["bytes_fetched"] < pixels.nbytes / 4
+
+
 def read_some(stack, seed, results):
     rng = np.random.default_rng(seed)
     for _ in range(50):
