@@ -24,7 +24,7 @@ build: setup ## build library and command into build/PRESET (PRESET=release, deb
 test: build ## run the tests
 	@ctest --preset $(PRESET)
 
-test-oracle: build ## compare with other libraries (h5py), which are installed into build/oracle
+test-oracle: build ## compare with other libraries: h5py, which is installed into build/oracle, and jxrlib
 	@tools/oracle.sh $(ORACLE) build/$(PRESET)/microtome
 
 demo: build ## fetch two real images, cut patches out of them and show where the pictures are
