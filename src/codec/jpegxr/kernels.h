@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The steps of which transform and overlap are made, on numbers modulo 2^32. Source: T.832, clauses 9.9.7 and 9.9.8. */
+/* The steps of which transform and overlap are made, on numbers modulo 2^32. Source: ITU-T T.832. */
 #ifndef MT_CODEC_JPEGXR_KERNELS_H
 #define MT_CODEC_JPEGXR_KERNELS_H
 
