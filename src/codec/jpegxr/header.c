@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The headers of a codestream. Source: T.832, clauses 8.3 to 8.6. */
+/* The headers of a codestream. Source: ITU-T T.832. */
 #include "codec/jpegxr/jpegxr.h"
 
 #include <string.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Highpass and flexbits of a macroblock. Source: T.832, clauses 8.7.18 to 8.7.20. */
+/* Highpass and flexbits of a macroblock. Source: ITU-T T.832. */
 #include "codec/jpegxr/jpegxr.h"
 #include "codec/jpegxr/kernels.h"
 

@@ -1,20 +1,23 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The steps of which transform and overlap are made, on numbers modulo 2^32. Source: T.832, clauses 9.9.7 and 9.9.8. */
+/* The steps of which transform and overlap are made, on numbers modulo 2^32. Source: ITU-T T.832. */
 #ifndef MT_CODEC_JPEGXR_KERNELS_H
 #define MT_CODEC_JPEGXR_KERNELS_H
 
 #include <stdbool.h>
 #include <stdint.h>
 
+/* Only where they stand in a loop themselves do they become vector code. */
+#define JXR_KERNEL static inline __attribute__((always_inline))
+
 /* A shift that keeps the sign, as it does with all compilers. */
-static inline uint32_t jxr_sar(uint32_t v, int n)
+JXR_KERNEL uint32_t jxr_sar(uint32_t v, int n)
 {
     /* cppcheck-suppress shiftNegativeLHS */
     return (uint32_t)((int32_t)v >> n);
 }
 
 /* Sums and differences of four, in place; rounding is 0 or 1. */
-static inline void jxr_butterfly(uint32_t *a, uint32_t *b, uint32_t *c, uint32_t *d, uint32_t rounding)
+JXR_KERNEL void jxr_butterfly(uint32_t *a, uint32_t *b, uint32_t *c, uint32_t *d, uint32_t rounding)
 {
     uint32_t sum = *a + *d, difference = *b - *c, t = jxr_sar(sum - difference + rounding, 1), old = *c;
     *c = t - *d;
@@ -24,20 +27,20 @@ static inline void jxr_butterfly(uint32_t *a, uint32_t *b, uint32_t *c, uint32_t
 }
 
 /* Rotation by pi/8, and its finer form. */
-static inline void jxr_rotate(uint32_t *a, uint32_t *b)
+JXR_KERNEL void jxr_rotate(uint32_t *a, uint32_t *b)
 {
     *a -= jxr_sar(*b + 1, 1);
     *b += jxr_sar(*a + 1, 1);
 }
 
-static inline void jxr_rotate_fine(uint32_t *a, uint32_t *b)
+JXR_KERNEL void jxr_rotate_fine(uint32_t *a, uint32_t *b)
 {
     *a -= jxr_sar(*b * 3 + 4, 3);
     *b += jxr_sar(*a * 3 + 4, 3);
 }
 
 /* Odd in one direction. */
-static inline void jxr_odd(uint32_t *a, uint32_t *b, uint32_t *c, uint32_t *d)
+JXR_KERNEL void jxr_odd(uint32_t *a, uint32_t *b, uint32_t *c, uint32_t *d)
 {
     *b += *d;
     *a -= *c;
@@ -52,7 +55,7 @@ static inline void jxr_odd(uint32_t *a, uint32_t *b, uint32_t *c, uint32_t *d)
 }
 
 /* Odd in both directions, but for signs; first and second are roundings. */
-static inline void jxr_odd_odd(uint32_t *a, uint32_t *b, uint32_t *c, uint32_t *d, uint32_t first, uint32_t second)
+JXR_KERNEL void jxr_odd_odd(uint32_t *a, uint32_t *b, uint32_t *c, uint32_t *d, uint32_t first, uint32_t second)
 {
     *d += *a;
     *c -= *b;
@@ -69,7 +72,7 @@ static inline void jxr_odd_odd(uint32_t *a, uint32_t *b, uint32_t *c, uint32_t *
 }
 
 /* The inverse core transform of 4 x 4 values in rows: coefficients become values. */
-static inline void jxr_core(uint32_t v[16])
+JXR_KERNEL void jxr_core(uint32_t v[16])
 {
     uint32_t a[4] = { v[0], v[2], v[8], v[10] }, b[4] = { v[9], v[1], v[3], v[11] };
     uint32_t c[4] = { v[6], v[12], v[4], v[14] }, d[4] = { v[5], v[13], v[7], v[15] };
@@ -90,7 +93,7 @@ static inline void jxr_core(uint32_t v[16])
 }
 
 /* Scales one of two up and the other down. */
-static inline void jxr_scale(uint32_t *a, uint32_t *d, bool hd_photo)
+JXR_KERNEL void jxr_scale(uint32_t *a, uint32_t *d, bool hd_photo)
 {
     *a += *d;
     *d = jxr_sar(*a, 1) - *d;
@@ -102,7 +105,7 @@ static inline void jxr_scale(uint32_t *a, uint32_t *d, bool hd_photo)
     *d -= jxr_sar(*a, 10);
 }
 
-static inline void jxr_hadamard(uint32_t *a, uint32_t *b, uint32_t *c, uint32_t *d)
+JXR_KERNEL void jxr_hadamard(uint32_t *a, uint32_t *b, uint32_t *c, uint32_t *d)
 {
     *b -= *c;
     *a += jxr_sar(*d * 3 + 4, 3);
@@ -113,10 +116,10 @@ static inline void jxr_hadamard(uint32_t *a, uint32_t *b, uint32_t *c, uint32_t 
     *b += third;
 }
 
-static inline uint32_t jxr_magnitude(uint32_t v) { return v >> 31 ? 0 - v : v; }
+JXR_KERNEL uint32_t jxr_magnitude(uint32_t v) { return v >> 31 ? 0 - v : v; }
 
 /* Takes out what the scaling of HD Photo, which is not exact, leaks of the mean, where it is less than the threshold. */
-static inline void jxr_stop_leak(uint32_t *a, uint32_t *b, uint32_t *c, uint32_t *d, uint32_t threshold)
+JXR_KERNEL void jxr_stop_leak(uint32_t *a, uint32_t *b, uint32_t *c, uint32_t *d, uint32_t threshold)
 {
     uint32_t leak = jxr_sar(jxr_sar(*a + *b + *c + *d, 1) * 595 + 65536, 17);
     uint32_t other = jxr_sar(*a - *b - *c + *d, 1), least = jxr_magnitude(other);
@@ -132,7 +135,7 @@ static inline void jxr_stop_leak(uint32_t *a, uint32_t *b, uint32_t *c, uint32_t
 }
 
 /* Overlap of 4 x 4 values in rows around a corner of four blocks. threshold: of HD Photo. */
-static inline void jxr_overlap_16(uint32_t v[16], bool hd_photo, uint32_t threshold)
+JXR_KERNEL void jxr_overlap_16(uint32_t v[16], bool hd_photo, uint32_t threshold)
 {
     jxr_butterfly(&v[0], &v[3], &v[12], &v[15], 0);
     jxr_butterfly(&v[1], &v[2], &v[13], &v[14], 0);
@@ -159,7 +162,7 @@ static inline void jxr_overlap_16(uint32_t v[16], bool hd_photo, uint32_t thresh
     jxr_stop_leak(&v[5], &v[6], &v[9], &v[10], threshold);
 }
 
-static inline void jxr_scale_edge(uint32_t *a, uint32_t *d)
+JXR_KERNEL void jxr_scale_edge(uint32_t *a, uint32_t *d)
 {
     jxr_scale(a, d, false);
     *a += jxr_sar(*d * 3 + 4, 3);
@@ -169,7 +172,7 @@ static inline void jxr_scale_edge(uint32_t *a, uint32_t *d)
 }
 
 /* The scaling of HD Photo. */
-static inline void jxr_lift_old(uint32_t *a, uint32_t *d)
+JXR_KERNEL void jxr_lift_old(uint32_t *a, uint32_t *d)
 {
     *a += jxr_sar(*d * 3 + 16, 5);
     *d += jxr_sar(*a * 3 + 8, 4);
@@ -177,7 +180,7 @@ static inline void jxr_lift_old(uint32_t *a, uint32_t *d)
 }
 
 /* Overlap of four values in a line across the border of two blocks at the edge of the picture. */
-static inline void jxr_overlap_4(uint32_t *a, uint32_t *b, uint32_t *c, uint32_t *d, bool hd_photo)
+JXR_KERNEL void jxr_overlap_4(uint32_t *a, uint32_t *b, uint32_t *c, uint32_t *d, bool hd_photo)
 {
     *a += *d;
     *b += *c;
@@ -199,7 +202,7 @@ static inline void jxr_overlap_4(uint32_t *a, uint32_t *b, uint32_t *c, uint32_t
 }
 
 /* Overlap of subsampled chroma in the second transform: of two values, and of 2 x 2. */
-static inline void jxr_overlap_2(uint32_t *a, uint32_t *b, bool hd_photo)
+JXR_KERNEL void jxr_overlap_2(uint32_t *a, uint32_t *b, bool hd_photo)
 {
     if (hd_photo) {
         *b += jxr_sar(*a + 4, 3);
@@ -215,7 +218,7 @@ static inline void jxr_overlap_2(uint32_t *a, uint32_t *b, bool hd_photo)
     *b += jxr_sar(*a + 2, 2);
 }
 
-static inline void jxr_overlap_2x2(uint32_t *a, uint32_t *b, uint32_t *c, uint32_t *d, bool hd_photo)
+JXR_KERNEL void jxr_overlap_2x2(uint32_t *a, uint32_t *b, uint32_t *c, uint32_t *d, bool hd_photo)
 {
     *a += *d;
     *b += *c;

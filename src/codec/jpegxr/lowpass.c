@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* DC and lowpass of a macroblock, and what they have in common with highpass. Source: T.832, clauses 8.7.14 to 8.7.17. */
+/* DC and lowpass of a macroblock, and what they have in common with highpass. Source: ITU-T T.832. */
 #include "codec/jpegxr/jpegxr.h"
 
 #include <string.h>

@@ -51,29 +51,28 @@ static inline void overlap_lanes(uint32_t v[16][JXR_LANES], bool hd_photo, uint3
 
 static void overlap_corners(const view *above, const view *below, const jxr_border *b)
 {
-    size_t end = b->right - 1;
-    for (size_t i = b->left; i < end; i += JXR_LANES) {
-        uint32_t v[16][JXR_LANES] = { { 0 } };
-        size_t n = end - i < JXR_LANES ? end - i : JXR_LANES;
-        bool whole = n == JXR_LANES && above->square == 1;
-        for (int k = 0; k < 16; k++) {
-            const uint32_t *from = around(above, below, i, k);
-            if (whole)
-                memcpy(v[k], from, sizeof v[k]);
-            for (size_t l = 0; !whole && l < n; l++)
-                v[k][l] = from[l * above->square];
-        }
+    size_t n = b->right - 1 - b->left, step = above->square;
+    uint32_t *p[16];
+    for (int k = 0; k < 16; k++)
+        p[k] = around(above, below, b->left, k);
+    for (size_t i = 0; i < n; i += JXR_LANES) {
+        uint32_t v[16][JXR_LANES];
+        size_t lanes = n - i < JXR_LANES ? n - i : JXR_LANES;
+        bool whole = lanes == JXR_LANES && step == 1;
+        for (int k = 0; whole && k < 16; k++)
+            memcpy(v[k], p[k] + i, sizeof v[k]);
+        for (int k = 0; !whole && k < 16; k++)
+            for (size_t l = 0; l < JXR_LANES; l++)
+                v[k][l] = l < lanes ? p[k][(i + l) * step] : 0;
         if (b->hd_photo)
             overlap_lanes(v, true, b->threshold);
         else
             overlap_lanes(v, false, 0);
-        for (int k = 0; k < 16; k++) {
-            uint32_t *to = around(above, below, i, k);
-            if (whole)
-                memcpy(to, v[k], sizeof v[k]);
-            for (size_t l = 0; !whole && l < n; l++)
-                to[l * above->square] = v[k][l];
-        }
+        for (int k = 0; whole && k < 16; k++)
+            memcpy(p[k] + i, v[k], sizeof v[k]);
+        for (int k = 0; !whole && k < 16; k++)
+            for (size_t l = 0; l < lanes; l++)
+                p[k][(i + l) * step] = v[k][l];
     }
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The inverse overlap: what smooths the border between two rows of blocks. Source: T.832, clause 9.9.9. */
+/* The inverse overlap: what smooths the border between two rows of blocks. Source: ITU-T T.832. */
 #ifndef MT_CODEC_JPEGXR_OVERLAP_H
 #define MT_CODEC_JPEGXR_OVERLAP_H
 

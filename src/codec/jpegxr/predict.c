@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Prediction from the macroblocks to the left and above, and of highpass within one. Source: T.832, clause 9.6. */
+/* Prediction from the macroblocks to the left and above, and of highpass within one. Source: ITU-T T.832. */
 #include "codec/jpegxr/jpegxr.h"
 #include "codec/jpegxr/kernels.h"
 

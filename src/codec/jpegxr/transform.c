@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The inverse transforms, and when a row of blocks is ready for them. Source: T.832, clause 9.9. */
+/* The inverse transforms, and when a row of blocks is ready for them. Source: ITU-T T.832. */
 #include "codec/jpegxr/jpegxr.h"
 #include "codec/jpegxr/kernels.h"
 #include "codec/jpegxr/overlap.h"

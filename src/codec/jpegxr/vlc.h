@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The variable-length codes of JPEG XR. Each alphabet has some tables, between which the symbols that were read decide
- * every sixteenth macroblock. Source: ITU-T T.832, clause 8.8.5 and tables there. */
+ * every sixteenth macroblock. Source: ITU-T T.832. */
 #ifndef MT_CODEC_JPEGXR_VLC_H
 #define MT_CODEC_JPEGXR_VLC_H
 
