@@ -106,7 +106,7 @@ mt_status tiff_count_row(const tiff_file *file, const tiff_ifd *ifd, const tiff_
     const tiff_entry *offsets = tiff_find(ifd, TAG_STRIP_OFFSETS), *counts = tiff_find(ifd, TAG_STRIP_COUNTS);
     uint64_t n = (uint64_t)tiff_page_chunks(page);
     int64_t row, plane;
-    uint64_t start;
+    uint64_t start = 0;
     bool one_piece;
     if (!tiff_is_raw(page) || page->tiled || !offsets || !counts || n > MAX_ROW_STRIPS || offsets->count != n ||
         counts->count != n || mt_mul_i64(page->width * page->height, page->samples, &row) ||
