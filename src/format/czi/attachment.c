@@ -20,8 +20,7 @@ static mt_status read_entry(const czi_file *file, uint32_t i, czi_attachment *ou
     if (memcmp(entry, "A1", 2) != 0)
         return mt_fail(err, MT_E_CORRUPT, "attachment %u has an unknown schema", i);
     uint64_t segment = mt_load_u64le(entry + 12);
-    if ((st = czi_read_segment(file, segment, "ZISRAWATTACH", &allocated, err)) ||
-        (st = czi_read(file, segment + CZI_SEGMENT_HEAD, size, sizeof size, err)))
+    if ((st = czi_read_segment(file, segment, "ZISRAWATTACH", size, sizeof size, &allocated, err)))
         return st;
     *out = (czi_attachment) { .position = segment + CZI_SEGMENT_HEAD + HEAD, .size = mt_load_u32le(size) };
     memcpy(out->type, entry + 40, sizeof out->type - 1);
@@ -39,8 +38,8 @@ static mt_status count_entries(const czi_file *file, uint32_t *out, mt_error *er
     *out = 0;
     if (file->attachments == 0)
         return MT_OK;
-    mt_status st = czi_read_segment(file, file->attachments, "ZISRAWATTDIR", &allocated, err);
-    if (st || (st = czi_read(file, file->attachments + CZI_SEGMENT_HEAD, count, sizeof count, err)))
+    mt_status st = czi_read_segment(file, file->attachments, "ZISRAWATTDIR", count, sizeof count, &allocated, err);
+    if (st)
         return st;
     uint32_t n = mt_load_u32le(count);
     if (allocated < HEAD || n > (allocated - HEAD) / ENTRY)

@@ -302,24 +302,24 @@ static void set_size(const czi_image *image, const czi_state *s, mt_chunk_map *m
             map->chain = s->kinds[i].chain;
 }
 
-mt_status czi_make_map(const czi_files *files, const czi_image *image, int level, mt_chunk_map *map, mt_error *err)
+mt_status czi_make_map(const czi_entries *entries, const czi_image *image, int level, mt_chunk_map *map, mt_error *err)
 {
     czi_state *s = mt_arena_alloc(map->arena, 1, sizeof *s, err);
     if (!s)
         return MT_E_MEMORY;
-    s->files = files;
+    s->files = entries->files;
     s->image = image;
     s->type = czi_find_pixel_type(image->pixel_type);
     s->level = level;
     s->factor = image->factor[level];
     if (!s->type->dtype)
         return mt_fail(err, MT_E_UNSUPPORTED, "pixel type %s is not read", s->type->name);
-    mt_cache *cache = files->file[0].env->index_cache;
+    mt_cache *cache = s->files->file[0].env->index_cache;
     s->owner = mt_cache_new_owner(cache);
     s->mask_owner = image->use_masks ? mt_cache_new_owner(cache) : 0;
     making m = { map, s };
     mt_status st = set_planes(image, s, map, err);
-    if (st || (st = make_raw_chain(s, err)) || (st = czi_walk(files, add_entry, &m, err)))
+    if (st || (st = make_raw_chain(s, err)) || (st = czi_walk(entries, add_entry, &m, err)))
         return st;
     set_size(image, s, map);
     qsort(s->tiles, s->n_tiles, sizeof *s->tiles, compare_tiles);

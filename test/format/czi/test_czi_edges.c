@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* CZI documents whose numbers lie at the ends of what fits, made here. */
 #include "support/czi_writer.h"
+#include "support/faulty_store.h"
+#include "support/map.h"
 
 #include <microtome/microtome.h>
 
@@ -164,12 +166,67 @@ static void a_broken_continuation_is_named(void **state)
     czi_free(&w);
 }
 
+/* Opens what was written, and says how often the store was called for it. */
+static size_t open_counting(const czi_writer *w, opened_map *out)
+{
+    static const mt_open_options options = { .struct_size = sizeof options };
+    mt_store *inner;
+    mt_error err = MT_ERROR_INIT;
+    *out = (opened_map) { 0 };
+    check_ok(mt_context_new(NULL, &out->context, &err), &err);
+    mt_env *env = &out->context->env;
+    check_ok(mt_store_open_memory(env, "a.czi", w->data, w->size, &inner, &err), &err);
+    check_ok(faulty_store_wrap(inner, SIZE_MAX, MT_E_IO, &out->store, &err), &err);
+    mt_source source = { .env = env, .store = out->store, .key = "a.czi", .name = "a.czi", .options = &options };
+    mt_arena *arena;
+    check_ok(mt_arena_new(env, &arena, &err), &err);
+    check_ok(mt_selection_parse(arena, "", &source.selection, &err), &err);
+    check_ok(mt_format_find("czi")->open(&source, &out->map, &err), &err);
+    mt_arena_free(arena);
+    return faulty_store_calls(out->store);
+}
+
+/* n tiles of one pixel, side by side: opened, and all pixels read. Returns calls of the store while it was opened. */
+static size_t check_row(int32_t n, const char *xml)
+{
+    czi_writer w;
+    opened_map o;
+    mt_error err = MT_ERROR_INIT;
+    uint8_t *read;
+    size_t size;
+    czi_begin(&w);
+    for (int32_t i = 0; i < n; i++) {
+        uint8_t pixel = (uint8_t)(i * 7 % 251);
+        czi_tile tile = czi_gray_tile(i, 0, 1, 1, &pixel);
+        czi_add_tile(&w, &tile);
+    }
+    czi_finish(&w, xml);
+    size_t calls = open_counting(&w, &o);
+    check_ok(read_map(&o, &read, &size, &err), &err);
+    assert_int_equal(size, n);
+    for (int32_t i = 0; i < n; i++)
+        assert_int_equal(read[i], i * 7 % 251);
+    free(read);
+    close_map(&o);
+    czi_free(&w);
+    return calls;
+}
+
+/* The size, the header, and a head and the entries of the directory; a long one is read in windows, each time. */
+static void the_directory_is_read_once(void **state)
+{
+    (void)state;
+    assert_int_equal(check_row(1, NULL), 4);
+    assert_int_equal(check_row(3000, NULL), 4);
+    assert_in_range(check_row(16385, NULL), 5, 60);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(channels_of_the_lowest_number),  cmocka_unit_test(the_first_channel_gives_the_pixel_type),
         cmocka_unit_test(a_level_that_is_not_there),      cmocka_unit_test(rows_of_a_mask_are_limited),
-        cmocka_unit_test(a_broken_continuation_is_named),
+        cmocka_unit_test(a_broken_continuation_is_named), cmocka_unit_test(the_directory_is_read_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
