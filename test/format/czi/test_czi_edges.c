@@ -187,7 +187,7 @@ static size_t open_counting(const czi_writer *w, opened_map *out)
 }
 
 /* n tiles of one pixel, side by side: opened, and all pixels read. Returns calls of the store while it was opened. */
-static size_t check_row(int32_t n, const char *xml)
+static size_t check_row(int32_t n)
 {
     czi_writer w;
     opened_map o;
@@ -200,7 +200,7 @@ static size_t check_row(int32_t n, const char *xml)
         czi_tile tile = czi_gray_tile(i, 0, 1, 1, &pixel);
         czi_add_tile(&w, &tile);
     }
-    czi_finish(&w, xml);
+    czi_finish(&w, NULL);
     size_t calls = open_counting(&w, &o);
     check_ok(read_map(&o, &read, &size, &err), &err);
     assert_int_equal(size, n);
@@ -216,17 +216,47 @@ static size_t check_row(int32_t n, const char *xml)
 static void the_directory_is_read_once(void **state)
 {
     (void)state;
-    assert_int_equal(check_row(1, NULL), 4);
-    assert_int_equal(check_row(3000, NULL), 4);
-    assert_in_range(check_row(16385, NULL), 5, 60);
+    assert_int_equal(check_row(1), 4);
+    assert_int_equal(check_row(3000), 4);
+    assert_in_range(check_row(16385), 5, 60);
+}
+
+/* The settings of an image stand at the end of the metadata, behind those of the experiment, or before. */
+static void long_metadata_is_searched_from_its_end(void **state)
+{
+    (void)state;
+    static const char start[] = "<M><DisplaySetting><Channels><Channel Name=\"old\"/></Channels></DisplaySetting>";
+    static const char end[] = "<Dimensions><Channels><Channel Name=\"b\"/></Channels></Dimensions><Scaling><Items>"
+                              "<Distance Id=\"X\"><Value>2e-6</Value></Distance></Items></Scaling>";
+    static const char display[] = "<DisplaySetting><Channels><Channel Name=\"new\"/></Channels></DisplaySetting>";
+    enum { LENGTH = 300000 };
+    static char xml[LENGTH + sizeof start + sizeof end + sizeof display];
+    static const int32_t channel[1][2] = { { 0, 0 } };
+    for (int last = 0; last < 2; last++) {
+        czi_writer w;
+        mt_stack *stack;
+        mt_error err = MT_ERROR_INIT;
+        snprintf(xml, sizeof xml, "%s%*s%s%s", start, LENGTH, "", end, last ? display : "");
+        write_channels(&w, channel, 1, xml);
+        check_ok(open_written(&w, NULL, &stack, &err), &err);
+        const mt_stack_info *info = mt_stack_get_info(stack);
+        assert_string_equal(info->channels[0].name, last ? "new" : "old");
+        assert_true(info->pixel_size[1] > 1.99 && info->pixel_size[1] < 2.01);
+        mt_stack_close(stack);
+        czi_free(&w);
+    }
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(channels_of_the_lowest_number),  cmocka_unit_test(the_first_channel_gives_the_pixel_type),
-        cmocka_unit_test(a_level_that_is_not_there),      cmocka_unit_test(rows_of_a_mask_are_limited),
-        cmocka_unit_test(a_broken_continuation_is_named), cmocka_unit_test(the_directory_is_read_once),
+        cmocka_unit_test(channels_of_the_lowest_number),
+        cmocka_unit_test(the_first_channel_gives_the_pixel_type),
+        cmocka_unit_test(a_level_that_is_not_there),
+        cmocka_unit_test(rows_of_a_mask_are_limited),
+        cmocka_unit_test(a_broken_continuation_is_named),
+        cmocka_unit_test(the_directory_is_read_once),
+        cmocka_unit_test(long_metadata_is_searched_from_its_end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
