@@ -247,6 +247,35 @@ static void long_metadata_is_searched_from_its_end(void **state)
     }
 }
 
+/* Each tile of another size, then again: as many sizes as are allowed, and one more. */
+static void sizes_of_tiles_are_limited(void **state)
+{
+    (void)state;
+    enum { SIDE = 64 };
+    static const uint8_t bytes[(SIDE + 1) * SIDE] = { 1, 2 };
+    for (int more = 0; more < 2; more++) {
+        czi_writer w;
+        mt_stack *stack;
+        mt_error err = MT_ERROR_INIT;
+        czi_begin(&w);
+        for (int32_t i = 0; i < 2 * SIDE * SIDE; i++) {
+            int32_t x = i % SIDE, y = i / SIDE % SIDE;
+            czi_tile tile = czi_gray_tile(x * SIDE, y * SIDE, x + 1, y + 1, bytes);
+            czi_add_tile(&w, &tile);
+        }
+        czi_tile tile = czi_gray_tile(0, 0, SIDE + more, SIDE, bytes);
+        czi_add_tile(&w, &tile);
+        czi_finish(&w, NULL);
+        mt_status status = open_written(&w, NULL, &stack, &err);
+        assert_int_equal(status, more ? MT_E_LIMIT : MT_OK);
+        if (more)
+            assert_non_null(strstr(err.message, "more than 4096 sizes"));
+        else
+            mt_stack_close(stack);
+        czi_free(&w);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -257,6 +286,7 @@ int main(void)
         cmocka_unit_test(a_broken_continuation_is_named),
         cmocka_unit_test(the_directory_is_read_once),
         cmocka_unit_test(long_metadata_is_searched_from_its_end),
+        cmocka_unit_test(sizes_of_tiles_are_limited),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
