@@ -153,11 +153,25 @@ bool czi_belongs(const czi_image *image, const czi_entry *e)
     return is_in_scene(image, e) && e->pixel_type == image->pixel_type;
 }
 
+/* Tiles at the edge of a level have rounded sizes: by how much, in tenths, what is meant may be missed, as in libCZI. */
+static int32_t snap(int64_t size, int64_t stored)
+{
+    static const struct {
+        int32_t factor, tenths;
+    } table[] = { { 16, 8 },   { 27, 8 },   { 32, 10 },  { 64, 10 },  { 81, 15 },   { 128, 10 },
+                  { 243, 20 }, { 256, 20 }, { 512, 40 }, { 729, 50 }, { 1024, 100 } };
+    for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
+        int64_t off = 10 * (size - table[i].factor * stored);
+        if (off <= table[i].tenths * stored && -off <= table[i].tenths * stored)
+            return table[i].factor;
+    }
+    return (int32_t)((size + stored / 2) / stored);
+}
+
 int32_t czi_factor(const czi_entry *e)
 {
-    int32_t stored = e->stored_width > e->stored_height ? e->stored_width : e->stored_height;
-    int32_t size = e->stored_width > e->stored_height ? e->size[CZI_X] : e->size[CZI_Y];
-    return (int32_t)(((int64_t)size + stored / 2) / stored);
+    bool wide = e->stored_width > e->stored_height;
+    return wide ? snap(e->size[CZI_X], e->stored_width) : snap(e->size[CZI_Y], e->stored_height);
 }
 
 static mt_status add_level(czi_image *image, int32_t factor, mt_error *err)

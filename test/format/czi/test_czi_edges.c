@@ -276,6 +276,40 @@ static void sizes_of_tiles_are_limited(void **state)
     }
 }
 
+/* How many levels there are where the last tile of the second, of one pixel for 32, says that it was so wide. */
+static int count_levels(int32_t width)
+{
+    enum { WIDTH = 64, HEIGHT = 64, FACTOR = 32 };
+    static const uint8_t bytes[2 * WIDTH * HEIGHT] = { 3 };
+    czi_writer w;
+    opened_map o;
+    czi_begin(&w);
+    czi_tile whole = czi_gray_tile(0, 0, WIDTH + width, HEIGHT, bytes);
+    czi_tile second = czi_gray_tile(0, 0, WIDTH, HEIGHT, bytes);
+    second.dims[0].stored = second.dims[1].stored = WIDTH / FACTOR;
+    second.size = 4;
+    czi_tile edge = czi_gray_tile(WIDTH, 0, width, width, bytes);
+    edge.dims[0].stored = edge.dims[1].stored = edge.size = 1;
+    czi_add_tile(&w, &whole);
+    czi_add_tile(&w, &second);
+    czi_add_tile(&w, &edge);
+    czi_finish(&w, NULL);
+    open_counting(&w, &o);
+    int n = o.map->n_levels;
+    close_map(&o);
+    czi_free(&w);
+    return n;
+}
+
+static void levels_allow_for_rounded_sizes(void **state)
+{
+    (void)state;
+    assert_int_equal(count_levels(32), 2);
+    assert_int_equal(count_levels(31), 2);
+    assert_int_equal(count_levels(33), 2);
+    assert_int_equal(count_levels(34), 3);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -287,6 +321,7 @@ int main(void)
         cmocka_unit_test(the_directory_is_read_once),
         cmocka_unit_test(long_metadata_is_searched_from_its_end),
         cmocka_unit_test(sizes_of_tiles_are_limited),
+        cmocka_unit_test(levels_allow_for_rounded_sizes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
