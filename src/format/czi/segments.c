@@ -207,10 +207,13 @@ static mt_status walk_directory(window *w, int file, czi_visit visit, void *user
     return st;
 }
 
-/* Without a directory, every segment from the first on: subblocks hold copies of their entries. */
+/* Without a directory, every segment from the first on: subblocks hold copies of their entries. Bytes that were never
+ * written look like empty segments: half a gigabyte of them is walked over, and no more. */
 static mt_status walk_segments(window *w, int file, czi_visit visit, void *user, mt_error *err)
 {
+    enum { MAX_OTHERS = 1 << 24 };
     uint64_t position = 0;
+    uint32_t others = 0; /* than subblocks */
     while (w->file->size - position >= SEGMENT_HEAD) {
         mt_reader r;
         mt_status st = look_at(w, position, w->file->size, &r, err);
@@ -234,6 +237,10 @@ static mt_status walk_segments(window *w, int file, czi_visit visit, void *user,
             if ((st = visit(user, &entry, err)))
                 return st;
         }
+        others += !is_subblock;
+        if (others > MAX_OTHERS)
+            return mt_fail(err, MT_E_LIMIT, "without a directory: more than %d segments before %llu hold no pixels",
+                           MAX_OTHERS, (unsigned long long)position);
         position += SEGMENT_HEAD + allocated;
     }
     return MT_OK;

@@ -310,6 +310,40 @@ static void levels_allow_for_rounded_sizes(void **state)
     assert_int_equal(count_levels(34), 3);
 }
 
+/* A document whose writer was stopped: no directory, and room of a size that was never written behind a tile. */
+static mt_status open_unfinished(off_t room, mt_stack **out, mt_error *err)
+{
+    char path[] = "/tmp/microtome-sparse-XXXXXX.czi";
+    int fd = mkstemps(path, 4);
+    assert_true(fd >= 0);
+    czi_writer w;
+    czi_begin(&w);
+    czi_tile tile = czi_gray_tile(0, 0, 4, 4, pixels);
+    czi_add_tile(&w, &tile);
+    size_t first = w.size;
+    tile = czi_gray_tile(4, 0, 4, 4, pixels);
+    czi_add_tile(&w, &tile);
+    assert_int_equal(pwrite(fd, w.data, first, 0), first);
+    assert_int_equal(pwrite(fd, w.data + first, w.size - first, (off_t)first + room), w.size - first);
+    close(fd);
+    mt_status status = mt_stack_open(NULL, path, NULL, out, err);
+    czi_free(&w);
+    unlink(path);
+    return status;
+}
+
+static void room_without_segments_is_limited(void **state)
+{
+    (void)state;
+    mt_stack *stack;
+    mt_error err = MT_ERROR_INIT;
+    check_ok(open_unfinished(1 << 20, &stack, &err), &err);
+    assert_int_equal(mt_stack_get_info(stack)->data_shape[3], 8);
+    mt_stack_close(stack);
+    assert_int_equal(open_unfinished((off_t)100 << 30, &stack, &err), MT_E_LIMIT);
+    assert_non_null(strstr(err.message, "without a directory"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -322,6 +356,7 @@ int main(void)
         cmocka_unit_test(long_metadata_is_searched_from_its_end),
         cmocka_unit_test(sizes_of_tiles_are_limited),
         cmocka_unit_test(levels_allow_for_rounded_sizes),
+        cmocka_unit_test(room_without_segments_is_limited),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
