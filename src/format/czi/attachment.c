@@ -88,6 +88,17 @@ mt_status czi_find_attachment(const czi_file *file, const char *name, czi_attach
     return czi_read_header(document, err);
 }
 
+/* The code of a marker, before which any number of bytes 0xff may stand (B.1.1.2); 0 where there is none. */
+static uint8_t read_marker(mt_reader *r)
+{
+    uint8_t code = mt_read_u8(r);
+    if (code != 0xff)
+        return 0;
+    while (code == 0xff)
+        code = mt_read_u8(r); /* 0 at the end */
+    return code;
+}
+
 /* The frame header of a JPEG (ITU-T T.81, B.2.2), and whether an Adobe segment says that three components are RGB. */
 static bool read_frame(mt_reader *r, mt_picture_params *out)
 {
@@ -95,9 +106,9 @@ static bool read_frame(mt_reader *r, mt_picture_params *out)
     out->ycbcr = true;
     mt_read_skip(r, 2);
     while (!r->failed) {
-        uint8_t mark = mt_read_u8(r), code = mt_read_u8(r);
+        uint8_t code = read_marker(r);
         uint16_t length = mt_read_u16(r);
-        if (mark != 0xff || length < 2)
+        if (code == 0 || length < 2)
             return false;
         const uint8_t *data = mt_read_bytes(r, length - 2u);
         if (!data)

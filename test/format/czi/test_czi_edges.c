@@ -344,6 +344,44 @@ static void room_without_segments_is_limited(void **state)
     assert_non_null(strstr(err.message, "without a directory"));
 }
 
+/* Any number of bytes 0xff may stand before a marker. */
+static void thumbnails_may_have_fill_bytes(void **state)
+{
+    (void)state;
+    enum { OFFSET = 2, FILL = 3 };
+    const char *file = data_path("czi/real/tiles.czi");
+    size_t size;
+    uint8_t *whole = read_file(file, &size), *jpeg = memmem(whole, size, "\xff\xd8\xff", 3);
+    assert_non_null(jpeg);
+    const size_t n = 7164;
+    uint8_t *filled = malloc(n + FILL);
+    memcpy(filled, jpeg, OFFSET);
+    memset(filled + OFFSET, 0xff, FILL);
+    memcpy(filled + OFFSET + FILL, jpeg + OFFSET, n - OFFSET);
+    czi_writer w;
+    czi_begin(&w);
+    czi_tile tile = czi_gray_tile(0, 0, 2, 2, (const uint8_t *)"abcd");
+    czi_add_tile(&w, &tile);
+    czi_add_attachment(&w, "Plain", "JPG", jpeg, n);
+    czi_add_attachment(&w, "Filled", "JPG", filled, n + FILL);
+    czi_finish(&w, NULL);
+    static const char *const parts[] = { "attachment=Plain", "attachment=Filled" };
+    static float patches[2][8 * 8 * 3];
+    for (int i = 0; i < 2; i++) {
+        const mt_open_options options = { .struct_size = sizeof options, .part = parts[i] };
+        mt_stack *stack;
+        mt_error err = MT_ERROR_INIT;
+        const int64_t channels[3] = { 0, 1, 2 }, coords[2] = { 40, 40 }, extent[2] = { 8, 8 };
+        check_ok(open_written(&w, &options, &stack, &err), &err);
+        check_ok(mt_stack_extract_patch(stack, 0, channels, 3, coords, extent, 2, patches[i], &err), &err);
+        mt_stack_close(stack);
+    }
+    assert_memory_equal(patches[0], patches[1], sizeof patches[0]);
+    free(filled);
+    free(whole);
+    czi_free(&w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -357,6 +395,7 @@ int main(void)
         cmocka_unit_test(sizes_of_tiles_are_limited),
         cmocka_unit_test(levels_allow_for_rounded_sizes),
         cmocka_unit_test(room_without_segments_is_limited),
+        cmocka_unit_test(thumbnails_may_have_fill_bytes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
