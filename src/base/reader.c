@@ -62,18 +62,6 @@ void mt_read_seek(mt_reader *r, size_t position)
         r->position = position;
 }
 
-static uint64_t load_le(const uint8_t *p, size_t n)
-{
-    uint64_t value = 0;
-    for (size_t i = 0; i < n; i++)
-        value |= (uint64_t)p[i] << 8 * i;
-    return value;
-}
-
-uint16_t mt_load_u16le(const void *p) { return (uint16_t)load_le(p, 2); }
-uint32_t mt_load_u32le(const void *p) { return (uint32_t)load_le(p, 4); }
-uint64_t mt_load_u64le(const void *p) { return load_le(p, 8); }
-
 uint32_t mt_load_u32be(const void *p)
 {
     const uint8_t *b = p;

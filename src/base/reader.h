@@ -33,9 +33,20 @@ void mt_read_seek(mt_reader *r, size_t position);
 static inline size_t mt_read_left(const mt_reader *r) { return r->size - r->position; }
 
 /* Plain loads, for places that were checked before. */
-uint16_t mt_load_u16le(const void *p);
-uint32_t mt_load_u32le(const void *p);
-uint64_t mt_load_u64le(const void *p);
+static inline uint16_t mt_load_u16le(const void *p)
+{
+    const uint8_t *b = p;
+    return (uint16_t)(b[0] | b[1] << 8);
+}
+static inline uint32_t mt_load_u32le(const void *p)
+{
+    const uint8_t *b = p;
+    return (uint32_t)b[0] | (uint32_t)b[1] << 8 | (uint32_t)b[2] << 16 | (uint32_t)b[3] << 24;
+}
+static inline uint64_t mt_load_u64le(const void *p)
+{
+    return mt_load_u32le(p) | (uint64_t)mt_load_u32le((const uint8_t *)p + 4) << 32;
+}
 uint32_t mt_load_u32be(const void *p);
 
 /* Whether this machine keeps the most significant byte first. */

@@ -4,9 +4,19 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* A power of two, so that documents of many tiles are not copied for each. */
+static size_t room_for(size_t size)
+{
+    size_t room = 1024;
+    while (room <= size)
+        room *= 2;
+    return room;
+}
+
 static void append(uint8_t **data, size_t *size, const void *bytes, size_t n)
 {
-    *data = realloc(*data, *size + n + 1);
+    if (!*data || room_for(*size) < room_for(*size + n))
+        *data = realloc(*data, room_for(*size + n));
     assert_non_null(*data);
     if (bytes)
         memcpy(*data + *size, bytes, n);

@@ -20,8 +20,7 @@ static mt_status read_entry(const czi_file *file, uint32_t i, czi_attachment *ou
     if (memcmp(entry, "A1", 2) != 0)
         return mt_fail(err, MT_E_CORRUPT, "attachment %u has an unknown schema", i);
     uint64_t segment = mt_load_u64le(entry + 12);
-    if ((st = czi_read_segment(file, segment, "ZISRAWATTACH", &allocated, err)) ||
-        (st = czi_read(file, segment + CZI_SEGMENT_HEAD, size, sizeof size, err)))
+    if ((st = czi_read_segment(file, segment, "ZISRAWATTACH", size, sizeof size, &allocated, err)))
         return st;
     *out = (czi_attachment) { .position = segment + CZI_SEGMENT_HEAD + HEAD, .size = mt_load_u32le(size) };
     memcpy(out->type, entry + 40, sizeof out->type - 1);
@@ -39,8 +38,8 @@ static mt_status count_entries(const czi_file *file, uint32_t *out, mt_error *er
     *out = 0;
     if (file->attachments == 0)
         return MT_OK;
-    mt_status st = czi_read_segment(file, file->attachments, "ZISRAWATTDIR", &allocated, err);
-    if (st || (st = czi_read(file, file->attachments + CZI_SEGMENT_HEAD, count, sizeof count, err)))
+    mt_status st = czi_read_segment(file, file->attachments, "ZISRAWATTDIR", count, sizeof count, &allocated, err);
+    if (st)
         return st;
     uint32_t n = mt_load_u32le(count);
     if (allocated < HEAD || n > (allocated - HEAD) / ENTRY)
@@ -89,6 +88,17 @@ mt_status czi_find_attachment(const czi_file *file, const char *name, czi_attach
     return czi_read_header(document, err);
 }
 
+/* The code of a marker, before which any number of bytes 0xff may stand (B.1.1.2); 0 where there is none. */
+static uint8_t read_marker(mt_reader *r)
+{
+    uint8_t code = mt_read_u8(r);
+    if (code != 0xff)
+        return 0;
+    while (code == 0xff)
+        code = mt_read_u8(r); /* 0 at the end */
+    return code;
+}
+
 /* The frame header of a JPEG (ITU-T T.81, B.2.2), and whether an Adobe segment says that three components are RGB. */
 static bool read_frame(mt_reader *r, mt_picture_params *out)
 {
@@ -96,9 +106,9 @@ static bool read_frame(mt_reader *r, mt_picture_params *out)
     out->ycbcr = true;
     mt_read_skip(r, 2);
     while (!r->failed) {
-        uint8_t mark = mt_read_u8(r), code = mt_read_u8(r);
+        uint8_t code = read_marker(r);
         uint16_t length = mt_read_u16(r);
-        if (mark != 0xff || length < 2)
+        if (code == 0 || length < 2)
             return false;
         const uint8_t *data = mt_read_bytes(r, length - 2u);
         if (!data)

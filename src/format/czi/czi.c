@@ -77,8 +77,9 @@ static mt_status map_image(const mt_source *source, const czi_files *files, mt_a
         return MT_E_MEMORY;
     image->use_masks = source->options->use_masks;
     image->depth_view = source->options->depth_axis != NULL;
-    mt_status st = czi_make_survey(files, arena, &survey, err);
-    if (st || (st = choose(source, &survey, image, err)) || (st = czi_measure(files, image, err)))
+    czi_entries entries = czi_find_entries(files, arena);
+    mt_status st = czi_make_survey(&entries, arena, &survey, err);
+    if (st || (st = choose(source, &survey, image, err)) || (st = czi_measure(&entries, image, err)))
         return st;
     int64_t level = source->selection.level > 0 ? source->selection.level : 0;
     if (level >= image->n_levels)
@@ -86,7 +87,7 @@ static mt_status map_image(const mt_source *source, const czi_files *files, mt_a
                        (long long)level, image->n_levels);
     map->level = (int)level;
     map->n_levels = image->n_levels;
-    st = czi_make_map(files, image, map->level, map, err);
+    st = czi_make_map(&entries, image, map->level, map, err);
     return st ? st : czi_describe(&files->file[0], image, map, err);
 }
 
@@ -138,15 +139,15 @@ static mt_status add_part(const char *name, const char *title, const czi_rectang
 }
 
 /* Scenes, and behind each further pixel types. */
-static mt_status add_parts(const czi_files *files, const czi_survey *survey, mt_arena *arena, mt_names *out,
+static mt_status add_parts(const czi_entries *entries, const czi_survey *survey, mt_arena *arena, mt_names *out,
                            mt_error *err)
 {
     size_t n = survey->n_scenes > 1 ? survey->n_scenes : 1;
     czi_rectangle *rectangles = NULL;
     const char **titles = NULL;
-    mt_status st = czi_measure_scenes(files, survey, arena, &rectangles, err);
+    mt_status st = czi_measure_scenes(entries, survey, arena, &rectangles, err);
     if (!st)
-        st = czi_name_scenes(&files->file[0], survey, arena, &titles, err);
+        st = czi_name_scenes(&entries->files->file[0], survey, arena, &titles, err);
     for (size_t i = 0; i < n && !st; i++)
         for (int k = 0; k < survey->n_pixel_types && !st; k++) {
             char name[64], scene[32] = "";
@@ -159,9 +160,16 @@ static mt_status add_parts(const czi_files *files, const czi_survey *survey, mt_
     return st;
 }
 
-static mt_status list_of(const mt_source *source, bool attachments, mt_names *out, mt_error *err)
+static mt_status list_parts(const czi_files *files, mt_arena *arena, mt_names *out, mt_error *err)
 {
     czi_survey survey;
+    czi_entries entries = czi_find_entries(files, arena);
+    mt_status st = czi_make_survey(&entries, arena, &survey, err);
+    return st ? st : add_parts(&entries, &survey, arena, out, err);
+}
+
+static mt_status list_of(const mt_source *source, bool attachments, mt_names *out, mt_error *err)
+{
     mt_arena *arena;
     mt_status st = mt_arena_new(source->env, &arena, err);
     if (st)
@@ -170,8 +178,8 @@ static mt_status list_of(const mt_source *source, bool attachments, mt_names *ou
     st = files ? czi_open_files(source, arena, files, err) : MT_E_MEMORY;
     if (!st && attachments)
         st = czi_list_attachments(&files->file[0], out, err);
-    else if (!st && !(st = czi_make_survey(files, arena, &survey, err)))
-        st = add_parts(files, &survey, arena, out, err);
+    else if (!st)
+        st = list_parts(files, arena, out, err);
     mt_arena_free(arena);
     return st;
 }

@@ -46,9 +46,10 @@ typedef struct czi_entry {
 /* Bytes at a position of a file. */
 MT_MUST_CHECK mt_status czi_read(const czi_file *file, uint64_t position, void *out, size_t size, mt_error *err);
 
-/* The head of a segment that must have this id: how many bytes follow, all inside the file. */
-MT_MUST_CHECK mt_status czi_read_segment(const czi_file *file, uint64_t position, const char *id, uint64_t *allocated,
-                                         mt_error *err);
+/* The start of a segment that must have this id, and how many bytes it has, all inside the file: n or more. */
+#define CZI_MAX_START 80
+MT_MUST_CHECK mt_status czi_read_segment(const czi_file *file, uint64_t position, const char *id, void *start, size_t n,
+                                         uint64_t *allocated, mt_error *err);
 
 /* The header of a file whose env, store, key, base and size are set. */
 MT_MUST_CHECK mt_status czi_read_header(czi_file *file, mt_error *err);
@@ -58,8 +59,17 @@ typedef mt_status (*czi_visit)(void *user, const czi_entry *entry, mt_error *err
 /* Opens the file of a source, and those that continue it: "name (1).czi", ... */
 MT_MUST_CHECK mt_status czi_open_files(const mt_source *source, mt_arena *arena, czi_files *out, mt_error *err);
 
-/* Visits all subblocks, by the directory or, where that was lost, by walking over all segments. */
-MT_MUST_CHECK mt_status czi_walk(const czi_files *files, czi_visit visit, void *user, mt_error *err);
+/* The subblocks of a document, by the directory or, where that was lost, by walking over all segments. */
+typedef struct czi_entries {
+    const czi_files *files;
+    czi_entry *kept; /* all of them where they are few, so that they are read once; else NULL */
+    size_t n_kept, room;
+} czi_entries;
+
+/* Entries of files, kept in the arena where they can be. */
+czi_entries czi_find_entries(const czi_files *files, mt_arena *arena);
+/* Visits them all. */
+MT_MUST_CHECK mt_status czi_walk(const czi_entries *entries, czi_visit visit, void *user, mt_error *err);
 
 /* Where the parts of a subblock lie. */
 typedef struct czi_subblock {
@@ -106,22 +116,22 @@ typedef struct czi_survey {
 
 /* The place of a scene in the rising list, or where it would stand. */
 size_t czi_find_scene(const czi_survey *survey, int32_t scene);
-MT_MUST_CHECK mt_status czi_make_survey(const czi_files *files, mt_arena *arena, czi_survey *out, mt_error *err);
+MT_MUST_CHECK mt_status czi_make_survey(const czi_entries *entries, mt_arena *arena, czi_survey *out, mt_error *err);
 /* The rectangles of the scenes at full size: low and high of X and Y, as many as scenes; of the whole without any. */
 typedef struct czi_rectangle {
     int32_t low[2], high[2];
 } czi_rectangle;
-MT_MUST_CHECK mt_status czi_measure_scenes(const czi_files *files, const czi_survey *survey, mt_arena *arena,
+MT_MUST_CHECK mt_status czi_measure_scenes(const czi_entries *entries, const czi_survey *survey, mt_arena *arena,
                                            czi_rectangle **out, mt_error *err);
 
 /* Whether an entry belongs to an image, and how many times smaller it is than level 0, rounded. */
 bool czi_belongs(const czi_image *image, const czi_entry *entry);
 int32_t czi_factor(const czi_entry *entry);
 /* Fills the ranges and levels of an image by walking over all subblocks. */
-MT_MUST_CHECK mt_status czi_measure(const czi_files *files, czi_image *image, mt_error *err);
+MT_MUST_CHECK mt_status czi_measure(const czi_entries *entries, czi_image *image, mt_error *err);
 
-/* Fills the map of a level. files must live in the map's arena. */
-MT_MUST_CHECK mt_status czi_make_map(const czi_files *files, const czi_image *image, int level, mt_chunk_map *map,
+/* Fills the map of a level. The files of the entries must live in the map's arena. */
+MT_MUST_CHECK mt_status czi_make_map(const czi_entries *entries, const czi_image *image, int level, mt_chunk_map *map,
                                      mt_error *err);
 
 /* What a document holds besides its tiles. */

@@ -7,10 +7,13 @@
 #include <string.h>
 
 #define MAX_KINDS 4096
+#define SLOT_BITS 13
+#define N_SLOTS (1 << SLOT_BITS)
 
 typedef struct making {
     mt_chunk_map *map;
     czi_state *state;
+    uint16_t *slots; /* numbers of kinds, from 1 on, by a hash of what they are */
 } making;
 
 static int64_t range_of(const czi_image *image, int d) { return (int64_t)image->high[d] - image->low[d]; }
@@ -59,21 +62,38 @@ static mt_status make_chain(const czi_state *s, kind *k, mt_error *err)
     }
 }
 
-static mt_status find_kind(making *m, int32_t compression, int32_t width, int32_t height, uint32_t *out, mt_error *err)
+static bool is_kind(const kind *k, const czi_entry *e)
+{
+    return k->compression == e->compression && k->width == e->stored_width && k->height == e->stored_height;
+}
+
+/* The slot of the kind of an entry, or the free one where it will stand: half of the slots stay free. */
+static uint16_t *find_slot(const making *m, const czi_entry *e)
+{
+    uint32_t hash = ((uint32_t)e->stored_width * 0x9e3779b1u ^ (uint32_t)e->stored_height) * 0x85ebca6bu;
+    size_t at = (hash ^ (uint32_t)e->compression * 0x9e3779b1u) >> (32 - SLOT_BITS);
+    while (m->slots[at] && !is_kind(m->state->kinds[m->slots[at] - 1], e))
+        at = (at + 1) % N_SLOTS;
+    return &m->slots[at];
+}
+
+static mt_status find_kind(making *m, const czi_entry *e, uint32_t *out, mt_error *err)
 {
     czi_state *s = m->state;
-    for (uint32_t i = s->n_kinds; i-- > 0;)
-        if (s->kinds[i].compression == compression && s->kinds[i].width == width && s->kinds[i].height == height) {
-            *out = i;
-            return MT_OK;
-        }
+    uint16_t *slot = find_slot(m, e);
+    if (*slot) {
+        *out = *slot - 1u;
+        return MT_OK;
+    }
     if (s->n_kinds == MAX_KINDS)
         return mt_fail(err, MT_E_LIMIT, "tiles of more than %d sizes", MAX_KINDS);
-    if (!s->kinds && !(s->kinds = mt_arena_alloc(m->map->arena, MAX_KINDS, sizeof *s->kinds, err)))
+    kind *k = mt_arena_alloc(m->map->arena, 1, sizeof *k, err);
+    if (!k)
         return MT_E_MEMORY;
-    kind *k = &s->kinds[s->n_kinds];
-    *k = (kind) { .compression = compression, .width = width, .height = height };
-    *out = s->n_kinds++;
+    *k = (kind) { .compression = e->compression, .width = e->stored_width, .height = e->stored_height };
+    *out = s->n_kinds;
+    s->kinds[s->n_kinds++] = k;
+    *slot = (uint16_t)s->n_kinds;
     return make_chain(s, k, err);
 }
 
@@ -83,7 +103,7 @@ static mt_status add_tile(making *m, const czi_entry *e, uint32_t plane, uint64_
 {
     czi_state *s = m->state;
     uint32_t k;
-    mt_status st = find_kind(m, e->compression, e->stored_width, e->stored_height, &k, err);
+    mt_status st = find_kind(m, e, &k, err);
     if (st)
         return st;
     if (s->n_tiles == s->tile_room) {
@@ -202,7 +222,7 @@ typedef struct place_making {
 static mt_status check_raw(const place_making *m, const czi_file *file, place *out, mt_error *err)
 {
     static const uint8_t zstd[4] = { 0x28, 0xb5, 0x2f, 0xfd }, jpegxr[4] = { 0x49, 0x49, 0xbc, 0x01 };
-    int32_t compression = m->state->kinds[m->tile->kind].compression;
+    int32_t compression = m->state->kinds[m->tile->kind]->compression;
     const uint8_t *mark = compression == CZI_ZSTD0 ? zstd : compression == CZI_JPEGXR ? jpegxr : NULL;
     uint8_t start[4];
     if (!mark || out->size != m->raw_bytes || out->size < 4)
@@ -232,7 +252,7 @@ static mt_status locate(const mt_chunk_map *map, const int64_t *position, mt_chu
 {
     const czi_state *s = map->state;
     const tile *t = &s->tiles[position[0]];
-    const kind *k = &s->kinds[t->kind];
+    const kind *k = s->kinds[t->kind];
     uint64_t bytes =
         (uint64_t)k->width * (uint64_t)k->height * mt_dtype_size(s->type->dtype) * (uint64_t)s->type->samples;
     mt_cache *cache = s->files->file[0].env->index_cache;
@@ -289,8 +309,8 @@ static void set_size(const czi_image *image, const czi_state *s, mt_chunk_map *m
 {
     int64_t width = 1, height = 1;
     for (uint32_t i = 0; i < s->n_kinds; i++) {
-        width = mt_max_i64(width, s->kinds[i].width);
-        height = mt_max_i64(height, s->kinds[i].height);
+        width = mt_max_i64(width, s->kinds[i]->width);
+        height = mt_max_i64(height, s->kinds[i]->height);
     }
     add_dimension(map, 'Y', divide_up(range_of(image, CZI_Y), s->factor), height);
     add_dimension(map, 'X', divide_up(range_of(image, CZI_X), s->factor), width);
@@ -298,28 +318,31 @@ static void set_size(const czi_image *image, const czi_state *s, mt_chunk_map *m
         add_dimension(map, 'C', s->type->samples, s->type->samples);
     mt_chunk_map_c_order(map);
     for (uint32_t i = 0; i < s->n_kinds; i++)
-        if (s->kinds[i].chain.n_steps >= map->chain.n_steps)
-            map->chain = s->kinds[i].chain;
+        if (s->kinds[i]->chain.n_steps >= map->chain.n_steps)
+            map->chain = s->kinds[i]->chain;
 }
 
-mt_status czi_make_map(const czi_files *files, const czi_image *image, int level, mt_chunk_map *map, mt_error *err)
+mt_status czi_make_map(const czi_entries *entries, const czi_image *image, int level, mt_chunk_map *map, mt_error *err)
 {
     czi_state *s = mt_arena_alloc(map->arena, 1, sizeof *s, err);
     if (!s)
         return MT_E_MEMORY;
-    s->files = files;
+    s->files = entries->files;
     s->image = image;
     s->type = czi_find_pixel_type(image->pixel_type);
     s->level = level;
     s->factor = image->factor[level];
     if (!s->type->dtype)
         return mt_fail(err, MT_E_UNSUPPORTED, "pixel type %s is not read", s->type->name);
-    mt_cache *cache = files->file[0].env->index_cache;
+    mt_cache *cache = s->files->file[0].env->index_cache;
     s->owner = mt_cache_new_owner(cache);
     s->mask_owner = image->use_masks ? mt_cache_new_owner(cache) : 0;
-    making m = { map, s };
+    s->kinds = mt_arena_alloc(map->arena, MAX_KINDS, sizeof *s->kinds, err);
+    making m = { map, s, mt_arena_alloc(map->arena, N_SLOTS, sizeof(uint16_t), err) };
+    if (!s->kinds || !m.slots)
+        return MT_E_MEMORY;
     mt_status st = set_planes(image, s, map, err);
-    if (st || (st = make_raw_chain(s, err)) || (st = czi_walk(files, add_entry, &m, err)))
+    if (st || (st = make_raw_chain(s, err)) || (st = czi_walk(entries, add_entry, &m, err)))
         return st;
     set_size(image, s, map);
     qsort(s->tiles, s->n_tiles, sizeof *s->tiles, compare_tiles);

@@ -133,7 +133,7 @@ static mt_status read_rows(const czi_file *file, uint64_t offset, size_t stride,
 static mt_status decompose(const mask_making *m, const czi_file *file, uint64_t offset, uint64_t size, shapes *s,
                            mt_error *err)
 {
-    const kind *k = &m->state->kinds[m->tile->kind];
+    const kind *k = m->state->kinds[m->tile->kind];
     uint8_t head[MASK_HEAD];
     if (size < MASK_HEAD)
         return mt_fail(err, MT_E_CORRUPT, "a mask of %llu bytes", (unsigned long long)size);
@@ -159,7 +159,7 @@ static mt_status decompose(const mask_making *m, const czi_file *file, uint64_t 
 static mt_status make_shapes(const mask_making *m, shapes *s, mt_error *err)
 {
     const czi_file *file = &m->state->files->file[m->tile->file];
-    const kind *k = &m->state->kinds[m->tile->kind];
+    const kind *k = m->state->kinds[m->tile->kind];
     czi_subblock parts;
     uint64_t offset, size = 0;
     bool has_chunks;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The metadata segment: an XML document of often half a megabyte, of which only two elements are parsed. */
+/* The metadata segment: an XML document of often half a megabyte, of which only three elements are parsed. */
 #include "base/number.h"
 #include "base/xml.h"
 #include "format/czi/czi.h"
@@ -8,35 +8,45 @@
 #include <string.h>
 
 #define HEAD_BYTES 256
+#define END_BYTES ((size_t)32 << 10)
 
-/* The document, with a NUL behind it; NULL if there is none. */
-static mt_status load_document(const czi_file *file, mt_arena *arena, char **out, mt_error *err)
+/* Where the document lies; of size 0 if there is none. */
+typedef struct document {
+    uint64_t offset;
+    size_t size;
+} document;
+
+static mt_status find_document(const czi_file *file, document *out, mt_error *err)
 {
-    uint8_t head[32 + 4];
+    uint8_t head[CZI_SEGMENT_HEAD + 4];
     size_t limit = file->env->limits.max_xml_bytes;
-    *out = NULL;
+    *out = (document) { .size = 0 };
     if (file->metadata == 0)
         return MT_OK;
     uint64_t room = file->size > file->metadata ? file->size - file->metadata : 0;
-    if (room < 32 + HEAD_BYTES)
+    if (room < CZI_SEGMENT_HEAD + HEAD_BYTES)
         return mt_fail(err, MT_E_CORRUPT, "the metadata at %llu lies outside the file of %llu bytes",
                        (unsigned long long)file->metadata, (unsigned long long)file->size);
     mt_status st = czi_read(file, file->metadata, head, sizeof head, err);
     if (st)
         return st;
-    size_t size = mt_load_u32le(head + 32);
+    *out = (document) { file->metadata + CZI_SEGMENT_HEAD + HEAD_BYTES, mt_load_u32le(head + CZI_SEGMENT_HEAD) };
     if (memcmp(head, "ZISRAWMETADATA", sizeof "ZISRAWMETADATA") != 0)
         return mt_fail(err, MT_E_CORRUPT, "the segment at %llu is no ZISRAWMETADATA",
                        (unsigned long long)file->metadata);
-    if (size > room - 32 - HEAD_BYTES)
-        return mt_fail(err, MT_E_CORRUPT, "%zu bytes of metadata at %llu in a file of %llu", size,
+    if (out->size > room - CZI_SEGMENT_HEAD - HEAD_BYTES)
+        return mt_fail(err, MT_E_CORRUPT, "%zu bytes of metadata at %llu in a file of %llu", out->size,
                        (unsigned long long)file->metadata, (unsigned long long)file->size);
-    if (size > limit)
-        return mt_fail(err, MT_E_LIMIT, "metadata of %zu bytes, more than max_xml_bytes (%zu)", size, limit);
-    *out = mt_arena_alloc(arena, size + 1, 1, err);
-    if (!*out)
-        return MT_E_MEMORY;
-    return czi_read(file, file->metadata + 32 + HEAD_BYTES, *out, size, err);
+    if (out->size > limit)
+        return mt_fail(err, MT_E_LIMIT, "metadata of %zu bytes, more than max_xml_bytes (%zu)", out->size, limit);
+    return MT_OK;
+}
+
+/* The last n bytes of the document, with a NUL behind them. */
+static mt_status load_end(const czi_file *file, const document *d, size_t n, mt_arena *arena, char **out, mt_error *err)
+{
+    *out = mt_arena_alloc(arena, n + 1, 1, err);
+    return *out ? czi_read(file, d->offset + (d->size - n), *out, n, err) : MT_E_MEMORY;
 }
 
 /* The next element of a name from *at on, parsed; NULL where there is none, or it is no XML. */
@@ -141,19 +151,50 @@ static void read_interval(const mt_xml *dimensions, mt_chunk_map *map)
         }
 }
 
-/* The next element of a name that has one of two children. */
+/* The last element of a name that has one of two children: settings of an experiment stand before those of the image. */
 static mt_status find_element(const char *text, const char *start, const char *end, const char *child,
                               const char *other, mt_arena *arena, mt_xml **out, mt_error *err)
 {
-    mt_status st = parse_element(&text, start, end, arena, out, err);
-    while (!st && *out && !mt_xml_child(*out, child) && !mt_xml_child(*out, other))
-        st = parse_element(&text, start, end, arena, out, err);
+    mt_xml *next;
+    mt_status st;
+    *out = NULL;
+    while (!(st = parse_element(&text, start, end, arena, &next, err)) && next)
+        if (mt_xml_child(next, child) || mt_xml_child(next, other))
+            *out = next;
     return st;
 }
 
-static mt_status find_dimensions(const char *text, mt_arena *arena, mt_xml **out, mt_error *err)
+typedef struct elements {
+    mt_xml *scaling, *dimensions, *display;
+} elements;
+
+/* Those that are not found yet. */
+static mt_status find_elements(const char *text, mt_arena *arena, elements *e, mt_error *err)
 {
-    return find_element(text, "<Dimensions>", "</Dimensions>", "Channels", "T", arena, out, err);
+    mt_status st = MT_OK;
+    if (!e->dimensions)
+        st = find_element(text, "<Dimensions>", "</Dimensions>", "Channels", "T", arena, &e->dimensions, err);
+    if (!st && !e->scaling)
+        st = find_element(text, "<Scaling>", "</Scaling>", "Items", "Items", arena, &e->scaling, err);
+    if (!st && !e->display)
+        st = find_element(text, "<DisplaySetting>", "</DisplaySetting>", "Channels", "Channels", arena, &e->display,
+                          err);
+    return st;
+}
+
+/* They stand at the end of the document, mostly: only where it has not all of them is the rest looked at. */
+static mt_status load_elements(const czi_file *file, mt_arena *arena, elements *out, mt_error *err)
+{
+    document d;
+    mt_status st = find_document(file, &d, err);
+    *out = (elements) { .scaling = NULL };
+    for (size_t n = 0; !st && n < d.size && !(out->scaling && out->dimensions && out->display);) {
+        char *text;
+        n = n == 0 && d.size > END_BYTES ? END_BYTES : d.size;
+        if (!(st = load_end(file, &d, n, arena, &text, err)))
+            st = find_elements(text, arena, out, err);
+    }
+    return st;
 }
 
 static mt_status describe_channels(const mt_xml *display, const mt_xml *dimensions, const czi_image *image,
@@ -174,30 +215,20 @@ static mt_status describe_channels(const mt_xml *display, const mt_xml *dimensio
     return st || !dimensions ? st : read_channels(dimensions, first, n, channels, map->arena, err);
 }
 
-static mt_status describe(const char *text, const czi_image *image, mt_arena *arena, mt_chunk_map *map, mt_error *err)
-{
-    mt_xml *scaling, *display, *dimensions;
-    mt_status st = find_element(text, "<Scaling>", "</Scaling>", "Items", "Items", arena, &scaling, err);
-    if (st || (st = find_dimensions(text, arena, &dimensions, err)) ||
-        (st =
-             find_element(text, "<DisplaySetting>", "</DisplaySetting>", "Channels", "Channels", arena, &display, err)))
-        return st;
-    if (scaling)
-        read_scaling(scaling, image->factor[map->level], map);
-    if (dimensions)
-        read_interval(dimensions, map);
-    return describe_channels(display, dimensions, image, map, err);
-}
-
 mt_status czi_describe(const czi_file *file, const czi_image *image, mt_chunk_map *map, mt_error *err)
 {
     mt_arena *arena;
-    char *text;
+    elements found;
     mt_status st = mt_arena_new(file->env, &arena, err);
     if (st)
         return st;
-    if (!(st = load_document(file, arena, &text, err)) && text)
-        st = describe(text, image, arena, map, err);
+    st = load_elements(file, arena, &found, err);
+    if (!st && found.scaling)
+        read_scaling(found.scaling, image->factor[map->level], map);
+    if (!st && found.dimensions)
+        read_interval(found.dimensions, map);
+    if (!st)
+        st = describe_channels(found.display, found.dimensions, image, map, err);
     mt_arena_free(arena);
     return st;
 }
@@ -206,18 +237,15 @@ mt_status czi_name_scenes(const czi_file *file, const czi_survey *survey, mt_are
                           mt_error *err)
 {
     size_t n = survey->n_scenes ? survey->n_scenes : 1;
-    char *text;
-    mt_xml *dimensions = NULL;
+    elements found;
     const char **names = mt_arena_alloc(arena, n, sizeof *names, err);
     if (!names)
         return MT_E_MEMORY;
     for (size_t i = 0; i < n; i++)
         names[i] = "";
     *out = names;
-    mt_status st = load_document(file, arena, &text, err);
-    if (!st && text)
-        st = find_dimensions(text, arena, &dimensions, err);
-    const mt_xml *s = !st && dimensions ? mt_xml_child(dimensions, "S") : NULL;
+    mt_status st = load_elements(file, arena, &found, err);
+    const mt_xml *s = !st && found.dimensions ? mt_xml_child(found.dimensions, "S") : NULL;
     const mt_xml *scenes = s ? mt_xml_child(s, "Scenes") : NULL;
     const mt_xml *scene = scenes ? mt_xml_child(scenes, "Scene") : NULL;
     for (; scene; scene = mt_xml_next(scene)) {

@@ -17,21 +17,24 @@ mt_status czi_read(const czi_file *file, uint64_t position, void *out, size_t si
     return mt_store_read_at(file->store, file->key, file->base + position, out, size, err);
 }
 
-mt_status czi_read_segment(const czi_file *file, uint64_t position, const char *id, uint64_t *allocated, mt_error *err)
+mt_status czi_read_segment(const czi_file *file, uint64_t position, const char *id, void *start, size_t n,
+                           uint64_t *allocated, mt_error *err)
 {
-    uint8_t head[SEGMENT_HEAD];
+    uint8_t bytes[SEGMENT_HEAD + CZI_MAX_START];
     if (position > file->size || file->size - position < SEGMENT_HEAD)
         return mt_fail(err, MT_E_CORRUPT, "a segment at %llu lies outside the file of %llu bytes",
                        (unsigned long long)position, (unsigned long long)file->size);
-    mt_status st = czi_read(file, position, head, sizeof head, err);
+    uint64_t room = file->size - position - SEGMENT_HEAD;
+    mt_status st = czi_read(file, position, bytes, SEGMENT_HEAD + (room < n ? (size_t)room : n), err);
     if (st)
         return st;
-    *allocated = mt_load_u64le(head + 16);
-    if (strncmp((const char *)head, id, 16) != 0)
+    *allocated = mt_load_u64le(bytes + 16);
+    if (strncmp((const char *)bytes, id, 16) != 0)
         return mt_fail(err, MT_E_CORRUPT, "the segment at %llu is no %s", (unsigned long long)position, id);
-    if (*allocated > file->size - position - SEGMENT_HEAD)
+    if (*allocated > room || *allocated < n)
         return mt_fail(err, MT_E_CORRUPT, "the %s at %llu has %llu bytes in a file of %llu", id,
                        (unsigned long long)position, (unsigned long long)*allocated, (unsigned long long)file->size);
+    memcpy(start, bytes + SEGMENT_HEAD, n);
     return MT_OK;
 }
 
@@ -39,12 +42,8 @@ mt_status czi_read_header(czi_file *out, mt_error *err)
 {
     uint8_t data[80];
     uint64_t allocated;
-    mt_status st = czi_read_segment(out, 0, "ZISRAWFILE", &allocated, err);
+    mt_status st = czi_read_segment(out, 0, "ZISRAWFILE", data, sizeof data, &allocated, err);
     if (st)
-        return st;
-    if (allocated < sizeof data)
-        return mt_fail(err, MT_E_CORRUPT, "the header of the file has %llu bytes", (unsigned long long)allocated);
-    if ((st = czi_read(out, SEGMENT_HEAD, data, sizeof data, err)))
         return st;
     mt_reader r = mt_reader_over(data, sizeof data, false);
     if (mt_read_u32(&r) != 1)
@@ -183,15 +182,13 @@ static mt_status walk_directory(window *w, int file, czi_visit visit, void *user
 {
     uint64_t allocated, position = w->file->directory;
     uint8_t count[4];
-    mt_status st = czi_read_segment(w->file, position, "ZISRAWDIRECTORY", &allocated, err);
+    mt_status st = czi_read_segment(w->file, position, "ZISRAWDIRECTORY", count, sizeof count, &allocated, err);
     if (st)
         return st;
     if (allocated < DIRECTORY_HEAD)
         return mt_fail(err, MT_E_CORRUPT, "the directory has %llu bytes", (unsigned long long)allocated);
     position += SEGMENT_HEAD;
     uint64_t end = position + allocated;
-    if ((st = czi_read(w->file, position, count, 4, err)))
-        return st;
     uint32_t n = mt_load_u32le(count);
     if (n > allocated / ENTRY_HEAD)
         return mt_fail(err, MT_E_CORRUPT, "%u entries in a directory of %llu bytes", n, (unsigned long long)allocated);
@@ -210,10 +207,13 @@ static mt_status walk_directory(window *w, int file, czi_visit visit, void *user
     return st;
 }
 
-/* Without a directory, every segment from the first on: subblocks hold copies of their entries. */
+/* Without a directory, every segment from the first on: subblocks hold copies of their entries. Bytes that were never
+ * written look like empty segments: half a gigabyte of them is walked over, and no more. */
 static mt_status walk_segments(window *w, int file, czi_visit visit, void *user, mt_error *err)
 {
+    enum { MAX_OTHERS = 1 << 24 };
     uint64_t position = 0;
+    uint32_t others = 0; /* than subblocks */
     while (w->file->size - position >= SEGMENT_HEAD) {
         mt_reader r;
         mt_status st = look_at(w, position, w->file->size, &r, err);
@@ -237,12 +237,16 @@ static mt_status walk_segments(window *w, int file, czi_visit visit, void *user,
             if ((st = visit(user, &entry, err)))
                 return st;
         }
+        others += !is_subblock;
+        if (others > MAX_OTHERS)
+            return mt_fail(err, MT_E_LIMIT, "without a directory: more than %d segments before %llu hold no pixels",
+                           MAX_OTHERS, (unsigned long long)position);
         position += SEGMENT_HEAD + allocated;
     }
     return MT_OK;
 }
 
-mt_status czi_walk(const czi_files *files, czi_visit visit, void *user, mt_error *err)
+static mt_status walk_files(const czi_files *files, czi_visit visit, void *user, mt_error *err)
 {
     void *memory;
     mt_env *env = files->file[0].env;
@@ -258,18 +262,59 @@ mt_status czi_walk(const czi_files *files, czi_visit visit, void *user, mt_error
     return st;
 }
 
+mt_status czi_walk(const czi_entries *entries, czi_visit visit, void *user, mt_error *err)
+{
+    if (!entries->kept)
+        return walk_files(entries->files, visit, user, err);
+    mt_status st = MT_OK;
+    for (size_t i = 0; i < entries->n_kept && !st; i++)
+        st = visit(user, &entries->kept[i], err);
+    return st;
+}
+
+typedef struct keeping {
+    mt_arena *arena;
+    czi_entries *out;
+} keeping;
+
+static mt_status keep_entry(void *user, const czi_entry *e, mt_error *err)
+{
+    enum { FIRST_ROOM = 64, MOST = 16384 }; /* 2.5 MB */
+    const keeping *k = user;
+    czi_entries *out = k->out;
+    if (out->n_kept == MOST)
+        return mt_fail(err, MT_E_LIMIT, "more than %d entries", MOST);
+    if (out->n_kept == out->room) {
+        size_t room = out->room ? 2 * out->room : FIRST_ROOM;
+        czi_entry *more = mt_arena_alloc(k->arena, room, sizeof *more, err);
+        if (!more)
+            return MT_E_MEMORY;
+        if (out->n_kept)
+            memcpy(more, out->kept, out->n_kept * sizeof *more);
+        out->kept = more;
+        out->room = room;
+    }
+    out->kept[out->n_kept++] = *e;
+    return MT_OK;
+}
+
+/* What fails here fails again, and is reported, where the files are walked over for its own sake. */
+czi_entries czi_find_entries(const czi_files *files, mt_arena *arena)
+{
+    mt_error ignored = MT_ERROR_INIT;
+    czi_entries out = { .files = files };
+    if (walk_files(files, keep_entry, &(keeping) { arena, &out }, &ignored))
+        out.kept = NULL;
+    return out;
+}
+
 mt_status czi_find_data(const czi_file *file, uint64_t position, czi_subblock *out, mt_error *err)
 {
     enum { FIXED = 16 + ENTRY_HEAD, SMALLEST = 256 };
     uint8_t data[FIXED];
     uint64_t allocated;
-    mt_status st = czi_read_segment(file, position, "ZISRAWSUBBLOCK", &allocated, err);
+    mt_status st = czi_read_segment(file, position, "ZISRAWSUBBLOCK", data, sizeof data, &allocated, err);
     if (st)
-        return st;
-    if (allocated < FIXED)
-        return mt_fail(err, MT_E_CORRUPT, "the subblock at %llu has %llu bytes", (unsigned long long)position,
-                       (unsigned long long)allocated);
-    if ((st = czi_read(file, position + SEGMENT_HEAD, data, sizeof data, err)))
         return st;
     mt_reader r = mt_reader_over(data, sizeof data, false);
     uint64_t metadata = mt_read_u32(&r), attachment = mt_read_u32(&r), size = mt_read_u64(&r);

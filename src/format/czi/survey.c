@@ -93,11 +93,11 @@ static mt_status survey_entry(void *user, const czi_entry *e, mt_error *err)
     return st || !(e->present >> CZI_S & 1) ? st : add_scene(v, e->start[CZI_S], err);
 }
 
-mt_status czi_make_survey(const czi_files *files, mt_arena *arena, czi_survey *out, mt_error *err)
+mt_status czi_make_survey(const czi_entries *entries, mt_arena *arena, czi_survey *out, mt_error *err)
 {
     surveying v = { arena, out };
     *out = (czi_survey) { .first_channel = INT32_MAX };
-    mt_status st = czi_walk(files, survey_entry, &v, err);
+    mt_status st = czi_walk(entries, survey_entry, &v, err);
     if (!st && out->n_pixel_types == 0)
         return mt_fail(err, MT_E_NOT_FOUND, "the document holds no pixels");
     return st;
@@ -130,7 +130,7 @@ static mt_status add_to_rectangle(void *user, const czi_entry *e, mt_error *err)
     return MT_OK;
 }
 
-mt_status czi_measure_scenes(const czi_files *files, const czi_survey *survey, mt_arena *arena, czi_rectangle **out,
+mt_status czi_measure_scenes(const czi_entries *entries, const czi_survey *survey, mt_arena *arena, czi_rectangle **out,
                              mt_error *err)
 {
     size_t n = survey->n_scenes ? survey->n_scenes : 1;
@@ -140,7 +140,7 @@ mt_status czi_measure_scenes(const czi_files *files, const czi_survey *survey, m
     for (size_t i = 0; i < n; i++)
         m.rectangles[i] = (czi_rectangle) { { INT32_MAX, INT32_MAX }, { INT32_MIN, INT32_MIN } };
     *out = m.rectangles;
-    return czi_walk(files, add_to_rectangle, &m, err);
+    return czi_walk(entries, add_to_rectangle, &m, err);
 }
 
 static bool is_in_scene(const czi_image *image, const czi_entry *e)
@@ -153,11 +153,25 @@ bool czi_belongs(const czi_image *image, const czi_entry *e)
     return is_in_scene(image, e) && e->pixel_type == image->pixel_type;
 }
 
+/* Tiles at the edge of a level have rounded sizes: by how much, in tenths, what is meant may be missed, as in libCZI. */
+static int32_t snap(int64_t size, int64_t stored)
+{
+    static const struct {
+        int32_t factor, tenths;
+    } table[] = { { 16, 8 },   { 27, 8 },   { 32, 10 },  { 64, 10 },  { 81, 15 },   { 128, 10 },
+                  { 243, 20 }, { 256, 20 }, { 512, 40 }, { 729, 50 }, { 1024, 100 } };
+    for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
+        int64_t off = 10 * (size - table[i].factor * stored);
+        if (off <= table[i].tenths * stored && -off <= table[i].tenths * stored)
+            return table[i].factor;
+    }
+    return (int32_t)((size + stored / 2) / stored);
+}
+
 int32_t czi_factor(const czi_entry *e)
 {
-    int32_t stored = e->stored_width > e->stored_height ? e->stored_width : e->stored_height;
-    int32_t size = e->stored_width > e->stored_height ? e->size[CZI_X] : e->size[CZI_Y];
-    return (int32_t)(((int64_t)size + stored / 2) / stored);
+    bool wide = e->stored_width > e->stored_height;
+    return wide ? snap(e->size[CZI_X], e->stored_width) : snap(e->size[CZI_Y], e->stored_height);
 }
 
 static mt_status add_level(czi_image *image, int32_t factor, mt_error *err)
@@ -201,14 +215,14 @@ static mt_status measure_entry(void *user, const czi_entry *e, mt_error *err)
     return belongs ? add_level(image, 1, err) : MT_OK;
 }
 
-mt_status czi_measure(const czi_files *files, czi_image *image, mt_error *err)
+mt_status czi_measure(const czi_entries *entries, czi_image *image, mt_error *err)
 {
     image->n_levels = 0;
     for (int d = 0; d < CZI_DIMS; d++) {
         image->low[d] = INT32_MAX;
         image->high[d] = INT32_MIN;
     }
-    mt_status st = czi_walk(files, measure_entry, image, err);
+    mt_status st = czi_walk(entries, measure_entry, image, err);
     if (st)
         return st;
     if (image->n_levels == 0 || image->factor[0] != 1)

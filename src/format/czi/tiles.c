@@ -27,7 +27,7 @@ static cells cells_of(const group *g, int64_t x, int64_t y, int64_t width, int64
 
 static cells cells_of_tile(const czi_state *s, const group *g, const tile *t)
 {
-    return cells_of(g, t->x, t->y, s->kinds[t->kind].width, s->kinds[t->kind].height);
+    return cells_of(g, t->x, t->y, s->kinds[t->kind]->width, s->kinds[t->kind]->height);
 }
 
 /* Counts, and once there are lists, fills the cells of a group; counts end as starts. */
@@ -117,7 +117,7 @@ typedef struct look {
 
 static bool meets(const look *l, const tile *t)
 {
-    const kind *k = &l->state->kinds[t->kind];
+    const kind *k = l->state->kinds[t->kind];
     return t->x < l->x[1] && (int64_t)t->x + k->width > l->x[0] && t->y < l->y[1] &&
            (int64_t)t->y + k->height > l->y[0];
 }
@@ -243,9 +243,9 @@ mt_status czi_get_box(const mt_chunk_map *map, uint64_t id, mt_shown *shown, mt_
         plane /= (uint64_t)map->shape[d];
     }
     out->start[n] = t->y;
-    out->extent[n] = s->kinds[t->kind].height;
+    out->extent[n] = s->kinds[t->kind]->height;
     out->start[n + 1] = t->x;
-    out->extent[n + 1] = s->kinds[t->kind].width;
+    out->extent[n + 1] = s->kinds[t->kind]->width;
     if (map->ndim > n + 2) {
         out->start[n + 2] = 0;
         out->extent[n + 2] = s->type->samples;

@@ -37,7 +37,7 @@ typedef struct czi_state {
     int level;
     int32_t factor;
     int axes[8], n_axes; /* dimensions before Y and X, the slowest first */
-    kind *kinds;
+    kind **kinds;        /* which stay where they are: chains point into them */
     uint32_t n_kinds;
     tile *tiles;
     size_t n_tiles, tile_room;
