@@ -370,6 +370,18 @@ class Oracle(Case):
                 else:
                     np.testing.assert_array_equal(np.load(out)[0, 0], expected)
 
+    def test_deep_groups(self):
+        """Up to 64 groups in one another, the root counted, are looked through; a loop is not gone round."""
+        for n, status in (63, 0), (64, 1):
+            with h5py.File(self.path, "w") as file:
+                path = "/".join("g" * n)
+                file[f"{path}/image"] = np.zeros((4, 5), "u1")
+                file[f"{path}/loop"] = file["g"]
+            for part in "", "#g" if status == 0 else "#/":
+                message = self.run_command("info", f"{self.path}{part}", status=status).stderr
+                self.assertEqual("name the dataset" in message, status == 1, message)
+            self.run_command("info", f"{self.path}#{path}/image")
+
     def test_references(self):
         with h5py.File(self.path, "w") as file:
             image = file.create_dataset("image", data=np.zeros((4, 5), "u1"))
