@@ -51,6 +51,22 @@ class Virtual(Case):
             found = self.check_virtual({"d": layout}, version=version, fill=7)
             self.assertEqual({int(found["d"][i].min()) for i in (2, 3)}, {7})
 
+    def test_without_dimensions(self):
+        """A virtual dataset of one element without dimensions, in another one."""
+        with h5py.File(self.path, "w", libver="latest") as file:
+            file["d"] = np.zeros((1, 1, 1), "<u2")
+            one, scalar = h5py.h5s.create_simple((1, 1)), h5py.h5s.create(h5py.h5s.SCALAR)
+            for name, to, source, of in (
+                (b"s", scalar, b"d", h5py.h5s.create_simple((1, 1, 1))),
+                (b"o", one, b"s", scalar),
+            ):
+                plist = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
+                plist.set_virtual(to, b".", source, of)
+                h5py.h5d.create(file.id, name, h5py.h5t.STD_U16LE, to, plist)
+        for name in "s", "o":
+            message = self.run_command("info", f"{self.path}#{name}", "--axes", "YX", status=1).stderr
+            self.assertIn("without dimensions", message)
+
     def test_selections(self):
         """Strides, blocks, dimensions that one side lacks, overlaps, gaps, the file itself as its source."""
         for storage in STORAGE:

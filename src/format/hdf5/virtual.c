@@ -420,6 +420,8 @@ mt_status h5_read_virtual(h5_making *m, const h5_file *file, const h5_dataset *d
 {
     reading r = { .m = m, .file = file, .dataset = dataset, .out = out };
     *out = (h5_virtual) { .rank = dataset->rank };
+    if (dataset->rank == 0)
+        return mt_fail(err, MT_E_UNSUPPORTED, "a virtual dataset without dimensions is not read");
     memset(r.most, -1, sizeof r.most);
     mt_status st = mt_arena_new(file->env, &r.arena, err);
     if (st)

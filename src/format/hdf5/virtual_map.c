@@ -287,8 +287,6 @@ mt_status h5_set_virtual(const h5_file *file, const h5_dataset *dataset, mt_chun
     virtual_state *s = mt_arena_alloc(map->arena, 1, sizeof *s, err);
     if (!s)
         return MT_E_MEMORY;
-    if (dataset->rank == 0)
-        return mt_fail(err, MT_E_UNSUPPORTED, "a virtual dataset without dimensions is not read");
     h5_making making = { .arena = map->arena, .whole = dataset };
     mt_status st = h5_read_virtual(&making, file, dataset, &s->v, err);
     if (st)
