@@ -21,7 +21,7 @@ THIRD_PARTY = [
     (r"src/base/json\.[ch]", r"jansson\.h"),
     (r"src/base/xml\.c", r"expat\.h"),
     (r"src/codec/", r"(libdeflate|zstd|zstd_errors|lz4|lz4hc|lz4frame|blosc|jpeglib|jerror|openjpeg"
-                    r"|webp/decode|Lerc_c_api|Lerc_types|bzlib|lzma|lzf|szlib)\.h"),
+                    r"|webp/decode|Lerc_c_api|Lerc_types|bzlib|lzma|lzf|libaec)\.h"),
     (r"src/picture/png\.c", r"png\.h"),
     (r"python/src/", r"Python\.h"),
     (r"cli/", r"(unistd|fcntl|sys/ioctl|sys/stat)\.h"),

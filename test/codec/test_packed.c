@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* HDF5's scaleoffset: numbers of a few bits, and those that need all of them, in both byte orders of a dataset. */
+/* HDF5's scaleoffset: numbers of a few bits, and those that need all of them, in both byte orders of a dataset; szip
+ * where lines are padded. */
 #include "support/support.h"
 
 #include "base/reader.h"
@@ -46,8 +47,51 @@ static void scaled_integers(void **state)
     assert_int_equal(env.memory_bytes, 0);
 }
 
+/* Three lines of ten pixels in blocks of eight, the last line of ten or of four. What ends early says nothing of the
+ * pixels behind. */
+static void padded_lines_that_are_cut_off(void **state)
+{
+    (void)state;
+#ifdef MT_WITH_SZIP
+    static const uint8_t stream[] = { 0,    0,    0,    0,    0x80, 0x15, 0x55, 0xfb, 0x6d, 0xb3, 0x11, 0xfe,
+                                      0x80, 0x03, 0x80, 0x1c, 0xb9, 0x5c, 0xa7, 0x39, 0x5c, 0xb1, 0xe1, 0x07,
+                                      0xf9, 0x64, 0x00, 0x00, 0x00, 0x0e, 0x00, 0xd7, 0xad, 0xd5, 0x01, 0xad,
+                                      0xab, 0x2b, 0x80, 0x5f, 0xff, 0xf0, 0x00, 0x00, 0x00, 0x00 };
+    static const uint8_t pixels[30] = { 0,   7,  14, 21,  28, 35, 42,  49,  56, 63,  0,   57, 114, 21, 78,
+                                        135, 42, 99, 156, 63, 0,  107, 214, 21, 128, 235, 42, 149, 0,  63 };
+    const mt_szip_params p = { .options = 32, .block_pixels = 8, .bits = 8, .line_pixels = 10 };
+    mt_env env;
+    mt_scratch *scratch;
+    mt_env_init(&env, NULL, NULL);
+    check_ok(mt_scratch_new(&env, &scratch, NULL), NULL);
+    for (size_t n = 24; n <= sizeof pixels; n += 6)
+        for (size_t size = 4; size <= sizeof stream; size++) {
+            uint8_t encoded[sizeof stream], out[sizeof pixels], *poison;
+            size_t written;
+            mt_error err = MT_ERROR_INIT;
+            memcpy(encoded, stream, sizeof encoded);
+            encoded[0] = (uint8_t)n;
+            check_ok(mt_scratch_buffer(scratch, 5, 64, &poison, &err), &err);
+            memset(poison, 0xa5, 64);
+            mt_status st = mt_codec_find("szip")->decode(&p, encoded, size, out, sizeof out, &written, scratch, &err);
+            assert_int_equal(st, size < (n == 30 ? 42 : 34) ? MT_E_CORRUPT : MT_OK);
+            if (st)
+                continue;
+            assert_int_equal(written, n);
+            assert_memory_equal(out, pixels, n);
+        }
+    mt_scratch_free(scratch);
+    assert_int_equal(env.memory_bytes, 0);
+#else
+    skip();
+#endif
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(scaled_integers) };
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(scaled_integers),
+        cmocka_unit_test(padded_lines_that_are_cut_off),
+    };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

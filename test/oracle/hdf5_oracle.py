@@ -22,6 +22,11 @@ from PIL import Image
 TYPES = ["u1", "i1", "<u2", ">u2", "<i2", ">i2", "<u4", ">i4", "<i8", ">u8", "<f2", "<f4", ">f4", "<f8", ">f8", "?"]
 
 
+def leave_edges_raw(plist):
+    library = next((Path(h5py.__file__).parents[1] / "h5py.libs").glob("libhdf5-*.so*"))
+    assert ctypes.CDLL(library).H5Pset_chunk_opts(ctypes.c_int64(plist.id), 2) == 0
+
+
 class Oracle(Case):
     def check_all(self, datasets, **file_options):
         """Writes datasets {name: (array, options)} and compares each."""
@@ -95,8 +100,7 @@ class Oracle(Case):
             plist = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
             plist.set_chunk((4, 4))
             plist.set_deflate(4)
-            library = next((Path(h5py.__file__).parents[1] / "h5py.libs").glob("libhdf5-*.so*"))
-            self.assertEqual(ctypes.CDLL(library).H5Pset_chunk_opts(ctypes.c_int64(plist.id), 2), 0)
+            leave_edges_raw(plist)
             h5py.h5d.create(file.id, b"d", h5py.h5t.STD_U16LE, h5py.h5s.create_simple((10, 13)), plist)
             file["d"][()] = expected = pixels((10, 13), "<u2")
         self.check("d", expected)
@@ -335,6 +339,48 @@ class Oracle(Case):
                     patch = np.load(out)[0, c]
                     np.testing.assert_array_equal(patch[:z, :y, :x], pixels((z, y, x), "<u2", 4 * level + 2 * t + c))
                     self.assertEqual(patch[z:].sum() + patch[:, y:].sum() + patch[:, :, x:].sum(), 0)
+
+    def test_members_differ(self):
+        """Chunks that were not written show their own dataset's fill value: one for all, or none."""
+        for version, raw, fills in itertools.product(("v110", "latest"), (False, True), ((5, 5), (5, 6))):
+            with h5py.File(self.path, "w", libver=version) as file:
+                for t, fill in enumerate(fills):
+                    group = file.create_group(f"DataSet/ResolutionLevel 0/TimePoint {t}/Channel 0")
+                    for name in "ZYX":
+                        group.attrs["ImageSize" + name] = np.array([b"3"], "S1")
+                    plist = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
+                    plist.set_chunk((2, 2, 2))
+                    plist.set_deflate(1)
+                    plist.set_fill_value(np.array(fill, "<u2"))
+                    if raw and t == 1:
+                        leave_edges_raw(plist)
+                    space = h5py.h5s.create_simple((3, 3, 3))
+                    made = h5py.h5d.create(group.id, b"Data", h5py.h5t.STD_U16LE, space, plist)
+                    h5py.Dataset(made)[0, 0, 0] = 9
+                file.create_group("DataSetInfo/Image")
+            out = self.folder / "out.npy"
+            read = ("patches", self.path, "--size", "3x3x3", "--at", "0,0,0", "--out", out, "--force", "--sample")
+            expected = np.full((3, 3, 3), 5)
+            expected[0, 0, 0] = 9
+            for t in range(2):
+                differs = t == 1 and (raw or fills[0] != fills[1])
+                message = self.run_command(*read, t, status=1 if differs else 0).stderr
+                if differs:
+                    self.assertIn("differs from the first dataset", message)
+                else:
+                    np.testing.assert_array_equal(np.load(out)[0, 0], expected)
+
+    def test_deep_groups(self):
+        """Up to 64 groups in one another, the root counted, are looked through; a loop is not gone round."""
+        for n, status in (63, 0), (64, 1):
+            with h5py.File(self.path, "w") as file:
+                path = "/".join("g" * n)
+                file[f"{path}/image"] = np.zeros((4, 5), "u1")
+                file[f"{path}/loop"] = file["g"]
+            for part in "", "#g" if status == 0 else "#/":
+                message = self.run_command("info", f"{self.path}{part}", status=status).stderr
+                self.assertEqual("name the dataset" in message, status == 1, message)
+            self.run_command("info", f"{self.path}#{path}/image")
 
     def test_references(self):
         with h5py.File(self.path, "w") as file:

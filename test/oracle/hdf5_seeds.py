@@ -62,6 +62,14 @@ for version in "v110", "latest":
             [(space((5, 6)), b"open", space((14, 6), most, start=(1, 0), stride=(2, 1), count=(5, 6)))],
         )
 
+with h5py.File(FOLDER / "virtual_scalar.h5", "w", libver="latest") as file:
+    file["d"] = np.zeros((1, 1, 1), "<u2")
+    scalar = h5py.h5s.create(h5py.h5s.SCALAR)
+    plist = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
+    plist.set_virtual(scalar, b".", b"d", space((1, 1, 1)))
+    h5py.h5d.create(file.id, b"s", h5py.h5t.STD_U16LE, scalar, plist)
+    virtual(file, b"o", (2, 2), [(space((2, 2), start=(1, 1), count=(1, 1)), b"s", scalar)])
+
 with h5py.File(FOLDER / "outside.h5", "w") as file:
     file.create_dataset("raw", (5, 6), "<u2", external=[("fuzz.h5", 8, 24), ("fuzz.h5", 100, UNLIMITED)])
     file["soft"] = h5py.SoftLink("/raw")

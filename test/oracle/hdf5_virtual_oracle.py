@@ -51,6 +51,46 @@ class Virtual(Case):
             found = self.check_virtual({"d": layout}, version=version, fill=7)
             self.assertEqual({int(found["d"][i].min()) for i in (2, 3)}, {7})
 
+    def test_nested_in_many_parts(self):
+        """Mappings that show what lies between those of another dataset, which all have to be looked at."""
+        n, width = 8200, 3
+        with h5py.File(self.path, "w", libver="latest") as file:
+            file["d"] = np.arange(width, dtype="<u2")[None]
+
+            def create(name, source, shape, rows):
+                plist = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
+                to, of = h5py.h5s.create_simple(shape), h5py.h5s.create_simple(file[source].shape)
+                for row, of_row in rows:
+                    to.select_hyperslab((row, 0), (1, width))
+                    of.select_hyperslab((of_row, 0), (1, width))
+                    plist.set_virtual(to, b".", source.encode(), of)
+                h5py.h5d.create(file.id, name.encode(), h5py.h5t.STD_U16LE, h5py.h5s.create_simple(shape), plist)
+
+            create("ends", "d", (3, width), ((i % 2 * 2, 0) for i in range(n)))
+            create("between", "ends", (n, width), ((i, 1) for i in range(n)))
+            create("few", "ends", (9, width), ((i, i % 3) for i in range(9)))
+            create("rows", "d", (n, width), ((i, 0) for i in range(n)))
+            create("again", "rows", (n, width), ((i, n - 1 - i) for i in range(n)))
+        self.assertIn("steps to find", self.run_command("info", f"{self.path}#between", status=1).stderr)
+        self.check("few", np.array([[0, 1, 2], [0, 0, 0], [0, 1, 2]] * 3, "<u2"))
+        self.check("again", np.array([[0, 1, 2]] * n, "<u2"))
+
+    def test_without_dimensions(self):
+        """A virtual dataset of one element without dimensions, in another one."""
+        with h5py.File(self.path, "w", libver="latest") as file:
+            file["d"] = np.zeros((1, 1, 1), "<u2")
+            one, scalar = h5py.h5s.create_simple((1, 1)), h5py.h5s.create(h5py.h5s.SCALAR)
+            for name, to, source, of in (
+                (b"s", scalar, b"d", h5py.h5s.create_simple((1, 1, 1))),
+                (b"o", one, b"s", scalar),
+            ):
+                plist = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
+                plist.set_virtual(to, b".", source, of)
+                h5py.h5d.create(file.id, name, h5py.h5t.STD_U16LE, to, plist)
+        for name in "s", "o":
+            message = self.run_command("info", f"{self.path}#{name}", "--axes", "YX", status=1).stderr
+            self.assertIn("without dimensions", message)
+
     def test_selections(self):
         """Strides, blocks, dimensions that one side lacks, overlaps, gaps, the file itself as its source."""
         for storage in STORAGE:

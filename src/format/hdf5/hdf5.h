@@ -255,7 +255,8 @@ MT_MUST_CHECK mt_status h5_find_in_fixed_array(const h5_file *file, const h5_dat
 MT_MUST_CHECK mt_status h5_find_in_extensible_array(const h5_file *file, const h5_dataset *dataset, uint64_t index,
                                                     h5_chunk *out, mt_error *err);
 
-/* Datasets that are one image: of the same type, shape, chunks and filters, in C order of leading dimensions. */
+/* Datasets that are one image: of the same type, shape, chunks, filters and fill value, in C order of leading
+ * dimensions. */
 typedef struct h5_many {
     int leading; /* 0: one dataset */
     char axes[3];

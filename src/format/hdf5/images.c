@@ -64,11 +64,11 @@ static mt_status walk_object(walk *w, uint64_t address, const char *path, int de
 static mt_status walk_group(walk *w, const h5_object *group, const char *path, int depth, mt_error *err)
 {
     h5_link *link;
-    if (depth == MAX_DEPTH)
-        return MT_OK;
     for (int i = 0; i < depth; i++)
         if (w->above[i] == group->address)
             return MT_OK;
+    if (depth == MAX_DEPTH)
+        return mt_fail(err, MT_E_LIMIT, "groups in more than %d others: name the dataset", MAX_DEPTH - 1);
     w->above[depth] = group->address;
     mt_status failed = h5_read_links(w->arena, group, NULL, &link, err);
     if (failed)

@@ -27,7 +27,8 @@ typedef struct member_making {
 static bool is_alike(const h5_dataset *a, const h5_dataset *b)
 {
     bool same = a->rank == b->rank && a->type.dtype == b->type.dtype && a->type.big_endian == b->type.big_endian &&
-                a->layout == b->layout && a->n_filters == b->n_filters;
+                a->layout == b->layout && a->raw_edges == b->raw_edges && a->n_filters == b->n_filters &&
+                memcmp(a->fill, b->fill, sizeof a->fill) == 0;
     for (int d = 0; same && d < a->rank; d++)
         same = a->chunk[d] == b->chunk[d] && a->shape[d] == b->shape[d];
     return same && memcmp(a->filters, b->filters, sizeof a->filters) == 0;

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #define MAX_MAPPINGS ((size_t)1 << 22)
+#define MAX_STEPS (1 << 26) /* through the mappings of virtual datasets in others */
 
 /* An entry of the list of mappings. */
 typedef struct entry {
@@ -174,6 +175,41 @@ static mt_status add_through(const reading *r, const h5_mapping *outer, const h5
     return add_mapping(r, &both, err);
 }
 
+/* What a mapping shows of a virtual dataset. */
+static h5_search search_shown(const h5_mapping *outer, int rank, const h5_virtual *nested)
+{
+    h5_search search = { .v = nested };
+    for (int e = 0; e < nested->rank; e++)
+        search.low[e] = outer->fixed[e], search.high[e] = outer->fixed[e] + 1;
+    for (int d = 0; d < rank; d++) {
+        const h5_runs *runs = &outer->runs[d];
+        int e = outer->dim[d];
+        if (e >= 0 && runs->count > 0) {
+            const h5_run *last = &runs->list[runs->count - 1];
+            search.low[e] = runs->list[0].from;
+            search.high[e] = last->from + last->n;
+        }
+    }
+    return search;
+}
+
+/* A mapping to a virtual dataset: what lies between the mappings of that covers what was mapped before, too. */
+static mt_status add_nested(const reading *r, const h5_mapping *outer, const h5_virtual *nested, mt_error *err)
+{
+    h5_mapping gaps = { .source = H5_FILL };
+    memset(gaps.dim, -1, sizeof gaps.dim);
+    memcpy(gaps.runs, outer->runs, sizeof gaps.runs);
+    mt_status st = add_mapping(r, &gaps, err);
+    h5_search search = search_shown(outer, r->out->rank, nested);
+    for (const h5_mapping *inner; !st && r->m->steps + search.steps <= MAX_STEPS && (inner = h5_next_mapping(&search));)
+        st = add_through(r, outer, nested, inner, err);
+    r->m->steps += search.steps;
+    if (!st && r->m->steps > MAX_STEPS)
+        st =
+            mt_fail(err, MT_E_LIMIT, "more than %d steps to find what virtual datasets show of one another", MAX_STEPS);
+    return st;
+}
+
 static mt_status add_selected(const reading *r, const h5_source *source, const selected *s, mt_error *err)
 {
     h5_mapping mapping = { .source = source->number };
@@ -196,13 +232,7 @@ static mt_status add_selected(const reading *r, const h5_source *source, const s
         return st;
     if (source->state == H5_STORED)
         return add_mapping(r, &mapping, err);
-    h5_mapping gaps = { .source = H5_FILL }; /* they cover what was mapped before, too */
-    memset(gaps.dim, -1, sizeof gaps.dim);
-    memcpy(gaps.runs, mapping.runs, sizeof gaps.runs);
-    st = add_mapping(r, &gaps, err);
-    for (size_t i = 0; i < source->nested->n && !st; i++)
-        st = add_through(r, &mapping, source->nested, &source->nested->mappings[i], err);
-    return st;
+    return add_nested(r, &mapping, source->nested, err);
 }
 
 static void note_reach(reading *r, const selected *s, int unlimited)
@@ -420,6 +450,8 @@ mt_status h5_read_virtual(h5_making *m, const h5_file *file, const h5_dataset *d
 {
     reading r = { .m = m, .file = file, .dataset = dataset, .out = out };
     *out = (h5_virtual) { .rank = dataset->rank };
+    if (dataset->rank == 0)
+        return mt_fail(err, MT_E_UNSUPPORTED, "a virtual dataset without dimensions is not read");
     memset(r.most, -1, sizeof r.most);
     mt_status st = mt_arena_new(file->env, &r.arena, err);
     if (st)
@@ -427,6 +459,8 @@ mt_status h5_read_virtual(h5_making *m, const h5_file *file, const h5_dataset *d
     if (dataset->address != H5_UNDEFINED)
         st = read_list(&r, err);
     mt_arena_free(r.arena);
+    if (!st)
+        st = h5_index_mappings(out, m->arena, err);
     for (int d = 0; d < out->rank; d++)
         out->shape[d] = r.most[d] < 0 ? dataset->shape[d] : mt_max_i64(r.most[d], r.least[d]);
     return st;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Virtual datasets: what selection.c, virtual.c and virtual_map.c share. */
+/* Virtual datasets: what selection.c, virtual.c, virtual_index.c and virtual_map.c share. */
 #ifndef MT_FORMAT_HDF5_VIRTUAL_H
 #define MT_FORMAT_HDF5_VIRTUAL_H
 
@@ -73,13 +73,32 @@ typedef struct h5_source {
     uint64_t first_chunk, n_chunks;
 } h5_source;
 
+typedef struct h5_bounds {
+    int64_t low, high;
+} h5_bounds;
+
 /* A virtual dataset, with mappings to stored datasets only, in paint order. */
 typedef struct h5_virtual {
     int rank;
     int64_t shape[MT_MAX_DIMS];
     h5_mapping *mappings;
     size_t n, room;
+    h5_bounds *levels[8]; /* rank of them for each group of mappings, for each group of groups, ... */
+    int n_levels;
 } h5_virtual;
+
+/* Makes the levels. */
+MT_MUST_CHECK mt_status h5_index_mappings(h5_virtual *v, mt_arena *arena, mt_error *err);
+
+/* A walk through the mappings whose bounds meet [low, high), in their order. */
+typedef struct h5_search {
+    const h5_virtual *v;
+    int64_t low[MT_MAX_DIMS], high[MT_MAX_DIMS];
+    size_t next;
+    uint64_t steps; /* mappings and groups that were looked at */
+} h5_search;
+/* NULL behind the last. */
+const h5_mapping *h5_next_mapping(h5_search *search);
 
 #define H5_SOURCE_BUCKETS 1024
 
@@ -91,6 +110,7 @@ typedef struct h5_making {
     h5_source **sources;
     size_t n, room;
     int depth;
+    uint64_t steps; /* in looking for mappings of virtual datasets that others lead to */
 } h5_making;
 
 /* Reads the mappings, and opens all of their sources: those of a virtual dataset, or of one in that. */

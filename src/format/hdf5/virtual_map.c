@@ -181,9 +181,12 @@ static mt_status find_boxes(const mt_chunk_map *map, const int64_t *low, const i
                             void *user, mt_error *err)
 {
     const virtual_state *s = map->state;
+    h5_search search = { .v = &s->v };
+    memcpy(search.low, low, (size_t)map->ndim * sizeof *low);
+    memcpy(search.high, high, (size_t)map->ndim * sizeof *high);
     mt_status st = MT_OK;
-    for (size_t i = 0; i < s->v.n && !st; i++)
-        st = visit_mapping(&s->v.mappings[i], map->ndim, low, high, visit, user, err);
+    for (const h5_mapping *m; !st && (m = h5_next_mapping(&search));)
+        st = visit_mapping(m, map->ndim, low, high, visit, user, err);
     return st;
 }
 
@@ -287,8 +290,6 @@ mt_status h5_set_virtual(const h5_file *file, const h5_dataset *dataset, mt_chun
     virtual_state *s = mt_arena_alloc(map->arena, 1, sizeof *s, err);
     if (!s)
         return MT_E_MEMORY;
-    if (dataset->rank == 0)
-        return mt_fail(err, MT_E_UNSUPPORTED, "a virtual dataset without dimensions is not read");
     h5_making making = { .arena = map->arena, .whole = dataset };
     mt_status st = h5_read_virtual(&making, file, dataset, &s->v, err);
     if (st)

@@ -13,6 +13,11 @@
 #define MAX_ROW_STRIPS 65536
 #define MAX_ALL_STRIPS 4194304
 
+/* Values of tags that are read of any page: the JPEG tables of four components have fewer. Pages may share those that
+ * a hostile file has in excess, and are read more than once. */
+#define PAGE_VALUES 4096
+#define MAX_EXCESS_VALUES (1 << 26)
+
 /* What is being collected: the pages of the next series start at first. */
 typedef struct collection {
     tiff_chain *chain;
@@ -38,6 +43,16 @@ mt_status tiff_add_series(tiff_images *images, mt_arena *arena, tiff_series *ser
     return MT_OK;
 }
 
+mt_status tiff_examine_page(tiff_images *images, const tiff_file *file, const tiff_ifd *ifd, tiff_page *out,
+                            mt_error *err)
+{
+    uint64_t n = tiff_count_values(ifd);
+    images->values += n > PAGE_VALUES ? n - PAGE_VALUES : 0;
+    if (images->values > MAX_EXCESS_VALUES)
+        return mt_fail(err, MT_E_LIMIT, "the pages have more than %d values of samples and tables", MAX_EXCESS_VALUES);
+    return tiff_read_page(file, ifd, out, err);
+}
+
 /* A smaller version of the image before: it says so, or it is tiled and half the size. */
 static bool is_level(const tiff_series *above, const tiff_page *page, uint64_t n_pages)
 {
@@ -61,7 +76,7 @@ static int count_sub_levels(const tiff_ifd *ifd)
 static mt_status read_page(collection *c, uint64_t n, tiff_ifd *ifd, tiff_page *page, mt_error *err)
 {
     mt_status st = tiff_chain_read(c->chain, n, ifd, err);
-    if (!st && (st = tiff_read_page(c->file, ifd, page, err)))
+    if (!st && (st = tiff_examine_page(c->images, c->file, ifd, page, err)))
         mt_error_prefix(err, "page %llu", (unsigned long long)n);
     return st;
 }

@@ -171,7 +171,7 @@ static mt_status try_page(ome *o, tiff_plane at, tiff_ifd *ifd, tiff_page *page,
     *found = file != NULL;
     if (st || !file || (st = tiff_chain_read(chain, at.page, ifd, err)))
         return st;
-    return tiff_read_page(file, ifd, page, err);
+    return tiff_examine_page(o->images, file, ifd, page, err);
 }
 
 /* The first plane that is there tells what the pages are like. *found is false where none is, or where the page is not

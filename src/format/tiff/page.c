@@ -85,6 +85,19 @@ static mt_status read_sizes(const tiff_file *file, const tiff_ifd *ifd, tiff_pag
     return read_chunking(file, ifd, page, err);
 }
 
+#define MAX_VALUES 65536 /* of a tag */
+
+uint64_t tiff_count_values(const tiff_ifd *ifd)
+{
+    static const uint16_t tags[] = { TAG_BITS, TAG_SAMPLE_FORMAT, TAG_JPEG_TABLES };
+    uint64_t n = 0;
+    for (size_t i = 0; i < sizeof tags / sizeof *tags; i++) {
+        const tiff_entry *entry = tiff_find(ifd, tags[i]);
+        n += !entry ? 0 : entry->count < MAX_VALUES ? entry->count : MAX_VALUES;
+    }
+    return n;
+}
+
 /* FNV-1a, to tell tables apart: pages of one image share the chain of codecs, and so must share the tables. */
 static mt_status hash_tables(const tiff_file *file, const tiff_ifd *ifd, tiff_page *page, mt_error *err)
 {
@@ -93,7 +106,7 @@ static mt_status hash_tables(const tiff_file *file, const tiff_ifd *ifd, tiff_pa
     uint64_t values[SOME], hash = 0xcbf29ce484222325U;
     if (page->compression != 7 || !entry)
         return MT_OK;
-    for (uint64_t at = 0; at < entry->count && at < 65536; at += SOME) {
+    for (uint64_t at = 0; at < entry->count && at < MAX_VALUES; at += SOME) {
         size_t n = entry->count - at < SOME ? (size_t)(entry->count - at) : SOME;
         mt_status st = tiff_get_numbers(file, entry, at, n, values, err);
         if (st)

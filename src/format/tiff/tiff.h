@@ -105,6 +105,8 @@ typedef struct tiff_page {
 } tiff_page;
 
 MT_MUST_CHECK mt_status tiff_read_page(const tiff_file *file, const tiff_ifd *ifd, tiff_page *out, mt_error *err);
+/* How many values that reads of tags that have many, or more. */
+uint64_t tiff_count_values(const tiff_ifd *ifd);
 bool tiff_same_page(const tiff_page *a, const tiff_page *b);
 bool tiff_is_raw(const tiff_page *page);
 
@@ -169,12 +171,16 @@ typedef struct tiff_images {
     tiff_series **series;
     size_t n;
     size_t preferred; /* the series that is opened where none is named */
+    uint64_t values;  /* that were read of pages in excess of what these have */
 } tiff_images;
 
 /* Finds the images of a file, in its order. What is needed to read pixels goes into keep, the series into arena.
  * Only the first series is looked for where all is false, which can save a walk through all pages. */
 MT_MUST_CHECK mt_status tiff_find_images(const mt_source *source, bool all, mt_arena *keep, mt_arena *arena,
                                          tiff_images *out, mt_error *err);
+/* tiff_read_page while images are looked for: pages with more values than a page has are read up to a limit. */
+MT_MUST_CHECK mt_status tiff_examine_page(tiff_images *images, const tiff_file *file, const tiff_ifd *ifd,
+                                          tiff_page *out, mt_error *err);
 void tiff_images_release(tiff_images *images);
 MT_MUST_CHECK mt_status tiff_add_series(tiff_images *images, mt_arena *arena, tiff_series *series, mt_error *err);
 

@@ -40,20 +40,27 @@ static size_t put(uint8_t *out, uint32_t value, size_t n)
     return n;
 }
 
-/* A little-endian file of one directory, ended by a tag of 0; the data stands at ROOM, and the file has size bytes. */
+/* A directory of tags up to one of 0; room for the offset of the next one stands behind it. */
+static size_t put_directory(uint8_t *out, const tag *tags)
+{
+    size_t at = 2;
+    uint32_t count = 0;
+    for (; tags[count].tag; count++) {
+        at += put(out + at, tags[count].tag, 2);
+        at += put(out + at, tags[count].type, 2);
+        at += put(out + at, tags[count].count, 4);
+        at += put(out + at, tags[count].value, 4);
+    }
+    put(out, count, 2);
+    return at;
+}
+
+/* A little-endian file of one directory; the data stands at ROOM, and the file has size bytes. */
 static void write_page(const tag *tags, const void *data, size_t n, size_t size)
 {
     uint8_t head[ROOM] = "II*";
-    size_t at = HEAD + 2;
-    uint32_t count = 0;
     put(head + 4, HEAD, 4);
-    for (; tags[count].tag; count++) {
-        at += put(head + at, tags[count].tag, 2);
-        at += put(head + at, tags[count].type, 2);
-        at += put(head + at, tags[count].count, 4);
-        at += put(head + at, tags[count].value, 4);
-    }
-    put(head + HEAD, count, 2);
+    put_directory(head + HEAD, tags);
     FILE *file = fopen(path, "wb");
     assert_non_null(file);
     assert_int_equal(fwrite(head, 1, ROOM, file), ROOM);
@@ -223,6 +230,42 @@ static void many_samples_take_few_reads(void **state)
     mt_context_free(context);
 }
 
+/* The same, of pages that share these values, in a file that is small. */
+static void values_of_all_pages_are_limited(void **state)
+{
+    (void)state;
+    enum { SAMPLES = 65535, FORMATS = ROOM + SAMPLES, PAGES = FORMATS + SAMPLES, PAGE = 96, MOST = 600 };
+    const tag tags[] = {
+        { 256, SHORT, 1, 1 },       { 257, SHORT, 1, 1 },      { 258, BYTE, SAMPLES, ROOM },    { 273, LONG, 1, ROOM },
+        { 277, SHORT, 1, SAMPLES }, { 279, LONG, 1, SAMPLES }, { 339, BYTE, SAMPLES, FORMATS }, { 0, 0, 0, 0 }
+    };
+    static uint8_t bytes[PAGES + MOST * PAGE];
+    for (size_t pages = 100; pages <= MOST; pages += MOST - 100) {
+        memset(bytes + ROOM, 8, SAMPLES);
+        memset(bytes + FORMATS, 1, SAMPLES);
+        memcpy(bytes, "II*", 4);
+        put(bytes + 4, PAGES, 4);
+        for (size_t i = 0; i < pages; i++) {
+            size_t at = PAGES + i * PAGE, end = at + put_directory(bytes + at, tags);
+            put(bytes + end, i + 1 < pages ? (uint32_t)(at + PAGE) : 0, 4);
+        }
+        FILE *file = fopen(path, "wb");
+        assert_non_null(file);
+        assert_int_equal(fwrite(bytes, 1, sizeof bytes, file), sizeof bytes);
+        fclose(file);
+        if (pages == MOST) {
+            check_refused(NULL, path, 0, MT_E_LIMIT, "values of samples and tables");
+            continue;
+        }
+        mt_stack *stack;
+        mt_error err = MT_ERROR_INIT;
+        const mt_open_options options = { .struct_size = sizeof options, .axes = "ZYXC" };
+        check_ok(mt_stack_open(NULL, path, &options, &stack, &err), &err);
+        assert_int_equal(mt_stack_get_info(stack)->data_shape[2], pages);
+        mt_stack_close(stack);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -233,6 +276,7 @@ int main(void)
         cmocka_unit_test(more_tiles_than_can_be_counted),
         cmocka_unit_test(a_table_is_limited),
         cmocka_unit_test(many_samples_take_few_reads),
+        cmocka_unit_test(values_of_all_pages_are_limited),
     };
     return cmocka_run_group_tests(tests, make_file, remove_file);
 }
