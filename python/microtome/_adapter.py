@@ -95,7 +95,7 @@ class ArrayStack:
         if channels is None:
             patch = self._read(sample_idx, None, *where)
         else:
-            if not channels:
+            if len(channels) == 0:
                 raise ValueError("Channel index sequence cannot be empty.")
             distinct = sorted(set(channels))
             pieces = [self._read(sample_idx, channel, *where) for channel in distinct]
