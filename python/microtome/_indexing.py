@@ -32,7 +32,7 @@ def _positions(entry: Any, length: int, axis: str) -> tuple[range, bool]:
     if isinstance(entry, slice):
         return range(*entry.indices(length)), False
     try:
-        if isinstance(entry, bool):  # a mask to NumPy
+        if isinstance(entry, bool | np.bool_):  # a mask to NumPy
             raise TypeError
         position = operator.index(entry)
     except TypeError:
