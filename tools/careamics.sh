@@ -13,7 +13,7 @@ wanted=test/careamics/requirements.txt
 # more than is used here, so nothing is added to the others.
 if ! cmp -s "$wanted" "$environment/requirements.txt"; then
     echo "careamics: torch, CAREamics and what they need go to $environment"
-    [ -x "$environment/bin/python" ] || python3 -m venv "$environment"
+    "$environment/bin/python" -c 'import pip' 2>/dev/null || python3 -m venv "$environment"
     "$environment/bin/pip" install -q --disable-pip-version-check -c "$wanted" torch
     "$environment/bin/pip" install -q --disable-pip-version-check --no-deps -r "$wanted"
     cp "$wanted" "$environment/requirements.txt"

@@ -7,6 +7,7 @@ requirements=${2:?usage: tools/venv.sh FOLDER REQUIREMENTS}
 
 cmp -s "$requirements" "$folder/requirements.txt" && exit 0
 echo "setup: Python packages of $requirements go to $folder"
-[ -x "$folder/bin/python" ] || python3 -m venv "$folder"
+# A folder without pip is what is left where the distribution's python3-venv was missing.
+"$folder/bin/python" -c 'import pip' 2>/dev/null || python3 -m venv "$folder"
 "$folder/bin/python" -m pip install -q --disable-pip-version-check -r "$requirements"
 cp "$requirements" "$folder/requirements.txt"

@@ -139,9 +139,9 @@ MT_API MT_MUST_CHECK mt_status mt_extract_patches(const mt_patch_request *reques
 /* What a stack of one's own provides. */
 typedef struct mt_stack_ops {
     size_t struct_size; /* sizeof(mt_stack_ops) */
-    /* Fills the patch as mt_stack_extract_patch says. sample, channels (never NULL) and the number of coordinates are
-     * checked before the call. Called from any thread, from several at once. A process that is forked inside must not
-     * return from it: the call goes on in the parent only. */
+    /* Fills the patch as mt_stack_extract_patch says. sample and channels (never NULL) are checked before the call, and
+     * the patch lies inside the image: what reaches outside is filled by the library. Called from any thread, from
+     * several at once. A process that is forked inside must not return from it: the call goes on in the parent only. */
     mt_status (*extract_patch)(void *self, int64_t sample, const int64_t *channels, size_t n_channels,
                                const int64_t *coords, const int64_t *patch_size, float *out, mt_error *err);
     void (*close)(void *self); /* optional: the last owner has closed the stack */

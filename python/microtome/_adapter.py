@@ -37,8 +37,8 @@ class ArrayStack:
     >>> import microtome, numpy as np
     >>> volume = np.ones((20, 64, 64))  # or h5py.File("volume.h5")["raw"]
     >>> stack = microtome.from_object(microtome.ArrayStack(volume, "ZYX"))
-    >>> stack.extract_patch(0, None, (18, 0, 0), (4, 2, 2)).sum()
-    np.float32(8.0)
+    >>> float(stack.extract_patch(0, None, (18, 0, 0), (4, 2, 2)).sum())
+    8.0
     """
 
     def __init__(self, array: Any, axes: str, source: str | None = None) -> None:
@@ -95,7 +95,7 @@ class ArrayStack:
         if channels is None:
             patch = self._read(sample_idx, None, *where)
         else:
-            if not channels:
+            if len(channels) == 0:
                 raise ValueError("Channel index sequence cannot be empty.")
             distinct = sorted(set(channels))
             pieces = [self._read(sample_idx, channel, *where) for channel in distinct]

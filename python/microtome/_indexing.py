@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""NumPy-style indexing of an image stack: SC(Z)YX in the stored type."""
+"""NumPy-style indexing of an image stack: SC(Z)YX in the stored type; float32 from objects."""
 
 from __future__ import annotations
 
@@ -32,6 +32,8 @@ def _positions(entry: Any, length: int, axis: str) -> tuple[range, bool]:
     if isinstance(entry, slice):
         return range(*entry.indices(length)), False
     try:
+        if isinstance(entry, bool | np.bool_):  # a mask to NumPy
+            raise TypeError
         position = operator.index(entry)
     except TypeError:
         raise IndexError(
@@ -49,8 +51,6 @@ def _span(positions: range) -> tuple[int, int, slice]:
     if not positions:
         return 0, 0, slice(None)
     low, high = min(positions[0], positions[-1]), max(positions[0], positions[-1])
-    if positions.step > 0:
-        return low, high - low + 1, slice(None, None, positions.step)
     return low, high - low + 1, slice(None, None, positions.step)
 
 
@@ -62,7 +62,7 @@ def read_index(stack: ImageStack, index: Any) -> NDArray[Any] | Any:
     found = [_positions(e, n, a) for e, n, a in zip(entries, stack.data_shape, axes, strict=True)]
     positions = [p for p, _ in found]
     shape = tuple(len(p) for p in positions)
-    dtype = stack.data_dtype
+    dtype = np.dtype(np.float32) if stack.format == "custom" else stack.data_dtype  # objects give nothing else
     if 0 in shape:
         pixels = np.empty(shape, dtype)
     else:

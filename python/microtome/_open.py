@@ -74,13 +74,15 @@ class StackList(list[ImageStack]):
 
 
 def _raw(
-    dtype: DTypeLike | None, shape: Sequence[int] | None, offset: int
+    dtype: DTypeLike | None, shape: Sequence[int] | None, offset: int, format: str | None
 ) -> tuple[str, tuple[int, ...], int, bool] | None:
     """Describe a file without a header, for the extension."""
     if dtype is None and shape is None and not offset:
         return None
     if dtype is None or shape is None:
         raise ValueError("a raw file needs dtype and shape")
+    if format not in (None, "raw"):
+        raise ValueError(f"dtype, shape and offset are for files without a header, not for format {format!r}")
     element = np.dtype(dtype)
     big = element.newbyteorder(">") == element and element.itemsize > 1
     return element.name, tuple(shape), offset, big
@@ -179,7 +181,7 @@ def open(
         "depth_axis": depth_axis,
         "use_masks": use_masks,
         "external_folder": external_folder,
-        "raw": _raw(dtype, shape, offset),
+        "raw": _raw(dtype, shape, offset, format),
     }
     stack: ImageStack = ImageStack._open(path, context=context, **options)
     if level and level != stack.level:
@@ -187,6 +189,8 @@ def open(
         options["part"] = None
         stack.close()
         stack = ImageStack._open(path, context=context, **options)
+    if external_folder:
+        options["external_folder"] = _absolute(external_folder)
     stack._recipe = _open_again, (_absolute(path), options)
     return stack
 
@@ -314,7 +318,7 @@ def from_object(obj: ImageStackProtocol, *, context: Context | None = None) -> I
     Returns
     -------
     ImageStack
-        Patches are those of the object, as float32. It is only asked for what lies inside
+        Patches and what indexing gives are those of the object, as float32. It is only asked for what lies inside
         the image; zeros outside are added here. What its ``extract_patch`` raises reaches
         the caller of this stack's.
     """

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 __all__ = ["ImageStack", "Picture"]
 
+_THUMBNAIL = 4096  # a notebook shows at most so many rows and columns of a stack, those in the middle
+
 
 class Picture:
     """A picture as PNG, which shows itself in a notebook.
@@ -60,8 +62,9 @@ class ImageStack(_core.Stack):
     outside the image on any side and are zero there.
 
     A stack can be read from any number of threads, survives ``fork``, and pickles: it
-    is opened again on the other side. It is a context manager, which closes it. Indexing and `numpy.asarray` give pixels in the
-    stored type, in SC(Z)YX.
+    is opened again on the other side, in the context that all stacks share. It is a
+    context manager, which closes it. Indexing and `numpy.asarray` give pixels in the
+    stored type, in SC(Z)YX; those of `from_object` in float32.
 
     Examples
     --------
@@ -240,7 +243,7 @@ class ImageStack(_core.Stack):
     def _places(self, sample_idx: Any, coords: Any) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Make samples and corners arrays of int64, as many of one as of the other."""
         corners = _integers(coords, "coords")
-        if corners.size == 0:
+        if corners.shape == (0,):
             corners = corners.reshape(0, self.ndim - 2)
         if corners.ndim != 2 or corners.shape[1] != self.ndim - 2:
             raise ValueError(f"coords must have the shape (N, {self.ndim - 2}), not {corners.shape}")
@@ -253,7 +256,7 @@ class ImageStack(_core.Stack):
         return self.data_shape[0]
 
     def __getitem__(self, index: Any) -> Any:
-        """Pixels in the stored type: integers, slices and Ellipsis along S, C, (Z,) Y and X."""
+        """Pixels in the stored type, in float32 of an object: integers, slices and Ellipsis along S, C, (Z,) Y and X."""
         return read_index(self, index)
 
     def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> NDArray[Any]:
@@ -332,13 +335,22 @@ class ImageStack(_core.Stack):
     def _repr_html_(self) -> str:
         import html  # noqa: PLC0415 # only notebooks need its tables of all named characters
 
+        if self.closed:
+            return html.escape(repr(self))
         rows = [(key, value) for key, value in self.metadata.items() if value not in (None, "", {})]
         table = "".join(
             f"<tr><th style='text-align:left'>{html.escape(key)}</th>"
             f"<td style='text-align:left'>{html.escape(str(value))}</td></tr>"
             for key, value in rows
         )
-        return f"<div>{self.view(max_size=256)._repr_html_()}<table>{table}</table></div>"
+        # All of a large plane would take minutes; what cannot be read must not hide what is known.
+        size = [min(n, _THUMBNAIL) for n in self.shape[-2:]]
+        corner = [(n - k) // 2 for n, k in zip(self.shape[-2:], size, strict=True)]
+        try:
+            picture = self.view(region=[*corner, *size], max_size=256)._repr_html_()
+        except Exception as error:
+            picture = f"<p>{html.escape(str(error))}</p>"
+        return f"<div>{picture}<table>{table}</table></div>"
 
     def __repr__(self) -> str:
         if self.closed:
@@ -370,6 +382,8 @@ def _integers(values: Any, what: str) -> NDArray[np.int64]:
         array = array.astype(np.int64)
     if array.dtype.kind not in "iu":
         raise TypeError(f"{what} must be integers, not {array.dtype}")
+    if array.dtype.kind == "u" and array.size and array.max() > np.iinfo(np.int64).max:
+        raise ValueError(f"{what} does not fit into 64 bits")
     return np.ascontiguousarray(array, dtype=np.int64).reshape(array.shape)
 
 

@@ -38,7 +38,10 @@ static bool convert_limits(PyObject *object, mt_limits *out)
             PyErr_Format(PyExc_ValueError, "there is no limit %R", key);
             return false;
         }
-        if (!convert_int64(value, limits[i].name, &number))
+        Py_INCREF(value); /* its __index__ may take it out of the dict */
+        bool good = convert_int64(value, limits[i].name, &number);
+        Py_DECREF(value);
+        if (!good)
             return false;
         if (number <= 0) {
             PyErr_Format(PyExc_ValueError, "%s must be positive", limits[i].name);

@@ -112,6 +112,7 @@ PyObject *stack_draw_plane(PyObject *object, PyTypeObject *core, PyObject *const
     return result;
 }
 
+/* channels is NULL where none were given. */
 static PyObject *draw_places(core_state *state, mt_stack *stack, const Py_buffer *samples, const Py_buffer *coords,
                              const int_list *channels, const int_list *size)
 {
@@ -125,8 +126,8 @@ static PyObject *draw_places(core_state *state, mt_stack *stack, const Py_buffer
     for (size_t i = 0; i < n; i++)
         requests[i] = (mt_patch_request) { .stack = stack,
                                            .sample = ((const int64_t *)samples->buf)[i],
-                                           .channels = channels->n ? channels->values : NULL,
-                                           .n_channels = channels->n,
+                                           .channels = channels ? channels->values : NULL,
+                                           .n_channels = channels ? channels->n : 0,
                                            .n_spatial = size->n,
                                            .coords = (const int64_t *)coords->buf + i * size->n,
                                            .patch_size = size->values };
@@ -157,7 +158,8 @@ PyObject *stack_draw_patches(PyObject *object, PyTypeObject *core, PyObject *con
         buffer_get_vector(values[2], "coords", MT_INT64, -1, &coords)) {
         mt_stack *stack = stack_enter(self);
         if (stack) {
-            result = draw_places(PyType_GetModuleState(core), stack, &samples, &coords, &channels, &size);
+            result = draw_places(PyType_GetModuleState(core), stack, &samples, &coords,
+                                 is_given(values[1]) ? &channels : NULL, &size);
             stack_leave(self);
         }
     }

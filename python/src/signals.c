@@ -9,7 +9,7 @@
 static double seconds(void)
 {
     struct timespec now;
-    timespec_get(&now, TIME_UTC);
+    clock_gettime(CLOCK_MONOTONIC, &now); /* that of the day may be set back */
     return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
 }
 

@@ -2,6 +2,7 @@
 /* Colours of channels, contrast by percentiles, merging. */
 #include "picture/picture.h"
 
+#include "base/checked.h"
 #include "stack/stack.h"
 
 #include <math.h>
@@ -23,6 +24,16 @@ int64_t mt_rgb_samples(const mt_stack_info *info)
         return 0;
     int64_t samples = info->original_shape[n - 1];
     return samples == 3 || (samples == 4 && info->dtype == MT_UINT8) ? samples : 0;
+}
+
+void mt_default_channels(const mt_stack_info *info, const int64_t **channels, size_t *n)
+{
+    static const int64_t first[MT_MOST_COLORS] = { 0, 1, 2, 3, 4, 5, 6 };
+    int64_t samples = mt_rgb_samples(info);
+    if (*channels)
+        return;
+    *channels = first;
+    *n = (size_t)mt_min_i64(info->data_shape[1], samples ? samples : MT_MOST_COLORS);
 }
 
 /* The same where these channels are of one photograph. */
@@ -99,52 +110,52 @@ void mt_picture_free(mt_picture *p)
     p->colors = NULL;
 }
 
-static void swap_floats(float *a, float *b)
+/* Integers in the order of the floats. */
+static uint32_t sort_key(float value)
 {
-    float t = *a;
-    *a = *b;
-    *b = t;
+    uint32_t bits;
+    memcpy(&bits, &value, sizeof bits);
+    return bits >> 31 ? ~bits : bits | 1u << 31;
 }
 
-/* The k-th smallest of n values (Hoare's selection); reorders them. */
-static float select_float(float *values, size_t n, size_t k)
+static float key_float(uint32_t key)
 {
-    size_t low = 0, high = n - 1;
-    while (low < high) {
-        float pivot = values[low + (high - low) / 2];
-        size_t i = low, j = high;
-        for (;;) {
-            while (values[i] < pivot)
-                i++;
-            while (values[j] > pivot)
-                j--;
-            if (i >= j)
-                break;
-            swap_floats(&values[i++], &values[j--]);
+    float value;
+    uint32_t bits = key >> 31 ? key & ~(1u << 31) : ~key;
+    memcpy(&value, &bits, sizeof value);
+    return value;
+}
+
+/* The k-th smallest of the finite values, found byte by byte: no order of the values makes it slow. */
+static float select_float(const float *values, size_t n, size_t k)
+{
+    uint64_t found = 0;
+    for (int shift = 24; shift >= 0; shift -= 8) {
+        size_t counts[256] = { 0 };
+        uint64_t byte = 0;
+        for (size_t i = 0; i < n; i++) {
+            uint64_t key = sort_key(values[i]);
+            if (isfinite(values[i]) && key >> (shift + 8) == found)
+                counts[key >> shift & 255]++;
         }
-        /* values[low..j] <= pivot <= values[j + 1..high] */
-        if (values[j] > pivot)
-            j--;
-        if (k <= j)
-            high = j;
-        else
-            low = j + 1;
+        for (; k >= counts[byte]; byte++)
+            k -= counts[byte];
+        found = found << 8 | byte;
     }
-    return values[low];
+    return key_float((uint32_t)found);
 }
 
-/* The percentiles 0.1 and 99.9 of the finite values; room has place for all. */
-static void find_range(const float *values, size_t n, float *room, float *low, float *high)
+/* The percentiles 0.1 and 99.9 of the finite values. */
+static void find_range(const float *values, size_t n, float *low, float *high)
 {
     size_t count = 0;
     for (size_t i = 0; i < n; i++)
-        if (isfinite(values[i]))
-            room[count++] = values[i];
+        count += isfinite(values[i]) != 0;
     *low = *high = 0;
     if (count) {
         size_t tail = (size_t)(0.001 * (double)(count - 1) + 0.5);
-        *low = select_float(room, count, tail);
-        *high = select_float(room, count, count - 1 - tail);
+        *low = select_float(values, n, tail);
+        *high = select_float(values, n, count - 1 - tail);
     }
 }
 
@@ -160,15 +171,15 @@ static void merge_channel(const float *values, size_t n, float low, float high, 
     }
 }
 
-/* Merges the channels into pixels, RGB. sums holds three floats a pixel, room one. */
-static void merge(const mt_picture *p, float *sums, float *room, uint8_t *pixels)
+/* Merges the channels into pixels, RGB. sums holds three floats a pixel. */
+static void merge(const mt_picture *p, float *sums, uint8_t *pixels)
 {
     size_t n = p->height * p->width;
     memset(sums, 0, 3 * n * sizeof *sums);
     for (size_t c = 0; c < p->channels; c++) {
         float low = 0, high = 255;
         if (!p->true_color)
-            find_range(p->planes + c * n, n, room, &low, &high);
+            find_range(p->planes + c * n, n, &low, &high);
         merge_channel(p->planes + c * n, n, low, high, p->colors[c], sums);
     }
     for (size_t i = 0; i < 3 * n; i++)
@@ -177,14 +188,14 @@ static void merge(const mt_picture *p, float *sums, float *room, uint8_t *pixels
 
 mt_status mt_picture_write(const mt_picture *p, mt_write_bytes write, void *user, mt_error *err)
 {
-    size_t n = p->height * p->width, bytes = n * (4 * sizeof(float) + 3);
+    size_t n = p->height * p->width, bytes = n * 3 * (sizeof(float) + 1);
     void *memory;
     mt_status st = mt_alloc(p->env, bytes, &memory, err);
     if (st)
         return st;
-    float *sums = memory, *room = sums + 3 * n;
-    uint8_t *pixels = (uint8_t *)(room + n);
-    merge(p, sums, room, pixels);
+    float *sums = memory;
+    uint8_t *pixels = (uint8_t *)(sums + 3 * n);
+    merge(p, sums, pixels);
     st = mt_png_write(pixels, p->height, p->width, write, user, err);
     mt_release(p->env, memory, bytes);
     return st;

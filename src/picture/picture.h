@@ -27,6 +27,9 @@ void mt_picture_free(mt_picture *p);
  * have several; 0: they are fluorescence channels. */
 int64_t mt_rgb_samples(const mt_stack_info *info);
 
+/* Where no list of channels was given (NULL): all that can be told apart by colour; of colour images the first. */
+void mt_default_channels(const mt_stack_info *info, const int64_t **channels, size_t *n);
+
 /* Stretches, merges and writes a PNG. Reorders nothing of the planes. */
 MT_MUST_CHECK mt_status mt_picture_write(const mt_picture *p, mt_write_bytes write, void *user, mt_error *err);
 

@@ -20,15 +20,6 @@ typedef struct plane_job {
     mt_picture picture;
 } plane_job;
 
-static const int64_t first_channels[MT_MOST_COLORS] = { 0, 1, 2, 3, 4, 5, 6 };
-
-/* All that can be told apart by colour; of colour images the first. */
-static int64_t count_channels(const mt_stack_info *info)
-{
-    int64_t samples = mt_rgb_samples(info);
-    return mt_min_i64(info->data_shape[1], samples ? samples : MT_MOST_COLORS);
-}
-
 static mt_status check_region(plane_job *job, mt_error *err)
 {
     const mt_stack_info *info = &job->stack->info;
@@ -55,8 +46,9 @@ static mt_status check_options(plane_job *job, mt_error *err)
     const mt_draw_options *o = job->options;
     int64_t planes = info->data_ndim == 5 ? info->data_shape[2] : 1;
     job->z = o->z ? *o->z : planes / 2;
-    job->channels = o->channels ? o->channels : first_channels;
-    job->n_channels = o->channels ? o->n_channels : (size_t)count_channels(info);
+    job->channels = o->channels;
+    job->n_channels = o->n_channels;
+    mt_default_channels(info, &job->channels, &job->n_channels);
     if (job->z < 0 || (planes && job->z >= planes))
         return mt_fail(err, MT_E_RANGE, "plane %lld is out of bounds for an image of %lld planes", (long long)job->z,
                        (long long)planes);

@@ -12,6 +12,7 @@ enum { GAP = 2, SMALL = 64, LARGE = 256 };
 typedef struct sheet {
     mt_picture picture;
     const mt_patch_request *first;
+    const int64_t *channels;
     int64_t pixels[2]; /* height and width of a patch */
     int64_t columns;   /* patches in a row */
     int64_t drawn[2];  /* height and width of a patch on the sheet */
@@ -65,8 +66,8 @@ static void paint(sheet *s, const float *patch, int64_t i)
 }
 
 /* The middle plane of a patch. */
-static mt_status read_patch(const mt_patch_request *request, const mt_extract_options *options, float *patch,
-                            mt_error *err)
+static mt_status read_patch(const sheet *s, const mt_patch_request *request, const mt_extract_options *options,
+                            float *patch, mt_error *err)
 {
     mt_patch_request middle = *request;
     size_t n = request->n_spatial;
@@ -77,6 +78,8 @@ static mt_status read_patch(const mt_patch_request *request, const mt_extract_op
         coords[0] += size[0] / 2;
         size[0] = 1;
     }
+    middle.channels = s->channels;
+    middle.n_channels = s->picture.channels;
     middle.coords = coords;
     middle.patch_size = size;
     middle.view = (mt_view) { .data = patch };
@@ -95,7 +98,7 @@ static mt_status draw(sheet *s, const mt_patch_request *requests, size_t n, cons
     if (st)
         return st;
     for (size_t i = 0; !st && i < n; i++) {
-        st = read_patch(&requests[i], options, patch, err);
+        st = read_patch(s, &requests[i], options, patch, err);
         if (!st)
             paint(s, patch, (int64_t)i);
     }
@@ -103,39 +106,24 @@ static mt_status draw(sheet *s, const mt_patch_request *requests, size_t n, cons
     return st ? st : mt_picture_write(p, write, user, err);
 }
 
-static mt_status draw_sheet(const mt_patch_request *requests, size_t n, const int64_t *channels, size_t n_channels,
-                            const mt_extract_options *options, mt_write_bytes write, void *user, mt_picture_size *out,
-                            mt_error *err)
-{
-    sheet s = { .first = requests };
-    mt_picture_size size = { .channels = (int64_t)n_channels };
-    lay_out(&s, n, &size);
-    if (out)
-        *out = size;
-    mt_status st = mt_picture_init(&s.picture, requests->stack, channels, n_channels, size.height, size.width, err);
-    if (st)
-        return st;
-    st = draw(&s, requests, n, options, write, user, err);
-    mt_picture_free(&s.picture);
-    return st;
-}
-
 mt_status mt_draw_patches(const mt_patch_request *requests, size_t n, const mt_extract_options *options,
                           mt_write_bytes write, void *user, mt_picture_size *out, mt_error *err)
 {
     mt_status st = check(requests, n, err);
-    if (st || requests->channels)
-        return st ? st
-                  : draw_sheet(requests, n, requests->channels, requests->n_channels, options, write, user, out, err);
-    mt_env *env = &requests->stack->context->env;
-    size_t n_channels = (size_t)requests->stack->info.data_shape[1], bytes = n_channels * sizeof(int64_t);
-    void *memory;
-    if ((st = mt_alloc(env, bytes, &memory, err)))
+    if (st)
         return st;
-    int64_t *channels = memory;
-    for (size_t c = 0; c < n_channels; c++)
-        channels[c] = (int64_t)c;
-    st = draw_sheet(requests, n, channels, n_channels, options, write, user, out, err);
-    mt_release(env, memory, bytes);
+    mt_stack *stack = requests->stack;
+    sheet s = { .first = requests, .channels = requests->channels };
+    size_t n_channels = requests->n_channels;
+    mt_default_channels(&stack->info, &s.channels, &n_channels);
+    mt_picture_size size = { .channels = (int64_t)n_channels };
+    lay_out(&s, n, &size);
+    if (out)
+        *out = size;
+    st = mt_picture_init(&s.picture, stack, s.channels, n_channels, size.height, size.width, err);
+    if (st)
+        return st;
+    st = draw(&s, requests, n, options, write, user, err);
+    mt_picture_free(&s.picture);
     return st;
 }

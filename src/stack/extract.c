@@ -373,12 +373,14 @@ static mt_status extract_inside(const mt_patch_request *r, const int64_t *channe
 static mt_status fill_own(const mt_patch_request *r, const int64_t *channels, mt_error *err)
 {
     const mt_view *view = &r->view;
-    if (!view->strides && !view->scale && !view->offset && view->padding == 0)
-        return r->stack->ops.extract_patch(r->stack->self, r->sample, channels, (size_t)n_channels(r), r->coords,
-                                           r->patch_size, view->data, err);
     int64_t low[3], high[3], strides[4];
     uint8_t padding[8];
-    bool any = clip_own(r, low, high);
+    bool any = clip_own(r, low, high), whole = any;
+    for (size_t i = 0; i < r->n_spatial; i++)
+        whole &= low[i] == 0 && high[i] == r->patch_size[i];
+    if (whole && !view->strides && !view->scale && !view->offset)
+        return r->stack->ops.extract_patch(r->stack->self, r->sample, channels, (size_t)n_channels(r), r->coords,
+                                           r->patch_size, view->data, err);
     view_strides(r, strides);
     mt_element_from_double(MT_FLOAT32, view->padding, padding);
     for (int64_t c = 0; c < n_channels(r); c++)

@@ -4,6 +4,7 @@
 
 #include <microtome/microtome.h>
 
+#include <math.h>
 #include <png.h>
 #include <stdlib.h>
 #include <string.h>
@@ -171,6 +172,34 @@ static void test_a_sheet(void **state)
     mt_stack_close(stack);
 }
 
+/* The percentiles of 1001 values, in no order, are the second from each end; what is not finite is none of them. */
+static void test_percentiles(void **state)
+{
+    (void)state;
+    float image[1004];
+    for (int i = 0; i < 1001; i++)
+        image[i] = (float)(i * 379 % 1001 - 500);
+    image[1001] = NAN;
+    image[1002] = INFINITY;
+    image[1003] = -INFINITY;
+    const int64_t shape[] = { 1, 1004 };
+    mt_stack *stack = stack_of(image, MT_FLOAT32, "YX", shape);
+    file f = { 0 };
+    mt_error err = MT_ERROR_INIT;
+    const mt_draw_options options = { .struct_size = sizeof options, .max_size = 1004 };
+    check_ok(mt_draw_plane(stack, &options, append, &f, NULL, &err), &err);
+    uint8_t *pixels = decode(&f, 1, 1004);
+    for (int i = 0; i < 1001; i++) {
+        double share = fmin(fmax(((double)image[i] + 499) * (1 / 998.0), 0), 1);
+        assert_int_equal(pixels[3 * i], lroundf((float)(255 * share)));
+    }
+    assert_int_equal(pixels[3 * 1002], 255);
+    assert_int_equal(pixels[3 * 1003], 0);
+    free(pixels);
+    free(f.bytes);
+    mt_stack_close(stack);
+}
+
 static void test_refusals(void **state)
 {
     (void)state;
@@ -235,11 +264,9 @@ static void test_failing_allocations(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_rgb_is_drawn_as_it_is),
-        cmocka_unit_test(test_contrast_and_colours),
-        cmocka_unit_test(test_shrinking_averages),
-        cmocka_unit_test(test_a_sheet),
-        cmocka_unit_test(test_refusals),
+        cmocka_unit_test(test_rgb_is_drawn_as_it_is), cmocka_unit_test(test_contrast_and_colours),
+        cmocka_unit_test(test_shrinking_averages),    cmocka_unit_test(test_a_sheet),
+        cmocka_unit_test(test_percentiles),           cmocka_unit_test(test_refusals),
         cmocka_unit_test(test_failing_allocations),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -202,6 +202,8 @@ def test_many_into_strides(volume):
         ((0, None, (0, 0, 0), (1, 1, 1)), {}, ValueError),
         ((0, None, [(0, 0)], (1, 1, 1)), {}, ValueError),
         ((0, None, [(0, 0, 0.5)], (1, 1, 1)), {}, TypeError),
+        ((0, None, np.zeros((5, 0), np.int64), (1, 1, 1)), {}, ValueError),
+        ((0, None, np.array([[0, 0, 2**64 - 1]], np.uint64), (1, 1, 1)), {}, ValueError),
         (([0, 0], None, [(0, 0, 0)], (1, 1, 1)), {}, ValueError),
         ((2, None, [(0, 0, 0)], (1, 1, 1)), {}, IndexError),
         ((0, None, [(0, 0, 0)], (1, 1, 1)), {"scale": [1, 2]}, ValueError),
@@ -236,7 +238,9 @@ def test_indexing_equals_numpy(data):
     np.testing.assert_array_equal(found, expected)
 
 
-@pytest.mark.parametrize("index", [[0, 1], None, 1.0, "x", (..., ...), (0,) * 6, np.array([True, False])])
+@pytest.mark.parametrize(
+    "index", [[0, 1], None, True, np.True_, 1.0, "x", (..., ...), (0,) * 6, np.array([True, False])]
+)
 def test_indices_that_are_refused(volume, index):
     with pytest.raises(IndexError):
         volume[1][index]

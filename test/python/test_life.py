@@ -86,6 +86,8 @@ def test_raw(tmp_path):
     np.testing.assert_array_equal(pickle.loads(pickle.dumps(stack))[0], pixels)
     with pytest.raises(ValueError, match="shape"):
         microtome.open(tmp_path / "a.bin", dtype="u2")
+    with pytest.raises(ValueError, match="tiff"):
+        microtome.open(tmp_path / "a.bin", "CYX", dtype=">u2", shape=pixels.shape, offset=6, format="tiff")
 
 
 def test_open_all(tmp_path):
@@ -110,6 +112,16 @@ def test_a_relative_path_pickles(tmp_path, monkeypatch):
     assert pickle.loads(text).data_shape == (1, 3, 64, 64)
 
 
+@pytest.mark.parametrize("folder", ["images", b"images", "", None])
+def test_a_relative_folder_of_external_files_pickles(tmp_path, monkeypatch, folder):
+    (tmp_path / "images").mkdir()
+    _, pixels = write_npy(tmp_path / "images")
+    monkeypatch.chdir(tmp_path)
+    stack = microtome.open("images/a.npy", "CYX", external_folder=folder)
+    monkeypatch.chdir("/")
+    np.testing.assert_array_equal(pickle.loads(pickle.dumps(stack))[0], pixels)
+
+
 def test_arrays_and_objects_pickle():
     stack = microtome.from_array(np.eye(5), "YX", "mine")
     copy = pickle.loads(pickle.dumps(stack))
@@ -126,6 +138,21 @@ def test_object():
     assert (patch[:, 5:, :5] == 1).all() and patch.sum() == 2 * 2 * 5
     many = stack.extract_patches([0, 2], [1], [(0, 0), (-1, -1)], (3, 3), scale=10, padding=7)
     assert (many[0] == 0).all() and many[1, 0, 0, 0] == 7 and (many[1, 0, 1:, 1:] == 20).all()
+    assert stack[2, 1, 3, 4] == 2 and stack[1].dtype == np.float32  # float32 is what objects give
+    assert not stack[0].any() and stack[0].shape == stack.shape[1:]
+
+
+def test_an_object_is_only_asked_for_what_lies_inside():
+    class Inside(Constant):
+        def extract_patch(self, sample_idx, channels, coords, patch_size):
+            for first, n, length in zip(coords, patch_size, self.data_shape[2:], strict=True):
+                assert 0 <= first < first + n <= length
+            return super().extract_patch(sample_idx, channels, coords, patch_size)
+
+    stack = microtome.from_object(Inside())
+    corners, size = [(-3, -3), (28, 38), (4, 4), (90, 0)], (5, 5)
+    assert stack.extract_patches(1, [0], corners, size).sum() == 4 + 4 + 25
+    assert stack.view_patches(1, [0], corners, size).png
 
 
 @pytest.mark.parametrize(
@@ -146,6 +173,9 @@ def test_arrays_of_other_libraries(axes, shape):
         expected = native.extract_patch(sample, channels, coords, size)
         np.testing.assert_array_equal(stack.extract_patch(sample, channels, coords, size), expected)
         np.testing.assert_array_equal(own.extract_patch(sample, channels, coords, size), expected)
+        if channels is not None:
+            channels = np.array(channels)
+            np.testing.assert_array_equal(own.extract_patch(sample, channels, coords, size), expected)
 
 
 def test_an_exception_of_an_object_reaches_the_caller_whole():
@@ -208,7 +238,15 @@ def test_context():
     for bad in [{"threads": -1}, {"cache_bytes": -1}, {"limits": {"no": 1}}, {"limits": {"max_pages": 0}}]:
         with pytest.raises(ValueError, match=r".+"):
             microtome.Context(**bad)
-    for bad in [{"threads": "x"}, {"limits": 3}, {"no": 1}]:
+    limits = {}
+
+    class Removed:
+        def __index__(self):
+            limits.clear()
+            raise TypeError
+
+    limits["max_pages"] = Removed()
+    for bad in [{"threads": "x"}, {"limits": 3}, {"no": 1}, {"limits": limits}]:
         with pytest.raises(TypeError):
             microtome.Context(**bad)
     with pytest.raises(TypeError, match="Context"):
@@ -446,8 +484,38 @@ def test_view(volume, data):
             volume[1].view(**bad)
     with pytest.raises(ValueError, match="64"):
         volume[1].view_patches(0, None, [(0, 0, 0)] * 65, (1, 1, 1))
+    with pytest.raises(ValueError, match="empty"):
+        volume[1].view_patches(0, [], [(0, 0, 0)], (1, 1, 1))
     with pytest.raises(KeyError):
         microtome.from_object(Constant()).view(4)
+
+
+class Asked(Constant):
+    """A large plane of which no pixel can be read; keeps what was asked for."""
+
+    original_data_shape = data_shape = (1, 40, 100_000, 50_000)
+    asked = ()
+
+    def extract_patch(self, sample_idx, channels, coords, patch_size):
+        self.asked = len(channels), *coords
+        raise RuntimeError("<unreadable>")
+
+
+def test_a_notebook_shows_what_is_known():
+    own = Asked()
+    stack = microtome.from_object(own)
+    text = stack._repr_html_()
+    assert own.asked == (7, 50_000 - 2048, 25_000 - 2048)  # a part of the middle
+    assert "&lt;unreadable&gt;" in text and "<table>" in text
+    stack.close()
+    assert "closed" in stack._repr_html_()
+
+
+def test_a_sheet_shows_seven_channels_at_most():
+    own = Asked()
+    with pytest.raises(RuntimeError):
+        microtome.from_object(own).view_patches(0, None, [(9, 8)], (2, 2))
+    assert own.asked == (7, 9, 8)
 
 
 def test_a_file_of_each_format(data):
