@@ -28,6 +28,6 @@ check 'cppcheck' cppcheck --quiet --std=c11 --enable=warning,performance,portabi
     -j "$(nproc)" -DPy_BEGIN_ALLOW_THREADS= -DPy_END_ALLOW_THREADS= "-DPy_RETURN_NONE=return 0" -Iinclude -Isrc src cli python/src
 check 'clang-tidy' tidy
 check 'ruff' .venv/bin/ruff check --quiet .
-check 'ruff format' .venv/bin/ruff format --quiet --check python test/python
+check 'ruff format' .venv/bin/ruff format --quiet --check bench examples python test tools
 check 'mypy' .venv/bin/mypy --no-error-summary python/microtome
 [ -z "$failed" ]

@@ -4,6 +4,7 @@
 
 Prints one line for each violation and fails if there is any. Needs nothing but the files themselves.
 """
+
 import re
 import sys
 from pathlib import Path
@@ -11,17 +12,45 @@ from pathlib import Path
 # A file includes only from its own folder and from those before it.
 LAYERS = ["base", "platform", "pool", "cache", "store", "codec", "format", "engine", "stack", "picture"]
 C11 = {
-    "assert", "complex", "ctype", "errno", "fenv", "float", "inttypes", "iso646", "limits", "locale", "math", "setjmp",
-    "signal", "stdalign", "stdarg", "stdatomic", "stdbool", "stddef", "stdint", "stdio", "stdlib", "stdnoreturn",
-    "string", "tgmath", "time", "uchar", "wchar", "wctype",
+    "assert",
+    "complex",
+    "ctype",
+    "errno",
+    "fenv",
+    "float",
+    "inttypes",
+    "iso646",
+    "limits",
+    "locale",
+    "math",
+    "setjmp",
+    "signal",
+    "stdalign",
+    "stdarg",
+    "stdatomic",
+    "stdbool",
+    "stddef",
+    "stdint",
+    "stdio",
+    "stdlib",
+    "stdnoreturn",
+    "string",
+    "tgmath",
+    "time",
+    "uchar",
+    "wchar",
+    "wctype",
 }
 # Where other headers than those of C11 and ours may be included, and which: a pattern of paths, one of headers.
 THIRD_PARTY = [
     (r"src/platform/", r".*"),
     (r"src/base/json\.[ch]", r"jansson\.h"),
     (r"src/base/xml\.c", r"expat\.h"),
-    (r"src/codec/", r"(libdeflate|zstd|zstd_errors|lz4|lz4hc|lz4frame|blosc|jpeglib|jerror|openjpeg"
-                    r"|webp/decode|Lerc_c_api|Lerc_types|bzlib|lzma|lzf|libaec)\.h"),
+    (
+        r"src/codec/",
+        r"(libdeflate|zstd|zstd_errors|lz4|lz4hc|lz4frame|blosc|jpeglib|jerror|openjpeg"
+        r"|webp/decode|Lerc_c_api|Lerc_types|bzlib|lzma|lzf|libaec)\.h",
+    ),
     (r"src/picture/png\.c", r"png\.h"),
     (r"python/src/", r"Python\.h"),
     (r"cli/", r"(unistd|fcntl|sys/ioctl|sys/stat)\.h"),
@@ -29,17 +58,29 @@ THIRD_PARTY = [
 ]
 # Functions with a better one, and the files in which they may stand.
 DENIED = [
-    (r"malloc|calloc|realloc|free|aligned_alloc|posix_memalign", r"src/base/env\.c|(cli|test|bench|fuzz|examples)/",
-     "memory comes from mt_alloc, mt_resize or an arena"),
+    (
+        r"malloc|calloc|realloc|free|aligned_alloc|posix_memalign",
+        r"src/base/env\.c|(cli|test|bench|fuzz|examples)/",
+        "memory comes from mt_alloc, mt_resize or an arena",
+    ),
     (r"strdup|strndup|asprintf|vasprintf", r"(cli|test|bench|examples)/", "memory comes from an arena"),
-    (r"strcpy|strcat|strncpy|strncat|stpcpy|sprintf|vsprintf|gets", r"", "has no bound, or one that misleads: snprintf"),
-    (r"strtok|strerror|localtime|gmtime|ctime|asctime|rand|srand|setlocale|getenv", r"src/platform/|(cli|test|bench)/",
-     "is not thread-safe or reads the state of the process"),
+    (
+        r"strcpy|strcat|strncpy|strncat|stpcpy|sprintf|vsprintf|gets",
+        r"",
+        "has no bound, or one that misleads: snprintf",
+    ),
+    (
+        r"strtok|strerror|localtime|gmtime|ctime|asctime|rand|srand|setlocale|getenv",
+        r"src/platform/|(cli|test|bench)/",
+        "is not thread-safe or reads the state of the process",
+    ),
     (r"atoi|atol|atoll|atof|sscanf|scanf", r"", "cannot tell an error: those of base/number.h"),
-    (r"strtod|strtof|strtold", r"src/base/number\.c|(test|bench)/",
-     "reads the point of the locale: mt_parse_real"),
-    (r"alloca|setjmp|longjmp|abort|exit|_exit|atexit|signal", r"src/codec/jpeg|src/picture/png|src/platform/|(cli|test|bench|fuzz|examples)/",
-     "a library neither ends nor jumps over its caller"),
+    (r"strtod|strtof|strtold", r"src/base/number\.c|(test|bench)/", "reads the point of the locale: mt_parse_real"),
+    (
+        r"alloca|setjmp|longjmp|abort|exit|_exit|atexit|signal",
+        r"src/codec/jpeg|src/picture/png|src/platform/|(cli|test|bench|fuzz|examples)/",
+        "a library neither ends nor jumps over its caller",
+    ),
     (r"printf|puts|putchar|perror", r"(cli|test|bench|fuzz|examples)/", "a library prints nothing"),
 ]
 MAX_LINES = 600
@@ -61,6 +102,7 @@ def files(root):
 def without_comments_and_strings(text):
     def blank(match):
         return "\n" * match.group(0).count("\n") or " "
+
     return re.sub(r'/\*.*?\*/|//[^\n]*|"(?:\\.|[^"\\\n])*"|\'(?:\\.|[^\'\\\n])+\'', blank, text, flags=re.S)
 
 
@@ -123,7 +165,8 @@ def check_public_header(text):
 def check_file(name, text):
     lines = text.splitlines()
     if not any("SPDX-License-Identifier: BSD-3-Clause" in line for line in lines[:2]) and (
-            name.endswith((".c", ".h", ".py", ".sh")) or name in ("Makefile", ".ci/run")):
+        name.endswith((".c", ".h", ".py", ".sh")) or name in ("Makefile", ".ci/run")
+    ):
         yield 1, "no SPDX line"
     if name.endswith((".c", ".h", ".py", ".sh")) and len(lines) > MAX_LINES:
         yield len(lines), f"longer than {MAX_LINES} lines"

@@ -17,8 +17,16 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 OLDEST = (3, 11)
 # Beside those of PATH: of the distribution, of pyenv, uv, conda and the caches of CI.
-PLACES = ["/usr/bin", "/usr/local/bin", "/opt/*/bin", "/opt/*/*/bin", "~/.pyenv/versions/*/bin",
-          "~/.local/share/uv/python/*/bin", "~/*conda*/envs/*/bin", "/opt/hostedtoolcache/Python/*/*/bin"]
+PLACES = [
+    "/usr/bin",
+    "/usr/local/bin",
+    "/opt/*/bin",
+    "/opt/*/*/bin",
+    "~/.pyenv/versions/*/bin",
+    "~/.local/share/uv/python/*/bin",
+    "~/*conda*/envs/*/bin",
+    "/opt/hostedtoolcache/Python/*/*/bin",
+]
 WHO = "import sys, ensurepip, venv; print(sys.implementation.name, *sys.version_info[:3])"
 
 
@@ -46,7 +54,9 @@ def check(program, numpy, what, name):
         subprocess.run([program, "-m", "venv", f"{folder}/env"], check=True)
         python = f"{folder}/env/bin/python"
         for arguments in [numpy], what:
-            subprocess.run([python, "-m", "pip", "install", "-q", "--disable-pip-version-check", *arguments], check=True)
+            subprocess.run(
+                [python, "-m", "pip", "install", "-q", "--disable-pip-version-check", *arguments], check=True
+            )
         environment = {k: v for k, v in os.environ.items() if not k.startswith("PYTHON")}
         environment.setdefault("MICROTOME_TEST_DATA", str(ROOT / "../shared/data"))
         subprocess.run([python, ROOT / "test/wheel/installed.py"], check=True, cwd=folder, env=environment)

@@ -4,6 +4,7 @@
 
 Usage: demo_images.py WHEEL FOLDER. The images are compared with known checksums.
 """
+
 import hashlib
 import os
 import sys

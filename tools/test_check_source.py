@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-3-Clause
 """check_source.py finds each violation that is planted, and nothing in a tree without one."""
+
 import subprocess
 import sys
 import tempfile
@@ -14,7 +15,7 @@ HOME = "/" + "home/someone/x"
 GOOD = {
     "src/base/a.h": "",
     "src/format/npy.c": '#include "base/a.h"\n#include <microtome/x.h>\n#include <stdio.h>\n/* free(x) */\n'
-                        'void f(void) { release(s->free(1), "malloc(1)"); }\n',
+    'void f(void) { release(s->free(1), "malloc(1)"); }\n',
     "src/platform/file.c": "#include <unistd.h>\n",
     "include/microtome/x.h": "/* Says. */\nMT_API int f(void);\nMT_API int g(int a,\n             int b); /* Says. */\n",
 }

@@ -73,7 +73,12 @@ def write_czi_jpegxr(path, plane):
         file.write(segment(b"ZISRAWDIRECTORY", struct.pack("<i124x", len(entries)), *entries))
         file.seek(0)
         guid = bytes(range(16))
-        file.write(segment(b"ZISRAWFILE", struct.pack("<iiq16s16siqqiq", 1, 0, 0, guid, guid, 0, directory, 0, 0, 0).ljust(512, b"\0")))
+        file.write(
+            segment(
+                b"ZISRAWFILE",
+                struct.pack("<iiq16s16siqqiq", 1, 0, 0, guid, guid, 0, directory, 0, 0, 0).ljust(512, b"\0"),
+            )
+        )
 
 
 def write_all(folder, plane, volume):

@@ -132,10 +132,18 @@ def evaluate(row, rates, limit):
     others = {name: rate for name, rate in rates.items() if name != "microtome"}
     rest = {name: rate for name, rate in others.items() if not name.startswith("CAREamics")}
     best = max(rest, key=rest.get)
-    result = {"title": row.title, "mode": row.mode, "cached": row.cached, "microtome": rates["microtome"],
-              "best": rest[best], "best_name": best, "others": others,
-              "careamics": max((rate for name, rate in others.items() if name.startswith("CAREamics")), default=None),
-              "limit": limit, "limit_name": row.limit[0] if row.limit else None}
+    result = {
+        "title": row.title,
+        "mode": row.mode,
+        "cached": row.cached,
+        "microtome": rates["microtome"],
+        "best": rest[best],
+        "best_name": best,
+        "others": others,
+        "careamics": max((rate for name, rate in others.items() if name.startswith("CAREamics")), default=None),
+        "limit": limit,
+        "limit_name": row.limit[0] if row.limit else None,
+    }
     result["demands"] = [{"what": what, "reached": good} for what, good in judge(row, result)]
     return result
 
@@ -146,15 +154,21 @@ def show(result):
     for name, rate in sorted(result["others"].items(), key=lambda item: -item[1]):
         print(f"    {name:36}{rate:12,.0f}{result['microtome'] / rate:9.1f} x")
     if result["limit"]:
-        print(f"    {result['limit_name']:36}{result['limit']:12,.0f}{result['microtome'] / result['limit']:9.2f} of it")
+        print(
+            f"    {result['limit_name']:36}{result['limit']:12,.0f}{result['microtome'] / result['limit']:9.2f} of it"
+        )
     for demand in result["demands"]:
         print(f"    {'reached' if demand['reached'] else 'MISSED '}: {demand['what']}")
 
 
 def machine():
     model = re.search(r"model name\s*: (.*)", Path("/proc/cpuinfo").read_text())
-    return {"load": round(os.getloadavg()[0]), "cores": os.cpu_count(), "cpu": model[1] if model else platform.machine(),
-            "python": platform.python_version()}
+    return {
+        "load": round(os.getloadavg()[0]),
+        "cores": os.cpu_count(),
+        "cpu": model[1] if model else platform.machine(),
+        "python": platform.python_version(),
+    }
 
 
 def versions():
@@ -206,7 +220,9 @@ def main():
             args.json.write_text(json.dumps(results, indent=1))
     if args.write:
         report.write_docs(results, Path(__file__).resolve().parents[2])
-    missed = [f"{r['title']}, {r['mode']}: {d['what']}" for r in results["rows"] for d in r["demands"] if not d["reached"]]
+    missed = [
+        f"{r['title']}, {r['mode']}: {d['what']}" for r in results["rows"] for d in r["demands"] if not d["reached"]
+    ]
     print(f"{len(missed)} demands missed", *missed, sep="\n    ")
 
 

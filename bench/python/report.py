@@ -5,13 +5,33 @@ import math
 import re
 from html import escape
 
-ROWS = ["array in memory", "NPY", "Zarr raw 256²", "Zarr zstd 256²", "Zarr blosc-lz4 256²", "Zarr zstd 64², shards",
-        "Zarr zstd 64³", "TIFF raw 256²", "TIFF deflate 256²", "HDF5 raw 256²", "HDF5 gzip 256²", "CZI zstd"]
+ROWS = [
+    "array in memory",
+    "NPY",
+    "Zarr raw 256²",
+    "Zarr zstd 256²",
+    "Zarr blosc-lz4 256²",
+    "Zarr zstd 64², shards",
+    "Zarr zstd 64³",
+    "TIFF raw 256²",
+    "TIFF deflate 256²",
+    "HDF5 raw 256²",
+    "HDF5 gzip 256²",
+    "CZI zstd",
+]
 OWN = "numpy, tifffile, h5py, pylibCZIrw"
-COLORS = {"microtome": "#0b5fa5", "CAREamics": "#e07b00", "TensorStore": "#2a9d4a", "zarrs": "#8e44ad",
-          "zarr-python": "#d6337c", OWN: "#8a8f98"}
-PANELS = [("one call each", True, "One patch a call, default settings"),
-          ("one batch", False, "All patches in one call, nothing cached")]
+COLORS = {
+    "microtome": "#0b5fa5",
+    "CAREamics": "#e07b00",
+    "TensorStore": "#2a9d4a",
+    "zarrs": "#8e44ad",
+    "zarr-python": "#d6337c",
+    OWN: "#8a8f98",
+}
+PANELS = [
+    ("one call each", True, "One patch a call, default settings"),
+    ("one batch", False, "All patches in one call, nothing cached"),
+]
 LOW, HIGH = 2, 6.2  # powers of ten
 LEFT, WIDTH, GAP, TOP, STEP = 180, 370, 142, 118, 34
 
@@ -40,8 +60,10 @@ def short(rate):
 
 
 def text(x, y, content, size=13, color="#222", anchor="start", weight="normal"):
-    return (f'<text x="{x:.1f}" y="{y:.1f}" font-size="{size}" fill="{color}" text-anchor="{anchor}" '
-            f'font-weight="{weight}">{escape(content)}</text>')
+    return (
+        f'<text x="{x:.1f}" y="{y:.1f}" font-size="{size}" fill="{color}" text-anchor="{anchor}" '
+        f'font-weight="{weight}">{escape(content)}</text>'
+    )
 
 
 def draw_row(row, left, y):
@@ -82,10 +104,18 @@ def chart(results):
     """A chart of points: patches a second, on a logarithmic scale."""
     titles = [title for title in ROWS if pick(results, title, *PANELS[0][:2])]
     height, width = TOP + STEP * len(titles) + 62, LEFT + 2 * WIDTH + 2 * GAP + 4
-    parts = [f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" height="{height}" '
-             'font-family="Helvetica, Arial, sans-serif">', f'<rect width="{width}" height="{height}" fill="#fff"/>',
-             text(20, 32, "Patches a second from Python: 64×64 (16×64×64 of 64³ chunks) of uint16, to float32", 17,
-                  weight="bold")]
+    parts = [
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" height="{height}" '
+        'font-family="Helvetica, Arial, sans-serif">',
+        f'<rect width="{width}" height="{height}" fill="#fff"/>',
+        text(
+            20,
+            32,
+            "Patches a second from Python: 64×64 (16×64×64 of 64³ chunks) of uint16, to float32",
+            17,
+            weight="bold",
+        ),
+    ]
     for i, title in enumerate(titles):
         y = TOP + STEP * i
         if i % 2 == 0:
@@ -97,8 +127,10 @@ def chart(results):
     for name, color in COLORS.items():
         parts += [f'<circle cx="{x}" cy="{y - 4}" r="6" fill="{color}"/>', text(x + 11, y, name, 12.5)]
         x += 46 + 7.2 * len(name)
-    parts += [f'<line x1="{x}" y1="{y - 14}" x2="{x}" y2="{y + 6}" stroke="#222" stroke-width="2"/>',
-              text(x + 9, y, "bare codec, all cores", 12.5)]
+    parts += [
+        f'<line x1="{x}" y1="{y - 14}" x2="{x}" y2="{y + 6}" stroke="#222" stroke-width="2"/>',
+        text(x + 9, y, "bare codec, all cores", 12.5),
+    ]
     machine = f"{results['machine']['cores']} cores, {results['machine']['cpu']}. Each library in its best way, the best of several turns; logarithmic scale."
     parts.append(text(30, height - 12, machine, 11.5, "#666"))
     return "\n".join([*parts, "</svg>\n"])
@@ -116,8 +148,10 @@ def all_rows(results):
         mode = r["mode"] + (", cached" if r["cached"] else "")
         careamics = f"{r['microtome'] / r['careamics']:,.0f}" if r["careamics"] else ""
         limit = f"{r['microtome'] / r['limit']:.2f} of {r['limit_name']}" if r["limit"] else ""
-        yield (f"| {r['title']} | {mode} | {number(r['microtome'])} | {r['best_name']} | {number(r['best'])} | "
-               f"{r['microtome'] / r['best']:.1f} | {careamics} | {limit} |")
+        yield (
+            f"| {r['title']} | {mode} | {number(r['microtome'])} | {r['best_name']} | {number(r['best'])} | "
+            f"{r['microtome'] / r['best']:.1f} | {careamics} | {limit} |"
+        )
 
 
 def demands(results):
@@ -134,8 +168,9 @@ def run_of(results):
     versions = ", ".join(f"{name} {version}" for name, version in results["versions"].items())
     machine = results["machine"]
     busy = f" The load of the machine was {machine['load']} when it began: figures are low, ratios vary."
-    return (f"One run on {machine['cores']} cores of {machine['cpu']}, Python {machine['python']}, with {versions}."
-            + (busy if machine["load"] >= machine["cores"] else ""))
+    return f"One run on {machine['cores']} cores of {machine['cpu']}, Python {machine['python']}, with {versions}." + (
+        busy if machine["load"] >= machine["cores"] else ""
+    )
 
 
 def summary(results):
@@ -171,6 +206,10 @@ def fill(path, blocks):
 def write_docs(results, root):
     (root / "docs/images/benchmark.svg").write_text(chart(results))
     fill(root / "README.md", {"bench-python summary": ["", *summary(results), ""]})
-    blocks = {"bench-python run": [run_of(results)], "bench-python rows": ["", *all_rows(results), ""],
-              "bench-python demands": ["", *demands(results), ""], "bench-python c": ["", *compiled(results), ""]}
+    blocks = {
+        "bench-python run": [run_of(results)],
+        "bench-python rows": ["", *all_rows(results), ""],
+        "bench-python demands": ["", *demands(results), ""],
+        "bench-python c": ["", *compiled(results), ""],
+    }
     fill(root / "docs/benchmarks.md", blocks)

@@ -130,8 +130,15 @@ def given_rows(folder, work):
     for title, name in ("CZI raw", "raw.czi"), ("CZI zstd", "zstd.czi"), ("CZI JPEG XR", "jpegxr.czi"):
         path, size = folder / name, PATCHES["plane"]
         yield from file_rows(title, "plane", path, [PylibCZIrw(path, size), Careamics.czi(path, size)])
-        yield Row(title, "plane", FIRST, False, ways_of([First.microtome(path, size), First.czi(path, size)], ONE), None,
-                  {"best": 1})
+        yield Row(
+            title,
+            "plane",
+            FIRST,
+            False,
+            ways_of([First.microtome(path, size), First.czi(path, size)], ONE),
+            None,
+            {"best": 1},
+        )
 
 
 def groups(folder, work, bare):
@@ -155,5 +162,7 @@ class Work:
 
 def make_work(pixels, size, n):
     corners = np.random.default_rng(1).integers(0, np.array(pixels.shape) - size + 1, (n, len(size)))
-    expected = np.stack([pixels[tuple(slice(a, a + s) for a, s in zip(c, size, strict=True))] for c in corners.tolist()])
+    expected = np.stack(
+        [pixels[tuple(slice(a, a + s) for a, s in zip(c, size, strict=True))] for c in corners.tolist()]
+    )
     return Work(pixels, corners, expected.astype(np.float32))

@@ -237,7 +237,7 @@ class Oracle(unittest.TestCase):
             options = choose(rng, name)
             with self.subTest(name, i=i, width=width, height=height, options=" ".join(options)):
                 encoded = self.encode(name, rng, width, height, options)
-                if encoded and rng.random() < 0.1: # HD Photo: what differs is what a decoder does
+                if encoded and rng.random() < 0.1:  # HD Photo: what differs is what a decoder does
                     encoded.write_bytes(encoded.read_bytes().replace(b"WMPHOTO\0\x11", b"WMPHOTO\0\x10"))
                 if encoded and KEEP:
                     shutil.copy(encoded, Path(KEEP) / f"{i:04d}_{name}_{width}x{height}_{'_'.join(options)}.jxr")
