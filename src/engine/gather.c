@@ -10,6 +10,7 @@
 typedef struct plane {
     int64_t rows, columns;
     int64_t out_row, out_column, in_row, in_column; /* strides in bytes */
+    int64_t in_skip;                                /* from behind the last row to the next plane */
 } plane;
 
 typedef void (*plane_copy)(const mt_convert *convert, const plane *p, uint8_t *out, const uint8_t *in);
@@ -31,15 +32,21 @@ static float from_float16(uint16_t half)
     return value;
 }
 
-/* A batch of patches is larger than the caches near the processor: a row some rows ahead is fetched before it is written.
- * Where it lies beyond the patch this does nothing. */
-static inline void prefetch_row(const uint8_t *row, int64_t stride, int64_t columns)
-{
-    enum { ROWS_AHEAD = 8, LONGEST = 256, LINE = 64 };
-    uintptr_t at = (uintptr_t)row + (uintptr_t)(ROWS_AHEAD * stride);
-    for (int64_t i = 0; columns <= LONGEST && i < columns * (int64_t)sizeof(float); i += LINE)
-        __builtin_prefetch((const void *)(at + (uintptr_t)i), 1);
-}
+/* An image is larger than the caches near the processor, which foresee no short rows far apart: a row is fetched some
+ * rows before it is read, the first ones of a plane with the last ones of the plane before. Where they lie beyond the box
+ * this does nothing. A macro, because gcc 12 takes a function that only fetches for one without effect, and leaves its
+ * calls out. */
+#define PREFETCH_ROW(p, y, row, size)                                                                                  \
+    do {                                                                                                               \
+        enum { ROWS_AHEAD = 5, LONGEST = 512, LINE = 64 };                                                             \
+        const int64_t skip = (y) + ROWS_AHEAD < (p).rows ? 0 : (p).in_skip;                                            \
+        const uintptr_t ahead = (uintptr_t)(row) + (uintptr_t)(ROWS_AHEAD * (p).in_row + skip);                        \
+        if ((p).columns <= LONGEST) {                                                                                  \
+            for (int64_t i = 0; i < (p).columns * (size); i += LINE)                                                   \
+                __builtin_prefetch((const void *)(ahead + (uintptr_t)i));                                              \
+            __builtin_prefetch((const void *)(ahead + (uintptr_t)((p).columns * (size)-1)));                           \
+        }                                                                                                              \
+    } while (0)
 
 #define AS_IS(v) ((float)(v))
 #define AS_BOOL(v) ((float)((v) != 0))
@@ -63,7 +70,7 @@ static inline void prefetch_row(const uint8_t *row, int64_t stride, int64_t colu
 #define TO_FLOAT_ROW(type, value)                                                                                      \
     do {                                                                                                               \
         int64_t x = 0;                                                                                                 \
-        prefetch_row(d, own.out_row, columns);                                                                         \
+        PREFETCH_ROW(own, y, s, (int64_t)sizeof(type));                                                                \
         TO_FLOAT_RUNS(type, value, 64)                                                                                 \
         TO_FLOAT_RUNS(type, value, 32)                                                                                 \
         TO_FLOAT_RUNS(type, value, 16)                                                                                 \
@@ -167,7 +174,7 @@ static void copy_swapped(plane_copy copy, const mt_convert *convert, const plane
             for (int64_t i = 0; i < n; i++)
                 memcpy(buffer + i * size, s + i * p->in_column, (size_t)size);
             mt_swap_bytes(buffer, (size_t)n, (size_t)size);
-            plane piece = { 1, n, 0, p->out_column, 0, size };
+            plane piece = { .rows = 1, .columns = n, .out_column = p->out_column, .in_column = size };
             copy(convert, &piece, out + y * p->out_row + x * p->out_column, buffer);
         }
 }
@@ -213,11 +220,13 @@ void mt_gather(const mt_convert *convert, int ndim, const int64_t *extent, uint8
     box b;
     if (!simplify(&b, ndim, extent, out_stride, in_stride))
         return;
-    plane p = { 1, 1, 0, 0, 0, 0 };
+    plane p = { .rows = 1, .columns = 1 };
     if (b.ndim > 0)
         p.columns = b.extent[b.ndim - 1], p.out_column = b.out[b.ndim - 1], p.in_column = b.in[b.ndim - 1];
     if (b.ndim > 1)
         p.rows = b.extent[b.ndim - 2], p.out_row = b.out[b.ndim - 2], p.in_row = b.in[b.ndim - 2];
+    if (b.ndim > 2)
+        p.in_skip = b.in[b.ndim - 3] - p.rows * p.in_row;
 
     plane_copy copy = choose_copy(convert);
     int outer = b.ndim > 2 ? b.ndim - 2 : 0;
