@@ -83,7 +83,7 @@ static int check_dimensions(const patch_job *job, const struct args *args, const
     const mt_stack_info *info = job->image.info;
     if (n == job->n_spatial)
         return EXIT_OK;
-    return usage_error(args, "--%s has %zu numbers, but the image has %s: %s pixels", name, n,
+    return usage_error(args, "--%s takes %zu numbers, for the image has %s: %s pixels", name, job->n_spatial,
                        job->n_spatial == 3 ? "Z, Y and X" : "Y and X only",
                        shape_text(info->data_shape + 2, (int)job->n_spatial, text, sizeof text));
 }

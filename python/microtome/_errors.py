@@ -10,7 +10,7 @@ class Error(Exception):
     Attributes
     ----------
     reason : str
-        What went wrong, where and why.
+        What went wrong, where and why, without the path before it.
     path : str or None
         The path or source that the call was about.
     """
@@ -68,9 +68,9 @@ _CLASSES: dict[str, type[Error]] = {
 }
 
 
-def make_error(status: str, reason: str, path: str | None) -> Error:
+def make_error(status: str, message: str, path: str | None) -> Error:
     """Make the exception of a status of the library."""
-    error = _CLASSES.get(status, Error)(reason)
-    error.reason = reason
+    error = _CLASSES.get(status, Error)(message)
+    error.reason = message.removeprefix(f"{path}: ")
     error.path = path
     return error

@@ -178,7 +178,8 @@ mt_status mt_stack_describe(mt_stack *stack, const char *given, const char *dept
     if (given)
         st = take_axes(map, given, axes, err);
     else if (map->ask_axes && map->ndim > 2 && strchr(map->axes, '?'))
-        return mt_fail(err, MT_E_ARGUMENT, "the file does not say which axes its %s elements have: name them",
+        return mt_fail(err, MT_E_ARGUMENT,
+                       "the file does not say which axes its %s elements have: name them, a letter of STCZYX each",
                        shape_text(map, text, sizeof text));
     else
         guess_axes(map, axes);

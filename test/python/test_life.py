@@ -61,7 +61,8 @@ def test_errors_are_standard_exceptions_too(tmp_path):
     with pytest.raises(FileNotFoundError) as caught:
         microtome.open(tmp_path / "missing.tif")
     assert isinstance(caught.value, microtome.Error)
-    assert caught.value.path == str(tmp_path / "missing.tif") and "no such file" in caught.value.reason
+    assert caught.value.path == str(tmp_path / "missing.tif") and caught.value.reason == "no such file or folder"
+    assert str(caught.value) == f"{caught.value.path}: {caught.value.reason}"
     with pytest.raises(ValueError, match="axes"):
         microtome.open(path, "QYX")
     (tmp_path / "text.txt").write_text("no image")
