@@ -20,4 +20,4 @@ if ! cmp -s "$wanted" "$environment/requirements.txt"; then
 fi
 [ "$build" != environment ] || exit 0
 PYTHONPATH="$(realpath "$build")/python" PYTHONDONTWRITEBYTECODE=1 exec "$environment/bin/python" -m pytest \
-    -q -p no:cacheprovider "$@" test/careamics
+    -p no:cacheprovider "$@" test/careamics

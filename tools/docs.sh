@@ -10,5 +10,5 @@ python=build/docs-env/bin/python
 export PYTHONPATH="$build/python" PYTHONDONTWRITEBYTECODE=1
 $python docs/stage.py "$build/microtome" build/docs-pages
 $python -m sphinx -q -W --keep-going -E -c docs -d build/docs-cache build/docs-pages build/docs
-$python -m pytest -q -p no:cacheprovider test/python/test_docs.py
+$python -m pytest -p no:cacheprovider test/python/test_docs.py
 echo "docs: build/docs/index.html"
