@@ -71,7 +71,7 @@ void print_help(const struct command *command)
     printf("\n'microtome COMMAND --help' shows the options of a command with examples,\n"
            "'microtome --version' the version.\n\n"
            "exit codes: 0 done; 1 an image could not be read or a file not written;\n"
-           "2 the arguments make no sense; 130 interrupted.\n");
+           "2 the command line makes no sense, whatever the image; 130 interrupted.\n");
 }
 
 int run_help(const struct args *args)

@@ -45,7 +45,7 @@ static void print_exit_codes(void)
     printf(".SH EXIT STATUS\n");
     print_term("", "0", NULL, "Done.");
     print_term("", "1", NULL, "An image could not be read, or a file not written.");
-    print_term("", "2", NULL, "The arguments make no sense.");
+    print_term("", "2", NULL, "The command line makes no sense, whatever the image.");
     print_term("", "130", NULL, "Interrupted. No half-written file is left.");
 }
 

@@ -73,6 +73,8 @@ static int extract_all(const patch_job *job, FILE *file)
     size_t bytes = patch_bytes(job);
     if (!bytes)
         return failed("patches of this size are larger than any memory");
+    if (job->count > INT64_MAX / (int64_t)bytes)
+        return failed("so many patches are larger than any file");
     size_t batch = bytes < batch_bytes / BATCH ? BATCH : bytes < batch_bytes ? batch_bytes / bytes : 1;
     if ((uint64_t)job->count < batch)
         batch = (size_t)job->count;
@@ -153,8 +155,11 @@ static int check_options(const struct args *args)
         return usage_error(args, "random patches (--count, --seed), --grid and --at exclude each other");
     if (args_count(args, "overlap") && !args_count(args, "grid"))
         return usage_error(args, "--overlap needs --grid");
-    int status = output_check(args_get(args, "out", 0), args_count(args, "force"));
-    return status ? status : output_check(args_get(args, "sheet", 0), args_count(args, "force"));
+    const char *out = args_get(args, "out", 0), *sheet = args_get(args, "sheet", 0);
+    if (out && sheet && !strcmp(out, sheet))
+        return usage_error(args, "--out and --sheet are the same file");
+    int status = output_check(out, args_count(args, "force"));
+    return status ? status : output_check(sheet, args_count(args, "force"));
 }
 
 int run_patches(const struct args *args)

@@ -62,6 +62,8 @@ void interrupt_catch(void)
     sigemptyset(&action.sa_mask);
     sigaction(SIGINT, &action, NULL);
     sigaction(SIGTERM, &action, NULL);
+    sigaction(SIGHUP, &action, NULL);
+    signal(SIGXFSZ, SIG_IGN); /* then the write fails */
 }
 
 bool interrupted(void) { return is_interrupted; }
@@ -81,6 +83,8 @@ int output_check(const char *path, bool force)
         return EXIT_OK;
     if (S_ISDIR(found.st_mode))
         return failed("%s is a folder", path);
+    if (!S_ISREG(found.st_mode))
+        return failed("%s is not a regular file", path);
     return force ? EXIT_OK : failed("%s exists; --force replaces it", path);
 }
 

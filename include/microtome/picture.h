@@ -2,8 +2,8 @@
 /* Pictures for people, as PNG: a plane of an image, or a sheet of patches.
  *
  * Contrast is stretched between the percentiles 0.1 and 99.9 of what is drawn, for each channel; channels are merged in
- * the colours of the file, else green and magenta for two, and those of ImageJ's composites for more. Images of the type
- * uint8 with three channels side by side (RGB) are drawn as they are. */
+ * the colours of the file, else green and magenta for two, and those of ImageJ's composites for more. Samples side by
+ * side as red, green, blue (and alpha, which is not drawn) keep their colours, those of uint8 also their brightness. */
 #ifndef MICROTOME_PICTURE_H
 #define MICROTOME_PICTURE_H
 

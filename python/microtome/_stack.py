@@ -194,7 +194,7 @@ class ImageStack(_core.Stack):
         dtype : dtype-like, optional
             float32 (the default) or the stored type.
         scale, offset : float or one float a channel, optional
-            Patches become ``value * scale + offset``; float32 only.
+            Patches become ``value * scale + offset``, computed in float32; float32 only.
         padding : float
             The value outside the image, as it is to stand in the patch.
 

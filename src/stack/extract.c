@@ -253,7 +253,7 @@ static void zero_patch(const mt_patch_request *r)
 }
 
 /* Where patches want so many rows of a file in one piece that all of it is read sooner, it is read in blocks. */
-static void choose_blocks(read_list *list, const mt_stack *stack)
+static void choose_blocks_of(read_list *list, const mt_stack *stack)
 {
     const mt_image *image = &stack->image;
     uint64_t rows = 0, whole = image->element_size;
@@ -269,13 +269,30 @@ static void choose_blocks(read_list *list, const mt_stack *stack)
             list->reads[i].image = &stack->blocks;
 }
 
+/* Stacks beyond the first so many are read by rows: a call over more has few patches of each. */
+static void choose_blocks(read_list *list, const mt_patch_request *requests, size_t n)
+{
+    enum { MOST_STACKS = 64 };
+    const mt_stack *done[MOST_STACKS];
+    size_t n_done = 0;
+    for (size_t i = 0; i < n && n_done < MOST_STACKS; i++) {
+        size_t at = 0;
+        while (at < n_done && done[at] != requests[i].stack)
+            at++;
+        if (at < n_done)
+            continue;
+        done[n_done++] = requests[i].stack;
+        choose_blocks_of(list, requests[i].stack);
+    }
+}
+
 static mt_status extract(read_list *list, const mt_patch_request *requests, size_t n, mt_error *err)
 {
     mt_status st = mt_cancel_asked(&list->cancel) ? MT_E_CANCELLED : MT_OK;
     for (size_t i = 0; !st && i < n; i++)
         st = add_request(list, &requests[i], err);
     if (!st && list->n > 1)
-        choose_blocks(list, requests[0].stack);
+        choose_blocks(list, requests, n);
     if (!st)
         return mt_engine_read(list->context, list->reads, list->n, &list->cancel, err);
     for (size_t i = 0; i < n; i++)

@@ -95,8 +95,44 @@ static void each_chunk_once(void **state)
         }
 }
 
+/* Two stacks of one unchunked image: each is read in few pieces, as if it were alone. */
+static void each_stack_in_blocks(void **state)
+{
+    (void)state;
+    enum { EDGE = 64, MANY = 200 };
+    static uint16_t out[MANY][EDGE * EDGE];
+    static const int64_t size[2] = { EDGE, EDGE };
+    static int64_t corners[MANY][2];
+    mt_patch_request requests[MANY];
+    mt_context_options options = { .struct_size = sizeof options, .threads = 1, .cache_bytes = MT_NO_CACHE };
+    mt_context *context;
+    mt_stack *stacks[2];
+    mt_counters k;
+    mt_error err = MT_ERROR_INIT;
+    check_ok(mt_context_new(&options, &context, &err), &err);
+    for (int i = 0; i < 2; i++)
+        check_ok(mt_stack_open(context, data_path("denoise/noisy/fish.tif"), NULL, &stacks[i], &err), &err);
+    uint64_t seed = 5;
+    for (int i = 0; i < MANY; i++) {
+        corners[i][0] = random_between(&seed, 0, 400);
+        corners[i][1] = random_between(&seed, 0, 400);
+        requests[i] = (mt_patch_request) { .stack = stacks[i % 2],
+                                           .n_spatial = 2,
+                                           .coords = corners[i],
+                                           .patch_size = size,
+                                           .view = { .data = out[i], .dtype = mt_stack_get_info(stacks[0])->dtype } };
+    }
+    mt_context_reset_counters(context);
+    check_ok(mt_extract_patches(requests, MANY, NULL, &err), &err);
+    mt_context_get_counters(context, &k);
+    assert_in_range(k.ranges, 1, MANY);
+    for (int i = 0; i < 2; i++)
+        mt_stack_close(stacks[i]);
+    mt_context_free(context);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(each_chunk_once) };
+    const struct CMUnitTest tests[] = { cmocka_unit_test(each_chunk_once), cmocka_unit_test(each_stack_in_blocks) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
