@@ -11,36 +11,13 @@ from pathlib import Path
 
 # A file includes only from its own folder and from those before it.
 LAYERS = ["base", "platform", "pool", "cache", "store", "codec", "format", "engine", "stack", "picture"]
-C11 = {
-    "assert",
-    "complex",
-    "ctype",
-    "errno",
-    "fenv",
-    "float",
-    "inttypes",
-    "iso646",
-    "limits",
-    "locale",
-    "math",
-    "setjmp",
-    "signal",
-    "stdalign",
-    "stdarg",
-    "stdatomic",
-    "stdbool",
-    "stddef",
-    "stdint",
-    "stdio",
-    "stdlib",
-    "stdnoreturn",
-    "string",
-    "tgmath",
-    "time",
-    "uchar",
-    "wchar",
-    "wctype",
-}
+C11 = set(
+    """
+    assert complex ctype errno fenv float inttypes iso646 limits locale math setjmp signal stdalign
+    stdarg stdatomic stdbool stddef stdint stdio stdlib stdnoreturn string tgmath time uchar wchar
+    wctype
+    """.split()
+)
 # Where other headers than those of C11 and ours may be included, and which: a pattern of paths, one of headers.
 THIRD_PARTY = [
     (r"src/platform/", r".*"),

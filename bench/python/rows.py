@@ -110,6 +110,10 @@ def other_rows(folder, work):
         yield from file_rows(f"TIFF {title} 256²", "plane", path, [tifffile_zarr(path, size)], [careamics], limit)
 
 
+def first_row(title, image, *readers):
+    return Row(title, image, FIRST, False, ways_of(readers, ONE), None, {"best": 1})
+
+
 def given_rows(folder, work):
     """Files of others: HDF5 and CZI."""
     for title, image, name, chunk in (
@@ -125,20 +129,11 @@ def given_rows(folder, work):
             chunks = limits.hdf5_chunks(path, places, chunk)
             limit = ("bare codec, all cores", limits.bare_codec("zlib", chunks, 2 * chunk ** len(size)))
         yield from file_rows(title, image, path, [h5py_dataset(path, size)], [], limit)
-        firsts = [First.microtome(path, size), First.h5py(path, size)]
-        yield Row(title, image, FIRST, False, ways_of(firsts, ONE), None, {"best": 1})
+        yield first_row(title, image, First.microtome(path, size), First.h5py(path, size))
     for title, name in ("CZI raw", "raw.czi"), ("CZI zstd", "zstd.czi"), ("CZI JPEG XR", "jpegxr.czi"):
         path, size = folder / name, PATCHES["plane"]
         yield from file_rows(title, "plane", path, [PylibCZIrw(path, size), Careamics.czi(path, size)])
-        yield Row(
-            title,
-            "plane",
-            FIRST,
-            False,
-            ways_of([First.microtome(path, size), First.czi(path, size)], ONE),
-            None,
-            {"best": 1},
-        )
+        yield first_row(title, "plane", First.microtome(path, size), First.czi(path, size))
 
 
 def groups(folder, work, bare):

@@ -96,10 +96,9 @@ typedef struct mt_view {
     void *data;             /* the element [0, (0,) 0, 0] */
     mt_dtype dtype;         /* MT_FLOAT32 or the dtype of the stack; 0 is MT_FLOAT32 */
     const int64_t *strides; /* bytes, any sign (flips, quarter turns); NULL: C order */
-    const float
-        *scale; /* for MT_FLOAT32: value * scale[c] + offset[c] in float32, one for each channel of the request; */
-    const float *offset; /* NULL: 1 and 0 */
-    double padding;      /* the value outside the image, as it is to stand in the patch */
+    const float *scale;     /* for MT_FLOAT32: value * scale[c] + offset[c], computed in float32, one for each */
+    const float *offset;    /* channel of the request; NULL: 1 and 0 */
+    double padding;         /* the value outside the image, as it is to stand in the patch */
 } mt_view;
 
 /* One patch. Sizes and coordinates are in pixels, in the order (Z)YX. Everything is borrowed for the call. */
@@ -130,9 +129,9 @@ typedef struct mt_extract_options {
 } mt_extract_options;
 
 /* Extracts any number of patches, of one or several stacks of one context, planned together: each chunk that they
- * touch is fetched and decoded once. A call that is refused (MT_E_ARGUMENT, MT_E_RANGE) writes nothing; on another
- * failure the pixels that could not be read are zero, of all patches where one stack is of one's own, and err names the
- * first failing chunk in storage order. options may be NULL. Once options->cancelled has returned other than 0 the call ends
+ * touch is fetched and decoded once. Where a request is refused, nothing is written. On another failure the pixels that
+ * could not be read are zero, those of all patches where planning or a stack of one's own fails; err names the first
+ * failing chunk in storage order. options may be NULL. Once options->cancelled has returned other than 0 the call ends
  * with MT_E_CANCELLED, as soon as the chunks that threads are at are done. A process that is forked inside cancelled
  * must not return from it: the threads that the call waits for are the parent's. */
 MT_API MT_MUST_CHECK mt_status mt_extract_patches(const mt_patch_request *requests, size_t n,

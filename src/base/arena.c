@@ -87,6 +87,20 @@ void *mt_arena_alloc(mt_arena *arena, size_t count, size_t size, mt_error *err)
     return memset(memory, 0, bytes);
 }
 
+void *mt_arena_grow(mt_arena *arena, void *items, size_t n, size_t *room, size_t first, size_t size, mt_error *err)
+{
+    if (n < *room)
+        return items;
+    size_t more = *room ? 2 * *room : first;
+    void *moved = mt_arena_alloc(arena, more, size, err);
+    if (!moved)
+        return NULL;
+    if (n)
+        memcpy(moved, items, n * size);
+    *room = more;
+    return moved;
+}
+
 char *mt_arena_strndup(mt_arena *arena, const char *text, size_t length, mt_error *err)
 {
     char *copy = mt_arena_alloc(arena, length + 1, 1, err);

@@ -64,6 +64,15 @@ static mt_status decode_fit(const void *params, const uint8_t *src, size_t size,
     return MT_OK;
 }
 
+/* For n the compiler knows the size of a sample, and copies without calls. */
+static inline void swap_samples(const uint8_t *src, size_t size, size_t pixel, size_t n, uint8_t *dst)
+{
+    for (size_t i = 0; i < size; i += pixel) {
+        memcpy(dst + i, src + i + 2 * n, n);
+        memcpy(dst + i + 2 * n, src + i, n);
+    }
+}
+
 /* Pixels whose first and third sample change places. */
 static mt_status decode_bgr(const void *params, const uint8_t *src, size_t size, uint8_t *dst, size_t capacity,
                             size_t *written, mt_scratch *scratch, mt_error *err)
@@ -74,9 +83,10 @@ static mt_status decode_bgr(const void *params, const uint8_t *src, size_t size,
     if (size > capacity || size % pixel)
         return mt_fail(err, MT_E_CORRUPT, "%zu bytes, of pixels of %zu, for %zu", size, pixel, capacity);
     memcpy(dst, src, size);
-    for (size_t i = 0; i < size; i += pixel) {
-        memcpy(dst + i, src + i + 2 * n, n);
-        memcpy(dst + i + 2 * n, src + i, n);
+    switch (n) {
+    case 1: swap_samples(src, size, pixel, 1, dst); break;
+    case 2: swap_samples(src, size, pixel, 2, dst); break;
+    default: swap_samples(src, size, pixel, n, dst);
     }
     *written = size;
     return MT_OK;

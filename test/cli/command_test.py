@@ -9,12 +9,10 @@ back by code of its own.
 import json
 import os
 import shutil
-import signal
 import struct
 import subprocess
 import sys
 import tempfile
-import time
 import unittest
 import zlib
 from pathlib import Path
@@ -392,79 +390,6 @@ class Patches(Command):
         header, values = read_npy(out, "f")
         self.assertEqual(header["descr"], "<f4")
         self.assertEqual(list(values), self.expected((40, 50), (1, 2), (4, 4)))
-
-    def test_nothing_is_overwritten_without_force(self):
-        image, out = self.image(), self.path("out.npy")
-        Path(out).write_text("precious")
-        for option in ("--out", "--sheet"):
-            self.assertIn("--force", self.refuse("patches", image, "--size", "4x4", option, out, status=1))
-        self.assertIn("--force", self.refuse("view", image, "--out", out, status=1))
-        self.assertEqual(Path(out).read_text(), "precious")
-        self.run_it("patches", image, "--size", "4x4", "--out", out, "--force")
-        self.assertEqual(read_npy(out)[0]["shape"], (64, 1, 4, 4))
-
-    def test_failures_leave_nothing_behind(self):
-        bad = self.path("bad.npy")
-        write_npy(bad, (100, 100), range(10000))
-        good = Path(bad).read_bytes()
-        Path(bad).write_bytes(good[:-5000])
-        self.refuse("patches", bad, "--size", "100x100", "--out", self.path("out.npy"), status=1)
-        self.refuse("view", bad, "--out", self.path("out.png"), status=1)
-        self.refuse("patches", bad, "--size", "4x4", "--out", self.path("no/such/out.npy"), status=1)
-        self.assertEqual(os.listdir(self.dir), ["bad.npy"])
-
-    def test_interruption_leaves_nothing_behind(self):
-        for signals in (1, 2):
-            image = self.image((300, 300))
-            running = subprocess.Popen(
-                [
-                    COMMAND,
-                    "patches",
-                    image,
-                    "--size",
-                    "256x256",
-                    "--count",
-                    "1000000000",
-                    "--out",
-                    self.path("out.npy"),
-                ],
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-            )
-            try:
-                while running.poll() is None and not any(name.startswith("out.npy.") for name in os.listdir(self.dir)):
-                    time.sleep(0.01)
-                for _ in range(signals):
-                    running.send_signal(signal.SIGINT)
-                self.assertEqual(running.wait(60), 130)
-            finally:
-                running.kill()
-                running.communicate()
-            self.assertEqual(os.listdir(self.dir), ["image.npy"])
-
-    def test_one_long_patch_is_interrupted(self):
-        image = Path(self.path("sparse.zarr"))
-        image.mkdir()
-        (image / ".zarray").write_text(
-            '{"zarr_format": 2, "shape": [8000, 8000], "chunks": [1, 1], "dtype": "|u1", "fill_value": 7,'
-            ' "compressor": {"id": "lz4"}, "filters": null, "order": "C"}'
-        )
-        running = subprocess.Popen(
-            [COMMAND, "patches", image, "--size", "8000x8000", "--count", "1", "--out", self.path("out.npy")],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        try:
-            while running.poll() is None and not any(name.startswith("out.npy.") for name in os.listdir(self.dir)):
-                time.sleep(0.01)
-            running.send_signal(signal.SIGINT)
-            self.assertEqual(running.wait(20), 130)
-        finally:
-            running.kill()
-            output, errors = running.communicate()
-        self.assertEqual(output + errors, "")
-        self.assertEqual(os.listdir(self.dir), ["sparse.zarr"])
 
     def test_explain(self):
         text = self.run_it("patches", self.image(), "--size", "8x8", "--count", "10", "--explain").stdout

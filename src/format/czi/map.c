@@ -106,16 +106,11 @@ static mt_status add_tile(making *m, const czi_entry *e, uint32_t plane, uint64_
     mt_status st = find_kind(m, e, &k, err);
     if (st)
         return st;
-    if (s->n_tiles == s->tile_room) {
-        size_t room = s->tile_room ? 2 * s->tile_room : s->image->n_tiles[s->level] + 1;
-        tile *more = mt_arena_alloc(m->map->arena, room, sizeof *more, err);
-        if (!more)
-            return MT_E_MEMORY;
-        if (s->n_tiles)
-            memcpy(more, s->tiles, s->n_tiles * sizeof *more);
-        s->tiles = more;
-        s->tile_room = room;
-    }
+    size_t expected = s->image->n_tiles[s->level] + 1;
+    tile *tiles = mt_arena_grow(m->map->arena, s->tiles, s->n_tiles, &s->tile_room, expected, sizeof *tiles, err);
+    if (!tiles)
+        return MT_E_MEMORY;
+    s->tiles = tiles;
     int64_t x = floor_div((int64_t)e->start[CZI_X] - s->image->low[CZI_X], s->factor);
     int64_t y = floor_div((int64_t)e->start[CZI_Y] - s->image->low[CZI_Y], s->factor);
     if (x < INT32_MIN || x > INT32_MAX || y < INT32_MIN || y > INT32_MAX)

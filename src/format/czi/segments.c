@@ -284,16 +284,10 @@ static mt_status keep_entry(void *user, const czi_entry *e, mt_error *err)
     czi_entries *out = k->out;
     if (out->n_kept == MOST)
         return mt_fail(err, MT_E_LIMIT, "more than %d entries", MOST);
-    if (out->n_kept == out->room) {
-        size_t room = out->room ? 2 * out->room : FIRST_ROOM;
-        czi_entry *more = mt_arena_alloc(k->arena, room, sizeof *more, err);
-        if (!more)
-            return MT_E_MEMORY;
-        if (out->n_kept)
-            memcpy(more, out->kept, out->n_kept * sizeof *more);
-        out->kept = more;
-        out->room = room;
-    }
+    czi_entry *kept = mt_arena_grow(k->arena, out->kept, out->n_kept, &out->room, FIRST_ROOM, sizeof *kept, err);
+    if (!kept)
+        return MT_E_MEMORY;
+    out->kept = kept;
     out->kept[out->n_kept++] = *e;
     return MT_OK;
 }

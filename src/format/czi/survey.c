@@ -51,16 +51,10 @@ static mt_status add_scene(surveying *v, int32_t scene, mt_error *err)
         return MT_OK;
     if (s->n_scenes == CZI_MAX_SCENES)
         return mt_fail(err, MT_E_LIMIT, "more than %d scenes", CZI_MAX_SCENES);
-    if (s->n_scenes == s->scene_room) {
-        size_t room = s->scene_room ? 2 * s->scene_room : 16;
-        int32_t *more = mt_arena_alloc(v->arena, room, sizeof *more, err);
-        if (!more)
-            return MT_E_MEMORY;
-        if (s->n_scenes)
-            memcpy(more, s->scenes, s->n_scenes * sizeof *more);
-        s->scenes = more;
-        s->scene_room = room;
-    }
+    int32_t *scenes = mt_arena_grow(v->arena, s->scenes, s->n_scenes, &s->scene_room, 16, sizeof *scenes, err);
+    if (!scenes)
+        return MT_E_MEMORY;
+    s->scenes = scenes;
     memmove(s->scenes + at + 1, s->scenes + at, (s->n_scenes - at) * sizeof *s->scenes);
     s->scenes[at] = scene;
     s->n_scenes++;

@@ -9,21 +9,6 @@
 
 #define MAX_DEPTH 8 /* of virtual datasets in virtual datasets */
 
-mt_status h5_grow(mt_arena *arena, void **array, size_t n, size_t *room, size_t size, mt_error *err)
-{
-    if (n < *room)
-        return MT_OK;
-    size_t more = *room ? 2 * *room : 8;
-    void *moved = mt_arena_alloc(arena, more, size, err);
-    if (!moved)
-        return MT_E_MEMORY;
-    if (n)
-        memcpy(moved, *array, n * size);
-    *array = moved;
-    *room = more;
-    return MT_OK;
-}
-
 static bool is_wider(const h5_type *from, const h5_type *to)
 {
     bool from_float = from->dtype >= MT_FLOAT16, to_float = to->dtype >= MT_FLOAT16;
@@ -148,12 +133,10 @@ mt_status h5_find_source(h5_making *m, const h5_file *file, const char *name, co
                        ? mt_fail(err, MT_E_CORRUPT, "the virtual dataset %s#%s shows itself", key, path)
                        : MT_OK;
     h5_source *s = *out = mt_arena_alloc(m->arena, 1, sizeof *s, err);
-    void *array = m->sources;
-    if (!s)
+    h5_source **sources = mt_arena_grow(m->arena, m->sources, m->n, &m->room, 8, sizeof *sources, err);
+    if (!s || !sources)
         return MT_E_MEMORY;
-    if ((st = h5_grow(m->arena, &array, m->n, &m->room, sizeof *m->sources, err)))
-        return st;
-    m->sources = array;
+    m->sources = sources;
     *s = (h5_source) { .next = *bucket, .number = (uint32_t)m->n };
     s->key = mt_arena_strndup(m->arena, key, strlen(key), err);
     s->path = mt_arena_strndup(m->arena, path, strlen(path), err);

@@ -110,16 +110,15 @@ static bool is_empty(const h5_intervals *along, int rank)
 static mt_status add_mapping(const reading *r, const h5_mapping *mapping, mt_error *err)
 {
     h5_virtual *v = r->out;
-    void *array = v->mappings;
     if (v->n == MAX_MAPPINGS)
         return mt_fail(err, MT_E_LIMIT, "more than %zu mappings", MAX_MAPPINGS);
     for (int d = 0; d < v->rank; d++)
         if (mapping->runs[d].count == 0)
             return MT_OK;
-    mt_status st = h5_grow(r->m->arena, &array, v->n, &v->room, sizeof *mapping, err);
-    if (st)
-        return st;
-    v->mappings = array;
+    h5_mapping *mappings = mt_arena_grow(r->m->arena, v->mappings, v->n, &v->room, 8, sizeof *mappings, err);
+    if (!mappings)
+        return MT_E_MEMORY;
+    v->mappings = mappings;
     v->mappings[v->n++] = *mapping;
     return MT_OK;
 }

@@ -121,7 +121,4 @@ MT_MUST_CHECK mt_status h5_read_virtual(h5_making *making, const h5_file *file, 
 MT_MUST_CHECK mt_status h5_find_source(h5_making *making, const h5_file *file, const char *name, const char *path,
                                        h5_source **out, mt_error *err);
 
-/* Doubles an array in an arena, which keeps the old one, where it has no room for one more. */
-MT_MUST_CHECK mt_status h5_grow(mt_arena *arena, void **array, size_t n, size_t *room, size_t size, mt_error *err);
-
 #endif

@@ -30,15 +30,10 @@ typedef struct collection {
 
 mt_status tiff_add_series(tiff_images *images, mt_arena *arena, tiff_series *series, mt_error *err)
 {
-    if ((images->n & (images->n - 1)) == 0) { /* full: room is 0 or a power of two */
-        size_t room = images->n ? 2 * images->n : 1;
-        tiff_series **moved = mt_arena_alloc(arena, room, sizeof *moved, err);
-        if (!moved)
-            return MT_E_MEMORY;
-        if (images->n)
-            memcpy(moved, images->series, images->n * sizeof *moved);
-        images->series = moved;
-    }
+    tiff_series **all = mt_arena_grow(arena, images->series, images->n, &images->room, 1, sizeof *all, err);
+    if (!all)
+        return MT_E_MEMORY;
+    images->series = all;
     images->series[images->n++] = series;
     return MT_OK;
 }

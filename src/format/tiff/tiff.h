@@ -169,7 +169,7 @@ typedef struct tiff_images {
     tiff_chain **files; /* the first is the one that was opened */
     uint32_t n_files;
     tiff_series **series;
-    size_t n;
+    size_t n, room;
     size_t preferred; /* the series that is opened where none is named */
     uint64_t values;  /* that were read of pages in excess of what these have */
 } tiff_images;

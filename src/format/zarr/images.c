@@ -11,16 +11,11 @@ static mt_status add(zarr_images *images, const char *name, mt_error *err)
 {
     if (is_full(images))
         return MT_OK;
-    if (images->n == images->room) {
-        size_t room = images->room ? 2 * images->room : 16;
-        const char **names = mt_arena_alloc(images->reader->scratch, room, sizeof *names, err);
-        if (!names)
-            return zarr_failed(err);
-        if (images->n)
-            memcpy(names, images->names, images->n * sizeof *names);
-        images->names = names;
-        images->room = room;
-    }
+    const char **names =
+        mt_arena_grow(images->reader->scratch, images->names, images->n, &images->room, 16, sizeof *names, err);
+    if (!names)
+        return zarr_failed(err);
+    images->names = names;
     images->names[images->n++] = name;
     return MT_OK;
 }
