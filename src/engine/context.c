@@ -42,6 +42,7 @@ static size_t open_files(void)
 
 static void destroy(mt_context *context)
 {
+    mt_io_free(context->io);
     mt_pool_free(context->pool);
     while (context->n_spares > 0)
         mt_scratch_free(context->spares[--context->n_spares]);
@@ -73,12 +74,14 @@ mt_status mt_context_new(const mt_context_options *given, mt_context **out, mt_e
     if ((st = mt_pool_new(&context->env, threads, &context->pool, err)) ||
         (st = mt_cache_new(&context->env, cache_budget(&options), &context->chunks, err)) ||
         (st = mt_cache_new(&context->env, INDEX_CACHE_BYTES, &context->indices, err)) ||
-        (st = mt_files_new(&context->env, open_files(), &context->files, err))) {
+        (st = mt_files_new(&context->env, open_files(), &context->files, err)) ||
+        (st = mt_io_new(&context->env, &context->io, err))) {
         destroy(context);
         return st;
     }
     context->env.index_cache = context->indices;
     context->env.files = context->files;
+    context->env.io = context->io;
     *out = context;
     return MT_OK;
 }

@@ -302,7 +302,7 @@ static bool joins(const mt_image *image, const mt_chunk_ref *ref, const mt_windo
     if (window->size == 0)
         return ref->size <= MAX_WINDOW && strlen(ref->key) < sizeof window->key;
     uint64_t end = window->offset + window->size;
-    return ref->offset >= end && ref->offset - end <= image->store->merge_gap && ref->size <= MAX_WINDOW &&
+    return ref->offset >= end && ref->offset - end <= image->store->costs.gap && ref->size <= MAX_WINDOW &&
            ref->offset + ref->size - window->offset <= MAX_WINDOW && strcmp(ref->key, window->key) == 0;
 }
 

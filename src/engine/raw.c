@@ -57,7 +57,7 @@ uint64_t mt_raw_cost(const mt_image *image, const int64_t *extent)
             return 0;
     }
     sort_dimensions(&l, image, inside, nowhere);
-    choose_span(&l, image->element_size, image->store->merge_gap);
+    choose_span(&l, image->element_size, image->store->costs.gap);
     uint64_t cost = (uint64_t)l.span + RANGE_BYTES;
     for (int d = 0; d < l.outer; d++)
         if (mt_mul_u64(cost, (uint64_t)l.extent[d], &cost))
@@ -133,7 +133,7 @@ mt_status mt_raw_read(const mt_image *image, const mt_chunk_ref *ref, const uint
     }
     layout l;
     sort_dimensions(&l, image, extent, out_stride);
-    choose_span(&l, image->element_size, image->store->merge_gap);
+    choose_span(&l, image->element_size, image->store->costs.gap);
 
     job j = { image, ref, convert, scratch, cancel, 0 };
     uint64_t offset = ref->offset + (uint64_t)within;

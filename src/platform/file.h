@@ -21,6 +21,13 @@ MT_MUST_CHECK mt_status mt_file_size(mt_file file, const char *path, uint64_t *o
 MT_MUST_CHECK mt_status mt_file_read(mt_file file, const char *path, uint64_t offset, void *out, size_t size,
                                      mt_error *err);
 
+/* As mt_file_read, but only if no device has to be waited for: then true, and *status and err are the outcome. Where the
+ * system cannot tell (tmpfs, old kernels), a local file is read, and one on a network file system is not. */
+bool mt_file_read_now(mt_file file, const char *path, uint64_t offset, void *out, size_t size, mt_status *status,
+                      mt_error *err);
+void mt_file_will_need(mt_file file, uint64_t offset, uint64_t size); /* starts to read ahead; does not block */
+bool mt_path_is_remote(const char *path);                             /* lies on a network or FUSE file system */
+
 /* Maps the whole file, read only. */
 MT_MUST_CHECK mt_status mt_file_map(mt_file file, const char *path, const void **out, size_t *size, mt_error *err);
 void mt_file_unmap(const void *mapping, size_t size);

@@ -97,6 +97,32 @@ static mt_status folder_read(mt_store *store, const char *key, const mt_range *r
     return st;
 }
 
+/* Ranges only: for the others the size has to be asked for. */
+static bool folder_try_now(mt_store *store, mt_request *r)
+{
+    mt_open_file own, *file;
+    if (r->kind != MT_READ_RANGE)
+        return false;
+    if ((r->status = enter(folder_of(store), r->key, &own, &file, &r->error)))
+        return true;
+    bool done = mt_file_read_now(file->file, r->key, r->offset, r->out, r->size, &r->status, &r->error);
+    leave(folder_of(store), file, &own);
+    if (done && !r->status) {
+        r->n_read = r->size;
+        mt_store_count(store, 1, r->size);
+    }
+    return done;
+}
+
+static void folder_advise(mt_store *store, const char *key, uint64_t offset, uint64_t size)
+{
+    mt_open_file own, *file;
+    if (enter(folder_of(store), key, &own, &file, NULL))
+        return;
+    mt_file_will_need(file->file, offset, size);
+    leave(folder_of(store), file, &own);
+}
+
 /* The lock is held. */
 static const mapping *find_locked(const folder_store *f, uint64_t hash, const char *key)
 {
@@ -193,7 +219,24 @@ static void folder_close(mt_store *store)
     mt_release(env, f, sizeof *f);
 }
 
-static const mt_store_ops folder_ops = { folder_size, folder_read, folder_view, folder_list, folder_close };
+static const mt_store_ops folder_ops = { .size = folder_size,
+                                         .read = folder_read,
+                                         .view = folder_view,
+                                         .try_now = folder_try_now,
+                                         .advise = folder_advise,
+                                         .list = folder_list,
+                                         .close = folder_close };
+
+/* A disk takes few threads, for it is told what comes next; a network mount hides its latency behind many. */
+static const mt_store_costs disk = {
+    .in_flight = 32, .io_threads = 8, .gap = 2048, .most_joined = (size_t)512 << 10, .request = 8192
+};
+static const mt_store_costs network_mount = { .in_flight = 64,
+                                              .io_threads = 32,
+                                              .gap = (size_t)64 << 10,
+                                              .most_joined = (size_t)2 << 20,
+                                              .request = (size_t)128 << 10,
+                                              .is_slow = true };
 
 mt_status mt_store_open_folder(mt_env *env, const char *path, mt_store **out, mt_error *err)
 {
@@ -209,7 +252,9 @@ mt_status mt_store_open_folder(mt_env *env, const char *path, mt_store **out, mt
         return st;
     }
     folder_store *f = memset(memory, 0, sizeof(folder_store));
-    f->base = (mt_store) { .ops = &folder_ops, .env = env, .url = url, .merge_gap = 2048 };
+    f->base = (mt_store) {
+        .ops = &folder_ops, .env = env, .url = url, .costs = mt_path_is_remote(path) ? network_mount : disk
+    };
     if ((st = mt_lock_init(&f->lock, NULL, NULL, err))) {
         mt_release(env, url, strlen(path) + 1);
         mt_release(env, f, sizeof *f);

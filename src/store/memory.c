@@ -37,6 +37,20 @@ static mt_status memory_read(mt_store *store, const char *key, const mt_range *r
     return st;
 }
 
+static bool memory_try_now(mt_store *store, mt_request *r)
+{
+    const memory_store *m = (memory_store *)(void *)store;
+    size_t n = r->kind == MT_READ_RANGE || r->size < m->size ? r->size : m->size;
+    mt_range range = { r->kind == MT_READ_RANGE ? r->offset : m->size - n, n, r->out };
+    if (r->kind == MT_READ_WHOLE)
+        return false;
+    r->object_size = m->size;
+    r->status = memory_read(store, r->key, &range, 1, &r->error);
+    r->n_read = r->status ? 0 : n;
+    mt_store_count(store, 1, r->n_read);
+    return true;
+}
+
 static const uint8_t *memory_view(mt_store *store, const char *key, uint64_t *size)
 {
     const memory_store *m = (memory_store *)(void *)store;
@@ -56,7 +70,12 @@ static void memory_close(mt_store *store)
     mt_release(env, store, sizeof(memory_store));
 }
 
-static const mt_store_ops memory_ops = { memory_size, memory_read, memory_view, memory_list, memory_close };
+static const mt_store_ops memory_ops = { .size = memory_size,
+                                         .read = memory_read,
+                                         .view = memory_view,
+                                         .try_now = memory_try_now,
+                                         .list = memory_list,
+                                         .close = memory_close };
 
 mt_status mt_store_open_memory(mt_env *env, const char *name, const void *bytes, size_t size, mt_store **out,
                                mt_error *err)

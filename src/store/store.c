@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-static mt_status check_key(const char *key, mt_error *err)
+mt_status mt_store_check_key(const char *key, mt_error *err)
 {
     if (*key == 0)
         return MT_OK;
@@ -19,20 +19,43 @@ static mt_status check_key(const char *key, mt_error *err)
 
 mt_status mt_store_size(mt_store *store, const char *key, uint64_t *out, mt_error *err)
 {
-    mt_status st = check_key(key, err);
+    mt_status st = mt_store_check_key(key, err);
     return st ? st : store->ops->size(store, key, out, err);
+}
+
+void mt_store_count(mt_store *store, uint64_t n, uint64_t bytes)
+{
+    atomic_fetch_add_explicit(&store->env->ranges, n, memory_order_relaxed);
+    atomic_fetch_add_explicit(&store->env->bytes_fetched, bytes, memory_order_relaxed);
+}
+
+static mt_status read_by_requests(mt_store *store, const char *key, const mt_range *ranges, size_t n, mt_error *err)
+{
+    enum { AT_ONCE = 16 };
+    mt_request requests[AT_ONCE];
+    mt_status st = MT_OK;
+    for (size_t from = 0; !st && from < n; from += AT_ONCE) {
+        size_t count = n - from < AT_ONCE ? n - from : AT_ONCE;
+        for (size_t i = 0; i < count; i++) {
+            const mt_range *r = &ranges[from + i];
+            requests[i] = (mt_request) { .key = key, .offset = r->offset, .size = r->size, .out = r->out };
+        }
+        st = mt_store_perform(store, requests, count, err);
+    }
+    return st;
 }
 
 mt_status mt_store_read(mt_store *store, const char *key, const mt_range *ranges, size_t n, mt_error *err)
 {
-    mt_status st = check_key(key, err);
-    if (st || (st = store->ops->read(store, key, ranges, n, err)))
+    mt_status st = mt_store_check_key(key, err);
+    if (st || !store->ops->read)
+        return st ? st : read_by_requests(store, key, ranges, n, err);
+    if ((st = store->ops->read(store, key, ranges, n, err)))
         return st;
     uint64_t bytes = 0;
     for (size_t i = 0; i < n; i++)
         bytes += ranges[i].size;
-    atomic_fetch_add_explicit(&store->env->ranges, n, memory_order_relaxed);
-    atomic_fetch_add_explicit(&store->env->bytes_fetched, bytes, memory_order_relaxed);
+    mt_store_count(store, n, bytes);
     return MT_OK;
 }
 
@@ -44,20 +67,26 @@ mt_status mt_store_read_at(mt_store *store, const char *key, uint64_t offset, vo
 
 const uint8_t *mt_store_view(mt_store *store, const char *key, uint64_t *size)
 {
-    if (!store->ops->view || check_key(key, NULL))
+    if (!store->ops->view || mt_store_check_key(key, NULL))
         return NULL;
     return store->ops->view(store, key, size);
 }
 
 mt_status mt_store_list(mt_store *store, const char *prefix, mt_store_visit visit, void *user, mt_error *err)
 {
-    mt_status st = check_key(prefix, err);
+    mt_status st = mt_store_check_key(prefix, err);
     return st ? st : store->ops->list(store, prefix, visit, user, err);
+}
+
+mt_store *mt_store_retain(mt_store *store)
+{
+    atomic_fetch_add(&store->owners, 1);
+    return store;
 }
 
 void mt_store_close(mt_store *store)
 {
-    if (store)
+    if (store && atomic_fetch_sub(&store->owners, 1) == 0)
         store->ops->close(store);
 }
 

@@ -20,13 +20,66 @@ typedef struct mt_range {
 typedef mt_status (*mt_store_visit)(void *user, const char *name, mt_error *err);
 
 typedef struct mt_store mt_store;
+
+typedef enum mt_request_kind {
+    MT_READ_RANGE, /* exactly size bytes at offset */
+    MT_READ_TAIL,  /* the last size bytes of the object, or all of it if it is shorter */
+    MT_READ_WHOLE  /* the whole object; MT_E_LIMIT, with object_size set, if it has more than size bytes */
+} mt_request_kind;
+
+/* One read that may be in flight together with others. The caller fills the first part, owns the struct, key and out,
+ * and leaves them alone until done has been called. A store retries what is worth it by itself. */
+typedef struct mt_request mt_request;
+struct mt_request {
+    const char *key;
+    mt_request_kind kind;
+    uint64_t offset; /* of a range */
+    size_t size;     /* bytes; of a whole object: the most that is accepted */
+    /* Where the bytes go, size of them. NULL for a whole object: then the store allocates them, and the caller frees
+     * them with mt_release(env, out, capacity), also after a failure. */
+    void *out;
+    void (*done)(mt_request *request); /* called once, from any thread, also before submit returns; must not block */
+    void *user;
+
+    /* The outcome, valid from done on. MT_E_NOT_FOUND only if it is certain that there is no such object. */
+    mt_status status;
+    mt_error error;
+    size_t n_read;        /* bytes in out */
+    size_t capacity;      /* of an out that the store allocated */
+    uint64_t object_size; /* of a tail or a whole object */
+
+    /* The store's, while the request is in flight. */
+    mt_store *store;
+    mt_request *next;
+    void *state;
+};
+
+/* What reads cost in a store, by which the engine joins ranges and decides how many are in flight. */
+typedef struct mt_store_costs {
+    unsigned in_flight;  /* reads at once that it serves well; 0 counts as 1 */
+    unsigned io_threads; /* of those, reads that block a thread each, where the store has no submit of its own */
+    size_t gap;          /* bytes between two ranges that are cheaper to read than to skip */
+    size_t most_joined;  /* bytes of the longest read made of several ranges */
+    size_t request;      /* bytes of sequential reading that take as long as one more request */
+    bool is_slow;        /* to read again costs more than to keep: a network */
+} mt_store_costs;
+
 typedef struct mt_store_ops {
     /* Bytes of an object. MT_E_NOT_FOUND only where it is certain that there is none. */
     mt_status (*size)(mt_store *store, const char *key, uint64_t *out, mt_error *err);
-    /* Fills all ranges exactly; MT_E_CORRUPT where the object ends before. */
+    /* Fills all ranges exactly; MT_E_CORRUPT where the object ends before. Optional with submit. */
     mt_status (*read)(mt_store *store, const char *key, const mt_range *ranges, size_t n, mt_error *err);
     /* Optional: the object where it lies in memory, valid until close; NULL if it does not. */
     const uint8_t *(*view)(mt_store *store, const char *key, uint64_t *size);
+    /* Optional: does a request if that takes no waiting for a device; false if it would, and then nothing was done. */
+    bool (*try_now)(mt_store *store, mt_request *request);
+    /* Optional: says that a range will be asked for soon. Must not block. */
+    void (*advise)(mt_store *store, const char *key, uint64_t offset, uint64_t size);
+    /* Optional: starts a request, and returns. Without it, requests go through size and read in threads for I/O. */
+    void (*submit)(mt_store *store, mt_request *request);
+    /* Optional, with submit: ends requests of this user early; their done is called with MT_E_CANCELLED, or with what
+     * they got meanwhile. */
+    void (*cancel)(mt_store *store, const void *user);
     /* Names directly below a prefix ("" or "a/b"), in byte order. A prefix that is not there has none. */
     mt_status (*list)(mt_store *store, const char *prefix, mt_store_visit visit, void *user, mt_error *err);
     void (*close)(mt_store *store);
@@ -37,8 +90,8 @@ struct mt_store {
     const mt_store_ops *ops;
     mt_env *env;
     char *url; /* for messages and for the source of stacks: the path, owned by the implementation */
-    /* Gaps of at most this many bytes between two ranges are cheaper to read than to skip. */
-    size_t merge_gap;
+    mt_store_costs costs;
+    _Atomic unsigned owners; /* beside the first: each mt_store_retain */
 };
 
 /* A folder. Its files stay open as long as those of the env have room for them. */
@@ -47,6 +100,8 @@ MT_MUST_CHECK mt_status mt_store_open_folder(mt_env *env, const char *path, mt_s
 /* One object in memory, whose key is name; bytes are borrowed. */
 MT_MUST_CHECK mt_status mt_store_open_memory(mt_env *env, const char *name, const void *bytes, size_t size,
                                              mt_store **out, mt_error *err);
+/* One more owner. The last to close the store ends it. */
+mt_store *mt_store_retain(mt_store *store);
 void mt_store_close(mt_store *store);
 
 /* The ops with key check, counters and, in errors, the name of the object. */
@@ -55,9 +110,31 @@ MT_MUST_CHECK mt_status mt_store_read(mt_store *store, const char *key, const mt
                                       mt_error *err);
 MT_MUST_CHECK mt_status mt_store_read_at(mt_store *store, const char *key, uint64_t offset, void *out, size_t size,
                                          mt_error *err);
+/* Fills the last size bytes of an object (*n_read of them, fewer if it is shorter) and tells its size: one round trip. */
+MT_MUST_CHECK mt_status mt_store_read_tail(mt_store *store, const char *key, void *out, size_t size, size_t *n_read,
+                                           uint64_t *object_size, mt_error *err);
+
+/* Does a request if it needs no waiting; false: it would have to wait, and nothing was done. done is not called. */
+bool mt_store_try(mt_store *store, mt_request *request);
+
+/* Says that a range will be asked for soon. Does not block. */
+void mt_store_advise(mt_store *store, const mt_request *request);
+
+/* Starts a request; its outcome comes with done, whatever happens. How many are in flight is the caller's business. */
+void mt_store_submit(mt_store *store, mt_request *request);
+
+/* Does n requests, as many at once as the store serves well, and returns when all have their outcome. done and user of
+ * each are used for this. Each request has its own status; what is returned is the first failure, or MT_OK. */
+MT_MUST_CHECK mt_status mt_store_perform(mt_store *store, mt_request *requests, size_t n, mt_error *err);
+
 const uint8_t *mt_store_view(mt_store *store, const char *key, uint64_t *size);
 MT_MUST_CHECK mt_status mt_store_list(mt_store *store, const char *prefix, mt_store_visit visit, void *user,
                                       mt_error *err);
+
+/* For those who write stores: MT_E_ARGUMENT for a key that is not a path inside a store; and counting n requests that
+ * brought so many bytes, which submit and try_now do for themselves. */
+MT_MUST_CHECK mt_status mt_store_check_key(const char *key, mt_error *err);
+void mt_store_count(mt_store *store, uint64_t n, uint64_t bytes);
 
 /* A whole object of at most limit bytes (else MT_E_LIMIT, naming limit_name), with a NUL behind it, in the arena. */
 MT_MUST_CHECK mt_status mt_store_load(mt_store *store, const char *key, size_t limit, const char *limit_name,

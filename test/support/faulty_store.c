@@ -52,7 +52,7 @@ mt_status faulty_store_wrap(mt_store *inner, size_t k, mt_status status, mt_stor
     faulty_store *f = calloc(1, sizeof *f);
     if (!f)
         return mt_fail(err, MT_E_MEMORY, "test: no memory");
-    f->base = (mt_store) { .ops = &faulty_ops, .env = inner->env, .url = inner->url, .merge_gap = inner->merge_gap };
+    f->base = (mt_store) { .ops = &faulty_ops, .env = inner->env, .url = inner->url, .costs = inner->costs };
     f->inner = inner;
     f->fail_at = k;
     f->status = status;

@@ -11,6 +11,10 @@
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#ifdef __linux__
+#include <sys/uio.h>
+#include <sys/vfs.h>
+#endif
 #include <unistd.h>
 
 static mt_status fail_errno(mt_error *err, const char *path, const char *what)
@@ -77,6 +81,70 @@ mt_status mt_file_read(mt_file file, const char *path, uint64_t offset, void *ou
         at += n, offset += (uint64_t)n, size -= (size_t)n;
     }
     return MT_OK;
+}
+
+#ifdef __linux__
+static bool is_remote(const struct statfs *fs)
+{
+    /* NFS, SMB1, SMB2, CIFS, FUSE, Lustre, Ceph, 9P, AFS, GPFS, BeeGFS: statfs(2) and the sources of those. */
+    static const unsigned long remote[] = { 0x6969,     0x517b,     0xfe534d42, 0xff534d42, 0x65735546, 0x0bd00bd0,
+                                            0x00c36400, 0x01021997, 0x5346414f, 0x47504653, 0x19830326 };
+    for (size_t i = 0; i < sizeof remote / sizeof *remote; i++)
+        if (((unsigned long)fs->f_type & 0xffffffff) == remote[i])
+            return true;
+    return false;
+}
+#endif
+
+static bool is_remote_file(mt_file file)
+{
+#ifdef __linux__
+    struct statfs fs;
+    return fstatfs(file.handle, &fs) == 0 && is_remote(&fs);
+#else
+    (void)file;
+    return false;
+#endif
+}
+
+bool mt_path_is_remote(const char *path)
+{
+#ifdef __linux__
+    struct statfs fs;
+    return statfs(path, &fs) == 0 && is_remote(&fs);
+#else
+    (void)path;
+    return false;
+#endif
+}
+
+bool mt_file_read_now(mt_file file, const char *path, uint64_t offset, void *out, size_t size, mt_status *status,
+                      mt_error *err)
+{
+#ifdef RWF_NOWAIT
+    if (offset <= INT64_MAX) {
+        struct iovec part = { out, size };
+        ssize_t n = preadv2(file.handle, &part, 1, (off_t)offset, RWF_NOWAIT);
+        if (n == (ssize_t)size) {
+            *status = MT_OK;
+            return true;
+        }
+        if (n > 0 || (n < 0 && errno == EAGAIN)) /* all or a part would have to be waited for */
+            return false;
+    }
+#endif
+    if (is_remote_file(file))
+        return false;
+    *status = mt_file_read(file, path, offset, out, size, err);
+    return true;
+}
+
+void mt_file_will_need(mt_file file, uint64_t offset, uint64_t size)
+{
+#ifdef POSIX_FADV_WILLNEED
+    if (offset <= INT64_MAX && size <= INT64_MAX)
+        (void)posix_fadvise(file.handle, (off_t)offset, (off_t)size, POSIX_FADV_WILLNEED);
+#endif
 }
 
 mt_status mt_file_map(mt_file file, const char *path, const void **out, size_t *size, mt_error *err)
