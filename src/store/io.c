@@ -56,12 +56,8 @@ static void perform(mt_store *store, mt_request *r)
         r->status = mt_store_read_at(store, r->key, r->offset, r->out, r->size, &r->error);
         r->n_read = r->status ? 0 : r->size;
         break;
-    case MT_READ_TAIL:
-        r->status = read_tail(store, r);
-        break;
-    case MT_READ_WHOLE:
-        r->status = read_whole(store, r);
-        break;
+    case MT_READ_TAIL: r->status = read_tail(store, r); break;
+    case MT_READ_WHOLE: r->status = read_whole(store, r); break;
     }
 }
 

@@ -24,7 +24,7 @@ static int set_up(void **state)
 {
     static fixture f;
     mt_error err = MT_ERROR_INIT;
-    strcpy(f.folder, "/tmp/mt-requests-XXXXXX");
+    snprintf(f.folder, sizeof f.folder, "/tmp/mt-requests-XXXXXX");
     assert_non_null(mkdtemp(f.folder));
     for (int i = 0; i < SIZE; i++)
         f.bytes[i] = (uint8_t)(i * 7 + i / 256);
