@@ -42,12 +42,14 @@ void mt_call_fail_found(mt_call *call, mt_found *found, size_t rank, mt_status s
     mt_lock_give(&call->context->lock);
 }
 
-void mt_call_fail_read(mt_call *call, size_t i, mt_status st, const mt_error *failure)
+void mt_call_fail_reads(mt_call *call, size_t first, size_t end, mt_status st, const mt_error *failure)
 {
-    mt_zero_read(&call->reads[i]);
+    for (size_t i = first; i < end; i++)
+        mt_zero_read(&call->reads[i]);
     mt_lock_take(&call->context->lock);
-    note(call, i, st, failure);
-    set_status(&call->reads[i], st);
+    note(call, first, st, failure);
+    for (size_t i = first; i < end; i++)
+        set_status(&call->reads[i], st);
     mt_lock_give(&call->context->lock);
 }
 

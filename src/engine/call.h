@@ -60,7 +60,7 @@ void mt_call_note_failure(mt_call *call, size_t rank, mt_status st, const mt_err
  * reads, and gives up its entry in the cache. */
 void mt_call_fail_found(mt_call *call, mt_found *found, size_t rank, mt_status st, mt_error *failure);
 
-/* The same for a whole read. */
-void mt_call_fail_read(mt_call *call, size_t i, mt_status st, const mt_error *failure);
+/* The same for whole reads, from number first to before end. */
+void mt_call_fail_reads(mt_call *call, size_t first, size_t end, mt_status st, const mt_error *failure);
 
 #endif

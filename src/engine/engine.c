@@ -157,11 +157,10 @@ static void do_direct_group(void *argument, size_t group)
     size_t end = (group + 1) * DIRECT_GROUP < call->n ? (group + 1) * DIRECT_GROUP : call->n;
     int64_t low[MT_MAX_DIMS], high[MT_MAX_DIMS];
     bool stop = mt_cancel_asked(call->cancel);
-    for (size_t i = group * DIRECT_GROUP; i < end; i++)
-        if (stop)
-            mt_call_fail_read(call, i, MT_E_CANCELLED, &(mt_error)MT_ERROR_INIT);
-        else
-            do_direct(&call->reads[i], low, high);
+    if (stop)
+        mt_call_fail_reads(call, group * DIRECT_GROUP, end, MT_E_CANCELLED, &(mt_error)MT_ERROR_INIT);
+    for (size_t i = group * DIRECT_GROUP; !stop && i < end; i++)
+        do_direct(&call->reads[i], low, high);
 }
 
 /* Reads that need no plan: groups of them for each thread. */
@@ -269,7 +268,7 @@ static void read_planned(mt_call *call)
         mt_error each = failure;
         mt_status one = st ? st : add_read(call, &u, (uint32_t)i, &plan, &each);
         if (one)
-            mt_call_fail_read(call, i, one, &each);
+            mt_call_fail_reads(call, i, i + 1, one, &each);
     }
     mt_run(call, &plan);
     mt_plan_free(&plan);
