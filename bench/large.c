@@ -250,7 +250,7 @@ void bench_strips(const image *plane, patches *unused)
         double most = ((double)ways[i].cache > chunk ? (double)ways[i].cache : chunk) + output + slack;
         print_value(ways[i].name, (double)t.peak / MEGABYTE, "MiB", most / MEGABYTE);
         print_value("  resident, more than at first", (double)t.resident / MEGABYTE, "MiB", most / MEGABYTE);
-        print_value("  held once the cache was dropped", (double)t.held / MEGABYTE, "MiB", 64);
+        print_value("  held once the cache was dropped", (double)t.held / MEGABYTE, "MiB", 0);
     }
     free(path);
 }

@@ -41,7 +41,7 @@ static const char *take_arguments(int argc, char **argv, const char **keep)
         else if (strcmp(argv[i], "--large") == 0 && i + 1 < argc)
             wants_folder = true, asked.folder = realpath(argv[++i], NULL);
         else if (strcmp(argv[i], "--pairs") == 0 && i + 1 < argc)
-            asked.pairs = atoi(argv[++i]);
+            asked.pairs = (int)strtol(argv[++i], NULL, 10);
         else
             only = argv[i];
     if (wants_folder && !asked.folder) {

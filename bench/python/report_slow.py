@@ -16,7 +16,8 @@ def missed(results):
             if re.match(r"  \S", line):
                 name = line.split("  ")[1]
             if line.endswith("MISSED"):
-                found.append(f"{group}, {name}: " + re.sub(r"\s+", " ", line.removesuffix("MISSED")).strip())
+                what = re.sub(r"\s+", " ", line.removesuffix("MISSED")).strip().removeprefix(name).strip()
+                found.append(f"{group}, {name}: {what}")
     return found
 
 
