@@ -50,13 +50,19 @@ static mt_status recorder_read(mt_store *store, const char *key, const mt_range 
     return mt_store_read(recorder_of(store)->inner, key, ranges, n, err);
 }
 
-static bool recorder_try_now(mt_store *store, mt_request *r)
+static bool recorder_read_now(mt_store *store, const char *key, const mt_range *ranges, size_t n, mt_status *status,
+                              mt_error *err)
 {
-    bool done = mt_store_try(recorder_of(store)->inner, r);
-    r->store = store;
-    if (done)
-        record(store, r->key, r->offset, r->n_read);
+    bool done = mt_store_read_now(recorder_of(store)->inner, key, ranges, n, status, err);
+    for (size_t i = 0; done && i < n; i++)
+        record(store, key, ranges[i].offset, ranges[i].size);
     return done;
+}
+
+static void recorder_advise(mt_store *store, const char *key, uint64_t offset, uint64_t size)
+{
+    mt_request range = { .key = key, .offset = offset, .size = (size_t)size };
+    mt_store_advise(recorder_of(store)->inner, &range);
 }
 
 static mt_status recorder_list(mt_store *store, const char *prefix, mt_store_visit visit, void *user, mt_error *err)
@@ -72,7 +78,8 @@ static void recorder_close(mt_store *store)
 
 static const mt_store_ops recorder_ops = { .size = recorder_size,
                                            .read = recorder_read,
-                                           .try_now = recorder_try_now,
+                                           .read_now = recorder_read_now,
+                                           .advise = recorder_advise,
                                            .list = recorder_list,
                                            .close = recorder_close };
 
