@@ -60,9 +60,10 @@ static void count_memory(mt_env *env, size_t old_size, size_t new_size)
 
 void *mt_resize(mt_env *env, void *memory, size_t old_size, size_t new_size)
 {
+    old_size = memory ? old_size : 0;
     void *moved = env->allocator.resize(env->allocator.user, memory, old_size, new_size);
     if (moved || new_size == 0)
-        count_memory(env, memory ? old_size : 0, new_size);
+        count_memory(env, old_size, new_size);
     return moved;
 }
 

@@ -25,6 +25,7 @@ struct mt_context {
     mt_lock lock;            /* guards what follows, and the failures of calls */
     mt_condition freed;      /* large_bytes fell */
     uint64_t large_bytes;    /* taken by mt_context_reserve */
+    bool has_default_budget; /* of the cache */
     unsigned n_spares;
     mt_scratch *spares[MT_MAX_SPARES]; /* idle */
     size_t spare_bytes;                /* of their buffers */
