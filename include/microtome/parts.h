@@ -35,13 +35,23 @@ MT_API MT_MUST_CHECK mt_status mt_list_parts(mt_context *context, const char *pa
 MT_API MT_MUST_CHECK mt_status mt_list_attachments(mt_context *context, const char *path,
                                                    const mt_open_options *options, mt_names **out, mt_error *err);
 
+/* The same of the file or folder that a stack was opened from, which is not opened again. Empty for arrays and stacks of
+ * one's own. */
+MT_API MT_MUST_CHECK mt_status mt_stack_list_parts(const mt_stack *stack, mt_names **out, mt_error *err);
+MT_API MT_MUST_CHECK mt_status mt_stack_list_attachments(const mt_stack *stack, mt_names **out, mt_error *err);
+
 /* The stacks that a list of paths, folders and globs stands for. */
 typedef struct mt_stacks mt_stacks;
 
 /* Opens all images. Each path is a file, a "path#part", a glob (*, ?, [...]; ** for any depth), or a folder, which is
- * searched through and through for files of known formats, in the order of their names. What is found in a folder or
- * by a glob and cannot be opened is skipped, and can be asked for, and so are links to a folder that they lie in; what is
- * named must open. options may be NULL. */
+ * searched through and through for files of known formats, in the order of their names. Each file is opened once, whatever
+ * it holds. options may be NULL.
+ *
+ * What is named must open, and fails with its own reason; of several images in one file it is enough that one opens. What
+ * cannot be opened besides is skipped, and can be asked for: images of a file with others ("path#part"), what a folder or
+ * a glob brings, links to a folder that they lie in, folders that cannot be listed. In a folder or glob, a file that an
+ * image found there is made of (of a multi-file OME-TIFF, a source of a virtual dataset) is no image of its own; paths of
+ * the list are opened each. Want of memory is always a failure of the call. */
 MT_API MT_MUST_CHECK mt_status mt_stacks_open(mt_context *context, const char *const *paths, size_t n,
                                               const mt_open_options *options, mt_stacks **out, mt_error *err);
 MT_API void mt_stacks_close(mt_stacks *stacks);

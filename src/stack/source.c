@@ -21,46 +21,86 @@ static mt_status read_head(mt_source *source, mt_arena *arena, mt_error *err)
     return mt_store_read_at(source->store, source->key, 0, head, source->head_size, err);
 }
 
-mt_status mt_source_open(mt_env *env, const char *text, const mt_open_options *options, mt_arena *arena, mt_source *out,
-                         mt_error *err)
+static mt_status find_path(mt_container *c, const char *text, mt_selection *part, mt_error *err)
 {
-    const char *path, *part;
+    mt_source *source = &c->source;
+    const char *path, *named, *asked = source->options->part;
     mt_location location;
-    *out = (mt_source) { .env = env, .options = options };
-    mt_status st = mt_path_split(text, arena, &path, &part, err);
-    if (!st && *part && options->part)
-        st = mt_fail(err, MT_E_ARGUMENT, "%s names a part, and so does the option: \"%s\"", text, options->part);
+    mt_status st = mt_path_split(text, c->arena, &path, &named, err);
+    if (!st && *named && asked)
+        st = mt_fail(err, MT_E_ARGUMENT, "%s names a part, and so does the option: \"%s\"", text, asked);
     if (!st)
-        st = mt_selection_parse(arena, options->part ? options->part : part, &out->selection, err);
+        st = mt_selection_parse(c->arena, asked ? asked : named, part, err);
     if (!st)
-        st = mt_resolve(env, path, options->external_folder, arena, &location, err);
+        st = mt_resolve(source->env, path, source->options->external_folder, c->arena, &location, err);
     if (st)
         return st;
-    out->store = location.store;
-    out->key = location.key;
-    out->name = location.name;
-    out->text = location.text;
-    out->folder = location.folder;
-    return out->folder ? MT_OK : read_head(out, arena, err);
+    source->store = location.store;
+    source->key = location.key;
+    source->name = location.name;
+    source->text = location.text;
+    source->folder = location.folder;
+    return MT_OK;
 }
 
-mt_status mt_source_from_memory(mt_env *env, const char *name, const void *bytes, size_t size,
-                                const mt_open_options *options, mt_arena *arena, mt_source *out, mt_error *err)
+/* NULL from an arena is either of two failures: the error tells which. */
+static mt_status tell_limit(mt_status st, const mt_error *err)
 {
-    *out = (mt_source) { .env = env, .options = options };
-    mt_status st = mt_selection_parse(arena, options->part ? options->part : "", &out->selection, err);
+    return st == MT_E_MEMORY && err->status == MT_E_LIMIT ? MT_E_LIMIT : st;
+}
+
+static mt_status finish(mt_container *c, mt_status st, mt_container **out, const mt_error *err)
+{
     if (st)
-        return st;
-    out->text = out->name = out->key = mt_arena_strndup(arena, name, strlen(name), err);
-    if (!out->key)
-        return MT_E_MEMORY;
-    if ((st = mt_store_open_memory(env, name, bytes, size, &out->store, err)))
-        return st;
-    return read_head(out, arena, err);
+        mt_container_close(c);
+    else
+        *out = c;
+    return tell_limit(st, err);
 }
 
-void mt_source_close(mt_source *source)
+mt_status mt_source_find(mt_env *env, const char *path, const mt_open_options *options, mt_wrap_store wrap, void *user,
+                         mt_container **out, mt_selection *part, mt_error *err)
 {
-    mt_store_close(source->store);
-    source->store = NULL;
+    mt_error own = MT_ERROR_INIT;
+    mt_container *c;
+    err = err ? err : &own;
+    mt_status st = mt_container_new(env, options, &c, err);
+    if (st)
+        return tell_limit(st, err);
+    st = find_path(c, path, part, err);
+    if (!st && wrap)
+        st = wrap(user, &c->source.store, err);
+    return finish(c, st, out, err);
+}
+
+mt_status mt_source_find_memory(mt_env *env, const char *name, const void *bytes, size_t size,
+                                const mt_open_options *options, mt_container **out, mt_selection *part, mt_error *err)
+{
+    mt_error own = MT_ERROR_INIT;
+    mt_container *c;
+    err = err ? err : &own;
+    mt_status st = mt_container_new(env, options, &c, err);
+    if (st)
+        return tell_limit(st, err);
+    mt_source *source = &c->source;
+    st = mt_selection_parse(c->arena, options->part ? options->part : "", part, err);
+    if (!st && !(source->key = mt_arena_strndup(c->arena, name, strlen(name), err)))
+        st = MT_E_MEMORY;
+    source->text = source->name = source->key;
+    if (!st)
+        st = mt_store_open_memory(env, name, bytes, size, &source->store, err);
+    return finish(c, st, out, err);
+}
+
+mt_status mt_source_open(mt_container *container, const mt_selection *part, mt_error *err)
+{
+    mt_error own = MT_ERROR_INIT;
+    err = err ? err : &own;
+    mt_status st = container->source.folder ? MT_OK : read_head(&container->source, container->arena, err);
+    if (st) /* names the file */
+        return tell_limit(st, err);
+    st = mt_container_open(container, err);
+    if (st)
+        mt_error_prefix(err, "%s%s%s", container->source.text, *part->text ? "#" : "", part->text);
+    return tell_limit(st, err);
 }

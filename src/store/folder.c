@@ -207,6 +207,11 @@ static mt_status folder_list(mt_store *store, const char *prefix, mt_store_visit
     return mt_path_list(store->env, path, visit, user, err);
 }
 
+static bool folder_is_same(const mt_store *store, const mt_store *other)
+{
+    return mt_path_is_same(store->url, other->url);
+}
+
 static void folder_close(mt_store *store)
 {
     folder_store *f = folder_of(store);
@@ -225,6 +230,7 @@ static const mt_store_ops folder_ops = { .size = folder_size,
                                          .try_now = folder_try_now,
                                          .advise = folder_advise,
                                          .list = folder_list,
+                                         .is_same = folder_is_same,
                                          .close = folder_close };
 
 /* A disk takes few threads, for it is told what comes next; a network mount hides its latency behind many. */

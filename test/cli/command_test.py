@@ -471,7 +471,7 @@ class View(Command):
         self.run_it("view", *raw, "--out", self.path("r.png"))
         for wrong in "uint16", "uint16:", "uint17:3x4", "uint16:3xy", "uint16:3x4:-1", "uint16:3x4:0:bigger", ":3x4":
             self.assertIn("--raw", self.refuse("info", raw[0], "--raw", wrong))
-        self.assertIn("are needed", self.refuse("info", raw[0], "--raw", "uint16:3x4x4", status=1))
+        self.assertIn("its array needs 96", self.refuse("info", raw[0], "--raw", "uint16:3x4x4", status=1))
 
     def test_two_channels_are_green_and_magenta(self):
         image = self.path("two.npy")
