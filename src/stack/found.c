@@ -19,7 +19,7 @@ static mt_status make_room(mt_stacks *list, void **items, size_t n, size_t *room
 
 mt_status mt_stacks_find(mt_stacks *list, const char *path, mt_container **out, mt_selection *part, mt_error *err)
 {
-    return mt_source_find(&list->context->env, path, &list->options, list->wrap, list->wrap_user, out, part, err);
+    return mt_source_find(&list->context->env, path, &list->options, &list->wrap, out, part, err);
 }
 
 static mt_status open_part(mt_stacks *list, mt_container *container, const mt_selection *part, mt_error *err)

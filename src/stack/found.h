@@ -23,8 +23,7 @@ struct mt_note;
 struct mt_stacks {
     mt_context *context;
     mt_open_options options; /* while the list is made */
-    mt_wrap_store wrap;
-    void *wrap_user;
+    mt_store_wrap wrap; /* for tests */
     mt_found *stacks;
     size_t n, room;
     mt_skip *skipped;
@@ -62,7 +61,7 @@ MT_MUST_CHECK mt_status mt_stacks_search_glob(mt_stacks *list, const char *glob,
 
 /* As mt_stacks_open, but every read goes through the stores that wrap makes. For tests. */
 MT_MUST_CHECK mt_status mt_stacks_open_wrapped(mt_context *context, const char *const *paths, size_t n,
-                                               const mt_open_options *options, mt_wrap_store wrap, void *user,
+                                               const mt_open_options *options, const mt_store_wrap *wrap,
                                                mt_stacks **out, mt_error *err);
 
 #endif

@@ -41,7 +41,7 @@ static mt_status fill_names(mt_context *context, const char *path, const mt_open
     mt_container *container;
     mt_selection part;
     mt_status st = mt_open_options_take(given, &options, err);
-    if (st || (st = mt_source_find(&context->env, path, &options, NULL, NULL, &container, &part, err)))
+    if (st || (st = mt_source_find(&context->env, path, &options, NULL, &container, &part, err)))
         return st;
     st = mt_source_open(container, &part, err);
     if (!st && (st = list(container, &part, names, err)))
@@ -159,8 +159,7 @@ static mt_status new_list(mt_context *given, const mt_open_options *options, mt_
 }
 
 mt_status mt_stacks_open_wrapped(mt_context *context, const char *const *paths, size_t n,
-                                 const mt_open_options *options, mt_wrap_store wrap, void *user, mt_stacks **out,
-                                 mt_error *err)
+                                 const mt_open_options *options, const mt_store_wrap *wrap, mt_stacks **out, mt_error *err)
 {
     mt_stacks *list;
     mt_error own = MT_ERROR_INIT;
@@ -168,8 +167,8 @@ mt_status mt_stacks_open_wrapped(mt_context *context, const char *const *paths, 
     mt_status st = new_list(context, options, &list, err);
     if (st)
         return st;
-    list->wrap = wrap;
-    list->wrap_user = user;
+    if (wrap)
+        list->wrap = *wrap;
     for (size_t i = 0; !st && i < n; i++)
         st = open_named(list, paths[i], err);
     list->options = (mt_open_options) { 0 }; /* what it points to is the caller's */
@@ -183,5 +182,5 @@ mt_status mt_stacks_open_wrapped(mt_context *context, const char *const *paths, 
 mt_status mt_stacks_open(mt_context *context, const char *const *paths, size_t n, const mt_open_options *options,
                          mt_stacks **out, mt_error *err)
 {
-    return mt_stacks_open_wrapped(context, paths, n, options, NULL, NULL, out, err);
+    return mt_stacks_open_wrapped(context, paths, n, options, NULL, out, err);
 }

@@ -58,7 +58,7 @@ static mt_status finish(mt_container *c, mt_status st, mt_container **out, const
     return tell_limit(st, err);
 }
 
-mt_status mt_source_find(mt_env *env, const char *path, const mt_open_options *options, mt_wrap_store wrap, void *user,
+mt_status mt_source_find(mt_env *env, const char *path, const mt_open_options *options, const mt_store_wrap *wrap,
                          mt_container **out, mt_selection *part, mt_error *err)
 {
     mt_error own = MT_ERROR_INIT;
@@ -68,8 +68,8 @@ mt_status mt_source_find(mt_env *env, const char *path, const mt_open_options *o
     if (st)
         return tell_limit(st, err);
     st = find_path(c, path, part, err);
-    if (!st && wrap)
-        st = wrap(user, &c->source.store, err);
+    if (!st && wrap && wrap->wrap)
+        st = wrap->wrap(wrap->user, &c->source.store, err);
     return finish(c, st, out, err);
 }
 

@@ -5,15 +5,17 @@
 
 #include "format/container.h"
 
-/* Makes the store of a source another one that reads through it: takes it over, also when it fails. For tests that count
- * reads or let them fail. */
-typedef mt_status (*mt_wrap_store)(void *user, mt_store **store, mt_error *err);
+/* For tests: makes a store of the opened one, which it takes over, and closes when it fails. */
+typedef struct mt_store_wrap {
+    mt_status (*wrap)(void *user, mt_store **store, mt_error *err);
+    void *user;
+} mt_store_wrap;
 
 /* Splits off "#part" and finds the store of a path or URL (store/resolve.h): the container is new, and its source known
  * but for the head. The strings of part live in the container. options are complete (mt_open_options_take), and copied.
  * wrap may be NULL. */
 MT_MUST_CHECK mt_status mt_source_find(mt_env *env, const char *path, const mt_open_options *options,
-                                       mt_wrap_store wrap, void *user, mt_container **out, mt_selection *part,
+                                       const mt_store_wrap *wrap, mt_container **out, mt_selection *part,
                                        mt_error *err);
 
 /* The same of a file that lies in memory. */

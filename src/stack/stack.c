@@ -105,7 +105,7 @@ static mt_status open_found(mt_context *context, mt_container *container, const 
 }
 
 mt_status mt_stack_open_wrapped(mt_context *given, const char *path, const mt_open_options *given_options,
-                                mt_wrap_store wrap, void *user, mt_stack **out, mt_error *err)
+                                const mt_store_wrap *wrap, mt_stack **out, mt_error *err)
 {
     mt_open_options options;
     mt_container *container;
@@ -114,7 +114,7 @@ mt_status mt_stack_open_wrapped(mt_context *given, const char *path, const mt_op
     mt_context *context = st ? NULL : mt_context_retain(given, err);
     if (!context)
         return st ? st : MT_E_MEMORY;
-    st = mt_source_find(&context->env, path, &options, wrap, user, &container, &part, err);
+    st = mt_source_find(&context->env, path, &options, wrap, &container, &part, err);
     if (!st) {
         st = open_found(context, container, &part, &options, out, err);
         mt_container_close(container);
@@ -126,7 +126,7 @@ mt_status mt_stack_open_wrapped(mt_context *given, const char *path, const mt_op
 mt_status mt_stack_open(mt_context *context, const char *path, const mt_open_options *options, mt_stack **out,
                         mt_error *err)
 {
-    return mt_stack_open_wrapped(context, path, options, NULL, NULL, out, err);
+    return mt_stack_open_wrapped(context, path, options, NULL, out, err);
 }
 
 mt_status mt_stack_open_memory(mt_context *given, const char *name, const void *bytes, size_t size,

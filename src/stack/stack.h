@@ -40,8 +40,8 @@ MT_MUST_CHECK mt_status mt_stack_describe(mt_stack *stack, const char *axes, con
 MT_MUST_CHECK mt_status mt_stack_open_part(mt_context *context, mt_container *container, const mt_selection *part,
                                            const mt_open_options *options, mt_stack **out, mt_error *err);
 
-/* As mt_stack_open, but every read goes through the store that wrap makes of the opened one. wrap may be NULL. */
+/* As mt_stack_open, but every read goes through the store that wrap (NULL: none) makes of the opened one. For tests. */
 MT_MUST_CHECK mt_status mt_stack_open_wrapped(mt_context *context, const char *path, const mt_open_options *options,
-                                              mt_wrap_store wrap, void *user, mt_stack **out, mt_error *err);
+                                              const mt_store_wrap *wrap, mt_stack **out, mt_error *err);
 
 #endif

@@ -5,10 +5,9 @@
 #include <string.h>
 
 /* *out is NULL where there is no such object. */
-static mt_status load_json(const zarr_reader *r, zarr_node *node, const char *name, json_t **out, mt_error *err)
+static mt_status load_json(const zarr_reader *r, const char *path, const char *name, json_t **out, mt_error *err)
 {
     *out = NULL;
-    const char *path = node->path;
     char *key = mt_arena_printf(r->scratch, err, "%s%s%s", path, *path ? "/" : "", name);
     if (!key)
         return zarr_failed(err);
@@ -21,7 +20,6 @@ static mt_status load_json(const zarr_reader *r, zarr_node *node, const char *na
         return MT_OK;
     if (st)
         return mt_fail(err, st, "%s", failure.message);
-    node->bytes += size;
     return mt_json_parse(r->env, text, size, key, out, err);
 }
 
@@ -39,7 +37,7 @@ mt_status zarr_node_load_attributes(const zarr_reader *r, zarr_node *node, mt_er
     if (node->version != 2 || node->attributes)
         return MT_OK;
     json_t *attributes;
-    mt_status st = load_json(r, node, ".zattrs", &attributes, err);
+    mt_status st = load_json(r, node->path, ".zattrs", &attributes, err);
     if (!st)
         st = take_attributes(node, attributes, err);
     json_decref(attributes);
@@ -77,7 +75,7 @@ static mt_status classify_v3(zarr_node *node, mt_error *err)
 static mt_status load_v2_group(const zarr_reader *r, zarr_node *node, mt_error *err)
 {
     json_t *group;
-    mt_status st = load_json(r, node, ".zgroup", &group, err);
+    mt_status st = load_json(r, node->path, ".zgroup", &group, err);
     if (st)
         return st;
     node->version = 2;
@@ -90,7 +88,7 @@ static mt_status load_v2_group(const zarr_reader *r, zarr_node *node, mt_error *
 
 static mt_status load(const zarr_reader *r, zarr_node *node, mt_error *err)
 {
-    mt_status st = load_json(r, node, "zarr.json", &node->document, err);
+    mt_status st = load_json(r, node->path, "zarr.json", &node->document, err);
     if (st)
         return st;
     if (node->document) {
@@ -98,7 +96,7 @@ static mt_status load(const zarr_reader *r, zarr_node *node, mt_error *err)
             mt_error_prefix(err, "%s%szarr.json", node->path, *node->path ? "/" : "");
         return st;
     }
-    if ((st = load_json(r, node, ".zarray", &node->document, err)))
+    if ((st = load_json(r, node->path, ".zarray", &node->document, err)))
         return st;
     if (!node->document)
         return load_v2_group(r, node, err);

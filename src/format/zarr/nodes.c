@@ -10,7 +10,7 @@
 
 /* What is beyond is loaded again. Groups come before their arrays. */
 #define MAX_NODES 65536
-#define MAX_BYTES ((size_t)4 << 20) /* of JSON */
+#define MAX_VALUES 500000 /* of JSON, about 100 bytes each */
 
 typedef struct kept {
     struct kept *next;
@@ -21,7 +21,7 @@ typedef struct kept {
 struct zarr_nodes {
     mt_env *env;
     mt_lock lock;
-    size_t n, bytes;
+    size_t n, values;
     kept *buckets[BUCKETS];
 };
 
@@ -90,6 +90,23 @@ bool zarr_nodes_find(zarr_nodes *nodes, const char *path, zarr_node *out)
     return found != NULL;
 }
 
+/* How many values a document has. */
+static size_t count_values(const json_t *value)
+{
+    size_t n = 1, i;
+    const char *key;
+    json_t *below;
+    json_object_foreach((json_t *)(uintptr_t)value, key, below)
+    {
+        n += count_values(below);
+    }
+    json_array_foreach(value, i, below)
+    {
+        n += count_values(below);
+    }
+    return n;
+}
+
 void zarr_nodes_keep(zarr_nodes *nodes, const zarr_node *node)
 {
     void *memory;
@@ -101,14 +118,15 @@ void zarr_nodes_keep(zarr_nodes *nodes, const zarr_node *node)
     k->node.path = memcpy(k->path, node->path, path_bytes);
     json_incref(k->node.document);
     json_incref(k->node.attributes);
+    size_t values = count_values(node->document) + count_values(node->attributes);
     mt_lock_take(&nodes->lock);
-    bool room = nodes->n < MAX_NODES && node->bytes <= MAX_BYTES - nodes->bytes && !find_locked(nodes, node->path);
+    bool room = nodes->n < MAX_NODES && values <= MAX_VALUES - nodes->values && !find_locked(nodes, node->path);
     if (room) {
         kept **bucket = bucket_of(nodes, node->path);
         k->next = *bucket;
         *bucket = k;
         nodes->n++;
-        nodes->bytes += node->bytes;
+        nodes->values += values;
     }
     mt_lock_give(&nodes->lock);
     if (!room)

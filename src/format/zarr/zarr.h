@@ -28,7 +28,6 @@ typedef struct zarr_node {
     const char *path;   /* key prefix in the store, "" for its root */
     json_t *document;   /* .zarray or zarr.json; NULL for other nodes */
     json_t *attributes; /* an object, or NULL: none, or (array of version 2) not loaded */
-    size_t bytes;       /* of the texts of both */
 } zarr_node;
 
 MT_MUST_CHECK mt_status zarr_nodes_new(mt_env *env, zarr_nodes **out, mt_error *err);
