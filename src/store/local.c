@@ -51,9 +51,9 @@ static mt_status open_path(const mt_resolver *resolver, mt_location *out, mt_err
     mt_status st = take_path(resolver, &path, err);
     if (st)
         return st;
-    mt_path_kind kind = mt_path_get_kind(path);
-    if (kind == MT_PATH_NONE)
-        return mt_fail(err, MT_E_NOT_FOUND, "%s: no such file or folder", path);
+    mt_path_kind kind;
+    if ((st = mt_path_find(path, &kind, err)))
+        return st;
     const char *slash = strrchr(path, '/');
     out->name = slash && slash[1] ? slash + 1 : path;
     out->key = "";

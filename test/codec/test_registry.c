@@ -18,6 +18,8 @@ static void a_missing_codec_names_its_switch(void **state)
         assert_string_equal(mt_codec_name(n, &build_switch), codec->name);
         mt_chain chain = { 0 };
         mt_error err = MT_ERROR_INIT;
+        if (codec->check)
+            continue; /* it needs parameters */
         mt_status st = mt_chain_add(&chain, codec, NULL, &err);
         if (codec->decode) {
             check_ok(st, &err);
