@@ -36,7 +36,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                                          .threads = 1,
                                          .cache_bytes = 1 << 16,
                                          .limits = { .max_metadata_bytes = 1 << 22, .max_chunk_bytes = 1 << 20 } };
-    static const mt_open_options open_options = { .struct_size = sizeof open_options, .format = "hdf5", .external_folder = "" };
+    static const mt_open_options open_options = { .struct_size = sizeof open_options,
+                                                  .format = "hdf5",
+                                                  .external_folder = "" };
     mt_context *context;
     mt_store *store;
     if (mt_context_new(&options, &context, NULL))

@@ -160,9 +160,15 @@ static size_t filtered_size(const void *params, size_t n)
     return n / mt_dtype_size(p->dtype.dtype) * mt_dtype_size(p->astype.dtype);
 }
 
-const mt_codec mt_codec_astype = { .name = "astype", .check = check, .decode = decode_astype, .encoded_size = filtered_size };
-const mt_codec mt_codec_quantize = { .name = "quantize", .check = check, .decode = decode_astype, .encoded_size = filtered_size };
-const mt_codec mt_codec_delta = { .name = "delta", .check = check, .decode = decode_delta, .encoded_size = filtered_size };
-const mt_codec mt_codec_fixedscaleoffset = { .name = "fixedscaleoffset", .check = check,
-                                             .decode = decode_fixedscaleoffset,
-                                             .encoded_size = filtered_size };
+const mt_codec mt_codec_astype = {
+    .name = "astype", .check = check, .decode = decode_astype, .encoded_size = filtered_size
+};
+const mt_codec mt_codec_quantize = {
+    .name = "quantize", .check = check, .decode = decode_astype, .encoded_size = filtered_size
+};
+const mt_codec mt_codec_delta = {
+    .name = "delta", .check = check, .decode = decode_delta, .encoded_size = filtered_size
+};
+const mt_codec mt_codec_fixedscaleoffset = {
+    .name = "fixedscaleoffset", .check = check, .decode = decode_fixedscaleoffset, .encoded_size = filtered_size
+};

@@ -100,8 +100,7 @@ static mt_status fill_map(const mt_container *c, const mt_selection *part, mt_ch
 mt_status mt_container_map(mt_container *container, const mt_selection *part, mt_chunk_map **out, mt_error *err)
 {
     mt_chunk_map *map;
-    mt_status st =
-        mt_chunk_map_new(container->source.env, container->source.store, container->format->name, &map, err);
+    mt_status st = mt_chunk_map_new(container->source.env, container->source.store, container->format->name, &map, err);
     if (st)
         return st;
     map->container = mt_container_retain(container);

@@ -55,10 +55,10 @@ typedef mt_status (*mt_visit_box)(void *user, uint64_t id, mt_error *err);
  * transposed, interleaved samples): nothing is moved to bring it into C order. */
 struct mt_chunk_map {
     mt_arena *arena;
-    mt_store *store;    /* that of the container */
+    mt_store *store;         /* that of the container */
     mt_container *container; /* which the map keeps open; NULL where pixels lie in memory */
-    const char *format; /* name of the format */
-    int ndim;           /* may be 0 */
+    const char *format;      /* name of the format */
+    int ndim;                /* may be 0 */
     int64_t shape[MT_MAX_DIMS];
     char axes[MT_MAX_DIMS + 1]; /* a letter of STCZYX for each dimension, '?' where the file does not say. S and C may
                                    stand several times: they are merged, the first slowest. */
@@ -88,7 +88,7 @@ struct mt_chunk_map {
     /* Finds a chunk by its grid position; of boxes, position[0] is the number of the chunk. May read the store (through
      * an index cache), must be thread-safe. */
     mt_status (*locate)(const mt_chunk_map *map, const int64_t *position, mt_chunk_ref *out, mt_error *err);
-    void *state; /* of the format */
+    void *state;                          /* of the format */
     uint64_t index_owners[MT_MAP_OWNERS]; /* mt_chunk_map_new_owner */
 
     double pixel_size[MT_MAX_DIMS]; /* 0: not known */
@@ -138,13 +138,13 @@ MT_MUST_CHECK mt_status mt_selection_parse(mt_arena *arena, const char *text, mt
 /* Where images are looked for. */
 typedef struct mt_source {
     mt_env *env;
-    mt_store *store;     /* of the folder that holds the file, or of the folder itself */
-    const char *key;     /* the file's name in the store; "" if the store is what is opened */
-    bool folder;         /* key names a folder ("" always does) */
-    const char *name;    /* the last segment of the path, for suffixes and messages */
-    const char *text;    /* the path or URL without "#part", for messages and the source of stacks */
-    const uint8_t *head; /* the first bytes of a file; NULL for a folder */
-    size_t head_size;    /* min(file, 4096) */
+    mt_store *store;                /* of the folder that holds the file, or of the folder itself */
+    const char *key;                /* the file's name in the store; "" if the store is what is opened */
+    bool folder;                    /* key names a folder ("" always does) */
+    const char *name;               /* the last segment of the path, for suffixes and messages */
+    const char *text;               /* the path or URL without "#part", for messages and the source of stacks */
+    const uint8_t *head;            /* the first bytes of a file; NULL for a folder */
+    size_t head_size;               /* min(file, 4096) */
     const mt_open_options *options; /* never NULL; part, axes and format are not the format's business */
 } mt_source;
 

@@ -58,6 +58,7 @@ mt_status mt_format_probe(const mt_source *source, const mt_format **out, mt_err
     }
     if (*out)
         return MT_OK;
-    return mt_fail(err, MT_E_NOT_AN_IMAGE, source->folder ? "the folder is no image of a known format"
-                                                          : "neither content nor name is of a known format");
+    return mt_fail(err, MT_E_NOT_AN_IMAGE,
+                   source->folder ? "the folder is no image of a known format"
+                                  : "neither content nor name is of a known format");
 }

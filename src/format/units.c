@@ -9,14 +9,29 @@
 static const struct {
     const char *written, *name;
 } units[] = {
-    { "\xc2\xb5m", "micrometer" },    { "\xce\xbcm", "micrometer" }, { "\\u00B5m", "micrometer" }, /* as ImageJ does */
-    { "\xb5m", "micrometer" },        { "um", "micrometer" },        { "micron", "micrometer" },
-    { "microns", "micrometer" },      { "nm", "nanometer" },         { "pm", "picometer" },
-    { "mm", "millimeter" },           { "cm", "centimeter" },        { "m", "meter" },
-    { "\xc3\x85", "angstrom" },       { "\xe2\x84\xab", "angstrom" }, { "in", "inch" },
-    { "inch", "inch" },               { "s", "second" },             { "sec", "second" },
-    { "seconds", "second" },          { "ms", "millisecond" },       { "\xc2\xb5s", "microsecond" },
-    { "min", "minute" },              { "h", "hour" },
+    { "\xc2\xb5m", "micrometer" },
+    { "\xce\xbcm", "micrometer" },
+    { "\\u00B5m", "micrometer" }, /* as ImageJ does */
+    { "\xb5m", "micrometer" },
+    { "um", "micrometer" },
+    { "micron", "micrometer" },
+    { "microns", "micrometer" },
+    { "nm", "nanometer" },
+    { "pm", "picometer" },
+    { "mm", "millimeter" },
+    { "cm", "centimeter" },
+    { "m", "meter" },
+    { "\xc3\x85", "angstrom" },
+    { "\xe2\x84\xab", "angstrom" },
+    { "in", "inch" },
+    { "inch", "inch" },
+    { "s", "second" },
+    { "sec", "second" },
+    { "seconds", "second" },
+    { "ms", "millisecond" },
+    { "\xc2\xb5s", "microsecond" },
+    { "min", "minute" },
+    { "h", "hour" },
 };
 
 const char *mt_unit_find(const char *text)

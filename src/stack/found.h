@@ -23,7 +23,7 @@ struct mt_note;
 struct mt_stacks {
     mt_context *context;
     mt_open_options options; /* while the list is made */
-    mt_store_wrap wrap; /* for tests */
+    mt_store_wrap wrap;      /* for tests */
     mt_found *stacks;
     size_t n, room;
     mt_skip *skipped;

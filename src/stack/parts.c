@@ -90,8 +90,7 @@ static mt_status list_stack(const mt_stack *stack, list_parts list, mt_names **o
         return st;
     }
     if (!(st = mt_arena_new(&stack->context->env, &arena, err))) {
-        if (!(st = mt_selection_parse(arena, stack->asked, &part, err)) &&
-            (st = list(container, &part, names, err)))
+        if (!(st = mt_selection_parse(arena, stack->asked, &part, err)) && (st = list(container, &part, names, err)))
             mt_error_prefix(err, "%s", stack->info.source);
         mt_arena_free(arena);
     }
@@ -159,7 +158,8 @@ static mt_status new_list(mt_context *given, const mt_open_options *options, mt_
 }
 
 mt_status mt_stacks_open_wrapped(mt_context *context, const char *const *paths, size_t n,
-                                 const mt_open_options *options, const mt_store_wrap *wrap, mt_stacks **out, mt_error *err)
+                                 const mt_open_options *options, const mt_store_wrap *wrap, mt_stacks **out,
+                                 mt_error *err)
 {
     mt_stacks *list;
     mt_error own = MT_ERROR_INIT;

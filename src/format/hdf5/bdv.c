@@ -80,17 +80,15 @@ static mt_status find_first(const h5_file *file, mt_arena *arena, const h5_many 
 }
 
 /* The document: the one that was opened, or that of the file's name with .xml for its suffix. */
-static mt_status load_document(const mt_source *source, mt_arena *arena, mt_xml **root, const char **key,
-                               mt_error *err)
+static mt_status load_document(const mt_source *source, mt_arena *arena, mt_xml **root, const char **key, mt_error *err)
 {
     char *text;
     size_t size, n = strlen(source->key), limit = source->env->limits.max_xml_bytes;
     const char *dot = strrchr(source->key, '.');
     *root = NULL;
-    *key =
-        source->head_size && source->head[0] == '<'
-            ? source->key
-            : mt_arena_printf(arena, err, "%.*s.xml", (int)(dot ? (size_t)(dot - source->key) : n), source->key);
+    *key = source->head_size && source->head[0] == '<'
+               ? source->key
+               : mt_arena_printf(arena, err, "%.*s.xml", (int)(dot ? (size_t)(dot - source->key) : n), source->key);
     if (!*key)
         return MT_E_MEMORY;
     mt_status st = mt_store_load(source->store, *key, limit, "max_xml_bytes", arena, &text, &size, err);

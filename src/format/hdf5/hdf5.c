@@ -93,7 +93,7 @@ typedef enum file_kind { UNKNOWN, DATASETS, IMARIS, BDV } file_kind;
 /* The container's state. */
 typedef struct h5_contents {
     h5_files *files;
-    const h5_file *file;   /* that was opened, or that the document names */
+    const h5_file *file;    /* that was opened, or that the document names */
     _Atomic file_kind kind; /* UNKNOWN until it is asked for: a dataset that is named opens without */
 } h5_contents;
 

@@ -77,8 +77,7 @@ static void set_pixel_sizes(const lsm_info *info, tiff_series *series)
         }
 }
 
-mt_status tiff_describe_lsm(const tiff_scan *scan, const tiff_ifd *ifd, tiff_series *series, bool *found,
-                            mt_error *err)
+mt_status tiff_describe_lsm(const tiff_scan *scan, const tiff_ifd *ifd, tiff_series *series, bool *found, mt_error *err)
 {
     const tiff_file *file = scan->file;
     lsm_info info;

@@ -88,8 +88,8 @@ static mt_status append_file(ome *o, const char *key, mt_error *err)
         memcpy(moved, images->files, images->n_files * sizeof *moved);
         images->files = moved;
     }
-    mt_status st = tiff_chain_new(o->source->env, o->source->store, key, images->arena,
-                                  &images->files[images->n_files], err);
+    mt_status st =
+        tiff_chain_new(o->source->env, o->source->store, key, images->arena, &images->files[images->n_files], err);
     images->n_files += !st;
     return st;
 }

@@ -96,14 +96,8 @@ static size_t count_values(const json_t *value)
     size_t n = 1, i;
     const char *key;
     json_t *below;
-    json_object_foreach((json_t *)(uintptr_t)value, key, below)
-    {
-        n += count_values(below);
-    }
-    json_array_foreach(value, i, below)
-    {
-        n += count_values(below);
-    }
+    json_object_foreach((json_t *)(uintptr_t)value, key, below) { n += count_values(below); }
+    json_array_foreach(value, i, below) { n += count_values(below); }
     return n;
 }
 

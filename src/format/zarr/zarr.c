@@ -213,9 +213,7 @@ static void zarr_close(mt_container *container) { zarr_nodes_free(container->sta
 
 static mt_status reader_new(const mt_container *container, zarr_reader *out, mt_error *err)
 {
-    *out = (zarr_reader) { .env = container->source.env,
-                           .store = container->source.store,
-                           .nodes = container->state };
+    *out = (zarr_reader) { .env = container->source.env, .store = container->source.store, .nodes = container->state };
     return mt_arena_new(out->env, &out->scratch, err);
 }
 

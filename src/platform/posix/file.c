@@ -170,9 +170,8 @@ mt_status mt_path_find(const char *path, mt_path_kind *out, mt_error *err)
     struct stat st;
     *out = MT_PATH_NONE;
     if (stat(path, &st) != 0)
-        return errno == ENOENT || errno == ENOTDIR
-                   ? mt_fail(err, MT_E_NOT_FOUND, "%s: no such file or folder", path)
-                   : fail_errno(err, path, "cannot be reached");
+        return errno == ENOENT || errno == ENOTDIR ? mt_fail(err, MT_E_NOT_FOUND, "%s: no such file or folder", path)
+                                                   : fail_errno(err, path, "cannot be reached");
     *out = S_ISREG(st.st_mode) ? MT_PATH_FILE : S_ISDIR(st.st_mode) ? MT_PATH_FOLDER : MT_PATH_OTHER;
     return MT_OK;
 }
