@@ -8,6 +8,7 @@
 
 #include <microtome/microtome.h>
 
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -183,9 +184,10 @@ static void real_files_are_read_once_for_all_their_images(void **state)
 static float first_pixel(mt_stack *stack)
 {
     float pixel;
-    static const int64_t origin[2] = { 0, 0 }, one[2] = { 1, 1 };
+    static const int64_t origin[3] = { 0, 0, 0 }, one[3] = { 1, 1, 1 };
     mt_error err = MT_ERROR_INIT;
-    check_ok(mt_stack_extract_patch(stack, 0, NULL, 0, origin, one, 2, &pixel, &err), &err);
+    size_t n = (size_t)mt_stack_get_info(stack)->data_ndim - 2;
+    check_ok(mt_stack_extract_patch(stack, 0, NULL, 0, origin, one, n, &pixel, &err), &err);
     return pixel;
 }
 
@@ -211,6 +213,54 @@ static void stacks_outlive_the_list(void **state)
     mt_names_free(names);
     for (size_t i = 0; i < 3; i++)
         mt_stack_close(kept[i]);
+}
+
+typedef struct thread_work {
+    mt_stack *stack;
+    size_t parts;
+    float pixel;
+} thread_work;
+
+static void *list_and_read(void *argument)
+{
+    thread_work *w = argument;
+    mt_names *names;
+    mt_error err = MT_ERROR_INIT;
+    check_ok(mt_stack_list_parts(w->stack, &names, &err), &err);
+    w->parts = mt_names_count(names);
+    w->pixel = first_pixel(w->stack);
+    mt_names_free(names);
+    return NULL;
+}
+
+/* The images behind very many pages are looked for when they are asked for, nodes of Zarr are kept as they are found. */
+static void threads_share_a_container(void **state)
+{
+    (void)state;
+    static const char imagej[] = "ImageJ=1.53\nimages=1100\nslices=1100\n";
+    static const struct {
+        const char *name;
+        size_t parts;
+        float pixel;
+    } cases[] = { { "long.tif", 1, 0 }, { "group.zarr#a00", 1, 7 }, { "scenes.czi", 20, 0 } };
+    write_tiff(in_root("long.tif"), &(tiff_spec) { .pages = 1100, .description = imagej });
+    for (size_t i = 0; i < 3; i++) {
+        pthread_t threads[8];
+        thread_work work[8];
+        mt_stack *stack;
+        mt_error err = MT_ERROR_INIT;
+        check_ok(mt_stack_open(NULL, in_root(cases[i].name), NULL, &stack, &err), &err);
+        for (int t = 0; t < 8; t++) {
+            work[t] = (thread_work) { .stack = stack };
+            assert_int_equal(pthread_create(&threads[t], NULL, list_and_read, &work[t]), 0);
+        }
+        for (int t = 0; t < 8; t++) {
+            pthread_join(threads[t], NULL);
+            assert_int_equal(work[t].parts, cases[i].parts);
+            assert_true(work[t].pixel == cases[i].pixel);
+        }
+        mt_stack_close(stack);
+    }
 }
 
 static void stacks_of_arrays_have_no_parts(void **state)
@@ -518,6 +568,7 @@ int main(void)
         cmocka_unit_test(a_file_is_read_once_for_all_its_images),
         cmocka_unit_test(real_files_are_read_once_for_all_their_images),
         cmocka_unit_test(stacks_outlive_the_list),
+        cmocka_unit_test(threads_share_a_container),
         cmocka_unit_test(stacks_of_arrays_have_no_parts),
         cmocka_unit_test(indices_are_dropped_with_their_stack),
         cmocka_unit_test(each_image_stands_alone),
