@@ -21,7 +21,6 @@ struct mt_stack {
     mt_chunk_map *map; /* which keeps its container; NULL for a stack of one's own */
     const char *asked; /* the part as it was asked for */
     mt_image image;
-    mt_image blocks; /* the same in blocks, of an image that is one piece */
     mt_role samples, channels;
     int spatial[3]; /* the dimensions of Z, Y and X; -1: none, of size 1 */
 
