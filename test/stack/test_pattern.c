@@ -35,8 +35,9 @@ static void stars_take_little_time(void **state)
     char pattern[201], name[4001];
     for (int i = 0; i < 200; i += 2)
         memcpy(pattern + i, "*a", 3);
-    memset(name, 'a', 4000);
-    strcpy(name + 3999, "b");
+    memset(name, 'a', sizeof name);
+    name[3999] = 'b';
+    name[4000] = 0;
     check(pattern, name, false);
 }
 
