@@ -47,11 +47,11 @@ typedef struct mt_stacks mt_stacks;
  * searched through and through for files of known formats, in the order of their names. Each file is opened once, whatever
  * it holds. options may be NULL.
  *
- * What is named must open, and fails with its own reason; of several images in one file it is enough that one opens. What
- * cannot be opened besides is skipped, and can be asked for: images of a file with others ("path#part"), what a folder or
- * a glob brings, links to a folder that they lie in, folders that cannot be listed. In a folder or glob, a file that an
- * image found there is made of (of a multi-file OME-TIFF, a source of a virtual dataset) is no image of its own; paths of
- * the list are opened each. Want of memory is always a failure of the call. */
+ * A path that is named must open, or the call fails with its reason; of a file with several images, one at the least
+ * must open. Everything else that cannot be opened is skipped, and can be asked for: the other images of such a file
+ * (under "path#part"), files and folders that a search finds, links to a folder that they lie in. A file that belongs to an
+ * image found in the same search (a file of a multi-file OME-TIFF, a source of a virtual dataset) does not count as an
+ * image of its own; each path of the list does. If memory runs out, the call fails. */
 MT_API MT_MUST_CHECK mt_status mt_stacks_open(mt_context *context, const char *const *paths, size_t n,
                                               const mt_open_options *options, mt_stacks **out, mt_error *err);
 MT_API void mt_stacks_close(mt_stacks *stacks);
