@@ -68,12 +68,12 @@ static void add_path(listing *list, const char *path, const mt_open_options *opt
     }
 }
 
-static void list_parts(listing *list, struct entry *e, const mt_open_options *options)
+static void list_parts(listing *list, struct entry *e)
 {
     mt_error err = MT_ERROR_INIT;
-    if (mt_list_parts(NULL, e->path, options, &e->parts, NULL))
+    if (mt_stack_list_parts(e->stack, &e->parts, NULL))
         e->parts = NULL;
-    if (mt_list_attachments(NULL, e->path, options, &e->attachments, &err)) {
+    if (mt_stack_list_attachments(e->stack, &e->attachments, &err)) {
         e->attachments = NULL;
         list->failed = true;
         report(&err);
@@ -91,7 +91,7 @@ int run_info(const struct args *args)
         add_path(&list, args->paths[i], &options.options);
     bool json = args_count(args, "json");
     for (size_t i = 0; i < list.n && (json || list.n == 1); i++)
-        list_parts(&list, &list.entries[i], &options.options);
+        list_parts(&list, &list.entries[i]);
     if (json)
         print_json(list.entries, list.n);
     else if (list.n == 1)

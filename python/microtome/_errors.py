@@ -40,7 +40,11 @@ class CorruptError(Error, ValueError):
 
 
 class UnsupportedError(Error, NotImplementedError):
-    """The file has a feature that is not read; the message names it."""
+    """The image has a feature that is not supported; the message names it."""
+
+
+class NotAnImageError(Error, ValueError):
+    """The file or folder is of no known format."""
 
 
 class LimitError(Error, ValueError):
@@ -62,6 +66,7 @@ _CLASSES: dict[str, type[Error]] = {
     "MT_E_IO": ReadError,
     "MT_E_CORRUPT": CorruptError,
     "MT_E_UNSUPPORTED": UnsupportedError,
+    "MT_E_NOT_AN_IMAGE": NotAnImageError,
     "MT_E_LIMIT": LimitError,
     "MT_E_MEMORY": OutOfMemoryError,
     "MT_E_CANCELLED": CancelledError,

@@ -67,7 +67,8 @@ class StackList(list[ImageStack]):
     Attributes
     ----------
     skipped : list of (path, reason)
-        What was found in a folder or by a glob and could not be opened.
+        What was found in a folder, by a glob or in a file of several images
+        (``path#part``) and could not be opened.
     """
 
     skipped: list[tuple[str, str]]
@@ -153,8 +154,10 @@ def open(
         There is no such file, part or level; a FileNotFoundError too.
     CorruptError
         The file is damaged; a ValueError too.
+    NotAnImageError
+        The file or folder is of no known format; a ValueError too.
     UnsupportedError
-        The file has what is not read; a NotImplementedError too.
+        The image has a feature that is not supported; a NotImplementedError too.
     LimitError
         The file asks for more than a limit of the context allows; a ValueError too.
     ReadError
@@ -226,8 +229,10 @@ def open_all(
     Returns
     -------
     StackList
-        What is found in a folder or by a glob and cannot be opened is skipped and listed
-        in its attribute ``skipped``; what is named must open.
+        What is named must open; of several images in one file it is enough that one opens.
+        The others, and what a folder or a glob brings and cannot be opened, are listed in
+        its attribute ``skipped``. In a folder or glob, a file that belongs to an image
+        found there, such as one of a multi-file OME-TIFF, is no image of its own.
 
     Raises
     ------

@@ -18,8 +18,8 @@ struct mt_stack {
     _Atomic unsigned owners;
 
     /* A stack over an image. */
-    mt_chunk_map *map; /* NULL for a stack of one's own */
-    mt_source source;  /* store NULL for an array */
+    mt_chunk_map *map; /* which keeps its container; NULL for a stack of one's own */
+    const char *asked; /* the part as it was asked for */
     mt_image image;
     mt_role samples, channels;
     int spatial[3]; /* the dimensions of Z, Y and X; -1: none, of size 1 */
@@ -35,10 +35,12 @@ MT_MUST_CHECK mt_status mt_open_options_take(const mt_open_options *given, mt_op
 /* Fills info and roles from the map and the axes and depth axis that the caller named (NULL: those of the map). */
 MT_MUST_CHECK mt_status mt_stack_describe(mt_stack *stack, const char *axes, const char *depth_axis, mt_error *err);
 
-/* As mt_stack_open, but every read goes through the store that wrap makes of the opened one (it takes the store over,
- * and closes it when it fails). wrap may be NULL. For tests that let reads fail. */
+/* Opens an image of a container, which the stack keeps. */
+MT_MUST_CHECK mt_status mt_stack_open_part(mt_context *context, mt_container *container, const mt_selection *part,
+                                           const mt_open_options *options, mt_stack **out, mt_error *err);
+
+/* As mt_stack_open, but every read goes through the store that wrap (NULL: none) makes of the opened one. For tests. */
 MT_MUST_CHECK mt_status mt_stack_open_wrapped(mt_context *context, const char *path, const mt_open_options *options,
-                                              mt_status (*wrap)(void *user, mt_store **store, mt_error *err),
-                                              void *user, mt_stack **out, mt_error *err);
+                                              const mt_store_wrap *wrap, mt_stack **out, mt_error *err);
 
 #endif

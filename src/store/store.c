@@ -103,6 +103,13 @@ mt_status mt_store_list(mt_store *store, const char *prefix, mt_store_visit visi
     return st ? st : store->ops->list(store, prefix, visit, user, err);
 }
 
+bool mt_store_is_same(const mt_store *a, const mt_store *b)
+{
+    if (a->ops == b->ops && a->ops->is_same)
+        return a->ops->is_same(a, b);
+    return strcmp(a->url, b->url) == 0;
+}
+
 mt_store *mt_store_retain(mt_store *store)
 {
     atomic_fetch_add(&store->owners, 1);

@@ -87,6 +87,8 @@ typedef struct mt_store_ops {
     void (*cancel)(mt_store *store, const void *owner);
     /* Names directly below a prefix ("" or "a/b"), in byte order. A prefix that is not there has none. */
     mt_status (*list)(mt_store *store, const char *prefix, mt_store_visit visit, void *user, mt_error *err);
+    /* Optional: whether another store of this kind is the same place under another name. */
+    bool (*is_same)(const mt_store *store, const mt_store *other);
     void (*close)(mt_store *store);
 } mt_store_ops;
 
@@ -148,6 +150,9 @@ MT_MUST_CHECK mt_status mt_store_perform(mt_store *store, mt_request *requests, 
 const uint8_t *mt_store_view(mt_store *store, const char *key, uint64_t *size);
 MT_MUST_CHECK mt_status mt_store_list(mt_store *store, const char *prefix, mt_store_visit visit, void *user,
                                       mt_error *err);
+
+/* Whether both are the same place, by whatever links they were reached. */
+bool mt_store_is_same(const mt_store *a, const mt_store *b);
 
 /* For those who write stores: MT_E_ARGUMENT for a key that is not a path inside a store; and counting n requests that
  * brought so many bytes, which submit does for itself. */

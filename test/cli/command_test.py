@@ -471,7 +471,33 @@ class View(Command):
         self.run_it("view", *raw, "--out", self.path("r.png"))
         for wrong in "uint16", "uint16:", "uint17:3x4", "uint16:3xy", "uint16:3x4:-1", "uint16:3x4:0:bigger", ":3x4":
             self.assertIn("--raw", self.refuse("info", raw[0], "--raw", wrong))
-        self.assertIn("are needed", self.refuse("info", raw[0], "--raw", "uint16:3x4x4", status=1))
+        self.assertIn("its array needs 96", self.refuse("info", raw[0], "--raw", "uint16:3x4x4", status=1))
+
+    def test_info_of_a_folder_tells_what_is_skipped(self):
+        folder = self.path("folder")
+        array = {
+            "zarr_format": 3,
+            "node_type": "array",
+            "shape": [4, 5],
+            "data_type": "uint8",
+            "chunk_grid": {"name": "regular", "configuration": {"chunk_shape": [4, 5]}},
+            "chunk_key_encoding": {"name": "default"},
+            "fill_value": 0,
+        }
+        for name, codecs in ("a", ["bytes"]), ("b", ["bytes", "unheard-of"]), ("c", ["bytes"]):
+            path = Path(folder) / "group.zarr" / name
+            path.mkdir(parents=True)
+            (path / "zarr.json").write_text(json.dumps({**array, "codecs": [{"name": codec} for codec in codecs]}))
+        (Path(folder) / "group.zarr" / "zarr.json").write_text('{"zarr_format": 3, "node_type": "group"}')
+        (Path(folder) / "notes.txt").write_text("no image")
+        done = self.run_it("info", "--json", folder, status=1)
+        infos = json.loads(done.stdout)
+        self.assertEqual([info["source"] for info in infos], [f"{folder}/group.zarr#{name}" for name in "ac"])
+        first, second = done.stderr.splitlines()
+        self.assertIn(f"{folder}/group.zarr#b: zarr: ", first)
+        self.assertIn("unheard-of", first)
+        self.assertIn(f"{folder}/notes.txt: ", second)
+        self.assertIn("known format", self.refuse("info", f"{folder}/notes.txt", status=1))
 
     def test_two_channels_are_green_and_magenta(self):
         image = self.path("two.npy")
