@@ -37,7 +37,7 @@ THIRD_PARTY = [
 DENIED = [
     (
         r"malloc|calloc|realloc|free|aligned_alloc|posix_memalign",
-        r"src/base/env\.c|(cli|test|bench|fuzz|examples)/",
+        r"src/base/env\.c|src/platform/posix/memory\.c|(cli|test|bench|fuzz|examples)/",
         "memory comes from mt_alloc, mt_resize or an arena",
     ),
     (r"strdup|strndup|asprintf|vasprintf", r"(cli|test|bench|examples)/", "memory comes from an arena"),
