@@ -79,7 +79,8 @@ struct mt_transfer {
 
     /* The engine's. */
     mt_http *http;
-    mt_transfer *next;
+    mt_transfer *next;                      /* of a queue */
+    mt_transfer *live_next, *live_previous; /* of all that are not done */
     struct mt_attempt *attempt;
     struct mt_http_host *host;
     uint64_t started_ns, due_ns;
