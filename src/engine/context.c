@@ -43,6 +43,9 @@ static size_t open_files(void)
 
 static void destroy(mt_context *context)
 {
+#ifdef MT_WITH_HTTP
+    mt_http_free(context->http);
+#endif
     mt_io_free(context->io);
     mt_pool_free(context->pool);
     while (context->n_spares > 0)
@@ -80,6 +83,13 @@ mt_status mt_context_new(const mt_context_options *given, mt_context **out, mt_e
         destroy(context);
         return st;
     }
+#ifdef MT_WITH_HTTP
+    if ((st = mt_http_new(&context->env, &options.http, &context->http, err))) {
+        destroy(context);
+        return st;
+    }
+    context->env.http = context->http;
+#endif
     context->env.index_cache = context->indices;
     context->env.files = context->files;
     context->env.io = context->io;
