@@ -133,10 +133,10 @@ static bool too_much(mt_attempt *a)
 
 static bool take_bytes(mt_attempt *a, const char *bytes, size_t n)
 {
-    if (a->body.kind == MT_BODY_TEXT) {
+    if (a->body.kind == MT_BODY_TEXT || a->response.code == 200)
         take_text(a, bytes, n);
+    if (a->body.kind == MT_BODY_TEXT)
         return a->n + n <= MOST_ERROR_BYTES;
-    }
     uint64_t most = a->body.size < a->body.most ? a->body.size : a->body.most;
     if (n > most - a->n)
         return too_much(a);

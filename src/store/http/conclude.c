@@ -142,8 +142,8 @@ static mt_next no_success(mt_attempt *a)
 {
     mt_transfer *t = a->t;
     const char *text = phrase(t->code);
-    if (t->code == 416 && a->body.object_size == 0) {
-        t->object_size = t->n_read = 0;
+    if (t->code == 416 && a->body.object_size != MT_SIZE_UNKNOWN) {
+        t->object_size = a->body.object_size;
         return MT_NEXT_DONE;
     }
     if (is_redirect(t->code) && t->follow)
@@ -164,7 +164,8 @@ static mt_next cut_out(mt_attempt *a)
     size_t size;
     if ((t->status = mt_span_in_object(t, a->n, &offset, &size, &t->error)))
         return MT_NEXT_DONE;
-    memcpy(t->out, (char *)a->grown + offset, size);
+    if (size > 0)
+        memcpy(t->out, (char *)a->grown + offset, size);
     t->object_size = a->n;
     t->n_read = size;
     t->whole = a->grown;
@@ -200,9 +201,11 @@ static mt_next ask_hook(mt_attempt *a)
 {
     mt_transfer *t = a->t;
     bool good = t->code >= 200 && t->code < 300;
-    mt_verdict verdict = t->judge && (!good || t->span == MT_SPAN_BODY) ? t->judge(t) : MT_ACCEPT;
+    mt_verdict verdict = t->judge && t->code != 206 ? t->judge(t) : MT_ACCEPT;
     if (verdict == MT_ACCEPT)
         return good ? success(a) : no_success(a);
+    if (verdict == MT_RETRY)
+        return refuse(t, MT_E_IO, "the server is busy"), MT_NEXT_RETRY;
     if (verdict == MT_REFUSE)
         return MT_NEXT_DONE;
     a->hops = 0; /* from the start */

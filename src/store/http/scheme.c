@@ -19,7 +19,7 @@ typedef struct http_store {
 
 static const http_store *store_of(const mt_web *web) { return (const http_store *)(const void *)web; }
 
-static mt_status address(const mt_web *web, const char *key, char *url, char *name, mt_error *err)
+static mt_status address(mt_web *web, const char *key, char *url, char *name, mt_error *err)
 {
     const http_store *s = store_of(web);
     char encoded[MT_URL_BYTES];
@@ -131,6 +131,11 @@ static mt_status split(const mt_resolver *resolver, parts *p, mt_error *err)
         *query = 0;
     if (*host == 0 || *host == '/' || *host == ':')
         return mt_fail(err, MT_E_ARGUMENT, "%s: there is no host", url);
+    if (p->query && strcmp(p->query, "?...") == 0)
+        return mt_fail(err, MT_E_ARGUMENT,
+                       "%s: the query that stood here was left out where the URL was shown or "
+                       "pickled, for it may be a secret: open the whole URL",
+                       url);
     size_t n = strlen(url);
     p->folder = !strchr(host, '/') || url[n - 1] == '/';
     while (url[n - 1] == '/' && url + n > host)
@@ -151,15 +156,6 @@ static void go_below(parts *p)
     p->root = p->path;
     p->key = "";
     p->folder = true;
-}
-
-/* Whether a name says that it is a folder: "x.zarr", "x.n5", and what lies in them without a suffix of its own. */
-static bool is_named_folder(const parts *p)
-{
-    size_t n = strlen(p->name);
-    bool inside = strstr(p->path, ".zarr/") || strstr(p->path, ".n5/");
-    return p->folder || (n > 5 && strcmp(p->name + n - 5, ".zarr") == 0) ||
-           (n > 3 && strcmp(p->name + n - 3, ".n5") == 0) || (inside && !strchr(p->name, '.'));
 }
 
 /* What web servers answer for a folder: a page. */
@@ -209,7 +205,7 @@ static mt_status open_url(const mt_resolver *resolver, mt_location *out, mt_erro
     mt_status st = out->text ? split(resolver, &p, err) : MT_E_MEMORY;
     if (st)
         return st;
-    if (is_named_folder(&p))
+    if (p.folder || mt_url_names_folder(p.path))
         go_below(&p);
     if ((st = open_store(resolver->env, &p, &out->store, err)))
         return st;

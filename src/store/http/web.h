@@ -9,16 +9,18 @@
 #include "store/store.h"
 
 #define MT_URL_BYTES 4096
+#define MT_WEB_SCRATCH 6144                 /* bytes for headers: tokens of sessions are long */
 #define MT_FIRST_CONTACT ((size_t)64 << 10) /* bytes that are asked for, and kept, to learn the size of an object */
 
 typedef struct mt_web mt_web;
 
 typedef struct mt_web_ops {
-    /* Writes the complete URL of an object, and how errors name it. */
-    mt_status (*address)(const mt_web *web, const char *key, char *url, char *name, mt_error *err);
-    /* Optional: of each transfer (transfer.h). t->owner is the store. */
-    mt_status (*prepare)(mt_transfer *t, mt_error *err);
-    mt_verdict (*judge)(mt_transfer *t);
+    /* Writes the URL of an object, and how errors name it. */
+    mt_status (*address)(mt_web *web, const char *key, char *url, char *name, mt_error *err);
+    /* Optional: those of each transfer (transfer.h). prepare may write url again, for which address was enough to tell
+     * the host; headers that it adds lie in scratch, of MT_WEB_SCRATCH bytes. */
+    mt_status (*prepare)(mt_web *web, const char *key, mt_transfer *t, char *url, char *scratch, mt_error *err);
+    mt_verdict (*judge)(mt_web *web, mt_transfer *t);
     bool follow; /* redirects */
     /* Optional: as in mt_store_ops. Without it, listing is MT_E_UNSUPPORTED. */
     mt_status (*list)(mt_store *store, const char *prefix, mt_store_visit visit, void *user, mt_error *err);
