@@ -11,109 +11,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { SIZE = 300000 };
-
-static char folder[64];
-static uint8_t bytes[SIZE];
-
-static void write_object(const char *name, size_t size)
-{
-    char path[128];
-    snprintf(path, sizeof path, "%s/%s", folder, name);
-    FILE *file = fopen(path, "wb");
-    assert_int_equal(fwrite(bytes, 1, size, file), size);
-    fclose(file);
-}
-
-static int set_up(void **state)
-{
-    (void)state;
-    snprintf(folder, sizeof folder, "/tmp/mt-http-XXXXXX");
-    assert_non_null(mkdtemp(folder));
-    for (int i = 0; i < SIZE; i++)
-        bytes[i] = (uint8_t)(i * 7 + i / 256);
-    write_object("a", SIZE);
-    write_object("empty", 0);
-    write_object("x y#%", 1000);
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    const char *const names[] = { "a", "empty", "x y#%" };
-    char path[128];
-    for (int i = 0; i < 3; i++) {
-        snprintf(path, sizeof path, "%s/%s", folder, names[i]);
-        remove(path);
-    }
-    return rmdir(folder);
-}
-
-/* What a hook does; each test sets what it needs. */
-typedef struct plan {
-    unsigned from, every; /* the requests that are spoilt: from this number on, each so many; every 0: all */
-    http_reply with;      /* code, and the flags */
-    unsigned seen;        /* of those */
-    const char *last;     /* path of the last request, and its range */
-    char range[64], query[64], head[4096], if_match[64];
-} plan;
-
-static void spoil(void *user, const http_request *request, http_reply *reply)
-{
-    plan *p = user;
-    snprintf(p->range, sizeof p->range, "%s", request->range);
-    snprintf(p->query, sizeof p->query, "%s", request->query);
-    snprintf(p->head, sizeof p->head, "%s", request->head);
-    snprintf(p->if_match, sizeof p->if_match, "%s", request->if_match);
-    if (request->number < p->from || (p->every && request->number % p->every != 0))
-        return;
-    p->seen++;
-    const http_reply *w = &p->with;
-    if (w->code) {
-        reply->code = w->code;
-        reply->size = 0;
-        reply->etag[0] = 0;
-    }
-    if (*w->etag)
-        memcpy(reply->etag, w->etag, sizeof reply->etag);
-    memcpy(reply->extra, w->extra, sizeof reply->extra);
-    memcpy(reply->location, w->location, sizeof reply->location);
-    reply->no_ranges = w->no_ranges;
-    reply->range_in_200 = w->range_in_200;
-    reply->shift = w->shift;
-    reply->cut = w->cut;
-    reply->honest = w->honest;
-    reply->no_length = w->no_length;
-    reply->endless = w->endless;
-    reply->reset = w->reset;
-    reply->delay_ms = w->delay_ms;
-    reply->drip_ms = w->drip_ms;
-}
-
-/* 300 reads of 1000 bytes, all right. */
-static void check_reads(remote *r)
-{
-    uint8_t out[SIZE];
-    mt_request requests[SIZE / 1000];
-    mt_error err = MT_ERROR_INIT;
-    for (int i = 0; i < SIZE / 1000; i++)
-        requests[i] =
-            (mt_request) { .key = r->at.key, .offset = (uint64_t)i * 1000, .size = 1000, .out = out + i * 1000 };
-    check_ok(mt_store_perform(r->at.store, requests, SIZE / 1000, &err), &err);
-    assert_memory_equal(out, bytes, SIZE);
-}
-
-/* Far from the beginning, which is kept. */
-static mt_status read_far(remote *r, mt_error *err)
-{
-    uint8_t out[5000];
-    mt_status st = remote_read(r, 200000, out, sizeof out, err);
-    if (!st)
-        assert_memory_equal(out, bytes + 200000, sizeof out);
-    return st;
-}
-
 /* The read fails so, and the message says this. */
 static void check_fails(const plan *given, mt_status status, const char *text, unsigned most_requests)
 {
@@ -372,133 +269,6 @@ static void slow_bodies(void **state)
     remote_close(&r);
 }
 
-static void follow_redirect(void *user, const http_request *request, http_reply *reply)
-{
-    const char *to = user;
-    if (strcmp(request->path, "/moved/a") == 0) {
-        reply->code = 302;
-        snprintf(reply->location, sizeof reply->location, "%s", to);
-    } else if (strcmp(request->path, "/loop") == 0) {
-        reply->code = 301;
-        snprintf(reply->location, sizeof reply->location, "/loop");
-    }
-}
-
-/* What opening a path of the server says. */
-static mt_status try_open(const char *path, http_hook hook, void *user, bool (*is_private)(const char *), mt_error *err)
-{
-    mt_context *context;
-    mt_arena *arena;
-    mt_location at;
-    char url[256];
-    http_server *server = http_server_start("127.0.0.1", folder, hook, user);
-    check_ok(mt_context_new(NULL, &context, err), err);
-    check_ok(mt_arena_new(&context->env, &arena, err), err);
-    if (is_private)
-        context->http->is_private = is_private;
-    snprintf(url, sizeof url, "%s%s", http_server_url(server), path);
-    mt_status st = mt_resolve(&context->env, url, NULL, arena, &at, err);
-    mt_store_close(at.store);
-    mt_arena_free(arena);
-    mt_context_free(context);
-    http_server_stop(server);
-    return st;
-}
-
-static void check_redirect(const char *to, const char *text)
-{
-    mt_error err = MT_ERROR_INIT;
-    mt_status st = try_open("/moved/a", follow_redirect, (void *)(uintptr_t)to, NULL, &err);
-    if (text) {
-        assert_int_equal(st, MT_E_IO);
-        if (!strstr(err.message, text))
-            fail_msg("\"%s\", not \"%s\"", err.message, text);
-    } else {
-        check_ok(st, &err);
-    }
-}
-
-static void redirects(void **state)
-{
-    (void)state;
-    mt_error err = MT_ERROR_INIT;
-    check_redirect("/a", NULL);
-    check_redirect("../a", NULL);
-    check_redirect("ftp://127.0.0.1/a", "another scheme");
-    check_redirect("file:///etc/passwd", "another scheme");
-    check_redirect("http://user:word@127.0.0.1/a", "with a user");
-    assert_int_equal(try_open("/loop", follow_redirect, NULL, NULL, &err), MT_E_IO);
-    assert_non_null(strstr(err.message, "more than five times"));
-}
-
-static bool only_2_is_private(const char *address) { return strcmp(address, "127.0.0.2") == 0; }
-
-/* 127.0.0.1 plays the public server. */
-static void redirects_to_private_addresses(void **state)
-{
-    (void)state;
-    mt_error err = MT_ERROR_INIT;
-    http_server *inside = http_server_start("127.0.0.2", folder, NULL, NULL);
-    char to[256];
-    snprintf(to, sizeof to, "%s/a", http_server_url(inside));
-    check_redirect(to, NULL); /* between two private ones */
-    assert_int_equal(try_open("/moved/a", follow_redirect, to, only_2_is_private, &err), MT_E_IO);
-    assert_non_null(strstr(err.message, "from a public to a private address"));
-    assert_int_equal(http_server_requests(inside), 1);
-    http_server_stop(inside);
-}
-
-static void note_header(void *user, const http_request *request, http_reply *reply)
-{
-    (void)reply;
-    atomic_int *seen = user;
-    *seen += strstr(request->head, "X-Token: abc\r\n") != NULL;
-}
-
-typedef struct hop {
-    char to[256];
-    atomic_int seen;
-} hop;
-
-static void note_and_redirect(void *user, const http_request *request, http_reply *reply)
-{
-    hop *h = user;
-    note_header(&h->seen, request, reply);
-    reply->code = 307;
-    snprintf(reply->location, sizeof reply->location, "%s", h->to);
-}
-
-static void headers_go_to_one_host(void **state)
-{
-    (void)state;
-    atomic_int other = 0;
-    hop h = { .seen = 0 };
-    mt_error err = MT_ERROR_INIT;
-    http_server *target = http_server_start("127.0.0.2", folder, note_header, &other);
-    http_server *first = http_server_start("127.0.0.1", NULL, note_and_redirect, &h);
-    snprintf(h.to, sizeof h.to, "%s/a", http_server_url(target));
-    mt_context_options options = { .struct_size = sizeof options,
-                                   .http = { .headers = "X-Token: abc\nX-Other: 1",
-                                             .headers_prefix = http_server_url(first) } };
-    mt_context *context;
-    mt_arena *arena;
-    mt_location at;
-    char url[256];
-    snprintf(url, sizeof url, "%s/a", http_server_url(first));
-    check_ok(mt_context_new(&options, &context, &err), &err);
-    check_ok(mt_arena_new(&context->env, &arena, &err), &err);
-    check_ok(mt_resolve(&context->env, url, NULL, arena, &at, &err), &err);
-    assert_int_equal(h.seen, 1);
-    assert_int_equal(other, 0);
-    mt_store_close(at.store);
-    mt_arena_free(arena);
-    mt_context_free(context);
-    http_server_stop(first);
-    http_server_stop(target);
-    options.http.headers_prefix = "https://";
-    assert_int_equal(mt_context_new(&options, &context, NULL), MT_E_ARGUMENT);
-}
-
 static void in_flight_is_bounded(void **state)
 {
     (void)state;
@@ -595,49 +365,19 @@ static void after_fork(void **state)
     remote_close(&r);
 }
 
-static void hosts_that_are_not_there(void **state)
-{
-    (void)state;
-    mt_error err = MT_ERROR_INIT;
-    mt_stack *stack;
-    http_server *server = http_server_start("127.0.0.1", folder, NULL, NULL);
-    char url[256];
-    snprintf(url, sizeof url, "%s/a?secret", http_server_url(server));
-    http_server_stop(server); /* the port is closed now */
-    assert_int_equal(mt_stack_open(NULL, url, NULL, &stack, &err), MT_E_IO);
-    assert_null(strstr(err.message, "secret"));
-    err = (mt_error)MT_ERROR_INIT;
-    assert_int_equal(mt_stack_open(NULL, "http://user:word@127.0.0.1/a", NULL, &stack, &err), MT_E_ARGUMENT);
-    assert_null(strstr(err.message, "word@"));
-    assert_int_equal(mt_stack_open(NULL, "http:///a", NULL, &stack, NULL), MT_E_ARGUMENT);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(all_kinds),
-        cmocka_unit_test(ends_of_objects),
-        cmocka_unit_test(busy_every_7th),
-        cmocka_unit_test(reset_every_7th),
-        cmocka_unit_test(short_bodies),
-        cmocka_unit_test(refusals_are_errors),
-        cmocka_unit_test(retries_end),
-        cmocka_unit_test(wrong_ranges),
-        cmocka_unit_test(parts_as_200),
-        cmocka_unit_test(without_ranges),
-        cmocka_unit_test(changing_objects),
-        cmocka_unit_test(changing_objects_without_if_match),
-        cmocka_unit_test(endless_bodies),
-        cmocka_unit_test(encoded_bodies),
-        cmocka_unit_test(slow_bodies),
-        cmocka_unit_test(redirects),
-        cmocka_unit_test(redirects_to_private_addresses),
-        cmocka_unit_test(headers_go_to_one_host),
-        cmocka_unit_test(in_flight_is_bounded),
-        cmocka_unit_test(cancelling),
-        cmocka_unit_test(many_threads),
+        cmocka_unit_test(all_kinds),        cmocka_unit_test(ends_of_objects),
+        cmocka_unit_test(busy_every_7th),   cmocka_unit_test(reset_every_7th),
+        cmocka_unit_test(short_bodies),     cmocka_unit_test(refusals_are_errors),
+        cmocka_unit_test(retries_end),      cmocka_unit_test(wrong_ranges),
+        cmocka_unit_test(parts_as_200),     cmocka_unit_test(without_ranges),
+        cmocka_unit_test(changing_objects), cmocka_unit_test(changing_objects_without_if_match),
+        cmocka_unit_test(endless_bodies),   cmocka_unit_test(encoded_bodies),
+        cmocka_unit_test(slow_bodies),      cmocka_unit_test(in_flight_is_bounded),
+        cmocka_unit_test(cancelling),       cmocka_unit_test(many_threads),
         cmocka_unit_test(after_fork),
-        cmocka_unit_test(hosts_that_are_not_there),
     };
-    return cmocka_run_group_tests(tests, set_up, tear_down);
+    return cmocka_run_group_tests(tests, objects_set_up, objects_tear_down);
 }
