@@ -73,6 +73,8 @@ static mt_status take_outcome(mt_web *web, call *c, bool remember, mt_error *err
 {
     mt_transfer *t = &c->transfer;
     mt_object_identity identity = identity_of(t);
+    if (t->code)
+        atomic_store(&web->answered, true);
     mt_status st = t->status ? mt_fail(err, t->status, "%s", t->error.message)
                              : mt_objects_meet(&web->objects, c->key, &identity, remember, err);
     if (st && !t->status)

@@ -210,7 +210,7 @@ static void without_ranges(void **state)
     assert_non_null(strstr(err.message, "cannot send parts"));
     assert_non_null(strstr(err.message, "max_norange_bytes"));
     p.with.no_length = true;
-    assert_int_equal(read_far(&r, NULL), MT_E_LIMIT);
+    assert_int_equal(read_far(&r, NULL), MT_E_UNSUPPORTED);
     remote_close(&r);
 }
 
@@ -325,8 +325,7 @@ static void cancelling(void **state)
 
 static void *read_much(void *argument)
 {
-    for (int i = 0; i < 3; i++)
-        check_reads(argument);
+    check_reads(argument);
     return NULL;
 }
 
