@@ -154,17 +154,25 @@ static bool convert_options(PyObject *const *values, mt_context_options *out)
         if (out->cache_bytes == 0)
             out->cache_bytes = MT_NO_CACHE;
     }
+    int64_t in_flight = 0;
+    if (is_given(values[4]) && !convert_int64(values[4], "in_flight", &in_flight))
+        return false;
+    if (in_flight < 0 || in_flight > 65536) {
+        PyErr_SetString(PyExc_ValueError, "in_flight must be between 0 and 65536");
+        return false;
+    }
+    out->in_flight = (unsigned)in_flight;
     out->allow_mmap = values[2] ? PyObject_IsTrue(values[2]) : 0;
-    return out->allow_mmap >= 0 && convert_limits(values[3], &out->limits) && convert_http(values[4], &out->http);
+    return out->allow_mmap >= 0 && convert_limits(values[3], &out->limits) && convert_http(values[5], &out->http);
 }
 
 static PyObject *context_new(PyTypeObject *type, PyObject *args, PyObject *keywords)
 {
-    static const char *names[] = { "threads", "cache_bytes", "allow_mmap", "limits", "http", NULL };
-    PyObject *values[5] = { NULL };
+    static const char *names[] = { "threads", "cache_bytes", "allow_mmap", "limits", "in_flight", "http", NULL };
+    PyObject *values[6] = { NULL };
     mt_context_options options = { .struct_size = sizeof options };
-    if (!PyArg_ParseTupleAndKeywords(args, keywords, "|$OOOOO:Context", (char **)names, &values[0], &values[1],
-                                     &values[2], &values[3], &values[4]) ||
+    if (!PyArg_ParseTupleAndKeywords(args, keywords, "|$OOOOOO:Context", (char **)names, &values[0], &values[1],
+                                     &values[2], &values[3], &values[4], &values[5]) ||
         !convert_options(values, &options))
         return NULL;
     mt_context *context;
@@ -248,7 +256,7 @@ static PyMethodDef context_methods[] = {
 };
 
 PyDoc_STRVAR(context_doc,
-             "Context(*, threads=0, cache_bytes=None, allow_mmap=False, limits=None, http=None)\n--\n\n"
+             "Context(*, threads=0, cache_bytes=None, allow_mmap=False, limits=None, in_flight=0, http=None)\n--\n\n"
              "Threads, the cache of decoded chunks, and limits, shared by the stacks opened in it.\n\n"
              "Parameters\n----------\n"
              "threads : int\n    Threads that decode, the caller's included; 0 is one for each processor.\n"
@@ -258,6 +266,7 @@ PyDoc_STRVAR(context_doc,
              "the process.\n"
              "limits : dict of str to int, optional\n    What a file may make us do, such as "
              "``{\"max_chunk_bytes\": 2**28}``; the names are\n    those of ``mt_limits``.\n"
+             "in_flight : int\n    Reads at once in each store; 0 is as many as the kind of store serves well.\n"
              "http : dict, optional\n    Options of ``http://`` and ``https://``, such as "
              "``{\"headers\": \"Authorization: Bearer ...\",\n    \"headers_prefix\": \"https://host/\"}``; the "
              "names are those of ``mt_http_options``. ``retries`` 0 is none.");

@@ -308,7 +308,7 @@ static void cancelling(void **state)
     mt_request requests[N];
     remote_open(&r, folder, "/a", spoil, &p, NULL);
     for (int i = 0; i < N; i++) {
-        requests[i] = (mt_request) { .key = "a", .offset = 100000, .size = 1, .out = &out[i], .user = &c };
+        requests[i] = (mt_request) { .key = "a", .offset = 100000, .size = 1, .out = &out[i], .user = &c, .owner = &c };
         requests[i].done = count_done;
         mt_store_submit(r.at.store, &requests[i]);
     }
