@@ -20,6 +20,7 @@ from ._core import version as __version__
 from ._errors import (
     ArgumentError,
     CancelledError,
+    ChangedError,
     CorruptError,
     Error,
     LimitError,
@@ -37,6 +38,7 @@ __all__ = [
     "ArgumentError",
     "ArrayStack",
     "CancelledError",
+    "ChangedError",
     "Context",
     "CorruptError",
     "Error",

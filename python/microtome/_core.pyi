@@ -26,6 +26,7 @@ class Context:
         allow_mmap: bool = False,
         limits: dict[str, int] | None = None,
         in_flight: int = 0,
+        http: dict[str, int | str | bool] | None = None,
     ) -> None: ...
     def counters(self) -> dict[str, int]: ...
     def reset_counters(self) -> None: ...
@@ -45,6 +46,7 @@ class Stack:
         depth_axis: str | None = ...,
         use_masks: bool = ...,
         external_folder: _Path | None = ...,
+        missing_is_error: bool = ...,
     ) -> _S: ...
     @classmethod
     def _open_all(
@@ -59,6 +61,7 @@ class Stack:
         depth_axis: str | None = ...,
         use_masks: bool = ...,
         external_folder: _Path | None = ...,
+        missing_is_error: bool = ...,
     ) -> tuple[list[_S], list[tuple[str, str]]]: ...
     @classmethod
     def _from_array(

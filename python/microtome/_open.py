@@ -4,12 +4,14 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import numpy as np
 
 from . import _core
+from ._errors import shown
 from ._stack import ImageStack
 
 if TYPE_CHECKING:
@@ -89,9 +91,24 @@ def _raw(
     return element.name, tuple(shape), offset, big
 
 
+def _is_error(missing: str) -> bool:
+    if missing not in ("fill", "error"):
+        raise ValueError(f"missing is {missing!r}, not 'fill' or 'error'")
+    return missing == "error"
+
+
 def _absolute(path: Path) -> str:
+    """Return a path or URL that means the same in another process, without what may be a secret."""
     text = os.fsdecode(path)
+    if re.match(r"[A-Za-z][A-Za-z0-9+.-]+://", text):
+        return shown(text)
     return text if os.path.isabs(text) else os.path.join(os.getcwd(), text)
+
+
+def _at_level(path: str, part: str, level: int) -> str:
+    """Name a level beside the part that a path or an option names."""
+    named = path.removesuffix(f"#{part}") if part else path
+    return f"{named}#{part}{'&' if part else ''}level={level}"
 
 
 def open(
@@ -104,6 +121,7 @@ def open(
     depth_axis: str | None = None,
     use_masks: bool = False,
     external_folder: Path | None = None,
+    missing: Literal["fill", "error"] = "fill",
     dtype: DTypeLike | None = None,
     shape: Sequence[int] | None = None,
     offset: int = 0,
@@ -117,7 +135,9 @@ def open(
     ----------
     path : path-like
         A file or folder, with an optional part of it behind ``#``:
-        ``"a.zarr#labels/nuclei"``, ``"b.ome.tif#series=1"``, ``"c.zarr#level=2"``.
+        ``"a.zarr#labels/nuclei"``, ``"b.ome.tif#series=1"``, ``"c.zarr#level=2"``. Or a
+        URL: ``"https://host/a.zarr"``. Its query counts as a secret: it is neither shown nor
+        pickled.
     axes : str, optional
         Letters of ``STCZYX``, one for each dimension of the stored array, where the
         file does not say or is wrong.
@@ -135,6 +155,9 @@ def open(
     external_folder : path-like, optional
         The folder inside which a file may refer to other files (HDF5's links, external
         raw data and virtual datasets); "" is the folder of the file.
+    missing : {"fill", "error"}
+        Zarr: what a chunk is whose object is absent. Behind a URL, a wrong path and an
+        image without pixels look the same: ``"error"`` raises a NotFoundError.
     dtype : dtype-like, optional
         Of a file without a header (``format="raw"``): the element type with its byte order.
     shape : sequence of int, optional
@@ -161,7 +184,7 @@ def open(
     LimitError
         The file asks for more than a limit of the context allows; a ValueError too.
     ReadError
-        The file cannot be read; an OSError too.
+        The file cannot be read, or the server refuses or fails; an OSError too.
     ArgumentError
         The axes do not fit the image; a ValueError too.
 
@@ -184,11 +207,12 @@ def open(
         "depth_axis": depth_axis,
         "use_masks": use_masks,
         "external_folder": external_folder,
+        "missing_is_error": _is_error(missing),
         "raw": _raw(dtype, shape, offset, format),
     }
     stack: ImageStack = ImageStack._open(path, context=context, **options)
     if level and level != stack.level:
-        path = f"{stack.source}{'&' if stack.part else '#'}level={level}"
+        path = _at_level(os.fsdecode(path), stack.part, level)
         options["part"] = None
         stack.close()
         stack = ImageStack._open(path, context=context, **options)

@@ -65,6 +65,9 @@ static void drop_spares(mt_context *context)
 
 static void destroy(mt_context *context)
 {
+#ifdef MT_WITH_HTTP
+    mt_http_free(context->http);
+#endif
     mt_io_free(context->io);
     mt_pool_free(context->pool);
     drop_spares(context);
@@ -127,6 +130,13 @@ mt_status mt_context_new(const mt_context_options *given, mt_context **out, mt_e
         return st;
     }
     context->has_default_budget = options.cache_bytes == 0;
+#ifdef MT_WITH_HTTP
+    if ((st = mt_http_new(&context->env, &options.http, &context->http, err))) {
+        destroy(context);
+        return st;
+    }
+    context->env.http = context->http;
+#endif
     mt_cache_share_budget(context->chunks, &context->env.work_bytes);
     context->env.index_cache = context->indices;
     context->env.files = context->files;

@@ -76,6 +76,7 @@ static mt_status fill_stack(mt_stack *stack, mt_container *container, const mt_s
     }
     stack->info.source = source;
     mt_image_init(&stack->image, stack->context, stack->map, stack->map->store, source, NULL, NULL);
+    stack->image.missing_is_error = options->missing_is_error != 0;
     return MT_OK;
 }
 
