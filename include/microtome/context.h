@@ -22,6 +22,8 @@ typedef struct mt_limits {
     size_t max_dimensions;     /* 16, which is also the most */
     size_t max_pages;          /* TIFF directories: 16,777,216 */
     size_t max_chunk_bytes;    /* one chunk, decoded: 1 GiB */
+    size_t max_zip_bytes;      /* the directory of a zip archive: 256 MiB */
+    size_t max_zip_members;    /* 4,194,304 */
 } mt_limits;
 
 /* resize(user, NULL, 0, n) allocates, resize(user, p, n, 0) frees and returns NULL. Must be thread-safe. */

@@ -5,6 +5,7 @@
 
 #define INDEX_CACHE_BYTES ((uint64_t)32 << 20)
 #define MOST_FILES ((size_t)1024)
+#define LEAST_RESTART_BYTES ((uint64_t)16 << 20)
 
 static mt_context *allocate_context(const mt_context_options *options, mt_error *err)
 {
@@ -32,6 +33,13 @@ static uint64_t cache_budget(const mt_context_options *options)
     if (options->cache_bytes == 0)
         return mt_memory_size() / 8;
     return options->cache_bytes < 0 ? 0 : (uint64_t)options->cache_bytes;
+}
+
+/* Restart points in compressed files: a sixteenth of what decoded chunks may take. */
+static uint64_t restart_budget(const mt_context_options *options)
+{
+    uint64_t share = cache_budget(options) / 16;
+    return share < LEAST_RESTART_BYTES ? LEAST_RESTART_BYTES : share;
 }
 
 /* Most are left to the program. */
@@ -80,6 +88,7 @@ mt_status mt_context_new(const mt_context_options *given, mt_context **out, mt_e
         destroy(context);
         return st;
     }
+    context->env.restart_most = restart_budget(&options);
     context->env.index_cache = context->indices;
     context->env.files = context->files;
     context->env.io = context->io;

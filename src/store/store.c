@@ -50,7 +50,8 @@ mt_status mt_store_read(mt_store *store, const char *key, const mt_range *ranges
     mt_status st = mt_store_check_key(key, err);
     if (st || !store->ops->read)
         return st ? st : read_by_requests(store, key, ranges, n, err);
-    if ((st = store->ops->read(store, key, ranges, n, err)))
+    st = store->ops->read(store, key, ranges, n, err);
+    if (st || store->lies_in_another)
         return st;
     uint64_t bytes = 0;
     for (size_t i = 0; i < n; i++)
