@@ -15,8 +15,8 @@ static char *copy_text(const mt_resolver *resolver, const char *text, size_t n, 
 /* The name of a file without its last suffix. */
 static char *without_suffix(const mt_resolver *resolver, const char *name, mt_error *err)
 {
-    const char *dot = strrchr(name, '.'), *slash = strrchr(name, '/');
-    return copy_text(resolver, name, dot && dot != name && dot > slash ? (size_t)(dot - name) : strlen(name), err);
+    const char *dot = strrchr(name, '.');
+    return copy_text(resolver, name, dot && !strchr(dot, '/') ? (size_t)(dot - name) : strlen(name), err);
 }
 
 /* What lies at a path in an archive: a member, a folder; of the whole archive, the one folder that all lies in. */
@@ -28,7 +28,7 @@ static mt_status find_inside(const mt_resolver *resolver, const zip_directory *d
     out->folder = !zip_find(d, inside);
     if (*inside) {
         if (out->folder && !zip_has_folder(d, inside))
-            return mt_fail(err, MT_E_NOT_FOUND, "%s/%s: no such member", out->name, inside);
+            return mt_fail(err, MT_E_NOT_FOUND, "%s: no member or folder \"%s\"", out->text, inside);
         out->key = copy_text(resolver, inside, strlen(inside), err);
         out->name = copy_text(resolver, slash ? slash + 1 : inside, strlen(slash ? slash + 1 : inside), err);
     } else if ((top = zip_top_folder(d, &n))) {
@@ -56,7 +56,7 @@ static mt_status open_gzip(const mt_resolver *resolver, mt_location *location, c
     const char *key = without_suffix(resolver, location->key, err),
                *name = without_suffix(resolver, location->name, err);
     if (*inside)
-        return mt_fail(err, MT_E_NOT_FOUND, "%s is one compressed file, without \"%s\" in it", location->name, inside);
+        return mt_fail(err, MT_E_NOT_FOUND, "%s: one compressed file, without \"%s\" in it", location->text, inside);
     if (!key || !name)
         return MT_E_MEMORY;
     mt_status st = mt_store_open_gzip(resolver->env, location->store, location->key, key, &gzip, err);

@@ -16,7 +16,7 @@ static mt_status take_zip64(zip_record *r, mt_reader extra, mt_error *err)
     uint64_t *const fields[] = { &r->size, &r->packed, &r->local };
     static const char *const names[] = { "size", "compressed size", "offset" };
     mt_reader found = mt_reader_over(NULL, 0, false);
-    while (mt_read_left(&extra) >= 4) {
+    while (!extra.failed && mt_read_left(&extra) >= 4) {
         unsigned id = mt_read_u16(&extra);
         size_t n = mt_read_u16(&extra);
         const uint8_t *bytes = mt_read_bytes(&extra, n);
@@ -88,14 +88,12 @@ mt_status zip_parse_record(const zip_directory *d, size_t at, zip_record *out, s
         return st;
     if (disk != 0 && disk != 0xffff)
         return mt_fail(err, MT_E_UNSUPPORTED, "an archive in several volumes");
-    if (mt_add_u64(out->local, d->shift, &out->local) || out->local > d->at || d->at - out->local < ZIP_LOCAL_BYTES ||
-        out->packed > d->at - out->local - ZIP_LOCAL_BYTES)
-        return mt_fail(err, MT_E_CORRUPT, "%llu bytes at byte %llu reach into the directory or beyond",
-                       (unsigned long long)out->packed, (unsigned long long)out->local);
+    if (mt_add_u64(out->local, d->shift, &out->local))
+        out->local = UINT64_MAX; /* check_record refuses it */
     return MT_OK;
 }
 
-static mt_status check_record(const zip_record *r, mt_error *err)
+static mt_status check_record(const zip_directory *d, const zip_record *r, mt_error *err)
 {
     bool is_folder = r->name_size > 0 && r->name[r->name_size - 1] == '/';
     if (r->flags & FLAG_HIDDEN)
@@ -105,6 +103,10 @@ static mt_status check_record(const zip_record *r, mt_error *err)
         return st;
     if (is_folder && r->size != 0)
         return mt_fail(err, MT_E_CORRUPT, "a folder with %llu bytes", (unsigned long long)r->size);
+    uint64_t header = ZIP_LOCAL_BYTES + r->name_size; /* the local name is the same, or the member is refused */
+    if (r->local > d->at || d->at - r->local < header || r->packed > d->at - r->local - header)
+        return mt_fail(err, MT_E_CORRUPT, "%llu bytes at byte %llu reach into the directory or beyond",
+                       (unsigned long long)r->packed, (unsigned long long)r->local);
     if (r->method == ZIP_STORED && r->packed != r->size && !(r->flags & 1))
         return mt_fail(err, MT_E_CORRUPT, "stored, yet %llu bytes become %llu", (unsigned long long)r->packed,
                        (unsigned long long)r->size);
@@ -217,7 +219,7 @@ static mt_status parse_all(zip_directory *d, mt_error *err)
         zip_record r;
         mt_status st = zip_parse_record(d, at, &r, &size, err);
         if (!st)
-            st = check_record(&r, err);
+            st = check_record(d, &r, err);
         if (!st)
             st = add(d, at, &r, err);
         if (st && r.name)
@@ -252,7 +254,7 @@ static mt_status check_overlaps(const zip_directory *d, mt_error *err)
     extent *extents = memory;
     for (size_t i = 0; i < d->n; i++) {
         zip_record r = zip_get_record(d, &d->members[i]);
-        extents[i] = (extent) { r.local, r.local + ZIP_LOCAL_BYTES + r.packed };
+        extents[i] = (extent) { r.local, r.local + ZIP_LOCAL_BYTES + r.name_size + r.packed };
     }
     qsort(extents, d->n, sizeof *extents, compare_extents);
     for (size_t i = 1; !st && i < d->n; i++)

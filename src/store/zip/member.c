@@ -12,7 +12,6 @@
 #endif
 
 #define SLACK 1024                        /* bytes for the local extra field, whose length is not known before */
-#define NEAR ((size_t)256 << 10)          /* up to here, data is read together with the local header */
 #define SMALL (4 * MT_INFLATE_PIECE)      /* decoded bytes of a member that is decoded whole for any part of it */
 #define MOST_ZSTD_RATIO ((uint64_t)40000) /* a block of 128 KiB takes 4 bytes at least: RFC 8878, 3.1.1.2 */
 
@@ -76,7 +75,7 @@ mt_status zip_take_header(zip_store *zip, const zip_record *r, zip_member *m, co
 
 static mt_status find_data(zip_store *zip, const zip_record *r, zip_member *m, uint64_t *data, mt_error *err)
 {
-    uint8_t header[2048];
+    uint8_t header[ZIP_HEADER_ROOM];
     size_t n = zip_header_bytes(zip, r);
     n = n < sizeof header ? n : sizeof header;
     *data = atomic_load_explicit(&m->data, memory_order_relaxed);
@@ -102,7 +101,7 @@ static mt_status read_raw(zip_store *zip, const zip_record *r, zip_member *m, ui
     uint64_t data = atomic_load_explicit(&m->data, memory_order_relaxed);
     size_t header = zip_header_bytes(zip, r), n = header + size;
     mt_status st;
-    if (data || offset > 0 || size > NEAR || size > zip->directory.at - r->local - header) {
+    if (data || offset > 0 || size > ZIP_NEAR || size > zip->directory.at - r->local - header) {
         st = find_data(zip, r, m, &data, err);
         return st ? st : mt_store_read_at(zip->outer, zip->key, data + offset, out, size, err);
     }

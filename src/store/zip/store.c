@@ -7,9 +7,7 @@
 
 #include <string.h>
 
-#define HEADER_ROOM 2048
-#define NEAR ((size_t)256 << 10) /* up to here, data is read together with the local header */
-#define LEAST_THREADS 8          /* that decode members */
+#define LEAST_THREADS 8 /* that decode members */
 
 static zip_store *zip_of(mt_store *store) { return (zip_store *)(void *)store; }
 
@@ -125,10 +123,10 @@ static void note_outcome(zip_store *zip, mt_request *q, const wanted *w, mt_stat
 
 static bool try_header(zip_store *zip, const wanted *w, mt_request *q)
 {
-    uint8_t header[HEADER_ROOM];
+    uint8_t header[ZIP_HEADER_ROOM];
     size_t n = zip_header_bytes(zip, &w->record);
     mt_request h = {
-        .key = zip->key, .offset = w->record.local, .size = n < HEADER_ROOM ? n : HEADER_ROOM, .out = header
+        .key = zip->key, .offset = w->record.local, .size = n < ZIP_HEADER_ROOM ? n : ZIP_HEADER_ROOM, .out = header
     };
     if (data_of(w->member))
         return true;
@@ -192,7 +190,7 @@ static void zip_advise(mt_store *store, const char *key, uint64_t offset, uint64
         return;
     ahead.offset = stored ? data + offset : data;
     uint64_t n = stored ? size : r.packed;
-    ahead.size = n < NEAR || stored ? (size_t)n : NEAR;
+    ahead.size = n < ZIP_NEAR || stored ? (size_t)n : ZIP_NEAR;
     mt_store_advise(zip->outer, &ahead);
 }
 
@@ -248,7 +246,7 @@ static mt_status make_child(zip_store *zip, mt_request *q, const wanted *w, chil
     void *memory;
     uint64_t data = data_of(w->member), n = w->range.offset + w->range.size;
     size_t header = zip_header_bytes(zip, &w->record);
-    if (!data && n > NEAR)
+    if (!data && n > ZIP_NEAR)
         return MT_E_LIMIT;
     mt_status st = mt_alloc(zip->base.env, sizeof(child), &memory, &q->error);
     if (st)
@@ -391,7 +389,7 @@ mt_status mt_store_open_zip(mt_env *env, mt_store *outer, const char *key, mt_st
     zip->owner = env->index_cache ? mt_cache_new_owner(env->index_cache) : 0;
     if (!(st = mt_copy_text(env, key, &zip->key, err)) && !(st = join_url(env, outer->url, key, &zip->base.url, err))) {
         if ((st = zip_directory_load(env, outer, key, &zip->directory, err)))
-            mt_error_prefix(err, "%s", key);
+            mt_error_prefix(err, "%s", zip->base.url);
         else
             st = mt_lock_init(&zip->lock, NULL, NULL, err);
     }

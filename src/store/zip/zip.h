@@ -11,8 +11,10 @@
 
 #include <stdatomic.h>
 
-#define ZIP_LOCAL_BYTES 30   /* 4.3.7 */
-#define ZIP_CENTRAL_BYTES 46 /* 4.3.12 */
+#define ZIP_LOCAL_BYTES 30           /* 4.3.7 */
+#define ZIP_CENTRAL_BYTES 46         /* 4.3.12 */
+#define ZIP_HEADER_ROOM 2048         /* for a local header that is read alone */
+#define ZIP_NEAR ((size_t)256 << 10) /* bytes of a member up to which data is read together with the local header */
 
 enum { ZIP_STORED = 0, ZIP_DEFLATED = 8, ZIP_ZSTD = 93 };
 
