@@ -635,7 +635,7 @@ static void many_threads(void **state)
 static void many_large_members(void **state)
 {
     (void)state;
-    enum { N = 50, SIZE = 1200000 };
+    enum { N = 36, SIZE = 1100000 };
     zip_begin(&w, 0);
     for (int i = 0; i < N; i++) {
         char name[16];
