@@ -187,7 +187,7 @@ static void headers(void **state)
     mt_store_close(store);
 }
 
-/* Cut and changed anywhere: an error that says where. The header's fields alone may change unseen. */
+/* Cut anywhere: an error that says where. Changed anywhere: an error, or the same bytes. */
 static void broken(void **state)
 {
     (void)state;
@@ -219,9 +219,6 @@ static void broken(void **state)
             mt_status st = mt_store_size(store, "a.npy", &size, &err);
             if (!st && !(st = mt_store_read_at(store, "a.npy", 0, out, 1500, &err)))
                 assert_memory_equal(out, plain, 1500);
-            size_t at = i < first ? i : i - first, all = i < first ? first : n_packed - first;
-            if (!st && at != all - 9) /* where bits behind the last block are unused */
-                assert_in_range(at, 3, 9);
             mt_store_close(store);
             packed[i] ^= 1 << bit;
         }
