@@ -1,4 +1,4 @@
-# Libraries. Each optional codec has a switch; a file that needs a codec that is off fails with an error naming it.
+# Libraries. Each optional codec or store has a switch; a file that needs one that is off fails with an error naming it.
 find_package(PkgConfig REQUIRED)
 
 pkg_check_modules(JANSSON REQUIRED jansson)
@@ -37,6 +37,7 @@ function(mt_codec switch what module)
   endif()
 endfunction()
 
+mt_codec(MT_WITH_HTTP "http:// and https:// by libcurl" libcurl)
 mt_codec(MT_WITH_DEFLATE "deflate, zlib, gzip by libdeflate" "" libdeflate.h deflate)
 mt_codec(MT_WITH_ZSTD "Zstandard" libzstd)
 mt_codec(MT_WITH_LZ4 "LZ4" liblz4)

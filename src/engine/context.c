@@ -51,6 +51,9 @@ static size_t open_files(void)
 
 static void destroy(mt_context *context)
 {
+#ifdef MT_WITH_HTTP
+    mt_http_free(context->http);
+#endif
     mt_io_free(context->io);
     mt_pool_free(context->pool);
     while (context->n_spares > 0)
@@ -89,6 +92,13 @@ mt_status mt_context_new(const mt_context_options *given, mt_context **out, mt_e
         return st;
     }
     context->env.restart_most = restart_budget(&options);
+#ifdef MT_WITH_HTTP
+    if ((st = mt_http_new(&context->env, &options.http, &context->http, err))) {
+        destroy(context);
+        return st;
+    }
+    context->env.http = context->http;
+#endif
     context->env.index_cache = context->indices;
     context->env.files = context->files;
     context->env.io = context->io;
