@@ -53,5 +53,7 @@ mt_status mt_format_probe(const mt_source *source, const mt_format **out, mt_err
             *out = formats[i];
         }
     }
-    return *out ? MT_OK : mt_fail(err, MT_E_UNSUPPORTED, "neither content nor name is of a known format");
+    const char *more =
+        source->folder && source->store->lies_in_another ? ": name a member of the archive, as in a.zip/image.tif" : "";
+    return *out ? MT_OK : mt_fail(err, MT_E_UNSUPPORTED, "neither content nor name is of a known format%s", more);
 }

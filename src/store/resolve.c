@@ -141,6 +141,7 @@ mt_status mt_resolve(mt_env *env, const char *path, const char *above, mt_arena 
     size_t n = find_archive(arena, path, scheme == &mt_scheme_file, &layer);
     if (n > 0)
         st = split_archive(arena, path, n, &resolver.path, &inside, err);
+    out->text = resolver.path;
     if (!st)
         st = scheme->open(&resolver, out, err);
     if (!st && n > 0) {
