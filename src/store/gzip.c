@@ -6,8 +6,6 @@
 
 #include <string.h>
 
-#define LEAST_THREADS 8 /* that decode */
-
 typedef struct gzip_store {
     mt_store base;
     mt_store *outer;
@@ -91,9 +89,7 @@ mt_status mt_store_open_gzip(mt_env *env, mt_store *outer, const char *packed, c
         return st;
     gzip_store *g = memset(memory, 0, sizeof(gzip_store));
     g->base = (mt_store) { .ops = &gzip_ops, .env = env, .costs = outer->costs, .lies_in_another = true };
-    mt_store_costs *costs = &g->base.costs;
-    costs->in_flight = costs->in_flight < LEAST_THREADS ? LEAST_THREADS : costs->in_flight;
-    costs->io_threads = costs->io_threads < LEAST_THREADS ? LEAST_THREADS : costs->io_threads;
+    mt_inflate_costs(&g->base.costs);
     g->outer = outer;
     if (!(st = mt_copy_text(env, packed, &g->packed, err)) && !(st = mt_copy_text(env, key, &g->key, err)) &&
         !(st = mt_copy_text(env, outer->url, &g->base.url, err))) {

@@ -12,6 +12,7 @@
 #define MOST_POINTS ((size_t)1 << 16)
 #define MOST_IDLE 2                      /* cursors that are kept */
 #define KEPT_OF_SCAN ((uint64_t)8 << 20) /* bytes that go through the cache when all is decoded to learn the size */
+#define LEAST_THREADS 8                  /* that decode */
 #define SKIP_BYTES ((size_t)32 << 10)
 
 typedef struct point {
@@ -390,6 +391,17 @@ mt_status mt_inflated_read(mt_inflated *x, uint64_t offset, void *out, size_t si
         done += n;
     }
     return st;
+}
+
+void mt_inflate_costs(mt_store_costs *costs)
+{
+    const size_t least_gap = (size_t)64 << 10, least_request = (size_t)512 << 10, joined = (size_t)1 << 20;
+    costs->gap = costs->gap < least_gap ? least_gap : costs->gap;
+    costs->request = costs->request < least_request ? least_request : costs->request;
+    costs->most_joined = costs->most_joined < joined ? joined : costs->most_joined;
+    costs->in_flight = costs->in_flight < LEAST_THREADS ? LEAST_THREADS : costs->in_flight;
+    costs->io_threads = costs->io_threads < LEAST_THREADS ? LEAST_THREADS : costs->io_threads;
+    costs->is_slow = true;
 }
 
 bool mt_inflated_try(mt_inflated *x, uint64_t offset, void *out, size_t size)

@@ -41,6 +41,9 @@ bool mt_inflated_try(mt_inflated *inflated, uint64_t offset, void *out, size_t s
 /* All decoded bytes. Of gzip, whose trailers cannot be trusted for it, the first call decodes all. */
 MT_MUST_CHECK mt_status mt_inflated_size(mt_inflated *inflated, uint64_t *out, mt_error *err);
 
+/* Changes what reads of a store cost to what they cost where they have to be decoded. */
+void mt_inflate_costs(mt_store_costs *costs);
+
 /* Decodes raw deflate in memory: exactly size bytes, with this checksum. */
 MT_MUST_CHECK mt_status mt_inflate_whole(mt_env *env, const uint8_t *packed, size_t packed_size, uint8_t *out,
                                          size_t size, uint32_t crc, mt_error *err);

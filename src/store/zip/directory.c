@@ -208,6 +208,7 @@ static mt_status add(zip_directory *d, size_t at, const zip_record *r, mt_error 
     while (d->table[i])
         i = (i + 1) & (d->n_table - 1);
     d->table[i] = (uint32_t)++d->n;
+    *(r->method == ZIP_DEFLATED ? &d->n_deflated : &d->n_stored) += r->packed;
     return MT_OK;
 }
 

@@ -7,8 +7,6 @@
 
 #include <string.h>
 
-#define LEAST_THREADS 8 /* that decode members */
-
 static zip_store *zip_of(mt_store *store) { return (zip_store *)(void *)store; }
 
 static mt_status fail_in(const zip_store *zip, const char *key, mt_status st, mt_error *err)
@@ -381,9 +379,6 @@ mt_status mt_store_open_zip(mt_env *env, mt_store *outer, const char *key, mt_st
         return st;
     zip_store *zip = memset(memory, 0, sizeof(zip_store));
     zip->base = (mt_store) { .ops = &zip_ops, .env = env, .costs = outer->costs, .lies_in_another = true };
-    mt_store_costs *costs = &zip->base.costs;
-    costs->in_flight = costs->in_flight < LEAST_THREADS ? LEAST_THREADS : costs->in_flight;
-    costs->io_threads = costs->io_threads < LEAST_THREADS ? LEAST_THREADS : costs->io_threads;
     zip->outer = outer;
     zip->directory.env = env;
     zip->owner = env->index_cache ? mt_cache_new_owner(env->index_cache) : 0;
@@ -392,6 +387,8 @@ mt_status mt_store_open_zip(mt_env *env, mt_store *outer, const char *key, mt_st
             mt_error_prefix(err, "%s", zip->base.url);
         else
             st = mt_lock_init(&zip->lock, NULL, NULL, err);
+        if (!st && zip->directory.n_deflated > zip->directory.n_stored)
+            mt_inflate_costs(&zip->base.costs);
     }
     if (st)
         free_zip(zip);

@@ -42,7 +42,8 @@ typedef struct zip_directory {
     uint64_t at;    /* where it lies in the object */
     uint64_t shift; /* bytes before the archive, which offsets do not count */
     bool zip64;
-    uint64_t n_told; /* as the end record says */
+    uint64_t n_told;               /* as the end record says */
+    uint64_t n_stored, n_deflated; /* bytes of members of each method, in the archive */
     zip_member *members;
     size_t n, room;
     uint32_t *table; /* of hashes: number of the member + 1; 0: free */
