@@ -13,7 +13,7 @@
 #define MOST_IDLE 2                      /* cursors that are kept */
 #define KEPT_OF_SCAN ((uint64_t)8 << 20) /* bytes that go through the cache when all is decoded to learn the size */
 #define LEAST_THREADS 8                  /* that decode */
-#define SKIP_BYTES ((size_t)32 << 10)
+#define SKIP_BYTES ((size_t)256 << 10)
 
 typedef struct point {
     mt_inflate_place place;
@@ -109,11 +109,8 @@ static void thin(mt_inflated *x)
     x->span *= 2;
 }
 
-/* Whether a place lies far enough behind the last point. The lock is held. */
-static bool is_wanted(const mt_inflated *x, uint64_t out)
-{
-    return out >= (x->n ? x->points[x->n - 1].place.out : 0) + x->span;
-}
+/* Decoded bytes from which on a point is wanted. The lock is held. */
+static uint64_t next_point(const mt_inflated *x) { return (x->n ? x->points[x->n - 1].place.out : 0) + x->span; }
 
 /* The lock is held. False: there is no memory for it, which costs time later and nothing else. */
 static bool add_point(mt_inflated *x, const point *p)
@@ -130,15 +127,20 @@ static bool add_point(mt_inflated *x, const point *p)
     return true;
 }
 
+static uint64_t find_next_point(mt_inflated *x)
+{
+    mt_lock_take(&x->lock);
+    uint64_t next = next_point(x);
+    mt_lock_give(&x->lock);
+    return next;
+}
+
 /* Keeps the place where a cursor stopped, if it lies far enough behind the last one. */
 static void keep_point(mt_inflated *x, mt_cursor *c)
 {
-    mt_lock_take(&x->lock);
-    bool wanted = is_wanted(x, c->at.out);
-    mt_lock_give(&x->lock);
     void *window = NULL;
     point p = { .n_window = 0 };
-    if (!wanted || mt_alloc(x->env, MT_WINDOW, &window, NULL))
+    if (c->at.out < find_next_point(x) || mt_alloc(x->env, MT_WINDOW, &window, NULL))
         return;
     p.place = mt_cursor_place(c, window, &p.n_window);
     p.window = mt_resize(x->env, window, MT_WINDOW, p.n_window);
@@ -154,7 +156,7 @@ static void keep_point(mt_inflated *x, mt_cursor *c)
         atomic_fetch_add(&x->env->restart_bytes, point_cost(&p));
         room = true;
     }
-    if (room && is_wanted(x, p.place.out))
+    if (room && p.place.out >= next_point(x))
         kept = add_point(x, &p);
     mt_lock_give(&x->lock);
     if (!kept) {
@@ -248,6 +250,7 @@ static mt_status decode_on(mt_inflated *x, mt_cursor *c, uint8_t *out, size_t si
     for (*n = 0; !st && *n < size && c->at.phase != MT_AT_END;) {
         size_t some;
         bool stopped;
+        c->stop_from = find_next_point(x);
         st = mt_cursor_run(c, out + *n, size - *n, &some, &stopped, err);
         *n += some;
         if (!st && stopped)
@@ -258,13 +261,19 @@ static mt_status decode_on(mt_inflated *x, mt_cursor *c, uint8_t *out, size_t si
 
 static mt_status skip_to(mt_inflated *x, mt_cursor *c, uint64_t offset, mt_error *err)
 {
-    mt_status st = MT_OK;
-    uint8_t skipped[SKIP_BYTES];
+    void *skipped;
+    if (c->at.out >= offset)
+        return MT_OK;
+    size_t room = offset - c->at.out < SKIP_BYTES ? (size_t)(offset - c->at.out) : SKIP_BYTES;
+    mt_status st = mt_alloc(x->env, room, &skipped, err);
+    if (st)
+        return st;
     while (!st && c->at.out < offset && c->at.phase != MT_AT_END) {
         uint64_t left = offset - c->at.out;
         size_t n;
-        st = decode_on(x, c, skipped, left < sizeof skipped ? (size_t)left : sizeof skipped, &n, err);
+        st = decode_on(x, c, skipped, left < room ? (size_t)left : room, &n, err);
     }
+    mt_release(x->env, skipped, room);
     return st;
 }
 

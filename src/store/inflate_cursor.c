@@ -243,16 +243,20 @@ static mt_status take_trailer(mt_cursor *c, mt_error *err)
     return MT_OK;
 }
 
-/* One call of inflate, which ends where a block does. Without input, too: output may still be pending. */
-static mt_status decode(mt_cursor *c, uint8_t *out, size_t size, size_t *n, mt_error *err)
+/* One call of inflate. Without input, too: output may still be pending. */
+static mt_status decode(mt_cursor *c, uint8_t *out, size_t size, size_t *n, bool *at_block, mt_error *err)
 {
+    bool stop = c->at.out >= c->stop_from;
     mt_status st = fill(c, err);
     if (st)
         return st;
+    if (!stop && size > c->stop_from - c->at.out)
+        size = (size_t)(c->stop_from - c->at.out);
     unsigned room = size < (1u << 30) ? (unsigned)size : 1u << 30;
     c->z.next_out = out;
     c->z.avail_out = room;
-    int result = inflate(&c->z, Z_BLOCK);
+    int result = inflate(&c->z, stop ? Z_BLOCK : Z_NO_FLUSH);
+    *at_block = stop && (c->z.data_type & 0xc0) == 0x80; /* and not behind the last one: zlib.h on data_type */
     *n = room - c->z.avail_out;
     c->at.crc = mt_crc32(c->at.crc, out, *n);
     c->at.out += *n;
@@ -270,9 +274,6 @@ static mt_status decode(mt_cursor *c, uint8_t *out, size_t size, size_t *n, mt_e
                    (unsigned long long)taken(c), (unsigned long long)c->at.out, c->z.msg ? c->z.msg : "no detail");
 }
 
-/* At the start of a block that is not the last one's end. Source: zlib.h on data_type. */
-static bool at_block(const mt_cursor *c) { return (c->z.data_type & 0xc0) == 0x80; }
-
 mt_status mt_cursor_run(mt_cursor *c, uint8_t *out, size_t size, size_t *n, bool *stopped, mt_error *err)
 {
     mt_status st = MT_OK;
@@ -281,14 +282,15 @@ mt_status mt_cursor_run(mt_cursor *c, uint8_t *out, size_t size, size_t *n, bool
     for (int idle = 0; !st && *n < size && c->at.phase != MT_AT_END && !*stopped;) {
         uint64_t before = taken(c);
         size_t got = 0;
+        bool at_block = false;
         if (c->at.phase == MT_AT_HEADER) {
             st = take_header(c, err);
         } else if (c->at.phase == MT_AT_TRAILER) {
             st = take_trailer(c, err);
             *stopped = c->at.phase == MT_AT_HEADER;
         } else {
-            st = decode(c, out + *n, size - *n, &got, err);
-            *stopped = c->at.phase == MT_IN_BLOCKS && at_block(c);
+            st = decode(c, out + *n, size - *n, &got, &at_block, err);
+            *stopped = c->at.phase == MT_IN_BLOCKS && at_block;
         }
         *n += got;
         idle = got > 0 || taken(c) > before || c->at.phase != MT_IN_BLOCKS ? 0 : idle + 1;

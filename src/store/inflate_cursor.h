@@ -28,8 +28,10 @@ typedef struct mt_cursor {
     z_stream z;
     bool ready;          /* z is initialised */
     mt_inflate_place at; /* in, bits and byte: only by mt_cursor_place */
-    uint64_t loaded;     /* compressed bytes taken from the store; those of z.avail_in are still to be decoded */
-    uint8_t *input;      /* the byte before, and room more */
+    uint64_t
+        stop_from;   /* decoded bytes from which on mt_cursor_run stops where blocks start; not before: it is slower */
+    uint64_t loaded; /* compressed bytes taken from the store; those of z.avail_in are still to be decoded */
+    uint8_t *input;  /* the byte before, and room more */
     size_t room;
 } mt_cursor;
 
@@ -42,8 +44,8 @@ size_t mt_cursor_cost(const mt_cursor *cursor); /* bytes of memory */
 MT_MUST_CHECK mt_status mt_cursor_move(mt_cursor *cursor, const mt_inflate_place *place, const uint8_t *window,
                                        size_t n_window, mt_error *err);
 
-/* Decodes up to size bytes, fewer only at the end of the stream (phase MT_AT_END). Stops early, with *stopped set, at a
- * place where mt_cursor_place can be called. */
+/* Decodes up to size bytes; fewer at the end of the stream (phase MT_AT_END), and with *stopped set, at a place where
+ * mt_cursor_place can be called. */
 MT_MUST_CHECK mt_status mt_cursor_run(mt_cursor *cursor, uint8_t *out, size_t size, size_t *n, bool *stopped,
                                       mt_error *err);
 
