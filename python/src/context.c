@@ -76,17 +76,25 @@ static bool convert_options(PyObject *const *values, mt_context_options *out)
         if (out->cache_bytes == 0)
             out->cache_bytes = MT_NO_CACHE;
     }
+    int64_t in_flight = 0;
+    if (is_given(values[4]) && !convert_int64(values[4], "in_flight", &in_flight))
+        return false;
+    if (in_flight < 0 || in_flight > 65536) {
+        PyErr_SetString(PyExc_ValueError, "in_flight must be between 0 and 65536");
+        return false;
+    }
+    out->in_flight = (unsigned)in_flight;
     out->allow_mmap = values[2] ? PyObject_IsTrue(values[2]) : 0;
     return out->allow_mmap >= 0 && convert_limits(values[3], &out->limits);
 }
 
 static PyObject *context_new(PyTypeObject *type, PyObject *args, PyObject *keywords)
 {
-    static const char *names[] = { "threads", "cache_bytes", "allow_mmap", "limits", NULL };
-    PyObject *values[4] = { NULL };
+    static const char *names[] = { "threads", "cache_bytes", "allow_mmap", "limits", "in_flight", NULL };
+    PyObject *values[5] = { NULL };
     mt_context_options options = { .struct_size = sizeof options };
-    if (!PyArg_ParseTupleAndKeywords(args, keywords, "|$OOOO:Context", (char **)names, &values[0], &values[1],
-                                     &values[2], &values[3]) ||
+    if (!PyArg_ParseTupleAndKeywords(args, keywords, "|$OOOOO:Context", (char **)names, &values[0], &values[1],
+                                     &values[2], &values[3], &values[4]) ||
         !convert_options(values, &options))
         return NULL;
     mt_context *context;
@@ -170,7 +178,7 @@ static PyMethodDef context_methods[] = {
 };
 
 PyDoc_STRVAR(context_doc,
-             "Context(*, threads=0, cache_bytes=None, allow_mmap=False, limits=None)\n--\n\n"
+             "Context(*, threads=0, cache_bytes=None, allow_mmap=False, limits=None, in_flight=0)\n--\n\n"
              "Threads, the cache of decoded chunks, and limits, shared by the stacks opened in it.\n\n"
              "Parameters\n----------\n"
              "threads : int\n    Threads that decode, the caller's included; 0 is one for each processor.\n"
@@ -179,7 +187,8 @@ PyDoc_STRVAR(context_doc,
              "allow_mmap : bool\n    Map files instead of reading them. A file that is cut while it is mapped kills "
              "the process.\n"
              "limits : dict of str to int, optional\n    What a file may make us do, such as "
-             "``{\"max_chunk_bytes\": 2**28}``; the names are\n    those of ``mt_limits``.");
+             "``{\"max_chunk_bytes\": 2**28}``; the names are\n    those of ``mt_limits``.\n"
+             "in_flight : int\n    Reads at once in each store; 0 is as many as the kind of store serves well.");
 
 static PyType_Slot context_slots[] = {
     { Py_tp_new, context_new },

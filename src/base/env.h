@@ -26,6 +26,7 @@ typedef struct mt_env {
     _Atomic uint64_t memory_bytes, memory_peak;
     _Atomic uint64_t restart_bytes; /* of restart points in compressed objects, which stay below restart_most */
     uint64_t restart_most;
+    _Atomic uint64_t work_bytes; /* of scratch and of reads in flight: they count against the budget of the cache */
 } mt_env;
 
 /* Sets allocator and limits (NULL: defaults) and zeroes the rest. */

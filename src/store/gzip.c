@@ -42,13 +42,16 @@ static mt_status gzip_read(mt_store *store, const char *key, const mt_range *ran
     return fail_in(g, st, err);
 }
 
-static bool gzip_try_now(mt_store *store, mt_request *r)
+static bool gzip_read_now(mt_store *store, const char *key, const mt_range *ranges, size_t n, mt_status *st,
+                          mt_error *err)
 {
     gzip_store *g = gzip_of(store);
-    if (!is_own(g, r->key) || r->kind != MT_READ_RANGE || !mt_inflated_try(g->inflated, r->offset, r->out, r->size))
-        return false;
-    r->n_read = r->size;
-    return true;
+    if (!is_own(g, key))
+        return mt_store_read_now(g->outer, key, ranges, n, st, err);
+    bool now = true;
+    for (size_t i = 0; now && i < n; i++)
+        now = mt_inflated_try(g->inflated, ranges[i].offset, ranges[i].out, ranges[i].size);
+    return now;
 }
 
 static mt_status gzip_list(mt_store *store, const char *prefix, mt_store_visit visit, void *user, mt_error *err)
@@ -76,7 +79,7 @@ static void gzip_close(mt_store *store)
 }
 
 static const mt_store_ops gzip_ops = {
-    .size = gzip_size, .read = gzip_read, .try_now = gzip_try_now, .list = gzip_list, .close = gzip_close
+    .size = gzip_size, .read = gzip_read, .read_now = gzip_read_now, .list = gzip_list, .close = gzip_close
 };
 
 mt_status mt_store_open_gzip(mt_env *env, mt_store *outer, const char *packed, const char *key, mt_store **out,

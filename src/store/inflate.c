@@ -34,16 +34,22 @@ struct mt_inflated {
     uint64_t size;
 };
 
+/* Counted against the budget of decoded chunks, too. */
+static void give_room(mt_env *env, size_t n)
+{
+    atomic_fetch_sub(&env->restart_bytes, n);
+    atomic_fetch_sub(&env->work_bytes, n);
+}
+
 static bool take_room(mt_env *env, size_t n)
 {
     uint64_t now = atomic_fetch_add(&env->restart_bytes, n) + n;
+    atomic_fetch_add(&env->work_bytes, n);
     if (now <= env->restart_most)
         return true;
-    atomic_fetch_sub(&env->restart_bytes, n);
+    give_room(env, n);
     return false;
 }
-
-static void give_room(mt_env *env, size_t n) { atomic_fetch_sub(&env->restart_bytes, n); }
 
 static size_t point_cost(const point *p) { return sizeof *p + p->n_window; }
 
@@ -154,6 +160,7 @@ static void keep_point(mt_inflated *x, mt_cursor *c)
         thin(x);
     if (!room && x->n < LEAST_POINTS) {
         atomic_fetch_add(&x->env->restart_bytes, point_cost(&p));
+        atomic_fetch_add(&x->env->work_bytes, point_cost(&p));
         room = true;
     }
     if (room && p.place.out >= next_point(x))
@@ -410,7 +417,9 @@ void mt_inflate_costs(mt_store_costs *costs)
     costs->most_joined = costs->most_joined < joined ? joined : costs->most_joined;
     costs->in_flight = costs->in_flight < LEAST_THREADS ? LEAST_THREADS : costs->in_flight;
     costs->io_threads = costs->io_threads < LEAST_THREADS ? LEAST_THREADS : costs->io_threads;
+    costs->cold_gap = costs->cold_gap < costs->gap ? costs->gap : costs->cold_gap;
     costs->is_slow = true;
+    costs->is_memory = false;
 }
 
 bool mt_inflated_try(mt_inflated *x, uint64_t offset, void *out, size_t size)

@@ -119,59 +119,54 @@ static void note_outcome(zip_store *zip, mt_request *q, const wanted *w, mt_stat
     q->n_read = st ? 0 : w->range.size;
 }
 
-static bool try_header(zip_store *zip, const wanted *w, mt_request *q)
+/* The header of a stored member, if it is at hand. */
+static bool header_now(zip_store *zip, const wanted *w, mt_status *st, mt_error *err)
 {
     uint8_t header[ZIP_HEADER_ROOM];
     size_t n = zip_header_bytes(zip, &w->record);
-    mt_request h = {
-        .key = zip->key, .offset = w->record.local, .size = n < ZIP_HEADER_ROOM ? n : ZIP_HEADER_ROOM, .out = header
-    };
+    mt_range range = { w->record.local, n < ZIP_HEADER_ROOM ? n : ZIP_HEADER_ROOM, header };
+    *st = MT_OK;
     if (data_of(w->member))
         return true;
-    if (!mt_store_try(zip->outer, &h))
+    if (!mt_store_read_now(zip->outer, zip->key, &range, 1, st, err))
         return false;
-    if (h.status)
-        q->status = mt_fail(&q->error, h.status, "%s", h.error.message);
-    else
-        q->status = zip_take_header(zip, &w->record, w->member, header, h.size, &q->error);
+    if (!*st)
+        *st = zip_take_header(zip, &w->record, w->member, header, range.size, err);
     return true;
 }
 
-static bool try_stored(zip_store *zip, mt_request *q, const wanted *w)
+static bool stored_now(zip_store *zip, const char *key, const wanted *w, mt_status *st, mt_error *err)
 {
-    if (!try_header(zip, w, q))
+    if (!header_now(zip, w, st, err))
         return false;
-    if (q->status) {
-        note_outcome(zip, q, w, q->status);
-        return true;
+    if (!*st) {
+        mt_range range = { data_of(w->member) + w->range.offset, w->range.size, w->range.out };
+        if (!mt_store_read_now(zip->outer, zip->key, &range, 1, st, err))
+            return false;
     }
-    mt_request inner = {
-        .key = zip->key, .offset = data_of(w->member) + w->range.offset, .size = w->range.size, .out = w->range.out
-    };
-    if (!mt_store_try(zip->outer, &inner))
-        return false;
-    mt_status st = inner.status ? mt_fail(&q->error, inner.status, "%s", inner.error.message) : MT_OK;
-    note_outcome(zip, q, w, st);
+    if (!*st && is_whole(w))
+        *st = zip_check_crc(&w->record, w->range.out, err);
+    *st = fail_in(zip, key, *st, err);
     return true;
 }
 
-static bool zip_try_now(mt_store *store, mt_request *q)
+static bool zip_read_now(mt_store *store, const char *key, const mt_range *ranges, size_t n, mt_status *st,
+                         mt_error *err)
 {
     zip_store *zip = zip_of(store);
     wanted w;
-    if ((q->status = take_request(zip, q, &w)))
+    if ((*st = find_member(zip, key, &w.member, &w.record, err)))
         return true;
-    bool stored = w.record.method == ZIP_STORED;
-    if (stored ? try_stored(zip, q, &w) : zip_try_packed(zip, w.member, &w.range)) {
-        q->n_read = q->status ? 0 : w.range.size;
-        return true;
+    bool now = true;
+    for (size_t i = 0; now && !*st && i < n; i++) {
+        w.range = ranges[i];
+        *st = check_range(zip, key, &w.record, w.range.offset, w.range.size, err);
+        if (*st || w.range.size == 0)
+            continue;
+        now =
+            w.record.method == ZIP_STORED ? stored_now(zip, key, &w, st, err) : zip_try_packed(zip, w.member, &w.range);
     }
-    if (q->capacity > 0) {
-        mt_release(store->env, q->out, q->capacity);
-        q->out = NULL;
-        q->capacity = 0;
-    }
-    return false;
+    return now;
 }
 
 static void zip_advise(mt_store *store, const char *key, uint64_t offset, uint64_t size)
@@ -251,7 +246,7 @@ static mt_status make_child(zip_store *zip, mt_request *q, const wanted *w, chil
         return st;
     child *c = memory;
     *c = (child) { .zip = zip, .of = q, .wanted = *w };
-    c->inner = (mt_request) { .key = zip->key, .done = finish_child, .user = q->user };
+    c->inner = (mt_request) { .key = zip->key, .done = finish_child, .owner = q->owner };
     c->inner.offset = data ? data + w->range.offset : w->record.local;
     c->inner.size = w->range.size;
     c->inner.out = w->range.out;
@@ -273,7 +268,7 @@ static void zip_submit(mt_store *store, mt_request *q)
     zip_store *zip = zip_of(store);
     wanted w;
     child *c;
-    if ((q->status = take_request(zip, q, &w))) {
+    if ((q->status = take_request(zip, q, &w)) || w.range.size == 0) {
         q->done(q);
         return;
     }
@@ -288,11 +283,11 @@ static void zip_submit(mt_store *store, mt_request *q)
     }
 }
 
-static void zip_cancel(mt_store *store, const void *user)
+static void zip_cancel(mt_store *store, const void *owner)
 {
     mt_store *outer = zip_of(store)->outer;
     if (outer->ops->cancel)
-        outer->ops->cancel(outer, user);
+        outer->ops->cancel(outer, owner);
 }
 
 static mt_status find_order(zip_store *zip, const zip_order **out, mt_error *err)
@@ -350,7 +345,7 @@ static void zip_close(mt_store *store)
 static const mt_store_ops zip_ops = { .size = zip_size,
                                       .read = zip_read,
                                       .view = zip_view,
-                                      .try_now = zip_try_now,
+                                      .read_now = zip_read_now,
                                       .advise = zip_advise,
                                       .submit = zip_submit,
                                       .cancel = zip_cancel,
