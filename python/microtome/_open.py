@@ -4,12 +4,14 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
 from . import _core
+from ._errors import shown
 from ._stack import ImageStack
 
 if TYPE_CHECKING:
@@ -89,8 +91,17 @@ def _raw(
 
 
 def _absolute(path: Path) -> str:
+    """Return a path or URL that means the same in another process, without what may be a secret."""
     text = os.fsdecode(path)
+    if re.match(r"[A-Za-z][A-Za-z0-9+.-]+://", text):
+        return shown(text)
     return text if os.path.isabs(text) else os.path.join(os.getcwd(), text)
+
+
+def _at_level(path: str, part: str, level: int) -> str:
+    """Name a level beside the part that a path or an option names."""
+    named = path.removesuffix(f"#{part}") if part else path
+    return f"{named}#{part}{'&' if part else ''}level={level}"
 
 
 def open(
@@ -116,7 +127,9 @@ def open(
     ----------
     path : path-like
         A file or folder, with an optional part of it behind ``#``:
-        ``"a.zarr#labels/nuclei"``, ``"b.ome.tif#series=1"``, ``"c.zarr#level=2"``.
+        ``"a.zarr#labels/nuclei"``, ``"b.ome.tif#series=1"``, ``"c.zarr#level=2"``. Or a
+        URL: ``"https://host/a.zarr"``. Its query counts as a secret: it is neither shown nor
+        pickled.
     axes : str, optional
         Letters of ``STCZYX``, one for each dimension of the stored array, where the
         file does not say or is wrong.
@@ -158,7 +171,7 @@ def open(
     LimitError
         The file asks for more than a limit of the context allows; a ValueError too.
     ReadError
-        The file cannot be read; an OSError too.
+        The file cannot be read, or the server refuses or fails; an OSError too.
     ArgumentError
         The axes do not fit the image; a ValueError too.
 
@@ -185,7 +198,7 @@ def open(
     }
     stack: ImageStack = ImageStack._open(path, context=context, **options)
     if level and level != stack.level:
-        path = f"{stack.source}{'&' if stack.part else '#'}level={level}"
+        path = _at_level(os.fsdecode(path), stack.part, level)
         options["part"] = None
         stack.close()
         stack = ImageStack._open(path, context=context, **options)

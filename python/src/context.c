@@ -56,6 +56,86 @@ static bool convert_limits(PyObject *object, mt_limits *out)
     return true;
 }
 
+typedef enum option_kind { COUNT, FLAG, TEXT } option_kind;
+
+/* The fields of mt_http_options, in the unit of C. */
+static const struct http_option {
+    const char *name;
+    option_kind kind;
+    size_t offset;
+} http_options[] = {
+    { "in_flight", COUNT, offsetof(mt_http_options, in_flight) },
+    { "in_flight_per_host", COUNT, offsetof(mt_http_options, in_flight_per_host) },
+    { "io_threads", COUNT, offsetof(mt_http_options, io_threads) },
+    { "retries", COUNT, offsetof(mt_http_options, retries) },
+    { "connect_timeout_ms", COUNT, offsetof(mt_http_options, connect_timeout_ms) },
+    { "stall_timeout_ms", COUNT, offsetof(mt_http_options, stall_timeout_ms) },
+    { "allow_bad_certificates", FLAG, offsetof(mt_http_options, allow_bad_certificates) },
+    { "ca_file", TEXT, offsetof(mt_http_options, ca_file) },
+    { "allow_private_redirects", FLAG, offsetof(mt_http_options, allow_private_redirects) },
+    { "headers", TEXT, offsetof(mt_http_options, headers) },
+    { "headers_prefix", TEXT, offsetof(mt_http_options, headers_prefix) },
+};
+#define N_HTTP_OPTIONS (sizeof http_options / sizeof *http_options)
+
+static bool convert_number(const struct http_option *option, PyObject *value, char *field)
+{
+    int64_t number;
+    if (!convert_int64(value, option->name, &number))
+        return false;
+    if (number < 0 || number > INT32_MAX) {
+        PyErr_Format(PyExc_ValueError, "%s must be between 0 and 2**31 - 1", option->name);
+        return false;
+    }
+    unsigned small = (unsigned)number;
+    int retries = number == 0 ? -1 : (int)number; /* 0 is the default in C, and none here */
+    memcpy(field, strcmp(option->name, "retries") == 0 ? (void *)&retries : (void *)&small, sizeof small);
+    return true;
+}
+
+static bool convert_http_option(const struct http_option *option, PyObject *value, mt_http_options *out)
+{
+    char *field = (char *)out + option->offset;
+    const char *text;
+    if (option->kind == COUNT)
+        return convert_number(option, value, field);
+    if (option->kind == FLAG) {
+        int flag = PyObject_IsTrue(value);
+        memcpy(field, &flag, sizeof flag);
+        return flag >= 0;
+    }
+    if (!convert_string(value, option->name, &text))
+        return false;
+    memcpy(field, &text, sizeof text);
+    return true;
+}
+
+/* Texts belong to the values of the dict. */
+static bool convert_http(PyObject *object, mt_http_options *out)
+{
+    PyObject *key, *value;
+    Py_ssize_t position = 0;
+    if (!is_given(object))
+        return true;
+    if (!PyDict_Check(object)) {
+        PyErr_SetString(PyExc_TypeError, "http must be a dict");
+        return false;
+    }
+    while (PyDict_Next(object, &position, &key, &value)) {
+        size_t i = 0;
+        while (i < N_HTTP_OPTIONS &&
+               (!PyUnicode_Check(key) || PyUnicode_CompareWithASCIIString(key, http_options[i].name)))
+            i++;
+        if (i == N_HTTP_OPTIONS) {
+            PyErr_Format(PyExc_ValueError, "there is no option %R of http", key);
+            return false;
+        }
+        if (!convert_http_option(&http_options[i], value, out))
+            return false;
+    }
+    return true;
+}
+
 static bool convert_options(PyObject *const *values, mt_context_options *out)
 {
     int64_t threads = 0;
@@ -85,16 +165,16 @@ static bool convert_options(PyObject *const *values, mt_context_options *out)
     }
     out->in_flight = (unsigned)in_flight;
     out->allow_mmap = values[2] ? PyObject_IsTrue(values[2]) : 0;
-    return out->allow_mmap >= 0 && convert_limits(values[3], &out->limits);
+    return out->allow_mmap >= 0 && convert_limits(values[3], &out->limits) && convert_http(values[5], &out->http);
 }
 
 static PyObject *context_new(PyTypeObject *type, PyObject *args, PyObject *keywords)
 {
-    static const char *names[] = { "threads", "cache_bytes", "allow_mmap", "limits", "in_flight", NULL };
-    PyObject *values[5] = { NULL };
+    static const char *names[] = { "threads", "cache_bytes", "allow_mmap", "limits", "in_flight", "http", NULL };
+    PyObject *values[6] = { NULL };
     mt_context_options options = { .struct_size = sizeof options };
-    if (!PyArg_ParseTupleAndKeywords(args, keywords, "|$OOOOO:Context", (char **)names, &values[0], &values[1],
-                                     &values[2], &values[3], &values[4]) ||
+    if (!PyArg_ParseTupleAndKeywords(args, keywords, "|$OOOOOO:Context", (char **)names, &values[0], &values[1],
+                                     &values[2], &values[3], &values[4], &values[5]) ||
         !convert_options(values, &options))
         return NULL;
     mt_context *context;
@@ -178,7 +258,7 @@ static PyMethodDef context_methods[] = {
 };
 
 PyDoc_STRVAR(context_doc,
-             "Context(*, threads=0, cache_bytes=None, allow_mmap=False, limits=None, in_flight=0)\n--\n\n"
+             "Context(*, threads=0, cache_bytes=None, allow_mmap=False, limits=None, in_flight=0, http=None)\n--\n\n"
              "Threads, the cache of decoded chunks, and limits, shared by the stacks opened in it.\n\n"
              "Parameters\n----------\n"
              "threads : int\n    Threads that decode, the caller's included; 0 is one for each processor.\n"
@@ -188,7 +268,10 @@ PyDoc_STRVAR(context_doc,
              "the process.\n"
              "limits : dict of str to int, optional\n    What a file may make us do, such as "
              "``{\"max_chunk_bytes\": 2**28}``; the names are\n    those of ``mt_limits``.\n"
-             "in_flight : int\n    Reads at once in each store; 0 is as many as the kind of store serves well.");
+             "in_flight : int\n    Reads at once in each store; 0 is as many as the kind of store serves well.\n"
+             "http : dict, optional\n    Options of ``http://`` and ``https://``, such as "
+             "``{\"headers\": \"Authorization: Bearer ...\",\n    \"headers_prefix\": \"https://host/\"}``; the "
+             "names are those of ``mt_http_options``. ``retries`` 0 is none.");
 
 static PyType_Slot context_slots[] = {
     { Py_tp_new, context_new },

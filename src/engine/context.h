@@ -21,8 +21,8 @@ struct mt_context {
     mt_cache *indices; /* env.index_cache */
     mt_files *files;   /* env.files */
     mt_io *io;         /* env.io */
+    mt_http *http;     /* env.http */
     struct mt_fetcher *fetcher;
-    mt_http *http; /* env.http */
     _Atomic unsigned owners; /* the user, and each stack */
     mt_lock lock;            /* guards what follows, and the failures of calls */
     mt_condition freed;      /* large_bytes fell */
