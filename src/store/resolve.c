@@ -138,7 +138,7 @@ mt_status mt_resolve(mt_env *env, const char *path, const char *above, mt_arena 
     if (!scheme)
         return MT_E_UNSUPPORTED;
     mt_status st = MT_OK;
-    size_t n = find_archive(arena, path, scheme == &mt_scheme_file, &layer);
+    size_t n = find_archive(arena, path, !mt_is_url(path), &layer);
     if (n > 0)
         st = split_archive(arena, path, n, &resolver.path, &inside, err);
     out->text = resolver.path;

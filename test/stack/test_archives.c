@@ -129,6 +129,9 @@ static void each_format_in_gzip(void **state)
     zip_save(&w, path_of("b.zip"));
     zip_free(&w);
     check_same(data_path("tiff/imagej/2d.tif"), path_of("b.zip/x/2d.tif.gz"));
+    char url[600];
+    snprintf(url, sizeof url, "file://%s", path_of("b.zip/x/2d.tif.gz"));
+    check_same(data_path("tiff/imagej/2d.tif"), url);
 }
 
 /* Adds a folder with all below. */
