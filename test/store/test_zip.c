@@ -116,7 +116,7 @@ static void check_members(mt_store *store)
         snprintf(name, sizeof name, "m%u/big", methods[i]);
         check_part(store, name, pixels, BIG - 10, 10);
         check_part(store, name, pixels, 0, BIG);
-        for (int k = 0; k < 50; k++) {
+        for (int k = 0; k < 25; k++) {
             size_t n = (size_t)random_between(&seed, 1, k % 10 ? 3000 : 600000);
             check_part(store, name, pixels, (uint64_t)random_between(&seed, 0, (int64_t)(BIG - n)), n);
         }
