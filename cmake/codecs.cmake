@@ -4,11 +4,12 @@ find_package(PkgConfig REQUIRED)
 pkg_check_modules(JANSSON REQUIRED jansson)
 pkg_check_modules(EXPAT REQUIRED expat)
 pkg_check_modules(PNG REQUIRED libpng)
-set(MT_CODEC_LIBRARIES ${JANSSON_LINK_LIBRARIES} ${EXPAT_LINK_LIBRARIES} ${PNG_LINK_LIBRARIES})
-set(MT_CODEC_INCLUDES ${JANSSON_INCLUDE_DIRS} ${EXPAT_INCLUDE_DIRS} ${PNG_INCLUDE_DIRS})
+pkg_check_modules(ZLIB REQUIRED zlib) # gzip files and members of zip archives; libpng needs it, too
+set(MT_CODEC_LIBRARIES ${JANSSON_LINK_LIBRARIES} ${EXPAT_LINK_LIBRARIES} ${PNG_LINK_LIBRARIES} ${ZLIB_LINK_LIBRARIES})
+set(MT_CODEC_INCLUDES ${JANSSON_INCLUDE_DIRS} ${EXPAT_INCLUDE_DIRS} ${PNG_INCLUDE_DIRS} ${ZLIB_INCLUDE_DIRS})
 set(MT_CODEC_DEFINITIONS "")
 # The same libraries by name, for those who link the static library after it was installed.
-set(MT_CODEC_NAMES ${JANSSON_LIBRARIES} ${EXPAT_LIBRARIES} ${PNG_LIBRARIES})
+set(MT_CODEC_NAMES ${JANSSON_LIBRARIES} ${EXPAT_LIBRARIES} ${PNG_LIBRARIES} ${ZLIB_LIBRARIES})
 
 # mt_codec(SWITCH "what" pkg-config-name) or mt_codec(SWITCH "what" "" header library...)
 function(mt_codec switch what module)

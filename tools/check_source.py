@@ -30,6 +30,8 @@ THIRD_PARTY = [
     ),
     (r"src/store/http/", r"curl/curl\.h"),
     (r"src/picture/png\.c", r"png\.h"),
+    (r"src/store/inflate_cursor\.[ch]", r"zlib\.h"),
+    (r"src/store/zip/member\.c", r"zstd\.h"),
     (r"python/src/", r"Python\.h"),
     (r"cli/", r"(unistd|fcntl|sys/ioctl|sys/stat)\.h"),
     (r"(test|bench|fuzz)/", r".*"),

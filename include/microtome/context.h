@@ -23,6 +23,8 @@ typedef struct mt_limits {
     size_t max_dimensions;     /* 16, which is also the most */
     size_t max_pages;          /* TIFF directories: 16,777,216 */
     size_t max_chunk_bytes;    /* one chunk, decoded: 1 GiB */
+    size_t max_zip_bytes;      /* the directory of a zip archive: 256 MiB */
+    size_t max_zip_members;    /* 4,194,304 */
     size_t max_norange_bytes;  /* one object of a web server that cannot send parts of it; it is then kept: 64 MiB */
 } mt_limits;
 

@@ -16,6 +16,8 @@ static const struct limit {
     { "max_dimensions", offsetof(mt_limits, max_dimensions) },
     { "max_pages", offsetof(mt_limits, max_pages) },
     { "max_chunk_bytes", offsetof(mt_limits, max_chunk_bytes) },
+    { "max_zip_bytes", offsetof(mt_limits, max_zip_bytes) },
+    { "max_zip_members", offsetof(mt_limits, max_zip_members) },
     { "max_norange_bytes", offsetof(mt_limits, max_norange_bytes) },
 };
 #define N_LIMITS (sizeof limits / sizeof *limits)

@@ -30,6 +30,8 @@ static void fill_limits(mt_limits *limits)
     set_default(&limits->max_dimensions, 16);
     set_default(&limits->max_pages, (size_t)1 << 24);
     set_default(&limits->max_chunk_bytes, (size_t)1 << 30);
+    set_default(&limits->max_zip_bytes, (size_t)256 << 20);
+    set_default(&limits->max_zip_members, (size_t)4 << 20);
     set_default(&limits->max_norange_bytes, (size_t)64 << 20);
 }
 
@@ -43,6 +45,7 @@ void mt_env_init(mt_env *env, const mt_allocator *allocator, const mt_limits *li
     if (limits)
         env->limits = *limits;
     fill_limits(&env->limits);
+    env->restart_most = (uint64_t)16 << 20;
 }
 
 static void count_memory(mt_env *env, size_t old_size, size_t new_size)

@@ -8,6 +8,7 @@
 
 #define INDEX_CACHE_BYTES ((uint64_t)32 << 20)
 #define MOST_FILES ((size_t)1024)
+#define LEAST_RESTART_BYTES ((uint64_t)16 << 20)
 
 static mt_context *allocate_context(mt_context_options *options, mt_error *err)
 {
@@ -41,6 +42,13 @@ static uint64_t cache_budget(const mt_context_options *options)
     if (options->cache_bytes == 0)
         return mt_process_is_forked() || options->is_worker ? default_budget() / WORKERS : default_budget();
     return options->cache_bytes < 0 ? 0 : (uint64_t)options->cache_bytes;
+}
+
+/* Restart points in compressed files: a sixteenth of what decoded chunks may take. */
+static uint64_t restart_budget(const mt_context_options *options)
+{
+    uint64_t share = cache_budget(options) / 16;
+    return share < LEAST_RESTART_BYTES ? LEAST_RESTART_BYTES : share;
 }
 
 /* Most are left to the program. */
@@ -130,6 +138,7 @@ mt_status mt_context_new(const mt_context_options *given, mt_context **out, mt_e
         return st;
     }
     context->has_default_budget = options.cache_bytes == 0;
+    context->env.restart_most = restart_budget(&options);
 #ifdef MT_WITH_HTTP
     if ((st = mt_http_new(&context->env, &options.http, &context->http, err))) {
         destroy(context);

@@ -8,7 +8,7 @@
 #define MOST_LAYERS 4 /* archives in archives */
 
 static const mt_scheme *const schemes[] = { &mt_scheme_file, &mt_scheme_http, &mt_scheme_https };
-static const mt_layer *const layers[] = { NULL };
+static const mt_layer *const layers[] = { &mt_layer_zip, &mt_layer_gzip, NULL };
 
 static char to_lower(char c) { return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c; }
 
@@ -138,9 +138,10 @@ mt_status mt_resolve(mt_env *env, const char *path, const char *above, mt_arena 
     if (!scheme)
         return MT_E_UNSUPPORTED;
     mt_status st = MT_OK;
-    size_t n = find_archive(arena, path, scheme == &mt_scheme_file, &layer);
+    size_t n = find_archive(arena, path, !mt_is_url(path), &layer);
     if (n > 0)
         st = split_archive(arena, path, n, &resolver.path, &inside, err);
+    out->text = resolver.path;
     if (!st)
         st = scheme->open(&resolver, out, err);
     if (!st && n > 0) {

@@ -42,6 +42,7 @@ typedef struct mt_layer {
 } mt_layer;
 
 extern const mt_scheme mt_scheme_file; /* also of paths without a scheme */
+extern const mt_layer mt_layer_zip, mt_layer_gzip;
 extern const mt_scheme mt_scheme_http, mt_scheme_https;
 
 /* Whether a text is a URL of a known or unknown scheme ("name://"), and so no path, glob or folder of this machine. */

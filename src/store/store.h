@@ -106,6 +106,7 @@ struct mt_store {
     mt_env *env;
     char *url; /* for messages and for the source of stacks: the path, owned by the implementation */
     mt_store_costs costs;
+    bool lies_in_another;    /* its reads go through another store, which counts them */
     _Atomic unsigned owners; /* beside the first: each mt_store_retain */
     mt_lane lane;
 };
@@ -158,6 +159,9 @@ bool mt_store_is_same(const mt_store *a, const mt_store *b);
  * brought so many bytes, which submit does for itself. */
 MT_MUST_CHECK mt_status mt_store_check_key(const char *key, mt_error *err);
 void mt_store_count(mt_store *store, uint64_t n, uint64_t bytes);
+
+/* For those whose submit can start some requests only: does one by size and read, in a thread for I/O if there is one. */
+void mt_store_submit_blocking(mt_store *store, mt_request *request);
 
 /* A whole object of at most limit bytes (else MT_E_LIMIT, naming limit_name), with a NUL behind it, in the arena. */
 MT_MUST_CHECK mt_status mt_store_load(mt_store *store, const char *key, size_t limit, const char *limit_name,

@@ -6,6 +6,7 @@ Needs nothing but Python's standard library. Images are written here as NPY and 
 back by code of its own.
 """
 
+import gzip
 import json
 import os
 import shutil
@@ -14,6 +15,7 @@ import subprocess
 import sys
 import tempfile
 import unittest
+import zipfile
 import zlib
 from pathlib import Path
 
@@ -523,6 +525,27 @@ class View(Command):
         write_npy(image, (1, 2, 3), pixels, "B", "|u1")
         self.assertEqual(self.view(image, "--axes", "YXC")[2][0], bytes(pixels))
         self.assertEqual(self.view(image, "--axes", "YXC", "--channel", "2,0")[2][0], bytes([10, 0, 30, 200, 0, 50]))
+
+
+class Archives(Command):
+    def setUp(self):
+        super().setUp()
+        image = self.image()
+        with zipfile.ZipFile(self.path("a.zip"), "w") as archive:
+            archive.write(image, "stored/image.npy")
+            archive.write(image, "deflated.npy", zipfile.ZIP_DEFLATED)
+        Path(self.path("image.npy.gz")).write_bytes(gzip.compress(Path(image).read_bytes()))
+
+    def test_patches_of_members_and_compressed_files(self):
+        for path in ["a.zip/stored/image.npy", "a.zip/deflated.npy", "image.npy.gz"]:
+            out = self.path("out.npy")
+            self.run_it("patches", self.path(path), "--size", "8x9", "--at", "5,-3", "--out", out, "--force")
+            self.assertEqual(list(read_npy(out)[1]), self.expected((40, 50), (5, -3), (8, 9)))
+            self.assertIn("40 x 50", self.run_it("info", self.path(path)).stdout)
+
+    def test_what_is_not_there(self):
+        self.assertIn('no member or folder "b.npy"', self.refuse("info", self.path("a.zip/b.npy"), status=1))
+        self.assertIn("name a member", self.refuse("info", self.path("a.zip"), status=1))
 
 
 if __name__ == "__main__":
