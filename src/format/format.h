@@ -133,6 +133,7 @@ typedef struct mt_source {
     const char *key;     /* the file's name in the store; "" if the store is what is opened */
     bool folder;         /* key names a folder ("" always does) */
     const char *name;    /* the last segment of the path, for suffixes and messages */
+    const char *text;    /* the path or URL without part and secrets: what stacks are called */
     const uint8_t *head; /* the first bytes of a file; NULL for a folder */
     size_t head_size;    /* min(file, 4096) */
     mt_selection selection;

@@ -2,6 +2,7 @@
 /* What paths stand for: the parts of a file, and the images of folders, globs and lists. */
 #include "platform/file.h"
 #include "stack/stack.h"
+#include "store/resolve.h"
 
 #include <microtome/parts.h>
 
@@ -272,7 +273,7 @@ static mt_status search_glob(mt_stacks *list, const char *glob, const mt_open_op
 
 static mt_status open_named(mt_stacks *list, const char *path, const mt_open_options *options, mt_error *err)
 {
-    if (strpbrk(path, "*?[") && mt_path_get_kind(path) == MT_PATH_NONE && !strchr(path, '#'))
+    if (strpbrk(path, "*?[") && !mt_is_url(path) && mt_path_get_kind(path) == MT_PATH_NONE && !strchr(path, '#'))
         return search_glob(list, path, options, err);
     mt_error why = MT_ERROR_INIT;
     mt_status st = open_images(list, path, options, &why);

@@ -5,8 +5,8 @@
 
 #include "format/format.h"
 
-/* Opens the store of the folder that holds path (or of path, if it is a folder), splits off "#part" unless the path
- * exists as it stands, and reads the head. Strings live in the arena. options is borrowed while the source is used. */
+/* Splits off "#part", finds the store of a path or URL (store/resolve.h), and reads the head. Strings live in the arena.
+ * options is borrowed while the source is used. */
 MT_MUST_CHECK mt_status mt_source_open(mt_env *env, const char *path, const mt_open_options *options, mt_arena *arena,
                                        mt_source *out, mt_error *err);
 

@@ -78,10 +78,10 @@ static mt_status open_map(mt_stack *stack, const mt_open_options *options, mt_er
     return mt_stack_describe(stack, options->axes, options->depth_axis, err);
 }
 
-static mt_status open_source(mt_stack *stack, const mt_open_options *options, const char *name, mt_error *err)
+static mt_status open_source(mt_stack *stack, const mt_open_options *options, mt_error *err)
 {
     const char *part = stack->source.selection.text, *source;
-    source = mt_arena_printf(stack->arena, err, "%s%s%s", name, *part ? "#" : "", part);
+    source = mt_arena_printf(stack->arena, err, "%s%s%s", stack->source.text, *part ? "#" : "", part);
     if (!source)
         return MT_E_MEMORY;
     mt_status st = open_map(stack, options, err);
@@ -93,15 +93,6 @@ static mt_status open_source(mt_stack *stack, const mt_open_options *options, co
     mt_image_init(&stack->image, stack->context, stack->map, stack->source.store, source, NULL);
     mt_image_init_blocks(&stack->blocks, &stack->image);
     return MT_OK;
-}
-
-/* The path without the part that mt_source_open split off. */
-static const char *whole_path(mt_stack *stack, const char *path, mt_error *err)
-{
-    const char *part = stack->source.selection.text;
-    size_t length = strlen(path), n = strlen(part);
-    bool split = n > 0 && length > n && path[length - n - 1] == '#' && strcmp(path + length - n, part) == 0;
-    return mt_arena_strndup(stack->arena, path, split ? length - n - 1 : length, err);
 }
 
 /* NULL from an arena is either of two failures: the error tells which. */
@@ -128,9 +119,8 @@ mt_status mt_stack_open_wrapped(mt_context *context, const char *path, const mt_
     st = mt_source_open(&stack->context->env, path, &options, stack->arena, &stack->source, err);
     if (!st && wrap)
         st = wrap(user, &stack->source.store, err);
-    const char *name = st ? NULL : whole_path(stack, path, err);
     if (!st)
-        st = name ? open_source(stack, &options, name, err) : MT_E_MEMORY;
+        st = open_source(stack, &options, err);
     return finish_opening(stack, st, out, err);
 }
 
@@ -152,7 +142,7 @@ mt_status mt_stack_open_memory(mt_context *context, const char *name, const void
         return st;
     st = mt_source_from_memory(&stack->context->env, name, bytes, size, &options, stack->arena, &stack->source, err);
     if (!st)
-        st = open_source(stack, &options, name, err);
+        st = open_source(stack, &options, err);
     return finish_opening(stack, st, out, err);
 }
 
