@@ -6,8 +6,9 @@ DURATION = $(if $(filter command% environment%,$(origin SECONDS)),$(SECONDS),60)
 
 ORACLE = build/oracle
 CAREAMICS = build/careamics
+STORES = build/stores
 
-.PHONY: help setup setup-check build test test-oracle test-wheel test-careamics demo example docs bench bench-python fuzz check wheel install
+.PHONY: help setup setup-check build test test-oracle test-wheel test-careamics test-stores demo example docs bench bench-python fuzz check wheel install
 
 help: ## list what can be made
 	@sed -n 's/^\([a-z-]*\): .*## /  make \1\t/p' Makefile | expand -t 24
@@ -34,6 +35,9 @@ test-wheel: wheel ## install the wheel into empty environments, of the oldest an
 
 test-careamics: build ## compare with CAREamics, and train through it; it goes to build/careamics, with torch
 	@tools/careamics.sh $(CAREAMICS) build/$(PRESET)
+
+test-stores: build ## test HTTP and S3 with real servers on loopback, which go to build/stores
+	@tools/stores.sh $(STORES) build/$(PRESET)
 
 demo: build ## fetch two real images, cut patches out of them and show where the pictures are
 	@tools/demo.sh build/$(PRESET)
