@@ -39,6 +39,7 @@ typedef struct mt_context_options {
     int allow_mmap;         /* map files instead of reading them. A file that is cut while mapped kills the process. */
     mt_limits limits;       /* zero fields: the defaults */
     mt_allocator allocator; /* zero: malloc and free */
+    unsigned in_flight;     /* reads at once in each store; 0: as many as the kind of store serves well */
 } mt_context_options;
 
 typedef struct mt_context mt_context;

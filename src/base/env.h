@@ -15,6 +15,7 @@ typedef struct mt_env {
     mt_allocator allocator;
     mt_limits limits; /* no field is zero */
     int allow_mmap;
+    unsigned in_flight; /* reads at once in each store; 0: its own number */
     struct mt_cache *index_cache; /* shard indices, page tables, index nodes: found once, kept */
     struct mt_files *files;       /* that stay open; NULL: none do */
     struct mt_io *io;             /* threads for reads that block; NULL: the caller's */

@@ -215,10 +215,10 @@ static void evict(mt_cache *cache, size_t first_shard)
     }
 }
 
-static entry *new_entry(mt_cache *cache, uint64_t owner, uint64_t id, mt_error *err)
+static entry *new_entry(mt_cache *cache, uint64_t owner, uint64_t id)
 {
     void *memory;
-    if (mt_alloc(cache->env, sizeof(entry), &memory, err))
+    if (mt_alloc(cache->env, sizeof(entry), &memory, NULL))
         return NULL;
     entry *e = memory;
     *e = (entry) { .owner = owner, .id = id, .linked = true, .users = 1 };
@@ -228,9 +228,85 @@ static entry *new_entry(mt_cache *cache, uint64_t owner, uint64_t id, mt_error *
 /* Ends one use; returns whether the entry is now nobody's. The lock is held. */
 static bool leave(entry *e) { return --e->users == 0 && !e->linked; }
 
-/* Waits for an entry that another thread makes. The lock is held, and given. */
-static mt_status await(mt_cache *cache, shard *s, entry *e, mt_error *err)
+void mt_cache_finish(mt_cache *cache, mt_cache_entry *shown, void *data, size_t size)
 {
+    entry *e = (entry *)(void *)shown;
+    shard *s = shard_of(cache, hash(e->owner, e->id));
+    mt_lock_take(&s->lock);
+    e->shown = (mt_cache_entry) { data, size };
+    e->state = MADE;
+    if (e->linked) { /* else its owner has dropped it meanwhile */
+        atomic_fetch_add(&cache->bytes, mt_cache_cost(size));
+        list_add(s, e);
+    }
+    mt_condition_wake_all(&s->made);
+    mt_lock_give(&s->lock);
+    if (atomic_load(&cache->bytes) > cache->budget)
+        evict(cache, (size_t)(s - cache->shards));
+}
+
+void mt_cache_fail(mt_cache *cache, mt_cache_entry *shown, mt_status status, const mt_error *failure)
+{
+    entry *e = (entry *)(void *)shown;
+    shard *s = shard_of(cache, hash(e->owner, e->id));
+    void *data;
+    mt_lock_take(&s->lock);
+    if (e->linked)
+        unlink_entry(cache, s, e);
+    e->state = FAILED;
+    e->status = status;
+    if (e->users > 1 && !mt_alloc(cache->env, sizeof *e->error, &data, NULL))
+        e->error = memcpy(data, failure, sizeof *failure);
+    bool last = leave(e);
+    mt_condition_wake_all(&s->made);
+    mt_lock_give(&s->lock);
+    if (last)
+        free_entry(cache, e);
+}
+
+static void use(shard *s, entry *e)
+{
+    e->users++;
+    if (e->state == MADE && s->newest != e) {
+        list_remove(s, e);
+        list_add(s, e);
+    }
+}
+
+mt_cache_state mt_cache_begin(mt_cache *cache, uint64_t owner, uint64_t id, mt_cache_entry **out)
+{
+    uint64_t h = hash(owner, id);
+    shard *s = shard_of(cache, h);
+    mt_lock_take(&s->lock);
+    entry *e = find(s, h, owner, id);
+    if (e) {
+        use(s, e);
+        *out = &e->shown;
+        mt_cache_state state = e->state == MADE ? MT_CACHE_HIT : MT_CACHE_BUSY;
+        mt_lock_give(&s->lock);
+        return state;
+    }
+    e = new_entry(cache, owner, id);
+    if (!e) {
+        mt_lock_give(&s->lock);
+        return MT_CACHE_NONE;
+    }
+    if (s->n_entries >= 2 * s->n_buckets)
+        grow(cache, s);
+    entry **at = bucket_of(s, h);
+    e->next_in_bucket = *at;
+    *at = e;
+    s->n_entries++;
+    mt_lock_give(&s->lock);
+    *out = &e->shown;
+    return MT_CACHE_MAKE;
+}
+
+mt_status mt_cache_await(mt_cache *cache, mt_cache_entry *shown, mt_error *err)
+{
+    entry *e = (entry *)(void *)shown;
+    shard *s = shard_of(cache, hash(e->owner, e->id));
+    mt_lock_take(&s->lock);
     while (e->state == MAKING)
         mt_condition_wait(&s->made, &s->lock);
     if (e->state == MADE) {
@@ -245,75 +321,25 @@ static mt_status await(mt_cache *cache, shard *s, entry *e, mt_error *err)
     return st;
 }
 
-/* Makes an entry that was just linked as MAKING. */
-static mt_status make_entry(mt_cache *cache, shard *s, entry *e, mt_cache_make make, void *argument, mt_error *err)
+mt_status mt_cache_get(mt_cache *cache, uint64_t owner, uint64_t id, mt_cache_make make, void *argument,
+                       mt_cache_entry **out, mt_error *err)
 {
     mt_error failure = MT_ERROR_INIT;
     void *data = NULL;
     size_t size = 0;
+    switch (mt_cache_begin(cache, owner, id, out)) {
+    case MT_CACHE_HIT: return MT_OK;
+    case MT_CACHE_BUSY: return mt_cache_await(cache, *out, err);
+    case MT_CACHE_NONE: return mt_fail(err, MT_E_MEMORY, "out of memory for an entry of the cache");
+    case MT_CACHE_MAKE: break;
+    }
     mt_status st = make(argument, &data, &size, &failure);
-
-    mt_lock_take(&s->lock);
-    bool last = false;
-    if (st == MT_OK) {
-        e->shown = (mt_cache_entry) { data, size };
-        e->state = MADE;
-        atomic_fetch_add(&cache->bytes, mt_cache_cost(size));
-        list_add(s, e);
-    } else {
-        unlink_entry(cache, s, e);
-        e->state = FAILED;
-        e->status = st;
-        if (e->users > 1 && !mt_alloc(cache->env, sizeof *e->error, &data, NULL))
-            e->error = memcpy(data, &failure, sizeof failure);
-        last = leave(e);
-    }
-    mt_condition_wake_all(&s->made);
-    mt_lock_give(&s->lock);
-    if (last)
-        free_entry(cache, e);
-    if (st)
+    if (st) {
+        mt_cache_fail(cache, *out, st, &failure);
         return mt_fail(err, st, "%s", failure.message);
-    if (atomic_load(&cache->bytes) > cache->budget)
-        evict(cache, (size_t)(s - cache->shards));
+    }
+    mt_cache_finish(cache, *out, data, size);
     return MT_OK;
-}
-
-static void use(shard *s, entry *e)
-{
-    e->users++;
-    if (e->state == MADE && s->newest != e) {
-        list_remove(s, e);
-        list_add(s, e);
-    }
-}
-
-mt_status mt_cache_get(mt_cache *cache, uint64_t owner, uint64_t id, mt_cache_make make, void *argument,
-                       mt_cache_entry **out, mt_error *err)
-{
-    uint64_t h = hash(owner, id);
-    shard *s = shard_of(cache, h);
-    mt_lock_take(&s->lock);
-    entry *e = find(s, h, owner, id);
-    if (e) {
-        use(s, e);
-        *out = &e->shown;
-        return await(cache, s, e, err);
-    }
-    e = new_entry(cache, owner, id, err);
-    if (!e) {
-        mt_lock_give(&s->lock);
-        return MT_E_MEMORY;
-    }
-    if (s->n_entries >= 2 * s->n_buckets)
-        grow(cache, s);
-    entry **at = bucket_of(s, h);
-    e->next_in_bucket = *at;
-    *at = e;
-    s->n_entries++;
-    mt_lock_give(&s->lock);
-    *out = &e->shown;
-    return make_entry(cache, s, e, make, argument, err);
 }
 
 mt_cache_entry *mt_cache_peek(mt_cache *cache, uint64_t owner, uint64_t id)

@@ -31,6 +31,18 @@ uint64_t mt_cache_new_owner(mt_cache *cache);
 MT_MUST_CHECK mt_status mt_cache_get(mt_cache *cache, uint64_t owner, uint64_t id, mt_cache_make make, void *argument,
                                      mt_cache_entry **out, mt_error *err);
 
+/* The same in steps, for those who do not wait: mt_cache_begin finds the entry, made (MT_CACHE_HIT) or in the making by
+ * somebody else (MT_CACHE_BUSY: mt_cache_await waits for it), or puts in one that the caller is to make
+ * (MT_CACHE_MAKE), and must end with mt_cache_finish, which takes data over, or mt_cache_fail, which also gives the
+ * entry back. MT_CACHE_NONE: no memory for an entry, make the data without. */
+typedef enum mt_cache_state { MT_CACHE_NONE, MT_CACHE_HIT, MT_CACHE_MAKE, MT_CACHE_BUSY } mt_cache_state;
+mt_cache_state mt_cache_begin(mt_cache *cache, uint64_t owner, uint64_t id, mt_cache_entry **out);
+void mt_cache_finish(mt_cache *cache, mt_cache_entry *shown, void *data, size_t size);
+void mt_cache_fail(mt_cache *cache, mt_cache_entry *shown, mt_status status, const mt_error *failure);
+
+/* Waits for an entry that another thread makes; gives it back if that fails. */
+MT_MUST_CHECK mt_status mt_cache_await(mt_cache *cache, mt_cache_entry *shown, mt_error *err);
+
 /* The entry if it is there and made, else NULL. */
 mt_cache_entry *mt_cache_peek(mt_cache *cache, uint64_t owner, uint64_t id);
 void mt_cache_release(mt_cache *cache, mt_cache_entry *shown);

@@ -16,6 +16,7 @@ static mt_context *allocate_context(const mt_context_options *options, mt_error 
     mt_context *context = memset(memory, 0, sizeof(mt_context));
     mt_env_init(&context->env, &options->allocator, &options->limits);
     context->env.allow_mmap = options->allow_mmap;
+    context->env.in_flight = options->in_flight;
     context->owners = 1;
     return context;
 }

@@ -32,6 +32,8 @@ typedef struct mt_condition {
 MT_MUST_CHECK mt_status mt_condition_init(mt_condition *condition, mt_error *err);
 void mt_condition_destroy(mt_condition *condition);
 void mt_condition_wait(mt_condition *condition, mt_lock *lock);
+/* As mt_condition_wait, but not longer than so many milliseconds. */
+void mt_condition_wait_for(mt_condition *condition, mt_lock *lock, unsigned milliseconds);
 void mt_condition_wake_one(mt_condition *condition);
 void mt_condition_wake_all(mt_condition *condition);
 /* In the child of a fork, for one whose waiters no longer exist. */

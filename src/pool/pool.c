@@ -3,7 +3,6 @@
 
 #include "platform/thread.h"
 
-#include <stdbool.h>
 #include <string.h>
 
 /* One call of mt_pool_run. Lives on the caller's stack until no worker looks at it. */
@@ -21,7 +20,11 @@ struct mt_pool {
     unsigned threads; /* the caller included */
     mt_lock lock;
     mt_condition wake, left; /* work is there; a worker has left a job */
+    mt_condition waiting;    /* of mt_pool_wait: a task that no worker is idle for, or a wake */
     job *jobs;               /* that have items left to claim, oldest first */
+    mt_task *first, *last;   /* tasks, run before jobs: what has arrived holds memory */
+    unsigned idle;           /* workers that wait for work */
+    uint64_t wakes;          /* calls of mt_pool_wake */
     bool stopping;
     unsigned started;
     mt_thread *workers;
@@ -47,14 +50,34 @@ static void remove_job(mt_pool *pool, const job *j)
         }
 }
 
+/* Runs the next task, if there is one. The lock is held, and given up meanwhile. */
+static bool run_task(mt_pool *pool)
+{
+    mt_task *task = pool->first;
+    if (!task)
+        return false;
+    pool->first = task->next;
+    mt_lock_give(&pool->lock);
+    bool outer = inside;
+    inside = true;
+    task->run(task);
+    inside = outer;
+    mt_lock_take(&pool->lock);
+    return true;
+}
+
 static void run_worker(void *argument)
 {
     mt_pool *pool = argument;
     mt_lock_take(&pool->lock);
     while (!pool->stopping) {
+        if (run_task(pool))
+            continue;
         job *j = pool->jobs;
         if (!j) {
+            pool->idle++;
             mt_condition_wait(&pool->wake, &pool->lock);
+            pool->idle--;
             continue;
         }
         j->workers++;
@@ -72,10 +95,12 @@ static void run_worker(void *argument)
 static void forget_threads(void *owner)
 {
     mt_pool *pool = owner;
-    pool->started = 0;
+    pool->started = pool->idle = 0;
     pool->jobs = NULL;
+    pool->first = NULL;
     mt_condition_reset(&pool->wake);
     mt_condition_reset(&pool->left);
+    mt_condition_reset(&pool->waiting);
 }
 
 mt_status mt_pool_new(mt_env *env, unsigned threads, mt_pool **out, mt_error *err)
@@ -94,11 +119,15 @@ mt_status mt_pool_new(mt_env *env, unsigned threads, mt_pool **out, mt_error *er
         goto no_wake;
     if ((st = mt_condition_init(&pool->left, err)))
         goto no_left;
+    if ((st = mt_condition_init(&pool->waiting, err)))
+        goto no_waiting;
     if ((st = mt_lock_init(&pool->lock, forget_threads, pool, err)))
         goto no_lock;
     *out = pool;
     return MT_OK;
 no_lock:
+    mt_condition_destroy(&pool->waiting);
+no_waiting:
     mt_condition_destroy(&pool->left);
 no_left:
     mt_condition_destroy(&pool->wake);
@@ -122,11 +151,21 @@ void mt_pool_free(mt_pool *pool)
     mt_lock_destroy(&pool->lock);
     mt_condition_destroy(&pool->wake);
     mt_condition_destroy(&pool->left);
+    mt_condition_destroy(&pool->waiting);
     mt_release(pool->env, pool->workers, pool->threads * sizeof(mt_thread));
     mt_release(pool->env, pool, sizeof *pool);
 }
 
 unsigned mt_pool_threads(const mt_pool *pool) { return pool->threads; }
+
+static bool start_worker(mt_pool *pool)
+{
+    if (pool->started + 1 >= pool->threads ||
+        mt_thread_start(&pool->workers[pool->started], run_worker, pool, NULL) != MT_OK)
+        return false;
+    pool->started++;
+    return true;
+}
 
 /* Puts a job in the list and sees that there are threads for it. The lock is held. */
 static void offer(mt_pool *pool, job *j)
@@ -135,11 +174,8 @@ static void offer(mt_pool *pool, job *j)
     while (*end)
         end = &(*end)->following;
     *end = j;
-    while (pool->started + 1 < pool->threads && pool->started < j->n - 1) {
-        if (mt_thread_start(&pool->workers[pool->started], run_worker, pool, NULL))
-            break; /* then the caller does more of it */
-        pool->started++;
-    }
+    while (pool->started < j->n - 1 && start_worker(pool))
+        continue; /* if no thread can be started, the caller does more of it */
     if (j->n - 1 >= pool->started)
         mt_condition_wake_all(&pool->wake);
     else
@@ -162,5 +198,46 @@ void mt_pool_run(mt_pool *pool, size_t n, void (*work)(void *argument, size_t i)
     remove_job(pool, &j);
     while (j.workers > 0)
         mt_condition_wait(&pool->left, &pool->lock);
+    mt_lock_give(&pool->lock);
+}
+
+void mt_pool_submit(mt_pool *pool, mt_task *task)
+{
+    mt_lock_take(&pool->lock);
+    task->next = NULL;
+    *(pool->first ? &pool->last->next : &pool->first) = task;
+    pool->last = task;
+    if (pool->idle > 0 || start_worker(pool))
+        mt_condition_wake_one(&pool->wake);
+    else
+        mt_condition_wake_one(&pool->waiting);
+    mt_lock_give(&pool->lock);
+}
+
+void mt_pool_wait(mt_pool *pool, bool (*is_done)(void *argument), void *argument)
+{
+    enum { ASK_AGAIN_MS = 20 };
+    mt_lock_take(&pool->lock);
+    for (;;) {
+        bool ran = run_task(pool);
+        uint64_t wakes = pool->wakes;
+        mt_lock_give(&pool->lock);
+        bool done = is_done(argument);
+        mt_lock_take(&pool->lock);
+        if (done)
+            break;
+        if (!ran && !pool->first && pool->wakes == wakes)
+            mt_condition_wait_for(&pool->waiting, &pool->lock, ASK_AGAIN_MS);
+    }
+    if (pool->first) /* the wake for it may have come here */
+        mt_condition_wake_one(&pool->waiting);
+    mt_lock_give(&pool->lock);
+}
+
+void mt_pool_wake(mt_pool *pool)
+{
+    mt_lock_take(&pool->lock);
+    pool->wakes++;
+    mt_condition_wake_all(&pool->waiting);
     mt_lock_give(&pool->lock);
 }

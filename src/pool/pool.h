@@ -5,6 +5,8 @@
 
 #include "base/env.h"
 
+#include <stdbool.h>
+
 typedef struct mt_pool mt_pool;
 
 /* threads counts the caller; 1 means no thread is ever started. */
@@ -16,5 +18,20 @@ unsigned mt_pool_threads(const mt_pool *pool);
  * Any number of threads may call at once; a call from inside work is run by the caller alone. If no thread can be
  * started, the caller does all. */
 void mt_pool_run(mt_pool *pool, size_t n, void (*work)(void *argument, size_t i), void *argument);
+
+/* Something to do once, in whatever thread. Owned by the caller until run is called. */
+typedef struct mt_task {
+    void (*run)(struct mt_task *task);
+    struct mt_task *next; /* the pool's */
+} mt_task;
+
+/* Hands over a task, from any thread, and returns. A thread of the pool runs it, or one that waits in mt_pool_wait. With
+ * a pool of one thread only the latter do. */
+void mt_pool_submit(mt_pool *pool, mt_task *task);
+
+/* Runs tasks, anybody's, until is_done says so. It is asked without a lock after each task, after each mt_pool_wake, and
+ * at least every 20 ms. */
+void mt_pool_wait(mt_pool *pool, bool (*is_done)(void *argument), void *argument);
+void mt_pool_wake(mt_pool *pool);
 
 #endif

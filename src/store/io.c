@@ -138,7 +138,7 @@ void mt_io_free(mt_io *io)
 /* Puts a request in the queue; false where no thread will ever take it. */
 static bool enqueue(mt_io *io, mt_request *r)
 {
-    unsigned most = r->store->costs.io_threads;
+    unsigned most = r->store->env->in_flight ? r->store->env->in_flight : r->store->costs.io_threads;
     most = most < 1 ? 1 : most > MOST_THREADS ? MOST_THREADS : most;
     mt_lock_take(&io->lock);
     if (io->queued >= io->idle && io->started < most &&
@@ -164,6 +164,12 @@ static void prepare(mt_store *store, mt_request *r)
     r->n_read = r->capacity = 0;
     r->object_size = 0;
     r->state = NULL;
+}
+
+unsigned mt_store_in_flight(const mt_store *store)
+{
+    unsigned n = store->env->in_flight ? store->env->in_flight : store->costs.in_flight;
+    return n ? n : 1;
 }
 
 void mt_store_advise(mt_store *store, const mt_request *r)
@@ -225,7 +231,7 @@ static void wait_until(waiting *w, size_t in_flight)
 mt_status mt_store_perform(mt_store *store, mt_request *requests, size_t n, mt_error *err)
 {
     waiting w = { store->env->io, 0 };
-    unsigned most = store->costs.in_flight ? store->costs.in_flight : 1;
+    unsigned most = mt_store_in_flight(store);
     for (size_t i = 0; i < n; i++) {
         mt_request *r = &requests[i];
         if (mt_store_try(store, r))

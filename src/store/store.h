@@ -117,6 +117,9 @@ MT_MUST_CHECK mt_status mt_store_read_tail(mt_store *store, const char *key, voi
 /* Does a request if it needs no waiting; false: it would have to wait, and nothing was done. done is not called. */
 bool mt_store_try(mt_store *store, mt_request *request);
 
+/* How many reads at once the store is to have: the context's number, else its own; at least 1. */
+unsigned mt_store_in_flight(const mt_store *store);
+
 /* Says that a range will be asked for soon. Does not block. */
 void mt_store_advise(mt_store *store, const mt_request *request);
 

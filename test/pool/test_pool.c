@@ -136,9 +136,91 @@ static void children(void **state)
     mt_pool_free(pool);
 }
 
+typedef struct counted_task {
+    mt_task task;
+    mt_pool *pool;
+    atomic_int *left;
+} counted_task;
+
+static void count_down(mt_task *task)
+{
+    counted_task *t = (counted_task *)(void *)task;
+    mt_pool *pool = t->pool;
+    if (atomic_fetch_sub(t->left, 1) == 1)
+        mt_pool_wake(pool);
+}
+
+static bool is_zero(void *argument) { return atomic_load((atomic_int *)argument) == 0; }
+
+/* All tasks run, also with no worker at all, while the caller waits. */
+static void tasks_while_the_caller_waits(void **state)
+{
+    (void)state;
+    for (unsigned threads = 1; threads <= 4; threads++) {
+        static counted_task tasks[N];
+        mt_env env;
+        mt_pool *pool = new_pool(&env, threads);
+        for (int run = 0; run < 20; run++) {
+            atomic_int left = N;
+            for (size_t i = 0; i < N; i++) {
+                tasks[i] = (counted_task) { { count_down, NULL }, pool, &left };
+                mt_pool_submit(pool, &tasks[i].task);
+            }
+            mt_pool_wait(pool, is_zero, &left);
+            assert_int_equal(left, 0);
+        }
+        mt_pool_free(pool);
+        assert_int_equal(env.memory_bytes, 0);
+    }
+}
+
+typedef struct submitter {
+    mt_pool *pool;
+    atomic_int left;
+    counted_task tasks[N];
+} submitter;
+
+static void *submit_all(void *argument)
+{
+    submitter *s = argument;
+    for (size_t i = 0; i < N; i++) {
+        s->tasks[i] = (counted_task) { { count_down, NULL }, s->pool, &s->left };
+        mt_pool_submit(s->pool, &s->tasks[i].task);
+    }
+    return NULL;
+}
+
+/* Tasks come from another thread, as a store's do, while jobs run. */
+static void tasks_from_elsewhere(void **state)
+{
+    (void)state;
+    for (unsigned threads = 1; threads <= 4; threads += 3) {
+        static submitter s;
+        static job j;
+        mt_env env;
+        memset(&j, 0, sizeof j);
+        s.pool = new_pool(&env, threads);
+        for (int run = 1; run <= 20; run++) {
+            pthread_t thread;
+            s.left = N;
+            assert_int_equal(pthread_create(&thread, NULL, submit_all, &s), 0);
+            mt_pool_run(s.pool, N, mark, &j);
+            mt_pool_wait(s.pool, is_zero, &s.left);
+            pthread_join(thread, NULL);
+            check_all(&j, run);
+        }
+        mt_pool_free(s.pool);
+        assert_int_equal(env.memory_bytes, 0);
+    }
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(each_piece_once), cmocka_unit_test(several_callers),
-                                        cmocka_unit_test(calls_from_inside), cmocka_unit_test(children) };
+    const struct CMUnitTest tests[] = { cmocka_unit_test(tasks_while_the_caller_waits),
+                                        cmocka_unit_test(tasks_from_elsewhere),
+                                        cmocka_unit_test(each_piece_once),
+                                        cmocka_unit_test(several_callers),
+                                        cmocka_unit_test(calls_from_inside),
+                                        cmocka_unit_test(children) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

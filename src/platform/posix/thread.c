@@ -74,9 +74,22 @@ void mt_lock_destroy(mt_lock *lock)
 void mt_lock_take(mt_lock *lock) { pthread_mutex_lock(&lock->mutex); }
 void mt_lock_give(mt_lock *lock) { pthread_mutex_unlock(&lock->mutex); }
 
+/* Timed waits are by the monotonic clock: setting the time of day does not prolong them. */
+static int init_condition(mt_condition *condition)
+{
+    pthread_condattr_t monotonic;
+    int code = pthread_condattr_init(&monotonic);
+    if (code)
+        return code;
+    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+    code = pthread_cond_init(&condition->condition, &monotonic);
+    pthread_condattr_destroy(&monotonic);
+    return code;
+}
+
 mt_status mt_condition_init(mt_condition *condition, mt_error *err)
 {
-    int code = pthread_cond_init(&condition->condition, NULL);
+    int code = init_condition(condition);
     return code ? mt_fail(err, MT_E_MEMORY, "cannot make a condition: %s", strerror(code)) : MT_OK;
 }
 
@@ -85,9 +98,20 @@ void mt_condition_wait(mt_condition *condition, mt_lock *lock)
 {
     pthread_cond_wait(&condition->condition, &lock->mutex);
 }
+
+void mt_condition_wait_for(mt_condition *condition, mt_lock *lock, unsigned milliseconds)
+{
+    struct timespec until;
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    uint64_t ns = (uint64_t)until.tv_nsec + (uint64_t)milliseconds * 1000000;
+    until.tv_sec += (time_t)(ns / 1000000000);
+    until.tv_nsec = (long)(ns % 1000000000);
+    pthread_cond_timedwait(&condition->condition, &lock->mutex, &until);
+}
+
 void mt_condition_wake_one(mt_condition *condition) { pthread_cond_signal(&condition->condition); }
 void mt_condition_wake_all(mt_condition *condition) { pthread_cond_broadcast(&condition->condition); }
-void mt_condition_reset(mt_condition *condition) { pthread_cond_init(&condition->condition, NULL); }
+void mt_condition_reset(mt_condition *condition) { (void)init_condition(condition); }
 
 static void *run_thread(void *argument)
 {
