@@ -36,7 +36,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     parse_listing(&env, text, size, "");
     parse_listing(&env, text, size, "a/");
     mt_s3_failure failure;
-    mt_s3_parse_failure(&env, text, size, &failure);
+    mt_s3_parse_failure(text, size, &failure);
     mt_ini_value value;
     if (mt_ini_get(text, size, "profile", "a", "b", &value) &&
         (value.text < text || value.size > size || value.text + value.size > text + size))

@@ -97,7 +97,7 @@ static bool has_profile(const profile *p)
     return false;
 }
 
-static void load_profile(search *s, const mt_s3_given *given, profile *p)
+static void load_profile(search *s, const mt_s3_options *given, profile *p)
 {
     const char *named =
         first_of(given->profile, first_of(variable(s, "AWS_PROFILE"), variable(s, "AWS_DEFAULT_PROFILE")));
@@ -171,7 +171,7 @@ static bool take_profile_keys(search *s, const profile *p, mt_s3_config *out)
     return false;
 }
 
-static void find_keys(search *s, const mt_s3_given *given, const profile *p, mt_s3_config *out)
+static void find_keys(search *s, const mt_s3_options *given, const profile *p, mt_s3_config *out)
 {
     mt_s3_keys keys = { given->key_id, given->secret, given->token };
     out->origin = "nobody";
@@ -216,7 +216,7 @@ static void set_endpoint(search *s, const char *text, mt_s3_config *out)
     s->status = out->endpoint ? MT_OK : MT_E_MEMORY;
 }
 
-mt_status mt_s3_configure(mt_arena *arena, const mt_s3_given *given, mt_s3_config *out, mt_error *err)
+mt_status mt_s3_configure(mt_arena *arena, const mt_s3_options *given, mt_s3_config *out, mt_error *err)
 {
     search s = { .arena = arena, .err = err };
     profile p;

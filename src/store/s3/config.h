@@ -7,11 +7,7 @@
 #include "base/arena.h"
 #include "store/s3/sign.h"
 
-/* What the caller gives, each may be NULL. */
-typedef struct mt_s3_given {
-    const char *key_id, *secret, *token, *region, *endpoint, *profile;
-    bool anonymous; /* no credentials are looked for */
-} mt_s3_given;
+#include <microtome/stores.h>
 
 typedef struct mt_s3_config {
     mt_s3_keys keys;      /* id is NULL: requests are not signed */
@@ -22,7 +18,7 @@ typedef struct mt_s3_config {
 
 /* Of s3://. Strings live in the arena. MT_E_ARGUMENT for a half of credentials, a profile that is in no file or whose
  * credentials come from where we do not ask, and texts that are no region or endpoint. */
-MT_MUST_CHECK mt_status mt_s3_configure(mt_arena *arena, const mt_s3_given *given, mt_s3_config *out, mt_error *err);
+MT_MUST_CHECK mt_status mt_s3_configure(mt_arena *arena, const mt_s3_options *given, mt_s3_config *out, mt_error *err);
 
 /* Of gs://: the HMAC keys of GS_ACCESS_KEY_ID and GS_SECRET_ACCESS_KEY, or none. Keys of AWS are not sent there. */
 MT_MUST_CHECK mt_status mt_s3_configure_gs(mt_arena *arena, mt_s3_config *out, mt_error *err);

@@ -4,7 +4,6 @@
 #include "base/xml.h"
 #include "store/s3/config.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -90,27 +89,27 @@ void mt_s3_sort_names(mt_s3_names *names)
     names->n = n;
 }
 
-/* One line of printable text. */
-static void copy_line(char *out, size_t capacity, const char *text)
+/* The text of the first element of a name, as one printable line; "" if there is none, or its end is not there. */
+static void copy_element(const char *text, size_t size, const char *name, char *out, size_t capacity)
 {
-    snprintf(out, capacity, "%s", text);
-    for (; *out; out++)
-        if ((unsigned char)*out < ' ' || *out == 0x7f)
-            *out = ' ';
+    size_t n = strlen(name), i = 0, k = 0;
+    out[0] = 0;
+    while (i + n + 2 <= size && !(text[i] == '<' && memcmp(text + i + 1, name, n) == 0 && text[i + n + 1] == '>'))
+        i++;
+    if (i + n + 2 > size)
+        return;
+    const char *from = text + i + n + 2, *end = memchr(from, '<', size - (i + n + 2));
+    for (; end && from + k < end && k + 1 < capacity; k++)
+        out[k] = (unsigned char)from[k] < ' ' || from[k] == 0x7f ? ' ' : from[k];
+    out[k] = 0;
 }
 
-void mt_s3_parse_failure(mt_env *env, const char *text, size_t size, mt_s3_failure *out)
+void mt_s3_parse_failure(const char *text, size_t size, mt_s3_failure *out)
 {
-    mt_arena *arena;
-    mt_xml *root;
     *out = (mt_s3_failure) { 0 };
-    if (size == 0 || mt_arena_new(env, &arena, NULL))
-        return;
-    if (mt_xml_parse(arena, text, size, "the answer", &root, NULL) == MT_OK && strcmp(root->name, "Error") == 0) {
-        copy_line(out->code, sizeof out->code, child_text(root, "Code"));
-        copy_line(out->message, sizeof out->message, child_text(root, "Message"));
-        if (mt_s3_is_region(child_text(root, "Region")))
-            copy_line(out->region, sizeof out->region, child_text(root, "Region"));
-    }
-    mt_arena_free(arena);
+    copy_element(text, size, "Code", out->code, sizeof out->code);
+    copy_element(text, size, "Message", out->message, sizeof out->message);
+    copy_element(text, size, "Region", out->region, sizeof out->region);
+    if (!mt_s3_is_region(out->region))
+        out->region[0] = 0;
 }

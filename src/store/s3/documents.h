@@ -30,7 +30,7 @@ typedef struct mt_s3_failure {
     char region[64];   /* where the bucket is; "" if it is not said, or is no region */
 } mt_s3_failure;
 
-/* Never fails: what cannot be understood is "". */
-void mt_s3_parse_failure(mt_env *env, const char *text, size_t size, mt_s3_failure *out);
+/* Never fails: what cannot be understood is "". The text may be cut anywhere, as the beginnings of answers are. */
+void mt_s3_parse_failure(const char *text, size_t size, mt_s3_failure *out);
 
 #endif

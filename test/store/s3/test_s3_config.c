@@ -71,13 +71,13 @@ static int tear_down(void **state)
     return f->env.memory_bytes != 0;
 }
 
-static mt_status configure(fixture *f, mt_s3_given given)
+static mt_status configure(fixture *f, mt_s3_options given)
 {
     f->err = (mt_error)MT_ERROR_INIT;
     return mt_s3_configure(f->arena, &given, &f->config, &f->err);
 }
 
-static void check_keys(fixture *f, mt_s3_given given, const char *id, const char *origin)
+static void check_keys(fixture *f, mt_s3_options given, const char *id, const char *origin)
 {
     check_ok(configure(f, given), &f->err);
     if (id)
@@ -90,11 +90,11 @@ static void check_keys(fixture *f, mt_s3_given given, const char *id, const char
 static void nothing_is_anonymous(void **state)
 {
     fixture *f = *state;
-    check_keys(f, (mt_s3_given) { 0 }, NULL, "nobody");
+    check_keys(f, (mt_s3_options) { 0 }, NULL, "nobody");
     assert_string_equal(f->config.region, "us-east-1");
     assert_null(f->config.endpoint);
     unsetenv("HOME");
-    check_keys(f, (mt_s3_given) { 0 }, NULL, "nobody");
+    check_keys(f, (mt_s3_options) { 0 }, NULL, "nobody");
 }
 
 static void the_order(void **state)
@@ -106,10 +106,10 @@ static void the_order(void **state)
     write_text(f, "config",
                "[default]\nregion = eu-north-1\n[profile lab]\nregion = eu-west-3\n"
                "endpoint_url = https://s3.lab.example/\n");
-    check_keys(f, (mt_s3_given) { 0 }, "D", "default");
+    check_keys(f, (mt_s3_options) { 0 }, "D", "default");
     assert_string_equal(f->config.region, "eu-north-1");
     setenv("AWS_PROFILE", "lab", 1);
-    check_keys(f, (mt_s3_given) { 0 }, "L", "lab");
+    check_keys(f, (mt_s3_options) { 0 }, "L", "lab");
     assert_string_equal(f->config.keys.token, "t");
     assert_string_equal(f->config.region, "eu-west-3");
     assert_string_equal(f->config.endpoint, "https://s3.lab.example");
@@ -117,22 +117,22 @@ static void the_order(void **state)
     setenv("AWS_SECRET_ACCESS_KEY", "e", 1);
     setenv("AWS_DEFAULT_REGION", "us-west-1", 1);
     setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1", 1);
-    check_keys(f, (mt_s3_given) { 0 }, "E", "environment");
+    check_keys(f, (mt_s3_options) { 0 }, "E", "environment");
     assert_string_equal(f->config.region, "us-west-1");
     assert_string_equal(f->config.endpoint, "http://127.0.0.1:1");
     setenv("AWS_REGION", "us-west-2", 1);
     setenv("AWS_ENDPOINT_URL_S3", "http://127.0.0.1:2/", 1);
-    check_keys(f, (mt_s3_given) { .profile = "default" }, "D", "default");
+    check_keys(f, (mt_s3_options) { .profile = "default" }, "D", "default");
     assert_string_equal(f->config.region, "us-west-2");
     assert_string_equal(f->config.endpoint, "http://127.0.0.1:2");
-    check_keys(f, (mt_s3_given) { .key_id = "O", .secret = "o", .region = "r", .endpoint = "http://h" }, "O",
+    check_keys(f, (mt_s3_options) { .key_id = "O", .secret = "o", .region = "r", .endpoint = "http://h" }, "O",
                "options");
     assert_string_equal(f->config.region, "r");
     assert_string_equal(f->config.endpoint, "http://h");
-    check_keys(f, (mt_s3_given) { .anonymous = true }, NULL, "nobody");
+    check_keys(f, (mt_s3_options) { .anonymous = true }, NULL, "nobody");
 }
 
-static void check_refused(fixture *f, mt_s3_given given, const char *word)
+static void check_refused(fixture *f, mt_s3_options given, const char *word)
 {
     assert_int_equal(configure(f, given), MT_E_ARGUMENT);
     assert_non_null(strstr(f->err.message, word));
@@ -142,23 +142,23 @@ static void what_is_refused(void **state)
 {
     fixture *f = *state;
     write_text(f, "config", "[profile sso]\nsso_session = x\n[profile half]\naws_access_key_id = H\n");
-    check_refused(f, (mt_s3_given) { .profile = "none" }, "\"none\"");
-    check_refused(f, (mt_s3_given) { .profile = "sso" }, "export-credentials");
-    check_refused(f, (mt_s3_given) { .profile = "half" }, "secret key");
-    check_refused(f, (mt_s3_given) { .key_id = "a" }, "secret key");
-    check_refused(f, (mt_s3_given) { .region = "evil.example/" }, "region");
-    check_refused(f, (mt_s3_given) { .endpoint = "https://u:hidden@h" }, "endpoint");
+    check_refused(f, (mt_s3_options) { .profile = "none" }, "\"none\"");
+    check_refused(f, (mt_s3_options) { .profile = "sso" }, "export-credentials");
+    check_refused(f, (mt_s3_options) { .profile = "half" }, "secret key");
+    check_refused(f, (mt_s3_options) { .key_id = "a" }, "secret key");
+    check_refused(f, (mt_s3_options) { .region = "evil.example/" }, "region");
+    check_refused(f, (mt_s3_options) { .endpoint = "https://u:hidden@h" }, "endpoint");
     assert_null(strstr(f->err.message, "hidden"));
-    check_refused(f, (mt_s3_given) { .endpoint = "file:///etc" }, "endpoint");
+    check_refused(f, (mt_s3_options) { .endpoint = "file:///etc" }, "endpoint");
     setenv("AWS_SECRET_ACCESS_KEY", "e", 1);
-    check_refused(f, (mt_s3_given) { 0 }, "environment");
+    check_refused(f, (mt_s3_options) { 0 }, "environment");
     unsetenv("AWS_SECRET_ACCESS_KEY");
     setenv("AWS_PROFILE", "gone", 1);
-    check_refused(f, (mt_s3_given) { 0 }, "\"gone\"");
-    check_keys(f, (mt_s3_given) { .anonymous = true }, NULL, "nobody");
+    check_refused(f, (mt_s3_options) { 0 }, "\"gone\"");
+    check_keys(f, (mt_s3_options) { .anonymous = true }, NULL, "nobody");
     unsetenv("AWS_PROFILE");
     setenv("AWS_CONFIG_FILE", f->home, 1); /* a folder */
-    assert_int_equal(configure(f, (mt_s3_given) { 0 }), MT_E_IO);
+    assert_int_equal(configure(f, (mt_s3_options) { 0 }), MT_E_IO);
 }
 
 static void files_elsewhere(void **state)
@@ -166,9 +166,9 @@ static void files_elsewhere(void **state)
     fixture *f = *state;
     write_text(f, "credentials", "[default]\naws_access_key_id = X\naws_secret_access_key = x\n");
     setenv("AWS_SHARED_CREDENTIALS_FILE", "~/.aws/none", 1);
-    check_keys(f, (mt_s3_given) { 0 }, NULL, "nobody");
+    check_keys(f, (mt_s3_options) { 0 }, NULL, "nobody");
     setenv("AWS_SHARED_CREDENTIALS_FILE", "~/.aws/credentials", 1);
-    check_keys(f, (mt_s3_given) { 0 }, "X", "default");
+    check_keys(f, (mt_s3_options) { 0 }, "X", "default");
 }
 
 static void google(void **state)
@@ -196,7 +196,7 @@ static void failing_allocations(void **state)
         mt_env_init(&env, &allocator, NULL);
         mt_status st = mt_arena_new(&env, &arena, NULL);
         if (!st) {
-            st = mt_s3_configure(arena, &(mt_s3_given) { 0 }, &f->config, NULL);
+            st = mt_s3_configure(arena, &(mt_s3_options) { 0 }, &f->config, NULL);
             mt_arena_free(arena);
         }
         assert_int_equal(env.memory_bytes, 0);
