@@ -1,4 +1,4 @@
-# Libraries. Each optional codec has a switch; a file that needs a codec that is off fails with an error naming it.
+# Libraries. Each optional codec or store has a switch; a file that needs one that is off fails with an error naming it.
 find_package(PkgConfig REQUIRED)
 
 pkg_check_modules(JANSSON REQUIRED jansson)
@@ -36,6 +36,12 @@ function(mt_codec switch what module)
   endif()
 endfunction()
 
+mt_codec(MT_WITH_HTTP "http:// and https:// by libcurl" libcurl)
+if(MT_WITH_HTTP)
+  mt_codec(MT_WITH_S3 "s3:// and gs://, signed by OpenSSL's libcrypto" libcrypto)
+else()
+  set(MT_WITH_S3 OFF)
+endif()
 mt_codec(MT_WITH_DEFLATE "deflate, zlib, gzip by libdeflate" "" libdeflate.h deflate)
 mt_codec(MT_WITH_ZSTD "Zstandard" libzstd)
 mt_codec(MT_WITH_LZ4 "LZ4" liblz4)
@@ -48,4 +54,3 @@ mt_codec(MT_WITH_BZIP2 "bzip2" "" bzlib.h bz2)
 mt_codec(MT_WITH_LZMA "LZMA and xz by liblzma" liblzma)
 mt_codec(MT_WITH_LZF "LZF by liblzf" liblzf)
 mt_codec(MT_WITH_SZIP "szip by libaec" "" libaec.h aec)
-mt_codec(MT_WITH_S3 "S3, signed by OpenSSL's libcrypto" libcrypto)

@@ -6,6 +6,7 @@
 #define MICROTOME_CONTEXT_H
 
 #include <microtome/status.h>
+#include <microtome/stores.h>
 
 #include <stddef.h>
 #include <stdint.h>
@@ -22,6 +23,7 @@ typedef struct mt_limits {
     size_t max_dimensions;     /* 16, which is also the most */
     size_t max_pages;          /* TIFF directories: 16,777,216 */
     size_t max_chunk_bytes;    /* one chunk, decoded: 1 GiB */
+    size_t max_norange_bytes;  /* one object of a web server that cannot send parts of it; it is then kept: 64 MiB */
 } mt_limits;
 
 /* resize(user, NULL, 0, n) allocates, resize(user, p, n, 0) frees and returns NULL. Must be thread-safe. */
@@ -40,6 +42,8 @@ typedef struct mt_context_options {
     mt_limits limits;       /* zero fields: the defaults */
     mt_allocator allocator; /* zero: malloc and free */
     unsigned in_flight;     /* reads at once in each store; 0: as many as the kind of store serves well */
+    mt_http_options http;   /* zero fields: the defaults */
+    mt_s3_options s3;       /* likewise */
 } mt_context_options;
 
 typedef struct mt_context mt_context;

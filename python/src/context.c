@@ -16,6 +16,7 @@ static const struct limit {
     { "max_dimensions", offsetof(mt_limits, max_dimensions) },
     { "max_pages", offsetof(mt_limits, max_pages) },
     { "max_chunk_bytes", offsetof(mt_limits, max_chunk_bytes) },
+    { "max_norange_bytes", offsetof(mt_limits, max_norange_bytes) },
 };
 #define N_LIMITS (sizeof limits / sizeof *limits)
 

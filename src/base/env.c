@@ -30,6 +30,7 @@ static void fill_limits(mt_limits *limits)
     set_default(&limits->max_dimensions, 16);
     set_default(&limits->max_pages, (size_t)1 << 24);
     set_default(&limits->max_chunk_bytes, (size_t)1 << 30);
+    set_default(&limits->max_norange_bytes, (size_t)64 << 20);
 }
 
 void mt_env_init(mt_env *env, const mt_allocator *allocator, const mt_limits *limits)

@@ -10,6 +10,7 @@
 struct mt_cache;
 struct mt_files;
 struct mt_io;
+struct mt_http;
 
 typedef struct mt_env {
     mt_allocator allocator;
@@ -19,6 +20,8 @@ typedef struct mt_env {
     struct mt_cache *index_cache; /* shard indices, page tables, index nodes: found once, kept */
     struct mt_files *files;       /* that stay open; NULL: none do */
     struct mt_io *io;             /* threads for reads that block; NULL: the caller's */
+    struct mt_http *http;         /* connections; NULL: none can be made */
+    struct mt_s3_options *s3;     /* of the context; NULL: the defaults */
     _Atomic uint64_t patches, bytes_delivered, ranges, bytes_fetched;
     _Atomic uint64_t chunks_decoded, bytes_decoded, chunks_missing, cache_hits;
     _Atomic uint64_t memory_bytes, memory_peak;

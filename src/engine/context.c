@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "engine/context.h"
 
+#include "store/s3/options.h"
+
 #include <string.h>
 
 #define INDEX_CACHE_BYTES ((uint64_t)32 << 20)
@@ -43,6 +45,12 @@ static size_t open_files(void)
 
 static void destroy(mt_context *context)
 {
+#ifdef MT_WITH_HTTP
+    mt_http_free(context->http);
+#endif
+#ifdef MT_WITH_S3
+    mt_s3_options_free(&context->env, context->env.s3);
+#endif
     mt_io_free(context->io);
     mt_pool_free(context->pool);
     while (context->n_spares > 0)
@@ -80,6 +88,19 @@ mt_status mt_context_new(const mt_context_options *given, mt_context **out, mt_e
         destroy(context);
         return st;
     }
+#ifdef MT_WITH_HTTP
+    if ((st = mt_http_new(&context->env, &options.http, &context->http, err))) {
+        destroy(context);
+        return st;
+    }
+    context->env.http = context->http;
+#endif
+#ifdef MT_WITH_S3
+    if ((st = mt_s3_options_copy(&context->env, &options.s3, &context->env.s3, err))) {
+        destroy(context);
+        return st;
+    }
+#endif
     context->env.index_cache = context->indices;
     context->env.files = context->files;
     context->env.io = context->io;

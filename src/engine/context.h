@@ -7,6 +7,7 @@
 #include "platform/thread.h"
 #include "pool/pool.h"
 #include "store/files.h"
+#include "store/http/transfer.h"
 #include "store/io.h"
 
 #define MT_MAX_SPARES 64
@@ -18,6 +19,7 @@ struct mt_context {
     mt_cache *indices;       /* env.index_cache */
     mt_files *files;         /* env.files */
     mt_io *io;               /* env.io */
+    mt_http *http;           /* env.http */
     _Atomic unsigned owners; /* the user, and each stack */
     mt_lock lock;            /* of spares, and of whatever is short */
     unsigned n_spares;

@@ -7,7 +7,8 @@
 
 #define MOST_LAYERS 4 /* archives in archives */
 
-static const mt_scheme *const schemes[] = { &mt_scheme_file };
+static const mt_scheme *const schemes[] = { &mt_scheme_file, &mt_scheme_http, &mt_scheme_https, &mt_scheme_s3,
+                                            &mt_scheme_gs };
 static const mt_layer *const layers[] = { NULL };
 
 static char to_lower(char c) { return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c; }

@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#define MOST_ASKED (UINT64_C(1) << 50) /* of "at most": servers read numbers of 63 bits, or of 53 */
+
 void mt_response_init(mt_response *r)
 {
     *r = (mt_response) { .first = 1, .total = MT_SIZE_UNKNOWN, .length = MT_SIZE_UNKNOWN };
@@ -35,7 +37,7 @@ static bool take_number(const char **at, const char *end, uint64_t *out)
     *out = 0;
     for (; *at < end && **at >= '0' && **at <= '9'; ++*at) {
         unsigned digit = (unsigned)(**at - '0');
-        if (*out > (INT64_MAX - digit) / 10)
+        if (*out > ((uint64_t)INT64_MAX - digit) / 10)
             return false;
         *out = *out * 10 + digit;
     }
@@ -116,7 +118,7 @@ void mt_response_take_line(mt_response *r, const char *line, size_t n)
 
 void mt_range_text(const mt_transfer *t, char *out, size_t room)
 {
-    uint64_t size = t->size ? t->size : 1;
+    uint64_t size = t->size == 0 ? 1 : t->size > MOST_ASKED ? MOST_ASKED : t->size;
     if (t->span == MT_SPAN_TAIL)
         snprintf(out, room, "-%" PRIu64, size);
     else
@@ -150,7 +152,7 @@ static mt_status plan_part(const mt_response *r, const mt_transfer *t, mt_body *
         if (st)
             return st;
     }
-    if (r->first != offset || r->last < r->first || r->last - r->first != size - (uint64_t)1)
+    if (r->first != offset || r->last < r->first || r->last - r->first + 1 != (uint64_t)size)
         return mt_fail(err, MT_E_IO,
                        "%s: the server sent bytes %" PRIu64 " to %" PRIu64 ", and was asked for %zu at byte %" PRIu64,
                        t->name, r->first, r->last, size, offset);

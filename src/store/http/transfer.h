@@ -31,6 +31,7 @@ typedef enum mt_span {
 typedef enum mt_verdict {
     MT_ACCEPT, /* go on as the engine would without the hook */
     MT_REPEAT, /* at once, with prepare called again: the hook changed something. Counts as a retry. */
+    MT_RETRY,  /* after a while, as if the server had answered 503 */
     MT_REFUSE  /* t->status and t->error are set by the hook: no retry */
 } mt_verdict;
 
@@ -55,8 +56,8 @@ struct mt_transfer {
 
     /* Optional: called before each attempt, the first included: signs. */
     mt_status (*prepare)(mt_transfer *t, mt_error *err);
-    /* Optional: called after each response with a status other than 2xx (and 2xx, if its body is MT_SPAN_BODY) before the
-     * engine judges it. t->code, mt_transfer_header and, of errors, t->text are valid. */
+    /* Optional: called after each response with another status than 206 before the engine judges it. t->code, t->etag,
+     * mt_transfer_header and, of errors and of 200, t->text are valid. */
     mt_verdict (*judge)(mt_transfer *t);
     void (*done)(mt_transfer *t); /* called once */
     void *user;
@@ -70,7 +71,7 @@ struct mt_transfer {
     uint64_t object_size; /* of the whole object, or MT_SIZE_UNKNOWN */
     char etag[128];       /* strong ones only; "" where there is none or it is longer */
     char modified[48];    /* Last-Modified */
-    char text[2048];      /* start of the body of an error, with a NUL behind */
+    char text[2048];      /* start of the body of an error or of a 200, with a NUL behind */
     /* Not NULL: the server has no ranges and sent all of the object, object_size bytes. out is filled as if it had them;
      * the caller frees this with mt_release(env, whole, whole_capacity) or keeps it for later reads. */
     void *whole;

@@ -48,7 +48,7 @@ static mt_status read_page(mt_s3_store *s, mt_s3_page *page, mt_s3_names *names,
     const char *next = NULL;
     mt_transfer *t = &page->transfer;
     mt_s3_page_init(page, s, prefix, *token, "1000");
-    mt_status st = mt_transfer_perform(env->http, &t, 1, err);
+    mt_status st = mt_transfer_perform(env->http, t, 1, err);
     if (!st) {
         mt_store_count(&s->web.base, 1, t->n_read);
         if ((st = mt_s3_parse_page(names, t->out, t->n_read, prefix, &next, err)))

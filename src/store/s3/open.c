@@ -2,6 +2,9 @@
 /* s3:// and gs://: what a URL names, an object or a folder. A folder is a prefix below which there is something; where
  * listing is not allowed, one below which there is metadata of an array or group. */
 #include "store/resolve.h"
+
+#ifdef MT_WITH_S3
+
 #include "store/s3/documents.h"
 #include "store/s3/s3.h"
 #include "store/url.h"
@@ -167,3 +170,16 @@ static mt_status open_gs(const mt_resolver *resolver, mt_location *out, mt_error
 
 const mt_scheme mt_scheme_s3 = { .name = "s3", .open = open_s3 };
 const mt_scheme mt_scheme_gs = { .name = "gs", .open = open_gs };
+
+#else
+
+static mt_status refuse(const mt_resolver *resolver, mt_location *out, mt_error *err)
+{
+    (void)resolver, (void)out;
+    return mt_fail(err, MT_E_UNSUPPORTED, "s3:// and gs://: this build was made without MT_WITH_S3");
+}
+
+const mt_scheme mt_scheme_s3 = { .name = "s3", .open = refuse };
+const mt_scheme mt_scheme_gs = { .name = "gs", .open = refuse };
+
+#endif

@@ -8,8 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define MAX_SKEW 300        /* seconds of which servers do not care; they allow 900 */
-#define REFRESH_BEFORE 300  /* seconds before lent keys expire */
+#define MAX_SKEW 300       /* seconds of which servers do not care; they allow 900 */
+#define REFRESH_BEFORE 300 /* seconds before lent keys expire */
 
 /* Headers for a request, one behind the other in scratch. */
 typedef struct headers {
@@ -89,7 +89,8 @@ mt_status mt_s3_prepare(mt_s3_store *s, const char *path, const mt_s3_pair *quer
     char full[MT_URL_BYTES / 3], encoded[MT_URL_BYTES], queries[MT_URL_BYTES];
     headers h = { .transfer = t, .at = scratch, .left = MT_WEB_SCRATCH };
     t->n_headers = 0;
-    size_t a = mt_s3_encode(path, true, encoded, sizeof encoded), b = mt_s3_query(query, n_query, queries, sizeof queries);
+    size_t a = mt_s3_encode(path, true, encoded, sizeof encoded),
+           b = mt_s3_query(query, n_query, queries, sizeof queries);
     mt_status st = MT_OK;
     mt_lock_take(&s->lock);
     renew_keys(s);
@@ -171,9 +172,13 @@ static bool learn_time(mt_s3_store *s, const mt_transfer *t, const mt_s3_failure
 static mt_verdict refuse(mt_s3_store *s, mt_transfer *t, const mt_s3_failure *failure, mt_status status)
 {
     bool is_signed = s->lends || s->config.keys.id, forbidden = t->code == 401 || t->code == 403;
-    const char *who = !forbidden ? "" : is_signed ? "; signed with the keys of " : "; no credentials were found or given";
+    const char *who = !forbidden  ? ""
+                      : is_signed ? "; signed with the keys of "
+                                  : "; no credentials were found or given";
     const char *origin = forbidden && is_signed ? s->config.origin : "";
     bool hint = t->code == 403 && strcmp(failure->code, "AccessDenied") == 0;
+    if (hint)
+        s->was_forbidden = true;
     t->status = mt_fail(&t->error, status, "%s: the server answered %d %s%s%s%s%s%s", t->name, t->code, failure->code,
                         *failure->message ? ": " : "", failure->message, who, origin,
                         hint ? "; S3 answers this for what is missing, too, if the bucket may not be listed" : "");
@@ -253,24 +258,49 @@ static char *copy_in_arena(mt_arena *arena, const char *text, mt_error *err)
     return mt_arena_strndup(arena, text, strlen(text), err);
 }
 
+/* "s3://bucket/root" without a '/' at its end: what messages and sources say. */
+static mt_status name_store(mt_s3_store *s, char **out, mt_error *err)
+{
+    char url[MT_URL_BYTES];
+    size_t n = strlen(s->root);
+    int size =
+        snprintf(url, sizeof url, "%s://%s%s%.*s", s->scheme, s->bucket, n ? "/" : "", (int)n - (n > 0), s->root);
+    if (size < 0 || size >= (int)sizeof url)
+        return mt_fail(err, MT_E_ARGUMENT, "%s://%s: the key is too long", s->scheme, s->bucket);
+    return mt_copy_text(s->web.base.env, url, out, err);
+}
+
 static mt_status fill_store(mt_s3_store *s, const char *scheme, const char *bucket, const char *root, mt_error *err)
 {
-    char url[MT_URL_BYTES], *copy;
-    size_t n = strlen(root);
+    mt_env *env = s->web.base.env;
+    char *url;
     s->scheme = copy_in_arena(s->arena, scheme, err);
     s->bucket = copy_in_arena(s->arena, bucket, err);
     s->root = copy_in_arena(s->arena, root, err);
     if (!s->scheme || !s->bucket || !s->root)
         return MT_E_MEMORY;
-    int size = snprintf(url, sizeof url, "%s://%s%s%.*s", scheme, bucket, n ? "/" : "", (int)n - (n > 0), root);
-    if (size < 0 || size >= (int)sizeof url)
-        return mt_fail(err, MT_E_ARGUMENT, "%s://%s: the key is too long", scheme, bucket);
     mt_status st = configure(s, err);
-    if (st || (st = mt_copy_text(s->web.base.env, url, &copy, err)))
+    if (st || (st = name_store(s, &url, err)))
         return st;
-    if ((st = mt_web_init(&s->web, s->web.base.env, &s3_ops, copy, err)))
-        mt_release(s->web.base.env, copy, strlen(url) + 1);
+    if ((st = mt_web_init(&s->web, env, &s3_ops, url, err)))
+        mt_release(env, url, strlen(url) + 1);
     return st;
+}
+
+mt_status mt_s3_store_descend(mt_s3_store *s, const char *full, mt_error *err)
+{
+    char *url, *old = s->web.base.url;
+    const char *root = mt_arena_printf(s->arena, err, "%s%s", full, *full ? "/" : "");
+    if (!root)
+        return MT_E_MEMORY;
+    s->root = root;
+    mt_status st = name_store(s, &url, err);
+    if (st)
+        return st;
+    s->web.base.url = url;
+    mt_release(s->web.base.env, old, strlen(old) + 1);
+    mt_objects_destroy(&s->web.objects); /* whose keys were those below the old root */
+    return mt_objects_init(&s->web.objects, s->web.base.env, err);
 }
 
 mt_status mt_s3_store_new(mt_env *env, const char *scheme, const char *bucket, const char *root, mt_s3_store **out,

@@ -5,6 +5,7 @@
 #define MT_STORE_S3_S3_H
 
 #include "store/http/web.h"
+#include "store/s3/config.h"
 #include "store/s3/instance.h"
 #include "store/s3/place.h"
 
@@ -13,8 +14,9 @@ typedef struct mt_s3_store {
     mt_arena *arena; /* of what does not change: */
     mt_s3_config config;
     const char *scheme, *bucket;
-    const char *root; /* "" or ends with '/': what stands before the store's keys in those of the bucket */
-    bool lends;       /* keys are lent by the container or machine, and expire */
+    const char *root;           /* "" or ends with '/': what stands before the store's keys in those of the bucket */
+    bool lends;                 /* keys are lent by the container or machine, and expire */
+    _Atomic bool was_forbidden; /* an answer was 403 for want of rights */
 
     mt_lock lock; /* of what does: */
     mt_s3_place place;
@@ -31,6 +33,9 @@ typedef struct mt_s3_store {
 /* A store below root, "" or one that ends with '/'. Credentials are found, no bucket is asked. */
 MT_MUST_CHECK mt_status mt_s3_store_new(mt_env *env, const char *scheme, const char *bucket, const char *root,
                                         mt_s3_store **out, mt_error *err);
+
+/* Makes a folder below the store's root the root. For who has just made the store, and is alone with it. */
+MT_MUST_CHECK mt_status mt_s3_store_descend(mt_s3_store *store, const char *full, mt_error *err);
 
 static inline mt_s3_store *mt_s3_store_of(mt_web *web) { return (mt_s3_store *)(void *)web; }
 
@@ -54,10 +59,5 @@ MT_MUST_CHECK mt_status mt_s3_list(mt_store *store, const char *prefix, mt_store
 MT_MUST_CHECK mt_status mt_s3_prepare(mt_s3_store *store, const char *path, const mt_s3_pair *query, size_t n_query,
                                       mt_transfer *t, char *url, char *scratch, mt_error *err);
 mt_verdict mt_s3_judge(mt_s3_store *store, mt_transfer *t);
-
-/* Copies of the options of a context, for env->s3. */
-MT_MUST_CHECK mt_status mt_s3_options_copy(mt_env *env, const mt_s3_options *given, mt_s3_options **out,
-                                           mt_error *err);
-void mt_s3_options_free(mt_env *env, mt_s3_options *options);
 
 #endif
