@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -90,7 +91,8 @@ def _raw(
 
 def _absolute(path: Path) -> str:
     text = os.fsdecode(path)
-    return text if os.path.isabs(text) else os.path.join(os.getcwd(), text)
+    is_url = re.match(r"[A-Za-z][A-Za-z0-9+.-]+://", text)
+    return text if is_url or os.path.isabs(text) else os.path.join(os.getcwd(), text)
 
 
 def open(
@@ -115,8 +117,9 @@ def open(
     Parameters
     ----------
     path : path-like
-        A file or folder, with an optional part of it behind ``#``:
-        ``"a.zarr#labels/nuclei"``, ``"b.ome.tif#series=1"``, ``"c.zarr#level=2"``.
+        A file or folder, or a URL (``http://``, ``https://``, ``s3://``, ``gs://``), with
+        an optional part of it behind ``#``: ``"a.zarr#labels/nuclei"``,
+        ``"b.ome.tif#series=1"``, ``"s3://bucket/c.zarr#level=2"``.
     axes : str, optional
         Letters of ``STCZYX``, one for each dimension of the stored array, where the
         file does not say or is wrong.

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Context: threads, cache and limits that stacks share. */
 #include "core.h"
+#include "options.h"
 
 #include <string.h>
 
@@ -75,16 +76,17 @@ static bool convert_options(PyObject *const *values, mt_context_options *out)
             out->cache_bytes = MT_NO_CACHE;
     }
     out->allow_mmap = values[2] ? PyObject_IsTrue(values[2]) : 0;
-    return out->allow_mmap >= 0 && convert_limits(values[3], &out->limits);
+    return out->allow_mmap >= 0 && convert_limits(values[3], &out->limits) && convert_http(values[4], &out->http) &&
+           convert_s3(values[5], &out->s3);
 }
 
 static PyObject *context_new(PyTypeObject *type, PyObject *args, PyObject *keywords)
 {
-    static const char *names[] = { "threads", "cache_bytes", "allow_mmap", "limits", NULL };
-    PyObject *values[4] = { NULL };
+    static const char *names[] = { "threads", "cache_bytes", "allow_mmap", "limits", "http", "s3", NULL };
+    PyObject *values[6] = { NULL };
     mt_context_options options = { .struct_size = sizeof options };
-    if (!PyArg_ParseTupleAndKeywords(args, keywords, "|$OOOO:Context", (char **)names, &values[0], &values[1],
-                                     &values[2], &values[3]) ||
+    if (!PyArg_ParseTupleAndKeywords(args, keywords, "|$OOOOOO:Context", (char **)names, &values[0], &values[1],
+                                     &values[2], &values[3], &values[4], &values[5]) ||
         !convert_options(values, &options))
         return NULL;
     mt_context *context;
@@ -167,17 +169,22 @@ static PyMethodDef context_methods[] = {
     { NULL, NULL, 0, NULL },
 };
 
-PyDoc_STRVAR(context_doc,
-             "Context(*, threads=0, cache_bytes=None, allow_mmap=False, limits=None)\n--\n\n"
-             "Threads, the cache of decoded chunks, and limits, shared by the stacks opened in it.\n\n"
-             "Parameters\n----------\n"
-             "threads : int\n    Threads that decode, the caller's included; 0 is one for each processor.\n"
-             "cache_bytes : int, optional\n    Budget for decoded chunks; 0 keeps none. Default: an eighth of the "
-             "memory.\n"
-             "allow_mmap : bool\n    Map files instead of reading them. A file that is cut while it is mapped kills "
-             "the process.\n"
-             "limits : dict of str to int, optional\n    What a file may make us do, such as "
-             "``{\"max_chunk_bytes\": 2**28}``; the names are\n    those of ``mt_limits``.");
+PyDoc_STRVAR(
+    context_doc,
+    "Context(*, threads=0, cache_bytes=None, allow_mmap=False, limits=None, http=None, s3=None)\n--\n\n"
+    "Threads, the cache of decoded chunks, and limits, shared by the stacks opened in it.\n\n"
+    "Parameters\n----------\n"
+    "threads : int\n    Threads that decode, the caller's included; 0 is one for each processor.\n"
+    "cache_bytes : int, optional\n    Budget for decoded chunks; 0 keeps none. Default: an eighth of the "
+    "memory.\n"
+    "allow_mmap : bool\n    Map files instead of reading them. A file that is cut while it is mapped kills "
+    "the process.\n"
+    "limits : dict of str to int, optional\n    What a file may make us do, such as "
+    "``{\"max_chunk_bytes\": 2**28}``; the names are\n    those of ``mt_limits``.\n"
+    "http : dict, optional\n    Options for ``http://`` and ``https://``, such as ``{\"ca_file\": \"ca.pem\"}``; "
+    "the names are those of\n    ``mt_http_options``.\n"
+    "s3 : dict, optional\n    Options for ``s3://``, such as ``{\"endpoint\": \"https://host\", \"anonymous\": "
+    "True}``; the names are\n    those of ``mt_s3_options``. They go into no pickle.");
 
 static PyType_Slot context_slots[] = {
     { Py_tp_new, context_new },

@@ -12,6 +12,7 @@ import subprocess
 import sys
 import time
 import urllib.error
+import urllib.parse
 import urllib.request
 from pathlib import Path
 
@@ -181,7 +182,7 @@ class Seaweed:
 
     def put(self, key: str, body: bytes) -> int:
         """Through the filer, which asks for no signature."""
-        return request(f"{self.filer}/buckets/{key}", "PUT", body)[0]
+        return request(f"{self.filer}/buckets/{urllib.parse.quote(key)}", "PUT", body)[0]
 
     def put_tree(self, bucket: str, folder: Path, name: str | None = None) -> None:
         for path in sorted(folder.rglob("*")) if folder.is_dir() else [folder]:

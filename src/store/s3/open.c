@@ -72,8 +72,8 @@ static mt_status ask_listing(mt_s3_store *s, mt_arena *arena, const char *prefix
         if ((st = mt_s3_parse_page(&names, t->out, t->n_read, prefix, &next, err)))
             mt_error_prefix(err, "%s", page->name);
         else if (names.n == 0)
-            st = mt_fail(err, MT_E_NOT_FOUND, "%s://%s/%s: there is neither an object nor a folder", s->scheme,
-                         s->bucket, prefix);
+            st = mt_fail(err, MT_E_NOT_FOUND, "%s://%s/%s: there is no object and no folder", s->scheme, s->bucket,
+                         prefix);
     }
     mt_release(env, t->out, t->capacity);
     mt_release(env, page, sizeof *page);
