@@ -27,7 +27,7 @@ def test_many_patches_at_once(seaweed, volume, as_lab, context):
     as_lab(seaweed)
     stack = microtome.open("s3://lab/volume.zarr", context=context)
     places = np.random.default_rng(2).integers(0, 96, (200, 2))
-    patches = stack.extract_patches(0, places, (32, 32), dtype=np.uint16)
+    patches = stack.extract_patches(0, None, places, (32, 32), dtype=np.uint16)
     for patch, (y, x) in zip(patches, places, strict=True):
         assert np.array_equal(patch[0], volume[1][y : y + 32, x : x + 32])
 
