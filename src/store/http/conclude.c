@@ -142,8 +142,8 @@ static mt_next no_success(mt_attempt *a)
 {
     mt_transfer *t = a->t;
     const char *text = phrase(t->code);
-    if (t->code == 416 && a->body.object_size == 0) {
-        t->object_size = t->n_read = 0;
+    if (t->code == 416 && a->body.object_size != MT_SIZE_UNKNOWN) {
+        t->object_size = a->body.object_size;
         return MT_NEXT_DONE;
     }
     if (is_redirect(t->code) && t->follow)
@@ -164,7 +164,8 @@ static mt_next cut_out(mt_attempt *a)
     size_t size;
     if ((t->status = mt_span_in_object(t, a->n, &offset, &size, &t->error)))
         return MT_NEXT_DONE;
-    memcpy(t->out, (char *)a->grown + offset, size);
+    if (size > 0)
+        memcpy(t->out, (char *)a->grown + offset, size);
     t->object_size = a->n;
     t->n_read = size;
     t->whole = a->grown;

@@ -119,17 +119,18 @@ void mt_response_take_line(mt_response *r, const char *line, size_t n)
 void mt_range_text(const mt_transfer *t, char *out, size_t room)
 {
     uint64_t size = t->size == 0 ? 1 : t->size > MOST_ASKED ? MOST_ASKED : t->size;
+    uint64_t offset = t->span == MT_SPAN_WHOLE ? 0 : t->offset;
     if (t->span == MT_SPAN_TAIL)
         snprintf(out, room, "-%" PRIu64, size);
     else
-        snprintf(out, room, "%" PRIu64 "-%" PRIu64, t->span == MT_SPAN_RANGE ? t->offset : 0,
-                 (t->span == MT_SPAN_RANGE ? t->offset : 0) + size - 1);
+        snprintf(out, room, "%" PRIu64 "-%" PRIu64, offset, offset + size - 1);
 }
 
 mt_status mt_span_in_object(const mt_transfer *t, uint64_t object_size, uint64_t *offset, size_t *size, mt_error *err)
 {
-    uint64_t n = t->size < object_size ? t->size : object_size;
-    *offset = t->span == MT_SPAN_RANGE ? t->offset : t->span == MT_SPAN_TAIL ? object_size - n : 0;
+    uint64_t from = t->span == MT_SPAN_SOME ? t->offset : 0, left = object_size > from ? object_size - from : 0;
+    uint64_t n = t->size < left ? t->size : left;
+    *offset = t->span == MT_SPAN_TAIL ? object_size - n : t->span == MT_SPAN_WHOLE ? 0 : t->offset;
     *size = (size_t)n;
     if (t->span == MT_SPAN_WHOLE && object_size > t->size)
         return mt_fail(err, MT_E_LIMIT, "%s has %" PRIu64 " bytes, more than %zu", t->name, object_size, t->size);
@@ -163,7 +164,7 @@ static mt_status plan_part(const mt_response *r, const mt_transfer *t, mt_body *
 /* 200 without Content-Range: all of the object, whatever was asked for. */
 static mt_status plan_whole(const mt_response *r, const mt_transfer *t, size_t norange, mt_body *out, mt_error *err)
 {
-    bool fits = t->span == MT_SPAN_WHOLE || (t->span == MT_SPAN_HEAD && r->length <= t->size);
+    bool fits = t->span == MT_SPAN_WHOLE || (t->span == MT_SPAN_SOME && t->offset == 0 && r->length <= t->size);
     *out = (mt_body) { fits ? MT_BODY_OUT : MT_BODY_WHOLE, r->length, fits ? t->size : norange, r->length };
     if (r->length == MT_SIZE_UNKNOWN || r->length <= out->most)
         return MT_OK;
@@ -178,8 +179,9 @@ static mt_status plan_whole(const mt_response *r, const mt_transfer *t, size_t n
 mt_status mt_response_plan(const mt_response *r, const mt_transfer *t, size_t norange, mt_body *out, mt_error *err)
 {
     *out = (mt_body) { MT_BODY_TEXT, MT_SIZE_UNKNOWN, sizeof t->text - 1, MT_SIZE_UNKNOWN };
-    if (r->code == 416 && t->span != MT_SPAN_RANGE && t->span != MT_SPAN_BODY && r->has_range && r->total == 0)
-        out->object_size = 0; /* empty: no range of it can be satisfied */
+    bool may_be_empty = t->span != MT_SPAN_RANGE && t->span != MT_SPAN_BODY;
+    if (r->code == 416 && may_be_empty && r->has_range && r->total <= (t->span == MT_SPAN_SOME ? t->offset : 0))
+        out->object_size = r->total; /* it has no byte there: no range can be satisfied */
     if (r->code < 200 || r->code > 299)
         return MT_OK;
     if (r->encoding[0])

@@ -22,7 +22,7 @@ typedef struct mt_transfer mt_transfer;
 /* Which bytes of an object a response must bring. */
 typedef enum mt_span {
     MT_SPAN_RANGE, /* exactly size bytes at offset */
-    MT_SPAN_HEAD,  /* the first size bytes, or all if it has fewer */
+    MT_SPAN_SOME,  /* the first size bytes from offset on, or as many as there are */
     MT_SPAN_TAIL,  /* the last size bytes, or all if it has fewer */
     MT_SPAN_WHOLE, /* all, at most size bytes: MT_E_LIMIT, with object_size set, if there are more */
     MT_SPAN_BODY   /* no object: the response of another method or of a query, at most size bytes; no Range is sent */

@@ -8,6 +8,7 @@
 typedef struct call {
     mt_transfer transfer;
     mt_request *request; /* NULL: of size, whose thread waits */
+    uint64_t known_size; /* MT_SIZE_UNKNOWN at the first contact */
     char key[MT_URL_BYTES / 4];
     char etag[128];
     char url[MT_URL_BYTES], name[MT_URL_BYTES], scratch[MT_WEB_SCRATCH];
@@ -57,9 +58,11 @@ static mt_status new_call(mt_web *web, const char *key, call **out, mt_error *er
         return st;
     }
     memcpy(c->key, key, strlen(key) + 1);
-    if (mt_objects_find(&web->objects, key, &known) && known.etag[0]) {
+    c->known_size = MT_SIZE_UNKNOWN;
+    if (mt_objects_find(&web->objects, key, &known)) {
+        c->known_size = known.size;
         memcpy(c->etag, known.etag, sizeof c->etag);
-        c->transfer.if_match = c->etag;
+        c->transfer.if_match = *c->etag ? c->etag : NULL;
     }
     *out = c;
     return MT_OK;
@@ -139,6 +142,10 @@ static void submit(mt_store *store, mt_request *r)
     c->transfer.span = span_of(r->kind);
     c->transfer.offset = r->offset;
     c->transfer.size = r->size;
+    if (r->kind == MT_READ_TAIL && c->known_size != MT_SIZE_UNKNOWN) { /* servers know tails less often than ranges */
+        c->transfer.span = MT_SPAN_SOME;
+        c->transfer.offset = c->known_size - (r->size < c->known_size ? r->size : c->known_size);
+    }
     c->transfer.out = r->out;
     c->transfer.done = finish;
     c->transfer.user = c;
@@ -167,7 +174,7 @@ static mt_status size(mt_store *store, const char *key, uint64_t *out, mt_error 
         return st;
     }
     mt_transfer *t = &c->transfer;
-    t->span = MT_SPAN_HEAD;
+    t->span = MT_SPAN_SOME;
     t->size = MT_FIRST_CONTACT;
     t->out = head;
     mt_status sent = mt_transfer_perform(store->env->http, t, 1, NULL);
