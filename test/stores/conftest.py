@@ -36,13 +36,10 @@ def pytest_sessionfinish(session):
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 
-@pytest.fixture(scope="session")
-def data() -> Path:
+def find_data() -> Path | None:
     """The folder of test data."""
     folder = Path(os.environ.get("MICROTOME_TEST_DATA", ROOT / "../shared/data")).resolve()
-    if not folder.is_dir():
-        pytest.skip(f"there is no folder of test data at {folder}")
-    return folder
+    return folder if folder.is_dir() else None
 
 
 def read_all(stack) -> np.ndarray:
@@ -52,8 +49,11 @@ def read_all(stack) -> np.ndarray:
 
 
 @pytest.fixture(scope="session")
-def expected(data):
+def expected():
     """All pixels of an image, read from the local file."""
+    data = find_data()
+    if not data:
+        pytest.skip("there is no folder of test data")
     return {image: read_all(microtome.open(data / image[0], part=image[1], axes=image[2])) for image in IMAGES}
 
 
@@ -65,6 +65,15 @@ def volume(tmp_path_factory):
     pixels = np.random.default_rng(1).integers(0, 60000, (128, 128), np.uint16)
     write_array(folder, pixels, 16)
     return folder, pixels
+
+
+@pytest.fixture(scope="session")
+def plane(tmp_path_factory):
+    """A file "plane.npy", and its pixels."""
+    pixels = np.random.default_rng(2).integers(0, 255, (600, 700), np.uint8)
+    path = tmp_path_factory.mktemp("plane") / "plane.npy"
+    np.save(path, pixels)
+    return path, pixels
 
 
 def write_array(folder: Path, pixels: np.ndarray, chunk: int) -> None:
@@ -79,32 +88,36 @@ def write_array(folder: Path, pixels: np.ndarray, chunk: int) -> None:
             name.write_bytes(pixels[y : y + chunk, x : x + chunk].tobytes())
 
 
+def image_paths(*more: Path) -> list[Path]:
+    """What servers are given."""
+    data = find_data()
+    return [*more, *(data / image[0] for image in IMAGES if data)]
+
+
 @pytest.fixture(scope="session")
-def nginx(tmp_path_factory, data, volume):
-    """nginx, with the volume and the images of the data folder."""
+def nginx(tmp_path_factory, volume, plane):
     root = tmp_path_factory.mktemp("root")
-    (root / "data").symlink_to(data)
-    (root / "volume.zarr").symlink_to(volume[0])
+    for path in image_paths(volume[0], plane[0]):
+        (root / path.name).symlink_to(path)
+    np.save(root / "few.npy", np.array([[1, 2], [3, 4]], np.uint8))
     with Nginx(tmp_path_factory.mktemp("nginx"), root).start() as server:
         yield server
 
 
 @pytest.fixture(scope="session")
-def seaweed(tmp_path_factory, data, volume):
+def seaweed(tmp_path_factory, volume, plane):
     with Seaweed(tmp_path_factory.mktemp("seaweed")).start() as server:
-        for image in IMAGES:
-            server.put_tree("lab", data / image[0])
-        for bucket in "lab", "public":
-            server.put_tree(bucket, volume[0])
+        for path in image_paths(volume[0], plane[0]):
+            server.put_tree("lab", path)
+        server.put_tree("public", volume[0])
         yield server
 
 
 @pytest.fixture(scope="session")
-def rclone(tmp_path_factory, data, volume):
+def rclone(tmp_path_factory, volume, plane):
     with Rclone(tmp_path_factory.mktemp("rclone")).start() as server:
-        for image in IMAGES:
-            server.put_tree(data / image[0])
-        server.put_tree(volume[0])
+        for path in image_paths(volume[0], plane[0]):
+            server.put_tree(path)
         yield server
 
 

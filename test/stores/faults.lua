@@ -62,13 +62,14 @@ end
 -- Each has the body, the first and the last byte that was asked for.
 local serve = {}
 
--- Half of what was asked for, and saying so; every second time.
+-- Half of what was asked for, with a Content-Length that says so; every second time.
 function serve.short(body, first, last)
+    local length = last - first + 1
     if next_of("short") % 2 == 0 then
-        last = first + math.floor((last - first) / 2)
+        length = math.floor(length / 2)
     end
-    answer(first, last, #body, last - first + 1)
-    ngx.print(string.sub(body, first + 1, last + 1))
+    answer(first, last, #body, length)
+    ngx.print(string.sub(body, first + 1, first + length))
 end
 
 -- Half of what was announced, and then the end; every second time.
@@ -97,15 +98,23 @@ function serve.endless(body)
     end
 end
 
--- One byte each half second.
+-- A few bytes at a time.
 function serve.drip(body, first, last)
     answer(first, last, #body, last - first + 1)
-    for i = first + 1, last + 1 do
-        if not ngx.print(string.sub(body, i, i)) or not ngx.flush(true) then
+    for i = first + 1, last + 1, 16 do
+        if not ngx.print(string.sub(body, i, math.min(i + 15, last + 1))) or not ngx.flush(true) then
             return
         end
-        ngx.sleep(0.5)
+        ngx.sleep(0.2)
     end
+end
+
+-- Some bytes, and then nothing for long.
+function serve.stall(body, first, last)
+    answer(first, last, #body, last - first + 1)
+    ngx.print(string.sub(body, first + 1, first + 8))
+    ngx.flush(true)
+    ngx.sleep(30)
 end
 
 -- An encoding that was not asked for.
