@@ -82,7 +82,7 @@ static mt_status ask(const asking *a, const char *method, const char *url, const
     if (!body)
         return MT_E_MEMORY;
     mt_transfer t = {
-        .method = method, .url = url, .name = url, .span = MT_SPAN_BODY, .size = MAX_ANSWER, .out = body
+        .method = method, .url = url, .name = url, .span = MT_SPAN_BODY, .size = MAX_ANSWER, .out = body, .direct = true
     };
     if (header) {
         t.headers[0] = header;
