@@ -24,7 +24,9 @@ static void add_entry(listing *list, const char *path, mt_stack *stack)
         list->entries = grown;
         list->room = room;
     }
-    list->entries[list->n++] = (struct entry) { .path = path, .stack = stack, .info = mt_stack_get_info(stack) };
+    const mt_stack_info *info = mt_stack_get_info(stack);
+    const char *name = strstr(path, "://") ? info->source : path;
+    list->entries[list->n++] = (struct entry) { .path = path, .name = name, .stack = stack, .info = info };
 }
 
 static bool is_folder(const char *path)
@@ -61,7 +63,8 @@ static void add_path(listing *list, const char *path, const mt_open_options *opt
         add_entry(list, path, stack);
         return;
     }
-    bool many = is_folder(path) || (err.status == MT_E_NOT_FOUND && strpbrk(path, "*?["));
+    bool glob = strpbrk(path, "*?[") && !strstr(path, "://");
+    bool many = is_folder(path) || (err.status == MT_E_NOT_FOUND && glob);
     if (!many || !add_many(list, path, options)) {
         report(&err);
         list->failed = true;

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from . import _core
+from ._errors import shown
 from ._stack import ImageStack
 
 if TYPE_CHECKING:
@@ -90,9 +91,17 @@ def _raw(
 
 
 def _absolute(path: Path) -> str:
+    """Return a path or URL that means the same in another process, without what may be a secret."""
     text = os.fsdecode(path)
-    is_url = re.match(r"[A-Za-z][A-Za-z0-9+.-]+://", text)
-    return text if is_url or os.path.isabs(text) else os.path.join(os.getcwd(), text)
+    if re.match(r"[A-Za-z][A-Za-z0-9+.-]+://", text):
+        return shown(text)
+    return text if os.path.isabs(text) else os.path.join(os.getcwd(), text)
+
+
+def _at_level(path: str, part: str, level: int) -> str:
+    """Name a level beside the part that a path or an option names."""
+    named = path.removesuffix(f"#{part}") if part else path
+    return f"{named}#{part}{'&' if part else ''}level={level}"
 
 
 def open(
@@ -117,9 +126,10 @@ def open(
     Parameters
     ----------
     path : path-like
-        A file or folder, or a URL (``http://``, ``https://``, ``s3://``, ``gs://``), with
-        an optional part of it behind ``#``: ``"a.zarr#labels/nuclei"``,
-        ``"b.ome.tif#series=1"``, ``"s3://bucket/c.zarr#level=2"``.
+        A file or folder, with an optional part of it behind ``#``:
+        ``"a.zarr#labels/nuclei"``, ``"b.ome.tif#series=1"``, ``"c.zarr#level=2"``. Or a
+        URL: ``"https://host/a.zarr"``, ``"s3://bucket/a.zarr"``. Its query counts as a
+        secret: it is neither shown nor pickled.
     axes : str, optional
         Letters of ``STCZYX``, one for each dimension of the stored array, where the
         file does not say or is wrong.
@@ -161,7 +171,7 @@ def open(
     LimitError
         The file asks for more than a limit of the context allows; a ValueError too.
     ReadError
-        The file cannot be read; an OSError too.
+        The file cannot be read, or the server refuses or fails; an OSError too.
     ArgumentError
         The axes do not fit the image; a ValueError too.
 
@@ -188,7 +198,7 @@ def open(
     }
     stack: ImageStack = ImageStack._open(path, context=context, **options)
     if level and level != stack.level:
-        path = f"{stack.source}{'&' if stack.part else '#'}level={level}"
+        path = _at_level(os.fsdecode(path), stack.part, level)
         options["part"] = None
         stack.close()
         stack = ImageStack._open(path, context=context, **options)

@@ -181,8 +181,9 @@ PyDoc_STRVAR(
     "the process.\n"
     "limits : dict of str to int, optional\n    What a file may make us do, such as "
     "``{\"max_chunk_bytes\": 2**28}``; the names are\n    those of ``mt_limits``.\n"
-    "http : dict, optional\n    Options for ``http://`` and ``https://``, such as ``{\"ca_file\": \"ca.pem\"}``; "
-    "the names are those of\n    ``mt_http_options``.\n"
+    "http : dict, optional\n    Options for ``http://`` and ``https://``, such as "
+    "``{\"headers\": \"Authorization: Bearer ...\",\n    \"headers_prefix\": \"https://host/\"}``; the "
+    "names are those of ``mt_http_options``. ``retries`` 0 is none.\n"
     "s3 : dict, optional\n    Options for ``s3://``, such as ``{\"endpoint\": \"https://host\", \"anonymous\": "
     "True}``; the names are\n    those of ``mt_s3_options``. They go into no pickle.");
 

@@ -2,19 +2,18 @@
 #include "options.h"
 
 #include <limits.h>
-#include <string.h>
 
 typedef struct option {
     const char *name;
     size_t offset;
-    enum { TEXT, FLAG, NUMBER, COUNT } kind; /* const char *, int, int, unsigned */
+    enum { TEXT, FLAG, COUNT, RETRIES } kind; /* const char *, int, unsigned, int where 0 in Python is -1 in C */
 } option;
 
 static const option http_options[] = {
     { "in_flight", offsetof(mt_http_options, in_flight), COUNT },
     { "in_flight_per_host", offsetof(mt_http_options, in_flight_per_host), COUNT },
     { "io_threads", offsetof(mt_http_options, io_threads), COUNT },
-    { "retries", offsetof(mt_http_options, retries), NUMBER },
+    { "retries", offsetof(mt_http_options, retries), RETRIES },
     { "connect_timeout_ms", offsetof(mt_http_options, connect_timeout_ms), COUNT },
     { "stall_timeout_ms", offsetof(mt_http_options, stall_timeout_ms), COUNT },
     { "allow_bad_certificates", offsetof(mt_http_options, allow_bad_certificates), FLAG },
@@ -35,40 +34,27 @@ static const option s3_options[] = {
     { "ask_instance", offsetof(mt_s3_options, ask_instance), FLAG },
 };
 
-static bool convert_text(PyObject *value, const char *name, const char **out)
-{
-    Py_ssize_t size;
-    if (!is_given(value))
-        return true;
-    *out = PyUnicode_Check(value) ? PyUnicode_AsUTF8AndSize(value, &size) : NULL;
-    if (*out && strlen(*out) == (size_t)size)
-        return true;
-    if (!PyErr_Occurred())
-        PyErr_Format(PyExc_TypeError, "%s must be a str without NUL", name);
-    return false;
-}
-
 static bool convert_number(PyObject *value, const option *o, char *out)
 {
     int64_t number;
     if (!convert_int64(value, o->name, &number))
         return false;
-    if (number < (o->kind == COUNT ? 0 : -1) || number > INT_MAX) {
-        PyErr_Format(PyExc_ValueError, "%s is out of range", o->name);
+    if (number < 0 || number > INT_MAX) {
+        PyErr_Format(PyExc_ValueError, "%s must be between 0 and 2**31 - 1", o->name);
         return false;
     }
     if (o->kind == COUNT)
-        *(unsigned *)(void *)(out + o->offset) = (unsigned)number;
+        *(unsigned *)(void *)out = (unsigned)number;
     else
-        *(int *)(void *)(out + o->offset) = (int)number;
+        *(int *)(void *)out = number == 0 ? -1 : (int)number;
     return true;
 }
 
 static bool convert_value(PyObject *value, const option *o, char *out)
 {
     switch (o->kind) {
-    case TEXT: return convert_text(value, o->name, (const char **)(void *)(out + o->offset));
-    case FLAG: return (*(int *)(void *)(out + o->offset) = PyObject_IsTrue(value)) >= 0;
+    case TEXT: return convert_string(value, o->name, (const char **)(void *)out);
+    case FLAG: return (*(int *)(void *)out = PyObject_IsTrue(value)) >= 0;
     default: return convert_number(value, o, out);
     }
 }
@@ -88,11 +74,11 @@ static bool convert_dict(PyObject *object, const char *what, const option *optio
         while (i < n && (!PyUnicode_Check(key) || PyUnicode_CompareWithASCIIString(key, options[i].name)))
             i++;
         if (i == n) {
-            PyErr_Format(PyExc_ValueError, "%s has no option %R", what, key);
+            PyErr_Format(PyExc_ValueError, "there is no option %R of %s", key, what);
             return false;
         }
         Py_INCREF(value); /* a method of its own may take it out of the dict */
-        bool good = convert_value(value, &options[i], out);
+        bool good = convert_value(value, &options[i], out + options[i].offset);
         Py_DECREF(value);
         if (!good)
             return false;

@@ -18,6 +18,11 @@ mt_status mt_s3_split_url(mt_arena *arena, const char *url, const char **bucket,
                        "%.*s...: keys do not stand in a URL: give them as options, in the "
                        "environment or in a profile",
                        (int)(start - url), url);
+    if (strchr(start, '?'))
+        return mt_fail(err, MT_E_ARGUMENT,
+                       "%.*s%.*s: a '?' cannot stand in the key; what is signed already has a URL "
+                       "with https://",
+                       (int)(start - url), url, (int)(n < 64 ? n : 64), start);
     if (n == 0 || n > MAX_BUCKET || allowed < n || start[0] == '.' || start[0] == '-')
         return mt_fail(err, MT_E_ARGUMENT, "%.200s: this is no bucket's name", url);
     const char *rest = start + n + strspn(start + n, "/");

@@ -38,7 +38,7 @@ static void urls(void **state)
     check_split("s3://bucket", "bucket", "");
     check_split("gs://my.bucket//a b/c%20d.zarr//", "my.bucket", "a b/c%20d.zarr");
     static const char *const bad[] = { "s3://",   "s3:///a",     "s3://a b/c", "s3://..",
-                                       "s3://-x", "s3://a%2f/b", "s3://a:9/b" };
+                                       "s3://-x", "s3://a%2f/b", "s3://a:9/b", "s3://a/b?c" };
     const char *b, *k;
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
         assert_int_equal(mt_s3_split_url(arena, bad[i], &b, &k, NULL), MT_E_ARGUMENT);
