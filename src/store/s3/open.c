@@ -14,11 +14,12 @@
 /* A URL in pieces, all in the arena. */
 typedef struct parts {
     const char *scheme, *bucket;
-    const char *full; /* key in the bucket; "" for the bucket itself */
-    const char *root; /* of the store that has the object: "" or ends with '/' */
-    const char *key;  /* below it */
-    const char *name; /* the last segment */
-    bool folder;      /* the URL says so */
+    const char *full;   /* key in the bucket; "" for the bucket itself */
+    const char *root;   /* of the store that has the object: "" or ends with '/' */
+    const char *key;    /* below it */
+    const char *name;   /* the last segment */
+    bool folder;        /* the URL says so, */
+    bool may_be_object; /* but only by what the name ends in */
 } parts;
 
 /* The root that the caller asks for: a folder of the bucket above the key. */
@@ -50,7 +51,8 @@ static mt_status split(const mt_resolver *resolver, const char *scheme, parts *p
     if (resolver->above && *resolver->above && (st = take_above(resolver, p, err)))
         return st;
     p->root = mt_arena_strndup(arena, p->full, (size_t)(p->key - p->full), err);
-    p->folder = !*p->full || url[strlen(url) - 1] == '/' || mt_url_names_folder(p->full);
+    p->may_be_object = *p->full && url[strlen(url) - 1] != '/';
+    p->folder = !p->may_be_object || mt_url_names_folder(p->full);
     return p->root ? MT_OK : MT_E_MEMORY;
 }
 
@@ -116,8 +118,14 @@ static mt_status find(mt_s3_store *s, mt_arena *arena, parts *p, mt_error *err)
 {
     mt_error why = MT_ERROR_INIT;
     uint64_t size;
-    if (p->folder)
-        return find_folder(s, arena, p, err);
+    if (p->folder) {
+        mt_status found = find_folder(s, arena, p, &why);
+        if (found == MT_E_NOT_FOUND && p->may_be_object && mt_store_size(&s->web.base, p->key, &size, NULL) == MT_OK) {
+            p->folder = false;
+            return MT_OK;
+        }
+        return found ? mt_fail(err, found, "%s", why.message) : MT_OK;
+    }
     mt_status st = mt_store_size(&s->web.base, p->key, &size, &why);
     if (!st)
         return MT_OK;
