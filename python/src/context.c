@@ -55,7 +55,23 @@ static bool convert_limits(PyObject *object, mt_limits *out)
     return true;
 }
 
-static bool convert_options(PyObject *const *values, mt_context_options *out)
+/* *path, of the file system's encoding, is given up by the caller. */
+static bool convert_disk_cache(PyObject *folder, PyObject *bytes, PyObject **path, mt_context_options *out)
+{
+    int64_t most = 0;
+    if (is_given(folder) && (!PyUnicode_FSConverter(folder, path) || !(out->disk_cache = PyBytes_AsString(*path))))
+        return false;
+    if (is_given(bytes) && !convert_int64(bytes, "disk_cache_bytes", &most))
+        return false;
+    if (most < 0) {
+        PyErr_SetString(PyExc_ValueError, "disk_cache_bytes must not be negative");
+        return false;
+    }
+    out->disk_cache_bytes = (uint64_t)most;
+    return true;
+}
+
+static bool convert_options(PyObject *const *values, PyObject **path, mt_context_options *out)
 {
     int64_t threads = 0;
     if (is_given(values[0]) && !convert_int64(values[0], "threads", &threads))
@@ -77,21 +93,26 @@ static bool convert_options(PyObject *const *values, mt_context_options *out)
     }
     out->allow_mmap = values[2] ? PyObject_IsTrue(values[2]) : 0;
     return out->allow_mmap >= 0 && convert_limits(values[3], &out->limits) && convert_http(values[4], &out->http) &&
-           convert_s3(values[5], &out->s3);
+           convert_s3(values[5], &out->s3) && convert_disk_cache(values[6], values[7], path, out);
 }
 
 static PyObject *context_new(PyTypeObject *type, PyObject *args, PyObject *keywords)
 {
-    static const char *names[] = { "threads", "cache_bytes", "allow_mmap", "limits", "http", "s3", NULL };
-    PyObject *values[6] = { NULL };
+    static const char *names[] = { "threads", "cache_bytes", "allow_mmap",       "limits", "http",
+                                   "s3",      "disk_cache",  "disk_cache_bytes", NULL };
+    PyObject *values[8] = { NULL }, *path = NULL;
     mt_context_options options = { .struct_size = sizeof options };
-    if (!PyArg_ParseTupleAndKeywords(args, keywords, "|$OOOOOO:Context", (char **)names, &values[0], &values[1],
-                                     &values[2], &values[3], &values[4], &values[5]) ||
-        !convert_options(values, &options))
+    if (!PyArg_ParseTupleAndKeywords(args, keywords, "|$OOOOOOOO:Context", (char **)names, &values[0], &values[1],
+                                     &values[2], &values[3], &values[4], &values[5], &values[6], &values[7]) ||
+        !convert_options(values, &path, &options)) {
+        Py_XDECREF(path);
         return NULL;
+    }
     mt_context *context;
     mt_error err = MT_ERROR_INIT;
-    if (mt_context_new(&options, &context, &err)) {
+    mt_status st = mt_context_new(&options, &context, &err);
+    Py_XDECREF(path);
+    if (st) {
         core_state *state = PyType_GetModuleState(type);
         return state ? raise_error(state, &err, NULL) : NULL;
     }
@@ -171,7 +192,8 @@ static PyMethodDef context_methods[] = {
 
 PyDoc_STRVAR(
     context_doc,
-    "Context(*, threads=0, cache_bytes=None, allow_mmap=False, limits=None, http=None, s3=None)\n--\n\n"
+    "Context(*, threads=0, cache_bytes=None, allow_mmap=False, limits=None, http=None, s3=None, "
+    "disk_cache=None, disk_cache_bytes=0)\n--\n\n"
     "Threads, the cache of decoded chunks, and limits, shared by the stacks opened in it.\n\n"
     "Parameters\n----------\n"
     "threads : int\n    Threads that decode, the caller's included; 0 is one for each processor.\n"
@@ -185,7 +207,10 @@ PyDoc_STRVAR(
     "``{\"headers\": \"Authorization: Bearer ...\",\n    \"headers_prefix\": \"https://host/\"}``; the "
     "names are those of ``mt_http_options``. ``retries`` 0 is none.\n"
     "s3 : dict, optional\n    Options for ``s3://``, such as ``{\"endpoint\": \"https://host\", \"anonymous\": "
-    "True}``; the names are\n    those of ``mt_s3_options``. They go into no pickle.");
+    "True}``; the names are\n    those of ``mt_s3_options``. They go into no pickle.\n"
+    "disk_cache : path-like, optional\n    A folder in which blocks of remote objects are kept, for later processes, "
+    "too.\n"
+    "disk_cache_bytes : int\n    The most that lie in it, about; 0 is 16 GiB.");
 
 static PyType_Slot context_slots[] = {
     { Py_tp_new, context_new },

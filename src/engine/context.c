@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "engine/context.h"
 
+#include "store/disk_cache.h"
 #include "store/s3/options.h"
 
 #include <string.h>
 
 #define INDEX_CACHE_BYTES ((uint64_t)32 << 20)
+#define DISK_CACHE_BYTES ((uint64_t)16 << 30)
 #define MOST_FILES ((size_t)1024)
 
 static mt_context *allocate_context(const mt_context_options *options, mt_error *err)
@@ -51,6 +53,7 @@ static void destroy(mt_context *context)
 #ifdef MT_WITH_S3
     mt_s3_options_free(&context->env, context->env.s3);
 #endif
+    mt_disk_cache_free(context->env.disk_cache);
     mt_io_free(context->io);
     mt_pool_free(context->pool);
     while (context->n_spares > 0)
@@ -101,6 +104,12 @@ mt_status mt_context_new(const mt_context_options *given, mt_context **out, mt_e
         return st;
     }
 #endif
+    uint64_t disk_bytes = options.disk_cache_bytes ? options.disk_cache_bytes : DISK_CACHE_BYTES;
+    if (options.disk_cache &&
+        (st = mt_disk_cache_new(&context->env, options.disk_cache, disk_bytes, &context->env.disk_cache, err))) {
+        destroy(context);
+        return st;
+    }
     context->env.index_cache = context->indices;
     context->env.files = context->files;
     context->env.io = context->io;

@@ -2,6 +2,7 @@
 #include "store/resolve.h"
 
 #include "platform/file.h"
+#include "store/disk_cache.h"
 
 #include <string.h>
 
@@ -144,6 +145,8 @@ mt_status mt_resolve(mt_env *env, const char *path, const char *above, mt_arena 
         st = split_archive(arena, path, n, &resolver.path, &inside, err);
     if (!st)
         st = scheme->open(&resolver, out, err);
+    if (!st && env->disk_cache && out->store->costs.is_slow && out->store->ops->identify && scheme != &mt_scheme_file)
+        st = mt_disk_cache_wrap(env->disk_cache, out->store, &out->store, err);
     if (!st && n > 0) {
         const char *text = out->text;
         st = open_layers(&resolver, layer, inside, out, err);

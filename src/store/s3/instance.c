@@ -3,6 +3,7 @@
 
 #include "base/json.h"
 #include "platform/environment.h"
+#include "store/http/retry.h"
 #include "store/http/transfer.h"
 
 #include <stdio.h>
@@ -41,8 +42,8 @@ bool mt_s3_parse_time(const char *text, int64_t *out)
     char date[64];
     if (month < 1 || month > 12)
         return false;
-    snprintf(date, sizeof date, "---, %.2s %s %.4s %.8s GMT", text + 8, months[month - 1], text, text + 11);
-    return mt_s3_parse_date(date, out);
+    snprintf(date, sizeof date, "Mon, %.2s %s %.4s %.8s GMT", text + 8, months[month - 1], text, text + 11);
+    return mt_http_date(date, out);
 }
 
 static const char *copy_member(mt_arena *arena, const json_t *object, const char *name)

@@ -2,6 +2,7 @@
 #include "store/s3/s3.h"
 
 #include "platform/environment.h"
+#include "store/http/retry.h"
 #include "store/s3/documents.h"
 
 #include <stdio.h>
@@ -158,7 +159,7 @@ static bool learn_time(mt_s3_store *s, const mt_transfer *t, const mt_s3_failure
 {
     const char *date = mt_transfer_header(t, "Date");
     int64_t there, ahead;
-    if (!date || !mt_s3_parse_date(date, &there))
+    if (!date || !mt_http_date(date, &there))
         return false;
     ahead = there - mt_clock_utc();
     mt_lock_take(&s->lock);

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "store/s3/sign.h"
 
-#include "base/number.h"
-
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
 #include <stdio.h>
@@ -246,29 +244,4 @@ mt_status mt_s3_sign(const mt_s3_to_sign *what, const mt_s3_keys *keys, mt_s3_si
     if (length < 0 || (size_t)length >= sizeof out->authorization || s.length >= sizeof names)
         return mt_fail(err, MT_E_ARGUMENT, "the id of the access key is too long");
     return MT_OK;
-}
-
-/* Two digits, or -1. */
-static int two_digits(const char *text)
-{
-    if (text[0] < '0' || text[0] > '9' || text[1] < '0' || text[1] > '9')
-        return -1;
-    return 10 * (text[0] - '0') + text[1] - '0';
-}
-
-bool mt_s3_parse_date(const char *text, int64_t *out)
-{
-    static const char months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
-    if (strlen(text) != 29 || strcmp(text + 25, " GMT") != 0)
-        return false;
-    int month = 0, day = two_digits(text + 5), century = two_digits(text + 12), year = two_digits(text + 14);
-    int hour = two_digits(text + 17), minute = two_digits(text + 20), second = two_digits(text + 23);
-    while (month < 12 && memcmp(months + (size_t)3 * (size_t)month, text + 8, 3) != 0)
-        month++;
-    if (month == 12 || day < 1 || century < 0 || year < 0 || hour < 0 || minute < 0 || second < 0)
-        return false;
-    int64_t full = 100 * century + year - (month < 2), days_before = (153 * ((month + 10) % 12) + 2) / 5 + day - 1;
-    int64_t days = 365 * full + full / 4 - full / 100 + full / 400 + days_before - 719468;
-    *out = days * 86400 + hour * 3600 + minute * 60 + second;
-    return true;
 }

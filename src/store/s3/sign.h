@@ -55,7 +55,4 @@ size_t mt_s3_encode(const char *text, bool keep_slash, char *out, size_t capacit
 /* The query as it stands behind '?': sorted and encoded. As snprintf. */
 size_t mt_s3_query(const mt_s3_pair *query, size_t n, char *out, size_t capacity);
 
-/* The time of a Date header, "Sun, 06 Nov 1994 08:49:37 GMT", in seconds since 1970; false if it is none. */
-bool mt_s3_parse_date(const char *text, int64_t *out);
-
 #endif
