@@ -4,11 +4,17 @@ PRESET ?= release
 PREFIX ?= /usr/local
 DURATION = $(if $(filter command% environment%,$(origin SECONDS)),$(SECONDS),60)
 
+# Of the benchmarks: turns of each way, rounds of two builds, and the groups that make their files or servers in Python.
+PAIRS ?= 15
+ROUNDS ?= 5
+SLOW = cold delays large remote single strips
+
 ORACLE = build/oracle
 CAREAMICS = build/careamics
 STORES = build/stores
 
-.PHONY: help setup setup-check build test test-oracle test-wheel test-careamics test-stores demo example docs bench bench-python fuzz check wheel install
+.PHONY: help setup setup-check build test test-oracle test-wheel test-careamics test-stores demo example docs bench bench-build bench-env bench-slow \
+	bench-against bench-python fuzz check wheel install
 
 help: ## list what can be made
 	@sed -n 's/^\([a-z-]*\): .*## /  make \1\t/p' Makefile | expand -t 24
@@ -51,15 +57,26 @@ example: build ## train CAREamics on a noisy image and show the picture: build/e
 docs: build ## build the documentation into build/docs, and run its examples
 	@tools/docs.sh build/$(PRESET)
 
-bench: setup ## measure against the limits of the machine: patches a second, opening, memory
+bench: bench-build ## measure against the limits of the machine: patches a second, opening, memory; GROUP=name for one
+	@if [ -n "$(filter $(SLOW),$(GROUP))" ]; then $(MAKE) --no-print-directory bench-slow; \
+		else build/release/bench/bench $(GROUP); fi
+
+bench-build: setup
 	@cmake --preset release -DMT_BENCH=ON
 	@cmake --build --preset release --target bench
-	@build/release/bench/bench $(GROUP)
 
-bench-python: setup ## measure beside other libraries from Python (build/bench-env), draw the chart, fill the tables
+bench-env: bench-build
 	@PIP_NO_DEPS=1 tools/venv.sh build/bench-env bench/python/requirements.txt
-	@cmake --preset release -DMT_BENCH=ON
-	@cmake --build --preset release --target bench microtome_python microtome_python_package
+	@cmake --build --preset release --target microtome_python microtome_python_package
+
+bench-slow: bench-env ## measure cold files, slow stores, large files (or GROUP), beside TensorStore; WRITE=1 fills the tables
+	@PYTHONPATH=build/release/python build/bench-env/bin/python bench/python/slow.py build/release/bench/bench $(GROUP) \
+		--pairs $(PAIRS) --json build/bench-slow.json $(if $(WRITE),--write)
+
+bench-against: bench-build ## compare with the benchmark program of an older build, in turns: BASE=path/to/bench
+	@tools/bench_against.py $(BASE) build/release/bench/bench $(if $(GROUP),--group $(GROUP)) --rounds $(ROUNDS)
+
+bench-python: bench-env ## measure beside other libraries from Python (build/bench-env), draw the chart, fill the tables
 	@PYTHONPATH=build/release/python build/bench-env/bin/python bench/python/peers.py build/release/bench/bench \
 		--json build/bench-python.json --write
 

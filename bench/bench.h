@@ -18,7 +18,12 @@
 #define PATCH_Z 16 /* and its patches: PATCH_Z x PATCH x PATCH */
 #define BATCH 1024 /* patches in one call */
 #define BATCH_3D 256
-#define RUNS 15 /* the best of so many runs is what is reported, */
+#define LARGE 16384      /* of the file of 2 GiB: planes of LARGE x LARGE, */
+#define LARGE_CHANNELS 4 /* so many of them */
+#define STRIP_WIDTH 8192 /* strips of 64 MiB: so many pixels, */
+#define STRIP_ROWS 4096  /* rows */
+#define STRIPS 16        /* and strips */
+#define RUNS 15          /* the best of so many runs is what is reported, */
 #define FEW_RUNS 3
 #define LONG_ENOUGH 4.0 /* or of fewer, where they take more than so many seconds */
 
@@ -70,6 +75,12 @@ void write_sharded(const char *path, const image *from, const chunks *c, int64_t
 void write_tiff_strips(const char *path, const image *from);
 void write_tiff_tiles(const char *path, const image *from, const chunks *c);
 void write_tiff_pages(const char *path, size_t n, bool described);
+/* Raw tiles, LARGE_CHANNELS planes of LARGE x LARGE (2 GiB); and STRIPS strips of 64 MiB, Zstandard. Copies of the plane
+ * side by side, each with a mark. */
+void write_large_tiff(const char *path, const image *plane);
+uint16_t large_pixel(const image *plane, int64_t channel, int64_t y, int64_t x);
+void write_tiff_large_strips(const char *path, const image *plane);
+uint16_t strip_pixel(const image *plane, int64_t y, int64_t x);
 void write_zarr_metadata(const char *path, int64_t size, int64_t chunk);
 void write_group(const char *path, int n);
 
@@ -78,6 +89,9 @@ double now(void);
 
 /* The best of RUNS runs, or of those that fit into the time. */
 double best_time(void (*run)(void *), void *argument);
+
+/* Of n figures, which are sorted. */
+double median(double *figures, size_t n);
 
 /* Ends the program where a call failed. */
 void need(mt_status status, const mt_error *err);
@@ -92,7 +106,21 @@ int missed_demands(void);
 mt_stack *open_stack(const char *path, const mt_open_options *options, unsigned threads, int64_t cache, bool allow_mmap,
                      mt_context **context);
 
-/* Seconds for all patches, one call each or in one batch; each pixel is compared with expect before. */
+/* All patches of a stack. */
+typedef struct job {
+    mt_stack *stack;
+    patches *p;
+    mt_patch_request *requests; /* NULL: one call each */
+} job;
+
+job job_make(mt_stack *stack, patches *p, bool batch);
+void job_free(job *j);
+void extract(void *a_job);
+
+/* Ends the program where a pixel is not what is expected. */
+void check_pixels(const job *j, const float *expected);
+
+/* Seconds for all patches, one call each or in one batch; each pixel is compared with expected before. */
 double time_patches(mt_stack *stack, patches *p, const float *expected, bool batch);
 
 /* What the patches are, gathered from memory, and how long that takes: the limit of all. */
@@ -107,6 +135,19 @@ double time_row_reads(const patches *p, int64_t tile);
 /* Seconds in which the bare codec decodes all chunks. */
 double time_decoding(const chunks *c);
 
+/* The chunks of a stack as they lie in its file. */
+chunks find_chunks(const mt_stack *stack, coding how);
+
+/* What was asked for on the command line. */
+typedef struct settings {
+    int pairs;          /* runs of each way that take turns, where the disk is measured */
+    const char *folder; /* where large files stay, or NULL: the working folder */
+} settings;
+extern settings asked;
+
+/* Where a large file lies that is written once, and whether it is there already. The path is the caller's. */
+char *large_path(const char *name, bool *there);
+
 /* The groups of rows; each may use or ignore the plane and the patches of it. */
 void bench_memory(const image *plane, patches *p);
 void bench_layouts(const image *plane, patches *p);
@@ -115,5 +156,10 @@ void bench_volume(const image *plane, patches *p);
 void bench_shards(const image *plane, patches *p);
 void bench_opening(const image *plane, patches *p);
 void bench_given(const image *plane, patches *p);
+void bench_cold(const image *plane, patches *p);
+void bench_delays(const image *plane, patches *p);
+void bench_single(const image *plane, patches *p);
+void bench_large(const image *plane, patches *p);
+void bench_strips(const image *plane, patches *p);
 
 #endif

@@ -154,6 +154,7 @@ static void put_header(FILE *f) { fwrite("II\x2b\0\x08\0\0\0\0\0\0\0\0\0\0\0", 1
 
 typedef struct tiff_layout {
     uint64_t width, height, bits, compression, tile; /* tile 0: strips of rows */
+    uint64_t planes;                                 /* channels, each in tiles of its own; 0: one */
     uint64_t rows, n, offsets, sizes;                /* where the tables stand, or the values where n is 1 */
 } tiff_layout;
 
@@ -166,10 +167,13 @@ static void put_directory(FILE *f, long *link, const tiff_layout *t, const char 
     fseek(f, *link, SEEK_SET);
     put64(f, at);
     fseek(f, 0, SEEK_END);
-    put64(f, t->tile ? 10 + (length > 0) : 9 + (length > 0));
+    put64(f, (t->tile ? 10 : 9) + (length > 0) + (t->planes ? 2 : 0));
     put_entry(f, 256, 4, 1, t->width);
     put_entry(f, 257, 4, 1, t->height);
-    put_entry(f, 258, 3, 1, t->bits);
+    if (t->planes)
+        put_entry(f, 258, 3, 4, t->bits * 0x0001000100010001U);
+    else
+        put_entry(f, 258, 3, 1, t->bits);
     put_entry(f, 259, 3, 1, t->compression);
     put_entry(f, 262, 3, 1, 1);
     if (length)
@@ -180,11 +184,15 @@ static void put_directory(FILE *f, long *link, const tiff_layout *t, const char 
         put_entry(f, 278, 4, 1, t->rows);
         put_entry(f, 279, 16, t->n, t->sizes);
     } else {
-        put_entry(f, 277, 3, 1, 1);
+        put_entry(f, 277, 3, 1, t->planes ? t->planes : 1);
+        if (t->planes)
+            put_entry(f, 284, 3, 1, 2);
         put_entry(f, 322, 4, 1, t->tile);
         put_entry(f, 323, 4, 1, t->tile);
         put_entry(f, 324, 16, t->n, t->offsets);
         put_entry(f, 325, 16, t->n, t->sizes);
+        if (t->planes)
+            put_entry(f, 338, 3, t->planes - 1, 0);
     }
     *link = ftell(f);
     put64(f, 0);
@@ -235,6 +243,85 @@ void write_tiff_tiles(const char *path, const image *from, const chunks *c)
                       .n = c->n,
                       .offsets = tables,
                       .sizes = tables + 8 * c->n };
+    put_directory(f, &link, &t, NULL);
+    finish(f);
+}
+
+uint16_t large_pixel(const image *plane, int64_t channel, int64_t y, int64_t x)
+{
+    int64_t mark = channel * 16 + y / PLANE * 4 + x / PLANE;
+    return (uint16_t)(plane->pixels[y % PLANE * PLANE + x % PLANE] ^ mark);
+}
+
+void write_large_tiff(const char *path, const image *plane)
+{
+    enum { ALONG = LARGE / TILE };
+    static uint16_t tile[TILE * TILE];
+    FILE *f = create(path);
+    long link = 8;
+    uint64_t n = (uint64_t)LARGE_CHANNELS * ALONG * ALONG;
+    put_header(f);
+    for (uint64_t i = 0; i < n; i++) {
+        int64_t channel = (int64_t)(i / (ALONG * ALONG)), row = (int64_t)(i / ALONG % ALONG), at = (int64_t)(i % ALONG);
+        for (int64_t y = 0; y < TILE; y++)
+            for (int64_t x = 0; x < TILE; x++)
+                tile[y * TILE + x] = large_pixel(plane, channel, row * TILE + y, at * TILE + x);
+        fwrite(tile, 1, sizeof tile, f);
+    }
+    uint64_t tables = (uint64_t)ftell(f);
+    for (uint64_t i = 0; i < n; i++)
+        put64(f, 16 + i * sizeof tile);
+    for (uint64_t i = 0; i < n; i++)
+        put64(f, sizeof tile);
+    tiff_layout t = { .width = LARGE,
+                      .height = LARGE,
+                      .bits = 16,
+                      .compression = 1,
+                      .tile = TILE,
+                      .planes = LARGE_CHANNELS,
+                      .n = n,
+                      .offsets = tables,
+                      .sizes = tables + 8 * n };
+    put_directory(f, &link, &t, NULL);
+    finish(f);
+}
+
+uint16_t strip_pixel(const image *plane, int64_t y, int64_t x)
+{
+    return (uint16_t)(plane->pixels[y % PLANE * PLANE + x % PLANE] ^ (y / STRIP_ROWS));
+}
+
+void write_tiff_large_strips(const char *path, const image *plane)
+{
+    FILE *f = create(path);
+    long link = 8;
+    uint64_t offsets[STRIPS], sizes[STRIPS], at = 16;
+    size_t size = (size_t)STRIP_ROWS * STRIP_WIDTH * sizeof(uint16_t), encoded;
+    uint16_t *strip = malloc(size);
+    put_header(f);
+    for (int64_t i = 0; i < STRIPS; i++) {
+        for (int64_t y = 0; y < STRIP_ROWS; y++)
+            for (int64_t x = 0; x < STRIP_WIDTH; x++)
+                strip[y * STRIP_WIDTH + x] = strip_pixel(plane, i * STRIP_ROWS + y, x);
+        const uint8_t *bytes = encode(ZSTD, strip, size, &encoded);
+        fwrite(bytes, 1, encoded, f);
+        offsets[i] = at;
+        sizes[i] = encoded;
+        at += encoded;
+    }
+    free(strip);
+    for (int i = 0; i < STRIPS; i++)
+        put64(f, offsets[i]);
+    for (int i = 0; i < STRIPS; i++)
+        put64(f, sizes[i]);
+    tiff_layout t = { .width = STRIP_WIDTH,
+                      .height = STRIP_ROWS * STRIPS,
+                      .bits = 16,
+                      .compression = 50000,
+                      .rows = STRIP_ROWS,
+                      .n = STRIPS,
+                      .offsets = at,
+                      .sizes = at + sizeof offsets };
     put_directory(f, &link, &t, NULL);
     finish(f);
 }

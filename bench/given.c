@@ -38,6 +38,8 @@ static mt_status add_chunk(const finding *f, const int64_t *position, mt_error *
     chunks *c = f->found;
     mt_chunk_ref ref = { 0 };
     mt_status st = f->map->locate(f->map, position, &ref, err);
+    if (!st && ref.size == MT_WHOLE)
+        st = mt_store_size(f->map->store, ref.key, &ref.size, err);
     if (st)
         return st;
     uint8_t *data = malloc(ref.size);
@@ -71,7 +73,7 @@ static mt_status add_grid(const finding *f, mt_error *err)
     return st;
 }
 
-static chunks find_chunks(const mt_stack *stack, coding how)
+chunks find_chunks(const mt_stack *stack, coding how)
 {
     chunks c = { .how = how, .raw_size = sizeof(uint16_t) * (size_t)mt_chunk_map_elements(stack->map) };
     finding f = { stack->map, &c };

@@ -88,6 +88,18 @@ double best_time(void (*run)(void *), void *argument)
     return best;
 }
 
+static int compare(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+double median(double *figures, size_t n)
+{
+    qsort(figures, n, sizeof *figures, compare);
+    return n % 2 ? figures[n / 2] : (figures[n / 2 - 1] + figures[n / 2]) / 2;
+}
+
 void need(mt_status status, const mt_error *err)
 {
     if (status) {
@@ -139,15 +151,24 @@ mt_stack *open_stack(const char *path, const mt_open_options *options, unsigned 
     return stack;
 }
 
-typedef struct job {
-    mt_stack *stack;
-    const patches *p;
-    mt_patch_request *requests; /* NULL: one call each */
-} job;
-
-static void extract(void *argument)
+job job_make(mt_stack *stack, patches *p, bool batch)
 {
-    const job *j = argument;
+    job j = { stack, p, batch ? calloc(p->n, sizeof *j.requests) : NULL };
+    for (size_t i = 0; batch && i < p->n; i++)
+        j.requests[i] = (mt_patch_request) { .stack = stack,
+                                             .n_spatial = (size_t)p->ndim,
+                                             .coords = p->coords[i],
+                                             .patch_size = p->size,
+                                             .view = { .data = p->out + i * p->elements } };
+    memset(p->out, 0, p->n * p->elements * sizeof *p->out);
+    return j;
+}
+
+void job_free(job *j) { free(j->requests); }
+
+void extract(void *a_job)
+{
+    const job *j = a_job;
     mt_error err = MT_ERROR_INIT;
     if (j->requests) {
         need(mt_extract_patches(j->requests, j->p->n, NULL, &err), &err);
@@ -159,25 +180,21 @@ static void extract(void *argument)
              &err);
 }
 
-double time_patches(mt_stack *stack, patches *p, const float *expected, bool batch)
+void check_pixels(const job *j, const float *expected)
 {
-    mt_patch_request *requests = batch ? calloc(p->n, sizeof *requests) : NULL;
-    for (size_t i = 0; batch && i < p->n; i++)
-        requests[i] = (mt_patch_request) { .stack = stack,
-                                           .n_spatial = (size_t)p->ndim,
-                                           .coords = p->coords[i],
-                                           .patch_size = p->size,
-                                           .view = { .data = p->out + i * p->elements } };
-    job j = { stack, p, requests };
-    size_t bytes = p->n * p->elements * sizeof *p->out;
-    memset(p->out, 0, bytes);
-    extract(&j);
-    if (memcmp(p->out, expected, bytes) != 0) {
-        fprintf(stderr, "bench: wrong pixels from %s\n", mt_stack_get_info(stack)->source);
+    if (memcmp(j->p->out, expected, j->p->n * j->p->elements * sizeof *expected) != 0) {
+        fprintf(stderr, "bench: wrong pixels from %s\n", mt_stack_get_info(j->stack)->source);
         exit(1);
     }
+}
+
+double time_patches(mt_stack *stack, patches *p, const float *expected, bool batch)
+{
+    job j = job_make(stack, p, batch);
+    extract(&j);
+    check_pixels(&j, expected);
     double took = best_time(extract, &j);
-    free(requests);
+    job_free(&j);
     return took;
 }
 

@@ -12,7 +12,7 @@
 static void read_corner(mt_context *context, const mt_chunk_map *map)
 {
     mt_image image;
-    mt_image_init(&image, context, map, map->store, "fuzz", NULL);
+    mt_image_init(&image, context, map, map->store, "fuzz", NULL, NULL);
     mt_read read = { .image = &image, .convert = { .from = map->dtype, .to = map->dtype, .swap = map->swap } };
     int64_t stride = (int64_t)mt_dtype_size(map->dtype);
     for (int d = map->ndim - 1; d >= 0; d--) {

@@ -43,9 +43,11 @@ class Microtome:
         self.stack, self.size = stack, size
 
     @classmethod
-    def open(cls, path, size, cached):
-        context = microtome.Context() if cached else microtome.Context(cache_bytes=0)
-        return cls(microtome.open(path, AXES[len(size)], context=context), size)
+    def open(cls, path, size, cached, **options):
+        context = microtome.Context(cache_bytes=None if cached else 0, **options)
+        reader = cls(microtome.open(path, AXES[len(size)], context=context), size)
+        reader.context = context
+        return reader
 
     def one(self, corner):
         return self.stack.extract_patch(0, None, corner, self.size)[0]
@@ -127,20 +129,33 @@ def numpy_memmap(path, size):
     return Sliced("numpy.memmap", np.load(path, mmap_mode="r"), size)
 
 
+def hdf5_memmap(path, size):
+    """The pixels of a contiguous dataset, where they lie in the file."""
+    file, part = str(path).split("#")
+    with h5py.File(file) as opened:
+        dataset = opened[part]
+        place = {"offset": dataset.id.get_offset(), "shape": dataset.shape, "dtype": dataset.dtype}
+    return Sliced("numpy.memmap", np.memmap(file, mode="r", **place), size)
+
+
 def h5py_dataset(path, size):
     file, part = str(path).split("#")
     return Sliced("h5py", h5py.File(file)[part], size)
 
 
 class TensorStore:
-    """One by one, or all in one batch; with a cache that holds the image, or without."""
+    """One by one, or all in one batch. context holds TensorStore's own options."""
 
-    def __init__(self, path, size, cached):
+    def __init__(self, name, spec, size, context):
+        self.name, self.size = name, size
+        self.store = tensorstore.open(spec, read=True, context=tensorstore.Context(context)).result()
+
+    @classmethod
+    def zarr(cls, path, size, cached):
+        """With a cache that holds the image, or without."""
         spec = {"driver": "zarr3", "kvstore": {"driver": "file", "path": str(path / "image")}}
-        context = tensorstore.Context({"cache_pool": {"total_bytes_limit": 1 << 30}} if cached else {})
-        self.name = "TensorStore, cache" if cached else "TensorStore"
-        self.size = size
-        self.store = tensorstore.open(spec, read=True, context=context).result()
+        context = {"cache_pool": {"total_bytes_limit": 1 << 30}} if cached else {}
+        return cls("TensorStore, cache" if cached else "TensorStore", spec, size, context)
 
     def cut(self, corner):
         return self.store[tuple(slice(at, at + n) for at, n in zip(corner, self.size, strict=True))]

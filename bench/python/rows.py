@@ -15,6 +15,7 @@ from readers import (
     Sliced,
     TensorStore,
     h5py_dataset,
+    hdf5_memmap,
     numpy_memmap,
     tifffile_memmap,
     tifffile_zarr,
@@ -24,6 +25,7 @@ from readers import (
 
 PATCHES = {"plane": (64, 64), "volume": (16, 64, 64)}
 ONE, MANY, FIRST = "one call each", "one batch", "the first patch, opening included"
+MAPPED = "one call each, allow_mmap"
 
 
 @dataclass
@@ -79,8 +81,8 @@ def zarr_rows(folder, work):
     def rows(title, image, name, limit=None):
         path, size = folder / name, PATCHES[image]
         others = [Careamics.zarr(path, size), zarr_python(path, size), zarrs_python(path, size)]
-        others.append(TensorStore(path, size, False))
-        return file_rows(title, image, path / "image", others, [TensorStore(path, size, True)], limit)
+        others.append(TensorStore.zarr(path, size, False))
+        return file_rows(title, image, path / "image", others, [TensorStore.zarr(path, size, True)], limit)
 
     def codec(name, image, codec, chunk):
         corners, size = work[image].corners, PATCHES[image]
@@ -136,6 +138,19 @@ def given_rows(folder, work):
         yield first_row(title, "plane", First.microtome(path, size), First.czi(path, size))
 
 
+def mapped_rows(folder, work):
+    """Files that are mapped, as the option allows, beside what else maps them."""
+    size = PATCHES["plane"]
+    for title, name, other in (
+        ("NPY", "plane.npy", numpy_memmap),
+        ("TIFF raw strips", "strips.tif", tifffile_memmap),
+        ("HDF5 contiguous", "plane.h5#contiguous", hdf5_memmap),
+    ):
+        path = folder / name
+        ours = Microtome.open(path, size, True, allow_mmap=True)
+        yield Row(title, "plane", MAPPED, False, ways_of([ours, other(path, size)], ONE), None, {"best": 1.3})
+
+
 def groups(folder, work, bare):
     """Each is made only when it is its turn: readers hold files and memory."""
     return {
@@ -143,6 +158,7 @@ def groups(folder, work, bare):
         "zarr": lambda: zarr_rows(folder, work),
         "other": lambda: other_rows(folder, work),
         "given": lambda: given_rows(folder, work),
+        "mapped": lambda: mapped_rows(folder, work),
     }
 
 

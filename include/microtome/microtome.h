@@ -11,5 +11,6 @@
 #include <microtome/picture.h>
 #include <microtome/stack.h>
 #include <microtome/status.h>
+#include <microtome/stores.h>
 
 #endif

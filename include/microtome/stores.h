@@ -18,8 +18,9 @@ typedef struct mt_http_options {
     unsigned connect_timeout_ms; /* 0: 5000 */
     unsigned
         stall_timeout_ms; /* without a byte; rounded up to seconds; 0: 20000. There is no limit for a whole request. */
-    int allow_bad_certificates;  /* TLS without verification: anybody on the way can read and replace what is sent */
-    const char *ca_file;         /* PEM file of the authorities whose certificates are accepted; NULL: the system's */
+    int allow_bad_certificates; /* TLS without verification: anybody on the way can read and replace what is sent */
+    const char *
+        ca_file; /* PEM file of the authorities whose certificates are accepted; NULL: SSL_CERT_FILE, or the system's */
     int allow_private_redirects; /* from a public address to a private, link-local or loopback one */
     /* Sent with each request whose URL starts with headers_prefix, which names at least a scheme and a host:
      * "Name: value", one a line. For access tokens: they go nowhere else, redirects to other hosts included, and into no

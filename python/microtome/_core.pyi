@@ -24,6 +24,7 @@ class Context:
         cache_bytes: int | None = None,
         allow_mmap: bool = False,
         limits: dict[str, int] | None = None,
+        in_flight: int = 0,
         http: dict[str, str | int] | None = None,
         s3: dict[str, str | bool] | None = None,
         disk_cache: _Path | None = None,

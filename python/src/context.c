@@ -91,19 +91,28 @@ static bool convert_options(PyObject *const *values, PyObject **path, mt_context
         if (out->cache_bytes == 0)
             out->cache_bytes = MT_NO_CACHE;
     }
+    int64_t in_flight = 0;
+    if (is_given(values[4]) && !convert_int64(values[4], "in_flight", &in_flight))
+        return false;
+    if (in_flight < 0 || in_flight > 65536) {
+        PyErr_SetString(PyExc_ValueError, "in_flight must be between 0 and 65536");
+        return false;
+    }
+    out->in_flight = (unsigned)in_flight;
     out->allow_mmap = values[2] ? PyObject_IsTrue(values[2]) : 0;
-    return out->allow_mmap >= 0 && convert_limits(values[3], &out->limits) && convert_http(values[4], &out->http) &&
-           convert_s3(values[5], &out->s3) && convert_disk_cache(values[6], values[7], path, out);
+    return out->allow_mmap >= 0 && convert_limits(values[3], &out->limits) && convert_http(values[5], &out->http) &&
+           convert_s3(values[6], &out->s3) && convert_disk_cache(values[7], values[8], path, out);
 }
 
 static PyObject *context_new(PyTypeObject *type, PyObject *args, PyObject *keywords)
 {
-    static const char *names[] = { "threads", "cache_bytes", "allow_mmap",       "limits", "http",
-                                   "s3",      "disk_cache",  "disk_cache_bytes", NULL };
-    PyObject *values[8] = { NULL }, *path = NULL;
+    static const char *names[] = { "threads", "cache_bytes", "allow_mmap", "limits",           "in_flight",
+                                   "http",    "s3",          "disk_cache", "disk_cache_bytes", NULL };
+    PyObject *values[9] = { NULL }, *path = NULL;
     mt_context_options options = { .struct_size = sizeof options };
-    if (!PyArg_ParseTupleAndKeywords(args, keywords, "|$OOOOOOOO:Context", (char **)names, &values[0], &values[1],
-                                     &values[2], &values[3], &values[4], &values[5], &values[6], &values[7]) ||
+    if (!PyArg_ParseTupleAndKeywords(args, keywords, "|$OOOOOOOOO:Context", (char **)names, &values[0], &values[1],
+                                     &values[2], &values[3], &values[4], &values[5], &values[6], &values[7],
+                                     &values[8]) ||
         !convert_options(values, &path, &options)) {
         Py_XDECREF(path);
         return NULL;
@@ -192,7 +201,7 @@ static PyMethodDef context_methods[] = {
 
 PyDoc_STRVAR(
     context_doc,
-    "Context(*, threads=0, cache_bytes=None, allow_mmap=False, limits=None, http=None, s3=None, "
+    "Context(*, threads=0, cache_bytes=None, allow_mmap=False, limits=None, in_flight=0, http=None, s3=None, "
     "disk_cache=None, disk_cache_bytes=0)\n--\n\n"
     "Threads, the cache of decoded chunks, and limits, shared by the stacks opened in it.\n\n"
     "Parameters\n----------\n"
@@ -203,6 +212,7 @@ PyDoc_STRVAR(
     "the process.\n"
     "limits : dict of str to int, optional\n    What a file may make us do, such as "
     "``{\"max_chunk_bytes\": 2**28}``; the names are\n    those of ``mt_limits``.\n"
+    "in_flight : int\n    Reads at once in each store; 0 is as many as the kind of store serves well.\n"
     "http : dict, optional\n    Options for ``http://`` and ``https://``, such as "
     "``{\"headers\": \"Authorization: Bearer ...\",\n    \"headers_prefix\": \"https://host/\"}``; the "
     "names are those of ``mt_http_options``. ``retries`` 0 is none.\n"

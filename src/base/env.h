@@ -26,6 +26,7 @@ typedef struct mt_env {
     _Atomic uint64_t patches, bytes_delivered, ranges, bytes_fetched;
     _Atomic uint64_t chunks_decoded, bytes_decoded, chunks_missing, cache_hits;
     _Atomic uint64_t memory_bytes, memory_peak;
+    _Atomic uint64_t work_bytes; /* of scratch and of reads in flight: they count against the budget of the cache */
 } mt_env;
 
 /* Sets allocator and limits (NULL: defaults) and zeroes the rest. */

@@ -34,7 +34,8 @@ typedef struct shard {
 struct mt_cache {
     mt_env *env;
     uint64_t budget;
-    _Atomic uint64_t bytes; /* of linked entries */
+    _Atomic uint64_t bytes;            /* of linked entries */
+    const _Atomic uint64_t *elsewhere; /* bytes of the budget that others use, or NULL */
     _Atomic uint64_t last_owner;
     int n_shards; /* initialised */
     shard shards[SHARDS];
@@ -204,12 +205,18 @@ static bool drop_oldest(mt_cache *cache, shard *s, bool in_use)
     return found;
 }
 
+static bool is_full(mt_cache *cache)
+{
+    uint64_t elsewhere = cache->elsewhere ? atomic_load(cache->elsewhere) : 0;
+    return atomic_load(&cache->bytes) + elsewhere > cache->budget;
+}
+
 /* Drops entries, of this shard first, until the budget is kept. No lock is held. */
 static void evict(mt_cache *cache, size_t first_shard)
 {
     for (size_t i = 0; i < (size_t)2 * SHARDS; i++) {
         shard *s = &cache->shards[(first_shard + i) % SHARDS];
-        while (atomic_load(&cache->bytes) > cache->budget)
+        while (is_full(cache))
             if (!drop_oldest(cache, s, i >= SHARDS))
                 break;
     }
@@ -241,7 +248,7 @@ void mt_cache_finish(mt_cache *cache, mt_cache_entry *shown, void *data, size_t 
     }
     mt_condition_wake_all(&s->made);
     mt_lock_give(&s->lock);
-    if (atomic_load(&cache->bytes) > cache->budget)
+    if (is_full(cache))
         evict(cache, (size_t)(s - cache->shards));
 }
 
@@ -389,6 +396,17 @@ void mt_cache_drop(mt_cache *cache, uint64_t owner)
             free_entry(cache, dropped);
         }
     }
+}
+
+void mt_cache_share_budget(mt_cache *cache, const _Atomic uint64_t *used_elsewhere)
+{
+    cache->elsewhere = used_elsewhere;
+}
+
+void mt_cache_make_room(mt_cache *cache)
+{
+    if (is_full(cache))
+        evict(cache, 0);
 }
 
 uint64_t mt_cache_bytes(mt_cache *cache) { return atomic_load(&cache->bytes); }

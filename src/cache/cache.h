@@ -49,6 +49,10 @@ void mt_cache_release(mt_cache *cache, mt_cache_entry *shown);
 
 /* Drops all entries of an owner, or (owner 0) all. */
 void mt_cache_drop(mt_cache *cache, uint64_t owner);
+
+/* From now on the budget is shared with what is counted here, which entries make room for. */
+void mt_cache_share_budget(mt_cache *cache, const _Atomic uint64_t *used_elsewhere);
+void mt_cache_make_room(mt_cache *cache); /* drops entries until the budget is kept */
 uint64_t mt_cache_bytes(mt_cache *cache);
 uint64_t mt_cache_cost(uint64_t size); /* what an entry of size bytes takes of the budget */
 uint64_t mt_cache_budget(const mt_cache *cache);

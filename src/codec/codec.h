@@ -14,6 +14,8 @@ typedef struct mt_scratch mt_scratch;
 MT_MUST_CHECK mt_status mt_scratch_new(mt_env *env, mt_scratch **out, mt_error *err);
 void mt_scratch_free(mt_scratch *scratch);
 mt_env *mt_scratch_env(mt_scratch *scratch);
+size_t mt_scratch_bytes(const mt_scratch *scratch); /* of its buffers */
+void mt_scratch_trim(mt_scratch *scratch);          /* frees its buffers */
 
 /* Buffer number i with at least size bytes; its content is lost. 0, 1 and 4 are the engine's, 2 and 3 the chain's, 5
  * is a codec's own. */

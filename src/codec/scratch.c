@@ -34,8 +34,7 @@ void mt_scratch_free(mt_scratch *scratch)
 {
     if (!scratch)
         return;
-    for (int i = 0; i < BUFFERS; i++)
-        mt_release(scratch->env, scratch->buffers[i].data, scratch->buffers[i].size);
+    mt_scratch_trim(scratch);
     for (int i = 0; i < CONTEXTS && scratch->contexts[i].kind; i++)
         scratch->contexts[i].destroy(scratch->contexts[i].context);
     mt_release(scratch->env, scratch, sizeof *scratch);
@@ -43,19 +42,40 @@ void mt_scratch_free(mt_scratch *scratch)
 
 mt_env *mt_scratch_env(mt_scratch *scratch) { return scratch->env; }
 
+static void free_buffer(mt_scratch *scratch, int i)
+{
+    mt_release(scratch->env, scratch->buffers[i].data, scratch->buffers[i].size);
+    atomic_fetch_sub_explicit(&scratch->env->work_bytes, scratch->buffers[i].size, memory_order_relaxed);
+    scratch->buffers[i].data = NULL;
+    scratch->buffers[i].size = 0;
+}
+
+void mt_scratch_trim(mt_scratch *scratch)
+{
+    for (int i = 0; i < BUFFERS; i++)
+        free_buffer(scratch, i);
+}
+
+size_t mt_scratch_bytes(const mt_scratch *scratch)
+{
+    size_t bytes = 0;
+    for (int i = 0; i < BUFFERS; i++)
+        bytes += scratch->buffers[i].size;
+    return bytes;
+}
+
 mt_status mt_scratch_buffer(mt_scratch *scratch, int i, size_t size, uint8_t **out, mt_error *err)
 {
     if (scratch->buffers[i].size < size || !scratch->buffers[i].data) {
         size_t room = size + size / 4 + 64;
-        mt_release(scratch->env, scratch->buffers[i].data, scratch->buffers[i].size);
-        scratch->buffers[i].data = NULL;
-        scratch->buffers[i].size = 0;
+        free_buffer(scratch, i);
         void *memory;
         mt_status st = mt_alloc(scratch->env, room, &memory, err);
         if (st)
             return st;
         scratch->buffers[i].data = memory;
         scratch->buffers[i].size = room;
+        atomic_fetch_add_explicit(&scratch->env->work_bytes, room, memory_order_relaxed);
     }
     *out = scratch->buffers[i].data;
     return MT_OK;

@@ -92,9 +92,9 @@ static mt_status add_rest(covering *c, mt_box piece, const mt_box *part, mt_erro
     return MT_OK;
 }
 
-static mt_status cover(covering *c, mt_plan *plan, const mt_read *read, uint32_t i, uint64_t id, mt_error *err)
+static mt_status cover(covering *c, mt_plan *plan, const mt_use *use, uint32_t i, uint64_t id, mt_error *err)
 {
-    const mt_chunk_map *map = read->image->map;
+    const mt_chunk_map *map = use->image->map;
     mt_shown box = { 0 }, part;
     mt_status st = map->get_box(map, id, &box, err);
     c->steps += c->n_left;
@@ -108,28 +108,28 @@ static mt_status cover(covering *c, mt_plan *plan, const mt_read *read, uint32_t
         c->left[k] = c->left[--c->n_left];
         for (int d = 0; d < c->ndim; d++)
             part.low[d] = box.low[d] + part.place.start[d] - box.place.start[d];
-        if (!(st = mt_plan_add_part(plan, read->image, i, &part, err)))
+        if (!(st = mt_plan_add_part(plan, use, i, &part, err)))
             st = add_rest(c, piece, &part.place, err);
     }
     return st;
 }
 
-static mt_status cover_all(covering *c, mt_plan *plan, const mt_read *read, uint32_t i, mt_error *err)
+static mt_status cover_all(covering *c, mt_plan *plan, const mt_use *use, uint32_t i, mt_error *err)
 {
     mt_status st = MT_OK;
     mt_shown nothing = { .chunk = MT_NOTHING };
     for (size_t k = c->n_ids; !st && k-- > 0 && c->n_left > 0;)
-        st = cover(c, plan, read, i, c->ids[k], err);
+        st = cover(c, plan, use, i, c->ids[k], err);
     for (size_t k = 0; !st && k < c->n_left; k++) {
         nothing.place = c->left[k];
         memcpy(nothing.whole, nothing.place.extent, sizeof nothing.whole);
-        st = mt_plan_add_part(plan, read->image, i, &nothing, err);
+        st = mt_plan_add_part(plan, use, i, &nothing, err);
     }
     return st;
 }
 
-mt_status mt_plan_add_boxes(mt_plan *plan, const mt_read *read, uint32_t i, const int64_t *low, const int64_t *high,
-                            bool *too_many, mt_error *err)
+mt_status mt_plan_add_boxes(mt_plan *plan, const mt_use *use, const mt_read *read, uint32_t i, const int64_t *low,
+                            const int64_t *high, bool *too_many, mt_error *err)
 {
     const mt_chunk_map *map = read->image->map;
     covering c = { .env = plan->env, .ndim = map->ndim, .most_ids = SIZE_MAX };
@@ -147,7 +147,7 @@ mt_status mt_plan_add_boxes(mt_plan *plan, const mt_read *read, uint32_t i, cons
     mt_status st = add_left(&c, &whole, err);
     if (!st && !(st = map->find_boxes(map, whole.start, end, add_id, &c, err))) {
         plan->bytes += bytes;
-        st = cover_all(&c, plan, read, i, err);
+        st = cover_all(&c, plan, use, i, err);
     }
     *too_many = c.too_many;
     st = c.too_many ? MT_OK : st;

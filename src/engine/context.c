@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "engine/context.h"
 
+#include "engine/fetch.h"
 #include "store/disk_cache.h"
 #include "store/s3/options.h"
 
@@ -45,6 +46,19 @@ static size_t open_files(void)
     return n < MOST_FILES ? n : MOST_FILES;
 }
 
+static void drop_spares(mt_context *context)
+{
+    mt_scratch *spares[MT_MAX_SPARES];
+    mt_lock_take(&context->lock);
+    unsigned n = context->n_spares;
+    memcpy(spares, context->spares, n * sizeof *spares);
+    context->n_spares = 0;
+    context->spare_bytes = 0;
+    mt_lock_give(&context->lock);
+    while (n > 0)
+        mt_scratch_free(spares[--n]);
+}
+
 static void destroy(mt_context *context)
 {
 #ifdef MT_WITH_HTTP
@@ -56,13 +70,22 @@ static void destroy(mt_context *context)
     mt_disk_cache_free(context->env.disk_cache);
     mt_io_free(context->io);
     mt_pool_free(context->pool);
-    while (context->n_spares > 0)
-        mt_scratch_free(context->spares[--context->n_spares]);
+    drop_spares(context);
+    mt_fetcher_free(context->fetcher);
     mt_cache_free(context->chunks);
     mt_cache_free(context->indices);
     mt_files_free(context->files);
     mt_lock_destroy(&context->lock);
+    mt_condition_destroy(&context->freed);
     free_context(context);
+}
+
+/* In the child of a fork: nobody works on a large chunk. */
+static void forget_work(void *owner)
+{
+    mt_context *context = owner;
+    mt_condition_reset(&context->freed);
+    context->large_bytes = 0;
 }
 
 mt_status mt_context_new(const mt_context_options *given, mt_context **out, mt_error *err)
@@ -77,8 +100,13 @@ mt_status mt_context_new(const mt_context_options *given, mt_context **out, mt_e
     mt_context *context = allocate_context(&options, err);
     if (!context)
         return MT_E_MEMORY;
-    mt_status st = mt_lock_init(&context->lock, NULL, NULL, err);
+    mt_status st = mt_condition_init(&context->freed, err);
     if (st) {
+        free_context(context);
+        return st;
+    }
+    if ((st = mt_lock_init(&context->lock, forget_work, context, err))) {
+        mt_condition_destroy(&context->freed);
         free_context(context);
         return st;
     }
@@ -87,7 +115,7 @@ mt_status mt_context_new(const mt_context_options *given, mt_context **out, mt_e
         (st = mt_cache_new(&context->env, cache_budget(&options), &context->chunks, err)) ||
         (st = mt_cache_new(&context->env, INDEX_CACHE_BYTES, &context->indices, err)) ||
         (st = mt_files_new(&context->env, open_files(), &context->files, err)) ||
-        (st = mt_io_new(&context->env, &context->io, err))) {
+        (st = mt_io_new(&context->env, &context->io, err)) || (st = mt_fetcher_new(context, &context->fetcher, err))) {
         destroy(context);
         return st;
     }
@@ -110,6 +138,7 @@ mt_status mt_context_new(const mt_context_options *given, mt_context **out, mt_e
         destroy(context);
         return st;
     }
+    mt_cache_share_budget(context->chunks, &context->env.work_bytes);
     context->env.index_cache = context->indices;
     context->env.files = context->files;
     context->env.io = context->io;
@@ -143,25 +172,68 @@ mt_context *mt_context_retain(mt_context *context, mt_error *err)
     return context;
 }
 
+/* A chunk that takes no more is worked on by all threads at once, whatever the budget. */
+#define SMALL ((size_t)1 << 20)
+
+bool mt_context_reserve(mt_context *context, size_t bytes)
+{
+    if (bytes <= SMALL)
+        return false;
+    uint64_t budget = mt_cache_budget(context->chunks);
+    mt_lock_take(&context->lock);
+    while (context->large_bytes > 0 && context->large_bytes + bytes > budget)
+        mt_condition_wait(&context->freed, &context->lock);
+    context->large_bytes += bytes;
+    mt_lock_give(&context->lock);
+    return true;
+}
+
+/* What a thread's scratch keeps between two large chunks. */
+static size_t scratch_limit(const mt_context *context)
+{
+    enum { LEAST = 32 << 20 };
+    uint64_t share = mt_cache_budget(context->chunks) / 4;
+    return (size_t)((share > LEAST ? share : LEAST) / mt_pool_threads(context->pool));
+}
+
+void mt_context_unreserve(mt_context *context, size_t bytes, mt_scratch *scratch)
+{
+    if (mt_scratch_bytes(scratch) > scratch_limit(context))
+        mt_scratch_trim(scratch);
+    mt_cache_make_room(context->chunks);
+    mt_lock_take(&context->lock);
+    context->large_bytes -= bytes;
+    mt_condition_wake_all(&context->freed);
+    mt_lock_give(&context->lock);
+}
+
 mt_status mt_context_take_scratch(mt_context *context, mt_scratch **out, mt_error *err)
 {
     *out = NULL;
     mt_lock_take(&context->lock);
-    if (context->n_spares > 0)
+    if (context->n_spares > 0) {
         *out = context->spares[--context->n_spares];
+        context->spare_bytes -= mt_scratch_bytes(*out);
+    }
     mt_lock_give(&context->lock);
     return *out ? MT_OK : mt_scratch_new(&context->env, out, err);
 }
 
+/* What idle scratch keeps, of all threads together. */
+#define SPARE_BYTES ((size_t)32 << 20)
+
 void mt_context_give_scratch(mt_context *context, mt_scratch *scratch)
 {
+    size_t bytes = mt_scratch_bytes(scratch);
     mt_lock_take(&context->lock);
-    if (context->n_spares < MT_MAX_SPARES) {
+    bool kept = context->n_spares < MT_MAX_SPARES && context->spare_bytes + bytes <= SPARE_BYTES;
+    if (kept) {
         context->spares[context->n_spares++] = scratch;
-        scratch = NULL;
+        context->spare_bytes += bytes;
     }
     mt_lock_give(&context->lock);
-    mt_scratch_free(scratch);
+    if (!kept)
+        mt_scratch_free(scratch);
 }
 
 static uint64_t get(_Atomic uint64_t *counter) { return atomic_load_explicit(counter, memory_order_relaxed); }
@@ -211,5 +283,6 @@ void mt_context_drop_cache(mt_context *given)
         return;
     mt_cache_drop(context->chunks, 0);
     mt_cache_drop(context->indices, 0);
+    drop_spares(context);
     mt_context_free(context);
 }

@@ -1,10 +1,19 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* An open image as the engine sees it, and the loading of its chunks. */
+/* An open image as the engine sees it: where its chunks lie in the array, and how a decoded chunk is laid out.
+ *
+ * Geometry only: nothing here reads. Immutable after mt_image_init but for row_cost, so any number of threads may use
+ * one. Context, map, store and label are borrowed. */
 #ifndef MT_ENGINE_IMAGE_H
 #define MT_ENGINE_IMAGE_H
 
 #include "engine/context.h"
 #include "format/format.h"
+
+/* How elements lie in memory or in an object: those of a decoded chunk, or of an image stored in one piece. */
+typedef struct mt_layout {
+    size_t bytes; /* of a chunk; of a piece 0 */
+    int64_t stride[MT_MAX_DIMS];
+} mt_layout;
 
 typedef struct mt_image {
     mt_context *context;
@@ -13,91 +22,45 @@ typedef struct mt_image {
     const char *label; /* names the image in messages */
     uint64_t owner;    /* of its entries in the cache */
     size_t element_size;
-    size_t chunk_bytes;          /* decoded */
-    int64_t grid[MT_MAX_DIMS];   /* chunks along each dimension */
-    int64_t stride[MT_MAX_DIMS]; /* chunk_stride in bytes; for an array in memory those of the array, of any sign */
-    bool uneven;                 /* chunks differ in size: chunk_bytes and stride are those of the largest */
-    bool fits;                   /* all of it fits into the cache */
-    bool rows;                   /* raw chunks are read by rows, and do not go into the cache */
-    bool keep;                   /* its other chunks go into the cache */
-    bool piece; /* raw, in one piece and not kept: read without regard to chunks; stride is that of the whole */
-    const uint8_t *array; /* the pixels where they all lie in memory as they are, or NULL */
+    int64_t grid[MT_MAX_DIMS]; /* chunks along each dimension */
+    mt_layout chunk;           /* of the largest chunk; strides in bytes */
+    mt_layout piece;           /* map->contiguous: of the image in its object; an array in memory: any strides */
+    bool uneven;               /* chunks differ in size */
+    bool is_cacheable;         /* a chunk may go into the cache: it takes a quarter of the budget at most */
+    bool fits_in_cache;        /* all chunks do, together */
+    uint64_t bytes;            /* of all chunks decoded; UINT64_MAX: more than that */
+    const uint8_t *array;      /* the pixels if they all lie in memory as they are, or NULL */
+    _Atomic uint64_t row_cost; /* what reads by rows have cost so far, as mt_store_costs counts, in bytes */
 } mt_image;
 
-/* Fills the image from a checked map; context, map, store and label are borrowed. array is as in mt_image. */
+/* Fills the image from a checked map. array and its strides (NULL: those of a piece) are as in mt_image. */
 void mt_image_init(mt_image *image, mt_context *context, const mt_chunk_map *map, mt_store *store, const char *label,
-                   const uint8_t *array);
+                   const uint8_t *array, const int64_t *strides);
 
-/* The same image in blocks, of one that is a piece: they are read whole, each once a call. */
-void mt_image_init_blocks(mt_image *blocks, const mt_image *piece);
-
-/* Forgets the chunks in the cache. */
+/* Drops its chunks from the cache. */
 void mt_image_forget(mt_image *image);
 
-/* The grid position along dimension d that holds a coordinate inside the image, and where a chunk starts and ends. */
+/* The grid position along dimension d that holds a coordinate inside the image, and where a chunk starts and ends
+ * inside the image. */
 int64_t mt_image_chunk_at(const mt_image *image, int d, int64_t coordinate);
 int64_t mt_image_chunk_start(const mt_image *image, int d, int64_t position);
 int64_t mt_image_chunk_end(const mt_image *image, int d, int64_t position);
-
-/* The image with chunk_bytes and stride of this chunk: the image itself, or, where its chunks differ, made in room. whole
- * is the extent of a chunk that boxes show; NULL: of a grid. */
-const mt_image *mt_image_at_chunk(const mt_image *image, uint64_t id, const int64_t *whole, mt_image *room);
 
 /* The number of a chunk in C order of the grid, and back. Boxes have numbers of their own. */
 uint64_t mt_image_chunk_id(const mt_image *image, const int64_t *position);
 void mt_image_chunk_position(const mt_image *image, uint64_t id, int64_t *position);
 
-/* A decoded chunk, or what stands for one. */
-typedef struct mt_chunk {
-    const uint8_t *data;   /* NULL: missing, reads as the fill value */
-    bool swap;             /* still in the other byte order */
-    mt_cache_entry *entry; /* that holds data, or NULL */
-} mt_chunk;
+/* The layout of a chunk: that of all, or, if chunks differ, made in storage. whole is the extent of a chunk that boxes
+ * show; NULL: of a grid. */
+const mt_layout *mt_image_chunk_layout(const mt_image *image, uint64_t id, const int64_t *whole, mt_layout *storage);
 
-/* The chunk out of the cache if it is there. */
-bool mt_image_peek(const mt_image *image, uint64_t id, mt_chunk *out);
+/* The bytes that a chunk decodes to at least: one at the edge may be cut along its slowest dimension. */
+size_t mt_image_least_bytes(const mt_image *image, uint64_t id, const mt_layout *layout);
 
-/* Bytes of one object that were read at once, for several chunks. */
-typedef struct mt_window {
-    char key[MT_KEY_BYTES];
-    uint64_t offset, size;
-    const uint8_t *data; /* NULL: nothing was read */
-} mt_window;
+/* Stands for the whole of an image that is stored in one piece and read by rows. */
+#define MT_PIECE (UINT64_MAX - 1)
 
-/* The functions below take the image as mt_image_at_chunk gives it.
- *
- * Where the encoded bytes of a chunk lie near those of the next ones, fetches them together into a buffer of scratch.
- * id(argument, i) tells the i-th of n chunks. Returns how many of them, at least 1, the window stands for. What cannot
- * be found or read is left to mt_image_load, which then says why. */
-size_t mt_image_fetch_window(const mt_image *image, uint64_t (*id)(const void *argument, size_t i),
-                             const void *argument, size_t n, mt_scratch *scratch, mt_window *out);
-
-/* The whole chunk, through the cache where the image's chunks are kept, else in a buffer of scratch, valid until
- * scratch is used again. Given back with mt_image_release. */
-MT_MUST_CHECK mt_status mt_image_load(const mt_image *image, uint64_t id, const mt_window *window, mt_scratch *scratch,
-                                      mt_chunk *out, mt_error *err);
-
-/* A chunk that is not stored was filled. */
-void mt_image_count_missing(const mt_image *image);
-
-/* As mt_image_load, but only the bytes [from, to) of the chunk need be right, and nothing is kept. */
-MT_MUST_CHECK mt_status mt_image_load_part(const mt_image *image, uint64_t id, const mt_window *window, size_t from,
-                                           size_t to, mt_scratch *scratch, mt_chunk *out, mt_error *err);
-void mt_image_release(const mt_image *image, mt_chunk *chunk);
-
-/* Finds a chunk; MT_E_RANGE never happens for an id inside the grid. */
-MT_MUST_CHECK mt_status mt_image_locate(const mt_image *image, uint64_t id, mt_chunk_ref *out, mt_error *err);
-
-/* The bytes of a located chunk that is stored raw: checks its size, and sets *missing where the object is absent and
- * that means the fill value. *view is its data where the store has it in memory, else NULL. */
-MT_MUST_CHECK mt_status mt_image_open_raw(const mt_image *image, uint64_t id, const mt_chunk_ref *ref, bool *missing,
-                                          const uint8_t **view, mt_error *err);
-
-/* Finds the whole of an image that is one piece; view as above. */
-MT_MUST_CHECK mt_status mt_image_open_piece(const mt_image *image, mt_chunk_ref *ref, const uint8_t **view,
-                                            mt_error *err);
-
-/* Puts the name of the image and the chunk before a message; of boxes also where ref says that it lies. */
-void mt_image_prefix(const mt_image *image, uint64_t id, const mt_chunk_ref *ref, mt_error *err);
+/* Puts the name of the image and the chunk before a message; of boxes also where the chunk lies, if key is not "". */
+void mt_image_prefix(const mt_image *image, uint64_t id, const char *key, uint64_t offset, mt_error *err);
 
 #endif

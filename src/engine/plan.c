@@ -34,7 +34,7 @@ void mt_plan_free(mt_plan *plan)
 static mt_status grow(mt_env *env, void **array, const void *start, size_t *room, size_t size, mt_error *err)
 {
     void *old = *array == start ? NULL : *array;
-    void *moved = mt_resize(env, old, *room * size, *room * 2 * size);
+    void *moved = mt_resize(env, old, old ? *room * size : 0, *room * 2 * size);
     if (!moved)
         return mt_fail(err, MT_E_MEMORY, "out of memory for a plan of %zu chunks", *room * 2);
     if (!old)
@@ -44,19 +44,19 @@ static mt_status grow(mt_env *env, void **array, const void *start, size_t *room
     return MT_OK;
 }
 
-static uint64_t hash(const mt_image *image, uint64_t id)
+static uint64_t hash(const mt_use *use, uint64_t id)
 {
-    uint64_t h = (id ^ image->owner << 40) * UINT64_C(0x9e3779b97f4a7c15);
+    uint64_t h = (id ^ use->image->owner << 40) * UINT64_C(0x9e3779b97f4a7c15);
     return h ^ h >> 32;
 }
 
 /* The slot of a chunk in the table, or the free slot where it belongs. */
-static uint32_t *find_slot(const mt_plan *plan, const mt_image *image, uint64_t id)
+static uint32_t *find_slot(const mt_plan *plan, const mt_use *use, uint64_t id)
 {
     size_t mask = plan->table_size - 1;
-    for (size_t at = hash(image, id) & mask;; at = (at + 1) & mask) {
+    for (size_t at = hash(use, id) & mask;; at = (at + 1) & mask) {
         uint32_t *slot = &plan->table[at];
-        if (*slot == MT_NONE || (plan->chunks[*slot].id == id && plan->chunks[*slot].image == image))
+        if (*slot == MT_NONE || (plan->chunks[*slot].id == id && plan->chunks[*slot].use == use))
             return slot;
     }
 }
@@ -73,11 +73,11 @@ static mt_status rebuild_table(mt_plan *plan, mt_error *err)
     plan->table = memset(memory, 0xff, size * sizeof *plan->table); /* MT_NONE */
     plan->table_size = size;
     for (size_t i = 0; i < plan->n_chunks; i++)
-        *find_slot(plan, plan->chunks[i].image, plan->chunks[i].id) = (uint32_t)i;
+        *find_slot(plan, plan->chunks[i].use, plan->chunks[i].id) = (uint32_t)i;
     return MT_OK;
 }
 
-static mt_status add_chunk(mt_plan *plan, const mt_image *image, uint64_t id, mt_planned **out, mt_error *err)
+static mt_status add_chunk(mt_plan *plan, const mt_use *use, uint64_t id, mt_planned **out, mt_error *err)
 {
     if (plan->n_chunks == plan->chunk_room) {
         void *array = plan->chunks;
@@ -89,27 +89,27 @@ static mt_status add_chunk(mt_plan *plan, const mt_image *image, uint64_t id, mt
             return st;
     }
     *out = &plan->chunks[plan->n_chunks++];
-    **out = (mt_planned) { image, id, MT_NONE };
+    **out = (mt_planned) { use, id, MT_NONE };
     return MT_OK;
 }
 
 /* The chunk in the plan, which gets it if it is new. The chunks of one read differ, so the first read needs no table. */
-static mt_status find_chunk(mt_plan *plan, const mt_image *image, uint64_t id, bool first_read, mt_planned **out,
+static mt_status find_chunk(mt_plan *plan, const mt_use *use, uint64_t id, bool first_read, mt_planned **out,
                             mt_error *err)
 {
     if (first_read)
-        return add_chunk(plan, image, id, out, err);
+        return add_chunk(plan, use, id, out, err);
     mt_status st;
     if (!plan->table && (st = rebuild_table(plan, err)))
         return st;
-    uint32_t *slot = find_slot(plan, image, id);
+    uint32_t *slot = find_slot(plan, use, id);
     if (*slot != MT_NONE) {
         *out = &plan->chunks[*slot];
         return MT_OK;
     }
-    if ((st = add_chunk(plan, image, id, out, err)))
+    if ((st = add_chunk(plan, use, id, out, err)))
         return st;
-    *find_slot(plan, image, id) = (uint32_t)(plan->n_chunks - 1);
+    *find_slot(plan, use, id) = (uint32_t)(plan->n_chunks - 1);
     return MT_OK;
 }
 
@@ -130,7 +130,7 @@ static void add_copy(mt_plan *plan, mt_planned *chunk, uint32_t read, uint32_t p
     chunk->first_copy = (uint32_t)plan->n_copies++;
 }
 
-mt_status mt_plan_add_part(mt_plan *plan, const mt_image *image, uint32_t read, const mt_shown *part, mt_error *err)
+mt_status mt_plan_add_part(mt_plan *plan, const mt_use *use, uint32_t read, const mt_shown *part, mt_error *err)
 {
     mt_planned *chunk;
     if (plan->n_parts == plan->part_room) {
@@ -143,7 +143,7 @@ mt_status mt_plan_add_part(mt_plan *plan, const mt_image *image, uint32_t read, 
     }
     plan->parts[plan->n_parts] = *part;
     mt_status st = room_for_copy(plan, err);
-    if (!st && !(st = find_chunk(plan, image, part->chunk, false, &chunk, err)))
+    if (!st && !(st = find_chunk(plan, use, part->chunk, false, &chunk, err)))
         add_copy(plan, chunk, read, (uint32_t)plan->n_parts++);
     return st;
 }
@@ -189,7 +189,7 @@ static void start_walk(walk *w, const mt_read *read, const int64_t *low, const i
     }
 }
 
-static uint64_t clipped_bytes(const mt_read *read, const int64_t *low, const int64_t *high)
+uint64_t mt_read_size(const mt_read *read, const int64_t *low, const int64_t *high)
 {
     uint64_t bytes = read->image->element_size;
     for (int d = 0; d < read->image->map->ndim; d++)
@@ -197,21 +197,20 @@ static uint64_t clipped_bytes(const mt_read *read, const int64_t *low, const int
     return bytes;
 }
 
-mt_status mt_plan_add(mt_plan *plan, const mt_read *read, uint32_t i, const int64_t *low, const int64_t *high,
-                      uint64_t *next, mt_error *err)
+mt_status mt_plan_add(mt_plan *plan, const mt_use *use, const mt_read *read, uint32_t i, const int64_t *low,
+                      const int64_t *high, uint64_t *next, mt_error *err)
 {
     walk w;
     start_walk(&w, read, low, high, *next);
     if (*next == 0)
-        plan->bytes += clipped_bytes(read, low, high);
+        plan->bytes += mt_read_size(read, low, high);
     bool first_read = plan->n_copies == 0;
     do {
         if (plan->n_copies >= MT_PLAN_COPIES)
             return MT_OK;
         mt_planned *chunk;
         mt_status st = room_for_copy(plan, err);
-        if (st ||
-            (st = find_chunk(plan, read->image, mt_image_chunk_id(read->image, w.position), first_read, &chunk, err)))
+        if (st || (st = find_chunk(plan, use, mt_image_chunk_id(read->image, w.position), first_read, &chunk, err)))
             return st;
         add_copy(plan, chunk, i, MT_NONE);
         ++*next;
@@ -220,12 +219,33 @@ mt_status mt_plan_add(mt_plan *plan, const mt_read *read, uint32_t i, const int6
     return MT_OK;
 }
 
+mt_status mt_plan_add_piece(mt_plan *plan, const mt_use *use, uint32_t i, uint64_t bytes, mt_error *err)
+{
+    mt_planned *chunk;
+    mt_status st = room_for_copy(plan, err);
+    if (st || (st = add_chunk(plan, use, MT_PIECE, &chunk, err)))
+        return st;
+    add_copy(plan, chunk, i, MT_NONE);
+    plan->bytes += bytes;
+    return MT_OK;
+}
+
+/* Pieces in the order of the reads, which is that of their copies. */
 static int compare(const void *a, const void *b)
 {
     const mt_planned *x = a, *y = b;
-    if (x->image != y->image)
-        return x->image->owner < y->image->owner ? -1 : 1;
-    return x->id < y->id ? -1 : x->id > y->id;
+    if (x->use != y->use)
+        return x->use->image->owner < y->use->image->owner ? -1 : 1;
+    if (x->id != y->id)
+        return x->id < y->id ? -1 : 1;
+    return x->first_copy < y->first_copy ? -1 : x->first_copy > y->first_copy;
 }
 
-void mt_plan_sort(mt_plan *plan) { qsort(plan->chunks, plan->n_chunks, sizeof *plan->chunks, compare); }
+void mt_plan_sort(mt_plan *plan)
+{
+    size_t i = 1;
+    while (i < plan->n_chunks && compare(&plan->chunks[i - 1], &plan->chunks[i]) <= 0)
+        i++;
+    if (i < plan->n_chunks)
+        qsort(plan->chunks, plan->n_chunks, sizeof *plan->chunks, compare);
+}

@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The read plan: which chunks a list of reads touches, each once, in storage order, with its copies. */
+/* The read plan: which chunks a list of reads touches, each once, with its copies.
+ *
+ * Made and freed by one thread; while it is executed any number may read it. Borrows the reads and the uses. */
 #ifndef MT_ENGINE_PLAN_H
 #define MT_ENGINE_PLAN_H
 
 #include "engine/engine.h"
+#include "engine/strategy.h"
 
 #define MT_NONE UINT32_MAX
 
@@ -14,7 +17,7 @@ typedef struct mt_copy {
 } mt_copy;
 
 typedef struct mt_planned {
-    const mt_image *image;
+    const mt_use *use;
     uint64_t id;
     uint32_t first_copy;
 } mt_planned;
@@ -44,8 +47,11 @@ void mt_plan_free(mt_plan *plan);
 
 /* Adds the chunks that read number i touches, from the *next-th on, and sets *next; ends early, with *next not 0,
  * where the plan is full. The part of the box inside the image is [low, high), relative to the box, and not empty. */
-MT_MUST_CHECK mt_status mt_plan_add(mt_plan *plan, const mt_read *read, uint32_t i, const int64_t *low,
-                                    const int64_t *high, uint64_t *next, mt_error *err);
+MT_MUST_CHECK mt_status mt_plan_add(mt_plan *plan, const mt_use *use, const mt_read *read, uint32_t i,
+                                    const int64_t *low, const int64_t *high, uint64_t *next, mt_error *err);
+
+/* Adds MT_PIECE for read number i alone. */
+MT_MUST_CHECK mt_status mt_plan_add_piece(mt_plan *plan, const mt_use *use, uint32_t i, uint64_t bytes, mt_error *err);
 
 /* More boxes than this are not looked at in one go, and a plan of more parts is not continued. */
 #define MT_PLAN_BOXES ((size_t)1 << 16)
@@ -53,17 +59,20 @@ MT_MUST_CHECK mt_status mt_plan_add(mt_plan *plan, const mt_read *read, uint32_t
 /* The same for an image of boxes: what a later box covers is not copied from those below it, and what no box covers is
  * a part of the chunk MT_NOTHING. Adds nothing, but sets *too_many, where there are too many boxes to be planned at
  * once in more than one pixel. */
-MT_MUST_CHECK mt_status mt_plan_add_boxes(mt_plan *plan, const mt_read *read, uint32_t i, const int64_t *low,
-                                          const int64_t *high, bool *too_many, mt_error *err);
+MT_MUST_CHECK mt_status mt_plan_add_boxes(mt_plan *plan, const mt_use *use, const mt_read *read, uint32_t i,
+                                          const int64_t *low, const int64_t *high, bool *too_many, mt_error *err);
 
 /* Adds a copy of a part of a chunk. */
-MT_MUST_CHECK mt_status mt_plan_add_part(mt_plan *plan, const mt_image *image, uint32_t read, const mt_shown *part,
+MT_MUST_CHECK mt_status mt_plan_add_part(mt_plan *plan, const mt_use *use, uint32_t read, const mt_shown *part,
                                          mt_error *err);
 
-/* Brings the chunks into storage order. */
+/* Brings the chunks into the order of images and chunk numbers. */
 void mt_plan_sort(mt_plan *plan);
 
 /* What of a read's box lies inside the image, relative to the box. False where nothing does. */
 bool mt_read_clip(const mt_read *read, int64_t *low, int64_t *high);
+
+/* Bytes of the stored pixels of a part of a read's box. */
+uint64_t mt_read_size(const mt_read *read, const int64_t *low, const int64_t *high);
 
 #endif

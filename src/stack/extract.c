@@ -196,7 +196,7 @@ static void set_box(mt_read *read, const mt_patch_request *r, const int64_t *str
 
 static mt_status add_channels(read_list *list, const mt_patch_request *r, mt_error *err)
 {
-    const mt_stack *stack = r->stack;
+    mt_stack *stack = r->stack;
     const mt_role *role = &stack->channels;
     int inner = role->n ? role->dims[role->n - 1] : -1;
     int64_t strides[4] = { 0 }, n = n_channels(r);
@@ -208,6 +208,7 @@ static mt_status add_channels(read_list *list, const mt_patch_request *r, mt_err
         if (st)
             return st;
         read->image = &stack->image;
+        read->status = NULL;
         set_convert(read, r, i);
         mt_element_from_double(read->convert.to, r->view.padding, read->padding);
         read->out = (uint8_t *)r->view.data + i * strides[0];
@@ -252,47 +253,11 @@ static void zero_patch(const mt_patch_request *r)
     mt_gather(&as_is, 1 + (int)r->n_spatial, extent, r->view.data, strides, zero, same_element);
 }
 
-/* Where patches want so many rows of a file in one piece that all of it is read sooner, it is read in blocks. */
-static void choose_blocks_of(read_list *list, const mt_stack *stack)
-{
-    const mt_image *image = &stack->image;
-    uint64_t rows = 0, whole = image->element_size;
-    if (!stack->map || !image->piece || stack->context->env.allow_mmap)
-        return;
-    for (int d = 0; d < stack->map->ndim; d++)
-        whole *= (uint64_t)stack->map->shape[d];
-    for (size_t i = 0; i < list->n && rows <= whole; i++)
-        if (list->reads[i].image == image && mt_add_u64(rows, mt_raw_cost(image, list->reads[i].extent), &rows))
-            rows = UINT64_MAX;
-    for (size_t i = 0; i < list->n && rows > whole; i++)
-        if (list->reads[i].image == image)
-            list->reads[i].image = &stack->blocks;
-}
-
-/* Stacks beyond the first so many are read by rows: a call over more has few patches of each. */
-static void choose_blocks(read_list *list, const mt_patch_request *requests, size_t n)
-{
-    enum { MOST_STACKS = 64 };
-    const mt_stack *done[MOST_STACKS];
-    size_t n_done = 0;
-    for (size_t i = 0; i < n && n_done < MOST_STACKS; i++) {
-        size_t at = 0;
-        while (at < n_done && done[at] != requests[i].stack)
-            at++;
-        if (at < n_done)
-            continue;
-        done[n_done++] = requests[i].stack;
-        choose_blocks_of(list, requests[i].stack);
-    }
-}
-
 static mt_status extract(read_list *list, const mt_patch_request *requests, size_t n, mt_error *err)
 {
     mt_status st = mt_cancel_asked(&list->cancel) ? MT_E_CANCELLED : MT_OK;
     for (size_t i = 0; !st && i < n; i++)
         st = add_request(list, &requests[i], err);
-    if (!st && list->n > 1)
-        choose_blocks(list, requests, n);
     if (!st)
         return mt_engine_read(list->context, list->reads, list->n, &list->cancel, err);
     for (size_t i = 0; i < n; i++)

@@ -90,8 +90,7 @@ static mt_status open_source(mt_stack *stack, const mt_open_options *options, mt
         return st;
     }
     stack->info.source = source;
-    mt_image_init(&stack->image, stack->context, stack->map, stack->source.store, source, NULL);
-    mt_image_init_blocks(&stack->blocks, &stack->image);
+    mt_image_init(&stack->image, stack->context, stack->map, stack->source.store, source, NULL, NULL);
     return MT_OK;
 }
 
@@ -172,7 +171,7 @@ static mt_status describe_array(mt_stack *stack, mt_dtype dtype, const char *axe
     if (st)
         return st;
     for (int d = map->ndim - 1; d >= 0; d--) {
-        stack->image.stride[d] = strides ? strides[d] : stride;
+        map->piece_stride[d] = strides ? strides[d] : stride;
         stride *= map->chunk_shape[d];
     }
     return MT_OK;
@@ -190,7 +189,6 @@ mt_status mt_stack_from_array(mt_context *context, const void *data, mt_dtype dt
     mt_status st = new_stack(context, &stack, err);
     if (st)
         return st;
-    int64_t stride[MT_MAX_DIMS];
     st = describe_array(stack, dtype, axes, shape, strides, err);
     if (!st)
         st = copy_text(stack, source ? source : "array", &stack->info.source, err);
@@ -198,9 +196,7 @@ mt_status mt_stack_from_array(mt_context *context, const void *data, mt_dtype dt
         mt_stack_close(stack);
         return st;
     }
-    memcpy(stride, stack->image.stride, sizeof stride);
-    mt_image_init(&stack->image, stack->context, stack->map, NULL, stack->info.source, data);
-    memcpy(stack->image.stride, stride, sizeof stride);
+    mt_image_init(&stack->image, stack->context, stack->map, NULL, stack->info.source, data, NULL);
     *out = stack;
     return MT_OK;
 }

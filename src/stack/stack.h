@@ -21,7 +21,6 @@ struct mt_stack {
     mt_chunk_map *map; /* NULL for a stack of one's own */
     mt_source source;  /* store NULL for an array */
     mt_image image;
-    mt_image blocks; /* the same in blocks, of an image that is one piece */
     mt_role samples, channels;
     int spatial[3]; /* the dimensions of Z, Y and X; -1: none, of size 1 */
 

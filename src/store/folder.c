@@ -97,21 +97,17 @@ static mt_status folder_read(mt_store *store, const char *key, const mt_range *r
     return st;
 }
 
-/* Ranges only: for the others the size has to be asked for. */
-static bool folder_try_now(mt_store *store, mt_request *r)
+static bool folder_read_now(mt_store *store, const char *key, const mt_range *ranges, size_t n, mt_status *status,
+                            mt_error *err)
 {
     mt_open_file own, *file;
-    if (r->kind != MT_READ_RANGE)
-        return false;
-    if ((r->status = enter(folder_of(store), r->key, &own, &file, &r->error)))
+    if ((*status = enter(folder_of(store), key, &own, &file, err)))
         return true;
-    bool done = mt_file_read_now(file->file, r->key, r->offset, r->out, r->size, &r->status, &r->error);
+    bool now = true;
+    for (size_t i = 0; now && !*status && i < n; i++)
+        now = mt_file_read_now(file->file, key, ranges[i].offset, ranges[i].out, ranges[i].size, status, err);
     leave(folder_of(store), file, &own);
-    if (done && !r->status) {
-        r->n_read = r->size;
-        mt_store_count(store, 1, r->size);
-    }
-    return done;
+    return now;
 }
 
 static void folder_advise(mt_store *store, const char *key, uint64_t offset, uint64_t size)
@@ -222,18 +218,22 @@ static void folder_close(mt_store *store)
 static const mt_store_ops folder_ops = { .size = folder_size,
                                          .read = folder_read,
                                          .view = folder_view,
-                                         .try_now = folder_try_now,
+                                         .read_now = folder_read_now,
                                          .advise = folder_advise,
                                          .list = folder_list,
                                          .close = folder_close };
 
 /* A disk takes few threads, for it is told what comes next; a network mount hides its latency behind many. */
-static const mt_store_costs disk = {
-    .in_flight = 32, .io_threads = 8, .gap = 2048, .most_joined = (size_t)512 << 10, .request = 8192
-};
+static const mt_store_costs disk = { .in_flight = 32,
+                                     .io_threads = 8,
+                                     .gap = 2048,
+                                     .cold_gap = (size_t)16 << 10,
+                                     .most_joined = (size_t)512 << 10,
+                                     .request = 8192 };
 static const mt_store_costs network_mount = { .in_flight = 64,
                                               .io_threads = 32,
                                               .gap = (size_t)64 << 10,
+                                              .cold_gap = (size_t)64 << 10,
                                               .most_joined = (size_t)2 << 20,
                                               .request = (size_t)128 << 10,
                                               .is_slow = true };
@@ -255,6 +255,7 @@ mt_status mt_store_open_folder(mt_env *env, const char *path, mt_store **out, mt
     f->base = (mt_store) {
         .ops = &folder_ops, .env = env, .url = url, .costs = mt_path_is_remote(path) ? network_mount : disk
     };
+    f->base.costs.is_memory = env->allow_mmap;
     if ((st = mt_lock_init(&f->lock, NULL, NULL, err))) {
         mt_release(env, url, strlen(path) + 1);
         mt_release(env, f, sizeof *f);

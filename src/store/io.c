@@ -2,6 +2,7 @@
 #include "store/io.h"
 
 #include "platform/thread.h"
+#include "store/collect.h"
 
 #include <string.h>
 
@@ -196,14 +197,6 @@ void mt_store_submit(mt_store *store, mt_request *r)
     r->done(r);
 }
 
-bool mt_store_try(mt_store *store, mt_request *r)
-{
-    prepare(store, r);
-    if ((r->status = mt_store_check_key(r->key, &r->error)))
-        return true;
-    return store->ops->try_now && store->ops->try_now(store, r);
-}
-
 /* What mt_store_perform waits for. Lives on its stack. */
 typedef struct waiting {
     mt_io *io;
@@ -228,15 +221,25 @@ static void wait_until(waiting *w, size_t in_flight)
     mt_lock_give(&w->io->lock);
 }
 
+static bool is_done_now(mt_store *store, mt_request *r)
+{
+    mt_range range = { r->offset, r->size, r->out };
+    if (r->kind != MT_READ_RANGE || !mt_store_read_now(store, r->key, &range, 1, &r->status, &r->error))
+        return false;
+    r->n_read = r->status ? 0 : r->size;
+    return true;
+}
+
 mt_status mt_store_perform(mt_store *store, mt_request *requests, size_t n, mt_error *err)
 {
     waiting w = { store->env->io, 0 };
     unsigned most = mt_store_in_flight(store);
     for (size_t i = 0; i < n; i++) {
         mt_request *r = &requests[i];
-        if (mt_store_try(store, r))
+        prepare(store, r);
+        if ((r->status = mt_store_check_key(r->key, &r->error)) || is_done_now(store, r))
             continue;
-        if (!store->ops->submit && (!w.io || n == 1)) {
+        if (!store->ops->submit && (!w.io || n == 1 || store->costs.in_flight <= 1)) {
             perform(store, r);
             continue;
         }
@@ -260,7 +263,7 @@ mt_status mt_store_read_tail(mt_store *store, const char *key, void *out, size_t
                              uint64_t *object_size, mt_error *err)
 {
     mt_request r = { .key = key, .kind = MT_READ_TAIL, .size = size, .out = out };
-    mt_status st = mt_store_perform(store, &r, 1, err);
+    mt_status st = mt_is_collecting() ? mt_collect_tail(store, &r, err) : mt_store_perform(store, &r, 1, err);
     *n_read = r.n_read;
     *object_size = r.object_size;
     return st;

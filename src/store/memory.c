@@ -37,17 +37,10 @@ static mt_status memory_read(mt_store *store, const char *key, const mt_range *r
     return st;
 }
 
-static bool memory_try_now(mt_store *store, mt_request *r)
+static bool memory_read_now(mt_store *store, const char *key, const mt_range *ranges, size_t n, mt_status *status,
+                            mt_error *err)
 {
-    const memory_store *m = (memory_store *)(void *)store;
-    size_t n = r->kind == MT_READ_RANGE || r->size < m->size ? r->size : m->size;
-    mt_range range = { r->kind == MT_READ_RANGE ? r->offset : m->size - n, n, r->out };
-    if (r->kind == MT_READ_WHOLE)
-        return false;
-    r->object_size = m->size;
-    r->status = memory_read(store, r->key, &range, 1, &r->error);
-    r->n_read = r->status ? 0 : n;
-    mt_store_count(store, 1, r->n_read);
+    *status = memory_read(store, key, ranges, n, err);
     return true;
 }
 
@@ -73,7 +66,7 @@ static void memory_close(mt_store *store)
 static const mt_store_ops memory_ops = { .size = memory_size,
                                          .read = memory_read,
                                          .view = memory_view,
-                                         .try_now = memory_try_now,
+                                         .read_now = memory_read_now,
                                          .list = memory_list,
                                          .close = memory_close };
 
@@ -90,7 +83,7 @@ mt_status mt_store_open_memory(mt_env *env, const char *name, const void *bytes,
         return st;
     }
     memory_store *m = memory;
-    *m = (memory_store) { { .ops = &memory_ops, .env = env, .url = url }, bytes, size };
+    *m = (memory_store) { { .ops = &memory_ops, .env = env, .url = url, .costs.is_memory = true }, bytes, size };
     *out = &m->base;
     return MT_OK;
 }

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "store/store.h"
 
+#include "store/collect.h"
+
 #include <string.h>
 
 mt_status mt_store_check_key(const char *key, mt_error *err)
@@ -20,7 +22,9 @@ mt_status mt_store_check_key(const char *key, mt_error *err)
 mt_status mt_store_size(mt_store *store, const char *key, uint64_t *out, mt_error *err)
 {
     mt_status st = mt_store_check_key(key, err);
-    return st ? st : store->ops->size(store, key, out, err);
+    if (st)
+        return st;
+    return mt_is_collecting() ? mt_collect_size(store, key, out, err) : store->ops->size(store, key, out, err);
 }
 
 void mt_store_count(mt_store *store, uint64_t n, uint64_t bytes)
@@ -45,18 +49,39 @@ static mt_status read_by_requests(mt_store *store, const char *key, const mt_ran
     return st;
 }
 
-mt_status mt_store_read(mt_store *store, const char *key, const mt_range *ranges, size_t n, mt_error *err)
+static void count_ranges(mt_store *store, const mt_range *ranges, size_t n)
 {
-    mt_status st = mt_store_check_key(key, err);
-    if (st || !store->ops->read)
-        return st ? st : read_by_requests(store, key, ranges, n, err);
-    if ((st = store->ops->read(store, key, ranges, n, err)))
-        return st;
     uint64_t bytes = 0;
     for (size_t i = 0; i < n; i++)
         bytes += ranges[i].size;
     mt_store_count(store, n, bytes);
+}
+
+mt_status mt_store_read(mt_store *store, const char *key, const mt_range *ranges, size_t n, mt_error *err)
+{
+    mt_status st = mt_store_check_key(key, err);
+    if (st)
+        return st;
+    if (mt_is_collecting())
+        return mt_collect_read(store, key, ranges, n, err);
+    if (!store->ops->read)
+        return read_by_requests(store, key, ranges, n, err);
+    if ((st = store->ops->read(store, key, ranges, n, err)))
+        return st;
+    count_ranges(store, ranges, n);
     return MT_OK;
+}
+
+bool mt_store_read_now(mt_store *store, const char *key, const mt_range *ranges, size_t n, mt_status *status,
+                       mt_error *err)
+{
+    if ((*status = mt_store_check_key(key, err)))
+        return true;
+    if (!store->ops->read_now || !store->ops->read_now(store, key, ranges, n, status, err))
+        return false;
+    if (!*status)
+        count_ranges(store, ranges, n);
+    return true;
 }
 
 mt_status mt_store_read_at(mt_store *store, const char *key, uint64_t offset, void *out, size_t size, mt_error *err)

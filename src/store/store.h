@@ -24,7 +24,7 @@ typedef struct mt_store mt_store;
 
 typedef enum mt_request_kind {
     MT_READ_RANGE, /* exactly size bytes at offset */
-    MT_READ_TAIL,  /* the last size bytes of the object, or all of it if it is shorter */
+    MT_READ_TAIL,  /* the last size bytes of the object, or all of it if it is shorter; 0 asks for object_size only */
     MT_READ_WHOLE  /* the whole object; MT_E_LIMIT, with object_size set, if it has more than size bytes */
 } mt_request_kind;
 
@@ -41,6 +41,7 @@ struct mt_request {
     void *out;
     void (*done)(mt_request *request); /* called once, from any thread, also before submit returns; must not block */
     void *user;
+    const void *owner; /* by which requests are cancelled */
 
     /* The outcome, valid from done on. MT_E_NOT_FOUND only if it is certain that there is no such object. */
     mt_status status;
@@ -60,9 +61,11 @@ typedef struct mt_store_costs {
     unsigned in_flight;  /* reads at once that it serves well; 0 counts as 1 */
     unsigned io_threads; /* of those, reads that block a thread each, where the store has no submit of its own */
     size_t gap;          /* bytes between two ranges that are cheaper to read than to skip */
+    size_t cold_gap;     /* the same if the device has to be waited for */
     size_t most_joined;  /* bytes of the longest read made of several ranges */
     size_t request;      /* bytes of sequential reading that take as long as one more request */
     bool is_slow;        /* to read again costs more than to keep: a network */
+    bool is_memory;      /* objects lie in memory, or are mapped into it: view gives them */
 } mt_store_costs;
 
 typedef struct mt_store_ops {
@@ -72,21 +75,31 @@ typedef struct mt_store_ops {
     mt_status (*read)(mt_store *store, const char *key, const mt_range *ranges, size_t n, mt_error *err);
     /* Optional: the object where it lies in memory, valid until close; NULL if it does not. */
     const uint8_t *(*view)(mt_store *store, const char *key, uint64_t *size);
-    /* Optional: does a request if that takes no waiting for a device; false if it would, and then nothing was done. */
-    bool (*try_now)(mt_store *store, mt_request *request);
+    /* Optional: as read, but only if no device or network has to be waited for: true, and *status and err are the
+     * outcome; else false, and what is in the ranges does not count. */
+    bool (*read_now)(mt_store *store, const char *key, const mt_range *ranges, size_t n, mt_status *status,
+                     mt_error *err);
     /* Optional: says that a range will be asked for soon. Must not block. */
     void (*advise)(mt_store *store, const char *key, uint64_t offset, uint64_t size);
     /* Optional: starts a request, and returns. Without it, requests go through size and read in threads for I/O. */
     void (*submit)(mt_store *store, mt_request *request);
-    /* Optional, with submit: ends requests of this user early; their done is called with MT_E_CANCELLED, or with what
+    /* Optional, with submit: ends requests of this owner early; their done is called with MT_E_CANCELLED, or with what
      * they got meanwhile. */
-    void (*cancel)(mt_store *store, const void *user);
+    void (*cancel)(mt_store *store, const void *owner);
     /* Names directly below a prefix ("" or "a/b"), in byte order. A prefix that is not there has none. */
     mt_status (*list)(mt_store *store, const char *prefix, mt_store_visit visit, void *user, mt_error *err);
     /* Optional: by what an object is known again. Statuses are those of size. */
     mt_status (*identify)(mt_store *store, const char *key, mt_identity *out, mt_error *err);
     void (*close)(mt_store *store);
 } mt_store_ops;
+
+/* What the engine's fetch stage has waiting and in flight in a store; under its lock. */
+typedef struct mt_lane {
+    struct mt_flight *first, *last;
+    unsigned in_flight; /* requests */
+    bool is_listed;
+    mt_store *next;
+} mt_lane;
 
 /* A store embeds this as its first member. */
 struct mt_store {
@@ -95,6 +108,7 @@ struct mt_store {
     char *url; /* for messages and for the source of stacks: the path, owned by the implementation */
     mt_store_costs costs;
     _Atomic unsigned owners; /* beside the first: each mt_store_retain */
+    mt_lane lane;
 };
 
 /* A folder. Its files stay open as long as those of the env have room for them. */
@@ -120,8 +134,9 @@ MT_MUST_CHECK mt_status mt_store_read_tail(mt_store *store, const char *key, voi
 /* By what an object is known again (store/identity.h). MT_E_UNSUPPORTED: the store cannot tell when one has changed. */
 MT_MUST_CHECK mt_status mt_store_identify(mt_store *store, const char *key, mt_identity *out, mt_error *err);
 
-/* Does a request if it needs no waiting; false: it would have to wait, and nothing was done. done is not called. */
-bool mt_store_try(mt_store *store, mt_request *request);
+/* As mt_store_read, but only if nothing has to be waited for: true, and *status and err are the outcome. */
+bool mt_store_read_now(mt_store *store, const char *key, const mt_range *ranges, size_t n, mt_status *status,
+                       mt_error *err);
 
 /* How many reads at once the store is to have: the context's number, else its own; at least 1. */
 unsigned mt_store_in_flight(const mt_store *store);
@@ -141,7 +156,7 @@ MT_MUST_CHECK mt_status mt_store_list(mt_store *store, const char *prefix, mt_st
                                       mt_error *err);
 
 /* For those who write stores: MT_E_ARGUMENT for a key that is not a path inside a store; and counting n requests that
- * brought so many bytes, which submit and try_now do for themselves. */
+ * brought so many bytes, which submit does for itself. */
 MT_MUST_CHECK mt_status mt_store_check_key(const char *key, mt_error *err);
 void mt_store_count(mt_store *store, uint64_t n, uint64_t bytes);
 

@@ -139,7 +139,7 @@ static void make_map(opened_map *o, boxes *b, bool shuffled)
 }
 
 /* Reads inside the image. Returns how many chunks they show. */
-static int draw_reads(const boxes *b, const mt_image *image, mt_read *reads, uint16_t *out, uint64_t *seed)
+static int draw_reads(const boxes *b, mt_image *image, mt_read *reads, uint16_t *out, uint64_t *seed)
 {
     bool seen[CHUNKS] = { 0 };
     int n = 0;
@@ -195,7 +195,7 @@ static void check_case(uint64_t seed, bool shuffled, bool cached, unsigned threa
     check_ok(mt_context_new(&options, &o.context, &err), &err);
     make_boxes(&b, &seed, shuffled);
     make_map(&o, &b, shuffled);
-    mt_image_init(&image, o.context, o.map, o.store, "test", NULL);
+    mt_image_init(&image, o.context, o.map, o.store, "test", NULL, NULL);
     mt_cancel cancel;
     check_ok(mt_cancel_init(&cancel, NULL, &err), &err);
     int chunks = draw_reads(&b, &image, reads, out, &seed);

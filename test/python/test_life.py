@@ -229,14 +229,15 @@ def test_stacks_are_made_by_functions():
 
 
 def test_context():
-    context = microtome.Context(threads=2, cache_bytes=1 << 20)
+    context = microtome.Context(threads=2, cache_bytes=1 << 20, in_flight=3)
     stack = microtome.from_array(np.zeros((9, 9)), "YX", context=context)
     stack.extract_patch(0, None, (0, 0), (9, 9))
     assert context.counters()["patches"] == 1
     context.reset_counters()
     context.drop_cache()
     assert context.counters()["patches"] == 0
-    for bad in [{"threads": -1}, {"cache_bytes": -1}, {"limits": {"no": 1}}, {"limits": {"max_pages": 0}}]:
+    bad_values = [{"threads": -1}, {"cache_bytes": -1}, {"in_flight": -1}, {"in_flight": 1 << 20}]
+    for bad in [*bad_values, {"limits": {"no": 1}}, {"limits": {"max_pages": 0}}]:
         with pytest.raises(ValueError, match=r".+"):
             microtome.Context(**bad)
     limits = {}
@@ -247,7 +248,7 @@ def test_context():
             raise TypeError
 
     limits["max_pages"] = Removed()
-    for bad in [{"threads": "x"}, {"limits": 3}, {"no": 1}, {"limits": limits}]:
+    for bad in [{"threads": "x"}, {"in_flight": "x"}, {"limits": 3}, {"no": 1}, {"limits": limits}]:
         with pytest.raises(TypeError):
             microtome.Context(**bad)
     with pytest.raises(TypeError, match="Context"):

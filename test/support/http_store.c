@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "support/http_store.h"
 
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -69,16 +70,27 @@ int objects_tear_down(void **state)
     return rmdir(folder);
 }
 
-void spoil(void *user, const http_request *request, http_reply *reply)
+/* Threads of the server write what they saw. */
+static pthread_mutex_t plan_mutex = PTHREAD_MUTEX_INITIALIZER;
+
+static bool note_request(plan *p, const http_request *request)
 {
-    plan *p = user;
+    pthread_mutex_lock(&plan_mutex);
     snprintf(p->range, sizeof p->range, "%s", request->range);
     snprintf(p->query, sizeof p->query, "%s", request->query);
     snprintf(p->head, sizeof p->head, "%s", request->head);
     snprintf(p->if_match, sizeof p->if_match, "%s", request->if_match);
-    if (request->number < p->from || (p->every && request->number % p->every != 0))
+    bool chosen = request->number >= p->from && (!p->every || request->number % p->every == 0);
+    p->seen += chosen;
+    pthread_mutex_unlock(&plan_mutex);
+    return chosen;
+}
+
+void spoil(void *user, const http_request *request, http_reply *reply)
+{
+    plan *p = user;
+    if (!note_request(p, request))
         return;
-    p->seen++;
     const http_reply *w = &p->with;
     if (w->code) {
         reply->code = w->code;

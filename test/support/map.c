@@ -40,7 +40,7 @@ mt_status read_box(opened_map *o, const int64_t *start, const int64_t *extent, u
 {
     const mt_chunk_map *map = o->map;
     mt_image image;
-    mt_image_init(&image, o->context, map, o->store, "test", NULL);
+    mt_image_init(&image, o->context, map, o->store, "test", NULL, NULL);
     mt_read read = { .image = &image, .convert = { .from = map->dtype, .to = map->dtype, .swap = map->swap } };
     int64_t stride = (int64_t)mt_dtype_size(map->dtype);
     for (int d = map->ndim - 1; d >= 0; d--) {

@@ -3,6 +3,7 @@
 
 #include "platform/address.h"
 #include "platform/environment.h"
+#include "platform/file.h"
 
 #include <string.h>
 
@@ -22,18 +23,26 @@ static void forget_loop(void *owner)
 
 static void forget_waiting(void *owner) { mt_condition_reset(&((mt_http *)owner)->done); }
 
-static bool has_proxy(mt_env *env)
+static bool has_proxy(mt_arena *arena)
 {
     static const char *const names[] = { "http_proxy", "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY" };
-    mt_arena *arena;
     bool found = false;
     mt_status st;
-    if (mt_arena_new(env, &arena, NULL))
-        return false;
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         found |= mt_environment_get(arena, names[i], &st, NULL) != NULL;
-    mt_arena_free(arena);
     return found;
+}
+
+/* Where systems keep the certificates of authorities: libcurl knows only where its builder's did. */
+static const char *find_ca_file(mt_arena *arena)
+{
+    static const char *const places[] = { "/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt",
+                                          "/etc/ssl/ca-bundle.pem", "/etc/ssl/cert.pem" };
+    mt_status st;
+    const char *own = mt_environment_get(arena, "SSL_CERT_FILE", &st, NULL);
+    for (size_t i = 0; !own && i < sizeof places / sizeof *places; i++)
+        own = mt_path_get_kind(places[i]) == MT_PATH_FILE ? places[i] : NULL;
+    return own;
 }
 
 static mt_status copy_option(mt_env *env, const char **text, mt_error *err)
@@ -84,16 +93,20 @@ static void fill_options(mt_env *env, mt_http_options *o)
 static mt_status take_options(mt_http *http, const mt_http_options *given, mt_error *err)
 {
     mt_http_options *o = &http->options;
-    if (given) {
-        mt_status st = check_headers(given, err);
-        if (st)
-            return st;
+    mt_arena *arena;
+    mt_status st = given ? check_headers(given, err) : MT_OK;
+    if (st || (st = mt_arena_new(http->env, &arena, err)))
+        return st;
+    if (given)
         *o = *given;
-        mt_status a = copy_option(http->env, &o->headers, err), b = copy_option(http->env, &o->headers_prefix, err);
-        mt_status c = copy_option(http->env, &o->ca_file, err);
-        if (a || b || c)
-            return MT_E_MEMORY;
-    }
+    if (!o->ca_file)
+        o->ca_file = find_ca_file(arena);
+    http->proxied = has_proxy(arena);
+    mt_status a = copy_option(http->env, &o->headers, err), b = copy_option(http->env, &o->headers_prefix, err);
+    mt_status c = copy_option(http->env, &o->ca_file, err);
+    mt_arena_free(arena);
+    if (a || b || c)
+        return MT_E_MEMORY;
     fill_options(http->env, o);
     return MT_OK;
 }
@@ -129,7 +142,6 @@ mt_status mt_http_new(mt_env *env, const mt_http_options *options, mt_http **out
     }
     unsigned n = 0;
     st = take_options(http, options, err);
-    http->proxied = has_proxy(env);
     for (; !st && n < MT_HTTP_THREADS; n++) {
         http->loops[n].http = http;
         if ((st = mt_lock_init(&http->loops[n].lock, forget_loop, &http->loops[n], err)))

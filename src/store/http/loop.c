@@ -224,8 +224,11 @@ static void conclude(work *w, mt_attempt *a, CURLcode code)
     curl_multi_remove_handle(w->loop->multi, a->easy);
     mt_next next = mt_attempt_conclude(a, code);
     t->host->budget.answered |= t->code > 0;
-    if (t->cancelled)
+    if (t->cancelled && next != MT_NEXT_DONE) {
+        t->error = (mt_error)MT_ERROR_INIT;
+        t->status = mt_fail(&t->error, MT_E_CANCELLED, "cancelled");
         next = MT_NEXT_DONE;
+    }
     if (next == MT_NEXT_AT_ONCE && ++t->repeats > MT_MOST_REPEATS) {
         t->status = mt_fail(&t->error, MT_E_IO, "%s: the server answered %d again and again", t->name, t->code);
         next = MT_NEXT_DONE;

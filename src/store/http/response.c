@@ -76,6 +76,8 @@ static void take_field(mt_response *r, const char *name, size_t name_size, const
         r->bad_range = !r->has_range;
     } else if (is_text(name, name_size, "content-length")) {
         take_length(r, value, value + n);
+    } else if (is_text(name, name_size, "transfer-encoding")) {
+        r->ends_clearly = true;
     } else if (is_text(name, name_size, "content-encoding")) {
         if (!is_text(value, n, "identity") && n > 0)
             snprintf(r->encoding, sizeof r->encoding, "%.*s", n > 20 ? 20 : (int)n, value);
@@ -95,6 +97,7 @@ static void take_status(mt_response *r, const char *line, size_t n)
     uint64_t code = 0;
     const char *at = memchr(line, ' ', n), *end = line + n;
     mt_response_init(r);
+    r->ends_clearly = n > 5 && line[5] >= '2';
     if (at && take_number((at++, &at), end, &code) && code < 1000)
         r->code = (int)code;
 }
@@ -166,6 +169,12 @@ static mt_status plan_whole(const mt_response *r, const mt_transfer *t, size_t n
 {
     bool fits = t->span == MT_SPAN_WHOLE || (t->span == MT_SPAN_SOME && t->offset == 0 && r->length <= t->size);
     *out = (mt_body) { fits ? MT_BODY_OUT : MT_BODY_WHOLE, r->length, fits ? t->size : norange, r->length };
+    if (r->length == MT_SIZE_UNKNOWN && !r->ends_clearly)
+        return mt_fail(
+            err, MT_E_UNSUPPORTED,
+            "%s: the server does not tell how long the object is, so that one which is cut short would not be "
+            "noticed",
+            t->name);
     if (r->length == MT_SIZE_UNKNOWN || r->length <= out->most)
         return MT_OK;
     if (fits)

@@ -13,6 +13,7 @@ typedef struct mt_response {
     uint64_t first, last; /* 1 and 0 where none is satisfied */
     uint64_t total;       /* MT_SIZE_UNKNOWN where it is not told */
     uint64_t length;      /* Content-Length, or MT_SIZE_UNKNOWN */
+    bool ends_clearly;    /* even without length: it comes in chunks, or by HTTP/2 */
     char encoding[24];    /* Content-Encoding, if it is not "identity" */
     char etag[128];       /* strong, quotes included */
     char modified[48];    /* Last-Modified */

@@ -212,7 +212,8 @@ static mt_status open_url(const mt_resolver *resolver, mt_location *out, mt_erro
     if (!p.folder) {
         mt_error why = MT_ERROR_INIT;
         st = mt_store_size(out->store, p.key, &size, &why);
-        if ((st ? st != MT_E_MEMORY : is_page(out->store, p.key)) && has_metadata(resolver->env, &p)) {
+        bool other = st ? atomic_load(&mt_web_of(out->store)->answered) : is_page(out->store, p.key);
+        if (other && has_metadata(resolver->env, &p)) {
             mt_store_close(out->store);
             out->store = NULL;
             go_below(&p);

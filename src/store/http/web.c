@@ -10,6 +10,7 @@
 typedef struct call {
     mt_transfer transfer;
     mt_request *request; /* NULL: of size, whose thread waits */
+    char byte;           /* of an object whose size alone is wanted */
     uint64_t known_size; /* MT_SIZE_UNKNOWN at the first contact */
     char key[MT_URL_BYTES / 4];
     char etag[128];
@@ -75,6 +76,8 @@ static mt_status take_outcome(mt_web *web, call *c, bool remember, mt_error *err
 {
     mt_transfer *t = &c->transfer;
     mt_object_identity identity = identity_of(t);
+    if (t->code)
+        atomic_store(&web->answered, true);
     mt_status st = t->status ? mt_fail(err, t->status, "%s", t->error.message)
                              : mt_objects_meet(&web->objects, c->key, &identity, remember, err);
     if (st && !t->status)
@@ -97,7 +100,7 @@ static void finish(mt_transfer *t)
         r->out = t->out;
         r->capacity = t->capacity;
     }
-    r->n_read = r->status ? 0 : t->n_read;
+    r->n_read = r->status || t->out == &c->byte ? 0 : t->n_read;
     if (!r->status)
         mt_store_count(store, 1, t->n_read);
     mt_release(store->env, c, sizeof *c);
@@ -109,27 +112,36 @@ static mt_span span_of(mt_request_kind kind)
     return kind == MT_READ_RANGE ? MT_SPAN_RANGE : kind == MT_READ_TAIL ? MT_SPAN_TAIL : MT_SPAN_WHOLE;
 }
 
+static bool read_now(mt_store *store, const char *key, const mt_range *ranges, size_t n, mt_status *status,
+                     mt_error *err)
+{
+    (void)err;
+    *status = MT_OK;
+    for (size_t i = 0; i < n; i++)
+        if (ranges[i].size > 0 &&
+            !mt_objects_read(&mt_web_of(store)->objects, key, ranges[i].offset, ranges[i].out, ranges[i].size))
+            return false;
+    return true;
+}
+
 /* Whether the request can be answered from what is kept; then it is. */
 static bool answer_from_kept(mt_store *store, mt_request *r)
 {
     mt_web *web = mt_web_of(store);
     mt_object_identity known;
-    if (r->kind == MT_READ_WHOLE && !r->out)
-        return false;
-    if (r->kind == MT_READ_RANGE && r->size > 0 && !mt_objects_read(&web->objects, r->key, r->offset, r->out, r->size))
-        return false;
+    mt_range range = { r->offset, r->size, r->out };
     if (r->kind != MT_READ_RANGE) {
-        if (!mt_objects_find(&web->objects, r->key, &known) || known.size == UINT64_MAX)
+        bool found = mt_objects_find(&web->objects, r->key, &known) && known.size != UINT64_MAX;
+        if (!found || (r->kind == MT_READ_WHOLE && (!r->out || r->size < known.size)))
             return false;
-        size_t n = known.size < r->size ? (size_t)known.size : r->size;
-        if ((r->kind == MT_READ_WHOLE && n < known.size) ||
-            !mt_objects_read(&web->objects, r->key, known.size - n, r->out, n))
-            return false;
+        range.size = known.size < r->size ? (size_t)known.size : r->size;
+        range.offset = known.size - range.size;
         r->object_size = known.size;
-        r->n_read = n;
-        return true;
     }
-    r->n_read = r->size;
+    mt_status ignored;
+    if (!read_now(store, r->key, &range, 1, &ignored, NULL))
+        return false;
+    r->n_read = range.size;
     return true;
 }
 
@@ -151,11 +163,15 @@ static void submit(mt_store *store, mt_request *r)
     c->transfer.out = r->out;
     c->transfer.done = finish;
     c->transfer.user = c;
-    c->transfer.group = r->user;
+    c->transfer.group = r->owner;
+    if (r->kind == MT_READ_TAIL && r->size == 0) { /* the size alone: no response comes without a byte */
+        c->transfer.size = 1;
+        c->transfer.out = &c->byte;
+    }
     mt_transfer_submit(store->env->http, &c->transfer);
 }
 
-static void cancel(mt_store *store, const void *user) { mt_transfer_cancel(store->env->http, store, user); }
+static void cancel(mt_store *store, const void *owner) { mt_transfer_cancel(store->env->http, store, owner); }
 
 /* The first contact with an object brings its size, and its beginning, which is asked for next. */
 static mt_status size(mt_store *store, const char *key, uint64_t *out, mt_error *err)
@@ -222,7 +238,7 @@ static void close(mt_store *store)
 }
 
 static const mt_store_ops web_ops = { .size = size,
-                                      .try_now = answer_from_kept,
+                                      .read_now = read_now,
                                       .submit = submit,
                                       .cancel = cancel,
                                       .list = list,
@@ -238,6 +254,7 @@ mt_status mt_web_init(mt_web *web, mt_env *env, const mt_web_ops *ops, char *url
                              .url = url,
                              .costs = { .in_flight = mt_http_get_options(env->http)->in_flight_per_host,
                                         .gap = (size_t)256 << 10,
+                                        .cold_gap = (size_t)256 << 10,
                                         .most_joined = (size_t)8 << 20,
                                         .request = (size_t)256 << 10,
                                         .is_slow = true } };

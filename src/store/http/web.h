@@ -32,6 +32,7 @@ struct mt_web {
     mt_store base;
     const mt_web_ops *ops;
     mt_objects objects;
+    _Atomic bool answered; /* the server did, whatever */
 };
 
 /* Sets up base and the rest. url, of mt_alloc, names the store in messages, without secrets; it becomes the store's own. */

@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "engine/call.h"
+
+#include "engine/deliver.h"
+#include "engine/fetch.h"
+
+static void note(mt_call *call, size_t rank, mt_status st, const mt_error *failure)
+{
+    if (rank >= call->failed)
+        return;
+    call->failed = rank;
+    call->status = st;
+    if (call->err)
+        *call->err = *failure;
+}
+
+static void set_status(const mt_read *read, mt_status st)
+{
+    if (read->status && *read->status == MT_OK)
+        *read->status = st;
+}
+
+void mt_call_note_failure(mt_call *call, size_t rank, mt_status st, const mt_error *failure)
+{
+    mt_lock_take(&call->context->lock);
+    note(call, rank, st, failure);
+    mt_lock_give(&call->context->lock);
+}
+
+void mt_call_fail_found(mt_call *call, mt_found *found, size_t rank, mt_status st, mt_error *failure)
+{
+    const mt_planned *planned = found->planned;
+    mt_image_prefix(planned->use->image, planned->id, found->key ? found->key : "", found->offset, failure);
+    if (found->entry)
+        mt_cache_fail(call->context->chunks, found->entry, st, failure);
+    found->entry = NULL;
+    mt_deliver_zero(call, planned);
+    mt_lock_take(&call->context->lock);
+    note(call, rank, st, failure);
+    MT_FOR_EACH_COPY(c, call, planned)
+    set_status(&call->reads[call->plan->copies[c].read], st);
+    mt_lock_give(&call->context->lock);
+}
+
+void mt_call_fail_reads(mt_call *call, size_t first, size_t end, mt_status st, const mt_error *failure)
+{
+    for (size_t i = first; i < end; i++)
+        mt_zero_read(&call->reads[i]);
+    mt_lock_take(&call->context->lock);
+    note(call, first, st, failure);
+    for (size_t i = first; i < end; i++)
+        set_status(&call->reads[i], st);
+    mt_lock_give(&call->context->lock);
+}
+
+void mt_fail_rows(mt_call *call, mt_found *found, const mt_read *read, const mt_row_batch *batch, mt_status st,
+                  mt_error *failure)
+{
+    static const uint8_t zero[8] = { 0 };
+    const mt_image *image = found->planned->use->image;
+    if (st == MT_E_NOT_FOUND && found->absent_is_fill) {
+        mt_rows_fill(batch, &read->convert, image->map->fill);
+        atomic_fetch_add_explicit(&call->context->env.chunks_missing, 1, memory_order_relaxed);
+        return;
+    }
+    mt_convert as_is = { .from = read->convert.to, .to = read->convert.to };
+    mt_rows_fill(batch, &as_is, zero);
+    mt_image_prefix(image, found->planned->id, found->key, found->offset, failure);
+    mt_lock_take(&call->context->lock);
+    note(call, mt_found_rank(call, found), st, failure);
+    set_status(read, st);
+    mt_lock_give(&call->context->lock);
+}

@@ -1,0 +1,522 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "engine/fetch.h"
+
+#include "engine/decode.h"
+
+#include <string.h>
+
+/* Bytes in flight and arrived: a share of the budget, between these. */
+#define LEAST_BYTES ((uint64_t)32 << 20)
+#define MOST_BYTES ((uint64_t)256 << 20)
+
+#define HELPERS 3 /* tasks beside the first that decode the chunks of one flight */
+#define CHUNKS_A_TASK 4
+
+struct mt_fetcher {
+    mt_context *context;
+    mt_lock lock;
+    mt_store *first; /* those with flights that have not started */
+    bool is_pumping; /* a thread starts flights */
+    uint64_t bytes;  /* of flights that have started and are not done */
+    uint64_t most;
+};
+
+typedef struct helper {
+    mt_task task;
+    struct mt_flight *flight;
+} helper;
+
+typedef struct mt_flight {
+    mt_task task;
+    helper helpers[HELPERS];
+    struct mt_flight *next;
+    mt_call *call;
+    mt_store *store;
+    mt_found *found; /* chunks, or the chunk of rows */
+    size_t n;        /* chunks; 0: rows */
+    const mt_read *read;
+    mt_row_batch batch;
+
+    size_t n_requests;
+    mt_request *requests;
+    mt_request request; /* of chunks */
+    uint8_t *buffer;
+    size_t buffer_bytes, charge;
+    mt_status status; /* before any request was made */
+    _Atomic size_t open, next_chunk;
+    _Atomic unsigned workers;
+} mt_flight;
+
+/* In the child of a fork no call goes on; that which forked, if it does, was not waiting here. */
+static void forget_flights(void *owner)
+{
+    mt_fetcher *f = owner;
+    for (mt_store *s = f->first, *next; s; s = next) {
+        next = s->lane.next;
+        memset(&s->lane, 0, sizeof s->lane);
+    }
+    f->first = NULL;
+    f->bytes = 0;
+    f->is_pumping = false;
+}
+
+mt_status mt_fetcher_new(mt_context *context, mt_fetcher **out, mt_error *err)
+{
+    void *memory;
+    mt_status st = mt_alloc(&context->env, sizeof(mt_fetcher), &memory, err);
+    if (st)
+        return st;
+    mt_fetcher *f = memset(memory, 0, sizeof(mt_fetcher));
+    uint64_t share = mt_cache_budget(context->chunks) / 4;
+    f->context = context;
+    f->most = share < LEAST_BYTES ? LEAST_BYTES : share > MOST_BYTES ? MOST_BYTES : share;
+    if ((st = mt_lock_init(&f->lock, forget_flights, f, err)))
+        mt_release(&context->env, f, sizeof *f);
+    else
+        *out = f;
+    return st;
+}
+
+void mt_fetcher_free(mt_fetcher *fetcher)
+{
+    if (!fetcher)
+        return;
+    mt_lock_destroy(&fetcher->lock);
+    mt_release(&fetcher->context->env, fetcher, sizeof *fetcher);
+}
+
+static void land(mt_flight *flight);
+
+static void request_done(mt_request *request)
+{
+    mt_flight *flight = request->user;
+    if (atomic_fetch_sub(&flight->open, 1) == 1)
+        land(flight);
+}
+
+static mt_status make_requests(mt_flight *f, mt_error *err)
+{
+    mt_env *env = f->store->env;
+    void *memory;
+    mt_status st = f->buffer_bytes ? mt_alloc(env, f->buffer_bytes, &memory, err) : MT_OK;
+    if (st)
+        return st;
+    f->buffer = f->buffer_bytes ? memory : NULL;
+    if (f->n > 0) {
+        f->requests = &f->request;
+        f->request.out = f->buffer;
+        return MT_OK;
+    }
+    if ((st = mt_alloc(env, f->n_requests * sizeof *f->requests, &memory, err)))
+        return st;
+    f->requests = memset(memory, 0, f->n_requests * sizeof *f->requests);
+    for (size_t i = 0; i < f->n_requests; i++) {
+        mt_range range = mt_row_range(&f->batch, (int64_t)i, f->buffer);
+        f->requests[i] =
+            (mt_request) { .key = f->found->key, .offset = range.offset, .size = range.size, .out = range.out };
+    }
+    return MT_OK;
+}
+
+static void start(mt_flight *f)
+{
+    mt_store *store = f->store;
+    mt_request *requests;
+    size_t n = f->n_requests;
+    f->status = make_requests(f, &f->request.error);
+    if (f->status) {
+        land(f);
+        return;
+    }
+    requests = f->requests;
+    f->open = n;
+    for (size_t i = 0; i < n; i++) {
+        requests[i].done = request_done;
+        requests[i].user = f;
+        requests[i].owner = f->call;
+        mt_store_submit(store, &requests[i]); /* with the last one the flight may be gone */
+    }
+}
+
+/* Under the lock: the next flight that may start. A store that has nothing in flight always gets one, and so does the
+ * largest read once nothing else is in memory. */
+static mt_flight *take_startable(mt_fetcher *fetcher)
+{
+    for (mt_store **at = &fetcher->first; *at;) {
+        mt_lane *lane = &(*at)->lane;
+        mt_flight *f = lane->first;
+        unsigned most = mt_store_in_flight(*at);
+        bool free = lane->in_flight == 0 || lane->in_flight + f->n_requests <= most;
+        if (!free || (fetcher->bytes > 0 && fetcher->bytes + f->charge > fetcher->most)) {
+            at = &lane->next;
+            continue;
+        }
+        lane->first = f->next;
+        lane->in_flight += (unsigned)f->n_requests;
+        fetcher->bytes += f->charge;
+        if (!lane->first) {
+            lane->is_listed = false;
+            *at = lane->next;
+        }
+        return f;
+    }
+    return NULL;
+}
+
+/* Starts what may start. One thread at a time does so, which sees what others change meanwhile: a store may call done
+ * before submit returns, and that must not start the next flight on the same stack. */
+static void pump(mt_fetcher *fetcher)
+{
+    mt_lock_take(&fetcher->lock);
+    if (!fetcher->is_pumping) {
+        fetcher->is_pumping = true;
+        for (mt_flight *f; (f = take_startable(fetcher));) {
+            mt_lock_give(&fetcher->lock);
+            atomic_fetch_add_explicit(&f->store->env->work_bytes, f->charge, memory_order_relaxed);
+            start(f);
+            mt_lock_take(&fetcher->lock);
+        }
+        fetcher->is_pumping = false;
+    }
+    mt_lock_give(&fetcher->lock);
+}
+
+static void work(mt_task *task);
+
+/* All requests have their outcome. In a thread of the store: the next ones start, and the pool decodes. */
+static void land(mt_flight *flight)
+{
+    mt_fetcher *fetcher = flight->call->context->fetcher;
+    mt_lock_take(&fetcher->lock);
+    flight->store->lane.in_flight -= (unsigned)flight->n_requests;
+    mt_lock_give(&fetcher->lock);
+    pump(fetcher);
+    flight->workers = 1;
+    flight->task.run = work;
+    mt_pool_submit(fetcher->context->pool, &flight->task);
+}
+
+static void enqueue(mt_call *call, mt_flight *f)
+{
+    mt_fetcher *fetcher = call->context->fetcher;
+    atomic_fetch_add(&call->deferred, 1);
+    mt_lock_take(&fetcher->lock);
+    mt_lane *lane = &f->store->lane;
+    *(lane->first ? &lane->last->next : &lane->first) = f;
+    lane->last = f;
+    if (!lane->is_listed) {
+        mt_store **end = &fetcher->first;
+        while (*end)
+            end = &(*end)->lane.next;
+        *end = f->store;
+        lane->next = NULL;
+        lane->is_listed = true;
+    }
+    mt_lock_give(&fetcher->lock);
+    pump(fetcher);
+}
+
+static mt_flight *new_flight(mt_call *call, mt_found *found, mt_error *err)
+{
+    void *memory;
+    if (mt_alloc(&call->context->env, sizeof(mt_flight), &memory, err))
+        return NULL;
+    mt_flight *f = memset(memory, 0, sizeof(mt_flight));
+    f->call = call;
+    f->found = found;
+    f->store = found->planned->use->image->store;
+    return f;
+}
+
+/* A raw chunk that is to be kept is read into what will be its block in the cache. */
+static bool is_block(const mt_call *call, const mt_found *found, size_t n, size_t *bytes)
+{
+    mt_layout storage;
+    if (n > 1 || found->chain->n_steps > 0 || !found->entry)
+        return false;
+    *bytes = mt_planned_layout(call, found->planned, &storage)->bytes;
+    return true;
+}
+
+void mt_fetch_chunks(mt_call *call, mt_found *found, size_t n)
+{
+    mt_error failure = MT_ERROR_INIT;
+    mt_layout storage;
+    const mt_layout *layout = mt_planned_layout(call, found->planned, &storage);
+    mt_flight *f = new_flight(call, found, &failure);
+    if (!f) {
+        for (size_t i = 0; i < n; i++)
+            mt_call_fail_found(call, &found[i], mt_found_rank(call, &found[i]), MT_E_MEMORY, &failure);
+        return;
+    }
+    f->n = n;
+    f->n_requests = 1;
+    f->request = (mt_request) { .key = found->key, .offset = found->offset };
+    if (found->size == MT_WHOLE) {
+        size_t bound = found->chain->n_steps ? mt_chain_encoded_bound(found->chain, layout->bytes) : layout->bytes;
+        f->request.kind = MT_READ_WHOLE;
+        f->request.size = bound < SIZE_MAX - found->offset ? bound + (size_t)found->offset : SIZE_MAX;
+        f->charge = layout->bytes;
+    } else {
+        const mt_found *last = &found[n - 1];
+        f->request.size = (size_t)(last->offset + last->size - found->offset);
+        f->buffer_bytes = f->request.size;
+        if (is_block(call, found, n, &f->buffer_bytes))
+            f->request.size = mt_image_least_bytes(found->planned->use->image, found->planned->id, layout);
+        f->charge = f->buffer_bytes;
+    }
+    enqueue(call, f);
+}
+
+void mt_fetch_rows(mt_call *call, mt_found *found, const mt_read *read, const mt_row_batch *batch)
+{
+    mt_error failure = MT_ERROR_INIT;
+    mt_flight *f = new_flight(call, found, &failure);
+    if (!f) {
+        mt_fail_rows(call, found, read, batch, MT_E_MEMORY, &failure);
+        return;
+    }
+    f->read = read;
+    f->batch = *batch;
+    f->n_requests = (size_t)batch->n;
+    f->buffer_bytes = (size_t)(batch->n * batch->span);
+    f->charge = f->buffer_bytes + f->n_requests * sizeof *f->requests;
+    enqueue(call, f);
+}
+
+/* The last thing that a flight does: the call may end at once. */
+static void end_flight(mt_flight *f)
+{
+    mt_call *call = f->call;
+    mt_context *context = call->context;
+    mt_env *env = &context->env;
+    if (f->n > 0 && f->request.kind == MT_READ_WHOLE)
+        mt_release(env, f->request.out, f->request.capacity);
+    else
+        mt_release(env, f->buffer, f->buffer_bytes);
+    if (f->n == 0)
+        mt_release(env, f->requests, f->n_requests * sizeof *f->requests);
+    atomic_fetch_sub_explicit(&env->work_bytes, f->charge, memory_order_relaxed);
+    mt_lock_take(&context->fetcher->lock);
+    context->fetcher->bytes -= f->charge;
+    mt_lock_give(&context->fetcher->lock);
+    mt_release(env, f, sizeof *f);
+    pump(context->fetcher);
+    if (atomic_fetch_sub(&call->deferred, 1) == 1)
+        mt_pool_wake(context->pool);
+}
+
+static void work_on_rows(mt_flight *f)
+{
+    mt_convert convert = f->read->convert;
+    convert.swap = f->found->planned->use->image->map->swap;
+    mt_request *failed = f->status ? &f->request : NULL;
+    for (size_t i = 0; !failed && i < f->n_requests; i++)
+        if (f->requests[i].status)
+            failed = &f->requests[i];
+    if (failed)
+        mt_fail_rows(f->call, f->found, f->read, &f->batch, f->status ? f->status : failed->status, &failed->error);
+    else
+        mt_rows_gather(&f->batch, &convert, f->buffer);
+}
+
+static void fail(mt_flight *f, mt_found *found, mt_status st, mt_error *failure)
+{
+    mt_call_fail_found(f->call, found, mt_found_rank(f->call, found), st, failure);
+}
+
+static void decode_one(mt_flight *f, mt_found *found, mt_scratch *scratch)
+{
+    mt_call *call = f->call;
+    mt_error failure = MT_ERROR_INIT;
+    const uint8_t *bytes = f->buffer + (found->offset - f->found->offset);
+    size_t size = (size_t)found->size, block;
+    if (found->size == MT_WHOLE) {
+        bytes = (const uint8_t *)f->request.out + found->offset;
+        size = f->request.n_read - (size_t)found->offset;
+    }
+    if (found->size != MT_WHOLE && is_block(call, found, f->n, &block)) {
+        mt_decode_in_place(call, found, f->buffer);
+        f->buffer = NULL;
+        f->buffer_bytes = 0;
+        return;
+    }
+    mt_layout storage;
+    size_t need = mt_planned_layout(call, found->planned, &storage)->bytes;
+    mt_status st = mt_decode_check_size(call, found, size, &failure);
+    if (!st) {
+        bool reserved = mt_context_reserve(call->context, need);
+        st = mt_decode(call, found, bytes, size, scratch, &failure);
+        if (reserved)
+            mt_context_unreserve(call->context, need, scratch);
+    }
+    if (st == MT_E_CORRUPT && f->store->costs.is_slow && !found->again) {
+        found->again = true; /* networks and caches on the way do damage bytes */
+        mt_fetch_chunks(call, found, 1);
+    } else if (st) {
+        fail(f, found, st, &failure);
+    }
+}
+
+/* A joined read that failed tells nothing of each chunk: they are read one by one. */
+static void work_on_failure(mt_flight *f)
+{
+    mt_request *r = &f->request;
+    mt_status st = f->status ? f->status : r->status;
+    if (f->n > 1 && st != MT_E_CANCELLED) {
+        for (size_t i = 0; i < f->n; i++)
+            mt_fetch_chunks(f->call, &f->found[i], 1);
+        return;
+    }
+    if (st == MT_E_NOT_FOUND && f->found->absent_is_fill) {
+        mt_decode_missing(f->call, f->found);
+        return;
+    }
+    mt_error failure = r->error;
+    if (st == MT_E_LIMIT && r->object_size > r->size) {
+        failure = (mt_error)MT_ERROR_INIT;
+        st = mt_decode_check_size(f->call, f->found, r->object_size - f->found->offset, &failure);
+        st = st ? st : MT_E_CORRUPT;
+    }
+    for (size_t i = 0; i < f->n; i++)
+        fail(f, &f->found[i], st, &failure);
+}
+
+static bool has_failed(mt_flight *f)
+{
+    mt_request *r = &f->request;
+    if (!f->status && !r->status && r->kind == MT_READ_WHOLE && r->n_read < f->found->offset)
+        r->status = mt_fail(&r->error, MT_E_CORRUPT, "%s has %zu bytes, none at %llu", r->key, r->n_read,
+                            (unsigned long long)f->found->offset);
+    return f->status || r->status;
+}
+
+static void decode_chunks(mt_flight *f)
+{
+    mt_scratch *scratch = NULL;
+    mt_error failure = MT_ERROR_INIT;
+    mt_status st = mt_context_take_scratch(f->call->context, &scratch, &failure);
+    for (size_t i; (i = atomic_fetch_add(&f->next_chunk, 1)) < f->n;)
+        if (st)
+            fail(f, &f->found[i], st, &failure);
+        else
+            decode_one(f, &f->found[i], scratch);
+    if (scratch)
+        mt_context_give_scratch(f->call->context, scratch);
+}
+
+static void leave(mt_flight *f)
+{
+    if (atomic_fetch_sub(&f->workers, 1) == 1)
+        end_flight(f);
+}
+
+static void help(mt_task *task)
+{
+    mt_flight *f = ((helper *)(void *)task)->flight;
+    decode_chunks(f);
+    leave(f);
+}
+
+static void call_helpers(mt_flight *f)
+{
+    mt_pool *pool = f->call->context->pool;
+    for (size_t i = 0; i < HELPERS && i + 1 < mt_pool_threads(pool) && (i + 1) * CHUNKS_A_TASK < f->n; i++) {
+        atomic_fetch_add(&f->workers, 1);
+        f->helpers[i] = (helper) { { help, NULL }, f };
+        mt_pool_submit(pool, &f->helpers[i].task);
+    }
+}
+
+static void work(mt_task *task)
+{
+    mt_flight *f = (mt_flight *)(void *)task;
+    if (f->n == 0) {
+        work_on_rows(f);
+    } else if (has_failed(f)) {
+        work_on_failure(f);
+    } else {
+        call_helpers(f);
+        decode_chunks(f);
+    }
+    leave(f);
+}
+
+/* Takes the flights of a call that have not started out of the lanes. */
+static mt_flight *take_waiting(mt_call *call)
+{
+    mt_fetcher *fetcher = call->context->fetcher;
+    mt_flight *taken = NULL;
+    mt_lock_take(&fetcher->lock);
+    for (mt_store **at = &fetcher->first; *at;) {
+        mt_lane *lane = &(*at)->lane;
+        mt_flight *kept = NULL, **end = &kept;
+        for (mt_flight *f = lane->first, *next; f; f = next) {
+            next = f->next;
+            f->next = NULL;
+            if (f->call == call) {
+                f->next = taken;
+                taken = f;
+            } else {
+                *end = lane->last = f;
+                end = &f->next;
+            }
+        }
+        lane->first = kept;
+        lane->is_listed = kept != NULL;
+        if (kept)
+            at = &lane->next;
+        else
+            *at = lane->next;
+    }
+    mt_lock_give(&fetcher->lock);
+    return taken;
+}
+
+static void abandon(mt_call *call)
+{
+    for (mt_flight *f = take_waiting(call), *next; f; f = next) {
+        next = f->next;
+        f->status = MT_E_CANCELLED;
+        f->charge = 0; /* nothing was charged yet */
+        f->requests = NULL;
+        f->buffer_bytes = 0;
+        if (f->n == 0)
+            work_on_rows(f);
+        else
+            work_on_failure(f);
+        f->n_requests = 0;
+        end_flight(f);
+    }
+    const mt_store *last = NULL;
+    for (size_t i = 0; i < call->n_found; i++) {
+        if (!call->found[i].planned)
+            continue;
+        mt_store *store = call->found[i].planned->use->image->store;
+        if (store != last && store->ops->cancel)
+            store->ops->cancel(store, call);
+        last = store;
+    }
+}
+
+typedef struct wait {
+    mt_call *call;
+    bool abandoned;
+} wait;
+
+static bool is_done(void *argument)
+{
+    wait *w = argument;
+    if (!w->abandoned && mt_cancel_asked(w->call->cancel)) {
+        w->abandoned = true;
+        abandon(w->call);
+    }
+    return atomic_load(&w->call->deferred) == 0;
+}
+
+void mt_fetch_wait(mt_call *call)
+{
+    wait w = { .call = call };
+    if (atomic_load(&call->deferred) > 0)
+        mt_pool_wait(call->context->pool, is_done, &w);
+}

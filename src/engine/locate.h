@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The locate stage: from chunk numbers to bytes of objects, for all chunks of a call at once.
+ *
+ * What a format reads for that (shard indices, tables of pages, nodes of B-trees) is collected and read together: as
+ * many round trips as the index is deep. Called by the thread of the call, which waits; threads of the pool help. */
+#ifndef MT_ENGINE_LOCATE_H
+#define MT_ENGINE_LOCATE_H
+
+#include "engine/call.h"
+
+/* Locates all of call->found, fails those that cannot be, and brings the others into storage order: by object, in the
+ * order in which chunk numbers lead to it, and offset. MT_E_MEMORY: none was located. */
+MT_MUST_CHECK mt_status mt_locate(mt_call *call, mt_error *err);
+
+#endif

@@ -1,0 +1,252 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "store/collect.h"
+
+#include "platform/thread.h"
+#include "store/files.h"
+
+#include <string.h>
+
+/* A read that was noted, and what it brought. */
+typedef struct noted {
+    mt_request request;
+    mt_store *store;
+    uint64_t hash;
+    char *key; /* the request's */
+    bool done;
+    struct noted *next;
+} noted;
+
+#define BUCKETS 1024
+
+struct mt_collector {
+    mt_env *env;
+    mt_lock lock;   /* of the buckets */
+    size_t waiting; /* that are not done */
+    noted *buckets[BUCKETS];
+};
+
+static _Thread_local mt_collector *current;
+
+mt_status mt_collector_new(mt_env *env, mt_collector **out, mt_error *err)
+{
+    void *memory;
+    mt_status st = mt_alloc(env, sizeof(mt_collector), &memory, err);
+    if (st)
+        return st;
+    mt_collector *c = memset(memory, 0, sizeof(mt_collector));
+    c->env = env;
+    if ((st = mt_lock_init(&c->lock, NULL, NULL, err)))
+        mt_release(env, c, sizeof *c);
+    else
+        *out = c;
+    return st;
+}
+
+static void free_noted(mt_env *env, noted *n)
+{
+    mt_release(env, n->request.out, n->request.size);
+    mt_release(env, n->key, strlen(n->key) + 1);
+    mt_release(env, n, sizeof *n);
+}
+
+void mt_collector_free(mt_collector *collector)
+{
+    if (!collector)
+        return;
+    for (size_t i = 0; i < BUCKETS; i++)
+        for (noted *n = collector->buckets[i], *next; n; n = next) {
+            next = n->next;
+            free_noted(collector->env, n);
+        }
+    mt_lock_destroy(&collector->lock);
+    mt_release(collector->env, collector, sizeof *collector);
+}
+
+void mt_collect_into(mt_collector *collector) { current = collector; }
+bool mt_is_collecting(void) { return current != NULL; }
+
+static uint64_t hash_request(const mt_store *store, const mt_request *r)
+{
+    uint64_t h = mt_key_hash(r->key) ^ (uintptr_t)store;
+    h = (h ^ r->offset) * UINT64_C(0x9e3779b97f4a7c15);
+    return (h ^ h >> 32 ^ r->size) * UINT64_C(0xbf58476d1ce4e5b9) + r->kind;
+}
+
+/* The lock is held. */
+static noted *find(const mt_collector *c, const mt_store *store, const mt_request *r, uint64_t hash)
+{
+    for (noted *n = c->buckets[hash % BUCKETS]; n; n = n->next)
+        if (n->hash == hash && n->store == store && n->request.kind == r->kind && n->request.offset == r->offset &&
+            n->request.size == r->size && strcmp(n->key, r->key) == 0)
+            return n;
+    return NULL;
+}
+
+static mt_status new_noted(mt_collector *c, mt_store *store, const mt_request *r, uint64_t hash, noted **out,
+                           mt_error *err)
+{
+    void *memory;
+    mt_status st = mt_alloc(c->env, sizeof(noted), &memory, err);
+    if (st)
+        return st;
+    noted *n = memset(memory, 0, sizeof(noted));
+    n->store = store;
+    n->hash = hash;
+    n->request = (mt_request) { .kind = r->kind, .offset = r->offset, .size = r->size };
+    if ((st = mt_copy_text(c->env, r->key, &n->key, err)))
+        goto failed;
+    if ((st = mt_alloc(c->env, r->size, &n->request.out, err))) {
+        mt_release(c->env, n->key, strlen(n->key) + 1);
+        goto failed;
+    }
+    n->request.key = n->key;
+    *out = n;
+    return MT_OK;
+failed:
+    mt_release(c->env, n, sizeof *n);
+    return st;
+}
+
+/* Notes a read, unless another thread has done so meanwhile. */
+static mt_status note(mt_collector *c, mt_store *store, const mt_request *r, uint64_t hash, mt_error *err)
+{
+    noted *n, *other;
+    mt_status st = new_noted(c, store, r, hash, &n, err);
+    if (st)
+        return st;
+    mt_lock_take(&c->lock);
+    other = find(c, store, r, hash);
+    if (!other) {
+        n->next = c->buckets[hash % BUCKETS];
+        c->buckets[hash % BUCKETS] = n;
+        c->waiting++;
+    }
+    mt_lock_give(&c->lock);
+    if (other)
+        free_noted(c->env, n);
+    return mt_fail(err, MT_WAIT, "%s: to be read", r->key);
+}
+
+/* Answers a request out of what has been read, or notes it. */
+static mt_status answer(mt_collector *c, mt_store *store, mt_request *r, mt_error *err)
+{
+    uint64_t hash = hash_request(store, r);
+    mt_lock_take(&c->lock);
+    const noted *n = find(c, store, r, hash);
+    bool done = n && n->done;
+    mt_lock_give(&c->lock);
+    if (!n)
+        return note(c, store, r, hash, err);
+    if (!done)
+        return mt_fail(err, MT_WAIT, "%s: to be read", r->key);
+    r->n_read = n->request.n_read;
+    r->object_size = n->request.object_size;
+    if (n->request.status)
+        return mt_fail(err, n->request.status, "%s", n->request.error.message);
+    if (r->n_read)
+        memcpy(r->out, n->request.out, r->n_read);
+    return MT_OK;
+}
+
+/* Even if the first range has to be waited for, the others are noted, too. */
+mt_status mt_collect_read(mt_store *store, const char *key, const mt_range *ranges, size_t n, mt_error *err)
+{
+    mt_status st;
+    if (mt_store_read_now(store, key, ranges, n, &st, err))
+        return st;
+    st = MT_OK;
+    for (size_t i = 0; i < n; i++) {
+        mt_request r = { .key = key, .offset = ranges[i].offset, .size = ranges[i].size, .out = ranges[i].out };
+        mt_status each = answer(current, store, &r, err);
+        st = st ? st : each;
+    }
+    return st;
+}
+
+/* The size of a local file is at hand. */
+static bool knows_sizes(const mt_store *store) { return store->ops->read_now && !store->costs.is_slow; }
+
+mt_status mt_collect_tail(mt_store *store, mt_request *tail, mt_error *err)
+{
+    if (!knows_sizes(store))
+        return answer(current, store, tail, err);
+    mt_status st = store->ops->size(store, tail->key, &tail->object_size, err);
+    if (st)
+        return st;
+    tail->n_read = tail->object_size < tail->size ? (size_t)tail->object_size : tail->size;
+    mt_range range = { tail->object_size - tail->n_read, tail->n_read, tail->out };
+    return mt_collect_read(store, tail->key, &range, 1, err);
+}
+
+mt_status mt_collect_size(mt_store *store, const char *key, uint64_t *out, mt_error *err)
+{
+    if (knows_sizes(store))
+        return store->ops->size(store, key, out, err);
+    mt_request r = { .key = key, .kind = MT_READ_TAIL };
+    mt_status st = answer(current, store, &r, err);
+    *out = r.object_size;
+    return st;
+}
+
+typedef struct landing {
+    mt_lock lock;
+    mt_condition changed;
+    size_t in_flight;
+} landing;
+
+static void land(mt_request *request)
+{
+    landing *l = request->user;
+    mt_lock_take(&l->lock);
+    l->in_flight--;
+    mt_condition_wake_all(&l->changed);
+    mt_lock_give(&l->lock);
+}
+
+static void wait_for(landing *l, size_t in_flight)
+{
+    mt_lock_take(&l->lock);
+    while (l->in_flight > in_flight)
+        mt_condition_wait(&l->changed, &l->lock);
+    mt_lock_give(&l->lock);
+}
+
+static void fetch(noted *n, landing *l)
+{
+    wait_for(l, mt_store_in_flight(n->store) - 1);
+    n->request.done = land;
+    n->request.user = l;
+    mt_lock_take(&l->lock);
+    l->in_flight++;
+    mt_lock_give(&l->lock);
+    mt_store_submit(n->store, &n->request);
+    n->done = true;
+}
+
+static size_t fetch_noted(mt_collector *collector, landing *l)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < BUCKETS && n < collector->waiting; i++)
+        for (noted *each = collector->buckets[i]; each; each = each->next)
+            if (!each->done) {
+                fetch(each, l);
+                n++;
+            }
+    wait_for(l, 0);
+    collector->waiting = 0;
+    return n;
+}
+
+size_t mt_collect_fetch(mt_collector *collector)
+{
+    landing l = { .in_flight = 0 };
+    if (collector->waiting == 0 || mt_condition_init(&l.changed, NULL))
+        return 0;
+    size_t n = 0;
+    if (mt_lock_init(&l.lock, NULL, NULL, NULL) == MT_OK) {
+        n = fetch_noted(collector, &l);
+        mt_lock_destroy(&l.lock);
+    }
+    mt_condition_destroy(&l.changed);
+    return n;
+}

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Reads in bulk for code that reads one thing at a time.
+ *
+ * While a thread collects, its reads of stores are answered only if that takes no waiting. Any other read is noted and
+ * fails with MT_WAIT, an internal status that callers pass on like any failure. mt_collect_fetch then does all noted
+ * reads together, and whoever asked asks again. So a format locates chunks one by one, and yet what it has to read for
+ * many of them (shard indices, tables of pages, nodes of B-trees) costs as many round trips as it is deep, not as many
+ * as there are chunks. */
+#ifndef MT_STORE_COLLECT_H
+#define MT_STORE_COLLECT_H
+
+#include "store/store.h"
+
+/* Outside the values of mt_status: never leaves the library. */
+#define MT_WAIT ((mt_status)255)
+
+typedef struct mt_collector mt_collector;
+
+MT_MUST_CHECK mt_status mt_collector_new(mt_env *env, mt_collector **out, mt_error *err);
+void mt_collector_free(mt_collector *collector);
+
+/* This thread collects into the collector, which any number of threads may share; NULL: it reads as usual again. */
+void mt_collect_into(mt_collector *collector);
+bool mt_is_collecting(void);
+
+/* Does the reads that were noted since the last time, and keeps what they brought for those who ask again. Returns how
+ * many there were. No thread may collect meanwhile. */
+size_t mt_collect_fetch(mt_collector *collector);
+
+/* What mt_store_read, mt_store_size and mt_store_read_tail do while the thread collects. */
+MT_MUST_CHECK mt_status mt_collect_read(mt_store *store, const char *key, const mt_range *ranges, size_t n,
+                                        mt_error *err);
+MT_MUST_CHECK mt_status mt_collect_size(mt_store *store, const char *key, uint64_t *out, mt_error *err);
+MT_MUST_CHECK mt_status mt_collect_tail(mt_store *store, mt_request *tail, mt_error *err);
+
+#endif
