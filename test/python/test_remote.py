@@ -5,6 +5,7 @@ import http.server
 import multiprocessing
 import pickle
 import re
+import ssl
 import subprocess
 import sys
 import threading
@@ -20,6 +21,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     def do_GET(self):
         url = urlsplit(self.path)
+        if self.server.location:
+            self.answer(302, {"Location": self.server.location + self.path})
+            return
         self.server.queries.add(url.query)
         self.server.tokens.add(self.headers.get("X-Token"))
         path = self.server.folder / unquote(url.path).lstrip("/")
@@ -54,11 +58,15 @@ class Server(http.server.ThreadingHTTPServer):
     daemon_threads = True
     request_queue_size = 128
 
-    def __init__(self, folder):
+    def __init__(self, folder, certificate=None):
         super().__init__(("127.0.0.1", 0), Handler)
         self.folder = folder
-        self.queries, self.tokens, self.code = set(), set(), 0
-        self.url = f"http://127.0.0.1:{self.server_port}"
+        self.queries, self.tokens, self.code, self.location = set(), set(), 0, ""
+        if certificate:
+            tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            tls.load_cert_chain(certificate)
+            self.socket = tls.wrap_socket(self.socket, server_side=True)
+        self.url = f"http{'s' if certificate else ''}://127.0.0.1:{self.server_port}"
 
     def handle_error(self, request, address):
         pass  # clients hang up when they have heard enough
@@ -68,8 +76,8 @@ class Server(http.server.ThreadingHTTPServer):
 def serve():
     servers = []
 
-    def start(folder):
-        server = Server(folder)
+    def start(folder, certificate=None):
+        server = Server(folder, certificate)
         threading.Thread(target=server.serve_forever, daemon=True).start()
         servers.append(server)
         return server
@@ -161,6 +169,32 @@ def test_options(tmp_path, serve):
             microtome.Context(http=bad)
     with pytest.raises(TypeError):
         microtome.Context(http=1)
+
+
+def make_certificate(folder):
+    """Make a certificate for 127.0.0.1, with its key, that nobody has signed."""
+    key, file = folder / "key.pem", folder / "certificate.pem"
+    command = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
+    names = ["-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1"]
+    subprocess.run([*command, *names, "-days", "2", "-keyout", key, "-out", file], check=True, capture_output=True)
+    both = folder / "both.pem"
+    both.write_bytes(key.read_bytes() + file.read_bytes())
+    return file, both
+
+
+def test_certificates_are_verified(tmp_path, serve):
+    np.save(tmp_path / "a.npy", np.zeros((4, 4), np.uint8))
+    certificate, both = make_certificate(tmp_path)
+    server = serve(tmp_path, both)
+    url = f"{server.url}/a.npy"
+    with pytest.raises(microtome.ReadError, match="certificate"):
+        microtome.open(url)
+    for options in [{"ca_file": str(certificate)}, {"allow_bad_certificates": True}]:
+        with microtome.open(url, context=microtome.Context(http=options)) as stack:
+            assert stack.data_shape == (1, 1, 4, 4)
+    server.location = serve(tmp_path).url
+    with pytest.raises(microtome.ReadError, match="from https to http"):
+        microtome.open(url, context=microtome.Context(http=options))
 
 
 def test_command(tmp_path, serve):
