@@ -107,7 +107,9 @@ def test_pickles_are_opened_again_from_the_environment(seaweed, volume, as_lab):
     pickled = pickle.dumps(microtome.open("s3://lab/volume.zarr"))
     assert SECRET.encode() not in pickled
     assert KEY.encode() not in pickled
-    code = "import pickle, sys; s = pickle.load(sys.stdin.buffer); print(s.extract_patch(0, None, (3, 4), (1, 1)).item())"
+    code = (
+        "import pickle, sys; s = pickle.load(sys.stdin.buffer); print(s.extract_patch(0, None, (3, 4), (1, 1)).item())"
+    )
     told = subprocess.run([sys.executable, "-c", code], input=pickled, capture_output=True, check=False)
     assert told.returncode == 0, told.stderr
     assert float(told.stdout) == volume[1][3, 4]

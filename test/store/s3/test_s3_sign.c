@@ -172,12 +172,9 @@ static void what_is_too_long(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(examples_of_s3),
-        cmocka_unit_test(a_body_and_a_key_that_is_encoded),
-        cmocka_unit_test(the_test_suite),
-        cmocka_unit_test(texts_are_encoded),
-        cmocka_unit_test(days_go_there_and_back),
-        cmocka_unit_test(what_is_too_long),
+        cmocka_unit_test(examples_of_s3),         cmocka_unit_test(a_body_and_a_key_that_is_encoded),
+        cmocka_unit_test(the_test_suite),         cmocka_unit_test(texts_are_encoded),
+        cmocka_unit_test(days_go_there_and_back), cmocka_unit_test(what_is_too_long),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
