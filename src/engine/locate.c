@@ -145,13 +145,15 @@ static mt_status locate_all(mt_call *call, mt_error *err)
         locate_round(&l);
         return MT_OK;
     }
-    mt_status st = mt_collector_new(&call->context->env, &l.collector, err);
+    mt_collector collector;
+    mt_status st = mt_collector_init(&collector, &call->context->env, err);
     if (st)
         return st;
+    l.collector = &collector;
     locate_round(&l);
     for (int round = 0; l.waiting > 0 && round < MOST_ROUNDS && mt_collect_fetch(l.collector) > 0; round++)
         locate_round(&l);
-    mt_collector_free(l.collector);
+    mt_collector_destroy(&collector);
     l.collector = NULL;
     if (l.waiting > 0)
         locate_round(&l);

@@ -1,45 +1,28 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "store/collect.h"
 
-#include "platform/thread.h"
 #include "store/files.h"
 
 #include <string.h>
 
+#define BUCKETS 1024
+
 /* A read that was noted, and what it brought. */
-typedef struct noted {
+typedef struct mt_noted {
     mt_request request;
     mt_store *store;
     uint64_t hash;
     char *key; /* the request's */
     bool done;
-    struct noted *next;
+    struct mt_noted *next;
 } noted;
-
-#define BUCKETS 1024
-
-struct mt_collector {
-    mt_env *env;
-    mt_lock lock;   /* of the buckets */
-    size_t waiting; /* that are not done */
-    noted *buckets[BUCKETS];
-};
 
 static _Thread_local mt_collector *current;
 
-mt_status mt_collector_new(mt_env *env, mt_collector **out, mt_error *err)
+mt_status mt_collector_init(mt_collector *c, mt_env *env, mt_error *err)
 {
-    void *memory;
-    mt_status st = mt_alloc(env, sizeof(mt_collector), &memory, err);
-    if (st)
-        return st;
-    mt_collector *c = memset(memory, 0, sizeof(mt_collector));
-    c->env = env;
-    if ((st = mt_lock_init(&c->lock, NULL, NULL, err)))
-        mt_release(env, c, sizeof *c);
-    else
-        *out = c;
-    return st;
+    *c = (mt_collector) { .env = env };
+    return mt_lock_init(&c->lock, NULL, NULL, err);
 }
 
 static void free_noted(mt_env *env, noted *n)
@@ -49,17 +32,15 @@ static void free_noted(mt_env *env, noted *n)
     mt_release(env, n, sizeof *n);
 }
 
-void mt_collector_free(mt_collector *collector)
+void mt_collector_destroy(mt_collector *c)
 {
-    if (!collector)
-        return;
-    for (size_t i = 0; i < BUCKETS; i++)
-        for (noted *n = collector->buckets[i], *next; n; n = next) {
+    for (size_t i = 0; c->buckets && i < BUCKETS; i++)
+        for (noted *n = c->buckets[i], *next; n; n = next) {
             next = n->next;
-            free_noted(collector->env, n);
+            free_noted(c->env, n);
         }
-    mt_lock_destroy(&collector->lock);
-    mt_release(collector->env, collector, sizeof *collector);
+    mt_release(c->env, c->buckets, BUCKETS * sizeof *c->buckets);
+    mt_lock_destroy(&c->lock);
 }
 
 void mt_collect_into(mt_collector *collector) { current = collector; }
@@ -75,7 +56,7 @@ static uint64_t hash_request(const mt_store *store, const mt_request *r)
 /* The lock is held. */
 static noted *find(const mt_collector *c, const mt_store *store, const mt_request *r, uint64_t hash)
 {
-    for (noted *n = c->buckets[hash % BUCKETS]; n; n = n->next)
+    for (noted *n = c->buckets ? c->buckets[hash % BUCKETS] : NULL; n; n = n->next)
         if (n->hash == hash && n->store == store && n->request.kind == r->kind && n->request.offset == r->offset &&
             n->request.size == r->size && strcmp(n->key, r->key) == 0)
             return n;
@@ -107,6 +88,16 @@ failed:
     return st;
 }
 
+/* The lock is held. */
+static mt_status need_buckets(mt_collector *c, mt_error *err)
+{
+    void *memory;
+    mt_status st = c->buckets ? MT_OK : mt_alloc(c->env, BUCKETS * sizeof *c->buckets, &memory, err);
+    if (!st && !c->buckets)
+        c->buckets = memset(memory, 0, BUCKETS * sizeof *c->buckets);
+    return st;
+}
+
 /* Notes a read, unless another thread has done so meanwhile. */
 static mt_status note(mt_collector *c, mt_store *store, const mt_request *r, uint64_t hash, mt_error *err)
 {
@@ -115,16 +106,17 @@ static mt_status note(mt_collector *c, mt_store *store, const mt_request *r, uin
     if (st)
         return st;
     mt_lock_take(&c->lock);
+    st = need_buckets(c, err);
     other = find(c, store, r, hash);
-    if (!other) {
+    if (!st && !other) {
         n->next = c->buckets[hash % BUCKETS];
         c->buckets[hash % BUCKETS] = n;
         c->waiting++;
     }
     mt_lock_give(&c->lock);
-    if (other)
+    if (st || other)
         free_noted(c->env, n);
-    return mt_fail(err, MT_WAIT, "%s: to be read", r->key);
+    return st ? st : mt_fail(err, MT_WAIT, "%s: to be read", r->key);
 }
 
 /* Answers a request out of what has been read, or notes it. */

@@ -9,15 +9,22 @@
 #ifndef MT_STORE_COLLECT_H
 #define MT_STORE_COLLECT_H
 
+#include "platform/thread.h"
 #include "store/store.h"
 
 /* Outside the values of mt_status: never leaves the library. */
 #define MT_WAIT ((mt_status)255)
 
-typedef struct mt_collector mt_collector;
+/* Takes no memory until a read has to be noted: the usual case is that none has. */
+typedef struct mt_collector {
+    mt_env *env;
+    mt_lock lock;              /* guards what follows */
+    size_t waiting;            /* reads that were noted and are not done */
+    struct mt_noted **buckets; /* of all that were noted, or NULL */
+} mt_collector;
 
-MT_MUST_CHECK mt_status mt_collector_new(mt_env *env, mt_collector **out, mt_error *err);
-void mt_collector_free(mt_collector *collector);
+MT_MUST_CHECK mt_status mt_collector_init(mt_collector *collector, mt_env *env, mt_error *err);
+void mt_collector_destroy(mt_collector *collector);
 
 /* This thread collects into the collector, which any number of threads may share; NULL: it reads as usual again. */
 void mt_collect_into(mt_collector *collector);

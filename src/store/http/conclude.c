@@ -182,8 +182,6 @@ static mt_next success(mt_attempt *a)
                             (unsigned long long)a->body.size);
         return MT_NEXT_RETRY;
     }
-    if (t->if_match && t->etag[0] && strcmp(t->if_match, t->etag) != 0)
-        return refuse(t, MT_E_CHANGED, "the object changed while it was being read");
     if (a->body.kind == MT_BODY_WHOLE)
         return cut_out(a);
     bool open_end = a->body.object_size == MT_SIZE_UNKNOWN && t->span != MT_SPAN_RANGE && t->span != MT_SPAN_BODY;

@@ -47,7 +47,8 @@ struct mt_transfer {
                        * mt_release(env, out, capacity), also after a failure */
     const void *body; /* sent with PUT and POST */
     size_t body_size;
-    const char *if_match; /* an ETag that the object still has; NULL: any */
+    const char
+        *if_match; /* an ETag, NULL: any. Servers that know it answer 412, others leave it to the caller to compare */
     /* Beside those of the engine (Host, Range, If-Match, Accept-Encoding, User-Agent): "Name: value". prepare may change
      * them. Sent only to the scheme, host and port of url. */
     const char *headers[MT_HTTP_HEADERS];
