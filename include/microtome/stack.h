@@ -64,6 +64,9 @@ typedef struct mt_open_options {
      * than 1, is MT_E_ARGUMENT. */
     const char *depth_axis;
     int use_masks; /* CZI: pixels that a tile's mask calls invalid show what lies below; 0: masks are ignored */
+    /* Zarr: a chunk whose object is absent is MT_E_NOT_FOUND; 0: it reads as the fill value. For images of which all chunks
+     * should be there: behind a URL, a wrong path and an empty image look the same. */
+    int missing_is_error;
 } mt_open_options;
 
 /* Opens one image. path is a file or folder, with an optional "#part": "a.zarr#labels/nuclei", "b.ome.tif#series=1",

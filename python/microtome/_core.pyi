@@ -48,6 +48,7 @@ class Stack:
         depth_axis: str | None = ...,
         use_masks: bool = ...,
         external_folder: _Path | None = ...,
+        missing_is_error: bool = ...,
     ) -> _S: ...
     @classmethod
     def _open_all(
@@ -62,6 +63,7 @@ class Stack:
         depth_axis: str | None = ...,
         use_masks: bool = ...,
         external_folder: _Path | None = ...,
+        missing_is_error: bool = ...,
     ) -> tuple[list[_S], list[tuple[str, str]]]: ...
     @classmethod
     def _from_array(

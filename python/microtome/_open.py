@@ -6,7 +6,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import numpy as np
 
@@ -90,6 +90,12 @@ def _raw(
     return element.name, tuple(shape), offset, big
 
 
+def _is_error(missing: str) -> bool:
+    if missing not in ("fill", "error"):
+        raise ValueError(f"missing is {missing!r}, not 'fill' or 'error'")
+    return missing == "error"
+
+
 def _absolute(path: Path) -> str:
     """Return a path or URL that means the same in another process, without what may be a secret."""
     text = os.fsdecode(path)
@@ -114,6 +120,7 @@ def open(
     depth_axis: str | None = None,
     use_masks: bool = False,
     external_folder: Path | None = None,
+    missing: Literal["fill", "error"] = "fill",
     dtype: DTypeLike | None = None,
     shape: Sequence[int] | None = None,
     offset: int = 0,
@@ -147,6 +154,9 @@ def open(
     external_folder : path-like, optional
         The folder inside which a file may refer to other files (HDF5's links, external
         raw data and virtual datasets); "" is the folder of the file.
+    missing : {"fill", "error"}
+        Zarr: what a chunk is whose object is absent. Behind a URL, a wrong path and an
+        image without pixels look the same: ``"error"`` raises a NotFoundError.
     dtype : dtype-like, optional
         Of a file without a header (``format="raw"``): the element type with its byte order.
     shape : sequence of int, optional
@@ -194,6 +204,7 @@ def open(
         "depth_axis": depth_axis,
         "use_masks": use_masks,
         "external_folder": external_folder,
+        "missing_is_error": _is_error(missing),
         "raw": _raw(dtype, shape, offset, format),
     }
     stack: ImageStack = ImageStack._open(path, context=context, **options)

@@ -91,6 +91,7 @@ static mt_status open_source(mt_stack *stack, const mt_open_options *options, mt
     }
     stack->info.source = source;
     mt_image_init(&stack->image, stack->context, stack->map, stack->source.store, source, NULL, NULL);
+    stack->image.missing_is_error = options->missing_is_error != 0;
     return MT_OK;
 }
 

@@ -29,7 +29,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         path = self.server.folder / unquote(url.path).lstrip("/")
         if self.server.code:
             self.answer(self.server.code)
-        elif not path.is_file():
+        elif not path.is_file() or self.server.hides(url.path):
             self.answer(404)
         else:
             self.send_part(path.read_bytes())
@@ -61,6 +61,7 @@ class Server(http.server.ThreadingHTTPServer):
     def __init__(self, folder, certificate=None):
         super().__init__(("127.0.0.1", 0), Handler)
         self.folder = folder
+        self.hides = lambda path: None
         self.queries, self.tokens, self.code, self.location = set(), set(), 0, ""
         if certificate:
             tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -154,6 +155,25 @@ def test_errors(tmp_path, serve):
         microtome.open("http:///a")
     with pytest.raises(microtome.UnsupportedError, match="ftp"):
         microtome.open("ftp://127.0.0.1/a")
+
+
+def test_absent_chunks(data, serve):
+    server = serve(data)
+    hidden = re.compile(r"/s0/\d+/\d")
+    server.hides = hidden.search
+    url = f"{server.url}/{PATHS[0]}"
+    with microtome.open(url) as stack:
+        assert not np.asarray(stack).any()
+    with (
+        microtome.open(url, missing="error") as stack,
+        pytest.raises(microtome.NotFoundError, match=r"chunk.*answered 404"),
+    ):
+        np.asarray(stack)
+    server.hides = lambda path: None
+    with microtome.open(url, missing="error") as stack:
+        assert np.asarray(stack).any()
+    with pytest.raises(ValueError, match="missing"):
+        microtome.open(url, missing="zero")
 
 
 def test_options(tmp_path, serve):

@@ -109,7 +109,12 @@ static void finish(mt_transfer *t)
 
 static mt_span span_of(mt_request_kind kind)
 {
-    return kind == MT_READ_RANGE ? MT_SPAN_RANGE : kind == MT_READ_TAIL ? MT_SPAN_TAIL : MT_SPAN_WHOLE;
+    switch (kind) {
+    case MT_READ_RANGE: return MT_SPAN_RANGE;
+    case MT_READ_TAIL: return MT_SPAN_TAIL;
+    case MT_READ_WHOLE: return MT_SPAN_WHOLE;
+    }
+    return MT_SPAN_RANGE;
 }
 
 static bool read_now(mt_store *store, const char *key, const mt_range *ranges, size_t n, mt_status *status,
@@ -130,13 +135,15 @@ static bool answer_from_kept(mt_store *store, mt_request *r)
     mt_web *web = mt_web_of(store);
     mt_object_identity known;
     mt_range range = { r->offset, r->size, r->out };
-    if (r->kind != MT_READ_RANGE) {
+    if (r->kind == MT_READ_TAIL || r->kind == MT_READ_WHOLE) {
         bool found = mt_objects_find(&web->objects, r->key, &known) && known.size != UINT64_MAX;
         if (!found || (r->kind == MT_READ_WHOLE && (!r->out || r->size < known.size)))
             return false;
         range.size = known.size < r->size ? (size_t)known.size : r->size;
         range.offset = known.size - range.size;
         r->object_size = known.size;
+    } else if (r->kind != MT_READ_RANGE) {
+        return false;
     }
     mt_status ignored;
     if (!read_now(store, r->key, &range, 1, &ignored, NULL))
