@@ -28,6 +28,7 @@ NAVIGATION = {
             "quick-start",
             "formats/index",
             "Remote images <stores>",
+            "S3 <stores-s3>",
             "Archives <stores-zip>",
             "implementing-an-image-stack",
             "command",

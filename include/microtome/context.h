@@ -51,6 +51,12 @@ typedef struct mt_context_options {
     unsigned in_flight;     /* reads at once in each store; 0: as many as the kind of store serves well */
     int is_worker;          /* one of several processes that read: the default budget is an eighth of the usual one */
     mt_http_options http;   /* zero fields: the defaults */
+    mt_s3_options s3;       /* likewise */
+    /* A folder in which blocks of remote objects are kept, for other processes and later ones, too; made if its parent is
+     * there, and then for this user alone. An object is asked for once in a process, to see that it is the one that was
+     * kept. NULL: none. */
+    const char *disk_cache;
+    uint64_t disk_cache_bytes; /* the most that lie in it, about; 0: 16 GiB; those used longest ago are removed */
 } mt_context_options;
 
 typedef struct mt_context mt_context;

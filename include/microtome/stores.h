@@ -29,6 +29,21 @@ typedef struct mt_http_options {
     const char *headers_prefix;
 } mt_http_options;
 
+/* s3:// and gs://. Texts are copied; what is NULL comes from the environment (AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY,
+ * AWS_SESSION_TOKEN, AWS_REGION, AWS_ENDPOINT_URL_S3, AWS_ENDPOINT_URL), then from a profile (AWS_PROFILE) of the files
+ * ~/.aws/credentials and ~/.aws/config. Without any keys, requests are not signed. Keys go into no message and pickle. */
+typedef struct mt_s3_options {
+    const char *key_id;   /* of an access key; both or neither: */
+    const char *secret;   /* its secret key */
+    const char *token;    /* of a session; NULL: none */
+    const char *region;   /* NULL: also us-east-1, or what the bucket says */
+    const char *endpoint; /* "http(s)://host[:port]" of another server than Amazon's */
+    const char *profile;  /* its keys go before those of the environment */
+    int anonymous;        /* sign nothing, whatever keys there are */
+    int ask_instance;     /* without keys: ask the container or machine that this runs on. Elsewhere the address leads
+                           * nowhere, and is waited for. */
+} mt_s3_options;
+
 MT_END_DECLS
 
 #endif

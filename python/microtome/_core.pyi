@@ -26,7 +26,10 @@ class Context:
         allow_mmap: bool = False,
         limits: dict[str, int] | None = None,
         in_flight: int = 0,
-        http: dict[str, int | str | bool] | None = None,
+        http: dict[str, str | int] | None = None,
+        s3: dict[str, str | bool] | None = None,
+        disk_cache: _Path | None = None,
+        disk_cache_bytes: int = 0,
     ) -> None: ...
     def counters(self) -> dict[str, int]: ...
     def reset_counters(self) -> None: ...

@@ -136,8 +136,8 @@ def open(
     path : path-like
         A file or folder, with an optional part of it behind ``#``:
         ``"a.zarr#labels/nuclei"``, ``"b.ome.tif#series=1"``, ``"c.zarr#level=2"``. Or a
-        URL: ``"https://host/a.zarr"``. Its query counts as a secret: it is neither shown nor
-        pickled.
+        URL: ``"https://host/a.zarr"``, ``"s3://bucket/a.zarr"``. Its query counts as a
+        secret: it is neither shown nor pickled.
     axes : str, optional
         Letters of ``STCZYX``, one for each dimension of the stored array, where the
         file does not say or is wrong.

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Context: threads, cache and limits that stacks share. */
 #include "core.h"
+#include "options.h"
 
 #include <string.h>
 
@@ -56,87 +57,23 @@ static bool convert_limits(PyObject *object, mt_limits *out)
     return true;
 }
 
-typedef enum option_kind { COUNT, FLAG, TEXT } option_kind;
-
-/* The fields of mt_http_options, in the unit of C. */
-static const struct http_option {
-    const char *name;
-    option_kind kind;
-    size_t offset;
-} http_options[] = {
-    { "in_flight", COUNT, offsetof(mt_http_options, in_flight) },
-    { "in_flight_per_host", COUNT, offsetof(mt_http_options, in_flight_per_host) },
-    { "io_threads", COUNT, offsetof(mt_http_options, io_threads) },
-    { "retries", COUNT, offsetof(mt_http_options, retries) },
-    { "connect_timeout_ms", COUNT, offsetof(mt_http_options, connect_timeout_ms) },
-    { "stall_timeout_ms", COUNT, offsetof(mt_http_options, stall_timeout_ms) },
-    { "allow_bad_certificates", FLAG, offsetof(mt_http_options, allow_bad_certificates) },
-    { "ca_file", TEXT, offsetof(mt_http_options, ca_file) },
-    { "allow_private_redirects", FLAG, offsetof(mt_http_options, allow_private_redirects) },
-    { "headers", TEXT, offsetof(mt_http_options, headers) },
-    { "headers_prefix", TEXT, offsetof(mt_http_options, headers_prefix) },
-};
-#define N_HTTP_OPTIONS (sizeof http_options / sizeof *http_options)
-
-static bool convert_number(const struct http_option *option, PyObject *value, char *field)
+/* *path, of the file system's encoding, is given up by the caller. */
+static bool convert_disk_cache(PyObject *folder, PyObject *bytes, PyObject **path, mt_context_options *out)
 {
-    int64_t number;
-    if (!convert_int64(value, option->name, &number))
+    int64_t most = 0;
+    if (is_given(folder) && (!PyUnicode_FSConverter(folder, path) || !(out->disk_cache = PyBytes_AsString(*path))))
         return false;
-    if (number < 0 || number > INT32_MAX) {
-        PyErr_Format(PyExc_ValueError, "%s must be between 0 and 2**31 - 1", option->name);
+    if (is_given(bytes) && !convert_int64(bytes, "disk_cache_bytes", &most))
+        return false;
+    if (most < 0) {
+        PyErr_SetString(PyExc_ValueError, "disk_cache_bytes must not be negative");
         return false;
     }
-    unsigned small = (unsigned)number;
-    int retries = number == 0 ? -1 : (int)number; /* 0 is the default in C, and none here */
-    memcpy(field, strcmp(option->name, "retries") == 0 ? (void *)&retries : (void *)&small, sizeof small);
+    out->disk_cache_bytes = (uint64_t)most;
     return true;
 }
 
-static bool convert_http_option(const struct http_option *option, PyObject *value, mt_http_options *out)
-{
-    char *field = (char *)out + option->offset;
-    const char *text;
-    if (option->kind == COUNT)
-        return convert_number(option, value, field);
-    if (option->kind == FLAG) {
-        int flag = PyObject_IsTrue(value);
-        memcpy(field, &flag, sizeof flag);
-        return flag >= 0;
-    }
-    if (!convert_string(value, option->name, &text))
-        return false;
-    memcpy(field, &text, sizeof text);
-    return true;
-}
-
-/* Texts belong to the values of the dict. */
-static bool convert_http(PyObject *object, mt_http_options *out)
-{
-    PyObject *key, *value;
-    Py_ssize_t position = 0;
-    if (!is_given(object))
-        return true;
-    if (!PyDict_Check(object)) {
-        PyErr_SetString(PyExc_TypeError, "http must be a dict");
-        return false;
-    }
-    while (PyDict_Next(object, &position, &key, &value)) {
-        size_t i = 0;
-        while (i < N_HTTP_OPTIONS &&
-               (!PyUnicode_Check(key) || PyUnicode_CompareWithASCIIString(key, http_options[i].name)))
-            i++;
-        if (i == N_HTTP_OPTIONS) {
-            PyErr_Format(PyExc_ValueError, "there is no option %R of http", key);
-            return false;
-        }
-        if (!convert_http_option(&http_options[i], value, out))
-            return false;
-    }
-    return true;
-}
-
-static bool convert_options(PyObject *const *values, mt_context_options *out)
+static bool convert_options(PyObject *const *values, PyObject **path, mt_context_options *out)
 {
     int64_t threads = 0;
     if (is_given(values[0]) && !convert_int64(values[0], "threads", &threads))
@@ -165,21 +102,28 @@ static bool convert_options(PyObject *const *values, mt_context_options *out)
     }
     out->in_flight = (unsigned)in_flight;
     out->allow_mmap = values[2] ? PyObject_IsTrue(values[2]) : 0;
-    return out->allow_mmap >= 0 && convert_limits(values[3], &out->limits) && convert_http(values[5], &out->http);
+    return out->allow_mmap >= 0 && convert_limits(values[3], &out->limits) && convert_http(values[5], &out->http) &&
+           convert_s3(values[6], &out->s3) && convert_disk_cache(values[7], values[8], path, out);
 }
 
 static PyObject *context_new(PyTypeObject *type, PyObject *args, PyObject *keywords)
 {
-    static const char *names[] = { "threads", "cache_bytes", "allow_mmap", "limits", "in_flight", "http", NULL };
-    PyObject *values[6] = { NULL };
+    static const char *names[] = { "threads", "cache_bytes", "allow_mmap", "limits",           "in_flight",
+                                   "http",    "s3",          "disk_cache", "disk_cache_bytes", NULL };
+    PyObject *values[9] = { NULL }, *path = NULL;
     mt_context_options options = { .struct_size = sizeof options };
-    if (!PyArg_ParseTupleAndKeywords(args, keywords, "|$OOOOOO:Context", (char **)names, &values[0], &values[1],
-                                     &values[2], &values[3], &values[4], &values[5]) ||
-        !convert_options(values, &options))
+    if (!PyArg_ParseTupleAndKeywords(args, keywords, "|$OOOOOOOOO:Context", (char **)names, &values[0], &values[1],
+                                     &values[2], &values[3], &values[4], &values[5], &values[6], &values[7],
+                                     &values[8]) ||
+        !convert_options(values, &path, &options)) {
+        Py_XDECREF(path);
         return NULL;
+    }
     mt_context *context;
     mt_error err = MT_ERROR_INIT;
-    if (mt_context_new(&options, &context, &err)) {
+    mt_status st = mt_context_new(&options, &context, &err);
+    Py_XDECREF(path);
+    if (st) {
         core_state *state = PyType_GetModuleState(type);
         return state ? raise_error(state, &err, NULL) : NULL;
     }
@@ -257,21 +201,28 @@ static PyMethodDef context_methods[] = {
     { NULL, NULL, 0, NULL },
 };
 
-PyDoc_STRVAR(context_doc,
-             "Context(*, threads=0, cache_bytes=None, allow_mmap=False, limits=None, in_flight=0, http=None)\n--\n\n"
-             "Threads, the cache of decoded chunks, and limits, shared by the stacks opened in it.\n\n"
-             "Parameters\n----------\n"
-             "threads : int\n    Threads that decode, the caller's included; 0 is one for each processor.\n"
-             "cache_bytes : int, optional\n    Budget for decoded chunks; 0 keeps none. Default: an eighth of the "
-             "memory.\n"
-             "allow_mmap : bool\n    Map files instead of reading them. A file that is cut while it is mapped kills "
-             "the process.\n"
-             "limits : dict of str to int, optional\n    What a file may make us do, such as "
-             "``{\"max_chunk_bytes\": 2**28}``; the names are\n    those of ``mt_limits``.\n"
-             "in_flight : int\n    Reads at once in each store; 0 is as many as the kind of store serves well.\n"
-             "http : dict, optional\n    Options of ``http://`` and ``https://``, such as "
-             "``{\"headers\": \"Authorization: Bearer ...\",\n    \"headers_prefix\": \"https://host/\"}``; the "
-             "names are those of ``mt_http_options``. ``retries`` 0 is none.");
+PyDoc_STRVAR(
+    context_doc,
+    "Context(*, threads=0, cache_bytes=None, allow_mmap=False, limits=None, in_flight=0, http=None, s3=None, "
+    "disk_cache=None, disk_cache_bytes=0)\n--\n\n"
+    "Threads, the cache of decoded chunks, and limits, shared by the stacks opened in it.\n\n"
+    "Parameters\n----------\n"
+    "threads : int\n    Threads that decode, the caller's included; 0 is one for each processor.\n"
+    "cache_bytes : int, optional\n    Budget for decoded chunks; 0 keeps none. Default: an eighth of the "
+    "memory.\n"
+    "allow_mmap : bool\n    Map files instead of reading them. A file that is cut while it is mapped kills "
+    "the process.\n"
+    "limits : dict of str to int, optional\n    What a file may make us do, such as "
+    "``{\"max_chunk_bytes\": 2**28}``; the names are\n    those of ``mt_limits``.\n"
+    "in_flight : int\n    Reads at once in each store; 0 is as many as the kind of store serves well.\n"
+    "http : dict, optional\n    Options for ``http://`` and ``https://``, such as "
+    "``{\"headers\": \"Authorization: Bearer ...\",\n    \"headers_prefix\": \"https://host/\"}``; the "
+    "names are those of ``mt_http_options``. ``retries`` 0 is none.\n"
+    "s3 : dict, optional\n    Options for ``s3://``, such as ``{\"endpoint\": \"https://host\", \"anonymous\": "
+    "True}``; the names are\n    those of ``mt_s3_options``. They go into no pickle.\n"
+    "disk_cache : path-like, optional\n    A folder in which blocks of remote objects are kept, for later processes, "
+    "too.\n"
+    "disk_cache_bytes : int\n    The most that lie in it, about; 0 is 16 GiB.");
 
 static PyType_Slot context_slots[] = {
     { Py_tp_new, context_new },

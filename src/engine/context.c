@@ -3,10 +3,13 @@
 
 #include "engine/fetch.h"
 #include "platform/memory.h"
+#include "store/disk_cache.h"
+#include "store/s3/options.h"
 
 #include <string.h>
 
 #define INDEX_CACHE_BYTES ((uint64_t)32 << 20)
+#define DISK_CACHE_BYTES ((uint64_t)16 << 30)
 #define MOST_FILES ((size_t)1024)
 #define LEAST_RESTART_BYTES ((uint64_t)16 << 20)
 
@@ -76,6 +79,10 @@ static void destroy(mt_context *context)
 #ifdef MT_WITH_HTTP
     mt_http_free(context->http);
 #endif
+#ifdef MT_WITH_S3
+    mt_s3_options_free(&context->env, context->env.s3);
+#endif
+    mt_disk_cache_free(context->env.disk_cache);
     mt_io_free(context->io);
     mt_pool_free(context->pool);
     drop_spares(context);
@@ -146,6 +153,18 @@ mt_status mt_context_new(const mt_context_options *given, mt_context **out, mt_e
     }
     context->env.http = context->http;
 #endif
+#ifdef MT_WITH_S3
+    if ((st = mt_s3_options_copy(&context->env, &options.s3, &context->env.s3, err))) {
+        destroy(context);
+        return st;
+    }
+#endif
+    uint64_t disk_bytes = options.disk_cache_bytes ? options.disk_cache_bytes : DISK_CACHE_BYTES;
+    if (options.disk_cache &&
+        (st = mt_disk_cache_new(&context->env, options.disk_cache, disk_bytes, &context->env.disk_cache, err))) {
+        destroy(context);
+        return st;
+    }
     mt_cache_share_budget(context->chunks, &context->env.work_bytes);
     context->env.index_cache = context->indices;
     context->env.files = context->files;

@@ -2,12 +2,14 @@
 #include "store/resolve.h"
 
 #include "platform/file.h"
+#include "store/disk_cache.h"
 
 #include <string.h>
 
 #define MOST_LAYERS 4 /* archives in archives */
 
-static const mt_scheme *const schemes[] = { &mt_scheme_file, &mt_scheme_http, &mt_scheme_https };
+static const mt_scheme *const schemes[] = { &mt_scheme_file, &mt_scheme_http, &mt_scheme_https, &mt_scheme_s3,
+                                            &mt_scheme_gs };
 static const mt_layer *const layers[] = { &mt_layer_zip, &mt_layer_gzip, NULL };
 
 static char to_lower(char c) { return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c; }
@@ -144,6 +146,8 @@ mt_status mt_resolve(mt_env *env, const char *path, const char *above, mt_arena 
     out->text = resolver.path;
     if (!st)
         st = scheme->open(&resolver, out, err);
+    if (!st && env->disk_cache && out->store->costs.is_slow && out->store->ops->identify && scheme != &mt_scheme_file)
+        st = mt_disk_cache_wrap(env->disk_cache, out->store, &out->store, err);
     if (!st && n > 0) {
         const char *text = out->text;
         st = open_layers(&resolver, layer, inside, out, err);

@@ -44,6 +44,7 @@ typedef struct mt_layer {
 extern const mt_scheme mt_scheme_file; /* also of paths without a scheme */
 extern const mt_layer mt_layer_zip, mt_layer_gzip;
 extern const mt_scheme mt_scheme_http, mt_scheme_https;
+extern const mt_scheme mt_scheme_s3, mt_scheme_gs;
 
 /* Whether a text is a URL of a known or unknown scheme ("name://"), and so no path, glob or folder of this machine. */
 bool mt_is_url(const char *text);

@@ -112,6 +112,15 @@ bool mt_store_is_same(const mt_store *a, const mt_store *b)
     return strcmp(a->url, b->url) == 0;
 }
 
+mt_status mt_store_identify(mt_store *store, const char *key, mt_identity *out, mt_error *err)
+{
+    *out = (mt_identity) { .size = 0 };
+    mt_status st = mt_store_check_key(key, err);
+    if (!st && !store->ops->identify)
+        st = mt_fail(err, MT_E_UNSUPPORTED, "%s: this store does not tell when an object has changed", store->url);
+    return st ? st : store->ops->identify(store, key, out, err);
+}
+
 mt_store *mt_store_retain(mt_store *store)
 {
     atomic_fetch_add(&store->owners, 1);

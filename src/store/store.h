@@ -8,6 +8,7 @@
 #define MT_STORE_STORE_H
 
 #include "base/arena.h"
+#include "store/identity.h"
 
 #include <stdbool.h>
 
@@ -89,6 +90,8 @@ typedef struct mt_store_ops {
     mt_status (*list)(mt_store *store, const char *prefix, mt_store_visit visit, void *user, mt_error *err);
     /* Optional: whether another store of this kind is the same place under another name. */
     bool (*is_same)(const mt_store *store, const mt_store *other);
+    /* Optional: by what an object is known again. Statuses are those of size. */
+    mt_status (*identify)(mt_store *store, const char *key, mt_identity *out, mt_error *err);
     void (*close)(mt_store *store);
 } mt_store_ops;
 
@@ -130,6 +133,9 @@ MT_MUST_CHECK mt_status mt_store_read_at(mt_store *store, const char *key, uint6
 /* Fills the last size bytes of an object (*n_read of them, fewer if it is shorter) and tells its size: one round trip. */
 MT_MUST_CHECK mt_status mt_store_read_tail(mt_store *store, const char *key, void *out, size_t size, size_t *n_read,
                                            uint64_t *object_size, mt_error *err);
+
+/* By what an object is known again (store/identity.h). MT_E_UNSUPPORTED: the store cannot tell when one has changed. */
+MT_MUST_CHECK mt_status mt_store_identify(mt_store *store, const char *key, mt_identity *out, mt_error *err);
 
 /* As mt_store_read, but only if nothing has to be waited for: true, and *status and err are the outcome. */
 bool mt_store_read_now(mt_store *store, const char *key, const mt_range *ranges, size_t n, mt_status *status,

@@ -281,6 +281,8 @@ static void set_request(mt_attempt *a, const char *url)
         curl_easy_setopt(easy, CURLOPT_POSTFIELDS, t->body);
         curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)t->body_size);
     }
+    if (t->direct)
+        curl_easy_setopt(easy, CURLOPT_NOPROXY, "*");
     if (strcmp(t->method, "GET") != 0)
         curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, t->method);
     char range[64];

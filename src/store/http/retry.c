@@ -25,6 +25,12 @@ bool mt_retry_allow(mt_retry_budget *budget, unsigned tries, unsigned most)
     return true;
 }
 
+bool mt_http_date(const char *text, int64_t *out)
+{
+    *out = (int64_t)curl_getdate(text, NULL);
+    return *out >= 0;
+}
+
 /* Seconds, -1 where the text is neither a number nor a date. Source: RFC 9110, 10.2.3. */
 static int64_t seconds_asked(const char *text, int64_t now_utc)
 {
@@ -32,8 +38,10 @@ static int64_t seconds_asked(const char *text, int64_t now_utc)
     const char *at = text;
     if (mt_parse_integer(&at, &seconds) && *at == 0)
         return seconds < 0 ? -1 : seconds;
-    int64_t date = (int64_t)curl_getdate(text, NULL);
-    return date < 0 ? -1 : date > now_utc ? date - now_utc : 0;
+    int64_t date;
+    if (!mt_http_date(text, &date))
+        return -1;
+    return date > now_utc ? date - now_utc : 0;
 }
 
 uint64_t mt_retry_wait_ns(unsigned tries, const char *retry_after, int64_t now_utc, uint64_t random)

@@ -21,6 +21,9 @@ bool mt_retry_code(int code);
 /* Whether to try again after a transfer failed tries times; counts the retry if so. most: retries of one transfer. */
 bool mt_retry_allow(mt_retry_budget *budget, unsigned tries, unsigned most);
 
+/* The time of a Date or Last-Modified header in seconds since 1970; false if it is none. */
+bool mt_http_date(const char *text, int64_t *out);
+
 /* Nanoseconds to wait: those of Retry-After ("" where there is none; seconds or a date), else a random part of 0.1 s
  * doubled with each try up to 15 s. random: any 64 bits. UINT64_MAX where the server asks for more than 60 s. */
 uint64_t mt_retry_wait_ns(unsigned tries, const char *retry_after, int64_t now_utc, uint64_t random);

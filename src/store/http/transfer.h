@@ -53,6 +53,7 @@ struct mt_transfer {
      * them. Sent only to the scheme, host and port of url. */
     const char *headers[MT_HTTP_HEADERS];
     size_t n_headers;
+    bool direct; /* past all proxies */
     bool follow; /* follow redirects, five at most, never from https to http nor from a public to a private address */
 
     /* Optional: called before each attempt, the first included: signs. */

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "store/http/web.h"
 
+#include "store/http/retry.h"
+
 #include <stdio.h>
 #include <string.h>
 
@@ -213,6 +215,21 @@ static mt_status size(mt_store *store, const char *key, uint64_t *out, mt_error 
     return st;
 }
 
+static mt_status identify(mt_store *store, const char *key, mt_identity *out, mt_error *err)
+{
+    mt_object_identity known = { .size = UINT64_MAX };
+    mt_status st = size(store, key, &out->size, err);
+    if (st)
+        return st;
+    int64_t seconds;
+    (void)mt_objects_find(&mt_web_of(store)->objects, key, &known);
+    if (strlen(known.etag) < sizeof out->etag)
+        memcpy(out->etag, known.etag, strlen(known.etag) + 1);
+    if (mt_http_date(known.modified, &seconds))
+        out->mtime_ns = seconds * 1000000000;
+    return MT_OK;
+}
+
 static mt_status list(mt_store *store, const char *prefix, mt_store_visit visit, void *user, mt_error *err)
 {
     const mt_web *web = mt_web_of(store);
@@ -227,9 +244,13 @@ static void close(mt_store *store)
     web->ops->close(web);
 }
 
-static const mt_store_ops web_ops = {
-    .size = size, .read_now = read_now, .submit = submit, .cancel = cancel, .list = list, .close = close
-};
+static const mt_store_ops web_ops = { .size = size,
+                                      .read_now = read_now,
+                                      .submit = submit,
+                                      .cancel = cancel,
+                                      .list = list,
+                                      .identify = identify,
+                                      .close = close };
 
 mt_status mt_web_init(mt_web *web, mt_env *env, const mt_web_ops *ops, char *url, mt_error *err)
 {
