@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 from collections.abc import Iterable, Sequence
 from os import PathLike
-from typing import Any, Literal, TypeVar, overload
+from typing import Any, TypeVar
 
 from numpy.typing import DTypeLike, NDArray
 
@@ -122,7 +122,6 @@ class Stack:
         out: NDArray[Any] | None = None,
         dtype: DTypeLike | None = None,
     ) -> NDArray[Any]: ...
-    @overload
     def _extract_many(
         self,
         sample_idx: NDArray[Any],
@@ -134,24 +133,9 @@ class Stack:
         scale: NDArray[Any] | None,
         offset: NDArray[Any] | None,
         padding: float,
-        errors: Literal[False],
+        errors: bool,
         /,
-    ) -> NDArray[Any]: ...
-    @overload
-    def _extract_many(
-        self,
-        sample_idx: NDArray[Any],
-        channels: Sequence[int] | None,
-        coords: NDArray[Any],
-        patch_size: Sequence[int],
-        out: NDArray[Any] | None,
-        dtype: DTypeLike | None,
-        scale: NDArray[Any] | None,
-        offset: NDArray[Any] | None,
-        padding: float,
-        errors: Literal[True],
-        /,
-    ) -> tuple[NDArray[Any], list[Exception | None]]: ...
+    ) -> NDArray[Any] | tuple[NDArray[Any], list[Exception | None]]: ...
     def _draw_plane(
         self,
         sample: int,

@@ -36,8 +36,8 @@ static void write_file(const array *a, const char *name, const char *content, si
 
 static void make_array(array *a, bool checksums, int64_t cache)
 {
-    char text[600], command[120];
-    strcpy(a->folder, "/tmp/microtome-test-XXXXXX");
+    char text[600], command[200];
+    snprintf(a->folder, sizeof a->folder, "/tmp/microtome-test-XXXXXX");
     assert_non_null(mkdtemp(a->folder));
     snprintf(command, sizeof command, "mkdir -p %s/c/0 %s/c/3 && ln -s 3 %s/c/3/3", a->folder, a->folder, a->folder);
     assert_int_equal(system(command), 0);
