@@ -129,9 +129,9 @@ typedef struct mt_extract_options {
      * and before each chunk, each mebibyte of raw rows, each few patches that need neither. Must be cheap. */
     int (*cancelled)(void *user);
     void *user;
-    /* Optional: the outcome of each request, n elements each, set by the call; not touched where it refuses the
+    /* Optional: the outcome of each request, n elements each, set by the call; left as they are if it refuses the
      * requests. statuses[i] is MT_OK if all pixels of patch i are right, else why some are not; errors[i] has the message
-     * as well. Where several chunks of a patch fail, either of them is named. */
+     * as well. If several chunks of a patch fail, one of them is named. */
     mt_status *statuses;
     mt_error *errors;
 } mt_extract_options;

@@ -95,8 +95,7 @@ PyObject *stack_extract_many(PyObject *object, PyTypeObject *core, PyObject *con
 /* The exception that an error of the library becomes: a new reference, or NULL after an exception. path may be NULL. */
 PyObject *make_exception(core_state *state, const mt_error *err, const char *path);
 
-/* Raises it, unless one is set already (by a stack written in Python, or by
- * Ctrl-C), and returns NULL. */
+/* Raises it, unless one is set already (by a stack written in Python, or by Ctrl-C), and returns NULL. */
 PyObject *raise_error(core_state *state, const mt_error *err, const char *path);
 
 /* Looks for Ctrl-C every now and then in a long call: an mt_extract_options.cancelled whose user is a zeroed
