@@ -227,6 +227,19 @@ def test_references_are_given_back(errors):
 
 
 @pytest.mark.unsanitized
+@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
+def test_a_parallel_object_survives_fork():
+    stack = microtome.from_object(Rows(parallel=True, delay=0.001, good=True), context=microtome.Context(threads=4))
+    expected = stack.extract_patches(0, None, corners(20), (2, 2))
+    child = os.fork()
+    if child == 0:
+        signal.alarm(30)  # a deadlock ends the child
+        os._exit(0 if (stack.extract_patches(0, None, corners(20), (2, 2)) == expected).all() else 1)
+    assert os.waitpid(child, 0)[1] == 0
+    assert (stack.extract_patches(0, None, corners(20), (2, 2)) == expected).all()
+
+
+@pytest.mark.unsanitized
 @pytest.mark.parametrize("parallel", [False, True])
 @pytest.mark.parametrize("errors", ["raise", "return"])
 def test_ctrl_c_ends_a_batch_of_an_object(parallel, errors):
