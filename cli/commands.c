@@ -38,6 +38,7 @@
 
 static const struct option info_options[] = {
     { "json", NULL, "Print JSON for programs: one array with an object for each image.", false },
+    { "checksum", NULL, "Read all pixels, and print a checksum that does not depend on format or chunks.", false },
     AXES,
     RAW,
     EXTERNAL,
@@ -48,6 +49,7 @@ static const example info_examples[] = {
     { "microtome info cells.ome.tif", "What is in there." },
     { "microtome info *.tif", "One line for each file." },
     { "microtome info plate.ome.zarr --json", "The same for programs." },
+    { "microtome info --checksum cells.tif cells.zarr", "Whether two files hold the same pixels." },
     { "microtome info camera.raw --raw uint16:100x2048x2048:512 --axes TYX", "A file without a header." },
     { NULL, NULL },
 };

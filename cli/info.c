@@ -83,6 +83,16 @@ static void list_parts(listing *list, struct entry *e)
     }
 }
 
+static void find_checksum(listing *list, struct entry *e)
+{
+    mt_error err = MT_ERROR_INIT;
+    if (mt_stack_checksum(e->stack, &until_interrupted, &e->checksum, &err)) {
+        e->checksum.text[0] = 0;
+        list->failed = true;
+        report(&err);
+    }
+}
+
 int run_info(const struct args *args)
 {
     listing list = { 0 };
@@ -95,11 +105,16 @@ int run_info(const struct args *args)
     bool json = args_count(args, "json");
     for (size_t i = 0; i < list.n && (json || list.n == 1); i++)
         list_parts(&list, &list.entries[i]);
-    if (json)
+    bool checksums = args_count(args, "checksum");
+    if (checksums)
+        interrupt_catch();
+    for (size_t i = 0; i < list.n && checksums && !interrupted(); i++)
+        find_checksum(&list, &list.entries[i]);
+    if (json && !interrupted())
         print_json(list.entries, list.n);
-    else if (list.n == 1)
+    else if (list.n == 1 && !interrupted())
         print_table(&list.entries[0]);
-    else
+    else if (!interrupted())
         print_lines(list.entries, list.n);
     for (size_t i = 0; i < list.n; i++) {
         mt_names_free(list.entries[i].parts);
@@ -107,5 +122,5 @@ int run_info(const struct args *args)
         mt_stack_close(list.entries[i].stack);
     }
     free(list.entries);
-    return list.failed ? EXIT_FAILED : EXIT_OK;
+    return interrupted() ? EXIT_INTERRUPTED : list.failed ? EXIT_FAILED : EXIT_OK;
 }
