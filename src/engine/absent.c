@@ -10,7 +10,7 @@ void mt_absent_begin(mt_absent *a, const mt_walk *walk)
 {
     const mt_image *image = walk->image;
     *a = (mt_absent) { .image = image, .scan.wanted = mt_walk_count(walk) };
-    a->is_asked = image->map->find_stored && a->scan.wanted >= FEWEST &&
+    a->is_asked = image->map->find_stored && !image->missing_is_error && a->scan.wanted >= FEWEST &&
                   mt_collector_init(&a->collector, &image->context->env, NULL) == MT_OK;
 }
 

@@ -74,14 +74,15 @@ static void spread(const mt_intersection *p, const mt_convert *convert, const vo
 /* data NULL: the fill value. */
 static void show(mt_call *call, const mt_intersection *p, const uint8_t *data, const int64_t *stride, bool swap)
 {
+    size_t used = (size_t)p->read->image->map->ndim * sizeof(int64_t);
     mt_visited box = { .data = data, .swap = swap };
     mt_error failure = MT_ERROR_INIT;
     if (call->cancel->ended)
         return;
-    memcpy(box.place.start, p->start, sizeof box.place.start);
-    memcpy(box.place.extent, p->extent, sizeof box.place.extent);
+    memcpy(box.place.start, p->start, used);
+    memcpy(box.place.extent, p->extent, used);
     if (data)
-        memcpy(box.stride, stride, sizeof box.stride);
+        memcpy(box.stride, stride, used);
     mt_status st = p->read->visitor->visit(p->read->visitor->user, &box, &failure);
     if (st)
         mt_call_end(call, st, &failure);

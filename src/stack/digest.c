@@ -86,6 +86,7 @@ mt_status mt_digest_init(mt_digest *digest, mt_env *env, const mt_stack_dims *di
     weight[MT_AXIS_Z] = weight[MT_AXIS_Y] * (uint64_t)info->data_shape[info->data_ndim - 2];
     weight[MT_AXIS_C] = weight[MT_AXIS_Z] * (has_z ? (uint64_t)info->data_shape[2] : 1);
     weight[MT_AXIS_S] = weight[MT_AXIS_C] * (uint64_t)info->data_shape[1];
+    fill_row(&(mt_digest_sum) { { 1, 1 } }, 1, &digest->rows[0]); /* of a single pixel without dimensions */
     for (int d = 0; d < dims->ndim; d++) {
         for (int k = 0; k < 2; k++) {
             digest->step[d].k[k] = power(base[k], weight[dims->axis[d]] * (uint64_t)dims->step[d]);
@@ -238,7 +239,12 @@ static mt_digest_sum hash_fill(const mt_digest *digest, const mt_visited *v)
 
 void mt_digest_box(const mt_digest *digest, const mt_visited *v, mt_digest_sum *out)
 {
-    *out = v->data ? hash_from(digest, v, choose_row(digest, v), 0, v->data) : hash_fill(digest, v);
+    if (!v->data)
+        *out = hash_fill(digest, v);
+    else if (digest->dims->ndim == 0)
+        *out = hash_pixels(digest, v, 0, v->data, 1);
+    else
+        *out = hash_from(digest, v, choose_row(digest, v), 0, v->data);
     for (int k = 0; k < 2; k++)
         for (int d = 0; d < digest->dims->ndim && out->k[k]; d++)
             out->k[k] = multiply(out->k[k], power(digest->step[d].k[k], (uint64_t)v->place.start[d]));

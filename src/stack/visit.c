@@ -27,7 +27,8 @@ static void get_stored_dims(const mt_stack *stack, mt_stack_dims *out)
     memcpy(out->fill, map->fill, sizeof out->fill);
     for (int d = 0; d < map->ndim; d++) {
         out->shape[d] = map->shape[d];
-        out->chunk[d] = map->contiguous ? 1 : map->chunk_shape[d];
+        bool is_fastest = map->contiguous && map->piece_stride[d] == (int64_t)mt_dtype_size(map->dtype);
+        out->chunk[d] = is_fastest ? mt_max_i64(map->shape[d], 1) : map->contiguous ? 1 : map->chunk_shape[d];
         out->axis[d] = MT_AXIS_S; /* of size 1, or set below */
         out->step[d] = 0;
     }

@@ -14,7 +14,7 @@ typedef struct mt_stack_dims {
     int ndim;
     int axis[MT_MAX_DIMS];
     int64_t shape[MT_MAX_DIMS], step[MT_MAX_DIMS];
-    int64_t chunk[MT_MAX_DIMS]; /* shape of the chunks; 1 where there are none */
+    int64_t chunk[MT_MAX_DIMS]; /* pixels that are read together anyway */
     mt_dtype dtype;             /* of the pixels that are shown: float32 of a stack of one's own */
     uint8_t fill[8];            /* where nothing is stored */
 } mt_stack_dims;
