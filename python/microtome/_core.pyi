@@ -136,6 +136,7 @@ class Stack:
         errors: bool,
         /,
     ) -> NDArray[Any] | tuple[NDArray[Any], list[Exception | None]]: ...
+    def _checksum(self) -> str: ...
     def _draw_plane(
         self,
         sample: int,

@@ -162,7 +162,7 @@ static void find_stored(const mt_chunk_map *map, mt_scan *scan, const int64_t *p
 {
     (void)scan;
     const h5_state *s = map->state;
-    h5_find_stored(&s->file, &s->dataset, position, next);
+    h5_find_stored(s->file, &s->dataset, position, next);
 }
 
 static mt_status set_pieces(const h5_file *file, const h5_dataset *d, mt_chunk_map *map, mt_error *err)
