@@ -9,9 +9,11 @@
 void mt_absent_begin(mt_absent *a, const mt_walk *walk)
 {
     const mt_image *image = walk->image;
+    a->is_asked = false;
+    if (!image->map->find_stored || image->missing_is_error || mt_walk_count(walk) < FEWEST)
+        return;
     *a = (mt_absent) { .image = image, .scan.wanted = mt_walk_count(walk) };
-    a->is_asked = image->map->find_stored && !image->missing_is_error && a->scan.wanted >= FEWEST &&
-                  mt_collector_init(&a->collector, &image->context->env, NULL) == MT_OK;
+    a->is_asked = mt_collector_init(&a->collector, &image->context->env, NULL) == MT_OK;
 }
 
 void mt_absent_end(mt_absent *a)

@@ -47,7 +47,7 @@ static bool find_inside(const mt_walk *w, const int64_t *target, int64_t *out)
     int ndim = w->image->map->ndim;
     memcpy(out, target, (size_t)ndim * sizeof *out);
     for (int d = 0; d < ndim; d++) {
-        bool before = out[d] < w->first[d], behind = out[d] > w->last[d];
+        bool before = out[d]<w->first[d], behind = out[d]> w->last[d];
         if (!before && !behind)
             continue;
         memcpy(out + d, w->first + d, (size_t)(ndim - d) * sizeof *out);

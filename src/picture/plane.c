@@ -88,7 +88,7 @@ typedef struct slice {
     plane_job *job;
     const uint8_t *data; /* NULL: value everywhere */
     float value;
-    mt_convert convert; /* to float32 */
+    mt_convert convert;  /* to float32 */
     int64_t down, along; /* strides */
     span rows, columns;
     double *sums; /* of one row of squares */

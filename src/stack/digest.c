@@ -98,10 +98,7 @@ mt_status mt_digest_init(mt_digest *digest, mt_env *env, const mt_stack_dims *di
     return MT_OK;
 }
 
-void mt_digest_destroy(mt_digest *digest)
-{
-    mt_release(digest->env, digest->rows, MT_MAX_DIMS * sizeof *digest->rows);
-}
+void mt_digest_destroy(mt_digest *digest) { mt_release(digest->env, digest->rows, MT_MAX_DIMS * sizeof *digest->rows); }
 
 /* --- Boxes. --- */
 

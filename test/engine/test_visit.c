@@ -11,16 +11,18 @@
 
 #define TILED "tiff/crafted/ome_pyramid_subifd_tiled_deflate_pred2.ome.tif"
 
-static const char *const files[] = { TILED,
-                                     "denoise/noisy/fish.tif",
-                                     "czi/generated/mosaic_overlap_tzc.czi",
-                                     "czi/generated/negative_origin_gaps.czi",
-                                     "czi/generated/px_bgr48_zstd1_hilo.czi",
-                                     "hdf5/bio/smallVideoBdv.h5",
-                                     "hdf5/filters/hdfgroup_h5ex_d_blosc.h5",
-                                     "zarr/zarr-java/sharding_index_location/end",
-                                     "zarr/neuroglancer/zarr_v3/from_zarrita/data.zarr/2d.chunked.compressed.sharded.filled.i2",
-                                     "zarr/neuroglancer/zarr_v3/from_zarrita/data.zarr/1d.chunked.i2" };
+static const char *const files[] = {
+    TILED,
+    "denoise/noisy/fish.tif",
+    "czi/generated/mosaic_overlap_tzc.czi",
+    "czi/generated/negative_origin_gaps.czi",
+    "czi/generated/px_bgr48_zstd1_hilo.czi",
+    "hdf5/bio/smallVideoBdv.h5",
+    "hdf5/filters/hdfgroup_h5ex_d_blosc.h5",
+    "zarr/zarr-java/sharding_index_location/end",
+    "zarr/neuroglancer/zarr_v3/from_zarrita/data.zarr/2d.chunked.compressed.sharded.filled.i2",
+    "zarr/neuroglancer/zarr_v3/from_zarrita/data.zarr/1d.chunked.i2"
+};
 
 /* What a visitor was shown. */
 typedef struct seen {
@@ -126,7 +128,7 @@ static void check_whole(mt_context *context, const char *path)
     mt_context_get_counters(context, &k);
     assert_memory_equal(out, s.out, n * size);
     if (!stack->map->contiguous && stack->map->chain.n_steps)
-        assert_int_equal(decoded, k.chunks_decoded); /* a read decodes each chunk once, too */
+        assert_int_equal(decoded, k.chunks_decoded);      /* a read decodes each chunk once, too */
     if (k.cache_bytes > 0 && stack->map->chain.n_steps) { /* what is in the cache is taken from there */
         memset(s.times, 0, n);
         mt_context_reset_counters(context);

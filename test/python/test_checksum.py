@@ -3,6 +3,7 @@
 
 import itertools
 import json
+import struct
 import zlib
 
 import h5py
@@ -203,3 +204,34 @@ def test_damage_is_an_error_that_names_the_chunk(tmp_path):
     (path / "2.1").write_bytes(b"damaged")
     with pytest.raises(microtome.CorruptError, match="chunk 2/1"):
         microtome.open(path).checksum()
+
+
+def write_sparse_tiff(path, pixels, tile):
+    """A tiled TIFF, written by hand: tiles that hold nothing but 0 have neither place nor size."""
+    rows, columns = (n // tile for n in pixels.shape)
+    body, offsets, counts = bytearray(b"II*\0" + bytes(4)), [], []
+    for y, x in np.ndindex(rows, columns):
+        part = pixels[y * tile : (y + 1) * tile, x * tile : (x + 1) * tile]
+        offsets.append(len(body) if part.any() else 0)
+        counts.append(part.nbytes if part.any() else 0)
+        body += part.tobytes() if part.any() else b""
+    table = len(body)
+    body += struct.pack(f"<{2 * len(offsets)}I", *offsets, *counts)
+    body[4:8] = struct.pack("<I", len(body))
+    shorts = {256: pixels.shape[1], 257: pixels.shape[0], 258: 16, 259: 1, 262: 1, 277: 1, 322: tile, 323: tile}
+    tags = [(tag, 3, 1, value) for tag, value in shorts.items()]
+    tags += [(324, 4, len(offsets), table), (325, 4, len(offsets), table + 4 * len(offsets))]
+    body += struct.pack("<H", len(tags)) + b"".join(struct.pack("<HHII", *tag) for tag in tags) + bytes(4)
+    path.write_bytes(body)
+
+
+@pytest.mark.parametrize("share", [0, 0.01, 1])
+def test_sparse_tiles_read_as_they_are(tmp_path, share):
+    rng = np.random.default_rng(8)
+    stored = np.kron(rng.random((40, 50)) < share, np.ones((16, 16), bool))
+    pixels = np.where(stored, rng.integers(1, 9, stored.shape), 0).astype(np.uint16)
+    write_sparse_tiff(tmp_path / "a.tif", pixels, 16)
+    stack = microtome.open(tmp_path / "a.tif", context=microtome.Context(cache_bytes=0))
+    for _ in range(2):  # the second time the table of tiles is known
+        assert np.array_equal(np.asarray(stack)[0, 0], pixels)
+        assert stack.checksum() == checksum(pixels[None, None])
