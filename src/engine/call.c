@@ -48,7 +48,9 @@ void mt_call_fail_named(mt_call *call, mt_found *found, size_t rank, mt_status s
 
 void mt_call_end(mt_call *call, mt_status st, const mt_error *failure)
 {
-    mt_call_note_failure(call, 0, st, failure);
+    mt_lock_take(&call->context->lock);
+    note(call, 0, st, failure);
+    mt_lock_give(&call->context->lock);
     call->cancel->ended = true;
 }
 
