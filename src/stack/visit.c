@@ -5,8 +5,9 @@
 
 #include <string.h>
 
-/* A stack of one's own is asked for blocks of at most this side, one plane and channel at a time. */
-#define BLOCK_SIDE 1024
+/* A stack of one's own is asked for blocks of at most so many channels, rows and columns of one plane. */
+enum { BLOCK_CHANNELS = 8, BLOCK_SIDE = 1024 };
+static const int64_t most_of_block[5] = { 1, BLOCK_CHANNELS, 1, BLOCK_SIDE, BLOCK_SIDE };
 
 static void set_axis(const mt_role *role, const mt_chunk_map *map, int axis, mt_stack_dims *out)
 {
@@ -74,32 +75,34 @@ static mt_status show_block(mt_stack *stack, const mt_box *block, const mt_visit
                             const mt_extract_options *options, mt_error *err)
 {
     size_t n = (size_t)stack->info.data_ndim - 2;
+    int64_t channels[BLOCK_CHANNELS];
+    for (int64_t c = 0; c < block->extent[MT_AXIS_C]; c++)
+        channels[c] = block->start[MT_AXIS_C] + c;
     mt_patch_request request = { .stack = stack,
                                  .sample = block->start[MT_AXIS_S],
-                                 .channels = &block->start[MT_AXIS_C],
-                                 .n_channels = 1,
+                                 .channels = channels,
+                                 .n_channels = (size_t)block->extent[MT_AXIS_C],
                                  .n_spatial = n,
                                  .coords = block->start + 5 - n,
                                  .patch_size = block->extent + 5 - n,
                                  .view = { .data = buffer } };
     mt_visited visited = { .place = *block, .data = (const uint8_t *)buffer };
     visited.stride[MT_AXIS_X] = sizeof(float);
-    visited.stride[MT_AXIS_Y] = (int64_t)sizeof(float) * block->extent[MT_AXIS_X];
+    visited.stride[MT_AXIS_Y] = visited.stride[MT_AXIS_X] * block->extent[MT_AXIS_X];
+    visited.stride[MT_AXIS_C] = visited.stride[MT_AXIS_Y] * block->extent[MT_AXIS_Y];
     mt_status st = mt_extract_patches(&request, 1, options, err);
     return st ? st : visitor->visit(visitor->user, &visited, err);
 }
 
-/* The next block of the box, which has the size 1 along S, C and Z. */
 static bool next_block(const mt_box *box, mt_box *block)
 {
-    static const int64_t most[5] = { 1, 1, 1, BLOCK_SIDE, BLOCK_SIDE };
     for (int d = 4; d >= 0; d--) {
         int64_t end = box->start[d] + box->extent[d];
         block->start[d] += block->extent[d];
         bool more = block->start[d] < end;
         if (!more)
             block->start[d] = box->start[d];
-        block->extent[d] = mt_min_i64(most[d], end - block->start[d]);
+        block->extent[d] = mt_min_i64(most_of_block[d], end - block->start[d]);
         if (more)
             return true;
     }
@@ -110,7 +113,7 @@ static mt_status visit_own(mt_stack *stack, const mt_box *boxes, size_t n, const
                            const mt_extract_options *options, mt_error *err)
 {
     mt_env *env = &stack->context->env;
-    size_t bytes = sizeof(float) * BLOCK_SIDE * BLOCK_SIDE;
+    size_t bytes = sizeof(float) * BLOCK_CHANNELS * BLOCK_SIDE * BLOCK_SIDE;
     void *buffer;
     mt_status st = mt_alloc(env, bytes, &buffer, err);
     if (st)
@@ -120,7 +123,7 @@ static mt_status visit_own(mt_stack *stack, const mt_box *boxes, size_t n, const
         bool any = true;
         for (int d = 0; d < 5; d++) {
             any &= boxes[i].extent[d] > 0;
-            block.extent[d] = mt_min_i64(d < MT_AXIS_Y ? 1 : BLOCK_SIDE, block.extent[d]);
+            block.extent[d] = mt_min_i64(most_of_block[d], block.extent[d]);
         }
         while (!st && any) {
             st = show_block(stack, &block, visitor, buffer, options, err);

@@ -121,13 +121,13 @@ class Ramp:
     """A stack of one's own."""
 
     data_dtype = np.dtype(np.float32)
-    data_shape = (2, 1, 3, 5, 2100)
-    original_axes, original_data_shape, source = "SZYX", (2, 3, 5, 2100), "ramp"
-    pixels = np.arange(2 * 3 * 5 * 2100, dtype=np.float32).reshape(data_shape)
+    data_shape = (2, 11, 3, 5, 1100)
+    original_axes, original_data_shape, source = "SCZYX", data_shape, "ramp"
+    pixels = np.arange(2 * 11 * 3 * 5 * 1100, dtype=np.float32).reshape(data_shape)
 
     def extract_patch(self, sample_idx, channels, coords, patch_size):
         z, y, x = (slice(c, c + n) for c, n in zip(coords, patch_size, strict=True))
-        return self.pixels[sample_idx][:, z, y, x]
+        return self.pixels[sample_idx][list(channels), z, y, x]
 
 
 def test_a_stack_of_ones_own():
