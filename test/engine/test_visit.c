@@ -368,6 +368,7 @@ static void absent_regions(void **state)
             visit_sparse(&image, &s, &box, &dims);
         }
         mt_image_forget(&image);
+        mt_store_close(o.store);
         close_map(&o);
     }
 }
