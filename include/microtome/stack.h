@@ -91,6 +91,11 @@ MT_API mt_stack *mt_stack_retain(mt_stack *stack);
 /* Ends one ownership. NULL is allowed. */
 MT_API void mt_stack_close(mt_stack *stack);
 
+/* How many of the chunks that were asked for so far are not stored, and read as the fill value, and how many are stored
+ * (those out of the cache count once; raw rows that are read alone do not count). Absent ones only may mean a sparse
+ * image, or a wrong address. Both 0 for arrays and stacks of one's own. */
+MT_API void mt_stack_count_chunks(const mt_stack *stack, uint64_t *absent, uint64_t *present);
+
 /* Never NULL. */
 MT_API const mt_stack_info *mt_stack_get_info(const mt_stack *stack);
 

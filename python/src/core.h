@@ -48,6 +48,7 @@ typedef struct stack_object {
     Py_buffer buffer;      /* of an array */
     struct own_stack *own; /* of an object; the library's stack has it */
     bool closed;
+    bool warned; /* that all chunks so far are absent */
     Py_ssize_t calls; /* that read now, without the GIL */
 } stack_object;
 

@@ -192,6 +192,25 @@ static bool run(job *j, const mt_patch_request *requests, size_t n, object_call 
     return good;
 }
 
+/* A warning, once, if nothing that was asked for of a remote image is there: a sparse image is legal, but a wrong address
+ * must not pass unnoticed. False after an exception: warnings may be errors. */
+static bool warn_absent(stack_object *self)
+{
+    uint64_t absent, present;
+    const char *source = mt_stack_get_info(self->stack)->source;
+    if (self->warned || !strstr(source, "://"))
+        return true;
+    mt_stack_count_chunks(self->stack, &absent, &present);
+    if (absent == 0 || present > 0)
+        return true;
+    self->warned = true;
+    return PyErr_WarnFormat(
+               PyExc_UserWarning, 1,
+               "%s: all chunks read so far (%llu) are absent and read as the fill value. If they should be "
+               "there, check the address; missing=\"error\" refuses absent chunks",
+               source, (unsigned long long)absent) == 0;
+}
+
 PyObject *stack_extract_patch(PyObject *object, PyTypeObject *core, PyObject *const *args, Py_ssize_t n,
                               PyObject *names)
 {
@@ -215,7 +234,7 @@ PyObject *stack_extract_patch(PyObject *object, PyTypeObject *core, PyObject *co
         if (good && job_target(&j, values[4], values[5])) {
             mt_patch_request request;
             set_request(&j, stack, sample, coords.values, j.buffer.buf, j.strides, &request);
-            if (run(&j, &request, 1, NULL, NULL))
+            if (run(&j, &request, 1, NULL, NULL) && warn_absent(self))
                 result = Py_NewRef(j.array);
         }
         job_end(&j);
@@ -280,7 +299,7 @@ static void set_requests(const job *j, mt_stack *stack, const vectors *v, size_t
 }
 
 /* The array, and with errors the list of them as well. */
-static PyObject *run_many(job *j, const stack_object *self, const vectors *v, size_t n, double padding, bool errors)
+static PyObject *run_many(job *j, stack_object *self, const vectors *v, size_t n, double padding, bool errors)
 {
     object_call object = { .own = NULL };
     mt_patch_request *requests = PyMem_Calloc(n ? n : 1, sizeof *requests);
@@ -293,7 +312,7 @@ static PyObject *run_many(job *j, const stack_object *self, const vectors *v, si
         good = object_call_start(&object, j->state, self, outcomes, n);
     if (good && n) {
         set_requests(j, self->own ? object.stack : self->stack, v, n, padding, requests);
-        good = run(j, requests, n, self->own ? &object : NULL, outcomes);
+        good = run(j, requests, n, self->own ? &object : NULL, outcomes) && warn_absent(self);
     }
     if (good && errors)
         list = list_errors(j, &object, outcomes, n);

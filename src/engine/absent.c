@@ -37,6 +37,6 @@ bool mt_absent_take(mt_absent *a, mt_walk *walk, mt_box *out)
     }
     a->has_target = mt_walk_take(walk, a->target, out, &n);
     if (a->has_target)
-        atomic_fetch_add_explicit(&a->image->context->env.chunks_missing, n, memory_order_relaxed);
+        mt_image_count((mt_image *)(uintptr_t)a->image, n, 0); /* borrowed as const for its geometry */
     return a->has_target;
 }

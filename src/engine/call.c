@@ -72,7 +72,7 @@ void mt_fail_rows(mt_call *call, mt_found *found, const mt_read *read, const mt_
     const mt_image *image = found->planned->use->image;
     if (st == MT_E_NOT_FOUND && found->absent_is_fill) {
         mt_rows_fill(batch, &read->convert, image->map->fill);
-        atomic_fetch_add_explicit(&call->context->env.chunks_missing, 1, memory_order_relaxed);
+        mt_image_count(found->planned->use->image, 1, 0);
         return;
     }
     mt_convert as_is = { .from = read->convert.to, .to = read->convert.to };

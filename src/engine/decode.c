@@ -10,8 +10,9 @@ static void count(_Atomic uint64_t *counter, uint64_t n)
     atomic_fetch_add_explicit(counter, n, memory_order_relaxed);
 }
 
-static void count_decoded(mt_call *call, size_t bytes)
+static void count_decoded(mt_call *call, const mt_found *found, size_t bytes)
 {
+    mt_image_count(found->planned->use->image, 0, 1);
     count(&call->context->env.chunks_decoded, 1);
     count(&call->context->env.bytes_decoded, bytes);
 }
@@ -34,7 +35,7 @@ static void finish(mt_call *call, mt_found *found, uint8_t *block, size_t size)
 
 void mt_decode_missing(mt_call *call, mt_found *found)
 {
-    count(&call->context->env.chunks_missing, 1);
+    mt_image_count(found->planned->use->image, 1, 0);
     if (found->entry)
         finish(call, found, NULL, 0);
     else
@@ -77,7 +78,7 @@ void mt_decode_in_place(mt_call *call, mt_found *found, uint8_t *block)
     const mt_layout *layout = mt_planned_layout(call, found->planned, &storage);
     size_t least = mt_image_least_bytes(image, found->planned->id, layout);
     swap_bytes(image, block, least);
-    count_decoded(call, least);
+    count_decoded(call, found, least);
     finish(call, found, block, layout->bytes);
 }
 
@@ -88,7 +89,7 @@ static mt_status decode_raw(mt_call *call, mt_found *found, const uint8_t *bytes
     const mt_image *image = found->planned->use->image;
     size_t least = mt_image_least_bytes(image, found->planned->id, layout);
     if (!found->entry) {
-        count_decoded(call, least);
+        count_decoded(call, found, least);
         mt_deliver(call, found->planned, &(mt_chunk) { .data = bytes, .swap = image->map->swap });
         return MT_OK;
     }
@@ -109,7 +110,7 @@ static mt_status decode_part(mt_call *call, mt_found *found, const uint8_t *byte
     mt_status st = mt_scratch_buffer(scratch, MT_DECODED_BUFFER, whole, &data, err);
     if (st || (st = mt_chain_decode_part(found->chain, bytes, size, data, whole, from, to, scratch, err)))
         return st;
-    count_decoded(call, to - from);
+    count_decoded(call, found, to - from);
     mt_deliver(call, found->planned, &(mt_chunk) { .data = data, .swap = image->map->swap });
     return MT_OK;
 }
@@ -132,7 +133,7 @@ static mt_status decode_whole(mt_call *call, mt_found *found, const uint8_t *byt
         return st;
     }
     swap_bytes(image, data, least);
-    count_decoded(call, least);
+    count_decoded(call, found, least);
     if (block)
         finish(call, found, data, layout->bytes);
     else

@@ -74,7 +74,7 @@ static mt_status grow(uses *u, mt_error *err)
 }
 
 /* The number of an image among the uses, which gets it if it is new. */
-static mt_status find_use(uses *u, const mt_image *image, size_t *out, mt_error *err)
+static mt_status find_use(uses *u, mt_image *image, size_t *out, mt_error *err)
 {
     uint32_t *slot = find_slot(u, image);
     if (*slot != MT_NONE) {
@@ -99,7 +99,7 @@ static mt_status choose_strategies(uses *u, const mt_read *reads, size_t n, mt_e
 {
     size_t k;
     for (size_t i = 0; i < n; i++) {
-        const mt_image *image = reads[i].image;
+        mt_image *image = reads[i].image;
         mt_status st = image->array ? MT_OK : find_use(u, image, &k, err);
         if (st)
             return st;

@@ -41,6 +41,13 @@ void mt_image_init(mt_image *image, mt_context *context, const mt_chunk_map *map
     image->is_cacheable = image->chunk.bytes <= budget / 4;
 }
 
+void mt_image_count(mt_image *image, uint64_t absent, uint64_t present)
+{
+    atomic_fetch_add_explicit(&image->absent, absent, memory_order_relaxed);
+    atomic_fetch_add_explicit(&image->present, present, memory_order_relaxed);
+    atomic_fetch_add_explicit(&image->context->env.chunks_missing, absent, memory_order_relaxed);
+}
+
 void mt_image_forget(mt_image *image) { mt_cache_drop(image->context->chunks, image->owner); }
 
 int64_t mt_image_chunk_at(const mt_image *image, int d, int64_t coordinate)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* An open image as the engine sees it: where its chunks lie in the array, and how a decoded chunk is laid out.
  *
- * Geometry only: nothing here reads. Immutable after mt_image_init but for row_cost, so any number of threads may use
+ * Geometry only: nothing here reads. Immutable after mt_image_init but for what is counted, so any number of threads may use
  * one. Context, map, store and label are borrowed. */
 #ifndef MT_ENGINE_IMAGE_H
 #define MT_ENGINE_IMAGE_H
@@ -22,21 +22,25 @@ typedef struct mt_image {
     const char *label; /* names the image in messages */
     uint64_t owner;    /* of its entries in the cache */
     size_t element_size;
-    int64_t grid[MT_MAX_DIMS]; /* chunks along each dimension */
-    mt_layout chunk;           /* of the largest chunk; strides in bytes */
-    mt_layout piece;           /* map->contiguous: of the image in its object; an array in memory: any strides */
-    bool uneven;               /* chunks differ in size */
-    bool missing_is_error;     /* an object that the store does not have is not a fill value */
-    bool is_cacheable;         /* a chunk may go into the cache: it takes a quarter of the budget at most */
-    bool fits_in_cache;        /* all chunks do, together */
-    uint64_t bytes;            /* of all chunks decoded; UINT64_MAX: more than that */
-    const uint8_t *array;      /* the pixels if they all lie in memory as they are, or NULL */
-    _Atomic uint64_t row_cost; /* what reads by rows have cost so far, as mt_store_costs counts, in bytes */
+    int64_t grid[MT_MAX_DIMS];        /* chunks along each dimension */
+    mt_layout chunk;                  /* of the largest chunk; strides in bytes */
+    mt_layout piece;                  /* map->contiguous: of the image in its object; an array in memory: any strides */
+    bool uneven;                      /* chunks differ in size */
+    bool missing_is_error;            /* an object that the store does not have is not a fill value */
+    bool is_cacheable;                /* a chunk may go into the cache: it takes a quarter of the budget at most */
+    bool fits_in_cache;               /* all chunks do, together */
+    uint64_t bytes;                   /* of all chunks decoded; UINT64_MAX: more than that */
+    const uint8_t *array;             /* the pixels if they all lie in memory as they are, or NULL */
+    _Atomic uint64_t row_cost;        /* what reads by rows have cost so far, as mt_store_costs counts, in bytes */
+    _Atomic uint64_t absent, present; /* chunks that were asked for and are not stored, or are */
 } mt_image;
 
 /* Fills the image from a checked map. array and its strides (NULL: those of a piece) are as in mt_image. */
 void mt_image_init(mt_image *image, mt_context *context, const mt_chunk_map *map, mt_store *store, const char *label,
                    const uint8_t *array, const int64_t *strides);
+
+/* Counts chunks that a call has found, or has found to be absent. */
+void mt_image_count(mt_image *image, uint64_t absent, uint64_t present);
 
 /* Drops its chunks from the cache. */
 void mt_image_forget(mt_image *image);

@@ -13,7 +13,7 @@ typedef enum mt_strategy {
 } mt_strategy;
 
 typedef struct mt_use {
-    const mt_image *image;
+    mt_image *image; /* changed only in what is counted */
     mt_strategy strategy;
     bool keep; /* whole chunks go into the cache */
     bool peek; /* those that are there are taken, though none is kept */
@@ -25,7 +25,7 @@ typedef struct mt_use {
 void mt_strategy_choose(mt_use *use, mt_image *image, uint64_t row_cost);
 
 /* An image that is visited is gone through once: what is read for it would only drive out what will be asked for again. */
-void mt_strategy_visit(mt_use *use, const mt_image *image);
+void mt_strategy_visit(mt_use *use, mt_image *image);
 
 /* Whether mt_strategy_choose needs row_cost. */
 bool mt_strategy_needs_cost(const mt_image *image);

@@ -275,4 +275,10 @@ void mt_stack_close(mt_stack *stack)
         destroy(stack);
 }
 
+void mt_stack_count_chunks(const mt_stack *stack, uint64_t *absent, uint64_t *present)
+{
+    *absent = atomic_load_explicit(&stack->image.absent, memory_order_relaxed);
+    *present = atomic_load_explicit(&stack->image.present, memory_order_relaxed);
+}
+
 const mt_stack_info *mt_stack_get_info(const mt_stack *stack) { return &stack->info; }
