@@ -7,6 +7,7 @@
 #include <microtome/build.h>
 #include <microtome/context.h>
 #include <microtome/dtype.h>
+#include <microtome/map.h>
 #include <microtome/parts.h>
 #include <microtome/picture.h>
 #include <microtome/stack.h>

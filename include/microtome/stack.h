@@ -64,6 +64,10 @@ typedef struct mt_open_options {
      * than 1, is MT_E_ARGUMENT. */
     const char *depth_axis;
     int use_masks; /* CZI: pixels that a tile's mask calls invalid show what lies below; 0: masks are ignored */
+    /* NULL, or a file that mt_stack_save_map wrote for this image (microtome/map.h): then nothing of the image is read to
+     * open it. Its first read checks that the image is the one whose map was saved, else fails with MT_E_CHANGED. part,
+     * format, external_folder, depth_axis and use_masks must be as they were. For mt_stack_open only. */
+    const char *map;
 } mt_open_options;
 
 /* Opens one image. path is a file or folder, with an optional "#part": "a.zarr#labels/nuclei", "b.ome.tif#series=1",

@@ -21,7 +21,8 @@ typedef enum mt_status {
     MT_E_UNSUPPORTED, /* a feature that is not read; the message names it */
     MT_E_LIMIT,       /* a limit of mt_limits was hit; the message names it */
     MT_E_MEMORY,      /* an allocation failed */
-    MT_E_CANCELLED    /* the caller asked to stop */
+    MT_E_CANCELLED,   /* the caller asked to stop */
+    MT_E_CHANGED      /* the file or object is no longer the one that was opened */
 } mt_status;
 
 /* Says what went wrong, where and why: "zarr: vol.zarr/0, chunk 0/3/1: zstd: corrupt block". One line, no newline. */

@@ -18,6 +18,7 @@ from ._core import version as __version__
 from ._errors import (
     ArgumentError,
     CancelledError,
+    ChangedError,
     CorruptError,
     Error,
     LimitError,
@@ -34,6 +35,7 @@ __all__ = [
     "ArgumentError",
     "ArrayStack",
     "CancelledError",
+    "ChangedError",
     "Context",
     "CorruptError",
     "Error",

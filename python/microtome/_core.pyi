@@ -44,6 +44,7 @@ class Stack:
         depth_axis: str | None = ...,
         use_masks: bool = ...,
         external_folder: _Path | None = ...,
+        map: _Path | None = ...,
     ) -> _S: ...
     @classmethod
     def _open_all(
@@ -58,6 +59,7 @@ class Stack:
         depth_axis: str | None = ...,
         use_masks: bool = ...,
         external_folder: _Path | None = ...,
+        map: _Path | None = ...,
     ) -> tuple[list[_S], list[tuple[str, str]]]: ...
     @classmethod
     def _from_array(
@@ -127,6 +129,7 @@ class Stack:
         padding: float,
         /,
     ) -> NDArray[Any]: ...
+    def _map(self) -> bytes: ...
     def _draw_plane(
         self,
         sample: int,

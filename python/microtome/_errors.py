@@ -55,6 +55,10 @@ class CancelledError(Error):
     """The call was cancelled."""
 
 
+class ChangedError(Error, OSError):
+    """The file or object is no longer the one that was opened."""
+
+
 _CLASSES: dict[str, type[Error]] = {
     "MT_E_ARGUMENT": ArgumentError,
     "MT_E_RANGE": RangeError,
@@ -65,6 +69,7 @@ _CLASSES: dict[str, type[Error]] = {
     "MT_E_LIMIT": LimitError,
     "MT_E_MEMORY": OutOfMemoryError,
     "MT_E_CANCELLED": CancelledError,
+    "MT_E_CHANGED": ChangedError,
 }
 
 

@@ -103,6 +103,7 @@ def open(
     depth_axis: str | None = None,
     use_masks: bool = False,
     external_folder: Path | None = None,
+    map: Path | None = None,
     dtype: DTypeLike | None = None,
     shape: Sequence[int] | None = None,
     offset: int = 0,
@@ -134,6 +135,9 @@ def open(
     external_folder : path-like, optional
         The folder inside which a file may refer to other files (HDF5's links, external
         raw data and virtual datasets); "" is the folder of the file.
+    map : path-like, optional
+        A file that `ImageStack.save_map` wrote for this image: then nothing of the image is
+        read to open it, and its first read checks that the image has not changed since.
     dtype : dtype-like, optional
         Of a file without a header (``format="raw"``): the element type with its byte order.
     shape : sequence of int, optional
@@ -160,7 +164,7 @@ def open(
     ReadError
         The file cannot be read; an OSError too.
     ArgumentError
-        The axes do not fit the image; a ValueError too.
+        The axes do not fit the image, or the map is of another part; a ValueError too.
 
     Notes
     -----
@@ -181,6 +185,7 @@ def open(
         "depth_axis": depth_axis,
         "use_masks": use_masks,
         "external_folder": external_folder,
+        "map": map,
         "raw": _raw(dtype, shape, offset, format),
     }
     stack: ImageStack = ImageStack._open(path, context=context, **options)
@@ -191,6 +196,8 @@ def open(
         stack = ImageStack._open(path, context=context, **options)
     if external_folder:
         options["external_folder"] = _absolute(external_folder)
+    if map:
+        options["map"] = _absolute(map)
     stack._recipe = _open_again, (_absolute(path), options)
     return stack
 

@@ -3,6 +3,8 @@
 #ifndef MT_FORMAT_FORMAT_H
 #define MT_FORMAT_FORMAT_H
 
+#include "base/buffer.h"
+#include "base/reader.h"
 #include "cache/cache.h"
 #include "codec/codec.h"
 #include "store/store.h"
@@ -84,6 +86,9 @@ struct mt_chunk_map {
     /* Finds a chunk by its grid position; of boxes, position[0] is the number of the chunk. May read the store (through
      * an index cache), must be thread-safe. */
     mt_status (*locate)(const mt_chunk_map *map, const int64_t *position, mt_chunk_ref *out, mt_error *err);
+    /* Optional, with restore of the format: writes what locate works with, where chunks are found by arithmetic and their
+     * places need not be saved one by one (format/saved). */
+    mt_status (*save)(const mt_chunk_map *map, mt_buffer *out, mt_error *err);
     void *state; /* of the format */
     void (*destroy)(
         mt_chunk_map *map); /* optional: frees what is not in the arena. The arena is freed by the caller. */
@@ -113,6 +118,9 @@ void mt_chunk_map_c_order(mt_chunk_map *map);
 MT_MUST_CHECK mt_status mt_chunk_map_contiguous(mt_chunk_map *map, const char *key, uint64_t offset, bool fortran_order,
                                                 mt_error *err);
 
+/* Whether a map was made by mt_chunk_map_contiguous, and then of what. */
+bool mt_chunk_map_get_piece(const mt_chunk_map *map, const char **key, uint64_t *offset, bool *fortran_order);
+
 /* Elements of a whole chunk (checked by mt_chunk_map_check not to overflow). */
 int64_t mt_chunk_map_elements(const mt_chunk_map *map);
 
@@ -139,6 +147,11 @@ typedef struct mt_source {
     const mt_open_options *options; /* never NULL */
 } mt_source;
 
+/* What a saved map calls its file or folder, and what that is called now. */
+typedef struct mt_renaming {
+    const char *from, *to;
+} mt_renaming;
+
 typedef struct mt_format {
     const char *name, *title, *suffixes; /* "tiff", "TIFF, BigTIFF, ...", "tif,tiff" */
     /* 0: not mine; 1: only the suffix says so; 2: the content says so. */
@@ -148,6 +161,9 @@ typedef struct mt_format {
     mt_status (*list)(const mt_source *source, mt_names *out, mt_error *err);
     /* Optional: what a file holds besides images, with type and size. */
     mt_status (*attachments)(const mt_source *source, mt_names *out, mt_error *err);
+    /* Optional: makes state, locate and destroy of a map out of what its save wrote; all other fields are set. Keys are
+     * renamed. */
+    mt_status (*restore)(mt_chunk_map *map, const mt_renaming *renaming, mt_reader *r, mt_error *err);
 } mt_format;
 
 /* The formats, in the order in which they are tried. */

@@ -36,7 +36,8 @@ static mt_status list_path(mt_context *context, const char *path, const mt_open_
     mt_status st = mt_open_options_take(given, &options, err);
     if (st || (st = mt_arena_new(&context->env, &arena, err)))
         return st;
-    st = mt_source_open(&context->env, path, &options, arena, &source, err);
+    options.map = NULL; /* which is of one image */
+    st = mt_source_open(&context->env, path, &options, arena, NULL, &source, err);
     if (!st && (st = list_source(&source, what, names, err)))
         mt_error_prefix(err, "%s", path);
     mt_source_close(&source);
@@ -306,8 +307,11 @@ mt_status mt_stacks_open(mt_context *context, const char *const *paths, size_t n
                          mt_stacks **out, mt_error *err)
 {
     mt_stacks *list;
-    mt_status st = new_list(context, &list, err);
-    if (st)
+    mt_open_options taken;
+    mt_status st = mt_open_options_take(options, &taken, err);
+    if (!st && taken.map)
+        st = mt_fail(err, MT_E_ARGUMENT, "a saved map is of one image");
+    if (st || (st = new_list(context, &list, err)))
         return st;
     for (size_t i = 0; !st && i < n; i++)
         st = open_named(list, paths[i], options, err);

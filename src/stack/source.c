@@ -2,6 +2,7 @@
 #include "stack/source.h"
 
 #include "platform/file.h"
+#include "store/blocks.h"
 
 #include <string.h>
 
@@ -80,8 +81,17 @@ static mt_status open_store(mt_source *source, const char *path, mt_arena *arena
     return mt_store_open_folder(source->env, folder, &source->store, err);
 }
 
-mt_status mt_source_open(mt_env *env, const char *text, const mt_open_options *options, mt_arena *arena, mt_source *out,
-                         mt_error *err)
+/* Puts what remembers metadata in front of the store. */
+static mt_status put_blocks(mt_source *source, const mt_store_wrap *wrap, mt_error *err)
+{
+    mt_store *store = source->store;
+    source->store = NULL;
+    mt_status st = wrap && wrap->wrap ? wrap->wrap(wrap->user, &store, err) : MT_OK;
+    return st ? st : mt_store_open_blocks(store, &source->store, err);
+}
+
+mt_status mt_source_open(mt_env *env, const char *text, const mt_open_options *options, mt_arena *arena,
+                         const mt_store_wrap *wrap, mt_source *out, mt_error *err)
 {
     char *path;
     *out = (mt_source) { .env = env, .options = options };
@@ -90,8 +100,9 @@ mt_status mt_source_open(mt_env *env, const char *text, const mt_open_options *o
         return st;
     if (mt_path_get_kind(path) == MT_PATH_NONE)
         return mt_fail(err, MT_E_NOT_FOUND, "%s: no such file or folder", path);
-    st = open_store(out, path, arena, err);
-    return st || out->folder ? st : read_head(out, arena, err);
+    if ((st = open_store(out, path, arena, err)) || (st = put_blocks(out, wrap, err)))
+        return st;
+    return out->folder || options->map ? MT_OK : read_head(out, arena, err); /* a saved map has parsed it */
 }
 
 mt_status mt_source_from_memory(mt_env *env, const char *name, const void *bytes, size_t size,

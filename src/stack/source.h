@@ -5,10 +5,17 @@
 
 #include "format/format.h"
 
+/* For tests: makes a store of the opened one, which it takes over, and closes when it fails. */
+typedef struct mt_store_wrap {
+    mt_status (*wrap)(void *user, mt_store **store, mt_error *err);
+    void *user;
+} mt_store_wrap;
+
 /* Opens the store of the folder that holds path (or of path, if it is a folder), splits off "#part" unless the path
- * exists as it stands, and reads the head. Strings live in the arena. options is borrowed while the source is used. */
+ * exists as it stands, and reads the head. Strings live in the arena. options is borrowed while the source is used. What
+ * is read is remembered until mt_blocks_drop (store/blocks.h). wrap may be NULL. */
 MT_MUST_CHECK mt_status mt_source_open(mt_env *env, const char *path, const mt_open_options *options, mt_arena *arena,
-                                       mt_source *out, mt_error *err);
+                                       const mt_store_wrap *wrap, mt_source *out, mt_error *err);
 
 /* A file that lies in memory. */
 MT_MUST_CHECK mt_status mt_source_from_memory(mt_env *env, const char *name, const void *bytes, size_t size,

@@ -2,6 +2,7 @@
 #include "stack/stack.h"
 
 #include "base/checked.h"
+#include "store/blocks.h"
 
 #include <stdbool.h>
 #include <string.h>
@@ -60,8 +61,7 @@ mt_status mt_open_options_take(const mt_open_options *given, mt_open_options *ou
     return MT_OK;
 }
 
-/* From an open source to a map that the engine can rely on. */
-static mt_status open_map(mt_stack *stack, const mt_open_options *options, mt_error *err)
+static mt_status parse_map(mt_stack *stack, mt_error *err)
 {
     const mt_format *format;
     mt_source *source = &stack->source;
@@ -71,26 +71,37 @@ static mt_status open_map(mt_stack *stack, const mt_open_options *options, mt_er
     st = format->open(source, &stack->map, err);
     if (!st)
         st = mt_chunk_map_check(stack->map, err);
-    if (st) {
+    if (st)
         mt_error_prefix(err, "%s", format->name);
+    return st;
+}
+
+/* From an open source to a map that the engine can rely on. */
+static mt_status open_map(mt_stack *stack, const mt_open_options *options, mt_error *err)
+{
+    mt_status st = options->map ? MT_OK : parse_map(stack, err);
+    if (st || (st = mt_stack_describe(stack, options->axes, options->depth_axis, err)))
         return st;
-    }
-    return mt_stack_describe(stack, options->axes, options->depth_axis, err);
+    return mt_stack_note_documents(stack, options, err);
 }
 
 static mt_status open_source(mt_stack *stack, const mt_open_options *options, const char *name, mt_error *err)
 {
+    mt_status st = options->map ? mt_stack_load_map(stack, options, err) : MT_OK;
+    if (st)
+        return st;
     const char *part = stack->source.selection.text, *source;
     source = mt_arena_printf(stack->arena, err, "%s%s%s", name, *part ? "#" : "", part);
     if (!source)
         return MT_E_MEMORY;
-    mt_status st = open_map(stack, options, err);
+    st = open_map(stack, options, err);
     if (st) {
         mt_error_prefix(err, "%s", source);
         return st;
     }
     stack->info.source = source;
-    mt_image_init(&stack->image, stack->context, stack->map, stack->source.store, source, NULL, NULL);
+    mt_blocks_drop(stack->source.store);
+    mt_image_init(&stack->image, stack->context, stack->map, mt_blocks_inner(stack->source.store), source, NULL, NULL);
     return MT_OK;
 }
 
@@ -124,9 +135,8 @@ mt_status mt_stack_open_wrapped(mt_context *context, const char *path, const mt_
     mt_status st = mt_open_options_take(given, &options, err);
     if (st || (st = new_stack(context, &stack, err)))
         return st;
-    st = mt_source_open(&stack->context->env, path, &options, stack->arena, &stack->source, err);
-    if (!st && wrap)
-        st = wrap(user, &stack->source.store, err);
+    st = mt_source_open(&stack->context->env, path, &options, stack->arena, &(mt_store_wrap) { wrap, user },
+                        &stack->source, err);
     const char *name = st ? NULL : whole_path(stack, path, err);
     if (!st)
         st = name ? open_source(stack, &options, name, err) : MT_E_MEMORY;

@@ -34,10 +34,10 @@ bool mt_is_collecting(void);
  * many there were. No thread may collect meanwhile. */
 size_t mt_collect_fetch(mt_collector *collector);
 
-/* What mt_store_read, mt_store_size and mt_store_read_tail do while the thread collects. */
+/* What mt_store_read, mt_store_size, mt_store_read_tail and mt_store_read_start do while the thread collects. */
 MT_MUST_CHECK mt_status mt_collect_read(mt_store *store, const char *key, const mt_range *ranges, size_t n,
                                         mt_error *err);
 MT_MUST_CHECK mt_status mt_collect_size(mt_store *store, const char *key, uint64_t *out, mt_error *err);
-MT_MUST_CHECK mt_status mt_collect_tail(mt_store *store, mt_request *tail, mt_error *err);
+MT_MUST_CHECK mt_status mt_collect_end(mt_store *store, mt_request *end, mt_error *err);
 
 #endif

@@ -107,6 +107,7 @@ mt_status zarr_builder_finish(zarr_builder *b, mt_error *err)
     if (st)
         return st;
     map->locate = zarr_locate;
+    map->save = zarr_save;
     if (b->state->n_shard_levels == 0)
         return MT_OK;
     memcpy(map->shard_shape, b->state->shards[0].shape, sizeof map->shard_shape);
