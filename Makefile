@@ -11,8 +11,9 @@ SLOW = cold delays large remote single strips
 
 ORACLE = build/oracle
 CAREAMICS = build/careamics
+STORES = build/stores
 
-.PHONY: help setup setup-check build test test-oracle test-wheel test-careamics demo example docs bench bench-build bench-env bench-slow \
+.PHONY: help setup setup-check build test test-oracle test-wheel test-careamics test-stores demo example docs bench bench-build bench-env bench-slow \
 	bench-against bench-python fuzz check wheel install
 
 help: ## list what can be made
@@ -40,6 +41,9 @@ test-wheel: wheel ## install the wheel into empty environments, of the oldest an
 
 test-careamics: build ## compare with CAREamics, and train through it; it goes to build/careamics, with torch
 	@tools/careamics.sh $(CAREAMICS) build/$(PRESET)
+
+test-stores: build ## test HTTP and S3 with real servers on loopback, which go to build/stores
+	@tools/stores.sh $(STORES) build/$(PRESET)
 
 demo: build ## fetch two real images, cut patches out of them and show where the pictures are
 	@tools/demo.sh build/$(PRESET)

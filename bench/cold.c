@@ -77,7 +77,8 @@ static reader reader_open(const char *path, patches *p, unsigned in_flight, reco
     mt_error err = MT_ERROR_INIT;
     reader r;
     need(mt_context_new(&o, &r.context, &err), &err);
-    need(mt_stack_open_wrapped(r.context, path, &options, to ? record_reads : NULL, to, &r.stack, &err), &err);
+    const mt_store_wrap wrap = { record_reads, to };
+    need(mt_stack_open_wrapped(r.context, path, &options, to ? &wrap : NULL, &r.stack, &err), &err);
     r.j = job_make(r.stack, p, true);
     return r;
 }

@@ -35,7 +35,8 @@ static size_t bench_delay(double seconds, unsigned in_flight, patches *p, const 
     mt_stack *stack;
     delay by = { .seconds = seconds, .in_flight = in_flight };
     need(mt_context_new(&o, &context, &err), &err);
-    need(mt_stack_open_wrapped(context, PATH, &options, delay_reads, &by, &stack, &err), &err);
+    const mt_store_wrap wrap = { delay_reads, &by };
+    need(mt_stack_open_wrapped(context, PATH, &options, &wrap, &stack, &err), &err);
     late_run l = { &by, job_make(stack, p, true), 0 };
     by.most = 0;
     extract_late(&l);

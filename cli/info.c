@@ -24,7 +24,9 @@ static void add_entry(listing *list, const char *path, mt_stack *stack)
         list->entries = grown;
         list->room = room;
     }
-    list->entries[list->n++] = (struct entry) { .path = path, .stack = stack, .info = mt_stack_get_info(stack) };
+    const mt_stack_info *info = mt_stack_get_info(stack);
+    const char *name = strstr(path, "://") ? info->source : path;
+    list->entries[list->n++] = (struct entry) { .path = path, .name = name, .stack = stack, .info = info };
 }
 
 static bool is_folder(const char *path)
@@ -61,19 +63,20 @@ static void add_path(listing *list, const char *path, const mt_open_options *opt
         add_entry(list, path, stack);
         return;
     }
-    bool many = is_folder(path) || (err.status == MT_E_NOT_FOUND && strpbrk(path, "*?["));
+    bool glob = strpbrk(path, "*?[") && !strstr(path, "://");
+    bool many = is_folder(path) || (err.status == MT_E_NOT_FOUND && glob);
     if (!many || !add_many(list, path, options)) {
         report(&err);
         list->failed = true;
     }
 }
 
-static void list_parts(listing *list, struct entry *e, const mt_open_options *options)
+static void list_parts(listing *list, struct entry *e)
 {
     mt_error err = MT_ERROR_INIT;
-    if (mt_list_parts(NULL, e->path, options, &e->parts, NULL))
+    if (mt_stack_list_parts(e->stack, &e->parts, NULL))
         e->parts = NULL;
-    if (mt_list_attachments(NULL, e->path, options, &e->attachments, &err)) {
+    if (mt_stack_list_attachments(e->stack, &e->attachments, &err)) {
         e->attachments = NULL;
         list->failed = true;
         report(&err);
@@ -107,7 +110,7 @@ int run_info(const struct args *args)
                              : failed("%s holds %zu images, and a map is of one: name it", args->paths[0], list.n);
     bool json = args_count(args, "json");
     for (size_t i = 0; i < list.n && (json || list.n == 1) && !options.options.map; i++)
-        list_parts(&list, &list.entries[i], &options.options);
+        list_parts(&list, &list.entries[i]);
     if (json)
         print_json(list.entries, list.n);
     else if (list.n == 1)

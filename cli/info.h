@@ -6,6 +6,7 @@
 
 struct entry {
     const char *path;
+    const char *name; /* path, without the query of a URL, which may be a secret */
     mt_stack *stack;
     const mt_stack_info *info;
     mt_names *parts, *attachments; /* NULL where they were not asked for */

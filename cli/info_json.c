@@ -129,7 +129,7 @@ static void print_entry(const struct entry *entry)
     const mt_stack_info *info = entry->info;
     int ndim = info->original_ndim;
     printf("{\n  \"path\": ");
-    print_string(entry->path);
+    print_string(entry->name);
     print_text("source", info->source);
     print_text("format", info->format);
     print_text("part", info->part);

@@ -119,7 +119,7 @@ void print_table(const struct entry *entry)
 {
     const mt_stack_info *info = entry->info;
     char text[128];
-    print_name(entry->path);
+    print_name(entry->name);
     putchar('\n');
     print_row("format", info->format);
     if (*info->part)
@@ -146,7 +146,7 @@ static int widest_path(const struct entry *entries, size_t n)
 {
     size_t widest = 4;
     for (size_t i = 0; i < n; i++) {
-        size_t length = strlen(entries[i].path);
+        size_t length = strlen(entries[i].name);
         widest = length > widest && length <= 60 ? length : widest;
     }
     return (int)widest;
@@ -161,9 +161,9 @@ void print_lines(const struct entry *entries, size_t n)
                "codecs");
     for (size_t i = 0; i < n; i++) {
         const mt_stack_info *info = entries[i].info;
-        print_name(entries[i].path);
+        print_name(entries[i].name);
         printf("%*s  %-6s  %-6s  %-24s  %-8s  %-18s  ",
-               width - (int)strlen(entries[i].path) > 0 ? width - (int)strlen(entries[i].path) : 0, "", info->format,
+               width - (int)strlen(entries[i].name) > 0 ? width - (int)strlen(entries[i].name) : 0, "", info->format,
                info->original_axes, shape_text(info->original_shape, info->original_ndim, shape, sizeof shape),
                mt_dtype_name(info->dtype),
                info->chunk_shape[0] ? shape_text(info->chunk_shape, info->original_ndim, chunk, sizeof chunk) : "-");

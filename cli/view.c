@@ -16,12 +16,11 @@ typedef struct view_job {
 } view_job;
 
 /* Another level of the image. */
-static mt_status open_other(const view_job *job, const struct open_options *open, int64_t level, mt_stack **out,
-                            mt_error *err)
+static mt_status open_other(const view_job *job, const char *given, const struct open_options *open, int64_t level,
+                            mt_stack **out, mt_error *err)
 {
     char path[4096];
-    const mt_stack_info *info = job->image.info;
-    snprintf(path, sizeof path, "%s%slevel=%" PRId64, info->source, *info->part ? "&" : "#", level);
+    snprintf(path, sizeof path, "%s%slevel=%" PRId64, given, *job->image.info->part ? "&" : "#", level);
     return mt_stack_open(job->image.context, path, &open->options, out, err);
 }
 
@@ -36,7 +35,7 @@ static void choose_level(view_job *job, const struct args *args)
         struct open_options open;
         if (open_options_get(&open, args))
             return; /* it was said before */
-        if (open_other(job, &open, level, &stack, NULL))
+        if (open_other(job, args->paths[0], &open, level, &stack, NULL))
             continue; /* the full image serves as well */
         const mt_stack_info *found = mt_stack_get_info(stack);
         int64_t height = found->data_shape[found->data_ndim - 2], width = found->data_shape[found->data_ndim - 1];
@@ -69,7 +68,7 @@ static int open_level(view_job *job, const struct args *args)
     mt_error err = MT_ERROR_INIT;
     if ((status = open_options_get(&open, args)))
         return status;
-    if (open_other(job, &open, level, &stack, &err))
+    if (open_other(job, args->paths[0], &open, level, &stack, &err))
         return report(&err);
     mt_stack_close(job->image.stack);
     job->image.stack = stack;

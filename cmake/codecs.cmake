@@ -1,14 +1,15 @@
-# Libraries. Each optional codec has a switch; a file that needs a codec that is off fails with an error naming it.
+# Libraries. Each optional codec or store has a switch; a file that needs one that is off fails with an error naming it.
 find_package(PkgConfig REQUIRED)
 
 pkg_check_modules(JANSSON REQUIRED jansson)
 pkg_check_modules(EXPAT REQUIRED expat)
 pkg_check_modules(PNG REQUIRED libpng)
-set(MT_CODEC_LIBRARIES ${JANSSON_LINK_LIBRARIES} ${EXPAT_LINK_LIBRARIES} ${PNG_LINK_LIBRARIES})
-set(MT_CODEC_INCLUDES ${JANSSON_INCLUDE_DIRS} ${EXPAT_INCLUDE_DIRS} ${PNG_INCLUDE_DIRS})
+pkg_check_modules(ZLIB REQUIRED zlib) # gzip files and members of zip archives; libpng needs it, too
+set(MT_CODEC_LIBRARIES ${JANSSON_LINK_LIBRARIES} ${EXPAT_LINK_LIBRARIES} ${PNG_LINK_LIBRARIES} ${ZLIB_LINK_LIBRARIES})
+set(MT_CODEC_INCLUDES ${JANSSON_INCLUDE_DIRS} ${EXPAT_INCLUDE_DIRS} ${PNG_INCLUDE_DIRS} ${ZLIB_INCLUDE_DIRS})
 set(MT_CODEC_DEFINITIONS "")
 # The same libraries by name, for those who link the static library after it was installed.
-set(MT_CODEC_NAMES ${JANSSON_LIBRARIES} ${EXPAT_LIBRARIES} ${PNG_LIBRARIES})
+set(MT_CODEC_NAMES ${JANSSON_LIBRARIES} ${EXPAT_LIBRARIES} ${PNG_LIBRARIES} ${ZLIB_LIBRARIES})
 
 # mt_codec(SWITCH "what" pkg-config-name) or mt_codec(SWITCH "what" "" header library...)
 function(mt_codec switch what module)
@@ -36,6 +37,12 @@ function(mt_codec switch what module)
   endif()
 endfunction()
 
+mt_codec(MT_WITH_HTTP "http:// and https:// by libcurl" libcurl)
+if(MT_WITH_HTTP)
+  mt_codec(MT_WITH_S3 "s3:// and gs://, signed by OpenSSL's libcrypto" libcrypto)
+else()
+  set(MT_WITH_S3 OFF)
+endif()
 mt_codec(MT_WITH_DEFLATE "deflate, zlib, gzip by libdeflate" "" libdeflate.h deflate)
 mt_codec(MT_WITH_ZSTD "Zstandard" libzstd)
 mt_codec(MT_WITH_LZ4 "LZ4" liblz4)

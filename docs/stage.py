@@ -24,7 +24,15 @@ ROOT = DOCS.parent
 # Captions and pages of the side bar, below the page that they belong to. Without a caption they are listed there too.
 NAVIGATION = {
     "index": {
-        "Use": ["quick-start", "formats/index", "implementing-an-image-stack", "command"],
+        "Use": [
+            "quick-start",
+            "formats/index",
+            "Remote images <stores>",
+            "S3 <stores-s3>",
+            "Archives <stores-zip>",
+            "implementing-an-image-stack",
+            "command",
+        ],
         "Coming from": ["CAREamics <careamics>", "tifffile <from-tifffile>", "zarr-python <from-zarr-python>"],
         "Reference": ["reference/python", "reference/c"],
         "Design": ["architecture", "adding-a-format", "decisions/index", "benchmarks"],

@@ -2,10 +2,7 @@
 /* CZI: the default image, the same through masks and with a depth, and what is attached. */
 #include "fuzz_file.h"
 
-#include "engine/context.h"
-#include "format/format.h"
-
-#include <stdlib.h>
+#include "fuzz_container.h"
 
 #define MAX_PARTS 4
 
@@ -21,11 +18,10 @@ static void read_names(const mt_names *names, const uint8_t *data, size_t size)
 
 static void read_parts(const uint8_t *data, size_t size)
 {
-    static const mt_open_options open_options = { .struct_size = sizeof open_options };
+    static const mt_open_options open_options = { .struct_size = sizeof open_options, .format = "czi" };
     const mt_context_options options = { .struct_size = sizeof options,
                                          .threads = 1,
                                          .limits = { .max_metadata_bytes = 4 << 20 } };
-    const mt_format *czi = mt_format_find("czi");
     mt_context *context;
     mt_store *store;
     mt_names *parts, *attachments;
@@ -33,19 +29,16 @@ static void read_parts(const uint8_t *data, size_t size)
         mt_store_open_memory(&context->env, "fuzz.czi", data, size, &store, NULL) ||
         mt_names_new(&context->env, &parts, NULL) || mt_names_new(&context->env, &attachments, NULL))
         abort();
-    const mt_source source = { .env = &context->env,
-                               .store = store,
-                               .key = "fuzz.czi",
-                               .name = "fuzz.czi",
-                               .selection = { .text = "", .path = "", .series = -1, .level = -1 },
-                               .options = &open_options };
-    (void)!czi->list(&source, parts, NULL);
-    (void)!czi->attachments(&source, attachments, NULL);
+    mt_container *container = open_fuzz(store, "fuzz.czi", "fuzz.czi", data, size, &open_options);
+    if (container) {
+        (void)!mt_container_list(container, &fuzz_all, parts, NULL);
+        (void)!mt_container_attachments(container, attachments, NULL);
+    }
+    mt_container_close(container);
     read_names(parts, data, size);
     read_names(attachments, data, size);
     mt_names_free(parts);
     mt_names_free(attachments);
-    mt_store_close(store);
     mt_context_free(context);
 }
 

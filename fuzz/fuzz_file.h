@@ -35,6 +35,9 @@ static void open_and_read(const char *name, const uint8_t *data, size_t size, co
             last[i] = shape[2 + i] - 1;
         read_corner(stack, first);
         read_corner(stack, last);
+        mt_names *names;
+        if (mt_stack_list_parts(stack, &names, NULL) == MT_OK)
+            mt_names_free(names);
         mt_stack_close(stack);
     }
     mt_context_free(context);

@@ -2,9 +2,9 @@
 /* Zarr: a metadata document, and behind a zero byte each: the bytes of every chunk, then the attributes.
  *
  * The store holds the document as zarr.json, or as .zarray if it speaks of chunks in the way of version 2. */
+#include "fuzz_container.h"
 #include "fuzz_map.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 typedef struct object {
@@ -97,26 +97,18 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         is_v2 = memcmp(store.document.bytes + i, "\"chunks\"", 8) == 0;
     store.document_key = is_v2 ? ".zarray" : "zarr.json";
 
-    const mt_open_options open_options = { .struct_size = sizeof open_options };
-    mt_source source = { .env = &context->env,
-                         .store = &store.base,
-                         .key = "",
-                         .folder = true,
-                         .name = "fuzz.zarr",
-                         .selection = { .text = "", .path = "", .series = -1, .level = -1 },
-                         .options = &open_options };
-    const mt_format *zarr = mt_format_find("zarr");
+    static const mt_open_options open_options = { .struct_size = sizeof open_options, .format = "zarr" };
+    mt_container *container = open_fuzz(&store.base, "", "fuzz.zarr", NULL, 0, &open_options);
     mt_chunk_map *map;
-    mt_error err = MT_ERROR_INIT;
-    if (zarr->open(&source, &map, &err) == MT_OK) {
-        if (mt_chunk_map_check(map, &err) == MT_OK)
-            read_corner(context, map);
+    mt_names *names;
+    if (container && mt_container_map(container, &fuzz_all, &map, NULL) == MT_OK) {
+        read_corner(context, map);
         mt_chunk_map_free(map);
     }
-    mt_names *names;
-    if (mt_names_new(&context->env, &names, NULL) == MT_OK) {
-        (void)!zarr->list(&source, names, NULL);
+    if (container && mt_names_new(&context->env, &names, NULL) == MT_OK) {
+        (void)!mt_container_list(container, &fuzz_all, names, NULL);
         mt_names_free(names);
     }
+    mt_container_close(container);
     return 0;
 }

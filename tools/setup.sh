@@ -1,11 +1,14 @@
 #!/bin/sh
 # SPDX-License-Identifier: BSD-3-Clause
-# Installs the distribution packages that are missing. Usage: tools/setup.sh [build|check]; "check" is everything.
+# Installs the distribution packages that are missing. Usage: tools/setup.sh [build|check|stores]; "check" is
+# all that the build and the checks need, "stores" only what the tests of stores add.
 set -eu
 cd "$(dirname "$0")/.."
 
-sets=build
-[ "${1:-check}" = build ] || sets='build|check'
+case ${1:-check} in
+build | stores) sets=$1 ;;
+*) sets='build|check' ;;
+esac
 wanted=$(sed -nE "s/^($sets) +//p" tools/packages.txt)
 
 if ! command -v dpkg-query >/dev/null; then

@@ -12,5 +12,6 @@
 #include <microtome/picture.h>
 #include <microtome/stack.h>
 #include <microtome/status.h>
+#include <microtome/stores.h>
 
 #endif

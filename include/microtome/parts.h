@@ -35,13 +35,23 @@ MT_API MT_MUST_CHECK mt_status mt_list_parts(mt_context *context, const char *pa
 MT_API MT_MUST_CHECK mt_status mt_list_attachments(mt_context *context, const char *path,
                                                    const mt_open_options *options, mt_names **out, mt_error *err);
 
+/* The same of the file or folder that a stack was opened from, which is not opened again. Empty for arrays and stacks of
+ * one's own. */
+MT_API MT_MUST_CHECK mt_status mt_stack_list_parts(const mt_stack *stack, mt_names **out, mt_error *err);
+MT_API MT_MUST_CHECK mt_status mt_stack_list_attachments(const mt_stack *stack, mt_names **out, mt_error *err);
+
 /* The stacks that a list of paths, folders and globs stands for. */
 typedef struct mt_stacks mt_stacks;
 
 /* Opens all images. Each path is a file, a "path#part", a glob (*, ?, [...]; ** for any depth), or a folder, which is
- * searched through and through for files of known formats, in the order of their names. What is found in a folder or
- * by a glob and cannot be opened is skipped, and can be asked for, and so are links to a folder that they lie in; what is
- * named must open. options may be NULL. */
+ * searched through and through for files of known formats, in the order of their names. Each file is opened once, whatever
+ * it holds. options may be NULL.
+ *
+ * A path that is named must open, or the call fails with its reason; of a file with several images, one at the least
+ * must open. Everything else that cannot be opened is skipped, and can be asked for: the other images of such a file
+ * (under "path#part"), files and folders that a search finds, links to a folder that they lie in. A file that belongs to an
+ * image found in the same search (a file of a multi-file OME-TIFF, a source of a virtual dataset) does not count as an
+ * image of its own; each path of the list does. If memory runs out, the call fails. */
 MT_API MT_MUST_CHECK mt_status mt_stacks_open(mt_context *context, const char *const *paths, size_t n,
                                               const mt_open_options *options, mt_stacks **out, mt_error *err);
 MT_API void mt_stacks_close(mt_stacks *stacks);

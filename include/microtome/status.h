@@ -13,16 +13,17 @@ MT_BEGIN_DECLS
 
 typedef enum mt_status {
     MT_OK = 0,
-    MT_E_ARGUMENT,    /* an argument makes no sense, whatever the file holds */
-    MT_E_RANGE,       /* a sample or channel index lies outside the image */
-    MT_E_NOT_FOUND,   /* no such file, array, series or level */
-    MT_E_IO,          /* the operating system could not read or write */
-    MT_E_CORRUPT,     /* the file is cut short or contradicts itself */
-    MT_E_UNSUPPORTED, /* a feature that is not read; the message names it */
-    MT_E_LIMIT,       /* a limit of mt_limits was hit; the message names it */
-    MT_E_MEMORY,      /* an allocation failed */
-    MT_E_CANCELLED,   /* the caller asked to stop */
-    MT_E_CHANGED      /* the file or object is no longer the one that was opened */
+    MT_E_ARGUMENT,     /* an argument makes no sense, whatever the file holds */
+    MT_E_RANGE,        /* a sample or channel index lies outside the image */
+    MT_E_NOT_FOUND,    /* no such file, array, series or level */
+    MT_E_IO,           /* the operating system could not read or write */
+    MT_E_CORRUPT,      /* the file is cut short or contradicts itself */
+    MT_E_UNSUPPORTED,  /* an image with a feature that is not supported; the message names it */
+    MT_E_LIMIT,        /* a limit of mt_limits was hit; the message names it */
+    MT_E_MEMORY,       /* an allocation failed */
+    MT_E_CANCELLED,    /* the caller asked to stop */
+    MT_E_NOT_AN_IMAGE, /* a file or folder of no known format */
+    MT_E_CHANGED       /* the file or object is no longer the one that was opened */
 } mt_status;
 
 /* Says what went wrong, where and why: "zarr: vol.zarr/0, chunk 0/3/1: zstd: corrupt block". One line, no newline. */

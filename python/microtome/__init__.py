@@ -11,7 +11,9 @@
 
 from __future__ import annotations
 
-from . import axes
+import sys
+
+from . import _core, axes
 from ._adapter import ArrayStack
 from ._core import Context
 from ._core import version as __version__
@@ -22,6 +24,7 @@ from ._errors import (
     CorruptError,
     Error,
     LimitError,
+    NotAnImageError,
     NotFoundError,
     OutOfMemoryError,
     RangeError,
@@ -42,6 +45,7 @@ __all__ = [
     "ImageStack",
     "ImageStackProtocol",
     "LimitError",
+    "NotAnImageError",
     "NotFoundError",
     "OutOfMemoryError",
     "Picture",
@@ -57,6 +61,12 @@ __all__ = [
     "open",
     "open_all",
 ]
+
+# A process of multiprocessing, such as a worker of PyTorch's DataLoader, is one of several: each keeps less in memory.
+# A forked one is recognised by the library itself.
+_process = sys.modules.get("multiprocessing.process")
+if _process is not None and _process.parent_process() is not None:
+    _core.be_worker()
 
 for _name in __all__:
     _object = globals()[_name]

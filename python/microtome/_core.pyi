@@ -15,6 +15,7 @@ def list_parts(path: _Path, context: Context | None = ..., /) -> list[str]: ...
 def formats() -> list[tuple[str, str, str]]: ...
 def codecs() -> list[tuple[str, str | None]]: ...
 def run_command(arguments: Sequence[str], /) -> int: ...
+def be_worker() -> None: ...
 
 class Context:
     def __init__(
@@ -25,6 +26,10 @@ class Context:
         allow_mmap: bool = False,
         limits: dict[str, int] | None = None,
         in_flight: int = 0,
+        http: dict[str, str | int] | None = None,
+        s3: dict[str, str | bool] | None = None,
+        disk_cache: _Path | None = None,
+        disk_cache_bytes: int = 0,
     ) -> None: ...
     def counters(self) -> dict[str, int]: ...
     def reset_counters(self) -> None: ...
@@ -44,6 +49,7 @@ class Stack:
         depth_axis: str | None = ...,
         use_masks: bool = ...,
         external_folder: _Path | None = ...,
+        missing_is_error: bool = ...,
         map: _Path | None = ...,
     ) -> _S: ...
     @classmethod
@@ -59,6 +65,7 @@ class Stack:
         depth_axis: str | None = ...,
         use_masks: bool = ...,
         external_folder: _Path | None = ...,
+        missing_is_error: bool = ...,
         map: _Path | None = ...,
     ) -> tuple[list[_S], list[tuple[str, str]]]: ...
     @classmethod

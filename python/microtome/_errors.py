@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import re
+
 
 class Error(Exception):
     """An error of the library; its subclasses are standard exceptions too.
@@ -40,7 +42,11 @@ class CorruptError(Error, ValueError):
 
 
 class UnsupportedError(Error, NotImplementedError):
-    """The file has a feature that is not read; the message names it."""
+    """The image has a feature that is not supported; the message names it."""
+
+
+class NotAnImageError(Error, ValueError):
+    """The file or folder is of no known format."""
 
 
 class LimitError(Error, ValueError):
@@ -66,6 +72,7 @@ _CLASSES: dict[str, type[Error]] = {
     "MT_E_IO": ReadError,
     "MT_E_CORRUPT": CorruptError,
     "MT_E_UNSUPPORTED": UnsupportedError,
+    "MT_E_NOT_AN_IMAGE": NotAnImageError,
     "MT_E_LIMIT": LimitError,
     "MT_E_MEMORY": OutOfMemoryError,
     "MT_E_CANCELLED": CancelledError,
@@ -73,8 +80,18 @@ _CLASSES: dict[str, type[Error]] = {
 }
 
 
+def shown(path: str) -> str:
+    """Return a path or URL as it may be shown and pickled: the query of a URL may be a secret."""
+    if not re.match(r"[A-Za-z][A-Za-z0-9+.-]+://", path):
+        return path
+    url, mark, part = path.partition("#")
+    name, query, _ = url.partition("?")
+    return name + ("?..." if query else "") + mark + part
+
+
 def make_error(status: str, message: str, path: str | None) -> Error:
     """Make the exception of a status of the library."""
+    path = None if path is None else shown(path)
     error = _CLASSES.get(status, Error)(message)
     error.reason = message.removeprefix(f"{path}: ")
     error.path = path

@@ -4,12 +4,14 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import numpy as np
 
 from . import _core
+from ._errors import shown
 from ._stack import ImageStack
 
 if TYPE_CHECKING:
@@ -67,7 +69,8 @@ class StackList(list[ImageStack]):
     Attributes
     ----------
     skipped : list of (path, reason)
-        What was found in a folder or by a glob and could not be opened.
+        What was found in a folder, by a glob or in a file of several images
+        (``path#part``) and could not be opened.
     """
 
     skipped: list[tuple[str, str]]
@@ -88,9 +91,24 @@ def _raw(
     return element.name, tuple(shape), offset, big
 
 
+def _is_error(missing: str) -> bool:
+    if missing not in ("fill", "error"):
+        raise ValueError(f"missing is {missing!r}, not 'fill' or 'error'")
+    return missing == "error"
+
+
 def _absolute(path: Path) -> str:
+    """Return a path or URL that means the same in another process, without what may be a secret."""
     text = os.fsdecode(path)
+    if re.match(r"[A-Za-z][A-Za-z0-9+.-]+://", text):
+        return shown(text)
     return text if os.path.isabs(text) else os.path.join(os.getcwd(), text)
+
+
+def _at_level(path: str, part: str, level: int) -> str:
+    """Name a level beside the part that a path or an option names."""
+    named = path.removesuffix(f"#{part}") if part else path
+    return f"{named}#{part}{'&' if part else ''}level={level}"
 
 
 def open(
@@ -103,6 +121,7 @@ def open(
     depth_axis: str | None = None,
     use_masks: bool = False,
     external_folder: Path | None = None,
+    missing: Literal["fill", "error"] = "fill",
     map: Path | None = None,
     dtype: DTypeLike | None = None,
     shape: Sequence[int] | None = None,
@@ -117,7 +136,9 @@ def open(
     ----------
     path : path-like
         A file or folder, with an optional part of it behind ``#``:
-        ``"a.zarr#labels/nuclei"``, ``"b.ome.tif#series=1"``, ``"c.zarr#level=2"``.
+        ``"a.zarr#labels/nuclei"``, ``"b.ome.tif#series=1"``, ``"c.zarr#level=2"``. Or a
+        URL: ``"https://host/a.zarr"``, ``"s3://bucket/a.zarr"``. Its query counts as a
+        secret: it is neither shown nor pickled.
     axes : str, optional
         Letters of ``STCZYX``, one for each dimension of the stored array, where the
         file does not say or is wrong.
@@ -135,6 +156,9 @@ def open(
     external_folder : path-like, optional
         The folder inside which a file may refer to other files (HDF5's links, external
         raw data and virtual datasets); "" is the folder of the file.
+    missing : {"fill", "error"}
+        Zarr: what a chunk is whose object is absent. Behind a URL, a wrong path and an
+        image without pixels look the same: ``"error"`` raises a NotFoundError.
     map : path-like, optional
         A file that `ImageStack.save_map` wrote for this image: then nothing of the image is
         read to open it, and its first read checks that the image has not changed since.
@@ -157,12 +181,14 @@ def open(
         There is no such file, part or level; a FileNotFoundError too.
     CorruptError
         The file is damaged; a ValueError too.
+    NotAnImageError
+        The file or folder is of no known format; a ValueError too.
     UnsupportedError
-        The file has what is not read; a NotImplementedError too.
+        The image has a feature that is not supported; a NotImplementedError too.
     LimitError
         The file asks for more than a limit of the context allows; a ValueError too.
     ReadError
-        The file cannot be read; an OSError too.
+        The file cannot be read, or the server refuses or fails; an OSError too.
     ArgumentError
         The axes do not fit the image, or the map is of another part; a ValueError too.
 
@@ -185,12 +211,13 @@ def open(
         "depth_axis": depth_axis,
         "use_masks": use_masks,
         "external_folder": external_folder,
+        "missing_is_error": _is_error(missing),
         "map": map,
         "raw": _raw(dtype, shape, offset, format),
     }
     stack: ImageStack = ImageStack._open(path, context=context, **options)
     if level and level != stack.level:
-        path = f"{stack.source}{'&' if stack.part else '#'}level={level}"
+        path = _at_level(os.fsdecode(path), stack.part, level)
         options["part"] = None
         stack.close()
         stack = ImageStack._open(path, context=context, **options)
@@ -233,8 +260,10 @@ def open_all(
     Returns
     -------
     StackList
-        What is found in a folder or by a glob and cannot be opened is skipped and listed
-        in its attribute ``skipped``; what is named must open.
+        What is named must open; of several images in one file it is enough that one opens.
+        The others, and what a folder or a glob brings and cannot be opened, are listed in
+        its attribute ``skipped``. In a folder or glob, a file that belongs to an image
+        found there, such as one of a multi-file OME-TIFF, is no image of its own.
 
     Raises
     ------

@@ -58,6 +58,8 @@ class _Stack(ImageStack):
 
 def _source_of(path: str, format: str, part: str) -> str:
     file, _, behind = path.partition("#")
+    if "://" in file and not file.startswith("file://"):
+        return path
     if format == "zarr":
         uri = "/".join(["file://" + os.path.abspath(file), *filter(None, [part])])
         return uri if _ZARR_URI.fullmatch(uri) else path

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Context: threads, cache and limits that stacks share. */
 #include "core.h"
+#include "options.h"
 
 #include <string.h>
 
@@ -16,6 +17,9 @@ static const struct limit {
     { "max_dimensions", offsetof(mt_limits, max_dimensions) },
     { "max_pages", offsetof(mt_limits, max_pages) },
     { "max_chunk_bytes", offsetof(mt_limits, max_chunk_bytes) },
+    { "max_zip_bytes", offsetof(mt_limits, max_zip_bytes) },
+    { "max_zip_members", offsetof(mt_limits, max_zip_members) },
+    { "max_norange_bytes", offsetof(mt_limits, max_norange_bytes) },
 };
 #define N_LIMITS (sizeof limits / sizeof *limits)
 
@@ -53,7 +57,23 @@ static bool convert_limits(PyObject *object, mt_limits *out)
     return true;
 }
 
-static bool convert_options(PyObject *const *values, mt_context_options *out)
+/* *path, of the file system's encoding, is given up by the caller. */
+static bool convert_disk_cache(PyObject *folder, PyObject *bytes, PyObject **path, mt_context_options *out)
+{
+    int64_t most = 0;
+    if (is_given(folder) && (!PyUnicode_FSConverter(folder, path) || !(out->disk_cache = PyBytes_AsString(*path))))
+        return false;
+    if (is_given(bytes) && !convert_int64(bytes, "disk_cache_bytes", &most))
+        return false;
+    if (most < 0) {
+        PyErr_SetString(PyExc_ValueError, "disk_cache_bytes must not be negative");
+        return false;
+    }
+    out->disk_cache_bytes = (uint64_t)most;
+    return true;
+}
+
+static bool convert_options(PyObject *const *values, PyObject **path, mt_context_options *out)
 {
     int64_t threads = 0;
     if (is_given(values[0]) && !convert_int64(values[0], "threads", &threads))
@@ -82,21 +102,28 @@ static bool convert_options(PyObject *const *values, mt_context_options *out)
     }
     out->in_flight = (unsigned)in_flight;
     out->allow_mmap = values[2] ? PyObject_IsTrue(values[2]) : 0;
-    return out->allow_mmap >= 0 && convert_limits(values[3], &out->limits);
+    return out->allow_mmap >= 0 && convert_limits(values[3], &out->limits) && convert_http(values[5], &out->http) &&
+           convert_s3(values[6], &out->s3) && convert_disk_cache(values[7], values[8], path, out);
 }
 
 static PyObject *context_new(PyTypeObject *type, PyObject *args, PyObject *keywords)
 {
-    static const char *names[] = { "threads", "cache_bytes", "allow_mmap", "limits", "in_flight", NULL };
-    PyObject *values[5] = { NULL };
+    static const char *names[] = { "threads", "cache_bytes", "allow_mmap", "limits",           "in_flight",
+                                   "http",    "s3",          "disk_cache", "disk_cache_bytes", NULL };
+    PyObject *values[9] = { NULL }, *path = NULL;
     mt_context_options options = { .struct_size = sizeof options };
-    if (!PyArg_ParseTupleAndKeywords(args, keywords, "|$OOOOO:Context", (char **)names, &values[0], &values[1],
-                                     &values[2], &values[3], &values[4]) ||
-        !convert_options(values, &options))
+    if (!PyArg_ParseTupleAndKeywords(args, keywords, "|$OOOOOOOOO:Context", (char **)names, &values[0], &values[1],
+                                     &values[2], &values[3], &values[4], &values[5], &values[6], &values[7],
+                                     &values[8]) ||
+        !convert_options(values, &path, &options)) {
+        Py_XDECREF(path);
         return NULL;
+    }
     mt_context *context;
     mt_error err = MT_ERROR_INIT;
-    if (mt_context_new(&options, &context, &err)) {
+    mt_status st = mt_context_new(&options, &context, &err);
+    Py_XDECREF(path);
+    if (st) {
         core_state *state = PyType_GetModuleState(type);
         return state ? raise_error(state, &err, NULL) : NULL;
     }
@@ -174,18 +201,28 @@ static PyMethodDef context_methods[] = {
     { NULL, NULL, 0, NULL },
 };
 
-PyDoc_STRVAR(context_doc,
-             "Context(*, threads=0, cache_bytes=None, allow_mmap=False, limits=None, in_flight=0)\n--\n\n"
-             "Threads, the cache of decoded chunks, and limits, shared by the stacks opened in it.\n\n"
-             "Parameters\n----------\n"
-             "threads : int\n    Threads that decode, the caller's included; 0 is one for each processor.\n"
-             "cache_bytes : int, optional\n    Budget for decoded chunks; 0 keeps none. Default: an eighth of the "
-             "memory.\n"
-             "allow_mmap : bool\n    Map files instead of reading them. A file that is cut while it is mapped kills "
-             "the process.\n"
-             "limits : dict of str to int, optional\n    What a file may make us do, such as "
-             "``{\"max_chunk_bytes\": 2**28}``; the names are\n    those of ``mt_limits``.\n"
-             "in_flight : int\n    Reads at once in each store; 0 is as many as the kind of store serves well.");
+PyDoc_STRVAR(
+    context_doc,
+    "Context(*, threads=0, cache_bytes=None, allow_mmap=False, limits=None, in_flight=0, http=None, s3=None, "
+    "disk_cache=None, disk_cache_bytes=0)\n--\n\n"
+    "Threads, the cache of decoded chunks, and limits, shared by the stacks opened in it.\n\n"
+    "Parameters\n----------\n"
+    "threads : int\n    Threads that decode, the caller's included; 0 is one for each processor.\n"
+    "cache_bytes : int, optional\n    Budget for decoded chunks; 0 keeps none. Default: an eighth of the "
+    "memory.\n"
+    "allow_mmap : bool\n    Map files instead of reading them. A file that is cut while it is mapped kills "
+    "the process.\n"
+    "limits : dict of str to int, optional\n    What a file may make us do, such as "
+    "``{\"max_chunk_bytes\": 2**28}``; the names are\n    those of ``mt_limits``.\n"
+    "in_flight : int\n    Reads at once in each store; 0 is as many as the kind of store serves well.\n"
+    "http : dict, optional\n    Options for ``http://`` and ``https://``, such as "
+    "``{\"headers\": \"Authorization: Bearer ...\",\n    \"headers_prefix\": \"https://host/\"}``; the "
+    "names are those of ``mt_http_options``. ``retries`` 0 is none.\n"
+    "s3 : dict, optional\n    Options for ``s3://``, such as ``{\"endpoint\": \"https://host\", \"anonymous\": "
+    "True}``; the names are\n    those of ``mt_s3_options``. They go into no pickle.\n"
+    "disk_cache : path-like, optional\n    A folder in which blocks of remote objects are kept, for later processes, "
+    "too.\n"
+    "disk_cache_bytes : int\n    The most that lie in it, about; 0 is 16 GiB.");
 
 static PyType_Slot context_slots[] = {
     { Py_tp_new, context_new },

@@ -91,12 +91,19 @@ static PyObject *run_command(PyObject *module, PyObject *arguments)
     return PyErr_Occurred() ? NULL : PyLong_FromLong(status);
 }
 
+/* The process is one of several that read: each keeps less. No effect once the default context is in use. */
+static PyObject *be_worker(PyObject *module, PyObject *unused)
+{
+    (void)module, (void)unused;
+    mt_context_options options = { .struct_size = sizeof options, .is_worker = 1 };
+    (void)!mt_context_set_default(&options, NULL);
+    Py_RETURN_NONE;
+}
+
 static PyMethodDef functions[] = {
-    { "list_parts", list_parts, METH_VARARGS, NULL },
-    { "formats", formats, METH_NOARGS, NULL },
-    { "codecs", codecs, METH_NOARGS, NULL },
-    { "run_command", run_command, METH_O, NULL },
-    { NULL, NULL, 0, NULL },
+    { "list_parts", list_parts, METH_VARARGS, NULL }, { "formats", formats, METH_NOARGS, NULL },
+    { "codecs", codecs, METH_NOARGS, NULL },          { "run_command", run_command, METH_O, NULL },
+    { "be_worker", be_worker, METH_NOARGS, NULL },    { NULL, NULL, 0, NULL },
 };
 
 /* The attribute name of a module; NULL after an exception. */

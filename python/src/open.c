@@ -5,8 +5,9 @@
 #include <string.h>
 
 /* Arguments that opening one image and opening many share, in this order behind the path. */
-#define OPEN_ARGUMENTS "axes", "part", "format", "context", "raw", "depth_axis", "use_masks", "external_folder", "map"
-enum { AXES = 1, PART, FORMAT, CONTEXT, RAW, DEPTH_AXIS, USE_MASKS, EXTERNAL_FOLDER, MAP, N_OPEN };
+#define OPEN_ARGUMENTS                                                                                                 \
+    "axes", "part", "format", "context", "raw", "depth_axis", "use_masks", "external_folder", "missing_is_error", "map"
+enum { AXES = 1, PART, FORMAT, CONTEXT, RAW, DEPTH_AXIS, USE_MASKS, EXTERNAL_FOLDER, MISSING_IS_ERROR, MAP, N_OPEN };
 
 typedef struct open_arguments {
     mt_open_options options;
@@ -49,7 +50,8 @@ static bool convert_open(core_state *state, PyObject *const *values, open_argume
     out->options.struct_size = sizeof out->options;
     out->raw_shape.values = out->raw_shape.inline_values;
     out->options.use_masks = values[USE_MASKS] ? PyObject_IsTrue(values[USE_MASKS]) : 0;
-    if (out->options.use_masks < 0)
+    out->options.missing_is_error = values[MISSING_IS_ERROR] ? PyObject_IsTrue(values[MISSING_IS_ERROR]) : 0;
+    if (out->options.use_masks < 0 || out->options.missing_is_error < 0)
         return false;
     if (!(convert_string(values[AXES], "axes", &out->options.axes) &&
           convert_string(values[PART], "part", &out->options.part) &&

@@ -30,6 +30,9 @@ static void fill_limits(mt_limits *limits)
     set_default(&limits->max_dimensions, 16);
     set_default(&limits->max_pages, (size_t)1 << 24);
     set_default(&limits->max_chunk_bytes, (size_t)1 << 30);
+    set_default(&limits->max_zip_bytes, (size_t)256 << 20);
+    set_default(&limits->max_zip_members, (size_t)4 << 20);
+    set_default(&limits->max_norange_bytes, (size_t)64 << 20);
 }
 
 void mt_env_init(mt_env *env, const mt_allocator *allocator, const mt_limits *limits)
@@ -42,6 +45,7 @@ void mt_env_init(mt_env *env, const mt_allocator *allocator, const mt_limits *li
     if (limits)
         env->limits = *limits;
     fill_limits(&env->limits);
+    env->restart_most = (uint64_t)16 << 20;
 }
 
 static void count_memory(mt_env *env, size_t old_size, size_t new_size)
@@ -60,9 +64,10 @@ static void count_memory(mt_env *env, size_t old_size, size_t new_size)
 
 void *mt_resize(mt_env *env, void *memory, size_t old_size, size_t new_size)
 {
+    old_size = memory ? old_size : 0;
     void *moved = env->allocator.resize(env->allocator.user, memory, old_size, new_size);
     if (moved || new_size == 0)
-        count_memory(env, memory ? old_size : 0, new_size);
+        count_memory(env, old_size, new_size);
     return moved;
 }
 

@@ -10,18 +10,24 @@
 struct mt_cache;
 struct mt_files;
 struct mt_io;
+struct mt_http;
 
 typedef struct mt_env {
     mt_allocator allocator;
     mt_limits limits; /* no field is zero */
     int allow_mmap;
-    unsigned in_flight; /* reads at once in each store; 0: its own number */
-    struct mt_cache *index_cache; /* shard indices, page tables, index nodes: found once, kept */
-    struct mt_files *files;       /* that stay open; NULL: none do */
-    struct mt_io *io;             /* threads for reads that block; NULL: the caller's */
+    unsigned in_flight;               /* reads at once in each store; 0: its own number */
+    struct mt_cache *index_cache;     /* shard indices, page tables, index nodes: found once, kept */
+    struct mt_files *files;           /* that stay open; NULL: none do */
+    struct mt_io *io;                 /* threads for reads that block; NULL: the caller's */
+    struct mt_http *http;             /* connections; NULL: none can be made */
+    struct mt_disk_cache *disk_cache; /* of remote objects; NULL: none */
+    struct mt_s3_options *s3;         /* of the context; NULL: the defaults */
     _Atomic uint64_t patches, bytes_delivered, ranges, bytes_fetched;
     _Atomic uint64_t chunks_decoded, bytes_decoded, chunks_missing, cache_hits;
     _Atomic uint64_t memory_bytes, memory_peak;
+    _Atomic uint64_t restart_bytes; /* of restart points in compressed objects, which stay below restart_most */
+    uint64_t restart_most;
     _Atomic uint64_t work_bytes; /* of scratch and of reads in flight: they count against the budget of the cache */
 } mt_env;
 

@@ -8,9 +8,9 @@
 const char *mt_status_name(mt_status status)
 {
     static const char *const names[] = {
-        "MT_OK",       "MT_E_ARGUMENT",  "MT_E_RANGE",       "MT_E_NOT_FOUND",
-        "MT_E_IO",     "MT_E_CORRUPT",   "MT_E_UNSUPPORTED", "MT_E_LIMIT",
-        "MT_E_MEMORY", "MT_E_CANCELLED", "MT_E_CHANGED",
+        "MT_OK",       "MT_E_ARGUMENT",  "MT_E_RANGE",        "MT_E_NOT_FOUND",
+        "MT_E_IO",     "MT_E_CORRUPT",   "MT_E_UNSUPPORTED",  "MT_E_LIMIT",
+        "MT_E_MEMORY", "MT_E_CANCELLED", "MT_E_NOT_AN_IMAGE", "MT_E_CHANGED",
     };
     size_t i = (size_t)status;
     return i < sizeof names / sizeof *names ? names[i] : "unknown status";

@@ -409,5 +409,7 @@ void mt_cache_make_room(mt_cache *cache)
         evict(cache, 0);
 }
 
+void mt_cache_set_budget(mt_cache *cache, uint64_t budget) { cache->budget = budget; }
+
 uint64_t mt_cache_bytes(mt_cache *cache) { return atomic_load(&cache->bytes); }
 uint64_t mt_cache_budget(const mt_cache *cache) { return cache->budget; }

@@ -52,7 +52,8 @@ void mt_cache_drop(mt_cache *cache, uint64_t owner);
 
 /* From now on the budget is shared with what is counted here, which entries make room for. */
 void mt_cache_share_budget(mt_cache *cache, const _Atomic uint64_t *used_elsewhere);
-void mt_cache_make_room(mt_cache *cache); /* drops entries until the budget is kept */
+void mt_cache_make_room(mt_cache *cache);                   /* drops entries until the budget is kept */
+void mt_cache_set_budget(mt_cache *cache, uint64_t budget); /* while no other thread uses the cache */
 uint64_t mt_cache_bytes(mt_cache *cache);
 uint64_t mt_cache_cost(uint64_t size); /* what an entry of size bytes takes of the budget */
 uint64_t mt_cache_budget(const mt_cache *cache);

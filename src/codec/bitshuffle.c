@@ -50,15 +50,21 @@ static size_t default_block(size_t element_size)
     return n > SMALLEST_DEFAULT_BLOCK ? n : SMALLEST_DEFAULT_BLOCK;
 }
 
+static mt_status check(const void *params, mt_error *err)
+{
+    const mt_bitshuffle_params *p = params;
+    const mt_codec *inner = mt_codec_find(p->compressor == MT_BLOCKS_ZSTD ? "zstd" : "lz4");
+    return p->compressor == MT_BLOCKS_RAW || inner->decode
+               ? MT_OK
+               : mt_fail(err, MT_E_UNSUPPORTED, "this build was made without %s", inner->build_switch);
+}
+
 static mt_status decompress(const mt_bitshuffle_params *p, const uint8_t *src, size_t size, uint8_t *dst, size_t n,
                             mt_scratch *scratch, mt_error *err)
 {
     size_t written = 0;
     if (p->compressor == MT_BLOCKS_ZSTD) {
-        const mt_codec *zstd = mt_codec_find("zstd");
-        if (!zstd->decode)
-            return mt_fail(err, MT_E_UNSUPPORTED, "this build was made without %s", zstd->build_switch);
-        mt_status st = zstd->decode(NULL, src, size, dst, n, &written, scratch, err);
+        mt_status st = mt_codec_find("zstd")->decode(NULL, src, size, dst, n, &written, scratch, err);
         if (st)
             return st;
     } else {
@@ -66,8 +72,6 @@ static mt_status decompress(const mt_bitshuffle_params *p, const uint8_t *src, s
         int done =
             size > INT_MAX || n > INT_MAX ? -1 : LZ4_decompress_safe((const char *)src, (char *)dst, (int)size, (int)n);
         written = done < 0 ? SIZE_MAX : (size_t)done;
-#else
-        return mt_fail(err, MT_E_UNSUPPORTED, "this build was made without MT_WITH_LZ4");
 #endif
     }
     return written == n ? MT_OK : mt_fail(err, MT_E_CORRUPT, "a block is broken");
@@ -148,4 +152,4 @@ static mt_status decode(const void *params, const uint8_t *src, size_t size, uin
     return do_blocks(p, &w, total / p->element_size, block, scratch, err);
 }
 
-const mt_codec mt_codec_bitshuffle = { .name = "bitshuffle", .decode = decode };
+const mt_codec mt_codec_bitshuffle = { .name = "bitshuffle", .check = check, .decode = decode };

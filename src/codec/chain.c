@@ -19,8 +19,10 @@ mt_status mt_chain_add(mt_chain *chain, const mt_codec *codec, const void *param
                        codec->build_switch);
     if (chain->n_steps == MT_MAX_STEPS)
         return mt_fail(err, MT_E_UNSUPPORTED, "more than %d codecs in a chain", MT_MAX_STEPS);
-    chain->steps[chain->n_steps++] = (mt_step) { codec, params };
-    return MT_OK;
+    mt_status st = codec->check ? codec->check(params, err) : MT_OK;
+    if (!st)
+        chain->steps[chain->n_steps++] = (mt_step) { codec, params };
+    return st;
 }
 
 /* The encoded size of n bytes behind the first steps of a chain; false where a compressor is among them. */

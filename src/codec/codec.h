@@ -32,6 +32,9 @@ typedef struct mt_codec {
 
     bool is_mending; /* what a format adds to put pixels right: left out where an image's codecs are named */
 
+    /* Optional: refuses parameters with which no chunk could be decoded, so that the image does not open. */
+    mt_status (*check)(const void *params, mt_error *err);
+
     /* Decodes all of src into dst. Writes at most capacity bytes, sets *written. More output than capacity, or input
      * that ends early, is MT_E_CORRUPT. Checksums in the stream are verified. */
     mt_status (*decode)(const void *params, const uint8_t *src, size_t size, uint8_t *dst, size_t capacity,
@@ -63,7 +66,8 @@ typedef struct mt_chain {
     mt_step steps[MT_MAX_STEPS];
 } mt_chain;
 
-/* Appends a step; MT_E_UNSUPPORTED where this build lacks the codec (naming the switch) or the chain is full. */
+/* Appends a step; MT_E_UNSUPPORTED where this build lacks the codec (naming the switch), the codec does not support the
+ * parameters, or the chain is full. */
 MT_MUST_CHECK mt_status mt_chain_add(mt_chain *chain, const mt_codec *codec, const void *params, mt_error *err);
 
 /* Decodes a chunk. The last steps yield at least minimum and at most capacity bytes, which is how much is written to

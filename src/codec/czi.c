@@ -32,6 +32,13 @@ static void join(const uint8_t *src, size_t size, uint8_t *dst)
         dst[size - 1] = src[size - 1];
 }
 
+static mt_status check_zstd(const void *params, mt_error *err)
+{
+    (void)params;
+    const mt_codec *zstd = mt_codec_find("zstd");
+    return zstd->decode ? MT_OK : mt_fail(err, MT_E_UNSUPPORTED, "this build was made without %s", zstd->build_switch);
+}
+
 static mt_status decode_zstd1(const void *params, const uint8_t *src, size_t size, uint8_t *dst, size_t capacity,
                               size_t *written, mt_scratch *scratch, mt_error *err)
 {
@@ -40,8 +47,6 @@ static mt_status decode_zstd1(const void *params, const uint8_t *src, size_t siz
     bool split;
     uint8_t *room = dst;
     (void)params;
-    if (!zstd->decode)
-        return mt_fail(err, MT_E_UNSUPPORTED, "this build was made without %s", zstd->build_switch);
     mt_status st = read_head(src, size, &head, &split, err);
     if (!st && split)
         st = mt_scratch_buffer(scratch, 5, capacity, &room, err);
@@ -98,6 +103,6 @@ static size_t same_size(const void *params, size_t n)
     return n;
 }
 
-const mt_codec mt_codec_zstd1 = { .name = "zstd1", .decode = decode_zstd1 };
+const mt_codec mt_codec_zstd1 = { .name = "zstd1", .check = check_zstd, .decode = decode_zstd1 };
 const mt_codec mt_codec_fit = { .name = "fit", .is_mending = true, .decode = decode_fit };
 const mt_codec mt_codec_bgr = { .name = "bgr", .is_mending = true, .decode = decode_bgr, .encoded_size = same_size };

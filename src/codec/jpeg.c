@@ -91,6 +91,16 @@ static size_t read_rows(decoder *d, const mt_picture_params *p, uint8_t *dst, si
     return n;
 }
 
+static mt_status check(const void *params, mt_error *err)
+{
+    const mt_picture_params *p = params;
+    if (p->dtype != MT_UINT8)
+        return mt_fail(err, MT_E_UNSUPPORTED, "JPEG of %s is not supported", mt_dtype_name(p->dtype));
+    if (p->samples > MAX_COMPONENTS)
+        return mt_fail(err, MT_E_UNSUPPORTED, "JPEG of %lld samples is not supported", (long long)p->samples);
+    return MT_OK;
+}
+
 static mt_status decode(const void *params, const uint8_t *src, size_t size, uint8_t *dst, size_t capacity,
                         size_t *written, mt_scratch *scratch, mt_error *err)
 {
@@ -104,8 +114,6 @@ static mt_status decode(const void *params, const uint8_t *src, size_t size, uin
     d.manager.emit_message = fail_on_warning;
     d.manager.output_message = be_silent;
     d.jpeg.client_data = &d;
-    if (p->dtype != MT_UINT8)
-        return mt_fail(err, MT_E_UNSUPPORTED, "JPEG of %s is not read", mt_dtype_name(p->dtype));
     if (setjmp(d.failed) == 0) {
         jpeg_create_decompress(&d.jpeg);
         d.jpeg.mem->max_memory_to_use = 256L << 20;
@@ -124,7 +132,7 @@ static mt_status decode(const void *params, const uint8_t *src, size_t size, uin
     return st || local.status ? mt_fail(err, local.status, "%s", local.message) : MT_OK;
 }
 
-const mt_codec mt_codec_jpeg = { .name = "jpeg", .build_switch = "MT_WITH_JPEG", .decode = decode };
+const mt_codec mt_codec_jpeg = { .name = "jpeg", .build_switch = "MT_WITH_JPEG", .check = check, .decode = decode };
 #else
 const mt_codec mt_codec_jpeg = { .name = "jpeg", .build_switch = "MT_WITH_JPEG" };
 #endif

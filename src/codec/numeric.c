@@ -78,11 +78,17 @@ static uint64_t convert(mt_dtype from, mt_dtype to, uint64_t bits)
     return is_float(from) || is_float(to) ? from_double(to, as_double(from, bits)) : (uint64_t)as_integer(from, bits);
 }
 
+static mt_status check(const void *params, mt_error *err)
+{
+    const mt_filter_params *p = params;
+    return p->dtype.dtype == MT_FLOAT16 || p->astype.dtype == MT_FLOAT16
+               ? mt_fail(err, MT_E_UNSUPPORTED, "filters of float16 are not supported")
+               : MT_OK;
+}
+
 static mt_status count_elements(const mt_filter_params *p, size_t size, size_t capacity, size_t *n, mt_error *err)
 {
     size_t encoded = mt_dtype_size(p->astype.dtype), decoded = mt_dtype_size(p->dtype.dtype);
-    if (p->dtype.dtype == MT_FLOAT16 || p->astype.dtype == MT_FLOAT16)
-        return mt_fail(err, MT_E_UNSUPPORTED, "filters of float16 are not read");
     *n = size / encoded;
     if (size % encoded != 0 || *n > capacity / decoded)
         return mt_fail(err, MT_E_CORRUPT, "%zu encoded bytes for %zu", size, capacity);
@@ -154,9 +160,15 @@ static size_t filtered_size(const void *params, size_t n)
     return n / mt_dtype_size(p->dtype.dtype) * mt_dtype_size(p->astype.dtype);
 }
 
-const mt_codec mt_codec_astype = { .name = "astype", .decode = decode_astype, .encoded_size = filtered_size };
-const mt_codec mt_codec_quantize = { .name = "quantize", .decode = decode_astype, .encoded_size = filtered_size };
-const mt_codec mt_codec_delta = { .name = "delta", .decode = decode_delta, .encoded_size = filtered_size };
-const mt_codec mt_codec_fixedscaleoffset = { .name = "fixedscaleoffset",
-                                             .decode = decode_fixedscaleoffset,
-                                             .encoded_size = filtered_size };
+const mt_codec mt_codec_astype = {
+    .name = "astype", .check = check, .decode = decode_astype, .encoded_size = filtered_size
+};
+const mt_codec mt_codec_quantize = {
+    .name = "quantize", .check = check, .decode = decode_astype, .encoded_size = filtered_size
+};
+const mt_codec mt_codec_delta = {
+    .name = "delta", .check = check, .decode = decode_delta, .encoded_size = filtered_size
+};
+const mt_codec mt_codec_fixedscaleoffset = {
+    .name = "fixedscaleoffset", .check = check, .decode = decode_fixedscaleoffset, .encoded_size = filtered_size
+};

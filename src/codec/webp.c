@@ -7,14 +7,19 @@
 
 #include <webp/decode.h>
 
+static mt_status check(const void *params, mt_error *err)
+{
+    const mt_picture_params *p = params;
+    bool fits = p->dtype == MT_UINT8 && (p->samples == 3 || p->samples == 4);
+    return fits ? MT_OK : mt_fail(err, MT_E_CORRUPT, "WebP has 3 or 4 samples of uint8");
+}
+
 static mt_status decode(const void *params, const uint8_t *src, size_t size, uint8_t *dst, size_t capacity,
                         size_t *written, mt_scratch *scratch, mt_error *err)
 {
     (void)scratch;
     const mt_picture_params *p = params;
     int width, height;
-    if (p->dtype != MT_UINT8 || (p->samples != 3 && p->samples != 4))
-        return mt_fail(err, MT_E_CORRUPT, "WebP has 3 or 4 samples of uint8");
     if (!WebPGetInfo(src, size, &width, &height))
         return mt_fail(err, MT_E_CORRUPT, "the header is broken");
     size_t row = (size_t)(p->width * p->samples);
@@ -27,7 +32,7 @@ static mt_status decode(const void *params, const uint8_t *src, size_t size, uin
     return done ? MT_OK : mt_fail(err, MT_E_CORRUPT, "the compressed data is broken");
 }
 
-const mt_codec mt_codec_webp = { .name = "webp", .build_switch = "MT_WITH_WEBP", .decode = decode };
+const mt_codec mt_codec_webp = { .name = "webp", .build_switch = "MT_WITH_WEBP", .check = check, .decode = decode };
 #else
 const mt_codec mt_codec_webp = { .name = "webp", .build_switch = "MT_WITH_WEBP" };
 #endif

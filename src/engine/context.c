@@ -2,14 +2,21 @@
 #include "engine/context.h"
 
 #include "engine/fetch.h"
+#include "platform/memory.h"
+#include "store/disk_cache.h"
+#include "store/s3/options.h"
 
 #include <string.h>
 
 #define INDEX_CACHE_BYTES ((uint64_t)32 << 20)
+#define DISK_CACHE_BYTES ((uint64_t)16 << 30)
 #define MOST_FILES ((size_t)1024)
+#define LEAST_RESTART_BYTES ((uint64_t)16 << 20)
 
-static mt_context *allocate_context(const mt_context_options *options, mt_error *err)
+static mt_context *allocate_context(mt_context_options *options, mt_error *err)
 {
+    if (!options->allocator.resize)
+        options->allocator = (mt_allocator) { mt_memory_resize, NULL };
     mt_env env; /* stands in until the context's own exists */
     mt_env_init(&env, &options->allocator, &options->limits);
     void *memory;
@@ -29,11 +36,22 @@ static void free_context(mt_context *context)
     allocator.resize(allocator.user, context, sizeof *context, 0);
 }
 
+/* A share of the memory; of several processes each has a share of that. */
+#define WORKERS 8
+static uint64_t default_budget(void) { return mt_memory_size() / 8; }
+
 static uint64_t cache_budget(const mt_context_options *options)
 {
     if (options->cache_bytes == 0)
-        return mt_memory_size() / 8;
+        return mt_process_is_forked() || options->is_worker ? default_budget() / WORKERS : default_budget();
     return options->cache_bytes < 0 ? 0 : (uint64_t)options->cache_bytes;
+}
+
+/* Restart points in compressed files: a sixteenth of what decoded chunks may take. */
+static uint64_t restart_budget(const mt_context_options *options)
+{
+    uint64_t share = cache_budget(options) / 16;
+    return share < LEAST_RESTART_BYTES ? LEAST_RESTART_BYTES : share;
 }
 
 /* Most are left to the program. */
@@ -58,6 +76,13 @@ static void drop_spares(mt_context *context)
 
 static void destroy(mt_context *context)
 {
+#ifdef MT_WITH_HTTP
+    mt_http_free(context->http);
+#endif
+#ifdef MT_WITH_S3
+    mt_s3_options_free(&context->env, context->env.s3);
+#endif
+    mt_disk_cache_free(context->env.disk_cache);
     mt_io_free(context->io);
     mt_pool_free(context->pool);
     drop_spares(context);
@@ -70,27 +95,37 @@ static void destroy(mt_context *context)
     free_context(context);
 }
 
-/* In the child of a fork: nobody works on a large chunk. */
+/* In the child of a fork: nobody works on a large chunk, and the process is likely one of several that read. */
 static void forget_work(void *owner)
 {
     mt_context *context = owner;
     mt_condition_reset(&context->freed);
     context->large_bytes = 0;
+    if (context->has_default_budget)
+        mt_cache_set_budget(context->chunks, default_budget() / WORKERS);
+}
+
+static mt_status copy_options(const mt_context_options *given, mt_context_options *out, mt_error *err)
+{
+    if (!given)
+        return MT_OK;
+    if (given->struct_size == 0 || given->struct_size > sizeof *out)
+        return mt_fail(err, MT_E_ARGUMENT, "mt_context_options.struct_size is %zu, not %zu", given->struct_size,
+                       sizeof *out);
+    memcpy(out, given, given->struct_size);
+    return MT_OK;
 }
 
 mt_status mt_context_new(const mt_context_options *given, mt_context **out, mt_error *err)
 {
     mt_context_options options = { .struct_size = sizeof options };
-    if (given) {
-        if (given->struct_size == 0 || given->struct_size > sizeof options)
-            return mt_fail(err, MT_E_ARGUMENT, "mt_context_options.struct_size is %zu, not %zu", given->struct_size,
-                           sizeof options);
-        memcpy(&options, given, given->struct_size);
-    }
+    mt_status st = copy_options(given, &options, err);
+    if (st)
+        return st;
     mt_context *context = allocate_context(&options, err);
     if (!context)
         return MT_E_MEMORY;
-    mt_status st = mt_condition_init(&context->freed, err);
+    st = mt_condition_init(&context->freed, err);
     if (st) {
         free_context(context);
         return st;
@@ -106,6 +141,27 @@ mt_status mt_context_new(const mt_context_options *given, mt_context **out, mt_e
         (st = mt_cache_new(&context->env, INDEX_CACHE_BYTES, &context->indices, err)) ||
         (st = mt_files_new(&context->env, open_files(), &context->files, err)) ||
         (st = mt_io_new(&context->env, &context->io, err)) || (st = mt_fetcher_new(context, &context->fetcher, err))) {
+        destroy(context);
+        return st;
+    }
+    context->has_default_budget = options.cache_bytes == 0;
+    context->env.restart_most = restart_budget(&options);
+#ifdef MT_WITH_HTTP
+    if ((st = mt_http_new(&context->env, &options.http, &context->http, err))) {
+        destroy(context);
+        return st;
+    }
+    context->env.http = context->http;
+#endif
+#ifdef MT_WITH_S3
+    if ((st = mt_s3_options_copy(&context->env, &options.s3, &context->env.s3, err))) {
+        destroy(context);
+        return st;
+    }
+#endif
+    uint64_t disk_bytes = options.disk_cache_bytes ? options.disk_cache_bytes : DISK_CACHE_BYTES;
+    if (options.disk_cache &&
+        (st = mt_disk_cache_new(&context->env, options.disk_cache, disk_bytes, &context->env.disk_cache, err))) {
         destroy(context);
         return st;
     }
@@ -125,8 +181,26 @@ void mt_context_free(mt_context *context)
 
 /* The default context lives as long as the process. */
 static mt_context *default_context;
+static mt_context_options default_options = { .struct_size = sizeof default_options };
+static _Atomic bool is_default_fixed;
 static mt_error default_error;
-static void make_default(void) { (void)!mt_context_new(NULL, &default_context, &default_error); }
+static void make_default(void)
+{
+    is_default_fixed = true;
+    (void)!mt_context_new(&default_options, &default_context, &default_error);
+}
+
+mt_status mt_context_set_default(const mt_context_options *options, mt_error *err)
+{
+    mt_context_options copy = { .struct_size = sizeof copy };
+    mt_status st = copy_options(options, &copy, err);
+    if (st)
+        return st;
+    if (is_default_fixed)
+        return mt_fail(err, MT_E_ARGUMENT, "the default context is in use already");
+    default_options = copy;
+    return MT_OK;
+}
 
 mt_context *mt_context_retain(mt_context *context, mt_error *err)
 {
@@ -156,13 +230,15 @@ bool mt_context_reserve(mt_context *context, size_t bytes)
         mt_condition_wait(&context->freed, &context->lock);
     context->large_bytes += bytes;
     mt_lock_give(&context->lock);
+    atomic_fetch_add(&context->env.work_bytes, bytes);
+    mt_cache_make_room(context->chunks);
     return true;
 }
 
 /* What a thread's scratch keeps between two large chunks. */
 static size_t scratch_limit(const mt_context *context)
 {
-    enum { LEAST = 32 << 20 };
+    enum { LEAST = 16 << 20 };
     uint64_t share = mt_cache_budget(context->chunks) / 4;
     return (size_t)((share > LEAST ? share : LEAST) / mt_pool_threads(context->pool));
 }
@@ -171,7 +247,7 @@ void mt_context_unreserve(mt_context *context, size_t bytes, mt_scratch *scratch
 {
     if (mt_scratch_bytes(scratch) > scratch_limit(context))
         mt_scratch_trim(scratch);
-    mt_cache_make_room(context->chunks);
+    atomic_fetch_sub(&context->env.work_bytes, bytes);
     mt_lock_take(&context->lock);
     context->large_bytes -= bytes;
     mt_condition_wake_all(&context->freed);

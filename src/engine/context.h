@@ -7,6 +7,7 @@
 #include "platform/thread.h"
 #include "pool/pool.h"
 #include "store/files.h"
+#include "store/http/transfer.h"
 #include "store/io.h"
 
 #define MT_MAX_SPARES 64
@@ -20,11 +21,13 @@ struct mt_context {
     mt_cache *indices; /* env.index_cache */
     mt_files *files;   /* env.files */
     mt_io *io;         /* env.io */
+    mt_http *http;     /* env.http */
     struct mt_fetcher *fetcher;
     _Atomic unsigned owners; /* the user, and each stack */
     mt_lock lock;            /* guards what follows, and the failures of calls */
     mt_condition freed;      /* large_bytes fell */
     uint64_t large_bytes;    /* taken by mt_context_reserve */
+    bool has_default_budget; /* of the cache */
     unsigned n_spares;
     mt_scratch *spares[MT_MAX_SPARES]; /* idle */
     size_t spare_bytes;                /* of their buffers */

@@ -26,6 +26,7 @@ typedef struct mt_image {
     mt_layout chunk;           /* of the largest chunk; strides in bytes */
     mt_layout piece;           /* map->contiguous: of the image in its object; an array in memory: any strides */
     bool uneven;               /* chunks differ in size */
+    bool missing_is_error;     /* an object that the store does not have is not a fill value */
     bool is_cacheable;         /* a chunk may go into the cache: it takes a quarter of the budget at most */
     bool fits_in_cache;        /* all chunks do, together */
     uint64_t bytes;            /* of all chunks decoded; UINT64_MAX: more than that */

@@ -60,7 +60,7 @@ static mt_status take_over(mt_call *call, const mt_chunk_ref *ref, const mt_foun
 {
     const mt_image *image = found->planned->use->image;
     found->missing = ref->missing;
-    found->absent_is_fill = ref->absent_is_fill;
+    found->absent_is_fill = ref->absent_is_fill && !image->missing_is_error;
     found->offset = ref->offset;
     found->size = ref->size;
     found->key = ref->key;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "base/checked.h"
-#include "format/format.h"
+#include "format/container.h"
 
 #include <string.h>
 
@@ -30,9 +30,20 @@ void mt_chunk_map_free(mt_chunk_map *map)
 {
     if (!map)
         return;
-    if (map->destroy)
-        map->destroy(map);
+    mt_cache *cache = mt_arena_env(map->arena)->index_cache;
+    for (int i = 0; i < MT_MAP_OWNERS && map->index_owners[i]; i++)
+        mt_cache_drop(cache, map->index_owners[i]);
+    mt_container *container = map->container;
     mt_arena_free(map->arena);
+    mt_container_close(container);
+}
+
+uint64_t mt_chunk_map_new_owner(mt_chunk_map *map)
+{
+    int i = 0;
+    while (map->index_owners[i])
+        i++;
+    return map->index_owners[i] = mt_cache_new_owner(mt_arena_env(map->arena)->index_cache);
 }
 
 void mt_chunk_map_c_order(mt_chunk_map *map)
@@ -200,4 +211,19 @@ bool mt_chunk_map_get_piece(const mt_chunk_map *map, const char **key, uint64_t 
     *offset = p->offset;
     *fortran_order = p->fortran_order;
     return true;
+}
+
+mt_status mt_chunk_map_check_size(const mt_chunk_map *map, mt_error *err)
+{
+    const piece *p = map->state;
+    uint64_t size, needed = mt_dtype_size(map->dtype);
+    mt_status st = mt_store_size(map->store, p->key, &size, err);
+    if (st)
+        return st;
+    for (int d = 0; d < map->ndim; d++)
+        needed *= (uint64_t)map->shape[d]; /* mt_chunk_map_contiguous has seen that it fits */
+    if (size < p->offset || size - p->offset < needed)
+        return mt_fail(err, MT_E_CORRUPT, "the file has %llu bytes, its array needs %llu from byte %llu on",
+                       (unsigned long long)size, (unsigned long long)needed, (unsigned long long)p->offset);
+    return MT_OK;
 }

@@ -12,6 +12,7 @@
 #include <microtome/parts.h>
 
 typedef struct mt_chunk_map mt_chunk_map;
+typedef struct mt_container mt_container;
 
 #define MT_KEY_BYTES 512
 #define MT_WHOLE UINT64_MAX
@@ -46,17 +47,20 @@ typedef struct mt_shown {
 
 typedef mt_status (*mt_visit_box)(void *user, uint64_t id, mt_error *err);
 
-/* An array cut into a grid of chunks, or covered by boxes. Immutable once open returned; everything in it lives in its
- * arena.
+#define MT_MAP_OWNERS 4
+
+/* An array cut into a grid of chunks, or covered by boxes. Immutable once it is made; everything in it lives in its
+ * arena or in its container.
  *
  * Element (i_0, i_1, ...) lies in the chunk (i_0 / chunk_shape[0], ...), at the element offset
  * sum(i_d % chunk_shape[d] * chunk_stride[d]) in the decoded chunk. Strides express any order of elements (order F,
  * transposed, interleaved samples): nothing is moved to bring it into C order. */
 struct mt_chunk_map {
     mt_arena *arena;
-    mt_store *store;    /* borrowed */
-    const char *format; /* name of the format */
-    int ndim;           /* may be 0 */
+    mt_store *store;         /* that of the container */
+    mt_container *container; /* which the map keeps open; NULL where pixels lie in memory */
+    const char *format;      /* name of the format */
+    int ndim;                /* may be 0 */
     int64_t shape[MT_MAX_DIMS];
     char axes[MT_MAX_DIMS + 1]; /* a letter of STCZYX for each dimension, '?' where the file does not say. S and C may
                                    stand several times: they are merged, the first slowest. */
@@ -89,15 +93,14 @@ struct mt_chunk_map {
     /* Optional, with restore of the format: writes what locate works with, where chunks are found by arithmetic and their
      * places need not be saved one by one (format/saved). */
     mt_status (*save)(const mt_chunk_map *map, mt_buffer *out, mt_error *err);
-    void *state; /* of the format */
-    void (*destroy)(
-        mt_chunk_map *map); /* optional: frees what is not in the arena. The arena is freed by the caller. */
+    void *state;                          /* of the format */
+    uint64_t index_owners[MT_MAP_OWNERS]; /* mt_chunk_map_new_owner */
 
     double pixel_size[MT_MAX_DIMS]; /* 0: not known */
     const char *unit[MT_MAX_DIMS];  /* NULL: not known */
     const mt_channel *channels;     /* NULL, or one for each position along C */
     size_t n_channels;
-    const char *part;    /* the part that was opened; NULL: the whole */
+    const char *part;    /* the part that was opened; NULL: as it was asked for */
     int level, n_levels; /* n_levels 0 counts as 1 */
 };
 
@@ -121,6 +124,12 @@ MT_MUST_CHECK mt_status mt_chunk_map_contiguous(mt_chunk_map *map, const char *k
 /* Whether a map was made by mt_chunk_map_contiguous, and then of what. */
 bool mt_chunk_map_get_piece(const mt_chunk_map *map, const char **key, uint64_t *offset, bool *fortran_order);
 
+/* Whether the object of data in one piece has all of its bytes: MT_E_CORRUPT if not. */
+MT_MUST_CHECK mt_status mt_chunk_map_check_size(const mt_chunk_map *map, mt_error *err);
+
+/* A number for entries of the index cache (at most MT_MAP_OWNERS for a map), which are dropped with the map. */
+uint64_t mt_chunk_map_new_owner(mt_chunk_map *map);
+
 /* Elements of a whole chunk (checked by mt_chunk_map_check not to overflow). */
 int64_t mt_chunk_map_elements(const mt_chunk_map *map);
 
@@ -134,17 +143,17 @@ typedef struct mt_selection {
 
 MT_MUST_CHECK mt_status mt_selection_parse(mt_arena *arena, const char *text, mt_selection *out, mt_error *err);
 
-/* What a format is asked to open. */
+/* Where images are looked for. */
 typedef struct mt_source {
     mt_env *env;
-    mt_store *store;     /* of the folder that holds the file, or of the folder itself */
-    const char *key;     /* the file's name in the store; "" if the store is what is opened */
-    bool folder;         /* key names a folder ("" always does) */
-    const char *name;    /* the last segment of the path, for suffixes and messages */
-    const uint8_t *head; /* the first bytes of a file; NULL for a folder */
-    size_t head_size;    /* min(file, 4096) */
-    mt_selection selection;
-    const mt_open_options *options; /* never NULL */
+    mt_store *store;                /* of the folder that holds the file, or of the folder itself */
+    const char *key;                /* the file's name in the store; "" if the store is what is opened */
+    bool folder;                    /* key names a folder ("" always does) */
+    const char *name;               /* the last segment of the path, for suffixes and messages */
+    const char *text;               /* the path or URL without "#part", for messages and the source of stacks */
+    const uint8_t *head;            /* the first bytes of a file; NULL for a folder */
+    size_t head_size;               /* min(file, 4096) */
+    const mt_open_options *options; /* never NULL; part, axes and format are not the format's business */
 } mt_source;
 
 /* What a saved map calls its file or folder, and what that is called now. */
@@ -152,16 +161,38 @@ typedef struct mt_renaming {
     const char *from, *to;
 } mt_renaming;
 
+/* A file or folder that was opened: parsed once, for any number of images. Counted (format/container.h). */
+struct mt_container {
+    mt_source source; /* the store is the container's; strings, head and options lie in the arena */
+    const struct mt_format *format;
+    mt_arena *arena; /* what the format's open makes, and documents; not used any more once those are there */
+    void *state;     /* of the format: immutable once open has returned, or locked inside */
+    /* Once all images that are wanted at first are open (mt_source_settle): the objects that were read for them. */
+    const char *const *documents;
+    size_t n_documents;
+    bool all_documents; /* there are no others */
+    _Atomic unsigned owners;
+};
+
+/* What a format does. All functions but open and close may be called in any thread, at any time and several at once. */
 typedef struct mt_format {
     const char *name, *title, *suffixes; /* "tiff", "TIFF, BigTIFF, ...", "tif,tiff" */
-    /* 0: not mine; 1: only the suffix says so; 2: the content says so. */
-    int (*probe)(const mt_source *source);
-    mt_status (*open)(const mt_source *source, mt_chunk_map **out, mt_error *err);
-    /* Optional: names each image as it stands after '#', the default first. NULL: one image without a name. */
-    mt_status (*list)(const mt_source *source, mt_names *out, mt_error *err);
+    /* *score is 0: not mine; 1: only the suffix says so; 2: the content says so. What cannot be read is an error. */
+    mt_status (*probe)(const mt_source *source, int *score, mt_error *err);
+    /* Optional: parses what the images of the container share, into its arena. */
+    mt_status (*open)(mt_container *container, mt_error *err);
+    /* Optional: frees what is not in the arena, also after a failed open. */
+    void (*close)(mt_container *container);
+    /* NULL: one image without a name. Names each image of a group (mostly "": of all) as it stands after '#', the
+     * default first. */
+    mt_status (*list)(const mt_container *container, const mt_selection *below, mt_names *out, mt_error *err);
+    /* Fills the new map of an image, which is freed by the caller if this fails. */
+    mt_status (*map)(const mt_container *container, const mt_selection *part, mt_chunk_map *map, mt_error *err);
     /* Optional: what a file holds besides images, with type and size. */
-    mt_status (*attachments)(const mt_source *source, mt_names *out, mt_error *err);
-    /* Optional: makes state, locate and destroy of a map out of what its save wrote; all other fields are set. Keys are
+    mt_status (*attachments)(const mt_container *container, mt_names *out, mt_error *err);
+    /* Optional: the keys of the other files that the images found so far are made of. */
+    mt_status (*members)(const mt_container *container, mt_names *out, mt_error *err);
+    /* Optional: makes state and locate of a map out of what its save wrote; all other fields are set. Keys are
      * renamed. */
     mt_status (*restore)(mt_chunk_map *map, const mt_renaming *renaming, mt_reader *r, mt_error *err);
 } mt_format;
@@ -170,7 +201,7 @@ typedef struct mt_format {
 const mt_format *mt_format_at(size_t i);
 const mt_format *mt_format_find(const char *name);
 
-/* The best format for a source, by content first; MT_E_UNSUPPORTED where none fits. */
+/* The best format for a source, by content first; MT_E_NOT_AN_IMAGE where none fits. */
 MT_MUST_CHECK mt_status mt_format_probe(const mt_source *source, const mt_format **out, mt_error *err);
 
 MT_MUST_CHECK mt_status mt_names_new(mt_env *env, mt_names **out, mt_error *err);
@@ -178,5 +209,11 @@ MT_MUST_CHECK mt_status mt_names_new(mt_env *env, mt_names **out, mt_error *err)
 void mt_names_own(mt_names *names, void *owner, void (*release)(void *owner));
 MT_MUST_CHECK mt_status mt_names_add(mt_names *names, const char *name, mt_error *err);
 MT_MUST_CHECK mt_status mt_names_add_part(mt_names *names, const mt_part *part, mt_error *err); /* copies it */
+
+/* The UDUNITS-2 name of a length or time ("micrometer" of "um"), up to the first blank or end of line; NULL where it is
+ * not known. */
+const char *mt_unit_find(const char *text);
+/* The same, or the text itself up to there, in the arena; NULL where there is no memory. */
+const char *mt_unit_name(mt_arena *arena, const char *text, mt_error *err);
 
 #endif

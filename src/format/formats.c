@@ -47,11 +47,19 @@ mt_status mt_format_probe(const mt_source *source, const mt_format **out, mt_err
     }
     int best = 0;
     for (size_t i = 0; i < sizeof formats / sizeof *formats && best < 2; i++) {
-        int score = formats[i]->probe(source);
+        int score = 0;
+        mt_status st = formats[i]->probe(source, &score, err);
+        if (st)
+            return st;
         if (score > best) {
             best = score;
             *out = formats[i];
         }
     }
-    return *out ? MT_OK : mt_fail(err, MT_E_UNSUPPORTED, "neither content nor name is of a known format");
+    if (*out)
+        return MT_OK;
+    if (!source->folder)
+        return mt_fail(err, MT_E_NOT_AN_IMAGE, "neither content nor name is of a known format");
+    return mt_fail(err, MT_E_NOT_AN_IMAGE, "the folder is no image of a known format%s",
+                   source->store->is_archive ? ": name a member of the archive, as in a.zip/image.tif" : "");
 }

@@ -9,9 +9,11 @@
 #define MAGIC "\x93NUMPY"
 #define MAX_HEADER_BYTES ((size_t)64 << 10)
 
-static int probe(const mt_source *source)
+static mt_status probe(const mt_source *source, int *score, mt_error *err)
 {
-    return source->head_size >= 6 && memcmp(source->head, MAGIC, 6) == 0 ? 2 : 0;
+    (void)err;
+    *score = source->head_size >= 6 && memcmp(source->head, MAGIC, 6) == 0 ? 2 : 0;
+    return MT_OK;
 }
 
 /* The rest of the header's text; NUL behind it. */
@@ -184,22 +186,10 @@ static mt_status load_header(const mt_source *source, mt_arena *arena, char **te
     return mt_store_read_at(source->store, source->key, r.position, *text, length, err);
 }
 
-static mt_status check_size(const mt_source *source, const mt_chunk_map *map, uint64_t offset, mt_error *err)
+static mt_status map_array(const mt_container *container, const mt_selection *part, mt_chunk_map *map, mt_error *err)
 {
-    uint64_t size, needed = mt_dtype_size(map->dtype);
-    mt_status st = mt_store_size(source->store, source->key, &size, err);
-    if (st)
-        return st;
-    for (int d = 0; d < map->ndim; d++)
-        needed *= (uint64_t)map->shape[d]; /* mt_chunk_map_contiguous has seen that it fits */
-    if (size < offset || size - offset < needed)
-        return mt_fail(err, MT_E_CORRUPT, "the file has %llu bytes, its array needs %llu from byte %llu on",
-                       (unsigned long long)size, (unsigned long long)needed, (unsigned long long)offset);
-    return MT_OK;
-}
-
-static mt_status describe(const mt_source *source, mt_chunk_map *map, mt_error *err)
-{
+    (void)part;
+    const mt_source *source = &container->source;
     char *text = NULL;
     uint64_t offset = 0;
     bool fortran = false;
@@ -208,25 +198,9 @@ static mt_status describe(const mt_source *source, mt_chunk_map *map, mt_error *
         return st;
     memset(map->axes, '?', (size_t)map->ndim);
     st = mt_chunk_map_contiguous(map, source->key, offset, fortran, err);
-    return st ? st : check_size(source, map, offset, err);
-}
-
-static mt_status open_npy(const mt_source *source, mt_chunk_map **out, mt_error *err)
-{
-    mt_chunk_map *map;
-    if (*source->selection.path || source->selection.series > 0 || source->selection.level > 0)
-        return mt_fail(err, MT_E_NOT_FOUND, "an NPY file holds one array and no part \"%s\"", source->selection.text);
-    mt_status st = mt_chunk_map_new(source->env, source->store, "npy", &map, err);
-    if (st)
-        return st;
-    st = describe(source, map, err);
-    if (st)
-        mt_chunk_map_free(map);
-    else
-        *out = map;
-    return st;
+    return st ? st : mt_chunk_map_check_size(map, err);
 }
 
 const mt_format mt_format_npy = {
-    .name = "npy", .title = "NumPy NPY", .suffixes = "npy", .probe = probe, .open = open_npy
+    .name = "npy", .title = "NumPy NPY", .suffixes = "npy", .probe = probe, .map = map_array
 };

@@ -36,6 +36,8 @@ void mt_file_unmap(const void *mapping, size_t size);
 
 typedef enum mt_path_kind { MT_PATH_NONE, MT_PATH_FILE, MT_PATH_FOLDER, MT_PATH_OTHER } mt_path_kind;
 mt_path_kind mt_path_get_kind(const char *path);
+/* The same; MT_E_NOT_FOUND only where it is certain that there is nothing. */
+MT_MUST_CHECK mt_status mt_path_find(const char *path, mt_path_kind *out, mt_error *err);
 
 /* Whether both are there and are the same, by whatever links. */
 bool mt_path_is_same(const char *a, const char *b);

@@ -54,6 +54,7 @@ typedef pthread_once_t mt_once;
 #define MT_ONCE_INIT PTHREAD_ONCE_INIT
 void mt_once_run(mt_once *once, void (*run)(void));
 
+bool mt_process_is_forked(void);   /* from one that had a lock */
 unsigned mt_processor_count(void); /* those this process may use; at least 1 */
 /* As many processors as the control group below a folder may use, rounded up; UINT_MAX: no limit. Source: the Linux
  * kernel's cgroup-v2.rst, cpu.max, and sched-bwc.rst, cpu.cfs_quota_us. */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "stack/source.h"
 
-#include "platform/file.h"
 #include "store/blocks.h"
+#include "store/resolve.h"
 
 #include <string.h>
 
@@ -22,63 +22,27 @@ static mt_status read_head(mt_source *source, mt_arena *arena, mt_error *err)
     return mt_store_read_at(source->store, source->key, 0, head, source->head_size, err);
 }
 
-/* Splits "path#part" at the last '#', unless the whole is there as it stands. */
-static mt_status split_path(const char *text, const mt_open_options *options, mt_arena *arena, char **path,
-                            mt_selection *selection, mt_error *err)
+static mt_status find_path(mt_container *c, const char *text, mt_selection *part, mt_error *err)
 {
-    const char *part = "", *mark = strrchr(text, '#');
-    size_t length = strlen(text);
-    if (mark && mt_path_get_kind(text) == MT_PATH_NONE) {
-        if (options->part)
-            return mt_fail(err, MT_E_ARGUMENT, "%s names a part, and so does the option: \"%s\"", text, options->part);
-        length = (size_t)(mark - text);
-        part = mark + 1;
-    }
-    while (length > 1 && text[length - 1] == '/')
-        length--;
-    *path = mt_arena_strndup(arena, text, length, err);
-    if (!*path)
-        return MT_E_MEMORY;
-    return mt_selection_parse(arena, options->part ? options->part : part, selection, err);
-}
-
-/* The store of a folder above the file: the file's key is what of its path comes behind. */
-static mt_status open_above(mt_source *source, const char *path, const char *above, mt_arena *arena, mt_error *err)
-{
-    size_t n = strlen(above);
-    while (n > 1 && above[n - 1] == '/')
-        n--;
-    const char *folder = mt_arena_strndup(arena, above, n, err);
-    if (!folder)
-        return MT_E_MEMORY;
-    bool here = n == 1 && folder[0] == '.' && path[0] != '/';
-    if (!here && (strncmp(path, folder, n) != 0 || (folder[n - 1] != '/' && path[n] != '/')))
-        return mt_fail(err, MT_E_ARGUMENT, "external_folder \"%s\" is not at the start of the path", folder);
-    source->key = here ? path : path + n;
-    source->key += strspn(source->key, "/");
-    while (strncmp(source->key, "./", 2) == 0)
-        source->key += 2;
-    return mt_store_open_folder(source->env, folder, &source->store, err);
-}
-
-static mt_status open_store(mt_source *source, const char *path, mt_arena *arena, mt_error *err)
-{
-    const char *slash = strrchr(path, '/'), *above = source->options->external_folder;
-    source->name = slash && slash[1] ? slash + 1 : path;
-    source->key = "";
-    if (mt_path_get_kind(path) == MT_PATH_FOLDER) {
-        source->folder = true;
-        return mt_store_open_folder(source->env, path, &source->store, err);
-    }
-    if (above && *above)
-        return open_above(source, path, above, arena, err);
-    source->key = source->name;
-    const char *folder = ".";
-    if (slash)
-        folder = slash == path ? "/" : mt_arena_strndup(arena, path, (size_t)(slash - path), err);
-    if (!folder)
-        return MT_E_MEMORY;
-    return mt_store_open_folder(source->env, folder, &source->store, err);
+    mt_source *source = &c->source;
+    const char *path, *named, *asked = source->options->part;
+    mt_location location;
+    mt_status st = mt_path_split(text, c->arena, &path, &named, err);
+    if (!st && *named && asked)
+        st = mt_fail(err, MT_E_ARGUMENT, "%s names a part, and so does the option: \"%s\"", text, asked);
+    if (!st)
+        st = mt_selection_parse(c->arena, asked ? asked : named, part, err);
+    if (!st)
+        st = (source->options->map ? mt_resolve_known : mt_resolve)(source->env, path, source->options->external_folder,
+                                                                    c->arena, &location, err);
+    if (st)
+        return st;
+    source->store = location.store;
+    source->key = location.key;
+    source->name = location.name;
+    source->text = location.text;
+    source->folder = location.folder;
+    return MT_OK;
 }
 
 /* Puts what remembers metadata in front of the store. */
@@ -90,38 +54,96 @@ static mt_status put_blocks(mt_source *source, const mt_store_wrap *wrap, mt_err
     return st ? st : mt_store_open_blocks(store, &source->store, err);
 }
 
-mt_status mt_source_open(mt_env *env, const char *text, const mt_open_options *options, mt_arena *arena,
-                         const mt_store_wrap *wrap, mt_source *out, mt_error *err)
+/* NULL from an arena is either of two failures: the error tells which. */
+static mt_status tell_limit(mt_status st, const mt_error *err)
 {
-    char *path;
-    *out = (mt_source) { .env = env, .options = options };
-    mt_status st = split_path(text, options, arena, &path, &out->selection, err);
-    if (st)
-        return st;
-    if (mt_path_get_kind(path) == MT_PATH_NONE)
-        return mt_fail(err, MT_E_NOT_FOUND, "%s: no such file or folder", path);
-    if ((st = open_store(out, path, arena, err)) || (st = put_blocks(out, wrap, err)))
-        return st;
-    return out->folder || options->map ? MT_OK : read_head(out, arena, err); /* a saved map has parsed it */
+    return st == MT_E_MEMORY && err->status == MT_E_LIMIT ? MT_E_LIMIT : st;
 }
 
-mt_status mt_source_from_memory(mt_env *env, const char *name, const void *bytes, size_t size,
-                                const mt_open_options *options, mt_arena *arena, mt_source *out, mt_error *err)
+static mt_status finish(mt_container *c, mt_status st, mt_container **out, const mt_error *err)
 {
-    *out = (mt_source) { .env = env, .options = options };
-    mt_status st = mt_selection_parse(arena, options->part ? options->part : "", &out->selection, err);
     if (st)
-        return st;
-    out->name = out->key = mt_arena_strndup(arena, name, strlen(name), err);
-    if (!out->key)
-        return MT_E_MEMORY;
-    if ((st = mt_store_open_memory(env, name, bytes, size, &out->store, err)))
-        return st;
-    return read_head(out, arena, err);
+        mt_container_close(c);
+    else
+        *out = c;
+    return tell_limit(st, err);
 }
 
-void mt_source_close(mt_source *source)
+mt_status mt_source_find(mt_env *env, const char *path, const mt_open_options *options, const mt_store_wrap *wrap,
+                         mt_container **out, mt_selection *part, mt_error *err)
 {
-    mt_store_close(source->store);
-    source->store = NULL;
+    mt_error own = MT_ERROR_INIT;
+    mt_container *c;
+    err = err ? err : &own;
+    mt_status st = mt_container_new(env, options, &c, err);
+    if (st)
+        return tell_limit(st, err);
+    st = find_path(c, path, part, err);
+    if (!st)
+        st = put_blocks(&c->source, wrap, err);
+    return finish(c, st, out, err);
+}
+
+mt_status mt_source_find_memory(mt_env *env, const char *name, const void *bytes, size_t size,
+                                const mt_open_options *options, mt_container **out, mt_selection *part, mt_error *err)
+{
+    mt_error own = MT_ERROR_INIT;
+    mt_container *c;
+    err = err ? err : &own;
+    mt_status st = mt_container_new(env, options, &c, err);
+    if (st)
+        return tell_limit(st, err);
+    mt_source *source = &c->source;
+    st = mt_selection_parse(c->arena, options->part ? options->part : "", part, err);
+    if (!st && !(source->key = mt_arena_strndup(c->arena, name, strlen(name), err)))
+        st = MT_E_MEMORY;
+    source->text = source->name = source->key;
+    if (!st)
+        st = mt_store_open_memory(env, name, bytes, size, &source->store, err);
+    return finish(c, st, out, err);
+}
+
+mt_status mt_source_open(mt_container *container, const mt_selection *part, mt_error *err)
+{
+    mt_error own = MT_ERROR_INIT;
+    err = err ? err : &own;
+    mt_status st = container->source.folder ? MT_OK : read_head(&container->source, container->arena, err);
+    if (st) /* names the file */
+        return tell_limit(st, err);
+    st = mt_container_open(container, err);
+    if (st)
+        mt_error_prefix(err, "%s%s%s", container->source.text, *part->text ? "#" : "", part->text);
+    return tell_limit(st, err);
+}
+
+typedef struct noting {
+    mt_arena *arena;
+    const char **names;
+    size_t n, room;
+} noting;
+
+static mt_status note(void *user, const char *name, mt_error *err)
+{
+    noting *notes = user;
+    const char **names = mt_arena_grow(notes->arena, notes->names, notes->n, &notes->room, 4, sizeof *names, err);
+    char *copy = names ? mt_arena_strndup(notes->arena, name, strlen(name), err) : NULL;
+    if (!copy)
+        return err && err->status ? err->status : MT_E_MEMORY;
+    notes->names = names;
+    notes->names[notes->n++] = copy;
+    return MT_OK;
+}
+
+mt_status mt_source_settle(mt_container *container, mt_error *err)
+{
+    mt_store *store = container->source.store;
+    noting notes = { .arena = container->arena };
+    bool in_memory = mt_blocks_inner(store) == store;
+    container->all_documents = in_memory;
+    mt_status st = in_memory ? note(&notes, container->source.key, err)
+                             : mt_blocks_visit(store, note, &notes, &container->all_documents, err);
+    container->documents = notes.names;
+    container->n_documents = notes.n;
+    mt_blocks_drop(store);
+    return st;
 }

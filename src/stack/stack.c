@@ -15,7 +15,6 @@ static void destroy(mt_stack *stack)
     if (stack->image.map)
         mt_image_forget(&stack->image);
     mt_chunk_map_free(stack->map);
-    mt_source_close(&stack->source);
     mt_arena_free(stack->arena);
     mt_release(&context->env, stack, sizeof *stack);
     mt_context_free(context);
@@ -61,108 +60,105 @@ mt_status mt_open_options_take(const mt_open_options *given, mt_open_options *ou
     return MT_OK;
 }
 
-static mt_status parse_map(mt_stack *stack, mt_error *err)
+static mt_status fill_stack(mt_stack *stack, mt_container *container, const mt_selection *part,
+                            const mt_open_options *options, mt_error *err)
 {
-    const mt_format *format;
-    mt_source *source = &stack->source;
-    mt_status st = mt_format_probe(source, &format, err);
+    const char *asked = part->text;
+    mt_status st = options->map ? mt_stack_load_map(stack, container, part, options, &asked, err) : MT_OK;
     if (st)
         return st;
-    st = format->open(source, &stack->map, err);
-    if (!st)
-        st = mt_chunk_map_check(stack->map, err);
-    if (st)
-        mt_error_prefix(err, "%s", format->name);
-    return st;
-}
-
-/* From an open source to a map that the engine can rely on. */
-static mt_status open_map(mt_stack *stack, const mt_open_options *options, mt_error *err)
-{
-    mt_status st = options->map ? MT_OK : parse_map(stack, err);
-    if (st || (st = mt_stack_describe(stack, options->axes, options->depth_axis, err)))
-        return st;
-    return mt_stack_note_documents(stack, options, err);
-}
-
-static mt_status open_source(mt_stack *stack, const mt_open_options *options, const char *name, mt_error *err)
-{
-    mt_status st = options->map ? mt_stack_load_map(stack, options, err) : MT_OK;
-    if (st)
-        return st;
-    const char *part = stack->source.selection.text, *source;
-    source = mt_arena_printf(stack->arena, err, "%s%s%s", name, *part ? "#" : "", part);
+    const char *source = mt_arena_printf(stack->arena, err, "%s%s%s", container->source.text, *asked ? "#" : "", asked);
     if (!source)
         return MT_E_MEMORY;
-    st = open_map(stack, options, err);
+    stack->asked = source + strlen(container->source.text) + (*asked != 0);
+    stack->has_saved_map = options->map != NULL;
+    stack->depth_view = options->depth_axis != NULL;
+    stack->masks = options->use_masks != 0;
+    if (!options->map)
+        st = mt_container_map(container, part, &stack->map, err);
+    if (!st)
+        st = mt_stack_describe(stack, options->axes, options->depth_axis, err);
     if (st) {
         mt_error_prefix(err, "%s", source);
         return st;
     }
     stack->info.source = source;
-    mt_blocks_drop(stack->source.store);
-    mt_image_init(&stack->image, stack->context, stack->map, mt_blocks_inner(stack->source.store), source, NULL, NULL);
+    /* Pixels are not to be remembered. */
+    mt_image_init(&stack->image, stack->context, stack->map, mt_blocks_inner(stack->map->store), source, NULL, NULL);
+    stack->image.missing_is_error = options->missing_is_error != 0;
     return MT_OK;
 }
 
-/* The path without the part that mt_source_open split off. */
-static const char *whole_path(mt_stack *stack, const char *path, mt_error *err)
+mt_status mt_stack_open_part(mt_context *context, mt_container *container, const mt_selection *part,
+                             const mt_open_options *options, mt_stack **out, mt_error *err)
 {
-    const char *part = stack->source.selection.text;
-    size_t length = strlen(path), n = strlen(part);
-    bool split = n > 0 && length > n && path[length - n - 1] == '#' && strcmp(path + length - n, part) == 0;
-    return mt_arena_strndup(stack->arena, path, split ? length - n - 1 : length, err);
-}
-
-/* NULL from an arena is either of two failures: the error tells which. */
-static mt_status finish_opening(mt_stack *stack, mt_status st, mt_stack **out, const mt_error *err)
-{
+    mt_error own = MT_ERROR_INIT;
+    mt_stack *stack;
+    err = err ? err : &own;
+    mt_status st = new_stack(context, &stack, err);
+    if (st)
+        return st;
+    st = fill_stack(stack, container, part, options, err);
     if (st)
         mt_stack_close(stack);
     else
         *out = stack;
-    return st == MT_E_MEMORY && err->status == MT_E_LIMIT ? MT_E_LIMIT : st;
+    return st == MT_E_MEMORY && err->status == MT_E_LIMIT ? MT_E_LIMIT : st; /* of an arena */
 }
 
-mt_status mt_stack_open_wrapped(mt_context *context, const char *path, const mt_open_options *given,
-                                mt_status (*wrap)(void *user, mt_store **store, mt_error *err), void *user,
-                                mt_stack **out, mt_error *err)
+static mt_status open_found(mt_context *context, mt_container *container, const mt_selection *part,
+                            const mt_open_options *options, mt_stack **out, mt_error *err)
 {
-    mt_error own = MT_ERROR_INIT;
-    err = err ? err : &own;
-    mt_open_options options;
-    mt_stack *stack;
-    mt_status st = mt_open_options_take(given, &options, err);
-    if (st || (st = new_stack(context, &stack, err)))
+    mt_status st = options->map ? MT_OK : mt_source_open(container, part, err);
+    if (st || (st = mt_stack_open_part(context, container, part, options, out, err)))
         return st;
-    st = mt_source_open(&stack->context->env, path, &options, stack->arena, &(mt_store_wrap) { wrap, user },
-                        &stack->source, err);
-    const char *name = st ? NULL : whole_path(stack, path, err);
-    if (!st)
-        st = name ? open_source(stack, &options, name, err) : MT_E_MEMORY;
-    return finish_opening(stack, st, out, err);
+    if ((st = mt_source_settle(container, err)))
+        mt_stack_close(*out);
+    return st;
+}
+
+mt_status mt_stack_open_wrapped(mt_context *given, const char *path, const mt_open_options *given_options,
+                                const mt_store_wrap *wrap, mt_stack **out, mt_error *err)
+{
+    mt_open_options options;
+    mt_container *container;
+    mt_selection part;
+    mt_status st = mt_open_options_take(given_options, &options, err);
+    mt_context *context = st ? NULL : mt_context_retain(given, err);
+    if (!context)
+        return st ? st : MT_E_MEMORY;
+    st = mt_source_find(&context->env, path, &options, wrap, &container, &part, err);
+    if (!st) {
+        st = open_found(context, container, &part, &options, out, err);
+        mt_container_close(container);
+    }
+    mt_context_free(context);
+    return st;
 }
 
 mt_status mt_stack_open(mt_context *context, const char *path, const mt_open_options *options, mt_stack **out,
                         mt_error *err)
 {
-    return mt_stack_open_wrapped(context, path, options, NULL, NULL, out, err);
+    return mt_stack_open_wrapped(context, path, options, NULL, out, err);
 }
 
-mt_status mt_stack_open_memory(mt_context *context, const char *name, const void *bytes, size_t size,
-                               const mt_open_options *given, mt_stack **out, mt_error *err)
+mt_status mt_stack_open_memory(mt_context *given, const char *name, const void *bytes, size_t size,
+                               const mt_open_options *given_options, mt_stack **out, mt_error *err)
 {
-    mt_error own = MT_ERROR_INIT;
-    err = err ? err : &own;
     mt_open_options options;
-    mt_stack *stack;
-    mt_status st = mt_open_options_take(given, &options, err);
-    if (st || (st = new_stack(context, &stack, err)))
-        return st;
-    st = mt_source_from_memory(&stack->context->env, name, bytes, size, &options, stack->arena, &stack->source, err);
-    if (!st)
-        st = open_source(stack, &options, name, err);
-    return finish_opening(stack, st, out, err);
+    mt_container *container;
+    mt_selection part;
+    mt_status st = mt_open_options_take(given_options, &options, err);
+    mt_context *context = st ? NULL : mt_context_retain(given, err);
+    if (!context)
+        return st ? st : MT_E_MEMORY;
+    st = mt_source_find_memory(&context->env, name, bytes, size, &options, &container, &part, err);
+    if (!st) {
+        st = open_found(context, container, &part, &options, out, err);
+        mt_container_close(container);
+    }
+    mt_context_free(context);
+    return st;
 }
 
 /* An array is one chunk, which is never loaded: the engine copies from it where it lies. */

@@ -18,12 +18,9 @@ struct mt_stack {
     _Atomic unsigned owners;
 
     /* A stack over an image. */
-    mt_chunk_map *map; /* NULL for a stack of one's own */
-    mt_source source;  /* store NULL for an array */
+    mt_chunk_map *map; /* which keeps its container; NULL for a stack of one's own */
+    const char *asked; /* the part as it was asked for */
     mt_image image;
-    const char *const *documents; /* objects that were read to open it, for saved maps */
-    size_t n_documents;
-    bool all_documents; /* there are no others */
     bool has_saved_map;
     bool depth_view, masks; /* options that a saved map must have, too */
     mt_role samples, channels;
@@ -40,16 +37,16 @@ MT_MUST_CHECK mt_status mt_open_options_take(const mt_open_options *given, mt_op
 /* Fills info and roles from the map and the axes and depth axis that the caller named (NULL: those of the map). */
 MT_MUST_CHECK mt_status mt_stack_describe(mt_stack *stack, const char *axes, const char *depth_axis, mt_error *err);
 
-/* Makes the map out of the file that options->map names, and takes what else that says. */
-MT_MUST_CHECK mt_status mt_stack_load_map(mt_stack *stack, const mt_open_options *options, mt_error *err);
+/* Makes the map of a stack out of the file that options->map names. *asked: the part that it is of, in the arena. */
+MT_MUST_CHECK mt_status mt_stack_load_map(mt_stack *stack, mt_container *container, const mt_selection *part,
+                                          const mt_open_options *options, const char **asked, mt_error *err);
 
-/* Notes what was read so far. */
-MT_MUST_CHECK mt_status mt_stack_note_documents(mt_stack *stack, const mt_open_options *options, mt_error *err);
+/* Opens an image of a container, which the stack keeps. With options->map the container need not have been opened. */
+MT_MUST_CHECK mt_status mt_stack_open_part(mt_context *context, mt_container *container, const mt_selection *part,
+                                           const mt_open_options *options, mt_stack **out, mt_error *err);
 
-/* As mt_stack_open, but every read goes through the store that wrap (NULL: none; as in mt_store_wrap) makes of the
- * opened one. For tests. */
+/* As mt_stack_open, but every read goes through the store that wrap (NULL: none) makes of the opened one. For tests. */
 MT_MUST_CHECK mt_status mt_stack_open_wrapped(mt_context *context, const char *path, const mt_open_options *options,
-                                              mt_status (*wrap)(void *user, mt_store **store, mt_error *err),
-                                              void *user, mt_stack **out, mt_error *err);
+                                              const mt_store_wrap *wrap, mt_stack **out, mt_error *err);
 
 #endif

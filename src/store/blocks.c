@@ -426,7 +426,9 @@ mt_status mt_store_open_blocks(mt_store *inner, mt_store **out, mt_error *err)
     if (st)
         goto no_memory;
     blocks *b = memset(memory, 0, sizeof(blocks));
-    b->base = (mt_store) { .ops = &blocks_ops, .env = env, .url = inner->url, .costs = inner->costs, .is_front = true };
+    b->base = (mt_store) { .ops = &blocks_ops, .env = env, .url = inner->url, .costs = inner->costs };
+    b->base.is_front = true;
+    b->base.is_archive = inner->is_archive;
     b->inner = inner;
     b->block = block_size(inner);
     b->most_ahead = MOST_AHEAD;

@@ -217,9 +217,17 @@ static mt_status folder_list(mt_store *store, const char *prefix, mt_store_visit
     mt_status st = full_path(store, prefix, path, sizeof path, err);
     if (st)
         return st;
-    if (mt_path_get_kind(path) == MT_PATH_NONE)
-        return MT_OK;
+    mt_path_kind kind;
+    mt_error own = MT_ERROR_INIT;
+    st = mt_path_find(path, &kind, &own);
+    if (st)
+        return st == MT_E_NOT_FOUND ? MT_OK : mt_fail(err, st, "%s", own.message);
     return mt_path_list(store->env, path, visit, user, err);
+}
+
+static bool folder_is_same(const mt_store *store, const mt_store *other)
+{
+    return mt_path_is_same(store->url, other->url);
 }
 
 static void folder_close(mt_store *store)
@@ -241,6 +249,7 @@ static const mt_store_ops folder_ops = { .size = folder_size,
                                          .advise = folder_advise,
                                          .list = folder_list,
                                          .identify = folder_identify,
+                                         .is_same = folder_is_same,
                                          .close = folder_close };
 
 /* A disk takes few threads, for it is told what comes next; a network mount hides its latency behind many. */
@@ -262,9 +271,11 @@ mt_status mt_store_open_folder(mt_env *env, const char *path, mt_store **out, mt
 {
     void *memory;
     char *url;
-    if (mt_path_get_kind(path) == MT_PATH_NONE)
-        return mt_fail(err, MT_E_NOT_FOUND, "%s: no such folder", path);
-    mt_status st = mt_alloc(env, sizeof(folder_store), &memory, err);
+    mt_path_kind kind;
+    mt_status st = mt_path_find(path, &kind, err);
+    if (st)
+        return st;
+    st = mt_alloc(env, sizeof(folder_store), &memory, err);
     if (st)
         return st;
     if ((st = mt_copy_text(env, path, &url, err))) {

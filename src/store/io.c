@@ -194,6 +194,14 @@ void mt_store_advise(mt_store *store, const mt_request *r)
         store->ops->advise(store, r->key, r->offset, r->size);
 }
 
+void mt_store_submit_blocking(mt_store *store, mt_request *r)
+{
+    if (store->env->io && enqueue(store->env->io, r))
+        return;
+    perform(store, r);
+    r->done(r);
+}
+
 void mt_store_submit(mt_store *store, mt_request *r)
 {
     store = mt_store_target(store);
@@ -207,10 +215,7 @@ void mt_store_submit(mt_store *store, mt_request *r)
         return;
     }
     mt_store_advise(store, r);
-    if (store->env->io && enqueue(store->env->io, r))
-        return;
-    perform(store, r);
-    r->done(r);
+    mt_store_submit_blocking(store, r);
 }
 
 /* What mt_store_perform waits for. Lives on its stack. */

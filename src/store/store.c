@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "store/store.h"
 
+#include "store/blocks.h"
 #include "store/collect.h"
 
 #include <string.h>
@@ -110,6 +111,15 @@ mt_status mt_store_list(mt_store *store, const char *prefix, mt_store_visit visi
     if (!st && !store->ops->list)
         st = mt_fail(err, MT_E_UNSUPPORTED, "%s: cannot be listed", store->url);
     return st ? st : store->ops->list(store, prefix, visit, user, err);
+}
+
+bool mt_store_is_same(const mt_store *a, const mt_store *b)
+{
+    a = mt_blocks_inner((mt_store *)(uintptr_t)a);
+    b = mt_blocks_inner((mt_store *)(uintptr_t)b);
+    if (a->ops == b->ops && a->ops->is_same)
+        return a->ops->is_same(a, b);
+    return strcmp(a->url, b->url) == 0;
 }
 
 mt_status mt_store_identify(mt_store *store, const char *key, mt_identity *out, mt_error *err)

@@ -91,6 +91,8 @@ typedef struct mt_store_ops {
     /* Names directly below a prefix ("" or "a/b"), in byte order. A prefix that is not there has none. NULL, or
      * MT_E_UNSUPPORTED: the store cannot list. */
     mt_status (*list)(mt_store *store, const char *prefix, mt_store_visit visit, void *user, mt_error *err);
+    /* Optional: whether another store of this kind is the same place under another name. */
+    bool (*is_same)(const mt_store *store, const mt_store *other);
     /* Optional: by what an object is known again. Statuses are those of size. */
     mt_status (*identify)(mt_store *store, const char *key, mt_identity *out, mt_error *err);
     void (*close)(mt_store *store);
@@ -111,7 +113,8 @@ struct mt_store {
     char *url; /* for messages and for the source of stacks: the path, owned by the implementation */
     mt_store_costs costs;
     _Atomic unsigned owners; /* beside the first: each mt_store_retain */
-    bool is_front;           /* reads from another store, which counts */
+    bool is_front;           /* its reads go through another store, which counts them */
+    bool is_archive;         /* what it holds are members of an archive */
     /* Not NULL: all that is asked of this store is asked of that one instead. Set once, by a front that has no more to
      * do (store/blocks.h). */
     _Atomic(mt_store *) through;
@@ -151,6 +154,9 @@ MT_MUST_CHECK mt_status mt_store_read_start(mt_store *store, const char *key, vo
 /* By what an object is known again (store/identity.h). MT_E_UNSUPPORTED: the store cannot tell when one has changed. */
 MT_MUST_CHECK mt_status mt_store_identify(mt_store *store, const char *key, mt_identity *out, mt_error *err);
 
+/* By what an object is known again (store/identity.h). MT_E_UNSUPPORTED: the store cannot tell when one has changed. */
+MT_MUST_CHECK mt_status mt_store_identify(mt_store *store, const char *key, mt_identity *out, mt_error *err);
+
 /* As mt_store_read, but only if nothing has to be waited for: true, and *status and err are the outcome. */
 bool mt_store_read_now(mt_store *store, const char *key, const mt_range *ranges, size_t n, mt_status *status,
                        mt_error *err);
@@ -172,10 +178,16 @@ const uint8_t *mt_store_view(mt_store *store, const char *key, uint64_t *size);
 MT_MUST_CHECK mt_status mt_store_list(mt_store *store, const char *prefix, mt_store_visit visit, void *user,
                                       mt_error *err);
 
+/* Whether both are the same place, by whatever links they were reached. */
+bool mt_store_is_same(const mt_store *a, const mt_store *b);
+
 /* For those who write stores: MT_E_ARGUMENT for a key that is not a path inside a store; and counting n requests that
  * brought so many bytes, which submit does for itself. */
 MT_MUST_CHECK mt_status mt_store_check_key(const char *key, mt_error *err);
 void mt_store_count(mt_store *store, uint64_t n, uint64_t bytes);
+
+/* For those whose submit can start some requests only: does one by size and read, in a thread for I/O if there is one. */
+void mt_store_submit_blocking(mt_store *store, mt_request *request);
 
 /* A whole object of at most limit bytes (else MT_E_LIMIT, naming limit_name), with a NUL behind it, in the arena. */
 MT_MUST_CHECK mt_status mt_store_load(mt_store *store, const char *key, size_t limit, const char *limit_name,

@@ -6,6 +6,7 @@ Needs nothing but Python's standard library. Images are written here as NPY and 
 back by code of its own.
 """
 
+import gzip
 import json
 import os
 import shutil
@@ -14,6 +15,7 @@ import subprocess
 import sys
 import tempfile
 import unittest
+import zipfile
 import zlib
 from pathlib import Path
 
@@ -485,7 +487,33 @@ class View(Command):
         self.run_it("view", *raw, "--out", self.path("r.png"))
         for wrong in "uint16", "uint16:", "uint17:3x4", "uint16:3xy", "uint16:3x4:-1", "uint16:3x4:0:bigger", ":3x4":
             self.assertIn("--raw", self.refuse("info", raw[0], "--raw", wrong))
-        self.assertIn("are needed", self.refuse("info", raw[0], "--raw", "uint16:3x4x4", status=1))
+        self.assertIn("its array needs 96", self.refuse("info", raw[0], "--raw", "uint16:3x4x4", status=1))
+
+    def test_info_of_a_folder_tells_what_is_skipped(self):
+        folder = self.path("folder")
+        array = {
+            "zarr_format": 3,
+            "node_type": "array",
+            "shape": [4, 5],
+            "data_type": "uint8",
+            "chunk_grid": {"name": "regular", "configuration": {"chunk_shape": [4, 5]}},
+            "chunk_key_encoding": {"name": "default"},
+            "fill_value": 0,
+        }
+        for name, codecs in ("a", ["bytes"]), ("b", ["bytes", "unheard-of"]), ("c", ["bytes"]):
+            path = Path(folder) / "group.zarr" / name
+            path.mkdir(parents=True)
+            (path / "zarr.json").write_text(json.dumps({**array, "codecs": [{"name": codec} for codec in codecs]}))
+        (Path(folder) / "group.zarr" / "zarr.json").write_text('{"zarr_format": 3, "node_type": "group"}')
+        (Path(folder) / "notes.txt").write_text("no image")
+        done = self.run_it("info", "--json", folder, status=1)
+        infos = json.loads(done.stdout)
+        self.assertEqual([info["source"] for info in infos], [f"{folder}/group.zarr#{name}" for name in "ac"])
+        first, second = done.stderr.splitlines()
+        self.assertIn(f"{folder}/group.zarr#b: zarr: ", first)
+        self.assertIn("unheard-of", first)
+        self.assertIn(f"{folder}/notes.txt: ", second)
+        self.assertIn("known format", self.refuse("info", f"{folder}/notes.txt", status=1))
 
     def test_two_channels_are_green_and_magenta(self):
         image = self.path("two.npy")
@@ -511,6 +539,27 @@ class View(Command):
         write_npy(image, (1, 2, 3), pixels, "B", "|u1")
         self.assertEqual(self.view(image, "--axes", "YXC")[2][0], bytes(pixels))
         self.assertEqual(self.view(image, "--axes", "YXC", "--channel", "2,0")[2][0], bytes([10, 0, 30, 200, 0, 50]))
+
+
+class Archives(Command):
+    def setUp(self):
+        super().setUp()
+        image = self.image()
+        with zipfile.ZipFile(self.path("a.zip"), "w") as archive:
+            archive.write(image, "stored/image.npy")
+            archive.write(image, "deflated.npy", zipfile.ZIP_DEFLATED)
+        Path(self.path("image.npy.gz")).write_bytes(gzip.compress(Path(image).read_bytes()))
+
+    def test_patches_of_members_and_compressed_files(self):
+        for path in ["a.zip/stored/image.npy", "a.zip/deflated.npy", "image.npy.gz"]:
+            out = self.path("out.npy")
+            self.run_it("patches", self.path(path), "--size", "8x9", "--at", "5,-3", "--out", out, "--force")
+            self.assertEqual(list(read_npy(out)[1]), self.expected((40, 50), (5, -3), (8, 9)))
+            self.assertIn("40 x 50", self.run_it("info", self.path(path)).stdout)
+
+    def test_what_is_not_there(self):
+        self.assertIn('no member or folder "b.npy"', self.refuse("info", self.path("a.zip/b.npy"), status=1))
+        self.assertIn("name a member", self.refuse("info", self.path("a.zip"), status=1))
 
 
 if __name__ == "__main__":

@@ -166,7 +166,7 @@ static void what_is_named_must_open(void **state)
     mt_stacks *stacks;
     mt_error err = MT_ERROR_INIT;
     snprintf(path, sizeof path, "%s/notes.txt", root);
-    assert_int_equal(mt_stacks_open(NULL, paths, 1, NULL, &stacks, &err), MT_E_UNSUPPORTED);
+    assert_int_equal(mt_stacks_open(NULL, paths, 1, NULL, &stacks, &err), MT_E_NOT_AN_IMAGE);
     err = (mt_error)MT_ERROR_INIT;
     snprintf(path, sizeof path, "%s/absent.npy", root);
     assert_int_equal(mt_stacks_open(NULL, paths, 1, NULL, &stacks, &err), MT_E_NOT_FOUND);

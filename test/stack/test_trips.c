@@ -22,7 +22,8 @@ static trips count(const char *path, const char *part, bool print)
     mt_stack *stack;
     mt_error err = MT_ERROR_INIT;
     check_ok(mt_context_new(NULL, &context, &err), &err);
-    check_ok(mt_stack_open_wrapped(context, path, &options, delayed_wrap, &log, &stack, &err), &err);
+    const mt_store_wrap wrap = { delayed_wrap, &log };
+    check_ok(mt_stack_open_wrapped(context, path, &options, &wrap, &stack, &err), &err);
     trips t = { .open = log.trips };
     if (print)
         print_message("  opened\n");
@@ -134,8 +135,8 @@ static void test_failure(void **state)
         delayed_log log = { .delay_ms = 1, .refused = refused[i] };
         mt_stack *stack;
         mt_error err = MT_ERROR_INIT;
-        mt_status st =
-            mt_stack_open_wrapped(NULL, data_path("zarr/zarr-java/ome/v0.4"), NULL, delayed_wrap, &log, &stack, &err);
+        const mt_store_wrap wrap = { delayed_wrap, &log };
+        mt_status st = mt_stack_open_wrapped(NULL, data_path("zarr/zarr-java/ome/v0.4"), NULL, &wrap, &stack, &err);
         assert_int_equal(st, MT_E_IO);
         assert_non_null(strstr(err.message, "made to fail"));
     }

@@ -30,13 +30,11 @@ static mt_context *tight_context(void)
     return context;
 }
 
-static mt_status read_image(const char *format, mt_context *context, mt_source *source, const char *path, outcome *o,
-                            mt_error *err)
+static mt_status read_image(mt_context *context, mt_container *container, const char *part, outcome *o, mt_error *err)
 {
-    opened_map file = { .context = context, .store = source->store };
-    source->selection = (mt_selection) { .text = path, .path = path, .series = -1, .level = -1 };
-    mt_status st = mt_format_find(format)->open(source, &file.map, err);
-    if (!st && !(st = mt_chunk_map_check(file.map, err)) && is_small(file.map)) {
+    opened_map file = { .context = context, .store = container->source.store };
+    mt_status st = map_part(container, part, &file.map, err);
+    if (!st && is_small(file.map)) {
         uint8_t *pixels;
         size_t size;
         st = read_map(&file, &pixels, &size, err);
@@ -48,33 +46,42 @@ static mt_status read_image(const char *format, mt_context *context, mt_source *
     return st;
 }
 
-void read_images(const char *format, const char *name, const uint8_t *bytes, size_t size, outcome *o)
+static void read_container(mt_context *context, mt_container *container, outcome *o)
 {
-    static const mt_open_options options = { .struct_size = sizeof options, .external_folder = "" };
-    mt_context *context = tight_context();
-    mt_store *store;
+    static const mt_selection all = { .text = "", .path = "", .series = -1, .level = -1 };
     mt_names *names;
     mt_error err = MT_ERROR_INIT;
-    check_ok(mt_store_open_memory(&context->env, name, bytes, size, &store, &err), &err);
-    mt_source source = { .env = &context->env, .store = store, .key = name, .name = name, .options = &options };
-    source.head = bytes;
-    source.head_size = size < 4096 ? size : 4096;
     check_ok(mt_names_new(&context->env, &names, &err), &err);
-    source.selection = (mt_selection) { .text = "", .path = "", .series = -1, .level = -1 };
-    if (mt_format_find(format)->list(&source, names, &err)) {
+    if (mt_container_list(container, &all, names, &err)) {
         o->refused++;
         assert_true(strlen(err.message) > 8);
     }
     for (size_t i = 0; i < mt_names_count(names) && i < 60; i++) {
         mt_error own = MT_ERROR_INIT;
-        if (read_image(format, context, &source, mt_names_get(names, i), o, &own))
+        if (read_image(context, container, mt_names_get(names, i), o, &own))
             o->refused++;
         else
             o->images++;
         assert_true((own.status == MT_OK) == (own.message[0] == 0));
     }
     mt_names_free(names);
-    mt_store_close(store);
+}
+
+void read_images(const char *format, const char *name, const uint8_t *bytes, size_t size, outcome *o)
+{
+    static const mt_open_options options = { .struct_size = sizeof options, .external_folder = "" };
+    mt_context *context = tight_context();
+    mt_store *store;
+    mt_container *container;
+    mt_error err = MT_ERROR_INIT;
+    check_ok(mt_store_open_memory(&context->env, name, bytes, size, &store, &err), &err);
+    if (open_container(format, store, name, name, &options, &container, &err)) {
+        o->refused++;
+        assert_true(strlen(err.message) > 8);
+    } else {
+        read_container(context, container, o);
+        mt_container_close(container);
+    }
     mt_counters counters;
     mt_context_get_counters(context, &counters);
     assert_true(counters.memory_peak < (uint64_t)256 << 20);

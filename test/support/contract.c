@@ -319,7 +319,8 @@ static void check_reads(const char *path, const mt_open_options *options, const 
         mt_stack *stack;
         faults f = { .fail_at = k, .kind = kind };
         mt_error err = MT_ERROR_INIT;
-        mt_status st = mt_stack_open_wrapped(context, path, options, wrap_faulty, &f, &stack, &err);
+        mt_status st =
+            mt_stack_open_wrapped(context, path, options, &(mt_store_wrap) { wrap_faulty, &f }, &stack, &err);
         if (!st) {
             whole_image now = { 0 };
             st = read_whole(stack, &now, &err);

@@ -9,6 +9,10 @@
  * object that ends too early. Takes inner over, unless it fails. */
 mt_status faulty_store_wrap(mt_store *inner, size_t k, mt_status status, mt_store **out, mt_error *err);
 
+/* The same of several stores together: calls counts those of all. */
+mt_status faulty_store_wrap_shared(mt_store *inner, _Atomic size_t *calls, size_t k, mt_status status, mt_store **out,
+                                   mt_error *err);
+
 /* Calls so far. */
 size_t faulty_store_calls(const mt_store *store);
 

@@ -2,36 +2,68 @@
 #include "support/map.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 void close_map(opened_map *o)
 {
     mt_chunk_map_free(o->map);
-    mt_store_close(o->store);
     mt_context_free(o->context);
+}
+
+mt_status open_container(const char *format, mt_store *store, const char *key, const char *name,
+                         const mt_open_options *given, mt_container **out, mt_error *err)
+{
+    mt_open_options options = { .struct_size = sizeof options };
+    mt_error own = MT_ERROR_INIT;
+    uint64_t size;
+    if (given)
+        options = *given;
+    options.format = format;
+    check_ok(mt_container_new(store->env, &options, out, &own), &own);
+    mt_container *c = *out;
+    mt_source *source = &c->source;
+    source->store = store;
+    source->key = mt_arena_strndup(c->arena, key, strlen(key), &own);
+    source->text = source->name = mt_arena_strndup(c->arena, name, strlen(name), &own);
+    source->folder = *key == 0;
+    if (!source->folder) {
+        check_ok(mt_store_size(store, key, &size, &own), &own);
+        source->head_size = size < 4096 ? (size_t)size : 4096;
+        uint8_t *head = mt_arena_alloc(c->arena, source->head_size, 1, &own);
+        check_ok(mt_store_read_at(store, key, 0, head, source->head_size, &own), &own);
+        source->head = head;
+    }
+    mt_status st = mt_container_open(c, err);
+    if (st)
+        mt_container_close(c);
+    return st;
+}
+
+mt_status map_part(mt_container *container, const char *text, mt_chunk_map **out, mt_error *err)
+{
+    mt_arena *arena;
+    mt_selection part;
+    mt_error own = MT_ERROR_INIT;
+    check_ok(mt_arena_new(container->source.env, &arena, &own), &own);
+    check_ok(mt_selection_parse(arena, text, &part, &own), &own);
+    mt_status st = mt_container_map(container, &part, out, err);
+    mt_arena_free(arena);
+    return st;
 }
 
 mt_status open_map(const char *format, const char *folder, const char *name, const char *part, opened_map *o,
                    mt_error *err)
 {
-    static const mt_open_options options = { .struct_size = sizeof options };
     mt_error own = MT_ERROR_INIT;
-    mt_arena *arena;
+    mt_container *container;
     *o = (opened_map) { 0 };
     check_ok(mt_context_new(NULL, &o->context, &own), &own);
     check_ok(mt_store_open_folder(&o->context->env, folder, &o->store, &own), &own);
-    check_ok(mt_arena_new(&o->context->env, &arena, &own), &own);
-    uint8_t head[4096];
-    uint64_t size;
-    check_ok(mt_store_size(o->store, name, &size, &own), &own);
-    mt_source source = { .env = &o->context->env, .store = o->store, .key = name, .name = name, .options = &options };
-    source.head = head;
-    source.head_size = size < sizeof head ? (size_t)size : sizeof head;
-    check_ok(mt_store_read_at(o->store, name, 0, head, source.head_size, &own), &own);
-    check_ok(mt_selection_parse(arena, part, &source.selection, &own), &own);
-    mt_status st = mt_format_find(format)->open(&source, &o->map, err);
-    if (!st)
-        st = mt_chunk_map_check(o->map, err);
-    mt_arena_free(arena);
+    mt_status st = open_container(format, o->store, name, name, NULL, &container, err);
+    if (st)
+        return st;
+    st = map_part(container, part, &o->map, err);
+    mt_container_close(container);
     return st;
 }
 

@@ -6,12 +6,19 @@
 #include "support/support.h"
 
 #include "engine/engine.h"
+#include "format/container.h"
 
 typedef struct opened_map {
     mt_context *context;
-    mt_store *store;
+    mt_store *store; /* the map's */
     mt_chunk_map *map;
 } opened_map;
+
+/* Opens an object of a store, or with the key "" the store, as a format. Takes the store over, also after a failure. */
+mt_status open_container(const char *format, mt_store *store, const char *key, const char *name,
+                         const mt_open_options *options, mt_container **out, mt_error *err);
+/* The map of a part of it. */
+mt_status map_part(mt_container *container, const char *part, mt_chunk_map **out, mt_error *err);
 
 /* Opens a part of a file; the map is checked. Closed also after a failure. */
 mt_status open_map(const char *format, const char *folder, const char *name, const char *part, opened_map *out,

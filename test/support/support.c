@@ -66,18 +66,29 @@ json_t *read_json(const char *name)
     return json;
 }
 
+/* Before each block: its size. */
+typedef union header {
+    size_t size;
+    max_align_t aligned;
+} header;
+
 static void *failing_resize(void *user, void *memory, size_t old_size, size_t new_size)
 {
-    (void)old_size;
     failing_allocator *state = user;
+    header *block = memory ? (header *)memory - 1 : NULL;
+    assert_int_equal(old_size, block ? block->size : 0); /* the contract of mt_allocator */
     if (new_size == 0) {
-        free(memory);
+        free(block);
         return NULL;
     }
     size_t number = __atomic_fetch_add(&state->count, 1, __ATOMIC_RELAXED);
     if (number == state->fail_at || (state->forever && number > state->fail_at))
         return NULL;
-    return realloc(memory, new_size);
+    block = realloc(block, sizeof *block + new_size);
+    if (!block)
+        return NULL;
+    block->size = new_size;
+    return block + 1;
 }
 
 mt_allocator failing_allocator_make(failing_allocator *state, size_t fail_at, int forever)

@@ -5,9 +5,11 @@
 #include <stdio.h>
 #include <string.h>
 
-static int probe(const mt_source *source)
+static mt_status probe(const mt_source *source, int *score, mt_error *err)
 {
-    return source->head && source->head_size >= 10 && memcmp(source->head, "ZISRAWFILE", 10) == 0 ? 2 : 0;
+    (void)err;
+    *score = source->head_size >= 10 && memcmp(source->head, "ZISRAWFILE", 10) == 0 ? 2 : 0;
+    return MT_OK;
 }
 
 /* "", "whole", a pixel type, or "whole/" and one. */
@@ -31,10 +33,10 @@ static mt_status parse_path(const char *path, const czi_survey *survey, czi_imag
                    path);
 }
 
-static mt_status choose(const mt_source *source, const czi_survey *survey, czi_image *image, mt_error *err)
+static mt_status choose(const mt_selection *part, const czi_survey *survey, czi_image *image, mt_error *err)
 {
-    int64_t scene = source->selection.series;
-    mt_status st = parse_path(source->selection.path, survey, image, err);
+    int64_t scene = part->series;
+    mt_status st = parse_path(part->path, survey, image, err);
     if (st)
         return st;
     size_t n = survey->n_scenes ? survey->n_scenes : 1;
@@ -47,84 +49,94 @@ static mt_status choose(const mt_source *source, const czi_survey *survey, czi_i
     return MT_OK;
 }
 
-/* The files of a source, or the document attached to it that the path names. A picture that it names is left. */
-static mt_status open_files(const mt_source *source, mt_arena *arena, czi_files *out, czi_attachment *picture,
-                            mt_error *err)
+/* Surveys a document whose files and entries are there. A failure of the system is one of opening it. */
+static mt_status survey_document(czi_document *document, mt_arena *arena, mt_error *err)
 {
-    const char *path = source->selection.path;
-    size_t n = strlen(CZI_ATTACHMENT);
-    bool is_document = true;
-    mt_status st = czi_open_files(source, arena, out, err);
-    if (st || strncmp(path, CZI_ATTACHMENT, n) != 0)
-        return st;
-    czi_file document;
-    if ((st = czi_find_attachment(&out->file[0], path + n, picture, &is_document, &document, err)))
-        return st;
-    if (is_document) {
-        *out = (czi_files) { .n = 1 };
-        out->file[0] = document;
-        *picture = (czi_attachment) { .position = 0 };
-    }
-    return MT_OK;
+    mt_status st = czi_make_survey(&document->entries, arena, &document->survey, &document->no_survey);
+    return st == MT_E_MEMORY || st == MT_E_IO ? mt_fail(err, st, "%s", document->no_survey.message) : MT_OK;
 }
 
-static mt_status map_image(const mt_source *source, const czi_files *files, mt_arena *arena, mt_chunk_map *map,
-                           mt_error *err)
+static mt_status check_survey(const czi_document *document, mt_error *err)
 {
-    czi_survey survey;
+    const mt_error *why = &document->no_survey;
+    return why->status ? mt_fail(err, why->status, "%s", why->message) : MT_OK;
+}
+
+static mt_status map_image(const mt_container *container, const mt_selection *part, const czi_document *document,
+                           mt_chunk_map *map, mt_error *err)
+{
+    const mt_open_options *options = container->source.options;
     czi_image *image = mt_arena_alloc(map->arena, 1, sizeof *image, err);
     if (!image)
         return MT_E_MEMORY;
-    image->use_masks = source->options->use_masks;
-    image->depth_view = source->options->depth_axis != NULL;
-    czi_entries entries = czi_find_entries(files, arena);
-    mt_status st = czi_make_survey(&entries, arena, &survey, err);
-    if (st || (st = choose(source, &survey, image, err)) || (st = czi_measure(&entries, image, err)))
+    image->use_masks = options->use_masks;
+    image->depth_view = options->depth_axis != NULL;
+    mt_status st = check_survey(document, err);
+    if (st || (st = choose(part, &document->survey, image, err)) || (st = czi_measure(&document->entries, image, err)))
         return st;
-    int64_t level = source->selection.level > 0 ? source->selection.level : 0;
+    int64_t level = part->level > 0 ? part->level : 0;
     if (level >= image->n_levels)
         return mt_fail(err, MT_E_NOT_FOUND, "there is no level=%lld; the image has %d, counted from 0",
                        (long long)level, image->n_levels);
     map->level = (int)level;
     map->n_levels = image->n_levels;
-    st = czi_make_map(&entries, image, map->level, map, err);
-    return st ? st : czi_describe(&files->file[0], image, map, err);
+    st = czi_make_map(&document->entries, image, map->level, map, err);
+    return st ? st : czi_describe(&document->files.file[0], image, map, err);
 }
 
-static mt_status describe(const mt_source *source, mt_arena *arena, mt_chunk_map *map, mt_error *err)
+/* A document that is attached to another, or a picture. */
+static mt_status map_attachment(const mt_container *container, const mt_selection *part, mt_chunk_map *map,
+                                mt_error *err)
 {
-    const mt_selection *s = &source->selection;
-    czi_attachment picture = { .position = 0 };
-    czi_files *files = mt_arena_alloc(map->arena, 1, sizeof *files, err);
-    map->part = files ? mt_arena_strndup(map->arena, s->text, strlen(s->text), err) : NULL;
-    if (!map->part)
+    const czi_document *outer = container->state;
+    czi_document *inner = mt_arena_alloc(map->arena, 1, sizeof *inner, err);
+    czi_attachment attachment;
+    bool is_document;
+    if (!inner)
         return MT_E_MEMORY;
-    mt_status st = open_files(source, map->arena, files, &picture, err);
+    inner->files.n = 1;
+    mt_status st = czi_find_attachment(&outer->files.file[0], part->path + strlen(CZI_ATTACHMENT), &attachment,
+                                       &is_document, &inner->files.file[0], err);
     if (st)
         return st;
-    if (!picture.position)
-        return map_image(source, files, arena, map, err);
-    if (s->series > 0 || s->level > 0)
-        return mt_fail(err, MT_E_NOT_FOUND, "attachment %s is one picture, without scenes and levels", picture.name);
-    return czi_map_picture(&files->file[0], &picture, map, err);
+    if (is_document) {
+        inner->entries = czi_find_entries(&inner->files, map->arena);
+        return (st = survey_document(inner, map->arena, err)) ? st : map_image(container, part, inner, map, err);
+    }
+    if (part->series > 0 || part->level > 0)
+        return mt_fail(err, MT_E_NOT_FOUND, "attachment %s is one picture, without scenes and levels", attachment.name);
+    return czi_map_picture(&outer->files.file[0], &attachment, map, err);
 }
 
-static mt_status open_czi(const mt_source *source, mt_chunk_map **out, mt_error *err)
+static mt_status map_part(const mt_container *container, const mt_selection *part, mt_chunk_map *map, mt_error *err)
 {
-    mt_chunk_map *map;
-    mt_arena *arena; /* of what is not kept */
-    mt_status st = mt_chunk_map_new(source->env, source->store, "czi", &map, err);
-    if (st)
+    if (strncmp(part->path, CZI_ATTACHMENT, strlen(CZI_ATTACHMENT)) == 0)
+        return map_attachment(container, part, map, err);
+    return map_image(container, part, container->state, map, err);
+}
+
+static mt_status open_czi(mt_container *container, mt_error *err)
+{
+    czi_document *document = mt_arena_alloc(container->arena, 1, sizeof *document, err);
+    if (!document)
+        return MT_E_MEMORY;
+    container->state = document;
+    mt_status st = czi_open_files(&container->source, container->arena, &document->files, err);
+    if (st || (st = mt_arena_new(container->source.env, &document->kept, err)))
         return st;
-    if (!(st = mt_arena_new(source->env, &arena, err))) {
-        st = describe(source, arena, map, err);
-        mt_arena_free(arena);
+    document->entries = czi_find_entries(&document->files, document->kept);
+    if (!document->entries.kept) {
+        mt_arena_free(document->kept);
+        document->kept = NULL;
     }
-    if (st)
-        mt_chunk_map_free(map);
-    else
-        *out = map;
-    return st;
+    return survey_document(document, container->arena, err);
+}
+
+static void close_czi(mt_container *container)
+{
+    const czi_document *document = container->state;
+    if (document)
+        mt_arena_free(document->kept);
 }
 
 static mt_status add_part(const char *name, const char *title, const czi_rectangle *r, mt_names *out, mt_error *err)
@@ -160,38 +172,32 @@ static mt_status add_parts(const czi_entries *entries, const czi_survey *survey,
     return st;
 }
 
-static mt_status list_parts(const czi_files *files, mt_arena *arena, mt_names *out, mt_error *err)
+static mt_status list(const mt_container *container, const mt_selection *below, mt_names *out, mt_error *err)
 {
-    czi_survey survey;
-    czi_entries entries = czi_find_entries(files, arena);
-    mt_status st = czi_make_survey(&entries, arena, &survey, err);
-    return st ? st : add_parts(&entries, &survey, arena, out, err);
-}
-
-static mt_status list_of(const mt_source *source, bool attachments, mt_names *out, mt_error *err)
-{
+    (void)below;
+    const czi_document *document = container->state;
     mt_arena *arena;
-    mt_status st = mt_arena_new(source->env, &arena, err);
-    if (st)
+    mt_status st = check_survey(document, err);
+    if (st || (st = mt_arena_new(container->source.env, &arena, err)))
         return st;
-    czi_files *files = mt_arena_alloc(arena, 1, sizeof *files, err);
-    st = files ? czi_open_files(source, arena, files, err) : MT_E_MEMORY;
-    if (!st && attachments)
-        st = czi_list_attachments(&files->file[0], out, err);
-    else if (!st)
-        st = list_parts(files, arena, out, err);
+    st = add_parts(&document->entries, &document->survey, arena, out, err);
     mt_arena_free(arena);
     return st;
 }
 
-static mt_status list(const mt_source *source, mt_names *out, mt_error *err)
+static mt_status attachments(const mt_container *container, mt_names *out, mt_error *err)
 {
-    return list_of(source, false, out, err);
+    const czi_document *document = container->state;
+    return czi_list_attachments(&document->files.file[0], out, err);
 }
 
-static mt_status attachments(const mt_source *source, mt_names *out, mt_error *err)
+static mt_status members(const mt_container *container, mt_names *out, mt_error *err)
 {
-    return list_of(source, true, out, err);
+    const czi_document *document = container->state;
+    mt_status st = MT_OK;
+    for (int i = 1; i < document->files.n && !st; i++)
+        st = mt_names_add(out, document->files.file[i].key, err);
+    return st;
 }
 
 const mt_format mt_format_czi = { .name = "czi",
@@ -199,5 +205,8 @@ const mt_format mt_format_czi = { .name = "czi",
                                   .suffixes = "czi",
                                   .probe = probe,
                                   .open = open_czi,
+                                  .close = close_czi,
                                   .list = list,
-                                  .attachments = attachments };
+                                  .map = map_part,
+                                  .attachments = attachments,
+                                  .members = members };

@@ -124,6 +124,15 @@ typedef struct czi_rectangle {
 MT_MUST_CHECK mt_status czi_measure_scenes(const czi_entries *entries, const czi_survey *survey, mt_arena *arena,
                                            czi_rectangle **out, mt_error *err);
 
+/* A document: its files, subblocks, scenes and pixel types. */
+typedef struct czi_document {
+    czi_files files;
+    czi_entries entries;
+    mt_arena *kept; /* of the entries of a container, or NULL */
+    czi_survey survey;
+    mt_error no_survey; /* why there is none: the document may hold attachments all the same */
+} czi_document;
+
 /* Whether an entry belongs to an image, and how many times smaller it is than level 0, rounded. */
 bool czi_belongs(const czi_image *image, const czi_entry *entry);
 int32_t czi_factor(const czi_entry *entry);

@@ -329,9 +329,8 @@ mt_status czi_make_map(const czi_entries *entries, const czi_image *image, int l
     s->factor = image->factor[level];
     if (!s->type->dtype)
         return mt_fail(err, MT_E_UNSUPPORTED, "pixel type %s is not read", s->type->name);
-    mt_cache *cache = s->files->file[0].env->index_cache;
-    s->owner = mt_cache_new_owner(cache);
-    s->mask_owner = image->use_masks ? mt_cache_new_owner(cache) : 0;
+    s->owner = mt_chunk_map_new_owner(map);
+    s->mask_owner = image->use_masks ? mt_chunk_map_new_owner(map) : 0;
     s->kinds = mt_arena_alloc(map->arena, MAX_KINDS, sizeof *s->kinds, err);
     making m = { map, s, mt_arena_alloc(map->arena, N_SLOTS, sizeof(uint16_t), err) };
     if (!s->kinds || !m.slots)

@@ -80,20 +80,19 @@ static mt_status find_first(const h5_file *file, mt_arena *arena, const h5_many 
 }
 
 /* The document: the one that was opened, or that of the file's name with .xml for its suffix. */
-static mt_status load_document(const mt_source *source, mt_arena *arena, mt_xml **root, mt_error *err)
+static mt_status load_document(const mt_source *source, mt_arena *arena, mt_xml **root, const char **key, mt_error *err)
 {
     char *text;
     size_t size, n = strlen(source->key), limit = source->env->limits.max_xml_bytes;
     const char *dot = strrchr(source->key, '.');
     *root = NULL;
-    const char *key =
-        source->head_size && source->head[0] == '<'
-            ? source->key
-            : mt_arena_printf(arena, err, "%.*s.xml", (int)(dot ? (size_t)(dot - source->key) : n), source->key);
-    if (!key)
+    *key = source->head_size && source->head[0] == '<'
+               ? source->key
+               : mt_arena_printf(arena, err, "%.*s.xml", (int)(dot ? (size_t)(dot - source->key) : n), source->key);
+    if (!*key)
         return MT_E_MEMORY;
-    mt_status st = mt_store_load(source->store, key, limit, "max_xml_bytes", arena, &text, &size, err);
-    return st ? st : mt_xml_parse(arena, text, size, key, root, err);
+    mt_status st = mt_store_load(source->store, *key, limit, "max_xml_bytes", arena, &text, &size, err);
+    return st ? st : mt_xml_parse(arena, text, size, *key, root, err);
 }
 
 static const mt_xml *find_setup(const mt_xml *root, int number)
@@ -136,25 +135,26 @@ static mt_status read_voxels(const mt_xml *setup, const int64_t *whole, mt_chunk
             break;
         double factor = map->shape[1 + d] > 0 ? round((double)whole[d] / (double)map->shape[1 + d]) : 1;
         map->pixel_size[1 + d] = value * (factor > 1 ? factor : 1);
-        if (unit && *unit->text && !(map->unit[1 + d] = h5_name_of_unit(map->arena, unit->text, err)))
+        if (unit && *unit->text && !(map->unit[1 + d] = mt_unit_name(map->arena, unit->text, err)))
             return MT_E_MEMORY;
     }
     return MT_OK;
 }
 
-static mt_status describe_setup(const mt_source *source, mt_arena *arena, const int64_t *whole, int number,
-                                mt_chunk_map *map, mt_error *err)
+static mt_status describe_setup(const h5_file *file, const mt_source *source, mt_arena *arena, const int64_t *whole,
+                                int number, mt_chunk_map *map, mt_error *err)
 {
     mt_xml *root;
-    mt_status st = load_document(source, arena, &root, err);
-    if (st)
+    const char *key;
+    mt_status st = load_document(source, arena, &root, &key, err);
+    if (st || (st = h5_files_note(file->files, key, err)))
         return st;
     const mt_xml *setup = find_setup(root, number);
     return (st = name_channel(setup, map, err)) ? st : read_voxels(setup, whole, map, err);
 }
 
-mt_status h5_open_bdv(const h5_file *file, mt_arena *arena, const mt_source *source, int level, mt_chunk_map *map,
-                      mt_error *err)
+mt_status h5_open_bdv(const h5_file *file, mt_arena *arena, const mt_source *source, int64_t series, int level,
+                      mt_chunk_map *map, mt_error *err)
 {
     h5_many many = { .leading = 1, .axes = "T", .write_path = write_path };
     h5_dataset whole, dataset;
@@ -163,7 +163,7 @@ mt_status h5_open_bdv(const h5_file *file, mt_arena *arena, const mt_source *sou
     mt_status st = find_numbers(file, arena, "", "t", &many.first, &last, err);
     if (st || (st = find_numbers(file, arena, "", "s", &low_setup, &high_setup, err)))
         return st;
-    int64_t setup = source->selection.series < 0 ? low_setup : source->selection.series;
+    int64_t setup = series < 0 ? low_setup : series;
     if (setup > high_setup || setup > MAX_SETUPS)
         return mt_fail(err, MT_E_NOT_FOUND, "there is no series=%lld; the view setups are %lld to %lld",
                        (long long)setup, (long long)low_setup, (long long)high_setup);
@@ -186,7 +186,7 @@ mt_status h5_open_bdv(const h5_file *file, mt_arena *arena, const mt_source *sou
     map->level = level;
     map->n_levels = (int)high_level + 1;
     mt_error own = MT_ERROR_INIT;
-    return h5_forgive(describe_setup(source, arena, whole.shape, many.setup, map, &own), &own, err);
+    return h5_forgive(describe_setup(file, source, arena, whole.shape, many.setup, map, &own), &own, err);
 }
 
 mt_status h5_list_bdv(const h5_file *file, mt_arena *arena, mt_names *out, mt_error *err)
@@ -204,7 +204,8 @@ mt_status h5_list_bdv(const h5_file *file, mt_arena *arena, mt_names *out, mt_er
 mt_status h5_find_bdv_file(const mt_source *source, mt_arena *arena, const char **key, mt_error *err)
 {
     mt_xml *root;
-    mt_status st = load_document(source, arena, &root, err);
+    const char *document;
+    mt_status st = load_document(source, arena, &root, &document, err);
     if (st)
         return st;
     const mt_xml *sequence = mt_xml_child(root, "SequenceDescription");

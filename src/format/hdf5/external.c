@@ -22,7 +22,8 @@ static mt_status read_slot(const h5_file *file, mt_arena *arena, const mt_reader
     out->size = h5_read_length(file, r);
     if (!name || !*name || r->failed || out->offset > INT64_MAX)
         return mt_fail(err, MT_E_CORRUPT, "the list of external files is broken");
-    return h5_resolve(file, arena, "the raw data", name, false, &out->key, err);
+    mt_status st = h5_resolve(file, arena, "the raw data", name, false, &out->key, err);
+    return st ? st : h5_files_note(file->files, out->key, err);
 }
 
 static mt_status read_slots(const h5_file *file, const h5_dataset *d, mt_arena *arena, external *out, mt_error *err)

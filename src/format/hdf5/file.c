@@ -9,21 +9,27 @@ static const uint8_t SIGNATURE[8] = { 0x89, 'H', 'D', 'F', '\r', '\n', 0x1a, '\n
 /* A user block is a power of two, of 512 bytes at the least. */
 #define LARGEST_USER_BLOCK ((uint64_t)1 << 26)
 
-bool h5_find_signature(mt_store *store, const char *key, const uint8_t *head, size_t head_size, uint64_t *out)
+mt_status h5_find_signature(mt_store *store, const char *key, const uint8_t *head, size_t head_size, bool *found,
+                            uint64_t *at, mt_error *err)
 {
-    for (uint64_t at = 0; at <= LARGEST_USER_BLOCK; at = at ? 2 * at : 512) {
+    *found = false;
+    for (*at = 0; *at <= LARGEST_USER_BLOCK; *at = *at ? 2 * *at : 512) {
         uint8_t bytes[8];
-        *out = at;
-        if (at + 8 <= head_size) {
-            if (memcmp(head + at, SIGNATURE, 8) == 0)
-                return true;
-        } else if (head_size < 4096 || mt_store_read_at(store, key, at, bytes, 8, NULL)) {
-            return false;
-        } else if (memcmp(bytes, SIGNATURE, 8) == 0) {
-            return true;
+        const uint8_t *here = head + *at;
+        if (*at + 8 > head_size) {
+            if (head_size < 4096)
+                return MT_OK; /* that is all of the file */
+            mt_error own = MT_ERROR_INIT;
+            mt_status st = mt_store_read_at(store, key, *at, bytes, 8, &own);
+            if (st)
+                return st == MT_E_CORRUPT ? MT_OK : mt_fail(err, st, "%s", own.message); /* it ends before */
+            here = bytes;
         }
+        *found = memcmp(here, SIGNATURE, 8) == 0;
+        if (*found)
+            return MT_OK;
     }
-    return false;
+    return MT_OK;
 }
 
 uint64_t h5_read_number(mt_reader *r, size_t bytes)
@@ -238,7 +244,7 @@ static uint64_t read_new(h5_file *file, mt_reader *r)
     return end;
 }
 
-static mt_status read_superblock(h5_file *file, const uint8_t *bytes, size_t size, mt_error *err)
+static mt_status parse_superblock(h5_file *file, const uint8_t *bytes, size_t size, mt_error *err)
 {
     mt_reader r = mt_reader_over(bytes, size, false);
     mt_read_skip(&r, 8);
@@ -266,108 +272,19 @@ mt_status h5_blame_writer(const h5_file *file, mt_status st, mt_error *err)
     return st;
 }
 
-/* Fills the file but for env, store, key, size and may_follow, which are there. */
-static mt_status open_head(h5_file *file, const uint8_t *head, size_t head_size, mt_error *err)
+mt_status h5_read_superblock(h5_file *file, mt_error *err)
 {
-    uint8_t bytes[128] = { 0 };
-    if (!h5_find_signature(file->store, file->key, head, head_size, &file->base))
+    uint8_t head[4096], bytes[128] = { 0 };
+    mt_status st = mt_store_size(file->store, file->key, &file->size, err);
+    size_t head_size = file->size < sizeof head ? (size_t)file->size : sizeof head;
+    bool found = false;
+    if (st || (st = mt_store_read_at(file->store, file->key, 0, head, head_size, err)) ||
+        (st = h5_find_signature(file->store, file->key, head, head_size, &found, &file->base, err)))
+        return st;
+    if (!found)
         return mt_fail(err, MT_E_CORRUPT, "the file has no signature of HDF5");
     size_t size = file->size - file->base < 124 ? (size_t)(file->size - file->base) : 124;
-    mt_status st = mt_store_read_at(file->store, file->key, file->base, bytes, size, err);
-    if (st)
+    if ((st = mt_store_read_at(file->store, file->key, file->base, bytes, size, err)))
         return st;
-    file->owner = mt_cache_new_owner(file->env->index_cache);
-    return h5_blame_writer(file, read_superblock(file, bytes, size, err), err);
-}
-
-mt_status h5_open_file(const mt_source *source, h5_file *out, mt_error *err)
-{
-    *out = (h5_file) { .env = source->env, .store = source->store, .key = source->key };
-    out->may_follow = source->options->external_folder != NULL;
-    mt_status st = mt_store_size(out->store, out->key, &out->size, err);
-    return st ? st : open_head(out, source->head, source->head_size, err);
-}
-
-/* Appends a segment to a key of n bytes, or for ".." takes the last one off; false where there is none. */
-static bool add_segment(char *key, size_t *n, const char *segment, size_t length)
-{
-    if (length == 0 || (length == 1 && segment[0] == '.'))
-        return true;
-    if (length == 2 && memcmp(segment, "..", 2) == 0) {
-        if (*n == 0)
-            return false;
-        while (*n > 0 && key[--*n] != '/')
-            ;
-        return true;
-    }
-    if (*n > 0)
-        key[(*n)++] = '/';
-    memcpy(key + *n, segment, length);
-    *n += length;
-    return true;
-}
-
-/* Folder and name as a key, without "." and ".."; empty where they lead out of the store. */
-static mt_status join(mt_arena *arena, const char *folder, size_t folder_bytes, const char *name, const char **out,
-                      mt_error *err)
-{
-    const char *parts[2] = { folder, name };
-    size_t sizes[2] = { folder_bytes, strlen(name) }, n = 0;
-    char *key = mt_arena_alloc(arena, folder_bytes + sizes[1] + 3, 1, err);
-    bool inside = true;
-    if (!key)
-        return MT_E_MEMORY;
-    for (int i = 0; i < 2; i++)
-        for (size_t at = 0; inside && at < sizes[i];) {
-            const char *slash = memchr(parts[i] + at, '/', sizes[i] - at);
-            size_t end = slash ? (size_t)(slash - parts[i]) : sizes[i];
-            inside = add_segment(key, &n, parts[i] + at, end - at);
-            at = end + 1;
-        }
-    key[inside ? n : 0] = 0;
-    *out = key;
-    return MT_OK;
-}
-
-mt_status h5_resolve(const h5_file *file, mt_arena *arena, const char *what, const char *name, bool beside,
-                     const char **key, mt_error *err)
-{
-    const char *slash = strrchr(file->key, '/'), *root = file->store->url, *rest = name;
-    size_t n = strlen(root), folder_bytes = slash ? (size_t)(slash - file->key) : 0;
-    while (strncmp(rest, "./", 2) == 0)
-        rest += 2;
-    if (!file->may_follow && (!beside || strchr(rest, '/')))
-        return mt_fail(err, MT_E_UNSUPPORTED,
-                       "%s leads to \"%s\", which is not followed: the option external_folder allows it", what, name);
-    if (name[0] == '/') { /* only into the folder that was named, as it was named */
-        bool below = strncmp(name, root, n) == 0 && name[n] == '/';
-        folder_bytes = 0;
-        rest = below ? name + n : "..";
-    }
-    mt_status st = join(arena, file->key, folder_bytes, rest, key, err);
-    if (!st && **key == 0)
-        st = mt_fail(err, MT_E_UNSUPPORTED, "%s leads to \"%s\", which is outside of the folder %s", what, name, root);
-    return st;
-}
-
-mt_status h5_open_other(const h5_file *file, mt_arena *arena, const char *key, const h5_file **out, mt_error *err)
-{
-    uint8_t head[4096];
-    *out = file;
-    if (strcmp(key, file->key) == 0)
-        return MT_OK;
-    h5_file *other = mt_arena_alloc(arena, 1, sizeof *other, err);
-    if (!other)
-        return MT_E_MEMORY;
-    *other = (h5_file) { .env = file->env, .store = file->store, .key = key, .may_follow = file->may_follow };
-    *out = other;
-    mt_status st = mt_store_size(file->store, key, &other->size, err);
-    if (st)
-        return st;
-    size_t size = other->size < sizeof head ? (size_t)other->size : sizeof head;
-    if (!(st = mt_store_read_at(file->store, key, 0, head, size, err)))
-        st = open_head(other, head, size, err);
-    if (st)
-        mt_error_prefix(err, "%s", key);
-    return st;
+    return h5_blame_writer(file, parse_superblock(file, bytes, size, err), err);
 }

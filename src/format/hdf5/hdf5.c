@@ -20,14 +20,15 @@ static bool is_document(const mt_source *source)
     return false;
 }
 
-static int probe(const mt_source *source)
+static mt_status probe(const mt_source *source, int *score, mt_error *err)
 {
     uint64_t at;
-    if (!source->head)
-        return 0;
-    return is_document(source) || h5_find_signature(source->store, source->key, source->head, source->head_size, &at)
-               ? 2
-               : 0;
+    bool found = is_document(source);
+    mt_status st = source->head && !found ? h5_find_signature(source->store, source->key, source->head,
+                                                              source->head_size, &found, &at, err)
+                                          : MT_OK;
+    *score = found ? 2 : 0;
+    return st;
 }
 
 /* The images of a file, as they are found: the first, how many, and their names for a message. */
@@ -86,124 +87,149 @@ static mt_status choose(const h5_file *file, mt_arena *arena, const char *root, 
     return MT_OK;
 }
 
+/* What a file is as a whole. */
+typedef enum file_kind { UNKNOWN, DATASETS, IMARIS, BDV } file_kind;
+
+/* The container's state. */
+typedef struct h5_contents {
+    h5_files *files;
+    const h5_file *file;    /* that was opened, or that the document names */
+    _Atomic file_kind kind; /* UNKNOWN until it is asked for: a dataset that is named opens without */
+} h5_contents;
+
 /* A dataset by its path, or the only image below a group. */
-static mt_status open_dataset(const h5_file *file, mt_arena *arena, const mt_source *source, mt_chunk_map *map,
-                              mt_error *err)
+static mt_status map_dataset(const h5_file *file, mt_arena *arena, const mt_selection *part, mt_chunk_map *map,
+                             mt_error *err)
 {
-    const char *path = source->selection.path;
+    const char *path = part->path;
     h5_object object;
     h5_dataset dataset;
-    if (source->selection.series > 0 || source->selection.level > 0)
-        return mt_fail(err, MT_E_NOT_FOUND, "a dataset has no series and no levels: \"%s\"", source->selection.text);
+    if (part->series > 0 || part->level > 0)
+        return mt_fail(err, MT_E_NOT_FOUND, "a dataset has no series and no levels: \"%s\"", part->text);
     mt_status st = h5_find_object(file, arena, path, &object, err);
     if (st)
         return st;
     if (!h5_is_dataset(&object) &&
         ((st = choose(file, arena, path, &path, err)) || (st = h5_find_object(file, arena, path, &object, err))))
         return st;
-    if ((st = h5_read_dataset(arena, &object, &dataset, err)) ||
-        (st = h5_make_map(object.file, &dataset, NULL, NULL, map, err)) ||
-        (st = h5_describe_axes(arena, &object, path, map, err)))
+    if ((st = h5_read_dataset(arena, &object, &dataset, err)))
+        return st;
+    st = dataset.layout == H5_VIRTUAL ? h5_make_virtual_map(object.file, &dataset, map, err)
+                                      : h5_make_map(object.file, &dataset, NULL, NULL, map, err);
+    if (st || (st = h5_describe_axes(arena, &object, path, map, err)))
         return st;
     path += strspn(path, "/");
-    map->part = *source->selection.path || *path ? mt_arena_printf(map->arena, err, "/%s", path) : "";
+    map->part = *part->path || *path ? mt_arena_printf(map->arena, err, "/%s", path) : "";
     return map->part ? MT_OK : MT_E_MEMORY;
 }
 
-static mt_status open_file(const mt_source *source, mt_arena *arena, h5_file *file, mt_error *err)
+static mt_status find_kind(h5_contents *contents, mt_arena *arena, file_kind *out, mt_error *err)
 {
-    mt_source inside = *source;
-    if (!is_document(source))
-        return h5_open_file(source, file, err);
-    mt_status st = h5_find_bdv_file(source, arena, &inside.key, err);
-    uint8_t head[4096];
-    uint64_t size;
-    if (st || (st = mt_store_size(source->store, inside.key, &size, err)))
-        return st;
-    inside.head = head;
-    inside.head_size = size < sizeof head ? (size_t)size : sizeof head;
-    if ((st = mt_store_read_at(source->store, inside.key, 0, head, inside.head_size, err)))
-        return st;
-    return h5_open_file(&inside, file, err);
-}
-
-/* What a file is as a whole. */
-typedef enum file_kind { DATASETS, IMARIS, BDV } file_kind;
-
-static mt_status find_kind(const h5_file *file, mt_arena *arena, file_kind *out, mt_error *err)
-{
+    *out = contents->kind;
+    if (*out != UNKNOWN)
+        return MT_OK;
     bool is_imaris, is_bdv = false;
-    mt_status st = h5_is_imaris(file, arena, &is_imaris, err);
+    mt_status st = h5_is_imaris(contents->file, arena, &is_imaris, err);
     if (!st && !is_imaris)
-        st = h5_is_bdv(file, arena, &is_bdv, err);
-    *out = st ? DATASETS : is_imaris ? IMARIS : is_bdv ? BDV : DATASETS;
+        st = h5_is_bdv(contents->file, arena, &is_bdv, err);
+    if (!st)
+        contents->kind = *out = is_imaris ? IMARIS : is_bdv ? BDV : DATASETS;
     return st;
 }
 
-static mt_status describe(const mt_source *source, mt_arena *arena, mt_chunk_map *map, mt_error *err)
+static mt_status map_image(const mt_container *container, const mt_selection *part, mt_arena *arena, mt_chunk_map *map,
+                           mt_error *err)
 {
-    h5_file file;
+    h5_contents *contents = container->state;
+    const h5_file *file = contents->file;
     file_kind kind = DATASETS;
-    int level = (int)mt_max_i64(0, mt_min_i64(source->selection.level, INT32_MAX));
-    mt_status st = open_file(source, arena, &file, err);
-    if (st)
-        return st;
-    map->part = mt_arena_strndup(map->arena, source->selection.text, strlen(source->selection.text), err);
-    if (!map->part)
-        return MT_E_MEMORY;
-    if (*source->selection.path == 0)
-        st = find_kind(&file, arena, &kind, err);
+    int level = (int)mt_max_i64(0, mt_min_i64(part->level, INT32_MAX));
+    mt_status st = *part->path ? MT_OK : find_kind(contents, arena, &kind, err);
     if (!st && kind == IMARIS)
-        st = h5_open_imaris(&file, arena, level, map, err);
+        st = h5_open_imaris(file, arena, level, map, err);
     else if (!st && kind == BDV)
-        st = h5_open_bdv(&file, arena, source, level, map, err);
+        st = h5_open_bdv(file, arena, &container->source, part->series, level, map, err);
     else if (!st)
-        st = open_dataset(&file, arena, source, map, err);
-    return h5_blame_writer(&file, st, err);
+        st = map_dataset(file, arena, part, map, err);
+    return h5_blame_writer(file, st, err);
 }
 
-static mt_status open_hdf5(const mt_source *source, mt_chunk_map **out, mt_error *err)
+static mt_status list_images(const mt_container *container, const mt_selection *below, mt_arena *arena, mt_names *out,
+                             mt_error *err)
 {
-    mt_chunk_map *map;
-    mt_arena *arena; /* of what is not kept */
-    mt_status st = mt_chunk_map_new(source->env, source->store, "hdf5", &map, err);
-    if (st)
-        return st;
-    if (!(st = mt_arena_new(source->env, &arena, err))) {
-        st = describe(source, arena, map, err);
-        mt_arena_free(arena);
-    }
-    if (st)
-        mt_chunk_map_free(map);
-    else
-        *out = map;
-    return st;
-}
-
-static mt_status list_images(const mt_source *source, mt_arena *arena, mt_names *out, mt_error *err)
-{
-    h5_file file;
+    h5_contents *contents = container->state;
     file_kind kind;
     candidates c = { .arena = arena, .names = out };
-    mt_status st = open_file(source, arena, &file, err);
-    if (st || (st = find_kind(&file, arena, &kind, err)))
+    mt_status st = find_kind(contents, arena, &kind, err);
+    if (st)
         return st;
     if (kind == IMARIS)
         return mt_names_add(out, "", err);
     if (kind == BDV)
-        return h5_list_bdv(&file, arena, out, err);
-    return h5_find_images(&file, arena, source->selection.path, add_candidate, NULL, &c, err);
+        return h5_list_bdv(contents->file, arena, out, err);
+    return h5_find_images(contents->file, arena, below->path, add_candidate, NULL, &c, err);
 }
 
-static mt_status list(const mt_source *source, mt_names *out, mt_error *err)
+static mt_status map_part(const mt_container *container, const mt_selection *part, mt_chunk_map *map, mt_error *err)
+{
+    mt_arena *arena; /* of what is not kept */
+    mt_status st = mt_arena_new(container->source.env, &arena, err);
+    if (st)
+        return st;
+    st = map_image(container, part, arena, map, err);
+    mt_arena_free(arena);
+    return st;
+}
+
+static mt_status list(const mt_container *container, const mt_selection *below, mt_names *out, mt_error *err)
 {
     mt_arena *arena;
+    mt_status st = mt_arena_new(container->source.env, &arena, err);
+    if (st)
+        return st;
+    st = list_images(container, below, arena, out, err);
+    mt_arena_free(arena);
+    return st;
+}
+
+static mt_status open_document(const mt_source *source, h5_contents *contents, mt_error *err)
+{
+    mt_arena *arena;
+    const char *key;
     mt_status st = mt_arena_new(source->env, &arena, err);
     if (st)
         return st;
-    st = list_images(source, arena, out, err);
+    if (!(st = h5_find_bdv_file(source, arena, &key, err)))
+        st = h5_files_open(contents->files, key, &contents->file, err);
     mt_arena_free(arena);
     return st;
+}
+
+static mt_status open_hdf5(mt_container *container, mt_error *err)
+{
+    const mt_source *source = &container->source;
+    h5_contents *contents = mt_arena_alloc(container->arena, 1, sizeof *contents, err);
+    if (!contents)
+        return MT_E_MEMORY;
+    container->state = contents;
+    mt_status st = h5_files_new(source, container->arena, &contents->files, err);
+    if (st)
+        return st;
+    return is_document(source) ? open_document(source, contents, err)
+                               : h5_files_open(contents->files, source->key, &contents->file, err);
+}
+
+static void close_hdf5(mt_container *container)
+{
+    const h5_contents *contents = container->state;
+    if (contents)
+        h5_files_free(contents->files);
+}
+
+static mt_status members(const mt_container *container, mt_names *out, mt_error *err)
+{
+    const h5_contents *contents = container->state;
+    return h5_files_list(contents->files, container->source.key, out, err);
 }
 
 const mt_format mt_format_hdf5 = { .name = "hdf5",
@@ -211,4 +237,7 @@ const mt_format mt_format_hdf5 = { .name = "hdf5",
                                    .suffixes = "h5,hdf5,hdf,ims,nc,he5",
                                    .probe = probe,
                                    .open = open_hdf5,
-                                   .list = list };
+                                   .close = close_hdf5,
+                                   .list = list,
+                                   .map = map_part,
+                                   .members = members };

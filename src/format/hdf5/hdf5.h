@@ -9,7 +9,11 @@
 
 #define H5_UNDEFINED UINT64_MAX /* an address where nothing is, or an unlimited size */
 
+/* The files of a container, each opened once. Thread-safe. */
+typedef struct h5_files h5_files;
+
 typedef struct h5_file {
+    h5_files *files; /* whose it is */
     mt_env *env;
     mt_store *store;
     const char *key;
@@ -19,20 +23,28 @@ typedef struct h5_file {
     uint64_t root;                      /* the object header of the root group */
     size_t address_bytes, length_bytes; /* 2, 4 or 8 */
     bool being_written;
-    bool may_follow; /* other files that it names, in the folder of the store */
 } h5_file;
 
 /* Whether a file is HDF5: the signature at 0, 512, 1024, 2048, ... */
-bool h5_find_signature(mt_store *store, const char *key, const uint8_t *head, size_t head_size, uint64_t *out);
-/* Reads the superblock. key is borrowed. */
-MT_MUST_CHECK mt_status h5_open_file(const mt_source *source, h5_file *out, mt_error *err);
+MT_MUST_CHECK mt_status h5_find_signature(mt_store *store, const char *key, const uint8_t *head, size_t head_size,
+                                          bool *found, uint64_t *at, mt_error *err);
+/* Fills a file of which files, env, store, key and owner are there. */
+MT_MUST_CHECK mt_status h5_read_superblock(h5_file *file, mt_error *err);
+
+MT_MUST_CHECK mt_status h5_files_new(const mt_source *source, mt_arena *arena, h5_files **out, mt_error *err);
+void h5_files_free(h5_files *files);
+/* The file of a key. MT_E_NOT_FOUND only where it is not there. */
+MT_MUST_CHECK mt_status h5_files_open(h5_files *files, const char *key, const h5_file **out, mt_error *err);
+/* Notes a file that belongs to the images and is no HDF5, */
+MT_MUST_CHECK mt_status h5_files_note(h5_files *files, const char *key, mt_error *err);
+/* and lists the keys of all but one. */
+MT_MUST_CHECK mt_status h5_files_list(h5_files *files, const char *but, mt_names *out, mt_error *err);
 /* The key of a file that another one names, as what ("a link"): relative to its folder, and inside that of the store.
  * beside: a name without folders is always allowed. MT_E_UNSUPPORTED where it is not. */
 MT_MUST_CHECK mt_status h5_resolve(const h5_file *file, mt_arena *arena, const char *what, const char *name,
                                    bool beside, const char **key, mt_error *err);
-/* Opens that file into the arena; file itself where the key is its own. MT_E_NOT_FOUND only where it is not there. */
-MT_MUST_CHECK mt_status h5_open_other(const h5_file *file, mt_arena *arena, const char *key, const h5_file **out,
-                                      mt_error *err);
+/* Opens that file. MT_E_NOT_FOUND only where it is not there. */
+MT_MUST_CHECK mt_status h5_open_other(const h5_file *file, const char *key, const h5_file **out, mt_error *err);
 
 /* Says of a file that was found broken if it is marked as being written, which may be why. Returns st. */
 mt_status h5_blame_writer(const h5_file *file, mt_status st, mt_error *err);
@@ -144,7 +156,7 @@ typedef struct h5_link {
 MT_MUST_CHECK mt_status h5_read_links(mt_arena *arena, const h5_object *group, const char *name, h5_link **first,
                                       mt_error *err);
 /* The object at a path from the root; links are followed, into other files only where that is allowed. The file of the
- * object is then another one, in the arena. MT_E_NOT_FOUND names the segment that is missing. */
+ * object is then another one. MT_E_NOT_FOUND names the segment that is missing. */
 MT_MUST_CHECK mt_status h5_find_object(const h5_file *file, mt_arena *arena, const char *path, h5_object *out,
                                        mt_error *err);
 
@@ -268,23 +280,26 @@ typedef struct h5_many {
 } h5_many;
 
 /* Fills the map: dimensions, type, chunks, filters, locate. The dataset stands for all. shape may be NULL, or smaller
- * than that of the datasets, which are then padded. */
+ * than that of the datasets, which are then padded. Not of virtual datasets. */
 MT_MUST_CHECK mt_status h5_make_map(const h5_file *file, const h5_dataset *dataset, const h5_many *many,
                                     const int64_t *shape, mt_chunk_map *map, mt_error *err);
+/* Of one dataset: what the map says whatever its layout. */
+MT_MUST_CHECK mt_status h5_start_map(const h5_dataset *dataset, mt_chunk_map *map, mt_error *err);
 
-/* The same where the pixels lie in other files: what h5_make_map does not fill. */
+/* Where the pixels lie in other files: what h5_start_map does not fill. */
 MT_MUST_CHECK mt_status h5_set_external(const h5_file *file, const h5_dataset *dataset, mt_chunk_map *map,
                                         mt_error *err);
-MT_MUST_CHECK mt_status h5_set_virtual(const h5_file *file, const h5_dataset *dataset, mt_chunk_map *map,
-                                       mt_error *err);
+/* The map of a virtual dataset. */
+MT_MUST_CHECK mt_status h5_make_virtual_map(const h5_file *file, const h5_dataset *dataset, mt_chunk_map *map,
+                                            mt_error *err);
 
 /* Images that are more than one dataset. The first tells whether the file holds one. */
 MT_MUST_CHECK mt_status h5_is_imaris(const h5_file *file, mt_arena *arena, bool *out, mt_error *err);
 MT_MUST_CHECK mt_status h5_open_imaris(const h5_file *file, mt_arena *arena, int level, mt_chunk_map *map,
                                        mt_error *err);
 MT_MUST_CHECK mt_status h5_is_bdv(const h5_file *file, mt_arena *arena, bool *out, mt_error *err);
-MT_MUST_CHECK mt_status h5_open_bdv(const h5_file *file, mt_arena *arena, const mt_source *source, int level,
-                                    mt_chunk_map *map, mt_error *err);
+MT_MUST_CHECK mt_status h5_open_bdv(const h5_file *file, mt_arena *arena, const mt_source *source, int64_t series,
+                                    int level, mt_chunk_map *map, mt_error *err);
 /* The HDF5 file that a document of BigDataViewer names. */
 MT_MUST_CHECK mt_status h5_find_bdv_file(const mt_source *source, mt_arena *arena, const char **key, mt_error *err);
 MT_MUST_CHECK mt_status h5_list_bdv(const h5_file *file, mt_arena *arena, mt_names *out, mt_error *err);
@@ -305,7 +320,5 @@ MT_MUST_CHECK mt_status h5_describe_scales(mt_arena *arena, const h5_object *obj
                                            mt_chunk_map *map, mt_error *err);
 /* The axis that a name stands for; '?' if none. */
 char h5_axis_of(const char *name);
-/* The UDUNITS-2 name of a unit, in the arena; NULL where there is no memory. */
-const char *h5_name_of_unit(mt_arena *arena, const char *text, mt_error *err);
 
 #endif

@@ -104,7 +104,7 @@ static mt_status read_voxels(const h5_file *file, mt_arena *arena, mt_chunk_map 
         if (!has_from || !has_to || !(to > from))
             continue;
         map->pixel_size[2 + d] = (to - from) / (double)map->shape[2 + d];
-        if (unit && *unit && !(map->unit[2 + d] = h5_name_of_unit(map->arena, unit, err)))
+        if (unit && *unit && !(map->unit[2 + d] = mt_unit_name(map->arena, unit, err)))
             return MT_E_MEMORY;
     }
     return MT_OK;

@@ -241,7 +241,7 @@ static mt_status enter_file(walk *w, const h5_link *link, mt_error *err)
     if (st)
         return st;
     mt_error own = MT_ERROR_INIT;
-    st = h5_open_other(w->file, w->arena, key, &w->file, &own);
+    st = h5_open_other(w->file, key, &w->file, &own);
     if (st == MT_E_NOT_FOUND) /* not what was asked for, but what the file says is there */
         return mt_fail(err, MT_E_CORRUPT, "\"%s\" is a link into %s, which is not there", link->name, key);
     if (st)

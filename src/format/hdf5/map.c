@@ -5,7 +5,7 @@
 #include <string.h>
 
 typedef struct h5_state {
-    h5_file file;
+    const h5_file *file;
     h5_dataset dataset; /* the one, or the first of many */
     h5_many many;
     uint64_t owner; /* of many datasets in the index cache */
@@ -15,8 +15,7 @@ typedef struct h5_state {
 typedef struct member {
     bool missing;
     h5_dataset dataset;
-    h5_file file; /* where links led to; its key stands in: */
-    char key[MT_KEY_BYTES];
+    const h5_file *file; /* where links led to */
 } member;
 
 typedef struct member_making {
@@ -36,7 +35,7 @@ static bool is_alike(const h5_dataset *a, const h5_dataset *b)
 
 static mt_status read_member(const member_making *m, const char *path, member *out, mt_error *err)
 {
-    const h5_file *file = &m->state->file;
+    const h5_file *file = m->state->file;
     mt_arena *arena;
     h5_object object;
     mt_error own = MT_ERROR_INIT;
@@ -48,12 +47,8 @@ static mt_status read_member(const member_making *m, const char *path, member *o
     if (!st && !(st = h5_read_dataset(arena, &object, &out->dataset, &own)) &&
         !is_alike(&m->state->dataset, &out->dataset))
         st = mt_fail(&own, MT_E_UNSUPPORTED, "it differs from the first dataset of its image");
-    if (!st && strlen(object.file->key) >= sizeof out->key)
-        st = mt_fail(&own, MT_E_LIMIT, "the name of its file is too long");
-    if (!st) {
-        out->file = *object.file;
-        memcpy(out->key, object.file->key, strlen(object.file->key) + 1);
-    }
+    if (!st)
+        out->file = object.file;
     mt_arena_free(arena);
     return !st || out->missing ? MT_OK : mt_fail(err, st, "/%s: %s", path, own.message);
 }
@@ -63,17 +58,17 @@ static mt_status make_member(void *argument, void **data, size_t *size, mt_error
     const member_making *m = argument;
     char path[128];
     *size = sizeof(member);
-    mt_status st = mt_alloc(m->state->file.env, *size, data, err);
+    mt_status st = mt_alloc(m->state->file->env, *size, data, err);
     if (st)
         return st;
     memset(*data, 0, *size);
     m->state->many.write_path(&m->state->many, m->place, path, sizeof path);
     if ((st = read_member(m, path, *data, err)))
-        mt_release(m->state->file.env, *data, *size);
+        mt_release(m->state->file->env, *data, *size);
     return st;
 }
 
-/* Says where the bytes of a chunk lie; of a file whose key is storage of the map, or in the buffer of out. */
+/* Says where the bytes of a chunk lie. */
 static mt_status place_chunk(const h5_file *file, const h5_chunk *chunk, mt_chunk_ref *out, mt_error *err)
 {
     uint64_t room = file->size - file->base;
@@ -98,24 +93,22 @@ static mt_status find_among_many(const h5_state *s, const int64_t *position, h5_
         id = id * (uint64_t)s->many.shape[d] + (uint64_t)position[d];
     member_making m = { s, position };
     mt_cache_entry *entry;
-    mt_status st = mt_cache_get(s->file.env->index_cache, s->owner, id, make_member, &m, &entry, err);
+    mt_status st = mt_cache_get(s->file->env->index_cache, s->owner, id, make_member, &m, &entry, err);
     if (st)
         return st;
     const member *found = entry->data;
-    h5_file file = found->file;
-    file.key = memcpy(out->key_buffer, found->key, sizeof found->key);
     out->missing = found->missing;
-    if (!found->missing && !(st = h5_find_chunk(&file, &found->dataset, position + s->many.leading, chunk, err)))
-        st = place_chunk(&file, chunk, out, err);
-    mt_cache_release(s->file.env->index_cache, entry);
+    if (!found->missing && !(st = h5_find_chunk(found->file, &found->dataset, position + s->many.leading, chunk, err)))
+        st = place_chunk(found->file, chunk, out, err);
+    mt_cache_release(s->file->env->index_cache, entry);
     return st;
 }
 
 static mt_status find_in_one(const h5_state *s, const int64_t *position, h5_chunk *chunk, mt_chunk_ref *out,
                              mt_error *err)
 {
-    mt_status st = h5_find_chunk(&s->file, &s->dataset, position, chunk, err);
-    return st ? st : place_chunk(&s->file, chunk, out, err);
+    mt_status st = h5_find_chunk(s->file, &s->dataset, position, chunk, err);
+    return st ? st : place_chunk(s->file, chunk, out, err);
 }
 
 /* The chain of a chunk that went without some filters. */
@@ -143,7 +136,7 @@ static mt_status locate(const mt_chunk_map *map, const int64_t *position, mt_chu
     mt_status st =
         s->many.leading ? find_among_many(s, position, &chunk, out, err) : find_in_one(s, position, &chunk, out, err);
     if (st || out->missing)
-        return h5_blame_writer(&s->file, st, err);
+        return h5_blame_writer(s->file, st, err);
     bool raw = s->dataset.raw_edges && is_at_edge(&s->dataset, position + s->many.leading);
     if (raw || chunk.mask) {
         leave_out(&map->chain, raw ? UINT32_MAX : chunk.mask, &out->chain_buffer);
@@ -174,14 +167,13 @@ static mt_status set_chunks(const h5_file *file, const h5_dataset *d, const h5_m
                             mt_error *err)
 {
     h5_state *s = mt_arena_alloc(map->arena, 1, sizeof *s, err);
-    char *key = mt_arena_strndup(map->arena, file->key, strlen(file->key), err);
-    if (!s || !key)
+    if (!s)
         return MT_E_MEMORY;
-    s->file = *file;
-    s->file.key = key;
+    s->file = file;
     s->dataset = *d;
     s->many = *many;
-    s->owner = mt_cache_new_owner(file->env->index_cache);
+    if (many->leading)
+        s->owner = mt_chunk_map_new_owner(map);
     for (int i = 0; i < map->ndim; i++)
         map->chunk_shape[i] = i < many->leading ? 1 : d->chunk[i - many->leading];
     mt_chunk_map_c_order(map);
@@ -190,11 +182,9 @@ static mt_status set_chunks(const h5_file *file, const h5_dataset *d, const h5_m
     return h5_make_chain(map->arena, d, &map->chain, err);
 }
 
-mt_status h5_make_map(const h5_file *file, const h5_dataset *dataset, const h5_many *many, const int64_t *shape,
-                      mt_chunk_map *map, mt_error *err)
+static mt_status start_map(const h5_dataset *dataset, const h5_many *many, const int64_t *shape, mt_chunk_map *map,
+                           mt_error *err)
 {
-    static const h5_many one = { 0 };
-    many = many ? many : &one;
     map->ndim = many->leading + dataset->rank;
     if (map->ndim > MT_MAX_DIMS)
         return mt_fail(err, MT_E_LIMIT, "more dimensions than max_dimensions (%d)", MT_MAX_DIMS);
@@ -211,11 +201,26 @@ mt_status h5_make_map(const h5_file *file, const h5_dataset *dataset, const h5_m
             return mt_fail(err, MT_E_CORRUPT, "the image has %lld elements along dimension %d of the dataset's %lld",
                            (long long)map->shape[d], own, (long long)dataset->shape[own]);
     }
+    return MT_OK;
+}
+
+static const h5_many one = { 0 };
+
+mt_status h5_start_map(const h5_dataset *dataset, mt_chunk_map *map, mt_error *err)
+{
+    return start_map(dataset, &one, NULL, map, err);
+}
+
+mt_status h5_make_map(const h5_file *file, const h5_dataset *dataset, const h5_many *many, const int64_t *shape,
+                      mt_chunk_map *map, mt_error *err)
+{
+    many = many ? many : &one;
+    mt_status st = start_map(dataset, many, shape, map, err);
+    if (st)
+        return st;
     if (dataset->layout == H5_CHUNKED)
         return set_chunks(file, dataset, many, map, err);
     if (many->leading || shape)
         return mt_fail(err, MT_E_UNSUPPORTED, "an image of several datasets without chunks is not read");
-    if (dataset->layout == H5_VIRTUAL)
-        return h5_set_virtual(file, dataset, map, err);
     return dataset->external ? h5_set_external(file, dataset, map, err) : set_pieces(file, dataset, map, err);
 }

@@ -32,20 +32,6 @@ char h5_axis_of(const char *name)
     return '?';
 }
 
-const char *h5_name_of_unit(mt_arena *arena, const char *text, mt_error *err)
-{
-    static const char *const names[][2] = { { "\xc2\xb5m", "micrometer" }, { "\xce\xbcm", "micrometer" },
-                                            { "um", "micrometer" },        { "micron", "micrometer" },
-                                            { "microns", "micrometer" },   { "nm", "nanometer" },
-                                            { "mm", "millimeter" },        { "s", "second" },
-                                            { "seconds", "second" } };
-    size_t n = strcspn(text, " "); /* NetCDF: "seconds since 1970-01-01" */
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-        if (strlen(names[i][0]) == n && memcmp(text, names[i][0], n) == 0)
-            return names[i][1];
-    return mt_arena_strndup(arena, text, n, err);
-}
-
 static mt_status find_in_group(mt_arena *arena, const h5_object *scale, const char *group, const char **out,
                                mt_error *err)
 {
@@ -141,7 +127,7 @@ static mt_status describe(mt_arena *arena, const h5_object *scale, const char *p
     map->pixel_size[d] = find_step(&values);
     if (map->pixel_size[d] == 0 || (st = h5_get_text(arena, scale, "units", &unit, err)) || !unit || !*unit)
         return st;
-    map->unit[d] = h5_name_of_unit(map->arena, unit, err);
+    map->unit[d] = mt_unit_name(map->arena, unit, err);
     return map->unit[d] ? MT_OK : MT_E_MEMORY;
 }
 

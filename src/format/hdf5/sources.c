@@ -103,7 +103,7 @@ static mt_status open_source(h5_making *m, const h5_file *from, mt_arena *arena,
     h5_object object;
     h5_dataset d;
     mt_error own = MT_ERROR_INIT;
-    mt_status st = h5_open_other(from, arena, s->key, &file, &own);
+    mt_status st = h5_open_other(from, s->key, &file, &own);
     if (!st)
         st = h5_find_object(file, arena, s->path, &object, &own);
     if (st == MT_E_NOT_FOUND) {

@@ -366,7 +366,7 @@ static mt_status add_numbered(reading *r, const entry *e, int open_to, mt_error 
         h5_source *source;
         mt_status st = write_name(r->arena, e->file, i, &file, err);
         if (st || (st = write_name(r->arena, e->path, i, &path, err)) ||
-            (st = h5_find_source(r->m, r->file, file, path, &source, err)))
+            (st = r->m->find_source(r->m, r->file, file, path, &source, err)))
             return st;
         if (source->state == H5_MISSING) {
             r->most[open_to] = mt_max_i64(r->most[open_to], 0);
@@ -401,7 +401,7 @@ static mt_status add_entry(reading *r, const entry *e, mt_error *err)
     h5_source *source;
     mt_status st = write_name(r->arena, e->file, 0, &file, err);
     if (st || (st = write_name(r->arena, e->path, 0, &path, err)) ||
-        (st = h5_find_source(r->m, r->file, file, path, &source, err)))
+        (st = r->m->find_source(r->m, r->file, file, path, &source, err)))
         return st;
     return add_from(r, e, source, err);
 }

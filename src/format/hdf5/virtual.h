@@ -103,21 +103,25 @@ const h5_mapping *h5_next_mapping(h5_search *search);
 #define H5_SOURCE_BUCKETS 1024
 
 /* The making of a virtual dataset. */
-typedef struct h5_making {
+typedef struct h5_making h5_making;
+struct h5_making {
     mt_arena *arena; /* of what stays */
+    /* The source of a name that stands in a file; opened if it is new, which for one that is virtual reads on. */
+    mt_status (*find_source)(h5_making *making, const h5_file *file, const char *name, const char *path,
+                             h5_source **out, mt_error *err);
     const h5_dataset *whole;
     h5_source *buckets[H5_SOURCE_BUCKETS];
     h5_source **sources;
     size_t n, room;
     int depth;
     uint64_t steps; /* in looking for mappings of virtual datasets that others lead to */
-} h5_making;
+};
 
 /* Reads the mappings, and opens all of their sources: those of a virtual dataset, or of one in that. */
 MT_MUST_CHECK mt_status h5_read_virtual(h5_making *making, const h5_file *file, const h5_dataset *dataset,
                                         h5_virtual *out, mt_error *err);
 
-/* The source of a name that stands in a file; opened if it is new. */
+/* The find_source that opens files. */
 MT_MUST_CHECK mt_status h5_find_source(h5_making *making, const h5_file *file, const char *name, const char *path,
                                        h5_source **out, mt_error *err);
 

@@ -193,13 +193,6 @@ mt_status saved_set_boxes(mt_chunk_map *map, saved_state *s, mt_error *err)
     return st;
 }
 
-static void destroy(mt_chunk_map *map)
-{
-    saved_state *s = map->state;
-    if (s->inner.destroy)
-        s->inner.destroy(&s->inner);
-}
-
 mt_status saved_guard(mt_chunk_map *map, saved_state *s, mt_error *err)
 {
     if (!map->state) /* of a table or boxes */
@@ -207,7 +200,6 @@ mt_status saved_guard(mt_chunk_map *map, saved_state *s, mt_error *err)
     s->inner = *map;
     map->state = s;
     map->locate = locate_guarded;
-    map->destroy = destroy;
     map->save = NULL;
     return mt_chunk_map_check(map, err);
 }

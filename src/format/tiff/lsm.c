@@ -77,16 +77,16 @@ static void set_pixel_sizes(const lsm_info *info, tiff_series *series)
         }
 }
 
-mt_status tiff_describe_lsm(tiff_chain *chain, const tiff_file *file, const tiff_ifd *ifd, mt_arena *arena,
-                            tiff_series *series, bool *found, mt_error *err)
+mt_status tiff_describe_lsm(const tiff_scan *scan, const tiff_ifd *ifd, tiff_series *series, bool *found, mt_error *err)
 {
+    const tiff_file *file = scan->file;
     lsm_info info;
     char *bytes;
     size_t size;
     uint64_t step;
     int64_t planes;
     *found = false;
-    mt_status st = tiff_get_text(file, ifd, TAG_LSM_INFO, arena, &bytes, &size, err);
+    mt_status st = tiff_get_text(file, ifd, TAG_LSM_INFO, scan->scratch, &bytes, &size, err);
     if (st || size == 0 || !read_info(bytes, size, file->big_endian, &info) || !is_plane_scan(info.scan_type))
         return st;
     if (!file->big && file->size > UINT32_MAX)
@@ -101,6 +101,6 @@ mt_status tiff_describe_lsm(tiff_chain *chain, const tiff_file *file, const tiff
     set_pixel_sizes(&info, series);
     series->loose_counts = true; /* those of LZW strips are the sizes of what comes out */
     *found = true;
-    st = find_step(chain, file, &step, err);
-    return st ? st : place_planes(series, step, arena, err);
+    st = find_step(scan->chain, file, &step, err);
+    return st ? st : place_planes(series, step, scan->images->arena, err);
 }

@@ -7,7 +7,7 @@
 
 typedef struct tiff_state {
     mt_env *env;
-    tiff_images images;       /* the files */
+    const tiff_images *images;
     tiff_page page;           /* of this level */
     uint64_t first_page;      /* of the first plane, and */
     const tiff_plane *planes; /* NULL, or where each lies */
@@ -38,7 +38,7 @@ static mt_status find_directory(const tiff_state *s, uint64_t plane, const tiff_
     *file = NULL;
     if (at.file == TIFF_NO_FILE)
         return MT_OK;
-    tiff_chain *chain = s->images.files[at.file];
+    tiff_chain *chain = s->images->files[at.file];
     mt_status st = tiff_chain_open(chain, file, err);
     if (st || !*file || (st = tiff_chain_read(chain, at.page, ifd, err)) || s->level == 0)
         return st;
@@ -111,7 +111,7 @@ static mt_status place_chunk(const tiff_state *s, uint64_t plane, uint64_t chunk
     out->missing = n == 0 || table[chunk] == 0 || table[n + chunk] == 0;
     if (out->missing)
         return MT_OK;
-    mt_status st = tiff_chain_open(s->images.files[find_plane(s, plane).file], &file, err);
+    mt_status st = tiff_chain_open(s->images->files[find_plane(s, plane).file], &file, err);
     if (st)
         return st;
     out->key = file->key;
@@ -178,46 +178,31 @@ static mt_status set_dimensions(mt_chunk_map *map, const tiff_series *series, co
     return MT_OK;
 }
 
-static void destroy(mt_chunk_map *map)
-{
-    tiff_state *s = map->state;
-    tiff_images_release(&s->images);
-}
-
-/* Takes the files over. */
-static mt_status make_state(mt_chunk_map *map, mt_env *env, const tiff_images *images, const tiff_series *series,
-                            int level, mt_error *err)
+static mt_status make_state(mt_chunk_map *map, const tiff_images *images, const tiff_series *series, int level,
+                            mt_error *err)
 {
     tiff_state *s = mt_arena_alloc(map->arena, 1, sizeof *s, err);
-    tiff_plane *planes = NULL;
     if (!s)
         return MT_E_MEMORY;
-    if (series->planes) {
-        planes = mt_arena_alloc(map->arena, (size_t)series->n_planes, sizeof *planes, err);
-        if (!planes)
-            return MT_E_MEMORY;
-        memcpy(planes, series->planes, (size_t)series->n_planes * sizeof *planes);
-    }
-    *s = (tiff_state) { .env = env,
-                        .images = *images,
+    *s = (tiff_state) { .env = mt_arena_env(map->arena),
+                        .images = images,
                         .first_page = series->first_page,
-                        .planes = planes,
+                        .planes = series->planes,
                         .level = level,
                         .leading = series->ndim,
-                        .loose_counts = series->loose_counts };
-    s->owner = mt_cache_new_owner(env->index_cache);
+                        .loose_counts = series->loose_counts,
+                        .owner = mt_chunk_map_new_owner(map) };
     map->state = s;
     map->locate = locate;
-    map->destroy = destroy;
     return MT_OK;
 }
 
-static mt_status map_pages(mt_chunk_map *map, mt_env *env, const tiff_images *images, const tiff_series *series,
-                           int level, mt_error *err)
+static mt_status map_pages(mt_chunk_map *map, const tiff_images *images, const tiff_series *series, int level,
+                           mt_error *err)
 {
     tiff_ifd ifd;
     const tiff_file *file;
-    mt_status st = make_state(map, env, images, series, level, err);
+    mt_status st = make_state(map, images, series, level, err);
     if (st)
         return st;
     tiff_state *s = map->state;
@@ -244,25 +229,8 @@ static mt_status map_contiguous(mt_chunk_map *map, const tiff_file *file, const 
     return mt_chunk_map_contiguous(map, file->key, series->data_offset, false, err);
 }
 
-static mt_status copy_channels(mt_chunk_map *map, const tiff_series *series, mt_error *err)
-{
-    mt_channel *channels = mt_arena_alloc(map->arena, series->n_channels, sizeof *channels, err);
-    if (!channels)
-        return MT_E_MEMORY;
-    for (size_t i = 0; i < series->n_channels; i++) {
-        const char *name = series->channels[i].name;
-        channels[i] = series->channels[i];
-        channels[i].name = mt_arena_strndup(map->arena, name, strlen(name), err);
-        if (!channels[i].name)
-            return MT_E_MEMORY;
-    }
-    map->channels = channels;
-    map->n_channels = series->n_channels;
-    return MT_OK;
-}
-
-mt_status tiff_make_map(const mt_source *source, const tiff_images *images, const tiff_series *series, int64_t level,
-                        mt_chunk_map *map, mt_error *err)
+mt_status tiff_make_map(const tiff_images *images, const tiff_series *series, int64_t level, mt_chunk_map *map,
+                        mt_error *err)
 {
     int n_levels = 1 + (series->sub_levels ? series->sub_levels : series->n_page_levels);
     if (level >= n_levels)
@@ -270,19 +238,15 @@ mt_status tiff_make_map(const mt_source *source, const tiff_images *images, cons
                        (long long)level, n_levels);
     map->level = (int)level;
     map->n_levels = n_levels;
-    map->part = mt_arena_strndup(map->arena, source->selection.text, strlen(source->selection.text), err);
-    if (!map->part)
-        return MT_E_MEMORY;
-    mt_status st = series->channels ? copy_channels(map, series, err) : MT_OK;
-    if (st)
-        return st;
+    map->channels = series->channels;
+    map->n_channels = series->n_channels;
     if (level > 0 && series->sub_levels == 0) {
         series = series->levels[level - 1];
         level = 0;
     }
     if (!series->contiguous)
-        return map_pages(map, source->env, images, series, (int)level, err);
+        return map_pages(map, images, series, (int)level, err);
     const tiff_file *file;
-    st = tiff_chain_open(images->files[0], &file, err);
+    mt_status st = tiff_chain_open(images->files[0], &file, err);
     return st ? st : map_contiguous(map, file, series, err);
 }

@@ -13,7 +13,7 @@
 /* What is known while the images of a document are read. */
 typedef struct ome {
     const mt_source *source;
-    mt_arena *keep, *arena;
+    mt_arena *scratch; /* of the document */
     tiff_images *images;
     uint32_t *numbers;  /* hash table from keys to files; NULL until another file is named */
     const char *uuid;   /* of the file that was opened, or NULL */
@@ -72,7 +72,7 @@ static bool read_layout(pixels *p)
 static mt_status beside(const ome *o, const char *name, char **out, mt_error *err)
 {
     const char *key = o->source->key, *slash = strrchr(key, '/');
-    *out = mt_arena_printf(o->arena, err, "%.*s%s", slash ? (int)(slash + 1 - key) : 0, key, name);
+    *out = mt_arena_printf(o->scratch, err, "%.*s%s", slash ? (int)(slash + 1 - key) : 0, key, name);
     return *out ? MT_OK : MT_E_MEMORY;
 }
 
@@ -82,13 +82,14 @@ static mt_status append_file(ome *o, const char *key, mt_error *err)
     if (images->n_files >= TIFF_MAX_FILES)
         return mt_fail(err, MT_E_LIMIT, "an image of more than %d files", TIFF_MAX_FILES);
     if ((images->n_files & (images->n_files - 1)) == 0) { /* full: room is a power of two */
-        tiff_chain **moved = mt_arena_alloc(o->keep, 2 * images->n_files, sizeof *moved, err);
+        tiff_chain **moved = mt_arena_alloc(images->arena, 2 * images->n_files, sizeof *moved, err);
         if (!moved)
             return MT_E_MEMORY;
         memcpy(moved, images->files, images->n_files * sizeof *moved);
         images->files = moved;
     }
-    mt_status st = tiff_chain_new(o->source->env, o->source->store, key, o->keep, &images->files[images->n_files], err);
+    mt_status st =
+        tiff_chain_new(o->source->env, o->source->store, key, images->arena, &images->files[images->n_files], err);
     images->n_files += !st;
     return st;
 }
@@ -96,7 +97,7 @@ static mt_status append_file(ome *o, const char *key, mt_error *err)
 /* The number of the file with a key; a new one where there is none yet. */
 static mt_status find_key(ome *o, const char *key, uint32_t *out, mt_error *err)
 {
-    if (!o->numbers && !(o->numbers = mt_arena_alloc(o->arena, NUMBER_SLOTS, sizeof *o->numbers, err)))
+    if (!o->numbers && !(o->numbers = mt_arena_alloc(o->scratch, NUMBER_SLOTS, sizeof *o->numbers, err)))
         return MT_E_MEMORY;
     uint32_t hash = 2166136261U; /* FNV-1a */
     for (const char *c = key; *c; c++)
@@ -246,20 +247,6 @@ static mt_status place_all(ome *o, pixels *p, mt_error *err)
     return MT_OK;
 }
 
-static const char *find_unit(const char *text)
-{
-    static const char *const units[][2] = {
-        { "\xc2\xb5m", "micrometer" }, { "\xce\xbcm", "micrometer" },  { "um", "micrometer" }, { "nm", "nanometer" },
-        { "mm", "millimeter" },        { "cm", "centimeter" },         { "m", "meter" },       { "pm", "picometer" },
-        { "\xc3\x85", "angstrom" },    { "\xe2\x84\xab", "angstrom" }, { "in", "inch" },       { "s", "second" },
-        { "ms", "millisecond" },       { "\xc2\xb5s", "microsecond" }, { "min", "minute" },    { "h", "hour" },
-    };
-    for (size_t i = 0; i < sizeof units / sizeof *units; i++)
-        if (strcmp(units[i][0], text) == 0)
-            return units[i][1];
-    return NULL; /* "pixel" and "reference frame" are no units */
-}
-
 static void read_pixel_sizes(const pixels *p)
 {
     static const char *const names[4][3] = { { "TimeIncrement", "TimeIncrementUnit", "s" },
@@ -269,7 +256,7 @@ static void read_pixel_sizes(const pixels *p)
     for (int i = 0; i < 4; i++) {
         const char *size = mt_xml_get(p->element, names[i][0]), *unit = mt_xml_get(p->element, names[i][1]);
         double value;
-        const char *known = find_unit(unit ? unit : names[i][2]);
+        const char *known = mt_unit_find(unit ? unit : names[i][2]); /* "pixel" is none */
         if (known && size && mt_parse_real(&size, &value) && value > 0) {
             p->series->pixel_size[i] = value;
             p->series->unit[i] = known;
@@ -283,13 +270,15 @@ static mt_status read_channels(ome *o, const pixels *p, int64_t samples, mt_erro
     const mt_xml *element = mt_xml_child(p->element, "Channel");
     if (!element || p->channels > UINT16_MAX)
         return MT_OK;
-    mt_channel *channels = mt_arena_alloc(o->arena, (size_t)p->channels, sizeof *channels, err);
+    mt_channel *channels = mt_arena_alloc(o->images->arena, (size_t)p->channels, sizeof *channels, err);
     if (!channels)
         return MT_E_MEMORY;
     for (int64_t c = 0; c < p->channels; c++) {
         const char *name = element ? mt_xml_get(element, "Name") : NULL;
         const char *color = element ? mt_xml_get(element, "Color") : NULL;
-        channels[c].name = name ? name : "";
+        channels[c].name = name ? mt_arena_strndup(o->images->arena, name, strlen(name), err) : "";
+        if (!channels[c].name)
+            return MT_E_MEMORY;
         int64_t number;
         if (color && samples == 1 && mt_parse_integer(&color, &number)) {
             /* RGBA in a signed number; the defaults of the schemas, -1 and -2^31, say none */
@@ -334,7 +323,7 @@ static mt_status make_planes(ome *o, pixels *p, mt_error *err)
     if (mt_product_i64(p->size, 3, &n) || (uint64_t)n > o->source->env->limits.max_pages)
         return mt_fail(err, MT_E_LIMIT, "more planes than max_pages (%zu)", o->source->env->limits.max_pages);
     p->series->n_planes = (uint64_t)n;
-    p->planes = mt_arena_alloc(o->arena, (size_t)n, sizeof *p->planes, err);
+    p->planes = mt_arena_alloc(o->images->arena, (size_t)n, sizeof *p->planes, err);
     return p->planes ? place_all(o, p, err) : MT_E_MEMORY;
 }
 
@@ -345,7 +334,7 @@ static mt_status read_pixels(ome *o, const mt_xml *element, tiff_series **out, m
     tiff_ifd ifd;
     bool found;
     *out = NULL;
-    p.series = mt_arena_alloc(o->arena, 1, sizeof *p.series, err);
+    p.series = mt_arena_alloc(o->images->arena, 1, sizeof *p.series, err);
     if (!p.series)
         return MT_E_MEMORY;
     if (!read_layout(&p))
@@ -374,7 +363,7 @@ static mt_status read_images(ome *o, const mt_xml *root, bool *found, mt_error *
         const mt_xml *element = mt_xml_child(image, "Pixels");
         tiff_series *series = NULL;
         mt_status st = element ? read_pixels(o, element, &series, err) : MT_OK;
-        if (st || (series && (st = tiff_add_series(o->images, o->arena, series, err))))
+        if (st || (series && (st = tiff_add_series(o->images, series, err))))
             return st;
         if (series && !preferred && is_in_this_file(series)) {
             o->images->preferred = o->images->n - 1;
@@ -398,26 +387,26 @@ static mt_status follow_binary_only(ome *o, mt_xml **root, mt_error *err)
     mt_status st = beside(o, name, &key, err);
     if (st)
         return st;
-    st = mt_store_load(o->source->store, key, o->source->env->limits.max_xml_bytes, "max_xml_bytes", o->arena, &text,
+    st = mt_store_load(o->source->store, key, o->source->env->limits.max_xml_bytes, "max_xml_bytes", o->scratch, &text,
                        &size, &own);
     if (st == MT_E_NOT_FOUND || st == MT_E_ARGUMENT)
         return MT_OK;
     if (st)
         return mt_fail(err, st, "%s", own.message);
-    return mt_xml_parse(o->arena, text, size, "OME-XML", root, err);
+    o->images->document = mt_arena_strndup(o->images->arena, key, strlen(key), err);
+    return o->images->document ? mt_xml_parse(o->scratch, text, size, "OME-XML", root, err) : MT_E_MEMORY;
 }
 
-mt_status tiff_describe_ome(const mt_source *source, const char *text, size_t size, mt_arena *keep, mt_arena *arena,
-                            tiff_images *images, bool *found, mt_error *err)
+mt_status tiff_describe_ome(const tiff_scan *scan, const char *text, size_t size, bool *found, mt_error *err)
 {
-    ome o = { .source = source, .keep = keep, .arena = arena, .images = images };
+    ome o = { .source = scan->source, .scratch = scan->scratch, .images = scan->images };
     mt_xml *root;
     mt_error own = MT_ERROR_INIT;
     *found = false;
-    o.companion = !tiff_is_magic(source->head, source->head_size);
+    o.companion = !tiff_is_magic(scan->source->head, scan->source->head_size);
     while (size > 0 && text[size - 1] == 0) /* the end of a description, often several times */
         size--;
-    mt_status st = mt_xml_parse(arena, text, size, "OME-XML", &root, &own);
+    mt_status st = mt_xml_parse(o.scratch, text, size, "OME-XML", &root, &own);
     if (st == MT_E_CORRUPT && !o.companion)
         return MT_OK; /* cut by ImageJ, or with a damaged micro sign: pages are what is sure */
     if (st)

@@ -36,25 +36,8 @@ static int64_t find_count(const char *text, const char *key)
 
 static const char *find_unit(const char *text)
 {
-    static const struct {
-        const char *written, *unit;
-    } units[] = { { "micron", "micrometer" },    { "um", "micrometer" },    { "\\u00B5m", "micrometer" },
-                  { "\xc2\xb5m", "micrometer" }, { "\xb5m", "micrometer" }, { "nm", "nanometer" },
-                  { "mm", "millimeter" },        { "cm", "centimeter" },    { "inch", "inch" } };
     const char *value = find_value(text, "unit");
-    for (size_t i = 0; value && i < sizeof units / sizeof *units; i++)
-        if (strncmp(value, units[i].written, strlen(units[i].written)) == 0)
-            return units[i].unit;
-    return NULL;
-}
-
-void tiff_add_axis(tiff_series *series, char axis, int64_t size)
-{
-    if (size == 1 || series->ndim > MT_MAX_DIMS - 4)
-        return;
-    series->axes[series->ndim] = axis;
-    series->axes[series->ndim + 1] = 0;
-    series->shape[series->ndim++] = size;
+    return value ? mt_unit_find(value) : NULL;
 }
 
 static mt_status find_pixel_size(const tiff_file *file, const tiff_ifd *ifd, const char *text, tiff_series *series,
@@ -79,19 +62,20 @@ static mt_status find_pixel_size(const tiff_file *file, const tiff_ifd *ifd, con
 
 /* The colours of channels: the last entries of their lookup tables. Source: ImageJ's TiffEncoder. Tag 50838 has the size
  * of a header and of each piece; tag 50839 the header, which tells how many pieces of which type there are, and them. */
-static mt_status find_colors(const tiff_file *file, const tiff_ifd *ifd, mt_arena *arena, tiff_series *series,
-                             int64_t channels, mt_error *err)
+static mt_status find_colors(const tiff_scan *scan, const tiff_ifd *ifd, tiff_series *series, int64_t channels,
+                             mt_error *err)
 {
     enum { MAGIC = 0x494a494a, LUTS = 0x6c757473 };
+    const tiff_file *file = scan->file;
     const tiff_entry *entry = tiff_find(ifd, TAG_IMAGEJ_COUNTS);
     uint64_t sizes[MAX_METADATA];
     char *bytes;
     size_t n;
     if (!entry || entry->count < 2 || entry->count > MAX_METADATA || channels > MAX_METADATA)
         return MT_OK;
-    mt_channel *found = mt_arena_alloc(arena, (size_t)channels, sizeof *found, err);
+    mt_channel *found = mt_arena_alloc(scan->images->arena, (size_t)channels, sizeof *found, err);
     mt_status st = found ? tiff_get_numbers(file, entry, 0, (size_t)entry->count, sizes, err) : MT_E_MEMORY;
-    if (st || (st = tiff_get_text(file, ifd, TAG_IMAGEJ_DATA, arena, &bytes, &n, err)))
+    if (st || (st = tiff_get_text(file, ifd, TAG_IMAGEJ_DATA, scan->scratch, &bytes, &n, err)))
         return st;
     mt_reader header = mt_reader_over(bytes, n, file->big_endian), pieces = header;
     bool known = mt_read_u32(&header) == MAGIC;
@@ -115,8 +99,8 @@ static mt_status find_colors(const tiff_file *file, const tiff_ifd *ifd, mt_aren
 }
 
 /* Channels are fastest, then slices, then frames. A file whose samples are its channels counts both. */
-static mt_status describe_imagej(const tiff_file *file, const tiff_ifd *ifd, const char *text, mt_arena *arena,
-                                 tiff_series *series, bool *found, mt_error *err)
+static mt_status describe_imagej(const tiff_scan *scan, const tiff_ifd *ifd, const char *text, tiff_series *series,
+                                 bool *found, mt_error *err)
 {
     int64_t channels = find_count(text, "channels"), slices = find_count(text, "slices"),
             frames = find_count(text, "frames"), images = find_count(text, "images");
@@ -133,8 +117,8 @@ static mt_status describe_imagej(const tiff_file *file, const tiff_ifd *ifd, con
     tiff_add_axis(series, 'C', channels);
     series->n_planes = (uint64_t)total;
     *found = true;
-    mt_status st = find_pixel_size(file, ifd, text, series, err);
-    return st || series->page.samples > 1 ? st : find_colors(file, ifd, arena, series, channels, err);
+    mt_status st = find_pixel_size(scan->file, ifd, text, series, err);
+    return st || series->page.samples > 1 ? st : find_colors(scan, ifd, series, channels, err);
 }
 
 /* The letters of n dimensions before those of the page, where each has one of its own; else NULL. */
@@ -186,21 +170,21 @@ static char *old_shape_as_json(mt_arena *arena, const char *text, mt_error *err)
                  : NULL;
 }
 
-mt_status tiff_describe_planes(const tiff_file *file, const tiff_ifd *ifd, mt_arena *arena, tiff_series *series,
-                               bool *found, mt_error *err)
+mt_status tiff_describe_planes(const tiff_scan *scan, const tiff_ifd *ifd, tiff_series *series, bool *found,
+                               mt_error *err)
 {
     char *text;
     size_t size;
     *found = false;
-    mt_status st = tiff_get_text(file, ifd, TAG_DESCRIPTION, arena, &text, &size, err);
+    mt_status st = tiff_get_text(scan->file, ifd, TAG_DESCRIPTION, scan->scratch, &text, &size, err);
     if (st)
         return st;
     if (strncmp(text, "ImageJ=", 7) == 0 || strncmp(text, "SCIFIO=", 7) == 0)
-        return describe_imagej(file, ifd, text, arena, series, found, err);
-    if (strncmp(text, "shape=(", 7) == 0 && !(text = old_shape_as_json(arena, text, err)))
+        return describe_imagej(scan, ifd, text, series, found, err);
+    if (strncmp(text, "shape=(", 7) == 0 && !(text = old_shape_as_json(scan->scratch, text, err)))
         return err && err->status ? err->status : MT_OK;
     json_t *json;
-    if (text[0] != '{' || mt_json_parse(file->env, text, strlen(text), "description", &json, NULL))
+    if (text[0] != '{' || mt_json_parse(scan->file->env, text, strlen(text), "description", &json, NULL))
         return MT_OK;
     describe_shape(json, series, found);
     json_decref(json);

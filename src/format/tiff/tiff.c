@@ -1,62 +1,98 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
+/* TIFF files as containers: which image a part means. */
 #include "base/checked.h"
 #include "format/tiff/tiff.h"
+#include "platform/thread.h"
 
 #include <stdio.h>
 #include <string.h>
 
-/* A TIFF by its first bytes, or the OME-XML of several TIFF files. */
-static int probe(const mt_source *source)
-{
-    if (source->head && tiff_is_magic(source->head, source->head_size))
-        return 2;
-    const char *suffix = strstr(source->name, ".companion.ome");
-    return source->head && source->head_size > 0 && source->head[0] == '<' && suffix && suffix[14] == 0 ? 2 : 0;
-}
+/* The container's state. */
+typedef struct tiff_contents {
+    tiff_chain *chain;  /* of the file that was opened */
+    tiff_images *first; /* what was found when it was opened */
+    mt_lock lock;       /* of: */
+    tiff_images *all;   /* NULL, or all images where those are not all */
+} tiff_contents;
 
-static mt_status choose(const mt_source *source, const tiff_images *images, const tiff_series **out, mt_error *err)
+/* A TIFF by its first bytes, or the OME-XML of several TIFF files. */
+static mt_status probe(const mt_source *source, int *score, mt_error *err)
 {
-    uint64_t i = source->selection.series < 0 ? images->preferred : (uint64_t)source->selection.series;
-    if (*source->selection.path)
-        return mt_fail(err, MT_E_NOT_FOUND, "a TIFF has no part \"%s\": its images are series=0, series=1, ...",
-                       source->selection.path);
-    if (i >= images->n)
-        return mt_fail(err, MT_E_NOT_FOUND, "there is no series=%llu; the file has %zu, counted from 0",
-                       (unsigned long long)i, images->n);
-    *out = images->series[i];
+    (void)err;
+    const char *suffix = strstr(source->name, ".companion.ome");
+    bool is_companion = source->head_size > 0 && source->head[0] == '<' && suffix && suffix[14] == 0;
+    *score = is_companion || (source->head && tiff_is_magic(source->head, source->head_size)) ? 2 : 0;
     return MT_OK;
 }
 
-static mt_status describe(const mt_source *source, mt_chunk_map *map, mt_error *err)
+static mt_status open_tiff(mt_container *container, mt_error *err)
 {
-    tiff_images images = { 0 };
-    const tiff_series *series;
-    int64_t level = mt_max_i64(source->selection.level, 0);
-    mt_arena *arena; /* of what is not kept */
-    mt_status st = mt_arena_new(source->env, &arena, err);
+    const mt_source *source = &container->source;
+    tiff_contents *contents = mt_arena_alloc(container->arena, 1, sizeof *contents, err);
+    if (!contents)
+        return MT_E_MEMORY;
+    mt_status st = mt_lock_init(&contents->lock, NULL, NULL, err);
     if (st)
         return st;
-    if (!(st = tiff_find_images(source, source->selection.series > 0, map->arena, arena, &images, err)) &&
-        !(st = choose(source, &images, &series, err)))
-        st = tiff_make_map(source, &images, series, level, map, err);
-    if (!map->destroy)
-        tiff_images_release(&images);
-    mt_arena_free(arena);
-    return st;
+    container->state = contents;
+    st = tiff_chain_new(source->env, source->store, source->key, container->arena, &contents->chain, err);
+    return st ? st : tiff_find_images(source, contents->chain, false, &contents->first, err);
 }
 
-static mt_status open_tiff(const mt_source *source, mt_chunk_map **out, mt_error *err)
+static void close_tiff(mt_container *container)
 {
-    mt_chunk_map *map;
-    mt_status st = mt_chunk_map_new(source->env, source->store, "tiff", &map, err);
+    tiff_contents *contents = container->state;
+    if (!contents)
+        return;
+    tiff_images_free(contents->first);
+    tiff_images_free(contents->all);
+    if (contents->chain)
+        tiff_chain_free(contents->chain);
+    mt_lock_destroy(&contents->lock);
+}
+
+/* All images. They are looked for without the lock, which is a leaf; what two threads find at once is the same. */
+static mt_status get_all(const mt_container *container, const tiff_images **out, mt_error *err)
+{
+    tiff_contents *contents = container->state;
+    tiff_images *own = NULL;
+    *out = contents->first;
+    if (contents->first->complete)
+        return MT_OK;
+    mt_lock_take(&contents->lock);
+    *out = contents->all;
+    mt_lock_give(&contents->lock);
+    if (*out)
+        return MT_OK;
+    mt_status st = tiff_find_images(&container->source, contents->chain, true, &own, err);
     if (st)
         return st;
-    st = describe(source, map, err);
+    mt_lock_take(&contents->lock);
+    if (!contents->all) {
+        contents->all = own;
+        own = NULL;
+    }
+    *out = contents->all;
+    mt_lock_give(&contents->lock);
+    tiff_images_free(own);
+    return MT_OK;
+}
+
+static mt_status map_part(const mt_container *container, const mt_selection *part, mt_chunk_map *map, mt_error *err)
+{
+    const tiff_contents *contents = container->state;
+    const tiff_images *images = contents->first;
+    if (*part->path)
+        return mt_fail(err, MT_E_NOT_FOUND, "a TIFF has no part \"%s\": its images are series=0, series=1, ...",
+                       part->path);
+    mt_status st = part->series > 0 ? get_all(container, &images, err) : MT_OK;
     if (st)
-        mt_chunk_map_free(map);
-    else
-        *out = map;
-    return st;
+        return st;
+    uint64_t i = part->series < 0 ? images->preferred : (uint64_t)part->series;
+    if (i >= images->n)
+        return mt_fail(err, MT_E_NOT_FOUND, "there is no series=%llu; the file has %zu, counted from 0",
+                       (unsigned long long)i, images->n);
+    return tiff_make_map(images, images->series[i], mt_max_i64(part->level, 0), map, err);
 }
 
 static mt_status add_name(mt_names *names, size_t series, mt_error *err)
@@ -66,21 +102,42 @@ static mt_status add_name(mt_names *names, size_t series, mt_error *err)
     return mt_names_add(names, name, err);
 }
 
-static mt_status list(const mt_source *source, mt_names *out, mt_error *err)
+static mt_status list(const mt_container *container, const mt_selection *below, mt_names *out, mt_error *err)
 {
-    tiff_images images = { 0 };
-    mt_arena *arena;
-    mt_status st = mt_arena_new(source->env, &arena, err);
-    if (st)
-        return st;
-    st = tiff_find_images(source, true, arena, arena, &images, err);
-    if (!st && images.n > 0)
-        st = add_name(out, images.preferred, err);
-    for (size_t i = 0; !st && i < images.n; i++)
-        if (i != images.preferred)
+    (void)below;
+    const tiff_images *images;
+    mt_status st = get_all(container, &images, err);
+    if (!st && images->n > 0)
+        st = add_name(out, images->preferred, err);
+    for (size_t i = 0; !st && i < images->n; i++)
+        if (i != images->preferred)
             st = add_name(out, i, err);
-    tiff_images_release(&images);
-    mt_arena_free(arena);
+    return st;
+}
+
+/* The files that planes lie in: others that a document names may hold images of their own. */
+static void note_files(const tiff_images *images, bool *used)
+{
+    for (size_t i = 0; i < images->n; i++)
+        for (uint64_t k = 0; images->series[i]->planes && k < images->series[i]->n_planes; k++)
+            if (images->series[i]->planes[k].file != TIFF_NO_FILE)
+                used[images->series[i]->planes[k].file] = true;
+}
+
+static mt_status members(const mt_container *container, mt_names *out, mt_error *err)
+{
+    const tiff_contents *contents = container->state;
+    const tiff_images *images = contents->first; /* of several files it is complete */
+    void *memory;
+    mt_status st = images->document ? mt_names_add(out, images->document, err) : MT_OK;
+    if (st || (st = mt_alloc(container->source.env, images->n_files, &memory, err)))
+        return st;
+    bool *used = memset(memory, 0, images->n_files);
+    note_files(images, used);
+    for (uint32_t i = 1; !st && i < images->n_files; i++)
+        if (used[i])
+            st = mt_names_add(out, tiff_chain_key(images->files[i]), err);
+    mt_release(container->source.env, memory, images->n_files);
     return st;
 }
 
@@ -89,4 +146,7 @@ const mt_format mt_format_tiff = { .name = "tiff",
                                    .suffixes = "tif,tiff,lsm,stk,btf,tf8,tf2,companion.ome",
                                    .probe = probe,
                                    .open = open_tiff,
-                                   .list = list };
+                                   .close = close_tiff,
+                                   .list = list,
+                                   .map = map_part,
+                                   .members = members };

@@ -165,27 +165,46 @@ typedef struct tiff_series {
 #define TIFF_MAX_LEVELS 31
 #define TIFF_MAX_FILES 65536
 
+/* The images of a file. Immutable once they have been found. */
 typedef struct tiff_images {
-    tiff_chain **files; /* the first is the one that was opened */
+    mt_arena *arena;    /* of all this */
+    tiff_chain **files; /* the first is the one that was opened, and the container's */
     uint32_t n_files;
     tiff_series **series;
     size_t n, room;
-    size_t preferred; /* the series that is opened where none is named */
-    uint64_t values;  /* that were read of pages in excess of what these have */
+    size_t preferred;     /* the series that is opened where none is named */
+    bool complete;        /* not only the first was looked for */
+    const char *document; /* key of the file whose OME-XML describes this one, or NULL */
+    uint64_t values;      /* that were read of pages in excess of what these have */
 } tiff_images;
 
-/* Finds the images of a file, in its order. What is needed to read pixels goes into keep, the series into arena.
- * Only the first series is looked for where all is false, which can save a walk through all pages. */
-MT_MUST_CHECK mt_status tiff_find_images(const mt_source *source, bool all, mt_arena *keep, mt_arena *arena,
-                                         tiff_images *out, mt_error *err);
+/* A file in which images are looked for. */
+typedef struct tiff_scan {
+    const mt_source *source;
+    tiff_chain *chain;
+    const tiff_file *file;
+    mt_arena *scratch; /* of what is not kept */
+    tiff_images *images;
+    uint64_t first;  /* the page where the next series starts */
+    uint64_t strips; /* looked at so far for planes in a row */
+} tiff_scan;
+
+/* Finds the images of a file, in its order. Only the first series is looked for where all is false, which can save a
+ * walk through all pages. chain is that of the file, and must live as long as the images. */
+MT_MUST_CHECK mt_status tiff_find_images(const mt_source *source, tiff_chain *chain, bool all, tiff_images **out,
+                                         mt_error *err);
+void tiff_images_free(tiff_images *images);
+
 /* tiff_read_page while images are looked for: pages with more values than a page has are read up to a limit. */
 MT_MUST_CHECK mt_status tiff_examine_page(tiff_images *images, const tiff_file *file, const tiff_ifd *ifd,
                                           tiff_page *out, mt_error *err);
-void tiff_images_release(tiff_images *images);
-MT_MUST_CHECK mt_status tiff_add_series(tiff_images *images, mt_arena *arena, tiff_series *series, mt_error *err);
+MT_MUST_CHECK mt_status tiff_add_series(tiff_images *images, tiff_series *series, mt_error *err);
 
 /* Appends a leading dimension; one of length 1 is left out. */
 void tiff_add_axis(tiff_series *series, char axis, int64_t size);
+
+/* A page of more strips is not looked at for strips that follow each other. */
+#define TIFF_MAX_ROW_STRIPS 65536
 
 /* The planes of raw pages that lie one behind the other from the first on, as ImageJ and MetaMorph write them with
  * one directory: *offset is where the first begins, 0 where not even that is in one piece; *planes is how many of them
@@ -195,24 +214,23 @@ MT_MUST_CHECK mt_status tiff_count_row(const tiff_file *file, const tiff_ifd *if
 
 /* ImageJ hyperstacks, and what tifffile calls shaped: sets the leading dimensions, n_planes, pixel sizes and channels
  * from the description of the first page; *found tells whether it has one. */
-MT_MUST_CHECK mt_status tiff_describe_planes(const tiff_file *file, const tiff_ifd *ifd, mt_arena *arena,
-                                             tiff_series *series, bool *found, mt_error *err);
+MT_MUST_CHECK mt_status tiff_describe_planes(const tiff_scan *scan, const tiff_ifd *ifd, tiff_series *series,
+                                             bool *found, mt_error *err);
 
 /* The images of OME-XML. text is the description of the first page, or a companion file. *found is false where it
  * does not describe the file, which is then read without it. */
-MT_MUST_CHECK mt_status tiff_describe_ome(const mt_source *source, const char *text, size_t size, mt_arena *keep,
-                                          mt_arena *arena, tiff_images *images, bool *found, mt_error *err);
+MT_MUST_CHECK mt_status tiff_describe_ome(const tiff_scan *scan, const char *text, size_t size, bool *found,
+                                          mt_error *err);
 bool tiff_is_ome(const char *text);
 
 /* Zeiss LSM and MetaMorph STK, by their tags. */
-MT_MUST_CHECK mt_status tiff_describe_lsm(tiff_chain *chain, const tiff_file *file, const tiff_ifd *ifd,
-                                          mt_arena *arena, tiff_series *series, bool *found, mt_error *err);
+MT_MUST_CHECK mt_status tiff_describe_lsm(const tiff_scan *scan, const tiff_ifd *ifd, tiff_series *series, bool *found,
+                                          mt_error *err);
 MT_MUST_CHECK mt_status tiff_describe_stk(const tiff_file *file, const tiff_ifd *ifd, tiff_series *series, bool *found,
                                           mt_error *err);
 
-/* Makes the map of a level of a series. A map that needs the files of images later takes them over, and sets its
- * destroy. */
-MT_MUST_CHECK mt_status tiff_make_map(const mt_source *source, const tiff_images *images, const tiff_series *series,
-                                      int64_t level, mt_chunk_map *map, mt_error *err);
+/* Fills the map of a level of a series. images must live as long as the map. */
+MT_MUST_CHECK mt_status tiff_make_map(const tiff_images *images, const tiff_series *series, int64_t level,
+                                      mt_chunk_map *map, mt_error *err);
 
 #endif

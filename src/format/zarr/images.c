@@ -105,13 +105,17 @@ static mt_status find_wells(zarr_images *images, const zarr_node *plate, mt_erro
         if (!name)
             return mt_fail(err, MT_E_CORRUPT, "well %zu of the plate has no path", i);
         zarr_node well;
+        mt_error failure = MT_ERROR_INIT;
         mt_status st = zarr_join(r, "", name, MT_E_CORRUPT, &prefix, err);
-        if (st || (st = zarr_join(r, plate->path, name, MT_E_CORRUPT, &path, err)) ||
-            (st = zarr_node_load(r, path, &well, err)))
+        if (st || (st = zarr_join(r, plate->path, name, MT_E_CORRUPT, &path, err)))
             return st;
-        st = find_fields(images, &well, prefix, err);
-        zarr_node_free(&well);
-        if (st)
+        if (!(st = zarr_node_load(r, path, &well, &failure))) {
+            st = find_fields(images, &well, prefix, &failure);
+            zarr_node_free(&well);
+        }
+        if (st == MT_E_MEMORY)
+            return mt_fail(err, st, "%s", failure.message);
+        if (st && (st = add(images, prefix, err))) /* opening it says what is wrong */
             return st;
     }
     return MT_OK;
@@ -176,7 +180,7 @@ static mt_status try_child(zarr_images *images, const zarr_node *group, const ch
     mt_status st = zarr_node_load(r, path, &child, &failure);
     if (st && mt_store_size(r->store, path, &size, NULL) == MT_OK)
         return MT_OK; /* a file, with nothing below it */
-    if (st == MT_E_MEMORY || st == MT_E_IO)
+    if (st == MT_E_MEMORY)
         return mt_fail(err, st, "%s", failure.message);
     bool is_image = st || child.kind == ZARR_ARRAY || zarr_ome_multiscale(&child, 0);
     if (!st)

@@ -106,11 +106,15 @@ static mt_status load(const zarr_reader *r, zarr_node *node, mt_error *err)
 
 mt_status zarr_node_load(const zarr_reader *r, const char *path, zarr_node *out, mt_error *err)
 {
+    if (zarr_nodes_find(r->nodes, path, out))
+        return MT_OK;
     *out = (zarr_node) { .path = path };
     zarr_touch(r, &path, 1);
     mt_status st = load(r, out, err);
     if (st)
         zarr_node_free(out);
+    else
+        zarr_nodes_keep(r->nodes, out);
     return st;
 }
 

@@ -73,7 +73,7 @@ static mt_status restore_shards(mt_chunk_map *map, zarr_shards *shards, int64_t 
     if (!mt_chain_encoded_size(&shards->index_chain, shards->n_entries * ZARR_ENTRY_BYTES, &shards->index_bytes) ||
         shards->index_bytes == 0 || (shards->index_chain.n_steps == 0 && shards->index_bytes < ZARR_ENTRY_BYTES))
         return broken(err);
-    shards->owner = mt_cache_new_owner(env->index_cache);
+    shards->owner = mt_chunk_map_new_owner(map);
     return MT_OK;
 }
 
@@ -95,7 +95,6 @@ mt_status zarr_restore(mt_chunk_map *map, const mt_renaming *renaming, mt_reader
     if (!s)
         return zarr_failed(err);
     map->state = s;
-    map->destroy = zarr_forget_indices;
     mt_status st = restore_stem(map, renaming, r, err);
     if (st)
         return st;

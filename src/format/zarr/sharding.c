@@ -59,17 +59,9 @@ mt_status zarr_add_shards(zarr_builder *b, const json_t *configuration, const js
         return st;
     if (!mt_chain_encoded_size(&shards->index_chain, shards->n_entries * ZARR_ENTRY_BYTES, &shards->index_bytes))
         return mt_fail(err, MT_E_UNSUPPORTED, "shard indices of varying size are not read");
-    shards->owner = mt_cache_new_owner(mt_arena_env(b->map->arena)->index_cache);
+    shards->owner = mt_chunk_map_new_owner(b->map);
     *inner = json_object_get(configuration, "codecs");
     return MT_OK;
-}
-
-void zarr_forget_indices(mt_chunk_map *map)
-{
-    const zarr_state *state = map->state;
-    for (int i = 0; state && i < state->n_shard_levels; i++)
-        if (state->shards[i].owner)
-            mt_cache_drop(mt_arena_env(map->arena)->index_cache, state->shards[i].owner);
 }
 
 /* Where a shard lies: an object, or a part of one. */

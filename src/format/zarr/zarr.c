@@ -1,35 +1,25 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Zarr stores as folders: which array a path means, and the format's entry. */
+/* Zarr stores as folders: which array a path means, and what the format does. */
 #include "format/zarr/zarr.h"
 #include "store/blocks.h"
 
 #include <string.h>
 
-mt_status zarr_array_open(const zarr_reader *r, const zarr_node *node, mt_chunk_map **out, mt_error *err)
+mt_status zarr_map_array(const zarr_node *node, mt_chunk_map *map, mt_error *err)
 {
-    mt_chunk_map *map;
-    mt_status st = mt_chunk_map_new(r->env, r->store, "zarr", &map, err);
-    if (st)
-        return st;
     map->state = mt_arena_alloc(map->arena, 1, sizeof(zarr_state), err);
-    map->destroy = zarr_forget_indices;
     if (!map->state)
-        st = zarr_failed(err);
-    else
-        st = (node->version == 2 ? zarr_v2_parse : zarr_v3_parse)(node->document, node->path, map, err);
-    if (st) {
+        return zarr_failed(err);
+    mt_status st = (node->version == 2 ? zarr_v2_parse : zarr_v3_parse)(node->document, node->path, map, err);
+    if (st)
         mt_error_prefix(err, "%s%s%s", node->path, *node->path ? "/" : "",
                         node->version == 2 ? ".zarray" : "zarr.json");
-        mt_chunk_map_free(map);
-        return st;
-    }
-    *out = map;
-    return MT_OK;
+    return st;
 }
 
 /* One level of a multiscale image. */
-static mt_status open_level(const zarr_reader *r, const zarr_node *group, const json_t *multiscale, int level,
-                            mt_chunk_map **out, mt_error *err)
+static mt_status map_level(const zarr_reader *r, const zarr_node *group, const json_t *multiscale, int level,
+                           mt_chunk_map *map, mt_error *err)
 {
     const char *dataset = zarr_ome_dataset(multiscale, (size_t)level), *path;
     if (!dataset)
@@ -38,25 +28,18 @@ static mt_status open_level(const zarr_reader *r, const zarr_node *group, const 
     mt_status st = zarr_join(r, group->path, dataset, MT_E_CORRUPT, &path, err);
     if (st || (st = zarr_node_load(r, path, &node, err)))
         return st;
-    mt_chunk_map *map;
     if (node.kind != ZARR_ARRAY)
         st = mt_fail(err, MT_E_CORRUPT, "level %d of the multiscale image '%s' is no array", level, group->path);
     else
-        st = zarr_array_open(r, &node, &map, err);
+        st = zarr_map_array(&node, map, err);
     zarr_node_free(&node);
-    if (st)
-        return st;
-    if ((st = zarr_ome_describe(map, group, multiscale, level, err))) {
+    if (!st && (st = zarr_ome_describe(map, group, multiscale, level, err)))
         mt_error_prefix(err, "%s", path);
-        mt_chunk_map_free(map);
-        return st;
-    }
-    *out = map;
-    return MT_OK;
+    return st;
 }
 
-static mt_status open_multiscale(const zarr_reader *r, const zarr_node *group, const mt_selection *selection,
-                                 int64_t series, mt_chunk_map **out, mt_error *err)
+static mt_status map_multiscale(const zarr_reader *r, const zarr_node *group, const mt_selection *selection,
+                                int64_t series, mt_chunk_map *map, mt_error *err)
 {
     const json_t *multiscale = series < 0 ? NULL : zarr_ome_multiscale(group, (size_t)series);
     if (!multiscale)
@@ -70,28 +53,31 @@ static mt_status open_multiscale(const zarr_reader *r, const zarr_node *group, c
         return mt_fail(err, MT_E_CORRUPT, "the multiscale image '%s' has no levels", group->path);
     if (level >= n)
         return mt_fail(err, MT_E_NOT_FOUND, "no level %lld: the image has %d", (long long)level, n);
-    return open_level(r, group, multiscale, (int)level, out, err);
+    return map_level(r, group, multiscale, (int)level, map, err);
 }
 
-/* Whether the group is a multiscale image that the path, relative to the group, is a level of: then opens that. */
-static mt_status try_parent(const zarr_reader *r, const zarr_node *group, const char *path, mt_chunk_map **out,
-                            mt_error *err)
+/* Whether the group is a multiscale image that the path, relative to the group, is a level of: then maps that. */
+static mt_status try_parent(const zarr_reader *r, const zarr_node *group, const char *path, mt_chunk_map *map,
+                            bool *found, mt_error *err)
 {
     for (size_t i = 0; zarr_ome_multiscale(group, i); i++) {
         const json_t *multiscale = zarr_ome_multiscale(group, i);
         int level = zarr_ome_find_dataset(multiscale, path);
-        if (level >= 0 && zarr_ome_check_version(group, multiscale, NULL) == MT_OK)
-            return open_level(r, group, multiscale, level, out, err);
+        *found = level >= 0 && zarr_ome_check_version(group, multiscale, NULL) == MT_OK;
+        if (*found)
+            return map_level(r, group, multiscale, level, map, err);
     }
     return MT_OK;
 }
 
 /* An array that is a level of an image above it is described by that. root is the length of the path of the store's
  * root: nothing above is looked at. */
-static mt_status open_as_level(const zarr_reader *r, const char *path, size_t root, mt_chunk_map **out, mt_error *err)
+static mt_status map_as_level(const zarr_reader *r, const char *path, size_t root, mt_chunk_map *map, bool *found,
+                              mt_error *err)
 {
     size_t end = strlen(path);
-    while (end > root) {
+    *found = false;
+    while (end > root && !*found) {
         do
             end--;
         while (end > root && path[end] != '/');
@@ -102,28 +88,28 @@ static mt_status open_as_level(const zarr_reader *r, const char *path, size_t ro
         mt_status st = zarr_node_load(r, above, &group, err);
         if (st)
             return st;
-        st = try_parent(r, &group, path + end + (path[end] == '/'), out, err);
+        st = try_parent(r, &group, path + end + (path[end] == '/'), map, found, err);
         zarr_node_free(&group);
-        if (st || *out)
+        if (st)
             return st;
     }
     return MT_OK;
 }
 
-static mt_status open_array(const zarr_reader *r, zarr_node *node, const mt_selection *selection, size_t root,
-                            mt_chunk_map **out, mt_error *err)
+static mt_status map_array(const zarr_reader *r, zarr_node *node, const mt_selection *selection, size_t root,
+                           mt_chunk_map *map, mt_error *err)
 {
+    bool found;
     if (selection->series > 0 || selection->level > 0)
         return mt_fail(err, MT_E_NOT_FOUND, "'%s' is one array, without series and levels", node->path);
-    *out = NULL;
-    mt_status st = open_as_level(r, node->path, root, out, err);
-    if (st || *out)
+    mt_status st = map_as_level(r, node->path, root, map, &found, err);
+    if (st || found)
         return st;
-    if ((st = zarr_node_load_attributes(r, node, err)) || (st = zarr_array_open(r, node, out, err)))
+    if ((st = zarr_node_load_attributes(r, node, err)) || (st = zarr_map_array(node, map, err)))
         return st;
     /* xarray's convention for version 2 */
-    zarr_name_axes(*out, node->version == 3 ? json_object_get(node->document, "dimension_names")
-                                            : json_object_get(node->attributes, "_ARRAY_DIMENSIONS"));
+    zarr_name_axes(map, node->version == 3 ? json_object_get(node->document, "dimension_names")
+                                           : json_object_get(node->attributes, "_ARRAY_DIMENSIONS"));
     return MT_OK;
 }
 
@@ -166,18 +152,19 @@ static mt_status choose_image(const zarr_reader *r, const zarr_node *group, cons
     return MT_OK;
 }
 
-/* A node that is an image, or is not: then *out stays NULL. */
-static mt_status open_image(const zarr_reader *r, zarr_node *node, const mt_selection *selection, int64_t series,
-                            size_t root, mt_chunk_map **out, mt_error *err)
+static bool is_image(const zarr_node *node) { return node->kind == ZARR_ARRAY || zarr_ome_multiscale(node, 0); }
+
+static mt_status map_image(const zarr_reader *r, zarr_node *node, const mt_selection *selection, int64_t series,
+                           size_t root, mt_chunk_map *map, mt_error *err)
 {
     if (node->kind == ZARR_ARRAY)
-        return open_array(r, node, selection, root, out, err);
-    return zarr_ome_multiscale(node, 0) ? open_multiscale(r, node, selection, series, out, err) : MT_OK;
+        return map_array(r, node, selection, root, map, err);
+    return map_multiscale(r, node, selection, series, map, err);
 }
 
 /* The image that a group which is none itself holds. */
-static mt_status open_member(const zarr_reader *r, const zarr_node *group, const mt_selection *selection, size_t root,
-                             const char **name, mt_chunk_map **out, mt_error *err)
+static mt_status map_member(const zarr_reader *r, const zarr_node *group, const mt_selection *selection, size_t root,
+                            const char **name, mt_chunk_map *map, mt_error *err)
 {
     const char *path;
     zarr_node node;
@@ -187,9 +174,8 @@ static mt_status open_member(const zarr_reader *r, const zarr_node *group, const
         return st;
     mt_selection rest = *selection;
     rest.series = -1;
-    st = open_image(r, &node, &rest, 0, root, out, err);
-    if (!st && !*out)
-        st = mt_fail(err, MT_E_CORRUPT, "'%s' should be an image and is none", path);
+    st = is_image(&node) ? map_image(r, &node, &rest, 0, root, map, err)
+                         : mt_fail(err, MT_E_CORRUPT, "'%s' should be an image and is none", path);
     zarr_node_free(&node);
     return st;
 }
@@ -211,45 +197,51 @@ static mt_status touch_above(const zarr_reader *r, const char *path, size_t root
     return MT_OK;
 }
 
-static mt_status open_path(const zarr_reader *r, const mt_source *source, mt_chunk_map **out, mt_error *err)
+static mt_status map_path(const zarr_reader *r, const mt_source *source, const mt_selection *selection,
+                          mt_chunk_map *map, mt_error *err)
 {
-    const mt_selection *selection = &source->selection;
     const char *path, *name = "";
     zarr_node node;
     size_t root = strlen(source->key);
     mt_status st = zarr_join(r, source->key, selection->path, MT_E_ARGUMENT, &path, err);
     if (st || (st = touch_above(r, path, root, err)) || (st = zarr_node_load(r, path, &node, err)))
         return st;
-    *out = NULL;
-    st = open_image(r, &node, selection, selection->series < 0 ? 0 : selection->series, root, out, err);
-    if (!st && !*out)
-        st = open_member(r, &node, selection, root, &name, out, err);
+    if (is_image(&node))
+        st = map_image(r, &node, selection, selection->series < 0 ? 0 : selection->series, root, map, err);
+    else
+        st = map_member(r, &node, selection, root, &name, map, err);
     zarr_node_free(&node);
-    if (st)
-        return st;
-    const char *part = *selection->text ? selection->text : name;
-    if (*part && !((*out)->part = mt_arena_strndup((*out)->arena, part, strlen(part), err))) {
-        mt_chunk_map_free(*out);
-        return zarr_failed(err);
-    }
-    return MT_OK;
+    if (!st && !*selection->text && !(map->part = mt_arena_strndup(map->arena, name, strlen(name), err)))
+        st = zarr_failed(err);
+    return st;
 }
 
-static mt_status reader_new(const mt_source *source, zarr_reader *out, mt_error *err)
+static mt_status zarr_open(mt_container *container, mt_error *err)
 {
-    if (!source->folder)
+    if (!container->source.folder)
         return mt_fail(err, MT_E_UNSUPPORTED, "Zarr stores in zip files are not read");
-    *out = (zarr_reader) { .env = source->env, .store = source->store };
-    return mt_arena_new(source->env, &out->scratch, err);
+    zarr_nodes *nodes;
+    mt_status st = zarr_nodes_new(container->source.env, &nodes, err);
+    if (!st)
+        container->state = nodes;
+    return st;
 }
 
-static mt_status zarr_open(const mt_source *source, mt_chunk_map **out, mt_error *err)
+static void zarr_close(mt_container *container) { zarr_nodes_free(container->state); }
+
+static mt_status reader_new(const mt_container *container, zarr_reader *out, mt_error *err)
+{
+    *out = (zarr_reader) { .env = container->source.env, .store = container->source.store, .nodes = container->state };
+    return mt_arena_new(out->env, &out->scratch, err);
+}
+
+static mt_status zarr_map(const mt_container *container, const mt_selection *part, mt_chunk_map *map, mt_error *err)
 {
     zarr_reader r;
-    mt_status st = reader_new(source, &r, err);
+    mt_status st = reader_new(container, &r, err);
     if (st)
         return st;
-    st = open_path(&r, source, out, err);
+    st = map_path(&r, &container->source, part, map, err);
     mt_arena_free(r.scratch);
     return st;
 }
@@ -268,15 +260,15 @@ static mt_status add_names(const zarr_reader *r, const zarr_images *images, cons
     return MT_OK;
 }
 
-static mt_status zarr_list(const mt_source *source, mt_names *out, mt_error *err)
+static mt_status zarr_list(const mt_container *container, const mt_selection *below, mt_names *out, mt_error *err)
 {
     zarr_reader r;
-    mt_status st = reader_new(source, &r, err);
+    mt_status st = reader_new(container, &r, err);
     if (st)
         return st;
-    const char *prefix = source->selection.path, *path;
+    const char *prefix = below->path, *path;
     zarr_node node;
-    if (!(st = zarr_join(&r, source->key, prefix, MT_E_ARGUMENT, &path, err)) &&
+    if (!(st = zarr_join(&r, container->source.key, prefix, MT_E_ARGUMENT, &path, err)) &&
         !(st = zarr_node_load(&r, path, &node, err))) {
         bool is_plain;
         zarr_images images = { .reader = &r, .limit = SIZE_MAX };
@@ -295,32 +287,44 @@ static bool ends_with(const char *text, const char *end)
     return n >= m && strcmp(text + n - m, end) == 0;
 }
 
-static int zarr_probe(const mt_source *source)
+static mt_status probe_folder(const mt_source *source, int *score, mt_error *err)
 {
     static const char *const documents[] = { "zarr.json", ".zarray", ".zgroup", ".zattrs" };
-    static const char *const zip_suffixes[] = { ".zarr.zip", ".ozx", ".zarr" };
-    if (!source->folder) {
-        bool is_zip = source->head_size >= 4 && memcmp(source->head, "PK\3\4", 4) == 0;
-        for (size_t i = 0; i < sizeof zip_suffixes / sizeof *zip_suffixes; i++)
-            if (ends_with(source->name, zip_suffixes[i]))
-                return is_zip ? 2 : 0;
-        return 0;
-    }
     enum { N = sizeof documents / sizeof *documents };
     char keys[N][MT_KEY_BYTES];
     mt_touch touches[N];
     uint64_t size;
+    *score = ends_with(source->name, ".zarr");
     if (strlen(source->key) > MT_KEY_BYTES - 16)
-        return 0;
+        return MT_OK;
     for (size_t i = 0; i < N; i++) {
         snprintf(keys[i], sizeof keys[i], "%s%s%s", source->key, *source->key ? "/" : "", documents[i]);
         touches[i] = (mt_touch) { .key = keys[i] };
     }
     mt_blocks_touch(source->store, touches, N);
-    for (size_t i = 0; i < N; i++)
-        if (mt_store_size(source->store, keys[i], &size, NULL) == MT_OK)
-            return 2;
-    return ends_with(source->name, ".zarr");
+    for (size_t i = 0; i < N; i++) {
+        mt_error own = MT_ERROR_INIT;
+        mt_status st = mt_store_size(source->store, keys[i], &size, &own);
+        if (st && st != MT_E_NOT_FOUND)
+            return mt_fail(err, st, "%s", own.message);
+        if (!st) {
+            *score = 2;
+            return MT_OK;
+        }
+    }
+    return MT_OK;
+}
+
+static mt_status zarr_probe(const mt_source *source, int *score, mt_error *err)
+{
+    static const char *const zip_suffixes[] = { ".zarr.zip", ".ozx", ".zarr" };
+    if (source->folder)
+        return probe_folder(source, score, err);
+    bool is_zip = source->head_size >= 4 && memcmp(source->head, "PK\3\4", 4) == 0;
+    for (size_t i = 0; is_zip && i < sizeof zip_suffixes / sizeof *zip_suffixes; i++)
+        if (ends_with(source->name, zip_suffixes[i]))
+            *score = 2;
+    return MT_OK;
 }
 
 const mt_format mt_format_zarr = {
@@ -329,6 +333,8 @@ const mt_format mt_format_zarr = {
     .suffixes = "zarr",
     .probe = zarr_probe,
     .open = zarr_open,
+    .close = zarr_close,
     .list = zarr_list,
     .restore = zarr_restore,
+    .map = zarr_map,
 };

@@ -6,11 +6,15 @@
 #include "base/json.h"
 #include "format/format.h"
 
-/* What is read from while a store is opened. Nothing in scratch outlives open. */
+/* Nodes that were loaded, for as long as the container is open. Thread-safe. */
+typedef struct zarr_nodes zarr_nodes;
+
+/* What is read from while images are found and mapped. Nothing in scratch outlives that. */
 typedef struct zarr_reader {
     mt_env *env;
     mt_store *store;
     mt_arena *scratch;
+    zarr_nodes *nodes;
 } zarr_reader;
 
 /* The status of an allocation in an arena that failed. */
@@ -26,7 +30,15 @@ typedef struct zarr_node {
     json_t *attributes; /* an object, or NULL: none, or (array of version 2) not loaded */
 } zarr_node;
 
-/* Loads the metadata at a path. A path without any gives ZARR_NONE. Freed with zarr_node_free. */
+MT_MUST_CHECK mt_status zarr_nodes_new(mt_env *env, zarr_nodes **out, mt_error *err);
+void zarr_nodes_free(zarr_nodes *nodes);
+/* The node of a path, with references of its own; false: it is not there. */
+bool zarr_nodes_find(zarr_nodes *nodes, const char *path, zarr_node *out);
+/* Keeps a node, if there is room. */
+void zarr_nodes_keep(zarr_nodes *nodes, const zarr_node *node);
+
+/* The metadata at a path, which is loaded if it is not kept. A path without any gives ZARR_NONE. Freed with
+ * zarr_node_free. */
 MT_MUST_CHECK mt_status zarr_node_load(const zarr_reader *r, const char *path, zarr_node *out, mt_error *err);
 
 /* The attributes of an array of version 2, which lie in a document of their own. */
@@ -91,8 +103,8 @@ typedef struct zarr_builder {
 MT_MUST_CHECK mt_status zarr_v2_parse(const json_t *document, const char *path, mt_chunk_map *map, mt_error *err);
 MT_MUST_CHECK mt_status zarr_v3_parse(const json_t *document, const char *path, mt_chunk_map *map, mt_error *err);
 
-/* Makes the map of an array. Axes and what belongs to them are not set. */
-MT_MUST_CHECK mt_status zarr_array_open(const zarr_reader *r, const zarr_node *node, mt_chunk_map **out, mt_error *err);
+/* Fills the map of an array. Axes and what belongs to them are not set. */
+MT_MUST_CHECK mt_status zarr_map_array(const zarr_node *node, mt_chunk_map *map, mt_error *err);
 
 /* Keys: "path/" and what key_encoding adds. Fails where the longest key does not fit. */
 MT_MUST_CHECK mt_status zarr_set_stem(mt_chunk_map *map, const char *path, const char *suffix, mt_error *err);
@@ -134,7 +146,6 @@ MT_MUST_CHECK mt_status zarr_builder_finish(zarr_builder *b, mt_error *err);
 /* locate for arrays without and with shards. */
 mt_status zarr_locate(const mt_chunk_map *map, const int64_t *position, mt_chunk_ref *out, mt_error *err);
 mt_status zarr_locate_sharded(const mt_chunk_map *map, const int64_t *position, mt_chunk_ref *out, mt_error *err);
-void zarr_forget_indices(mt_chunk_map *map);
 
 /* save of a map, and restore of the format. */
 mt_status zarr_save(const mt_chunk_map *map, mt_buffer *out, mt_error *err);

@@ -180,12 +180,21 @@ mt_status mt_file_map(mt_file file, const char *path, const void **out, size_t *
 
 void mt_file_unmap(const void *mapping, size_t size) { munmap((void *)(uintptr_t)mapping, size); }
 
-mt_path_kind mt_path_get_kind(const char *path)
+mt_status mt_path_find(const char *path, mt_path_kind *out, mt_error *err)
 {
     struct stat st;
+    *out = MT_PATH_NONE;
     if (stat(path, &st) != 0)
-        return MT_PATH_NONE;
-    return S_ISREG(st.st_mode) ? MT_PATH_FILE : S_ISDIR(st.st_mode) ? MT_PATH_FOLDER : MT_PATH_OTHER;
+        return errno == ENOENT || errno == ENOTDIR ? mt_fail(err, MT_E_NOT_FOUND, "%s: no such file or folder", path)
+                                                   : fail_errno(err, path, "cannot be reached");
+    *out = S_ISREG(st.st_mode) ? MT_PATH_FILE : S_ISDIR(st.st_mode) ? MT_PATH_FOLDER : MT_PATH_OTHER;
+    return MT_OK;
+}
+
+mt_path_kind mt_path_get_kind(const char *path)
+{
+    mt_path_kind kind;
+    return mt_path_find(path, &kind, NULL) ? MT_PATH_NONE : kind;
 }
 
 bool mt_path_is_same(const char *a, const char *b)

@@ -16,6 +16,7 @@ static pthread_mutex_t list_mutex = PTHREAD_MUTEX_INITIALIZER;
 static mt_lock *all_locks;
 static pthread_once_t fork_once = PTHREAD_ONCE_INIT;
 static int fork_error;
+static bool forked;
 
 static void before_fork(void)
 {
@@ -33,6 +34,7 @@ static void after_fork_in_parent(void)
 
 static void after_fork_in_child(void)
 {
+    forked = true;
     for (mt_lock *l = all_locks; l; l = l->next) {
         pthread_mutex_init(&l->mutex, NULL);
         if (l->on_child)
@@ -40,6 +42,8 @@ static void after_fork_in_child(void)
     }
     pthread_mutex_init(&list_mutex, NULL);
 }
+
+bool mt_process_is_forked(void) { return forked; }
 
 static void watch_forks(void) { fork_error = pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child); }
 

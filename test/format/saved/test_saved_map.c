@@ -60,7 +60,8 @@ static mt_stack *open_with(const char *path, const mt_open_options *given, delay
     mt_error err = MT_ERROR_INIT;
     mt_open_options options = given ? *given : (mt_open_options) { .struct_size = sizeof options };
     options.map = map_path;
-    check_ok(mt_stack_open_wrapped(NULL, path, &options, log ? delayed_wrap : NULL, log, &stack, &err), &err);
+    const mt_store_wrap wrap = { log ? delayed_wrap : NULL, log };
+    check_ok(mt_stack_open_wrapped(NULL, path, &options, &wrap, &stack, &err), &err);
     return stack;
 }
 

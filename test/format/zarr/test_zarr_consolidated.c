@@ -53,7 +53,7 @@ static mt_status try_open(const char *part, mt_stack **out, mt_error *err)
 {
     static delayed_log log = { .delay_ms = 0, .no_list = true };
     mt_open_options options = { .struct_size = sizeof options, .part = part };
-    return mt_stack_open_wrapped(NULL, folder, &options, delayed_wrap, &log, out, err);
+    return mt_stack_open_wrapped(NULL, folder, &options, &(mt_store_wrap) { delayed_wrap, &log }, out, err);
 }
 
 static void check_fails(const char *part, mt_status status, const char *text)

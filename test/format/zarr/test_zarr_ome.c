@@ -24,23 +24,21 @@ static const char *parts_of(const char *path)
 {
     static char text[2000];
     mt_context *context;
+    static const mt_selection all = { .text = "", .path = "", .series = -1, .level = -1 };
     mt_store *store;
-    mt_arena *arena;
     mt_names *names;
     mt_error err = MT_ERROR_INIT;
     check_ok(mt_context_new(NULL, &context, &err), &err);
     check_ok(mt_store_open_folder(&context->env, path, &store, &err), &err);
-    check_ok(mt_arena_new(&context->env, &arena, &err), &err);
     check_ok(mt_names_new(&context->env, &names, &err), &err);
-    mt_source source = source_of(&context->env, store, path, arena, "");
-    check_ok(mt_format_find("zarr")->list(&source, names, &err), &err);
+    mt_container *container = open_store(store, path);
+    check_ok(mt_container_list(container, &all, names, &err), &err);
     size_t used = 0;
     *text = 0;
     for (size_t i = 0; i < mt_names_count(names) && used < sizeof text; i++)
         used += (size_t)snprintf(text + used, sizeof text - used, "%s%s", i ? " " : "", mt_names_get(names, i));
     mt_names_free(names);
-    mt_arena_free(arena);
-    mt_store_close(store);
+    mt_container_close(container);
     mt_context_free(context);
     return text;
 }

@@ -8,7 +8,7 @@
 
 #include "base/reader.h"
 #include "engine/context.h"
-#include "format/format.h"
+#include "format/container.h"
 
 #include <microtome/microtome.h>
 
@@ -19,7 +19,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* An opened map with what it borrows. */
+/* A map with its context and store. */
 typedef struct opened {
     mt_context *context;
     mt_store *store;
@@ -29,20 +29,24 @@ typedef struct opened {
 static inline void close_opened(opened *o)
 {
     mt_chunk_map_free(o->map);
-    mt_store_close(o->store);
     mt_context_free(o->context);
 }
 
-static inline mt_source source_of(mt_env *env, mt_store *store, const char *path, mt_arena *arena, const char *part)
+/* A store as a container. Takes the store over. */
+static inline mt_container *open_store(mt_store *store, const char *path)
 {
-    static const mt_open_options options = { .struct_size = sizeof options };
+    const mt_open_options options = { .struct_size = sizeof options, .format = "zarr" };
     const char *slash = strrchr(path, '/');
-    mt_source source = {
-        .env = env, .store = store, .key = "", .folder = true, .name = slash ? slash + 1 : path, .options = &options
-    };
+    mt_container *c;
     mt_error err = MT_ERROR_INIT;
-    check_ok(mt_selection_parse(arena, part, &source.selection, &err), &err);
-    return source;
+    check_ok(mt_container_new(store->env, &options, &c, &err), &err);
+    c->source.store = store;
+    c->source.key = "";
+    c->source.folder = true;
+    c->source.text = mt_arena_strndup(c->arena, path, strlen(path), &err);
+    c->source.name = c->source.text + (slash ? slash + 1 - path : 0);
+    check_ok(mt_container_open(c, &err), &err);
+    return c;
 }
 
 static inline mt_status open_map(const char *path, const char *part, opened *out, mt_error *err)
@@ -52,19 +56,17 @@ static inline mt_status open_map(const char *path, const char *part, opened *out
     check_ok(mt_context_new(NULL, &out->context, &local), &local);
     mt_env *env = &out->context->env;
     mt_status st = mt_store_open_folder(env, path, &out->store, err);
-    mt_arena *arena = NULL;
     if (!st) {
+        mt_arena *arena;
+        mt_selection selection;
+        mt_container *container = open_store(out->store, path);
         check_ok(mt_arena_new(env, &arena, &local), &local);
-        mt_source source = source_of(env, out->store, path, arena, part);
-        st = mt_format_find("zarr")->open(&source, &out->map, err);
-    }
-    mt_arena_free(arena);
-    if (!st && (st = mt_chunk_map_check(out->map, err))) {
-        mt_chunk_map_free(out->map);
-        out->map = NULL;
+        check_ok(mt_selection_parse(arena, part, &selection, &local), &local);
+        st = mt_container_map(container, &selection, &out->map, err);
+        mt_arena_free(arena);
+        mt_container_close(container);
     }
     if (st) {
-        mt_store_close(out->store);
         mt_context_free(out->context);
         *out = (opened) { 0 };
     }

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* A container over a store of a fuzz target. */
+#ifndef MT_FUZZ_CONTAINER_H
+#define MT_FUZZ_CONTAINER_H
+
+#include "engine/context.h"
+#include "format/container.h"
+
+#include <stdlib.h>
+
+static const mt_selection fuzz_all = { .text = "", .path = "", .series = -1, .level = -1 };
+
+/* Takes the store over. head is NULL of a folder; NULL where the container does not open. options name the format. */
+static mt_container *open_fuzz(mt_store *store, const char *key, const char *name, const uint8_t *head, size_t size,
+                               const mt_open_options *options)
+{
+    mt_container *c;
+    if (mt_container_new(store->env, options, &c, NULL))
+        abort();
+    c->source.store = store;
+    c->source.key = key;
+    c->source.name = c->source.text = name;
+    c->source.folder = !head;
+    c->source.head = head;
+    c->source.head_size = !head ? 0 : size < 4096 ? size : 4096;
+    if (mt_container_open(c, NULL) == MT_OK)
+        return c;
+    mt_container_close(c);
+    return NULL;
+}
+
+#endif

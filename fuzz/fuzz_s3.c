@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* What S3 and its tools write: listings, failures, files of profiles. */
+#include "store/s3/documents.h"
+#include "store/s3/ini.h"
+
+#include <string.h>
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static void parse_listing(mt_env *env, const char *text, size_t size, const char *prefix)
+{
+    mt_error err = MT_ERROR_INIT;
+    mt_arena *arena;
+    if (mt_arena_new(env, &arena, NULL))
+        return;
+    mt_s3_names names = { .arena = arena };
+    const char *next;
+    mt_status st = mt_s3_parse_page(&names, text, size, prefix, &next, &err);
+    mt_s3_sort_names(&names);
+    if (st ? !*err.message : next && !*next)
+        __builtin_trap();
+    for (size_t i = 0; i < names.n; i++)
+        if (!*names.names[i] || strchr(names.names[i], '/') ||
+            (i > 0 && strcmp(names.names[i - 1], names.names[i]) >= 0))
+            __builtin_trap();
+    mt_arena_free(arena);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    const char *text = (const char *)data;
+    mt_env env;
+    mt_limits limits = { .max_xml_bytes = 1 << 20, .max_xml_depth = 20, .max_metadata_bytes = 4 << 20 };
+    mt_env_init(&env, NULL, &limits);
+    parse_listing(&env, text, size, "");
+    parse_listing(&env, text, size, "a/");
+    mt_s3_failure failure;
+    mt_s3_parse_failure(text, size, &failure);
+    mt_ini_value value;
+    if (mt_ini_get(text, size, "profile", "a", "b", &value) &&
+        (value.text < text || value.size > size || value.text + value.size > text + size))
+        __builtin_trap();
+    return 0;
+}

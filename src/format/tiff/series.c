@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* What all who find images share: the list of series, and pages that lie in a row. */
+#include "base/checked.h"
+#include "format/tiff/tiff.h"
+
+/* Values of tags that are read of any page: the JPEG tables of four components have fewer. Pages may share those that
+ * a hostile file has in excess, and are read more than once. */
+#define PAGE_VALUES 4096
+#define MAX_EXCESS_VALUES (1 << 26)
+
+mt_status tiff_add_series(tiff_images *images, tiff_series *series, mt_error *err)
+{
+    tiff_series **all = mt_arena_grow(images->arena, images->series, images->n, &images->room, 1, sizeof *all, err);
+    if (!all)
+        return MT_E_MEMORY;
+    images->series = all;
+    images->series[images->n++] = series;
+    return MT_OK;
+}
+
+mt_status tiff_examine_page(tiff_images *images, const tiff_file *file, const tiff_ifd *ifd, tiff_page *out,
+                            mt_error *err)
+{
+    uint64_t n = tiff_count_values(ifd);
+    images->values += n > PAGE_VALUES ? n - PAGE_VALUES : 0;
+    if (images->values > MAX_EXCESS_VALUES)
+        return mt_fail(err, MT_E_LIMIT, "the pages have more than %d values of samples and tables", MAX_EXCESS_VALUES);
+    return tiff_read_page(file, ifd, out, err);
+}
+
+void tiff_add_axis(tiff_series *series, char axis, int64_t size)
+{
+    if (size == 1 || series->ndim > MT_MAX_DIMS - 4)
+        return;
+    series->axes[series->ndim] = axis;
+    series->axes[series->ndim + 1] = 0;
+    series->shape[series->ndim++] = size;
+}
+
+/* Where strip number i of a raw page begins and how long it is, were the page in one piece. */
+static void place_strip(const tiff_page *page, uint64_t i, uint64_t *offset, uint64_t *size)
+{
+    int64_t row = page->width * (page->planar ? 1 : page->samples) * (int64_t)mt_dtype_size(page->dtype);
+    int64_t along = tiff_page_chunks(page) / (page->planar ? page->samples : 1);
+    int64_t plane = (int64_t)i / along, first = (int64_t)i % along * page->chunk_height;
+    *offset = (uint64_t)((plane * page->height + first) * row);
+    *size = (uint64_t)(mt_min_i64(page->chunk_height, page->height - first) * row);
+}
+
+/* Whether the strips of a raw page are one piece; *start is where it begins. */
+static mt_status is_one_piece(const tiff_file *file, const tiff_page *page, const tiff_entry *offsets,
+                              const tiff_entry *counts, uint64_t *start, bool *out, mt_error *err)
+{
+    enum { SOME = 256 };
+    uint64_t offset[SOME], count[SOME], n = offsets->count;
+    *out = true;
+    for (uint64_t at = 0; at < n && *out; at += SOME) {
+        size_t some = n - at < SOME ? (size_t)(n - at) : SOME;
+        mt_status st = tiff_get_numbers(file, offsets, at, some, offset, err);
+        if (st || (st = tiff_get_numbers(file, counts, at, some, count, err)))
+            return st;
+        if (at == 0)
+            *start = offset[0];
+        for (size_t i = 0; i < some && *out; i++) {
+            uint64_t place, size;
+            place_strip(page, at + i, &place, &size);
+            *out = offset[i] == *start + place && count[i] >= size;
+        }
+    }
+    return MT_OK;
+}
+
+mt_status tiff_count_row(const tiff_file *file, const tiff_ifd *ifd, const tiff_page *page, uint64_t *offset,
+                         uint64_t *planes, mt_error *err)
+{
+    *planes = *offset = 0;
+    const tiff_entry *offsets = tiff_find(ifd, TAG_STRIP_OFFSETS), *counts = tiff_find(ifd, TAG_STRIP_COUNTS);
+    uint64_t n = (uint64_t)tiff_page_chunks(page);
+    int64_t row, plane;
+    uint64_t start = 0;
+    bool one_piece;
+    if (!tiff_is_raw(page) || page->tiled || !offsets || !counts || n > TIFF_MAX_ROW_STRIPS || offsets->count != n ||
+        counts->count != n || mt_mul_i64(page->width * page->height, page->samples, &row) ||
+        mt_mul_i64(row, (int64_t)mt_dtype_size(page->dtype), &plane) || plane == 0)
+        return MT_OK;
+    mt_status st = is_one_piece(file, page, offsets, counts, &start, &one_piece, err);
+    if (st || !one_piece || start >= file->size)
+        return st;
+    *offset = start;
+    *planes = start ? (file->size - start) / (uint64_t)plane : 0;
+    return MT_OK;
+}

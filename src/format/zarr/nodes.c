@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The nodes of a store that were loaded: those above many images are asked for again and again. Counting the references
+ * of a document is atomic in jansson, where compilers have it. */
+#include "format/zarr/zarr.h"
+#include "platform/thread.h"
+
+#include <string.h>
+
+#define BUCKETS 1024
+
+/* What is beyond is loaded again. Groups come before their arrays. */
+#define MAX_NODES 65536
+#define MAX_VALUES 500000 /* of JSON, about 100 bytes each */
+
+typedef struct kept {
+    struct kept *next;
+    zarr_node node; /* its path is: */
+    char path[];
+} kept;
+
+struct zarr_nodes {
+    mt_env *env;
+    mt_lock lock;
+    size_t n, values;
+    kept *buckets[BUCKETS];
+};
+
+mt_status zarr_nodes_new(mt_env *env, zarr_nodes **out, mt_error *err)
+{
+    void *memory;
+    mt_status st = mt_alloc(env, sizeof(zarr_nodes), &memory, err);
+    if (st)
+        return st;
+    zarr_nodes *nodes = memset(memory, 0, sizeof(zarr_nodes));
+    nodes->env = env;
+    if ((st = mt_lock_init(&nodes->lock, NULL, NULL, err)))
+        mt_release(env, nodes, sizeof *nodes);
+    else
+        *out = nodes;
+    return st;
+}
+
+static void free_kept(mt_env *env, kept *k)
+{
+    zarr_node_free(&k->node);
+    mt_release(env, k, sizeof *k + strlen(k->path) + 1);
+}
+
+void zarr_nodes_free(zarr_nodes *nodes)
+{
+    if (!nodes)
+        return;
+    for (size_t i = 0; i < BUCKETS; i++)
+        for (kept *k = nodes->buckets[i], *next; k; k = next) {
+            next = k->next;
+            free_kept(nodes->env, k);
+        }
+    mt_lock_destroy(&nodes->lock);
+    mt_release(nodes->env, nodes, sizeof *nodes);
+}
+
+static kept **bucket_of(zarr_nodes *nodes, const char *path)
+{
+    uint32_t hash = 2166136261U; /* FNV-1a */
+    for (const char *c = path; *c; c++)
+        hash = (hash ^ (uint8_t)*c) * 16777619U;
+    return &nodes->buckets[hash % BUCKETS];
+}
+
+/* The lock is held. */
+static kept *find_locked(zarr_nodes *nodes, const char *path)
+{
+    kept *k = *bucket_of(nodes, path);
+    while (k && strcmp(k->path, path) != 0)
+        k = k->next;
+    return k;
+}
+
+bool zarr_nodes_find(zarr_nodes *nodes, const char *path, zarr_node *out)
+{
+    mt_lock_take(&nodes->lock);
+    const kept *found = find_locked(nodes, path);
+    if (found) {
+        *out = found->node;
+        out->path = path;
+        json_incref(out->document);
+        json_incref(out->attributes);
+    }
+    mt_lock_give(&nodes->lock);
+    return found != NULL;
+}
+
+/* How many values a document has. */
+static size_t count_values(const json_t *value)
+{
+    size_t n = 1, i;
+    const char *key;
+    json_t *below;
+    json_object_foreach((json_t *)(uintptr_t)value, key, below) { n += count_values(below); }
+    json_array_foreach(value, i, below) { n += count_values(below); }
+    return n;
+}
+
+void zarr_nodes_keep(zarr_nodes *nodes, const zarr_node *node)
+{
+    void *memory;
+    size_t path_bytes = strlen(node->path) + 1;
+    if (mt_alloc(nodes->env, sizeof(kept) + path_bytes, &memory, NULL))
+        return;
+    kept *k = memory;
+    k->node = *node;
+    k->node.path = memcpy(k->path, node->path, path_bytes);
+    json_incref(k->node.document);
+    json_incref(k->node.attributes);
+    size_t values = count_values(node->document) + count_values(node->attributes);
+    mt_lock_take(&nodes->lock);
+    bool room = nodes->n < MAX_NODES && values <= MAX_VALUES - nodes->values && !find_locked(nodes, node->path);
+    if (room) {
+        kept **bucket = bucket_of(nodes, node->path);
+        k->next = *bucket;
+        *bucket = k;
+        nodes->n++;
+        nodes->values += values;
+    }
+    mt_lock_give(&nodes->lock);
+    if (!room)
+        free_kept(nodes->env, k);
+}

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* What is known of the objects of a remote store: size and identity since the first contact, and bytes that are kept: the
+ * beginning of objects that are being opened, and whole objects of servers that cannot send parts. Thread-safe. */
+#ifndef MT_STORE_HTTP_OBJECTS_H
+#define MT_STORE_HTTP_OBJECTS_H
+
+#include "platform/thread.h"
+
+#define MT_OBJECT_BUCKETS 1024
+#define MT_OBJECTS_KEPT 16
+
+typedef struct mt_object mt_object;
+
+typedef struct mt_objects {
+    mt_env *env;
+    mt_lock lock; /* not held while bytes are copied */
+    mt_object *buckets[MT_OBJECT_BUCKETS];
+    mt_object *kept[MT_OBJECTS_KEPT];
+    size_t n, kept_bytes;
+    uint64_t clock;
+} mt_objects;
+
+/* Size and identity of an object. */
+typedef struct mt_object_identity {
+    uint64_t size;     /* UINT64_MAX: not known */
+    char etag[128];    /* strong, quotes included; "": none */
+    char modified[48]; /* "": not known */
+} mt_object_identity;
+
+MT_MUST_CHECK mt_status mt_objects_init(mt_objects *objects, mt_env *env, mt_error *err);
+void mt_objects_destroy(mt_objects *objects);
+
+/* Whether the object was met before. */
+bool mt_objects_find(mt_objects *objects, const char *key, mt_object_identity *out);
+
+/* Compares with what is known: MT_E_CHANGED where it contradicts. Remembers an object that is new, if remember. */
+MT_MUST_CHECK mt_status mt_objects_meet(mt_objects *objects, const char *key, const mt_object_identity *identity,
+                                        bool remember, mt_error *err);
+
+/* Takes over the first n bytes (of a block of mt_alloc) of an object that was met. At most max_norange_bytes of all
+ * objects are kept, those used last. */
+void mt_objects_keep(mt_objects *objects, const char *key, void *bytes, size_t n, size_t capacity);
+
+/* Copies from kept bytes; false where they do not have these. */
+bool mt_objects_read(mt_objects *objects, const char *key, uint64_t offset, void *out, size_t size);
+
+#endif

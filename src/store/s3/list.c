@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Listings. Source: Amazon S3 API Reference, ListObjectsV2. */
+#include "store/s3/documents.h"
+#include "store/s3/s3.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define MAX_PAGES 4096 /* of 1000 names */
+
+static mt_status prepare_page(mt_transfer *t, mt_error *err)
+{
+    mt_s3_page *page = (mt_s3_page *)(void *)t;
+    return mt_s3_prepare(page->store, "", page->query, page->n_query, t, page->url, page->scratch, err);
+}
+
+static mt_verdict judge_page(mt_transfer *t) { return mt_s3_judge(((mt_s3_page *)(void *)t)->store, t); }
+
+void mt_s3_page_init(mt_s3_page *page, mt_s3_store *s, const char *prefix, const char *token, const char *most)
+{
+    page->store = s;
+    page->transfer = (mt_transfer) { .method = "GET",
+                                     .url = page->url,
+                                     .name = page->name,
+                                     .span = MT_SPAN_BODY,
+                                     .size = MT_S3_PAGE_BYTES,
+                                     .prepare = prepare_page,
+                                     .judge = judge_page,
+                                     .owner = s };
+    page->query[0] = (mt_s3_pair) { "list-type", "2" };
+    page->query[1] = (mt_s3_pair) { "prefix", prefix };
+    page->query[2] = (mt_s3_pair) { "delimiter", "/" };
+    page->query[3] = (mt_s3_pair) { "max-keys", most };
+    page->n_query = 4;
+    if (token)
+        page->query[page->n_query++] = (mt_s3_pair) { "continuation-token", token };
+    snprintf(page->name, sizeof page->name, "the listing of %s://%s/%.300s", s->scheme, s->bucket, prefix);
+    mt_lock_take(&s->lock);
+    snprintf(page->url, sizeof page->url, "%s", s->place.url); /* its host; prepare does the rest */
+    mt_lock_give(&s->lock);
+}
+
+/* One page, and *token moves on, to NULL behind the last. */
+static mt_status read_page(mt_s3_store *s, mt_s3_page *page, mt_s3_names *names, const char *prefix, const char **token,
+                           mt_error *err)
+{
+    mt_env *env = s->web.base.env;
+    const char *next = NULL;
+    mt_transfer *t = &page->transfer;
+    mt_s3_page_init(page, s, prefix, *token, "1000");
+    mt_status st = mt_transfer_perform(env->http, t, 1, err);
+    if (!st) {
+        mt_store_count(&s->web.base, 1, t->n_read);
+        if ((st = mt_s3_parse_page(names, t->out, t->n_read, prefix, &next, err)))
+            mt_error_prefix(err, "%s", page->name);
+        else if (next && *token && strcmp(next, *token) == 0)
+            st = mt_fail(err, MT_E_CORRUPT, "%s never ends: it goes on with the same page", page->name);
+    }
+    mt_release(env, t->out, t->capacity);
+    *token = next;
+    return st;
+}
+
+static mt_status read_pages(mt_s3_store *s, mt_s3_names *names, const char *prefix, mt_error *err)
+{
+    void *page;
+    const char *token = NULL;
+    mt_status st = mt_alloc(s->web.base.env, sizeof(mt_s3_page), &page, err);
+    if (st)
+        return st;
+    size_t n = 0;
+    do
+        st = read_page(s, page, names, prefix, &token, err);
+    while (!st && token && ++n < MAX_PAGES);
+    if (!st && token)
+        st = mt_fail(err, MT_E_LIMIT, "the listing of %s has more than %d pages of 1000 names", prefix, MAX_PAGES);
+    mt_release(s->web.base.env, page, sizeof(mt_s3_page));
+    return st;
+}
+
+mt_status mt_s3_list(mt_store *store, const char *prefix, mt_store_visit visit, void *user, mt_error *err)
+{
+    mt_s3_store *s = mt_s3_store_of(mt_web_of(store));
+    mt_s3_names names = { 0 };
+    mt_status st = mt_arena_new(store->env, &names.arena, err);
+    if (st)
+        return st;
+    const char *full = mt_arena_printf(names.arena, err, "%s%s%s", s->root, prefix, *prefix ? "/" : "");
+    st = full ? read_pages(s, &names, full, err) : MT_E_MEMORY;
+    if (!st)
+        mt_s3_sort_names(&names);
+    for (size_t i = 0; !st && i < names.n; i++)
+        st = visit(user, names.names[i], err);
+    mt_arena_free(names.arena);
+    return st;
+}

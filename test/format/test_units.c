@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Units as files write them, by the names that the library gives. */
+#include "format/format.h"
+#include "support/support.h"
+
+#include <microtome/microtome.h>
+
+static void units_have_names(void **state)
+{
+    (void)state;
+    static const char *const units[][2] = {
+        { "um", "micrometer" },
+        { "\xc2\xb5m", "micrometer" },
+        { "\xce\xbcm", "micrometer" },
+        { "micron\nz=3", "micrometer" },
+        { "nm", "nanometer" },
+        { "m", "meter" },
+        { "s", "second" },
+        { "seconds since 1970-01-01", "second" },
+        { "in", "inch" },
+        { "\xe2\x84\xab", "angstrom" },
+    };
+    for (size_t i = 0; i < sizeof units / sizeof *units; i++)
+        assert_string_equal(mt_unit_find(units[i][0]), units[i][1]);
+    assert_null(mt_unit_find("pixel"));
+    assert_null(mt_unit_find(""));
+    assert_null(mt_unit_find("umm"));
+}
+
+/* What is not known stays as it is written, up to the first blank. */
+static void other_units_stay(void **state)
+{
+    (void)state;
+    mt_env env;
+    mt_arena *arena;
+    mt_error err = MT_ERROR_INIT;
+    mt_env_init(&env, NULL, NULL);
+    check_ok(mt_arena_new(&env, &arena, &err), &err);
+    assert_string_equal(mt_unit_name(arena, "micrometer", &err), "micrometer");
+    assert_string_equal(mt_unit_name(arena, "days since 1970-01-01", &err), "days");
+    assert_string_equal(mt_unit_name(arena, "um", &err), "micrometer");
+    mt_arena_free(arena);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = { cmocka_unit_test(units_have_names), cmocka_unit_test(other_units_stay) };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

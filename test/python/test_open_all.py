@@ -1,0 +1,90 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Opening many images: folders, globs, files of several images."""
+
+import json
+import os
+import pickle
+
+import microtome
+import numpy as np
+import pytest
+
+
+def write_npy(folder, name="a.npy", shape=(3, 64, 64)):
+    pixels = np.arange(np.prod(shape), dtype=np.uint16).reshape(shape)
+    np.save(folder / name, pixels)
+    return folder / name, pixels
+
+
+def test_open_all(tmp_path):
+    for name in ["b.npy", "a.npy"]:
+        write_npy(tmp_path, name)
+    (tmp_path / "notes.npy").write_text("no image")
+    stacks = microtome.open_all(tmp_path, "CYX")
+    assert [os.path.basename(s.source) for s in stacks] == ["a.npy", "b.npy"]
+    assert [os.path.basename(path) for path, _ in stacks.skipped] == ["notes.npy"]
+    assert len(microtome.open_all([tmp_path / "a.npy", str(tmp_path / "b*")], "CYX")) == 2
+    copy = pickle.loads(pickle.dumps(stacks[0]))
+    np.testing.assert_array_equal(copy[0], stacks[0][0])
+    with pytest.raises(FileNotFoundError):
+        microtome.open_all([tmp_path / "c.npy"])
+
+
+def write_zarr(path, codec):
+    path.mkdir(parents=True)
+    array = {
+        "zarr_format": 3,
+        "node_type": "array",
+        "shape": [4, 5],
+        "data_type": "uint8",
+        "chunk_grid": {"name": "regular", "configuration": {"chunk_shape": [4, 5]}},
+        "chunk_key_encoding": {"name": "default"},
+        "fill_value": 0,
+        "codecs": [{"name": "bytes"}, *([{"name": codec}] if codec else [])],
+    }
+    (path / "zarr.json").write_text(json.dumps(array))
+
+
+def test_open_all_of_a_group(tmp_path):
+    """Each image of a store stands alone; a store that cannot be opened says why."""
+    group = tmp_path / "group.zarr"
+    write_zarr(group / "a", None)
+    write_zarr(group / "b", "unheard-of")
+    write_zarr(group / "c", None)
+    (group / "zarr.json").write_text('{"zarr_format": 3, "node_type": "group"}')
+    write_zarr(tmp_path / "single.zarr", "unheard-of")
+    stacks = microtome.open_all(group)
+    assert [s.source for s in stacks] == [f"{group}#a", f"{group}#c"]
+    assert [path for path, _ in stacks.skipped] == [f"{group}#b"]
+    assert "unheard-of" in stacks.skipped[0][1]
+    with pytest.raises(microtome.UnsupportedError, match="unheard-of"):
+        microtome.open_all(tmp_path / "single.zarr")
+    (tmp_path / "notes.txt").write_text("no image")
+    with pytest.raises(microtome.NotAnImageError, match="known format"):
+        microtome.open_all(tmp_path / "notes.txt")
+    everything = microtome.open_all(tmp_path)
+    assert [s.source for s in everything] == [f"{group}#a", f"{group}#c"]
+    names = ["group.zarr#b", "notes.txt", "single.zarr"]
+    assert [path for path, _ in everything.skipped] == [str(tmp_path / name) for name in names]
+
+
+def test_files_of_one_image_open_once(tmp_path):
+    """Virtual datasets, external raw data: what they are made of is no image of its own."""
+    h5py = pytest.importorskip("h5py")
+    pixels = np.arange(48, dtype=np.uint16).reshape(8, 6)
+    layout = h5py.VirtualLayout(shape=(8, 6), dtype="u2")
+    for i in range(2):
+        with h5py.File(tmp_path / f"part{i}.h5", "w") as file:
+            file["data"] = pixels[4 * i : 4 * i + 4]
+        layout[4 * i : 4 * i + 4] = h5py.VirtualSource(f"part{i}.h5", "data", shape=(4, 6))
+    with h5py.File(tmp_path / "whole.h5", "w") as file:
+        file.create_virtual_dataset("data", layout)
+    with h5py.File(tmp_path / "raw.h5", "w") as file:
+        file.create_dataset("data", (4, 6), "u2", external=[("pixels.raw", 0, 48)])
+        file["data"][:] = pixels[:4]
+    (tmp_path / "pixels.raw").write_bytes(pixels[:4].tobytes())
+    stacks = microtome.open_all(tmp_path)
+    assert [os.path.basename(s.source) for s in stacks] == ["whole.h5"]
+    assert sorted(os.path.basename(path) for path, _ in stacks.skipped) == ["pixels.raw", "raw.h5"]  # not followed
+    np.testing.assert_array_equal(np.squeeze(stacks[0][:]), pixels)
+    assert len(microtome.open_all([tmp_path / "part0.h5", tmp_path / "whole.h5"])) == 2

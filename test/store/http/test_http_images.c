@@ -1,0 +1,218 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Images over HTTP: the pixels of the local files, also from servers that fail; and never a hole. */
+#include "support/http_store.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+/* All pixels, as float32; the caller frees them. */
+static float *read_all(mt_stack *stack, size_t *n, mt_status *st, mt_error *err)
+{
+    const mt_stack_info *info = mt_stack_get_info(stack);
+    int64_t coords[3] = { 0 };
+    size_t spatial = (size_t)info->data_ndim - 2;
+    *n = (size_t)info->data_shape[1];
+    for (size_t i = 0; i < spatial; i++)
+        *n *= (size_t)info->data_shape[2 + i];
+    float *out = calloc(*n + 1, sizeof *out);
+    *st = mt_stack_extract_patch(stack, 0, NULL, 0, coords, info->data_shape + 2, spatial, out, err);
+    return out;
+}
+
+static mt_stack *open_stack(mt_context *context, const char *path)
+{
+    mt_stack *stack;
+    mt_error err = MT_ERROR_INIT;
+    check_ok(mt_stack_open(context, path, NULL, &stack, &err), &err);
+    return stack;
+}
+
+/* The image at root/path, over HTTP with this hook and locally. */
+static void check_image(const char *root, const char *path, http_hook hook, void *user)
+{
+    char url[512], local[1024];
+    size_t n, m;
+    mt_status st;
+    mt_error err = MT_ERROR_INIT;
+    mt_context *context;
+    http_server *server = http_server_start("127.0.0.1", root, hook, user);
+    check_ok(mt_context_new(NULL, &context, &err), &err);
+    snprintf(url, sizeof url, "%s/%s", http_server_url(server), path);
+    snprintf(local, sizeof local, "%s/%s", root, path);
+    mt_stack *remote_stack = open_stack(context, url), *local_stack = open_stack(context, local);
+    assert_string_equal(mt_stack_get_info(remote_stack)->source, url);
+    float *a = read_all(remote_stack, &n, &st, &err);
+    check_ok(st, &err);
+    float *b = read_all(local_stack, &m, &st, &err);
+    check_ok(st, &err);
+    assert_int_equal(n, m);
+    assert_memory_equal(a, b, n * sizeof *a);
+    free(a);
+    free(b);
+    mt_stack_close(remote_stack);
+    mt_stack_close(local_stack);
+    mt_context_free(context);
+    http_server_stop(server);
+}
+
+static const char *root_of(const char *path)
+{
+    static char root[1024];
+    snprintf(root, sizeof root, "%s", data_path(path));
+    root[strlen(root) - strlen(path)] = 0;
+    return root;
+}
+
+/* Each format, with a path that has to be encoded, and one whose folder only its metadata tells. */
+static void each_format(void **state)
+{
+    (void)state;
+    static const char *const paths[] = {
+        "zarr/mobie/blobs.ome.zarr",
+        "zarr/zarrs/sharded_array_write_read.zarr/group/array",
+        "cases/zarr-xarray-coordinates/msi.zarr",
+        "tiff/crafted/ome_pyramid_subifd_tiled_deflate_pred2.ome.tif",
+        "hdf5/bio/kidney.h5",
+        "npy/npy_test.float32-be.npy",
+        "czi/generated/mask_valid_pixels.czi",
+    };
+    for (size_t i = 0; i < sizeof paths / sizeof *paths; i++)
+        check_image(root_of(paths[i]), paths[i], NULL, NULL);
+}
+
+/* Every seventh request fails, in turn by each of these. */
+static void fail_some(void *user, const http_request *request, http_reply *reply)
+{
+    (void)user;
+    unsigned kind = request->number % 21;
+    if (kind == 6) {
+        reply->code = 503;
+        reply->size = 0;
+        snprintf(reply->extra, sizeof reply->extra, "Retry-After: 0\r\n");
+    } else if (kind == 13) {
+        reply->reset = true;
+    } else if (kind == 20) {
+        reply->cut = 10;
+    }
+    reply->delay_ms = 2;
+}
+
+static void from_bad_servers(void **state)
+{
+    (void)state;
+    static const char *const paths[] = { "zarr/mobie/blobs.ome.zarr", "hdf5/bio/kidney.h5",
+                                         "tiff/crafted/ome_pyramid_subifd_tiled_deflate_pred2.ome.tif" };
+    for (int i = 0; i < 3; i++)
+        check_image(root_of(paths[i]), paths[i], fail_some, NULL);
+}
+
+static void without_parts(void *user, const http_request *request, http_reply *reply)
+{
+    (void)user, (void)request;
+    reply->no_ranges = true;
+}
+
+static void from_servers_without_ranges(void **state)
+{
+    (void)state;
+    check_image(root_of("hdf5/bio/kidney.h5"), "hdf5/bio/kidney.h5", without_parts, NULL);
+    check_image(root_of("zarr/mobie/blobs.ome.zarr"), "zarr/mobie/blobs.ome.zarr", without_parts, NULL);
+}
+
+/* Metadata is there; each chunk is answered with this code. */
+static void refuse_chunks(void *user, const http_request *request, http_reply *reply)
+{
+    if (strstr(request->path, "/.z") || strstr(request->path, "zarr.json"))
+        return;
+    reply->code = *(const int *)user;
+    reply->size = 0;
+    reply->etag[0] = 0;
+}
+
+/* Of chunks, 404 alone means that there is none. */
+static void only_404_is_missing(void **state)
+{
+    (void)state;
+    static const int codes[] = { 404, 403, 401, 410, 400 };
+    const char *path = "zarr/mobie/blobs.ome.zarr";
+    for (size_t i = 0; i < sizeof codes / sizeof *codes; i++) {
+        char url[512];
+        size_t n;
+        mt_status st;
+        mt_error err = MT_ERROR_INIT;
+        mt_context *context;
+        http_server *server =
+            http_server_start("127.0.0.1", root_of(path), refuse_chunks, (void *)(uintptr_t)&codes[i]);
+        check_ok(mt_context_new(NULL, &context, &err), &err);
+        snprintf(url, sizeof url, "%s/%s", http_server_url(server), path);
+        mt_stack *stack = open_stack(context, url);
+        float *out = read_all(stack, &n, &st, &err);
+        if (codes[i] == 404) {
+            check_ok(st, &err);
+        } else {
+            char answer[64];
+            snprintf(answer, sizeof answer, "the server answered %d", codes[i]);
+            assert_int_equal(st, MT_E_IO);
+            assert_non_null(strstr(err.message, answer));
+            assert_non_null(strstr(err.message, "chunk"));
+        }
+        free(out);
+        mt_stack_close(stack);
+        mt_context_free(context);
+        http_server_stop(server);
+    }
+}
+
+static void after_fork(void **state)
+{
+    (void)state;
+    skip_if(UNDER_TSAN || UNDER_ASAN, "no fork with threads under this sanitizer");
+    const char *path = "tiff/crafted/ome_pyramid_subifd_tiled_deflate_pred2.ome.tif";
+    char url[512];
+    size_t n;
+    mt_status st;
+    mt_error err = MT_ERROR_INIT;
+    mt_context *context;
+    http_server *server = http_server_start("127.0.0.1", root_of(path), NULL, NULL);
+    check_ok(
+        mt_context_new(&(mt_context_options) { .struct_size = sizeof(mt_context_options), .cache_bytes = MT_NO_CACHE },
+                       &context, &err),
+        &err);
+    snprintf(url, sizeof url, "%s/%s", http_server_url(server), path);
+    mt_stack *stack = open_stack(context, url);
+    float *a = read_all(stack, &n, &st, &err);
+    check_ok(st, &err);
+    for (int i = 0; i < 8; i++) {
+        pid_t child = fork();
+        if (child == 0) {
+            float *b = read_all(stack, &n, &st, &err);
+            _exit(st || memcmp(a, b, n * sizeof *a) ? 1 : 0);
+        }
+        float *b = read_all(stack, &n, &st, &err);
+        check_ok(st, &err);
+        assert_memory_equal(a, b, n * sizeof *a);
+        free(b);
+        int status;
+        assert_int_equal(waitpid(child, &status, 0), child);
+        assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+    }
+    free(a);
+    mt_stack_close(stack);
+    mt_context_free(context);
+    http_server_stop(server);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(each_format),
+        cmocka_unit_test(from_bad_servers),
+        cmocka_unit_test(from_servers_without_ranges),
+        cmocka_unit_test(only_404_is_missing),
+        cmocka_unit_test(after_fork),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Signatures, against the examples of the Amazon S3 API Reference (of 2013-05-24) and those of the AWS Signature
+ * Version 4 test suite (of 2015-08-30). */
+#include "store/http/retry.h"
+#include "store/s3/sign.h"
+#include "support/support.h"
+
+#include <string.h>
+
+static const mt_s3_keys s3_keys = { "AKIAIOSFODNN7EXAMPLE", "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY", NULL };
+static const mt_s3_keys suite_keys = { "AKIDEXAMPLE", "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY", NULL };
+enum { MAY_2013 = 1369353600, AUGUST_2015 = 1440938160 };
+
+static void check_signed(const mt_s3_to_sign *what, const mt_s3_keys *keys, const char *date, const char *names,
+                         const char *signature)
+{
+    mt_error err = MT_ERROR_INIT;
+    mt_s3_signature out;
+    char expected[1024];
+    check_ok(mt_s3_sign(what, keys, &out, &err), &err);
+    assert_string_equal(out.date, date);
+    snprintf(expected, sizeof expected,
+             "AWS4-HMAC-SHA256 Credential=%s/%.8s/us-east-1/%s/aws4_request, SignedHeaders=%s, Signature=%s", keys->id,
+             date, what->service, names, signature);
+    assert_string_equal(out.authorization, expected);
+}
+
+static void examples_of_s3(void **state)
+{
+    (void)state;
+    mt_s3_pair header[8] = { { "host", "examplebucket.s3.amazonaws.com" },
+                             { "range", "bytes=0-9" },
+                             { "x-amz-content-sha256", MT_S3_EMPTY_PAYLOAD } };
+    mt_s3_to_sign get = { .method = "GET",
+                          .region = "us-east-1",
+                          .service = "s3",
+                          .path = "/test.txt",
+                          .header = header,
+                          .n_header = 3,
+                          .payload = MT_S3_EMPTY_PAYLOAD,
+                          .time = MAY_2013 };
+    check_signed(&get, &s3_keys, "20130524T000000Z", "host;range;x-amz-content-sha256;x-amz-date",
+                 "f0e8bdb87c964420e857bd35b5d6ed310bd44f0170aba48dd91039c6036bdb41");
+
+    static const mt_s3_pair lifecycle = { "lifecycle", "" }, list[] = { { "prefix", "J" }, { "max-keys", "2" } };
+    header[1] = header[2];
+    get.path = "/";
+    get.query = &lifecycle;
+    get.n_query = 1;
+    get.n_header = 2;
+    check_signed(&get, &s3_keys, "20130524T000000Z", "host;x-amz-content-sha256;x-amz-date",
+                 "fea454ca298b7da1c68078a5d1bdbfbbe0d65c699e0f91ac7a200a0136783543");
+    get.query = list;
+    get.n_query = 2;
+    check_signed(&get, &s3_keys, "20130524T000000Z", "host;x-amz-content-sha256;x-amz-date",
+                 "34b48302e7b5fa45bde8084f4b7868a86f0a534bc59db6670ed5711ef69dc6f7");
+}
+
+static void a_body_and_a_key_that_is_encoded(void **state)
+{
+    (void)state;
+    static const char hash[] = "44ce7dd67c959e0d3524ffac1771dfbba87d2b6b4b4e99e42034a8b803f8b072";
+    const mt_s3_pair header[] = { { "date", "Fri, 24 May 2013 00:00:00 GMT" },
+                                  { "x-amz-storage-class", "REDUCED_REDUNDANCY" },
+                                  { "x-amz-content-sha256", hash },
+                                  { "host", " examplebucket.s3.amazonaws.com " } };
+    mt_s3_to_sign put = { .method = "PUT",
+                          .region = "us-east-1",
+                          .service = "s3",
+                          .path = "/test$file.text",
+                          .header = header,
+                          .n_header = 4,
+                          .payload = hash,
+                          .time = MAY_2013 };
+    check_signed(&put, &s3_keys, "20130524T000000Z", "date;host;x-amz-content-sha256;x-amz-date;x-amz-storage-class",
+                 "98ad721746da40c64f1a55b78f14c238d841ea1380cd77a1b5971af0ece108bd");
+}
+
+static void the_test_suite(void **state)
+{
+    (void)state;
+    static const mt_s3_pair host = { "host", "example.amazonaws.com" };
+    mt_s3_to_sign get = { .method = "GET",
+                          .region = "us-east-1",
+                          .service = "service",
+                          .path = "/",
+                          .header = &host,
+                          .n_header = 1,
+                          .payload = MT_S3_EMPTY_PAYLOAD,
+                          .time = AUGUST_2015 };
+    check_signed(&get, &suite_keys, "20150830T123600Z", "host;x-amz-date",
+                 "5fa00fa31553b73ebf1942676e86291e8372ff2a2260956d9b8aae1d763fbf31");
+    get.path = "/-._~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+    check_signed(&get, &suite_keys, "20150830T123600Z", "host;x-amz-date",
+                 "07ef7494c76fa4850883e2b006601f940f8a34d404d0cfa977f52a65bbf5f24f");
+    get.path = "/\xe1\x88\xb4";
+    check_signed(&get, &suite_keys, "20150830T123600Z", "host;x-amz-date",
+                 "8318018e0b0f223aa2bbf98705b62bb787dc9c0e678f255a891fd03141be5d85");
+    static const mt_s3_pair order[] = { { "Param2", "value2" }, { "Param1", "value1" } };
+    get.path = "/";
+    get.query = order;
+    get.n_query = 2;
+    check_signed(&get, &suite_keys, "20150830T123600Z", "host;x-amz-date",
+                 "b97d918cfa904a5beff61c982a1b6f458b799221646efd99d3219ec94cdf2500");
+}
+
+static void texts_are_encoded(void **state)
+{
+    (void)state;
+    char out[64], small[8];
+    assert_int_equal(mt_s3_encode("a b/+~%\xc3\xa9", true, out, sizeof out), 19);
+    assert_string_equal(out, "a%20b/%2B~%25%C3%A9");
+    assert_int_equal(mt_s3_encode("a/b", false, out, sizeof out), 5);
+    assert_string_equal(out, "a%2Fb");
+    assert_int_equal(mt_s3_encode("0123456789", false, small, sizeof small), 10);
+    assert_string_equal(small, "0123456");
+    /* '/' is %2F, and so before '-', which stays. */
+    const mt_s3_pair query[] = { { "a-", "2" }, { "a/", "1" }, { "a", "3" }, { "a", "" } };
+    assert_int_equal(mt_s3_query(query, 4, out, sizeof out), 18);
+    assert_string_equal(out, "a=&a=3&a%2F=1&a-=2");
+    assert_int_equal(mt_s3_query(NULL, 0, out, sizeof out), 0);
+    assert_string_equal(out, "");
+}
+
+/* The date in a signature, for every day of 60 years, is the one that a Date header would have. */
+static void days_go_there_and_back(void **state)
+{
+    (void)state;
+    static const char months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
+    static const mt_s3_pair host = { "host", "h" };
+    mt_error err = MT_ERROR_INIT;
+    mt_s3_to_sign get = { .method = "GET",
+                          .region = "r",
+                          .service = "s3",
+                          .path = "/",
+                          .header = &host,
+                          .n_header = 1,
+                          .payload = MT_S3_EMPTY_PAYLOAD };
+    for (get.time = 0; get.time < INT64_C(60) * 365 * 86400; get.time += 86399) {
+        mt_s3_signature out;
+        char date[64];
+        int64_t back;
+        check_ok(mt_s3_sign(&get, &s3_keys, &out, &err), &err);
+        int month = (out.date[4] - '0') * 10 + out.date[5] - '0';
+        snprintf(date, sizeof date, "%.2s %.3s %.4s %.2s:%.2s:%.2s GMT", out.date + 6, months + 3 * (month - 1),
+                 out.date, out.date + 9, out.date + 11, out.date + 13);
+        assert_true(mt_http_date(date, &back));
+        assert_int_equal(back, get.time);
+    }
+}
+
+static void what_is_too_long(void **state)
+{
+    (void)state;
+    static char longest[2000];
+    static const mt_s3_pair host = { "host", "h" };
+    memset(longest, 'a', sizeof longest - 1);
+    mt_s3_to_sign get = { .method = "GET",
+                          .region = longest,
+                          .service = "s3",
+                          .path = "/",
+                          .header = &host,
+                          .n_header = 1,
+                          .payload = MT_S3_EMPTY_PAYLOAD };
+    mt_s3_signature out;
+    assert_int_equal(mt_s3_sign(&get, &s3_keys, &out, NULL), MT_E_ARGUMENT);
+    get.region = "r";
+    assert_int_equal(mt_s3_sign(&get, &(mt_s3_keys) { longest, "s", NULL }, &out, NULL), MT_E_ARGUMENT);
+    assert_int_equal(mt_s3_sign(&get, &(mt_s3_keys) { "i", longest, NULL }, &out, NULL), MT_E_ARGUMENT);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(examples_of_s3),         cmocka_unit_test(a_body_and_a_key_that_is_encoded),
+        cmocka_unit_test(the_test_suite),         cmocka_unit_test(texts_are_encoded),
+        cmocka_unit_test(days_go_there_and_back), cmocka_unit_test(what_is_too_long),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,229 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The disk cache over a store that counts what is read from it. */
+#include "store/disk_cache.h"
+#include "support/support.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { SIZE = 3 * 262144 + 1000 };
+
+/* One object "a". */
+typedef struct counted_store {
+    mt_store base;
+    unsigned reads;
+    uint64_t bytes;
+    mt_identity identity;
+    mt_status fails;
+    unsigned closed;
+} counted_store;
+
+static uint8_t content[SIZE];
+static char url[] = "web://x";
+
+static counted_store *counted_of(mt_store *store) { return (counted_store *)(void *)store; }
+
+static mt_status read_counted(mt_store *store, const char *key, const mt_range *ranges, size_t n, mt_error *err)
+{
+    counted_store *c = counted_of(store);
+    if (c->fails)
+        return mt_fail(err, c->fails, "%s: made to fail", key);
+    for (size_t i = 0; i < n; i++) {
+        assert_true(ranges[i].offset + ranges[i].size <= SIZE);
+        memcpy(ranges[i].out, content + ranges[i].offset, ranges[i].size);
+        c->reads++;
+        c->bytes += ranges[i].size;
+    }
+    return MT_OK;
+}
+
+static mt_status size_counted(mt_store *store, const char *key, uint64_t *out, mt_error *err)
+{
+    (void)store, (void)key, (void)err;
+    *out = SIZE;
+    return MT_OK;
+}
+
+static mt_status identify_counted(mt_store *store, const char *key, mt_identity *out, mt_error *err)
+{
+    if (strcmp(key, "a") != 0)
+        return mt_fail(err, MT_E_NOT_FOUND, "%s: there is none", key);
+    *out = counted_of(store)->identity;
+    return MT_OK;
+}
+
+static void close_counted(mt_store *store) { counted_of(store)->closed++; }
+
+static const mt_store_ops counted_ops = {
+    .size = size_counted, .read = read_counted, .identify = identify_counted, .close = close_counted
+};
+
+typedef struct fixture {
+    char folder[64];
+    mt_env env;
+    counted_store inner;
+    mt_disk_cache *cache;
+    mt_store *store;
+    mt_error err;
+} fixture;
+
+static void open_cache(fixture *f)
+{
+    f->inner = (counted_store) { .base = { .ops = &counted_ops, .env = &f->env, .url = url },
+                                 .identity = { .size = SIZE, .etag = "\"1\"" } };
+    check_ok(mt_disk_cache_new(&f->env, f->folder, 0, &f->cache, &f->err), &f->err);
+    check_ok(mt_disk_cache_wrap(f->cache, &f->inner.base, &f->store, &f->err), &f->err);
+}
+
+static void close_cache(fixture *f)
+{
+    mt_store_close(f->store);
+    mt_disk_cache_free(f->cache);
+    assert_int_equal(f->inner.closed, 1);
+}
+
+static int set_up(void **state)
+{
+    static fixture f;
+    memset(&f, 0, sizeof f);
+    for (int i = 0; i < SIZE; i++)
+        content[i] = (uint8_t)(i * 7 + i / 256);
+    snprintf(f.folder, sizeof f.folder, "/tmp/mt-disk-XXXXXX");
+    assert_non_null(mkdtemp(f.folder));
+    mt_env_init(&f.env, NULL, NULL);
+    *state = &f;
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    fixture *f = *state;
+    char command[128];
+    snprintf(command, sizeof command, "rm -r %s", f->folder);
+    assert_int_equal(f->env.memory_bytes, 0);
+    return system(command);
+}
+
+static void check_read(fixture *f, uint64_t offset, size_t size)
+{
+    uint8_t *out = malloc(size + 1);
+    check_ok(mt_store_read_at(f->store, "a", offset, out, size, &f->err), &f->err);
+    assert_memory_equal(out, content + offset, size);
+    free(out);
+}
+
+static void blocks_are_read_once(void **state)
+{
+    fixture *f = *state;
+    open_cache(f);
+    check_read(f, 10, 100);
+    assert_int_equal(f->inner.bytes, MT_DISK_BLOCK);
+    check_read(f, 5000, 200000);
+    assert_int_equal(f->inner.reads, 1);
+    check_read(f, 0, SIZE); /* the first block is there; the others are one read */
+    assert_int_equal(f->inner.reads, 2);
+    assert_int_equal(f->inner.bytes, SIZE);
+    check_read(f, SIZE - 1, 1);
+    check_read(f, SIZE, 0);
+    close_cache(f);
+    open_cache(f);
+    check_read(f, 0, SIZE);
+    assert_int_equal(f->inner.reads, 0);
+    close_cache(f);
+}
+
+static void another_identity_is_another_object(void **state)
+{
+    fixture *f = *state;
+    open_cache(f);
+    check_read(f, 0, SIZE);
+    content[100] ^= 1;
+    snprintf(f->inner.identity.etag, sizeof f->inner.identity.etag, "\"2\"");
+    check_read(f, 0, SIZE);
+    assert_int_equal(f->inner.bytes, 2 * SIZE);
+    f->inner.identity.etag[0] = 0; /* nothing tells when it changes: not cached */
+    check_read(f, 0, 10);
+    check_read(f, 0, 10);
+    assert_int_equal(f->inner.bytes, 2 * SIZE + 20);
+    close_cache(f);
+}
+
+static void failures_come_through(void **state)
+{
+    fixture *f = *state;
+    uint8_t out[10];
+    open_cache(f);
+    assert_int_equal(mt_store_read_at(f->store, "b", 0, out, 10, NULL), MT_E_NOT_FOUND);
+    assert_int_equal(mt_store_read_at(f->store, "a", SIZE - 5, out, 10, NULL), MT_E_CORRUPT);
+    f->inner.fails = MT_E_IO;
+    assert_int_equal(mt_store_read_at(f->store, "a", 0, out, 10, NULL), MT_E_IO);
+    f->inner.fails = MT_OK;
+    check_read(f, 0, 10);
+    close_cache(f);
+}
+
+/* Cuts or changes each file of the cache. */
+static void spoil_files(const fixture *f, const char *how)
+{
+    char command[256];
+    snprintf(command, sizeof command, "find %s -type f -exec %s {} \\;", f->folder, how);
+    assert_int_equal(system(command), 0);
+}
+
+static void torn_and_broken_files(void **state)
+{
+    static const char *const ways[] = {
+        "truncate -s 100",   "truncate -s -1", "truncate -s 0", "truncate -s +1", "sed -i s/mtblock1/mtblock2/",
+        "sed -i s/web/WEB/", "chmod 0"
+    };
+    fixture *f = *state;
+    for (size_t i = 0; i < sizeof ways / sizeof *ways; i++) {
+        open_cache(f);
+        check_read(f, 0, SIZE);
+        spoil_files(f, ways[i]);
+        check_read(f, 0, SIZE);
+        close_cache(f);
+    }
+}
+
+static void failing_allocations(void **state)
+{
+    fixture *f = *state;
+    uint8_t *out = malloc(SIZE);
+    for (size_t k = 0;; k++) {
+        failing_allocator failing;
+        mt_allocator allocator = failing_allocator_make(&failing, k, 0);
+        mt_env_init(&f->env, &allocator, NULL);
+        f->inner = (counted_store) { .base = { .ops = &counted_ops, .env = &f->env, .url = url },
+                                     .identity = { .size = SIZE, .etag = "\"1\"" } };
+        mt_status st = mt_disk_cache_new(&f->env, f->folder, 0, &f->cache, NULL);
+        if (!st) {
+            st = mt_disk_cache_wrap(f->cache, &f->inner.base, &f->store, NULL);
+            if (!st)
+                st = mt_store_read_at(f->store, "a", 10, out, SIZE - 20, NULL);
+            mt_store_close(f->store);
+            mt_disk_cache_free(f->cache);
+            assert_int_equal(f->inner.closed, 1);
+        }
+        assert_int_equal(f->env.memory_bytes, 0);
+        if (failing.count <= k) {
+            check_ok(st, NULL);
+            break;
+        }
+        assert_int_equal(st, MT_E_MEMORY);
+    }
+    free(out);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(blocks_are_read_once, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(another_identity_is_another_object, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(failures_come_through, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(torn_and_broken_files, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(failing_allocations, set_up, tear_down),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
