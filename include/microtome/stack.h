@@ -133,14 +133,25 @@ typedef struct mt_extract_options {
      * and before each chunk, each mebibyte of raw rows, each few patches that need neither. Must be cheap. */
     int (*cancelled)(void *user);
     void *user;
+    /* Optional: the outcome of each request, n elements each, set by the call; left as they are if it refuses the
+     * requests. statuses[i] is MT_OK if all pixels of patch i are right, else why some are not; errors[i] has the message
+     * as well. If several chunks of a patch fail, one of them is named. */
+    mt_status *statuses;
+    mt_error *errors;
 } mt_extract_options;
 
 /* Extracts any number of patches, of one or several stacks of one context, planned together: each chunk that they
- * touch is fetched and decoded once. Where a request is refused, nothing is written. On another failure the pixels that
- * could not be read are zero, those of all patches where planning or a stack of one's own fails; err names the first
- * failing chunk in storage order. options may be NULL. Once options->cancelled has returned other than 0 the call ends
- * with MT_E_CANCELLED, as soon as the chunks that threads are at are done. A process that is forked inside cancelled
- * must not return from it: the threads that the call waits for are the parent's. */
+ * touch is fetched and decoded once. All requests are checked first: if one makes no sense, nothing is read or written,
+ * and the call returns MT_E_ARGUMENT, MT_E_RANGE or MT_E_UNSUPPORTED.
+ *
+ * From then on each request has its own outcome (options->statuses, errors). Pixels that could not be read are zero, all
+ * those of a patch that a stack of one's own failed to give; the others are right. The status returned and err are those
+ * of the first failing request to a stack of one's own, else of the first failing chunk in storage order.
+ *
+ * options may be NULL. Once options->cancelled has returned other than 0 the call ends with MT_E_CANCELLED, as soon as
+ * the chunks and the stacks of one's own that threads are at are done; that is the outcome of each patch that is not
+ * complete, too. A process that is forked inside cancelled must not return from it: the threads that the call waits for
+ * are the parent's. */
 MT_API MT_MUST_CHECK mt_status mt_extract_patches(const mt_patch_request *requests, size_t n,
                                                   const mt_extract_options *options, mt_error *err);
 
@@ -148,11 +159,17 @@ MT_API MT_MUST_CHECK mt_status mt_extract_patches(const mt_patch_request *reques
 typedef struct mt_stack_ops {
     size_t struct_size; /* sizeof(mt_stack_ops) */
     /* Fills the patch as mt_stack_extract_patch says. sample and channels (never NULL) are checked before the call, and
-     * the patch lies inside the image: what reaches outside is filled by the library. Called from any thread, from
-     * several at once. A process that is forked inside must not return from it: the call goes on in the parent only. */
+     * the patch lies inside the image: what reaches outside is filled by the library. Returns MT_OK, or a status of which
+     * mt_fail tells the reason in err (never NULL: that of the request in mt_extract_options.errors if these are given);
+     * this patch is zero then, others of the call go on. May call the library.
+     * Called from any thread, from several at once: the requests of one call are shared among the threads of the
+     * context's pool. A process that is forked inside must not return from it: the call goes on in the parent only. */
     mt_status (*extract_patch)(void *self, int64_t sample, const int64_t *channels, size_t n_channels,
                                const int64_t *coords, const int64_t *patch_size, float *out, mt_error *err);
     void (*close)(void *self); /* optional: the last owner has closed the stack */
+    /* Other than 0: extract_patch is called only in the thread that calls the library, once for each request, in their
+     * order. Several threads that call at once still are several callers. */
+    int caller_thread_only;
 } mt_stack_ops;
 
 /* Makes a stack out of ops. info gives source, dtype, original_axes, original_ndim and original_shape at the least

@@ -31,6 +31,9 @@ class ArrayStack:
         Letters of ``STCZYX``, one for each dimension.
     source : str, optional
         Names the image; travels with its predictions.
+    parallel : bool
+        Whether the array may be sliced in any thread, and in several at once: `from_object`
+        then shares many patches among threads.
 
     Examples
     --------
@@ -41,8 +44,9 @@ class ArrayStack:
     8.0
     """
 
-    def __init__(self, array: Any, axes: str, source: str | None = None) -> None:
+    def __init__(self, array: Any, axes: str, source: str | None = None, *, parallel: bool = False) -> None:
         self._array = array
+        self.parallel = parallel
         self.source = source if source is not None else str(getattr(array, "name", None) or "array")
         self.original_axes = axes
         self.original_data_shape: tuple[int, ...] = tuple(array.shape)

@@ -82,6 +82,7 @@ class Stack:
         shape: Sequence[int],
         *,
         context: Context | None = ...,
+        parallel: bool = ...,
     ) -> _S: ...
     @property
     def source(self) -> str: ...
@@ -134,8 +135,9 @@ class Stack:
         scale: NDArray[Any] | None,
         offset: NDArray[Any] | None,
         padding: float,
+        errors: bool,
         /,
-    ) -> NDArray[Any]: ...
+    ) -> NDArray[Any] | tuple[NDArray[Any], list[Exception | None]]: ...
     def _map(self) -> bytes: ...
     def _draw_plane(
         self,

@@ -347,7 +347,11 @@ def from_object(obj: ImageStackProtocol, *, context: Context | None = None) -> I
     obj : object
         With ``source``, ``data_dtype``, ``original_axes``, ``original_data_shape`` and
         ``extract_patch(sample_idx, channels, coords, patch_size)``, which gives
-        C(Z)YX. It may be called from several threads, one call at a time in each.
+        C(Z)YX. It is called in the thread that asks for patches, one patch after the
+        other; where several threads ask, from several at once. With an attribute
+        ``parallel = True`` it may be called from any thread: `extract_patches` then shares
+        its patches among the threads of the context. That is quicker if the object waits,
+        or computes without the GIL.
     context : Context, optional
         Threads and limits.
 
@@ -355,8 +359,13 @@ def from_object(obj: ImageStackProtocol, *, context: Context | None = None) -> I
     -------
     ImageStack
         Patches and what indexing gives are those of the object, as float32. It is only asked for what lies inside
-        the image; zeros outside are added here. What its ``extract_patch`` raises reaches
-        the caller of this stack's.
+        the image; zeros outside are added here. What its ``extract_patch`` raises, in
+        whatever thread, reaches the caller of this stack's.
+
+    Notes
+    -----
+    What an object keeps in `threading.local` does not outlast a call in the threads of the
+    context.
     """
     stack: ImageStack = ImageStack._from_object(
         obj,
@@ -365,6 +374,7 @@ def from_object(obj: ImageStackProtocol, *, context: Context | None = None) -> I
         obj.original_axes,
         tuple(obj.original_data_shape),
         context=context,
+        parallel=getattr(obj, "parallel", False) is True,
     )
     stack._recipe = from_object, (obj,)
     return stack

@@ -6,7 +6,7 @@ from __future__ import annotations
 import binascii
 import os
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, overload
 
 import numpy as np
 
@@ -161,6 +161,38 @@ class ImageStack(_core.Stack):
 
     # -- pixels ----------------------------------------------------------------------
 
+    @overload
+    def extract_patches(
+        self,
+        sample_idx: int | Sequence[int] | NDArray[np.integer[Any]],
+        channels: Sequence[int] | None,
+        coords: ArrayLike,
+        patch_size: Sequence[int],
+        *,
+        out: NDArray[Any] | None = ...,
+        dtype: DTypeLike | None = ...,
+        scale: ArrayLike | None = ...,
+        offset: ArrayLike | None = ...,
+        padding: float = ...,
+        errors: Literal["raise"] = ...,
+    ) -> NDArray[Any]: ...
+
+    @overload
+    def extract_patches(
+        self,
+        sample_idx: int | Sequence[int] | NDArray[np.integer[Any]],
+        channels: Sequence[int] | None,
+        coords: ArrayLike,
+        patch_size: Sequence[int],
+        *,
+        out: NDArray[Any] | None = ...,
+        dtype: DTypeLike | None = ...,
+        scale: ArrayLike | None = ...,
+        offset: ArrayLike | None = ...,
+        padding: float = ...,
+        errors: Literal["return"],
+    ) -> tuple[NDArray[Any], list[Exception | None]]: ...
+
     def extract_patches(
         self,
         sample_idx: int | Sequence[int] | NDArray[np.integer[Any]],
@@ -173,7 +205,8 @@ class ImageStack(_core.Stack):
         scale: ArrayLike | None = None,
         offset: ArrayLike | None = None,
         padding: float = 0.0,
-    ) -> NDArray[Any]:
+        errors: Literal["raise", "return"] = "raise",
+    ) -> NDArray[Any] | tuple[NDArray[Any], list[Exception | None]]:
         """Extract many patches of one size at once.
 
         They are planned together: each chunk of the file that any of them touches is
@@ -197,11 +230,18 @@ class ImageStack(_core.Stack):
             Patches become ``value * scale + offset``, computed in float32; float32 only.
         padding : float
             The value outside the image, as it is to stand in the patch.
+        errors : {"raise", "return"}
+            What happens if patches cannot be read: the first error is raised, or all are
+            returned beside the patches. Arguments that do not fit raise in either case.
 
         Returns
         -------
         numpy.ndarray
             N, C, (Z), Y, X; ``out`` if that was given.
+        list of N exceptions or None
+            With ``errors="return"`` only: why a patch has pixels that could not be read,
+            None for a patch that is right. Those pixels are zero; of a stack over an object, the
+            whole patch.
 
         Raises
         ------
@@ -225,7 +265,12 @@ class ImageStack(_core.Stack):
         >>> stack = microtome.from_array(np.eye(100), "YX")
         >>> stack.extract_patches(0, None, [(0, 0), (10, 12), (-4, 96)], (8, 8)).shape
         (3, 1, 8, 8)
+        >>> patches, errors = stack.extract_patches(0, None, [(0, 0), (10, 12)], (8, 8), errors="return")
+        >>> errors
+        [None, None]
         """
+        if errors not in ("raise", "return"):
+            raise ValueError(f'errors must be "raise" or "return", not {errors!r}')
         samples, corners = self._places(sample_idx, coords)
         n_channels = self.data_shape[1] if channels is None else len(channels)
         return self._extract_many(
@@ -238,6 +283,7 @@ class ImageStack(_core.Stack):
             _per_channel(scale, n_channels),
             _per_channel(offset, n_channels),
             padding,
+            errors == "return",
         )
 
     def _places(self, sample_idx: Any, coords: Any) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

@@ -43,9 +43,10 @@ bool context_convert(core_state *state, PyObject *object, mt_context **out);
 /* The base of microtome.ImageStack. */
 typedef struct stack_object {
     PyObject_HEAD
-    mt_stack *stack;  /* NULL once it is closed and the last call on it has ended */
-    PyObject *owner;  /* of an array or an object: what it reads from */
-    Py_buffer buffer; /* of an array */
+    mt_stack *stack;       /* NULL once it is closed and the last call on it has ended */
+    PyObject *owner;       /* of an array or an object: what it reads from */
+    Py_buffer buffer;      /* of an array */
+    struct own_stack *own; /* of an object; the library's stack has it */
     bool closed;
     Py_ssize_t calls; /* that read now, without the GIL */
 } stack_object;
@@ -58,6 +59,23 @@ PyObject *stack_wrap(PyTypeObject *type, mt_stack *stack, PyObject *owner);
 /* Between them the stack stays open, whatever another thread does. NULL after an exception: the stack is closed. */
 mt_stack *stack_enter(stack_object *self);
 void stack_leave(stack_object *self);
+
+/* One call for several patches of the stack of an object. It is made through a stack of its own, so that an exception,
+ * in whatever thread the object raises it, finds its call. */
+typedef struct object_call {
+    struct own_stack *own;
+    mt_stack *stack;
+    const mt_error *errors; /* of the requests; NULL: the first exception ends the call */
+    PyObject **raised;      /* with errors: the exception of each request, or NULL */
+    size_t n;               /* requests */
+    PyObject *exception;    /* that ended the call; under the GIL */
+    _Atomic bool ended;
+} object_call;
+
+/* For a zeroed call. False after an exception. object_call_end is due in either case. */
+bool object_call_start(object_call *call, core_state *state, const stack_object *self, const mt_error *errors,
+                       size_t n);
+void object_call_end(object_call *call);
 
 /* Constructors, class methods of Stack. */
 PyObject *stack_open(PyObject *type, PyTypeObject *core, PyObject *const *args, Py_ssize_t n, PyObject *names);
@@ -75,8 +93,10 @@ PyObject *stack_draw_patches(PyObject *object, PyTypeObject *core, PyObject *con
 PyObject *stack_extract_many(PyObject *object, PyTypeObject *core, PyObject *const *args, Py_ssize_t n,
                              PyObject *names);
 
-/* Turns an error of the library into an exception, unless one is set already (by a stack written in Python, or by
- * Ctrl-C), and returns NULL. path may be NULL. */
+/* The exception that an error of the library becomes: a new reference, or NULL after an exception. path may be NULL. */
+PyObject *make_exception(core_state *state, const mt_error *err, const char *path);
+
+/* Raises it, unless one is set already (by a stack written in Python, or by Ctrl-C), and returns NULL. */
 PyObject *raise_error(core_state *state, const mt_error *err, const char *path);
 
 /* Looks for Ctrl-C every now and then in a long call: an mt_extract_options.cancelled whose user is a zeroed

@@ -144,23 +144,52 @@ static void normalize_bools(const job *j)
     }
 }
 
-/* Reads without the GIL. Gives the array away, or NULL after an exception. */
-static PyObject *run(job *j, const mt_patch_request *requests, size_t n)
+/* What may end a call early. */
+typedef struct watch {
+    signal_watch signals;
+    object_call *object; /* of the stack of an object, or NULL */
+} watch;
+
+static int is_cancelled(void *user)
+{
+    watch *w = user;
+    return (w->object && w->object->ended) || watch_signals(&w->signals);
+}
+
+/* Whether a call that failed did read: one that refused its requests leaves all outcomes as they were, MT_OK. */
+static bool any_failed(const mt_error *errors, size_t n)
+{
+    for (size_t i = 0; errors && i < n; i++)
+        if (errors[i].status)
+            return true;
+    return false;
+}
+
+/* Reads without the GIL. With errors, which are MT_OK, what becomes of single requests is no failure of the call. False
+ * after an exception. */
+static bool run(job *j, const mt_patch_request *requests, size_t n, object_call *object, mt_error *errors)
 {
     mt_status st;
     mt_error err = MT_ERROR_INIT;
-    signal_watch watch = { 0 };
-    mt_extract_options options = { .struct_size = sizeof options, .cancelled = watch_signals, .user = &watch };
+    watch w = { { 0 }, object };
+    mt_extract_options options = {
+        .struct_size = sizeof options, .cancelled = is_cancelled, .user = &w, .errors = errors
+    };
+    bool good;
     Py_BEGIN_ALLOW_THREADS
     st = mt_extract_patches(requests, n, &options, &err);
-    if (!st && j->dtype == MT_BOOL)
+    good = !st || (st != MT_E_CANCELLED && any_failed(errors, n));
+    if (good && j->dtype == MT_BOOL)
         normalize_bools(j);
     Py_END_ALLOW_THREADS
-    if (st)
-        return raise_error(j->state, &err, j->info->source);
-    PyObject *array = j->array;
-    j->array = NULL;
-    return array;
+    if (object && object->exception && !PyErr_Occurred()) {
+        PyObject *e = object->exception;
+        PyErr_Restore(Py_NewRef((PyObject *)Py_TYPE(e)), Py_NewRef(e), PyException_GetTraceback(e));
+        return false;
+    }
+    if (!good)
+        raise_error(j->state, &err, j->info->source);
+    return good;
 }
 
 PyObject *stack_extract_patch(PyObject *object, PyTypeObject *core, PyObject *const *args, Py_ssize_t n,
@@ -186,7 +215,8 @@ PyObject *stack_extract_patch(PyObject *object, PyTypeObject *core, PyObject *co
         if (good && job_target(&j, values[4], values[5])) {
             mt_patch_request request;
             set_request(&j, stack, sample, coords.values, j.buffer.buf, j.strides, &request);
-            result = run(&j, &request, 1);
+            if (run(&j, &request, 1, NULL, NULL))
+                result = Py_NewRef(j.array);
         }
         job_end(&j);
         stack_leave(self);
@@ -208,7 +238,7 @@ static void vectors_release(vectors *v)
             PyBuffer_Release(all[i]);
 }
 
-enum { SAMPLES, CHANNELS, COORDS, PATCH_SIZE, OUT, DTYPE, SCALE, OFFSET, PADDING, N_MANY };
+enum { SAMPLES, CHANNELS, COORDS, PATCH_SIZE, OUT, DTYPE, SCALE, OFFSET, PADDING, ERRORS, N_MANY };
 
 static bool get_vectors(PyObject *const *values, const job *j, int64_t n, vectors *v)
 {
@@ -219,32 +249,69 @@ static bool get_vectors(PyObject *const *values, const job *j, int64_t n, vector
             buffer_get_vector(values[OFFSET], "offset", MT_FLOAT32, n_channels, &v->offset));
 }
 
-static PyObject *run_many(job *j, mt_stack *stack, const vectors *v, int64_t n, double padding)
+/* None or an exception for each request. */
+static PyObject *list_errors(const job *j, const object_call *object, const mt_error *errors, size_t n)
 {
-    if (n == 0)
-        return Py_NewRef(j->array);
-    mt_patch_request *requests = PyMem_Malloc((size_t)n * sizeof *requests);
-    if (!requests)
-        return PyErr_NoMemory();
+    PyObject *list = PyList_New(0);
+    for (size_t i = 0; list && i < n; i++) {
+        PyObject *raised = object->raised ? object->raised[i] : NULL;
+        PyObject *item = raised             ? Py_NewRef(raised)
+                         : errors[i].status ? make_exception(j->state, &errors[i], j->info->source)
+                                            : Py_NewRef(Py_None);
+        if (!item || PyList_Append(list, item))
+            Py_CLEAR(list);
+        Py_XDECREF(item);
+    }
+    return list;
+}
+
+static void set_requests(const job *j, mt_stack *stack, const vectors *v, size_t n, double padding,
+                         mt_patch_request *requests)
+{
     const int64_t *samples = v->samples.buf, *coords = v->coords.buf;
-    for (int64_t i = 0; i < n; i++) {
+    for (size_t i = 0; i < n; i++) {
         mt_patch_request *r = &requests[i];
-        set_request(j, stack, samples[i], coords + i * (int64_t)j->patch_size.n,
-                    (char *)j->buffer.buf + i * j->strides[0], j->strides + 1, r);
+        set_request(j, stack, samples[i], coords + i * j->patch_size.n,
+                    (char *)j->buffer.buf + (int64_t)i * j->strides[0], j->strides + 1, r);
         r->view.scale = v->scale.buf;
         r->view.offset = v->offset.buf;
         r->view.padding = padding;
     }
-    PyObject *result = run(j, requests, (size_t)n);
+}
+
+/* The array, and with errors the list of them as well. */
+static PyObject *run_many(job *j, const stack_object *self, const vectors *v, size_t n, double padding, bool errors)
+{
+    object_call object = { .own = NULL };
+    mt_patch_request *requests = PyMem_Calloc(n ? n : 1, sizeof *requests);
+    mt_error *outcomes = errors ? PyMem_Calloc(n ? n : 1, sizeof *outcomes) : NULL;
+    PyObject *list = NULL, *result = NULL;
+    bool good = requests && (outcomes || !errors);
+    if (!good)
+        PyErr_NoMemory();
+    if (good && self->own)
+        good = object_call_start(&object, j->state, self, outcomes, n);
+    if (good && n) {
+        set_requests(j, self->own ? object.stack : self->stack, v, n, padding, requests);
+        good = run(j, requests, n, self->own ? &object : NULL, outcomes);
+    }
+    if (good && errors)
+        list = list_errors(j, &object, outcomes, n);
+    if (good && (list || !errors))
+        result = errors ? PyTuple_Pack(2, j->array, list) : Py_NewRef(j->array);
+    Py_XDECREF(list);
+    object_call_end(&object);
+    PyMem_Free(outcomes);
     PyMem_Free(requests);
     return result;
 }
 
-/* samples and coords are arrays of int64 (N and N x (Z)YX), scale and offset arrays of float32, one for each channel. */
+/* samples and coords are arrays of int64 (N and N x (Z)YX), scale and offset arrays of float32, one for each channel;
+ * errors says whether to return them. */
 PyObject *stack_extract_many(PyObject *object, PyTypeObject *core, PyObject *const *args, Py_ssize_t n, PyObject *names)
 {
-    static const char *const known[] = { "sample_idx", "channels", "coords", "patch_size", "out",
-                                         "dtype",      "scale",    "offset", "padding",    NULL };
+    static const char *const known[] = { "sample_idx", "channels", "coords",  "patch_size", "out", "dtype",
+                                         "scale",      "offset",   "padding", "errors",     NULL };
     static const signature s = { "extract_patches", known, N_MANY, N_MANY };
     PyObject *values[N_MANY], *result = NULL;
     vectors v;
@@ -254,13 +321,14 @@ PyObject *stack_extract_many(PyObject *object, PyTypeObject *core, PyObject *con
         !buffer_get_vector(values[SAMPLES], "sample_idx", MT_INT64, -1, &v.samples))
         return NULL;
     double padding = PyFloat_AsDouble(values[PADDING]);
-    mt_stack *stack = PyErr_Occurred() ? NULL : stack_enter(self);
+    int errors = PyErr_Occurred() ? -1 : PyObject_IsTrue(values[ERRORS]);
+    mt_stack *stack = errors < 0 ? NULL : stack_enter(self);
     if (stack) {
         job j;
         int64_t count = v.samples.len / (int64_t)sizeof(int64_t);
         if (job_start(&j, PyType_GetModuleState(core), stack, values[CHANNELS], values[PATCH_SIZE], count) &&
             get_vectors(values, &j, count, &v) && job_target(&j, values[OUT], values[DTYPE]))
-            result = run_many(&j, stack, &v, count, padding);
+            result = run_many(&j, self, &v, (size_t)count, padding, errors);
         job_end(&j);
         stack_leave(self);
     }

@@ -10,6 +10,8 @@ typedef struct own_stack {
     PyObject *object;
     PyObject *ascontiguousarray, *float32; /* strong */
     int n_spatial;
+    bool parallel;
+    mt_context *context; /* of the library's stack, which holds it */
 } own_stack;
 
 static PyObject *int_tuple(const int64_t *values, size_t n)
@@ -57,20 +59,88 @@ static void copy_patch(const own_stack *own, PyObject *patch, size_t n_channels,
     PyBuffer_Release(&buffer);
 }
 
-/* The library calls this on the thread that asked for the patch. So an exception stays set there, and reaches the caller
- * whole. */
-static mt_status extract(void *self, int64_t sample, const int64_t *channels, size_t n_channels, const int64_t *coords,
-                         const int64_t *patch_size, float *out, mt_error *err)
+static bool fill(const own_stack *own, int64_t sample, const int64_t *channels, size_t n_channels,
+                 const int64_t *coords, const int64_t *patch_size, float *out)
 {
-    own_stack *own = self;
-    PyGILState_STATE gil = PyGILState_Ensure();
     PyObject *patch = call_object(own, sample, channels, n_channels, coords, patch_size);
     if (patch)
         copy_patch(own, patch, n_channels, patch_size, out);
     Py_XDECREF(patch);
-    mt_status st = PyErr_Occurred() ? mt_fail(err, MT_E_ARGUMENT, "extract_patch of the object failed") : MT_OK;
+    return !PyErr_Occurred();
+}
+
+static const char object_failed[] = "extract_patch of the object failed";
+
+/* For a single patch the library calls this in the thread that asked for it. So an exception stays set there, and reaches
+ * the caller whole. */
+static mt_status extract(void *self, int64_t sample, const int64_t *channels, size_t n_channels, const int64_t *coords,
+                         const int64_t *patch_size, float *out, mt_error *err)
+{
+    PyGILState_STATE gil = PyGILState_Ensure();
+    bool good = fill(self, sample, channels, n_channels, coords, patch_size, out);
     PyGILState_Release(gil);
-    return st;
+    return good ? MT_OK : mt_fail(err, MT_E_ARGUMENT, object_failed);
+}
+
+/* Takes the exception that is set out of the thread: KeyboardInterrupt and its like always end the call. */
+static void keep_exception(object_call *call, const mt_error *err)
+{
+    PyObject *type, *value, *traceback;
+    PyErr_Fetch(&type, &value, &traceback);
+    PyErr_NormalizeException(&type, &value, &traceback);
+    if (traceback)
+        PyException_SetTraceback(value, traceback);
+    PyObject **place = &call->exception;
+    if (call->errors && PyErr_GivenExceptionMatches(value, PyExc_Exception))
+        place = &call->raised[err - call->errors];
+    else
+        call->ended = true;
+    if (!*place)
+        *place = Py_NewRef(value);
+    Py_XDECREF(type);
+    Py_XDECREF(value);
+    Py_XDECREF(traceback);
+}
+
+static mt_status extract_in_call(void *self, int64_t sample, const int64_t *channels, size_t n_channels,
+                                 const int64_t *coords, const int64_t *patch_size, float *out, mt_error *err)
+{
+    object_call *call = self;
+    if (call->ended)
+        return mt_fail(err, MT_E_CANCELLED, object_failed);
+    PyGILState_STATE gil = PyGILState_Ensure();
+    bool good = fill(call->own, sample, channels, n_channels, coords, patch_size, out);
+    if (!good)
+        keep_exception(call, err);
+    PyGILState_Release(gil);
+    return good ? MT_OK : mt_fail(err, MT_E_ARGUMENT, object_failed);
+}
+
+bool object_call_start(object_call *call, core_state *state, const stack_object *self, const mt_error *errors, size_t n)
+{
+    const mt_stack_ops ops = { .struct_size = sizeof ops,
+                               .extract_patch = extract_in_call,
+                               .caller_thread_only = !self->own->parallel };
+    mt_error err = MT_ERROR_INIT;
+    call->own = self->own;
+    call->errors = errors;
+    call->n = n;
+    if (errors && !(call->raised = PyMem_Calloc(n, sizeof *call->raised))) {
+        PyErr_NoMemory();
+        return false;
+    }
+    if (mt_stack_new(self->own->context, &ops, call, mt_stack_get_info(self->stack), &call->stack, &err))
+        raise_error(state, &err, NULL);
+    return call->stack != NULL;
+}
+
+void object_call_end(object_call *call)
+{
+    mt_stack_close(call->stack);
+    for (size_t i = 0; call->raised && i < call->n; i++)
+        Py_XDECREF(call->raised[i]);
+    PyMem_Free(call->raised);
+    Py_XDECREF(call->exception);
 }
 
 static void close_own(void *self)
@@ -120,24 +190,32 @@ static bool describe(PyObject *const *values, mt_stack_info *info)
 
 PyObject *stack_from_object(PyObject *type, PyTypeObject *core, PyObject *const *args, Py_ssize_t n, PyObject *names)
 {
-    static const char *const known[] = { "object", "source", "dtype", "axes", "shape", "context", NULL };
-    static const signature s = { "from_object", known, 6, 5 };
-    static const mt_stack_ops ops = { .struct_size = sizeof ops, .extract_patch = extract, .close = close_own };
-    PyObject *values[6];
+    static const char *const known[] = { "object", "source", "dtype", "axes", "shape", "context", "parallel", NULL };
+    static const signature s = { "from_object", known, 5, 5 };
+    static const mt_stack_ops ops = {
+        .struct_size = sizeof ops, .extract_patch = extract, .close = close_own, .caller_thread_only = 1
+    };
+    PyObject *values[7];
     core_state *state = PyType_GetModuleState(core);
     mt_stack_info info = { .source = "object", .original_axes = "" };
     mt_context *context;
     if (!parse_arguments(&s, args, n, names, values) || !context_convert(state, values[5], &context) ||
         !describe(values, &info))
         return NULL;
-    own_stack *own = new_own(values[0], state, strchr(info.original_axes, 'Z') ? 3 : 2);
+    int parallel = values[6] ? PyObject_IsTrue(values[6]) : 0;
+    own_stack *own = parallel < 0 ? NULL : new_own(values[0], state, strchr(info.original_axes, 'Z') ? 3 : 2);
     if (!own)
         return NULL;
+    own->parallel = parallel;
+    own->context = context;
     mt_stack *stack;
     mt_error err = MT_ERROR_INIT;
     if (mt_stack_new(context, &ops, own, &info, &stack, &err)) {
         close_own(own);
         return raise_error(state, &err, NULL);
     }
-    return stack_wrap((PyTypeObject *)type, stack, values[0]);
+    PyObject *result = stack_wrap((PyTypeObject *)type, stack, values[0]);
+    if (result)
+        ((stack_object *)result)->own = own;
+    return result;
 }

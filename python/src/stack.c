@@ -26,6 +26,7 @@ static void release(stack_object *self)
     Py_buffer buffer = self->buffer;
     self->stack = NULL;
     self->owner = NULL;
+    self->own = NULL;
     memset(&self->buffer, 0, sizeof self->buffer);
     mt_stack_close(stack);
     if (buffer.obj)

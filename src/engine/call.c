@@ -14,23 +14,26 @@ static void note(mt_call *call, size_t rank, mt_status st, const mt_error *failu
         *call->err = *failure;
 }
 
-static void set_status(const mt_read *read, mt_status st)
+static void set_outcome(const mt_read *read, mt_status st, const mt_error *failure)
 {
     if (read->status && *read->status == MT_OK)
         *read->status = st;
-}
-
-void mt_call_note_failure(mt_call *call, size_t rank, mt_status st, const mt_error *failure)
-{
-    mt_lock_take(&call->context->lock);
-    note(call, rank, st, failure);
-    mt_lock_give(&call->context->lock);
+    if (!read->reason || read->reason->status)
+        return;
+    *read->reason = *failure;
+    mt_fail(read->reason, st, MT_CANCEL_MESSAGE); /* the only failure that comes without a message */
 }
 
 void mt_call_fail_found(mt_call *call, mt_found *found, size_t rank, mt_status st, mt_error *failure)
 {
     const mt_planned *planned = found->planned;
     mt_image_prefix(planned->use->image, planned->id, found->key ? found->key : "", found->offset, failure);
+    mt_call_fail_named(call, found, rank, st, failure);
+}
+
+void mt_call_fail_named(mt_call *call, mt_found *found, size_t rank, mt_status st, const mt_error *failure)
+{
+    const mt_planned *planned = found->planned;
     if (found->entry)
         mt_cache_fail(call->context->chunks, found->entry, st, failure);
     found->entry = NULL;
@@ -38,7 +41,7 @@ void mt_call_fail_found(mt_call *call, mt_found *found, size_t rank, mt_status s
     mt_lock_take(&call->context->lock);
     note(call, rank, st, failure);
     MT_FOR_EACH_COPY(c, call, planned)
-    set_status(&call->reads[call->plan->copies[c].read], st);
+    set_outcome(&call->reads[call->plan->copies[c].read], st, failure);
     mt_lock_give(&call->context->lock);
 }
 
@@ -49,7 +52,7 @@ void mt_call_fail_reads(mt_call *call, size_t first, size_t end, mt_status st, c
     mt_lock_take(&call->context->lock);
     note(call, first, st, failure);
     for (size_t i = first; i < end; i++)
-        set_status(&call->reads[i], st);
+        set_outcome(&call->reads[i], st, failure);
     mt_lock_give(&call->context->lock);
 }
 
@@ -68,6 +71,6 @@ void mt_fail_rows(mt_call *call, mt_found *found, const mt_read *read, const mt_
     mt_image_prefix(image, found->planned->id, found->key, found->offset, failure);
     mt_lock_take(&call->context->lock);
     note(call, mt_found_rank(call, found), st, failure);
-    set_status(read, st);
+    set_outcome(read, st, failure);
     mt_lock_give(&call->context->lock);
 }

@@ -53,12 +53,13 @@ static inline size_t mt_found_rank(const mt_call *call, const mt_found *found)
     return call->plan->n_chunks + (size_t)(found - call->found);
 }
 
-/* Notes a failure, the one of the lowest rank in the end. Thread-safe, like those below. */
-void mt_call_note_failure(mt_call *call, size_t rank, mt_status st, const mt_error *failure);
-
-/* A chunk failed: puts its name before the message, zeroes all that it should have filled, sets the status of those
- * reads, and gives up its entry in the cache. */
+/* A chunk failed: puts its name before the message, zeroes all that it should have filled, sets the outcome of those
+ * reads, and gives up its entry in the cache. The failure of the lowest rank is that of the call in the end.
+ * Thread-safe, like those below. */
 void mt_call_fail_found(mt_call *call, mt_found *found, size_t rank, mt_status st, mt_error *failure);
+
+/* The same if the message names the chunk already. */
+void mt_call_fail_named(mt_call *call, mt_found *found, size_t rank, mt_status st, const mt_error *failure);
 
 /* The same for whole reads, from number first to before end. */
 void mt_call_fail_reads(mt_call *call, size_t first, size_t end, mt_status st, const mt_error *failure);

@@ -34,5 +34,5 @@ mt_status mt_cancel_status(const mt_cancel *cancel, mt_status status, mt_error *
         return status;
     if (err)
         *err = (mt_error)MT_ERROR_INIT;
-    return mt_fail(err, MT_E_CANCELLED, "the caller asked to stop");
+    return mt_fail(err, MT_E_CANCELLED, MT_CANCEL_MESSAGE);
 }

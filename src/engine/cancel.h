@@ -7,6 +7,8 @@
 
 #include <stdbool.h>
 
+#define MT_CANCEL_MESSAGE "the caller asked to stop"
+
 typedef struct mt_cancel {
     mt_extract_options options;
     const void *caller; /* its thread */

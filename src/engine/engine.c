@@ -277,10 +277,14 @@ static void read_planned(mt_call *call)
 
 mt_status mt_engine_read(mt_context *context, const mt_read *reads, size_t n, mt_cancel *cancel, mt_error *err)
 {
-    if (n >= MT_NONE)
-        return mt_fail(err, MT_E_ARGUMENT, "%zu boxes in one call", n);
     mt_call call = { .context = context, .reads = reads, .n = n, .cancel = cancel, .failed = SIZE_MAX, .err = err };
     bool direct = true;
+    if (n >= MT_NONE) {
+        mt_error failure = MT_ERROR_INIT;
+        mt_status st = mt_fail(&failure, MT_E_ARGUMENT, "%zu boxes in one call", n);
+        mt_call_fail_reads(&call, 0, n, st, &failure);
+        return st;
+    }
     for (size_t i = 0; i < n; i++)
         direct &= reads[i].image->array != NULL;
     if (!direct)

@@ -13,8 +13,10 @@
 /* One box of an image, in the order of the map's dimensions, into memory. The box may lie outside the image. */
 typedef struct mt_read {
     mt_image *image; /* changed only in row_cost */
-    mt_status *
-        status; /* optional: set if a pixel of the box could not be read. Several reads may share one, MT_OK at first */
+    /* Optional: status and reason are set if a pixel of the box could not be read. Several reads may share them, MT_OK
+     * at first; of several failures one is kept. */
+    mt_status *status;
+    mt_error *reason;
     mt_convert convert;
     uint8_t padding[8]; /* one element of convert.to */
     uint8_t *out;

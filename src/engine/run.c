@@ -497,7 +497,7 @@ static size_t await_busy(mt_call *call, mt_found *busy, size_t n)
     size_t left = 0;
     call->n_found = 0;
     for (size_t i = 0; i < n; i++) {
-        mt_error failure = MT_ERROR_INIT, noted = MT_ERROR_INIT;
+        mt_error failure = MT_ERROR_INIT;
         size_t rank = call->plan->n_chunks + (size_t)(busy[i].planned - call->plan->chunks);
         mt_status st = mt_decode_await(call, &busy[i], &failure);
         if (st == MT_E_CANCELLED) {
@@ -509,8 +509,7 @@ static size_t await_busy(mt_call *call, mt_found *busy, size_t n)
             else
                 call->found[call->n_found++] = again;
         } else if (st) {
-            mt_call_note_failure(call, rank, st, &failure); /* which names the chunk already */
-            mt_call_fail_found(call, &busy[i], rank, st, &noted);
+            mt_call_fail_named(call, &busy[i], rank, st, &failure);
         }
     }
     return left;

@@ -92,13 +92,19 @@ static mt_status draw(sheet *s, const mt_patch_request *requests, size_t n, cons
     mt_picture *p = &s->picture;
     size_t bytes = p->channels * (size_t)(s->pixels[0] * s->pixels[1]) * sizeof(float);
     void *patch;
-    for (size_t i = 0; i < p->channels * p->height * p->width; i++)
-        p->planes[i] = -INFINITY; /* gaps are black and no part of the contrast */
-    mt_status st = mt_alloc(p->env, bytes, &patch, err);
+    mt_cancel cancel;
+    mt_status st = mt_cancel_init(&cancel, options, err);
     if (st)
         return st;
+    const mt_extract_options each = { .struct_size = sizeof each,
+                                      .cancelled = cancel.options.cancelled,
+                                      .user = cancel.options.user };
+    for (size_t i = 0; i < p->channels * p->height * p->width; i++)
+        p->planes[i] = -INFINITY; /* gaps are black and no part of the contrast */
+    if ((st = mt_alloc(p->env, bytes, &patch, err)))
+        return st;
     for (size_t i = 0; !st && i < n; i++) {
-        st = read_patch(s, &requests[i], options, patch, err);
+        st = read_patch(s, &requests[i], &each, patch, err);
         if (!st)
             paint(s, patch, (int64_t)i);
     }

@@ -281,8 +281,8 @@ static void what_is_not_there(void **state)
     zip_free(&w);
     check_fails(path_of("d.zip/b.tif"), MT_E_NOT_FOUND, "d.zip: no member or folder \"b.tif\"");
     check_fails(path_of("d.zip/s/../s/a.tif"), MT_E_NOT_FOUND, "no member");
-    check_fails(path_of("d.zip"), MT_E_UNSUPPORTED, "name a member");
-    check_fails(path_of("d.zip/text"), MT_E_UNSUPPORTED, "known format");
+    check_fails(path_of("d.zip"), MT_E_NOT_AN_IMAGE, "name a member");
+    check_fails(path_of("d.zip/text"), MT_E_NOT_AN_IMAGE, "known format");
     check_fails(path_of("none.zip/b.tif"), MT_E_NOT_FOUND, "none.zip");
     check_fails(path_of("2d.tif.gz/b.tif"), MT_E_NOT_FOUND, "one compressed file");
     check_fails(data_path("zip/syn/bad_crc.zip"), MT_E_CORRUPT, "checksum");

@@ -19,6 +19,7 @@ enum { SIZE = 3000000, ROOM = SIZE + 100000 };
 static uint8_t *plain, *packed;
 static size_t n_packed;
 static mt_env env;
+static failing_allocator failing; /* the allocator of env */
 static mt_io *io;
 
 static int set_up(void **state)
@@ -26,7 +27,8 @@ static int set_up(void **state)
     (void)state;
     mt_error err = MT_ERROR_INIT;
     uint64_t seed = 5;
-    mt_env_init(&env, NULL, NULL);
+    mt_allocator checked = failing_allocator_make(&failing, SIZE_MAX, 0);
+    mt_env_init(&env, &checked, NULL);
     check_ok(mt_cache_new(&env, 2 << 20, &env.index_cache, &err), &err);
     check_ok(mt_io_new(&env, &io, &err), &err);
     env.io = io;
@@ -274,8 +276,6 @@ static void failing_allocations(void **state)
     (void)state;
     static const size_t sizes[] = { 2000000 };
     pack(sizes, 1, 1);
-    mt_allocator before = env.allocator;
-    failing_allocator failing;
     uint8_t *out = malloc(SIZE);
     for (int forever = 0; forever < 2; forever++)
         for (size_t k = 0, reached = 1; reached; k++) {
@@ -283,7 +283,7 @@ static void failing_allocations(void **state)
             mt_error err = MT_ERROR_INIT;
             uint64_t size;
             check_ok(mt_store_open_memory(&env, "a.npy.gz", packed, n_packed, &memory, &err), &err);
-            env.allocator = failing_allocator_make(&failing, k, forever);
+            failing = (failing_allocator) { 0, k, forever };
             mt_status st = mt_store_open_gzip(&env, memory, "a.npy.gz", "a.npy", &store, &err);
             if (!st && mt_store_size(store, "a.npy", &size, &err) == MT_OK)
                 assert_int_equal(size, SIZE);
@@ -292,7 +292,7 @@ static void failing_allocations(void **state)
             if (err.status)
                 assert_int_equal(err.status, MT_E_MEMORY);
             reached = failing.count > k;
-            env.allocator = before;
+            failing.fail_at = SIZE_MAX;
             mt_store_close(st ? memory : store);
         }
     free(out);

@@ -17,6 +17,7 @@ enum { BIG = 1500000, MIDDLE = 40000 };
 
 static uint8_t *pixels; /* BIG bytes that compress by half */
 static mt_env env;
+static failing_allocator failing; /* the allocator of env */
 static mt_io *io;
 static zip_writer w;
 
@@ -25,7 +26,8 @@ static int set_up(void **state)
     (void)state;
     mt_error err = MT_ERROR_INIT;
     uint64_t seed = 5;
-    mt_env_init(&env, NULL, NULL);
+    mt_allocator checked = failing_allocator_make(&failing, SIZE_MAX, 0);
+    mt_env_init(&env, &checked, NULL);
     check_ok(mt_cache_new(&env, 4 << 20, &env.index_cache, &err), &err);
     check_ok(mt_io_new(&env, &io, &err), &err);
     env.io = io;
@@ -243,14 +245,12 @@ static void failing_allocations(void **state)
 {
     (void)state;
     write_members(0, 1, 0, 0);
-    mt_allocator before = env.allocator;
-    failing_allocator failing;
     for (int forever = 0; forever < 2; forever++)
         for (size_t k = 0, reached = 1; reached; k++) {
             mt_store *memory, *store;
             mt_error err = MT_ERROR_INIT;
             check_ok(mt_store_open_memory(&env, "a.zip", w.bytes, w.n, &memory, &err), &err);
-            env.allocator = failing_allocator_make(&failing, k, forever);
+            failing = (failing_allocator) { 0, k, forever };
             mt_status st = mt_store_open_zip(&env, memory, "a.zip", &store, &err);
             if (!st) {
                 char names[200] = "";
@@ -260,7 +260,7 @@ static void failing_allocations(void **state)
             if (err.status)
                 assert_int_equal(err.status, MT_E_MEMORY);
             reached = failing.count > k;
-            env.allocator = before;
+            failing.fail_at = SIZE_MAX;
             mt_store_close(st ? memory : store);
         }
     zip_free(&w);
