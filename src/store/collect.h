@@ -5,7 +5,7 @@
  * fails with MT_WAIT, an internal status that callers pass on like any failure. mt_collect_fetch then does all noted
  * reads together, and whoever asked asks again. So a format locates chunks one by one, and yet what it has to read for
  * many of them (shard indices, tables of pages, nodes of B-trees) costs as many round trips as it is deep, not as many
- * as there are chunks. */
+ * as there are chunks. mt_store_identify and mt_store_list are not collected: they block as ever. */
 #ifndef MT_STORE_COLLECT_H
 #define MT_STORE_COLLECT_H
 

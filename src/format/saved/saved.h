@@ -28,7 +28,8 @@ MT_MUST_CHECK mt_status mt_map_write(const mt_chunk_map *map, const mt_saved_sou
                                      mt_error *err);
 
 /* Makes the map for a file or folder of this key; reads nothing from the store. Before its first chunk is located the
- * documents are checked, and the other objects when they are first needed: MT_E_CHANGED if one is not what it was. bytes
+ * documents are checked, and the other objects when they are first needed: MT_E_CHANGED if one is not what it was. These
+ * checks are made once an object, one after the other, and block also while locate collects (store/collect.h). bytes
  * are not needed any more afterwards; strings of source live in the arena of the map; it names no documents. */
 MT_MUST_CHECK mt_status mt_map_read(mt_env *env, mt_store *store, const char *key, const uint8_t *bytes, size_t size,
                                     mt_chunk_map **out, mt_saved_source *source, mt_error *err);
