@@ -44,6 +44,7 @@
 static const struct option info_options[] = {
     { "json", NULL, "Print JSON for programs: one array with an object for each image.", false },
     { "map", "FILE", "Save the map of the image: what was parsed, and where each chunk lies. For --use-map.", false },
+    { "checksum", NULL, "Read all pixels, and print a checksum that does not depend on format or chunks.", false },
     AXES,
     RAW,
     EXTERNAL,
@@ -57,6 +58,7 @@ static const example info_examples[] = {
     { "microtome info *.tif", "One line for each file." },
     { "microtome info plate.ome.zarr --json", "The same for programs." },
     { "microtome info huge.ome.tif --map huge.map", "Parse once what takes long to open." },
+    { "microtome info --checksum cells.tif cells.zarr", "Whether two files hold the same pixels." },
     { "microtome info camera.raw --raw uint16:100x2048x2048:512 --axes TYX", "A file without a header." },
     { NULL, NULL },
 };

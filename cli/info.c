@@ -91,6 +91,16 @@ static int save_map(const struct entry *e, const char *path)
     return status ? status : output_drawn(&out, mt_stack_save_map(e->stack, output_write, &out, &err), &err);
 }
 
+static void find_checksum(listing *list, struct entry *e)
+{
+    mt_error err = MT_ERROR_INIT;
+    if (mt_stack_checksum(e->stack, &until_interrupted, &e->checksum, &err)) {
+        e->checksum.text[0] = 0;
+        list->failed = true;
+        report(&err);
+    }
+}
+
 int run_info(const struct args *args)
 {
     const char *map = args_get(args, "map", 0);
@@ -111,11 +121,16 @@ int run_info(const struct args *args)
     bool json = args_count(args, "json");
     for (size_t i = 0; i < list.n && (json || list.n == 1) && !options.options.map; i++)
         list_parts(&list, &list.entries[i]);
-    if (json)
+    bool checksums = args_count(args, "checksum");
+    if (checksums)
+        interrupt_catch();
+    for (size_t i = 0; i < list.n && checksums && !interrupted(); i++)
+        find_checksum(&list, &list.entries[i]);
+    if (json && !interrupted())
         print_json(list.entries, list.n);
-    else if (list.n == 1)
+    else if (list.n == 1 && !interrupted())
         print_table(&list.entries[0]);
-    else
+    else if (!interrupted())
         print_lines(list.entries, list.n);
     for (size_t i = 0; i < list.n; i++) {
         mt_names_free(list.entries[i].parts);
@@ -123,5 +138,7 @@ int run_info(const struct args *args)
         mt_stack_close(list.entries[i].stack);
     }
     free(list.entries);
+    if (interrupted())
+        return EXIT_INTERRUPTED;
     return list.failed && !status ? EXIT_FAILED : status;
 }

@@ -10,6 +10,7 @@ struct entry {
     mt_stack *stack;
     const mt_stack_info *info;
     mt_names *parts, *attachments; /* NULL where they were not asked for */
+    mt_checksum checksum;          /* text "" if it was not asked for, or failed */
 };
 
 void print_table(const struct entry *entry);

@@ -140,6 +140,8 @@ static void print_entry(const struct entry *entry)
     print_shape("chunk_shape", info->chunk_shape, ndim, is_known(info->chunk_shape, ndim));
     print_shape("shard_shape", info->shard_shape, ndim, is_known(info->shard_shape, ndim));
     print_text("codecs", info->codecs);
+    if (*entry->checksum.text)
+        print_text("checksum", entry->checksum.text);
     print_pixel_size(info);
     printf(",\n  \"level\": %d,\n  \"levels\": %d", info->level, info->n_levels);
     print_channels(info);

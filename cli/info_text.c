@@ -132,6 +132,8 @@ void print_table(const struct entry *entry)
     print_shape("chunks", info->chunk_shape, info->original_ndim);
     print_shape("shards", info->shard_shape, info->original_ndim);
     print_row("codecs", *info->codecs ? info->codecs : "none");
+    if (*entry->checksum.text)
+        print_row("checksum", entry->checksum.text);
     print_pixel_size(info);
     if (info->n_levels > 1) {
         snprintf(text, sizeof text, "%d, this is %d", info->n_levels, info->level);
@@ -168,6 +170,8 @@ void print_lines(const struct entry *entries, size_t n)
                mt_dtype_name(info->dtype),
                info->chunk_shape[0] ? shape_text(info->chunk_shape, info->original_ndim, chunk, sizeof chunk) : "-");
         print_name(*info->codecs ? info->codecs : "none");
+        if (*entries[i].checksum.text)
+            printf("  %s", entries[i].checksum.text);
         putchar('\n');
     }
 }

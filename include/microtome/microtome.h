@@ -5,6 +5,7 @@
 
 #include <microtome/axes.h>
 #include <microtome/build.h>
+#include <microtome/checksum.h>
 #include <microtome/context.h>
 #include <microtome/dtype.h>
 #include <microtome/map.h>

@@ -37,8 +37,8 @@ typedef struct mt_picture_size {
     int64_t channels; /* that were merged */
 } mt_picture_size;
 
-/* Draws a plane, read in tiles and averaged down meanwhile, so that its size does not matter. options may be NULL, out
- * too. MT_E_RANGE for a sample, plane, channel or region outside the image. */
+/* Draws a plane, read chunk by chunk, each once, and averaged down meanwhile, so that its size does not matter. options
+ * may be NULL, out too. MT_E_RANGE for a sample, plane, channel or region outside the image. */
 MT_API MT_MUST_CHECK mt_status mt_draw_plane(mt_stack *stack, const mt_draw_options *options, mt_write_bytes write,
                                              void *user, mt_picture_size *out, mt_error *err);
 

@@ -311,6 +311,20 @@ class ImageStack(_core.Stack):
         pixels = read_index(self, ())
         return pixels if dtype is None else pixels.astype(dtype, copy=False)
 
+    def checksum(self) -> str:
+        """Return a checksum of all pixels, which the file's format and chunks do not change.
+
+        Two images have the same one if element type, shape as SC(Z)YX and values are the
+        same. Each chunk is read and decoded once, on all threads, and not kept in the cache.
+        The header ``microtome/checksum.h`` defines it.
+
+        Returns
+        -------
+        str
+            32 hexadecimal digits.
+        """
+        return self._checksum()
+
     # -- pictures --------------------------------------------------------------------
 
     def view(

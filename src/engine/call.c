@@ -6,7 +6,8 @@
 
 static void note(mt_call *call, size_t rank, mt_status st, const mt_error *failure)
 {
-    if (rank >= call->failed)
+    bool given_up = st == MT_E_CANCELLED && call->failed != SIZE_MAX; /* for another reason */
+    if (rank >= call->failed || given_up)
         return;
     call->failed = rank;
     call->status = st;
@@ -43,6 +44,14 @@ void mt_call_fail_named(mt_call *call, mt_found *found, size_t rank, mt_status s
     MT_FOR_EACH_COPY(c, call, planned)
     set_outcome(&call->reads[call->plan->copies[c].read], st, failure);
     mt_lock_give(&call->context->lock);
+}
+
+void mt_call_end(mt_call *call, mt_status st, const mt_error *failure)
+{
+    mt_lock_take(&call->context->lock);
+    note(call, 0, st, failure);
+    mt_lock_give(&call->context->lock);
+    call->cancel->ended = true;
 }
 
 void mt_call_fail_reads(mt_call *call, size_t first, size_t end, mt_status st, const mt_error *failure)

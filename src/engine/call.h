@@ -64,4 +64,7 @@ void mt_call_fail_named(mt_call *call, mt_found *found, size_t rank, mt_status s
 /* The same for whole reads, from number first to before end. */
 void mt_call_fail_reads(mt_call *call, size_t first, size_t end, mt_status st, const mt_error *failure);
 
+/* A visitor failed: the rest of the call is given up. */
+void mt_call_end(mt_call *call, mt_status st, const mt_error *failure);
+
 #endif

@@ -14,7 +14,7 @@ mt_status mt_cancel_init(mt_cancel *cancel, const mt_extract_options *options, m
     if (options)
         memcpy(&cancel->options, options, options->struct_size);
     cancel->caller = &this_thread;
-    cancel->stopped = false;
+    cancel->stopped = cancel->ended = false;
     return MT_OK;
 }
 
@@ -25,7 +25,7 @@ bool mt_cancel_asked(mt_cancel *cancel)
     const mt_extract_options *options = &cancel->options;
     if (options->cancelled && cancel->caller == &this_thread && !cancel->stopped && options->cancelled(options->user))
         cancel->stopped = true;
-    return cancel->stopped;
+    return cancel->stopped || cancel->ended;
 }
 
 mt_status mt_cancel_status(const mt_cancel *cancel, mt_status status, mt_error *err)

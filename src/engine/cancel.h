@@ -13,12 +13,13 @@ typedef struct mt_cancel {
     mt_extract_options options;
     const void *caller; /* its thread */
     _Atomic bool stopped;
+    _Atomic bool ended; /* the work ends by itself: the rest is not wanted */
 } mt_cancel;
 
 /* options may be NULL. */
 MT_MUST_CHECK mt_status mt_cancel_init(mt_cancel *cancel, const mt_extract_options *options, mt_error *err);
 
-/* Whether to stop. Asks the caller where this is its thread. cancel may be NULL. */
+/* Whether to stop, or the work has ended. Asks the caller where this is its thread. cancel may be NULL. */
 bool mt_cancel_asked(mt_cancel *cancel);
 
 /* MT_E_CANCELLED, whatever else went wrong meanwhile, if the caller wanted to stop, else status. */

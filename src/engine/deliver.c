@@ -2,6 +2,7 @@
 #include "engine/deliver.h"
 
 #include "base/checked.h"
+#include "engine/visit.h"
 
 #include <string.h>
 
@@ -9,6 +10,7 @@ static void find_part_of_box(const mt_read *read, const mt_shown *shown, mt_inte
 {
     for (int d = 0; d < read->image->map->ndim; d++) {
         out->low[d] = shown->low[d];
+        out->start[d] = shown->place.start[d];
         out->extent[d] = shown->place.extent[d];
         out->out += (shown->place.start[d] - read->start[d]) * read->out_stride[d];
     }
@@ -18,7 +20,7 @@ static void find_part_of_piece(const mt_read *read, mt_intersection *out)
 {
     for (int d = 0; d < read->image->map->ndim; d++) {
         int64_t end = mt_min_i64(read->image->map->shape[d], read->start[d] + read->extent[d]);
-        out->low[d] = mt_max_i64(read->start[d], 0);
+        out->low[d] = out->start[d] = mt_max_i64(read->start[d], 0);
         out->extent[d] = end - out->low[d];
         out->out += (out->low[d] - read->start[d]) * read->out_stride[d];
     }
@@ -34,6 +36,7 @@ static void find_part_of_chunk(const mt_read *read, uint64_t id, mt_intersection
         int64_t from = mt_max_i64(chunk_start, read->start[d]);
         int64_t to = mt_min_i64(mt_image_chunk_end(image, d, position[d]), read->start[d] + read->extent[d]);
         out->low[d] = from - chunk_start;
+        out->start[d] = from;
         out->extent[d] = to - from;
         out->out += (from - read->start[d]) * read->out_stride[d];
     }
@@ -68,14 +71,47 @@ static void spread(const mt_intersection *p, const mt_convert *convert, const vo
     mt_gather(convert, p->read->image->map->ndim, p->extent, p->out, p->read->out_stride, element, same_element);
 }
 
-void mt_deliver_fill(const mt_intersection *part)
+/* data NULL: the fill value. */
+static void show(mt_call *call, const mt_intersection *p, const uint8_t *data, const int64_t *stride, bool swap)
 {
+    size_t used = (size_t)p->read->image->map->ndim * sizeof(int64_t);
+    mt_visited box = { .data = data, .swap = swap };
+    mt_error failure = MT_ERROR_INIT;
+    if (call->cancel->ended)
+        return;
+    memcpy(box.place.start, p->start, used);
+    memcpy(box.place.extent, p->extent, used);
+    if (data)
+        memcpy(box.stride, stride, used);
+    mt_status st = p->read->visitor->visit(p->read->visitor->user, &box, &failure);
+    if (st)
+        mt_call_end(call, st, &failure);
+}
+
+static void fill(mt_call *call, const mt_intersection *part)
+{
+    if (part->read->visitor) {
+        show(call, part, NULL, NULL, false);
+        return;
+    }
     mt_convert convert = part->read->convert;
     convert.swap = false;
     spread(part, &convert, part->read->image->map->fill);
 }
 
-void mt_deliver(const mt_call *call, const mt_planned *planned, const mt_chunk *chunk)
+void mt_deliver_absent(mt_call *call, const mt_read *read, const mt_box *box)
+{
+    mt_intersection p = { .read = read, .out = read->out };
+    for (int d = 0; d < read->image->map->ndim; d++) {
+        p.start[d] = box->start[d];
+        p.extent[d] = box->extent[d];
+        if (!read->visitor)
+            p.out += (box->start[d] - read->start[d]) * read->out_stride[d];
+    }
+    fill(call, &p);
+}
+
+void mt_deliver(mt_call *call, const mt_planned *planned, const mt_chunk *chunk)
 {
     mt_layout storage;
     const mt_layout *layout = mt_planned_layout(call, planned, &storage);
@@ -85,20 +121,26 @@ void mt_deliver(const mt_call *call, const mt_planned *planned, const mt_chunk *
     {
         mt_find_intersection(call, planned, c, &p);
         if (!chunk->data) {
-            mt_deliver_fill(&p);
+            fill(call, &p);
+            continue;
+        }
+        const uint8_t *in = chunk->data;
+        for (int d = 0; d < ndim; d++)
+            in += p.low[d] * layout->stride[d];
+        if (p.read->visitor) {
+            show(call, &p, in, layout->stride, chunk->swap);
             continue;
         }
         mt_convert convert = p.read->convert;
         convert.swap = chunk->swap;
-        const uint8_t *in = chunk->data;
-        for (int d = 0; d < ndim; d++)
-            in += p.low[d] * layout->stride[d];
         mt_gather(&convert, ndim, p.extent, p.out, p.read->out_stride, in, layout->stride);
     }
 }
 
 static void zero_part(const mt_intersection *p)
 {
+    if (p->read->visitor)
+        return;
     static const uint8_t zero[8] = { 0 };
     mt_convert as_is = { .from = p->read->convert.to, .to = p->read->convert.to };
     spread(p, &as_is, zero);

@@ -15,6 +15,7 @@ typedef struct mt_chunk {
 /* What a chunk gives to one of its copies: a box in the chunk (of MT_PIECE: in the image), and where it goes. */
 typedef struct mt_intersection {
     const mt_read *read;
+    int64_t start[MT_MAX_DIMS]; /* in the image */
     int64_t low[MT_MAX_DIMS];
     int64_t extent[MT_MAX_DIMS];
     uint8_t *out;
@@ -28,11 +29,11 @@ void mt_find_intersection(const mt_call *call, const mt_planned *planned, uint32
 /* The layout of a planned chunk, made in storage if chunks differ. */
 const mt_layout *mt_planned_layout(const mt_call *call, const mt_planned *planned, mt_layout *storage);
 
-/* Fills all copies of a chunk. */
-void mt_deliver(const mt_call *call, const mt_planned *planned, const mt_chunk *chunk);
+/* Fills all copies of a chunk, or shows them to the visitor. */
+void mt_deliver(mt_call *call, const mt_planned *planned, const mt_chunk *chunk);
 
-/* Fills a part with the fill value of its image. */
-void mt_deliver_fill(const mt_intersection *part);
+/* A box of a read, in the image, that is not stored. */
+void mt_deliver_absent(mt_call *call, const mt_read *read, const mt_box *box);
 
 /* Zeroes all copies, or a whole read. */
 void mt_deliver_zero(const mt_call *call, const mt_planned *planned);

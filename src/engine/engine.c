@@ -3,6 +3,7 @@
 #include "engine/engine.h"
 
 #include "base/checked.h"
+#include "engine/absent.h"
 #include "engine/deliver.h"
 #include "engine/rows.h"
 #include "engine/run.h"
@@ -102,7 +103,7 @@ static mt_status choose_strategies(uses *u, const mt_read *reads, size_t n, mt_e
         mt_status st = image->array ? MT_OK : find_use(u, image, &k, err);
         if (st)
             return st;
-        if (!image->array && mt_strategy_needs_cost(image) && u->row_costs[k] < image->bytes &&
+        if (!image->array && !reads[i].visitor && mt_strategy_needs_cost(image) && u->row_costs[k] < image->bytes &&
             mt_add_u64(u->row_costs[k], mt_rows_cost(image, reads[i].extent), &u->row_costs[k]))
             u->row_costs[k] = UINT64_MAX;
     }
@@ -113,7 +114,9 @@ static mt_status choose_strategies(uses *u, const mt_read *reads, size_t n, mt_e
         mt_status st = find_use(u, image, &k, err);
         if (st)
             return st;
-        if (u->items[k].strategy == MT_NOT_CHOSEN)
+        if (reads[i].visitor)
+            mt_strategy_visit(&u->items[k], image);
+        else if (u->items[k].strategy == MT_NOT_CHOSEN)
             mt_strategy_choose(&u->items[k], image, u->row_costs[k]);
     }
     return MT_OK;
@@ -173,12 +176,16 @@ static void read_direct(mt_call *call)
         do_direct_group(call, 0);
 }
 
-/* Failures are noted in the call; only a caller who cancels ends the planning. */
+static bool visits(const mt_call *call) { return call->reads[0].visitor != NULL; }
+
+/* Failures are noted in the call; only a caller who cancels ends the planning, and a visit that has failed. */
 static mt_status run_full(mt_call *call, mt_plan *plan)
 {
     mt_run(call, plan);
     mt_plan_free(plan);
     mt_plan_init(plan, &call->context->env);
+    if (visits(call) && call->status)
+        call->cancel->ended = true;
     return mt_cancel_asked(call->cancel) ? MT_E_CANCELLED : MT_OK;
 }
 
@@ -223,15 +230,31 @@ static mt_status add_boxes(mt_call *call, const mt_use *use, uint32_t i, const r
 
 static mt_status add_chunks(mt_call *call, const mt_use *use, uint32_t i, const region *r, mt_plan *plan, mt_error *err)
 {
-    uint64_t next = 0;
-    do {
-        mt_status st = mt_plan_add(plan, use, &call->reads[i], i, r->low, r->high, &next, err);
-        if (!st && next)
+    const mt_read *read = &call->reads[i];
+    mt_box box;
+    mt_walk walk;
+    mt_absent absent;
+    mt_status st = MT_OK;
+    for (int d = 0; d < use->image->map->ndim; d++) {
+        box.start[d] = read->start[d] + r->low[d];
+        box.extent[d] = r->high[d] - r->low[d];
+    }
+    mt_walk_init(&walk, use->image, &box);
+    mt_absent_begin(&absent, &walk);
+    plan->bytes += mt_read_size(read, r->low, r->high);
+    while (!st && !walk.done) {
+        if (mt_absent_take(&absent, &walk, &box)) {
+            mt_deliver_absent(call, read, &box);
+            st = mt_cancel_asked(call->cancel) ? MT_E_CANCELLED : MT_OK;
+        } else if (mt_plan_is_full(plan, visits(call))) {
             st = run_full(call, plan);
-        if (st)
-            return st;
-    } while (next);
-    return MT_OK;
+            plan->bytes += mt_read_size(read, r->low, r->high);
+        } else {
+            st = mt_plan_add(plan, use, i, &walk, absent.is_asked ? 1 : MT_PLAN_VISITED, err);
+        }
+    }
+    mt_absent_end(&absent);
+    return st;
 }
 
 static mt_status add_read(mt_call *call, uses *u, uint32_t i, mt_plan *plan, mt_error *err)

@@ -10,6 +10,8 @@
 #include "engine/gather.h"
 #include "engine/image.h"
 
+struct mt_visitor;
+
 /* One box of an image, in the order of the map's dimensions, into memory. The box may lie outside the image. */
 typedef struct mt_read {
     mt_image *image; /* changed only in row_cost */
@@ -21,7 +23,8 @@ typedef struct mt_read {
     uint8_t padding[8]; /* one element of convert.to */
     uint8_t *out;
     int64_t start[MT_MAX_DIMS], extent[MT_MAX_DIMS];
-    int64_t out_stride[MT_MAX_DIMS]; /* bytes */
+    int64_t out_stride[MT_MAX_DIMS];  /* bytes */
+    const struct mt_visitor *visitor; /* gets the pixels instead of out (engine/visit.h); NULL: none */
 } mt_read;
 
 /* Does all reads; each chunk that they touch is fetched and decoded once. The images are of this context. What could

@@ -18,6 +18,7 @@ void mt_plan_init(mt_plan *plan, mt_env *env)
     plan->table = NULL;
     plan->table_size = 0;
     plan->bytes = 0;
+    plan->only = MT_NONE;
 }
 
 void mt_plan_free(mt_plan *plan)
@@ -94,10 +95,10 @@ static mt_status add_chunk(mt_plan *plan, const mt_use *use, uint64_t id, mt_pla
 }
 
 /* The chunk in the plan, which gets it if it is new. The chunks of one read differ, so the first read needs no table. */
-static mt_status find_chunk(mt_plan *plan, const mt_use *use, uint64_t id, bool first_read, mt_planned **out,
+static mt_status find_chunk(mt_plan *plan, const mt_use *use, uint64_t id, bool only_read, mt_planned **out,
                             mt_error *err)
 {
-    if (first_read)
+    if (only_read)
         return add_chunk(plan, use, id, out, err);
     mt_status st;
     if (!plan->table && (st = rebuild_table(plan, err)))
@@ -160,35 +161,6 @@ bool mt_read_clip(const mt_read *read, int64_t *low, int64_t *high)
     return any;
 }
 
-/* The grid positions that a read covers, walked in C order. */
-typedef struct walk {
-    int ndim;
-    int64_t first[MT_MAX_DIMS], last[MT_MAX_DIMS], position[MT_MAX_DIMS];
-} walk;
-
-static bool step(walk *w)
-{
-    for (int d = w->ndim - 1; d >= 0; d--) {
-        if (w->position[d]++ < w->last[d])
-            return true;
-        w->position[d] = w->first[d];
-    }
-    return false;
-}
-
-/* Starts at the n-th position. */
-static void start_walk(walk *w, const mt_read *read, const int64_t *low, const int64_t *high, uint64_t n)
-{
-    w->ndim = read->image->map->ndim;
-    for (int d = w->ndim - 1; d >= 0; d--) {
-        w->first[d] = mt_image_chunk_at(read->image, d, read->start[d] + low[d]);
-        w->last[d] = mt_image_chunk_at(read->image, d, read->start[d] + high[d] - 1);
-        uint64_t count = (uint64_t)(w->last[d] - w->first[d]) + 1;
-        w->position[d] = w->first[d] + (int64_t)(n % count);
-        n /= count;
-    }
-}
-
 uint64_t mt_read_size(const mt_read *read, const int64_t *low, const int64_t *high)
 {
     uint64_t bytes = read->image->element_size;
@@ -197,25 +169,24 @@ uint64_t mt_read_size(const mt_read *read, const int64_t *low, const int64_t *hi
     return bytes;
 }
 
-mt_status mt_plan_add(mt_plan *plan, const mt_use *use, const mt_read *read, uint32_t i, const int64_t *low,
-                      const int64_t *high, uint64_t *next, mt_error *err)
+bool mt_plan_is_full(const mt_plan *plan, bool visits)
 {
-    walk w;
-    start_walk(&w, read, low, high, *next);
-    if (*next == 0)
-        plan->bytes += mt_read_size(read, low, high);
-    bool first_read = plan->n_copies == 0;
-    do {
-        if (plan->n_copies >= MT_PLAN_COPIES)
-            return MT_OK;
+    return plan->n_copies >= (visits ? MT_PLAN_VISITED : MT_PLAN_COPIES);
+}
+
+mt_status mt_plan_add(mt_plan *plan, const mt_use *use, uint32_t i, mt_walk *walk, uint64_t most, mt_error *err)
+{
+    if (plan->n_copies == 0)
+        plan->only = i;
+    for (; most > 0 && !walk->done && plan->n_copies < MT_PLAN_COPIES; most--) {
         mt_planned *chunk;
+        uint64_t id = mt_image_chunk_id(use->image, walk->position);
         mt_status st = room_for_copy(plan, err);
-        if (st || (st = find_chunk(plan, use, mt_image_chunk_id(read->image, w.position), first_read, &chunk, err)))
+        if (st || (st = find_chunk(plan, use, id, plan->only == i, &chunk, err)))
             return st;
         add_copy(plan, chunk, i, MT_NONE);
-        ++*next;
-    } while (step(&w));
-    *next = 0;
+        mt_walk_next(walk);
+    }
     return MT_OK;
 }
 

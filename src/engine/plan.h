@@ -7,6 +7,7 @@
 
 #include "engine/engine.h"
 #include "engine/strategy.h"
+#include "engine/walk.h"
 
 #define MT_NONE UINT32_MAX
 
@@ -35,6 +36,7 @@ typedef struct mt_plan {
     uint32_t *table; /* of chunk numbers, for finding a chunk again; NULL while there are few */
     size_t table_size;
     uint64_t bytes; /* of the pixels that will be copied */
+    uint32_t only;  /* the one read of the plan so far, or MT_NONE */
     mt_planned inline_chunks[MT_PLAN_INLINE];
     mt_copy inline_copies[MT_PLAN_INLINE];
 } mt_plan;
@@ -42,13 +44,17 @@ typedef struct mt_plan {
 void mt_plan_init(mt_plan *plan, mt_env *env);
 void mt_plan_free(mt_plan *plan);
 
-/* More chunks and copies than this are read in several goes. */
+/* More chunks and copies than this are read in several goes, or visited. */
 #define MT_PLAN_COPIES ((size_t)1 << 20)
+#define MT_PLAN_VISITED ((size_t)1 << 14)
 
-/* Adds the chunks that read number i touches, from the *next-th on, and sets *next; ends early, with *next not 0,
- * where the plan is full. The part of the box inside the image is [low, high), relative to the box, and not empty. */
-MT_MUST_CHECK mt_status mt_plan_add(mt_plan *plan, const mt_use *use, const mt_read *read, uint32_t i,
-                                    const int64_t *low, const int64_t *high, uint64_t *next, mt_error *err);
+/* Adds for read number i the next chunks of a walk over the part of its box that lies inside the image, at most most of
+ * them, and no more than the plan has room for (mt_plan_is_full). plan->bytes is the caller's business. */
+MT_MUST_CHECK mt_status mt_plan_add(mt_plan *plan, const mt_use *use, uint32_t i, mt_walk *walk, uint64_t most,
+                                    mt_error *err);
+
+/* Whether it is time to execute the plan: for one that visits early, so that what is planned takes little memory. */
+bool mt_plan_is_full(const mt_plan *plan, bool visits);
 
 /* Adds MT_PIECE for read number i alone. */
 MT_MUST_CHECK mt_status mt_plan_add_piece(mt_plan *plan, const mt_use *use, uint32_t i, uint64_t bytes, mt_error *err);

@@ -35,9 +35,9 @@ static bool look_up(mt_call *call, mt_found *found)
     const mt_use *use = planned->use;
     mt_cache *cache = call->context->chunks;
     size_t from, to;
-    if (!use->keep)
+    if (!use->keep && !use->peek)
         return true;
-    if (mt_decode_is_partial(call, planned, &from, &to))
+    if (use->peek || mt_decode_is_partial(call, planned, &from, &to))
         return !is_hit(call, planned, mt_cache_peek(cache, use->image->owner, planned->id));
     switch (mt_cache_begin(cache, use->image->owner, planned->id, &found->entry)) {
     case MT_CACHE_HIT: is_hit(call, planned, found->entry); return false;
@@ -518,7 +518,7 @@ static size_t await_busy(mt_call *call, mt_found *busy, size_t n)
 static bool looks_up(const mt_plan *plan)
 {
     for (size_t i = 0; i < plan->n_chunks; i++)
-        if (plan->chunks[i].use->keep)
+        if (plan->chunks[i].use->keep || plan->chunks[i].use->peek)
             return true;
     return false;
 }

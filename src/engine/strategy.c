@@ -42,3 +42,9 @@ void mt_strategy_choose(mt_use *use, mt_image *image, uint64_t row_cost)
             use->strategy = MT_BY_PARTS;
     }
 }
+
+void mt_strategy_visit(mt_use *use, const mt_image *image)
+{
+    bool is_partial = mt_chain_is_partial(&image->map->chain);
+    *use = (mt_use) { .image = image, .strategy = is_partial ? MT_BY_PARTS : MT_BY_CHUNKS, .peek = true };
+}

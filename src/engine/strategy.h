@@ -16,12 +16,16 @@ typedef struct mt_use {
     const mt_image *image;
     mt_strategy strategy;
     bool keep; /* whole chunks go into the cache */
+    bool peek; /* those that are there are taken, though none is kept */
 } mt_use;
 
 /* row_cost is the sum of mt_rows_cost over what the call wants of the image, which is added to what calls before have
  * cost. Raw data is kept once reading its rows again and again has cost as much as reading all of it, or at once if the
  * store is slow; until then the system's page cache is enough. */
 void mt_strategy_choose(mt_use *use, mt_image *image, uint64_t row_cost);
+
+/* An image that is visited is gone through once: what is read for it would only drive out what will be asked for again. */
+void mt_strategy_visit(mt_use *use, const mt_image *image);
 
 /* Whether mt_strategy_choose needs row_cost. */
 bool mt_strategy_needs_cost(const mt_image *image);

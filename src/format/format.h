@@ -45,6 +45,17 @@ typedef struct mt_shown {
     int64_t whole[MT_MAX_DIMS]; /* extent of the chunk, at least low + place.extent; the same wherever it is shown */
 } mt_shown;
 
+/* One look for stored chunks over part of a grid: what a format keeps of it from one question to the next. Used by one
+ * thread; zeroed at first but for wanted. */
+typedef struct mt_scan {
+    uint64_t wanted; /* chunks that the caller goes through in all */
+    void *memo;      /* of the format; freed by free_memo */
+    void (*free_memo)(mt_env *env, void *memo);
+} mt_scan;
+
+/* As the first coordinate of a grid position: behind all chunks. */
+#define MT_NOWHERE INT64_MAX
+
 typedef mt_status (*mt_visit_box)(void *user, uint64_t id, mt_error *err);
 
 #define MT_MAP_OWNERS 4
@@ -90,6 +101,11 @@ struct mt_chunk_map {
     /* Finds a chunk by its grid position; of boxes, position[0] is the number of the chunk. May read the store (through
      * an index cache), must be thread-safe. */
     mt_status (*locate)(const mt_chunk_map *map, const int64_t *position, mt_chunk_ref *out, mt_error *err);
+    /* Optional, of a grid of at least one dimension: sets next to the first position in C order, not before position,
+     * whose chunk may be stored (it may lie behind the end of a row; MT_NOWHERE: there is none). For tables and listings
+     * that tell cheaply what is absent: what is not known, or would take a device to wait for, may be stored. Called
+     * for large parts of a grid only, by the thread of a call while it collects (store/collect.h). */
+    void (*find_stored)(const mt_chunk_map *map, mt_scan *scan, const int64_t *position, int64_t *next);
     /* Optional, with restore of the format: writes what locate works with, where chunks are found by arithmetic and their
      * places need not be saved one by one (format/saved). */
     mt_status (*save)(const mt_chunk_map *map, mt_buffer *out, mt_error *err);
@@ -192,7 +208,7 @@ typedef struct mt_format {
     mt_status (*attachments)(const mt_container *container, mt_names *out, mt_error *err);
     /* Optional: the keys of the other files that the images found so far are made of. */
     mt_status (*members)(const mt_container *container, mt_names *out, mt_error *err);
-    /* Optional: makes state and locate of a map out of what its save wrote; all other fields are set. Keys are
+    /* Optional: makes state, locate and find_stored of a map out of what its save wrote; all other fields are set. Keys are
      * renamed. */
     mt_status (*restore)(mt_chunk_map *map, const mt_renaming *renaming, mt_reader *r, mt_error *err);
 } mt_format;

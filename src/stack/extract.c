@@ -202,6 +202,7 @@ static mt_status add_channels(read_list *list, const mt_patch_request *r, mt_sta
         read->image = &stack->image;
         read->status = status;
         read->reason = reason;
+        read->visitor = NULL;
         set_convert(read, r, i);
         mt_element_from_double(read->convert.to, r->view.padding, read->padding);
         read->out = (uint8_t *)r->view.data + i * strides[0];

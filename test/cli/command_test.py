@@ -489,6 +489,24 @@ class View(Command):
             self.assertIn("--raw", self.refuse("info", raw[0], "--raw", wrong))
         self.assertIn("its array needs 96", self.refuse("info", raw[0], "--raw", "uint16:3x4x4", status=1))
 
+    def test_checksums_of_the_same_pixels_are_the_same(self):
+        with tempfile.TemporaryDirectory() as folder:
+            values = list(range(6 * 7))
+            write_npy(f"{folder}/a.npy", (6, 7), values)
+            write_npy(f"{folder}/b.npy", (6, 7), values)
+            Path(f"{folder}/c.raw").write_bytes(struct.pack(">42H", *values))
+            Path(f"{folder}/d.raw").write_bytes(struct.pack(">42H", 9, *values[1:]))
+            found = json.loads(self.run_it("info", "--checksum", "--json", f"{folder}/a.npy", f"{folder}/b.npy").stdout)
+            wanted = found[0]["checksum"]
+            self.assertRegex(wanted, "^[0-9a-f]{32}$")
+            self.assertEqual(found[1]["checksum"], wanted)
+            raw = ["--raw", "uint16:6x7:0:big", "--checksum"]
+            self.assertIn(f"checksum    {wanted}", self.run_it("info", f"{folder}/c.raw", *raw).stdout)
+            self.assertNotIn(wanted, self.run_it("info", f"{folder}/d.raw", *raw).stdout)
+            lines = self.run_it("info", "--checksum", f"{folder}/a.npy", f"{folder}/b.npy").stdout.splitlines()
+            self.assertTrue(all(line.endswith(wanted) for line in lines[1:]))
+            self.assertNotIn("checksum", self.run_it("info", "--json", f"{folder}/a.npy").stdout)
+
     def test_info_of_a_folder_tells_what_is_skipped(self):
         folder = self.path("folder")
         array = {

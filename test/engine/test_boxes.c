@@ -209,6 +209,7 @@ static void check_case(uint64_t seed, bool shuffled, bool cached, unsigned threa
             assert_int_equal(k.chunks_decoded, again && cached ? 0 : chunks);
     }
     mt_image_forget(&image);
+    mt_store_close(o.store);
     close_map(&o);
     free(b.bytes);
 }
@@ -282,6 +283,7 @@ static void many_boxes(void **state)
     for (size_t i = 0; i < sizeof stored; i++)
         assert_int_equal(pixels[i], stored[i % SIDE * SIDE + i / SIDE]);
     free(pixels);
+    mt_store_close(o.store);
     close_map(&o);
 }
 

@@ -267,6 +267,9 @@ MT_MUST_CHECK mt_status h5_find_in_fixed_array(const h5_file *file, const h5_dat
 MT_MUST_CHECK mt_status h5_find_in_extensible_array(const h5_file *file, const h5_dataset *dataset, uint64_t index,
                                                     h5_chunk *out, mt_error *err);
 
+/* mt_chunk_map.find_stored of the chunks of a dataset, as far as its index tells. */
+void h5_find_stored(const h5_file *file, const h5_dataset *dataset, const int64_t *position, int64_t *next);
+
 /* Datasets that are one image: of the same type, shape, chunks, filters and fill value, in C order of leading
  * dimensions. */
 typedef struct h5_many {

@@ -150,3 +150,51 @@ mt_status h5_find_chunk(const h5_file *file, const h5_dataset *d, const int64_t 
     default: return find_numbered(file, d, position, out, err);
     }
 }
+
+static void get_start(const h5_dataset *d, const uint8_t *key, int64_t *out)
+{
+    for (int i = 0; i < d->rank; i++)
+        out[i] = (int64_t)(mt_load_u64le(key + 8 + 8 * i) / (uint64_t)d->chunk[i]);
+}
+
+/* The chunk itself, or the one that the next key of the tree names: of all nodes on the way down the deepest that has
+ * one. Where nodes cannot be read, what has been found so far does no harm: it is not used. */
+static mt_status find_next_in_tree1(const h5_file *file, const h5_dataset *d, const int64_t *position, int64_t *next)
+{
+    size_t step = key_bytes(d) + file->address_bytes;
+    uint64_t address = d->address;
+    next[0] = MT_NOWHERE;
+    for (int above = -1, level = 1; level > 0; above = level) {
+        h5_block node;
+        size_t n;
+        mt_status st = h5_get_node(file, address, 1, key_bytes(d), &node, &level, &n, NULL);
+        if (st)
+            return st;
+        const uint8_t *keys = node.reader.data + node.reader.position;
+        size_t i = find_key(d, keys, step, n, position);
+        bool is_bad = level > MAX_LEVEL || (above >= 0 && level != above - 1);
+        bool is_here = i != SIZE_MAX && level == 0 && compare_key(d, keys + i * step, position) == 0;
+        if (!is_bad && is_here)
+            memcpy(next, position, (size_t)d->rank * sizeof *next);
+        else if (!is_bad && i + 1 < n)
+            get_start(d, keys + (i + 1) * step, next);
+        if (i != SIZE_MAX) {
+            mt_reader r = mt_reader_over(keys + i * step + key_bytes(d), file->address_bytes, false);
+            address = h5_read_address(file, &r);
+        }
+        h5_give_block(file, &node);
+        if (is_bad)
+            return MT_E_CORRUPT;
+        if (i == SIZE_MAX)
+            return MT_OK;
+    }
+    return MT_OK;
+}
+
+void h5_find_stored(const h5_file *file, const h5_dataset *d, const int64_t *position, int64_t *next)
+{
+    if (d->address == H5_UNDEFINED)
+        next[0] = MT_NOWHERE;
+    else if (d->index != H5_TREE1 || find_next_in_tree1(file, d, position, next))
+        memcpy(next, position, (size_t)d->rank * sizeof *next);
+}

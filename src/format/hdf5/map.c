@@ -152,6 +152,19 @@ static mt_status locate_nothing(const mt_chunk_map *map, const int64_t *position
     return MT_OK;
 }
 
+static void find_nothing(const mt_chunk_map *map, mt_scan *scan, const int64_t *position, int64_t *next)
+{
+    (void)map, (void)scan, (void)position;
+    next[0] = MT_NOWHERE;
+}
+
+static void find_stored(const mt_chunk_map *map, mt_scan *scan, const int64_t *position, int64_t *next)
+{
+    (void)scan;
+    const h5_state *s = map->state;
+    h5_find_stored(s->file, &s->dataset, position, next);
+}
+
 static mt_status set_pieces(const h5_file *file, const h5_dataset *d, mt_chunk_map *map, mt_error *err)
 {
     bool stored = d->address != H5_UNDEFINED && d->bytes > 0;
@@ -159,6 +172,7 @@ static mt_status set_pieces(const h5_file *file, const h5_dataset *d, mt_chunk_m
     if (!st && !stored) {
         map->contiguous = false;
         map->locate = locate_nothing;
+        map->find_stored = map->ndim > 0 ? find_nothing : NULL;
     }
     return st;
 }
@@ -179,6 +193,7 @@ static mt_status set_chunks(const h5_file *file, const h5_dataset *d, const h5_m
     mt_chunk_map_c_order(map);
     map->state = s;
     map->locate = locate;
+    map->find_stored = map->ndim > 0 && !many->leading ? find_stored : NULL;
     return h5_make_chain(map->arena, d, &map->chain, err);
 }
 

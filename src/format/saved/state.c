@@ -193,6 +193,12 @@ mt_status saved_set_boxes(mt_chunk_map *map, saved_state *s, mt_error *err)
     return st;
 }
 
+static void find_stored(const mt_chunk_map *map, mt_scan *scan, const int64_t *position, int64_t *next)
+{
+    const saved_state *s = map->state;
+    s->inner.find_stored(&s->inner, scan, position, next);
+}
+
 mt_status saved_guard(mt_chunk_map *map, saved_state *s, mt_error *err)
 {
     if (!map->state) /* of a table or boxes */
@@ -200,6 +206,7 @@ mt_status saved_guard(mt_chunk_map *map, saved_state *s, mt_error *err)
     s->inner = *map;
     map->state = s;
     map->locate = locate_guarded;
+    map->find_stored = map->find_stored ? find_stored : NULL;
     map->save = NULL;
     return mt_chunk_map_check(map, err);
 }

@@ -126,16 +126,26 @@ static mt_status place_chunk(const tiff_state *s, uint64_t plane, uint64_t chunk
                                        (unsigned long long)out->offset, (unsigned long long)file->size);
 }
 
+static int64_t chunks_along(const mt_chunk_map *map, int d)
+{
+    return map->shape[d] / map->chunk_shape[d] + (map->shape[d] % map->chunk_shape[d] != 0);
+}
+
+static void number_chunk(const mt_chunk_map *map, const int64_t *position, uint64_t *plane, uint64_t *chunk)
+{
+    const tiff_state *s = map->state;
+    *plane = *chunk = 0;
+    for (int d = 0; d < s->leading; d++)
+        *plane = *plane * (uint64_t)map->shape[d] + (uint64_t)position[d];
+    for (int d = s->leading; d < map->ndim; d++)
+        *chunk = *chunk * (uint64_t)chunks_along(map, d) + (uint64_t)position[d];
+}
+
 static mt_status locate(const mt_chunk_map *map, const int64_t *position, mt_chunk_ref *out, mt_error *err)
 {
     const tiff_state *s = map->state;
-    uint64_t plane = 0, chunk = 0;
-    for (int d = 0; d < s->leading; d++)
-        plane = plane * (uint64_t)map->shape[d] + (uint64_t)position[d];
-    for (int d = s->leading; d < map->ndim; d++) {
-        int64_t along = map->shape[d] / map->chunk_shape[d] + (map->shape[d] % map->chunk_shape[d] != 0);
-        chunk = chunk * (uint64_t)along + (uint64_t)position[d];
-    }
+    uint64_t plane, chunk;
+    number_chunk(map, position, &plane, &chunk);
     table_making m = { s, plane };
     mt_cache_entry *entry;
     mt_status st = mt_cache_get(s->env->index_cache, s->owner, plane, make_table, &m, &entry, err);
@@ -146,6 +156,42 @@ static mt_status locate(const mt_chunk_map *map, const int64_t *position, mt_chu
     if (st)
         mt_error_prefix(err, "plane %llu", (unsigned long long)plane);
     return st;
+}
+
+/* Behind the last plane of a row of planes, or behind all. */
+static void go_to_next_plane(const tiff_state *s, int64_t *next)
+{
+    if (s->leading)
+        next[s->leading - 1]++;
+    else
+        next[0] = MT_NOWHERE;
+}
+
+/* By the plane's table, if it has been read. */
+static void find_stored(const mt_chunk_map *map, mt_scan *scan, const int64_t *position, int64_t *next)
+{
+    (void)scan;
+    const tiff_state *s = map->state;
+    uint64_t plane, chunk;
+    memcpy(next, position, (size_t)map->ndim * sizeof *next);
+    number_chunk(map, position, &plane, &chunk);
+    mt_cache_entry *entry = mt_cache_peek(s->env->index_cache, s->owner, plane);
+    if (!entry)
+        return;
+    const uint64_t *table = entry->data;
+    size_t n = entry->size / sizeof *table / 2, from = (size_t)chunk;
+    while (chunk < n && (table[chunk] == 0 || table[n + chunk] == 0))
+        chunk++;
+    mt_cache_release(s->env->index_cache, entry);
+    if (chunk == from && chunk < n)
+        return;
+    memset(next + s->leading, 0, (size_t)(map->ndim - s->leading) * sizeof *next);
+    if (chunk >= n)
+        go_to_next_plane(s, next);
+    for (int d = map->ndim - 1; d >= s->leading && chunk < n; d--) {
+        next[d] = (int64_t)(chunk % (uint64_t)chunks_along(map, d));
+        chunk /= (uint64_t)chunks_along(map, d);
+    }
 }
 
 static void add_dimension(mt_chunk_map *map, char axis, int64_t size, int64_t chunk)
@@ -194,6 +240,7 @@ static mt_status make_state(mt_chunk_map *map, const tiff_images *images, const 
                         .owner = mt_chunk_map_new_owner(map) };
     map->state = s;
     map->locate = locate;
+    map->find_stored = find_stored;
     return MT_OK;
 }
 

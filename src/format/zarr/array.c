@@ -56,19 +56,24 @@ static char *write_number(char *out, uint64_t value)
     return out;
 }
 
-void zarr_write_key(const mt_chunk_map *map, const int64_t *position, char *out)
+void zarr_write_prefix(const mt_chunk_map *map, const int64_t *position, int n, char *out)
 {
     const zarr_state *state = map->state;
     memcpy(out, state->stem, state->stem_length);
     out += state->stem_length;
     if (map->ndim == 0 && state->no_number_is_zero)
         *out++ = '0';
-    for (int d = 0; d < map->ndim; d++) {
+    for (int d = 0; d < n; d++) {
         if (d > 0 || state->leading_separator)
             *out++ = state->separator;
         out = write_number(out, (uint64_t)position[d]);
     }
     *out = 0;
+}
+
+void zarr_write_key(const mt_chunk_map *map, const int64_t *position, char *out)
+{
+    zarr_write_prefix(map, position, map->ndim, out);
 }
 
 mt_status zarr_locate(const mt_chunk_map *map, const int64_t *position, mt_chunk_ref *out, mt_error *err)
@@ -108,6 +113,7 @@ mt_status zarr_builder_finish(zarr_builder *b, mt_error *err)
         return st;
     map->locate = zarr_locate;
     map->save = zarr_save;
+    map->find_stored = map->ndim > 0 ? zarr_find_stored : NULL;
     if (b->state->n_shard_levels == 0)
         return MT_OK;
     memcpy(map->shard_shape, b->state->shards[0].shape, sizeof map->shard_shape);

@@ -112,5 +112,6 @@ mt_status zarr_restore(mt_chunk_map *map, const mt_renaming *renaming, mt_reader
         if (inner[d] != map->chunk_shape[d])
             return broken(err);
     map->locate = levels > 0 ? zarr_locate_sharded : zarr_locate;
+    map->find_stored = map->ndim > 0 ? zarr_find_stored : NULL;
     return MT_OK;
 }

@@ -153,6 +153,8 @@ mt_status zarr_restore(mt_chunk_map *map, const mt_renaming *renaming, mt_reader
 
 /* Writes the key of the object at a grid position (of shards, where there are shards). */
 void zarr_write_key(const mt_chunk_map *map, const int64_t *position, char *out);
+/* What keys start with that have the first n numbers of a position in common. */
+void zarr_write_prefix(const mt_chunk_map *map, const int64_t *position, int n, char *out);
 
 /* The object that holds the metadata of OME: attributes.ome, or the attributes. NULL if there is none. */
 const json_t *zarr_ome(const zarr_node *node);
@@ -187,5 +189,8 @@ typedef struct zarr_images {
  * before the others. */
 MT_MUST_CHECK mt_status zarr_find_images(zarr_images *images, const zarr_node *node, bool with_labels, bool *is_plain,
                                          mt_error *err);
+
+/* The map's find_stored: by listings of folders, which are not kept longer than the scan. */
+void zarr_find_stored(const mt_chunk_map *map, mt_scan *scan, const int64_t *position, int64_t *next);
 
 #endif

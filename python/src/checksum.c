@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The checksum of all pixels as text. */
+#include "core.h"
+
+PyObject *stack_checksum(PyObject *object, PyTypeObject *core, PyObject *const *args, Py_ssize_t n, PyObject *names)
+{
+    static const char *const known[] = { NULL };
+    static const signature s = { "checksum", known, 0, 0 };
+    stack_object *self = (stack_object *)object;
+    PyObject *none;
+    if (!parse_arguments(&s, args, n, names, &none))
+        return NULL;
+    mt_stack *stack = stack_enter(self);
+    if (!stack)
+        return NULL;
+    signal_watch watch = { 0 };
+    mt_extract_options options = { .struct_size = sizeof options, .cancelled = watch_signals, .user = &watch };
+    mt_error err = MT_ERROR_INIT;
+    mt_checksum checksum;
+    mt_status st;
+    Py_BEGIN_ALLOW_THREADS
+    st = mt_stack_checksum(stack, &options, &checksum, &err);
+    Py_END_ALLOW_THREADS
+    PyObject *result = st ? raise_error(PyType_GetModuleState(core), &err, mt_stack_get_info(stack)->source)
+                          : PyUnicode_FromString(checksum.text);
+    stack_leave(self);
+    return result;
+}

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Visits: pixels shown to a function instead of copied into patches. For statistics, conversion, pyramids, checksums,
+ * pictures: whatever goes through an image once.
+ *
+ * A visit travels through the stages of mt_engine_read, some thousand chunks at a time, in storage order. Each chunk is
+ * fetched and decoded once (those of mosaics of more than MT_PLAN_BOXES tiles now and then twice), taken from the cache
+ * if it is there, and not kept. */
+#ifndef MT_ENGINE_VISIT_H
+#define MT_ENGINE_VISIT_H
+
+#include "engine/engine.h"
+
+/* A part of the image. Borrowed: valid until the visitor returns. */
+typedef struct mt_visited {
+    mt_box place;                /* in the image, in the order of the map's dimensions */
+    const uint8_t *data;         /* the first pixel; NULL: nothing is stored there, all pixels are map->fill */
+    int64_t stride[MT_MAX_DIMS]; /* bytes */
+    bool swap;                   /* pixels are in the other byte order */
+} mt_visited;
+
+/* Called from threads of the pool, from several at once, in any order; holds no lock, and must not block for long. A
+ * status other than MT_OK ends the visit with it. */
+typedef struct mt_visitor {
+    mt_status (*visit)(void *user, const mt_visited *visited, mt_error *err);
+    void *user;
+} mt_visitor;
+
+/* Shows every pixel of the boxes (inside the image, none overlaps another) once. Of a mosaic, what is seen; regions
+ * without stored data come as few boxes as their map tells. What is much larger than the boxes, and raw, is read by rows.
+ * Ends at the first failure, that of the lowest rank among those of the chunks in flight, naming the chunk. cancel is not
+ * NULL; its status is what counts (mt_cancel_status). */
+MT_MUST_CHECK mt_status mt_engine_visit(mt_image *image, const mt_box *boxes, size_t n, const mt_visitor *visitor,
+                                        mt_cancel *cancel, mt_error *err);
+
+#endif
