@@ -27,6 +27,11 @@
     {                                                                                                                  \
         "masks", NULL, "Leave out the pixels that the masks of a CZI call invalid.", false                             \
     }
+#define USE_MAP                                                                                                        \
+    {                                                                                                                  \
+        "use-map", "FILE",                                                                                             \
+            "Open with the map that 'microtome info --map FILE' saved, which reads nothing of the image.", false       \
+    }
 #define THREADS                                                                                                        \
     {                                                                                                                  \
         "threads", "N", "Threads that decode. Default: one for each processor.", false                                 \
@@ -38,17 +43,21 @@
 
 static const struct option info_options[] = {
     { "json", NULL, "Print JSON for programs: one array with an object for each image.", false },
+    { "map", "FILE", "Save the map of the image: what was parsed, and where each chunk lies. For --use-map.", false },
     { "checksum", NULL, "Read all pixels, and print a checksum that does not depend on format or chunks.", false },
     AXES,
     RAW,
     EXTERNAL,
     VIEW_OF_FILE,
+    USE_MAP,
+    FORCE,
     OPTION_END,
 };
 static const example info_examples[] = {
     { "microtome info cells.ome.tif", "What is in there." },
     { "microtome info *.tif", "One line for each file." },
     { "microtome info plate.ome.zarr --json", "The same for programs." },
+    { "microtome info huge.ome.tif --map huge.map", "Parse once what takes long to open." },
     { "microtome info --checksum cells.tif cells.zarr", "Whether two files hold the same pixels." },
     { "microtome info camera.raw --raw uint16:100x2048x2048:512 --axes TYX", "A file without a header." },
     { NULL, NULL },
@@ -68,6 +77,7 @@ static const struct option patches_options[] = {
     RAW,
     EXTERNAL,
     VIEW_OF_FILE,
+    USE_MAP,
     { "float", NULL, "Write float32 instead of the stored type.", false },
     { "out", "FILE.npy", "Write the patches as one NumPy array: patch, C, (Z,) Y, X.", false },
     { "sheet", "FILE.png", "Draw up to 64 of the patches: the middle plane, channels merged in their colours.", false },
@@ -100,6 +110,7 @@ static const struct option view_options[] = {
     RAW,
     EXTERNAL,
     VIEW_OF_FILE,
+    USE_MAP,
     FORCE,
     THREADS,
     OPTION_END,

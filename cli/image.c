@@ -55,6 +55,7 @@ int open_options_get(struct open_options *out, const struct args *args)
     out->options.external_folder = args_get(args, "external-folder", 0);
     out->options.depth_axis = args_get(args, "depth-axis", 0);
     out->options.use_masks = args_count(args, "masks") > 0;
+    out->options.map = args_get(args, "use-map", 0);
     if (!raw)
         return EXIT_OK;
     if (!parse_raw(raw, out))

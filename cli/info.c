@@ -83,6 +83,14 @@ static void list_parts(listing *list, struct entry *e)
     }
 }
 
+static int save_map(const struct entry *e, const char *path)
+{
+    output out;
+    mt_error err = MT_ERROR_INIT;
+    int status = output_open(&out, path);
+    return status ? status : output_drawn(&out, mt_stack_save_map(e->stack, output_write, &out, &err), &err);
+}
+
 static void find_checksum(listing *list, struct entry *e)
 {
     mt_error err = MT_ERROR_INIT;
@@ -95,15 +103,23 @@ static void find_checksum(listing *list, struct entry *e)
 
 int run_info(const struct args *args)
 {
+    const char *map = args_get(args, "map", 0);
     listing list = { 0 };
     struct open_options options;
     int status = open_options_get(&options, args);
+    if (!status && map && args->n_paths != 1)
+        status = usage_error(args, "--map takes one image");
+    if (!status)
+        status = output_check(map, args_count(args, "force"));
     if (status)
         return status;
     for (size_t i = 0; i < args->n_paths; i++)
         add_path(&list, args->paths[i], &options.options);
+    if (map && !list.failed)
+        status = list.n == 1 ? save_map(&list.entries[0], map)
+                             : failed("%s holds %zu images, and a map is of one: name it", args->paths[0], list.n);
     bool json = args_count(args, "json");
-    for (size_t i = 0; i < list.n && (json || list.n == 1); i++)
+    for (size_t i = 0; i < list.n && (json || list.n == 1) && !options.options.map; i++)
         list_parts(&list, &list.entries[i]);
     bool checksums = args_count(args, "checksum");
     if (checksums)
@@ -122,5 +138,7 @@ int run_info(const struct args *args)
         mt_stack_close(list.entries[i].stack);
     }
     free(list.entries);
-    return interrupted() ? EXIT_INTERRUPTED : list.failed ? EXIT_FAILED : EXIT_OK;
+    if (interrupted())
+        return EXIT_INTERRUPTED;
+    return list.failed && !status ? EXIT_FAILED : status;
 }

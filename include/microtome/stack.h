@@ -67,6 +67,10 @@ typedef struct mt_open_options {
     /* Zarr: a chunk whose object is absent is MT_E_NOT_FOUND; 0: it reads as the fill value. For images of which all chunks
      * should be there: behind a URL, a wrong path and an empty image look the same. */
     int missing_is_error;
+    /* NULL, or a file that mt_stack_save_map wrote for this image (microtome/map.h): then nothing of the image is read to
+     * open it. Its first read checks that the image is the one whose map was saved, else fails with MT_E_CHANGED. part,
+     * format, external_folder, depth_axis and use_masks must be as they were. For mt_stack_open only. */
+    const char *map;
 } mt_open_options;
 
 /* Opens one image. path is a file or folder, with an optional "#part": "a.zarr#labels/nuclei", "b.ome.tif#series=1",

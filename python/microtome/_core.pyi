@@ -50,6 +50,7 @@ class Stack:
         use_masks: bool = ...,
         external_folder: _Path | None = ...,
         missing_is_error: bool = ...,
+        map: _Path | None = ...,
     ) -> _S: ...
     @classmethod
     def _open_all(
@@ -65,6 +66,7 @@ class Stack:
         use_masks: bool = ...,
         external_folder: _Path | None = ...,
         missing_is_error: bool = ...,
+        map: _Path | None = ...,
     ) -> tuple[list[_S], list[tuple[str, str]]]: ...
     @classmethod
     def _from_array(
@@ -136,6 +138,7 @@ class Stack:
         errors: bool,
         /,
     ) -> NDArray[Any] | tuple[NDArray[Any], list[Exception | None]]: ...
+    def _map(self) -> bytes: ...
     def _checksum(self) -> str: ...
     def _draw_plane(
         self,

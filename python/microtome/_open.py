@@ -122,6 +122,7 @@ def open(
     use_masks: bool = False,
     external_folder: Path | None = None,
     missing: Literal["fill", "error"] = "fill",
+    map: Path | None = None,
     dtype: DTypeLike | None = None,
     shape: Sequence[int] | None = None,
     offset: int = 0,
@@ -158,6 +159,9 @@ def open(
     missing : {"fill", "error"}
         Zarr: what a chunk is whose object is absent. Behind a URL, a wrong path and an
         image without pixels look the same: ``"error"`` raises a NotFoundError.
+    map : path-like, optional
+        A file that `ImageStack.save_map` wrote for this image: then nothing of the image is
+        read to open it, and its first read checks that the image has not changed since.
     dtype : dtype-like, optional
         Of a file without a header (``format="raw"``): the element type with its byte order.
     shape : sequence of int, optional
@@ -186,7 +190,7 @@ def open(
     ReadError
         The file cannot be read, or the server refuses or fails; an OSError too.
     ArgumentError
-        The axes do not fit the image; a ValueError too.
+        The axes do not fit the image, or the map is of another part; a ValueError too.
 
     Notes
     -----
@@ -208,6 +212,7 @@ def open(
         "use_masks": use_masks,
         "external_folder": external_folder,
         "missing_is_error": _is_error(missing),
+        "map": map,
         "raw": _raw(dtype, shape, offset, format),
     }
     stack: ImageStack = ImageStack._open(path, context=context, **options)
@@ -218,6 +223,8 @@ def open(
         stack = ImageStack._open(path, context=context, **options)
     if external_folder:
         options["external_folder"] = _absolute(external_folder)
+    if map:
+        options["map"] = _absolute(map)
     stack._recipe = _open_again, (_absolute(path), options)
     return stack
 

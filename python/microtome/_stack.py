@@ -364,6 +364,37 @@ class ImageStack(_core.Stack):
         """
         return Picture(self._draw_plane(sample, channels, z, region, max_size))
 
+    def save_map(self, path: str | os.PathLike[str]) -> None:
+        """Write what was parsed to open the image, and where each of its chunks lies.
+
+        Opening with it (``microtome.open(image, map=path)``) reads nothing of the image; the
+        first read checks that the files of the image have the size and time of change (or
+        ETag) that they have now. For images that take long to open.
+
+        Parameters
+        ----------
+        path : path-like
+            The file; one that exists is replaced.
+
+        Raises
+        ------
+        UnsupportedError
+            The stack is not an image in a file, or its store does not tell when an object
+            has changed.
+        LimitError
+            The image has more chunks than fit into ``max_metadata_bytes``.
+        """
+        content = self._map()
+        part = f"{os.fspath(path)}.{os.getpid()}.part"
+        try:
+            with open(part, "wb") as file:
+                file.write(content)
+            os.replace(part, path)
+        except BaseException:
+            if os.path.exists(part):
+                os.remove(part)
+            raise
+
     def view_patches(
         self,
         sample_idx: int | Sequence[int] | NDArray[np.integer[Any]],

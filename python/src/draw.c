@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Pictures as bytes objects of PNG. */
+/* What the library writes, as bytes objects: pictures as PNG, and saved maps. */
 #include "core.h"
 
 #include <string.h>
 
 /* What the library writes. */
-typedef struct png_bytes {
+typedef struct written_bytes {
     char *bytes;
     size_t size, room;
-} png_bytes;
+} written_bytes;
 
-static bool make_room(png_bytes *png, size_t size)
+static bool make_room(written_bytes *png, size_t size)
 {
     if (size <= png->room - png->size)
         return true;
@@ -27,7 +27,7 @@ static bool make_room(png_bytes *png, size_t size)
 
 static int append(void *user, const void *bytes, size_t size)
 {
-    png_bytes *png = user;
+    written_bytes *png = user;
     if (!make_room(png, size))
         return 1;
     memcpy(png->bytes + png->size, bytes, size);
@@ -35,7 +35,7 @@ static int append(void *user, const void *bytes, size_t size)
     return 0;
 }
 
-static PyObject *finish(core_state *state, mt_stack *stack, mt_status st, const mt_error *err, png_bytes *png)
+static PyObject *finish(core_state *state, mt_stack *stack, mt_status st, const mt_error *err, written_bytes *png)
 {
     PyObject *result = st ? raise_error(state, err, mt_stack_get_info(stack)->source)
                           : PyBytes_FromStringAndSize(png->bytes, (Py_ssize_t)png->size);
@@ -83,6 +83,26 @@ static bool convert_plane(PyObject *const *values, mt_draw_options *o, plane_lis
     return !PyErr_Occurred();
 }
 
+PyObject *stack_map(PyObject *object, PyTypeObject *core, PyObject *const *args, Py_ssize_t n, PyObject *names)
+{
+    static const char *const known[] = { NULL };
+    static const signature s = { "save_map", known, 0, 0 };
+    PyObject *result = NULL, *unused[1];
+    stack_object *self = (stack_object *)object;
+    mt_stack *stack = parse_arguments(&s, args, n, names, unused) ? stack_enter(self) : NULL;
+    if (stack) {
+        written_bytes map = { NULL, 0, 0 };
+        mt_error err = MT_ERROR_INIT;
+        mt_status st;
+        Py_BEGIN_ALLOW_THREADS
+        st = mt_stack_save_map(stack, append, &map, &err);
+        Py_END_ALLOW_THREADS
+        result = finish(PyType_GetModuleState(core), stack, st, &err, &map);
+        stack_leave(self);
+    }
+    return result;
+}
+
 PyObject *stack_draw_plane(PyObject *object, PyTypeObject *core, PyObject *const *args, Py_ssize_t n, PyObject *names)
 {
     static const char *const known[] = { "sample", "channels", "z", "region", "max_size", NULL };
@@ -98,7 +118,7 @@ PyObject *stack_draw_plane(PyObject *object, PyTypeObject *core, PyObject *const
         return NULL;
     mt_stack *stack = convert_plane(values, &options, &lists) ? stack_enter(self) : NULL;
     if (stack) {
-        png_bytes png = { NULL, 0, 0 };
+        written_bytes png = { NULL, 0, 0 };
         mt_error err = MT_ERROR_INIT;
         mt_status st;
         Py_BEGIN_ALLOW_THREADS
@@ -131,7 +151,7 @@ static PyObject *draw_places(core_state *state, mt_stack *stack, const Py_buffer
                                            .n_spatial = size->n,
                                            .coords = (const int64_t *)coords->buf + i * size->n,
                                            .patch_size = size->values };
-    png_bytes png = { NULL, 0, 0 };
+    written_bytes png = { NULL, 0, 0 };
     signal_watch watch = { 0 };
     mt_extract_options options = { .struct_size = sizeof options, .cancelled = watch_signals, .user = &watch };
     mt_error err = MT_ERROR_INIT;

@@ -6,20 +6,21 @@
 
 /* Arguments that opening one image and opening many share, in this order behind the path. */
 #define OPEN_ARGUMENTS                                                                                                 \
-    "axes", "part", "format", "context", "raw", "depth_axis", "use_masks", "external_folder", "missing_is_error"
-enum { AXES = 1, PART, FORMAT, CONTEXT, RAW, DEPTH_AXIS, USE_MASKS, EXTERNAL_FOLDER, MISSING_IS_ERROR, N_OPEN };
+    "axes", "part", "format", "context", "raw", "depth_axis", "use_masks", "external_folder", "missing_is_error", "map"
+enum { AXES = 1, PART, FORMAT, CONTEXT, RAW, DEPTH_AXIS, USE_MASKS, EXTERNAL_FOLDER, MISSING_IS_ERROR, MAP, N_OPEN };
 
 typedef struct open_arguments {
     mt_open_options options;
     mt_context *context;
     int_list raw_shape;
-    PyObject *external_folder; /* bytes that options points to, or NULL */
+    PyObject *external_folder, *map; /* bytes that options points to, or NULL */
 } open_arguments;
 
 static void open_arguments_free(open_arguments *open)
 {
     int_list_free(&open->raw_shape);
     Py_CLEAR(open->external_folder);
+    Py_CLEAR(open->map);
 }
 
 /* raw is (dtype name, shape, offset, is big-endian). */
@@ -60,6 +61,8 @@ static bool convert_open(core_state *state, PyObject *const *values, open_argume
         return false;
     if (is_given(values[EXTERNAL_FOLDER]))
         out->external_folder = convert_path(values[EXTERNAL_FOLDER], &out->options.external_folder);
+    if (is_given(values[MAP]) && !PyErr_Occurred())
+        out->map = convert_path(values[MAP], &out->options.map);
     if (!PyErr_Occurred())
         return true;
     open_arguments_free(out);

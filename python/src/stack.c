@@ -306,6 +306,7 @@ static PyMethodDef stack_methods[] = {
       "Notes\n-----\n"
       "Thread-safe; the GIL is released while it reads. All errors of the library are a `microtome.Error` too." },
     { "_extract_many", (PyCFunction)(void (*)(void))stack_extract_many, CORE_METHOD, NULL },
+    { "_map", (PyCFunction)(void (*)(void))stack_map, CORE_METHOD, NULL },
     { "_checksum", (PyCFunction)(void (*)(void))stack_checksum, CORE_METHOD, NULL },
     { "_draw_plane", (PyCFunction)(void (*)(void))stack_draw_plane, CORE_METHOD, NULL },
     { "_draw_patches", (PyCFunction)(void (*)(void))stack_draw_patches, CORE_METHOD, NULL },

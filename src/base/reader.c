@@ -52,6 +52,27 @@ double mt_read_f64(mt_reader *r)
     return value;
 }
 
+uint64_t mt_read_varint(mt_reader *r)
+{
+    uint64_t value = 0;
+    for (unsigned shift = 0; shift < 64; shift += 7) {
+        uint8_t byte = mt_read_u8(r);
+        if (shift == 63 && byte > 1)
+            break;
+        value |= (uint64_t)(byte & 0x7f) << shift;
+        if (byte < 0x80)
+            return r->failed ? 0 : value;
+    }
+    r->failed = true;
+    return 0;
+}
+
+int64_t mt_read_signed(mt_reader *r)
+{
+    uint64_t value = mt_read_varint(r);
+    return (int64_t)(value >> 1 ^ (value & 1 ? UINT64_MAX : 0));
+}
+
 void mt_read_skip(mt_reader *r, size_t n) { (void)mt_read_bytes(r, n); }
 
 void mt_read_seek(mt_reader *r, size_t position)

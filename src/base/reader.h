@@ -28,6 +28,9 @@ uint64_t mt_read_u64(mt_reader *r);
 int32_t mt_read_i32(mt_reader *r);
 float mt_read_f32(mt_reader *r);
 double mt_read_f64(mt_reader *r);
+/* What base/buffer.h writes: a varint, one of either sign. Longer ones than 64 bits fail. */
+uint64_t mt_read_varint(mt_reader *r);
+int64_t mt_read_signed(mt_reader *r);
 void mt_read_skip(mt_reader *r, size_t n);
 void mt_read_seek(mt_reader *r, size_t position);
 static inline size_t mt_read_left(const mt_reader *r) { return r->size - r->position; }

@@ -58,6 +58,8 @@ static uint32_t sum_crc32c(const uint8_t *p, size_t n)
     return crc(&crc32c_table, p, n);
 }
 
+uint32_t mt_crc32c(const uint8_t *bytes, size_t n) { return sum_crc32c(bytes, n); }
+
 static uint32_t sum_adler32(const uint8_t *p, size_t n)
 {
     uint32_t a = 1, b = 0;

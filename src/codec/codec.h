@@ -82,6 +82,9 @@ bool mt_chain_encoded_size(const mt_chain *chain, size_t n, size_t *out);
 /* A bound for the encoded size of n bytes: more is refused before it is read. */
 size_t mt_chain_encoded_bound(const mt_chain *chain, size_t n);
 
+/* The checksum of the codec "crc32c". */
+uint32_t mt_crc32c(const uint8_t *bytes, size_t n);
+
 /* Whether a part can be decoded alone, and doing so. */
 bool mt_chain_is_partial(const mt_chain *chain);
 MT_MUST_CHECK mt_status mt_chain_decode_part(const mt_chain *chain, const uint8_t *src, size_t size, uint8_t *dst,

@@ -146,6 +146,7 @@ mt_status mt_chunk_map_check(const mt_chunk_map *map, mt_error *err)
 typedef struct piece {
     const char *key;
     uint64_t offset;
+    bool fortran_order;
 } piece;
 
 static mt_status locate_piece(const mt_chunk_map *map, const int64_t *position, mt_chunk_ref *out, mt_error *err)
@@ -175,7 +176,7 @@ mt_status mt_chunk_map_contiguous(mt_chunk_map *map, const char *key, uint64_t o
     if (mt_product_i64(map->shape, map->ndim, &elements) || mt_mul_i64(elements, size, &elements) ||
         offset > INT64_MAX - (uint64_t)elements)
         return mt_fail(err, MT_E_CORRUPT, "the image has more than 2^63 bytes");
-    *p = (piece) { .key = copy, .offset = offset };
+    *p = (piece) { .key = copy, .offset = offset, .fortran_order = fortran_order };
 
     /* From the fastest dimension on: whole ones while a block has room, then as much of one as fits, then 1. */
     for (int i = 0; i < map->ndim; i++) {
@@ -199,6 +200,17 @@ mt_status mt_chunk_map_contiguous(mt_chunk_map *map, const char *key, uint64_t o
     map->state = p;
     map->locate = locate_piece;
     return MT_OK;
+}
+
+bool mt_chunk_map_get_piece(const mt_chunk_map *map, const char **key, uint64_t *offset, bool *fortran_order)
+{
+    if (map->locate != locate_piece)
+        return false;
+    const piece *p = map->state;
+    *key = p->key;
+    *offset = p->offset;
+    *fortran_order = p->fortran_order;
+    return true;
 }
 
 mt_status mt_chunk_map_check_size(const mt_chunk_map *map, mt_error *err)

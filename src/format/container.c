@@ -19,7 +19,7 @@ static mt_status copy_options(mt_arena *arena, const mt_open_options *given, con
         return MT_E_MEMORY;
     *o = *given;
     *out = o;
-    const char **texts[] = { &o->axes, &o->part, &o->format, &o->external_folder, &o->depth_axis };
+    const char **texts[] = { &o->axes, &o->part, &o->format, &o->external_folder, &o->depth_axis, &o->map };
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
         if (copy_text(arena, texts[i], err))
             return MT_E_MEMORY;

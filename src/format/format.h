@@ -3,6 +3,8 @@
 #ifndef MT_FORMAT_FORMAT_H
 #define MT_FORMAT_FORMAT_H
 
+#include "base/buffer.h"
+#include "base/reader.h"
 #include "cache/cache.h"
 #include "codec/codec.h"
 #include "store/store.h"
@@ -104,6 +106,9 @@ struct mt_chunk_map {
      * that tell cheaply what is absent: what is not known, or would take a device to wait for, may be stored. Called
      * for large parts of a grid only, by the thread of a call while it collects (store/collect.h). */
     void (*find_stored)(const mt_chunk_map *map, mt_scan *scan, const int64_t *position, int64_t *next);
+    /* Optional, with restore of the format: writes what locate works with, where chunks are found by arithmetic and their
+     * places need not be saved one by one (format/saved). */
+    mt_status (*save)(const mt_chunk_map *map, mt_buffer *out, mt_error *err);
     void *state;                          /* of the format */
     uint64_t index_owners[MT_MAP_OWNERS]; /* mt_chunk_map_new_owner */
 
@@ -131,6 +136,9 @@ void mt_chunk_map_c_order(mt_chunk_map *map);
  * order. Chooses blocks of whole rows, sets the grid, strides and locate. key is copied. Needs ndim, shape and dtype. */
 MT_MUST_CHECK mt_status mt_chunk_map_contiguous(mt_chunk_map *map, const char *key, uint64_t offset, bool fortran_order,
                                                 mt_error *err);
+
+/* Whether a map was made by mt_chunk_map_contiguous, and then of what. */
+bool mt_chunk_map_get_piece(const mt_chunk_map *map, const char **key, uint64_t *offset, bool *fortran_order);
 
 /* Whether the object of data in one piece has all of its bytes: MT_E_CORRUPT if not. */
 MT_MUST_CHECK mt_status mt_chunk_map_check_size(const mt_chunk_map *map, mt_error *err);
@@ -164,12 +172,21 @@ typedef struct mt_source {
     const mt_open_options *options; /* never NULL; part, axes and format are not the format's business */
 } mt_source;
 
+/* What a saved map calls its file or folder, and what that is called now. */
+typedef struct mt_renaming {
+    const char *from, *to;
+} mt_renaming;
+
 /* A file or folder that was opened: parsed once, for any number of images. Counted (format/container.h). */
 struct mt_container {
     mt_source source; /* the store is the container's; strings, head and options lie in the arena */
     const struct mt_format *format;
-    mt_arena *arena; /* what the format's open makes; not used any more once that has returned */
+    mt_arena *arena; /* what the format's open makes, and documents; not used any more once those are there */
     void *state;     /* of the format: immutable once open has returned, or locked inside */
+    /* Once all images that are wanted at first are open (mt_source_settle): the objects that were read for them. */
+    const char *const *documents;
+    size_t n_documents;
+    bool all_documents; /* there are no others */
     _Atomic unsigned owners;
 };
 
@@ -191,6 +208,9 @@ typedef struct mt_format {
     mt_status (*attachments)(const mt_container *container, mt_names *out, mt_error *err);
     /* Optional: the keys of the other files that the images found so far are made of. */
     mt_status (*members)(const mt_container *container, mt_names *out, mt_error *err);
+    /* Optional: makes state, locate and find_stored of a map out of what its save wrote; all other fields are set. Keys are
+     * renamed. */
+    mt_status (*restore)(mt_chunk_map *map, const mt_renaming *renaming, mt_reader *r, mt_error *err);
 } mt_format;
 
 /* The formats, in the order in which they are tried. */

@@ -61,5 +61,5 @@ mt_status mt_format_probe(const mt_source *source, const mt_format **out, mt_err
     if (!source->folder)
         return mt_fail(err, MT_E_NOT_AN_IMAGE, "neither content nor name is of a known format");
     return mt_fail(err, MT_E_NOT_AN_IMAGE, "the folder is no image of a known format%s",
-                   source->store->lies_in_another ? ": name a member of the archive, as in a.zip/image.tif" : "");
+                   source->store->is_archive ? ": name a member of the archive, as in a.zip/image.tif" : "");
 }

@@ -16,6 +16,8 @@ MT_MUST_CHECK mt_status mt_file_open(const char *path, mt_file *out, mt_error *e
 void mt_file_close(mt_file file);
 size_t mt_file_limit(void); /* how many this process may have open */
 MT_MUST_CHECK mt_status mt_file_size(mt_file file, const char *path, uint64_t *out, mt_error *err);
+/* The size, and when the file was last written, in nanoseconds since 1970. */
+MT_MUST_CHECK mt_status mt_file_stamp(mt_file file, const char *path, uint64_t *size, int64_t *mtime_ns, mt_error *err);
 
 /* Reads exactly size bytes; MT_E_CORRUPT where the file ends before. */
 MT_MUST_CHECK mt_status mt_file_read(mt_file file, const char *path, uint64_t offset, void *out, size_t size,

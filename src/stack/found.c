@@ -107,8 +107,12 @@ mt_status mt_stacks_add(mt_stacks *list, mt_container *container, const mt_selec
     mt_names *names;
     bool named = *part->text != 0;
     mt_status st = named ? MT_OK : mt_names_new(&list->context->env, &names, err);
-    if (st || named)
-        return st ? st : open_part(list, container, part, err);
+    if (st)
+        return st;
+    if (named) {
+        st = open_part(list, container, part, err);
+        return st ? st : mt_source_settle(container, err);
+    }
     if ((st = mt_container_list(container, part, names, err)))
         mt_error_prefix(err, "%s", container->source.text);
     else if (mt_names_count(names) > 1)
@@ -116,7 +120,7 @@ mt_status mt_stacks_add(mt_stacks *list, mt_container *container, const mt_selec
     else /* of none, the format says why */
         st = open_part(list, container, part, err);
     mt_names_free(names);
-    return st;
+    return st ? st : mt_source_settle(container, err);
 }
 
 /* Of a search: a file that was opened, or one that images of that number are made of. */

@@ -41,6 +41,7 @@ static mt_status fill_names(mt_context *context, const char *path, const mt_open
     mt_container *container;
     mt_selection part;
     mt_status st = mt_open_options_take(given, &options, err);
+    options.map = NULL; /* which is of one image */
     if (st || (st = mt_source_find(&context->env, path, &options, NULL, &container, &part, err)))
         return st;
     st = mt_source_open(container, &part, err);
@@ -84,6 +85,9 @@ static mt_status list_stack(const mt_stack *stack, list_parts list, mt_names **o
     mt_names *names;
     mt_selection part;
     const mt_container *container = stack->map ? stack->map->container : NULL;
+    if (stack->has_saved_map)
+        return mt_fail(err, MT_E_UNSUPPORTED, "%s was opened with a saved map, which is of one image",
+                       stack->info.source);
     mt_status st = new_names(stack->context, &names, err);
     if (st || !container) {
         *out = names;
@@ -152,7 +156,10 @@ static mt_status new_list(mt_context *given, const mt_open_options *options, mt_
     }
     *out = memset(memory, 0, sizeof(mt_stacks));
     (*out)->context = context;
-    if ((st = mt_open_options_take(options, &(*out)->options, err)))
+    st = mt_open_options_take(options, &(*out)->options, err);
+    if (!st && (*out)->options.map)
+        st = mt_fail(err, MT_E_ARGUMENT, "a saved map is of one image");
+    if (st)
         mt_stacks_close(*out);
     return st;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "stack/source.h"
 
+#include "store/blocks.h"
 #include "store/resolve.h"
 
 #include <string.h>
@@ -32,7 +33,8 @@ static mt_status find_path(mt_container *c, const char *text, mt_selection *part
     if (!st)
         st = mt_selection_parse(c->arena, asked ? asked : named, part, err);
     if (!st)
-        st = mt_resolve(source->env, path, source->options->external_folder, c->arena, &location, err);
+        st = (source->options->map ? mt_resolve_known : mt_resolve)(source->env, path, source->options->external_folder,
+                                                                    c->arena, &location, err);
     if (st)
         return st;
     source->store = location.store;
@@ -41,6 +43,15 @@ static mt_status find_path(mt_container *c, const char *text, mt_selection *part
     source->text = location.text;
     source->folder = location.folder;
     return MT_OK;
+}
+
+/* Puts what remembers metadata in front of the store. */
+static mt_status put_blocks(mt_source *source, const mt_store_wrap *wrap, mt_error *err)
+{
+    mt_store *store = source->store;
+    source->store = NULL;
+    mt_status st = wrap && wrap->wrap ? wrap->wrap(wrap->user, &store, err) : MT_OK;
+    return st ? st : mt_store_open_blocks(store, &source->store, err);
 }
 
 /* NULL from an arena is either of two failures: the error tells which. */
@@ -68,8 +79,8 @@ mt_status mt_source_find(mt_env *env, const char *path, const mt_open_options *o
     if (st)
         return tell_limit(st, err);
     st = find_path(c, path, part, err);
-    if (!st && wrap && wrap->wrap)
-        st = wrap->wrap(wrap->user, &c->source.store, err);
+    if (!st)
+        st = put_blocks(&c->source, wrap, err);
     return finish(c, st, out, err);
 }
 
@@ -103,4 +114,36 @@ mt_status mt_source_open(mt_container *container, const mt_selection *part, mt_e
     if (st)
         mt_error_prefix(err, "%s%s%s", container->source.text, *part->text ? "#" : "", part->text);
     return tell_limit(st, err);
+}
+
+typedef struct noting {
+    mt_arena *arena;
+    const char **names;
+    size_t n, room;
+} noting;
+
+static mt_status note(void *user, const char *name, mt_error *err)
+{
+    noting *notes = user;
+    const char **names = mt_arena_grow(notes->arena, notes->names, notes->n, &notes->room, 4, sizeof *names, err);
+    char *copy = names ? mt_arena_strndup(notes->arena, name, strlen(name), err) : NULL;
+    if (!copy)
+        return err && err->status ? err->status : MT_E_MEMORY;
+    notes->names = names;
+    notes->names[notes->n++] = copy;
+    return MT_OK;
+}
+
+mt_status mt_source_settle(mt_container *container, mt_error *err)
+{
+    mt_store *store = container->source.store;
+    noting notes = { .arena = container->arena };
+    bool in_memory = mt_blocks_inner(store) == store;
+    container->all_documents = in_memory;
+    mt_status st = in_memory ? note(&notes, container->source.key, err)
+                             : mt_blocks_visit(store, note, &notes, &container->all_documents, err);
+    container->documents = notes.names;
+    container->n_documents = notes.n;
+    mt_blocks_drop(store);
+    return st;
 }

@@ -2,6 +2,7 @@
 #include "stack/stack.h"
 
 #include "base/checked.h"
+#include "store/blocks.h"
 
 #include <stdbool.h>
 #include <string.h>
@@ -62,12 +63,19 @@ mt_status mt_open_options_take(const mt_open_options *given, mt_open_options *ou
 static mt_status fill_stack(mt_stack *stack, mt_container *container, const mt_selection *part,
                             const mt_open_options *options, mt_error *err)
 {
-    const char *source =
-        mt_arena_printf(stack->arena, err, "%s%s%s", container->source.text, *part->text ? "#" : "", part->text);
+    const char *asked = part->text;
+    mt_status st = options->map ? mt_stack_load_map(stack, container, part, options, &asked, err) : MT_OK;
+    if (st)
+        return st;
+    const char *source = mt_arena_printf(stack->arena, err, "%s%s%s", container->source.text, *asked ? "#" : "", asked);
     if (!source)
         return MT_E_MEMORY;
-    stack->asked = source + strlen(container->source.text) + (*part->text != 0);
-    mt_status st = mt_container_map(container, part, &stack->map, err);
+    stack->asked = source + strlen(container->source.text) + (*asked != 0);
+    stack->has_saved_map = options->map != NULL;
+    stack->depth_view = options->depth_axis != NULL;
+    stack->masks = options->use_masks != 0;
+    if (!options->map)
+        st = mt_container_map(container, part, &stack->map, err);
     if (!st)
         st = mt_stack_describe(stack, options->axes, options->depth_axis, err);
     if (st) {
@@ -75,7 +83,8 @@ static mt_status fill_stack(mt_stack *stack, mt_container *container, const mt_s
         return st;
     }
     stack->info.source = source;
-    mt_image_init(&stack->image, stack->context, stack->map, stack->map->store, source, NULL, NULL);
+    /* Pixels are not to be remembered. */
+    mt_image_init(&stack->image, stack->context, stack->map, mt_blocks_inner(stack->map->store), source, NULL, NULL);
     stack->image.missing_is_error = options->missing_is_error != 0;
     return MT_OK;
 }
@@ -100,8 +109,12 @@ mt_status mt_stack_open_part(mt_context *context, mt_container *container, const
 static mt_status open_found(mt_context *context, mt_container *container, const mt_selection *part,
                             const mt_open_options *options, mt_stack **out, mt_error *err)
 {
-    mt_status st = mt_source_open(container, part, err);
-    return st ? st : mt_stack_open_part(context, container, part, options, out, err);
+    mt_status st = options->map ? MT_OK : mt_source_open(container, part, err);
+    if (st || (st = mt_stack_open_part(context, container, part, options, out, err)))
+        return st;
+    if ((st = mt_source_settle(container, err)))
+        mt_stack_close(*out);
+    return st;
 }
 
 mt_status mt_stack_open_wrapped(mt_context *given, const char *path, const mt_open_options *given_options,

@@ -21,6 +21,8 @@ struct mt_stack {
     mt_chunk_map *map; /* which keeps its container; NULL for a stack of one's own */
     const char *asked; /* the part as it was asked for */
     mt_image image;
+    bool has_saved_map;
+    bool depth_view, masks; /* options that a saved map must have, too */
     mt_role samples, channels;
     int spatial[3]; /* the dimensions of Z, Y and X; -1: none, of size 1 */
 
@@ -35,7 +37,11 @@ MT_MUST_CHECK mt_status mt_open_options_take(const mt_open_options *given, mt_op
 /* Fills info and roles from the map and the axes and depth axis that the caller named (NULL: those of the map). */
 MT_MUST_CHECK mt_status mt_stack_describe(mt_stack *stack, const char *axes, const char *depth_axis, mt_error *err);
 
-/* Opens an image of a container, which the stack keeps. */
+/* Makes the map of a stack out of the file that options->map names. *asked: the part that it is of, in the arena. */
+MT_MUST_CHECK mt_status mt_stack_load_map(mt_stack *stack, mt_container *container, const mt_selection *part,
+                                          const mt_open_options *options, const char **asked, mt_error *err);
+
+/* Opens an image of a container, which the stack keeps. With options->map the container need not have been opened. */
 MT_MUST_CHECK mt_status mt_stack_open_part(mt_context *context, mt_container *container, const mt_selection *part,
                                            const mt_open_options *options, mt_stack **out, mt_error *err);
 

@@ -158,16 +158,17 @@ mt_status mt_collect_read(mt_store *store, const char *key, const mt_range *rang
 /* The size of a local file is at hand. */
 static bool knows_sizes(const mt_store *store) { return store->ops->read_now && !store->costs.is_slow; }
 
-mt_status mt_collect_tail(mt_store *store, mt_request *tail, mt_error *err)
+/* The tail, or what the object has of its first bytes. */
+mt_status mt_collect_end(mt_store *store, mt_request *end, mt_error *err)
 {
     if (!knows_sizes(store))
-        return answer(current, store, tail, err);
-    mt_status st = store->ops->size(store, tail->key, &tail->object_size, err);
+        return answer(current, store, end, err);
+    mt_status st = store->ops->size(store, end->key, &end->object_size, err);
     if (st)
         return st;
-    tail->n_read = tail->object_size < tail->size ? (size_t)tail->object_size : tail->size;
-    mt_range range = { tail->object_size - tail->n_read, tail->n_read, tail->out };
-    return mt_collect_read(store, tail->key, &range, 1, err);
+    end->n_read = end->object_size < end->size ? (size_t)end->object_size : end->size;
+    mt_range range = { end->kind == MT_READ_TAIL ? end->object_size - end->n_read : 0, end->n_read, end->out };
+    return mt_collect_read(store, end->key, &range, 1, err);
 }
 
 mt_status mt_collect_size(mt_store *store, const char *key, uint64_t *out, mt_error *err)

@@ -5,7 +5,7 @@
  * fails with MT_WAIT, an internal status that callers pass on like any failure. mt_collect_fetch then does all noted
  * reads together, and whoever asked asks again. So a format locates chunks one by one, and yet what it has to read for
  * many of them (shard indices, tables of pages, nodes of B-trees) costs as many round trips as it is deep, not as many
- * as there are chunks. */
+ * as there are chunks. mt_store_identify and mt_store_list are not collected: they block as ever. */
 #ifndef MT_STORE_COLLECT_H
 #define MT_STORE_COLLECT_H
 
@@ -34,10 +34,10 @@ bool mt_is_collecting(void);
  * many there were. No thread may collect meanwhile. */
 size_t mt_collect_fetch(mt_collector *collector);
 
-/* What mt_store_read, mt_store_size and mt_store_read_tail do while the thread collects. */
+/* What mt_store_read, mt_store_size, mt_store_read_tail and mt_store_read_start do while the thread collects. */
 MT_MUST_CHECK mt_status mt_collect_read(mt_store *store, const char *key, const mt_range *ranges, size_t n,
                                         mt_error *err);
 MT_MUST_CHECK mt_status mt_collect_size(mt_store *store, const char *key, uint64_t *out, mt_error *err);
-MT_MUST_CHECK mt_status mt_collect_tail(mt_store *store, mt_request *tail, mt_error *err);
+MT_MUST_CHECK mt_status mt_collect_end(mt_store *store, mt_request *end, mt_error *err);
 
 #endif

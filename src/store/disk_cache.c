@@ -328,7 +328,9 @@ mt_status mt_disk_cache_wrap(mt_disk_cache *cache, mt_store *inner, mt_store **o
         return st;
     }
     cached_store *c = memory;
-    *c = (cached_store) { { .ops = &cached_ops, .env = env, .url = url, .costs = inner->costs }, cache, inner };
+    *c = (cached_store) { { .ops = &cached_ops, .env = env, .url = url, .costs = inner->costs, .is_front = true },
+                          cache,
+                          inner };
     c->base.costs.io_threads = inner->costs.in_flight; /* a read waits in its thread for the network */
     *out = &c->base;
     return MT_OK;

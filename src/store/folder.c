@@ -85,6 +85,18 @@ static mt_status folder_size(mt_store *store, const char *key, uint64_t *out, mt
     return st;
 }
 
+/* Of the file that is read, which may have been replaced since. */
+static mt_status folder_identify(mt_store *store, const char *key, mt_identity *out, mt_error *err)
+{
+    mt_open_file own, *file;
+    mt_status st = enter(folder_of(store), key, &own, &file, err);
+    if (st)
+        return st;
+    st = mt_file_stamp(file->file, key, &out->size, &out->mtime_ns, err);
+    leave(folder_of(store), file, &own);
+    return st;
+}
+
 static mt_status folder_read(mt_store *store, const char *key, const mt_range *ranges, size_t n, mt_error *err)
 {
     mt_open_file own, *file;
@@ -236,6 +248,7 @@ static const mt_store_ops folder_ops = { .size = folder_size,
                                          .read_now = folder_read_now,
                                          .advise = folder_advise,
                                          .list = folder_list,
+                                         .identify = folder_identify,
                                          .is_same = folder_is_same,
                                          .close = folder_close };
 

@@ -59,6 +59,13 @@ static mt_status gzip_list(mt_store *store, const char *prefix, mt_store_visit v
     return mt_store_list(gzip_of(store)->outer, prefix, visit, user, err);
 }
 
+/* By the packed object: the decoded bytes do not change without it. */
+static mt_status gzip_identify(mt_store *store, const char *key, mt_identity *out, mt_error *err)
+{
+    gzip_store *g = gzip_of(store);
+    return mt_store_identify(g->outer, is_own(g, key) ? g->packed : key, out, err);
+}
+
 /* What was made so far. The outer store is left alone. */
 static void free_gzip(gzip_store *g)
 {
@@ -78,9 +85,12 @@ static void gzip_close(mt_store *store)
     mt_store_close(outer);
 }
 
-static const mt_store_ops gzip_ops = {
-    .size = gzip_size, .read = gzip_read, .read_now = gzip_read_now, .list = gzip_list, .close = gzip_close
-};
+static const mt_store_ops gzip_ops = { .size = gzip_size,
+                                       .read = gzip_read,
+                                       .read_now = gzip_read_now,
+                                       .list = gzip_list,
+                                       .identify = gzip_identify,
+                                       .close = gzip_close };
 
 mt_status mt_store_open_gzip(mt_env *env, mt_store *outer, const char *packed, const char *key, mt_store **out,
                              mt_error *err)
@@ -91,7 +101,7 @@ mt_status mt_store_open_gzip(mt_env *env, mt_store *outer, const char *packed, c
     if (st || (st = mt_alloc(env, sizeof(gzip_store), &memory, err)))
         return st;
     gzip_store *g = memset(memory, 0, sizeof(gzip_store));
-    g->base = (mt_store) { .ops = &gzip_ops, .env = env, .costs = outer->costs, .lies_in_another = true };
+    g->base = (mt_store) { .ops = &gzip_ops, .env = env, .costs = outer->costs, .is_front = true };
     mt_inflate_costs(&g->base.costs);
     g->outer = outer;
     if (!(st = mt_copy_text(env, packed, &g->packed, err)) && !(st = mt_copy_text(env, key, &g->key, err)) &&

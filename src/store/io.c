@@ -30,6 +30,19 @@ static mt_status read_tail(mt_store *store, mt_request *r)
     return st;
 }
 
+static mt_status read_some(mt_store *store, mt_request *r)
+{
+    mt_status st = store->ops->size(store, r->key, &r->object_size, &r->error);
+    if (st)
+        return st;
+    uint64_t left = r->offset < r->object_size ? r->object_size - r->offset : 0;
+    size_t n = left < r->size ? (size_t)left : r->size;
+    if (n > 0)
+        st = mt_store_read_at(store, r->key, r->offset, r->out, n, &r->error);
+    r->n_read = st ? 0 : n;
+    return st;
+}
+
 static mt_status read_whole(mt_store *store, mt_request *r)
 {
     mt_status st = store->ops->size(store, r->key, &r->object_size, &r->error);
@@ -57,6 +70,7 @@ static void perform(mt_store *store, mt_request *r)
         r->status = mt_store_read_at(store, r->key, r->offset, r->out, r->size, &r->error);
         r->n_read = r->status ? 0 : r->size;
         break;
+    case MT_READ_SOME: r->status = read_some(store, r); break;
     case MT_READ_TAIL: r->status = read_tail(store, r); break;
     case MT_READ_WHOLE: r->status = read_whole(store, r); break;
     }
@@ -175,6 +189,7 @@ unsigned mt_store_in_flight(const mt_store *store)
 
 void mt_store_advise(mt_store *store, const mt_request *r)
 {
+    store = mt_store_target(store);
     if (store->ops->advise && r->kind == MT_READ_RANGE && mt_store_check_key(r->key, NULL) == MT_OK)
         store->ops->advise(store, r->key, r->offset, r->size);
 }
@@ -189,6 +204,7 @@ void mt_store_submit_blocking(mt_store *store, mt_request *r)
 
 void mt_store_submit(mt_store *store, mt_request *r)
 {
+    store = mt_store_target(store);
     prepare(store, r);
     if ((r->status = mt_store_check_key(r->key, &r->error))) {
         r->done(r);
@@ -237,6 +253,7 @@ static bool is_done_now(mt_store *store, mt_request *r)
 
 mt_status mt_store_perform(mt_store *store, mt_request *requests, size_t n, mt_error *err)
 {
+    store = mt_store_target(store);
     waiting w = { store->env->io, 0 };
     unsigned most = mt_store_in_flight(store);
     for (size_t i = 0; i < n; i++) {
@@ -264,12 +281,25 @@ mt_status mt_store_perform(mt_store *store, mt_request *requests, size_t n, mt_e
     return MT_OK;
 }
 
+static mt_status read_end(mt_store *store, mt_request *r, size_t *n_read, uint64_t *object_size, mt_error *err)
+{
+    store = mt_store_target(store);
+    mt_status st = mt_is_collecting() ? mt_collect_end(store, r, err) : mt_store_perform(store, r, 1, err);
+    *n_read = r->n_read;
+    *object_size = r->object_size;
+    return st;
+}
+
 mt_status mt_store_read_tail(mt_store *store, const char *key, void *out, size_t size, size_t *n_read,
                              uint64_t *object_size, mt_error *err)
 {
     mt_request r = { .key = key, .kind = MT_READ_TAIL, .size = size, .out = out };
-    mt_status st = mt_is_collecting() ? mt_collect_tail(store, &r, err) : mt_store_perform(store, &r, 1, err);
-    *n_read = r.n_read;
-    *object_size = r.object_size;
-    return st;
+    return read_end(store, &r, n_read, object_size, err);
+}
+
+mt_status mt_store_read_start(mt_store *store, const char *key, void *out, size_t size, size_t *n_read,
+                              uint64_t *object_size, mt_error *err)
+{
+    mt_request r = { .key = key, .kind = MT_READ_SOME, .size = size, .out = out };
+    return read_end(store, &r, n_read, object_size, err);
 }

@@ -56,6 +56,11 @@ static mt_status memory_list(mt_store *store, const char *prefix, mt_store_visit
     return *prefix ? MT_OK : visit(user, store->url, err);
 }
 
+static mt_status memory_identify(mt_store *store, const char *key, mt_identity *out, mt_error *err)
+{
+    return memory_size(store, key, &out->size, err);
+}
+
 static void memory_close(mt_store *store)
 {
     mt_env *env = store->env;
@@ -68,6 +73,7 @@ static const mt_store_ops memory_ops = { .size = memory_size,
                                          .view = memory_view,
                                          .read_now = memory_read_now,
                                          .list = memory_list,
+                                         .identify = memory_identify,
                                          .close = memory_close };
 
 mt_status mt_store_open_memory(mt_env *env, const char *name, const void *bytes, size_t size, mt_store **out,

@@ -130,10 +130,12 @@ static mt_status split_archive(mt_arena *arena, const char *path, size_t n, cons
     return *outer && *inside ? MT_OK : MT_E_MEMORY;
 }
 
-mt_status mt_resolve(mt_env *env, const char *path, const char *above, mt_arena *arena, mt_location *out, mt_error *err)
+static mt_status resolve(mt_resolver resolver, mt_location *out, mt_error *err)
 {
+    mt_env *env = resolver.env;
+    mt_arena *arena = resolver.arena;
+    const char *path = resolver.path;
     *out = (mt_location) { .text = path };
-    mt_resolver resolver = { env, arena, path, above };
     const char *inside = "";
     const mt_layer *layer = NULL;
     const mt_scheme *scheme = find_scheme(path, err);
@@ -160,4 +162,15 @@ mt_status mt_resolve(mt_env *env, const char *path, const char *above, mt_arena 
         out->store = NULL;
     }
     return st;
+}
+
+mt_status mt_resolve(mt_env *env, const char *path, const char *above, mt_arena *arena, mt_location *out, mt_error *err)
+{
+    return resolve((mt_resolver) { env, arena, path, above, false }, out, err);
+}
+
+mt_status mt_resolve_known(mt_env *env, const char *path, const char *above, mt_arena *arena, mt_location *out,
+                           mt_error *err)
+{
+    return resolve((mt_resolver) { env, arena, path, above, true }, out, err);
 }

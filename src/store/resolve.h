@@ -24,6 +24,7 @@ typedef struct mt_resolver {
     mt_arena *arena;
     const char *path;  /* the path or URL, without "#part" and, if it ends at an archive, without what lies inside */
     const char *above; /* the root that the caller asks for: a folder above; NULL or "": the folder of the file */
+    bool is_known;     /* the caller knows what the path names, and pays for no request: a store is not asked */
 } mt_resolver;
 
 typedef struct mt_scheme {
@@ -57,5 +58,10 @@ MT_MUST_CHECK mt_status mt_path_split(const char *text, mt_arena *arena, const c
 /* Opens the store of the folder that holds a file, or of the folder itself. */
 MT_MUST_CHECK mt_status mt_resolve(mt_env *env, const char *path, const char *above, mt_arena *arena, mt_location *out,
                                    mt_error *err);
+
+/* The same without asking a remote store whether the path is a file or a folder, or there at all: it is taken for what it
+ * looks like, and a folder may get a key. */
+MT_MUST_CHECK mt_status mt_resolve_known(mt_env *env, const char *path, const char *above, mt_arena *arena,
+                                         mt_location *out, mt_error *err);
 
 #endif

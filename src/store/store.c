@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "store/store.h"
 
+#include "store/blocks.h"
 #include "store/collect.h"
 
 #include <string.h>
@@ -21,6 +22,7 @@ mt_status mt_store_check_key(const char *key, mt_error *err)
 
 mt_status mt_store_size(mt_store *store, const char *key, uint64_t *out, mt_error *err)
 {
+    store = mt_store_target(store);
     mt_status st = mt_store_check_key(key, err);
     if (st)
         return st;
@@ -29,6 +31,8 @@ mt_status mt_store_size(mt_store *store, const char *key, uint64_t *out, mt_erro
 
 void mt_store_count(mt_store *store, uint64_t n, uint64_t bytes)
 {
+    if (store->is_front)
+        return;
     atomic_fetch_add_explicit(&store->env->ranges, n, memory_order_relaxed);
     atomic_fetch_add_explicit(&store->env->bytes_fetched, bytes, memory_order_relaxed);
 }
@@ -51,8 +55,6 @@ static mt_status read_by_requests(mt_store *store, const char *key, const mt_ran
 
 static void count_ranges(mt_store *store, const mt_range *ranges, size_t n)
 {
-    if (store->lies_in_another)
-        return;
     uint64_t bytes = 0;
     for (size_t i = 0; i < n; i++)
         bytes += ranges[i].size;
@@ -61,6 +63,7 @@ static void count_ranges(mt_store *store, const mt_range *ranges, size_t n)
 
 mt_status mt_store_read(mt_store *store, const char *key, const mt_range *ranges, size_t n, mt_error *err)
 {
+    store = mt_store_target(store);
     mt_status st = mt_store_check_key(key, err);
     if (st)
         return st;
@@ -77,6 +80,7 @@ mt_status mt_store_read(mt_store *store, const char *key, const mt_range *ranges
 bool mt_store_read_now(mt_store *store, const char *key, const mt_range *ranges, size_t n, mt_status *status,
                        mt_error *err)
 {
+    store = mt_store_target(store);
     if ((*status = mt_store_check_key(key, err)))
         return true;
     if (!store->ops->read_now || !store->ops->read_now(store, key, ranges, n, status, err))
@@ -94,6 +98,7 @@ mt_status mt_store_read_at(mt_store *store, const char *key, uint64_t offset, vo
 
 const uint8_t *mt_store_view(mt_store *store, const char *key, uint64_t *size)
 {
+    store = mt_store_target(store);
     if (!store->ops->view || mt_store_check_key(key, NULL))
         return NULL;
     return store->ops->view(store, key, size);
@@ -101,12 +106,17 @@ const uint8_t *mt_store_view(mt_store *store, const char *key, uint64_t *size)
 
 mt_status mt_store_list(mt_store *store, const char *prefix, mt_store_visit visit, void *user, mt_error *err)
 {
+    store = mt_store_target(store);
     mt_status st = mt_store_check_key(prefix, err);
+    if (!st && !store->ops->list)
+        st = mt_fail(err, MT_E_UNSUPPORTED, "%s: cannot be listed", store->url);
     return st ? st : store->ops->list(store, prefix, visit, user, err);
 }
 
 bool mt_store_is_same(const mt_store *a, const mt_store *b)
 {
+    a = mt_blocks_inner((mt_store *)(uintptr_t)a);
+    b = mt_blocks_inner((mt_store *)(uintptr_t)b);
     if (a->ops == b->ops && a->ops->is_same)
         return a->ops->is_same(a, b);
     return strcmp(a->url, b->url) == 0;
@@ -114,6 +124,7 @@ bool mt_store_is_same(const mt_store *a, const mt_store *b)
 
 mt_status mt_store_identify(mt_store *store, const char *key, mt_identity *out, mt_error *err)
 {
+    store = mt_store_target(store);
     *out = (mt_identity) { .size = 0 };
     mt_status st = mt_store_check_key(key, err);
     if (!st && !store->ops->identify)

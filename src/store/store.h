@@ -10,6 +10,7 @@
 #include "base/arena.h"
 #include "store/identity.h"
 
+#include <stdatomic.h>
 #include <stdbool.h>
 
 typedef struct mt_range {
@@ -24,6 +25,7 @@ typedef struct mt_store mt_store;
 
 typedef enum mt_request_kind {
     MT_READ_RANGE, /* exactly size bytes at offset */
+    MT_READ_SOME,  /* size bytes at offset, fewer where the object ends before: the first touch of an object */
     MT_READ_TAIL,  /* the last size bytes of the object, or all of it if it is shorter; 0 asks for object_size only */
     MT_READ_WHOLE  /* the whole object; MT_E_LIMIT, with object_size set, if it has more than size bytes */
 } mt_request_kind;
@@ -48,7 +50,7 @@ struct mt_request {
     mt_error error;
     size_t n_read;        /* bytes in out */
     size_t capacity;      /* of an out that the store allocated */
-    uint64_t object_size; /* of a tail or a whole object */
+    uint64_t object_size; /* of all kinds but MT_READ_RANGE, where 0 says that the store has not learnt it */
 
     /* The store's, while the request is in flight. */
     mt_store *store;
@@ -86,7 +88,8 @@ typedef struct mt_store_ops {
     /* Optional, with submit: ends requests of this owner early; their done is called with MT_E_CANCELLED, or with what
      * they got meanwhile. */
     void (*cancel)(mt_store *store, const void *owner);
-    /* Names directly below a prefix ("" or "a/b"), in byte order. A prefix that is not there has none. */
+    /* Names directly below a prefix ("" or "a/b"), in byte order. A prefix that is not there has none. NULL, or
+     * MT_E_UNSUPPORTED: the store cannot list. */
     mt_status (*list)(mt_store *store, const char *prefix, mt_store_visit visit, void *user, mt_error *err);
     /* Optional: whether another store of this kind is the same place under another name. */
     bool (*is_same)(const mt_store *store, const mt_store *other);
@@ -109,8 +112,12 @@ struct mt_store {
     mt_env *env;
     char *url; /* for messages and for the source of stacks: the path, owned by the implementation */
     mt_store_costs costs;
-    bool lies_in_another;    /* its reads go through another store, which counts them */
     _Atomic unsigned owners; /* beside the first: each mt_store_retain */
+    bool is_front;           /* its reads go through another store, which counts them */
+    bool is_archive;         /* what it holds are members of an archive */
+    /* Not NULL: all that is asked of this store is asked of that one instead. Set once, by a front that has no more to
+     * do (store/blocks.h). */
+    _Atomic(mt_store *) through;
     mt_lane lane;
 };
 
@@ -124,6 +131,13 @@ MT_MUST_CHECK mt_status mt_store_open_memory(mt_env *env, const char *name, cons
 mt_store *mt_store_retain(mt_store *store);
 void mt_store_close(mt_store *store);
 
+/* The store that answers in place of this one: itself, or the one behind a front that has no more to do. */
+static inline mt_store *mt_store_target(mt_store *store)
+{
+    mt_store *through = atomic_load_explicit(&store->through, memory_order_acquire);
+    return through ? through : store;
+}
+
 /* The ops with key check, counters and, in errors, the name of the object. */
 MT_MUST_CHECK mt_status mt_store_size(mt_store *store, const char *key, uint64_t *out, mt_error *err);
 MT_MUST_CHECK mt_status mt_store_read(mt_store *store, const char *key, const mt_range *ranges, size_t n,
@@ -133,6 +147,12 @@ MT_MUST_CHECK mt_status mt_store_read_at(mt_store *store, const char *key, uint6
 /* Fills the last size bytes of an object (*n_read of them, fewer if it is shorter) and tells its size: one round trip. */
 MT_MUST_CHECK mt_status mt_store_read_tail(mt_store *store, const char *key, void *out, size_t size, size_t *n_read,
                                            uint64_t *object_size, mt_error *err);
+/* The same of the first size bytes. */
+MT_MUST_CHECK mt_status mt_store_read_start(mt_store *store, const char *key, void *out, size_t size, size_t *n_read,
+                                            uint64_t *object_size, mt_error *err);
+
+/* By what an object is known again (store/identity.h). MT_E_UNSUPPORTED: the store cannot tell when one has changed. */
+MT_MUST_CHECK mt_status mt_store_identify(mt_store *store, const char *key, mt_identity *out, mt_error *err);
 
 /* By what an object is known again (store/identity.h). MT_E_UNSUPPORTED: the store cannot tell when one has changed. */
 MT_MUST_CHECK mt_status mt_store_identify(mt_store *store, const char *key, mt_identity *out, mt_error *err);

@@ -302,6 +302,20 @@ class Info(Command):
         self.assertEqual((found["axes"], found["shape"]), ("SCTYX", [3, 2, 2, 122, 295]))
         self.assertIn("no axis Z", self.refuse("info", self.image(), "--depth-axis", "Z", status=1))
 
+    def test_saved_map(self):
+        image, saved, out = self.image(), self.path("image.map"), self.path("out.npy")
+        self.assertRegex(self.run_it("info", image, "--map", saved).stdout, r"shape +40 x 50\n")
+        self.assertIn("--force replaces it", self.refuse("info", image, "--map", saved, status=1))
+        self.run_it("info", image, "--map", saved, "--force")
+        self.assertRegex(self.run_it("info", image, "--use-map", saved).stdout, r"shape +40 x 50\n")
+        patch = ["patches", image, "--size", "9x11", "--at=-3,-5", "--out", out, "--use-map", saved]
+        self.run_it(*patch)
+        self.assertEqual(list(read_npy(out)[1]), self.expected((40, 50), (-3, -5), (9, 11)))
+        self.run_it("view", image, "--use-map", saved, "--out", self.path("view.png"))
+        self.refuse("info", image, self.image(name="b.npy"), "--map", self.path("two.map"))
+        os.utime(image, (5, 5))
+        self.assertIn("has changed since its map was saved", self.refuse(*patch, "--force", status=1))
+
     def test_broken_files_are_a_line_each_and_the_others_are_shown(self):
         good, bad = self.image(), self.path("bad.npy")
         Path(bad).write_bytes(Path(good).read_bytes()[:70])

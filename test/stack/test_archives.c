@@ -5,6 +5,7 @@
 #include "support/zip_writer.h"
 
 #include <dirent.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -261,6 +262,61 @@ static void contract(void **state)
     check_contract(path_of("c.npy.gz"), NULL);
 }
 
+static int write_file(void *file, const void *bytes, size_t n) { return fwrite(bytes, 1, n, file) == n ? 0 : -1; }
+
+static mt_stack *open_path(const char *path, const mt_open_options *options)
+{
+    mt_stack *stack;
+    mt_error err = MT_ERROR_INIT;
+    check_ok(mt_stack_open(NULL, path, options, &stack, &err), &err);
+    return stack;
+}
+
+/* A saved map gives the same pixels until the archive changes. */
+static void check_saved_map(const char *archive, const char *path)
+{
+    static char map[512];
+    mt_error err = MT_ERROR_INIT;
+    whole_image x = { 0 }, y = { 0 };
+    snprintf(map, sizeof map, "%s", path_of("m.map"));
+    mt_open_options options = { .struct_size = sizeof options, .map = map };
+    FILE *file = fopen(map, "wb");
+    mt_stack *stack = open_path(path, NULL);
+    check_ok(mt_stack_save_map(stack, write_file, file, &err), &err);
+    assert_int_equal(fclose(file), 0);
+    mt_stack *again = open_path(path, &options);
+    check_ok(read_whole(stack, &x, &err), &err);
+    check_ok(read_whole(again, &y, &err), &err);
+    assert_int_equal(x.bytes, y.bytes);
+    assert_memory_equal(x.pixels, y.pixels, x.bytes);
+    free_whole(&x);
+    free_whole(&y);
+    mt_stack_close(stack);
+    mt_stack_close(again);
+    const struct timespec times[] = { { 1, 0 }, { rand() % 100000, 0 } };
+    assert_int_equal(utimensat(AT_FDCWD, archive, times, 0), 0);
+    again = open_path(path, &options);
+    assert_int_equal(read_whole(again, &y, &err), MT_E_CHANGED);
+    mt_stack_close(again);
+}
+
+static void saved_maps(void **state)
+{
+    (void)state;
+    zip_begin(&w, 0);
+    zip_add_file(&w, "s/a.tif", data_path("tiff/imagej/2d.tif"), 0);
+    zip_add_file(&w, "d/a.tif", data_path("tiff/imagej/2d.tif"), 8);
+    add_folder(data_path("zarr/zarrs/sharded_array_write_read.zarr/group"), "z", 0);
+    zip_end(&w);
+    zip_save(&w, path_of("m.zip"));
+    zip_free(&w);
+    write_gzip(path_of("m.npy.gz"), data_path("npy/generated/v1_le_u2.npy"));
+    check_saved_map(path_of("m.zip"), path_of("m.zip/s/a.tif"));
+    check_saved_map(path_of("m.zip"), path_of("m.zip/d/a.tif"));
+    check_saved_map(path_of("m.zip"), path_of("m.zip/z#array"));
+    check_saved_map(path_of("m.npy.gz"), path_of("m.npy.gz"));
+}
+
 static void check_fails(const char *path, mt_status status, const char *words)
 {
     mt_stack *stack;
@@ -344,6 +400,7 @@ int main(void)
                                         cmocka_unit_test(archives_of_others),
                                         cmocka_unit_test(files_that_belong_together),
                                         cmocka_unit_test(contract),
+                                        cmocka_unit_test(saved_maps),
                                         cmocka_unit_test(what_is_not_there),
 #ifdef MT_WITH_HTTP
                                         cmocka_unit_test(over_http)

@@ -303,8 +303,11 @@ static void count_requests(void **state)
                            { .key = "c/8", .kind = MT_READ_WHOLE, .size = 5000 },
                            { .key = "c/9", .kind = MT_READ_WHOLE, .size = 4999 },
                            { .key = "c/none", .kind = MT_READ_TAIL, .size = 100, .out = out[1] },
-                           { .key = "c/7", .offset = 4990, .size = 11, .out = out[1] } };
-    assert_int_equal(mt_store_perform(store, kinds, 5, &err), MT_E_LIMIT);
+                           { .key = "c/7", .offset = 4990, .size = 11, .out = out[1] },
+                           { .key = "c/7", .kind = MT_READ_SOME, .offset = 4990, .size = 11, .out = out[2] },
+                           { .key = "c/7", .kind = MT_READ_SOME, .offset = 5001, .size = 11, .out = out[3] },
+                           { .key = "c/7", .kind = MT_READ_SOME, .size = 11, .out = out[4] } };
+    assert_int_equal(mt_store_perform(store, kinds, 8, &err), MT_E_LIMIT);
     assert_memory_equal(out[0], pixels + 7 + 4900, 100);
     assert_int_equal(kinds[0].object_size, 5000);
     assert_memory_equal(kinds[1].out, pixels + 8, 5000);
@@ -312,6 +315,13 @@ static void count_requests(void **state)
     assert_int_equal(kinds[2].object_size, 5000);
     assert_int_equal(kinds[3].status, MT_E_NOT_FOUND);
     assert_int_equal(kinds[4].status, MT_E_CORRUPT);
+    static const size_t some[] = { 10, 0, 11 };
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(kinds[5 + i].status, MT_OK);
+        assert_int_equal(kinds[5 + i].n_read, some[i]);
+        assert_int_equal(kinds[5 + i].object_size, 5000);
+        assert_memory_equal(out[2 + i], pixels + 7 + kinds[5 + i].offset, some[i]);
+    }
     mt_store_close(store);
     zip_free(&w);
 }

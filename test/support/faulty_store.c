@@ -37,6 +37,12 @@ static mt_status faulty_list(mt_store *store, const char *prefix, mt_store_visit
     return st ? st : mt_store_list(faulty_of(store)->inner, prefix, visit, user, err);
 }
 
+static mt_status faulty_identify(mt_store *store, const char *key, mt_identity *out, mt_error *err)
+{
+    mt_status st = count_call(store, key, err);
+    return st ? st : mt_store_identify(faulty_of(store)->inner, key, out, err);
+}
+
 static void faulty_close(mt_store *store)
 {
     mt_store_close(faulty_of(store)->inner);
@@ -44,7 +50,7 @@ static void faulty_close(mt_store *store)
 }
 
 static const mt_store_ops faulty_ops = {
-    .size = faulty_size, .read = faulty_read, .list = faulty_list, .close = faulty_close
+    .size = faulty_size, .read = faulty_read, .list = faulty_list, .identify = faulty_identify, .close = faulty_close
 };
 
 mt_status faulty_store_wrap_shared(mt_store *inner, _Atomic size_t *calls, size_t k, mt_status status, mt_store **out,

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Segments: the header of a file, its directory of subblocks, and the subblocks. */
 #include "format/czi/czi.h"
+#include "store/blocks.h"
 
 #include <string.h>
 
@@ -66,18 +67,40 @@ static mt_status open_file(mt_env *env, mt_store *store, const char *key, czi_fi
 }
 
 /* The next file of a document has the number in its name, with or without a space before it. */
+static mt_status name_next(const mt_source *source, mt_arena *arena, int number, const char **keys, mt_error *err)
+{
+    int n = (int)strlen(source->key);
+    keys[0] = mt_arena_printf(arena, err, "%.*s (%d).czi", n - 4, source->key, number);
+    keys[1] = mt_arena_printf(arena, err, "%.*s(%d).czi", n - 4, source->key, number);
+    return keys[0] && keys[1] ? MT_OK : MT_E_MEMORY;
+}
+
+/* What is read next of the last file and of the one that may follow it, all at once. */
+static void touch_next(const czi_file *last, const char *const *keys)
+{
+    enum { AHEAD = 256 << 10 };
+    mt_touch touches[4] = { { .key = keys[0] }, { .key = keys[1] } };
+    size_t n = 2;
+    if (last->directory)
+        touches[n++] = (mt_touch) { last->key, last->base + last->directory, AHEAD };
+    if (last->metadata)
+        touches[n++] = (mt_touch) { last->key, last->base + last->metadata, AHEAD };
+    mt_blocks_touch(last->store, touches, n);
+}
+
 static mt_status open_next(const mt_source *source, mt_arena *arena, czi_files *files, bool *found, mt_error *err)
 {
-    static const char *const names[2] = { "%.*s (%d).czi", "%.*s(%d).czi" };
-    size_t n = strlen(source->key);
+    const char *keys[2];
     *found = false;
-    for (int i = 0; i < 2 && n > 4 && !*found; i++) {
+    mt_status st = strlen(source->key) > 4 ? name_next(source, arena, files->n, keys, err) : MT_OK;
+    if (st || strlen(source->key) <= 4)
+        return st;
+    touch_next(&files->file[files->n - 1], keys);
+    for (int i = 0; i < 2 && !*found; i++) {
         mt_error own = MT_ERROR_INIT;
         uint64_t size;
-        const char *key = mt_arena_printf(arena, err, names[i], (int)n - 4, source->key, files->n);
-        if (!key)
-            return MT_E_MEMORY;
-        mt_status st = mt_store_size(source->store, key, &size, &own);
+        const char *key = keys[i];
+        st = mt_store_size(source->store, key, &size, &own);
         if (st == MT_E_NOT_FOUND)
             continue;
         if (st)

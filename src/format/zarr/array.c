@@ -112,6 +112,7 @@ mt_status zarr_builder_finish(zarr_builder *b, mt_error *err)
     if (st)
         return st;
     map->locate = zarr_locate;
+    map->save = zarr_save;
     map->find_stored = map->ndim > 0 ? zarr_find_stored : NULL;
     if (b->state->n_shard_levels == 0)
         return MT_OK;

@@ -5,6 +5,8 @@
 
 #include <string.h>
 
+#define WELLS_AT_ONCE 14 /* and two more paths are one batch */
+
 static bool is_full(const zarr_images *images) { return images->n >= images->limit; }
 
 static mt_status add(zarr_images *images, const char *name, mt_error *err)
@@ -71,11 +73,34 @@ static mt_status find_fields(zarr_images *images, const zarr_node *well, const c
     return MT_OK;
 }
 
+/* The next wells at once, and below the first what is likely to be its first image. Names that do not fit are refused
+ * when their turn comes. */
+static void touch_wells(const zarr_reader *r, const zarr_node *plate, const json_t *list, size_t from, size_t n)
+{
+    const char *paths[WELLS_AT_ONCE + 2], *name = listed_path(list, from, "path");
+    size_t count = 0;
+    for (size_t i = from; i < from + n; i++) {
+        const char *well = listed_path(list, i, "path");
+        if (well && zarr_join(r, plate->path, well, MT_E_CORRUPT, &paths[count], NULL) == MT_OK)
+            count++;
+    }
+    for (const char *below = "/0/0"; from == 0 && name && *below; below += 2) {
+        const char *path = mt_arena_printf(r->scratch, NULL, "%s%s", name, below);
+        if (path && zarr_join(r, plate->path, path, MT_E_CORRUPT, &paths[count], NULL) == MT_OK)
+            count++;
+    }
+    zarr_touch(r, paths, count);
+}
+
 static mt_status find_wells(zarr_images *images, const zarr_node *plate, mt_error *err)
 {
     const zarr_reader *r = images->reader;
     const json_t *list = json_object_get(json_object_get(zarr_ome(plate), "plate"), "wells");
-    for (size_t i = 0; !is_full(images) && i < json_array_size(list); i++) {
+    size_t n = json_array_size(list);
+    for (size_t i = 0; !is_full(images) && i < n; i++) {
+        size_t left = n - i < images->limit - images->n ? n - i : images->limit - images->n;
+        if (i % WELLS_AT_ONCE == 0)
+            touch_wells(r, plate, list, i, left < WELLS_AT_ONCE ? left : WELLS_AT_ONCE);
         const char *name = listed_path(list, i, "path"), *path, *prefix;
         if (!name)
             return mt_fail(err, MT_E_CORRUPT, "well %zu of the plate has no path", i);
@@ -121,10 +146,16 @@ static mt_status find_numbered(zarr_images *images, const zarr_node *node, mt_er
 static mt_status find_series(zarr_images *images, const zarr_node *node, mt_error *err)
 {
     const zarr_reader *r = images->reader;
-    const char *path;
+    static const char *const likely[] = { "OME", "0", "0/0" };
+    const char *paths[3], *path;
     zarr_node ome;
-    mt_status st = zarr_join(r, node->path, "OME", MT_E_CORRUPT, &path, err);
-    if (st || (st = zarr_node_load(r, path, &ome, err)))
+    mt_status st = MT_OK;
+    for (size_t i = 0; i < 3 && !st; i++)
+        st = zarr_join(r, node->path, likely[i], MT_E_CORRUPT, &paths[i], err);
+    if (st)
+        return st;
+    zarr_touch(r, paths, 3);
+    if ((st = zarr_node_load(r, paths[0], &ome, err)))
         return st;
     const json_t *list = json_object_get(zarr_ome(&ome), "series");
     for (size_t i = 0; !st && !is_full(images) && i < json_array_size(list); i++) {
@@ -139,41 +170,40 @@ static mt_status find_series(zarr_images *images, const zarr_node *node, mt_erro
     return st || has_list ? st : find_numbered(images, node, err);
 }
 
-typedef struct child_visit {
-    zarr_images *images;
-    const zarr_node *group;
-} child_visit;
-
-/* A child whose metadata is broken or cannot be read is named too: opening it says what is wrong. */
-static mt_status visit_child(void *user, const char *name, mt_error *err)
+/* A child whose metadata is broken is named too: opening it says what is wrong. */
+static mt_status try_child(zarr_images *images, const zarr_node *group, const char *path, mt_error *err)
 {
-    const child_visit *visit = user;
-    zarr_images *images = visit->images;
     const zarr_reader *r = images->reader;
-    if (is_full(images) || *name == '.' || strcmp(name, "zarr.json") == 0)
-        return MT_OK;
-    const char *path;
-    mt_status st = zarr_join(r, visit->group->path, name, MT_E_CORRUPT, &path, err);
-    if (st)
-        return st;
     uint64_t size;
-    if (mt_store_size(r->store, path, &size, NULL) == MT_OK)
-        return MT_OK; /* a file, with nothing below it */
     zarr_node child;
     mt_error failure = MT_ERROR_INIT;
-    st = zarr_node_load(r, path, &child, &failure);
+    mt_status st = zarr_node_load(r, path, &child, &failure);
+    if (st && mt_store_size(r->store, path, &size, NULL) == MT_OK)
+        return MT_OK; /* a file, with nothing below it */
     if (st == MT_E_MEMORY)
         return mt_fail(err, st, "%s", failure.message);
     bool is_image = st || child.kind == ZARR_ARRAY || zarr_ome_multiscale(&child, 0);
     if (!st)
         zarr_node_free(&child);
-    return is_image ? add(images, path + strlen(visit->group->path) + (*visit->group->path != 0), err) : MT_OK;
+    return is_image ? add(images, path + strlen(group->path) + (*group->path != 0), err) : MT_OK;
 }
 
 static mt_status find_children(zarr_images *images, const zarr_node *group, mt_error *err)
 {
-    child_visit visit = { images, group };
-    return mt_store_list(images->reader->store, group->path, visit_child, &visit, err);
+    enum { AT_ONCE = 16 };
+    const char *paths[AT_ONCE];
+    zarr_names names;
+    mt_status st = zarr_find_names(images->reader, group, &names, err);
+    for (size_t from = 0; !st && from < names.n && !is_full(images); from += AT_ONCE) {
+        size_t n = names.n - from < AT_ONCE ? names.n - from : AT_ONCE;
+        for (size_t i = 0; i < n && !st; i++)
+            st = zarr_join(images->reader, group->path, names.names[from + i], MT_E_CORRUPT, &paths[i], err);
+        if (!st)
+            zarr_touch(images->reader, paths, n);
+        for (size_t i = 0; i < n && !st && !is_full(images); i++)
+            st = try_child(images, group, paths[i], err);
+    }
+    return st;
 }
 
 mt_status zarr_find_images(zarr_images *images, const zarr_node *node, bool with_labels, bool *is_plain, mt_error *err)

@@ -4,8 +4,7 @@
 
 #include <string.h>
 
-/* *out is NULL where there is no such object. */
-static mt_status load_json(const zarr_reader *r, const char *path, const char *name, json_t **out, mt_error *err)
+mt_status zarr_load_json(const zarr_reader *r, const char *path, const char *name, json_t **out, mt_error *err)
 {
     *out = NULL;
     char *key = mt_arena_printf(r->scratch, err, "%s%s%s", path, *path ? "/" : "", name);
@@ -37,7 +36,7 @@ mt_status zarr_node_load_attributes(const zarr_reader *r, zarr_node *node, mt_er
     if (node->version != 2 || node->attributes)
         return MT_OK;
     json_t *attributes;
-    mt_status st = load_json(r, node->path, ".zattrs", &attributes, err);
+    mt_status st = zarr_load_json(r, node->path, ".zattrs", &attributes, err);
     if (!st)
         st = take_attributes(node, attributes, err);
     json_decref(attributes);
@@ -75,7 +74,7 @@ static mt_status classify_v3(zarr_node *node, mt_error *err)
 static mt_status load_v2_group(const zarr_reader *r, zarr_node *node, mt_error *err)
 {
     json_t *group;
-    mt_status st = load_json(r, node->path, ".zgroup", &group, err);
+    mt_status st = zarr_load_json(r, node->path, ".zgroup", &group, err);
     if (st)
         return st;
     node->version = 2;
@@ -88,7 +87,7 @@ static mt_status load_v2_group(const zarr_reader *r, zarr_node *node, mt_error *
 
 static mt_status load(const zarr_reader *r, zarr_node *node, mt_error *err)
 {
-    mt_status st = load_json(r, node->path, "zarr.json", &node->document, err);
+    mt_status st = zarr_load_json(r, node->path, "zarr.json", &node->document, err);
     if (st)
         return st;
     if (node->document) {
@@ -96,7 +95,7 @@ static mt_status load(const zarr_reader *r, zarr_node *node, mt_error *err)
             mt_error_prefix(err, "%s%szarr.json", node->path, *node->path ? "/" : "");
         return st;
     }
-    if ((st = load_json(r, node->path, ".zarray", &node->document, err)))
+    if ((st = zarr_load_json(r, node->path, ".zarray", &node->document, err)))
         return st;
     if (!node->document)
         return load_v2_group(r, node, err);
@@ -110,6 +109,7 @@ mt_status zarr_node_load(const zarr_reader *r, const char *path, zarr_node *out,
     if (zarr_nodes_find(r->nodes, path, out))
         return MT_OK;
     *out = (zarr_node) { .path = path };
+    zarr_touch(r, &path, 1);
     mt_status st = load(r, out, err);
     if (st)
         zarr_node_free(out);

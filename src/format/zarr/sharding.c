@@ -9,8 +9,6 @@
 
 #include <string.h>
 
-#define ENTRY_BYTES 16
-
 static mt_status parse_inner_shape(zarr_builder *b, const json_t *configuration, zarr_shards *shards, mt_error *err)
 {
     int64_t inner[MT_MAX_DIMS];
@@ -35,7 +33,7 @@ static mt_status parse_inner_shape(zarr_builder *b, const json_t *configuration,
         b->chunk[d] = inner[i];
     }
     size_t limit = mt_arena_env(b->map->arena)->limits.max_metadata_bytes;
-    if ((uint64_t)entries > limit / ENTRY_BYTES)
+    if ((uint64_t)entries > limit / ZARR_ENTRY_BYTES)
         return mt_fail(err, MT_E_LIMIT, "the index of a shard is larger than max_metadata_bytes (%zu)", limit);
     shards->n_entries = (size_t)entries;
     return MT_OK;
@@ -59,7 +57,7 @@ mt_status zarr_add_shards(zarr_builder *b, const json_t *configuration, const js
 
     if ((st = zarr_index_codecs(b, json_object_get(configuration, "index_codecs"), shards, err)))
         return st;
-    if (!mt_chain_encoded_size(&shards->index_chain, shards->n_entries * ENTRY_BYTES, &shards->index_bytes))
+    if (!mt_chain_encoded_size(&shards->index_chain, shards->n_entries * ZARR_ENTRY_BYTES, &shards->index_bytes))
         return mt_fail(err, MT_E_UNSUPPORTED, "shard indices of varying size are not read");
     shards->owner = mt_chunk_map_new_owner(b->map);
     *inner = json_object_get(configuration, "codecs");
@@ -86,10 +84,14 @@ typedef struct index_request {
     extent where;
 } index_request;
 
-static mt_status find_object(index_request *q, mt_error *err)
+/* The index of an object, and with it the size of that: one round trip. */
+static mt_status fetch_from_object(index_request *q, uint8_t *encoded, mt_error *err)
 {
+    const zarr_shards *s = q->shards;
     mt_error failure = MT_ERROR_INIT;
-    mt_status st = mt_store_size(q->map->store, q->key, &q->where.size, &failure);
+    size_t n;
+    mt_status st = (s->index_first ? mt_store_read_start : mt_store_read_tail)(
+        q->map->store, q->key, encoded, s->index_bytes, &n, &q->where.size, &failure);
     if (st == MT_E_NOT_FOUND) {
         q->where.missing = true;
         return MT_OK;
@@ -97,14 +99,24 @@ static mt_status find_object(index_request *q, mt_error *err)
     return st ? mt_fail(err, st, "%s", failure.message) : MT_OK;
 }
 
-static mt_status decode_index(const index_request *q, uint8_t *encoded, uint64_t *entries, mt_error *err)
+static mt_status fetch_index(index_request *q, uint8_t *encoded, mt_error *err)
 {
     const zarr_shards *s = q->shards;
-    uint64_t from = q->where.offset + (s->index_first ? 0 : q->where.size - s->index_bytes);
-    size_t bytes = s->n_entries * ENTRY_BYTES;
-    mt_status st = mt_store_read_at(q->map->store, q->key, from, encoded, s->index_bytes, err);
-    if (st)
+    mt_status st = q->is_object ? fetch_from_object(q, encoded, err) : MT_OK;
+    if (st || q->where.missing)
         return st;
+    if (q->where.size < s->index_bytes)
+        return mt_fail(err, MT_E_CORRUPT, "the shard has %llu bytes and cannot hold its index of %zu bytes",
+                       (unsigned long long)q->where.size, s->index_bytes);
+    uint64_t from = q->where.offset + (s->index_first ? 0 : q->where.size - s->index_bytes);
+    return q->is_object ? MT_OK : mt_store_read_at(q->map->store, q->key, from, encoded, s->index_bytes, err);
+}
+
+static mt_status decode_index(const index_request *q, const uint8_t *encoded, uint64_t *entries, mt_error *err)
+{
+    const zarr_shards *s = q->shards;
+    size_t bytes = s->n_entries * ZARR_ENTRY_BYTES;
+    mt_status st = MT_OK;
     if (s->index_chain.n_steps == 0) {
         memcpy(entries, encoded, bytes);
     } else {
@@ -119,38 +131,34 @@ static mt_status decode_index(const index_request *q, uint8_t *encoded, uint64_t
     return st;
 }
 
-static mt_status read_index(const index_request *q, shard_index *index, mt_error *err)
+/* From the bytes as stored, which are not there of a missing shard. */
+static mt_status build_index(const index_request *q, const uint8_t *encoded, void **data, size_t *size, mt_error *err)
 {
-    const zarr_shards *s = q->shards;
-    if (q->where.size < s->index_bytes)
-        return mt_fail(err, MT_E_CORRUPT, "the shard has %llu bytes and cannot hold its index of %zu bytes",
-                       (unsigned long long)q->where.size, s->index_bytes);
     mt_env *env = mt_arena_env(q->map->arena);
-    void *encoded;
-    mt_status st = mt_alloc(env, s->index_bytes, &encoded, err);
+    *size = sizeof(shard_index) + (q->where.missing ? 0 : q->shards->n_entries * ZARR_ENTRY_BYTES);
+    mt_status st = mt_alloc(env, *size, data, err);
     if (st)
         return st;
-    st = decode_index(q, encoded, index->entries, err);
-    mt_release(env, encoded, s->index_bytes);
+    shard_index *index = *data;
+    index->where = q->where;
+    if (!q->where.missing && (st = decode_index(q, encoded, index->entries, err)))
+        mt_release(env, *data, *size);
     return st;
 }
 
 static mt_status make_index(void *argument, void **data, size_t *size, mt_error *err)
 {
     index_request *q = argument;
-    mt_status st = q->is_object ? find_object(q, err) : MT_OK;
+    mt_env *env = mt_arena_env(q->map->arena);
+    void *encoded;
+    mt_status st = mt_alloc(env, q->shards->index_bytes, &encoded, err);
     if (st)
         return st;
-    mt_env *env = mt_arena_env(q->map->arena);
-    *size = sizeof(shard_index) + (q->where.missing ? 0 : q->shards->n_entries * ENTRY_BYTES);
-    if ((st = mt_alloc(env, *size, data, err)))
-        return st;
-    shard_index *index = *data;
-    index->where = q->where;
-    if (!q->where.missing && (st = read_index(q, index, err))) {
+    if (!(st = fetch_index(q, encoded, err)))
+        st = build_index(q, encoded, data, size, err);
+    if (st)
         mt_error_prefix(err, "shard index");
-        mt_release(env, *data, *size);
-    }
+    mt_release(env, encoded, q->shards->index_bytes);
     return st;
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Zarr stores as folders: which array a path means, and what the format does. */
 #include "format/zarr/zarr.h"
+#include "store/blocks.h"
 
 #include <string.h>
 
@@ -179,15 +180,32 @@ static mt_status map_member(const zarr_reader *r, const zarr_node *group, const 
     return st;
 }
 
+/* A node, and what it may be a level of: all that is looked at, up to the root, at once. */
+static mt_status touch_above(const zarr_reader *r, const char *path, size_t root, mt_error *err)
+{
+    enum { MOST = 16 };
+    const char *paths[MOST] = { path };
+    size_t n = 1;
+    for (size_t end = strlen(path); end > root && n < MOST && r->store->costs.is_slow; n++) {
+        do
+            end--;
+        while (end > root && path[end] != '/');
+        if (!(paths[n] = mt_arena_strndup(r->scratch, path, end, err)))
+            return zarr_failed(err);
+    }
+    zarr_touch(r, paths, n);
+    return MT_OK;
+}
+
 static mt_status map_path(const zarr_reader *r, const mt_source *source, const mt_selection *selection,
                           mt_chunk_map *map, mt_error *err)
 {
     const char *path, *name = "";
     zarr_node node;
-    mt_status st = zarr_join(r, source->key, selection->path, MT_E_ARGUMENT, &path, err);
-    if (st || (st = zarr_node_load(r, path, &node, err)))
-        return st;
     size_t root = strlen(source->key);
+    mt_status st = zarr_join(r, source->key, selection->path, MT_E_ARGUMENT, &path, err);
+    if (st || (st = touch_above(r, path, root, err)) || (st = zarr_node_load(r, path, &node, err)))
+        return st;
     if (is_image(&node))
         st = map_image(r, &node, selection, selection->series < 0 ? 0 : selection->series, root, map, err);
     else
@@ -272,15 +290,21 @@ static bool ends_with(const char *text, const char *end)
 static mt_status probe_folder(const mt_source *source, int *score, mt_error *err)
 {
     static const char *const documents[] = { "zarr.json", ".zarray", ".zgroup", ".zattrs" };
+    enum { N = sizeof documents / sizeof *documents };
+    char keys[N][MT_KEY_BYTES];
+    mt_touch touches[N];
+    uint64_t size;
     *score = ends_with(source->name, ".zarr");
-    for (size_t i = 0; i < sizeof documents / sizeof *documents; i++) {
-        char key[MT_KEY_BYTES];
-        uint64_t size;
+    if (strlen(source->key) > MT_KEY_BYTES - 16)
+        return MT_OK;
+    for (size_t i = 0; i < N; i++) {
+        snprintf(keys[i], sizeof keys[i], "%s%s%s", source->key, *source->key ? "/" : "", documents[i]);
+        touches[i] = (mt_touch) { .key = keys[i] };
+    }
+    mt_blocks_touch(source->store, touches, N);
+    for (size_t i = 0; i < N; i++) {
         mt_error own = MT_ERROR_INIT;
-        int n = snprintf(key, sizeof key, "%s%s%s", source->key, *source->key ? "/" : "", documents[i]);
-        if (n < 0 || (size_t)n >= sizeof key)
-            return MT_OK;
-        mt_status st = mt_store_size(source->store, key, &size, &own);
+        mt_status st = mt_store_size(source->store, keys[i], &size, &own);
         if (st && st != MT_E_NOT_FOUND)
             return mt_fail(err, st, "%s", own.message);
         if (!st) {
@@ -311,5 +335,6 @@ const mt_format mt_format_zarr = {
     .open = zarr_open,
     .close = zarr_close,
     .list = zarr_list,
+    .restore = zarr_restore,
     .map = zarr_map,
 };

@@ -45,11 +45,26 @@ MT_MUST_CHECK mt_status zarr_node_load(const zarr_reader *r, const char *path, z
 MT_MUST_CHECK mt_status zarr_node_load_attributes(const zarr_reader *r, zarr_node *node, mt_error *err);
 void zarr_node_free(zarr_node *node);
 
+/* A document at a path; *out is NULL where there is no such object. */
+MT_MUST_CHECK mt_status zarr_load_json(const zarr_reader *r, const char *path, const char *name, json_t **out,
+                                       mt_error *err);
+
+/* Asks for the documents of n paths at once, where the store is slow: each is then loaded without waiting. */
+void zarr_touch(const zarr_reader *r, const char *const *paths, size_t n);
+
+/* The names directly below a group, in scratch. */
+typedef struct zarr_names {
+    const char **names;
+    size_t n, room;
+} zarr_names;
+MT_MUST_CHECK mt_status zarr_find_names(const zarr_reader *r, const zarr_node *group, zarr_names *out, mt_error *err);
+
 /* a/b in scratch. b comes from a file or from the user: it must be made of plain segments, else fails with status. */
 MT_MUST_CHECK mt_status zarr_join(const zarr_reader *r, const char *a, const char *b, mt_status status,
                                   const char **out, mt_error *err);
 
 #define ZARR_MAX_SHARD_LEVELS 4
+#define ZARR_ENTRY_BYTES 16 /* of a shard index */
 
 /* One level of shards: how the index of one is laid out. Everything is in the order of the array's dimensions. */
 typedef struct zarr_shards {
@@ -131,6 +146,10 @@ MT_MUST_CHECK mt_status zarr_builder_finish(zarr_builder *b, mt_error *err);
 /* locate for arrays without and with shards. */
 mt_status zarr_locate(const mt_chunk_map *map, const int64_t *position, mt_chunk_ref *out, mt_error *err);
 mt_status zarr_locate_sharded(const mt_chunk_map *map, const int64_t *position, mt_chunk_ref *out, mt_error *err);
+
+/* save of a map, and restore of the format. */
+mt_status zarr_save(const mt_chunk_map *map, mt_buffer *out, mt_error *err);
+mt_status zarr_restore(mt_chunk_map *map, const mt_renaming *renaming, mt_reader *r, mt_error *err);
 
 /* Writes the key of the object at a grid position (of shards, where there are shards). */
 void zarr_write_key(const mt_chunk_map *map, const int64_t *position, char *out);

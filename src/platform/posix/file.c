@@ -62,6 +62,21 @@ mt_status mt_file_size(mt_file file, const char *path, uint64_t *out, mt_error *
     return MT_OK;
 }
 
+mt_status mt_file_stamp(mt_file file, const char *path, uint64_t *size, int64_t *mtime_ns, mt_error *err)
+{
+    struct stat st;
+    if (fstat(file.handle, &st) != 0)
+        return fail_errno(err, path, "has no time");
+#ifdef __APPLE__
+    struct timespec when = st.st_mtimespec;
+#else
+    struct timespec when = st.st_mtim;
+#endif
+    *size = (uint64_t)st.st_size;
+    *mtime_ns = (int64_t)when.tv_sec * 1000000000 + when.tv_nsec;
+    return MT_OK;
+}
+
 mt_status mt_file_read(mt_file file, const char *path, uint64_t offset, void *out, size_t size, mt_error *err)
 {
     uint8_t *at = out;

@@ -316,7 +316,9 @@ mt_status mt_attempt_begin(mt_attempt *a, mt_error *err)
     curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
     curl_easy_setopt(easy, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
     curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_2TLS);
-    curl_easy_setopt(easy, CURLOPT_PIPEWAIT, 1L); /* rather a stream of HTTP/2 than a connection more */
+    /* Rather a stream of HTTP/2 than a connection more. Without TLS there is no HTTP/2, and curl would wait for the first
+     * response of a host to know. */
+    curl_easy_setopt(easy, CURLOPT_PIPEWAIT, curl_strnequal(url, "https:", 6) ? 1L : 0L);
     curl_easy_setopt(easy, CURLOPT_USERAGENT, "microtome/" MT_VERSION);
     /* A connection to a private address that is open already would not be asked for its address again. */
     curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, a->from_public && *a->knows_private ? 1L : 0L);

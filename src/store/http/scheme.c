@@ -209,7 +209,7 @@ static mt_status open_url(const mt_resolver *resolver, mt_location *out, mt_erro
         go_below(&p);
     if ((st = open_store(resolver->env, &p, &out->store, err)))
         return st;
-    if (!p.folder) {
+    if (!p.folder && !resolver->is_known) {
         mt_error why = MT_ERROR_INIT;
         st = mt_store_size(out->store, p.key, &size, &why);
         bool other = st ? atomic_load(&mt_web_of(out->store)->answered) : is_page(out->store, p.key);

@@ -111,6 +111,7 @@ static mt_span span_of(mt_request_kind kind)
 {
     switch (kind) {
     case MT_READ_RANGE: return MT_SPAN_RANGE;
+    case MT_READ_SOME: return MT_SPAN_SOME;
     case MT_READ_TAIL: return MT_SPAN_TAIL;
     case MT_READ_WHOLE: return MT_SPAN_WHOLE;
     }
@@ -135,15 +136,14 @@ static bool answer_from_kept(mt_store *store, mt_request *r)
     mt_web *web = mt_web_of(store);
     mt_object_identity known;
     mt_range range = { r->offset, r->size, r->out };
-    if (r->kind == MT_READ_TAIL || r->kind == MT_READ_WHOLE) {
+    if (r->kind != MT_READ_RANGE) {
         bool found = mt_objects_find(&web->objects, r->key, &known) && known.size != UINT64_MAX;
         if (!found || (r->kind == MT_READ_WHOLE && (!r->out || r->size < known.size)))
             return false;
-        range.size = known.size < r->size ? (size_t)known.size : r->size;
-        range.offset = known.size - range.size;
+        uint64_t from = r->kind != MT_READ_SOME ? 0 : r->offset < known.size ? r->offset : known.size;
+        range.size = known.size - from < r->size ? (size_t)(known.size - from) : r->size;
+        range.offset = r->kind == MT_READ_SOME ? from : known.size - range.size;
         r->object_size = known.size;
-    } else if (r->kind != MT_READ_RANGE) {
-        return false;
     }
     mt_status ignored;
     if (!read_now(store, r->key, &range, 1, &ignored, NULL))

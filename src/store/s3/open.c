@@ -154,7 +154,7 @@ static mt_status open_url(const mt_resolver *resolver, const char *scheme, mt_lo
     if ((st = mt_s3_store_new(resolver->env, scheme, p.bucket, p.root, &s, err)))
         return st;
     out->store = &s->web.base;
-    if ((st = find(s, arena, &p, err)))
+    if (!resolver->is_known && (st = find(s, arena, &p, err)))
         return st;
     out->folder = p.folder;
     out->name = p.name;

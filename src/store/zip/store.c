@@ -99,8 +99,9 @@ static mt_status take_request(zip_store *zip, mt_request *q, wanted *w)
     if (q->kind == MT_READ_WHOLE && size > q->size)
         return mt_fail(&q->error, MT_E_LIMIT, "%s/%s has %llu bytes, more than %zu", zip->key, q->key,
                        (unsigned long long)size, q->size);
-    w->range.size = size < q->size ? (size_t)size : q->size;
-    w->range.offset = size - w->range.size;
+    uint64_t from = q->kind != MT_READ_SOME ? 0 : q->offset < size ? q->offset : size;
+    w->range.size = size - from < q->size ? (size_t)(size - from) : q->size;
+    w->range.offset = q->kind == MT_READ_SOME ? from : size - w->range.size;
     if (q->kind == MT_READ_WHOLE && !q->out) {
         if ((st = mt_alloc(zip->base.env, w->range.size, &q->out, &q->error)))
             return st;
@@ -329,6 +330,19 @@ static void free_zip(zip_store *zip)
     mt_release(env, zip, sizeof *zip);
 }
 
+/* By the archive: its members do not change without it. */
+static mt_status zip_identify(mt_store *store, const char *key, mt_identity *out, mt_error *err)
+{
+    zip_store *zip = zip_of(store);
+    zip_member *m;
+    zip_record r;
+    mt_status st = find_member(zip, key, &m, &r, err);
+    if (st || (st = mt_store_identify(zip->outer, zip->key, out, err)))
+        return st;
+    out->size = r.size;
+    return MT_OK;
+}
+
 static void zip_close(mt_store *store)
 {
     zip_store *zip = zip_of(store);
@@ -350,6 +364,7 @@ static const mt_store_ops zip_ops = { .size = zip_size,
                                       .submit = zip_submit,
                                       .cancel = zip_cancel,
                                       .list = zip_list,
+                                      .identify = zip_identify,
                                       .close = zip_close };
 
 static mt_status join_url(mt_env *env, const char *folder, const char *key, char **out, mt_error *err)
@@ -373,7 +388,8 @@ mt_status mt_store_open_zip(mt_env *env, mt_store *outer, const char *key, mt_st
     if (st)
         return st;
     zip_store *zip = memset(memory, 0, sizeof(zip_store));
-    zip->base = (mt_store) { .ops = &zip_ops, .env = env, .costs = outer->costs, .lies_in_another = true };
+    zip->base = (mt_store) { .ops = &zip_ops, .env = env, .costs = outer->costs, .is_front = true };
+    zip->base.is_archive = true;
     zip->outer = outer;
     zip->directory.env = env;
     zip->owner = env->index_cache ? mt_cache_new_owner(env->index_cache) : 0;

@@ -88,6 +88,41 @@ static void ends_of_objects(void **state)
         mt_release(&r.context->env, q[i].out, q[i].capacity);
     check_ok(mt_store_read_tail(r.at.store, "x y#%", out, 8, &n, &size, &err), &err);
     assert_memory_equal(out, bytes + 992, 8);
+    remote_close(&r);
+}
+
+/* Of what is not known yet, which is all at the first round, and of what is. */
+static void some_bytes(void **state)
+{
+    (void)state;
+    remote r;
+    uint8_t out[5][64];
+    mt_error err = MT_ERROR_INIT;
+    remote_open(&r, folder, "/a", NULL, NULL, NULL);
+    for (int round = 0; round < 2; round++) {
+        mt_request q[5] = { { .key = "x y#%", .kind = MT_READ_SOME, .size = 8, .out = out[0] },
+                            { .key = "x y#%", .kind = MT_READ_SOME, .offset = 995, .size = 8, .out = out[1] },
+                            { .key = "x y#%", .kind = MT_READ_SOME, .offset = 1000, .size = 8, .out = out[2] },
+                            { .key = "x y#%", .kind = MT_READ_SOME, .offset = 5000, .size = 8, .out = out[3] },
+                            { .key = "empty", .kind = MT_READ_SOME, .size = 8, .out = out[4] } };
+        static const size_t read[5] = { 8, 5, 0, 0, 0 };
+        check_ok(mt_store_perform(r.at.store, q, 5, &err), &err);
+        for (int i = 0; i < 5; i++) {
+            assert_int_equal(q[i].n_read, read[i]);
+            assert_int_equal(q[i].object_size, i < 4 ? 1000 : 0);
+            assert_memory_equal(out[i], bytes + q[i].offset, read[i]);
+        }
+    }
+    remote_close(&r);
+}
+
+static void what_is_absent(void **state)
+{
+    (void)state;
+    remote r;
+    uint64_t size;
+    mt_error err = MT_ERROR_INIT;
+    remote_open(&r, folder, "/a", NULL, NULL, NULL);
     assert_int_equal(mt_store_size(r.at.store, "none", &size, &err), MT_E_NOT_FOUND);
     remote_close(&r);
 }
@@ -368,6 +403,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(all_kinds),        cmocka_unit_test(ends_of_objects),
+        cmocka_unit_test(some_bytes),       cmocka_unit_test(what_is_absent),
         cmocka_unit_test(busy_every_7th),   cmocka_unit_test(reset_every_7th),
         cmocka_unit_test(short_bodies),     cmocka_unit_test(refusals_are_errors),
         cmocka_unit_test(retries_end),      cmocka_unit_test(wrong_ranges),

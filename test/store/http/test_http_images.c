@@ -2,10 +2,12 @@
 /* Images over HTTP: the pixels of the local files, also from servers that fail; and never a hole. */
 #include "support/http_store.h"
 
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 /* All pixels, as float32; the caller frees them. */
@@ -166,6 +168,117 @@ static void only_404_is_missing(void **state)
     }
 }
 
+/* Dependent round trips: requests that come before the first of them can have been answered are of one trip. */
+typedef struct trip_log {
+    pthread_mutex_t mutex;
+    struct timespec start; /* of the last trip */
+    unsigned trips;
+} trip_log;
+
+enum { TRIP_MS = 60 };
+
+static void count_trips(void *user, const http_request *request, http_reply *reply)
+{
+    trip_log *log = user;
+    struct timespec now;
+    pthread_mutex_lock(&log->mutex);
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    int64_t ns = (int64_t)(now.tv_sec - log->start.tv_sec) * 1000000000 + now.tv_nsec - log->start.tv_nsec;
+    if (log->trips == 0 || ns > (int64_t)TRIP_MS * 1000000) {
+        log->trips++;
+        log->start = now;
+    }
+    if (getenv("MT_PRINT_TRIPS"))
+        print_message("  trip %u: %s %s\n", log->trips, request->path, request->range);
+    pthread_mutex_unlock(&log->mutex);
+    reply->delay_ms = TRIP_MS;
+}
+
+static int write_file(void *file, const void *bytes_of_map, size_t n)
+{
+    return fwrite(bytes_of_map, 1, n, file) == n ? 0 : -1;
+}
+
+/* Trips to open an image, with the map in this file (NULL: without), and those to read its first element. With save, saves
+ * the map there. */
+static void measure(const char *path, const char *map, FILE *save, unsigned *open, unsigned *patch)
+{
+    trip_log log = { .mutex = PTHREAD_MUTEX_INITIALIZER };
+    char url[512];
+    mt_stack *stack;
+    mt_error err = MT_ERROR_INIT;
+    mt_context *context;
+    mt_open_options options = { .struct_size = sizeof options, .map = map };
+    http_server *server = http_server_start("127.0.0.1", root_of(path), count_trips, &log);
+    check_ok(mt_context_new(NULL, &context, &err), &err);
+    snprintf(url, sizeof url, "%s/%s", http_server_url(server), path);
+    check_ok(mt_stack_open(context, url, &options, &stack, &err), &err);
+    *open = log.trips;
+    int64_t coords[3] = { 0 }, size[3] = { 1, 1, 1 }, channel = 0;
+    float out[1];
+    size_t spatial = (size_t)mt_stack_get_info(stack)->data_ndim - 2;
+    check_ok(mt_stack_extract_patch(stack, 0, &channel, 1, coords, size, spatial, out, &err), &err);
+    *patch = log.trips - *open;
+    if (save)
+        check_ok(mt_stack_save_map(stack, write_file, save, &err), &err);
+    mt_stack_close(stack);
+    mt_context_free(context);
+    http_server_stop(server);
+}
+
+/* On a machine that is busy a request may come late: the best of a few tries counts. */
+static void check_trips(const char *path, const char *map, unsigned open, unsigned patch)
+{
+    unsigned opened = 0, read = 0;
+    for (int try = 0; try < 5; try++) {
+        measure(path, map, NULL, &opened, &read);
+        print_message("%u + %u trips (at most %u + %u): %s%s\n", opened, read, open, patch, path,
+                      map ? ", saved map" : "");
+        if (opened <= open && read <= patch)
+            return;
+    }
+    fail_msg("%s: %u + %u trips", path, opened, read);
+}
+
+static void check_saved_map(const char *path, const char *url_path, unsigned patch)
+{
+    char map[] = "/tmp/test_http_map_XXXXXX";
+    unsigned opened, read;
+    FILE *file = fdopen(mkstemp(map), "wb");
+    assert_non_null(file);
+    measure(path, NULL, file, &opened, &read);
+    assert_int_equal(fclose(file), 0);
+    check_trips(url_path, map, 0, patch);
+    unlink(map);
+}
+
+/* One trip more than without a map for each file with metadata. */
+static void saved_maps(void **state)
+{
+    (void)state;
+    check_saved_map("zarr/zarr-java/ome/v0.5/0/", "zarr/zarr-java/ome/v0.5/0/", 3);
+    check_saved_map("zarr/zarr-java/ome/v0.5/0/", "zarr/zarr-java/ome/v0.5/0", 3); /* a key, where there was none */
+    check_saved_map("hdf5/bio/kidney.h5", "hdf5/bio/kidney.h5", 3);
+    check_saved_map("tiff/crafted/ome_pyramid_subifd_tiled_raw.ome.tif",
+                    "tiff/crafted/ome_pyramid_subifd_tiled_raw.ome.tif", 3);
+}
+
+static void round_trips(void **state)
+{
+    (void)state;
+    check_trips("zarr/mobie/blobs.ome.zarr", NULL, 3, 2);
+    check_trips("zarr/zarr-java/ome/v0.5/", NULL, 3, 2);
+    check_trips("zarr/zarr-java/ome/v0.5/0/", NULL, 1, 2);
+    check_trips("zarr/zarr-java/ome/v0.5/0", NULL, 3, 2); /* first it is asked what this is */
+    check_trips("zarr/zarrs/sharded_array_write_read.zarr/group/array/", NULL, 1, 2);
+    check_trips("tiff/crafted/ome_pyramid_subifd_tiled_deflate_pred2.ome.tif", NULL, 2, 2);
+    check_trips("tiff/crafted/ome_pyramid_subifd_tiled_raw.ome.tif", NULL, 2, 2);
+    check_trips("hdf5/bio/kidney.h5", NULL, 4, 2);
+    check_trips("hdf5/bio/Minimal_IMS_File.ims", NULL, 4, 2);
+    check_trips("hdf5/bio/smallVideoBdv.h5", NULL, 4, 2);
+    check_trips("czi/real/tiles.czi", NULL, 4, 2);
+}
+
 static void after_fork(void **state)
 {
     (void)state;
@@ -212,6 +325,8 @@ int main(void)
         cmocka_unit_test(from_bad_servers),
         cmocka_unit_test(from_servers_without_ranges),
         cmocka_unit_test(only_404_is_missing),
+        cmocka_unit_test(round_trips),
+        cmocka_unit_test(saved_maps),
         cmocka_unit_test(after_fork),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

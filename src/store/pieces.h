@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* What is known of the objects of a store: sizes, absences, and pieces of bytes, within bounds. Not thread-safe: the owner
+ * (store/blocks.h) locks it. */
+#ifndef MT_STORE_PIECES_H
+#define MT_STORE_PIECES_H
+
+#include "base/env.h"
+
+#include <stdbool.h>
+
+#define MT_NO_OBJECT UINT32_MAX
+
+typedef struct mt_known_object {
+    char *key; /* NULL: the slot is free */
+    uint64_t hash, size;
+    bool is_missing;
+    size_t bytes;  /* of its pieces */
+    uint64_t next; /* behind the last read: one from there on reads on */
+    size_t ahead;  /* bytes of that read */
+} mt_known_object;
+
+/* Bytes of an object that were read at once. */
+typedef struct mt_piece {
+    uint32_t object;
+    uint64_t start;
+    size_t size, room;
+    uint8_t *bytes;
+    uint64_t last_use;
+} mt_piece;
+
+typedef struct mt_pieces {
+    mt_env *env;
+    size_t most_pieces, most_bytes, object_bytes; /* bounds: of all, and of one object */
+    size_t n_objects, n_pieces, bytes;
+    size_t hint; /* the piece that answered last */
+    uint64_t clock;
+    bool forgot;      /* objects that were known once */
+    mt_piece *pieces; /* behind the objects */
+    uint32_t room;    /* for objects, found by their hash */
+    mt_known_object objects[];
+} mt_pieces;
+
+/* Room for objects is a power of two; all are forgotten when three quarters of it are in use. */
+MT_MUST_CHECK mt_status mt_pieces_new(mt_env *env, uint32_t room, size_t most_pieces, size_t most_bytes,
+                                      size_t object_bytes, mt_pieces **out, mt_error *err);
+void mt_pieces_free(mt_pieces *t);
+void mt_pieces_forget(mt_pieces *t);
+/* Keeps at most so many bytes from now on. */
+void mt_pieces_shrink(mt_pieces *t, size_t most_bytes);
+
+/* The object of a key; MT_NO_OBJECT: it is not known. */
+uint32_t mt_pieces_find(const mt_pieces *t, const char *key);
+/* The same, made where it is not known yet. MT_NO_OBJECT: there is no memory for it. */
+uint32_t mt_pieces_enter(mt_pieces *t, const char *key);
+/* Takes bytes over, room of which size count; what was used longest ago goes. */
+void mt_pieces_add(mt_pieces *t, uint32_t of, uint64_t start, uint8_t *bytes, size_t size, size_t room);
+/* Copies what is known from offset on (out NULL: only looks); the bytes copied. */
+size_t mt_pieces_copy(mt_pieces *t, uint32_t of, uint64_t offset, uint8_t *out, size_t size);
+
+#endif

@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Dependent round trips to open an image, and to open it and read the first patch of its last plane. */
+#include "support/support.h"
+
+#include "stack/stack.h"
+#include "support/delayed_store.h"
+#include "support/tiff_writer.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+typedef struct trips {
+    size_t open, patch; /* patch: after opening */
+} trips;
+
+static trips count(const char *path, const char *part, bool print)
+{
+    delayed_log log = { .delay_ms = 8, .print = print };
+    mt_open_options options = { .struct_size = sizeof options, .part = part };
+    mt_context *context;
+    mt_stack *stack;
+    mt_error err = MT_ERROR_INIT;
+    check_ok(mt_context_new(NULL, &context, &err), &err);
+    const mt_store_wrap wrap = { delayed_wrap, &log };
+    check_ok(mt_stack_open_wrapped(context, path, &options, &wrap, &stack, &err), &err);
+    trips t = { .open = log.trips };
+    if (print)
+        print_message("  opened\n");
+    const mt_stack_info *info = mt_stack_get_info(stack);
+    int spatial = info->data_ndim - 2;
+    int64_t coords[3] = { 0 }, size[3] = { 1, 1, 1 }, channel = info->data_shape[1] - 1;
+    if (spatial == 3)
+        coords[0] = info->data_shape[2] - 1;
+    float out[1];
+    check_ok(
+        mt_stack_extract_patch(stack, info->data_shape[0] - 1, &channel, 1, coords, size, (size_t)spatial, out, &err),
+        &err);
+    t.patch = log.trips - t.open;
+    mt_stack_close(stack);
+    mt_context_free(context);
+    return t;
+}
+
+/* Fails where opening takes more than open trips, or the first patch of the last plane more than patch further ones. */
+static void check_trips(const char *path, const char *part, size_t open, size_t patch)
+{
+    bool print = getenv("MT_PRINT_TRIPS") != NULL;
+    trips t = count(path, part, print);
+    print_message("%zu + %zu trips (at most %zu + %zu): %s%s%s\n", t.open, t.patch, open, patch, path, part ? "#" : "",
+                  part ? part : "");
+    assert_in_range(t.open, 0, open);
+    assert_in_range(t.patch, 0, patch);
+}
+
+static void check_all(const char *const *names, size_t n, size_t open)
+{
+    for (size_t i = 0; i < n; i++)
+        check_trips(data_path(names[i]), NULL, open, 2);
+}
+
+#define CHECK_ALL(names, open) check_all(names, sizeof(names) / sizeof *(names), open)
+
+static void test_zarr(void **state)
+{
+    (void)state;
+    static const char *const arrays[] = { "zarr/zarr-java/ome/v0.5/0",
+                                          "zarr/zarrs/sharded_array_write_read.zarr/group/array" };
+    static const char *const old_arrays[] = { "zarr/zarr-java/ome/v0.4/0", "zarr/zarr-java/v2_sample/bool" };
+    static const char *const images[] = { "zarr/zarr-java/ome/v0.4", "zarr/zarr-java/ome/v0.5",
+                                          "zarr/zarr-java/ome/v0.4_hcs", "zarr/zarr-java/ome/v0.5_hcs",
+                                          "zarr/mobie/blobs.ome.zarr" };
+    CHECK_ALL(arrays, 1);
+    CHECK_ALL(old_arrays, 2);
+    CHECK_ALL(images, 3);
+    check_trips(data_path("zarr/zarr-java/ome/v0.5"), "0", 2, 2);
+}
+
+static void test_tiff(void **state)
+{
+    (void)state;
+    static const char *const names[] = { "tiff/wsi/rgba_geotiff.tiff",
+                                         "tiff/crafted/ome_pyramid_subifd_tiled_raw.ome.tif",
+                                         "tiff/crafted/ome_pyramid_subifd_tiled_deflate_pred2.ome.tif" };
+    CHECK_ALL(names, 2);
+    /* Directories between the planes are walked over. */
+    check_trips(data_path("tiff/ome/multi-channel-z-series.ome.tif"), NULL, 2, 6);
+}
+
+static void test_hdf5(void **state)
+{
+    (void)state;
+    static const char *const names[] = { "hdf5/bio/kidney.h5", "hdf5/bio/Minimal_IMS_File.ims",
+                                         "hdf5/bio/ilastik_5t2d2c.h5", "hdf5/bio/smallVideoBdv.h5" };
+    CHECK_ALL(names, 4);
+}
+
+static void test_czi(void **state)
+{
+    (void)state;
+    static const char *const names[] = { "czi/real/tiles.czi", "czi/real/S3_1Pos_2Mosaic_T2_Z3_CH2_sm.czi",
+                                         "czi/real/1_tileregion.czi",
+                                         "czi/real/CellDivision_T3_Z6_CH1_X300_Y200_DCV_ZSTD.czi" };
+    CHECK_ALL(names, 4);
+}
+
+/* 10^5 pages; directories as tiff_spec says. */
+static void check_pages(const char *description, int directories, size_t open, size_t patch)
+{
+    enum { PAGES = 100000 };
+    char path[] = "/tmp/test_trips_XXXXXX";
+    int file = mkstemp(path);
+    assert_true(file >= 0);
+    close(file);
+    write_tiff(path, &(tiff_spec) { .pages = PAGES, .directories = directories, .description = description });
+    check_trips(path, NULL, open, patch);
+    unlink(path);
+}
+
+static void test_pages(void **state)
+{
+    (void)state;
+    static const char imagej[] = "ImageJ=1.54\nimages=100000\nslices=100000\n";
+    check_pages(imagej, 1, 3, 2);
+    check_pages(imagej, 0, 3, 60); /* the way to the last directory leads over all of them */
+    check_pages(NULL, 0, 260, 2);
+}
+
+/* What fails is not taken for absent. */
+static void test_failure(void **state)
+{
+    (void)state;
+    static const char *const refused[] = { ".zattrs", ".zarray", "zarr.json" };
+    for (size_t i = 0; i < 3; i++) {
+        delayed_log log = { .delay_ms = 1, .refused = refused[i] };
+        mt_stack *stack;
+        mt_error err = MT_ERROR_INIT;
+        const mt_store_wrap wrap = { delayed_wrap, &log };
+        mt_status st = mt_stack_open_wrapped(NULL, data_path("zarr/zarr-java/ome/v0.4"), NULL, &wrap, &stack, &err);
+        assert_int_equal(st, MT_E_IO);
+        assert_non_null(strstr(err.message, "made to fail"));
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = { cmocka_unit_test(test_zarr),  cmocka_unit_test(test_tiff),
+                                        cmocka_unit_test(test_hdf5),  cmocka_unit_test(test_czi),
+                                        cmocka_unit_test(test_pages), cmocka_unit_test(test_failure) };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

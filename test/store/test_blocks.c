@@ -1,0 +1,278 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Metadata in blocks: the same bytes as without, fewer reads, within bounds. */
+#include "store/blocks.h"
+
+#include "store/io.h"
+#include "support/delayed_store.h"
+#include "support/faulty_store.h"
+#include "support/support.h"
+
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { SIZE = 3000017 };
+
+typedef struct fixture {
+    char folder[64];
+    uint8_t *bytes;
+    mt_env env;
+    mt_io *io;
+} fixture;
+
+static void write_bytes(const fixture *f, const char *name, size_t size)
+{
+    char path[128];
+    snprintf(path, sizeof path, "%s/%s", f->folder, name);
+    FILE *file = fopen(path, "wb");
+    assert_non_null(file);
+    assert_int_equal(fwrite(f->bytes, 1, size, file), size);
+    fclose(file);
+}
+
+static int set_up(void **state)
+{
+    static fixture f;
+    mt_error err = MT_ERROR_INIT;
+    uint64_t seed = 5;
+    snprintf(f.folder, sizeof f.folder, "/tmp/mt-blocks-XXXXXX");
+    assert_non_null(mkdtemp(f.folder));
+    f.bytes = malloc(SIZE);
+    for (size_t i = 0; i < SIZE; i++)
+        f.bytes[i] = (uint8_t)next_random(&seed);
+    write_bytes(&f, "a", SIZE);
+    write_bytes(&f, "b", 100);
+    write_bytes(&f, "empty", 0);
+    mt_env_init(&f.env, NULL, NULL);
+    check_ok(mt_io_new(&f.env, &f.io, &err), &err);
+    f.env.io = f.io;
+    *state = &f;
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    fixture *f = *state;
+    static const char *const names[] = { "a", "b", "empty" };
+    char path[128];
+    mt_io_free(f->io);
+    for (size_t i = 0; i < 3; i++) {
+        snprintf(path, sizeof path, "%s/%s", f->folder, names[i]);
+        remove(path);
+    }
+    rmdir(f->folder);
+    free(f->bytes);
+    assert_int_equal(f->env.memory_bytes, 0);
+    return 0;
+}
+
+/* Blocks over the folder, with a slow store between them where there is a log. */
+static mt_store *open_blocks(fixture *f, delayed_log *log)
+{
+    mt_store *store;
+    mt_error err = MT_ERROR_INIT;
+    check_ok(mt_store_open_folder(&f->env, f->folder, &store, &err), &err);
+    if (log)
+        check_ok(delayed_wrap(log, &store, &err), &err);
+    check_ok(mt_store_open_blocks(store, &store, &err), &err);
+    return store;
+}
+
+/* One read of any kind and place, also over the end. */
+static void check_read(const fixture *f, mt_store *store, uint64_t *seed, size_t largest)
+{
+    static _Thread_local uint8_t out[2000000];
+    bool small = next_random(seed) % 4 == 0;
+    size_t whole = small ? 100 : SIZE, size = (size_t)random_between(seed, 1, (int64_t)largest);
+    uint64_t offset = (uint64_t)random_between(seed, 0, (int64_t)whole + 50);
+    mt_request r = { .key = small ? "b" : "a", .offset = offset, .size = size, .out = out };
+    r.kind = (mt_request_kind)random_between(seed, MT_READ_RANGE, MT_READ_WHOLE);
+    bool fits = offset <= whole && size <= whole - offset;
+    mt_error err = MT_ERROR_INIT;
+    mt_status st = mt_store_perform(store, &r, 1, &err);
+    size_t n = size < whole ? size : whole;
+    switch (r.kind) {
+    case MT_READ_RANGE:
+        assert_int_equal(st, fits ? MT_OK : MT_E_CORRUPT);
+        n = fits ? size : 0;
+        break;
+    case MT_READ_SOME: n = offset >= whole ? 0 : n < whole - offset ? n : (size_t)(whole - offset); break;
+    case MT_READ_TAIL: offset = whole - n; break;
+    case MT_READ_WHOLE:
+        offset = 0;
+        assert_int_equal(st, size < whole ? MT_E_LIMIT : MT_OK);
+        n = size < whole ? 0 : whole;
+        break;
+    }
+    assert_int_equal(r.n_read, n);
+    assert_memory_equal(out, f->bytes + (n ? offset : 0), n);
+    if (!st && r.kind != MT_READ_RANGE)
+        assert_int_equal(r.object_size, whole);
+    if (fits) {
+        memset(out, 0, size);
+        check_ok(mt_store_read_at(store, r.key, r.offset, out, size, &err), &err);
+        assert_memory_equal(out, f->bytes + r.offset, size);
+    }
+}
+
+static void same_bytes(void **state)
+{
+    fixture *f = *state;
+    for (int slow = 0; slow < 2; slow++) {
+        delayed_log log = { .delay_ms = 0 };
+        mt_store *store = open_blocks(f, slow ? &log : NULL);
+        uint64_t seed = 1, size;
+        mt_error err = MT_ERROR_INIT;
+        for (int i = 0; i < 600; i++) {
+            if (i == 400)
+                mt_blocks_drop(store);
+            check_read(f, store, &seed, i % 7 ? 3000 : 2000000);
+        }
+        check_ok(mt_store_size(store, "empty", &size, &err), &err);
+        assert_int_equal(size, 0);
+        assert_int_equal(mt_store_read_at(store, "empty", 0, &size, 1, NULL), MT_E_CORRUPT);
+        mt_store_close(store);
+    }
+}
+
+static void few_reads(void **state)
+{
+    fixture *f = *state;
+    delayed_log log = { .delay_ms = 1 };
+    mt_store *store = open_blocks(f, &log);
+    mt_error err = MT_ERROR_INIT;
+    uint8_t out[100];
+    uint64_t size;
+    check_ok(mt_store_read_at(store, "b", 0, out, 4, &err), &err);
+    check_ok(mt_store_size(store, "b", &size, &err), &err);
+    check_ok(mt_store_read_at(store, "b", 50, out, 50, &err), &err);
+    assert_int_equal(log.requests, 1);
+    /* on and on: twice as much each time */
+    for (uint64_t at = 0; at + 50 <= SIZE; at += 50)
+        check_ok(mt_store_read_at(store, "a", at, out, 50, &err), &err);
+    assert_in_range(log.requests, 2, 9);
+    mt_store_close(store);
+}
+
+static void absent_together(void **state)
+{
+    fixture *f = *state;
+    delayed_log log = { .delay_ms = 5 };
+    mt_store *store = open_blocks(f, &log);
+    static const mt_touch touches[] = { { "a", 0, 0 }, { "x", 0, 0 }, { "y", 0, 0 }, { "a", 1000000, 300000 } };
+    uint8_t out[300000];
+    uint64_t size;
+    mt_error err = MT_ERROR_INIT;
+    mt_blocks_touch(store, touches, 4);
+    mt_blocks_touch(store, touches, 4);
+    assert_int_equal(log.trips, 1);
+    assert_int_equal(mt_store_size(store, "x", &size, NULL), MT_E_NOT_FOUND);
+    assert_int_equal(mt_store_read_at(store, "y", 0, out, 1, NULL), MT_E_NOT_FOUND);
+    check_ok(mt_store_read_at(store, "a", 1000000, out, 300000, &err), &err);
+    assert_memory_equal(out, f->bytes + 1000000, 300000);
+    assert_int_equal(log.trips, 1);
+    /* a failure is not remembered, and no absence */
+    log.refused = "z";
+    mt_blocks_touch(store, &(mt_touch) { "z", 0, 0 }, 1);
+    assert_int_equal(mt_store_size(store, "z", &size, NULL), MT_E_IO);
+    log.refused = NULL;
+    assert_int_equal(mt_store_size(store, "z", &size, NULL), MT_E_NOT_FOUND);
+    mt_store_close(store);
+}
+
+static void bounded(void **state)
+{
+    fixture *f = *state;
+    delayed_log log = { .delay_ms = 0 };
+    uint64_t seed = 2, before = f->env.memory_bytes;
+    mt_store *store = open_blocks(f, &log);
+    uint8_t out[64];
+    mt_error err = MT_ERROR_INIT;
+    for (int i = 0; i < 300; i++)
+        check_ok(mt_store_read_at(store, "a", (uint64_t)random_between(&seed, 0, SIZE - 64), out, 64, &err), &err);
+    assert_in_range(f->env.memory_bytes - before, 1 << 20, (4 << 20) + (256 << 10));
+    for (int i = 0; i < 5000; i++) { /* more names than are remembered */
+        char key[32];
+        snprintf(key, sizeof key, "absent/%d", i);
+        mt_blocks_touch(store, &(mt_touch) { key, 0, 0 }, 1);
+    }
+    assert_in_range(f->env.memory_bytes - before, 0, (4 << 20) + (256 << 10));
+    mt_blocks_drop(store);
+    assert_in_range(f->env.memory_bytes - before, 0, (1 << 20) + (256 << 10));
+    mt_store_close(store);
+    store = open_blocks(f, NULL);
+    uint64_t size;
+    check_ok(mt_store_size(store, "a", &size, &err), &err);
+    mt_blocks_drop(store);
+    assert_ptr_equal(mt_store_target(store), mt_blocks_inner(store));
+    assert_in_range(f->env.memory_bytes - before, 0, 64 << 10);
+    mt_store_close(store);
+}
+
+typedef struct reader {
+    const fixture *f;
+    mt_store *store;
+    uint64_t seed;
+} reader;
+
+static void *read_many(void *argument)
+{
+    reader *r = argument;
+    for (int i = 0; i < 150; i++)
+        check_read(r->f, r->store, &r->seed, 3000);
+    return NULL;
+}
+
+static void threads(void **state)
+{
+    fixture *f = *state;
+    for (int slow = 0; slow < 2; slow++) {
+        delayed_log log = { .delay_ms = 0 };
+        mt_store *store = open_blocks(f, slow ? &log : NULL);
+        pthread_t threads[4];
+        reader readers[4];
+        for (int i = 0; i < 4; i++) {
+            readers[i] = (reader) { f, store, 10 + (uint64_t)i };
+            assert_int_equal(pthread_create(&threads[i], NULL, read_many, &readers[i]), 0);
+        }
+        mt_blocks_drop(store); /* while they read */
+        for (int i = 0; i < 4; i++)
+            pthread_join(threads[i], NULL);
+        mt_store_close(store);
+    }
+}
+
+static void no_memory(void **state)
+{
+    fixture *f = *state;
+    size_t failures = 1;
+    for (size_t k = 0; failures; k++) {
+        failing_allocator failing;
+        mt_allocator allocator = failing_allocator_make(&failing, k, 0);
+        mt_env env;
+        mt_store *store;
+        mt_env_init(&env, &allocator, NULL);
+        if (mt_store_open_folder(&env, f->folder, &store, NULL) == MT_OK &&
+            mt_store_open_blocks(store, &store, NULL) == MT_OK) {
+            uint8_t out[200] = { 0 };
+            mt_status st = MT_OK;
+            for (uint64_t at = 0; !st && at < 40000; at += 9000)
+                if (!(st = mt_store_read_at(store, "a", at, out, sizeof out, NULL)))
+                    assert_memory_equal(out, f->bytes + at, sizeof out);
+            assert_true(st == MT_OK || st == MT_E_MEMORY);
+            mt_store_close(store);
+        }
+        failures = failing.count > k;
+        assert_int_equal(env.memory_bytes, 0);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = { cmocka_unit_test(same_bytes),      cmocka_unit_test(few_reads),
+                                        cmocka_unit_test(absent_together), cmocka_unit_test(bounded),
+                                        cmocka_unit_test(threads),         cmocka_unit_test(no_memory) };
+    return cmocka_run_group_tests(tests, set_up, tear_down);
+}
