@@ -85,14 +85,17 @@ int image_open(struct image *image, const struct args *args)
     return EXIT_OK;
 }
 
-void image_close(struct image *image)
+void image_note_absent(const struct image *image)
 {
-    uint64_t absent = 0, present = 0;
-    if (image->stack)
-        mt_stack_count_chunks(image->stack, &absent, &present);
+    uint64_t absent, present;
+    mt_stack_count_chunks(image->stack, &absent, &present);
     if (absent && !present)
         fprintf(stderr, "microtome: %s: all chunks read (%" PRIu64 ") are absent and read as the fill value\n",
                 image->info->source, absent);
+}
+
+void image_close(struct image *image)
+{
     mt_stack_close(image->stack);
     mt_context_free(image->context);
     *image = (struct image) { 0 };
