@@ -7,6 +7,13 @@
 
 #include <stdatomic.h>
 
+/* As MT_ERROR_INIT, without writing the whole message: for what is done for each chunk. */
+static inline void mt_error_clear(mt_error *err)
+{
+    err->status = MT_OK;
+    err->message[0] = 0;
+}
+
 struct mt_cache;
 struct mt_files;
 struct mt_io;

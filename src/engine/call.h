@@ -34,8 +34,10 @@ typedef struct mt_call {
     mt_found *found; /* in storage order once located */
     size_t n_found;
     mt_unit *units;
-    size_t n_units, group;   /* and how many of them a thread takes at once */
-    mt_arena *keys;          /* made when a key must be kept; under the context's lock */
+    size_t n_units, group; /* and how many of them a thread takes at once */
+    mt_arena *keys;        /* made when a key must be kept; under the context's lock */
+    size_t n_first_keys;   /* bytes of the first keys, for which no arena is needed */
+    char first_keys[128];
     _Atomic size_t deferred; /* reads of the fetch stage that are not done */
 
     /* The first failure; under the context's lock. */

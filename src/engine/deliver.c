@@ -76,7 +76,8 @@ static void show(mt_call *call, const mt_intersection *p, const uint8_t *data, c
 {
     size_t used = (size_t)p->read->image->map->ndim * sizeof(int64_t);
     mt_visited box = { .data = data, .swap = swap };
-    mt_error failure = MT_ERROR_INIT;
+    mt_error failure;
+    mt_error_clear(&failure);
     if (call->cancel->ended)
         return;
     memcpy(box.place.start, p->start, used);

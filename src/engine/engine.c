@@ -14,9 +14,9 @@
 typedef struct uses {
     mt_env *env;
     mt_use *items;
-    uint64_t *row_costs; /* of each */
-    size_t n, capacity;
-    uint32_t *table; /* of items by image, open addressing, twice as large as capacity */
+    uint64_t *row_costs;      /* of each */
+    size_t n, capacity, last; /* last: that was found last */
+    uint32_t *table;          /* of items by image, open addressing, twice as large as capacity */
     mt_use inline_items[4];
     uint64_t inline_costs[4];
     uint32_t inline_table[8];
@@ -28,7 +28,7 @@ static void uses_init(uses *u, mt_env *env)
     u->items = u->inline_items;
     u->row_costs = u->inline_costs;
     u->table = u->inline_table;
-    u->n = 0;
+    u->n = u->last = 0;
     u->capacity = 4;
     memset(u->inline_table, 0xff, sizeof u->inline_table); /* MT_NONE */
 }
@@ -76,9 +76,13 @@ static mt_status grow(uses *u, mt_error *err)
 /* The number of an image among the uses, which gets it if it is new. */
 static mt_status find_use(uses *u, mt_image *image, size_t *out, mt_error *err)
 {
+    if (u->n > 0 && u->items[u->last].image == image) {
+        *out = u->last;
+        return MT_OK;
+    }
     uint32_t *slot = find_slot(u, image);
     if (*slot != MT_NONE) {
-        *out = *slot;
+        *out = u->last = *slot;
         return MT_OK;
     }
     if (u->n == u->capacity) {
@@ -87,7 +91,7 @@ static mt_status find_use(uses *u, mt_image *image, size_t *out, mt_error *err)
             return st;
         slot = find_slot(u, image);
     }
-    *out = u->n++;
+    *out = u->last = u->n++;
     *slot = (uint32_t)*out;
     u->items[*out] = (mt_use) { .image = image };
     u->row_costs[*out] = 0;
@@ -128,12 +132,14 @@ static void copy_array(const mt_read *read, const int64_t *low, const int64_t *h
     int64_t extent[MT_MAX_DIMS];
     uint8_t *out = read->out;
     const uint8_t *in = image->array;
+    mt_convert convert = read->convert;
+    convert.swap = image->map->swap;
     for (int d = 0; d < image->map->ndim; d++) {
         extent[d] = high[d] - low[d];
         out += low[d] * read->out_stride[d];
         in += (read->start[d] + low[d]) * image->piece.stride[d];
     }
-    mt_gather(&read->convert, image->map->ndim, extent, out, read->out_stride, in, image->piece.stride);
+    mt_gather(&convert, image->map->ndim, extent, out, read->out_stride, in, image->piece.stride);
 }
 
 /* What needs no chunk: the border, and images that lie in memory. Sets what of the box lies inside, and returns whether
@@ -283,15 +289,17 @@ static void read_planned(mt_call *call)
 {
     mt_plan plan;
     uses u;
-    mt_error failure = MT_ERROR_INIT;
+    mt_error failure;
+    mt_error_clear(&failure);
     mt_plan_init(&plan, &call->context->env);
     uses_init(&u, &call->context->env);
     mt_status st = choose_strategies(&u, call->reads, call->n, &failure);
     for (size_t i = 0; i < call->n; i++) {
-        mt_error each = failure;
-        mt_status one = st ? st : add_read(call, &u, (uint32_t)i, &plan, &each);
+        mt_status one = st ? st : add_read(call, &u, (uint32_t)i, &plan, &failure);
         if (one)
-            mt_call_fail_reads(call, i, i + 1, one, &each);
+            mt_call_fail_reads(call, i, i + 1, one, &failure);
+        if (!st)
+            mt_error_clear(&failure);
     }
     mt_run(call, &plan);
     mt_plan_free(&plan);
@@ -303,7 +311,8 @@ mt_status mt_engine_read(mt_context *context, const mt_read *reads, size_t n, mt
     mt_call call = { .context = context, .reads = reads, .n = n, .cancel = cancel, .failed = SIZE_MAX, .err = err };
     bool direct = true;
     if (n >= MT_NONE) {
-        mt_error failure = MT_ERROR_INIT;
+        mt_error failure;
+        mt_error_clear(&failure);
         mt_status st = mt_fail(&failure, MT_E_ARGUMENT, "%zu boxes in one call", n);
         mt_call_fail_reads(&call, 0, n, st, &failure);
         return st;

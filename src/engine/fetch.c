@@ -240,7 +240,8 @@ static bool is_block(const mt_call *call, const mt_found *found, size_t n, size_
 
 void mt_fetch_chunks(mt_call *call, mt_found *found, size_t n)
 {
-    mt_error failure = MT_ERROR_INIT;
+    mt_error failure;
+    mt_error_clear(&failure);
     mt_layout storage;
     const mt_layout *layout = mt_planned_layout(call, found->planned, &storage);
     mt_flight *f = new_flight(call, found, &failure);
@@ -270,7 +271,8 @@ void mt_fetch_chunks(mt_call *call, mt_found *found, size_t n)
 
 void mt_fetch_rows(mt_call *call, mt_found *found, const mt_read *read, const mt_row_batch *batch)
 {
-    mt_error failure = MT_ERROR_INIT;
+    mt_error failure;
+    mt_error_clear(&failure);
     mt_flight *f = new_flight(call, found, &failure);
     if (!f) {
         mt_fail_rows(call, found, read, batch, MT_E_MEMORY, &failure);
@@ -328,7 +330,8 @@ static void fail(mt_flight *f, mt_found *found, mt_status st, mt_error *failure)
 static void decode_one(mt_flight *f, mt_found *found, mt_scratch *scratch)
 {
     mt_call *call = f->call;
-    mt_error failure = MT_ERROR_INIT;
+    mt_error failure;
+    mt_error_clear(&failure);
     const uint8_t *bytes = f->buffer + (found->offset - f->found->offset);
     size_t size = (size_t)found->size, block;
     if (found->size == MT_WHOLE) {
@@ -394,7 +397,8 @@ static bool has_failed(mt_flight *f)
 static void decode_chunks(mt_flight *f)
 {
     mt_scratch *scratch = NULL;
-    mt_error failure = MT_ERROR_INIT;
+    mt_error failure;
+    mt_error_clear(&failure);
     mt_status st = mt_context_take_scratch(f->call->context, &scratch, &failure);
     for (size_t i; (i = atomic_fetch_add(&f->next_chunk, 1)) < f->n;)
         if (st)

@@ -41,6 +41,21 @@ void mt_image_init(mt_image *image, mt_context *context, const mt_chunk_map *map
     image->is_cacheable = image->chunk.bytes <= budget / 4;
 }
 
+void mt_image_use_view(mt_image *image)
+{
+    static const int64_t first[MT_MAX_DIMS] = { 0 };
+    const mt_chunk_map *map = image->map;
+    mt_chunk_ref ref = { .key = "" };
+    uint64_t whole, bytes = image->element_size;
+    if (!map->contiguous || map->chain.n_steps || !image->store->costs.is_memory || map->locate(map, first, &ref, NULL))
+        return;
+    for (int d = 0; d < map->ndim; d++)
+        bytes *= (uint64_t)map->shape[d];
+    const uint8_t *view = ref.missing ? NULL : mt_store_view(image->store, ref.key, &whole);
+    if (view && ref.offset <= whole && bytes <= whole - ref.offset)
+        image->array = view + ref.offset;
+}
+
 void mt_image_count(mt_image *image, uint64_t absent, uint64_t present)
 {
     atomic_fetch_add_explicit(&image->absent, absent, memory_order_relaxed);

@@ -30,7 +30,7 @@ typedef struct mt_image {
     bool is_cacheable;                /* a chunk may go into the cache: it takes a quarter of the budget at most */
     bool fits_in_cache;               /* all chunks do, together */
     uint64_t bytes;                   /* of all chunks decoded; UINT64_MAX: more than that */
-    const uint8_t *array;             /* the pixels if they all lie in memory as they are, or NULL */
+    const uint8_t *array;             /* the pixels if they all lie in memory, in the map's byte order, or NULL */
     _Atomic uint64_t row_cost;        /* what reads by rows have cost so far, as mt_store_costs counts, in bytes */
     _Atomic uint64_t absent, present; /* chunks that were asked for and are not stored, or are */
 } mt_image;
@@ -38,6 +38,9 @@ typedef struct mt_image {
 /* Fills the image from a checked map. array and its strides (NULL: those of a piece) are as in mt_image. */
 void mt_image_init(mt_image *image, mt_context *context, const mt_chunk_map *map, mt_store *store, const char *label,
                    const uint8_t *array, const int64_t *strides);
+
+/* An image in one piece in an object that lies in memory, or is mapped, is read like an array from now on. */
+void mt_image_use_view(mt_image *image);
 
 /* Counts chunks that a call has found, or has found to be absent. */
 void mt_image_count(mt_image *image, uint64_t absent, uint64_t present);

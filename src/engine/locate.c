@@ -36,21 +36,31 @@ static mt_status locate_by_map(const mt_image *image, uint64_t id, mt_chunk_ref 
     return image->map->locate(image->map, position, out, err);
 }
 
-/* Under the context's lock: memory of the call for keys and chains. */
-static mt_status keep(mt_call *call, const mt_chunk_ref *ref, mt_found *found, mt_error *err)
+static void *keep_bytes(mt_call *call, const void *bytes, size_t size, mt_error *err)
 {
-    mt_status st = call->keys ? MT_OK : mt_arena_new(&call->context->env, &call->keys, err);
-    if (st)
-        return st;
-    if (ref->key == ref->key_buffer && !(found->key = mt_arena_strndup(call->keys, ref->key, strlen(ref->key), err)))
+    if (!call->keys && mt_arena_new(&call->context->env, &call->keys, err))
+        return NULL;
+    void *kept = mt_arena_alloc(call->keys, 1, size, err);
+    return kept ? memcpy(kept, bytes, size) : NULL;
+}
+
+static const char *keep_key(mt_call *call, const char *key, mt_error *err)
+{
+    size_t size = strlen(key) + 1;
+    if (size > sizeof call->first_keys - call->n_first_keys)
+        return keep_bytes(call, key, size, err);
+    char *kept = call->first_keys + call->n_first_keys;
+    call->n_first_keys += size;
+    return memcpy(kept, key, size);
+}
+
+/* Under the context's lock: memory of the call for keys and chains. */
+static mt_status keep(mt_call *call, const mt_chunk_ref *ref, bool own_key, mt_found *found, mt_error *err)
+{
+    if (own_key && !(found->key = keep_key(call, ref->key, err)))
         return MT_E_MEMORY;
-    if (ref->chain != &ref->chain_buffer)
-        return MT_OK;
-    mt_chain *chain = mt_arena_alloc(call->keys, 1, sizeof *chain, err);
-    if (!chain)
+    if (ref->chain == &ref->chain_buffer && !(found->chain = keep_bytes(call, ref->chain, sizeof *ref->chain, err)))
         return MT_E_MEMORY;
-    *chain = ref->chain_buffer;
-    found->chain = chain;
     return MT_OK;
 }
 
@@ -73,7 +83,7 @@ static mt_status take_over(mt_call *call, const mt_chunk_ref *ref, const mt_foun
     mt_status st = MT_OK;
     if (!ref->missing && (own_key || ref->chain == &ref->chain_buffer)) {
         mt_lock_take(&call->context->lock);
-        st = keep(call, ref, found, err);
+        st = keep(call, ref, own_key, found, err);
         mt_lock_give(&call->context->lock);
     }
     if (ref->missing)
@@ -96,7 +106,8 @@ static void locate_one(locating *l, size_t i)
     mt_found *found = &call->found[i];
     const mt_planned *planned = found->planned;
     mt_chunk_ref ref;
-    mt_error failure = MT_ERROR_INIT;
+    mt_error failure;
+    mt_error_clear(&failure);
     mt_status st = locate_by_map(planned->use->image, planned->id, &ref, &failure);
     if (st == MT_WAIT) {
         atomic_fetch_add(&l->waiting, 1);
@@ -115,19 +126,25 @@ static void locate_group(void *argument, size_t group)
     locating *l = argument;
     size_t end = (group + 1) * GROUP < l->call->n_found ? (group + 1) * GROUP : l->call->n_found;
     bool stop = mt_cancel_asked(l->call->cancel);
-    mt_collect_into(l->collector);
+    if (l->collector)
+        mt_collect_into(l->collector);
     for (size_t i = group * GROUP; i < end; i++)
         if (l->call->found[i].object == NOT_YET && stop)
             give_up(l->call, i, MT_E_CANCELLED, &(mt_error)MT_ERROR_INIT);
         else if (l->call->found[i].object == NOT_YET)
             locate_one(l, i);
-    mt_collect_into(NULL);
+    if (l->collector)
+        mt_collect_into(NULL);
 }
 
 static void locate_round(locating *l)
 {
     l->waiting = 0;
-    mt_pool_run(l->call->context->pool, (l->call->n_found + GROUP - 1) / GROUP, locate_group, l);
+    size_t groups = (l->call->n_found + GROUP - 1) / GROUP;
+    if (groups > 1)
+        mt_pool_run(l->call->context->pool, groups, locate_group, l);
+    else
+        locate_group(l, 0);
 }
 
 static bool all_in_memory(const mt_call *call)

@@ -53,7 +53,8 @@ static void look_up_group(void *argument, size_t group)
     mt_call *call = argument;
     size_t end = (group + 1) * LOOK_UP_GROUP < call->n_found ? (group + 1) * LOOK_UP_GROUP : call->n_found;
     for (size_t i = group * LOOK_UP_GROUP; i < end; i++) {
-        mt_error none = MT_ERROR_INIT;
+        mt_error none;
+        mt_error_clear(&none);
         if (mt_cancel_asked(call->cancel))
             mt_call_fail_found(call, &call->found[i], i, MT_E_CANCELLED, &none);
         else if (look_up(call, &call->found[i]))
@@ -150,7 +151,8 @@ static bool size_takes_waiting(const mt_store *store) { return !store->ops->read
 /* False: the chunk is done, for its object is missing or has a wrong size. */
 static bool find_size(mt_call *call, mt_found *found, uint64_t *size)
 {
-    mt_error failure = MT_ERROR_INIT;
+    mt_error failure;
+    mt_error_clear(&failure);
     mt_status st = MT_OK;
     *size = found->size;
     if (found->size == MT_WHOLE) {
@@ -182,7 +184,8 @@ static const uint8_t *find_view(const mt_found *found, uint64_t size)
 
 static void decode(mt_call *call, mt_found *found, const uint8_t *bytes, uint64_t size, mt_scratch *scratch)
 {
-    mt_error failure = MT_ERROR_INIT;
+    mt_error failure;
+    mt_error_clear(&failure);
     mt_status st = mt_decode(call, found, bytes, (size_t)size, scratch, &failure);
     if (st)
         fail(call, found, st, &failure);
@@ -194,7 +197,8 @@ static bool read_block(mt_call *call, mt_found *found)
     mt_layout storage;
     const mt_image *image = found->planned->use->image;
     const mt_layout *layout = mt_planned_layout(call, found->planned, &storage);
-    mt_error failure = MT_ERROR_INIT;
+    mt_error failure;
+    mt_error_clear(&failure);
     void *block;
     mt_status st = mt_alloc(&call->context->env, layout->bytes, &block, &failure);
     if (st) {
@@ -218,7 +222,8 @@ static bool do_chunk(mt_call *call, mt_found *found, uint64_t size, mt_scratch *
 {
     const uint8_t *view = find_view(found, size);
     uint8_t *buffer;
-    mt_error failure = MT_ERROR_INIT;
+    mt_error failure;
+    mt_error_clear(&failure);
     if (view) {
         decode(call, found, view, size, scratch);
         return true;
@@ -286,7 +291,8 @@ static bool do_window(mt_call *call, mt_found *found, size_t n, mt_scratch *scra
         return true;
     }
     for (size_t i = 0; !st && i < n; i++) {
-        mt_error none = MT_ERROR_INIT;
+        mt_error none;
+        mt_error_clear(&none);
         if (mt_cancel_asked(call->cancel))
             fail(call, &found[i], MT_E_CANCELLED, &none);
         else
@@ -324,7 +330,8 @@ static bool read_batch(rows_job *j, const mt_row_batch *batch, mt_status *st, mt
 
 static bool do_batch(rows_job *j, const mt_intersection *part, const mt_row_batch *batch)
 {
-    mt_error failure = MT_ERROR_INIT;
+    mt_error failure;
+    mt_error_clear(&failure);
     mt_status st = MT_OK;
     uint8_t *rows;
     j->unasked += batch->n * batch->span;
@@ -429,7 +436,8 @@ static void do_unit(mt_call *call, const mt_unit *unit, mt_scratch *scratch)
 {
     mt_found *found = &call->found[unit->first];
     if (is_by_rows(found)) {
-        mt_error none = MT_ERROR_INIT;
+        mt_error none;
+        mt_error_clear(&none);
         if (mt_cancel_asked(call->cancel))
             fail(call, found, MT_E_CANCELLED, &none);
         else
@@ -439,7 +447,8 @@ static void do_unit(mt_call *call, const mt_unit *unit, mt_scratch *scratch)
     if (unit->n > 1 && do_window(call, found, unit->n, scratch))
         return;
     for (size_t i = 0; i < unit->n; i++) {
-        mt_error none = MT_ERROR_INIT;
+        mt_error none;
+        mt_error_clear(&none);
         if (mt_cancel_asked(call->cancel))
             fail(call, &found[i], MT_E_CANCELLED, &none);
         else
@@ -453,7 +462,8 @@ static void do_group(void *argument, size_t group)
     size_t first = group * call->group;
     size_t end = first + call->group < call->n_units ? first + call->group : call->n_units;
     mt_scratch *scratch;
-    mt_error failure = MT_ERROR_INIT;
+    mt_error failure;
+    mt_error_clear(&failure);
     mt_status st = mt_context_take_scratch(call->context, &scratch, &failure);
     for (size_t i = first; i < end; i++) {
         const mt_unit *u = &call->units[i];
@@ -497,7 +507,8 @@ static size_t await_busy(mt_call *call, mt_found *busy, size_t n)
     size_t left = 0;
     call->n_found = 0;
     for (size_t i = 0; i < n; i++) {
-        mt_error failure = MT_ERROR_INIT;
+        mt_error failure;
+        mt_error_clear(&failure);
         size_t rank = call->plan->n_chunks + (size_t)(busy[i].planned - call->plan->chunks);
         mt_status st = mt_decode_await(call, &busy[i], &failure);
         if (st == MT_E_CANCELLED) {
@@ -525,7 +536,8 @@ static bool looks_up(const mt_plan *plan)
 
 static void run_in(mt_call *call, mt_found *found, mt_found *busy, mt_unit *units)
 {
-    mt_error failure = MT_ERROR_INIT;
+    mt_error failure;
+    mt_error_clear(&failure);
     size_t n_busy = 0;
     call->found = found;
     call->n_found = call->plan->n_chunks;
@@ -548,14 +560,30 @@ static void run_in(mt_call *call, mt_found *found, mt_found *busy, mt_unit *unit
     call->keys = NULL;
 }
 
+/* Of a small plan, which often is all there: delivers what the cache has, and leaves the rest in the plan. */
+static void deliver_cached(mt_call *call, mt_plan *plan)
+{
+    size_t left = 0;
+    for (size_t i = 0; i < plan->n_chunks; i++) {
+        const mt_planned *p = &plan->chunks[i];
+        const mt_use *use = p->use;
+        if (!(use->keep || use->peek) ||
+            !is_hit(call, p, mt_cache_peek(call->context->chunks, use->image->owner, p->id)))
+            plan->chunks[left++] = *p;
+    }
+    plan->n_chunks = left;
+}
+
 void mt_run(mt_call *call, mt_plan *plan)
 {
     enum { INLINE = 16 };
     mt_found found[INLINE], busy[INLINE];
     mt_unit units[INLINE];
     mt_env *env = &call->context->env;
-    size_t n = plan->n_chunks;
     call->plan = plan;
+    if (plan->n_chunks <= INLINE)
+        deliver_cached(call, plan);
+    size_t n = plan->n_chunks;
     if (n == 0)
         return;
     mt_plan_sort(plan);
@@ -564,7 +592,8 @@ void mt_run(mt_call *call, mt_plan *plan)
         return;
     }
     const size_t each = 2 * sizeof *found + sizeof *units;
-    mt_error failure = MT_ERROR_INIT;
+    mt_error failure;
+    mt_error_clear(&failure);
     void *memory;
     mt_status st = mt_alloc(env, n * each, &memory, &failure);
     if (st) {

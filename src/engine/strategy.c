@@ -8,34 +8,47 @@
 
 static bool is_raw(const mt_image *image) { return image->map->chain.n_steps == 0; }
 
+static bool can_keep_raw(const mt_image *image) { return image->is_cacheable && image->chunk.bytes <= LARGEST_RAW; }
+
+/* Whether whole raw chunks are read and kept, whatever the call wants. */
+static bool keeps_raw(const mt_image *image)
+{
+    const mt_store_costs *costs = &image->store->costs;
+    if (!can_keep_raw(image))
+        return false;
+    if (costs->is_slow)
+        return image->fits_in_cache || image->chunk.bytes <= costs->most_joined;
+    return image->fits_in_cache && atomic_load_explicit(&image->row_cost, memory_order_relaxed) >= image->bytes;
+}
+
 bool mt_strategy_needs_cost(const mt_image *image)
 {
-    return is_raw(image) && !image->array && !image->store->costs.is_memory;
+    if (!is_raw(image) || image->array || image->store->costs.is_memory || keeps_raw(image))
+        return false;
+    return image->map->contiguous || (image->fits_in_cache && can_keep_raw(image));
 }
 
 static void choose_raw(mt_use *use, mt_image *image, uint64_t row_cost)
 {
-    const mt_store_costs *costs = &image->store->costs;
     uint64_t total = atomic_load_explicit(&image->row_cost, memory_order_relaxed);
-    if (total < image->bytes && mt_add_u64(total, row_cost, &total))
-        total = UINT64_MAX;
-    atomic_store_explicit(&image->row_cost, total, memory_order_relaxed); /* an estimate: losing a sum does no harm */
-    bool can_keep = image->is_cacheable && image->chunk.bytes <= LARGEST_RAW;
-    if (can_keep && image->fits_in_cache && (costs->is_slow || total >= image->bytes))
-        use->keep = true;
-    else if (can_keep && costs->is_slow && image->chunk.bytes <= costs->most_joined)
-        use->keep = true;
-    else if (!image->map->contiguous || row_cost <= image->bytes)
+    if (row_cost > 0 && total < image->bytes) {
+        if (mt_add_u64(total, row_cost, &total))
+            total = UINT64_MAX;
+        atomic_store_explicit(&image->row_cost, total,
+                              memory_order_relaxed); /* an estimate: losing a sum is harmless */
+    }
+    use->keep = keeps_raw(image);
+    if (!use->keep && (!image->map->contiguous || row_cost <= image->bytes))
         use->strategy = MT_BY_ROWS;
 }
 
 void mt_strategy_choose(mt_use *use, mt_image *image, uint64_t row_cost)
 {
     *use = (mt_use) { .image = image, .strategy = MT_BY_CHUNKS };
-    if (mt_strategy_needs_cost(image)) {
-        choose_raw(use, image, row_cost);
-    } else if (is_raw(image)) {
+    if (is_raw(image) && image->store->costs.is_memory) {
         use->strategy = MT_BY_ROWS;
+    } else if (is_raw(image)) {
+        choose_raw(use, image, row_cost);
     } else {
         use->keep = image->is_cacheable;
         if (!image->fits_in_cache && mt_chain_is_partial(&image->map->chain))

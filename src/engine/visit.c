@@ -63,7 +63,7 @@ static bool next_block(cutting *c)
 
 static mt_status show_array(const mt_image *image, const mt_box *block, const mt_visitor *visitor, mt_error *err)
 {
-    mt_visited visited = { .place = *block, .data = image->array };
+    mt_visited visited = { .place = *block, .data = image->array, .swap = image->map->swap };
     memcpy(visited.stride, image->piece.stride, sizeof visited.stride);
     for (int d = 0; d < image->map->ndim; d++)
         visited.data += block->start[d] * visited.stride[d];

@@ -261,10 +261,11 @@ void mt_extraction_fail(mt_extraction *x, size_t i, mt_status st, const mt_error
 static void add_request(read_list *list, mt_extraction *x, size_t i)
 {
     const mt_extract_options *options = &x->cancel.options;
-    mt_error failure = MT_ERROR_INIT;
+    mt_error failure;
     size_t before = list->n;
     if (!x->requests[i].stack->map)
         return;
+    mt_error_clear(&failure);
     mt_status st = add_channels(list, &x->requests[i], options->statuses ? &options->statuses[i] : NULL,
                                 options->errors ? &options->errors[i] : NULL, &failure);
     if (st) {

@@ -85,6 +85,8 @@ static mt_status fill_stack(mt_stack *stack, mt_container *container, const mt_s
     stack->info.source = source;
     /* Pixels are not to be remembered. */
     mt_image_init(&stack->image, stack->context, stack->map, mt_blocks_inner(stack->map->store), source, NULL, NULL);
+    if (!options->map) /* what a saved map says is checked at the first read */
+        mt_image_use_view(&stack->image);
     stack->image.missing_is_error = options->missing_is_error != 0;
     return MT_OK;
 }
