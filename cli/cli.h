@@ -131,7 +131,7 @@ int image_open(struct image *image, const struct args *args);
 void image_close(struct image *image);
 
 /* A note on stderr if nothing that was read is stored. */
-void image_note_absent(const struct image *image);
+void note_absent(const mt_stack *stack);
 /* "Y", "X" and, for 5-D data, "Z" of the data shape; d counts from the first spatial axis. */
 size_t spatial_count(const mt_stack_info *info);
 int64_t spatial_size(const mt_stack_info *info, size_t d);

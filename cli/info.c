@@ -98,6 +98,8 @@ static void find_checksum(listing *list, struct entry *e)
         e->checksum.text[0] = 0;
         list->failed = true;
         report(&err);
+    } else {
+        note_absent(e->stack);
     }
 }
 

@@ -139,7 +139,7 @@ static int run_job(patch_job *job, const struct args *args)
     if (status)
         return status;
     summarize(job, path, clock_seconds() - start);
-    image_note_absent(&job->image);
+    note_absent(job->image.stack);
     if (args_count(args, "explain"))
         explain(job);
     if (sheet && !(status = sheet_write(job, sheet)))

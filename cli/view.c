@@ -145,7 +145,7 @@ static int draw(view_job *job, const struct args *args)
         fprintf(stderr, "microtome: the first %" PRId64 " of %" PRId64 " channels are shown; --channel chooses\n",
                 size.channels, job->image.info->data_shape[1]);
     if (!status)
-        image_note_absent(&job->image);
+        note_absent(job->image.stack);
     if (!status)
         printf("%s: %" PRId64 " x %" PRId64 " pixels%s\n", path, size.height, size.width,
                size.shrunk > 1 ? ", shrunk" : "");
