@@ -155,7 +155,7 @@ def test_errors(tmp_path, serve):
         microtome.open(f"{server.url}/none.tif")
     with pytest.raises(microtome.ArgumentError, match="no host"):
         microtome.open("http:///a")
-    with pytest.raises(microtome.UnsupportedError, match="ftp.*https, s3"):
+    with pytest.raises(microtome.UnsupportedError, match=r"ftp.*https, s3"):
         microtome.open("ftp://127.0.0.1/a")
     with pytest.raises(microtome.ArgumentError, match="%20"):
         microtome.open("http://127.0.0.1/a b")
@@ -166,7 +166,7 @@ def test_absent_chunks(data, serve):
     hidden = re.compile(r"/s0/\d+/\d")
     server.hides = hidden.search
     url = f"{server.url}/{PATHS[0]}"
-    with microtome.open(url) as stack, pytest.warns(UserWarning, match="all chunks read so far .* are absent"):
+    with microtome.open(url) as stack, pytest.warns(UserWarning, match=r"all chunks read so far .* are absent"):
         assert not np.asarray(stack).any()
     with microtome.open(url) as stack, pytest.warns(UserWarning, match="are absent"):
         stack.checksum()
