@@ -94,8 +94,9 @@ typedef struct output {
     const char *path;
     char *temporary;
 } output;
-/* EXIT_FAILED after a message if the path is taken and force is not set, or nothing can be written there. */
-int output_check(const char *path, bool force);
+/* The path of an option, if it is given: EXIT_FAILED after a message if it is taken and --force is not set, or nothing can
+ * be written there; EXIT_USAGE if its name has another suffix (".png"; NULL: any) than what is written. */
+int output_check(const struct args *args, const char *option, const char *suffix);
 int output_open(output *out, const char *path);
 int output_finish(output *out); /* EXIT_FAILED after a message if not all could be written */
 void output_abandon(output *out);

@@ -112,7 +112,7 @@ int run_info(const struct args *args)
     if (!status && map && args->n_paths != 1)
         status = usage_error(args, "--map takes one image");
     if (!status)
-        status = output_check(map, args_count(args, "force"));
+        status = output_check(args, "map", NULL);
     if (status)
         return status;
     for (size_t i = 0; i < args->n_paths; i++)

@@ -159,8 +159,8 @@ static int check_options(const struct args *args)
     const char *out = args_get(args, "out", 0), *sheet = args_get(args, "sheet", 0);
     if (out && sheet && !strcmp(out, sheet))
         return usage_error(args, "--out and --sheet are the same file");
-    int status = output_check(out, args_count(args, "force"));
-    return status ? status : output_check(sheet, args_count(args, "force"));
+    int status = output_check(args, "out", ".npy");
+    return status ? status : output_check(args, "sheet", ".png");
 }
 
 int run_patches(const struct args *args)

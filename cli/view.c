@@ -159,7 +159,7 @@ int run_view(const struct args *args)
         return usage_error(args, "--out FILE.png is missing");
     int status = args_integer(args, "max-size", 1, 32768, &job.max_size);
     if (!status)
-        status = output_check(args_get(args, "out", 0), args_count(args, "force"));
+        status = output_check(args, "out", ".png");
     if (!status)
         status = image_open(&job.image, args);
     if (status)
