@@ -94,8 +94,9 @@ typedef struct output {
     const char *path;
     char *temporary;
 } output;
-/* EXIT_FAILED after a message if the path is taken and force is not set, or nothing can be written there. */
-int output_check(const char *path, bool force);
+/* The path of an option, if it is given: EXIT_FAILED after a message if it is taken and --force is not set, or nothing can
+ * be written there; EXIT_USAGE if its name has another suffix (".png"; NULL: any) than what is written. */
+int output_check(const struct args *args, const char *option, const char *suffix);
 int output_open(output *out, const char *path);
 int output_finish(output *out); /* EXIT_FAILED after a message if not all could be written */
 void output_abandon(output *out);
@@ -131,7 +132,7 @@ int image_open(struct image *image, const struct args *args);
 void image_close(struct image *image);
 
 /* A note on stderr if nothing that was read is stored. */
-void image_note_absent(const struct image *image);
+void note_absent(const mt_stack *stack);
 /* "Y", "X" and, for 5-D data, "Z" of the data shape; d counts from the first spatial axis. */
 size_t spatial_count(const mt_stack_info *info);
 int64_t spatial_size(const mt_stack_info *info, size_t d);

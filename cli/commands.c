@@ -140,12 +140,10 @@ static const example help_examples[] = { { "microtome help patches", "The same a
 const struct command commands[] = {
     { "info", "PATH...", "Say what an image is",
       "Prints format, axes, shape, element type, chunks, codecs, pixel size, pyramid levels, channels, parts and "
-      "attachments: a "
-      "table "
-      "for one image, a line each for several. A PATH is a file, a folder, a glob in quotes, or either of the first "
-      "two "
-      "with the part of it: plate.zarr#A/1/0, b.ome.tif#series=1, c.zarr#level=2. Images that cannot be opened are "
-      "reported on one line each.",
+      "attachments: a table for one image, a line each for several. A PATH is a file, a folder, a URL (http, "
+      "https, s3, gs), a member of an archive (a.zip/b.tif), or a glob in quotes. All but the last may name a part: "
+      "plate.zarr#A/1/0, b.ome.tif#series=1, c.zarr#level=2. Images that cannot be opened are reported on one line "
+      "each.",
       1, -1, info_options, info_examples, run_info },
     { "patches", "PATH", "Cut patches out of an image",
       "Cuts random patches, a grid, or patches at given places out of an image of any size. Pixels outside the image "

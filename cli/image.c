@@ -85,13 +85,13 @@ int image_open(struct image *image, const struct args *args)
     return EXIT_OK;
 }
 
-void image_note_absent(const struct image *image)
+void note_absent(const mt_stack *stack)
 {
     uint64_t absent, present;
-    mt_stack_count_chunks(image->stack, &absent, &present);
+    mt_stack_count_chunks(stack, &absent, &present);
     if (absent && !present)
         fprintf(stderr, "microtome: %s: all chunks read (%" PRIu64 ") are absent and read as the fill value\n",
-                image->info->source, absent);
+                mt_stack_get_info(stack)->source, absent);
 }
 
 void image_close(struct image *image)

@@ -98,6 +98,8 @@ static void find_checksum(listing *list, struct entry *e)
         e->checksum.text[0] = 0;
         list->failed = true;
         report(&err);
+    } else {
+        note_absent(e->stack);
     }
 }
 
@@ -110,7 +112,7 @@ int run_info(const struct args *args)
     if (!status && map && args->n_paths != 1)
         status = usage_error(args, "--map takes one image");
     if (!status)
-        status = output_check(map, args_count(args, "force"));
+        status = output_check(args, "map", NULL);
     if (status)
         return status;
     for (size_t i = 0; i < args->n_paths; i++)

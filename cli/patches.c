@@ -139,7 +139,7 @@ static int run_job(patch_job *job, const struct args *args)
     if (status)
         return status;
     summarize(job, path, clock_seconds() - start);
-    image_note_absent(&job->image);
+    note_absent(job->image.stack);
     if (args_count(args, "explain"))
         explain(job);
     if (sheet && !(status = sheet_write(job, sheet)))
@@ -159,8 +159,8 @@ static int check_options(const struct args *args)
     const char *out = args_get(args, "out", 0), *sheet = args_get(args, "sheet", 0);
     if (out && sheet && !strcmp(out, sheet))
         return usage_error(args, "--out and --sheet are the same file");
-    int status = output_check(out, args_count(args, "force"));
-    return status ? status : output_check(sheet, args_count(args, "force"));
+    int status = output_check(args, "out", ".npy");
+    return status ? status : output_check(args, "sheet", ".png");
 }
 
 int run_patches(const struct args *args)

@@ -8,6 +8,7 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -78,16 +79,23 @@ static int ask_interrupted(void *user)
 
 const mt_extract_options until_interrupted = { .struct_size = sizeof until_interrupted, .cancelled = ask_interrupted };
 
-int output_check(const char *path, bool force)
+int output_check(const struct args *args, const char *option, const char *suffix)
 {
     struct stat found;
-    if (!path || lstat(path, &found))
+    const char *path = args_get(args, option, 0);
+    if (!path)
         return EXIT_OK;
-    if (S_ISDIR(found.st_mode))
+    bool exists = !lstat(path, &found);
+    if (exists && S_ISDIR(found.st_mode))
         return failed("%s is a folder", path);
-    if (!S_ISREG(found.st_mode))
+    if (exists && !S_ISREG(found.st_mode))
         return failed("%s is not a regular file", path);
-    return force ? EXIT_OK : failed("%s exists; --force replaces it", path);
+    if (exists && !args_count(args, "force"))
+        return failed("%s exists; --force replaces it", path);
+    const char *slash = strrchr(path, '/'), *dot = strrchr(slash ? slash : path, '.');
+    if (suffix && dot && strcasecmp(dot, suffix))
+        return usage_error(args, "--%s writes %s files only", option, suffix);
+    return EXIT_OK;
 }
 
 int output_open(output *out, const char *path)

@@ -145,7 +145,7 @@ static int draw(view_job *job, const struct args *args)
         fprintf(stderr, "microtome: the first %" PRId64 " of %" PRId64 " channels are shown; --channel chooses\n",
                 size.channels, job->image.info->data_shape[1]);
     if (!status)
-        image_note_absent(&job->image);
+        note_absent(job->image.stack);
     if (!status)
         printf("%s: %" PRId64 " x %" PRId64 " pixels%s\n", path, size.height, size.width,
                size.shrunk > 1 ? ", shrunk" : "");
@@ -159,7 +159,7 @@ int run_view(const struct args *args)
         return usage_error(args, "--out FILE.png is missing");
     int status = args_integer(args, "max-size", 1, 32768, &job.max_size);
     if (!status)
-        status = output_check(args_get(args, "out", 0), args_count(args, "force"));
+        status = output_check(args, "out", ".png");
     if (!status)
         status = image_open(&job.image, args);
     if (status)

@@ -21,8 +21,11 @@ PyObject *stack_checksum(PyObject *object, PyTypeObject *core, PyObject *const *
     Py_BEGIN_ALLOW_THREADS
     st = mt_stack_checksum(stack, &options, &checksum, &err);
     Py_END_ALLOW_THREADS
-    PyObject *result = st ? raise_error(PyType_GetModuleState(core), &err, mt_stack_get_info(stack)->source)
-                          : PyUnicode_FromString(checksum.text);
+    PyObject *result = NULL;
+    if (st)
+        raise_error(PyType_GetModuleState(core), &err, mt_stack_get_info(stack)->source);
+    else if (stack_warn_absent(self))
+        result = PyUnicode_FromString(checksum.text);
     stack_leave(self);
     return result;
 }

@@ -209,7 +209,7 @@ PyDoc_STRVAR(
     "Parameters\n----------\n"
     "threads : int\n    Threads that decode, the caller's included; 0 is one for each processor.\n"
     "cache_bytes : int, optional\n    Budget for decoded chunks; 0 keeps none. Default: an eighth of the "
-    "memory.\n"
+    "memory that the process may use;\n    in a forked worker an eighth of that.\n"
     "allow_mmap : bool\n    Map files instead of reading them. A file that is cut while it is mapped kills "
     "the process.\n"
     "limits : dict of str to int, optional\n    What a file may make us do, such as "

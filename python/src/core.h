@@ -48,7 +48,7 @@ typedef struct stack_object {
     Py_buffer buffer;      /* of an array */
     struct own_stack *own; /* of an object; the library's stack has it */
     bool closed;
-    bool warned; /* that all chunks so far are absent */
+    bool warned;      /* that all chunks so far are absent */
     Py_ssize_t calls; /* that read now, without the GIL */
 } stack_object;
 
@@ -60,6 +60,10 @@ PyObject *stack_wrap(PyTypeObject *type, mt_stack *stack, PyObject *owner);
 /* Between them the stack stays open, whatever another thread does. NULL after an exception: the stack is closed. */
 mt_stack *stack_enter(stack_object *self);
 void stack_leave(stack_object *self);
+
+/* A warning, once, if nothing that was asked for of a remote image is there: a sparse image is legal, but a wrong address
+ * must not pass unnoticed. False after an exception: warnings may be errors. */
+bool stack_warn_absent(stack_object *self);
 
 /* One call for several patches of the stack of an object. It is made through a stack of its own, so that an exception,
  * in whatever thread the object raises it, finds its call. */

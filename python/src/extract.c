@@ -192,9 +192,7 @@ static bool run(job *j, const mt_patch_request *requests, size_t n, object_call 
     return good;
 }
 
-/* A warning, once, if nothing that was asked for of a remote image is there: a sparse image is legal, but a wrong address
- * must not pass unnoticed. False after an exception: warnings may be errors. */
-static bool warn_absent(stack_object *self)
+bool stack_warn_absent(stack_object *self)
 {
     uint64_t absent, present;
     const char *source = mt_stack_get_info(self->stack)->source;
@@ -234,7 +232,7 @@ PyObject *stack_extract_patch(PyObject *object, PyTypeObject *core, PyObject *co
         if (good && job_target(&j, values[4], values[5])) {
             mt_patch_request request;
             set_request(&j, stack, sample, coords.values, j.buffer.buf, j.strides, &request);
-            if (run(&j, &request, 1, NULL, NULL) && warn_absent(self))
+            if (run(&j, &request, 1, NULL, NULL) && stack_warn_absent(self))
                 result = Py_NewRef(j.array);
         }
         job_end(&j);
@@ -312,7 +310,7 @@ static PyObject *run_many(job *j, stack_object *self, const vectors *v, size_t n
         good = object_call_start(&object, j->state, self, outcomes, n);
     if (good && n) {
         set_requests(j, self->own ? object.stack : self->stack, v, n, padding, requests);
-        good = run(j, requests, n, self->own ? &object : NULL, outcomes) && warn_absent(self);
+        good = run(j, requests, n, self->own ? &object : NULL, outcomes) && stack_warn_absent(self);
     }
     if (good && errors)
         list = list_errors(j, &object, outcomes, n);

@@ -44,7 +44,8 @@ static const mt_scheme *find_scheme(const char *path, mt_error *err)
     for (size_t i = 0; i < sizeof schemes / sizeof *schemes; i++)
         if (is_word(path, n, schemes[i]->name))
             return schemes[i];
-    mt_fail(err, MT_E_UNSUPPORTED, "%.*s://: not a scheme that can be opened", (int)(n < 32 ? n : 32), path);
+    mt_fail(err, MT_E_UNSUPPORTED, "%.*s:// is not supported; file, http, https, s3 and gs are", (int)(n < 32 ? n : 32),
+            path);
     return NULL;
 }
 

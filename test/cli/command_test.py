@@ -489,6 +489,21 @@ class View(Command):
             self.assertIn("--raw", self.refuse("info", raw[0], "--raw", wrong))
         self.assertIn("its array needs 96", self.refuse("info", raw[0], "--raw", "uint16:3x4x4", status=1))
 
+    def test_absent_chunks_and_empty_files_are_told(self):
+        folder = Path(self.path("absent.zarr"))
+        folder.mkdir()
+        (folder / ".zarray").write_text(
+            '{"zarr_format": 2, "shape": [8, 8], "chunks": [4, 4], "dtype": "<u2", "compressor": null, '
+            '"filters": null, "fill_value": 7, "order": "C"}'
+        )
+        for command in (["info", "--checksum"], ["patches", "--size", "8x8"]):
+            self.assertIn("all chunks read (4) are absent", self.run_it(*command, str(folder)).stderr)
+        (folder / "1.0").write_bytes(bytes(32))
+        self.assertEqual(self.run_it("info", "--checksum", str(folder)).stderr, "")
+        empty = self.path("empty.tif")
+        Path(empty).touch()
+        self.assertIn("the file is empty", self.run_it("info", empty, status=1).stderr)
+
     def test_checksums_of_the_same_pixels_are_the_same(self):
         with tempfile.TemporaryDirectory() as folder:
             values = list(range(6 * 7))

@@ -38,6 +38,17 @@ class Output(command_test.Command):
         both = self.path("both")
         self.assertIn("same file", self.refuse("patches", image, "--size", "4x4", "--out", both, "--sheet", both))
 
+    def test_names_say_what_is_written(self):
+        image = self.image()
+        self.assertIn(".png", self.refuse("view", image, "--out", self.path("plane.jpg")))
+        for option, name, suffix in [("--out", "tiles.tif", ".npy"), ("--sheet", "sheet.npy", ".png")]:
+            self.assertIn(suffix, self.refuse("patches", image, "--size", "4x4", option, self.path(name)))
+        wrong = ["view", image, "--out", image, "--force"]
+        self.assertIn(".png", self.refuse(*wrong))
+        for name in ["plane", "a.b/plane.PNG"]:
+            Path(self.path(name)).parent.mkdir(exist_ok=True)
+            self.run_it("view", image, "--out", self.path(name))
+
     def test_more_patches_than_a_file_holds(self):
         count = str(2**63 - 1)
         error = self.refuse(

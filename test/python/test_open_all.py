@@ -68,9 +68,10 @@ def test_open_all_of_a_group(tmp_path):
     assert [path for path, _ in everything.skipped] == [str(tmp_path / name) for name in names]
 
 
-def test_files_of_one_image_open_once(tmp_path):
+def test_files_of_one_image_open_once(tmp_path, monkeypatch):
     """Virtual datasets, external raw data: what they are made of is no image of its own."""
     h5py = pytest.importorskip("h5py")
+    monkeypatch.chdir(tmp_path)  # where HDF5 writes external raw data
     pixels = np.arange(48, dtype=np.uint16).reshape(8, 6)
     layout = h5py.VirtualLayout(shape=(8, 6), dtype="u2")
     for i in range(2):
@@ -82,7 +83,6 @@ def test_files_of_one_image_open_once(tmp_path):
     with h5py.File(tmp_path / "raw.h5", "w") as file:
         file.create_dataset("data", (4, 6), "u2", external=[("pixels.raw", 0, 48)])
         file["data"][:] = pixels[:4]
-    (tmp_path / "pixels.raw").write_bytes(pixels[:4].tobytes())
     stacks = microtome.open_all(tmp_path)
     assert [os.path.basename(s.source) for s in stacks] == ["whole.h5"]
     assert sorted(os.path.basename(path) for path, _ in stacks.skipped) == ["pixels.raw", "raw.h5"]  # not followed

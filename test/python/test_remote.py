@@ -148,13 +148,17 @@ def test_pickles_and_processes(tmp_path, serve):
 
 
 def test_errors(tmp_path, serve):
+    with pytest.raises(microtome.NotFoundError, match="no metadata of Zarr"):
+        microtome.open(f"{serve(tmp_path).url}/none.zarr")
     server = serve(tmp_path)
     with pytest.raises(microtome.NotFoundError, match="404"):
         microtome.open(f"{server.url}/none.tif")
     with pytest.raises(microtome.ArgumentError, match="no host"):
         microtome.open("http:///a")
-    with pytest.raises(microtome.UnsupportedError, match="ftp"):
+    with pytest.raises(microtome.UnsupportedError, match=r"ftp.*https, s3"):
         microtome.open("ftp://127.0.0.1/a")
+    with pytest.raises(microtome.ArgumentError, match="%20"):
+        microtome.open("http://127.0.0.1/a b")
 
 
 def test_absent_chunks(data, serve):
@@ -162,8 +166,10 @@ def test_absent_chunks(data, serve):
     hidden = re.compile(r"/s0/\d+/\d")
     server.hides = hidden.search
     url = f"{server.url}/{PATHS[0]}"
-    with microtome.open(url) as stack:
+    with microtome.open(url) as stack, pytest.warns(UserWarning, match=r"all chunks read so far .* are absent"):
         assert not np.asarray(stack).any()
+    with microtome.open(url) as stack, pytest.warns(UserWarning, match="are absent"):
+        stack.checksum()
     with (
         microtome.open(url, missing="error") as stack,
         pytest.raises(microtome.NotFoundError, match=r"chunk.*answered 404"),

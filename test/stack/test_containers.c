@@ -436,7 +436,7 @@ static void a_document_takes_over_files_before_it(void **state)
     write_text("taken/z.companion.ome", xml);
     write_text("taken/broken.txt", "");
     check_all("taken", "taken/other.tif\ntaken/z.companion.ome\n"
-                       "taken/broken.txt: neither content nor name is of a known format\n");
+                       "taken/broken.txt: the file is empty\n");
 }
 
 static void real_sets_are_opened_once(void **state)

@@ -50,8 +50,8 @@ static size_t type_size(uint16_t type)
 static mt_status read_some(const tiff_file *file, uint64_t offset, uint8_t *out, size_t *size, mt_error *err)
 {
     if (offset >= file->size)
-        return mt_fail(err, MT_E_CORRUPT, "a directory at byte %llu of %llu", (unsigned long long)offset,
-                       (unsigned long long)file->size);
+        return mt_fail(err, MT_E_CORRUPT, "a directory should be at byte %llu, but the file has only %llu bytes",
+                       (unsigned long long)offset, (unsigned long long)file->size);
     if (*size > file->size - offset)
         *size = (size_t)(file->size - offset);
     return mt_store_read_at(file->store, file->key, offset, out, *size, err);

@@ -129,9 +129,11 @@ static mt_status find_consolidated(const zarr_reader *r, const zarr_node *group,
     }
     if (st || found)
         return st;
+    if (group->kind == ZARR_NONE)
+        return mt_fail(err, MT_E_NOT_FOUND,
+                       "there is no metadata of Zarr (zarr.json, .zarray, .zgroup): check the address");
     return mt_fail(err, MT_E_UNSUPPORTED,
-                   "the store cannot be listed, and the group '%s' has no consolidated metadata: name an array",
-                   group->path);
+                   "the store cannot be listed, and the group has no consolidated metadata: name an array of it");
 }
 
 mt_status zarr_find_names(const zarr_reader *r, const zarr_node *group, zarr_names *out, mt_error *err)

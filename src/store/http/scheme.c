@@ -131,6 +131,8 @@ static mt_status split(const mt_resolver *resolver, parts *p, mt_error *err)
         *query = 0;
     if (*host == 0 || *host == '/' || *host == ':')
         return mt_fail(err, MT_E_ARGUMENT, "%s: there is no host", url);
+    if (strchr(url, ' '))
+        return mt_fail(err, MT_E_ARGUMENT, "%s: a space is %%20 in a URL", url);
     if (p->query && strcmp(p->query, "?...") == 0)
         return mt_fail(err, MT_E_ARGUMENT,
                        "%s: the query that stood here was left out where the URL was shown or "
