@@ -327,6 +327,17 @@ static void fail(mt_flight *f, mt_found *found, mt_status st, mt_error *failure)
     mt_call_fail_found(f->call, found, mt_found_rank(f->call, found), st, failure);
 }
 
+/* Networks and caches on the way do damage bytes: a chunk that does not decode is read once more, past all caches. */
+static bool read_again(mt_flight *f, mt_found *found, mt_status st)
+{
+    if (st != MT_E_CORRUPT || !f->store->costs.is_slow || found->again)
+        return false;
+    found->again = true;
+    mt_store_forget(f->store, found->key, found->offset, found->size == MT_WHOLE ? UINT64_MAX : found->size);
+    mt_fetch_chunks(f->call, found, 1);
+    return true;
+}
+
 static void decode_one(mt_flight *f, mt_found *found, mt_scratch *scratch)
 {
     mt_call *call = f->call;
@@ -353,12 +364,8 @@ static void decode_one(mt_flight *f, mt_found *found, mt_scratch *scratch)
         if (reserved)
             mt_context_unreserve(call->context, need, scratch);
     }
-    if (st == MT_E_CORRUPT && f->store->costs.is_slow && !found->again) {
-        found->again = true; /* networks and caches on the way do damage bytes */
-        mt_fetch_chunks(call, found, 1);
-    } else if (st) {
+    if (st && !read_again(f, found, st))
         fail(f, found, st, &failure);
-    }
 }
 
 /* A joined read that failed tells nothing of each chunk: they are read one by one. */
@@ -375,6 +382,8 @@ static void work_on_failure(mt_flight *f)
         mt_decode_missing(f->call, f->found);
         return;
     }
+    if (f->n == 1 && read_again(f, f->found, st)) /* also of a store that decodes itself: zip, gzip */
+        return;
     mt_error failure = r->error;
     if (st == MT_E_LIMIT && r->object_size > r->size) {
         failure = (mt_error)MT_ERROR_INIT;

@@ -62,12 +62,13 @@ static void store_le(uint8_t *out, uint64_t value, int n)
         out[i] = (uint8_t)(value >> (8 * i));
 }
 
-/* False where the names are too long for the cache. */
+/* False where the names are too long for the cache. Signatures in a query change, and the ETag says that the bytes are
+ * the same; without it, the same date and size under another query may well be another object. */
 static bool name_block(const cached_store *c, const char *key, const mt_identity *identity, uint64_t number, block *out)
 {
-    int n = snprintf(out->text, sizeof out->text, "%s\n%s\n%llu\n%lld\n%s\n%llu", c->inner->url, key,
-                     (unsigned long long)identity->size, (long long)identity->mtime_ns, identity->etag,
-                     (unsigned long long)number);
+    int n = snprintf(out->text, sizeof out->text, "%s\n%s\n%llx\n%llu\n%lld\n%s\n%llu", c->inner->url, key,
+                     *identity->etag ? 0 : (unsigned long long)c->inner->place, (unsigned long long)identity->size,
+                     (long long)identity->mtime_ns, identity->etag, (unsigned long long)number);
     if (n < 0 || (size_t)n >= sizeof out->text)
         return false;
     out->text_size = (size_t)n;
@@ -301,6 +302,21 @@ static mt_status cached_identify(mt_store *store, const char *key, mt_identity *
     return mt_store_identify(cached_of(store)->inner, key, out, err);
 }
 
+static void cached_forget(mt_store *store, const char *key, uint64_t offset, uint64_t size)
+{
+    cached_store *c = cached_of(store);
+    mt_identity identity;
+    void *b;
+    mt_store_forget(c->inner, key, offset, size);
+    if (mt_store_identify(c->inner, key, &identity, NULL) || offset >= identity.size ||
+        mt_alloc(store->env, sizeof(block), &b, NULL))
+        return;
+    uint64_t left = identity.size - offset, end = offset + (size < left ? size : left);
+    for (uint64_t i = offset / MT_DISK_BLOCK; i * MT_DISK_BLOCK < end && name_block(c, key, &identity, i, b); i++)
+        mt_file_forget(((block *)b)->path);
+    mt_release(store->env, b, sizeof(block));
+}
+
 static void cached_close(mt_store *store)
 {
     cached_store *c = cached_of(store);
@@ -310,9 +326,12 @@ static void cached_close(mt_store *store)
     mt_release(env, c, sizeof *c);
 }
 
-static const mt_store_ops cached_ops = {
-    .size = cached_size, .read = cached_read, .list = cached_list, .identify = cached_identify, .close = cached_close
-};
+static const mt_store_ops cached_ops = { .size = cached_size,
+                                         .read = cached_read,
+                                         .list = cached_list,
+                                         .identify = cached_identify,
+                                         .forget = cached_forget,
+                                         .close = cached_close };
 
 mt_status mt_disk_cache_wrap(mt_disk_cache *cache, mt_store *inner, mt_store **out, mt_error *err)
 {

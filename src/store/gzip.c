@@ -66,6 +66,15 @@ static mt_status gzip_identify(mt_store *store, const char *key, mt_identity *ou
     return mt_store_identify(g->outer, is_own(g, key) ? g->packed : key, out, err);
 }
 
+static void gzip_forget(mt_store *store, const char *key, uint64_t offset, uint64_t size)
+{
+    gzip_store *g = gzip_of(store);
+    if (is_own(g, key))
+        mt_inflated_forget(g->inflated);
+    else
+        mt_store_forget(g->outer, key, offset, size);
+}
+
 /* What was made so far. The outer store is left alone. */
 static void free_gzip(gzip_store *g)
 {
@@ -90,6 +99,7 @@ static const mt_store_ops gzip_ops = { .size = gzip_size,
                                        .read_now = gzip_read_now,
                                        .list = gzip_list,
                                        .identify = gzip_identify,
+                                       .forget = gzip_forget,
                                        .close = gzip_close };
 
 mt_status mt_store_open_gzip(mt_env *env, mt_store *outer, const char *packed, const char *key, mt_store **out,

@@ -85,19 +85,40 @@ static void free_cursor(mt_inflated *x, mt_cursor *c)
     mt_cursor_free(c);
 }
 
+/* Pieces, points and cursors. A cursor that is at work comes back later. */
+static void drop_all(mt_inflated *x)
+{
+    mt_cursor *idle[MOST_IDLE];
+    mt_lock_take(&x->lock);
+    point *points = x->points;
+    size_t n = x->n, room = x->room;
+    memcpy(idle, x->idle, sizeof idle);
+    memset(x->idle, 0, sizeof x->idle);
+    x->points = NULL;
+    x->n = x->room = 0;
+    mt_lock_give(&x->lock);
+    for (size_t i = 0; i < n; i++)
+        free_point(x->env, &points[i]);
+    mt_release(x->env, points, room * sizeof *points);
+    for (int i = 0; i < MOST_IDLE; i++)
+        if (idle[i])
+            free_cursor(x, idle[i]);
+    if (x->env->index_cache)
+        mt_cache_drop(x->env->index_cache, x->owner);
+}
+
+void mt_inflated_forget(mt_inflated *x)
+{
+    drop_all(x);
+    mt_store_forget(x->source.store, x->source.key, x->source.offset, x->source.size);
+}
+
 void mt_inflated_free(mt_inflated *x)
 {
     if (!x)
         return;
     mt_env *env = x->env;
-    if (env->index_cache)
-        mt_cache_drop(env->index_cache, x->owner);
-    for (size_t i = 0; i < x->n; i++)
-        free_point(env, &x->points[i]);
-    mt_release(env, x->points, x->room * sizeof *x->points);
-    for (int i = 0; i < MOST_IDLE; i++)
-        if (x->idle[i])
-            free_cursor(x, x->idle[i]);
+    drop_all(x);
     mt_lock_destroy(&x->lock);
     mt_release(env, x, sizeof *x);
 }

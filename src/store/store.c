@@ -119,7 +119,7 @@ bool mt_store_is_same(const mt_store *a, const mt_store *b)
     b = mt_blocks_inner((mt_store *)(uintptr_t)b);
     if (a->ops == b->ops && a->ops->is_same)
         return a->ops->is_same(a, b);
-    return strcmp(a->url, b->url) == 0;
+    return a->place == b->place && strcmp(a->url, b->url) == 0;
 }
 
 mt_status mt_store_identify(mt_store *store, const char *key, mt_identity *out, mt_error *err)
@@ -130,6 +130,13 @@ mt_status mt_store_identify(mt_store *store, const char *key, mt_identity *out, 
     if (!st && !store->ops->identify)
         st = mt_fail(err, MT_E_UNSUPPORTED, "%s: this store does not tell when an object has changed", store->url);
     return st ? st : store->ops->identify(store, key, out, err);
+}
+
+void mt_store_forget(mt_store *store, const char *key, uint64_t offset, uint64_t size)
+{
+    store = mt_blocks_inner(mt_store_target(store));
+    if (store->ops->forget && mt_store_check_key(key, NULL) == MT_OK)
+        store->ops->forget(store, key, offset, size);
 }
 
 mt_store *mt_store_retain(mt_store *store)

@@ -95,6 +95,9 @@ typedef struct mt_store_ops {
     bool (*is_same)(const mt_store *store, const mt_store *other);
     /* Optional: by what an object is known again. Statuses are those of size. */
     mt_status (*identify)(mt_store *store, const char *key, mt_identity *out, mt_error *err);
+    /* Optional, for stores that keep bytes or have them kept: forgets those of a range (size UINT64_MAX: to the end), so
+     * that the next read of it brings them anew. */
+    void (*forget)(mt_store *store, const char *key, uint64_t offset, uint64_t size);
     void (*close)(mt_store *store);
 } mt_store_ops;
 
@@ -110,7 +113,8 @@ typedef struct mt_lane {
 struct mt_store {
     const mt_store_ops *ops;
     mt_env *env;
-    char *url; /* for messages and for the source of stacks: the path, owned by the implementation */
+    char *url;      /* for messages and for the source of stacks: the path, owned by the implementation */
+    uint64_t place; /* a hash of what url leaves out: a query, which may be a secret, an endpoint. 0: of nothing */
     mt_store_costs costs;
     _Atomic unsigned owners; /* beside the first: each mt_store_retain */
     bool is_front;           /* its reads go through another store, which counts them */
@@ -154,8 +158,9 @@ MT_MUST_CHECK mt_status mt_store_read_start(mt_store *store, const char *key, vo
 /* By what an object is known again (store/identity.h). MT_E_UNSUPPORTED: the store cannot tell when one has changed. */
 MT_MUST_CHECK mt_status mt_store_identify(mt_store *store, const char *key, mt_identity *out, mt_error *err);
 
-/* By what an object is known again (store/identity.h). MT_E_UNSUPPORTED: the store cannot tell when one has changed. */
-MT_MUST_CHECK mt_status mt_store_identify(mt_store *store, const char *key, mt_identity *out, mt_error *err);
+/* Says that what a range brought (size UINT64_MAX: to the end of the object) is damaged: what is kept of it is not to be
+ * served again. May wait for a disk. */
+void mt_store_forget(mt_store *store, const char *key, uint64_t offset, uint64_t size);
 
 /* As mt_store_read, but only if nothing has to be waited for: true, and *status and err are the outcome. */
 bool mt_store_read_now(mt_store *store, const char *key, const mt_range *ranges, size_t n, mt_status *status,

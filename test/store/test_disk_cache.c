@@ -149,6 +149,48 @@ static void another_identity_is_another_object(void **state)
     close_cache(f);
 }
 
+/* Without ETags, a query tells objects apart; with them, it may be a signature that changes. */
+static void queries_tell_objects_apart(void **state)
+{
+    fixture *f = *state;
+    open_cache(f);
+    check_read(f, 0, SIZE);
+    f->inner.base.place = 1;
+    check_read(f, 0, SIZE);
+    assert_int_equal(f->inner.bytes, SIZE);
+    f->inner.identity = (mt_identity) { .size = SIZE, .mtime_ns = 1000 };
+    check_read(f, 0, SIZE);
+    f->inner.base.place = 2;
+    content[7] ^= 1;
+    check_read(f, 0, SIZE);
+    assert_int_equal(f->inner.bytes, 3 * SIZE);
+    close_cache(f);
+}
+
+/* Bytes that were damaged before they came into the cache have the right checksum there. */
+static void what_is_damaged_is_forgotten(void **state)
+{
+    fixture *f = *state;
+    uint8_t out[10];
+    open_cache(f);
+    content[MT_DISK_BLOCK + 5] ^= 1;
+    check_read(f, 0, SIZE);
+    content[MT_DISK_BLOCK + 5] ^= 1;
+    check_ok(mt_store_read_at(f->store, "a", MT_DISK_BLOCK, out, 10, &f->err), &f->err);
+    assert_memory_not_equal(out, content + MT_DISK_BLOCK, 10);
+    mt_store_forget(f->store, "a", MT_DISK_BLOCK, 10);
+    check_read(f, 0, SIZE);
+    assert_int_equal(f->inner.bytes, SIZE + MT_DISK_BLOCK);
+    mt_store_forget(f->store, "a", 0, UINT64_MAX);
+    check_read(f, 0, SIZE);
+    assert_int_equal(f->inner.bytes, 2 * SIZE + MT_DISK_BLOCK);
+    mt_store_forget(f->store, "a", SIZE, 1);
+    mt_store_forget(f->store, "b", 0, 1);
+    check_read(f, 0, SIZE);
+    assert_int_equal(f->inner.bytes, 2 * SIZE + MT_DISK_BLOCK);
+    close_cache(f);
+}
+
 static void failures_come_through(void **state)
 {
     fixture *f = *state;
@@ -221,6 +263,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(blocks_are_read_once, set_up, tear_down),
         cmocka_unit_test_setup_teardown(another_identity_is_another_object, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(queries_tell_objects_apart, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(what_is_damaged_is_forgotten, set_up, tear_down),
         cmocka_unit_test_setup_teardown(failures_come_through, set_up, tear_down),
         cmocka_unit_test_setup_teardown(torn_and_broken_files, set_up, tear_down),
         cmocka_unit_test_setup_teardown(failing_allocations, set_up, tear_down),

@@ -347,12 +347,35 @@ static void many_threads(void **state)
     env.restart_most = before;
 }
 
+/* Bytes damaged on the way, where nothing shows it, are not kept once that is known. */
+static void damage_is_forgotten(void **state)
+{
+    (void)state;
+    uint8_t out[100];
+    mt_error err = MT_ERROR_INIT;
+    pack(NULL, 0, 0); /* stored blocks */
+    mt_store *store = open_bytes(packed, n_packed);
+    check_part(store, 2500000, 100); /* restart points, and an idle cursor */
+    uint8_t *at = memmem(packed, n_packed, plain + 1200000, 200);
+    assert_non_null(at);
+    at[50] ^= 1;
+    check_ok(mt_store_read_at(store, "a.npy", 1200000, out, 100, &err), &err);
+    assert_memory_not_equal(out, plain + 1200000, 100);
+    at[50] ^= 1;
+    check_ok(mt_store_read_at(store, "a.npy", 1200000, out, 100, &err), &err);
+    assert_memory_not_equal(out, plain + 1200000, 100);
+    mt_store_forget(store, "a.npy", 1200000, 100);
+    check_part(store, 1200000, 100);
+    check_part(store, 0, SIZE);
+    mt_store_close(store);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = { cmocka_unit_test(random_reads),  cmocka_unit_test(several_members),
                                         cmocka_unit_test(budget),        cmocka_unit_test(headers),
                                         cmocka_unit_test(broken),        cmocka_unit_test(bomb),
                                         cmocka_unit_test(failing_reads), cmocka_unit_test(failing_allocations),
-                                        cmocka_unit_test(many_threads) };
+                                        cmocka_unit_test(many_threads),  cmocka_unit_test(damage_is_forgotten) };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

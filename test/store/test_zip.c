@@ -241,6 +241,32 @@ static void failing_reads(void **state)
     zip_free(&w);
 }
 
+/* An archive that goes away while it is open: its members are not missing, which would be taken for fill. */
+static void the_archive_goes_away(void **state)
+{
+    (void)state;
+    static const char *const names[] = { "m0/middle", "m8/middle", "m8/big", "m0/big" };
+    uint8_t *out = malloc(BIG);
+    write_members(10, 1, 0, 2000);
+    for (int i = 0; i < 8; i++) {
+        mt_store *memory, *faulty, *store;
+        mt_error err = MT_ERROR_INIT;
+        mt_request r = { .key = names[i / 2], .size = 1000, .out = out };
+        check_ok(mt_store_open_memory(&env, "a.zip", w.bytes, w.n, &memory, &err), &err);
+        check_ok(faulty_store_wrap(memory, 2, MT_E_NOT_FOUND, &faulty, &err), &err);
+        check_ok(mt_store_open_zip(&env, faulty, "a.zip", &store, &err), &err);
+        assert_int_equal(faulty_store_calls(faulty), 2);
+        mt_status st =
+            i % 2 ? mt_store_perform(store, &r, 1, &err) : mt_store_read_at(store, r.key, 0, out, 1000, &err);
+        assert_int_equal(st, MT_E_CHANGED);
+        assert_int_equal(err.status, MT_E_CHANGED);
+        assert_non_null(strstr(err.message, "not there any more"));
+        mt_store_close(store);
+    }
+    zip_free(&w);
+    free(out);
+}
+
 static void failing_allocations(void **state)
 {
     (void)state;
@@ -432,10 +458,15 @@ static void nested(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(members),       cmocka_unit_test(members_without_help), cmocka_unit_test(listings),
-        cmocka_unit_test(failing_reads), cmocka_unit_test(failing_allocations),  cmocka_unit_test(count_requests),
-        cmocka_unit_test(many_threads),  cmocka_unit_test(many_large_members),   cmocka_unit_test(nested)
-    };
+    const struct CMUnitTest tests[] = { cmocka_unit_test(members),
+                                        cmocka_unit_test(members_without_help),
+                                        cmocka_unit_test(listings),
+                                        cmocka_unit_test(failing_reads),
+                                        cmocka_unit_test(failing_allocations),
+                                        cmocka_unit_test(count_requests),
+                                        cmocka_unit_test(many_threads),
+                                        cmocka_unit_test(many_large_members),
+                                        cmocka_unit_test(nested),
+                                        cmocka_unit_test(the_archive_goes_away) };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

@@ -141,6 +141,27 @@ void mt_objects_keep(mt_objects *o, const char *key, void *bytes, size_t n, size
     mt_release(o->env, bytes, capacity);
 }
 
+void mt_objects_forget(mt_objects *o, const char *key)
+{
+    void *old = NULL;
+    size_t capacity = 0;
+    mt_lock_take(&o->lock);
+    mt_object *object = *find(o, key);
+    if (object)
+        object->n = 0; /* enough while others still copy */
+    for (int i = 0; object && object->users == 0 && i < MT_OBJECTS_KEPT; i++)
+        if (o->kept[i] == object) {
+            old = object->bytes;
+            capacity = object->capacity;
+            o->kept_bytes -= capacity;
+            o->kept[i] = NULL;
+            object->bytes = NULL;
+            object->capacity = 0;
+        }
+    mt_lock_give(&o->lock);
+    mt_release(o->env, old, capacity);
+}
+
 bool mt_objects_read(mt_objects *o, const char *key, uint64_t offset, void *out, size_t size)
 {
     mt_lock_take(&o->lock);

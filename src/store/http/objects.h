@@ -41,6 +41,9 @@ MT_MUST_CHECK mt_status mt_objects_meet(mt_objects *objects, const char *key, co
  * objects are kept, those used last. */
 void mt_objects_keep(mt_objects *objects, const char *key, void *bytes, size_t n, size_t capacity);
 
+/* Drops what is kept of an object's bytes. */
+void mt_objects_forget(mt_objects *objects, const char *key);
+
 /* Copies from kept bytes; false where they do not have these. */
 bool mt_objects_read(mt_objects *objects, const char *key, uint64_t offset, void *out, size_t size);
 

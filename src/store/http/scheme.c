@@ -4,6 +4,7 @@
 
 #ifdef MT_WITH_HTTP
 
+#include "store/files.h"
 #include "store/http/web.h"
 #include "store/url.h"
 
@@ -86,6 +87,7 @@ static mt_status open_store(mt_env *env, const parts *p, mt_store **out, mt_erro
         free_store(s, env);
         return st;
     }
+    s->web.base.place = *p->query ? mt_key_hash(p->query) : 0;
     *out = &s->web.base;
     return MT_OK;
 }

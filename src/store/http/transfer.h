@@ -88,7 +88,7 @@ struct mt_transfer {
     struct mt_http_host *host;
     uint64_t started_ns, due_ns;
     unsigned repeats; /* by judge */
-    bool cancelled;
+    _Atomic bool cancelled;
 };
 
 /* options may be NULL. Starts nothing yet. */

@@ -230,6 +230,12 @@ static mt_status identify(mt_store *store, const char *key, mt_identity *out, mt
     return MT_OK;
 }
 
+static void forget(mt_store *store, const char *key, uint64_t offset, uint64_t size)
+{
+    (void)offset, (void)size;
+    mt_objects_forget(&mt_web_of(store)->objects, key);
+}
+
 static mt_status list(mt_store *store, const char *prefix, mt_store_visit visit, void *user, mt_error *err)
 {
     const mt_web *web = mt_web_of(store);
@@ -250,6 +256,7 @@ static const mt_store_ops web_ops = { .size = size,
                                       .cancel = cancel,
                                       .list = list,
                                       .identify = identify,
+                                      .forget = forget,
                                       .close = close };
 
 mt_status mt_web_init(mt_web *web, mt_env *env, const mt_web_ops *ops, char *url, mt_error *err)

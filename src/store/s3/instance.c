@@ -76,15 +76,21 @@ typedef struct asking {
     mt_error *err;
 } asking;
 
-/* The body of an answer, with a NUL behind. header may be NULL. */
-static mt_status ask(const asking *a, const char *method, const char *url, const char *header, char **out, size_t *size)
+/* The body of an answer, with a NUL behind. header may be NULL. origin is what errors call the server: its URL may hold
+ * what lets others ask, too. */
+static mt_status ask(const asking *a, const char *origin, const char *method, const char *url, const char *header,
+                     char **out, size_t *size)
 {
     char *body = mt_arena_alloc(a->arena, MAX_ANSWER + 1, 1, a->err);
     if (!body)
         return MT_E_MEMORY;
-    mt_transfer t = {
-        .method = method, .url = url, .name = url, .span = MT_SPAN_BODY, .size = MAX_ANSWER, .out = body, .direct = true
-    };
+    mt_transfer t = { .method = method,
+                      .url = url,
+                      .name = origin,
+                      .span = MT_SPAN_BODY,
+                      .size = MAX_ANSWER,
+                      .out = body,
+                      .direct = true };
     if (header) {
         t.headers[0] = header;
         t.n_headers = 1;
@@ -100,7 +106,7 @@ static mt_status take(const asking *a, const char *url, const char *header, cons
 {
     char *body;
     size_t size;
-    mt_status st = ask(a, "GET", url, header, &body, &size);
+    mt_status st = ask(a, origin, "GET", url, header, &body, &size);
     out->origin = origin;
     return st ? st : mt_s3_parse_lent(a->arena, body, size, out, a->err);
 }
@@ -134,6 +140,7 @@ static mt_status ask_container(const asking *a, bool *asked, mt_s3_lent *out)
 
 static mt_status ask_machine(const asking *a, mt_s3_lent *out)
 {
+    static const char machine[] = "the machine";
     mt_status st = MT_OK;
     char *token, *role;
     size_t size;
@@ -146,20 +153,20 @@ static mt_status ask_machine(const asking *a, mt_s3_lent *out)
     const char *url = mt_arena_printf(a->arena, a->err, "%.*s/latest/api/token", n, address);
     if (!url)
         return MT_E_MEMORY;
-    if ((st = ask(a, "PUT", url, "X-aws-ec2-metadata-token-ttl-seconds: 300", &token, &size)))
+    if ((st = ask(a, machine, "PUT", url, "X-aws-ec2-metadata-token-ttl-seconds: 300", &token, &size)))
         return st;
     const char *header = mt_arena_printf(a->arena, a->err, "X-aws-ec2-metadata-token: %s", token);
     url = mt_arena_printf(a->arena, a->err, "%.*s/latest/meta-data/iam/security-credentials/", n, address);
     if (!header || !url)
         return MT_E_MEMORY;
-    if ((st = ask(a, "GET", url, header, &role, &size)))
+    if ((st = ask(a, machine, "GET", url, header, &role, &size)))
         return st;
     role[strcspn(role, "\r\n")] = 0;
     char encoded[256];
     if (!*role || mt_s3_encode(role, false, encoded, sizeof encoded) >= sizeof encoded)
         return mt_fail(a->err, MT_E_CORRUPT, "the machine has no role that lends keys");
     url = mt_arena_printf(a->arena, a->err, "%s%s", url, encoded);
-    return url ? take(a, url, header, "the machine", out) : MT_E_MEMORY;
+    return url ? take(a, url, header, machine, out) : MT_E_MEMORY;
 }
 
 mt_status mt_s3_ask_instance(mt_env *env, mt_arena *arena, mt_s3_lent *out, mt_error *err)
@@ -176,5 +183,7 @@ mt_status mt_s3_ask_instance(mt_env *env, mt_arena *arena, mt_s3_lent *out, mt_e
     if (!st && !asked)
         st = ask_machine(&a, out);
     mt_http_free(a.http);
+    if (st == MT_E_NOT_FOUND) /* the keys are, not the object */
+        st = MT_E_IO;
     return st ? mt_fail(err, st, "no keys from the container or machine that this runs on: %s", why.message) : MT_OK;
 }

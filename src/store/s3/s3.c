@@ -2,6 +2,7 @@
 #include "store/s3/s3.h"
 
 #include "platform/environment.h"
+#include "store/files.h"
 #include "store/http/retry.h"
 #include "store/s3/documents.h"
 
@@ -285,6 +286,8 @@ static mt_status fill_store(mt_s3_store *s, const char *scheme, const char *buck
         return st;
     if ((st = mt_web_init(&s->web, env, &s3_ops, url, err)))
         mt_release(env, url, strlen(url) + 1);
+    else if (s->config.endpoint)
+        s->web.base.place = mt_key_hash(s->config.endpoint);
     return st;
 }
 

@@ -305,6 +305,17 @@ bool zip_try_packed(zip_store *zip, const zip_member *m, const mt_range *range)
     return done;
 }
 
+void zip_forget_packed(zip_store *zip, const zip_member *m)
+{
+    mt_lock_take(&zip->lock);
+    zip_open_member *open = enter(zip, m);
+    mt_lock_give(&zip->lock);
+    if (!open)
+        return;
+    mt_inflated_forget(open->inflated);
+    leave(zip, open);
+}
+
 void zip_close_members(zip_store *zip)
 {
     for (int i = 0; i < ZIP_INFLATED; i++)

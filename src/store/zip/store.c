@@ -9,8 +9,13 @@
 
 static zip_store *zip_of(mt_store *store) { return (zip_store *)(void *)store; }
 
+/* A member that is listed is there: when the archive is gone, that must not be taken for a missing member. */
 static mt_status fail_in(const zip_store *zip, const char *key, mt_status st, mt_error *err)
 {
+    if (st == MT_E_NOT_FOUND && err)
+        *err = (mt_error)MT_ERROR_INIT;
+    if (st == MT_E_NOT_FOUND)
+        st = mt_fail(err, MT_E_CHANGED, "the archive is not there any more");
     if (st)
         mt_error_prefix(err, "%s/%s", zip->key, key);
     return st;
@@ -343,6 +348,22 @@ static mt_status zip_identify(mt_store *store, const char *key, mt_identity *out
     return MT_OK;
 }
 
+static void zip_forget(mt_store *store, const char *key, uint64_t offset, uint64_t size)
+{
+    zip_store *zip = zip_of(store);
+    zip_member *m;
+    zip_record r;
+    if (find_member(zip, key, &m, &r, NULL))
+        return;
+    uint64_t data = data_of(m) ? data_of(m) : r.local, n = r.packed;
+    if (r.method == ZIP_STORED && offset <= r.size) {
+        data += offset;
+        n = size < r.size - offset ? size : r.size - offset;
+    }
+    mt_store_forget(zip->outer, zip->key, data, n);
+    zip_forget_packed(zip, m);
+}
+
 static void zip_close(mt_store *store)
 {
     zip_store *zip = zip_of(store);
@@ -365,6 +386,7 @@ static const mt_store_ops zip_ops = { .size = zip_size,
                                       .cancel = zip_cancel,
                                       .list = zip_list,
                                       .identify = zip_identify,
+                                      .forget = zip_forget,
                                       .close = zip_close };
 
 static mt_status join_url(mt_env *env, const char *folder, const char *key, char **out, mt_error *err)

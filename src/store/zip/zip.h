@@ -122,6 +122,9 @@ MT_MUST_CHECK mt_status zip_read_part(zip_store *zip, zip_member *member, const 
 /* The same of a compressed member, if it lies decoded in the cache. */
 bool zip_try_packed(zip_store *zip, const zip_member *member, const mt_range *range);
 
+/* Drops what lies decoded of a large deflated member. What is decoded whole has a checksum. */
+void zip_forget_packed(zip_store *zip, const zip_member *member);
+
 void zip_close_members(zip_store *zip);
 
 #endif

@@ -168,6 +168,63 @@ static void only_404_is_missing(void **state)
     }
 }
 
+/* What is sent at the first request of each chunk is not what it was. */
+typedef struct damage {
+    pthread_mutex_t mutex;
+    char paths[256][128];
+    unsigned n;
+} damage;
+
+static void damage_first(void *user, const http_request *request, http_reply *reply)
+{
+    static const uint8_t wrong[1 << 20] = { 0x55, 0x55 };
+    damage *d = user;
+    if (strstr(request->path, "/.z") || reply->code >= 300 || reply->size > sizeof wrong)
+        return;
+    pthread_mutex_lock(&d->mutex);
+    unsigned i = 0;
+    while (i < d->n && strcmp(d->paths[i], request->path) != 0)
+        i++;
+    if (i == d->n && d->n < 256) {
+        snprintf(d->paths[d->n++], sizeof d->paths[0], "%s", request->path);
+        reply->body = wrong;
+    }
+    pthread_mutex_unlock(&d->mutex);
+}
+
+/* Neither the store nor the disk cache serves again what did not decode. */
+static void damage_is_not_kept(void **state)
+{
+    (void)state;
+    static damage d = { .mutex = PTHREAD_MUTEX_INITIALIZER };
+    const char *path = "zarr/mobie/blobs.ome.zarr";
+    char folder_name[] = "/tmp/mt-damage-XXXXXX", url[512], local[1024], command[64];
+    mt_context_options options = { .struct_size = sizeof options, .disk_cache = mkdtemp(folder_name) };
+    mt_error err = MT_ERROR_INIT;
+    mt_context *context;
+    mt_status st;
+    size_t n;
+    http_server *server = http_server_start("127.0.0.1", root_of(path), damage_first, &d);
+    check_ok(mt_context_new(&options, &context, &err), &err);
+    snprintf(url, sizeof url, "%s/%s", http_server_url(server), path);
+    snprintf(local, sizeof local, "%s/%s", root_of(path), path);
+    mt_stack *remote_stack = open_stack(context, url), *local_stack = open_stack(context, local);
+    float *a = read_all(remote_stack, &n, &st, &err);
+    check_ok(st, &err);
+    float *b = read_all(local_stack, &n, &st, &err);
+    check_ok(st, &err);
+    assert_memory_equal(a, b, n * sizeof *a);
+    assert_true(d.n > 0);
+    free(a);
+    free(b);
+    mt_stack_close(remote_stack);
+    mt_stack_close(local_stack);
+    mt_context_free(context);
+    http_server_stop(server);
+    snprintf(command, sizeof command, "rm -r %s", folder_name);
+    assert_int_equal(system(command), 0);
+}
+
 /* Dependent round trips: requests that come before the first of them can have been answered are of one trip. */
 typedef struct trip_log {
     pthread_mutex_t mutex;
@@ -325,6 +382,7 @@ int main(void)
         cmocka_unit_test(from_bad_servers),
         cmocka_unit_test(from_servers_without_ranges),
         cmocka_unit_test(only_404_is_missing),
+        cmocka_unit_test(damage_is_not_kept),
         cmocka_unit_test(round_trips),
         cmocka_unit_test(saved_maps),
         cmocka_unit_test(after_fork),

@@ -242,6 +242,12 @@ static void objects(void **state)
         assert_false(mt_objects_read(&o, key, 300, &out, 1));
         assert_true(o.kept_bytes <= 1000);
     }
+    size_t kept = o.kept_bytes;
+    mt_objects_forget(&o, "39");
+    mt_objects_forget(&o, "none");
+    assert_false(mt_objects_read(&o, "39", 0, &(char) { 0 }, 1));
+    assert_true(mt_objects_read(&o, "38", 0, &(char) { 0 }, 1));
+    assert_int_equal(o.kept_bytes, kept - 300);
     void *large;
     check_ok(mt_alloc(&env, 2000, &large, &err), &err);
     mt_objects_keep(&o, "a", large, 2000, 2000);

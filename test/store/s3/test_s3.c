@@ -332,6 +332,12 @@ static void keys_of_a_container(void **state)
     check_ok(open_at(f, "s3://lab/a b/c.bin", (mt_s3_options) { .ask_instance = 1 }), &f->err);
     check_read(f, 100000);
     assert_int_equal(f->bucket.lent, 1);
+    snprintf(url, sizeof url, "%s/absent?secret", http_server_url(f->server)); /* what is absent is not the object */
+    setenv("AWS_CONTAINER_CREDENTIALS_FULL_URI", url, 1);
+    f->err = (mt_error)MT_ERROR_INIT;
+    assert_int_equal(open_at(f, "s3://lab/a b/c.bin", (mt_s3_options) { .ask_instance = 1 }), MT_E_IO);
+    assert_non_null(strstr(f->err.message, "the container: "));
+    assert_null(strstr(f->err.message, "secret"));
     setenv("AWS_CONTAINER_CREDENTIALS_FULL_URI", "http://192.0.2.1/lent", 1);
     assert_int_equal(open_at(f, "s3://lab/a b/c.bin", (mt_s3_options) { .ask_instance = 1 }), MT_E_ARGUMENT);
 }
