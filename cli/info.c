@@ -119,7 +119,7 @@ int run_info(const struct args *args)
         add_path(&list, args->paths[i], &options.options);
     if (map && !list.failed)
         status = list.n == 1 ? save_map(&list.entries[0], map)
-                             : failed("%s holds %zu images, and a map is of one: name it", args->paths[0], list.n);
+                             : failed("there are %zu images, and a map is of one: name it", list.n);
     bool json = args_count(args, "json");
     for (size_t i = 0; i < list.n && (json || list.n == 1) && !options.options.map; i++)
         list_parts(&list, &list.entries[i]);

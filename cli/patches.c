@@ -131,7 +131,7 @@ static int run_job(patch_job *job, const struct args *args)
         return status;
     for (int d = 0; d < job->image.info->data_ndim; d++)
         if (!job->image.info->data_shape[d])
-            return failed("%s has no pixels", args->paths[0]);
+            return failed("%s has no pixels", job->image.info->source);
     interrupt_catch();
     mt_context_reset_counters(job->image.context);
     double start = clock_seconds();

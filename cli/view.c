@@ -94,7 +94,7 @@ static int read_region(view_job *job, const struct args *args)
             return usage_error(args, "--region reaches beyond the plane of %" PRId64 " x %" PRId64 " pixels", height,
                                width);
     }
-    return height && width ? EXIT_OK : failed("%s has no pixels", args->paths[0]);
+    return height && width ? EXIT_OK : failed("%s has no pixels", info->source);
 }
 
 static int read_options(view_job *job, const struct args *args)

@@ -46,7 +46,7 @@ static mt_status fill_names(mt_context *context, const char *path, const mt_open
         return st;
     st = mt_source_open(container, &part, err);
     if (!st && (st = list(container, &part, names, err)))
-        mt_error_prefix(err, "%s", path);
+        mt_error_prefix(err, "%s", container->source.text);
     mt_container_close(container);
     return st;
 }

@@ -3,6 +3,7 @@
 
 #include "store/blocks.h"
 #include "store/resolve.h"
+#include "store/url.h"
 
 #include <string.h>
 
@@ -28,8 +29,12 @@ static mt_status find_path(mt_container *c, const char *text, mt_selection *part
     const char *path, *named, *asked = source->options->part;
     mt_location location;
     mt_status st = mt_path_split(text, c->arena, &path, &named, err);
-    if (!st && *named && asked)
-        st = mt_fail(err, MT_E_ARGUMENT, "%s names a part, and so does the option: \"%s\"", text, asked);
+    if (!st && *named && asked) {
+        const char *shown = mt_is_url(path) ? mt_url_show(c->arena, path, err) : path;
+        return shown ? mt_fail(err, MT_E_ARGUMENT, "%s#%s names a part, and so does the option: \"%s\"", shown, named,
+                               asked)
+                     : MT_E_MEMORY;
+    }
     if (!st)
         st = mt_selection_parse(c->arena, asked ? asked : named, part, err);
     if (!st)

@@ -135,6 +135,9 @@ static void a_part_is_named_once(void **state)
     assert_int_equal(mt_stack_open(NULL, path, &options, &stack, &err), MT_E_ARGUMENT);
     assert_non_null(strstr(err.message, "a.npy#other names a part, and so does the option: \"level=0\""));
     assert_int_equal(mt_list_parts(NULL, path, &options, &names, NULL), MT_E_ARGUMENT);
+    err = (mt_error)MT_ERROR_INIT;
+    assert_int_equal(mt_stack_open(NULL, "https://host/a.npy?key=secret#other", &options, &stack, &err), MT_E_ARGUMENT);
+    assert_non_null(strstr(err.message, "https://host/a.npy?...#other names a part"));
 }
 
 /* Links from folders to those that they lie in. */
