@@ -145,8 +145,11 @@ static mt_status split(const mt_resolver *resolver, parts *p, mt_error *err)
     while (url[n - 1] == '/' && url + n > host)
         url[--n] = 0;
     const char *slash = strrchr(host, '/'), *key = slash ? slash + 1 : "";
-    if (resolver->above && *resolver->above && !(key = behind(url, resolver->above)))
-        return mt_fail(err, MT_E_ARGUMENT, "external_folder \"%s\" is not at the start of the URL", resolver->above);
+    if (resolver->above && *resolver->above && !(key = behind(url, resolver->above))) {
+        const char *above = mt_url_show(arena, resolver->above, err);
+        return above ? mt_fail(err, MT_E_ARGUMENT, "external_folder \"%s\" is not at the start of the URL", above)
+                     : MT_E_MEMORY;
+    }
     p->path = url;
     p->name = slash ? decode_key(arena, slash + 1, err) : host;
     p->key = decode_key(arena, key, err);

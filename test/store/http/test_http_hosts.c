@@ -150,6 +150,10 @@ static void hosts_that_are_not_there(void **state)
     assert_int_equal(mt_stack_open(NULL, "http://user:word@127.0.0.1/a", NULL, &stack, &err), MT_E_ARGUMENT);
     assert_null(strstr(err.message, "word@"));
     assert_int_equal(mt_stack_open(NULL, "http:///a", NULL, &stack, NULL), MT_E_ARGUMENT);
+    const mt_open_options options = { .struct_size = sizeof options, .external_folder = "http://b/?secret" };
+    err = (mt_error)MT_ERROR_INIT;
+    assert_int_equal(mt_stack_open(NULL, "http://a/a", &options, &stack, &err), MT_E_ARGUMENT);
+    assert_non_null(strstr(err.message, "external_folder \"http://b/?...\""));
 }
 
 int main(void)
