@@ -4,7 +4,7 @@
  * A read that would have to wait becomes a flight. Flights of a store queue in the order in which they come, which is
  * that of storage; as many requests are in flight as the store serves well (mt_store_in_flight), over all calls of the
  * context, and no more bytes than the budget allows. What arrives is decoded by the pool, which never waits for a read.
- * Stores retry by themselves; a chunk that does not decode is read once more if the store is slow.
+ * Stores retry by themselves; a chunk that does not decode is read once more if the store is slow, past what it keeps.
  *
  * Thread-safe. A flight is owned by the stage and outlives neither its call nor its store: the call waits for it. */
 #ifndef MT_ENGINE_FETCH_H
