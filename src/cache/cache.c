@@ -334,13 +334,20 @@ mt_status mt_cache_get(mt_cache *cache, uint64_t owner, uint64_t id, mt_cache_ma
     mt_error failure = MT_ERROR_INIT;
     void *data = NULL;
     size_t size = 0;
-    switch (mt_cache_begin(cache, owner, id, out)) {
-    case MT_CACHE_HIT: return MT_OK;
-    case MT_CACHE_BUSY: return mt_cache_await(cache, *out, err);
-    case MT_CACHE_NONE: return mt_fail(err, MT_E_MEMORY, "out of memory for an entry of the cache");
-    case MT_CACHE_MAKE: break;
-    }
-    mt_status st = make(argument, &data, &size, &failure);
+    mt_cache_state state;
+    mt_status st;
+    do {
+        failure = (mt_error)MT_ERROR_INIT;
+        state = mt_cache_begin(cache, owner, id, out);
+        st = state == MT_CACHE_BUSY ? mt_cache_await(cache, *out, &failure) : MT_OK;
+    } while (st == MT_WAIT);
+    if (st)
+        return mt_fail(err, st, "%s", failure.message);
+    if (state == MT_CACHE_NONE)
+        return mt_fail(err, MT_E_MEMORY, "out of memory for an entry of the cache");
+    if (state != MT_CACHE_MAKE)
+        return MT_OK;
+    st = make(argument, &data, &size, &failure);
     if (st) {
         mt_cache_fail(cache, *out, st, &failure);
         return mt_fail(err, st, "%s", failure.message);

@@ -18,6 +18,10 @@ typedef struct mt_cache_entry {
     size_t size; /* bytes of data */
 } mt_cache_entry;
 
+/* The status of a make that only its own thread cannot go on with (store/collect.h): whoever waits for the entry makes it
+ * then. Outside the values of mt_status: never leaves the library. */
+#define MT_WAIT ((mt_status)255)
+
 /* Makes data for an entry, allocated with mt_alloc. */
 typedef mt_status (*mt_cache_make)(void *argument, void **data, size_t *size, mt_error *err);
 

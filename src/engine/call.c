@@ -25,14 +25,15 @@ static void set_outcome(const mt_read *read, mt_status st, const mt_error *failu
     mt_fail(read->reason, st, MT_CANCEL_MESSAGE); /* the only failure that comes without a message */
 }
 
-void mt_call_fail_found(mt_call *call, mt_found *found, size_t rank, mt_status st, mt_error *failure)
+void mt_call_fail_found(mt_call *call, mt_found *found, mt_status st, const mt_error *failure)
 {
     const mt_planned *planned = found->planned;
-    mt_image_prefix(planned->use->image, planned->id, found->key ? found->key : "", found->offset, failure);
-    mt_call_fail_named(call, found, rank, st, failure);
+    mt_error named = *failure;
+    mt_image_prefix(planned->use->image, planned->id, found->key ? found->key : "", found->offset, &named);
+    mt_call_fail_named(call, found, st, &named);
 }
 
-void mt_call_fail_named(mt_call *call, mt_found *found, size_t rank, mt_status st, const mt_error *failure)
+void mt_call_fail_named(mt_call *call, mt_found *found, mt_status st, const mt_error *failure)
 {
     const mt_planned *planned = found->planned;
     if (found->entry)
@@ -40,7 +41,7 @@ void mt_call_fail_named(mt_call *call, mt_found *found, size_t rank, mt_status s
     found->entry = NULL;
     mt_deliver_zero(call, planned);
     mt_lock_take(&call->context->lock);
-    note(call, rank, st, failure);
+    note(call, mt_found_rank(call, found), st, failure);
     MT_FOR_EACH_COPY(c, call, planned)
     set_outcome(&call->reads[call->plan->copies[c].read], st, failure);
     mt_lock_give(&call->context->lock);

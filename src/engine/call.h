@@ -41,7 +41,7 @@ typedef struct mt_call {
     _Atomic size_t deferred; /* reads of the fetch stage that are not done */
 
     /* The first failure; under the context's lock. */
-    size_t failed; /* its rank: chunks that could not be located come first; SIZE_MAX: none */
+    size_t failed; /* its rank: the number of the chunk in its plan, or of the read; SIZE_MAX: none */
     mt_error *err;
     mt_status status;
 } mt_call;
@@ -49,19 +49,19 @@ typedef struct mt_call {
 /* Below this many bytes to copy or to decode, another thread costs more than it brings. */
 #define MT_SHARED_BYTES ((uint64_t)128 << 10)
 
-/* The rank of a failure by where the chunk lies: behind those that could not be located. */
+/* The rank of a failure of a chunk: the same whoever reads the chunk, and when. */
 static inline size_t mt_found_rank(const mt_call *call, const mt_found *found)
 {
-    return call->plan->n_chunks + (size_t)(found - call->found);
+    return (size_t)(found->planned - call->plan->chunks);
 }
 
 /* A chunk failed: puts its name before the message, zeroes all that it should have filled, sets the outcome of those
  * reads, and gives up its entry in the cache. The failure of the lowest rank is that of the call in the end.
  * Thread-safe, like those below. */
-void mt_call_fail_found(mt_call *call, mt_found *found, size_t rank, mt_status st, mt_error *failure);
+void mt_call_fail_found(mt_call *call, mt_found *found, mt_status st, const mt_error *failure);
 
 /* The same if the message names the chunk already. */
-void mt_call_fail_named(mt_call *call, mt_found *found, size_t rank, mt_status st, const mt_error *failure);
+void mt_call_fail_named(mt_call *call, mt_found *found, mt_status st, const mt_error *failure);
 
 /* The same for whole reads, from number first to before end. */
 void mt_call_fail_reads(mt_call *call, size_t first, size_t end, mt_status st, const mt_error *failure);

@@ -100,6 +100,7 @@ static void forget_work(void *owner)
 {
     mt_context *context = owner;
     mt_condition_reset(&context->freed);
+    atomic_fetch_sub(&context->env.work_bytes, context->large_bytes);
     context->large_bytes = 0;
     if (context->has_default_budget)
         mt_cache_set_budget(context->chunks, default_budget() / WORKERS);
@@ -229,8 +230,8 @@ bool mt_context_reserve(mt_context *context, size_t bytes)
     while (context->large_bytes > 0 && context->large_bytes + bytes > budget)
         mt_condition_wait(&context->freed, &context->lock);
     context->large_bytes += bytes;
-    mt_lock_give(&context->lock);
     atomic_fetch_add(&context->env.work_bytes, bytes);
+    mt_lock_give(&context->lock);
     mt_cache_make_room(context->chunks);
     return true;
 }
@@ -247,8 +248,8 @@ void mt_context_unreserve(mt_context *context, size_t bytes, mt_scratch *scratch
 {
     if (mt_scratch_bytes(scratch) > scratch_limit(context))
         mt_scratch_trim(scratch);
-    atomic_fetch_sub(&context->env.work_bytes, bytes);
     mt_lock_take(&context->lock);
+    atomic_fetch_sub(&context->env.work_bytes, bytes);
     context->large_bytes -= bytes;
     mt_condition_wake_all(&context->freed);
     mt_lock_give(&context->lock);

@@ -154,6 +154,18 @@ mt_status mt_decode(mt_call *call, mt_found *found, const uint8_t *bytes, size_t
     return decode_whole(call, found, bytes, size, layout, scratch, err);
 }
 
+mt_status mt_decode_within_budget(mt_call *call, mt_found *found, const uint8_t *bytes, size_t size,
+                                  mt_scratch *scratch, mt_error *err)
+{
+    mt_layout storage;
+    size_t need = mt_planned_layout(call, found->planned, &storage)->bytes;
+    bool reserved = mt_context_reserve(call->context, need);
+    mt_status st = mt_decode(call, found, bytes, size, scratch, err);
+    if (reserved)
+        mt_context_unreserve(call->context, need, scratch);
+    return st;
+}
+
 mt_status mt_decode_await(mt_call *call, mt_found *found, mt_error *err)
 {
     mt_cache *cache = call->context->chunks;

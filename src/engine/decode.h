@@ -14,6 +14,10 @@ enum { MT_ENCODED_BUFFER, MT_DECODED_BUFFER, MT_WINDOW_BUFFER = 4 };
 MT_MUST_CHECK mt_status mt_decode(mt_call *call, mt_found *found, const uint8_t *bytes, size_t size,
                                   mt_scratch *scratch, mt_error *err);
 
+/* The same for a chunk of any size, whose encoded bytes are counted elsewhere: waits until there is memory for it. */
+MT_MUST_CHECK mt_status mt_decode_within_budget(mt_call *call, mt_found *found, const uint8_t *bytes, size_t size,
+                                                mt_scratch *scratch, mt_error *err);
+
 /* The same for a raw chunk whose bytes lie in a block of mt_alloc of exactly the chunk's size, which is taken over. */
 void mt_decode_in_place(mt_call *call, mt_found *found, uint8_t *block);
 

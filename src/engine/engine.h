@@ -28,8 +28,8 @@ typedef struct mt_read {
 } mt_read;
 
 /* Does all reads; each chunk that they touch is fetched and decoded once. The images are of this context. What could
- * not be read is zero, the rest is right; err tells of the first failing chunk in storage order, and its status is
- * returned. If cancel, which may be NULL, says to stop, all else is zero, and its status is what counts. Blocks; any
+ * not be read is zero, the rest is right; err tells of the first failing chunk, by image and number in the grid,
+ * and its status is returned. If cancel, which may be NULL, says to stop, all else is zero, and its status is what counts. Blocks; any
  * number of threads may call at once. */
 MT_MUST_CHECK mt_status mt_engine_read(mt_context *context, const mt_read *reads, size_t n, mt_cancel *cancel,
                                        mt_error *err);

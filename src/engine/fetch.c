@@ -19,6 +19,7 @@ struct mt_fetcher {
     bool is_pumping; /* a thread starts flights */
     uint64_t bytes;  /* of flights that have started and are not done */
     uint64_t most;
+    unsigned forks; /* since this was made */
 };
 
 typedef struct helper {
@@ -51,11 +52,9 @@ typedef struct mt_flight {
 static void forget_flights(void *owner)
 {
     mt_fetcher *f = owner;
-    for (mt_store *s = f->first, *next; s; s = next) {
-        next = s->lane.next;
-        memset(&s->lane, 0, sizeof s->lane);
-    }
+    f->forks++; /* so no lane counts, also of stores that are not listed */
     f->first = NULL;
+    atomic_fetch_sub_explicit(&f->context->env.work_bytes, f->bytes, memory_order_relaxed);
     f->bytes = 0;
     f->is_pumping = false;
 }
@@ -138,6 +137,21 @@ static void start(mt_flight *f)
     }
 }
 
+/* The lock is held. */
+static void charge(mt_fetcher *fetcher, size_t bytes)
+{
+    fetcher->bytes += bytes;
+    atomic_fetch_add_explicit(&fetcher->context->env.work_bytes, bytes, memory_order_relaxed);
+}
+
+static void discharge(mt_fetcher *fetcher, size_t bytes)
+{
+    mt_lock_take(&fetcher->lock);
+    fetcher->bytes -= bytes;
+    atomic_fetch_sub_explicit(&fetcher->context->env.work_bytes, bytes, memory_order_relaxed);
+    mt_lock_give(&fetcher->lock);
+}
+
 /* Under the lock: the next flight that may start. A store that has nothing in flight always gets one, and so does the
  * largest read once nothing else is in memory. */
 static mt_flight *take_startable(mt_fetcher *fetcher)
@@ -153,7 +167,7 @@ static mt_flight *take_startable(mt_fetcher *fetcher)
         }
         lane->first = f->next;
         lane->in_flight += (unsigned)f->n_requests;
-        fetcher->bytes += f->charge;
+        charge(fetcher, f->charge);
         if (!lane->first) {
             lane->is_listed = false;
             *at = lane->next;
@@ -172,7 +186,6 @@ static void pump(mt_fetcher *fetcher)
         fetcher->is_pumping = true;
         for (mt_flight *f; (f = take_startable(fetcher));) {
             mt_lock_give(&fetcher->lock);
-            atomic_fetch_add_explicit(&f->store->env->work_bytes, f->charge, memory_order_relaxed);
             start(f);
             mt_lock_take(&fetcher->lock);
         }
@@ -196,12 +209,20 @@ static void land(mt_flight *flight)
     mt_pool_submit(fetcher->context->pool, &flight->task);
 }
 
+/* The lock is held. */
+static mt_lane *lane_of(const mt_fetcher *fetcher, mt_store *store)
+{
+    if (store->lane.forks != fetcher->forks)
+        store->lane = (mt_lane) { .forks = fetcher->forks };
+    return &store->lane;
+}
+
 static void enqueue(mt_call *call, mt_flight *f)
 {
     mt_fetcher *fetcher = call->context->fetcher;
     atomic_fetch_add(&call->deferred, 1);
     mt_lock_take(&fetcher->lock);
-    mt_lane *lane = &f->store->lane;
+    mt_lane *lane = lane_of(fetcher, f->store);
     *(lane->first ? &lane->last->next : &lane->first) = f;
     lane->last = f;
     if (!lane->is_listed) {
@@ -247,7 +268,7 @@ void mt_fetch_chunks(mt_call *call, mt_found *found, size_t n)
     mt_flight *f = new_flight(call, found, &failure);
     if (!f) {
         for (size_t i = 0; i < n; i++)
-            mt_call_fail_found(call, &found[i], mt_found_rank(call, &found[i]), MT_E_MEMORY, &failure);
+            mt_call_fail_found(call, &found[i], MT_E_MEMORY, &failure);
         return;
     }
     f->n = n;
@@ -298,10 +319,7 @@ static void end_flight(mt_flight *f)
         mt_release(env, f->buffer, f->buffer_bytes);
     if (f->n == 0)
         mt_release(env, f->requests, f->n_requests * sizeof *f->requests);
-    atomic_fetch_sub_explicit(&env->work_bytes, f->charge, memory_order_relaxed);
-    mt_lock_take(&context->fetcher->lock);
-    context->fetcher->bytes -= f->charge;
-    mt_lock_give(&context->fetcher->lock);
+    discharge(context->fetcher, f->charge);
     mt_release(env, f, sizeof *f);
     pump(context->fetcher);
     if (atomic_fetch_sub(&call->deferred, 1) == 1)
@@ -322,9 +340,19 @@ static void work_on_rows(mt_flight *f)
         mt_rows_gather(&f->batch, &convert, f->buffer);
 }
 
-static void fail(mt_flight *f, mt_found *found, mt_status st, mt_error *failure)
+static void fail(mt_flight *f, mt_found *found, mt_status st, const mt_error *failure)
 {
-    mt_call_fail_found(f->call, found, mt_found_rank(f->call, found), st, failure);
+    mt_call_fail_found(f->call, found, st, failure);
+}
+
+/* Unless the caller has asked to stop: what waits then has been given up already. */
+static void fetch_again(mt_flight *f, mt_found *found)
+{
+    mt_error none = MT_ERROR_INIT;
+    if (mt_cancel_asked(f->call->cancel))
+        fail(f, found, MT_E_CANCELLED, &none);
+    else
+        mt_fetch_chunks(f->call, found, 1);
 }
 
 /* Networks and caches on the way do damage bytes: a chunk that does not decode is read once more, past all caches. */
@@ -334,7 +362,7 @@ static bool read_again(mt_flight *f, mt_found *found, mt_status st)
         return false;
     found->again = true;
     mt_store_forget(f->store, found->key, found->offset, found->size == MT_WHOLE ? UINT64_MAX : found->size);
-    mt_fetch_chunks(f->call, found, 1);
+    fetch_again(f, found);
     return true;
 }
 
@@ -355,15 +383,9 @@ static void decode_one(mt_flight *f, mt_found *found, mt_scratch *scratch)
         f->buffer_bytes = 0;
         return;
     }
-    mt_layout storage;
-    size_t need = mt_planned_layout(call, found->planned, &storage)->bytes;
     mt_status st = mt_decode_check_size(call, found, size, &failure);
-    if (!st) {
-        bool reserved = mt_context_reserve(call->context, need);
-        st = mt_decode(call, found, bytes, size, scratch, &failure);
-        if (reserved)
-            mt_context_unreserve(call->context, need, scratch);
-    }
+    if (!st)
+        st = mt_decode_within_budget(call, found, bytes, size, scratch, &failure);
     if (st && !read_again(f, found, st))
         fail(f, found, st, &failure);
 }
@@ -375,7 +397,7 @@ static void work_on_failure(mt_flight *f)
     mt_status st = f->status ? f->status : r->status;
     if (f->n > 1 && st != MT_E_CANCELLED) {
         for (size_t i = 0; i < f->n; i++)
-            mt_fetch_chunks(f->call, &f->found[i], 1);
+            fetch_again(f, &f->found[i]);
         return;
     }
     if (st == MT_E_NOT_FOUND && f->found->absent_is_fill) {
@@ -503,11 +525,9 @@ static void abandon(mt_call *call)
     }
     const mt_store *last = NULL;
     for (size_t i = 0; i < call->n_found; i++) {
-        if (!call->found[i].planned)
-            continue;
         mt_store *store = call->found[i].planned->use->image->store;
-        if (store != last && store->ops->cancel)
-            store->ops->cancel(store, call);
+        if (store != last)
+            mt_store_cancel(store, call);
         last = store;
     }
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "engine/locate.h"
 
+#include "engine/deliver.h"
 #include "store/collect.h"
 
 #include <stdlib.h>
@@ -91,13 +92,34 @@ static mt_status take_over(mt_call *call, const mt_chunk_ref *ref, const mt_foun
     return st;
 }
 
-static void give_up(mt_call *call, size_t i, mt_status st, mt_error *failure)
+static void give_up(mt_call *call, size_t i, mt_status st, const mt_error *failure)
 {
     mt_found *found = &call->found[i];
     found->key = NULL;
     found->object = 0;
-    mt_call_fail_found(call, found, (size_t)(found->planned - call->plan->chunks), st, failure);
+    mt_call_fail_found(call, found, st, failure);
     found->planned = NULL;
+}
+
+/* From here on no end of a chunk exceeds UINT64_MAX, and of a raw chunk that has more bytes than are wanted just these
+ * are read. A piece was checked when it was opened. */
+static mt_status check_range(const mt_call *call, mt_found *found, mt_error *err)
+{
+    const mt_planned *planned = found->planned;
+    mt_layout storage;
+    size_t least = 0;
+    if (found->missing || planned->id == MT_PIECE)
+        return MT_OK;
+    if (found->chain->n_steps == 0) {
+        least = mt_image_least_bytes(planned->use->image, planned->id, mt_planned_layout(call, planned, &storage));
+        if (found->size != MT_WHOLE && found->size > least)
+            found->size = least;
+    }
+    uint64_t size = found->size == MT_WHOLE ? least : found->size;
+    if (size <= UINT64_MAX - found->offset)
+        return MT_OK;
+    return mt_fail(err, MT_E_CORRUPT, "%s cannot have %llu bytes at %llu", found->key, (unsigned long long)size,
+                   (unsigned long long)found->offset);
 }
 
 static void locate_one(locating *l, size_t i)
@@ -116,6 +138,8 @@ static void locate_one(locating *l, size_t i)
     const mt_found *previous = i % GROUP && call->found[i - 1].object != NOT_YET ? found - 1 : NULL;
     if (!st)
         st = take_over(call, &ref, previous, found, &failure);
+    if (!st)
+        st = check_range(call, found, &failure);
     found->object = 0;
     if (st)
         give_up(call, i, st, &failure);

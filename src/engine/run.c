@@ -56,7 +56,7 @@ static void look_up_group(void *argument, size_t group)
         mt_error none;
         mt_error_clear(&none);
         if (mt_cancel_asked(call->cancel))
-            mt_call_fail_found(call, &call->found[i], i, MT_E_CANCELLED, &none);
+            mt_call_fail_found(call, &call->found[i], MT_E_CANCELLED, &none);
         else if (look_up(call, &call->found[i]))
             continue;
         call->found[i].planned = NULL;
@@ -140,11 +140,6 @@ static void make_units(mt_call *call, size_t pieces)
 
 /* --- Chunks. --- */
 
-static void fail(mt_call *call, mt_found *found, mt_status st, mt_error *failure)
-{
-    mt_call_fail_found(call, found, mt_found_rank(call, found), st, failure);
-}
-
 /* Whether the size of a whole object has to be waited for. */
 static bool size_takes_waiting(const mt_store *store) { return !store->ops->read_now || store->costs.is_slow; }
 
@@ -168,8 +163,13 @@ static bool find_size(mt_call *call, mt_found *found, uint64_t *size)
     }
     if (!st)
         st = mt_decode_check_size(call, found, *size, &failure);
+    if (!st && found->chain->n_steps == 0) { /* the object may have more bytes than are wanted */
+        mt_layout storage;
+        const mt_planned *planned = found->planned;
+        *size = mt_image_least_bytes(planned->use->image, planned->id, mt_planned_layout(call, planned, &storage));
+    }
     if (st)
-        fail(call, found, st, &failure);
+        mt_call_fail_found(call, found, st, &failure);
     return st == MT_OK;
 }
 
@@ -188,7 +188,7 @@ static void decode(mt_call *call, mt_found *found, const uint8_t *bytes, uint64_
     mt_error_clear(&failure);
     mt_status st = mt_decode(call, found, bytes, (size_t)size, scratch, &failure);
     if (st)
-        fail(call, found, st, &failure);
+        mt_call_fail_found(call, found, st, &failure);
 }
 
 /* A raw chunk for the cache is read into what becomes its block there. False: it would have to be waited for. */
@@ -202,7 +202,7 @@ static bool read_block(mt_call *call, mt_found *found)
     void *block;
     mt_status st = mt_alloc(&call->context->env, layout->bytes, &block, &failure);
     if (st) {
-        fail(call, found, st, &failure);
+        mt_call_fail_found(call, found, st, &failure);
         return true;
     }
     mt_range range = { found->offset, mt_image_least_bytes(image, found->planned->id, layout), block };
@@ -213,7 +213,7 @@ static bool read_block(mt_call *call, mt_found *found)
     }
     mt_release(&call->context->env, block, layout->bytes);
     if (now)
-        fail(call, found, st, &failure);
+        mt_call_fail_found(call, found, st, &failure);
     return now;
 }
 
@@ -230,17 +230,12 @@ static bool do_chunk(mt_call *call, mt_found *found, uint64_t size, mt_scratch *
     }
     if (found->chain->n_steps == 0 && found->entry)
         return read_block(call, found);
-    if (found->chain->n_steps == 0) { /* a raw chunk may have more bytes than are wanted */
-        mt_layout storage;
-        const mt_planned *planned = found->planned;
-        size = mt_image_least_bytes(planned->use->image, planned->id, mt_planned_layout(call, planned, &storage));
-    }
     mt_status st = mt_scratch_buffer(scratch, MT_ENCODED_BUFFER, (size_t)size, &buffer, &failure);
     mt_range range = { found->offset, (size_t)size, buffer };
     if (!st && !mt_store_read_now(found->planned->use->image->store, found->key, &range, 1, &st, &failure))
         return false;
     if (st)
-        fail(call, found, st, &failure);
+        mt_call_fail_found(call, found, st, &failure);
     else
         decode(call, found, buffer, size, scratch);
     return true;
@@ -275,6 +270,14 @@ static void do_one(mt_call *call, mt_found *found, mt_scratch *scratch)
     }
 }
 
+static void decode_joined(mt_call *call, mt_found *found, const uint8_t *bytes, mt_scratch *scratch)
+{
+    mt_error failure = MT_ERROR_INIT;
+    mt_status st = mt_decode_within_budget(call, found, bytes, (size_t)found->size, scratch, &failure);
+    if (st)
+        mt_call_fail_found(call, found, st, &failure);
+}
+
 /* Several chunks by one read. False: not done, for it failed, or there is no memory. */
 static bool do_window(mt_call *call, mt_found *found, size_t n, mt_scratch *scratch)
 {
@@ -294,9 +297,9 @@ static bool do_window(mt_call *call, mt_found *found, size_t n, mt_scratch *scra
         mt_error none;
         mt_error_clear(&none);
         if (mt_cancel_asked(call->cancel))
-            fail(call, &found[i], MT_E_CANCELLED, &none);
+            mt_call_fail_found(call, &found[i], MT_E_CANCELLED, &none);
         else
-            decode(call, &found[i], buffer + (found[i].offset - found->offset), found[i].size, scratch);
+            decode_joined(call, &found[i], buffer + (found[i].offset - found->offset), scratch);
     }
     return st == MT_OK;
 }
@@ -439,7 +442,7 @@ static void do_unit(mt_call *call, const mt_unit *unit, mt_scratch *scratch)
         mt_error none;
         mt_error_clear(&none);
         if (mt_cancel_asked(call->cancel))
-            fail(call, found, MT_E_CANCELLED, &none);
+            mt_call_fail_found(call, found, MT_E_CANCELLED, &none);
         else
             do_rows(call, found, scratch);
         return;
@@ -450,7 +453,7 @@ static void do_unit(mt_call *call, const mt_unit *unit, mt_scratch *scratch)
         mt_error none;
         mt_error_clear(&none);
         if (mt_cancel_asked(call->cancel))
-            fail(call, &found[i], MT_E_CANCELLED, &none);
+            mt_call_fail_found(call, &found[i], MT_E_CANCELLED, &none);
         else
             do_one(call, &found[i], scratch);
     }
@@ -470,7 +473,7 @@ static void do_group(void *argument, size_t group)
         if (!st)
             do_unit(call, u, scratch);
         for (size_t k = 0; st && k < u->n; k++)
-            fail(call, &call->found[u->first + k], st, &failure);
+            mt_call_fail_found(call, &call->found[u->first + k], st, &failure);
     }
     if (!st)
         mt_context_give_scratch(call->context, scratch);
@@ -509,7 +512,6 @@ static size_t await_busy(mt_call *call, mt_found *busy, size_t n)
     for (size_t i = 0; i < n; i++) {
         mt_error failure;
         mt_error_clear(&failure);
-        size_t rank = call->plan->n_chunks + (size_t)(busy[i].planned - call->plan->chunks);
         mt_status st = mt_decode_await(call, &busy[i], &failure);
         if (st == MT_E_CANCELLED) {
             mt_found again = { .planned = busy[i].planned };
@@ -520,7 +522,7 @@ static size_t await_busy(mt_call *call, mt_found *busy, size_t n)
             else
                 call->found[call->n_found++] = again;
         } else if (st) {
-            mt_call_fail_named(call, &busy[i], rank, st, &failure);
+            mt_call_fail_named(call, &busy[i], st, &failure);
         }
     }
     return left;
@@ -551,7 +553,7 @@ static void run_in(mt_call *call, mt_found *found, mt_found *busy, mt_unit *unit
     while (call->n_found > 0 || n_busy > 0) {
         mt_status st = mt_locate(call, &failure);
         for (size_t i = 0; st && i < call->n_found; i++)
-            mt_call_fail_found(call, &found[i], i, st, &failure);
+            mt_call_fail_found(call, &found[i], st, &failure);
         if (!st)
             read_found(call);
         n_busy = await_busy(call, busy, n_busy);
@@ -599,7 +601,7 @@ void mt_run(mt_call *call, mt_plan *plan)
     if (st) {
         for (size_t i = 0; i < n; i++) {
             mt_found none = { .planned = &plan->chunks[i] };
-            mt_call_fail_found(call, &none, i, st, &failure);
+            mt_call_fail_found(call, &none, st, &failure);
         }
         return;
     }

@@ -373,6 +373,8 @@ static void blocks_submit(mt_store *store, mt_request *r)
     mt_store_submit(b->inner, &e->inner);
 }
 
+static void blocks_cancel(mt_store *store, const void *owner) { mt_store_cancel(blocks_of(store)->inner, owner); }
+
 static const uint8_t *blocks_view(mt_store *store, const char *key, uint64_t *size)
 {
     return mt_store_view(blocks_of(store)->inner, key, size);
@@ -403,6 +405,7 @@ static const mt_store_ops blocks_ops = { .size = blocks_size,
                                          .view = blocks_view,
                                          .read_now = blocks_read_now,
                                          .submit = blocks_submit,
+                                         .cancel = blocks_cancel,
                                          .list = blocks_list,
                                          .identify = blocks_identify,
                                          .close = blocks_close };

@@ -2,18 +2,16 @@
 /* Reads in bulk for code that reads one thing at a time.
  *
  * While a thread collects, its reads of stores are answered only if that takes no waiting. Any other read is noted and
- * fails with MT_WAIT, an internal status that callers pass on like any failure. mt_collect_fetch then does all noted
+ * fails with MT_WAIT, an internal status that callers pass on like any failure (cache/cache.h). mt_collect_fetch then does all noted
  * reads together, and whoever asked asks again. So a format locates chunks one by one, and yet what it has to read for
  * many of them (shard indices, tables of pages, nodes of B-trees) costs as many round trips as it is deep, not as many
  * as there are chunks. mt_store_identify and mt_store_list are not collected: they block as ever. */
 #ifndef MT_STORE_COLLECT_H
 #define MT_STORE_COLLECT_H
 
+#include "cache/cache.h"
 #include "platform/thread.h"
 #include "store/store.h"
-
-/* Outside the values of mt_status: never leaves the library. */
-#define MT_WAIT ((mt_status)255)
 
 /* Takes no memory until a read has to be noted: the usual case is that none has. */
 typedef struct mt_collector {

@@ -218,6 +218,13 @@ void mt_store_submit(mt_store *store, mt_request *r)
     mt_store_submit_blocking(store, r);
 }
 
+void mt_store_cancel(mt_store *store, const void *owner)
+{
+    store = mt_store_target(store);
+    if (store->ops->cancel)
+        store->ops->cancel(store, owner);
+}
+
 /* What mt_store_perform waits for. Lives on its stack. */
 typedef struct waiting {
     mt_io *io;

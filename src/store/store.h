@@ -106,6 +106,7 @@ typedef struct mt_lane {
     struct mt_flight *first, *last;
     unsigned in_flight; /* requests */
     bool is_listed;
+    unsigned forks; /* of the fetch stage when this was written: after another fork it does not count */
     mt_store *next;
 } mt_lane;
 
@@ -174,6 +175,9 @@ void mt_store_advise(mt_store *store, const mt_request *request);
 
 /* Starts a request; its outcome comes with done, whatever happens. How many are in flight is the caller's business. */
 void mt_store_submit(mt_store *store, mt_request *request);
+
+/* Ends requests of this owner early if the store can: their done is called with MT_E_CANCELLED, or with what they got. */
+void mt_store_cancel(mt_store *store, const void *owner);
 
 /* Does n requests, as many at once as the store serves well, and returns when all have their outcome. done and user of
  * each are used for this. Each request has its own status; what is returned is the first failure, or MT_OK. */

@@ -195,6 +195,28 @@ static void those_who_ask_meanwhile_wait(void **state)
     }
 }
 
+/* A maker that collects its reads gives up with MT_WAIT, which must not become the outcome of those who wait for it. */
+static void whoever_waited_makes_what_another_put_off(void **state)
+{
+    (void)state;
+    mt_cache *cache = new_cache(100000);
+    maker held = { .env = &env, .size = 100, .hold = 1, .fail = MT_WAIT }, own = { .env = &env, .size = 100 };
+    asker first = { .cache = cache, .m = &held }, second = { .cache = cache, .m = &own };
+    pthread_t threads[2];
+    assert_int_equal(pthread_create(&threads[0], NULL, ask, &first), 0);
+    while (held.calls == 0)
+        usleep(100);
+    assert_int_equal(pthread_create(&threads[1], NULL, ask, &second), 0);
+    usleep(20000); /* the second waits for the first */
+    held.hold = 0;
+    for (int i = 0; i < 2; i++)
+        pthread_join(threads[i], NULL);
+    assert_int_equal(first.status, MT_WAIT);
+    assert_int_equal(second.status, MT_OK);
+    assert_int_equal(own.calls, 1);
+    mt_cache_free(cache);
+}
+
 static void a_child_makes_what_its_parent_was_making(void **state)
 {
     (void)state;
@@ -253,6 +275,7 @@ int main(void)
         cmocka_unit_test(a_failure_is_not_kept),
         cmocka_unit_test(an_owner_is_dropped_alone),
         cmocka_unit_test(those_who_ask_meanwhile_wait),
+        cmocka_unit_test(whoever_waited_makes_what_another_put_off),
         cmocka_unit_test(a_child_makes_what_its_parent_was_making),
         cmocka_unit_test(failing_allocations_leave_nothing),
     };

@@ -1,10 +1,14 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Reads that must be waited for: how many are in flight, what happens to those that fail, who waits for whom. */
+#include "engine/visit.h"
 #include "support/net_store.h"
 
 #include <pthread.h>
 #include <stdbool.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 static const mt_store_costs far = {
     .in_flight = 16, .io_threads = 16, .gap = 16, .most_joined = 4096, .is_slow = true
@@ -174,6 +178,21 @@ static void sleep_until(_Atomic size_t *counter, size_t n)
         sched_yield();
 }
 
+typedef struct asker_of_one {
+    net *n;
+    mt_error *err;
+    mt_status status;
+    uint16_t out[NET_SIDE * NET_SIDE];
+} asker_of_one;
+
+static void *ask_for_one(void *argument)
+{
+    asker_of_one *a = argument;
+    mt_read read = net_read(a->n, 0, NET_SIDE, NET_SIDE, a->out);
+    a->status = mt_engine_read(a->n->context, &read, 1, NULL, a->err);
+    return NULL;
+}
+
 /* What has not started when the caller stops never does, and nothing is left behind. */
 static void cancelled_while_waiting(void **state)
 {
@@ -224,6 +243,169 @@ static void two_calls_share(void **state)
     }
 }
 
+/* A joined read that fails after the caller has stopped is not tried again chunk by chunk. */
+static void nothing_starts_after_a_stop(void **state)
+{
+    (void)state;
+    static net n;
+    static asker a;
+    mt_store_costs one = far;
+    one.in_flight = one.io_threads = 1;
+    mt_context_options o = with(2, MT_NO_CACHE);
+    o.in_flight = 1;
+    net_open(&n, &o, &one, 0, 8);
+    n.store.fails = 0;
+    a = (asker) { .n = &n };
+    pthread_t thread;
+    n.store.delay_us = 2000;
+    assert_int_equal(pthread_create(&thread, NULL, ask_and_cancel, &a), 0);
+    sleep_until(&n.store.index_reads, NET_CHUNKS - 1);
+    n.store.delay_us = 200000;
+    while (n.store.now == 0)
+        sched_yield();
+    a.stop = true;
+    usleep(60000); /* the caller is asked every 20 ms */
+    n.store.stop = 1;
+    pthread_join(thread, NULL);
+    assert_int_equal(a.status, MT_E_CANCELLED);
+    assert_int_equal(n.store.started_late, 0);
+    net_close(&n);
+}
+
+/* Of two chunks that fail the first in the grid is told, also if another call reads it. */
+static void the_first_failure_is_told_whoever_reads(void **state)
+{
+    (void)state;
+    static net n;
+    static uint16_t out[2][NET_SIDE * NET_SIDE];
+    for (int shared = 0; shared < 2; shared++) {
+        mt_context_options o = with(2, 1 << 20);
+        net_open(&n, &o, &far, 30000, 64);
+        for (int c = 1; c <= 2; c++)
+            memset(n.store.bytes + n.store.offsets[c], 0x55, (size_t)n.store.sizes[c]);
+        mt_error err = MT_ERROR_INIT, other_err = MT_ERROR_INIT;
+        asker_of_one other = { .n = &n, .err = &other_err };
+        pthread_t thread;
+        if (shared) {
+            assert_int_equal(pthread_create(&thread, NULL, ask_for_one, &other), 0);
+            sleep_until(&n.store.index_reads, 1);
+        }
+        mt_read reads[2];
+        for (int i = 0; i < 2; i++)
+            reads[i] = net_read(&n, 0, (i + 1) * NET_SIDE, NET_SIDE, out[i]);
+        assert_int_equal(mt_engine_read(n.context, reads, 2, NULL, &err), MT_E_CORRUPT);
+        assert_non_null(strstr(err.message, "chunk 0/1"));
+        if (shared)
+            pthread_join(thread, NULL);
+        net_close(&n);
+    }
+}
+
+/* Chunks as they are, of NET_SIDE * NET_SIDE pixels each. */
+static void store_raw(net *n)
+{
+    enum { BYTES = NET_SIDE * NET_SIDE * 2 };
+    free(n->store.bytes);
+    n->store.size = 16 * NET_CHUNKS + NET_CHUNKS * BYTES;
+    n->store.bytes = calloc(1, n->store.size);
+    for (int c = 0; c < NET_CHUNKS; c++) {
+        n->store.offsets[c] = 16 * NET_CHUNKS + (uint64_t)c * BYTES;
+        n->store.sizes[c] = BYTES;
+        for (int y = 0; y < NET_SIDE; y++)
+            memcpy(n->store.bytes + n->store.offsets[c] + y * NET_SIDE * 2,
+                   &n->pixels[c / NET_ACROSS * NET_SIDE + y][c % NET_ACROSS * NET_SIDE], NET_SIDE * 2);
+        memcpy(n->store.bytes + 16 * c, &n->store.offsets[c], 8);
+        memcpy(n->store.bytes + 16 * c + 8, &n->store.sizes[c], 8);
+    }
+    n->map->chain = (mt_chain) { .n_steps = 0 };
+    mt_image_init(&n->image, n->context, n->map, &n->store.base, "net", NULL, NULL);
+}
+
+static mt_status count_pixels(void *user, const mt_visited *visited, mt_error *err)
+{
+    (void)err;
+    atomic_fetch_add((_Atomic int64_t *)user, visited->place.extent[0] * visited->place.extent[1]);
+    return MT_OK;
+}
+
+/* A raw chunk may have more bytes than its pixels: only those are read, however many the index tells of. */
+static void more_raw_bytes_than_pixels(void **state)
+{
+    (void)state;
+    static net n;
+    static uint16_t out[NET_IMAGE * NET_IMAGE];
+    for (int kept = 0; kept < 2; kept++) {
+        mt_context_options o = with(2, kept ? 1 << 20 : MT_NO_CACHE);
+        mt_error err = MT_ERROR_INIT;
+        net_open(&n, &o, &far, 0, 64);
+        store_raw(&n);
+        uint64_t huge = UINT64_C(1) << 62;
+        memcpy(n.store.bytes + 16 * 5 + 8, &huge, sizeof huge);
+        _Atomic int64_t pixels = 0;
+        mt_visitor visitor = { count_pixels, (void *)&pixels };
+        mt_box all = { .extent = { NET_IMAGE, NET_IMAGE } };
+        mt_cancel cancel;
+        check_ok(mt_cancel_init(&cancel, NULL, &err), &err);
+        check_ok(mt_engine_visit(&n.image, &all, 1, &visitor, &cancel, &err), &err);
+        assert_int_equal(pixels, NET_IMAGE * NET_IMAGE);
+        check_ok(read_all(&n, out, NULL, &err), &err);
+        assert_true(net_is_right(&n, 0, 0, NET_IMAGE, out));
+        net_close(&n);
+    }
+}
+
+/* An offset at the end of what 64 bits count: its rows do not lie at the start of the object. */
+static void offsets_that_overflow(void **state)
+{
+    (void)state;
+    static net n;
+    static uint16_t out[8 * 8];
+    for (int kept = 0; kept < 2; kept++) {
+        mt_context_options o = with(2, kept ? 1 << 20 : MT_NO_CACHE);
+        mt_error err = MT_ERROR_INIT;
+        net_open(&n, &o, &far, 0, 64);
+        store_raw(&n);
+        uint64_t last = UINT64_MAX - 100;
+        memcpy(n.store.bytes, &last, sizeof last);
+        mt_read read = net_read(&n, 8, 0, 8, out);
+        assert_int_equal(mt_engine_read(n.context, &read, 1, NULL, &err), MT_E_CORRUPT);
+        assert_string_equal(err.message, "net: net, chunk 0/0: o cannot have 512 bytes at 18446744073709551515");
+        net_close(&n);
+    }
+}
+
+/* What the parent's threads have in flight does not count in the child, which reads the same images. */
+static void a_child_reads_while_its_parent_waits(void **state)
+{
+    (void)state;
+    skip_if(UNDER_TSAN || UNDER_ASAN, "the sanitizers do not stand a fork while threads work");
+    static net n;
+    static asker a;
+    mt_store_costs wide = far;
+    wide.in_flight = NET_CHUNKS;
+    mt_context_options o = with(2, 1 << 20);
+    net_open(&n, &o, &wide, 50000, 64);
+    a = (asker) { .n = &n };
+    pthread_t thread;
+    assert_int_equal(pthread_create(&thread, NULL, ask_and_cancel, &a), 0);
+    while (n.store.now < 16) /* the others wait for I/O threads: none is left in the lane */
+        sched_yield();
+    pid_t child = fork();
+    if (child == 0) {
+        static uint16_t out[NET_IMAGE * NET_IMAGE];
+        alarm(20);
+        n.store.delay_us = 0;
+        bool good = read_all(&n, out, NULL, NULL) == MT_OK && net_is_right(&n, 0, 0, NET_IMAGE, out);
+        _exit(good && n.context->env.work_bytes < 1 << 20 ? 0 : 1);
+    }
+    int status = -1;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(status, 0);
+    pthread_join(thread, NULL);
+    assert_int_equal(a.status, MT_OK);
+    net_close(&n);
+}
+
 /* However memory fails: the right pixels, or an error. */
 static void without_memory(void **state)
 {
@@ -262,6 +444,11 @@ int main(void)
         cmocka_unit_test(damage_on_the_way_is_mended_once),
         cmocka_unit_test(cancelled_while_waiting),
         cmocka_unit_test(two_calls_share),
+        cmocka_unit_test(nothing_starts_after_a_stop),
+        cmocka_unit_test(the_first_failure_is_told_whoever_reads),
+        cmocka_unit_test(more_raw_bytes_than_pixels),
+        cmocka_unit_test(offsets_that_overflow),
+        cmocka_unit_test(a_child_reads_while_its_parent_waits),
         cmocka_unit_test(without_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
