@@ -309,18 +309,39 @@ mt_cache_state mt_cache_begin(mt_cache *cache, uint64_t owner, uint64_t id, mt_c
     return MT_CACHE_MAKE;
 }
 
-mt_status mt_cache_await(mt_cache *cache, mt_cache_entry *shown, mt_error *err)
+/* The lock is held, and given up meanwhile. */
+static void wait_until_made(shard *s, const entry *e, bool (*stop)(void *argument), void *argument)
+{
+    enum { ASK_AGAIN_MS = 20 };
+    while (e->state == MAKING) {
+        if (!stop) {
+            mt_condition_wait(&s->made, &s->lock);
+            continue;
+        }
+        mt_lock_give(&s->lock);
+        bool stopped = stop(argument);
+        mt_lock_take(&s->lock);
+        if (stopped)
+            return;
+        if (e->state == MAKING)
+            mt_condition_wait_for(&s->made, &s->lock, ASK_AGAIN_MS);
+    }
+}
+
+mt_status mt_cache_await(mt_cache *cache, mt_cache_entry *shown, bool (*stop)(void *argument), void *argument,
+                         mt_error *err)
 {
     entry *e = (entry *)(void *)shown;
     shard *s = shard_of(cache, hash(e->owner, e->id));
     mt_lock_take(&s->lock);
-    while (e->state == MAKING)
-        mt_condition_wait(&s->made, &s->lock);
+    wait_until_made(s, e, stop, argument);
     if (e->state == MADE) {
         mt_lock_give(&s->lock);
         return MT_OK;
     }
-    mt_status st = mt_fail(err, e->status, "%s", e->error ? e->error->message : "it failed in another thread");
+    mt_status st = MT_E_CANCELLED;
+    if (e->state == FAILED)
+        st = mt_fail(err, e->status, "%s", e->error ? e->error->message : "it failed in another thread");
     bool last = leave(e);
     mt_lock_give(&s->lock);
     if (last)
@@ -339,7 +360,7 @@ mt_status mt_cache_get(mt_cache *cache, uint64_t owner, uint64_t id, mt_cache_ma
     do {
         failure = (mt_error)MT_ERROR_INIT;
         state = mt_cache_begin(cache, owner, id, out);
-        st = state == MT_CACHE_BUSY ? mt_cache_await(cache, *out, &failure) : MT_OK;
+        st = state == MT_CACHE_BUSY ? mt_cache_await(cache, *out, NULL, NULL, &failure) : MT_OK;
     } while (st == MT_WAIT);
     if (st)
         return mt_fail(err, st, "%s", failure.message);

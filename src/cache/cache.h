@@ -44,8 +44,10 @@ mt_cache_state mt_cache_begin(mt_cache *cache, uint64_t owner, uint64_t id, mt_c
 void mt_cache_finish(mt_cache *cache, mt_cache_entry *shown, void *data, size_t size);
 void mt_cache_fail(mt_cache *cache, mt_cache_entry *shown, mt_status status, const mt_error *failure);
 
-/* Waits for an entry that another thread makes; gives it back if that fails. */
-MT_MUST_CHECK mt_status mt_cache_await(mt_cache *cache, mt_cache_entry *shown, mt_error *err);
+/* Waits for an entry that another thread makes; gives it back if that fails. stop, unless it is NULL, is asked without a
+ * lock at least every 20 ms: once it says so, the entry is given back, and MT_E_CANCELLED returned, without a message. */
+MT_MUST_CHECK mt_status mt_cache_await(mt_cache *cache, mt_cache_entry *shown, bool (*stop)(void *argument),
+                                       void *argument, mt_error *err);
 
 /* The entry if it is there and made, else NULL. */
 mt_cache_entry *mt_cache_peek(mt_cache *cache, uint64_t owner, uint64_t id);

@@ -166,12 +166,14 @@ mt_status mt_decode_within_budget(mt_call *call, mt_found *found, const uint8_t 
     return st;
 }
 
+static bool is_stopped(void *cancel) { return mt_cancel_asked(cancel); }
+
 mt_status mt_decode_await(mt_call *call, mt_found *found, mt_error *err)
 {
     mt_cache *cache = call->context->chunks;
     mt_cache_entry *entry = found->entry;
     found->entry = NULL;
-    mt_status st = mt_cache_await(cache, entry, err);
+    mt_status st = mt_cache_await(cache, entry, is_stopped, call->cancel, err);
     if (st)
         return st;
     count(&call->context->env.cache_hits, 1);

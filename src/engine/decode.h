@@ -30,7 +30,8 @@ MT_MUST_CHECK mt_status mt_decode_check_size(const mt_call *call, const mt_found
 /* Whether a part of the chunk is decoded, and which. */
 bool mt_decode_is_partial(const mt_call *call, const mt_planned *planned, size_t *from, size_t *to);
 
-/* A chunk that another call makes: waits for it, and fills its copies. Only for the thread of the call. */
+/* A chunk that another call makes: waits for it, and fills its copies. MT_E_CANCELLED: this caller has asked to stop, or
+ * the other one has. Only for the thread of the call. */
 MT_MUST_CHECK mt_status mt_decode_await(mt_call *call, mt_found *found, mt_error *err);
 
 #endif

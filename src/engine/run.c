@@ -513,7 +513,7 @@ static size_t await_busy(mt_call *call, mt_found *busy, size_t n)
         mt_error failure;
         mt_error_clear(&failure);
         mt_status st = mt_decode_await(call, &busy[i], &failure);
-        if (st == MT_E_CANCELLED) {
+        if (st == MT_E_CANCELLED && !mt_cancel_asked(call->cancel)) {
             mt_found again = { .planned = busy[i].planned };
             if (!look_up(call, &again))
                 continue;

@@ -243,6 +243,32 @@ static void two_calls_share(void **state)
     }
 }
 
+/* A caller who stops does not wait for what another call reads. */
+static void stopped_while_another_reads(void **state)
+{
+    (void)state;
+    static net n;
+    static asker a[2];
+    mt_context_options o = with(2, 1 << 20);
+    o.in_flight = 1;
+    net_open(&n, &o, &far, 10000, 64);
+    pthread_t threads[2];
+    for (int i = 0; i < 2; i++) {
+        a[i] = (asker) { .n = &n };
+        assert_int_equal(pthread_create(&threads[i], NULL, ask_and_cancel, &a[i]), 0);
+        sleep_until(&n.store.index_reads, 1);
+    }
+    sleep_until(&n.store.reads, 1);
+    a[1].stop = true;
+    pthread_join(threads[1], NULL);
+    assert_in_range(n.store.reads, 1, NET_CHUNKS / 2);
+    assert_int_equal(a[1].status, MT_E_CANCELLED);
+    pthread_join(threads[0], NULL);
+    assert_int_equal(a[0].status, MT_OK);
+    assert_true(net_is_right(&n, 0, 0, NET_IMAGE, a[0].out));
+    net_close(&n);
+}
+
 /* A joined read that fails after the caller has stopped is not tried again chunk by chunk. */
 static void nothing_starts_after_a_stop(void **state)
 {
@@ -444,6 +470,7 @@ int main(void)
         cmocka_unit_test(damage_on_the_way_is_mended_once),
         cmocka_unit_test(cancelled_while_waiting),
         cmocka_unit_test(two_calls_share),
+        cmocka_unit_test(stopped_while_another_reads),
         cmocka_unit_test(nothing_starts_after_a_stop),
         cmocka_unit_test(the_first_failure_is_told_whoever_reads),
         cmocka_unit_test(more_raw_bytes_than_pixels),
