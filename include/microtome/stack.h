@@ -151,7 +151,7 @@ typedef struct mt_extract_options {
  *
  * From then on each request has its own outcome (options->statuses, errors). Pixels that could not be read are zero, all
  * those of a patch that a stack of one's own failed to give; the others are right. The status returned and err are those
- * of the first failing request to a stack of one's own, else of the first failing chunk in storage order.
+ * of the first failing request to a stack of one's own, else of the first failing chunk by its place in the grid.
  *
  * options may be NULL. Once options->cancelled has returned other than 0 the call ends with MT_E_CANCELLED, as soon as
  * the chunks and the stacks of one's own that threads are at are done; that is the outcome of each patch that is not

@@ -41,7 +41,7 @@ MT_MUST_CHECK mt_status mt_context_take_scratch(mt_context *context, mt_scratch 
 void mt_context_give_scratch(mt_context *context, mt_scratch *scratch);
 
 /* Memory for a large chunk, encoded and decoded, while it is worked on: waits until it fits into the budget together with
- * those that other threads work on. One larger than the budget is worked on alone. Small ones (false) need no leave. */
+ * those that other threads work on. One larger than the budget is worked on alone. False: the chunk is small and not counted, and must not be unreserved. */
 bool mt_context_reserve(mt_context *context, size_t bytes);
 void mt_context_unreserve(mt_context *context, size_t bytes, mt_scratch *scratch);
 

@@ -48,7 +48,7 @@ typedef struct mt_flight {
     _Atomic unsigned workers;
 } mt_flight;
 
-/* In the child of a fork no call goes on; that which forked, if it does, was not waiting here. */
+/* In the child of a fork no call goes on: the thread that forked was not in this stage. */
 static void forget_flights(void *owner)
 {
     mt_fetcher *f = owner;

@@ -18,8 +18,8 @@ typedef struct mt_fetcher mt_fetcher;
 MT_MUST_CHECK mt_status mt_fetcher_new(mt_context *context, mt_fetcher **out, mt_error *err);
 void mt_fetcher_free(mt_fetcher *fetcher);
 
-/* Fetches and decodes the n chunks from found on, which lie in one range, or one chunk of a size not known yet, and
- * fills their copies. Returns at once. */
+/* Fetches and decodes the n chunks from found on, and fills their copies. They lie in one range; a chunk whose size is
+ * not known yet comes alone. Returns at once. */
 void mt_fetch_chunks(mt_call *call, mt_found *found, size_t n);
 
 /* Fetches a batch of rows of a raw chunk and gathers it. The batch is copied. */

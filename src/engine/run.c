@@ -13,10 +13,10 @@
 
 #define LOOK_UP_GROUP 32
 
-/* Chunks of one read that the store joins however many they are: a task decodes some of them at a time. */
+/* Chunks of one joined read of a slow store. Several tasks decode them. */
 #define MOST_JOINED 1024
 
-/* --- Look up: what the cache has is delivered, what it has not is entered as being made by this call. --- */
+/* --- Look up: what the cache has is delivered, the rest is entered there as being made by this call. --- */
 
 static bool is_hit(mt_call *call, const mt_planned *planned, mt_cache_entry *entry)
 {
@@ -63,8 +63,8 @@ static void look_up_group(void *argument, size_t group)
     }
 }
 
-/* Leaves those that are to be read in call->found, and those that other calls make behind them. Returns how many of
- * the latter there are. */
+/* Leaves in call->found the chunks that this call reads, and moves those that other calls make to busy. Returns how many
+ * it moved. */
 static size_t keep_wanted(mt_call *call, mt_found *busy)
 {
     size_t left = 0, n_busy = 0;
@@ -503,8 +503,9 @@ static void read_found(mt_call *call)
     mt_fetch_wait(call);
 }
 
-/* Waits for what other calls make. What one of them gave up since its caller cancelled is left in call->found, to be
- * made by this call. Returns how many others are still in the making then: behind busy. */
+/* Waits for the n chunks of busy, which other calls make. A chunk that another call gave up because its caller cancelled
+ * goes to call->found, to be made by this call, or, if a third call makes it already, back to busy. Returns how many
+ * chunks are in busy then. */
 static size_t await_busy(mt_call *call, mt_found *busy, size_t n)
 {
     size_t left = 0;

@@ -9,7 +9,7 @@ typedef enum mt_strategy {
     MT_NOT_CHOSEN,
     MT_BY_ROWS,   /* of raw data, just the rows that are wanted, straight into the patches */
     MT_BY_CHUNKS, /* whole chunks, each once a call; of data in one piece: blocks of rows */
-    MT_BY_PARTS   /* of a chunk of which half at most is wanted, that part is decoded; else the whole */
+    MT_BY_PARTS   /* if at most half of a chunk is wanted, only that part is decoded */
 } mt_strategy;
 
 typedef struct mt_use {

@@ -25,10 +25,10 @@ typedef struct mt_visitor {
     void *user;
 } mt_visitor;
 
-/* Shows every pixel of the boxes (inside the image, none overlaps another) once. Of a mosaic, what is seen; regions
- * without stored data come as few boxes as their map tells. What is much larger than the boxes, and raw, is read by rows.
- * Ends at the first failure, that of the lowest rank among those of the chunks in flight, naming the chunk. cancel is not
- * NULL; its status is what counts (mt_cancel_status). */
+/* Shows every pixel of the boxes once. The boxes lie inside the image and do not overlap. Of a mosaic, the visible part
+ * of each tile is shown; a region that the map knows to be absent is shown as few large boxes. Raw chunks that are much
+ * larger than the boxes are read by rows. The visit ends when a chunk fails; of several that fail meanwhile, the first in
+ * the plan is reported by name. cancel is not NULL, and its status is the outcome (mt_cancel_status). */
 MT_MUST_CHECK mt_status mt_engine_visit(mt_image *image, const mt_box *boxes, size_t n, const mt_visitor *visitor,
                                         mt_cancel *cancel, mt_error *err);
 

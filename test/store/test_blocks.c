@@ -269,10 +269,30 @@ static void no_memory(void **state)
     }
 }
 
+static const void *cancelled;
+static void note_cancel(mt_store *store, const void *owner) { (void)store, cancelled = owner; }
+static void close_nothing(mt_store *store) { (void)store; }
+
+/* What is in flight behind the front is ended early, too. */
+static void cancels_go_through(void **state)
+{
+    static const mt_store_ops ops = { .cancel = note_cancel, .close = close_nothing };
+    fixture *f = *state;
+    mt_store inner = { .ops = &ops, .env = &f->env, .costs.is_slow = true }, *store;
+    mt_error err = MT_ERROR_INIT;
+    check_ok(mt_store_open_blocks(&inner, &store, &err), &err);
+    assert_ptr_not_equal(store, &inner);
+    mt_store_cancel(store, f);
+    assert_ptr_equal(cancelled, f);
+    mt_store_close(store);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(same_bytes),      cmocka_unit_test(few_reads),
-                                        cmocka_unit_test(absent_together), cmocka_unit_test(bounded),
-                                        cmocka_unit_test(threads),         cmocka_unit_test(no_memory) };
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(same_bytes), cmocka_unit_test(few_reads), cmocka_unit_test(absent_together),
+        cmocka_unit_test(bounded),    cmocka_unit_test(threads),   cmocka_unit_test(cancels_go_through),
+        cmocka_unit_test(no_memory),
+    };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

@@ -289,10 +289,7 @@ static void zip_submit(mt_store *store, mt_request *q)
     }
 }
 
-static void zip_cancel(mt_store *store, const void *owner)
-{
-    mt_store_cancel(zip_of(store)->outer, owner);
-}
+static void zip_cancel(mt_store *store, const void *owner) { mt_store_cancel(zip_of(store)->outer, owner); }
 
 static mt_status find_order(zip_store *zip, const zip_order **out, mt_error *err)
 {
