@@ -137,7 +137,7 @@ static void a_bad_chunk_spoils_the_patches_that_touch_it(void **state)
         for (int again = 0; again < 2; again++) {
             mt_error err = MT_ERROR_INIT;
             make_batch(&b, a.stack);
-            assert_int_equal(extract(&b, &err), MT_E_CORRUPT); /* the first in storage order */
+            assert_int_equal(extract(&b, &err), MT_E_CORRUPT); /* the first in the grid */
             assert_non_null(strstr(err.message, "0/1"));
             assert_true(is_right(&b));
         }

@@ -14,7 +14,7 @@ typedef struct net_store {
     uint8_t *bytes;
     size_t size;
     uint64_t offsets[NET_CHUNKS], sizes[NET_CHUNKS];
-    unsigned delay_us;
+    _Atomic unsigned delay_us;
     /* What went on. */
     _Atomic unsigned now, most;                      /* reads in flight, of chunks */
     _Atomic unsigned index_now, index_most;          /* and of the index */
