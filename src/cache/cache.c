@@ -352,13 +352,13 @@ mt_status mt_cache_await(mt_cache *cache, mt_cache_entry *shown, bool (*stop)(vo
 mt_status mt_cache_get(mt_cache *cache, uint64_t owner, uint64_t id, mt_cache_make make, void *argument,
                        mt_cache_entry **out, mt_error *err)
 {
-    mt_error failure = MT_ERROR_INIT;
+    mt_error failure;
     void *data = NULL;
     size_t size = 0;
     mt_cache_state state;
     mt_status st;
     do {
-        failure = (mt_error)MT_ERROR_INIT;
+        mt_error_clear(&failure);
         state = mt_cache_begin(cache, owner, id, out);
         st = state == MT_CACHE_BUSY ? mt_cache_await(cache, *out, NULL, NULL, &failure) : MT_OK;
     } while (st == MT_WAIT);

@@ -47,6 +47,14 @@ void mt_call_fail_named(mt_call *call, mt_found *found, mt_status st, const mt_e
     mt_lock_give(&call->context->lock);
 }
 
+bool mt_call_stops_found(mt_call *call, mt_found *found)
+{
+    if (!mt_cancel_asked(call->cancel))
+        return false;
+    mt_call_fail_found(call, found, MT_E_CANCELLED, &(mt_error)MT_ERROR_INIT);
+    return true;
+}
+
 void mt_call_end(mt_call *call, mt_status st, const mt_error *failure)
 {
     mt_lock_take(&call->context->lock);

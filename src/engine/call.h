@@ -66,6 +66,9 @@ void mt_call_fail_named(mt_call *call, mt_found *found, mt_status st, const mt_e
 /* The same for whole reads, from number first to before end. */
 void mt_call_fail_reads(mt_call *call, size_t first, size_t end, mt_status st, const mt_error *failure);
 
+/* Whether the caller has asked to stop, and so the chunk is failed. */
+bool mt_call_stops_found(mt_call *call, mt_found *found);
+
 /* A visitor failed: the rest of the call is given up. */
 void mt_call_end(mt_call *call, mt_status st, const mt_error *failure);
 

@@ -348,10 +348,7 @@ static void fail(mt_flight *f, mt_found *found, mt_status st, const mt_error *fa
 /* Unless the caller has asked to stop: what waits then has been given up already. */
 static void fetch_again(mt_flight *f, mt_found *found)
 {
-    mt_error none = MT_ERROR_INIT;
-    if (mt_cancel_asked(f->call->cancel))
-        fail(f, found, MT_E_CANCELLED, &none);
-    else
+    if (!mt_call_stops_found(f->call, found))
         mt_fetch_chunks(f->call, found, 1);
 }
 

@@ -52,15 +52,9 @@ static void look_up_group(void *argument, size_t group)
 {
     mt_call *call = argument;
     size_t end = (group + 1) * LOOK_UP_GROUP < call->n_found ? (group + 1) * LOOK_UP_GROUP : call->n_found;
-    for (size_t i = group * LOOK_UP_GROUP; i < end; i++) {
-        mt_error none;
-        mt_error_clear(&none);
-        if (mt_cancel_asked(call->cancel))
-            mt_call_fail_found(call, &call->found[i], MT_E_CANCELLED, &none);
-        else if (look_up(call, &call->found[i]))
-            continue;
-        call->found[i].planned = NULL;
-    }
+    for (size_t i = group * LOOK_UP_GROUP; i < end; i++)
+        if (mt_call_stops_found(call, &call->found[i]) || !look_up(call, &call->found[i]))
+            call->found[i].planned = NULL;
 }
 
 /* Leaves in call->found the chunks that this call reads, and moves those that other calls make to busy. Returns how many
@@ -293,14 +287,9 @@ static bool do_window(mt_call *call, mt_found *found, size_t n, mt_scratch *scra
         mt_fetch_chunks(call, found, n);
         return true;
     }
-    for (size_t i = 0; !st && i < n; i++) {
-        mt_error none;
-        mt_error_clear(&none);
-        if (mt_cancel_asked(call->cancel))
-            mt_call_fail_found(call, &found[i], MT_E_CANCELLED, &none);
-        else
+    for (size_t i = 0; !st && i < n; i++)
+        if (!mt_call_stops_found(call, &found[i]))
             decode_joined(call, &found[i], buffer + (found[i].offset - found->offset), scratch);
-    }
     return st == MT_OK;
 }
 
@@ -439,24 +428,15 @@ static void do_unit(mt_call *call, const mt_unit *unit, mt_scratch *scratch)
 {
     mt_found *found = &call->found[unit->first];
     if (is_by_rows(found)) {
-        mt_error none;
-        mt_error_clear(&none);
-        if (mt_cancel_asked(call->cancel))
-            mt_call_fail_found(call, found, MT_E_CANCELLED, &none);
-        else
+        if (!mt_call_stops_found(call, found))
             do_rows(call, found, scratch);
         return;
     }
     if (unit->n > 1 && do_window(call, found, unit->n, scratch))
         return;
-    for (size_t i = 0; i < unit->n; i++) {
-        mt_error none;
-        mt_error_clear(&none);
-        if (mt_cancel_asked(call->cancel))
-            mt_call_fail_found(call, &found[i], MT_E_CANCELLED, &none);
-        else
+    for (size_t i = 0; i < unit->n; i++)
+        if (!mt_call_stops_found(call, &found[i]))
             do_one(call, &found[i], scratch);
-    }
 }
 
 static void do_group(void *argument, size_t group)
