@@ -215,7 +215,7 @@ static mt_status visit(void *user, const mt_visited *v, mt_error *err)
     if (st)
         return st;
     s.sums = memory;
-    s.row = (float *)(s.sums + s.columns.n);
+    s.row = (float *)(void *)(s.sums + s.columns.n);
     add_channels(&s, v, 0, 0);
     mt_release(job->picture.env, memory, bytes);
     return MT_OK;

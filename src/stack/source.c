@@ -27,7 +27,7 @@ static mt_status find_path(mt_container *c, const char *text, mt_selection *part
 {
     mt_source *source = &c->source;
     const char *path, *named, *asked = source->options->part;
-    mt_location location;
+    mt_location location = { 0 };
     mt_status st = mt_path_split(text, c->arena, &path, &named, err);
     if (!st && *named && asked) {
         const char *shown = mt_is_url(path) ? mt_url_show(c->arena, path, err) : path;

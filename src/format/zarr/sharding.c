@@ -89,7 +89,7 @@ static mt_status fetch_from_object(index_request *q, uint8_t *encoded, mt_error 
 {
     const zarr_shards *s = q->shards;
     mt_error failure = MT_ERROR_INIT;
-    size_t n;
+    size_t n = 0;
     mt_status st = (s->index_first ? mt_store_read_start : mt_store_read_tail)(
         q->map->store, q->key, encoded, s->index_bytes, &n, &q->where.size, &failure);
     if (st == MT_E_NOT_FOUND) {

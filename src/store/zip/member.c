@@ -259,7 +259,7 @@ static mt_status read_large(zip_store *zip, const zip_record *r, zip_member *m, 
         if (open)
             mt_inflated_free(rest);
     }
-    st = mt_inflated_read(own ? own : open->inflated, range->offset, range->out, range->size, err);
+    st = mt_inflated_read(open ? open->inflated : own, range->offset, range->out, range->size, err);
     if (open)
         leave(zip, open);
     mt_inflated_free(own);
