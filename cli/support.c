@@ -93,7 +93,7 @@ int output_check(const struct args *args, const char *option, const char *suffix
     if (exists && !args_count(args, "force"))
         return failed("%s exists; --force replaces it", path);
     const char *slash = strrchr(path, '/'), *dot = strrchr(slash ? slash : path, '.');
-    if (suffix && dot && strcasecmp(dot, suffix))
+    if (suffix && dot && strcasecmp(dot, suffix) != 0)
         return usage_error(args, "--%s writes %s files only", option, suffix);
     return EXIT_OK;
 }

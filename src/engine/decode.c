@@ -122,7 +122,7 @@ static mt_status decode_whole(mt_call *call, mt_found *found, const uint8_t *byt
     size_t least = mt_image_least_bytes(image, found->planned->id, layout);
     mt_env *env = &call->context->env;
     void *block = NULL;
-    uint8_t *data;
+    uint8_t *data = NULL;
     mt_status st = found->entry ? mt_alloc(env, layout->bytes, &block, err)
                                 : mt_scratch_buffer(scratch, MT_DECODED_BUFFER, layout->bytes, &data, err);
     if (st)
