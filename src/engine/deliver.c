@@ -169,7 +169,7 @@ void mt_find_needed(const mt_call *call, const mt_planned *planned, const mt_lay
     const mt_image *image = planned->use->image;
     *from = layout->bytes;
     *to = 0;
-    mt_intersection p;
+    mt_intersection p = { .read = NULL };
     MT_FOR_EACH_COPY(c, call, planned)
     {
         mt_find_intersection(call, planned, c, &p);

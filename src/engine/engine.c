@@ -216,7 +216,7 @@ static mt_status add_boxes(mt_call *call, const mt_use *use, uint32_t i, const r
 {
     enum { DEEPEST = 63 + MT_MAX_DIMS + 1 }; /* an image has less than 2^63 pixels; odd extents are rounded up */
     region left[DEEPEST];
-    int n = 1, ndim = use->image->map->ndim;
+    int n = 1, ndim = call->reads[i].image->map->ndim;
     left[0] = *whole;
     while (n > 0) {
         region *r = &left[n - 1];
@@ -241,11 +241,11 @@ static mt_status add_chunks(mt_call *call, const mt_use *use, uint32_t i, const 
     mt_walk walk;
     mt_absent absent;
     mt_status st = MT_OK;
-    for (int d = 0; d < use->image->map->ndim; d++) {
+    for (int d = 0; d < read->image->map->ndim; d++) {
         box.start[d] = read->start[d] + r->low[d];
         box.extent[d] = r->high[d] - r->low[d];
     }
-    mt_walk_init(&walk, use->image, &box);
+    mt_walk_init(&walk, read->image, &box);
     mt_absent_begin(&absent, &walk);
     plan->bytes += mt_read_size(read, r->low, r->high);
     while (!st && !walk.done) {

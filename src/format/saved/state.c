@@ -172,7 +172,7 @@ static mt_status add_level(const mt_chunk_map *map, saved_state *s, size_t below
     if (!s->bounds[level])
         return err && err->status ? err->status : MT_E_MEMORY;
     for (size_t i = 0; i < below; i++) {
-        int64_t end[MT_MAX_DIMS];
+        int64_t end[MT_MAX_DIMS] = { 0 };
         const int64_t *low = level > 0 ? s->bounds[level - 1] + 2 * n * i : s->boxes + 3 * n * i, *high = low + n;
         for (size_t d = 0; level == 0 && d < n; d++)
             end[d] = low[d] + low[n + d];

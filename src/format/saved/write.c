@@ -256,9 +256,9 @@ static mt_status write_chunks(writing *w, boxes *b, mt_error *err)
     mt_shown **sorted = mt_arena_alloc(w->arena, b->n + 1, sizeof(mt_shown *), err);
     int64_t whole[MT_MAX_DIMS] = { 0 };
     uint64_t n = 0, last = MT_NOTHING;
-    mt_status st = sorted ? MT_OK : failed(err);
-    if (st)
-        return st;
+    mt_status st = MT_OK;
+    if (!sorted)
+        return failed(err);
     for (size_t i = 0; i < b->n; i++)
         sorted[i] = &b->items[i];
     qsort(sorted, b->n, sizeof *sorted, compare_chunks);
@@ -311,7 +311,7 @@ static mt_status write_boxes(writing *w, mt_error *err)
 
 static mt_status write_piece(writing *w, const char *key, uint64_t offset, bool fortran_order, mt_error *err)
 {
-    uint32_t object;
+    uint32_t object = 0;
     mt_status st = find_object(w, key, &object, err);
     mt_put_u8(&w->layout, MT_SAVED_PIECE);
     mt_put_varint(&w->layout, object);
@@ -433,8 +433,8 @@ static void store_head(mt_buffer *out, size_t start)
     uint8_t *head = out->data + start;
     uint64_t size = out->size - start - MT_SAVED_HEAD;
     uint32_t numbers[2] = { MT_SAVED_VERSION, mt_crc32c(head + MT_SAVED_HEAD, (size_t)size) };
-    memcpy(head, MT_SAVED_MAGIC, 8);
     for (int i = 0; i < 8; i++) {
+        head[i] = (uint8_t)MT_SAVED_MAGIC[i];
         head[8 + i] = (uint8_t)(numbers[i / 4] >> 8 * (i % 4));
         head[16 + i] = (uint8_t)(size >> 8 * i);
     }
