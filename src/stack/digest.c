@@ -152,6 +152,7 @@ static mt_digest_sum dot(const uint32_t *restrict x, const mt_digest_row *restri
 {
     uint64_t low0 = 0, low1 = 0, high0 = 0, high1 = 0;
     for (int64_t j = 0; j < n; j++) {
+        /* load has filled n of x. NOLINTNEXTLINE(clang-analyzer-core.UndefinedBinaryOperatorResult) */
         low0 += (uint64_t)x[j] * row->low[0][j];
         high0 += (uint64_t)x[j] * row->high[0][j];
         low1 += (uint64_t)x[j] * row->low[1][j];

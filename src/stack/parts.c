@@ -82,7 +82,7 @@ mt_status mt_list_attachments(mt_context *context, const char *path, const mt_op
 static mt_status list_stack(const mt_stack *stack, list_parts list, mt_names **out, mt_error *err)
 {
     mt_arena *arena;
-    mt_names *names;
+    mt_names *names = NULL;
     mt_selection part;
     const mt_container *container = stack->map ? stack->map->container : NULL;
     if (stack->has_saved_map)

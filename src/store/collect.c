@@ -135,7 +135,7 @@ static mt_status answer(mt_collector *c, mt_store *store, mt_request *r, mt_erro
     r->object_size = n->request.object_size;
     if (n->request.status)
         return mt_fail(err, n->request.status, "%s", n->request.error.message);
-    if (r->n_read)
+    if (r->out && r->n_read)
         memcpy(r->out, n->request.out, r->n_read);
     return MT_OK;
 }

@@ -172,7 +172,8 @@ static void keep(mt_disk_cache *cache, const block *b, uint8_t *buffer, const ui
     char folder[PATH_ROOM];
     if (atomic_load(&cache->has_failed))
         return;
-    memcpy(buffer, magic, 8);
+    for (int i = 0; i < 8; i++)
+        buffer[i] = (uint8_t)magic[i];
     store_le(buffer + 16, b->text_size, 4);
     store_le(buffer + 20, size, 4);
     memcpy(buffer + HEAD, b->text, b->text_size);

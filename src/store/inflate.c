@@ -417,7 +417,7 @@ mt_status mt_inflated_read(mt_inflated *x, uint64_t offset, void *out, size_t si
     if (size > UINT64_MAX - offset || (find_size(x, &all) && (offset > all || size > all - offset)))
         return fail_end(offset, size, err);
     for (size_t done = 0; !st && done < size;) {
-        size_t left = size - done, n;
+        size_t left = size - done, n = 0;
         size_t in_piece = MT_INFLATE_PIECE - (size_t)((offset + done) % MT_INFLATE_PIECE);
         if (left < MT_INFLATE_PIECE && x->env->index_cache)
             st = read_piece(x, offset + done, to + done, left < in_piece ? left : in_piece, &n, err);

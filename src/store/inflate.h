@@ -30,10 +30,10 @@ typedef struct mt_deflated {
 typedef struct mt_inflated mt_inflated;
 
 MT_MUST_CHECK mt_status mt_inflated_new(mt_env *env, const mt_deflated *source, mt_inflated **out, mt_error *err);
-void mt_inflated_free(mt_inflated *inflated);
+void mt_inflated_free(mt_inflated *x);
 
 /* Forgets all pieces and points, and has the store forget the compressed bytes: some of them are damaged. */
-void mt_inflated_forget(mt_inflated *inflated);
+void mt_inflated_forget(mt_inflated *x);
 
 /* Exactly size decoded bytes at offset; MT_E_CORRUPT if the stream ends before or is broken, saying where. */
 MT_MUST_CHECK mt_status mt_inflated_read(mt_inflated *inflated, uint64_t offset, void *out, size_t size, mt_error *err);

@@ -248,8 +248,10 @@ void mt_transfer_cancel(mt_http *http, const void *owner, const void *group)
         bool any = false;
         mt_lock_take(&loop->lock);
         for (mt_transfer *t = loop->live; t; t = t->live_next)
-            if (t->owner == owner && (!group || t->group == group))
-                any = t->cancelled = true;
+            if (t->owner == owner && (!group || t->group == group)) {
+                t->cancelled = true;
+                any = true;
+            }
         loop->has_cancelled |= any;
         mt_lock_give(&loop->lock);
         if (any)

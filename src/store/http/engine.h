@@ -34,8 +34,8 @@ struct mt_http {
     mt_http_loop loops[MT_HTTP_THREADS];
 };
 
-/* The thread of a loop: until loop->stopping. */
-void mt_http_run(void *loop);
+/* The thread of a loop, which is its argument: until loop->stopping. */
+void mt_http_run(void *argument);
 
 /* One request and its response. Kept for the next with its easy handle. */
 typedef struct mt_attempt {
