@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* An image of zstd chunks in memory behind a store that answers late, and fails when told to. Each chunk is found by a
+/* An image of chunks with checksums in memory behind a store that answers late, and fails when told to. Each chunk is found by a
  * small index entry that must be read first, as shard indices and B-trees are. */
 #ifndef MT_TEST_NET_STORE_H
 #define MT_TEST_NET_STORE_H
