@@ -45,7 +45,7 @@ static const char *take_arguments(int argc, char **argv, const char **keep)
         else
             only = argv[i];
     if (wants_folder && !asked.folder) {
-        fputs("bench: there is no folder as --large says\n", stderr);
+        fputs("bench: the folder of --large does not exist\n", stderr);
         exit(2);
     }
     if (asked.pairs < 1 || asked.pairs > 1000) {

@@ -52,7 +52,7 @@ typedef struct mt_stacks mt_stacks;
  * (under "path#part"), files and folders that a search finds, links to a folder that they lie in. A file that belongs to an
  * image found in the same search (a file of a multi-file OME-TIFF, a source of a virtual dataset) does not count as an
  * image of its own; each path of the list does. A folder without images, and a glob that matches nothing, bring none; it
- * is no failure. If memory runs out, the call fails. */
+ * is not a failure. If memory runs out, the call fails. */
 MT_API MT_MUST_CHECK mt_status mt_stacks_open(mt_context *context, const char *const *paths, size_t n,
                                               const mt_open_options *options, mt_stacks **out, mt_error *err);
 MT_API void mt_stacks_close(mt_stacks *stacks);

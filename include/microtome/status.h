@@ -23,7 +23,7 @@ typedef enum mt_status {
     MT_E_MEMORY,       /* an allocation failed */
     MT_E_CANCELLED,    /* the caller asked to stop */
     MT_E_NOT_AN_IMAGE, /* a file or folder of no known format */
-    MT_E_CHANGED       /* the file or object is no longer the one that was opened */
+    MT_E_CHANGED       /* the file or object has changed since it was opened */
 } mt_status;
 
 /* Says what went wrong, where and why: "zarr: vol.zarr/0, chunk 0/3/1: zstd: corrupt block". One line, no newline. */

@@ -62,7 +62,7 @@ class CancelledError(Error):
 
 
 class ChangedError(Error, OSError):
-    """The file or object is no longer the one that was opened."""
+    """The file or object has changed since it was opened."""
 
 
 _CLASSES: dict[str, type[Error]] = {

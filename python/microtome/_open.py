@@ -263,7 +263,7 @@ def open_all(
         What is named must open; of several images in one file it is enough that one opens.
         The others, and what a folder or a glob brings and cannot be opened, are listed in
         its attribute ``skipped``. In a folder or glob, a file that belongs to an image
-        found there, such as one of a multi-file OME-TIFF, is no image of its own. A glob that
+        found there, such as one of a multi-file OME-TIFF, is not an image of its own. A glob that
         matches nothing gives an empty list.
 
     Raises

@@ -165,7 +165,7 @@ static bool any_failed(const mt_error *errors, size_t n)
     return false;
 }
 
-/* Reads without the GIL. With errors, which are MT_OK, what becomes of single requests is no failure of the call. False
+/* Reads without the GIL. With errors, which are MT_OK, what becomes of single requests is not a failure of the call. False
  * after an exception. */
 static bool run(job *j, const mt_patch_request *requests, size_t n, object_call *object, mt_error *errors)
 {

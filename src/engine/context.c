@@ -95,7 +95,7 @@ static void destroy(mt_context *context)
     free_context(context);
 }
 
-/* In the child of a fork: nobody works on a large chunk, and the process is likely one of several that read. */
+/* In the child of a fork: no large chunk is being worked on, and the process is likely one of several that read. */
 static void forget_work(void *owner)
 {
     mt_context *context = owner;

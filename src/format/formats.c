@@ -63,5 +63,5 @@ mt_status mt_format_probe(const mt_source *source, const mt_format **out, mt_err
                        source->head_size == 0 ? "the file is empty" : "neither content nor name is of a known format");
     return mt_fail(err, MT_E_NOT_AN_IMAGE, "the %s",
                    source->store->is_archive ? "archive holds no image there: name a member, as in a.zip/image.tif"
-                                             : "folder is no image of a known format");
+                                             : "folder is not an image of a known format");
 }

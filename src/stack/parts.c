@@ -126,7 +126,7 @@ static mt_status open_found(mt_stacks *list, mt_container *found, const mt_selec
     return mt_fail(err, st, "%s", why.message);
 }
 
-/* A path that exists as it stands is no glob. */
+/* A path that exists as it stands is not a glob. */
 static mt_status open_named(mt_stacks *list, const char *path, mt_error *err)
 {
     mt_container *found;

@@ -43,7 +43,7 @@ typedef struct block {
 
 static cached_store *cached_of(mt_store *store) { return (cached_store *)(void *)store; }
 
-/* FNV-1a over words of 8 bytes, folded. Finds torn and broken files; is no protection against those who mean it. */
+/* FNV-1a over words of 8 bytes, folded. Finds torn and broken files; does not protect against those who mean it. */
 static uint64_t add_checksum(uint64_t h, const void *bytes, size_t n)
 {
     const uint8_t *at = bytes;

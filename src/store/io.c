@@ -98,7 +98,7 @@ static void run_thread(void *argument)
     mt_lock_give(&io->lock);
 }
 
-/* In the child of a fork: no thread is left, and nobody who waits. */
+/* In the child of a fork: no thread is left, and no caller waits. */
 static void forget_threads(void *owner)
 {
     mt_io *io = owner;

@@ -69,7 +69,7 @@ def test_open_all_of_a_group(tmp_path):
 
 
 def test_files_of_one_image_open_once(tmp_path, monkeypatch):
-    """Virtual datasets, external raw data: what they are made of is no image of its own."""
+    """Virtual datasets, external raw data: what they are made of is not an image of its own."""
     h5py = pytest.importorskip("h5py")
     monkeypatch.chdir(tmp_path)  # where HDF5 writes external raw data
     pixels = np.arange(48, dtype=np.uint16).reshape(8, 6)

@@ -370,7 +370,7 @@ static mt_status read_layout(mt_reader *r, mt_chunk_map *map, saved_state *s, co
 static mt_status read_head(const uint8_t *bytes, size_t size, mt_reader *out, mt_error *err)
 {
     if (size < MT_SAVED_HEAD || memcmp(bytes, MT_SAVED_MAGIC, 8) != 0)
-        return mt_fail(err, MT_E_CORRUPT, "this is no saved map");
+        return mt_fail(err, MT_E_CORRUPT, "this is not a saved map");
     uint32_t version = mt_load_u32le(bytes + 8);
     if (version != MT_SAVED_VERSION)
         return mt_fail(err, MT_E_UNSUPPORTED, "the saved map is of version %u, not %d: save it anew", version,

@@ -93,7 +93,7 @@ static const char *check_redirect(const mt_attempt *a, const char *from, const c
     if (!source || !target || curl_url_set(source, CURLUPART_URL, from, 0))
         why = "out of memory for a redirect";
     else if (curl_url_set(target, CURLUPART_URL, to, 0))
-        why = "it redirects to what is no URL of HTTP";
+        why = "it redirects to something that is not an HTTP URL";
     else if (!has_scheme(target, "http") && !has_scheme(target, "https"))
         why = "it redirects to another scheme than http and https";
     else if (has_scheme(source, "https") && has_scheme(target, "http"))

@@ -11,7 +11,7 @@ static mt_once curl_once = MT_ONCE_INIT;
 static CURLcode curl_state = CURLE_FAILED_INIT;
 static void init_curl(void) { curl_state = curl_global_init(CURL_GLOBAL_DEFAULT); }
 
-/* In the child of a fork: the thread is gone, its connections belong to the parent, and nobody waits. They are left as
+/* In the child of a fork: the thread is gone, its connections belong to the parent, and no caller waits. They are left as
  * they are: to close them would tell the servers. */
 static void forget_loop(void *owner)
 {

@@ -227,7 +227,7 @@ mt_status mt_s3_configure(mt_arena *arena, const mt_s3_options *given, mt_s3_con
         first_of(given->region, first_of(variable(&s, "AWS_REGION"), variable(&s, "AWS_DEFAULT_REGION")));
     out->region = first_of(first_of(region, profile_value(&s, &p, "region")), DEFAULT_REGION);
     if (!s.status && !mt_s3_is_region(out->region))
-        return mt_fail(err, MT_E_ARGUMENT, "\"%.64s\" is no region of S3", out->region);
+        return mt_fail(err, MT_E_ARGUMENT, "\"%.64s\" is not an S3 region", out->region);
     const char *endpoint = first_of(variable(&s, "AWS_ENDPOINT_URL_S3"), variable(&s, "AWS_ENDPOINT_URL"));
     set_endpoint(&s, first_of(given->endpoint, first_of(endpoint, profile_value(&s, &p, "endpoint_url"))), out);
     return s.status;

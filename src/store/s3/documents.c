@@ -43,7 +43,7 @@ static mt_status add_page(mt_s3_names *names, const mt_xml *root, const char *pr
 {
     mt_status st = MT_OK;
     if (strcmp(root->name, "ListBucketResult") != 0)
-        return mt_fail(err, MT_E_CORRUPT, "the answer is no listing, but a document \"%.64s\"", root->name);
+        return mt_fail(err, MT_E_CORRUPT, "the answer is not a listing but a document \"%.64s\"", root->name);
     for (const mt_xml *e = root->first_child; !st && e; e = e->next_sibling)
         if (strcmp(e->name, "Contents") == 0)
             st = add_key(names, child_text(e, "Key"), prefix, err);

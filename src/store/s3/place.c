@@ -24,7 +24,7 @@ mt_status mt_s3_split_url(mt_arena *arena, const char *url, const char **bucket,
                        "with https://",
                        (int)(start - url), url, (int)(n < 64 ? n : 64), start);
     if (n == 0 || n > MAX_BUCKET || allowed < n || start[0] == '.' || start[0] == '-')
-        return mt_fail(err, MT_E_ARGUMENT, "%.200s: this is no bucket's name", url);
+        return mt_fail(err, MT_E_ARGUMENT, "%.200s: not a bucket name", url);
     const char *rest = start + n + strspn(start + n, "/");
     size_t size = strlen(rest);
     while (size > 0 && rest[size - 1] == '/')
