@@ -2,6 +2,7 @@
 #include "store/collect.h"
 
 #include "store/files.h"
+#include "store/io.h"
 
 #include <string.h>
 
@@ -181,65 +182,23 @@ mt_status mt_collect_size(mt_store *store, const char *key, uint64_t *out, mt_er
     return st;
 }
 
-typedef struct landing {
-    mt_lock lock;
-    mt_condition changed;
-    size_t in_flight;
-} landing;
-
-static void land(mt_request *request)
-{
-    landing *l = request->user;
-    mt_lock_take(&l->lock);
-    l->in_flight--;
-    mt_condition_wake_all(&l->changed);
-    mt_lock_give(&l->lock);
-}
-
-static void wait_for(landing *l, size_t in_flight)
-{
-    mt_lock_take(&l->lock);
-    while (l->in_flight > in_flight)
-        mt_condition_wait(&l->changed, &l->lock);
-    mt_lock_give(&l->lock);
-}
-
-static void fetch(noted *n, landing *l)
-{
-    wait_for(l, mt_store_in_flight(n->store) - 1);
-    n->request.done = land;
-    n->request.user = l;
-    mt_lock_take(&l->lock);
-    l->in_flight++;
-    mt_lock_give(&l->lock);
-    mt_store_submit(n->store, &n->request);
-    n->done = true;
-}
-
-static size_t fetch_noted(mt_collector *collector, landing *l)
-{
-    size_t n = 0;
-    for (size_t i = 0; i < BUCKETS && n < collector->waiting; i++)
-        for (noted *each = collector->buckets[i]; each; each = each->next)
-            if (!each->done) {
-                fetch(each, l);
-                n++;
-            }
-    wait_for(l, 0);
-    collector->waiting = 0;
-    return n;
-}
-
 size_t mt_collect_fetch(mt_collector *collector)
 {
-    landing l = { .in_flight = 0 };
-    if (collector->waiting == 0 || mt_condition_init(&l.changed, NULL))
-        return 0;
+    mt_waiting w = { collector->env->io, 0 };
     size_t n = 0;
-    if (mt_lock_init(&l.lock, NULL, NULL, NULL) == MT_OK) {
-        n = fetch_noted(collector, &l);
-        mt_lock_destroy(&l.lock);
-    }
-    mt_condition_destroy(&l.changed);
+    for (size_t i = 0; i < BUCKETS && n < collector->waiting; i++)
+        for (noted *each = collector->buckets[i]; each; each = each->next) {
+            if (each->done)
+                continue;
+            if (w.io)
+                mt_waiting_submit(&w, each->store, &each->request);
+            else
+                (void)!mt_store_perform(each->store, &each->request, 1, NULL); /* its outcome is in the request */
+            each->done = true;
+            n++;
+        }
+    if (w.io)
+        mt_waiting_end(&w);
+    collector->waiting = 0;
     return n;
 }

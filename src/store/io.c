@@ -225,15 +225,9 @@ void mt_store_cancel(mt_store *store, const void *owner)
         store->ops->cancel(store, owner);
 }
 
-/* What mt_store_perform waits for. Lives on its stack. */
-typedef struct waiting {
-    mt_io *io;
-    size_t in_flight;
-} waiting;
-
 static void count_down(mt_request *r)
 {
-    waiting *w = r->user;
+    mt_waiting *w = r->user;
     mt_io *io = w->io; /* w is gone as soon as the lock is given back */
     mt_lock_take(&io->lock);
     w->in_flight--;
@@ -241,13 +235,26 @@ static void count_down(mt_request *r)
     mt_lock_give(&io->lock);
 }
 
-static void wait_until(waiting *w, size_t in_flight)
+static void wait_until(mt_waiting *w, size_t in_flight)
 {
     mt_lock_take(&w->io->lock);
     while (w->in_flight > in_flight)
         mt_condition_wait(&w->io->done, &w->io->lock);
     mt_lock_give(&w->io->lock);
 }
+
+void mt_waiting_submit(mt_waiting *w, mt_store *store, mt_request *r)
+{
+    wait_until(w, mt_store_in_flight(store) - 1);
+    r->done = count_down;
+    r->user = w;
+    mt_lock_take(&w->io->lock);
+    w->in_flight++;
+    mt_lock_give(&w->io->lock);
+    mt_store_submit(store, r);
+}
+
+void mt_waiting_end(mt_waiting *w) { wait_until(w, 0); }
 
 static bool is_done_now(mt_store *store, mt_request *r)
 {
@@ -261,8 +268,7 @@ static bool is_done_now(mt_store *store, mt_request *r)
 mt_status mt_store_perform(mt_store *store, mt_request *requests, size_t n, mt_error *err)
 {
     store = mt_store_target(store);
-    waiting w = { store->env->io, 0 };
-    unsigned most = mt_store_in_flight(store);
+    mt_waiting w = { store->env->io, 0 };
     for (size_t i = 0; i < n; i++) {
         mt_request *r = &requests[i];
         prepare(store, r);
@@ -272,16 +278,10 @@ mt_status mt_store_perform(mt_store *store, mt_request *requests, size_t n, mt_e
             perform(store, r);
             continue;
         }
-        wait_until(&w, most - 1);
-        r->done = count_down;
-        r->user = &w;
-        mt_lock_take(&w.io->lock);
-        w.in_flight++;
-        mt_lock_give(&w.io->lock);
-        mt_store_submit(store, r);
+        mt_waiting_submit(&w, store, r);
     }
     if (w.io)
-        wait_until(&w, 0);
+        mt_waiting_end(&w);
     for (size_t i = 0; i < n; i++)
         if (requests[i].status)
             return mt_fail(err, requests[i].status, "%s", requests[i].error.message);

@@ -14,4 +14,16 @@ typedef struct mt_io mt_io;
 MT_MUST_CHECK mt_status mt_io_new(mt_env *env, mt_io **out, mt_error *err);
 void mt_io_free(mt_io *io);
 
+/* Requests that one thread has in flight together. Lives on its stack; starts with the io of the env and 0. */
+typedef struct mt_waiting {
+    mt_io *io;
+    size_t in_flight; /* under the lock of io */
+} mt_waiting;
+
+/* Starts a request as soon as fewer are in flight than its store serves well. Sets its done and user. */
+void mt_waiting_submit(mt_waiting *waiting, mt_store *store, mt_request *request);
+
+/* Returns when all have their outcome. */
+void mt_waiting_end(mt_waiting *waiting);
+
 #endif
