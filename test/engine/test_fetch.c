@@ -432,6 +432,65 @@ static void a_child_reads_while_its_parent_waits(void **state)
     net_close(&n);
 }
 
+/* The chunks of the net as boxes, each with a chain of its own: the map names none. */
+static mt_status find_tiles(const mt_chunk_map *map, const int64_t *low, const int64_t *high, mt_visit_box visit,
+                            void *user, mt_error *err)
+{
+    (void)map;
+    mt_status st = MT_OK;
+    for (int64_t y = low[0] / NET_SIDE; !st && y <= (high[0] - 1) / NET_SIDE; y++)
+        for (int64_t x = low[1] / NET_SIDE; !st && x <= (high[1] - 1) / NET_SIDE; x++)
+            st = visit(user, (uint64_t)(y * NET_ACROSS + x), err);
+    return st;
+}
+
+static mt_status get_tile(const mt_chunk_map *map, uint64_t id, mt_shown *out, mt_error *err)
+{
+    (void)map, (void)err;
+    *out = (mt_shown) { .chunk = id, .whole = { NET_SIDE, NET_SIDE } };
+    out->place.start[0] = (int64_t)(id / NET_ACROSS) * NET_SIDE;
+    out->place.start[1] = (int64_t)(id % NET_ACROSS) * NET_SIDE;
+    out->place.extent[0] = out->place.extent[1] = NET_SIDE;
+    return MT_OK;
+}
+
+static mt_chain tile_chain;
+static mt_status (*locate_chunk)(const mt_chunk_map *map, const int64_t *position, mt_chunk_ref *out, mt_error *err);
+
+static mt_status locate_tile(const mt_chunk_map *map, const int64_t *position, mt_chunk_ref *out, mt_error *err)
+{
+    const int64_t on_grid[2] = { position[0] / NET_ACROSS, position[0] % NET_ACROSS };
+    out->chain = &tile_chain;
+    return locate_chunk(map, on_grid, out, err);
+}
+
+/* The image is read by rows, as far as its map knows; what is encoded is kept all the same. */
+static void encoded_boxes_are_kept(void **state)
+{
+    (void)state;
+    static net n;
+    static uint16_t out[NET_SIDE * NET_SIDE];
+    mt_store_costs near = far;
+    mt_context_options o = with(2, 16384); /* room for some chunks, but not for all */
+    mt_error err = MT_ERROR_INIT;
+    near.is_slow = false;
+    net_open(&n, &o, &near, 0, 64);
+    tile_chain = n.map->chain;
+    n.map->chain.n_steps = 0;
+    locate_chunk = n.map->locate;
+    n.map->locate = locate_tile;
+    n.map->find_boxes = find_tiles;
+    n.map->get_box = get_tile;
+    mt_image_init(&n.image, n.context, n.map, &n.store.base, "net", NULL, NULL);
+    for (int i = 0; i < 3; i++) {
+        mt_read read = net_read(&n, 20, 36, 10, out);
+        check_ok(mt_engine_read(n.context, &read, 1, NULL, &err), &err);
+        assert_true(net_is_right(&n, 20, 36, 10, out));
+        assert_int_equal(n.store.chunk_reads[NET_ACROSS + 2], 1);
+    }
+    net_close(&n);
+}
+
 /* However memory fails: the right pixels, or an error. */
 static void without_memory(void **state)
 {
@@ -476,6 +535,7 @@ int main(void)
         cmocka_unit_test(more_raw_bytes_than_pixels),
         cmocka_unit_test(offsets_that_overflow),
         cmocka_unit_test(a_child_reads_while_its_parent_waits),
+        cmocka_unit_test(encoded_boxes_are_kept),
         cmocka_unit_test(without_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
