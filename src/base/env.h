@@ -14,6 +14,7 @@ static inline void mt_error_clear(mt_error *err)
     err->message[0] = 0;
 }
 
+struct mt_folder_kind;
 struct mt_cache;
 struct mt_files;
 struct mt_io;
@@ -23,11 +24,13 @@ typedef struct mt_env {
     mt_allocator allocator;
     mt_limits limits; /* no field is zero */
     int allow_mmap;
-    unsigned in_flight;               /* reads at once in each store; 0: its own number */
-    struct mt_cache *index_cache;     /* shard indices, page tables, index nodes: found once, kept */
-    struct mt_files *files;           /* that stay open; NULL: none do */
-    struct mt_io *io;                 /* threads for reads that block; NULL: the caller's */
-    struct mt_http *http;             /* connections; NULL: none can be made */
+    unsigned in_flight;           /* reads at once in each store; 0: its own number */
+    struct mt_cache *index_cache; /* shard indices, page tables, index nodes: found once, kept */
+    struct mt_files *files;       /* that stay open; NULL: none do */
+    struct mt_io *io;             /* threads for reads that block; NULL: the caller's */
+    struct mt_http *http;         /* connections; NULL: none can be made */
+    /* Images that are folders (store/folder_kind.h), 0 behind the last; NULL: none are known. */
+    int (*folder_kind)(size_t i, struct mt_folder_kind *out);
     struct mt_disk_cache *disk_cache; /* of remote objects; NULL: none */
     struct mt_s3_options *s3;         /* of the context; NULL: the defaults */
     _Atomic uint64_t patches, bytes_delivered, ranges, bytes_fetched;

@@ -2,6 +2,7 @@
 #include "engine/context.h"
 
 #include "engine/fetch.h"
+#include "format/format.h"
 #include "platform/memory.h"
 #include "store/disk_cache.h"
 #include "store/s3/options.h"
@@ -168,6 +169,7 @@ mt_status mt_context_new(const mt_context_options *given, mt_context **out, mt_e
     }
     mt_cache_share_budget(context->chunks, &context->env.work_bytes);
     context->env.index_cache = context->indices;
+    context->env.folder_kind = mt_format_folder_kind;
     context->env.files = context->files;
     context->env.io = context->io;
     *out = context;

@@ -7,6 +7,7 @@
 #include "base/reader.h"
 #include "cache/cache.h"
 #include "codec/codec.h"
+#include "store/folder_kind.h"
 #include "store/store.h"
 
 #include <microtome/parts.h>
@@ -193,6 +194,9 @@ struct mt_container {
 /* What a format does. All functions but open and close may be called in any thread, at any time and several at once. */
 typedef struct mt_format {
     const char *name, *title, *suffixes; /* "tiff", "TIFF, BigTIFF, ...", "tif,tiff" */
+    /* Of images that are folders: keys of documents, with commas, of which such a folder has at least one. By them and by
+     * the suffixes it is recognised in stores that do not tell folders from objects. NULL: images are files. */
+    const char *folder_documents;
     /* *score is 0: not mine; 1: only the suffix says so; 2: the content says so. What cannot be read is an error. */
     mt_status (*probe)(const mt_source *source, int *score, mt_error *err);
     /* Optional: parses what the images of the container share, into its arena. */
@@ -216,6 +220,9 @@ typedef struct mt_format {
 /* The formats, in the order in which they are tried. */
 const mt_format *mt_format_at(size_t i);
 const mt_format *mt_format_find(const char *name);
+
+/* The i-th kind of image that is a folder, for mt_env.folder_kind; 0 behind the last. */
+int mt_format_folder_kind(size_t i, mt_folder_kind *out);
 
 /* The best format for a source, by content first; MT_E_NOT_AN_IMAGE where none fits. */
 MT_MUST_CHECK mt_status mt_format_probe(const mt_source *source, const mt_format **out, mt_error *err);

@@ -27,6 +27,16 @@ const mt_format *mt_format_find(const char *name)
     return NULL;
 }
 
+int mt_format_folder_kind(size_t i, mt_folder_kind *out)
+{
+    for (size_t k = 0; k < sizeof formats / sizeof *formats; k++)
+        if (formats[k]->folder_documents && i-- == 0) {
+            *out = (mt_folder_kind) { formats[k]->suffixes, formats[k]->folder_documents };
+            return 1;
+        }
+    return 0;
+}
+
 const char *mt_format_name(size_t i, const char **title, const char **suffixes)
 {
     const mt_format *format = mt_format_at(i);

@@ -77,12 +77,3 @@ mt_status mt_url_check_user(const char *url, mt_error *err)
                        "credentials are options");
     return MT_OK;
 }
-
-bool mt_url_names_folder(const char *path)
-{
-    const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
-    size_t n = strlen(name);
-    bool inside = strstr(path, ".zarr/") || strstr(path, ".n5/");
-    return (n > 5 && strcmp(name + n - 5, ".zarr") == 0) || (n > 3 && strcmp(name + n - 3, ".n5") == 0) ||
-           (inside && !strchr(name, '.'));
-}

@@ -15,9 +15,6 @@ char *mt_url_decode(mt_arena *arena, const char *text, size_t n, mt_error *err);
  * into room bytes with its NUL. */
 bool mt_url_encode(const char *key, char *out, size_t room);
 
-/* Whether a path says that it is a folder: "x.zarr", "x.n5", and what lies in them without a suffix of its own. */
-bool mt_url_names_folder(const char *path);
-
 /* The URL as it may be shown: "?..." instead of its query. NULL: out of memory. */
 char *mt_url_show(mt_arena *arena, const char *url, mt_error *err);
 

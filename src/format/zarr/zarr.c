@@ -331,6 +331,7 @@ const mt_format mt_format_zarr = {
     .name = "zarr",
     .title = "Zarr versions 2 and 3, OME-Zarr 0.1 to 0.5",
     .suffixes = "zarr",
+    .folder_documents = "zarr.json,.zarray,.zgroup",
     .probe = zarr_probe,
     .open = zarr_open,
     .close = zarr_close,

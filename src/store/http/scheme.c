@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* http:// and https:// */
+#include "store/folder_kind.h"
 #include "store/resolve.h"
 
 #ifdef MT_WITH_HTTP
@@ -182,24 +183,15 @@ static bool is_page(mt_store *store, const char *key)
     return strncmp(at, "<!doctype html", 14) == 0 || strncmp(at, "<html", 5) == 0;
 }
 
-/* Whether there is metadata of an array or group below the URL: asked for together. */
-static bool has_metadata(mt_env *env, const parts *p)
+/* Whether the URL is the folder of an image. */
+static bool has_metadata(mt_env *env, mt_arena *arena, const parts *p)
 {
-    static const char *const names[] = { "zarr.json", ".zarray", ".zgroup", "attributes.json" };
-    enum { N = sizeof names / sizeof *names };
-    char bytes[N];
-    mt_request requests[N];
     parts below = *p;
     mt_store *store;
-    bool found = false;
     go_below(&below);
     if (open_store(env, &below, &store, NULL))
         return false;
-    for (size_t i = 0; i < N; i++)
-        requests[i] = (mt_request) { .key = names[i], .kind = MT_READ_TAIL, .size = 1, .out = &bytes[i] };
-    (void)!mt_store_perform(store, requests, N, NULL);
-    for (size_t i = 0; i < N; i++)
-        found |= requests[i].status == MT_OK;
+    bool found = mt_folder_has_document(store, arena, "");
     mt_store_close(store);
     return found;
 }
@@ -212,7 +204,7 @@ static mt_status open_url(const mt_resolver *resolver, mt_location *out, mt_erro
     mt_status st = out->text ? split(resolver, &p, err) : MT_E_MEMORY;
     if (st)
         return st;
-    if (p.folder || mt_url_names_folder(p.path))
+    if (p.folder || mt_folder_is_named(resolver->env, p.path))
         go_below(&p);
     if ((st = open_store(resolver->env, &p, &out->store, err)))
         return st;
@@ -220,7 +212,7 @@ static mt_status open_url(const mt_resolver *resolver, mt_location *out, mt_erro
         mt_error why = MT_ERROR_INIT;
         st = mt_store_size(out->store, p.key, &size, &why);
         bool other = st ? atomic_load(&mt_web_of(out->store)->answered) : is_page(out->store, p.key);
-        if (other && has_metadata(resolver->env, &p)) {
+        if (other && has_metadata(resolver->env, resolver->arena, &p)) {
             mt_store_close(out->store);
             out->store = NULL;
             go_below(&p);

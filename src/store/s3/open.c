@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* s3:// and gs://: what a URL names, an object or a folder. A folder is a prefix below which there is something; where
  * listing is not allowed, one below which there is metadata of an array or group. */
+#include "store/folder_kind.h"
 #include "store/resolve.h"
 
 #ifdef MT_WITH_S3
@@ -52,7 +53,7 @@ static mt_status split(const mt_resolver *resolver, const char *scheme, parts *p
         return st;
     p->root = mt_arena_strndup(arena, p->full, (size_t)(p->key - p->full), err);
     p->may_be_object = *p->full && url[strlen(url) - 1] != '/';
-    p->folder = !p->may_be_object || mt_url_names_folder(p->full);
+    p->folder = !p->may_be_object || mt_folder_is_named(resolver->env, p->full);
     return p->root ? MT_OK : MT_E_MEMORY;
 }
 
@@ -82,26 +83,6 @@ static mt_status ask_listing(mt_s3_store *s, mt_arena *arena, const char *prefix
     return st;
 }
 
-/* Whether there is metadata of an array or group below a key: asked for together. */
-static bool has_metadata(mt_s3_store *s, mt_arena *arena, const char *key)
-{
-    static const char *const names[] = { "zarr.json", ".zarray", ".zgroup", "attributes.json" };
-    enum { N = sizeof names / sizeof *names };
-    char bytes[N];
-    mt_request requests[N];
-    for (size_t i = 0; i < N; i++) {
-        const char *full = mt_arena_printf(arena, NULL, "%s%s%s", key, *key ? "/" : "", names[i]);
-        if (!full)
-            return false;
-        requests[i] = (mt_request) { .key = full, .kind = MT_READ_TAIL, .size = 1, .out = &bytes[i] };
-    }
-    (void)!mt_store_perform(&s->web.base, requests, N, NULL);
-    for (size_t i = 0; i < N; i++)
-        if (requests[i].status == MT_OK)
-            return true;
-    return false;
-}
-
 static mt_status find_folder(mt_s3_store *s, mt_arena *arena, const parts *p, mt_error *err)
 {
     mt_error why = MT_ERROR_INIT;
@@ -109,7 +90,7 @@ static mt_status find_folder(mt_s3_store *s, mt_arena *arena, const parts *p, mt
     if (!prefix)
         return MT_E_MEMORY;
     mt_status st = ask_listing(s, arena, prefix, &why);
-    if (!st || (s->was_forbidden && has_metadata(s, arena, p->key)))
+    if (!st || (s->was_forbidden && mt_folder_has_document(&s->web.base, arena, p->key)))
         return MT_OK;
     return mt_fail(err, st, "%s", why.message);
 }
