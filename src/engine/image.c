@@ -6,16 +6,6 @@
 #include <stdio.h>
 #include <string.h>
 
-static int64_t grid_along(const mt_chunk_map *map, int d)
-{
-    if (!map->chunk_edges[d])
-        return map->shape[d] / map->chunk_shape[d] + (map->shape[d] % map->chunk_shape[d] != 0);
-    int64_t n = 0;
-    while (map->chunk_edges[d][n] < map->shape[d])
-        n++;
-    return n;
-}
-
 void mt_image_init(mt_image *image, mt_context *context, const mt_chunk_map *map, mt_store *store, const char *label,
                    const uint8_t *array, const int64_t *strides)
 {
@@ -26,7 +16,7 @@ void mt_image_init(mt_image *image, mt_context *context, const mt_chunk_map *map
     uint64_t n = 1;
     bool huge = false;
     for (int d = 0; d < map->ndim; d++) {
-        image->grid[d] = grid_along(map, d);
+        image->grid[d] = mt_chunk_map_grid(map, d);
         image->uneven |= map->chunk_edges[d] != NULL;
         image->chunk.stride[d] = map->chunk_stride[d] * (int64_t)image->element_size;
         image->chunk.bytes *= (size_t)map->chunk_shape[d];

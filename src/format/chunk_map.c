@@ -56,6 +56,16 @@ void mt_chunk_map_c_order(mt_chunk_map *map)
     }
 }
 
+int64_t mt_chunk_map_grid(const mt_chunk_map *map, int d)
+{
+    if (!map->chunk_edges[d])
+        return map->shape[d] / map->chunk_shape[d] + (map->shape[d] % map->chunk_shape[d] != 0);
+    int64_t n = 0;
+    while (map->chunk_edges[d][n] < map->shape[d])
+        n++;
+    return n;
+}
+
 int64_t mt_chunk_map_elements(const mt_chunk_map *map)
 {
     int64_t elements = 0;

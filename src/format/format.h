@@ -150,6 +150,9 @@ uint64_t mt_chunk_map_new_owner(mt_chunk_map *map);
 /* Elements of a whole chunk (checked by mt_chunk_map_check not to overflow). */
 int64_t mt_chunk_map_elements(const mt_chunk_map *map);
 
+/* How many chunks of the grid lie along dimension d of a checked map; 0 if the image is empty. */
+int64_t mt_chunk_map_grid(const mt_chunk_map *map, int d);
+
 /* What stands after '#', split at '&': one path, and key=value pairs. */
 typedef struct mt_selection {
     const char *text; /* as given, "" for none */

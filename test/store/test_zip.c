@@ -48,20 +48,11 @@ static int tear_down(void **state)
     return 0;
 }
 
-static mt_status open_bytes(const void *bytes, size_t n, mt_store **out, mt_error *err)
-{
-    mt_store *outer;
-    mt_status st = mt_store_open_memory(&env, "a.zip", bytes, n, &outer, err);
-    if (!st && (st = mt_store_open_zip(&env, outer, "a.zip", out, err)))
-        mt_store_close(outer);
-    return st;
-}
-
 static mt_store *open_good(void)
 {
     mt_store *store;
     mt_error err = MT_ERROR_INIT;
-    check_ok(open_bytes(w.bytes, w.n, &store, &err), &err);
+    check_ok(zip_open(&env, w.bytes, w.n, &store, &err), &err);
     return store;
 }
 

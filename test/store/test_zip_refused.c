@@ -32,20 +32,11 @@ static int tear_down(void **state)
     return 0;
 }
 
-static mt_status open_bytes(const void *bytes, size_t n, mt_store **out, mt_error *err)
-{
-    mt_store *outer;
-    mt_status st = mt_store_open_memory(&env, "a.zip", bytes, n, &outer, err);
-    if (!st && (st = mt_store_open_zip(&env, outer, "a.zip", out, err)))
-        mt_store_close(outer);
-    return st;
-}
-
 static mt_store *open_good(void)
 {
     mt_store *store;
     mt_error err = MT_ERROR_INIT;
-    check_ok(open_bytes(w.bytes, w.n, &store, &err), &err);
+    check_ok(zip_open(&env, w.bytes, w.n, &store, &err), &err);
     return store;
 }
 
@@ -163,7 +154,7 @@ static void refusals(void **state)
         zip_end(&w);
         mt_store *store;
         mt_error err = MT_ERROR_INIT;
-        mt_status st = open_bytes(w.bytes, w.n, &store, &err);
+        mt_status st = zip_open(&env, w.bytes, w.n, &store, &err);
         if (st != sentences[c].status || !strstr(err.message, sentences[c].words))
             fail_msg("crime %d: status %d, %s", c, st, err.message);
         assert_non_null(strstr(err.message, "a.zip"));
@@ -226,12 +217,12 @@ static void limits(void **state)
     mt_store *store;
     mt_error err = MT_ERROR_INIT;
     env.limits.max_zip_members = 9;
-    assert_int_equal(open_bytes(w.bytes, w.n, &store, &err), MT_E_LIMIT);
+    assert_int_equal(zip_open(&env, w.bytes, w.n, &store, &err), MT_E_LIMIT);
     assert_non_null(strstr(err.message, "max_zip_members"));
     env.limits = before;
     env.limits.max_zip_bytes = 100;
     err = (mt_error)MT_ERROR_INIT;
-    assert_int_equal(open_bytes(w.bytes, w.n, &store, &err), MT_E_LIMIT);
+    assert_int_equal(zip_open(&env, w.bytes, w.n, &store, &err), MT_E_LIMIT);
     assert_non_null(strstr(err.message, "max_zip_bytes"));
     env.limits = before;
     zip_free(&w);
@@ -279,7 +270,7 @@ static void every_truncation(void **state)
         mt_error err = MT_ERROR_INIT;
         uint8_t *copy = malloc(n ? n : 1);
         memcpy(copy, w.bytes, n);
-        assert_int_not_equal(open_bytes(copy, n, &store, &err), MT_OK);
+        assert_int_not_equal(zip_open(&env, copy, n, &store, &err), MT_OK);
         assert_true(err.message[0] != 0);
         free(copy);
     }
@@ -302,7 +293,7 @@ static void every_changed_byte(void **state)
             mt_store *store;
             mt_error err = MT_ERROR_INIT;
             uint8_t out[300];
-            if (open_bytes(w.bytes, w.n, &store, &err) == MT_OK) {
+            if (zip_open(&env, w.bytes, w.n, &store, &err) == MT_OK) {
                 if (mt_store_read_at(store, "a", 0, out, 300, &err) == MT_OK)
                     assert_memory_equal(out, pixels, 300);
                 if (mt_store_read_at(store, "b", 0, out, 100, &err) == MT_OK)

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "support/zip_writer.h"
 
+#include "store/zip.h"
+
 #include "support/support.h"
 
 #include <stdbool.h>
@@ -193,4 +195,13 @@ void gzip_append(uint8_t *out, size_t room, size_t *n, const void *data, size_t 
     assert_int_equal(deflate(&z, Z_FINISH), Z_STREAM_END);
     deflateEnd(&z);
     *n += z.total_out;
+}
+
+mt_status zip_open(mt_env *env, const void *bytes, size_t n, mt_store **out, mt_error *err)
+{
+    mt_store *outer;
+    mt_status st = mt_store_open_memory(env, "a.zip", bytes, n, &outer, err);
+    if (!st && (st = mt_store_open_zip(env, outer, "a.zip", out, err)))
+        mt_store_close(outer);
+    return st;
 }

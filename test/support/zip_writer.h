@@ -3,6 +3,8 @@
 #ifndef MT_TEST_ZIP_WRITER_H
 #define MT_TEST_ZIP_WRITER_H
 
+#include "store/store.h"
+
 #include <stddef.h>
 #include <stdint.h>
 
@@ -36,6 +38,9 @@ void zip_add_file(zip_writer *w, const char *name, const char *path, unsigned me
 void zip_end(zip_writer *w);
 void zip_save(const zip_writer *w, const char *path);
 void zip_free(zip_writer *w);
+
+/* The store of an archive in memory, which is borrowed, named a.zip. */
+mt_status zip_open(mt_env *env, const void *bytes, size_t n, mt_store **out, mt_error *err);
 
 /* One gzip member, appended to *n bytes at out, which have room. level 0 to 9. */
 void gzip_append(uint8_t *out, size_t room, size_t *n, const void *data, size_t size, int level);

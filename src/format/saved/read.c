@@ -247,7 +247,7 @@ static mt_status read_table(mt_reader *r, mt_chunk_map *map, saved_state *s, mt_
 {
     int64_t n = 1;
     for (int d = 0; d < map->ndim; d++)
-        s->grid[d] = saved_grid_along(map, d);
+        s->grid[d] = mt_chunk_map_grid(map, d);
     if (mt_product_i64(s->grid, map->ndim, &n) || (uint64_t)n > SIZE_MAX / sizeof *s->refs - 1)
         return broken("sizes", err);
     s->n_refs = (size_t)n;

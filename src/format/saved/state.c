@@ -4,16 +4,6 @@
 
 #include <string.h>
 
-int64_t saved_grid_along(const mt_chunk_map *map, int d)
-{
-    int64_t n = 0;
-    if (!map->chunk_edges[d])
-        return map->shape[d] / map->chunk_shape[d] + (map->shape[d] % map->chunk_shape[d] != 0);
-    while (map->chunk_edges[d][n] < map->shape[d])
-        n++;
-    return n;
-}
-
 static mt_status check_object(const mt_chunk_map *map, saved_object *object, mt_error *err)
 {
     mt_identity now;

@@ -42,7 +42,6 @@ typedef struct saved_state {
     int height;
 } saved_state;
 
-int64_t saved_grid_along(const mt_chunk_map *map, int d);
 mt_status saved_locate_in_table(const mt_chunk_map *map, const int64_t *position, mt_chunk_ref *out, mt_error *err);
 /* Sets what a map of boxes needs. */
 MT_MUST_CHECK mt_status saved_set_boxes(mt_chunk_map *map, saved_state *s, mt_error *err);

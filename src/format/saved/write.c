@@ -176,22 +176,12 @@ static mt_status check_count(const writing *w, uint64_t n, size_t bytes, mt_erro
                                         (unsigned long long)n, limit);
 }
 
-static int64_t grid_along(const mt_chunk_map *map, int d)
-{
-    int64_t n = 0;
-    if (!map->chunk_edges[d])
-        return map->shape[d] / map->chunk_shape[d] + (map->shape[d] % map->chunk_shape[d] != 0);
-    while (map->chunk_edges[d][n] < map->shape[d])
-        n++;
-    return n;
-}
-
 static mt_status write_table(writing *w, mt_error *err)
 {
     const mt_chunk_map *map = w->map;
     int64_t grid[MT_MAX_DIMS], position[MT_MAX_DIMS] = { 0 }, n = 1;
     for (int d = 0; d < map->ndim; d++)
-        grid[d] = grid_along(map, d);
+        grid[d] = mt_chunk_map_grid(map, d);
     if (mt_product_i64(grid, map->ndim, &n))
         n = INT64_MAX;
     mt_status st = check_count(w, (uint64_t)n, sizeof(mt_saved_ref), err);
@@ -368,7 +358,7 @@ static void put_optional(mt_buffer *out, const char *text)
 static void write_edges(const mt_chunk_map *map, mt_buffer *out)
 {
     for (int d = 0; d < map->ndim; d++) {
-        int64_t n = map->chunk_edges[d] ? grid_along(map, d) : 0;
+        int64_t n = map->chunk_edges[d] ? mt_chunk_map_grid(map, d) : 0;
         mt_put_varint(out, (uint64_t)n);
         for (int64_t i = 0; i < n; i++)
             mt_put_varint(out, (uint64_t)(map->chunk_edges[d][i + 1] - map->chunk_edges[d][i]));
