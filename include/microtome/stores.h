@@ -39,7 +39,7 @@ typedef struct mt_s3_options {
     const char *region;   /* NULL: also us-east-1, or what the bucket says */
     const char *endpoint; /* "http(s)://host[:port]" of another server than Amazon's */
     const char *profile;  /* its keys go before those of the environment */
-    int anonymous;        /* sign nothing, whatever keys there are */
+    int anonymous;        /* sign nothing, even if there are keys */
     int ask_instance;     /* without keys: ask the container or machine that this runs on. Elsewhere the address leads
                            * nowhere, and is waited for. */
 } mt_s3_options;

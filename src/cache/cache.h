@@ -45,7 +45,7 @@ void mt_cache_finish(mt_cache *cache, mt_cache_entry *shown, void *data, size_t 
 void mt_cache_fail(mt_cache *cache, mt_cache_entry *shown, mt_status status, const mt_error *failure);
 
 /* Waits for an entry that another thread makes; gives it back if that fails. stop, unless it is NULL, is asked without a
- * lock at least every 20 ms: once it says so, the entry is given back, and MT_E_CANCELLED returned, without a message. */
+ * lock at least every 20 ms: once it returns true, the entry is given back, and MT_E_CANCELLED returned, without a message. */
 MT_MUST_CHECK mt_status mt_cache_await(mt_cache *cache, mt_cache_entry *shown, bool (*stop)(void *argument),
                                        void *argument, mt_error *err);
 

@@ -220,7 +220,7 @@ mt_context *mt_context_retain(mt_context *context, mt_error *err)
     return context;
 }
 
-/* A chunk that takes no more is worked on by all threads at once, whatever the budget. */
+/* A chunk that takes no more is worked on by all threads at once, without regard to the budget. */
 #define SMALL ((size_t)1 << 20)
 
 bool mt_context_reserve(mt_context *context, size_t bytes)

@@ -10,7 +10,7 @@ static bool is_raw(const mt_image *image) { return image->map->chain.n_steps == 
 
 static bool can_keep_raw(const mt_image *image) { return image->is_cacheable && image->chunk.bytes <= LARGEST_RAW; }
 
-/* Whether whole raw chunks are read and kept, whatever the call wants. */
+/* Whether whole raw chunks are read and kept, independent of what the call wants. */
 static bool keeps_raw(const mt_image *image)
 {
     const mt_store_costs *costs = &image->store->costs;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Visits: pixels shown to a function instead of copied into patches. For statistics, conversion, pyramids, checksums,
- * pictures: whatever goes through an image once.
+ * pictures: code that goes through an image once.
  *
  * A visit travels through the stages of mt_engine_read, some thousand chunks at a time, in storage order. Each chunk is
  * fetched and decoded once (those of mosaics of more than MT_PLAN_BOXES tiles now and then twice), taken from the cache

@@ -7,7 +7,7 @@
 
 #include <stdbool.h>
 
-/* Makes a folder that nobody else may read; one that is there is fine. Its parent must be there. */
+/* Makes a folder that only its owner may read; one that is there is fine. Its parent must be there. */
 MT_MUST_CHECK mt_status mt_folder_make(const char *path, mt_error *err);
 
 /* Writes a file under a temporary name and renames it: others see the old file, the new one or none, whole. It is not

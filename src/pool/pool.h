@@ -29,7 +29,7 @@ typedef struct mt_task {
  * a pool of one thread only the latter do. */
 void mt_pool_submit(mt_pool *pool, mt_task *task);
 
-/* Runs tasks, anybody's, until is_done says so. It is asked without a lock after each task, after each mt_pool_wake, and
+/* Runs tasks, of any call, until is_done returns true. It is asked without a lock after each task, after each mt_pool_wake, and
  * at least every 20 ms. */
 void mt_pool_wait(mt_pool *pool, bool (*is_done)(void *argument), void *argument);
 void mt_pool_wake(mt_pool *pool);

@@ -173,7 +173,7 @@ unsigned mt_store_in_flight(const mt_store *store);
 /* Says that a range will be asked for soon. Does not block. */
 void mt_store_advise(mt_store *store, const mt_request *request);
 
-/* Starts a request; its outcome comes with done, whatever happens. How many are in flight is the caller's business. */
+/* Starts a request; its outcome always comes with done. How many are in flight is the caller's business. */
 void mt_store_submit(mt_store *store, mt_request *request);
 
 /* Ends requests of this owner early if the store can: their done is called with MT_E_CANCELLED, or with what they got. */
@@ -187,7 +187,7 @@ const uint8_t *mt_store_view(mt_store *store, const char *key, uint64_t *size);
 MT_MUST_CHECK mt_status mt_store_list(mt_store *store, const char *prefix, mt_store_visit visit, void *user,
                                       mt_error *err);
 
-/* Whether both are the same place, by whatever links they were reached. */
+/* Whether both are the same place, even if reached by different links. */
 bool mt_store_is_same(const mt_store *a, const mt_store *b);
 
 /* For those who write stores: MT_E_ARGUMENT for a key that is not a path inside a store; and counting n requests that

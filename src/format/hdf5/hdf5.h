@@ -35,7 +35,7 @@ MT_MUST_CHECK mt_status h5_files_new(const mt_source *source, mt_arena *arena, h
 void h5_files_free(h5_files *files);
 /* The file of a key. MT_E_NOT_FOUND only where it is not there. */
 MT_MUST_CHECK mt_status h5_files_open(h5_files *files, const char *key, const h5_file **out, mt_error *err);
-/* Notes a file that belongs to the images and is no HDF5, */
+/* Notes a file that belongs to the images and is not HDF5, */
 MT_MUST_CHECK mt_status h5_files_note(h5_files *files, const char *key, mt_error *err);
 /* and lists the keys of all but one. */
 MT_MUST_CHECK mt_status h5_files_list(h5_files *files, const char *but, mt_names *out, mt_error *err);

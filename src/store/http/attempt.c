@@ -156,7 +156,7 @@ static size_t take_body(char *bytes, size_t one, size_t n, void *user)
     return n;
 }
 
-/* Sees the address itself, whatever name led to it. */
+/* Sees the address itself, not the name that led to it. */
 static curl_socket_t open_socket(void *user, curlsocktype purpose, struct curl_sockaddr *address)
 {
     mt_attempt *a = user;
@@ -197,7 +197,7 @@ static bool add_lines(mt_attempt *a, const char *lines)
     return good;
 }
 
-/* url is the prefix, or goes on behind it with what is no part of a host's name. */
+/* url is the prefix, or goes on behind it with a character that is not part of a host name. */
 static bool has_prefix(const char *url, const char *prefix)
 {
     size_t n = strlen(prefix);

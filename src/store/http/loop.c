@@ -41,7 +41,7 @@ static uint64_t next_random(work *w)
     return w->random;
 }
 
-/* "https://host:port" of a URL, whatever comes behind. */
+/* "https://host:port" of a URL. */
 static size_t origin_length(const char *url)
 {
     const char *host = strstr(url, "://");

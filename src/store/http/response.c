@@ -164,7 +164,7 @@ static mt_status plan_part(const mt_response *r, const mt_transfer *t, mt_body *
     return MT_OK;
 }
 
-/* 200 without Content-Range: all of the object, whatever was asked for. */
+/* 200 without Content-Range: all of the object, even if a part was asked for. */
 static mt_status plan_whole(const mt_response *r, const mt_transfer *t, size_t norange, mt_body *out, mt_error *err)
 {
     bool fits = t->span == MT_SPAN_WHOLE || (t->span == MT_SPAN_SOME && t->offset == 0 && r->length <= t->size);

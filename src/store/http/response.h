@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* What a server answers, and whether it is what was asked for: libcurl takes whatever comes. Nothing here waits. */
+/* What a server answers, and whether it is what was asked for: libcurl checks none of it. Nothing here waits. */
 #ifndef MT_STORE_HTTP_RESPONSE_H
 #define MT_STORE_HTTP_RESPONSE_H
 

@@ -17,7 +17,7 @@ typedef struct mt_s3_config {
 } mt_s3_config;
 
 /* Of s3://. Strings live in the arena. MT_E_ARGUMENT for a half of credentials, a profile that is in no file or whose
- * credentials come from where we do not ask, and texts that are no region or endpoint. */
+ * credentials come from where we do not ask, and texts that are not a region or endpoint. */
 MT_MUST_CHECK mt_status mt_s3_configure(mt_arena *arena, const mt_s3_options *given, mt_s3_config *out, mt_error *err);
 
 /* Of gs://: the HMAC keys of GS_ACCESS_KEY_ID and GS_SECRET_ACCESS_KEY, or none. Keys of AWS are not sent there. */

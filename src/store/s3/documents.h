@@ -15,7 +15,7 @@ typedef struct mt_s3_names {
 } mt_s3_names;
 
 /* Adds the names of one page of a listing. prefix is "" or ends with '/'. *next is the token of the next page, in the
- * arena of the names, NULL behind the last. Fails for what is no listing, or not one below the prefix; an object whose
+ * arena of the names, NULL behind the last. Fails for what is not a listing, or not one below the prefix; an object whose
  * name has an empty, "." or ".." segment has no key of ours, and is left out. */
 MT_MUST_CHECK mt_status mt_s3_parse_page(mt_s3_names *names, const char *text, size_t size, const char *prefix,
                                          const char **next, mt_error *err);
@@ -25,9 +25,9 @@ void mt_s3_sort_names(mt_s3_names *names);
 
 /* An answer that says what went wrong. */
 typedef struct mt_s3_failure {
-    char code[64];     /* "NoSuchKey"; "" if the text is no such document */
+    char code[64];     /* "NoSuchKey"; "" if the text is not such a document */
     char message[192]; /* one line */
-    char region[64];   /* where the bucket is; "" if it is not said, or is no region */
+    char region[64];   /* where the bucket is; "" if it is not said, or is not a region */
 } mt_s3_failure;
 
 /* Never fails: what cannot be understood is "". The text may be cut anywhere, as the beginnings of answers are. */

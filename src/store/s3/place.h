@@ -20,7 +20,7 @@ typedef struct mt_s3_place {
     bool encrypted; /* https */
 } mt_s3_place;
 
-/* The bucket is part of the path if there is an endpoint or its name is no name of a host below one certificate: with
+/* The bucket is part of the path if there is an endpoint or its name is not a host name that the certificate covers: with
  * a dot or a capital. Else it is part of the host. */
 MT_MUST_CHECK mt_status mt_s3_place_bucket(const mt_s3_config *config, const char *region, const char *bucket,
                                            mt_s3_place *out, mt_error *err);
