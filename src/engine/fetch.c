@@ -368,18 +368,18 @@ static void decode_one(mt_flight *f, mt_found *found, mt_scratch *scratch)
     mt_call *call = f->call;
     mt_error failure;
     mt_error_clear(&failure);
-    const uint8_t *bytes = f->buffer + (found->offset - f->found->offset);
-    size_t size = (size_t)found->size, block;
-    if (found->size == MT_WHOLE) {
-        bytes = (const uint8_t *)f->request.out + found->offset;
-        size = f->request.n_read - (size_t)found->offset;
-    }
-    if (found->size != MT_WHOLE && is_block(call, found, f->n, &block)) {
+    const bool whole = found->size == MT_WHOLE;
+    size_t block;
+    if (!whole && is_block(call, found, f->n, &block)) {
         mt_decode_in_place(call, found, f->buffer);
         f->buffer = NULL;
         f->buffer_bytes = 0;
         return;
     }
+    const uint8_t *read = whole ? f->request.out : f->buffer;
+    const uint64_t begin = whole ? found->offset : found->offset - f->found->offset;
+    const uint8_t *bytes = begin ? read + begin : read;
+    const size_t size = whole ? f->request.n_read - (size_t)begin : (size_t)found->size;
     mt_status st = mt_decode_check_size(call, found, size, &failure);
     if (!st)
         st = mt_decode_within_budget(call, found, bytes, size, scratch, &failure);
