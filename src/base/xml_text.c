@@ -100,7 +100,8 @@ static const char *judge_encoding(const char *declared, bool is_utf8)
     static const char *const latin[] = { "iso-8859-1", "latin1", "latin-1", "iso8859-1", "windows-1252", "cp1252" };
     if (is_utf8)
         return is_one_of(declared, utf8, 3) ? NULL : "it is UTF-8, though it declares another encoding";
-    return is_one_of(declared, latin, 6) ? NULL : "it is not in the encoding that it declares, and read as windows-1252";
+    return is_one_of(declared, latin, 6) ? NULL
+                                         : "it is not in the encoding that it declares, and read as windows-1252";
 }
 
 static const char *find_utf16(const char *bytes, size_t size)

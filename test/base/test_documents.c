@@ -274,10 +274,13 @@ static void allocations_that_fail(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(json_that_is_read),     cmocka_unit_test(json_that_is_not),
-        cmocka_unit_test(json_of_many_values),   cmocka_unit_test(xml_that_is_read),
+        cmocka_unit_test(json_that_is_read),
+        cmocka_unit_test(json_that_is_not),
+        cmocka_unit_test(json_of_many_values),
+        cmocka_unit_test(xml_that_is_read),
         cmocka_unit_test(xml_that_is_not),
-        cmocka_unit_test(xml_that_is_mended),       cmocka_unit_test(the_reader_stops_at_the_end),
+        cmocka_unit_test(xml_that_is_mended),
+        cmocka_unit_test(the_reader_stops_at_the_end),
         cmocka_unit_test(allocations_that_fail),
     };
     return cmocka_run_group_tests(tests, make, clean);

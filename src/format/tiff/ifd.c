@@ -114,10 +114,9 @@ static mt_status fetch_ifd(const tiff_file *file, uint64_t offset, raw_ifd *out,
     }
     out->n = (int)n;
     *cut = mt_read_left(&out->reader) < (size_t)n * entry;
-    return *cut
-               ? mt_fail(err, MT_E_CORRUPT, "the file ends inside the directory at byte %llu",
-                         (unsigned long long)offset)
-               : MT_OK;
+    return *cut ? mt_fail(err, MT_E_CORRUPT, "the file ends inside the directory at byte %llu",
+                          (unsigned long long)offset)
+                : MT_OK;
 }
 
 /* A last directory may lack its end. */

@@ -156,8 +156,7 @@ static mt_status locate(const mt_chunk_map *map, const int64_t *position, mt_chu
     }
     uint32_t number = find_plane(s, plane).file;
     if (st && number > 0 && number < s->images->n_files)
-        mt_error_prefix(err, "plane %llu, in %s", (unsigned long long)plane,
-                        tiff_chain_key(s->images->files[number]));
+        mt_error_prefix(err, "plane %llu, in %s", (unsigned long long)plane, tiff_chain_key(s->images->files[number]));
     else if (st)
         mt_error_prefix(err, "plane %llu", (unsigned long long)plane);
     return st;

@@ -13,14 +13,14 @@ typedef struct ome {
     const mt_source *source;
     mt_arena *scratch; /* of the document */
     tiff_images *images;
-    ome_files *files;   /* that the document names; NULL: none */
-    const char *uuid;   /* of the file that was opened, or NULL */
-    bool companion;     /* the document is no TIFF itself: files[0] holds no pages */
-    uint32_t home;      /* the file of planes of which no other is named, or TIFF_NO_FILE */
-    uint64_t next_page; /* behind the last plane of home: where an image without TiffData starts */
-    bool document_is_tiff; /* the document stands in another TIFF */
+    ome_files *files;          /* that the document names; NULL: none */
+    const char *uuid;          /* of the file that was opened, or NULL */
+    bool companion;            /* the document is no TIFF itself: files[0] holds no pages */
+    uint32_t home;             /* the file of planes of which no other is named, or TIFF_NO_FILE */
+    uint64_t next_page;        /* behind the last plane of home: where an image without TiffData starts */
+    bool document_is_tiff;     /* the document stands in another TIFF */
     size_t n_named, n_unnamed; /* TiffData that name a file, or do not */
-    uint64_t n_absent;  /* images that have no plane in any file that is there */
+    uint64_t n_absent;         /* images that have no plane in any file that is there */
 } ome;
 
 /* One Pixels element: the leading dimensions, slowest first, and where each plane lies. */
@@ -163,7 +163,9 @@ static mt_status count_planes(ome *o, const pixels *p, const mt_xml *data, uint3
 static tiff_plane first_place(const ome *o, const mt_xml *data)
 {
     int64_t page = data ? get_count(data, "IFD", 0) : (int64_t)o->next_page;
-    return (tiff_plane) { .file = page < 0 ? TIFF_NO_FILE : data ? find_file(o, data) : o->home,
+    return (tiff_plane) { .file = page < 0 ? TIFF_NO_FILE
+                                  : data   ? find_file(o, data)
+                                           : o->home,
                           .page = (uint32_t)page };
 }
 
@@ -502,13 +504,17 @@ static mt_status tell_absent(ome *o, mt_error *err)
         return mt_fail(err, *missing ? MT_E_NOT_FOUND : MT_E_CORRUPT, "no image of this OME-XML is there%s%s",
                        *missing ? ", for want of " : "", missing);
     if (!any && o->images->lost)
-        return tiff_images_warn(o->images, err, "the metadata of this file is in %s, which is not there: its pages are read "
-                                "without it", o->images->lost);
+        return tiff_images_warn(o->images, err,
+                                "the metadata of this file is in %s, which is not there: its pages are read "
+                                "without it",
+                                o->images->lost);
     if (!any)
-        return tiff_images_warn(o->images, err, "the OME-XML has no image of this file, whose pages are read without it");
+        return tiff_images_warn(o->images, err,
+                                "the OME-XML has no image of this file, whose pages are read without it");
     return n == 0 ? MT_OK
-                  : tiff_images_warn(o->images, err, "%llu more image%s of the OME-XML %s no plane in the files that are there",
-                                     n, n > 1 ? "s" : "", n > 1 ? "have" : "has");
+                  : tiff_images_warn(o->images, err,
+                                     "%llu more image%s of the OME-XML %s no plane in the files that are there", n,
+                                     n > 1 ? "s" : "", n > 1 ? "have" : "has");
 }
 
 mt_status tiff_describe_ome(const tiff_scan *scan, const char *text, size_t size, bool *found, mt_error *err)

@@ -8,7 +8,7 @@
 
 #define MAX_ASKED 1024 /* files of a slow store that are asked for before they are read */
 #define AT_ONCE 64
-#define MAX_UUID_FILES 4096     /* files in which a UUID is looked for, */
+#define MAX_UUID_FILES 4096    /* files in which a UUID is looked for, */
 #define MAX_SLOW_UUID_FILES 64 /* and of a slow store */
 #define UNKNOWN_SIZE UINT64_MAX
 
@@ -21,7 +21,7 @@ typedef struct entry {
     const char *why;         /* it is missing, or NULL */
     uint64_t size;
     bool by_base; /* key is the base name, path was another */
-    bool shared;  /* with another name, so that it is not known which is meant */
+    bool shared;  /* another name leads to the same key, of which this entry is the first */
     uint32_t number;
 } entry;
 
@@ -76,8 +76,8 @@ mt_status ome_files_new(const mt_source *source, mt_arena *scratch, tiff_images 
 static mt_status join(const ome_files *f, const char *path, char **out, mt_error *err)
 {
     const char *slash = strrchr(f->document, '/');
-    char *joined = mt_arena_printf(f->scratch, err, "%.*s%s", slash ? (int)(slash + 1 - f->document) : 0, f->document,
-                                   path);
+    char *joined =
+        mt_arena_printf(f->scratch, err, "%.*s%s", slash ? (int)(slash + 1 - f->document) : 0, f->document, path);
     *out = NULL;
     if (!joined)
         return MT_E_MEMORY;
@@ -284,7 +284,7 @@ static mt_status find_uuids(ome_files *f, mt_error *err)
         wanted = wanted || (!f->entries[i].key && !*f->entries[i].name);
     if (!wanted)
         return MT_OK;
-    const char *slash = strrchr(f->document, '/'), *const *names;
+    const char *slash = strrchr(f->document, '/'), *const * names;
     const char *folder = mt_arena_strndup(f->scratch, f->document, slash ? (size_t)(slash - f->document) : 0, err);
     size_t n, read = 0, most = f->store->costs.is_slow ? MAX_SLOW_UUID_FILES : MAX_UUID_FILES;
     mt_status st = folder ? ome_folders_list(f->folders, folder, &names, &n, err) : MT_E_MEMORY;
@@ -348,7 +348,12 @@ static mt_status number_missing(ome_files *f, entry *e, mt_error *err)
     return MT_OK;
 }
 
-/* If several names lead to one file by nothing but their base name, it is not known which of them it is. */
+static bool is_other_file(const entry *a, const entry *b)
+{
+    return strcmp(a->name, b->name) != 0 && (!*a->uuid || strcmp(a->uuid, b->uuid) != 0);
+}
+
+/* If a base name is all that leads to a file, and another name leads there, too, it is not known which file is meant. */
 static mt_status drop_shared(ome_files *f, mt_error *err)
 {
     bool any = false;
@@ -356,25 +361,23 @@ static mt_status drop_shared(ome_files *f, mt_error *err)
         any = any || f->entries[i].by_base;
     if (!any)
         return MT_OK;
-    uint32_t *owner = mt_arena_alloc(f->scratch, f->n + 1, sizeof *owner, err);
-    uint32_t *slots = mt_arena_alloc(f->scratch, f->n_slots, sizeof *slots, err); /* of keys: entry + 1 */
-    if (!owner || !slots)
+    uint32_t *slots = mt_arena_alloc(f->scratch, f->n_slots, sizeof *slots, err); /* of keys: first entry + 1 */
+    entry **first = mt_arena_alloc(f->scratch, f->n, sizeof *first, err);
+    if (!slots || !first)
         return MT_E_MEMORY;
     for (size_t i = 0; i < f->n; i++) {
         entry *e = &f->entries[i];
-        if (!e->key || !e->by_base)
+        if (!e->key)
             continue;
         uint32_t slot = hash_text(2166136261U, e->key) & (f->n_slots - 1);
         while (slots[slot] && strcmp(f->entries[slots[slot] - 1].key, e->key) != 0)
             slot = (slot + 1) & (f->n_slots - 1);
         slots[slot] = slots[slot] ? slots[slot] : (uint32_t)i + 1;
-        owner[i] = slots[slot];
+        first[i] = &f->entries[slots[slot] - 1];
+        first[i]->shared = first[i]->shared || is_other_file(first[i], e);
     }
     for (size_t i = 0; i < f->n; i++)
-        if (owner[i] && strcmp(f->entries[owner[i] - 1].name, f->entries[i].name) != 0)
-            f->entries[owner[i] - 1].shared = true;
-    for (size_t i = 0; i < f->n; i++)
-        if (owner[i] && f->entries[owner[i] - 1].shared) {
+        if (first[i] && first[i]->shared && f->entries[i].by_base) {
             f->entries[i].key = NULL;
             f->entries[i].why = "several names lead to the file beside it";
         }
@@ -393,9 +396,10 @@ static mt_status tell_renamed(ome_files *f, mt_error *err)
         n++;
     }
     return n == 0 ? MT_OK
-                  : tiff_images_warn(f->images, err,
-                                     "%zu of the files that the OME-XML names %s found under another name: %s for \"%s\"%s",
-                                     n, n > 1 ? "were" : "was", first->key, first->name, n > 1 ? " and so on" : "");
+                  : tiff_images_warn(
+                        f->images, err,
+                        "%zu of the files that the OME-XML names %s found under another name: %s for \"%s\"%s", n,
+                        n > 1 ? "were" : "was", first->key, first->name, n > 1 ? " and so on" : "");
 }
 
 static mt_status number_all(ome_files *f, mt_error *err)
@@ -440,7 +444,8 @@ mt_status ome_files_settle(ome_files *f, bool only_one, mt_error *err)
         for (size_t i = 0; i < f->n; i++)
             f->entries[i].key = f->source->key;
         const entry *e = &f->entries[0];
-        st = tiff_images_warn(f->images, err, "the OME-XML names %s%s, which is not there: its planes are taken from this file",
+        st = tiff_images_warn(f->images, err,
+                              "the OME-XML names %s%s, which is not there: its planes are taken from this file",
                               *e->name ? e->name : "another file, with the UUID ", *e->name ? "" : e->uuid);
         return st ? st : number_all(f, err);
     }
@@ -470,8 +475,9 @@ mt_status ome_files_missing(const ome_files *f, const char **out, mt_error *err)
             first = first ? first : &f->entries[i];
             n++;
         }
-    *out = n == 0   ? ""
-           : n == 1 ? mt_arena_printf(f->scratch, err, "%s", *first->name ? first->name : first->uuid)
-                    : mt_arena_printf(f->scratch, err, "%s and %zu more", *first->name ? first->name : first->uuid, n - 1);
+    *out = n == 0 ? ""
+           : n == 1
+               ? mt_arena_printf(f->scratch, err, "%s", *first->name ? first->name : first->uuid)
+               : mt_arena_printf(f->scratch, err, "%s and %zu more", *first->name ? first->name : first->uuid, n - 1);
     return *out ? MT_OK : MT_E_MEMORY;
 }

@@ -71,10 +71,11 @@ static mt_status tell_file(tiff_chain *chain, mt_chunk_map *map, mt_error *err)
         return why ? mt_chunk_map_miss(map, err, "%s (%s)", key, why) : mt_chunk_map_miss(map, err, "%s", key);
     if (!tiff_chain_is_known(chain, &n, &cut) || !cut)
         return MT_OK;
-    return mt_chunk_map_warn(map, err,
-                             "%s ends before its page %llu: it was cut, or is still being written; the pages before are "
-                             "read",
-                             key, (unsigned long long)n);
+    return mt_chunk_map_warn(
+        map, err,
+        "%s ends before its page %llu: it was cut, or is still being written; the pages before are "
+        "read",
+        key, (unsigned long long)n);
 }
 
 static mt_status tell_planes(const tiff_images *images, const tiff_series *series, mt_chunk_map *map, mt_error *err)
