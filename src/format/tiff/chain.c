@@ -10,6 +10,7 @@ struct tiff_chain {
     tiff_file file; /* key only, until it is opened */
     mt_lock lock;
     bool opened, missing;
+    bool expected;   /* that the file is not there is an error */
     const char *why; /* it is missing, or NULL */
     bool cut;        /* the directory behind the last one is not in the file, or not all of it */
     uint64_t *offsets;
@@ -45,6 +46,8 @@ void tiff_chain_set_missing(tiff_chain *chain, const char *why)
     chain->why = why;
 }
 
+void tiff_chain_set_expected(tiff_chain *chain) { chain->expected = true; }
+
 bool tiff_chain_is_missing(tiff_chain *chain, const char **why)
 {
     mt_lock_take(&chain->lock);
@@ -76,7 +79,7 @@ mt_status tiff_chain_open(tiff_chain *chain, const tiff_file **out, mt_error *er
         tiff_file file;
         mt_error own = MT_ERROR_INIT;
         mt_status st = tiff_open_file(chain->file.env, chain->file.store, chain->file.key, &file, &own);
-        if (st && st != MT_E_NOT_FOUND)
+        if (st && (st != MT_E_NOT_FOUND || chain->expected))
             return mt_fail(err, st, "%s", own.message);
         mt_lock_take(&chain->lock);
         if (!chain->opened) {

@@ -438,7 +438,7 @@ static mt_status read_images(ome *o, const mt_xml *root, bool *found, mt_error *
 }
 
 /* Parses the OME-XML of a file: of an OME-TIFF, or a document that is nothing else. */
-static mt_status parse_document(ome *o, const char *key, mt_xml **root, mt_error *err)
+static mt_status parse_document(ome *o, const char *key, mt_xml **root, bool *is_tiff, mt_error *err)
 {
     uint8_t head[8];
     size_t n, limit = o->source->env->limits.max_xml_bytes;
@@ -447,8 +447,8 @@ static mt_status parse_document(ome *o, const char *key, mt_xml **root, mt_error
     const char *what = mt_arena_printf(o->scratch, err, "the OME-XML of %s", key), *repair;
     mt_store *store = o->source->store;
     mt_status st = what ? mt_store_read_start(store, key, head, sizeof head, &n, &bytes, err) : MT_E_MEMORY;
-    o->document_is_tiff = !st && tiff_is_magic(head, n);
-    if (!st && o->document_is_tiff) {
+    *is_tiff = !st && tiff_is_magic(head, n);
+    if (!st && *is_tiff) {
         tiff_file file;
         tiff_ifd ifd;
         if (!(st = tiff_open_file(o->source->env, store, key, &file, err)) &&
@@ -481,12 +481,16 @@ static mt_status follow_binary_only(ome *o, mt_xml **root, mt_error *err)
     }
     if (strcmp(key, o->source->key) == 0)
         return MT_OK;
-    st = parse_document(o, key, root, &own);
+    mt_xml *other;
+    bool is_tiff;
+    st = parse_document(o, key, &other, &is_tiff, &own);
     if (st == MT_E_CORRUPT)
         return tiff_images_warn(images, err, "the metadata of this file is in %s, which cannot be parsed: %s", key,
                                 own.message);
     if (st)
         return mt_fail(err, st, "%s", own.message);
+    *root = other;
+    o->document_is_tiff = is_tiff;
     images->document = mt_arena_strndup(images->arena, key, strlen(key), err);
     return images->document ? MT_OK : MT_E_MEMORY;
 }

@@ -20,6 +20,7 @@ typedef struct entry {
     const char *key;         /* as the store spells it; NULL: missing */
     const char *why;         /* it is missing, or NULL */
     uint64_t size;
+    bool assumed; /* key was not looked for */
     bool by_base; /* key is the base name, path was another */
     bool shared;  /* another name leads to the same key, of which this entry is the first */
     uint32_t number;
@@ -215,6 +216,7 @@ static mt_status ask_slow(ome_files *f, mt_error *err)
             continue;
         if (asked++ >= MAX_ASKED) {
             take_answer(&f->entries[i], MT_OK, UNKNOWN_SIZE);
+            f->entries[i].assumed = true;
             continue;
         }
         some[n++] = &f->entries[i];
@@ -266,37 +268,58 @@ static mt_status find_elsewhere(ome_files *f, entry *e, mt_error *err)
     return st;
 }
 
+static bool wants_uuid(const entry *e) { return !e->key && !e->asked && !*e->name; }
+
 /* The file with a UUID is asked for by those who have nothing else. */
 static mt_status match_uuid(ome_files *f, const char *key, mt_error *err)
 {
     char uuid[OME_UUID_BYTES];
     mt_status st = ome_read_uuid(f->source->env, f->store, key, uuid, err);
     for (size_t i = 0; !st && *uuid && i < f->n; i++)
-        if (!f->entries[i].key && !*f->entries[i].name && strcmp(f->entries[i].uuid, uuid) == 0)
+        if (wants_uuid(&f->entries[i]) && strcmp(f->entries[i].uuid, uuid) == 0)
             f->entries[i].asked = key;
     return st;
 }
 
-static mt_status find_uuids(ome_files *f, mt_error *err)
+static bool is_any_wanted(const ome_files *f)
 {
-    bool wanted = false;
     for (size_t i = 0; i < f->n; i++)
-        wanted = wanted || (!f->entries[i].key && !*f->entries[i].name);
-    if (!wanted)
-        return MT_OK;
-    const char *slash = strrchr(f->document, '/'), *const * names;
-    const char *folder = mt_arena_strndup(f->scratch, f->document, slash ? (size_t)(slash - f->document) : 0, err);
-    size_t n, read = 0, most = f->store->costs.is_slow ? MAX_SLOW_UUID_FILES : MAX_UUID_FILES;
-    mt_status st = folder ? ome_folders_list(f->folders, folder, &names, &n, err) : MT_E_MEMORY;
-    for (size_t i = 0; !st && i < n; i++) {
+        if (wants_uuid(&f->entries[i]))
+            return true;
+    return false;
+}
+
+/* Files that cannot be read do not count, unless a UUID is found in no other. */
+static mt_status search_uuids(ome_files *f, const char *folder, const char *const *names, size_t n, mt_error *err)
+{
+    size_t read = 0, most = f->store->costs.is_slow ? MAX_SLOW_UUID_FILES : MAX_UUID_FILES;
+    mt_error first = MT_ERROR_INIT;
+    for (size_t i = 0; i < n && is_any_wanted(f); i++) {
         if (!ome_is_tiff_name(names[i]))
             continue;
         if (read++ == most)
             return tiff_images_warn(f->images, err, "only %zu of the files beside it were searched for UUIDs", most);
+        mt_error own = MT_ERROR_INIT;
         const char *key = mt_arena_printf(f->scratch, err, "%s%s%s", folder, *folder ? "/" : "", names[i]);
-        st = key ? match_uuid(f, key, err) : MT_E_MEMORY;
+        if (!key)
+            return MT_E_MEMORY;
+        if (match_uuid(f, key, &own) && !first.status)
+            first = own;
     }
-    return st ? st : ask(f, err);
+    return first.status && is_any_wanted(f) ? mt_fail(err, first.status, "%s", first.message) : MT_OK;
+}
+
+static mt_status find_uuids(ome_files *f, mt_error *err)
+{
+    if (!is_any_wanted(f))
+        return MT_OK;
+    const char *slash = strrchr(f->document, '/'), *const * names;
+    const char *folder = mt_arena_strndup(f->scratch, f->document, slash ? (size_t)(slash - f->document) : 0, err);
+    size_t n;
+    mt_status st = folder ? ome_folders_list(f->folders, folder, &names, &n, err) : MT_E_MEMORY;
+    if (st || (st = search_uuids(f, folder, names, n, err)))
+        return st;
+    return ask(f, err);
 }
 
 static mt_status append_file(ome_files *f, const char *key, mt_error *err)
@@ -412,6 +435,8 @@ static mt_status number_all(ome_files *f, mt_error *err)
             e->why = "the file is empty";
         }
         st = e->key ? ome_files_number(f, e->key, &e->number, err) : number_missing(f, e, err);
+        if (!st && e->key && e->number > 0 && !e->assumed)
+            tiff_chain_set_expected(f->images->files[e->number]);
     }
     return st;
 }
@@ -470,14 +495,17 @@ mt_status ome_files_missing(const ome_files *f, const char **out, mt_error *err)
 {
     size_t n = 0;
     const entry *first = NULL;
+    *out = "";
     for (size_t i = 0; i < f->n; i++)
         if (tiff_chain_is_missing(f->images->files[f->entries[i].number], NULL)) {
             first = first ? first : &f->entries[i];
             n++;
         }
-    *out = n == 0 ? ""
-           : n == 1
-               ? mt_arena_printf(f->scratch, err, "%s", *first->name ? first->name : first->uuid)
-               : mt_arena_printf(f->scratch, err, "%s and %zu more", *first->name ? first->name : first->uuid, n - 1);
+    if (n == 0)
+        return MT_OK;
+    const char *name = *first->name ? first->name : first->uuid, *why = first->why;
+    *out = n == 1 ? mt_arena_printf(f->scratch, err, "%s%s%s%s", name, why ? " (" : "", why ? why : "", why ? ")" : "")
+                  : mt_arena_printf(f->scratch, err, "%s%s%s%s and %zu more", name, why ? " (" : "", why ? why : "",
+                                    why ? ")" : "", n - 1);
     return *out ? MT_OK : MT_E_MEMORY;
 }

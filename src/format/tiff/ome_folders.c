@@ -84,7 +84,7 @@ static mt_status index_names(folder *f, mt_error *err)
     return MT_OK;
 }
 
-/* A folder that cannot be listed holds no names: what is looked for in it is not there. */
+/* A folder of a store that cannot list, and a very large one, has no names here. */
 static mt_status get_folder(ome_folders *folders, const char *path, size_t n, folder **out, mt_error *err)
 {
     for (folder *f = folders->first; f; f = f->next)
@@ -102,12 +102,11 @@ static mt_status get_folder(ome_folders *folders, const char *path, size_t n, fo
         return MT_OK;
     mt_error own = MT_ERROR_INIT;
     mt_status st = mt_store_list(folders->store, f->path, note_name, f, &own);
-    if (st == MT_E_MEMORY)
-        return mt_fail(err, own.status ? own.status : st, "%s", own.message);
     if (!st)
         return index_names(f, err);
+    bool cannot = st == MT_E_UNSUPPORTED || st == MT_E_NOT_FOUND || st == MT_E_ARGUMENT || f->n >= MAX_NAMES;
     f->n = 0;
-    return MT_OK;
+    return cannot ? MT_OK : mt_fail(err, own.status ? own.status : st, "%s", own.message);
 }
 
 mt_status ome_folders_list(ome_folders *folders, const char *path, const char *const **names, size_t *n, mt_error *err)

@@ -52,7 +52,6 @@ static void find_attribute(char *text, char out[OME_UUID_BYTES])
     }
 }
 
-/* What is no TIFF, or cannot be read, is not the file that is looked for. */
 mt_status ome_read_uuid(mt_env *env, mt_store *store, const char *key, char out[OME_UUID_BYTES], mt_error *err)
 {
     tiff_file file;
@@ -72,5 +71,5 @@ mt_status ome_read_uuid(mt_env *env, mt_store *store, const char *key, char out[
         if (!st)
             find_attribute(text, out);
     }
-    return st == MT_E_MEMORY ? mt_fail(err, own.status ? own.status : st, "%s", own.message) : MT_OK;
+    return st && st != MT_E_CORRUPT && st != MT_E_NOT_FOUND ? mt_fail(err, st, "%s", own.message) : MT_OK;
 }

@@ -129,8 +129,11 @@ void tiff_chain_free(tiff_chain *chain);
 const char *tiff_chain_key(const tiff_chain *chain);
 /* *out is NULL where the store has no such file. */
 MT_MUST_CHECK mt_status tiff_chain_open(tiff_chain *chain, const tiff_file **out, mt_error *err);
-/* For a file that is known to be missing: its key is then a name for users. why is borrowed, or NULL. */
+/* Both before the chain is used. For a file that is known to be missing: its key is then a name for users. why is
+ * borrowed, or NULL. */
 void tiff_chain_set_missing(tiff_chain *chain, const char *why);
+/* For a file that was there when it was looked for. */
+void tiff_chain_set_expected(tiff_chain *chain);
 /* Whether a file was looked for and is not there. why may be NULL. */
 bool tiff_chain_is_missing(tiff_chain *chain, const char **why);
 /* Whether the last page was found; *n pages were. *cut: another should follow, but the file ends before. */

@@ -200,7 +200,10 @@ static void sets_in_folders(void **state)
     assert_int_equal(count_found("cases/D1/*.tif", NULL), 1);
     /* of the companions three find the same files; the fourth is below them */
     assert_int_equal(count_found("cases/D3/*.companion.ome", NULL), 3);
-    assert_int_equal(count_found("cases/D3/meta", "../p0.tif and 1 more"), 0);
+    assert_int_equal(
+        count_found("cases/D3/meta",
+                    "../p0.tif (outside the folder, which the option external_folder can widen) and 1 more"),
+        0);
 }
 
 /* A name that leads out of the folder is followed as far as the caller allows. */
@@ -367,6 +370,30 @@ static void broken_files(void **state)
     assert_non_null(strstr(err.message, "b.tif"));
 }
 
+/* What was there when the image was opened, and is gone, is not taken for missing. */
+static void files_that_vanish(void **state)
+{
+    (void)state;
+    make_set("vanish", PIXELS("XYCZT", "2", "1", "1",
+                              IN_FILE("0", "0", "FileName=\"a.tif\"", "") IN_FILE("1", "0", "FileName=\"b.tif\"", "")));
+    mt_stack *stack = open_ok(in_folder("vanish/a.tif"));
+    unlink(in_folder("vanish/b.tif"));
+    write_tiff(in_folder("vanish/c.tif"), &(tiff_spec) { .pages = 1 });
+    mt_stack *later = open_ok(in_folder("vanish/a.tif"));
+    check_remarks(stack, 0, "", "");
+    check_remarks(later, 1, "b.tif", "");
+    mt_error err = MT_ERROR_INIT;
+    const int64_t channel = 1, origin[2] = { 0 }, size[2] = { 1, 1 };
+    float value = -1;
+    check_ok(mt_stack_extract_patch(later, 0, &channel, 1, origin, size, 2, &value, &err), &err);
+    assert_true(value == 0);
+    mt_stack_close(later);
+    /* counted when it was opened, so that the file may be open still */
+    mt_status st = mt_stack_extract_patch(stack, 0, &channel, 1, origin, size, 2, &value, &err);
+    assert_true(st == MT_E_NOT_FOUND || (!st && value == 1000));
+    mt_stack_close(stack);
+}
+
 /* The OME-XML of another file that is of no use: the pages are read, and the reason told. */
 static void metadata_in_another_file(void **state)
 {
@@ -522,6 +549,7 @@ int main(void)
         cmocka_unit_test(names_of_files),
         cmocka_unit_test(names_that_fit_several_files),
         cmocka_unit_test(broken_files),
+        cmocka_unit_test(files_that_vanish),
         cmocka_unit_test(metadata_in_another_file),
         cmocka_unit_test(text_that_is_forgiven),
         cmocka_unit_test(text_that_is_ignored),
