@@ -225,19 +225,22 @@ static mt_status find_reference(ome *o, pixels *p, tiff_ifd *ifd, bool *found, m
 }
 
 /* Some writers count planes from 1, which shows in numbers that are all out by one. */
-static mt_status find_base(ome *o, pixels *p, int i, mt_error *err)
+static mt_status find_bases(ome *o, pixels *p, mt_error *err)
 {
-    char name[] = "FirstX";
-    int64_t low = INT64_MAX, high = -1;
-    name[5] = p->order[i];
-    for (const mt_xml *data = p->data; data; data = mt_xml_next(data)) {
-        int64_t at = get_count(data, name, 0);
-        low = mt_min_i64(low, at);
-        high = mt_max_i64(high, at);
+    bool any = false;
+    for (int i = 0; i < 3; i++) {
+        char name[] = "FirstX";
+        int64_t low = INT64_MAX, high = -1;
+        name[5] = p->order[i];
+        for (const mt_xml *data = p->data; data; data = mt_xml_next(data)) {
+            int64_t at = get_count(data, name, 0);
+            low = mt_min_i64(low, at);
+            high = mt_max_i64(high, at);
+        }
+        p->base[i] = low == 1 && high == p->size[i];
+        any = any || p->base[i];
     }
-    p->base[i] = low == 1 && high == p->size[i];
-    return p->base[i] ? tiff_images_warn(o->images, err, "OME-XML: TiffData counts planes along %c from 1", p->order[i])
-                      : MT_OK;
+    return any ? tiff_images_warn(o->images, err, "OME-XML: TiffData counts planes from 1") : MT_OK;
 }
 
 /* The index of a plane from the attributes FirstZ, FirstC and FirstT; -1 if there is no such plane. */
@@ -283,11 +286,9 @@ static mt_status place_planes(ome *o, pixels *p, const mt_xml *data, mt_error *e
 
 static mt_status place_all(ome *o, pixels *p, mt_error *err)
 {
-    mt_status st = MT_OK;
     for (uint64_t i = 0; i < p->series->n_planes; i++)
         p->planes[i].file = TIFF_NO_FILE;
-    for (int i = 0; !st && p->data && i < 3; i++)
-        st = find_base(o, p, i, err);
+    mt_status st = find_bases(o, p, err);
     for (const mt_xml *data = p->data; !st && data; data = mt_xml_next(data))
         st = place_planes(o, p, data, err);
     if (st || p->data || o->home == TIFF_NO_FILE)
