@@ -187,8 +187,11 @@ static void test_sets(void **state)
     assert_true(read_plane(stack, 1) == 11 && read_plane(stack, 1050) == 0);
     mt_stack_close(stack);
 
-    /* without listings, base names are asked for */
+    /* without listings, base names are asked for, as far as the number goes */
     log.no_list = true;
+    stack = open_set(folder, 1100, false, &log);
+    assert_int_equal(mt_stack_get_info(stack)->n_missing, 1022);
+    mt_stack_close(stack);
     stack = open_set(folder, 3, false, &log);
     assert_int_equal(mt_stack_get_info(stack)->n_missing, 1);
     assert_true(read_plane(stack, 0) == 10 && read_plane(stack, 1) == 11);

@@ -21,6 +21,7 @@ typedef struct entry {
     const char *why;         /* it is missing, or NULL */
     uint64_t size;
     bool assumed; /* key was not looked for */
+    bool guessed; /* that what is asked for is there is no more than a guess */
     bool by_base; /* key is the base name, path was another */
     bool shared;  /* another name leads to the same key, of which this entry is the first */
     uint32_t number;
@@ -115,8 +116,9 @@ static mt_status set_paths(const ome_files *f, const char *name, const char **pa
     for (char *c = text; *c; c++)
         *c = *c == '\\' ? '/' : *c;
     const char *slash = strrchr(text, '/'), *last = slash ? slash + 1 : text;
-    bool absolute = text[0] == '/' || (text[0] && text[1] == ':') || strncmp(text, "file:/", 6) == 0;
-    if (text[0] && text[1] == ':' && !slash) /* "C:image.tif" */
+    bool drive = text[0] && text[1] == ':';
+    bool absolute = text[0] == '/' || (drive && text[2] == '/') || strncmp(text, "file:/", 6) == 0;
+    if (drive && !slash) /* "C:image.tif" */
         last = text + 2;
     mt_status st = absolute ? MT_OK : join(f, text, &key, err);
     *path = key;
@@ -215,7 +217,7 @@ static mt_status ask_slow(ome_files *f, mt_error *err)
         if (!f->entries[i].asked)
             continue;
         if (asked++ >= MAX_ASKED) {
-            take_answer(&f->entries[i], MT_OK, UNKNOWN_SIZE);
+            take_answer(&f->entries[i], f->entries[i].guessed ? MT_E_NOT_FOUND : MT_OK, UNKNOWN_SIZE);
             f->entries[i].assumed = true;
             continue;
         }
@@ -227,11 +229,10 @@ static mt_status ask_slow(ome_files *f, mt_error *err)
     }
     if (!st && n > 0)
         st = ask_at_once(f, some, n, err);
-    return st || asked <= MAX_ASKED ? st
-                                    : tiff_images_warn(f->images, err,
-                                                       "only %d of %zu files were looked for: the others are taken to "
-                                                       "be there",
-                                                       MAX_ASKED, asked);
+    return st || asked <= MAX_ASKED
+               ? st
+               : tiff_images_warn(f->images, err, "only %d of %zu files were looked for when the image was opened",
+                                  MAX_ASKED, asked);
 }
 
 /* Asks the store for what asked of each entry says. */
@@ -263,8 +264,9 @@ static mt_status find_elsewhere(ome_files *f, entry *e, mt_error *err)
         e->by_base = found != NULL;
     }
     if (ambiguous)
-        e->why = "several files are called so but for the case";
-    e->asked = found ? found : listed || ambiguous || e->base == e->path ? NULL : e->base;
+        e->why = "several files have this name in other case";
+    e->guessed = !found && !listed && !ambiguous && e->base != e->path;
+    e->asked = e->guessed ? e->base : found;
     return st;
 }
 

@@ -314,7 +314,7 @@ static void names_that_fit_several_files(void **state)
     write_tiff(in_folder("several/e.tif"), &(tiff_spec) { .pages = 1, .first_value = 5 });
     check_planes(in_folder("several/a.tif"), (float[]) { 0, 5 }, 2, 0, "", "e.tif");
     write_tiff(in_folder("several/E.tif"), &(tiff_spec) { .pages = 1, .first_value = 6 });
-    check_planes(in_folder("several/a.tif"), (float[]) { 0, 0 }, 2, 1, "E.TIF (several files", "");
+    check_planes(in_folder("several/a.tif"), (float[]) { 0, 0 }, 2, 1, "E.TIF (several files have this name", "");
     write_tiff(in_folder("several/E.TIF"), &(tiff_spec) { .pages = 1, .first_value = 7 });
     check_planes(in_folder("several/a.tif"), (float[]) { 0, 7 }, 2, 0, "", "");
     make_set("several",
