@@ -304,6 +304,22 @@ static void names_of_files(void **state)
     }
 }
 
+/* A page that the document does not assign tells nothing about those that it does. */
+static void the_first_data_is_ignored(void **state)
+{
+    (void)state;
+    make_set("first", PIXELS("XYCZT", "3", "1", "1",
+                             "<TiffData FirstC=\"7\" IFD=\"0\"/><TiffData FirstC=\"1\" IFD=\"9\"/>"
+                             "<TiffData FirstC=\"2\" IFD=\"1\"/>"));
+    check_planes(in_folder("first/a.tif"), (float[]) { 0, 0, 100 }, 3, 2, "plane C=0|plane C=1, page 9 of a.tif",
+                 "FirstC=\"7\"");
+    make_set("first", PIXELS("XYCZT", "3", "1", "1",
+                             "<TiffData FirstC=\"7\" IFD=\"0\"/>" IN_FILE("0", "0", "FileName=\"B.tif\"", "") IN_FILE(
+                                 "1", "0", "FileName=\"C.tif\"", "") IN_FILE("2", "0", "FileName=\"D.tif\"", "")));
+    check_planes(in_folder("first/a.tif"), (float[]) { 1000, 2000, 0 }, 3, 1, "D.tif",
+                 "2 of the files that the OME-XML names were found under another name: b.tif for \"B.tif\" and so on");
+}
+
 /* What is in other case is taken if nothing else fits, and a base name if it is one file's only. */
 static void names_that_fit_several_files(void **state)
 {
@@ -546,6 +562,7 @@ int main(void)
         cmocka_unit_test(sets_in_folders),
         cmocka_unit_test(names_that_lead_out),
         cmocka_unit_test(names_of_files),
+        cmocka_unit_test(the_first_data_is_ignored),
         cmocka_unit_test(names_that_fit_several_files),
         cmocka_unit_test(broken_files),
         cmocka_unit_test(files_that_vanish),
