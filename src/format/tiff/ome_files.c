@@ -342,15 +342,17 @@ static mt_status append_file(ome_files *f, const char *key, mt_error *err)
     return st;
 }
 
-mt_status ome_files_number(ome_files *f, const char *key, uint32_t *out, mt_error *err)
+/* The number of a file that is there, or of a missing one; *added tells if it is new. */
+static mt_status find_number(ome_files *f, const char *key, bool missing, bool *added, uint32_t *out, mt_error *err)
 {
-    *out = 0;
-    if (strcmp(key, f->source->key) == 0)
-        return MT_OK;
     uint32_t slot = hash_text(2166136261U, key) & (f->n_slots - 1);
-    while (f->key_slots[slot] && strcmp(tiff_chain_key(f->images->files[f->key_slots[slot] - 1]), key) != 0)
-        slot = (slot + 1) & (f->n_slots - 1);
-    if (!f->key_slots[slot]) {
+    for (; f->key_slots[slot]; slot = (slot + 1) & (f->n_slots - 1)) {
+        tiff_chain *chain = f->images->files[f->key_slots[slot] - 1];
+        if (strcmp(tiff_chain_key(chain), key) == 0 && tiff_chain_is_missing(chain, NULL) == missing)
+            break;
+    }
+    *added = f->key_slots[slot] == 0;
+    if (*added) {
         mt_status st = append_file(f, key, err);
         if (st)
             return st;
@@ -360,17 +362,22 @@ mt_status ome_files_number(ome_files *f, const char *key, uint32_t *out, mt_erro
     return MT_OK;
 }
 
+mt_status ome_files_number(ome_files *f, const char *key, uint32_t *out, mt_error *err)
+{
+    bool added;
+    *out = 0;
+    return strcmp(key, f->source->key) == 0 ? MT_OK : find_number(f, key, false, &added, out, err);
+}
+
 /* A missing file is one of those of the images, under the name that the document gives it. */
 static mt_status number_missing(ome_files *f, entry *e, mt_error *err)
 {
-    char *name = *e->name ? mt_arena_strndup(f->scratch, e->name, strlen(e->name), err)
-                          : mt_arena_printf(f->scratch, err, "a file with the UUID %s", e->uuid);
-    mt_status st = name ? append_file(f, name, err) : MT_E_MEMORY;
-    if (st)
-        return st;
-    e->number = f->images->n_files - 1;
-    tiff_chain_set_missing(f->images->files[e->number], e->why);
-    return MT_OK;
+    bool added;
+    const char *name = *e->name ? e->name : mt_arena_printf(f->scratch, err, "a file with the UUID %s", e->uuid);
+    mt_status st = name ? find_number(f, name, true, &added, &e->number, err) : MT_E_MEMORY;
+    if (!st && added)
+        tiff_chain_set_missing(f->images->files[e->number], e->why);
+    return st;
 }
 
 static bool is_other_file(const entry *a, const entry *b)

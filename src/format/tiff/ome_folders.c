@@ -104,7 +104,7 @@ static mt_status get_folder(ome_folders *folders, const char *path, size_t n, fo
     mt_status st = mt_store_list(folders->store, f->path, note_name, f, &own);
     if (!st)
         return index_names(f, err);
-    bool cannot = st == MT_E_UNSUPPORTED || st == MT_E_NOT_FOUND || st == MT_E_ARGUMENT || f->n >= MAX_NAMES;
+    bool cannot = st == MT_E_UNSUPPORTED || f->n >= MAX_NAMES;
     f->n = 0;
     return cannot ? MT_OK : mt_fail(err, own.status ? own.status : st, "%s", own.message);
 }

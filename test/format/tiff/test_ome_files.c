@@ -304,6 +304,27 @@ static void names_of_files(void **state)
     }
 }
 
+/* Names are told apart, with and without UUIDs. */
+static void many_names(void **state)
+{
+    (void)state;
+    enum { N = 300 };
+    char text[N * 120 + 400];
+    size_t n = (size_t)snprintf(text, sizeof text,
+                                "<OME><Image><Pixels DimensionOrder=\"XYZCT\" SizeX=\"6\" SizeY=\"4\" SizeC=\"%d\" "
+                                "SizeZ=\"1\" SizeT=\"1\"><TiffData IFD=\"0\"/>",
+                                N + 1);
+    for (int i = 0; i < N; i++) /* each name twice, with different UUIDs or none */
+        n += (size_t)snprintf(text + n, sizeof text - n,
+                              "<TiffData FirstC=\"%d\" IFD=\"0\"><UUID FileName=\"f%d\">%.*s</UUID></TiffData>", i + 1,
+                              i / 2, i % 2 * 3, "urn");
+    snprintf(text + n, sizeof text - n, "</Pixels></Image></OME>");
+    write_tiff(in_folder("a.tif"), &(tiff_spec) { .pages = 1, .description = text });
+    mt_stack *stack = open_ok(in_folder("a.tif"));
+    check_remarks(stack, N / 2, "f0|f149", "");
+    mt_stack_close(stack);
+}
+
 /* A page that the document does not assign tells nothing about those that it does. */
 static void the_first_data_is_ignored(void **state)
 {
@@ -562,6 +583,7 @@ int main(void)
         cmocka_unit_test(sets_in_folders),
         cmocka_unit_test(names_that_lead_out),
         cmocka_unit_test(names_of_files),
+        cmocka_unit_test(many_names),
         cmocka_unit_test(the_first_data_is_ignored),
         cmocka_unit_test(names_that_fit_several_files),
         cmocka_unit_test(broken_files),
