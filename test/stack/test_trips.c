@@ -129,16 +129,18 @@ static void test_pages(void **state)
 /* A companion that names n files, of which only the first two are there, and what of it is opened over a slow store. */
 static mt_stack *open_set(const char *folder, int n, bool by_uuid, delayed_log *log)
 {
-    char path[128], *text = malloc(400 + (size_t)n * 120);
+    size_t room = 400 + (size_t)n * 120;
+    char path[128], *text = malloc(room);
     assert_non_null(text);
-    size_t at = (size_t)sprintf(text,
-                                "<OME><Image><Pixels DimensionOrder=\"XYZCT\" SizeX=\"6\" SizeY=\"4\" SizeZ=\"%d\" "
-                                "SizeC=\"1\" SizeT=\"1\">",
-                                n);
+    size_t at = (size_t)snprintf(text, room,
+                                 "<OME><Image><Pixels DimensionOrder=\"XYZCT\" SizeX=\"6\" SizeY=\"4\" SizeZ=\"%d\" "
+                                 "SizeC=\"1\" SizeT=\"1\">",
+                                 n);
     for (int i = 0; i < n; i++)
-        at += (size_t)sprintf(text + at, "<TiffData FirstZ=\"%d\" IFD=\"0\"><UUID %s%04d%s>u%d</UUID></TiffData>", i,
-                              by_uuid ? "x=\"" : "FileName=\"f", i, by_uuid ? "\"" : ".tif\"", i);
-    strcpy(text + at, "</Pixels></Image></OME>");
+        at += (size_t)snprintf(text + at, room - at,
+                               "<TiffData FirstZ=\"%d\" IFD=\"0\"><UUID %s%04d%s>u%d</UUID></TiffData>", i,
+                               by_uuid ? "x=\"" : "FileName=\"f", i, by_uuid ? "\"" : ".tif\"", i);
+    snprintf(text + at, room - at, "</Pixels></Image></OME>");
     snprintf(path, sizeof path, "%s/x.companion.ome", folder);
     FILE *file = fopen(path, "w");
     assert_non_null(file);

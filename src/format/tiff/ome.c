@@ -187,9 +187,14 @@ static mt_status try_page(ome *o, tiff_plane at, tiff_ifd *ifd, tiff_page *page,
 /* Whether a page is what the document describes; else the document is of another file. */
 static mt_status check_page(ome *o, const pixels *p, const tiff_page *page, bool *fits, mt_error *err)
 {
-    *fits = page->width == p->width && page->height == p->height && p->channels % page->samples == 0;
+    *fits =
+        page->width == p->width && page->height == p->height && (p->channels % page->samples == 0 || p->channels == 1);
     if (*fits)
-        return MT_OK;
+        return p->channels >= page->samples
+                   ? MT_OK
+                   : tiff_images_warn(o->images, err,
+                                      "OME-XML: SizeC is 1, but pages have %lld samples: each is a channel",
+                                      (long long)page->samples);
     return tiff_images_warn(o->images, err,
                             "an image of the OME-XML is left out: it has %lld x %lld pixels and %lld channels, and "
                             "its page %lld x %lld pixels of %lld samples",
@@ -381,7 +386,7 @@ static mt_status choose_reference(ome *o, pixels *p, tiff_ifd *ifd, bool *found,
 static mt_status make_planes(ome *o, pixels *p, mt_error *err)
 {
     int64_t n;
-    p->size[strchr(p->order, 'C') - p->order] /= p->series->page.samples;
+    p->size[strchr(p->order, 'C') - p->order] = mt_max_i64(p->channels / p->series->page.samples, 1);
     if (mt_product_i64(p->size, 3, &n) || (uint64_t)n > o->source->env->limits.max_pages)
         return mt_fail(err, MT_E_LIMIT, "more planes than max_pages (%zu)", o->source->env->limits.max_pages);
     p->series->n_planes = (uint64_t)n;
