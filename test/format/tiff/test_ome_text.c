@@ -168,13 +168,39 @@ static void files_that_were_cut(void **state)
     }
 }
 
+/* Of very many pages those that are missing are counted only if the file is too small for all of them. */
+static void pages_of_large_files(void **state)
+{
+    (void)state;
+    enum { PAGES = 1100 };
+    static const struct {
+        int64_t planes;
+        size_t n_missing;
+    } cases[] = { { 1024, 0 }, { 1500, 0 }, { 5000, 5000 - PAGES } };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char text[256];
+        snprintf(text, sizeof text,
+                 "<OME><Image><Pixels DimensionOrder=\"XYZCT\" SizeX=\"6\" SizeY=\"4\" SizeC=\"1\" SizeZ=\"1\" "
+                 "SizeT=\"%d\"><TiffData/></Pixels></Image></OME>",
+                 (int)cases[i].planes);
+        write_tiff(in_folder("a.tif"), &(tiff_spec) { .pages = PAGES, .first_value = 1, .description = text });
+        mt_stack *stack = open_ok(in_folder("a.tif"));
+        check_remarks(stack, cases[i].n_missing, cases[i].n_missing ? "plane T=1100, page 1100 of a.tif" : "", "");
+        mt_error err = MT_ERROR_INIT;
+        const int64_t origin[2] = { 0 }, size[2] = { 1, 1 };
+        float value = -1;
+        check_ok(mt_stack_extract_patch(stack, cases[i].planes - 1, NULL, 0, origin, size, 2, &value, &err), &err);
+        assert_true(value == (i == 0 ? (float)((1 + 102300) % 65536) : 0));
+        mt_stack_close(stack);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(samples_that_are_not_counted),
-        cmocka_unit_test(text_that_is_forgiven),
-        cmocka_unit_test(text_that_is_ignored),
-        cmocka_unit_test(files_that_were_cut),
+        cmocka_unit_test(samples_that_are_not_counted), cmocka_unit_test(text_that_is_forgiven),
+        cmocka_unit_test(text_that_is_ignored),         cmocka_unit_test(files_that_were_cut),
+        cmocka_unit_test(pages_of_large_files),
     };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }
