@@ -247,6 +247,9 @@ static void names_of_files(void **state)
     } cases[] = {
         { IN_FILE("1", "1", "FileName=\"b.tif\"", "b"), 1100, 0, "", "" },
         { IN_FILE("1", "1", "FileName=\"B.TIF\"", "b"), 1100, 0, "", "b.tif for \"B.TIF\"" },
+        { IN_FILE("1", "1", "FileName=\"b.tif\"",
+                  "urn:uuid:0123456789012345678901234567890123456789012345678901234567890123456789"),
+          1100, 0, "", "" },
         { IN_FILE("1", "1", "FileName=\".\\b.tif\"", "b"), 1100, 0, "", "" },
         { IN_FILE("1", "1", "FileName=\"x/../b.tif\"", "b"), 1100, 0, "", "" },
         { IN_FILE("1", "1", "FileName=\"D:\\Data\\run 1\\b.tif\"", "b"), 1100, 0, "", "another name" },
@@ -314,6 +317,35 @@ static void the_first_data_is_ignored(void **state)
                                  "1", "0", "FileName=\"C.tif\"", "") IN_FILE("2", "0", "FileName=\"D.tif\"", "")));
     check_planes(in_folder("first/a.tif"), (float[]) { 1000, 2000, 0 }, 3, 1, "D.tif",
                  "2 of the files that the OME-XML names were found under another name: b.tif for \"B.tif\" and so on");
+}
+
+/* A UUID that is not found says nothing if there is something that cannot be read: here a folder. */
+static void a_search_that_fails(void **state)
+{
+    (void)state;
+    static const char *const uuids[] = { "urn:uuid:b", "nowhere" };
+    mkdir(in_folder("search"), 0777);
+    mkdir(in_folder("search/aa.tif"), 0777);
+    write_tiff(in_folder("search/b.tif"),
+               &(tiff_spec) { .pages = 1, .first_value = 3, .description = "<o:OME xmlns:o='x' UUID='urn:uuid:B'/>" });
+    for (int i = 0; i < 2; i++) {
+        char text[1000];
+        snprintf(text, sizeof text,
+                 PIXELS("XYCZT", "2", "1", "1", "%s<TiffData FirstC=\"1\"><UUID>%s</UUID></TiffData>"),
+                 IN_FILE("0", "0", "FileName=\"/data/gone.tif\"", ""), uuids[i]);
+        write_tiff(in_folder("search/a.tif"), &(tiff_spec) { .pages = 1, .description = text });
+        mt_stack *stack;
+        mt_error err = MT_ERROR_INIT;
+        mt_status st = mt_stack_open(NULL, in_folder("search/a.tif"), NULL, &stack, &err);
+        assert_int_equal(st, i == 0 ? MT_OK : MT_E_IO);
+        if (st) {
+            assert_non_null(strstr(err.message, "aa.tif"));
+            continue;
+        }
+        check_remarks(stack, 1, "/data/gone.tif", "");
+        assert_string_equal(mt_stack_get_info(stack)->missing[0], "/data/gone.tif");
+        mt_stack_close(stack);
+    }
 }
 
 /* What is in other case is taken if nothing else fits, and a base name if it is one file's only. */
@@ -481,6 +513,7 @@ int main(void)
         cmocka_unit_test(names_that_lead_out),
         cmocka_unit_test(names_of_files),
         cmocka_unit_test(many_names),
+        cmocka_unit_test(a_search_that_fails),
         cmocka_unit_test(the_first_data_is_ignored),
         cmocka_unit_test(names_that_fit_several_files),
         cmocka_unit_test(broken_files),
