@@ -10,7 +10,10 @@
     }
 #define AXES                                                                                                           \
     {                                                                                                                  \
-        "axes", "AXES", "Name the image's axes, such as TZCYX, where the file does not say or is wrong.", false        \
+        "axes", "AXES",                                                                                                \
+            "Name the image's axes, such as TZCYX, if the file does not or is wrong; with sizes for a flat run of "    \
+            "pages: T4C2YX.",                                                                                          \
+            false                                                                                                      \
     }
 #define RAW                                                                                                            \
     {                                                                                                                  \
