@@ -78,23 +78,19 @@ static void keep(search *s)
     }
 }
 
-/* Whether axes first to last make up one dimension of the given length. Sets them. */
-static bool split(search *s, int first, int last, int dim)
+/* Whether axes first to last make up one dimension, if of those without a size the one at open has what is left, and the
+ * others 1. Sets them. */
+static bool split(search *s, int first, int last, int open, int dim)
 {
+    const int64_t *sizes = s->named->sizes;
     int64_t known = 1, step = 1, length = s->shape[dim];
-    int open = -1;
-    for (int i = first; i <= last; i++) {
-        int64_t size = s->named->sizes[i];
-        if (size && mt_mul_i64(known, size, &known))
+    for (int i = first; i <= last; i++)
+        if (sizes[i] && mt_mul_i64(known, sizes[i], &known))
             return false;
-        if (!size && open >= 0)
-            return false;
-        open = size ? open : i;
-    }
-    if (open < 0 ? known != length : length % known != 0)
+    if (length == 0 || length % known != 0 || (sizes[open] && known != length))
         return false;
     for (int i = last; i >= first; i--) {
-        int64_t size = i == open ? length / known : s->named->sizes[i];
+        int64_t size = sizes[i] ? sizes[i] : i == open ? length / known : 1;
         s->axes[i] = (mt_stack_axis) { dim, size, step };
         step *= size;
     }
@@ -103,30 +99,40 @@ static bool split(search *s, int first, int last, int dim)
 
 static bool may_share(char letter) { return letter != 'Y' && letter != 'X'; }
 
+static void assign(search *s, int i, int d);
+
+/* The axes from i on, of which those up to j share the dimension d. */
+static void assign_shared(search *s, int i, int j, int d)
+{
+    int n_open = 0;
+    for (int k = i; k <= j; k++)
+        n_open += !s->named->sizes[k];
+    for (int k = i; k <= j; k++)
+        if ((!s->named->sizes[k] || (n_open == 0 && k == i)) && split(s, i, j, k, d))
+            assign(s, j + 1, d + 1);
+}
+
 /* Assigns the axes from i on to the dimensions from d on. */
 static void assign(search *s, int i, int d)
 {
     const mt_named_axes *named = s->named;
-    if (s->n_found == 2)
-        return;
-    if (i == named->n && d == s->ndim) {
+    while (i == named->n && d < s->ndim && s->shape[d] == 1)
+        d++;
+    if (i == named->n && d == s->ndim)
         keep(s);
+    if (s->n_found == 2 || i >= named->n || i >= MT_MAX_AXES)
         return;
-    }
-    if (i < named->n && d < s->ndim && (!named->sizes[i] || named->sizes[i] == s->shape[d])) {
+    if (d < s->ndim && (!named->sizes[i] || named->sizes[i] == s->shape[d])) {
         s->axes[i] = (mt_stack_axis) { d, s->shape[d], 1 };
         assign(s, i + 1, d + 1);
     }
-    if (i < named->n && (named->sizes[i] ? named->sizes[i] == 1 : may_share(named->letters[i]))) {
+    if (named->sizes[i] ? named->sizes[i] == 1 : may_share(named->letters[i])) {
         s->axes[i] = (mt_stack_axis) { -1, 1, 0 };
         assign(s, i + 1, d);
     }
-    for (int j = i + 1; named->any_size && d < s->ndim && may_share(named->letters[i]) && j < named->n; j++) {
-        if (!may_share(named->letters[j]))
-            break;
-        if (split(s, i, j, d))
-            assign(s, j + 1, d + 1);
-    }
+    bool shared = named->any_size && d < s->ndim && may_share(named->letters[i]);
+    for (int j = i + 1; shared && j < named->n && may_share(named->letters[j]); j++)
+        assign_shared(s, i, j, d);
     if (d < s->ndim && s->shape[d] == 1)
         assign(s, i, d + 1);
 }
