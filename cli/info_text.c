@@ -193,7 +193,7 @@ static const char *axes_text(const mt_stack_info *info, char *text, size_t room)
     return text;
 }
 
-/* What stars and question marks in the column of the axes mean. */
+/* What stars and question marks in the column of the axes mean; not among the lines, of which there is one for each image. */
 static void print_notes(const struct entry *entries, size_t n)
 {
     bool assumed = false, unknown = false;
@@ -202,9 +202,9 @@ static void print_notes(const struct entry *entries, size_t n)
         unknown |= entries[i].info->axes_source == MT_AXES_UNKNOWN;
     }
     if (assumed)
-        printf("* assumed: the file does not name its axes\n");
+        fprintf(stderr, "microtome: axes with * are assumed: the file does not name them\n");
     if (unknown)
-        printf("? unknown: the file does not name its axes; --axes does\n");
+        fprintf(stderr, "microtome: axes of ? are unknown: the file does not name them; name them with --axes\n");
 }
 
 void print_lines(const struct entry *entries, size_t n)
