@@ -28,25 +28,28 @@ static int count_leading(const mt_chunk_map *map)
     return n;
 }
 
-static mt_status ask(const mt_stack *stack, mt_error *err)
+static mt_status ask(const mt_stack *stack, const char *what, mt_error *err)
 {
     const mt_chunk_map *map = stack->map;
     char text[256], axes[MT_MAX_AXES + 1];
     int leading = count_leading(map);
+    mt_shape_text(map->shape, map->ndim, text, sizeof text);
     suggest(map->shape + leading, map->ndim - leading, axes);
     if (!*axes)
-        return mt_fail(err, MT_E_ARGUMENT,
-                       "the file does not name the axes of its %s elements, and there are more than six",
-                       mt_shape_text(map->shape, map->ndim, text, sizeof text));
+        return mt_fail(err, MT_E_ARGUMENT, "the file does not name %s of its %s elements, and there are more than six",
+                       what, text);
     return mt_fail(err, MT_E_ARGUMENT,
-                   "the file does not name the axes of its %s elements: name them, a letter of STCZYX each, such as "
+                   "the file does not name %s of its %s elements: name them, a letter of STCZYX each, such as "
                    "--axes %s (in Python axes=\"%s\")",
-                   mt_shape_text(map->shape, map->ndim, text, sizeof text), axes, axes);
+                   what, text, axes, axes);
 }
 
 mt_status mt_stack_check_axes(const mt_stack *stack, mt_error *err)
 {
-    return stack->info.axes_source == MT_AXES_UNKNOWN ? ask(stack, err) : MT_OK;
+    const mt_stack_info *info = &stack->info;
+    return info->axes_source == MT_AXES_UNKNOWN
+               ? mt_fail(err, MT_E_ARGUMENT, "%s", info->warnings[info->n_warnings - 1])
+               : MT_OK;
 }
 
 /* One axis for each stored dimension. */
@@ -95,7 +98,7 @@ static mt_status guess_axes(const mt_stack *stack, char *out, mt_error *err)
         int leading = count_leading(map);
         memset(out, '-', (size_t)leading);
         if (map->ndim - leading > 2 && strchr(out, '?'))
-            return ask(stack, err);
+            return ask(stack, "the axes", err);
     }
     for (const char *c = "XY"; *c; c++) {
         char *unknown = strrchr(out, '?');
@@ -326,24 +329,29 @@ static mt_status describe_unknown(mt_stack *stack, const mt_error *question, mt_
     return describe_original(stack, stack->map->axes, err);
 }
 
+/* The letter of each axis: as the caller names them, or the file, or assumed. */
+static mt_status choose_axes(mt_stack *stack, const char *given, char *out, mt_error *err)
+{
+    mt_status st = given ? take_axes(stack, given, out, err) : guess_axes(stack, out, err);
+    if (st || stack->map->ndim < 2 || (strchr(out, 'Y') && strchr(out, 'X')))
+        return st;
+    return ask(stack, "Y and X among the axes", err);
+}
+
 mt_status mt_stack_describe(mt_stack *stack, const mt_open_options *options, mt_error *err)
 {
     const mt_chunk_map *map = stack->map;
-    const char *given = options->axes;
-    char axes[MT_MAX_DIMS + 1], text[256];
+    char axes[MT_MAX_DIMS + 1];
     mt_error question = MT_ERROR_INIT;
     describe_map(stack);
     set_stored_axes(stack);
-    mt_status st = given ? take_axes(stack, given, axes, err) : guess_axes(stack, axes, &question);
-    if (question.status && options->allow_unknown_axes && !options->depth_axis)
+    mt_status st = choose_axes(stack, options->axes, axes, &question);
+    if (st && !options->axes && !options->depth_axis && options->allow_unknown_axes)
         return describe_unknown(stack, &question, err);
     if (st)
-        return question.status ? mt_fail(err, st, "%s", question.message) : st;
-    stack->info.axes_source = given                                         ? MT_AXES_FROM_CALLER
+        return mt_fail(err, st, "%s", question.message);
+    stack->info.axes_source = options->axes                                 ? MT_AXES_FROM_CALLER
                               : map->axes_assumed || strchr(map->axes, '?') ? MT_AXES_ASSUMED
                                                                             : MT_AXES_FROM_FILE;
-    if (map->ndim >= 2 && (!strchr(axes, 'Y') || !strchr(axes, 'X')))
-        return mt_fail(err, MT_E_ARGUMENT, "no axes Y and X in \"%s\" (%s): name the axes", axes,
-                       mt_shape_text(map->shape, map->ndim, text, sizeof text));
     return describe_axes(stack, axes, options->depth_axis, err);
 }

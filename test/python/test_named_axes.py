@@ -51,7 +51,9 @@ def test_arrays_without_names_are_asked_for(npy, tmp_path):
     assert microtome.open(npy, "ZYX").metadata["axes_source"] == "caller"
     assert microtome.list_parts(npy) == [""] and microtome.list_parts(tmp_path / "a.zarr") == [""]
     stacks = microtome.open_all(tmp_path)
-    assert not stacks and all("name them" in reason for path, reason in stacks.skipped if path.endswith(("npy", "zarr")))
+    assert not stacks and all(
+        "name them" in reason for path, reason in stacks.skipped if path.endswith(("npy", "zarr"))
+    )
 
 
 def test_two_dimensions_are_rows_and_columns(tmp_path):

@@ -444,6 +444,16 @@ static void unknown_axes(void **state)
     fclose(file);
     mt_stack_close(stack);
 
+    /* names without Y and X are not enough */
+    FILE *attributes = create("unknown.zarr/.zattrs");
+    fputs("{\"_ARRAY_DIMENSIONS\": [\"t\", \"c\", \"z\"]}", attributes);
+    fclose(attributes);
+    check_ok(mt_stack_open(NULL, path_of("unknown.zarr"), &options, &other, &err), &err);
+    assert_string_equal(describe(mt_stack_get_info(other)), "T24 C16 Z20");
+    assert_int_equal(mt_stack_get_info(other)->axes_source, MT_AXES_UNKNOWN);
+    assert_non_null(strstr(mt_stack_get_info(other)->warnings[0], "does not name Y and X among the axes"));
+    mt_stack_close(other);
+
     options = (mt_open_options) { .struct_size = sizeof options, .axes = "ZYX", .map = path_of("unknown.map") };
     check_ok(mt_stack_open(NULL, path_of("unknown.zarr"), &options, &other, &err), &err);
     assert_int_equal(mt_stack_get_info(other)->n_warnings, 0);
