@@ -28,7 +28,7 @@ static mt_status visit_all(mt_stack *stack, const mt_stack_dims *dims, checksum_
                            const mt_extract_options *options, uint64_t *words, mt_error *err)
 {
     mt_box whole = { { 0 }, { 0 } };
-    mt_visitor visitor = { visit, job };
+    mt_visitor visitor = { .visit = visit, .user = job };
     memcpy(whole.extent, dims->shape, sizeof whole.extent);
     mt_status st = mt_digest_init(&job->digest, &stack->context->env, dims, &stack->info, err);
     if (st)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Patch requests become boxes of stored arrays. */
 #include "base/checked.h"
+#include "engine/visit.h"
 #include "stack/own.h"
 
 #include <string.h>
@@ -12,6 +13,7 @@
 
 typedef struct read_list {
     mt_context *context;
+    const struct mt_visitor *visitor;
     mt_scratch *scratch; /* holds reads where they are many */
     mt_read *reads;
     size_t n, room;
@@ -262,7 +264,7 @@ static mt_status add_channels(read_list *list, const mt_patch_request *r, mt_sta
         read->image = &stack->image;
         read->status = status;
         read->reason = reason;
-        read->visitor = NULL;
+        read->visitor = list->visitor;
         set_convert(read, r, i);
         mt_element_from_double(read->convert.to, r->view.padding, read->padding);
         read->out = (uint8_t *)r->view.data + i * strides[0];
@@ -306,7 +308,8 @@ static void zero_patch(const mt_patch_request *r)
 void mt_extraction_fail(mt_extraction *x, size_t i, mt_status st, const mt_error *failure)
 {
     const mt_extract_options *options = &x->cancel.options;
-    zero_patch(&x->requests[i]);
+    if (!x->visitor)
+        zero_patch(&x->requests[i]);
     if (options->statuses)
         options->statuses[i] = st;
     if (options->errors) {
@@ -344,13 +347,14 @@ static mt_status extract(mt_extraction *x)
 {
     read_list list;
     list.context = x->context;
+    list.visitor = x->visitor;
     list.scratch = NULL;
     list.reads = list.inline_reads;
     list.n = 0;
     list.room = INLINE_READS;
     bool own = false;
     mt_cancel_asked(&x->cancel); /* all that follows heeds the answer */
-    for (size_t i = 0; i < x->n; i++) {
+    for (size_t i = 0; !x->visitor && i < x->n; i++) {
         count_request(&x->requests[i]);
         own |= !x->requests[i].stack->map;
     }
@@ -364,11 +368,19 @@ static mt_status extract(mt_extraction *x)
     return x->status ? x->status : st;
 }
 
+mt_status mt_requests_check(const mt_patch_request *requests, size_t n, mt_error *err)
+{
+    mt_status st = MT_OK;
+    for (size_t i = 0; !st && i < n; i++)
+        st = check_request(&requests[i], requests[0].stack->context, err);
+    return st;
+}
+
 static mt_status check_all(mt_extraction *x, const mt_extract_options *options)
 {
     mt_status st = mt_cancel_init(&x->cancel, options, x->err);
-    for (size_t i = 0; !st && i < x->n; i++)
-        st = check_request(&x->requests[i], x->context, x->err);
+    if (!st)
+        st = mt_requests_check(x->requests, x->n, x->err);
     for (size_t i = 0; !st && i < x->n; i++) {
         if (x->cancel.options.statuses)
             x->cancel.options.statuses[i] = MT_OK;
@@ -388,6 +400,19 @@ mt_status mt_extract_patches(const mt_patch_request *requests, size_t n, const m
         .context = requests[0].stack->context, .requests = requests, .n = n, .failed = SIZE_MAX, .err = err
     };
     mt_status st = check_all(&x, options);
+    return st ? st : mt_cancel_status(&x.cancel, extract(&x), err);
+}
+
+mt_status mt_extraction_visit(const mt_patch_request *requests, size_t n, const mt_extract_options *options,
+                              const mt_visitor *visitor, mt_error *err)
+{
+    mt_extraction x = { .context = requests[0].stack->context,
+                        .requests = requests,
+                        .n = n,
+                        .visitor = visitor,
+                        .failed = SIZE_MAX,
+                        .err = err };
+    mt_status st = mt_cancel_init(&x.cancel, options, err);
     return st ? st : mt_cancel_status(&x.cancel, extract(&x), err);
 }
 
