@@ -307,8 +307,9 @@ MT_MUST_CHECK mt_status h5_open_bdv(const h5_file *file, mt_arena *arena, const 
 MT_MUST_CHECK mt_status h5_find_bdv_file(const mt_source *source, mt_arena *arena, const char **key, mt_error *err);
 MT_MUST_CHECK mt_status h5_list_bdv(const h5_file *file, mt_arena *arena, mt_names *out, mt_error *err);
 
-/* The datasets that can be images: of numbers, at least two dimensions of more than one element. visit gets their
- * paths; skip, which may be NULL, those of datasets of types that are not read. */
+/* The datasets that can be images: of numbers, not empty, at least two dimensions of more than one element. Each is
+ * visited once, under the first path that leads to it. skip, which may be NULL, gets the paths of those that have the
+ * dimensions but are empty or of a type that is not supported. */
 typedef mt_status (*h5_visit_image)(void *user, const char *path, const h5_dataset *dataset, mt_error *err);
 typedef mt_status (*h5_skip_image)(void *user, const char *path, const char *why, mt_error *err);
 MT_MUST_CHECK mt_status h5_find_images(const h5_file *file, mt_arena *arena, const char *root, h5_visit_image visit,
