@@ -159,6 +159,9 @@ MT_MUST_CHECK mt_status h5_read_links(mt_arena *arena, const h5_object *group, c
  * object is then another one. MT_E_NOT_FOUND names the segment that is missing. */
 MT_MUST_CHECK mt_status h5_find_object(const h5_file *file, mt_arena *arena, const char *path, h5_object *out,
                                        mt_error *err);
+/* The same for a path from a group at an address. */
+MT_MUST_CHECK mt_status h5_find_below(const h5_file *file, mt_arena *arena, uint64_t group, const char *path,
+                                      h5_object *out, mt_error *err);
 
 /* A datatype as far as images and their descriptions need it. */
 typedef struct h5_type {
