@@ -95,6 +95,18 @@ static char *join_codecs(mt_stack *stack, mt_error *err)
     return mt_arena_strndup(stack->arena, text, strlen(text), err);
 }
 
+/* Size and unit of a pixel along a dimension that is this axis. */
+static void set_pixel_size(mt_stack_info *info, int out, const mt_chunk_map *map, int d, char axis)
+{
+    info->pixel_size[out] = map->pixel_size[d];
+    info->unit[out] = map->unit[d] ? map->unit[d] : "";
+    for (int i = 0; i < 3; i++)
+        if (info->pixel_size[out] == 0 && axis == "ZYX"[i] && map->axis_size[i] > 0) {
+            info->pixel_size[out] = map->axis_size[i];
+            info->unit[out] = map->axis_unit ? map->axis_unit : "";
+        }
+}
+
 static mt_status describe_original(mt_stack *stack, const char *axes, mt_error *err)
 {
     const mt_chunk_map *map = stack->map;
@@ -108,8 +120,7 @@ static mt_status describe_original(mt_stack *stack, const char *axes, mt_error *
         info->original_shape[n] = map->shape[d];
         info->chunk_shape[n] = map->contiguous ? 0 : map->chunk_shape[d];
         info->shard_shape[n] = map->shard_shape[d];
-        info->pixel_size[n] = map->pixel_size[d];
-        info->unit[n++] = map->unit[d] ? map->unit[d] : "";
+        set_pixel_size(info, n++, map, d, axes[d]);
     }
     info->original_ndim = n;
     info->original_axes = mt_arena_strndup(stack->arena, kept, (size_t)n, err);
@@ -118,7 +129,7 @@ static mt_status describe_original(mt_stack *stack, const char *axes, mt_error *
 }
 
 /* A role as one axis of a view. */
-static void describe_role(mt_stack *stack, const mt_role *role, int out)
+static void describe_role(mt_stack *stack, const mt_role *role, int out, char axis)
 {
     const mt_chunk_map *map = stack->map;
     mt_stack_info *info = &stack->info;
@@ -129,9 +140,10 @@ static void describe_role(mt_stack *stack, const mt_role *role, int out)
         info->chunk_shape[out] *= map->chunk_shape[role->dims[i]];
         info->shard_shape[out] *= map->shard_shape[role->dims[i]];
     }
-    bool one = role->n == 1 && out > 0; /* samples have no size, even if they are planes */
-    info->pixel_size[out] = one ? map->pixel_size[role->dims[0]] : 0;
-    info->unit[out] = one && map->unit[role->dims[0]] ? map->unit[role->dims[0]] : "";
+    info->pixel_size[out] = 0;
+    info->unit[out] = "";
+    if (role->n == 1 && out > 0) /* samples have no size, even if they are planes */
+        set_pixel_size(info, out, map, role->dims[0], axis);
 }
 
 static mt_status describe_view(mt_stack *stack, const char *depth, mt_error *err)
@@ -139,11 +151,11 @@ static mt_status describe_view(mt_stack *stack, const char *depth, mt_error *err
     mt_stack_info *info = &stack->info;
     bool deep = info->data_ndim == 5;
     int n = 0;
-    describe_role(stack, &stack->samples, n++);
-    describe_role(stack, &stack->channels, n++);
+    describe_role(stack, &stack->samples, n++, 'S');
+    describe_role(stack, &stack->channels, n++, 'C');
     for (int i = deep ? 0 : 1; i < 3; i++) {
         mt_role role = { .n = stack->spatial[i] >= 0, .dims = { stack->spatial[i] } };
-        describe_role(stack, &role, n++);
+        describe_role(stack, &role, n++, i == 0 ? *depth : "ZYX"[i]);
     }
     info->original_ndim = n;
     info->original_axes = !deep ? "SCYX" : *depth == 'Z' ? "SCZYX" : "SCTYX";

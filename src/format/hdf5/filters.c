@@ -7,14 +7,16 @@
 static const struct {
     int id;
     const char *name;
-    const char *codec; /* NULL: not read */
+    const char *codec; /* NULL: not supported */
 } table[] = {
     { 1, "deflate", "zlib" },    { 2, "shuffle", "shuffle" },    { 3, "fletcher32", "fletcher32" },
     { 4, "szip", "szip" },       { 5, "nbit", "nbit" },          { 6, "scaleoffset", "scaleoffset" },
     { 305, "LZO", NULL },        { 307, "bzip2", "bz2" },        { 32000, "LZF", "lzf" },
     { 32001, "blosc", "blosc" }, { 32004, "LZ4", "lz4_blocks" }, { 32008, "bitshuffle", "bitshuffle" },
-    { 32013, "zfp", NULL },      { 32015, "zstd", "zstd" },      { 32017, "SZ", NULL },
+    { 32012, "JPEG-LS", NULL },  { 32013, "zfp", NULL },         { 32015, "zstd", "zstd" },
+    { 32016, "B3D", NULL },      { 32017, "SZ", NULL },          { 32018, "FCIDECOMP", NULL },
     { 32019, "JPEG", "jpeg" },   { 32024, "SZ3", NULL },         { 32026, "blosc2", NULL },
+    { 32028, "SPERR", NULL },
 };
 
 static uint32_t value(const h5_filter *f, int i) { return i < f->n_values ? f->values[i] : 0; }
@@ -146,7 +148,7 @@ mt_status h5_make_chain(mt_arena *arena, const h5_dataset *dataset, mt_chain *ou
         if (k == sizeof table / sizeof *table)
             return mt_fail(err, MT_E_UNSUPPORTED, "filter %d is not known", f->id);
         if (!table[k].codec)
-            return mt_fail(err, MT_E_UNSUPPORTED, "filter %d (%s) is not read", f->id, table[k].name);
+            return mt_fail(err, MT_E_UNSUPPORTED, "filter %d (%s) is not supported", f->id, table[k].name);
         const void *params;
         mt_status st = make_params(arena, &dataset->type, f, &params, err);
         if (st || (st = mt_chain_add(out, mt_codec_find(table[k].codec), params, err)))

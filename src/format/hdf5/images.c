@@ -3,6 +3,7 @@
 #include "base/json.h"
 #include "format/hdf5/hdf5.h"
 
+#include <math.h>
 #include <string.h>
 
 #define MAX_OBJECTS 1000000
@@ -202,9 +203,53 @@ static void drop_repeated(mt_chunk_map *map)
         }
 }
 
+/* Colour pictures of the "HDF5 Image and Palette Specification": where the components stand is the mode of interlace. */
+static mt_status read_truecolor(mt_arena *arena, const h5_object *object, mt_chunk_map *map, mt_error *err)
+{
+    static const struct {
+        const char *mode, *axes;
+        int components;
+    } table[] = { { "INTERLACE_PIXEL", "YXC", 2 }, { "INTERLACE_LINE", "YCX", 1 }, { "INTERLACE_PLANE", "CYX", 0 } };
+    const char *class, *subclass, *mode;
+    mt_status st = h5_get_text(arena, object, "CLASS", &class, err);
+    if (st || !class || strcmp(class, "IMAGE") != 0 ||
+        (st = h5_get_text(arena, object, "IMAGE_SUBCLASS", &subclass, err)))
+        return st;
+    if (!subclass || strcmp(subclass, "IMAGE_TRUECOLOR") != 0 || map->ndim != 3 ||
+        (st = h5_get_text(arena, object, "INTERLACE_MODE", &mode, err)))
+        return st;
+    for (size_t i = 0; i < sizeof table / sizeof *table && mode; i++)
+        if (strcmp(mode, table[i].mode) == 0 && map->shape[table[i].components] == 3)
+            memcpy(map->axes, table[i].axes, 4);
+    return MT_OK;
+}
+
+/* Fiji's and ilastik's element_size_um: of Z, Y, X, in this order. */
+static mt_status read_element_size(mt_arena *arena, const h5_object *object, mt_chunk_map *map, mt_error *err)
+{
+    h5_attribute size;
+    bool found = false;
+    mt_status st = h5_find_attribute(arena, object, "element_size_um", &found, &size, err);
+    if (st || !found || size.count != 3)
+        return st;
+    for (int i = 0; i < 3; i++) {
+        double value;
+        if (!h5_attribute_number(&size, (uint64_t)i, &value) || !(value > 0) || !isfinite(value))
+            continue;
+        map->axis_size[i] = value;
+        for (int d = 0; d < map->ndim; d++)
+            if (map->axes[d] == "ZYX"[i]) {
+                map->pixel_size[d] = value;
+                map->unit[d] = "micrometer";
+            }
+    }
+    map->axis_unit = "micrometer";
+    return MT_OK;
+}
+
 mt_status h5_describe_axes(mt_arena *arena, const h5_object *object, const char *path, mt_chunk_map *map, mt_error *err)
 {
-    h5_attribute labels, size;
+    h5_attribute labels;
     bool found = false;
     const char *tags;
     mt_status st = h5_get_text(arena, object, "axistags", &tags, err);
@@ -214,15 +259,12 @@ mt_status h5_describe_axes(mt_arena *arena, const h5_object *object, const char 
         return st;
     if (found && (st = read_labels(arena, &labels, map, err)))
         return st;
-    mt_error of_scales = MT_ERROR_INIT;
+    mt_error of_scales = MT_ERROR_INIT, of_picture = MT_ERROR_INIT;
     if ((st = h5_forgive(h5_describe_scales(arena, object, path, map, &of_scales), &of_scales, err)))
         return st;
     drop_repeated(map);
-    if ((st = h5_find_attribute(arena, object, "element_size_um", &found, &size, err)) || !found || size.count != 3)
+    bool is_open = strspn(map->axes, "?") == (size_t)map->ndim;
+    if (is_open && (st = h5_forgive(read_truecolor(arena, object, map, &of_picture), &of_picture, err)))
         return st;
-    for (int d = 0; d < map->ndim; d++)
-        for (int i = 0; i < 3; i++)
-            if (map->axes[d] == "ZYX"[i] && h5_attribute_number(&size, (uint64_t)i, &map->pixel_size[d]))
-                map->unit[d] = "micrometer";
-    return MT_OK;
+    return read_element_size(arena, object, map, err);
 }

@@ -112,16 +112,20 @@ static mt_status read_voxels(const h5_file *file, mt_arena *arena, mt_chunk_map 
 
 static uint8_t part_of_color(double value) { return value <= 0 ? 0 : value >= 1 ? 255 : (uint8_t)lround(value * 255); }
 
-static mt_status read_channel(const h5_file *file, mt_arena *arena, mt_arena *keep, int64_t c, mt_channel *out,
+/* A channel that is not described has no name. */
+static mt_status read_channel(const h5_file *file, mt_arena *arena, mt_arena *keep, int64_t number, mt_channel *out,
                               mt_error *err)
 {
     char path[64];
     h5_object object;
     const char *name, *color;
+    mt_error own = MT_ERROR_INIT;
     *out = (mt_channel) { .name = "" };
-    snprintf(path, sizeof path, "DataSetInfo/Channel %lld", (long long)c);
-    mt_status st = h5_find_object(file, arena, path, &object, err);
-    if (st || (st = h5_get_text(arena, &object, "Name", &name, err)) ||
+    snprintf(path, sizeof path, "DataSetInfo/Channel %lld", (long long)number);
+    mt_status st = h5_find_object(file, arena, path, &object, &own);
+    if (st)
+        return st == MT_E_NOT_FOUND ? MT_OK : mt_fail(err, st, "%s", own.message);
+    if ((st = h5_get_text(arena, &object, "Name", &name, err)) ||
         (st = h5_get_text(arena, &object, "Color", &color, err)))
         return st;
     out->has_color = color != NULL;
@@ -134,15 +138,35 @@ static mt_status read_channel(const h5_file *file, mt_arena *arena, mt_arena *ke
     return out->name ? MT_OK : MT_E_MEMORY;
 }
 
+/* The number that the descriptions of n channels start with: some writers count them from 1. */
+static mt_status find_first_channel(const h5_file *file, mt_arena *arena, int64_t n, int64_t *out, mt_error *err)
+{
+    h5_object info;
+    h5_link *first, *last;
+    char name[32];
+    *out = 0;
+    snprintf(name, sizeof name, "Channel %lld", (long long)n);
+    mt_status st = h5_find_object(file, arena, "DataSetInfo", &info, err);
+    if (st || (st = h5_read_links(arena, &info, "Channel 0", &first, err)) ||
+        (st = h5_read_links(arena, &info, name, &last, err)))
+        return st;
+    *out = !first && last;
+    return MT_OK;
+}
+
 static mt_status read_channels(const h5_file *file, mt_arena *arena, int64_t n, mt_chunk_map *map, mt_error *err)
 {
+    int64_t first;
     if (n > MAX_CHANNELS)
         return MT_OK;
+    mt_status failed = find_first_channel(file, arena, n, &first, err);
+    if (failed)
+        return failed;
     mt_channel *channels = mt_arena_alloc(map->arena, (size_t)n, sizeof *channels, err);
     if (!channels)
         return MT_E_MEMORY;
     for (int64_t c = 0; c < n; c++) {
-        mt_status st = read_channel(file, arena, map->arena, c, &channels[c], err);
+        mt_status st = read_channel(file, arena, map->arena, first + c, &channels[c], err);
         if (st)
             return st;
     }
