@@ -43,8 +43,8 @@ static mt_status make_szip(mt_arena *arena, const h5_filter *f, const void **out
     return f->n_values >= 4 ? MT_OK : mt_fail(err, MT_E_CORRUPT, "szip has %d parameters", f->n_values);
 }
 
-/* H5Znbit.c: number of values, whether there is nothing to do, number of elements, and for an atomic type (1) its
- * size, byte order, precision and offset in bits. */
+/* H5Znbit.c: number of parameters, whether there is nothing to do, number of elements, and for an atomic type (1) its
+ * size, byte order, precision and offset in bits. Those of the type are the dataset's. */
 static mt_status make_nbit(mt_arena *arena, const h5_type *type, const h5_filter *f, const void **out, mt_error *err)
 {
     mt_packed_params *p = mt_arena_alloc(arena, 1, sizeof *p, err);
@@ -54,15 +54,17 @@ static mt_status make_nbit(mt_arena *arena, const h5_type *type, const h5_filter
     p->raw = value(f, 1) != 0;
     p->is_signed = type->is_signed;
     p->count = value(f, 2);
-    p->element_size = value(f, 4);
+    p->element_size = p->raw ? type->size : value(f, 4);
     p->big_endian = value(f, 5) != 0;
-    p->bits = value(f, 6);
-    if (p->raw)
-        return MT_OK;
-    if (f->n_values < 8 || value(f, 3) != 1 || value(f, 7) != 0)
-        return mt_fail(err, MT_E_UNSUPPORTED, "nbit of other types than numbers in low bits is not read");
-    if (p->element_size < 1 || p->element_size > 8 || p->bits < 1 || p->bits > 8 * p->element_size)
-        return mt_fail(err, MT_E_CORRUPT, "nbit of %u bits in %zu bytes", p->bits, p->element_size);
+    p->bits = p->raw ? 8 * type->size : value(f, 6);
+    if (value(f, 0) != (uint32_t)f->n_values)
+        return mt_fail(err, MT_E_CORRUPT, "nbit has %d parameters, not %u", f->n_values, value(f, 0));
+    if (!p->raw && (f->n_values < 8 || value(f, 3) != 1 || value(f, 7) != 0))
+        return mt_fail(err, MT_E_UNSUPPORTED, "nbit of other types than numbers in low bits is not supported");
+    uint32_t bits = type->bits ? type->bits : 8 * type->size;
+    if (p->element_size != type->size || p->bits != bits)
+        return mt_fail(err, MT_E_CORRUPT, "nbit of %u bits in %zu bytes, of a type of %u bits in %u", p->bits,
+                       p->element_size, bits, type->size);
     return MT_OK;
 }
 

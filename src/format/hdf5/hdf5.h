@@ -325,7 +325,5 @@ MT_MUST_CHECK mt_status h5_describe_axes(mt_arena *arena, const h5_object *objec
 /* The part of that of dimension scales. */
 MT_MUST_CHECK mt_status h5_describe_scales(mt_arena *arena, const h5_object *object, const char *path,
                                            mt_chunk_map *map, mt_error *err);
-/* The axis that a name stands for; '?' if none. */
-char h5_axis_of(const char *name);
 
 #endif

@@ -175,7 +175,7 @@ static mt_status read_axistags(const char *text, mt_env *env, mt_chunk_map *map,
     const json_t *axes = json_object_get(root, "axes");
     for (int d = 0; d < map->ndim && json_array_size(axes) == (size_t)map->ndim; d++) {
         const char *key = json_string_value(json_object_get(json_array_get(axes, (size_t)d), "key"));
-        map->axes[d] = key ? h5_axis_of(key) : '?';
+        map->axes[d] = mt_axis_letter(key);
     }
     json_decref(root);
     return MT_OK;
@@ -188,19 +188,9 @@ static mt_status read_labels(mt_arena *arena, const h5_attribute *labels, mt_chu
         mt_status st = h5_attribute_text(arena, labels, (uint64_t)d, &label, err);
         if (st)
             return st;
-        map->axes[d] = label ? h5_axis_of(label) : '?';
+        map->axes[d] = mt_axis_letter(label);
     }
     return MT_OK;
-}
-
-/* An axis that stands twice says nothing. */
-static void drop_repeated(mt_chunk_map *map)
-{
-    for (int d = 0; d < map->ndim; d++)
-        if (map->axes[d] != '?' && strchr(map->axes + d + 1, map->axes[d])) {
-            memset(map->axes, '?', (size_t)map->ndim);
-            return;
-        }
 }
 
 /* Colour pictures of the "HDF5 Image and Palette Specification": where the components stand is the mode of interlace. */
@@ -262,7 +252,7 @@ mt_status h5_describe_axes(mt_arena *arena, const h5_object *object, const char 
     mt_error of_scales = MT_ERROR_INIT, of_picture = MT_ERROR_INIT;
     if ((st = h5_forgive(h5_describe_scales(arena, object, path, map, &of_scales), &of_scales, err)))
         return st;
-    drop_repeated(map);
+    mt_axes_drop_ambiguous(map->axes);
     bool is_open = strspn(map->axes, "?") == (size_t)map->ndim;
     if (is_open && (st = h5_forgive(read_truecolor(arena, object, map, &of_picture), &of_picture, err)))
         return st;
