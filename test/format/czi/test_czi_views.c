@@ -427,7 +427,7 @@ static void what_is_not_read_is_named(void **state)
     static const struct {
         int32_t pixel_type, compression;
         const char *says;
-    } cases[] = { { 0, 2, "compression 2 (LZW) is not read" },
+    } cases[] = { { 0, 2, "compression 2 (LZW) is not supported: open the file in ZEN" },
                   { 0, 3, "compression 3 (not known)" },
                   { 0, 104, "compression 104 (raw data of a camera)" },
                   { 0, 1000, "compression 1000 (raw data of a system)" },
