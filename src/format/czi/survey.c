@@ -231,16 +231,24 @@ static bool covers(const czi_image *image, const czi_coverage *level, const czi_
     return low[0] <= low[1] && high[0] >= high[1];
 }
 
+/* Whether no bit of whole is missing. */
+static bool has_all(const uint64_t *bits, const uint64_t *whole)
+{
+    uint64_t missing = 0;
+    for (int i = 0; i < 16; i++)
+        missing |= whole[i] & ~bits[i];
+    return missing == 0;
+}
+
 static bool is_complete(const czi_image *image, const czi_coverage *level)
 {
     static const int planes[] = { CZI_C, CZI_Z, CZI_T, CZI_H, CZI_V, CZI_I, CZI_R, CZI_B };
     const czi_coverage *whole = &image->coverage[0];
-    bool complete = true;
+    bool has_channels = level->low[CZI_C] <= level->high[CZI_C], has_scenes = level->low[CZI_S] <= level->high[CZI_S];
+    bool complete = (!has_channels || has_all(level->channels, whole->channels)) &&
+                    (!has_scenes || has_all(level->scenes, whole->scenes));
     for (size_t i = 0; i < sizeof planes / sizeof *planes; i++)
         complete &= covers(image, level, whole, planes[i]);
-    for (int i = 0; i < 16 && complete; i++)
-        complete = (whole->scenes[i] & ~level->scenes[i]) == 0 &&
-                   (level->low[CZI_C] > level->high[CZI_C] || (whole->channels[i] & ~level->channels[i]) == 0);
     return complete;
 }
 
