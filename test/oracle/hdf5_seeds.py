@@ -134,11 +134,12 @@ with h5py.File(FOLDER / "bdv.h5", "w", libver="v110") as file:
             )
     file["s02"].attrs["dataType"] = "int16"
 
+# The second channel of the second time point is missing.
 with h5py.File(FOLDER / "imaris.h5", "w", libver="v110") as file:
-    for channel in range(2):
-        group = file.create_group(f"DataSet/ResolutionLevel 0/TimePoint 0/Channel {channel}")
-        group.create_dataset("Data", data=ramp((1, 3, 4), 100 * channel), chunks=(1, 3, 4))
+    for time, channel in (0, 0), (0, 1), (1, 0):
+        group = file.create_group(f"DataSet/ResolutionLevel 0/TimePoint {time}/Channel {channel}")
+        group.create_dataset("Data", data=ramp((1, 3, 4), 100 * channel + 1000 * time), chunks=(1, 3, 4))
         for axis, size in zip("ZYX", (1, 3, 4)):
             group.attrs[f"ImageSize{axis}"] = np.array(list(str(size)), "S1")
-        info = file.create_group(f"DataSetInfo/Channel {channel + 1}")
-        info.attrs["Name"] = np.array(list(("nuclei", "membranes")[channel]), "S1")
+    for channel, name in enumerate(("nuclei", "membranes")):
+        file.create_group(f"DataSetInfo/Channel {channel + 1}").attrs["Name"] = np.array(list(name), "S1")

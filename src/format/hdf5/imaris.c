@@ -2,6 +2,7 @@
 /* Imaris 5.5 files (.ims), by the description that comes with Bitplane's ImarisWriter:
  * /DataSet/ResolutionLevel r/TimePoint t/Channel c/Data, in Z, Y, X, padded to whole chunks; the true size, and all
  * else, in attributes that are arrays of single characters. */
+#include "base/checked.h"
 #include "base/number.h"
 #include "format/hdf5/hdf5.h"
 
@@ -10,6 +11,7 @@
 #include <string.h>
 
 #define MAX_CHANNELS 4096
+#define MAX_LOOKUPS 4096 /* of volumes one by one, when a stack is opened */
 
 mt_status h5_is_imaris(const h5_file *file, mt_arena *arena, bool *out, mt_error *err)
 {
@@ -175,6 +177,29 @@ static mt_status read_channels(const h5_file *file, mt_arena *arena, int64_t n, 
     return MT_OK;
 }
 
+/* Tells which volumes are missing, if that takes no round trips. */
+static mt_status tell_missing(const h5_file *file, const h5_many *many, mt_chunk_map *map, mt_error *err)
+{
+    int64_t n;
+    if (file->store->costs.is_slow || mt_mul_i64(many->shape[0], many->shape[1], &n) || n > MAX_LOOKUPS)
+        return MT_OK;
+    mt_status st = MT_OK;
+    for (int64_t i = 1; i < n && !st; i++) { /* the first was read */
+        const int64_t place[2] = { i / many->shape[1], i % many->shape[1] };
+        char path[128];
+        mt_arena *arena;
+        h5_object object;
+        mt_error own = MT_ERROR_INIT;
+        if ((st = mt_arena_new(file->env, &arena, err)))
+            return st;
+        write_path(many, place, path, sizeof path);
+        st = h5_find_object(file, arena, path, &object, &own);
+        mt_arena_free(arena);
+        st = st == MT_E_NOT_FOUND ? mt_chunk_map_miss(map, err, "/%s", path) : h5_forgive(st, &own, err);
+    }
+    return st;
+}
+
 mt_status h5_open_imaris(const h5_file *file, mt_arena *arena, int level, mt_chunk_map *map, mt_error *err)
 {
     h5_many many = { .leading = 2, .axes = "TC", .write_path = write_path, .level = level };
@@ -207,6 +232,8 @@ mt_status h5_open_imaris(const h5_file *file, mt_arena *arena, int level, mt_chu
     memcpy(map->axes, "TCZYX", 6);
     map->level = level;
     map->n_levels = (int)(levels < 1000 ? levels : 1000);
+    if ((st = tell_missing(file, &many, map, err)))
+        return st;
     mt_error of_voxels = MT_ERROR_INIT, of_channels = MT_ERROR_INIT;
     if ((st = h5_forgive(read_voxels(file, arena, map, &of_voxels), &of_voxels, err)))
         return st;

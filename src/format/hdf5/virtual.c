@@ -309,18 +309,26 @@ static mt_status check_ranks(const reading *r, const entry *e, const h5_source *
                                           fits_to ? e->from.rank : e->to.rank, fits_to ? source->rank : r->out->rank);
 }
 
-static mt_status add_from(reading *r, const entry *e, const h5_source *source, mt_error *err)
+/* A source that a mapping names, and that is not there: the fill value. */
+static mt_status add_missing(reading *r, h5_source *source, int open_to, mt_error *err)
+{
+    if (open_to >= 0)
+        r->most[open_to] = mt_max_i64(r->most[open_to], 0);
+    if (source->is_told)
+        return MT_OK;
+    source->is_told = true;
+    return mt_chunk_map_miss(r->m->map, err, "%s#%s", source->key, source->path);
+}
+
+static mt_status add_from(reading *r, const entry *e, h5_source *source, mt_error *err)
 {
     selected s;
     mt_status st = check_ranks(r, e, source, err);
     int open_to = h5_unlimited_dimension(&e->to);
     if (st || e->from.kind == H5_NONE || e->to.kind == H5_NONE)
         return st;
-    if (source->state == H5_MISSING) {
-        if (open_to >= 0)
-            r->most[open_to] = mt_max_i64(r->most[open_to], 0);
-        return MT_OK;
-    }
+    if (source->state == H5_MISSING)
+        return add_missing(r, source, open_to, err);
     if (!e->from.is_product || !e->to.is_product)
         return add_blocks(r, e, source, err);
     if ((st = select_both(r, e, source, &s, err)))

@@ -135,6 +135,9 @@ static void shared_names_of_mappings(void **state)
     mt_error err = MT_ERROR_INIT;
     place(&p, "version_2", "fuzz", NULL);
     mt_stack *stack = open_as(p.path, "virtual", NULL);
+    const mt_stack_info *info = mt_stack_get_info(stack);
+    assert_int_equal(info->n_missing, 1); /* of the two mappings of it */
+    assert_string_equal(info->missing[0], "not_there.h5#a_long_name_1");
     check_ok(read_whole(stack, &whole, &err), &err);
     assert_int_equal(whole.bytes, 2 * 9 * 6);
     for (size_t row = 0; row < 9; row++)
@@ -486,6 +489,7 @@ static void filters_are_refused_by_name(void **state)
     }
 }
 
+/* Names that count from 1; the second channel of the second time point is missing. */
 static void imaris_channels_may_count_from_1(void **state)
 {
     (void)state;
@@ -497,9 +501,14 @@ static void imaris_channels_may_count_from_1(void **state)
     assert_non_null(info->channels);
     assert_string_equal(info->channels[0].name, "nuclei");
     assert_string_equal(info->channels[1].name, "membranes");
+    assert_int_equal(info->n_missing, 1);
+    assert_string_equal(info->missing[0], "/DataSet/ResolutionLevel 0/TimePoint 1/Channel 1/Data");
     check_ok(read_whole(stack, &whole, &err), &err);
     check_ramp(whole.pixels, 12, 0);
     check_ramp(whole.pixels + 24, 12, 100);
+    check_ramp(whole.pixels + 48, 12, 1000);
+    for (size_t i = 72; i < 96; i++)
+        assert_int_equal(whole.pixels[i], 0);
     free_whole(&whole);
     mt_stack_close(stack);
 }
