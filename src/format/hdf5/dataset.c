@@ -289,7 +289,7 @@ mt_status h5_read_dataset(mt_arena *arena, const h5_object *object, h5_dataset *
     if (st || (st = h5_read_type(&type, &out->type, err)))
         return st;
     if (!out->type.dtype)
-        return mt_fail(err, MT_E_UNSUPPORTED, "elements of type %s are not read", out->type.obstacle);
+        return mt_fail(err, MT_E_UNSUPPORTED, "elements of type %s are not supported", out->type.obstacle);
     if ((st = h5_open_message(file, arena, h5_find_message(object, H5_MSG_DATASPACE), &extent, err)) ||
         (st = h5_read_space(file, &extent, &space, err)) || (st = set_shape(&space, out, err)) ||
         (st = set_fill(file, arena, object, out, err)))

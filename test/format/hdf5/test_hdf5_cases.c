@@ -444,11 +444,10 @@ static void a_refusal_blames_what_could_be_an_image(void **state)
     const char *images = "fuzz/corpus/fuzz_hdf5/images.h5", *nwb = "fuzz/corpus/fuzz_hdf5/nwb.h5";
     check_refused(images, "none", MT_E_NOT_FOUND, "no dataset of /none can be an image; /none/empty: it is empty");
     check_refused(images, NULL, MT_E_ARGUMENT, "5 datasets can be the image");
-    check_refused(images, "none/line", MT_E_ARGUMENT, "");
     check_refused(nwb, NULL, MT_E_NOT_FOUND,
                   "no dataset of the file (Neurodata Without Borders, NWB) can be an image; "
-                  "/acquisition/movie/data: it is empty; "
-                  "/acquisition/movie/external_file: it names the files that hold the frames");
+                  "/acquisition/movie/external_file: it names the files that hold the frames; "
+                  "/acquisition/movie/data: it is empty");
 }
 
 static void filters_are_refused_by_name(void **state)
@@ -463,7 +462,6 @@ static void filters_are_refused_by_name(void **state)
         { "filters.h5", "sperr", "filter 32028 (SPERR) is not supported" },
         { "filters.h5", "fcidecomp", "filter 32018 (FCIDECOMP) is not supported" },
         { "pt.h5", "blosc2_zstd", "filter 32026 (blosc2) is not supported" },
-        { "pt.h5", "lzo", "filter 305 (LZO) is not supported" },
         { "filters.h5", "bitshuffle", NULL },
         { "filters.h5", "bitshuffle_zstd", NULL },
         { "filters.h5", "blosc", NULL },
@@ -474,6 +472,7 @@ static void filters_are_refused_by_name(void **state)
         { "pt.h5", "blosc_lz4", NULL },
         { "pt.h5", "bzip2", NULL },
         { "pt.h5", "ea", NULL },
+        { "pt.h5", "lzo", NULL }, /* compressed with zlib after all */
         { "pt.h5", "zlib", NULL },
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {

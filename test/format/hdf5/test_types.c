@@ -23,13 +23,9 @@ static void enumerations(void **state)
     } cases[] = {
         { { ENUM, BYTE }, 20, MT_OK, MT_UINT8, NULL },
         { { ENUM, BYTE }, 18, MT_E_CORRUPT, (mt_dtype)0, NULL },
-        { { ENUM, 0x38, 0, 0, 0, 2, 0, 0, 0 },
-          16,
-          MT_OK,
-          (mt_dtype)0,
-          "an enumeration of something else than integers" },
+        { { ENUM, 0x38, 0, 0, 0, 2, 0, 0, 0 }, 16, MT_OK, (mt_dtype)0, "enumeration of something else than integers" },
         /* in one another: the outer one says enough */
-        { { ENUM, ENUM, ENUM, ENUM, ENUM }, 40, MT_OK, (mt_dtype)0, "an enumeration of something else than integers" },
+        { { ENUM, ENUM, ENUM, ENUM, ENUM }, 40, MT_OK, (mt_dtype)0, "enumeration of something else than integers" },
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         mt_reader r = mt_reader_over(cases[i].bytes, cases[i].size, false);
@@ -42,6 +38,27 @@ static void enumerations(void **state)
         if (cases[i].obstacle)
             assert_string_equal(type.obstacle, cases[i].obstacle);
     }
+}
+
+/* How many bits of how many bytes an integer may have. */
+static void precisions(void **state)
+{
+    (void)state;
+    static const struct {
+        uint8_t size, bits;
+        bool good;
+    } cases[] = { { 1, 1, true },  { 1, 8, true },   { 1, 0, false }, { 1, 9, false },  { 2, 8, true },
+                  { 2, 7, false }, { 2, 16, true },  { 4, 16, true }, { 4, 15, false }, { 4, 32, true },
+                  { 8, 32, true }, { 8, 31, false }, { 8, 64, true }, { 8, 65, false } };
+    for (int kind = 0; kind <= 4; kind += 4) /* fixed point, bit field */
+        for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+            const uint8_t bytes[12] = { (uint8_t)(0x10 | kind), 0, 0, 0, cases[i].size, 0, 0, 0, 0, 0, cases[i].bits };
+            mt_reader r = mt_reader_over(bytes, sizeof bytes, false);
+            h5_type type;
+            mt_error err = MT_ERROR_INIT;
+            check_ok(h5_read_type(&r, &type, &err), &err);
+            assert_int_equal(type.dtype != 0, cases[i].good);
+        }
 }
 
 /* Parameters of nbit for a type of 12 bits in 2 bytes. */
@@ -89,6 +106,7 @@ static void nbit_agrees_with_the_type(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(enumerations), cmocka_unit_test(nbit_agrees_with_the_type) };
+    const struct CMUnitTest tests[] = { cmocka_unit_test(enumerations), cmocka_unit_test(precisions),
+                                        cmocka_unit_test(nbit_agrees_with_the_type) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
