@@ -61,6 +61,9 @@ static mt_status make_nbit(mt_arena *arena, const h5_type *type, const h5_filter
         return mt_fail(err, MT_E_CORRUPT, "nbit has %d parameters, not %u", f->n_values, value(f, 0));
     if (!p->raw && (f->n_values < 8 || value(f, 3) != 1 || value(f, 7) != 0))
         return mt_fail(err, MT_E_UNSUPPORTED, "nbit of other types than numbers in low bits is not supported");
+    if (!p->raw && type->size > 1 && value(f, 5) != type->big_endian)
+        return mt_fail(err, MT_E_CORRUPT, "nbit of byte order %u, of a type of byte order %d", value(f, 5),
+                       type->big_endian);
     uint32_t bits = type->bits ? type->bits : 8 * type->size;
     if (p->element_size != type->size || p->bits != bits)
         return mt_fail(err, MT_E_CORRUPT, "nbit of %u bits in %zu bytes, of a type of %u bits in %u", p->bits,

@@ -71,7 +71,7 @@ static void nbit_agrees_with_the_type(void **state)
         mt_status status;
     } cases[] = {
         { { 8, 0, 20, 1, 2, 0, 12, 0 }, 8, MT_OK },
-        { { 8, 0, 20, 1, 2, 1, 12, 0 }, 8, MT_OK },
+        { { 8, 0, 20, 1, 2, 1, 12, 0 }, 8, MT_E_CORRUPT },         /* the other byte order */
         { { 9, 0, 20, 1, 2, 0, 12, 0 }, 8, MT_E_CORRUPT },         /* another number of parameters */
         { { 7, 0, 20, 1, 2, 0, 12, 0 }, 7, MT_E_UNSUPPORTED },     /* too few */
         { { 8, 0, 20, 2, 2, 0, 12, 0 }, 8, MT_E_UNSUPPORTED },     /* an array */
