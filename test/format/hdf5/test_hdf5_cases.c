@@ -397,6 +397,30 @@ static void element_sizes_are_those_of_the_axes(void **state)
     mt_stack_close(stack);
 }
 
+static int append_to(void *file, const void *bytes, size_t size) { return fwrite(bytes, 1, size, file) != size; }
+
+/* The caller names the axes when the saved map is used. */
+static void element_sizes_are_in_saved_maps(void **state)
+{
+    (void)state;
+    placed p;
+    mt_error err = MT_ERROR_INIT;
+    place(&p, "images", "fuzz", NULL);
+    mt_stack *stack = open_as(p.path, "sized", "ZYX");
+    FILE *file = fopen(p.document, "wb");
+    assert_non_null(file);
+    check_ok(mt_stack_save_map(stack, append_to, file, &err), &err);
+    assert_int_equal(fclose(file), 0);
+    mt_stack_close(stack);
+    const mt_open_options options = { .struct_size = sizeof options, .axes = "TYX", .map = p.document };
+    check_ok(mt_stack_open(NULL, p.path, &options, &stack, &err), &err);
+    const mt_stack_info *info = mt_stack_get_info(stack);
+    assert_true(info->pixel_size[0] == 0 && info->pixel_size[1] == .25 && info->pixel_size[2] == .125);
+    assert_string_equal(info->unit[1], "micrometer");
+    mt_stack_close(stack);
+    remove_placed(&p);
+}
+
 static void an_object_is_one_image(void **state)
 {
     (void)state;
@@ -526,6 +550,7 @@ int main(void)
         cmocka_unit_test(bdv_missing_views_of_the_document),
         cmocka_unit_test(true_colour_names_its_axes),
         cmocka_unit_test(element_sizes_are_those_of_the_axes),
+        cmocka_unit_test(element_sizes_are_in_saved_maps),
         cmocka_unit_test(an_object_is_one_image),
         cmocka_unit_test(parts_may_hold_a_mark),
         cmocka_unit_test(a_refusal_blames_what_could_be_an_image),
