@@ -223,8 +223,8 @@ static mt_status read_fields(mt_reader *r, mt_chunk_map *map, mt_error *err)
     }
     for (int i = 0; !st && i < 3; i++)
         map->axis_size[i] = read_size(r);
-    if (st || (st = read_optional(r, map->arena, &map->axis_unit, err)) || (st = read_channels(r, map, err)) || (st = read_optional(r, map->arena, &map->part, err)) ||
-        (st = read_remarks(r, map, err)))
+    if (st || (st = read_optional(r, map->arena, &map->axis_unit, err)) || (st = read_channels(r, map, err)) ||
+        (st = read_optional(r, map->arena, &map->part, err)) || (st = read_remarks(r, map, err)))
         return st;
     uint64_t level = mt_read_varint(r), n_levels = mt_read_varint(r);
     if (r->failed || n_levels > 1000 || level >= (n_levels ? n_levels : 1))
