@@ -236,6 +236,12 @@ void mt_names_own(mt_names *names, void *owner, void (*release)(void *owner));
 MT_MUST_CHECK mt_status mt_names_add(mt_names *names, const char *name, mt_error *err);
 MT_MUST_CHECK mt_status mt_names_add_part(mt_names *names, const mt_part *part, mt_error *err); /* copies it */
 
+/* The letter of STCZYX for the name of an axis in lower or upper case ("z", "Depth", "channel"); '?' if the name is NULL
+ * or not a known word. */
+char mt_axis_letter(const char *name);
+/* Sets all axes to '?' if T, Z, Y or X stands for two dimensions: the names say nothing. S and C may be repeated. */
+void mt_axes_drop_ambiguous(char *axes);
+
 /* The UDUNITS-2 name of a length or time ("micrometer" of "um"), up to the first blank or end of line; NULL where it is
  * not known. */
 const char *mt_unit_find(const char *text);
