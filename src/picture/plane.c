@@ -341,7 +341,9 @@ mt_status mt_draw_plane(mt_stack *stack, const mt_draw_options *options, mt_writ
     if (options)
         memcpy(&given, options, options->struct_size);
     plane_job job = { .stack = stack, .options = &given };
-    mt_status st = check_options(&job, err);
+    mt_status st = mt_stack_check_axes(stack, err);
+    if (!st)
+        st = check_options(&job, err);
     if (st) {
         mt_error_prefix(err, "%s", stack->info.source);
         return st;

@@ -44,8 +44,13 @@ mt_status mt_stack_checksum(mt_stack *stack, const mt_extract_options *options, 
 {
     checksum_job job = { .sum = { { 0, 0 } } };
     mt_stack_dims dims;
+    mt_status st = mt_stack_check_axes(stack, err);
+    if (st) {
+        mt_error_prefix(err, "%s", stack->info.source);
+        return st;
+    }
     mt_stack_get_dims(stack, &dims);
-    mt_status st = mt_lock_init(&job.lock, NULL, NULL, err);
+    st = mt_lock_init(&job.lock, NULL, NULL, err);
     if (st)
         return st;
     st = visit_all(stack, &dims, &job, options, out->words, err);

@@ -2,6 +2,7 @@
 /* Visits show every pixel once, whatever the format, and decode each chunk once; regions that are known to be absent come
  * as few boxes, and reads fill them alike. */
 #include "stack/visit.h"
+#include "support/contract.h"
 #include "support/map.h"
 
 #include <microtome/microtome.h>
@@ -109,7 +110,8 @@ static void check_whole(mt_context *context, const char *path)
     mt_error err = MT_ERROR_INIT;
     seen s;
     mt_counters k;
-    check_ok(mt_stack_open(context, path, NULL, &stack, &err), &err);
+    mt_open_options options = { .struct_size = sizeof options, .axes = axes_for(path) };
+    check_ok(mt_stack_open(context, path, &options, &stack, &err), &err);
     mt_stack_get_dims(stack, &dims);
     size_t n = start_looking(&s, &dims), size = mt_dtype_size(dims.dtype);
     mt_box whole = { { 0 }, { 0 } };
