@@ -205,7 +205,7 @@ class Oracle(Case):
         values = np.array([8, 0, 20, 1, 2, 0, 12, 0], "<u4")
         at = good.index(values.tobytes())
         self.run_command("info", self.path)
-        for i, wrong in (0, 9), (1, 1), (4, 1), (4, 4), (5, 1), (6, 0), (6, 11), (6, 17), (6, 2**32 - 1), (7, 1), (3, 2):
+        for i, wrong in (0, 9), (1, 1), (3, 2), (4, 1), (4, 4), (5, 1), (6, 0), (6, 11), (6, 17), (6, 2**31), (7, 1):
             changed = values.copy()
             changed[i] = wrong
             self.path.write_bytes(good[:at] + changed.tobytes() + good[at + 32 :])

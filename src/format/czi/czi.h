@@ -105,8 +105,8 @@ typedef struct czi_image {
     bool whole;                            /* all scenes, */
     int32_t scene;                         /* or the one of this number */
     int32_t low[CZI_DIMS], high[CZI_DIMS]; /* of level 0, [low, high) */
-    int n_levels, n_partial;        /* that are offered; that are not, as they lack channels, scenes or planes */
-    int32_t factor[CZI_MAX_LEVELS]; /* how many times smaller each level is; the first is 1 */
+    int n_levels, n_partial;               /* that are offered; that are not, as they lack channels, scenes or planes */
+    int32_t factor[CZI_MAX_LEVELS];        /* how many times smaller each level is; the first is 1 */
     size_t n_tiles[CZI_MAX_LEVELS];
     czi_coverage coverage[CZI_MAX_LEVELS];
 } czi_image;
