@@ -71,8 +71,11 @@ static void print_entries(const listing *list, bool json)
         print_table(&list->entries[0]);
     else
         print_lines(list->entries, list->n);
-    for (size_t i = 0; i < list->n && list->n > 1 && !json; i++)
-        note_opened(list->entries[i].info);
+    for (size_t i = 0; i < list->n && list->n > 1 && !json; i++) {
+        const mt_stack_info *info = list->entries[i].info;
+        if (info->n_missing || info->n_warnings > (info->axes_source == MT_AXES_UNKNOWN)) /* the table tells of those */
+            note_opened(info);
+    }
 }
 
 static void free_listing(listing *list)
@@ -92,6 +95,7 @@ int run_info(const struct args *args)
     listing list = { 0 };
     struct open_options options;
     int status = check_options(args, &options);
+    options.options.allow_unknown_axes = 1;
     if (status)
         return status;
     for (size_t i = 0; i < args->n_paths; i++)

@@ -126,7 +126,7 @@ size_t missing_names(const mt_stack_info *info)
 
 const char *axes_source_name(const mt_stack_info *info)
 {
-    static const char *const names[] = { "file", "caller", "assumed" };
+    static const char *const names[] = { "file", "caller", "assumed", "unknown" };
     return names[info->axes_source];
 }
 
@@ -154,11 +154,14 @@ void print_table(const struct entry *entry)
     if (*info->part)
         print_row("part", info->part);
     snprintf(text, sizeof text, "%s%s", info->original_axes,
-             info->axes_source == MT_AXES_ASSUMED ? " (assumed: the file does not name them)" : "");
+             info->axes_source == MT_AXES_ASSUMED   ? " (assumed: the file does not name them)"
+             : info->axes_source == MT_AXES_UNKNOWN ? " (unknown: the file does not name them)"
+                                                    : "");
     print_row("axes", text);
     print_shape("shape", info->original_shape, info->original_ndim);
-    print_row(info->data_ndim == 5 ? "SCZYX" : "SCYX",
-              shape_text(info->data_shape, info->data_ndim, text, sizeof text));
+    if (info->data_ndim)
+        print_row(info->data_ndim == 5 ? "SCZYX" : "SCYX",
+                  shape_text(info->data_shape, info->data_ndim, text, sizeof text));
     print_row("type", mt_dtype_name(info->dtype));
     print_shape("chunks", info->chunk_shape, info->original_ndim);
     print_shape("shards", info->shard_shape, info->original_ndim);
@@ -187,15 +190,21 @@ static size_t text_width(const char *text)
     return n;
 }
 
+static const char *axes_text(const mt_stack_info *info, char *text, size_t room)
+{
+    snprintf(text, room, "%s%s", info->original_axes, info->axes_source == MT_AXES_ASSUMED ? "*" : "");
+    return text;
+}
+
 enum { COLUMNS = 8 };
 
 /* What stands in a row of print_lines. room holds what is made for it. */
-static void fill_row(const struct entry *e, const char *row[COLUMNS], char room[2][MT_MAX_DIMS * 24])
+static void fill_row(const struct entry *e, const char *row[COLUMNS], char room[3][MT_MAX_DIMS * 24])
 {
     const mt_stack_info *info = e->info;
     row[0] = e->name;
     row[1] = info->format;
-    row[2] = info->original_axes;
+    row[2] = axes_text(info, room[2], sizeof room[2]);
     row[3] = shape_text(info->original_shape, info->original_ndim, room[0], sizeof room[0]);
     row[4] = mt_dtype_name(info->dtype);
     row[5] = info->chunk_shape[0] ? shape_text(info->chunk_shape, info->original_ndim, room[1], sizeof room[1]) : "-";
@@ -216,11 +225,25 @@ static void print_columns(const char *const row[COLUMNS], const size_t widths[CO
     putchar('\n');
 }
 
+/* What stars and question marks in the column of the axes mean; not among the lines, of which there is one for each image. */
+static void print_notes(const struct entry *entries, size_t n)
+{
+    bool assumed = false, unknown = false;
+    for (size_t i = 0; i < n; i++) {
+        assumed |= entries[i].info->axes_source == MT_AXES_ASSUMED;
+        unknown |= entries[i].info->axes_source == MT_AXES_UNKNOWN;
+    }
+    if (assumed)
+        fprintf(stderr, "microtome: axes with * are assumed: the file does not name them\n");
+    if (unknown)
+        fprintf(stderr, "microtome: axes of ? are unknown: the file does not name them; name them with --axes\n");
+}
+
 void print_lines(const struct entry *entries, size_t n)
 {
     const char *row[COLUMNS] = { "path", "format", "axes", "shape", "type", "chunks", "codecs", "" };
     size_t widths[COLUMNS];
-    char room[2][MT_MAX_DIMS * 24];
+    char room[3][MT_MAX_DIMS * 24];
     for (int c = 0; c < COLUMNS; c++)
         widths[c] = strlen(row[c]);
     for (size_t i = 0; i < n; i++) {
@@ -235,4 +258,5 @@ void print_lines(const struct entry *entries, size_t n)
         fill_row(&entries[i], row, room);
         print_columns(row, widths);
     }
+    print_notes(entries, n);
 }
