@@ -313,7 +313,7 @@ class Room(command_test.Command):
         shell = f"'{command_test.COMMAND}' patches '{self.image()}' --size 64x64 --count 1000 --out - | head -c 100"
         done = subprocess.run(["sh", "-c", shell], capture_output=True, timeout=300)
         self.assertEqual((len(done.stdout), done.stderr), (100, b""))
-        shell = f"'{command_test.COMMAND}' info {200 * (self.image() + ' ')} | true"
+        shell = f"'{command_test.COMMAND}' info --json {200 * (self.image() + ' ')} | true"
         done = subprocess.run(["sh", "-c", shell], capture_output=True, timeout=300)
         self.assertEqual((done.stdout, done.stderr), (b"", b""))
 
