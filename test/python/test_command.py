@@ -16,7 +16,10 @@ def run(*arguments, **kinds):
 def test_a_closed_pipe_is_quiet(tmp_path):
     np.save(tmp_path / "a.npy", np.zeros((4, 5), np.uint8))
     many = 200 * f"'{tmp_path}/a.npy' "
-    for shell in (f"info --json {many} | true", f"patches {many} --size 64x64 --count 10000 --out - | head -c 10 >/dev/null"):
+    for shell in (
+        f"info --json {many} | true",
+        f"patches {many} --size 64x64 --count 10000 --out - | head -c 10 >/dev/null",
+    ):
         done = subprocess.run(
             ["bash", "-c", f"'{sys.executable}' -m microtome {shell}; exit ${{PIPESTATUS[0]}}"],
             capture_output=True,
