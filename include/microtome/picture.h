@@ -43,8 +43,8 @@ MT_API MT_MUST_CHECK mt_status mt_draw_plane(mt_stack *stack, const mt_draw_opti
                                              void *user, mt_picture_size *out, mt_error *err);
 
 /* Draws up to MT_MOST_PATCHES patches side by side: the middle plane of each, small ones enlarged, large ones thinned.
- * All are of one stack, one size and one list of channels (NULL: as mt_draw_options says); the views of the requests do
- * not matter. Of the options only cancelled counts. options and out may be NULL. */
+ * All are of one size and one list of channels (NULL: as mt_draw_options says, of stacks with as many channels); colours
+ * are those of the first stack, and the views of the requests do not matter. Of the options only cancelled counts. options and out may be NULL. */
 #define MT_MOST_PATCHES 64
 MT_API MT_MUST_CHECK mt_status mt_draw_patches(const mt_patch_request *requests, size_t n,
                                                const mt_extract_options *options, mt_write_bytes write, void *user,

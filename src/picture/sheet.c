@@ -31,10 +31,10 @@ static mt_status check(const mt_patch_request *requests, size_t n, mt_error *err
         return mt_fail(err, MT_E_ARGUMENT, "%zu coordinates for an image with the spatial axes %s", first->n_spatial,
                        first->stack->info.data_ndim == 5 ? "ZYX" : "YX");
     for (size_t i = 0; i < n; i++)
-        if (requests[i].stack != first->stack || requests[i].n_spatial != first->n_spatial ||
-            requests[i].n_channels != first->n_channels ||
+        if (requests[i].n_spatial != first->n_spatial || requests[i].n_channels != first->n_channels ||
+            (!first->channels && requests[i].stack->info.data_shape[1] != first->stack->info.data_shape[1]) ||
             memcmp(requests[i].patch_size, first->patch_size, first->n_spatial * sizeof(int64_t)) != 0)
-            return mt_fail(err, MT_E_ARGUMENT, "the patches of a sheet differ in stack, size or channels");
+            return mt_fail(err, MT_E_ARGUMENT, "the patches of a sheet differ in size or channels");
     for (size_t d = 0; d < first->n_spatial; d++)
         if (first->patch_size[d] < 1 || first->patch_size[d] > MT_MOST_PIXELS)
             return mt_fail(err, MT_E_ARGUMENT, "patches of size %lld cannot be drawn", (long long)first->patch_size[d]);

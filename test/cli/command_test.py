@@ -149,22 +149,15 @@ class Usage(Command):
             ["info", image, "--json=1"],
             ["info", image, "--axes"],
             ["patches", image],
-            ["patches", image, image, "--size", "8x8"],
             ["patches", image, "--size", "8x8", "--size", "8x8"],
             ["patches", image, "--size", "8x8", "--grid", "--seed", "1"],
             ["patches", image, "--size", "8x8", "--overlap", "2x2"],
             ["patches", image, "--size", "8x8", "--grid", "--overlap", "8x2"],
-            ["patches", image, "--size", "8x8", "--channels", "1"],
-            ["patches", image, "--size", "8x8", "--sample", "1"],
-            ["patches", image, "--size", "8x8", "--at", "1,2,3"],
             ["help", "slice"],
             ["man", "slice"],
             ["completion", "fish"],
-            ["formats", "npy"],
+            ["formats", "npyy"],
             ["view", image],
-            ["view", image, "--out", self.path("a.png"), "--z", "0"],
-            ["view", image, "--out", self.path("a.png"), "--level", "1"],
-            ["view", image, "--out", self.path("a.png"), "--region", "0,0,41,50"],
             ["view", image, "--out", self.path("a.png"), "--region", "0,0,0,5"],
         ]:
             with self.subTest(arguments=arguments):
@@ -174,7 +167,6 @@ class Usage(Command):
     def test_numbers_are_strict(self):
         image = self.image()
         for size in [
-            "64",
             "64x",
             "x64",
             "64x64x",
@@ -202,9 +194,9 @@ class Usage(Command):
         self.run_it("patches", image, "--size", "8x8", "--seed", "18446744073709551615")
 
     def test_wrong_number_of_dimensions_says_what_the_image_has(self):
-        line = self.refuse("patches", self.image(), "--size", "4x8x8")
+        line = self.refuse("patches", self.image(), "--size", "4x8x8", status=1)
         self.assertIn("Y and X only: 40 x 50", line)
-        line = self.refuse("patches", self.image((3, 20, 30)), "--axes", "ZYX", "--size", "8x8")
+        line = self.refuse("patches", self.image((3, 20, 30)), "--axes", "ZYX", "--size", "8x8", status=1)
         self.assertIn("Z, Y and X: 3 x 20 x 30", line)
 
     def test_completion_parses_and_knows_options(self):
@@ -545,7 +537,7 @@ class View(Command):
         first, second = done.stderr.splitlines()
         self.assertIn(f"{folder}/group.zarr#b: zarr: ", first)
         self.assertIn("unheard-of", first)
-        self.assertIn(f"{folder}/notes.txt: ", second)
+        self.assertEqual(second, f"microtome: {folder}: skipped 1 file that is not an image")
         self.assertIn("known format", self.refuse("info", f"{folder}/notes.txt", status=1))
 
     def test_two_channels_are_green_and_magenta(self):

@@ -169,6 +169,16 @@ static void test_a_sheet(void **state)
     assert_true(pixels[3 * (5 * 130 + 66 + 5)] > pixels[3 * (5 * 130 + 5)]);
     free(pixels);
     free(f.bytes);
+    mt_stack *other = stack_of(image, MT_UINT8, "YX", shape);
+    requests[1].stack = other; /* of several images */
+    file both = { 0 };
+    check_ok(mt_draw_patches(requests, 3, NULL, append, &both, &drawn, &err), &err);
+    mt_stack *two = stack_of(image, MT_UINT8, "CYX", (const int64_t[]) { 2, 16, 32 });
+    requests[1].stack = two; /* with other channels */
+    assert_int_equal(mt_draw_patches(requests, 3, NULL, append, &both, &drawn, &err), MT_E_ARGUMENT);
+    free(both.bytes);
+    mt_stack_close(two);
+    mt_stack_close(other);
     mt_stack_close(stack);
 }
 
