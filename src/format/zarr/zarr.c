@@ -119,7 +119,8 @@ static mt_status map_array(const zarr_reader *r, zarr_node *node, const mt_selec
 static mt_status refuse_choice(const zarr_images *images, const char *group, const char *prefix, mt_error *err)
 {
     if (images->n == 0)
-        return mt_fail(err, MT_E_NOT_FOUND, "no array%s%s%s", *group ? " in '" : "", group, *group ? "'" : "");
+        return mt_fail(err, MT_E_NOT_FOUND, "no image%s%s%s: no array of two or more dimensions", *group ? " in '" : "",
+                       group, *group ? "'" : "");
     char text[400];
     size_t used = 0;
     size_t i = 0;
@@ -131,16 +132,17 @@ static mt_status refuse_choice(const zarr_images *images, const char *group, con
                                  *prefix ? "/" : "", images->names[i]);
     }
     snprintf(text + used, sizeof text - used, "%s", i < images->n ? ", ..." : "");
-    return mt_fail(err, MT_E_NOT_FOUND, "there are several arrays, name one: %s", text);
+    return mt_fail(err, MT_E_NOT_FOUND, "there are several images, name one: %s", text);
 }
 
 /* The image of a group that a series number, or else nothing, chooses: its path relative to the group. */
 static mt_status choose_image(const zarr_reader *r, const zarr_node *group, const mt_selection *selection,
                               const char **out, mt_error *err)
 {
-    bool is_plain;
-    zarr_images images = { .reader = r, .limit = selection->series < MAX_NAMED ? MAX_NAMED + 1 : SIZE_MAX };
-    mt_status st = zarr_find_images(&images, group, false, &is_plain, err);
+    bool is_plain = zarr_is_plain(group);
+    size_t limit = selection->series < MAX_NAMED ? MAX_NAMED + 1 : SIZE_MAX;
+    zarr_images images = { .reader = r, .limit = limit, .below = "" };
+    mt_status st = (is_plain ? zarr_find_below : zarr_find_own_images)(&images, group, err);
     if (st)
         return st;
     if (is_plain ? images.n != 1 : images.n == 0)
@@ -246,20 +248,6 @@ static mt_status zarr_map(const mt_container *container, const mt_selection *par
     return st;
 }
 
-static mt_status add_names(const zarr_reader *r, const zarr_images *images, const char *prefix, mt_names *out,
-                           mt_error *err)
-{
-    for (size_t i = 0; i < images->n; i++) {
-        const char *name = images->names[i];
-        const char *between = !*prefix || !*name ? "" : strncmp(name, "series=", 7) == 0 ? "&" : "/";
-        char *whole = mt_arena_printf(r->scratch, err, "%s%s%s", prefix, between, name);
-        mt_status st = whole ? mt_names_add(out, whole, err) : zarr_failed(err);
-        if (st)
-            return st;
-    }
-    return MT_OK;
-}
-
 static mt_status zarr_list(const mt_container *container, const mt_selection *below, mt_names *out, mt_error *err)
 {
     zarr_reader r;
@@ -270,11 +258,10 @@ static mt_status zarr_list(const mt_container *container, const mt_selection *be
     zarr_node node;
     if (!(st = zarr_join(&r, container->source.key, prefix, MT_E_ARGUMENT, &path, err)) &&
         !(st = zarr_node_load(&r, path, &node, err))) {
-        bool is_plain;
-        zarr_images images = { .reader = &r, .limit = SIZE_MAX };
-        st = zarr_find_images(&images, &node, true, &is_plain, err);
-        if (!st)
-            st = add_names(&r, &images, prefix, out, err);
+        zarr_images images = { .reader = &r, .limit = SIZE_MAX, .with_labels = true, .below = prefix };
+        st = zarr_is_plain(&node) ? zarr_find_below(&images, &node, err) : zarr_find_own_images(&images, &node, err);
+        for (size_t i = 0; !st && i < images.n; i++)
+            st = mt_names_add(out, images.names[i], err);
         zarr_node_free(&node);
     }
     mt_arena_free(r.scratch);

@@ -180,15 +180,24 @@ void zarr_name_axes(mt_chunk_map *map, const json_t *names);
 /* Images of a store. */
 typedef struct zarr_images {
     const zarr_reader *reader;
-    size_t limit; /* finding stops when there are as many */
+    size_t limit;      /* finding stops when there are as many */
+    bool with_labels;  /* of multiscale images */
+    const char *below; /* names are put below this one; "" for none */
     size_t n, room;
     const char **names; /* relative to the node where the search began, "" for itself */
 } zarr_images;
 
-/* Finds the images of a node. In a plain group, unlike in a multiscale image, a plate or a series, none is the default
+MT_MUST_CHECK mt_status zarr_images_add(zarr_images *images, const char *name, mt_error *err); /* name is borrowed */
+bool zarr_images_are_full(const zarr_images *images);
+
+/* Whether a node is no image, and does not say what its images are: they are looked for below it, and none is the default
  * before the others. */
-MT_MUST_CHECK mt_status zarr_find_images(zarr_images *images, const zarr_node *node, bool with_labels, bool *is_plain,
-                                         mt_error *err);
+bool zarr_is_plain(const zarr_node *node);
+
+/* The images of a plain node: arrays and other images below it, at any depth. */
+MT_MUST_CHECK mt_status zarr_find_below(zarr_images *images, const zarr_node *group, mt_error *err);
+/* Those of any other node. */
+MT_MUST_CHECK mt_status zarr_find_own_images(zarr_images *images, const zarr_node *node, mt_error *err);
 
 /* The map's find_stored: by listings of folders, which are not kept longer than the scan. */
 void zarr_find_stored(const mt_chunk_map *map, mt_scan *scan, const int64_t *position, int64_t *next);

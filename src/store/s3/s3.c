@@ -228,7 +228,7 @@ static void close_web(mt_web *web)
 }
 
 static const mt_web_ops s3_ops = {
-    .address = address, .prepare = prepare, .judge = judge, .list = mt_s3_list, .close = close_web
+    .address = address, .prepare = prepare, .judge = judge, .list = mt_s3_list, .sample = mt_s3_sample, .close = close_web
 };
 
 /* In the child of a fork: the thread is the parent's. */
