@@ -13,6 +13,10 @@ struct entry {
     mt_checksum checksum;          /* text "" if it was not asked for, or failed */
 };
 
+/* How many of what is missing have names in info->missing. */
+size_t missing_names(const mt_stack_info *info);
+const char *axes_source_name(const mt_stack_info *info);
+
 void print_table(const struct entry *entry);
 void print_lines(const struct entry *entries, size_t n);
 void print_json(const struct entry *entries, size_t n);

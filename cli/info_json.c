@@ -108,6 +108,16 @@ static void print_names(const char *key, const mt_names *names, bool titles)
     putchar(']');
 }
 
+static void print_list(const char *key, const char *const *texts, size_t n)
+{
+    printf(",\n  \"%s\": [", key);
+    for (size_t i = 0; i < n; i++) {
+        printf("%s", i ? ", " : "");
+        print_string(texts[i]);
+    }
+    putchar(']');
+}
+
 static void print_attachments(const mt_names *list)
 {
     printf(",\n  \"attachments\": [");
@@ -134,6 +144,7 @@ static void print_entry(const struct entry *entry)
     print_text("format", info->format);
     print_text("part", info->part);
     print_text("axes", info->original_axes);
+    print_text("axes_source", axes_source_name(info));
     print_shape("shape", info->original_shape, ndim, true);
     print_shape("data_shape", info->data_shape, info->data_ndim, true);
     print_text("dtype", mt_dtype_name(info->dtype));
@@ -148,6 +159,9 @@ static void print_entry(const struct entry *entry)
     print_names("parts", entry->parts, false);
     print_names("titles", entry->parts, true);
     print_attachments(entry->attachments);
+    print_list("warnings", info->warnings, info->n_warnings);
+    printf(",\n  \"n_missing\": %" PRIu64, info->n_missing);
+    print_list("missing", info->missing, missing_names(info));
     printf("\n}");
 }
 

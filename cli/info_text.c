@@ -115,6 +115,31 @@ static void print_attachments(const mt_names *list)
         print_more(n - MOST_LINES);
 }
 
+size_t missing_names(const mt_stack_info *info)
+{
+    return info->n_missing < MT_MAX_MISSING_NAMES ? (size_t)info->n_missing : MT_MAX_MISSING_NAMES;
+}
+
+const char *axes_source_name(const mt_stack_info *info)
+{
+    static const char *const names[] = { "file", "caller", "assumed" };
+    return names[info->axes_source];
+}
+
+static void print_missing(const mt_stack_info *info)
+{
+    char text[128];
+    if (info->n_missing == 0)
+        return;
+    snprintf(text, sizeof text, "%" PRIu64 " files or frames, which read as the fill value", info->n_missing);
+    print_row("missing", text);
+    size_t n = missing_names(info);
+    for (size_t i = 0; i < n && i < MOST_LINES; i++)
+        print_row("", info->missing[i]);
+    if (info->n_missing > MOST_LINES)
+        print_more((size_t)(info->n_missing - MOST_LINES));
+}
+
 void print_table(const struct entry *entry)
 {
     const mt_stack_info *info = entry->info;
@@ -124,7 +149,9 @@ void print_table(const struct entry *entry)
     print_row("format", info->format);
     if (*info->part)
         print_row("part", info->part);
-    print_row("axes", info->original_axes);
+    snprintf(text, sizeof text, "%s%s", info->original_axes,
+             info->axes_source == MT_AXES_ASSUMED ? " (assumed: the file does not name them)" : "");
+    print_row("axes", text);
     print_shape("shape", info->original_shape, info->original_ndim);
     print_row(info->data_ndim == 5 ? "SCZYX" : "SCYX",
               shape_text(info->data_shape, info->data_ndim, text, sizeof text));
@@ -142,6 +169,9 @@ void print_table(const struct entry *entry)
     print_channels(info);
     print_parts(entry->parts, info);
     print_attachments(entry->attachments);
+    print_missing(info);
+    for (size_t i = 0; i < info->n_warnings; i++)
+        print_row("warning", info->warnings[i]);
 }
 
 static int widest_path(const struct entry *entries, size_t n)

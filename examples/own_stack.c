@@ -44,7 +44,8 @@ int main(void)
 {
     static rings image = { .channels = 2, .height = 300, .width = 400 };
     const mt_stack_ops ops = { .struct_size = sizeof ops, .extract_patch = extract };
-    const mt_stack_info info = { .source = "rings",
+    const mt_stack_info info = { .struct_size = sizeof info,
+                                 .source = "rings",
                                  .dtype = MT_FLOAT32,
                                  .original_axes = "CYX",
                                  .original_ndim = 3,

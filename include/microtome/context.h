@@ -26,6 +26,7 @@ typedef struct mt_limits {
     size_t max_zip_bytes;      /* the directory of a zip archive: 256 MiB */
     size_t max_zip_members;    /* 4,194,304 */
     size_t max_norange_bytes;  /* one object of a web server that cannot send parts of it; it is then kept: 64 MiB */
+    size_t reserved[8];        /* 0 */
 } mt_limits;
 
 /* resize(user, NULL, 0, n) allocates, resize(user, p, n, 0) frees and returns NULL. Must be thread-safe. */
@@ -83,6 +84,7 @@ typedef struct mt_counters {
     uint64_t cache_bytes;     /* bytes in the cache now */
     uint64_t memory_bytes;    /* bytes allocated now */
     uint64_t memory_peak;     /* the most that were allocated at once */
+    uint64_t reserved[8];     /* 0 */
 } mt_counters;
 
 /* Thread-safe; a snapshot, not one instant, while other threads work. */

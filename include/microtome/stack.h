@@ -17,13 +17,25 @@ MT_BEGIN_DECLS
 typedef struct mt_stack mt_stack;
 
 typedef struct mt_channel {
-    const char *name; /* never NULL, "" where the file gives none */
+    const char *name; /* never NULL, "" if the file gives none */
     int has_color;
     uint8_t rgb[3];
+    uint64_t reserved[4]; /* 0 */
 } mt_channel;
+
+/* Where the axes of a stack come from. */
+typedef enum mt_axes_source {
+    MT_AXES_FROM_FILE = 0,
+    MT_AXES_FROM_CALLER, /* mt_open_options.axes */
+    MT_AXES_ASSUMED      /* the file names none, or not all */
+} mt_axes_source;
+
+/* Of what is missing, so many are named. */
+#define MT_MAX_MISSING_NAMES 1000
 
 /* What is known of a stack. Owned by the stack, immutable, valid until it is closed. */
 typedef struct mt_stack_info {
+    size_t struct_size;        /* sizeof(mt_stack_info): that of the library, or of the caller of mt_stack_new */
     const char *source;        /* names the image; travels with its predictions */
     const char *format;        /* "tiff", "zarr", ...; "custom" for a stack of one's own */
     mt_dtype dtype;            /* as stored */
@@ -41,6 +53,14 @@ typedef struct mt_stack_info {
     const char *part;                 /* the part that was opened, as after '#'; "" for the whole */
     int level;                        /* of a pyramid; 0 is the full image */
     int n_levels;                     /* at least 1 */
+    mt_axes_source axes_source;
+    /* What was repaired, left out or assumed when the image was opened: a sentence each. */
+    const char *const *warnings;
+    size_t n_warnings;
+    /* Files and frames that the image names and that are not there: their pixels are the fill value. Counted when it was
+     * opened; absent chunks are counted as they are asked for (mt_stack_count_chunks). */
+    uint64_t n_missing;
+    const char *const *missing; /* names of the first; min(n_missing, MT_MAX_MISSING_NAMES) of them */
 } mt_stack_info;
 
 typedef struct mt_open_options {
@@ -64,8 +84,9 @@ typedef struct mt_open_options {
      * than 1, is MT_E_ARGUMENT. */
     const char *depth_axis;
     int use_masks; /* CZI: pixels that a tile's mask calls invalid show what lies below; 0: masks are ignored */
-    /* Zarr: a chunk whose object is absent is MT_E_NOT_FOUND; 0: it reads as the fill value. For images of which all chunks
-     * should be there: behind a URL, a wrong path and an empty image look the same. */
+    /* Other than 0: an image with missing files or frames (mt_stack_info.missing) is not opened, and a chunk whose object
+     * is absent (Zarr) fails when it is read, each with MT_E_NOT_FOUND; 0: they read as the fill value. For images that
+     * should be complete: behind a URL, a wrong path and an empty image look the same. */
     int missing_is_error;
     /* NULL, or a file that mt_stack_save_map wrote for this image (microtome/map.h): then nothing of the image is read to
      * open it. Its first read checks that the image is the one whose map was saved, else fails with MT_E_CHANGED. part,
@@ -111,6 +132,7 @@ typedef struct mt_view {
     const float *scale;     /* for MT_FLOAT32: value * scale[c] + offset[c], computed in float32, one for each */
     const float *offset;    /* channel of the request; NULL: 1 and 0 */
     double padding;         /* the value outside the image, as it is to stand in the patch */
+    uint64_t reserved[4];   /* 0 */
 } mt_view;
 
 /* One patch. Sizes and coordinates are in pixels, in the order (Z)YX. Everything is borrowed for the call. */
@@ -122,6 +144,7 @@ typedef struct mt_patch_request {
     size_t n_spatial;        /* the length of coords and patch_size: 2, or 3 where the image has Z */
     const int64_t *coords;   /* first corner; may lie outside the image */
     const int64_t *patch_size;
+    uint64_t reserved[4]; /* 0 */
     mt_view view;
 } mt_patch_request;
 
@@ -177,7 +200,7 @@ typedef struct mt_stack_ops {
     int caller_thread_only;
 } mt_stack_ops;
 
-/* Makes a stack out of ops. info gives source, dtype, original_axes, original_ndim and original_shape at the least
+/* Makes a stack out of ops. info gives its struct_size, source, dtype, original_axes, original_ndim and original_shape at the least
  * (data_shape follows from them), and pixel_size, unit, channels and chunk_shape where they are known; it is copied, and
  * its other fields say what a stack of one's own is. ops is copied; self is handed to every call and, if this succeeds, to
  * close. */

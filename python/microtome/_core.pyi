@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 from collections.abc import Iterable, Sequence
 from os import PathLike
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 from numpy.typing import DTypeLike, NDArray
 
@@ -106,6 +106,14 @@ class Stack:
     def level(self) -> int: ...
     @property
     def levels(self) -> int: ...
+    @property
+    def axes_source(self) -> Literal["file", "caller", "assumed"]: ...
+    @property
+    def warnings(self) -> list[str]: ...
+    @property
+    def missing(self) -> list[str]: ...
+    @property
+    def n_missing(self) -> int: ...
     @property
     def closed(self) -> bool: ...
     @property

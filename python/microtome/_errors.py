@@ -21,6 +21,10 @@ class Error(Exception):
     path: str | None = None
 
 
+class ImageWarning(UserWarning):
+    """Files or frames of an image are missing, or something in it was repaired, left out or assumed."""
+
+
 class ArgumentError(Error, ValueError):
     """An argument makes no sense, whatever the file holds."""
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 
 import os
 import re
+import warnings
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import numpy as np
 
 from . import _core
-from ._errors import shown
+from ._errors import ImageWarning, shown
 from ._stack import ImageStack
 
 if TYPE_CHECKING:
@@ -157,8 +158,9 @@ def open(
         The folder inside which a file may refer to other files (HDF5's links, external
         raw data and virtual datasets); "" is the folder of the file.
     missing : {"fill", "error"}
-        Zarr: what a chunk is whose object is absent. Behind a URL, a wrong path and an
-        image without pixels look the same: ``"error"`` raises a NotFoundError.
+        What to do about files and frames that the image names and that are not there, and
+        about absent chunks (Zarr): ``"fill"`` reads them as the fill value, and warns of
+        files and frames; ``"error"`` raises a NotFoundError.
     map : path-like, optional
         A file that `ImageStack.save_map` wrote for this image: then nothing of the image is
         read to open it, and its first read checks that the image has not changed since.
@@ -191,6 +193,12 @@ def open(
         The file cannot be read, or the server refuses or fails; an OSError too.
     ArgumentError
         The axes do not fit the image, or the map is of another part; a ValueError too.
+
+    Warns
+    -----
+    ImageWarning
+        Files or frames are missing (`ImageStack.missing`), or something was repaired, left
+        out or assumed (`ImageStack.warnings`).
 
     Notes
     -----
@@ -226,7 +234,18 @@ def open(
     if map:
         options["map"] = _absolute(map)
     stack._recipe = _open_again, (_absolute(path), options)
+    _warn(stack)
     return stack
+
+
+def _warn(stack: ImageStack) -> None:
+    """Tell once, of the caller of the caller, what is missing and what was repaired or assumed."""
+    texts = list(stack.warnings)
+    if stack.n_missing:
+        names = ", ".join(stack.missing[:3]) + (", ..." if stack.n_missing > 3 else "")
+        texts.insert(0, f"{stack.n_missing} files or frames are missing and read as the fill value: {names}")
+    if texts:
+        warnings.warn(f"{stack.source}: " + "; ".join(texts), ImageWarning, stacklevel=3)
 
 
 def _open_again(path: str, options: dict[str, Any]) -> ImageStack:
@@ -279,6 +298,7 @@ def open_all(
     stacks.skipped = skipped
     for stack in stacks:
         stack._recipe = _open_again, (_absolute(stack.source), options)
+        _warn(stack)
     return stacks
 
 

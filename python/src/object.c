@@ -197,7 +197,7 @@ PyObject *stack_from_object(PyObject *type, PyTypeObject *core, PyObject *const 
     };
     PyObject *values[7];
     core_state *state = PyType_GetModuleState(core);
-    mt_stack_info info = { .source = "object", .original_axes = "" };
+    mt_stack_info info = { .struct_size = sizeof info, .source = "object", .original_axes = "" };
     mt_context *context;
     if (!parse_arguments(&s, args, n, names, values) || !context_convert(state, values[5], &context) ||
         !describe(values, &info))

@@ -254,6 +254,49 @@ static PyObject *get_channels(PyObject *self, void *unused)
     return list;
 }
 
+/* Texts that may quote names from files. */
+static PyObject *text_list(const char *const *texts, size_t n)
+{
+    PyObject *list = PyList_New(0);
+    for (size_t i = 0; list && i < n; i++) {
+        PyObject *text = PyUnicode_DecodeUTF8(texts[i], (Py_ssize_t)strlen(texts[i]), "replace");
+        if (!text || PyList_Append(list, text))
+            Py_CLEAR(list);
+        Py_XDECREF(text);
+    }
+    return list;
+}
+
+static PyObject *get_warnings(PyObject *self, void *unused)
+{
+    (void)unused;
+    const mt_stack_info *info = get_info(self);
+    return info ? text_list(info->warnings, info->n_warnings) : NULL;
+}
+
+static PyObject *get_missing(PyObject *self, void *unused)
+{
+    (void)unused;
+    const mt_stack_info *info = get_info(self);
+    uint64_t most = MT_MAX_MISSING_NAMES;
+    return info ? text_list(info->missing, (size_t)(info->n_missing < most ? info->n_missing : most)) : NULL;
+}
+
+static PyObject *get_n_missing(PyObject *self, void *unused)
+{
+    (void)unused;
+    const mt_stack_info *info = get_info(self);
+    return info ? PyLong_FromUnsignedLongLong(info->n_missing) : NULL;
+}
+
+static PyObject *get_axes_source(PyObject *self, void *unused)
+{
+    (void)unused;
+    static const char *const names[] = { "file", "caller", "assumed" };
+    const mt_stack_info *info = get_info(self);
+    return info ? PyUnicode_FromString(names[info->axes_source]) : NULL;
+}
+
 static PyObject *get_closed(PyObject *self, void *unused)
 {
     (void)unused;
@@ -274,6 +317,16 @@ static PyGetSetDef stack_getters[] = {
     { "part", get_part, NULL, "The part of the file, as it stands behind ``#``; empty for the whole.", NULL },
     { "level", get_level, NULL, "Level of the pyramid that is open; 0 is the full image.", NULL },
     { "levels", get_levels, NULL, "How many levels the pyramid has; 1 without one.", NULL },
+    { "axes_source", get_axes_source, NULL,
+      "Where ``original_axes`` come from: ``\"file\"``, ``\"caller\"``, or ``\"assumed\"`` if the file names none.",
+      NULL },
+    { "warnings", get_warnings, NULL,
+      "What was repaired, left out or assumed when the image was opened; a list of sentences.", NULL },
+    { "missing", get_missing, NULL,
+      "Files and frames that the image names and that are not there, which read as the fill value: the names of the "
+      "first 1,000.",
+      NULL },
+    { "n_missing", get_n_missing, NULL, "How many files and frames are missing.", NULL },
     { "_pixels", get_pixels, NULL, NULL, NULL },
     { "_channels", get_channels, NULL, NULL, NULL },
     { "closed", get_closed, NULL, "Whether the stack was closed.", NULL },

@@ -57,9 +57,16 @@ typedef struct mt_scan {
 /* As the first coordinate of a grid position: behind all chunks. */
 #define MT_NOWHERE INT64_MAX
 
+/* Texts of an arena. */
+typedef struct mt_texts {
+    const char **items;
+    size_t n, room;
+} mt_texts;
+
 typedef mt_status (*mt_visit_box)(void *user, uint64_t id, mt_error *err);
 
 #define MT_MAP_OWNERS 4
+#define MT_MAX_WARNINGS 100
 
 /* An array cut into a grid of chunks, or covered by boxes. Immutable once it is made; everything in it lives in its
  * arena or in its container.
@@ -119,6 +126,11 @@ struct mt_chunk_map {
     size_t n_channels;
     const char *part;    /* the part that was opened; NULL: as it was asked for */
     int level, n_levels; /* n_levels 0 counts as 1 */
+
+    bool axes_assumed; /* no metadata names the axes, though all are set */
+    mt_texts warnings; /* mt_chunk_map_warn */
+    mt_texts missing;  /* mt_chunk_map_miss: the first MT_MAX_MISSING_NAMES */
+    uint64_t n_missing;
 };
 
 /* What the engine calls the dimensions: checks the map of a freshly opened format (shape, products against the limits,
@@ -129,6 +141,13 @@ MT_MUST_CHECK mt_status mt_chunk_map_check(const mt_chunk_map *map, mt_error *er
 MT_MUST_CHECK mt_status mt_chunk_map_new(mt_env *env, mt_store *store, const char *format, mt_chunk_map **out,
                                          mt_error *err);
 void mt_chunk_map_free(mt_chunk_map *map);
+
+/* Adds a sentence for users about what was repaired, left out or assumed, once: MT_OK, or want of memory. Of more than
+ * MT_MAX_WARNINGS the last says that there are more. */
+MT_MUST_CHECK mt_status mt_chunk_map_warn(mt_chunk_map *map, mt_error *err, const char *format, ...) MT_PRINTF(3, 4);
+
+/* Counts a file or frame that the image names and that is not there, and keeps its name. */
+MT_MUST_CHECK mt_status mt_chunk_map_miss(mt_chunk_map *map, mt_error *err, const char *format, ...) MT_PRINTF(3, 4);
 
 /* Sets chunk_stride for C order of chunk_shape. */
 void mt_chunk_map_c_order(mt_chunk_map *map);

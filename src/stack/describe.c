@@ -185,6 +185,9 @@ mt_status mt_stack_describe(mt_stack *stack, const char *given, const char *dept
         guess_axes(map, axes);
     if (st)
         return st;
+    info->axes_source = given                                         ? MT_AXES_FROM_CALLER
+                        : map->axes_assumed || strchr(map->axes, '?') ? MT_AXES_ASSUMED
+                                                                      : MT_AXES_FROM_FILE;
     if (map->ndim >= 2 && (!strchr(axes, 'Y') || !strchr(axes, 'X')))
         return mt_fail(err, MT_E_ARGUMENT, "no axes Y and X in \"%s\" (%s): name the axes", axes,
                        shape_text(map, text, sizeof text));
@@ -204,6 +207,10 @@ mt_status mt_stack_describe(mt_stack *stack, const char *given, const char *dept
     info->part = map->part ? map->part : "";
     info->level = map->level;
     info->n_levels = map->n_levels ? map->n_levels : 1;
+    info->warnings = map->warnings.items;
+    info->n_warnings = map->warnings.n;
+    info->missing = map->missing.items;
+    info->n_missing = map->n_missing;
     if (map->channels && (int64_t)map->n_channels == info->data_shape[1])
         info->channels = map->channels;
     return depth ? describe_view(stack, depth, err) : describe_original(stack, axes, err);

@@ -34,6 +34,7 @@ static mt_status new_stack(mt_context *given, mt_stack **out, mt_error *err)
     mt_stack *stack = memset(memory, 0, sizeof(mt_stack));
     stack->context = context;
     stack->owners = 1;
+    stack->info.struct_size = sizeof stack->info;
     if ((st = mt_arena_new(&context->env, &stack->arena, err)))
         destroy(stack);
     else
@@ -60,6 +61,14 @@ mt_status mt_open_options_take(const mt_open_options *given, mt_open_options *ou
     return MT_OK;
 }
 
+static mt_status check_complete(const mt_stack_info *info, mt_error *err)
+{
+    if (info->n_missing == 0)
+        return MT_OK;
+    return mt_fail(err, MT_E_NOT_FOUND, "%llu of its files or frames are missing, the first is %s",
+                   (unsigned long long)info->n_missing, info->missing[0]);
+}
+
 static mt_status fill_stack(mt_stack *stack, mt_container *container, const mt_selection *part,
                             const mt_open_options *options, mt_error *err)
 {
@@ -78,6 +87,8 @@ static mt_status fill_stack(mt_stack *stack, mt_container *container, const mt_s
         st = mt_container_map(container, part, &stack->map, err);
     if (!st)
         st = mt_stack_describe(stack, options->axes, options->depth_axis, err);
+    if (!st && options->missing_is_error)
+        st = check_complete(&stack->info, err);
     if (st) {
         mt_error_prefix(err, "%s", source);
         return st;
@@ -141,12 +152,14 @@ mt_status mt_stack_open_wrapped(mt_context *given, const char *path, const mt_op
 mt_status mt_stack_open(mt_context *context, const char *path, const mt_open_options *options, mt_stack **out,
                         mt_error *err)
 {
+    mt_error_reset(err);
     return mt_stack_open_wrapped(context, path, options, NULL, out, err);
 }
 
 mt_status mt_stack_open_memory(mt_context *given, const char *name, const void *bytes, size_t size,
                                const mt_open_options *given_options, mt_stack **out, mt_error *err)
 {
+    mt_error_reset(err);
     mt_open_options options;
     mt_container *container;
     mt_selection part;
@@ -199,6 +212,7 @@ mt_status mt_stack_from_array(mt_context *context, const void *data, mt_dtype dt
                               const int64_t *shape, const int64_t *strides, const char *source, mt_stack **out,
                               mt_error *err)
 {
+    mt_error_reset(err);
     if (mt_dtype_size(dtype) == 0)
         return mt_fail(err, MT_E_ARGUMENT, "%d is no dtype", (int)dtype);
     if (!data || !axes || !shape || strlen(axes) > 6)
@@ -257,13 +271,18 @@ static mt_status describe_own(mt_stack *stack, const mt_stack_info *info, mt_err
 mt_status mt_stack_new(mt_context *context, const mt_stack_ops *ops, void *self, const mt_stack_info *info,
                        mt_stack **out, mt_error *err)
 {
+    mt_error_reset(err);
+    mt_stack_info given = { 0 };
+    if (info && info->struct_size <= sizeof given)
+        memcpy(&given, info, info->struct_size);
+    info = &given;
     if (!ops || ops->struct_size == 0 || ops->struct_size > sizeof *ops || !ops->extract_patch)
         return mt_fail(err, MT_E_ARGUMENT, "mt_stack_ops needs its struct_size and extract_patch");
-    if (!info || !info->source || !info->original_axes || mt_dtype_size(info->dtype) == 0 ||
+    if (!info->source || !info->original_axes || mt_dtype_size(info->dtype) == 0 ||
         info->original_ndim != (int)strlen(info->original_axes) || info->original_ndim > 6)
         return mt_fail(err, MT_E_ARGUMENT,
-                       "a stack needs source, dtype, original_axes and an original_shape of as many "
-                       "dimensions");
+                       "a stack needs an info with its struct_size, source, dtype, original_axes and an original_shape "
+                       "of as many dimensions");
     mt_stack *stack;
     mt_status st = new_stack(context, &stack, err);
     if (st)

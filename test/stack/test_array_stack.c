@@ -186,7 +186,11 @@ static void a_stack_of_ones_own_is_a_stack(void **state)
     (void)state;
     int self = 42;
     mt_stack_ops ops = { .struct_size = sizeof ops, .extract_patch = own_extract, .close = own_close };
-    mt_stack_info info = { .source = "formula", .dtype = MT_FLOAT32, .original_axes = "SCZYX", .original_ndim = 5 };
+    mt_stack_info info = { .struct_size = sizeof info,
+                           .source = "formula",
+                           .dtype = MT_FLOAT32,
+                           .original_axes = "SCZYX",
+                           .original_ndim = 5 };
     memcpy(info.original_shape, own_shape, sizeof own_shape);
     char name[] = "DAPI";
     mt_channel channels[3] = { { .name = name }, { .name = NULL }, { .has_color = 1, .rgb = { 7, 8, 9 } } };
@@ -260,7 +264,8 @@ static void the_largest_stack_of_ones_own_has_borders(void **state)
 {
     (void)state;
     const mt_stack_ops ops = { .struct_size = sizeof ops, .extract_patch = fill_with_coords };
-    const mt_stack_info info = { .source = "line",
+    const mt_stack_info info = { .struct_size = sizeof info,
+                                 .source = "line",
                                  .dtype = MT_UINT8,
                                  .original_axes = "YX",
                                  .original_ndim = 2,

@@ -220,7 +220,8 @@ static void between_calls_of_a_stack_of_ones_own(void **state)
     static batch b;
     int calls = 0;
     const mt_stack_ops ops = { .struct_size = sizeof ops, .extract_patch = fill_with_ones, .caller_thread_only = 1 };
-    const mt_stack_info info = { .source = "ones",
+    const mt_stack_info info = { .struct_size = sizeof info,
+                                 .source = "ones",
                                  .dtype = MT_FLOAT32,
                                  .original_axes = "YX",
                                  .original_ndim = 2,

@@ -71,7 +71,8 @@ static mt_stack *new_own(mt_context *context, own *o, int caller_thread_only)
     const mt_stack_ops ops = { .struct_size = sizeof ops,
                                .extract_patch = extract_own,
                                .caller_thread_only = caller_thread_only };
-    const mt_stack_info info = { .source = "rows",
+    const mt_stack_info info = { .struct_size = sizeof info,
+                                 .source = "rows",
                                  .dtype = MT_FLOAT32,
                                  .original_axes = "YX",
                                  .original_ndim = 2,

@@ -156,6 +156,31 @@ static mt_status read_channels(mt_reader *r, mt_chunk_map *map, mt_error *err)
     return st;
 }
 
+static mt_status read_texts(mt_reader *r, mt_chunk_map *map, mt_texts *out, mt_error *err)
+{
+    mt_status st = read_count(r, &out->n, err);
+    if (st || out->n == 0)
+        return st;
+    out->room = out->n;
+    out->items = mt_arena_alloc(map->arena, out->n, sizeof *out->items, err);
+    for (size_t i = 0; !st && out->items && i < out->n; i++) {
+        char *text;
+        if (!(st = read_text(r, map->arena, &text, err)))
+            out->items[i] = text;
+    }
+    return out->items ? st : failed(err);
+}
+
+static mt_status read_remarks(mt_reader *r, mt_chunk_map *map, mt_error *err)
+{
+    mt_status st = read_texts(r, map, &map->warnings, err);
+    if (st || (st = read_texts(r, map, &map->missing, err)))
+        return st;
+    map->n_missing = mt_read_varint(r);
+    uint64_t named = map->n_missing < MT_MAX_MISSING_NAMES ? map->n_missing : MT_MAX_MISSING_NAMES;
+    return map->missing.n == named ? MT_OK : broken("missing files", err);
+}
+
 static mt_status read_grid(mt_reader *r, mt_chunk_map *map, mt_error *err)
 {
     map->ndim = mt_read_u8(r);
@@ -176,6 +201,7 @@ static mt_status read_grid(mt_reader *r, mt_chunk_map *map, mt_error *err)
     map->ask_axes = flags & 1;
     map->swap = flags >> 1 & 1;
     map->cut_at_edge = flags >> 2 & 1;
+    map->axes_assumed = flags >> 3 & 1;
     mt_status st = MT_OK;
     for (int d = 0; !st && d < map->ndim; d++)
         st = read_edges(r, map, d, err);
@@ -191,7 +217,8 @@ static mt_status read_fields(mt_reader *r, mt_chunk_map *map, mt_error *err)
             map->pixel_size[d] = 0;
         st = read_optional(r, map->arena, &map->unit[d], err);
     }
-    if (st || (st = read_channels(r, map, err)) || (st = read_optional(r, map->arena, &map->part, err)))
+    if (st || (st = read_channels(r, map, err)) || (st = read_optional(r, map->arena, &map->part, err)) ||
+        (st = read_remarks(r, map, err)))
         return st;
     uint64_t level = mt_read_varint(r), n_levels = mt_read_varint(r);
     if (r->failed || n_levels > 1000 || level >= (n_levels ? n_levels : 1))

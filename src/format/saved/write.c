@@ -355,6 +355,13 @@ static void put_optional(mt_buffer *out, const char *text)
         mt_put_text(out, text);
 }
 
+static void put_texts(mt_buffer *out, const mt_texts *texts)
+{
+    mt_put_varint(out, texts->n);
+    for (size_t i = 0; i < texts->n; i++)
+        mt_put_text(out, texts->items[i]);
+}
+
 static void write_edges(const mt_chunk_map *map, mt_buffer *out)
 {
     for (int d = 0; d < map->ndim; d++) {
@@ -372,7 +379,7 @@ static void write_fields(const mt_chunk_map *map, mt_buffer *out)
     put_sizes(out, map->shape, n);
     mt_put_bytes(out, map->axes, (size_t)n);
     mt_put_u8(out, (uint8_t)map->dtype);
-    mt_put_u8(out, (uint8_t)(map->ask_axes | map->swap << 1 | map->cut_at_edge << 2));
+    mt_put_u8(out, (uint8_t)(map->ask_axes | map->swap << 1 | map->cut_at_edge << 2 | map->axes_assumed << 3));
     mt_put_bytes(out, map->fill, sizeof map->fill);
     put_sizes(out, map->chunk_shape, n);
     put_sizes(out, map->chunk_stride, n);
@@ -389,6 +396,9 @@ static void write_fields(const mt_chunk_map *map, mt_buffer *out)
         mt_put_bytes(out, map->channels[c].rgb, 3);
     }
     put_optional(out, map->part);
+    put_texts(out, &map->warnings);
+    put_texts(out, &map->missing);
+    mt_put_varint(out, map->n_missing);
     mt_put_varint(out, (uint64_t)map->level);
     mt_put_varint(out, (uint64_t)map->n_levels);
 }
