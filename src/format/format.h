@@ -234,8 +234,8 @@ typedef struct mt_format {
     mt_status (*attachments)(const mt_container *container, mt_names *out, mt_error *err);
     /* Optional: the keys of the other files that the images found so far are made of. */
     mt_status (*members)(const mt_container *container, mt_names *out, mt_error *err);
-    /* Optional: makes state, locate and find_stored of a map out of what its save wrote; all other fields are set. Keys are
-     * renamed. */
+    /* Optional: makes state, locate, find_stored and judge_absent of a map out of what its save wrote; all other fields
+     * are set. Keys are renamed. */
     mt_status (*restore)(mt_chunk_map *map, const mt_renaming *renaming, mt_reader *r, mt_error *err);
 } mt_format;
 
@@ -255,11 +255,22 @@ void mt_names_own(mt_names *names, void *owner, void (*release)(void *owner));
 MT_MUST_CHECK mt_status mt_names_add(mt_names *names, const char *name, mt_error *err);
 MT_MUST_CHECK mt_status mt_names_add_part(mt_names *names, const mt_part *part, mt_error *err); /* copies it */
 
-/* The letter of STCZYX for the name of an axis in lower or upper case ("z", "Depth", "channel"); '?' if the name is NULL
- * or not a known word. */
+/* The letter of STCZYX for the name of an axis in lower or upper case ("z", "Depth", "channel", "c^"); '?' if the name is
+ * NULL or not a known word. */
 char mt_axis_letter(const char *name);
 /* Sets all axes to '?' if T, Z, Y or X stands for two dimensions: the names say nothing. S and C may be repeated. */
 void mt_axes_drop_ambiguous(char *axes);
+
+/* Attributes of electron microscopy (resolution or voxel_size, offset, units): as many entries as there are dimensions, or
+ * as there are spatial ones. */
+typedef struct mt_voxels {
+    int n;                         /* entries; 0: there is no such attribute */
+    double size[MT_MAX_DIMS];      /* 0: not known */
+    const char *unit[MT_MAX_DIMS]; /* as written; NULL: not known */
+} mt_voxels;
+/* Sets pixel sizes and units; without names (axes are all '?') two or three entries also name the last axes YX or ZYX. */
+MT_MUST_CHECK mt_status mt_chunk_map_set_voxels(mt_chunk_map *map, const mt_voxels *voxels, bool has_names,
+                                                mt_error *err);
 
 /* The UDUNITS-2 name of a length or time ("micrometer" of "um"), up to the first blank or end of line; NULL where it is
  * not known. */

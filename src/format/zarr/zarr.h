@@ -162,8 +162,9 @@ const json_t *zarr_ome(const zarr_node *node);
 /* The n-th multiscale image of a node, or NULL. */
 const json_t *zarr_ome_multiscale(const zarr_node *node, size_t n);
 
-/* The number of the dataset of a path in a multiscale image, or -1; and the path of a dataset, or NULL. */
-int zarr_ome_find_dataset(const json_t *multiscale, const char *path);
+/* The number of the dataset of a path (relative to the image, and to the root) in a multiscale image, or -1; and the path
+ * of a dataset, or NULL. */
+int zarr_ome_find_dataset(const json_t *multiscale, const char *path, const char *whole);
 const char *zarr_ome_dataset(const json_t *multiscale, size_t level);
 int zarr_ome_levels(const json_t *multiscale);
 
@@ -174,8 +175,15 @@ MT_MUST_CHECK mt_status zarr_ome_check_version(const zarr_node *group, const jso
 MT_MUST_CHECK mt_status zarr_ome_describe(mt_chunk_map *map, const zarr_node *group, const json_t *multiscale,
                                           int level, mt_error *err);
 
-/* Sets the axes from the names that an array gives to its dimensions; '?' where they say nothing. */
-void zarr_name_axes(mt_chunk_map *map, const json_t *names);
+/* The names that an array gives to its dimensions: a list, or NULL. */
+const json_t *zarr_dimension_names(const zarr_node *array);
+
+/* Sets axes, '?' where nothing is known of them, pixel sizes and units from the metadata of the array alone. */
+MT_MUST_CHECK mt_status zarr_describe_array(const zarr_node *array, mt_chunk_map *map, mt_error *err);
+
+/* Adds what the coordinates beside an array say. root is the length of the path of the store's root. */
+MT_MUST_CHECK mt_status zarr_read_coordinates(const zarr_reader *r, const zarr_node *array, size_t root,
+                                              mt_chunk_map *map, mt_error *err);
 
 /* Images of a store. */
 typedef struct zarr_images {
