@@ -65,7 +65,7 @@ typedef struct mt_texts {
 
 typedef mt_status (*mt_visit_box)(void *user, uint64_t id, mt_error *err);
 
-#define MT_MAP_OWNERS 4
+#define MT_MAP_OWNERS 5
 #define MT_MAX_WARNINGS 100
 
 /* An array cut into a grid of chunks, or covered by boxes. Immutable once it is made; everything in it lives in its
@@ -114,6 +114,11 @@ struct mt_chunk_map {
      * that tell cheaply what is absent: what is not known, or would take a device to wait for, may be stored. Called
      * for large parts of a grid only, by the thread of a call while it collects (store/collect.h). */
     void (*find_stored)(const mt_chunk_map *map, mt_scan *scan, const int64_t *position, int64_t *next);
+    /* Optional: asked when the store turns out not to have the object (key) of a chunk, which would read as the fill value.
+     * *moved: the object is called otherwise, and locate gives its key now. Fails where it must not pass for a missing
+     * chunk. any_stored: some chunks of the image are there. May read the store and wait for it, must be thread-safe. */
+    mt_status (*judge_absent)(const mt_chunk_map *map, const int64_t *position, const char *key, bool any_stored,
+                              bool *moved, mt_error *err);
     /* Optional, with restore of the format: writes what locate works with, where chunks are found by arithmetic and their
      * places need not be saved one by one (format/saved). */
     mt_status (*save)(const mt_chunk_map *map, mt_buffer *out, mt_error *err);

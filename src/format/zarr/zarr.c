@@ -48,8 +48,8 @@ static mt_status map_level(const zarr_reader *r, const zarr_node *group, const j
     const char *path = node.path;
     if (node.kind != ZARR_ARRAY)
         st = mt_fail(err, MT_E_CORRUPT, "level %d of the multiscale image '%s' is no array", level, group->path);
-    else
-        st = zarr_map_array(&node, map, err);
+    else if (!(st = zarr_map_array(&node, map, err)))
+        st = zarr_check_keys(map, err);
     zarr_node_free(&node);
     if (!st && (st = zarr_ome_describe(map, group, multiscale, level, err)))
         mt_error_prefix(err, "%s", path);
@@ -127,7 +127,7 @@ static mt_status map_array(const zarr_reader *r, zarr_node *node, const mt_selec
     if (st || found)
         return st;
     if ((st = zarr_node_load_attributes(r, node, err)) || (st = zarr_map_array(node, map, err)) ||
-        (st = zarr_describe_array(node, map, err)))
+        (st = zarr_check_keys(map, err)) || (st = zarr_describe_array(node, map, err)))
         return st;
     return zarr_read_coordinates(r, node, root, map, err);
 }

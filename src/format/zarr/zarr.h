@@ -78,11 +78,16 @@ typedef struct zarr_shards {
     uint64_t owner; /* of the indices in the index cache */
 } zarr_shards;
 
+/* Whether the keys of an array are those that its metadata implies, or have the other separator (keys.c). */
+enum { ZARR_KEYS_UNKNOWN, ZARR_KEYS_OWN, ZARR_KEYS_OTHER };
+
 /* The state of the map of an array. */
 typedef struct zarr_state {
     const char *stem; /* what every key starts with */
     size_t stem_length;
     char separator;
+    _Atomic int keys;       /* over a network found out while the map is used */
+    uint64_t owner;         /* of what was found out, in the index cache */
     bool leading_separator; /* also before the first number */
     bool no_number_is_zero; /* key of an array without dimensions: the stem, or the stem and "0" */
     int n_shard_levels;
@@ -151,8 +156,27 @@ mt_status zarr_locate_sharded(const mt_chunk_map *map, const int64_t *position, 
 mt_status zarr_save(const mt_chunk_map *map, mt_buffer *out, mt_error *err);
 mt_status zarr_restore(mt_chunk_map *map, const mt_renaming *renaming, mt_reader *r, mt_error *err);
 
-/* Writes the key of the object at a grid position (of shards, where there are shards). */
+/* The separator of keys, as far as it is known. */
+static inline char zarr_separator(const zarr_state *state)
+{
+    bool other = atomic_load_explicit(&state->keys, memory_order_relaxed) == ZARR_KEYS_OTHER;
+    return !other ? state->separator : state->separator == '.' ? '/' : '.';
+}
+
+/* The position of the object that holds a chunk: of its shard, or its own. */
+void zarr_find_object(const mt_chunk_map *map, const int64_t *position, int64_t *out);
+
+/* Writes the key of the object at a grid position (of shards, where there are shards), also with another separator. */
 void zarr_write_key(const mt_chunk_map *map, const int64_t *position, char *out);
+void zarr_write_key_with(const mt_chunk_map *map, const int64_t *position, char separator, char *out);
+
+/* Finds out which separator the keys of a local array have. Fails where there are chunks but under keys that fit neither. */
+MT_MUST_CHECK mt_status zarr_check_keys(mt_chunk_map *map, mt_error *err);
+/* judge_absent of the map. */
+mt_status zarr_judge_absent(const mt_chunk_map *map, const int64_t *position, const char *key, bool any_stored,
+                            bool *moved, mt_error *err);
+/* Whether it is known which keys the array has, or can be found out. */
+bool zarr_keys_are_known(const mt_chunk_map *map, const int64_t *position);
 /* What keys start with that have the first n numbers of a position in common. */
 void zarr_write_prefix(const mt_chunk_map *map, const int64_t *position, int n, char *out);
 
