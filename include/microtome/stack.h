@@ -107,7 +107,8 @@ typedef struct mt_open_options {
 } mt_open_options;
 
 /* Opens one image. path is a file or folder, with an optional "#part": "a.zarr#labels/nuclei", "b.ome.tif#series=1",
- * "c.zarr#level=2". A path that exists as it stands is never split. options may be NULL. */
+ * "c.zarr#level=2". A path that exists as it stands is never split; any other is at the last '#' behind something that
+ * exists, and a URL at its first. options may be NULL. */
 MT_API MT_MUST_CHECK mt_status mt_stack_open(mt_context *context, const char *path, const mt_open_options *options,
                                              mt_stack **out, mt_error *err);
 

@@ -128,6 +128,9 @@ struct mt_chunk_map {
 
     double pixel_size[MT_MAX_DIMS]; /* 0: not known */
     const char *unit[MT_MAX_DIMS];  /* NULL: not known */
+    double axis_size[3];            /* of Z, Y, X, if the file gives sizes by axis but does not say which dimension is
+                                       which: of the axes that the caller names. 0: not known */
+    const char *axis_unit;          /* of axis_size; NULL: not known */
     const mt_channel *channels;     /* NULL, or one for each position along C */
     size_t n_channels;
     const char *part;    /* the part that was opened; NULL: as it was asked for */

@@ -191,18 +191,29 @@ typedef struct cut {
     bool has_chunks, has_shards;
 } cut;
 
-static void find_cut(const mt_stack *stack, cut *out)
+/* Size and unit of a pixel along number i of the axes. */
+static void find_pixel_size(const mt_stack *stack, const char *axes, int i, cut *out)
+{
+    const mt_chunk_map *map = stack->map;
+    const mt_stack_axis *axis = &stack->axes[i];
+    bool whole = axis->dim >= 0 && axis->size == map->shape[axis->dim];
+    out->pixel_size[i] = whole ? map->pixel_size[axis->dim] : 0;
+    out->unit[i] = whole && map->unit[axis->dim] ? map->unit[axis->dim] : "";
+    for (int k = 0; k < 3; k++)
+        if (out->pixel_size[i] == 0 && axes[i] == "ZYX"[k] && map->axis_size[k] > 0) {
+            out->pixel_size[i] = map->axis_size[k];
+            out->unit[i] = map->axis_unit ? map->axis_unit : "";
+        }
+}
+
+static void find_cut(const mt_stack *stack, const char *axes, cut *out)
 {
     static const int64_t none[MT_MAX_DIMS] = { 0 };
     const mt_chunk_map *map = stack->map;
     out->has_chunks = split_chunks(stack, map->contiguous ? none : map->chunk_shape, out->chunk);
     out->has_shards = split_chunks(stack, map->shard_shape, out->shard);
-    for (int i = 0; i < stack->n_axes; i++) {
-        const mt_stack_axis *axis = &stack->axes[i];
-        bool whole = axis->dim >= 0 && axis->size == map->shape[axis->dim];
-        out->pixel_size[i] = whole ? map->pixel_size[axis->dim] : 0;
-        out->unit[i] = whole && map->unit[axis->dim] ? map->unit[axis->dim] : "";
-    }
+    for (int i = 0; i < stack->n_axes; i++)
+        find_pixel_size(stack, axes, i, out);
 }
 
 static mt_status describe_original(mt_stack *stack, const char *axes, mt_error *err)
@@ -211,7 +222,7 @@ static mt_status describe_original(mt_stack *stack, const char *axes, mt_error *
     int n = 0;
     char kept[MT_MAX_DIMS + 1];
     cut c;
-    find_cut(stack, &c);
+    find_cut(stack, axes, &c);
     for (int i = 0; i < stack->n_axes; i++) {
         if (axes[i] == '-')
             continue;
@@ -244,13 +255,13 @@ static void describe_role(mt_stack *stack, const cut *c, const mt_role *role, in
     info->unit[out] = one ? c->unit[role->axes[0]] : "";
 }
 
-static mt_status describe_view(mt_stack *stack, const char *depth, mt_error *err)
+static mt_status describe_view(mt_stack *stack, const char *axes, const char *depth, mt_error *err)
 {
     mt_stack_info *info = &stack->info;
     bool deep = info->data_ndim == 5;
     int n = 0;
     cut c;
-    find_cut(stack, &c);
+    find_cut(stack, axes, &c);
     describe_role(stack, &c, &stack->samples, n++);
     describe_role(stack, &c, &stack->channels, n++);
     for (int i = deep ? 0 : 1; i < 3; i++) {
@@ -310,7 +321,7 @@ static mt_status describe_axes(mt_stack *stack, const char *axes, const char *de
     info->data_ndim = n;
     if (stack->map->channels && (int64_t)stack->map->n_channels == info->data_shape[1])
         info->channels = stack->map->channels;
-    return depth ? describe_view(stack, depth, err) : describe_original(stack, axes, err);
+    return depth ? describe_view(stack, axes, depth, err) : describe_original(stack, axes, err);
 }
 
 /* The image without roles: what to name is one more warning. */

@@ -265,7 +265,7 @@ static mt_status visit_stored(mt_stack *stack, const mt_box *boxes, size_t n, co
     if (stack->as_stored)
         return mt_engine_visit(&stack->image, boxes, n, visitor, cancel, err);
     splitter s = { stack, visitor };
-    mt_visitor splitting = { visit_split, &s };
+    mt_visitor splitting = { .visit = visit_split, .user = &s };
     mt_box *stored;
     size_t n_stored;
     mt_status st = store_boxes(stack, boxes, n, &stored, &n_stored, err);
