@@ -198,10 +198,10 @@ static void test_plain_groups(void **state)
     write_array("many.zarr/a");
     write_array("many.zarr/group/deep");
     check_not_opened(temporary_path("many.zarr"), MT_E_NOT_FOUND, "name one: '#a', '#b'");
-    assert_string_equal(parts_of(temporary_path("many.zarr")), "a b");
+    assert_string_equal(parts_of(temporary_path("many.zarr")), "a b group/deep");
     check_ok(mt_stack_open(NULL, temporary_path("many.zarr#group"), &options, &stack, &err), &err);
     mt_stack_close(stack);
-    check_not_opened(temporary_path("many.zarr#nothing"), MT_E_NOT_FOUND, "no array in 'nothing'");
+    check_not_opened(temporary_path("many.zarr#nothing"), MT_E_NOT_FOUND, "'nothing' is not there");
     check_not_opened(temporary_path("many.zarr#a&level=1"), MT_E_NOT_FOUND, "without series and levels");
     check_not_opened(temporary_path("many.zarr#../one.zarr/only"), MT_E_ARGUMENT, "no path inside the store");
 
