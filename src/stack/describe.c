@@ -207,6 +207,7 @@ mt_status mt_stack_describe(mt_stack *stack, const char *given, const char *dept
     info->part = map->part ? map->part : "";
     info->level = map->level;
     info->n_levels = map->n_levels ? map->n_levels : 1;
+    info->is_labels = map->is_labels;
     info->warnings = map->warnings.items;
     info->n_warnings = map->warnings.n;
     info->missing = map->missing.items;

@@ -39,7 +39,7 @@ char *mt_key_rename(const mt_renaming *renaming, const char *key, mt_arena *aren
 
 /* Shared by both directions. */
 #define MT_SAVED_MAGIC "\x89mtmap\r\n"
-enum { MT_SAVED_HEAD = 24, MT_SAVED_VERSION = 1 };
+enum { MT_SAVED_HEAD = 24, MT_SAVED_VERSION = 2 };
 enum { MT_SAVED_BIG_ENDIAN = 1, MT_SAVED_DEPTH_VIEW = 2, MT_SAVED_MASKS = 4 };
 typedef enum mt_saved_layout { MT_SAVED_PIECE = 1, MT_SAVED_TABLE, MT_SAVED_BOXES, MT_SAVED_OWN } mt_saved_layout;
 /* What begins a chunk of the table. A missing one stands for a number of them, which follows. */
