@@ -11,7 +11,7 @@
 
 enum { EXIT_OK = 0, EXIT_FAILED = 1, EXIT_USAGE = 2, EXIT_INTERRUPTED = 130 };
 
-#define MAX_OPTIONS 24
+#define MAX_OPTIONS 40
 
 struct option {
     const char *name;     /* without the dashes */

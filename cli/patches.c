@@ -142,9 +142,7 @@ static int run_job(patch_job *job, const struct args *args)
     note_absent(job->image.stack);
     if (args_count(args, "explain"))
         explain(job);
-    if (sheet && !(status = sheet_write(job, sheet)))
-        printf("%s: %d of them\n", sheet, (int)(job->count < 64 ? job->count : 64));
-    return status;
+    return sheet ? sheet_write(job, sheet) : EXIT_OK;
 }
 
 static int check_options(const struct args *args)
@@ -157,6 +155,8 @@ static int check_options(const struct args *args)
     if (args_count(args, "overlap") && !args_count(args, "grid"))
         return usage_error(args, "--overlap needs --grid");
     const char *out = args_get(args, "out", 0), *sheet = args_get(args, "sheet", 0);
+    if (!sheet && drawing_option(args))
+        return usage_error(args, "--%s needs --sheet", drawing_option(args));
     if (out && sheet && !strcmp(out, sheet))
         return usage_error(args, "--out and --sheet are the same file");
     int status = output_check(args, "out", ".npy");
@@ -168,12 +168,17 @@ int run_patches(const struct args *args)
     patch_job job = { .as_float = args_count(args, "float") };
     int status = check_options(args);
     if (!status)
+        status = drawing_read(&job.drawing, args);
+    if (!status)
         status = image_open(&job.image, args);
-    if (status)
+    if (status) {
+        drawing_free(&job.drawing);
         return status;
+    }
     status = run_job(&job, args);
     free(job.channels);
     free(job.at);
+    drawing_free(&job.drawing);
     image_close(&job.image);
     return status;
 }

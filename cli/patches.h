@@ -3,7 +3,7 @@
 #ifndef MICROTOME_CLI_PATCHES_H
 #define MICROTOME_CLI_PATCHES_H
 
-#include "cli.h"
+#include "drawing.h"
 
 struct place {
     int64_t sample, coords[3];
@@ -21,6 +21,7 @@ typedef struct patch_job {
     enum { PLACES_RANDOM, PLACES_GRID, PLACES_AT } places;
     struct place *at;
     bool as_float;
+    struct drawing drawing; /* of the sheet */
 } patch_job;
 
 /* Reads --size, --grid, --at and so on. EXIT_USAGE after a message. */
@@ -29,6 +30,6 @@ int places_read(patch_job *job, const struct args *args);
 void place_find(const patch_job *job, int64_t i, struct place *out);
 mt_patch_request place_request(const patch_job *job, const struct place *place, void *data);
 void explain(const patch_job *job);
-int sheet_write(const patch_job *job, const char *path);
+int sheet_write(patch_job *job, const char *path);
 
 #endif
