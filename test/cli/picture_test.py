@@ -4,6 +4,7 @@
 
 import json
 import os
+import struct
 import sys
 import unittest
 from pathlib import Path
@@ -129,6 +130,36 @@ class Pictures(command_test.Command):
         sheet = self.draw("patches", image, "--size", "1x6x6", "--at", "0,0,0")
         self.assertIn("a label image", sheet[0])
         self.assertEqual(sheet[3][0][:3], bytes(3))
+
+    def test_several_channels_are_no_labels(self):
+        attributes = self.multiscale("cyx", **{"image-label": {}})
+        image = self.zarr("c.zarr", lambda c, y, x: c + y + x, [2, 6, 6], attributes, [1, 6, 6])
+        self.assertIn("percentiles", self.draw("view", image)[0])
+        self.assertIn("a label image", self.draw("view", image, "--channel", "1")[0])
+
+    def test_labels_in_the_other_byte_order(self):
+        values = [0, 1, 256, 257, 512, 65535]
+        pictures = []
+        for order, code in (("", "<6H"), (":0:big", ">6H")):
+            raw = self.path("labels.raw")
+            Path(raw).write_bytes(struct.pack(code, *values))
+            options = ["--axes", "YX", "--colors", "labels", "--max-size", "3"]
+            pictures.append(self.draw("view", raw, "--raw", f"uint16:2x3{order}", *options)[3])
+        self.assertEqual(pictures[0], pictures[1])
+        self.assertEqual(len({row[i : i + 3] for row in pictures[0] for i in (0, 3, 6)}), 6)
+
+    def test_absent_chunks_count_in_projections(self):
+        """The absent plane is 0, more than what is stored."""
+        image = self.zarr("n.zarr", lambda _c, _y, _x: 246, [2, 4, 4], self.multiscale("zyx"), [1, 4, 4])
+        array = Path(image) / "0/.zarray"
+        array.write_text(array.read_text().replace("|u1", "|i1"))
+        (Path(image) / "0/1.0.0").unlink()
+        text, _height, _width, rows = self.draw(
+            "view", image, "--project", "max", "--contrast=-10,0", "--max-size", "4"
+        )
+        self.assertEqual(set(rows), {bytes([255]) * 12}, text)
+        rows = self.draw("view", image, "--project", "mean", "--contrast=-10,0", "--max-size", "4")[3]
+        self.assertEqual(set(rows), {bytes([128]) * 12})
 
     def test_scale_bar_and_legend(self):
         scale = [{"type": "scale", "scale": [1, 0.5, 0.5]}]

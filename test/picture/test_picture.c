@@ -212,9 +212,9 @@ static void test_refusals(void **state)
     const int64_t shape[] = { 8, 8 }, channel = 1, z = 1, beyond[] = { 4, 4, 5, 4 }, huge[] = { 0, 1, INT64_MAX, 1 };
     mt_stack *stack = stack_of(image, MT_UINT8, "YX", shape);
     const mt_draw_options base = { .struct_size = sizeof base };
-    enum { IN_RANGE = 5, N = 14 };
+    enum { IN_RANGE = 5, N = 15 };
     static const double reversed[] = { 5, 5 }, pairs[] = { 1, 2, 3, 4 };
-    static const int64_t twice[] = { 0, 0 };
+    static const int64_t twice[] = { 0, 0, 0 };
     mt_draw_options bad[N];
     for (int i = 0; i < N; i++)
         bad[i] = base;
@@ -239,6 +239,10 @@ static void test_refusals(void **state)
     bad[11].palette = (mt_palette)3;
     bad[12].project = (mt_projection)4;
     bad[13].max_size = 32769;
+    bad[14].channels = twice;
+    bad[14].n_channels = 3;
+    bad[14].contrast = pairs;
+    bad[14].n_contrast = 2;
     for (int i = 0; i < N; i++) {
         file f = { 0 };
         mt_error err = MT_ERROR_INIT;

@@ -111,6 +111,21 @@ static void test_each_label_has_a_color_of_its_own(void **state)
     mt_stack_close(stack);
 }
 
+/* The label whose product with the golden ratio begins with 32 zeros is not the background. */
+static void test_only_the_label_0_is_black(void **state)
+{
+    (void)state;
+    const uint64_t labels[2] = { 0, 0xf1de83e19937733du };
+    const int64_t shape[] = { 1, 2 };
+    mt_stack *stack = stack_of(labels, MT_UINT64, "YX", shape);
+    const mt_draw_options options = { .struct_size = sizeof options, .max_size = 2, .palette = MT_PALETTE_LABELS };
+    uint8_t *pixels = draw_plane(stack, &options, NULL);
+    assert_int_equal(pixels[0] + pixels[1] + pixels[2], 0);
+    assert_true(pixels[3] + pixels[4] + pixels[5] > 100);
+    free(pixels);
+    mt_stack_close(stack);
+}
+
 /* An average of labels would be another label. */
 static void test_labels_are_picked_when_shrunk(void **state)
 {
@@ -140,6 +155,7 @@ int main(void)
         cmocka_unit_test(test_projections_are_of_all_planes),
         cmocka_unit_test(test_a_large_projection_is_made_in_blocks),
         cmocka_unit_test(test_each_label_has_a_color_of_its_own),
+        cmocka_unit_test(test_only_the_label_0_is_black),
         cmocka_unit_test(test_labels_are_picked_when_shrunk),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

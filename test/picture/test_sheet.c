@@ -84,6 +84,44 @@ static void test_patches_of_labels(void **state)
     mt_stack_close(stack);
 }
 
+/* Of the pixels below the first column, one and a half of two and a half lie in the image, and all they are 200. */
+static void test_what_lies_outside_is_no_part_of_averages(void **state)
+{
+    (void)state;
+    uint8_t image[50][100];
+    memset(image, 200, sizeof image);
+    const int64_t shape[] = { 50, 100 }, corner[] = { 0, -1 };
+    const double contrast[] = { 0, 255 };
+    mt_stack *stack = stack_of(image, MT_UINT8, "YX", shape);
+    const mt_patch_request request = { .stack = stack, .n_spatial = 2, .coords = corner, .patch_size = shape };
+    const mt_draw_options options = {
+        .struct_size = sizeof options, .max_size = 40, .contrast = contrast, .n_contrast = 1
+    };
+    mt_picture_info info;
+    uint8_t *sheet = draw_patches(&request, 1, &options, &info);
+    assert_int_equal(sheet[0], 200);
+    free(sheet);
+    mt_stack_close(stack);
+}
+
+static void test_the_middle_plane_of_patches_is_drawn(void **state)
+{
+    (void)state;
+    uint8_t image[7][4][4];
+    for (int z = 0; z < 7; z++)
+        memset(image[z], 10 * z, sizeof image[z]);
+    const int64_t shape[] = { 7, 4, 4 }, corner[] = { 1, 0, 0 }, size[] = { 5, 4, 4 };
+    const double contrast[] = { 0, 255 };
+    mt_stack *stack = stack_of(image, MT_UINT8, "ZYX", shape);
+    const mt_patch_request request = { .stack = stack, .n_spatial = 3, .coords = corner, .patch_size = size };
+    const mt_draw_options options = { .struct_size = sizeof options, .contrast = contrast, .n_contrast = 1 };
+    mt_picture_info info;
+    uint8_t *sheet = draw_patches(&request, 1, &options, &info);
+    assert_int_equal(sheet[0], 30);
+    free(sheet);
+    mt_stack_close(stack);
+}
+
 /* How many pixels in a row from x on are of one color. */
 static int64_t run_of(const uint8_t *row, int64_t x, int64_t width)
 {
@@ -128,8 +166,8 @@ static void test_any_name_fits_into_the_legend(void **state)
         longest, "\377\376\200", "\303", "\342\202", "\001\n", "%s%n", "\360\237\224\254 blue"
     };
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-        const mt_channel channel = { .name = names[i] };
-        const mt_stack_info given = { .original_shape = { 1, 5, 4 }, .channels = &channel };
+        const mt_channel channels[] = { { .name = names[i] }, { .name = names[i] } };
+        const mt_stack_info given = { .original_shape = { 2, 5, 4 }, .channels = channels };
         mt_stack *stack = ramp_of(&given);
         const mt_draw_options options = { .struct_size = sizeof options, .max_size = 5, .legend = 1 };
         mt_picture_info info;
@@ -156,6 +194,7 @@ static void test_the_scale_bar_has_a_round_length(void **state)
                   { 2, "centimeter", "2 m", 100 },
                   { 0.5, "furlong", "50 furlong", 100 },
                   { 0, "micrometer", "100 px", 100 },
+                  { 0.5, "picometer", "50 pm", 100 },
                   { 0.003, "millimeter", "200 \302\265m", 67 },
                   { 1, "", "100 px", 100 } };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -261,6 +300,8 @@ int main(void)
         cmocka_unit_test(test_a_sheet),
         cmocka_unit_test(test_large_patches_are_averaged_down),
         cmocka_unit_test(test_patches_of_labels),
+        cmocka_unit_test(test_what_lies_outside_is_no_part_of_averages),
+        cmocka_unit_test(test_the_middle_plane_of_patches_is_drawn),
         cmocka_unit_test(test_the_legend_names_channels),
         cmocka_unit_test(test_any_name_fits_into_the_legend),
         cmocka_unit_test(test_the_scale_bar_has_a_round_length),
