@@ -83,7 +83,8 @@ struct mt_chunk_map {
     int64_t shape[MT_MAX_DIMS];
     char axes[MT_MAX_DIMS + 1]; /* a letter of STCZYX for each dimension, '?' where the file does not say. S and C may
                                    stand several times: they are merged, the first slowest. */
-    bool ask_axes;              /* of more than two dimensions: '?' is not to be guessed, the caller has to say */
+    bool ask_axes;              /* of more than two dimensions, not counting leading ones of length 1: '?' is not to be
+                                   guessed, the caller has to say */
     mt_dtype dtype;
     bool swap;       /* stored in the other byte order; decoded chunks are swapped by the engine */
     uint8_t fill[8]; /* one element of dtype, in the machine's order */
@@ -122,6 +123,9 @@ struct mt_chunk_map {
 
     double pixel_size[MT_MAX_DIMS]; /* 0: not known */
     const char *unit[MT_MAX_DIMS];  /* NULL: not known */
+    double axis_size[3];            /* of Z, Y, X, if the file gives sizes by axis but does not say which dimension is
+                                       which: of the axes that the caller names. 0: not known */
+    const char *axis_unit;          /* of axis_size; NULL: not known */
     const mt_channel *channels;     /* NULL, or one for each position along C */
     size_t n_channels;
     const char *part;    /* the part that was opened; NULL: as it was asked for */
@@ -255,6 +259,12 @@ MT_MUST_CHECK mt_status mt_names_new(mt_env *env, mt_names **out, mt_error *err)
 void mt_names_own(mt_names *names, void *owner, void (*release)(void *owner));
 MT_MUST_CHECK mt_status mt_names_add(mt_names *names, const char *name, mt_error *err);
 MT_MUST_CHECK mt_status mt_names_add_part(mt_names *names, const mt_part *part, mt_error *err); /* copies it */
+
+/* The letter of STCZYX for the name of an axis in lower or upper case ("z", "Depth", "channel"); '?' if the name is NULL
+ * or not a known word. */
+char mt_axis_letter(const char *name);
+/* Sets all axes to '?' if T, Z, Y or X stands for two dimensions: the names say nothing. S and C may be repeated. */
+void mt_axes_drop_ambiguous(char *axes);
 
 /* The UDUNITS-2 name of a length or time ("micrometer" of "um"), up to the first blank or end of line; NULL where it is
  * not known. */

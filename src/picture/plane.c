@@ -100,6 +100,8 @@ mt_status mt_draw_plane(mt_stack *stack, const mt_draw_options *options, mt_writ
     mt_plane_job job = { .stack = stack, .options = &given };
     mt_status st = mt_draw_options_take(options, &given, err);
     if (!st)
+        st = mt_stack_check_axes(stack, err);
+    if (!st)
         st = check_options(&job, err);
     if (st) {
         mt_error_prefix(err, "%s", stack->info.source);

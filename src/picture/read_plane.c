@@ -311,7 +311,7 @@ static void count_total(mt_plane_job *job, mt_box *boxes)
 
 static mt_status visit_place(mt_plane_job *job, const int64_t *place, mt_box *boxes, mt_error *err)
 {
-    const mt_visitor visitor = { visit, job };
+    const mt_visitor visitor = { .visit = visit, .user = job };
     const mt_extract_options options = { .struct_size = sizeof options, .cancelled = tell_progress, .user = job };
     return mt_stack_visit(job->stack, boxes, place_boxes(job, place, boxes), &visitor, &options, err);
 }

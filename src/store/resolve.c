@@ -49,12 +49,35 @@ static const mt_scheme *find_scheme(const char *path, mt_error *err)
     return NULL;
 }
 
+/* The last '#' behind something that exists, as parts may hold one, too; the last of all if there is none. */
+static mt_status find_mark(const char *text, mt_arena *arena, const char **out, mt_error *err)
+{
+    const char *last = strrchr(text, '#');
+    *out = last;
+    for (const char *mark = last; mark;) {
+        char *left = mt_arena_strndup(arena, text, (size_t)(mark - text), err);
+        if (!left)
+            return MT_E_MEMORY;
+        if (mt_path_get_kind(left) != MT_PATH_NONE) {
+            *out = mark;
+            return MT_OK;
+        }
+        mark = strrchr(left, '#');
+        mark = mark ? text + (mark - left) : NULL;
+    }
+    return MT_OK;
+}
+
 mt_status mt_path_split(const char *text, mt_arena *arena, const char **path, const char **part, mt_error *err)
 {
-    bool url = mt_is_url(text);
-    const char *mark = url ? strchr(text, '#') : strrchr(text, '#');
-    if (mark && !url && mt_path_get_kind(text) != MT_PATH_NONE)
+    const char *mark = strchr(text, '#');
+    mt_status st = MT_OK;
+    if (mark && !mt_is_url(text) && mt_path_get_kind(text) != MT_PATH_NONE)
         mark = NULL;
+    else if (mark && !mt_is_url(text))
+        st = find_mark(text, arena, &mark, err);
+    if (st)
+        return st;
     *part = mark ? mark + 1 : "";
     *path = mt_arena_strndup(arena, text, mark ? (size_t)(mark - text) : strlen(text), err);
     return *path ? MT_OK : MT_E_MEMORY;

@@ -50,8 +50,8 @@ extern const mt_scheme mt_scheme_s3, mt_scheme_gs;
 /* Whether a text is a URL of a known or unknown scheme ("name://"), and so no path, glob or folder of this machine. */
 bool mt_is_url(const char *text);
 
-/* Splits "path#part" at the last '#', unless the path exists as it stands; a URL at the first '#'. *part is "" where
- * there is none, else it points into text. */
+/* Splits "path#part" at the last '#' behind a path that exists (at the last of all if none does), unless the whole text is
+ * such a path; a URL at the first '#'. *part is "" if there is none, else it points into text. */
 MT_MUST_CHECK mt_status mt_path_split(const char *text, mt_arena *arena, const char **path, const char **part,
                                       mt_error *err);
 

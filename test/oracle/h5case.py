@@ -4,7 +4,7 @@
 import numpy as np
 from common import Oracle
 
-VERSIONS = ["earliest", "v108", "v110", "latest"]
+VERSIONS = ["earliest", "v108", "v110", "v114", "latest"]
 
 
 class Case(Oracle):

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-3-Clause
 """Writes the small files of fuzz/corpus/fuzz_hdf5, which are also those whose mutations are read. The
-name under which they are read is fuzz.h5. Usage: hdf5_seeds.py FOLDER"""
+name under which they are read is fuzz.h5. Needs HDF5 2.0 (h5py 3.16). Usage: hdf5_seeds.py FOLDER"""
 
 import sys
 from pathlib import Path
@@ -29,8 +29,9 @@ def virtual(file, name, shape, mappings, most=None):
     h5py.h5d.create(file.id, name, h5py.h5t.STD_U16LE, h5py.h5s.create_simple(shape, most or shape), plist)
 
 
-for version in "v110", "latest":
-    with h5py.File(FOLDER / f"virtual_{version}.h5", "w", libver=version) as file:
+# "latest" was that of HDF5 1.14
+for name, version in ("v110", "v110"), ("latest", ("v114", "v114")):
+    with h5py.File(FOLDER / f"virtual_{name}.h5", "w", libver=version) as file:
         most = (UNLIMITED, 6)
         file.create_dataset(
             "a", data=np.arange(54).reshape(9, 6), dtype="u2", chunks=(2, 4), maxshape=(None, 6), compression="gzip"
@@ -80,3 +81,65 @@ with h5py.File(FOLDER / "scales.h5", "w", libver="latest") as file:
         file[name] = np.arange(size) * 0.5
         file[name].make_scale(name)
         dimension.attach_scale(file[name])
+
+
+def ramp(shape, first=0):
+    return np.arange(first, first + np.prod(shape), dtype="<u2").reshape(shape)
+
+
+# Chunked layouts of version 5, a list of mappings of version 1: long names that are shared, short ones, the same file.
+with h5py.File(FOLDER / "version_2.h5", "w", libver="latest") as file:
+    limits = {"single": None, "fixed": None, "extensible": (None, 6), "tree": (None, None)}
+    for name, most in limits.items():
+        chunks = (9, 6) if name == "single" else (2, 4)
+        file.create_dataset(name, data=ramp((9, 6)), chunks=chunks, maxshape=most, compression="gzip")
+    file["a_long_name_0"], file["a_long_name_1"], file["b"] = ramp((1, 6), 10), ramp((1, 6), 20), ramp((1, 6), 30)
+    sources = [("fuzz.h5", "a_long_name_0"), ("fuzz.h5", "a_long_name_1"), ("fuzz.h5", "a_long_name_0")]
+    sources += [("fuzz.h5", "b"), (".", "a_long_name_1"), (".", "b"), ("not_there.h5", "a_long_name_1")]
+    sources += [("not_there.h5", "a_long_name_1"), ("fuzz.h5", "a_long_name_1")]
+    plist = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
+    for i, (name, path) in enumerate(sources):
+        target = space((9, 6), start=(i, 0), count=(1, 6))
+        plist.set_virtual(target, name.encode(), path.encode(), space((1, 6)))
+    plist.set_fill_value(np.array(7, "<u2"))
+    h5py.h5d.create(file.id, b"virtual", h5py.h5t.STD_U16LE, space((9, 6)), plist)
+
+# What is an image, and what is not.
+with h5py.File(FOLDER / "images.h5", "w", libver="v110") as file:
+    modes = {"pixel": (4, 5, 3), "line": (4, 3, 5), "plane": (3, 4, 5)}
+    for name, shape in modes.items():
+        picture = file.create_dataset(f"pictures/{name}", data=ramp(shape).astype("u1"))
+        picture.attrs["CLASS"], picture.attrs["IMAGE_SUBCLASS"] = np.bytes_("IMAGE"), np.bytes_("IMAGE_TRUECOLOR")
+        picture.attrs["INTERLACE_MODE"] = np.bytes_(f"INTERLACE_{name.upper()}")
+    file["one/a#b"] = ramp((4, 5))
+    file["one/c#d"] = file["one/a#b"]
+    file["one/again"] = file["one"]
+    file["none/scalar"], file["none/line"] = 1, np.arange(5)
+    file.create_dataset("none/empty", (0, 4, 5), "u1", maxshape=(None, 4, 5), chunks=(1, 4, 5))
+    volume = file.create_dataset("sized", data=ramp((2, 3, 4)))
+    volume.attrs["element_size_um"] = [0.5, 0.25, 0.125]
+
+with h5py.File(FOLDER / "nwb.h5", "w", libver="v110") as file:
+    file.attrs["nwb_version"] = "2.5.0"
+    file["acquisition/movie/external_file"] = np.array([b"movie.avi"])
+    file.create_dataset("acquisition/movie/data", (0, 0, 0), "u1", maxshape=(None, None, None), chunks=(1, 1, 1))
+    file["timestamps_reference_time"] = "2026-01-01"
+
+with h5py.File(FOLDER / "bdv.h5", "w", libver="v110") as file:
+    for setup, times in {"s00": (2, 4), "s02": (1, 2)}.items():
+        file[f"{setup}/resolutions"] = np.ones((1, 3))
+        for time in times:
+            file.create_dataset(
+                f"t{time:05}/{setup}/0/cells", data=ramp((2, 3, 4), 100 * time).astype("<i2"), chunks=(2, 3, 4)
+            )
+    file["s02"].attrs["dataType"] = "int16"
+
+# The second channel of the second time point is missing.
+with h5py.File(FOLDER / "imaris.h5", "w", libver="v110") as file:
+    for time, channel in (0, 0), (0, 1), (1, 0):
+        group = file.create_group(f"DataSet/ResolutionLevel 0/TimePoint {time}/Channel {channel}")
+        group.create_dataset("Data", data=ramp((1, 3, 4), 100 * channel + 1000 * time), chunks=(1, 3, 4))
+        for axis, size in zip("ZYX", (1, 3, 4)):
+            group.attrs[f"ImageSize{axis}"] = np.array(list(str(size)), "S1")
+    for channel, name in enumerate(("nuclei", "membranes")):
+        file.create_group(f"DataSetInfo/Channel {channel + 1}").attrs["Name"] = np.array(list(name), "S1")

@@ -76,8 +76,15 @@ static mt_status map_image(const mt_container *container, const mt_selection *pa
         return st;
     int64_t level = part->level > 0 ? part->level : 0;
     if (level >= image->n_levels)
-        return mt_fail(err, MT_E_NOT_FOUND, "there is no level=%lld; the image has %d, counted from 0",
-                       (long long)level, image->n_levels);
+        return mt_fail(err, MT_E_NOT_FOUND, "there is no level=%lld; the image has %d, counted from 0%s",
+                       (long long)level, image->n_levels,
+                       image->n_partial ? ", without those that lack channels, scenes or planes" : "");
+    if (image->n_partial &&
+        (st = mt_chunk_map_warn(map, err,
+                                "%d of the levels of the pyramid lack channels, scenes or planes, and are "
+                                "not offered",
+                                image->n_partial)))
+        return st;
     map->level = (int)level;
     map->n_levels = image->n_levels;
     st = czi_make_map(&document->entries, image, map->level, map, err);

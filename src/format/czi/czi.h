@@ -90,6 +90,13 @@ const czi_pixel_type *czi_find_pixel_type(int32_t number);
 
 #define CZI_MAX_LEVELS 24
 
+/* What the tiles of a level have: of each dimension the range [low, high), of channels and scenes which ones (bit i: number
+ * i, modulo the number of bits). */
+typedef struct czi_coverage {
+    int32_t low[CZI_DIMS], high[CZI_DIMS];
+    uint64_t channels[16], scenes[16];
+} czi_coverage;
+
 /* An image of a document: one scene or all, of one pixel type, at one level. */
 typedef struct czi_image {
     int32_t pixel_type;
@@ -98,9 +105,10 @@ typedef struct czi_image {
     bool whole;                            /* all scenes, */
     int32_t scene;                         /* or the one of this number */
     int32_t low[CZI_DIMS], high[CZI_DIMS]; /* of level 0, [low, high) */
-    int n_levels;
-    int32_t factor[CZI_MAX_LEVELS]; /* how many times smaller each level is; the first is 1 */
+    int n_levels, n_partial;               /* that are offered; that are not, as they lack channels, scenes or planes */
+    int32_t factor[CZI_MAX_LEVELS];        /* how many times smaller each level is; the first is 1 */
     size_t n_tiles[CZI_MAX_LEVELS];
+    czi_coverage coverage[CZI_MAX_LEVELS];
 } czi_image;
 
 #define CZI_MAX_SCENES 100000

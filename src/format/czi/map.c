@@ -38,7 +38,8 @@ static mt_status refuse(int32_t compression, mt_error *err)
                        : compression < FIRST_CAMERA ? "not known"
                        : compression < FIRST_SYSTEM ? "raw data of a camera"
                                                     : "raw data of a system";
-    return mt_fail(err, MT_E_UNSUPPORTED, "compression %d (%s) is not read", compression, name);
+    return mt_fail(err, MT_E_UNSUPPORTED,
+                   "compression %d (%s) is not supported: open the file in ZEN and save it again", compression, name);
 }
 
 static mt_status make_chain(const czi_state *s, kind *k, mt_error *err)

@@ -168,24 +168,103 @@ int32_t czi_factor(const czi_entry *e)
     return wide ? snap(e->size[CZI_X], e->stored_width) : snap(e->size[CZI_Y], e->stored_height);
 }
 
-static mt_status add_level(czi_image *image, int32_t factor, mt_error *err)
+static void mark(uint64_t *bits, int32_t number, int32_t count)
+{
+    for (int32_t i = 0; i < count && i < 1024; i++) {
+        uint32_t at = ((uint32_t)number + (uint32_t)i) % 1024;
+        bits[at / 64] |= UINT64_C(1) << at % 64;
+    }
+}
+
+static void cover(czi_coverage *c, const czi_entry *e)
+{
+    for (int d = 0; d < CZI_DIMS; d++) {
+        if (!(e->present >> d & 1))
+            continue;
+        int32_t end = e->start[d] + e->size[d];
+        c->low[d] = e->start[d] < c->low[d] ? e->start[d] : c->low[d];
+        c->high[d] = end > c->high[d] ? end : c->high[d];
+    }
+    if (e->present >> CZI_C & 1)
+        mark(c->channels, e->start[CZI_C], e->size[CZI_C]);
+    if (e->present >> CZI_S & 1)
+        mark(c->scenes, e->start[CZI_S], 1);
+}
+
+/* Makes room for a level in front of number i. */
+static void insert_level(czi_image *image, int i, int32_t factor)
+{
+    size_t behind = (size_t)(image->n_levels++ - i);
+    memmove(image->factor + i + 1, image->factor + i, behind * sizeof *image->factor);
+    memmove(image->n_tiles + i + 1, image->n_tiles + i, behind * sizeof *image->n_tiles);
+    memmove(image->coverage + i + 1, image->coverage + i, behind * sizeof *image->coverage);
+    image->factor[i] = factor;
+    image->n_tiles[i] = 0;
+    image->coverage[i] = (czi_coverage) { 0 };
+    for (int d = 0; d < CZI_DIMS; d++)
+        image->coverage[i].low[d] = INT32_MAX, image->coverage[i].high[d] = INT32_MIN;
+}
+
+static mt_status add_to_level(czi_image *image, const czi_entry *e, int32_t factor, mt_error *err)
 {
     int i = 0;
     while (i < image->n_levels && image->factor[i] < factor)
         i++;
-    if (i < image->n_levels && image->factor[i] == factor) {
-        image->n_tiles[i]++;
-        return MT_OK;
+    if (i == image->n_levels || image->factor[i] != factor) {
+        if (image->n_levels == CZI_MAX_LEVELS)
+            return mt_fail(err, MT_E_UNSUPPORTED, "more than %d levels", CZI_MAX_LEVELS);
+        insert_level(image, i, factor);
     }
-    if (image->n_levels == CZI_MAX_LEVELS)
-        return mt_fail(err, MT_E_UNSUPPORTED, "more than %d levels", CZI_MAX_LEVELS);
-    for (int k = image->n_levels++; k > i; k--) {
-        image->factor[k] = image->factor[k - 1];
-        image->n_tiles[k] = image->n_tiles[k - 1];
-    }
-    image->factor[i] = factor;
-    image->n_tiles[i] = 1;
+    image->n_tiles[i]++;
+    cover(&image->coverage[i], e);
     return MT_OK;
+}
+
+/* A dimension that the tiles of a level do not have is at the start of the image's. */
+static bool covers(const czi_image *image, const czi_coverage *level, const czi_coverage *whole, int d)
+{
+    int32_t first = image->low[d];
+    int32_t low[2] = { level->low[d], whole->low[d] }, high[2] = { level->high[d], whole->high[d] };
+    for (int i = 0; i < 2; i++)
+        if (low[i] > high[i])
+            low[i] = first, high[i] = first + 1;
+    return low[0] <= low[1] && high[0] >= high[1];
+}
+
+/* Whether no bit of whole is missing. */
+static bool has_all(const uint64_t *bits, const uint64_t *whole)
+{
+    uint64_t missing = 0;
+    for (int i = 0; i < 16; i++)
+        missing |= whole[i] & ~bits[i];
+    return missing == 0;
+}
+
+static bool is_complete(const czi_image *image, const czi_coverage *level)
+{
+    static const int planes[] = { CZI_C, CZI_Z, CZI_T, CZI_H, CZI_V, CZI_I, CZI_R, CZI_B };
+    const czi_coverage *whole = &image->coverage[0];
+    bool has_channels = level->low[CZI_C] <= level->high[CZI_C], has_scenes = level->low[CZI_S] <= level->high[CZI_S];
+    bool complete = (!has_channels || has_all(level->channels, whole->channels)) &&
+                    (!has_scenes || has_all(level->scenes, whole->scenes));
+    for (size_t i = 0; i < sizeof planes / sizeof *planes; i++)
+        complete &= covers(image, level, whole, planes[i]);
+    return complete;
+}
+
+/* Takes out levels that would show nothing for some of the image: writers may make a pyramid of one channel only. */
+static void drop_partial(czi_image *image)
+{
+    int n = 1;
+    for (int i = 1; i < image->n_levels; i++) {
+        if (!is_complete(image, &image->coverage[i])) {
+            image->n_partial++;
+            continue;
+        }
+        image->factor[n] = image->factor[i];
+        image->n_tiles[n++] = image->n_tiles[i];
+    }
+    image->n_levels = n;
 }
 
 /* All pixel types of a scene have the same rectangle, so that their channels lie upon each other. */
@@ -197,7 +276,7 @@ static mt_status measure_entry(void *user, const czi_entry *e, mt_error *err)
     if (!in_scene && !counts)
         return MT_OK;
     if (!is_whole(e))
-        return belongs && czi_factor(e) > 1 ? add_level(image, czi_factor(e), err) : MT_OK;
+        return belongs && czi_factor(e) > 1 ? add_to_level(image, e, czi_factor(e), err) : MT_OK;
     for (int d = 0; d < CZI_DIMS; d++) {
         bool in_plane = d == CZI_X || d == CZI_Y;
         if (!(e->present >> d & 1) || !(in_plane ? in_scene : counts))
@@ -206,12 +285,12 @@ static mt_status measure_entry(void *user, const czi_entry *e, mt_error *err)
         image->low[d] = e->start[d] < image->low[d] ? e->start[d] : image->low[d];
         image->high[d] = end > image->high[d] ? end : image->high[d];
     }
-    return belongs ? add_level(image, 1, err) : MT_OK;
+    return belongs ? add_to_level(image, e, 1, err) : MT_OK;
 }
 
 mt_status czi_measure(const czi_entries *entries, czi_image *image, mt_error *err)
 {
-    image->n_levels = 0;
+    image->n_levels = image->n_partial = 0;
     for (int d = 0; d < CZI_DIMS; d++) {
         image->low[d] = INT32_MAX;
         image->high[d] = INT32_MIN;
@@ -228,5 +307,6 @@ mt_status czi_measure(const czi_entries *entries, czi_image *image, mt_error *er
             return mt_fail(err, MT_E_CORRUPT, "dimension %c reaches from %d to %d", CZI_LETTERS[d], image->low[d],
                            image->high[d]);
     }
+    drop_partial(image);
     return MT_OK;
 }

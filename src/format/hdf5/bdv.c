@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* BigDataViewer: /t00000/s00/0/cells for time point, view setup and level, in Z, Y, X; int16 stands for uint16. An XML
- * document beside the file ("SpimData") names the file and tells voxel sizes. */
+/* BigDataViewer: /t00000/s00/0/cells for time point, view setup and level, in Z, Y, X; int16 stands for uint16 unless the
+ * group /s00 has an attribute dataType (Hdf5ImageLoader). An XML document beside the file ("SpimData") names the file and
+ * tells time points, views that are missing, and voxel sizes. */
 #include "base/number.h"
 #include "base/xml.h"
 #include "format/hdf5/hdf5.h"
@@ -11,14 +12,19 @@
 
 #define MAX_SETUPS 100000
 #define MAX_LEVELS 64
+#define MAX_TIMES 1000000
+#define MAX_LOOKUPS 4096 /* of time points one by one, when a stack is opened */
 
-/* The number of a name like "t00012"; -1 for any other. */
+/* The number of a name like "t00012", "s02" or "1", as BigDataViewer writes them; -1 for any other. */
 static int64_t number_in(const char *name, const char *prefix)
 {
-    size_t n = strlen(prefix), digits = strspn(name + (strncmp(name, prefix, n) == 0 ? n : 0), "0123456789");
-    if (strncmp(name, prefix, n) != 0 || digits == 0 || digits > 9 || name[n + digits] != 0)
+    size_t n = strlen(prefix), width = *prefix == 't' ? 5 : *prefix == 's' ? 2 : 1;
+    if (strncmp(name, prefix, n) != 0)
         return -1;
     const char *number = name + n;
+    size_t digits = strspn(number, "0123456789");
+    if (digits < width || digits > 9 || number[digits] != 0 || (digits > width && *number == '0'))
+        return -1;
     int64_t value;
     return mt_parse_integer(&number, &value) ? value : -1;
 }
@@ -58,25 +64,60 @@ static void write_path(const h5_many *many, const int64_t *place, char *out, siz
     snprintf(out, size, "t%05lld/s%02d/%d/cells", (long long)many->first + place[0], many->setup, many->level);
 }
 
-/* The first time point that has the setup: the others may lack it. */
-static mt_status find_first(const h5_file *file, mt_arena *arena, const h5_many *many, h5_dataset *out, mt_error *err)
+/* The time points of an image, and the links of the file's root to them; NULL: the file has none. */
+typedef struct times {
+    h5_many many;
+    const h5_link **links;
+} times;
+
+static mt_status open_view(const h5_file *file, mt_arena *arena, const times *v, int64_t t, h5_object *out,
+                           mt_error *err)
 {
-    h5_object object;
     char path[64];
+    write_path(&v->many, &t, path, sizeof path);
+    const h5_link *link = v->links[t];
+    if (!link)
+        return mt_fail(err, MT_E_NOT_FOUND, "there is no /%s", path);
+    if (link->kind == H5_HARD)
+        return h5_find_below(file, arena, link->address, strchr(path, '/'), out, err);
+    return h5_find_object(file, arena, path, out, err);
+}
+
+/* Reads the dataset of a view. MT_E_NOT_FOUND: the setup lacks this time point. */
+static mt_status read_view(const h5_file *file, const times *v, int64_t t, h5_dataset *out, mt_error *err)
+{
+    mt_arena *arena;
+    h5_object object;
+    mt_status st = mt_arena_new(file->env, &arena, err);
+    if (st)
+        return st;
+    st = open_view(file, arena, v, t, &object, err);
+    if (!st && (st = h5_read_dataset(arena, &object, out, err)) == MT_E_NOT_FOUND)
+        st = MT_E_CORRUPT;
+    mt_arena_free(arena);
+    return st;
+}
+
+/* The first time point that has the setup: the others may lack it. */
+static mt_status find_first(const h5_file *file, const times *v, int64_t *first, h5_dataset *out, mt_error *err)
+{
     mt_status st = MT_E_NOT_FOUND;
     mt_error own = MT_ERROR_INIT;
-    for (int64_t t = 0; t < many->shape[0] && st == MT_E_NOT_FOUND; t++) {
+    for (int64_t t = 0; t < v->many.shape[0] && st == MT_E_NOT_FOUND; t++) {
         own = (mt_error)MT_ERROR_INIT;
-        write_path(many, &t, path, sizeof path);
-        st = h5_find_object(file, arena, path, &object, &own);
+        *first = t;
+        st = read_view(file, v, t, out, &own);
     }
-    if (st)
-        st = mt_fail(err, st, "%s", own.message);
-    else
-        st = h5_read_dataset(arena, &object, out, err);
+    if (st == MT_E_NOT_FOUND)
+        return mt_fail(err, st, "no time point has the view setup %d at level %d", v->many.setup, v->many.level);
     if (!st && out->rank != 3)
-        st = mt_fail(err, MT_E_UNSUPPORTED, "/%s has %d dimensions, not 3", path, out->rank);
-    return st;
+        st = mt_fail(&own, MT_E_UNSUPPORTED, "it has %d dimensions, not 3", out->rank);
+    if (st) {
+        char path[64];
+        write_path(&v->many, first, path, sizeof path);
+        return mt_fail(err, st, "/%s: %s", path, own.message);
+    }
+    return MT_OK;
 }
 
 /* The document: the one that was opened, or that of the file's name with .xml for its suffix. */
@@ -95,19 +136,76 @@ static mt_status load_document(const mt_source *source, mt_arena *arena, mt_xml 
     return st ? st : mt_xml_parse(arena, text, size, *key, root, err);
 }
 
+/* The number in the text of a child; -1 if there is none. */
+static int64_t number_of(const mt_xml *element, const char *name)
+{
+    const mt_xml *child = mt_xml_child(element, name);
+    const char *text = child ? child->text : "";
+    int64_t value;
+    return mt_parse_integer(&text, &value) ? value : -1;
+}
+
+static void widen(int64_t number, int64_t *low, int64_t *high)
+{
+    if (number < 0)
+        return;
+    *low = number < *low ? number : *low;
+    *high = number > *high ? number : *high;
+}
+
+/* The ends of an integer pattern: "0-10:2, 12" has numbers, ranges and steps. */
+static void read_pattern(const char *text, int64_t *low, int64_t *high)
+{
+    while (*text) {
+        bool is_step = *text == ':';
+        size_t skipped = strcspn(text, "0123456789");
+        is_step = is_step && skipped == 1;
+        text += skipped;
+        int64_t number;
+        if (!mt_parse_integer(&text, &number))
+            return;
+        widen(is_step ? -1 : number, low, high);
+    }
+}
+
+/* Widens [low, high] by the time points that the document lists. */
+static void read_times(const mt_xml *root, int64_t *low, int64_t *high)
+{
+    const mt_xml *sequence = root ? mt_xml_child(root, "SequenceDescription") : NULL;
+    const mt_xml *list = sequence ? mt_xml_child(sequence, "Timepoints") : NULL;
+    if (!list)
+        return;
+    widen(number_of(list, "first"), low, high);
+    widen(number_of(list, "last"), low, high);
+    const mt_xml *pattern = mt_xml_child(list, "integerpattern");
+    read_pattern(pattern ? pattern->text : "", low, high);
+    for (const mt_xml *time = mt_xml_child(list, "Timepoint"); time; time = mt_xml_next(time))
+        widen(number_of(time, "id"), low, high);
+}
+
+/* Marks the time points at which the document says that a setup is missing. */
+static void mark_missing(const mt_xml *root, const h5_many *many, bool *missing)
+{
+    const mt_xml *sequence = root ? mt_xml_child(root, "SequenceDescription") : NULL;
+    const mt_xml *views = sequence ? mt_xml_child(sequence, "MissingViews") : NULL;
+    const mt_xml *view = views ? mt_xml_child(views, "MissingView") : NULL;
+    for (; view; view = mt_xml_next(view)) {
+        const char *setup = mt_xml_get(view, "setup"), *time = mt_xml_get(view, "timepoint");
+        int64_t s, t;
+        if (setup && time && mt_parse_integer(&setup, &s) && mt_parse_integer(&time, &t) && s == many->setup &&
+            t >= many->first && t - many->first < many->shape[0])
+            missing[t - many->first] = true;
+    }
+}
+
 static const mt_xml *find_setup(const mt_xml *root, int number)
 {
-    const mt_xml *sequence = mt_xml_child(root, "SequenceDescription");
+    const mt_xml *sequence = root ? mt_xml_child(root, "SequenceDescription") : NULL;
     const mt_xml *setups = sequence ? mt_xml_child(sequence, "ViewSetups") : NULL;
     const mt_xml *setup = setups ? mt_xml_child(setups, "ViewSetup") : NULL;
-    for (; setup; setup = mt_xml_next(setup)) {
-        const mt_xml *id = mt_xml_child(setup, "id");
-        const char *text = id ? id->text : "";
-        int64_t value;
-        if (mt_parse_integer(&text, &value) && value == number)
-            return setup;
-    }
-    return NULL;
+    while (setup && number_of(setup, "id") != number)
+        setup = mt_xml_next(setup);
+    return setup;
 }
 
 static mt_status name_channel(const mt_xml *setup, mt_chunk_map *map, mt_error *err)
@@ -141,62 +239,166 @@ static mt_status read_voxels(const mt_xml *setup, const int64_t *whole, mt_chunk
     return MT_OK;
 }
 
-static mt_status describe_setup(const h5_file *file, const mt_source *source, mt_arena *arena, const int64_t *whole,
-                                int number, mt_chunk_map *map, mt_error *err)
+/* The document, or NULL: one that cannot be read is told. */
+static mt_status find_document(const h5_file *file, const mt_source *source, mt_arena *arena, mt_xml **root,
+                               mt_chunk_map *map, mt_error *err)
 {
-    mt_xml *root;
     const char *key;
-    mt_status st = load_document(source, arena, &root, &key, err);
-    if (st || (st = h5_files_note(file->files, key, err)))
+    mt_error own = MT_ERROR_INIT;
+    mt_status st = load_document(source, arena, root, &key, &own);
+    if (!st)
+        return h5_files_note(file->files, key, err);
+    *root = NULL;
+    if (st == MT_E_CORRUPT || st == MT_E_UNSUPPORTED)
+        return mt_chunk_map_warn(map, err, "the document of BigDataViewer is ignored: %s", own.message);
+    return h5_forgive(st, &own, err);
+}
+
+/* The time points are those of the document and those of the file. */
+static mt_status find_times(const h5_file *file, mt_arena *arena, const mt_xml *root, times *v, mt_error *err)
+{
+    int64_t last;
+    h5_object group;
+    h5_link *link;
+    mt_status st = find_numbers(file, arena, "", "t", &v->many.first, &last, err);
+    if (st || (st = h5_read_object(file, arena, file->root, &group, err)) ||
+        (st = h5_read_links(arena, &group, NULL, &link, err)))
         return st;
-    const mt_xml *setup = find_setup(root, number);
-    return (st = name_channel(setup, map, err)) ? st : read_voxels(setup, whole, map, err);
+    read_times(root, &v->many.first, &last);
+    if (last - v->many.first >= MAX_TIMES)
+        return mt_fail(err, MT_E_LIMIT, "time points %lld to %lld are more than %d", (long long)v->many.first,
+                       (long long)last, MAX_TIMES);
+    v->many.shape[0] = last - v->many.first + 1;
+    v->links = mt_arena_alloc(arena, (size_t)v->many.shape[0], sizeof *v->links, err);
+    if (!v->links)
+        return MT_E_MEMORY;
+    for (; link; link = link->next) {
+        int64_t t = number_in(link->name, "t");
+        if (t >= v->many.first && t <= last)
+            v->links[t - v->many.first] = link;
+    }
+    return MT_OK;
+}
+
+static mt_status has_view(const h5_file *file, const times *v, int64_t t, bool *out, mt_error *err)
+{
+    mt_arena *arena;
+    h5_object object;
+    mt_error own = MT_ERROR_INIT;
+    mt_status st = mt_arena_new(file->env, &arena, err);
+    if (st)
+        return st;
+    st = open_view(file, arena, v, t, &object, &own);
+    mt_arena_free(arena);
+    *out = st != MT_E_NOT_FOUND; /* a broken one fails when it is read */
+    return h5_forgive(st, &own, err);
+}
+
+/* Tells which time points of a setup are missing. They are looked up one by one only if that takes no round trips. */
+static mt_status tell_missing(const h5_file *file, mt_arena *arena, const mt_xml *root, const times *v, int64_t first,
+                              mt_chunk_map *map, mt_error *err)
+{
+    int64_t n = v->many.shape[0];
+    bool look = !file->store->costs.is_slow && n <= MAX_LOOKUPS;
+    bool *missing = mt_arena_alloc(arena, (size_t)n, sizeof *missing, err);
+    if (!missing)
+        return MT_E_MEMORY;
+    if (!look)
+        mark_missing(root, &v->many, missing);
+    mt_status st = MT_OK;
+    for (int64_t t = 0; !st && t < n; t++) {
+        char path[64];
+        bool there = t >= first && v->links[t] && !missing[t];
+        if (there && look && t > first)
+            st = has_view(file, v, t, &there, err);
+        write_path(&v->many, &t, path, sizeof path);
+        if (!st && !there)
+            st = mt_chunk_map_miss(map, err, "/%s", path);
+    }
+    return st;
+}
+
+static mt_status set_type(const h5_file *file, mt_arena *arena, int setup, mt_chunk_map *map, mt_error *err)
+{
+    h5_object group;
+    const char *type = NULL;
+    char path[32];
+    mt_error own = MT_ERROR_INIT;
+    snprintf(path, sizeof path, "s%02d", setup);
+    mt_status st = h5_find_object(file, arena, path, &group, &own);
+    if (!st)
+        st = h5_get_text(arena, &group, "dataType", &type, &own);
+    if (map->dtype == MT_INT16 && (!type || strcmp(type, "uint16") == 0))
+        map->dtype = MT_UINT16;
+    return h5_forgive(st, &own, err);
+}
+
+static mt_status count_levels(const h5_file *file, mt_arena *arena, const h5_many *many, int64_t first, int level,
+                              int *out, mt_error *err)
+{
+    int64_t low, high;
+    char path[64];
+    snprintf(path, sizeof path, "t%05lld/s%02d", (long long)(many->first + first), many->setup);
+    mt_status st = find_numbers(file, arena, path, "", &low, &high, err);
+    if (!st && (level > high || high >= MAX_LEVELS))
+        st = mt_fail(err, MT_E_NOT_FOUND, "there is no level=%d; the image has %lld, counted from 0", level,
+                     (long long)high + 1);
+    *out = st ? 0 : (int)high + 1;
+    return st;
 }
 
 mt_status h5_open_bdv(const h5_file *file, mt_arena *arena, const mt_source *source, int64_t series, int level,
                       mt_chunk_map *map, mt_error *err)
 {
-    h5_many many = { .leading = 1, .axes = "T", .write_path = write_path };
+    times v = { .many = { .leading = 1, .axes = "T", .write_path = write_path } };
     h5_dataset whole, dataset;
-    int64_t last, low_setup, high_setup, low_level, high_level;
-    char path[64];
-    mt_status st = find_numbers(file, arena, "", "t", &many.first, &last, err);
-    if (st || (st = find_numbers(file, arena, "", "s", &low_setup, &high_setup, err)))
+    int64_t low, high, first;
+    mt_xml *root;
+    mt_status st = find_document(file, source, arena, &root, map, err);
+    if (st || (st = find_times(file, arena, root, &v, err)) ||
+        (st = find_numbers(file, arena, "", "s", &low, &high, err)))
         return st;
-    int64_t setup = series < 0 ? low_setup : series;
-    if (setup > high_setup || setup > MAX_SETUPS)
+    int64_t setup = series < 0 ? low : series;
+    if (setup > high || setup > MAX_SETUPS)
         return mt_fail(err, MT_E_NOT_FOUND, "there is no series=%lld; the view setups are %lld to %lld",
-                       (long long)setup, (long long)low_setup, (long long)high_setup);
-    many.setup = (int)setup;
-    many.shape[0] = last - many.first + 1;
-    snprintf(path, sizeof path, "t%05lld/s%02d", (long long)many.first, many.setup);
-    if ((st = find_numbers(file, arena, path, "", &low_level, &high_level, err)))
+                       (long long)setup, (long long)low, (long long)high);
+    v.many.setup = (int)setup;
+    if ((st = find_first(file, &v, &first, &whole, err)) ||
+        (st = count_levels(file, arena, &v.many, first, level, &map->n_levels, err)))
         return st;
-    if (level > high_level || high_level >= MAX_LEVELS)
-        return mt_fail(err, MT_E_NOT_FOUND, "there is no level=%d; the image has %lld, counted from 0", level,
-                       (long long)high_level + 1);
-    if ((st = find_first(file, arena, &many, &whole, err)))
-        return st;
-    many.level = level;
-    if ((st = find_first(file, arena, &many, &dataset, err)) ||
-        (st = h5_make_map(file, &dataset, &many, NULL, map, err)))
+    v.many.level = level;
+    if ((st = find_first(file, &v, &first, &dataset, err)) ||
+        (st = h5_make_map(file, &dataset, &v.many, NULL, map, err)))
         return st;
     memcpy(map->axes, "TZYX", 5);
-    map->dtype = map->dtype == MT_INT16 ? MT_UINT16 : map->dtype;
     map->level = level;
-    map->n_levels = (int)high_level + 1;
-    mt_error own = MT_ERROR_INIT;
-    return h5_forgive(describe_setup(file, source, arena, whole.shape, many.setup, map, &own), &own, err);
+    if ((st = tell_missing(file, arena, root, &v, first, map, err)) ||
+        (st = set_type(file, arena, v.many.setup, map, err)))
+        return st;
+    const mt_xml *view = find_setup(root, v.many.setup);
+    return (st = name_channel(view, map, err)) ? st : read_voxels(view, whole.shape, map, err);
 }
 
 mt_status h5_list_bdv(const h5_file *file, mt_arena *arena, mt_names *out, mt_error *err)
 {
-    int64_t low, high;
-    mt_status st = find_numbers(file, arena, "", "s", &low, &high, err);
-    for (int64_t i = low; !st && i <= high && i <= MAX_SETUPS; i++) {
+    h5_object root;
+    h5_link *link;
+    bool *there = mt_arena_alloc(arena, MAX_SETUPS + 1, sizeof *there, err);
+    if (!there)
+        return MT_E_MEMORY;
+    mt_status st = h5_read_object(file, arena, file->root, &root, err);
+    if (!st)
+        st = h5_read_links(arena, &root, NULL, &link, err);
+    for (; !st && link; link = link->next) {
+        int64_t setup = number_in(link->name, "s");
+        if (setup >= 0 && setup <= MAX_SETUPS)
+            there[setup] = true;
+    }
+    for (int i = 0; !st && i <= MAX_SETUPS; i++) {
         char name[32];
-        snprintf(name, sizeof name, "series=%lld", (long long)i);
-        st = mt_names_add(out, name, err);
+        snprintf(name, sizeof name, "series=%d", i);
+        if (there[i])
+            st = mt_names_add(out, name, err);
     }
     return st;
 }

@@ -160,7 +160,8 @@ static mt_status read_old_layout(const h5_file *file, mt_reader *r, uint64_t bod
     return MT_OK;
 }
 
-/* Version 4 of chunks: the index can be one of five. */
+/* Versions 4 and 5 of chunks: the index can be one of five. Version 5, of HDF5 2.0, has the fields of version 4; the
+ * index has wider sizes of filtered chunks, by which the widths of its elements are told. */
 static mt_status read_new_chunks(const h5_file *file, mt_reader *r, h5_dataset *d, mt_error *err)
 {
     uint64_t sizes[H5_MAX_RANK + 1] = { 0 };
@@ -205,8 +206,8 @@ static mt_status read_layout(const h5_file *file, mt_reader *r, uint64_t body, h
     if (version == 1 || version == 2)
         return read_old_layout(file, r, body, d, err);
     int layout = mt_read_u8(r);
-    if (version < 3 || version > 4 || layout > 3)
-        return mt_fail(err, version > 4 ? MT_E_UNSUPPORTED : MT_E_CORRUPT, "a layout of class %d, version %d", layout,
+    if (version < 3 || version > 5 || layout > 3)
+        return mt_fail(err, version > 5 ? MT_E_UNSUPPORTED : MT_E_CORRUPT, "a layout of class %d, version %d", layout,
                        version);
     d->layout = layout;
     switch (d->layout) {
@@ -225,7 +226,7 @@ static mt_status read_layout(const h5_file *file, mt_reader *r, uint64_t body, h
         return MT_OK;
     case H5_CHUNKED: break;
     }
-    if (version == 4)
+    if (version >= 4)
         return read_new_chunks(file, r, d, err);
     int rank = mt_read_u8(r);
     if (rank > H5_MAX_RANK + 1)
@@ -288,7 +289,7 @@ mt_status h5_read_dataset(mt_arena *arena, const h5_object *object, h5_dataset *
     if (st || (st = h5_read_type(&type, &out->type, err)))
         return st;
     if (!out->type.dtype)
-        return mt_fail(err, MT_E_UNSUPPORTED, "elements of type %s are not read", out->type.obstacle);
+        return mt_fail(err, MT_E_UNSUPPORTED, "elements of type %s are not supported", out->type.obstacle);
     if ((st = h5_open_message(file, arena, h5_find_message(object, H5_MSG_DATASPACE), &extent, err)) ||
         (st = h5_read_space(file, &extent, &space, err)) || (st = set_shape(&space, out, err)) ||
         (st = set_fill(file, arena, object, out, err)))

@@ -7,14 +7,16 @@
 static const struct {
     int id;
     const char *name;
-    const char *codec; /* NULL: not read */
+    const char *codec; /* NULL: not supported */
 } table[] = {
     { 1, "deflate", "zlib" },    { 2, "shuffle", "shuffle" },    { 3, "fletcher32", "fletcher32" },
     { 4, "szip", "szip" },       { 5, "nbit", "nbit" },          { 6, "scaleoffset", "scaleoffset" },
     { 305, "LZO", NULL },        { 307, "bzip2", "bz2" },        { 32000, "LZF", "lzf" },
     { 32001, "blosc", "blosc" }, { 32004, "LZ4", "lz4_blocks" }, { 32008, "bitshuffle", "bitshuffle" },
-    { 32013, "zfp", NULL },      { 32015, "zstd", "zstd" },      { 32017, "SZ", NULL },
+    { 32012, "JPEG-LS", NULL },  { 32013, "zfp", NULL },         { 32015, "zstd", "zstd" },
+    { 32016, "B3D", NULL },      { 32017, "SZ", NULL },          { 32018, "FCIDECOMP", NULL },
     { 32019, "JPEG", "jpeg" },   { 32024, "SZ3", NULL },         { 32026, "blosc2", NULL },
+    { 32028, "SPERR", NULL },
 };
 
 static uint32_t value(const h5_filter *f, int i) { return i < f->n_values ? f->values[i] : 0; }
@@ -41,8 +43,8 @@ static mt_status make_szip(mt_arena *arena, const h5_filter *f, const void **out
     return f->n_values >= 4 ? MT_OK : mt_fail(err, MT_E_CORRUPT, "szip has %d parameters", f->n_values);
 }
 
-/* H5Znbit.c: number of values, whether there is nothing to do, number of elements, and for an atomic type (1) its
- * size, byte order, precision and offset in bits. */
+/* H5Znbit.c: number of parameters, whether there is nothing to do, number of elements, and for an atomic type (1) its
+ * size, byte order, precision and offset in bits. Those of the type are the dataset's. */
 static mt_status make_nbit(mt_arena *arena, const h5_type *type, const h5_filter *f, const void **out, mt_error *err)
 {
     mt_packed_params *p = mt_arena_alloc(arena, 1, sizeof *p, err);
@@ -52,15 +54,20 @@ static mt_status make_nbit(mt_arena *arena, const h5_type *type, const h5_filter
     p->raw = value(f, 1) != 0;
     p->is_signed = type->is_signed;
     p->count = value(f, 2);
-    p->element_size = value(f, 4);
+    p->element_size = p->raw ? type->size : value(f, 4);
     p->big_endian = value(f, 5) != 0;
-    p->bits = value(f, 6);
-    if (p->raw)
-        return MT_OK;
-    if (f->n_values < 8 || value(f, 3) != 1 || value(f, 7) != 0)
-        return mt_fail(err, MT_E_UNSUPPORTED, "nbit of other types than numbers in low bits is not read");
-    if (p->element_size < 1 || p->element_size > 8 || p->bits < 1 || p->bits > 8 * p->element_size)
-        return mt_fail(err, MT_E_CORRUPT, "nbit of %u bits in %zu bytes", p->bits, p->element_size);
+    p->bits = p->raw ? 8 * type->size : value(f, 6);
+    if (value(f, 0) != (uint32_t)f->n_values)
+        return mt_fail(err, MT_E_CORRUPT, "nbit has %d parameters, not %u", f->n_values, value(f, 0));
+    if (!p->raw && (f->n_values < 8 || value(f, 3) != 1 || value(f, 7) != 0))
+        return mt_fail(err, MT_E_UNSUPPORTED, "nbit of other types than numbers in low bits is not supported");
+    if (!p->raw && type->size > 1 && value(f, 5) != type->big_endian)
+        return mt_fail(err, MT_E_CORRUPT, "nbit of byte order %u, of a type of byte order %d", value(f, 5),
+                       type->big_endian);
+    uint32_t bits = type->bits ? type->bits : 8 * type->size;
+    if (p->element_size != type->size || p->bits != bits)
+        return mt_fail(err, MT_E_CORRUPT, "nbit of %u bits in %zu bytes, of a type of %u bits in %u", p->bits,
+                       p->element_size, bits, type->size);
     return MT_OK;
 }
 
@@ -146,7 +153,7 @@ mt_status h5_make_chain(mt_arena *arena, const h5_dataset *dataset, mt_chain *ou
         if (k == sizeof table / sizeof *table)
             return mt_fail(err, MT_E_UNSUPPORTED, "filter %d is not known", f->id);
         if (!table[k].codec)
-            return mt_fail(err, MT_E_UNSUPPORTED, "filter %d (%s) is not read", f->id, table[k].name);
+            return mt_fail(err, MT_E_UNSUPPORTED, "filter %d (%s) is not supported", f->id, table[k].name);
         const void *params;
         mt_status st = make_params(arena, &dataset->type, f, &params, err);
         if (st || (st = mt_chain_add(out, mt_codec_find(table[k].codec), params, err)))

@@ -31,12 +31,12 @@ static mt_status probe(const mt_source *source, int *score, mt_error *err)
     return st;
 }
 
-/* The images of a file, as they are found: the first, how many, and their names for a message. */
+/* The images of a file, as they are found: the first, how many, and their names for a message; and what was skipped. */
 typedef struct candidates {
     mt_arena *arena;
     size_t n;
     const char *first;
-    char text[LONGEST_LIST];
+    char text[LONGEST_LIST], skipped[LONGEST_LIST];
     mt_names *names; /* NULL, or where they go */
 } candidates;
 
@@ -55,10 +55,8 @@ static void append(candidates *c, const char *path, const h5_dataset *d)
 static mt_status add_candidate(void *user, const char *path, const h5_dataset *dataset, mt_error *err)
 {
     candidates *c = user;
-    if (c->n++ == 0) {
+    if (c->n++ == 0)
         c->first = path;
-        *c->text = 0;
-    }
     append(c, path, dataset);
     return c->names ? mt_names_add(c->names, path, err) : MT_OK;
 }
@@ -67,20 +65,36 @@ static mt_status note_skipped(void *user, const char *path, const char *why, mt_
 {
     (void)err;
     candidates *c = user;
-    if (c->n == 0)
-        snprintf(c->text, sizeof c->text, "; %.200s: %.150s", path, why);
+    size_t at = strlen(c->skipped), room = sizeof c->skipped - at;
+    int n = snprintf(c->skipped + at, room, "; %s: %s", path, why);
+    if (n <= 0 || (size_t)n >= room)
+        c->skipped[at] = 0;
     return MT_OK;
+}
+
+/* What kind of file it is, for a message, where the root says so. */
+static mt_status name_kind(const h5_file *file, mt_arena *arena, const char **out, mt_error *err)
+{
+    h5_object root;
+    const char *version = NULL;
+    mt_error own = MT_ERROR_INIT;
+    mt_status st = h5_read_object(file, arena, file->root, &root, &own);
+    if (!st)
+        st = h5_get_text(arena, &root, "nwb_version", &version, &own);
+    *out = version ? " (Neurodata Without Borders, NWB)" : "";
+    return h5_forgive(st, &own, err);
 }
 
 static mt_status choose(const h5_file *file, mt_arena *arena, const char *root, const char **path, mt_error *err)
 {
     candidates c = { .arena = arena };
+    const char *kind;
     mt_status st = h5_find_images(file, arena, root, add_candidate, note_skipped, &c, err);
-    if (st)
+    if (st || (c.n == 0 && (st = name_kind(file, arena, &kind, err))))
         return st;
     if (c.n == 0)
-        return mt_fail(err, MT_E_NOT_FOUND, "no dataset of %s%s can be an image%s", *root ? "/" : "the file", root,
-                       c.text);
+        return mt_fail(err, MT_E_NOT_FOUND, "no dataset of %s%s%s can be an image%s", *root ? "/" : "the file", root,
+                       kind, *c.skipped ? c.skipped : ": none has two dimensions of more than one element");
     if (c.n > 1)
         return mt_fail(err, MT_E_ARGUMENT, "%zu datasets can be the image: name one behind \"#\", of %s", c.n, c.text);
     *path = c.first;

@@ -159,6 +159,9 @@ MT_MUST_CHECK mt_status h5_read_links(mt_arena *arena, const h5_object *group, c
  * object is then another one. MT_E_NOT_FOUND names the segment that is missing. */
 MT_MUST_CHECK mt_status h5_find_object(const h5_file *file, mt_arena *arena, const char *path, h5_object *out,
                                        mt_error *err);
+/* The same for a path from a group at an address. */
+MT_MUST_CHECK mt_status h5_find_below(const h5_file *file, mt_arena *arena, uint64_t group, const char *path,
+                                      h5_object *out, mt_error *err);
 
 /* A datatype as far as images and their descriptions need it. */
 typedef struct h5_type {
@@ -307,8 +310,9 @@ MT_MUST_CHECK mt_status h5_open_bdv(const h5_file *file, mt_arena *arena, const 
 MT_MUST_CHECK mt_status h5_find_bdv_file(const mt_source *source, mt_arena *arena, const char **key, mt_error *err);
 MT_MUST_CHECK mt_status h5_list_bdv(const h5_file *file, mt_arena *arena, mt_names *out, mt_error *err);
 
-/* The datasets that can be images: of numbers, at least two dimensions of more than one element. visit gets their
- * paths; skip, which may be NULL, those of datasets of types that are not read. */
+/* The datasets that can be images: of numbers, not empty, at least two dimensions of more than one element. Each is
+ * visited once, under the first path that leads to it. skip, which may be NULL, gets the paths of those that have the
+ * dimensions but are empty or of a type that is not supported. */
 typedef mt_status (*h5_visit_image)(void *user, const char *path, const h5_dataset *dataset, mt_error *err);
 typedef mt_status (*h5_skip_image)(void *user, const char *path, const char *why, mt_error *err);
 MT_MUST_CHECK mt_status h5_find_images(const h5_file *file, mt_arena *arena, const char *root, h5_visit_image visit,
@@ -321,7 +325,5 @@ MT_MUST_CHECK mt_status h5_describe_axes(mt_arena *arena, const h5_object *objec
 /* The part of that of dimension scales. */
 MT_MUST_CHECK mt_status h5_describe_scales(mt_arena *arena, const h5_object *object, const char *path,
                                            mt_chunk_map *map, mt_error *err);
-/* The axis that a name stands for; '?' if none. */
-char h5_axis_of(const char *name);
 
 #endif

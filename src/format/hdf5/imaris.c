@@ -2,6 +2,7 @@
 /* Imaris 5.5 files (.ims), by the description that comes with Bitplane's ImarisWriter:
  * /DataSet/ResolutionLevel r/TimePoint t/Channel c/Data, in Z, Y, X, padded to whole chunks; the true size, and all
  * else, in attributes that are arrays of single characters. */
+#include "base/checked.h"
 #include "base/number.h"
 #include "format/hdf5/hdf5.h"
 
@@ -10,6 +11,7 @@
 #include <string.h>
 
 #define MAX_CHANNELS 4096
+#define MAX_LOOKUPS 4096 /* of volumes one by one, when a stack is opened */
 
 mt_status h5_is_imaris(const h5_file *file, mt_arena *arena, bool *out, mt_error *err)
 {
@@ -112,16 +114,20 @@ static mt_status read_voxels(const h5_file *file, mt_arena *arena, mt_chunk_map 
 
 static uint8_t part_of_color(double value) { return value <= 0 ? 0 : value >= 1 ? 255 : (uint8_t)lround(value * 255); }
 
-static mt_status read_channel(const h5_file *file, mt_arena *arena, mt_arena *keep, int64_t c, mt_channel *out,
+/* A channel that is not described has no name. */
+static mt_status read_channel(const h5_file *file, mt_arena *arena, mt_arena *keep, int64_t number, mt_channel *out,
                               mt_error *err)
 {
     char path[64];
     h5_object object;
     const char *name, *color;
+    mt_error own = MT_ERROR_INIT;
     *out = (mt_channel) { .name = "" };
-    snprintf(path, sizeof path, "DataSetInfo/Channel %lld", (long long)c);
-    mt_status st = h5_find_object(file, arena, path, &object, err);
-    if (st || (st = h5_get_text(arena, &object, "Name", &name, err)) ||
+    snprintf(path, sizeof path, "DataSetInfo/Channel %lld", (long long)number);
+    mt_status st = h5_find_object(file, arena, path, &object, &own);
+    if (st)
+        return st == MT_E_NOT_FOUND ? MT_OK : mt_fail(err, st, "%s", own.message);
+    if ((st = h5_get_text(arena, &object, "Name", &name, err)) ||
         (st = h5_get_text(arena, &object, "Color", &color, err)))
         return st;
     out->has_color = color != NULL;
@@ -134,21 +140,64 @@ static mt_status read_channel(const h5_file *file, mt_arena *arena, mt_arena *ke
     return out->name ? MT_OK : MT_E_MEMORY;
 }
 
+/* The number that the descriptions of n channels start with: some writers count them from 1. */
+static mt_status find_first_channel(const h5_file *file, mt_arena *arena, int64_t n, int64_t *out, mt_error *err)
+{
+    h5_object info;
+    h5_link *first, *last;
+    char name[32];
+    *out = 0;
+    snprintf(name, sizeof name, "Channel %lld", (long long)n);
+    mt_status st = h5_find_object(file, arena, "DataSetInfo", &info, err);
+    if (st || (st = h5_read_links(arena, &info, "Channel 0", &first, err)) ||
+        (st = h5_read_links(arena, &info, name, &last, err)))
+        return st;
+    *out = !first && last;
+    return MT_OK;
+}
+
 static mt_status read_channels(const h5_file *file, mt_arena *arena, int64_t n, mt_chunk_map *map, mt_error *err)
 {
+    int64_t first;
     if (n > MAX_CHANNELS)
         return MT_OK;
+    mt_status failed = find_first_channel(file, arena, n, &first, err);
+    if (failed)
+        return failed;
     mt_channel *channels = mt_arena_alloc(map->arena, (size_t)n, sizeof *channels, err);
     if (!channels)
         return MT_E_MEMORY;
     for (int64_t c = 0; c < n; c++) {
-        mt_status st = read_channel(file, arena, map->arena, c, &channels[c], err);
+        mt_status st = read_channel(file, arena, map->arena, first + c, &channels[c], err);
         if (st)
             return st;
     }
     map->channels = channels;
     map->n_channels = (size_t)n;
     return MT_OK;
+}
+
+/* Tells which volumes are missing, if that takes no round trips. */
+static mt_status tell_missing(const h5_file *file, const h5_many *many, mt_chunk_map *map, mt_error *err)
+{
+    int64_t n;
+    if (file->store->costs.is_slow || mt_mul_i64(many->shape[0], many->shape[1], &n) || n > MAX_LOOKUPS)
+        return MT_OK;
+    mt_status st = MT_OK;
+    for (int64_t i = 1; i < n && !st; i++) { /* the first was read */
+        const int64_t place[2] = { i / many->shape[1], i % many->shape[1] };
+        char path[128];
+        mt_arena *arena;
+        h5_object object;
+        mt_error own = MT_ERROR_INIT;
+        if ((st = mt_arena_new(file->env, &arena, err)))
+            return st;
+        write_path(many, place, path, sizeof path);
+        st = h5_find_object(file, arena, path, &object, &own);
+        mt_arena_free(arena);
+        st = st == MT_E_NOT_FOUND ? mt_chunk_map_miss(map, err, "/%s", path) : h5_forgive(st, &own, err);
+    }
+    return st;
 }
 
 mt_status h5_open_imaris(const h5_file *file, mt_arena *arena, int level, mt_chunk_map *map, mt_error *err)
@@ -183,6 +232,8 @@ mt_status h5_open_imaris(const h5_file *file, mt_arena *arena, int level, mt_chu
     memcpy(map->axes, "TCZYX", 6);
     map->level = level;
     map->n_levels = (int)(levels < 1000 ? levels : 1000);
+    if ((st = tell_missing(file, &many, map, err)))
+        return st;
     mt_error of_voxels = MT_ERROR_INIT, of_channels = MT_ERROR_INIT;
     if ((st = h5_forgive(read_voxels(file, arena, map, &of_voxels), &of_voxels, err)))
         return st;

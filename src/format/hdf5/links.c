@@ -295,9 +295,21 @@ static mt_status follow(walk *w, const char *path, mt_error *err)
     return st;
 }
 
+static mt_status find(walk *w, h5_object *out, mt_error *err)
+{
+    mt_status st = follow(w, w->path, err);
+    return st ? st : h5_read_object(w->file, w->arena, w->at[w->depth], out, err);
+}
+
 mt_status h5_find_object(const h5_file *file, mt_arena *arena, const char *path, h5_object *out, mt_error *err)
 {
     walk w = { .file = file, .arena = arena, .path = path, .at = { file->root } };
-    mt_status st = follow(&w, path, err);
-    return st ? st : h5_read_object(w.file, arena, w.at[w.depth], out, err);
+    return find(&w, out, err);
+}
+
+mt_status h5_find_below(const h5_file *file, mt_arena *arena, uint64_t group, const char *path, h5_object *out,
+                        mt_error *err)
+{
+    walk w = { .file = file, .arena = arena, .path = path, .at = { file->root, group }, .depth = 1 };
+    return find(&w, out, err);
 }

@@ -8,30 +8,6 @@
 
 #define MOST_VALUES 65536 /* of a scale; one of more tells no pixel size */
 
-/* Whether a name is a word, in capitals or not. */
-static bool is_word(const char *name, const char *word)
-{
-    for (; *name && *word; name++, word++)
-        if (*name != *word && *name != *word - 'a' + 'A')
-            return false;
-    return *name == *word;
-}
-
-char h5_axis_of(const char *name)
-{
-    static const struct {
-        const char *name;
-        char axis;
-    } table[] = { { "x", 'X' },      { "y", 'Y' },     { "z", 'Z' },       { "t", 'T' },        { "c", 'C' },
-                  { "s", 'S' },      { "time", 'T' },  { "channel", 'C' }, { "channels", 'C' }, { "sample", 'S' },
-                  { "column", 'X' }, { "row", 'Y' },   { "plane", 'Z' },   { "depth", 'Z' },    { "frame", 'T' },
-                  { "width", 'X' },  { "height", 'Y' } };
-    for (size_t i = 0; i < sizeof table / sizeof *table; i++)
-        if (is_word(name, table[i].name))
-            return table[i].axis;
-    return '?';
-}
-
 static mt_status find_in_group(mt_arena *arena, const h5_object *scale, const char *group, const char **out,
                                mt_error *err)
 {
@@ -105,12 +81,12 @@ static mt_status name_axis(mt_arena *arena, const h5_object *scale, const char *
         mt_status st = h5_get_text(arena, scale, names[i], &text, err);
         if (st)
             return st;
-        *axis = text ? h5_axis_of(text) : '?';
+        *axis = mt_axis_letter(text);
     }
     if (*axis != '?')
         return MT_OK;
     mt_status st = find_link(arena, scale, path, &text, err);
-    *axis = text ? h5_axis_of(text) : '?';
+    *axis = mt_axis_letter(text);
     return st;
 }
 

@@ -21,11 +21,14 @@ static void read_integer(mt_reader *r, uint32_t flags, h5_type *out)
     out->is_signed = out->kind == H5_INTEGER && (flags & 8);
     out->dtype = integer_of(out->size, out->is_signed);
     if (!out->dtype)
-        out->obstacle = "an integer of an odd size";
+        out->obstacle = "integer of an odd size";
     out->bits = precision;
     if (offset != 0 || precision < 1 || precision > 8 * out->size) {
         out->dtype = (mt_dtype)0;
-        out->obstacle = "an integer with unused bits";
+        out->obstacle = "integer with unused bits";
+    } else if (out->size > 1 && precision < 4 * out->size) { /* libhdf5 takes it for a sign of damage since 1.14.4 */
+        out->dtype = (mt_dtype)0;
+        out->obstacle = "integer of implausible precision (fewer than half of its bits)";
     }
 }
 
@@ -42,7 +45,7 @@ static void read_float(mt_reader *r, uint32_t flags, h5_type *out)
     uint32_t exponent_at = mt_read_u8(r), exponent_bits = mt_read_u8(r);
     uint32_t mantissa_at = mt_read_u8(r), mantissa_bits = mt_read_u8(r), bias = mt_read_u32(r);
     out->big_endian = (flags & 1) != 0;
-    out->obstacle = "a float that is not of IEEE 754";
+    out->obstacle = "float that is not of IEEE 754";
     for (int i = 0; i < 3; i++)
         if (table[i].size == out->size && offset == 0 && precision == 8 * out->size && mantissa_at == 0 &&
             table[i].exponent_at == exponent_at && table[i].exponent_bits == exponent_bits &&
@@ -95,7 +98,7 @@ static mt_status read_enum(mt_reader *r, int version, uint32_t flags, h5_type *o
     if (base.kind == H5_INTEGER)
         read_integer(r, base_flags, &base);
     if (base.kind != H5_INTEGER || base.size != out->size) {
-        out->obstacle = "an enumeration of something else than integers";
+        out->obstacle = "enumeration of something else than integers";
         return MT_OK;
     }
     out->big_endian = base.big_endian;

@@ -11,6 +11,11 @@
 #define MAX_MAPPINGS ((size_t)1 << 22)
 #define MAX_STEPS (1 << 26) /* through the mappings of virtual datasets in others */
 
+/* The names of an entry of the list of mappings, to which later entries of a version 1 list may refer. */
+typedef struct names {
+    const char *file, *path;
+} names;
+
 /* An entry of the list of mappings. */
 typedef struct entry {
     const char *file, *path;
@@ -24,6 +29,8 @@ typedef struct reading {
     const h5_dataset *dataset;
     mt_arena *arena; /* of what does not stay */
     h5_virtual *out;
+    names *names; /* of the entries so far */
+    size_t n_names, names_room;
     int64_t least[MT_MAX_DIMS]; /* where limited mappings end */
     int64_t most[MT_MAX_DIMS];  /* where unlimited ones end; -1: there are none */
 } reading;
@@ -302,18 +309,26 @@ static mt_status check_ranks(const reading *r, const entry *e, const h5_source *
                                           fits_to ? e->from.rank : e->to.rank, fits_to ? source->rank : r->out->rank);
 }
 
-static mt_status add_from(reading *r, const entry *e, const h5_source *source, mt_error *err)
+/* A source that a mapping names, and that is not there: the fill value. */
+static mt_status add_missing(reading *r, h5_source *source, int open_to, mt_error *err)
+{
+    if (open_to >= 0)
+        r->most[open_to] = mt_max_i64(r->most[open_to], 0);
+    if (source->is_told)
+        return MT_OK;
+    source->is_told = true;
+    return mt_chunk_map_miss(r->m->map, err, "%s#%s", source->key, source->path);
+}
+
+static mt_status add_from(reading *r, const entry *e, h5_source *source, mt_error *err)
 {
     selected s;
     mt_status st = check_ranks(r, e, source, err);
     int open_to = h5_unlimited_dimension(&e->to);
     if (st || e->from.kind == H5_NONE || e->to.kind == H5_NONE)
         return st;
-    if (source->state == H5_MISSING) {
-        if (open_to >= 0)
-            r->most[open_to] = mt_max_i64(r->most[open_to], 0);
-        return MT_OK;
-    }
+    if (source->state == H5_MISSING)
+        return add_missing(r, source, open_to, err);
     if (!e->from.is_product || !e->to.is_product)
         return add_blocks(r, e, source, err);
     if ((st = select_both(r, e, source, &s, err)))
@@ -414,19 +429,48 @@ static const char *read_text(mt_reader *r)
     return end ? (const char *)mt_read_bytes(r, (size_t)(end - text) + 1) : NULL;
 }
 
+/* The flags of an entry of version 1, which HDF5 2.0 writes: the number of an earlier entry stands in place of the name
+ * of the file, or of the path, that it shares; the source lies in the same file, and no name of it is stored. */
+enum { SHARED_FILE = 1, SHARED_PATH = 2, SAME_FILE = 4 };
+
+static const char *read_name(const reading *r, mt_reader *list, bool is_shared, bool is_path)
+{
+    if (!is_shared)
+        return read_text(list);
+    uint64_t number = h5_read_length(r->file, list);
+    const names *earlier = !list->failed && number < r->n_names ? &r->names[number] : NULL;
+    return !earlier ? NULL : is_path ? earlier->path : earlier->file;
+}
+
+static mt_status read_names(reading *r, mt_reader *list, int version, names *out, mt_error *err)
+{
+    int flags = version == 1 ? mt_read_u8(list) : 0;
+    out->file = flags & SAME_FILE ? "." : read_name(r, list, (flags & SHARED_FILE) != 0, false);
+    out->path = out->file ? read_name(r, list, (flags & SHARED_PATH) != 0, true) : NULL;
+    if (!out->path || list->failed || flags > 7)
+        return mt_fail(err, MT_E_CORRUPT, "entry %zu of the list of mappings is broken", r->n_names);
+    names *all = mt_arena_grow(r->arena, r->names, r->n_names, &r->names_room, 8, sizeof *all, err);
+    if (!all)
+        return MT_E_MEMORY;
+    r->names = all;
+    r->names[r->n_names++] = *out;
+    return MT_OK;
+}
+
 static mt_status read_entries(reading *r, mt_reader *list, mt_error *err)
 {
     int version = mt_read_u8(list);
     uint64_t n = h5_read_length(r->file, list);
-    if (version != 0)
-        return mt_fail(err, MT_E_UNSUPPORTED, "a list of mappings of version %d is not read", version);
+    if (version > 1)
+        return mt_fail(err, MT_E_UNSUPPORTED, "a list of mappings of version %d is not supported", version);
     for (uint64_t i = 0; i < n; i++) {
-        entry e = { .file = read_text(list), .path = NULL };
-        e.path = e.file ? read_text(list) : NULL;
-        if (!e.path || list->failed)
-            return mt_fail(err, MT_E_CORRUPT, "the list of mappings is cut off");
-        mt_status st = h5_read_selection(list, r->arena, &e.from, err);
-        if (st || (st = h5_read_selection(list, r->arena, &e.to, err)) || (st = add_entry(r, &e, err)))
+        names found;
+        mt_status st = read_names(r, list, version, &found, err);
+        if (st)
+            return st;
+        entry e = { .file = found.file, .path = found.path };
+        if ((st = h5_read_selection(list, r->arena, &e.from, err)) ||
+            (st = h5_read_selection(list, r->arena, &e.to, err)) || (st = add_entry(r, &e, err)))
             return st;
     }
     return MT_OK;

@@ -64,6 +64,7 @@ typedef struct h5_source {
     struct h5_source *next; /* of the same hash */
     uint32_t number;
     enum { H5_OPENING, H5_MISSING, H5_STORED, H5_NESTED } state;
+    bool is_told; /* of one that is missing: the map counts it */
     int rank;
     int64_t shape[MT_MAX_DIMS];
     mt_chunk_map *map; /* where it is stored */
@@ -110,6 +111,7 @@ struct h5_making {
     mt_status (*find_source)(h5_making *making, const h5_file *file, const char *name, const char *path,
                              h5_source **out, mt_error *err);
     const h5_dataset *whole;
+    mt_chunk_map *map; /* which is told what sources are missing */
     h5_source *buckets[H5_SOURCE_BUCKETS];
     h5_source **sources;
     size_t n, room;

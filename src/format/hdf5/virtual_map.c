@@ -290,7 +290,7 @@ mt_status h5_make_virtual_map(const h5_file *file, const h5_dataset *dataset, mt
     virtual_state *s = mt_arena_alloc(map->arena, 1, sizeof *s, err);
     if (!s)
         return MT_E_MEMORY;
-    h5_making making = { .arena = map->arena, .whole = dataset, .find_source = h5_find_source };
+    h5_making making = { .arena = map->arena, .whole = dataset, .map = map, .find_source = h5_find_source };
     mt_status st = h5_start_map(dataset, map, err);
     if (st || (st = h5_read_virtual(&making, file, dataset, &s->v, err)))
         return st;

@@ -214,17 +214,23 @@ static mt_status read_grid(mt_reader *r, mt_chunk_map *map, mt_error *err)
     return st;
 }
 
+static double read_size(mt_reader *r)
+{
+    double size = mt_read_f64(r);
+    return size > 0 ? size : 0;
+}
+
 static mt_status read_fields(mt_reader *r, mt_chunk_map *map, mt_error *err)
 {
     mt_status st = read_grid(r, map, err);
     for (int d = 0; !st && d < map->ndim; d++) {
-        map->pixel_size[d] = mt_read_f64(r);
-        if (!(map->pixel_size[d] > 0))
-            map->pixel_size[d] = 0;
+        map->pixel_size[d] = read_size(r);
         st = read_optional(r, map->arena, &map->unit[d], err);
     }
-    if (st || (st = read_channels(r, map, err)) || (st = read_optional(r, map->arena, &map->part, err)) ||
-        (st = read_remarks(r, map, err)))
+    for (int i = 0; !st && i < 3; i++)
+        map->axis_size[i] = read_size(r);
+    if (st || (st = read_optional(r, map->arena, &map->axis_unit, err)) || (st = read_channels(r, map, err)) ||
+        (st = read_optional(r, map->arena, &map->part, err)) || (st = read_remarks(r, map, err)))
         return st;
     uint64_t level = mt_read_varint(r), n_levels = mt_read_varint(r);
     if (r->failed || n_levels > 1000 || level >= (n_levels ? n_levels : 1))

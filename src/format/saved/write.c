@@ -390,6 +390,9 @@ static void write_fields(const mt_chunk_map *map, mt_buffer *out)
         mt_put_f64(out, map->pixel_size[d]);
         put_optional(out, map->unit[d]);
     }
+    for (int i = 0; i < 3; i++)
+        mt_put_f64(out, map->axis_size[i]);
+    put_optional(out, map->axis_unit);
     mt_put_varint(out, map->channels ? map->n_channels : 0);
     for (size_t c = 0; map->channels && c < map->n_channels; c++) {
         mt_put_text(out, map->channels[c].name);

@@ -55,45 +55,11 @@ mt_status zarr_ome_check_version(const zarr_node *group, const json_t *multiscal
                    version, group->path, *group->path ? "/" : "", first ? first : "");
 }
 
-/* A letter for the name of an axis, or '?'. */
-static char axis_letter(const char *name)
-{
-    static const struct {
-        const char *name;
-        char letter;
-    } words[] = {
-        { "time", 'T' },
-        { "channel", 'C' },
-        { "channels", 'C' },
-        { "sample", 'S' },
-    };
-    if (!name || !*name)
-        return '?';
-    if (!name[1])
-        return strchr("stczyxSTCZYX", *name) ? (char)toupper((unsigned char)*name) : '?';
-    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
-        if (strcmp(name, words[i].name) == 0)
-            return words[i].letter;
-    return '?';
-}
-
-/* T, Z, Y and X stand for one dimension each. Names that say otherwise say nothing. */
-static void drop_ambiguous(char *axes)
-{
-    for (const char *letter = "TZYX"; *letter; letter++) {
-        const char *first = strchr(axes, *letter);
-        if (first && strchr(first + 1, *letter)) {
-            memset(axes, '?', strlen(axes));
-            return;
-        }
-    }
-}
-
 void zarr_name_axes(mt_chunk_map *map, const json_t *names)
 {
     for (int d = 0; d < map->ndim; d++)
-        map->axes[d] = axis_letter(json_string_value(json_array_get(names, (size_t)d)));
-    drop_ambiguous(map->axes);
+        map->axes[d] = mt_axis_letter(json_string_value(json_array_get(names, (size_t)d)));
+    mt_axes_drop_ambiguous(map->axes);
 }
 
 /* Space axes of other names are Z, Y, X from the last one on; a channel or time axis may have any name; what is
@@ -108,7 +74,7 @@ static mt_status read_axes(const json_t *axes, int ndim, char *out, mt_error *er
         const char *name = json_string_value(json_is_object(axis) ? json_object_get(axis, "name") : axis);
         if (!name)
             return mt_fail(err, MT_E_CORRUPT, "an axis of the multiscale image has no name");
-        out[d] = axis_letter(name);
+        out[d] = mt_axis_letter(name);
         if (type && strcmp(type, "time") == 0)
             out[d] = 'T';
         else if (type && strcmp(type, "channel") == 0)
@@ -124,7 +90,7 @@ static mt_status read_axes(const json_t *axes, int ndim, char *out, mt_error *er
         if (type && strcmp(type, "space") == 0)
             out[d] = i < 3 ? "XYZ"[i] : '?', i++;
     }
-    drop_ambiguous(out);
+    mt_axes_drop_ambiguous(out);
     return MT_OK;
 }
 

@@ -427,9 +427,10 @@ static void what_is_not_read_is_named(void **state)
     static const struct {
         int32_t pixel_type, compression;
         const char *says;
-    } cases[] = { { 0, 2, "compression 2 (LZW) is not read" },
+    } cases[] = { { 0, 2, "compression 2 (LZW) is not supported: open the file in ZEN" },
                   { 0, 3, "compression 3 (not known)" },
-                  { 0, 104, "compression 104 (raw data of a camera)" },
+                  { 0, 104,
+                    "compression 104 (raw data of a camera) is not supported: open the file in ZEN and save it" },
                   { 0, 1000, "compression 1000 (raw data of a system)" },
                   { 10, 0, "pixel type gray64complexfloat is not read" } };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {

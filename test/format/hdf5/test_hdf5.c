@@ -144,7 +144,11 @@ static void mutations_do_no_harm(void **state)
                                          "hdf5/layouts/resizable.hdf5",
                                          "fuzz/corpus/fuzz_hdf5/virtual_latest.h5",
                                          "fuzz/corpus/fuzz_hdf5/outside.h5",
-                                         "fuzz/corpus/fuzz_hdf5/scales.h5" };
+                                         "fuzz/corpus/fuzz_hdf5/scales.h5",
+                                         "fuzz/corpus/fuzz_hdf5/version_2.h5",
+                                         "fuzz/corpus/fuzz_hdf5/images.h5",
+                                         "fuzz/corpus/fuzz_hdf5/bdv.h5",
+                                         "fuzz/corpus/fuzz_hdf5/imaris.h5" };
     mutate_files("hdf5", names, sizeof names / sizeof *names);
 }
 
@@ -274,6 +278,19 @@ static void files_keep_the_contract(void **state)
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
         mt_open_options options = { .struct_size = sizeof options, .part = parts[i] };
         check_contract("fuzz/corpus/fuzz_hdf5/virtual_latest.h5", &options);
+    }
+    static const struct {
+        const char *path, *part, *axes;
+    } made[] = { { "fuzz/corpus/fuzz_hdf5/version_2.h5", "virtual", NULL },
+                 { "fuzz/corpus/fuzz_hdf5/version_2.h5", "tree", NULL },
+                 { "fuzz/corpus/fuzz_hdf5/images.h5", "one", NULL },
+                 { "fuzz/corpus/fuzz_hdf5/images.h5", "pictures/line", NULL },
+                 { "fuzz/corpus/fuzz_hdf5/images.h5", "sized", "ZYX" },
+                 { "fuzz/corpus/fuzz_hdf5/bdv.h5", NULL, NULL },
+                 { "fuzz/corpus/fuzz_hdf5/imaris.h5", NULL, NULL } };
+    for (size_t i = 0; i < sizeof made / sizeof *made; i++) {
+        mt_open_options options = { .struct_size = sizeof options, .part = made[i].part, .axes = made[i].axes };
+        check_contract(made[i].path, &options);
     }
 }
 

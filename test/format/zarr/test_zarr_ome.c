@@ -286,7 +286,7 @@ static void test_false_metadata(void **state)
 
     write_text("false.zarr/.zattrs", IMAGE("0", "[\"row\",\"column\"]", ""));
     check_ok(open_map(temporary_path("false.zarr"), "", &o, &err), &err);
-    assert_string_equal(o.map->axes, "SS");
+    assert_string_equal(o.map->axes, "YX");
     close_opened(&o);
     write_text("false.zarr/.zattrs",
                IMAGE("0", "[{\"name\":\"row\",\"type\":\"space\"},{\"name\":\"column\",\"type\":\"space\"}]", ""));
