@@ -49,6 +49,18 @@
         "cache", "SIZE",                                                                                               \
             "Memory for decoded chunks, such as 512M or 2G; 0 keeps none. Default: an eighth of what there is.", false \
     }
+#define DRAWING                                                                                                        \
+    { "contrast", "LOW,HIGH",                                                                                          \
+      "Values drawn black and at full brightness, for all channels, or repeated for each. auto: between percentiles, " \
+      "even if the file has windows.",                                                                                 \
+      true },                                                                                                          \
+        { "colors", "auto|channels|labels",                                                                            \
+          "labels: each value in a colour of its own. auto, the default: if the file declares a label image.",         \
+          false },                                                                                                     \
+        { "scale-bar", NULL, "Draw a scale bar of a round length.", false },                                           \
+    {                                                                                                                  \
+        "legend", NULL, "Name the channels below the picture, with colours and contrast.", false                       \
+    }
 #define FORCE                                                                                                          \
     {                                                                                                                  \
         "force", NULL, "Replace files that exist.", false                                                              \
@@ -102,6 +114,7 @@ static const struct option patches_options[] = {
     { "labels-out", "FILE.npy", "Write those of --labels there. Default: out.npy gives out.labels.npy.", false },
     { "coords", "FILE.csv", "Write where each patch came from: image, sample and first corner.", false },
     { "sheet", "FILE.png", "Draw up to 64 of the patches: the middle plane, channels merged in their colours.", false },
+    DRAWING,
     FORCE,
     THREADS,
     CACHE,
@@ -115,7 +128,7 @@ static const example patches_examples[] = {
       "The whole stack in overlapping blocks." },
     { "microtome patches cells.tif --size 64x64 --at 0,0 --at=-32,100 --out two.npy",
       "Two patches; the second begins above the image and is padded with zeros." },
-    { "microtome patches cells.tif --size 64x64 --count 60 --sheet sheet.png", "A look at them." },
+    { "microtome patches cells.tif --size 64x64 --count 60 --sheet sheet.png --legend", "A look at them." },
     { "microtome patches train/*.tif --size 64x64 --count 1000 --out patches.npy --coords places.csv",
       "Out of many images, with a list of where each patch came from." },
     { "microtome patches raw.tif --labels mask.tif --size 64x64 --grid --out raw.npy --labels-out mask.npy",
@@ -128,10 +141,12 @@ static const struct option view_options[] = {
     { "out", "FILE.png", "The picture; -: to standard output. Needed.", false },
     { "sample", "S", "Sample (S and T merged). Default: 0.", false },
     { "z", "Z", "Plane. Default: the middle one.", false },
+    { "project", "max|mean|sum", "Draw all planes of Z as one: largest values, averages or sums.", false },
     { "channels", "C,...", "Channels to merge. Default: all, at most the first 7.", false },
     { "level", "L", "Level of a pyramid. Default: the smallest that fills the picture.", false },
     { "region", "Y,X,H,W", "Part of the plane, in pixels of the level (0 unless given).", false },
-    { "max-size", "N", "Longest side of the picture; larger regions are shrunk. Default: 1024.", false },
+    { "max-size", "N", "Longest side of the picture; larger regions are averaged down. Default: 1024.", false },
+    DRAWING,
     AXES,
     RAW,
     EXTERNAL,
@@ -145,6 +160,8 @@ static const struct option view_options[] = {
 };
 static const example view_examples[] = {
     { "microtome view cells.ome.tif --out plane.png", "The middle plane, channels in their colours." },
+    { "microtome view stack.czi --project max --scale-bar --legend --out projection.png", "All planes as one." },
+    { "microtome view cells.tif --contrast 100,4000 --out plane.png", "The contrast of another picture." },
     { "microtome view cells.ome.tif --z 3 --channels 1 --out dapi.png", "One channel of one plane." },
     { "microtome view slide.czi#attachment=Thumbnail --out thumbnail.png", "The thumbnail that a file holds." },
     { "microtome view huge.zarr --level 0 --region 0,0,2000,2000 --out corner.png", "A corner of the full image." },
@@ -180,9 +197,11 @@ const struct command commands[] = {
       "are zero. Files are written beside their place and renamed when they are whole.",
       1, -1, patches_options, patches_examples, run_patches },
     { "view", "PATH", "Draw a plane of an image",
-      "Draws a plane as PNG. The contrast of each channel is stretched between its percentiles 0.1 and 99.9; channels "
-      "are added in the colours that the file gives, else in the usual ones. Planes larger than the picture are shrunk "
-      "by averaging while they are read, in a bounded amount of memory.",
+      "Draws a plane as PNG, or a projection along Z, and prints the contrast that it used: for each channel the "
+      "window "
+      "that the file gives, else from percentile 0.1 to 99.9. Channels are added in the colours that the file gives, "
+      "else in the usual ones. Planes larger than the picture are averaged down while they are read, in a bounded "
+      "amount of memory; small ones are enlarged by a whole factor.",
       1, 1, view_options, view_examples, run_view },
     { "formats", "[NAME]", "List the formats that this build reads",
       "Prints name, title and suffixes of each format, or of one.", 0, 1, NULL, formats_examples, run_formats },

@@ -181,7 +181,7 @@ static int write_patches(const patch_job *job, const struct args *args)
     return EXIT_OK;
 }
 
-static int write_others(const patch_job *job, const patch_job *labels, const struct args *args)
+static int write_others(patch_job *job, const patch_job *labels, const struct args *args)
 {
     const char *coords = args_get(args, "coords", 0), *sheet = args_get(args, "sheet", 0);
     double start = clock_seconds();
@@ -192,9 +192,7 @@ static int write_others(const patch_job *job, const patch_job *labels, const str
         status = places_write(job, labels, coords);
     if (!status && coords)
         fprintf(say_where(args), "%s: where they lie\n", coords);
-    if (!status && sheet && !(status = sheet_write(job, sheet)))
-        fprintf(say_where(args), "%s: %d of them\n", sheet, (int)(job->count < 64 ? job->count : 64));
-    return status;
+    return !status && sheet ? sheet_write(job, sheet, say_where(args)) : status;
 }
 
 /* Also what a search has found is not written over. */
@@ -267,6 +265,8 @@ static int check_outputs(const struct args *args)
         for (size_t k = 0; k < i; k++)
             if (paths[i] && paths[k] && !strcmp(paths[i], paths[k]))
                 return usage_error(args, "%s and %s are the same file", names[k], names[i]);
+    if (!paths[1] && drawing_option(args))
+        return usage_error(args, "--%s needs --sheet", drawing_option(args));
     int status = output_check(args, "out", paths[0], ".npy");
     if (!status)
         status = output_check(args, "labels-out", paths[3], ".npy");
@@ -284,13 +284,15 @@ int run_patches(const struct args *args)
     if (!status)
         status = check_outputs(args);
     if (!status)
+        status = drawing_read(&job.drawing, args);
+    if (!status)
         status = context_open(&job.context, args);
-    if (status)
-        return status;
-    status = run_job(&job, &labels, args);
+    if (!status)
+        status = run_job(&job, &labels, args);
     places_free(&job);
     patch_images_close(&labels);
     patch_images_close(&job);
     mt_context_free(job.context);
+    drawing_free(&job.drawing);
     return status;
 }

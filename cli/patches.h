@@ -4,7 +4,7 @@
 #ifndef MICROTOME_CLI_PATCHES_H
 #define MICROTOME_CLI_PATCHES_H
 
-#include "cli.h"
+#include "drawing.h"
 
 struct place {
     size_t image;
@@ -28,6 +28,7 @@ typedef struct patch_job {
     int64_t *
         ends; /* of each image, with those before: patches of the grid, or positions of random ones (NULL: one image) */
     bool as_float;
+    struct drawing drawing; /* of the sheet */
 } patch_job;
 
 /* Opens the images of the command, and chooses channels. EXIT_FAILED or EXIT_USAGE after a message. */
@@ -48,6 +49,7 @@ mt_patch_request place_request(const patch_job *job, const struct place *place, 
 int places_write(const patch_job *job, const patch_job *labels, const char *path);
 
 void explain(const patch_job *job, FILE *to);
-int sheet_write(const patch_job *job, const char *path);
+/* The first patches as a picture; says so in to. */
+int sheet_write(patch_job *job, const char *path, FILE *to);
 
 #endif

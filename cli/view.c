@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* microtome view: a plane as a picture, averaged down while it is read. */
-#include "cli.h"
+#include "drawing.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -12,7 +12,7 @@ typedef struct view_job {
     int64_t region[4]; /* y, x, height, width */
     int64_t *channels; /* NULL: not said */
     size_t n_channels;
-    struct progress progress;
+    struct drawing drawing;
 } view_job;
 
 /* Another level of the image. */
@@ -106,6 +106,8 @@ static int read_options(view_job *job, const struct args *args)
     int status = image_index(info, args, "sample", info->data_shape[0], &job->sample);
     if (!status && args_get(args, "z", 0) && !has_z)
         status = failed("%s: the image has no Z", info->source);
+    if (!status && job->drawing.options.project && !has_z)
+        status = failed("--project: %s has no Z", info->source);
     if (!status)
         status = image_index(info, args, "z", planes, &job->z);
     if (!status && args_get(args, "channels", 0))
@@ -113,43 +115,34 @@ static int read_options(view_job *job, const struct args *args)
     return status ? status : read_region(job, args);
 }
 
-static int show_progress(void *user, double share)
-{
-    progress_show(user, share, 1);
-    return interrupted();
-}
-
 static int draw(view_job *job, const struct args *args)
 {
     const char *path = args_get(args, "out", 0);
-    mt_draw_options options = { .struct_size = sizeof options,
-                                .sample = job->sample,
-                                .channels = job->channels,
-                                .n_channels = job->n_channels,
-                                .z = &job->z,
-                                .region = job->region,
-                                .max_size = job->max_size,
-                                .progress = show_progress,
-                                .user = &job->progress };
+    struct drawing *d = &job->drawing;
+    mt_draw_options *o = &d->options;
+    o->sample = job->sample;
+    o->channels = job->channels;
+    o->n_channels = job->n_channels;
+    o->z = o->project ? NULL : &job->z;
+    o->region = job->region;
+    o->max_size = job->max_size;
     mt_error err = MT_ERROR_INIT;
-    mt_picture_size size;
     output out;
     int status = output_open(&out, path);
     if (status)
         return status;
-    progress_start(&job->progress);
-    mt_status st = mt_draw_plane(job->image.stack, &options, output_write, &out, &size, &err);
-    progress_end(&job->progress);
+    progress_start(&d->progress);
+    mt_status st = mt_draw_plane(job->image.stack, o, output_write, &out, &d->drawn, &err);
+    progress_end(&d->progress);
     status = output_drawn(&out, st, &err);
-    if (!status && !job->channels && size.channels < job->image.info->data_shape[1])
+    if (status)
+        return status;
+    if (!job->channels && d->drawn.channels < job->image.info->data_shape[1])
         fprintf(stderr, "microtome: the first %" PRId64 " of %" PRId64 " channels are shown; --channels chooses\n",
-                size.channels, job->image.info->data_shape[1]);
-    if (!status)
-        note_absent(job->image.stack);
-    if (!status)
-        fprintf(say_where(args), "%s: %" PRId64 " x %" PRId64 " pixels%s\n", path, size.width, size.height,
-                size.shrunk > 1 ? ", shrunk" : "");
-    return status;
+                d->drawn.channels, job->image.info->data_shape[1]);
+    note_absent(job->image.stack);
+    drawing_print(d, job->image.info, path, say_where(args));
+    return EXIT_OK;
 }
 
 int run_view(const struct args *args)
@@ -159,11 +152,17 @@ int run_view(const struct args *args)
         return usage_error(args, "--out FILE.png is missing");
     int status = args_integer(args, "max-size", 1, 32768, &job.max_size);
     if (!status)
+        status = drawing_read(&job.drawing, args);
+    if (!status && job.drawing.options.project && args_get(args, "z", 0))
+        status = usage_error(args, "--z chooses one plane, --project draws all as one: give one of them");
+    if (!status)
         status = output_check(args, "out", args_get(args, "out", 0), ".png");
     if (!status)
         status = image_open(&job.image, args);
-    if (status)
+    if (status) {
+        drawing_free(&job.drawing);
         return status;
+    }
     interrupt_catch();
     status = open_level(&job, args);
     if (!status) {
@@ -173,6 +172,7 @@ int run_view(const struct args *args)
     if (!status)
         status = draw(&job, args);
     free(job.channels);
+    drawing_free(&job.drawing);
     image_close(&job.image);
     return status;
 }

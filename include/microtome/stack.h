@@ -20,7 +20,9 @@ typedef struct mt_channel {
     const char *name; /* never NULL, "" if the file gives none */
     int has_color;
     uint8_t rgb[3];
-    uint64_t reserved[4]; /* 0 */
+    int has_window;
+    double window[2];     /* the values that the file draws black and at full brightness (OMERO), low < high */
+    uint64_t reserved[1]; /* 0 */
 } mt_channel;
 
 /* Where the axes of a stack come from. */
@@ -62,6 +64,7 @@ typedef struct mt_stack_info {
      * opened; absent chunks are counted as they are asked for (mt_stack_count_chunks). */
     uint64_t n_missing;
     const char *const *missing; /* names of the first; min(n_missing, MT_MAX_MISSING_NAMES) of them */
+    int is_labels;              /* the file declares its values to be numbers of objects (OME-Zarr's image-label) */
 } mt_stack_info;
 
 typedef struct mt_open_options {

@@ -155,14 +155,19 @@ class Stack:
         z: int | None,
         region: Sequence[int] | None,
         max_size: int,
+        contrast: NDArray[Any] | None,
+        choices: Sequence[int],
         /,
-    ) -> bytes: ...
+    ) -> tuple[bytes, float, list[tuple[float, float]], str]: ...
     def _draw_patches(
         self,
         sample_idx: NDArray[Any],
         channels: Sequence[int] | None,
         coords: NDArray[Any],
         patch_size: Sequence[int],
+        max_size: int,
+        contrast: NDArray[Any] | None,
+        choices: Sequence[int],
         /,
-    ) -> bytes: ...
+    ) -> tuple[bytes, float, list[tuple[float, float]], str]: ...
     def close(self) -> None: ...

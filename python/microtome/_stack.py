@@ -11,12 +11,15 @@ from typing import TYPE_CHECKING, Any, Literal, overload
 import numpy as np
 
 from . import _core
+from ._drawing import read_style
 from ._indexing import read_index
 
 if TYPE_CHECKING:
     from types import TracebackType
 
     from numpy.typing import ArrayLike, DTypeLike, NDArray
+
+    from ._drawing import Colors, Contrast, Projection
 
 __all__ = ["ImageStack", "Picture"]
 
@@ -30,10 +33,26 @@ class Picture:
     ----------
     png : bytes
         The file's content.
+    scale : float
+        Pixels of the picture for each pixel of the image; below 1, they were averaged.
+    contrast : list of (float, float)
+        Of each channel that was drawn (the first 7), the values drawn black and at full
+        brightness; empty for label images.
+    scale_bar : str
+        Length of the scale bar, such as ``"20 µm"``; empty if none was asked for.
     """
 
-    def __init__(self, png: bytes) -> None:
+    def __init__(
+        self,
+        png: bytes,
+        scale: float = 1.0,
+        contrast: Sequence[tuple[float, float]] = (),
+        scale_bar: str = "",
+    ) -> None:
         self.png = png
+        self.scale = scale
+        self.contrast = list(contrast)
+        self.scale_bar = scale_bar
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the PNG file; one that exists is replaced.
@@ -336,8 +355,13 @@ class ImageStack(_core.Stack):
         z: int | None = None,
         region: Sequence[int] | None = None,
         max_size: int = 1024,
+        contrast: Contrast = None,
+        project: Projection | None = None,
+        colors: Colors = "auto",
+        scale_bar: bool = False,
+        legend: bool = False,
     ) -> Picture:
-        """Draw a plane, contrast stretched, channels merged in their colours.
+        """Draw a plane, or a projection along Z, channels merged in their colours.
 
         Parameters
         ----------
@@ -350,20 +374,36 @@ class ImageStack(_core.Stack):
         region : four ints, optional
             First row and column, height and width. Default: the whole plane.
         max_size : int
-            Longest side of the picture; larger regions are averaged down while they are
-            read.
+            Longest side of the picture, in pixels; larger regions are averaged down while they
+            are read. What is at most 256 pixels is enlarged by the largest whole factor that
+            keeps it within 512 and ``max_size``.
+        contrast : (low, high), or such a pair for each channel, or "auto", optional
+            The values drawn black and at full brightness. Default: the windows that the file
+            gives, else "auto", the percentiles 0.1 and 99.9 of what is drawn.
+        project : "max", "mean" or "sum", optional
+            Draw all planes of Z as one: largest values, averages or sums.
+        colors : "auto", "channels" or "labels"
+            "labels" gives each value a colour of its own; "auto" does if the file declares a
+            label image (OME-Zarr).
+        scale_bar : bool
+            Draw a scale bar of a round length; in pixels if the pixel size is not known.
+        legend : bool
+            Name the channels below the picture, with colour and contrast.
 
         Returns
         -------
         Picture
-            Shows itself in a notebook; ``save`` writes it as PNG.
+            Shows itself in a notebook; ``save`` writes it as PNG; ``contrast`` is what was used.
 
         Raises
         ------
         RangeError
             Sample, channel, plane or region lie outside the image.
+        ArgumentError
+            Options make no sense, or do not fit the image, such as ``project`` without Z.
         """
-        return Picture(self._draw_plane(sample, channels, z, region, max_size))
+        style = read_style(contrast, project, colors, scale_bar, legend)
+        return Picture(*self._draw_plane(sample, channels, z, region, max_size, *style))
 
     def save_map(self, path: str | os.PathLike[str]) -> None:
         """Write what was parsed to open the image, and where each of its chunks lies.
@@ -402,6 +442,12 @@ class ImageStack(_core.Stack):
         channels: Sequence[int] | None,
         coords: ArrayLike,
         patch_size: Sequence[int],
+        *,
+        max_size: int = 256,
+        contrast: Contrast = None,
+        colors: Colors = "auto",
+        scale_bar: bool = False,
+        legend: bool = False,
     ) -> Picture:
         """Draw a sheet of up to 64 patches: the middle plane of each, with one contrast for all.
 
@@ -415,14 +461,21 @@ class ImageStack(_core.Stack):
             First corner of each patch; may lie outside the image.
         patch_size : sequence of int
             Size in pixels, (Z)YX.
+        max_size : int
+            Longest side of a patch on the sheet, in pixels; larger ones are averaged down.
+            What is at most 64 pixels is enlarged by a whole factor, to at most 128.
+        contrast, colors, scale_bar, legend
+            As for `view`.
 
         Returns
         -------
         Picture
-            Shows itself in a notebook; ``save`` writes it as PNG.
+            Shows itself in a notebook; ``save`` writes it as PNG. What lies outside the image
+            is black.
         """
         samples, corners = self._places(sample_idx, coords)
-        return Picture(self._draw_patches(samples, channels, corners, patch_size))
+        style = read_style(contrast, None, colors, scale_bar, legend)
+        return Picture(*self._draw_patches(samples, channels, corners, patch_size, max_size, *style))
 
     def _repr_html_(self) -> str:
         import html  # noqa: PLC0415 # only notebooks need its tables of all named characters

@@ -136,6 +136,7 @@ struct mt_chunk_map {
     const char *part;    /* the part that was opened; NULL: as it was asked for */
     int level, n_levels; /* n_levels 0 counts as 1 */
 
+    bool is_labels;    /* values are numbers of objects: the file declares it */
     bool axes_assumed; /* no metadata names the axes, though all are set */
     mt_texts warnings; /* mt_chunk_map_warn */
     mt_texts missing;  /* mt_chunk_map_miss: the first MT_MAX_MISSING_NAMES */
