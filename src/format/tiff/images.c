@@ -198,7 +198,8 @@ static mt_status close_series(tiff_scan *c, tiff_series *series, uint64_t least_
     if (st || (st = tiff_find_sub_levels(c->images, c->file, &ifd, series, err)) ||
         (st = tiff_limit_sub_levels(c->images, series, least_subs, err)) ||
         (st = tiff_find_resolution(c->file, &ifd, series, err)) ||
-        (c->first == 0 && (st = tiff_describe_scanimage(c, &ifd, series, err))) ||
+        (c->first == 0 &&
+         ((st = tiff_describe_scanimage(c, &ifd, series, err)) || (st = tiff_describe_ndtiff(c, series, err)))) ||
         (st = find_contiguous(c, &ifd, series, false, err)))
         return st;
     return tiff_add_series(c->images, series, err);

@@ -276,9 +276,10 @@ MT_MUST_CHECK mt_status tiff_has_shape(const tiff_scan *scan, const tiff_ifd *if
 MT_MUST_CHECK mt_status tiff_starts_image(const tiff_scan *scan, const tiff_ifd *ifd, const tiff_page *page, bool *out,
                                           mt_error *err);
 
-/* Sets the dimensions of all pages of a file, which are alike, where ScanImage has written them down. */
+/* Set the dimensions of all pages of a file, which are alike, where ScanImage or NDTiff has written them down. */
 MT_MUST_CHECK mt_status tiff_describe_scanimage(const tiff_scan *scan, const tiff_ifd *ifd, tiff_series *series,
                                                 mt_error *err);
+MT_MUST_CHECK mt_status tiff_describe_ndtiff(const tiff_scan *scan, tiff_series *series, mt_error *err);
 
 /* Sets pixel sizes in X and Y that are not known from the resolution of a page, if it is one per cm or inch. */
 MT_MUST_CHECK mt_status tiff_find_resolution(const tiff_file *file, const tiff_ifd *ifd, tiff_series *series,
