@@ -100,6 +100,12 @@ static void pages_of_scanimage(void **state)
           NULL,
           { 0, 100, 300, 400 },
           4 },
+        { "SI.hChannels.channelSave = 1\nSI.hStackManager.numSlices = 2\nSI.hStackManager.numFramesPerVolume = 2\n"
+          "SI.hStackManager.numFramesPerVolumeWithFlyback = 4\n" ENABLED, /* the last flyback was not written */
+          "TZYX",
+          NULL,
+          { 0, 100, 400, 500 },
+          4 },
         { "SI.hChannels.channelSave = 1\nSI.hStackManager.numSlices = 3\nSI.hStackManager.numFramesPerVolume = 3\n"
           "SI.hStackManager.numFramesPerVolumeWithFlyback = 4\n" ENABLED,
           "ZYX",

@@ -216,14 +216,16 @@ static void pages_that_are_cut_differently(void **state)
           .predicted = true },
     };
     static const int first[] = { 0, 100, 200, 300, 400 };
-    for (int big_endian = 0; big_endian < 2; big_endian++) {
-        file *f = new_file(big_endian);
-        for (int i = 0; i < 5; i++)
-            link_directory(f, put_page(f, &cuts[i], first[i]));
-        save(f);
-        check_pages("SYX", first, 5);
-        check_contract(path, NULL);
-    }
+    for (int big_endian = 0; big_endian < 2; big_endian++)
+        for (size_t n = 4; n <= 5; n++) { /* the first four have one byte order */
+            file *f = new_file(big_endian);
+            for (size_t i = 0; i < n; i++)
+                link_directory(f, put_page(f, &cuts[i], first[i]));
+            save(f);
+            check_pages("SYX", first, n);
+            if (n == 5)
+                check_contract(path, NULL);
+        }
 }
 
 static int write_file(void *user, const void *bytes, size_t n) { return fwrite(bytes, 1, n, user) == n ? 0 : -1; }

@@ -144,6 +144,18 @@ static void frames_of_several_files(void **state)
     check_planes("a.tif", "STYX", NULL, (const int[]) { MAGIC, 0, 100, 0 }, 4);
 }
 
+/* The index was written before the pages. */
+static void frames_without_a_page(void **state)
+{
+    (void)state;
+    static const entry entries[] = {
+        { "{\"z\": 0}", "a.tif", 0 }, { "{\"z\": 1}", "a.tif", 0 }, { "{\"z\": 2}", "a.tif", 0 }, { NULL, NULL, 0 }
+    };
+    write_pages("a.tif", 2, 0);
+    write_index(entries, 0);
+    check_planes("a.tif", "ZYX", NULL, (const int[]) { MAGIC, 100, 0 }, 3);
+}
+
 static void an_index_that_does_not_fit(void **state)
 {
     (void)state;
@@ -180,9 +192,8 @@ static void an_index_is_limited(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(frames_by_the_index),
-        cmocka_unit_test(frames_of_several_files),
-        cmocka_unit_test(an_index_that_does_not_fit),
+        cmocka_unit_test(frames_by_the_index),   cmocka_unit_test(frames_of_several_files),
+        cmocka_unit_test(frames_without_a_page), cmocka_unit_test(an_index_that_does_not_fit),
         cmocka_unit_test(an_index_is_limited),
     };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);
