@@ -305,8 +305,9 @@ mt_status tiff_describe_ndtiff(const tiff_scan *scan, tiff_series *series, mt_er
     if (st == MT_E_NOT_FOUND)
         return tiff_warn(scan->images, series, err,
                          "NDTiff.index is not beside this file of NDTiff: pages are read as they come");
-    if (!st)
-        st = read_index(&x, &series->page, text, size, &own);
+    if (st)
+        return mt_fail(err, st, "%s", own.message);
+    st = read_index(&x, &series->page, text, size, &own);
     if (st == MT_E_CORRUPT || (!st && !x.fits))
         return tiff_warn(scan->images, series, err, "NDTiff.index does not fit this file: pages are read as they come");
     if (st)

@@ -129,6 +129,8 @@ static void pages_of_scanimage(void **state)
         mt_stack *stack = open_part("", NULL);
         check_planes(stack, cases[i].axes, cases[i].warning, cases[i].first, cases[i].n);
         mt_stack_close(stack);
+        if (i == 5)
+            check_contract(path, NULL);
     }
 }
 
@@ -180,6 +182,8 @@ static void stage_of_metamorph(void **state)
         static const int inside[] = { 0, 200, 400, 100, 300, 500 };
         check_planes(stack, cases[i].axes, NULL, strcmp(cases[i].axes, "TSYX") == 0 ? inside : all, 6);
         mt_stack_close(stack);
+        if (i == 0)
+            check_contract(path, NULL);
     }
 }
 

@@ -331,6 +331,8 @@ static void levels_by_size(void **state)
         check_ok(mt_stack_extract_patch(stack, 1, NULL, 0, origin, size, 2, &value, &err), &err);
         assert_true(value == (shared == 3 ? 22 : 12));
         mt_stack_close(stack);
+        if (shared == 2)
+            check_contract(path, NULL);
     }
 }
 

@@ -117,6 +117,7 @@ static void frames_by_the_index(void **state)
     check_ok(mt_stack_open(NULL, in_folder("a.tif"), NULL, &stack, &err), &err);
     assert_string_equal(mt_stack_get_info(stack)->channels[1].name, "GFP");
     mt_stack_close(stack);
+    check_contract(in_folder("a.tif"), NULL);
 }
 
 /* Whichever of its files is opened, and in a search: one image. */
