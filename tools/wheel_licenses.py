@@ -21,8 +21,8 @@ def output(*command):
 
 
 def stem(name):
-    """Return "libzstd" for "libzstd-1a2b3c4d.so.1.5.4" and "libzstd.so.1"."""
-    return re.sub(r"(-[0-9a-f]{8})?\.so.*", "", name)
+    """Return "liblber-2.5" for "liblber-2-1a2b3c4d.5.so.0.1" (auditwheel's name of it) and "liblber-2.5.so.0"."""
+    return re.sub(r"-[0-9a-f]{8}(?=\.)|\.so.*", "", name)
 
 
 def linked(raw):

@@ -147,6 +147,7 @@ class ImageStack(_core.Stack):
             "data_shape": list(self.data_shape),
             "dtype": self.data_dtype.name,
             "original_axes": self.original_axes,
+            "axes_source": self.axes_source,
             "original_data_shape": list(self.original_data_shape),
             "chunks": None if self.chunks is None else list(self.chunks),
             "shards": None if self.shards is None else list(self.shards),
