@@ -23,7 +23,9 @@
 #define EXTERNAL                                                                                                       \
     {                                                                                                                  \
         "external-folder", "FOLDER",                                                                                   \
-            "Follow links and virtual data of HDF5 into other files of FOLDER, which holds this one.", false           \
+            "Follow links and virtual data of HDF5, and names in OME-XML, to other files of FOLDER, which holds this " \
+            "one.",                                                                                                    \
+            false                                                                                                      \
     }
 #define VIEW_OF_FILE                                                                                                   \
     { "depth-axis", "AXIS", "none, Z or T: which axis is the depth, all others but C being samples.", false },         \

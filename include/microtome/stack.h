@@ -86,8 +86,9 @@ typedef struct mt_open_options {
     int64_t raw_offset; /* bytes before the first element, */
     int raw_big_endian; /* byte order */
     /* The folder inside which a file may refer to other files: HDF5's external links, external raw data and virtual
-     * datasets. It holds the file, and stands at the start of its path; "" is the folder of the file. What leads out of
-     * it is refused. NULL: only sources of virtual datasets that lie beside the file are read. */
+     * datasets, the files of an OME-TIFF set. It holds the file, and stands at the start of its path; "" is the folder of
+     * the file. What leads out of it is refused, or missing. NULL: only sources of virtual datasets that lie beside the
+     * file are read, and files of an OME-TIFF set in its folder and below. */
     const char *external_folder;
     /* NULL: the axes as above. "none", "Z" or "T": seen as SCYX, SCZYX or SCTYX, as CAREamics sees CZI files: that axis
      * is the depth (it stands where Z does in data_shape), and T, Z and S as far as they are left are merged into S, T

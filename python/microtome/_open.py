@@ -180,7 +180,8 @@ def open(
         CZI: pixels that the mask of a tile calls invalid show what lies below.
     external_folder : path-like, optional
         The folder inside which a file may refer to other files (HDF5's links, external
-        raw data and virtual datasets); "" is the folder of the file.
+        raw data and virtual datasets, the files of an OME-TIFF set); "" is the folder of
+        the file.
     missing : {"fill", "error"}
         What to do about files and frames that the image names and that are not there, and
         about absent chunks (Zarr): ``"fill"`` reads them as the fill value, and warns of

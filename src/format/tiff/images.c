@@ -326,9 +326,7 @@ static mt_status find_in_companion(tiff_scan *c, mt_error *err)
     const mt_source *source = c->source;
     mt_status st = mt_store_load(source->store, source->key, source->env->limits.max_xml_bytes, "max_xml_bytes",
                                  c->scratch, &text, &size, err);
-    if (st || (st = tiff_describe_ome(c, text, size, &found, err)))
-        return st;
-    return found ? MT_OK : mt_fail(err, MT_E_CORRUPT, "no image of this OME-XML is there");
+    return st ? st : tiff_describe_ome(c, text, size, &found, err);
 }
 
 static mt_status scan_file(tiff_scan *scan, bool all, mt_error *err)

@@ -28,7 +28,8 @@ static mt_status find_directory(const tiff_state *s, uint64_t plane, const tiff_
     if (at.file == TIFF_NO_FILE)
         return MT_OK;
     tiff_chain *chain = s->images->files[at.file];
-    mt_status st = tiff_chain_open(chain, file, err);
+    /* what OME-XML places on a page that the file lacks is missing; elsewhere pages were counted */
+    mt_status st = s->planes ? tiff_chain_open_page(chain, at.page, file, err) : tiff_chain_open(chain, file, err);
     if (st || !*file || (st = tiff_chain_read(chain, at.page, ifd, err)) ||
         (st = tiff_chain_find(chain, at.page, offset, err)) || s->sub_ifd < 0)
         return st;
@@ -150,7 +151,10 @@ mt_status tiff_locate(const mt_chunk_map *map, uint64_t plane, uint64_t chunk, m
         st = place_chunk(s, plane, chunk, entry, out, err);
         mt_cache_release(s->env->index_cache, entry);
     }
-    if (st)
+    uint32_t number = find_plane(s, plane).file;
+    if (st && number > 0 && number < s->images->n_files)
+        mt_error_prefix(err, "plane %llu, in %s", (unsigned long long)plane, tiff_chain_key(s->images->files[number]));
+    else if (st)
         mt_error_prefix(err, "plane %llu", (unsigned long long)plane);
     return st;
 }

@@ -74,8 +74,10 @@ bool tiff_is_magic(const uint8_t *head, size_t size);
 /* Reads the header. key is borrowed. */
 MT_MUST_CHECK mt_status tiff_open_file(mt_env *env, mt_store *store, const char *key, tiff_file *out, mt_error *err);
 MT_MUST_CHECK mt_status tiff_read_ifd(const tiff_file *file, uint64_t offset, tiff_ifd *out, mt_error *err);
-/* Only where the next directory lies; 0 for the last. */
-MT_MUST_CHECK mt_status tiff_read_next(const tiff_file *file, uint64_t offset, uint64_t *next, mt_error *err);
+/* Only where the next directory lies; 0 for the last. cut may be NULL; else a directory that the file does not hold to
+ * its end sets it, and is no error. */
+MT_MUST_CHECK mt_status tiff_read_next(const tiff_file *file, uint64_t offset, uint64_t *next, bool *cut,
+                                       mt_error *err);
 /* For messages; "private" for tags that are not known here. */
 const char *tiff_tag_name(uint16_t tag);
 const tiff_entry *tiff_find(const tiff_ifd *ifd, uint16_t tag);
@@ -139,8 +141,20 @@ void tiff_chain_free(tiff_chain *chain);
 const char *tiff_chain_key(const tiff_chain *chain);
 /* *out is NULL where the store has no such file. */
 MT_MUST_CHECK mt_status tiff_chain_open(tiff_chain *chain, const tiff_file **out, mt_error *err);
-/* The offset of a directory; 0 where the chain ends before. Loops and more pages than max_pages are errors. */
+/* Both before the chain is used. For a file that is known to be missing: its key is then a name for users. why is
+ * borrowed, or NULL. */
+void tiff_chain_set_missing(tiff_chain *chain, const char *why);
+/* For a file that was there when it was looked for. */
+void tiff_chain_set_expected(tiff_chain *chain);
+/* Whether a file was looked for and is not there. why may be NULL. */
+bool tiff_chain_is_missing(tiff_chain *chain, const char **why);
+/* Whether the last page was found; *n pages were. *cut: another should follow, but the file ends before. */
+bool tiff_chain_is_known(tiff_chain *chain, uint64_t *n, bool *cut);
+/* The offset of a directory; 0 where the chain ends before, also where the file ends. Loops and more pages than max_pages
+ * are errors. */
 MT_MUST_CHECK mt_status tiff_chain_find(tiff_chain *chain, uint64_t page, uint64_t *offset, mt_error *err);
+/* As tiff_chain_open, but *out is NULL where the file has no such page, too. */
+MT_MUST_CHECK mt_status tiff_chain_open_page(tiff_chain *chain, uint64_t page, const tiff_file **out, mt_error *err);
 /* Reads a directory that is there (else MT_E_CORRUPT). */
 MT_MUST_CHECK mt_status tiff_chain_read(tiff_chain *chain, uint64_t page, tiff_ifd *out, mt_error *err);
 
@@ -205,6 +219,8 @@ typedef struct tiff_images {
     bool complete;        /* not only the first was looked for */
     const char *document; /* key of the file whose OME-XML describes this one, or NULL */
     uint64_t values;      /* that were read of pages in excess of what these have */
+    const char *lost;     /* the file with the OME-XML of this one, which is missing, or NULL */
+    mt_texts warnings;    /* about the file and its metadata, for users */
 } tiff_images;
 
 /* A file in which images are looked for. */
@@ -305,6 +321,14 @@ typedef struct tiff_counts {
 } tiff_counts;
 MT_MUST_CHECK mt_status tiff_mend_counts(mt_env *env, const tiff_counts *c, const uint64_t *offsets, uint64_t *sizes,
                                          size_t n, mt_error *err);
+
+/* Keeps a sentence for users of all images of a file. */
+MT_MUST_CHECK mt_status tiff_images_warn(tiff_images *images, mt_error *err, const char *format, ...) MT_PRINTF(3, 4);
+/* Looks whether files have the pages that planes lie on, where that costs little. */
+MT_MUST_CHECK mt_status tiff_count_pages(const tiff_images *images, mt_error *err);
+/* Tells in a map what was repaired, and which files and pages of the series are missing. */
+MT_MUST_CHECK mt_status tiff_tell(const tiff_images *images, const tiff_series *series, mt_chunk_map *map,
+                                  mt_error *err);
 
 /* Fills the map of a level of a series. images must live as long as the map. */
 MT_MUST_CHECK mt_status tiff_make_map(const tiff_images *images, const tiff_series *series, int64_t level,
