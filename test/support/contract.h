@@ -21,7 +21,7 @@ mt_status read_whole(mt_stack *stack, whole_image *out, mt_error *err);
 void free_whole(whole_image *image);
 
 /* Random boxes (inside, across and beyond every border, negative) of random channels and samples, as stored and as
- * float32, singly and in batches, equal the naive answer. */
+ * float32, with each way of padding, singly and in batches, equal the naive answer. */
 void check_boxes(mt_stack *stack, const whole_image *image, uint64_t seed, int n);
 
 /* Opens path and checks: info is sane; boxes; eight threads at once; no cache and a tiny one; every truncation of a
