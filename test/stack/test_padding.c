@@ -150,7 +150,8 @@ static void a_stack_of_ones_own_is_padded(void **state)
 static void a_failed_patch_is_zero(void **state)
 {
     (void)state;
-    mt_stack *stack = new_own("fail");
+    int fails;
+    mt_stack *stack = new_own(&fails);
     float patch[2 * 3 * 3 * 3];
     mt_status status;
     mt_extract_options options = { .struct_size = sizeof options, .statuses = &status };
