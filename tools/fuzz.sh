@@ -28,10 +28,8 @@ make_seeds() {
 }
 
 mkdir -p build/fuzz-findings
-failed=
-for program in build/fuzz/fuzz/fuzz_*; do
-    target=$(basename "$program")
-    [ -z "$only" ] || [ "$only" = "$target" ] || continue
+run() {
+    target=$(basename "$1")
     corpus=build/fuzz-corpus/$target
     seeds=build/fuzz-seeds/$target
     mkdir -p "$corpus" "$seeds"
@@ -40,13 +38,33 @@ for program in build/fuzz/fuzz/fuzz_*; do
     [ ! -d "fuzz/corpus/$target" ] || folders="$folders fuzz/corpus/$target"
     log=build/fuzz-findings/$target.log
     # shellcheck disable=SC2086 # folders without spaces
-    if "$program" -max_total_time="$seconds" -timeout=10 -rss_limit_mb=2048 -max_len=1048576 \
+    if "$1" -max_total_time="$seconds" -timeout=10 -rss_limit_mb=2048 -max_len=1048576 \
         -print_final_stats=1 -artifact_prefix="build/fuzz-findings/$target-" $folders >"$log" 2>&1; then
         echo "$target: $(sed -n 's/^stat::number_of_executed_units: *//p' "$log") executions, no finding"
     else
         echo "$target: FINDING, see build/fuzz-findings/"
         tail -n 40 "$log"
-        failed=yes
+        return 1
     fi
+}
+
+# Every nth program, beginning with one of the first.
+lane() {
+    i=0
+    for program in build/fuzz/fuzz/fuzz_*; do
+        [ $((i % $2)) -ne "$1" ] || run "$program" || touch build/fuzz-findings/failed
+        i=$((i + 1))
+    done
+}
+
+rm -f build/fuzz-findings/failed
+if [ -n "$only" ]; then
+    run "build/fuzz/fuzz/$only"
+    exit
+fi
+lanes=$(nproc)
+for n in $(seq 0 $((lanes - 1))); do
+    lane "$n" "$lanes" &
 done
-[ -z "$failed" ]
+wait
+[ ! -e build/fuzz-findings/failed ]
