@@ -70,7 +70,8 @@ bool mt_padding_is_whole(const mt_padding *p)
     bool whole = p->n_boxes == 1;
     for (size_t i = 0; i < p->request->n_spatial; i++) {
         const mt_runs *runs = &p->axes[i];
-        whole &= runs->low == 0 && runs->high == p->request->patch_size[i] && !runs->items[0].is_mirrored;
+        whole &=
+            runs->low == 0 && runs->high == p->request->patch_size[i] && runs->items[0].in == p->request->coords[i];
     }
     return whole;
 }

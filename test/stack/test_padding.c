@@ -188,7 +188,7 @@ static void far_coordinates_do_not_overflow(void **state)
 {
     (void)state;
     static const int64_t far = (int64_t)1 << 46, no_step[2] = { 0, 0 };
-    const int64_t shape[2] = { 1, INT64_MAX - 1 };
+    const int64_t shape[2] = { 1, (int64_t)1 << 61 };
     mt_stack *stack = new_line(4), *longest;
     float out[4];
     mt_error err = MT_ERROR_INIT;
