@@ -213,16 +213,16 @@ static bool any_failed(const mt_error *errors, size_t n)
     return false;
 }
 
-/* The source that a message of the library begins with. */
+/* The source that an error is about; of several stacks the one that the message names, NULL if it names none. */
 static const char *find_source(const job *j, const mt_error *err)
 {
-    for (size_t i = 0; i < j->n_members; i++) {
+    const char *found = j->n_members == 1 ? j->members[0].info->source : NULL;
+    for (size_t i = 0; j->n_members > 1 && i < j->n_members; i++) {
         const char *source = j->members[i].info->source;
-        size_t n = strlen(source);
-        if (strncmp(err->message, source, n) == 0 && err->message[n] == ':')
-            return source;
+        if (strstr(err->message, source) && (!found || strlen(source) > strlen(found)))
+            found = source;
     }
-    return j->members[0].info->source;
+    return found;
 }
 
 /* Reads without the GIL. With errors, which are MT_OK, what becomes of single requests is not a failure of the call. False

@@ -127,9 +127,11 @@ static bool take_buffer(PyObject *object, target *out)
     }
     out->data = out->buffer.buf;
     out->ndim = out->buffer.ndim;
-    for (int d = 0; d < out->ndim; d++) {
+    int64_t stride = out->buffer.itemsize;
+    for (int d = out->ndim - 1; d >= 0; d--) {
         out->shape[d] = out->buffer.shape[d];
-        out->strides[d] = out->buffer.strides[d];
+        out->strides[d] = out->buffer.strides ? out->buffer.strides[d] : stride; /* those of ctypes have none */
+        stride *= out->shape[d];
     }
     return true;
 }

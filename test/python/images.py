@@ -2,6 +2,7 @@
 """Images that tests write, with nothing but NumPy."""
 
 import json
+import zlib
 
 import numpy as np
 
@@ -9,15 +10,17 @@ KINDS = {"t": "time", "c": "channel"}
 
 
 def write_array(folder, pixels, chunks):
-    """An array of Zarr version 2, not compressed."""
+    """An array of Zarr version 2."""
     folder.mkdir(parents=True)
     metadata = {"zarr_format": 2, "shape": pixels.shape, "chunks": chunks, "dtype": pixels.dtype.str, "order": "C"}
-    (folder / ".zarray").write_text(json.dumps({**metadata, "compressor": None, "filters": None, "fill_value": 0}))
+    (folder / ".zarray").write_text(
+        json.dumps({**metadata, "compressor": {"id": "zlib", "level": 1}, "filters": None, "fill_value": 0})
+    )
     for position in np.ndindex(*(-(-n // c) for n, c in zip(pixels.shape, chunks, strict=True))):
         part = pixels[tuple(slice(i * c, i * c + c) for i, c in zip(position, chunks, strict=True))]
         whole = np.zeros(chunks, pixels.dtype)
         whole[tuple(map(slice, part.shape))] = part
-        (folder / ".".join(map(str, position))).write_bytes(whole.tobytes())
+        (folder / ".".join(map(str, position))).write_bytes(zlib.compress(whole.tobytes(), 1))
 
 
 def write_ome_zarr(folder, pixels, axes, chunks, channels=(), scale=None, units=None, levels=1):

@@ -47,8 +47,7 @@ def test_chunks_shared_by_a_batch_are_decoded_once(named):
     stacks = [microtome.open(path, context=context), microtome.open(path, context=context)]
     context.reset_counters()
     microtome.extract_patches(stacks, [0, 1] * 10, 0, [0], [(0, 0, 0)] * 20, (1, 16, 16))
-    one_each = context.counters()["bytes_fetched"]
-    assert one_each <= 2 * 16 * 16 * 2 * 2
+    assert context.counters()["chunks_decoded"] == 2
 
 
 def test_objects_in_a_batch():
@@ -65,16 +64,17 @@ def test_objects_in_a_batch():
 
 
 def test_errors_name_their_stack(tmp_path):
-    for name in ("a.npy", "b.npy"):
-        np.save(tmp_path / name, np.ones((64, 64), np.uint16))
-    content = (tmp_path / "b.npy").read_bytes()
-    (tmp_path / "b.npy").write_bytes(content[: len(content) // 2])
-    stacks = [microtome.open(tmp_path / name, "YX") for name in ("a.npy", "b.npy")]
+    paths = [
+        write_ome_zarr(tmp_path / name, np.ones((64, 64), np.uint16), "YX", (32, 32)) for name in ("a.zarr", "b.zarr")
+    ]
+    (paths[1] / "0/1.0").write_bytes(b"broken")
+    stacks = [microtome.open(path) for path in paths]
+    where = (0, None, [(50, 0)] * 2, (8, 8))
     with pytest.raises(microtome.CorruptError) as caught:
-        microtome.extract_patches(stacks, [0, 1], 0, None, [(50, 0)] * 2, (8, 8))
-    assert caught.value.path == str(tmp_path / "b.npy")
-    _, errors = microtome.extract_patches(stacks, [0, 1], 0, None, [(50, 0)] * 2, (8, 8), errors="return")
-    assert errors[0] is None and errors[1].path == str(tmp_path / "b.npy")
+        microtome.extract_patches(stacks, [0, 1], *where)
+    assert caught.value.path == str(paths[1])
+    _, errors = microtome.extract_patches(stacks, [0, 1], *where, errors="return")
+    assert errors[0] is None and errors[1].path == str(paths[1])
 
 
 def test_stacks_that_do_not_fit():
@@ -152,22 +152,19 @@ def test_a_name_of_two_channels(tmp_path):
 def test_padding_is_that_of_numpy(named, mode, dtype):
     """Of a chunked file; reflections of reflections, too."""
     pixels, path = named
-    stack, margin = microtome.open(path), 100
-    around = ((0, 0), (0, 0), *[(margin, margin)] * 3)
-    padded = np.pad(pixels[:, :, :, :5, :7], around, mode)
-    small = microtome.from_array(pixels[:, :, :, :5, :7], "TCZYX")
-    whole = np.pad(pixels, ((0, 0), (0, 0), (3, 3), (29, 29), (40, 40)), mode)
+    small = pixels[:, :, :, :5, :7]
+    images = [(microtome.open(path), pixels, 25), (microtome.from_array(small, "TCZYX"), small, 100)]
     random = np.random.default_rng(4)
-    for image, reference, before, high in ((small, padded, (margin,) * 3, 90), (stack, whole, (3, 29, 40), 12)):
+    for stack, image, margin in images:
+        reference = np.pad(image, ((0, 0), (0, 0), *[(margin, margin)] * 3), mode)
         sizes = random.integers(1, 20, 3)
-        lowest, highest = np.maximum(-np.array(before), -high), np.array(reference.shape[2:]) - before - sizes
-        corners = random.integers(lowest, highest + 1, (40, 3))
+        corners = random.integers(-margin, np.array(image.shape[2:]) + margin - sizes + 1, (40, 3))
         samples = random.integers(0, 2, 40)
-        patches = image.extract_patches(samples, [2, 0, 0], corners, sizes, dtype=dtype, padding=mode)
+        patches = stack.extract_patches(samples, [2, 0, 0], corners, sizes, dtype=dtype, padding=mode)
         for patch, sample, corner in zip(patches, samples, corners, strict=True):
-            box = tuple(slice(b + c, b + c + n) for b, c, n in zip(before, corner, sizes, strict=True))
+            box = tuple(slice(margin + c, margin + c + n) for c, n in zip(corner, sizes, strict=True))
             np.testing.assert_array_equal(patch, reference[sample][[2, 0, 0]][(slice(None), *box)])
-            one = image.extract_patch(sample, [2, 0, 0], corner, sizes, dtype=dtype, padding=mode)
+            one = stack.extract_patch(sample, [2, 0, 0], corner, sizes, dtype=dtype, padding=mode)
             np.testing.assert_array_equal(one, patch)
 
 
