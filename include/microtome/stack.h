@@ -127,7 +127,7 @@ MT_API const mt_stack_info *mt_stack_get_info(const mt_stack *stack);
 /* What stands outside the image in a patch. */
 typedef enum mt_padding_mode {
     MT_PAD_CONSTANT = 0, /* mt_view.padding */
-    MT_PAD_REFLECT,      /* the image mirrored at the centres of its outermost pixels, again and again: c b | a b c | b a */
+    MT_PAD_REFLECT,      /* mirrored at the centres of its outermost pixels, repeatedly: c b | a b c | b a b */
     MT_PAD_EDGE          /* the nearest pixel of the image: a a | a b c | c c */
 } mt_padding_mode;
 

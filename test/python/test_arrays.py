@@ -58,6 +58,14 @@ def test_chunks_of_a_view(path):
     assert microtome.from_array(PIXELS, "TCZYX").chunks is None
 
 
+def test_pixel_sizes_are_rounded_for_notebooks(tmp_path):
+    scale = (1.9999999, 0.16249999403953552, 1 / 3)
+    path = write_ome_zarr(tmp_path / "a.zarr", PIXELS[0, 0], "ZYX", (4, 30, 41), scale=scale)
+    stack = microtome.open(path)
+    assert "<td style='text-align:left'>Z 2, Y 0.1625, X 0.3333</td>" in stack._repr_html_()
+    assert stack.pixel_size["Y"] == scale[1]
+
+
 # -- arrays of other libraries ---------------------------------------------------------
 
 
