@@ -153,14 +153,3 @@ def test_names_of_all_formats_are_accepted(read):
     assert {"tif", "zarr", "czi", "h5"} <= set(suffixes)
     for suffix in [*suffixes, "TIF", "zip", "ozx", "tif.gz", "svs"]:
         assert any(fnmatch(f"name.{suffix}", pattern) for pattern in patterns), suffix
-
-
-def test_the_manifest_is_found_where_microtome_is_installed():
-    from importlib.metadata import PackageNotFoundError, entry_points, version
-
-    try:
-        version("microtome")
-    except PackageNotFoundError:
-        pytest.skip("microtome is not installed, but found in its build folder")
-    [point] = [p for p in entry_points(group="napari.manifest") if p.name == "microtome"]
-    assert point.value == "microtome:napari.yaml"
