@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,18 @@ def name_of(source: str) -> str:
     return "_".join(filter(None, [Path(file).stem, _plain(part)]))
 
 
+def common_folder(sources: Iterable[Any]) -> str:
+    """Give the folder in or below which the files of sources lie; "" if there are less than two.
+
+    >>> common_folder(["/data/x/a.tif", "file:///data/y/b.zarr/0", "/data/x/c.h5#/raw", "array"])
+    '/data'
+    """
+    texts = [re.sub(r"^file:/(?=[^/])", "file:///", str(source)) for source in sources]  # a Path joins slashes
+    files = [split_source(text)[0] for text in texts if text != "array"]
+    folders = [os.path.dirname(os.path.abspath(file)) for file in files if "://" not in file]
+    return os.path.commonpath(folders) if len(folders) > 1 else ""
+
+
 def _plain(part: str) -> str:
     return re.sub(r"[^\w.-]+", "_", part.replace("=", "")).strip("_")
 
@@ -45,16 +58,18 @@ class NamedWriter:
     with a source from which the strategy makes the right name.
     """
 
-    def __init__(self, strategy: Any) -> None:
+    def __init__(self, strategy: Any, list_sources: Callable[[], Iterable[Any]]) -> None:
         self._strategy = strategy
+        self._list_sources = list_sources
         self._writes_zarr = hasattr(strategy, "current_array")
         self._base = ""
         self._given: dict[str, str] = {}  # names to what they stand for
         self._last = ""
 
     def set_source_base(self, source_base: Path | None) -> None:
-        """Take the common parent of all sources, as far as they have one."""
-        self._base = "" if source_base is None else str(source_base).removeprefix("file:")
+        """Find the common parent of all sources; CAREamics finds none of paths beside URIs."""
+        del source_base
+        self._base = common_folder(self._list_sources())
 
     def write_batch(self, dirpath: Path, predictions: list[Any]) -> None:
         """Write regions of predictions."""
@@ -80,10 +95,9 @@ class NamedWriter:
 
     def _folder_of(self, file: str) -> str:
         """Give the folder of a file below the common parent."""
-        try:
-            return str(Path(file).parent.relative_to(self._base)) if self._base else ""
-        except ValueError:
+        if not self._base or "://" in file:
             return ""
+        return os.path.relpath(os.path.dirname(os.path.abspath(file)), self._base)
 
     def _unique(self, name: str, key: str, number: int) -> str:
         while self._given.setdefault(name, key) != key:

@@ -311,13 +311,16 @@ def _make_careamist() -> type[Any]:
 
             def choose_named(*args: Any, **options: Any) -> None:
                 choose(*args, **options)
-                writer.write_strategy = NamedWriter(writer.write_strategy)
+                writer.write_strategy = NamedWriter(writer.write_strategy, self._predicted_sources)
 
             writer.set_writing_strategy = choose_named
             try:
                 super().predict_to_disk(pred_data, **_with_loading(kwargs))
             finally:
                 del writer.set_writing_strategy
+
+        def _predicted_sources(self) -> list[Any]:
+            return list(getattr(self.trainer.datamodule, "predict_source_paths", []))
 
     return CAREamist
 

@@ -208,11 +208,10 @@ def write_parts(folder):
     ]
 
 
-@pytest.mark.parametrize("tiles", [{}, {"tile_size": (32, 32), "tile_overlap": (8, 8)}])
-def test_names_of_predictions(tiles, tmp_path):
+def test_names_of_predictions(tmp_path):
     (tmp_path / "data").mkdir()
     sources = write_parts(tmp_path / "data")
-    found, expected = predict(tmp_path / "data", sources, **tiles)
+    found, expected = predict(tmp_path / "data", sources, tile_size=(32, 32), tile_overlap=(8, 8))
     names = ["parts_raw_a", "parts_raw_b", "group_0", "group_1", "x/cell", "y/cell"]
     assert set(found) == {f"{name}.tiff" for name in names}
     for name, want in zip(names, expected, strict=True):
