@@ -9,12 +9,16 @@ PAIRS ?= 15
 ROUNDS ?= 5
 SLOW = cold delays large remote single strips
 
+# Of the mutants: how many, and which.
+COUNT ?= 60
+SEED ?= 1
+
 ORACLE = build/oracle
 CAREAMICS = build/careamics
 STORES = build/stores
 
 .PHONY: help setup setup-check build test test-oracle test-wheel test-careamics test-stores demo example docs bench bench-build bench-env bench-slow \
-	bench-against bench-python fuzz check wheel install
+	bench-against bench-python coverage mutants fuzz check wheel install
 
 help: ## list what can be made
 	@sed -n 's/^\([a-z-]*\): .*## /  make \1\t/p' Makefile | expand -t 24
@@ -32,6 +36,15 @@ build: setup ## build library and command into build/PRESET (PRESET=release, deb
 
 test: build ## run the tests
 	@ctest --preset $(PRESET)
+
+coverage: ## run the tests in a build that counts, and show which lines and branches they reach; FILES=1 names the lines
+	@$(MAKE) --no-print-directory build PRESET=coverage
+	@find build/coverage -name '*.gcda' -delete
+	@ctest --preset coverage
+	@tools/coverage.py build/coverage $(if $(FILES),--files)
+
+mutants: setup ## change a token of the sources, COUNT times, and list the changes that no test notices; SEED=1
+	@tools/mutants.py --count $(COUNT) --seed $(SEED)
 
 test-oracle: build ## compare with other libraries, which are installed into build/oracle
 	@tools/oracle.sh $(ORACLE) build/$(PRESET)/microtome

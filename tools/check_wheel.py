@@ -12,6 +12,7 @@ import re
 import subprocess
 import sys
 import tempfile
+import zipfile
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -62,8 +63,18 @@ def check(program, numpy, what, name):
         subprocess.run([python, ROOT / "test/wheel/installed.py"], check=True, cwd=folder, env=environment)
 
 
+def check_licenses(wheel):
+    """Any library inside the wheel comes with its licence (tools/wheel_licenses.py knows which, and refuses what it does not)."""
+    with zipfile.ZipFile(wheel) as archive:
+        libraries = [name for name in archive.namelist() if "microtome.libs/lib" in name]
+        texts = [archive.read(name) for name in archive.namelist() if "/licenses/lib" in name]
+    if libraries and not (texts and all(b"opyright" in text for text in texts)):
+        sys.exit(f"{wheel}: {len(libraries)} libraries, and the licences of {len(texts)} packages")
+
+
 def main():
     [wheel] = (ROOT / "build/dist").glob("microtome-*.whl")
+    check_licenses(wheel)
     found = list(interpreters().values())
     if not found:
         sys.exit(f"there is no CPython of {'.'.join(map(str, OLDEST))} or later")

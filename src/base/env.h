@@ -14,6 +14,13 @@ static inline void mt_error_clear(mt_error *err)
     err->message[0] = 0;
 }
 
+/* At the start of every public function: an error may still hold the message of an earlier call. */
+static inline void mt_error_reset(mt_error *err)
+{
+    if (err)
+        mt_error_clear(err);
+}
+
 struct mt_folder_kind;
 struct mt_cache;
 struct mt_files;

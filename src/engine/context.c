@@ -120,6 +120,7 @@ static mt_status copy_options(const mt_context_options *given, mt_context_option
 
 mt_status mt_context_new(const mt_context_options *given, mt_context **out, mt_error *err)
 {
+    mt_error_reset(err);
     mt_context_options options = { .struct_size = sizeof options };
     mt_status st = copy_options(given, &options, err);
     if (st)
@@ -195,6 +196,7 @@ static void make_default(void)
 
 mt_status mt_context_set_default(const mt_context_options *options, mt_error *err)
 {
+    mt_error_reset(err);
     mt_context_options copy = { .struct_size = sizeof copy };
     mt_status st = copy_options(options, &copy, err);
     if (st)

@@ -335,6 +335,7 @@ static mt_status draw(plane_job *job, mt_write_bytes write, void *user, mt_error
 mt_status mt_draw_plane(mt_stack *stack, const mt_draw_options *options, mt_write_bytes write, void *user,
                         mt_picture_size *out, mt_error *err)
 {
+    mt_error_reset(err);
     mt_draw_options given = { .struct_size = sizeof given };
     if (options && (options->struct_size == 0 || options->struct_size > sizeof given))
         return mt_fail(err, MT_E_ARGUMENT, "mt_draw_options needs its struct_size");

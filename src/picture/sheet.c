@@ -115,6 +115,7 @@ static mt_status draw(sheet *s, const mt_patch_request *requests, size_t n, cons
 mt_status mt_draw_patches(const mt_patch_request *requests, size_t n, const mt_extract_options *options,
                           mt_write_bytes write, void *user, mt_picture_size *out, mt_error *err)
 {
+    mt_error_reset(err);
     mt_status st = check(requests, n, err);
     if (st)
         return st;

@@ -2,6 +2,7 @@
 #include <microtome/axes.h>
 
 #include "base/checked.h"
+#include "base/env.h"
 
 #include <stdbool.h>
 #include <string.h>
@@ -11,6 +12,7 @@
 
 mt_status mt_axes_check(const char *axes, mt_error *err)
 {
+    mt_error_reset(err);
     for (const char *c = axes; *c; c++) {
         if (!strchr("STCZYX", *c))
             return mt_fail(err, MT_E_ARGUMENT, "axes \"%s\": '%c' is none of STCZYX", axes, *c);
@@ -31,6 +33,7 @@ static int64_t size_along(const mt_axes_transform *t, char axis)
 mt_status mt_axes_transform_init(mt_axes_transform *transform, const char *axes, const int64_t *shape, int ndim,
                                  mt_error *err)
 {
+    mt_error_reset(err);
     mt_axes_transform *t = transform;
     mt_status st = mt_axes_check(axes, err);
     if (st)
@@ -58,6 +61,7 @@ mt_status mt_axes_transform_init(mt_axes_transform *transform, const char *axes,
 mt_status mt_axes_sample_index(const mt_axes_transform *transform, int64_t sample, int64_t *s, int64_t *t,
                                mt_error *err)
 {
+    mt_error_reset(err);
     int64_t fast = size_along(transform, 'T');
     if (sample < 0 || sample >= transform->data_shape[0])
         return mt_fail(err, MT_E_RANGE, "sample %lld of %lld", (long long)sample, (long long)transform->data_shape[0]);
@@ -102,6 +106,7 @@ mt_status mt_get_patch_slices(const mt_axes_transform *transform, int64_t sample
                               size_t n_channels, const int64_t *coords, const int64_t *patch_size, size_t n_spatial,
                               mt_slice *out, mt_error *err)
 {
+    mt_error_reset(err);
     int64_t s, t;
     mt_slice of_channels;
     mt_status st = mt_axes_sample_index(transform, sample, &s, &t, err);

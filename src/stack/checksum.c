@@ -42,6 +42,7 @@ static mt_status visit_all(mt_stack *stack, const mt_stack_dims *dims, checksum_
 
 mt_status mt_stack_checksum(mt_stack *stack, const mt_extract_options *options, mt_checksum *out, mt_error *err)
 {
+    mt_error_reset(err);
     checksum_job job = { .sum = { { 0, 0 } } };
     mt_stack_dims dims;
     mt_stack_get_dims(stack, &dims);

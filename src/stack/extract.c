@@ -367,6 +367,7 @@ static mt_status check_all(mt_extraction *x, const mt_extract_options *options)
 mt_status mt_extract_patches(const mt_patch_request *requests, size_t n, const mt_extract_options *options,
                              mt_error *err)
 {
+    mt_error_reset(err);
     if (n == 0)
         return MT_OK;
     mt_extraction x = {

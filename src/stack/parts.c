@@ -70,12 +70,14 @@ static mt_status list_path(mt_context *given, const char *path, const mt_open_op
 mt_status mt_list_parts(mt_context *context, const char *path, const mt_open_options *options, mt_names **out,
                         mt_error *err)
 {
+    mt_error_reset(err);
     return list_path(context, path, options, list_images, out, err);
 }
 
 mt_status mt_list_attachments(mt_context *context, const char *path, const mt_open_options *options, mt_names **out,
                               mt_error *err)
 {
+    mt_error_reset(err);
     return list_path(context, path, options, list_attachments, out, err);
 }
 
@@ -107,11 +109,13 @@ static mt_status list_stack(const mt_stack *stack, list_parts list, mt_names **o
 
 mt_status mt_stack_list_parts(const mt_stack *stack, mt_names **out, mt_error *err)
 {
+    mt_error_reset(err);
     return list_stack(stack, list_images, out, err);
 }
 
 mt_status mt_stack_list_attachments(const mt_stack *stack, mt_names **out, mt_error *err)
 {
+    mt_error_reset(err);
     return list_stack(stack, list_attachments, out, err);
 }
 
@@ -189,5 +193,6 @@ mt_status mt_stacks_open_wrapped(mt_context *context, const char *const *paths, 
 mt_status mt_stacks_open(mt_context *context, const char *const *paths, size_t n, const mt_open_options *options,
                          mt_stacks **out, mt_error *err)
 {
+    mt_error_reset(err);
     return mt_stacks_open_wrapped(context, paths, n, options, NULL, out, err);
 }

@@ -3,6 +3,7 @@
 #include <microtome/axes.h>
 
 #include "base/checked.h"
+#include "base/env.h"
 #include "engine/gather.h"
 
 #include <stdbool.h>
@@ -75,6 +76,7 @@ static void copy_to_axes(const layout *in, mt_dtype dtype, const void *data, con
 
 mt_status mt_reshape_array(const mt_array *array, const char *axes, mt_array *out, mt_error *err)
 {
+    mt_error_reset(err);
     mt_axes_transform transform;
     mt_status st = mt_axes_transform_init(&transform, axes, array->shape, array->ndim, err);
     if (st || (st = check_array(array, array->ndim, err)))
@@ -94,6 +96,7 @@ static void drop_samples(const char *axes, char *out)
 
 mt_status mt_reshape_patch(const mt_array *patch, const char *axes, mt_array *out, mt_error *err)
 {
+    mt_error_reset(err);
     char kept[MT_MAX_AXES + 1] = "";
     mt_status st = mt_axes_check(axes, err);
     if (st)
@@ -129,6 +132,7 @@ static mt_status check_target(const char *original, const char *target, int64_t 
 mt_status mt_restore_array(const mt_array *array, const mt_axes_transform *original, const char *target_axes,
                            mt_array *out, mt_error *err)
 {
+    mt_error_reset(err);
     const char *axes = original->original_axes, *target = target_axes ? target_axes : axes;
     bool t_is_depth = strcmp(axes, "SCTYX") == 0 && array->ndim == 5;
     if (t_is_depth) {
@@ -158,6 +162,7 @@ mt_status mt_restore_array(const mt_array *array, const mt_axes_transform *origi
 mt_status mt_restore_tile(const mt_array *tile, const mt_axes_transform *original, const char *target_axes,
                           mt_array *out, mt_error *err)
 {
+    mt_error_reset(err);
     const char *axes = original->original_axes, *target = target_axes ? target_axes : axes;
     bool deep = strchr(axes, 'Z') != NULL;
     char kept[MT_MAX_AXES + 1] = "";
@@ -173,6 +178,7 @@ mt_status mt_restore_tile(const mt_array *tile, const mt_axes_transform *origina
 mt_status mt_pad_patch(const mt_array *patch, const int64_t *coords, const int64_t *patch_size, size_t n_spatial,
                        float *out, mt_error *err)
 {
+    mt_error_reset(err);
     int ndim = (int)n_spatial + 1;
     mt_status st = n_spatial == 2 || n_spatial == 3 ? check_array(patch, ndim, err)
                                                     : mt_fail(err, MT_E_ARGUMENT, "%zu coordinates", n_spatial);

@@ -10,6 +10,7 @@
 
 mt_status mt_stack_save_map(mt_stack *stack, mt_write_bytes write, void *user, mt_error *err)
 {
+    mt_error_reset(err);
     const char *name = stack->info.source;
     const mt_container *container = stack->map ? stack->map->container : NULL;
     if (!container)

@@ -152,12 +152,14 @@ mt_status mt_stack_open_wrapped(mt_context *given, const char *path, const mt_op
 mt_status mt_stack_open(mt_context *context, const char *path, const mt_open_options *options, mt_stack **out,
                         mt_error *err)
 {
+    mt_error_reset(err);
     return mt_stack_open_wrapped(context, path, options, NULL, out, err);
 }
 
 mt_status mt_stack_open_memory(mt_context *given, const char *name, const void *bytes, size_t size,
                                const mt_open_options *given_options, mt_stack **out, mt_error *err)
 {
+    mt_error_reset(err);
     mt_open_options options;
     mt_container *container;
     mt_selection part;
@@ -210,6 +212,7 @@ mt_status mt_stack_from_array(mt_context *context, const void *data, mt_dtype dt
                               const int64_t *shape, const int64_t *strides, const char *source, mt_stack **out,
                               mt_error *err)
 {
+    mt_error_reset(err);
     if (mt_dtype_size(dtype) == 0)
         return mt_fail(err, MT_E_ARGUMENT, "%d is no dtype", (int)dtype);
     if (!data || !axes || !shape || strlen(axes) > 6)
@@ -268,6 +271,7 @@ static mt_status describe_own(mt_stack *stack, const mt_stack_info *info, mt_err
 mt_status mt_stack_new(mt_context *context, const mt_stack_ops *ops, void *self, const mt_stack_info *info,
                        mt_stack **out, mt_error *err)
 {
+    mt_error_reset(err);
     mt_stack_info given = { 0 };
     if (info && info->struct_size <= sizeof given)
         memcpy(&given, info, info->struct_size);
