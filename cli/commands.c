@@ -10,7 +10,10 @@
     }
 #define AXES                                                                                                           \
     {                                                                                                                  \
-        "axes", "AXES", "Name the image's axes, such as TZCYX, where the file does not say or is wrong.", false        \
+        "axes", "AXES",                                                                                                \
+            "Name the image's axes, such as TZCYX, if the file does not or is wrong; with sizes for a flat run of "    \
+            "pages: T4C2YX.",                                                                                          \
+            false                                                                                                      \
     }
 #define RAW                                                                                                            \
     {                                                                                                                  \
@@ -57,6 +60,7 @@ static const example info_examples[] = {
     { "microtome info cells.ome.tif", "What is in there." },
     { "microtome info *.tif", "One line for each file." },
     { "microtome info plate.ome.zarr --json", "The same for programs." },
+    { "microtome info scan.tif --axes TC2YX", "Pages of two channels in turn, which the file does not tell." },
     { "microtome info huge.ome.tif --map huge.map", "Parse once what takes long to open." },
     { "microtome info --checksum cells.tif cells.zarr", "Whether two files hold the same pixels." },
     { "microtome info camera.raw --raw uint16:100x2048x2048:512 --axes TYX", "A file without a header." },

@@ -109,6 +109,7 @@ int run_info(const struct args *args)
     listing list = { 0 };
     struct open_options options;
     int status = open_options_get(&options, args);
+    options.options.allow_unknown_axes = 1;
     if (!status && map && args->n_paths != 1)
         status = usage_error(args, "--map takes one image");
     if (!status)

@@ -146,7 +146,7 @@ static void print_entry(const struct entry *entry)
     print_text("axes", info->original_axes);
     print_text("axes_source", axes_source_name(info));
     print_shape("shape", info->original_shape, ndim, true);
-    print_shape("data_shape", info->data_shape, info->data_ndim, true);
+    print_shape("data_shape", info->data_shape, info->data_ndim, info->data_ndim > 0);
     print_text("dtype", mt_dtype_name(info->dtype));
     print_shape("chunk_shape", info->chunk_shape, ndim, is_known(info->chunk_shape, ndim));
     print_shape("shard_shape", info->shard_shape, ndim, is_known(info->shard_shape, ndim));

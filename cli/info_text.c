@@ -122,7 +122,7 @@ size_t missing_names(const mt_stack_info *info)
 
 const char *axes_source_name(const mt_stack_info *info)
 {
-    static const char *const names[] = { "file", "caller", "assumed" };
+    static const char *const names[] = { "file", "caller", "assumed", "unknown" };
     return names[info->axes_source];
 }
 
@@ -150,11 +150,14 @@ void print_table(const struct entry *entry)
     if (*info->part)
         print_row("part", info->part);
     snprintf(text, sizeof text, "%s%s", info->original_axes,
-             info->axes_source == MT_AXES_ASSUMED ? " (assumed: the file does not name them)" : "");
+             info->axes_source == MT_AXES_ASSUMED   ? " (assumed: the file does not name them)"
+             : info->axes_source == MT_AXES_UNKNOWN ? " (unknown: the file does not name them)"
+                                                    : "");
     print_row("axes", text);
     print_shape("shape", info->original_shape, info->original_ndim);
-    print_row(info->data_ndim == 5 ? "SCZYX" : "SCYX",
-              shape_text(info->data_shape, info->data_ndim, text, sizeof text));
+    if (info->data_ndim)
+        print_row(info->data_ndim == 5 ? "SCZYX" : "SCYX",
+                  shape_text(info->data_shape, info->data_ndim, text, sizeof text));
     print_row("type", mt_dtype_name(info->dtype));
     print_shape("chunks", info->chunk_shape, info->original_ndim);
     print_shape("shards", info->shard_shape, info->original_ndim);
@@ -184,9 +187,30 @@ static int widest_path(const struct entry *entries, size_t n)
     return (int)widest;
 }
 
+static const char *axes_text(const mt_stack_info *info, char *text, size_t room)
+{
+    snprintf(text, room, "%s%s", info->original_axes, info->axes_source == MT_AXES_ASSUMED ? "*" : "");
+    return text;
+}
+
+/* What stars and question marks in the column of the axes mean; not among the lines, of which there is one for each image. */
+static void print_notes(const struct entry *entries, size_t n)
+{
+    bool assumed = false, unknown = false;
+    for (size_t i = 0; i < n; i++) {
+        assumed |= entries[i].info->axes_source == MT_AXES_ASSUMED;
+        unknown |= entries[i].info->axes_source == MT_AXES_UNKNOWN;
+    }
+    if (assumed)
+        fprintf(stderr, "microtome: axes with * are assumed: the file does not name them\n");
+    if (unknown)
+        fprintf(stderr, "microtome: axes of ? are unknown: the file does not name them; name them with --axes\n");
+}
+
 void print_lines(const struct entry *entries, size_t n)
 {
     int width = widest_path(entries, n);
+    char axes[MT_MAX_DIMS + 2];
     char shape[MT_MAX_DIMS * 24], chunk[MT_MAX_DIMS * 24];
     if (n)
         printf("%-*s  %-6s  %-6s  %-24s  %-8s  %-18s  %s\n", width, "path", "format", "axes", "shape", "type", "chunks",
@@ -196,12 +220,13 @@ void print_lines(const struct entry *entries, size_t n)
         print_name(entries[i].name);
         printf("%*s  %-6s  %-6s  %-24s  %-8s  %-18s  ",
                width - (int)strlen(entries[i].name) > 0 ? width - (int)strlen(entries[i].name) : 0, "", info->format,
-               info->original_axes, shape_text(info->original_shape, info->original_ndim, shape, sizeof shape),
-               mt_dtype_name(info->dtype),
+               axes_text(info, axes, sizeof axes),
+               shape_text(info->original_shape, info->original_ndim, shape, sizeof shape), mt_dtype_name(info->dtype),
                info->chunk_shape[0] ? shape_text(info->chunk_shape, info->original_ndim, chunk, sizeof chunk) : "-");
         print_name(*info->codecs ? info->codecs : "none");
         if (*entries[i].checksum.text)
             printf("  %s", entries[i].checksum.text);
         putchar('\n');
     }
+    print_notes(entries, n);
 }

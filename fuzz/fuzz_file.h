@@ -15,6 +15,22 @@ static void read_corner(mt_stack *stack, const int64_t *coords)
         return;
 }
 
+/* With axes, if the file does not name them. */
+static mt_status open_named(mt_context *context, const char *name, const uint8_t *data, size_t size,
+                            const mt_open_options *given, mt_stack **out)
+{
+    static const char *const axes[] = { "", "X", "YX", "SYX", "STYX", "STCYX", "STCZYX" };
+    mt_open_options options = given ? *given : (mt_open_options) { .struct_size = sizeof options };
+    options.allow_unknown_axes = 1;
+    mt_status st = mt_stack_open_memory(context, name, data, size, &options, out, NULL);
+    if (st || mt_stack_get_info(*out)->data_ndim > 0)
+        return st;
+    int n = mt_stack_get_info(*out)->original_ndim;
+    mt_stack_close(*out);
+    options.axes = n == 3 && size % 2 ? "TC2YX" : axes[n > 6 ? 6 : n];
+    return mt_stack_open_memory(context, name, data, size, &options, out, NULL);
+}
+
 /* open_options may be NULL. */
 static void open_and_read(const char *name, const uint8_t *data, size_t size, const mt_open_options *open_options)
 {
@@ -26,7 +42,7 @@ static void open_and_read(const char *name, const uint8_t *data, size_t size, co
     mt_stack *stack;
     if (mt_context_new(&options, &context, NULL))
         return;
-    if (mt_stack_open_memory(context, name, data, size, open_options, &stack, NULL) == MT_OK) {
+    if (open_named(context, name, data, size, open_options, &stack) == MT_OK) {
         const int64_t *shape = mt_stack_get_info(stack)->data_shape;
         static const int64_t first[3] = { -1, -1, -1 };
         int n = mt_stack_get_info(stack)->data_ndim - 2;

@@ -11,6 +11,7 @@
 #include <microtome/map.h>
 #include <microtome/parts.h>
 #include <microtome/picture.h>
+#include <microtome/prefetch.h>
 #include <microtome/stack.h>
 #include <microtome/status.h>
 #include <microtome/stores.h>

@@ -27,7 +27,8 @@ typedef struct mt_channel {
 typedef enum mt_axes_source {
     MT_AXES_FROM_FILE = 0,
     MT_AXES_FROM_CALLER, /* mt_open_options.axes */
-    MT_AXES_ASSUMED      /* the file names none, or not all */
+    MT_AXES_ASSUMED,     /* the file names none, or not all */
+    MT_AXES_UNKNOWN /* the file names none, or not all, and they cannot be assumed: mt_open_options.allow_unknown_axes */
 } mt_axes_source;
 
 /* Of what is missing, so many are named. */
@@ -39,9 +40,9 @@ typedef struct mt_stack_info {
     const char *source;        /* names the image; travels with its predictions */
     const char *format;        /* "tiff", "zarr", ...; "custom" for a stack of one's own */
     mt_dtype dtype;            /* as stored */
-    int data_ndim;             /* 4 or 5 */
+    int data_ndim;             /* 4 or 5; 0: the axes are unknown */
     int64_t data_shape[5];     /* SC(Z)YX */
-    const char *original_axes; /* as stored, letters of STCZYX, or as the caller of open named them */
+    const char *original_axes; /* as stored, letters of STCZYX, or as the caller of open named them; '?': unknown */
     int original_ndim;
     int64_t original_shape[MT_MAX_DIMS];
     int64_t chunk_shape[MT_MAX_DIMS]; /* in the order of original_axes; all zero: stored in one piece or not known */
@@ -64,8 +65,15 @@ typedef struct mt_stack_info {
 } mt_stack_info;
 
 typedef struct mt_open_options {
-    size_t struct_size;       /* sizeof(mt_open_options) */
-    const char *axes;         /* overrides the file's axes; must fit the shape, with or without its axes of length 1 */
+    size_t struct_size; /* sizeof(mt_open_options) */
+    /* NULL, or letters of STCZYX that override the file's axes: one for each dimension of the stored array, slowest first.
+     * Dimensions of length 1 may be left out. Axes of length 1 that are not stored may be named if only one assignment
+     * fits the shape. A letter may be followed by its size, such as "T4C2YX": sizes of stored dimensions must match, and
+     * one dimension, such as a flat run of pages, may hold several of S, T, C and Z, the last the fastest; the size of
+     * one of these may be left out. MT_E_ARGUMENT if nothing fits, or several assignments do.
+     * An array that does not name its axes (NPY, Zarr, HDF5, raw) needs them if it has more than two dimensions, not
+     * counting leading ones of length 1; two are YX. */
+    const char *axes;
     const char *part;         /* as after '#' in a path, which then must have none; NULL: what the path says, else the
                                * default part */
     const char *format;       /* NULL: found from the content */
@@ -92,6 +100,10 @@ typedef struct mt_open_options {
      * open it. Its first read checks that the image is the one whose map was saved, else fails with MT_E_CHANGED. part,
      * format, external_folder, depth_axis and use_masks must be as they were. For mt_stack_open only. */
     const char *map;
+    /* Other than 0: an image whose axes are needed and not given is opened all the same, so that it can be described: its
+     * axes_source is MT_AXES_UNKNOWN, and the last of its warnings says what to name. It has no pixels: what reads some is
+     * MT_E_ARGUMENT. */
+    int allow_unknown_axes;
 } mt_open_options;
 
 /* Opens one image. path is a file or folder, with an optional "#part": "a.zarr#labels/nuclei", "b.ome.tif#series=1",

@@ -3,10 +3,11 @@
 
 from __future__ import annotations
 
+import operator
 import os
 import re
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import numpy as np
@@ -93,6 +94,20 @@ def _raw(
     return element.name, tuple(shape), offset, big
 
 
+def _sized(axes: str | None, sizes: Mapping[str, int] | None) -> str | None:
+    """Join axes and sizes to what the library reads: ``T4C2YX``."""
+    if not sizes:
+        return axes
+    if axes is None:
+        raise ValueError("sizes need axes")
+    unknown = sorted(set(sizes) - set(axes))
+    if unknown:
+        raise ValueError(f"sizes of {', '.join(unknown)}, which the axes {axes!r} do not name")
+    if any(character.isdigit() for character in axes):
+        raise ValueError(f"the axes {axes!r} have sizes already")
+    return "".join(f"{axis}{operator.index(sizes[axis])}" if axis in sizes else axis for axis in axes)
+
+
 def _is_error(missing: str) -> bool:
     if missing not in ("fill", "error"):
         raise ValueError(f"missing is {missing!r}, not 'fill' or 'error'")
@@ -117,6 +132,7 @@ def open(
     path: Path,
     axes: str | None = None,
     *,
+    sizes: Mapping[str, int] | None = None,
     part: str | None = None,
     level: int = 0,
     format: str | None = None,
@@ -142,8 +158,16 @@ def open(
         URL: ``"https://host/a.zarr"``, ``"s3://bucket/a.zarr"``. Its query counts as a
         secret: it is neither shown nor pickled.
     axes : str, optional
-        Letters of ``STCZYX``, one for each dimension of the stored array, where the
-        file does not say or is wrong.
+        Letters of ``STCZYX``, one for each dimension of the stored array, if the file does
+        not name them or is wrong. Arrays that do not name their axes (NPY, Zarr, HDF5, raw)
+        need them if they have more than two dimensions, not counting leading ones of length
+        1; two are YX. Axes of length 1 may be left out; those that are not stored may be
+        named if only one assignment fits the shape.
+    sizes : mapping of str to int, optional
+        Sizes of some of the axes, where one stored dimension holds several of S, T, C and Z,
+        such as a flat run of pages: ``axes="TCYX", sizes={"C": 2}``. The last axis is the
+        fastest; one size may be left open. ``axes="TC2YX"`` is the same. Sizes of stored
+        dimensions must match.
     part : str, optional
         The part, instead of behind ``#``.
     level : int
@@ -193,7 +217,8 @@ def open(
     ReadError
         The file cannot be read, or the server refuses or fails; an OSError too.
     ArgumentError
-        The axes do not fit the image, or the map is of another part; a ValueError too.
+        The axes do not fit the image or have to be named, or the map is of another part; a
+        ValueError too.
 
     Warns
     -----
@@ -214,7 +239,7 @@ def open(
     microtome.NotFoundError: missing.tif: no such file or folder
     """
     options: dict[str, Any] = {
-        "axes": axes,
+        "axes": _sized(axes, sizes),
         "part": part,
         "format": format,
         "depth_axis": depth_axis,
@@ -259,6 +284,7 @@ def open_all(
     paths: Path | Iterable[Path],
     axes: str | None = None,
     *,
+    sizes: Mapping[str, int] | None = None,
     depth_axis: str | None = None,
     context: Context | None = None,
 ) -> StackList:
@@ -271,7 +297,9 @@ def open_all(
         depth), or a folder, which is searched through and through for files of known
         formats, in the order of their names.
     axes : str, optional
-        Axes of all images, where the files do not say or are wrong.
+        Axes of all images, if the files do not name them or are wrong.
+    sizes : mapping of str to int, optional
+        Sizes of some of the axes of all images, as in `open`.
     depth_axis : {"none", "Z", "T"}, optional
         As in `open`.
     context : Context, optional
@@ -293,7 +321,7 @@ def open_all(
     """
     if isinstance(paths, str | bytes | os.PathLike):
         paths = [paths]
-    options: dict[str, Any] = {"axes": axes, "depth_axis": depth_axis}
+    options: dict[str, Any] = {"axes": _sized(axes, sizes), "depth_axis": depth_axis}
     opened, skipped = ImageStack._open_all(list(paths), context=context, **options)
     stacks = StackList(opened)
     stacks.skipped = skipped

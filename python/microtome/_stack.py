@@ -196,6 +196,7 @@ class ImageStack(_core.Stack):
             "data_shape": list(self.data_shape),
             "dtype": self.data_dtype.name,
             "original_axes": self.original_axes,
+            "axes_source": self.axes_source,
             "original_data_shape": list(self.original_data_shape),
             "original_chunks": None if self.original_chunks is None else list(self.original_chunks),
             "original_shards": None if self.original_shards is None else list(self.original_shards),

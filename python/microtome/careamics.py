@@ -16,14 +16,14 @@ import importlib
 import os
 import re
 import warnings
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ._adapter import ArrayStack
 from ._errors import ArgumentError, RangeError
-from ._open import _absolute, _native, from_object
+from ._open import _absolute, _native, _sized, from_object
 from ._prediction_names import NamedWriter
 from ._stack import ImageStack
 
@@ -142,6 +142,7 @@ def load(
     source: Any,
     axes: str,
     *,
+    sizes: Mapping[str, int] | None = None,
     depth_axis: str | None = None,
     context: Context | None = None,
 ) -> list[ImageStackProtocol]:
@@ -156,6 +157,9 @@ def load(
     axes : str
         Axes of all images. CZI files are seen as CAREamics sees them: as SCZYX where
         ``axes`` has Z, as SCTYX for ``"SCTYX"``, else as SCYX, with all other axes as samples.
+    sizes : mapping of str to int, optional
+        Sizes of some of the axes of files, as in `microtome.open`: ``{"C": 2}`` with the axes
+        ``"TCYX"`` for pages of two channels in turn. Not for arrays and CZI files.
     depth_axis : {"none", "Z", "T"}, optional
         How CZI files are to be seen, if not as their axes say.
     context : Context, optional
@@ -186,12 +190,14 @@ def load(
     for item in [source] if single else source:
         if hasattr(item, "extract_patch"):
             stacks.append(item)
+        elif _is_array(item) and sizes:
+            raise ValueError("sizes are for files: an array is reshaped instead")
         elif isinstance(item, np.ndarray):
             stacks.append(_from_array(item, axes, context))
         elif _is_array(item):
             stacks.append(from_object(ArrayStack(item, axes), context=context))
         else:
-            stacks += _open_paths(os.fsdecode(item), axes, depth_axis or _depth_of(axes), context)
+            stacks += _open_paths(os.fsdecode(item), axes, sizes, depth_axis or _depth_of(axes), context)
     if not stacks:
         raise ValueError(f"no image was found in {source}")
     return stacks
@@ -205,7 +211,9 @@ def _depth_of(axes: str) -> str:
     return "Z" if "Z" in axes else "T" if axes == "SCTYX" else "none"
 
 
-def _open_paths(path: str, axes: str, depth_axis: str, context: Context | None) -> list[_Stack]:
+def _open_paths(
+    path: str, axes: str, sizes: Mapping[str, int] | None, depth_axis: str, context: Context | None
+) -> list[_Stack]:
     """Open a path of ours or CAREamics'. CZI files are opened in a way of their own."""
     if uri := _ZARR_URI.fullmatch(path):
         path = "#".join(filter(None, uri.groups()))
@@ -214,7 +222,7 @@ def _open_paths(path: str, axes: str, depth_axis: str, context: Context | None) 
     if _is_czi(path):
         return _open_czi(path, depth_axis, context)
     czis = [found for found in _files_in(path) if _is_czi(found)]
-    stacks = _open_all([path], axes, None, context, without=_is_czi)
+    stacks = _open_all([path], _sized(axes, sizes), None, context, without=_is_czi)
     if czis:
         stacks = sorted(stacks + _open_all(czis, None, depth_axis, context), key=lambda stack: stack.path.split(os.sep))
     return stacks

@@ -292,7 +292,7 @@ static PyObject *get_n_missing(PyObject *self, void *unused)
 static PyObject *get_axes_source(PyObject *self, void *unused)
 {
     (void)unused;
-    static const char *const names[] = { "file", "caller", "assumed" };
+    static const char *const names[] = { "file", "caller", "assumed", "unknown" };
     const mt_stack_info *info = get_info(self);
     return info ? PyUnicode_FromString(names[info->axes_source]) : NULL;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "engine/context.h"
 
+#include "engine/ahead.h"
 #include "engine/fetch.h"
 #include "format/format.h"
 #include "platform/memory.h"
@@ -77,6 +78,7 @@ static void drop_spares(mt_context *context)
 
 static void destroy(mt_context *context)
 {
+    mt_ahead_free(context->ahead);
 #ifdef MT_WITH_HTTP
     mt_http_free(context->http);
 #endif
@@ -143,7 +145,8 @@ mt_status mt_context_new(const mt_context_options *given, mt_context **out, mt_e
         (st = mt_cache_new(&context->env, cache_budget(&options), &context->chunks, err)) ||
         (st = mt_cache_new(&context->env, INDEX_CACHE_BYTES, &context->indices, err)) ||
         (st = mt_files_new(&context->env, open_files(), &context->files, err)) ||
-        (st = mt_io_new(&context->env, &context->io, err)) || (st = mt_fetcher_new(context, &context->fetcher, err))) {
+        (st = mt_io_new(&context->env, &context->io, err)) || (st = mt_fetcher_new(context, &context->fetcher, err)) ||
+        (st = mt_ahead_new(&context->env, &context->ahead, err))) {
         destroy(context);
         return st;
     }

@@ -12,6 +12,7 @@
 
 #define MT_MAX_SPARES 64
 
+struct mt_ahead;
 struct mt_fetcher;
 
 struct mt_context {
@@ -23,11 +24,13 @@ struct mt_context {
     mt_io *io;         /* env.io */
     mt_http *http;     /* env.http */
     struct mt_fetcher *fetcher;
-    _Atomic unsigned owners; /* the user, and each stack */
-    mt_lock lock;            /* guards what follows, and the failures of calls */
-    mt_condition freed;      /* large_bytes fell */
-    uint64_t large_bytes;    /* taken by mt_context_reserve */
-    bool has_default_budget; /* of the cache */
+    struct mt_ahead *ahead;
+    _Atomic uint64_t held_bytes; /* of decoded chunks, by prefetches */
+    _Atomic unsigned owners;     /* the user, and each stack */
+    mt_lock lock;                /* guards what follows, and the failures of calls */
+    mt_condition freed;          /* large_bytes fell */
+    uint64_t large_bytes;        /* taken by mt_context_reserve */
+    bool has_default_budget;     /* of the cache */
     unsigned n_spares;
     mt_scratch *spares[MT_MAX_SPARES]; /* idle */
     size_t spare_bytes;                /* of their buffers */

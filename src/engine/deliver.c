@@ -89,8 +89,21 @@ static void show(mt_call *call, const mt_intersection *p, const uint8_t *data, c
         mt_call_end(call, st, &failure);
 }
 
+static void hold(mt_call *call, const mt_planned *planned, const mt_visitor *visitor)
+{
+    mt_error failure;
+    mt_error_clear(&failure);
+    if (call->cancel->ended || planned->id == MT_NOTHING)
+        return;
+    mt_status st = visitor->hold(visitor->user, planned->use->image, planned->id, &failure);
+    if (st)
+        mt_call_end(call, st, &failure);
+}
+
 static void fill(mt_call *call, const mt_intersection *part)
 {
+    if (part->read->visitor && part->read->visitor->hold)
+        return;
     if (part->read->visitor) {
         show(call, part, NULL, NULL, false);
         return;
@@ -118,6 +131,11 @@ void mt_deliver(mt_call *call, const mt_planned *planned, const mt_chunk *chunk)
     const mt_layout *layout = mt_planned_layout(call, planned, &storage);
     int ndim = planned->use->image->map->ndim;
     mt_intersection p;
+    const mt_visitor *visitor = call->reads[call->plan->copies[planned->first_copy].read].visitor;
+    if (visitor && visitor->hold) {
+        hold(call, planned, visitor);
+        return;
+    }
     MT_FOR_EACH_COPY(c, call, planned)
     {
         mt_find_intersection(call, planned, c, &p);

@@ -7,6 +7,7 @@
 #include "engine/deliver.h"
 #include "engine/rows.h"
 #include "engine/run.h"
+#include "engine/visit.h"
 
 #include <string.h>
 
@@ -118,7 +119,9 @@ static mt_status choose_strategies(uses *u, const mt_read *reads, size_t n, mt_e
         mt_status st = find_use(u, image, &k, err);
         if (st)
             return st;
-        if (reads[i].visitor)
+        if (reads[i].visitor && reads[i].visitor->hold)
+            mt_strategy_ahead(&u->items[k], image);
+        else if (reads[i].visitor)
             mt_strategy_visit(&u->items[k], image);
         else if (u->items[k].strategy == MT_NOT_CHOSEN)
             mt_strategy_choose(&u->items[k], image, u->row_costs[k]);
@@ -150,6 +153,8 @@ static bool do_direct(const mt_read *read, int64_t *low, int64_t *high)
     int ndim = read->image->map->ndim;
     for (int d = 0; d < ndim; d++)
         inside &= low[d] == 0 && high[d] == read->extent[d];
+    if (read->visitor && read->visitor->hold)
+        return any && !read->image->array;
     if (!inside)
         mt_fill_border(read->padding, mt_dtype_size(read->convert.to), ndim, read->extent, low, high, read->out,
                        read->out_stride);
@@ -276,6 +281,8 @@ static mt_status add_read(mt_call *call, uses *u, uint32_t i, mt_plan *plan, mt_
     if (st)
         return st;
     const mt_use *use = &u->items[k];
+    if (!use->keep && read->visitor && read->visitor->hold)
+        return MT_OK;
     if (read->image->map->find_boxes)
         return add_boxes(call, use, i, &r, plan, err);
     if (use->strategy != MT_BY_ROWS || !read->image->map->contiguous)

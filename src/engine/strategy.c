@@ -61,3 +61,9 @@ void mt_strategy_visit(mt_use *use, mt_image *image)
     bool is_partial = mt_chain_is_partial(&image->map->chain);
     *use = (mt_use) { .image = image, .strategy = is_partial ? MT_BY_PARTS : MT_BY_CHUNKS, .peek = true };
 }
+
+void mt_strategy_ahead(mt_use *use, mt_image *image)
+{
+    bool keeps = is_raw(image) ? !image->store->costs.is_memory && keeps_raw(image) : image->is_cacheable;
+    *use = (mt_use) { .image = image, .strategy = MT_BY_CHUNKS, .keep = keeps };
+}

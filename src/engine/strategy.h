@@ -27,6 +27,9 @@ void mt_strategy_choose(mt_use *use, mt_image *image, uint64_t row_cost);
 /* An image that is visited is gone through once: what is read for it would only drive out what will be asked for again. */
 void mt_strategy_visit(mt_use *use, mt_image *image);
 
+/* Chunks that are read ahead of time: use->keep is false if the cache would not keep them, and then nothing is read. */
+void mt_strategy_ahead(mt_use *use, mt_image *image);
+
 /* Whether mt_strategy_choose needs row_cost. */
 bool mt_strategy_needs_cost(const mt_image *image);
 

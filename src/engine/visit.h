@@ -23,6 +23,9 @@ typedef struct mt_visited {
 typedef struct mt_visitor {
     mt_status (*visit)(void *user, const mt_visited *visited, mt_error *err);
     void *user;
+    /* Instead of visit, for mt_engine_read: chunks are read as for patches, and each that the cache has then is told once
+     * by its number. Those that the cache does not keep are left out, and pixels that no chunk holds. */
+    mt_status (*hold)(void *user, const mt_image *image, uint64_t chunk, mt_error *err);
 } mt_visitor;
 
 /* Shows every pixel of the boxes once. The boxes lie inside the image and do not overlap. Of a mosaic, the visible part

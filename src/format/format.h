@@ -83,7 +83,8 @@ struct mt_chunk_map {
     int64_t shape[MT_MAX_DIMS];
     char axes[MT_MAX_DIMS + 1]; /* a letter of STCZYX for each dimension, '?' where the file does not say. S and C may
                                    stand several times: they are merged, the first slowest. */
-    bool ask_axes;              /* of more than two dimensions: '?' is not to be guessed, the caller has to say */
+    bool ask_axes;              /* of more than two dimensions, not counting leading ones of length 1: '?' is not to be
+                                   guessed, the caller has to say */
     mt_dtype dtype;
     bool swap;       /* stored in the other byte order; decoded chunks are swapped by the engine */
     uint8_t fill[8]; /* one element of dtype, in the machine's order */

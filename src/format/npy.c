@@ -196,6 +196,7 @@ static mt_status map_array(const mt_container *container, const mt_selection *pa
     mt_status st = load_header(source, map->arena, &text, &offset, err);
     if (st || (st = parse_header(text, map, &fortran, err)))
         return st;
+    map->ask_axes = true;
     memset(map->axes, '?', (size_t)map->ndim);
     st = mt_chunk_map_contiguous(map, source->key, offset, fortran, err);
     return st ? st : mt_chunk_map_check_size(map, err);

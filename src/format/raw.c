@@ -38,6 +38,7 @@ static mt_status map_pixels(const mt_container *container, const mt_selection *p
     map->dtype = o->raw_dtype;
     map->swap = mt_dtype_size(map->dtype) > 1 && (o->raw_big_endian != 0) != mt_host_big_endian();
     memcpy(map->shape, o->raw_shape, (size_t)map->ndim * sizeof *map->shape);
+    map->ask_axes = true;
     memset(map->axes, '?', (size_t)map->ndim);
     st = mt_chunk_map_contiguous(map, source->key, (uint64_t)o->raw_offset, false, err);
     return st ? st : mt_chunk_map_check_size(map, err);

@@ -24,6 +24,15 @@ static bool parse_pair(const char *item, size_t n, const char *name, int64_t *ou
            parse_number(item + length + 1, n - length - 1, out);
 }
 
+/* "level=-1" is not the name of a part. */
+static bool is_negative(const char *item, size_t n, const char *name)
+{
+    size_t length = strlen(name);
+    int64_t number;
+    return n > length + 1 && strncmp(item, name, length) == 0 && item[length] == '-' &&
+           parse_number(item + length + 1, n - length - 1, &number);
+}
+
 mt_status mt_selection_parse(mt_arena *arena, const char *text, mt_selection *out, mt_error *err)
 {
     *out = (mt_selection) { .text = "", .path = "", .series = -1, .level = -1 };
@@ -37,6 +46,8 @@ mt_status mt_selection_parse(mt_arena *arena, const char *text, mt_selection *ou
             item += n;
             continue;
         }
+        if (is_negative(item, n, "level=") || is_negative(item, n, "series=") || is_negative(item, n, "scene="))
+            return mt_fail(err, MT_E_ARGUMENT, "\"%.*s\": levels, series and scenes count from 0", (int)n, item);
         if (n == 0 || *out->path)
             return mt_fail(err, MT_E_ARGUMENT, "part \"%s\" is not of the form path&series=0&level=0", text);
         size_t slashes = strspn(item, "/"); /* "#/group/array" is "#group/array" */

@@ -266,7 +266,7 @@ static mt_status visit_boxes(plane_job *job, int64_t *sorted, mt_box *boxes, mt_
     const mt_stack_dims *dims = &job->dims;
     int y = find_dim(dims, MT_AXIS_Y), x = find_dim(dims, MT_AXIS_X);
     mt_box plane = { { 0 }, { 0 } };
-    mt_visitor visitor = { visit, job };
+    mt_visitor visitor = { .visit = visit, .user = job };
     mt_extract_options options = { .struct_size = sizeof options, .cancelled = tell_progress, .user = job };
     for (int d = 0; d < dims->ndim; d++)
         plane.extent[d] = 1;
@@ -342,7 +342,9 @@ mt_status mt_draw_plane(mt_stack *stack, const mt_draw_options *options, mt_writ
     if (options)
         memcpy(&given, options, options->struct_size);
     plane_job job = { .stack = stack, .options = &given };
-    mt_status st = check_options(&job, err);
+    mt_status st = mt_stack_check_axes(stack, err);
+    if (!st)
+        st = check_options(&job, err);
     if (st) {
         mt_error_prefix(err, "%s", stack->info.source);
         return st;

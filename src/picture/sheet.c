@@ -24,6 +24,9 @@ static mt_status check(const mt_patch_request *requests, size_t n, mt_error *err
     const mt_patch_request *first = requests;
     if (n == 0 || n > MT_MOST_PATCHES)
         return mt_fail(err, MT_E_ARGUMENT, "%zu patches on a sheet: 1 to %d can be drawn", n, MT_MOST_PATCHES);
+    mt_status st = mt_stack_check_axes(first->stack, err);
+    if (st)
+        return st;
     if (first->n_spatial != (size_t)first->stack->info.data_ndim - 2)
         return mt_fail(err, MT_E_ARGUMENT, "%zu coordinates for an image with the spatial axes %s", first->n_spatial,
                        first->stack->info.data_ndim == 5 ? "ZYX" : "YX");

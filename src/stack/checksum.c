@@ -28,7 +28,7 @@ static mt_status visit_all(mt_stack *stack, const mt_stack_dims *dims, checksum_
                            const mt_extract_options *options, uint64_t *words, mt_error *err)
 {
     mt_box whole = { { 0 }, { 0 } };
-    mt_visitor visitor = { visit, job };
+    mt_visitor visitor = { .visit = visit, .user = job };
     memcpy(whole.extent, dims->shape, sizeof whole.extent);
     mt_status st = mt_digest_init(&job->digest, &stack->context->env, dims, &stack->info, err);
     if (st)
@@ -45,8 +45,13 @@ mt_status mt_stack_checksum(mt_stack *stack, const mt_extract_options *options, 
     mt_error_reset(err);
     checksum_job job = { .sum = { { 0, 0 } } };
     mt_stack_dims dims;
+    mt_status st = mt_stack_check_axes(stack, err);
+    if (st) {
+        mt_error_prefix(err, "%s", stack->info.source);
+        return st;
+    }
     mt_stack_get_dims(stack, &dims);
-    mt_status st = mt_lock_init(&job.lock, NULL, NULL, err);
+    st = mt_lock_init(&job.lock, NULL, NULL, err);
     if (st)
         return st;
     st = visit_all(stack, &dims, &job, options, out->words, err);

@@ -9,49 +9,97 @@
 #include <stdio.h>
 #include <string.h>
 
-static const char *shape_text(const mt_chunk_map *map, char *text, size_t room)
+/* "TCZYX": axes that an array of n dimensions may have; "" if it has more than there are letters. */
+static const char *suggest(const int64_t *shape, int n, char *out)
 {
-    size_t n = 0;
-    text[0] = 0;
-    for (int d = 0; d < map->ndim && n < room; d++)
-        n += (size_t)snprintf(text + n, room - n, "%s%lld", d ? " x " : "", (long long)map->shape[d]);
-    return text;
+    enum { MOST_SAMPLES = 4 };
+    bool channels_last = n > 2 && shape[n - 1] <= MOST_SAMPLES && shape[n - 2] > MOST_SAMPLES;
+    const char *letters = channels_last ? "STZYXC" : "STCZYX";
+    memcpy(out, n > MT_MAX_AXES ? "" : letters + MT_MAX_AXES - n, n > MT_MAX_AXES ? 1 : (size_t)n + 1);
+    return out;
 }
 
-static int count_long(const mt_chunk_map *map)
+/* How many leading dimensions of length 1 the file does not name: they are left out if more than two remain. */
+static int count_leading(const mt_chunk_map *map)
 {
     int n = 0;
-    for (int d = 0; d < map->ndim; d++)
-        n += map->shape[d] != 1;
+    while (map->ndim - n > 2 && map->shape[n] == 1 && map->axes[n] == '?')
+        n++;
     return n;
 }
 
-/* The caller's axes name all dimensions, or all that are longer than 1; '-' is then a dimension of no role. */
-static mt_status take_axes(const mt_chunk_map *map, const char *axes, char *out, mt_error *err)
+static mt_status ask(const mt_stack *stack, const char *what, mt_error *err)
 {
-    char text[256];
-    mt_status st = mt_axes_check(axes, err);
-    if (st)
+    const mt_chunk_map *map = stack->map;
+    char text[256], axes[MT_MAX_AXES + 1];
+    int leading = count_leading(map);
+    mt_shape_text(map->shape, map->ndim, text, sizeof text);
+    suggest(map->shape + leading, map->ndim - leading, axes);
+    if (!*axes)
+        return mt_fail(err, MT_E_ARGUMENT, "the file does not name %s of its %s elements, and there are more than six",
+                       what, text);
+    return mt_fail(err, MT_E_ARGUMENT,
+                   "the file does not name %s of its %s elements: name them, a letter of STCZYX each, such as "
+                   "--axes %s (in Python axes=\"%s\")",
+                   what, text, axes, axes);
+}
+
+mt_status mt_stack_check_axes(const mt_stack *stack, mt_error *err)
+{
+    const mt_stack_info *info = &stack->info;
+    return info->axes_source == MT_AXES_UNKNOWN
+               ? mt_fail(err, MT_E_ARGUMENT, "%s", info->warnings[info->n_warnings - 1])
+               : MT_OK;
+}
+
+/* One axis for each stored dimension. */
+static void set_stored_axes(mt_stack *stack)
+{
+    const mt_chunk_map *map = stack->map;
+    stack->as_stored = true;
+    stack->n_axes = map->ndim;
+    for (int d = 0; d < map->ndim; d++)
+        stack->axes[d] = (mt_stack_axis) { d, map->shape[d], 1 };
+}
+
+/* '-' stands for a dimension without a role. */
+static mt_status take_axes(mt_stack *stack, const char *given, char *out, mt_error *err)
+{
+    const mt_chunk_map *map = stack->map;
+    mt_named_axes named;
+    mt_stack_axis axes[MT_MAX_AXES];
+    mt_status st = mt_named_axes_parse(given, &named, err);
+    if (st || (st = mt_named_axes_fit(&named, given, map->shape, map->ndim, axes, err)))
         return st;
-    int n = (int)strlen(axes);
-    if (n == map->ndim) {
-        memcpy(out, axes, (size_t)n + 1);
+    bool one_by_one = true;
+    for (int i = 0; i < named.n; i++)
+        one_by_one &= axes[i].dim >= 0 && (i == 0 || axes[i].dim != axes[i - 1].dim);
+    if (one_by_one) {
+        memset(out, '-', (size_t)map->ndim);
+        out[map->ndim] = 0;
+        for (int i = 0; i < named.n; i++)
+            out[axes[i].dim] = named.letters[i];
         return MT_OK;
     }
-    if (n != count_long(map))
-        return mt_fail(err, MT_E_ARGUMENT, "axes \"%s\" name %d dimensions, the image has %d: %s", axes, n, map->ndim,
-                       shape_text(map, text, sizeof text));
-    for (int d = 0; d < map->ndim; d++)
-        out[d] = map->shape[d] == 1 ? '-' : *axes++;
-    out[map->ndim] = 0;
+    stack->as_stored = false;
+    stack->n_axes = named.n;
+    memcpy(stack->axes, axes, (size_t)named.n * sizeof *axes);
+    memcpy(out, named.letters, (size_t)named.n + 1);
     return MT_OK;
 }
 
 /* What the file does not name: the last two are rows and columns, the others samples. */
-static void guess_axes(const mt_chunk_map *map, char *out)
+static mt_status guess_axes(const mt_stack *stack, char *out, mt_error *err)
 {
+    const mt_chunk_map *map = stack->map;
     memcpy(out, map->axes, (size_t)map->ndim);
     out[map->ndim] = 0;
+    if (map->ask_axes) {
+        int leading = count_leading(map);
+        memset(out, '-', (size_t)leading);
+        if (map->ndim - leading > 2 && strchr(out, '?'))
+            return ask(stack, "the axes", err);
+    }
     for (const char *c = "XY"; *c; c++) {
         char *unknown = strrchr(out, '?');
         if (!strchr(out, *c) && unknown)
@@ -60,26 +108,27 @@ static void guess_axes(const mt_chunk_map *map, char *out)
     for (char *c = out; *c; c++)
         if (*c == '?')
             *c = 'S';
+    return MT_OK;
 }
 
 static void add_role(mt_role *role, const char *axes, char letter)
 {
-    for (int d = 0; axes[d]; d++)
-        if (axes[d] == letter)
-            role->dims[role->n++] = d;
+    for (int i = 0; axes[i]; i++)
+        if (axes[i] == letter)
+            role->axes[role->n++] = i;
 }
 
-static int find_dim(const char *axes, char letter)
+static int find_axis(const char *axes, char letter)
 {
     const char *at = strchr(axes, letter);
     return at ? (int)(at - axes) : -1;
 }
 
-static mt_status role_size(const mt_chunk_map *map, const mt_role *role, int64_t *out, mt_error *err)
+static mt_status role_size(const mt_stack *stack, const mt_role *role, int64_t *out, mt_error *err)
 {
     *out = 1;
     for (int i = 0; i < role->n; i++)
-        if (mt_mul_i64(*out, map->shape[role->dims[i]], out))
+        if (mt_mul_i64(*out, stack->axes[role->axes[i]].size, out))
             return mt_fail(err, MT_E_CORRUPT, "more than 2^63 samples or channels");
     return MT_OK;
 }
@@ -95,21 +144,83 @@ static char *join_codecs(mt_stack *stack, mt_error *err)
     return mt_arena_strndup(stack->arena, text, strlen(text), err);
 }
 
-static mt_status describe_original(mt_stack *stack, const char *axes, mt_error *err)
+/* A chunk of pages along axes first to last, which share a dimension, as a box of them. False if it is none. */
+static bool split_chunk(const mt_stack_axis *axes, int first, int last, int64_t chunk, int64_t *out)
+{
+    for (; first < last && axes[first].size == 1; first++)
+        out[first] = 1;
+    for (int i = last; i > first; i--) {
+        int64_t size = axes[i].size;
+        if (size == 0 || (chunk % size != 0 && size % chunk != 0))
+            return false;
+        out[i] = mt_min_i64(size, chunk);
+        chunk /= out[i];
+    }
+    out[first] = chunk;
+    return true;
+}
+
+/* Chunk or shard shape along the axes; false, and all zero, if there is none, or it is no box of them. */
+static bool split_chunks(const mt_stack *stack, const int64_t *stored, int64_t *out)
 {
     const mt_chunk_map *map = stack->map;
+    const mt_stack_axis *axes = stack->axes;
+    int n = stack->n_axes;
+    bool known = false;
+    for (int d = 0; d < map->ndim; d++)
+        known |= stored[d] > 0;
+    for (int first = 0, last; known && first < n; first = last + 1) {
+        int dim = axes[first].dim;
+        for (last = first; dim >= 0 && last + 1 < n && axes[last + 1].dim == dim;)
+            last++;
+        if (last > first)
+            known = !map->chunk_edges[dim] && split_chunk(axes, first, last, stored[dim], out);
+        else
+            out[first] = dim < 0 ? 1 : stored[dim];
+    }
+    for (int i = 0; i < n && !known; i++)
+        out[i] = 0;
+    return known;
+}
+
+/* Chunks, shards and pixels along the axes of a stack. */
+typedef struct cut {
+    int64_t chunk[MT_MAX_DIMS], shard[MT_MAX_DIMS];
+    double pixel_size[MT_MAX_DIMS];
+    const char *unit[MT_MAX_DIMS];
+    bool has_chunks, has_shards;
+} cut;
+
+static void find_cut(const mt_stack *stack, cut *out)
+{
+    static const int64_t none[MT_MAX_DIMS] = { 0 };
+    const mt_chunk_map *map = stack->map;
+    out->has_chunks = split_chunks(stack, map->contiguous ? none : map->chunk_shape, out->chunk);
+    out->has_shards = split_chunks(stack, map->shard_shape, out->shard);
+    for (int i = 0; i < stack->n_axes; i++) {
+        const mt_stack_axis *axis = &stack->axes[i];
+        bool whole = axis->dim >= 0 && axis->size == map->shape[axis->dim];
+        out->pixel_size[i] = whole ? map->pixel_size[axis->dim] : 0;
+        out->unit[i] = whole && map->unit[axis->dim] ? map->unit[axis->dim] : "";
+    }
+}
+
+static mt_status describe_original(mt_stack *stack, const char *axes, mt_error *err)
+{
     mt_stack_info *info = &stack->info;
     int n = 0;
     char kept[MT_MAX_DIMS + 1];
-    for (int d = 0; d < map->ndim; d++) {
-        if (axes[d] == '-')
+    cut c;
+    find_cut(stack, &c);
+    for (int i = 0; i < stack->n_axes; i++) {
+        if (axes[i] == '-')
             continue;
-        kept[n] = axes[d];
-        info->original_shape[n] = map->shape[d];
-        info->chunk_shape[n] = map->contiguous ? 0 : map->chunk_shape[d];
-        info->shard_shape[n] = map->shard_shape[d];
-        info->pixel_size[n] = map->pixel_size[d];
-        info->unit[n++] = map->unit[d] ? map->unit[d] : "";
+        kept[n] = axes[i];
+        info->original_shape[n] = stack->axes[i].size;
+        info->chunk_shape[n] = c.chunk[i];
+        info->shard_shape[n] = c.shard[i];
+        info->pixel_size[n] = c.pixel_size[i];
+        info->unit[n++] = c.unit[i];
     }
     info->original_ndim = n;
     info->original_axes = mt_arena_strndup(stack->arena, kept, (size_t)n, err);
@@ -118,20 +229,19 @@ static mt_status describe_original(mt_stack *stack, const char *axes, mt_error *
 }
 
 /* A role as one axis of a view. */
-static void describe_role(mt_stack *stack, const mt_role *role, int out)
+static void describe_role(mt_stack *stack, const cut *c, const mt_role *role, int out)
 {
-    const mt_chunk_map *map = stack->map;
     mt_stack_info *info = &stack->info;
     info->original_shape[out] = info->data_shape[out];
-    info->chunk_shape[out] = map->contiguous ? 0 : 1;
-    info->shard_shape[out] = role->n && map->shard_shape[role->dims[0]] ? 1 : 0;
+    info->chunk_shape[out] = c->has_chunks;
+    info->shard_shape[out] = c->has_shards;
     for (int i = 0; i < role->n; i++) {
-        info->chunk_shape[out] *= map->chunk_shape[role->dims[i]];
-        info->shard_shape[out] *= map->shard_shape[role->dims[i]];
+        info->chunk_shape[out] *= c->chunk[role->axes[i]];
+        info->shard_shape[out] *= c->shard[role->axes[i]];
     }
     bool one = role->n == 1 && out > 0; /* samples have no size, even if they are planes */
-    info->pixel_size[out] = one ? map->pixel_size[role->dims[0]] : 0;
-    info->unit[out] = one && map->unit[role->dims[0]] ? map->unit[role->dims[0]] : "";
+    info->pixel_size[out] = one ? c->pixel_size[role->axes[0]] : 0;
+    info->unit[out] = one ? c->unit[role->axes[0]] : "";
 }
 
 static mt_status describe_view(mt_stack *stack, const char *depth, mt_error *err)
@@ -139,11 +249,13 @@ static mt_status describe_view(mt_stack *stack, const char *depth, mt_error *err
     mt_stack_info *info = &stack->info;
     bool deep = info->data_ndim == 5;
     int n = 0;
-    describe_role(stack, &stack->samples, n++);
-    describe_role(stack, &stack->channels, n++);
+    cut c;
+    find_cut(stack, &c);
+    describe_role(stack, &c, &stack->samples, n++);
+    describe_role(stack, &c, &stack->channels, n++);
     for (int i = deep ? 0 : 1; i < 3; i++) {
-        mt_role role = { .n = stack->spatial[i] >= 0, .dims = { stack->spatial[i] } };
-        describe_role(stack, &role, n++);
+        mt_role role = { .n = stack->spatial[i] >= 0, .axes = { stack->spatial[i] } };
+        describe_role(stack, &c, &role, n++);
     }
     info->original_ndim = n;
     info->original_axes = !deep ? "SCYX" : *depth == 'Z' ? "SCZYX" : "SCTYX";
@@ -161,47 +273,19 @@ static mt_status set_roles(mt_stack *stack, const char *axes, const char *depth,
         add_role(&stack->samples, axes, *samples);
     add_role(&stack->channels, axes, 'C');
     for (int i = 0; i < 3; i++)
-        stack->spatial[i] = find_dim(axes, i == 0 && depth ? *depth : "ZYX"[i]);
+        stack->spatial[i] = find_axis(axes, i == 0 && depth ? *depth : "ZYX"[i]);
     if (!depth || *depth == 'n')
         return MT_OK;
-    if (stack->spatial[0] < 0 || stack->map->shape[stack->spatial[0]] < 2)
+    if (stack->spatial[0] < 0 || stack->axes[stack->spatial[0]].size < 2)
         return mt_fail(err, MT_E_ARGUMENT, "the image has no axis %s of more than one plane to be its depth", depth);
     return MT_OK;
 }
 
-mt_status mt_stack_describe(mt_stack *stack, const char *given, const char *depth, mt_error *err)
+/* What does not depend on the axes. */
+static void describe_map(mt_stack *stack)
 {
     const mt_chunk_map *map = stack->map;
     mt_stack_info *info = &stack->info;
-    char axes[MT_MAX_DIMS + 1], text[256];
-    mt_status st = MT_OK;
-    if (given)
-        st = take_axes(map, given, axes, err);
-    else if (map->ask_axes && map->ndim > 2 && strchr(map->axes, '?'))
-        return mt_fail(err, MT_E_ARGUMENT,
-                       "the file does not say which axes its %s elements have: name them, a letter of STCZYX each",
-                       shape_text(map, text, sizeof text));
-    else
-        guess_axes(map, axes);
-    if (st)
-        return st;
-    info->axes_source = given                                         ? MT_AXES_FROM_CALLER
-                        : map->axes_assumed || strchr(map->axes, '?') ? MT_AXES_ASSUMED
-                                                                      : MT_AXES_FROM_FILE;
-    if (map->ndim >= 2 && (!strchr(axes, 'Y') || !strchr(axes, 'X')))
-        return mt_fail(err, MT_E_ARGUMENT, "no axes Y and X in \"%s\" (%s): name the axes", axes,
-                       shape_text(map, text, sizeof text));
-
-    if ((st = set_roles(stack, axes, depth, err)))
-        return st;
-
-    int n = 0;
-    if ((st = role_size(map, &stack->samples, &info->data_shape[n++], err)) ||
-        (st = role_size(map, &stack->channels, &info->data_shape[n++], err)))
-        return st;
-    for (int i = stack->spatial[0] < 0; i < 3; i++)
-        info->data_shape[n++] = stack->spatial[i] < 0 ? 1 : map->shape[stack->spatial[i]];
-    info->data_ndim = n;
     info->format = map->format;
     info->dtype = map->dtype;
     info->part = map->part ? map->part : "";
@@ -211,7 +295,63 @@ mt_status mt_stack_describe(mt_stack *stack, const char *given, const char *dept
     info->n_warnings = map->warnings.n;
     info->missing = map->missing.items;
     info->n_missing = map->n_missing;
-    if (map->channels && (int64_t)map->n_channels == info->data_shape[1])
-        info->channels = map->channels;
+}
+
+static mt_status describe_axes(mt_stack *stack, const char *axes, const char *depth, mt_error *err)
+{
+    mt_stack_info *info = &stack->info;
+    mt_status st = set_roles(stack, axes, depth, err);
+    int n = 0;
+    if (st || (st = role_size(stack, &stack->samples, &info->data_shape[n++], err)) ||
+        (st = role_size(stack, &stack->channels, &info->data_shape[n++], err)))
+        return st;
+    for (int i = stack->spatial[0] < 0; i < 3; i++)
+        info->data_shape[n++] = stack->spatial[i] < 0 ? 1 : stack->axes[stack->spatial[i]].size;
+    info->data_ndim = n;
+    if (stack->map->channels && (int64_t)stack->map->n_channels == info->data_shape[1])
+        info->channels = stack->map->channels;
     return depth ? describe_view(stack, depth, err) : describe_original(stack, axes, err);
+}
+
+/* The image without roles: what to name is one more warning. */
+static mt_status describe_unknown(mt_stack *stack, const mt_error *question, mt_error *err)
+{
+    mt_stack_info *info = &stack->info;
+    const char **warnings = mt_arena_alloc(stack->arena, info->n_warnings + 1, sizeof *warnings, err);
+    char *text = mt_arena_strndup(stack->arena, question->message, strlen(question->message), err);
+    if (!warnings || !text)
+        return MT_E_MEMORY;
+    if (info->n_warnings)
+        memcpy(warnings, info->warnings, info->n_warnings * sizeof *warnings);
+    warnings[info->n_warnings++] = text;
+    info->warnings = warnings;
+    info->axes_source = MT_AXES_UNKNOWN;
+    return describe_original(stack, stack->map->axes, err);
+}
+
+/* The letter of each axis: as the caller names them, or the file, or assumed. */
+static mt_status choose_axes(mt_stack *stack, const char *given, char *out, mt_error *err)
+{
+    mt_status st = given ? take_axes(stack, given, out, err) : guess_axes(stack, out, err);
+    if (st || stack->map->ndim < 2 || (strchr(out, 'Y') && strchr(out, 'X')))
+        return st;
+    return ask(stack, "Y and X among the axes", err);
+}
+
+mt_status mt_stack_describe(mt_stack *stack, const mt_open_options *options, mt_error *err)
+{
+    const mt_chunk_map *map = stack->map;
+    char axes[MT_MAX_DIMS + 1];
+    mt_error question = MT_ERROR_INIT;
+    describe_map(stack);
+    set_stored_axes(stack);
+    mt_status st = choose_axes(stack, options->axes, axes, &question);
+    if (st && !options->axes && !options->depth_axis && options->allow_unknown_axes)
+        return describe_unknown(stack, &question, err);
+    if (st)
+        return mt_fail(err, st, "%s", question.message);
+    stack->info.axes_source = options->axes                                 ? MT_AXES_FROM_CALLER
+                              : map->axes_assumed || strchr(map->axes, '?') ? MT_AXES_ASSUMED
+                                                                            : MT_AXES_FROM_FILE;
+    return describe_axes(stack, axes, options->depth_axis, err);
 }

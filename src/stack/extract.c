@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Patch requests become boxes of stored arrays. */
 #include "base/checked.h"
+#include "engine/visit.h"
 #include "stack/own.h"
 #include "stack/padding.h"
 
@@ -13,6 +14,7 @@
 
 typedef struct read_list {
     mt_context *context;
+    const struct mt_visitor *visitor;
     mt_scratch *scratch; /* holds reads where they are many */
     mt_read *reads;
     size_t n, room;
@@ -56,9 +58,11 @@ static mt_status check_box(const mt_stack *stack, const mt_patch_request *r, mt_
 /* Rows or columns that the array does not have (an array of less than two dimensions): only coordinate 0 is inside. */
 static mt_status check_dimensions(const mt_patch_request *r, mt_error *err)
 {
+    const mt_stack *stack = r->stack;
     int first = r->n_spatial == 3 ? 0 : 1;
+    bool is_scalar = stack->map && stack->map->ndim == 0;
     for (int i = first; i < 3; i++)
-        if (r->stack->spatial[i] < 0 && (r->coords[i - first] != 0 || r->patch_size[i - first] != 1))
+        if ((stack->spatial[i] < 0 || is_scalar) && (r->coords[i - first] != 0 || r->patch_size[i - first] != 1))
             return mt_fail(err, MT_E_UNSUPPORTED, "padding along %c, which this array lacks", "ZYX"[i]);
     return MT_OK;
 }
@@ -76,6 +80,9 @@ static mt_status check_padding(const mt_patch_request *r, mt_error *err)
 static mt_status check_values(const mt_patch_request *r, mt_error *err)
 {
     const mt_stack_info *info = &r->stack->info;
+    mt_status st = mt_stack_check_axes(r->stack, err);
+    if (st)
+        return st;
     if (r->sample < 0 || r->sample >= info->data_shape[0])
         return mt_fail(err, MT_E_RANGE, "sample %lld is out of bounds for an image of %lld samples",
                        (long long)r->sample, (long long)info->data_shape[0]);
@@ -86,8 +93,8 @@ static mt_status check_values(const mt_patch_request *r, mt_error *err)
         return mt_fail(err, MT_E_ARGUMENT, "scale and offset need patches of float32");
     if (!r->stack->map && r->view.dtype && r->view.dtype != MT_FLOAT32)
         return mt_fail(err, MT_E_ARGUMENT, "a stack of one's own gives patches of float32 only");
-    mt_status st = check_channels(r->stack, r, err);
-    if (st || (st = check_box(r->stack, r, err)) || (st = check_dimensions(r, err)))
+    if ((st = check_channels(r->stack, r, err)) || (st = check_box(r->stack, r, err)) ||
+        (st = check_dimensions(r, err)))
         return st;
     return check_padding(r, err);
 }
@@ -116,13 +123,21 @@ void mt_request_strides(const mt_patch_request *r, int64_t *out)
     out[0] = stride;
 }
 
-static void set_index(mt_read *read, const mt_role *role, const mt_chunk_map *map, int64_t index)
+/* Dimensions start at 0, and some hold several axes. */
+static void set_index(mt_read *read, const mt_role *role, const mt_stack *stack, int64_t index)
 {
     for (int i = role->n - 1; i >= 0; i--) {
-        int d = role->dims[i];
-        read->start[d] = index % map->shape[d];
-        index /= map->shape[d];
+        const mt_stack_axis *axis = &stack->axes[role->axes[i]];
+        if (axis->dim >= 0)
+            read->start[axis->dim] += index % axis->size * axis->step;
+        index /= axis->size;
     }
+}
+
+/* Whether pixels along an axis are those along its dimension, with padding at both ends. */
+static bool is_dimension(const mt_stack *stack, const mt_stack_axis *axis)
+{
+    return axis->dim >= 0 && axis->size == stack->map->shape[axis->dim];
 }
 
 static void set_convert(mt_read *read, const mt_patch_request *r, int64_t channel_number)
@@ -186,16 +201,61 @@ static void set_box(mt_read *read, const mt_patch_request *r, const int64_t *str
         read->extent[d] = 1;
         read->out_stride[d] = 0;
     }
-    set_index(read, &stack->samples, stack->map, r->sample);
+    set_index(read, &stack->samples, stack, r->sample);
     int first = r->n_spatial == 3 ? 0 : 1;
     for (int i = first; i < 3; i++) {
-        int d = stack->spatial[i];
-        if (d < 0)
+        if (stack->spatial[i] < 0 || !is_dimension(stack, &stack->axes[stack->spatial[i]]))
             continue;
+        int d = stack->axes[stack->spatial[i]].dim;
         read->start[d] = r->coords[i - first];
         read->extent[d] = r->patch_size[i - first];
         read->out_stride[d] = strides[1 + i - first];
     }
+}
+
+static mt_status add_copy(read_list *list, const mt_read *read, mt_error *err)
+{
+    mt_read *added;
+    mt_status st = new_read(list, &added, err);
+    if (!st)
+        *added = *read;
+    return st;
+}
+
+/* Adds a read, once for each coordinate along those of the spatial axes i to 2 that are not dimensions by themselves:
+ * planes that others lie between, or an axis that is not stored. */
+static mt_status add_planes(read_list *list, const mt_patch_request *r, const int64_t *strides, int i,
+                            const mt_read *read, mt_error *err)
+{
+    const mt_stack *stack = r->stack;
+    int first = r->n_spatial == 3 ? 0 : 1;
+    while (i < 3 && (i < first || is_dimension(stack, &stack->axes[stack->spatial[i]])))
+        i++;
+    if (i == 3)
+        return add_copy(list, read, err);
+    const mt_stack_axis *axis = &stack->axes[stack->spatial[i]];
+    mt_status st = MT_OK;
+    for (int64_t k = 0; !st && k < r->patch_size[i - first]; k++) {
+        int64_t at = r->coords[i - first] + k;
+        bool is_inside = at >= 0 && at < axis->size;
+        int d = axis->dim < 0 ? 0 : axis->dim;
+        mt_read one = *read;
+        one.out += k * strides[1 + i - first];
+        if (is_inside)
+            one.start[d] += at * axis->step;
+        else /* all of it is padding, wherever it lies along the others */
+            one.start[d] = -one.extent[d];
+        st = add_planes(list, r, strides, i + 1, &one, err);
+    }
+    return st;
+}
+
+static bool is_empty(const mt_patch_request *r)
+{
+    for (size_t i = 0; i < r->n_spatial; i++)
+        if (r->patch_size[i] == 0)
+            return true;
+    return false;
 }
 
 static mt_status add_channels(read_list *list, const mt_patch_request *r, mt_status *status, mt_error *reason,
@@ -203,11 +263,13 @@ static mt_status add_channels(read_list *list, const mt_patch_request *r, mt_sta
 {
     mt_stack *stack = r->stack;
     const mt_role *role = &stack->channels;
-    int inner = role->n ? role->dims[role->n - 1] : -1;
+    const mt_stack_axis *inner = role->n ? &stack->axes[role->axes[role->n - 1]] : NULL;
+    if (inner && (inner->dim < 0 || inner->step != 1))
+        inner = NULL; /* one by one */
     int64_t strides[4] = { 0 }, n = mt_request_channels(r);
     mt_request_strides(r, strides);
     for (int64_t i = 0, run; i < n; i += run) {
-        run = inner < 0 ? 1 : channel_run(r, i, n, stack->map->shape[inner]);
+        run = inner ? channel_run(r, i, n, inner->size) : 1;
         mt_read *read;
         mt_status st = new_read(list, &read, err);
         if (st)
@@ -215,15 +277,21 @@ static mt_status add_channels(read_list *list, const mt_patch_request *r, mt_sta
         read->image = &stack->image;
         read->status = status;
         read->reason = reason;
-        read->visitor = NULL;
+        read->visitor = list->visitor;
         set_convert(read, r, i);
         mt_element_from_double(read->convert.to, r->view.padding, read->padding);
         read->out = (uint8_t *)r->view.data + i * strides[0];
         set_box(read, r, strides);
-        set_index(read, role, stack->map, r->channels ? r->channels[i] : i);
-        if (inner >= 0) {
-            read->extent[inner] = run;
-            read->out_stride[inner] = strides[0];
+        set_index(read, role, stack, r->channels ? r->channels[i] : i);
+        if (inner) {
+            read->extent[inner->dim] = run;
+            read->out_stride[inner->dim] = strides[0];
+        }
+        if (!stack->as_stored) {
+            mt_read one = *read;
+            list->n--;
+            if (!is_empty(r) && (st = add_planes(list, r, strides, 0, &one, err)))
+                return st;
         }
     }
     return MT_OK;
@@ -253,7 +321,8 @@ static void zero_patch(const mt_patch_request *r)
 void mt_extraction_fail(mt_extraction *x, size_t i, mt_status st, const mt_error *failure)
 {
     const mt_extract_options *options = &x->cancel.options;
-    zero_patch(&x->requests[i]);
+    if (!x->visitor)
+        zero_patch(&x->requests[i]);
     if (options->statuses)
         options->statuses[i] = st;
     if (options->errors) {
@@ -329,13 +398,14 @@ static mt_status extract(mt_extraction *x)
 {
     read_list list;
     list.context = x->context;
+    list.visitor = x->visitor;
     list.scratch = NULL;
     list.reads = list.inline_reads;
     list.n = 0;
     list.room = INLINE_READS;
     bool own = false;
     mt_cancel_asked(&x->cancel); /* all that follows heeds the answer */
-    for (size_t i = 0; i < x->n; i++) {
+    for (size_t i = 0; !x->visitor && i < x->n; i++) {
         count_request(&x->requests[i]);
         own |= !x->requests[i].stack->map;
     }
@@ -346,15 +416,24 @@ static mt_status extract(mt_extraction *x)
     mt_status st = mt_engine_read(x->context, list.reads, list.n, &x->cancel, x->status ? NULL : x->err);
     if (list.scratch)
         mt_context_give_scratch(x->context, list.scratch);
-    fill_requests(x);
+    if (!x->visitor)
+        fill_requests(x);
     return x->status ? x->status : st;
+}
+
+mt_status mt_requests_check(const mt_patch_request *requests, size_t n, mt_error *err)
+{
+    mt_status st = MT_OK;
+    for (size_t i = 0; !st && i < n; i++)
+        st = check_request(&requests[i], requests[0].stack->context, err);
+    return st;
 }
 
 static mt_status check_all(mt_extraction *x, const mt_extract_options *options)
 {
     mt_status st = mt_cancel_init(&x->cancel, options, x->err);
-    for (size_t i = 0; !st && i < x->n; i++)
-        st = check_request(&x->requests[i], x->context, x->err);
+    if (!st)
+        st = mt_requests_check(x->requests, x->n, x->err);
     for (size_t i = 0; !st && i < x->n; i++) {
         if (x->cancel.options.statuses)
             x->cancel.options.statuses[i] = MT_OK;
@@ -374,6 +453,19 @@ mt_status mt_extract_patches(const mt_patch_request *requests, size_t n, const m
         .context = requests[0].stack->context, .requests = requests, .n = n, .failed = SIZE_MAX, .err = err
     };
     mt_status st = check_all(&x, options);
+    return st ? st : mt_cancel_status(&x.cancel, extract(&x), err);
+}
+
+mt_status mt_extraction_visit(const mt_patch_request *requests, size_t n, const mt_extract_options *options,
+                              const mt_visitor *visitor, mt_error *err)
+{
+    mt_extraction x = { .context = requests[0].stack->context,
+                        .requests = requests,
+                        .n = n,
+                        .visitor = visitor,
+                        .failed = SIZE_MAX,
+                        .err = err };
+    mt_status st = mt_cancel_init(&x.cancel, options, err);
     return st ? st : mt_cancel_status(&x.cancel, extract(&x), err);
 }
 

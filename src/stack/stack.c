@@ -86,7 +86,7 @@ static mt_status fill_stack(mt_stack *stack, mt_container *container, const mt_s
     if (!options->map)
         st = mt_container_map(container, part, &stack->map, err);
     if (!st)
-        st = mt_stack_describe(stack, options->axes, options->depth_axis, err);
+        st = mt_stack_describe(stack, options, err);
     if (!st && options->missing_is_error)
         st = check_complete(&stack->info, err);
     if (st) {
@@ -198,8 +198,8 @@ static mt_status describe_array(mt_stack *stack, mt_dtype dtype, const char *axe
     }
     if (mt_product_i64(map->chunk_shape, map->ndim, &elements) || mt_mul_i64(elements, stride, &elements))
         return mt_fail(err, MT_E_ARGUMENT, "the array has more than 2^63 bytes");
-    st = mt_stack_describe(stack, axes, NULL, err);
-    if (st)
+    mt_open_options options = { .axes = axes };
+    if ((st = mt_axes_check(axes, err)) || (st = mt_stack_describe(stack, &options, err))) /* letters without sizes */
         return st;
     for (int d = map->ndim - 1; d >= 0; d--) {
         map->piece_stride[d] = strides ? strides[d] : stride;

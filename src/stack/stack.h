@@ -3,12 +3,13 @@
 #define MT_STACK_STACK_H
 
 #include "engine/engine.h"
+#include "stack/fit.h"
 #include "stack/source.h"
 
-/* Which dimensions of the stored array make up one dimension of SC(Z)YX, slowest first. */
+/* Which axes make up one dimension of SC(Z)YX, slowest first. */
 typedef struct mt_role {
     int n;
-    int dims[MT_MAX_DIMS];
+    int axes[MT_MAX_DIMS];
 } mt_role;
 
 struct mt_stack {
@@ -23,8 +24,11 @@ struct mt_stack {
     mt_image image;
     bool has_saved_map;
     bool depth_view, masks; /* options that a saved map must have, too */
+    int n_axes;
+    mt_stack_axis axes[MT_MAX_DIMS];
+    bool as_stored; /* the axes are the stored dimensions, some of which may have no role */
     mt_role samples, channels;
-    int spatial[3]; /* the dimensions of Z, Y and X; -1: none, of size 1 */
+    int spatial[3]; /* the axes Z, Y and X; -1: none, of size 1 */
 
     /* A stack of one's own. */
     mt_stack_ops ops;
@@ -34,8 +38,11 @@ struct mt_stack {
 /* The options of a caller (NULL: none), of the size that they have here. */
 MT_MUST_CHECK mt_status mt_open_options_take(const mt_open_options *given, mt_open_options *out, mt_error *err);
 
-/* Fills info and roles from the map and the axes and depth axis that the caller named (NULL: those of the map). */
-MT_MUST_CHECK mt_status mt_stack_describe(mt_stack *stack, const char *axes, const char *depth_axis, mt_error *err);
+/* Fills info, axes and roles from the map and the axes and depth axis of the options. */
+MT_MUST_CHECK mt_status mt_stack_describe(mt_stack *stack, const mt_open_options *options, mt_error *err);
+
+/* MT_E_ARGUMENT, with what to name, if the axes are not known (MT_AXES_UNKNOWN): there are no pixels then. */
+MT_MUST_CHECK mt_status mt_stack_check_axes(const mt_stack *stack, mt_error *err);
 
 /* Makes the map of a stack out of the file that options->map names. *asked: the part that it is of, in the arena. */
 MT_MUST_CHECK mt_status mt_stack_load_map(mt_stack *stack, mt_container *container, const mt_selection *part,

@@ -9,32 +9,40 @@
 enum { BLOCK_CHANNELS = 8, BLOCK_SIDE = 1024 };
 static const int64_t most_of_block[5] = { 1, BLOCK_CHANNELS, 1, BLOCK_SIDE, BLOCK_SIDE };
 
-static void set_axis(const mt_role *role, const mt_chunk_map *map, int axis, mt_stack_dims *out)
+static void set_axis(const mt_role *role, int axis, mt_stack_dims *out)
 {
     int64_t step = 1;
     for (int i = role->n - 1; i >= 0; i--) {
-        int d = role->dims[i];
+        int d = role->axes[i];
         out->axis[d] = axis;
         out->step[d] = step;
-        step *= map->shape[d];
+        step *= out->shape[d];
     }
+}
+
+/* Pixels along a stored dimension that are read together. */
+static int64_t find_run(const mt_chunk_map *map, int d)
+{
+    bool is_fastest = map->contiguous && map->piece_stride[d] == (int64_t)mt_dtype_size(map->dtype);
+    return is_fastest ? mt_max_i64(map->shape[d], 1) : map->contiguous ? 1 : map->chunk_shape[d];
 }
 
 static void get_stored_dims(const mt_stack *stack, mt_stack_dims *out)
 {
     const mt_chunk_map *map = stack->map;
-    out->ndim = map->ndim;
+    out->ndim = stack->n_axes;
     out->dtype = map->dtype;
     memcpy(out->fill, map->fill, sizeof out->fill);
-    for (int d = 0; d < map->ndim; d++) {
-        out->shape[d] = map->shape[d];
-        bool is_fastest = map->contiguous && map->piece_stride[d] == (int64_t)mt_dtype_size(map->dtype);
-        out->chunk[d] = is_fastest ? mt_max_i64(map->shape[d], 1) : map->contiguous ? 1 : map->chunk_shape[d];
+    for (int d = 0; d < stack->n_axes; d++) {
+        const mt_stack_axis *axis = &stack->axes[d];
+        int64_t run = axis->dim < 0 ? 1 : find_run(map, axis->dim) / axis->step;
+        out->shape[d] = axis->size;
+        out->chunk[d] = stack->as_stored ? run : mt_max_i64(mt_min_i64(run, axis->size), 1);
         out->axis[d] = MT_AXIS_S; /* of size 1, or set below */
         out->step[d] = 0;
     }
-    set_axis(&stack->samples, map, MT_AXIS_S, out);
-    set_axis(&stack->channels, map, MT_AXIS_C, out);
+    set_axis(&stack->samples, MT_AXIS_S, out);
+    set_axis(&stack->channels, MT_AXIS_C, out);
     for (int i = 0; i < 3; i++)
         if (stack->spatial[i] >= 0) {
             out->axis[stack->spatial[i]] = MT_AXIS_Z + i;
@@ -134,6 +142,140 @@ static mt_status visit_own(mt_stack *stack, const mt_box *boxes, size_t n, const
     return st;
 }
 
+/* A box along the axes of a stack as boxes of its stored dimensions. Along the axes that each marks it has one coordinate
+ * after the other: between them lies what is not in the box. Returns how many boxes they are; -1: too many. */
+static int64_t start_box(const mt_stack *stack, const mt_box *in, mt_box *out, bool *each)
+{
+    int64_t n = 1;
+    for (int d = 0; d < stack->map->ndim; d++) {
+        out->start[d] = 0;
+        out->extent[d] = 1;
+    }
+    for (int i = stack->n_axes - 1; i >= 0; i--) {
+        const mt_stack_axis *axis = &stack->axes[i];
+        int d = axis->dim;
+        each[i] = false;
+        if (d < 0)
+            continue;
+        if (out->extent[d] == axis->step) { /* all of the faster axes */
+            out->extent[d] *= in->extent[i];
+        } else if (in->extent[i] != 1) {
+            each[i] = true;
+            if (mt_mul_i64(n, in->extent[i], &n))
+                return -1;
+        }
+        out->start[d] += in->start[i] * axis->step;
+    }
+    return n;
+}
+
+/* Box number k of those. */
+static void set_box(const mt_stack *stack, const mt_box *in, const bool *each, int64_t k, mt_box *out)
+{
+    for (int i = stack->n_axes - 1; i >= 0; i--) {
+        if (!each[i])
+            continue;
+        out->start[stack->axes[i].dim] += k % in->extent[i] * stack->axes[i].step;
+        k /= in->extent[i];
+    }
+}
+
+static mt_status store_boxes(const mt_stack *stack, const mt_box *boxes, size_t n, mt_box **out, size_t *n_out,
+                             mt_error *err)
+{
+    mt_box first;
+    bool each[MT_MAX_DIMS];
+    int64_t count = 0;
+    void *memory;
+    for (size_t i = 0; i < n; i++) {
+        int64_t more = start_box(stack, &boxes[i], &first, each);
+        if (more < 0 || mt_add_i64(count, more, &count) || (uint64_t)count > SIZE_MAX / sizeof **out - 1)
+            return mt_fail(err, MT_E_LIMIT, "%s: the planes lie in too many pieces", stack->info.source);
+    }
+    *n_out = (size_t)count;
+    mt_status st = mt_alloc(&stack->context->env, ((size_t)count + 1) * sizeof **out, &memory, err);
+    if (st)
+        return st;
+    mt_box *at = *out = memory;
+    for (size_t i = 0; i < n; i++) {
+        int64_t pieces = start_box(stack, &boxes[i], &first, each);
+        for (int64_t k = 0; k < pieces; k++) {
+            *at = first;
+            set_box(stack, &boxes[i], each, k, at++);
+        }
+    }
+    return MT_OK;
+}
+
+/* Shows boxes of stored dimensions as boxes along the axes. */
+typedef struct splitter {
+    const mt_stack *stack;
+    const mt_visitor *visitor;
+} splitter;
+
+/* Axes from i on, of which the one at i has, in pixels of its dimension, [from, from + n) of what is left of it. The
+ * boxes are as large as they can be: a head, a middle of whole ones, and a tail. */
+static mt_status split(const splitter *s, const mt_visited *visited, mt_visited *part, int i, int64_t from, int64_t n,
+                       mt_error *err);
+
+static mt_status split_rest(const splitter *s, const mt_visited *visited, mt_visited *part, int i, int64_t from,
+                            int64_t n, mt_error *err)
+{
+    const mt_stack_axis *axis = &s->stack->axes[i];
+    if (i == s->stack->n_axes)
+        return s->visitor->visit(s->visitor->user, part, err);
+    if (i == 0 || axis[-1].dim != axis->dim || axis->dim < 0) {
+        from = axis->dim < 0 ? 0 : visited->place.start[axis->dim];
+        n = axis->dim < 0 ? 1 : visited->place.extent[axis->dim];
+    }
+    return split(s, visited, part, i, from, n, err);
+}
+
+static mt_status split(const splitter *s, const mt_visited *visited, mt_visited *part, int i, int64_t from, int64_t n,
+                       mt_error *err)
+{
+    const mt_stack_axis *axis = &s->stack->axes[i];
+    const uint8_t *data = part->data;
+    int64_t step = axis->dim < 0 ? 1 : axis->step, stride = axis->dim < 0 ? 0 : visited->stride[axis->dim];
+    mt_status st = MT_OK;
+    part->stride[i] = stride * step;
+    for (int64_t done = 0, now; !st && done < n; done += now) {
+        int64_t at = from + done, inner = at % step;
+        bool is_whole = inner == 0 && n - done >= step;
+        now = is_whole ? (n - done) / step * step : mt_min_i64(step - inner, n - done);
+        part->place.start[i] = at / step;
+        part->place.extent[i] = is_whole ? now / step : 1;
+        part->data = data ? data + done * stride : NULL;
+        st = split_rest(s, visited, part, i + 1, inner, is_whole ? step : now, err);
+    }
+    part->data = data;
+    return st;
+}
+
+static mt_status visit_split(void *user, const mt_visited *visited, mt_error *err)
+{
+    const splitter *s = user;
+    mt_visited part = { .data = visited->data, .swap = visited->swap };
+    return split_rest(s, visited, &part, 0, 0, 0, err);
+}
+
+static mt_status visit_stored(mt_stack *stack, const mt_box *boxes, size_t n, const mt_visitor *visitor,
+                              mt_cancel *cancel, mt_error *err)
+{
+    if (stack->as_stored)
+        return mt_engine_visit(&stack->image, boxes, n, visitor, cancel, err);
+    splitter s = { stack, visitor };
+    mt_visitor splitting = { visit_split, &s };
+    mt_box *stored;
+    size_t n_stored;
+    mt_status st = store_boxes(stack, boxes, n, &stored, &n_stored, err);
+    if (st)
+        return st;
+    st = mt_engine_visit(&stack->image, stored, n_stored, &splitting, cancel, err);
+    mt_release(&stack->context->env, stored, (n_stored + 1) * sizeof *stored);
+    return st;
+}
+
 mt_status mt_stack_visit(mt_stack *stack, const mt_box *boxes, size_t n, const mt_visitor *visitor,
                          const mt_extract_options *options, mt_error *err)
 {
@@ -143,6 +285,6 @@ mt_status mt_stack_visit(mt_stack *stack, const mt_box *boxes, size_t n, const m
         return st;
     if (!stack->map)
         return visit_own(stack, boxes, n, visitor, options, err);
-    st = mt_engine_visit(&stack->image, boxes, n, visitor, &cancel, err);
+    st = visit_stored(stack, boxes, n, visitor, &cancel, err);
     return mt_cancel_status(&cancel, st, err);
 }

@@ -368,7 +368,7 @@ static void more_raw_bytes_than_pixels(void **state)
         uint64_t huge = UINT64_C(1) << 62;
         memcpy(n.store.bytes + 16 * 5 + 8, &huge, sizeof huge);
         _Atomic int64_t pixels = 0;
-        mt_visitor visitor = { count_pixels, (void *)&pixels };
+        mt_visitor visitor = { .visit = count_pixels, .user = (void *)&pixels };
         mt_box all = { .extent = { NET_IMAGE, NET_IMAGE } };
         mt_cancel cancel;
         check_ok(mt_cancel_init(&cancel, NULL, &err), &err);

@@ -2,6 +2,7 @@
 /* Visits show every pixel once, whatever the format, and decode each chunk once; regions that are known to be absent come
  * as few boxes, and reads fill them alike. */
 #include "stack/visit.h"
+#include "support/contract.h"
 #include "support/map.h"
 
 #include <microtome/microtome.h>
@@ -109,12 +110,13 @@ static void check_whole(mt_context *context, const char *path)
     mt_error err = MT_ERROR_INIT;
     seen s;
     mt_counters k;
-    check_ok(mt_stack_open(context, path, NULL, &stack, &err), &err);
+    mt_open_options options = { .struct_size = sizeof options, .axes = axes_for(path) };
+    check_ok(mt_stack_open(context, path, &options, &stack, &err), &err);
     mt_stack_get_dims(stack, &dims);
     size_t n = start_looking(&s, &dims), size = mt_dtype_size(dims.dtype);
     mt_box whole = { { 0 }, { 0 } };
     memcpy(whole.extent, dims.shape, sizeof whole.extent);
-    mt_visitor visitor = { look, &s };
+    mt_visitor visitor = { .visit = look, .user = &s };
     mt_context_reset_counters(context);
     check_ok(mt_stack_visit(stack, &whole, 1, &visitor, NULL, &err), &err);
     mt_context_get_counters(context, &k);
@@ -178,7 +180,7 @@ static void boxes_only(void **state)
             box.extent[d] = random_between(&seed, 1, dims.shape[d] - box.start[d]);
             inside *= (size_t)box.extent[d];
         }
-        mt_visitor visitor = { look, &s };
+        mt_visitor visitor = { .visit = look, .user = &s };
         check_ok(mt_stack_visit(stack, &box, 1, &visitor, NULL, &err), &err);
         for (size_t i = 0; i < n; i++) {
             shown += s.times[i];
@@ -215,7 +217,7 @@ static void visitors_may_fail(void **state)
     s.fail_with = MT_E_IO;
     mt_box whole = { { 0 }, { 0 } };
     memcpy(whole.extent, dims.shape, sizeof whole.extent);
-    mt_visitor visitor = { look, &s };
+    mt_visitor visitor = { .visit = look, .user = &s };
     assert_int_equal(mt_stack_visit(stack, &whole, 1, &visitor, NULL, &err), MT_E_IO);
     assert_string_equal(err.message, "the visitor has had enough");
     s.fail_with = MT_OK;
@@ -323,7 +325,7 @@ static void visit_sparse(mt_image *image, const sparse *s, const mt_box *box, co
     mt_cancel cancel;
     mt_error err = MT_ERROR_INIT;
     size_t inside = 1, shown = 0, n = start_looking(&looked, dims);
-    mt_visitor visitor = { look, &looked };
+    mt_visitor visitor = { .visit = look, .user = &looked };
     check_ok(mt_cancel_init(&cancel, NULL, &err), &err);
     check_ok(mt_engine_visit(image, box, 1, &visitor, &cancel, &err), &err);
     for (int d = 0; d < DIMS; d++)

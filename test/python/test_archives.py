@@ -47,7 +47,7 @@ def archive(tmp_path):
 def test_members(archive):
     path, images = archive
     for name, pixels in images.items():
-        stack = microtome.open(path / name)
+        stack = microtome.open(path / name, axes="SYX"[-pixels.ndim :])
         assert stack.source == f"{path}/{name}"
         np.testing.assert_array_equal(np.asarray(stack).reshape(pixels.shape), pixels)
         again = pickle.loads(pickle.dumps(stack))
@@ -69,8 +69,9 @@ def test_random_patches_of_gzip(archive, tmp_path):
 
 def test_open_all_and_list(archive, data):
     path, _ = archive
-    stacks = microtome.open_all([path / "b.npy", path / "stored/a.npy", f"{data}/zip/syn/rfc9.ozx"])
-    assert len(stacks) == 3
+    stacks = microtome.open_all([path / "stored/a.npy", f"{data}/zip/syn/rfc9.ozx"])
+    assert len(stacks) == 2
+    assert microtome.open_all([path / "b.npy", path / "stored/a.npy"], "ZYX")[1].shape == (1, 1, 1, 30, 40)
 
 
 def test_errors(archive, data):

@@ -44,8 +44,8 @@ static void check_same(const char *plain, const char *other)
 {
     mt_stack *a, *b;
     mt_error err = MT_ERROR_INIT, other_err = MT_ERROR_INIT;
-    mt_status st = mt_stack_open(NULL, plain, NULL, &a, &err);
-    mt_status other_st = mt_stack_open(NULL, other, NULL, &b, &other_err);
+    mt_status st = open_any(plain, &a, &err);
+    mt_status other_st = open_any(other, &b, &other_err);
     if (st != other_st)
         fail_msg("%s: %s, %s: %s", plain, err.message, other, other_err.message);
     if (st)
@@ -279,9 +279,10 @@ static void check_saved_map(const char *archive, const char *path)
     mt_error err = MT_ERROR_INIT;
     whole_image x = { 0 }, y = { 0 };
     snprintf(map, sizeof map, "%s", path_of("m.map"));
-    mt_open_options options = { .struct_size = sizeof options, .map = map };
+    mt_open_options options = { .struct_size = sizeof options, .axes = axes_for(path) };
     FILE *file = fopen(map, "wb");
-    mt_stack *stack = open_path(path, NULL);
+    mt_stack *stack = open_path(path, &options);
+    options.map = map;
     check_ok(mt_stack_save_map(stack, write_file, file, &err), &err);
     assert_int_equal(fclose(file), 0);
     mt_stack *again = open_path(path, &options);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Dependent round trips to open an image, and to open it and read the first patch of its last plane. */
-#include "support/support.h"
+#include "support/contract.h"
 
 #include "stack/stack.h"
 #include "support/delayed_store.h"
@@ -17,7 +17,7 @@ typedef struct trips {
 static trips count(const char *path, const char *part, bool print)
 {
     delayed_log log = { .delay_ms = 8, .print = print };
-    mt_open_options options = { .struct_size = sizeof options, .part = part };
+    mt_open_options options = { .struct_size = sizeof options, .part = part, .axes = part ? NULL : axes_for(path) };
     mt_context *context;
     mt_stack *stack;
     mt_error err = MT_ERROR_INIT;

@@ -18,6 +18,26 @@ static int64_t product(const int64_t *sizes, int n)
     return p;
 }
 
+const char *axes_for(const char *path)
+{
+    static const char *const axes[] = { NULL, "X", "YX", "SYX", "STYX", "STCYX", "STCZYX" };
+    mt_open_options options = { .struct_size = sizeof options, .allow_unknown_axes = 1 };
+    mt_stack *stack;
+    if (mt_stack_open(NULL, path, &options, &stack, NULL))
+        return NULL;
+    const mt_stack_info *info = mt_stack_get_info(stack);
+    const char *found =
+        info->axes_source == MT_AXES_UNKNOWN && info->original_ndim <= 6 ? axes[info->original_ndim] : NULL;
+    mt_stack_close(stack);
+    return found;
+}
+
+mt_status open_any(const char *path, mt_stack **out, mt_error *err)
+{
+    mt_open_options options = { .struct_size = sizeof options, .axes = axes_for(path) };
+    return mt_stack_open(NULL, path, &options, out, err);
+}
+
 mt_status read_whole(mt_stack *stack, whole_image *out, mt_error *err)
 {
     const mt_stack_info *info = mt_stack_get_info(stack);
@@ -365,9 +385,13 @@ static void check_with_cache(const char *path, const mt_open_options *options, c
     mt_context_free(context);
 }
 
-void check_contract(const char *path, const mt_open_options *options)
+void check_contract(const char *path, const mt_open_options *given)
 {
+    mt_open_options named = given ? *given : (mt_open_options) { .struct_size = sizeof named };
+    const mt_open_options *options = &named;
     print_message("contract: %s\n", path);
+    if (!named.axes)
+        named.axes = axes_for(path);
     mt_stack *stack;
     mt_error err = MT_ERROR_INIT;
     whole_image image;

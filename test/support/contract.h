@@ -20,11 +20,18 @@ typedef struct whole_image {
 mt_status read_whole(mt_stack *stack, whole_image *out, mt_error *err);
 void free_whole(whole_image *image);
 
+/* Axes for an image that has to be given some: "SYX", "STYX" and so on, which keep the order of its elements. NULL if it
+ * needs none, or cannot be opened. */
+const char *axes_for(const char *path);
+
+/* mt_stack_open of a path with these axes. */
+mt_status open_any(const char *path, mt_stack **out, mt_error *err);
+
 /* Random boxes (inside, across and beyond every border, negative) of random channels and samples, as stored and as
  * float32, with each way of padding, singly and in batches, equal the naive answer. */
 void check_boxes(mt_stack *stack, const whole_image *image, uint64_t seed, int n);
 
-/* Opens path and checks: info is sane; boxes; eight threads at once; no cache and a tiny one; every truncation of a
+/* Opens path, with axes_for it if options name none, and checks: info is sane; boxes; eight threads at once; no cache and a tiny one; every truncation of a
  * single file; every failing allocation; every failing and short read. Fails the test with a message naming path. */
 void check_contract(const char *path, const mt_open_options *options);
 

@@ -7,6 +7,7 @@
 
 mt_status zarr_map_array(const zarr_node *node, mt_chunk_map *map, mt_error *err)
 {
+    map->ask_axes = true;
     map->state = mt_arena_alloc(map->arena, 1, sizeof(zarr_state), err);
     if (!map->state)
         return zarr_failed(err);

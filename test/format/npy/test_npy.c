@@ -90,7 +90,7 @@ static int check_folder(const char *folder)
         const char *word = refusal_of(name);
         mt_stack *stack;
         mt_error err = MT_ERROR_INIT;
-        mt_status st = mt_stack_open(NULL, path, NULL, &stack, &err);
+        mt_status st = open_any(path, &stack, &err);
         n++;
         if (word) {
             assert_int_not_equal(st, MT_OK);
@@ -135,7 +135,7 @@ static void values_of_another_program(void **state)
             snprintf(name, sizeof name, "npy/npy_test.%s%s.npy", types[t], !t ? "" : big ? "-be" : "-le");
             mt_stack *stack;
             mt_error err = MT_ERROR_INIT;
-            check_ok(mt_stack_open(NULL, data_path(name), NULL, &stack, &err), &err);
+            check_ok(open_any(data_path(name), &stack, &err), &err);
             const int64_t origin[2] = { 0 }, size[2] = { 4, 5 };
             for (int64_t s = 0; s < 3; s++) {
                 float patch[20];

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Images over HTTP: the pixels of the local files, also from servers that fail; and never a hole. */
+#include "support/contract.h"
 #include "support/http_store.h"
 
 #include <pthread.h>
@@ -24,11 +25,12 @@ static float *read_all(mt_stack *stack, size_t *n, mt_status *st, mt_error *err)
     return out;
 }
 
-static mt_stack *open_stack(mt_context *context, const char *path)
+static mt_stack *open_stack(mt_context *context, const char *path, const char *axes)
 {
+    const mt_open_options options = { .struct_size = sizeof options, .axes = axes };
     mt_stack *stack;
     mt_error err = MT_ERROR_INIT;
-    check_ok(mt_stack_open(context, path, NULL, &stack, &err), &err);
+    check_ok(mt_stack_open(context, path, &options, &stack, &err), &err);
     return stack;
 }
 
@@ -44,7 +46,8 @@ static void check_image(const char *root, const char *path, http_hook hook, void
     check_ok(mt_context_new(NULL, &context, &err), &err);
     snprintf(url, sizeof url, "%s/%s", http_server_url(server), path);
     snprintf(local, sizeof local, "%s/%s", root, path);
-    mt_stack *remote_stack = open_stack(context, url), *local_stack = open_stack(context, local);
+    const char *axes = axes_for(local);
+    mt_stack *remote_stack = open_stack(context, url, axes), *local_stack = open_stack(context, local, axes);
     assert_string_equal(mt_stack_get_info(remote_stack)->source, url);
     float *a = read_all(remote_stack, &n, &st, &err);
     check_ok(st, &err);
@@ -150,7 +153,7 @@ static void only_404_is_missing(void **state)
             http_server_start("127.0.0.1", root_of(path), refuse_chunks, (void *)(uintptr_t)&codes[i]);
         check_ok(mt_context_new(NULL, &context, &err), &err);
         snprintf(url, sizeof url, "%s/%s", http_server_url(server), path);
-        mt_stack *stack = open_stack(context, url);
+        mt_stack *stack = open_stack(context, url, NULL);
         float *out = read_all(stack, &n, &st, &err);
         if (codes[i] == 404) {
             check_ok(st, &err);
@@ -208,7 +211,7 @@ static void damage_is_not_kept(void **state)
     check_ok(mt_context_new(&options, &context, &err), &err);
     snprintf(url, sizeof url, "%s/%s", http_server_url(server), path);
     snprintf(local, sizeof local, "%s/%s", root_of(path), path);
-    mt_stack *remote_stack = open_stack(context, url), *local_stack = open_stack(context, local);
+    mt_stack *remote_stack = open_stack(context, url, NULL), *local_stack = open_stack(context, local, NULL);
     float *a = read_all(remote_stack, &n, &st, &err);
     check_ok(st, &err);
     float *b = read_all(local_stack, &n, &st, &err);
@@ -266,6 +269,8 @@ static void measure(const char *path, const char *map, FILE *save, unsigned *ope
     mt_error err = MT_ERROR_INIT;
     mt_context *context;
     mt_open_options options = { .struct_size = sizeof options, .map = map };
+    snprintf(url, sizeof url, "%s%s", root_of(path), path);
+    options.axes = axes_for(url);
     http_server *server = http_server_start("127.0.0.1", root_of(path), count_trips, &log);
     check_ok(mt_context_new(NULL, &context, &err), &err);
     snprintf(url, sizeof url, "%s/%s", http_server_url(server), path);
@@ -352,7 +357,7 @@ static void after_fork(void **state)
                        &context, &err),
         &err);
     snprintf(url, sizeof url, "%s/%s", http_server_url(server), path);
-    mt_stack *stack = open_stack(context, url);
+    mt_stack *stack = open_stack(context, url, NULL);
     float *a = read_all(stack, &n, &st, &err);
     check_ok(st, &err);
     for (int i = 0; i < 8; i++) {
