@@ -141,6 +141,13 @@ MT_API void mt_stack_count_chunks(const mt_stack *stack, uint64_t *absent, uint6
 /* Never NULL. */
 MT_API const mt_stack_info *mt_stack_get_info(const mt_stack *stack);
 
+/* What stands outside the image in a patch. */
+typedef enum mt_padding_mode {
+    MT_PAD_CONSTANT = 0, /* mt_view.padding */
+    MT_PAD_REFLECT,      /* mirrored at the centres of its outermost pixels, repeatedly: c b | a b c | b a b */
+    MT_PAD_EDGE          /* the nearest pixel of the image: a a | a b c | c c */
+} mt_padding_mode;
+
 /* Where a patch goes, and how its values are changed on the way. Axis order is C(Z)YX. */
 typedef struct mt_view {
     void *data;             /* the element [0, (0,) 0, 0] */
@@ -149,7 +156,9 @@ typedef struct mt_view {
     const float *scale;     /* for MT_FLOAT32: value * scale[c] + offset[c], computed in float32, one for each */
     const float *offset;    /* channel of the request; NULL: 1 and 0 */
     double padding;         /* the value outside the image, as it is to stand in the patch */
-    uint64_t reserved[4];   /* 0 */
+    int padding_mode;       /* an mt_padding_mode; pixels of the image are scaled there as elsewhere. An image of no
+                             * pixels can only be padded with a constant, else MT_E_ARGUMENT. */
+    uint64_t reserved[3];   /* 0 */
 } mt_view;
 
 /* One patch. Sizes and coordinates are in pixels, in the order (Z)YX. Everything is borrowed for the call. */

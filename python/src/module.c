@@ -108,9 +108,13 @@ static PyObject *be_worker(PyObject *module, PyObject *unused)
 }
 
 static PyMethodDef functions[] = {
-    { "list_parts", list_parts, METH_VARARGS, NULL }, { "formats", formats, METH_NOARGS, NULL },
-    { "codecs", codecs, METH_NOARGS, NULL },          { "run_command", run_command, METH_O, NULL },
-    { "be_worker", be_worker, METH_NOARGS, NULL },    { NULL, NULL, 0, NULL },
+    { "list_parts", list_parts, METH_VARARGS, NULL },
+    { "formats", formats, METH_NOARGS, NULL },
+    { "codecs", codecs, METH_NOARGS, NULL },
+    { "run_command", run_command, METH_O, NULL },
+    { "be_worker", be_worker, METH_NOARGS, NULL },
+    { "extract_many", (PyCFunction)(void (*)(void))extract_many, METH_FASTCALL | METH_KEYWORDS, NULL },
+    { NULL, NULL, 0, NULL },
 };
 
 /* The attribute name of a module; NULL after an exception. */

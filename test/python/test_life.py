@@ -5,6 +5,7 @@ import gc
 import multiprocessing
 import os
 import pickle
+import re
 import resource
 import signal
 import struct
@@ -467,6 +468,10 @@ def test_doctests():
 def test_view(volume, data):
     picture = volume[1].view()
     assert picture.png.startswith(b"\x89PNG") and "base64" in picture._repr_html_()
+    wide = microtome.from_array(np.zeros((50, 200)), "YX").view(max_size=100)
+    assert wide.size == (100, 25) and re.fullmatch(
+        r"<microtome\.Picture 100 x 25 pixels, \d+ bytes of PNG>", repr(wide)
+    )
     assert volume[1].view_patches(0, None, [(0, 0, 0), (1, -2, 3)], (1, 5, 6)).png.startswith(b"\x89PNG")
     assert "<table>" in volume[1]._repr_html_()
     for bad in [{"sample": 5}, {"channels": [7]}, {"z": 9}, {"region": (0, 0, 99, 99)}, {"max_size": -1}]:
