@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "engine/fetch.h"
 
+#include "engine/absence.h"
 #include "engine/decode.h"
 
 #include <string.h>
@@ -326,16 +327,41 @@ static void end_flight(mt_flight *f)
         mt_pool_wake(context->pool);
 }
 
+/* Rows of an object that the store does not have: the format may know it under another key, or refuse. */
+static mt_status judge_rows(mt_flight *f, mt_found *found, mt_error *failure)
+{
+    char key[MT_KEY_BYTES];
+    mt_status st = MT_OK;
+    mt_error why = MT_ERROR_INIT;
+    if (strlen(found->key) >= sizeof key)
+        return MT_E_NOT_FOUND;
+    memcpy(key, found->key, strlen(found->key) + 1);
+    switch (mt_judge_key(found->planned->use->image, found->planned->id, key, &st, &why)) {
+    case MT_ABSENT: return MT_E_NOT_FOUND;
+    case MT_REFUSED: found->absent_is_fill = false; break;
+    case MT_MOVED:
+        for (size_t i = 0; i < f->n_requests; i++)
+            f->requests[i].key = key;
+        st = mt_store_perform(f->store, f->requests, f->n_requests, &why);
+    }
+    *failure = why;
+    return st;
+}
+
 static void work_on_rows(mt_flight *f)
 {
+    mt_found found = *f->found;
     mt_convert convert = f->read->convert;
     convert.swap = f->found->planned->use->image->map->swap;
     mt_request *failed = f->status ? &f->request : NULL;
     for (size_t i = 0; !failed && i < f->n_requests; i++)
         if (f->requests[i].status)
             failed = &f->requests[i];
-    if (failed)
-        mt_fail_rows(f->call, f->found, f->read, &f->batch, f->status ? f->status : failed->status, &failed->error);
+    mt_status st = f->status ? f->status : failed ? failed->status : MT_OK;
+    if (st == MT_E_NOT_FOUND)
+        st = judge_rows(f, &found, &failed->error);
+    if (st)
+        mt_fail_rows(f->call, &found, f->read, &f->batch, st, &failed->error);
     else
         mt_rows_gather(&f->batch, &convert, f->buffer);
 }
@@ -387,6 +413,22 @@ static void decode_one(mt_flight *f, mt_found *found, mt_scratch *scratch)
         fail(f, found, st, &failure);
 }
 
+/* False: the chunk is to be failed. */
+static bool work_on_absence(mt_flight *f)
+{
+    mt_status st;
+    mt_error failure;
+    mt_error_clear(&failure);
+    switch (mt_judge_absence(f->call, f->found, &st, &failure)) {
+    case MT_MOVED: fetch_again(f, f->found); return true;
+    case MT_REFUSED: fail(f, f->found, st, &failure); return true;
+    case MT_ABSENT: break;
+    }
+    if (f->found->absent_is_fill)
+        mt_decode_missing(f->call, f->found);
+    return f->found->absent_is_fill;
+}
+
 /* A joined read that failed tells nothing of each chunk: they are read one by one. */
 static void work_on_failure(mt_flight *f)
 {
@@ -397,10 +439,8 @@ static void work_on_failure(mt_flight *f)
             fetch_again(f, &f->found[i]);
         return;
     }
-    if (st == MT_E_NOT_FOUND && f->found->absent_is_fill) {
-        mt_decode_missing(f->call, f->found);
+    if (st == MT_E_NOT_FOUND && work_on_absence(f))
         return;
-    }
     if (f->n == 1 && read_again(f, f->found, st)) /* also of a store that decodes itself: zip, gzip */
         return;
     mt_error failure = r->error;

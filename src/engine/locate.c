@@ -145,6 +145,15 @@ static void locate_one(locating *l, size_t i)
         give_up(call, i, st, &failure);
 }
 
+mt_status mt_locate_again(mt_call *call, mt_found *found, mt_error *err)
+{
+    mt_chunk_ref ref;
+    mt_status st = locate_by_map(found->planned->use->image, found->planned->id, &ref, err);
+    if (!st)
+        st = take_over(call, &ref, NULL, found, err);
+    return st ? st : check_range(call, found, err);
+}
+
 static void locate_group(void *argument, size_t group)
 {
     locating *l = argument;

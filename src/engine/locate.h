@@ -12,4 +12,7 @@
  * order in which chunk numbers lead to it, and offset. MT_E_MEMORY: none was located. */
 MT_MUST_CHECK mt_status mt_locate(mt_call *call, mt_error *err);
 
+/* Locates a chunk anew, after its map has learnt that its object is called otherwise. Any thread; may read the store. */
+MT_MUST_CHECK mt_status mt_locate_again(mt_call *call, mt_found *found, mt_error *err);
+
 #endif

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "engine/take.h"
 
+#include "engine/absence.h"
 #include "engine/decode.h"
 #include "engine/fetch.h"
 
@@ -123,12 +124,24 @@ static bool do_chunk_within_budget(mt_call *call, mt_found *found, uint64_t size
     return done;
 }
 
+/* A chunk that its shard, or the index of the image, does not have. */
+static void do_missing(mt_call *call, mt_found *found)
+{
+    mt_status st;
+    mt_error failure;
+    mt_error_clear(&failure);
+    if (mt_judge_absence(call, found, &st, &failure) == MT_REFUSED)
+        mt_call_fail_found(call, found, st, &failure);
+    else
+        mt_decode_missing(call, found);
+}
+
 static void do_one(mt_call *call, mt_found *found, mt_scratch *scratch)
 {
     const mt_store *store = found->planned->use->image->store;
     uint64_t size;
     if (found->missing) {
-        mt_decode_missing(call, found);
+        do_missing(call, found);
         return;
     }
     if (found->size == MT_WHOLE && size_takes_waiting(store)) {
@@ -210,6 +223,8 @@ static bool do_batch(rows_job *j, const mt_intersection *part, const mt_row_batc
     }
     if (!st && !read_batch(j, batch, &st, &failure, &rows))
         return false;
+    if (st == MT_E_NOT_FOUND && j->found->planned->use->image->store->costs.is_slow)
+        return false; /* whether it may be missing takes waiting, too */
     if (st) {
         mt_fail_rows(j->call, j->found, part->read, batch, st, &failure);
         return true;

@@ -23,6 +23,7 @@ static bool is_word(const char *name, const char *word)
     for (; *name && *word; name++, word++)
         if (*name != *word && (*word < 'a' || *word > 'z' || *name != *word - 'a' + 'A'))
             return false;
+    name += *name == '^'; /* funlib.persistence marks dimensions that are not spatial */
     return *name == *word;
 }
 

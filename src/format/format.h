@@ -65,7 +65,7 @@ typedef struct mt_texts {
 
 typedef mt_status (*mt_visit_box)(void *user, uint64_t id, mt_error *err);
 
-#define MT_MAP_OWNERS 4
+#define MT_MAP_OWNERS 5
 #define MT_MAX_WARNINGS 100
 
 /* An array cut into a grid of chunks, or covered by boxes. Immutable once it is made; everything in it lives in its
@@ -115,6 +115,11 @@ struct mt_chunk_map {
      * that tell cheaply what is absent: what is not known, or would take a device to wait for, may be stored. Called
      * for large parts of a grid only, by the thread of a call while it collects (store/collect.h). */
     void (*find_stored)(const mt_chunk_map *map, mt_scan *scan, const int64_t *position, int64_t *next);
+    /* Optional: asked when the store turns out not to have the object (key) of a chunk, which would read as the fill value.
+     * *moved: the object is called otherwise, and locate gives its key now. Fails where it must not pass for a missing
+     * chunk. any_stored: some chunks of the image are there. May read the store and wait for it, must be thread-safe. */
+    mt_status (*judge_absent)(const mt_chunk_map *map, const int64_t *position, const char *key, bool any_stored,
+                              bool *moved, mt_error *err);
     /* Optional, with restore of the format: writes what locate works with, where chunks are found by arithmetic and their
      * places need not be saved one by one (format/saved). */
     mt_status (*save)(const mt_chunk_map *map, mt_buffer *out, mt_error *err);
@@ -131,6 +136,7 @@ struct mt_chunk_map {
     const char *part;    /* the part that was opened; NULL: as it was asked for */
     int level, n_levels; /* n_levels 0 counts as 1 */
 
+    bool is_labels;    /* values are numbers of objects: the file declares it */
     bool axes_assumed; /* no metadata names the axes, though all are set */
     mt_texts warnings; /* mt_chunk_map_warn */
     mt_texts missing;  /* mt_chunk_map_miss: the first MT_MAX_MISSING_NAMES */
@@ -238,8 +244,8 @@ typedef struct mt_format {
     mt_status (*attachments)(const mt_container *container, mt_names *out, mt_error *err);
     /* Optional: the keys of the other files that the images found so far are made of. */
     mt_status (*members)(const mt_container *container, mt_names *out, mt_error *err);
-    /* Optional: makes state, locate and find_stored of a map out of what its save wrote; all other fields are set. Keys are
-     * renamed. */
+    /* Optional: makes state, locate, find_stored and judge_absent of a map out of what its save wrote; all other fields
+     * are set. Keys are renamed. */
     mt_status (*restore)(mt_chunk_map *map, const mt_renaming *renaming, mt_reader *r, mt_error *err);
 } mt_format;
 
@@ -253,17 +259,31 @@ int mt_format_folder_kind(size_t i, mt_folder_kind *out);
 /* The best format for a source, by content first; MT_E_NOT_AN_IMAGE where none fits. */
 MT_MUST_CHECK mt_status mt_format_probe(const mt_source *source, const mt_format **out, mt_error *err);
 
+/* Fails with the name of what a source is, if no format takes it but it can be named (format/known.c); else MT_OK. */
+MT_MUST_CHECK mt_status mt_format_refuse_known(const mt_source *source, mt_error *err);
+
 MT_MUST_CHECK mt_status mt_names_new(mt_env *env, mt_names **out, mt_error *err);
 /* Calls release(owner) when the list, whose memory is the owner's, has been freed. */
 void mt_names_own(mt_names *names, void *owner, void (*release)(void *owner));
 MT_MUST_CHECK mt_status mt_names_add(mt_names *names, const char *name, mt_error *err);
 MT_MUST_CHECK mt_status mt_names_add_part(mt_names *names, const mt_part *part, mt_error *err); /* copies it */
 
-/* The letter of STCZYX for the name of an axis in lower or upper case ("z", "Depth", "channel"); '?' if the name is NULL
- * or not a known word. */
+/* The letter of STCZYX for the name of an axis in lower or upper case ("z", "Depth", "channel", "c^"); '?' if the name is
+ * NULL or not a known word. */
 char mt_axis_letter(const char *name);
 /* Sets all axes to '?' if T, Z, Y or X stands for two dimensions: the names say nothing. S and C may be repeated. */
 void mt_axes_drop_ambiguous(char *axes);
+
+/* Attributes of electron microscopy (resolution or voxel_size, offset, units): as many entries as there are dimensions, or
+ * as there are spatial ones. */
+typedef struct mt_voxels {
+    int n;                         /* entries; 0: there is no such attribute */
+    double size[MT_MAX_DIMS];      /* 0: not known */
+    const char *unit[MT_MAX_DIMS]; /* as written; NULL: not known */
+} mt_voxels;
+/* Sets pixel sizes and units; without names (axes are all '?') two or three entries also name the last axes YX or ZYX. */
+MT_MUST_CHECK mt_status mt_chunk_map_set_voxels(mt_chunk_map *map, const mt_voxels *voxels, bool has_names,
+                                                mt_error *err);
 
 /* The UDUNITS-2 name of a length or time ("micrometer" of "um"), up to the first blank or end of line; NULL where it is
  * not known. */

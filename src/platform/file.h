@@ -42,9 +42,19 @@ MT_MUST_CHECK mt_status mt_path_find(const char *path, mt_path_kind *out, mt_err
 /* Whether both are there and are the same, by whatever links. */
 bool mt_path_is_same(const char *a, const char *b);
 
+/* A file or folder, by whatever links it is reached. */
+typedef struct mt_path_id {
+    uint64_t device, number;
+} mt_path_id;
+/* False: there is nothing, or the file system gives no numbers. */
+bool mt_path_get_id(const char *path, mt_path_id *out);
+
 /* Calls visit for each entry of a folder, in the order of their names (byte order), without "." and "..". Stops at
  * and returns the first failure. */
 typedef mt_status (*mt_path_visit)(void *user, const char *name, mt_error *err);
 MT_MUST_CHECK mt_status mt_path_list(mt_env *env, const char *path, mt_path_visit visit, void *user, mt_error *err);
+
+/* The same for the first entries that the system tells, at most so many, in its order. */
+MT_MUST_CHECK mt_status mt_path_sample(const char *path, size_t most, mt_path_visit visit, void *user, mt_error *err);
 
 #endif

@@ -44,7 +44,13 @@ void mt_collector_destroy(mt_collector *c)
     mt_lock_destroy(&c->lock);
 }
 
-void mt_collect_into(mt_collector *collector) { current = collector; }
+mt_collector *mt_collect_into(mt_collector *collector)
+{
+    mt_collector *before = current;
+    current = collector;
+    return before;
+}
+
 bool mt_is_collecting(void) { return current != NULL; }
 
 static uint64_t hash_request(const mt_store *store, const mt_request *r)

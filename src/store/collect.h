@@ -24,8 +24,9 @@ typedef struct mt_collector {
 MT_MUST_CHECK mt_status mt_collector_init(mt_collector *collector, mt_env *env, mt_error *err);
 void mt_collector_destroy(mt_collector *collector);
 
-/* This thread collects into the collector, which any number of threads may share; NULL: it reads as usual again. */
-void mt_collect_into(mt_collector *collector);
+/* This thread collects into the collector, which any number of threads may share; NULL: it reads as usual again. Returns
+ * what it collected into before. */
+mt_collector *mt_collect_into(mt_collector *collector);
 bool mt_is_collecting(void);
 
 /* Does the reads that were noted since the last time, and keeps what they brought for those who ask again. Returns how

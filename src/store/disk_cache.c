@@ -298,6 +298,11 @@ static mt_status cached_list(mt_store *store, const char *prefix, mt_store_visit
     return mt_store_list(cached_of(store)->inner, prefix, visit, user, err);
 }
 
+static mt_status cached_sample(mt_store *store, const char *prefix, mt_store_visit visit, void *user, mt_error *err)
+{
+    return mt_store_sample(cached_of(store)->inner, prefix, visit, user, err);
+}
+
 static mt_status cached_identify(mt_store *store, const char *key, mt_identity *out, mt_error *err)
 {
     return mt_store_identify(cached_of(store)->inner, key, out, err);
@@ -330,6 +335,7 @@ static void cached_close(mt_store *store)
 static const mt_store_ops cached_ops = { .size = cached_size,
                                          .read = cached_read,
                                          .list = cached_list,
+                                         .sample = cached_sample,
                                          .identify = cached_identify,
                                          .forget = cached_forget,
                                          .close = cached_close };

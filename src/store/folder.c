@@ -211,23 +211,49 @@ static const uint8_t *folder_view(mt_store *store, const char *key, uint64_t *si
     return found->bytes;
 }
 
+/* The path of a folder to list; *is_there is false where there is none. */
+static mt_status find_folder(mt_store *store, const char *prefix, char *path, size_t room, bool *is_there,
+                             mt_error *err)
+{
+    mt_path_kind kind;
+    mt_error own = MT_ERROR_INIT;
+    mt_status st = full_path(store, prefix, path, room, err);
+    if (st)
+        return st;
+    st = mt_path_find(path, &kind, &own);
+    *is_there = st != MT_E_NOT_FOUND;
+    return st && *is_there ? mt_fail(err, st, "%s", own.message) : MT_OK;
+}
+
 static mt_status folder_list(mt_store *store, const char *prefix, mt_store_visit visit, void *user, mt_error *err)
 {
     char path[4096];
-    mt_status st = full_path(store, prefix, path, sizeof path, err);
-    if (st)
-        return st;
-    mt_path_kind kind;
-    mt_error own = MT_ERROR_INIT;
-    st = mt_path_find(path, &kind, &own);
-    if (st)
-        return st == MT_E_NOT_FOUND ? MT_OK : mt_fail(err, st, "%s", own.message);
-    return mt_path_list(store->env, path, visit, user, err);
+    bool is_there;
+    mt_status st = find_folder(store, prefix, path, sizeof path, &is_there, err);
+    return st || !is_there ? st : mt_path_list(store->env, path, visit, user, err);
+}
+
+static mt_status folder_sample(mt_store *store, const char *prefix, mt_store_visit visit, void *user, mt_error *err)
+{
+    char path[4096];
+    bool is_there;
+    mt_status st = find_folder(store, prefix, path, sizeof path, &is_there, err);
+    return st || !is_there ? st : mt_path_sample(path, 1000, visit, user, err);
 }
 
 static bool folder_is_same(const mt_store *store, const mt_store *other)
 {
     return mt_path_is_same(store->url, other->url);
+}
+
+static bool folder_get_place(mt_store *store, const char *key, mt_place *out)
+{
+    char path[4096];
+    mt_path_id id;
+    if (full_path(store, key, path, sizeof path, NULL) || !mt_path_get_id(path, &id))
+        return false;
+    *out = (mt_place) { id.device, id.number };
+    return true;
 }
 
 static void folder_close(mt_store *store)
@@ -248,8 +274,10 @@ static const mt_store_ops folder_ops = { .size = folder_size,
                                          .read_now = folder_read_now,
                                          .advise = folder_advise,
                                          .list = folder_list,
+                                         .sample = folder_sample,
                                          .identify = folder_identify,
                                          .is_same = folder_is_same,
+                                         .get_place = folder_get_place,
                                          .close = folder_close };
 
 /* A disk takes few threads, for it is told what comes next; a network mount hides its latency behind many. */

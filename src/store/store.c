@@ -13,7 +13,8 @@ mt_status mt_store_check_key(const char *key, mt_error *err)
     for (const char *segment = key;; segment++) {
         size_t n = strcspn(segment, "/");
         if (n == 0 || (n == 1 && segment[0] == '.') || (n == 2 && segment[0] == '.' && segment[1] == '.'))
-            return mt_fail(err, MT_E_ARGUMENT, "\"%s\" is no name inside a store", key);
+            return mt_fail(err, MT_E_ARGUMENT, "\"%s\" cannot be a name inside a folder: %s", key,
+                           n == 0 ? "it has an empty part, as in a//b or /a" : "\".\" and \"..\" are not allowed");
         segment += n;
         if (*segment == 0)
             return MT_OK;
@@ -113,6 +114,15 @@ mt_status mt_store_list(mt_store *store, const char *prefix, mt_store_visit visi
     return st ? st : store->ops->list(store, prefix, visit, user, err);
 }
 
+mt_status mt_store_sample(mt_store *store, const char *prefix, mt_store_visit visit, void *user, mt_error *err)
+{
+    store = mt_blocks_inner(store);
+    mt_status st = mt_store_check_key(prefix, err);
+    if (st || !store->ops->sample)
+        return st ? st : mt_store_list(store, prefix, visit, user, err);
+    return store->ops->sample(store, prefix, visit, user, err);
+}
+
 bool mt_store_is_same(const mt_store *a, const mt_store *b)
 {
     a = mt_blocks_inner((mt_store *)(uintptr_t)a);
@@ -120,6 +130,12 @@ bool mt_store_is_same(const mt_store *a, const mt_store *b)
     if (a->ops == b->ops && a->ops->is_same)
         return a->ops->is_same(a, b);
     return a->place == b->place && strcmp(a->url, b->url) == 0;
+}
+
+bool mt_store_get_place(const mt_store *store, const char *key, mt_place *out)
+{
+    mt_store *inner = mt_blocks_inner((mt_store *)(uintptr_t)store);
+    return inner->ops->get_place && mt_store_check_key(key, NULL) == MT_OK && inner->ops->get_place(inner, key, out);
 }
 
 mt_status mt_store_identify(mt_store *store, const char *key, mt_identity *out, mt_error *err)

@@ -23,6 +23,11 @@ typedef mt_status (*mt_store_visit)(void *user, const char *name, mt_error *err)
 
 typedef struct mt_store mt_store;
 
+/* Two keys of one store with the same place are the same object or folder. */
+typedef struct mt_place {
+    uint64_t a, b;
+} mt_place;
+
 typedef enum mt_request_kind {
     MT_READ_RANGE, /* exactly size bytes at offset */
     MT_READ_SOME,  /* size bytes at offset, fewer where the object ends before: the first touch of an object */
@@ -91,8 +96,12 @@ typedef struct mt_store_ops {
     /* Names directly below a prefix ("" or "a/b"), in byte order. A prefix that is not there has none. NULL, or
      * MT_E_UNSUPPORTED: the store cannot list. */
     mt_status (*list)(mt_store *store, const char *prefix, mt_store_visit visit, void *user, mt_error *err);
+    /* Optional, where list may be long: visits some names, about 1,000, in any order. */
+    mt_status (*sample)(mt_store *store, const char *prefix, mt_store_visit visit, void *user, mt_error *err);
     /* Optional: whether another store of this kind is the same place under another name. */
     bool (*is_same)(const mt_store *store, const mt_store *other);
+    /* Optional: what a key of an object or folder stands for, by whatever links it is reached. False: not known. */
+    bool (*get_place)(mt_store *store, const char *key, mt_place *out);
     /* Optional: by what an object is known again. Statuses are those of size. */
     mt_status (*identify)(mt_store *store, const char *key, mt_identity *out, mt_error *err);
     /* Optional, for stores that keep bytes or have them kept: forgets those of a range (size UINT64_MAX: to the end), so
@@ -186,9 +195,15 @@ MT_MUST_CHECK mt_status mt_store_perform(mt_store *store, mt_request *requests, 
 const uint8_t *mt_store_view(mt_store *store, const char *key, uint64_t *size);
 MT_MUST_CHECK mt_status mt_store_list(mt_store *store, const char *prefix, mt_store_visit visit, void *user,
                                       mt_error *err);
+/* Some of the names, about 1,000 if there are so many, at a bounded cost. The order may be any. */
+MT_MUST_CHECK mt_status mt_store_sample(mt_store *store, const char *prefix, mt_store_visit visit, void *user,
+                                        mt_error *err);
 
 /* Whether both are the same place, even if reached by different links. */
 bool mt_store_is_same(const mt_store *a, const mt_store *b);
+
+/* The place of a key. False: the store cannot tell, and different keys are to be taken for different places. */
+bool mt_store_get_place(const mt_store *store, const char *key, mt_place *out);
 
 /* For those who write stores: MT_E_ARGUMENT for a key that is not a path inside a store; and counting n requests that
  * brought so many bytes, which submit does for itself. */

@@ -74,6 +74,23 @@ with h5py.File(FOLDER / "virtual_scalar.h5", "w", libver="latest") as file:
 with h5py.File(FOLDER / "outside.h5", "w") as file:
     file.create_dataset("raw", (5, 6), "<u2", external=[("fuzz.h5", 8, 24), ("fuzz.h5", 100, UNLIMITED)])
     file["soft"] = h5py.SoftLink("/raw")
+# Attributes of electron microscopy.
+with h5py.File(FOLDER / "voxels.h5", "w", libver="v110") as file:
+    voxels = {
+        "cremi": ((3, 4, 5), {"resolution": [40.0, 4.0, 5.0], "offset": [80.0, 0.0, 0.0]}),
+        "marked": (
+            (2, 3, 4, 5),
+            {"axis_names": ["c^", "z", "y", "x"], "voxel_size": [40, 4, 5], "units": ["nm", "nm", "nm"]},
+        ),
+        "offset": ((3, 4, 5), {"offset": [80, 0, 0]}),
+        "one_unit": ((4, 5), {"resolution": [4, 5], "units": "um"}),
+        "named": ((4, 5), {"axis_names": ["height", "width"], "resolution": [4, 5], "units": ["nm", "nm"]}),
+        "too_many": ((4, 5), {"resolution": [40, 4, 5]}),
+    }
+    for name, (shape, attributes) in voxels.items():
+        file[name] = np.zeros(shape, "u1")
+        file[name].attrs.update(attributes)
+
 with h5py.File(FOLDER / "scales.h5", "w", libver="latest") as file:
     file["link"] = h5py.ExternalLink("fuzz.h5", "/image")
     image = file.create_dataset("image", data=np.zeros((3, 4, 5), "u1"))

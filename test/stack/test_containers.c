@@ -493,7 +493,7 @@ static void a_store_without_images_is_skipped(void **state)
     check_ok(mt_stacks_open(NULL, paths, 1, NULL, &stacks, &err), &err);
     assert_int_equal(mt_stacks_count(stacks), 0);
     assert_true(mt_stacks_skipped(stacks, 0, &skipped, &reason));
-    assert_string_equal(reason, "zarr: no array");
+    assert_string_equal(reason, "zarr: no image: no array of two or more dimensions");
     mt_stacks_close(stacks);
 }
 

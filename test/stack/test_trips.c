@@ -80,9 +80,10 @@ static void test_tiff(void **state)
 {
     (void)state;
     static const char *const names[] = { "tiff/wsi/rgba_geotiff.tiff",
-                                         "tiff/crafted/ome_pyramid_subifd_tiled_raw.ome.tif",
                                          "tiff/crafted/ome_pyramid_subifd_tiled_deflate_pred2.ome.tif" };
     CHECK_ALL(names, 2);
+    /* All pages are asked for their levels. */
+    check_trips(data_path("tiff/crafted/ome_pyramid_subifd_tiled_raw.ome.tif"), NULL, 4, 1);
     /* Directories between the planes are walked over. */
     check_trips(data_path("tiff/ome/multi-channel-z-series.ome.tif"), NULL, 2, 6);
 }

@@ -130,7 +130,8 @@ static mt_status map_dataset(const h5_file *file, mt_arena *arena, const mt_sele
         return st;
     st = dataset.layout == H5_VIRTUAL ? h5_make_virtual_map(object.file, &dataset, map, err)
                                       : h5_make_map(object.file, &dataset, NULL, NULL, map, err);
-    if (st || (st = h5_describe_axes(arena, &object, path, map, err)))
+    if (st || (st = h5_describe_axes(arena, &object, path, map, err)) ||
+        (st = h5_describe_voxels(arena, &object, map, err)))
         return st;
     path += strspn(path, "/");
     map->part = *part->path || *path ? mt_arena_printf(map->arena, err, "/%s", path) : "";

@@ -322,6 +322,8 @@ MT_MUST_CHECK mt_status h5_find_images(const h5_file *file, mt_arena *arena, con
  * is that of the dataset. */
 MT_MUST_CHECK mt_status h5_describe_axes(mt_arena *arena, const h5_object *object, const char *path, mt_chunk_map *map,
                                          mt_error *err);
+/* The same of the attributes of electron microscopy, as far as nothing else tells. */
+MT_MUST_CHECK mt_status h5_describe_voxels(mt_arena *arena, const h5_object *object, mt_chunk_map *map, mt_error *err);
 /* The part of that of dimension scales. */
 MT_MUST_CHECK mt_status h5_describe_scales(mt_arena *arena, const h5_object *object, const char *path,
                                            mt_chunk_map *map, mt_error *err);

@@ -189,6 +189,13 @@ static void find_stored(const mt_chunk_map *map, mt_scan *scan, const int64_t *p
     s->inner.find_stored(&s->inner, scan, position, next);
 }
 
+static mt_status judge_absent(const mt_chunk_map *map, const int64_t *position, const char *key, bool any_stored,
+                              bool *moved, mt_error *err)
+{
+    const saved_state *s = map->state;
+    return s->inner.judge_absent(&s->inner, position, key, any_stored, moved, err);
+}
+
 mt_status saved_guard(mt_chunk_map *map, saved_state *s, mt_error *err)
 {
     if (!map->state) /* of a table or boxes */
@@ -197,6 +204,7 @@ mt_status saved_guard(mt_chunk_map *map, saved_state *s, mt_error *err)
     map->state = s;
     map->locate = locate_guarded;
     map->find_stored = map->find_stored ? find_stored : NULL;
+    map->judge_absent = map->judge_absent ? judge_absent : NULL;
     map->save = NULL;
     return mt_chunk_map_check(map, err);
 }

@@ -256,6 +256,18 @@ mt_status tiff_get_text(const tiff_file *file, const tiff_ifd *ifd, uint16_t tag
     return bytes ? read_values(file, entry, 0, *out, *size, err) : MT_OK;
 }
 
+mt_status tiff_get_start(const tiff_file *file, const tiff_ifd *ifd, uint16_t tag, char *out, size_t room,
+                         mt_error *err)
+{
+    const tiff_entry *entry = tiff_find(ifd, tag);
+    uint64_t bytes = entry && type_size(entry->type) == 1 ? entry->count : 0;
+    size_t n = bytes < room - 1 ? (size_t)bytes : room - 1;
+    if (n && !entry->inside && (entry->offset > file->size || n > file->size - entry->offset))
+        n = 0;
+    out[n] = 0;
+    return n ? read_values(file, entry, 0, out, n, err) : MT_OK;
+}
+
 mt_status tiff_get_fraction(const tiff_file *file, const tiff_ifd *ifd, uint16_t tag, double *out, mt_error *err)
 {
     const tiff_entry *entry = tiff_find(ifd, tag);

@@ -320,7 +320,16 @@ static void read_pixel_sizes(const pixels *p)
     }
 }
 
-/* Names and colours; a channel of several samples stands for as many. */
+static int64_t count_siblings(const mt_xml *element)
+{
+    int64_t n = 0;
+    for (; element; element = mt_xml_next(element))
+        n++;
+    return n;
+}
+
+/* Names and colours. A channel of several samples stands for as many, unless each sample has one of its own, as
+ * writers do that know pages of RGB only as three channels. */
 static mt_status read_channels(ome *o, const pixels *p, int64_t samples, mt_error *err)
 {
     const mt_xml *element = mt_xml_child(p->element, "Channel");
@@ -329,6 +338,8 @@ static mt_status read_channels(ome *o, const pixels *p, int64_t samples, mt_erro
     mt_channel *channels = mt_arena_alloc(o->images->arena, (size_t)p->channels, sizeof *channels, err);
     if (!channels)
         return MT_E_MEMORY;
+    if (count_siblings(element) == p->channels)
+        samples = 1;
     for (int64_t c = 0; c < p->channels; c++) {
         const char *name = element ? mt_xml_get(element, "Name") : NULL;
         const char *color = element ? mt_xml_get(element, "Color") : NULL;
@@ -351,14 +362,22 @@ static mt_status read_channels(ome *o, const pixels *p, int64_t samples, mt_erro
     return MT_OK;
 }
 
-static void set_dimensions(const pixels *p, const tiff_ifd *ifd)
+static void set_dimensions(const pixels *p)
 {
-    tiff_series *series = p->series;
-    const tiff_entry *subs = tiff_find(ifd, TAG_SUB_IFDS);
-    series->planes = p->planes;
-    series->sub_levels = subs ? (int)mt_min_i64((int64_t)(subs->count & INT64_MAX), TIFF_MAX_LEVELS) : 0;
+    p->series->planes = p->planes;
     for (int i = 0; i < 3; i++)
-        tiff_add_axis(series, p->order[i], p->size[i]);
+        tiff_add_axis(p->series, p->order[i], p->size[i]);
+}
+
+/* What the page of the reference tells besides the document: levels, and pixel sizes that the document lacks. */
+static mt_status read_reference(ome *o, const pixels *p, const tiff_ifd *ifd, mt_error *err)
+{
+    const tiff_file *file;
+    mt_status st = tiff_chain_open(o->images->files[p->planes[p->series->reference].file], &file, err);
+    if (st || (st = tiff_find_sub_levels(o->images, file, ifd, p->series, err)) ||
+        (st = tiff_find_resolution(file, ifd, p->series, err)))
+        return st;
+    return tiff_compare_sub_levels(o->images, p->series, err);
 }
 
 /* The plane whose page was read, or if none was placed there, the first that is there. */
@@ -412,9 +431,9 @@ static mt_status read_pixels(ome *o, const mt_xml *element, tiff_series **out, m
         (st = read_channels(o, &p, p.series->page.samples, err)))
         return st;
     read_pixel_sizes(&p);
-    set_dimensions(&p, &ifd);
+    set_dimensions(&p);
     *out = p.series;
-    return MT_OK;
+    return read_reference(o, &p, &ifd, err);
 }
 
 static bool is_in_this_file(const tiff_series *series)
@@ -425,6 +444,14 @@ static bool is_in_this_file(const tiff_series *series)
     return false;
 }
 
+static mt_status read_name(ome *o, const mt_xml *image, tiff_series *series, mt_error *err)
+{
+    const char *name = mt_xml_get(image, "Name");
+    if (name && !(series->name = mt_arena_strndup(o->images->arena, name, strlen(name), err)))
+        return MT_E_MEMORY;
+    return MT_OK;
+}
+
 static mt_status read_images(ome *o, const mt_xml *root, bool *found, mt_error *err)
 {
     bool preferred = false;
@@ -432,6 +459,8 @@ static mt_status read_images(ome *o, const mt_xml *root, bool *found, mt_error *
         const mt_xml *element = mt_xml_child(image, "Pixels");
         tiff_series *series = NULL;
         mt_status st = element ? read_pixels(o, element, &series, err) : MT_OK;
+        if (!st && series)
+            st = read_name(o, image, series, err);
         if (st || (series && (st = tiff_add_series(o->images, series, err))))
             return st;
         if (series && !preferred && is_in_this_file(series)) {

@@ -109,11 +109,13 @@ static mt_status map_part(const mt_container *container, const mt_selection *par
     return st ? st : tiff_tell(images, images->series[i], map, err);
 }
 
-static mt_status add_name(mt_names *names, size_t series, mt_error *err)
+static mt_status add_name(mt_names *names, const tiff_images *images, size_t i, mt_error *err)
 {
     char name[32];
-    snprintf(name, sizeof name, "series=%zu", series);
-    return mt_names_add(names, name, err);
+    const tiff_series *series = images->series[i];
+    snprintf(name, sizeof name, "series=%zu", i);
+    const mt_part part = { .name = name, .title = series->name ? series->name : "", .type = "" };
+    return mt_names_add_part(names, &part, err);
 }
 
 static mt_status list(const mt_container *container, const mt_selection *below, mt_names *out, mt_error *err)
@@ -122,10 +124,10 @@ static mt_status list(const mt_container *container, const mt_selection *below, 
     const tiff_images *images;
     mt_status st = get_all(container, &images, err);
     if (!st && images->n > 0)
-        st = add_name(out, images->preferred, err);
+        st = add_name(out, images, images->preferred, err);
     for (size_t i = 0; !st && i < images->n; i++)
         if (i != images->preferred)
-            st = add_name(out, i, err);
+            st = add_name(out, images, i, err);
     return st;
 }
 

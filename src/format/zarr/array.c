@@ -56,7 +56,7 @@ static char *write_number(char *out, uint64_t value)
     return out;
 }
 
-void zarr_write_prefix(const mt_chunk_map *map, const int64_t *position, int n, char *out)
+static void write_key(const mt_chunk_map *map, const int64_t *position, int n, char separator, char *out)
 {
     const zarr_state *state = map->state;
     memcpy(out, state->stem, state->stem_length);
@@ -65,15 +65,33 @@ void zarr_write_prefix(const mt_chunk_map *map, const int64_t *position, int n, 
         *out++ = '0';
     for (int d = 0; d < n; d++) {
         if (d > 0 || state->leading_separator)
-            *out++ = state->separator;
+            *out++ = separator;
         out = write_number(out, (uint64_t)position[d]);
     }
     *out = 0;
 }
 
+void zarr_write_prefix(const mt_chunk_map *map, const int64_t *position, int n, char *out)
+{
+    write_key(map, position, n, zarr_separator(map->state), out);
+}
+
 void zarr_write_key(const mt_chunk_map *map, const int64_t *position, char *out)
 {
-    zarr_write_prefix(map, position, map->ndim, out);
+    write_key(map, position, map->ndim, zarr_separator(map->state), out);
+}
+
+void zarr_write_key_with(const mt_chunk_map *map, const int64_t *position, char separator, char *out)
+{
+    write_key(map, position, map->ndim, separator, out);
+}
+
+void zarr_find_object(const mt_chunk_map *map, const int64_t *position, int64_t *out)
+{
+    const zarr_state *state = map->state;
+    for (int d = 0; d < map->ndim; d++)
+        out[d] =
+            state->n_shard_levels == 0 ? position[d] : position[d] * map->chunk_shape[d] / state->shards[0].shape[d];
 }
 
 mt_status zarr_locate(const mt_chunk_map *map, const int64_t *position, mt_chunk_ref *out, mt_error *err)
@@ -114,6 +132,8 @@ mt_status zarr_builder_finish(zarr_builder *b, mt_error *err)
     map->locate = zarr_locate;
     map->save = zarr_save;
     map->find_stored = map->ndim > 0 ? zarr_find_stored : NULL;
+    map->judge_absent = zarr_judge_absent;
+    b->state->owner = mt_chunk_map_new_owner(map);
     if (b->state->n_shard_levels == 0)
         return MT_OK;
     memcpy(map->shard_shape, b->state->shards[0].shape, sizeof map->shard_shape);

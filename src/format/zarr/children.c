@@ -93,40 +93,46 @@ static mt_status add_members(const zarr_reader *r, json_t *metadata, const char 
     return MT_OK;
 }
 
-/* Version 2: the document of the group itself, or that of the root. */
-static mt_status find_in_zmetadata(const zarr_reader *r, const zarr_node *group, zarr_names *names, bool *found,
-                                   mt_error *err)
+/* The consolidated metadata in the group at path: that of version 3 in its own document, that of version 2 beside it. */
+static mt_status load_consolidated(const zarr_reader *r, const char *path, int version, json_t **out, mt_error *err)
 {
-    const char *const owners[] = { group->path, "" };
-    for (size_t i = 0; i < 2 && !*found; i++) {
-        json_t *document;
-        mt_status st = zarr_load_json(r, owners[i], ".zmetadata", &document, err);
-        if (st)
-            return st;
-        json_t *metadata = json_object_get(document, "metadata");
-        *found = json_is_object(metadata);
-        if (*found)
-            st = add_members(r, metadata, group->path + strlen(owners[i]), names, err);
-        json_decref(document);
-        if (st)
-            return st;
-        if (!*group->path)
-            break;
+    json_t *document = NULL;
+    mt_status st = MT_OK;
+    if (version == 3) {
+        zarr_node node;
+        if (!(st = zarr_node_load(r, path, &node, err))) {
+            document = json_incref(json_object_get(node.document, "consolidated_metadata"));
+            zarr_node_free(&node);
+        }
+    } else {
+        st = zarr_load_json(r, path, ".zmetadata", &document, err);
     }
-    return MT_OK;
+    *out = json_incref(json_object_get(document, "metadata"));
+    json_decref(document);
+    return st;
+}
+
+/* Of the group itself, or of the nearest above it that has some. */
+static mt_status find_above(const zarr_reader *r, const zarr_node *group, zarr_names *names, bool *found, mt_error *err)
+{
+    for (size_t end = strlen(group->path);;) {
+        char *owner = mt_arena_strndup(r->scratch, group->path, end, err);
+        json_t *metadata = NULL;
+        mt_status st = owner ? load_consolidated(r, owner, group->version, &metadata, err) : zarr_failed(err);
+        if (!st && (*found = json_is_object(metadata)))
+            st = add_members(r, metadata, group->path + end + (end > 0 && group->path[end] == '/'), names, err);
+        json_decref(metadata);
+        if (st || *found || end == 0)
+            return st;
+        while (end > 0 && group->path[--end] != '/')
+            ;
+    }
 }
 
 static mt_status find_consolidated(const zarr_reader *r, const zarr_node *group, zarr_names *names, mt_error *err)
 {
     bool found = false;
-    mt_status st = MT_OK;
-    if (group->version == 3) {
-        json_t *metadata = json_object_get(json_object_get(group->document, "consolidated_metadata"), "metadata");
-        found = json_is_object(metadata);
-        st = found ? add_members(r, metadata, "", names, err) : MT_OK;
-    } else {
-        st = find_in_zmetadata(r, group, names, &found, err);
-    }
+    mt_status st = find_above(r, group, names, &found, err);
     if (st || found)
         return st;
     if (group->kind == ZARR_NONE)

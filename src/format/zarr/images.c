@@ -1,18 +1,24 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The images of a store: multiscale images with their labels, fields of plates, series of bioformats2raw, and the
- * arrays of plain groups. */
+/* The images of a group that says itself what they are: multiscale images with their labels, fields of plates, series of
+ * bioformats2raw. */
 #include "format/zarr/zarr.h"
 
 #include <string.h>
 
 #define WELLS_AT_ONCE 14 /* and two more paths are one batch */
 
-static bool is_full(const zarr_images *images) { return images->n >= images->limit; }
+bool zarr_images_are_full(const zarr_images *images) { return images->n >= images->limit; }
 
-static mt_status add(zarr_images *images, const char *name, mt_error *err)
+mt_status zarr_images_add(zarr_images *images, const char *name, mt_error *err)
 {
-    if (is_full(images))
+    const char *below = images->below;
+    if (zarr_images_are_full(images))
         return MT_OK;
+    if (*below) {
+        const char *between = !*name ? "" : strncmp(name, "series=", 7) == 0 ? "&" : "/";
+        if (!(name = mt_arena_printf(images->reader->scratch, err, "%s%s%s", below, between, name)))
+            return zarr_failed(err);
+    }
     const char **names =
         mt_arena_grow(images->reader->scratch, images->names, images->n, &images->room, 16, sizeof *names, err);
     if (!names)
@@ -38,36 +44,36 @@ static mt_status find_labels(zarr_images *images, const zarr_node *node, mt_erro
     if (st || (st = zarr_node_load(r, path, &labels, err)))
         return st;
     const json_t *list = json_object_get(zarr_ome(&labels), "labels");
-    for (size_t i = 0; !st && !is_full(images) && i < json_array_size(list); i++) {
+    for (size_t i = 0; !st && !zarr_images_are_full(images) && i < json_array_size(list); i++) {
         const char *label = listed_path(list, i, NULL);
         if (!label)
             continue;
         if (!(st = zarr_join(r, "labels", label, MT_E_CORRUPT, &path, err)))
-            st = add(images, path, err);
+            st = zarr_images_add(images, path, err);
     }
     zarr_node_free(&labels);
     return st;
 }
 
-static mt_status find_multiscales(zarr_images *images, const zarr_node *node, bool with_labels, mt_error *err)
+static mt_status find_multiscales(zarr_images *images, const zarr_node *node, mt_error *err)
 {
     mt_status st = MT_OK;
-    for (size_t i = 0; !st && !is_full(images) && zarr_ome_multiscale(node, i); i++) {
+    for (size_t i = 0; !st && !zarr_images_are_full(images) && zarr_ome_multiscale(node, i); i++) {
         const char *name = i ? mt_arena_printf(images->reader->scratch, err, "series=%zu", i) : "";
-        st = name ? add(images, name, err) : zarr_failed(err);
+        st = name ? zarr_images_add(images, name, err) : zarr_failed(err);
     }
-    return st || !with_labels ? st : find_labels(images, node, err);
+    return st || !images->with_labels ? st : find_labels(images, node, err);
 }
 
 static mt_status find_fields(zarr_images *images, const zarr_node *well, const char *prefix, mt_error *err)
 {
     const json_t *list = json_object_get(json_object_get(zarr_ome(well), "well"), "images");
-    for (size_t i = 0; !is_full(images) && i < json_array_size(list); i++) {
+    for (size_t i = 0; !zarr_images_are_full(images) && i < json_array_size(list); i++) {
         const char *field = listed_path(list, i, "path"), *path;
         if (!field)
             return mt_fail(err, MT_E_CORRUPT, "image %zu of the well '%s' has no path", i, well->path);
         mt_status st = zarr_join(images->reader, prefix, field, MT_E_CORRUPT, &path, err);
-        if (st || (st = add(images, path, err)))
+        if (st || (st = zarr_images_add(images, path, err)))
             return st;
     }
     return MT_OK;
@@ -97,7 +103,7 @@ static mt_status find_wells(zarr_images *images, const zarr_node *plate, mt_erro
     const zarr_reader *r = images->reader;
     const json_t *list = json_object_get(json_object_get(zarr_ome(plate), "plate"), "wells");
     size_t n = json_array_size(list);
-    for (size_t i = 0; !is_full(images) && i < n; i++) {
+    for (size_t i = 0; !zarr_images_are_full(images) && i < n; i++) {
         size_t left = n - i < images->limit - images->n ? n - i : images->limit - images->n;
         if (i % WELLS_AT_ONCE == 0)
             touch_wells(r, plate, list, i, left < WELLS_AT_ONCE ? left : WELLS_AT_ONCE);
@@ -115,7 +121,7 @@ static mt_status find_wells(zarr_images *images, const zarr_node *plate, mt_erro
         }
         if (st == MT_E_MEMORY)
             return mt_fail(err, st, "%s", failure.message);
-        if (st && (st = add(images, prefix, err))) /* opening it says what is wrong */
+        if (st && (st = zarr_images_add(images, prefix, err))) /* opening it says what is wrong */
             return st;
     }
     return MT_OK;
@@ -124,7 +130,7 @@ static mt_status find_wells(zarr_images *images, const zarr_node *plate, mt_erro
 /* Without a list of series they are numbered from 0. */
 static mt_status find_numbered(zarr_images *images, const zarr_node *node, mt_error *err)
 {
-    for (size_t i = 0; !is_full(images); i++) {
+    for (size_t i = 0; !zarr_images_are_full(images); i++) {
         char *name = mt_arena_printf(images->reader->scratch, err, "%zu", i);
         if (!name)
             return zarr_failed(err);
@@ -137,7 +143,7 @@ static mt_status find_numbered(zarr_images *images, const zarr_node *node, mt_er
         zarr_node_free(&series);
         if (!is_there)
             return MT_OK;
-        if ((st = add(images, name, err)))
+        if ((st = zarr_images_add(images, name, err)))
             return st;
     }
     return MT_OK;
@@ -158,68 +164,35 @@ static mt_status find_series(zarr_images *images, const zarr_node *node, mt_erro
     if ((st = zarr_node_load(r, paths[0], &ome, err)))
         return st;
     const json_t *list = json_object_get(zarr_ome(&ome), "series");
-    for (size_t i = 0; !st && !is_full(images) && i < json_array_size(list); i++) {
+    for (size_t i = 0; !st && !zarr_images_are_full(images) && i < json_array_size(list); i++) {
         const char *series = listed_path(list, i, NULL);
         if (!series)
             st = mt_fail(err, MT_E_CORRUPT, "series %zu of '%s' is no path", i, ome.path);
         else if (!(st = zarr_join(r, "", series, MT_E_CORRUPT, &path, err)))
-            st = add(images, path, err);
+            st = zarr_images_add(images, path, err);
     }
     bool has_list = json_is_array(list);
     zarr_node_free(&ome);
     return st || has_list ? st : find_numbered(images, node, err);
 }
 
-/* A child whose metadata is broken is named too: opening it says what is wrong. */
-static mt_status try_child(zarr_images *images, const zarr_node *group, const char *path, mt_error *err)
-{
-    const zarr_reader *r = images->reader;
-    uint64_t size;
-    zarr_node child;
-    mt_error failure = MT_ERROR_INIT;
-    mt_status st = zarr_node_load(r, path, &child, &failure);
-    if (st && mt_store_size(r->store, path, &size, NULL) == MT_OK)
-        return MT_OK; /* a file, with nothing below it */
-    if (st == MT_E_MEMORY)
-        return mt_fail(err, st, "%s", failure.message);
-    bool is_image = st || child.kind == ZARR_ARRAY || zarr_ome_multiscale(&child, 0);
-    if (!st)
-        zarr_node_free(&child);
-    return is_image ? add(images, path + strlen(group->path) + (*group->path != 0), err) : MT_OK;
-}
-
-static mt_status find_children(zarr_images *images, const zarr_node *group, mt_error *err)
-{
-    enum { AT_ONCE = 16 };
-    const char *paths[AT_ONCE];
-    zarr_names names;
-    mt_status st = zarr_find_names(images->reader, group, &names, err);
-    for (size_t from = 0; !st && from < names.n && !is_full(images); from += AT_ONCE) {
-        size_t n = names.n - from < AT_ONCE ? names.n - from : AT_ONCE;
-        for (size_t i = 0; i < n && !st; i++)
-            st = zarr_join(images->reader, group->path, names.names[from + i], MT_E_CORRUPT, &paths[i], err);
-        if (!st)
-            zarr_touch(images->reader, paths, n);
-        for (size_t i = 0; i < n && !st && !is_full(images); i++)
-            st = try_child(images, group, paths[i], err);
-    }
-    return st;
-}
-
-mt_status zarr_find_images(zarr_images *images, const zarr_node *node, bool with_labels, bool *is_plain, mt_error *err)
+bool zarr_is_plain(const zarr_node *node)
 {
     const json_t *ome = zarr_ome(node);
-    *is_plain = false;
+    return node->kind != ZARR_ARRAY && !zarr_ome_multiscale(node, 0) && !json_object_get(ome, "plate") &&
+           !json_object_get(ome, "well") && !json_object_get(ome, "bioformats2raw.layout");
+}
+
+mt_status zarr_find_own_images(zarr_images *images, const zarr_node *node, mt_error *err)
+{
+    const json_t *ome = zarr_ome(node);
     if (node->kind == ZARR_ARRAY)
-        return add(images, "", err);
+        return zarr_images_add(images, "", err);
     if (zarr_ome_multiscale(node, 0))
-        return find_multiscales(images, node, with_labels, err);
+        return find_multiscales(images, node, err);
     if (json_object_get(ome, "plate"))
         return find_wells(images, node, err);
     if (json_object_get(ome, "well"))
         return find_fields(images, node, "", err);
-    if (json_object_get(ome, "bioformats2raw.layout"))
-        return find_series(images, node, err);
-    *is_plain = true;
-    return find_children(images, node, err);
+    return find_series(images, node, err);
 }

@@ -31,11 +31,12 @@ const char *zarr_ome_dataset(const json_t *multiscale, size_t level)
     return json_string_value(json_object_get(dataset, "path"));
 }
 
-int zarr_ome_find_dataset(const json_t *multiscale, const char *path)
+int zarr_ome_find_dataset(const json_t *multiscale, const char *path, const char *whole)
 {
     for (int i = 0; i < zarr_ome_levels(multiscale); i++) {
         const char *dataset = zarr_ome_dataset(multiscale, (size_t)i);
-        if (dataset && strcmp(dataset, path) == 0)
+        size_t slashes = dataset ? strspn(dataset, "/") : 0;
+        if (dataset && (strcmp(dataset + slashes, path) == 0 || (slashes && strcmp(dataset + slashes, whole) == 0)))
             return i;
     }
     return -1;
@@ -53,13 +54,6 @@ mt_status zarr_ome_check_version(const zarr_node *group, const json_t *multiscal
     const char *first = zarr_ome_dataset(multiscale, 0);
     return mt_fail(err, MT_E_UNSUPPORTED, "OME-Zarr version '%s' is not read; its arrays are, such as '#%s%s%s'",
                    version, group->path, *group->path ? "/" : "", first ? first : "");
-}
-
-void zarr_name_axes(mt_chunk_map *map, const json_t *names)
-{
-    for (int d = 0; d < map->ndim; d++)
-        map->axes[d] = mt_axis_letter(json_string_value(json_array_get(names, (size_t)d)));
-    mt_axes_drop_ambiguous(map->axes);
 }
 
 /* Space axes of other names are Z, Y, X from the last one on; a channel or time axis may have any name; what is
@@ -161,6 +155,15 @@ static bool parse_color(const char *text, uint8_t *rgb)
     return true;
 }
 
+/* The window of brightness that a viewer is to start with. */
+static bool parse_window(const json_t *window, double *range)
+{
+    const json_t *start = json_object_get(window, "start"), *end = json_object_get(window, "end");
+    range[0] = json_number_value(start);
+    range[1] = json_number_value(end);
+    return json_is_number(start) && json_is_number(end) && range[0] < range[1];
+}
+
 /* Channels are described only where each one is. */
 static mt_status set_channels(mt_chunk_map *map, const json_t *omero, mt_error *err)
 {
@@ -179,6 +182,7 @@ static mt_status set_channels(mt_chunk_map *map, const json_t *omero, mt_error *
         if (!channels[i].name)
             return zarr_failed(err);
         channels[i].has_color = parse_color(json_string_value(json_object_get(channel, "color")), channels[i].rgb);
+        channels[i].has_window = parse_window(json_object_get(channel, "window"), channels[i].window);
     }
     map->channels = channels;
     map->n_channels = (size_t)n;
@@ -194,6 +198,7 @@ mt_status zarr_ome_describe(mt_chunk_map *map, const zarr_node *group, const jso
         return st;
     set_pixel_sizes(map, multiscale, level);
     map->level = level;
+    map->is_labels = json_is_object(json_object_get(zarr_ome(group), "image-label"));
     map->n_levels = zarr_ome_levels(multiscale);
     return set_channels(map, json_object_get(zarr_ome(group), "omero"), err);
 }

@@ -23,7 +23,7 @@ mt_status zarr_save(const mt_chunk_map *map, mt_buffer *out, mt_error *err)
     (void)err;
     const zarr_state *s = map->state;
     mt_put_text(out, s->stem);
-    mt_put_u8(out, (uint8_t)s->separator);
+    mt_put_u8(out, (uint8_t)zarr_separator(s));
     mt_put_u8(out, (uint8_t)(s->leading_separator | s->no_number_is_zero << 1));
     mt_put_u8(out, (uint8_t)s->n_shard_levels);
     for (int i = 0; i < s->n_shard_levels; i++)
@@ -113,5 +113,8 @@ mt_status zarr_restore(mt_chunk_map *map, const mt_renaming *renaming, mt_reader
             return broken(err);
     map->locate = levels > 0 ? zarr_locate_sharded : zarr_locate;
     map->find_stored = map->ndim > 0 ? zarr_find_stored : NULL;
+    map->judge_absent = zarr_judge_absent;
+    s->owner = mt_chunk_map_new_owner(map);
+    s->keys = map->store->costs.is_slow ? ZARR_KEYS_UNKNOWN : ZARR_KEYS_OWN;
     return MT_OK;
 }

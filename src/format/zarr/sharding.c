@@ -201,10 +201,9 @@ mt_status zarr_locate_sharded(const mt_chunk_map *map, const int64_t *position, 
     const zarr_state *state = map->state;
     mt_cache *cache = mt_arena_env(map->arena)->index_cache;
     int64_t element[MT_MAX_DIMS] = { 0 }, object[MT_MAX_DIMS];
-    for (int d = 0; d < map->ndim; d++) {
+    for (int d = 0; d < map->ndim; d++)
         element[d] = position[d] * map->chunk_shape[d];
-        object[d] = element[d] / state->shards[0].shape[d];
-    }
+    zarr_find_object(map, position, object);
     zarr_write_key(map, object, out->key_buffer);
 
     extent where = { 0 };

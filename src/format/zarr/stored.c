@@ -87,7 +87,7 @@ static mt_status take_name(void *user, const char *name, mt_error *err)
     name += length;
     int64_t *out = l->numbers + l->n * (size_t)l->width;
     for (int i = 0; i < l->width; i++) {
-        if (i > 0 && *name++ != r->all->state->separator)
+        if (i > 0 && *name++ != zarr_separator(r->all->state))
             return MT_OK;
         if (!read_number(&name, &out[i]))
             return MT_OK;
@@ -151,12 +151,13 @@ static void read_folder(const mt_chunk_map *map, listings *all, int k, const int
     const zarr_state *s = all->state;
     char folder[MT_KEY_BYTES], before[MT_KEY_BYTES] = "";
     zarr_write_prefix(map, position, k, folder);
-    if (s->separator != '/') { /* "a/c.0.1": in the folder a, names that start with "c." */
+    char separator = zarr_separator(s);
+    if (separator != '/') { /* "a/c.0.1": in the folder a, names that start with "c." */
         char *slash = strrchr(folder, '/'), *name = slash ? slash + 1 : folder;
         memcpy(before, name, strlen(name) + 1);
         if (s->leading_separator) {
             size_t n = strlen(before);
-            before[n] = s->separator;
+            before[n] = separator;
             before[n + 1] = 0;
         }
         *(slash ? slash : folder) = 0;
@@ -201,7 +202,7 @@ static bool pays(const mt_chunk_map *map, const mt_scan *scan, bool nested, int 
 static void find_object(const mt_chunk_map *map, mt_scan *scan, const int64_t *wanted, int64_t *next)
 {
     listings *all = get_listings(map, scan);
-    bool nested = all && all->state->separator == '/';
+    bool nested = all && zarr_separator(all->state) == '/';
     int levels = !all ? 0 : nested ? map->ndim : 1;
     memcpy(next, wanted, (size_t)map->ndim * sizeof *next);
     for (int k = 0; k < levels; k++) {
@@ -232,12 +233,15 @@ void zarr_find_stored(const mt_chunk_map *map, mt_scan *scan, const int64_t *pos
     const zarr_state *s = map->state;
     int64_t shard[MT_MAX_DIMS], found[MT_MAX_DIMS];
     int d = 0, ndim = map->ndim;
+    if (!zarr_keys_are_known(map, position)) { /* reading says why */
+        memcpy(next, position, (size_t)ndim * sizeof *next);
+        return;
+    }
     if (s->n_shard_levels == 0) {
         find_object(map, scan, position, next);
         return;
     }
-    for (int e = 0; e < ndim; e++)
-        shard[e] = position[e] * map->chunk_shape[e] / s->shards[0].shape[e];
+    zarr_find_object(map, position, shard);
     find_object(map, scan, shard, found);
     memcpy(next, position, (size_t)ndim * sizeof *next);
     while (d < ndim && found[d] == shard[d])

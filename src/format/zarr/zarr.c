@@ -18,21 +18,39 @@ mt_status zarr_map_array(const zarr_node *node, mt_chunk_map *map, mt_error *err
     return st;
 }
 
+/* The node of a level. A path that begins with "/" is one below the group all the same, or else one from the root. */
+static mt_status load_level(const zarr_reader *r, const zarr_node *group, const char *dataset, size_t root,
+                            zarr_node *out, mt_error *err)
+{
+    const char *path;
+    size_t slashes = strspn(dataset, "/");
+    mt_status st = zarr_join(r, group->path, dataset + slashes, MT_E_CORRUPT, &path, err);
+    if (st || (st = zarr_node_load(r, path, out, err)) || slashes == 0 || out->kind == ZARR_ARRAY)
+        return st;
+    zarr_node_free(out);
+    char *above = mt_arena_strndup(r->scratch, group->path, root, err);
+    if (!above)
+        return zarr_failed(err);
+    st = zarr_join(r, above, dataset + slashes, MT_E_CORRUPT, &path, err);
+    return st ? st : zarr_node_load(r, path, out, err);
+}
+
 /* One level of a multiscale image. */
 static mt_status map_level(const zarr_reader *r, const zarr_node *group, const json_t *multiscale, int level,
-                           mt_chunk_map *map, mt_error *err)
+                           size_t root, mt_chunk_map *map, mt_error *err)
 {
-    const char *dataset = zarr_ome_dataset(multiscale, (size_t)level), *path;
+    const char *dataset = zarr_ome_dataset(multiscale, (size_t)level);
     if (!dataset)
         return mt_fail(err, MT_E_CORRUPT, "level %d of the multiscale image '%s' has no path", level, group->path);
     zarr_node node;
-    mt_status st = zarr_join(r, group->path, dataset, MT_E_CORRUPT, &path, err);
-    if (st || (st = zarr_node_load(r, path, &node, err)))
+    mt_status st = load_level(r, group, dataset, root, &node, err);
+    if (st)
         return st;
+    const char *path = node.path;
     if (node.kind != ZARR_ARRAY)
         st = mt_fail(err, MT_E_CORRUPT, "level %d of the multiscale image '%s' is no array", level, group->path);
-    else
-        st = zarr_map_array(&node, map, err);
+    else if (!(st = zarr_map_array(&node, map, err)))
+        st = zarr_check_keys(map, err);
     zarr_node_free(&node);
     if (!st && (st = zarr_ome_describe(map, group, multiscale, level, err)))
         mt_error_prefix(err, "%s", path);
@@ -40,7 +58,7 @@ static mt_status map_level(const zarr_reader *r, const zarr_node *group, const j
 }
 
 static mt_status map_multiscale(const zarr_reader *r, const zarr_node *group, const mt_selection *selection,
-                                int64_t series, mt_chunk_map *map, mt_error *err)
+                                int64_t series, size_t root, mt_chunk_map *map, mt_error *err)
 {
     const json_t *multiscale = series < 0 ? NULL : zarr_ome_multiscale(group, (size_t)series);
     if (!multiscale)
@@ -54,19 +72,22 @@ static mt_status map_multiscale(const zarr_reader *r, const zarr_node *group, co
         return mt_fail(err, MT_E_CORRUPT, "the multiscale image '%s' has no levels", group->path);
     if (level >= n)
         return mt_fail(err, MT_E_NOT_FOUND, "no level %lld: the image has %d", (long long)level, n);
-    return map_level(r, group, multiscale, (int)level, map, err);
+    return map_level(r, group, multiscale, (int)level, root, map, err);
 }
 
-/* Whether the group is a multiscale image that the path, relative to the group, is a level of: then maps that. */
-static mt_status try_parent(const zarr_reader *r, const zarr_node *group, const char *path, mt_chunk_map *map,
-                            bool *found, mt_error *err)
+/* Whether the group is a multiscale image that the array is a level of: then maps that. */
+static mt_status try_parent(const zarr_reader *r, const zarr_node *group, const char *array, size_t root,
+                            mt_chunk_map *map, bool *found, mt_error *err)
 {
+    const char *path = array + strlen(group->path), *whole = array + root;
+    path += *path == '/';
+    whole += *whole == '/';
     for (size_t i = 0; zarr_ome_multiscale(group, i); i++) {
         const json_t *multiscale = zarr_ome_multiscale(group, i);
-        int level = zarr_ome_find_dataset(multiscale, path);
+        int level = zarr_ome_find_dataset(multiscale, path, whole);
         *found = level >= 0 && zarr_ome_check_version(group, multiscale, NULL) == MT_OK;
         if (*found)
-            return map_level(r, group, multiscale, level, map, err);
+            return map_level(r, group, multiscale, level, root, map, err);
     }
     return MT_OK;
 }
@@ -89,7 +110,7 @@ static mt_status map_as_level(const zarr_reader *r, const char *path, size_t roo
         mt_status st = zarr_node_load(r, above, &group, err);
         if (st)
             return st;
-        st = try_parent(r, &group, path + end + (path[end] == '/'), map, found, err);
+        st = try_parent(r, &group, path, root, map, found, err);
         zarr_node_free(&group);
         if (st)
             return st;
@@ -106,21 +127,22 @@ static mt_status map_array(const zarr_reader *r, zarr_node *node, const mt_selec
     mt_status st = map_as_level(r, node->path, root, map, &found, err);
     if (st || found)
         return st;
-    if ((st = zarr_node_load_attributes(r, node, err)) || (st = zarr_map_array(node, map, err)))
+    if ((st = zarr_node_load_attributes(r, node, err)) || (st = zarr_map_array(node, map, err)) ||
+        (st = zarr_check_keys(map, err)) || (st = zarr_describe_array(node, map, err)))
         return st;
-    /* xarray's convention for version 2 */
-    zarr_name_axes(map, node->version == 3 ? json_object_get(node->document, "dimension_names")
-                                           : json_object_get(node->attributes, "_ARRAY_DIMENSIONS"));
-    return MT_OK;
+    return zarr_read_coordinates(r, node, root, map, err);
 }
 
 #define MAX_NAMED 10
 
 /* "'#a', '#b', ..." */
-static mt_status refuse_choice(const zarr_images *images, const char *group, const char *prefix, mt_error *err)
+static mt_status refuse_choice(const zarr_images *images, const zarr_node *group, const char *prefix, mt_error *err)
 {
+    if (images->n == 0 && group->kind == ZARR_NONE && *group->path)
+        return mt_fail(err, MT_E_NOT_FOUND, "'%s' is not there, or holds nothing that is Zarr", group->path);
     if (images->n == 0)
-        return mt_fail(err, MT_E_NOT_FOUND, "no array%s%s%s", *group ? " in '" : "", group, *group ? "'" : "");
+        return mt_fail(err, MT_E_NOT_FOUND, "no image%s%s%s: no array of two or more dimensions",
+                       *group->path ? " in '" : "", group->path, *group->path ? "'" : "");
     char text[400];
     size_t used = 0;
     size_t i = 0;
@@ -132,20 +154,21 @@ static mt_status refuse_choice(const zarr_images *images, const char *group, con
                                  *prefix ? "/" : "", images->names[i]);
     }
     snprintf(text + used, sizeof text - used, "%s", i < images->n ? ", ..." : "");
-    return mt_fail(err, MT_E_NOT_FOUND, "there are several arrays, name one: %s", text);
+    return mt_fail(err, MT_E_NOT_FOUND, "there are several images, name one: %s", text);
 }
 
 /* The image of a group that a series number, or else nothing, chooses: its path relative to the group. */
 static mt_status choose_image(const zarr_reader *r, const zarr_node *group, const mt_selection *selection,
                               const char **out, mt_error *err)
 {
-    bool is_plain;
-    zarr_images images = { .reader = r, .limit = selection->series < MAX_NAMED ? MAX_NAMED + 1 : SIZE_MAX };
-    mt_status st = zarr_find_images(&images, group, false, &is_plain, err);
+    bool is_plain = zarr_is_plain(group);
+    size_t limit = selection->series < MAX_NAMED ? MAX_NAMED + 1 : SIZE_MAX;
+    zarr_images images = { .reader = r, .limit = limit, .below = "" };
+    mt_status st = (is_plain ? zarr_find_below : zarr_find_own_images)(&images, group, err);
     if (st)
         return st;
     if (is_plain ? images.n != 1 : images.n == 0)
-        return refuse_choice(&images, group->path, selection->path, err);
+        return refuse_choice(&images, group, selection->path, err);
     size_t i = selection->series < 0 ? 0 : (size_t)selection->series;
     if (i >= images.n)
         return mt_fail(err, MT_E_NOT_FOUND, "no series %zu: there are %zu", i, images.n);
@@ -160,7 +183,7 @@ static mt_status map_image(const zarr_reader *r, zarr_node *node, const mt_selec
 {
     if (node->kind == ZARR_ARRAY)
         return map_array(r, node, selection, root, map, err);
-    return map_multiscale(r, node, selection, series, map, err);
+    return map_multiscale(r, node, selection, series, root, map, err);
 }
 
 /* The image that a group which is none itself holds. */
@@ -175,8 +198,12 @@ static mt_status map_member(const zarr_reader *r, const zarr_node *group, const 
         return st;
     mt_selection rest = *selection;
     rest.series = -1;
-    st = is_image(&node) ? map_image(r, &node, &rest, 0, root, map, err)
-                         : mt_fail(err, MT_E_CORRUPT, "'%s' should be an image and is none", path);
+    if (is_image(&node))
+        st = map_image(r, &node, &rest, 0, root, map, err);
+    else if (node.kind == ZARR_NONE)
+        st = mt_fail(err, MT_E_NOT_FOUND, "'%s' is not there, though the metadata of '%s' lists it", path, group->path);
+    else
+        st = mt_fail(err, MT_E_CORRUPT, "'%s' should be an image and is none", path);
     zarr_node_free(&node);
     return st;
 }
@@ -247,20 +274,6 @@ static mt_status zarr_map(const mt_container *container, const mt_selection *par
     return st;
 }
 
-static mt_status add_names(const zarr_reader *r, const zarr_images *images, const char *prefix, mt_names *out,
-                           mt_error *err)
-{
-    for (size_t i = 0; i < images->n; i++) {
-        const char *name = images->names[i];
-        const char *between = !*prefix || !*name ? "" : strncmp(name, "series=", 7) == 0 ? "&" : "/";
-        char *whole = mt_arena_printf(r->scratch, err, "%s%s%s", prefix, between, name);
-        mt_status st = whole ? mt_names_add(out, whole, err) : zarr_failed(err);
-        if (st)
-            return st;
-    }
-    return MT_OK;
-}
-
 static mt_status zarr_list(const mt_container *container, const mt_selection *below, mt_names *out, mt_error *err)
 {
     zarr_reader r;
@@ -271,11 +284,10 @@ static mt_status zarr_list(const mt_container *container, const mt_selection *be
     zarr_node node;
     if (!(st = zarr_join(&r, container->source.key, prefix, MT_E_ARGUMENT, &path, err)) &&
         !(st = zarr_node_load(&r, path, &node, err))) {
-        bool is_plain;
-        zarr_images images = { .reader = &r, .limit = SIZE_MAX };
-        st = zarr_find_images(&images, &node, true, &is_plain, err);
-        if (!st)
-            st = add_names(&r, &images, prefix, out, err);
+        zarr_images images = { .reader = &r, .limit = SIZE_MAX, .with_labels = true, .below = prefix };
+        st = zarr_is_plain(&node) ? zarr_find_below(&images, &node, err) : zarr_find_own_images(&images, &node, err);
+        for (size_t i = 0; !st && i < images.n; i++)
+            st = mt_names_add(out, images.names[i], err);
         zarr_node_free(&node);
     }
     mt_arena_free(r.scratch);

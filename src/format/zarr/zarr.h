@@ -78,11 +78,16 @@ typedef struct zarr_shards {
     uint64_t owner; /* of the indices in the index cache */
 } zarr_shards;
 
+/* Whether the keys of an array are those that its metadata implies, or have the other separator (keys.c). */
+enum { ZARR_KEYS_UNKNOWN, ZARR_KEYS_OWN, ZARR_KEYS_OTHER };
+
 /* The state of the map of an array. */
 typedef struct zarr_state {
     const char *stem; /* what every key starts with */
     size_t stem_length;
     char separator;
+    _Atomic int keys;       /* over a network found out while the map is used */
+    uint64_t owner;         /* of what was found out, in the index cache */
     bool leading_separator; /* also before the first number */
     bool no_number_is_zero; /* key of an array without dimensions: the stem, or the stem and "0" */
     int n_shard_levels;
@@ -151,8 +156,27 @@ mt_status zarr_locate_sharded(const mt_chunk_map *map, const int64_t *position, 
 mt_status zarr_save(const mt_chunk_map *map, mt_buffer *out, mt_error *err);
 mt_status zarr_restore(mt_chunk_map *map, const mt_renaming *renaming, mt_reader *r, mt_error *err);
 
-/* Writes the key of the object at a grid position (of shards, where there are shards). */
+/* The separator of keys, as far as it is known. */
+static inline char zarr_separator(const zarr_state *state)
+{
+    bool other = atomic_load_explicit(&state->keys, memory_order_relaxed) == ZARR_KEYS_OTHER;
+    return !other ? state->separator : state->separator == '.' ? '/' : '.';
+}
+
+/* The position of the object that holds a chunk: of its shard, or its own. */
+void zarr_find_object(const mt_chunk_map *map, const int64_t *position, int64_t *out);
+
+/* Writes the key of the object at a grid position (of shards, where there are shards), also with another separator. */
 void zarr_write_key(const mt_chunk_map *map, const int64_t *position, char *out);
+void zarr_write_key_with(const mt_chunk_map *map, const int64_t *position, char separator, char *out);
+
+/* Finds out which separator the keys of a local array have. Fails where there are chunks but under keys that fit neither. */
+MT_MUST_CHECK mt_status zarr_check_keys(mt_chunk_map *map, mt_error *err);
+/* judge_absent of the map. */
+mt_status zarr_judge_absent(const mt_chunk_map *map, const int64_t *position, const char *key, bool any_stored,
+                            bool *moved, mt_error *err);
+/* Whether it is known which keys the array has, or can be found out. */
+bool zarr_keys_are_known(const mt_chunk_map *map, const int64_t *position);
 /* What keys start with that have the first n numbers of a position in common. */
 void zarr_write_prefix(const mt_chunk_map *map, const int64_t *position, int n, char *out);
 
@@ -162,8 +186,9 @@ const json_t *zarr_ome(const zarr_node *node);
 /* The n-th multiscale image of a node, or NULL. */
 const json_t *zarr_ome_multiscale(const zarr_node *node, size_t n);
 
-/* The number of the dataset of a path in a multiscale image, or -1; and the path of a dataset, or NULL. */
-int zarr_ome_find_dataset(const json_t *multiscale, const char *path);
+/* The number of the dataset of a path (relative to the image, and to the root) in a multiscale image, or -1; and the path
+ * of a dataset, or NULL. */
+int zarr_ome_find_dataset(const json_t *multiscale, const char *path, const char *whole);
 const char *zarr_ome_dataset(const json_t *multiscale, size_t level);
 int zarr_ome_levels(const json_t *multiscale);
 
@@ -174,21 +199,37 @@ MT_MUST_CHECK mt_status zarr_ome_check_version(const zarr_node *group, const jso
 MT_MUST_CHECK mt_status zarr_ome_describe(mt_chunk_map *map, const zarr_node *group, const json_t *multiscale,
                                           int level, mt_error *err);
 
-/* Sets the axes from the names that an array gives to its dimensions; '?' where they say nothing. */
-void zarr_name_axes(mt_chunk_map *map, const json_t *names);
+/* The names that an array gives to its dimensions: a list, or NULL. */
+const json_t *zarr_dimension_names(const zarr_node *array);
+
+/* Sets axes, '?' where nothing is known of them, pixel sizes and units from the metadata of the array alone. */
+MT_MUST_CHECK mt_status zarr_describe_array(const zarr_node *array, mt_chunk_map *map, mt_error *err);
+
+/* Adds what the coordinates beside an array say. root is the length of the path of the store's root. */
+MT_MUST_CHECK mt_status zarr_read_coordinates(const zarr_reader *r, const zarr_node *array, size_t root,
+                                              mt_chunk_map *map, mt_error *err);
 
 /* Images of a store. */
 typedef struct zarr_images {
     const zarr_reader *reader;
-    size_t limit; /* finding stops when there are as many */
+    size_t limit;      /* finding stops when there are as many */
+    bool with_labels;  /* of multiscale images */
+    const char *below; /* names are put below this one; "" for none */
     size_t n, room;
     const char **names; /* relative to the node where the search began, "" for itself */
 } zarr_images;
 
-/* Finds the images of a node. In a plain group, unlike in a multiscale image, a plate or a series, none is the default
+MT_MUST_CHECK mt_status zarr_images_add(zarr_images *images, const char *name, mt_error *err); /* name is borrowed */
+bool zarr_images_are_full(const zarr_images *images);
+
+/* Whether a node is no image, and does not say what its images are: they are looked for below it, and none is the default
  * before the others. */
-MT_MUST_CHECK mt_status zarr_find_images(zarr_images *images, const zarr_node *node, bool with_labels, bool *is_plain,
-                                         mt_error *err);
+bool zarr_is_plain(const zarr_node *node);
+
+/* The images of a plain node: arrays and other images below it, at any depth. */
+MT_MUST_CHECK mt_status zarr_find_below(zarr_images *images, const zarr_node *group, mt_error *err);
+/* Those of any other node. */
+MT_MUST_CHECK mt_status zarr_find_own_images(zarr_images *images, const zarr_node *node, mt_error *err);
 
 /* The map's find_stored: by listings of folders, which are not kept longer than the scan. */
 void zarr_find_stored(const mt_chunk_map *map, mt_scan *scan, const int64_t *position, int64_t *next);

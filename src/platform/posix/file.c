@@ -203,6 +203,15 @@ bool mt_path_is_same(const char *a, const char *b)
     return stat(a, &x) == 0 && stat(b, &y) == 0 && x.st_dev == y.st_dev && x.st_ino == y.st_ino;
 }
 
+bool mt_path_get_id(const char *path, mt_path_id *out)
+{
+    struct stat st;
+    if (stat(path, &st) != 0 || st.st_ino == 0)
+        return false;
+    *out = (mt_path_id) { (uint64_t)st.st_dev, (uint64_t)st.st_ino };
+    return true;
+}
+
 typedef struct name_list {
     mt_env *env;
     char **names;
@@ -216,8 +225,9 @@ static void free_names(name_list *list)
     mt_release(list->env, list->names, list->room * sizeof *list->names);
 }
 
-static mt_status add_name(name_list *list, const char *name, mt_error *err)
+static mt_status add_name(void *user, const char *name, mt_error *err)
 {
+    name_list *list = user;
     if (list->n == list->room) {
         size_t room = list->room ? 2 * list->room : 64;
         void *moved = mt_resize(list->env, list->names, list->room * sizeof *list->names, room * sizeof *list->names);
@@ -231,31 +241,34 @@ static mt_status add_name(name_list *list, const char *name, mt_error *err)
     return st;
 }
 
-static mt_status read_names(name_list *list, const char *path, DIR *folder, mt_error *err)
+mt_status mt_path_sample(const char *path, size_t most, mt_path_visit visit, void *user, mt_error *err)
 {
-    for (;;) {
+    DIR *folder = opendir(path);
+    if (!folder)
+        return fail_errno(err, path, "cannot be listed");
+    mt_status st = MT_OK;
+    for (size_t n = 0; !st && n < most;) {
         errno = 0;
         const struct dirent *entry = readdir(folder);
-        if (!entry)
-            return errno ? fail_errno(err, path, "cannot be listed") : MT_OK;
+        if (!entry) {
+            st = errno ? fail_errno(err, path, "cannot be listed") : MT_OK;
+            break;
+        }
         if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
             continue;
-        mt_status st = add_name(list, entry->d_name, err);
-        if (st)
-            return st;
+        n++;
+        st = visit(user, entry->d_name, err);
     }
+    closedir(folder);
+    return st;
 }
 
 static int compare_names(const void *a, const void *b) { return strcmp(*(char *const *)a, *(char *const *)b); }
 
 mt_status mt_path_list(mt_env *env, const char *path, mt_path_visit visit, void *user, mt_error *err)
 {
-    DIR *folder = opendir(path);
-    if (!folder)
-        return fail_errno(err, path, "cannot be listed");
     name_list list = { .env = env };
-    mt_status st = read_names(&list, path, folder, err);
-    closedir(folder);
+    mt_status st = mt_path_sample(path, SIZE_MAX, add_name, &list, err);
     if (!st && list.n > 0)
         qsort(list.names, list.n, sizeof *list.names, compare_names);
     for (size_t i = 0; !st && i < list.n; i++)

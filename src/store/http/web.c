@@ -244,6 +244,12 @@ static mt_status list(mt_store *store, const char *prefix, mt_store_visit visit,
     return mt_fail(err, MT_E_UNSUPPORTED, "%s: HTTP has no way to list a folder", store->url);
 }
 
+static mt_status sample(mt_store *store, const char *prefix, mt_store_visit visit, void *user, mt_error *err)
+{
+    const mt_web *web = mt_web_of(store);
+    return (web->ops->sample ? web->ops->sample : list)(store, prefix, visit, user, err);
+}
+
 static void close(mt_store *store)
 {
     mt_web *web = mt_web_of(store);
@@ -255,6 +261,7 @@ static const mt_store_ops web_ops = { .size = size,
                                       .submit = submit,
                                       .cancel = cancel,
                                       .list = list,
+                                      .sample = sample,
                                       .identify = identify,
                                       .forget = forget,
                                       .close = close };

@@ -24,6 +24,7 @@ typedef struct mt_web_ops {
     bool follow; /* redirects */
     /* Optional: as in mt_store_ops. Without it, listing is MT_E_UNSUPPORTED. */
     mt_status (*list)(mt_store *store, const char *prefix, mt_store_visit visit, void *user, mt_error *err);
+    mt_status (*sample)(mt_store *store, const char *prefix, mt_store_visit visit, void *user, mt_error *err);
     void (*close)(mt_web *web); /* frees what the implementation added, and itself */
 } mt_web_ops;
 

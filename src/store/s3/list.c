@@ -61,7 +61,7 @@ static mt_status read_page(mt_s3_store *s, mt_s3_page *page, mt_s3_names *names,
     return st;
 }
 
-static mt_status read_pages(mt_s3_store *s, mt_s3_names *names, const char *prefix, mt_error *err)
+static mt_status read_pages(mt_s3_store *s, mt_s3_names *names, const char *prefix, size_t most, mt_error *err)
 {
     void *page;
     const char *token = NULL;
@@ -71,14 +71,15 @@ static mt_status read_pages(mt_s3_store *s, mt_s3_names *names, const char *pref
     size_t n = 0;
     do
         st = read_page(s, page, names, prefix, &token, err);
-    while (!st && token && ++n < MAX_PAGES);
-    if (!st && token)
+    while (!st && token && ++n < most);
+    if (!st && token && most == MAX_PAGES)
         st = mt_fail(err, MT_E_LIMIT, "the listing of %s has more than %d pages of 1000 names", prefix, MAX_PAGES);
     mt_release(s->web.base.env, page, sizeof(mt_s3_page));
     return st;
 }
 
-mt_status mt_s3_list(mt_store *store, const char *prefix, mt_store_visit visit, void *user, mt_error *err)
+static mt_status visit_pages(mt_store *store, const char *prefix, size_t most, mt_store_visit visit, void *user,
+                             mt_error *err)
 {
     mt_s3_store *s = mt_s3_store_of(mt_web_of(store));
     mt_s3_names names = { 0 };
@@ -86,11 +87,21 @@ mt_status mt_s3_list(mt_store *store, const char *prefix, mt_store_visit visit, 
     if (st)
         return st;
     const char *full = mt_arena_printf(names.arena, err, "%s%s%s", s->root, prefix, *prefix ? "/" : "");
-    st = full ? read_pages(s, &names, full, err) : MT_E_MEMORY;
+    st = full ? read_pages(s, &names, full, most, err) : MT_E_MEMORY;
     if (!st)
         mt_s3_sort_names(&names);
     for (size_t i = 0; !st && i < names.n; i++)
         st = visit(user, names.names[i], err);
     mt_arena_free(names.arena);
     return st;
+}
+
+mt_status mt_s3_list(mt_store *store, const char *prefix, mt_store_visit visit, void *user, mt_error *err)
+{
+    return visit_pages(store, prefix, MAX_PAGES, visit, user, err);
+}
+
+mt_status mt_s3_sample(mt_store *store, const char *prefix, mt_store_visit visit, void *user, mt_error *err)
+{
+    return visit_pages(store, prefix, 1, visit, user, err);
 }

@@ -227,9 +227,12 @@ static void close_web(mt_web *web)
     mt_release(env, s, sizeof *s);
 }
 
-static const mt_web_ops s3_ops = {
-    .address = address, .prepare = prepare, .judge = judge, .list = mt_s3_list, .close = close_web
-};
+static const mt_web_ops s3_ops = { .address = address,
+                                   .prepare = prepare,
+                                   .judge = judge,
+                                   .list = mt_s3_list,
+                                   .sample = mt_s3_sample,
+                                   .close = close_web };
 
 /* In the child of a fork: the thread is the parent's. */
 static void forget_thread(void *store)

@@ -52,10 +52,14 @@ typedef struct mt_s3_page {
 /* prefix is that of the bucket; token NULL for the first page; most: names, at most 1000. Texts are borrowed. */
 void mt_s3_page_init(mt_s3_page *page, mt_s3_store *store, const char *prefix, const char *token, const char *most);
 
-/* mt_web_ops.list, and for pages: adds the headers that sign a request for a path of the bucket, and writes the URL.
- * scratch keeps the headers. */
+/* mt_web_ops.list and sample. */
 MT_MUST_CHECK mt_status mt_s3_list(mt_store *store, const char *prefix, mt_store_visit visit, void *user,
                                    mt_error *err);
+MT_MUST_CHECK mt_status mt_s3_sample(mt_store *store, const char *prefix, mt_store_visit visit, void *user,
+                                     mt_error *err);
+
+/* For pages: adds the headers that sign a request for a path of the bucket, and writes the URL. scratch keeps the
+ * headers. */
 MT_MUST_CHECK mt_status mt_s3_prepare(mt_s3_store *store, const char *path, const mt_s3_pair *query, size_t n_query,
                                       mt_transfer *t, char *url, char *scratch, mt_error *err);
 mt_verdict mt_s3_judge(mt_s3_store *store, mt_transfer *t);

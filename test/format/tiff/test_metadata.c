@@ -311,13 +311,13 @@ static void descriptions_of_more_than_there_is(void **state)
     }
 }
 
-/* Other lines than that of the unit end alike. */
+/* Each axis has its own, where it is not that of X; other lines than that of the unit end alike. */
 static void units_of_imagej(void **state)
 {
     (void)state;
     static const char *const texts[][2] = {
         { "ImageJ=1.53t\nimages=2\nspacing=2\nyunit=nm\nunit=micron\n", "micrometer" },
-        { "ImageJ=1.53t\nimages=2\nspacing=2\nunit=nm\nzunit=micron\n", "nanometer" },
+        { "ImageJ=1.53t\nimages=2\nspacing=2\nunit=nm\nzunit=micron\n", "micrometer" },
         { "ImageJ=1.53t\nimages=2\nspacing=2\nyunit=nm\n", "" }
     };
     for (size_t i = 0; i < 3; i++) {
@@ -382,7 +382,7 @@ static void axes_of_a_shape(void **state)
     }
     write_tiff(in_folder("a.tif"),
                &(tiff_spec) { .pages = 6, .description = "{\"shape\": [1, 3, 2, 4, 6], \"axes\": \"TZCYX\"}" });
-    check_planes(in_folder("a.tif"), "ZCYX", (float[]) { 0, 200, 400, 100, 300, 500 }, 6);
+    check_planes(in_folder("a.tif"), "TZCYX", (float[]) { 0, 200, 400, 100, 300, 500 }, 6);
 }
 
 /* Very many TiffData behind very many other elements: time grows with their number, not with its square. */

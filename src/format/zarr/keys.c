@@ -1,0 +1,294 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Chunks whose keys are not those that the metadata implies, but have the other separator ("0.1.2" and "0/1/2"): writers
+ * of version 2 forget dimension_separator. A wrong key must not pass for a missing chunk, which reads as the fill value.
+ *
+ * Of a local store this is found out once, when the array is opened; over a network when the first chunk is missing. */
+#include "base/number.h"
+#include "format/zarr/zarr.h"
+#include "store/blocks.h"
+#include "store/collect.h"
+#include "store/resolve.h"
+
+#include <string.h>
+
+/* What the names in the folder of an array are. */
+typedef struct names {
+    const mt_chunk_map *map;
+    bool has_own, has_other, has_odd;
+    char other[64], odd[64]; /* one of each */
+} names;
+
+static char other_separator(const zarr_state *state) { return state->separator == '.' ? '/' : '.'; }
+
+/* How many numbers a name has, with '.' between them; 0: it is no key. */
+static int count_numbers(const char *name)
+{
+    int64_t number;
+    for (int n = 1;; n++, name++) {
+        if (*name < '0' || *name > '9' || !mt_parse_integer(&name, &number))
+            return 0;
+        if (*name != '.')
+            return *name ? 0 : n;
+    }
+}
+
+/* The separator of the keys that a name belongs to; 0: it belongs to none, '?': it looks like a key but has the wrong
+ * number of dimensions. */
+static char classify(const mt_chunk_map *map, const char *name)
+{
+    const zarr_state *state = map->state;
+    if (state->leading_separator) {
+        if (*name++ != 'c')
+            return 0;
+        if (*name == 0)
+            return '/';
+        if (*name++ != '.')
+            return 0;
+    }
+    int n = count_numbers(name);
+    if (n == map->ndim)
+        return n > 1 || state->leading_separator ? '.' : state->separator;
+    return n == 0 ? 0 : n == 1 && !state->leading_separator ? '/' : '?';
+}
+
+static mt_status take_name(void *user, const char *name, mt_error *err)
+{
+    (void)err;
+    names *all = user;
+    const zarr_state *state = all->map->state;
+    char separator = classify(all->map, name);
+    if (separator == state->separator) {
+        all->has_own = true;
+    } else if (separator && !all->has_other) {
+        bool is_odd = separator == '?';
+        *(is_odd ? &all->has_odd : &all->has_other) = true;
+        snprintf(is_odd ? all->odd : all->other, sizeof all->odd, "%.63s", name);
+    }
+    return MT_OK;
+}
+
+/* The folder of the array. */
+static void write_folder(const mt_chunk_map *map, char *out)
+{
+    const zarr_state *state = map->state;
+    size_t n = state->stem_length - (size_t)state->leading_separator;
+    n -= n > 0; /* the slash */
+    memcpy(out, state->stem, n);
+    out[n] = 0;
+}
+
+static mt_status take_number(void *user, const char *name, mt_error *err)
+{
+    (void)err;
+    char *first = user;
+    if (!*first && count_numbers(name) == 1)
+        snprintf(first, 64, "%.63s", name);
+    return MT_OK;
+}
+
+static bool is_object(const mt_chunk_map *map, const char *key)
+{
+    uint64_t size;
+    return mt_store_size(mt_blocks_inner(map->store), key, &size, NULL) == MT_OK;
+}
+
+/* Whether one chunk at least lies in folders as many as there are dimensions. */
+static bool is_nested(const mt_chunk_map *map, const char *name)
+{
+    const zarr_state *state = map->state;
+    char key[MT_KEY_BYTES];
+    write_folder(map, key);
+    size_t n = strlen(key);
+    n += (size_t)snprintf(key + n, sizeof key - n, "%s%s", n ? "/" : "", name);
+    for (int d = state->leading_separator ? 0 : 1; d < map->ndim; d++) {
+        char number[64] = "";
+        if (mt_store_sample(map->store, key, take_number, number, NULL) || !*number ||
+            n + strlen(number) + 2 > sizeof key)
+            return false;
+        n += (size_t)snprintf(key + n, sizeof key - n, "/%s", number);
+    }
+    return is_object(map, key);
+}
+
+typedef enum form { FORM_NONE, FORM_OWN, FORM_OTHER, FORM_ODD } form;
+
+/* By some names of the array's folder. */
+static mt_status find_form(const mt_chunk_map *map, names *all, form *out, mt_error *err)
+{
+    char folder[MT_KEY_BYTES];
+    *all = (names) { .map = map };
+    write_folder(map, folder);
+    mt_status st = mt_store_sample(map->store, folder, take_name, all, err);
+    if (st)
+        return st;
+    bool nested = other_separator(map->state) == '/';
+    if (all->has_own)
+        *out = FORM_OWN;
+    else if (all->has_other)
+        *out = !nested || is_nested(map, all->other) ? FORM_OTHER : FORM_ODD;
+    else
+        *out = all->has_odd ? FORM_ODD : FORM_NONE;
+    return MT_OK;
+}
+
+static mt_status refuse(const mt_chunk_map *map, const names *all, mt_error *err)
+{
+    static const int64_t first[MT_MAX_DIMS] = { 0 };
+    char key[MT_KEY_BYTES];
+    zarr_write_key(map, first, key);
+    return mt_fail(
+        err, MT_E_CORRUPT,
+        "no chunk has a key such as '%s', which the metadata implies, but there is '%s': correct the metadata "
+        "(dimension_separator, chunk_key_encoding) or the names",
+        key, all->has_other ? all->other : all->odd);
+}
+
+/* The first and the last object of the grid: often one of them is there, and no folder has to be listed. */
+static bool has_likely_key(const mt_chunk_map *map)
+{
+    const zarr_state *state = map->state;
+    int64_t position[MT_MAX_DIMS] = { 0 };
+    char key[MT_KEY_BYTES];
+    zarr_write_key(map, position, key);
+    if (is_object(map, key))
+        return true;
+    for (int d = 0; d < map->ndim; d++)
+        position[d] =
+            state->n_shard_levels ? (map->shape[d] - 1) / state->shards[0].shape[d] : mt_chunk_map_grid(map, d) - 1;
+    zarr_write_key(map, position, key);
+    return is_object(map, key);
+}
+
+static bool has_other_form(const mt_chunk_map *map)
+{
+    const zarr_state *state = map->state;
+    for (int d = 0; d < map->ndim; d++)
+        if (map->shape[d] == 0)
+            return false;
+    return map->ndim > (state->leading_separator ? 0 : 1);
+}
+
+mt_status zarr_check_keys(mt_chunk_map *map, mt_error *err)
+{
+    zarr_state *state = map->state;
+    names all;
+    form found;
+    if (map->store->costs.is_slow)
+        return MT_OK;
+    atomic_store(&state->keys, ZARR_KEYS_OWN);
+    if (!has_other_form(map) || has_likely_key(map) || find_form(map, &all, &found, NULL))
+        return MT_OK;
+    if (found == FORM_ODD)
+        return refuse(map, &all, err);
+    if (found != FORM_OTHER)
+        return MT_OK;
+    mt_status st = mt_chunk_map_warn(map, err,
+                                     "chunk keys are separated by '%c', not by '%c' as the metadata implies: they are "
+                                     "read as they are",
+                                     other_separator(state), state->separator);
+    state->separator = other_separator(state);
+    return st;
+}
+
+/* --- Over a network. --- */
+
+typedef struct verdict {
+    mt_status status; /* of what is refused */
+    form found;
+    char message[512];
+} verdict;
+
+typedef struct question {
+    const mt_chunk_map *map;
+    const int64_t *object; /* that was found missing */
+} question;
+
+/* Where nothing can be listed: the same chunk under its other key. */
+static bool is_elsewhere(const question *q)
+{
+    const zarr_state *state = q->map->state;
+    char key[MT_KEY_BYTES];
+    zarr_write_key_with(q->map, q->object, other_separator(state), key);
+    return has_other_form(q->map) && is_object(q->map, key);
+}
+
+static void judge(const question *q, verdict *v)
+{
+    names all;
+    mt_error why = MT_ERROR_INIT;
+    const zarr_state *state = q->map->state;
+    char folder[MT_KEY_BYTES];
+    if (find_form(q->map, &all, &v->found, NULL)) {
+        v->found = is_elsewhere(q) ? FORM_OTHER : FORM_OWN;
+        snprintf(all.other, sizeof all.other, "of another separator");
+        all.has_other = true;
+    }
+    write_folder(q->map, folder);
+    if (v->found == FORM_ODD || (v->found == FORM_OTHER && state->n_shard_levels > 0))
+        v->status = refuse(q->map, &all, &why);
+    else if (v->found == FORM_NONE && mt_is_url(q->map->store->url))
+        v->status =
+            mt_fail(&why, MT_E_NOT_FOUND,
+                    "there is not one chunk below '%s': check the address, or whether the data were copied", folder);
+    snprintf(v->message, sizeof v->message, "%s", why.message);
+}
+
+static mt_status make_verdict(void *argument, void **data, size_t *size, mt_error *err)
+{
+    const question *q = argument;
+    *size = sizeof(verdict);
+    mt_status st = mt_alloc(mt_arena_env(q->map->arena), sizeof(verdict), data, err);
+    if (st)
+        return st;
+    memset(*data, 0, sizeof(verdict));
+    judge(q, *data);
+    return MT_OK;
+}
+
+/* Finds out which keys the array has; the first to ask does, others wait. */
+static mt_status find_keys(const mt_chunk_map *map, const int64_t *object, mt_error *err)
+{
+    zarr_state *state = map->state;
+    question q = { map, object };
+    mt_cache *cache = mt_arena_env(map->arena)->index_cache;
+    mt_cache_entry *entry;
+    mt_collector *collector = mt_collect_into(NULL); /* once for an image, it may wait */
+    mt_status st = mt_cache_get(cache, state->owner, 0, make_verdict, &q, &entry, err);
+    mt_collect_into(collector);
+    if (st)
+        return st;
+    const verdict *v = (const verdict *)entry->data;
+    if (v->status)
+        st = mt_fail(err, v->status, "%s", v->message);
+    else
+        atomic_store(&state->keys, v->found == FORM_OTHER ? ZARR_KEYS_OTHER : ZARR_KEYS_OWN);
+    mt_cache_release(cache, entry);
+    return st;
+}
+
+mt_status zarr_judge_absent(const mt_chunk_map *map, const int64_t *position, const char *key, bool any_stored,
+                            bool *moved, mt_error *err)
+{
+    zarr_state *state = map->state;
+    int64_t object[MT_MAX_DIMS];
+    char now[MT_KEY_BYTES];
+    int keys = atomic_load(&state->keys);
+    *moved = false;
+    if (any_stored && keys == ZARR_KEYS_UNKNOWN)
+        atomic_store(&state->keys, keys = ZARR_KEYS_OWN);
+    if (keys == ZARR_KEYS_OWN)
+        return MT_OK;
+    zarr_find_object(map, position, object);
+    mt_status st = keys == ZARR_KEYS_UNKNOWN ? find_keys(map, object, err) : MT_OK;
+    if (st || atomic_load(&state->keys) != ZARR_KEYS_OTHER)
+        return st;
+    zarr_write_key(map, object, now);
+    *moved = strcmp(key, now) != 0;
+    return MT_OK;
+}
+
+bool zarr_keys_are_known(const mt_chunk_map *map, const int64_t *position)
+{
+    bool moved;
+    return zarr_judge_absent(map, position, "", false, &moved, NULL) == MT_OK;
+}

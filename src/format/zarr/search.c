@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The images below a plain group, at any depth. Each array or group is visited once, by whatever links it is reached. */
+#include "format/zarr/zarr.h"
+
+#include <string.h>
+
+#define MAX_DEPTH 64
+#define MAX_NODES 200000
+#define BUCKETS 4096
+
+typedef struct seen {
+    struct seen *next;
+    mt_place place;
+} seen;
+
+typedef struct walk {
+    zarr_images *images;
+    size_t nodes;
+    seen *seen[BUCKETS];
+} walk;
+
+static mt_status find_below(walk *w, const zarr_node *group, const char *name, int depth, mt_error *err);
+
+/* Whether the place of a path was seen before; notes it. */
+static mt_status is_seen(walk *w, const char *path, bool *out, mt_error *err)
+{
+    mt_place place;
+    *out = false;
+    if (!mt_store_get_place(w->images->reader->store, path, &place))
+        return MT_OK;
+    seen **bucket = &w->seen[(place.a * 31 + place.b) % BUCKETS];
+    for (const seen *s = *bucket; s && !*out; s = s->next)
+        *out = s->place.a == place.a && s->place.b == place.b;
+    if (*out)
+        return MT_OK;
+    seen *added = mt_arena_alloc(w->images->reader->scratch, 1, sizeof *added, err);
+    if (!added)
+        return zarr_failed(err);
+    *added = (seen) { *bucket, place };
+    *bucket = added;
+    return MT_OK;
+}
+
+/* Coordinates, scalars and arrays without elements are not images. What metadata does not tell, opening does. */
+static bool can_be_image(const zarr_node *array)
+{
+    const json_t *shape = json_object_get(array->document, "shape");
+    size_t n = json_array_size(shape);
+    for (size_t i = 0; i < n; i++) {
+        const json_t *size = json_array_get(shape, i);
+        if (json_is_integer(size) && json_integer_value(size) == 0)
+            return false;
+    }
+    return n >= 2 || !json_is_array(shape);
+}
+
+/* Tables of AnnData (SpatialData has them beside its images): each of their groups has this attribute. */
+static bool is_table(const zarr_node *group)
+{
+    return json_is_string(json_object_get(group->attributes, "encoding-type"));
+}
+
+/* The images that a node itself names. */
+static mt_status take_own_images(zarr_images *images, const zarr_node *node, const char *name, mt_error *err)
+{
+    const char *below = images->below;
+    const char *whole = *below ? mt_arena_printf(images->reader->scratch, err, "%s/%s", below, name) : name;
+    if (!whole)
+        return zarr_failed(err);
+    images->below = whole;
+    mt_status st = zarr_find_own_images(images, node, err);
+    images->below = below;
+    return st;
+}
+
+/* name: as the image is called below the group where the search began. What cannot be read is named, too: opening it
+ * says why. */
+static mt_status visit_node(walk *w, const zarr_node *node, const char *name, int depth, mt_error *err)
+{
+    bool is_known;
+    mt_status st = is_seen(w, node->path, &is_known, err);
+    if (st || is_known)
+        return st;
+    if (node->kind == ZARR_ARRAY)
+        return can_be_image(node) ? zarr_images_add(w->images, name, err) : MT_OK;
+    if (!zarr_is_plain(node))
+        return take_own_images(w->images, node, name, err);
+    if (is_table(node))
+        return MT_OK;
+    mt_error failure = MT_ERROR_INIT;
+    st = find_below(w, node, name, depth + 1, &failure);
+    if (st == MT_E_MEMORY || st == MT_E_LIMIT)
+        return mt_fail(err, st, "%s", failure.message);
+    if (st && node->kind == ZARR_GROUP)
+        return zarr_images_add(w->images, name, err);
+    return MT_OK; /* without metadata it need not be a group, nor a folder */
+}
+
+static mt_status visit_path(walk *w, const char *path, const char *name, int depth, mt_error *err)
+{
+    const zarr_reader *r = w->images->reader;
+    uint64_t size;
+    zarr_node node;
+    mt_error failure = MT_ERROR_INIT;
+    if (++w->nodes > MAX_NODES)
+        return mt_fail(err, MT_E_LIMIT, "more than %d arrays and groups: name the array", MAX_NODES);
+    mt_status st = zarr_node_load(r, path, &node, &failure);
+    if (st == MT_E_MEMORY)
+        return mt_fail(err, st, "%s", failure.message);
+    if (st && mt_store_size(r->store, path, &size, NULL) == MT_OK)
+        return MT_OK; /* a file, with nothing below it */
+    if (st)
+        return zarr_images_add(w->images, name, err);
+    st = visit_node(w, &node, name, depth, err);
+    zarr_node_free(&node);
+    return st;
+}
+
+static mt_status visit_members(walk *w, const zarr_node *group, const char *name, const char *const *members, size_t n,
+                               int depth, mt_error *err)
+{
+    enum { AT_ONCE = 16 };
+    const zarr_reader *r = w->images->reader;
+    const char *paths[AT_ONCE];
+    mt_status st = MT_OK;
+    for (size_t i = 0; i < n && !st; i++)
+        st = zarr_join(r, group->path, members[i], MT_E_CORRUPT, &paths[i], err);
+    if (st)
+        return st;
+    zarr_touch(r, paths, n);
+    for (size_t i = 0; i < n && !st && !zarr_images_are_full(w->images); i++) {
+        const char *whole = members[i];
+        if (*name && !(whole = mt_arena_printf(r->scratch, err, "%s/%s", name, members[i])))
+            return zarr_failed(err);
+        st = visit_path(w, paths[i], whole, depth, err);
+    }
+    return st;
+}
+
+static mt_status find_below(walk *w, const zarr_node *group, const char *name, int depth, mt_error *err)
+{
+    enum { AT_ONCE = 16 };
+    zarr_names names;
+    if (depth == MAX_DEPTH)
+        return mt_fail(err, MT_E_LIMIT, "groups in more than %d others: name the array", MAX_DEPTH - 1);
+    mt_status st = zarr_find_names(w->images->reader, group, &names, err);
+    for (size_t from = 0; !st && from < names.n && !zarr_images_are_full(w->images); from += AT_ONCE) {
+        size_t n = names.n - from < AT_ONCE ? names.n - from : AT_ONCE;
+        st = visit_members(w, group, name, names.names + from, n, depth, err);
+    }
+    return st;
+}
+
+mt_status zarr_find_below(zarr_images *images, const zarr_node *group, mt_error *err)
+{
+    bool is_known;
+    walk *w = mt_arena_alloc(images->reader->scratch, 1, sizeof *w, err);
+    if (!w)
+        return zarr_failed(err);
+    w->images = images;
+    mt_status st = is_seen(w, group->path, &is_known, err);
+    return st ? st : find_below(w, group, "", 0, err);
+}
