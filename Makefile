@@ -17,8 +17,8 @@ ORACLE = build/oracle
 CAREAMICS = build/careamics
 STORES = build/stores
 
-.PHONY: help setup setup-check build test test-oracle test-wheel test-careamics test-stores demo example docs bench bench-build bench-env bench-slow \
-	bench-against bench-python coverage mutants fuzz check wheel install
+.PHONY: help setup setup-check build test test-oracle test-wheel test-careamics test-stores demo build-command example \
+	docs bench bench-build bench-env bench-slow bench-against bench-python coverage mutants fuzz check wheel install
 
 help: ## list what can be made
 	@sed -n 's/^\([a-z-]*\): .*## /  make \1\t/p' Makefile | expand -t 24
@@ -58,8 +58,14 @@ test-careamics: build ## compare with CAREamics, and train through it; it goes t
 test-stores: build ## test HTTP and S3 with real servers on loopback, which go to build/stores
 	@tools/stores.sh $(STORES) build/$(PRESET)
 
-demo: build ## fetch two real images, cut patches out of them and show where the pictures are
+demo: build-command ## fetch three real images, draw them, cut patches and show where the pictures are
 	@tools/demo.sh build/$(PRESET)
+
+# The command alone, in the build folder of the rest: what was compiled for it is not compiled again.
+build-command:
+	@tools/setup.sh demo
+	@[ -f build/$(PRESET)/build.ninja ] || cmake --preset $(PRESET) -DMT_TESTS=OFF -DMT_BENCH=OFF -DMT_PYTHON=OFF
+	@cmake --build --preset $(PRESET) --target microtome_cli
 
 example: build ## train CAREamics on a noisy image and show the picture: build/example/denoised.png
 	@tools/careamics.sh $(CAREAMICS) environment

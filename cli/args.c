@@ -21,10 +21,30 @@ int usage_error(const struct args *args, const char *format, ...)
 
 static int find_option(const struct command *command, const char *name, size_t length)
 {
+    if (length == strlen("channel") && !memcmp(name, "channel", length))
+        return find_option(command, "channels", strlen("channels"));
     for (int i = 0; command->options && command->options[i].name; i++)
         if (strlen(command->options[i].name) == length && !memcmp(command->options[i].name, name, length))
             return i;
     return -1;
+}
+
+int unknown_name(const struct args *args, const char *kind, const struct nearest *near)
+{
+    if (near->best)
+        return usage_error(args, "there is no %s '%s' (did you mean '%s'?)", kind, near->word, near->best);
+    return usage_error(args, "there is no %s '%s'", kind, near->word);
+}
+
+static int unknown_option(const struct args *args, const char *name, size_t length)
+{
+    struct nearest near = nearest_to(name, length);
+    for (const struct option *o = args->command->options; o && o->name; o++)
+        nearest_try(&near, o->name);
+    nearest_try(&near, "help");
+    if (near.best)
+        return usage_error(args, "there is no option '--%.*s' (did you mean '--%s'?)", (int)length, name, near.best);
+    return usage_error(args, "there is no option '--%.*s'", (int)length, name);
 }
 
 /* One option at argv[*i]; moves *i over a value that stands by itself. */
@@ -35,7 +55,7 @@ static int take_option(struct args *args, int argc, char **argv, int *i)
     size_t length = equals ? (size_t)(equals - name) : strlen(name);
     int found = find_option(args->command, name, length);
     if (found < 0)
-        return usage_error(args, "there is no option '--%.*s'", (int)length, name);
+        return unknown_option(args, name, length);
     const struct option *option = &args->command->options[found];
     const char *value = equals ? equals + 1 : "";
     if (option->argument && !equals) {
@@ -128,6 +148,27 @@ int args_integer(const struct args *args, const char *name, int64_t low, int64_t
                        text);
 }
 
+/* Bytes, or with a unit: powers of 1024, as 512M, 2G or 2GiB. */
+int args_size(const struct args *args, const char *name, int64_t *out)
+{
+    static const char units[] = "KMGT";
+    const char *text = args_get(args, name, 0), *rest = text;
+    if (!text)
+        return EXIT_OK;
+    bool good = read_integer(&rest, 0, INT64_MAX, out);
+    const char *unit = good && *rest ? strchr(units, *rest == 'k' ? 'K' : *rest) : NULL;
+    if (unit) {
+        int shift = 10 * (int)(unit - units + 1);
+        good = *out <= INT64_MAX >> shift;
+        *out = good ? *out << shift : 0;
+        rest++;
+        rest += strcmp(rest, "iB") == 0 ? 2 : strcmp(rest, "B") == 0;
+    }
+    if (good && !*rest)
+        return EXIT_OK;
+    return usage_error(args, "--%s takes a number of bytes, such as 512M or 2G, not '%s'", name, text);
+}
+
 int args_seed(const struct args *args, const char *name, uint64_t *out)
 {
     const char *text = args_get(args, name, 0);
@@ -155,7 +196,7 @@ int args_list(const struct args *args, const char *name, size_t i, int64_t low, 
             break;
         rest++;
     }
-    return text ? usage_error(args, "--%s: '%s' is no list of whole numbers%s such as it needs", name, text,
+    return text ? usage_error(args, "--%s: '%s' is not a list of whole numbers%s", name, text,
                               low >= 1   ? " above 0"
                               : low == 0 ? " from 0 on"
                                          : "")

@@ -2,15 +2,22 @@
 /* microtome codecs */
 #include "cli.h"
 
+#include <string.h>
+
 int run_codecs(const struct args *args)
 {
-    (void)args;
-    const char *name, *build_switch;
+    const char *name, *build_switch, *wanted = args->n_paths ? args->paths[0] : NULL;
+    struct nearest near = nearest_to(wanted ? wanted : "", wanted ? strlen(wanted) : 0);
+    bool found = !wanted;
     for (size_t i = 0; (name = mt_codec_name(i, &build_switch)); i++) {
+        nearest_try(&near, name);
+        if (wanted && strcmp(name, wanted) != 0)
+            continue;
+        found = true;
+        printf("%-18s%s", name, mt_codec_title(i));
         if (build_switch)
-            printf("%-20snot in this build; -D%s=ON brings it\n", name, build_switch);
-        else
-            printf("%s\n", name);
+            printf("; not in this build: build with -D%s=ON", build_switch);
+        putchar('\n');
     }
-    return EXIT_OK;
+    return found ? EXIT_OK : unknown_name(args, "codec", &near);
 }

@@ -23,7 +23,9 @@
 #define EXTERNAL                                                                                                       \
     {                                                                                                                  \
         "external-folder", "FOLDER",                                                                                   \
-            "Follow links and virtual data of HDF5 into other files of FOLDER, which holds this one.", false           \
+            "Follow links and virtual data of HDF5, and names in OME-XML, to other files of FOLDER, which holds this " \
+            "one.",                                                                                                    \
+            false                                                                                                      \
     }
 #define VIEW_OF_FILE                                                                                                   \
     { "depth-axis", "AXIS", "none, Z or T: which axis is the depth, all others but C being samples.", false },         \
@@ -39,6 +41,28 @@
     {                                                                                                                  \
         "threads", "N", "Threads that decode. Default: one for each processor.", false                                 \
     }
+#define MISSING                                                                                                        \
+    {                                                                                                                  \
+        "missing", "fill|error",                                                                                       \
+            "Missing files, frames and chunks read as the fill value, or are an error. Default: fill.", false          \
+    }
+#define CACHE                                                                                                          \
+    {                                                                                                                  \
+        "cache", "SIZE",                                                                                               \
+            "Memory for decoded chunks, such as 512M or 2G; 0 keeps none. Default: an eighth of what there is.", false \
+    }
+#define DRAWING                                                                                                        \
+    { "contrast", "LOW,HIGH",                                                                                          \
+      "Values drawn black and at full brightness, for all channels, or repeated for each. auto: between percentiles, " \
+      "even if the file has windows.",                                                                                 \
+      true },                                                                                                          \
+        { "colors", "auto|channels|labels",                                                                            \
+          "labels: each value in a colour of its own. auto, the default: if the file declares a label image.",         \
+          false },                                                                                                     \
+        { "scale-bar", NULL, "Draw a scale bar of a round length.", false },                                           \
+    {                                                                                                                  \
+        "legend", NULL, "Name the channels below the picture, with colours and contrast.", false                       \
+    }
 #define FORCE                                                                                                          \
     {                                                                                                                  \
         "force", NULL, "Replace files that exist.", false                                                              \
@@ -53,6 +77,7 @@ static const struct option info_options[] = {
     EXTERNAL,
     VIEW_OF_FILE,
     USE_MAP,
+    MISSING,
     FORCE,
     OPTION_END,
 };
@@ -77,16 +102,24 @@ static const struct option patches_options[] = {
     { "at", "[Z,]Y,X", "Cut at this first corner instead, which may lie outside. May be repeated.", true },
     { "sample", "S", "Only from this sample (S and T merged). Default: all; 0 with --at.", false },
     { "channels", "C,...", "Channels, in any order. Default: all.", false },
+    { "labels", "IMAGE",
+      "Cut the same places out of a second image too. Repeated, or a folder or glob, for several images.", true },
+    { "labels-axes", "AXES", "The same as --axes, for the images of --labels.", false },
     AXES,
     RAW,
     EXTERNAL,
     VIEW_OF_FILE,
     USE_MAP,
-    { "float", NULL, "Write float32 instead of the stored type.", false },
-    { "out", "FILE.npy", "Write the patches as one NumPy array: patch, C, (Z,) Y, X.", false },
+    MISSING,
+    { "float", NULL, "Write float32 instead of the stored type. Labels keep theirs.", false },
+    { "out", "FILE.npy", "Write the patches as one NumPy array: patch, C, (Z,) Y, X. -: to standard output.", false },
+    { "labels-out", "FILE.npy", "Write those of --labels there. Default: out.npy gives out.labels.npy.", false },
+    { "coords", "FILE.csv", "Write where each patch came from: image, sample and first corner.", false },
     { "sheet", "FILE.png", "Draw up to 64 of the patches: the middle plane, channels merged in their colours.", false },
+    DRAWING,
     FORCE,
     THREADS,
+    CACHE,
     { "explain", NULL, "Print what was read and decoded for it, and which chunks would suit better.", false },
     OPTION_END,
 };
@@ -97,31 +130,41 @@ static const example patches_examples[] = {
       "The whole stack in overlapping blocks." },
     { "microtome patches cells.tif --size 64x64 --at 0,0 --at=-32,100 --out two.npy",
       "Two patches; the second begins above the image and is padded with zeros." },
-    { "microtome patches cells.tif --size 64x64 --count 60 --sheet sheet.png", "A look at them." },
+    { "microtome patches cells.tif --size 64x64 --count 60 --sheet sheet.png --legend", "A look at them." },
+    { "microtome patches train/*.tif --size 64x64 --count 1000 --out patches.npy --coords places.csv",
+      "Out of many images, with a list of where each patch came from." },
+    { "microtome patches raw.tif --labels mask.tif --size 64x64 --grid --out raw.npy --labels-out mask.npy",
+      "The same places of an image and its labels." },
     { "microtome patches volume.zarr --size 64x64 --count 1000 --explain", "Why is it slow?" },
     { NULL, NULL },
 };
 
 static const struct option view_options[] = {
-    { "out", "FILE.png", "The picture. Needed.", false },
+    { "out", "FILE.png", "The picture; -: to standard output. Needed.", false },
     { "sample", "S", "Sample (S and T merged). Default: 0.", false },
     { "z", "Z", "Plane. Default: the middle one.", false },
-    { "channel", "C,...", "Channels to merge. Default: all, at most the first 7.", false },
+    { "project", "max|mean|sum", "Draw all planes of Z as one: largest values, averages or sums.", false },
+    { "channels", "C,...", "Channels to merge. Default: all, at most the first 7.", false },
     { "level", "L", "Level of a pyramid. Default: the smallest that fills the picture.", false },
     { "region", "Y,X,H,W", "Part of the plane, in pixels of the level (0 unless given).", false },
-    { "max-size", "N", "Longest side of the picture; larger regions are shrunk. Default: 1024.", false },
+    { "max-size", "N", "Longest side of the picture; larger regions are averaged down. Default: 1024.", false },
+    DRAWING,
     AXES,
     RAW,
     EXTERNAL,
     VIEW_OF_FILE,
     USE_MAP,
+    MISSING,
     FORCE,
     THREADS,
+    CACHE,
     OPTION_END,
 };
 static const example view_examples[] = {
     { "microtome view cells.ome.tif --out plane.png", "The middle plane, channels in their colours." },
-    { "microtome view cells.ome.tif --z 3 --channel 1 --out dapi.png", "One channel of one plane." },
+    { "microtome view stack.czi --project max --scale-bar --legend --out projection.png", "All planes as one." },
+    { "microtome view cells.tif --contrast 100,4000 --out plane.png", "The contrast of another picture." },
+    { "microtome view cells.ome.tif --z 3 --channels 1 --out dapi.png", "One channel of one plane." },
     { "microtome view slide.czi#attachment=Thumbnail --out thumbnail.png", "The thumbnail that a file holds." },
     { "microtome view huge.zarr --level 0 --region 0,0,2000,2000 --out corner.png", "A corner of the full image." },
     { NULL, NULL },
@@ -149,20 +192,25 @@ const struct command commands[] = {
       "plate.zarr#A/1/0, b.ome.tif#series=1, c.zarr#level=2. Images that cannot be opened are reported on one line "
       "each.",
       1, -1, info_options, info_examples, run_info },
-    { "patches", "PATH", "Cut patches out of an image",
-      "Cuts random patches, a grid, or patches at given places out of an image of any size. Pixels outside the image "
+    { "patches", "PATH...", "Cut patches out of images",
+      "Cuts random patches, a grid, or patches at given places out of images of any size. A PATH is a file, a folder "
+      "that is searched for images, a URL, a member of an archive, or a glob in quotes; all but the folders and globs "
+      "may name a part behind '#'. Several images must have the same axes, channels and type. Pixels outside an image "
       "are zero. Files are written beside their place and renamed when they are whole.",
-      1, 1, patches_options, patches_examples, run_patches },
+      1, -1, patches_options, patches_examples, run_patches },
     { "view", "PATH", "Draw a plane of an image",
-      "Draws a plane as PNG. The contrast of each channel is stretched between its percentiles 0.1 and 99.9; channels "
-      "are added in the colours that the file gives, else in the usual ones. Planes larger than the picture are shrunk "
-      "by averaging while they are read, in a bounded amount of memory.",
+      "Draws a plane as PNG, or a projection along Z, and prints the contrast that it used: for each channel the "
+      "window "
+      "that the file gives, else from percentile 0.1 to 99.9. Channels are added in the colours that the file gives, "
+      "else in the usual ones. Planes larger than the picture are averaged down while they are read, in a bounded "
+      "amount of memory; small ones are enlarged by a whole factor.",
       1, 1, view_options, view_examples, run_view },
-    { "formats", "", "List the formats that this build reads", "Prints name, title and suffixes of each format.", 0, 0,
-      NULL, formats_examples, run_formats },
-    { "codecs", "", "List the codecs that this build has",
-      "Prints each codec, and for those left out of this build the CMake option that brings them.", 0, 0, NULL,
-      codecs_examples, run_codecs },
+    { "formats", "[NAME]", "List the formats that this build reads",
+      "Prints name, title and suffixes of each format, or of one.", 0, 1, NULL, formats_examples, run_formats },
+    { "codecs", "[NAME]", "List the codecs that this build has",
+      "Prints each codec, or one, with the formats that use it; for those left out of this build also the CMake option "
+      "that brings them.",
+      0, 1, NULL, codecs_examples, run_codecs },
     { "completion", "SHELL", "Print completion for bash or zsh",
       "Prints a script that completes commands, options and files. SHELL is bash or zsh.", 1, 1, NULL,
       completion_examples, run_completion },

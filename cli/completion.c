@@ -46,6 +46,11 @@ static void print_zsh_text(const char *text)
     }
 }
 
+static bool takes_path(const struct option *o)
+{
+    return strstr(o->argument, "FILE") || strstr(o->argument, "FOLDER") || strstr(o->argument, "IMAGE");
+}
+
 static void print_zsh_options(const struct command *command)
 {
     for (const struct option *o = command->options; o && o->name; o++) {
@@ -55,7 +60,7 @@ static void print_zsh_options(const struct command *command)
         if (o->argument) {
             printf(":");
             print_zsh_text(o->argument);
-            printf(":%s", strstr(o->argument, "FILE") ? "_files" : "");
+            printf(":%s", takes_path(o) ? "_files" : "");
         }
         printf("'");
     }

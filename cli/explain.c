@@ -5,19 +5,19 @@
 #include <inttypes.h>
 #include <string.h>
 
-static void print_bytes(const char *what, uint64_t bytes)
+static void print_bytes(FILE *to, const char *what, uint64_t bytes)
 {
     char text[32];
-    printf("  %-18s%s\n", what, bytes_text((double)bytes, text, sizeof text));
+    fprintf(to, "  %-18s%s\n", what, bytes_text((double)bytes, text, sizeof text));
 }
 
 /* Along each axis the power of two that holds the patch: random patches then touch few chunks, and little else is
  * decoded for them. */
-static void suggest(const patch_job *job)
+static void suggest(const patch_job *job, FILE *to)
 {
     int64_t chunk[3];
     char text[96], stored[MT_MAX_DIMS * 24];
-    const mt_stack_info *info = job->image.info;
+    const mt_stack_info *info = job->info;
     for (size_t d = 0; d < job->n_spatial; d++) {
         int64_t size = 1;
         while (size < job->size[d])
@@ -25,35 +25,36 @@ static void suggest(const patch_job *job)
         chunk[d] = size < spatial_size(info, d) ? size : spatial_size(info, d);
     }
     if (info->chunk_shape[0])
-        printf("  The chunks are %s (%s), and each is decoded whole.\n",
-               shape_text(info->chunk_shape, info->original_ndim, stored, sizeof stored), info->original_axes);
-    printf("  Chunks of %s pixels of one channel would suit these patches better;\n"
-           "  or ask for more patches at once, which share what is decoded.\n",
-           shape_text(chunk, (int)job->n_spatial, text, sizeof text));
+        fprintf(to, "  The chunks are %s (%s), and each is decoded whole.\n",
+                shape_text(info->chunk_shape, info->original_ndim, stored, sizeof stored), info->original_axes);
+    fprintf(to,
+            "  Chunks of %s pixels of one channel would suit these patches better;\n"
+            "  or ask for more patches at once, which share what is decoded.\n",
+            shape_text(chunk, (int)job->n_spatial, text, sizeof text));
 }
 
-void explain(const patch_job *job)
+void explain(const patch_job *job, FILE *to)
 {
     mt_counters c;
-    mt_context_get_counters(job->image.context, &c);
+    mt_context_get_counters(job->context, &c);
     double amplification = c.bytes_delivered ? (double)c.bytes_decoded / (double)c.bytes_delivered : 0;
-    printf("explained:\n");
-    printf("  %-18s%" PRIu64 "\n", "requests", c.patches);
-    print_bytes("delivered", c.bytes_delivered);
-    printf("  %-18s%" PRIu64 "\n", "ranges fetched", c.ranges);
-    print_bytes("bytes fetched", c.bytes_fetched);
-    printf("  %-18s%" PRIu64 "\n", "chunks decoded", c.chunks_decoded);
-    print_bytes("bytes decoded", c.bytes_decoded);
-    printf("  %-18s%" PRIu64 "\n", "chunks not stored", c.chunks_missing);
-    printf("  %-18s%" PRIu64 "\n", "cache hits", c.cache_hits);
-    print_bytes("peak memory", c.memory_peak);
-    printf("  %-18s%.2f (bytes decoded / bytes delivered)\n", "amplification", amplification);
+    fprintf(to, "explained:\n");
+    fprintf(to, "  %-18s%" PRIu64 "\n", "requests", c.patches);
+    print_bytes(to, "delivered", c.bytes_delivered);
+    fprintf(to, "  %-18s%" PRIu64 "\n", "ranges fetched", c.ranges);
+    print_bytes(to, "bytes fetched", c.bytes_fetched);
+    fprintf(to, "  %-18s%" PRIu64 "\n", "chunks decoded", c.chunks_decoded);
+    print_bytes(to, "bytes decoded", c.bytes_decoded);
+    fprintf(to, "  %-18s%" PRIu64 "\n", "chunks not stored", c.chunks_missing);
+    fprintf(to, "  %-18s%" PRIu64 "\n", "cache hits", c.cache_hits);
+    print_bytes(to, "peak memory", c.memory_peak);
+    fprintf(to, "  %-18s%.2f (bytes decoded / bytes delivered)\n", "amplification", amplification);
     if (!c.bytes_decoded)
-        printf("  Nothing had to be decoded: rows were read straight into the patches.\n");
-    else if (!*job->image.info->codecs)
-        printf("  The image is not compressed: blocks were read in one go, and are kept for further patches.\n");
+        fprintf(to, "  Nothing had to be decoded: rows were read straight into the patches.\n");
+    else if (!*job->info->codecs)
+        fprintf(to, "  The image is not compressed: blocks were read in one go, and are kept for further patches.\n");
     else if (amplification <= 2)
-        printf("  The chunks suit these patches.\n");
+        fprintf(to, "  The chunks suit these patches.\n");
     else
-        suggest(job);
+        suggest(job, to);
 }

@@ -70,15 +70,16 @@ void print_help(const struct command *command)
         printf("  %-12s%s\n", c->name, c->summary);
     printf("\n'microtome COMMAND --help' shows the options of a command with examples,\n"
            "'microtome --version' the version.\n\n"
-           "exit codes: 0 done; 1 an image could not be read or a file not written;\n"
-           "2 the command line makes no sense, whatever the image; 130 interrupted.\n");
+           "exit codes: 0 done; 1 an image could not be read or does not fit what is\n"
+           "asked of it, or a file could not be written; 2 the command line makes no\n"
+           "sense, whatever the image; 130 interrupted.\n");
 }
 
 int run_help(const struct args *args)
 {
     const struct command *command = args->n_paths ? command_find(args->paths[0]) : NULL;
     if (args->n_paths && !command)
-        return usage_error(args, "there is no command '%s'", args->paths[0]);
+        return unknown_command(args->paths[0]);
     print_help(command);
     return EXIT_OK;
 }

@@ -6,6 +6,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 /* Sizes between 'x'. Returns where they end, or NULL. */
 static const char *parse_shape(const char *text, int64_t *shape, int *ndim)
@@ -47,6 +48,28 @@ static bool parse_raw(const char *text, struct open_options *out)
     return *text == 0 || out->options.raw_big_endian;
 }
 
+/* What fits no image is a mistake of the command line. The letters may have sizes behind them. */
+static int check_axes(const struct args *args, const char *name)
+{
+    char letters[32];
+    size_t n = 0;
+    mt_error err = MT_ERROR_INIT;
+    const char *axes = args_get(args, name, 0);
+    for (const char *c = axes; c && *c && n < sizeof letters - 1; c++)
+        if (*c < '0' || *c > '9')
+            letters[n++] = *c;
+    letters[n] = 0;
+    return axes && mt_axes_check(letters, &err) ? usage_error(args, "--%s: %s", name, err.message) : EXIT_OK;
+}
+
+static int check_depth_axis(const struct args *args)
+{
+    const char *axis = args_get(args, "depth-axis", 0);
+    if (!axis || !strcmp(axis, "none") || !strcmp(axis, "Z") || !strcmp(axis, "T"))
+        return EXIT_OK;
+    return usage_error(args, "--depth-axis is none, Z or T, not '%s'", axis);
+}
+
 int open_options_get(struct open_options *out, const struct args *args)
 {
     const char *raw = args_get(args, "raw", 0);
@@ -56,6 +79,17 @@ int open_options_get(struct open_options *out, const struct args *args)
     out->options.depth_axis = args_get(args, "depth-axis", 0);
     out->options.use_masks = args_count(args, "masks") > 0;
     out->options.map = args_get(args, "use-map", 0);
+    const char *missing = args_get(args, "missing", 0);
+    out->options.missing_is_error = missing && !strcmp(missing, "error");
+    if (missing && !out->options.missing_is_error && strcmp(missing, "fill") != 0)
+        return usage_error(args, "--missing is error or fill, not '%s'", missing);
+    int status = check_axes(args, "axes");
+    if (!status)
+        status = check_axes(args, "labels-axes");
+    if (!status)
+        status = check_depth_axis(args);
+    if (status)
+        return status;
     if (!raw)
         return EXIT_OK;
     if (!parse_raw(raw, out))
@@ -65,24 +99,53 @@ int open_options_get(struct open_options *out, const struct args *args)
     return EXIT_OK;
 }
 
+int context_open(mt_context **out, const struct args *args)
+{
+    mt_error err = MT_ERROR_INIT;
+    int64_t threads = 0, cache = -1;
+    int status = args_integer(args, "threads", 1, 1024, &threads);
+    if (!status)
+        status = args_size(args, "cache", &cache);
+    if (status)
+        return status;
+    mt_context_options options = { .struct_size = sizeof options,
+                                   .threads = (unsigned)threads,
+                                   .cache_bytes = cache < 0 ? 0
+                                                  : cache   ? cache
+                                                            : MT_NO_CACHE };
+    return mt_context_new(&options, out, &err) ? report(&err) : EXIT_OK;
+}
+
 int image_open(struct image *image, const struct args *args)
 {
     mt_error err = MT_ERROR_INIT;
-    int64_t threads = 0;
     struct open_options open;
+    struct stat found;
+    const char *path = args->paths[0];
     *image = (struct image) { 0 };
-    int status = args_integer(args, "threads", 1, 1024, &threads);
-    if (status || (status = open_options_get(&open, args)))
+    int status = open_options_get(&open, args);
+    if (status || (status = context_open(&image->context, args)))
         return status;
-    mt_context_options options = { .struct_size = sizeof options, .threads = (unsigned)threads };
-    if (mt_context_new(&options, &image->context, &err))
-        return report(&err);
-    if (mt_stack_open(image->context, args->paths[0], &open.options, &image->stack, &err)) {
-        image_close(image);
-        return report(&err);
+    mt_status st = mt_stack_open(image->context, path, &open.options, &image->stack, &err);
+    if (!st) {
+        image->info = mt_stack_get_info(image->stack);
+        note_opened(image->info);
+        return EXIT_OK;
     }
-    image->info = mt_stack_get_info(image->stack);
-    return EXIT_OK;
+    image_close(image);
+    if (st == MT_E_NOT_AN_IMAGE && !stat(path, &found) && S_ISDIR(found.st_mode))
+        return failed("%s is a folder, not an image: name one of those that 'microtome info %s' lists", path, path);
+    return report(&err);
+}
+
+void note_opened(const mt_stack_info *info)
+{
+    for (size_t i = 0; i < info->n_warnings; i++)
+        fprintf(stderr, "microtome: %s: %s\n", info->source, info->warnings[i]);
+    if (info->n_missing)
+        fprintf(stderr,
+                "microtome: %s: %" PRIu64 " files or frames are missing and read as the fill value, the first: %s\n",
+                info->source, info->n_missing, info->missing[0]);
 }
 
 void note_absent(const mt_stack *stack)
@@ -105,28 +168,43 @@ size_t spatial_count(const mt_stack_info *info) { return (size_t)info->data_ndim
 
 int64_t spatial_size(const mt_stack_info *info, size_t d) { return info->data_shape[2 + d]; }
 
-int image_channels(const struct image *image, const struct args *args, const char *name, int64_t **channels, size_t *n)
+int image_index(const mt_stack_info *info, const struct args *args, const char *name, int64_t count, int64_t *out)
 {
-    int64_t count = image->info->data_shape[1];
-    const char *text = args_get(args, name, 0);
-    size_t most = 1;
+    int64_t given = *out;
+    int status = args_integer(args, name, 0, INT64_MAX, &given);
+    if (!status && given >= count)
+        status = failed("%s: there is no %s %" PRId64 "; the image has %" PRId64 ", counted from 0", info->source, name,
+                        given, count);
+    if (!status)
+        *out = given;
+    return status;
+}
+
+static int check_channels(const mt_stack_info *info, const int64_t *channels, size_t n)
+{
+    int64_t count = info->data_shape[1];
+    for (size_t c = 0; c < n; c++)
+        if (channels[c] >= count)
+            return failed("%s: there is no channel %" PRId64 "; the image has %" PRId64 ", counted from 0",
+                          info->source, channels[c], count);
+    return EXIT_OK;
+}
+
+int image_channels(const mt_stack_info *info, const struct args *args, int64_t **channels, size_t *n)
+{
+    const char *text = args_get(args, "channels", 0);
+    size_t most = text ? 1 : (size_t)info->data_shape[1];
     for (const char *c = text; c && *c; c++)
         most += *c == ',' || *c == 'x';
-    if (!text)
-        most = (size_t)count;
     *channels = need(most, sizeof **channels);
     if (!text) {
-        for (size_t c = 0; c < most; c++)
-            (*channels)[c] = (int64_t)c;
-        *n = most;
+        for (*n = 0; *n < most; ++*n)
+            (*channels)[*n] = (int64_t)*n;
         return EXIT_OK;
     }
-    int status = args_list(args, name, 0, 0, INT64_MAX, most, *channels, n);
-    for (size_t c = 0; !status && c < *n; c++)
-        if ((*channels)[c] >= count)
-            status =
-                usage_error(args, "--%s: there is no channel %" PRId64 "; the image has %" PRId64 ", counted from 0",
-                            name, (*channels)[c], count);
+    int status = args_list(args, "channels", 0, 0, INT64_MAX, most, *channels, n);
+    if (!status)
+        status = check_channels(info, *channels, *n);
     if (status) {
         free(*channels);
         *channels = NULL;

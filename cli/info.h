@@ -5,8 +5,7 @@
 #include "cli.h"
 
 struct entry {
-    const char *path;
-    const char *name; /* path, without the query of a URL, which may be a secret */
+    const char *name; /* the path, without the query of a URL, which may be a secret */
     mt_stack *stack;
     const mt_stack_info *info;
     mt_names *parts, *attachments; /* NULL where they were not asked for */

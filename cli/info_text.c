@@ -53,21 +53,25 @@ static void print_pixel_size(const mt_stack_info *info)
         putchar('\n');
 }
 
+/* Channels that are named, or have a colour; else only how many there are. */
 static void print_channels(const mt_stack_info *info)
 {
-    for (int64_t c = 0; info->channels && c < info->data_shape[1]; c++) {
+    int64_t n = info->data_shape[1];
+    if (n == 1 && !(info->channels && (*info->channels->name || info->channels->has_color)))
+        return;
+    print_label("channels");
+    printf("%" PRId64 "%s\n", n, info->channels ? "" : ", without names");
+    for (int64_t c = 0; info->channels && c < n; c++) {
         const mt_channel *channel = &info->channels[c];
         if (c == MOST_LINES) {
-            print_more((size_t)(info->data_shape[1] - c));
+            print_more((size_t)(n - c));
             return;
         }
-        printf("  %-12s%" PRId64, c ? "" : "channels", c);
-        if (*channel->name) {
-            putchar(' ');
-            print_name(channel->name);
-        }
+        print_label("");
+        printf("%" PRId64 ": ", c);
+        print_name(*channel->name ? channel->name : "no name");
         if (channel->has_color)
-            printf(" #%02x%02x%02x", channel->rgb[0], channel->rgb[1], channel->rgb[2]);
+            printf("  #%02x%02x%02x", channel->rgb[0], channel->rgb[1], channel->rgb[2]);
         putchar('\n');
     }
 }
@@ -75,7 +79,7 @@ static void print_channels(const mt_stack_info *info)
 static void print_part(const char *label, const mt_part *part)
 {
     print_label(label);
-    print_name(part->name);
+    print_name(*part->name ? part->name : "(the whole file)");
     if (*part->title)
         printf("  ");
     print_name(part->title);
@@ -177,20 +181,48 @@ void print_table(const struct entry *entry)
         print_row("warning", info->warnings[i]);
 }
 
-static int widest_path(const struct entry *entries, size_t n)
+/* Columns that a terminal takes for a text; letters of UTF-8 count as one. */
+static size_t text_width(const char *text)
 {
-    size_t widest = 4;
-    for (size_t i = 0; i < n; i++) {
-        size_t length = strlen(entries[i].name);
-        widest = length > widest && length <= 60 ? length : widest;
-    }
-    return (int)widest;
+    size_t n = 0;
+    for (; *text; text++)
+        n += ((unsigned char)*text & 0xc0) != 0x80;
+    return n;
 }
 
 static const char *axes_text(const mt_stack_info *info, char *text, size_t room)
 {
     snprintf(text, room, "%s%s", info->original_axes, info->axes_source == MT_AXES_ASSUMED ? "*" : "");
     return text;
+}
+
+enum { COLUMNS = 8 };
+
+/* What stands in a row of print_lines. room holds what is made for it. */
+static void fill_row(const struct entry *e, const char *row[COLUMNS], char room[3][MT_MAX_DIMS * 24])
+{
+    const mt_stack_info *info = e->info;
+    row[0] = e->name;
+    row[1] = info->format;
+    row[2] = axes_text(info, room[2], sizeof room[2]);
+    row[3] = shape_text(info->original_shape, info->original_ndim, room[0], sizeof room[0]);
+    row[4] = mt_dtype_name(info->dtype);
+    row[5] = info->chunk_shape[0] ? shape_text(info->chunk_shape, info->original_ndim, room[1], sizeof room[1]) : "-";
+    row[6] = *info->codecs ? info->codecs : "none";
+    row[7] = e->checksum.text;
+}
+
+static void print_columns(const char *const row[COLUMNS], const size_t widths[COLUMNS])
+{
+    int last = COLUMNS - 1;
+    while (last > 0 && !*row[last])
+        last--;
+    for (int c = 0; c <= last; c++) {
+        print_name(row[c]);
+        if (c < last)
+            printf("%*s", (int)(widths[c] - text_width(row[c])) + 2, "");
+    }
+    putchar('\n');
 }
 
 /* What stars and question marks in the column of the axes mean; not among the lines, of which there is one for each image. */
@@ -209,24 +241,22 @@ static void print_notes(const struct entry *entries, size_t n)
 
 void print_lines(const struct entry *entries, size_t n)
 {
-    int width = widest_path(entries, n);
-    char axes[MT_MAX_DIMS + 2];
-    char shape[MT_MAX_DIMS * 24], chunk[MT_MAX_DIMS * 24];
-    if (n)
-        printf("%-*s  %-6s  %-6s  %-24s  %-8s  %-18s  %s\n", width, "path", "format", "axes", "shape", "type", "chunks",
-               "codecs");
+    const char *row[COLUMNS] = { "path", "format", "axes", "shape", "type", "chunks", "codecs", "" };
+    size_t widths[COLUMNS];
+    char room[3][MT_MAX_DIMS * 24];
+    for (int c = 0; c < COLUMNS; c++)
+        widths[c] = strlen(row[c]);
     for (size_t i = 0; i < n; i++) {
-        const mt_stack_info *info = entries[i].info;
-        print_name(entries[i].name);
-        printf("%*s  %-6s  %-6s  %-24s  %-8s  %-18s  ",
-               width - (int)strlen(entries[i].name) > 0 ? width - (int)strlen(entries[i].name) : 0, "", info->format,
-               axes_text(info, axes, sizeof axes),
-               shape_text(info->original_shape, info->original_ndim, shape, sizeof shape), mt_dtype_name(info->dtype),
-               info->chunk_shape[0] ? shape_text(info->chunk_shape, info->original_ndim, chunk, sizeof chunk) : "-");
-        print_name(*info->codecs ? info->codecs : "none");
-        if (*entries[i].checksum.text)
-            printf("  %s", entries[i].checksum.text);
-        putchar('\n');
+        const char *cells[COLUMNS];
+        fill_row(&entries[i], cells, room);
+        for (int c = 0; c < COLUMNS; c++)
+            widths[c] = text_width(cells[c]) > widths[c] ? text_width(cells[c]) : widths[c];
+    }
+    if (n)
+        print_columns(row, widths);
+    for (size_t i = 0; i < n; i++) {
+        fill_row(&entries[i], row, room);
+        print_columns(row, widths);
     }
     print_notes(entries, n);
 }

@@ -1,8 +1,20 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "cli.h"
 
-#include <stdlib.h>
+#include <errno.h>
 #include <string.h>
+
+int unknown_command(const char *name)
+{
+    struct nearest near = nearest_to(name, strlen(name));
+    for (const struct command *c = commands; c->name; c++)
+        nearest_try(&near, c->name);
+    fprintf(stderr, "microtome: there is no command '%s'", name);
+    if (near.best)
+        fprintf(stderr, " (did you mean '%s'?)", near.best);
+    fputs("; 'microtome help' lists them\n", stderr);
+    return EXIT_USAGE;
+}
 
 static int run_command(const struct command *command, int argc, char **argv)
 {
@@ -32,10 +44,10 @@ int main(int argc, char **argv)
         print_help(NULL);
         status = EXIT_OK;
     } else {
-        fprintf(stderr, "microtome: there is no command '%s'; 'microtome help' lists them\n", argv[1]);
-        status = EXIT_USAGE;
+        status = unknown_command(argv[1]);
     }
-    if ((fflush(stdout) || ferror(stdout)) && !status)
-        status = failed("the output could not be written");
+    bool lost = fflush(stdout) != 0, closed = lost && errno == EPIPE; /* closed: nobody reads on */
+    if ((lost || ferror(stdout)) && !status)
+        status = closed ? EXIT_FAILED : failed("the output could not be written");
     return status;
 }

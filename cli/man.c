@@ -44,7 +44,8 @@ static void print_exit_codes(void)
 {
     printf(".SH EXIT STATUS\n");
     print_term("", "0", NULL, "Done.");
-    print_term("", "1", NULL, "An image could not be read, or a file not written.");
+    print_term("", "1", NULL,
+               "An image could not be read, does not fit what is asked of it, or a file could not be written.");
     print_term("", "2", NULL, "The command line makes no sense, whatever the image.");
     print_term("", "130", NULL, "Interrupted. No half-written file is left.");
 }
@@ -71,7 +72,7 @@ int run_man(const struct args *args)
 {
     const struct command *command = args->n_paths ? command_find(args->paths[0]) : NULL;
     if (args->n_paths && !command)
-        return usage_error(args, "there is no command '%s'", args->paths[0]);
+        return unknown_command(args->paths[0]);
     if (command) {
         print_command_page(command);
         return EXIT_OK;

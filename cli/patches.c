@@ -6,9 +6,10 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 /* Patches asked for at once: enough that chunks are shared, few enough that memory stays small. */
-enum { BATCH = 256 };
+enum { BATCH = 256, NPY_BYTES = 320 };
 static const size_t batch_bytes = (size_t)64 << 20;
 
 static const char *numpy_type(mt_dtype dtype)
@@ -18,10 +19,10 @@ static const char *numpy_type(mt_dtype dtype)
 }
 
 /* Format 1.0 of NumPy's NEP 1: the header is padded to a multiple of 64 bytes. */
-static void write_npy_header(FILE *file, const patch_job *job)
+static size_t make_npy_header(const patch_job *job, char header[NPY_BYTES])
 {
     const uint16_t one = 1;
-    mt_dtype dtype = job->as_float ? MT_FLOAT32 : job->image.info->dtype;
+    mt_dtype dtype = patch_dtype(job);
     char text[256];
     char order = mt_dtype_size(dtype) == 1 ? '|' : *(const unsigned char *)&one ? '<' : '>';
     int n = snprintf(text, sizeof text, "{'descr': '%c%s', 'fortran_order': False, 'shape': (%" PRId64 ", %zu, ", order,
@@ -30,17 +31,17 @@ static void write_npy_header(FILE *file, const patch_job *job)
         n += snprintf(text + n, sizeof text - (size_t)n, "%" PRId64 ", ", job->size[d]);
     n += snprintf(text + n, sizeof text - (size_t)n, "), }");
     int length = (10 + n + 1 + 63) / 64 * 64 - 10;
-    fwrite("\x93NUMPY\1", 1, 7, file);
-    fputc(0, file);
-    fputc(length & 255, file);
-    fputc(length >> 8, file);
-    fprintf(file, "%s%*s\n", text, length - n - 1, "");
+    memcpy(header, "\x93NUMPY\1", 8);
+    header[8] = (char)(length & 255);
+    header[9] = (char)(length >> 8);
+    snprintf(header + 10, NPY_BYTES - 10, "%s%*s\n", text, length - n - 1, "");
+    return (size_t)length + 10;
 }
 
 /* Bytes of one patch; 0 where they cannot be counted. */
 static size_t patch_bytes(const patch_job *job)
 {
-    size_t bytes = mt_dtype_size(job->as_float ? MT_FLOAT32 : job->image.info->dtype);
+    size_t bytes = mt_dtype_size(patch_dtype(job));
     if (job->n_channels > SIZE_MAX / 2 / bytes)
         return 0;
     bytes *= job->n_channels;
@@ -71,10 +72,6 @@ static int extract_batch(const patch_job *job, int64_t first, size_t n, uint8_t 
 static int extract_all(const patch_job *job, FILE *file)
 {
     size_t bytes = patch_bytes(job);
-    if (!bytes)
-        return failed("patches of this size are larger than any memory");
-    if (job->count > INT64_MAX / (int64_t)bytes)
-        return failed("so many patches are larger than any file");
     size_t batch = bytes < batch_bytes / BATCH ? BATCH : bytes < batch_bytes ? batch_bytes / bytes : 1;
     if ((uint64_t)job->count < batch)
         batch = (size_t)job->count;
@@ -94,15 +91,32 @@ static int extract_all(const patch_job *job, FILE *file)
     return status;
 }
 
+/* Bytes of the array of all patches, without a header. EXIT_FAILED after a message if they cannot be counted. */
+static int count_bytes(const patch_job *job, uint64_t *out)
+{
+    size_t bytes = patch_bytes(job);
+    if (!bytes)
+        return failed("patches of this size are larger than any memory");
+    if (job->count > (INT64_MAX - NPY_BYTES) / (int64_t)bytes)
+        return failed("so many patches are larger than any file");
+    *out = (uint64_t)job->count * bytes;
+    return EXIT_OK;
+}
+
 static int extract_to(const patch_job *job, const char *path)
 {
     output out;
-    if (!path)
-        return extract_all(job, NULL);
-    int status = output_open(&out, path);
-    if (status)
+    uint64_t bytes = 0;
+    char header[NPY_BYTES];
+    int status = count_bytes(job, &bytes);
+    if (status || !path)
+        return status ? status : extract_all(job, NULL);
+    if ((status = output_open(&out, path)))
         return status;
-    write_npy_header(out.file, job);
+    size_t n = make_npy_header(job, header);
+    if ((status = output_allocate(&out, bytes + n)))
+        return status;
+    fwrite(header, 1, n, out.file);
     status = extract_all(job, out.file);
     if (!status)
         return output_finish(&out);
@@ -110,44 +124,116 @@ static int extract_to(const patch_job *job, const char *path)
     return status;
 }
 
-static void summarize(const patch_job *job, const char *path, double seconds)
+static void summarize(const patch_job *job, const char *path, double seconds, FILE *to)
 {
     char shape[128], size[32];
     double bytes = (double)patch_bytes(job) * (double)job->count;
-    printf("%s%s%" PRId64 " patches of %zu channel%s, %s pixels, %s: %s in %.2f s, %.0f patches/s\n", path ? path : "",
-           path ? ": " : "", job->count, job->n_channels, job->n_channels == 1 ? "" : "s",
-           shape_text(job->size, (int)job->n_spatial, shape, sizeof shape),
-           mt_dtype_name(job->as_float ? MT_FLOAT32 : job->image.info->dtype), bytes_text(bytes, size, sizeof size),
-           seconds, (double)job->count / (seconds > 1e-9 ? seconds : 1e-9));
+    if (path)
+        fprintf(to, "%s: ", !strcmp(path, "-") ? "standard output" : path);
+    fprintf(to, "%" PRId64 " patches of %zu channel%s, %s pixels, %s", job->count, job->n_channels,
+            job->n_channels == 1 ? "" : "s", shape_text(job->size, (int)job->n_spatial, shape, sizeof shape),
+            mt_dtype_name(patch_dtype(job)));
+    if (job->images.n > 1)
+        fprintf(to, ", out of %zu images", job->images.n);
+    fprintf(to, ": %s in %.2f s, %.0f patches/s\n", bytes_text(bytes, size, sizeof size), seconds,
+            (double)job->count / (seconds > 1e-9 ? seconds : 1e-9));
 }
 
-static int run_job(patch_job *job, const struct args *args)
+/* Where the patches of the labels go: --labels-out, else beside --out. */
+static const char *labels_path(const struct args *args)
 {
-    const char *path = args_get(args, "out", 0), *sheet = args_get(args, "sheet", 0);
-    int status = image_channels(&job->image, args, "channels", &job->channels, &job->n_channels);
-    if (!status)
-        status = places_read(job, args);
-    if (status)
-        return status;
-    for (int d = 0; d < job->image.info->data_ndim; d++)
-        if (!job->image.info->data_shape[d])
-            return failed("%s has no pixels", job->image.info->source);
-    interrupt_catch();
-    mt_context_reset_counters(job->image.context);
+    static char path[4096];
+    const char *given = args_get(args, "labels-out", 0), *out = args_get(args, "out", 0);
+    if (given || !args_count(args, "labels"))
+        return given;
+    size_t n = strlen(out);
+    n -= n > 4 && !strcasecmp(out + n - 4, ".npy") ? 4 : 0;
+    snprintf(path, sizeof path, "%.*s.labels.npy", (int)n, out);
+    return path;
+}
+
+/* What is written, all of it before any is. */
+static int check_room(const patch_job *job, const patch_job *labels, const struct args *args)
+{
+    uint64_t bytes = 0, more = 0;
+    const char *out = args_get(args, "out", 0);
+    int status = count_bytes(job, &bytes);
+    if (!status && labels)
+        status = count_bytes(labels, &more);
+    if (!status && labels)
+        status = output_room(labels_path(args), out ? bytes + more : more);
+    return !status && out ? output_room(out, bytes) : status;
+}
+
+static int write_patches(const patch_job *job, const struct args *args)
+{
+    const char *path = args_get(args, "out", 0);
+    mt_context_reset_counters(job->context);
     double start = clock_seconds();
-    status = extract_to(job, path);
+    int status = extract_to(job, path);
     if (status)
         return status;
-    summarize(job, path, clock_seconds() - start);
-    note_absent(job->image.stack);
+    summarize(job, path, clock_seconds() - start, say_where(args));
+    for (size_t i = 0; i < job->images.n; i++)
+        note_absent(job->images.stacks[i]);
     if (args_count(args, "explain"))
-        explain(job);
-    if (sheet && !(status = sheet_write(job, sheet)))
-        printf("%s: %d of them\n", sheet, (int)(job->count < 64 ? job->count : 64));
+        explain(job, say_where(args));
+    return EXIT_OK;
+}
+
+static int write_others(patch_job *job, const patch_job *labels, const struct args *args)
+{
+    const char *coords = args_get(args, "coords", 0), *sheet = args_get(args, "sheet", 0);
+    double start = clock_seconds();
+    int status = labels ? extract_to(labels, labels_path(args)) : EXIT_OK;
+    if (!status && labels)
+        summarize(labels, labels_path(args), clock_seconds() - start, say_where(args));
+    if (!status && coords)
+        status = places_write(job, labels, coords);
+    if (!status && coords)
+        fprintf(say_where(args), "%s: where they lie\n", coords);
+    return !status && sheet ? sheet_write(job, sheet, say_where(args)) : status;
+}
+
+/* Also what a search has found is not written over. */
+static int check_found(const patch_job *job, const struct args *args)
+{
+    static const char *const names[] = { "out", "sheet", "coords" };
+    int status = EXIT_OK;
+    for (size_t i = 0; i < job->images.n && !status; i++) {
+        for (size_t k = 0; k < sizeof names / sizeof *names && !status; k++)
+            if (args_get(args, names[k], 0))
+                status = output_apart(args_get(args, names[k], 0), job->images.names[i]);
+        if (!status && args_count(args, "labels"))
+            status = output_apart(labels_path(args), job->images.names[i]);
+    }
     return status;
 }
 
-static int check_options(const struct args *args)
+static int run_job(patch_job *job, patch_job *labels, const struct args *args)
+{
+    bool has_labels = args_count(args, "labels");
+    int status = patch_images_open(job, args);
+    if (!status)
+        status = places_read(job, args);
+    if (!status && has_labels)
+        status = patch_labels_open(labels, job, args);
+    if (!status)
+        status = check_found(job, args);
+    if (!status && has_labels)
+        status = check_found(labels, args);
+    if (!status)
+        status = check_room(job, has_labels ? labels : NULL, args);
+    if (status)
+        return status;
+    interrupt_catch();
+    status = write_patches(job, args);
+    if (!status)
+        status = write_others(job, has_labels ? labels : NULL, args);
+    return status ? status : job->images.skipped || labels->images.skipped ? EXIT_FAILED : EXIT_OK;
+}
+
+static int check_places(const struct args *args)
 {
     bool random = args_count(args, "count") || args_count(args, "seed");
     if (!args_get(args, "size", 0))
@@ -156,24 +242,57 @@ static int check_options(const struct args *args)
         return usage_error(args, "random patches (--count, --seed), --grid and --at exclude each other");
     if (args_count(args, "overlap") && !args_count(args, "grid"))
         return usage_error(args, "--overlap needs --grid");
-    const char *out = args_get(args, "out", 0), *sheet = args_get(args, "sheet", 0);
-    if (out && sheet && !strcmp(out, sheet))
-        return usage_error(args, "--out and --sheet are the same file");
-    int status = output_check(args, "out", ".npy");
-    return status ? status : output_check(args, "sheet", ".png");
+    return EXIT_OK;
+}
+
+static int check_labels(const struct args *args)
+{
+    const char *out = args_get(args, "out", 0);
+    bool has_labels = args_count(args, "labels"), has_path = args_count(args, "labels-out");
+    if (!has_labels && (has_path || args_count(args, "labels-axes")))
+        return usage_error(args, "--labels is missing");
+    if (has_labels && !has_path && (!out || !strcmp(out, "-")))
+        return usage_error(args, "--labels needs --labels-out FILE.npy, or --out FILE.npy beside which they go");
+    return EXIT_OK;
+}
+
+static int check_outputs(const struct args *args)
+{
+    const char *paths[] = { args_get(args, "out", 0), args_get(args, "sheet", 0), args_get(args, "coords", 0),
+                            labels_path(args) };
+    static const char *const names[] = { "--out", "--sheet", "--coords", "the patches of --labels" };
+    for (size_t i = 0; i < 4; i++)
+        for (size_t k = 0; k < i; k++)
+            if (paths[i] && paths[k] && !strcmp(paths[i], paths[k]))
+                return usage_error(args, "%s and %s are the same file", names[k], names[i]);
+    if (!paths[1] && drawing_option(args))
+        return usage_error(args, "--%s needs --sheet", drawing_option(args));
+    int status = output_check(args, "out", paths[0], ".npy");
+    if (!status)
+        status = output_check(args, "labels-out", paths[3], ".npy");
+    if (!status)
+        status = output_check(args, "coords", paths[2], ".csv");
+    return status ? status : output_check(args, "sheet", paths[1], ".png");
 }
 
 int run_patches(const struct args *args)
 {
-    patch_job job = { .as_float = args_count(args, "float") };
-    int status = check_options(args);
+    patch_job job = { .as_float = args_count(args, "float") }, labels = { 0 };
+    int status = check_places(args);
     if (!status)
-        status = image_open(&job.image, args);
-    if (status)
-        return status;
-    status = run_job(&job, args);
-    free(job.channels);
-    free(job.at);
-    image_close(&job.image);
+        status = check_labels(args);
+    if (!status)
+        status = check_outputs(args);
+    if (!status)
+        status = drawing_read(&job.drawing, args);
+    if (!status)
+        status = context_open(&job.context, args);
+    if (!status)
+        status = run_job(&job, &labels, args);
+    places_free(&job);
+    patch_images_close(&labels);
+    patch_images_close(&job);
+    mt_context_free(job.context);
+    drawing_free(&job.drawing);
     return status;
 }

@@ -23,23 +23,39 @@ static int64_t draw_below(uint64_t *state, int64_t n)
     return (int64_t)(value % (uint64_t)n);
 }
 
-static int64_t last_position(const patch_job *job, size_t d)
+static int64_t last_position(const patch_job *job, size_t image, size_t d)
 {
-    int64_t size = spatial_size(job->image.info, d);
+    int64_t size = spatial_size(patch_image(job, image), d);
     return size > job->size[d] ? size - job->size[d] : 0;
 }
 
-static int64_t grid_count(const patch_job *job, size_t d)
+static int64_t grid_count(const patch_job *job, size_t image, size_t d)
 {
-    int64_t last = last_position(job, d), step = job->size[d] - job->overlap[d];
+    int64_t last = last_position(job, image, d), step = job->size[d] - job->overlap[d];
     return last / step + (last % step != 0) + 1;
+}
+
+/* The image that the i-th of what job->ends counts belongs to; *i then counts from its first. */
+static size_t find_image(const patch_job *job, int64_t *i)
+{
+    size_t low = 0, high = job->images.n - 1;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (job->ends[middle] > *i)
+            high = middle;
+        else
+            low = middle + 1;
+    }
+    *i -= low ? job->ends[low - 1] : 0;
+    return low;
 }
 
 static void find_in_grid(const patch_job *job, int64_t i, struct place *out)
 {
+    out->image = find_image(job, &i);
     for (size_t d = job->n_spatial; d-- > 0;) {
-        int64_t n = grid_count(job, d), k = i % n;
-        out->coords[d] = k == n - 1 ? last_position(job, d) : k * (job->size[d] - job->overlap[d]);
+        int64_t n = grid_count(job, out->image, d), k = i % n;
+        out->coords[d] = k == n - 1 ? last_position(job, out->image, d) : k * (job->size[d] - job->overlap[d]);
         i /= n;
     }
     out->sample = job->sample < 0 ? i : job->sample;
@@ -48,44 +64,71 @@ static void find_in_grid(const patch_job *job, int64_t i, struct place *out)
 static void find_random(const patch_job *job, int64_t i, struct place *out)
 {
     uint64_t state = mix(mix(job->seed + 0x9e3779b97f4a7c15u) + (uint64_t)i);
-    int64_t sample = draw_below(&state, job->image.info->data_shape[0]);
+    out->image = 0;
+    if (job->images.n > 1) {
+        int64_t position = draw_below(&state, job->ends[job->images.n - 1]);
+        out->image = find_image(job, &position);
+    }
+    int64_t sample = draw_below(&state, patch_image(job, out->image)->data_shape[0]);
     out->sample = job->sample < 0 ? sample : job->sample;
     for (size_t d = 0; d < job->n_spatial; d++)
-        out->coords[d] = draw_below(&state, last_position(job, d) + 1);
+        out->coords[d] = draw_below(&state, last_position(job, out->image, d) + 1);
 }
 
 void place_find(const patch_job *job, int64_t i, struct place *out)
 {
-    if (job->places == PLACES_AT)
-        *out = job->at[i];
-    else if (job->places == PLACES_GRID)
+    if (job->places == PLACES_AT) {
+        *out = job->at[i % (int64_t)job->n_at];
+        out->image = (size_t)(i / (int64_t)job->n_at);
+    } else if (job->places == PLACES_GRID) {
         find_in_grid(job, i, out);
-    else
+    } else {
         find_random(job, i, out);
+    }
 }
 
 mt_patch_request place_request(const patch_job *job, const struct place *place, void *data)
 {
-    return (
-        mt_patch_request) { .stack = job->image.stack,
-                            .sample = place->sample,
-                            .channels = job->channels,
-                            .n_channels = job->n_channels,
-                            .n_spatial = job->n_spatial,
-                            .coords = place->coords,
-                            .patch_size = job->size,
-                            .view = { .data = data, .dtype = job->as_float ? MT_FLOAT32 : job->image.info->dtype } };
+    return (mt_patch_request) { .stack = job->images.stacks[place->image],
+                                .sample = place->sample,
+                                .channels = job->channels,
+                                .n_channels = job->channels ? job->n_channels : 0,
+                                .n_spatial = job->n_spatial,
+                                .coords = place->coords,
+                                .patch_size = job->size,
+                                .view = { .data = data, .dtype = patch_dtype(job) } };
 }
 
-static int check_dimensions(const patch_job *job, const struct args *args, const char *name, size_t n)
+static int check_dimensions(const patch_job *job, const char *name, size_t n)
 {
     char text[128];
-    const mt_stack_info *info = job->image.info;
+    const mt_stack_info *info = job->info;
     if (n == job->n_spatial)
         return EXIT_OK;
-    return usage_error(args, "--%s takes %zu numbers, for the image has %s: %s pixels", name, job->n_spatial,
-                       job->n_spatial == 3 ? "Z, Y and X" : "Y and X only",
-                       shape_text(info->data_shape + 2, (int)job->n_spatial, text, sizeof text));
+    return failed("%s: --%s takes %zu numbers, for the image has %s: %s pixels", info->source, name, job->n_spatial,
+                  job->n_spatial == 3 ? "Z, Y and X" : "Y and X only",
+                  shape_text(info->data_shape + 2, (int)job->n_spatial, text, sizeof text));
+}
+
+/* Sums up one number an image. */
+static int count_images(patch_job *job, int64_t (*count)(const patch_job *job, size_t image, size_t d),
+                        const char *what)
+{
+    int64_t sum = 0;
+    job->ends = need(job->images.n, sizeof *job->ends);
+    for (size_t i = 0; i < job->images.n; i++) {
+        int64_t n = job->sample < 0 ? patch_image(job, i)->data_shape[0] : 1;
+        for (size_t d = 0; d < job->n_spatial; d++) {
+            int64_t more = count(job, i, d);
+            if (n > INT64_MAX / more)
+                return failed("%s are more than can be counted", what);
+            n *= more;
+        }
+        if (n > INT64_MAX - sum)
+            return failed("%s are more than can be counted", what);
+        job->ends[i] = sum += n;
+    }
+    return EXIT_OK;
 }
 
 static int read_grid(patch_job *job, const struct args *args)
@@ -93,56 +136,120 @@ static int read_grid(patch_job *job, const struct args *args)
     size_t n;
     if (args_get(args, "overlap", 0)) {
         int status = args_list(args, "overlap", 0, 0, INT64_MAX, 3, job->overlap, &n);
-        if (status || (status = check_dimensions(job, args, "overlap", n)))
+        if (status || (status = check_dimensions(job, "overlap", n)))
             return status;
     }
-    job->count = job->sample < 0 ? job->image.info->data_shape[0] : 1;
-    for (size_t d = 0; d < job->n_spatial; d++) {
+    for (size_t d = 0; d < job->n_spatial; d++)
         if (job->overlap[d] >= job->size[d])
             return usage_error(args, "--overlap must be smaller than --size");
-        int64_t rows = grid_count(job, d);
-        if (job->count > INT64_MAX / rows)
-            return usage_error(args, "the grid has more patches than can be counted");
-        job->count *= rows;
-    }
-    return EXIT_OK;
+    int status = count_images(job, grid_count, "the patches of the grid");
+    if (!status)
+        job->count = job->ends[job->images.n - 1];
+    return status;
 }
 
 static int read_at(patch_job *job, const struct args *args)
 {
-    job->count = (int64_t)args_count(args, "at");
-    job->at = need((size_t)job->count, sizeof *job->at);
-    for (int64_t i = 0; i < job->count; i++) {
+    job->n_at = args_count(args, "at");
+    job->at = need(job->n_at, sizeof *job->at);
+    job->count = (int64_t)(job->n_at * job->images.n);
+    for (size_t i = 0; i < job->n_at; i++) {
         size_t n;
-        int status = args_list(args, "at", (size_t)i, INT64_MIN / 4, INT64_MAX / 4, 3, job->at[i].coords, &n);
-        if (status || (status = check_dimensions(job, args, "at", n)))
+        int status = args_list(args, "at", i, INT64_MIN / 4, INT64_MAX / 4, 3, job->at[i].coords, &n);
+        if (status || (status = check_dimensions(job, "at", n)))
             return status;
         job->at[i].sample = job->sample < 0 ? 0 : job->sample;
     }
     return EXIT_OK;
 }
 
+static int64_t count_positions(const patch_job *job, size_t image, size_t d)
+{
+    return last_position(job, image, d) + 1;
+}
+
+static int read_random(patch_job *job, const struct args *args)
+{
+    int status = args_integer(args, "count", 1, INT64_MAX, &job->count);
+    if (!status)
+        status = args_seed(args, "seed", &job->seed);
+    if (!status && job->images.n > 1)
+        status = count_images(job, count_positions, "the positions in all images");
+    return status;
+}
+
 int places_read(patch_job *job, const struct args *args)
 {
     size_t n;
-    const mt_stack_info *info = job->image.info;
-    job->n_spatial = spatial_count(info);
+    job->n_spatial = spatial_count(job->info);
     job->sample = -1;
     job->count = 64;
     int status = args_list(args, "size", 0, 1, INT32_MAX, 3, job->size, &n);
     if (!status)
-        status = check_dimensions(job, args, "size", n);
-    if (!status)
-        status = args_integer(args, "sample", 0, info->data_shape[0] - 1, &job->sample);
-    if (!status && args_count(args, "at"))
-        job->places = PLACES_AT;
-    else if (!status && args_count(args, "grid"))
-        job->places = PLACES_GRID;
-    if (!status)
-        status = args_integer(args, "count", 1, INT64_MAX, &job->count);
-    if (!status)
-        status = args_seed(args, "seed", &job->seed);
-    if (!status && job->places != PLACES_RANDOM)
-        status = job->places == PLACES_AT ? read_at(job, args) : read_grid(job, args);
+        status = check_dimensions(job, "size", n);
+    for (size_t i = 0; i < job->images.n && !status; i++)
+        status = image_index(patch_image(job, i), args, "sample", patch_image(job, i)->data_shape[0], &job->sample);
+    if (status)
+        return status;
+    job->places = args_count(args, "at") ? PLACES_AT : args_count(args, "grid") ? PLACES_GRID : PLACES_RANDOM;
+    return job->places == PLACES_AT     ? read_at(job, args)
+           : job->places == PLACES_GRID ? read_grid(job, args)
+                                        : read_random(job, args);
+}
+
+void places_free(patch_job *job)
+{
+    free(job->at);
+    free(job->ends);
+}
+
+/* RFC 4180: in quotes if it holds a comma, a quote or a line break; quotes are doubled. */
+static void write_field(FILE *file, const char *text)
+{
+    bool quoted = text[strcspn(text, ",\"\r\n")] != 0;
+    if (quoted)
+        fputc('"', file);
+    for (; *text; text++) {
+        if (*text == '"')
+            fputc('"', file);
+        fputc(*text, file);
+    }
+    if (quoted)
+        fputc('"', file);
+}
+
+static int write_all(const patch_job *job, const patch_job *labels, FILE *file)
+{
+    static const char *const names[] = { "z", "y", "x" };
+    fprintf(file, "patch,image,%ssample", labels ? "labels," : "");
+    for (size_t d = 0; d < job->n_spatial; d++)
+        fprintf(file, ",%s", names[3 - job->n_spatial + d]);
+    fputc('\n', file);
+    for (int64_t i = 0; i < job->count && !ferror(file) && !interrupted(); i++) {
+        struct place place;
+        place_find(job, i, &place);
+        fprintf(file, "%" PRId64 ",", i);
+        write_field(file, patch_image(job, place.image)->source);
+        if (labels) {
+            fputc(',', file);
+            write_field(file, patch_image(labels, place.image)->source);
+        }
+        fprintf(file, ",%" PRId64, place.sample);
+        for (size_t d = 0; d < job->n_spatial; d++)
+            fprintf(file, ",%" PRId64, place.coords[d]);
+        fputc('\n', file);
+    }
+    return interrupted() ? EXIT_INTERRUPTED : EXIT_OK;
+}
+
+int places_write(const patch_job *job, const patch_job *labels, const char *path)
+{
+    output out;
+    int status = output_open(&out, path);
+    if (status)
+        return status;
+    if (!(status = write_all(job, labels, out.file)))
+        return output_finish(&out);
+    output_abandon(&out);
     return status;
 }

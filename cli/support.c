@@ -1,21 +1,23 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Messages, memory, interruption, output files and the progress bar. */
+/* Messages, memory, interruption and the progress bar. */
 #include "cli.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
-#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
 static volatile sig_atomic_t is_interrupted;
-/* The temporary file that now exists; for the signal handler. */
-static char *volatile unfinished;
+/* The temporary file that exists now, for the signal handlers. */
+char *volatile output_unfinished;
+
+static void unlink_unfinished(void)
+{
+    if (output_unfinished)
+        unlink(output_unfinished);
+}
 
 int failed(const char *format, ...)
 {
@@ -37,9 +39,8 @@ void *need(size_t n, size_t size)
 {
     void *memory = calloc(n ? n : 1, size);
     if (!memory) {
-        failed("%zu times %zu bytes of memory are not to be had", n, size);
-        if (unfinished)
-            unlink(unfinished);
+        failed("out of memory for %zu times %zu bytes", n, size);
+        unlink_unfinished();
         exit(EXIT_FAILED);
     }
     return memory;
@@ -50,22 +51,44 @@ static void on_signal(int signal)
 {
     (void)signal;
     if (is_interrupted) {
-        if (unfinished)
-            unlink(unfinished);
+        unlink_unfinished();
         _exit(EXIT_INTERRUPTED);
     }
     is_interrupted = 1;
 }
 
+/* Ends as the signal demands, but without the temporary file. */
+static void on_fatal(int number)
+{
+    unlink_unfinished();
+    signal(number, SIG_DFL);
+    raise(number);
+}
+
+static void on(int number, void (*handler)(int))
+{
+    struct sigaction action = { .sa_handler = handler, .sa_flags = SA_RESTART };
+    sigemptyset(&action.sa_mask);
+    sigaction(number, &action, NULL);
+}
+
+/* Whether the parent wants it so: nohup, or a shell that starts a job in the background. */
+static bool is_ignored(int number)
+{
+    struct sigaction old;
+    return !sigaction(number, NULL, &old) && old.sa_handler == SIG_IGN;
+}
+
 void interrupt_catch(void)
 {
-    struct sigaction action = { .sa_handler = on_signal, .sa_flags = SA_RESTART };
-    sigemptyset(&action.sa_mask);
-    sigaction(SIGINT, &action, NULL);
-    sigaction(SIGTERM, &action, NULL);
-    struct sigaction hangup;
-    if (!sigaction(SIGHUP, NULL, &hangup) && hangup.sa_handler != SIG_IGN) /* as nohup has it */
-        sigaction(SIGHUP, &action, NULL);
+    on(SIGINT, on_signal);
+    on(SIGTERM, on_signal);
+    if (!is_ignored(SIGHUP))
+        on(SIGHUP, on_signal);
+    if (!is_ignored(SIGQUIT))
+        on(SIGQUIT, on_fatal);
+    if (!is_ignored(SIGPIPE))
+        on(SIGPIPE, on_fatal);
     signal(SIGXFSZ, SIG_IGN); /* then the write fails */
 }
 
@@ -78,87 +101,6 @@ static int ask_interrupted(void *user)
 }
 
 const mt_extract_options until_interrupted = { .struct_size = sizeof until_interrupted, .cancelled = ask_interrupted };
-
-int output_check(const struct args *args, const char *option, const char *suffix)
-{
-    struct stat found;
-    const char *path = args_get(args, option, 0);
-    if (!path)
-        return EXIT_OK;
-    bool exists = !lstat(path, &found);
-    if (exists && S_ISDIR(found.st_mode))
-        return failed("%s is a folder", path);
-    if (exists && !S_ISREG(found.st_mode))
-        return failed("%s is not a regular file", path);
-    if (exists && !args_count(args, "force"))
-        return failed("%s exists; --force replaces it", path);
-    const char *slash = strrchr(path, '/'), *dot = strrchr(slash ? slash : path, '.');
-    if (suffix && dot && strcasecmp(dot, suffix) != 0)
-        return usage_error(args, "--%s writes %s files only", option, suffix);
-    return EXIT_OK;
-}
-
-int output_open(output *out, const char *path)
-{
-    size_t length = strlen(path);
-    *out = (output) { .path = path, .temporary = need(length + 8, 1) };
-    snprintf(out->temporary, length + 8, "%s.XXXXXX", path);
-    mode_t mask = umask(0);
-    umask(mask);
-    int descriptor = mkstemp(out->temporary);
-    if (descriptor < 0) {
-        int status = failed("%s: cannot be written: %s", path, strerror(errno));
-        free(out->temporary);
-        return status;
-    }
-    unfinished = out->temporary;
-    out->file = fdopen(descriptor, "wb");
-    if (out->file && !fchmod(descriptor, 0666 & ~mask))
-        return EXIT_OK;
-    failed("%s: cannot be written: %s", path, strerror(errno));
-    if (!out->file)
-        close(descriptor);
-    output_abandon(out);
-    return EXIT_FAILED;
-}
-
-void output_abandon(output *out)
-{
-    if (out->file)
-        fclose(out->file);
-    unlink(out->temporary);
-    unfinished = NULL;
-    free(out->temporary);
-}
-
-int output_finish(output *out)
-{
-    bool good = !fflush(out->file) && !ferror(out->file);
-    good = !fclose(out->file) && good;
-    out->file = NULL;
-    if (good && !rename(out->temporary, out->path)) {
-        unfinished = NULL;
-        free(out->temporary);
-        return EXIT_OK;
-    }
-    int status = failed("%s: cannot be written: %s", out->path, strerror(errno));
-    output_abandon(out);
-    return status;
-}
-
-int output_write(void *user, const void *bytes, size_t size)
-{
-    output *out = user;
-    return interrupted() || fwrite(bytes, 1, size, out->file) != size;
-}
-
-int output_drawn(output *out, mt_status st, const mt_error *err)
-{
-    if (!st && !interrupted())
-        return output_finish(out);
-    output_abandon(out);
-    return interrupted() ? EXIT_INTERRUPTED : st == MT_E_IO ? failed("%s: %s", out->path, err->message) : report(err);
-}
 
 double clock_seconds(void)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* microtome view: a plane as a picture, averaged down while it is read. */
-#include "cli.h"
+#include "drawing.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -12,7 +12,7 @@ typedef struct view_job {
     int64_t region[4]; /* y, x, height, width */
     int64_t *channels; /* NULL: not said */
     size_t n_channels;
-    struct progress progress;
+    struct drawing drawing;
 } view_job;
 
 /* Another level of the image. */
@@ -61,8 +61,8 @@ static int open_level(view_job *job, const struct args *args)
     if (info->level)
         return usage_error(args, "--level: the path names level %d already", info->level);
     if (level >= info->n_levels)
-        return usage_error(args, "--level: there is no level %" PRId64 "; the image has %d, counted from 0", level,
-                           info->n_levels);
+        return failed("%s: there is no level %" PRId64 "; the image has %d, counted from 0", info->source, level,
+                      info->n_levels);
     struct open_options open;
     mt_stack *stack;
     mt_error err = MT_ERROR_INIT;
@@ -91,8 +91,8 @@ static int read_region(view_job *job, const struct args *args)
         if (n != 4 || r[2] < 1 || r[3] < 1)
             return usage_error(args, "--region takes first row and column, height and width, such as 0,0,512,512");
         if (r[0] > height - r[2] || r[1] > width - r[3])
-            return usage_error(args, "--region reaches beyond the plane of %" PRId64 " x %" PRId64 " pixels", height,
-                               width);
+            return failed("%s: --region reaches beyond the plane of %" PRId64 " rows and %" PRId64 " columns",
+                          info->source, height, width);
     }
     return height && width ? EXIT_OK : failed("%s has no pixels", info->source);
 }
@@ -103,53 +103,46 @@ static int read_options(view_job *job, const struct args *args)
     bool has_z = info->data_ndim == 5;
     int64_t planes = has_z ? info->data_shape[2] : 1;
     job->z = planes / 2;
-    int status = args_integer(args, "sample", 0, info->data_shape[0] - 1, &job->sample);
+    int status = image_index(info, args, "sample", info->data_shape[0], &job->sample);
     if (!status && args_get(args, "z", 0) && !has_z)
-        status = usage_error(args, "--z: the image has no Z");
+        status = failed("%s: the image has no Z", info->source);
+    if (!status && job->drawing.options.project && !has_z)
+        status = failed("--project: %s has no Z", info->source);
     if (!status)
-        status = args_integer(args, "z", 0, planes - 1, &job->z);
-    if (!status && args_get(args, "channel", 0))
-        status = image_channels(&job->image, args, "channel", &job->channels, &job->n_channels);
+        status = image_index(info, args, "z", planes, &job->z);
+    if (!status && args_get(args, "channels", 0))
+        status = image_channels(info, args, &job->channels, &job->n_channels);
     return status ? status : read_region(job, args);
-}
-
-static int show_progress(void *user, double share)
-{
-    progress_show(user, share, 1);
-    return interrupted();
 }
 
 static int draw(view_job *job, const struct args *args)
 {
     const char *path = args_get(args, "out", 0);
-    mt_draw_options options = { .struct_size = sizeof options,
-                                .sample = job->sample,
-                                .channels = job->channels,
-                                .n_channels = job->n_channels,
-                                .z = &job->z,
-                                .region = job->region,
-                                .max_size = job->max_size,
-                                .progress = show_progress,
-                                .user = &job->progress };
+    struct drawing *d = &job->drawing;
+    mt_draw_options *o = &d->options;
+    o->sample = job->sample;
+    o->channels = job->channels;
+    o->n_channels = job->n_channels;
+    o->z = o->project ? NULL : &job->z;
+    o->region = job->region;
+    o->max_size = job->max_size;
     mt_error err = MT_ERROR_INIT;
-    mt_picture_size size;
     output out;
     int status = output_open(&out, path);
     if (status)
         return status;
-    progress_start(&job->progress);
-    mt_status st = mt_draw_plane(job->image.stack, &options, output_write, &out, &size, &err);
-    progress_end(&job->progress);
+    progress_start(&d->progress);
+    mt_status st = mt_draw_plane(job->image.stack, o, output_write, &out, &d->drawn, &err);
+    progress_end(&d->progress);
     status = output_drawn(&out, st, &err);
-    if (!status && !job->channels && size.channels < job->image.info->data_shape[1])
-        fprintf(stderr, "microtome: the first %" PRId64 " of %" PRId64 " channels are shown; --channel chooses\n",
-                size.channels, job->image.info->data_shape[1]);
-    if (!status)
-        note_absent(job->image.stack);
-    if (!status)
-        printf("%s: %" PRId64 " x %" PRId64 " pixels%s\n", path, size.height, size.width,
-               size.shrunk > 1 ? ", shrunk" : "");
-    return status;
+    if (status)
+        return status;
+    if (!job->channels && d->drawn.channels < job->image.info->data_shape[1])
+        fprintf(stderr, "microtome: the first %" PRId64 " of %" PRId64 " channels are shown; --channels chooses\n",
+                d->drawn.channels, job->image.info->data_shape[1]);
+    note_absent(job->image.stack);
+    drawing_print(d, job->image.info, path, say_where(args));
+    return EXIT_OK;
 }
 
 int run_view(const struct args *args)
@@ -159,11 +152,17 @@ int run_view(const struct args *args)
         return usage_error(args, "--out FILE.png is missing");
     int status = args_integer(args, "max-size", 1, 32768, &job.max_size);
     if (!status)
-        status = output_check(args, "out", ".png");
+        status = drawing_read(&job.drawing, args);
+    if (!status && job.drawing.options.project && args_get(args, "z", 0))
+        status = usage_error(args, "--z chooses one plane, --project draws all as one: give one of them");
+    if (!status)
+        status = output_check(args, "out", args_get(args, "out", 0), ".png");
     if (!status)
         status = image_open(&job.image, args);
-    if (status)
+    if (status) {
+        drawing_free(&job.drawing);
         return status;
+    }
     interrupt_catch();
     status = open_level(&job, args);
     if (!status) {
@@ -173,6 +172,7 @@ int run_view(const struct args *args)
     if (!status)
         status = draw(&job, args);
     free(job.channels);
+    drawing_free(&job.drawing);
     image_close(&job.image);
     return status;
 }

@@ -30,6 +30,8 @@ NAVIGATION = {
             "Remote images <stores>",
             "S3 <stores-s3>",
             "Archives <stores-zip>",
+            "PyTorch <pytorch>",
+            "dask, xarray, napari <arrays>",
             "implementing-an-image-stack",
             "command",
         ],

@@ -19,7 +19,7 @@ ROOT = Path(__file__).resolve().parent.parent
 def find_image():
     """A real noisy fluorescence image where there is the folder of test data, else that of the demonstration."""
     noisy = Path(os.environ.get("MICROTOME_TEST_DATA", ROOT / "../shared/data"), "denoise/noisy/fish.tif")
-    return noisy if noisy.exists() else ROOT / "demo/img2d.tif"
+    return noisy if noisy.exists() else ROOT / "demo/nuclei.tif"
 
 
 def main():

@@ -23,6 +23,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         return 0;
     if (mt_xml_parse(arena, (const char *)data, size, "fuzz", &root, &err) == MT_OK ? count(root) == 0 : !*err.message)
         __builtin_trap();
+    const char *repair;
+    err = (mt_error)MT_ERROR_INIT;
+    mt_status st = mt_xml_parse_loosely(arena, (const char *)data, size, "fuzz", &root, &repair, &err);
+    if (st == MT_OK ? count(root) == 0 : !*err.message)
+        __builtin_trap();
     mt_arena_free(arena);
     return 0;
 }

@@ -34,7 +34,7 @@ THIRD_PARTY = [
     (r"src/store/zip/member\.c", r"zstd\.h"),
     (r"src/store/s3/sign\.c", r"openssl/(evp|hmac)\.h"),
     (r"python/src/", r"Python\.h"),
-    (r"cli/", r"(unistd|fcntl|strings|sys/ioctl|sys/stat)\.h"),
+    (r"cli/", r"(unistd|fcntl|strings|sys/ioctl|sys/stat|sys/statvfs)\.h"),
     (r"(test|bench|fuzz)/", r".*"),
 ]
 # Functions with a better one, and the files in which they may stand.
@@ -56,7 +56,7 @@ DENIED = [
         "is not thread-safe or reads the state of the process",
     ),
     (r"atoi|atol|atoll|atof|sscanf|scanf", r"", "cannot tell an error: those of base/number.h"),
-    (r"strtod|strtof|strtold", r"src/base/number\.c|(test|bench)/", "reads the point of the locale: mt_parse_real"),
+    (r"strtod|strtof|strtold", r"src/base/number\.c|(cli|test|bench)/", "reads the point of the locale: mt_parse_real"),
     (
         r"alloca|setjmp|longjmp|abort|exit|_exit|atexit|signal",
         r"src/codec/jpeg|src/picture/png|src/platform/|(cli|test|bench|fuzz|examples)/",

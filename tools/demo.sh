@@ -1,35 +1,37 @@
 #!/bin/sh
 # SPDX-License-Identifier: BSD-3-Clause
-# Fetches two real images of nuclei once, into demo/, and shows what microtome does with them.
+# Fetches three real images once, into demo/, and shows what microtome does with them.
 # Usage: tools/demo.sh BUILD
 set -eu
 microtome=$(realpath "${1:?usage: tools/demo.sh BUILD}")/microtome
 cd "$(dirname "$0")/.."
 mkdir -p demo
 
-# The images travel in the Python package stardist, of which nothing is installed or run.
-if [ ! -f demo/img3d.tif ]; then
+# The images travel in the Python packages stardist and napari-ndev, of which nothing is installed or run.
+if [ ! -f demo/nuclei.tif ] || [ ! -f demo/nuclei-labels.tif ] || [ ! -f demo/cells.tif ]; then
     echo 'Fetching the images, once ...'
     [ -x demo/venv/bin/pip ] || python3 -m venv demo/venv
-    demo/venv/bin/pip download --quiet --no-deps --only-binary=:all: --python-version 3.11 \
-        --platform manylinux2014_x86_64 --dest demo stardist==0.9.1
-    python3 tools/demo_images.py demo/stardist-*.whl demo
-    rm -r demo/venv demo/stardist-*.whl
+    demo/venv/bin/pip download --quiet --disable-pip-version-check --no-deps --only-binary=:all: --python-version 3.11 \
+        --platform manylinux2014_x86_64 --dest demo/wheels stardist==0.9.1 napari-ndev==0.11.8
+    python3 tools/demo_images.py demo/wheels demo
+    rm -r demo/venv demo/wheels
 fi
-echo 'The images are part of the Python package stardist, under this license:'
-sed 's/^/  | /' demo/IMAGES-LICENSE.txt | head -n 4
-echo '  | ... (all of it: demo/IMAGES-LICENSE.txt)'
+echo 'Nuclei (512 x 512 pixels) and their labels are part of the Python package stardist, the volume of dividing cells'
+echo '(membranes and nuclei, 60 planes of 85 x 66 pixels) of napari-ndev, each under the BSD 3-clause license:'
+echo '  demo/LICENSE-stardist.txt, demo/LICENSE-napari_ndev.txt'
 
 show() {
     printf '\n$ microtome %s\n' "$*"
     "$microtome" "$@"
 }
-show info demo/img2d.tif demo/img3d.tif
-show patches demo/img2d.tif --size 64x64 --count 60 --seed 1 --out demo/patches-2d.npy --sheet demo/patches-2d.png --force
-show patches demo/img3d.tif --axes ZYX --size 16x64x64 --count 24 --seed 1 --sheet demo/patches-3d.png --force
-show view demo/img2d.tif --out demo/view-2d.png --force
-show view demo/img3d.tif --axes ZYX --z 15 --out demo/view-3d.png --force
-show info demo/patches-2d.npy
+show info demo/nuclei.tif demo/nuclei-labels.tif demo/cells.tif
+show view demo/nuclei.tif --scale-bar --out demo/view-nuclei.png --force
+show view demo/nuclei-labels.tif --colors labels --out demo/view-labels.png --force
+show view demo/cells.tif --project max --contrast 3700,22000 --contrast 4800,60000 --legend \
+    --out demo/view-projection.png --force
+show patches demo/nuclei.tif --size 64x64 --count 64 --seed 1 --out demo/patches-2d.npy \
+    --sheet demo/patches-2d.png --force
+show patches demo/cells.tif --size 16x64x64 --count 20 --seed 14 --sheet demo/patches-3d.png --legend --force
 
 printf '\nThe pictures:\n'
-realpath demo/*.png
+realpath demo/view-nuclei.png demo/view-labels.png demo/view-projection.png demo/patches-2d.png demo/patches-3d.png

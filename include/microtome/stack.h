@@ -20,7 +20,9 @@ typedef struct mt_channel {
     const char *name; /* never NULL, "" if the file gives none */
     int has_color;
     uint8_t rgb[3];
-    uint64_t reserved[4]; /* 0 */
+    int has_window;
+    double window[2];     /* the values that the file draws black and at full brightness (OMERO), low < high */
+    uint64_t reserved[1]; /* 0 */
 } mt_channel;
 
 /* Where the axes of a stack come from. */
@@ -62,6 +64,7 @@ typedef struct mt_stack_info {
      * opened; absent chunks are counted as they are asked for (mt_stack_count_chunks). */
     uint64_t n_missing;
     const char *const *missing; /* names of the first; min(n_missing, MT_MAX_MISSING_NAMES) of them */
+    int is_labels;              /* the file declares its values to be numbers of objects (OME-Zarr's image-label) */
 } mt_stack_info;
 
 typedef struct mt_open_options {
@@ -83,8 +86,9 @@ typedef struct mt_open_options {
     int64_t raw_offset; /* bytes before the first element, */
     int raw_big_endian; /* byte order */
     /* The folder inside which a file may refer to other files: HDF5's external links, external raw data and virtual
-     * datasets. It holds the file, and stands at the start of its path; "" is the folder of the file. What leads out of
-     * it is refused. NULL: only sources of virtual datasets that lie beside the file are read. */
+     * datasets, the files of an OME-TIFF set. It holds the file, and stands at the start of its path; "" is the folder of
+     * the file. What leads out of it is refused, or missing. NULL: only sources of virtual datasets that lie beside the
+     * file are read, and files of an OME-TIFF set in its folder and below. */
     const char *external_folder;
     /* NULL: the axes as above. "none", "Z" or "T": seen as SCYX, SCZYX or SCTYX, as CAREamics sees CZI files: that axis
      * is the depth (it stands where Z does in data_shape), and T, Z and S as far as they are left are merged into S, T
@@ -137,6 +141,13 @@ MT_API void mt_stack_count_chunks(const mt_stack *stack, uint64_t *absent, uint6
 /* Never NULL. */
 MT_API const mt_stack_info *mt_stack_get_info(const mt_stack *stack);
 
+/* What stands outside the image in a patch. */
+typedef enum mt_padding_mode {
+    MT_PAD_CONSTANT = 0, /* mt_view.padding */
+    MT_PAD_REFLECT,      /* mirrored at the centres of its outermost pixels, repeatedly: c b | a b c | b a b */
+    MT_PAD_EDGE          /* the nearest pixel of the image: a a | a b c | c c */
+} mt_padding_mode;
+
 /* Where a patch goes, and how its values are changed on the way. Axis order is C(Z)YX. */
 typedef struct mt_view {
     void *data;             /* the element [0, (0,) 0, 0] */
@@ -145,7 +156,9 @@ typedef struct mt_view {
     const float *scale;     /* for MT_FLOAT32: value * scale[c] + offset[c], computed in float32, one for each */
     const float *offset;    /* channel of the request; NULL: 1 and 0 */
     double padding;         /* the value outside the image, as it is to stand in the patch */
-    uint64_t reserved[4];   /* 0 */
+    int padding_mode;       /* an mt_padding_mode; pixels of the image are scaled there as elsewhere. An image of no
+                             * pixels can only be padded with a constant, else MT_E_ARGUMENT. */
+    uint64_t reserved[3];   /* 0 */
 } mt_view;
 
 /* One patch. Sizes and coordinates are in pixels, in the order (Z)YX. Everything is borrowed for the call. */

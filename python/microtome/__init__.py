@@ -15,6 +15,7 @@ import sys
 
 from . import _core, axes
 from ._adapter import ArrayStack
+from ._batch import extract_patches
 from ._core import Context
 from ._core import version as __version__
 from ._errors import (
@@ -57,6 +58,7 @@ __all__ = [
     "UnsupportedError",
     "__version__",
     "axes",
+    "extract_patches",
     "from_array",
     "from_object",
     "list_parts",

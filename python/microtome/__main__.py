@@ -3,13 +3,23 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 
 from . import _core
 
 
+def _restore_signals() -> None:
+    """Let a closed pipe and Ctrl-C end the process as they end any other command, without a word of Python's."""
+    if hasattr(signal, "SIGPIPE"):
+        signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def main() -> int:
     """Run the command with the arguments of the process."""
+    _restore_signals()
     return _core.run_command(["microtome", *sys.argv[1:]])
 
 

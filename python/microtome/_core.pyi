@@ -16,6 +16,21 @@ def formats() -> list[tuple[str, str, str]]: ...
 def codecs() -> list[tuple[str, str | None]]: ...
 def run_command(arguments: Sequence[str], /) -> int: ...
 def be_worker() -> None: ...
+def extract_many(
+    stacks: tuple[Stack, ...],
+    stack_idx: NDArray[Any] | None,
+    sample_idx: NDArray[Any],
+    channels: Sequence[int | str] | str | None,
+    coords: NDArray[Any],
+    patch_size: Sequence[int],
+    out: Any,
+    dtype: DTypeLike | None,
+    scale: NDArray[Any] | None,
+    offset: NDArray[Any] | None,
+    padding: float | Literal["reflect", "edge"],
+    errors: bool,
+    /,
+) -> NDArray[Any] | tuple[NDArray[Any], list[Exception | None]]: ...
 
 class Context:
     def __init__(
@@ -95,9 +110,9 @@ class Stack:
     @property
     def original_data_shape(self) -> tuple[int, ...]: ...
     @property
-    def chunks(self) -> tuple[int, ...] | None: ...
+    def original_chunks(self) -> tuple[int, ...] | None: ...
     @property
-    def shards(self) -> tuple[int, ...] | None: ...
+    def original_shards(self) -> tuple[int, ...] | None: ...
     @property
     def codecs(self) -> str: ...
     @property
@@ -125,27 +140,15 @@ class Stack:
     def extract_patch(
         self,
         sample_idx: int,
-        channels: Sequence[int] | None,
+        channels: Sequence[int | str] | str | None,
         coords: Sequence[int],
         patch_size: Sequence[int],
         *,
-        out: NDArray[Any] | None = None,
+        out: Any = None,
         dtype: DTypeLike | None = None,
+        padding: float | Literal["reflect", "edge"] = 0,
     ) -> NDArray[Any]: ...
-    def _extract_many(
-        self,
-        sample_idx: NDArray[Any],
-        channels: Sequence[int] | None,
-        coords: NDArray[Any],
-        patch_size: Sequence[int],
-        out: NDArray[Any] | None,
-        dtype: DTypeLike | None,
-        scale: NDArray[Any] | None,
-        offset: NDArray[Any] | None,
-        padding: float,
-        errors: bool,
-        /,
-    ) -> NDArray[Any] | tuple[NDArray[Any], list[Exception | None]]: ...
+    def _find_channels(self, channels: Sequence[int | str] | str, /) -> list[int]: ...
     def _map(self) -> bytes: ...
     def _checksum(self) -> str: ...
     def _draw_plane(
@@ -155,14 +158,19 @@ class Stack:
         z: int | None,
         region: Sequence[int] | None,
         max_size: int,
+        contrast: NDArray[Any] | None,
+        choices: Sequence[int],
         /,
-    ) -> bytes: ...
+    ) -> tuple[bytes, float, list[tuple[float, float]], str]: ...
     def _draw_patches(
         self,
         sample_idx: NDArray[Any],
         channels: Sequence[int] | None,
         coords: NDArray[Any],
         patch_size: Sequence[int],
+        max_size: int,
+        contrast: NDArray[Any] | None,
+        choices: Sequence[int],
         /,
-    ) -> bytes: ...
+    ) -> tuple[bytes, float, list[tuple[float, float]], str]: ...
     def close(self) -> None: ...

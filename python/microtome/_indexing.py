@@ -1,9 +1,13 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""NumPy-style indexing of an image stack: SC(Z)YX in the stored type; float32 from objects."""
+"""NumPy-style indexing of an image stack: SC(Z)YX in the stored type; float32 from objects.
+
+One list may stand in an index; its axis keeps its place, as in h5py and Zarr.
+"""
 
 from __future__ import annotations
 
 import operator
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -27,63 +31,91 @@ def _expand(index: Any, ndim: int) -> list[Any]:
     return entries[:at] + [slice(None)] * missing + entries[at + len(ellipses) :]
 
 
-def _positions(entry: Any, length: int, axis: str) -> tuple[range, bool]:
+def _positions(entry: Any, length: int, axis: str) -> tuple[Sequence[int], bool]:
     """Positions along an axis, and whether the axis is dropped. Integers count from the end where negative."""
     if isinstance(entry, slice):
         return range(*entry.indices(length)), False
+    if isinstance(entry, list) or (isinstance(entry, np.ndarray) and entry.ndim):
+        return _listed(np.asarray(entry), length, axis), False
     try:
         if isinstance(entry, bool | np.bool_):  # a mask to NumPy
             raise TypeError
         position = operator.index(entry)
     except TypeError:
         raise IndexError(
-            f"image stacks are indexed by integers, slices and '...', not by {type(entry).__name__}; "
-            "extract_patches reads many places at once"
+            f"image stacks are indexed by integers, slices, '...', one list of integers and names of channels, not by "
+            f"{type(entry).__name__} along {axis}; extract_patches reads many places at once"
         ) from None
-    if not -length <= position < length:
-        raise IndexError(f"index {position} is out of bounds for axis {axis} with size {length}")
-    position %= length
+    position = _from_start(position, length, axis)
     return range(position, position + 1), True
 
 
-def _span(positions: range) -> tuple[int, int, slice]:
+def _from_start(position: int, length: int, axis: str) -> int:
+    if not -length <= position < length:
+        raise IndexError(f"index {position} is out of bounds for axis {axis} with size {length}")
+    return position % length
+
+
+def _listed(entry: NDArray[Any], length: int, axis: str) -> list[int]:
+    """Positions of a list, or of the true elements of a mask."""
+    if entry.dtype == np.bool_ and entry.shape != (length,):
+        raise IndexError(f"a mask along {axis} must have the shape ({length},), not {entry.shape}")
+    if entry.dtype == np.bool_:
+        entry = np.flatnonzero(entry)
+    if entry.ndim != 1 or (entry.size and entry.dtype.kind not in "iu"):
+        raise IndexError(f"a list along {axis} must hold integers, not {entry.dtype} of {entry.ndim} dimensions")
+    return [_from_start(int(position), length, axis) for position in entry]
+
+
+def _by_number(stack: ImageStack, entry: Any) -> Any:
+    """Replace names of channels by their numbers."""
+    named = isinstance(entry, str) or (isinstance(entry, list) and any(isinstance(name, str) for name in entry))
+    if not named:
+        return entry
+    try:
+        numbers = stack._find_channels(entry)
+    except ValueError as error:
+        raise IndexError(str(error)) from None
+    return numbers[0] if isinstance(entry, str) else numbers
+
+
+def _span(positions: Sequence[int]) -> tuple[int, int, Any]:
     """First position, number of pixels, and what to take of these."""
-    if not positions:
-        return 0, 0, slice(None)
-    low, high = min(positions[0], positions[-1]), max(positions[0], positions[-1])
-    return low, high - low + 1, slice(None, None, positions.step)
+    if isinstance(positions, range):
+        low, high = sorted((positions[0], positions[-1]))
+        return low, high - low + 1, slice(None, None, positions.step)
+    low, high = min(positions), max(positions)
+    return low, high - low + 1, [position - low for position in positions]
 
 
 def read_index(stack: ImageStack, index: Any) -> NDArray[Any] | Any:
     """Read what an index says, every chunk once. Along Z only the planes that are wanted are read."""
     ndim = stack.ndim
     entries = _expand(index, ndim)
-    axes = "SCZYX" if ndim == 5 else "SCYX"
-    found = [_positions(e, n, a) for e, n, a in zip(entries, stack.data_shape, axes, strict=True)]
+    entries[1] = _by_number(stack, entries[1])
+    if sum(isinstance(entry, list | np.ndarray) and np.ndim(entry) > 0 for entry in entries) > 1:
+        raise IndexError("an index can only have one list: how two belong together is not the same everywhere")
+    found = [_positions(e, n, a) for e, n, a in zip(entries, stack.data_shape, stack._axes, strict=True)]
     positions = [p for p, _ in found]
     shape = tuple(len(p) for p in positions)
-    dtype = np.dtype(np.float32) if stack.format == "custom" else stack.data_dtype  # objects give nothing else
-    if 0 in shape:
-        pixels = np.empty(shape, dtype)
-    else:
-        pixels = _read(stack, positions, dtype)
+    pixels = np.empty(shape, stack.dtype) if 0 in shape else _read(stack, positions)
     kept = tuple(0 if dropped else slice(None) for _, dropped in found)
     return pixels[kept]
 
 
-def _read(stack: ImageStack, positions: list[range], dtype: np.dtype[Any]) -> NDArray[Any]:
+def _read(stack: ImageStack, positions: list[Sequence[int]]) -> NDArray[Any]:
     samples, channels, *spatial = positions
-    planes = spatial[:-2] and spatial[0].step != 1
+    planes = len(spatial) == 3 and not (isinstance(spatial[0], range) and spatial[0].step == 1)
     spans = [_span(p) for p in spatial]
     size = [n for _, n, _ in spans]
     corner = [low for low, _, _ in spans]
-    steps = [step for _, _, step in spans]
     layers = list(spatial[0]) if planes else [corner[0]]
     if planes:
-        size[0], steps[0] = 1, slice(None)
+        size[0] = 1
     coords = [[z, *corner[1:]] for _ in samples for z in layers]
-    patches = stack.extract_patches(np.repeat(samples, len(layers)), list(channels), coords, size, dtype=dtype)
-    patches = patches[(slice(None), slice(None), *steps)]
+    patches = stack.extract_patches(np.repeat(samples, len(layers)), list(channels), coords, size, dtype=stack.dtype)
+    steps = [step for _, _, step in spans[-2:]]
+    patches = patches[..., steps[0], :][..., steps[1]]
     if planes:
         patches = patches.reshape(len(samples), len(layers), len(channels), *patches.shape[3:]).swapaxes(1, 2)
     return patches

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 import numpy as np
 
 from . import _core
+from ._adapter import ArrayStack
 from ._errors import ImageWarning, shown
 from ._stack import ImageStack
 
@@ -180,7 +181,8 @@ def open(
         CZI: pixels that the mask of a tile calls invalid show what lies below.
     external_folder : path-like, optional
         The folder inside which a file may refer to other files (HDF5's links, external
-        raw data and virtual datasets); "" is the folder of the file.
+        raw data and virtual datasets, the files of an OME-TIFF set); "" is the folder of
+        the file.
     missing : {"fill", "error"}
         What to do about files and frames that the image names and that are not there, and
         about absent chunks (Zarr): ``"fill"`` reads them as the fill value, and warns of
@@ -354,13 +356,16 @@ def list_parts(path: Path, context: Context | None = None) -> list[str]:
     return _core.list_parts(path, context)
 
 
-def from_array(array: NDArray[Any], axes: str, source: str = "array", *, context: Context | None = None) -> ImageStack:
+def from_array(array: Any, axes: str, source: str = "array", *, context: Context | None = None) -> ImageStack:
     """Make an image stack of an array, without a copy.
 
     Parameters
     ----------
     array : array
-        Of any strides; one whose byte order is not the machine's is copied.
+        In memory, of any strides (NumPy, torch tensors, anything with a buffer); one whose
+        byte order is not the machine's is copied. Or an array that is read when it is sliced,
+        of dask, zarr, h5py, tensorstore, xarray and their like: it is never read as a whole.
+        Each patch then is a slice of it, in float32, as of `from_object`.
     axes : str
         Letters of ``STCZYX``, one for each dimension.
     source : str
@@ -379,13 +384,38 @@ def from_array(array: NDArray[Any], axes: str, source: str = "array", *, context
         The axes do not fit the array; a ValueError too.
     TypeError
         The elements are complex numbers, objects, or of another type that no image has.
+
+    See Also
+    --------
+    open : reads Zarr and HDF5 itself, which is many times as fast.
     """
-    pixels = np.asarray(array)
-    if not pixels.dtype.isnative:
-        pixels = pixels.astype(pixels.dtype.newbyteorder("="))
-    stack: ImageStack = ImageStack._from_array(pixels, axes, source, context=context)
+    stack: ImageStack
+    if _is_lazy(array):
+        parallel = type(array).__module__.partition(".")[0] in ("dask", "zarr", "tensorstore")
+        stack = from_object(ArrayStack(array, axes, source, parallel=parallel), context=context)
+        stack._recipe = from_array, (array, axes, source)
+        return stack
+    pixels = _native(array)
+    stack = ImageStack._from_array(pixels, axes, source, context=context)
     stack._recipe = from_array, (pixels, axes, source)
     return stack
+
+
+def _native(array: Any) -> NDArray[Any]:
+    """Return an array in the byte order of the machine."""
+    pixels = np.asarray(array)
+    return pixels if pixels.dtype.isnative else pixels.astype(pixels.dtype.newbyteorder("="))
+
+
+def _is_lazy(array: Any) -> bool:
+    """Tell arrays that lie outside of memory: they are sliced like one, and do not lend their memory."""
+    if hasattr(array, "__array_interface__") or hasattr(array, "__dlpack__"):
+        return False
+    try:
+        memoryview(array)
+    except TypeError:
+        return all(hasattr(array, name) for name in ("shape", "dtype", "__getitem__"))
+    return False
 
 
 def from_object(obj: ImageStackProtocol, *, context: Context | None = None) -> ImageStack:

@@ -5,18 +5,26 @@ from __future__ import annotations
 
 import binascii
 import os
+import struct
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Literal, overload
 
 import numpy as np
 
 from . import _core
+from ._batch import places, read_batch
+from ._drawing import read_style
 from ._indexing import read_index
 
 if TYPE_CHECKING:
     from types import TracebackType
 
+    import dask.array
+    import xarray
     from numpy.typing import ArrayLike, DTypeLike, NDArray
+
+    from ._batch import Channels, Index, Padding
+    from ._drawing import Colors, Contrast, Projection
 
 __all__ = ["ImageStack", "Picture"]
 
@@ -30,10 +38,36 @@ class Picture:
     ----------
     png : bytes
         The file's content.
+    scale : float
+        Pixels of the picture for each pixel of the image; below 1, they were averaged.
+    contrast : list of (float, float)
+        Of each channel that was drawn (the first 7), the values drawn black and at full
+        brightness; empty for label images.
+    scale_bar : str
+        Length of the scale bar, such as ``"20 µm"``; empty if none was asked for.
     """
 
-    def __init__(self, png: bytes) -> None:
+    def __init__(
+        self,
+        png: bytes,
+        scale: float = 1.0,
+        contrast: Sequence[tuple[float, float]] = (),
+        scale_bar: str = "",
+    ) -> None:
         self.png = png
+        self.scale = scale
+        self.contrast = list(contrast)
+        self.scale_bar = scale_bar
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height in pixels."""
+        width, height = struct.unpack(">II", self.png[16:24])  # IHDR, the first chunk of every PNG
+        return width, height
+
+    def __repr__(self) -> str:
+        width, height = self.size
+        return f"<microtome.Picture {width} x {height} pixels, {len(self.png)} bytes of PNG>"
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the PNG file; one that exists is replaced.
@@ -63,8 +97,8 @@ class ImageStack(_core.Stack):
 
     A stack can be read from any number of threads, survives ``fork``, and pickles: it
     is opened again on the other side, in the context that all stacks share. It is a
-    context manager, which closes it. Indexing and `numpy.asarray` give pixels in the
-    stored type, in SC(Z)YX; those of `from_object` in float32.
+    context manager, which closes it. Indexing and `numpy.asarray` give pixels in SC(Z)YX
+    and in the stored type; of stacks over objects (`from_object`) in float32.
 
     Examples
     --------
@@ -90,7 +124,10 @@ class ImageStack(_core.Stack):
         """Element type as stored."""
         return np.dtype(self._dtype_name)
 
-    dtype = data_dtype
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Element type of what indexing gives: the stored one, float32 of a stack over an object."""
+        return np.dtype(np.float32) if self.format == "custom" else self.data_dtype
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -114,6 +151,36 @@ class ImageStack(_core.Stack):
     def nbytes(self) -> int:
         """Bytes of all pixels in the stored type."""
         return self.size * self.data_dtype.itemsize
+
+    @property
+    def _axes(self) -> str:
+        """Axes of `shape`. The third of five is Z, or T if `open` was told so."""
+        return "SCYX" if self.ndim == 4 else "SCZYX" if "Z" in self.original_axes else "SCTYX"
+
+    @property
+    def chunks(self) -> tuple[int, ...] | None:
+        """Shape of a chunk as SC(Z)YX, one size for each of `shape`; None if stored in one piece.
+
+        Chunks of several times and several samples are not boxes of SC(Z)YX: then it is the
+        largest box inside one. `original_chunks` is the stored shape.
+        """
+        return self._seen(self.original_chunks)
+
+    @property
+    def shards(self) -> tuple[int, ...] | None:
+        """Shape of a shard as SC(Z)YX, like `chunks`; None without shards."""
+        return self._seen(self.original_shards)
+
+    def _seen(self, stored: tuple[int, ...] | None) -> tuple[int, ...] | None:
+        """Bring the shape of a chunk from the original axes to those of `shape`."""
+        if stored is None:
+            return None
+        axes, lengths = self._axes, dict(zip(self.original_axes, self.original_data_shape, strict=True))
+        sizes = {a: max(1, min(n, lengths[a])) for a, n in zip(self.original_axes, stored, strict=True)}
+        if "T" in sizes and "T" not in axes:  # S is slow, T is fast
+            whole = sizes["T"] == lengths["T"]
+            sizes["S"] = sizes["T"] * (sizes.get("S", 1) if whole else 1)
+        return tuple(sizes.get(a, 1) for a in axes)
 
     @property
     def pixel_size(self) -> dict[str, float]:
@@ -149,8 +216,8 @@ class ImageStack(_core.Stack):
             "original_axes": self.original_axes,
             "axes_source": self.axes_source,
             "original_data_shape": list(self.original_data_shape),
-            "chunks": None if self.chunks is None else list(self.chunks),
-            "shards": None if self.shards is None else list(self.shards),
+            "original_chunks": None if self.original_chunks is None else list(self.original_chunks),
+            "original_shards": None if self.original_shards is None else list(self.original_shards),
             "codecs": self.codecs,
             "pixel_size": self.pixel_size,
             "units": self.units,
@@ -165,72 +232,77 @@ class ImageStack(_core.Stack):
     @overload
     def extract_patches(
         self,
-        sample_idx: int | Sequence[int] | NDArray[np.integer[Any]],
-        channels: Sequence[int] | None,
+        sample_idx: Index,
+        channels: Channels,
         coords: ArrayLike,
         patch_size: Sequence[int],
         *,
-        out: NDArray[Any] | None = ...,
+        out: Any = ...,
         dtype: DTypeLike | None = ...,
         scale: ArrayLike | None = ...,
         offset: ArrayLike | None = ...,
-        padding: float = ...,
+        padding: Padding = ...,
         errors: Literal["raise"] = ...,
     ) -> NDArray[Any]: ...
 
     @overload
     def extract_patches(
         self,
-        sample_idx: int | Sequence[int] | NDArray[np.integer[Any]],
-        channels: Sequence[int] | None,
+        sample_idx: Index,
+        channels: Channels,
         coords: ArrayLike,
         patch_size: Sequence[int],
         *,
-        out: NDArray[Any] | None = ...,
+        out: Any = ...,
         dtype: DTypeLike | None = ...,
         scale: ArrayLike | None = ...,
         offset: ArrayLike | None = ...,
-        padding: float = ...,
+        padding: Padding = ...,
         errors: Literal["return"],
     ) -> tuple[NDArray[Any], list[Exception | None]]: ...
 
     def extract_patches(
         self,
-        sample_idx: int | Sequence[int] | NDArray[np.integer[Any]],
-        channels: Sequence[int] | None,
+        sample_idx: Index,
+        channels: Channels,
         coords: ArrayLike,
         patch_size: Sequence[int],
         *,
-        out: NDArray[Any] | None = None,
+        out: Any = None,
         dtype: DTypeLike | None = None,
         scale: ArrayLike | None = None,
         offset: ArrayLike | None = None,
-        padding: float = 0.0,
+        padding: Padding = 0.0,
         errors: Literal["raise", "return"] = "raise",
     ) -> NDArray[Any] | tuple[NDArray[Any], list[Exception | None]]:
         """Extract many patches of one size at once.
 
         They are planned together: each chunk of the file that any of them touches is
-        fetched and decoded once, on all threads of the context.
+        fetched and decoded once, on all threads of the context. `microtome.extract_patches`
+        takes several stacks.
 
         Parameters
         ----------
         sample_idx : int or N integers
             Sample of each patch, or of all of them.
-        channels : sequence of int or None
-            Channels in any order, repeated at will; None is all of them.
+        channels : sequence of int or str, str, or None
+            Channels by number or name, in any order, repeated at will; None is all of them.
         coords : N x (Z)YX integers
             First corner of each patch; may lie outside the image.
         patch_size : sequence of int
             Size in pixels, (Z)YX.
         out : writable array, optional
             Where the patches go, of the shape N, C, (Z), Y, X; float32 or the stored type.
+            Anything with a writable buffer, or with DLPack in host memory, such as a torch
+            tensor.
         dtype : dtype-like, optional
             float32 (the default) or the stored type.
         scale, offset : float or one float a channel, optional
             Patches become ``value * scale + offset``, computed in float32; float32 only.
-        padding : float
-            The value outside the image, as it is to stand in the patch.
+        padding : float, "reflect" or "edge"
+            The value outside the image, as it is to stand in the patch. Or pixels of the
+            image, mirrored at its outermost pixels, or the nearest of it; `numpy.pad` calls
+            them the same.
         errors : {"raise", "return"}
             What happens if patches cannot be read: the first error is raised, or all are
             returned beside the patches. Arguments that do not fit raise in either case.
@@ -269,41 +341,22 @@ class ImageStack(_core.Stack):
         >>> patches, errors = stack.extract_patches(0, None, [(0, 0), (10, 12)], (8, 8), errors="return")
         >>> errors
         [None, None]
+        >>> microtome.from_array(np.arange(4)[None], "YX").extract_patch(0, None, (0, -2), (1, 8), padding="reflect")
+        array([[[2., 1., 0., 1., 2., 3., 2., 1.]]], dtype=float32)
         """
-        if errors not in ("raise", "return"):
-            raise ValueError(f'errors must be "raise" or "return", not {errors!r}')
-        samples, corners = self._places(sample_idx, coords)
-        n_channels = self.data_shape[1] if channels is None else len(channels)
-        return self._extract_many(
-            samples,
-            channels,
-            corners,
-            patch_size,
-            out,
-            dtype,
-            _per_channel(scale, n_channels),
-            _per_channel(offset, n_channels),
-            padding,
-            errors == "return",
+        return read_batch(
+            (self,), None, sample_idx, channels, coords, patch_size, out, dtype, scale, offset, padding, errors
         )
-
-    def _places(self, sample_idx: Any, coords: Any) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Make samples and corners arrays of int64, as many of one as of the other."""
-        corners = _integers(coords, "coords")
-        if corners.shape == (0,):
-            corners = corners.reshape(0, self.ndim - 2)
-        if corners.ndim != 2 or corners.shape[1] != self.ndim - 2:
-            raise ValueError(f"coords must have the shape (N, {self.ndim - 2}), not {corners.shape}")
-        samples = _integers(sample_idx, "sample_idx")
-        if samples.ndim and samples.shape != (len(corners),):
-            raise ValueError(f"{len(corners)} patches need as many samples, or one; got the shape {samples.shape}")
-        return np.ascontiguousarray(np.broadcast_to(samples, len(corners))), corners
 
     def __len__(self) -> int:
         return self.data_shape[0]
 
     def __getitem__(self, index: Any) -> Any:
-        """Pixels in the stored type, in float32 of an object: integers, slices and Ellipsis along S, C, (Z,) Y and X."""
+        """Pixels in `dtype`: integers, slices and Ellipsis along S, C, (Z,) Y and X, and names of channels along C.
+
+        One entry may be a list of integers, or a mask; its axis keeps its place, as in h5py
+        and Zarr.
+        """
         return read_index(self, index)
 
     def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> NDArray[Any]:
@@ -311,6 +364,61 @@ class ImageStack(_core.Stack):
             raise ValueError("the pixels of an image stack cannot be had without a copy")
         pixels = read_index(self, ())
         return pixels if dtype is None else pixels.astype(dtype, copy=False)
+
+    def to_dask(self, chunks: Any = "auto") -> dask.array.Array:
+        """Make a dask array of the stack, in SC(Z)YX, that reads when it is computed.
+
+        Parameters
+        ----------
+        chunks : str, int or tuple
+            Blocks of the array, as `dask.array.from_array` takes them: ``"auto"`` are blocks of
+            some 128 MiB that fit the chunks of the file, ``stack.chunks`` those themselves.
+
+        Returns
+        -------
+        dask.array.Array
+            Of `dtype`. It keeps the stack open; sent to another process, it opens it there.
+
+        Raises
+        ------
+        ImportError
+            There is no dask.
+
+        Examples
+        --------
+        >>> stack.to_dask()[0].max(axis=(1, 2)).compute()  # doctest: +SKIP
+        """
+        from ._lazy import to_dask  # noqa: PLC0415 # needs dask
+
+        return to_dask(self, chunks)
+
+    def to_xarray(self, chunks: Any = "auto") -> xarray.DataArray:
+        """Make an xarray DataArray of the stack that reads when it is computed.
+
+        Parameters
+        ----------
+        chunks : str, int or tuple
+            Blocks along SC(Z)YX, as for `to_dask`.
+
+        Returns
+        -------
+        xarray.DataArray
+            Over a dask array. Its dimensions are S, C, (Z,) Y and X; where the image has T that
+            is one of its own. Axes with a pixel size have coordinates, from 0 on, with the unit
+            in their attribute ``units``; channels have their names.
+
+        Raises
+        ------
+        ImportError
+            There is no dask, or no xarray.
+
+        Examples
+        --------
+        >>> stack.to_xarray().sel(C="DAPI").isel(S=0).mean("Z").compute()  # doctest: +SKIP
+        """
+        from ._lazy import to_xarray  # noqa: PLC0415 # needs dask and xarray
+
+        return to_xarray(self, chunks)
 
     def checksum(self) -> str:
         """Return a checksum of all pixels, which the file's format and chunks do not change.
@@ -331,39 +439,63 @@ class ImageStack(_core.Stack):
     def view(
         self,
         sample: int = 0,
-        channels: Sequence[int] | None = None,
+        channels: Channels = None,
         *,
         z: int | None = None,
         region: Sequence[int] | None = None,
         max_size: int = 1024,
+        contrast: Contrast = None,
+        project: Projection | None = None,
+        colors: Colors = "auto",
+        scale_bar: bool = False,
+        legend: bool = False,
     ) -> Picture:
-        """Draw a plane, contrast stretched, channels merged in their colours.
+        """Draw a plane, or a projection along Z, channels merged in their colours.
 
         Parameters
         ----------
         sample : int
             Sample index.
-        channels : sequence of int, optional
-            Channels to merge. Default: all, at most the first 7.
+        channels : sequence of int or str, or str, optional
+            Channels to merge, by number or name. Default: all, at most the first 7.
         z : int, optional
             Plane. Default: the middle one.
         region : four ints, optional
             First row and column, height and width. Default: the whole plane.
         max_size : int
-            Longest side of the picture; larger regions are averaged down while they are
-            read.
+            Longest side of the picture, in pixels; larger regions are averaged down while they
+            are read. What is at most 256 pixels is enlarged by the largest whole factor that
+            keeps it within 512 and ``max_size``.
+        contrast : (low, high), or such a pair for each channel, or "auto", optional
+            The values drawn black and at full brightness. Default: the windows that the file
+            gives, else "auto", the percentiles 0.1 and 99.9 of what is drawn.
+        project : "max", "mean" or "sum", optional
+            Draw all planes of Z as one: largest values, averages or sums.
+        colors : "auto", "channels" or "labels"
+            "labels" gives each value a colour of its own; "auto" does if the file declares a
+            label image (OME-Zarr).
+        scale_bar : bool
+            Draw a scale bar of a round length; in pixels if the pixel size is not known.
+        legend : bool
+            Name the channels below the picture, with colour and contrast.
 
         Returns
         -------
         Picture
-            Shows itself in a notebook; ``save`` writes it as PNG.
+            Shows itself in a notebook; ``save`` writes it as PNG; ``contrast`` is what was used.
 
         Raises
         ------
         RangeError
             Sample, channel, plane or region lie outside the image.
+        ArgumentError
+            Options make no sense, or do not fit the image, such as ``project`` without Z.
         """
-        return Picture(self._draw_plane(sample, channels, z, region, max_size))
+        style = read_style(contrast, project, colors, scale_bar, legend)
+        return Picture(*self._draw_plane(sample, self._numbers(channels), z, region, max_size, *style))
+
+    def _numbers(self, channels: Channels) -> list[int] | None:
+        return None if channels is None else self._find_channels(channels)
 
     def save_map(self, path: str | os.PathLike[str]) -> None:
         """Write what was parsed to open the image, and where each of its chunks lies.
@@ -398,10 +530,16 @@ class ImageStack(_core.Stack):
 
     def view_patches(
         self,
-        sample_idx: int | Sequence[int] | NDArray[np.integer[Any]],
-        channels: Sequence[int] | None,
+        sample_idx: Index,
+        channels: Channels,
         coords: ArrayLike,
         patch_size: Sequence[int],
+        *,
+        max_size: int = 256,
+        contrast: Contrast = None,
+        colors: Colors = "auto",
+        scale_bar: bool = False,
+        legend: bool = False,
     ) -> Picture:
         """Draw a sheet of up to 64 patches: the middle plane of each, with one contrast for all.
 
@@ -409,27 +547,35 @@ class ImageStack(_core.Stack):
         ----------
         sample_idx : int or N integers
             Sample of each patch, or of all of them.
-        channels : sequence of int or None
-            Channels to merge; None is all, at most the first 7.
+        channels : sequence of int or str, str, or None
+            Channels to merge, by number or name; None is all, at most the first 7.
         coords : N x (Z)YX integers
             First corner of each patch; may lie outside the image.
         patch_size : sequence of int
             Size in pixels, (Z)YX.
+        max_size : int
+            Longest side of a patch on the sheet, in pixels; larger ones are averaged down.
+            What is at most 64 pixels is enlarged by a whole factor, to at most 128.
+        contrast, colors, scale_bar, legend
+            As for `view`.
 
         Returns
         -------
         Picture
-            Shows itself in a notebook; ``save`` writes it as PNG.
+            Shows itself in a notebook; ``save`` writes it as PNG. What lies outside the image
+            is black.
         """
-        samples, corners = self._places(sample_idx, coords)
-        return Picture(self._draw_patches(samples, channels, corners, patch_size))
+        samples, corners = places(self.ndim, sample_idx, coords)
+        style = read_style(contrast, None, colors, scale_bar, legend)
+        return Picture(*self._draw_patches(samples, self._numbers(channels), corners, patch_size, max_size, *style))
 
     def _repr_html_(self) -> str:
         import html  # noqa: PLC0415 # only notebooks need its tables of all named characters
 
         if self.closed:
             return html.escape(repr(self))
-        rows = [(key, value) for key, value in self.metadata.items() if value not in (None, "", {})]
+        rows = [(key, value) for key, value in self.metadata.items() if value not in (None, "", {}, [])]
+        rows = [(key, _rounded(value) if key == "pixel_size" else value) for key, value in rows]
         table = "".join(
             f"<tr><th style='text-align:left'>{html.escape(key)}</th>"
             f"<td style='text-align:left'>{html.escape(str(value))}</td></tr>"
@@ -447,9 +593,7 @@ class ImageStack(_core.Stack):
     def __repr__(self) -> str:
         if self.closed:
             return "<microtome.ImageStack, closed>"
-        depth = "Z" if "Z" in self.original_axes else "T"  # T where depth_axis says so
-        axes = f"SC{depth}YX" if self.ndim == 5 else "SCYX"
-        shape = ", ".join(f"{axis}={n}" for axis, n in zip(axes, self.data_shape, strict=True))
+        shape = ", ".join(f"{axis}={n}" for axis, n in zip(self._axes, self.data_shape, strict=True))
         return f"<microtome.ImageStack {self.source!r} {shape} {self.data_dtype.name}>"
 
     # -- life ------------------------------------------------------------------------
@@ -468,21 +612,6 @@ class ImageStack(_core.Stack):
         self.close()
 
 
-def _integers(values: Any, what: str) -> NDArray[np.int64]:
-    array = np.asarray(values)
-    if array.size == 0:
-        array = array.astype(np.int64)
-    if array.dtype.kind not in "iu":
-        raise TypeError(f"{what} must be integers, not {array.dtype}")
-    if array.dtype.kind == "u" and array.size and array.max() > np.iinfo(np.int64).max:
-        raise ValueError(f"{what} does not fit into 64 bits")
-    return np.ascontiguousarray(array, dtype=np.int64).reshape(array.shape)
-
-
-def _per_channel(values: ArrayLike | None, n: int) -> NDArray[np.float32] | None:
-    if values is None:
-        return None
-    array = np.asarray(values, dtype=np.float32)
-    if array.ndim > 1 or (array.ndim == 1 and array.shape[0] not in (1, n)):
-        raise ValueError(f"scale and offset are one float, or one for each of {n} channels")
-    return np.ascontiguousarray(np.broadcast_to(array, n))
+def _rounded(sizes: dict[str, float]) -> str:
+    """Sizes as people read them: files have them in float32, or as quotients."""
+    return ", ".join(f"{axis} {size:.4g}" for axis, size in sizes.items())

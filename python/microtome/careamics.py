@@ -16,16 +16,21 @@ import importlib
 import os
 import re
 import warnings
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ._adapter import ArrayStack
-from ._open import _absolute, _sized, from_array, from_object
+from ._errors import ArgumentError, RangeError
+from ._open import _absolute, _native, _sized, from_object
+from ._prediction_names import NamedWriter
 from ._stack import ImageStack
 
 if TYPE_CHECKING:
+    from numpy.typing import DTypeLike, NDArray
+
+    from ._batch import Channels, Padding
     from ._core import Context
     from ._open import ImageStackProtocol
 
@@ -35,8 +40,15 @@ _ZARR_URI = re.compile(r"file://(?P<store>.*?\.zarr)(?:/(?P<part>.*))?", re.DOTA
 _CZI_SCENE = re.compile(r"(?P<path>.*\.czi)@(?P<scene>\d+)", re.DOTALL | re.IGNORECASE)
 
 
+class _NoDepthError(ArgumentError, RuntimeError):
+    """The depth axis is not there: a RuntimeError, as CAREamics has it."""
+
+
 class _Stack(ImageStack):
-    """An image stack that names its source as CAREamics does: its writers build names of files from it."""
+    """An image stack with the names, the order of chunks and the messages of those of CAREamics.
+
+    Its writers build names of files from the source, and its users catch its errors.
+    """
 
     _source: str
 
@@ -49,11 +61,58 @@ class _Stack(ImageStack):
         """What microtome calls the source."""
         return super().source
 
+    @property
+    def axes(self) -> str:
+        """The same as `original_axes`, which CAREamics' stacks of CZI files call so."""
+        return self.original_axes
+
+    @property
+    def chunks(self) -> tuple[int, ...] | None:
+        """The same as `original_chunks`, as its writer of Zarr expects."""
+        return self.original_chunks
+
+    @property
+    def shards(self) -> tuple[int, ...] | None:
+        """The same as `original_shards`."""
+        return self.original_shards
+
+    def extract_patch(
+        self,
+        sample_idx: int,
+        channels: Channels,
+        coords: Sequence[int],
+        patch_size: Sequence[int],
+        *,
+        out: Any = None,
+        dtype: DTypeLike | None = None,
+        padding: Padding = 0,
+    ) -> NDArray[Any]:
+        """Extract one patch, as `ImageStack.extract_patch` does."""
+        try:
+            return super().extract_patch(
+                sample_idx, channels, coords, patch_size, out=out, dtype=dtype, padding=padding
+            )
+        except RangeError as error:
+            raise _as_careamics_says(error, channels, self.data_shape[1]) from None
+
     def _opened(self, axes: str | None, depth_axis: str | None) -> _Stack:
         """Keep what must not depend on the working folder of later."""
         self._source = _source_of(self.path, self.format, self.part)
         self._recipe = _open_again, (_absolute(self.path), axes, depth_axis)
         return self
+
+
+def _as_careamics_says(error: RangeError, channels: Channels, n: int) -> RangeError:
+    """Replace the message about a channel that is not there."""
+    for channel in channels or ():
+        if not isinstance(channel, str) and channel >= n:
+            told = RangeError(
+                f"Channel index {channel} is out of bounds for data with {n} channels. Check the provided `channels` "
+                f"parameter in the configuration for erroneous channel indices."
+            )
+            told.reason, told.path = str(told), error.path
+            return told
+    return error
 
 
 def _source_of(path: str, format: str, part: str) -> str:
@@ -69,6 +128,14 @@ def _source_of(path: str, format: str, part: str) -> str:
 
 def _open_again(path: str, axes: str | None, depth_axis: str | None) -> _Stack:
     return _Stack._open(path, axes=axes, depth_axis=depth_axis)._opened(axes, depth_axis)
+
+
+def _from_array(array: NDArray[Any], axes: str, context: Context | None = None) -> _Stack:
+    pixels = _native(array)
+    stack = _Stack._from_array(pixels, axes, "array", context=context)
+    stack._source = "array"
+    stack._recipe = _from_array, (pixels, axes)
+    return stack
 
 
 def load(
@@ -126,7 +193,7 @@ def load(
         elif _is_array(item) and sizes:
             raise ValueError("sizes are for files: an array is reshaped instead")
         elif isinstance(item, np.ndarray):
-            stacks.append(from_array(item, axes, context=context))
+            stacks.append(_from_array(item, axes, context))
         elif _is_array(item):
             stacks.append(from_object(ArrayStack(item, axes), context=context))
         else:
@@ -153,12 +220,27 @@ def _open_paths(
     if scene := _CZI_SCENE.fullmatch(path):
         path = "{}#scene={}".format(*scene.groups())
     if _is_czi(path):
-        return _open_all([path], None, depth_axis, context)
+        return _open_czi(path, depth_axis, context)
     czis = [found for found in _files_in(path) if _is_czi(found)]
     stacks = _open_all([path], _sized(axes, sizes), None, context, without=_is_czi)
     if czis:
         stacks = sorted(stacks + _open_all(czis, None, depth_axis, context), key=lambda stack: stack.path.split(os.sep))
     return stacks
+
+
+def _open_czi(path: str, depth_axis: str, context: Context | None) -> list[_Stack]:
+    try:
+        return _open_all([path], None, depth_axis, context)
+    except ArgumentError as error:
+        if depth_axis == "none":
+            raise
+        _open_all([path], None, "none", context)  # whether it is the depth axis
+        told = _NoDepthError(
+            f"{path}: the CZI file does not contain a {depth_axis} axis to use for 3-D denoising. Consider axes without "
+            f'it, or depth_axis="none", for 2-D denoising.'
+        )
+        told.reason, told.path = error.reason, error.path
+        raise told from None
 
 
 def _is_czi(path: str) -> bool:
@@ -216,7 +298,8 @@ def _make_careamist() -> type[Any]:
         """CAREamics' ``CAREamist``, which reads all data through microtome.
 
         The ``data_type`` of its configuration becomes ``"custom"``, whatever it was; all data
-        are what `load` takes.
+        are what `load` takes. `predict_to_disk` writes below its folder only, and names
+        predictions after file and part.
         """
 
         def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -231,7 +314,21 @@ def _make_careamist() -> type[Any]:
             return super().predict(pred_data, **_with_loading(kwargs))
 
         def predict_to_disk(self, pred_data: Any, **kwargs: Any) -> None:
-            super().predict_to_disk(pred_data, **_with_loading(kwargs))
+            writer = self.prediction_writer
+            choose = writer.set_writing_strategy
+
+            def choose_named(*args: Any, **options: Any) -> None:
+                choose(*args, **options)
+                writer.write_strategy = NamedWriter(writer.write_strategy, self._predicted_sources)
+
+            writer.set_writing_strategy = choose_named
+            try:
+                super().predict_to_disk(pred_data, **_with_loading(kwargs))
+            finally:
+                del writer.set_writing_strategy
+
+        def _predicted_sources(self) -> list[Any]:
+            return list(getattr(self.trainer.datamodule, "predict_source_paths", []))
 
     return CAREamist
 

@@ -9,6 +9,21 @@
 #define PY_SSIZE_T_CLEAN
 #ifndef Py_LIMITED_API
 #define Py_LIMITED_API 0x030B0000
+/* Where patches go. */
+#define MAX_TARGET (1 + 1 + MAX_SPATIAL)
+typedef struct target {
+    Py_buffer buffer;  /* of an object with one, */
+    PyObject *capsule; /* else of DLPack */
+    void *data;
+    mt_dtype dtype;
+    int ndim;
+    int64_t shape[MAX_TARGET], strides[MAX_TARGET]; /* strides in bytes */
+} target;
+
+/* For a zeroed target. False after an exception. target_release is due in either case. */
+bool target_get(PyObject *object, target *out);
+void target_release(target *t);
+
 #endif
 #include <Python.h>
 
@@ -65,22 +80,29 @@ void stack_leave(stack_object *self);
  * must not pass unnoticed. False after an exception: warnings may be errors. */
 bool stack_warn_absent(stack_object *self);
 
-/* One call for several patches of the stack of an object. It is made through a stack of its own, so that an exception,
- * in whatever thread the object raises it, finds its call. */
-typedef struct object_call {
-    struct own_stack *own;
-    mt_stack *stack;
+/* What several patches of the stacks of objects have in common. */
+typedef struct object_batch {
     const mt_error *errors; /* of the requests; NULL: the first exception ends the call */
     PyObject **raised;      /* with errors: the exception of each request, or NULL */
     size_t n;               /* requests */
     PyObject *exception;    /* that ended the call; under the GIL */
     _Atomic bool ended;
+} object_batch;
+
+/* For a zeroed batch. False after an exception. object_batch_end is due in either case. */
+bool object_batch_start(object_batch *batch, const mt_error *errors, size_t n);
+void object_batch_end(object_batch *batch);
+
+/* The stack of an object in such a call: a stack of its own, so that an exception, in whatever thread the object raises
+ * it, finds its call. */
+typedef struct object_call {
+    struct own_stack *own;
+    mt_stack *stack;
+    object_batch *batch;
 } object_call;
 
-/* For a zeroed call. False after an exception. object_call_end is due in either case. */
-bool object_call_start(object_call *call, core_state *state, const stack_object *self, const mt_error *errors,
-                       size_t n);
-void object_call_end(object_call *call);
+/* False after an exception. */
+bool object_call_start(object_call *call, object_batch *batch, core_state *state, const stack_object *self);
 
 /* Constructors, class methods of Stack. */
 PyObject *stack_open(PyObject *type, PyTypeObject *core, PyObject *const *args, Py_ssize_t n, PyObject *names);
@@ -96,8 +118,11 @@ PyObject *stack_checksum(PyObject *object, PyTypeObject *core, PyObject *const *
 PyObject *stack_draw_plane(PyObject *object, PyTypeObject *core, PyObject *const *args, Py_ssize_t n, PyObject *names);
 PyObject *stack_draw_patches(PyObject *object, PyTypeObject *core, PyObject *const *args, Py_ssize_t n,
                              PyObject *names);
-PyObject *stack_extract_many(PyObject *object, PyTypeObject *core, PyObject *const *args, Py_ssize_t n,
-                             PyObject *names);
+PyObject *stack_find_channels(PyObject *object, PyTypeObject *core, PyObject *const *args, Py_ssize_t n,
+                              PyObject *names);
+
+/* A function of the module. */
+PyObject *extract_many(PyObject *module, PyObject *const *args, Py_ssize_t n, PyObject *names);
 
 /* The exception that an error of the library becomes: a new reference, or NULL after an exception. path may be NULL. */
 PyObject *make_exception(core_state *state, const mt_error *err, const char *path);
@@ -132,6 +157,8 @@ typedef struct int_list {
 } int_list;
 bool convert_int_list(PyObject *object, const char *what, int_list *out);
 void int_list_free(int_list *list);
+/* Channels by number or by name, at least one, or one name. */
+bool convert_channels(PyObject *object, const mt_stack_info *info, int_list *out);
 /* A borrowed string (UTF-8) of a str that lives on; *out is left alone where it is missing or None. */
 bool convert_string(PyObject *object, const char *what, const char **out);
 /* Path-like objects and str, encoded for the file system: a new bytes object, whose string is *out. */
@@ -141,5 +168,20 @@ PyObject *convert_path(PyObject *object, const char **out);
 bool buffer_get(PyObject *object, int flags, Py_buffer *out, mt_dtype *dtype);
 /* A C-contiguous array of n elements of one dtype; n -1: of any length. */
 bool buffer_get_vector(PyObject *object, const char *what, mt_dtype wanted, int64_t n, Py_buffer *out);
+
+/* Where patches go. */
+#define MAX_TARGET (1 + 1 + MAX_SPATIAL)
+typedef struct target {
+    Py_buffer buffer;  /* of an object with one, */
+    PyObject *capsule; /* else of DLPack */
+    void *data;
+    mt_dtype dtype;
+    int ndim;
+    int64_t shape[MAX_TARGET], strides[MAX_TARGET]; /* strides in bytes */
+} target;
+
+/* For a zeroed target. False after an exception. target_release is due in either case. */
+bool target_get(PyObject *object, target *out);
+void target_release(target *t);
 
 #endif

@@ -43,13 +43,58 @@ static PyObject *finish(core_state *state, mt_stack *stack, mt_status st, const 
     return result;
 }
 
+/* A picture, its scale, the contrast of each channel that was drawn (an empty list of label images), its scale bar. */
+static PyObject *finish_picture(core_state *state, mt_stack *stack, mt_status st, const mt_error *err,
+                                written_bytes *png, const mt_picture_info *drawn)
+{
+    PyObject *bytes = finish(state, stack, st, err, png), *list = bytes ? PyList_New(0) : NULL, *result = NULL;
+    int64_t n = drawn->contrast_kind == MT_CONTRAST_LABELS  ? 0
+                : drawn->channels < (int64_t)MT_MOST_COLORS ? drawn->channels
+                                                            : MT_MOST_COLORS;
+    for (int64_t c = 0; list && c < n; c++) {
+        PyObject *pair = Py_BuildValue("(dd)", drawn->contrast[c][0], drawn->contrast[c][1]);
+        if (!pair || PyList_Append(list, pair))
+            Py_CLEAR(list);
+        Py_XDECREF(pair);
+    }
+    if (list)
+        result = Py_BuildValue("(OdOs)", bytes, drawn->scale, list, drawn->scale_bar);
+    Py_XDECREF(bytes);
+    Py_XDECREF(list);
+    return result;
+}
+
 static int watch_progress(void *user, double share)
 {
     (void)share;
     return watch_signals(user);
 }
 
-enum { SAMPLE, CHANNELS, Z, REGION, MAX_SIZE, N_PLANE };
+enum { SAMPLE, CHANNELS, Z, REGION, MAX_SIZE, CONTRAST, CHOICES, N_PLANE };
+
+/* contrast: float64, n pairs, or None. choices: ignore_windows, project, palette, scale_bar, legend. The buffer, if its obj
+ * is not NULL, is to be released. */
+static bool convert_style(PyObject *contrast, PyObject *choices, mt_draw_options *o, Py_buffer *buffer)
+{
+    int_list list = { .values = list.inline_values };
+    if (!convert_int_list(choices, "choices", &list))
+        return false;
+    if (list.n != 5)
+        PyErr_SetString(PyExc_ValueError, "choices are five numbers");
+    else if (is_given(contrast) && buffer_get_vector(contrast, "contrast", MT_FLOAT64, -1, buffer)) {
+        o->contrast = buffer->buf;
+        o->n_contrast = (size_t)buffer->len / (2 * sizeof(double));
+    }
+    if (!PyErr_Occurred()) {
+        o->ignore_windows = list.values[0] != 0;
+        o->project = (mt_projection)list.values[1];
+        o->palette = (mt_palette)list.values[2];
+        o->scale_bar = list.values[3] != 0;
+        o->legend = list.values[4] != 0;
+    }
+    int_list_free(&list);
+    return !PyErr_Occurred();
+}
 
 /* Lists that the options point to. */
 typedef struct plane_lists {
@@ -105,28 +150,34 @@ PyObject *stack_map(PyObject *object, PyTypeObject *core, PyObject *const *args,
 
 PyObject *stack_draw_plane(PyObject *object, PyTypeObject *core, PyObject *const *args, Py_ssize_t n, PyObject *names)
 {
-    static const char *const known[] = { "sample", "channels", "z", "region", "max_size", NULL };
+    static const char *const known[] = { "sample", "channels", "z", "region", "max_size", "contrast", "choices", NULL };
     static const signature s = { "view", known, N_PLANE, N_PLANE };
     PyObject *values[N_PLANE], *result = NULL;
     stack_object *self = (stack_object *)object;
     signal_watch watch = { 0 };
     mt_draw_options options = { .struct_size = sizeof options, .progress = watch_progress, .user = &watch };
+    mt_picture_info drawn = { .struct_size = sizeof drawn };
+    Py_buffer contrast = { .obj = NULL };
     plane_lists lists = { { 0 }, { 0 }, 0 };
     lists.channels.values = lists.channels.inline_values;
     lists.region.values = lists.region.inline_values;
     if (!parse_arguments(&s, args, n, names, values))
         return NULL;
-    mt_stack *stack = convert_plane(values, &options, &lists) ? stack_enter(self) : NULL;
+    bool good = convert_plane(values, &options, &lists) &&
+                convert_style(values[CONTRAST], values[CHOICES], &options, &contrast);
+    mt_stack *stack = good ? stack_enter(self) : NULL;
     if (stack) {
         written_bytes png = { NULL, 0, 0 };
         mt_error err = MT_ERROR_INIT;
         mt_status st;
         Py_BEGIN_ALLOW_THREADS
-        st = mt_draw_plane(stack, &options, append, &png, NULL, &err);
+        st = mt_draw_plane(stack, &options, append, &png, &drawn, &err);
         Py_END_ALLOW_THREADS
-        result = finish(PyType_GetModuleState(core), stack, st, &err, &png);
+        result = finish_picture(PyType_GetModuleState(core), stack, st, &err, &png, &drawn);
         stack_leave(self);
     }
+    if (contrast.obj)
+        PyBuffer_Release(&contrast);
     int_list_free(&lists.channels);
     int_list_free(&lists.region);
     return result;
@@ -134,7 +185,7 @@ PyObject *stack_draw_plane(PyObject *object, PyTypeObject *core, PyObject *const
 
 /* channels is NULL where none were given. */
 static PyObject *draw_places(core_state *state, mt_stack *stack, const Py_buffer *samples, const Py_buffer *coords,
-                             const int_list *channels, const int_list *size)
+                             const int_list *channels, const int_list *size, mt_draw_options *options)
 {
     mt_patch_request requests[MT_MOST_PATCHES];
     size_t n = (size_t)samples->len / sizeof(int64_t);
@@ -153,33 +204,39 @@ static PyObject *draw_places(core_state *state, mt_stack *stack, const Py_buffer
                                            .patch_size = size->values };
     written_bytes png = { NULL, 0, 0 };
     signal_watch watch = { 0 };
-    mt_extract_options options = { .struct_size = sizeof options, .cancelled = watch_signals, .user = &watch };
+    mt_picture_info drawn = { .struct_size = sizeof drawn };
     mt_error err = MT_ERROR_INIT;
     mt_status st;
+    options->progress = watch_progress;
+    options->user = &watch;
     Py_BEGIN_ALLOW_THREADS
-    st = mt_draw_patches(requests, n, &options, append, &png, NULL, &err);
+    st = mt_draw_patches(requests, n, options, append, &png, &drawn, &err);
     Py_END_ALLOW_THREADS
-    return finish(state, stack, st, &err, &png);
+    return finish_picture(state, stack, st, &err, &png, &drawn);
 }
 
 /* sample_idx and coords are arrays of int64: N and N x (Z)YX. */
 PyObject *stack_draw_patches(PyObject *object, PyTypeObject *core, PyObject *const *args, Py_ssize_t n, PyObject *names)
 {
-    static const char *const known[] = { "sample_idx", "channels", "coords", "patch_size", NULL };
-    static const signature s = { "view", known, 4, 4 };
-    PyObject *values[4], *result = NULL;
+    static const char *const known[] = { "sample_idx", "channels", "coords",  "patch_size",
+                                         "max_size",   "contrast", "choices", NULL };
+    static const signature s = { "view_patches", known, 7, 7 };
+    PyObject *values[7], *result = NULL;
+    mt_draw_options options = { .struct_size = sizeof options };
     stack_object *self = (stack_object *)object;
     int_list channels = { .values = channels.inline_values }, size;
     if (!parse_arguments(&s, args, n, names, values) || !convert_int_list(values[3], "patch_size", &size))
         return NULL;
-    Py_buffer samples = { .obj = NULL }, coords = { .obj = NULL };
-    if ((!is_given(values[1]) || convert_int_list(values[1], "channels", &channels)) &&
+    Py_buffer samples = { .obj = NULL }, coords = { .obj = NULL }, contrast = { .obj = NULL };
+    if (convert_int64(values[4], "max_size", &options.max_size) &&
+        convert_style(values[5], values[6], &options, &contrast) &&
+        (!is_given(values[1]) || convert_int_list(values[1], "channels", &channels)) &&
         buffer_get_vector(values[0], "sample_idx", MT_INT64, -1, &samples) &&
         buffer_get_vector(values[2], "coords", MT_INT64, -1, &coords)) {
         mt_stack *stack = stack_enter(self);
         if (stack) {
             result = draw_places(PyType_GetModuleState(core), stack, &samples, &coords,
-                                 is_given(values[1]) ? &channels : NULL, &size);
+                                 is_given(values[1]) ? &channels : NULL, &size, &options);
             stack_leave(self);
         }
     }
@@ -187,6 +244,8 @@ PyObject *stack_draw_patches(PyObject *object, PyTypeObject *core, PyObject *con
         PyBuffer_Release(&samples);
     if (coords.obj)
         PyBuffer_Release(&coords);
+    if (contrast.obj)
+        PyBuffer_Release(&contrast);
     int_list_free(&channels);
     int_list_free(&size);
     return result;

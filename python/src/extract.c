@@ -1,69 +1,101 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* One patch, or many at once, into new arrays or into those of the caller. */
+/* One patch, or many at once of one or several stacks, into new arrays or into those of the caller. */
 #include "core.h"
 
 #include <string.h>
 
+/* A stack of a call. */
+typedef struct member {
+    stack_object *self; /* borrowed */
+    mt_stack *stack;    /* entered */
+    const mt_stack_info *info;
+    int_list channels; /* n 0: all */
+    object_call call;  /* of the stack of an object, in a call for many patches */
+} member;
+
 /* What all patches of a call have in common. */
 typedef struct job {
     core_state *state;
-    const mt_stack_info *info;
-    int_list channels; /* n 0: all */
-    bool all_channels;
+    member *members;
+    size_t n_members;
     int_list patch_size;
-    int64_t shape[1 + 1 + MAX_SPATIAL]; /* of the result; patch, C(Z)YX */
+    int64_t shape[MAX_TARGET]; /* of the result; patch, C(Z)YX */
     int ndim;
+    double padding;
+    int padding_mode;
     PyObject *array;
-    Py_buffer buffer; /* of the array */
-    mt_dtype dtype;
-    int64_t strides[1 + 1 + MAX_SPATIAL];
+    target target; /* of the array */
 } job;
+
+static bool member_start(member *m, PyObject *stack, PyObject *channels)
+{
+    m->self = (stack_object *)stack;
+    m->channels.values = m->channels.inline_values;
+    m->stack = stack_enter(m->self);
+    if (!m->stack)
+        return false;
+    m->info = mt_stack_get_info(m->stack);
+    return !is_given(channels) || convert_channels(channels, m->info, &m->channels);
+}
+
+/* Of one whose start failed as well; of a zeroed one nothing. */
+static void member_end(member *m)
+{
+    mt_stack_close(m->call.stack);
+    if (m->self)
+        int_list_free(&m->channels);
+    if (m->stack)
+        stack_leave(m->self);
+}
+
+static int64_t count_channels(const member *m)
+{
+    return m->channels.n ? (int64_t)m->channels.n : m->info->data_shape[1];
+}
+
+static bool convert_padding(PyObject *object, job *j)
+{
+    j->padding = 0;
+    j->padding_mode = MT_PAD_CONSTANT;
+    if (!object)
+        return true;
+    if (!PyUnicode_Check(object)) {
+        j->padding = PyFloat_AsDouble(object);
+        return !PyErr_Occurred();
+    }
+    if (PyUnicode_CompareWithASCIIString(object, "reflect") == 0)
+        j->padding_mode = MT_PAD_REFLECT;
+    else if (PyUnicode_CompareWithASCIIString(object, "edge") == 0)
+        j->padding_mode = MT_PAD_EDGE;
+    else
+        PyErr_Format(PyExc_ValueError, "padding is a number, \"reflect\" or \"edge\", not \"%U\"", object);
+    return j->padding_mode != MT_PAD_CONSTANT;
+}
 
 static bool set_shape(job *j, int64_t n_patches)
 {
-    int n_spatial = j->info->data_ndim - 2;
+    int n_spatial = j->members[0].info->data_ndim - 2;
     if (j->patch_size.n != (size_t)n_spatial) {
         PyErr_Format(PyExc_ValueError, "patch_size has %zu sizes for an image with the spatial axes %s",
                      j->patch_size.n, n_spatial == 3 ? "ZYX" : "YX");
         return false;
     }
+    j->ndim = 0;
     if (n_patches >= 0)
         j->shape[j->ndim++] = n_patches;
-    j->shape[j->ndim++] = j->all_channels ? j->info->data_shape[1] : (int64_t)j->channels.n;
+    j->shape[j->ndim++] = count_channels(&j->members[0]);
     for (int d = 0; d < n_spatial; d++)
         j->shape[j->ndim++] = j->patch_size.values[d];
     return true;
 }
 
-/* n_patches is -1 for the shape of a single patch. */
-static bool job_start(job *j, core_state *state, mt_stack *stack, PyObject *channels, PyObject *patch_size,
-                      int64_t n_patches)
-{
-    memset(j, 0, offsetof(job, shape));
-    j->state = state;
-    j->info = mt_stack_get_info(stack);
-    j->channels.values = j->channels.inline_values;
-    j->patch_size.values = j->patch_size.inline_values;
-    j->ndim = 0;
-    j->array = NULL;
-    j->buffer.obj = NULL;
-    j->all_channels = !is_given(channels);
-    if (!j->all_channels && !convert_int_list(channels, "channels", &j->channels))
-        return false;
-    if (!j->all_channels && j->channels.n == 0) {
-        PyErr_SetString(PyExc_ValueError, "Channel index sequence cannot be empty.");
-        return false;
-    }
-    return convert_int_list(patch_size, "patch_size", &j->patch_size) && set_shape(j, n_patches);
-}
-
 static void job_end(job *j)
 {
-    if (j->buffer.obj)
-        PyBuffer_Release(&j->buffer);
+    target_release(&j->target);
     Py_CLEAR(j->array);
-    int_list_free(&j->channels);
     int_list_free(&j->patch_size);
+    for (size_t i = 0; i < j->n_members; i++)
+        member_end(&j->members[i]);
 }
 
 /* A new array of numpy.empty. dtype is what the caller gave, or NULL. */
@@ -82,78 +114,94 @@ static PyObject *new_array(const job *j, PyObject *dtype)
     return array;
 }
 
+static void shape_text(const int64_t *shape, int ndim, char *text, size_t room)
+{
+    size_t n = 0;
+    text[0] = 0;
+    for (int d = 0; d < ndim && n < room; d++)
+        n += (size_t)PyOS_snprintf(text + n, room - n, "%s%lld", d ? ", " : "", (long long)shape[d]);
+}
+
 static bool check_array(const job *j, PyObject *dtype)
 {
-    bool good = j->buffer.ndim == j->ndim;
+    const target *t = &j->target;
+    bool good = t->ndim == j->ndim;
     for (int d = 0; good && d < j->ndim; d++)
-        good = j->buffer.shape[d] == j->shape[d];
-    if (!good)
-        PyErr_SetString(PyExc_ValueError, "out must have the shape of the patches");
-    else if (j->dtype != MT_FLOAT32 && j->dtype != j->info->dtype)
-        PyErr_Format(PyExc_TypeError, "patches of %s come as %s or float32, not as %s", mt_dtype_name(j->info->dtype),
-                     mt_dtype_name(j->info->dtype), mt_dtype_name(j->dtype));
-    else if (is_given(dtype)) /* both: they cannot disagree */
+        good = t->shape[d] == j->shape[d];
+    if (!good) {
+        char wanted[128], got[128];
+        shape_text(j->shape, j->ndim, wanted, sizeof wanted);
+        shape_text(t->shape, t->ndim, got, sizeof got);
+        PyErr_Format(PyExc_ValueError, "out must have the shape of the patches, (%s), not (%s)", wanted, got);
+    }
+    for (size_t i = 0; good && i < j->n_members; i++) {
+        const char *stored = mt_dtype_name(j->members[i].info->dtype);
+        good = t->dtype == MT_FLOAT32 || t->dtype == j->members[i].info->dtype;
+        if (!good)
+            PyErr_Format(PyExc_TypeError, "patches of %s come as %s or float32, not as %s", stored, stored,
+                         mt_dtype_name(t->dtype));
+    }
+    if (good && is_given(dtype)) /* both: they cannot disagree */
         PyErr_SetString(PyExc_TypeError, "dtype is that of out where out is given");
     return !PyErr_Occurred();
 }
 
-/* Finds where the patches go. The result is in array, buffer, dtype and strides. */
+/* Finds where the patches go. The result is in array and target. */
 static bool job_target(job *j, PyObject *out, PyObject *dtype)
 {
     bool given = is_given(out);
     j->array = given ? Py_NewRef(out) : new_array(j, dtype);
-    if (!j->array || !buffer_get(j->array, PyBUF_WRITABLE, &j->buffer, &j->dtype))
-        return false;
-    if (!check_array(j, given ? dtype : NULL))
-        return false;
-    for (int d = 0; d < j->ndim; d++)
-        j->strides[d] = j->buffer.strides[d];
-    return true;
+    return j->array && target_get(j->array, &j->target) && check_array(j, given ? dtype : NULL);
 }
 
-static void set_request(const job *j, mt_stack *stack, int64_t sample, const int64_t *coords, char *data,
+static void set_request(const job *j, const member *m, int64_t sample, const int64_t *coords, char *data,
                         const int64_t *strides, mt_patch_request *out)
 {
     *out = (mt_patch_request) {
-        .stack = stack,
+        .stack = m->call.stack ? m->call.stack : m->stack,
         .sample = sample,
-        .channels = j->all_channels ? NULL : j->channels.values,
-        .n_channels = j->channels.n,
+        .channels = m->channels.n ? m->channels.values : NULL,
+        .n_channels = m->channels.n,
         .n_spatial = j->patch_size.n,
         .coords = coords,
         .patch_size = j->patch_size.values,
-        .view = { .data = data, .dtype = j->dtype, .strides = strides },
+        .view = { .data = data,
+                  .dtype = j->target.dtype,
+                  .strides = strides,
+                  .padding = j->padding,
+                  .padding_mode = j->padding_mode },
     };
 }
 
 /* Images of bool may hold other bytes than 0 and 1; NumPy counts on these. */
-static void normalize_bools(const job *j)
+static void normalize_bools(const target *t)
 {
-    int64_t index[1 + 1 + MAX_SPATIAL] = { 0 };
-    char *at = j->buffer.buf;
-    if (j->buffer.len == 0)
-        return;
+    int64_t index[MAX_TARGET] = { 0 };
+    char *at = t->data;
+    for (int d = 0; d < t->ndim; d++)
+        if (t->shape[d] == 0)
+            return;
     for (int d = 0; d >= 0;) {
         *at = *at != 0;
-        for (d = j->ndim - 1; d >= 0 && ++index[d] == j->shape[d]; d--) {
-            at -= j->strides[d] * (j->shape[d] - 1);
+        for (d = t->ndim - 1; d >= 0 && ++index[d] == t->shape[d]; d--) {
+            at -= t->strides[d] * (t->shape[d] - 1);
             index[d] = 0;
         }
         if (d >= 0)
-            at += j->strides[d];
+            at += t->strides[d];
     }
 }
 
 /* What may end a call early. */
 typedef struct watch {
     signal_watch signals;
-    object_call *object; /* of the stack of an object, or NULL */
+    const object_batch *batch; /* or NULL */
 } watch;
 
 static int is_cancelled(void *user)
 {
     watch *w = user;
-    return (w->object && w->object->ended) || watch_signals(&w->signals);
+    return (w->batch && w->batch->ended) || watch_signals(&w->signals);
 }
 
 /* Whether a call that failed did read: one that refused its requests leaves all outcomes as they were, MT_OK. */
@@ -165,13 +213,25 @@ static bool any_failed(const mt_error *errors, size_t n)
     return false;
 }
 
+/* The source that an error is about; of several stacks the one that the message names, NULL if it names none. */
+static const char *find_source(const job *j, const mt_error *err)
+{
+    const char *found = j->n_members == 1 ? j->members[0].info->source : NULL;
+    for (size_t i = 0; j->n_members > 1 && i < j->n_members; i++) {
+        const char *source = j->members[i].info->source;
+        if (strstr(err->message, source) && (!found || strlen(source) > strlen(found)))
+            found = source;
+    }
+    return found;
+}
+
 /* Reads without the GIL. With errors, which are MT_OK, what becomes of single requests is not a failure of the call. False
  * after an exception. */
-static bool run(job *j, const mt_patch_request *requests, size_t n, object_call *object, mt_error *errors)
+static bool run(job *j, const mt_patch_request *requests, size_t n, const object_batch *batch, mt_error *errors)
 {
     mt_status st;
     mt_error err = MT_ERROR_INIT;
-    watch w = { { 0 }, object };
+    watch w = { { 0 }, batch };
     mt_extract_options options = {
         .struct_size = sizeof options, .cancelled = is_cancelled, .user = &w, .errors = errors
     };
@@ -179,16 +239,16 @@ static bool run(job *j, const mt_patch_request *requests, size_t n, object_call 
     Py_BEGIN_ALLOW_THREADS
     st = mt_extract_patches(requests, n, &options, &err);
     good = !st || (st != MT_E_CANCELLED && any_failed(errors, n));
-    if (good && j->dtype == MT_BOOL)
-        normalize_bools(j);
+    if (good && j->target.dtype == MT_BOOL)
+        normalize_bools(&j->target);
     Py_END_ALLOW_THREADS
-    if (object && object->exception && !PyErr_Occurred()) {
-        PyObject *e = object->exception;
+    if (batch && batch->exception && !PyErr_Occurred()) {
+        PyObject *e = batch->exception;
         PyErr_Restore(Py_NewRef((PyObject *)Py_TYPE(e)), Py_NewRef(e), PyException_GetTraceback(e));
         return false;
     }
     if (!good)
-        raise_error(j->state, &err, j->info->source);
+        raise_error(j->state, &err, find_source(j, &err));
     return good;
 }
 
@@ -212,69 +272,128 @@ bool stack_warn_absent(stack_object *self)
 PyObject *stack_extract_patch(PyObject *object, PyTypeObject *core, PyObject *const *args, Py_ssize_t n,
                               PyObject *names)
 {
-    static const char *const known[] = { "sample_idx", "channels", "coords", "patch_size", "out", "dtype", NULL };
+    static const char *const known[] = { "sample_idx", "channels", "coords",  "patch_size",
+                                         "out",        "dtype",    "padding", NULL };
     static const signature s = { "extract_patch", known, 4, 4 };
-    PyObject *values[6], *result = NULL;
+    PyObject *values[7], *result = NULL;
     int64_t sample;
     int_list coords;
-    stack_object *self = (stack_object *)object;
     if (!parse_arguments(&s, args, n, names, values) || !convert_int64(values[0], "sample_idx", &sample) ||
         !convert_int_list(values[2], "coords", &coords))
         return NULL;
-    mt_stack *stack = stack_enter(self);
-    if (stack) {
-        job j;
-        bool good = job_start(&j, PyType_GetModuleState(core), stack, values[1], values[3], -1);
-        if (good && coords.n != j.patch_size.n) {
-            PyErr_Format(PyExc_ValueError, "coords has %zu values and patch_size %zu", coords.n, j.patch_size.n);
-            good = false;
-        }
-        if (good && job_target(&j, values[4], values[5])) {
-            mt_patch_request request;
-            set_request(&j, stack, sample, coords.values, j.buffer.buf, j.strides, &request);
-            if (run(&j, &request, 1, NULL, NULL) && stack_warn_absent(self))
-                result = Py_NewRef(j.array);
-        }
-        job_end(&j);
-        stack_leave(self);
+    member m = { .self = NULL };
+    job j = { .state = PyType_GetModuleState(core), .members = &m, .n_members = 1 };
+    j.patch_size.values = j.patch_size.inline_values;
+    bool good = member_start(&m, object, values[1]) && convert_padding(values[6], &j) &&
+                convert_int_list(values[3], "patch_size", &j.patch_size) && set_shape(&j, -1);
+    if (good && coords.n != j.patch_size.n) {
+        PyErr_Format(PyExc_ValueError, "coords has %zu values and patch_size %zu", coords.n, j.patch_size.n);
+        good = false;
     }
+    if (good && job_target(&j, values[4], values[5])) {
+        mt_patch_request request;
+        set_request(&j, &m, sample, coords.values, j.target.data, j.target.strides, &request);
+        if (run(&j, &request, 1, NULL, NULL) && stack_warn_absent(m.self))
+            result = Py_NewRef(j.array);
+    }
+    job_end(&j);
     int_list_free(&coords);
     return result;
 }
 
+/* --- Many. --- */
+
+enum { STACKS, STACK_IDX, SAMPLES, CHANNELS, COORDS, PATCH_SIZE, OUT, DTYPE, SCALE, OFFSET, PADDING, ERRORS, N_MANY };
+
 /* Arrays that come with many patches. */
 typedef struct vectors {
-    Py_buffer samples, coords, scale, offset;
+    Py_buffer stack_idx, samples, coords, scale, offset;
+    size_t n; /* patches */
 } vectors;
 
 static void vectors_release(vectors *v)
 {
-    Py_buffer *all[] = { &v->samples, &v->coords, &v->scale, &v->offset };
-    for (size_t i = 0; i < 4; i++)
+    Py_buffer *all[] = { &v->stack_idx, &v->samples, &v->coords, &v->scale, &v->offset };
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
         if (all[i]->obj)
             PyBuffer_Release(all[i]);
 }
 
-enum { SAMPLES, CHANNELS, COORDS, PATCH_SIZE, OUT, DTYPE, SCALE, OFFSET, PADDING, ERRORS, N_MANY };
+static bool get_indices(PyObject *const *values, vectors *v)
+{
+    if (!buffer_get_vector(values[SAMPLES], "sample_idx", MT_INT64, -1, &v->samples))
+        return false;
+    v->n = (size_t)v->samples.len / sizeof(int64_t);
+    return !is_given(values[STACK_IDX]) ||
+           buffer_get_vector(values[STACK_IDX], "stack_idx", MT_INT64, (int64_t)v->n, &v->stack_idx);
+}
 
-static bool get_vectors(PyObject *const *values, const job *j, int64_t n, vectors *v)
+static bool get_vectors(PyObject *const *values, const job *j, vectors *v)
 {
     int64_t n_channels = j->shape[1];
-    return buffer_get_vector(values[COORDS], "coords", MT_INT64, n * (int64_t)j->patch_size.n, &v->coords) &&
+    return buffer_get_vector(values[COORDS], "coords", MT_INT64, (int64_t)(v->n * j->patch_size.n), &v->coords) &&
            (!is_given(values[SCALE]) || buffer_get_vector(values[SCALE], "scale", MT_FLOAT32, n_channels, &v->scale)) &&
            (!is_given(values[OFFSET]) ||
             buffer_get_vector(values[OFFSET], "offset", MT_FLOAT32, n_channels, &v->offset));
 }
 
+static bool start_members(job *j, PyObject *stacks, PyObject *channels)
+{
+    for (Py_ssize_t i = 0; i < PyTuple_Size(stacks); i++) {
+        PyObject *stack = PyTuple_GetItem(stacks, i);
+        int is_stack = PyObject_IsInstance(stack, j->state->stack_type);
+        if (is_stack == 0)
+            PyErr_SetString(PyExc_TypeError, "stacks must be image stacks of microtome");
+        if (is_stack <= 0 || !member_start(&j->members[i], stack, channels))
+            return false;
+        const member *m = &j->members[i], *first = &j->members[0];
+        if (m->info->data_ndim != first->info->data_ndim || count_channels(m) != count_channels(first)) {
+            PyErr_Format(PyExc_ValueError,
+                         "%s has other spatial axes or another number of channels than %s: the patches of one batch "
+                         "have one shape",
+                         m->info->source, first->info->source);
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool many_start(job *j, PyObject *const *values)
+{
+    Py_ssize_t n = PyTuple_Check(values[STACKS]) ? PyTuple_Size(values[STACKS]) : -1;
+    if (n <= 0) {
+        PyErr_SetString(PyExc_ValueError, "there must be at least one image stack");
+        return false;
+    }
+    j->members = PyMem_Calloc((size_t)n, sizeof *j->members);
+    if (!j->members) {
+        PyErr_NoMemory();
+        return false;
+    }
+    j->n_members = (size_t)n;
+    return start_members(j, values[STACKS], values[CHANNELS]) && convert_padding(values[PADDING], j) &&
+           convert_int_list(values[PATCH_SIZE], "patch_size", &j->patch_size);
+}
+
+/* The number of the stack of a patch, which set_requests checks. */
+static int64_t stack_of(const vectors *v, size_t i)
+{
+    const int64_t *stack_idx = v->stack_idx.buf;
+    return stack_idx ? stack_idx[i] : 0;
+}
+
 /* None or an exception for each request. */
-static PyObject *list_errors(const job *j, const object_call *object, const mt_error *errors, size_t n)
+static PyObject *list_errors(const job *j, const object_batch *batch, const vectors *v, const mt_error *errors)
 {
     PyObject *list = PyList_New(0);
-    for (size_t i = 0; list && i < n; i++) {
-        PyObject *raised = object->raised ? object->raised[i] : NULL;
-        PyObject *item = raised             ? Py_NewRef(raised)
-                         : errors[i].status ? make_exception(j->state, &errors[i], j->info->source)
-                                            : Py_NewRef(Py_None);
+    for (size_t i = 0; list && i < v->n; i++) {
+        PyObject *raised = batch->raised ? batch->raised[i] : NULL, *item;
+        if (raised)
+            item = Py_NewRef(raised);
+        else if (errors[i].status)
+            item = make_exception(j->state, &errors[i], j->members[stack_of(v, i)].info->source);
+        else
+            item = Py_NewRef(Py_None);
         if (!item || PyList_Append(list, item))
             Py_CLEAR(list);
         Py_XDECREF(item);
@@ -282,73 +401,88 @@ static PyObject *list_errors(const job *j, const object_call *object, const mt_e
     return list;
 }
 
-static void set_requests(const job *j, mt_stack *stack, const vectors *v, size_t n, double padding,
-                         mt_patch_request *requests)
+static bool set_requests(const job *j, const vectors *v, mt_patch_request *requests)
 {
     const int64_t *samples = v->samples.buf, *coords = v->coords.buf;
-    for (size_t i = 0; i < n; i++) {
-        mt_patch_request *r = &requests[i];
-        set_request(j, stack, samples[i], coords + i * j->patch_size.n,
-                    (char *)j->buffer.buf + (int64_t)i * j->strides[0], j->strides + 1, r);
-        r->view.scale = v->scale.buf;
-        r->view.offset = v->offset.buf;
-        r->view.padding = padding;
+    for (size_t i = 0; i < v->n; i++) {
+        int64_t k = stack_of(v, i);
+        if (k < 0 || (uint64_t)k >= j->n_members) {
+            PyErr_Format(PyExc_IndexError, "stack %lld is out of bounds for %zu stacks", (long long)k, j->n_members);
+            return false;
+        }
+        set_request(j, &j->members[k], samples[i], coords + i * j->patch_size.n,
+                    (char *)j->target.data + (int64_t)i * j->target.strides[0], j->target.strides + 1, &requests[i]);
+        requests[i].view.scale = v->scale.buf;
+        requests[i].view.offset = v->offset.buf;
     }
+    return true;
+}
+
+static bool start_objects(job *j, object_batch *batch, mt_error *errors, size_t n)
+{
+    bool good = object_batch_start(batch, errors, n);
+    for (size_t i = 0; good && i < j->n_members; i++)
+        if (j->members[i].self->own)
+            good = object_call_start(&j->members[i].call, batch, j->state, j->members[i].self);
+    return good;
+}
+
+static bool warn_absent(const job *j)
+{
+    for (size_t i = 0; i < j->n_members; i++)
+        if (!stack_warn_absent(j->members[i].self))
+            return false;
+    return true;
 }
 
 /* The array, and with errors the list of them as well. */
-static PyObject *run_many(job *j, stack_object *self, const vectors *v, size_t n, double padding, bool errors)
+static PyObject *run_many(job *j, const vectors *v, bool errors)
 {
-    object_call object = { .own = NULL };
-    mt_patch_request *requests = PyMem_Calloc(n ? n : 1, sizeof *requests);
-    mt_error *outcomes = errors ? PyMem_Calloc(n ? n : 1, sizeof *outcomes) : NULL;
+    object_batch batch = { .errors = NULL };
+    mt_patch_request *requests = PyMem_Calloc(v->n ? v->n : 1, sizeof *requests);
+    mt_error *outcomes = errors ? PyMem_Calloc(v->n ? v->n : 1, sizeof *outcomes) : NULL;
     PyObject *list = NULL, *result = NULL;
     bool good = requests && (outcomes || !errors);
     if (!good)
         PyErr_NoMemory();
-    if (good && self->own)
-        good = object_call_start(&object, j->state, self, outcomes, n);
-    if (good && n) {
-        set_requests(j, self->own ? object.stack : self->stack, v, n, padding, requests);
-        good = run(j, requests, n, self->own ? &object : NULL, outcomes) && stack_warn_absent(self);
-    }
+    good = good && start_objects(j, &batch, outcomes, v->n) && set_requests(j, v, requests);
+    if (good && v->n)
+        good = run(j, requests, v->n, &batch, outcomes) && warn_absent(j);
     if (good && errors)
-        list = list_errors(j, &object, outcomes, n);
+        list = list_errors(j, &batch, v, outcomes);
     if (good && (list || !errors))
         result = errors ? PyTuple_Pack(2, j->array, list) : Py_NewRef(j->array);
     Py_XDECREF(list);
-    object_call_end(&object);
+    for (size_t i = 0; i < j->n_members; i++) { /* they refer to the batch */
+        mt_stack_close(j->members[i].call.stack);
+        j->members[i].call.stack = NULL;
+    }
+    object_batch_end(&batch);
     PyMem_Free(outcomes);
     PyMem_Free(requests);
     return result;
 }
 
-/* samples and coords are arrays of int64 (N and N x (Z)YX), scale and offset arrays of float32, one for each channel;
- * errors says whether to return them. */
-PyObject *stack_extract_many(PyObject *object, PyTypeObject *core, PyObject *const *args, Py_ssize_t n, PyObject *names)
+/* stacks is a tuple; stack_idx (or None: all of the first), sample_idx and coords are arrays of int64 (N, N and N x (Z)YX), scale and offset arrays of
+ * float32, one for each channel; errors says whether to return them. */
+PyObject *extract_many(PyObject *module, PyObject *const *args, Py_ssize_t n, PyObject *names)
 {
-    static const char *const known[] = { "sample_idx", "channels", "coords",  "patch_size", "out", "dtype",
-                                         "scale",      "offset",   "padding", "errors",     NULL };
+    static const char *const known[] = { "stacks", "stack_idx", "sample_idx", "channels", "coords", "patch_size", "out",
+                                         "dtype",  "scale",     "offset",     "padding",  "errors", NULL };
     static const signature s = { "extract_patches", known, N_MANY, N_MANY };
     PyObject *values[N_MANY], *result = NULL;
     vectors v;
-    stack_object *self = (stack_object *)object;
     memset(&v, 0, sizeof v);
-    if (!parse_arguments(&s, args, n, names, values) ||
-        !buffer_get_vector(values[SAMPLES], "sample_idx", MT_INT64, -1, &v.samples))
+    if (!parse_arguments(&s, args, n, names, values))
         return NULL;
-    double padding = PyFloat_AsDouble(values[PADDING]);
-    int errors = PyErr_Occurred() ? -1 : PyObject_IsTrue(values[ERRORS]);
-    mt_stack *stack = errors < 0 ? NULL : stack_enter(self);
-    if (stack) {
-        job j;
-        int64_t count = v.samples.len / (int64_t)sizeof(int64_t);
-        if (job_start(&j, PyType_GetModuleState(core), stack, values[CHANNELS], values[PATCH_SIZE], count) &&
-            get_vectors(values, &j, count, &v) && job_target(&j, values[OUT], values[DTYPE]))
-            result = run_many(&j, self, &v, (size_t)count, padding, errors);
-        job_end(&j);
-        stack_leave(self);
-    }
+    job j = { .state = core_get_state(module) };
+    j.patch_size.values = j.patch_size.inline_values;
+    int errors = PyObject_IsTrue(values[ERRORS]);
+    if (errors >= 0 && get_indices(values, &v) && many_start(&j, values) && set_shape(&j, (int64_t)v.n) &&
+        get_vectors(values, &j, &v) && job_target(&j, values[OUT], values[DTYPE]))
+        result = run_many(&j, &v, errors);
+    job_end(&j);
+    PyMem_Free(j.members);
     vectors_release(&v);
     return result;
 }

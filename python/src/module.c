@@ -71,24 +71,31 @@ int command_main(int argc, char **argv);
 static PyObject *run_command(PyObject *module, PyObject *arguments)
 {
     (void)module;
-    PyObject *items = PySequence_Tuple(arguments), *bytes[256] = { NULL };
-    char *argv[257] = { NULL };
+    PyObject *items = PySequence_Tuple(arguments), **bytes = NULL;
+    char **argv = NULL;
     Py_ssize_t n = items ? PyTuple_Size(items) : 0;
     int status = 2;
-    if (n > 256)
-        PyErr_SetString(PyExc_ValueError, "more than 256 arguments");
-    for (Py_ssize_t i = 0; !PyErr_Occurred() && i < n; i++)
-        if (PyUnicode_FSConverter(PyTuple_GetItem(items, i), &bytes[i]))
+    if (items) {
+        bytes = PyMem_Calloc((size_t)n + 1, sizeof *bytes);
+        argv = PyMem_Calloc((size_t)n + 1, sizeof *argv);
+    }
+    bool good = bytes && argv;
+    if (items && !good)
+        PyErr_NoMemory();
+    for (Py_ssize_t i = 0; good && i < n; i++)
+        if ((good = PyUnicode_FSConverter(PyTuple_GetItem(items, i), &bytes[i])))
             argv[i] = PyBytes_AsString(bytes[i]);
-    if (!PyErr_Occurred()) {
+    if (good) {
         Py_BEGIN_ALLOW_THREADS
         status = command_main((int)n, argv);
         Py_END_ALLOW_THREADS
     }
-    for (Py_ssize_t i = 0; i < n && i < 256; i++)
+    for (Py_ssize_t i = 0; bytes && i < n; i++)
         Py_XDECREF(bytes[i]);
+    PyMem_Free(bytes);
+    PyMem_Free(argv);
     Py_XDECREF(items);
-    return PyErr_Occurred() ? NULL : PyLong_FromLong(status);
+    return good ? PyLong_FromLong(status) : NULL;
 }
 
 /* The process is one of several that read: each keeps less. No effect once the default context is in use. */
@@ -101,9 +108,13 @@ static PyObject *be_worker(PyObject *module, PyObject *unused)
 }
 
 static PyMethodDef functions[] = {
-    { "list_parts", list_parts, METH_VARARGS, NULL }, { "formats", formats, METH_NOARGS, NULL },
-    { "codecs", codecs, METH_NOARGS, NULL },          { "run_command", run_command, METH_O, NULL },
-    { "be_worker", be_worker, METH_NOARGS, NULL },    { NULL, NULL, 0, NULL },
+    { "list_parts", list_parts, METH_VARARGS, NULL },
+    { "formats", formats, METH_NOARGS, NULL },
+    { "codecs", codecs, METH_NOARGS, NULL },
+    { "run_command", run_command, METH_O, NULL },
+    { "be_worker", be_worker, METH_NOARGS, NULL },
+    { "extract_many", (PyCFunction)(void (*)(void))extract_many, METH_FASTCALL | METH_KEYWORDS, NULL },
+    { NULL, NULL, 0, NULL },
 };
 
 /* The attribute name of a module; NULL after an exception. */

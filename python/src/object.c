@@ -83,18 +83,18 @@ static mt_status extract(void *self, int64_t sample, const int64_t *channels, si
 }
 
 /* Takes the exception that is set out of the thread: KeyboardInterrupt and its like always end the call. */
-static void keep_exception(object_call *call, const mt_error *err)
+static void keep_exception(object_batch *batch, const mt_error *err)
 {
     PyObject *type, *value, *traceback;
     PyErr_Fetch(&type, &value, &traceback);
     PyErr_NormalizeException(&type, &value, &traceback);
     if (traceback)
         PyException_SetTraceback(value, traceback);
-    PyObject **place = &call->exception;
-    if (call->errors && PyErr_GivenExceptionMatches(value, PyExc_Exception))
-        place = &call->raised[err - call->errors];
+    PyObject **place = &batch->exception;
+    if (batch->errors && PyErr_GivenExceptionMatches(value, PyExc_Exception))
+        place = &batch->raised[err - batch->errors];
     else
-        call->ended = true;
+        batch->ended = true;
     if (!*place)
         *place = Py_NewRef(value);
     Py_XDECREF(type);
@@ -105,42 +105,45 @@ static void keep_exception(object_call *call, const mt_error *err)
 static mt_status extract_in_call(void *self, int64_t sample, const int64_t *channels, size_t n_channels,
                                  const int64_t *coords, const int64_t *patch_size, float *out, mt_error *err)
 {
-    object_call *call = self;
-    if (call->ended)
+    const object_call *call = self;
+    if (call->batch->ended)
         return mt_fail(err, MT_E_CANCELLED, object_failed);
     PyGILState_STATE gil = PyGILState_Ensure();
     bool good = fill(call->own, sample, channels, n_channels, coords, patch_size, out);
     if (!good)
-        keep_exception(call, err);
+        keep_exception(call->batch, err);
     PyGILState_Release(gil);
     return good ? MT_OK : mt_fail(err, MT_E_ARGUMENT, object_failed);
 }
 
-bool object_call_start(object_call *call, core_state *state, const stack_object *self, const mt_error *errors, size_t n)
+bool object_batch_start(object_batch *batch, const mt_error *errors, size_t n)
+{
+    batch->errors = errors;
+    batch->n = n;
+    if (errors && !(batch->raised = PyMem_Calloc(n ? n : 1, sizeof *batch->raised)))
+        PyErr_NoMemory();
+    return !errors || batch->raised;
+}
+
+void object_batch_end(object_batch *batch)
+{
+    for (size_t i = 0; batch->raised && i < batch->n; i++)
+        Py_XDECREF(batch->raised[i]);
+    PyMem_Free(batch->raised);
+    Py_XDECREF(batch->exception);
+}
+
+bool object_call_start(object_call *call, object_batch *batch, core_state *state, const stack_object *self)
 {
     const mt_stack_ops ops = { .struct_size = sizeof ops,
                                .extract_patch = extract_in_call,
                                .caller_thread_only = !self->own->parallel };
     mt_error err = MT_ERROR_INIT;
     call->own = self->own;
-    call->errors = errors;
-    call->n = n;
-    if (errors && !(call->raised = PyMem_Calloc(n, sizeof *call->raised))) {
-        PyErr_NoMemory();
-        return false;
-    }
+    call->batch = batch;
     if (mt_stack_new(self->own->context, &ops, call, mt_stack_get_info(self->stack), &call->stack, &err))
         raise_error(state, &err, NULL);
     return call->stack != NULL;
-}
-
-void object_call_end(object_call *call)
-{
-    mt_stack_close(call->stack);
-    for (size_t i = 0; call->raised && i < call->n; i++)
-        Py_XDECREF(call->raised[i]);
-    PyMem_Free(call->raised);
-    Py_XDECREF(call->exception);
 }
 
 static void close_own(void *self)

@@ -310,8 +310,10 @@ static PyGetSetDef stack_getters[] = {
     { "data_shape", get_data_shape, NULL, "Shape as SC(Z)YX.", NULL },
     { "original_axes", get_original_axes, NULL, "Axes as stored, or as the caller of ``open`` named them.", NULL },
     { "original_data_shape", get_original_shape, NULL, "Shape as stored, one size for each original axis.", NULL },
-    { "chunks", get_chunks, NULL, "Shape of a chunk along the original axes; None if stored in one piece.", NULL },
-    { "shards", get_shards, NULL, "Shape of a shard along the original axes; None without shards.", NULL },
+    { "original_chunks", get_chunks, NULL,
+      "Shape of a chunk as stored, one size for each original axis; None if stored in one piece.", NULL },
+    { "original_shards", get_shards, NULL,
+      "Shape of a shard as stored, one size for each original axis; None without shards.", NULL },
     { "codecs", get_codecs, NULL,
       "How chunks are encoded, such as ``\"shuffle, zstd\"``, outermost last; empty for raw.", NULL },
     { "part", get_part, NULL, "The part of the file, as it stands behind ``#``; empty for the whole.", NULL },
@@ -341,15 +343,19 @@ static PyMethodDef stack_methods[] = {
     { "_from_array", (PyCFunction)(void (*)(void))stack_from_array, CORE_METHOD | METH_CLASS, NULL },
     { "_from_object", (PyCFunction)(void (*)(void))stack_from_object, CORE_METHOD | METH_CLASS, NULL },
     { "extract_patch", (PyCFunction)(void (*)(void))stack_extract_patch, CORE_METHOD,
-      "extract_patch($self, sample_idx, channels, coords, patch_size, *, out=None, dtype=None)\n--\n\n"
-      "Extract one patch, with zeros where it reaches outside the image.\n\n"
+      "extract_patch($self, sample_idx, channels, coords, patch_size, *, out=None, dtype=None, padding=0)\n--\n\n"
+      "Extract one patch, which may reach outside the image.\n\n"
       "Parameters\n----------\n"
       "sample_idx : int\n    Sample index, ``0 <= sample_idx < data_shape[0]``; never wraps.\n"
-      "channels : sequence of int or None\n    Channels in any order, repeated at will; None is all of them.\n"
+      "channels : sequence of int or str, str, or None\n    Channels by number or name, in any order, repeated at "
+      "will; None is all of them.\n"
       "coords : sequence of int\n    First corner, (Z)YX in pixels; may lie outside the image on any side.\n"
       "patch_size : sequence of int\n    Size in pixels, (Z)YX.\n"
-      "out : writable array, optional\n    Where the patch goes, of the shape C(Z)YX; float32 or the stored type.\n"
-      "dtype : dtype-like, optional\n    float32 (the default) or the stored type.\n\n"
+      "out : writable array, optional\n    Where the patch goes, of the shape C(Z)YX; float32 or the stored type. "
+      "Anything with a writable buffer\n    or DLPack in host memory, such as a torch tensor.\n"
+      "dtype : dtype-like, optional\n    float32 (the default) or the stored type.\n"
+      "padding : float, \"reflect\" or \"edge\"\n    The value outside the image, or pixels of the image: mirrored "
+      "at its outermost pixels, or the nearest,\n    as `numpy.pad` has it.\n\n"
       "Returns\n-------\n"
       "numpy.ndarray\n    The patch, C(Z)YX; ``out`` if that was given.\n\n"
       "Raises\n------\n"
@@ -358,7 +364,7 @@ static PyMethodDef stack_methods[] = {
       "OSError\n    If the file cannot be read.\n\n"
       "Notes\n-----\n"
       "Thread-safe; the GIL is released while it reads. All errors of the library are a `microtome.Error` too." },
-    { "_extract_many", (PyCFunction)(void (*)(void))stack_extract_many, CORE_METHOD, NULL },
+    { "_find_channels", (PyCFunction)(void (*)(void))stack_find_channels, CORE_METHOD, NULL },
     { "_map", (PyCFunction)(void (*)(void))stack_map, CORE_METHOD, NULL },
     { "_checksum", (PyCFunction)(void (*)(void))stack_checksum, CORE_METHOD, NULL },
     { "_draw_plane", (PyCFunction)(void (*)(void))stack_draw_plane, CORE_METHOD, NULL },

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "base/xml.h"
 
+#include "base/xml_text.h"
+
 #include <expat.h>
 #include <limits.h>
 #include <stdbool.h>
@@ -120,11 +122,11 @@ static mt_status run(builder *b, const char *text, size_t size)
                    (unsigned long)XML_GetCurrentColumnNumber(b->parser), XML_ErrorString(code));
 }
 
-mt_status mt_xml_parse(mt_arena *arena, const char *text, size_t size, const char *what, mt_xml **root, mt_error *err)
+/* encoding: NULL if the document tells it. *whole: the root element has ended, so that only what follows it is wrong. */
+static mt_status parse_as(mt_arena *arena, const char *text, size_t size, const char *encoding, const char *what,
+                          mt_xml **root, bool *whole, mt_error *err)
 {
     mt_env *env = mt_arena_env(arena);
-    mt_error own = MT_ERROR_INIT;
-    err = err ? err : &own;
     if (size > env->limits.max_xml_bytes || size > INT_MAX / 2)
         return mt_fail(err, MT_E_LIMIT, "%s has %zu bytes, more than max_xml_bytes (%zu)", what, size,
                        env->limits.max_xml_bytes);
@@ -134,14 +136,51 @@ mt_status mt_xml_parse(mt_arena *arena, const char *text, size_t size, const cha
     if (st)
         return st;
     b.text = buffer;
-    b.parser = XML_ParserCreate(NULL);
+    b.parser = XML_ParserCreate(encoding);
     st = b.parser ? run(&b, text, size) : mt_fail(err, MT_E_MEMORY, "out of memory in %s", what);
     if (st && err->status)
         st = err->status; /* what the arena said */
     XML_ParserFree(b.parser);
     mt_release(env, buffer, b.room);
     *root = b.root;
+    *whole = b.root && !b.open;
     return st;
+}
+
+mt_status mt_xml_parse(mt_arena *arena, const char *text, size_t size, const char *what, mt_xml **root, mt_error *err)
+{
+    bool whole;
+    mt_error own = MT_ERROR_INIT;
+    return parse_as(arena, text, size, NULL, what, root, &whole, err ? err : &own);
+}
+
+mt_status mt_xml_parse_loosely(mt_arena *arena, const char *text, size_t size, const char *what, mt_xml **root,
+                               const char **repair, mt_error *err)
+{
+    mt_xml_text decoded;
+    mt_error own = MT_ERROR_INIT, first = MT_ERROR_INIT, second = MT_ERROR_INIT;
+    bool whole, changed = false;
+    err = err ? err : &own;
+    *repair = NULL;
+    if (size > mt_arena_env(arena)->limits.max_xml_bytes)
+        return parse_as(arena, text, size, NULL, what, root, &whole, err); /* which refuses it */
+    mt_status st = mt_xml_text_decode(arena, text, size, &decoded, err);
+    if (st)
+        return st;
+    st = parse_as(arena, decoded.bytes, decoded.size, decoded.encoding, what, root, &whole, &first);
+    if (st == MT_E_CORRUPT && !whole) {
+        mt_status other = mt_xml_text_mend(arena, &decoded, &changed, err);
+        if (other)
+            return other;
+    }
+    if (changed)
+        st = parse_as(arena, decoded.bytes, decoded.size, decoded.encoding, what, root, &whole, &second);
+    *repair = decoded.repair;
+    if (st == MT_E_CORRUPT && whole) {
+        *repair = "text behind its end is ignored";
+        return MT_OK;
+    }
+    return st ? mt_fail(err, st, "%s", changed && st != MT_E_CORRUPT ? second.message : first.message) : MT_OK;
 }
 
 const char *mt_xml_get(const mt_xml *element, const char *name)

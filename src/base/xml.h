@@ -22,6 +22,11 @@ typedef struct mt_xml {
 MT_MUST_CHECK mt_status mt_xml_parse(mt_arena *arena, const char *text, size_t size, const char *what, mt_xml **root,
                                      mt_error *err);
 
+/* As mt_xml_parse, but reads what other readers read, too: bytes of another encoding than the declared one, text before
+ * or behind the document, characters that XML does not allow. *repair tells what was done, NULL: nothing. */
+MT_MUST_CHECK mt_status mt_xml_parse_loosely(mt_arena *arena, const char *text, size_t size, const char *what,
+                                             mt_xml **root, const char **repair, mt_error *err);
+
 /* The value of an attribute, or NULL. */
 const char *mt_xml_get(const mt_xml *element, const char *name);
 

@@ -16,7 +16,8 @@ static size_t unpacked_row(const mt_row_params *p)
     return (size_t)p->width * (size_t)p->samples * unpacked_bytes(p->bits);
 }
 
-/* n bits, most significant first, from bit number at on. */
+/* n bits, most significant first, from bit number at on. So are whole bytes of odd sizes (24 bits), in files of either
+ * byte order: TIFF 6.0 leaves it open, and what writes them agrees. */
 static uint64_t get_bits(const uint8_t *row, size_t at, int n)
 {
     uint64_t value = 0;
@@ -26,15 +27,6 @@ static uint64_t get_bits(const uint8_t *row, size_t at, int n)
         at += (size_t)take;
         left -= take;
     }
-    return value;
-}
-
-/* Whole bytes, least significant first. */
-static uint64_t get_bytes(const uint8_t *p, int n)
-{
-    uint64_t value = 0;
-    for (int i = 0; i < n; i++)
-        value |= (uint64_t)p[i] << 8 * i;
     return value;
 }
 
@@ -50,10 +42,8 @@ static void unpack_row(const mt_row_params *p, const uint8_t *row, uint8_t *out)
 {
     size_t element = unpacked_bytes(p->bits), n = (size_t)p->width * (size_t)p->samples;
     uint64_t sign = p->is_signed ? UINT64_C(1) << (p->bits - 1) : 0;
-    bool by_bytes = p->bits % 8 == 0 && !p->big_endian;
     for (size_t i = 0; i < n; i++) {
-        uint64_t value = by_bytes ? get_bytes(row + i * (size_t)p->bits / 8, p->bits / 8)
-                                  : get_bits(row, i * (size_t)p->bits, p->bits);
+        uint64_t value = get_bits(row, i * (size_t)p->bits, p->bits);
         put_element(out + i * element, (value ^ sign) - sign, element);
     }
 }

@@ -51,7 +51,7 @@ typedef struct mt_row_params {
     int64_t samples; /* elements a pixel that lie side by side */
     int bits;        /* of an element as stored */
     bool is_signed;  /* "unpack_bits": extend the sign */
-    bool big_endian; /* elements as stored (of whole bytes); they leave in the machine's order */
+    bool big_endian; /* elements as stored, but for "unpack_bits"; they leave in the machine's order */
 } mt_row_params;
 
 /* "jpeg", "jpeg2000", "jpegxr", "webp", "lerc": one image a chunk. */

@@ -5,13 +5,24 @@
 
 #include <string.h>
 
-#define MT_CODEC(name) extern const mt_codec mt_codec_##name;
+#define MT_STEP(name) extern const mt_codec mt_codec_##name;
+#define MT_CODEC(name, title) MT_STEP(name)
 #include "codec/list.h"
-#undef MT_CODEC
+#undef MT_STEP
 
 static const mt_codec *const codecs[] = {
-#define MT_CODEC(name) &mt_codec_##name,
+#define MT_STEP(name) &mt_codec_##name,
 #include "codec/list.h"
+#undef MT_STEP
+#undef MT_CODEC
+};
+
+/* Of the first ones; the steps behind them have none. */
+static const char *const titles[] = {
+#define MT_STEP(name)
+#define MT_CODEC(name, title) title,
+#include "codec/list.h"
+#undef MT_STEP
 #undef MT_CODEC
 };
 
@@ -27,8 +38,10 @@ const mt_codec *mt_codec_find(const char *name)
 
 const char *mt_codec_name(size_t i, const char **build_switch)
 {
-    const mt_codec *codec = mt_codec_at(i);
+    const mt_codec *codec = i < sizeof titles / sizeof *titles ? codecs[i] : NULL;
     if (codec && build_switch)
         *build_switch = codec->decode ? NULL : codec->build_switch;
     return codec ? codec->name : NULL;
 }
+
+const char *mt_codec_title(size_t i) { return i < sizeof titles / sizeof *titles ? titles[i] : NULL; }

@@ -136,6 +136,7 @@ struct mt_chunk_map {
     const char *part;    /* the part that was opened; NULL: as it was asked for */
     int level, n_levels; /* n_levels 0 counts as 1 */
 
+    bool is_labels;    /* values are numbers of objects: the file declares it */
     bool axes_assumed; /* no metadata names the axes, though all are set */
     mt_texts warnings; /* mt_chunk_map_warn */
     mt_texts missing;  /* mt_chunk_map_miss: the first MT_MAX_MISSING_NAMES */
@@ -257,6 +258,9 @@ int mt_format_folder_kind(size_t i, mt_folder_kind *out);
 
 /* The best format for a source, by content first; MT_E_NOT_AN_IMAGE where none fits. */
 MT_MUST_CHECK mt_status mt_format_probe(const mt_source *source, const mt_format **out, mt_error *err);
+
+/* Fails with the name of what a source is, if no format takes it but it can be named (format/known.c); else MT_OK. */
+MT_MUST_CHECK mt_status mt_format_refuse_known(const mt_source *source, mt_error *err);
 
 MT_MUST_CHECK mt_status mt_names_new(mt_env *env, mt_names **out, mt_error *err);
 /* Calls release(owner) when the list, whose memory is the owner's, has been freed. */

@@ -3,6 +3,7 @@
 
 #include <microtome/build.h>
 
+#include <stdio.h>
 #include <string.h>
 
 #define MT_FORMAT(name) extern const mt_format mt_format_##name;
@@ -47,13 +48,22 @@ const char *mt_format_name(size_t i, const char **title, const char **suffixes)
     return format ? format->name : NULL;
 }
 
+static mt_status unknown_format(const char *asked, mt_error *err)
+{
+    char names[256] = "";
+    size_t n = 0;
+    for (size_t i = 0; i < sizeof formats / sizeof *formats && n < sizeof names; i++)
+        n += (size_t)snprintf(names + n, sizeof names - n, "%s%s", i ? ", " : "", formats[i]->name);
+    return mt_fail(err, MT_E_ARGUMENT, "no format is called \"%s\"; there are %s", asked, names);
+}
+
 mt_status mt_format_probe(const mt_source *source, const mt_format **out, mt_error *err)
 {
     const char *asked = source->options->format;
     *out = NULL;
     if (asked) {
         *out = mt_format_find(asked);
-        return *out ? MT_OK : mt_fail(err, MT_E_ARGUMENT, "no format is called \"%s\"", asked);
+        return *out ? MT_OK : unknown_format(asked, err);
     }
     int best = 0;
     for (size_t i = 0; i < sizeof formats / sizeof *formats && best < 2; i++) {
@@ -68,9 +78,11 @@ mt_status mt_format_probe(const mt_source *source, const mt_format **out, mt_err
     }
     if (*out)
         return MT_OK;
+    mt_status st = mt_format_refuse_known(source, err);
+    if (st)
+        return st;
     if (!source->folder)
-        return mt_fail(err, MT_E_NOT_AN_IMAGE, "%s",
-                       source->head_size == 0 ? "the file is empty" : "neither content nor name is of a known format");
+        return mt_fail(err, MT_E_NOT_AN_IMAGE, "neither content nor name is of a known format");
     return mt_fail(err, MT_E_NOT_AN_IMAGE, "the %s",
                    source->store->is_archive ? "archive holds no image there: name a member, as in a.zip/image.tif"
                                              : "folder is not an image of a known format");

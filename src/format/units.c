@@ -12,6 +12,9 @@ static const struct {
     { "\xc2\xb5m", "micrometer" },
     { "\xce\xbcm", "micrometer" },
     { "\\u00B5m", "micrometer" }, /* as ImageJ does */
+    { "\\u00b5m", "micrometer" },
+    { "\\u03BCm", "micrometer" },
+    { "\\u03bcm", "micrometer" },
     { "\xb5m", "micrometer" },
     { "um", "micrometer" },
     { "micron", "micrometer" },
@@ -23,8 +26,10 @@ static const struct {
     { "m", "meter" },
     { "\xc3\x85", "angstrom" },
     { "\xe2\x84\xab", "angstrom" },
+    { "\\u00C5", "angstrom" },
     { "in", "inch" },
     { "inch", "inch" },
+    { "inches", "inch" },
     { "s", "second" },
     { "sec", "second" },
     { "seconds", "second" },
@@ -34,13 +39,31 @@ static const struct {
     { "h", "hour" },
 };
 
+/* The unit of n letters that are a whole word: in any case, in the plural, and with "metre" for "meter". */
+static const char *find_word(const char *text, size_t n)
+{
+    char word[16];
+    if (n < 4 || n >= sizeof word)
+        return NULL;
+    for (size_t i = 0; i < n; i++)
+        word[i] = text[i] >= 'A' && text[i] <= 'Z' ? (char)(text[i] - 'A' + 'a') : text[i];
+    n -= word[n - 1] == 's';
+    word[n] = 0;
+    if (n >= 5 && strcmp(word + n - 5, "metre") == 0)
+        memcpy(word + n - 2, "er", 2);
+    for (size_t i = 0; i < sizeof units / sizeof *units; i++)
+        if (strcmp(word, units[i].name) == 0 || strcmp(word, units[i].written) == 0)
+            return units[i].name;
+    return NULL;
+}
+
 const char *mt_unit_find(const char *text)
 {
     size_t n = strcspn(text, END);
     for (size_t i = 0; i < sizeof units / sizeof *units; i++)
         if (strlen(units[i].written) == n && memcmp(text, units[i].written, n) == 0)
             return units[i].name;
-    return NULL;
+    return find_word(text, n);
 }
 
 const char *mt_unit_name(mt_arena *arena, const char *text, mt_error *err)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Colours of channels, contrast by percentiles, merging. */
+/* A picture in the making: its memory, checks of options, merging of channels. */
 #include "picture/picture.h"
 
 #include "base/checked.h"
@@ -8,195 +8,159 @@
 #include <math.h>
 #include <string.h>
 
-static bool file_has_colors(const mt_stack_info *info, const int64_t *channels, size_t n)
+mt_status mt_draw_options_take(const mt_draw_options *given, mt_draw_options *out, mt_error *err)
 {
-    for (size_t c = 0; info->channels && c < n; c++)
-        if (!info->channels[channels[c]].has_color)
-            return false;
-    return info->channels != NULL;
+    *out = (mt_draw_options) { .struct_size = sizeof *out };
+    if (given && (given->struct_size == 0 || given->struct_size > sizeof *out))
+        return mt_fail(err, MT_E_ARGUMENT, "mt_draw_options needs its struct_size");
+    if (given)
+        memcpy(out, given, given->struct_size);
+    if (out->max_size < 0 || out->max_size > MT_MOST_PIXELS)
+        return mt_fail(err, MT_E_ARGUMENT, "max_size %lld is not between 1 and %d", (long long)out->max_size,
+                       MT_MOST_PIXELS);
+    if (out->project > MT_PROJECT_SUM || out->palette > MT_PALETTE_LABELS)
+        return mt_fail(err, MT_E_ARGUMENT, "there is no such %s",
+                       out->project > MT_PROJECT_SUM ? "projection" : "palette");
+    for (size_t i = 0; out->contrast && i < out->n_contrast; i++)
+        if (!(out->contrast[2 * i] < out->contrast[2 * i + 1]) || !isfinite(out->contrast[2 * i]) ||
+            !isfinite(out->contrast[2 * i + 1]))
+            return mt_fail(err, MT_E_ARGUMENT, "contrast from %g to %g: the first must be less than the second",
+                           out->contrast[2 * i], out->contrast[2 * i + 1]);
+    return MT_OK;
 }
 
-int64_t mt_rgb_samples(const mt_stack_info *info)
+static mt_status check(const mt_picture *p, mt_error *err)
 {
-    const char *axes = info->original_axes;
-    size_t n = strlen(axes);
-    if (n == 0 || axes[n - 1] != 'C' || (info->channels && (info->channels[0].has_color || *info->channels[0].name)))
-        return 0;
-    int64_t samples = info->original_shape[n - 1];
-    return samples == 3 || (samples == 4 && info->dtype == MT_UINT8) ? samples : 0;
-}
-
-void mt_default_channels(const mt_stack_info *info, const int64_t **channels, size_t *n)
-{
-    static const int64_t first[MT_MOST_COLORS] = { 0, 1, 2, 3, 4, 5, 6 };
-    int64_t samples = mt_rgb_samples(info);
-    if (*channels)
-        return;
-    *channels = first;
-    *n = (size_t)mt_min_i64(info->data_shape[1], samples ? samples : MT_MOST_COLORS);
-}
-
-/* The same where these channels are of one photograph. */
-static int64_t shared_samples(const mt_stack_info *info, const int64_t *channels, size_t n)
-{
-    int64_t samples = mt_rgb_samples(info);
-    for (size_t c = 0; samples && c < n; c++)
-        if (channels[c] / samples != channels[0] / samples)
-            return 0;
-    return samples;
-}
-
-static void choose_colors(mt_picture *p, const mt_stack_info *info, const int64_t *channels)
-{
-    /* Green and magenta can be told apart by nearly everybody, and add up to white; three and more are coloured in the
-     * order of ImageJ's composites. */
-    static const uint8_t white[3] = { 255, 255, 255 }, black[3] = { 0, 0, 0 };
-    static const uint8_t pair[2][3] = { { 0, 255, 0 }, { 255, 0, 255 } };
-    static const uint8_t many[MT_MOST_COLORS][3] = { { 255, 0, 0 },     { 0, 255, 0 },   { 0, 0, 255 },
-                                                     { 255, 255, 255 }, { 0, 255, 255 }, { 255, 0, 255 },
-                                                     { 255, 255, 0 } };
-    int64_t samples = shared_samples(info, channels, p->channels);
-    bool given = file_has_colors(info, channels, p->channels);
-    p->true_color = samples && info->dtype == MT_UINT8;
-    for (size_t c = 0; c < p->channels; c++) {
-        const uint8_t *color = p->channels == 2 ? pair[c] : many[c % MT_MOST_COLORS];
-        int64_t sample = samples ? channels[c] % samples : 0;
-        if (given && info->channels)
-            color = info->channels[channels[c]].rgb;
-        else if (p->channels == 1)
-            color = white;
-        else if (samples)
-            color = sample < 3 ? many[sample] : black;
-        memcpy(p->colors[c], color, 3);
-    }
+    const mt_draw_options *o = p->options;
+    for (size_t c = 0; c < p->channels; c++)
+        if (p->list[c] < 0 || p->list[c] >= p->info->data_shape[1])
+            return mt_fail(err, MT_E_RANGE, "%s: channel %lld is out of bounds for an image of %lld channels",
+                           p->info->source, (long long)p->list[c], (long long)p->info->data_shape[1]);
+    if (o->contrast && o->n_contrast != 1 && o->n_contrast != p->channels)
+        return mt_fail(err, MT_E_ARGUMENT,
+                       "%s: contrast is given for %zu channels, and %zu are drawn: give it for each, or once for all",
+                       p->info->source, o->n_contrast, p->channels);
+    if (o->palette != MT_PALETTE_LABELS)
+        return MT_OK;
+    if (p->channels != 1)
+        return mt_fail(err, MT_E_ARGUMENT, "%s: labels are drawn of one channel, not of %zu: choose one",
+                       p->info->source, p->channels);
+    if (o->contrast || o->project != MT_PROJECT_NONE)
+        return mt_fail(err, MT_E_ARGUMENT, "%s: labels have no contrast and cannot be projected", p->info->source);
+    return MT_OK;
 }
 
 static size_t plane_bytes(const mt_picture *p) { return p->height * p->width * sizeof(float); }
 
-mt_status mt_picture_init(mt_picture *p, mt_stack *stack, const int64_t *channels, size_t n_channels, int64_t height,
-                          int64_t width, mt_error *err)
+mt_status mt_picture_init(mt_picture *p, mt_stack *stack, const mt_draw_options *options, const int64_t *list,
+                          size_t n_channels, int64_t height, int64_t width, mt_error *err)
 {
-    *p = (mt_picture) { .env = &stack->context->env };
-    if (height > MT_MOST_PIXELS || width > MT_MOST_PIXELS || n_channels > MT_MOST_PIXELS)
-        return mt_fail(err, MT_E_ARGUMENT, "a picture of %lld x %lld pixels and %zu channels is too large",
-                       (long long)height, (long long)width, n_channels);
-    for (size_t c = 0; c < n_channels; c++)
-        if (channels[c] < 0 || channels[c] >= stack->info.data_shape[1])
-            return mt_fail(err, MT_E_RANGE, "%s: channel %lld is out of bounds for an image of %lld channels",
-                           stack->info.source, (long long)channels[c], (long long)stack->info.data_shape[1]);
+    *p = (mt_picture) {
+        .env = &stack->context->env, .info = &stack->info, .options = options, .list = list, .channels = n_channels
+    };
+    if (n_channels > MT_MOST_CHANNELS)
+        return mt_fail(err, MT_E_ARGUMENT, "%zu channels are too many for a picture", n_channels);
+    mt_status st = check(p, err);
+    if (st)
+        return st;
     p->height = (size_t)height;
     p->width = (size_t)width;
-    p->channels = n_channels;
-    void *planes, *colors;
-    mt_status st = mt_alloc(p->env, n_channels * plane_bytes(p), &planes, err);
-    if (st)
+    void *planes, *list_memory;
+    if ((st = mt_alloc(p->env, n_channels * plane_bytes(p), &planes, err)))
         return st;
     p->planes = planes;
     memset(planes, 0, n_channels * plane_bytes(p));
-    if ((st = mt_alloc(p->env, n_channels * sizeof *p->colors, &colors, err))) {
+    if ((st = mt_alloc(p->env, n_channels * (sizeof *p->ranges + sizeof *p->colors), &list_memory, err))) {
         mt_picture_free(p);
         return st;
     }
-    p->colors = colors;
-    choose_colors(p, &stack->info, channels);
+    p->ranges = list_memory;
+    p->colors = (uint8_t(*)[3])(void *)(p->ranges + n_channels);
+    mt_picture_choose_colors(p);
     return MT_OK;
 }
 
 void mt_picture_free(mt_picture *p)
 {
     mt_release(p->env, p->planes, p->channels * plane_bytes(p));
-    mt_release(p->env, p->colors, p->channels * sizeof *p->colors);
+    mt_release(p->env, p->ranges, p->channels * (sizeof *p->ranges + sizeof *p->colors));
     p->planes = NULL;
-    p->colors = NULL;
+    p->ranges = NULL;
 }
 
-/* Integers in the order of the floats. */
-static uint32_t sort_key(float value)
+/* Adds a row of a channel: its values in the range as shares of its color. */
+static void merge_channel(const float *values, size_t n, const double range[2], const uint8_t color[3], float *sums)
 {
-    uint32_t bits;
-    memcpy(&bits, &value, sizeof bits);
-    return bits >> 31 ? ~bits : bits | 1u << 31;
-}
-
-static float key_float(uint32_t key)
-{
-    float value;
-    uint32_t bits = key >> 31 ? key & ~(1u << 31) : ~key;
-    memcpy(&value, &bits, sizeof value);
-    return value;
-}
-
-/* The k-th smallest of the finite values, found byte by byte: no order of the values makes it slow. */
-static float select_float(const float *values, size_t n, size_t k)
-{
-    uint64_t found = 0;
-    for (int shift = 24; shift >= 0; shift -= 8) {
-        size_t counts[256] = { 0 };
-        uint64_t byte = 0;
-        for (size_t i = 0; i < n; i++) {
-            uint64_t key = sort_key(values[i]);
-            if (isfinite(values[i]) && key >> (shift + 8) == found)
-                counts[key >> shift & 255]++;
-        }
-        for (; k >= counts[byte]; byte++)
-            k -= counts[byte];
-        found = found << 8 | byte;
-    }
-    return key_float((uint32_t)found);
-}
-
-/* The percentiles 0.1 and 99.9 of the finite values. */
-static void find_range(const float *values, size_t n, float *low, float *high)
-{
-    size_t count = 0;
-    for (size_t i = 0; i < n; i++)
-        count += isfinite(values[i]) != 0;
-    *low = *high = 0;
-    if (count) {
-        size_t tail = (size_t)(0.001 * (double)(count - 1) + 0.5);
-        *low = select_float(values, n, tail);
-        *high = select_float(values, n, count - 1 - tail);
-    }
-}
-
-/* Adds a channel, its values between low and high as shares of its colour. */
-static void merge_channel(const float *values, size_t n, float low, float high, const uint8_t color[3], float *sums)
-{
-    double scale = high > low ? 1 / ((double)high - (double)low) : 0;
+    double scale = range[1] > range[0] ? 1 / (range[1] - range[0]) : 0;
     for (size_t i = 0; i < n; i++) {
-        double share = isnan(values[i]) ? 0 : ((double)values[i] - (double)low) * scale;
+        double share = isnan(values[i]) || scale <= 0 ? 0 : ((double)values[i] - range[0]) * scale;
         share = share < 0 ? 0 : share > 1 ? 1 : share;
         for (size_t k = 0; k < 3; k++)
             sums[3 * i + k] += (float)(share * color[k]);
     }
 }
 
-/* Merges the channels into pixels, RGB. sums holds three floats a pixel. */
-static void merge(const mt_picture *p, float *sums, uint8_t *pixels)
+static void color_labels(const float *keys, size_t n, uint8_t *pixels)
 {
-    size_t n = p->height * p->width;
-    memset(sums, 0, 3 * n * sizeof *sums);
-    for (size_t c = 0; c < p->channels; c++) {
-        float low = 0, high = 255;
-        if (!p->true_color)
-            find_range(p->planes + c * n, n, &low, &high);
-        merge_channel(p->planes + c * n, n, low, high, p->colors[c], sums);
+    for (size_t i = 0; i < n; i++) {
+        uint32_t key;
+        memcpy(&key, keys + i, sizeof key);
+        mt_label_color(key, pixels + 3 * i);
     }
-    for (size_t i = 0; i < 3 * n; i++)
+}
+
+/* A row as RGB pixels. sums holds three floats a pixel. */
+static void merge_row(const mt_picture *p, size_t y, float *sums, uint8_t *pixels)
+{
+    const float *row = p->planes + y * p->width;
+    if (p->kind == MT_CONTRAST_LABELS) {
+        color_labels(row, p->width, pixels);
+        return;
+    }
+    memset(sums, 0, 3 * p->width * sizeof *sums);
+    for (size_t c = 0; c < p->channels; c++)
+        merge_channel(row + c * p->height * p->width, p->width, p->ranges[c], p->colors[c], sums);
+    for (size_t i = 0; i < 3 * p->width; i++)
         pixels[i] = sums[i] >= 255 ? 255 : (uint8_t)lroundf(sums[i]);
 }
 
-mt_status mt_picture_write(const mt_picture *p, mt_write_bytes write, void *user, mt_error *err)
+mt_status mt_picture_paint(const mt_picture *p, size_t first, size_t rows, size_t k, mt_canvas *canvas, size_t top,
+                           size_t left, mt_error *err)
 {
-    size_t n = p->height * p->width, bytes = n * 3 * (sizeof(float) + 1);
+    size_t bytes = 3 * p->width * (sizeof(float) + 1);
     void *memory;
     mt_status st = mt_alloc(p->env, bytes, &memory, err);
     if (st)
         return st;
     float *sums = memory;
-    uint8_t *pixels = (uint8_t *)(sums + 3 * n);
-    merge(p, sums, pixels);
-    st = mt_png_write(pixels, p->height, p->width, write, user, err);
+    uint8_t *pixels = (uint8_t *)(sums + 3 * p->width);
+    for (size_t y = 0; y < rows; y++) {
+        merge_row(p, first + y, sums, pixels);
+        for (size_t i = 0; i < k; i++) {
+            uint8_t *out = canvas->pixels + 3 * ((top + y * k + i) * canvas->width + left);
+            for (size_t x = 0; x < p->width * k; x++)
+                memcpy(out + 3 * x, pixels + 3 * (x / k), 3);
+        }
+    }
     mt_release(p->env, memory, bytes);
-    return st;
+    return MT_OK;
+}
+
+void mt_picture_tell(const mt_picture *p, const mt_caption *caption, const mt_canvas *canvas, double scale,
+                     mt_picture_info *out)
+{
+    mt_picture_info found = { .height = (int64_t)canvas->height,
+                              .width = (int64_t)canvas->width,
+                              .scale = scale,
+                              .channels = (int64_t)p->channels,
+                              .contrast_kind = p->kind };
+    if (!out || out->struct_size < sizeof out->struct_size)
+        return;
+    for (size_t c = 0; c < p->channels && c < MT_MOST_COLORS; c++) {
+        found.channel[c] = p->list[c];
+        memcpy(found.contrast[c], p->ranges[c], sizeof found.contrast[c]);
+    }
+    memcpy(found.scale_bar, caption->bar, sizeof found.scale_bar);
+    found.struct_size = out->struct_size < sizeof found ? out->struct_size : sizeof found;
+    memcpy(out, &found, found.struct_size);
 }

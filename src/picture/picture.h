@@ -3,38 +3,85 @@
 #define MT_PICTURE_PICTURE_H
 
 #include "base/env.h"
-
-#include <microtome/picture.h>
+#include "picture/canvas.h"
 
 #include <stdbool.h>
 
-/* A picture in the making: channels of float planes. */
+/* A picture in the making: channels of float planes. A sheet has its patches below each other. */
 typedef struct mt_picture {
     mt_env *env;
+    const mt_stack_info *info;
+    const mt_draw_options *options;
+    const int64_t *list; /* the channels of the image */
     size_t height, width, channels;
-    float *planes;        /* channel, row, column; zeros at first */
+    float *planes;        /* channel, row, column; zeros at first; of labels their keys (mt_label_key) */
     uint8_t (*colors)[3]; /* of each channel */
-    bool true_color;      /* values are the colours: no stretch */
+    double (*ranges)[2];  /* values drawn black and at full brightness, of each channel */
+    mt_contrast_kind kind;
 } mt_picture;
 
-/* Sides are at most MT_MOST_PIXELS. Colours are those of the stack's channels, else by convention. */
-#define MT_MOST_PIXELS 32768
-MT_MUST_CHECK mt_status mt_picture_init(mt_picture *p, mt_stack *stack, const int64_t *channels, size_t n_channels,
-                                        int64_t height, int64_t width, mt_error *err);
+/* The options of a caller (NULL: none), of the size that they have here. */
+MT_MUST_CHECK mt_status mt_draw_options_take(const mt_draw_options *given, mt_draw_options *out, mt_error *err);
+
+/* options and list are borrowed; channels and options are checked. The width is at most MT_MOST_PIXELS, the height
+ * MT_MOST_PATCHES times as much. */
+enum { MT_MOST_PIXELS = 32768, MT_MOST_CHANNELS = 32768 };
+MT_MUST_CHECK mt_status mt_picture_init(mt_picture *p, mt_stack *stack, const mt_draw_options *options,
+                                        const int64_t *list, size_t n_channels, int64_t height, int64_t width,
+                                        mt_error *err);
 void mt_picture_free(mt_picture *p);
 
-/* How many channels, red, green, blue (and how opaque they are), lie side by side in a photograph, of which an image may
- * have several; 0: they are fluorescence channels. */
+/* Finds the contrast, once the planes are drawn. */
+void mt_picture_set_contrast(mt_picture *p);
+
+/* Draws rows of the picture from first on, each pixel as a square of k pixels, to a place of the canvas, which is large
+ * enough. */
+MT_MUST_CHECK mt_status mt_picture_paint(const mt_picture *p, size_t first, size_t rows, size_t k, mt_canvas *canvas,
+                                         size_t top, size_t left, mt_error *err);
+
+/* colors.c: how many channels, red, green, blue (and how opaque they are), lie side by side in a photograph, of which an
+ * image may have several; 0: they are fluorescence channels. */
 int64_t mt_rgb_samples(const mt_stack_info *info);
-
-/* Where no list of channels was given (NULL): all that can be told apart by colour; of colour images the first. */
+/* If no list of channels was given (NULL): all that can be told apart by colour; of colour images the first. */
 void mt_default_channels(const mt_stack_info *info, const int64_t **channels, size_t *n);
+/* Sets the colours, and the kind to MT_CONTRAST_LABELS, MT_CONTRAST_AS_STORED or MT_CONTRAST_STRETCHED. */
+void mt_picture_choose_colors(mt_picture *p);
 
-/* Stretches, merges and writes a PNG. Reorders nothing of the planes. */
-MT_MUST_CHECK mt_status mt_picture_write(const mt_picture *p, mt_write_bytes write, void *user, mt_error *err);
+/* A label as a number that chooses its colour; 0 for the label 0. element is of dtype, in the other byte order if swap.
+ * Keys of labels that follow each other are far apart. */
+uint32_t mt_label_key(mt_dtype dtype, const uint8_t *element, bool swap);
+void mt_label_color(uint32_t key, uint8_t rgb[3]);
 
-/* Writes 8-bit RGB pixels as PNG. */
-MT_MUST_CHECK mt_status mt_png_write(const uint8_t *pixels, size_t height, size_t width, mt_write_bytes write,
-                                     void *user, mt_error *err);
+/* contrast.c: the percentiles 0.1 and 99.9 of the finite values; 0 and 0 if there are none. */
+void mt_find_range(const float *values, size_t n, double range[2]);
+
+/* caption.c: the legend below the picture and the scale bar in its corner, or below it if it is small. Places are in
+ * pixels of the canvas. */
+typedef struct mt_caption {
+    const mt_picture *picture; /* NULL: no legend */
+    char bar[32];              /* text of the scale bar, "": none */
+    int64_t bar_length;
+    bool bar_below;
+    int64_t size;          /* of a pixel of the font */
+    int64_t height, width; /* of the picture alone */
+} mt_caption;
+
+/* drawn: pixels of the picture for each pixel of the image; most: the bar is at most a quarter of it long, and stands below
+ * the picture if that is wider. */
+void mt_caption_init(mt_caption *caption, const mt_picture *p, int64_t height, int64_t width, double drawn,
+                     int64_t most);
+/* The size of the canvas for picture and caption. */
+void mt_caption_room(const mt_caption *caption, int64_t *height, int64_t *width);
+void mt_caption_draw(const mt_caption *caption, mt_canvas *canvas);
+
+/* Tells the caller, who set the size of out (NULL: does not want to know), what was drawn. */
+void mt_picture_tell(const mt_picture *p, const mt_caption *caption, const mt_canvas *canvas, double scale,
+                     mt_picture_info *out);
+
+/* The largest whole factor that keeps a side within most, if it is at most half of it; else 1. */
+static inline int64_t mt_enlargement(int64_t side, int64_t most) { return side <= most / 2 ? most / side : 1; }
+
+/* Writes the pixels of a canvas as PNG. */
+MT_MUST_CHECK mt_status mt_png_write(const mt_canvas *canvas, mt_write_bytes write, void *user, mt_error *err);
 
 #endif

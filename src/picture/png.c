@@ -27,8 +27,7 @@ static void fail(png_structp png, png_const_charp message)
     png_longjmp(png, 1);
 }
 
-mt_status mt_png_write(const uint8_t *pixels, size_t height, size_t width, mt_write_bytes write, void *user,
-                       mt_error *err)
+mt_status mt_png_write(const mt_canvas *canvas, mt_write_bytes write, void *user, mt_error *err)
 {
     sink s = { write, user };
     png_structp png = png_create_write_struct(PNG_LIBPNG_VER_STRING, NULL, fail, be_silent);
@@ -42,11 +41,11 @@ mt_status mt_png_write(const uint8_t *pixels, size_t height, size_t width, mt_wr
         return mt_fail(err, MT_E_IO, "the picture could not be written");
     }
     png_set_write_fn(png, &s, write_data, flush);
-    png_set_IHDR(png, info, (png_uint_32)width, (png_uint_32)height, 8, PNG_COLOR_TYPE_RGB, PNG_INTERLACE_NONE,
-                 PNG_COMPRESSION_TYPE_DEFAULT, PNG_FILTER_TYPE_DEFAULT);
+    png_set_IHDR(png, info, (png_uint_32)canvas->width, (png_uint_32)canvas->height, 8, PNG_COLOR_TYPE_RGB,
+                 PNG_INTERLACE_NONE, PNG_COMPRESSION_TYPE_DEFAULT, PNG_FILTER_TYPE_DEFAULT);
     png_write_info(png, info);
-    for (size_t y = 0; y < height; y++)
-        png_write_row(png, pixels + 3 * y * width);
+    for (size_t y = 0; y < canvas->height; y++)
+        png_write_row(png, canvas->pixels + 3 * y * canvas->width);
     png_write_end(png, info);
     png_destroy_write_struct(&png, &info);
     return MT_OK;

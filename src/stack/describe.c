@@ -302,6 +302,7 @@ static void describe_map(mt_stack *stack)
     info->part = map->part ? map->part : "";
     info->level = map->level;
     info->n_levels = map->n_levels ? map->n_levels : 1;
+    info->is_labels = map->is_labels;
     info->warnings = map->warnings.items;
     info->n_warnings = map->warnings.n;
     info->missing = map->missing.items;

@@ -3,6 +3,7 @@
 #include "base/checked.h"
 #include "engine/visit.h"
 #include "stack/own.h"
+#include "stack/padding.h"
 
 #include <string.h>
 
@@ -66,6 +67,16 @@ static mt_status check_dimensions(const mt_patch_request *r, mt_error *err)
     return MT_OK;
 }
 
+static mt_status check_padding(const mt_patch_request *r, mt_error *err)
+{
+    if (r->view.padding_mode < MT_PAD_CONSTANT || r->view.padding_mode > MT_PAD_EDGE)
+        return mt_fail(err, MT_E_ARGUMENT, "there is no padding mode %d", r->view.padding_mode);
+    for (size_t i = 0; r->view.padding_mode != MT_PAD_CONSTANT && i < r->n_spatial; i++)
+        if (r->stack->info.data_shape[2 + i] == 0)
+            return mt_fail(err, MT_E_ARGUMENT, "an image without pixels has none to pad a patch with");
+    return MT_OK;
+}
+
 static mt_status check_values(const mt_patch_request *r, mt_error *err)
 {
     const mt_stack_info *info = &r->stack->info;
@@ -82,8 +93,10 @@ static mt_status check_values(const mt_patch_request *r, mt_error *err)
         return mt_fail(err, MT_E_ARGUMENT, "scale and offset need patches of float32");
     if (!r->stack->map && r->view.dtype && r->view.dtype != MT_FLOAT32)
         return mt_fail(err, MT_E_ARGUMENT, "a stack of one's own gives patches of float32 only");
-    st = check_channels(r->stack, r, err);
-    return st || (st = check_box(r->stack, r, err)) ? st : check_dimensions(r, err);
+    if ((st = check_channels(r->stack, r, err)) || (st = check_box(r->stack, r, err)) ||
+        (st = check_dimensions(r, err)))
+        return st;
+    return check_padding(r, err);
 }
 
 static mt_status check_request(const mt_patch_request *r, const mt_context *context, mt_error *err)
@@ -326,6 +339,23 @@ void mt_extraction_fail(mt_extraction *x, size_t i, mt_status st, const mt_error
     mt_lock_give(&x->context->lock);
 }
 
+/* A patch padded with pixels of the image consists of several boxes of it. */
+static mt_status add_boxes(read_list *list, const mt_patch_request *r, mt_status *status, mt_error *reason,
+                           mt_error *err)
+{
+    mt_padding padding;
+    mt_padding_box box;
+    mt_status st = MT_OK;
+    if (r->view.padding_mode == MT_PAD_CONSTANT)
+        return add_channels(list, r, status, reason, err);
+    mt_padding_init(&padding, r);
+    for (int i = 0; !st && i < padding.n_boxes; i++) {
+        mt_padding_get(&padding, i, &box);
+        st = add_channels(list, &box.request, status, reason, err);
+    }
+    return st;
+}
+
 /* Requests to stacks of one's own are done already. */
 static void add_request(read_list *list, mt_extraction *x, size_t i)
 {
@@ -335,12 +365,33 @@ static void add_request(read_list *list, mt_extraction *x, size_t i)
     if (!x->requests[i].stack->map)
         return;
     mt_error_clear(&failure);
-    mt_status st = add_channels(list, &x->requests[i], options->statuses ? &options->statuses[i] : NULL,
-                                options->errors ? &options->errors[i] : NULL, &failure);
+    mt_status st = add_boxes(list, &x->requests[i], options->statuses ? &options->statuses[i] : NULL,
+                             options->errors ? &options->errors[i] : NULL, &failure);
     if (st) {
         list->n = before;
         mt_extraction_fail(x, i, st, &failure);
     }
+}
+
+static void fill_request(void *argument, size_t i)
+{
+    const mt_extraction *x = argument;
+    mt_padding padding;
+    if (x->requests[i].view.padding_mode == MT_PAD_CONSTANT)
+        return;
+    mt_padding_init(&padding, &x->requests[i]);
+    mt_padding_fill(&padding);
+}
+
+static void fill_requests(mt_extraction *x)
+{
+    bool any = false;
+    for (size_t i = 0; i < x->n; i++)
+        any |= x->requests[i].view.padding_mode != MT_PAD_CONSTANT;
+    if (any && x->n > 1)
+        mt_pool_run(x->context->pool, x->n, fill_request, x);
+    else if (any)
+        fill_request(x, 0);
 }
 
 static mt_status extract(mt_extraction *x)
@@ -365,6 +416,8 @@ static mt_status extract(mt_extraction *x)
     mt_status st = mt_engine_read(x->context, list.reads, list.n, &x->cancel, x->status ? NULL : x->err);
     if (list.scratch)
         mt_context_give_scratch(x->context, list.scratch);
+    if (!x->visitor)
+        fill_requests(x);
     return x->status ? x->status : st;
 }
 

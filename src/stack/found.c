@@ -51,7 +51,7 @@ mt_status mt_stacks_skip(mt_stacks *list, const char *path, const mt_error *why,
         return mt_fail(err, why->status, "%s", why->message);
     mt_status st = make_room(list, &items, list->n_skipped, &list->skipped_room, sizeof *list->skipped, err);
     list->skipped = items;
-    mt_skip skip = { .file = list->file };
+    mt_skip skip = { .status = why->status, .file = list->file };
     if (st || (st = mt_copy_text(env, path, &skip.path, err)))
         return st;
     if ((st = mt_copy_text(env, reason_alone(why->message, path), &skip.reason, err))) {
@@ -275,4 +275,9 @@ int mt_stacks_skipped(const mt_stacks *list, size_t i, const char **path, const 
     *path = list->skipped[i].path;
     *reason = list->skipped[i].reason;
     return 1;
+}
+
+mt_status mt_stacks_skipped_status(const mt_stacks *list, size_t i)
+{
+    return i < list->n_skipped ? list->skipped[i].status : MT_OK;
 }

@@ -14,6 +14,7 @@ typedef struct mt_found {
 
 typedef struct mt_skip {
     char *path, *reason;
+    mt_status status;
     size_t file;
 } mt_skip;
 

@@ -2,74 +2,101 @@
 #include "stack/own.h"
 
 #include "base/checked.h"
+#include "stack/padding.h"
 
-/* What of the patch lies inside the image; false where nothing does. */
-static bool clip_own(const mt_patch_request *r, int64_t *low, int64_t *high)
-{
-    bool any = true;
-    for (size_t i = 0; i < r->n_spatial; i++) {
-        int64_t end = mt_min_i64(r->stack->info.data_shape[2 + i], r->coords[i] + r->patch_size[i]);
-        low[i] = mt_min_i64(mt_max_i64(-r->coords[i], 0), r->patch_size[i]);
-        high[i] = mt_max_i64(end - r->coords[i], low[i]);
-        any &= high[i] > low[i];
-    }
-    return any;
-}
+/* The boxes of a patch as one: [low, high) of the image. */
+typedef struct hull {
+    int64_t low[MT_MOST_SPATIAL], extent[1 + MT_MOST_SPATIAL]; /* extent: channels first */
+    int64_t stride[1 + MT_MOST_SPATIAL];                       /* of float32 in C order, in bytes */
+    size_t bytes;
+} hull;
 
-/* The inside of the patch comes from the stack, as float32 in C order, and is copied on into the view. */
-static mt_status extract_inside(const mt_patch_request *r, const int64_t *channels, const int64_t *low,
-                                const int64_t *high, mt_error *err)
+static mt_status find_hull(const mt_padding *p, hull *out, mt_error *err)
 {
-    int n = (int)r->n_spatial;
-    int64_t extent[4] = { mt_request_channels(r) }, coords[3], strides[4], in[4];
-    size_t bytes = sizeof(float) * (size_t)extent[0];
-    uint8_t *out = r->view.data;
-    mt_request_strides(r, strides);
-    for (int i = 0; i < n; i++) {
-        extent[1 + i] = high[i] - low[i];
-        coords[i] = r->coords[i] + low[i];
-        out += low[i] * strides[1 + i];
-        if (mt_mul_size(bytes, (size_t)extent[1 + i], &bytes))
+    int n = (int)p->request->n_spatial;
+    out->extent[0] = mt_request_channels(p->request);
+    out->bytes = sizeof(float) * (size_t)out->extent[0];
+    for (int d = 0; d < n; d++) {
+        int64_t low = INT64_MAX, high = 0;
+        for (int k = 0; k < p->axes[d].n; k++) {
+            const mt_run *run = &p->axes[d].items[k];
+            low = mt_min_i64(low, run->in);
+            high = mt_max_i64(high, run->in + run->extent);
+        }
+        out->low[d] = low;
+        out->extent[1 + d] = high - low;
+        if (mt_mul_size(out->bytes, (size_t)(high - low), &out->bytes))
             return mt_fail(err, MT_E_MEMORY, "the patch is larger than memory");
     }
-    in[n] = sizeof(float);
+    out->stride[n] = sizeof(float);
     for (int i = n; i > 0; i--)
-        in[i - 1] = in[i] * extent[i];
+        out->stride[i - 1] = out->stride[i] * out->extent[i];
+    return MT_OK;
+}
 
-    mt_env *env = &r->stack->context->env;
-    void *patch;
-    mt_status st = mt_alloc(env, bytes, &patch, err);
-    if (st)
-        return st;
-    st = r->stack->ops.extract_patch(r->stack->self, r->sample, channels, (size_t)extent[0], coords, extent + 1, patch,
-                                     err);
-    for (int64_t c = 0; !st && c < extent[0]; c++) {
-        mt_convert convert = { .from = MT_FLOAT32, .to = MT_FLOAT32, .affine = r->view.scale || r->view.offset };
-        convert.scale = r->view.scale ? r->view.scale[c] : 1;
-        convert.offset = r->view.offset ? r->view.offset[c] : 0;
-        mt_gather(&convert, n, extent + 1, out + c * strides[0], strides + 1, (uint8_t *)patch + c * in[0], in + 1);
+static void copy_box(const mt_padding_box *box, const hull *h, const uint8_t *pixels)
+{
+    const mt_patch_request *r = &box->request;
+    const mt_view *view = &r->view;
+    for (size_t d = 0; d < r->n_spatial; d++)
+        pixels += (box->coords[d] - h->low[d]) * h->stride[1 + d];
+    for (int64_t c = 0; c < h->extent[0]; c++) {
+        mt_convert convert = { .from = MT_FLOAT32, .to = MT_FLOAT32, .affine = view->scale || view->offset };
+        convert.scale = view->scale ? view->scale[c] : 1;
+        convert.offset = view->offset ? view->offset[c] : 0;
+        mt_gather(&convert, (int)r->n_spatial, box->size, (uint8_t *)view->data + c * box->strides[0], box->strides + 1,
+                  pixels + c * h->stride[0], h->stride + 1);
     }
-    mt_release(env, patch, bytes);
+}
+
+/* What of the patch lies inside the image comes from the stack, as float32 in C order, and is copied on into the view. */
+static mt_status extract_inside(const mt_padding *p, const int64_t *channels, mt_error *err)
+{
+    const mt_patch_request *r = p->request;
+    mt_env *env = &r->stack->context->env;
+    hull h;
+    void *pixels;
+    mt_status st = find_hull(p, &h, err);
+    if (st || (st = mt_alloc(env, h.bytes, &pixels, err)))
+        return st;
+    st = r->stack->ops.extract_patch(r->stack->self, r->sample, channels, (size_t)h.extent[0], h.low, h.extent + 1,
+                                     pixels, err);
+    for (int i = 0; !st && i < p->n_boxes; i++) {
+        mt_padding_box box;
+        mt_padding_get(p, i, &box);
+        copy_box(&box, &h, pixels);
+    }
+    mt_release(env, pixels, h.bytes);
     return st;
+}
+
+static void fill_with_constant(const mt_padding *p)
+{
+    const mt_patch_request *r = p->request;
+    int64_t low[MT_MOST_SPATIAL], high[MT_MOST_SPATIAL], strides[1 + MT_MOST_SPATIAL];
+    uint8_t padding[8];
+    mt_request_strides(r, strides);
+    mt_element_from_double(MT_FLOAT32, r->view.padding, padding);
+    for (size_t d = 0; d < r->n_spatial; d++) {
+        low[d] = p->axes[d].low;
+        high[d] = p->axes[d].high;
+    }
+    for (int64_t c = 0; c < mt_request_channels(r); c++)
+        mt_fill_border(padding, sizeof(float), (int)r->n_spatial, r->patch_size, low, high,
+                       (uint8_t *)r->view.data + c * strides[0], strides + 1);
 }
 
 static mt_status fill_own(const mt_patch_request *r, const int64_t *channels, mt_error *err)
 {
     const mt_view *view = &r->view;
-    int64_t low[3], high[3], strides[4];
-    uint8_t padding[8];
-    bool any = clip_own(r, low, high), whole = any;
-    for (size_t i = 0; i < r->n_spatial; i++)
-        whole &= low[i] == 0 && high[i] == r->patch_size[i];
-    if (whole && !view->strides && !view->scale && !view->offset)
+    mt_padding p;
+    mt_padding_init(&p, r);
+    if (mt_padding_is_whole(&p) && !view->strides && !view->scale && !view->offset)
         return r->stack->ops.extract_patch(r->stack->self, r->sample, channels, (size_t)mt_request_channels(r),
                                            r->coords, r->patch_size, view->data, err);
-    mt_request_strides(r, strides);
-    mt_element_from_double(MT_FLOAT32, view->padding, padding);
-    for (int64_t c = 0; c < mt_request_channels(r); c++)
-        mt_fill_border(padding, sizeof(float), (int)r->n_spatial, r->patch_size, low, high,
-                       (uint8_t *)view->data + c * strides[0], strides + 1);
-    return any ? extract_inside(r, channels, low, high, err) : MT_OK;
+    if (view->padding_mode == MT_PAD_CONSTANT)
+        fill_with_constant(&p);
+    return p.n_boxes ? extract_inside(&p, channels, err) : MT_OK;
 }
 
 /* The stack always gets a list of channels. */

@@ -126,15 +126,16 @@ static mt_status copy_requests(mt_prefetch *p, const mt_patch_request *requests,
     int64_t *next = (int64_t *)(void *)(p->requests + n);
     for (size_t i = 0; i < n; i++) {
         const mt_patch_request *r = &requests[i];
-        p->requests[i] =
-            (mt_patch_request) { .stack = mt_stack_retain(r->stack),
-                                 .sample = r->sample,
-                                 .channels = r->channels ? copy_numbers(r->channels, r->n_channels, &next) : NULL,
-                                 .n_channels = r->n_channels,
-                                 .n_spatial = r->n_spatial,
-                                 .coords = copy_numbers(r->coords, r->n_spatial, &next),
-                                 .patch_size = copy_numbers(r->patch_size, r->n_spatial, &next),
-                                 .view = { .data = &nowhere, .strides = no_strides } };
+        p->requests[i] = (mt_patch_request) {
+            .stack = mt_stack_retain(r->stack),
+            .sample = r->sample,
+            .channels = r->channels ? copy_numbers(r->channels, r->n_channels, &next) : NULL,
+            .n_channels = r->n_channels,
+            .n_spatial = r->n_spatial,
+            .coords = copy_numbers(r->coords, r->n_spatial, &next),
+            .patch_size = copy_numbers(r->patch_size, r->n_spatial, &next),
+            .view = { .data = &nowhere, .strides = no_strides, .padding_mode = r->view.padding_mode }
+        };
     }
     p->n = n;
     return MT_OK;

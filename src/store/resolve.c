@@ -4,6 +4,7 @@
 #include "platform/file.h"
 #include "store/disk_cache.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #define MOST_LAYERS 4 /* archives in archives */
@@ -101,9 +102,16 @@ static const mt_layer *find_layer(const char *name, size_t n)
     return NULL;
 }
 
-/* Bytes of a path up to and with its first segment that names an archive; 0 where there is none. local: an archive is a
- * file of this machine, and a folder with such a name is a folder. */
-static size_t find_archive(mt_arena *arena, const char *path, bool local, const mt_layer **layer)
+/* Whether the first n bytes of a path are a file of this machine. */
+static bool is_file(const char *path, size_t n)
+{
+    char whole[4096];
+    return snprintf(whole, sizeof whole, "%.*s", (int)n, path) == (int)n && mt_path_get_kind(whole) == MT_PATH_FILE;
+}
+
+/* Bytes of a path up to and with its first segment that names an archive; 0 if there is none. local: an archive is a file
+ * of this machine, and a folder with such a name is a folder. */
+static size_t find_archive(const char *path, bool local, const mt_layer **layer)
 {
     size_t start = scheme_length(path);
     start = start ? start + strlen("://") : 0;
@@ -111,8 +119,7 @@ static size_t find_archive(mt_arena *arena, const char *path, bool local, const 
     for (size_t from = start; from < end;) {
         size_t n = strcspn(path + from, "/?");
         *layer = find_layer(path + from, n);
-        const char *whole = *layer && local ? mt_arena_strndup(arena, path, from + n, NULL) : NULL;
-        if (*layer && (!local || (whole && mt_path_get_kind(whole) == MT_PATH_FILE)))
+        if (*layer && (!local || is_file(path, from + n)))
             return from + n;
         from += n + 1;
     }
@@ -127,7 +134,7 @@ static mt_status open_layers(const mt_resolver *resolver, const mt_layer *layer,
         if (depth == MOST_LAYERS)
             return mt_fail(err, MT_E_LIMIT, "%s: more than %d archives in one another", out->text, MOST_LAYERS);
         const mt_layer *next = NULL;
-        size_t n = find_archive(resolver->arena, inside, false, &next);
+        size_t n = find_archive(inside, false, &next);
         const char *here = n ? mt_arena_strndup(resolver->arena, inside, n, err) : inside;
         if (!here)
             return MT_E_MEMORY;
@@ -166,7 +173,7 @@ static mt_status resolve(mt_resolver resolver, mt_location *out, mt_error *err)
     if (!scheme)
         return MT_E_UNSUPPORTED;
     mt_status st = MT_OK;
-    size_t n = find_archive(arena, path, !mt_is_url(path), &layer);
+    size_t n = find_archive(path, !mt_is_url(path), &layer);
     if (n > 0)
         st = split_archive(arena, path, n, &resolver.path, &inside, err);
     out->text = resolver.path;

@@ -13,7 +13,8 @@ mt_status mt_store_check_key(const char *key, mt_error *err)
     for (const char *segment = key;; segment++) {
         size_t n = strcspn(segment, "/");
         if (n == 0 || (n == 1 && segment[0] == '.') || (n == 2 && segment[0] == '.' && segment[1] == '.'))
-            return mt_fail(err, MT_E_ARGUMENT, "\"%s\" is no name inside a store", key);
+            return mt_fail(err, MT_E_ARGUMENT, "\"%s\" cannot be a name inside a folder: %s", key,
+                           n == 0 ? "it has an empty part, as in a//b or /a" : "\".\" and \"..\" are not allowed");
         segment += n;
         if (*segment == 0)
             return MT_OK;

@@ -156,6 +156,73 @@ static void xml_that_is_not(void **state)
     }
 }
 
+/* Text that a strict parser refuses is read by the tolerant one, which tells what it did. */
+static void xml_that_is_mended(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        size_t size;
+        const char *content, *word; /* NULL: nothing was done */
+    } cases[] = {
+#define TEXT(text) text, sizeof text - 1
+        { TEXT("<a>b</a>"), "b", NULL },
+        { TEXT("\xef\xbb\xbf<?xml version='1.0'?><a>\xc3\xa9</a>\n\0\0"), "\xc3\xa9", NULL },
+        { TEXT("\xff\xfe<\0a\0>\0\xb5\0<\0/\0a\0>\0"), "\xc2\xb5", NULL },
+        { TEXT("\0<\0a\0>\0\xb5\0<\0/\0a\0>"), "\xc2\xb5", NULL },
+        { TEXT(" \n<?xml version='1.0'?><a/>"), "", "white space" },
+        { TEXT("<a>\x80\xb5\x81</a>"), "\xe2\x82\xac\xc2\xb5\xc2\x81", "windows-1252" },
+        { TEXT("<?xml version='1.0' encoding='cp1252'?><a>\x99</a>"), "\xe2\x84\xa2", NULL },
+        { TEXT("<?xml version=\"1.0\" encoding = \"Latin1\"?><a>\xff</a>"), "\xc3\xbf", NULL },
+        { TEXT("<?xml version='1.0' encoding='UTF-16'?><a>\xc3\xbf</a>"), "\xc3\xbf", "UTF-8" },
+        { TEXT("<?xml version='1.0' encoding='nonsense'?><a>b</a>"), "b", NULL },
+        /* overlong, a surrogate, beyond 10FFFF, cut */
+        { TEXT("<a>\xc0\x80</a>"), "\xc3\x80\xe2\x82\xac", "windows-1252" },
+        { TEXT("<a>\xe0\x81\x81</a>"), "\xc3\xa0\xc2\x81\xc2\x81", "windows-1252" },
+        { TEXT("<a>\xed\xa0\x81</a>"), "\xc3\xad\xc2\xa0\xc2\x81", "windows-1252" },
+        { TEXT("<a>\xf4\x90\x81\x81</a>"), "\xc3\xb4\xc2\x90\xc2\x81\xc2\x81", "windows-1252" },
+        { TEXT("<a>\xf0\x81\x81\x81</a>"), "\xc3\xb0\xc2\x81\xc2\x81\xc2\x81", "windows-1252" },
+        { TEXT("<a>\xf0\x9f\x94\xac</a>"), "\xf0\x9f\x94\xac", NULL },
+        { TEXT("<a>b\0c\x1f</a>"), "b?c?", "does not allow" },
+        { TEXT("<a>b&c &lt;&#x41;&#10;&#0; &nbsp; &#x110000;&#;&</a>"), "b&c <A\n&#0; &nbsp; &#x110000;&#;&",
+          "does not allow" },
+        { TEXT("<a>b</a> <c>"), "b", "behind its end" },
+        { TEXT("<a>b</a>&"), "b", "behind its end" },
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        mt_xml *root;
+        const char *repair;
+        mt_error err = MT_ERROR_INIT;
+        check_ok(mt_xml_parse_loosely(arena, cases[i].text, cases[i].size, "document", &root, &repair, &err), &err);
+        assert_string_equal(root->text, cases[i].content);
+        if (cases[i].word ? !repair || !strstr(repair, cases[i].word) : repair != NULL)
+            fail_msg("%zu: \"%s\"", i, repair ? repair : "nothing");
+    }
+    static const struct {
+        const char *text, *word;
+        mt_status status;
+    } wrong[] = { { "", "no element", MT_E_CORRUPT },
+                  { "<a>\xb5<b></a>", "mismatched tag", MT_E_CORRUPT },
+                  { "<a>\x01<b></a>", "line 1, column 3", MT_E_CORRUPT },
+                  { "<!DOCTYPE a [<!ENTITY b 'c'>]><a>&b;</a>", "document type", MT_E_UNSUPPORTED },
+                  { "<a><a><a><a>&<a/></a></a></a></a>", "max_xml_depth", MT_E_LIMIT } };
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        mt_xml *root;
+        const char *repair;
+        mt_error err = MT_ERROR_INIT;
+        mt_status st =
+            mt_xml_parse_loosely(arena, wrong[i].text, strlen(wrong[i].text), "document", &root, &repair, &err);
+        assert_int_equal(st, wrong[i].status);
+        if (!strstr(err.message, wrong[i].word))
+            fail_msg("\"%s\" lacks \"%s\"", err.message, wrong[i].word);
+    }
+    static const char long_text[400] = "";
+    mt_xml *root;
+    const char *repair;
+    assert_int_equal(mt_xml_parse_loosely(arena, long_text, sizeof long_text, "document", &root, &repair, NULL),
+                     MT_E_LIMIT);
+}
+
 /* A read behind the end gives zeros and is remembered. */
 static void the_reader_stops_at_the_end(void **state)
 {
@@ -191,7 +258,8 @@ static void allocations_that_fail(void **state)
         mt_status st = mt_arena_new(&own, &small, NULL);
         if (!st) {
             mt_error err = MT_ERROR_INIT;
-            st = mt_xml_parse(small, "<a b='c'>d</a>", 14, "document", &root, &err);
+            const char *repair;
+            st = mt_xml_parse_loosely(small, "<a b='c'>d\xb5&</a>", 16, "document", &root, &repair, &err);
             assert_true(!st || err.status == MT_E_MEMORY);
             mt_arena_free(small);
         }
@@ -206,9 +274,13 @@ static void allocations_that_fail(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(json_that_is_read),     cmocka_unit_test(json_that_is_not),
-        cmocka_unit_test(json_of_many_values),   cmocka_unit_test(xml_that_is_read),
-        cmocka_unit_test(xml_that_is_not),       cmocka_unit_test(the_reader_stops_at_the_end),
+        cmocka_unit_test(json_that_is_read),
+        cmocka_unit_test(json_that_is_not),
+        cmocka_unit_test(json_of_many_values),
+        cmocka_unit_test(xml_that_is_read),
+        cmocka_unit_test(xml_that_is_not),
+        cmocka_unit_test(xml_that_is_mended),
+        cmocka_unit_test(the_reader_stops_at_the_end),
         cmocka_unit_test(allocations_that_fail),
     };
     return cmocka_run_group_tests(tests, make, clean);

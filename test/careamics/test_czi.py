@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """CZI beside CAREamics' stack, which reads with pylibCZIrw."""
 
+import re
+
+import microtome
 import numpy as np
 import pytest
 from careamics.dataset.image_stack_loader import load_czis
@@ -63,7 +66,7 @@ def test_czi(files):
         assert [s.source for s in ours] == (sources if len(sources) > 1 else [str(path)])
         assert [s.data_shape for s in load(sources, axes)] == [s.data_shape for s in ours]
         for one, other, scene in zip(theirs, ours, pixels, strict=True):
-            assert one.axes == other.original_axes == axes
+            assert one.axes == other.axes == other.original_axes == axes
             requests = make_requests(other.data_shape, 520, random, smallest=1)
             compare(done, one, other, seen_as(scene, axes), requests)
     print(f"czi: {done.total} requests, {done.same} alike ({done.errors} errors), {dict(done.on_purpose)}")
@@ -90,10 +93,29 @@ def test_depth(files):
     assert stack.original_axes == "SCTYX" and stack.data_shape == (3, 2, 2, *SIZE)
     np.testing.assert_array_equal(stack.extract_patch(1, [0], (0, 0, 0), (2, *SIZE))[0], pixels[0, :, 1, 0])
     for axes, name in (("SCZYX", "times"), ("SCTYX", "planes")):
-        with pytest.raises(RuntimeError, match="does not contain"):
+        with pytest.raises(RuntimeError, match="does not contain a") as theirs:
             load_czis([files[name][0]], axes)
-        with pytest.raises(ValueError, match="no axis"):
+        with pytest.raises(RuntimeError, match=str(theirs.value).partition("does")[2].partition("(")[0][:30]) as ours:
             load(files[name][0], axes)
+        assert isinstance(ours.value, microtome.ArgumentError) and ours.value.path == str(files[name][0])
+    with pytest.raises(FileNotFoundError):
+        load(files["times"][0].parent / "none.czi", "SCZYX")
+
+
+def test_channels_that_are_not_there(files):
+    """CAREamics' users match its message."""
+    path, _ = files["channels"]
+    (theirs,), (ours,) = load_czis([path], "SCYX"), load(path, "SCYX")
+    (array,) = load(np.zeros((3, 40, 50)), "CYX")
+    for channels in ([0, 4], [3]):
+        with pytest.raises(ValueError, match="Channel index") as expected:
+            theirs.extract_patch(0, channels, (0, 0), (8, 8))
+        for stack in (ours, array):
+            with pytest.raises(ValueError, match=re.escape(str(expected.value))) as caught:
+                stack.extract_patch(0, channels, (0, 0), (8, 8))
+            assert isinstance(caught.value, IndexError) and isinstance(caught.value, microtome.RangeError)
+    with pytest.raises(microtome.RangeError, match="sample 9"):
+        ours.extract_patch(9, None, (0, 0), (8, 8))
 
 
 def test_a_folder_of_czi_and_others(files, tmp_path):

@@ -14,6 +14,7 @@ import zarr
 from careamics import CAREamist as Original
 from careamics import ImageStackLoading
 from careamics.lightning import CareamicsDataModule
+from microtome._prediction_names import name_of
 from microtome.careamics import CAREamist, load, loading
 from patches import Patches
 from test_training import make_config, write_hdf5, write_ome_tiff, write_ome_zarr
@@ -167,3 +168,92 @@ def test_prediction_to_disk(write_type, tmp_path):
     for got, want in zip(written, expected, strict=True):
         np.testing.assert_allclose(np.squeeze(got), np.squeeze(want), rtol=1e-6)
     assert all(p.stat().st_mtime_ns == time for p, time in before.items())
+
+
+def predict(tmp_path, sources, **options):
+    """Predictions of sources on disk, by path below their folder; nothing else is written or changed."""
+    before = {p: p.stat().st_mtime_ns for p in tmp_path.rglob("*") if p.is_file()}
+    work, out = tmp_path.with_name("work"), tmp_path.with_name("out")
+    careamist = CAREamist(make_config("custom", num_steps=1), work_dir=work, enable_progress_bar=False)
+    careamist.train(train_data=PIXELS)
+    careamist.predict_to_disk(sources, prediction_dir=out, **options)
+    assert {p: p.stat().st_mtime_ns for p in tmp_path.rglob("*") if p.is_file()} == before
+    expected, _ = careamist.predict(sources, **{k: v for k, v in options.items() if k.startswith("tile")})
+    if options.get("write_type") == "zarr":
+        arrays = [(p, a) for p in out.rglob("*.zarr") for _, a in zarr.open_group(p, mode="r").members(max_depth=None)]
+        arrays = [(path, array) for path, array in arrays if isinstance(array, zarr.Array)]
+        found = {f"{path.relative_to(out)}/{array.path}": array[()] for path, array in arrays}
+    else:
+        found = {str(p.relative_to(out)): tifffile.imread(p) for p in out.rglob("*") if p.is_file()}
+    return found, expected
+
+
+def write_parts(folder):
+    """Two parts of an HDF5 file, two arrays of a Zarr group, and two images of one name in two folders."""
+    with h5py.File(folder / "parts.h5", "w") as file:
+        file["raw/a"], file["raw/b"] = PIXELS, PIXELS[:, ::-1]
+    group = zarr.open_group(folder / "group.zarr", mode="w")
+    for name in ("0", "1"):
+        group.create_array(name, data=PIXELS + int(name), chunks=(1, 16, 16))
+    for name in ("x", "y"):
+        (folder / name).mkdir()
+        np.save(folder / name / "cell.npy", PIXELS + ord(name))
+    return [
+        f"{folder}/parts.h5#/raw/a",
+        f"{folder}/parts.h5#raw/b",
+        f"file://{folder}/group.zarr/0",
+        f"file://{folder}/group.zarr/1",
+        folder / "x/cell.npy",
+        folder / "y/cell.npy",
+    ]
+
+
+def test_names_of_predictions(tmp_path):
+    (tmp_path / "data").mkdir()
+    sources = write_parts(tmp_path / "data")
+    found, expected = predict(tmp_path / "data", sources, tile_size=(32, 32), tile_overlap=(8, 8))
+    names = ["parts_raw_a", "parts_raw_b", "group_0", "group_1", "x/cell", "y/cell"]
+    assert set(found) == {f"{name}.tiff" for name in names}
+    for name, want in zip(names, expected, strict=True):
+        np.testing.assert_allclose(np.squeeze(found[f"{name}.tiff"]), np.squeeze(want), rtol=1e-6)
+
+
+def test_names_of_predictions_in_zarr(tmp_path):
+    (tmp_path / "data").mkdir()
+    sources = write_parts(tmp_path / "data")
+    (tmp_path / "data/z").mkdir()
+    zarr.open_group(tmp_path / "data/z/group.zarr", mode="w").create_array("0", data=PIXELS + 9)
+    sources.append(f"file://{tmp_path}/data/z/group.zarr/0")
+    found, expected = predict(tmp_path / "data", sources, write_type="zarr", tile_size=(32, 32), tile_overlap=(8, 8))
+    names = [
+        "parts_raw_a.zarr/0",
+        "parts_raw_b.zarr/1",
+        "group_output.zarr/0",
+        "group_output.zarr/1",
+        "x/cell.zarr/4",
+        "y/cell.zarr/5",
+        "group_6_output.zarr/0",
+    ]
+    assert set(found) == set(names)
+    for name, want in zip(names, expected, strict=True):
+        np.testing.assert_allclose(np.squeeze(found[name]), np.squeeze(want), rtol=1e-6)
+
+
+def test_names_of_scenes_and_series():
+    names = {
+        "/data/a.ome.tif#series=1": "a.ome_series1",
+        "/data/a.czi@1": "a_scene1",
+        "/data/a.czi": "a",
+        "file:///data/a.ome.zarr": "a.ome",
+        "file:///data/a.zarr/b/0": "a_b_0",
+        "https://host/b/a.zarr?token=x#labels/n": "a_labels_n",
+        "/data/zellen ö.h5#/a b/ö": "zellen ö_a_b_ö",
+    }
+    assert {source: name_of(source) for source in names} == names
+
+
+def test_chunks_are_in_the_order_of_careamics(folder):
+    (stack,) = load(folder / "images.ome.zarr", "TYX")
+    assert stack.chunks == stack.original_chunks == (1, 32, 32) and stack.shards == (1, 64, 64)
+    assert microtome.open(folder / "images.ome.zarr").chunks == (1, 1, 32, 32)
+    assert stack.axes == "TYX"

@@ -54,9 +54,7 @@ static void packed_bits(void **state)
         for (int is_signed = 0; is_signed < 2; is_signed++) {
             if (bits == 8 || bits == 16 || bits == 32 || bits == 64)
                 continue;
-            mt_row_params p = {
-                .width = WIDTH, .samples = 2, .bits = bits, .is_signed = is_signed, .big_endian = true
-            };
+            mt_row_params p = { .width = WIDTH, .samples = 2, .bits = bits, .is_signed = is_signed };
             size_t element = bits < 8 ? 1 : bits < 16 ? 2 : bits < 32 ? 4 : 8, n = WIDTH * 2;
             size_t row = (n * (size_t)bits + 7) / 8;
             uint8_t packed[ROWS * WIDTH * 2 * 8] = { 0 }, expected[ROWS * WIDTH * 2 * 8];

@@ -14,9 +14,9 @@ static void a_missing_codec_names_its_switch(void **state)
     (void)state;
     size_t n = 0;
     for (const mt_codec *codec; (codec = mt_codec_at(n)); n++) {
-        const char *build_switch;
+        const char *build_switch = codec->build_switch, *name = mt_codec_name(n, &build_switch);
         assert_ptr_equal(mt_codec_find(codec->name), codec);
-        assert_string_equal(mt_codec_name(n, &build_switch), codec->name);
+        assert_true(name ? !strcmp(name, codec->name) && *mt_codec_title(n) : !mt_codec_title(n));
         mt_chain chain = { 0 };
         mt_error err = MT_ERROR_INIT;
         if (codec->check)
@@ -24,7 +24,7 @@ static void a_missing_codec_names_its_switch(void **state)
         mt_status st = mt_chain_add(&chain, codec, NULL, &err);
         if (codec->decode) {
             check_ok(st, &err);
-            assert_null(build_switch);
+            assert_true(!build_switch || !name);
             continue;
         }
         assert_int_equal(st, MT_E_UNSUPPORTED);

@@ -19,12 +19,23 @@ static void units_have_names(void **state)
         { "seconds since 1970-01-01", "second" },
         { "in", "inch" },
         { "\xe2\x84\xab", "angstrom" },
+        { "micrometer", "micrometer" },
+        { "Micrometres", "micrometer" },
+        { "nanometre\n", "nanometer" },
+        { "metre", "meter" },
+        { "MICRONS", "micrometer" },
+        { "inches", "inch" },
+        { "\\u00b5m\r\n", "micrometer" },
+        { "millimeters", "millimeter" },
     };
     for (size_t i = 0; i < sizeof units / sizeof *units; i++)
         assert_string_equal(mt_unit_find(units[i][0]), units[i][1]);
     assert_null(mt_unit_find("pixel"));
     assert_null(mt_unit_find(""));
     assert_null(mt_unit_find("umm"));
+    assert_null(mt_unit_find("NM"));
+    assert_null(mt_unit_find("micrometeres"));
+    assert_null(mt_unit_find("metee"));
 }
 
 /* What is not known stays as it is written, up to the first blank. */

@@ -209,7 +209,8 @@ def test_many_into_strides(volume):
         ((0, None, [(0, 0, 0)], (1, 1, 1)), {"scale": [1, 2]}, ValueError),
         ((0, None, [(0, 0, 0)], (1, 1, 1)), {"scale": 1, "dtype": "uint16"}, ValueError),
         ((0, None, [(0, 0, 0)], (1, 1, 1)), {"dtype": "int16"}, TypeError),
-        ((0, None, [(0, 0, 0)], (1, 1, 1)), {"padding": "x"}, TypeError),
+        ((0, None, [(0, 0, 0)], (1, 1, 1)), {"padding": "x"}, ValueError),
+        ((0, None, [(0, 0, 0)], (1, 1, 1)), {"padding": None}, TypeError),
     ],
 )
 def test_many_wrong_arguments(volume, arguments, keywords, error):
@@ -238,8 +239,50 @@ def test_indexing_equals_numpy(data):
     np.testing.assert_array_equal(found, expected)
 
 
+@settings(max_examples=200, deadline=None)
+@given(st.data())
+def test_one_list_in_an_index(data):
+    """Its axis keeps its place, whatever stands before and behind it."""
+    pixels = np.random.default_rng(4).integers(0, 255, (2, 3, 4, 5, 6), np.uint8)
+    stack = microtome.from_array(pixels, "SCZYX")
+    axis = data.draw(st.integers(0, 4))
+    n = pixels.shape[axis]
+    positions = data.draw(st.lists(st.integers(-n, n - 1), max_size=7))
+    mask = np.array(data.draw(st.lists(st.booleans(), min_size=n, max_size=n)))
+    index = [data.draw(st.integers(-k, k - 1) | st.slices(k)) for k in pixels.shape]
+    index[axis] = slice(None)
+    dropped = sum(isinstance(entry, int) for entry in index[:axis])
+    taken = np.take(pixels[tuple(index)], np.array(positions, int), axis - dropped)
+    masked = np.compress(mask, pixels[tuple(index)], axis - dropped)
+    for entry, expected in (
+        (positions, taken),
+        (np.array(positions, np.int32), taken),
+        (mask, masked),
+        (mask.tolist(), masked),
+    ):
+        index[axis] = entry
+        np.testing.assert_array_equal(stack[tuple(index)], expected)
+
+
 @pytest.mark.parametrize(
-    "index", [[0, 1], None, True, np.True_, 1.0, "x", (..., ...), (0,) * 6, np.array([True, False])]
+    "index",
+    [
+        None,
+        True,
+        np.True_,
+        1.0,
+        "x",
+        (..., ...),
+        (0,) * 6,
+        [0, 2],
+        [0.5],
+        [[0, 1]],
+        ["x"],
+        ([0], [0]),
+        np.array([True, False, True]),
+        np.zeros((2, 2), bool),
+        (0, [None]),
+    ],
 )
 def test_indices_that_are_refused(volume, index):
     with pytest.raises(IndexError):

@@ -5,8 +5,10 @@ import gc
 import multiprocessing
 import os
 import pickle
+import re
 import resource
 import signal
+import struct
 import subprocess
 import sys
 import threading
@@ -466,9 +468,24 @@ def test_doctests():
 def test_view(volume, data):
     picture = volume[1].view()
     assert picture.png.startswith(b"\x89PNG") and "base64" in picture._repr_html_()
+    wide = microtome.from_array(np.zeros((50, 200)), "YX").view(max_size=100)
+    assert wide.size == (100, 25) and re.fullmatch(
+        r"<microtome\.Picture 100 x 25 pixels, \d+ bytes of PNG>", repr(wide)
+    )
     assert volume[1].view_patches(0, None, [(0, 0, 0), (1, -2, 3)], (1, 5, 6)).png.startswith(b"\x89PNG")
     assert "<table>" in volume[1]._repr_html_()
     for bad in [{"sample": 5}, {"channels": [7]}, {"z": 9}, {"region": (0, 0, 99, 99)}, {"max_size": -1}]:
+        with pytest.raises(ValueError, match=r".+"):
+            volume[1].view(**bad)
+    for bad in [
+        {"contrast": (3, 1)},
+        {"contrast": (1, 2, 3)},
+        {"contrast": "best"},
+        {"contrast": [(0, 1)] * 9},
+        {"project": "min"},
+        {"colors": "gray"},
+        {"project": "max", "z": 0},
+    ]:
         with pytest.raises(ValueError, match=r".+"):
             volume[1].view(**bad)
     with pytest.raises(ValueError, match="64"):
@@ -477,6 +494,35 @@ def test_view(volume, data):
         volume[1].view_patches(0, [], [(0, 0, 0)], (1, 1, 1))
     with pytest.raises(KeyError):
         microtome.from_object(Constant()).view(4)
+
+
+def png_size(picture):
+    """Height and width."""
+    width, height = struct.unpack(">II", picture.png[16:24])
+    return height, width
+
+
+def test_styles_of_pictures():
+    values = np.arange(3 * 300 * 300, dtype=np.uint16).reshape(3, 300, 300) % 1000
+    stack = microtome.from_array(values, "ZYX")
+    plain = stack.view(contrast=(100, 900))
+    assert plain.contrast == [(100.0, 900.0)]
+    assert plain.scale == 1.0
+    assert not plain.scale_bar
+    assert stack.view().contrast == [pytest.approx((0, 999), abs=5)]
+    assert stack.view(project="sum").contrast[0][1] > 1500
+    assert stack.view(project="max").png != stack.view(project="mean").png
+    assert stack.view(max_size=100).scale == pytest.approx(1 / 3)
+    assert stack.view(scale_bar=True).scale_bar == "50 px"
+    assert stack.view(colors="labels").contrast == []
+    assert png_size(stack.view(contrast=(100, 900), legend=True))[0] > png_size(plain)[0] == 300
+    sheet = stack.view_patches(0, None, [(0, 0, 0), (1, -2, 3)], (1, 50, 60), contrast=[(0, 999)], max_size=30)
+    assert sheet.contrast == [(0.0, 999.0)]
+    assert sheet.scale == 0.5
+    assert png_size(sheet) == (25, 62)
+    two = microtome.from_array(values[:2], "CYX")
+    assert two.view(contrast=[(0, 10), (5, 20)]).contrast == [(0.0, 10.0), (5.0, 20.0)]
+    assert two.view(contrast="auto").contrast == two.view().contrast
 
 
 class Asked(Constant):

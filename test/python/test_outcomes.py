@@ -112,7 +112,7 @@ def test_an_exception_reaches_the_caller_whole(parallel):
         with pytest.raises(KeyError) as caught:
             stack.extract_patches(0, None, [(row, 0) for row in [0, 2, 4, 6, 8, 11, 10]], (1, 1))
         assert caught.value.args == ("odd", 11)
-        assert [entry.name for entry in caught.traceback][-2:] == ["extract_patches", "extract_patch"]
+        assert [entry.name for entry in caught.traceback][-3:] == ["extract_patches", "read_batch", "extract_patch"]
     assert caught.value.__context__ is None
 
 

@@ -115,6 +115,8 @@ static void a_reason_leaves_the_path_out(void **state)
     mt_error err = MT_ERROR_INIT;
     check_ok(mt_stacks_open(NULL, paths, 1, NULL, &stacks, &err), &err);
     assert_true(mt_stacks_skipped(stacks, 0, &path, &reason));
+    assert_int_equal(mt_stacks_skipped_status(stacks, 0), MT_E_NOT_AN_IMAGE);
+    assert_int_equal(mt_stacks_skipped_status(stacks, 1), MT_OK);
     assert_non_null(strstr(path, "/notes.txt"));
     assert_string_equal(reason, "neither content nor name is of a known format");
     mt_stacks_close(stacks);

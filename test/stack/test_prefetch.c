@@ -149,6 +149,24 @@ static void what_was_fetched_is_not_decoded_again(void **state)
     close_image(&im);
 }
 
+/* A patch outside the image that shows pixels of it mirrored: planes 9 to 2. */
+static void padding_is_fetched_ahead(void **state)
+{
+    (void)state;
+    static image im;
+    mt_prefetch *prefetch;
+    mt_error err = MT_ERROR_INIT;
+    open_image(&im, 1 << 20, NULL, NULL);
+    im.corners[0][0] = -9;
+    im.requests[0].view.padding_mode = MT_PAD_REFLECT;
+    check_ok(mt_prefetch_patches(im.requests, 1, NULL, &prefetch, &err), &err);
+    assert_int_equal(wait_for(prefetch).chunks, 2);
+    check_ok(mt_extract_patches(im.requests, 1, NULL, &err), &err);
+    assert_int_equal(count_decoded(&im), 2);
+    mt_prefetch_end(prefetch);
+    close_image(&im);
+}
+
 /* All other chunks go through the cache, which has room for few: those that are held stay, until they are given up. */
 static void held_chunks_are_not_evicted(void **state)
 {
@@ -350,6 +368,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_was_fetched_is_not_decoded_again),
+        cmocka_unit_test(padding_is_fetched_ahead),
         cmocka_unit_test(held_chunks_are_not_evicted),
         cmocka_unit_test(no_more_than_half_of_the_budget_is_held),
         cmocka_unit_test(without_a_cache_nothing_is_held),

@@ -80,9 +80,10 @@ static void test_tiff(void **state)
 {
     (void)state;
     static const char *const names[] = { "tiff/wsi/rgba_geotiff.tiff",
-                                         "tiff/crafted/ome_pyramid_subifd_tiled_raw.ome.tif",
                                          "tiff/crafted/ome_pyramid_subifd_tiled_deflate_pred2.ome.tif" };
     CHECK_ALL(names, 2);
+    /* All pages are asked for their levels. */
+    check_trips(data_path("tiff/crafted/ome_pyramid_subifd_tiled_raw.ome.tif"), NULL, 4, 1);
     /* Directories between the planes are walked over. */
     check_trips(data_path("tiff/ome/multi-channel-z-series.ome.tif"), NULL, 2, 6);
 }
@@ -126,6 +127,104 @@ static void test_pages(void **state)
     check_pages(NULL, 0, 260, 2);
 }
 
+/* A companion that names n files, of which only the first two are there, and what of it is opened over a slow store. */
+static mt_stack *open_set(const char *folder, int n, bool by_uuid, delayed_log *log)
+{
+    size_t room = 400 + (size_t)n * 120;
+    char path[128], *text = malloc(room);
+    assert_non_null(text);
+    size_t at = (size_t)snprintf(text, room,
+                                 "<OME><Image><Pixels DimensionOrder=\"XYZCT\" SizeX=\"6\" SizeY=\"4\" SizeZ=\"%d\" "
+                                 "SizeC=\"1\" SizeT=\"1\">",
+                                 n);
+    for (int i = 0; i < n; i++)
+        at += (size_t)snprintf(text + at, room - at,
+                               "<TiffData FirstZ=\"%d\" IFD=\"0\"><UUID %s%04d%s>u%d</UUID></TiffData>", i,
+                               by_uuid ? "x=\"" : "FileName=\"f", i, by_uuid ? "\"" : ".tif\"", i);
+    snprintf(text + at, room - at, "</Pixels></Image></OME>");
+    snprintf(path, sizeof path, "%s/x.companion.ome", folder);
+    FILE *file = fopen(path, "w");
+    assert_non_null(file);
+    fputs(text, file);
+    fclose(file);
+    free(text);
+    mt_stack *stack;
+    mt_error err = MT_ERROR_INIT;
+    check_ok(mt_stack_open_wrapped(NULL, path, NULL, &(mt_store_wrap) { delayed_wrap, log }, &stack, &err), &err);
+    return stack;
+}
+
+static float read_plane(mt_stack *stack, int64_t z)
+{
+    mt_error err = MT_ERROR_INIT;
+    const int64_t origin[3] = { z, 0, 0 }, size[3] = { 1, 1, 1 };
+    float value = -1;
+    check_ok(mt_stack_extract_patch(stack, 0, NULL, 0, origin, size, 3, &value, &err), &err);
+    return value;
+}
+
+/* Files of a set are looked for many at once, up to a number. */
+static void test_sets(void **state)
+{
+    (void)state;
+    char folder[] = "/tmp/test_trips_XXXXXX", path[64], command[64];
+    delayed_log log = { .delay_ms = 1 };
+    assert_non_null(mkdtemp(folder));
+    for (int i = 0; i < 2; i++) {
+        snprintf(path, sizeof path, "%s/f%04d.tif", folder, i);
+        write_tiff(path, &(tiff_spec) { .pages = 1, .first_value = 10 + i });
+    }
+    mt_stack *stack = open_set(folder, 200, false, &log);
+    const mt_stack_info *info = mt_stack_get_info(stack);
+    assert_int_equal(info->n_missing, 198);
+    assert_string_equal(info->missing[0], "f0002.tif");
+    assert_int_equal(info->n_warnings, 0);
+    assert_in_range(log.trips, 1, 12);
+    assert_true(read_plane(stack, 1) == 11 && read_plane(stack, 2) == 0);
+    mt_stack_close(stack);
+
+    stack = open_set(folder, 1100, false, &log);
+    info = mt_stack_get_info(stack);
+    assert_int_equal(info->n_missing, 1022);
+    assert_non_null(strstr(info->warnings[0], "1024 of 1100"));
+    assert_true(read_plane(stack, 1) == 11 && read_plane(stack, 1050) == 0);
+    mt_stack_close(stack);
+
+    /* without listings, base names are asked for, as far as the number goes */
+    log.no_list = true;
+    stack = open_set(folder, 1100, false, &log);
+    assert_int_equal(mt_stack_get_info(stack)->n_missing, 1022);
+    mt_stack_close(stack);
+    stack = open_set(folder, 3, false, &log);
+    assert_int_equal(mt_stack_get_info(stack)->n_missing, 1);
+    assert_true(read_plane(stack, 0) == 10 && read_plane(stack, 1) == 11);
+    mt_stack_close(stack);
+    snprintf(command, sizeof command, "rm -r %s", folder);
+    assert_int_equal(system(command), 0);
+}
+
+/* UUIDs are looked for in so many files. */
+static void test_uuids(void **state)
+{
+    (void)state;
+    char folder[] = "/tmp/test_trips_XXXXXX", path[64], text[64], command[64];
+    delayed_log log = { .delay_ms = 0 };
+    assert_non_null(mkdtemp(folder));
+    for (int i = 0; i < 66; i++) {
+        snprintf(path, sizeof path, "%s/f%04d.tif", folder, i);
+        snprintf(text, sizeof text, "<?xml version='1.0'?><OME UUID='urn:uuid:U%d'/>", 65 - i);
+        write_tiff(path, &(tiff_spec) { .pages = 1, .first_value = i, .description = text });
+    }
+    mt_stack *stack = open_set(folder, 3, true, &log);
+    const mt_stack_info *info = mt_stack_get_info(stack);
+    assert_int_equal(info->n_missing, 2); /* those of the last two files */
+    assert_non_null(strstr(info->warnings[0], "64 of the files"));
+    assert_true(read_plane(stack, 2) == 63);
+    mt_stack_close(stack);
+    snprintf(command, sizeof command, "rm -r %s", folder);
+    assert_int_equal(system(command), 0);
+}
+
 /* What fails is not taken for absent. */
 static void test_failure(void **state)
 {
@@ -146,6 +245,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = { cmocka_unit_test(test_zarr),  cmocka_unit_test(test_tiff),
                                         cmocka_unit_test(test_hdf5),  cmocka_unit_test(test_czi),
-                                        cmocka_unit_test(test_pages), cmocka_unit_test(test_failure) };
+                                        cmocka_unit_test(test_pages), cmocka_unit_test(test_sets),
+                                        cmocka_unit_test(test_uuids), cmocka_unit_test(test_failure) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

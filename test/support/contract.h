@@ -28,7 +28,7 @@ const char *axes_for(const char *path);
 mt_status open_any(const char *path, mt_stack **out, mt_error *err);
 
 /* Random boxes (inside, across and beyond every border, negative) of random channels and samples, as stored and as
- * float32, singly and in batches, equal the naive answer. */
+ * float32, with each way of padding, singly and in batches, equal the naive answer. */
 void check_boxes(mt_stack *stack, const whole_image *image, uint64_t seed, int n);
 
 /* Opens path, with axes_for it if options name none, and checks: info is sane; boxes; eight threads at once; no cache and a tiny one; every truncation of a

@@ -50,12 +50,15 @@ static long put_bytes(FILE *f, const void *bytes, size_t size)
 static void put_directory(FILE *f, long *link, const tiff_spec *spec, int page, bool thumbnail, long pixels)
 {
     bool first = page == 0 && !thumbnail;
+    const char *description = first                                                   ? spec->description
+                              : spec->second && page == spec->second_at && !thumbnail ? spec->second
+                                                                                      : NULL;
     int width = thumbnail ? 2 : TIFF_WRITER_WIDTH, height = thumbnail ? 2 : TIFF_WRITER_HEIGHT;
-    long text = 0, extra[2] = { 0 };
+    long text = 0, extra[3] = { 0 };
     unsigned n_extra = 0;
-    if (first && spec->description)
-        text = put_bytes(f, spec->description, strlen(spec->description) + 1);
-    for (; first && n_extra < 2 && spec->extra[n_extra].tag; n_extra++)
+    if (description)
+        text = put_bytes(f, description, strlen(description) + 1);
+    for (; first && n_extra < 3 && spec->extra[n_extra].tag; n_extra++)
         extra[n_extra] = put_bytes(f, spec->extra[n_extra].value, spec->extra[n_extra].size);
     bool rows = spec->strip_gap > 0 && !thumbnail;
     long tables = ftell(f);
@@ -75,7 +78,7 @@ static void put_directory(FILE *f, long *link, const tiff_spec *spec, int page, 
     put_entry(f, 259, 3, 1, 1);
     put_entry(f, 262, 3, 1, 1);
     if (text)
-        put_entry(f, 270, 2, (uint32_t)strlen(spec->description) + 1, (uint32_t)text);
+        put_entry(f, 270, 2, (uint32_t)strlen(description) + 1, (uint32_t)text);
     put_entry(f, 273, 4, rows ? (uint32_t)height : 1, (uint32_t)(rows ? tables : pixels));
     put_entry(f, 278, 3, 1, rows ? 1 : (uint32_t)height);
     put_entry(f, 279, 4, rows ? (uint32_t)height : 1, (uint32_t)(rows ? tables + 4 * height : width * height * 2));

@@ -16,13 +16,15 @@ typedef struct tiff_spec {
     int first_value;
     int strip_gap;           /* > 0: a strip for each row, with so many bytes (even) behind it */
     const char *description; /* of the first page, or NULL */
+    const char *second;      /* of page second_at, or NULL */
+    int second_at;
     struct {
         uint16_t tag; /* more tags of the first page; 0: none */
         uint16_t type;
         uint32_t count;
         const void *value; /* its size bytes */
         size_t size;
-    } extra[2];
+    } extra[3];
 } tiff_spec;
 
 void write_tiff(const char *path, const tiff_spec *spec);

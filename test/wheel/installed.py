@@ -7,11 +7,14 @@ Reads a file of each format: those that NumPy can write are made here; HDF5 and 
 import hashlib
 import json
 import os
+import re
 import struct
 import subprocess
 import sys
 import time
 import zlib
+from importlib import import_module
+from importlib.metadata import entry_points
 from pathlib import Path
 
 import numpy as np
@@ -40,6 +43,17 @@ def check_command():
     assert run(sys.executable, "-m", "microtome", "--version") == version
     assert "zarr" in run(sys.executable, "-m", "microtome", "formats").lower()
     print(f"  {version.strip()}: the command and python -m microtome")
+
+
+def check_napari():
+    """What napari looks for: the manifest, through the entry point, and in it the reader."""
+    [point] = entry_points(group="napari.manifest", name="microtome")
+    package, _, file = point.value.partition(":")
+    manifest = (Path(import_module(package).__file__).parent / file).read_text()
+    module, _, name = re.search(r"python_name: (\S+)", manifest)[1].partition(":")
+    get_reader = getattr(import_module(module), name)
+    assert callable(get_reader("a.tif")) and get_reader("a.raw") is None
+    print("  napari: the manifest and its reader")
 
 
 def write_zarr(path, pixels):
@@ -99,6 +113,7 @@ def main():
     check_import_time()
     check_command()
     check_made(Path.cwd())
+    check_napari()
     data = Path(os.environ["MICROTOME_TEST_DATA"])
     if data.is_dir():
         check_given(data)

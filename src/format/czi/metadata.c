@@ -49,9 +49,10 @@ static mt_status load_end(const czi_file *file, const document *d, size_t n, mt_
     return *out ? czi_read(file, d->offset + (d->size - n), *out, n, err) : MT_E_MEMORY;
 }
 
-/* The next element of a name from *at on, parsed; NULL where there is none, or it is no XML. */
+/* The next element of a name from *at on, parsed; NULL where there is none. One that cannot be parsed is passed over, and
+ * the reason kept in why. */
 static mt_status parse_element(const char **at, const char *start, const char *end, mt_arena *arena, mt_xml **out,
-                               mt_error *err)
+                               mt_error *why, mt_error *err)
 {
     *out = NULL;
     while (!*out) {
@@ -60,11 +61,14 @@ static mt_status parse_element(const char **at, const char *start, const char *e
             return MT_OK;
         *at = to + strlen(end);
         mt_error own = MT_ERROR_INIT;
-        mt_status st = mt_xml_parse(arena, from, (size_t)(*at - from), start, out, &own);
+        const char *repair;
+        mt_status st = mt_xml_parse_loosely(arena, from, (size_t)(*at - from), start, out, &repair, &own);
         if (st == MT_E_MEMORY)
             return mt_fail(err, st, "%s", own.message);
-        if (st)
+        if (st) {
             *out = NULL;
+            *why = own;
+        }
     }
     return MT_OK;
 }
@@ -153,12 +157,12 @@ static void read_interval(const mt_xml *dimensions, mt_chunk_map *map)
 
 /* The last element of a name that has one of two children: settings of an experiment stand before those of the image. */
 static mt_status find_element(const char *text, const char *start, const char *end, const char *child,
-                              const char *other, mt_arena *arena, mt_xml **out, mt_error *err)
+                              const char *other, mt_arena *arena, mt_xml **out, mt_error *why, mt_error *err)
 {
     mt_xml *next;
     mt_status st;
     *out = NULL;
-    while (!(st = parse_element(&text, start, end, arena, &next, err)) && next)
+    while (!(st = parse_element(&text, start, end, arena, &next, why, err)) && next)
         if (mt_xml_child(next, child) || mt_xml_child(next, other))
             *out = next;
     return st;
@@ -166,6 +170,7 @@ static mt_status find_element(const char *text, const char *start, const char *e
 
 typedef struct elements {
     mt_xml *scaling, *dimensions, *display;
+    mt_error why; /* the last that could not be parsed was not */
 } elements;
 
 /* Those that are not found yet. */
@@ -173,12 +178,12 @@ static mt_status find_elements(const char *text, mt_arena *arena, elements *e, m
 {
     mt_status st = MT_OK;
     if (!e->dimensions)
-        st = find_element(text, "<Dimensions>", "</Dimensions>", "Channels", "T", arena, &e->dimensions, err);
+        st = find_element(text, "<Dimensions>", "</Dimensions>", "Channels", "T", arena, &e->dimensions, &e->why, err);
     if (!st && !e->scaling)
-        st = find_element(text, "<Scaling>", "</Scaling>", "Items", "Items", arena, &e->scaling, err);
+        st = find_element(text, "<Scaling>", "</Scaling>", "Items", "Items", arena, &e->scaling, &e->why, err);
     if (!st && !e->display)
         st = find_element(text, "<DisplaySetting>", "</DisplaySetting>", "Channels", "Channels", arena, &e->display,
-                          err);
+                          &e->why, err);
     return st;
 }
 
@@ -227,6 +232,9 @@ mt_status czi_describe(const czi_file *file, const czi_image *image, mt_chunk_ma
         read_scaling(found.scaling, image->factor[map->level], map);
     if (!st && found.dimensions)
         read_interval(found.dimensions, map);
+    if (!st && found.why.status && !(found.scaling && found.dimensions && found.display))
+        st = mt_chunk_map_warn(map, err, "an element of the metadata cannot be parsed, and is ignored: %s",
+                               found.why.message);
     if (!st)
         st = describe_channels(found.display, found.dimensions, image, map, err);
     mt_arena_free(arena);

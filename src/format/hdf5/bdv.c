@@ -133,7 +133,8 @@ static mt_status load_document(const mt_source *source, mt_arena *arena, mt_xml 
     if (!*key)
         return MT_E_MEMORY;
     mt_status st = mt_store_load(source->store, *key, limit, "max_xml_bytes", arena, &text, &size, err);
-    return st ? st : mt_xml_parse(arena, text, size, *key, root, err);
+    const char *repair; /* it tells sizes and names, which are not worth a warning */
+    return st ? st : mt_xml_parse_loosely(arena, text, size, *key, root, &repair, err);
 }
 
 /* The number in the text of a child; -1 if there is none. */

@@ -151,6 +151,11 @@ static mt_status read_channels(mt_reader *r, mt_chunk_map *map, mt_error *err)
         const uint8_t *rgb = mt_read_bytes(r, 3);
         if (rgb)
             memcpy(channels[c].rgb, rgb, 3);
+        channels[c].has_window = mt_read_u8(r);
+        channels[c].window[0] = mt_read_f64(r);
+        channels[c].window[1] = mt_read_f64(r);
+        if (!(channels[c].window[0] < channels[c].window[1])) /* not a number, too */
+            channels[c].has_window = 0;
     }
     map->channels = channels;
     return st;
@@ -202,6 +207,7 @@ static mt_status read_grid(mt_reader *r, mt_chunk_map *map, mt_error *err)
     map->swap = flags >> 1 & 1;
     map->cut_at_edge = flags >> 2 & 1;
     map->axes_assumed = flags >> 3 & 1;
+    map->is_labels = flags >> 4 & 1;
     mt_status st = MT_OK;
     for (int d = 0; !st && d < map->ndim; d++)
         st = read_edges(r, map, d, err);

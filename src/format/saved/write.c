@@ -379,7 +379,8 @@ static void write_fields(const mt_chunk_map *map, mt_buffer *out)
     put_sizes(out, map->shape, n);
     mt_put_bytes(out, map->axes, (size_t)n);
     mt_put_u8(out, (uint8_t)map->dtype);
-    mt_put_u8(out, (uint8_t)(map->ask_axes | map->swap << 1 | map->cut_at_edge << 2 | map->axes_assumed << 3));
+    mt_put_u8(out, (uint8_t)(map->ask_axes | map->swap << 1 | map->cut_at_edge << 2 | map->axes_assumed << 3 |
+                             map->is_labels << 4));
     mt_put_bytes(out, map->fill, sizeof map->fill);
     put_sizes(out, map->chunk_shape, n);
     put_sizes(out, map->chunk_stride, n);
@@ -397,6 +398,9 @@ static void write_fields(const mt_chunk_map *map, mt_buffer *out)
         mt_put_text(out, map->channels[c].name);
         mt_put_u8(out, map->channels[c].has_color != 0);
         mt_put_bytes(out, map->channels[c].rgb, 3);
+        mt_put_u8(out, map->channels[c].has_window != 0);
+        mt_put_f64(out, map->channels[c].window[0]);
+        mt_put_f64(out, map->channels[c].window[1]);
     }
     put_optional(out, map->part);
     put_texts(out, &map->warnings);

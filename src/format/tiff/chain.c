@@ -10,6 +10,9 @@ struct tiff_chain {
     tiff_file file; /* key only, until it is opened */
     mt_lock lock;
     bool opened, missing;
+    bool expected;   /* that the file is not there is an error */
+    const char *why; /* it is missing, or NULL */
+    bool cut;        /* the directory behind the last one is not in the file, or not all of it */
     uint64_t *offsets;
     size_t n, room;
     uint64_t next; /* of the directory behind the last one; 0: there is none */
@@ -37,6 +40,34 @@ void tiff_chain_free(tiff_chain *chain)
         mt_release(chain->file.env, chain->offsets, chain->room * sizeof *chain->offsets);
 }
 
+void tiff_chain_set_missing(tiff_chain *chain, const char *why)
+{
+    chain->opened = chain->missing = true;
+    chain->why = why;
+}
+
+void tiff_chain_set_expected(tiff_chain *chain) { chain->expected = true; }
+
+bool tiff_chain_is_missing(tiff_chain *chain, const char **why)
+{
+    mt_lock_take(&chain->lock);
+    bool missing = chain->opened && chain->missing;
+    mt_lock_give(&chain->lock);
+    if (why)
+        *why = chain->why;
+    return missing;
+}
+
+bool tiff_chain_is_known(tiff_chain *chain, uint64_t *n, bool *cut)
+{
+    mt_lock_take(&chain->lock);
+    bool known = chain->opened && chain->next == 0;
+    *n = chain->n;
+    *cut = chain->cut;
+    mt_lock_give(&chain->lock);
+    return known;
+}
+
 const char *tiff_chain_key(const tiff_chain *chain) { return chain->file.key; }
 
 mt_status tiff_chain_open(tiff_chain *chain, const tiff_file **out, mt_error *err)
@@ -48,7 +79,7 @@ mt_status tiff_chain_open(tiff_chain *chain, const tiff_file **out, mt_error *er
         tiff_file file;
         mt_error own = MT_ERROR_INIT;
         mt_status st = tiff_open_file(chain->file.env, chain->file.store, chain->file.key, &file, &own);
-        if (st && st != MT_E_NOT_FOUND)
+        if (st && (st != MT_E_NOT_FOUND || chain->expected))
             return mt_fail(err, st, "%s", own.message);
         mt_lock_take(&chain->lock);
         if (!chain->opened) {
@@ -106,20 +137,36 @@ mt_status tiff_chain_find(tiff_chain *chain, uint64_t page, uint64_t *offset, mt
     while (page >= chain->n && chain->next != 0) {
         uint64_t at = chain->next, next;
         size_t n = chain->n;
+        bool cut = false;
         mt_lock_give(&chain->lock);
-        st = tiff_read_next(file, at, &next, err);
+        st = tiff_read_next(file, at, &next, n > 0 ? &cut : NULL, err);
         if (st) {
             mt_error_prefix(err, "page %zu", n);
             return st;
         }
         mt_lock_take(&chain->lock);
-        if (n == chain->n && (st = append(chain, next, err)))
+        if (cut && n == chain->n) {
+            chain->cut = true;
+            chain->next = 0;
+        } else if (n == chain->n && (st = append(chain, next, err))) {
             break;
+        }
     }
     if (!st && page < chain->n)
         *offset = chain->offsets[page];
     mt_lock_give(&chain->lock);
     return st;
+}
+
+mt_status tiff_chain_open_page(tiff_chain *chain, uint64_t page, const tiff_file **out, mt_error *err)
+{
+    uint64_t offset;
+    mt_status st = tiff_chain_open(chain, out, err);
+    if (st || !*out || (st = tiff_chain_find(chain, page, &offset, err)))
+        return st;
+    if (offset == 0)
+        *out = NULL;
+    return MT_OK;
 }
 
 mt_status tiff_chain_read(tiff_chain *chain, uint64_t page, tiff_ifd *out, mt_error *err)

@@ -90,14 +90,17 @@ typedef struct raw_ifd {
     int n;
 } raw_ifd;
 
-static mt_status fetch_ifd(const tiff_file *file, uint64_t offset, raw_ifd *out, mt_error *err)
+/* *cut: the end of the file comes before the end of the directory, which is then an error, too. */
+static mt_status fetch_ifd(const tiff_file *file, uint64_t offset, raw_ifd *out, bool *cut, mt_error *err)
 {
+    *cut = offset >= file->size;
     size_t entry = file->big ? 20 : 12, head = file->big ? 8 : 2, tail = file->big ? 8 : 4, size = READ_AHEAD;
     mt_status st = read_some(file, offset, out->bytes, &size, err);
     if (st)
         return st;
     out->reader = mt_reader_over(out->bytes, size, file->big_endian);
     uint64_t n = file->big ? mt_read_u64(&out->reader) : mt_read_u16(&out->reader);
+    *cut = out->reader.failed;
     if (out->reader.failed || n > TIFF_MAX_ENTRIES)
         return mt_fail(err, MT_E_CORRUPT, "the directory at byte %llu has %llu entries", (unsigned long long)offset,
                        (unsigned long long)n);
@@ -110,10 +113,10 @@ static mt_status fetch_ifd(const tiff_file *file, uint64_t offset, raw_ifd *out,
         mt_read_skip(&out->reader, head);
     }
     out->n = (int)n;
-    return mt_read_left(&out->reader) < (size_t)n * entry
-               ? mt_fail(err, MT_E_CORRUPT, "the file ends inside the directory at byte %llu",
-                         (unsigned long long)offset)
-               : MT_OK;
+    *cut = mt_read_left(&out->reader) < (size_t)n * entry;
+    return *cut ? mt_fail(err, MT_E_CORRUPT, "the file ends inside the directory at byte %llu",
+                          (unsigned long long)offset)
+                : MT_OK;
 }
 
 /* A last directory may lack its end. */
@@ -126,7 +129,8 @@ static uint64_t read_next(const tiff_file *file, mt_reader *r)
 mt_status tiff_read_ifd(const tiff_file *file, uint64_t offset, tiff_ifd *out, mt_error *err)
 {
     raw_ifd raw;
-    mt_status st = fetch_ifd(file, offset, &raw, err);
+    bool cut;
+    mt_status st = fetch_ifd(file, offset, &raw, &cut, err);
     if (st)
         return st;
     out->n = raw.n;
@@ -135,12 +139,17 @@ mt_status tiff_read_ifd(const tiff_file *file, uint64_t offset, tiff_ifd *out, m
     return MT_OK;
 }
 
-mt_status tiff_read_next(const tiff_file *file, uint64_t offset, uint64_t *next, mt_error *err)
+mt_status tiff_read_next(const tiff_file *file, uint64_t offset, uint64_t *next, bool *cut, mt_error *err)
 {
     raw_ifd raw;
-    mt_status st = fetch_ifd(file, offset, &raw, err);
+    bool is_cut;
+    mt_error own = MT_ERROR_INIT;
+    mt_status st = fetch_ifd(file, offset, &raw, &is_cut, &own);
+    *next = 0;
+    if (cut)
+        *cut = st == MT_E_CORRUPT && is_cut;
     if (st)
-        return st;
+        return cut && *cut ? MT_OK : mt_fail(err, st, "%s", own.message);
     mt_read_skip(&raw.reader, (size_t)raw.n * (file->big ? 20 : 12));
     *next = read_next(file, &raw.reader);
     return MT_OK;
@@ -245,6 +254,18 @@ mt_status tiff_get_text(const tiff_file *file, const tiff_ifd *ifd, uint16_t tag
     if (!*out)
         return MT_E_MEMORY;
     return bytes ? read_values(file, entry, 0, *out, *size, err) : MT_OK;
+}
+
+mt_status tiff_get_start(const tiff_file *file, const tiff_ifd *ifd, uint16_t tag, char *out, size_t room,
+                         mt_error *err)
+{
+    const tiff_entry *entry = tiff_find(ifd, tag);
+    uint64_t bytes = entry && type_size(entry->type) == 1 ? entry->count : 0;
+    size_t n = bytes < room - 1 ? (size_t)bytes : room - 1;
+    if (n && !entry->inside && (entry->offset > file->size || n > file->size - entry->offset))
+        n = 0;
+    out[n] = 0;
+    return n ? read_values(file, entry, 0, out, n, err) : MT_OK;
 }
 
 mt_status tiff_get_fraction(const tiff_file *file, const tiff_ifd *ifd, uint16_t tag, double *out, mt_error *err)

@@ -11,25 +11,7 @@
 /* Pages behind so many strips are not looked at for strips that follow each other: they may share one table. */
 #define MAX_ALL_STRIPS 4194304
 
-/* A smaller version of the image before: it says so, or it is tiled and half the size. */
-static bool is_level(const tiff_series *above, const tiff_page *page, uint64_t n_pages)
-{
-    if (above->n_planes != n_pages || above->sub_levels > 0 || above->page.dtype != page->dtype ||
-        above->page.samples != page->samples)
-        return false;
-    const tiff_page *last = above->n_page_levels ? &above->levels[above->n_page_levels - 1]->page : &above->page;
-    if (page->width >= last->width || page->height >= last->height)
-        return false;
-    return page->reduced ||
-           (page->tiled && last->tiled && page->width >= last->width / 2 - 1 && page->width <= last->width / 2 + 1 &&
-            page->height >= last->height / 2 - 1 && page->height <= last->height / 2 + 1);
-}
-
-static int count_sub_levels(const tiff_ifd *ifd)
-{
-    const tiff_entry *subs = tiff_find(ifd, TAG_SUB_IFDS);
-    return subs ? (int)mt_min_i64((int64_t)(subs->count & INT64_MAX), TIFF_MAX_LEVELS) : 0;
-}
+static uint64_t least_of(uint64_t a, uint64_t b) { return a < b ? a : b; }
 
 static mt_status read_page(tiff_scan *c, uint64_t n, tiff_ifd *ifd, tiff_page *page, mt_error *err)
 {
@@ -39,24 +21,50 @@ static mt_status read_page(tiff_scan *c, uint64_t n, tiff_ifd *ifd, tiff_page *p
     return st;
 }
 
-/* Whether as many pages follow that look like the first as the description says. */
-static mt_status fits_chain(tiff_scan *c, const tiff_series *series, bool *out, mt_error *err)
+/* Whether the pages of a description are counted: not where they are very many, and may all be there. */
+static bool must_count(const tiff_scan *c, const tiff_series *series)
 {
-    uint64_t offset;
+    uint64_t bytes;
+    return series->n_planes <= PAGES_TO_CHECK ||
+           (tiff_is_raw(&series->page) &&
+            (mt_mul_u64((uint64_t)(series->page.width * series->page.height), series->n_planes, &bytes) ||
+             bytes > c->file->size));
+}
+
+/* Takes the pages from first on that look like the first, as many as the description says at most. */
+static mt_status take_pages(tiff_scan *c, tiff_series *series, uint64_t *n, mt_error *err)
+{
+    uint64_t offset, least_subs = UINT64_MAX;
     tiff_ifd ifd;
     tiff_page page;
-    *out = true;
-    if (series->n_planes > PAGES_TO_CHECK)
-        return MT_OK;
-    for (uint64_t n = 0; n < series->n_planes && *out; n++) {
-        mt_status st = tiff_chain_find(c->chain, c->first + n, &offset, err);
-        if (st || !(*out = offset != 0))
+    bool fits = true;
+    for (*n = 0; *n < series->n_planes; ++*n) {
+        mt_status st = tiff_chain_find(c->chain, c->first + *n, &offset, err);
+        if (st || offset == 0)
             return st;
-        if ((st = read_page(c, c->first + n, &ifd, &page, err)))
+        if ((st = read_page(c, c->first + *n, &ifd, &page, err)) ||
+            (st = tiff_take_plane(c->images, series, *n, &page, &fits, err)))
             return st;
-        *out = tiff_same_page(&page, &series->page);
+        if (!fits)
+            break;
+        least_subs = least_of(least_subs, tiff_count_sub_ifds(&ifd));
     }
-    return MT_OK;
+    return tiff_limit_sub_levels(c->images, series, least_subs, err);
+}
+
+/* Whether pages are as a description says: perhaps fewer, where acquisition may have stopped early. */
+static mt_status fits_chain(tiff_scan *c, tiff_series *series, bool *out, mt_error *err)
+{
+    uint64_t n;
+    *out = true;
+    if (!must_count(c, series))
+        return MT_OK;
+    mt_status st = take_pages(c, series, &n, err);
+    if (st || n == series->n_planes)
+        return st;
+    uint64_t frame = series->may_end_early ? series->n_planes / (uint64_t)series->shape[0] : series->n_planes;
+    *out = n >= frame;
+    return *out ? tiff_cut_frames(c->images, series, n / frame, err) : MT_OK;
 }
 
 /* Planes that would lie in a row from the first pixel of a page on. */
@@ -128,6 +136,8 @@ static mt_status check_whole(tiff_scan *c, const tiff_series *series, const plan
 static mt_status find_contiguous(tiff_scan *c, const tiff_ifd *ifd, tiff_series *series, bool described, mt_error *err)
 {
     plane_row row;
+    if (series->planes)
+        return MT_OK;
     mt_status st = find_row(c, ifd, &series->page, &row, err);
     if (!st && described && row.planes < series->n_planes)
         st = check_whole(c, series, &row, err);
@@ -159,57 +169,94 @@ static mt_status describe_image(tiff_scan *c, tiff_series **out, mt_error *err)
     if (st || (st = tiff_describe_planes(c, &ifd, series, &found, err)) || !found)
         return st;
     series->first_page = c->first;
-    series->sub_levels = count_sub_levels(&ifd);
-    if ((st = find_contiguous(c, &ifd, series, true, err)))
+    if ((st = tiff_find_sub_levels(c->images, c->file, &ifd, series, err)) ||
+        (st = tiff_find_resolution(c->file, &ifd, series, err)) || (st = find_contiguous(c, &ifd, series, true, err)))
         return st;
-    if (!series->contiguous && series->n_planes > c->file->env->limits.max_pages)
-        return MT_OK; /* it cannot fit the file */
-    if (!series->contiguous && ((st = fits_chain(c, series, &found, err)) || !found))
+    found = series->contiguous || series->n_planes <= c->file->env->limits.max_pages;
+    if (!series->contiguous && found)
+        st = fits_chain(c, series, &found, err);
+    if (st || !found) {
+        c->unfit = series->n_planes;
         return st;
+    }
+    series->end_page = c->first + (series->one_directory ? 1 : series->n_planes);
     *out = series;
     return tiff_add_series(c->images, series, err);
 }
 
-/* The pages from first up to end become a series, or a level of the one before. */
-static mt_status close_series(tiff_scan *c, const tiff_page *page, uint64_t end, mt_error *err)
+/* A run of pages becomes a series, or a level of one before. */
+static mt_status close_series(tiff_scan *c, tiff_series *series, uint64_t least_subs, mt_error *err)
 {
-    uint64_t n = end - c->first;
-    tiff_series *series = mt_arena_alloc(c->images->arena, 1, sizeof *series, err);
     tiff_ifd ifd;
-    if (!series)
-        return MT_E_MEMORY;
-    series->page = *page;
-    series->n_planes = n;
-    series->first_page = c->first;
-    tiff_add_axis(series, '?', (int64_t)n);
-    tiff_series *above = c->images->n ? c->images->series[c->images->n - 1] : NULL;
-    if (above && above->n_page_levels < TIFF_MAX_LEVELS && is_level(above, page, n)) {
+    tiff_series *above = tiff_find_above(c->images, &series->page, c->first, series->n_planes);
+    if (above) {
         above->levels[above->n_page_levels++] = series;
+        above->end_page = series->end_page;
         return MT_OK;
     }
     mt_status st = tiff_chain_read(c->chain, c->first, &ifd, err);
-    if (st)
-        return st;
-    series->sub_levels = count_sub_levels(&ifd);
-    if ((st = find_contiguous(c, &ifd, series, false, err)))
+    if (st || (st = tiff_find_sub_levels(c->images, c->file, &ifd, series, err)) ||
+        (st = tiff_limit_sub_levels(c->images, series, least_subs, err)) ||
+        (st = tiff_find_resolution(c->file, &ifd, series, err)) ||
+        (c->first == 0 &&
+         ((st = tiff_describe_scanimage(c, &ifd, series, err)) || (st = tiff_describe_ndtiff(c, series, err)))) ||
+        (st = find_contiguous(c, &ifd, series, false, err)))
         return st;
     return tiff_add_series(c->images, series, err);
 }
 
-/* The pages from first on that look alike. */
+/* Whether the n-th page is the next plane of a run. Where tifffile has described the first alone, a page may be the first
+ * of more that it has described. */
+static mt_status continues_run(tiff_scan *c, tiff_series *series, bool described, const tiff_ifd *ifd,
+                               const tiff_page *page, bool *out, mt_error *err)
+{
+    bool starts = false;
+    *out = false;
+    mt_status st = described && tiff_alike(page, &series->page) ? tiff_starts_image(c, ifd, page, &starts, err) : MT_OK;
+    return st || starts ? st : tiff_take_plane(c->images, series, series->n_planes, page, out, err);
+}
+
+/* The pages from first on that have pixels of one shape and type. */
 static mt_status collect_run(tiff_scan *c, mt_error *err)
 {
     tiff_ifd ifd;
-    tiff_page first, page;
-    uint64_t n = c->first, offset;
-    mt_status st = read_page(c, n, &ifd, &first, err);
-    do {
-        if (st || (st = tiff_chain_find(c->chain, ++n, &offset, err)))
-            return st;
-    } while (offset && !(st = read_page(c, n, &ifd, &page, err)) && tiff_same_page(&page, &first));
-    if (st || (st = close_series(c, &first, n, err)))
+    tiff_page page;
+    uint64_t offset;
+    bool goes_on = true;
+    tiff_series *series = mt_arena_alloc(c->images->arena, 1, sizeof *series, err);
+    if (!series)
+        return MT_E_MEMORY;
+    mt_status st = read_page(c, c->first, &ifd, &series->page, err);
+    if (st)
         return st;
-    c->first = n;
+    bool described;
+    if ((st = tiff_has_shape(c, &ifd, &described, err)))
+        return st;
+    uint64_t least_subs = tiff_count_sub_ifds(&ifd);
+    for (series->n_planes = 1; goes_on; series->n_planes += goes_on) {
+        uint64_t n = c->first + series->n_planes;
+        if ((st = tiff_chain_find(c->chain, n, &offset, err)))
+            return st;
+        if (offset == 0)
+            break;
+        if ((st = read_page(c, n, &ifd, &page, err)) ||
+            (st = continues_run(c, series, described, &ifd, &page, &goes_on, err)))
+            return st;
+        if (goes_on)
+            least_subs = least_of(least_subs, tiff_count_sub_ifds(&ifd));
+    }
+    if (c->unfit && (st = tiff_warn(c->images, series, err,
+                                    "the description counts %llu planes, which the pages do not fit: it is ignored",
+                                    (unsigned long long)c->unfit)))
+        return st;
+    c->unfit = 0;
+    series->first_page = c->first;
+    series->end_page = c->first + series->n_planes;
+    tiff_add_axis(series, '?', (int64_t)series->n_planes);
+    uint64_t end = series->end_page;
+    if ((st = close_series(c, series, least_subs, err)))
+        return st;
+    c->first = end;
     return MT_OK;
 }
 
@@ -228,7 +275,7 @@ static mt_status collect_images(tiff_scan *c, bool all, mt_error *err)
         if (!c->images->complete)
             return MT_OK;
         if (series)
-            c->first += series->one_directory ? 1 : series->n_planes;
+            c->first = series->end_page;
     }
 }
 
@@ -244,7 +291,7 @@ static mt_status describe_by_tags(tiff_scan *c, const tiff_ifd *ifd, bool *found
     mt_status st = tiff_read_page(c->file, ifd, &series->page, err);
     if (st || (st = tiff_describe_lsm(c, ifd, series, found, err)))
         return st;
-    if (!*found && (st = tiff_describe_stk(c->file, ifd, series, found, err)))
+    if (!*found && (st = tiff_describe_stk(c, ifd, series, found, err)))
         return st;
     return *found ? tiff_add_series(c->images, series, err) : MT_OK;
 }
@@ -279,9 +326,7 @@ static mt_status find_in_companion(tiff_scan *c, mt_error *err)
     const mt_source *source = c->source;
     mt_status st = mt_store_load(source->store, source->key, source->env->limits.max_xml_bytes, "max_xml_bytes",
                                  c->scratch, &text, &size, err);
-    if (st || (st = tiff_describe_ome(c, text, size, &found, err)))
-        return st;
-    return found ? MT_OK : mt_fail(err, MT_E_CORRUPT, "no image of this OME-XML is there");
+    return st ? st : tiff_describe_ome(c, text, size, &found, err);
 }
 
 static mt_status scan_file(tiff_scan *scan, bool all, mt_error *err)

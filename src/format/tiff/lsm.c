@@ -13,7 +13,7 @@
 #define MICROMETERS 1e6
 
 typedef struct lsm_info {
-    int64_t z, channels, t, positions, tiles;
+    int64_t y, z, channels, t, positions, tiles;
     uint16_t scan_type;
     double pixel_size[3]; /* X, Y, Z in metres */
 } lsm_info;
@@ -26,6 +26,8 @@ static bool read_info(const char *bytes, size_t size, bool big_endian, lsm_info 
     out->z = mt_read_i32(&r);
     out->channels = mt_read_i32(&r);
     out->t = mt_read_i32(&r);
+    mt_read_seek(&r, 12);
+    out->y = mt_read_i32(&r);
     mt_read_seek(&r, LSM_PIXEL_SIZES);
     for (int i = 0; i < 3; i++)
         out->pixel_size[i] = mt_read_f64(&r);
@@ -38,8 +40,15 @@ static bool read_info(const char *bytes, size_t size, bool big_endian, lsm_info 
     return good && out->z > 0 && out->t > 0 && out->channels > 0;
 }
 
-/* Scans along x and y, in z and in time. Lines, points and x-z planes keep their pages as they come. */
+/* Scans along x and y, in z and in time. Lines and points keep their pages as they come. */
 static bool is_plane_scan(uint16_t scan_type) { return scan_type == 0 || scan_type == 3 || scan_type == 6; }
+
+/* Scans along x and z, also in time and along splines: a page is all of Z. */
+static bool is_depth_scan(const lsm_info *info, const tiff_page *page)
+{
+    bool fits = info->y == 1 && info->z == page->height;
+    return fits && (info->scan_type == 1 || info->scan_type == 4 || info->scan_type == 8 || info->scan_type == 9);
+}
 
 /* Every other page, where the second is a thumbnail. */
 static mt_status find_step(tiff_chain *chain, const tiff_file *file, uint64_t *step, mt_error *err)
@@ -87,8 +96,13 @@ mt_status tiff_describe_lsm(const tiff_scan *scan, const tiff_ifd *ifd, tiff_ser
     int64_t planes;
     *found = false;
     mt_status st = tiff_get_text(file, ifd, TAG_LSM_INFO, scan->scratch, &bytes, &size, err);
-    if (st || size == 0 || !read_info(bytes, size, file->big_endian, &info) || !is_plane_scan(info.scan_type))
+    if (st || size == 0 || !read_info(bytes, size, file->big_endian, &info))
         return st;
+    series->rows_are_z = is_depth_scan(&info, &series->page);
+    if (series->rows_are_z)
+        info.z = 1;
+    else if (!is_plane_scan(info.scan_type))
+        return MT_OK;
     if (!file->big && file->size > UINT32_MAX)
         return mt_fail(err, MT_E_UNSUPPORTED, "LSM files of more than 4 GB, whose offsets wrap around, are not read");
     int64_t channels = series->page.samples == info.channels ? 1 : info.channels;

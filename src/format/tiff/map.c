@@ -1,21 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The chunk map of a series: which page, which strip or tile, where its bytes lie. */
+#include "base/checked.h"
 #include "base/reader.h"
-#include "format/tiff/tiff.h"
+#include "format/tiff/map.h"
 
 #include <string.h>
-
-typedef struct tiff_state {
-    mt_env *env;
-    const tiff_images *images;
-    tiff_page page;           /* of this level */
-    uint64_t first_page;      /* of the first plane, and */
-    const tiff_plane *planes; /* NULL, or where each lies */
-    int level;                /* 0, or the number of the SubIFD */
-    int leading;              /* dimensions before those of the page */
-    bool loose_counts;
-    uint64_t owner; /* of the strip tables in the index cache */
-} tiff_state;
 
 /* Offsets and sizes of all chunks of a plane, as the index cache keeps them. */
 typedef struct table_making {
@@ -30,42 +19,44 @@ static tiff_plane find_plane(const tiff_state *s, uint64_t plane)
     return (tiff_plane) { .file = 0, .page = (uint32_t)(s->first_page + plane) };
 }
 
-/* The directory of a plane at the level; *file is NULL where the plane is not stored. */
+/* The directory of a plane at the level, and where it lies; *file is NULL where the plane is not stored. */
 static mt_status find_directory(const tiff_state *s, uint64_t plane, const tiff_file **file, tiff_ifd *ifd,
-                                mt_error *err)
+                                uint64_t *offset, mt_error *err)
 {
     tiff_plane at = find_plane(s, plane);
     *file = NULL;
     if (at.file == TIFF_NO_FILE)
         return MT_OK;
     tiff_chain *chain = s->images->files[at.file];
-    mt_status st = tiff_chain_open(chain, file, err);
-    if (st || !*file || (st = tiff_chain_read(chain, at.page, ifd, err)) || s->level == 0)
+    /* what OME-XML places on a page that the file lacks is missing; elsewhere pages were counted */
+    mt_status st = s->planes ? tiff_chain_open_page(chain, at.page, file, err) : tiff_chain_open(chain, file, err);
+    if (st || !*file || (st = tiff_chain_read(chain, at.page, ifd, err)) ||
+        (st = tiff_chain_find(chain, at.page, offset, err)) || s->sub_ifd < 0)
         return st;
     const tiff_entry *subs = tiff_find(ifd, TAG_SUB_IFDS);
-    uint64_t offset;
-    if (!subs || subs->count < (uint64_t)s->level)
+    if (!subs || subs->count <= (uint64_t)s->sub_ifd)
         return mt_fail(err, MT_E_CORRUPT, "the page has no level %d", s->level);
-    if ((st = tiff_get_numbers(*file, subs, (uint64_t)s->level - 1, 1, &offset, err)))
+    if ((st = tiff_get_numbers(*file, subs, (uint64_t)s->sub_ifd, 1, offset, err)))
         return st;
-    return tiff_read_ifd(*file, offset, ifd, err);
+    return tiff_read_ifd(*file, *offset, ifd, err);
 }
 
-static mt_status read_table(const tiff_state *s, const tiff_file *file, const tiff_ifd *ifd, uint64_t *table, size_t n,
-                            mt_error *err)
+static mt_status read_table(const tiff_kind *kind, const tiff_file *file, const tiff_ifd *ifd, uint64_t *table,
+                            size_t n, mt_error *err)
 {
-    const tiff_entry *offsets = tiff_find(ifd, s->page.tiled ? TAG_TILE_OFFSETS : TAG_STRIP_OFFSETS);
-    const tiff_entry *counts = tiff_find(ifd, s->page.tiled ? TAG_TILE_COUNTS : TAG_STRIP_COUNTS);
+    bool tiled = kind->page.tiled;
+    const tiff_entry *offsets = tiff_find(ifd, tiled ? TAG_TILE_OFFSETS : TAG_STRIP_OFFSETS);
+    const tiff_entry *counts = tiff_find(ifd, tiled ? TAG_TILE_COUNTS : TAG_STRIP_COUNTS);
     if (!offsets) /* some writers use the other tag */
-        offsets = tiff_find(ifd, s->page.tiled ? TAG_STRIP_OFFSETS : TAG_TILE_OFFSETS);
+        offsets = tiff_find(ifd, tiled ? TAG_STRIP_OFFSETS : TAG_TILE_OFFSETS);
     if (!counts)
-        counts = tiff_find(ifd, s->page.tiled ? TAG_STRIP_COUNTS : TAG_TILE_COUNTS);
+        counts = tiff_find(ifd, tiled ? TAG_STRIP_COUNTS : TAG_TILE_COUNTS);
     if (!offsets)
         return mt_fail(err, MT_E_CORRUPT, "the page has no offsets of strips or tiles");
     mt_status st = tiff_get_numbers(file, offsets, 0, n, table, err);
     if (st || counts)
         return st ? st : tiff_get_numbers(file, counts, 0, n, table + n, err);
-    if (!tiff_is_raw(&s->page) || n > 1)
+    if (!tiff_is_raw(&kind->page) || n > 1)
         return mt_fail(err, MT_E_CORRUPT, "the page has no sizes of strips or tiles");
     table[1] = table[0] < file->size ? file->size - table[0] : 0;
     return MT_OK;
@@ -75,14 +66,16 @@ static mt_status make_table(void *argument, void **data, size_t *size, mt_error 
 {
     const table_making *m = argument;
     const tiff_state *s = m->state;
+    const tiff_kind *kind = tiff_kind_of(s, m->plane);
     const tiff_file *file;
     tiff_ifd ifd;
     tiff_page page;
-    size_t n = (size_t)tiff_page_chunks(&s->page);
-    mt_status st = find_directory(s, m->plane, &file, &ifd, err);
+    uint64_t offset = 0;
+    size_t n = (size_t)tiff_page_chunks(&kind->page);
+    mt_status st = find_directory(s, m->plane, &file, &ifd, &offset, err);
     if (st || (file && (st = tiff_read_page(file, &ifd, &page, err))))
         return st;
-    if (file && !tiff_same_page(&page, &s->page))
+    if (file && !tiff_same_page(&page, &kind->page))
         return mt_fail(err, MT_E_UNSUPPORTED, "it differs from the first page of its image");
     /* 8 bytes of the file for each entry at the least were they LONG8; 1 as BYTE: a table beyond that is a lie */
     if (file && n > file->size)
@@ -95,7 +88,14 @@ static mt_status make_table(void *argument, void **data, size_t *size, mt_error 
     *size = 2 * n * sizeof(uint64_t);
     if ((st = mt_alloc(s->env, *size, data, err)) || !file)
         return st;
-    if ((st = read_table(s, file, &ifd, *data, n, err)))
+    uint64_t *table = *data;
+    const tiff_counts counts = { .file_size = file->size,
+                                 .directory = offset,
+                                 .decoded = kind->decoded,
+                                 .most = kind->most,
+                                 .loose = s->loose_counts && page.compression == TIFF_LZW };
+    if ((st = read_table(kind, file, &ifd, table, n, err)) ||
+        (st = tiff_mend_counts(s->env, &counts, table, table + n, n, err)))
         mt_release(s->env, *data, *size);
     return st;
 }
@@ -141,11 +141,9 @@ static void number_chunk(const mt_chunk_map *map, const int64_t *position, uint6
         *chunk = *chunk * (uint64_t)chunks_along(map, d) + (uint64_t)position[d];
 }
 
-static mt_status locate(const mt_chunk_map *map, const int64_t *position, mt_chunk_ref *out, mt_error *err)
+mt_status tiff_locate(const mt_chunk_map *map, uint64_t plane, uint64_t chunk, mt_chunk_ref *out, mt_error *err)
 {
     const tiff_state *s = map->state;
-    uint64_t plane, chunk;
-    number_chunk(map, position, &plane, &chunk);
     table_making m = { s, plane };
     mt_cache_entry *entry;
     mt_status st = mt_cache_get(s->env->index_cache, s->owner, plane, make_table, &m, &entry, err);
@@ -153,9 +151,19 @@ static mt_status locate(const mt_chunk_map *map, const int64_t *position, mt_chu
         st = place_chunk(s, plane, chunk, entry, out, err);
         mt_cache_release(s->env->index_cache, entry);
     }
-    if (st)
+    uint32_t number = find_plane(s, plane).file;
+    if (st && number > 0 && number < s->images->n_files)
+        mt_error_prefix(err, "plane %llu, in %s", (unsigned long long)plane, tiff_chain_key(s->images->files[number]));
+    else if (st)
         mt_error_prefix(err, "plane %llu", (unsigned long long)plane);
     return st;
+}
+
+static mt_status locate(const mt_chunk_map *map, const int64_t *position, mt_chunk_ref *out, mt_error *err)
+{
+    uint64_t plane, chunk;
+    number_chunk(map, position, &plane, &chunk);
+    return tiff_locate(map, plane, chunk, out, err);
 }
 
 /* Behind the last plane of a row of planes, or behind all. */
@@ -202,16 +210,19 @@ static void add_dimension(mt_chunk_map *map, char axis, int64_t size, int64_t ch
     map->chunk_shape[d] = chunk;
 }
 
-/* The dimensions of the page behind the leading ones: samples, rows and columns, or rows, columns and samples. */
+/* The dimensions of the page behind the leading ones: samples, rows and columns, or rows, columns and samples. Rows of
+ * an x-z scan lie along Z, and Y has a length of 1. */
 static mt_status set_dimensions(mt_chunk_map *map, const tiff_series *series, const tiff_page *page, mt_error *err)
 {
-    if (series->ndim + 3 > MT_MAX_DIMS)
+    if (series->ndim + 4 > MT_MAX_DIMS)
         return mt_fail(err, MT_E_LIMIT, "more dimensions than max_dimensions (%d)", MT_MAX_DIMS);
     for (int d = 0; d < series->ndim; d++)
         add_dimension(map, series->axes[d], series->shape[d], 1);
     if (page->planar)
         add_dimension(map, 'C', page->samples, 1);
-    add_dimension(map, 'Y', page->height, page->chunk_height);
+    add_dimension(map, series->rows_are_z ? 'Z' : 'Y', page->height, page->chunk_height);
+    if (series->rows_are_z)
+        add_dimension(map, 'Y', 1, 1);
     add_dimension(map, 'X', page->width, page->chunk_width);
     if (page->samples > 1 && !page->planar)
         add_dimension(map, 'C', page->samples, page->samples);
@@ -230,38 +241,86 @@ static mt_status make_state(mt_chunk_map *map, const tiff_images *images, const 
     tiff_state *s = mt_arena_alloc(map->arena, 1, sizeof *s, err);
     if (!s)
         return MT_E_MEMORY;
+    const tiff_kinds *kinds = level == 0 ? series->kinds : NULL;
     *s = (tiff_state) { .env = mt_arena_env(map->arena),
                         .images = images,
                         .first_page = series->first_page,
                         .planes = series->planes,
+                        .n_planes = series->n_planes,
                         .level = level,
+                        .sub_ifd = level ? series->sub_ifds[level - 1] : -1,
                         .leading = series->ndim,
                         .loose_counts = series->loose_counts,
+                        .n_kinds = kinds ? kinds->n : 1,
+                        .kind_of = kinds ? kinds->of : NULL,
                         .owner = mt_chunk_map_new_owner(map) };
     map->state = s;
-    map->locate = locate;
-    map->find_stored = find_stored;
+    s->kinds = mt_arena_alloc(map->arena, s->n_kinds, sizeof *s->kinds, err);
+    if (!s->kinds)
+        return MT_E_MEMORY;
+    s->kinds[0].plane = series->reference;
+    for (size_t i = 0; kinds && i < kinds->n; i++)
+        s->kinds[i].plane = kinds->first[i];
+    return MT_OK;
+}
+
+/* Tells of byte counts of 0 by that of the first strip or tile. What cannot be read is an error when chunks are. */
+static mt_status tell_of_counts(mt_chunk_map *map, const tiff_file *file, const tiff_ifd *ifd, const tiff_page *page,
+                                mt_error *err)
+{
+    uint64_t offset, count;
+    if (tiff_get_number(file, ifd, page->tiled ? TAG_TILE_OFFSETS : TAG_STRIP_OFFSETS, 0, &offset, NULL) ||
+        tiff_get_number(file, ifd, page->tiled ? TAG_TILE_COUNTS : TAG_STRIP_COUNTS, 1, &count, NULL) || offset == 0 ||
+        count > 0)
+        return MT_OK;
+    return mt_chunk_map_warn(map, err,
+                             "byte counts of %s are 0: each is read up to the next one or the end of the file",
+                             page->tiled ? "tiles" : "strips");
+}
+
+/* What planes of a kind are like. The map's chain and byte order are those of the last kind. */
+static mt_status read_kind(mt_chunk_map *map, tiff_kind *kind, mt_error *err)
+{
+    const tiff_state *s = map->state;
+    tiff_ifd ifd;
+    const tiff_file *file;
+    uint64_t offset;
+    tiff_page *page = &kind->page;
+    mt_status st = find_directory(s, kind->plane, &file, &ifd, &offset, err);
+    if (st)
+        return st;
+    if (!file)
+        return mt_fail(err, MT_E_NOT_FOUND, "the file of the first plane is gone");
+    if ((st = tiff_read_page(file, &ifd, page, err)) || (st = tiff_set_chain(map, file, &ifd, page, err)) ||
+        (st = tell_of_counts(map, file, &ifd, page, err)))
+        return st;
+    const int64_t sizes[4] = { page->chunk_width, page->chunk_height, page->planar ? 1 : page->samples,
+                               (int64_t)mt_dtype_size(page->dtype) };
+    int64_t bytes;
+    if (mt_product_i64(sizes, 4, &bytes))
+        bytes = INT64_MAX; /* mt_chunk_map_check refuses it */
+    kind->chain = map->chain;
+    kind->swap = map->swap;
+    kind->decoded = (uint64_t)bytes;
+    kind->most = map->chain.n_steps ? mt_chain_encoded_bound(&map->chain, (size_t)bytes) : (size_t)bytes;
     return MT_OK;
 }
 
 static mt_status map_pages(mt_chunk_map *map, const tiff_images *images, const tiff_series *series, int level,
                            mt_error *err)
 {
-    tiff_ifd ifd;
-    const tiff_file *file;
     mt_status st = make_state(map, images, series, level, err);
-    if (st)
-        return st;
     tiff_state *s = map->state;
-    if ((st = find_directory(s, series->reference, &file, &ifd, err)))
+    for (size_t i = 0; !st && i < s->n_kinds; i++)
+        st = read_kind(map, &s->kinds[i], err);
+    if (st || (st = set_dimensions(map, series, &s->kinds[0].page, err)))
         return st;
-    if (!file)
-        return mt_fail(err, MT_E_NOT_FOUND, "the file of the first plane is gone");
-    if ((st = tiff_read_page(file, &ifd, &s->page, err)) || (st = set_dimensions(map, series, &s->page, err)) ||
-        (st = tiff_set_chain(map, file, &ifd, &s->page, err)))
-        return st;
-    map->dtype = s->page.dtype;
-    map->cut_at_edge = !s->page.tiled;
+    map->dtype = s->kinds[0].page.dtype;
+    if (s->n_kinds > 1)
+        return tiff_mix_kinds(map, err);
+    map->locate = locate;
+    map->find_stored = find_stored;
+    map->cut_at_edge = !s->kinds[0].page.tiled;
     mt_chunk_map_c_order(map);
     return MT_OK;
 }
@@ -283,6 +342,11 @@ mt_status tiff_make_map(const tiff_images *images, const tiff_series *series, in
     if (level >= n_levels)
         return mt_fail(err, MT_E_NOT_FOUND, "there is no level=%lld; the image has %d, counted from 0",
                        (long long)level, n_levels);
+    for (size_t i = 0; i < series->warnings.n; i++) {
+        mt_status st = mt_chunk_map_warn(map, err, "%s", series->warnings.items[i]);
+        if (st)
+            return st;
+    }
     map->level = (int)level;
     map->n_levels = n_levels;
     map->channels = series->channels;

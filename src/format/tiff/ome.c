@@ -4,21 +4,23 @@
 #include "base/checked.h"
 #include "base/number.h"
 #include "base/xml.h"
-#include "format/tiff/tiff.h"
+#include "format/tiff/ome.h"
 
 #include <string.h>
-
-#define NUMBER_SLOTS (2 * TIFF_MAX_FILES)
 
 /* What is known while the images of a document are read. */
 typedef struct ome {
     const mt_source *source;
     mt_arena *scratch; /* of the document */
     tiff_images *images;
-    uint32_t *numbers;  /* hash table from keys to files; NULL until another file is named */
-    const char *uuid;   /* of the file that was opened, or NULL */
-    bool companion;     /* the document is no TIFF itself: files[0] holds no pages */
-    uint64_t next_page; /* behind the last plane of this file: where an image without TiffData starts */
+    ome_files *files;          /* that the document names; NULL: none */
+    const char *uuid;          /* of the file that was opened, or NULL */
+    bool companion;            /* the document is no TIFF itself: files[0] holds no pages */
+    uint32_t home;             /* the file of planes of which no other is named, or TIFF_NO_FILE */
+    uint64_t next_page;        /* behind the last plane of home: where an image without TiffData starts */
+    bool document_is_tiff;     /* the document stands in another TIFF */
+    size_t n_named, n_unnamed; /* TiffData that name a file, or do not */
+    uint64_t n_absent;         /* images that have no plane in any file that is there */
 } ome;
 
 /* One Pixels element: the leading dimensions, slowest first, and where each plane lies. */
@@ -27,6 +29,7 @@ typedef struct pixels {
     int64_t width, height, channels;
     char order[4];        /* slowest first: "TCZ" */
     int64_t size[3];      /* of each; along C, without the samples of a page */
+    int64_t base[3];      /* the number that TiffData gives the first plane: 0, or 1 */
     tiff_plane reference; /* whose page tells what pages are like */
     uint64_t placed;
     tiff_series *series;
@@ -68,70 +71,70 @@ static bool read_layout(pixels *p)
     return true;
 }
 
-/* The key of a file in the folder of the one that was opened. */
-static mt_status beside(const ome *o, const char *name, char **out, mt_error *err)
+/* What a TiffData element says of its file; false if nothing. */
+static bool get_name(const mt_xml *data, const char **name, const char **uuid)
 {
-    const char *key = o->source->key, *slash = strrchr(key, '/');
-    *out = mt_arena_printf(o->scratch, err, "%.*s%s", slash ? (int)(slash + 1 - key) : 0, key, name);
-    return *out ? MT_OK : MT_E_MEMORY;
+    const mt_xml *element = mt_xml_child(data, "UUID");
+    *name = element ? mt_xml_get(element, "FileName") : NULL;
+    *uuid = element && *element->text ? element->text : NULL;
+    return (*name && **name) || *uuid;
 }
 
-static mt_status append_file(ome *o, const char *key, mt_error *err)
+static uint32_t find_file(const ome *o, const mt_xml *data)
 {
-    tiff_images *images = o->images;
-    if (images->n_files >= TIFF_MAX_FILES)
-        return mt_fail(err, MT_E_LIMIT, "an image of more than %d files", TIFF_MAX_FILES);
-    if ((images->n_files & (images->n_files - 1)) == 0) { /* full: room is a power of two */
-        tiff_chain **moved = mt_arena_alloc(images->arena, 2 * images->n_files, sizeof *moved, err);
-        if (!moved)
-            return MT_E_MEMORY;
-        memcpy(moved, images->files, images->n_files * sizeof *moved);
-        images->files = moved;
-    }
-    mt_status st =
-        tiff_chain_new(o->source->env, o->source->store, key, images->arena, &images->files[images->n_files], err);
-    images->n_files += !st;
-    return st;
+    const char *name, *uuid;
+    return get_name(data, &name, &uuid) ? ome_files_find(o->files, name, uuid) : o->home;
 }
 
-/* The number of the file with a key; a new one where there is none yet. */
-static mt_status find_key(ome *o, const char *key, uint32_t *out, mt_error *err)
+/* Calls visit for each TiffData element of the document. */
+static mt_status visit_data(ome *o, const mt_xml *root, mt_status (*visit)(ome *o, const mt_xml *data, mt_error *err),
+                            mt_error *err)
 {
-    if (!o->numbers && !(o->numbers = mt_arena_alloc(o->scratch, NUMBER_SLOTS, sizeof *o->numbers, err)))
-        return MT_E_MEMORY;
-    uint32_t hash = 2166136261U; /* FNV-1a */
-    for (const char *c = key; *c; c++)
-        hash = (hash ^ (uint8_t)*c) * 16777619U;
-    uint32_t slot = hash % NUMBER_SLOTS;
-    while (o->numbers[slot] && strcmp(tiff_chain_key(o->images->files[o->numbers[slot]]), key) != 0)
-        slot = (slot + 1) % NUMBER_SLOTS;
-    if (!o->numbers[slot]) {
-        mt_status st = append_file(o, key, err);
-        if (st)
-            return st;
-        o->numbers[slot] = o->images->n_files - 1;
+    for (const mt_xml *image = mt_xml_child(root, "Image"); image; image = mt_xml_next(image)) {
+        const mt_xml *element = mt_xml_child(image, "Pixels");
+        const mt_xml *data = element ? mt_xml_child(element, "TiffData") : NULL;
+        for (; data; data = mt_xml_next(data)) {
+            mt_status st = visit(o, data, err);
+            if (st)
+                return st;
+        }
     }
-    *out = o->numbers[slot];
     return MT_OK;
 }
 
-/* The file that a UUID element names; the one that was opened where there is none. */
-static mt_status find_file(ome *o, const mt_xml *data, uint32_t *out, mt_error *err)
+static mt_status count_name(ome *o, const mt_xml *data, mt_error *err)
 {
-    const mt_xml *uuid = mt_xml_child(data, "UUID");
-    const char *name = uuid ? mt_xml_get(uuid, "FileName") : NULL;
-    *out = o->companion ? TIFF_NO_FILE : 0;
-    if (!name || (!o->companion && o->uuid && strcmp(uuid->text, o->uuid) == 0))
-        return MT_OK;
-    char *key;
-    mt_status st = beside(o, name, &key, err);
-    if (st || strcmp(key, o->source->key) == 0)
+    (void)err;
+    const char *name, *uuid;
+    bool named = get_name(data, &name, &uuid);
+    o->n_named += named;
+    o->n_unnamed += !named;
+    return MT_OK;
+}
+
+static mt_status add_name(ome *o, const mt_xml *data, mt_error *err)
+{
+    const char *name, *uuid;
+    return get_name(data, &name, &uuid) ? ome_files_add(o->files, name, uuid, err) : MT_OK;
+}
+
+/* Finds all files that the document names. */
+static mt_status find_files(ome *o, const mt_xml *root, mt_error *err)
+{
+    const char *document = o->images->document;
+    mt_status st = visit_data(o, root, count_name, err);
+    if (st || (o->n_named == 0 && !o->document_is_tiff))
         return st;
-    return find_key(o, key, out, err);
+    st = ome_files_new(o->source, o->scratch, o->images, document ? document : o->source->key, o->uuid, o->n_named,
+                       &o->files, err);
+    if (st || (st = visit_data(o, root, add_name, err)))
+        return st;
+    st = ome_files_settle(o->files, !o->companion && !document && o->n_unnamed == 0, err);
+    return st || !o->document_is_tiff ? st : ome_files_number(o->files, document, &o->home, err);
 }
 
 /* PlaneCount is 1 where IFD is given, else all directories of the file. An only element is to place all planes: those
- * that the file lacks are an error when they are read. */
+ * that the file lacks are missing. */
 static mt_status count_planes(ome *o, const pixels *p, const mt_xml *data, uint32_t file, int64_t first, int64_t room,
                               int64_t *out, mt_error *err)
 {
@@ -142,6 +145,9 @@ static mt_status count_planes(ome *o, const pixels *p, const mt_xml *data, uint3
     else if (n == 0 && only)
         n = room;
     *out = mt_min_i64(n, room);
+    if (n > room)
+        return tiff_images_warn(o->images, err, "OME-XML: TiffData counts %lld planes where there is room for %lld",
+                                (long long)n, (long long)room);
     if (n > 0 || file == TIFF_NO_FILE)
         return MT_OK;
     uint64_t offset = 1;
@@ -154,79 +160,131 @@ static mt_status count_planes(ome *o, const pixels *p, const mt_xml *data, uint3
 }
 
 /* Where the first plane of a TiffData element (NULL: of a document without) lies; file TIFF_NO_FILE: nowhere. */
-static mt_status first_place(ome *o, const mt_xml *data, tiff_plane *out, mt_error *err)
+static tiff_plane first_place(const ome *o, const mt_xml *data)
 {
     int64_t page = data ? get_count(data, "IFD", 0) : (int64_t)o->next_page;
-    *out = (tiff_plane) { .file = o->companion || page < 0 ? TIFF_NO_FILE : 0, .page = (uint32_t)page };
-    if (!data || page < 0)
-        return MT_OK;
-    return find_file(o, data, &out->file, err);
+    return (tiff_plane) { .file = page < 0 ? TIFF_NO_FILE
+                                  : data   ? find_file(o, data)
+                                           : o->home,
+                          .page = (uint32_t)page };
 }
 
-/* Reads a page if its file is there. */
+/* Reads a page if it is there. */
 static mt_status try_page(ome *o, tiff_plane at, tiff_ifd *ifd, tiff_page *page, bool *found, mt_error *err)
 {
     const tiff_file *file = NULL;
     tiff_chain *chain = at.file == TIFF_NO_FILE ? NULL : o->images->files[at.file];
-    mt_status st = chain ? tiff_chain_open(chain, &file, err) : MT_OK;
-    *found = file != NULL;
-    if (st || !file || (st = tiff_chain_read(chain, at.page, ifd, err)))
-        return st;
-    return tiff_examine_page(o->images, file, ifd, page, err);
+    mt_status st = chain ? tiff_chain_open_page(chain, at.page, &file, err) : MT_OK;
+    *found = false;
+    if (!st && file && !(st = tiff_chain_read(chain, at.page, ifd, err)))
+        st = tiff_examine_page(o->images, file, ifd, page, err);
+    *found = !st && file;
+    if (st && at.file > 0)
+        mt_error_prefix(err, "%s", tiff_chain_key(chain));
+    return st;
 }
 
-/* The first plane that is there tells what the pages are like. *found is false where none is, or where the page is not
- * what the document describes: then it is of another file. */
+/* Whether a page is what the document describes; else the document is of another file. */
+static mt_status check_page(ome *o, const pixels *p, const tiff_page *page, bool *fits, mt_error *err)
+{
+    *fits =
+        page->width == p->width && page->height == p->height && (p->channels % page->samples == 0 || p->channels == 1);
+    if (*fits)
+        return p->channels >= page->samples
+                   ? MT_OK
+                   : tiff_images_warn(o->images, err,
+                                      "OME-XML: SizeC is 1, but pages have %lld samples: each is a channel",
+                                      (long long)page->samples);
+    return tiff_images_warn(o->images, err,
+                            "an image of the OME-XML is left out: it has %lld x %lld pixels and %lld channels, and "
+                            "its page %lld x %lld pixels of %lld samples",
+                            (long long)p->width, (long long)p->height, (long long)p->channels, (long long)page->width,
+                            (long long)page->height, (long long)page->samples);
+}
+
+/* The first plane that is there tells what the pages are like. A file that is broken spoils its own planes only. *found
+ * is false where there is none, or the document does not fit it. */
 static mt_status find_reference(ome *o, pixels *p, tiff_ifd *ifd, bool *found, mt_error *err)
 {
     const mt_xml *data = p->data;
-    uint32_t tried = TIFF_NO_FILE;
-    tiff_page *page = &p->series->page;
+    uint32_t useless = TIFF_NO_FILE; /* a file that is not there, or broken */
+    mt_error first = MT_ERROR_INIT;
     *found = false;
     do {
-        tiff_plane at;
-        mt_status st = first_place(o, data, &at, err);
-        if (st || (at.file != tried && (st = try_page(o, at, ifd, page, found, err))))
-            return st;
+        mt_error own = MT_ERROR_INIT;
+        tiff_plane at = first_place(o, data);
+        mt_status st = at.file == useless ? MT_OK : try_page(o, at, ifd, &p->series->page, found, &own);
+        if (st && (at.file == 0 || (st != MT_E_CORRUPT && st != MT_E_UNSUPPORTED)))
+            return mt_fail(err, st, "%s", own.message);
+        if (st && !first.status)
+            first = own;
+        if (st || (at.file != TIFF_NO_FILE && tiff_chain_is_missing(o->images->files[at.file], NULL)))
+            useless = at.file;
         p->reference = at;
-        tried = at.file;
         data = data ? mt_xml_next(data) : NULL;
     } while (!*found && data);
-    *found = *found && page->width == p->width && page->height == p->height && p->channels % page->samples == 0;
-    return MT_OK;
+    if (!*found && first.status)
+        return mt_fail(err, first.status, "%s", first.message);
+    o->n_absent += !*found;
+    return *found ? check_page(o, p, &p->series->page, found, err) : MT_OK;
 }
 
-/* The index of a plane from the attributes FirstZ, FirstC and FirstT. */
-static mt_status first_plane(const pixels *p, const mt_xml *data, int64_t *out, mt_error *err)
+/* Some writers count planes from 1, which shows in numbers that are all out by one. */
+static mt_status find_bases(ome *o, pixels *p, mt_error *err)
 {
-    *out = 0;
+    bool any = false;
+    for (int i = 0; i < 3; i++) {
+        char name[] = "FirstX";
+        int64_t low = INT64_MAX, high = -1;
+        name[5] = p->order[i];
+        for (const mt_xml *data = p->data; data; data = mt_xml_next(data)) {
+            int64_t at = get_count(data, name, 0);
+            low = mt_min_i64(low, at);
+            high = mt_max_i64(high, at);
+        }
+        p->base[i] = low == 1 && high == p->size[i];
+        any = any || p->base[i];
+    }
+    return any ? tiff_images_warn(o->images, err, "OME-XML: TiffData counts planes from 1") : MT_OK;
+}
+
+/* The index of a plane from the attributes FirstZ, FirstC and FirstT; -1 if there is no such plane. */
+static int64_t first_plane(const pixels *p, const mt_xml *data)
+{
+    int64_t plane = 0;
     for (int i = 0; i < 3; i++) {
         char name[] = "FirstX";
         name[5] = p->order[i];
-        int64_t at = get_count(data, name, 0);
+        int64_t at = get_count(data, name, p->base[i]) - p->base[i];
         if (at < 0 || at >= p->size[i])
-            return mt_fail(err, MT_E_CORRUPT, "OME-XML: TiffData with %s=\"%s\" in an image of %lld planes along %c",
-                           name, mt_xml_get(data, name), (long long)p->size[i], p->order[i]);
-        *out = *out * p->size[i] + at;
+            return -1;
+        plane = plane * p->size[i] + at;
     }
-    return MT_OK;
+    return plane;
+}
+
+static const char *get_shown(const mt_xml *data, const char *name)
+{
+    const char *text = mt_xml_get(data, name);
+    return text ? text : "0";
 }
 
 static mt_status place_planes(ome *o, pixels *p, const mt_xml *data, mt_error *err)
 {
-    uint32_t file;
-    int64_t plane, page = get_count(data, "IFD", 0), n;
-    mt_status st = first_plane(p, data, &plane, err);
-    if (st || (st = find_file(o, data, &file, err)))
-        return st;
-    if (page < 0)
-        return mt_fail(err, MT_E_CORRUPT, "OME-XML: TiffData with IFD=\"%s\"", mt_xml_get(data, "IFD"));
-    st = count_planes(o, p, data, file, page, (int64_t)p->series->n_planes - plane, &n, err);
+    uint32_t file = find_file(o, data);
+    int64_t plane = first_plane(p, data), page = get_count(data, "IFD", 0), n;
+    if (plane < 0 || page < 0)
+        return tiff_images_warn(o->images, err,
+                                "OME-XML: TiffData with IFD=\"%s\" FirstZ=\"%s\" FirstC=\"%s\" FirstT=\"%s\" is "
+                                "ignored: there is no such plane",
+                                get_shown(data, "IFD"), get_shown(data, "FirstZ"), get_shown(data, "FirstC"),
+                                get_shown(data, "FirstT"));
+    mt_status st = count_planes(o, p, data, file, page, (int64_t)p->series->n_planes - plane, &n, err);
     if (!st && (p->placed += (uint64_t)n) > 4 * p->series->n_planes)
         st = mt_fail(err, MT_E_CORRUPT, "OME-XML: TiffData place each plane more than four times");
     for (int64_t i = 0; !st && i < n; i++)
         p->planes[plane + i] = (tiff_plane) { .file = file, .page = (uint32_t)(page + i) };
-    if (!st && file == 0 && (uint64_t)(page + n) > o->next_page)
+    if (!st && file == o->home && (uint64_t)(page + n) > o->next_page)
         o->next_page = (uint64_t)(page + n);
     return st;
 }
@@ -235,15 +293,13 @@ static mt_status place_all(ome *o, pixels *p, mt_error *err)
 {
     for (uint64_t i = 0; i < p->series->n_planes; i++)
         p->planes[i].file = TIFF_NO_FILE;
-    for (const mt_xml *data = p->data; data; data = mt_xml_next(data)) {
-        mt_status st = place_planes(o, p, data, err);
-        if (st)
-            return st;
-    }
-    if (p->data || o->companion)
-        return MT_OK;
+    mt_status st = find_bases(o, p, err);
+    for (const mt_xml *data = p->data; !st && data; data = mt_xml_next(data))
+        st = place_planes(o, p, data, err);
+    if (st || p->data || o->home == TIFF_NO_FILE)
+        return st;
     for (uint64_t i = 0; i < p->series->n_planes; i++)
-        p->planes[i] = (tiff_plane) { .file = 0, .page = (uint32_t)o->next_page++ };
+        p->planes[i] = (tiff_plane) { .file = o->home, .page = (uint32_t)o->next_page++ };
     return MT_OK;
 }
 
@@ -264,7 +320,16 @@ static void read_pixel_sizes(const pixels *p)
     }
 }
 
-/* Names and colours; a channel of several samples stands for as many. */
+static int64_t count_siblings(const mt_xml *element)
+{
+    int64_t n = 0;
+    for (; element; element = mt_xml_next(element))
+        n++;
+    return n;
+}
+
+/* Names and colours. A channel of several samples stands for as many, unless each sample has one of its own, as
+ * writers do that know pages of RGB only as three channels. */
 static mt_status read_channels(ome *o, const pixels *p, int64_t samples, mt_error *err)
 {
     const mt_xml *element = mt_xml_child(p->element, "Channel");
@@ -273,6 +338,8 @@ static mt_status read_channels(ome *o, const pixels *p, int64_t samples, mt_erro
     mt_channel *channels = mt_arena_alloc(o->images->arena, (size_t)p->channels, sizeof *channels, err);
     if (!channels)
         return MT_E_MEMORY;
+    if (count_siblings(element) == p->channels)
+        samples = 1;
     for (int64_t c = 0; c < p->channels; c++) {
         const char *name = element ? mt_xml_get(element, "Name") : NULL;
         const char *color = element ? mt_xml_get(element, "Color") : NULL;
@@ -295,31 +362,50 @@ static mt_status read_channels(ome *o, const pixels *p, int64_t samples, mt_erro
     return MT_OK;
 }
 
-static void set_dimensions(const pixels *p, const tiff_ifd *ifd)
+static void set_dimensions(const pixels *p)
 {
-    tiff_series *series = p->series;
-    const tiff_entry *subs = tiff_find(ifd, TAG_SUB_IFDS);
-    series->planes = p->planes;
-    series->sub_levels = subs ? (int)mt_min_i64((int64_t)(subs->count & INT64_MAX), TIFF_MAX_LEVELS) : 0;
+    p->series->planes = p->planes;
     for (int i = 0; i < 3; i++)
-        tiff_add_axis(series, p->order[i], p->size[i]);
+        tiff_add_axis(p->series, p->order[i], p->size[i]);
 }
 
-static bool same_plane(tiff_plane a, tiff_plane b) { return a.file == b.file && a.page == b.page; }
-
-static bool find_reference_plane(const pixels *p)
+/* What the page of the reference tells besides the document: levels, and pixel sizes that the document lacks. */
+static mt_status read_reference(ome *o, const pixels *p, const tiff_ifd *ifd, mt_error *err)
 {
-    uint64_t *i = &p->series->reference;
-    while (*i < p->series->n_planes && !same_plane(p->planes[*i], p->reference))
-        ++*i;
-    return *i < p->series->n_planes;
+    const tiff_file *file;
+    mt_status st = tiff_chain_open(o->images->files[p->planes[p->series->reference].file], &file, err);
+    if (st || (st = tiff_find_sub_levels(o->images, file, ifd, p->series, err)) ||
+        (st = tiff_find_resolution(file, ifd, p->series, err)))
+        return st;
+    return tiff_compare_sub_levels(o->images, p->series, err);
+}
+
+/* The plane whose page was read, or where none was placed there, the first that is there. */
+static mt_status choose_reference(ome *o, pixels *p, tiff_ifd *ifd, bool *found, mt_error *err)
+{
+    tiff_series *series = p->series;
+    uint64_t *i = &series->reference;
+    for (*i = 0; *i < series->n_planes; ++*i)
+        if (p->planes[*i].file == p->reference.file && p->planes[*i].page == p->reference.page)
+            return MT_OK;
+    *found = false;
+    for (*i = 0; *i < series->n_planes && !*found; ++*i) {
+        tiff_plane at = p->planes[*i];
+        if (at.file == TIFF_NO_FILE || tiff_chain_is_missing(o->images->files[at.file], NULL))
+            continue;
+        mt_status st = try_page(o, at, ifd, &series->page, found, err);
+        if (st)
+            return st;
+    }
+    --*i;
+    return *found ? check_page(o, p, &series->page, found, err) : MT_OK;
 }
 
 /* SizeC counts samples, a plane has as many of them as its page says. */
 static mt_status make_planes(ome *o, pixels *p, mt_error *err)
 {
     int64_t n;
-    p->size[strchr(p->order, 'C') - p->order] /= p->series->page.samples;
+    p->size[strchr(p->order, 'C') - p->order] = mt_max_i64(p->channels / p->series->page.samples, 1);
     if (mt_product_i64(p->size, 3, &n) || (uint64_t)n > o->source->env->limits.max_pages)
         return mt_fail(err, MT_E_LIMIT, "more planes than max_pages (%zu)", o->source->env->limits.max_pages);
     p->series->n_planes = (uint64_t)n;
@@ -338,14 +424,16 @@ static mt_status read_pixels(ome *o, const mt_xml *element, tiff_series **out, m
     if (!p.series)
         return MT_E_MEMORY;
     if (!read_layout(&p))
-        return MT_OK;
+        return tiff_images_warn(o->images, err,
+                                "an image of the OME-XML is left out: its sizes or its DimensionOrder make no sense");
     mt_status st = find_reference(o, &p, &ifd, &found, err);
-    if (st || !found || (st = make_planes(o, &p, err)) || (st = read_channels(o, &p, p.series->page.samples, err)))
+    if (st || !found || (st = make_planes(o, &p, err)) || (st = choose_reference(o, &p, &ifd, &found, err)) || !found ||
+        (st = read_channels(o, &p, p.series->page.samples, err)))
         return st;
     read_pixel_sizes(&p);
-    set_dimensions(&p, &ifd);
-    *out = find_reference_plane(&p) ? p.series : NULL;
-    return MT_OK;
+    set_dimensions(&p);
+    *out = p.series;
+    return read_reference(o, &p, &ifd, err);
 }
 
 static bool is_in_this_file(const tiff_series *series)
@@ -356,6 +444,14 @@ static bool is_in_this_file(const tiff_series *series)
     return false;
 }
 
+static mt_status read_name(ome *o, const mt_xml *image, tiff_series *series, mt_error *err)
+{
+    const char *name = mt_xml_get(image, "Name");
+    if (name && !(series->name = mt_arena_strndup(o->images->arena, name, strlen(name), err)))
+        return MT_E_MEMORY;
+    return MT_OK;
+}
+
 static mt_status read_images(ome *o, const mt_xml *root, bool *found, mt_error *err)
 {
     bool preferred = false;
@@ -363,6 +459,8 @@ static mt_status read_images(ome *o, const mt_xml *root, bool *found, mt_error *
         const mt_xml *element = mt_xml_child(image, "Pixels");
         tiff_series *series = NULL;
         mt_status st = element ? read_pixels(o, element, &series, err) : MT_OK;
+        if (!st && series)
+            st = read_name(o, image, series, err);
         if (st || (series && (st = tiff_add_series(o->images, series, err))))
             return st;
         if (series && !preferred && is_in_this_file(series)) {
@@ -374,44 +472,109 @@ static mt_status read_images(ome *o, const mt_xml *root, bool *found, mt_error *
     return MT_OK;
 }
 
-/* A file that only holds pixels names the one that holds the metadata. Where that is not there, pages are what is. */
+/* Parses the OME-XML of a file: of an OME-TIFF, or a document that is nothing else. */
+static mt_status parse_document(ome *o, const char *key, mt_xml **root, bool *is_tiff, mt_error *err)
+{
+    uint8_t head[8];
+    size_t n, limit = o->source->env->limits.max_xml_bytes;
+    uint64_t bytes;
+    char *text;
+    const char *what = mt_arena_printf(o->scratch, err, "the OME-XML of %s", key), *repair;
+    mt_store *store = o->source->store;
+    mt_status st = what ? mt_store_read_start(store, key, head, sizeof head, &n, &bytes, err) : MT_E_MEMORY;
+    *is_tiff = !st && tiff_is_magic(head, n);
+    if (!st && *is_tiff) {
+        tiff_file file;
+        tiff_ifd ifd;
+        if (!(st = tiff_open_file(o->source->env, store, key, &file, err)) &&
+            !(st = tiff_read_ifd(&file, file.first, &ifd, err)))
+            st = tiff_get_text(&file, &ifd, TAG_DESCRIPTION, o->scratch, &text, &n, err);
+    } else if (!st) {
+        st = mt_store_load(store, key, limit, "max_xml_bytes", o->scratch, &text, &n, err);
+    }
+    if (st || (st = mt_xml_parse_loosely(o->scratch, text, n, what, root, &repair, err)))
+        return st;
+    return repair ? tiff_images_warn(o->images, err, "%s: %s", what, repair) : MT_OK;
+}
+
+/* A file that only holds pixels names the one that holds the metadata. Where that is of no use, pages are what is. */
 static mt_status follow_binary_only(ome *o, mt_xml **root, mt_error *err)
 {
     const mt_xml *only = mt_xml_child(*root, "BinaryOnly");
-    const char *name = only ? mt_xml_get(only, "MetadataFile") : NULL;
-    char *key, *text;
-    size_t size;
-    if (!name)
+    const char *name = only ? mt_xml_get(only, "MetadataFile") : NULL, *key;
+    tiff_images *images = o->images;
+    if (!name || !*name)
         return MT_OK;
+    ome_files *files;
     mt_error own = MT_ERROR_INIT;
-    mt_status st = beside(o, name, &key, err);
-    if (st)
+    mt_status st = ome_files_new(o->source, o->scratch, images, o->source->key, NULL, 1, &files, err);
+    if (st || (st = ome_files_resolve(files, name, &key, err)))
         return st;
-    st = mt_store_load(o->source->store, key, o->source->env->limits.max_xml_bytes, "max_xml_bytes", o->scratch, &text,
-                       &size, &own);
-    if (st == MT_E_NOT_FOUND || st == MT_E_ARGUMENT)
+    if (!key) {
+        images->lost = mt_arena_strndup(images->arena, name, strlen(name), err);
+        return images->lost ? MT_OK : MT_E_MEMORY;
+    }
+    if (strcmp(key, o->source->key) == 0)
         return MT_OK;
+    mt_xml *other;
+    bool is_tiff;
+    st = parse_document(o, key, &other, &is_tiff, &own);
+    if (st == MT_E_CORRUPT)
+        return tiff_images_warn(images, err, "the metadata of this file is in %s, which cannot be parsed: %s", key,
+                                own.message);
     if (st)
         return mt_fail(err, st, "%s", own.message);
-    o->images->document = mt_arena_strndup(o->images->arena, key, strlen(key), err);
-    return o->images->document ? mt_xml_parse(o->scratch, text, size, "OME-XML", root, err) : MT_E_MEMORY;
+    *root = other;
+    o->document_is_tiff = is_tiff;
+    images->document = mt_arena_strndup(images->arena, key, strlen(key), err);
+    return images->document ? MT_OK : MT_E_MEMORY;
+}
+
+/* What was left out, once all images were looked for. */
+static mt_status tell_absent(ome *o, mt_error *err)
+{
+    const char *missing = "";
+    unsigned long long n = o->n_absent;
+    bool any = o->images->n > 0;
+    mt_status st = o->files ? ome_files_missing(o->files, &missing, err) : MT_OK;
+    if (st)
+        return st;
+    if (o->companion && !any)
+        return mt_fail(err, *missing ? MT_E_NOT_FOUND : MT_E_CORRUPT, "no image of this OME-XML is there%s%s",
+                       *missing ? ", for want of " : "", missing);
+    if (!any && o->images->lost)
+        return tiff_images_warn(o->images, err,
+                                "the metadata of this file is in %s, which is not there: its pages are read "
+                                "without it",
+                                o->images->lost);
+    if (!any)
+        return tiff_images_warn(o->images, err,
+                                "the OME-XML has no image of this file, whose pages are read without it");
+    return n == 0 ? MT_OK
+                  : tiff_images_warn(o->images, err,
+                                     "%llu more image%s of the OME-XML %s no plane in the files that are there", n,
+                                     n > 1 ? "s" : "", n > 1 ? "have" : "has");
 }
 
 mt_status tiff_describe_ome(const tiff_scan *scan, const char *text, size_t size, bool *found, mt_error *err)
 {
     ome o = { .source = scan->source, .scratch = scan->scratch, .images = scan->images };
     mt_xml *root;
+    const char *repair;
     mt_error own = MT_ERROR_INIT;
     *found = false;
     o.companion = !tiff_is_magic(scan->source->head, scan->source->head_size);
-    while (size > 0 && text[size - 1] == 0) /* the end of a description, often several times */
-        size--;
-    mt_status st = mt_xml_parse(o.scratch, text, size, "OME-XML", &root, &own);
-    if (st == MT_E_CORRUPT && !o.companion)
-        return MT_OK; /* cut by ImageJ, or with a damaged micro sign: pages are what is sure */
+    o.home = o.companion ? TIFF_NO_FILE : 0;
+    mt_status st = mt_xml_parse_loosely(o.scratch, text, size, "OME-XML", &root, &repair, &own);
+    if (st == MT_E_CORRUPT && !o.companion) /* cut by ImageJ, say: pages are what is sure */
+        return tiff_images_warn(o.images, err, "the description cannot be parsed, and is ignored: %s", own.message);
     if (st)
         return mt_fail(err, st, "%s", own.message);
-    o.uuid = mt_xml_get(root, "UUID");
-    st = follow_binary_only(&o, &root, err);
-    return st ? st : read_images(&o, root, found, err);
+    if (repair && (st = tiff_images_warn(o.images, err, "OME-XML: %s", repair)))
+        return st;
+    o.uuid = o.companion ? NULL : mt_xml_get(root, "UUID");
+    if ((st = follow_binary_only(&o, &root, err)) || (st = find_files(&o, root, err)) ||
+        (st = read_images(&o, root, found, err)) || (st = tell_absent(&o, err)))
+        return st;
+    return o.source->store->costs.is_slow ? MT_OK : tiff_count_pages(o.images, err);
 }

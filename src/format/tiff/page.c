@@ -170,6 +170,13 @@ bool tiff_same_page(const tiff_page *a, const tiff_page *b)
            a->subsampled == b->subsampled && a->big_endian == b->big_endian && a->tables_hash == b->tables_hash;
 }
 
+bool tiff_alike(const tiff_page *a, const tiff_page *b)
+{
+    return a->width == b->width && a->height == b->height && a->samples == b->samples && a->bits == b->bits &&
+           a->photometric == b->photometric && a->planar == b->planar && a->dtype == b->dtype &&
+           a->reduced == b->reduced && !a->subsampled && !b->subsampled && a->big_endian == b->big_endian;
+}
+
 bool tiff_is_raw(const tiff_page *page)
 {
     return page->compression == 1 && page->predictor <= 1 && page->bits == (int)mt_dtype_size(page->dtype) * 8 &&
@@ -232,6 +239,12 @@ static mt_status find_codec(int compression, const mt_codec **out, mt_error *err
                               compressions[i].title);
     }
     return mt_fail(err, MT_E_UNSUPPORTED, "compression %d is not read", compression);
+}
+
+bool tiff_can_decode(const tiff_page *page)
+{
+    const mt_codec *codec;
+    return !find_codec(page->compression, &codec, NULL) && (!codec || codec->decode) && page->predictor <= 3;
 }
 
 static mt_row_params *new_row_params(mt_chunk_map *map, const tiff_page *page, mt_error *err)

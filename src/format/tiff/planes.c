@@ -34,9 +34,12 @@ static int64_t find_count(const char *text, const char *key)
     return value >= 1 && value < 1e9 ? (int64_t)value : 1;
 }
 
-static const char *find_unit(const char *text)
+/* ImageJ writes the units of the other axes where they are not that of X. */
+static const char *find_unit(const char *text, const char *key)
 {
-    const char *value = find_value(text, "unit");
+    const char *value = find_value(text, key);
+    if (!value)
+        value = find_value(text, "unit");
     return value ? mt_unit_find(value) : NULL;
 }
 
@@ -44,15 +47,17 @@ static mt_status find_pixel_size(const tiff_file *file, const tiff_ifd *ifd, con
                                  mt_error *err)
 {
     double x, y;
-    const char *unit = find_unit(text);
     mt_status st = tiff_get_fraction(file, ifd, TAG_X_RESOLUTION, &x, err);
-    if (st || (st = tiff_get_fraction(file, ifd, TAG_Y_RESOLUTION, &y, err)) || !unit)
+    if (st || (st = tiff_get_fraction(file, ifd, TAG_Y_RESOLUTION, &y, err)))
         return st;
+    const char *time = find_value(text, "tunit");
+    const char *units[4] = { time ? mt_unit_find(time) : "second", find_unit(text, "zunit"), find_unit(text, "yunit"),
+                             find_unit(text, "unit") };
     const double sizes[4] = { find_number(text, "finterval", 0), find_number(text, "spacing", 0), y > 0 ? 1 / y : 0,
                               x > 0 ? 1 / x : 0 };
     for (int i = 0; i < 4; i++) {
-        series->pixel_size[i] = fabs(sizes[i]);
-        series->unit[i] = i ? unit : "second";
+        series->pixel_size[i] = units[i] ? fabs(sizes[i]) : 0;
+        series->unit[i] = units[i];
     }
     return MT_OK;
 }
@@ -116,6 +121,7 @@ static mt_status describe_imagej(const tiff_scan *scan, const tiff_ifd *ifd, con
     tiff_add_axis(series, 'Z', slices);
     tiff_add_axis(series, 'C', channels);
     series->n_planes = (uint64_t)total;
+    series->may_end_early = series->axes[0] == 'T' || series->axes[0] == 'Z';
     *found = true;
     mt_status st = find_pixel_size(scan->file, ifd, text, series, err);
     return st || series->page.samples > 1 ? st : find_colors(scan, ifd, series, channels, err);
@@ -132,7 +138,14 @@ static const char *leading_axes(const char *axes, size_t n, const char *tail)
     return axes;
 }
 
-/* {"shape": [2, 3, 64, 64], "axes": "ZCYX"}: the last dimensions are those of the page. */
+/* A dimension without a name is one of samples, but for that of a single channel, as CAREamics writes it. */
+static char unnamed_axis(const tiff_page *page, size_t i, size_t n, int64_t size)
+{
+    return i > 0 && i + 1 == n && size == 1 && page->samples == 1 ? 'C' : '?';
+}
+
+/* {"shape": [2, 1, 64, 64], "axes": "ZCYX"}: the last dimensions are those of the page, and those of length 1 count. One
+ * page that is only described as such is found with the others that are like it. */
 static void describe_shape(const json_t *json, tiff_series *series, bool *found)
 {
     const json_t *shape = json_object_get(json, "shape");
@@ -140,7 +153,7 @@ static void describe_shape(const json_t *json, tiff_series *series, bool *found)
     const int64_t contiguous[3] = { page->height, page->width, page->samples };
     const int64_t planar[3] = { page->samples, page->height, page->width };
     size_t tail = page->samples > 1 ? 3 : 2, n = json_array_size(shape);
-    if (n < tail || n - tail > MT_MAX_DIMS - 4)
+    if (n <= tail || n - tail > MT_MAX_DIMS - 4)
         return;
     for (size_t i = 0; i < tail; i++)
         if (json_integer_value(json_array_get(shape, n - tail + i)) != (page->planar ? planar : contiguous)[i])
@@ -155,7 +168,7 @@ static void describe_shape(const json_t *json, tiff_series *series, bool *found)
         int64_t size = json_integer_value(json_array_get(shape, i));
         if (size < 1 || mt_mul_i64(total, size, &total))
             return;
-        tiff_add_axis(&described, axes ? axes[i] : '?', size);
+        tiff_keep_axis(&described, axes ? axes[i] : unnamed_axis(page, i, n - tail, size), size);
     }
     described.n_planes = (uint64_t)total;
     *series = described;
@@ -189,4 +202,29 @@ mt_status tiff_describe_planes(const tiff_scan *scan, const tiff_ifd *ifd, tiff_
     describe_shape(json, series, found);
     json_decref(json);
     return MT_OK;
+}
+
+mt_status tiff_has_shape(const tiff_scan *scan, const tiff_ifd *ifd, bool *out, mt_error *err)
+{
+    char start[10];
+    mt_status st = tiff_get_start(scan->file, ifd, TAG_DESCRIPTION, start, sizeof start, err);
+    *out = !st && (strcmp(start, "{\"shape\":") == 0 || strncmp(start, "shape=(", 7) == 0);
+    return st;
+}
+
+#define LONGEST_SHAPE 65536 /* bytes of a description of pages that may be like others */
+
+mt_status tiff_starts_image(const tiff_scan *scan, const tiff_ifd *ifd, const tiff_page *page, bool *out, mt_error *err)
+{
+    mt_status st = tiff_has_shape(scan, ifd, out, err);
+    if (st || !*out || tiff_find(ifd, TAG_DESCRIPTION)->count > LONGEST_SHAPE)
+        return st;
+    tiff_scan own = *scan;
+    tiff_series series = { .page = *page };
+    st = mt_arena_new(scan->file->env, &own.scratch, err);
+    if (st)
+        return st;
+    st = tiff_describe_planes(&own, ifd, &series, out, err);
+    mt_arena_free(own.scratch);
+    return st;
 }

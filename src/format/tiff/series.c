@@ -3,6 +3,10 @@
 #include "base/checked.h"
 #include "format/tiff/tiff.h"
 
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
 /* Values of tags that are read of any page: the JPEG tables of four components have fewer. Pages may share those that
  * a hostile file has in excess, and are read more than once. */
 #define PAGE_VALUES 4096
@@ -18,6 +22,23 @@ mt_status tiff_add_series(tiff_images *images, tiff_series *series, mt_error *er
     return MT_OK;
 }
 
+mt_status tiff_warn(tiff_images *images, tiff_series *series, mt_error *err, const char *format, ...)
+{
+    char text[512];
+    mt_texts *texts = &series->warnings;
+    va_list args;
+    va_start(args, format);
+    int n = vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    const char **items = mt_arena_grow(images->arena, texts->items, texts->n, &texts->room, 1, sizeof *items, err);
+    size_t length = n < 0 ? 0 : (size_t)mt_min_i64(n, (int64_t)sizeof text - 1);
+    if (!items || !(items[texts->n] = mt_arena_strndup(images->arena, text, length, err)))
+        return err && err->status ? err->status : MT_E_MEMORY;
+    texts->items = items;
+    texts->n++;
+    return MT_OK;
+}
+
 mt_status tiff_examine_page(tiff_images *images, const tiff_file *file, const tiff_ifd *ifd, tiff_page *out,
                             mt_error *err)
 {
@@ -30,11 +51,32 @@ mt_status tiff_examine_page(tiff_images *images, const tiff_file *file, const ti
 
 void tiff_add_axis(tiff_series *series, char axis, int64_t size)
 {
-    if (size == 1 || series->ndim > MT_MAX_DIMS - 4)
+    if (size != 1)
+        tiff_keep_axis(series, axis, size);
+}
+
+void tiff_keep_axis(tiff_series *series, char axis, int64_t size)
+{
+    if (series->ndim > MT_MAX_DIMS - 4)
         return;
     series->axes[series->ndim] = axis;
     series->axes[series->ndim + 1] = 0;
     series->shape[series->ndim++] = size;
+}
+
+mt_status tiff_cut_frames(tiff_images *images, tiff_series *series, uint64_t frames, mt_error *err)
+{
+    int64_t counted = series->shape[0];
+    bool in_time = series->axes[0] == 'T';
+    series->n_planes = series->n_planes / (uint64_t)counted * frames;
+    series->shape[0] = (int64_t)frames;
+    if (frames == 1) {
+        series->ndim--;
+        memmove(series->axes, series->axes + 1, sizeof series->axes - 1);
+        memmove(series->shape, series->shape + 1, (size_t)series->ndim * sizeof *series->shape);
+    }
+    return tiff_warn(images, series, err, "the description counts %lld %s, the file has %llu", (long long)counted,
+                     in_time ? "frames" : "slices", (unsigned long long)frames);
 }
 
 /* Where strip number i of a raw page begins and how long it is, were the page in one piece. */

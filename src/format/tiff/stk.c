@@ -43,11 +43,164 @@ static mt_status read_planes(const tiff_file *file, const tiff_entry *entry, stk
     return MT_OK;
 }
 
-mt_status tiff_describe_stk(const tiff_file *file, const tiff_ifd *ifd, tiff_series *series, bool *found, mt_error *err)
+/* A fraction of unsigned numbers at a place of the file; 0 where it is none. */
+static mt_status read_fraction(const tiff_file *file, uint64_t offset, double *out, mt_error *err)
 {
+    uint8_t bytes[8];
+    *out = 0;
+    if (offset > file->size || file->size - offset < sizeof bytes)
+        return MT_OK;
+    mt_status st = mt_store_read_at(file->store, file->key, offset, bytes, sizeof bytes, err);
+    if (st)
+        return st;
+    mt_reader r = mt_reader_over(bytes, sizeof bytes, file->big_endian);
+    double numerator = mt_read_u32(&r), denominator = mt_read_u32(&r);
+    *out = denominator > 0 ? numerator / denominator : 0;
+    return MT_OK;
+}
+
+/* The unit of calibration: its length and letters at a place of the file. What is not a unit of length is "pixel". */
+static mt_status read_unit(const tiff_file *file, uint64_t offset, const char **out, mt_error *err)
+{
+    uint8_t bytes[4 + 32] = { 0 };
+    size_t size = sizeof bytes - 1;
+    *out = NULL;
+    if (offset >= file->size)
+        return MT_OK;
+    if (size > file->size - offset)
+        size = (size_t)(file->size - offset);
+    mt_status st = mt_store_read_at(file->store, file->key, offset, bytes, size, err);
+    if (st)
+        return st;
+    mt_reader r = mt_reader_over(bytes, 4, file->big_endian);
+    uint32_t length = mt_read_u32(&r);
+    if (length < sizeof bytes - 4)
+        bytes[4 + length] = 0;
+    *out = mt_unit_find((const char *)bytes + 4);
+    return MT_OK;
+}
+
+#define MAX_UIC1 1024 /* pairs of a number and a value, or where it lies */
+
+/* X and Y from tag UIC1: SpatialCalibration (3) tells whether XCalibration (4), YCalibration (5) and CalibrationUnits (6)
+ * count. */
+static mt_status find_calibration(const tiff_file *file, const tiff_ifd *ifd, tiff_series *series, mt_error *err)
+{
+    enum { CALIBRATED = 3, X = 4, Y = 5, UNITS = 6 };
+    const tiff_entry *entry = tiff_find(ifd, TAG_UIC1);
+    uint64_t values[UNITS + 1] = { 0 };
+    if (!entry || entry->type != 4 || entry->inside)
+        return MT_OK;
+    uint64_t count = entry->count < MAX_UIC1 ? entry->count : MAX_UIC1;
+    for (uint64_t i = 0; i < count; i++) {
+        uint8_t bytes[8];
+        uint64_t at = entry->offset + i * sizeof bytes;
+        if (at > file->size || file->size - at < sizeof bytes)
+            break;
+        mt_status st = mt_store_read_at(file->store, file->key, at, bytes, sizeof bytes, err);
+        if (st)
+            return st;
+        mt_reader r = mt_reader_over(bytes, sizeof bytes, file->big_endian);
+        uint32_t id = mt_read_u32(&r), value = mt_read_u32(&r);
+        if (id <= UNITS)
+            values[id] = value;
+    }
+    const char *unit;
+    mt_status st = values[CALIBRATED] && values[UNITS] ? read_unit(file, values[UNITS], &unit, err) : MT_OK;
+    if (st || !values[CALIBRATED] || !values[UNITS] || !unit)
+        return st;
+    for (int i = 2; !st && i < 4; i++) {
+        st = read_fraction(file, values[i == 2 ? Y : X], &series->pixel_size[i], err);
+        series->unit[i] = unit;
+    }
+    return st;
+}
+
+typedef struct stage_position {
+    uint32_t fractions[4]; /* x and y */
+} stage_position;
+
+/* Where the stage stood for each plane, entry 28 of tag UIC4, which is a list of 16-bit numbers of entries with their
+ * values; NULL where it is not said. Entry 28 stands first. */
+static mt_status read_stage(const tiff_scan *scan, const tiff_ifd *ifd, size_t planes, stage_position **out,
+                            mt_error *err)
+{
+    enum { STAGE_POSITION = 28, BYTES = 16 };
+    const tiff_file *file = scan->file;
+    const tiff_entry *entry = tiff_find(ifd, TAG_UIC4);
+    uint8_t buffer[64 * BYTES];
+    *out = NULL;
+    if (!entry || entry->type != 4 || entry->inside || planes > file->size / BYTES ||
+        entry->offset > file->size - planes * BYTES || file->size - planes * BYTES - entry->offset < 2)
+        return MT_OK;
+    mt_status st = mt_store_read_at(file->store, file->key, entry->offset, buffer, 2, err);
+    mt_reader r = mt_reader_over(buffer, 2, file->big_endian);
+    if (st || mt_read_u16(&r) != STAGE_POSITION)
+        return st;
+    stage_position *stage = mt_arena_alloc(scan->scratch, planes, sizeof *stage, err);
+    if (!stage)
+        return MT_E_MEMORY;
+    for (size_t at = 0; at < planes; at += 64) {
+        size_t n = planes - at < 64 ? planes - at : 64;
+        st = mt_store_read_at(file->store, file->key, entry->offset + 2 + at * BYTES, buffer, n * BYTES, err);
+        if (st)
+            return st;
+        r = mt_reader_over(buffer, n * BYTES, file->big_endian);
+        for (size_t i = 0; i < n * 4; i++)
+            stage[at + i / 4].fractions[i % 4] = mt_read_u32(&r);
+    }
+    *out = stage;
+    return MT_OK;
+}
+
+static bool same_position(const stage_position *a, const stage_position *b) { return memcmp(a, b, sizeof *a) == 0; }
+
+/* The planes of each position follow each other, run of them, and the positions are gone through again after round
+ * runs. */
+typedef struct stage_rounds {
+    size_t run, round;
+} stage_rounds;
+
+/* False where the stage never moved, or without such an order. */
+static bool find_rounds(const stage_position *stage, size_t n, stage_rounds *out)
+{
+    size_t run = 1, round = 1;
+    while (run < n && same_position(&stage[run], &stage[0]))
+        run++;
+    if (run == n || n % run != 0)
+        return false;
+    while (round * run < n && !same_position(&stage[round * run], &stage[0]))
+        round++;
+    if (n % (round * run) != 0)
+        return false;
+    for (size_t i = 0; i < n; i++)
+        if (!same_position(&stage[i], &stage[i / run % round * run]))
+            return false;
+    *out = (stage_rounds) { run, round };
+    return true;
+}
+
+/* Samples are positions of the stage. Where it moved with each plane of a z-stack, it followed the specimen. */
+static void add_axes(const stk_planes *planes, const stage_position *stage, size_t n, tiff_series *series)
+{
+    char axis = planes->all_z ? 'Z' : planes->all_t ? 'T' : '?';
+    stage_rounds rounds;
+    if (!stage || !find_rounds(stage, n, &rounds) || (planes->all_z && rounds.run == 1)) {
+        tiff_add_axis(series, axis, (int64_t)n);
+        return;
+    }
+    tiff_add_axis(series, 'T', (int64_t)(n / rounds.run / rounds.round));
+    tiff_add_axis(series, 'S', (int64_t)rounds.round);
+    tiff_add_axis(series, rounds.run * rounds.round < n ? 'Z' : axis, (int64_t)rounds.run);
+}
+
+mt_status tiff_describe_stk(const tiff_scan *scan, const tiff_ifd *ifd, tiff_series *series, bool *found, mt_error *err)
+{
+    const tiff_file *file = scan->file;
     const tiff_entry *entry = tiff_find(ifd, TAG_UIC2);
     uint64_t in_a_row;
     stk_planes planes;
+    stage_position *stage;
     *found = false;
     if (!entry || entry->type != 5 || entry->count == 0)
         return MT_OK;
@@ -59,11 +212,12 @@ mt_status tiff_describe_stk(const tiff_file *file, const tiff_ifd *ifd, tiff_ser
     if (in_a_row < entry->count)
         return mt_fail(err, MT_E_CORRUPT, "%llu planes, but room for %llu", (unsigned long long)entry->count,
                        (unsigned long long)in_a_row);
-    if ((st = read_planes(file, entry, &planes, err)))
+    if ((st = read_planes(file, entry, &planes, err)) || (st = find_calibration(file, ifd, series, err)) ||
+        (st = read_stage(scan, ifd, (size_t)entry->count, &stage, err)))
         return st;
     series->n_planes = entry->count;
     series->contiguous = true;
-    tiff_add_axis(series, planes.all_z ? 'Z' : planes.all_t ? 'T' : '?', (int64_t)entry->count);
+    add_axes(&planes, stage, (size_t)entry->count, series);
     if (planes.all_z && planes.z > 0) {
         series->pixel_size[1] = planes.z;
         series->unit[1] = "micrometer";

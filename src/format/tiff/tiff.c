@@ -15,12 +15,25 @@ typedef struct tiff_contents {
     tiff_images *all;   /* NULL, or all images where those are not all */
 } tiff_contents;
 
+static bool ends_with(const char *name, const char *suffix)
+{
+    size_t n = strlen(name), m = strlen(suffix);
+    for (size_t i = 0; i < m && n >= m; i++) {
+        char c = name[n - m + i];
+        if ((c >= 'A' && c <= 'Z' ? c + 32 : c) != suffix[i])
+            return false;
+    }
+    return n >= m;
+}
+
 /* A TIFF by its first bytes, or the OME-XML of several TIFF files. */
 static mt_status probe(const mt_source *source, int *score, mt_error *err)
 {
     (void)err;
-    const char *suffix = strstr(source->name, ".companion.ome");
-    bool is_companion = source->head_size > 0 && source->head[0] == '<' && suffix && suffix[14] == 0;
+    size_t i = 0;
+    while (i < source->head_size && strchr("\xef\xbb\xbf\xff\xfe \t\r\n", source->head[i]))
+        i++;
+    bool is_companion = i < source->head_size && source->head[i] == '<' && ends_with(source->name, ".companion.ome");
     *score = is_companion || (source->head && tiff_is_magic(source->head, source->head_size)) ? 2 : 0;
     return MT_OK;
 }
@@ -92,14 +105,17 @@ static mt_status map_part(const mt_container *container, const mt_selection *par
     if (i >= images->n)
         return mt_fail(err, MT_E_NOT_FOUND, "there is no series=%llu; the file has %zu, counted from 0",
                        (unsigned long long)i, images->n);
-    return tiff_make_map(images, images->series[i], mt_max_i64(part->level, 0), map, err);
+    st = tiff_make_map(images, images->series[i], mt_max_i64(part->level, 0), map, err);
+    return st ? st : tiff_tell(images, images->series[i], map, err);
 }
 
-static mt_status add_name(mt_names *names, size_t series, mt_error *err)
+static mt_status add_name(mt_names *names, const tiff_images *images, size_t i, mt_error *err)
 {
     char name[32];
-    snprintf(name, sizeof name, "series=%zu", series);
-    return mt_names_add(names, name, err);
+    const tiff_series *series = images->series[i];
+    snprintf(name, sizeof name, "series=%zu", i);
+    const mt_part part = { .name = name, .title = series->name ? series->name : "", .type = "" };
+    return mt_names_add_part(names, &part, err);
 }
 
 static mt_status list(const mt_container *container, const mt_selection *below, mt_names *out, mt_error *err)
@@ -108,10 +124,10 @@ static mt_status list(const mt_container *container, const mt_selection *below, 
     const tiff_images *images;
     mt_status st = get_all(container, &images, err);
     if (!st && images->n > 0)
-        st = add_name(out, images->preferred, err);
+        st = add_name(out, images, images->preferred, err);
     for (size_t i = 0; !st && i < images->n; i++)
         if (i != images->preferred)
-            st = add_name(out, i, err);
+            st = add_name(out, images, i, err);
     return st;
 }
 
@@ -135,7 +151,7 @@ static mt_status members(const mt_container *container, mt_names *out, mt_error 
     bool *used = memset(memory, 0, images->n_files);
     note_files(images, used);
     for (uint32_t i = 1; !st && i < images->n_files; i++)
-        if (used[i])
+        if (used[i] && !tiff_chain_is_missing(images->files[i], NULL))
             st = mt_names_add(out, tiff_chain_key(images->files[i]), err);
     mt_release(container->source.env, memory, images->n_files);
     return st;

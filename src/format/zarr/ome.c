@@ -155,6 +155,15 @@ static bool parse_color(const char *text, uint8_t *rgb)
     return true;
 }
 
+/* The window of brightness that a viewer is to start with. */
+static bool parse_window(const json_t *window, double *range)
+{
+    const json_t *start = json_object_get(window, "start"), *end = json_object_get(window, "end");
+    range[0] = json_number_value(start);
+    range[1] = json_number_value(end);
+    return json_is_number(start) && json_is_number(end) && range[0] < range[1];
+}
+
 /* Channels are described only where each one is. */
 static mt_status set_channels(mt_chunk_map *map, const json_t *omero, mt_error *err)
 {
@@ -173,6 +182,7 @@ static mt_status set_channels(mt_chunk_map *map, const json_t *omero, mt_error *
         if (!channels[i].name)
             return zarr_failed(err);
         channels[i].has_color = parse_color(json_string_value(json_object_get(channel, "color")), channels[i].rgb);
+        channels[i].has_window = parse_window(json_object_get(channel, "window"), channels[i].window);
     }
     map->channels = channels;
     map->n_channels = (size_t)n;
@@ -188,6 +198,7 @@ mt_status zarr_ome_describe(mt_chunk_map *map, const zarr_node *group, const jso
         return st;
     set_pixel_sizes(map, multiscale, level);
     map->level = level;
+    map->is_labels = json_is_object(json_object_get(zarr_ome(group), "image-label"));
     map->n_levels = zarr_ome_levels(multiscale);
     return set_channels(map, json_object_get(zarr_ome(group), "omero"), err);
 }

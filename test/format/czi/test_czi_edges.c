@@ -244,6 +244,36 @@ static void long_metadata_is_searched_from_its_end(void **state)
     }
 }
 
+/* Metadata in another encoding than UTF-8 is read; what is no XML at all is told, unless it was not needed. */
+static void metadata_that_is_wrong(void **state)
+{
+    (void)state;
+#define WHOLE                                                                                                          \
+    "<DisplaySetting><Channels/></DisplaySetting><Scaling><Items/></Scaling><Dimensions><Channels><Channel "           \
+    "Name=\"b\"/></Channels></Dimensions>"
+    static const struct {
+        const char *xml, *name, *warning;
+    } cases[] = { { "<M><Dimensions><Channels><Channel Name=\"\xe9\"/></Channels></Dimensions></M>", "\xc3\xa9", NULL },
+                  { "<M><Dimensions><Channels><Channel Name=\"a\"></Dimensions></M>", NULL, "mismatched tag" },
+                  { "<M><Dimensions><Channels><T></Dimensions>" WHOLE "</M>", "b", NULL } };
+    static const int32_t channel[1][2] = { { 0, 0 } };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        czi_writer w;
+        mt_stack *stack;
+        mt_error err = MT_ERROR_INIT;
+        write_channels(&w, channel, 1, cases[i].xml);
+        check_ok(open_written(&w, NULL, &stack, &err), &err);
+        const mt_stack_info *info = mt_stack_get_info(stack);
+        if (cases[i].name)
+            assert_string_equal(info->channels[0].name, cases[i].name);
+        assert_int_equal(info->n_warnings, cases[i].warning != NULL);
+        if (cases[i].warning)
+            assert_non_null(strstr(info->warnings[0], cases[i].warning));
+        mt_stack_close(stack);
+        czi_free(&w);
+    }
+}
+
 /* Each tile of another size, then again: as many sizes as are allowed, and one more. */
 static void sizes_of_tiles_are_limited(void **state)
 {
@@ -389,6 +419,7 @@ int main(void)
         cmocka_unit_test(a_broken_continuation_is_named),
         cmocka_unit_test(the_directory_is_read_once),
         cmocka_unit_test(long_metadata_is_searched_from_its_end),
+        cmocka_unit_test(metadata_that_is_wrong),
         cmocka_unit_test(sizes_of_tiles_are_limited),
         cmocka_unit_test(levels_allow_for_rounded_sizes),
         cmocka_unit_test(room_without_segments_is_limited),

@@ -156,12 +156,6 @@ static void check_refused(const char *text, const char *word)
     mt_error err = MT_ERROR_INIT;
     write_tiff(in_folder("a.tif"), &(tiff_spec) { .pages = 3, .description = text });
     mt_status st = mt_stack_open(NULL, in_folder("a.tif"), NULL, &stack, &err);
-    float value;
-    if (!st) { /* a plane that is not there is found out when it is read */
-        const int64_t last = mt_stack_get_info(stack)->data_shape[1] - 1, origin[2] = { 0 }, size[2] = { 1, 1 };
-        st = mt_stack_extract_patch(stack, 0, &last, 1, origin, size, 2, &value, &err);
-        mt_stack_close(stack);
-    }
     assert_int_not_equal(st, MT_OK);
     if (!strstr(err.message, word))
         fail_msg("\"%s\" lacks \"%s\"", err.message, word);
@@ -172,12 +166,8 @@ static void text_that_is_refused(void **state)
     (void)state;
     check_refused("<?xml version=\"1.0\"?><!DOCTYPE OME [<!ENTITY a \"b\">]><OME>&a;</OME>", "document type");
     check_refused(PIXELS("XYCZT", "4000", "5000", "6000", "<TiffData/>"), "max_pages");
-    check_refused(PIXELS("XYCZT", "4", "1", "1", "<TiffData IFD=\"0\" PlaneCount=\"4\"/>"), "no page 3");
     check_refused(PIXELS("XYCZT", "3", "1", "1", "<TiffData/><TiffData/><TiffData/><TiffData/><TiffData/>"),
                   "more than four times");
-    check_refused(PIXELS("XYCZT", "3", "1", "1", "<TiffData IFD=\"0\" FirstC=\"3\"/>"), "FirstC=\"3\"");
-    check_refused(PIXELS("XYCZT", "3", "1", "1", "<TiffData FirstZ=\"-1\"/>"), "FirstZ=\"-1\"");
-    check_refused(PIXELS("XYCZT", "1", "1", "3", "<TiffData/><TiffData IFD=\"x\" FirstT=\"2\"/>"), "IFD=\"x\"");
     check_refused(
         "<OME><a><a><a><a><a><a><a><a><a><a><a><a><a><a><a><a><a><a><a><a><a><a><a><a><a><a><a><a><a><a><a><a>"
         "<a><a><a><a><a><a><a><a><a><a><a><a><a><a><a><a><a><a><a><a><a><a><a><a><a><a><a><a><a><a><a><a><a><a>",
@@ -321,13 +311,13 @@ static void descriptions_of_more_than_there_is(void **state)
     }
 }
 
-/* Other lines than that of the unit end alike. */
+/* Each axis has its own, where it is not that of X; other lines than that of the unit end alike. */
 static void units_of_imagej(void **state)
 {
     (void)state;
     static const char *const texts[][2] = {
         { "ImageJ=1.53t\nimages=2\nspacing=2\nyunit=nm\nunit=micron\n", "micrometer" },
-        { "ImageJ=1.53t\nimages=2\nspacing=2\nunit=nm\nzunit=micron\n", "nanometer" },
+        { "ImageJ=1.53t\nimages=2\nspacing=2\nunit=nm\nzunit=micron\n", "micrometer" },
         { "ImageJ=1.53t\nimages=2\nspacing=2\nyunit=nm\n", "" }
     };
     for (size_t i = 0; i < 3; i++) {
@@ -392,7 +382,7 @@ static void axes_of_a_shape(void **state)
     }
     write_tiff(in_folder("a.tif"),
                &(tiff_spec) { .pages = 6, .description = "{\"shape\": [1, 3, 2, 4, 6], \"axes\": \"TZCYX\"}" });
-    check_planes(in_folder("a.tif"), "ZCYX", (float[]) { 0, 200, 400, 100, 300, 500 }, 6);
+    check_planes(in_folder("a.tif"), "TZCYX", (float[]) { 0, 200, 400, 100, 300, 500 }, 6);
 }
 
 /* Very many TiffData behind very many other elements: time grows with their number, not with its square. */

@@ -295,6 +295,38 @@ static void test_false_metadata(void **state)
     mt_stack_close(stack);
 }
 
+/* start and end of a window count if they are numbers in order; image-label declares labels. */
+static void test_windows_and_label_images(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *window;
+        int has_window;
+    } cases[] = { { "{\"start\":-2.5,\"end\":100,\"min\":0,\"max\":255}", 1 },
+                  { "{\"start\":100,\"end\":100}", 0 },
+                  { "{\"start\":\"1\",\"end\":\"2\"}", 0 },
+                  { "{\"min\":0,\"max\":255}", 0 },
+                  { "[1,2]", 0 },
+                  { "null", 0 } };
+    write_array("window.zarr/0");
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char text[600];
+        snprintf(text, sizeof text,
+                 IMAGE("0", "[{\"name\":\"y\",\"type\":\"space\"},{\"name\":\"x\",\"type\":\"space\"}]",
+                       ",\"image-label\":%s,\"omero\":{\"channels\":[{\"label\":\"a\",\"window\":%s}]}"),
+                 i % 2 ? "{}" : "1", cases[i].window);
+        write_text("window.zarr/.zattrs", text);
+        opened o;
+        mt_error err = MT_ERROR_INIT;
+        check_ok(open_map(temporary_path("window.zarr"), "", &o, &err), &err);
+        assert_int_equal(o.map->is_labels, i % 2);
+        assert_int_equal(o.map->n_channels, 1);
+        assert_int_equal(o.map->channels[0].has_window, cases[i].has_window);
+        assert_true(!cases[i].has_window || (o.map->channels[0].window[0] < -2 && o.map->channels[0].window[1] > 99));
+        close_opened(&o);
+    }
+}
+
 static void test_names_of_dimensions(void **state)
 {
     (void)state;
@@ -334,6 +366,7 @@ int main(void)
         cmocka_unit_test(test_broken_sibling),
         cmocka_unit_test(test_bioformats2raw),
         cmocka_unit_test(test_false_metadata),
+        cmocka_unit_test(test_windows_and_label_images),
         cmocka_unit_test(test_names_of_dimensions),
     };
     return cmocka_run_group_tests(tests, NULL, remove_temporary_folder);

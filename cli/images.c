@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The images of paths, folders and globs. */
+#include "cli.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+static void take(struct images *images, mt_stack *stack, const char *name)
+{
+    if (images->n == images->room) {
+        size_t room = images->room ? 2 * images->room : 64;
+        mt_stack **stacks = need(room, sizeof *stacks);
+        const char **names = need(room, sizeof *names);
+        if (images->n) {
+            memcpy(stacks, images->stacks, images->n * sizeof *stacks);
+            memcpy(names, images->names, images->n * sizeof *names);
+        }
+        free(images->stacks);
+        free(images->names);
+        images->stacks = stacks;
+        images->names = names;
+        images->room = room;
+    }
+    images->stacks[images->n] = stack;
+    images->names[images->n++] = name;
+}
+
+static void say_skipped(struct images *images, const mt_stacks *stacks, const char *path)
+{
+    const char *skipped, *reason;
+    size_t not_images = 0;
+    for (size_t i = 0; mt_stacks_skipped(stacks, i, &skipped, &reason); i++) {
+        if (mt_stacks_skipped_status(stacks, i) == MT_E_NOT_AN_IMAGE) {
+            not_images++;
+            continue;
+        }
+        failed("%s: %s", skipped, reason);
+        images->skipped = true;
+    }
+    if (not_images)
+        fprintf(stderr, "microtome: %s: skipped %zu file%s that %s\n", path, not_images, not_images == 1 ? "" : "s",
+                not_images == 1 ? "is not an image" : "are not images");
+}
+
+/* The images of a folder or glob. */
+static mt_status add_many(struct images *images, mt_context *context, const char *path, const mt_open_options *options,
+                          mt_error *err)
+{
+    mt_stacks *stacks;
+    mt_status st = mt_stacks_open(context, &path, 1, options, &stacks, err);
+    if (st)
+        return st;
+    size_t n = mt_stacks_count(stacks);
+    for (size_t i = 0; i < n; i++) {
+        mt_stack *stack = mt_stack_retain(mt_stacks_get(stacks, i));
+        take(images, stack, mt_stack_get_info(stack)->source);
+    }
+    say_skipped(images, stacks, path);
+    mt_stacks_close(stacks);
+    return n ? MT_OK : mt_fail(err, MT_E_NOT_FOUND, "%s: no image is found there", path);
+}
+
+static bool is_folder(const char *path)
+{
+    struct stat found;
+    return !stat(path, &found) && S_ISDIR(found.st_mode);
+}
+
+void images_add(struct images *images, mt_context *context, const char *path, const mt_open_options *options)
+{
+    mt_stack *stack;
+    mt_error err = MT_ERROR_INIT, of_many = MT_ERROR_INIT;
+    bool is_url = strstr(path, "://") != NULL;
+    mt_status st = mt_stack_open(context, path, options, &stack, &err);
+    if (!st) /* the query of a URL may be a secret: its source leaves it out */
+        take(images, stack, is_url ? mt_stack_get_info(stack)->source : path);
+    else if (st == MT_E_NOT_AN_IMAGE ? is_folder(path) : st == MT_E_NOT_FOUND && strpbrk(path, "*?[") && !is_url)
+        st = add_many(images, context, path, options, &of_many);
+    if (!st)
+        return;
+    report(of_many.status ? &of_many : &err);
+    images->failed = true;
+}
+
+void images_free(struct images *images)
+{
+    for (size_t i = 0; i < images->n; i++)
+        mt_stack_close(images->stacks[i]);
+    free(images->stacks);
+    free(images->names);
+    *images = (struct images) { 0 };
+}

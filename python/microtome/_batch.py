@@ -1,0 +1,214 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Many patches at once, of one or several image stacks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, overload
+
+import numpy as np
+
+from . import _core
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike, DTypeLike, NDArray
+
+    from ._core import Stack
+    from ._stack import ImageStack
+
+    Index: TypeAlias = int | Sequence[int] | NDArray[np.integer[Any]]
+    Channels: TypeAlias = Sequence[int | str] | str | None
+    Padding: TypeAlias = float | Literal["reflect", "edge"]
+
+__all__ = ["extract_patches"]
+
+
+@overload
+def extract_patches(
+    stacks: Sequence[ImageStack],
+    stack_idx: Index,
+    sample_idx: Index,
+    channels: Channels,
+    coords: ArrayLike,
+    patch_size: Sequence[int],
+    *,
+    out: Any = ...,
+    dtype: DTypeLike | None = ...,
+    scale: ArrayLike | None = ...,
+    offset: ArrayLike | None = ...,
+    padding: Padding = ...,
+    errors: Literal["raise"] = ...,
+) -> NDArray[Any]: ...
+
+
+@overload
+def extract_patches(
+    stacks: Sequence[ImageStack],
+    stack_idx: Index,
+    sample_idx: Index,
+    channels: Channels,
+    coords: ArrayLike,
+    patch_size: Sequence[int],
+    *,
+    out: Any = ...,
+    dtype: DTypeLike | None = ...,
+    scale: ArrayLike | None = ...,
+    offset: ArrayLike | None = ...,
+    padding: Padding = ...,
+    errors: Literal["return"],
+) -> tuple[NDArray[Any], list[Exception | None]]: ...
+
+
+def extract_patches(
+    stacks: Sequence[ImageStack],
+    stack_idx: Index,
+    sample_idx: Index,
+    channels: Channels,
+    coords: ArrayLike,
+    patch_size: Sequence[int],
+    *,
+    out: Any = None,
+    dtype: DTypeLike | None = None,
+    scale: ArrayLike | None = None,
+    offset: ArrayLike | None = None,
+    padding: Padding = 0.0,
+    errors: Literal["raise", "return"] = "raise",
+) -> NDArray[Any] | tuple[NDArray[Any], list[Exception | None]]:
+    """Extract one batch of patches out of several image stacks.
+
+    They are planned together, as those of `ImageStack.extract_patches` are: each chunk
+    that any of them touches is fetched and decoded once, on all threads of the context.
+
+    Parameters
+    ----------
+    stacks : sequence of ImageStack
+        Of one context, with the same spatial axes, and as many channels in each.
+    stack_idx : int or N integers
+        Which of the stacks each patch comes from, or all of them.
+    sample_idx : int or N integers
+        Sample of each patch, or of all of them.
+    channels : sequence of int or str, str, or None
+        Channels by number or name, in any order, repeated at will; None is all of them. A
+        name is looked up in each stack.
+    coords : N x (Z)YX integers
+        First corner of each patch; may lie outside the image.
+    patch_size : sequence of int
+        Size in pixels, (Z)YX.
+    out : writable array, optional
+        Where the patches go, of the shape N, C, (Z), Y, X; as for `ImageStack.extract_patches`.
+    dtype : dtype-like, optional
+        float32 (the default), or the stored type if that of all stacks is the same.
+    scale, offset : float or one float a channel, optional
+        Patches become ``value * scale + offset``, computed in float32; float32 only.
+    padding : float, "reflect" or "edge"
+        What stands outside the image, as for `ImageStack.extract_patches`.
+    errors : {"raise", "return"}
+        What happens if patches cannot be read, as for `ImageStack.extract_patches`.
+
+    Returns
+    -------
+    numpy.ndarray
+        N, C, (Z), Y, X; ``out`` if that was given.
+    list of N exceptions or None
+        With ``errors="return"`` only, as for `ImageStack.extract_patches`.
+
+    Raises
+    ------
+    RangeError, IndexError
+        A stack, sample or channel that is not there.
+    ValueError, TypeError
+        The stacks do not fit each other, or the arguments do not fit them.
+    CorruptError, ReadError
+        An image cannot be read.
+
+    Notes
+    -----
+    Thread-safe; the GIL is released while it reads, and Ctrl-C ends it.
+
+    Examples
+    --------
+    >>> import numpy as np, microtome
+    >>> stacks = [microtome.from_array(np.full((64, 64), value), "YX") for value in (1, 2, 3)]
+    >>> batch = microtome.extract_patches(stacks, [2, 0, 1], 0, None, [(0, 0), (8, 8), (9, 9)], (16, 16))
+    >>> batch.shape, batch[:, 0, 0, 0]
+    ((3, 1, 16, 16), array([3., 1., 2.], dtype=float32))
+    """
+    return read_batch(
+        tuple(stacks), stack_idx, sample_idx, channels, coords, patch_size, out, dtype, scale, offset, padding, errors
+    )
+
+
+def read_batch(
+    stacks: tuple[Stack, ...],
+    stack_idx: Index | None,
+    sample_idx: Index,
+    channels: Channels,
+    coords: ArrayLike,
+    patch_size: Sequence[int],
+    out: Any,
+    dtype: DTypeLike | None,
+    scale: ArrayLike | None,
+    offset: ArrayLike | None,
+    padding: Padding,
+    errors: Literal["raise", "return"],
+) -> NDArray[Any] | tuple[NDArray[Any], list[Exception | None]]:
+    """Do what `extract_patches` says. stack_idx None: all of the first stack."""
+    if errors not in ("raise", "return"):
+        raise ValueError(f'errors must be "raise" or "return", not {errors!r}')
+    if not stacks:
+        raise ValueError("there must be at least one image stack")
+    samples, corners = places(len(stacks[0].data_shape), sample_idx, coords)
+    numbers = None if stack_idx is None else one_each(stack_idx, "stack_idx", len(corners))
+    n_channels = stacks[0].data_shape[1] if channels is None else 1 if isinstance(channels, str) else len(channels)
+    return _core.extract_many(
+        stacks,
+        numbers,
+        samples,
+        channels,
+        corners,
+        patch_size,
+        out,
+        dtype,
+        _per_channel(scale, n_channels),
+        _per_channel(offset, n_channels),
+        padding,
+        errors == "return",
+    )
+
+
+def places(ndim: int, sample_idx: Any, coords: Any) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Make samples and corners arrays of int64, as many of one as of the other."""
+    corners = _integers(coords, "coords")
+    if corners.shape == (0,):
+        corners = corners.reshape(0, ndim - 2)
+    if corners.ndim != 2 or corners.shape[1] != ndim - 2:
+        raise ValueError(f"coords must have the shape (N, {ndim - 2}), not {corners.shape}")
+    return one_each(sample_idx, "sample_idx", len(corners)), corners
+
+
+def one_each(values: Any, what: str, n: int) -> NDArray[np.int64]:
+    """Make an array of an integer for each of n patches."""
+    array = _integers(values, what)
+    if array.ndim and array.shape != (n,):
+        raise ValueError(f"{what} must be one integer, or one for each of {n} patches; it has the shape {array.shape}")
+    return np.ascontiguousarray(np.broadcast_to(array, n))
+
+
+def _integers(values: Any, what: str) -> NDArray[np.int64]:
+    array = np.asarray(values)
+    if array.size == 0:
+        array = array.astype(np.int64)
+    if array.dtype.kind not in "iu":
+        raise TypeError(f"{what} must be integers, not {array.dtype}")
+    if array.dtype.kind == "u" and array.size and array.max() > np.iinfo(np.int64).max:
+        raise ValueError(f"{what} does not fit into 64 bits")
+    return np.ascontiguousarray(array, dtype=np.int64).reshape(array.shape)
+
+
+def _per_channel(values: ArrayLike | None, n: int) -> NDArray[np.float32] | None:
+    if values is None:
+        return None
+    array = np.asarray(values, dtype=np.float32)
+    if array.ndim > 1 or (array.ndim == 1 and array.shape[0] not in (1, n)):
+        raise ValueError(f"scale and offset are one float, or one for each of {n} channels")
+    return np.ascontiguousarray(np.broadcast_to(array, n))

@@ -1,0 +1,53 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""How pictures are drawn: the options of `ImageStack.view` and `ImageStack.view_patches`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+
+import numpy as np
+
+from ._errors import ArgumentError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+__all__ = ["Colors", "Contrast", "Projection", "read_style"]
+
+Contrast: TypeAlias = "Literal['auto'] | tuple[float, float] | Sequence[tuple[float, float]] | None"
+Projection: TypeAlias = Literal["max", "mean", "sum"]
+Colors: TypeAlias = Literal["auto", "channels", "labels"]
+
+_PROJECTIONS = (None, "max", "mean", "sum")
+_COLORS = ("auto", "channels", "labels")
+
+
+def _find(value: str | None, names: tuple[str | None, ...], what: str) -> int:
+    if value not in names:
+        known = ", ".join(repr(name) for name in names)
+        raise ArgumentError(f"{what} is one of {known}, not {value!r}")
+    return names.index(value)
+
+
+def read_style(
+    contrast: Contrast, project: Projection | None, colors: Colors, scale_bar: bool, legend: bool
+) -> tuple[NDArray[Any] | None, list[int]]:
+    """Turn options into what the extension takes: pairs as float64, the others as numbers."""
+    pairs = None
+    if contrast is not None and not isinstance(contrast, str):
+        pairs = np.ascontiguousarray(contrast, np.float64)
+        if pairs.ndim not in {1, 2} or pairs.shape[-1] != 2 or pairs.size == 0:
+            raise ArgumentError("contrast is a pair (low, high), a pair for each channel, or 'auto'")
+        pairs = pairs.reshape(-1)
+    elif contrast is not None:
+        _find(contrast, ("auto",), "contrast")
+    ignored = int(contrast == "auto") if isinstance(contrast, str) else 0
+    choices = [
+        ignored,
+        _find(project, _PROJECTIONS, "project"),
+        _find(colors, _COLORS, "colors"),
+        int(scale_bar),
+        int(legend),
+    ]
+    return pairs, choices

@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* What no format takes, but can be named: an empty file, a pointer of Git LFS, images of formats that are not supported. */
+#include "format/format.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* A file is known by bytes at an offset of its head, or, without any, by its suffix alone. */
+typedef struct mark {
+    size_t offset;
+    const char *bytes;
+    size_t n;
+    const char *suffix, *what;
+    mt_status status;
+} mark;
+
+#define MT_BYTES(text) text, sizeof text - 1
+
+/* Sources: of each format its own specification; pictures are no data that a folder of images should stumble over. */
+static const mark marks[] = {
+    { 0, MT_BYTES("\xda\xce\xbe\x0a"), NULL, "Nikon ND2", MT_E_UNSUPPORTED },
+    { 0, MT_BYTES("\x70\0\0\0"), ".lif", "Leica LIF", MT_E_UNSUPPORTED },
+    { 0, MT_BYTES("\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"), ".oib", "Olympus OIB", MT_E_UNSUPPORTED },
+    { 0, MT_BYTES("\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"), ".zvi", "Zeiss ZVI", MT_E_UNSUPPORTED },
+    { 208, MT_BYTES("MAP "), NULL, "MRC", MT_E_UNSUPPORTED },
+    { 344, MT_BYTES("n+1\0"), NULL, "NIfTI", MT_E_UNSUPPORTED },
+    { 344, MT_BYTES("ni1\0"), NULL, "NIfTI", MT_E_UNSUPPORTED },
+    { 344, MT_BYTES("n+2\0"), NULL, "NIfTI", MT_E_UNSUPPORTED },
+    { 0, MT_BYTES("NRRD000"), NULL, "NRRD", MT_E_UNSUPPORTED },
+    { 128, MT_BYTES("DICM"), NULL, "DICOM", MT_E_UNSUPPORTED },
+    { 0, MT_BYTES("SIMPLE  ="), NULL, "FITS", MT_E_UNSUPPORTED },
+    { 0, NULL, 0, ".klb", "KLB", MT_E_UNSUPPORTED },
+    { 0, MT_BYTES("\0\0\0\x0cjP  "), NULL, "a JPEG 2000 file", MT_E_UNSUPPORTED },
+    { 0, MT_BYTES("\x89PNG\r\n\x1a\n"), NULL, "PNG", MT_E_NOT_AN_IMAGE },
+    { 0, MT_BYTES("\xff\xd8\xff"), NULL, "JPEG", MT_E_NOT_AN_IMAGE },
+    { 0, MT_BYTES("GIF8"), NULL, "GIF", MT_E_NOT_AN_IMAGE },
+};
+
+/* suffix is lower case. */
+static bool has_suffix(const char *name, const char *suffix)
+{
+    size_t n = strlen(name), length = strlen(suffix);
+    for (size_t i = 0; n >= length && i < length; i++) {
+        char c = name[n - length + i];
+        if ((c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c) != suffix[i])
+            return false;
+    }
+    return n >= length;
+}
+
+static bool fits(const mt_source *source, const mark *m)
+{
+    if (m->suffix && !has_suffix(source->name, m->suffix))
+        return false;
+    return m->offset + m->n <= source->head_size &&
+           (!m->bytes || memcmp(source->head + m->offset, m->bytes, m->n) == 0);
+}
+
+static mt_status refuse_file(const mt_source *source, mt_error *err)
+{
+    /* Source: git-lfs, docs/spec.md: "version" is the first line. */
+    static const char pointer[] = "version https://git-lfs.github.com/";
+    if (source->head_size == 0)
+        return mt_fail(err, MT_E_NOT_AN_IMAGE, "the file is empty");
+    if (source->head_size >= sizeof pointer - 1 && memcmp(source->head, pointer, sizeof pointer - 1) == 0)
+        return mt_fail(err, MT_E_NOT_AN_IMAGE, "a Git LFS pointer, not the file itself: run git lfs pull");
+    for (size_t i = 0; i < sizeof marks / sizeof *marks; i++)
+        if (fits(source, &marks[i]))
+            return mt_fail(err, marks[i].status, "%s is not supported", marks[i].what);
+    return MT_OK;
+}
+
+/* Whether the start of a document of the folder has both words. That there is none is no failure. */
+static bool has_words(const mt_source *source, const char *document, const char *one, const char *other)
+{
+    char key[1024], text[4097];
+    size_t n;
+    uint64_t size;
+    int length = snprintf(key, sizeof key, "%s%s%s", source->key, *source->key ? "/" : "", document);
+    if (length < 0 || (size_t)length >= sizeof key ||
+        mt_store_read_start(source->store, key, text, sizeof text - 1, &n, &size, NULL))
+        return false;
+    text[n] = 0;
+    return strstr(text, one) && strstr(text, other);
+}
+
+/* Sources: neuroglancer, precomputed/volume.md; n5, README, "file-system specification". */
+static mt_status refuse_folder(const mt_source *source, mt_error *err)
+{
+    if (has_words(source, "info", "\"scales\"", "\"num_channels\""))
+        return mt_fail(err, MT_E_UNSUPPORTED, "Neuroglancer precomputed is not supported");
+    if (has_words(source, "attributes.json", "\"dimensions\"", "\"blockSize\"") ||
+        has_words(source, "attributes.json", "\"n5\"", "\"n5\""))
+        return mt_fail(err, MT_E_UNSUPPORTED, "N5 is not supported");
+    return MT_OK;
+}
+
+mt_status mt_format_refuse_known(const mt_source *source, mt_error *err)
+{
+    return source->folder ? refuse_folder(source, err) : refuse_file(source, err);
+}

@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* What cannot be opened, but is called by its name. */
+#include "support/support.h"
+
+#include "store/store.h"
+
+#include <microtome/stack.h>
+
+#include <string.h>
+
+static mt_status open_bytes(const char *name, const void *bytes, size_t size, mt_error *err)
+{
+    mt_stack *stack;
+    mt_status st = mt_stack_open_memory(NULL, name, bytes, size, NULL, &stack, err);
+    assert_int_not_equal(st, MT_OK);
+    return st;
+}
+
+static void check_refused(const char *name, const char *text, size_t at, size_t n, mt_status status, const char *words)
+{
+    char bytes[512] = { 0 };
+    mt_error err = MT_ERROR_INIT;
+    memcpy(bytes + at, text, n);
+    assert_int_equal(open_bytes(name, bytes, at + n, &err), status);
+    if (!strstr(err.message, words))
+        fail_msg("%s: \"%s\" lacks \"%s\"", name, err.message, words);
+    if (at + n > 1) { /* cut, it is not known any more */
+        mt_error cut = MT_ERROR_INIT;
+        (void)open_bytes("x", bytes, at + n - 1, &cut);
+        assert_non_null(strstr(cut.message, "neither content nor name"));
+    }
+}
+
+static void formats_are_called_by_name(void **state)
+{
+    (void)state;
+    check_refused("x.nd2", "\xda\xce\xbe\x0a", 0, 4, MT_E_UNSUPPORTED, "Nikon ND2");
+    check_refused("x.LIF", "\x70\0\0\0", 0, 4, MT_E_UNSUPPORTED, "Leica LIF");
+    check_refused("x.oib", "\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", 0, 8, MT_E_UNSUPPORTED, "Olympus OIB");
+    check_refused("x.zvi", "\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", 0, 8, MT_E_UNSUPPORTED, "Zeiss ZVI");
+    check_refused("x.doc", "\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", 0, 8, MT_E_NOT_AN_IMAGE, "known format");
+    check_refused("x.map", "MAP ", 208, 4, MT_E_UNSUPPORTED, "MRC");
+    check_refused("x.nii", "n+1", 344, 4, MT_E_UNSUPPORTED, "NIfTI");
+    check_refused("x.img", "ni1", 344, 4, MT_E_UNSUPPORTED, "NIfTI");
+    check_refused("x.nii", "n+2", 344, 4, MT_E_UNSUPPORTED, "NIfTI");
+    check_refused("x.nrrd", "NRRD000", 0, 7, MT_E_UNSUPPORTED, "NRRD");
+    check_refused("x", "DICM", 128, 4, MT_E_UNSUPPORTED, "DICOM");
+    check_refused("x.fits", "SIMPLE  =", 0, 9, MT_E_UNSUPPORTED, "FITS");
+    check_refused("x.jp2", "\0\0\0\x0cjP  ", 0, 8, MT_E_UNSUPPORTED, "JPEG 2000");
+    check_refused("x.klb", "\2", 0, 1, MT_E_UNSUPPORTED, "KLB");
+    check_refused("x.png", "\x89PNG\r\n\x1a\n", 0, 8, MT_E_NOT_AN_IMAGE, "PNG");
+    check_refused("x.jpg", "\xff\xd8\xff", 0, 3, MT_E_NOT_AN_IMAGE, "JPEG");
+    check_refused("x.gif", "GIF8", 0, 4, MT_E_NOT_AN_IMAGE, "GIF");
+    check_refused("x.tif", "version https://git-lfs.github.com/", 0, 35, MT_E_NOT_AN_IMAGE, "git lfs pull");
+    mt_error err = MT_ERROR_INIT;
+    assert_int_equal(open_bytes("x.tif", "", 0, &err), MT_E_NOT_AN_IMAGE);
+    assert_non_null(strstr(err.message, "the file is empty"));
+}
+
+static void an_unknown_format_is_told_those_that_there_are(void **state)
+{
+    (void)state;
+    mt_stack *stack;
+    mt_error err = MT_ERROR_INIT;
+    const mt_open_options options = { .struct_size = sizeof options, .format = "zar" };
+    assert_int_equal(mt_stack_open_memory(NULL, "x", "x", 1, &options, &stack, &err), MT_E_ARGUMENT);
+    assert_non_null(strstr(err.message, "no format is called \"zar\"; there are "));
+    for (const char *const *name = (const char *const[]) { "npy", "raw", "zarr", "tiff", "hdf5", "czi", NULL }; *name;)
+        assert_non_null(strstr(err.message, *name++));
+}
+
+static void keys_of_a_store(void **state)
+{
+    (void)state;
+    assert_int_equal(mt_store_check_key("a/b.c/..d", NULL), MT_OK);
+    assert_int_equal(mt_store_check_key("", NULL), MT_OK);
+    static const char *const bad[] = { "a//b", "/a", "a/", "./a", "a/..", "..", "a/./b" };
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        mt_error err = MT_ERROR_INIT;
+        assert_int_equal(mt_store_check_key(bad[i], &err), MT_E_ARGUMENT);
+        assert_non_null(strstr(err.message, bad[i]));
+        assert_non_null(strstr(err.message, i < 3 ? "an empty part" : "not allowed"));
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(formats_are_called_by_name),
+        cmocka_unit_test(an_unknown_format_is_told_those_that_there_are),
+        cmocka_unit_test(keys_of_a_store),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
