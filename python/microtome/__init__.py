@@ -34,7 +34,8 @@ from ._errors import (
     UnsupportedError,
 )
 from ._open import ImageStackProtocol, StackList, from_array, from_object, list_parts, open, open_all
-from ._stack import ImageStack, Picture
+from ._picture import Picture
+from ._stack import ImageStack
 
 __all__ = [
     "ArgumentError",

@@ -3,9 +3,7 @@
 
 from __future__ import annotations
 
-import binascii
 import os
-import struct
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Literal, overload
 
@@ -15,6 +13,7 @@ from . import _core
 from ._batch import places, read_batch
 from ._drawing import read_style
 from ._indexing import read_index
+from ._picture import Picture
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -26,65 +25,9 @@ if TYPE_CHECKING:
     from ._batch import Channels, Index, Padding
     from ._drawing import Colors, Contrast, Projection
 
-__all__ = ["ImageStack", "Picture"]
+__all__ = ["ImageStack"]
 
 _THUMBNAIL = 4096  # a notebook shows at most so many rows and columns of a stack, those in the middle
-
-
-class Picture:
-    """A picture as PNG, which shows itself in a notebook.
-
-    Attributes
-    ----------
-    png : bytes
-        The file's content.
-    scale : float
-        Pixels of the picture for each pixel of the image; below 1, they were averaged.
-    contrast : list of (float, float)
-        Of each channel that was drawn (the first 7), the values drawn black and at full
-        brightness; empty for label images.
-    scale_bar : str
-        Length of the scale bar, such as ``"20 µm"``; empty if none was asked for.
-    """
-
-    def __init__(
-        self,
-        png: bytes,
-        scale: float = 1.0,
-        contrast: Sequence[tuple[float, float]] = (),
-        scale_bar: str = "",
-    ) -> None:
-        self.png = png
-        self.scale = scale
-        self.contrast = list(contrast)
-        self.scale_bar = scale_bar
-
-    @property
-    def size(self) -> tuple[int, int]:
-        """Width and height in pixels."""
-        width, height = struct.unpack(">II", self.png[16:24])  # IHDR, the first chunk of every PNG
-        return width, height
-
-    def __repr__(self) -> str:
-        width, height = self.size
-        return f"<microtome.Picture {width} x {height} pixels, {len(self.png)} bytes of PNG>"
-
-    def save(self, path: str | os.PathLike[str]) -> None:
-        """Write the PNG file; one that exists is replaced.
-
-        Parameters
-        ----------
-        path : path-like
-            Its name.
-        """
-        with open(path, "wb") as file:
-            file.write(self.png)
-
-    def _repr_png_(self) -> bytes:
-        return self.png
-
-    def _repr_html_(self) -> str:
-        return f"<img src='data:image/png;base64,{binascii.b2a_base64(self.png, newline=False).decode()}'/>"
 
 
 class ImageStack(_core.Stack):

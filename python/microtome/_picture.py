@@ -1,0 +1,70 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""A picture that was drawn."""
+
+from __future__ import annotations
+
+import binascii
+import struct
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import os
+
+__all__ = ["Picture"]
+
+
+class Picture:
+    """A picture as PNG, which shows itself in a notebook.
+
+    Attributes
+    ----------
+    png : bytes
+        The file's content.
+    scale : float
+        Pixels of the picture for each pixel of the image; below 1, they were averaged.
+    contrast : list of (float, float)
+        Of each channel that was drawn (the first 7), the values drawn black and at full
+        brightness; empty for label images.
+    scale_bar : str
+        Length of the scale bar, such as ``"20 µm"``; empty if none was asked for.
+    """
+
+    def __init__(
+        self,
+        png: bytes,
+        scale: float = 1.0,
+        contrast: Sequence[tuple[float, float]] = (),
+        scale_bar: str = "",
+    ) -> None:
+        self.png = png
+        self.scale = scale
+        self.contrast = list(contrast)
+        self.scale_bar = scale_bar
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height in pixels."""
+        width, height = struct.unpack(">II", self.png[16:24])  # IHDR, the first chunk of every PNG
+        return width, height
+
+    def __repr__(self) -> str:
+        width, height = self.size
+        return f"<microtome.Picture {width} x {height} pixels, {len(self.png)} bytes of PNG>"
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the PNG file; one that exists is replaced.
+
+        Parameters
+        ----------
+        path : path-like
+            Its name.
+        """
+        with open(path, "wb") as file:
+            file.write(self.png)
+
+    def _repr_png_(self) -> bytes:
+        return self.png
+
+    def _repr_html_(self) -> str:
+        return f"<img src='data:image/png;base64,{binascii.b2a_base64(self.png, newline=False).decode()}'/>"
