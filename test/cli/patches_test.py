@@ -197,7 +197,7 @@ class Streams(command_test.Command):
             [command_test.COMMAND, "view", self.image((4, 5)), "--out", "-"], capture_output=True, timeout=300
         )
         Path(self.path("out.png")).write_bytes(done.stdout)
-        self.assertEqual(read_png(self.path("out.png"))[:2], (4, 5))
+        self.assertEqual(read_png(self.path("out.png"))[:2], (4 * 102, 5 * 102))
         self.assertIn(b": 5 x 4 pixels", done.stderr)
 
 

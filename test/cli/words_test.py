@@ -147,7 +147,7 @@ class Tables(command_test.Command):
 
     def test_pictures_are_width_by_height(self):
         done = self.run_it("view", self.image((4, 5)), "--out", self.path("v.png"))
-        self.assertIn(": 5 x 4 pixels", done.stdout)
+        self.assertIn(": 510 x 408 pixels (width x height), enlarged 102 times", done.stdout)
 
 
 class Reasons(command_test.Command):

@@ -149,15 +149,15 @@ static void what_was_fetched_is_not_decoded_again(void **state)
     close_image(&im);
 }
 
-/* A patch outside the image that shows pixels of it mirrored: planes 9 to 2. */
+/* A patch outside the image that shows pixels of it mirrored: rows 270 to 239, of two chunks. */
 static void padding_is_fetched_ahead(void **state)
 {
     (void)state;
     static image im;
     mt_prefetch *prefetch;
     mt_error err = MT_ERROR_INIT;
-    open_image(&im, 1 << 20, NULL, NULL);
-    im.corners[0][0] = -9;
+    open_image(&im, BUDGET, NULL, NULL);
+    im.corners[0][0] = -270;
     im.requests[0].view.padding_mode = MT_PAD_REFLECT;
     check_ok(mt_prefetch_patches(im.requests, 1, NULL, &prefetch, &err), &err);
     assert_int_equal(wait_for(prefetch).chunks, 2);
