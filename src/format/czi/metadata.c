@@ -49,7 +49,7 @@ static mt_status load_end(const czi_file *file, const document *d, size_t n, mt_
     return *out ? czi_read(file, d->offset + (d->size - n), *out, n, err) : MT_E_MEMORY;
 }
 
-/* The next element of a name from *at on, parsed; NULL where there is none. One that cannot be parsed is passed over, and
+/* The next element of a name from *at on, parsed; NULL if there is none. One that cannot be parsed is passed over, and
  * the reason kept in why. */
 static mt_status parse_element(const char **at, const char *start, const char *end, mt_arena *arena, mt_xml **out,
                                mt_error *why, mt_error *err)

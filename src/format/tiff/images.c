@@ -202,7 +202,9 @@ static mt_status close_series(tiff_scan *c, tiff_series *series, uint64_t least_
          ((st = tiff_describe_scanimage(c, &ifd, series, err)) || (st = tiff_describe_ndtiff(c, series, err)))) ||
         (st = find_contiguous(c, &ifd, series, false, err)))
         return st;
-    return tiff_add_series(c->images, series, err);
+    if ((st = tiff_add_series(c->images, series, err)) || c->images->n_files == 1 || c->source->store->costs.is_slow)
+        return st;
+    return tiff_count_pages(c->images, err);
 }
 
 /* Whether the n-th page is the next plane of a run. Where tifffile has described the first alone, a page may be the first

@@ -146,7 +146,7 @@ static mt_status count_planes(ome *o, const pixels *p, const mt_xml *data, uint3
         n = room;
     *out = mt_min_i64(n, room);
     if (n > room)
-        return tiff_images_warn(o->images, err, "OME-XML: TiffData counts %lld planes where there is room for %lld",
+        return tiff_images_warn(o->images, err, "OME-XML: TiffData counts %lld planes, but there is room for %lld",
                                 (long long)n, (long long)room);
     if (n > 0 || file == TIFF_NO_FILE)
         return MT_OK;
@@ -203,7 +203,7 @@ static mt_status check_page(ome *o, const pixels *p, const tiff_page *page, bool
 }
 
 /* The first plane that is there tells what the pages are like. A file that is broken spoils its own planes only. *found
- * is false where there is none, or the document does not fit it. */
+ * is false if there is none, or the document does not fit it. */
 static mt_status find_reference(ome *o, pixels *p, tiff_ifd *ifd, bool *found, mt_error *err)
 {
     const mt_xml *data = p->data;
@@ -380,7 +380,7 @@ static mt_status read_reference(ome *o, const pixels *p, const tiff_ifd *ifd, mt
     return tiff_compare_sub_levels(o->images, p->series, err);
 }
 
-/* The plane whose page was read, or where none was placed there, the first that is there. */
+/* The plane whose page was read, or if none was placed there, the first that is there. */
 static mt_status choose_reference(ome *o, pixels *p, tiff_ifd *ifd, bool *found, mt_error *err)
 {
     tiff_series *series = p->series;

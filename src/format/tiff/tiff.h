@@ -150,10 +150,10 @@ void tiff_chain_set_expected(tiff_chain *chain);
 bool tiff_chain_is_missing(tiff_chain *chain, const char **why);
 /* Whether the last page was found; *n pages were. *cut: another should follow, but the file ends before. */
 bool tiff_chain_is_known(tiff_chain *chain, uint64_t *n, bool *cut);
-/* The offset of a directory; 0 where the chain ends before, also where the file ends. Loops and more pages than max_pages
+/* The offset of a directory; 0 if the chain or the file ends before. Loops and more pages than max_pages
  * are errors. */
 MT_MUST_CHECK mt_status tiff_chain_find(tiff_chain *chain, uint64_t page, uint64_t *offset, mt_error *err);
-/* As tiff_chain_open, but *out is NULL where the file has no such page, too. */
+/* As tiff_chain_open, but *out is NULL if the file has no such page, too. */
 MT_MUST_CHECK mt_status tiff_chain_open_page(tiff_chain *chain, uint64_t page, const tiff_file **out, mt_error *err);
 /* Reads a directory that is there (else MT_E_CORRUPT). */
 MT_MUST_CHECK mt_status tiff_chain_read(tiff_chain *chain, uint64_t page, tiff_ifd *out, mt_error *err);
@@ -324,7 +324,7 @@ MT_MUST_CHECK mt_status tiff_mend_counts(mt_env *env, const tiff_counts *c, cons
 
 /* Keeps a sentence for users of all images of a file. */
 MT_MUST_CHECK mt_status tiff_images_warn(tiff_images *images, mt_error *err, const char *format, ...) MT_PRINTF(3, 4);
-/* Looks whether files have the pages that planes lie on, where that costs little. */
+/* Looks whether files have the pages that planes lie on, if that costs little. */
 MT_MUST_CHECK mt_status tiff_count_pages(const tiff_images *images, mt_error *err);
 /* Tells in a map what was repaired, and which files and pages of the series are missing. */
 MT_MUST_CHECK mt_status tiff_tell(const tiff_images *images, const tiff_series *series, mt_chunk_map *map,

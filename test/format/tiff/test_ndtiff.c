@@ -116,6 +116,7 @@ static void frames_by_the_index(void **state)
     mt_error err = MT_ERROR_INIT;
     check_ok(mt_stack_open(NULL, in_folder("a.tif"), NULL, &stack, &err), &err);
     assert_string_equal(mt_stack_get_info(stack)->channels[1].name, "GFP");
+    assert_int_equal(mt_stack_get_info(stack)->n_missing, 3);
     mt_stack_close(stack);
     check_contract(in_folder("a.tif"), NULL);
 }
@@ -143,6 +144,11 @@ static void frames_of_several_files(void **state)
     mt_stacks_close(stacks);
     unlink(in_folder("b.tif"));
     check_planes("a.tif", "STYX", NULL, (const int[]) { MAGIC, 0, 100, 0 }, 4);
+    mt_stack *stack;
+    check_ok(mt_stack_open(NULL, in_folder("a.tif"), NULL, &stack, &err), &err);
+    assert_int_equal(mt_stack_get_info(stack)->n_missing, 1);
+    assert_string_equal(mt_stack_get_info(stack)->missing[0], "b.tif");
+    mt_stack_close(stack);
 }
 
 /* The index was written before the pages. */
