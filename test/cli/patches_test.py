@@ -198,7 +198,7 @@ class Streams(command_test.Command):
         )
         Path(self.path("out.png")).write_bytes(done.stdout)
         self.assertEqual(read_png(self.path("out.png"))[:2], (4 * 102, 5 * 102))
-        self.assertIn(b": 5 x 4 pixels", done.stderr)
+        self.assertIn(b": 510 x 408 pixels (width x height)", done.stderr)
 
 
 if __name__ == "__main__":
