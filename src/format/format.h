@@ -26,13 +26,13 @@ typedef struct mt_chunk_ref {
     uint64_t offset;       /* of the first byte in the object */
     uint64_t size;         /* encoded bytes, or MT_WHOLE: the whole object. For raw chunks at least the chunk. */
     const mt_chain *chain; /* NULL: that of the map. Storage of the map, or chain_buffer */
-    char key_buffer[MT_KEY_BYTES];
-    mt_chain chain_buffer;
+    char key_buffer[MT_KEY_BYTES]; /* storage that key may point into */
+    mt_chain chain_buffer;         /* storage that chain may point into */
 } mt_chunk_ref;
 
 /* A place in an image. */
 typedef struct mt_box {
-    int64_t start[MT_MAX_DIMS], extent[MT_MAX_DIMS];
+    int64_t start[MT_MAX_DIMS], extent[MT_MAX_DIMS]; /* elements, by dimension */
 } mt_box;
 
 /* Stands for the chunk of a box that shows the fill value, as gaps do. */
@@ -49,9 +49,9 @@ typedef struct mt_shown {
 /* One look for stored chunks over part of a grid: what a format keeps of it from one question to the next. Used by one
  * thread; zeroed at first but for wanted. */
 typedef struct mt_scan {
-    uint64_t wanted; /* chunks that the caller goes through in all */
-    void *memo;      /* of the format; freed by free_memo */
-    void (*free_memo)(mt_env *env, void *memo);
+    uint64_t wanted;                            /* chunks that the caller goes through in all */
+    void *memo;                                 /* of the format; freed by free_memo */
+    void (*free_memo)(mt_env *env, void *memo); /* frees memo; set by the format */
 } mt_scan;
 
 /* As the first coordinate of a grid position: behind all chunks. */
@@ -59,8 +59,8 @@ typedef struct mt_scan {
 
 /* Texts of an arena. */
 typedef struct mt_texts {
-    const char **items;
-    size_t n, room;
+    const char **items; /* NUL-terminated */
+    size_t n, room;     /* entries in use and allocated */
 } mt_texts;
 
 typedef mt_status (*mt_visit_box)(void *user, uint64_t id, mt_error *err);
@@ -75,26 +75,27 @@ typedef mt_status (*mt_visit_box)(void *user, uint64_t id, mt_error *err);
  * sum(i_d % chunk_shape[d] * chunk_stride[d]) in the decoded chunk. Strides express any order of elements (order F,
  * transposed, interleaved samples): nothing is moved to bring it into C order. */
 struct mt_chunk_map {
-    mt_arena *arena;
-    mt_store *store;         /* that of the container */
-    mt_container *container; /* which the map keeps open; NULL where pixels lie in memory */
-    const char *format;      /* name of the format */
-    int ndim;                /* may be 0 */
-    int64_t shape[MT_MAX_DIMS];
+    mt_arena *arena;            /* owns everything in the map */
+    mt_store *store;            /* that of the container */
+    mt_container *container;    /* which the map keeps open; NULL where pixels lie in memory */
+    const char *format;         /* name of the format */
+    int ndim;                   /* may be 0 */
+    int64_t shape[MT_MAX_DIMS]; /* elements */
     char axes[MT_MAX_DIMS + 1]; /* a letter of STCZYX for each dimension, '?' where the file does not say. S and C may
                                    stand several times: they are merged, the first slowest. */
     bool ask_axes;              /* of more than two dimensions, not counting leading ones of length 1: '?' is not to be
                                    guessed, the caller has to say */
-    mt_dtype dtype;
-    bool swap;       /* stored in the other byte order; decoded chunks are swapped by the engine */
-    uint8_t fill[8]; /* one element of dtype, in the machine's order */
+    mt_dtype dtype;             /* of an element */
+    bool swap;                  /* stored in the other byte order; decoded chunks are swapped by the engine */
+    uint8_t fill[8];            /* one element of dtype, in the machine's order */
 
-    int64_t chunk_shape[MT_MAX_DIMS];        /* of the grid; >= 1 */
-    const int64_t *chunk_edges[MT_MAX_DIMS]; /* rectilinear grid: the n+1 borders of the n chunks along an axis, from 0
-                                          to at least shape; chunk_shape is then the largest. NULL: regular. */
-    int64_t chunk_stride[MT_MAX_DIMS];       /* elements; mt_chunk_map_c_order sets them */
-    bool cut_at_edge; /* along the slowest stride, an edge chunk may decode to less than a whole one */
-    bool contiguous;  /* the grid is only ours, for raw data stored in one piece: report no chunk shape */
+    int64_t chunk_shape[MT_MAX_DIMS]; /* of the grid; >= 1 */
+    /* Of a rectilinear grid: the n + 1 borders of the n chunks along a dimension, from 0 to shape or beyond; chunk_shape
+     * is then the largest chunk. NULL: regular. */
+    const int64_t *chunk_edges[MT_MAX_DIMS];
+    int64_t chunk_stride[MT_MAX_DIMS]; /* elements; mt_chunk_map_c_order sets them */
+    bool cut_at_edge;                  /* along the slowest stride, an edge chunk may decode to less than a whole one */
+    bool contiguous; /* the grid is only ours, for raw data stored in one piece: report no chunk shape */
     int64_t piece_stride[MT_MAX_DIMS]; /* contiguous: bytes from element to element in the object */
     int64_t shard_shape[MT_MAX_DIMS];  /* 0: no shards */
     mt_chain chain;                    /* for all chunks that name none of their own */
@@ -132,15 +133,15 @@ struct mt_chunk_map {
                                        which: of the axes that the caller names. 0: not known */
     const char *axis_unit;          /* of axis_size; NULL: not known */
     const mt_channel *channels;     /* NULL, or one for each position along C */
-    size_t n_channels;
-    const char *part;    /* the part that was opened; NULL: as it was asked for */
-    int level, n_levels; /* n_levels 0 counts as 1 */
+    size_t n_channels;              /* entries of channels */
+    const char *part;               /* the part that was opened; NULL: as it was asked for */
+    int level, n_levels;            /* n_levels 0 counts as 1 */
 
-    bool is_labels;    /* values are numbers of objects: the file declares it */
-    bool axes_assumed; /* no metadata names the axes, though all are set */
-    mt_texts warnings; /* mt_chunk_map_warn */
-    mt_texts missing;  /* mt_chunk_map_miss: the first MT_MAX_MISSING_NAMES */
-    uint64_t n_missing;
+    bool is_labels;     /* values are numbers of objects: the file declares it */
+    bool axes_assumed;  /* no metadata names the axes, though all are set */
+    mt_texts warnings;  /* mt_chunk_map_warn */
+    mt_texts missing;   /* mt_chunk_map_miss: the first MT_MAX_MISSING_NAMES */
+    uint64_t n_missing; /* files and frames that are named but do not exist */
 };
 
 /* What the engine calls the dimensions: checks the map of a freshly opened format (shape, products against the limits,
@@ -194,7 +195,7 @@ MT_MUST_CHECK mt_status mt_selection_parse(mt_arena *arena, const char *text, mt
 
 /* Where images are looked for. */
 typedef struct mt_source {
-    mt_env *env;
+    mt_env *env;                    /* memory, limits and caches */
     mt_store *store;                /* of the folder that holds the file, or of the folder itself */
     const char *key;                /* the file's name in the store; "" if the store is what is opened */
     bool folder;                    /* key names a folder ("" always does) */
@@ -207,20 +208,20 @@ typedef struct mt_source {
 
 /* What a saved map calls its file or folder, and what that is called now. */
 typedef struct mt_renaming {
-    const char *from, *to;
+    const char *from, *to; /* keys in the store */
 } mt_renaming;
 
 /* A file or folder that was opened: parsed once, for any number of images. Counted (format/container.h). */
 struct mt_container {
-    mt_source source; /* the store is the container's; strings, head and options lie in the arena */
-    const struct mt_format *format;
+    mt_source source;               /* the store is the container's; strings, head and options lie in the arena */
+    const struct mt_format *format; /* set once the format is known */
     mt_arena *arena; /* what the format's open makes, and documents; not used any more once those are there */
     void *state;     /* of the format: immutable once open has returned, or locked inside */
     /* Once all images that are wanted at first are open (mt_source_settle): the objects that were read for them. */
     const char *const *documents;
     size_t n_documents;
-    bool all_documents; /* there are no others */
-    _Atomic unsigned owners;
+    bool all_documents;      /* there are no others */
+    _Atomic unsigned owners; /* references held */
 };
 
 /* What a format does. All functions but open and close may be called in any thread, at any time and several at once. */

@@ -28,9 +28,9 @@ mt_store *mt_blocks_inner(mt_store *store);
 
 /* A place where reading will go on: size bytes from offset on (0: a block), as far as the object has them. */
 typedef struct mt_touch {
-    const char *key;
-    uint64_t offset;
-    size_t size;
+    const char *key; /* of the object */
+    uint64_t offset; /* bytes from the start of the object */
+    size_t size;     /* bytes; 0: a block */
 } mt_touch;
 
 /* Reads n places at once, in one round trip, as far as they are not known yet, so that asking for each of them does not

@@ -15,7 +15,7 @@
 
 /* Takes no memory until a read has to be noted: the usual case is that none has. */
 typedef struct mt_collector {
-    mt_env *env;
+    mt_env *env;               /* memory */
     mt_lock lock;              /* guards what follows */
     size_t waiting;            /* reads that were noted and are not done */
     struct mt_noted **buckets; /* of all that were noted, or NULL */

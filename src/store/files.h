@@ -20,9 +20,9 @@ typedef struct mt_files mt_files;
 typedef struct mt_open_file {
     const void *owner; /* the store */
     char *key;         /* of env's memory; NULL: the slot is free */
-    mt_file file;
-    unsigned users;
-    uint64_t last_use;
+    mt_file file;      /* open for reading */
+    unsigned users;    /* calls of enter without leave */
+    uint64_t last_use; /* value of the counter of uses */
 } mt_open_file;
 
 /* At most n files. */

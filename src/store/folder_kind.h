@@ -8,7 +8,7 @@
 
 /* Both are lists with commas: "zarr", and the keys of documents of which a folder has at least one. */
 typedef struct mt_folder_kind {
-    const char *suffixes, *documents;
+    const char *suffixes, *documents; /* separated by commas */
 } mt_folder_kind;
 
 /* Whether a path looks like such a folder: it has the suffix of one, or lies in one and has no suffix. */

@@ -11,7 +11,7 @@
 #define MT_ETAG_BYTES 96
 
 typedef struct mt_identity {
-    uint64_t size;
+    uint64_t size;            /* bytes */
     int64_t mtime_ns;         /* since 1970; 0: not known */
     char etag[MT_ETAG_BYTES]; /* a strong one, as it was sent; "": there is none */
 } mt_identity;

@@ -19,12 +19,12 @@
 
 /* Where the compressed bytes lie. store and key are borrowed. */
 typedef struct mt_deflated {
-    mt_store *store;
-    const char *key;
-    uint64_t offset, size;
+    mt_store *store;       /* that holds the object */
+    const char *key;       /* of the object */
+    uint64_t offset, size; /* compressed bytes in the object */
     bool gzip;             /* else raw deflate, with the two that follow */
     uint64_t decoded_size; /* as the zip directory says */
-    uint32_t crc;
+    uint32_t crc;          /* of the decoded bytes, as the zip directory says */
 } mt_deflated;
 
 typedef struct mt_inflated mt_inflated;

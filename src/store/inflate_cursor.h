@@ -23,16 +23,16 @@ typedef struct mt_inflate_place {
 } mt_inflate_place;
 
 typedef struct mt_cursor {
-    mt_env *env;
-    const mt_deflated *source;
-    z_stream z;
-    bool ready;          /* z is initialised */
-    mt_inflate_place at; /* in, bits and byte: only by mt_cursor_place */
+    mt_env *env;               /* memory */
+    const mt_deflated *source; /* borrowed */
+    z_stream z;                /* state of zlib */
+    bool ready;                /* z is initialised */
+    mt_inflate_place at;       /* in, bits and byte: only by mt_cursor_place */
     uint64_t
         stop_from;   /* decoded bytes from which on mt_cursor_run stops where blocks start; not before: it is slower */
     uint64_t loaded; /* compressed bytes taken from the store; those of z.avail_in are still to be decoded */
     uint8_t *input;  /* the byte before, and room more */
-    size_t room;
+    size_t room;     /* bytes of input after the first */
 } mt_cursor;
 
 /* At the start of the stream. */

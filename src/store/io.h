@@ -16,7 +16,7 @@ void mt_io_free(mt_io *io);
 
 /* Requests that one thread has in flight together. Lives on its stack; starts with the io of the env and 0. */
 typedef struct mt_waiting {
-    mt_io *io;
+    mt_io *io;        /* threads for reads that block */
     size_t in_flight; /* under the lock of io */
 } mt_waiting;
 

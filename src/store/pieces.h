@@ -11,33 +11,33 @@
 #define MT_NO_OBJECT UINT32_MAX
 
 typedef struct mt_known_object {
-    char *key; /* NULL: the slot is free */
-    uint64_t hash, size;
-    bool is_missing;
-    size_t bytes;  /* of its pieces */
-    uint64_t next; /* behind the last read: one from there on reads on */
-    size_t ahead;  /* bytes of that read */
+    char *key;           /* NULL: the slot is free */
+    uint64_t hash, size; /* of key; bytes, or MT_SIZE_UNKNOWN */
+    bool is_missing;     /* the store does not have the object */
+    size_t bytes;        /* of its pieces */
+    uint64_t next;       /* behind the last read: one from there on reads on */
+    size_t ahead;        /* bytes of that read */
 } mt_known_object;
 
 /* Bytes of an object that were read at once. */
 typedef struct mt_piece {
-    uint32_t object;
-    uint64_t start;
-    size_t size, room;
-    uint8_t *bytes;
-    uint64_t last_use;
+    uint32_t object;   /* slot in objects */
+    uint64_t start;    /* first byte in the object */
+    size_t size, room; /* bytes in use and allocated */
+    uint8_t *bytes;    /* owned by the piece */
+    uint64_t last_use; /* value of clock */
 } mt_piece;
 
 typedef struct mt_pieces {
-    mt_env *env;
+    mt_env *env;                                  /* memory */
     size_t most_pieces, most_bytes, object_bytes; /* bounds: of all, and of one object */
-    size_t n_objects, n_pieces, bytes;
-    size_t hint; /* the piece that answered last */
-    uint64_t clock;
-    bool forgot;      /* objects that were known once */
-    mt_piece *pieces; /* behind the objects */
-    uint32_t room;    /* for objects, found by their hash */
-    mt_known_object objects[];
+    size_t n_objects, n_pieces, bytes;            /* in use; bytes: of all pieces */
+    size_t hint;                                  /* the piece that answered last */
+    uint64_t clock;                               /* counter of uses */
+    bool forgot;                                  /* objects that were known once */
+    mt_piece *pieces;                             /* behind the objects */
+    uint32_t room;                                /* for objects, found by their hash */
+    mt_known_object objects[];                    /* hash table of room slots */
 } mt_pieces;
 
 /* Room for objects is a power of two; all are forgotten when three quarters of it are in use. */

@@ -20,8 +20,8 @@ typedef struct mt_location {
 
 /* What an open function is given. */
 typedef struct mt_resolver {
-    mt_env *env;
-    mt_arena *arena;
+    mt_env *env;       /* memory, limits and caches */
+    mt_arena *arena;   /* of the strings in the location */
     const char *path;  /* the path or URL, without "#part" and, if it ends at an archive, without what lies inside */
     const char *above; /* the root that the caller asks for: a folder above; NULL or "": the folder of the file */
     bool is_known;     /* the caller knows what the path names, and pays for no request: a store is not asked */

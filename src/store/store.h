@@ -14,9 +14,9 @@
 #include <stdbool.h>
 
 typedef struct mt_range {
-    uint64_t offset;
-    size_t size;
-    void *out;
+    uint64_t offset; /* first byte in the object */
+    size_t size;     /* bytes */
+    void *out;       /* size bytes; of the caller */
 } mt_range;
 
 typedef mt_status (*mt_store_visit)(void *user, const char *name, mt_error *err);
@@ -25,7 +25,7 @@ typedef struct mt_store mt_store;
 
 /* Two keys of one store with the same place are the same object or folder. */
 typedef struct mt_place {
-    uint64_t a, b;
+    uint64_t a, b; /* device and inode, or what stands for them */
 } mt_place;
 
 typedef enum mt_request_kind {
@@ -39,16 +39,16 @@ typedef enum mt_request_kind {
  * and leaves them alone until done has been called. A store retries what is worth it by itself. */
 typedef struct mt_request mt_request;
 struct mt_request {
-    const char *key;
-    mt_request_kind kind;
-    uint64_t offset; /* of a range */
-    size_t size;     /* bytes; of a whole object: the most that is accepted */
+    const char *key;      /* of the object */
+    mt_request_kind kind; /* which bytes to read */
+    uint64_t offset;      /* of a range */
+    size_t size;          /* bytes; of a whole object: the most that is accepted */
     /* Where the bytes go, size of them. NULL for a whole object: then the store allocates them, and the caller frees
      * them with mt_release(env, out, capacity), also after a failure. */
     void *out;
     void (*done)(mt_request *request); /* called once, from any thread, also before submit returns; must not block */
-    void *user;
-    const void *owner; /* by which requests are cancelled */
+    void *user;                        /* of the caller */
+    const void *owner;                 /* by which requests are cancelled */
 
     /* The outcome, valid from done on. MT_E_NOT_FOUND only if it is certain that there is no such object. */
     mt_status status;
@@ -112,20 +112,20 @@ typedef struct mt_store_ops {
 
 /* What the engine's fetch stage has waiting and in flight in a store; under its lock. */
 typedef struct mt_lane {
-    struct mt_flight *first, *last;
-    unsigned in_flight; /* requests */
-    bool is_listed;
-    unsigned forks; /* of the fetch stage when this was written: after another fork it does not count */
-    mt_store *next;
+    struct mt_flight *first, *last; /* queue of reads that wait */
+    unsigned in_flight;             /* requests */
+    bool is_listed;                 /* the fetch stage has the store in its list */
+    unsigned forks;                 /* of the fetch stage when this was written: after another fork it does not count */
+    mt_store *next;                 /* in that list */
 } mt_lane;
 
 /* A store embeds this as its first member. */
 struct mt_store {
-    const mt_store_ops *ops;
-    mt_env *env;
-    char *url;      /* for messages and for the source of stacks: the path, owned by the implementation */
+    const mt_store_ops *ops; /* of the implementation */
+    mt_env *env;             /* memory, limits and caches */
+    char *url;               /* for messages and for the source of stacks: the path, owned by the implementation */
     uint64_t place; /* a hash of what url leaves out: a query, which may be a secret, an endpoint. 0: of nothing */
-    mt_store_costs costs;
+    mt_store_costs costs;    /* set when the store is opened */
     _Atomic unsigned owners; /* beside the first: each mt_store_retain */
     bool is_front;           /* its reads go through another store, which counts them */
     bool is_archive;         /* what it holds are members of an archive */

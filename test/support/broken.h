@@ -6,8 +6,8 @@
 #include "support/map.h"
 
 typedef struct outcome {
-    int files, images, refused;
-    uint64_t hash; /* of all pixels */
+    int files, images, refused; /* mutated files; images read; files refused */
+    uint64_t hash;              /* of all pixels */
 } outcome;
 
 /* All images that a format lists in a file, up to 60; adds to o. Fails the test where an error has no message, or the

@@ -10,11 +10,11 @@
 
 /* A whole image: SC(Z)YX in C order, in the stored type. */
 typedef struct whole_image {
-    mt_dtype dtype;
-    int ndim; /* spatial: 2 or 3 */
-    int64_t shape[5];
-    size_t bytes;
-    uint8_t *pixels; /* malloc */
+    mt_dtype dtype;   /* of an element */
+    int ndim;         /* spatial: 2 or 3 */
+    int64_t shape[5]; /* S, C, (Z,) Y, X; ndim + 2 entries in use */
+    size_t bytes;     /* of pixels */
+    uint8_t *pixels;  /* malloc */
 } whole_image;
 
 mt_status read_whole(mt_stack *stack, whole_image *out, mt_error *err);

@@ -20,22 +20,22 @@ typedef struct http_request {
 
 /* What is answered. Filled in as a good server would; a hook changes it. */
 typedef struct http_reply {
-    int code;
+    int code;            /* HTTP status */
     const uint8_t *body; /* of the object; what of it is sent follows from the rest */
-    size_t size;
-    char etag[64]; /* "": none is sent */
-    char location[512];
-    char extra[256];   /* more lines of the head, each with \r\n */
-    bool no_ranges;    /* 200 and everything */
-    bool range_in_200; /* 200 with a Content-Range */
-    int64_t shift;     /* of the range that is told and sent */
-    int64_t cut;       /* bytes that lack at the end of the body, */
-    bool honest;       /* which Content-Length tells */
-    bool no_length;    /* neither Content-Length nor chunks: the end of the connection ends the body */
-    bool endless;      /* chunks for ever */
-    bool reset;        /* the connection is reset instead of an answer */
-    unsigned delay_ms; /* before the first byte */
-    unsigned drip_ms;  /* between 64 pieces of the body */
+    size_t size;         /* bytes of body */
+    char etag[64];       /* "": none is sent */
+    char location[512];  /* of a redirect; "": none is sent */
+    char extra[256];     /* more lines of the head, each with \r\n */
+    bool no_ranges;      /* 200 and everything */
+    bool range_in_200;   /* 200 with a Content-Range */
+    int64_t shift;       /* of the range that is told and sent */
+    int64_t cut;         /* bytes that lack at the end of the body, */
+    bool honest;         /* which Content-Length tells */
+    bool no_length;      /* neither Content-Length nor chunks: the end of the connection ends the body */
+    bool endless;        /* chunks for ever */
+    bool reset;          /* the connection is reset instead of an answer */
+    unsigned delay_ms;   /* before the first byte */
+    unsigned drip_ms;    /* between 64 pieces of the body */
 } http_reply;
 
 typedef struct http_server http_server;

@@ -11,10 +11,10 @@
 #include <microtome/microtome.h>
 
 typedef struct remote {
-    http_server *server;
-    mt_context *context;
-    mt_arena *arena;
-    mt_location at;
+    http_server *server; /* serves the folder */
+    mt_context *context; /* of the store */
+    mt_arena *arena;     /* of the strings in at */
+    mt_location at;      /* what was opened */
 } remote;
 
 /* Serves a folder with hook, and opens path ("/a"). options may be NULL. */
@@ -37,7 +37,7 @@ typedef struct plan {
     unsigned from, every; /* the requests that are spoilt: from this number on, each so many; every 0: all */
     http_reply with;      /* code, and the flags */
     unsigned seen;        /* of those */
-    char range[64], query[64], head[4096], if_match[64];
+    char range[64], query[64], head[4096], if_match[64]; /* of the last request seen */
 } plan;
 
 void spoil(void *plan, const http_request *request, http_reply *reply);

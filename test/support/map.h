@@ -9,9 +9,9 @@
 #include "format/container.h"
 
 typedef struct opened_map {
-    mt_context *context;
-    mt_store *store; /* the map's */
-    mt_chunk_map *map;
+    mt_context *context; /* of the map */
+    mt_store *store;     /* the map's */
+    mt_chunk_map *map;   /* under test */
 } opened_map;
 
 /* Opens an object of a store, or with the key "" the store, as a format. Takes the store over, also after a failure. */

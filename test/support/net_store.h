@@ -10,27 +10,27 @@
 enum { NET_SIDE = 16, NET_ACROSS = 8, NET_CHUNKS = NET_ACROSS * NET_ACROSS, NET_IMAGE = NET_SIDE * NET_ACROSS };
 
 typedef struct net_store {
-    mt_store base;
-    uint8_t *bytes;
-    size_t size;
-    uint64_t offsets[NET_CHUNKS], sizes[NET_CHUNKS];
-    _Atomic unsigned delay_us;
+    mt_store base;                                   /* the store that callers see */
+    uint8_t *bytes;                                  /* the object */
+    size_t size;                                     /* of the object, in bytes */
+    uint64_t offsets[NET_CHUNKS], sizes[NET_CHUNKS]; /* of each chunk, in bytes */
+    _Atomic unsigned delay_us;                       /* before each answer, in microseconds */
     /* What went on. */
     _Atomic unsigned now, most;                      /* reads in flight, of chunks */
     _Atomic unsigned index_now, index_most;          /* and of the index */
     _Atomic size_t reads, index_reads, started_late; /* that began after stop was set */
-    _Atomic size_t chunk_reads[NET_CHUNKS];
-    _Atomic int fails;   /* number of a chunk whose reads fail; -1: none */
+    _Atomic size_t chunk_reads[NET_CHUNKS];          /* by chunk */
+    _Atomic int fails;                               /* number of a chunk whose reads fail; -1: none */
     _Atomic int damages; /* number of a chunk whose next read brings wrong bytes; -1: none */
     _Atomic int stop;    /* for the test's own use */
 } net_store;
 
 typedef struct net {
-    mt_context *context;
-    net_store store;
-    mt_chunk_map *map;
-    mt_image image;
-    uint16_t pixels[NET_IMAGE][NET_IMAGE];
+    mt_context *context;                   /* of the image */
+    net_store store;                       /* that holds the chunks */
+    mt_chunk_map *map;                     /* of the chunks */
+    mt_image image;                        /* under test */
+    uint16_t pixels[NET_IMAGE][NET_IMAGE]; /* expected */
 } net;
 
 /* gap: bytes between two chunks in the object. */

@@ -33,8 +33,8 @@ const char *md5_hex(const void *data, size_t size);
 
 /* An allocator that fails the k-th allocation (from 0; and all later ones if forever). */
 typedef struct failing_allocator {
-    size_t count, fail_at;
-    int forever;
+    size_t count, fail_at; /* allocations so far; index of the first that fails */
+    int forever;           /* all later ones fail too */
 } failing_allocator;
 mt_allocator failing_allocator_make(failing_allocator *state, size_t fail_at, int forever);
 

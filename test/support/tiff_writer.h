@@ -10,20 +10,20 @@
 #define TIFF_WRITER_HEIGHT 4
 
 typedef struct tiff_spec {
-    int pages;
+    int pages;       /* number of pages */
     int directories; /* 0: one for each page; 1: of the first only, behind the pixels; 2: the same, before them */
     int thumbnails;  /* a page of 2 x 2, marked as reduced, behind each */
-    int first_value;
-    int strip_gap;           /* > 0: a strip for each row, with so many bytes (even) behind it */
+    int first_value; /* pixel (0, 0) of page 0 */
+    int strip_gap;   /* > 0: a strip for each row, with so many bytes (even) behind it */
     const char *description; /* of the first page, or NULL */
     const char *second;      /* of page second_at, or NULL */
-    int second_at;
+    int second_at;           /* index of a page */
     struct {
-        uint16_t tag; /* more tags of the first page; 0: none */
-        uint16_t type;
-        uint32_t count;
+        uint16_t tag;      /* more tags of the first page; 0: none */
+        uint16_t type;     /* TIFF data type */
+        uint32_t count;    /* of values */
         const void *value; /* its size bytes */
-        size_t size;
+        size_t size;       /* bytes of value */
     } extra[3];
 } tiff_spec;
 

@@ -10,25 +10,25 @@
 
 /* A record of the directory; tests change fields before zip_end. */
 typedef struct zip_entry {
-    char name[256];
-    size_t name_size;
-    unsigned flags, method, made_by;
-    uint32_t crc, attributes;
-    uint64_t packed, size, local;
-    int zip64; /* sizes and offset go to the ZIP64 field; 2: there is none of it */
+    char name[256];                  /* of the member */
+    size_t name_size;                /* bytes */
+    unsigned flags, method, made_by; /* as in the record */
+    uint32_t crc, attributes;        /* as in the record */
+    uint64_t packed, size, local;    /* bytes; local: offset of the local header */
+    int zip64;                       /* sizes and offset go to the ZIP64 field; 2: there is none of it */
 } zip_entry;
 
 typedef struct zip_writer {
-    uint8_t *bytes; /* malloc */
-    size_t n, room, n_entries;
-    zip_entry entries[1200];
-    size_t prepended;     /* bytes before the archive, which offsets do not count */
-    unsigned local_extra; /* bytes of extra field in local headers to come */
+    uint8_t *bytes;            /* malloc */
+    size_t n, room, n_entries; /* bytes in use and allocated; entries in use */
+    zip_entry entries[1200];   /* in the order of zip_add */
+    size_t prepended;          /* bytes before the archive, which offsets do not count */
+    unsigned local_extra;      /* bytes of extra field in local headers to come */
     /* Of the end record: */
     int zip64;
     const char *comment;
     uint64_t count, size, offset; /* what it says, if not 0 */
-    unsigned disk;
+    unsigned disk;                /* number of this volume */
 } zip_writer;
 
 void zip_begin(zip_writer *w, size_t prepended);

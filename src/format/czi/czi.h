@@ -14,31 +14,31 @@ enum { CZI_RAW = 0, CZI_JPEG = 1, CZI_LZW = 2, CZI_JPEGXR = 4, CZI_ZSTD0 = 5, CZ
 
 /* One file of a document. */
 typedef struct czi_file {
-    mt_env *env;
-    mt_store *store;
-    const char *key;
-    uint64_t base, size; /* where in the object it lies: a document may be attached to another */
-    uint8_t guid[16], primary[16];
+    mt_env *env;                               /* memory, limits and caches */
+    mt_store *store;                           /* that holds the object; borrowed */
+    const char *key;                           /* of the object; borrowed */
+    uint64_t base, size;                       /* where in the object it lies: a document may be attached to another */
+    uint8_t guid[16], primary[16];             /* GUIDs of this file and of the first file of the document */
     uint64_t directory, metadata, attachments; /* positions; 0: none */
-    bool update_pending;
+    bool update_pending;                       /* the directory is out of date: the writer was interrupted */
 } czi_file;
 
 #define CZI_MAX_FILES 64
 typedef struct czi_files {
-    int n;
-    czi_file file[CZI_MAX_FILES];
+    int n;                        /* files in use */
+    czi_file file[CZI_MAX_FILES]; /* the first file of the document comes first */
 } czi_files;
 
 /* What the directory says of a subblock. */
 typedef struct czi_entry {
-    int file;
-    int32_t pixel_type, compression;
-    uint64_t position; /* of its segment */
-    uint32_t present;  /* bit d: it has the dimension */
-    int32_t start[CZI_DIMS], size[CZI_DIMS];
-    int32_t stored_width, stored_height;
-    uint8_t order[CZI_DIMS]; /* dimensions as they stand there, the fastest first */
-    int n_order;
+    int file;                                /* index in czi_files */
+    int32_t pixel_type, compression;         /* numbers of the specification */
+    uint64_t position;                       /* of its segment */
+    uint32_t present;                        /* bit d: it has the dimension */
+    int32_t start[CZI_DIMS], size[CZI_DIMS]; /* in full-resolution pixels or planes */
+    int32_t stored_width, stored_height;     /* pixels */
+    uint8_t order[CZI_DIMS];                 /* dimensions as they stand there, the fastest first */
+    int n_order;                             /* entries of order */
 } czi_entry;
 
 #define CZI_SEGMENT_HEAD 32
@@ -61,9 +61,9 @@ MT_MUST_CHECK mt_status czi_open_files(const mt_source *source, mt_arena *arena,
 
 /* The subblocks of a document, by the directory or, where that was lost, by walking over all segments. */
 typedef struct czi_entries {
-    const czi_files *files;
-    czi_entry *kept; /* all of them where they are few, so that they are read once; else NULL */
-    size_t n_kept, room;
+    const czi_files *files; /* borrowed */
+    czi_entry *kept;        /* all of them where they are few, so that they are read once; else NULL */
+    size_t n_kept, room;    /* entries in use and allocated */
 } czi_entries;
 
 /* Entries of files, kept in the arena where they can be. */
@@ -73,18 +73,18 @@ MT_MUST_CHECK mt_status czi_walk(const czi_entries *entries, czi_visit visit, vo
 
 /* Where the parts of a subblock lie. */
 typedef struct czi_subblock {
-    uint64_t metadata_offset, metadata_size;
-    uint64_t offset, size;           /* of pixels */
-    uint64_t mask_offset, mask_size; /* of its attachment */
+    uint64_t metadata_offset, metadata_size; /* bytes in the file */
+    uint64_t offset, size;                   /* of pixels */
+    uint64_t mask_offset, mask_size;         /* of its attachment */
 } czi_subblock;
 MT_MUST_CHECK mt_status czi_find_data(const czi_file *file, uint64_t position, czi_subblock *out, mt_error *err);
 
 /* A pixel type: elements and samples of a pixel. */
 typedef struct czi_pixel_type {
-    int32_t number;
-    const char *name;
-    mt_dtype dtype; /* 0: not read */
-    int samples;
+    int32_t number;   /* of the specification */
+    const char *name; /* as the specification spells it */
+    mt_dtype dtype;   /* 0: not read */
+    int samples;      /* samples per pixel */
 } czi_pixel_type;
 const czi_pixel_type *czi_find_pixel_type(int32_t number);
 
@@ -93,33 +93,33 @@ const czi_pixel_type *czi_find_pixel_type(int32_t number);
 /* What the tiles of a level have: of each dimension the range [low, high), of channels and scenes which ones (bit i: number
  * i, modulo the number of bits). */
 typedef struct czi_coverage {
-    int32_t low[CZI_DIMS], high[CZI_DIMS];
-    uint64_t channels[16], scenes[16];
+    int32_t low[CZI_DIMS], high[CZI_DIMS]; /* [low, high) by dimension */
+    uint64_t channels[16], scenes[16];     /* bit sets */
 } czi_coverage;
 
 /* An image of a document: one scene or all, of one pixel type, at one level. */
 typedef struct czi_image {
-    int32_t pixel_type;
-    bool use_masks;
+    int32_t pixel_type;                    /* number of the specification */
+    bool use_masks;                        /* clip tiles to the masks of valid pixels */
     bool depth_view;                       /* planes of all scenes count, S in another order */
     bool whole;                            /* all scenes, */
     int32_t scene;                         /* or the one of this number */
     int32_t low[CZI_DIMS], high[CZI_DIMS]; /* of level 0, [low, high) */
     int n_levels, n_partial;               /* that are offered; that are not, as they lack channels, scenes or planes */
     int32_t factor[CZI_MAX_LEVELS];        /* how many times smaller each level is; the first is 1 */
-    size_t n_tiles[CZI_MAX_LEVELS];
-    czi_coverage coverage[CZI_MAX_LEVELS];
+    size_t n_tiles[CZI_MAX_LEVELS];        /* by level */
+    czi_coverage coverage[CZI_MAX_LEVELS]; /* by level */
 } czi_image;
 
 #define CZI_MAX_SCENES 100000
 
 /* What a document holds: its scenes in rising order, its pixel types with that of the first channel in front. */
 typedef struct czi_survey {
-    int32_t *scenes;
-    size_t n_scenes, scene_room;
-    int32_t pixel_types[8];
-    int n_pixel_types;
-    int32_t first_channel;
+    int32_t *scenes;             /* their numbers, rising */
+    size_t n_scenes, scene_room; /* entries in use and allocated */
+    int32_t pixel_types[8];      /* numbers of the specification */
+    int n_pixel_types;           /* entries of pixel_types in use */
+    int32_t first_channel;       /* lowest channel number, whose pixel type comes first */
 } czi_survey;
 
 /* The place of a scene in the rising list, or where it would stand. */
@@ -127,18 +127,18 @@ size_t czi_find_scene(const czi_survey *survey, int32_t scene);
 MT_MUST_CHECK mt_status czi_make_survey(const czi_entries *entries, mt_arena *arena, czi_survey *out, mt_error *err);
 /* The rectangles of the scenes at full size: low and high of X and Y, as many as scenes; of the whole without any. */
 typedef struct czi_rectangle {
-    int32_t low[2], high[2];
+    int32_t low[2], high[2]; /* [low, high) along X and Y, in pixels of level 0 */
 } czi_rectangle;
 MT_MUST_CHECK mt_status czi_measure_scenes(const czi_entries *entries, const czi_survey *survey, mt_arena *arena,
                                            czi_rectangle **out, mt_error *err);
 
 /* A document: its files, subblocks, scenes and pixel types. */
 typedef struct czi_document {
-    czi_files files;
-    czi_entries entries;
-    mt_arena *kept; /* of the entries of a container, or NULL */
-    czi_survey survey;
-    mt_error no_survey; /* why there is none: the document may hold attachments all the same */
+    czi_files files;     /* of the document */
+    czi_entries entries; /* all subblocks */
+    mt_arena *kept;      /* of the entries of a container, or NULL */
+    czi_survey survey;   /* scenes and pixel types */
+    mt_error no_survey;  /* why there is none: the document may hold attachments all the same */
 } czi_document;
 
 /* Whether an entry belongs to an image, and how many times smaller it is than level 0, rounded. */
@@ -153,7 +153,7 @@ MT_MUST_CHECK mt_status czi_make_map(const czi_entries *entries, const czi_image
 
 /* What a document holds besides its tiles. */
 typedef struct czi_attachment {
-    char name[81], type[9];
+    char name[81], type[9];  /* as stored, NUL-terminated */
     uint64_t position, size; /* of its bytes */
 } czi_attachment;
 

@@ -8,45 +8,45 @@
 
 /* Tiles that are stored alike: their size, and how they are encoded. */
 typedef struct kind {
-    int32_t compression, width, height;
-    mt_chain chain;
-    mt_picture_params picture;
+    int32_t compression, width, height; /* number of the specification; stored size in pixels */
+    mt_chain chain;                     /* decodes a tile */
+    mt_picture_params picture;          /* parameters of chain */
 } kind;
 
 typedef struct tile {
-    uint64_t position, skip; /* of the subblock, and of the tile's first byte in its pixels */
-    uint32_t plane, kind, number;
-    int32_t x, y, scene, m;
-    uint8_t file;
+    uint64_t position, skip;      /* of the subblock, and of the tile's first byte in its pixels */
+    uint32_t plane, kind, number; /* index of the plane in C order; index of the kind; order of insertion */
+    int32_t x, y, scene, m;       /* pixels at the level of the map; scene and mosaic number */
+    uint8_t file;                 /* index in czi_files */
 } tile;
 
 /* The tiles of a plane, and a grid of cells that lists, for each, the tiles that meet it. */
 typedef struct group {
-    uint32_t plane;
-    size_t first, n;
-    int64_t cell_width, cell_height;
-    size_t columns, rows; /* 0: no grid, there are few tiles */
-    uint32_t *cells;      /* where the list of each cell starts, and where the last ends */
-    uint32_t *lists;      /* numbers of tiles, from first on */
+    uint32_t plane;                  /* C-order plane of the image */
+    size_t first, n;                 /* range of tiles [first, first + n) */
+    int64_t cell_width, cell_height; /* pixels */
+    size_t columns, rows;            /* 0: no grid, there are few tiles */
+    uint32_t *cells;                 /* where the list of each cell starts, and where the last ends */
+    uint32_t *lists;                 /* numbers of tiles, from first on */
 } group;
 
 typedef struct czi_state {
-    const czi_files *files;
-    const czi_image *image;
-    const czi_pixel_type *type;
-    int level;
-    int32_t factor;
-    int axes[8], n_axes; /* dimensions before Y and X, the slowest first */
-    kind **kinds;        /* which stay where they are: chains point into them */
-    uint32_t n_kinds;
-    tile *tiles;
-    size_t n_tiles, tile_room;
-    group *groups;
-    size_t n_groups;
-    mt_chain raw; /* of raw pixels that may end early, or of several samples */
-    mt_samples_params samples;
-    uint64_t owner;      /* of places of pixels in the index cache, and */
-    uint64_t mask_owner; /* of what masks leave of tiles; 0: masks are ignored */
+    const czi_files *files;     /* borrowed from the container */
+    const czi_image *image;     /* ranges, levels and options */
+    const czi_pixel_type *type; /* of the image */
+    int level;                  /* 0: full resolution */
+    int32_t factor;             /* pixels of level 0 per pixel of this level */
+    int axes[8], n_axes;        /* dimensions before Y and X, the slowest first */
+    kind **kinds;               /* which stay where they are: chains point into them */
+    uint32_t n_kinds;           /* entries of kinds */
+    tile *tiles;                /* in paint order */
+    size_t n_tiles, tile_room;  /* entries in use and allocated */
+    group *groups;              /* one for each plane that has tiles */
+    size_t n_groups;            /* entries of groups */
+    mt_chain raw;               /* of raw pixels that may end early, or of several samples */
+    mt_samples_params samples;  /* parameters of raw */
+    uint64_t owner;             /* of places of pixels in the index cache, and */
+    uint64_t mask_owner;        /* of what masks leave of tiles; 0: masks are ignored */
 } czi_state;
 
 /* Groups the sorted tiles by plane, and makes the grids. width and height are those of the image. */
@@ -63,9 +63,9 @@ mt_status czi_get_box(const mt_chunk_map *map, uint64_t id, mt_shown *shown, mt_
 
 /* What a mask leaves of a tile: rectangles that do not overlap, [low, high) of X and Y in the tile. */
 typedef struct czi_visible {
-    size_t n;
-    const czi_rectangle *rectangles;
-    mt_cache_entry *entry;
+    size_t n;                        /* entries of rectangles */
+    const czi_rectangle *rectangles; /* borrowed from entry or from the caller */
+    mt_cache_entry *entry;           /* keeps rectangles alive; NULL: none needed */
 } czi_visible;
 
 /* By the mask of the subblock of the i-th tile, all of the tile where it has none; through the index cache. */

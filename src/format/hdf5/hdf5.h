@@ -13,16 +13,16 @@
 typedef struct h5_files h5_files;
 
 typedef struct h5_file {
-    h5_files *files; /* whose it is */
-    mt_env *env;
-    mt_store *store;
-    const char *key;
+    h5_files *files;                    /* whose it is */
+    mt_env *env;                        /* memory, limits and caches */
+    mt_store *store;                    /* that holds the file */
+    const char *key;                    /* of the file in the store */
     uint64_t size;                      /* of the file */
     uint64_t base;                      /* where address 0 lies: behind the user block */
     uint64_t owner;                     /* of its blocks in the index cache */
     uint64_t root;                      /* the object header of the root group */
     size_t address_bytes, length_bytes; /* 2, 4 or 8 */
-    bool being_written;
+    bool being_written;                 /* the superblock says that a writer has the file open */
 } h5_file;
 
 /* Whether a file is HDF5: the signature at 0, 512, 1024, 2048, ... */
@@ -65,8 +65,8 @@ MT_MUST_CHECK mt_status h5_load(const h5_file *file, mt_arena *arena, uint64_t a
  * and for its checksum if it has one in its last four bytes. The reader stands behind the signature, and does not see
  * the checksum. */
 typedef struct h5_block {
-    mt_cache_entry *entry;
-    mt_reader reader;
+    mt_cache_entry *entry; /* keeps the bytes of reader alive */
+    mt_reader reader;      /* stands behind the signature */
 } h5_block;
 MT_MUST_CHECK mt_status h5_get_block(const h5_file *file, uint64_t address, uint64_t size, const char *signature,
                                      bool checksum, h5_block *out, mt_error *err);
@@ -98,18 +98,18 @@ enum {
 };
 
 typedef struct h5_message {
-    int type;
-    bool shared;      /* the body only says where the message is */
-    uint64_t address; /* of the body */
-    mt_reader body;
-    struct h5_message *next;
+    int type;                /* H5_MSG_*, or a number that is not known here */
+    bool shared;             /* the body only says where the message is */
+    uint64_t address;        /* of the body */
+    mt_reader body;          /* bytes of the body */
+    struct h5_message *next; /* in the order of the header */
 } h5_message;
 
 /* An object header: its messages, in the arena. */
 typedef struct h5_object {
-    const h5_file *file; /* in which it lies: links may lead into others */
-    uint64_t address;
-    h5_message *first, *last;
+    const h5_file *file;      /* in which it lies: links may lead into others */
+    uint64_t address;         /* of the header, in the file */
+    h5_message *first, *last; /* list of messages */
 } h5_object;
 
 MT_MUST_CHECK mt_status h5_read_object(const h5_file *file, mt_arena *arena, uint64_t address, h5_object *out,
@@ -123,10 +123,10 @@ MT_MUST_CHECK mt_status h5_open_message(const h5_file *file, mt_arena *arena, co
 /* Walks the records of a version 2 B-tree in order. compare, if there is one, tells where a record lies (-1, 0, 1)
  * against what is looked for, and only records of 0 are visited. */
 typedef struct h5_tree_walk {
-    int type; /* of the tree */
-    int (*compare)(const void *user, mt_reader record);
-    mt_status (*visit)(void *user, mt_reader record, mt_error *err);
-    void *user;
+    int type;                                                        /* of the tree */
+    int (*compare)(const void *user, mt_reader record);              /* -1, 0, 1; NULL: visit all records */
+    mt_status (*visit)(void *user, mt_reader record, mt_error *err); /* called for each match */
+    void *user;                                                      /* passed to both */
 } h5_tree_walk;
 MT_MUST_CHECK mt_status h5_walk_tree(const h5_file *file, uint64_t address, const h5_tree_walk *walk, mt_error *err);
 
@@ -144,12 +144,12 @@ const char *h5_heap_name(const mt_reader *names, uint64_t offset);
 
 /* A link of a group. */
 typedef struct h5_link {
-    const char *name;
-    enum { H5_HARD, H5_SOFT, H5_EXTERNAL, H5_OTHER } kind;
-    uint64_t address;   /* of a hard link */
-    const char *target; /* path of a soft one, file of an external one */
-    const char *inside; /* path in the file of an external one */
-    struct h5_link *next;
+    const char *name;                                      /* without folders */
+    enum { H5_HARD, H5_SOFT, H5_EXTERNAL, H5_OTHER } kind; /* H5_OTHER: not supported */
+    uint64_t address;                                      /* of a hard link */
+    const char *target;                                    /* path of a soft one, file of an external one */
+    const char *inside;                                    /* path in the file of an external one */
+    struct h5_link *next;                                  /* in the order of the group */
 } h5_link;
 
 /* The links of a group in its order, or the one of a name; *first is NULL if there is none. */
@@ -179,30 +179,30 @@ typedef struct h5_type {
         H5_ARRAY = 10,
         H5_COMPLEX = 11
     } kind;
-    uint32_t size;
-    bool big_endian, is_signed;
-    mt_dtype dtype;       /* 0: none of ours, because: */
-    const char *obstacle; /* what it is instead */
-    uint32_t bits;        /* of integers: the low ones that count */
-    bool is_text;         /* of variable length */
+    uint32_t size;              /* bytes of an element */
+    bool big_endian, is_signed; /* of integers and floats */
+    mt_dtype dtype;             /* 0: none of ours, because: */
+    const char *obstacle;       /* what it is instead */
+    uint32_t bits;              /* of integers: the low ones that count */
+    bool is_text;               /* of variable length */
 } h5_type;
 
 MT_MUST_CHECK mt_status h5_read_type(mt_reader *r, h5_type *out, mt_error *err);
 
 #define H5_MAX_RANK 32
 typedef struct h5_space {
-    int rank;
-    bool is_null;
-    uint64_t size[H5_MAX_RANK], most[H5_MAX_RANK];
+    int rank;                                      /* dimensions; 0: scalar */
+    bool is_null;                                  /* no elements and no shape */
+    uint64_t size[H5_MAX_RANK], most[H5_MAX_RANK]; /* elements; H5_UNDEFINED in most: unlimited */
 } h5_space;
 MT_MUST_CHECK mt_status h5_read_space(const h5_file *file, mt_reader *r, h5_space *out, mt_error *err);
 
 typedef struct h5_attribute {
-    const h5_file *file;
-    h5_type type;
-    h5_space space;
-    uint64_t count; /* of elements */
-    mt_reader data;
+    const h5_file *file; /* that holds the object */
+    h5_type type;        /* of an element */
+    h5_space space;      /* extent */
+    uint64_t count;      /* of elements */
+    mt_reader data;      /* raw elements */
 } h5_attribute;
 /* *found is false where the object has no such attribute. */
 MT_MUST_CHECK mt_status h5_find_attribute(mt_arena *arena, const h5_object *object, const char *name, bool *found,
@@ -226,28 +226,30 @@ MT_MUST_CHECK mt_status h5_forgive(mt_status st, const mt_error *own, mt_error *
 #define H5_MAX_FILTERS 8
 #define H5_MAX_FILTER_VALUES 32
 typedef struct h5_filter {
-    int id, n_values;
-    uint32_t values[H5_MAX_FILTER_VALUES];
+    int id, n_values;                      /* registered number; entries of values in use */
+    uint32_t values[H5_MAX_FILTER_VALUES]; /* parameters of the filter */
 } h5_filter;
 
 /* A dataset: where its pixels lie and how they are stored. Holds no pointers. */
 typedef struct h5_dataset {
-    h5_type type;
-    int rank;
-    int64_t shape[MT_MAX_DIMS];
+    h5_type type;               /* of an element */
+    int rank;                   /* dimensions */
+    int64_t shape[MT_MAX_DIMS]; /* elements */
     uint64_t most[MT_MAX_DIMS]; /* H5_UNDEFINED: unlimited */
     uint8_t fill[8];            /* in the machine's order */
+    /* class of the layout message */
     enum { H5_COMPACT = 0, H5_CONTIGUOUS = 1, H5_CHUNKED = 2, H5_VIRTUAL = 3 } layout;
-    uint64_t address; /* of the data, or the index; of the global heap that holds the mappings of a virtual dataset */
-    uint64_t bytes;   /* of data in one piece, or of the only chunk; the number of the heap's object */
-    bool external;    /* data in other files: address is that of the message that lists them, list_bytes its size */
-    size_t list_bytes;
+    uint64_t address;  /* of the data, or the index; of the global heap that holds the mappings of a virtual dataset */
+    uint64_t bytes;    /* of data in one piece, or of the only chunk; the number of the heap's object */
+    bool external;     /* data in other files: address is that of the message that lists them, list_bytes its size */
+    size_t list_bytes; /* bytes of that message */
+    /* kind of chunk index */
     enum { H5_TREE1, H5_SINGLE, H5_IMPLICIT, H5_FIXED_ARRAY, H5_EXTENSIBLE_ARRAY, H5_TREE2 } index;
-    uint32_t mask;  /* filters that the only chunk went without */
-    bool raw_edges; /* chunks that reach over the edge are not filtered */
-    int64_t chunk[MT_MAX_DIMS];
-    int n_filters;
-    h5_filter filters[H5_MAX_FILTERS];
+    uint32_t mask;                     /* filters that the only chunk went without */
+    bool raw_edges;                    /* chunks that reach over the edge are not filtered */
+    int64_t chunk[MT_MAX_DIMS];        /* elements of a chunk */
+    int n_filters;                     /* entries of filters in use */
+    h5_filter filters[H5_MAX_FILTERS]; /* in the order of encoding */
 } h5_dataset;
 
 /* Whether an object is a dataset at all, and what it is. */
@@ -258,8 +260,8 @@ MT_MUST_CHECK mt_status h5_make_chain(mt_arena *arena, const h5_dataset *dataset
 
 typedef struct h5_chunk {
     uint64_t address; /* H5_UNDEFINED: not stored */
-    uint64_t bytes;
-    uint32_t mask; /* filters that it went without */
+    uint64_t bytes;   /* encoded bytes */
+    uint32_t mask;    /* filters that it went without */
 } h5_chunk;
 /* Finds a chunk by its position in the grid. Thread-safe. */
 MT_MUST_CHECK mt_status h5_find_chunk(const h5_file *file, const h5_dataset *dataset, const int64_t *position,
@@ -276,9 +278,9 @@ void h5_find_stored(const h5_file *file, const h5_dataset *dataset, const int64_
 /* Datasets that are one image: of the same type, shape, chunks, filters and fill value, in C order of leading
  * dimensions. */
 typedef struct h5_many {
-    int leading; /* 0: one dataset */
-    char axes[3];
-    int64_t shape[2];
+    int leading;      /* 0: one dataset */
+    char axes[3];     /* letters of the leading dimensions */
+    int64_t shape[2]; /* datasets along each leading dimension */
     /* Writes the path of a dataset by its place in the leading dimensions. */
     void (*write_path)(const struct h5_many *many, const int64_t *place, char *out, size_t size);
     int level, setup;

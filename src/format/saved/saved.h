@@ -19,7 +19,7 @@ typedef struct mt_saved_source {
     const char *selection;        /* as it stood behind '#' */
     bool depth_view, use_masks;   /* options that change what a format maps */
     const char *const *documents; /* objects with metadata, which are checked before the first read */
-    size_t n_documents;
+    size_t n_documents;           /* entries of documents */
 } mt_saved_source;
 
 /* Finds all chunks of the map (which may read the store), and identifies its objects. MT_E_LIMIT for more chunks than fit
@@ -53,9 +53,9 @@ enum {
 
 /* Where a chunk lies. */
 typedef struct mt_saved_ref {
-    uint64_t offset, size;
-    uint32_t object;
-    uint16_t chain;
+    uint64_t offset, size;               /* bytes in the object */
+    uint32_t object;                     /* index in the list of objects */
+    uint16_t chain;                      /* index in the list of chains */
     bool missing, absent_is_fill, whole; /* whole: size does not count */
 } mt_saved_ref;
 

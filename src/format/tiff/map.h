@@ -7,25 +7,25 @@
 
 /* Planes that are cut and compressed alike. */
 typedef struct tiff_kind {
-    tiff_page page;
-    uint64_t plane; /* the first of them */
-    mt_chain chain;
+    tiff_page page;         /* description of the first plane */
+    uint64_t plane;         /* the first of them */
+    mt_chain chain;         /* decodes a chunk */
     bool swap;              /* chunks are in the other byte order than the machine's */
     uint64_t decoded, most; /* bytes of a whole chunk; encoded at most */
 } tiff_kind;
 
 typedef struct tiff_state {
-    mt_env *env;
-    const tiff_images *images;
-    uint64_t first_page;      /* of the first plane, and */
-    const tiff_plane *planes; /* NULL, or where each lies */
-    uint64_t n_planes;
-    int level;
-    int sub_ifd; /* which SubIFD of its page is a plane; -1: the page itself */
-    int leading; /* dimensions before those of the page */
-    bool loose_counts;
-    tiff_kind *kinds; /* at least one */
-    size_t n_kinds;
+    mt_env *env;                 /* memory, limits and caches */
+    const tiff_images *images;   /* series and files; borrowed from the container */
+    uint64_t first_page;         /* of the first plane, and */
+    const tiff_plane *planes;    /* NULL, or where each lies */
+    uint64_t n_planes;           /* planes of the series */
+    int level;                   /* 0: full resolution */
+    int sub_ifd;                 /* which SubIFD of its page is a plane; -1: the page itself */
+    int leading;                 /* dimensions before those of the page */
+    bool loose_counts;           /* byte counts may be too large (LSM) */
+    tiff_kind *kinds;            /* at least one */
+    size_t n_kinds;              /* entries of kinds */
     const uint8_t *kind_of;      /* NULL, or the kind of each plane */
     const uint64_t *first_chunk; /* of each plane, and behind the last; NULL: the map is a grid */
     uint64_t owner;              /* of the strip tables in the index cache */

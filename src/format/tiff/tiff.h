@@ -44,29 +44,29 @@ enum {
 };
 
 typedef struct tiff_file {
-    mt_env *env;
-    mt_store *store;
-    const char *key;
-    uint64_t size;
-    bool big_endian;
-    bool big;       /* BigTIFF: offsets of eight bytes */
-    uint64_t first; /* offset of the first directory */
+    mt_env *env;     /* memory, limits and caches */
+    mt_store *store; /* that holds the file */
+    const char *key; /* of the file in the store; borrowed */
+    uint64_t size;   /* bytes of the file */
+    bool big_endian; /* of the file's numbers */
+    bool big;        /* BigTIFF: offsets of eight bytes */
+    uint64_t first;  /* offset of the first directory */
 } tiff_file;
 
 /* One entry of a directory: count values of a type, at a place of the file. */
 typedef struct tiff_entry {
-    uint16_t tag, type;
-    uint64_t count;
-    uint64_t offset; /* of the values, where they do not stand in the entry itself: */
-    bool inside;
-    uint8_t value[8];
+    uint16_t tag, type; /* as in the file */
+    uint64_t count;     /* of values */
+    uint64_t offset;    /* of the values, where they do not stand in the entry itself: */
+    bool inside;        /* value holds the values */
+    uint8_t value[8];   /* raw bytes, in the file's order */
 } tiff_entry;
 
 #define TIFF_MAX_ENTRIES 512
 
 typedef struct tiff_ifd {
-    int n;
-    tiff_entry entries[TIFF_MAX_ENTRIES];
+    int n;                                /* entries in use */
+    tiff_entry entries[TIFF_MAX_ENTRIES]; /* in the order of the file */
 } tiff_ifd;
 
 /* Whether bytes start as a TIFF does. */
@@ -103,15 +103,15 @@ MT_MUST_CHECK mt_status tiff_get_fraction(const tiff_file *file, const tiff_ifd 
 
 /* What a directory says of its image, validated. Two pages with equal descriptions can be planes of one image. */
 typedef struct tiff_page {
-    int64_t width, height, samples;
-    int64_t chunk_width, chunk_height; /* of tiles, or strips of whole rows */
-    int bits;
-    int compression, photometric, predictor, fill_order;
-    bool planar, tiled, reduced;
-    bool subsampled; /* as YCbCr is, where it is not said that it is not */
-    bool is_signed, big_endian;
-    mt_dtype dtype;
-    uint64_t tables_hash; /* of the JPEG tables; 0: none */
+    int64_t width, height, samples;                      /* pixels; samples per pixel */
+    int64_t chunk_width, chunk_height;                   /* of tiles, or strips of whole rows */
+    int bits;                                            /* per sample */
+    int compression, photometric, predictor, fill_order; /* codes of TIFF 6.0 */
+    bool planar, tiled, reduced; /* one plane per sample; tiles, not strips; marked as a smaller version */
+    bool subsampled;             /* as YCbCr is, where it is not said that it is not */
+    bool is_signed, big_endian;  /* sample format; order of stored samples */
+    mt_dtype dtype;              /* of a decoded sample */
+    uint64_t tables_hash;        /* of the JPEG tables; 0: none */
 } tiff_page;
 
 MT_MUST_CHECK mt_status tiff_read_page(const tiff_file *file, const tiff_ifd *ifd, tiff_page *out, mt_error *err);
@@ -161,17 +161,17 @@ MT_MUST_CHECK mt_status tiff_chain_read(tiff_chain *chain, uint64_t page, tiff_i
 /* Where a plane lies. */
 typedef struct tiff_plane {
     uint32_t file; /* TIFF_NO_FILE: not stored */
-    uint32_t page;
+    uint32_t page; /* number of the directory in the file */
 } tiff_plane;
 #define TIFF_NO_FILE UINT32_MAX
 
 /* How planes of one image are cut and compressed, where they are not all alike. */
 typedef struct tiff_kinds {
-    tiff_page *pages; /* one of each kind, and */
-    uint64_t *first;  /* the plane that it is */
-    size_t n, page_room, first_room;
-    uint8_t *of; /* the kind of each plane */
-    size_t of_room;
+    tiff_page *pages;                /* one of each kind, and */
+    uint64_t *first;                 /* the plane that it is */
+    size_t n, page_room, first_room; /* kinds; allocated entries of pages and first */
+    uint8_t *of;                     /* the kind of each plane */
+    size_t of_room;                  /* allocated entries of of */
 } tiff_kinds;
 
 #define TIFF_MAX_LEVELS 31
@@ -179,12 +179,12 @@ typedef struct tiff_kinds {
 /* An image: dimensions before those of the page, and its planes in C order of them. */
 typedef struct tiff_series {
     char axes[MT_MAX_DIMS + 1]; /* of the leading dimensions */
-    int64_t shape[MT_MAX_DIMS];
-    int ndim;
-    tiff_page page;
-    bool rows_are_z;   /* an x-z scan */
-    tiff_kinds *kinds; /* NULL: all planes are like page */
-    uint64_t n_planes;
+    int64_t shape[MT_MAX_DIMS]; /* of the leading dimensions */
+    int ndim;                   /* leading dimensions */
+    tiff_page page;             /* what every page is like */
+    bool rows_are_z;            /* an x-z scan */
+    tiff_kinds *kinds;          /* NULL: all planes are like page */
+    uint64_t n_planes;          /* product of shape */
     uint64_t first_page;      /* of the first file: planes are the pages from there on, unless planes says otherwise */
     uint64_t end_page;        /* behind its pages and those of its levels, where they follow each other */
     const tiff_plane *planes; /* NULL, or n_planes of them */
@@ -195,26 +195,26 @@ typedef struct tiff_series {
     bool may_end_early;       /* along the first dimension, where acquisition was stopped */
     bool loose_counts;        /* byte counts may reach beyond the file (LSM) */
     int sub_levels;           /* SubIFDs that are levels 1, 2, ...: */
-    uint8_t sub_ifds[TIFF_MAX_LEVELS];
+    uint8_t sub_ifds[TIFF_MAX_LEVELS];                 /* index of the SubIFD for each */
     const struct tiff_series *levels[TIFF_MAX_LEVELS]; /* pages of their own for levels 1, 2, ... */
-    int n_page_levels;
-    double pixel_size[4]; /* T, Z, Y, X; 0: not known */
-    const char *unit[4];
+    int n_page_levels;                                 /* entries of levels in use */
+    double pixel_size[4];                              /* T, Z, Y, X; 0: not known */
+    const char *unit[4];  /* UDUNITS-2 names, in the order of pixel_size; NULL: not known */
     mt_channel *channels; /* NULL, or n_channels */
-    size_t n_channels;
-    const char *name; /* that the file gives it, or NULL */
-    mt_texts warnings;
+    size_t n_channels;    /* entries of channels */
+    const char *name;     /* that the file gives it, or NULL */
+    mt_texts warnings;    /* about this series, for users */
 } tiff_series;
 
 #define TIFF_MAX_FILES 65536
 
 /* The images of a file. Immutable once they have been found. */
 typedef struct tiff_images {
-    mt_arena *arena;    /* of all this */
-    tiff_chain **files; /* the first is the one that was opened, and the container's */
-    uint32_t n_files;
-    tiff_series **series;
-    size_t n, room;
+    mt_arena *arena;      /* of all this */
+    tiff_chain **files;   /* the first is the one that was opened, and the container's */
+    uint32_t n_files;     /* entries of files in use */
+    tiff_series **series; /* in the order of the file */
+    size_t n, room;       /* entries in use and allocated */
     size_t preferred;     /* the series that is opened where none is named */
     bool complete;        /* not only the first was looked for */
     const char *document; /* key of the file whose OME-XML describes this one, or NULL */
@@ -225,14 +225,14 @@ typedef struct tiff_images {
 
 /* A file in which images are looked for. */
 typedef struct tiff_scan {
-    const mt_source *source;
-    tiff_chain *chain;
-    const tiff_file *file;
-    mt_arena *scratch; /* of what is not kept */
-    tiff_images *images;
-    uint64_t first;  /* the page where the next series starts */
-    uint64_t strips; /* looked at so far for planes in a row */
-    uint64_t unfit;  /* planes of a description that does not fit the next pages; 0: none */
+    const mt_source *source; /* that was opened */
+    tiff_chain *chain;       /* directories of the file */
+    const tiff_file *file;   /* that chain has opened */
+    mt_arena *scratch;       /* of what is not kept */
+    tiff_images *images;     /* the result */
+    uint64_t first;          /* the page where the next series starts */
+    uint64_t strips;         /* looked at so far for planes in a row */
+    uint64_t unfit;          /* planes of a description that does not fit the next pages; 0: none */
 } tiff_scan;
 
 /* Finds the images of a file, in its order. Only the first series is looked for where all is false, which can save a
@@ -317,7 +317,7 @@ MT_MUST_CHECK mt_status tiff_describe_stk(const tiff_scan *scan, const tiff_ifd 
 typedef struct tiff_counts {
     uint64_t file_size, directory; /* which ends what lies before it */
     uint64_t decoded, most;        /* bytes of a whole chunk; encoded at most */
-    bool loose;
+    bool loose;                    /* counts may also be too large (LSM) */
 } tiff_counts;
 MT_MUST_CHECK mt_status tiff_mend_counts(mt_env *env, const tiff_counts *c, const uint64_t *offsets, uint64_t *sizes,
                                          size_t n, mt_error *err);

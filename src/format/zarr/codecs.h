@@ -8,11 +8,11 @@
 /* A chain that grows. */
 typedef struct zarr_coding {
     mt_chunk_map *map; /* whose arena keeps the parameters */
-    mt_chain *chain;
-    mt_dtype dtype;  /* of the elements at this place of the chain */
-    bool big_endian; /* byte order of the elements that filters work on */
-    bool is_native;  /* they are in the machine's, whatever the parameters of filters say */
-    bool is_bytes;   /* the array has become bytes */
+    mt_chain *chain;   /* to which steps are appended */
+    mt_dtype dtype;    /* of the elements at this place of the chain */
+    bool big_endian;   /* byte order of the elements that filters work on */
+    bool is_native;    /* they are in the machine's, whatever the parameters of filters say */
+    bool is_bytes;     /* the array has become bytes */
 } zarr_coding;
 
 /* Codecs from arrays to arrays that change values or their type. */

@@ -11,10 +11,10 @@ typedef struct zarr_nodes zarr_nodes;
 
 /* What is read from while images are found and mapped. Nothing in scratch outlives that. */
 typedef struct zarr_reader {
-    mt_env *env;
-    mt_store *store;
-    mt_arena *scratch;
-    zarr_nodes *nodes;
+    mt_env *env;       /* memory, limits and caches */
+    mt_store *store;   /* of the container */
+    mt_arena *scratch; /* temporary memory */
+    zarr_nodes *nodes; /* cache of loaded nodes */
 } zarr_reader;
 
 /* The status of an allocation in an arena that failed. */
@@ -23,7 +23,7 @@ static inline mt_status zarr_failed(const mt_error *err) { return err && err->st
 typedef enum zarr_kind { ZARR_NONE, ZARR_ARRAY, ZARR_GROUP } zarr_kind;
 
 typedef struct zarr_node {
-    zarr_kind kind;
+    zarr_kind kind;     /* array, group or neither */
     int version;        /* 2 or 3 */
     const char *path;   /* key prefix in the store, "" for its root */
     json_t *document;   /* .zarray or zarr.json; NULL for other nodes */
@@ -54,8 +54,8 @@ void zarr_touch(const zarr_reader *r, const char *const *paths, size_t n);
 
 /* The names directly below a group, in scratch. */
 typedef struct zarr_names {
-    const char **names;
-    size_t n, room;
+    const char **names; /* segments, without '/' */
+    size_t n, room;     /* entries in use and allocated */
 } zarr_names;
 MT_MUST_CHECK mt_status zarr_find_names(const zarr_reader *r, const zarr_node *group, zarr_names *out, mt_error *err);
 
@@ -71,11 +71,11 @@ typedef struct zarr_shards {
     int64_t shape[MT_MAX_DIMS];        /* of a shard, in elements */
     int64_t count[MT_MAX_DIMS];        /* inner chunks along a dimension */
     int64_t index_stride[MT_MAX_DIMS]; /* entries of the index from one inner chunk to the next */
-    size_t n_entries;
-    size_t index_bytes; /* as stored */
-    bool index_first, index_swap;
-    mt_chain index_chain;
-    uint64_t owner; /* of the indices in the index cache */
+    size_t n_entries;                  /* inner chunks of a shard */
+    size_t index_bytes;                /* as stored */
+    bool index_first, index_swap;      /* index at the start of the shard; index in the other byte order */
+    mt_chain index_chain;              /* decodes the index */
+    uint64_t owner;                    /* of the indices in the index cache */
 } zarr_shards;
 
 /* Whether the keys of an array are those that its metadata implies, or have the other separator (keys.c). */
@@ -83,22 +83,22 @@ enum { ZARR_KEYS_UNKNOWN, ZARR_KEYS_OWN, ZARR_KEYS_OTHER };
 
 /* The state of the map of an array. */
 typedef struct zarr_state {
-    const char *stem; /* what every key starts with */
-    size_t stem_length;
-    char separator;
-    _Atomic int keys;       /* over a network found out while the map is used */
-    uint64_t owner;         /* of what was found out, in the index cache */
-    bool leading_separator; /* also before the first number */
-    bool no_number_is_zero; /* key of an array without dimensions: the stem, or the stem and "0" */
-    int n_shard_levels;
+    const char *stem;                          /* what every key starts with */
+    size_t stem_length;                        /* bytes of stem */
+    char separator;                            /* between numbers: '.' or '/' */
+    _Atomic int keys;                          /* over a network found out while the map is used */
+    uint64_t owner;                            /* of what was found out, in the index cache */
+    bool leading_separator;                    /* also before the first number */
+    bool no_number_is_zero;                    /* key of an array without dimensions: the stem, or the stem and "0" */
+    int n_shard_levels;                        /* entries of shards in use */
     zarr_shards shards[ZARR_MAX_SHARD_LEVELS]; /* the outermost first */
 } zarr_state;
 
 /* An array whose codecs are being parsed: how the dimensions of what is encoded at this place of the chain follow from
  * the dimensions of the array. */
 typedef struct zarr_builder {
-    mt_chunk_map *map;
-    zarr_state *state;
+    mt_chunk_map *map;          /* to fill */
+    zarr_state *state;          /* state of map */
     int order[MT_MAX_DIMS];     /* encoded dimension i is dimension order[i] of the array */
     int64_t chunk[MT_MAX_DIMS]; /* shape of what is encoded, in the order of the array */
     bool big_endian;            /* of the stored elements, where no step of the chain swaps them */
@@ -211,12 +211,12 @@ MT_MUST_CHECK mt_status zarr_read_coordinates(const zarr_reader *r, const zarr_n
 
 /* Images of a store. */
 typedef struct zarr_images {
-    const zarr_reader *reader;
-    size_t limit;      /* finding stops when there are as many */
-    bool with_labels;  /* of multiscale images */
-    const char *below; /* names are put below this one; "" for none */
-    size_t n, room;
-    const char **names; /* relative to the node where the search began, "" for itself */
+    const zarr_reader *reader; /* where nodes are loaded from */
+    size_t limit;              /* finding stops when there are as many */
+    bool with_labels;          /* of multiscale images */
+    const char *below;         /* names are put below this one; "" for none */
+    size_t n, room;            /* entries in use and allocated */
+    const char **names;        /* relative to the node where the search began, "" for itself */
 } zarr_images;
 
 MT_MUST_CHECK mt_status zarr_images_add(zarr_images *images, const char *name, mt_error *err); /* name is borrowed */

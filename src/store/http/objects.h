@@ -12,12 +12,12 @@
 typedef struct mt_object mt_object;
 
 typedef struct mt_objects {
-    mt_env *env;
-    mt_lock lock; /* not held while bytes are copied */
-    mt_object *buckets[MT_OBJECT_BUCKETS];
-    mt_object *kept[MT_OBJECTS_KEPT];
-    size_t n, kept_bytes;
-    uint64_t clock;
+    mt_env *env;                           /* memory and limits */
+    mt_lock lock;                          /* not held while bytes are copied */
+    mt_object *buckets[MT_OBJECT_BUCKETS]; /* hash table by key */
+    mt_object *kept[MT_OBJECTS_KEPT];      /* objects whose bytes are kept */
+    size_t n, kept_bytes;                  /* objects; bytes of all that are kept */
+    uint64_t clock;                        /* counter of uses, for the choice of what to drop */
 } mt_objects;
 
 /* Size and identity of an object. */

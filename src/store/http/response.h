@@ -7,7 +7,7 @@
 
 /* The head of a response. Source: RFC 9110. */
 typedef struct mt_response {
-    int code;
+    int code;             /* HTTP status */
     bool has_range;       /* a Content-Range of the form "bytes first-last/total" or "bytes * /total" */
     bool bad_range;       /* one of another form */
     uint64_t first, last; /* 1 and 0 where none is satisfied */
@@ -28,9 +28,9 @@ void mt_response_take_line(mt_response *r, const char *line, size_t n);
 /* What is to be done with the body of a response. */
 typedef struct mt_body {
     enum { MT_BODY_TEXT, MT_BODY_OUT, MT_BODY_WHOLE } kind; /* mt_transfer.text, .out, .whole */
-    uint64_t size; /* bytes that must come; MT_SIZE_UNKNOWN: to the end, at most most */
-    uint64_t most;
-    uint64_t object_size;
+    uint64_t size;        /* bytes that must come; MT_SIZE_UNKNOWN: to the end, at most most */
+    uint64_t most;        /* bytes accepted */
+    uint64_t object_size; /* bytes of the whole object, or MT_SIZE_UNKNOWN */
 } mt_body;
 
 /* Judges the head of a response to t; norange is the limit for objects of servers without ranges. On failure the

@@ -11,8 +11,8 @@
 /* What is known of a host. Retries are at most a tenth of its requests and 100, so that an outage fails fast; and few
  * until it has answered once, for its name may be wrong. */
 typedef struct mt_retry_budget {
-    uint64_t requests, retries;
-    bool answered;
+    uint64_t requests, retries; /* sent so far */
+    bool answered;              /* a response has arrived */
 } mt_retry_budget;
 
 /* Whether this status of a response may be another one next time. */

@@ -40,13 +40,13 @@ struct mt_transfer {
     const char *method; /* "GET", "PUT", "POST", "DELETE" */
     const char *url;    /* complete and encoded, http:// or https:// */
     const char *name;   /* what errors call it: the URL without its query, or "s3://bucket/key" */
-    mt_span span;
-    uint64_t offset;
-    size_t size;
+    mt_span span;       /* which bytes to ask for */
+    uint64_t offset;    /* byte of the object; of MT_SPAN_RANGE and _SOME */
+    size_t size;        /* bytes; see mt_span */
     void *out;        /* size bytes. NULL for MT_SPAN_WHOLE and _BODY: allocated by the engine, freed by the caller with
                        * mt_release(env, out, capacity), also after a failure */
     const void *body; /* sent with PUT and POST */
-    size_t body_size;
+    size_t body_size; /* bytes of body */
     const char
         *if_match; /* an ETag, NULL: any. Servers that know it answer 412, others leave it to the caller to compare */
     /* Beside those of the engine (Host, Range, If-Match, Accept-Encoding, User-Agent): "Name: value". prepare may change
@@ -62,18 +62,18 @@ struct mt_transfer {
      * mt_transfer_header and, of errors and of 200, t->text are valid. */
     mt_verdict (*judge)(mt_transfer *t);
     void (*done)(mt_transfer *t); /* called once */
-    void *user;
-    const void *owner, *group; /* by which transfers are cancelled: the store; the user of a request */
+    void *user;                   /* of the caller */
+    const void *owner, *group;    /* by which transfers are cancelled: the store; the user of a request */
 
     /* The outcome, valid from done on. MT_E_NOT_FOUND for 404 only. */
     mt_status status;
     mt_error error;
-    int code; /* HTTP status of the last response; 0: there was none */
-    size_t n_read, capacity;
-    uint64_t object_size; /* of the whole object, or MT_SIZE_UNKNOWN */
-    char etag[128];       /* strong ones only; "" where there is none or it is longer */
-    char modified[48];    /* Last-Modified */
-    char text[2048];      /* start of the body of an error or of a 200, with a NUL behind */
+    int code;                /* HTTP status of the last response; 0: there was none */
+    size_t n_read, capacity; /* bytes that arrived; bytes of an out that the engine allocated */
+    uint64_t object_size;    /* of the whole object, or MT_SIZE_UNKNOWN */
+    char etag[128];          /* strong ones only; "" where there is none or it is longer */
+    char modified[48];       /* Last-Modified */
+    char text[2048];         /* start of the body of an error or of a 200, with a NUL behind */
     /* Not NULL: the server has no ranges and sent all of the object, object_size bytes. out is filled as if it had them;
      * the caller frees this with mt_release(env, whole, whole_capacity) or keeps it for later reads. */
     void *whole;
@@ -84,11 +84,11 @@ struct mt_transfer {
     mt_http *http;
     mt_transfer *next;                      /* of a queue */
     mt_transfer *live_next, *live_previous; /* of all that are not done */
-    struct mt_attempt *attempt;
-    struct mt_http_host *host;
-    uint64_t started_ns, due_ns;
-    unsigned repeats; /* by judge */
-    _Atomic bool cancelled;
+    struct mt_attempt *attempt;             /* in progress, or NULL */
+    struct mt_http_host *host;              /* scheme, host and port of url */
+    uint64_t started_ns, due_ns;            /* monotonic: of the first attempt, of the next one */
+    unsigned repeats;                       /* by judge */
+    _Atomic bool cancelled;                 /* by mt_transfer_cancel */
 };
 
 /* options may be NULL. Starts nothing yet. */

@@ -30,9 +30,9 @@ typedef struct mt_web_ops {
 
 /* An implementation embeds this as its first member. */
 struct mt_web {
-    mt_store base;
-    const mt_web_ops *ops;
-    mt_objects objects;
+    mt_store base;         /* the store that callers see */
+    const mt_web_ops *ops; /* of the implementation */
+    mt_objects objects;    /* sizes, identities and kept bytes */
     _Atomic bool answered; /* the server did, whatever */
 };
 

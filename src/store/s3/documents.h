@@ -9,9 +9,9 @@
 
 /* Names directly below a prefix, in an arena. */
 typedef struct mt_s3_names {
-    mt_arena *arena;
-    const char **names;
-    size_t n, capacity;
+    mt_arena *arena;    /* of names */
+    const char **names; /* NUL-terminated */
+    size_t n, capacity; /* entries in use and allocated */
 } mt_s3_names;
 
 /* Adds the names of one page of a listing. prefix is "" or ends with '/'. *next is the token of the next page, in the

@@ -9,8 +9,8 @@
 
 /* A part of the text of the file. */
 typedef struct mt_ini_value {
-    const char *text;
-    size_t size;
+    const char *text; /* not NUL-terminated */
+    size_t size;      /* bytes */
 } mt_ini_value;
 
 /* Whether the text has the section "[name]" or, with prefix, "[prefix name]". prefix may be NULL. */

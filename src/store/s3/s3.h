@@ -10,24 +10,24 @@
 #include "store/s3/place.h"
 
 typedef struct mt_s3_store {
-    mt_web web;
-    mt_arena *arena; /* of what does not change: */
-    mt_s3_config config;
-    const char *scheme, *bucket;
-    const char *root;           /* "" or ends with '/': what stands before the store's keys in those of the bucket */
-    bool lends;                 /* keys are lent by the container or machine, and expire */
-    _Atomic bool was_forbidden; /* an answer was 403 for want of rights */
+    mt_web web;                  /* base */
+    mt_arena *arena;             /* of what does not change: */
+    mt_s3_config config;         /* credentials, region and endpoint */
+    const char *scheme, *bucket; /* "s3" or "gs"; without '/' */
+    const char *root;            /* "" or ends with '/': what stands before the store's keys in those of the bucket */
+    bool lends;                  /* keys are lent by the container or machine, and expire */
+    _Atomic bool was_forbidden;  /* an answer was 403 for want of rights */
 
-    mt_lock lock; /* of what does: */
-    mt_s3_place place;
-    char region[64];
-    bool knows_region; /* an answer has named it */
-    int64_t ahead;     /* seconds by which the server's clock is ahead of ours, as far as it matters */
-    mt_s3_lent lent;
-    mt_arena *lent_arena;
-    bool is_asking; /* a thread asks for new keys */
-    bool asked;     /* there was one, to be joined */
-    mt_thread thread;
+    mt_lock lock;         /* of what does: */
+    mt_s3_place place;    /* URL and host of the bucket */
+    char region[64];      /* that requests are signed for */
+    bool knows_region;    /* an answer has named it */
+    int64_t ahead;        /* seconds by which the server's clock is ahead of ours, as far as it matters */
+    mt_s3_lent lent;      /* temporary keys */
+    mt_arena *lent_arena; /* of the strings in lent */
+    bool is_asking;       /* a thread asks for new keys */
+    bool asked;           /* there was one, to be joined */
+    mt_thread thread;     /* that renews the keys */
 } mt_s3_store;
 
 /* A store below root, "" or one that ends with '/'. Credentials are found, no bucket is asked. */
@@ -42,11 +42,11 @@ static inline mt_s3_store *mt_s3_store_of(mt_web *web) { return (mt_s3_store *)(
 /* A request for a page of a listing. Its answer is at most MT_S3_PAGE_BYTES. */
 #define MT_S3_PAGE_BYTES ((size_t)8 << 20)
 typedef struct mt_s3_page {
-    mt_transfer transfer;
-    mt_s3_store *store;
-    mt_s3_pair query[5];
-    size_t n_query;
-    char url[MT_URL_BYTES], name[512], scratch[MT_WEB_SCRATCH];
+    mt_transfer transfer;                                       /* of the page */
+    mt_s3_store *store;                                         /* that lists */
+    mt_s3_pair query[5];                                        /* of the request */
+    size_t n_query;                                             /* entries of query */
+    char url[MT_URL_BYTES], name[512], scratch[MT_WEB_SCRATCH]; /* storage of transfer */
 } mt_s3_page;
 
 /* prefix is that of the bucket; token NULL for the first page; most: names, at most 1000. Texts are borrowed. */

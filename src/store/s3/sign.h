@@ -12,11 +12,11 @@
 
 /* Of one who signs. Without a token it is NULL or "". */
 typedef struct mt_s3_keys {
-    const char *id, *secret, *token;
+    const char *id, *secret, *token; /* NUL-terminated */
 } mt_s3_keys;
 
 typedef struct mt_s3_pair {
-    const char *name, *value;
+    const char *name, *value; /* not encoded */
 } mt_s3_pair;
 
 /* SHA-256 of no bytes at all, and what stands instead of it where TLS protects the body. */
@@ -27,10 +27,10 @@ typedef struct mt_s3_pair {
 
 /* What is signed. Nothing in it is encoded yet. */
 typedef struct mt_s3_to_sign {
-    const char *method, *region, *service;
-    const char *path;         /* begins with '/' */
-    const mt_s3_pair *query;  /* in any order */
-    size_t n_query;           /* at most MT_S3_MAX_PAIRS */
+    const char *method, *region, *service; /* "GET"; "us-east-1"; "s3" */
+    const char *path;                      /* begins with '/' */
+    const mt_s3_pair *query;               /* in any order */
+    size_t n_query;                        /* at most MT_S3_MAX_PAIRS */
     const mt_s3_pair *header; /* all that are signed beside x-amz-date, "host" among them; names in lower case */
     size_t n_header;          /* below MT_S3_MAX_PAIRS */
     const char *payload;      /* one of the two above, or the SHA-256 of the body in hexadecimal digits */
@@ -39,8 +39,8 @@ typedef struct mt_s3_to_sign {
 
 /* Two headers to send with the request. */
 typedef struct mt_s3_signature {
-    char date[17]; /* x-amz-date */
-    char authorization[1024];
+    char date[17];            /* x-amz-date */
+    char authorization[1024]; /* value of the header Authorization */
 } mt_s3_signature;
 
 /* MT_E_ARGUMENT if the key id or the region is too long; MT_E_MEMORY. The token is a header like others: it is the

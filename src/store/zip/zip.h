@@ -20,34 +20,34 @@ enum { ZIP_STORED = 0, ZIP_DEFLATED = 8, ZIP_ZSTD = 93 };
 
 /* A record of the central directory. */
 typedef struct zip_record {
-    const char *name; /* not terminated */
-    size_t name_size;
-    unsigned flags, method;
-    uint32_t crc;
-    uint64_t packed, size; /* bytes */
-    uint64_t local;        /* where the local header lies in the object; what is prepended to the archive counts */
-    bool is_link;
+    const char *name;       /* not terminated */
+    size_t name_size;       /* bytes */
+    unsigned flags, method; /* 4.4.4, 4.4.5 */
+    uint32_t crc;           /* of the decoded bytes */
+    uint64_t packed, size;  /* bytes */
+    uint64_t local;         /* where the local header lies in the object; what is prepended to the archive counts */
+    bool is_link;           /* a symbolic link */
 } zip_record;
 
 typedef struct zip_member {
-    uint32_t record; /* where its record starts in the directory */
-    uint32_t hash;
+    uint32_t record;       /* where its record starts in the directory */
+    uint32_t hash;         /* of the name */
     _Atomic uint64_t data; /* where its bytes start in the object; 0: not known yet */
 } zip_member;
 
 typedef struct zip_directory {
-    mt_env *env;
-    uint8_t *bytes;
-    size_t size;
-    uint64_t at;    /* where it lies in the object */
-    uint64_t shift; /* bytes before the archive, which offsets do not count */
-    bool zip64;
+    mt_env *env;                   /* memory and limits */
+    uint8_t *bytes;                /* the directory as stored */
+    size_t size;                   /* bytes of it */
+    uint64_t at;                   /* where it lies in the object */
+    uint64_t shift;                /* bytes before the archive, which offsets do not count */
+    bool zip64;                    /* the archive has ZIP64 end records */
     uint64_t n_told;               /* as the end record says */
     uint64_t n_stored, n_deflated; /* bytes of members of each method, in the archive */
-    zip_member *members;
-    size_t n, room;
-    uint32_t *table; /* of hashes: number of the member + 1; 0: free */
-    size_t n_table;  /* a power of two */
+    zip_member *members;           /* in the order of the directory */
+    size_t n, room;                /* entries in use and allocated */
+    uint32_t *table;               /* of hashes: number of the member + 1; 0: free */
+    size_t n_table;                /* a power of two */
 } zip_directory;
 
 /* Reads and checks the directory; freed with zip_directory_free, also after a failure. */
@@ -86,21 +86,21 @@ MT_MUST_CHECK mt_status zip_order_list(const zip_order *order, const char *prefi
 /* A deflated member too large to be decoded whole for each part of it. */
 typedef struct zip_open_member {
     const zip_member *member; /* NULL: free */
-    mt_inflated *inflated;
-    unsigned users;
-    uint64_t last_use;
+    mt_inflated *inflated;    /* its restart points */
+    unsigned users;           /* reads in progress */
+    uint64_t last_use;        /* value of zip_store.uses */
 } zip_open_member;
 
 typedef struct zip_store {
-    mt_store base;
-    mt_store *outer;
-    char *key; /* of the archive in outer */
-    zip_directory directory;
-    uint64_t owner; /* of entries in the index cache */
-    mt_lock lock;   /* of what follows */
-    zip_order *order;
-    uint64_t uses;
-    zip_open_member open[ZIP_INFLATED];
+    mt_store base;                      /* the store that callers see */
+    mt_store *outer;                    /* that holds the archive */
+    char *key;                          /* of the archive in outer */
+    zip_directory directory;            /* of the archive */
+    uint64_t owner;                     /* of entries in the index cache */
+    mt_lock lock;                       /* of what follows */
+    zip_order *order;                   /* NULL until names are listed */
+    uint64_t uses;                      /* counter of uses */
+    zip_open_member open[ZIP_INFLATED]; /* slots */
 } zip_store;
 
 /* MT_E_UNSUPPORTED, saying why, for a member that cannot be read. */
