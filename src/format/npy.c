@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* NPY 1.0 to 3.0, by numpy/lib/format.py: magic, version, length, and a Python dict of three keys. It is parsed, never
- * evaluated; arrays of objects (pickles) are refused. */
+ * evaluated. Arrays of objects (pickles) are refused. */
 #include "base/reader.h"
 #include "format/format.h"
 
@@ -16,7 +16,7 @@ static mt_status probe(const mt_source *source, int *score, mt_error *err)
     return MT_OK;
 }
 
-/* The rest of the header's text; NUL behind it. */
+/* The remaining header text, NUL-terminated. */
 typedef struct scanner {
     const char *at;
 } scanner;
@@ -58,7 +58,7 @@ static bool take_word(scanner *s, const char *word)
     return true;
 }
 
-/* A decimal number, with Python 2's L behind it, perhaps. */
+/* A decimal number with an optional suffix L (Python 2). */
 static bool take_size(scanner *s, int64_t *out)
 {
     skip_space(s);
@@ -76,15 +76,15 @@ static bool take_size(scanner *s, int64_t *out)
 static mt_status take_shape(scanner *s, mt_chunk_map *map, mt_error *err)
 {
     if (!take(s, '('))
-        return mt_fail(err, MT_E_CORRUPT, "the shape is no tuple");
+        return mt_fail(err, MT_E_CORRUPT, "the shape is not a tuple");
     for (map->ndim = 0; !take(s, ')'); map->ndim++) {
         if (map->ndim == MT_MAX_DIMS)
             return mt_fail(err, MT_E_LIMIT, "more dimensions than max_dimensions (%d)", MT_MAX_DIMS);
         if (!take_size(s, &map->shape[map->ndim]))
-            return mt_fail(err, MT_E_CORRUPT, "the shape holds something else than sizes");
+            return mt_fail(err, MT_E_CORRUPT, "the shape contains an entry that is not a size");
         skip_space(s);
         if (!take(s, ',') && *s->at != ')')
-            return mt_fail(err, MT_E_CORRUPT, "the shape is no tuple of sizes");
+            return mt_fail(err, MT_E_CORRUPT, "the shape is not a tuple of sizes");
     }
     return MT_OK;
 }
@@ -113,7 +113,7 @@ static mt_status take_dtype(scanner *s, mt_chunk_map *map, mt_error *err)
     if (*s->at == '[')
         return mt_fail(err, MT_E_UNSUPPORTED, "structured arrays are not read");
     if (!take_string(s, &text, &n) || n < 2)
-        return mt_fail(err, MT_E_CORRUPT, "descr is no type");
+        return mt_fail(err, MT_E_CORRUPT, "descr is not a type");
     if (memchr(text, 'O', n))
         return mt_fail(err, MT_E_UNSUPPORTED, "arrays of Python objects (pickles) are not read");
     if (memchr(text, 'c', n))
@@ -133,20 +133,20 @@ static mt_status take_item(scanner *s, mt_chunk_map *map, bool *fortran, int *se
     const char *key;
     size_t n;
     if (!take_string(s, &key, &n) || !take(s, ':'))
-        return mt_fail(err, MT_E_CORRUPT, "the header is no dict");
+        return mt_fail(err, MT_E_CORRUPT, "the header is not a dict");
     int which = n == 5 && memcmp(key, "descr", n) == 0            ? DESCR
                 : n == 13 && memcmp(key, "fortran_order", n) == 0 ? ORDER
                 : n == 5 && memcmp(key, "shape", n) == 0          ? SHAPE
                                                                   : 0;
     if (which == 0 || (*seen & which))
-        return mt_fail(err, MT_E_CORRUPT, "the header has a key '%.*s' too many", (int)(n < 32 ? n : 32), key);
+        return mt_fail(err, MT_E_CORRUPT, "the header has an unexpected key '%.*s'", (int)(n < 32 ? n : 32), key);
     *seen |= which;
     if (which == DESCR)
         return take_dtype(s, map, err);
     if (which == SHAPE)
         return take_shape(s, map, err);
     *fortran = take_word(s, "True");
-    return *fortran || take_word(s, "False") ? MT_OK : mt_fail(err, MT_E_CORRUPT, "fortran_order is no bool");
+    return *fortran || take_word(s, "False") ? MT_OK : mt_fail(err, MT_E_CORRUPT, "fortran_order is not a bool");
 }
 
 static mt_status parse_header(const char *text, mt_chunk_map *map, bool *fortran, mt_error *err)
@@ -154,7 +154,7 @@ static mt_status parse_header(const char *text, mt_chunk_map *map, bool *fortran
     scanner s = { text };
     int seen = 0;
     if (!take(&s, '{'))
-        return mt_fail(err, MT_E_CORRUPT, "the header is no dict");
+        return mt_fail(err, MT_E_CORRUPT, "the header is not a dict");
     while (!take(&s, '}')) {
         mt_status st = take_item(&s, map, fortran, &seen, err);
         if (st)
