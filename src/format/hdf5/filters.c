@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Filters: their numbers as the HDF Group registers them, and the codecs that undo them. */
+/* Filters: their registered numbers and the codecs that decode them. */
 #include "format/hdf5/hdf5.h"
 
 #include "codec/params.h"
@@ -125,8 +125,9 @@ static mt_status make_jpeg(mt_arena *arena, const h5_type *type, const h5_filter
         p->samples = 3;
         p->ycbcr = true;
     }
-    return type->size == 1 ? MT_OK
-                           : mt_fail(err, MT_E_UNSUPPORTED, "JPEG of %u bytes an element is not read", type->size);
+    return type->size == 1
+               ? MT_OK
+               : mt_fail(err, MT_E_UNSUPPORTED, "JPEG of %u bytes per element is not supported", type->size);
 }
 
 static mt_status make_params(mt_arena *arena, const h5_type *type, const h5_filter *f, const void **out, mt_error *err)

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The chunk map of a dataset, or of many that are one image. */
+/* The chunk map of a dataset, or of many datasets that form one image. */
 #include "format/hdf5/hdf5.h"
 
 #include <string.h>
 
 typedef struct h5_state {
     const h5_file *file;
-    h5_dataset dataset; /* the one, or the first of many */
+    h5_dataset dataset; /* the dataset, or the first of many */
     h5_many many;
     uint64_t owner; /* of many datasets in the index cache */
 } h5_state;
@@ -15,7 +15,7 @@ typedef struct h5_state {
 typedef struct member {
     bool missing;
     h5_dataset dataset;
-    const h5_file *file; /* where links led to */
+    const h5_file *file; /* that holds the dataset, after links */
 } member;
 
 typedef struct member_making {
@@ -68,7 +68,7 @@ static mt_status make_member(void *argument, void **data, size_t *size, mt_error
     return st;
 }
 
-/* Says where the bytes of a chunk lie. */
+/* Sets the location of a chunk. */
 static mt_status place_chunk(const h5_file *file, const h5_chunk *chunk, mt_chunk_ref *out, mt_error *err)
 {
     uint64_t room = file->size - file->base;
@@ -111,7 +111,7 @@ static mt_status find_in_one(const h5_state *s, const int64_t *position, h5_chun
     return st ? st : place_chunk(s->file, chunk, out, err);
 }
 
-/* The chain of a chunk that went without some filters. */
+/* The chain of a chunk to which some filters were not applied. */
 static void leave_out(const mt_chain *chain, uint32_t mask, mt_chain *out)
 {
     out->n_steps = 0;
@@ -120,7 +120,7 @@ static void leave_out(const mt_chain *chain, uint32_t mask, mt_chain *out)
             out->steps[out->n_steps++] = chain->steps[i];
 }
 
-/* Whether a chunk reaches over the edge, where it may be stored without filters. */
+/* Whether a chunk extends beyond the edge: it may then be stored without filters. */
 static bool is_at_edge(const h5_dataset *d, const int64_t *position)
 {
     for (int i = 0; i < d->rank; i++)

@@ -32,7 +32,7 @@ static mt_status add_message(header *h, int type, int flags, uint64_t address, c
     return MT_OK;
 }
 
-/* The messages of a block whose first byte, behind any head, has this address. A rest too small for one is a gap. */
+/* Reads the messages of a block; address is that of its first message. A remainder too small for a message is a gap. */
 static mt_status read_messages(header *h, mt_reader r, uint64_t address, mt_error *err)
 {
     size_t head = h->version == 1 ? 8 : h->order ? 6 : 4;
@@ -44,8 +44,8 @@ static mt_status read_messages(header *h, mt_reader r, uint64_t address, mt_erro
         uint64_t at = address + r.position;
         const uint8_t *body = mt_read_bytes(&r, size);
         if (!body)
-            return mt_fail(err, MT_E_CORRUPT, "a message of type %d leaves the object header at address %llu", type,
-                           (unsigned long long)h->object->address);
+            return mt_fail(err, MT_E_CORRUPT, "a message of type %d extends beyond the object header at address %llu",
+                           type, (unsigned long long)h->object->address);
         mt_status st = add_message(h, type, flags, at, body, size, err);
         if (st)
             return st;
@@ -84,7 +84,7 @@ static mt_status read_continuations(header *h, mt_error *err)
         if (m->type != H5_MSG_CONTINUATION)
             continue;
         if (++n > MAX_BLOCKS)
-            return mt_fail(err, MT_E_CORRUPT, "the object header at address %llu continues without end",
+            return mt_fail(err, MT_E_CORRUPT, "the object header at address %llu has too many continuations",
                            (unsigned long long)h->object->address);
         mt_status st = read_continuation(h, m, err);
         if (st)
