@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Zeiss LSM: the structure CZ_LSMINFO (tag 34412) tells the dimensions; pages are followed by their thumbnails.
- * Source: "LSM 5/7 Image File Format Description", Carl Zeiss. */
+/* Zeiss LSM: the structure CZ_LSMINFO (tag 34412) holds the dimensions; each page is followed by its thumbnail. Source:
+ * "LSM 5/7 Image File Format Description", Carl Zeiss. */
 #include "base/checked.h"
 #include "base/reader.h"
 #include "format/tiff/tiff.h"
@@ -40,17 +40,17 @@ static bool read_info(const char *bytes, size_t size, bool big_endian, lsm_info 
     return good && out->z > 0 && out->t > 0 && out->channels > 0;
 }
 
-/* Scans along x and y, in z and in time. Lines and points keep their pages as they come. */
+/* Plane scans (x-y, z stacks, time series). Line and point scans are read as plain pages. */
 static bool is_plane_scan(uint16_t scan_type) { return scan_type == 0 || scan_type == 3 || scan_type == 6; }
 
-/* Scans along x and z, also in time and along splines: a page is all of Z. */
+/* Depth scans (x-z, also in time and along splines): a page holds all of Z. */
 static bool is_depth_scan(const lsm_info *info, const tiff_page *page)
 {
     bool fits = info->y == 1 && info->z == page->height;
     return fits && (info->scan_type == 1 || info->scan_type == 4 || info->scan_type == 8 || info->scan_type == 9);
 }
 
-/* Every other page, where the second is a thumbnail. */
+/* Pages per plane: 2 if the second page is a thumbnail, else 1. */
 static mt_status find_step(tiff_chain *chain, const tiff_file *file, uint64_t *step, mt_error *err)
 {
     uint64_t offset, subfile;
@@ -113,7 +113,7 @@ mt_status tiff_describe_lsm(const tiff_scan *scan, const tiff_ifd *ifd, tiff_ser
     for (int i = 0; i < 5; i++)
         tiff_add_axis(series, "SSTZC"[i], sizes[i]);
     set_pixel_sizes(&info, series);
-    series->loose_counts = true; /* those of LZW strips are the sizes of what comes out */
+    series->loose_counts = true; /* byte counts of LZW strips are those of the decoded pixels */
     *found = true;
     st = find_step(scan->chain, file, &step, err);
     return st ? st : place_planes(series, step, scan->images->arena, err);
