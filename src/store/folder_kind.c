@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-/* The next item of a list with commas; its length is 0 at the end. */
+/* The next item of a comma-separated list; length 0 at the end. */
 static size_t next_item(const char **list, const char **item)
 {
     *item = *list;
