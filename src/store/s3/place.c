@@ -6,7 +6,7 @@
 
 #define LOWER "abcdefghijklmnopqrstuvwxyz0123456789-"
 #define BUCKET LOWER "ABCDEFGHIJKLMNOPQRSTUVWXYZ._"
-#define MAX_BUCKET 255 /* of other servers and of the first years; 63 today */
+#define MAX_BUCKET 255 /* longest name on other servers and in old regions; 63 today */
 
 mt_status mt_s3_split_url(mt_arena *arena, const char *url, const char **bucket, const char **key, mt_error *err)
 {
@@ -34,7 +34,7 @@ mt_status mt_s3_split_url(mt_arena *arena, const char *url, const char **bucket,
     return *bucket && *key ? MT_OK : MT_E_MEMORY;
 }
 
-/* An endpoint that the caller or the environment has named. Its path, if it has one, comes before the bucket's. */
+/* Places a bucket at a custom endpoint. The path of the endpoint, if any, precedes that of the bucket. */
 static int place_at_endpoint(const char *endpoint, const char *bucket, mt_s3_place *out)
 {
     const char *host = strstr(endpoint, "://") + 3;

@@ -9,7 +9,7 @@
 #define HASH_BYTES 32
 #define HEX_BYTES (2 * HASH_BYTES + 1)
 
-/* One byte as it stands in an encoded text: 1 or 3 characters, whose number is returned. */
+/* Encodes a byte to 1 or 3 characters; returns their number. */
 static size_t encode_byte(char c, bool keep_slash, char out[3])
 {
     static const char plain[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~";
@@ -24,7 +24,7 @@ static size_t encode_byte(char c, bool keep_slash, char out[3])
     return 3;
 }
 
-/* Where encoded text goes: into a buffer or into a hash. */
+/* The destination of encoded text: a buffer or a hash. */
 typedef struct sink {
     char *out;
     size_t capacity, length;
@@ -62,7 +62,7 @@ size_t mt_s3_encode(const char *text, bool keep_slash, char *out, size_t capacit
     return s.length;
 }
 
-/* In the order of the encoded texts, of which none is the beginning of another but at its end. */
+/* Compares in the order of the encoded texts. */
 static int compare_encoded(const char *a, const char *b)
 {
     char x[3] = { 0 }, y[3] = { 0 };
@@ -112,7 +112,7 @@ size_t mt_s3_query(const mt_s3_pair *query, size_t n, char *out, size_t capacity
     return s.length;
 }
 
-/* A value without blanks around it. */
+/* Writes a value without surrounding blanks. */
 static void put_trimmed(sink *s, const char *value)
 {
     value += strspn(value, " \t");
@@ -181,7 +181,7 @@ static bool hmac(const void *key, size_t key_size, const char *text, unsigned ch
     return HMAC(EVP_sha256(), key, (int)key_size, (const unsigned char *)text, strlen(text), out, NULL) != NULL;
 }
 
-/* HMACs of HMACs: of the day, the region, the service and what is signed. */
+/* Chained HMACs of day, region, service and the string to sign. */
 static bool derive(const char *secret, const char *const *texts, size_t n, char out[HEX_BYTES])
 {
     char first[256];
