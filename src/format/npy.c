@@ -111,16 +111,16 @@ static mt_status take_dtype(scanner *s, mt_chunk_map *map, mt_error *err)
     size_t n;
     skip_space(s);
     if (*s->at == '[')
-        return mt_fail(err, MT_E_UNSUPPORTED, "structured arrays are not read");
+        return mt_fail(err, MT_E_UNSUPPORTED, "structured arrays are not supported");
     if (!take_string(s, &text, &n) || n < 2)
         return mt_fail(err, MT_E_CORRUPT, "descr is not a type");
     if (memchr(text, 'O', n))
-        return mt_fail(err, MT_E_UNSUPPORTED, "arrays of Python objects (pickles) are not read");
+        return mt_fail(err, MT_E_UNSUPPORTED, "arrays of Python objects (pickles) are not supported");
     if (memchr(text, 'c', n))
-        return mt_fail(err, MT_E_UNSUPPORTED, "complex numbers are not read");
+        return mt_fail(err, MT_E_UNSUPPORTED, "complex numbers are not supported");
     map->dtype = n == 3 && strchr("<>|=", text[0]) ? find_dtype(text[1], text[2]) : (mt_dtype)0;
     if (!map->dtype)
-        return mt_fail(err, MT_E_UNSUPPORTED, "the type '%.*s' is not read", (int)(n < 32 ? n : 32), text);
+        return mt_fail(err, MT_E_UNSUPPORTED, "the type '%.*s' is not supported", (int)(n < 32 ? n : 32), text);
     map->swap =
         mt_dtype_size(map->dtype) > 1 && (text[0] == '>') != mt_host_big_endian() && text[0] != '=' && text[0] != '|';
     return MT_OK;
@@ -173,7 +173,7 @@ static mt_status load_header(const mt_source *source, mt_arena *arena, char **te
     mt_read_skip(&r, 6);
     uint8_t major = mt_read_u8(&r), minor = mt_read_u8(&r);
     if (major < 1 || major > 3 || minor != 0)
-        return mt_fail(err, MT_E_UNSUPPORTED, "version %d.%d of the format is not read", major, minor);
+        return mt_fail(err, MT_E_UNSUPPORTED, "version %d.%d of the format is not supported", major, minor);
     size_t length = major == 1 ? mt_read_u16(&r) : mt_read_u32(&r);
     if (r.failed)
         return mt_fail(err, MT_E_CORRUPT, "the file ends inside its header");

@@ -25,7 +25,7 @@ typedef struct mt_store mt_store;
 
 /* The identity of an object or folder in its store: two keys with equal places refer to the same one. */
 typedef struct mt_place {
-    uint64_t a, b; /* device and inode, or what stands for them */
+    uint64_t a, b; /* device and inode, or their equivalent */
 } mt_place;
 
 typedef enum mt_request_kind {

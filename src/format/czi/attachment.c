@@ -99,7 +99,7 @@ static uint8_t read_marker(mt_reader *r)
     return code;
 }
 
-/* The frame header of a JPEG (ITU-T T.81, B.2.2), and whether an Adobe segment says that three components are RGB. */
+/* The frame header of a JPEG (ITU-T T.81, B.2.2), and whether an Adobe segment declares three components as RGB. */
 static bool read_frame(mt_reader *r, mt_picture_params *out)
 {
     enum { SOF0 = 0xc0, DHT = 0xc4, JPG = 0xc8, DAC = 0xcc, SOF15 = 0xcf, APP14 = 0xee };

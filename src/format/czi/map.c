@@ -329,7 +329,7 @@ mt_status czi_make_map(const czi_entries *entries, const czi_image *image, int l
     s->level = level;
     s->factor = image->factor[level];
     if (!s->type->dtype)
-        return mt_fail(err, MT_E_UNSUPPORTED, "pixel type %s is not read", s->type->name);
+        return mt_fail(err, MT_E_UNSUPPORTED, "pixel type %s is not supported", s->type->name);
     s->owner = mt_chunk_map_new_owner(map);
     s->mask_owner = image->use_masks ? mt_chunk_map_new_owner(map) : 0;
     s->kinds = mt_arena_alloc(map->arena, MAX_KINDS, sizeof *s->kinds, err);

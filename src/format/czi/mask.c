@@ -141,7 +141,7 @@ static mt_status decompose(const mask_making *m, const czi_file *file, uint64_t 
         return st;
     uint32_t width = mt_load_u32le(head), height = mt_load_u32le(head + 4), stride = mt_load_u32le(head + 12);
     if (mt_load_u32le(head + 8) != 0)
-        return mt_fail(err, MT_E_UNSUPPORTED, "masks of type %u are not read", mt_load_u32le(head + 8));
+        return mt_fail(err, MT_E_UNSUPPORTED, "masks of type %u are not supported", mt_load_u32le(head + 8));
     if (width != (uint32_t)k->width || height != (uint32_t)k->height)
         return mt_fail(err, MT_E_UNSUPPORTED, "a mask of %u x %u on a tile of %d x %d is not supported", height, width,
                        k->height, k->width);

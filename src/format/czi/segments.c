@@ -48,7 +48,7 @@ mt_status czi_read_header(czi_file *out, mt_error *err)
         return st;
     mt_reader r = mt_reader_over(data, sizeof data, false);
     if (mt_read_u32(&r) != 1)
-        return mt_fail(err, MT_E_UNSUPPORTED, "version %u of the format is not read", mt_load_u32le(data));
+        return mt_fail(err, MT_E_UNSUPPORTED, "version %u of the format is not supported", mt_load_u32le(data));
     memcpy(out->primary, data + 16, 16);
     memcpy(out->guid, data + 32, 16);
     mt_read_seek(&r, 52);
@@ -158,7 +158,7 @@ static mt_status read_entry(mt_reader *r, czi_entry *e, size_t *bytes, mt_error 
 {
     const uint8_t *p = mt_read_bytes(r, ENTRY_HEAD);
     if (p && p[0] == 'D' && p[1] == 'E')
-        return mt_fail(err, MT_E_UNSUPPORTED, "directory entries of the schema DE are not read");
+        return mt_fail(err, MT_E_UNSUPPORTED, "directory entries of the schema DE are not supported");
     if (!p || p[0] != 'D' || p[1] != 'V')
         return mt_fail(err, MT_E_CORRUPT, "a directory entry of an unknown schema");
     memset(e, 0, sizeof *e);

@@ -82,7 +82,7 @@ static mt_status survey_entry(void *user, const czi_entry *e, mt_error *err)
 {
     surveying *v = user;
     if (!czi_find_pixel_type(e->pixel_type))
-        return mt_fail(err, MT_E_UNSUPPORTED, "pixel type %d is not read", e->pixel_type);
+        return mt_fail(err, MT_E_UNSUPPORTED, "pixel type %d is not supported", e->pixel_type);
     mt_status st = add_pixel_type(v->out, e->pixel_type, e->start[CZI_C], err);
     return st || !(e->present >> CZI_S & 1) ? st : add_scene(v, e->start[CZI_S], err);
 }

@@ -80,7 +80,7 @@ static mt_status visit(void *user, mt_reader record, mt_error *err)
     if (record.size < 17)
         return mt_fail(err, MT_E_CORRUPT, "a record of attributes has %zu bytes", record.size);
     if (record.data[8] & 2)
-        return mt_fail(err, MT_E_UNSUPPORTED, "attributes in a shared heap are not read");
+        return mt_fail(err, MT_E_UNSUPPORTED, "attributes in a shared heap are not supported");
     mt_status st = h5_read_heap(s->file, s->arena, s->heap, mt_reader_over(record.data, 8, false), &message, err);
     return st ? st : read_attribute(s, message, err);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* BigDataViewer: /t00000/s00/0/cells for time point, view setup and level, in Z, Y, X; int16 stands for uint16 unless
+/* BigDataViewer: /t00000/s00/0/cells for time point, view setup and level, in Z, Y, X; int16 means uint16 unless
  * the group /s00 has an attribute dataType (Hdf5ImageLoader). An XML document beside the file ("SpimData") holds the
  * file name, time points, missing views and voxel sizes. */
 #include "base/number.h"
@@ -296,8 +296,8 @@ static mt_status has_view(const h5_file *file, const times *v, int64_t t, bool *
 }
 
 /* Reports missing time points of a setup. They are looked up only if the store is not slow. */
-static mt_status tell_missing(const h5_file *file, mt_arena *arena, const mt_xml *root, const times *v, int64_t first,
-                              mt_chunk_map *map, mt_error *err)
+static mt_status report_missing(const h5_file *file, mt_arena *arena, const mt_xml *root, const times *v, int64_t first,
+                                mt_chunk_map *map, mt_error *err)
 {
     int64_t n = v->many.shape[0];
     bool look = !file->store->costs.is_slow && n <= MAX_LOOKUPS;
@@ -373,7 +373,7 @@ mt_status h5_open_bdv(const h5_file *file, mt_arena *arena, const mt_source *sou
         return st;
     memcpy(map->axes, "TZYX", 5);
     map->level = level;
-    if ((st = tell_missing(file, arena, root, &v, first, map, err)) ||
+    if ((st = report_missing(file, arena, root, &v, first, map, err)) ||
         (st = set_type(file, arena, v.many.setup, map, err)))
         return st;
     const mt_xml *view = find_setup(root, v.many.setup);

@@ -193,7 +193,7 @@ static mt_status read_new_chunks(const h5_file *file, mt_reader *r, h5_dataset *
         d->index = H5_TREE2;
         mt_read_skip(r, 6);
         break;
-    default: return mt_fail(err, MT_E_UNSUPPORTED, "a chunk index of type %d is not read", index);
+    default: return mt_fail(err, MT_E_UNSUPPORTED, "a chunk index of type %d is not supported", index);
     }
     d->address = h5_read_address(file, r);
     return set_chunk(d, rank, sizes, err);

@@ -212,7 +212,7 @@ void h5_give_block(const h5_file *file, h5_block *block) { mt_cache_release(file
 
 static bool is_width(size_t bytes) { return bytes == 2 || bytes == 4 || bytes == 8; }
 
-/* Versions 0 and 1: the reader stands behind the version. */
+/* Versions 0 and 1: r is positioned after the version. */
 static uint64_t read_old(h5_file *file, mt_reader *r, int version)
 {
     mt_read_skip(r, 4); /* versions of other parts */
@@ -250,12 +250,12 @@ static mt_status parse_superblock(h5_file *file, const uint8_t *bytes, size_t si
     mt_read_skip(&r, 8);
     int version = mt_read_u8(&r);
     if (version > 3)
-        return mt_fail(err, MT_E_UNSUPPORTED, "a superblock of version %d is not read", version);
+        return mt_fail(err, MT_E_UNSUPPORTED, "a superblock of version %d is not supported", version);
     uint64_t end = version < 2 ? read_old(file, &r, version) : read_new(file, &r);
     if (r.failed)
         return mt_fail(err, MT_E_CORRUPT, "the file ends in its superblock");
     if (!is_width(file->address_bytes) || !is_width(file->length_bytes))
-        return mt_fail(err, MT_E_UNSUPPORTED, "addresses of %zu and lengths of %zu bytes are not read",
+        return mt_fail(err, MT_E_UNSUPPORTED, "addresses of %zu and lengths of %zu bytes are not supported",
                        file->address_bytes, file->length_bytes);
     if (version >= 2 && !h5_is_intact(bytes, r.position + 4))
         return mt_fail(err, MT_E_CORRUPT, "the checksum of the superblock is wrong");

@@ -88,10 +88,10 @@ static mt_status make_scaleoffset(mt_arena *arena, const h5_filter *f, const voi
     p->fill = value(f, 8) | (uint64_t)value(f, 9) << 32;
     size_t n = p->element_size;
     if (f->n_values < 8 || value(f, 3) > 1 || !(n == 1 || n == 2 || n == 4 || n == 8) || (p->is_float && n < 4))
-        return mt_fail(err, MT_E_UNSUPPORTED, "scaleoffset of class %u with elements of %zu bytes is not read",
+        return mt_fail(err, MT_E_UNSUPPORTED, "scaleoffset of class %u with elements of %zu bytes is not supported",
                        value(f, 3), n);
     if (p->is_float && value(f, 0) != 0)
-        return mt_fail(err, MT_E_UNSUPPORTED, "scaleoffset of type %u is not read", value(f, 0));
+        return mt_fail(err, MT_E_UNSUPPORTED, "scaleoffset of type %u is not supported", value(f, 0));
     return MT_OK;
 }
 
@@ -109,7 +109,7 @@ static mt_status make_bitshuffle(mt_arena *arena, const h5_filter *f, const void
         return mt_fail(err, MT_E_CORRUPT, "bitshuffle of elements of %zu bytes in blocks of %zu", p->element_size,
                        p->block);
     if (p->compressor != MT_BLOCKS_RAW && p->compressor != MT_BLOCKS_LZ4 && p->compressor != MT_BLOCKS_ZSTD)
-        return mt_fail(err, MT_E_UNSUPPORTED, "bitshuffle with compressor %u is not read", value(f, 4));
+        return mt_fail(err, MT_E_UNSUPPORTED, "bitshuffle with compressor %u is not supported", value(f, 4));
     return MT_OK;
 }
 

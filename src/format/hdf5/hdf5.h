@@ -67,7 +67,7 @@ MT_MUST_CHECK mt_status h5_load(const h5_file *file, mt_arena *arena, uint64_t a
  * four bytes are one, have been verified. The reader covers the bytes between both. */
 typedef struct h5_block {
     mt_cache_entry *entry; /* keeps the bytes of reader alive */
-    mt_reader reader;      /* stands behind the signature */
+    mt_reader reader;      /* positioned after the signature */
 } h5_block;
 MT_MUST_CHECK mt_status h5_get_block(const h5_file *file, uint64_t address, uint64_t size, const char *signature,
                                      bool checksum, h5_block *out, mt_error *err);

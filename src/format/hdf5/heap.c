@@ -40,7 +40,7 @@ static mt_status read_fractal(const h5_file *file, uint64_t address, fractal *f,
     bool failed = r->failed;
     h5_give_block(file, &block);
     if (filter_bytes)
-        return mt_fail(err, MT_E_UNSUPPORTED, "a fractal heap with filters is not read");
+        return mt_fail(err, MT_E_UNSUPPORTED, "a fractal heap with filters is not supported");
     if (failed || version != 0 || bits > 64 || f->width == 0 || f->start_bytes == 0 || f->most_direct == 0 ||
         f->most_direct > UINT32_MAX || f->root_rows > MAX_ROWS)
         return mt_fail(err, MT_E_CORRUPT, "the fractal heap at address %llu is broken", (unsigned long long)address);
@@ -96,7 +96,7 @@ static mt_status find_child(const fractal *f, uint64_t address, int rows, uint64
         *offset -= size * f->width;
     }
     if (*row == rows)
-        return mt_fail(err, MT_E_CORRUPT, "an object lies behind the end of a fractal heap");
+        return mt_fail(err, MT_E_CORRUPT, "an object lies beyond the end of a fractal heap");
     h5_block block;
     mt_status st =
         h5_get_block(f->file, address, head + (uint64_t)rows * f->width * entry + 4, "FHIB", true, &block, err);

@@ -178,7 +178,7 @@ static mt_status read_channels(const h5_file *file, mt_arena *arena, int64_t n, 
 }
 
 /* Reports missing volumes, unless the store is slow. */
-static mt_status tell_missing(const h5_file *file, const h5_many *many, mt_chunk_map *map, mt_error *err)
+static mt_status report_missing(const h5_file *file, const h5_many *many, mt_chunk_map *map, mt_error *err)
 {
     int64_t n;
     if (file->store->costs.is_slow || mt_mul_i64(many->shape[0], many->shape[1], &n) || n > MAX_LOOKUPS)
@@ -232,7 +232,7 @@ mt_status h5_open_imaris(const h5_file *file, mt_arena *arena, int level, mt_chu
     memcpy(map->axes, "TCZYX", 6);
     map->level = level;
     map->n_levels = (int)(levels < 1000 ? levels : 1000);
-    if ((st = tell_missing(file, &many, map, err)))
+    if ((st = report_missing(file, &many, map, err)))
         return st;
     mt_error of_voxels = MT_ERROR_INIT, of_channels = MT_ERROR_INIT;
     if ((st = h5_forgive(read_voxels(file, arena, map, &of_voxels), &of_voxels, err)))

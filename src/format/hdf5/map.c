@@ -112,7 +112,7 @@ static mt_status find_in_one(const h5_state *s, const int64_t *position, h5_chun
 }
 
 /* The chain of a chunk to which some filters were not applied. */
-static void leave_out(const mt_chain *chain, uint32_t mask, mt_chain *out)
+static void skip_filters(const mt_chain *chain, uint32_t mask, mt_chain *out)
 {
     out->n_steps = 0;
     for (int i = 0; i < chain->n_steps; i++)
@@ -139,7 +139,7 @@ static mt_status locate(const mt_chunk_map *map, const int64_t *position, mt_chu
         return h5_blame_writer(s->file, st, err);
     bool raw = s->dataset.raw_edges && is_at_edge(&s->dataset, position + s->many.leading);
     if (raw || chunk.mask) {
-        leave_out(&map->chain, raw ? UINT32_MAX : chunk.mask, &out->chain_buffer);
+        skip_filters(&map->chain, raw ? UINT32_MAX : chunk.mask, &out->chain_buffer);
         out->chain = &out->chain_buffer;
     }
     return MT_OK;
@@ -236,6 +236,6 @@ mt_status h5_make_map(const h5_file *file, const h5_dataset *dataset, const h5_m
     if (dataset->layout == H5_CHUNKED)
         return set_chunks(file, dataset, many, map, err);
     if (many->leading || shape)
-        return mt_fail(err, MT_E_UNSUPPORTED, "an image of several datasets without chunks is not read");
+        return mt_fail(err, MT_E_UNSUPPORTED, "an image of several datasets without chunks is not supported");
     return dataset->external ? h5_set_external(file, dataset, map, err) : set_pieces(file, dataset, map, err);
 }

@@ -93,7 +93,7 @@ static mt_status read_continuations(header *h, mt_error *err)
     return MT_OK;
 }
 
-/* Version 1: r stands at the start of the header's first bytes. */
+/* Version 1: r is positioned at the start of the header. */
 static mt_status read_old(header *h, mt_reader *r, mt_error *err)
 {
     mt_reader block;
@@ -106,13 +106,13 @@ static mt_status read_old(header *h, mt_reader *r, mt_error *err)
     return read_messages(h, block, at, err);
 }
 
-/* Version 2: r stands behind the signature. */
+/* Version 2: r is positioned after the signature. */
 static mt_status read_new(header *h, mt_reader *r, mt_error *err)
 {
     mt_reader block;
     int version = mt_read_u8(r), flags = mt_read_u8(r);
     if (version != 2)
-        return mt_fail(err, MT_E_UNSUPPORTED, "an object header of version %d is not read", version);
+        return mt_fail(err, MT_E_UNSUPPORTED, "an object header of version %d is not supported", version);
     h->order = (flags & ORDER_TRACKED) != 0;
     mt_read_skip(r, (flags & TIMES_STORED ? 16 : 0) + (flags & PHASES_STORED ? 4 : 0));
     uint64_t size = h5_read_number(r, 1 << (flags & 3));
@@ -172,7 +172,7 @@ mt_status h5_open_message(const h5_file *file, mt_arena *arena, const h5_message
     if (version == 1)
         mt_read_skip(&r, 6);
     if (version > 3 || (version == 3 && kind == 1))
-        return mt_fail(err, MT_E_UNSUPPORTED, "messages in a shared heap are not read");
+        return mt_fail(err, MT_E_UNSUPPORTED, "messages in a shared heap are not supported");
     uint64_t address = h5_read_address(file, &r);
     if (r.failed)
         return mt_fail(err, MT_E_CORRUPT, "a shared message is too short");

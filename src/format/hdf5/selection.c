@@ -130,7 +130,7 @@ static mt_status read_hyperslab(mt_reader *r, mt_arena *arena, h5_selection *s, 
         regular = (mt_read_u8(r) & 1) != 0;
         width = mt_read_u8(r);
     } else {
-        return mt_fail(err, MT_E_UNSUPPORTED, "hyperslab selections of version %u are not read", version);
+        return mt_fail(err, MT_E_UNSUPPORTED, "hyperslab selections of version %u are not supported", version);
     }
     if (width != 2 && width != 4 && width != 8)
         return mt_fail(err, MT_E_CORRUPT, "a selection with numbers of %zu bytes", width);
@@ -145,7 +145,7 @@ mt_status h5_read_selection(mt_reader *r, mt_arena *arena, h5_selection *out, mt
     memset(out, 0, sizeof *out);
     uint32_t kind = mt_read_u32(r);
     if (kind == 1)
-        return mt_fail(err, MT_E_UNSUPPORTED, "selections of points are not read");
+        return mt_fail(err, MT_E_UNSUPPORTED, "selections of points are not supported");
     if (kind == 2)
         return read_hyperslab(r, arena, out, err);
     if (kind != 0 && kind != 3)

@@ -31,7 +31,7 @@ static mt_status set_conversion(h5_making *m, const h5_dataset *d, h5_source *s,
         return mt_chain_add(&s->chain, mt_codec_find("byteswap"), p, err);
     }
     if (!is_wider(from, to))
-        return mt_fail(err, MT_E_UNSUPPORTED, "a source of %s in a virtual dataset of %s is not read",
+        return mt_fail(err, MT_E_UNSUPPORTED, "a source of %s in a virtual dataset of %s is not supported",
                        mt_dtype_name(from->dtype), mt_dtype_name(to->dtype));
     mt_filter_params *p = mt_arena_alloc(m->arena, 1, sizeof *p, err);
     if (!p)
@@ -41,7 +41,7 @@ static mt_status set_conversion(h5_making *m, const h5_dataset *d, h5_source *s,
 }
 
 /* Missing chunks of a source are read as its own fill value. */
-static mt_status set_nothing(h5_making *m, const h5_dataset *d, h5_source *s, mt_error *err)
+static mt_status set_fill(h5_making *m, const h5_dataset *d, h5_source *s, mt_error *err)
 {
     size_t size = d->type.size;
     if (d->type.dtype == m->whole->type.dtype && memcmp(d->fill, m->whole->fill, size) == 0)
@@ -67,7 +67,7 @@ static mt_status set_stored(h5_making *m, const h5_file *file, const h5_dataset 
     map->format = "hdf5";
     s->state = H5_STORED;
     mt_status st = set_conversion(m, d, s, err);
-    if (st || (st = set_nothing(m, d, s, err)) || (st = h5_make_map(file, d, NULL, NULL, map, err)) ||
+    if (st || (st = set_fill(m, d, s, err)) || (st = h5_make_map(file, d, NULL, NULL, map, err)) ||
         (st = mt_chunk_map_check(map, err)))
         return st;
     int64_t chunks = 1;
@@ -81,9 +81,11 @@ static mt_status set_stored(h5_making *m, const h5_file *file, const h5_dataset 
 static mt_status set_nested(h5_making *m, const h5_file *file, const h5_dataset *d, h5_source *s, mt_error *err)
 {
     if (d->type.dtype != m->whole->type.dtype || memcmp(d->fill, m->whole->fill, sizeof d->fill) != 0)
-        return mt_fail(err, MT_E_UNSUPPORTED, "a virtual dataset in one of another type or fill value is not read");
+        return mt_fail(err, MT_E_UNSUPPORTED,
+                       "a virtual dataset in one of another type or fill value is not supported");
     if (m->depth == MAX_DEPTH)
-        return mt_fail(err, MT_E_UNSUPPORTED, "more than %d virtual datasets in one another are not read", MAX_DEPTH);
+        return mt_fail(err, MT_E_UNSUPPORTED, "more than %d virtual datasets in one another are not supported",
+                       MAX_DEPTH);
     s->nested = mt_arena_alloc(m->arena, 1, sizeof *s->nested, err);
     if (!s->nested)
         return MT_E_MEMORY;

@@ -79,13 +79,13 @@ static mt_status match(const selected *s, h5_mapping *out, mt_error *err)
             break;
         if (s->to[d].total != s->from[e].total)
             return mt_fail(err, MT_E_UNSUPPORTED,
-                           "a mapping of %lld elements along dimension %d of its source to %lld is not read",
+                           "a mapping of %lld elements along dimension %d of its source to %lld is not supported",
                            (long long)s->from[e].total, e, (long long)s->to[d].total);
         out->dim[d++] = e++;
         matched++;
     }
     if (d < s->to_rank || e < s->from_rank)
-        return mt_fail(err, MT_E_UNSUPPORTED, "a mapping between selections of different shapes is not read");
+        return mt_fail(err, MT_E_UNSUPPORTED, "a mapping between selections of different shapes is not supported");
     if (matched == 0 && s->from_rank > 0) /* one element: its chunk still needs a dimension */
         out->dim[s->to_rank - 1] = s->from_rank - 1;
     return MT_OK;
@@ -277,7 +277,7 @@ static mt_status add_blocks(reading *r, const entry *e, const h5_source *source,
     int rank = r->out->rank;
     size_t n = e->from.n_blocks;
     if (e->from.kind != H5_BLOCKS || e->to.kind != H5_BLOCKS || e->to.n_blocks != n || e->from.rank != rank)
-        return mt_fail(err, MT_E_UNSUPPORTED, "a mapping of an irregular selection is not read");
+        return mt_fail(err, MT_E_UNSUPPORTED, "a mapping of an irregular selection is not supported");
     for (size_t i = 0; i < n; i++) {
         selected s = { .to_rank = rank, .from_rank = rank };
         h5_interval blocks[2][MT_MAX_DIMS];
@@ -287,7 +287,7 @@ static mt_status add_blocks(reading *r, const entry *e, const h5_source *source,
             blocks[1][d] = e->from.blocks[at];
             if (blocks[0][d].start - blocks[1][d].start != e->to.blocks[d].start - e->from.blocks[d].start ||
                 blocks[0][d].n != blocks[1][d].n)
-                return mt_fail(err, MT_E_UNSUPPORTED, "a mapping of an irregular selection is not read");
+                return mt_fail(err, MT_E_UNSUPPORTED, "a mapping of an irregular selection is not supported");
             s.to[d] = (h5_intervals) { &blocks[0][d], 1, blocks[0][d].n };
             s.from[d] = (h5_intervals) { &blocks[1][d], 1, blocks[1][d].n };
         }
@@ -494,7 +494,7 @@ mt_status h5_read_virtual(h5_making *m, const h5_file *file, const h5_dataset *d
     reading r = { .m = m, .file = file, .dataset = dataset, .out = out };
     *out = (h5_virtual) { .rank = dataset->rank };
     if (dataset->rank == 0)
-        return mt_fail(err, MT_E_UNSUPPORTED, "a virtual dataset without dimensions is not read");
+        return mt_fail(err, MT_E_UNSUPPORTED, "a virtual dataset without dimensions is not supported");
     memset(r.most, -1, sizeof r.most);
     mt_status st = mt_arena_new(file->env, &r.arena, err);
     if (st)

@@ -16,7 +16,7 @@ uint64_t tiff_count_sub_ifds(const tiff_ifd *ifd)
 }
 
 /* A damaged SubIFD does not damage the image. */
-static bool is_of_the_file(mt_status st) { return st == MT_E_CORRUPT || st == MT_E_UNSUPPORTED || st == MT_E_LIMIT; }
+static bool is_file_damage(mt_status st) { return st == MT_E_CORRUPT || st == MT_E_UNSUPPORTED || st == MT_E_LIMIT; }
 
 static bool is_smaller(const tiff_page *page, const tiff_page *full)
 {
@@ -60,14 +60,14 @@ mt_status tiff_find_sub_levels(tiff_images *images, const tiff_file *file, const
     series->sub_levels = 0;
     mt_status st = n ? tiff_get_numbers(file, subs, 0, (size_t)n, offsets, &damage) : MT_OK;
     if (st)
-        return is_of_the_file(st) ? tiff_warn(images, series, err, "levels (SubIFDs) are ignored: %s", damage.message)
+        return is_file_damage(st) ? tiff_warn(images, series, err, "levels (SubIFDs) are ignored: %s", damage.message)
                                   : mt_fail(err, st, "%s", damage.message);
     announce(file, offsets, (size_t)n);
     for (int i = 0; i < n; i++) {
         mt_error own = MT_ERROR_INIT;
         if ((st = tiff_read_ifd(file, offsets[i], &sub, &own)) ||
             (st = tiff_examine_page(images, file, &sub, &page, &own))) {
-            if (!is_of_the_file(st))
+            if (!is_file_damage(st))
                 return mt_fail(err, st, "%s", own.message);
             if ((st = tiff_warn(images, series, err, "SubIFD %d is not a level and is ignored: %s", i, own.message)))
                 return st;
@@ -104,7 +104,7 @@ mt_status tiff_compare_sub_levels(tiff_images *images, tiff_series *series, mt_e
         mt_status st = plane.file == TIFF_NO_FILE ? MT_OK : tiff_chain_open(images->files[plane.file], &file, &own);
         if (!st && file)
             st = tiff_chain_read(images->files[plane.file], plane.page, &ifd, &own);
-        if (st && !is_of_the_file(st))
+        if (st && !is_file_damage(st))
             return mt_fail(err, st, "%s", own.message);
         uint64_t count = st || !file ? UINT64_MAX : tiff_count_sub_ifds(&ifd);
         least = count < least ? count : least;

@@ -104,7 +104,8 @@ mt_status tiff_describe_lsm(const tiff_scan *scan, const tiff_ifd *ifd, tiff_ser
     else if (!is_plane_scan(info.scan_type))
         return MT_OK;
     if (!file->big && file->size > UINT32_MAX)
-        return mt_fail(err, MT_E_UNSUPPORTED, "LSM files of more than 4 GB, whose offsets wrap around, are not read");
+        return mt_fail(err, MT_E_UNSUPPORTED,
+                       "LSM files of more than 4 GB, whose offsets wrap around, are not supported");
     int64_t channels = series->page.samples == info.channels ? 1 : info.channels;
     const int64_t sizes[5] = { info.tiles, info.positions, info.t, info.z, channels };
     if (mt_product_i64(sizes, 5, &planes) || (uint64_t)planes > file->env->limits.max_pages)

@@ -265,7 +265,7 @@ static mt_status make_state(mt_chunk_map *map, const tiff_images *images, const 
 }
 
 /* Warns if the byte count of the first strip or tile is 0. Read errors are left to the reading of chunks. */
-static mt_status tell_of_counts(mt_chunk_map *map, const tiff_file *file, const tiff_ifd *ifd, const tiff_page *page,
+static mt_status warn_of_counts(mt_chunk_map *map, const tiff_file *file, const tiff_ifd *ifd, const tiff_page *page,
                                 mt_error *err)
 {
     uint64_t offset, count;
@@ -292,7 +292,7 @@ static mt_status read_kind(mt_chunk_map *map, tiff_kind *kind, mt_error *err)
     if (!file)
         return mt_fail(err, MT_E_NOT_FOUND, "the file of the first plane is gone");
     if ((st = tiff_read_page(file, &ifd, page, err)) || (st = tiff_set_chain(map, file, &ifd, page, err)) ||
-        (st = tell_of_counts(map, file, &ifd, page, err)))
+        (st = warn_of_counts(map, file, &ifd, page, err)))
         return st;
     const int64_t sizes[4] = { page->chunk_width, page->chunk_height, page->planar ? 1 : page->samples,
                                (int64_t)mt_dtype_size(page->dtype) };

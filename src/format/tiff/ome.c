@@ -197,8 +197,8 @@ static mt_status check_page(ome *o, const pixels *p, const tiff_page *page, bool
                                       "OME-XML: SizeC is 1, but pages have %lld samples: each is a channel",
                                       (long long)page->samples);
     return tiff_images_warn(o->images, err,
-                            "an image of the OME-XML is left out: it has %lld x %lld pixels and %lld channels, and "
-                            "its page %lld x %lld pixels of %lld samples",
+                            "an image of the OME-XML is ignored: it has %lld x %lld pixels and %lld channels, but "
+                            "its page has %lld x %lld pixels of %lld samples",
                             (long long)p->width, (long long)p->height, (long long)p->channels, (long long)page->width,
                             (long long)page->height, (long long)page->samples);
 }
@@ -532,7 +532,7 @@ static mt_status follow_binary_only(ome *o, mt_xml **root, mt_error *err)
 }
 
 /* Reports what was ignored, once all images were searched. */
-static mt_status tell_absent(ome *o, mt_error *err)
+static mt_status report_absent(ome *o, mt_error *err)
 {
     const char *missing = "";
     unsigned long long n = o->n_absent;
@@ -575,7 +575,7 @@ mt_status tiff_describe_ome(const tiff_scan *scan, const char *text, size_t size
         return st;
     o.uuid = o.companion ? NULL : mt_xml_get(root, "UUID");
     if ((st = follow_binary_only(&o, &root, err)) || (st = find_files(&o, root, err)) ||
-        (st = read_images(&o, root, found, err)) || (st = tell_absent(&o, err)))
+        (st = read_images(&o, root, found, err)) || (st = report_absent(&o, err)))
         return st;
     return o.source->store->costs.is_slow ? MT_OK : tiff_count_pages(o.images, err);
 }

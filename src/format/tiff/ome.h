@@ -45,8 +45,8 @@ MT_MUST_CHECK mt_status ome_folders_find(ome_folders *folders, const char *key, 
 MT_MUST_CHECK mt_status ome_folders_list(ome_folders *folders, const char *path, const char *const **names, size_t *n,
                                          mt_error *err);
 
-/* The UUID of the root element of the OME-XML in a TIFF; "" if it has none or is no TIFF. Fails only if the file cannot be
- * read. */
+/* The UUID of the root element of the OME-XML in a TIFF; "" if there is none or the file is not a TIFF. Fails only if
+ * the file cannot be read. */
 #define OME_UUID_BYTES 64
 MT_MUST_CHECK mt_status ome_read_uuid(mt_env *env, mt_store *store, const char *key, char out[OME_UUID_BYTES],
                                       mt_error *err);

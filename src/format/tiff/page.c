@@ -12,15 +12,15 @@ static mt_status find_dtype(tiff_page *page, uint64_t format, mt_error *err)
     static const mt_dtype signed_types[] = { MT_INT8, MT_INT16, MT_INT32, MT_INT64 };
     int size = page->bits <= 8 ? 0 : page->bits <= 16 ? 1 : page->bits <= 32 ? 2 : 3;
     if (format == 5 || format == 6)
-        return mt_fail(err, MT_E_UNSUPPORTED, "complex numbers are not read");
+        return mt_fail(err, MT_E_UNSUPPORTED, "complex numbers are not supported");
     if (page->bits < 1 || page->bits > 64)
-        return mt_fail(err, MT_E_UNSUPPORTED, "samples of %d bits are not read", page->bits);
+        return mt_fail(err, MT_E_UNSUPPORTED, "samples of %d bits are not supported", page->bits);
     if (format == 3) {
         page->dtype = page->bits == 16                       ? MT_FLOAT16
                       : page->bits == 24 || page->bits == 32 ? MT_FLOAT32
                       : page->bits == 64                     ? MT_FLOAT64
                                                              : 0;
-        return page->dtype ? MT_OK : mt_fail(err, MT_E_UNSUPPORTED, "floats of %d bits are not read", page->bits);
+        return page->dtype ? MT_OK : mt_fail(err, MT_E_UNSUPPORTED, "floats of %d bits are not supported", page->bits);
     }
     page->is_signed = format == 2;
     page->dtype = page->is_signed ? signed_types[size] : page->bits == 1 ? MT_BOOL : unsigned_types[size];
@@ -41,7 +41,7 @@ static mt_status get_equal(const tiff_file *file, const tiff_ifd *ifd, uint16_t 
         st = tiff_get_numbers(file, entry, (uint64_t)at, some, values, err);
         for (size_t i = 0; !st && i < some; i++)
             if (values[i] != *out)
-                st = mt_fail(err, MT_E_UNSUPPORTED, "samples that differ in %s are not read", tiff_tag_name(tag));
+                st = mt_fail(err, MT_E_UNSUPPORTED, "samples that differ in %s are not supported", tiff_tag_name(tag));
     }
     return st;
 }
@@ -146,7 +146,7 @@ mt_status tiff_read_page(const tiff_file *file, const tiff_ifd *ifd, tiff_page *
         (st = tiff_get_number(file, ifd, TAG_SUBFILE_TYPE, 0, &subfile, err)))
         return st;
     if (depth > 1)
-        return mt_fail(err, MT_E_UNSUPPORTED, "ImageDepth of %llu is not read", (unsigned long long)depth);
+        return mt_fail(err, MT_E_UNSUPPORTED, "ImageDepth of %llu is not supported", (unsigned long long)depth);
     page->bits = bits > 1024 ? 1024 : (int)bits;
     page->compression = (int)(compression & 0xffff);
     page->photometric = (int)(photometric & 0xffff);
@@ -234,10 +234,10 @@ static mt_status find_codec(int compression, const mt_codec **out, mt_error *err
             return MT_OK;
         *out = name ? mt_codec_find(name) : NULL;
         return *out ? MT_OK
-                    : mt_fail(err, MT_E_UNSUPPORTED, "compression %d (%s) is not read", compression,
+                    : mt_fail(err, MT_E_UNSUPPORTED, "compression %d (%s) is not supported", compression,
                               compressions[i].title);
     }
-    return mt_fail(err, MT_E_UNSUPPORTED, "compression %d is not read", compression);
+    return mt_fail(err, MT_E_UNSUPPORTED, "compression %d is not supported", compression);
 }
 
 bool tiff_can_decode(const tiff_page *page)
@@ -272,7 +272,7 @@ static mt_status add_predictor(mt_chunk_map *map, const tiff_file *file, const t
     if (page->predictor <= 1)
         return MT_OK;
     if (page->predictor > 3)
-        return mt_fail(err, MT_E_UNSUPPORTED, "predictor %d is not read", page->predictor);
+        return mt_fail(err, MT_E_UNSUPPORTED, "predictor %d is not supported", page->predictor);
     bool is_float = page->dtype >= MT_FLOAT16;
     if (page->predictor == 3 && !is_float)
         return mt_fail(err, MT_E_CORRUPT, "the floating-point predictor for %s", mt_dtype_name(page->dtype));
@@ -311,7 +311,7 @@ static mt_status add_around_lerc(mt_chunk_map *map, const tiff_file *file, const
     if (st || values[1] == 0)
         return st;
     if (values[1] > 2)
-        return mt_fail(err, MT_E_UNSUPPORTED, "LERC with additional compression %llu is not read",
+        return mt_fail(err, MT_E_UNSUPPORTED, "LERC with additional compression %llu is not supported",
                        (unsigned long long)values[1]);
     return mt_chain_add(&map->chain, mt_codec_find(codecs[values[1]]), NULL, err);
 }

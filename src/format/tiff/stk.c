@@ -208,7 +208,7 @@ mt_status tiff_describe_stk(const tiff_scan *scan, const tiff_ifd *ifd, tiff_ser
     if (st)
         return st;
     if (entry->count > 1 && !tiff_is_raw(&series->page))
-        return mt_fail(err, MT_E_UNSUPPORTED, "STK files with compressed planes are not read");
+        return mt_fail(err, MT_E_UNSUPPORTED, "STK files with compressed planes are not supported");
     if (in_a_row < entry->count)
         return mt_fail(err, MT_E_CORRUPT, "%llu planes, but room for %llu", (unsigned long long)entry->count,
                        (unsigned long long)in_a_row);

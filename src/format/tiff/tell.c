@@ -44,8 +44,8 @@ static void name_plane(const tiff_series *series, uint64_t plane, char *out, siz
 }
 
 /* Reports a missing plane of a file that exists. */
-static mt_status tell_plane(const tiff_images *images, const tiff_series *series, uint64_t i, mt_chunk_map *map,
-                            mt_error *err)
+static mt_status report_plane(const tiff_images *images, const tiff_series *series, uint64_t i, mt_chunk_map *map,
+                              mt_error *err)
 {
     char name[128];
     uint64_t n;
@@ -92,7 +92,7 @@ static mt_status tell_planes(const tiff_images *images, const tiff_series *serie
     for (uint32_t i = 0; !st && i < images->n_files; i++)
         st = used[i] ? tell_file(images->files[i], map, err) : MT_OK;
     for (uint64_t i = 0; !st && i < series->n_planes; i++)
-        st = tell_plane(images, series, i, map, err);
+        st = report_plane(images, series, i, map, err);
     mt_release(env, memory, images->n_files);
     return st;
 }

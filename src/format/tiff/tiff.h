@@ -179,7 +179,7 @@ typedef struct tiff_kinds {
 /* An image: leading dimensions before those of the page, and its planes in C order of these. */
 typedef struct tiff_series {
     char axes[MT_MAX_DIMS + 1]; /* of the leading dimensions */
-    int64_t shape[MT_MAX_DIMS]; /* of the leading dimensions */
+    int64_t shape[MT_MAX_DIMS]; /* planes along each leading dimension */
     int ndim;                   /* leading dimensions */
     tiff_page page;             /* what every page is like */
     bool rows_are_z;            /* an x-z scan */

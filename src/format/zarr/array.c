@@ -18,7 +18,7 @@ mt_status zarr_get_sizes(const mt_chunk_map *map, const json_t *list, const char
     if (*n < 0 && length > limit)
         return mt_fail(err, MT_E_LIMIT, "%zu dimensions are more than max_dimensions (%zu)", length, limit);
     if (*n >= 0 && length != (size_t)*n)
-        return mt_fail(err, MT_E_CORRUPT, "%s has %zu entries where the array has %d dimensions", what, length, *n);
+        return mt_fail(err, MT_E_CORRUPT, "%s has %zu entries, but the array has %d dimensions", what, length, *n);
     for (size_t i = 0; i < length; i++) {
         const json_t *value = json_array_get(list, i);
         out[i] = json_integer_value(value);

@@ -78,11 +78,11 @@ static mt_status parse_array_codec(zarr_builder *b, zarr_coding *coding, const c
     if (strcmp(name, "bytes") == 0 || strcmp(name, "endian") == 0)
         return parse_bytes(b, coding, configuration, err);
     if (strcmp(name, "packbits") == 0) /* its layout differs from that of numcodecs */
-        return mt_fail(err, MT_E_UNSUPPORTED, "codec 'packbits' is not read, 'numcodecs.packbits' is");
+        return mt_fail(err, MT_E_UNSUPPORTED, "codec 'packbits' is not supported, 'numcodecs.packbits' is");
     if (strcmp(name, "sharding_indexed") != 0)
         return zarr_add_filter(coding, without_prefix(name), configuration, err);
     if (coding->chain->n_steps > 0)
-        return mt_fail(err, MT_E_UNSUPPORTED, "filters before sharding_indexed are not read");
+        return mt_fail(err, MT_E_UNSUPPORTED, "filters before sharding_indexed are not supported");
     coding->is_bytes = true;
     return zarr_add_shards(b, configuration, inner, err);
 }
@@ -102,7 +102,7 @@ static mt_status parse_list(zarr_builder *b, zarr_coding *coding, const json_t *
         if (!name)
             return mt_fail(err, MT_E_CORRUPT, "codec %zu has no name", i);
         if (*inner)
-            return mt_fail(err, MT_E_UNSUPPORTED, "codec '%s' around shards is not read", name);
+            return mt_fail(err, MT_E_UNSUPPORTED, "codec '%s' around shards is not supported", name);
         mt_status st;
         if (coding->is_bytes && (is_array_to_bytes(name) || strcmp(name, "transpose") == 0))
             st = mt_fail(err, MT_E_CORRUPT, "codec '%s' comes after the array has become bytes", name);
@@ -143,7 +143,7 @@ mt_status zarr_index_codecs(zarr_builder *b, const json_t *codecs, zarr_shards *
             return mt_fail(err, MT_E_CORRUPT, "index codec %zu has no name", i);
         bool is_bytes = strcmp(name, "bytes") == 0 || strcmp(name, "endian") == 0;
         if (is_bytes != (i == 0))
-            return mt_fail(err, MT_E_UNSUPPORTED, "index codec '%s' at place %zu is not read", name, i);
+            return mt_fail(err, MT_E_UNSUPPORTED, "index codec '%s' at place %zu is not supported", name, i);
         bool big_endian;
         mt_status st =
             is_bytes ? parse_endian(zarr_extension_configuration(codec), 8, &big_endian, err)

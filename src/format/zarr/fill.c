@@ -45,7 +45,7 @@ static const char *unread_kind(char kind)
 mt_status zarr_parse_dtype(const json_t *dtype, mt_dtype *out, bool *big_endian, mt_error *err)
 {
     if (json_is_array(dtype))
-        return mt_fail(err, MT_E_UNSUPPORTED, "structured data types are not read");
+        return mt_fail(err, MT_E_UNSUPPORTED, "structured data types are not supported");
     const char *text = json_string_value(dtype);
     if (!text)
         return mt_fail(err, MT_E_CORRUPT, "dtype is not a string");
@@ -53,7 +53,7 @@ mt_status zarr_parse_dtype(const json_t *dtype, mt_dtype *out, bool *big_endian,
         return mt_fail(err, MT_E_UNSUPPORTED, "data type '%s' is not known", text);
     const char *unread = unread_kind(text[1]);
     if (unread)
-        return mt_fail(err, MT_E_UNSUPPORTED, "data type '%s' (%s) is not read", text, unread);
+        return mt_fail(err, MT_E_UNSUPPORTED, "data type '%s' (%s) is not supported", text, unread);
     int size = text[1] && text[2] >= '1' && text[2] <= '9' && !text[3] ? text[2] - '0' : 0;
     *out = numeric_dtype(text[1], size);
     if (!*out)

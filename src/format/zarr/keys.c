@@ -184,7 +184,7 @@ mt_status zarr_check_keys(mt_chunk_map *map, mt_error *err)
         return MT_OK;
     mt_status st = mt_chunk_map_warn(map, err,
                                      "chunk keys are separated by '%c', not by '%c' as the metadata implies: they are "
-                                     "read as they are",
+                                     "read nevertheless",
                                      other_separator(state), state->separator);
     state->separator = other_separator(state);
     return st;

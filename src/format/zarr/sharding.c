@@ -21,7 +21,7 @@ static mt_status parse_inner_shape(zarr_builder *b, const json_t *configuration,
     for (int i = n - 1; i >= 0; i--) {
         int d = b->order[i];
         if (b->map->chunk_edges[d])
-            return mt_fail(err, MT_E_UNSUPPORTED, "shards in a rectilinear chunk grid are not read");
+            return mt_fail(err, MT_E_UNSUPPORTED, "shards in a rectilinear chunk grid are not supported");
         if (b->chunk[d] % inner[i] != 0)
             return mt_fail(err, MT_E_CORRUPT, "inner chunks of %lld do not divide a shard of %lld along dimension %d",
                            (long long)inner[i], (long long)b->chunk[d], d);
@@ -43,7 +43,7 @@ mt_status zarr_add_shards(zarr_builder *b, const json_t *configuration, const js
 {
     zarr_state *state = b->state;
     if (state->n_shard_levels == ZARR_MAX_SHARD_LEVELS)
-        return mt_fail(err, MT_E_UNSUPPORTED, "more than %d levels of shards are not read", ZARR_MAX_SHARD_LEVELS);
+        return mt_fail(err, MT_E_UNSUPPORTED, "more than %d levels of shards are not supported", ZARR_MAX_SHARD_LEVELS);
     zarr_shards *shards = &state->shards[state->n_shard_levels++];
     mt_status st = parse_inner_shape(b, configuration, shards, err);
     if (st)

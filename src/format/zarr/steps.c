@@ -20,7 +20,7 @@ static mt_status parse_type(const zarr_coding *coding, const json_t *value, mt_s
     out->dtype = name ? mt_dtype_from_name(name) : (mt_dtype)0;
     mt_status st = out->dtype ? MT_OK : zarr_parse_dtype(value, &out->dtype, &out->big_endian, err);
     if (!st && out->dtype == MT_FLOAT16)
-        return mt_fail(err, MT_E_UNSUPPORTED, "filters of float16 are not read");
+        return mt_fail(err, MT_E_UNSUPPORTED, "filters of float16 are not supported");
     if (coding->is_native)
         out->big_endian = mt_host_big_endian();
     return st;
@@ -80,7 +80,7 @@ static mt_status parse_packbits(zarr_coding *coding, const json_t *configuration
 {
     (void)configuration, (void)out;
     if (coding->dtype != MT_BOOL)
-        return mt_fail(err, MT_E_UNSUPPORTED, "packbits of %s is not read", mt_dtype_name(coding->dtype));
+        return mt_fail(err, MT_E_UNSUPPORTED, "packbits of %s is not supported", mt_dtype_name(coding->dtype));
     coding->dtype = MT_UINT8;
     return MT_OK;
 }
@@ -206,7 +206,7 @@ static mt_status add(zarr_coding *coding, const struct known_codec *codec, const
 
 static mt_status refuse(const char *name, mt_error *err)
 {
-    return mt_fail(err, MT_E_UNSUPPORTED, "codec '%s' is not read", name);
+    return mt_fail(err, MT_E_UNSUPPORTED, "codec '%s' is not supported", name);
 }
 
 mt_status zarr_add_filter(zarr_coding *coding, const char *name, const json_t *configuration, mt_error *err)

@@ -187,7 +187,7 @@ static const int64_t *find_name(const listing *l, const int64_t *wanted)
 }
 
 /* Whether listing the folders of a level is cheaper than trying each chunk. */
-static bool pays(const mt_chunk_map *map, const mt_scan *scan, bool nested, int k)
+static bool is_cheaper(const mt_chunk_map *map, const mt_scan *scan, bool nested, int k)
 {
     uint64_t total = 1;
     if (map->store->costs.is_slow)
@@ -207,7 +207,7 @@ static void find_object(const mt_chunk_map *map, mt_scan *scan, const int64_t *w
     memcpy(next, wanted, (size_t)map->ndim * sizeof *next);
     for (int k = 0; k < levels; k++) {
         listing *l = &all->level[k];
-        if (!pays(map, scan, nested, k))
+        if (!is_cheaper(map, scan, nested, k))
             return;
         l->width = nested ? 1 : map->ndim;
         if (!l->is_read || compare(l->prefix, wanted, k) != 0)

@@ -45,7 +45,7 @@ static mt_status check_members(const json_t *document, mt_error *err)
     const json_t *transformers = json_object_get(document, "storage_transformers");
     if (json_array_size(transformers) > 0) {
         const char *name = zarr_extension_name(json_array_get(transformers, 0));
-        return mt_fail(err, MT_E_UNSUPPORTED, "storage transformers ('%s') are not read", name ? name : "");
+        return mt_fail(err, MT_E_UNSUPPORTED, "storage transformers ('%s') are not supported", name ? name : "");
     }
     return MT_OK;
 }
@@ -56,7 +56,7 @@ static mt_status parse_data_type(const json_t *value, mt_dtype *out, mt_error *e
     if (!name)
         return mt_fail(err, MT_E_CORRUPT, "data_type is missing or has no name");
     *out = mt_dtype_from_name(name);
-    return *out ? MT_OK : mt_fail(err, MT_E_UNSUPPORTED, "data type '%s' is not read", name);
+    return *out ? MT_OK : mt_fail(err, MT_E_UNSUPPORTED, "data type '%s' is not supported", name);
 }
 
 /* Parses an entry of a list of chunk sizes: a size, or a size and a repeat count. */
@@ -119,7 +119,8 @@ static mt_status parse_rectilinear(zarr_builder *b, const json_t *configuration,
 {
     const char *kind = json_string_value(json_object_get(configuration, "kind"));
     if (!kind || strcmp(kind, "inline") != 0)
-        return mt_fail(err, MT_E_UNSUPPORTED, "rectilinear chunk grids of another kind than 'inline' are not read");
+        return mt_fail(err, MT_E_UNSUPPORTED,
+                       "rectilinear chunk grids of another kind than 'inline' are not supported");
     const json_t *shapes = json_object_get(configuration, "chunk_shapes");
     if (json_array_size(shapes) != (size_t)b->map->ndim)
         return mt_fail(err, MT_E_CORRUPT, "chunk_shapes do not have the array's %d dimensions", b->map->ndim);
@@ -148,7 +149,7 @@ static mt_status parse_grid(zarr_builder *b, const json_t *grid, mt_error *err)
                               &b->map->ndim, err);
     if (strcmp(name, "rectilinear") == 0)
         return parse_rectilinear(b, configuration, err);
-    return mt_fail(err, MT_E_UNSUPPORTED, "chunk grid '%s' is not read", name);
+    return mt_fail(err, MT_E_UNSUPPORTED, "chunk grid '%s' is not supported", name);
 }
 
 static mt_status parse_key_encoding(zarr_builder *b, const json_t *encoding, const char *path, mt_error *err)
@@ -158,7 +159,7 @@ static mt_status parse_key_encoding(zarr_builder *b, const json_t *encoding, con
         return mt_fail(err, MT_E_CORRUPT, "chunk_key_encoding is missing or has no name");
     bool is_default = strcmp(name, "default") == 0;
     if (!is_default && strcmp(name, "v2") != 0)
-        return mt_fail(err, MT_E_UNSUPPORTED, "chunk key encoding '%s' is not read", name);
+        return mt_fail(err, MT_E_UNSUPPORTED, "chunk key encoding '%s' is not supported", name);
     const json_t *value = json_object_get(zarr_extension_configuration(encoding), "separator");
     const char *separator = value ? json_string_value(value) : is_default ? "/" : ".";
     if (!separator || (strcmp(separator, "/") != 0 && strcmp(separator, ".") != 0))

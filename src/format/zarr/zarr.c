@@ -247,7 +247,7 @@ static mt_status map_path(const zarr_reader *r, const mt_source *source, const m
 static mt_status zarr_open(mt_container *container, mt_error *err)
 {
     if (!container->source.folder)
-        return mt_fail(err, MT_E_UNSUPPORTED, "Zarr stores in zip files are not read");
+        return mt_fail(err, MT_E_UNSUPPORTED, "Zarr stores in zip files are not supported");
     zarr_nodes *nodes;
     mt_status st = zarr_nodes_new(container->source.env, &nodes, err);
     if (!st)

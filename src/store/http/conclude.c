@@ -37,11 +37,11 @@ static const char *phrase(int code)
     switch (code) {
     case 400: return "bad request";
     case 401: return "credentials are missing or wrong";
-    case 403: return "forbidden: credentials are wrong or missing, or what they allow does not reach this far";
+    case 403: return "forbidden: credentials are wrong, missing or insufficient";
     case 404: return "not found";
     case 408: return "request timeout";
     case 410: return "gone";
-    case 416: return "there are no such bytes";
+    case 416: return "the range does not exist";
     case 429: return "too many requests";
     case 500: return "internal error";
     case 502: return "bad gateway";
@@ -122,7 +122,7 @@ static mt_next follow(mt_attempt *a)
     mt_transfer *t = a->t;
     char *to = NULL;
     if (curl_easy_getinfo(a->easy, CURLINFO_REDIRECT_URL, &to) || !to)
-        return refuse(t, MT_E_IO, "it redirects without saying where to");
+        return refuse(t, MT_E_IO, "it redirects without a Location");
     if (a->hops == MOST_HOPS)
         return refuse(t, MT_E_IO, "it redirects more than five times");
     const char *why = check_redirect(a, a->url ? a->url : t->url, to);

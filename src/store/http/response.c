@@ -170,11 +170,8 @@ static mt_status plan_whole(const mt_response *r, const mt_transfer *t, size_t n
     bool fits = t->span == MT_SPAN_WHOLE || (t->span == MT_SPAN_SOME && t->offset == 0 && r->length <= t->size);
     *out = (mt_body) { fits ? MT_BODY_OUT : MT_BODY_WHOLE, r->length, fits ? t->size : norange, r->length };
     if (r->length == MT_SIZE_UNKNOWN && !r->ends_clearly)
-        return mt_fail(
-            err, MT_E_UNSUPPORTED,
-            "%s: the server does not tell how long the object is, so that one which is cut short would not be "
-            "noticed",
-            t->name);
+        return mt_fail(err, MT_E_UNSUPPORTED,
+                       "%s: the server does not report the size of the object: truncation would go unnoticed", t->name);
     if (r->length == MT_SIZE_UNKNOWN || r->length <= out->most)
         return MT_OK;
     if (fits)

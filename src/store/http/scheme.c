@@ -113,7 +113,7 @@ static const char *decode_key(mt_arena *arena, const char *text, mt_error *err)
 }
 
 /* The part of path after the root given by the caller; NULL if it does not start with that. */
-static const char *behind(const char *path, const char *root)
+static const char *after_root(const char *path, const char *root)
 {
     size_t n = strlen(root);
     while (n > 0 && root[n - 1] == '/')
@@ -138,15 +138,15 @@ static mt_status split(const mt_resolver *resolver, parts *p, mt_error *err)
         return mt_fail(err, MT_E_ARGUMENT, "%s: a space is %%20 in a URL", url);
     if (p->query && strcmp(p->query, "?...") == 0)
         return mt_fail(err, MT_E_ARGUMENT,
-                       "%s: the query that stood here was left out where the URL was shown or "
-                       "pickled, for it may be a secret: open the whole URL",
+                       "%s: the query was left out when the URL was shown or pickled, as it may be secret: "
+                       "open the full URL",
                        url);
     size_t n = strlen(url);
     p->folder = !strchr(host, '/') || url[n - 1] == '/';
     while (url[n - 1] == '/' && url + n > host)
         url[--n] = 0;
     const char *slash = strrchr(host, '/'), *key = slash ? slash + 1 : "";
-    if (resolver->above && *resolver->above && !(key = behind(url, resolver->above))) {
+    if (resolver->above && *resolver->above && !(key = after_root(url, resolver->above))) {
         const char *above = mt_url_show(arena, resolver->above, err);
         return above ? mt_fail(err, MT_E_ARGUMENT, "external_folder \"%s\" is not at the start of the URL", above)
                      : MT_E_MEMORY;

@@ -64,7 +64,7 @@ mt_status mt_s3_parse_lent(mt_arena *arena, const char *text, size_t size, mt_s3
     json_decref(object);
     out->expires = INT64_MAX;
     if (!out->keys.id || !out->keys.secret)
-        return mt_fail(err, MT_E_CORRUPT, "there is no AccessKeyId and SecretAccessKey in the answer");
+        return mt_fail(err, MT_E_CORRUPT, "the response has no AccessKeyId or SecretAccessKey");
     if (expires && !mt_s3_parse_time(expires, &out->expires))
         return mt_fail(err, MT_E_CORRUPT, "the keys have an invalid expiry time: \"%.40s\"", expires);
     return MT_OK;

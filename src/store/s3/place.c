@@ -15,13 +15,12 @@ mt_status mt_s3_split_url(mt_arena *arena, const char *url, const char **bucket,
     size_t n = strcspn(start, "/"), allowed = strspn(start, BUCKET);
     if (memchr(start, '@', n))
         return mt_fail(err, MT_E_ARGUMENT,
-                       "%.*s...: keys do not stand in a URL: give them as options, in the "
+                       "%.*s...: credentials must not be part of a URL: give them as options, in the "
                        "environment or in a profile",
                        (int)(start - url), url);
     if (strchr(start, '?'))
         return mt_fail(err, MT_E_ARGUMENT,
-                       "%.*s%.*s: a '?' cannot stand in the key; what is signed already has a URL "
-                       "with https://",
+                       "%.*s%.*s: a '?' is not allowed in the key; open presigned URLs with https://",
                        (int)(start - url), url, (int)(n < 64 ? n : 64), start);
     if (n == 0 || n > MAX_BUCKET || allowed < n || start[0] == '.' || start[0] == '-')
         return mt_fail(err, MT_E_ARGUMENT, "%.200s: not a bucket name", url);

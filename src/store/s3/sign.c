@@ -216,7 +216,7 @@ static void format_time(int64_t time, char out[17])
 mt_status mt_s3_sign(const mt_s3_to_sign *what, const mt_s3_keys *keys, mt_s3_signature *out, mt_error *err)
 {
     if (what->time < 0 || what->n_query > MT_S3_MAX_PAIRS || what->n_header >= MT_S3_MAX_PAIRS)
-        return mt_fail(err, MT_E_ARGUMENT, "a request with so many headers cannot be signed");
+        return mt_fail(err, MT_E_ARGUMENT, "the request has too many headers to be signed");
     format_time(what->time, out->date);
     mt_s3_pair header[MT_S3_MAX_PAIRS];
     const mt_s3_pair *sorted[MT_S3_MAX_PAIRS];
