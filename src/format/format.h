@@ -18,7 +18,7 @@ typedef struct mt_container mt_container;
 #define MT_KEY_BYTES 512
 #define MT_WHOLE UINT64_MAX
 
-/* Where the bytes of one chunk lie. */
+/* The location of a chunk. */
 typedef struct mt_chunk_ref {
     bool missing;        /* not stored: read as the fill value */
     bool absent_is_fill; /* an object that does not exist is also read as the fill value */
@@ -189,8 +189,8 @@ int64_t mt_chunk_map_grid(const mt_chunk_map *map, int d);
 
 /* The part after '#', split at '&': one path, and key=value pairs. */
 typedef struct mt_selection {
-    const char *text; /* as given, "" for none */
-    const char *path; /* array or group inside, "" for none */
+    const char *text; /* as given, or "" */
+    const char *path; /* path of an array or group inside, or "" */
     int64_t series;   /* -1: not named; "series=2" or "scene=2" */
     int64_t level;    /* -1: not named */
 } mt_selection;
@@ -200,8 +200,8 @@ MT_MUST_CHECK mt_status mt_selection_parse(mt_arena *arena, const char *text, mt
 /* The file or folder in which images are searched. */
 typedef struct mt_source {
     mt_env *env;                    /* memory, limits and caches */
-    mt_store *store;                /* of the folder that holds the file, or of the folder itself */
-    const char *key;                /* key of the file or folder in the store; "" for the store itself */
+    mt_store *store;                /* store of the folder that holds the file, or of the folder itself */
+    const char *key;                /* key key of the file or folder in the store; "" for the store itself */
     bool folder;                    /* key names a folder ("" always does) */
     const char *name;               /* the last segment of the path, for suffixes and messages */
     const char *text;               /* the path or URL without "#part", for messages and the source of stacks */

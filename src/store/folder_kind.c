@@ -53,7 +53,7 @@ bool mt_folder_has_document(mt_store *store, mt_arena *arena, const char *folder
             requests[n] = (mt_request) { .key = key, .kind = MT_READ_TAIL, .size = 1, .out = &bytes[n] };
         }
     }
-    (void)!mt_store_perform(store, requests, n, NULL); /* each request has its own outcome */
+    (void)!mt_store_perform(store, requests, n, NULL); /* each request holds its own outcome */
     for (size_t i = 0; i < n; i++)
         if (requests[i].status == MT_OK)
             return true;

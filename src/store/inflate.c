@@ -34,7 +34,7 @@ struct mt_inflated {
     uint64_t size;
 };
 
-/* Counted against the budget of decoded chunks, too. */
+/* The memory also counts against the budget of decoded chunks. */
 static void give_room(mt_env *env, size_t n)
 {
     atomic_fetch_sub(&env->restart_bytes, n);

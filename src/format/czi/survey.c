@@ -191,7 +191,7 @@ static void cover(czi_coverage *c, const czi_entry *e)
         mark(c->scenes, e->start[CZI_S], 1);
 }
 
-/* Makes room for a level in front of number i. */
+/* Makes room for a level before number i. */
 static void insert_level(czi_image *image, int i, int32_t factor)
 {
     size_t behind = (size_t)(image->n_levels++ - i);

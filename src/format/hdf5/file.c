@@ -6,7 +6,7 @@
 
 static const uint8_t SIGNATURE[8] = { 0x89, 'H', 'D', 'F', '\r', '\n', 0x1a, '\n' };
 
-/* A user block is a power of two, of 512 bytes at the least. */
+/* The size of a user block is a power of two, at least 512 bytes. */
 #define LARGEST_USER_BLOCK ((uint64_t)1 << 26)
 
 mt_status h5_find_signature(mt_store *store, const char *key, const uint8_t *head, size_t head_size, bool *found,

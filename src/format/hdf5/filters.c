@@ -43,8 +43,8 @@ static mt_status make_szip(mt_arena *arena, const h5_filter *f, const void **out
     return f->n_values >= 4 ? MT_OK : mt_fail(err, MT_E_CORRUPT, "szip has %d parameters", f->n_values);
 }
 
-/* H5Znbit.c: number of parameters, whether there is nothing to do, number of elements, and for an atomic type (1) its
- * size, byte order, precision and offset in bits. Those of the type are the dataset's. */
+/* H5Znbit.c: number of parameters, a no-op flag, number of elements, and for an atomic type (1) its size, byte order,
+ * precision and offset in bits, as in the type of the dataset. */
 static mt_status make_nbit(mt_arena *arena, const h5_type *type, const h5_filter *f, const void **out, mt_error *err)
 {
     mt_packed_params *p = mt_arena_alloc(arena, 1, sizeof *p, err);
@@ -71,8 +71,8 @@ static mt_status make_nbit(mt_arena *arena, const h5_type *type, const h5_filter
     return MT_OK;
 }
 
-/* H5Zscaleoffset.c: kind of scaling, its factor, number of elements, class, size, sign and byte order of the type,
- * whether there is a fill value, and that. */
+/* H5Zscaleoffset.c: kind of scaling, its factor, number of elements, class, size, sign and byte order of the type, a
+ * flag and the fill value. */
 static mt_status make_scaleoffset(mt_arena *arena, const h5_filter *f, const void **out, mt_error *err)
 {
     mt_scaleoffset_params *p = mt_arena_alloc(arena, 1, sizeof *p, err);
@@ -113,7 +113,7 @@ static mt_status make_bitshuffle(mt_arena *arena, const h5_filter *f, const void
     return MT_OK;
 }
 
-/* jpegHDF5, jpeg_h5filter.h: quality, columns, rows, whether pixels are red, green, blue. */
+/* jpegHDF5, jpeg_h5filter.h: quality, columns, rows, a flag for RGB. */
 static mt_status make_jpeg(mt_arena *arena, const h5_type *type, const h5_filter *f, const void **out, mt_error *err)
 {
     mt_picture_params *p = mt_arena_alloc(arena, 1, sizeof *p, err);

@@ -134,7 +134,7 @@ MT_MUST_CHECK mt_status h5_walk_tree(const h5_file *file, uint64_t address, cons
 /* Copies an object of a fractal heap into the arena. id is its heap identifier. */
 MT_MUST_CHECK mt_status h5_read_heap(const h5_file *file, mt_arena *arena, uint64_t heap, mt_reader id, mt_reader *out,
                                      mt_error *err);
-/* An object out of a global heap. */
+/* Copies an object of a global heap into the arena. */
 MT_MUST_CHECK mt_status h5_read_global(const h5_file *file, mt_arena *arena, uint64_t address, uint32_t index,
                                        mt_reader *out, mt_error *err);
 
@@ -164,7 +164,7 @@ MT_MUST_CHECK mt_status h5_find_object(const h5_file *file, mt_arena *arena, con
 MT_MUST_CHECK mt_status h5_find_below(const h5_file *file, mt_arena *arena, uint64_t group, const char *path,
                                       h5_object *out, mt_error *err);
 
-/* A datatype as far as images and their descriptions need it. */
+/* A datatype, reduced to what images and metadata need. */
 typedef struct h5_type {
     enum {
         H5_INTEGER = 0,
@@ -231,7 +231,7 @@ typedef struct h5_filter {
     uint32_t values[H5_MAX_FILTER_VALUES]; /* parameters of the filter */
 } h5_filter;
 
-/* A dataset: where its pixels lie and how they are stored. Holds no pointers. */
+/* A dataset: location and storage of its elements. Holds no pointers. */
 typedef struct h5_dataset {
     h5_type type;               /* of an element */
     int rank;                   /* dimensions */
@@ -274,7 +274,7 @@ MT_MUST_CHECK mt_status h5_find_in_fixed_array(const h5_file *file, const h5_dat
 MT_MUST_CHECK mt_status h5_find_in_extensible_array(const h5_file *file, const h5_dataset *dataset, uint64_t index,
                                                     h5_chunk *out, mt_error *err);
 
-/* mt_chunk_map.find_stored of the chunks of a dataset, as far as its index tells. */
+/* find_stored for the chunks of a dataset, from its chunk index. */
 void h5_find_stored(const h5_file *file, const h5_dataset *dataset, const int64_t *position, int64_t *next);
 
 /* Datasets that are one image: of the same type, shape, chunks, filters and fill value, in C order of leading
@@ -286,7 +286,7 @@ typedef struct h5_many {
     /* Writes the path of the dataset at a position along the leading dimensions. */
     void (*write_path)(const struct h5_many *many, const int64_t *place, char *out, size_t size);
     int level, setup;
-    int64_t first; /* the number of the first time point */
+    int64_t first; /* number of the first time point */
 } h5_many;
 
 /* Fills the map: dimensions, type, chunks, filters, locate. dataset represents all datasets. shape may be NULL, or

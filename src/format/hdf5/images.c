@@ -21,7 +21,7 @@ typedef struct walk {
     h5_visit_image visit;
     h5_skip_image skip;
     void *user;
-    address_set seen; /* objects: one that several links lead to is visited once */
+    address_set seen; /* objects visited so far: each is visited once */
 } walk;
 
 static uint64_t *find_slot(const address_set *set, uint64_t address)
@@ -76,7 +76,8 @@ static bool is_wide(const h5_space *space, int *empty)
     return !space->is_null && wide >= 2;
 }
 
-/* Palettes ("HDF5 Image and Palette Specification") and scales of dimensions ("HDF5 Dimension Scale Specification"). */
+/* Whether a dataset is a palette ("HDF5 Image and Palette Specification") or a dimension scale ("HDF5 Dimension Scale
+ * Specification"). */
 static mt_status is_something_else(const walk *w, const h5_object *object, bool *out, mt_error *err)
 {
     const char *class;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Groups: old ones with a symbol table (III.A.1, III.C, III.D), new ones with links in their header or in a heap. */
+/* Groups: old-style with a symbol table (III.A.1, III.C, III.D), new-style with links in the header or in a heap. */
 #include "format/hdf5/hdf5.h"
 
 #include <string.h>

@@ -11,7 +11,7 @@ typedef struct h5_state {
     uint64_t owner; /* of many datasets in the index cache */
 } h5_state;
 
-/* A dataset of many, as the index cache keeps it. */
+/* One of many datasets, as kept in the index cache. */
 typedef struct member {
     bool missing;
     h5_dataset dataset;

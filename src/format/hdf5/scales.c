@@ -75,7 +75,7 @@ static double find_step(const h5_attribute *values)
 
 static mt_status name_axis(mt_arena *arena, const h5_object *scale, const char *path, char *axis, mt_error *err)
 {
-    static const char *const names[2] = { "axis", "NAME" }; /* the first is of the CF conventions */
+    static const char *const names[2] = { "axis", "NAME" }; /* axis is from the CF conventions */
     const char *text = NULL;
     for (int i = 0; i < 2 && *axis == '?'; i++) {
         mt_status st = h5_get_text(arena, scale, names[i], &text, err);

@@ -124,7 +124,7 @@ struct h5_making {
 MT_MUST_CHECK mt_status h5_read_virtual(h5_making *making, const h5_file *file, const h5_dataset *dataset,
                                         h5_virtual *out, mt_error *err);
 
-/* The find_source that opens files. */
+/* The find_source function that opens files. */
 MT_MUST_CHECK mt_status h5_find_source(h5_making *making, const h5_file *file, const char *name, const char *path,
                                        h5_source **out, mt_error *err);
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Levels of a pyramid: SubIFDs, or pages of their own. */
+/* Levels of a pyramid: SubIFDs or separate pages. */
 #include "base/checked.h"
 #include "format/tiff/tiff.h"
 #include "store/blocks.h"

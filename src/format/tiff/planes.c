@@ -104,7 +104,7 @@ static mt_status find_colors(const tiff_scan *scan, const tiff_ifd *ifd, tiff_se
     return MT_OK;
 }
 
-/* Channels are fastest, then slices, then frames. A file whose samples are its channels counts both. */
+/* Channels are fastest, then slices, then frames. If samples are the channels, the file counts them in both. */
 static mt_status describe_imagej(const tiff_scan *scan, const tiff_ifd *ifd, const char *text, tiff_series *series,
                                  bool *found, mt_error *err)
 {

@@ -82,8 +82,8 @@ static mt_status read_unit(const tiff_file *file, uint64_t offset, const char **
 
 #define MAX_UIC1 1024 /* pairs of a number and a value or its offset */
 
-/* X and Y from tag UIC1: SpatialCalibration (3) tells whether XCalibration (4), YCalibration (5) and CalibrationUnits (6)
- * count. */
+/* X and Y from tag UIC1: SpatialCalibration (3) is a flag: XCalibration (4), YCalibration (5) and CalibrationUnits (6)
+ * are valid. */
 static mt_status find_calibration(const tiff_file *file, const tiff_ifd *ifd, tiff_series *series, mt_error *err)
 {
     enum { CALIBRATED = 3, X = 4, Y = 5, UNITS = 6 };

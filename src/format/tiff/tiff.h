@@ -306,7 +306,7 @@ MT_MUST_CHECK mt_status tiff_describe_ome(const tiff_scan *scan, const char *tex
                                           mt_error *err);
 bool tiff_is_ome(const char *text);
 
-/* Zeiss LSM and MetaMorph STK, by their tags. */
+/* Describe Zeiss LSM and MetaMorph STK files from their tags. */
 MT_MUST_CHECK mt_status tiff_describe_lsm(const tiff_scan *scan, const tiff_ifd *ifd, tiff_series *series, bool *found,
                                           mt_error *err);
 MT_MUST_CHECK mt_status tiff_describe_stk(const tiff_scan *scan, const tiff_ifd *ifd, tiff_series *series, bool *found,

@@ -5,7 +5,7 @@
 
 #include "format/zarr/zarr.h"
 
-/* A chain that grows. */
+/* A chain under construction. */
 typedef struct zarr_coding {
     mt_chunk_map *map; /* its arena owns the parameters */
     mt_chain *chain;   /* to which steps are appended */

@@ -53,7 +53,7 @@ typedef struct mt_attempt {
     bool planned;                       /* body is set */
     size_t n;                           /* bytes of the body so far */
     size_t head_bytes;                  /* bytes of the head so far */
-    void *grown;                        /* a body that is allocated */
+    void *grown;                        /* allocated body */
     size_t capacity;                    /* bytes of grown */
     char message[CURL_ERROR_SIZE];      /* of curl, about its last failure */
     struct mt_attempt *next, *previous; /* list of active or of idle attempts */
@@ -65,7 +65,7 @@ void mt_attempt_free(mt_attempt *a);
 /* Sets up the easy handle for the transfer or the target of a redirect. */
 MT_MUST_CHECK mt_status mt_attempt_begin(mt_attempt *a, mt_error *err);
 
-/* Back to the URL of the transfer. */
+/* Returns to the URL of the transfer. */
 void mt_attempt_forget_redirect(mt_attempt *a);
 
 /* Detaches the transfer. */

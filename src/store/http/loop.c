@@ -183,7 +183,7 @@ static void start(work *w, mt_http_host *h)
     send_request(w, a);
 }
 
-/* Hosts take turns. */
+/* Starts transfers, round-robin over hosts. */
 static void start_ready(work *w, uint64_t now)
 {
     unsigned idle = 0;

@@ -81,7 +81,7 @@ static int compare_pairs(const mt_s3_pair *a, const mt_s3_pair *b)
     return order ? order : compare_encoded(a->value, b->value);
 }
 
-/* Sorts n pointers, few, to pairs. */
+/* Sorts pointers to n pairs; n is small. */
 static void sort_pairs(const mt_s3_pair **pairs, const mt_s3_pair *given, size_t n)
 {
     for (size_t i = 0; i < n; i++) {

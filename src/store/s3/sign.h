@@ -37,7 +37,7 @@ typedef struct mt_s3_to_sign {
     int64_t time;                          /* seconds since 1970, UTC */
 } mt_s3_to_sign;
 
-/* Two headers to send with the request. */
+/* The headers to add to the request. */
 typedef struct mt_s3_signature {
     char date[17];            /* x-amz-date */
     char authorization[1024]; /* value of the header Authorization */
