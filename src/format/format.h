@@ -92,8 +92,8 @@ struct mt_chunk_map {
     uint8_t fill[8]; /* fill value, one element of dtype in native byte order */
 
     int64_t chunk_shape[MT_MAX_DIMS]; /* of the grid; >= 1 */
-    /* Of a rectilinear grid: the n + 1 borders of the n chunks along a dimension, from 0 to shape or beyond; chunk_shape
-     * is then the largest chunk. NULL: regular. */
+    /* Of a rectilinear grid: the n + 1 borders of the n chunks along a dimension, from 0 to shape or beyond;
+     * chunk_shape is then the largest chunk. NULL: regular. */
     const int64_t *chunk_edges[MT_MAX_DIMS];
     int64_t chunk_stride[MT_MAX_DIMS]; /* elements; mt_chunk_map_c_order sets them */
     /* an edge chunk may decode to fewer elements, cut along the dimension with the largest stride */
@@ -274,8 +274,8 @@ void mt_names_own(mt_names *names, void *owner, void (*release)(void *owner));
 MT_MUST_CHECK mt_status mt_names_add(mt_names *names, const char *name, mt_error *err);
 MT_MUST_CHECK mt_status mt_names_add_part(mt_names *names, const mt_part *part, mt_error *err); /* copies it */
 
-/* The letter of STCZYX for the name of an axis in lower or upper case ("z", "Depth", "channel", "c^"); '?' if the name is
- * NULL or not a known word. */
+/* The letter of STCZYX for the name of an axis in lower or upper case ("z", "Depth", "channel", "c^"); '?' if the name
+ * is NULL or not a known word. */
 char mt_axis_letter(const char *name);
 /* Sets all axes to '?' if T, Z, Y or X occurs twice: such names are unusable. S and C may be repeated. */
 void mt_axes_drop_ambiguous(char *axes);

@@ -30,8 +30,9 @@ mt_status open_any(const char *path, mt_stack **out, mt_error *err);
  * float32, with each way of padding, singly and in batches, equal the expected result. */
 void check_boxes(mt_stack *stack, const whole_image *image, uint64_t seed, int n);
 
-/* Opens path, with axes_for it if options name none, and checks: info is sane; boxes; eight threads at once; no cache and a tiny one; every truncation of a
- * single file; every failing allocation; every failing and short read. Fails the test with a message naming path. */
+/* Opens path, with axes_for it if options name none, and checks: info is sane; boxes; eight threads at once; no cache
+ * and a tiny one; every truncation of a single file; every failing allocation; every failing and short read. Fails the
+ * test with a message naming path. */
 void check_contract(const char *path, const mt_open_options *options);
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The chunk map of a virtual dataset: boxes that show parts of the chunks of its sources. A mapping's runs are cut where
- * chunks end, so that each combination of runs is a box. */
+/* The chunk map of a virtual dataset: boxes that show parts of the chunks of its sources. A mapping's runs are cut
+ * where chunks end, so that each combination of runs is a box. */
 #include "base/checked.h"
 #include "format/hdf5/virtual.h"
 
