@@ -139,7 +139,8 @@ static mt_status take_item(scanner *s, mt_chunk_map *map, bool *fortran, int *se
                 : n == 5 && memcmp(key, "shape", n) == 0          ? SHAPE
                                                                   : 0;
     if (which == 0 || (*seen & which))
-        return mt_fail(err, MT_E_CORRUPT, "the header has an unknown or repeated key '%.*s'", (int)(n < 32 ? n : 32), key);
+        return mt_fail(err, MT_E_CORRUPT, "the header has an unknown or repeated key '%.*s'", (int)(n < 32 ? n : 32),
+                       key);
     *seen |= which;
     if (which == DESCR)
         return take_dtype(s, map, err);

@@ -177,7 +177,7 @@ static void headers_that_lie(void **state)
         { "{'descr': '<u2', 'fortran_order': False, 'shape': (2, 3), 'shape': (2, 3), }", "unknown or repeated" },
         { "{'descr': '<u2', 'fortran_order': False, 'shape': (2, 3), 'x': 1, }", "unknown or repeated" },
         { "{'descr': '<u2', 'fortran_order': 0, 'shape': (2, 3), }", "not a bool" },
-        { "{'descr': '<u2', 'fortran_order': False, 'shape': (2, -3), }", "sizes" },
+        { "{'descr': '<u2', 'fortran_order': False, 'shape': (2, -3), }", "not a size" },
         { "{'descr': '<u2', 'fortran_order': False, 'shape': [2, 3], }", "tuple" },
         { "{'descr': '<u2', 'fortran_order': False, 'shape': (2 3), }", "tuple" },
         { "{'descr': '<u2', 'fortran_order': False, 'shape': (999999999999, 999999999999), }", "2^63" },
