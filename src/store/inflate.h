@@ -23,7 +23,7 @@ typedef struct mt_deflated {
     uint64_t offset, size; /* compressed bytes in the object */
     bool gzip;             /* gzip; else raw deflate, with the two fields below */
     uint64_t decoded_size; /* from the zip directory */
-    uint32_t crc;          /* of the decoded bytes, as the zip directory says */
+    uint32_t crc;          /* of the decoded bytes, from the zip directory */
 } mt_deflated;
 
 typedef struct mt_inflated mt_inflated;

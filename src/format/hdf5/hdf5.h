@@ -22,7 +22,7 @@ typedef struct h5_file {
     uint64_t owner;                     /* owner of its blocks in the index cache */
     uint64_t root;                      /* address of the object header of the root group */
     size_t address_bytes, length_bytes; /* 2, 4 or 8 */
-    bool being_written;                 /* the superblock says that a writer has the file open */
+    bool being_written;                 /* the superblock is marked: a writer has the file open */
 } h5_file;
 
 /* Finds the HDF5 signature at byte 0, 512, 1024, 2048, ... */

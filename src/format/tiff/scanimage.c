@@ -106,9 +106,9 @@ static mt_status name_channels(const scan_info *s, const int64_t *numbers, tiff_
 /* Slices count only if the stage or the objective moved: the numbers may be left over from earlier settings. */
 static void read_volume(scan_info *s)
 {
-    bool says = find_value(s, "hStackManager.enable") || find_value(s, "hFastZ.enable");
+    bool declared = find_value(s, "hStackManager.enable") || find_value(s, "hFastZ.enable");
     int64_t slices = find_count(s, "hStackManager.numSlices", 1, 1);
-    s->is_volume = says ? is_true(s, "hStackManager.enable") || is_true(s, "hFastZ.enable") : slices > 1;
+    s->is_volume = declared ? is_true(s, "hStackManager.enable") || is_true(s, "hFastZ.enable") : slices > 1;
     s->slices = s->is_volume ? find_count(s, "hStackManager.actualNumSlices", 1, slices) : 1;
     s->repeats = s->is_volume ? find_count(s, "hStackManager.framesPerSlice", 1, 1) : 1;
     int64_t frames = find_count(s, "hStackManager.numFramesPerVolume", 1, 0);

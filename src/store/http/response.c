@@ -82,7 +82,7 @@ static void take_field(mt_response *r, const char *name, size_t name_size, const
         if (!is_text(value, n, "identity") && n > 0)
             snprintf(r->encoding, sizeof r->encoding, "%.*s", n > 20 ? 20 : (int)n, value);
     } else if (is_text(name, name_size, "etag")) {
-        if (n > 2 && value[0] == '"') /* W/"..." says nothing of bytes */
+        if (n > 2 && value[0] == '"') /* a weak ETag, W/"...", does not identify bytes */
             copy(r->etag, sizeof r->etag, value, n);
     } else if (is_text(name, name_size, "last-modified")) {
         copy(r->modified, sizeof r->modified, value, n);
