@@ -28,9 +28,9 @@
 #define LONG_ENOUGH 4.0 /* seconds after which no further run is started */
 
 typedef struct image {
-    int ndim; /* 2 or 3 */
-    int64_t shape[3];
-    uint16_t *pixels;
+    int ndim;         /* 2 or 3 */
+    int64_t shape[3]; /* (Z,) Y, X */
+    uint16_t *pixels; /* C order */
 } image;
 
 image image_make(int ndim);
@@ -38,11 +38,11 @@ void image_to_bytes(const image *from, uint8_t *out); /* converts to the upper 8
 
 /* Corners of random patches inside an image. */
 typedef struct patches {
-    int ndim;
-    size_t n, elements; /* patches; elements of one patch */
-    int64_t size[3];
-    int64_t (*coords)[3];
-    float *out;
+    int ndim;             /* 2 or 3 */
+    size_t n, elements;   /* patches; elements of one patch */
+    int64_t size[3];      /* pixels of a patch */
+    int64_t (*coords)[3]; /* corner of each patch */
+    float *out;           /* n * elements values */
 } patches;
 
 patches patches_make(const image *from, size_t n, uint64_t seed);
@@ -58,10 +58,10 @@ void decode(coding how, const uint8_t *encoded, size_t encoded_size, void *raw, 
 
 /* All encoded chunks of an image in one buffer. */
 typedef struct chunks {
-    coding how;
-    size_t n, raw_size;
-    uint8_t **data;
-    size_t *sizes;
+    coding how;         /* encoding of all chunks */
+    size_t n, raw_size; /* chunks; bytes of a decoded chunk */
+    uint8_t **data;     /* encoded chunks */
+    size_t *sizes;      /* bytes of each encoded chunk */
 } chunks;
 
 chunks chunks_make(const image *from, coding how, int64_t side);
@@ -108,8 +108,8 @@ mt_stack *open_stack(const char *path, const mt_open_options *options, unsigned 
 
 /* A job: all patches of a stack. */
 typedef struct job {
-    mt_stack *stack;
-    patches *p;
+    mt_stack *stack;            /* to read from */
+    patches *p;                 /* to read */
     mt_patch_request *requests; /* NULL: one call per patch */
 } job;
 

@@ -13,11 +13,11 @@ double drop_pages(const char *path, bool count);
 
 /* The ranges of a recording, sorted by file and offset. */
 typedef struct bare_reads {
-    size_t n, n_files, largest, bytes;
-    const reading *readings;
-    int *handles; /* file descriptor for each reading */
-    _Atomic size_t next;
-    double processor; /* user and system seconds of the last run on all processors */
+    size_t n, n_files, largest, bytes; /* ranges; files; bytes of the largest range; bytes of all */
+    const reading *readings;           /* the ranges */
+    int *handles;                      /* file descriptor for each reading */
+    _Atomic size_t next;               /* index of the next range to read */
+    double processor;                  /* user and system seconds of the last run on all processors */
 } bare_reads;
 
 bare_reads bare_reads_make(recording *r);

@@ -9,16 +9,16 @@
 
 /* A range that was read. */
 typedef struct reading {
-    char *path; /* path of the file */
-    uint64_t offset;
-    size_t size;
+    char *path;      /* path of the file */
+    uint64_t offset; /* first byte in the file */
+    size_t size;     /* bytes */
 } reading;
 
 typedef struct recording {
-    pthread_mutex_t lock;
-    bool paused; /* record nothing */
-    size_t n, room;
-    reading *readings;
+    pthread_mutex_t lock; /* guards all fields */
+    bool paused;          /* record nothing */
+    size_t n, room;       /* entries in use and allocated */
+    reading *readings;    /* in order of the reads */
 } recording;
 
 /* user is a recording, zeroed except its lock. */
@@ -27,7 +27,7 @@ void recording_free(recording *r);
 
 /* A store that answers each request after a fixed delay, however many are in flight, like a network. */
 typedef struct delay {
-    double seconds;
+    double seconds;              /* delay of each answer */
     unsigned in_flight;          /* reported as costs.in_flight */
     _Atomic size_t n, now, most; /* requests answered; in flight; most in flight */
 } delay;
