@@ -9,7 +9,7 @@
 /* If there are fewer entries than dimensions, they describe the spatial ones: the last unless named otherwise. */
 static void choose_dims(const mt_voxels *voxels, const mt_chunk_map *map, int *dims)
 {
-    int n = 0, spatial[MT_MAX_DIMS];
+    int n = 0, spatial[MT_MAX_DIMS] = { 0 };
     for (int d = 0; d < map->ndim; d++)
         if (strchr("ZYX?", map->axes[d]))
             spatial[n++] = d;
