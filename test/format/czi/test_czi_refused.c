@@ -189,6 +189,9 @@ static void documents_without_a_directory(void **state)
         { { { FILE_HEAD, SEGMENT + 52, 0, 8 }, { SUBBLOCK, 16, 1 << 20, 8 } },
           MT_E_CORRUPT,
           "the segment at 544 has 1048576 bytes in a file of" },
+        { { { FILE_HEAD, SEGMENT + 52, 0, 8 }, { ATTACHMENTS, 16, 385, 8 } },
+          MT_E_CORRUPT,
+          "has 385 bytes in a file of" },
         { { { FILE_HEAD, SEGMENT + 52, 0, 8 }, { SUBBLOCK, COPY, 'X', 1 } },
           MT_E_CORRUPT,
           "a directory entry of an unknown schema" },
@@ -247,6 +250,7 @@ static void attachments(void **state)
     enum { FIRST = SEGMENT + 256, JPEG = SEGMENT + 256 };
     static const refusal cases[] = {
         { { { ATTACHMENTS, 3, 'X', 1 } }, MT_E_CORRUPT, "is no ZISRAWATTDIR" },
+        { { { ATTACHMENTS, 16, 385, 8 } }, MT_E_CORRUPT, "has 385 bytes in a file of" }, /* one more than there are */
         { { { ATTACHMENTS, 16, 255, 8 } }, MT_E_CORRUPT, "1 attachments in a directory of 255 bytes" },
         { { { ATTACHMENTS, SEGMENT, 2, 4 } }, MT_E_CORRUPT, "2 attachments in a directory of 384 bytes" },
         { { { ATTACHMENTS, FIRST, 'X', 1 } }, MT_E_CORRUPT, "attachment 0 has an unknown schema" },
