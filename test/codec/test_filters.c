@@ -83,6 +83,7 @@ static void check_case(const filter_case *c, bool big_encoded, bool big_decoded)
     /* A part of an element, and one element more than there is room for. */
     const size_t wrong[][2] = { { size - (mt_dtype_size(c->astype) > 1), room }, { size, room - 1 } };
     for (int i = mt_dtype_size(c->astype) == 1; i < 2; i++) {
+        err = (mt_error)MT_ERROR_INIT;
         assert_int_equal(codec->decode(&p, encoded, wrong[i][0], out, wrong[i][1], &written, scratch, &err),
                          MT_E_CORRUPT);
         assert_non_null(strstr(err.message, "encoded bytes"));

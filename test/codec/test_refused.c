@@ -302,8 +302,9 @@ static void chains_that_give_too_little(void **state)
     assert_int_equal(mt_chain_decode(&chain, summed, 6, out, 5, 5, scratch, &err), MT_E_CORRUPT);
     assert_string_equal(err.message, "tiff_packbits: decodes to 4 bytes, the chunk needs 5");
     summed[5] ^= 1;
+    err = (mt_error)MT_ERROR_INIT;
     assert_int_equal(mt_chain_decode(&chain, summed, 6, out, 4, 4, scratch, &err), MT_E_CORRUPT);
-    assert_int_equal(strncmp(err.message, "crc32c: ", 8), 0);
+    assert_string_equal(err.message, "crc32c: the checksum is wrong");
 }
 
 int main(void)

@@ -74,10 +74,12 @@ static inline void discard(crafted *c)
     mt_context_free(c->context);
 }
 
-static inline void check_failure(mt_status st, mt_status expected, const mt_error *err, const char *message, int i)
+/* Clears the error. */
+static inline void check_failure(mt_status st, mt_status expected, mt_error *err, const char *message, int i)
 {
     if (st != expected || (st && !strstr(err->message, message)))
         fail_msg("case %d: %s: %s (\"%s\" was expected)", i, mt_status_name(st), err->message, message ? message : "");
+    *err = (mt_error)MT_ERROR_INIT;
 }
 
 #endif
