@@ -282,6 +282,35 @@ static void filters_of_hdf5(void **state)
     check_refusals(cases, sizeof cases / sizeof *cases);
 }
 
+/* Filters whose output is as large as another size says, and elements of any size. */
+static void sizes_of_filters(void **state)
+{
+    (void)state;
+    static const mt_element_params three = { 3 };
+    uint8_t out[8];
+    size_t written, size;
+    mt_error err = MT_ERROR_INIT;
+    check_ok(mt_codec_find("shuffle")->decode(&three, (const uint8_t *)"adbecfx", 7, out, 8, &written, scratch, &err),
+             &err);
+    assert_int_equal(written, 7);
+    assert_memory_equal(out, "abcdefx", 7);
+    check_ok(mt_codec_find("bitround")->decode(NULL, (const uint8_t *)"abc", 3, out, 3, &written, scratch, &err), &err);
+    assert_int_equal(written, 3);
+    assert_memory_equal(out, "abc", 3);
+    static const struct {
+        const char *codec;
+        size_t decoded, encoded;
+    } cases[] = {
+        { "packbits", 0, 1 }, { "packbits", 8, 2 }, { "packbits", 9, 3 }, { "crc32", 5, 9 }, { "bitround", 5, 5 }
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        mt_chain chain = { 0 };
+        check_ok(mt_chain_add(&chain, mt_codec_find(cases[i].codec), NULL, &err), &err);
+        assert_true(mt_chain_encoded_size(&chain, cases[i].decoded, &size));
+        assert_int_equal(size, cases[i].encoded);
+    }
+}
+
 /* A stream of two codecs that gives less than the chunk needs. */
 static void chains_that_give_too_little(void **state)
 {
@@ -310,9 +339,10 @@ static void chains_that_give_too_little(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(compressors),     cmocka_unit_test(heads_of_blosc),
-        cmocka_unit_test(parts_of_blosc),  cmocka_unit_test(filters_of_bytes),
-        cmocka_unit_test(filters_of_hdf5), cmocka_unit_test(chains_that_give_too_little),
+        cmocka_unit_test(compressors),      cmocka_unit_test(heads_of_blosc),
+        cmocka_unit_test(parts_of_blosc),   cmocka_unit_test(filters_of_bytes),
+        cmocka_unit_test(filters_of_hdf5),  cmocka_unit_test(chains_that_give_too_little),
+        cmocka_unit_test(sizes_of_filters),
     };
     return cmocka_run_group_tests(tests, make, clean);
 }
