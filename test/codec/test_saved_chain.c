@@ -117,8 +117,8 @@ static void parameters_come_back(void **state)
     (void)state;
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
         const mt_codec *codec = mt_codec_find(kinds[i].codec);
-        if (!codec->decode)
-            continue;
+        if (mt_chain_add(&(mt_chain) { 0 }, codec, kinds[i].params, NULL))
+            continue; /* this build lacks it */
         size_t size;
         uint8_t *bytes = write_chain(codec, kinds[i].params, &size);
         mt_chain chain;
