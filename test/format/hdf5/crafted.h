@@ -34,7 +34,7 @@ static inline void put_text(crafted *c, const char *text) { put(c, text, strlen(
 static inline void put_number(crafted *c, uint64_t value, size_t n)
 {
     for (size_t i = 0; i < n; i++)
-        put(c, &(uint8_t) { (uint8_t)(value >> 8 * i) }, 1);
+        put(c, &(uint8_t) { (uint8_t)(i < 8 ? value >> 8 * i : 0) }, 1);
 }
 
 /* Each of n numbers in a byte. */
