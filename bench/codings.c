@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Encoders for the files of the benchmarks, and the bare decoders of the libraries, which are the limit. */
+/* Encoders for the benchmark files, and bare decoders for the limits. */
 #include "bench.h"
 
 #include "codec/codec.h"
@@ -16,7 +16,7 @@
 static uint8_t *buffer;
 static size_t room;
 
-/* LZW as TIFF has it: codes of 9 to 12 bits, most significant bit first, the table cleared when it is full. */
+/* TIFF's LZW: codes of 9 to 12 bits, most significant bit first; the table is cleared when full. */
 typedef struct lzw_writer {
     uint8_t *out;
     uint32_t bits;
@@ -128,7 +128,7 @@ static void decode_jpeg(const uint8_t *encoded, size_t encoded_size, uint8_t *ra
     jpeg_destroy_decompress(&d);
 }
 
-/* LZW and JPEG XR are decoded by no library that is linked: the limit is our own decoder without all else. */
+/* No linked library decodes LZW and JPEG XR: the limit is our own decoder alone. */
 static void decode_ours(const char *codec, const void *params, const uint8_t *encoded, size_t encoded_size, void *raw,
                         size_t size)
 {

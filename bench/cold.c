@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Batches of files that are not in the page cache, beside bare reads of the same ranges and what the processors have to
- * do. Disks are noisy: all ways take turns, with the page cache dropped before each, and the median counts. */
+/* Batches from files outside the page cache, compared with bare reads of the same ranges and with the CPU work. Disks
+ * are noisy: all variants are interleaved, the page cache is dropped before each, and the median is reported. */
 #include "bench.h"
 #include "disk.h"
 
@@ -12,13 +12,13 @@
 #define BATCH_COLD 256
 #define PATCHES "patches/s"
 #define SHARD 1024
-#define STAYED 0.01 /* part of the pages that may stay in the cache */
+#define STAYED 0.01 /* fraction of pages that may stay in the cache */
 
 typedef struct row {
     const char *name, *path, *part;
     int ndim;
     coding how;
-    int64_t side; /* of chunks; 0: stored in one piece or in strips */
+    int64_t side; /* side of chunks; 0: contiguous or in strips */
 } row;
 
 static const row rows[] = {
@@ -28,7 +28,7 @@ static const row rows[] = {
     { "TIFF deflate tiles", "zlib.tif", "", 2, ZLIB, TILE },
     { "TIFF raw tiles", "tiles.tif", "", 2, RAW, TILE },
     { "TIFF raw strips", "strips.tif", "", 2, RAW, 0 },
-    { "HDF5 gzip 256^2", "plane.h5", "#gzip", 2, ZLIB, TILE }, /* that bench/python/files.py writes */
+    { "HDF5 gzip 256^2", "plane.h5", "#gzip", 2, ZLIB, TILE }, /* written by bench/python/files.py */
     { "Zarr zstd 64^3", "zstd3.zarr", "", 3, ZSTD, CUBE },
     { "NPY volume", "volume.npy", "", 3, RAW, 0 },
 };
@@ -51,7 +51,7 @@ static void write_row(const row *r, const image *from)
     chunks_free(&c);
 }
 
-/* For those who read the same patches: the corners, n * ndim int64. */
+/* Writes the corners, n * ndim int64, for other readers of the same patches. */
 static void write_corners(const char *path, const patches *p)
 {
     FILE *f = fopen(path, "wb");
@@ -63,7 +63,7 @@ static void write_corners(const char *path, const patches *p)
     }
 }
 
-/* A stack of its own context, with all processors and nothing cached. */
+/* A stack with its own context, all processors and no cache. */
 typedef struct reader {
     mt_context *context;
     mt_stack *stack;
@@ -104,7 +104,7 @@ static double take_turn(turns *t, int way)
     reader *r = way == SHALLOW ? &t->one : &t->many;
     if (way != BARE) {
         memset(r->j.p->out, 0, r->j.p->n * r->j.p->elements * sizeof *r->j.p->out);
-        mt_context_drop_cache(r->context); /* where chunks lie is to be found anew */
+        mt_context_drop_cache(r->context); /* chunk locations must be found again */
     }
     drop_pages(t->r->path, false);
     double start = now();
@@ -138,7 +138,7 @@ static timing take_turns(turns *t)
     return m;
 }
 
-/* The median of the ratios of each pair: what disturbs the disk for longer than a turn disturbs both. */
+/* The median of the pairwise ratios: disturbances longer than one run affect both. */
 static double times_as_fast(const timing *m, const double *other)
 {
     double ratios[1024];
@@ -157,7 +157,7 @@ static void print_row(const row *r, size_t n_patches, timing *m, double work)
     double limit = disk ? rate / bare : n / processor;
     print_rate(r->name, rate, PATCHES, disk ? "bare preads" : "processors", limit, 0.75);
     print_rate("  bare preads, 16 at once", n / reads, PATCHES, NULL, 0, 0);
-    print_rate("  processors: decode, gather, the reads", n / processor, PATCHES, NULL, 0, 0);
+    print_rate("  CPU work: decode, gather, reads", n / processor, PATCHES, NULL, 0, 0);
     print_rate("  the same, one read in flight", n / median(m->took[SHALLOW], m->n), PATCHES, NULL, 0, 0);
     print_rate("  times as fast as with one", shallow * 100, "%", "one in flight", 100, 1.2);
     print_rate("  A/A: the same once more", n / median(m->took[AGAIN], m->n), PATCHES, "the first", rate * again, 0);

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* A batch over a store that answers each read late: reads in flight together cost one delay, and decoding goes on
- * meanwhile. */
+/* A batch over a store that delays each read: concurrent reads cost one delay, and decoding overlaps them. */
 #include "bench.h"
 #include "wrapped.h"
 
@@ -9,7 +8,7 @@
 #define BATCH_LATE 256
 #define IN_FLIGHT 32
 #define PATH "zstd.zarr"
-#define SLACK 1.15 /* times the longer of fetching and decoding; to it comes one delay */
+#define SLACK 1.15 /* allowed factor over the longer of fetching and decoding; one delay is added */
 
 typedef struct late_run {
     delay *by;
@@ -25,7 +24,7 @@ static void extract_late(void *argument)
     l->reads = l->by->n - before;
 }
 
-/* decode: seconds that the batch takes without delays. */
+/* decode: seconds of the batch without delays. */
 static size_t bench_delay(double seconds, unsigned in_flight, patches *p, const float *expected, double decode)
 {
     const mt_open_options options = { .struct_size = sizeof options, .axes = "YX" };
@@ -76,7 +75,7 @@ void bench_delays(const image *plane, patches *unused)
     size_t reads = 0;
     for (size_t i = 0; i < sizeof delays / sizeof *delays; i++)
         reads = bench_delay(delays[i], IN_FLIGHT, &p, expected, decode);
-    unsigned rounds = (unsigned)(decode / delays[0] + 0.5); /* of reads in flight, in the time of decoding */
+    unsigned rounds = (unsigned)(decode / delays[0] + 0.5); /* rounds of reads in flight during decoding */
     rounds = rounds ? rounds : 1;
     print_title("the same, fetching about as long as decoding");
     bench_delay(delays[0], (unsigned)((reads + rounds - 1) / rounds), &p, expected, decode);

@@ -16,7 +16,7 @@ static struct {
     size_t pages, stayed;
 } dropping;
 
-/* mincore tells of the page cache, not of the process, for files that the process may write. */
+/* For files the process may write, mincore reports the page cache, not the pages of the process. */
 static void count_pages(int handle, size_t size)
 {
     size_t page = (size_t)sysconf(_SC_PAGESIZE), n = (size + page - 1) / page;

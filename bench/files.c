@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The files that are read: the smallest writers that make valid ones. */
+/* Minimal writers of valid benchmark files. */
 #include "bench.h"
 
 #include <stdlib.h>
@@ -154,11 +154,11 @@ static void put_header(FILE *f) { fwrite("II\x2b\0\x08\0\0\0\0\0\0\0\0\0\0\0", 1
 
 typedef struct tiff_layout {
     uint64_t width, height, bits, compression, tile; /* tile 0: strips of rows */
-    uint64_t planes;                                 /* channels, each in tiles of its own; 0: one */
-    uint64_t rows, n, offsets, sizes;                /* where the tables stand, or the values where n is 1 */
+    uint64_t planes;                                 /* channels in separate tiles; 0: one */
+    uint64_t rows, n, offsets, sizes;                /* offsets of the tables, or the values if n is 1 */
 } tiff_layout;
 
-/* A directory at the end of the file; links it from where the last one asks for it. */
+/* Writes a directory at the end of the file and links it from the last one. */
 static void put_directory(FILE *f, long *link, const tiff_layout *t, const char *description)
 {
     uint64_t text = (uint64_t)ftell(f), length = description ? strlen(description) + 1 : 0;
@@ -326,7 +326,7 @@ void write_tiff_large_strips(const char *path, const image *plane)
     finish(f);
 }
 
-/* Pages of 8 x 8 pixels, each with its directory. */
+/* Writes pages of 8 x 8 pixels. */
 void write_tiff_pages(const char *path, size_t n, bool described)
 {
     static const uint16_t pixels[64];

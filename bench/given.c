@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Files of the same images that other programs wrote (bench/python/files.py), where they lie in the working folder. */
+/* Files of the same images written by other programs (bench/python/files.py), if they are in the working folder. */
 #include "bench.h"
 
 #include "stack/stack.h"
@@ -12,7 +12,7 @@ typedef struct given {
     const char *name, *path, *part;
     int ndim;
     coding how;
-    int64_t tile; /* raw: the bare preads are cut by tiles of this side; 0: by none; -1: none are measured */
+    int64_t tile; /* raw: side of tiles that cut the bare preads; 0: no tiles; -1: not measured */
 } given;
 
 static const given files[] = {
@@ -27,7 +27,7 @@ static const given files[] = {
     { "HDF5 shuffle, gzip cubes", "volume.h5", "#shuffle", 3, ZLIB, 0 },
 };
 
-/* Chunks as they lie in a file. */
+/* The encoded chunks of a file. */
 typedef struct finding {
     const mt_chunk_map *map;
     chunks *found;
@@ -44,7 +44,7 @@ static mt_status add_chunk(const finding *f, const int64_t *position, mt_error *
         return st;
     uint8_t *data = malloc(ref.size);
     st = mt_store_read_at(f->map->store, ref.key, ref.offset, data, ref.size, err);
-    /* CZI has a head before Zstandard, which starts with its size. */
+    /* CZI has a header before the Zstandard frame; its first byte is its size. */
     const char *first = ref.chain ? ref.chain->steps[ref.chain->n_steps - 1].codec->name : "";
     size_t head = !st && strcmp(first, "zstd1") == 0 ? data[0] : 0;
     memmove(data, data + head, ref.size - head);
@@ -83,7 +83,7 @@ chunks find_chunks(const mt_stack *stack, coding how)
     return c;
 }
 
-/* Of one thread: what the file's bytes cost without us. */
+/* The cost of the file's bytes without us, in one thread. */
 static void print_limit(const given *file, const patches *p, mt_stack *stack, mt_context *context, double took)
 {
     mt_counters k;

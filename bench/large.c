@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Files that are larger than a cache of chunks should be filled with: what is fetched, and what memory is taken. */
+/* Files larger than the chunk cache: bytes fetched and memory used. */
 #include "bench.h"
 
 #include <pthread.h>
@@ -22,7 +22,7 @@ char *large_path(const char *name, bool *there)
     return path;
 }
 
-/* Writes a file that is not there, whole or not at all. */
+/* Writes a file, atomically, unless it exists. */
 static char *make_large(const char *name, void (*write)(const char *path, const image *plane), const image *plane)
 {
     bool there;
@@ -119,7 +119,7 @@ void bench_large(const image *plane, patches *unused)
         for (int64_t y = 0; y < PATCH; y++)
             for (int64_t x = 0; x < PATCH; x++)
                 *to++ = large_pixel(plane, CHANNEL, f.p.coords[i][0] + y, f.p.coords[i][1] + x);
-    print_title("1,000 patches of 64 x 64 of one channel, for the first time, out of a raw tiled TIFF of 2 GiB");
+    print_title("1,000 patches of 64 x 64 of one channel, for the first time, from a raw tiled TIFF of 2 GiB");
     bench_first(&f);
     f.batch = true;
     bench_first(&f);
@@ -127,10 +127,10 @@ void bench_large(const image *plane, patches *unused)
     free(path);
 }
 
-/* What a process of its own takes, in bytes. */
+/* Memory of a separate process, in bytes. */
 typedef struct taken {
-    uint64_t peak, held; /* the context's: at most, and after the cache was dropped */
-    uint64_t resident;   /* the process's at most, more than at first */
+    uint64_t peak, held; /* of the context: peak, and after the cache was dropped */
+    uint64_t resident;   /* peak resident growth of the process */
 } taken;
 
 static uint64_t status_bytes(const char *name)
@@ -175,14 +175,14 @@ static void extract_by_callers(const job *j)
         pthread_join(threads[i], NULL);
 }
 
-/* In a process of its own. */
+/* Runs in a separate process. */
 static taken read_strips(const char *path, const image *plane, int64_t cache, bool callers)
 {
     const image all = { .ndim = 2, .shape = { STRIP_ROWS * STRIPS, STRIP_WIDTH } };
     const mt_open_options options = { .struct_size = sizeof options, .axes = "YX" };
     uint64_t before = status_bytes("VmRSS");
     patches p = patches_make(&all, N_STRIPS, 5);
-    for (size_t i = 0; i < p.n; i++) /* each within its strip */
+    for (size_t i = 0; i < p.n; i++) /* inside one strip */
         p.coords[i][0] = (int64_t)(i % STRIPS) * STRIP_ROWS + p.coords[i][0] % (STRIP_ROWS - PATCH);
     mt_context *context;
     mt_stack *stack = open_stack(path, &options, THREADS, cache, false, &context);
@@ -249,8 +249,8 @@ void bench_strips(const image *plane, patches *unused)
         taken t = in_process(path, plane, ways[i].cache, ways[i].callers);
         double most = ((double)ways[i].cache > chunk ? (double)ways[i].cache : chunk) + output + slack;
         print_value(ways[i].name, (double)t.peak / MEGABYTE, "MiB", most / MEGABYTE);
-        print_value("  resident, more than at first", (double)t.resident / MEGABYTE, "MiB", most / MEGABYTE);
-        print_value("  held once the cache was dropped", (double)t.held / MEGABYTE, "MiB", 0);
+        print_value("  resident growth", (double)t.resident / MEGABYTE, "MiB", most / MEGABYTE);
+        print_value("  held after the cache was dropped", (double)t.held / MEGABYTE, "MiB", 0);
     }
     free(path);
 }

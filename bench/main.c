@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Patches a second, each figure beside its limit, measured in the same run.
+/* Patches per second, each figure with its limit, measured in the same run.
  *
- * Usage: bench [--keep FOLDER] [--large FOLDER] [--pairs N] [GROUP]. GROUP is one of the names below; without, all run
- * but those that take long. Files are made below /tmp and removed, or in FOLDER; the largest, of 2 GB each, are kept in
- * the folder after --large and used again. */
+ * Usage: bench [--keep FOLDER] [--large FOLDER] [--pairs N] [GROUP]. GROUP is one of the names below; without it, all
+ * groups run except the long ones. Files are created below /tmp and removed, or kept in FOLDER. The largest, 2 GB each,
+ * are kept in the folder of --large and reused. */
 #include "bench.h"
 
 #include <ftw.h>
@@ -22,7 +22,7 @@ static int remove_one(const char *path, const struct stat *st, int type, struct 
 static const struct {
     const char *name;
     void (*run)(const image *plane, patches *p);
-    bool long_one; /* only where it is named */
+    bool long_one; /* runs only if named */
 } groups[] = { { "memory", bench_memory, false },   { "layouts", bench_layouts, false },
                { "codings", bench_codings, false }, { "shards", bench_shards, false },
                { "volume", bench_volume, false },   { "opening", bench_opening, false },
@@ -30,7 +30,7 @@ static const struct {
                { "delays", bench_delays, false },   { "cold", bench_cold, true },
                { "large", bench_large, true },      { "strips", bench_strips, true } };
 
-/* The group, or NULL for all. */
+/* Returns the group, or NULL for all. */
 static const char *take_arguments(int argc, char **argv, const char **keep)
 {
     const char *only = NULL;

@@ -12,7 +12,7 @@
 #define PATCHES "patches/s"
 #define MEGABYTE (1024.0 * 1024.0)
 #define SLACK_MB 64.0
-#define NUMPY_MEMMAP 122000.0 /* patches a second, on the machine where the demand was made */
+#define NUMPY_MEMMAP 122000.0 /* patches per second on the reference machine */
 
 static float *expected_patches(const image *from, const patches *p, double *seconds)
 {
@@ -27,7 +27,7 @@ static void close_stack(mt_stack *stack, mt_context *context)
     mt_context_free(context);
 }
 
-/* How many times slower than the bare loop a demand allows, as a part of its rate. */
+/* A demand of at most x times the time of the bare loop, as a fraction of its rate. */
 #define TIMES(x) (1.0 / (x))
 
 void bench_memory(const image *plane, patches *p)
@@ -55,7 +55,7 @@ void bench_memory(const image *plane, patches *p)
     free(expected);
 }
 
-/* What is read where nothing is cached: each row of each patch, one pread for each chunk that it touches. */
+/* Reads without a cache: each row of each patch, one pread per chunk it touches. */
 typedef struct row_reads {
     int fd;
     const patches *p;
@@ -155,7 +155,7 @@ void bench_layouts(const image *plane, patches *p)
     write_tiff_tiles("tiles.tif", plane, &c);
     write_zarr("raw.zarr", plane, &c, TILE);
     chunks_free(&c);
-    sync(); /* or else the disk is busy meanwhile */
+    sync(); /* else writeback disturbs the measurement */
     for (size_t i = 0; i < sizeof layouts / sizeof *layouts; i++)
         bench_layout(&layouts[i], strcmp(layouts[i].path, "plane.raw") ? &other : &raw, p, expected,
                      layouts[i].tile ? from_tiles : gather);
@@ -182,7 +182,7 @@ double time_decoding(const chunks *c)
     return took;
 }
 
-/* A batch that decodes: each chunk once, at the rate of the bare codec. */
+/* A batch that decodes each chunk once, at the rate of the bare codec. */
 static void bench_batch(const char *name, const char *path, patches *p, const float *expected, const chunks *c,
                         double gather, double from_chunks)
 {
@@ -244,7 +244,7 @@ void bench_codings(const image *plane, patches *p)
         else
             write_tiff_tiles(rows[i].path, plane, &c);
         image lossy = { .ndim = 2, .shape = { PLANE, PLANE } };
-        if (rows[i].how == JPEG) { /* what the bare codec makes of it is what is expected */
+        if (rows[i].how == JPEG) { /* expect the output of the bare codec */
             uint8_t *tile = malloc(c.raw_size);
             lossy.pixels = malloc((size_t)PLANE * PLANE * sizeof *lossy.pixels);
             for (size_t k = 0; k < c.n; k++) {
@@ -321,7 +321,7 @@ void bench_shards(const image *plane, patches *p)
     free(expected);
 }
 
-/* Opens a few times; the best time, and what memory is held. */
+/* Opens several times: the best time, and the memory held. */
 static double time_open(const char *path, const char *part, double *megabytes)
 {
     double best = 1e9;
@@ -358,10 +358,10 @@ void bench_opening(const image *plane, patches *p)
     print_value("Zarr of 1,000,000 chunks", many, "ms", 2 * few + 0.5);
     print_value("  memory held", memory, "MiB", 0);
     print_value("one array of a group of 1,000", time_open("group.zarr", "array0500", &memory), "ms", 0);
-    print_value("TIFF of 100,000 pages that nothing describes", time_open("pages.tif", NULL, &memory), "ms", 1000);
-    print_value("  memory held for a page", memory * MEGABYTE / (double)pages, "bytes", 100);
+    print_value("TIFF of 100,000 pages, not described", time_open("pages.tif", NULL, &memory), "ms", 1000);
+    print_value("  memory held per page", memory * MEGABYTE / (double)pages, "bytes", 100);
     print_value("TIFF of 100,000 pages, described", time_open("shaped.tif", NULL, &memory), "ms", 1000);
-    print_value("  memory held for a page", memory * MEGABYTE / (double)pages, "bytes", 100);
+    print_value("  memory held per page", memory * MEGABYTE / (double)pages, "bytes", 100);
     double start = now();
     mt_error err = MT_ERROR_INIT;
     mt_names *names;

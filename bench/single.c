@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* One patch a call: out of memory, and out of files that are in the page cache but larger than ours. */
+/* One patch per call: from memory, and from files in the page cache that exceed our cache. */
 #include "bench.h"
 
 #include <fcntl.h>
@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 #define PATCHES "patches/s"
-#define SMALL_CACHE ((int64_t)8 << 20) /* a quarter of the file */
+#define SMALL_CACHE ((int64_t)8 << 20) /* bytes: a quarter of the file */
 
 static void print_single(const char *what, mt_stack *stack, mt_context *context, patches *p, const float *expected,
                          const char *limit_name, double limit, double demand)
@@ -19,7 +19,7 @@ static void print_single(const char *what, mt_stack *stack, mt_context *context,
     mt_context_free(context);
 }
 
-/* A copy in C out of a mapping that is there already. */
+/* Times a plain copy from an existing mapping. */
 static double time_mapped(const image *plane, patches *p)
 {
     size_t bytes = (size_t)PLANE * PLANE * sizeof(uint16_t);
@@ -58,18 +58,18 @@ void bench_single(const image *plane, patches *p)
         const char *name, *path, *part;
     } files[] = { { "NPY", "plane.npy", "" },
                   { "TIFF strips", "strips.tif", "" },
-                  { "HDF5 contiguous", "plane.h5", "#contiguous" } }; /* that bench/python/files.py writes */
+                  { "HDF5 contiguous", "plane.h5", "#contiguous" } }; /* written by bench/python/files.py */
     const mt_open_options options = { .struct_size = sizeof options, .axes = "YX" };
     float *expected = malloc(p->n * p->elements * sizeof *expected);
     gather_patches(plane, p, expected);
-    print_title("one patch of 64 x 64 a call");
+    print_title("one patch of 64 x 64 per call");
     bench_memory_rows(plane, p, expected);
 
     write_raw("bare.raw", plane, 0);
     write_npy("plane.npy", plane);
     write_tiff_strips("strips.tif", plane);
     sync();
-    print_title("one patch of 64 x 64 a call, out of unchunked files four times as large as the cache");
+    print_title("one patch of 64 x 64 per call, from unchunked files four times as large as the cache");
     double mapped = (double)p->n / time_mapped(plane, p);
     print_rate("copy out of a mapping", mapped, PATCHES, NULL, 0, 0);
     for (size_t i = 0; i < sizeof files / sizeof *files; i++) {

@@ -202,8 +202,8 @@ typedef struct gathering {
     const image *from;
     const patches *p;
     float *out;
-    int64_t side;     /* of chunks, or 0 */
-    uint8_t **chunks; /* each a copy of its part of the image */
+    int64_t side;     /* side of chunks, or 0 */
+    uint8_t **chunks; /* a copy of each part of the image */
 } gathering;
 
 static void gather(void *argument)
@@ -234,7 +234,7 @@ double gather_patches(const image *from, const patches *p, float *out)
 
 static int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
 
-/* The rows of a patch from one chunk; 2-D patches are one plane. */
+/* Gathers the rows of a patch from one chunk; 2-D patches have one plane. */
 static void gather_part(const gathering *g, const int64_t *at, const int64_t *from, const int64_t *to, float *out)
 {
     int64_t side = g->side, grid[3] = { 1, 1, 1 }, chunk = 0;

@@ -99,7 +99,7 @@ mt_status record_reads(void *user, mt_store **store, mt_error *err)
     return MT_OK;
 }
 
-/* Requests in the order in which they came, which is that in which they are due. */
+/* Requests in order of arrival, which is that of their due times. */
 typedef struct late {
     mt_request *request;
     double due;
@@ -127,7 +127,7 @@ static void sleep_until(double when)
         ;
 }
 
-/* By the store below, in this thread. */
+/* Answers a request from the inner store, in this thread. */
 static void answer(delayer *d, mt_request *r)
 {
     mt_request own = { .key = r->key, .kind = r->kind, .offset = r->offset, .size = r->size, .out = r->out };
@@ -221,7 +221,7 @@ mt_status delay_reads(void *user, mt_store **store, mt_error *err)
     if (pthread_create(&d->thread, NULL, answer_late, d) != 0) {
         mt_store_close(*store);
         free(d);
-        return mt_fail(err, MT_E_IO, "bench: no thread");
+        return mt_fail(err, MT_E_IO, "bench: cannot start a thread");
     }
     *store = &d->base;
     return MT_OK;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* One codec, FUZZ_CODEC. The first bytes of the input choose its parameters and the room for what comes out. */
+/* One codec, FUZZ_CODEC. The first bytes of the input choose its parameters and the output size. */
 #include "codec/codec.h"
 #include "codec/params.h"
 
@@ -10,7 +10,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 #define HEAD 8
 
-/* All parameters that there are: a codec looks at its own. */
+/* The parameters of all codecs. */
 typedef union params {
     mt_element_params element;
     mt_filter_params filter;
@@ -98,7 +98,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         return 0;
     params p = make_params(data);
     size_t capacity = (size_t)data[5] | (size_t)data[6] << 8, written = 0;
-    /* Exactly as large: the sanitizer sees what is written behind it. */
+    /* Exact size, so that the sanitizer detects writes past the end. */
     uint8_t *out = malloc(capacity ? capacity : 1);
     mt_error err = MT_ERROR_INIT;
     if (out && codec->decode(&p, data + HEAD, size - HEAD, out, capacity, &written, scratch, &err) == MT_OK &&

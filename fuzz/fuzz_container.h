@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* A container over a store of a fuzz target. */
+/* A container over the store of a fuzz target. */
 #ifndef MT_FUZZ_CONTAINER_H
 #define MT_FUZZ_CONTAINER_H
 
@@ -10,7 +10,7 @@
 
 static const mt_selection fuzz_all = { .text = "", .path = "", .series = -1, .level = -1 };
 
-/* Takes the store over. head is NULL of a folder; NULL where the container does not open. options name the format. */
+/* Takes ownership of the store. head is NULL for a folder. Returns NULL if opening fails. options name the format. */
 static mt_container *open_fuzz(mt_store *store, const char *key, const char *name, const uint8_t *head, size_t size,
                                const mt_open_options *options)
 {

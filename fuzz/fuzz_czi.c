@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* CZI: the default image, the same through masks and with a depth, and what is attached. */
+/* CZI: the default image, the same with masks and as a depth view, and attachments. */
 #include "fuzz_file.h"
 
 #include "fuzz_container.h"

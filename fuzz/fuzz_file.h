@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* A file in memory: opened, and a patch at its first and its last corner read, within tight limits. */
+/* Opens a file in memory and reads a patch at its first and last corner, with tight limits. */
 #ifndef MT_FUZZ_FILE_H
 #define MT_FUZZ_FILE_H
 
@@ -15,7 +15,7 @@ static void read_corner(mt_stack *stack, const int64_t *coords)
         return;
 }
 
-/* With axes, if the file does not name them. */
+/* Opens with axes if the file does not name them. */
 static mt_status open_named(mt_context *context, const char *name, const uint8_t *data, size_t size,
                             const mt_open_options *given, mt_stack **out)
 {

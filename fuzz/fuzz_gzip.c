@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* A gzip object in memory, with room for few restart points: read backwards in pieces, it has the bytes that it has when
- * it is read forwards. */
+/* A gzip object in memory with few restart points: reading it backwards in pieces gives the same bytes as reading it
+ * forwards. */
 #include "store/zip.h"
 
 #include "cache/cache.h"

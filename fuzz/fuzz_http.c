@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The head of a response: the first four bytes choose what was asked for, the rest are lines. What the plan takes must be
- * what was asked for. */
+/* The head of a response: the first four bytes choose the request, the rest are header lines. An accepted response must
+ * match the request. */
 #include "base/env.h"
 #include "store/http/response.h"
 

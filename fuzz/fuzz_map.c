@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* A saved map without its head, whose checksum would keep all mutations out, and a corner of the image that it makes of
- * its own bytes. Seeds were saved of objects of 65,536 bytes. */
+/* A saved map without its head, whose checksum would reject all mutations; reads a corner of its image. Seeds refer to
+ * objects of 65,536 bytes. */
 #include "codec/codec.h"
 #include "format/saved/saved.h"
 
@@ -28,7 +28,7 @@ static uint8_t *add_head(const uint8_t *data, size_t size)
     return bytes;
 }
 
-/* Each object, whatever its name, is the input with zeros behind it: so identities can be right. */
+/* Every object is the input padded with zeros, so that identities can match. */
 enum { OBJECT_BYTES = 65536 };
 
 typedef struct fuzz_store {

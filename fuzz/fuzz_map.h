@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* A chunk map: checked, and a corner of it read. */
+/* Checks a chunk map and reads a corner of it. */
 #ifndef MT_FUZZ_MAP_H
 #define MT_FUZZ_MAP_H
 
@@ -8,7 +8,7 @@
 
 #include <stdlib.h>
 
-/* A box of at most 8 elements along each dimension, which begins before the image. */
+/* Reads a box of at most 8 elements along each dimension, which begins before the image. */
 static void read_corner(mt_context *context, const mt_chunk_map *map)
 {
     mt_image image;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The input is the description of the first of three pages: OME-XML, ImageJ, shaped. */
+/* The input is the ImageDescription of the first of three pages: OME-XML, ImageJ, tifffile. */
 #include "fuzz_file.h"
 
 #include <stdlib.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* What S3 and its tools write: listings, failures, files of profiles. */
+/* Documents of S3 and its tools: listings, errors, profile files. */
 #include "store/s3/documents.h"
 #include "store/s3/ini.h"
 

@@ -7,7 +7,7 @@ static size_t count(const mt_xml *element)
 {
     size_t n = 1;
     for (const mt_xml *child = element->first_child; child; child = child->next_sibling)
-        n += count(child); /* as deep as max_xml_depth */
+        n += count(child); /* recursion is bounded by max_xml_depth */
     return n;
 }
 

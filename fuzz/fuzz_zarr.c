@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Zarr: a metadata document, and behind a zero byte each: the bytes of every chunk, then the attributes.
+/* Zarr: a metadata document, the bytes of every chunk, and the attributes, separated by zero bytes.
  *
- * The store holds the document as zarr.json, or as .zarray if it speaks of chunks in the way of version 2. */
+ * The store holds the document as zarr.json, or as .zarray if it has the member chunks of version 2. */
 #include "fuzz_container.h"
 #include "fuzz_map.h"
 

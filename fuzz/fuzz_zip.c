@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* A zip archive in memory: opened, listed, and members read in part and whole. What the directory calls a size is what
- * is read, and a part is a part of the whole. */
+/* Opens and lists a zip archive in memory and reads members in part and whole. Sizes must match the directory, and
+ * parts must match the whole. */
 #include "store/zip.h"
 
 #include <stdio.h>

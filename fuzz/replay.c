@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Runs a fuzz target, without libFuzzer, on an empty input and on the files of the folders that are named. */
+/* Runs a fuzz target without libFuzzer on an empty input and on all files in the given folders. */
 #include <dirent.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -17,7 +17,7 @@ static int replay(const char *path)
     }
     long size = ftell(file);
     rewind(file);
-    /* An allocation of exactly this size lets sanitizers see a read behind the end. */
+    /* An exact allocation lets sanitizers detect reads past the end. */
     uint8_t *data = malloc(size > 0 ? (size_t)size : 1);
     int ok = data && size >= 0 && fread(data, 1, (size_t)size, file) == (size_t)size;
     if (ok)

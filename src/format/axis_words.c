@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Names of axes as files write them. */
+/* Names of axes as found in files. */
 #include "format/format.h"
 
 #include <string.h>

@@ -4,8 +4,7 @@
 
 #include <string.h>
 
-/* Blocks of raw data that is stored in one piece: large enough that a request costs little, small enough for a cache
- * near the processor. */
+/* Block size for contiguous raw data: large enough to make a request cheap, small enough for the L2 cache. */
 #define BLOCK_BYTES ((int64_t)128 << 10)
 
 mt_status mt_chunk_map_new(mt_env *env, mt_store *store, const char *format, mt_chunk_map **out, mt_error *err)
@@ -78,9 +77,9 @@ static mt_status check_axes(const mt_chunk_map *map, mt_error *err)
         return mt_fail(err, MT_E_CORRUPT, "%zu axes for %d dimensions", strlen(map->axes), map->ndim);
     for (int d = 0; d < map->ndim; d++) {
         if (!strchr("STCZYX?", map->axes[d]))
-            return mt_fail(err, MT_E_CORRUPT, "axis '%c' is none of STCZYX", map->axes[d]);
+            return mt_fail(err, MT_E_CORRUPT, "axis '%c' is not one of STCZYX", map->axes[d]);
         if (strchr("TZYX", map->axes[d]) && strchr(map->axes + d + 1, map->axes[d]))
-            return mt_fail(err, MT_E_CORRUPT, "axis %c stands there twice", map->axes[d]);
+            return mt_fail(err, MT_E_CORRUPT, "axis %c is given twice", map->axes[d]);
     }
     return MT_OK;
 }
@@ -110,7 +109,7 @@ static mt_status check_shape(const mt_chunk_map *map, mt_error *err)
         if (map->chunk_shape[d] < 1)
             return mt_fail(err, MT_E_CORRUPT, "dimension %d has chunks of size %lld", d,
                            (long long)map->chunk_shape[d]);
-        /* the end of the last chunk, too, must be a coordinate */
+        /* the end of the last chunk must be a valid coordinate, too */
         if (mt_add_i64(map->shape[d], map->chunk_shape[d], &elements))
             return mt_fail(err, MT_E_CORRUPT, "dimension %d has the size %lld", d, (long long)map->shape[d]);
         if (map->chunk_edges[d]) {
@@ -136,7 +135,7 @@ static mt_status check_chunk(const mt_chunk_map *map, mt_error *err)
         if (map->chunk_stride[d] < 0 || mt_mul_i64(map->chunk_shape[d] - 1, map->chunk_stride[d], &step) ||
             mt_add_i64(last, step, &last))
             return mt_fail(err, MT_E_CORRUPT, "the strides of dimension %d leave the chunk", d);
-    /* Blocks of data in one piece may have gaps between their rows: they are read by rows. */
+    /* Blocks of contiguous data may have gaps between rows: they are read row by row. */
     if (last >= elements && !map->contiguous)
         return mt_fail(err, MT_E_CORRUPT, "the strides leave the chunk");
     return MT_OK;
@@ -152,7 +151,7 @@ mt_status mt_chunk_map_check(const mt_chunk_map *map, mt_error *err)
     return check_chunk(map, err);
 }
 
-/* Data in one piece: a chunk is a run of whole rows, found by arithmetic. */
+/* Contiguous data: a chunk is a run of whole rows, located by arithmetic. */
 typedef struct piece {
     const char *key;
     uint64_t offset;
@@ -188,7 +187,8 @@ mt_status mt_chunk_map_contiguous(mt_chunk_map *map, const char *key, uint64_t o
         return mt_fail(err, MT_E_CORRUPT, "the image has more than 2^63 bytes");
     *p = (piece) { .key = copy, .offset = offset, .fortran_order = fortran_order };
 
-    /* From the fastest dimension on: whole ones while a block has room, then as much of one as fits, then 1. */
+    /* Starting with the fastest dimension: whole dimensions while they fit in a block, then as much of one as fits,
+     * then 1. */
     for (int i = 0; i < map->ndim; i++) {
         int d = fortran_order ? i : map->ndim - 1 - i;
         int64_t room = mt_max_i64(BLOCK_BYTES / size / run, 1);
@@ -196,7 +196,7 @@ mt_status mt_chunk_map_contiguous(mt_chunk_map *map, const char *key, uint64_t o
         map->chunk_stride[d] = map->chunk_shape[d] > 1 ? run : 0;
         run *= map->chunk_shape[d];
         if (map->chunk_shape[d] < map->shape[d])
-            run = INT64_MAX / size; /* no room: 1 along all slower dimensions */
+            run = INT64_MAX / size; /* full: 1 along all slower dimensions */
     }
     int64_t stride = size;
     for (int i = 0; i < map->ndim; i++) {
@@ -231,7 +231,7 @@ mt_status mt_chunk_map_check_size(const mt_chunk_map *map, mt_error *err)
     if (st)
         return st;
     for (int d = 0; d < map->ndim; d++)
-        needed *= (uint64_t)map->shape[d]; /* mt_chunk_map_contiguous has seen that it fits */
+        needed *= (uint64_t)map->shape[d]; /* mt_chunk_map_contiguous has checked for overflow */
     if (size < p->offset || size - p->offset < needed)
         return mt_fail(err, MT_E_CORRUPT, "the file has %llu bytes, its array needs %llu from byte %llu on",
                        (unsigned long long)size, (unsigned long long)needed, (unsigned long long)p->offset);

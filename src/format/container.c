@@ -11,7 +11,7 @@ static mt_status copy_text(mt_arena *arena, const char **text, mt_error *err)
     return *text ? MT_OK : MT_E_MEMORY;
 }
 
-/* Maps are made as long as the container lives, and the caller's options do not. */
+/* Maps may be made after the caller's options are gone. */
 static mt_status copy_options(mt_arena *arena, const mt_open_options *given, const mt_open_options **out, mt_error *err)
 {
     mt_open_options *o = mt_arena_alloc(arena, 1, sizeof *o, err);
@@ -68,7 +68,7 @@ void mt_container_close(mt_container *container)
     mt_arena_free(container->arena);
 }
 
-/* The format's name before its message. NULL from an arena is either of two failures: the error tells which. */
+/* Prefixes the message with the name of the format. NULL from an arena may mean two failures: the error holds which. */
 static mt_status name_format(const mt_container *container, mt_status st, mt_error *err)
 {
     if (st)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The list of formats, in the order in which they are tried: a line each. HDF5 comes after those that the first bytes tell,
- * for it may begin behind a user block, and is looked for there. */
+/* The formats in probing order, one line each. HDF5 comes after the formats with a signature at byte 0, because its own
+ * may follow a user block. */
 MT_FORMAT(npy)
 MT_FORMAT(czi)
 MT_FORMAT(tiff)

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* What no format takes, but can be named: an empty file, a pointer of Git LFS, images of formats that are not supported. */
+/* Files that are not supported but can be named in the error: empty files, Git LFS pointers, other image formats. */
 #include "format/format.h"
 
 #include <stdio.h>
 #include <string.h>
 
-/* A file is known by bytes at an offset of its head, or, without any, by its suffix alone. */
+/* A signature: bytes at an offset in the head, or, if there are none, the suffix alone. */
 typedef struct mark {
     size_t offset;
     const char *bytes;
@@ -16,7 +16,7 @@ typedef struct mark {
 
 #define MT_BYTES(text) text, sizeof text - 1
 
-/* Sources: of each format its own specification; pictures are no data that a folder of images should stumble over. */
+/* Sources: the specification of each format. Pictures are skipped when a folder of images is opened. */
 static const mark marks[] = {
     { 0, MT_BYTES("\xda\xce\xbe\x0a"), NULL, "Nikon ND2", MT_E_UNSUPPORTED },
     { 0, MT_BYTES("\x70\0\0\0"), ".lif", "Leica LIF", MT_E_UNSUPPORTED },
@@ -70,7 +70,7 @@ static mt_status refuse_file(const mt_source *source, mt_error *err)
     return MT_OK;
 }
 
-/* Whether the start of a document of the folder has both words. That there is none is no failure. */
+/* Whether the start of a document in the folder contains both words. A missing document is not an error. */
 static bool has_words(const mt_source *source, const char *document, const char *one, const char *other)
 {
     char key[1024], text[4097];

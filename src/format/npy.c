@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* NPY 1.0 to 3.0, by numpy/lib/format.py: magic, version, length, and a Python dict of three keys. It is parsed, never
- * evaluated; arrays of objects (pickles) are refused. */
+ * evaluated. Arrays of objects (pickles) are refused. */
 #include "base/reader.h"
 #include "format/format.h"
 
@@ -16,7 +16,7 @@ static mt_status probe(const mt_source *source, int *score, mt_error *err)
     return MT_OK;
 }
 
-/* The rest of the header's text; NUL behind it. */
+/* The remaining header text, NUL-terminated. */
 typedef struct scanner {
     const char *at;
 } scanner;
@@ -58,7 +58,7 @@ static bool take_word(scanner *s, const char *word)
     return true;
 }
 
-/* A decimal number, with Python 2's L behind it, perhaps. */
+/* A decimal number with an optional suffix L (Python 2). */
 static bool take_size(scanner *s, int64_t *out)
 {
     skip_space(s);
@@ -76,15 +76,15 @@ static bool take_size(scanner *s, int64_t *out)
 static mt_status take_shape(scanner *s, mt_chunk_map *map, mt_error *err)
 {
     if (!take(s, '('))
-        return mt_fail(err, MT_E_CORRUPT, "the shape is no tuple");
+        return mt_fail(err, MT_E_CORRUPT, "the shape is not a tuple");
     for (map->ndim = 0; !take(s, ')'); map->ndim++) {
         if (map->ndim == MT_MAX_DIMS)
             return mt_fail(err, MT_E_LIMIT, "more dimensions than max_dimensions (%d)", MT_MAX_DIMS);
         if (!take_size(s, &map->shape[map->ndim]))
-            return mt_fail(err, MT_E_CORRUPT, "the shape holds something else than sizes");
+            return mt_fail(err, MT_E_CORRUPT, "the shape contains an entry that is not a size");
         skip_space(s);
         if (!take(s, ',') && *s->at != ')')
-            return mt_fail(err, MT_E_CORRUPT, "the shape is no tuple of sizes");
+            return mt_fail(err, MT_E_CORRUPT, "the shape is not a tuple of sizes");
     }
     return MT_OK;
 }
@@ -111,16 +111,16 @@ static mt_status take_dtype(scanner *s, mt_chunk_map *map, mt_error *err)
     size_t n;
     skip_space(s);
     if (*s->at == '[')
-        return mt_fail(err, MT_E_UNSUPPORTED, "structured arrays are not read");
+        return mt_fail(err, MT_E_UNSUPPORTED, "structured arrays are not supported");
     if (!take_string(s, &text, &n) || n < 2)
-        return mt_fail(err, MT_E_CORRUPT, "descr is no type");
+        return mt_fail(err, MT_E_CORRUPT, "descr is not a type");
     if (memchr(text, 'O', n))
-        return mt_fail(err, MT_E_UNSUPPORTED, "arrays of Python objects (pickles) are not read");
+        return mt_fail(err, MT_E_UNSUPPORTED, "arrays of Python objects (pickles) are not supported");
     if (memchr(text, 'c', n))
-        return mt_fail(err, MT_E_UNSUPPORTED, "complex numbers are not read");
+        return mt_fail(err, MT_E_UNSUPPORTED, "complex numbers are not supported");
     map->dtype = n == 3 && strchr("<>|=", text[0]) ? find_dtype(text[1], text[2]) : (mt_dtype)0;
     if (!map->dtype)
-        return mt_fail(err, MT_E_UNSUPPORTED, "the type '%.*s' is not read", (int)(n < 32 ? n : 32), text);
+        return mt_fail(err, MT_E_UNSUPPORTED, "the type '%.*s' is not supported", (int)(n < 32 ? n : 32), text);
     map->swap =
         mt_dtype_size(map->dtype) > 1 && (text[0] == '>') != mt_host_big_endian() && text[0] != '=' && text[0] != '|';
     return MT_OK;
@@ -133,20 +133,21 @@ static mt_status take_item(scanner *s, mt_chunk_map *map, bool *fortran, int *se
     const char *key;
     size_t n;
     if (!take_string(s, &key, &n) || !take(s, ':'))
-        return mt_fail(err, MT_E_CORRUPT, "the header is no dict");
+        return mt_fail(err, MT_E_CORRUPT, "the header is not a dict");
     int which = n == 5 && memcmp(key, "descr", n) == 0            ? DESCR
                 : n == 13 && memcmp(key, "fortran_order", n) == 0 ? ORDER
                 : n == 5 && memcmp(key, "shape", n) == 0          ? SHAPE
                                                                   : 0;
     if (which == 0 || (*seen & which))
-        return mt_fail(err, MT_E_CORRUPT, "the header has a key '%.*s' too many", (int)(n < 32 ? n : 32), key);
+        return mt_fail(err, MT_E_CORRUPT, "the header has an unknown or repeated key '%.*s'", (int)(n < 32 ? n : 32),
+                       key);
     *seen |= which;
     if (which == DESCR)
         return take_dtype(s, map, err);
     if (which == SHAPE)
         return take_shape(s, map, err);
     *fortran = take_word(s, "True");
-    return *fortran || take_word(s, "False") ? MT_OK : mt_fail(err, MT_E_CORRUPT, "fortran_order is no bool");
+    return *fortran || take_word(s, "False") ? MT_OK : mt_fail(err, MT_E_CORRUPT, "fortran_order is not a bool");
 }
 
 static mt_status parse_header(const char *text, mt_chunk_map *map, bool *fortran, mt_error *err)
@@ -154,7 +155,7 @@ static mt_status parse_header(const char *text, mt_chunk_map *map, bool *fortran
     scanner s = { text };
     int seen = 0;
     if (!take(&s, '{'))
-        return mt_fail(err, MT_E_CORRUPT, "the header is no dict");
+        return mt_fail(err, MT_E_CORRUPT, "the header is not a dict");
     while (!take(&s, '}')) {
         mt_status st = take_item(&s, map, fortran, &seen, err);
         if (st)
@@ -173,7 +174,7 @@ static mt_status load_header(const mt_source *source, mt_arena *arena, char **te
     mt_read_skip(&r, 6);
     uint8_t major = mt_read_u8(&r), minor = mt_read_u8(&r);
     if (major < 1 || major > 3 || minor != 0)
-        return mt_fail(err, MT_E_UNSUPPORTED, "version %d.%d of the format is not read", major, minor);
+        return mt_fail(err, MT_E_UNSUPPORTED, "version %d.%d of the format is not supported", major, minor);
     size_t length = major == 1 ? mt_read_u16(&r) : mt_read_u32(&r);
     if (r.failed)
         return mt_fail(err, MT_E_CORRUPT, "the file ends inside its header");

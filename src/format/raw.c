@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Raw pixels, of which the caller says all: only opened when asked for by name. */
+/* Raw pixels, described by the caller. Opened only if the format is given by name. */
 #include "base/reader.h"
 #include "format/format.h"
 
@@ -15,7 +15,7 @@ static mt_status check_options(const mt_source *source, mt_error *err)
 {
     const mt_open_options *o = source->options;
     if (source->folder)
-        return mt_fail(err, MT_E_ARGUMENT, "a folder is no raw file");
+        return mt_fail(err, MT_E_ARGUMENT, "a folder is not a raw file");
     if (mt_dtype_size(o->raw_dtype) == 0 || !o->raw_shape || o->raw_ndim < 1 || o->raw_ndim > MT_MAX_DIMS)
         return mt_fail(err, MT_E_ARGUMENT, "a raw file needs raw_dtype, raw_shape and raw_ndim (1 to %d)", MT_MAX_DIMS);
     if (o->raw_offset < 0)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* What users are told of an image besides its pixels: warnings, and what is missing. */
+/* Remarks about an image for users: warnings and missing files or frames. */
 #include "format/format.h"
 
 #include <stdarg.h>
@@ -22,7 +22,7 @@ static mt_status add(mt_arena *arena, mt_texts *texts, const char *text, mt_erro
 static void print(char *text, const char *format, va_list args)
 {
     vsnprintf(text, LONGEST, format, args);
-    for (; *text; text++) /* names from files: control characters would break the line */
+    for (; *text; text++) /* control characters in names from files would break the line */
         if ((unsigned char)*text < 0x20 || *text == 0x7f)
             *text = '?';
 }

@@ -50,7 +50,7 @@ mt_status mt_selection_parse(mt_arena *arena, const char *text, mt_selection *ou
             return mt_fail(err, MT_E_ARGUMENT, "\"%.*s\": levels, series and scenes count from 0", (int)n, item);
         if (n == 0 || *out->path)
             return mt_fail(err, MT_E_ARGUMENT, "part \"%s\" is not of the form path&series=0&level=0", text);
-        size_t slashes = strspn(item, "/"); /* "#/group/array" is "#group/array" */
+        size_t slashes = strspn(item, "/"); /* "#/group/array" is the same as "#group/array" */
         out->path = mt_arena_strndup(arena, item + slashes, n - (slashes < n ? slashes : n), err);
         if (!out->path)
             return MT_E_MEMORY;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Units as files write them. */
+/* Units as found in files. */
 #include "format/format.h"
 
 #include <string.h>
@@ -39,7 +39,7 @@ static const struct {
     { "h", "hour" },
 };
 
-/* The unit of n letters that are a whole word: in any case, in the plural, and with "metre" for "meter". */
+/* Finds the unit of a word of n letters in any case, singular or plural, with "metre" or "meter". */
 static const char *find_word(const char *text, size_t n)
 {
     char word[16];

@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Attributes of electron microscopy: resolution or voxel_size, offset and units (CREMI, gunpowder, funlib.persistence). */
+/* Attributes used in electron microscopy: resolution or voxel_size, offset and units (CREMI, gunpowder,
+ * funlib.persistence). */
 #include "format/format.h"
 
 #include <math.h>
 #include <string.h>
 
-/* Fewer entries than dimensions are for the spatial ones, which are the last unless names say otherwise. */
+/* If there are fewer entries than dimensions, they describe the spatial ones: the last unless named otherwise. */
 static void choose_dims(const mt_voxels *voxels, const mt_chunk_map *map, int *dims)
 {
-    int n = 0, spatial[MT_MAX_DIMS];
+    int n = 0, spatial[MT_MAX_DIMS] = { 0 };
     for (int d = 0; d < map->ndim; d++)
         if (strchr("ZYX?", map->axes[d]))
             spatial[n++] = d;
@@ -16,7 +17,7 @@ static void choose_dims(const mt_voxels *voxels, const mt_chunk_map *map, int *d
         dims[i] = n == voxels->n ? spatial[i] : map->ndim - voxels->n + i;
 }
 
-/* Without names two entries are for Y and X, and three for Z, Y and X. */
+/* Without names, two entries describe Y and X, three describe Z, Y and X. */
 static void name_spatial(mt_chunk_map *map, int n)
 {
     static const char zyx[] = "ZYX";

@@ -8,20 +8,20 @@
 
 #define LARGEST_BLOCK ((size_t)64 << 10)
 #define SMALLEST_BLOCK ((size_t)4 << 10)
-#define MOST_AHEAD ((size_t)1 << 20) /* of one read */
+#define MOST_AHEAD ((size_t)1 << 20) /* bytes of one read */
 #define OBJECT_BYTES ((size_t)4 << 20)
 #define TOTAL_BYTES ((size_t)16 << 20)
 #define KEPT_BYTES ((size_t)1 << 20)
 #define SLOW_PIECES 512
 #define FAST_PIECES 64
-#define SLOW_OBJECTS 1024 /* of a slow store, and of others: powers of two; all are forgotten when three quarters */
-#define FAST_OBJECTS 256  /* are in use */
+#define SLOW_OBJECTS 1024 /* slots for a slow store and for others: powers of two; all objects are dropped when */
+#define FAST_OBJECTS 256  /* three quarters are in use */
 
 typedef struct blocks {
     mt_store base;
     mt_store *inner;
-    mt_lock lock;     /* of what follows */
-    mt_pieces *table; /* NULL: dropped */
+    mt_lock lock;     /* guards the fields below */
+    mt_pieces *table; /* NULL after mt_blocks_drop */
     size_t block;     /* bytes, a power of two */
     size_t most_ahead;
 } blocks;
@@ -30,16 +30,16 @@ static blocks *blocks_of(mt_store *store) { return (blocks *)(void *)store; }
 
 /* The functions with _locked in their names are called with the lock held. */
 
-/* What is to be read of an object so that some bytes are known. */
+/* A planned read of an object. */
 typedef struct plan {
-    mt_request_kind kind; /* MT_READ_SOME where the size is not known */
+    mt_request_kind kind; /* MT_READ_SOME if the size is not known */
     uint64_t start;
     size_t size;
-    uint64_t object_size; /* where it is known */
+    uint64_t object_size; /* if known */
 } plan;
 
-/* Whole blocks around [offset, offset + size); twice what was read last where that goes on. False: there is nothing to
- * read, or (of a range, which must be whole) it ends behind the object. */
+/* Plans whole blocks around [offset, offset + size), or twice the last read if this one continues it. False: there is
+ * nothing to read, or a range extends beyond the object. */
 static bool plan_locked(blocks *b, const char *key, mt_request_kind kind, uint64_t offset, size_t size, plan *out)
 {
     uint32_t i = mt_pieces_find(b->table, key);
@@ -61,7 +61,7 @@ static bool plan_locked(blocks *b, const char *key, mt_request_kind kind, uint64
     return true;
 }
 
-/* Remembers what a request on the inner store brought. bytes (room of them) are taken over, and may be NULL. */
+/* Records the outcome of a request on the inner store. Takes ownership of bytes, of room bytes, or NULL. */
 static void learn(blocks *b, const mt_request *r, uint64_t start, uint8_t *bytes, size_t room)
 {
     mt_lock_take(&b->lock);
@@ -95,7 +95,7 @@ static mt_status fail_missing(const char *key, mt_error *err)
     return mt_fail(err, MT_E_NOT_FOUND, "%s: no such file", key);
 }
 
-/* Reads by plan, and copies what of it lies in [offset, offset + size) to out; *n_read bytes. */
+/* Reads by plan and copies the part in [offset, offset + size) to out: *n_read bytes. */
 static mt_status fetch(blocks *b, const char *key, const plan *p, uint64_t offset, uint8_t *out, size_t size,
                        size_t *n_read, mt_error *err)
 {
@@ -113,10 +113,10 @@ static mt_status fetch(blocks *b, const char *key, const plan *p, uint64_t offse
     return st;
 }
 
-/* What the table says of a place. */
+/* What the table knows about a range. */
 typedef struct answer {
     bool dropped, is_missing, planned;
-    size_t n; /* bytes that were copied */
+    size_t n; /* bytes copied */
     plan plan;
 } answer;
 
@@ -135,7 +135,8 @@ static answer look_up(blocks *b, const char *key, uint64_t offset, uint8_t *out,
     return a;
 }
 
-/* One range, from what is known and in blocks. What lies behind the end is left to the inner store, which says so. */
+/* Reads one range from known bytes and in blocks. A range beyond the end is left to the inner store, which reports
+ * it. */
 static mt_status read_range(blocks *b, const char *key, const mt_range *range, mt_error *err)
 {
     uint8_t *out = range->out;
@@ -178,7 +179,7 @@ static mt_status blocks_size(mt_store *store, const char *key, uint64_t *out, mt
             return fail_missing(key, err);
         if (i != MT_NO_OBJECT)
             return MT_OK;
-        if (again) /* forgotten already */
+        if (again) /* dropped meanwhile */
             return mt_store_size(b->inner, key, out, err);
         size_t n;
         mt_status st = fetch(b, key, &(plan) { MT_READ_SOME, 0, b->block, 0 }, 0, NULL, 0, &n, err);
@@ -187,7 +188,7 @@ static mt_status blocks_size(mt_store *store, const char *key, uint64_t *out, mt
     }
 }
 
-/* The part of an object that a request is for, whose size is known. False: what is known does not tell. */
+/* The range of a request in an object. False if it depends on an unknown size. */
 static bool bound_locked(const mt_known_object *o, const mt_request *r, uint64_t *offset, size_t *size)
 {
     uint64_t left = r->offset < o->size ? o->size - r->offset : 0;
@@ -204,7 +205,7 @@ static bool bound_locked(const mt_known_object *o, const mt_request *r, uint64_t
     return r->kind != MT_READ_WHOLE || o->size <= r->size;
 }
 
-/* Answers from what is known; false where that does not do. */
+/* Answers from known bytes; false if they do not suffice. */
 static bool answer_locked(blocks *b, mt_request *r)
 {
     uint32_t i = mt_pieces_find(b->table, r->key);
@@ -253,17 +254,17 @@ static bool blocks_read_now(mt_store *store, const char *key, const mt_range *ra
     return done;
 }
 
-/* A request on the inner store on behalf of one on the front. */
+/* An inner request made for an outer one. */
 typedef struct errand {
     mt_request inner;
     mt_request *outer;
     blocks *blocks;
-    uint8_t *bytes; /* of plan.size, or NULL: read to where the outer request wants it */
+    uint8_t *bytes; /* buffer of plan.size bytes; NULL: reads into the buffer of the outer request */
     plan plan;
-    size_t known; /* bytes at the start of the outer request that it has already */
+    size_t known; /* bytes at the start of the outer request that are filled already */
 } errand;
 
-/* The bytes of a request that was passed on as it is, in memory of our own. NULL: not worth it. */
+/* Copies the bytes of a request that was passed on. NULL: too large, or out of memory. */
 static uint8_t *copy_result(const blocks *b, const mt_request *r)
 {
     void *copy;
@@ -320,8 +321,7 @@ static void finish_errand(mt_request *inner)
     outer->done(outer);
 }
 
-/* Answers a request from the table, or plans what is to be read for it: whole blocks, behind what is known of its
- * beginning. */
+/* Answers a request from the table, or plans a read of whole blocks for the unknown rest. */
 typedef enum outlook { ANSWERED, PLANNED, PASSED_ON } outlook;
 
 static outlook look_ahead(blocks *b, mt_request *r, errand *e)
@@ -340,7 +340,7 @@ static outlook look_ahead(blocks *b, mt_request *r, errand *e)
     return found;
 }
 
-/* What is not planned, or where there is no memory for it, is asked for as it is. */
+/* A request without a plan, or for lack of memory, is passed on unchanged. */
 static void blocks_submit(mt_store *store, mt_request *r)
 {
     blocks *b = blocks_of(store);

@@ -8,12 +8,12 @@
 
 #define BUCKETS 1024
 
-/* A read that was noted, and what it brought. */
+/* A recorded read and its outcome. */
 typedef struct mt_noted {
     mt_request request;
     mt_store *store;
     uint64_t hash;
-    char *key; /* the request's */
+    char *key; /* owned copy of the key */
     bool done;
     struct mt_noted *next;
 } noted;
@@ -105,7 +105,7 @@ static mt_status need_buckets(mt_collector *c, mt_error *err)
     return st;
 }
 
-/* Notes a read, unless another thread has done so meanwhile. */
+/* Records a read, unless another thread has done so meanwhile. */
 static mt_status note(mt_collector *c, mt_store *store, const mt_request *r, uint64_t hash, mt_error *err)
 {
     noted *n, *other;
@@ -126,7 +126,7 @@ static mt_status note(mt_collector *c, mt_store *store, const mt_request *r, uin
     return st ? st : mt_fail(err, MT_WAIT, "%s: to be read", r->key);
 }
 
-/* Answers a request out of what has been read, or notes it. */
+/* Answers a request from the outcomes, or records it. */
 static mt_status answer(mt_collector *c, mt_store *store, mt_request *r, mt_error *err)
 {
     uint64_t hash = hash_request(store, r);
@@ -147,7 +147,7 @@ static mt_status answer(mt_collector *c, mt_store *store, mt_request *r, mt_erro
     return MT_OK;
 }
 
-/* Even if the first range has to be waited for, the others are noted, too. */
+/* Records all ranges, even if the first one would wait. */
 mt_status mt_collect_read(mt_store *store, const char *key, const mt_range *ranges, size_t n, mt_error *err)
 {
     mt_status st;
@@ -162,10 +162,10 @@ mt_status mt_collect_read(mt_store *store, const char *key, const mt_range *rang
     return st;
 }
 
-/* The size of a local file is at hand. */
+/* Local files have known sizes. */
 static bool knows_sizes(const mt_store *store) { return store->ops->read_now && !store->costs.is_slow; }
 
-/* The tail, or what the object has of its first bytes. */
+/* Reads the tail, or the first bytes. */
 mt_status mt_collect_end(mt_store *store, mt_request *end, mt_error *err)
 {
     if (!knows_sizes(store))
@@ -199,7 +199,7 @@ size_t mt_collect_fetch(mt_collector *collector)
             if (w.io)
                 mt_waiting_submit(&w, each->store, &each->request);
             else
-                (void)!mt_store_perform(each->store, &each->request, 1, NULL); /* its outcome is in the request */
+                (void)!mt_store_perform(each->store, &each->request, 1, NULL); /* the outcome is in the request */
             each->done = true;
             n++;
         }

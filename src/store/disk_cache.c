@@ -12,8 +12,8 @@
 #include <string.h>
 
 #define MIN_BYTES ((uint64_t)16 << 20)
-#define WINDOW (32 * MT_DISK_BLOCK) /* read at once */
-#define MAX_TEXT 6000               /* bytes of what names a block */
+#define WINDOW (32 * MT_DISK_BLOCK) /* bytes of one read */
+#define MAX_TEXT 6000               /* bytes of the text that identifies a block */
 #define HEAD 24                     /* magic, checksum, bytes of the text, bytes of the block */
 #define FOLDERS 256
 #define PATH_ROOM 3000
@@ -23,8 +23,8 @@ struct mt_disk_cache {
     mt_env *env;
     char *folder;
     uint64_t most;
-    _Atomic uint64_t bytes;  /* in the folder, as far as is known */
-    _Atomic bool has_failed; /* to write: no more is written */
+    _Atomic uint64_t bytes;  /* estimated bytes in the folder */
+    _Atomic bool has_failed; /* a write failed: no more writes */
     _Atomic bool is_trimming;
 };
 
@@ -34,7 +34,7 @@ typedef struct cached_store {
     mt_store *inner;
 } cached_store;
 
-/* A block, and the file of it. */
+/* A block and its file. */
 typedef struct block {
     char path[PATH_ROOM];
     char text[MAX_TEXT];
@@ -43,7 +43,7 @@ typedef struct block {
 
 static cached_store *cached_of(mt_store *store) { return (cached_store *)(void *)store; }
 
-/* FNV-1a over words of 8 bytes, folded. Finds torn and broken files; does not protect against those who mean it. */
+/* FNV-1a over words of 8 bytes, folded. Detects torn and damaged files, not tampering. */
 static uint64_t add_checksum(uint64_t h, const void *bytes, size_t n)
 {
     const uint8_t *at = bytes;
@@ -62,8 +62,8 @@ static void store_le(uint8_t *out, uint64_t value, int n)
         out[i] = (uint8_t)(value >> (8 * i));
 }
 
-/* False where the names are too long for the cache. Signatures in a query change, and the ETag says that the bytes are
- * the same; without it, the same date and size under another query may well be another object. */
+/* False if the names are too long for the cache. Signatures in a query change, while the ETag shows that the bytes are
+ * equal; without an ETag, equal date and size under another query may be another object. */
 static bool name_block(const cached_store *c, const char *key, const mt_identity *identity, uint64_t number, block *out)
 {
     int n = snprintf(out->text, sizeof out->text, "%s\n%s\n%llx\n%llu\n%lld\n%s\n%llu", c->inner->url, key,
@@ -78,7 +78,7 @@ static bool name_block(const cached_store *c, const char *key, const mt_identity
     return n > 0 && (size_t)n < sizeof out->path;
 }
 
-/* Whether the file holds this block, whole; then out has it. buffer is room for the file. */
+/* Reads a block from its file to out; false if the file does not hold this block. buffer holds the file. */
 static bool recall(const block *b, uint8_t *buffer, uint8_t *out, size_t size)
 {
     size_t n, expected = HEAD + b->text_size + size;
@@ -146,7 +146,7 @@ static int compare_use(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-/* Removes what was used longest ago, down to nine tenths. Also what was left under a temporary name grows old. */
+/* Removes the least recently used files, down to nine tenths of the limit, including stale temporary files. */
 static void trim(mt_disk_cache *cache)
 {
     char path[PATH_ROOM];
@@ -187,13 +187,13 @@ static void keep(mt_disk_cache *cache, const block *b, uint8_t *buffer, const ui
         trim(cache);
 }
 
-/* Blocks that a part of an object touches, in one buffer. */
+/* The blocks of a range, in one buffer. */
 typedef struct window {
     const char *key;
     const mt_identity *identity;
-    uint64_t start; /* of the first block */
-    size_t size;    /* of all of them, to the end of the object at most */
-    uint8_t *bytes; /* of these; behind them room for a file */
+    uint64_t start; /* offset of the first block */
+    size_t size;    /* bytes of all blocks, cut at the end of the object */
+    uint8_t *bytes; /* the blocks, followed by a buffer for a file */
     bool have[WINDOW / MT_DISK_BLOCK + 2];
 } window;
 
@@ -203,7 +203,7 @@ static size_t block_size(const window *w, size_t i)
     return left < MT_DISK_BLOCK ? left : MT_DISK_BLOCK;
 }
 
-/* What is not on the disk, in as few reads as there are runs of it. */
+/* Fetches missing blocks, one read for each run. */
 static mt_status fetch_missing(cached_store *c, const window *w, size_t n, mt_error *err)
 {
     mt_range runs[WINDOW / MT_DISK_BLOCK + 2];
@@ -234,7 +234,7 @@ static mt_status fill_window(cached_store *c, window *w, block *b, mt_error *err
     return st;
 }
 
-/* A part of at most WINDOW bytes, inside the object. */
+/* Reads a range of at most WINDOW bytes inside the object. */
 static mt_status read_part(cached_store *c, const char *key, const mt_identity *identity, const mt_range *part,
                            mt_error *err)
 {
@@ -357,7 +357,7 @@ mt_status mt_disk_cache_wrap(mt_disk_cache *cache, mt_store *inner, mt_store **o
     *c = (cached_store) { { .ops = &cached_ops, .env = env, .url = url, .costs = inner->costs, .is_front = true },
                           cache,
                           inner };
-    c->base.costs.io_threads = inner->costs.in_flight; /* a read waits in its thread for the network */
+    c->base.costs.io_threads = inner->costs.in_flight; /* each read blocks a thread */
     *out = &c->base;
     return MT_OK;
 }

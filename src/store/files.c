@@ -5,17 +5,17 @@
 
 #include <string.h>
 
-#define WAYS 4 /* slots among which a file has the choice */
+#define WAYS 4 /* slots that a file may use */
 
 struct mt_files {
     mt_env *env;
-    mt_lock lock; /* of the slots; never held while the disk is asked */
+    mt_lock lock; /* guards the slots; never held during I/O */
     uint64_t clock;
     size_t n;
     mt_open_file *slots;
 };
 
-/* In the child of a fork, which has the files, but not the threads that were using them. */
+/* In the child of a fork: the files are open, but the threads that used them are gone. */
 static void forget_users(void *owner)
 {
     mt_files *files = owner;
@@ -72,7 +72,7 @@ static mt_open_file *find(const mt_files *files, const void *owner, const char *
     return NULL;
 }
 
-/* The slot for a new file: a free one, else the one that was not used for the longest time; NULL where all are in use. */
+/* A slot for a new file: a free one, else the least recently used idle one; NULL if all are in use. */
 static mt_open_file *choose_slot(const mt_files *files, const mt_open_file *opened)
 {
     mt_open_file *best = NULL;
@@ -133,7 +133,7 @@ void mt_files_leave(mt_files *files, mt_open_file *file)
     mt_lock_give(&files->lock);
 }
 
-/* Frees the next slot of an owner, from *i on. False where there is none. */
+/* Frees the next slot of an owner, from *i on. False if there is none. */
 static bool take_out(mt_files *files, const void *owner, size_t *i, mt_open_file *out)
 {
     mt_lock_take(&files->lock);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* A folder of files. A file that is replaced while it is open here goes on being read as it was. */
+/* A folder of files. If a file is replaced while it is open here, the old version is read. */
 #include "store/store.h"
 
 #include "platform/file.h"
@@ -10,7 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#define MAPPINGS 128 /* at most; what has no room is read */
+#define MAPPINGS 128 /* most mappings; further files are read */
 
 typedef struct mapping {
     uint64_t hash; /* of key */
@@ -21,7 +21,7 @@ typedef struct mapping {
 
 typedef struct folder_store {
     mt_store base;
-    mt_lock lock; /* of the mappings; never held while the disk is asked */
+    mt_lock lock; /* guards the mappings; never held during I/O */
     size_t n;
     mapping mappings[MAPPINGS];
 } folder_store;
@@ -54,7 +54,7 @@ static mt_status open_new(folder_store *f, const char *key, mt_open_file *out, m
     return st;
 }
 
-/* An open file: one that is kept, or *own where there is no room. Given back with leave. */
+/* Opens a file: cached, or in *own if the cache is full. Released with leave. */
 static mt_status enter(folder_store *f, const char *key, mt_open_file *own, mt_open_file **out, mt_error *err)
 {
     mt_files *files = f->base.env->files;
@@ -85,7 +85,7 @@ static mt_status folder_size(mt_store *store, const char *key, uint64_t *out, mt
     return st;
 }
 
-/* Of the file that is read, which may have been replaced since. */
+/* The identity of the open file, which may have been replaced since. */
 static mt_status folder_identify(mt_store *store, const char *key, mt_identity *out, mt_error *err)
 {
     mt_open_file own, *file;
@@ -109,8 +109,8 @@ static mt_status folder_read(mt_store *store, const char *key, const mt_range *r
     return st;
 }
 
-/* The rows of a patch lie near each other: if the first, every sixteenth and the last are in the page cache, the others
- * are read by the plain call, which is a tenth faster. */
+/* The rows of a patch are close to each other: if the first, every sixteenth and the last are in the page cache, the
+ * others are read with the plain call, which is 10 % faster. */
 #define ASK_EVERY 16
 
 static bool folder_read_now(mt_store *store, const char *key, const mt_range *ranges, size_t n, mt_status *status,
@@ -147,7 +147,7 @@ static const mapping *find_locked(const folder_store *f, uint64_t hash, const ch
     return NULL;
 }
 
-/* Whether there is a mapping, or room for one. */
+/* Finds a mapping; false if there is none and no room for one. */
 static bool find_mapping(folder_store *f, uint64_t hash, const char *key, const mapping **out)
 {
     mt_lock_take(&f->lock);
@@ -179,7 +179,7 @@ static void unmap(folder_store *f, const mapping *m)
     mt_release(f->base.env, m->key, strlen(m->key) + 1);
 }
 
-/* False where another thread was first. */
+/* False if another thread was first. */
 static bool publish_mapping(folder_store *f, const mapping *m)
 {
     mt_lock_take(&f->lock);
@@ -190,7 +190,7 @@ static bool publish_mapping(folder_store *f, const mapping *m)
     return first;
 }
 
-/* A file that is mapped stays so until the store is closed. */
+/* Files stay mapped until the store is closed. */
 static const uint8_t *folder_view(mt_store *store, const char *key, uint64_t *size)
 {
     folder_store *f = folder_of(store);
@@ -211,7 +211,7 @@ static const uint8_t *folder_view(mt_store *store, const char *key, uint64_t *si
     return found->bytes;
 }
 
-/* The path of a folder to list; *is_there is false where there is none. */
+/* The path of a folder to list; *is_there is false if it does not exist. */
 static mt_status find_folder(mt_store *store, const char *prefix, char *path, size_t room, bool *is_there,
                              mt_error *err)
 {
@@ -280,7 +280,7 @@ static const mt_store_ops folder_ops = { .size = folder_size,
                                          .get_place = folder_get_place,
                                          .close = folder_close };
 
-/* A disk takes few threads, for it is told what comes next; a network mount hides its latency behind many. */
+/* Local disks need few threads, as reads are announced ahead; network mounts need many to hide their latency. */
 static const mt_store_costs disk = { .in_flight = 32,
                                      .io_threads = 8,
                                      .gap = 2048,

@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-/* The next item of a list with commas; its length is 0 at the end. */
+/* The next item of a comma-separated list; length 0 at the end. */
 static size_t next_item(const char **list, const char **item)
 {
     *item = *list;
@@ -53,7 +53,7 @@ bool mt_folder_has_document(mt_store *store, mt_arena *arena, const char *folder
             requests[n] = (mt_request) { .key = key, .kind = MT_READ_TAIL, .size = 1, .out = &bytes[n] };
         }
     }
-    (void)!mt_store_perform(store, requests, n, NULL); /* each request has its own outcome */
+    (void)!mt_store_perform(store, requests, n, NULL); /* each request holds its own outcome */
     for (size_t i = 0; i < n; i++)
         if (requests[i].status == MT_OK)
             return true;

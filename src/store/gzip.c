@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* A gzip object, shown decoded beside the others of the store that it lies in. */
+/* A gzip object, presented decoded beside the other objects of its store. */
 #include "store/zip.h"
 
 #include "store/inflate.h"
@@ -9,7 +9,7 @@
 typedef struct gzip_store {
     mt_store base;
     mt_store *outer;
-    char *packed, *key; /* the object, and what stands for it decoded */
+    char *packed, *key; /* key of the gzip object; key of the decoded object */
     mt_inflated *inflated;
 } gzip_store;
 
@@ -59,7 +59,7 @@ static mt_status gzip_list(mt_store *store, const char *prefix, mt_store_visit v
     return mt_store_list(gzip_of(store)->outer, prefix, visit, user, err);
 }
 
-/* By the packed object: the decoded bytes do not change without it. */
+/* The identity of the packed object: decoded bytes change only with it. */
 static mt_status gzip_identify(mt_store *store, const char *key, mt_identity *out, mt_error *err)
 {
     gzip_store *g = gzip_of(store);
@@ -75,7 +75,7 @@ static void gzip_forget(mt_store *store, const char *key, uint64_t offset, uint6
         mt_store_forget(g->outer, key, offset, size);
 }
 
-/* What was made so far. The outer store is left alone. */
+/* Frees a partly made store, but not the outer one. */
 static void free_gzip(gzip_store *g)
 {
     mt_env *env = g->base.env;

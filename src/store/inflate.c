@@ -7,26 +7,26 @@
 
 #include <string.h>
 
-#define FIRST_SPAN ((uint64_t)1 << 20) /* decoded bytes between two points */
-#define LEAST_POINTS 4                 /* that any stream may keep */
+#define FIRST_SPAN ((uint64_t)1 << 20) /* initial distance of restart points, in decoded bytes */
+#define LEAST_POINTS 4                 /* restart points that any stream may keep */
 #define MOST_POINTS ((size_t)1 << 16)
-#define MOST_IDLE 2                      /* cursors that are kept */
-#define KEPT_OF_SCAN ((uint64_t)8 << 20) /* bytes that go through the cache when all is decoded to learn the size */
-#define LEAST_THREADS 8                  /* that decode */
+#define MOST_IDLE 2                      /* idle cursors that are kept */
+#define KEPT_OF_SCAN ((uint64_t)8 << 20) /* decoded bytes that are cached when all is decoded to learn the size */
+#define LEAST_THREADS 8                  /* threads that may decode */
 #define SKIP_BYTES ((size_t)256 << 10)
 
 typedef struct point {
     mt_inflate_place place;
-    uint8_t *window; /* NULL: none is needed */
+    uint8_t *window; /* NULL: not needed */
     size_t n_window;
 } point;
 
 struct mt_inflated {
     mt_env *env;
     mt_deflated source;
-    uint64_t owner; /* of pieces in the cache */
-    mt_lock lock;   /* of what follows; never held while reading or decoding */
-    point *points;  /* in the order of the stream */
+    uint64_t owner; /* owner of pieces in the cache */
+    mt_lock lock;   /* guards the fields below; never held while reading or decoding */
+    point *points;  /* restart points in the order of the stream */
     size_t n, room;
     uint64_t span;
     mt_cursor *idle[MOST_IDLE]; /* NULL: none */
@@ -34,7 +34,7 @@ struct mt_inflated {
     uint64_t size;
 };
 
-/* Counted against the budget of decoded chunks, too. */
+/* The memory also counts against the budget of decoded chunks. */
 static void give_room(mt_env *env, size_t n)
 {
     atomic_fetch_sub(&env->restart_bytes, n);
@@ -85,7 +85,7 @@ static void free_cursor(mt_inflated *x, mt_cursor *c)
     mt_cursor_free(c);
 }
 
-/* Pieces, points and cursors. A cursor that is at work comes back later. */
+/* Drops pieces, points and idle cursors. Cursors in use are returned later. */
 static void drop_all(mt_inflated *x)
 {
     mt_cursor *idle[MOST_IDLE];
@@ -136,10 +136,10 @@ static void thin(mt_inflated *x)
     x->span *= 2;
 }
 
-/* Decoded bytes from which on a point is wanted. The lock is held. */
+/* The decoded offset from which the next point is wanted. The lock is held. */
 static uint64_t next_point(const mt_inflated *x) { return (x->n ? x->points[x->n - 1].place.out : 0) + x->span; }
 
-/* The lock is held. False: there is no memory for it, which costs time later and nothing else. */
+/* The lock is held. False: no memory for the point, which only costs time later. */
 static bool add_point(mt_inflated *x, const point *p)
 {
     if (x->n == x->room) {
@@ -162,7 +162,7 @@ static uint64_t find_next_point(mt_inflated *x)
     return next;
 }
 
-/* Keeps the place where a cursor stopped, if it lies far enough behind the last one. */
+/* Keeps the place where a cursor stopped as a point, if it is far enough past the last one. */
 static void keep_point(mt_inflated *x, mt_cursor *c)
 {
     void *window = NULL;
@@ -223,7 +223,7 @@ static mt_cursor *take_idle(mt_inflated *x, uint64_t offset)
     return found;
 }
 
-/* A cursor at or before a decoded byte, as near as possible. */
+/* Gets the nearest cursor at or before a decoded byte. */
 static mt_status take_cursor(mt_inflated *x, uint64_t offset, mt_cursor **out, mt_error *err)
 {
     static const mt_inflate_place start_of_gzip = { .phase = MT_AT_HEADER }, start_of_raw = { .phase = MT_IN_BLOCKS };
@@ -252,7 +252,7 @@ static mt_status take_cursor(mt_inflated *x, uint64_t offset, mt_cursor **out, m
     return st;
 }
 
-/* Keeps a cursor for who reads on, where there is room. */
+/* Keeps a cursor for sequential reads, if there is room. */
 static void give_cursor(mt_inflated *x, mt_cursor *c)
 {
     if (c->at.phase == MT_AT_END || !take_room(x->env, mt_cursor_cost(c))) {
@@ -271,7 +271,7 @@ static void give_cursor(mt_inflated *x, mt_cursor *c)
         free_cursor(x, old);
 }
 
-/* Decodes on, keeping points; fewer bytes only at the end. */
+/* Continues decoding and keeps points; fewer bytes only at the end. */
 static mt_status decode_on(mt_inflated *x, mt_cursor *c, uint8_t *out, size_t size, size_t *n, mt_error *err)
 {
     mt_status st = MT_OK;
@@ -324,7 +324,7 @@ static void note_size(mt_inflated *x, const mt_cursor *c)
     mt_lock_give(&x->lock);
 }
 
-/* Decodes [offset, offset + size), or what there is of it. */
+/* Decodes [offset, offset + size), cut at the end of the stream. */
 static mt_status decode_range(mt_inflated *x, uint64_t offset, uint8_t *out, size_t size, size_t *n, mt_error *err)
 {
     mt_cursor *c;
@@ -347,7 +347,7 @@ static mt_status decode_range(mt_inflated *x, uint64_t offset, uint8_t *out, siz
     return MT_OK;
 }
 
-/* Asked for through the cache. */
+/* A request to the cache. */
 typedef struct piece {
     mt_inflated *of;
     uint64_t number;
@@ -385,7 +385,7 @@ static mt_status fail_end(uint64_t offset, size_t size, mt_error *err)
                    (unsigned long long)(offset + size), size);
 }
 
-/* Copies what a piece has of [offset, offset + size); returns how much. */
+/* Copies the part of [offset, offset + size) in a piece; returns its size. */
 static size_t copy_piece(const mt_cache_entry *e, uint64_t offset, void *out, size_t size)
 {
     size_t from = (size_t)(offset % MT_INFLATE_PIECE);
@@ -396,7 +396,7 @@ static size_t copy_piece(const mt_cache_entry *e, uint64_t offset, void *out, si
     return n;
 }
 
-/* Up to the end of the piece that offset lies in. */
+/* Reads up to the end of the piece that contains offset. */
 static mt_status read_piece(mt_inflated *x, uint64_t offset, void *out, size_t size, size_t *n, mt_error *err)
 {
     piece p = { x, offset / MT_INFLATE_PIECE };
@@ -459,7 +459,7 @@ bool mt_inflated_try(mt_inflated *x, uint64_t offset, void *out, size_t size)
     return true;
 }
 
-/* Decodes all. The first pieces go through the cache: a small object is decoded once and not again for its pixels. */
+/* Decodes everything. The first pieces are cached, so that a small object is decoded only once. */
 mt_status mt_inflated_size(mt_inflated *x, uint64_t *out, mt_error *err)
 {
     mt_status st = MT_OK;

@@ -7,10 +7,10 @@
 
 #define LEAST_INPUT ((size_t)64 << 10)
 #define MOST_INPUT ((size_t)1 << 20)
-#define MOST_TEXT 65536 /* bytes of a file name or comment in a gzip header */
-#define MOST_IDLE 8     /* calls of inflate in a row that neither take nor give a byte */
+#define MOST_TEXT 65536 /* most bytes of a file name or comment in a gzip header */
+#define MOST_IDLE 8     /* most consecutive calls of inflate that neither consume nor produce a byte */
 
-/* zlib's memory is counted, too: the size stands before each block. */
+/* Stores the size before each block, so that zlib's memory is counted, too. */
 typedef union block_head {
     size_t size;
     max_align_t align;
@@ -115,7 +115,7 @@ static mt_status fail_early_end(const mt_cursor *c, mt_error *err)
                    (unsigned long long)c->loaded, (unsigned long long)c->at.member_in);
 }
 
-/* Sees to it that there is input, unless all has been taken. */
+/* Loads more input, unless all of it has been loaded. */
 static mt_status fill(mt_cursor *c, mt_error *err)
 {
     uint64_t left = c->source->size - c->loaded;
@@ -166,7 +166,7 @@ static mt_status skip_text(mt_cursor *c, mt_error *err)
     return st;
 }
 
-/* RFC 1952, 2.3.1, behind the ten bytes. */
+/* RFC 1952, 2.3.1: the optional fields after the ten fixed bytes. */
 static mt_status skip_optional(mt_cursor *c, unsigned flags, mt_error *err)
 {
     uint8_t two[2], byte;
@@ -184,7 +184,7 @@ static mt_status skip_optional(mt_cursor *c, unsigned flags, mt_error *err)
     return st || !(flags & 2) ? st : take_bytes(c, two, 2, err);
 }
 
-/* Zeros may pad the end (gzip on tapes); anything else is not ours. */
+/* Zeros may pad the end (gzip on tapes); anything else is an error. */
 static mt_status skip_padding(mt_cursor *c, mt_error *err)
 {
     uint8_t byte = 0;
@@ -192,7 +192,7 @@ static mt_status skip_padding(mt_cursor *c, mt_error *err)
     while (!st && byte == 0 && taken(c) < c->source->size)
         st = take_byte(c, &byte, err);
     if (!st && byte != 0)
-        return mt_fail(err, MT_E_CORRUPT, "no gzip member at byte %llu, behind the last one",
+        return mt_fail(err, MT_E_CORRUPT, "no gzip member at byte %llu, after the last one",
                        (unsigned long long)c->at.member_in);
     c->at.phase = MT_AT_END;
     return st;
@@ -243,7 +243,7 @@ static mt_status take_trailer(mt_cursor *c, mt_error *err)
     return MT_OK;
 }
 
-/* One call of inflate. Without input, too: output may still be pending. */
+/* One call of inflate, even without input: output may still be pending. */
 static mt_status decode(mt_cursor *c, uint8_t *out, size_t size, size_t *n, bool *at_block, mt_error *err)
 {
     bool stop = c->at.out >= c->stop_from;
@@ -256,7 +256,7 @@ static mt_status decode(mt_cursor *c, uint8_t *out, size_t size, size_t *n, bool
     c->z.next_out = out;
     c->z.avail_out = room;
     int result = inflate(&c->z, stop ? Z_BLOCK : Z_NO_FLUSH);
-    *at_block = stop && (c->z.data_type & 0xc0) == 0x80; /* and not behind the last one: zlib.h on data_type */
+    *at_block = stop && (c->z.data_type & 0xc0) == 0x80; /* not after the last block: see data_type in zlib.h */
     *n = room - c->z.avail_out;
     c->at.crc = mt_crc32(c->at.crc, out, *n);
     c->at.out += *n;
@@ -356,7 +356,7 @@ mt_status mt_inflate_whole(mt_env *env, const uint8_t *packed, size_t packed_siz
     z.next_out = out;
     z.avail_out = (unsigned)size;
     int result = inflate(&z, Z_FINISH);
-    if (result != Z_STREAM_END && z.avail_out == 0) { /* the end of the last block may still come */
+    if (result != Z_STREAM_END && z.avail_out == 0) { /* the end of the last block may still be pending */
         z.next_out = &more;
         z.avail_out = 1;
         result = inflate(&z, Z_FINISH);

@@ -11,7 +11,7 @@
 struct mt_io {
     mt_env *env;
     mt_lock lock;
-    mt_condition wake, done; /* a request is queued; one of a caller that waits has its outcome */
+    mt_condition wake, done; /* wake: a request is queued; done: a request of a waiting caller has finished */
     mt_request *first, *last;
     size_t queued;
     unsigned started, idle;
@@ -62,7 +62,7 @@ static mt_status read_whole(mt_store *store, mt_request *r)
     return st;
 }
 
-/* In this thread, by the operations that block. */
+/* Performs a request in this thread with blocking operations. */
 static void perform(mt_store *store, mt_request *r)
 {
     switch (r->kind) {
@@ -98,7 +98,7 @@ static void run_thread(void *argument)
     mt_lock_give(&io->lock);
 }
 
-/* In the child of a fork: no thread is left, and no caller waits. */
+/* In the child of a fork: no thread exists and no caller waits. */
 static void forget_threads(void *owner)
 {
     mt_io *io = owner;
@@ -150,7 +150,7 @@ void mt_io_free(mt_io *io)
     mt_release(io->env, io, sizeof *io);
 }
 
-/* Puts a request in the queue; false where no thread will ever take it. */
+/* Queues a request; false if there is no thread to perform it. */
 static bool enqueue(mt_io *io, mt_request *r)
 {
     unsigned most = r->store->env->in_flight ? r->store->env->in_flight : r->store->costs.io_threads;
@@ -228,7 +228,7 @@ void mt_store_cancel(mt_store *store, const void *owner)
 static void count_down(mt_request *r)
 {
     mt_waiting *w = r->user;
-    mt_io *io = w->io; /* w is gone as soon as the lock is given back */
+    mt_io *io = w->io; /* w may be gone once the lock is released */
     mt_lock_take(&io->lock);
     w->in_flight--;
     mt_condition_wake_all(&io->done);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* What lies in archives and compressed files, found by its path. */
+/* Resolves paths inside archives and compressed files. */
 #include "store/resolve.h"
 
 #include "store/zip.h"
@@ -19,7 +19,7 @@ static char *without_suffix(const mt_resolver *resolver, const char *name, mt_er
     return copy_text(resolver, name, dot && !strchr(dot, '/') ? (size_t)(dot - name) : strlen(name), err);
 }
 
-/* What lies at a path in an archive: a member, a folder; of the whole archive, the one folder that all lies in. */
+/* Resolves a path in an archive to a member or folder; "" to the only top folder, if there is one. */
 static mt_status find_inside(const mt_resolver *resolver, const zip_directory *d, const char *inside, mt_location *out,
                              mt_error *err)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Paths of this machine, also as file:// URLs. */
+/* Local paths and file:// URLs. */
 #include "store/resolve.h"
 
 #include "platform/file.h"
@@ -26,7 +26,7 @@ static mt_status take_path(const mt_resolver *resolver, char **out, mt_error *er
     return *out ? MT_OK : err && err->status ? err->status : MT_E_MEMORY;
 }
 
-/* The store of a folder above the file: the file's key is what of its path comes behind. */
+/* Opens the store of a folder above the file; the key of the file is the rest of its path. */
 static mt_status open_above(const mt_resolver *resolver, const char *path, mt_location *out, mt_error *err)
 {
     size_t n = strlen(resolver->above);

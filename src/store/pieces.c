@@ -35,7 +35,7 @@ void mt_pieces_forget(mt_pieces *t)
     t->forgot = true;
 }
 
-/* The object of a key, made where it is not known yet. MT_NO_OBJECT: there is no memory for it. */
+/* Finds or adds the object of a key. MT_NO_OBJECT: out of memory. */
 uint32_t mt_pieces_enter(mt_pieces *t, const char *key)
 {
     uint32_t i = mt_pieces_find(t, key);
@@ -53,7 +53,7 @@ uint32_t mt_pieces_enter(mt_pieces *t, const char *key)
     return i;
 }
 
-/* Drops what was used longest ago, of one object or (MT_NO_OBJECT) of all. */
+/* Drops the least recently used piece of an object or, for MT_NO_OBJECT, of all. */
 static void drop_oldest(mt_pieces *t, uint32_t of)
 {
     size_t oldest = t->n_pieces;
@@ -65,7 +65,7 @@ static void drop_oldest(mt_pieces *t, uint32_t of)
         drop_piece(t, oldest);
 }
 
-/* Takes bytes over, room of which size count. */
+/* Adds a piece; takes ownership of bytes. */
 void mt_pieces_add(mt_pieces *t, uint32_t of, uint64_t start, uint8_t *bytes, size_t size, size_t room)
 {
     if (room > t->object_bytes) {
@@ -88,7 +88,7 @@ static bool holds(const mt_piece *p, uint32_t of, uint64_t offset)
     return p->object == of && offset >= p->start && offset - p->start < p->size;
 }
 
-/* Copies what is known from offset on (out NULL: only looks); the bytes copied. */
+/* Copies known bytes from offset on (out NULL: only counts); returns their number. */
 size_t mt_pieces_copy(mt_pieces *t, uint32_t of, uint64_t offset, uint8_t *out, size_t size)
 {
     size_t copied = 0;

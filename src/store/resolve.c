@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#define MOST_LAYERS 4 /* archives in archives */
+#define MOST_LAYERS 4 /* nested archives */
 
 static const mt_scheme *const schemes[] = { &mt_scheme_file, &mt_scheme_http, &mt_scheme_https, &mt_scheme_s3,
                                             &mt_scheme_gs };
@@ -17,7 +17,7 @@ static char to_lower(char c) { return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a
 
 static bool is_letter(char c) { return to_lower(c) >= 'a' && to_lower(c) <= 'z'; }
 
-/* Letters before "://", 0 for a path. Source: RFC 3986, 3.1. */
+/* Length of the scheme before "://"; 0 for a path. Source: RFC 3986, 3.1. */
 static size_t scheme_length(const char *text)
 {
     size_t n = 0;
@@ -28,7 +28,7 @@ static size_t scheme_length(const char *text)
 
 bool mt_is_url(const char *text) { return scheme_length(text) > 0; }
 
-/* n letters of a, in any case, are b, which is lower case. */
+/* Whether the first n letters of a equal b, ignoring the case of a. */
 static bool is_word(const char *a, size_t n, const char *b)
 {
     size_t i = 0;
@@ -50,7 +50,7 @@ static const mt_scheme *find_scheme(const char *path, mt_error *err)
     return NULL;
 }
 
-/* The last '#' behind something that exists, as parts may hold one, too; the last of all if there is none. */
+/* Finds the last '#' after an existing path, as parts may contain '#', too; else the last of all. */
 static mt_status find_mark(const char *text, mt_arena *arena, const char **out, mt_error *err)
 {
     const char *last = strrchr(text, '#');
@@ -102,15 +102,15 @@ static const mt_layer *find_layer(const char *name, size_t n)
     return NULL;
 }
 
-/* Whether the first n bytes of a path are a file of this machine. */
+/* Whether the first n bytes of a path are a local file. */
 static bool is_file(const char *path, size_t n)
 {
     char whole[4096];
     return snprintf(whole, sizeof whole, "%.*s", (int)n, path) == (int)n && mt_path_get_kind(whole) == MT_PATH_FILE;
 }
 
-/* Bytes of a path up to and with its first segment that names an archive; 0 if there is none. local: an archive is a file
- * of this machine, and a folder with such a name is a folder. */
+/* The length of a path up to the end of its first segment that names an archive; 0 if there is none. local: folders
+ * with such a name are not archives. */
 static size_t find_archive(const char *path, bool local, const mt_layer **layer)
 {
     size_t start = scheme_length(path);
@@ -126,7 +126,7 @@ static size_t find_archive(const char *path, bool local, const mt_layer **layer)
     return 0;
 }
 
-/* Opens what lies inside the archive at out, and in archives in it. */
+/* Opens the path inside the archive at out, including nested archives. */
 static mt_status open_layers(const mt_resolver *resolver, const mt_layer *layer, const char *inside, mt_location *out,
                              mt_error *err)
 {
@@ -147,7 +147,7 @@ static mt_status open_layers(const mt_resolver *resolver, const mt_layer *layer,
     return MT_OK;
 }
 
-/* The path of an archive, with the query of a URL; what lies inside. */
+/* Splits a path into that of the archive, with the query of a URL, and the path inside. */
 static mt_status split_archive(mt_arena *arena, const char *path, size_t n, const char **outer, const char **inside,
                                mt_error *err)
 {

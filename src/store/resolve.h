@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* From a text (a path or a URL) to a store and a key.
+/* Resolves a path or URL to a store and a key.
  *
  * To add a scheme: a file that defines an mt_scheme, and a line in the table of resolve.c. To add an archive or a
  * compression whose members are opened by their paths ("a.zip/b.tif"): a file that defines an mt_layer, and a line in
@@ -9,49 +9,49 @@
 
 #include "store/store.h"
 
-/* Where an object or a folder lies. Strings live in the arena of the resolver. */
+/* The location of an object or folder. Strings live in the arena of the resolver. */
 typedef struct mt_location {
-    mt_store *store;  /* closed by whoever has the location; NULL after a failure */
+    mt_store *store;  /* owned by the holder of the location; NULL after a failure */
     const char *key;  /* "" is the store's root */
     const char *name; /* the last segment of the path, without a query: for suffixes and messages */
     const char *text; /* the path or URL as given, without secrets: for messages and for the source of stacks */
-    bool folder;      /* key names a folder; so does "" where the store is not one object */
+    bool folder;      /* key is a folder; true for "" unless the store is one object */
 } mt_location;
 
-/* What an open function is given. */
+/* Arguments of an open function. */
 typedef struct mt_resolver {
-    mt_env *env;
-    mt_arena *arena;
-    const char *path;  /* the path or URL, without "#part" and, if it ends at an archive, without what lies inside */
-    const char *above; /* the root that the caller asks for: a folder above; NULL or "": the folder of the file */
-    bool is_known;     /* the caller knows what the path names, and pays for no request: a store is not asked */
+    mt_env *env;       /* memory, limits and caches */
+    mt_arena *arena;   /* of the strings in the location */
+    const char *path;  /* path or URL without "#part" and without the path inside an archive */
+    const char *above; /* root requested by the caller, a folder above; NULL or "": the folder of the file */
+    bool is_known;     /* the caller knows whether the path is a file or folder: no request is made */
 } mt_resolver;
 
 typedef struct mt_scheme {
     const char *name; /* "http", without "://" */
-    /* Fills out; may ask the store whether the path names a folder. MT_E_NOT_FOUND only if it is certain that there is
-     * neither file nor folder. */
+    /* Fills out; may ask the store whether the path is a folder. MT_E_NOT_FOUND only if certainly neither file nor
+     * folder exists. */
     mt_status (*open)(const mt_resolver *resolver, mt_location *out, mt_error *err);
 } mt_scheme;
 
 /* A store inside an object of another: a zip archive, a compressed file. */
 typedef struct mt_layer {
-    const char *suffixes; /* of the names that it serves, such as "zip,ozx" */
-    /* Replaces the location of the archive by that of what lies inside ("" for the whole archive), and takes over its
-     * store, also on failure. text stays the caller's affair. */
+    const char *suffixes; /* of names, comma-separated, such as "zip,ozx" */
+    /* Replaces the location of the archive by that of the path inside ("" for the whole archive). Takes ownership of
+     * its store, also on failure. The caller sets text. */
     mt_status (*open)(const mt_resolver *resolver, mt_location *location, const char *inside, mt_error *err);
 } mt_layer;
 
-extern const mt_scheme mt_scheme_file; /* also of paths without a scheme */
+extern const mt_scheme mt_scheme_file; /* also for paths without a scheme */
 extern const mt_layer mt_layer_zip, mt_layer_gzip;
 extern const mt_scheme mt_scheme_http, mt_scheme_https;
 extern const mt_scheme mt_scheme_s3, mt_scheme_gs;
 
-/* Whether a text is a URL of a known or unknown scheme ("name://"), and so no path, glob or folder of this machine. */
+/* Whether a text is a URL ("name://", of any scheme), not a local path or glob. */
 bool mt_is_url(const char *text);
 
-/* Splits "path#part" at the last '#' behind a path that exists (at the last of all if none does), unless the whole text is
- * such a path; a URL at the first '#'. *part is "" if there is none, else it points into text. */
+/* Splits "path#part" at the last '#' after an existing path (else at the last '#'), unless the whole text is an
+ * existing path; a URL at the first '#'. *part is "" or points into text. */
 MT_MUST_CHECK mt_status mt_path_split(const char *text, mt_arena *arena, const char **path, const char **part,
                                       mt_error *err);
 
@@ -59,8 +59,8 @@ MT_MUST_CHECK mt_status mt_path_split(const char *text, mt_arena *arena, const c
 MT_MUST_CHECK mt_status mt_resolve(mt_env *env, const char *path, const char *above, mt_arena *arena, mt_location *out,
                                    mt_error *err);
 
-/* The same without asking a remote store whether the path is a file or a folder, or there at all: it is taken for what it
- * looks like, and a folder may get a key. */
+/* The same without asking a remote store whether the path exists and is a file or folder: the text decides, and a
+ * folder may get a key. */
 MT_MUST_CHECK mt_status mt_resolve_known(mt_env *env, const char *path, const char *above, mt_arena *arena,
                                          mt_location *out, mt_error *err);
 

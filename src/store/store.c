@@ -13,7 +13,7 @@ mt_status mt_store_check_key(const char *key, mt_error *err)
     for (const char *segment = key;; segment++) {
         size_t n = strcspn(segment, "/");
         if (n == 0 || (n == 1 && segment[0] == '.') || (n == 2 && segment[0] == '.' && segment[1] == '.'))
-            return mt_fail(err, MT_E_ARGUMENT, "\"%s\" cannot be a name inside a folder: %s", key,
+            return mt_fail(err, MT_E_ARGUMENT, "\"%s\" is not a valid name inside a folder: %s", key,
                            n == 0 ? "it has an empty part, as in a//b or /a" : "\".\" and \"..\" are not allowed");
         segment += n;
         if (*segment == 0)
@@ -144,7 +144,7 @@ mt_status mt_store_identify(mt_store *store, const char *key, mt_identity *out, 
     *out = (mt_identity) { .size = 0 };
     mt_status st = mt_store_check_key(key, err);
     if (!st && !store->ops->identify)
-        st = mt_fail(err, MT_E_UNSUPPORTED, "%s: this store does not tell when an object has changed", store->url);
+        st = mt_fail(err, MT_E_UNSUPPORTED, "%s: this store cannot tell when an object has changed", store->url);
     return st ? st : store->ops->identify(store, key, out, err);
 }
 

@@ -73,7 +73,7 @@ mt_status mt_url_check_user(const char *url, mt_error *err)
     size_t n = strcspn(host, "/?#");
     if (memchr(host, '@', n))
         return mt_fail(err, MT_E_ARGUMENT,
-                       "the URL has a user or a password in it, which would go into messages and the names of images; "
-                       "credentials are options");
+                       "the URL contains a user or password, which would appear in messages and names of images; "
+                       "give credentials as options");
     return MT_OK;
 }

@@ -7,18 +7,17 @@
 
 #include <stdbool.h>
 
-/* n bytes with their %XX replaced. MT_E_ARGUMENT for a '%' without two digits and for %00; NULL on failure, which err
- * describes. */
+/* Decodes %XX in n bytes. MT_E_ARGUMENT for a '%' without two digits and for %00; NULL on failure, with err set. */
 char *mt_url_decode(mt_arena *arena, const char *text, size_t n, mt_error *err);
 
-/* A key as the path of a URL: all but letters, digits, '-', '.', '_', '~' and '/' becomes %XX. False where it does not fit
- * into room bytes with its NUL. */
+/* Encodes a key as the path of a URL: all bytes except letters, digits, '-', '.', '_', '~' and '/' as %XX. False if the
+ * result does not fit in room bytes. */
 bool mt_url_encode(const char *key, char *out, size_t room);
 
-/* The URL as it may be shown: "?..." instead of its query. NULL: out of memory. */
+/* The URL for display, with "?..." instead of its query. NULL: out of memory. */
 char *mt_url_show(mt_arena *arena, const char *url, mt_error *err);
 
-/* Fails for a URL with "user:password@", without showing it: it would go into messages and the names of images. */
+/* Fails for a URL with "user:password@", without showing it: it would appear in messages and names of images. */
 MT_MUST_CHECK mt_status mt_url_check_user(const char *url, mt_error *err);
 
 #endif

@@ -5,11 +5,11 @@
 
 #include "store/store.h"
 
-/* The members of a zip archive, which is an object of outer. Takes outer over, unless it fails. */
+/* The store of the members of a zip archive, an object of outer. Takes ownership of outer on success. */
 MT_MUST_CHECK mt_status mt_store_open_zip(mt_env *env, mt_store *outer, const char *key, mt_store **out, mt_error *err);
 
-/* outer, in which the object `key`.gz, decoded, stands under the name key beside all others. Takes outer over, unless it
- * fails. packed is the object's own key. */
+/* A store like outer, in which the gzip object packed also appears decoded as key. Takes ownership of outer on
+ * success. */
 MT_MUST_CHECK mt_status mt_store_open_gzip(mt_env *env, mt_store *outer, const char *packed, const char *key,
                                            mt_store **out, mt_error *err);
 

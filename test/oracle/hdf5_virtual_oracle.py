@@ -328,7 +328,7 @@ class Virtual(Case):
             loop[...] = h5py.VirtualSource(".", "loop", (10, 14))
             with h5py.File(self.path, "a", libver="latest") as file:
                 file.create_virtual_dataset("loop", loop)
-            self.assertIn("shows itself", self.run_command("info", f"{self.path}#loop", status=1).stderr)
+            self.assertIn("contains itself", self.run_command("info", f"{self.path}#loop", status=1).stderr)
 
     def test_failures(self):
         """A source that is there but cannot be read is a failure, not a gap."""

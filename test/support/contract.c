@@ -71,7 +71,7 @@ void free_whole(whole_image *image)
     image->pixels = NULL;
 }
 
-/* One element as float32, by the plainest means; NaN where float16 is not a number. */
+/* Converts one element to float32 in the simplest way; NaN for float16 NaNs. */
 static float as_float(mt_dtype dtype, const void *p)
 {
     switch (dtype) {
@@ -129,7 +129,7 @@ static random_box draw_box(const whole_image *image, uint64_t *seed)
     return b;
 }
 
-/* The coordinate that is shown at x, step by step; -1 if none is. */
+/* The source coordinate of x, found step by step; -1 if there is none. */
 static int64_t shown_at(int64_t x, int64_t n, mt_padding_mode padding)
 {
     while (padding != MT_PAD_CONSTANT && (x < 0 || x >= n))
@@ -140,7 +140,7 @@ static int64_t shown_at(int64_t x, int64_t n, mt_padding_mode padding)
     return x < 0 || x >= n ? -1 : x;
 }
 
-/* The naive answer for one element of a box, as stored; NULL outside. */
+/* The expected element of a box, as stored; NULL outside. */
 static const uint8_t *naive(const whole_image *image, const random_box *b, size_t channel, const int64_t *at)
 {
     int64_t index = b->sample * image->shape[1] + b->channels[channel];
@@ -269,14 +269,14 @@ static void check_threads(mt_stack *stack, const whole_image *image)
         pthread_join(threads[i], NULL);
 }
 
-/* Zeros in place of pixels that are told to be missing. */
+/* Pixels reported as missing must be zero. */
 static void check_same_or_zero(const whole_image *now, const whole_image *image)
 {
     for (size_t i = 0; i < image->bytes; i++)
         assert_true(now->pixels[i] == image->pixels[i] || now->pixels[i] == 0);
 }
 
-/* An error, or exactly the pixels (and shape) of the whole file. */
+/* Expects an error, or exactly the pixels and shape of the whole file. */
 static void check_same_or_error(mt_status opened, mt_stack *stack, const whole_image *image)
 {
     if (opened)
@@ -293,12 +293,12 @@ static void check_same_or_error(mt_status opened, mt_stack *stack, const whole_i
     mt_stack_close(stack);
 }
 
-/* Whether what was read of a file that was cut is part of what the whole file holds: a cut can remove whole pages. */
+/* Checks that a truncated file yields a part of the whole image: truncation can remove whole pages. */
 static void check_cut(const char *name, const uint8_t *bytes, size_t size, const mt_open_options *options,
                       const whole_image *image)
 {
     mt_stack *stack;
-    uint8_t *copy = malloc(size ? size : 1); /* of exact size, so that a read behind it is seen */
+    uint8_t *copy = malloc(size ? size : 1); /* exact size, so that reads past the end are detected */
     assert_non_null(copy);
     memcpy(copy, bytes, size);
     mt_status st = mt_stack_open_memory(NULL, name, copy, size, options, &stack, NULL);

@@ -42,7 +42,7 @@ static void answer(delayed_store *d, mt_request *outer)
     outer->object_size = r.object_size;
 }
 
-/* Until no request has come for the delay; with the mutex held. */
+/* Waits until no request has arrived for the delay. The mutex is held. */
 static void wait_for_more(delayed_store *d)
 {
     for (const mt_request *last = NULL; last != d->queue;) {
@@ -159,7 +159,7 @@ mt_status delayed_wrap(void *log, mt_store **store, mt_error *err)
     if (pthread_create(&d->thread, NULL, serve, d)) {
         mt_store_close(*store);
         free(d);
-        return mt_fail(err, MT_E_IO, "test: no thread");
+        return mt_fail(err, MT_E_IO, "test: cannot start a thread");
     }
     *store = &d->base;
     return MT_OK;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* A store in front of another that is as slow as a network, and counts round trips: all requests that come before the
- * outcome of the first of them are one trip, and get their outcomes together. */
+/* A store in front of another that simulates network latency and counts round trips: all requests that arrive before
+ * the first of them finishes are one trip and finish together. */
 #ifndef MT_TEST_DELAYED_STORE_H
 #define MT_TEST_DELAYED_STORE_H
 
@@ -8,16 +8,16 @@
 
 #include <stdbool.h>
 
-/* What was asked, by all stores of delayed_wrap with this log. */
+/* Requests of all stores of delayed_wrap with this log. */
 typedef struct delayed_log {
-    unsigned delay_ms;   /* outcomes come when no request has come for so long */
-    bool no_list;        /* the store cannot list */
-    bool print;          /* each request on stdout */
-    const char *refused; /* NULL, or: of keys that hold this text reads fail with MT_E_IO */
-    _Atomic size_t trips, requests;
+    unsigned delay_ms;              /* requests finish after this time without a new request */
+    bool no_list;                   /* the store cannot list */
+    bool print;                     /* print each request to stdout */
+    const char *refused;            /* reads of keys that contain this text fail with MT_E_IO; NULL: none */
+    _Atomic size_t trips, requests; /* counted so far */
 } delayed_log;
 
-/* Takes *store over; to be used as mt_store_wrap.wrap, with a delayed_log as user. Costs are those of a slow store. */
+/* Takes ownership of *store. For mt_store_wrap.wrap, with a delayed_log as user. Costs are those of a slow store. */
 mt_status delayed_wrap(void *log, mt_store **store, mt_error *err);
 
 #endif

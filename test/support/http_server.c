@@ -66,7 +66,7 @@ static void decode(char *text)
     *out = 0;
 }
 
-/* The value of a header of the head, up to the end of its line. */
+/* Copies the value of a header. */
 static void get_header(const char *head, const char *name, char *out, size_t room)
 {
     size_t n = strlen(name);
@@ -101,7 +101,7 @@ static uint8_t *load(const char *path, http_reply *reply)
     return bytes;
 }
 
-/* The range of a request in an object: false where it cannot be satisfied. */
+/* The range of a request in an object; false if it cannot be satisfied. */
 static bool find_range(const char *range, size_t size, size_t *first, size_t *n)
 {
     char *end;
@@ -141,7 +141,7 @@ static bool send_body(int socket, const http_reply *r, const uint8_t *bytes, siz
     return true;
 }
 
-/* False where the connection is to be closed. */
+/* False if the connection must be closed. */
 static bool send_reply(int socket, const http_request *request, http_reply *r)
 {
     char head[2048], range[128] = "";

@@ -70,7 +70,7 @@ int objects_tear_down(void **state)
     return rmdir(folder);
 }
 
-/* Threads of the server write what they saw. */
+/* Server threads write to the plan. */
 static pthread_mutex_t plan_mutex = PTHREAD_MUTEX_INITIALIZER;
 
 static bool note_request(plan *p, const http_request *request)

@@ -23,7 +23,7 @@ static void count_up(_Atomic unsigned *now, _Atomic unsigned *most)
         continue;
 }
 
-/* The object: first the index, of 16 bytes a chunk, then the chunks. */
+/* The object: the index of 16 bytes per chunk, then the chunks. */
 static mt_status net_read_ranges(mt_store *store, const char *key, const mt_range *ranges, size_t n, mt_error *err)
 {
     net_store *s = net_of(store);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* What a stack tells besides its pixels. */
+/* Checks of the remarks of a stack. */
 #ifndef MT_TEST_REMARKS_H
 #define MT_TEST_REMARKS_H
 
@@ -7,8 +7,8 @@
 
 #include <microtome/microtome.h>
 
-/* Fails unless so many files or frames are missing, and each word, separated by '|', stands in a name of them or in a
- * warning. Without words for warnings there must be none. */
+/* Fails unless n_missing files or frames are missing, and each word, separated by '|', occurs in the name of one of
+ * them or in a warning, respectively. Without words there must be no warnings. */
 void check_remarks(const mt_stack *stack, size_t n_missing, const char *missing, const char *warnings);
 
 #endif

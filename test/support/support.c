@@ -66,7 +66,7 @@ json_t *read_json(const char *name)
     return json;
 }
 
-/* Before each block: its size. */
+/* The size of a block, stored before it. */
 typedef union header {
     size_t size;
     max_align_t aligned;

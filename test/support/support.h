@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* What all tests share: cmocka with its prerequisites, the data folder, checks, MD5, failing allocators and stores. */
+/* Shared by all tests: cmocka with its prerequisites, the data folder, checks, MD5, failing allocators and stores. */
 #ifndef MT_TEST_SUPPORT_H
 #define MT_TEST_SUPPORT_H
 
@@ -14,32 +14,32 @@
 
 #include <jansson.h>
 
-/* The folder of real files: MICROTOME_TEST_DATA, default ../shared/data below the source folder. Where it is absent
- * the running test is skipped, saying so. The path of name inside it is valid until the next call but seven. */
+/* The folder of real files: MICROTOME_TEST_DATA, default ../shared/data below the source folder. If it is absent, the
+ * running test is skipped with a message. The returned path is valid for the next seven calls. */
 const char *data_path(const char *name);
 
 /* Fails the test, printing the error, unless status is MT_OK. */
 #define check_ok(status, err) check_status_ok((status), (err), __FILE__, __LINE__)
 void check_status_ok(mt_status status, const mt_error *err, const char *file, int line);
 
-/* A whole file in memory (malloc), or the test fails. */
+/* Reads a whole file (malloc); fails the test on error. */
 uint8_t *read_file(const char *path, size_t *size);
 
-/* A JSON file of the data folder. */
+/* Reads a JSON file of the data folder. */
 json_t *read_json(const char *name);
 
 /* The MD5 of bytes, as 32 hexadecimal digits in a static buffer. */
 const char *md5_hex(const void *data, size_t size);
 
-/* An allocator that fails the k-th allocation (from 0; and all later ones if forever). */
+/* An allocator whose k-th allocation fails (from 0). */
 typedef struct failing_allocator {
-    size_t count, fail_at;
-    int forever;
+    size_t count, fail_at; /* allocations so far; index of the first that fails */
+    int forever;           /* all later ones fail too */
 } failing_allocator;
 mt_allocator failing_allocator_make(failing_allocator *state, size_t fail_at, int forever);
 
 /* The thread sanitizer does not follow a process with threads through fork, and the address sanitizer's allocator may
- * be locked in the child of one whose threads allocate: such tests are skipped, saying so. */
+ * be locked in the child of one whose threads allocate: such tests are skipped with a message. */
 #ifdef __has_feature
 #define HAS_FEATURE(x) __has_feature(x)
 #else
@@ -63,8 +63,8 @@ mt_allocator failing_allocator_make(failing_allocator *state, size_t fail_at, in
         }                                                                                                              \
     } while (0)
 
-/* Random numbers that are the same everywhere (xorshift64*), for boxes and mutations. */
+/* Reproducible random numbers (xorshift64*), for boxes and mutations. */
 uint64_t next_random(uint64_t *state);
-int64_t random_between(uint64_t *state, int64_t low, int64_t high); /* both included */
+int64_t random_between(uint64_t *state, int64_t low, int64_t high); /* in [low, high] */
 
 #endif

@@ -46,7 +46,7 @@ static long put_bytes(FILE *f, const void *bytes, size_t size)
     return at;
 }
 
-/* A directory at the end of the file; the link to it stands at *link. */
+/* Writes a directory at the end of the file and the link to it at *link. */
 static void put_directory(FILE *f, long *link, const tiff_spec *spec, int page, bool thumbnail, long pixels)
 {
     bool first = page == 0 && !thumbnail;
@@ -94,7 +94,7 @@ void write_tiff(const char *path, const tiff_spec *spec)
     assert_non_null(f);
     fwrite("II*\0\0\0\0\0", 1, 8, f);
     long link = 4;
-    if (spec->directories == 2) { /* twice, as its own size tells where the pixels are */
+    if (spec->directories == 2) { /* in two passes: the offset of the pixels depends on its size */
         put_directory(f, &link, spec, 0, false, 0);
         long pixels = ftell(f);
         fseek(f, 8, SEEK_SET);

@@ -134,7 +134,7 @@ static void put_record(zip_writer *w, const zip_entry *e)
     put_number(w, e->zip64 ? 0xffffffff : e->local, 4);
     put(w, e->name, e->name_size);
     if (e->zip64 == 1) {
-        put(w, "UT\5\0\1\1\1\1\1", 9); /* another field comes before */
+        put(w, "UT\5\0\1\1\1\1\1", 9); /* preceded by another field */
         put_number(w, 1, 2);
         put_number(w, 24, 2);
         put_number(w, e->size, 8);

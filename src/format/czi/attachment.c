@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* What is attached to a document: thumbnails, labels, tables. Read only where it is asked for. */
+/* Attachments of a document: thumbnails, labels, tables. Read only on request. */
 #include "base/checked.h"
 #include "codec/params.h"
 #include "format/czi/czi.h"
@@ -9,7 +9,7 @@
 
 enum { HEAD = 256, ENTRY = 128, MAX_ATTACHMENTS = 65536 };
 
-/* The i-th entry of the directory at a position, and the head of the segment that it names. */
+/* Reads the i-th entry of the attachment directory and the head of its segment. */
 static mt_status read_entry(const czi_file *file, uint32_t i, czi_attachment *out, mt_error *err)
 {
     uint8_t entry[ENTRY], size[4];
@@ -88,7 +88,7 @@ mt_status czi_find_attachment(const czi_file *file, const char *name, czi_attach
     return czi_read_header(document, err);
 }
 
-/* The code of a marker, before which any number of bytes 0xff may stand (B.1.1.2); 0 where there is none. */
+/* Reads the code of a marker, which any number of bytes 0xff may precede (B.1.1.2); 0 if there is none. */
 static uint8_t read_marker(mt_reader *r)
 {
     uint8_t code = mt_read_u8(r);
@@ -99,7 +99,7 @@ static uint8_t read_marker(mt_reader *r)
     return code;
 }
 
-/* The frame header of a JPEG (ITU-T T.81, B.2.2), and whether an Adobe segment says that three components are RGB. */
+/* The frame header of a JPEG (ITU-T T.81, B.2.2), and whether an Adobe segment declares three components as RGB. */
 static bool read_frame(mt_reader *r, mt_picture_params *out)
 {
     enum { SOF0 = 0xc0, DHT = 0xc4, JPG = 0xc8, DAC = 0xcc, SOF15 = 0xcf, APP14 = 0xee };
@@ -156,7 +156,7 @@ static mt_status read_picture_header(const czi_file *file, const czi_attachment 
     mt_reader r = mt_reader_over(head, size, true);
     bool is_jpeg = !st && memcmp(head, "\xff\xd8", 2) == 0;
     if (!st && !is_jpeg)
-        st = mt_fail(err, MT_E_UNSUPPORTED, "attachment %s of type %s is no picture that is read", a->name, a->type);
+        st = mt_fail(err, MT_E_UNSUPPORTED, "attachment %s of type %s is not a supported picture", a->name, a->type);
     else if (!st && !read_frame(&r, out))
         st = mt_fail(err, MT_E_CORRUPT, "attachment %s: the JPEG has no frame", a->name);
     mt_release(file->env, head, size);

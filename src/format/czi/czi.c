@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Zeiss CZI: which image of a document is opened. */
+/* Zeiss CZI: selects the image of a document. */
 #include "format/czi/czi.h"
 
 #include <stdio.h>
@@ -16,7 +16,7 @@ static mt_status probe(const mt_source *source, int *score, mt_error *err)
 static mt_status parse_path(const char *path, const czi_survey *survey, czi_image *image, mt_error *err)
 {
     image->pixel_type = survey->pixel_types[0];
-    if (strncmp(path, CZI_ATTACHMENT, strlen(CZI_ATTACHMENT)) == 0) /* it is the document */
+    if (strncmp(path, CZI_ATTACHMENT, strlen(CZI_ATTACHMENT)) == 0) /* the document itself */
         return MT_OK;
     if (strncmp(path, "whole", 5) == 0 && (path[5] == 0 || path[5] == '/')) {
         image->whole = true;
@@ -49,7 +49,7 @@ static mt_status choose(const mt_selection *part, const czi_survey *survey, czi_
     return MT_OK;
 }
 
-/* Surveys a document whose files and entries are there. A failure of the system is one of opening it. */
+/* Surveys a document whose files and entries are set. Only system errors make opening fail. */
 static mt_status survey_document(czi_document *document, mt_arena *arena, mt_error *err)
 {
     mt_status st = czi_make_survey(&document->entries, arena, &document->survey, &document->no_survey);
@@ -91,7 +91,7 @@ static mt_status map_image(const mt_container *container, const mt_selection *pa
     return st ? st : czi_describe(&document->files.file[0], image, map, err);
 }
 
-/* A document that is attached to another, or a picture. */
+/* Maps an attached document or picture. */
 static mt_status map_attachment(const mt_container *container, const mt_selection *part, mt_chunk_map *map,
                                 mt_error *err)
 {
@@ -157,7 +157,7 @@ static mt_status add_part(const char *name, const char *title, const czi_rectang
     return mt_names_add_part(out, &part, err);
 }
 
-/* Scenes, and behind each further pixel types. */
+/* Adds the scenes, each followed by its further pixel types. */
 static mt_status add_parts(const czi_entries *entries, const czi_survey *survey, mt_arena *arena, mt_names *out,
                            mt_error *err)
 {

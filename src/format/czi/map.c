@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The map of an image: its tiles in paint order, and where their pixels lie. */
+/* The chunk map of an image: its tiles in paint order and the locations of their pixels. */
 #include "base/checked.h"
 #include "format/czi/tiles.h"
 
@@ -13,7 +13,7 @@
 typedef struct making {
     mt_chunk_map *map;
     czi_state *state;
-    uint16_t *slots; /* numbers of kinds, from 1 on, by a hash of what they are */
+    uint16_t *slots; /* hash table of kinds: index + 1; 0 if free */
 } making;
 
 static int64_t range_of(const czi_image *image, int d) { return (int64_t)image->high[d] - image->low[d]; }
@@ -23,7 +23,7 @@ static mt_status add_step(mt_chain *chain, const char *name, const void *params,
     return mt_chain_add(chain, mt_codec_find(name), params, err);
 }
 
-/* Blue, green, red of raw and zstd pixels become red, green, blue; JPEG and JPEG XR have their own order. */
+/* Raw and zstd pixels are stored as blue, green, red; JPEG and JPEG XR decode to their own order. */
 static mt_status make_raw_chain(czi_state *s, mt_error *err)
 {
     s->samples = (mt_samples_params) { mt_dtype_size(s->type->dtype), (size_t)s->type->samples };
@@ -68,7 +68,7 @@ static bool is_kind(const kind *k, const czi_entry *e)
     return k->compression == e->compression && k->width == e->stored_width && k->height == e->stored_height;
 }
 
-/* The slot of the kind of an entry, or the free one where it will stand: half of the slots stay free. */
+/* The slot of the kind of an entry, or a free one for it. At least half of the slots are free. */
 static uint16_t *find_slot(const making *m, const czi_entry *e)
 {
     uint32_t hash = ((uint32_t)e->stored_width * 0x9e3779b1u ^ (uint32_t)e->stored_height) * 0x85ebca6bu;
@@ -130,7 +130,7 @@ static mt_status add_tile(making *m, const czi_entry *e, uint32_t plane, uint64_
     return MT_OK;
 }
 
-/* The plane at a place in the dimensions before Y and X; false outside the image. */
+/* The plane at a position along the dimensions before Y and X; false if outside the image. */
 static bool find_plane(const czi_state *s, const int32_t *place, uint32_t *out)
 {
     uint64_t plane = 0;
@@ -144,7 +144,7 @@ static bool find_plane(const czi_state *s, const int32_t *place, uint32_t *out)
     return true;
 }
 
-/* A subblock may hold several planes, in the order of its dimensions: each becomes a tile. */
+/* A subblock may hold several planes in the order of its dimensions. Each becomes a tile. */
 static mt_status add_planes(making *m, const czi_entry *e, mt_error *err)
 {
     czi_state *s = m->state;
@@ -159,7 +159,7 @@ static mt_status add_planes(making *m, const czi_entry *e, mt_error *err)
             return mt_fail(err, MT_E_LIMIT, "a subblock of more than 2^20 planes");
     }
     if (count > 1 && e->compression != CZI_RAW)
-        return mt_fail(err, MT_E_UNSUPPORTED, "several compressed planes in one subblock are not read");
+        return mt_fail(err, MT_E_UNSUPPORTED, "several compressed planes in one subblock are not supported");
     for (int32_t i = 0; i < count; i++) {
         uint32_t plane, rest = (uint32_t)i;
         for (int k = 0; k < e->n_order; k++) {
@@ -189,7 +189,7 @@ static mt_status add_entry(void *user, const czi_entry *e, mt_error *err)
     return add_planes(m, e, err);
 }
 
-/* Paint order: scenes one after the other, in them rising M, those without one first. */
+/* Paint order: by scene, then by M; tiles without M come first. */
 static int compare_tiles(const void *a, const void *b)
 {
     const tile *x = a, *y = b;
@@ -202,10 +202,10 @@ static int compare_tiles(const void *a, const void *b)
     return x->number < y->number ? -1 : x->number > y->number;
 }
 
-/* Where the pixels of a subblock lie, as the index cache keeps it. */
+/* Location of the pixels of a subblock, as kept in the index cache. */
 typedef struct place {
     uint64_t offset, size;
-    bool raw; /* of the size of raw pixels, and without the mark of what they are said to be */
+    bool raw; /* raw pixels: the size fits, and the signature of the declared compression is missing */
 } place;
 
 typedef struct place_making {
@@ -329,7 +329,7 @@ mt_status czi_make_map(const czi_entries *entries, const czi_image *image, int l
     s->level = level;
     s->factor = image->factor[level];
     if (!s->type->dtype)
-        return mt_fail(err, MT_E_UNSUPPORTED, "pixel type %s is not read", s->type->name);
+        return mt_fail(err, MT_E_UNSUPPORTED, "pixel type %s is not supported", s->type->name);
     s->owner = mt_chunk_map_new_owner(map);
     s->mask_owner = image->use_masks ? mt_chunk_map_new_owner(map) : 0;
     s->kinds = mt_arena_alloc(map->arena, MAX_KINDS, sizeof *s->kinds, err);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Masks of valid pixels, which subblocks carry as attachments: what they leave of a tile, as rectangles. */
+/* Masks of valid pixels, attached to subblocks: the valid part of a tile as rectangles. */
 #include "format/czi/tiles.h"
 
 #include <string.h>
@@ -11,8 +11,7 @@ typedef struct mask_making {
     const tile *tile;
 } mask_making;
 
-/* The rectangles in the making. Those that reach down to the last row may grow; they stand in open, from left to
- * right. */
+/* Rectangles under construction. Those that extend to the last row may grow; open lists them from left to right. */
 typedef struct shapes {
     czi_rectangle *list;
     size_t n;
@@ -60,7 +59,7 @@ static mt_status add_row(shapes *s, const uint8_t *row, int32_t width, int32_t y
     return MT_OK;
 }
 
-/* Where the mask lies in a container of chunks, each with a GUID and a size; size 0: there is none. */
+/* Finds the mask in a container of chunks, each with a GUID and a size; size 0 if there is none. */
 static mt_status find_mask(const czi_file *file, const czi_subblock *parts, uint64_t *offset, uint64_t *size,
                            mt_error *err)
 {
@@ -92,7 +91,7 @@ static mt_status find_mask(const czi_file *file, const czi_subblock *parts, uint
     return MT_OK;
 }
 
-/* The attachment is a container of chunks only where the metadata of the subblock says so. */
+/* The attachment is a container of chunks only if the metadata of the subblock declares it. */
 static mt_status is_container(const czi_file *file, const czi_subblock *parts, bool *out, mt_error *err)
 {
     static const char name[] = "CHUNKCONTAINER";
@@ -114,7 +113,7 @@ static mt_status is_container(const czi_file *file, const czi_subblock *parts, b
     return st;
 }
 
-/* Reads the mask, whose head is checked, and decomposes it row by row. */
+/* Reads a mask whose head was checked and decomposes it row by row. */
 static mt_status read_rows(const czi_file *file, uint64_t offset, size_t stride, int32_t width, int32_t height,
                            shapes *s, mt_error *err)
 {
@@ -142,9 +141,9 @@ static mt_status decompose(const mask_making *m, const czi_file *file, uint64_t 
         return st;
     uint32_t width = mt_load_u32le(head), height = mt_load_u32le(head + 4), stride = mt_load_u32le(head + 12);
     if (mt_load_u32le(head + 8) != 0)
-        return mt_fail(err, MT_E_UNSUPPORTED, "masks of type %u are not read", mt_load_u32le(head + 8));
+        return mt_fail(err, MT_E_UNSUPPORTED, "masks of type %u are not supported", mt_load_u32le(head + 8));
     if (width != (uint32_t)k->width || height != (uint32_t)k->height)
-        return mt_fail(err, MT_E_UNSUPPORTED, "a mask of %u x %u on a tile of %d x %d is not read", height, width,
+        return mt_fail(err, MT_E_UNSUPPORTED, "a mask of %u x %u on a tile of %d x %d is not supported", height, width,
                        k->height, k->width);
     if (stride < (width + 7) / 8 || stride > (size - MASK_HEAD) / height)
         return mt_fail(err, MT_E_CORRUPT, "a mask of %u rows of %u bytes in %llu", height, stride,

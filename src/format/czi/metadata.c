@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The metadata segment: an XML document of often half a megabyte, of which only three elements are parsed. */
+/* The metadata segment: an XML document, often of half a megabyte, of which only three elements are parsed. */
 #include "base/number.h"
 #include "base/xml.h"
 #include "format/czi/czi.h"
@@ -10,7 +10,7 @@
 #define HEAD_BYTES 256
 #define END_BYTES ((size_t)32 << 10)
 
-/* Where the document lies; of size 0 if there is none. */
+/* Location of the document; size 0 if there is none. */
 typedef struct document {
     uint64_t offset;
     size_t size;
@@ -32,7 +32,7 @@ static mt_status find_document(const czi_file *file, document *out, mt_error *er
         return st;
     *out = (document) { file->metadata + CZI_SEGMENT_HEAD + HEAD_BYTES, mt_load_u32le(head + CZI_SEGMENT_HEAD) };
     if (memcmp(head, "ZISRAWMETADATA", sizeof "ZISRAWMETADATA") != 0)
-        return mt_fail(err, MT_E_CORRUPT, "the segment at %llu is no ZISRAWMETADATA",
+        return mt_fail(err, MT_E_CORRUPT, "the segment at %llu is not a ZISRAWMETADATA",
                        (unsigned long long)file->metadata);
     if (out->size > room - CZI_SEGMENT_HEAD - HEAD_BYTES)
         return mt_fail(err, MT_E_CORRUPT, "%zu bytes of metadata at %llu in a file of %llu", out->size,
@@ -42,15 +42,15 @@ static mt_status find_document(const czi_file *file, document *out, mt_error *er
     return MT_OK;
 }
 
-/* The last n bytes of the document, with a NUL behind them. */
+/* Loads the last n bytes of the document, NUL-terminated. */
 static mt_status load_end(const czi_file *file, const document *d, size_t n, mt_arena *arena, char **out, mt_error *err)
 {
     *out = mt_arena_alloc(arena, n + 1, 1, err);
     return *out ? czi_read(file, d->offset + (d->size - n), *out, n, err) : MT_E_MEMORY;
 }
 
-/* The next element of a name from *at on, parsed; NULL if there is none. One that cannot be parsed is passed over, and
- * the reason kept in why. */
+/* Parses the next element of a name from *at on; NULL if there is none. Elements that cannot be parsed are skipped, and
+ * why is set. */
 static mt_status parse_element(const char **at, const char *start, const char *end, mt_arena *arena, mt_xml **out,
                                mt_error *why, mt_error *err)
 {
@@ -106,7 +106,7 @@ static void read_color(const char *text, mt_channel *out)
         out->rgb[i] = (uint8_t)(rgb >> (16 - 8 * i));
 }
 
-/* What Dimensions or DisplaySetting tell of channels; what is known already stays. */
+/* Reads channels from Dimensions or DisplaySetting. Values that are already known are kept. */
 static mt_status read_channels(const mt_xml *parent, int32_t first, size_t n, mt_channel *channels, mt_arena *arena,
                                mt_error *err)
 {
@@ -125,7 +125,7 @@ static mt_status read_channels(const mt_xml *parent, int32_t first, size_t n, mt
     return MT_OK;
 }
 
-/* Seconds between time points, where they are given as an interval or one by one. */
+/* Seconds between time points, from an interval or from a list of times. */
 static double find_interval(const mt_xml *dimensions, int64_t n)
 {
     const mt_xml *t = mt_xml_child(dimensions, "T"), *positions = t ? mt_xml_child(t, "Positions") : NULL;
@@ -155,7 +155,8 @@ static void read_interval(const mt_xml *dimensions, mt_chunk_map *map)
         }
 }
 
-/* The last element of a name that has one of two children: settings of an experiment stand before those of the image. */
+/* The last element of a name that has one of two children: the settings of the experiment precede those of the
+ * image. */
 static mt_status find_element(const char *text, const char *start, const char *end, const char *child,
                               const char *other, mt_arena *arena, mt_xml **out, mt_error *why, mt_error *err)
 {
@@ -170,10 +171,10 @@ static mt_status find_element(const char *text, const char *start, const char *e
 
 typedef struct elements {
     mt_xml *scaling, *dimensions, *display;
-    mt_error why; /* the last that could not be parsed was not */
+    mt_error why; /* keeps the last failure, which is not an error of this function */
 } elements;
 
-/* Those that are not found yet. */
+/* Finds the elements that are still missing. */
 static mt_status find_elements(const char *text, mt_arena *arena, elements *e, mt_error *err)
 {
     mt_status st = MT_OK;
@@ -187,7 +188,7 @@ static mt_status find_elements(const char *text, mt_arena *arena, elements *e, m
     return st;
 }
 
-/* They stand at the end of the document, mostly: only where it has not all of them is the rest looked at. */
+/* They are usually at the end of the document. The rest is searched only if some are missing. */
 static mt_status load_elements(const czi_file *file, mt_arena *arena, elements *out, mt_error *err)
 {
     document d;

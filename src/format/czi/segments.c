@@ -31,7 +31,7 @@ mt_status czi_read_segment(const czi_file *file, uint64_t position, const char *
         return st;
     *allocated = mt_load_u64le(bytes + 16);
     if (strncmp((const char *)bytes, id, 16) != 0)
-        return mt_fail(err, MT_E_CORRUPT, "the segment at %llu is no %s", (unsigned long long)position, id);
+        return mt_fail(err, MT_E_CORRUPT, "the segment at %llu is not a %s", (unsigned long long)position, id);
     if (*allocated > room || *allocated < n)
         return mt_fail(err, MT_E_CORRUPT, "the %s at %llu has %llu bytes in a file of %llu", id,
                        (unsigned long long)position, (unsigned long long)*allocated, (unsigned long long)file->size);
@@ -48,7 +48,7 @@ mt_status czi_read_header(czi_file *out, mt_error *err)
         return st;
     mt_reader r = mt_reader_over(data, sizeof data, false);
     if (mt_read_u32(&r) != 1)
-        return mt_fail(err, MT_E_UNSUPPORTED, "version %u of the format is not read", mt_load_u32le(data));
+        return mt_fail(err, MT_E_UNSUPPORTED, "version %u of the format is not supported", mt_load_u32le(data));
     memcpy(out->primary, data + 16, 16);
     memcpy(out->guid, data + 32, 16);
     mt_read_seek(&r, 52);
@@ -66,7 +66,7 @@ static mt_status open_file(mt_env *env, mt_store *store, const char *key, czi_fi
     return st ? st : czi_read_header(out, err);
 }
 
-/* The next file of a document has the number in its name, with or without a space before it. */
+/* The next file of a document has its number in the name, with or without a space before it. */
 static mt_status name_next(const mt_source *source, mt_arena *arena, int number, const char **keys, mt_error *err)
 {
     int n = (int)strlen(source->key);
@@ -75,7 +75,7 @@ static mt_status name_next(const mt_source *source, mt_arena *arena, int number,
     return keys[0] && keys[1] ? MT_OK : MT_E_MEMORY;
 }
 
-/* What is read next of the last file and of the one that may follow it, all at once. */
+/* Prefetches the next reads of the last file and of a possible continuation in one batch. */
 static void touch_next(const czi_file *last, const char *const *keys)
 {
     enum { AHEAD = 256 << 10 };
@@ -136,7 +136,7 @@ static mt_status read_dimension(const uint8_t *p, czi_entry *e, mt_error *err)
     letter = letter >= 'a' && letter <= 'z' ? (char)(letter - 'a' + 'A') : letter;
     const char *at = letter ? strchr(CZI_LETTERS, letter) : NULL;
     if (!at)
-        return mt_fail(err, MT_E_UNSUPPORTED, "a dimension of the name %d is not read", letter);
+        return mt_fail(err, MT_E_UNSUPPORTED, "dimension %d is not supported", letter);
     int d = (int)(at - CZI_LETTERS);
     if (size <= 0 || stored < 0 || start > INT32_MAX - size || e->present >> d & 1)
         return mt_fail(err, MT_E_CORRUPT, "dimension %c from %d on has %d elements, %d stored", letter, start, size,
@@ -152,13 +152,13 @@ static mt_status read_dimension(const uint8_t *p, czi_entry *e, mt_error *err)
     return MT_OK;
 }
 
-/* An entry with the schema DV; the reader sees what there is of it. *bytes is its size. There are millions of them: they
- * are loaded as a whole. */
+/* Reads an entry of schema DV; r may end inside it. *bytes is its size. There may be millions: each is loaded in one
+ * piece. */
 static mt_status read_entry(mt_reader *r, czi_entry *e, size_t *bytes, mt_error *err)
 {
     const uint8_t *p = mt_read_bytes(r, ENTRY_HEAD);
     if (p && p[0] == 'D' && p[1] == 'E')
-        return mt_fail(err, MT_E_UNSUPPORTED, "directory entries of the schema DE are not read");
+        return mt_fail(err, MT_E_UNSUPPORTED, "directory entries of the schema DE are not supported");
     if (!p || p[0] != 'D' || p[1] != 'V')
         return mt_fail(err, MT_E_CORRUPT, "a directory entry of an unknown schema");
     memset(e, 0, sizeof *e);
@@ -180,11 +180,11 @@ static mt_status read_entry(mt_reader *r, czi_entry *e, size_t *bytes, mt_error 
     return MT_OK;
 }
 
-/* Bytes of a file that pass by, a window at a time. */
+/* A window that moves over a file. */
 typedef struct window {
     const czi_file *file;
     uint8_t *bytes;
-    uint64_t at, end; /* of what is in the window */
+    uint64_t at, end; /* range of the bytes in the window */
 } window;
 
 static mt_status look_at(window *w, uint64_t position, uint64_t limit, mt_reader *out, mt_error *err)
@@ -230,13 +230,13 @@ static mt_status walk_directory(window *w, int file, czi_visit visit, void *user
     return st;
 }
 
-/* Without a directory, every segment from the first on: subblocks hold copies of their entries. Bytes that were never
- * written look like empty segments: half a gigabyte of them is walked over, and no more. */
+/* Without a directory, scans all segments: subblocks hold copies of their entries. Bytes that were never written look
+ * like empty segments: at most half a gigabyte of them is scanned. */
 static mt_status walk_segments(window *w, int file, czi_visit visit, void *user, mt_error *err)
 {
     enum { MAX_OTHERS = 1 << 24 };
     uint64_t position = 0;
-    uint32_t others = 0; /* than subblocks */
+    uint32_t others = 0; /* segments that are not subblocks */
     while (w->file->size - position >= SEGMENT_HEAD) {
         mt_reader r;
         mt_status st = look_at(w, position, w->file->size, &r, err);
@@ -315,7 +315,7 @@ static mt_status keep_entry(void *user, const czi_entry *e, mt_error *err)
     return MT_OK;
 }
 
-/* What fails here fails again, and is reported, where the files are walked over for its own sake. */
+/* Failures here are ignored: they recur, and are reported, when the entries are walked. */
 czi_entries czi_find_entries(const czi_files *files, mt_arena *arena)
 {
     mt_error ignored = MT_ERROR_INIT;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* What a document holds: scenes, pixel types, and the ranges and levels of an image. */
+/* The content of a document: scenes, pixel types, and the ranges and levels of an image. */
 #include "format/czi/czi.h"
 
 #include <string.h>
@@ -82,7 +82,7 @@ static mt_status survey_entry(void *user, const czi_entry *e, mt_error *err)
 {
     surveying *v = user;
     if (!czi_find_pixel_type(e->pixel_type))
-        return mt_fail(err, MT_E_UNSUPPORTED, "pixel type %d is not read", e->pixel_type);
+        return mt_fail(err, MT_E_UNSUPPORTED, "pixel type %d is not supported", e->pixel_type);
     mt_status st = add_pixel_type(v->out, e->pixel_type, e->start[CZI_C], err);
     return st || !(e->present >> CZI_S & 1) ? st : add_scene(v, e->start[CZI_S], err);
 }
@@ -102,7 +102,7 @@ typedef struct measuring {
     czi_rectangle *rectangles;
 } measuring;
 
-/* Whether a subblock is of level 0: stored as it is seen. */
+/* Whether a subblock is of level 0: stored at its nominal size. */
 static bool is_whole(const czi_entry *e)
 {
     return e->stored_width == e->size[CZI_X] && e->stored_height == e->size[CZI_Y];
@@ -147,7 +147,7 @@ bool czi_belongs(const czi_image *image, const czi_entry *e)
     return is_in_scene(image, e) && e->pixel_type == image->pixel_type;
 }
 
-/* Tiles at the edge of a level have rounded sizes: by how much, in tenths, what is meant may be missed, as in libCZI. */
+/* Tiles at the edge of a level have rounded sizes. The tolerance, in tenths, is that of libCZI. */
 static int32_t snap(int64_t size, int64_t stored)
 {
     static const struct {
@@ -191,7 +191,7 @@ static void cover(czi_coverage *c, const czi_entry *e)
         mark(c->scenes, e->start[CZI_S], 1);
 }
 
-/* Makes room for a level in front of number i. */
+/* Makes room for a level before number i. */
 static void insert_level(czi_image *image, int i, int32_t factor)
 {
     size_t behind = (size_t)(image->n_levels++ - i);
@@ -220,7 +220,7 @@ static mt_status add_to_level(czi_image *image, const czi_entry *e, int32_t fact
     return MT_OK;
 }
 
-/* A dimension that the tiles of a level do not have is at the start of the image's. */
+/* Dimensions that the tiles of a level lack count as being at the first position. */
 static bool covers(const czi_image *image, const czi_coverage *level, const czi_coverage *whole, int d)
 {
     int32_t first = image->low[d];
@@ -231,7 +231,7 @@ static bool covers(const czi_image *image, const czi_coverage *level, const czi_
     return low[0] <= low[1] && high[0] >= high[1];
 }
 
-/* Whether no bit of whole is missing. */
+/* Whether bits contains all of whole. */
 static bool has_all(const uint64_t *bits, const uint64_t *whole)
 {
     uint64_t missing = 0;
@@ -252,7 +252,7 @@ static bool is_complete(const czi_image *image, const czi_coverage *level)
     return complete;
 }
 
-/* Takes out levels that would show nothing for some of the image: writers may make a pyramid of one channel only. */
+/* Drops levels that lack a part of the image: some writers make a pyramid for one channel only. */
 static void drop_partial(czi_image *image)
 {
     int n = 1;
@@ -267,7 +267,7 @@ static void drop_partial(czi_image *image)
     image->n_levels = n;
 }
 
-/* All pixel types of a scene have the same rectangle, so that their channels lie upon each other. */
+/* All pixel types of a scene share one rectangle, so that their channels are aligned. */
 static mt_status measure_entry(void *user, const czi_entry *e, mt_error *err)
 {
     czi_image *image = user;
@@ -301,7 +301,7 @@ mt_status czi_measure(const czi_entries *entries, czi_image *image, mt_error *er
     if (image->n_levels == 0 || image->factor[0] != 1)
         return mt_fail(err, MT_E_CORRUPT, "the image has no tiles of full size");
     for (int d = 0; d < CZI_DIMS; d++) {
-        if (image->low[d] > image->high[d]) /* a dimension that no subblock has */
+        if (image->low[d] > image->high[d]) /* no subblock has this dimension */
             image->low[d] = 0, image->high[d] = 1;
         if ((int64_t)image->high[d] - image->low[d] > INT32_MAX)
             return mt_fail(err, MT_E_CORRUPT, "dimension %c reaches from %d to %d", CZI_LETTERS[d], image->low[d],

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Which tiles of a plane meet a box: by a grid of cells where they are many. */
+/* Finds the tiles of a plane that intersect a box, with a grid of cells if there are many. */
 #include "base/checked.h"
 #include "format/czi/tiles.h"
 
@@ -8,7 +8,7 @@
 
 #define FEW_TILES 16
 
-/* The cells that a tile, or a box of pixels, meets: [low, high] along both directions. */
+/* The cells that intersect a tile or a box of pixels: [low, high] along both axes. */
 typedef struct cells {
     size_t x[2], y[2];
 } cells;
@@ -30,7 +30,7 @@ static cells cells_of_tile(const czi_state *s, const group *g, const tile *t)
     return cells_of(g, t->x, t->y, s->kinds[t->kind]->width, s->kinds[t->kind]->height);
 }
 
-/* Counts, and once there are lists, fills the cells of a group; counts end as starts. */
+/* Counts the tiles of each cell or, if fill, writes the lists; the counts then become starts. */
 static void fill_cells(const czi_state *s, group *g, bool fill)
 {
     for (size_t i = g->n; i-- > 0;) {
@@ -46,7 +46,7 @@ static void fill_cells(const czi_state *s, group *g, bool fill)
     }
 }
 
-/* About as many cells as tiles; none where tiles overlap so much that they would not help. */
+/* Makes about as many cells as tiles; none if the tiles overlap too much for a grid to help. */
 static mt_status make_grid(const czi_state *s, mt_arena *arena, group *g, int64_t width, int64_t height, mt_error *err)
 {
     size_t side = 1, total = 0;
@@ -107,7 +107,7 @@ static const group *find_group(const czi_state *s, uint32_t plane)
     return low < s->n_groups && s->groups[low].plane == plane ? &s->groups[low] : NULL;
 }
 
-/* What of a plane is looked for. */
+/* A search in a plane. */
 typedef struct look {
     const czi_state *state;
     int64_t x[2], y[2];
@@ -122,7 +122,7 @@ static bool meets(const look *l, const tile *t)
            (int64_t)t->y + k->height > l->y[0];
 }
 
-/* The rectangles of a tile that meet what is looked for. */
+/* Visits the rectangles of a tile that intersect the search box. */
 static mt_status visit_visible(const look *l, size_t i, mt_error *err)
 {
     const tile *t = &l->state->tiles[i];
@@ -160,7 +160,7 @@ static int compare_numbers(const void *a, const void *b)
     return *x < *y ? -1 : *x > *y;
 }
 
-/* A tile stands in the lists of several cells: it is taken from the first that is looked at. */
+/* A tile may be listed in several cells: it is taken from the first one visited. */
 static size_t collect(const look *l, const group *g, uint32_t *out)
 {
     cells at = cells_of(g, l->x[0], l->y[0], l->x[1] - l->x[0], l->y[1] - l->y[0]);
@@ -218,7 +218,7 @@ mt_status czi_find_boxes(const mt_chunk_map *map, const int64_t *low, const int6
     }
 }
 
-/* Narrows what is shown of a tile to a rectangle of it. */
+/* Restricts a box to a rectangle of its tile. */
 static void show_rectangle(const czi_rectangle *r, int y, mt_shown *shown)
 {
     for (int i = 0; i < 2; i++) {

@@ -1,59 +1,59 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The tiles of an image: what the files share that make, find and show them. */
+/* The tiles of an image: shared by map.c, tiles.c and mask.c. */
 #ifndef MT_FORMAT_CZI_TILES_H
 #define MT_FORMAT_CZI_TILES_H
 
 #include "codec/params.h"
 #include "format/czi/czi.h"
 
-/* Tiles that are stored alike: their size, and how they are encoded. */
+/* A kind of tile: size and encoding. */
 typedef struct kind {
-    int32_t compression, width, height;
-    mt_chain chain;
-    mt_picture_params picture;
+    int32_t compression, width, height; /* number of the specification; stored size in pixels */
+    mt_chain chain;                     /* decodes a tile */
+    mt_picture_params picture;          /* parameters of chain */
 } kind;
 
 typedef struct tile {
-    uint64_t position, skip; /* of the subblock, and of the tile's first byte in its pixels */
-    uint32_t plane, kind, number;
-    int32_t x, y, scene, m;
-    uint8_t file;
+    uint64_t position, skip;      /* bytes: of the subblock in the file; of the tile in the pixels of the subblock */
+    uint32_t plane, kind, number; /* index of the plane in C order; index of the kind; order of insertion */
+    int32_t x, y, scene, m;       /* pixels at the level of the map; scene and mosaic number */
+    uint8_t file;                 /* index in czi_files */
 } tile;
 
-/* The tiles of a plane, and a grid of cells that lists, for each, the tiles that meet it. */
+/* The tiles of a plane, and a grid of cells, each with a list of the tiles that intersect it. */
 typedef struct group {
-    uint32_t plane;
-    size_t first, n;
-    int64_t cell_width, cell_height;
-    size_t columns, rows; /* 0: no grid, there are few tiles */
-    uint32_t *cells;      /* where the list of each cell starts, and where the last ends */
-    uint32_t *lists;      /* numbers of tiles, from first on */
+    uint32_t plane;                  /* C-order plane of the image */
+    size_t first, n;                 /* range of tiles [first, first + n) */
+    int64_t cell_width, cell_height; /* pixels */
+    size_t columns, rows;            /* 0: no grid, there are few tiles */
+    uint32_t *cells;                 /* start of the list of each cell, and the end of the last list */
+    uint32_t *lists;                 /* indices of tiles, relative to first */
 } group;
 
 typedef struct czi_state {
-    const czi_files *files;
-    const czi_image *image;
-    const czi_pixel_type *type;
-    int level;
-    int32_t factor;
-    int axes[8], n_axes; /* dimensions before Y and X, the slowest first */
-    kind **kinds;        /* which stay where they are: chains point into them */
-    uint32_t n_kinds;
-    tile *tiles;
-    size_t n_tiles, tile_room;
-    group *groups;
-    size_t n_groups;
-    mt_chain raw; /* of raw pixels that may end early, or of several samples */
-    mt_samples_params samples;
-    uint64_t owner;      /* of places of pixels in the index cache, and */
-    uint64_t mask_owner; /* of what masks leave of tiles; 0: masks are ignored */
+    const czi_files *files;     /* borrowed from the container */
+    const czi_image *image;     /* ranges, levels and options */
+    const czi_pixel_type *type; /* of the image */
+    int level;                  /* 0: full resolution */
+    int32_t factor;             /* pixels of level 0 per pixel of this level */
+    int axes[8], n_axes;        /* dimensions before Y and X, the slowest first */
+    kind **kinds;               /* allocated one by one: chains point into them */
+    uint32_t n_kinds;           /* entries of kinds */
+    tile *tiles;                /* in paint order */
+    size_t n_tiles, tile_room;  /* entries in use and allocated */
+    group *groups;              /* one for each plane that has tiles */
+    size_t n_groups;            /* entries of groups */
+    mt_chain raw;               /* for raw pixels that are short or have several samples */
+    mt_samples_params samples;  /* parameters of raw */
+    uint64_t owner;             /* of pixel locations in the index cache */
+    uint64_t mask_owner;        /* of visible rectangles in the index cache; 0: masks are ignored */
 } czi_state;
 
 /* Groups the sorted tiles by plane, and makes the grids. width and height are those of the image. */
 MT_MUST_CHECK mt_status czi_make_groups(czi_state *state, mt_arena *arena, int64_t width, int64_t height,
                                         mt_error *err);
 
-/* The map's find_boxes and get_box. A box is a tile or, where masks are used, a rectangle that its mask leaves. */
+/* find_boxes and get_box of the map. A box is a tile or, if masks are used, a visible rectangle of a tile. */
 mt_status czi_find_boxes(const mt_chunk_map *map, const int64_t *low, const int64_t *high, mt_visit_box visit,
                          void *user, mt_error *err);
 mt_status czi_get_box(const mt_chunk_map *map, uint64_t id, mt_shown *shown, mt_error *err);
@@ -61,14 +61,14 @@ mt_status czi_get_box(const mt_chunk_map *map, uint64_t id, mt_shown *shown, mt_
 #define CZI_MASK_BITS 12
 #define CZI_MAX_RECTANGLES (1 << CZI_MASK_BITS)
 
-/* What a mask leaves of a tile: rectangles that do not overlap, [low, high) of X and Y in the tile. */
+/* The visible part of a tile: rectangles that do not overlap, relative to the tile. */
 typedef struct czi_visible {
-    size_t n;
-    const czi_rectangle *rectangles;
-    mt_cache_entry *entry;
+    size_t n;                        /* entries of rectangles */
+    const czi_rectangle *rectangles; /* borrowed from entry or from the caller */
+    mt_cache_entry *entry;           /* keeps rectangles alive; NULL: none needed */
 } czi_visible;
 
-/* By the mask of the subblock of the i-th tile, all of the tile where it has none; through the index cache. */
+/* The visible part of the i-th tile: all of it if its subblock has no mask. Uses the index cache. */
 MT_MUST_CHECK mt_status czi_find_visible(const czi_state *state, size_t i, czi_visible *out, mt_error *err);
 void czi_release_visible(const czi_state *state, czi_visible *visible);
 

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Fixed arrays (VII.C) and extensible arrays (VII.D) of chunks. An element is an address, and where there are filters
- * the size and the mask of the chunk. Both keep elements in data blocks, large ones in pages of their own, each with a
- * checksum. */
+/* Fixed arrays (VII.C) and extensible arrays (VII.D) of chunks. An element is the address of a chunk and, if there are
+ * filters, its size and filter mask. Both store elements in data blocks, large ones in pages with a checksum each. */
 #include "format/hdf5/hdf5.h"
 
 #include <string.h>
@@ -22,7 +21,7 @@ static void read_element(const array *a, mt_reader *r, h5_chunk *out)
     }
 }
 
-/* Version, client and size of an element, which stand at the start of both headers. */
+/* Reads version, client and element size, the first fields of both headers. */
 static mt_status read_kind(mt_reader *r, const h5_dataset *d, array *a, mt_error *err)
 {
     int version = mt_read_u8(r), client = mt_read_u8(r);
@@ -36,7 +35,7 @@ static mt_status read_kind(mt_reader *r, const h5_dataset *d, array *a, mt_error
     return MT_OK;
 }
 
-/* A block without its signature at a place of the file: pages of elements with a checksum. */
+/* Reads a page: elements followed by a checksum, without a signature. */
 static mt_status read_page(const array *a, uint64_t address, uint64_t n, uint64_t i, h5_chunk *out, mt_error *err)
 {
     h5_block page;
@@ -101,14 +100,14 @@ mt_status h5_find_in_fixed_array(const h5_file *file, const h5_dataset *d, uint6
     return address == H5_UNDEFINED ? MT_OK : find_in_fixed_block(&a, address, n, index, out, err);
 }
 
-/* An extensible array: some elements in the index block, then data blocks that grow, in super blocks of them that grow;
- * the first super blocks stand in the index block. */
+/* An extensible array: some elements are in the index block, the others in data blocks of growing size, grouped in
+ * super blocks of growing size. The first super blocks are part of the index block. */
 typedef struct extensible {
     array a;
     uint64_t header;
-    size_t offset_bytes;                           /* of the number of an element */
-    uint64_t inside, least_elements, least_blocks; /* elements in the index block; of the smallest data block; blocks in
-                                                      the smallest super block of its own */
+    size_t offset_bytes; /* of the number of an element */
+    /* elements in the index block; elements in the smallest data block; data blocks in the smallest super block */
+    uint64_t inside, least_elements, least_blocks;
     int supers, direct_supers;
 } extensible;
 
@@ -145,7 +144,7 @@ static mt_status read_extensible(const h5_file *file, const h5_dataset *d, exten
     return MT_OK;
 }
 
-/* A super block: how many data blocks, how many elements in each, and what stands before it. */
+/* A super block: its number of data blocks, the elements in each, and the totals before it. */
 typedef struct super {
     int number;
     uint64_t blocks, elements;
@@ -169,7 +168,7 @@ static bool find_super(const extensible *e, uint64_t i, super *s)
     return s->number < e->supers;
 }
 
-/* An address, or an element, out of the index block. */
+/* Reads an address or an element from the index block. */
 static mt_status read_index_block(const extensible *e, uint64_t address, uint64_t offset, mt_reader *out,
                                   h5_block *block, mt_error *err)
 {
@@ -200,7 +199,7 @@ static mt_status read_block_address(const extensible *e, uint64_t index_block, u
     return r.failed ? mt_fail(err, MT_E_CORRUPT, "the index block of an array is too short") : MT_OK;
 }
 
-/* A data block of the array by its number in its super block, and whether a page of it is stored. */
+/* Finds a data block by its number in a super block, and whether a page of it is stored. */
 static mt_status read_super_block(const extensible *e, const super *s, uint64_t address, uint64_t number, uint64_t page,
                                   uint64_t pages, uint64_t *out, bool *stored, mt_error *err)
 {

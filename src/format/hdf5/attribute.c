@@ -17,7 +17,7 @@ typedef struct search {
     h5_attribute *out;
 } search;
 
-/* A part of an attribute: where it is shared, what it refers to. */
+/* Opens a part of an attribute, following the reference if it is shared. */
 static mt_status open_part(const search *s, int type, bool shared, const uint8_t *bytes, size_t n, mt_reader *out,
                            mt_error *err)
 {
@@ -64,7 +64,7 @@ static mt_status read_attribute(search *s, mt_reader r, mt_error *err)
     return count_elements(s->out, err);
 }
 
-/* Records of a tree of attribute names end with the hash of the name. */
+/* Records of the B-tree of attribute names end with the hash of the name. */
 static int compare_hash(const void *user, mt_reader record)
 {
     const search *s = user;
@@ -80,7 +80,7 @@ static mt_status visit(void *user, mt_reader record, mt_error *err)
     if (record.size < 17)
         return mt_fail(err, MT_E_CORRUPT, "a record of attributes has %zu bytes", record.size);
     if (record.data[8] & 2)
-        return mt_fail(err, MT_E_UNSUPPORTED, "attributes in a shared heap are not read");
+        return mt_fail(err, MT_E_UNSUPPORTED, "attributes in a shared heap are not supported");
     mt_status st = h5_read_heap(s->file, s->arena, s->heap, mt_reader_over(record.data, 8, false), &message, err);
     return st ? st : read_attribute(s, message, err);
 }
@@ -116,7 +116,7 @@ mt_status h5_find_attribute(mt_arena *arena, const h5_object *object, const char
     return st;
 }
 
-/* Text is padded with NUL or with spaces, which do not belong to it. */
+/* Copies text without its padding of NULs or spaces. */
 static mt_status copy_text(mt_arena *arena, const uint8_t *bytes, size_t n, const char **out, mt_error *err)
 {
     const uint8_t *end = n ? memchr(bytes, 0, n) : NULL;

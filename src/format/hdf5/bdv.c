@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* BigDataViewer: /t00000/s00/0/cells for time point, view setup and level, in Z, Y, X; int16 stands for uint16 unless the
- * group /s00 has an attribute dataType (Hdf5ImageLoader). An XML document beside the file ("SpimData") names the file and
- * tells time points, views that are missing, and voxel sizes. */
+/* BigDataViewer: /t00000/s00/0/cells for time point, view setup and level, in Z, Y, X; int16 means uint16 unless
+ * the group /s00 has an attribute dataType (Hdf5ImageLoader). An XML document beside the file ("SpimData") holds the
+ * file name, time points, missing views and voxel sizes. */
 #include "base/number.h"
 #include "base/xml.h"
 #include "format/hdf5/hdf5.h"
@@ -13,7 +13,7 @@
 #define MAX_SETUPS 100000
 #define MAX_LEVELS 64
 #define MAX_TIMES 1000000
-#define MAX_LOOKUPS 4096 /* of time points one by one, when a stack is opened */
+#define MAX_LOOKUPS 4096 /* lookups of time points when a stack is opened */
 
 /* The number of a name like "t00012", "s02" or "1", as BigDataViewer writes them; -1 for any other. */
 static int64_t number_in(const char *name, const char *prefix)
@@ -29,7 +29,7 @@ static int64_t number_in(const char *name, const char *prefix)
     return mt_parse_integer(&number, &value) ? value : -1;
 }
 
-/* Lowest and highest number among the links of a group that are named so; none: low > high. */
+/* Finds the lowest and highest number in link names with this prefix; low > high if there are none. */
 static mt_status find_numbers(const h5_file *file, mt_arena *arena, const char *path, const char *prefix, int64_t *low,
                               int64_t *high, mt_error *err)
 {
@@ -64,7 +64,7 @@ static void write_path(const h5_many *many, const int64_t *place, char *out, siz
     snprintf(out, size, "t%05lld/s%02d/%d/cells", (long long)many->first + place[0], many->setup, many->level);
 }
 
-/* The time points of an image, and the links of the file's root to them; NULL: the file has none. */
+/* The time points of an image, and the links to them in the root group; NULL if there are none. */
 typedef struct times {
     h5_many many;
     const h5_link **links;
@@ -98,7 +98,7 @@ static mt_status read_view(const h5_file *file, const times *v, int64_t t, h5_da
     return st;
 }
 
-/* The first time point that has the setup: the others may lack it. */
+/* Finds the first time point that has the setup: others may lack it. */
 static mt_status find_first(const h5_file *file, const times *v, int64_t *first, h5_dataset *out, mt_error *err)
 {
     mt_status st = MT_E_NOT_FOUND;
@@ -120,7 +120,7 @@ static mt_status find_first(const h5_file *file, const times *v, int64_t *first,
     return MT_OK;
 }
 
-/* The document: the one that was opened, or that of the file's name with .xml for its suffix. */
+/* Loads the document that was opened, or the one named like the file with the suffix .xml. */
 static mt_status load_document(const mt_source *source, mt_arena *arena, mt_xml **root, const char **key, mt_error *err)
 {
     char *text;
@@ -133,7 +133,7 @@ static mt_status load_document(const mt_source *source, mt_arena *arena, mt_xml 
     if (!*key)
         return MT_E_MEMORY;
     mt_status st = mt_store_load(source->store, *key, limit, "max_xml_bytes", arena, &text, &size, err);
-    const char *repair; /* it tells sizes and names, which are not worth a warning */
+    const char *repair; /* repairs do not affect the pixels: not worth a warning */
     return st ? st : mt_xml_parse_loosely(arena, text, size, *key, root, &repair, err);
 }
 
@@ -154,7 +154,7 @@ static void widen(int64_t number, int64_t *low, int64_t *high)
     *high = number > *high ? number : *high;
 }
 
-/* The ends of an integer pattern: "0-10:2, 12" has numbers, ranges and steps. */
+/* Finds the ends of an integer pattern of numbers and ranges with steps, such as "0-10:2, 12". */
 static void read_pattern(const char *text, int64_t *low, int64_t *high)
 {
     while (*text) {
@@ -184,7 +184,7 @@ static void read_times(const mt_xml *root, int64_t *low, int64_t *high)
         widen(number_of(time, "id"), low, high);
 }
 
-/* Marks the time points at which the document says that a setup is missing. */
+/* Marks the time points for which the document declares a setup missing. */
 static void mark_missing(const mt_xml *root, const h5_many *many, bool *missing)
 {
     const mt_xml *sequence = root ? mt_xml_child(root, "SequenceDescription") : NULL;
@@ -222,7 +222,7 @@ static mt_status name_channel(const mt_xml *setup, mt_chunk_map *map, mt_error *
     return MT_OK;
 }
 
-/* Voxel sizes of the setup, in X, Y, Z, for level 0; those of other levels by how much smaller these are. */
+/* Reads the voxel sizes of the setup (X, Y, Z of level 0) and scales them to the level. */
 static mt_status read_voxels(const mt_xml *setup, const int64_t *whole, mt_chunk_map *map, mt_error *err)
 {
     const mt_xml *voxel = setup ? mt_xml_child(setup, "voxelSize") : NULL;
@@ -240,7 +240,7 @@ static mt_status read_voxels(const mt_xml *setup, const int64_t *whole, mt_chunk
     return MT_OK;
 }
 
-/* The document, or NULL: one that cannot be read is told. */
+/* Finds the document, or NULL. Warns if it cannot be parsed. */
 static mt_status find_document(const h5_file *file, const mt_source *source, mt_arena *arena, mt_xml **root,
                                mt_chunk_map *map, mt_error *err)
 {
@@ -255,7 +255,7 @@ static mt_status find_document(const h5_file *file, const mt_source *source, mt_
     return h5_forgive(st, &own, err);
 }
 
-/* The time points are those of the document and those of the file. */
+/* The time points are the union of those in the document and in the file. */
 static mt_status find_times(const h5_file *file, mt_arena *arena, const mt_xml *root, times *v, mt_error *err)
 {
     int64_t last;
@@ -291,13 +291,13 @@ static mt_status has_view(const h5_file *file, const times *v, int64_t t, bool *
         return st;
     st = open_view(file, arena, v, t, &object, &own);
     mt_arena_free(arena);
-    *out = st != MT_E_NOT_FOUND; /* a broken one fails when it is read */
+    *out = st != MT_E_NOT_FOUND; /* a broken one is reported when it is read */
     return h5_forgive(st, &own, err);
 }
 
-/* Tells which time points of a setup are missing. They are looked up one by one only if that takes no round trips. */
-static mt_status tell_missing(const h5_file *file, mt_arena *arena, const mt_xml *root, const times *v, int64_t first,
-                              mt_chunk_map *map, mt_error *err)
+/* Reports missing time points of a setup. They are looked up only if the store is not slow. */
+static mt_status report_missing(const h5_file *file, mt_arena *arena, const mt_xml *root, const times *v, int64_t first,
+                                mt_chunk_map *map, mt_error *err)
 {
     int64_t n = v->many.shape[0];
     bool look = !file->store->costs.is_slow && n <= MAX_LOOKUPS;
@@ -339,7 +339,8 @@ static mt_status count_levels(const h5_file *file, mt_arena *arena, const h5_man
 {
     int64_t low, high;
     char path[64];
-    snprintf(path, sizeof path, "t%05lld/s%02d", (long long)(many->first + first), many->setup);
+    const long long time = many->first + first;
+    snprintf(path, sizeof path, "t%05lld/s%02d", time, many->setup);
     mt_status st = find_numbers(file, arena, path, "", &low, &high, err);
     if (!st && (level > high || high >= MAX_LEVELS))
         st = mt_fail(err, MT_E_NOT_FOUND, "there is no level=%d; the image has %lld, counted from 0", level,
@@ -373,7 +374,7 @@ mt_status h5_open_bdv(const h5_file *file, mt_arena *arena, const mt_source *sou
         return st;
     memcpy(map->axes, "TZYX", 5);
     map->level = level;
-    if ((st = tell_missing(file, arena, root, &v, first, map, err)) ||
+    if ((st = report_missing(file, arena, root, &v, first, map, err)) ||
         (st = set_type(file, arena, v.many.setup, map, err)))
         return st;
     const mt_xml *view = find_setup(root, v.many.setup);
@@ -416,7 +417,7 @@ mt_status h5_find_bdv_file(const mt_source *source, mt_arena *arena, const char 
     const char *format = loader ? mt_xml_get(loader, "format") : NULL;
     const mt_xml *name = loader ? mt_xml_child(loader, "hdf5") : NULL;
     if (!name || !format || strcmp(format, "bdv.hdf5") != 0)
-        return mt_fail(err, MT_E_UNSUPPORTED, "BigDataViewer's loader \"%s\" is not read", format ? format : "");
+        return mt_fail(err, MT_E_UNSUPPORTED, "the BigDataViewer loader \"%s\" is not supported", format ? format : "");
     const char *slash = strrchr(source->key, '/');
     *key = mt_arena_printf(arena, err, "%.*s%s", slash ? (int)(slash + 1 - source->key) : 0, source->key, name->text);
     return *key ? MT_OK : MT_E_MEMORY;

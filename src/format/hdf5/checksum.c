@@ -51,7 +51,7 @@ bool h5_is_intact(const uint8_t *data, size_t size)
     if (size < 4)
         return false;
 #ifdef FUZZING_BUILD_MODE_UNSAFE_FOR_PRODUCTION
-    return true; /* a fuzzer would see little of what lies behind a checksum */
+    return true; /* the fuzzer could not get past checksums */
 #else
     return h5_checksum(data, size - 4) == mt_load_u32le(data + size - 4);
 #endif

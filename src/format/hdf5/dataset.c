@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* What the messages of a dataset say: type, shape, fill value (IV.A.2.e, f), layout (IV.A.2.i), filters (IV.A.2.l). */
+/* Parses the messages of a dataset: type, shape, fill value (IV.A.2.e, f), layout (IV.A.2.i), filters (IV.A.2.l). */
 #include "base/checked.h"
 #include "format/hdf5/hdf5.h"
 
@@ -29,7 +29,7 @@ static mt_status set_shape(const h5_space *space, h5_dataset *d, mt_error *err)
     return MT_OK;
 }
 
-/* The part of a fill value message behind its head: size and bytes. */
+/* Reads size and bytes of a fill value message. */
 static mt_status read_fill_bytes(mt_reader *r, h5_dataset *d, mt_error *err)
 {
     uint32_t size = mt_read_u32(r);
@@ -76,7 +76,7 @@ static mt_status read_filter(mt_reader *r, int version, h5_filter *f, mt_error *
 {
     f->id = mt_read_u16(r);
     size_t name = version == 1 || f->id >= 256 ? mt_read_u16(r) : 0;
-    mt_read_skip(r, 2); /* whether it may be left out: each chunk tells whether it was */
+    mt_read_skip(r, 2); /* flag "optional": the filter mask of each chunk tells if it was applied */
     f->n_values = mt_read_u16(r);
     mt_read_skip(r, version == 1 ? (name + 7) / 8 * 8 : name);
     if (f->n_values > H5_MAX_FILTER_VALUES)
@@ -102,19 +102,19 @@ static mt_status set_filters(const h5_file *file, mt_arena *arena, const h5_obje
     if (version < 1 || version > 2)
         return mt_fail(err, MT_E_CORRUPT, "a filter pipeline of version %d", version);
     if (n > H5_MAX_FILTERS)
-        return mt_fail(err, MT_E_UNSUPPORTED, "%d filters, of which %d are read", n, H5_MAX_FILTERS);
+        return mt_fail(err, MT_E_UNSUPPORTED, "%d filters, at most %d are supported", n, H5_MAX_FILTERS);
     mt_read_skip(&r, version == 1 ? 6 : 0);
     for (; d->n_filters < n && !st; d->n_filters++)
         st = read_filter(&r, version, &d->filters[d->n_filters], err);
     return st;
 }
 
-/* Bits that do not count are garbage, but nbit leaves none. */
+/* Unused bits are undefined unless nbit clears them. */
 static mt_status check_bits(const h5_dataset *d, mt_error *err)
 {
     if (d->type.bits == 0 || d->type.bits == 8 * d->type.size || (d->n_filters > 0 && d->filters[0].id == 5))
         return MT_OK;
-    return mt_fail(err, MT_E_UNSUPPORTED, "integers of %u bits in %u bytes are not read without nbit", d->type.bits,
+    return mt_fail(err, MT_E_UNSUPPORTED, "integers of %u bits in %u bytes are only supported with nbit", d->type.bits,
                    d->type.size);
 }
 
@@ -151,7 +151,7 @@ static mt_status read_old_layout(const h5_file *file, mt_reader *r, uint64_t bod
         sizes[i] = mt_read_u32(r);
     if (layout == H5_CHUNKED)
         return set_chunk(d, rank, sizes, err);
-    d->bytes = H5_UNDEFINED; /* not said: what the shape needs */
+    d->bytes = H5_UNDEFINED; /* not stored: follows from the shape */
     if (layout == H5_COMPACT) {
         d->bytes = mt_read_u32(r);
         d->address = body + r->position;
@@ -160,8 +160,8 @@ static mt_status read_old_layout(const h5_file *file, mt_reader *r, uint64_t bod
     return MT_OK;
 }
 
-/* Versions 4 and 5 of chunks: the index can be one of five. Version 5, of HDF5 2.0, has the fields of version 4; the
- * index has wider sizes of filtered chunks, by which the widths of its elements are told. */
+/* Chunked layout of versions 4 and 5, with one of five indices. Version 5 (HDF5 2.0) has the fields of version 4, but
+ * its index stores wider sizes of filtered chunks; the element size of the index tells the width. */
 static mt_status read_new_chunks(const h5_file *file, mt_reader *r, h5_dataset *d, mt_error *err)
 {
     uint64_t sizes[H5_MAX_RANK + 1] = { 0 };
@@ -193,7 +193,7 @@ static mt_status read_new_chunks(const h5_file *file, mt_reader *r, h5_dataset *
         d->index = H5_TREE2;
         mt_read_skip(r, 6);
         break;
-    default: return mt_fail(err, MT_E_UNSUPPORTED, "a chunk index of type %d is not read", index);
+    default: return mt_fail(err, MT_E_UNSUPPORTED, "a chunk index of type %d is not supported", index);
     }
     d->address = h5_read_address(file, r);
     return set_chunk(d, rank, sizes, err);
@@ -256,7 +256,7 @@ static mt_status set_layout(const h5_object *object, h5_dataset *d, mt_error *er
     return MT_OK;
 }
 
-/* Data in one piece must be as large as the shape needs, and inside the file. */
+/* Contiguous data must have the size of the shape and lie inside the file. */
 static mt_status check_piece(const h5_file *file, h5_dataset *d, mt_error *err)
 {
     uint64_t needed = d->type.size, room = file->size - file->base;

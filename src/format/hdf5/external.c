@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Datasets whose pixels lie in other files: one run of bytes, spread over slots (IV.A.2.h). */
+/* Datasets with pixels in external files: one run of bytes, divided into slots (IV.A.2.h). */
 #include "base/checked.h"
 #include "format/hdf5/hdf5.h"
 
@@ -84,13 +84,13 @@ static uint64_t divisor(uint64_t a, uint64_t b)
     return a;
 }
 
-/* Chunks are rows, or parts of rows, none of which lies in two files. */
+/* Chunks are rows or parts of rows, each inside one file. */
 static mt_status set_rows(const external *e, mt_chunk_map *map, mt_error *err)
 {
     uint64_t size = mt_dtype_size(map->dtype), row = map->ndim ? (uint64_t)map->shape[map->ndim - 1] : 1;
     for (size_t i = 1; i < e->n; i++) {
         if (e->slots[i].start % size)
-            return mt_fail(err, MT_E_UNSUPPORTED, "an element that lies in two external files is not read");
+            return mt_fail(err, MT_E_UNSUPPORTED, "an element split between two external files is not supported");
         row = divisor(row, e->slots[i].start / size);
     }
     for (int d = 0; d < map->ndim; d++)

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The superblock (II.A), and the blocks of metadata that are found from it. */
+/* The superblock (II.A) and cached blocks of metadata. */
 #include "format/hdf5/hdf5.h"
 
 #include <string.h>
 
 static const uint8_t SIGNATURE[8] = { 0x89, 'H', 'D', 'F', '\r', '\n', 0x1a, '\n' };
 
-/* A user block is a power of two, of 512 bytes at the least. */
+/* The size of a user block is a power of two, at least 512 bytes. */
 #define LARGEST_USER_BLOCK ((uint64_t)1 << 26)
 
 mt_status h5_find_signature(mt_store *store, const char *key, const uint8_t *head, size_t head_size, bool *found,
@@ -18,11 +18,11 @@ mt_status h5_find_signature(mt_store *store, const char *key, const uint8_t *hea
         const uint8_t *here = head + *at;
         if (*at + 8 > head_size) {
             if (head_size < 4096)
-                return MT_OK; /* that is all of the file */
+                return MT_OK; /* the file ends here */
             mt_error own = MT_ERROR_INIT;
             mt_status st = mt_store_read_at(store, key, *at, bytes, 8, &own);
             if (st)
-                return st == MT_E_CORRUPT ? MT_OK : mt_fail(err, st, "%s", own.message); /* it ends before */
+                return st == MT_E_CORRUPT ? MT_OK : mt_fail(err, st, "%s", own.message); /* the file ends earlier */
             here = bytes;
         }
         *found = memcmp(here, SIGNATURE, 8) == 0;
@@ -128,7 +128,7 @@ mt_status h5_get_block(const h5_file *file, uint64_t address, uint64_t size, con
     mt_status st = mt_cache_get(file->env->index_cache, file->owner, address, make_block, &m, &out->entry, err);
     if (st)
         return st;
-    /* a broken file may name one address for two purposes */
+    /* a broken file may use one address for two purposes */
     if (out->entry->size != size || memcmp(out->entry->data, signature, strlen(signature)) != 0) {
         mt_cache_release(file->env->index_cache, out->entry);
         return mt_fail(err, MT_E_CORRUPT, "there is no %s of %llu bytes at address %llu", signature,
@@ -139,7 +139,7 @@ mt_status h5_get_block(const h5_file *file, uint64_t address, uint64_t size, con
     return MT_OK;
 }
 
-/* The bytes of a version 1 B-tree node by its first eight. */
+/* The size of a version 1 B-tree node, from its first eight bytes. */
 static uint64_t node_bytes(const h5_file *file, const uint8_t *head, size_t key_bytes)
 {
     uint64_t n = (uint64_t)head[6] | (uint64_t)head[7] << 8;
@@ -152,8 +152,8 @@ typedef struct node_making {
     size_t key_bytes;
 } node_making;
 
-/* Keys of chunks, which hold numbers of eight bytes from byte 8 on, must rise: a search finds nothing otherwise. The
- * last number, inside an element, is 0. */
+/* Checks that chunk keys, 8-byte numbers from byte 8 on, rise: the search depends on it. The last number, an offset
+ * inside an element, is 0. */
 static mt_status check_keys(const node_making *m, const uint8_t *bytes, mt_error *err)
 {
     size_t n = (size_t)bytes[6] | (size_t)bytes[7] << 8, step = m->key_bytes + m->block.file->address_bytes;
@@ -212,7 +212,7 @@ void h5_give_block(const h5_file *file, h5_block *block) { mt_cache_release(file
 
 static bool is_width(size_t bytes) { return bytes == 2 || bytes == 4 || bytes == 8; }
 
-/* Versions 0 and 1: the reader stands behind the version. */
+/* Versions 0 and 1: r is positioned after the version. */
 static uint64_t read_old(h5_file *file, mt_reader *r, int version)
 {
     mt_read_skip(r, 4); /* versions of other parts */
@@ -250,12 +250,12 @@ static mt_status parse_superblock(h5_file *file, const uint8_t *bytes, size_t si
     mt_read_skip(&r, 8);
     int version = mt_read_u8(&r);
     if (version > 3)
-        return mt_fail(err, MT_E_UNSUPPORTED, "a superblock of version %d is not read", version);
+        return mt_fail(err, MT_E_UNSUPPORTED, "a superblock of version %d is not supported", version);
     uint64_t end = version < 2 ? read_old(file, &r, version) : read_new(file, &r);
     if (r.failed)
         return mt_fail(err, MT_E_CORRUPT, "the file ends in its superblock");
     if (!is_width(file->address_bytes) || !is_width(file->length_bytes))
-        return mt_fail(err, MT_E_UNSUPPORTED, "addresses of %zu and lengths of %zu bytes are not read",
+        return mt_fail(err, MT_E_UNSUPPORTED, "addresses of %zu and lengths of %zu bytes are not supported",
                        file->address_bytes, file->length_bytes);
     if (version >= 2 && !h5_is_intact(bytes, r.position + 4))
         return mt_fail(err, MT_E_CORRUPT, "the checksum of the superblock is wrong");
@@ -282,7 +282,7 @@ mt_status h5_read_superblock(h5_file *file, mt_error *err)
         (st = h5_find_signature(file->store, file->key, head, head_size, &found, &file->base, err)))
         return st;
     if (!found)
-        return mt_fail(err, MT_E_CORRUPT, "the file has no signature of HDF5");
+        return mt_fail(err, MT_E_CORRUPT, "the file has no HDF5 signature");
     size_t size = file->size - file->base < 124 ? (size_t)(file->size - file->base) : 124;
     if ((st = mt_store_read_at(file->store, file->key, file->base, bytes, size, err)))
         return st;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The files of a container: the one that was opened, and those that it leads to. Each is opened once, without the lock,
- * which is a leaf; what two threads open at once is the same. */
+/* The files of a container: the one that was opened and those it refers to. Each is opened once. The lock is not held
+ * while a file is opened; if two threads open the same file, the first result is kept. */
 #include "format/hdf5/hdf5.h"
 #include "platform/thread.h"
 
@@ -8,8 +8,8 @@
 
 typedef struct member {
     struct member *next;
-    bool is_open; /* else it is only noted */
-    h5_file file; /* its key is: */
+    bool is_open; /* else its key is only recorded */
+    h5_file file; /* file.key is set in any case */
     char key[];
 } member;
 
@@ -18,7 +18,7 @@ typedef struct member {
 struct h5_files {
     mt_env *env;
     mt_store *store;
-    bool may_follow; /* other files that these name, in the folder of the store */
+    bool may_follow; /* the option external_folder allows to follow references to other files */
     mt_lock lock;
     member *buckets[BUCKETS]; /* by the hash of the key */
 };
@@ -143,7 +143,7 @@ mt_status h5_files_list(h5_files *files, const char *but, mt_names *out, mt_erro
     mt_status st = MT_OK;
     for (size_t i = 0; i < BUCKETS && !st; i++) {
         mt_lock_take(&files->lock);
-        const member *m = files->buckets[i]; /* what is put in front of it meanwhile is not listed */
+        const member *m = files->buckets[i]; /* entries that are added meanwhile are not listed */
         mt_lock_give(&files->lock);
         for (; m && !st; m = m->next)
             if (strcmp(m->key, but) != 0)
@@ -152,7 +152,7 @@ mt_status h5_files_list(h5_files *files, const char *but, mt_names *out, mt_erro
     return st;
 }
 
-/* Appends a segment to a key of n bytes, or for ".." takes the last one off; false where there is none. */
+/* Appends a segment to a key of n bytes; ".." removes the last segment, false if there is none. */
 static bool add_segment(char *key, size_t *n, const char *segment, size_t length)
 {
     if (length == 0 || (length == 1 && segment[0] == '.'))
@@ -171,7 +171,7 @@ static bool add_segment(char *key, size_t *n, const char *segment, size_t length
     return true;
 }
 
-/* Folder and name as a key, without "." and ".."; empty where they lead out of the store. */
+/* Joins folder and name to a key without "." and ".."; empty if they lead out of the store. */
 static mt_status join(mt_arena *arena, const char *folder, size_t folder_bytes, const char *name, const char **out,
                       mt_error *err)
 {
@@ -203,7 +203,7 @@ mt_status h5_resolve(const h5_file *file, mt_arena *arena, const char *what, con
     if (!file->files->may_follow && (!beside || strchr(rest, '/')))
         return mt_fail(err, MT_E_UNSUPPORTED,
                        "%s leads to \"%s\", which is not followed: the option external_folder allows it", what, name);
-    if (name[0] == '/') { /* only into the folder that was named, as it was named */
+    if (name[0] == '/') { /* only if it starts with the external folder as spelled */
         bool below = strncmp(name, root, n) == 0 && name[n] == '/';
         folder_bytes = 0;
         rest = below ? name + n : "..";

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Filters: their numbers as the HDF Group registers them, and the codecs that undo them. */
+/* Filters: their registered numbers and the codecs that decode them. */
 #include "format/hdf5/hdf5.h"
 
 #include "codec/params.h"
@@ -43,8 +43,8 @@ static mt_status make_szip(mt_arena *arena, const h5_filter *f, const void **out
     return f->n_values >= 4 ? MT_OK : mt_fail(err, MT_E_CORRUPT, "szip has %d parameters", f->n_values);
 }
 
-/* H5Znbit.c: number of parameters, whether there is nothing to do, number of elements, and for an atomic type (1) its
- * size, byte order, precision and offset in bits. Those of the type are the dataset's. */
+/* H5Znbit.c: number of parameters, a no-op flag, number of elements, and for an atomic type (1) its size, byte order,
+ * precision and offset in bits, as in the type of the dataset. */
 static mt_status make_nbit(mt_arena *arena, const h5_type *type, const h5_filter *f, const void **out, mt_error *err)
 {
     mt_packed_params *p = mt_arena_alloc(arena, 1, sizeof *p, err);
@@ -71,8 +71,8 @@ static mt_status make_nbit(mt_arena *arena, const h5_type *type, const h5_filter
     return MT_OK;
 }
 
-/* H5Zscaleoffset.c: kind of scaling, its factor, number of elements, class, size, sign and byte order of the type,
- * whether there is a fill value, and that. */
+/* H5Zscaleoffset.c: kind of scaling, its factor, number of elements, class, size, sign and byte order of the type, a
+ * flag and the fill value. */
 static mt_status make_scaleoffset(mt_arena *arena, const h5_filter *f, const void **out, mt_error *err)
 {
     mt_scaleoffset_params *p = mt_arena_alloc(arena, 1, sizeof *p, err);
@@ -88,10 +88,10 @@ static mt_status make_scaleoffset(mt_arena *arena, const h5_filter *f, const voi
     p->fill = value(f, 8) | (uint64_t)value(f, 9) << 32;
     size_t n = p->element_size;
     if (f->n_values < 8 || value(f, 3) > 1 || !(n == 1 || n == 2 || n == 4 || n == 8) || (p->is_float && n < 4))
-        return mt_fail(err, MT_E_UNSUPPORTED, "scaleoffset of class %u with elements of %zu bytes is not read",
+        return mt_fail(err, MT_E_UNSUPPORTED, "scaleoffset of class %u with elements of %zu bytes is not supported",
                        value(f, 3), n);
     if (p->is_float && value(f, 0) != 0)
-        return mt_fail(err, MT_E_UNSUPPORTED, "scaleoffset of type %u is not read", value(f, 0));
+        return mt_fail(err, MT_E_UNSUPPORTED, "scaleoffset of type %u is not supported", value(f, 0));
     return MT_OK;
 }
 
@@ -109,11 +109,11 @@ static mt_status make_bitshuffle(mt_arena *arena, const h5_filter *f, const void
         return mt_fail(err, MT_E_CORRUPT, "bitshuffle of elements of %zu bytes in blocks of %zu", p->element_size,
                        p->block);
     if (p->compressor != MT_BLOCKS_RAW && p->compressor != MT_BLOCKS_LZ4 && p->compressor != MT_BLOCKS_ZSTD)
-        return mt_fail(err, MT_E_UNSUPPORTED, "bitshuffle with compressor %u is not read", value(f, 4));
+        return mt_fail(err, MT_E_UNSUPPORTED, "bitshuffle with compressor %u is not supported", value(f, 4));
     return MT_OK;
 }
 
-/* jpegHDF5, jpeg_h5filter.h: quality, columns, rows, whether pixels are red, green, blue. */
+/* jpegHDF5, jpeg_h5filter.h: quality, columns, rows, a flag for RGB. */
 static mt_status make_jpeg(mt_arena *arena, const h5_type *type, const h5_filter *f, const void **out, mt_error *err)
 {
     mt_picture_params *p = mt_arena_alloc(arena, 1, sizeof *p, err);
@@ -125,8 +125,9 @@ static mt_status make_jpeg(mt_arena *arena, const h5_type *type, const h5_filter
         p->samples = 3;
         p->ycbcr = true;
     }
-    return type->size == 1 ? MT_OK
-                           : mt_fail(err, MT_E_UNSUPPORTED, "JPEG of %u bytes an element is not read", type->size);
+    return type->size == 1
+               ? MT_OK
+               : mt_fail(err, MT_E_UNSUPPORTED, "JPEG of %u bytes per element is not supported", type->size);
 }
 
 static mt_status make_params(mt_arena *arena, const h5_type *type, const h5_filter *f, const void **out, mt_error *err)

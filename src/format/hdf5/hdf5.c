@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* HDF5 files: what of a file is opened. */
+/* HDF5 files: selects the image of a file. */
 #include "base/checked.h"
 #include "format/hdf5/hdf5.h"
 
@@ -8,7 +8,7 @@
 
 #define LONGEST_LIST 400 /* characters of candidates in a message */
 
-/* A document of BigDataViewer says what it is within its first lines. */
+/* A BigDataViewer document is recognised by its first lines. */
 static bool is_document(const mt_source *source)
 {
     static const char word[] = "<SpimData";
@@ -31,13 +31,13 @@ static mt_status probe(const mt_source *source, int *score, mt_error *err)
     return st;
 }
 
-/* The images of a file, as they are found: the first, how many, and their names for a message; and what was skipped. */
+/* The images of a file: the first, their number, their names for a message, and those skipped. */
 typedef struct candidates {
     mt_arena *arena;
     size_t n;
     const char *first;
     char text[LONGEST_LIST], skipped[LONGEST_LIST];
-    mt_names *names; /* NULL, or where they go */
+    mt_names *names; /* output, or NULL */
 } candidates;
 
 static void append(candidates *c, const char *path, const h5_dataset *d)
@@ -49,7 +49,7 @@ static void append(candidates *c, const char *path, const h5_dataset *d)
     if (n > 0 && (size_t)n < room)
         n += snprintf(c->text + at + n, room - (size_t)n, ")");
     if (n <= 0 || (size_t)n >= room)
-        c->text[at] = 0; /* no room for a whole one */
+        c->text[at] = 0; /* the path does not fit */
 }
 
 static mt_status add_candidate(void *user, const char *path, const h5_dataset *dataset, mt_error *err)
@@ -72,7 +72,7 @@ static mt_status note_skipped(void *user, const char *path, const char *why, mt_
     return MT_OK;
 }
 
-/* What kind of file it is, for a message, where the root says so. */
+/* Names the kind of file for a message, if the root group declares it. */
 static mt_status name_kind(const h5_file *file, mt_arena *arena, const char **out, mt_error *err)
 {
     h5_object root;
@@ -96,19 +96,19 @@ static mt_status choose(const h5_file *file, mt_arena *arena, const char *root, 
         return mt_fail(err, MT_E_NOT_FOUND, "no dataset of %s%s%s can be an image%s", *root ? "/" : "the file", root,
                        kind, *c.skipped ? c.skipped : ": none has two dimensions of more than one element");
     if (c.n > 1)
-        return mt_fail(err, MT_E_ARGUMENT, "%zu datasets can be the image: name one behind \"#\", of %s", c.n, c.text);
+        return mt_fail(err, MT_E_ARGUMENT, "%zu datasets can be the image: name one after \"#\", of %s", c.n, c.text);
     *path = c.first;
     return MT_OK;
 }
 
-/* What a file is as a whole. */
+/* The kind of a file. */
 typedef enum file_kind { UNKNOWN, DATASETS, IMARIS, BDV } file_kind;
 
 /* The container's state. */
 typedef struct h5_contents {
     h5_files *files;
-    const h5_file *file;    /* that was opened, or that the document names */
-    _Atomic file_kind kind; /* UNKNOWN until it is asked for: a dataset that is named opens without */
+    const h5_file *file;    /* the file that was opened, or the one named by the document */
+    _Atomic file_kind kind; /* UNKNOWN until needed: opening a dataset by name does not need it */
 } h5_contents;
 
 /* A dataset by its path, or the only image below a group. */
@@ -187,7 +187,7 @@ static mt_status list_images(const mt_container *container, const mt_selection *
 
 static mt_status map_part(const mt_container *container, const mt_selection *part, mt_chunk_map *map, mt_error *err)
 {
-    mt_arena *arena; /* of what is not kept */
+    mt_arena *arena; /* temporary memory */
     mt_status st = mt_arena_new(container->source.env, &arena, err);
     if (st)
         return st;

@@ -21,7 +21,7 @@ static mt_status read_fractal(const h5_file *file, uint64_t address, fractal *f,
     h5_block block;
     uint64_t size = 26 + 3 * file->address_bytes + 12 * file->length_bytes;
     mt_status st = h5_get_block(file, address, size, "FRHP", true, &block, err);
-    if (st) /* a heap with filters has a longer head, and so a checksum elsewhere */
+    if (st) /* a heap with filters has a longer header, with the checksum elsewhere */
         return st;
     mt_reader *r = &block.reader;
     int version = mt_read_u8(r);
@@ -40,7 +40,7 @@ static mt_status read_fractal(const h5_file *file, uint64_t address, fractal *f,
     bool failed = r->failed;
     h5_give_block(file, &block);
     if (filter_bytes)
-        return mt_fail(err, MT_E_UNSUPPORTED, "a fractal heap with filters is not read");
+        return mt_fail(err, MT_E_UNSUPPORTED, "a fractal heap with filters is not supported");
     if (failed || version != 0 || bits > 64 || f->width == 0 || f->start_bytes == 0 || f->most_direct == 0 ||
         f->most_direct > UINT32_MAX || f->root_rows > MAX_ROWS)
         return mt_fail(err, MT_E_CORRUPT, "the fractal heap at address %llu is broken", (unsigned long long)address);
@@ -50,7 +50,7 @@ static mt_status read_fractal(const h5_file *file, uint64_t address, fractal *f,
     return MT_OK;
 }
 
-/* The bytes of each block in a row: the first two rows start alike, then each has the double. */
+/* The size of the blocks in a row: the first two rows are equal, then sizes double. */
 static uint64_t row_bytes(const fractal *f, int row)
 {
     return row < 2 ? f->start_bytes : row - 1 < 40 ? f->start_bytes << (row - 1) : UINT64_MAX;
@@ -75,7 +75,7 @@ static mt_status read_direct(const fractal *f, mt_arena *arena, uint64_t address
         return st;
     uint64_t head = 5 + f->file->address_bytes + f->offset_bytes + (f->has_checksums ? 4 : 0);
     if (offset < head || offset > size || length > size - offset)
-        st = mt_fail(err, MT_E_CORRUPT, "an object of %llu bytes leaves its block of a fractal heap",
+        st = mt_fail(err, MT_E_CORRUPT, "an object of %llu bytes extends beyond its block of a fractal heap",
                      (unsigned long long)length);
     else
         st = copy_out(arena, block.reader.data + offset, (size_t)length, out, err);
@@ -83,7 +83,7 @@ static mt_status read_direct(const fractal *f, mt_arena *arena, uint64_t address
     return st;
 }
 
-/* The child of an indirect block that holds an offset, which becomes that inside the child. */
+/* Finds the child of an indirect block that holds an offset; *offset becomes relative to the child. */
 static mt_status find_child(const fractal *f, uint64_t address, int rows, uint64_t *offset, uint64_t *child, int *row,
                             mt_error *err)
 {
@@ -96,7 +96,7 @@ static mt_status find_child(const fractal *f, uint64_t address, int rows, uint64
         *offset -= size * f->width;
     }
     if (*row == rows)
-        return mt_fail(err, MT_E_CORRUPT, "an object lies behind the end of a fractal heap");
+        return mt_fail(err, MT_E_CORRUPT, "an object lies beyond the end of a fractal heap");
     h5_block block;
     mt_status st =
         h5_get_block(f->file, address, head + (uint64_t)rows * f->width * entry + 4, "FHIB", true, &block, err);
@@ -120,7 +120,7 @@ static mt_status read_managed(const fractal *f, mt_arena *arena, uint64_t offset
         if (st)
             return st;
         size = row_bytes(f, row);
-        /* A larger block than a direct one can be has rows of its own, as many as its size needs. */
+        /* A block larger than the largest direct block is indirect; its size determines its number of rows. */
         int fewer = size > f->most_direct ? h5_log2(size / f->start_bytes / f->width) + 1 : 0;
         if (fewer >= rows)
             return mt_fail(err, MT_E_CORRUPT, "an indirect block of a fractal heap is as large as its parent");
@@ -137,13 +137,13 @@ mt_status h5_read_heap(const h5_file *file, mt_arena *arena, uint64_t heap, mt_r
         return st;
     mt_reader whole = id;
     int flags = mt_read_u8(&id), kind = flags >> 4 & 3;
-    if (kind == 2 && f.id_bytes <= 17) { /* a tiny object is the rest of the identifier */
+    if (kind == 2 && f.id_bytes <= 17) { /* a tiny object is stored in the identifier itself */
         const uint8_t *bytes = mt_read_bytes(&id, (size_t)(flags & 15) + 1);
         return bytes ? copy_out(arena, bytes, (size_t)(flags & 15) + 1, out, err)
                      : mt_fail(err, MT_E_CORRUPT, "an identifier of a fractal heap is too short");
     }
     if (kind != 0)
-        return mt_fail(err, MT_E_UNSUPPORTED, "%s objects of a fractal heap are not read",
+        return mt_fail(err, MT_E_UNSUPPORTED, "%s objects of a fractal heap are not supported",
                        kind == 1 ? "huge" : "these");
     uint64_t offset = h5_read_number(&id, f.offset_bytes), length = h5_read_number(&id, f.length_bytes);
     if (id.failed || whole.size < (size_t)f.id_bytes)

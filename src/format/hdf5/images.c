@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Which datasets can be images, and what their attributes say of axes. */
+/* Finds the datasets that can be images, and their axes from attributes. */
 #include "base/json.h"
 #include "format/hdf5/hdf5.h"
 
@@ -9,10 +9,10 @@
 #define MAX_OBJECTS 1000000
 #define MAX_DEPTH 64
 
-/* Addresses, each one more than it is; 0 marks a free slot. */
+/* A hash set of addresses, stored as address + 1; 0 marks a free slot. */
 typedef struct address_set {
     uint64_t *slots;
-    size_t n, room; /* room is 0 or a power of two, of which half stays free */
+    size_t n, room; /* entries; slots: 0 or a power of two, at least half of them free */
 } address_set;
 
 typedef struct walk {
@@ -21,7 +21,7 @@ typedef struct walk {
     h5_visit_image visit;
     h5_skip_image skip;
     void *user;
-    address_set seen; /* objects: one that several links lead to is visited once */
+    address_set seen; /* objects visited so far: each is visited once */
 } walk;
 
 static uint64_t *find_slot(const address_set *set, uint64_t address)
@@ -64,7 +64,7 @@ static mt_status mark_seen(walk *w, uint64_t address, bool *seen, mt_error *err)
     return MT_OK;
 }
 
-/* Whether an array has two dimensions of more than one element, or none, and how many of them are empty. */
+/* Whether at least two dimensions do not have length 1; and how many are empty. */
 static bool is_wide(const h5_space *space, int *empty)
 {
     int wide = 0;
@@ -76,7 +76,8 @@ static bool is_wide(const h5_space *space, int *empty)
     return !space->is_null && wide >= 2;
 }
 
-/* Palettes ("HDF5 Image and Palette Specification") and scales of dimensions ("HDF5 Dimension Scale Specification"). */
+/* Whether a dataset is a palette ("HDF5 Image and Palette Specification") or a dimension scale ("HDF5 Dimension Scale
+ * Specification"). */
 static mt_status is_something_else(const walk *w, const h5_object *object, bool *out, mt_error *err)
 {
     const char *class;
@@ -91,7 +92,7 @@ static mt_status tell_skipped(const walk *w, const char *path, const char *why, 
     return w->skip ? w->skip(w->user, path, why, err) : MT_OK;
 }
 
-/* Datasets of types that are not supported are not images. Any other failure is one: it may hide an image. */
+/* Datasets of unsupported types are skipped. Any other failure is returned: it may hide an image. */
 static mt_status walk_dataset(walk *w, const h5_object *object, const char *path, mt_error *err)
 {
     const char *name = strrchr(path, '/');
@@ -106,7 +107,7 @@ static mt_status walk_dataset(walk *w, const h5_object *object, const char *path
         st = h5_read_space(w->file, &extent, &space, &own);
     if (!st && !is_wide(&space, &empty)) /* of NWB */
         return strcmp(name, "/external_file") ? MT_OK
-                                              : tell_skipped(w, path, "it names the files that hold the frames", err);
+                                              : tell_skipped(w, path, "it lists the files that hold the frames", err);
     if (!st && empty)
         return tell_skipped(w, path, "it is empty", err);
     if (!st)
@@ -193,7 +194,8 @@ static mt_status read_labels(mt_arena *arena, const h5_attribute *labels, mt_chu
     return MT_OK;
 }
 
-/* Colour pictures of the "HDF5 Image and Palette Specification": where the components stand is the mode of interlace. */
+/* Colour pictures of the "HDF5 Image and Palette Specification": the interlace mode gives the position of the
+ * components. */
 static mt_status read_truecolor(mt_arena *arena, const h5_object *object, mt_chunk_map *map, mt_error *err)
 {
     static const struct {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Imaris 5.5 files (.ims), by the description that comes with Bitplane's ImarisWriter:
- * /DataSet/ResolutionLevel r/TimePoint t/Channel c/Data, in Z, Y, X, padded to whole chunks; the true size, and all
- * else, in attributes that are arrays of single characters. */
+/* Imaris 5.5 files (.ims), by the description in Bitplane's ImarisWriter: /DataSet/ResolutionLevel r/TimePoint
+ * t/Channel c/Data, in Z, Y, X, padded to whole chunks. The true size and all metadata are in attributes that are
+ * arrays of single characters. */
 #include "base/checked.h"
 #include "base/number.h"
 #include "format/hdf5/hdf5.h"
@@ -11,7 +11,7 @@
 #include <string.h>
 
 #define MAX_CHANNELS 4096
-#define MAX_LOOKUPS 4096 /* of volumes one by one, when a stack is opened */
+#define MAX_LOOKUPS 4096 /* lookups of volumes when a stack is opened */
 
 mt_status h5_is_imaris(const h5_file *file, mt_arena *arena, bool *out, mt_error *err)
 {
@@ -33,7 +33,7 @@ static void write_path(const h5_many *many, const int64_t *place, char *out, siz
              (long long)place[1]);
 }
 
-/* How many of "Name 0", "Name 1", ... there are: no number may be left out. */
+/* Counts the links "Name 0", "Name 1", ...: no number may be missing. */
 static mt_status count_links(const h5_file *file, mt_arena *arena, const char *path, const char *prefix, int64_t *out,
                              mt_error *err)
 {
@@ -86,7 +86,7 @@ static mt_status read_shape(const h5_file *file, mt_arena *arena, const char *ch
     return st;
 }
 
-/* The extent of the image divided by its size is that of a voxel. */
+/* The voxel size is the extent of the image divided by its size. */
 static mt_status read_voxels(const h5_file *file, mt_arena *arena, mt_chunk_map *map, mt_error *err)
 {
     h5_object info;
@@ -140,7 +140,7 @@ static mt_status read_channel(const h5_file *file, mt_arena *arena, mt_arena *ke
     return out->name ? MT_OK : MT_E_MEMORY;
 }
 
-/* The number that the descriptions of n channels start with: some writers count them from 1. */
+/* The first number in the descriptions of n channels: some writers count from 1. */
 static mt_status find_first_channel(const h5_file *file, mt_arena *arena, int64_t n, int64_t *out, mt_error *err)
 {
     h5_object info;
@@ -177,8 +177,8 @@ static mt_status read_channels(const h5_file *file, mt_arena *arena, int64_t n, 
     return MT_OK;
 }
 
-/* Tells which volumes are missing, if that takes no round trips. */
-static mt_status tell_missing(const h5_file *file, const h5_many *many, mt_chunk_map *map, mt_error *err)
+/* Reports missing volumes, unless the store is slow. */
+static mt_status report_missing(const h5_file *file, const h5_many *many, mt_chunk_map *map, mt_error *err)
 {
     int64_t n;
     if (file->store->costs.is_slow || mt_mul_i64(many->shape[0], many->shape[1], &n) || n > MAX_LOOKUPS)
@@ -232,7 +232,7 @@ mt_status h5_open_imaris(const h5_file *file, mt_arena *arena, int level, mt_chu
     memcpy(map->axes, "TCZYX", 6);
     map->level = level;
     map->n_levels = (int)(levels < 1000 ? levels : 1000);
-    if ((st = tell_missing(file, &many, map, err)))
+    if ((st = report_missing(file, &many, map, err)))
         return st;
     mt_error of_voxels = MT_ERROR_INIT, of_channels = MT_ERROR_INIT;
     if ((st = h5_forgive(read_voxels(file, arena, map, &of_voxels), &of_voxels, err)))

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Where a chunk lies: version 1 B-trees (III.A.1, type 1), version 2 B-trees (types 10 and 11), and the indices that
- * need no search. */
+/* Chunk indices: version 1 B-trees (III.A.1, type 1), version 2 B-trees (types 10 and 11), and the implicit and
+ * single-chunk indices. */
 #include "format/hdf5/hdf5.h"
 
 #include <string.h>
 
 #define MAX_LEVEL 16
 
-/* A key of a version 1 tree: size and mask of the chunk behind it, and where it starts, in elements. */
+/* A key of a version 1 B-tree: size and filter mask of the chunk after it, and its start in elements. */
 static size_t key_bytes(const h5_dataset *d) { return 8 + 8 * ((size_t)d->rank + 1); }
 
 static int compare_key(const h5_dataset *d, const uint8_t *key, const int64_t *position)
@@ -20,10 +20,10 @@ static int compare_key(const h5_dataset *d, const uint8_t *key, const int64_t *p
     return 0;
 }
 
-/* The last of n keys that is not behind the position; SIZE_MAX if all are. */
+/* The last of n keys at or before the position; SIZE_MAX if there is none. */
 static size_t find_key(const h5_dataset *d, const uint8_t *keys, size_t step, size_t n, const int64_t *position)
 {
-    size_t low = 0, high = n; /* the first that is behind lies in [low, high] */
+    size_t low = 0, high = n; /* the first key after position is in [low, high] */
     while (low < high) {
         size_t middle = low + (high - low) / 2;
         if (compare_key(d, keys + middle * step, position) <= 0)
@@ -64,7 +64,7 @@ static mt_status find_in_tree1(const h5_file *file, const h5_dataset *d, const i
     return MT_OK;
 }
 
-/* A record of a version 2 tree: address, size and mask where there are filters, position in the grid. */
+/* A record of a version 2 B-tree: address; size and filter mask if there are filters; position in the grid. */
 typedef struct tree2_search {
     const h5_file *file;
     const h5_dataset *d;
@@ -99,8 +99,8 @@ static mt_status visit_record(void *user, mt_reader record, mt_error *err)
     return record.size < fixed ? mt_fail(err, MT_E_CORRUPT, "a record of the chunk index is cut off") : MT_OK;
 }
 
-/* The number of a chunk in the order of the array that indexes it: C order of all chunks there can be, with the
- * unlimited dimension of an extensible array moved to the front. False where the number is too large. */
+/* The index of a chunk in its array: C order of all possible chunks, with the unlimited dimension of an extensible
+ * array moved to the front. False if it is too large. */
 static bool number_of(const h5_dataset *d, const int64_t *position, uint64_t *out)
 {
     int first = 0;
@@ -157,8 +157,8 @@ static void get_start(const h5_dataset *d, const uint8_t *key, int64_t *out)
         out[i] = (int64_t)(mt_load_u64le(key + 8 + 8 * i) / (uint64_t)d->chunk[i]);
 }
 
-/* The chunk itself, or the one that the next key of the tree names: of all nodes on the way down the deepest that has
- * one. Where nodes cannot be read, what has been found so far does no harm: it is not used. */
+/* Finds the chunk at the position or the one of the next key: that of the deepest node on the path that has a next key.
+ * If a node cannot be read, the result is not used. */
 static mt_status find_next_in_tree1(const h5_file *file, const h5_dataset *d, const int64_t *position, int64_t *next)
 {
     size_t step = key_bytes(d) + file->address_bytes;

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Groups: old ones with a symbol table (III.A.1, III.C, III.D), new ones with links in their header or in a heap. */
+/* Groups: old-style with a symbol table (III.A.1, III.C, III.D), new-style with links in the header or in a heap. */
 #include "format/hdf5/hdf5.h"
 
 #include <string.h>
 
 #define MAX_TREE_LEVEL 16
-#define MAX_LINKS 32 /* that are not hard, along a path */
+#define MAX_LINKS 32 /* soft and external links followed along a path */
 #define MAX_PATH_SEGMENTS 256
 
 typedef struct search {
@@ -14,8 +14,8 @@ typedef struct search {
     const char *name; /* NULL: all */
     uint32_t hash;    /* of name */
     h5_link **first, *last;
-    mt_reader names; /* of an old group: its local heap */
-    uint64_t heap;   /* of a new one: its fractal heap */
+    mt_reader names; /* local heap of an old-style group */
+    uint64_t heap;   /* fractal heap of a new-style group */
     uint64_t nodes_left;
 } search;
 
@@ -94,7 +94,7 @@ static mt_status read_symbols(search *s, uint64_t address, mt_error *err)
     return st;
 }
 
-/* A child holds the names that are greater than the key in front of it, up to the one behind it. */
+/* A child holds the names greater than the key before it, up to the key after it. */
 static bool may_hold(const search *s, const char *before, const char *behind)
 {
     return !s->name || (strcmp(s->name, before) > 0 && strcmp(s->name, behind) <= 0);
@@ -118,14 +118,14 @@ static mt_status read_children(search *s, mt_reader *r, size_t n, int level, mt_
     return st;
 }
 
-/* A level of -1 is that of the root, which says it. */
+/* level -1: the root, which stores its level. */
 static mt_status read_name_tree(search *s, uint64_t address, int level, mt_error *err)
 {
     h5_block node;
     int found;
     size_t n;
     if (s->nodes_left-- == 0)
-        return mt_fail(err, MT_E_CORRUPT, "the names of a group form a loop");
+        return mt_fail(err, MT_E_CORRUPT, "the B-tree of a group's names contains a loop");
     mt_status st = h5_get_node(s->file, address, 0, s->file->length_bytes, &node, &found, &n, err);
     if (st)
         return st;
@@ -223,13 +223,13 @@ mt_status h5_read_links(mt_arena *arena, const h5_object *group, const char *nam
     return st;
 }
 
-/* What is looked for on the way along a path. */
+/* A walk along a path. */
 typedef struct walk {
     const h5_file *file;
     mt_arena *arena;
     uint64_t at[MAX_PATH_SEGMENTS]; /* the groups passed, for paths relative to one */
     int depth, links;               /* groups passed, links followed */
-    const char *path;               /* the whole, for messages */
+    const char *path;               /* the whole path, for messages */
 } walk;
 
 static mt_status follow(walk *w, const char *path, mt_error *err);
@@ -242,8 +242,8 @@ static mt_status enter_file(walk *w, const h5_link *link, mt_error *err)
         return st;
     mt_error own = MT_ERROR_INIT;
     st = h5_open_other(w->file, key, &w->file, &own);
-    if (st == MT_E_NOT_FOUND) /* not what was asked for, but what the file says is there */
-        return mt_fail(err, MT_E_CORRUPT, "\"%s\" is a link into %s, which is not there", link->name, key);
+    if (st == MT_E_NOT_FOUND) /* the file promises it: not a wrong name given by the caller */
+        return mt_fail(err, MT_E_CORRUPT, "\"%s\" is a link into %s, which does not exist", link->name, key);
     if (st)
         return mt_fail(err, st, "%s", own.message);
     w->depth = 0;
@@ -261,7 +261,7 @@ static mt_status enter(walk *w, const char *name, mt_error *err)
     if (!link)
         return mt_fail(err, MT_E_NOT_FOUND, "there is no \"%s\" on the way to \"%s\"", name, w->path);
     if (link->kind == H5_OTHER)
-        return mt_fail(err, MT_E_UNSUPPORTED, "\"%s\" is a link of a kind that is not followed", name);
+        return mt_fail(err, MT_E_UNSUPPORTED, "\"%s\" is a link of an unsupported kind", name);
     if (link->kind != H5_HARD && ++w->links > MAX_LINKS)
         return mt_fail(err, MT_E_CORRUPT, "the link \"%s\" leads nowhere", name);
     if (link->kind == H5_EXTERNAL)

@@ -1,21 +1,21 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The chunk map of a dataset, or of many that are one image. */
+/* The chunk map of a dataset, or of many datasets that form one image. */
 #include "format/hdf5/hdf5.h"
 
 #include <string.h>
 
 typedef struct h5_state {
     const h5_file *file;
-    h5_dataset dataset; /* the one, or the first of many */
+    h5_dataset dataset; /* the dataset, or the first of many */
     h5_many many;
     uint64_t owner; /* of many datasets in the index cache */
 } h5_state;
 
-/* A dataset of many, as the index cache keeps it. */
+/* One of many datasets, as kept in the index cache. */
 typedef struct member {
     bool missing;
     h5_dataset dataset;
-    const h5_file *file; /* where links led to */
+    const h5_file *file; /* that holds the dataset, after links */
 } member;
 
 typedef struct member_making {
@@ -68,7 +68,7 @@ static mt_status make_member(void *argument, void **data, size_t *size, mt_error
     return st;
 }
 
-/* Says where the bytes of a chunk lie. */
+/* Sets the location of a chunk. */
 static mt_status place_chunk(const h5_file *file, const h5_chunk *chunk, mt_chunk_ref *out, mt_error *err)
 {
     uint64_t room = file->size - file->base;
@@ -111,8 +111,8 @@ static mt_status find_in_one(const h5_state *s, const int64_t *position, h5_chun
     return st ? st : place_chunk(s->file, chunk, out, err);
 }
 
-/* The chain of a chunk that went without some filters. */
-static void leave_out(const mt_chain *chain, uint32_t mask, mt_chain *out)
+/* The chain of a chunk to which some filters were not applied. */
+static void skip_filters(const mt_chain *chain, uint32_t mask, mt_chain *out)
 {
     out->n_steps = 0;
     for (int i = 0; i < chain->n_steps; i++)
@@ -120,7 +120,7 @@ static void leave_out(const mt_chain *chain, uint32_t mask, mt_chain *out)
             out->steps[out->n_steps++] = chain->steps[i];
 }
 
-/* Whether a chunk reaches over the edge, where it may be stored without filters. */
+/* Whether a chunk extends beyond the edge: it may then be stored without filters. */
 static bool is_at_edge(const h5_dataset *d, const int64_t *position)
 {
     for (int i = 0; i < d->rank; i++)
@@ -139,7 +139,7 @@ static mt_status locate(const mt_chunk_map *map, const int64_t *position, mt_chu
         return h5_blame_writer(s->file, st, err);
     bool raw = s->dataset.raw_edges && is_at_edge(&s->dataset, position + s->many.leading);
     if (raw || chunk.mask) {
-        leave_out(&map->chain, raw ? UINT32_MAX : chunk.mask, &out->chain_buffer);
+        skip_filters(&map->chain, raw ? UINT32_MAX : chunk.mask, &out->chain_buffer);
         out->chain = &out->chain_buffer;
     }
     return MT_OK;
@@ -236,6 +236,6 @@ mt_status h5_make_map(const h5_file *file, const h5_dataset *dataset, const h5_m
     if (dataset->layout == H5_CHUNKED)
         return set_chunks(file, dataset, many, map, err);
     if (many->leading || shape)
-        return mt_fail(err, MT_E_UNSUPPORTED, "an image of several datasets without chunks is not read");
+        return mt_fail(err, MT_E_UNSUPPORTED, "an image of several datasets without chunks is not supported");
     return dataset->external ? h5_set_external(file, dataset, map, err) : set_pieces(file, dataset, map, err);
 }

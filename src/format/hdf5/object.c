@@ -32,7 +32,7 @@ static mt_status add_message(header *h, int type, int flags, uint64_t address, c
     return MT_OK;
 }
 
-/* The messages of a block whose first byte, behind any head, has this address. A rest too small for one is a gap. */
+/* Reads the messages of a block; address is that of its first message. A remainder too small for a message is a gap. */
 static mt_status read_messages(header *h, mt_reader r, uint64_t address, mt_error *err)
 {
     size_t head = h->version == 1 ? 8 : h->order ? 6 : 4;
@@ -44,8 +44,8 @@ static mt_status read_messages(header *h, mt_reader r, uint64_t address, mt_erro
         uint64_t at = address + r.position;
         const uint8_t *body = mt_read_bytes(&r, size);
         if (!body)
-            return mt_fail(err, MT_E_CORRUPT, "a message of type %d leaves the object header at address %llu", type,
-                           (unsigned long long)h->object->address);
+            return mt_fail(err, MT_E_CORRUPT, "a message of type %d extends beyond the object header at address %llu",
+                           type, (unsigned long long)h->object->address);
         mt_status st = add_message(h, type, flags, at, body, size, err);
         if (st)
             return st;
@@ -84,7 +84,7 @@ static mt_status read_continuations(header *h, mt_error *err)
         if (m->type != H5_MSG_CONTINUATION)
             continue;
         if (++n > MAX_BLOCKS)
-            return mt_fail(err, MT_E_CORRUPT, "the object header at address %llu continues without end",
+            return mt_fail(err, MT_E_CORRUPT, "the object header at address %llu has too many continuations",
                            (unsigned long long)h->object->address);
         mt_status st = read_continuation(h, m, err);
         if (st)
@@ -93,7 +93,7 @@ static mt_status read_continuations(header *h, mt_error *err)
     return MT_OK;
 }
 
-/* Version 1: r stands at the start of the header's first bytes. */
+/* Version 1: r is positioned at the start of the header. */
 static mt_status read_old(header *h, mt_reader *r, mt_error *err)
 {
     mt_reader block;
@@ -106,13 +106,13 @@ static mt_status read_old(header *h, mt_reader *r, mt_error *err)
     return read_messages(h, block, at, err);
 }
 
-/* Version 2: r stands behind the signature. */
+/* Version 2: r is positioned after the signature. */
 static mt_status read_new(header *h, mt_reader *r, mt_error *err)
 {
     mt_reader block;
     int version = mt_read_u8(r), flags = mt_read_u8(r);
     if (version != 2)
-        return mt_fail(err, MT_E_UNSUPPORTED, "an object header of version %d is not read", version);
+        return mt_fail(err, MT_E_UNSUPPORTED, "an object header of version %d is not supported", version);
     h->order = (flags & ORDER_TRACKED) != 0;
     mt_read_skip(r, (flags & TIMES_STORED ? 16 : 0) + (flags & PHASES_STORED ? 4 : 0));
     uint64_t size = h5_read_number(r, 1 << (flags & 3));
@@ -172,7 +172,7 @@ mt_status h5_open_message(const h5_file *file, mt_arena *arena, const h5_message
     if (version == 1)
         mt_read_skip(&r, 6);
     if (version > 3 || (version == 3 && kind == 1))
-        return mt_fail(err, MT_E_UNSUPPORTED, "messages in a shared heap are not read");
+        return mt_fail(err, MT_E_UNSUPPORTED, "messages in a shared heap are not supported");
     uint64_t address = h5_read_address(file, &r);
     if (r.failed)
         return mt_fail(err, MT_E_CORRUPT, "a shared message is too short");

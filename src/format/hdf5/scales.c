@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Dimension scales ("HDF5 Dimension Scale Specification", and NetCDF-4's use of them): the datasets that an image's
- * DIMENSION_LIST refers to name its axes, and their values, where they are evenly spaced, tell the size of a pixel. */
+/* Dimension scales ("HDF5 Dimension Scale Specification", and NetCDF-4's use of them): the datasets referred to by
+ * DIMENSION_LIST name the axes of an image. Their values, if evenly spaced, give the pixel size. */
 #include "format/hdf5/hdf5.h"
 
 #include <math.h>
 #include <string.h>
 
-#define MOST_VALUES 65536 /* of a scale; one of more tells no pixel size */
+#define MOST_VALUES 65536 /* longer scales are not read for a pixel size */
 
 static mt_status find_in_group(mt_arena *arena, const h5_object *scale, const char *group, const char **out,
                                mt_error *err)
@@ -22,7 +22,7 @@ static mt_status find_in_group(mt_arena *arena, const h5_object *scale, const ch
     return MT_OK;
 }
 
-/* The name of a link to an object, out of the groups on the way to a path: that of a NetCDF dimension. */
+/* Finds the name of a link to an object in the groups along a path: the name of a NetCDF dimension. */
 static mt_status find_link(mt_arena *arena, const h5_object *scale, const char *path, const char **out, mt_error *err)
 {
     *out = NULL;
@@ -37,7 +37,7 @@ static mt_status find_link(mt_arena *arena, const h5_object *scale, const char *
     return MT_OK;
 }
 
-/* The values of a scale, where they lie in one piece. The count is 0 where they do not. */
+/* Reads the values of a scale; count is 0 if they are not contiguous. */
 static mt_status read_values(mt_arena *arena, const h5_object *scale, h5_attribute *out, mt_error *err)
 {
     static const int64_t first[MT_MAX_DIMS] = { 0 };
@@ -59,7 +59,7 @@ static mt_status read_values(mt_arena *arena, const h5_object *scale, h5_attribu
     return h5_load(scale->file, arena, piece.address, out->count * d.type.size, &out->data, err);
 }
 
-/* The distance of evenly spaced values; 0 of others. */
+/* The step of evenly spaced values; 0 if they are not. */
 static double find_step(const h5_attribute *values)
 {
     double first = 0, last = 0, value;
@@ -75,7 +75,7 @@ static double find_step(const h5_attribute *values)
 
 static mt_status name_axis(mt_arena *arena, const h5_object *scale, const char *path, char *axis, mt_error *err)
 {
-    static const char *const names[2] = { "axis", "NAME" }; /* the first is of the CF conventions */
+    static const char *const names[2] = { "axis", "NAME" }; /* axis is from the CF conventions */
     const char *text = NULL;
     for (int i = 0; i < 2 && *axis == '?'; i++) {
         mt_status st = h5_get_text(arena, scale, names[i], &text, err);

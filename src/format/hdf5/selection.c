@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Selections as they are stored (IV.A.2.b, "Dataspace Selection"), and what they select along each dimension. */
+/* Stored selections (IV.A.2.b, "Dataspace Selection"), and the intervals that they select along each dimension. */
 #include "base/checked.h"
 #include "format/hdf5/virtual.h"
 
 #include <string.h>
 
-/* No place in a dataset lies farther out, so that sums of two do not overflow. */
+/* Bound on coordinates, so that the sum of two does not overflow. */
 #define FARTHEST ((uint64_t)INT64_MAX / 2)
 
 static mt_status cut_off(mt_error *err) { return mt_fail(err, MT_E_CORRUPT, "a selection is cut off"); }
@@ -38,7 +38,7 @@ static mt_status read_regular(mt_reader *r, size_t width, h5_selection *s, mt_er
 
 static const h5_interval *block_of(const h5_selection *s, size_t i) { return s->blocks + i * (size_t)s->rank; }
 
-/* Whether the blocks, which stand in C order, are all combinations of intervals along each dimension. */
+/* Whether the blocks, in C order, are the product of intervals along each dimension. */
 static bool find_product(h5_selection *s)
 {
     size_t step = 1;
@@ -63,7 +63,7 @@ static bool find_product(h5_selection *s)
     return true;
 }
 
-/* Along each dimension the intervals must rise: those of a product are merged and paired in their order. */
+/* The intervals along each dimension must rise: those of a product are merged and paired in order. */
 static bool is_rising(const h5_selection *s)
 {
     size_t below = 1;
@@ -130,7 +130,7 @@ static mt_status read_hyperslab(mt_reader *r, mt_arena *arena, h5_selection *s, 
         regular = (mt_read_u8(r) & 1) != 0;
         width = mt_read_u8(r);
     } else {
-        return mt_fail(err, MT_E_UNSUPPORTED, "hyperslab selections of version %u are not read", version);
+        return mt_fail(err, MT_E_UNSUPPORTED, "hyperslab selections of version %u are not supported", version);
     }
     if (width != 2 && width != 4 && width != 8)
         return mt_fail(err, MT_E_CORRUPT, "a selection with numbers of %zu bytes", width);
@@ -145,7 +145,7 @@ mt_status h5_read_selection(mt_reader *r, mt_arena *arena, h5_selection *out, mt
     memset(out, 0, sizeof *out);
     uint32_t kind = mt_read_u32(r);
     if (kind == 1)
-        return mt_fail(err, MT_E_UNSUPPORTED, "selections of points are not read");
+        return mt_fail(err, MT_E_UNSUPPORTED, "selections of points are not supported");
     if (kind == 2)
         return read_hyperslab(r, arena, out, err);
     if (kind != 0 && kind != 3)

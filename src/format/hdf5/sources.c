@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The datasets that a virtual dataset shows: each is opened once, and its elements are brought into the type and byte
- * order of the virtual dataset. */
+/* The sources of a virtual dataset. Each is opened once, and its elements are converted to the type and byte order of
+ * the virtual dataset. */
 #include "base/checked.h"
 #include "codec/params.h"
 #include "format/hdf5/virtual.h"
 
 #include <string.h>
 
-#define MAX_DEPTH 8 /* of virtual datasets in virtual datasets */
+#define MAX_DEPTH 8 /* nesting of virtual datasets */
 
 static bool is_wider(const h5_type *from, const h5_type *to)
 {
@@ -17,7 +17,7 @@ static bool is_wider(const h5_type *from, const h5_type *to)
     return from_float == to_float && (from_float || to->is_signed || !from->is_signed);
 }
 
-/* Elements of a source become those of the virtual dataset, as stored: in its type and byte order. */
+/* Converts elements of a source to the stored type and byte order of the virtual dataset. */
 static mt_status set_conversion(h5_making *m, const h5_dataset *d, h5_source *s, mt_error *err)
 {
     const h5_type *from = &d->type, *to = &m->whole->type;
@@ -31,7 +31,7 @@ static mt_status set_conversion(h5_making *m, const h5_dataset *d, h5_source *s,
         return mt_chain_add(&s->chain, mt_codec_find("byteswap"), p, err);
     }
     if (!is_wider(from, to))
-        return mt_fail(err, MT_E_UNSUPPORTED, "a source of %s in a virtual dataset of %s is not read",
+        return mt_fail(err, MT_E_UNSUPPORTED, "a source of %s in a virtual dataset of %s is not supported",
                        mt_dtype_name(from->dtype), mt_dtype_name(to->dtype));
     mt_filter_params *p = mt_arena_alloc(m->arena, 1, sizeof *p, err);
     if (!p)
@@ -40,8 +40,8 @@ static mt_status set_conversion(h5_making *m, const h5_dataset *d, h5_source *s,
     return mt_chain_add(&s->chain, mt_codec_find("astype"), p, err);
 }
 
-/* Chunks that the source does not have are its own fill value. */
-static mt_status set_nothing(h5_making *m, const h5_dataset *d, h5_source *s, mt_error *err)
+/* Missing chunks of a source are read as its own fill value. */
+static mt_status set_fill(h5_making *m, const h5_dataset *d, h5_source *s, mt_error *err)
 {
     size_t size = d->type.size;
     if (d->type.dtype == m->whole->type.dtype && memcmp(d->fill, m->whole->fill, size) == 0)
@@ -67,7 +67,7 @@ static mt_status set_stored(h5_making *m, const h5_file *file, const h5_dataset 
     map->format = "hdf5";
     s->state = H5_STORED;
     mt_status st = set_conversion(m, d, s, err);
-    if (st || (st = set_nothing(m, d, s, err)) || (st = h5_make_map(file, d, NULL, NULL, map, err)) ||
+    if (st || (st = set_fill(m, d, s, err)) || (st = h5_make_map(file, d, NULL, NULL, map, err)) ||
         (st = mt_chunk_map_check(map, err)))
         return st;
     int64_t chunks = 1;
@@ -81,9 +81,11 @@ static mt_status set_stored(h5_making *m, const h5_file *file, const h5_dataset 
 static mt_status set_nested(h5_making *m, const h5_file *file, const h5_dataset *d, h5_source *s, mt_error *err)
 {
     if (d->type.dtype != m->whole->type.dtype || memcmp(d->fill, m->whole->fill, sizeof d->fill) != 0)
-        return mt_fail(err, MT_E_UNSUPPORTED, "a virtual dataset in one of another type or fill value is not read");
+        return mt_fail(err, MT_E_UNSUPPORTED,
+                       "a virtual dataset in one of another type or fill value is not supported");
     if (m->depth == MAX_DEPTH)
-        return mt_fail(err, MT_E_UNSUPPORTED, "more than %d virtual datasets in one another are not read", MAX_DEPTH);
+        return mt_fail(err, MT_E_UNSUPPORTED, "more than %d virtual datasets in one another are not supported",
+                       MAX_DEPTH);
     s->nested = mt_arena_alloc(m->arena, 1, sizeof *s->nested, err);
     if (!s->nested)
         return MT_E_MEMORY;
@@ -130,7 +132,7 @@ mt_status h5_find_source(h5_making *m, const h5_file *file, const char *name, co
     for (*out = *bucket; *out; *out = (*out)->next)
         if (strcmp((*out)->key, key) == 0 && strcmp((*out)->path, path) == 0)
             return (*out)->state == H5_OPENING
-                       ? mt_fail(err, MT_E_CORRUPT, "the virtual dataset %s#%s shows itself", key, path)
+                       ? mt_fail(err, MT_E_CORRUPT, "the virtual dataset %s#%s contains itself", key, path)
                        : MT_OK;
     h5_source *s = *out = mt_arena_alloc(m->arena, 1, sizeof *s, err);
     h5_source **sources = mt_arena_grow(m->arena, m->sources, m->n, &m->room, 8, sizeof *sources, err);

@@ -10,12 +10,12 @@ typedef struct tree {
     const h5_tree_walk *walk;
     uint64_t node_bytes;
     size_t record_bytes;
-    size_t count_bytes;                /* of the number of records in a child */
-    size_t total_bytes[MAX_DEPTH + 1]; /* of the number of records below a child at a depth */
+    size_t count_bytes;                /* bytes of the record count of a child */
+    size_t total_bytes[MAX_DEPTH + 1]; /* bytes of the total record count of a child, by depth */
     uint64_t nodes_left;               /* more are a loop */
 } tree;
 
-/* The widths of counts follow from how many records can stand in and below a node of each depth. */
+/* The widths of counts follow from the maximal number of records in and below a node, by depth. */
 static mt_status find_widths(tree *t, int depth, mt_error *err)
 {
     uint64_t most = (t->node_bytes - NODE_OVERHEAD) / t->record_bytes, below = most;
@@ -46,11 +46,11 @@ static int compare_at(const tree *t, const uint8_t *records, uint64_t i)
 
 static mt_status visit_node(tree *t, uint64_t address, uint64_t n, int depth, mt_error *err);
 
-/* Children and records in turn; the reader stands at the pointers to the children. */
+/* Visits children and records alternately; pointers starts at the child pointers. */
 static mt_status visit_inside(tree *t, const uint8_t *records, mt_reader *pointers, uint64_t n, int depth,
                               mt_error *err)
 {
-    int before = -1; /* where the record in front of a child lies */
+    int before = -1; /* comparison of the record before the child */
     for (uint64_t i = 0; i <= n; i++) {
         int behind = i < n ? compare_at(t, records, i) : 1;
         mt_status st = MT_OK;
@@ -77,7 +77,7 @@ static mt_status visit_node(tree *t, uint64_t address, uint64_t n, int depth, mt
     h5_block block;
     if (t->nodes_left-- == 0)
         return mt_fail(err, MT_E_CORRUPT, "a B-tree has more nodes than the file has room for");
-    /* The checksum stands behind what is used of the node. */
+    /* The checksum follows the used part of the node. */
     uint64_t pointer = depth == 0 ? 0 : (t->file->address_bytes + t->count_bytes);
     pointer += depth > 1 ? (uint64_t)t->total_bytes[depth - 1] : 0;
     if (n > t->node_bytes / t->record_bytes)

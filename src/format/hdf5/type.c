@@ -13,7 +13,7 @@ static mt_dtype integer_of(uint32_t size, bool is_signed)
     }
 }
 
-/* Fixed-point numbers, and bit fields, which are unsigned ones. */
+/* Fixed-point numbers and bit fields (unsigned). */
 static void read_integer(mt_reader *r, uint32_t flags, h5_type *out)
 {
     uint32_t offset = mt_read_u16(r), precision = mt_read_u16(r);
@@ -26,13 +26,13 @@ static void read_integer(mt_reader *r, uint32_t flags, h5_type *out)
     if (offset != 0 || precision < 1 || precision > 8 * out->size) {
         out->dtype = (mt_dtype)0;
         out->obstacle = "integer with unused bits";
-    } else if (out->size > 1 && precision < 4 * out->size) { /* libhdf5 takes it for a sign of damage since 1.14.4 */
+    } else if (out->size > 1 && precision < 4 * out->size) { /* refused by libhdf5 since 1.14.4 as a sign of damage */
         out->dtype = (mt_dtype)0;
         out->obstacle = "integer of implausible precision (fewer than half of its bits)";
     }
 }
 
-/* The floats of IEEE 754, by where they keep sign, exponent and mantissa. */
+/* IEEE 754 floats, recognised by the position of sign, exponent and mantissa. */
 static void read_float(mt_reader *r, uint32_t flags, h5_type *out)
 {
     static const struct {
@@ -45,7 +45,7 @@ static void read_float(mt_reader *r, uint32_t flags, h5_type *out)
     uint32_t exponent_at = mt_read_u8(r), exponent_bits = mt_read_u8(r);
     uint32_t mantissa_at = mt_read_u8(r), mantissa_bits = mt_read_u8(r), bias = mt_read_u32(r);
     out->big_endian = (flags & 1) != 0;
-    out->obstacle = "float that is not of IEEE 754";
+    out->obstacle = "float that is not IEEE 754";
     for (int i = 0; i < 3; i++)
         if (table[i].size == out->size && offset == 0 && precision == 8 * out->size && mantissa_at == 0 &&
             table[i].exponent_at == exponent_at && table[i].exponent_bits == exponent_bits &&
@@ -54,7 +54,7 @@ static void read_float(mt_reader *r, uint32_t flags, h5_type *out)
             out->dtype = table[i].dtype;
 }
 
-/* The names and values of an enumeration by which it is a bool of h5py: FALSE is 0, TRUE is 1. */
+/* Whether an enumeration is a bool as written by h5py: FALSE is 0, TRUE is 1. */
 static bool is_bool(mt_reader *r, int version, uint32_t members, const h5_type *base)
 {
     static const char *const names[2] = { "FALSE", "TRUE" };
@@ -74,7 +74,7 @@ static bool is_bool(mt_reader *r, int version, uint32_t members, const h5_type *
     return !r->failed && low == 0 && high == 1;
 }
 
-/* What all datatypes start with. */
+/* Reads the common header of datatypes. */
 static mt_status read_class(mt_reader *r, h5_type *out, int *version, uint32_t *flags, mt_error *err)
 {
     uint8_t first = mt_read_u8(r);
@@ -98,7 +98,7 @@ static mt_status read_enum(mt_reader *r, int version, uint32_t flags, h5_type *o
     if (base.kind == H5_INTEGER)
         read_integer(r, base_flags, &base);
     if (base.kind != H5_INTEGER || base.size != out->size) {
-        out->obstacle = "enumeration of something else than integers";
+        out->obstacle = "enumeration whose base type is not an integer";
         return MT_OK;
     }
     out->big_endian = base.big_endian;

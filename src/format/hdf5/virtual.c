@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Virtual datasets (III.E, "Global Heap Block for Virtual Datasets"): the mappings, their sources, and how far the
- * dataset reaches. Sources that are virtual themselves are replaced by what they show, so that all mappings that remain
- * lead to stored datasets. */
+/* Virtual datasets (III.E, "Global Heap Block for Virtual Datasets"): the mappings, their sources, and the extent.
+ * Sources that are virtual themselves are replaced by their own mappings, so that all remaining mappings lead to stored
+ * datasets. */
 #include "base/checked.h"
 #include "format/hdf5/virtual.h"
 
@@ -9,7 +9,7 @@
 #include <string.h>
 
 #define MAX_MAPPINGS ((size_t)1 << 22)
-#define MAX_STEPS (1 << 26) /* through the mappings of virtual datasets in others */
+#define MAX_STEPS (1 << 26) /* when nested virtual datasets are resolved */
 
 /* The names of an entry of the list of mappings, to which later entries of a version 1 list may refer. */
 typedef struct names {
@@ -22,20 +22,20 @@ typedef struct entry {
     h5_selection from, to; /* in the source, in the virtual dataset */
 } entry;
 
-/* What a virtual dataset is made from, and what its mappings say of its extent. */
+/* State while a virtual dataset is read. */
 typedef struct reading {
     h5_making *m;
     const h5_file *file;
     const h5_dataset *dataset;
-    mt_arena *arena; /* of what does not stay */
+    mt_arena *arena; /* temporary memory */
     h5_virtual *out;
     names *names; /* of the entries so far */
     size_t n_names, names_room;
-    int64_t least[MT_MAX_DIMS]; /* where limited mappings end */
-    int64_t most[MT_MAX_DIMS];  /* where unlimited ones end; -1: there are none */
+    int64_t least[MT_MAX_DIMS]; /* end of limited mappings */
+    int64_t most[MT_MAX_DIMS];  /* end of unlimited mappings; -1: none */
 } reading;
 
-/* Pairs what is selected in both. */
+/* Pairs the selected elements of both sides. */
 static mt_status pair(mt_arena *arena, const h5_intervals *to, const h5_intervals *from, h5_runs *out, mt_error *err)
 {
     size_t i = 0, j = 0;
@@ -61,8 +61,8 @@ typedef struct selected {
     h5_intervals to[MT_MAX_DIMS], from[MT_MAX_DIMS];
 } selected;
 
-/* Which dimension of the source each of the virtual dataset is: all in their order, or those of more than one element.
- */
+/* Matches dimensions of the source with those of the virtual dataset: all in order, or those of more than one
+ * element. */
 static mt_status match(const selected *s, h5_mapping *out, mt_error *err)
 {
     bool same = s->to_rank == s->from_rank;
@@ -79,14 +79,14 @@ static mt_status match(const selected *s, h5_mapping *out, mt_error *err)
             break;
         if (s->to[d].total != s->from[e].total)
             return mt_fail(err, MT_E_UNSUPPORTED,
-                           "a mapping of %lld elements along dimension %d of its source to %lld is not read",
+                           "a mapping of %lld elements along dimension %d of its source to %lld is not supported",
                            (long long)s->from[e].total, e, (long long)s->to[d].total);
         out->dim[d++] = e++;
         matched++;
     }
     if (d < s->to_rank || e < s->from_rank)
-        return mt_fail(err, MT_E_UNSUPPORTED, "a mapping between selections of different shapes is not read");
-    if (matched == 0 && s->from_rank > 0) /* one element: there must be a dimension for its chunk to extend along */
+        return mt_fail(err, MT_E_UNSUPPORTED, "a mapping between selections of different shapes is not supported");
+    if (matched == 0 && s->from_rank > 0) /* one element: its chunk still needs a dimension */
         out->dim[s->to_rank - 1] = s->from_rank - 1;
     return MT_OK;
 }
@@ -130,7 +130,7 @@ static mt_status add_mapping(const reading *r, const h5_mapping *mapping, mt_err
     return MT_OK;
 }
 
-/* Runs into a dataset that has runs of its own, along one dimension. */
+/* Composes runs into a dataset with the runs of that dataset, along one dimension. */
 static mt_status compose(mt_arena *arena, const h5_runs *outer, const h5_runs *inner, h5_runs *out, mt_error *err)
 {
     *out = (h5_runs) { 0 };
@@ -155,7 +155,7 @@ static mt_status compose(mt_arena *arena, const h5_runs *outer, const h5_runs *i
     return MT_OK;
 }
 
-/* A mapping to a virtual dataset, through one of the mappings of that. */
+/* Adds a mapping to a virtual dataset, composed with one of the mappings of that dataset. */
 static mt_status add_through(const reading *r, const h5_mapping *outer, const h5_virtual *nested,
                              const h5_mapping *inner, mt_error *err)
 {
@@ -181,7 +181,7 @@ static mt_status add_through(const reading *r, const h5_mapping *outer, const h5
     return add_mapping(r, &both, err);
 }
 
-/* What a mapping shows of a virtual dataset. */
+/* A search for the part of a virtual dataset that a mapping shows. */
 static h5_search search_shown(const h5_mapping *outer, int rank, const h5_virtual *nested)
 {
     h5_search search = { .v = nested };
@@ -199,7 +199,7 @@ static h5_search search_shown(const h5_mapping *outer, int rank, const h5_virtua
     return search;
 }
 
-/* A mapping to a virtual dataset: what lies between the mappings of that covers what was mapped before, too. */
+/* Adds a mapping to a virtual dataset. Gaps between the mappings of that dataset also hide earlier mappings. */
 static mt_status add_nested(const reading *r, const h5_mapping *outer, const h5_virtual *nested, mt_error *err)
 {
     h5_mapping gaps = { .source = H5_FILL };
@@ -253,7 +253,7 @@ static void note_reach(reading *r, const selected *s, int unlimited)
     }
 }
 
-/* What an entry selects, where both sides are products; from_limit is the number of elements along the unlimited
+/* The elements an entry selects if both sides are products; from_limit is the number of elements along the unlimited
  * dimension. */
 static mt_status select_both(const reading *r, const entry *e, const h5_source *source, selected *out, mt_error *err)
 {
@@ -271,13 +271,13 @@ static mt_status select_both(const reading *r, const entry *e, const h5_source *
     return st;
 }
 
-/* Selections that are no products are read where one is the other, moved. */
+/* Selections that are not products are supported if they differ only by a translation. */
 static mt_status add_blocks(reading *r, const entry *e, const h5_source *source, mt_error *err)
 {
     int rank = r->out->rank;
     size_t n = e->from.n_blocks;
     if (e->from.kind != H5_BLOCKS || e->to.kind != H5_BLOCKS || e->to.n_blocks != n || e->from.rank != rank)
-        return mt_fail(err, MT_E_UNSUPPORTED, "a mapping of an irregular selection is not read");
+        return mt_fail(err, MT_E_UNSUPPORTED, "a mapping of an irregular selection is not supported");
     for (size_t i = 0; i < n; i++) {
         selected s = { .to_rank = rank, .from_rank = rank };
         h5_interval blocks[2][MT_MAX_DIMS];
@@ -287,7 +287,7 @@ static mt_status add_blocks(reading *r, const entry *e, const h5_source *source,
             blocks[1][d] = e->from.blocks[at];
             if (blocks[0][d].start - blocks[1][d].start != e->to.blocks[d].start - e->from.blocks[d].start ||
                 blocks[0][d].n != blocks[1][d].n)
-                return mt_fail(err, MT_E_UNSUPPORTED, "a mapping of an irregular selection is not read");
+                return mt_fail(err, MT_E_UNSUPPORTED, "a mapping of an irregular selection is not supported");
             s.to[d] = (h5_intervals) { &blocks[0][d], 1, blocks[0][d].n };
             s.from[d] = (h5_intervals) { &blocks[1][d], 1, blocks[1][d].n };
         }
@@ -299,7 +299,7 @@ static mt_status add_blocks(reading *r, const entry *e, const h5_source *source,
     return MT_OK;
 }
 
-/* A source of a lesser rank than the selection has, or another, is no source of it. */
+/* The rank of the source must be that of the selection. */
 static mt_status check_ranks(const reading *r, const entry *e, const h5_source *source, mt_error *err)
 {
     bool fits_to = e->to.kind == H5_ALL || e->to.rank == r->out->rank;
@@ -309,7 +309,7 @@ static mt_status check_ranks(const reading *r, const entry *e, const h5_source *
                                           fits_to ? e->from.rank : e->to.rank, fits_to ? source->rank : r->out->rank);
 }
 
-/* A source that a mapping names, and that is not there: the fill value. */
+/* Adds a missing source: it is read as the fill value. */
 static mt_status add_missing(reading *r, h5_source *source, int open_to, mt_error *err)
 {
     if (open_to >= 0)
@@ -337,7 +337,7 @@ static mt_status add_from(reading *r, const entry *e, h5_source *source, mt_erro
     return add_selected(r, source, &s, err);
 }
 
-/* Writes the name of block number i: "%b" is the number, "%%" a percent sign. */
+/* Expands the name of block number i: "%b" is the number, "%%" a percent sign. */
 static mt_status write_name(mt_arena *arena, const char *pattern, uint64_t i, const char **out, mt_error *err)
 {
     size_t numbers = 0, n = 0;
@@ -371,7 +371,7 @@ static bool has_number(const char *pattern)
     return false;
 }
 
-/* Block number i of an unlimited selection comes from the source number i, up to the first that is missing. */
+/* Block i of an unlimited selection comes from source i, up to the first missing source. */
 static mt_status add_numbered(reading *r, const entry *e, int open_to, mt_error *err)
 {
     if (e->to.block[open_to] == H5_UNDEFINED)
@@ -429,8 +429,8 @@ static const char *read_text(mt_reader *r)
     return end ? (const char *)mt_read_bytes(r, (size_t)(end - text) + 1) : NULL;
 }
 
-/* The flags of an entry of version 1, which HDF5 2.0 writes: the number of an earlier entry stands in place of the name
- * of the file, or of the path, that it shares; the source lies in the same file, and no name of it is stored. */
+/* Flags of a version 1 entry (HDF5 2.0): the file name, or the path, is replaced by the index of an earlier entry with
+ * the same one; or the source is in the same file and has no file name. */
 enum { SHARED_FILE = 1, SHARED_PATH = 2, SAME_FILE = 4 };
 
 static const char *read_name(const reading *r, mt_reader *list, bool is_shared, bool is_path)
@@ -488,13 +488,13 @@ static mt_status read_list(reading *r, mt_error *err)
     return read_entries(r, &list, err);
 }
 
-/* Dimensions with unlimited mappings are as long as what there is to see. */
+/* Dimensions with unlimited mappings extend to the end of the available sources. */
 mt_status h5_read_virtual(h5_making *m, const h5_file *file, const h5_dataset *dataset, h5_virtual *out, mt_error *err)
 {
     reading r = { .m = m, .file = file, .dataset = dataset, .out = out };
     *out = (h5_virtual) { .rank = dataset->rank };
     if (dataset->rank == 0)
-        return mt_fail(err, MT_E_UNSUPPORTED, "a virtual dataset without dimensions is not read");
+        return mt_fail(err, MT_E_UNSUPPORTED, "a virtual dataset without dimensions is not supported");
     memset(r.most, -1, sizeof r.most);
     mt_status st = mt_arena_new(file->env, &r.arena, err);
     if (st)

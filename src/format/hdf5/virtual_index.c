@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Which mappings of a virtual dataset can meet a box: groups of mappings that follow each other, groups of these and so
- * on, each with the bounds of all that it holds. The order stays that of painting. */
+/* An index to find the mappings that may intersect a box: groups of consecutive mappings, groups of groups and so on,
+ * each with its bounds. Paint order is preserved. */
 #include "base/checked.h"
 #include "format/hdf5/virtual.h"
 
-#define GROUP_BITS 4 /* of the number of members in a group */
+#define GROUP_BITS 4 /* log2 of the members of a group */
 
-/* Where a group, or below the lowest level a mapping, starts and ends along a dimension. */
+/* The bounds of a group, or of a mapping if level is -1, along a dimension. */
 static h5_bounds bounds_of(const h5_virtual *v, int level, size_t i, int d)
 {
     if (level >= 0)
@@ -16,7 +16,7 @@ static h5_bounds bounds_of(const h5_virtual *v, int level, size_t i, int d)
     return (h5_bounds) { runs->list[0].at, last->at + last->n };
 }
 
-/* Level number level of n groups, out of that below of n_below. */
+/* Makes the n groups of a level from the n_below of the level below. */
 static void join(h5_virtual *v, int level, size_t n, size_t n_below)
 {
     for (size_t i = 0; i < n; i++)
@@ -59,7 +59,7 @@ static bool meets(const h5_search *s, int level, size_t i)
 const h5_mapping *h5_next_mapping(h5_search *s)
 {
     while (s->next < s->v->n) {
-        int level = -1; /* of the largest group that starts here */
+        int level = -1; /* level of the largest group that starts here */
         while (level + 1 < s->v->n_levels && (s->next & (((size_t)1 << GROUP_BITS * (level + 2)) - 1)) == 0)
             level++;
         for (; s->steps++, meets(s, level, s->next >> GROUP_BITS * (level + 1)); level--)

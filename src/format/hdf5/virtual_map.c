@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The chunk map of a virtual dataset: boxes that show parts of the chunks of its sources. A mapping's runs are cut where
- * chunks end, so that each combination of runs is a box. */
+/* The chunk map of a virtual dataset: boxes that show parts of the chunks of its sources. A mapping's runs are cut
+ * where chunks end, so that each combination of runs is a box. */
 #include "base/checked.h"
 #include "format/hdf5/virtual.h"
 
@@ -8,12 +8,12 @@
 
 typedef struct virtual_state {
     h5_virtual v;
-    h5_source **sources; /* by first_chunk; some have no chunks */
+    h5_source **sources; /* sorted by first_chunk; some have no chunks */
     size_t n_sources;
 } virtual_state;
 
-/* How many elements of a chunk lie side by side for each step along the last dimension that a mapping shows of its
- * source: more than one where the source goes on with dimensions of which one place is shown. */
+/* Elements of a chunk between neighbours along the last dimension that a mapping shows: more than one if the source has
+ * further dimensions with a fixed position. */
 static int64_t elements_behind(const h5_mapping *m, int rank, const h5_source *s)
 {
     int last = -1;
@@ -65,8 +65,8 @@ static mt_status cut_mapping(mt_arena *arena, h5_mapping *m, int rank, const h5_
     return MT_OK;
 }
 
-/* The chunk that a box shows, place along each dimension of the source by place, and the extents of the chunk along the
- * dimensions of the virtual dataset: dimensions of which one place is shown are merged into the next one. */
+/* Sets the chunk that a box shows, from its position in the source, and the extents of the chunk along the dimensions
+ * of the virtual dataset. Dimensions with a fixed position are merged into the next one. */
 static void show_chunk(const h5_mapping *m, int rank, const h5_source *s, const int64_t *place, mt_shown *out)
 {
     int64_t whole = 1, low = 0;
@@ -129,7 +129,7 @@ static mt_status get_box(const mt_chunk_map *map, uint64_t id, mt_shown *out, mt
     return MT_OK;
 }
 
-/* The runs that meet [low, high): [*first, *end). */
+/* The runs that intersect [low, high): [*first, *end). */
 static void find_runs(const h5_runs *runs, int64_t low, int64_t high, size_t *first, size_t *end)
 {
     size_t a = 0, b = runs->count;
@@ -200,7 +200,8 @@ static const h5_source *find_source(const virtual_state *s, uint64_t chunk)
     return s->sources[low];
 }
 
-/* The chunk as the source has it, and then the steps that bring its elements into the virtual dataset's type. */
+/* Locates the chunk in the source and appends the steps that convert its elements to the type of the virtual
+ * dataset. */
 static mt_status locate(const mt_chunk_map *map, const int64_t *position, mt_chunk_ref *out, mt_error *err)
 {
     const h5_source *s = find_source(map->state, (uint64_t)position[0]);
@@ -247,7 +248,7 @@ static mt_status number_chunks(virtual_state *s, mt_error *err)
     return MT_OK;
 }
 
-/* The largest chunk along each dimension: in each source the first one is. */
+/* Updates the largest chunk along each dimension; in each source the first chunk is the largest. */
 static void note_chunk(mt_chunk_map *map, const h5_mapping *m, const h5_source *source)
 {
     static const int64_t origin[MT_MAX_DIMS] = { 0 };

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Attributes of electron microscopy (format/voxels.c) on a dataset: axis_names, resolution or voxel_size, offset, units. */
+/* Attributes used in electron microscopy (format/voxels.c) of a dataset: axis_names, resolution or voxel_size, offset,
+ * units. */
 #include "format/hdf5/hdf5.h"
 
 #include <string.h>
@@ -68,7 +69,7 @@ static mt_status describe(mt_arena *arena, const h5_object *object, mt_chunk_map
         st = read_units(arena, object, &voxels, err);
     } else {
         st = find_numbers(arena, object, map->ndim, offsets, 1, &voxels, err);
-        memset(voxels.size, 0, sizeof voxels.size); /* where the image lies, not how large its pixels are */
+        memset(voxels.size, 0, sizeof voxels.size); /* offset is the position of the image, not a pixel size */
     }
     return st ? st : mt_chunk_map_set_voxels(map, &voxels, has_names(map), err);
 }

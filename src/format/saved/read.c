@@ -6,7 +6,7 @@
 
 #include <string.h>
 
-/* Sizes and places are smaller, so that sums of two do not overflow. */
+/* Bound on sizes and offsets, so that the sum of two does not overflow. */
 #define MOST_SIZE (INT64_MAX / 4)
 
 static mt_status failed(const mt_error *err) { return err && err->status ? err->status : MT_E_MEMORY; }
@@ -28,7 +28,7 @@ char *mt_key_rename(const mt_renaming *renaming, const char *key, mt_arena *aren
     return mt_arena_printf(arena, err, "%s%s%s", to, *to ? "/" : "", key + n + (n > 0));
 }
 
-/* A text, in the arena. NUL bytes end it early. */
+/* Reads a string into the arena. It ends at the first NUL byte. */
 static mt_status read_text(mt_reader *r, mt_arena *arena, char **out, mt_error *err)
 {
     uint64_t n = mt_read_varint(r);
@@ -48,7 +48,7 @@ static mt_status read_optional(mt_reader *r, mt_arena *arena, const char **out, 
     return st;
 }
 
-/* A number of things of which each takes at least a byte. */
+/* Reads a count of items of at least one byte each. */
 static mt_status read_count(mt_reader *r, size_t *out, mt_error *err)
 {
     uint64_t n = mt_read_varint(r);
@@ -154,7 +154,7 @@ static mt_status read_channels(mt_reader *r, mt_chunk_map *map, mt_error *err)
         channels[c].has_window = mt_read_u8(r);
         channels[c].window[0] = mt_read_f64(r);
         channels[c].window[1] = mt_read_f64(r);
-        if (!(channels[c].window[0] < channels[c].window[1])) /* not a number, too */
+        if (!(channels[c].window[0] < channels[c].window[1])) /* also refuses NaN */
             channels[c].has_window = 0;
     }
     map->channels = channels;
@@ -240,7 +240,7 @@ static mt_status read_fields(mt_reader *r, mt_chunk_map *map, mt_error *err)
     return MT_OK;
 }
 
-/* One chunk, or *run missing ones, after the one before. */
+/* Reads one chunk, or a run of *run missing ones. */
 static mt_status read_ref(mt_reader *r, const saved_state *s, mt_saved_ref *before, uint64_t *run, mt_error *err)
 {
     uint8_t flags = mt_read_u8(r);
@@ -305,7 +305,7 @@ static mt_status read_piece(mt_reader *r, mt_chunk_map *map, saved_state *s, mt_
     return mt_chunk_map_contiguous(map, s->piece->key, offset, fortran_order, err);
 }
 
-/* Chunks of boxes, each with its extent. */
+/* Reads the chunks of boxes, each with its extent. */
 static mt_status read_chunks(mt_reader *r, mt_chunk_map *map, saved_state *s, mt_error *err)
 {
     mt_saved_ref before = { .offset = 0 };
@@ -386,7 +386,7 @@ static mt_status read_own(mt_reader *r, mt_chunk_map *map, const mt_renaming *re
     return format->restore(map, renaming, r, err);
 }
 
-/* The image must be sound before its chunks are counted. */
+/* The image must be valid before its chunks are counted. */
 static mt_status read_layout(mt_reader *r, mt_chunk_map *map, saved_state *s, const mt_renaming *renaming,
                              mt_error *err)
 {
@@ -421,7 +421,7 @@ static mt_status read_head(const uint8_t *bytes, size_t size, mt_reader *out, mt
     return MT_OK;
 }
 
-/* source->key is what the saved map calls its file. */
+/* source->key is the key of the file when the map was saved. */
 static mt_status read_names(mt_reader *r, mt_arena *arena, mt_saved_source *source, char **format, mt_error *err)
 {
     char *key, *selection;

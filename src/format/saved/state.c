@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* A map that was read from bytes: finding chunks and boxes, and checking that nothing has changed. */
+/* Restored maps: finds chunks and boxes, and checks that objects have not changed. */
 #include "format/saved/state.h"
 
 #include <string.h>
@@ -104,7 +104,7 @@ static mt_status visit_box(const look *l, size_t i, mt_error *err)
     return meets(l, start, end) ? l->visit(l->user, i, err) : MT_OK;
 }
 
-/* A node of a level; level -1 are the boxes. Levels are at most SAVED_MAX_HEIGHT. */
+/* Visits a node of a level; level -1: the boxes. There are at most SAVED_MAX_HEIGHT levels. */
 static mt_status visit_node(const look *l, int level, size_t i, mt_error *err)
 {
     const saved_state *s = l->state;
@@ -198,7 +198,7 @@ static mt_status judge_absent(const mt_chunk_map *map, const int64_t *position, 
 
 mt_status saved_guard(mt_chunk_map *map, saved_state *s, mt_error *err)
 {
-    if (!map->state) /* of a table or boxes */
+    if (!map->state) /* set for tables and boxes */
         map->state = s;
     s->inner = *map;
     map->state = s;

@@ -12,21 +12,21 @@
 
 typedef struct writing {
     mt_env *env;
-    mt_arena *arena; /* of what is not kept */
+    mt_arena *arena; /* temporary memory */
     const mt_chunk_map *map;
     const mt_saved_source *source;
-    const char **keys; /* of the objects; the documents first */
+    const char **keys; /* keys of objects, documents first */
     size_t n_keys, key_room;
-    uint32_t *slots; /* numbers of keys + 1 by their hash; 0: free */
+    uint32_t *slots; /* hash table of keys: index + 1; 0: free */
     size_t n_slots;
     mt_buffer layout, chains;
     size_t n_chains;
-    size_t *chain_ends; /* in chains */
+    size_t *chain_ends; /* end of each chain in chains */
     size_t chain_room;
-    mt_chain last_chain; /* that was looked up, and its number */
+    mt_chain last_chain; /* last chain that was looked up, and its number */
     size_t last_number;
-    mt_saved_ref before; /* the one that was written last */
-    uint64_t run;        /* missing chunks that are not written yet */
+    mt_saved_ref before; /* chunk written last */
+    uint64_t run;        /* run of missing chunks not yet written */
 } writing;
 
 static mt_status failed(const mt_error *err) { return err && err->status ? err->status : MT_E_MEMORY; }
@@ -50,7 +50,7 @@ static mt_status make_slots(writing *w, mt_error *err)
     return MT_OK;
 }
 
-/* The number of an object. */
+/* Finds or adds an object: its number. */
 static mt_status find_object(writing *w, const char *key, uint32_t *out, mt_error *err)
 {
     if (w->n_slots == 0 || 2 * w->n_keys >= w->n_slots) {
@@ -75,7 +75,7 @@ static mt_status find_object(writing *w, const char *key, uint32_t *out, mt_erro
     return MT_OK;
 }
 
-/* The bytes of a chain behind all others: its number is that of equal ones before, or a new one. */
+/* Appends the bytes of a chain. Its number is that of an equal earlier chain, or new. */
 static mt_status add_chain(writing *w, const mt_chain *chain, size_t *out, mt_error *err)
 {
     size_t from = w->chains.size;
@@ -239,8 +239,8 @@ static mt_status write_chunk(writing *w, const mt_shown *shown, int64_t *whole, 
     return st;
 }
 
-/* The chunks in the order of their numbers, each once. Afterwards, chunk of each box is its place in that order + 1; 0:
- * it shows nothing. */
+/* Writes the chunks in the order of their numbers, each once. Afterwards chunk of each box is the index in that order +
+ * 1; 0: fill value. */
 static mt_status write_chunks(writing *w, boxes *b, mt_error *err)
 {
     mt_shown **sorted = mt_arena_alloc(w->arena, b->n + 1, sizeof(mt_shown *), err);
@@ -410,7 +410,7 @@ static void write_fields(const mt_chunk_map *map, mt_buffer *out)
     mt_put_varint(out, (uint64_t)map->n_levels);
 }
 
-/* What follows on the head. */
+/* Writes everything after the head. */
 static mt_status write_all(writing *w, mt_buffer *out, mt_error *err)
 {
     const mt_saved_source *s = w->source;

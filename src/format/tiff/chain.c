@@ -1,22 +1,22 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The directories of a file, found one after the other when they are asked for. Reading is done without the lock, which
- * is a leaf; what two threads find at once is the same. */
+/* The directories of a file, found one after the other on demand. The lock is not held during reads; if two threads
+ * read the same directory, both find the same. */
 #include "format/tiff/tiff.h"
 #include "platform/thread.h"
 
 #include <string.h>
 
 struct tiff_chain {
-    tiff_file file; /* key only, until it is opened */
+    tiff_file file; /* only key is set until the file is opened */
     mt_lock lock;
     bool opened, missing;
-    bool expected;   /* that the file is not there is an error */
-    const char *why; /* it is missing, or NULL */
-    bool cut;        /* the directory behind the last one is not in the file, or not all of it */
+    bool expected;   /* a missing file is an error */
+    const char *why; /* reason why the file is missing, or NULL */
+    bool cut;        /* the directory after the last one is beyond the end of the file, or truncated */
     uint64_t *offsets;
     size_t n, room;
-    uint64_t next; /* of the directory behind the last one; 0: there is none */
-    uint64_t mark; /* of a page whose number is a power of two: as Brent does, a loop is found by coming back to it */
+    uint64_t next; /* offset of the directory after the last one; 0: none */
+    uint64_t mark; /* offset of the last page whose number is a power of two, to detect loops (Brent's algorithm) */
 };
 
 mt_status tiff_chain_new(mt_env *env, mt_store *store, const char *key, mt_arena *arena, tiff_chain **out,
@@ -111,7 +111,7 @@ static mt_status reserve(tiff_chain *chain, mt_error *err)
     return MT_OK;
 }
 
-/* With the lock held: the directory at chain->next, behind which stands next, is the n-th. */
+/* Appends the directory at chain->next; next is the one after it. The lock is held. */
 static mt_status append(tiff_chain *chain, uint64_t next, mt_error *err)
 {
     mt_status st = reserve(chain, err);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The container: headers and directories, TIFF 6.0 section 2 and the BigTIFF design. */
+/* Headers and directories: TIFF 6.0 section 2 and the BigTIFF design. */
 #include "base/checked.h"
 #include "base/reader.h"
 #include "format/tiff/tiff.h"
@@ -7,7 +7,7 @@
 #include <string.h>
 
 #define HEAD_BYTES 16
-#define READ_AHEAD 1024 /* most directories in one read */
+#define READ_AHEAD 1024 /* bytes; covers most directories in one read */
 
 bool tiff_is_magic(const uint8_t *head, size_t size)
 {
@@ -46,7 +46,7 @@ static size_t type_size(uint16_t type)
     return type < sizeof sizes ? sizes[type] : 0;
 }
 
-/* Reads what there is from offset on, at most size bytes. */
+/* Reads up to size bytes from offset on. */
 static mt_status read_some(const tiff_file *file, uint64_t offset, uint8_t *out, size_t *size, mt_error *err)
 {
     if (offset >= file->size)
@@ -73,7 +73,7 @@ static void read_entry(const tiff_file *file, mt_reader *r, tiff_entry *e)
     e->offset = file->big ? mt_read_u64(&place) : mt_read_u32(&place);
 }
 
-/* Bytes of the values of an entry. */
+/* Reads bytes of the values of an entry. */
 static mt_status read_values(const tiff_file *file, const tiff_entry *e, uint64_t from, void *out, size_t size,
                              mt_error *err)
 {
@@ -83,14 +83,14 @@ static mt_status read_values(const tiff_file *file, const tiff_entry *e, uint64_
     return MT_OK;
 }
 
-/* A directory as it lies in the file, and a reader that stands on its first entry. */
+/* The raw bytes of a directory, and a reader at its first entry. */
 typedef struct raw_ifd {
     uint8_t bytes[8 + TIFF_MAX_ENTRIES * 20 + 8];
     mt_reader reader;
     int n;
 } raw_ifd;
 
-/* *cut: the end of the file comes before the end of the directory, which is then an error, too. */
+/* **cut is set, besides the error, if the file ends before the end of the directory. */
 static mt_status fetch_ifd(const tiff_file *file, uint64_t offset, raw_ifd *out, bool *cut, mt_error *err)
 {
     *cut = offset >= file->size;
@@ -119,7 +119,7 @@ static mt_status fetch_ifd(const tiff_file *file, uint64_t offset, raw_ifd *out,
                 : MT_OK;
 }
 
-/* A last directory may lack its end. */
+/* The last directory may be truncated before this field. */
 static uint64_t read_next(const tiff_file *file, mt_reader *r)
 {
     uint64_t next = file->big ? mt_read_u64(r) : mt_read_u32(r);

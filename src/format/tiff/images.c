@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Which images a file holds: what its metadata says, else pages that look alike and follow each other are one. */
+/* Finds the images of a file: from its metadata, else consecutive pages of equal shape and type form one image. */
 #include "base/checked.h"
 #include "format/tiff/tiff.h"
 
 #include <string.h>
 
-/* A description of more pages than this is believed without walking to the last of them. */
+/* A description of more pages than this is accepted without finding the last of them. */
 #define PAGES_TO_CHECK 1024
 
-/* Pages behind so many strips are not looked at for strips that follow each other: they may share one table. */
+/* Once so many strips were examined, pages are no longer tested for consecutive strips: they may share one table. */
 #define MAX_ALL_STRIPS 4194304
 
 static uint64_t least_of(uint64_t a, uint64_t b) { return a < b ? a : b; }
@@ -21,7 +21,7 @@ static mt_status read_page(tiff_scan *c, uint64_t n, tiff_ifd *ifd, tiff_page *p
     return st;
 }
 
-/* Whether the pages of a description are counted: not where they are very many, and may all be there. */
+/* Whether to count the pages of a description: not if they are very many and the file is large enough. */
 static bool must_count(const tiff_scan *c, const tiff_series *series)
 {
     uint64_t bytes;
@@ -31,7 +31,7 @@ static bool must_count(const tiff_scan *c, const tiff_series *series)
              bytes > c->file->size));
 }
 
-/* Takes the pages from first on that look like the first, as many as the description says at most. */
+/* Takes consecutive pages that are like the first, at most as many as described. */
 static mt_status take_pages(tiff_scan *c, tiff_series *series, uint64_t *n, mt_error *err)
 {
     uint64_t offset, least_subs = UINT64_MAX;
@@ -52,7 +52,7 @@ static mt_status take_pages(tiff_scan *c, tiff_series *series, uint64_t *n, mt_e
     return tiff_limit_sub_levels(c->images, series, least_subs, err);
 }
 
-/* Whether pages are as a description says: perhaps fewer, where acquisition may have stopped early. */
+/* Whether the pages match a description. There may be fewer if acquisition was stopped early. */
 static mt_status fits_chain(tiff_scan *c, tiff_series *series, bool *out, mt_error *err)
 {
     uint64_t n;
@@ -63,13 +63,13 @@ static mt_status fits_chain(tiff_scan *c, tiff_series *series, bool *out, mt_err
     if (st || n == series->n_planes)
         return st;
     uint64_t frame = series->may_end_early ? series->n_planes / (uint64_t)series->shape[0] : series->n_planes;
-    *out = n >= frame;
+    *out = frame > 0 && n >= frame;
     return *out ? tiff_cut_frames(c->images, series, n / frame, err) : MT_OK;
 }
 
-/* Planes that would lie in a row from the first pixel of a page on. */
+/* Planes stored contiguously from the first pixel of a page on. */
 typedef struct plane_row {
-    uint64_t start, plane, planes; /* byte of the first pixel, bytes of a plane, planes that fit the file */
+    uint64_t start, plane, planes; /* offset of the first pixel; bytes of a plane; planes that fit in the file */
 } plane_row;
 
 static mt_status find_row(tiff_scan *c, const tiff_ifd *ifd, const tiff_page *page, plane_row *out, mt_error *err)
@@ -83,7 +83,8 @@ static mt_status find_row(tiff_scan *c, const tiff_ifd *ifd, const tiff_page *pa
     return tiff_count_row(c->file, ifd, page, &out->start, &out->planes, err);
 }
 
-/* Where the n-th page of a series has its pixels, 0 where these are not in one piece; whether it looks like the first. */
+/* Finds the offset of the pixels of the n-th page, 0 if they are not contiguous; and whether the page is like the
+ * first. */
 static mt_status find_start(tiff_scan *c, const tiff_series *series, uint64_t n, bool *alike, uint64_t *out,
                             mt_error *err)
 {
@@ -103,7 +104,7 @@ static mt_status find_start(tiff_scan *c, const tiff_series *series, uint64_t n,
     return st;
 }
 
-/* One directory stands for all planes where neither it nor the next one, nor the pixels of that, lie among them. */
+/* One directory describes all planes if neither it, nor the next one, nor the pixels of that lie among them. */
 static mt_status has_one_directory(tiff_scan *c, const tiff_series *series, const plane_row *row, bool *out,
                                    mt_error *err)
 {
@@ -118,8 +119,8 @@ static mt_status has_one_directory(tiff_scan *c, const tiff_series *series, cons
     return MT_OK;
 }
 
-/* A file that ends among the planes of its only directory has lost some. One that has just the first has none of them:
- * it is a page that was saved with the description of the image that it comes from. */
+/* A file that ends among the planes of its only directory is truncated, unless it has just the first plane: that is a
+ * single page saved with the description of its original image. */
 static mt_status check_whole(tiff_scan *c, const tiff_series *series, const plane_row *row, mt_error *err)
 {
     uint64_t own, next, bytes = c->file->size - row->start;
@@ -131,8 +132,8 @@ static mt_status check_whole(tiff_scan *c, const tiff_series *series, const plan
                    (unsigned long long)series->n_planes, (unsigned long long)row->planes);
 }
 
-/* Sets contiguous where the planes lie in a row, with one directory for all (which only a description can say), or with
- * one for each that says so. Of very many directories each is asked when its plane is read. */
+/* Sets contiguous if the planes are stored in a row, with one directory for all (known only from a description) or one
+ * for each. If there are very many directories, each is checked when its plane is read. */
 static mt_status find_contiguous(tiff_scan *c, const tiff_ifd *ifd, tiff_series *series, bool described, mt_error *err)
 {
     plane_row row;
@@ -156,7 +157,7 @@ static mt_status find_contiguous(tiff_scan *c, const tiff_ifd *ifd, tiff_series 
     return MT_OK;
 }
 
-/* The image that starts at first, where a description tells its layout. */
+/* Describes the image that starts at first, if a description gives its layout. */
 static mt_status describe_image(tiff_scan *c, tiff_series **out, mt_error *err)
 {
     bool found;
@@ -184,7 +185,7 @@ static mt_status describe_image(tiff_scan *c, tiff_series **out, mt_error *err)
     return tiff_add_series(c->images, series, err);
 }
 
-/* A run of pages becomes a series, or a level of one before. */
+/* Makes a run of pages a series, or a level of an earlier one. */
 static mt_status close_series(tiff_scan *c, tiff_series *series, uint64_t least_subs, mt_error *err)
 {
     tiff_ifd ifd;
@@ -207,8 +208,8 @@ static mt_status close_series(tiff_scan *c, tiff_series *series, uint64_t least_
     return tiff_count_pages(c->images, err);
 }
 
-/* Whether the n-th page is the next plane of a run. Where tifffile has described the first alone, a page may be the first
- * of more that it has described. */
+/* Whether the n-th page is the next plane of a run. If tifffile described the first as a single page, a page with its
+ * own description may start another image. */
 static mt_status continues_run(tiff_scan *c, tiff_series *series, bool described, const tiff_ifd *ifd,
                                const tiff_page *page, bool *out, mt_error *err)
 {
@@ -218,7 +219,7 @@ static mt_status continues_run(tiff_scan *c, tiff_series *series, bool described
     return st || starts ? st : tiff_take_plane(c->images, series, series->n_planes, page, out, err);
 }
 
-/* The pages from first on that have pixels of one shape and type. */
+/* Collects consecutive pages of equal shape and type. */
 static mt_status collect_run(tiff_scan *c, mt_error *err)
 {
     tiff_ifd ifd;
@@ -248,7 +249,7 @@ static mt_status collect_run(tiff_scan *c, mt_error *err)
             least_subs = least_of(least_subs, tiff_count_sub_ifds(&ifd));
     }
     if (c->unfit && (st = tiff_warn(c->images, series, err,
-                                    "the description counts %llu planes, which the pages do not fit: it is ignored",
+                                    "the description counts %llu planes, but the pages do not match: it is ignored",
                                     (unsigned long long)c->unfit)))
         return st;
     c->unfit = 0;
@@ -281,7 +282,7 @@ static mt_status collect_images(tiff_scan *c, bool all, mt_error *err)
     }
 }
 
-/* LSM and STK, whose tags tell all of the file. */
+/* LSM and STK: their tags describe the whole file. */
 static mt_status describe_by_tags(tiff_scan *c, const tiff_ifd *ifd, bool *found, mt_error *err)
 {
     tiff_series *series = mt_arena_alloc(c->images->arena, 1, sizeof *series, err);
@@ -319,7 +320,7 @@ static mt_status find_in_tiff(tiff_scan *c, bool all, mt_error *err)
     return st || found ? st : collect_images(c, all, err);
 }
 
-/* A companion file, which holds the OME-XML of TIFF files beside it. */
+/* Finds the images of a companion file, which holds the OME-XML of TIFF files beside it. */
 static mt_status find_in_companion(tiff_scan *c, mt_error *err)
 {
     char *text;

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Levels of a pyramid: SubIFDs, or pages of their own. */
+/* Levels of a pyramid: SubIFDs or separate pages. */
 #include "base/checked.h"
 #include "format/tiff/tiff.h"
 #include "store/blocks.h"
 
 #include <string.h>
 
-/* Series before a page in which the image is looked for that it is a level of. */
+/* Number of preceding series of which a page may be a level. */
 #define SERIES_TO_CHECK 16
 
 uint64_t tiff_count_sub_ifds(const tiff_ifd *ifd)
@@ -15,8 +15,8 @@ uint64_t tiff_count_sub_ifds(const tiff_ifd *ifd)
     return subs ? subs->count : 0;
 }
 
-/* Damage to a SubIFD is none to the image. */
-static bool is_of_the_file(mt_status st) { return st == MT_E_CORRUPT || st == MT_E_UNSUPPORTED || st == MT_E_LIMIT; }
+/* A damaged SubIFD does not damage the image. */
+static bool is_file_damage(mt_status st) { return st == MT_E_CORRUPT || st == MT_E_UNSUPPORTED || st == MT_E_LIMIT; }
 
 static bool is_smaller(const tiff_page *page, const tiff_page *full)
 {
@@ -25,7 +25,7 @@ static bool is_smaller(const tiff_page *page, const tiff_page *full)
            page->samples == full->samples;
 }
 
-/* Keeps the SubIFDs in falling order of their sizes. */
+/* Inserts a SubIFD in falling order of size. */
 static void insert_level(tiff_series *series, int64_t *areas, int sub_ifd, int64_t area)
 {
     int at = series->sub_levels++;
@@ -37,7 +37,7 @@ static void insert_level(tiff_series *series, int64_t *areas, int sub_ifd, int64
     series->sub_ifds[at] = (uint8_t)sub_ifd;
 }
 
-/* Reads the directories of SubIFDs in one round trip, where that counts. */
+/* Prefetches the directories of SubIFDs in one round trip. */
 static void announce(const tiff_file *file, const uint64_t *offsets, size_t n)
 {
     enum { DIRECTORY = 1024 }; /* bytes of most */
@@ -60,16 +60,16 @@ mt_status tiff_find_sub_levels(tiff_images *images, const tiff_file *file, const
     series->sub_levels = 0;
     mt_status st = n ? tiff_get_numbers(file, subs, 0, (size_t)n, offsets, &damage) : MT_OK;
     if (st)
-        return is_of_the_file(st) ? tiff_warn(images, series, err, "levels (SubIFDs) are left out: %s", damage.message)
+        return is_file_damage(st) ? tiff_warn(images, series, err, "levels (SubIFDs) are ignored: %s", damage.message)
                                   : mt_fail(err, st, "%s", damage.message);
     announce(file, offsets, (size_t)n);
     for (int i = 0; i < n; i++) {
         mt_error own = MT_ERROR_INIT;
         if ((st = tiff_read_ifd(file, offsets[i], &sub, &own)) ||
             (st = tiff_examine_page(images, file, &sub, &page, &own))) {
-            if (!is_of_the_file(st))
+            if (!is_file_damage(st))
                 return mt_fail(err, st, "%s", own.message);
-            if ((st = tiff_warn(images, series, err, "SubIFD %d is left out of the levels: %s", i, own.message)))
+            if ((st = tiff_warn(images, series, err, "SubIFD %d is not a level and is ignored: %s", i, own.message)))
                 return st;
         } else if (is_smaller(&page, &series->page)) {
             insert_level(series, areas, i, page.width * page.height);
@@ -86,12 +86,11 @@ mt_status tiff_limit_sub_levels(tiff_images *images, tiff_series *series, uint64
             series->sub_ifds[kept++] = series->sub_ifds[i];
     int lost = series->sub_levels - kept;
     series->sub_levels = kept;
-    return lost == 0
-               ? MT_OK
-               : tiff_warn(images, series, err, "%d levels are left out, which not all pages have (SubIFDs)", lost);
+    return lost == 0 ? MT_OK
+                     : tiff_warn(images, series, err, "%d levels (SubIFDs) are ignored: not all pages have them", lost);
 }
 
-/* Planes of OME-TIFF that are looked at. */
+/* Planes of an OME-TIFF that are checked. */
 #define PLANES_TO_CHECK 256
 
 mt_status tiff_compare_sub_levels(tiff_images *images, tiff_series *series, mt_error *err)
@@ -105,7 +104,7 @@ mt_status tiff_compare_sub_levels(tiff_images *images, tiff_series *series, mt_e
         mt_status st = plane.file == TIFF_NO_FILE ? MT_OK : tiff_chain_open(images->files[plane.file], &file, &own);
         if (!st && file)
             st = tiff_chain_read(images->files[plane.file], plane.page, &ifd, &own);
-        if (st && !is_of_the_file(st))
+        if (st && !is_file_damage(st))
             return mt_fail(err, st, "%s", own.message);
         uint64_t count = st || !file ? UINT64_MAX : tiff_count_sub_ifds(&ifd);
         least = count < least ? count : least;
@@ -113,7 +112,7 @@ mt_status tiff_compare_sub_levels(tiff_images *images, tiff_series *series, mt_e
     return tiff_limit_sub_levels(images, series, least, err);
 }
 
-/* Whether a size is another one divided by a whole number, give or take a pixel for rounding. */
+/* Whether a size is another one divided by an integer, rounded either way. */
 static bool is_divided(int64_t size, int64_t of, int64_t by) { return size * by >= of - by && size * by <= of + by; }
 
 static bool has_aspect_of(const tiff_page *page, const tiff_page *of)
@@ -122,7 +121,8 @@ static bool has_aspect_of(const tiff_page *page, const tiff_page *of)
     return difference <= room && difference >= -room;
 }
 
-/* A smaller version of an image: it says so, or is tiled and of its size divided by a whole number. */
+/* Whether a page is a smaller version of an image: it is marked as one, or it is tiled and downsampled by an
+ * integer. */
 static bool is_level(const tiff_series *above, const tiff_page *page, uint64_t n_planes)
 {
     const tiff_page *last = above->n_page_levels ? &above->levels[above->n_page_levels - 1]->page : &above->page;
@@ -135,7 +135,7 @@ static bool is_level(const tiff_series *above, const tiff_page *page, uint64_t n
            (page->tiled && is_divided(page->width, last->width, by) && is_divided(page->height, last->height, by));
 }
 
-/* Tiled levels may stand behind a thumbnail (Aperio SVS); others follow their image. */
+/* Tiled levels may follow a thumbnail (Aperio SVS); others follow their image. */
 tiff_series *tiff_find_above(const tiff_images *images, const tiff_page *page, uint64_t first_page, uint64_t n_planes)
 {
     for (size_t i = images->n; i-- > 0 && images->n - i <= SERIES_TO_CHECK;) {

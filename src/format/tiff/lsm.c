@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Zeiss LSM: the structure CZ_LSMINFO (tag 34412) tells the dimensions; pages are followed by their thumbnails.
- * Source: "LSM 5/7 Image File Format Description", Carl Zeiss. */
+/* Zeiss LSM: the structure CZ_LSMINFO (tag 34412) holds the dimensions; each page is followed by its thumbnail. Source:
+ * "LSM 5/7 Image File Format Description", Carl Zeiss. */
 #include "base/checked.h"
 #include "base/reader.h"
 #include "format/tiff/tiff.h"
@@ -40,17 +40,17 @@ static bool read_info(const char *bytes, size_t size, bool big_endian, lsm_info 
     return good && out->z > 0 && out->t > 0 && out->channels > 0;
 }
 
-/* Scans along x and y, in z and in time. Lines and points keep their pages as they come. */
+/* Plane scans (x-y, z stacks, time series). Line and point scans are read as plain pages. */
 static bool is_plane_scan(uint16_t scan_type) { return scan_type == 0 || scan_type == 3 || scan_type == 6; }
 
-/* Scans along x and z, also in time and along splines: a page is all of Z. */
+/* Depth scans (x-z, also in time and along splines): a page holds all of Z. */
 static bool is_depth_scan(const lsm_info *info, const tiff_page *page)
 {
     bool fits = info->y == 1 && info->z == page->height;
     return fits && (info->scan_type == 1 || info->scan_type == 4 || info->scan_type == 8 || info->scan_type == 9);
 }
 
-/* Every other page, where the second is a thumbnail. */
+/* Pages per plane: 2 if the second page is a thumbnail, else 1. */
 static mt_status find_step(tiff_chain *chain, const tiff_file *file, uint64_t *step, mt_error *err)
 {
     uint64_t offset, subfile;
@@ -104,7 +104,8 @@ mt_status tiff_describe_lsm(const tiff_scan *scan, const tiff_ifd *ifd, tiff_ser
     else if (!is_plane_scan(info.scan_type))
         return MT_OK;
     if (!file->big && file->size > UINT32_MAX)
-        return mt_fail(err, MT_E_UNSUPPORTED, "LSM files of more than 4 GB, whose offsets wrap around, are not read");
+        return mt_fail(err, MT_E_UNSUPPORTED,
+                       "LSM files of more than 4 GB, whose offsets wrap around, are not supported");
     int64_t channels = series->page.samples == info.channels ? 1 : info.channels;
     const int64_t sizes[5] = { info.tiles, info.positions, info.t, info.z, channels };
     if (mt_product_i64(sizes, 5, &planes) || (uint64_t)planes > file->env->limits.max_pages)
@@ -113,7 +114,7 @@ mt_status tiff_describe_lsm(const tiff_scan *scan, const tiff_ifd *ifd, tiff_ser
     for (int i = 0; i < 5; i++)
         tiff_add_axis(series, "SSTZC"[i], sizes[i]);
     set_pixel_sizes(&info, series);
-    series->loose_counts = true; /* those of LZW strips are the sizes of what comes out */
+    series->loose_counts = true; /* byte counts of LZW strips are those of the decoded pixels */
     *found = true;
     st = find_step(scan->chain, file, &step, err);
     return st ? st : place_planes(series, step, scan->images->arena, err);

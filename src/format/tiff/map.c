@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The chunk map of a series: which page, which strip or tile, where its bytes lie. */
+/* The chunk map of a series: locates the page, the strip or tile, and its bytes. */
 #include "base/checked.h"
 #include "base/reader.h"
 #include "format/tiff/map.h"
 
 #include <string.h>
 
-/* Offsets and sizes of all chunks of a plane, as the index cache keeps them. */
+/* The table of offsets and sizes of all chunks of a plane, as kept in the index cache. */
 typedef struct table_making {
     const tiff_state *state;
     uint64_t plane;
@@ -19,7 +19,7 @@ static tiff_plane find_plane(const tiff_state *s, uint64_t plane)
     return (tiff_plane) { .file = 0, .page = (uint32_t)(s->first_page + plane) };
 }
 
-/* The directory of a plane at the level, and where it lies; *file is NULL where the plane is not stored. */
+/* Finds the directory of a plane at the level; *file is NULL if the plane is not stored. */
 static mt_status find_directory(const tiff_state *s, uint64_t plane, const tiff_file **file, tiff_ifd *ifd,
                                 uint64_t *offset, mt_error *err)
 {
@@ -28,7 +28,7 @@ static mt_status find_directory(const tiff_state *s, uint64_t plane, const tiff_
     if (at.file == TIFF_NO_FILE)
         return MT_OK;
     tiff_chain *chain = s->images->files[at.file];
-    /* what OME-XML places on a page that the file lacks is missing; elsewhere pages were counted */
+    /* with OME-XML a page beyond the end of the file is missing; otherwise pages were counted */
     mt_status st = s->planes ? tiff_chain_open_page(chain, at.page, file, err) : tiff_chain_open(chain, file, err);
     if (st || !*file || (st = tiff_chain_read(chain, at.page, ifd, err)) ||
         (st = tiff_chain_find(chain, at.page, offset, err)) || s->sub_ifd < 0)
@@ -47,7 +47,7 @@ static mt_status read_table(const tiff_kind *kind, const tiff_file *file, const 
     bool tiled = kind->page.tiled;
     const tiff_entry *offsets = tiff_find(ifd, tiled ? TAG_TILE_OFFSETS : TAG_STRIP_OFFSETS);
     const tiff_entry *counts = tiff_find(ifd, tiled ? TAG_TILE_COUNTS : TAG_STRIP_COUNTS);
-    if (!offsets) /* some writers use the other tag */
+    if (!offsets) /* some writers use the tag of the other kind */
         offsets = tiff_find(ifd, tiled ? TAG_STRIP_OFFSETS : TAG_TILE_OFFSETS);
     if (!counts)
         counts = tiff_find(ifd, tiled ? TAG_STRIP_COUNTS : TAG_TILE_COUNTS);
@@ -77,7 +77,7 @@ static mt_status make_table(void *argument, void **data, size_t *size, mt_error 
         return st;
     if (file && !tiff_same_page(&page, &kind->page))
         return mt_fail(err, MT_E_UNSUPPORTED, "it differs from the first page of its image");
-    /* 8 bytes of the file for each entry at the least were they LONG8; 1 as BYTE: a table beyond that is a lie */
+    /* an entry takes at least one byte of the file */
     if (file && n > file->size)
         return mt_fail(err, MT_E_CORRUPT, "%zu chunks in a file of %llu bytes", n, (unsigned long long)file->size);
     size_t limit = s->env->limits.max_metadata_bytes;
@@ -100,8 +100,8 @@ static mt_status make_table(void *argument, void **data, size_t *size, mt_error 
     return st;
 }
 
-/* Where a chunk of a plane lies by the plane's table. Those without an offset are sparse (GDAL, Philips). A chunk that
- * is not in the file spoils no other. */
+/* Locates a chunk of a plane with the plane's table. Chunks without an offset are sparse (GDAL, Philips). A chunk
+ * beyond the end of the file does not affect others. */
 static mt_status place_chunk(const tiff_state *s, uint64_t plane, uint64_t chunk, const mt_cache_entry *entry,
                              mt_chunk_ref *out, mt_error *err)
 {
@@ -166,7 +166,7 @@ static mt_status locate(const mt_chunk_map *map, const int64_t *position, mt_chu
     return tiff_locate(map, plane, chunk, out, err);
 }
 
-/* Behind the last plane of a row of planes, or behind all. */
+/* Advances past the last plane of a row, or past all. */
 static void go_to_next_plane(const tiff_state *s, int64_t *next)
 {
     if (s->leading)
@@ -175,7 +175,7 @@ static void go_to_next_plane(const tiff_state *s, int64_t *next)
         next[0] = MT_NOWHERE;
 }
 
-/* By the plane's table, if it has been read. */
+/* Uses the table of the plane if it is in the cache. */
 static void find_stored(const mt_chunk_map *map, mt_scan *scan, const int64_t *position, int64_t *next)
 {
     (void)scan;
@@ -210,8 +210,8 @@ static void add_dimension(mt_chunk_map *map, char axis, int64_t size, int64_t ch
     map->chunk_shape[d] = chunk;
 }
 
-/* The dimensions of the page behind the leading ones: samples, rows and columns, or rows, columns and samples. Rows of
- * an x-z scan lie along Z, and Y has a length of 1. */
+/* Sets the dimensions of a page after the leading ones: samples, rows and columns, or rows, columns and samples. In an
+ * x-z scan rows are Z, and Y has length 1. */
 static mt_status set_dimensions(mt_chunk_map *map, const tiff_series *series, const tiff_page *page, mt_error *err)
 {
     if (series->ndim + 4 > MT_MAX_DIMS)
@@ -264,8 +264,8 @@ static mt_status make_state(mt_chunk_map *map, const tiff_images *images, const 
     return MT_OK;
 }
 
-/* Tells of byte counts of 0 by that of the first strip or tile. What cannot be read is an error when chunks are. */
-static mt_status tell_of_counts(mt_chunk_map *map, const tiff_file *file, const tiff_ifd *ifd, const tiff_page *page,
+/* Warns if the byte count of the first strip or tile is 0. Read errors are left to the reading of chunks. */
+static mt_status warn_of_counts(mt_chunk_map *map, const tiff_file *file, const tiff_ifd *ifd, const tiff_page *page,
                                 mt_error *err)
 {
     uint64_t offset, count;
@@ -278,7 +278,7 @@ static mt_status tell_of_counts(mt_chunk_map *map, const tiff_file *file, const 
                              page->tiled ? "tiles" : "strips");
 }
 
-/* What planes of a kind are like. The map's chain and byte order are those of the last kind. */
+/* Describes the planes of a kind. The map keeps the chain and byte order of the last kind. */
 static mt_status read_kind(mt_chunk_map *map, tiff_kind *kind, mt_error *err)
 {
     const tiff_state *s = map->state;
@@ -292,7 +292,7 @@ static mt_status read_kind(mt_chunk_map *map, tiff_kind *kind, mt_error *err)
     if (!file)
         return mt_fail(err, MT_E_NOT_FOUND, "the file of the first plane is gone");
     if ((st = tiff_read_page(file, &ifd, page, err)) || (st = tiff_set_chain(map, file, &ifd, page, err)) ||
-        (st = tell_of_counts(map, file, &ifd, page, err)))
+        (st = warn_of_counts(map, file, &ifd, page, err)))
         return st;
     const int64_t sizes[4] = { page->chunk_width, page->chunk_height, page->planar ? 1 : page->samples,
                                (int64_t)mt_dtype_size(page->dtype) };

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Images whose pages are cut or compressed in different ways: their chunks are boxes, each decoded by the chain of its
- * kind of page. */
+/* Images whose pages differ in tiling or compression: their chunks are boxes, each decoded by the chain of its kind. */
 #include "base/checked.h"
 #include "format/tiff/map.h"
 
@@ -24,7 +23,7 @@ static mt_status add_kind(mt_arena *arena, tiff_kinds *kinds, const tiff_page *p
     return MT_OK;
 }
 
-/* The kinds of a series whose planes were alike so far. */
+/* Starts the list of kinds of a series whose planes were alike so far. */
 static mt_status start_kinds(mt_arena *arena, tiff_series *series, uint64_t planes, mt_error *err)
 {
     tiff_kinds *kinds = mt_arena_alloc(arena, 1, sizeof *kinds, err);
@@ -79,7 +78,7 @@ static page_grid get_grid(const tiff_page *page)
                          .columns = divide_up(page->width, page->chunk_width) };
 }
 
-/* Which of the dimensions behind the leading ones are samples in planes, rows and columns; -1: none. */
+/* The dimensions after the leading ones that are planar samples, rows and columns; -1: none. */
 typedef struct page_dims {
     int planes, rows, columns, samples;
 } page_dims;
@@ -140,7 +139,7 @@ static mt_status find_boxes(const mt_chunk_map *map, const int64_t *low, const i
     }
 }
 
-/* The plane of a chunk, and its number there. */
+/* The plane of a chunk, and the number of the chunk in the plane. */
 static uint64_t find_plane(const tiff_state *s, uint64_t id, uint64_t *chunk)
 {
     uint64_t low = 0, high = s->n_planes;
@@ -181,7 +180,7 @@ static mt_status get_box(const mt_chunk_map *map, uint64_t id, mt_shown *out, mt
     }
     if (dims.planes >= 0)
         out->place.start[dims.planes] = (int64_t)chunk / grid.columns / grid.rows;
-    /* the last strip has only the rows that are left, tiles are whole */
+    /* the last strip has only the remaining rows; tiles are always whole */
     set_extent(out, dims.rows, y, page->tiled ? page->chunk_height : mt_min_i64(page->chunk_height, left));
     set_extent(out, dims.columns, column * page->chunk_width, page->chunk_width);
     if (dims.samples >= 0)
@@ -214,7 +213,7 @@ static mt_status count_chunks(mt_chunk_map *map, mt_error *err)
     return MT_OK;
 }
 
-/* One byte order for all chunks: where kinds differ, that of the machine. */
+/* Uses one byte order for all chunks: native if the kinds differ. */
 static mt_status unify_orders(mt_chunk_map *map, mt_error *err)
 {
     tiff_state *s = map->state;
@@ -254,7 +253,7 @@ mt_status tiff_mix_kinds(mt_chunk_map *map, mt_error *err)
         shape[dims.rows] = mt_max_i64(shape[dims.rows], kind->page.chunk_height);
         shape[dims.columns] = mt_max_i64(shape[dims.columns], kind->page.chunk_width);
         if (i == 0 || kind->chain.n_steps > map->chain.n_steps)
-            map->chain = kind->chain; /* the codecs that are reported */
+            map->chain = kind->chain; /* reported to users */
     }
     mt_chunk_map_c_order(map);
     map->locate = locate;

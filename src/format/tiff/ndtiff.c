@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* NDTiff of Micro-Manager: a file NDTiff.index beside one or several TIFF files lists their pages in order, each with its
- * place along axes of any name.
- * Source: the specification of NDTiff 3, micro-manager/NDTiffStorage. */
+/* NDTiff of Micro-Manager: a file NDTiff.index beside one or several TIFF files lists their pages in order, each with
+ * its position along named axes. Source: the specification of NDTiff 3, micro-manager/NDTiffStorage. */
 #include "base/checked.h"
 #include "base/json.h"
 #include "base/reader.h"
@@ -16,12 +15,12 @@
 
 typedef struct nd_axis {
     const char *name;
-    int64_t low, high; /* of the numbers along it */
+    int64_t low, high; /* range of the positions */
     const char **words;
     size_t n_words, room;
 } nd_axis;
 
-/* A page, and its place along the axes as they were met. */
+/* A page and its position along the axes, in order of appearance. */
 typedef struct nd_frame {
     int32_t at[ND_MAX_AXES];
     uint32_t file, page;
@@ -31,8 +30,8 @@ typedef struct nd_index {
     const tiff_scan *scan;
     nd_axis axes[ND_MAX_AXES];
     size_t n_axes;
-    const char **files; /* names; the first is that of the file that was opened */
-    uint32_t *pages;    /* of each so far */
+    const char **files; /* keys; the first is the file that was opened */
+    uint32_t *pages;    /* pages of each file so far */
     size_t n_files, file_room, page_room;
     nd_frame *frames;
     size_t n, room;
@@ -41,7 +40,7 @@ typedef struct nd_index {
 
 static mt_status no_memory(const mt_error *err) { return err && err->status ? err->status : MT_E_MEMORY; }
 
-/* The number of a name along an axis: names count in the order in which they are met. */
+/* The position of a name along an axis: names are numbered in order of appearance. */
 static mt_status find_word(nd_index *x, nd_axis *axis, const char *word, int64_t *out, mt_error *err)
 {
     mt_arena *arena = x->scan->images->arena;
@@ -133,7 +132,7 @@ static const char *read_text(mt_reader *r, size_t *size)
     return (const char *)mt_read_bytes(r, n);
 }
 
-/* An entry: the place, the file, and numbers of which the second and third are width and height. */
+/* Reads an entry: position, file, and numbers of which the second and third are width and height. */
 static mt_status read_entry(nd_index *x, mt_reader *r, const tiff_page *page, mt_error *err)
 {
     size_t place_size, name_size;
@@ -143,7 +142,7 @@ static mt_status read_entry(nd_index *x, mt_reader *r, const tiff_page *page, mt
     uint32_t width = mt_read_u32(r), height = mt_read_u32(r);
     mt_read_skip(r, 5 * 4);
     if (r->failed)
-        return MT_OK; /* was being written */
+        return MT_OK; /* truncated: the file was still being written */
     x->fits = x->fits && width == (uint64_t)page->width && height == (uint64_t)page->height && name_size > 0 &&
               !memchr(name, '/', name_size) && !memchr(name, '\\', name_size) && !memchr(name, 0, name_size);
     if (!x->fits)
@@ -163,7 +162,7 @@ static mt_status read_entry(nd_index *x, mt_reader *r, const tiff_page *page, mt
     return MT_OK;
 }
 
-/* What axes are called here: positions and all that is not known are samples. */
+/* The letter of an axis: positions and unknown axes are samples. */
 static char letter_of(const nd_axis *axis)
 {
     static const char *const names[3] = { "time", "z", "channel" };
@@ -173,7 +172,7 @@ static char letter_of(const nd_axis *axis)
     return 'S';
 }
 
-/* Samples first, then T, Z and C; lengths of 1 are left out. order: the axes as they stand. */
+/* Sets the leading dimensions: samples first, then T, Z and C, without those of length 1. order: their axes. */
 static mt_status set_axes(nd_index *x, tiff_series *series, size_t *order, mt_error *err)
 {
     size_t n = 0;
@@ -209,7 +208,7 @@ static mt_status place_frames(const nd_index *x, uint64_t pages, const size_t *o
         uint64_t plane = 0;
         for (size_t k = 0; k < x->n_axes; k++) {
             const nd_axis *axis = &x->axes[order[k]];
-            int64_t at = mt_max_i64(frame->at[order[k]], axis->low); /* 0 where it is not said */
+            int64_t at = mt_max_i64(frame->at[order[k]], axis->low); /* 0 if the entry does not name the axis */
             plane = plane * (uint64_t)(axis->high - axis->low + 1) + (uint64_t)(mt_min_i64(at, axis->high) - axis->low);
         }
         if (frame->file == 0 && frame->page >= pages)
@@ -229,7 +228,7 @@ static const char *get_folder(const mt_source *source, int *length)
     return source->key;
 }
 
-/* The other files, behind the one that was opened. */
+/* Adds the other files, after the one that was opened. */
 static mt_status add_files(const nd_index *x, mt_error *err)
 {
     const mt_source *source = x->scan->source;
@@ -304,12 +303,13 @@ mt_status tiff_describe_ndtiff(const tiff_scan *scan, tiff_series *series, mt_er
                                  scan->scratch, &text, &size, &own);
     if (st == MT_E_NOT_FOUND)
         return tiff_warn(scan->images, series, err,
-                         "NDTiff.index is not beside this file of NDTiff: pages are read as they come");
+                         "NDTiff.index is missing beside this NDTiff file: pages are read in file order");
     if (st)
         return mt_fail(err, st, "%s", own.message);
     st = read_index(&x, &series->page, text, size, &own);
     if (st == MT_E_CORRUPT || (!st && !x.fits))
-        return tiff_warn(scan->images, series, err, "NDTiff.index does not fit this file: pages are read as they come");
+        return tiff_warn(scan->images, series, err,
+                         "NDTiff.index does not match this file: pages are read in file order");
     if (st)
         return mt_fail(err, st, "%s", own.message);
     if ((st = set_axes(&x, series, order, err)) || (st = place_frames(&x, pages, order, series, err)) ||

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* OME-TIFF: OME-XML tells which planes lie where, in this file and in others beside it.
- * Source: the OME-TIFF specification and the OME schemas of 2008-09 to 2016-06. */
+/* OME-TIFF: OME-XML gives the location of each plane, in this file or in others beside it. Source: the OME-TIFF
+ * specification and the OME schemas of 2008-09 to 2016-06. */
 #include "base/checked.h"
 #include "base/number.h"
 #include "base/xml.h"
@@ -8,29 +8,29 @@
 
 #include <string.h>
 
-/* What is known while the images of a document are read. */
+/* State while the images of a document are read. */
 typedef struct ome {
     const mt_source *source;
-    mt_arena *scratch; /* of the document */
+    mt_arena *scratch; /* temporary memory, owns the document */
     tiff_images *images;
-    ome_files *files;          /* that the document names; NULL: none */
-    const char *uuid;          /* of the file that was opened, or NULL */
-    bool companion;            /* the document is no TIFF itself: files[0] holds no pages */
-    uint32_t home;             /* the file of planes of which no other is named, or TIFF_NO_FILE */
-    uint64_t next_page;        /* behind the last plane of home: where an image without TiffData starts */
-    bool document_is_tiff;     /* the document stands in another TIFF */
-    size_t n_named, n_unnamed; /* TiffData that name a file, or do not */
-    uint64_t n_absent;         /* images that have no plane in any file that is there */
+    ome_files *files;          /* files named by the document; NULL: none */
+    const char *uuid;          /* UUID of the file that was opened, or NULL */
+    bool companion;            /* the document is not a TIFF: files[0] holds no pages */
+    uint32_t home;             /* file of planes for which no file is named, or TIFF_NO_FILE */
+    uint64_t next_page;        /* page after the last plane of home: start of an image without TiffData */
+    bool document_is_tiff;     /* the document is in another TIFF */
+    size_t n_named, n_unnamed; /* TiffData elements with and without a file name */
+    uint64_t n_absent;         /* images without a plane in any existing file */
 } ome;
 
-/* One Pixels element: the leading dimensions, slowest first, and where each plane lies. */
+/* A Pixels element: the leading dimensions, slowest first, and the location of each plane. */
 typedef struct pixels {
-    const mt_xml *element, *data; /* and its first TiffData, or NULL */
+    const mt_xml *element, *data; /* the Pixels element; its first TiffData, or NULL */
     int64_t width, height, channels;
     char order[4];        /* slowest first: "TCZ" */
-    int64_t size[3];      /* of each; along C, without the samples of a page */
-    int64_t base[3];      /* the number that TiffData gives the first plane: 0, or 1 */
-    tiff_plane reference; /* whose page tells what pages are like */
+    int64_t size[3];      /* size of each; along C, without the samples of a page */
+    int64_t base[3];      /* index of the first plane in TiffData, 0 or 1, for each */
+    tiff_plane reference; /* plane whose page represents all pages */
     uint64_t placed;
     tiff_series *series;
     tiff_plane *planes;
@@ -52,7 +52,7 @@ static int64_t get_count(const mt_xml *element, const char *name, int64_t missin
     return mt_parse_integer(&text, &value) && value >= 0 && value <= INT32_MAX ? value : -1;
 }
 
-/* Sizes and order; false where they make no sense. */
+/* Reads sizes and order; false if they are invalid. */
 static bool read_layout(pixels *p)
 {
     const char *order = mt_xml_get(p->element, "DimensionOrder");
@@ -71,7 +71,7 @@ static bool read_layout(pixels *p)
     return true;
 }
 
-/* What a TiffData element says of its file; false if nothing. */
+/* Reads file name and UUID of a TiffData element; false if it has neither. */
 static bool get_name(const mt_xml *data, const char **name, const char **uuid)
 {
     const mt_xml *element = mt_xml_child(data, "UUID");
@@ -118,7 +118,7 @@ static mt_status add_name(ome *o, const mt_xml *data, mt_error *err)
     return get_name(data, &name, &uuid) ? ome_files_add(o->files, name, uuid, err) : MT_OK;
 }
 
-/* Finds all files that the document names. */
+/* Finds all files named by the document. */
 static mt_status find_files(ome *o, const mt_xml *root, mt_error *err)
 {
     const char *document = o->images->document;
@@ -133,8 +133,8 @@ static mt_status find_files(ome *o, const mt_xml *root, mt_error *err)
     return st || !o->document_is_tiff ? st : ome_files_number(o->files, document, &o->home, err);
 }
 
-/* PlaneCount is 1 where IFD is given, else all directories of the file. An only element is to place all planes: those
- * that the file lacks are missing. */
+/* PlaneCount defaults to 1 if IFD is given, else to all directories of the file. A single element places all planes:
+ * those that the file lacks are missing. */
 static mt_status count_planes(ome *o, const pixels *p, const mt_xml *data, uint32_t file, int64_t first, int64_t room,
                               int64_t *out, mt_error *err)
 {
@@ -159,7 +159,8 @@ static mt_status count_planes(ome *o, const pixels *p, const mt_xml *data, uint3
     return MT_OK;
 }
 
-/* Where the first plane of a TiffData element (NULL: of a document without) lies; file TIFF_NO_FILE: nowhere. */
+/* The location of the first plane of a TiffData element (NULL: the document has none); file TIFF_NO_FILE if there is
+ * none. */
 static tiff_plane first_place(const ome *o, const mt_xml *data)
 {
     int64_t page = data ? get_count(data, "IFD", 0) : (int64_t)o->next_page;
@@ -169,7 +170,7 @@ static tiff_plane first_place(const ome *o, const mt_xml *data)
                           .page = (uint32_t)page };
 }
 
-/* Reads a page if it is there. */
+/* Reads a page if it exists. */
 static mt_status try_page(ome *o, tiff_plane at, tiff_ifd *ifd, tiff_page *page, bool *found, mt_error *err)
 {
     const tiff_file *file = NULL;
@@ -184,7 +185,7 @@ static mt_status try_page(ome *o, tiff_plane at, tiff_ifd *ifd, tiff_page *page,
     return st;
 }
 
-/* Whether a page is what the document describes; else the document is of another file. */
+/* Whether a page matches the document; else the document belongs to another file. */
 static mt_status check_page(ome *o, const pixels *p, const tiff_page *page, bool *fits, mt_error *err)
 {
     *fits =
@@ -196,18 +197,18 @@ static mt_status check_page(ome *o, const pixels *p, const tiff_page *page, bool
                                       "OME-XML: SizeC is 1, but pages have %lld samples: each is a channel",
                                       (long long)page->samples);
     return tiff_images_warn(o->images, err,
-                            "an image of the OME-XML is left out: it has %lld x %lld pixels and %lld channels, and "
-                            "its page %lld x %lld pixels of %lld samples",
+                            "an image of the OME-XML is ignored: it has %lld x %lld pixels and %lld channels, but "
+                            "its page has %lld x %lld pixels of %lld samples",
                             (long long)p->width, (long long)p->height, (long long)p->channels, (long long)page->width,
                             (long long)page->height, (long long)page->samples);
 }
 
-/* The first plane that is there tells what the pages are like. A file that is broken spoils its own planes only. *found
- * is false if there is none, or the document does not fit it. */
+/* Finds the first plane that exists; its page represents all pages. A broken file affects only its own planes. *found
+ * is false if no plane exists or the page does not match the document. */
 static mt_status find_reference(ome *o, pixels *p, tiff_ifd *ifd, bool *found, mt_error *err)
 {
     const mt_xml *data = p->data;
-    uint32_t useless = TIFF_NO_FILE; /* a file that is not there, or broken */
+    uint32_t useless = TIFF_NO_FILE; /* a file that is missing or broken */
     mt_error first = MT_ERROR_INIT;
     *found = false;
     do {
@@ -229,7 +230,7 @@ static mt_status find_reference(ome *o, pixels *p, tiff_ifd *ifd, bool *found, m
     return *found ? check_page(o, p, &p->series->page, found, err) : MT_OK;
 }
 
-/* Some writers count planes from 1, which shows in numbers that are all out by one. */
+/* Some writers count planes from 1: then all indices are off by one. */
 static mt_status find_bases(ome *o, pixels *p, mt_error *err)
 {
     bool any = false;
@@ -312,7 +313,7 @@ static void read_pixel_sizes(const pixels *p)
     for (int i = 0; i < 4; i++) {
         const char *size = mt_xml_get(p->element, names[i][0]), *unit = mt_xml_get(p->element, names[i][1]);
         double value;
-        const char *known = mt_unit_find(unit ? unit : names[i][2]); /* "pixel" is none */
+        const char *known = mt_unit_find(unit ? unit : names[i][2]); /* "pixel" is not a unit */
         if (known && size && mt_parse_real(&size, &value) && value > 0) {
             p->series->pixel_size[i] = value;
             p->series->unit[i] = known;
@@ -328,8 +329,8 @@ static int64_t count_siblings(const mt_xml *element)
     return n;
 }
 
-/* Names and colours. A channel of several samples stands for as many, unless each sample has one of its own, as
- * writers do that know pages of RGB only as three channels. */
+/* Reads names and colours. A channel of several samples counts as that many channels, unless the document lists a
+ * channel for each sample, as some writers do for RGB pages. */
 static mt_status read_channels(ome *o, const pixels *p, int64_t samples, mt_error *err)
 {
     const mt_xml *element = mt_xml_child(p->element, "Channel");
@@ -348,7 +349,7 @@ static mt_status read_channels(ome *o, const pixels *p, int64_t samples, mt_erro
             return MT_E_MEMORY;
         int64_t number;
         if (color && samples == 1 && mt_parse_integer(&color, &number)) {
-            /* RGBA in a signed number; the defaults of the schemas, -1 and -2^31, say none */
+            /* RGBA as a signed number; the defaults of the schemas, -1 and -2^31, mean none */
             uint32_t rgba = (uint32_t)number;
             channels[c].has_color = rgba != UINT32_MAX && rgba != 0x80000000U && (rgba >> 8) != 0;
             for (int i = 0; i < 3; i++)
@@ -369,7 +370,7 @@ static void set_dimensions(const pixels *p)
         tiff_add_axis(p->series, p->order[i], p->size[i]);
 }
 
-/* What the page of the reference tells besides the document: levels, and pixel sizes that the document lacks. */
+/* Reads levels, and pixel sizes that the document lacks, from the reference page. */
 static mt_status read_reference(ome *o, const pixels *p, const tiff_ifd *ifd, mt_error *err)
 {
     const tiff_file *file;
@@ -380,7 +381,7 @@ static mt_status read_reference(ome *o, const pixels *p, const tiff_ifd *ifd, mt
     return tiff_compare_sub_levels(o->images, p->series, err);
 }
 
-/* The plane whose page was read, or if none was placed there, the first that is there. */
+/* Chooses the reference: the plane whose page was read or, if no plane is placed there, the first that exists. */
 static mt_status choose_reference(ome *o, pixels *p, tiff_ifd *ifd, bool *found, mt_error *err)
 {
     tiff_series *series = p->series;
@@ -401,7 +402,7 @@ static mt_status choose_reference(ome *o, pixels *p, tiff_ifd *ifd, bool *found,
     return *found ? check_page(o, p, &series->page, found, err) : MT_OK;
 }
 
-/* SizeC counts samples, a plane has as many of them as its page says. */
+/* SizeC counts samples: divides it by the samples of a page. */
 static mt_status make_planes(ome *o, pixels *p, mt_error *err)
 {
     int64_t n;
@@ -413,7 +414,7 @@ static mt_status make_planes(ome *o, pixels *p, mt_error *err)
     return p->planes ? place_all(o, p, err) : MT_E_MEMORY;
 }
 
-/* The image of a Pixels element; *out is NULL where it is not there. */
+/* Reads the image of a Pixels element; *out is NULL if no plane exists. */
 static mt_status read_pixels(ome *o, const mt_xml *element, tiff_series **out, mt_error *err)
 {
     pixels p = { .element = element, .data = mt_xml_child(element, "TiffData") };
@@ -425,7 +426,7 @@ static mt_status read_pixels(ome *o, const mt_xml *element, tiff_series **out, m
         return MT_E_MEMORY;
     if (!read_layout(&p))
         return tiff_images_warn(o->images, err,
-                                "an image of the OME-XML is left out: its sizes or its DimensionOrder make no sense");
+                                "an image of the OME-XML is ignored: its sizes or its DimensionOrder are invalid");
     mt_status st = find_reference(o, &p, &ifd, &found, err);
     if (st || !found || (st = make_planes(o, &p, err)) || (st = choose_reference(o, &p, &ifd, &found, err)) || !found ||
         (st = read_channels(o, &p, p.series->page.samples, err)))
@@ -472,7 +473,7 @@ static mt_status read_images(ome *o, const mt_xml *root, bool *found, mt_error *
     return MT_OK;
 }
 
-/* Parses the OME-XML of a file: of an OME-TIFF, or a document that is nothing else. */
+/* Parses the OME-XML of a file: an OME-TIFF or a plain XML document. */
 static mt_status parse_document(ome *o, const char *key, mt_xml **root, bool *is_tiff, mt_error *err)
 {
     uint8_t head[8];
@@ -497,7 +498,7 @@ static mt_status parse_document(ome *o, const char *key, mt_xml **root, bool *is
     return repair ? tiff_images_warn(o->images, err, "%s: %s", what, repair) : MT_OK;
 }
 
-/* A file that only holds pixels names the one that holds the metadata. Where that is of no use, pages are what is. */
+/* Follows a BinaryOnly element to the file with the metadata. If that is unusable, pages are read without metadata. */
 static mt_status follow_binary_only(ome *o, mt_xml **root, mt_error *err)
 {
     const mt_xml *only = mt_xml_child(*root, "BinaryOnly");
@@ -530,8 +531,8 @@ static mt_status follow_binary_only(ome *o, mt_xml **root, mt_error *err)
     return images->document ? MT_OK : MT_E_MEMORY;
 }
 
-/* What was left out, once all images were looked for. */
-static mt_status tell_absent(ome *o, mt_error *err)
+/* Reports what was ignored, once all images were searched. */
+static mt_status report_absent(ome *o, mt_error *err)
 {
     const char *missing = "";
     unsigned long long n = o->n_absent;
@@ -540,8 +541,8 @@ static mt_status tell_absent(ome *o, mt_error *err)
     if (st)
         return st;
     if (o->companion && !any)
-        return mt_fail(err, *missing ? MT_E_NOT_FOUND : MT_E_CORRUPT, "no image of this OME-XML is there%s%s",
-                       *missing ? ", for want of " : "", missing);
+        return mt_fail(err, *missing ? MT_E_NOT_FOUND : MT_E_CORRUPT, "no image of this OME-XML exists%s%s",
+                       *missing ? ", missing: " : "", missing);
     if (!any && o->images->lost)
         return tiff_images_warn(o->images, err,
                                 "the metadata of this file is in %s, which is not there: its pages are read "
@@ -552,7 +553,7 @@ static mt_status tell_absent(ome *o, mt_error *err)
                                 "the OME-XML has no image of this file, whose pages are read without it");
     return n == 0 ? MT_OK
                   : tiff_images_warn(o->images, err,
-                                     "%llu more image%s of the OME-XML %s no plane in the files that are there", n,
+                                     "%llu more image%s of the OME-XML %s no plane in the files that exist", n,
                                      n > 1 ? "s" : "", n > 1 ? "have" : "has");
 }
 
@@ -566,7 +567,7 @@ mt_status tiff_describe_ome(const tiff_scan *scan, const char *text, size_t size
     o.companion = !tiff_is_magic(scan->source->head, scan->source->head_size);
     o.home = o.companion ? TIFF_NO_FILE : 0;
     mt_status st = mt_xml_parse_loosely(o.scratch, text, size, "OME-XML", &root, &repair, &own);
-    if (st == MT_E_CORRUPT && !o.companion) /* cut by ImageJ, say: pages are what is sure */
+    if (st == MT_E_CORRUPT && !o.companion) /* for example truncated by ImageJ: falls back to plain pages */
         return tiff_images_warn(o.images, err, "the description cannot be parsed, and is ignored: %s", own.message);
     if (st)
         return mt_fail(err, st, "%s", own.message);
@@ -574,7 +575,7 @@ mt_status tiff_describe_ome(const tiff_scan *scan, const char *text, size_t size
         return st;
     o.uuid = o.companion ? NULL : mt_xml_get(root, "UUID");
     if ((st = follow_binary_only(&o, &root, err)) || (st = find_files(&o, root, err)) ||
-        (st = read_images(&o, root, found, err)) || (st = tell_absent(&o, err)))
+        (st = read_images(&o, root, found, err)) || (st = report_absent(&o, err)))
         return st;
     return o.source->store->costs.is_slow ? MT_OK : tiff_count_pages(o.images, err);
 }

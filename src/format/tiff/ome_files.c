@@ -1,35 +1,36 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Which files OME-XML means. Its names come from other machines and other folders: renamed, in other case, with the path
- * that they once had. */
+/* Resolves file names of OME-XML. They may come from another machine or folder: renamed, in another case, with their
+ * former path. */
 #include "format/tiff/ome.h"
 #include "store/blocks.h"
 
 #include <string.h>
 
-#define MAX_ASKED 1024 /* files of a slow store that are asked for before they are read */
+#define MAX_ASKED 1024 /* files looked up ahead in a slow store */
 #define AT_ONCE 64
-#define MAX_UUID_FILES 4096    /* files in which a UUID is looked for, */
-#define MAX_SLOW_UUID_FILES 64 /* and of a slow store */
+#define MAX_UUID_FILES 4096    /* files searched for a UUID */
+#define MAX_SLOW_UUID_FILES 64 /* the same in a slow store */
 #define UNKNOWN_SIZE UINT64_MAX
 
-/* What a TiffData element calls a file. */
+/* A file named by TiffData elements. */
 typedef struct entry {
     const char *name, *uuid; /* "": not given */
-    const char *path, *base; /* keys by the path and by the base name beside the document; NULL: none in the store */
-    const char *asked;       /* what the store is to be asked for */
-    const char *key;         /* as the store spells it; NULL: missing */
-    const char *why;         /* it is missing, or NULL */
+    /* keys from the path and from the base name beside the document; NULL: outside the store */
+    const char *path, *base;
+    const char *asked; /* key to look up in the store */
+    const char *key;   /* as spelled in the store; NULL: missing */
+    const char *why;   /* reason why it is missing, or NULL */
     uint64_t size;
-    bool assumed; /* key was not looked for */
-    bool guessed; /* that what is asked for is there is no more than a guess */
+    bool assumed; /* key was not looked up */
+    bool guessed; /* asked is only a guess */
     bool by_base; /* key is the base name, path was another */
-    bool shared;  /* another name leads to the same key, of which this entry is the first */
+    bool shared;  /* first of several names with the same key */
     uint32_t number;
 } entry;
 
 struct ome_files {
     const mt_source *source;
-    mt_store *store; /* what it is asked here is not metadata to be remembered */
+    mt_store *store; /* bypasses the metadata cache */
     mt_arena *scratch;
     tiff_images *images;
     const char *document;
@@ -74,7 +75,7 @@ mt_status ome_files_new(const mt_source *source, mt_arena *scratch, tiff_images 
     return ome_folders_new(f->store, scratch, &f->folders, err);
 }
 
-/* Joins the folder of the document and a relative path; *out is NULL if that leads out of the store, or to no file. */
+/* Joins the folder of the document and a relative path; *out is NULL if the result is outside the store or empty. */
 static mt_status join(const ome_files *f, const char *path, char **out, mt_error *err)
 {
     const char *slash = strrchr(f->document, '/');
@@ -83,7 +84,7 @@ static mt_status join(const ome_files *f, const char *path, char **out, mt_error
     *out = NULL;
     if (!joined)
         return MT_E_MEMORY;
-    size_t length = 0; /* of what stands: written over joined, which is read on ahead */
+    size_t length = 0; /* bytes written; overwrites joined, which is read ahead */
     for (const char *segment = joined, *next; segment; segment = next) {
         size_t n = strcspn(segment, "/");
         next = segment[n] ? segment + n + 1 : NULL;
@@ -106,7 +107,7 @@ static mt_status join(const ome_files *f, const char *path, char **out, mt_error
     return MT_OK;
 }
 
-/* The keys that a name may stand for. */
+/* Sets the candidate keys of a name. */
 static mt_status set_paths(const ome_files *f, const char *name, const char **path, const char **base, mt_error *err)
 {
     char *text = mt_arena_strndup(f->scratch, name, strlen(name), err), *key = NULL;
@@ -181,7 +182,7 @@ uint32_t ome_files_find(const ome_files *f, const char *name, const char *uuid)
     return *slot ? f->entries[*slot - 1].number : TIFF_NO_FILE;
 }
 
-/* An object is there unless it is certain that it is not: that it cannot be read is found out when it is. */
+/* An object counts as existing unless its absence is certain: read errors are reported when it is read. */
 static void take_answer(entry *e, mt_status st, uint64_t size)
 {
     if (st != MT_E_NOT_FOUND && st != MT_E_ARGUMENT) {
@@ -231,11 +232,11 @@ static mt_status ask_slow(ome_files *f, mt_error *err)
         st = ask_at_once(f, some, n, err);
     return st || asked <= MAX_ASKED
                ? st
-               : tiff_images_warn(f->images, err, "only %d of %zu files were looked for when the image was opened",
+               : tiff_images_warn(f->images, err, "only %d of %zu files were looked up when the image was opened",
                                   MAX_ASKED, asked);
 }
 
-/* Asks the store for what asked of each entry says. */
+/* Looks up the key asked of each entry. */
 static mt_status ask(ome_files *f, mt_error *err)
 {
     if (f->store->costs.is_slow)
@@ -253,7 +254,7 @@ static mt_status ask(ome_files *f, mt_error *err)
     return MT_OK;
 }
 
-/* In other case, or beside the document. */
+/* Finds a file in another case, or beside the document. */
 static mt_status find_elsewhere(ome_files *f, entry *e, mt_error *err)
 {
     bool listed = false, ambiguous = false;
@@ -272,7 +273,7 @@ static mt_status find_elsewhere(ome_files *f, entry *e, mt_error *err)
 
 static bool wants_uuid(const entry *e) { return !e->key && !e->asked && !*e->name; }
 
-/* The file with a UUID is asked for by those who have nothing else. */
+/* Assigns a key to the entries that have only this UUID. */
 static mt_status match_uuid(ome_files *f, const char *key, mt_error *err)
 {
     char uuid[OME_UUID_BYTES];
@@ -291,7 +292,7 @@ static bool is_any_wanted(const ome_files *f)
     return false;
 }
 
-/* Files that cannot be read do not count, unless a UUID is found in no other. */
+/* Unreadable files are an error only if a UUID is not found elsewhere. */
 static mt_status search_uuids(ome_files *f, const char *folder, const char *const *names, size_t n, mt_error *err)
 {
     size_t read = 0, most = f->store->costs.is_slow ? MAX_SLOW_UUID_FILES : MAX_UUID_FILES;
@@ -329,7 +330,7 @@ static mt_status append_file(ome_files *f, const char *key, mt_error *err)
     tiff_images *images = f->images;
     if (images->n_files >= TIFF_MAX_FILES)
         return mt_fail(err, MT_E_LIMIT, "an image of more than %d files", TIFF_MAX_FILES);
-    if ((images->n_files & (images->n_files - 1)) == 0) { /* full: room is a power of two */
+    if ((images->n_files & (images->n_files - 1)) == 0) { /* full: capacity is a power of two */
         tiff_chain **moved = mt_arena_alloc(images->arena, 2 * images->n_files, sizeof *moved, err);
         if (!moved)
             return MT_E_MEMORY;
@@ -342,7 +343,7 @@ static mt_status append_file(ome_files *f, const char *key, mt_error *err)
     return st;
 }
 
-/* The number of a file that is there, or of a missing one; *added tells if it is new. */
+/* The index of an existing or missing file; *added: it is new. */
 static mt_status find_number(ome_files *f, const char *key, bool missing, bool *added, uint32_t *out, mt_error *err)
 {
     uint32_t slot = hash_text(2166136261U, key) & (f->n_slots - 1);
@@ -369,7 +370,7 @@ mt_status ome_files_number(ome_files *f, const char *key, uint32_t *out, mt_erro
     return strcmp(key, f->source->key) == 0 ? MT_OK : find_number(f, key, false, &added, out, err);
 }
 
-/* A missing file is one of those of the images, under the name that the document gives it. */
+/* Adds a missing file under the name in the document. */
 static mt_status number_missing(ome_files *f, entry *e, mt_error *err)
 {
     bool added;
@@ -385,7 +386,7 @@ static bool is_other_file(const entry *a, const entry *b)
     return strcmp(a->name, b->name) != 0 && (!*a->uuid || strcmp(a->uuid, b->uuid) != 0);
 }
 
-/* If a base name is all that leads to a file, and another name leads there, too, it is not known which file is meant. */
+/* If a base name leads to a file to which another name leads, too, it is unknown which one is meant. */
 static mt_status drop_shared(ome_files *f, mt_error *err)
 {
     bool any = false;
@@ -393,7 +394,8 @@ static mt_status drop_shared(ome_files *f, mt_error *err)
         any = any || f->entries[i].by_base;
     if (!any)
         return MT_OK;
-    uint32_t *slots = mt_arena_alloc(f->scratch, f->n_slots, sizeof *slots, err); /* of keys: first entry + 1 */
+    /* hash table by key: first entry + 1 */
+    uint32_t *slots = mt_arena_alloc(f->scratch, f->n_slots, sizeof *slots, err);
     entry **first = mt_arena_alloc(f->scratch, f->n, sizeof *first, err);
     if (!slots || !first)
         return MT_E_MEMORY;
@@ -450,7 +452,7 @@ static mt_status number_all(ome_files *f, mt_error *err)
     return st;
 }
 
-/* Whether nothing but one file is named, which is not there. */
+/* Whether a single file is named and missing. */
 static bool is_one_missing_file(const ome_files *f)
 {
     for (size_t i = 0; i < f->n; i++)

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Names in folders without regard to case: sets of files that come from Windows. */
+/* Case-insensitive names in folders, for file sets written on Windows. */
 #include "format/tiff/ome.h"
 
 #include <string.h>
 
-/* Larger folders, or more of them, are not listed. */
+/* Bounds on listings; beyond them folders are not listed. */
 #define MAX_NAMES 131072
 #define MAX_FOLDERS 64
 
@@ -14,7 +14,7 @@ typedef struct folder {
     size_t n, room;
     uint32_t *slots; /* hash table by the name in lower case: index + 1; a power of two */
     size_t n_slots;
-    bool is_listed; /* else it is too large, or the store cannot list */
+    bool is_listed; /* false: too large, or the store cannot list */
     mt_arena *arena;
     struct folder *next;
 } folder;
@@ -84,7 +84,7 @@ static mt_status index_names(folder *f, mt_error *err)
     return MT_OK;
 }
 
-/* A folder of a store that cannot list, and a very large one, has no names here. */
+/* The listing of a folder: without names if the store cannot list or the folder is very large. */
 static mt_status get_folder(ome_folders *folders, const char *path, size_t n, folder **out, mt_error *err)
 {
     for (folder *f = folders->first; f; f = f->next)
@@ -118,7 +118,7 @@ mt_status ome_folders_list(ome_folders *folders, const char *path, const char *c
     return st;
 }
 
-/* The name itself, or the only one that differs in nothing but case. */
+/* The name itself, or the only one that differs from it only in case. */
 static const char *find_name(const folder *f, const char *name, size_t n, bool *ambiguous)
 {
     const char *found = NULL;

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Which file has a UUID: each OME-TIFF has its own in the root element of its OME-XML. */
+/* The UUID of a file, stored in the root element of its OME-XML. */
 #include "base/checked.h"
 #include "format/tiff/ome.h"
 
 #include <string.h>
 
-#define HEAD_BYTES 4096 /* of a description, in which its root element starts */
+#define HEAD_BYTES 4096 /* bytes of a description in which the root element must start */
 
 void ome_clean_uuid(const char *text, char out[OME_UUID_BYTES])
 {

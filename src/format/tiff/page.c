@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* From a directory to what its image is made of. */
+/* From a directory to the description of its image. */
 #include "base/checked.h"
 #include "base/reader.h"
 #include "format/tiff/tiff.h"
@@ -12,22 +12,22 @@ static mt_status find_dtype(tiff_page *page, uint64_t format, mt_error *err)
     static const mt_dtype signed_types[] = { MT_INT8, MT_INT16, MT_INT32, MT_INT64 };
     int size = page->bits <= 8 ? 0 : page->bits <= 16 ? 1 : page->bits <= 32 ? 2 : 3;
     if (format == 5 || format == 6)
-        return mt_fail(err, MT_E_UNSUPPORTED, "complex numbers are not read");
+        return mt_fail(err, MT_E_UNSUPPORTED, "complex numbers are not supported");
     if (page->bits < 1 || page->bits > 64)
-        return mt_fail(err, MT_E_UNSUPPORTED, "samples of %d bits are not read", page->bits);
+        return mt_fail(err, MT_E_UNSUPPORTED, "samples of %d bits are not supported", page->bits);
     if (format == 3) {
         page->dtype = page->bits == 16                       ? MT_FLOAT16
                       : page->bits == 24 || page->bits == 32 ? MT_FLOAT32
                       : page->bits == 64                     ? MT_FLOAT64
                                                              : 0;
-        return page->dtype ? MT_OK : mt_fail(err, MT_E_UNSUPPORTED, "floats of %d bits are not read", page->bits);
+        return page->dtype ? MT_OK : mt_fail(err, MT_E_UNSUPPORTED, "floats of %d bits are not supported", page->bits);
     }
     page->is_signed = format == 2;
     page->dtype = page->is_signed ? signed_types[size] : page->bits == 1 ? MT_BOOL : unsigned_types[size];
     return MT_OK;
 }
 
-/* A tag of one value a sample: all must be equal. */
+/* Reads a tag with one value per sample: all must be equal. */
 static mt_status get_equal(const tiff_file *file, const tiff_ifd *ifd, uint16_t tag, uint64_t missing, int64_t samples,
                            uint64_t *out, mt_error *err)
 {
@@ -41,7 +41,7 @@ static mt_status get_equal(const tiff_file *file, const tiff_ifd *ifd, uint16_t 
         st = tiff_get_numbers(file, entry, (uint64_t)at, some, values, err);
         for (size_t i = 0; !st && i < some; i++)
             if (values[i] != *out)
-                st = mt_fail(err, MT_E_UNSUPPORTED, "samples that differ in %s are not read", tiff_tag_name(tag));
+                st = mt_fail(err, MT_E_UNSUPPORTED, "samples that differ in %s are not supported", tiff_tag_name(tag));
     }
     return st;
 }
@@ -81,11 +81,11 @@ static mt_status read_sizes(const tiff_file *file, const tiff_ifd *ifd, tiff_pag
         (st = get_size(file, ifd, TAG_SAMPLES, 1, &page->samples, err)))
         return st;
     if (page->samples > UINT16_MAX)
-        return mt_fail(err, MT_E_CORRUPT, "%lld samples a pixel", (long long)page->samples);
+        return mt_fail(err, MT_E_CORRUPT, "%lld samples per pixel", (long long)page->samples);
     return read_chunking(file, ifd, page, err);
 }
 
-#define MAX_VALUES 65536 /* of a tag */
+#define MAX_VALUES 65536 /* most values of a tag */
 
 uint64_t tiff_count_values(const tiff_ifd *ifd)
 {
@@ -98,7 +98,7 @@ uint64_t tiff_count_values(const tiff_ifd *ifd)
     return n;
 }
 
-/* FNV-1a, to tell tables apart: pages of one image share the chain of codecs, and so must share the tables. */
+/* FNV-1a of the JPEG tables: pages of one image share one chain of codecs, and so must have equal tables. */
 static mt_status hash_tables(const tiff_file *file, const tiff_ifd *ifd, tiff_page *page, mt_error *err)
 {
     const tiff_entry *entry = tiff_find(ifd, TAG_JPEG_TABLES);
@@ -118,8 +118,7 @@ static mt_status hash_tables(const tiff_file *file, const tiff_ifd *ifd, tiff_pa
     return MT_OK;
 }
 
-/* Pixels of YCbCr share two of their samples, unless it is said that they do not; TIFF 6.0, section 21. JPEG says so
- * itself. */
+/* YCbCr is subsampled by default (TIFF 6.0, section 21). JPEG streams declare it themselves. */
 static mt_status read_subsampling(const tiff_file *file, const tiff_ifd *ifd, tiff_page *page, mt_error *err)
 {
     const tiff_entry *entry = tiff_find(ifd, TAG_SUBSAMPLING);
@@ -147,7 +146,7 @@ mt_status tiff_read_page(const tiff_file *file, const tiff_ifd *ifd, tiff_page *
         (st = tiff_get_number(file, ifd, TAG_SUBFILE_TYPE, 0, &subfile, err)))
         return st;
     if (depth > 1)
-        return mt_fail(err, MT_E_UNSUPPORTED, "ImageDepth of %llu is not read", (unsigned long long)depth);
+        return mt_fail(err, MT_E_UNSUPPORTED, "ImageDepth of %llu is not supported", (unsigned long long)depth);
     page->bits = bits > 1024 ? 1024 : (int)bits;
     page->compression = (int)(compression & 0xffff);
     page->photometric = (int)(photometric & 0xffff);
@@ -191,7 +190,7 @@ int64_t tiff_page_chunks(const tiff_page *page)
     return mt_mul_i64(n, page->planar ? page->samples : 1, &n) ? INT64_MAX : n;
 }
 
-/* Compression codes, and the codec that undoes each; those without are refused by name. */
+/* Compression codes and their codecs; codes without a codec are refused by name. */
 static const struct {
     int code;
     const char *codec, *title;
@@ -235,10 +234,10 @@ static mt_status find_codec(int compression, const mt_codec **out, mt_error *err
             return MT_OK;
         *out = name ? mt_codec_find(name) : NULL;
         return *out ? MT_OK
-                    : mt_fail(err, MT_E_UNSUPPORTED, "compression %d (%s) is not read", compression,
+                    : mt_fail(err, MT_E_UNSUPPORTED, "compression %d (%s) is not supported", compression,
                               compressions[i].title);
     }
-    return mt_fail(err, MT_E_UNSUPPORTED, "compression %d is not read", compression);
+    return mt_fail(err, MT_E_UNSUPPORTED, "compression %d is not supported", compression);
 }
 
 bool tiff_can_decode(const tiff_page *page)
@@ -273,12 +272,12 @@ static mt_status add_predictor(mt_chunk_map *map, const tiff_file *file, const t
     if (page->predictor <= 1)
         return MT_OK;
     if (page->predictor > 3)
-        return mt_fail(err, MT_E_UNSUPPORTED, "predictor %d is not read", page->predictor);
+        return mt_fail(err, MT_E_UNSUPPORTED, "predictor %d is not supported", page->predictor);
     bool is_float = page->dtype >= MT_FLOAT16;
     if (page->predictor == 3 && !is_float)
-        return mt_fail(err, MT_E_CORRUPT, "the predictor of floats for %s", mt_dtype_name(page->dtype));
+        return mt_fail(err, MT_E_CORRUPT, "the floating-point predictor for %s", mt_dtype_name(page->dtype));
     bool host = mt_host_big_endian();
-    map->swap = false; /* predictors leave the machine's order */
+    map->swap = false; /* predictors produce native byte order */
     return add_rows(map, page, page->predictor == 2 ? "predictor2" : "predictor3", packed ? host : file->big_endian,
                     err);
 }
@@ -298,11 +297,11 @@ static mt_status picture_params(mt_chunk_map *map, const tiff_file *file, const 
     mt_status st = tiff_get_text(file, ifd, TAG_JPEG_TABLES, map->arena, &tables, &p->tables_size, err);
     p->tables = p->tables_size ? (const uint8_t *)tables : NULL;
     *out = p;
-    map->swap = false; /* decoded to the machine's order */
+    map->swap = false; /* decoded to native byte order */
     return st;
 }
 
-/* LercParameters: a version, and what is around the blob: 0 nothing, 1 deflate, 2 Zstandard. */
+/* LercParameters: a version, and the compression of the blob: 0 none, 1 deflate, 2 Zstandard. */
 static mt_status add_around_lerc(mt_chunk_map *map, const tiff_file *file, const tiff_ifd *ifd, mt_error *err)
 {
     static const char *const codecs[] = { NULL, "zlib", "zstd" };
@@ -312,7 +311,7 @@ static mt_status add_around_lerc(mt_chunk_map *map, const tiff_file *file, const
     if (st || values[1] == 0)
         return st;
     if (values[1] > 2)
-        return mt_fail(err, MT_E_UNSUPPORTED, "LERC with additional compression %llu is not read",
+        return mt_fail(err, MT_E_UNSUPPORTED, "LERC with additional compression %llu is not supported",
                        (unsigned long long)values[1]);
     return mt_chain_add(&map->chain, mt_codec_find(codecs[values[1]]), NULL, err);
 }
@@ -326,7 +325,7 @@ static bool is_picture(const mt_codec *codec)
     return false;
 }
 
-/* What holds whole pixels leaves nothing to unpack, and no row to predict. */
+/* Picture codecs decode whole pixels: there is nothing to unpack and no predictor. */
 static mt_status add_picture(mt_chunk_map *map, const tiff_file *file, const tiff_ifd *ifd, const tiff_page *page,
                              const mt_codec *codec, mt_error *err)
 {
@@ -346,14 +345,13 @@ mt_status tiff_set_chain(mt_chunk_map *map, const tiff_file *file, const tiff_if
     if (st || (codec && is_picture(codec)))
         return st ? st : add_picture(map, file, ifd, page, codec, err);
     if (page->subsampled)
-        return mt_fail(err, MT_E_UNSUPPORTED, "YCbCr that is subsampled (tag %u) is only read in JPEG",
-                       TAG_SUBSAMPLING);
+        return mt_fail(err, MT_E_UNSUPPORTED, "subsampled YCbCr (tag %u) is only supported in JPEG", TAG_SUBSAMPLING);
     bool packed = page->bits != (int)mt_dtype_size(page->dtype) * 8;
     map->swap = !packed && page->bits > 8 && file->big_endian != mt_host_big_endian();
     bool float24 = packed && page->dtype == MT_FLOAT32;
     if (float24 && page->predictor == 2)
-        return mt_fail(err, MT_E_UNSUPPORTED, "predictor 2 of floats of 24 bits is not read");
-    if (float24) /* the predictor leaves them in the machine's order */
+        return mt_fail(err, MT_E_UNSUPPORTED, "predictor 2 for 24-bit floats is not supported");
+    if (float24) /* the predictor produces native byte order */
         st = add_rows(map, page, "float24", page->predictor == 3 ? mt_host_big_endian() : file->big_endian, err);
     if (!st)
         st = add_predictor(map, file, page, packed, err);

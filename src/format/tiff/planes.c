@@ -9,7 +9,7 @@
 #include <math.h>
 #include <string.h>
 
-/* What stands behind "key=" at the start of a line, or NULL. */
+/* The text after "key=" at the start of a line, or NULL. */
 static const char *find_value(const char *text, const char *key)
 {
     size_t n = strlen(key);
@@ -34,7 +34,7 @@ static int64_t find_count(const char *text, const char *key)
     return value >= 1 && value < 1e9 ? (int64_t)value : 1;
 }
 
-/* ImageJ writes the units of the other axes where they are not that of X. */
+/* ImageJ writes the units of other axes only if they differ from that of X. */
 static const char *find_unit(const char *text, const char *key)
 {
     const char *value = find_value(text, key);
@@ -62,11 +62,12 @@ static mt_status find_pixel_size(const tiff_file *file, const tiff_ifd *ifd, con
     return MT_OK;
 }
 
-#define LUT_BYTES 768 /* 256 of red, of green, of blue */
+#define LUT_BYTES 768 /* bytes: 256 red, 256 green, 256 blue */
 #define MAX_METADATA 4096
 
-/* The colours of channels: the last entries of their lookup tables. Source: ImageJ's TiffEncoder. Tag 50838 has the size
- * of a header and of each piece; tag 50839 the header, which tells how many pieces of which type there are, and them. */
+/* The colours of channels: the last entries of their lookup tables. Source: ImageJ's TiffEncoder. Tag 50838 holds
+ * the size of the header and of each block; tag 50839 holds the header, with the number of blocks by type, and the
+ * blocks. */
 static mt_status find_colors(const tiff_scan *scan, const tiff_ifd *ifd, tiff_series *series, int64_t channels,
                              mt_error *err)
 {
@@ -103,7 +104,7 @@ static mt_status find_colors(const tiff_scan *scan, const tiff_ifd *ifd, tiff_se
     return MT_OK;
 }
 
-/* Channels are fastest, then slices, then frames. A file whose samples are its channels counts both. */
+/* Channels are fastest, then slices, then frames. If samples are the channels, the file counts them in both. */
 static mt_status describe_imagej(const tiff_scan *scan, const tiff_ifd *ifd, const char *text, tiff_series *series,
                                  bool *found, mt_error *err)
 {
@@ -127,7 +128,7 @@ static mt_status describe_imagej(const tiff_scan *scan, const tiff_ifd *ifd, con
     return st || series->page.samples > 1 ? st : find_colors(scan, ifd, series, channels, err);
 }
 
-/* The letters of n dimensions before those of the page, where each has one of its own; else NULL. */
+/* The letters of n dimensions before those of the page if each has its own letter; else NULL. */
 static const char *leading_axes(const char *axes, size_t n, const char *tail)
 {
     if (!axes || strlen(axes) != n + strlen(tail) || strcmp(axes + n, tail) != 0)
@@ -138,14 +139,14 @@ static const char *leading_axes(const char *axes, size_t n, const char *tail)
     return axes;
 }
 
-/* A dimension without a name is one of samples, but for that of a single channel, as CAREamics writes it. */
+/* An unnamed dimension is one of samples, except for a single channel as written by CAREamics. */
 static char unnamed_axis(const tiff_page *page, size_t i, size_t n, int64_t size)
 {
     return i > 0 && i + 1 == n && size == 1 && page->samples == 1 ? 'C' : '?';
 }
 
-/* {"shape": [2, 1, 64, 64], "axes": "ZCYX"}: the last dimensions are those of the page, and those of length 1 count. One
- * page that is only described as such is found with the others that are like it. */
+/* {"shape": [2, 1, 64, 64], "axes": "ZCYX"}: the last dimensions are those of the page; dimensions of length 1 are
+ * kept. A description of a single page is ignored here: the page is grouped with others like it. */
 static void describe_shape(const json_t *json, tiff_series *series, bool *found)
 {
     const json_t *shape = json_object_get(json, "shape");
@@ -212,7 +213,7 @@ mt_status tiff_has_shape(const tiff_scan *scan, const tiff_ifd *ifd, bool *out, 
     return st;
 }
 
-#define LONGEST_SHAPE 65536 /* bytes of a description of pages that may be like others */
+#define LONGEST_SHAPE 65536 /* bytes of a description of a page that is grouped with others */
 
 mt_status tiff_starts_image(const tiff_scan *scan, const tiff_ifd *ifd, const tiff_page *page, bool *out, mt_error *err)
 {

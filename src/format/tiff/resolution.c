@@ -2,7 +2,7 @@
 /* Pixel sizes from the resolution of a page: TIFF 6.0, section 8. */
 #include "format/tiff/tiff.h"
 
-/* The default of ResolutionUnit, an inch, is not believed: who leaves the unit out means none. Damaged tags give none. */
+/* The default of ResolutionUnit, inch, is not applied: files without the tag mean no unit. Damaged tags are ignored. */
 mt_status tiff_find_resolution(const tiff_file *file, const tiff_ifd *ifd, tiff_series *series, mt_error *err)
 {
     enum { NO_UNIT = 1, INCH = 2, CENTIMETER = 3 };

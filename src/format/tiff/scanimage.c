@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* ScanImage: pages in the order of acquisition, and lines "SI.key = value", in MATLAB's notation, that tell it.
- * Source: "ScanImage BigTiff Specification", MBF Bioscience; the keys as files have them. */
+/* ScanImage: pages in the order of acquisition, described by lines "SI.key = value" in MATLAB notation. Source:
+ * "ScanImage BigTiff Specification", MBF Bioscience; the keys as found in files. */
 #include "base/checked.h"
 #include "base/number.h"
 #include "format/tiff/tiff.h"
@@ -14,11 +14,11 @@ typedef struct scan_info {
     const char *text;   /* lines */
     const char *prefix; /* of the keys */
     int64_t channels, slices, repeats;
-    int64_t flyback; /* frames behind those of a volume */
+    int64_t flyback; /* flyback frames after each volume */
     bool is_volume;
 } scan_info;
 
-/* What stands behind "SI.key = " at the start of a line, or NULL. */
+/* The text after "SI.key = " at the start of a line, or NULL. */
 static const char *find_value(const scan_info *s, const char *key)
 {
     size_t n = strlen(s->prefix), k = strlen(key);
@@ -30,7 +30,7 @@ static const char *find_value(const scan_info *s, const char *key)
     return NULL;
 }
 
-/* A whole number, at least; missing where there is none ("Inf"), or a smaller one. */
+/* An integer of at least least; else missing, also for "Inf". */
 static int64_t find_count(const scan_info *s, const char *key, int64_t least, int64_t missing)
 {
     const char *value = find_value(s, key);
@@ -103,12 +103,12 @@ static mt_status name_channels(const scan_info *s, const int64_t *numbers, tiff_
     return MT_OK;
 }
 
-/* Slices count only while the stage or the objective moved: numbers of an earlier setting may be left. */
+/* Slices count only if the stage or the objective moved: the numbers may be left over from earlier settings. */
 static void read_volume(scan_info *s)
 {
-    bool says = find_value(s, "hStackManager.enable") || find_value(s, "hFastZ.enable");
+    bool declared = find_value(s, "hStackManager.enable") || find_value(s, "hFastZ.enable");
     int64_t slices = find_count(s, "hStackManager.numSlices", 1, 1);
-    s->is_volume = says ? is_true(s, "hStackManager.enable") || is_true(s, "hFastZ.enable") : slices > 1;
+    s->is_volume = declared ? is_true(s, "hStackManager.enable") || is_true(s, "hFastZ.enable") : slices > 1;
     s->slices = s->is_volume ? find_count(s, "hStackManager.actualNumSlices", 1, slices) : 1;
     s->repeats = s->is_volume ? find_count(s, "hStackManager.framesPerSlice", 1, 1) : 1;
     int64_t frames = find_count(s, "hStackManager.numFramesPerVolume", 1, 0);
@@ -133,7 +133,7 @@ static void set_pixel_sizes(const scan_info *s, bool volumes, tiff_series *serie
     }
 }
 
-/* The pages of each volume without those of the flyback. */
+/* Drops the flyback pages of each volume. */
 static mt_status skip_flyback(const scan_info *s, tiff_images *images, tiff_series *series, mt_error *err)
 {
     uint64_t kept = (uint64_t)(s->slices * s->repeats * s->channels), skipped = (uint64_t)(s->flyback * s->channels);
@@ -148,8 +148,8 @@ static mt_status skip_flyback(const scan_info *s, tiff_images *images, tiff_seri
     return MT_OK;
 }
 
-/* Channels are fastest, then the frames of a slice, slices and volumes. Returns false where the pages are less than a
- * volume, or a frame. */
+/* Channels are fastest, then the frames of a slice, slices and volumes. False if there are fewer pages than a volume or
+ * a frame. */
 static bool count_frames(scan_info *s, uint64_t pages, int64_t *volumes)
 {
     int64_t n = (int64_t)pages / s->channels, volume;
@@ -175,7 +175,7 @@ static mt_status describe(scan_info *s, const tiff_scan *scan, tiff_series *seri
     int64_t slices = s->slices;
     if (!count_frames(s, pages, &volumes) || (s->flyback && series->kinds))
         return tiff_warn(scan->images, series, err,
-                         "the metadata of ScanImage does not fit the %llu pages: they are read as they come",
+                         "the ScanImage metadata does not match the %llu pages: they are read in file order",
                          (unsigned long long)pages);
     bool in_time = volumes > 1 || !s->is_volume;
     series->ndim = 0;
@@ -195,7 +195,7 @@ static mt_status describe(scan_info *s, const tiff_scan *scan, tiff_series *seri
                        (long long)slices, (long long)s->slices);
     if (st || pages <= used + (uint64_t)(s->flyback * s->channels))
         return st;
-    return tiff_warn(scan->images, series, err, "the last %llu pages are left out: they are less than a whole %s",
+    return tiff_warn(scan->images, series, err, "the last %llu pages are ignored: they are less than a whole %s",
                      (unsigned long long)(pages - used), s->is_volume ? "volume" : "frame");
 }
 

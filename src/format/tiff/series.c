@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* What all who find images share: the list of series, and pages that lie in a row. */
+/* Shared by all finders of images: the list of series, and contiguous planes. */
 #include "base/checked.h"
 #include "format/tiff/tiff.h"
 
@@ -7,8 +7,8 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Values of tags that are read of any page: the JPEG tables of four components have fewer. Pages may share those that
- * a hostile file has in excess, and are read more than once. */
+/* Values of long tags that may be read for any page: more than the JPEG tables of four components need. In a crafted
+ * file many pages may share a huge tag, and each page is read more than once. */
 #define PAGE_VALUES 4096
 #define MAX_EXCESS_VALUES (1 << 26)
 
@@ -79,7 +79,7 @@ mt_status tiff_cut_frames(tiff_images *images, tiff_series *series, uint64_t fra
                      in_time ? "frames" : "slices", (unsigned long long)frames);
 }
 
-/* Where strip number i of a raw page begins and how long it is, were the page in one piece. */
+/* The offset and size of strip i of a raw page if its strips are contiguous. */
 static void place_strip(const tiff_page *page, uint64_t i, uint64_t *offset, uint64_t *size)
 {
     int64_t row = page->width * (page->planar ? 1 : page->samples) * (int64_t)mt_dtype_size(page->dtype);
@@ -89,7 +89,7 @@ static void place_strip(const tiff_page *page, uint64_t i, uint64_t *offset, uin
     *size = (uint64_t)(mt_min_i64(page->chunk_height, page->height - first) * row);
 }
 
-/* Whether the strips of a raw page are one piece; *start is where it begins. */
+/* Whether the strips of a raw page are contiguous; *start is their offset. */
 static mt_status is_one_piece(const tiff_file *file, const tiff_page *page, const tiff_entry *offsets,
                               const tiff_entry *counts, uint64_t *start, bool *out, mt_error *err)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Byte counts of strips and tiles that are wrong: writers that leave them 0, and LSM, where those of LZW are the sizes of
- * the pixels. What a strip has is then what lies before the next one. */
+/* Repairs byte counts of strips and tiles: some writers leave them 0, and LSM stores decoded sizes for LZW. A strip
+ * then extends to the next one. */
 #include "format/tiff/tiff.h"
 
 #include <stdlib.h>
@@ -11,7 +11,7 @@ static int compare(const void *a, const void *b)
     return x < y ? -1 : x > y;
 }
 
-/* The first of the sorted offsets that is larger; n where there is none. */
+/* The index of the first larger offset; n if there is none. */
 static size_t find_next(const uint64_t *sorted, size_t n, uint64_t offset)
 {
     size_t low = 0, high = n;
@@ -30,7 +30,7 @@ static bool is_wrong(const tiff_counts *c, uint64_t offset, uint64_t size)
     return offset > 0 && offset < c->file_size && (size == 0 || (c->loose && size >= c->decoded));
 }
 
-/* Several strips at one place without a size are empty, as sparse files have them. */
+/* Several strips with one offset and no size are empty, as in sparse files. */
 static uint64_t find_size(const tiff_counts *c, const uint64_t *sorted, size_t n, uint64_t offset, uint64_t size)
 {
     size_t next = find_next(sorted, n, offset);

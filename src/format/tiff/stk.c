@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* MetaMorph STK: one directory, and as many planes behind each other as tag UIC2 has entries.
- * Source: "MetaMorph Stack (STK) Image File Format", Molecular Devices. */
+/* MetaMorph STK: one directory, and as many contiguous planes as tag UIC2 has entries. Source: "MetaMorph Stack (STK)
+ * Image File Format", Molecular Devices. */
 #include "base/checked.h"
 #include "base/reader.h"
 #include "format/tiff/tiff.h"
@@ -10,7 +10,7 @@
 #define UIC2_ENTRY 24 /* z distance as a fraction; date and time of creation and of change */
 
 typedef struct stk_planes {
-    bool all_z, all_t; /* each plane is away from the one before, in depth or in time */
+    bool all_z, all_t; /* every plane differs from the previous one in depth, or in time */
     double z;          /* the first distance */
 } stk_planes;
 
@@ -43,7 +43,7 @@ static mt_status read_planes(const tiff_file *file, const tiff_entry *entry, stk
     return MT_OK;
 }
 
-/* A fraction of unsigned numbers at a place of the file; 0 where it is none. */
+/* Reads an unsigned fraction at an offset; 0 if it is invalid. */
 static mt_status read_fraction(const tiff_file *file, uint64_t offset, double *out, mt_error *err)
 {
     uint8_t bytes[8];
@@ -59,7 +59,7 @@ static mt_status read_fraction(const tiff_file *file, uint64_t offset, double *o
     return MT_OK;
 }
 
-/* The unit of calibration: its length and letters at a place of the file. What is not a unit of length is "pixel". */
+/* Reads the unit of calibration, length and letters, at an offset. *out is "pixel" if it is not a unit of length. */
 static mt_status read_unit(const tiff_file *file, uint64_t offset, const char **out, mt_error *err)
 {
     uint8_t bytes[4 + 32] = { 0 };
@@ -80,10 +80,10 @@ static mt_status read_unit(const tiff_file *file, uint64_t offset, const char **
     return MT_OK;
 }
 
-#define MAX_UIC1 1024 /* pairs of a number and a value, or where it lies */
+#define MAX_UIC1 1024 /* pairs of a number and a value or its offset */
 
-/* X and Y from tag UIC1: SpatialCalibration (3) tells whether XCalibration (4), YCalibration (5) and CalibrationUnits (6)
- * count. */
+/* X and Y from tag UIC1: SpatialCalibration (3) is a flag: XCalibration (4), YCalibration (5) and CalibrationUnits (6)
+ * are valid. */
 static mt_status find_calibration(const tiff_file *file, const tiff_ifd *ifd, tiff_series *series, mt_error *err)
 {
     enum { CALIBRATED = 3, X = 4, Y = 5, UNITS = 6 };
@@ -120,8 +120,8 @@ typedef struct stage_position {
     uint32_t fractions[4]; /* x and y */
 } stage_position;
 
-/* Where the stage stood for each plane, entry 28 of tag UIC4, which is a list of 16-bit numbers of entries with their
- * values; NULL where it is not said. Entry 28 stands first. */
+/* Reads the stage position of each plane: entry 28 of tag UIC4, a list of 16-bit entry numbers with values. NULL if it
+ * is not the first entry. */
 static mt_status read_stage(const tiff_scan *scan, const tiff_ifd *ifd, size_t planes, stage_position **out,
                             mt_error *err)
 {
@@ -155,13 +155,12 @@ static mt_status read_stage(const tiff_scan *scan, const tiff_ifd *ifd, size_t p
 
 static bool same_position(const stage_position *a, const stage_position *b) { return memcmp(a, b, sizeof *a) == 0; }
 
-/* The planes of each position follow each other, run of them, and the positions are gone through again after round
- * runs. */
+/* run consecutive planes share a position; the positions repeat after round runs. */
 typedef struct stage_rounds {
     size_t run, round;
 } stage_rounds;
 
-/* False where the stage never moved, or without such an order. */
+/* False if the stage never moved, or not in such an order. */
 static bool find_rounds(const stage_position *stage, size_t n, stage_rounds *out)
 {
     size_t run = 1, round = 1;
@@ -180,7 +179,8 @@ static bool find_rounds(const stage_position *stage, size_t n, stage_rounds *out
     return true;
 }
 
-/* Samples are positions of the stage. Where it moved with each plane of a z-stack, it followed the specimen. */
+/* Stage positions become samples. If the stage moved with each plane of a z stack, it followed the specimen and is
+ * ignored. */
 static void add_axes(const stk_planes *planes, const stage_position *stage, size_t n, tiff_series *series)
 {
     char axis = planes->all_z ? 'Z' : planes->all_t ? 'T' : '?';
@@ -208,7 +208,7 @@ mt_status tiff_describe_stk(const tiff_scan *scan, const tiff_ifd *ifd, tiff_ser
     if (st)
         return st;
     if (entry->count > 1 && !tiff_is_raw(&series->page))
-        return mt_fail(err, MT_E_UNSUPPORTED, "STK files with compressed planes are not read");
+        return mt_fail(err, MT_E_UNSUPPORTED, "STK files with compressed planes are not supported");
     if (in_a_row < entry->count)
         return mt_fail(err, MT_E_CORRUPT, "%llu planes, but room for %llu", (unsigned long long)entry->count,
                        (unsigned long long)in_a_row);

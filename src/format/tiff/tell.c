@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* What users are told of a file besides its pixels: repairs and assumptions, missing files and pages. */
+/* Reports to users: repairs and assumptions, missing files and pages. */
 #include "base/checked.h"
 #include "format/tiff/tiff.h"
 
@@ -28,7 +28,7 @@ mt_status tiff_images_warn(tiff_images *images, mt_error *err, const char *forma
     return MT_OK;
 }
 
-/* A plane by its place along the leading axes: "T=2 C=0". */
+/* Writes the position of a plane along the leading axes: "T=2 C=0". */
 static void name_plane(const tiff_series *series, uint64_t plane, char *out, size_t size)
 {
     size_t n = 0;
@@ -43,9 +43,9 @@ static void name_plane(const tiff_series *series, uint64_t plane, char *out, siz
     }
 }
 
-/* A plane that is not missing together with its file. */
-static mt_status tell_plane(const tiff_images *images, const tiff_series *series, uint64_t i, mt_chunk_map *map,
-                            mt_error *err)
+/* Reports a missing plane of a file that exists. */
+static mt_status report_plane(const tiff_images *images, const tiff_series *series, uint64_t i, mt_chunk_map *map,
+                              mt_error *err)
 {
     char name[128];
     uint64_t n;
@@ -92,14 +92,14 @@ static mt_status tell_planes(const tiff_images *images, const tiff_series *serie
     for (uint32_t i = 0; !st && i < images->n_files; i++)
         st = used[i] ? tell_file(images->files[i], map, err) : MT_OK;
     for (uint64_t i = 0; !st && i < series->n_planes; i++)
-        st = tell_plane(images, series, i, map, err);
+        st = report_plane(images, series, i, map, err);
     mt_release(env, memory, images->n_files);
     return st;
 }
 
-/* What planes want of a file. */
+/* What the planes require of a file. */
 typedef struct demand {
-    uint64_t pages; /* up to the last */
+    uint64_t pages; /* number of pages, up to the last one required */
     uint64_t bytes; /* of raw pixels */
 } demand;
 
@@ -107,7 +107,7 @@ static void add_demand(const tiff_series *series, demand *demands)
 {
     const tiff_page *page = &series->page;
     uint64_t bytes = 0;
-    if (tiff_is_raw(page)) /* sizes below 2^31 each: enough for a comparison with the size of a file */
+    if (tiff_is_raw(page)) /* sizes are below 2^31 each: enough to compare with the file size */
         bytes = (uint64_t)(page->width * page->height) * mt_dtype_size(page->dtype);
     for (uint64_t i = 0; i < series->n_planes; i++) {
         if (series->planes[i].file == TIFF_NO_FILE)
@@ -118,7 +118,7 @@ static void add_demand(const tiff_series *series, demand *demands)
     }
 }
 
-/* Walks to the last page that is wanted. What fails is an error when it is read. */
+/* Walks to the last required page. Errors are left to the reading of pages. */
 static mt_status count_file(tiff_chain *chain, const demand *d, uint64_t *budget, mt_error *err)
 {
     const tiff_file *file;
@@ -132,7 +132,7 @@ static mt_status count_file(tiff_chain *chain, const demand *d, uint64_t *budget
     return st == MT_E_MEMORY ? mt_fail(err, own.status ? own.status : st, "%s", own.message) : MT_OK;
 }
 
-/* Pages of other files, and more of them, are counted only if a file is too small for what it should hold. */
+/* Pages of further files are counted only if a file is too small for its planes. */
 #define FILES_TO_COUNT 64
 #define PAGES_TO_COUNT 1024
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* TIFF files as containers: which image a part means. */
+/* TIFF files as containers: selects the image of a part. */
 #include "base/checked.h"
 #include "format/tiff/tiff.h"
 #include "platform/thread.h"
@@ -9,10 +9,10 @@
 
 /* The container's state. */
 typedef struct tiff_contents {
-    tiff_chain *chain;  /* of the file that was opened */
-    tiff_images *first; /* what was found when it was opened */
-    mt_lock lock;       /* of: */
-    tiff_images *all;   /* NULL, or all images where those are not all */
+    tiff_chain *chain;  /* directories of the file that was opened */
+    tiff_images *first; /* images found when the file was opened */
+    mt_lock lock;       /* guards all */
+    tiff_images *all;   /* all images, once they are needed; NULL if first is complete or they were not needed */
 } tiff_contents;
 
 static bool ends_with(const char *name, const char *suffix)
@@ -64,7 +64,7 @@ static void close_tiff(mt_container *container)
     mt_lock_destroy(&contents->lock);
 }
 
-/* All images. They are looked for without the lock, which is a leaf; what two threads find at once is the same. */
+/* All images. The lock is not held during the search; if two threads search at once, the first result is kept. */
 static mt_status get_all(const mt_container *container, const tiff_images **out, mt_error *err)
 {
     tiff_contents *contents = container->state;
@@ -131,7 +131,7 @@ static mt_status list(const mt_container *container, const mt_selection *below, 
     return st;
 }
 
-/* The files that planes lie in: others that a document names may hold images of their own. */
+/* Marks the files that hold planes: other files named by a document may hold separate images. */
 static void note_files(const tiff_images *images, bool *used)
 {
     for (size_t i = 0; i < images->n; i++)
@@ -143,7 +143,7 @@ static void note_files(const tiff_images *images, bool *used)
 static mt_status members(const mt_container *container, mt_names *out, mt_error *err)
 {
     const tiff_contents *contents = container->state;
-    const tiff_images *images = contents->first; /* of several files it is complete */
+    const tiff_images *images = contents->first; /* complete if there are several files */
     void *memory;
     mt_status st = images->document ? mt_names_add(out, images->document, err) : MT_OK;
     if (st || (st = mt_alloc(container->source.env, images->n_files, &memory, err)))

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* What the two versions of array metadata share, and from a validated description to a chunk map. */
+/* Shared by both versions of array metadata; makes the chunk map of a validated description. */
 #include "base/checked.h"
 #include "base/reader.h"
 #include "format/zarr/zarr.h"
@@ -18,7 +18,7 @@ mt_status zarr_get_sizes(const mt_chunk_map *map, const json_t *list, const char
     if (*n < 0 && length > limit)
         return mt_fail(err, MT_E_LIMIT, "%zu dimensions are more than max_dimensions (%zu)", length, limit);
     if (*n >= 0 && length != (size_t)*n)
-        return mt_fail(err, MT_E_CORRUPT, "%s has %zu entries where the array has %d dimensions", what, length, *n);
+        return mt_fail(err, MT_E_CORRUPT, "%s has %zu entries, but the array has %d dimensions", what, length, *n);
     for (size_t i = 0; i < length; i++) {
         const json_t *value = json_array_get(list, i);
         out[i] = json_integer_value(value);
@@ -30,7 +30,7 @@ mt_status zarr_get_sizes(const mt_chunk_map *map, const json_t *list, const char
     return MT_OK;
 }
 
-/* The longest number has 19 digits, and each has a separator. */
+/* A number has at most 19 digits and one separator. */
 mt_status zarr_set_stem(mt_chunk_map *map, const char *path, const char *suffix, mt_error *err)
 {
     zarr_state *state = map->state;
@@ -40,7 +40,7 @@ mt_status zarr_set_stem(mt_chunk_map *map, const char *path, const char *suffix,
     state->stem = stem;
     state->stem_length = strlen(stem);
     if (state->stem_length + (size_t)map->ndim * 20 + 2 > MT_KEY_BYTES)
-        return mt_fail(err, MT_E_UNSUPPORTED, "keys of more than %d bytes are not read", MT_KEY_BYTES);
+        return mt_fail(err, MT_E_UNSUPPORTED, "keys of more than %d bytes are not supported", MT_KEY_BYTES);
     return MT_OK;
 }
 
@@ -107,7 +107,7 @@ mt_status zarr_locate(const mt_chunk_map *map, const int64_t *position, mt_chunk
     return MT_OK;
 }
 
-/* Elements of the stored chunk in C order of its own dimensions, seen from those of the array. */
+/* Sets the strides of the stored chunk, which is in C order of its own dimensions, by dimension of the array. */
 static mt_status set_strides(zarr_builder *b, mt_error *err)
 {
     mt_chunk_map *map = b->map;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* What lies below a group: by listing, or, where the store cannot list, by the consolidated metadata. The latter only
- * tells which nodes there are: what each of them is, its own documents say. */
+/* The children of a group, from a listing or, if the store cannot list, from consolidated metadata. The latter is used
+ * only for names: each node is loaded from its own documents. */
 #include "format/zarr/zarr.h"
 #include "store/blocks.h"
 
@@ -10,7 +10,7 @@
 static const char *const documents[] = { "zarr.json", ".zarray", ".zgroup", ".zattrs" };
 enum { N_DOCUMENTS = sizeof documents / sizeof *documents, PATHS_AT_ONCE = 16 };
 
-/* What cannot be touched is found out when it is loaded. */
+/* Failures are ignored: they recur when the documents are loaded. */
 void zarr_touch(const zarr_reader *r, const char *const *paths, size_t n)
 {
     mt_touch touches[PATHS_AT_ONCE * N_DOCUMENTS];
@@ -70,7 +70,7 @@ static void sort_names(zarr_names *names)
     names->n = kept;
 }
 
-/* First segments of the keys below prefix; in version 2 keys end in the name of a document. */
+/* Adds the first segments of the keys below prefix. In version 2, keys end in the name of a document. */
 static mt_status add_members(const zarr_reader *r, json_t *metadata, const char *prefix, zarr_names *names,
                              mt_error *err)
 {
@@ -93,7 +93,8 @@ static mt_status add_members(const zarr_reader *r, json_t *metadata, const char 
     return MT_OK;
 }
 
-/* The consolidated metadata in the group at path: that of version 3 in its own document, that of version 2 beside it. */
+/* Loads the consolidated metadata of the group at path: in version 3 part of its document, in version 2 a separate
+ * document. */
 static mt_status load_consolidated(const zarr_reader *r, const char *path, int version, json_t **out, mt_error *err)
 {
     json_t *document = NULL;
@@ -112,7 +113,7 @@ static mt_status load_consolidated(const zarr_reader *r, const char *path, int v
     return st;
 }
 
-/* Of the group itself, or of the nearest above it that has some. */
+/* Finds the consolidated metadata of the group or of its nearest ancestor that has some. */
 static mt_status find_above(const zarr_reader *r, const zarr_node *group, zarr_names *names, bool *found, mt_error *err)
 {
     for (size_t end = strlen(group->path);;) {
@@ -137,9 +138,9 @@ static mt_status find_consolidated(const zarr_reader *r, const zarr_node *group,
         return st;
     if (group->kind == ZARR_NONE)
         return mt_fail(err, MT_E_NOT_FOUND,
-                       "there is no metadata of Zarr (zarr.json, .zarray, .zgroup): check the address");
+                       "there is no Zarr metadata (zarr.json, .zarray, .zgroup): check the address");
     return mt_fail(err, MT_E_UNSUPPORTED,
-                   "the store cannot be listed, and the group has no consolidated metadata: name an array of it");
+                   "the store cannot be listed, and the group has no consolidated metadata: name an array in it");
 }
 
 mt_status zarr_find_names(const zarr_reader *r, const zarr_node *group, zarr_names *out, mt_error *err)

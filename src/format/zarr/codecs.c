@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Codec metadata of both versions into a chain. Transposes become strides and shards become a level of the state;
- * what is left is a chain of bytes to bytes. */
+/* Codec metadata of both versions to a chain. Transposes become strides and shards become levels of the state; what
+ * remains is a chain of bytes-to-bytes codecs. */
 #include "base/reader.h"
 #include "format/zarr/codecs.h"
 
@@ -13,7 +13,7 @@ static mt_status parse_transpose(zarr_builder *b, const json_t *configuration, m
     const json_t *order = json_object_get(configuration, "order");
     int n = b->map->ndim;
     int64_t permutation[MT_MAX_DIMS];
-    const char *text = json_string_value(order); /* of early writers */
+    const char *text = json_string_value(order); /* written by early versions */
     if (text && (strcmp(text, "C") == 0 || strcmp(text, "F") == 0)) {
         for (int i = 0; i < n; i++)
             permutation[i] = *text == 'C' ? i : n - 1 - i;
@@ -26,7 +26,7 @@ static mt_status parse_transpose(zarr_builder *b, const json_t *configuration, m
     unsigned seen = 0;
     for (int i = 0; i < n; i++) {
         if (permutation[i] >= n || seen >> permutation[i] & 1)
-            return mt_fail(err, MT_E_CORRUPT, "order of transpose is no permutation of %d dimensions", n);
+            return mt_fail(err, MT_E_CORRUPT, "order of transpose is not a permutation of %d dimensions", n);
         seen |= 1u << permutation[i];
         composed[i] = b->order[permutation[i]];
     }
@@ -34,7 +34,7 @@ static mt_status parse_transpose(zarr_builder *b, const json_t *configuration, m
     return MT_OK;
 }
 
-/* The byte order that the codec bytes (once called endian) gives; elements of one byte need none. */
+/* Parses the byte order of the codec bytes (formerly endian); optional for elements of one byte. */
 static mt_status parse_endian(const json_t *configuration, size_t element_size, bool *big_endian, mt_error *err)
 {
     const json_t *value = json_object_get(configuration, "endian");
@@ -55,7 +55,7 @@ static mt_status parse_bytes(zarr_builder *b, zarr_coding *coding, const json_t 
     if (st)
         return st;
     coding->is_bytes = true;
-    if (coding->chain->n_steps == 0) { /* the engine swaps while it copies */
+    if (coding->chain->n_steps == 0) { /* the engine swaps during the copy */
         b->big_endian = big_endian;
         return MT_OK;
     }
@@ -69,7 +69,7 @@ static bool is_array_to_bytes(const char *name)
     return strcmp(name, "bytes") == 0 || strcmp(name, "endian") == 0 || strcmp(name, "sharding_indexed") == 0;
 }
 
-/* A codec of arrays: a transpose, a filter, or what makes bytes of the array. *inner is set for shards. */
+/* Parses an array codec: a transpose, a filter, or an array-to-bytes codec. *inner is set for shards. */
 static mt_status parse_array_codec(zarr_builder *b, zarr_coding *coding, const char *name, const json_t *configuration,
                                    const json_t **inner, mt_error *err)
 {
@@ -77,17 +77,17 @@ static mt_status parse_array_codec(zarr_builder *b, zarr_coding *coding, const c
         return parse_transpose(b, configuration, err);
     if (strcmp(name, "bytes") == 0 || strcmp(name, "endian") == 0)
         return parse_bytes(b, coding, configuration, err);
-    if (strcmp(name, "packbits") == 0) /* not that of numcodecs: another layout */
-        return mt_fail(err, MT_E_UNSUPPORTED, "codec 'packbits' is not read, 'numcodecs.packbits' is");
+    if (strcmp(name, "packbits") == 0) /* its layout differs from that of numcodecs */
+        return mt_fail(err, MT_E_UNSUPPORTED, "codec 'packbits' is not supported, 'numcodecs.packbits' is");
     if (strcmp(name, "sharding_indexed") != 0)
         return zarr_add_filter(coding, without_prefix(name), configuration, err);
     if (coding->chain->n_steps > 0)
-        return mt_fail(err, MT_E_UNSUPPORTED, "filters before sharding_indexed are not read");
+        return mt_fail(err, MT_E_UNSUPPORTED, "filters before sharding_indexed are not supported");
     coding->is_bytes = true;
     return zarr_add_shards(b, configuration, inner, err);
 }
 
-/* One list of codecs; *inner is set where it ends in shards. */
+/* Parses a list of codecs; *inner is set if it ends in shards. */
 static mt_status parse_list(zarr_builder *b, zarr_coding *coding, const json_t *codecs, const json_t **inner,
                             mt_error *err)
 {
@@ -102,7 +102,7 @@ static mt_status parse_list(zarr_builder *b, zarr_coding *coding, const json_t *
         if (!name)
             return mt_fail(err, MT_E_CORRUPT, "codec %zu has no name", i);
         if (*inner)
-            return mt_fail(err, MT_E_UNSUPPORTED, "codec '%s' around shards is not read", name);
+            return mt_fail(err, MT_E_UNSUPPORTED, "codec '%s' around shards is not supported", name);
         mt_status st;
         if (coding->is_bytes && (is_array_to_bytes(name) || strcmp(name, "transpose") == 0))
             st = mt_fail(err, MT_E_CORRUPT, "codec '%s' comes after the array has become bytes", name);
@@ -113,7 +113,7 @@ static mt_status parse_list(zarr_builder *b, zarr_coding *coding, const json_t *
         if (st)
             return st;
     }
-    return coding->is_bytes ? MT_OK : mt_fail(err, MT_E_CORRUPT, "no codec makes bytes of the array");
+    return coding->is_bytes ? MT_OK : mt_fail(err, MT_E_CORRUPT, "no codec converts the array to bytes");
 }
 
 mt_status zarr_v3_codecs(zarr_builder *b, const json_t *codecs, mt_error *err)
@@ -143,7 +143,7 @@ mt_status zarr_index_codecs(zarr_builder *b, const json_t *codecs, zarr_shards *
             return mt_fail(err, MT_E_CORRUPT, "index codec %zu has no name", i);
         bool is_bytes = strcmp(name, "bytes") == 0 || strcmp(name, "endian") == 0;
         if (is_bytes != (i == 0))
-            return mt_fail(err, MT_E_UNSUPPORTED, "index codec '%s' at place %zu is not read", name, i);
+            return mt_fail(err, MT_E_UNSUPPORTED, "index codec '%s' at place %zu is not supported", name, i);
         bool big_endian;
         mt_status st =
             is_bytes ? parse_endian(zarr_extension_configuration(codec), 8, &big_endian, err)
@@ -156,7 +156,7 @@ mt_status zarr_index_codecs(zarr_builder *b, const json_t *codecs, zarr_shards *
     return MT_OK;
 }
 
-/* Codecs of version 2 are those of numcodecs: an object with an id and the parameters. */
+/* Codecs of version 2 are numcodecs configurations: an object with an id and parameters. */
 static mt_status add_v2_codec(zarr_coding *coding, const json_t *codec, const char *what, mt_error *err)
 {
     const char *id = json_string_value(json_object_get(codec, "id"));

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Coordinates as xarray stores them: beside an array lie arrays of one dimension that are called as its dimensions are.
- * Evenly spaced values tell the size of a pixel. */
+/* Coordinates as stored by xarray: one-dimensional arrays beside an array, named like its dimensions. Evenly spaced
+ * values give the pixel size. */
 #include "base/reader.h"
 #include "format/zarr/zarr.h"
 #include "store/blocks.h"
@@ -8,18 +8,18 @@
 #include <math.h>
 #include <string.h>
 
-#define MOST_VALUES 65536 /* of a coordinate; one of more tells no pixel size */
+#define MOST_VALUES 65536 /* longer coordinates are not read for a pixel size */
 #define MOST_CHUNKS 16
 
 /* The coordinate of a dimension. */
 typedef struct coordinate {
-    const char *path; /* NULL: there is none */
+    const char *path; /* NULL: no coordinate */
     zarr_node node;
     mt_chunk_map *map;
     double *values;
 } coordinate;
 
-/* In scratch: where the coordinate called name lies. Names that are no key have none. */
+/* The path of the coordinate called name, in scratch; NULL if the name is not a valid key. */
 static const char *find_path(const zarr_reader *r, const zarr_node *array, const json_t *name)
 {
     const char *slash = strrchr(array->path, '/'), *text = json_string_value(name), *path;
@@ -44,7 +44,7 @@ static mt_status load(const zarr_reader *r, coordinate *c, int64_t size, mt_erro
     return st;
 }
 
-/* The bytes of a chunk as stored, in scratch; *out is NULL if it is missing. */
+/* Loads the stored bytes of a chunk into scratch; *out is NULL if it is missing. */
 static mt_status load_chunk(const zarr_reader *r, const mt_chunk_ref *ref, size_t limit, char **out, size_t *size,
                             mt_error *err)
 {
@@ -100,7 +100,7 @@ static bool read_value(mt_dtype dtype, mt_reader *r, double *out)
     return !r->failed;
 }
 
-/* The values of one chunk. False: it is not stored, or of a type that is no number. */
+/* Reads the values of one chunk; false if it is not stored or not numeric. */
 static mt_status read_chunk(const zarr_reader *r, coordinate *c, int64_t i, bool *found, mt_error *err)
 {
     const mt_chunk_map *map = c->map;
@@ -126,7 +126,7 @@ static mt_status read_chunk(const zarr_reader *r, coordinate *c, int64_t i, bool
     return MT_OK;
 }
 
-/* The distance of evenly spaced values; 0 of others. */
+/* The step of evenly spaced values; 0 if they are not. */
 static double find_step(const double *values, int64_t n)
 {
     double step = (values[n - 1] - values[0]) / (double)(n - 1);
@@ -155,7 +155,7 @@ static mt_status describe(const zarr_reader *r, coordinate *c, int d, mt_chunk_m
     return MT_OK;
 }
 
-/* What is broken there only leaves pixel sizes out; texts and dates tell none. */
+/* Damaged coordinates only mean that pixel sizes are unknown. Strings and dates give none. */
 static mt_status forgive(mt_status st, const char *path, const mt_error *why, mt_chunk_map *map, mt_error *err)
 {
     if (st == MT_E_MEMORY)
@@ -165,7 +165,7 @@ static mt_status forgive(mt_status st, const char *path, const mt_error *why, mt
     return st ? mt_chunk_map_warn(map, err, "the coordinate '%s' cannot be read: %s", path, why->message) : MT_OK;
 }
 
-/* The first chunk of each coordinate that is wanted, at once. */
+/* Prefetches the first chunk of each coordinate. */
 static void touch_chunks(const zarr_reader *r, const coordinate *all, int n)
 {
     char keys[MT_MAX_DIMS][MT_KEY_BYTES];
@@ -212,7 +212,7 @@ mt_status zarr_read_coordinates(const zarr_reader *r, const zarr_node *array, si
     const json_t *names = zarr_dimension_names(array);
     coordinate all[MT_MAX_DIMS];
     memset(all, 0, sizeof all);
-    if (!names || strlen(array->path) <= root) /* nothing beside it */
+    if (!names || strlen(array->path) <= root) /* the array is the root: nothing is beside it */
         return MT_OK;
     for (int d = 0; d < map->ndim; d++)
         if (map->pixel_size[d] == 0 && strchr("?TZYX", map->axes[d]))

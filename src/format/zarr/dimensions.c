@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Axes and pixel sizes of an array that belongs to no multiscale image, by its own metadata. */
+/* Axes and pixel sizes of an array outside a multiscale image, from its own metadata. */
 #include "format/zarr/zarr.h"
 
 static bool has_names(const json_t *list)
@@ -10,7 +10,7 @@ static bool has_names(const json_t *list)
     return false;
 }
 
-/* dimension_names of version 3, xarray's convention for version 2 (which some use in version 3, too), axis_names. */
+/* dimension_names of version 3, xarray's convention for version 2 (also found in version 3), axis_names. */
 const json_t *zarr_dimension_names(const zarr_node *array)
 {
     const json_t *const lists[] = { array->version == 3 ? json_object_get(array->document, "dimension_names") : NULL,

@@ -45,7 +45,7 @@ static const char *unread_kind(char kind)
 mt_status zarr_parse_dtype(const json_t *dtype, mt_dtype *out, bool *big_endian, mt_error *err)
 {
     if (json_is_array(dtype))
-        return mt_fail(err, MT_E_UNSUPPORTED, "structured data types are not read");
+        return mt_fail(err, MT_E_UNSUPPORTED, "structured data types are not supported");
     const char *text = json_string_value(dtype);
     if (!text)
         return mt_fail(err, MT_E_CORRUPT, "dtype is not a string");
@@ -53,7 +53,7 @@ mt_status zarr_parse_dtype(const json_t *dtype, mt_dtype *out, bool *big_endian,
         return mt_fail(err, MT_E_UNSUPPORTED, "data type '%s' is not known", text);
     const char *unread = unread_kind(text[1]);
     if (unread)
-        return mt_fail(err, MT_E_UNSUPPORTED, "data type '%s' (%s) is not read", text, unread);
+        return mt_fail(err, MT_E_UNSUPPORTED, "data type '%s' (%s) is not supported", text, unread);
     int size = text[1] && text[2] >= '1' && text[2] <= '9' && !text[3] ? text[2] - '0' : 0;
     *out = numeric_dtype(text[1], size);
     if (!*out)
@@ -106,7 +106,7 @@ static uint64_t float_bits(double value, mt_dtype dtype)
     return bits;
 }
 
-/* "NaN", "Infinity", "-Infinity", the bits in hexadecimal, or an integer too long for JSON's reader. */
+/* "NaN", "Infinity", "-Infinity", the bits in hexadecimal, or an integer too long for the JSON parser. */
 static mt_status parse_float_text(const char *text, mt_dtype dtype, uint64_t *bits, mt_error *err)
 {
     size_t size = mt_dtype_size(dtype);
@@ -125,7 +125,7 @@ static mt_status parse_float_text(const char *text, mt_dtype dtype, uint64_t *bi
     }
     size_t digits = strspn(text + (*text == '-'), "0123456789");
     if (digits == 0 || text[(*text == '-') + digits])
-        return mt_fail(err, MT_E_CORRUPT, "fill_value '%s' is no %s", text, mt_dtype_name(dtype));
+        return mt_fail(err, MT_E_CORRUPT, "fill_value '%s' is not a valid %s", text, mt_dtype_name(dtype));
     double value;
     bool fits = mt_parse_real(&text, &value);
     *bits = float_bits(value, dtype);
@@ -137,12 +137,12 @@ static mt_status parse_float(const json_t *value, mt_dtype dtype, uint64_t *bits
     if (json_is_string(value))
         return parse_float_text(json_string_value(value), dtype, bits, err);
     if (!json_is_number(value))
-        return mt_fail(err, MT_E_CORRUPT, "fill_value is no %s", mt_dtype_name(dtype));
+        return mt_fail(err, MT_E_CORRUPT, "fill_value is not a valid %s", mt_dtype_name(dtype));
     *bits = float_bits(json_number_value(value), dtype);
     return MT_OK;
 }
 
-/* An integer as sign and magnitude. Writers also put 0.0, false and, above 2^63, what JSON's reader gives as text. */
+/* Reads an integer as sign and magnitude. Accepts 0.0, false and, for numbers above 2^63, text from the JSON parser. */
 static bool read_integer(const json_t *value, bool *negative, uint64_t *magnitude)
 {
     *negative = false;
@@ -177,7 +177,7 @@ static mt_status parse_integer(const json_t *value, mt_dtype dtype, uint64_t *bi
     bool negative;
     uint64_t magnitude;
     if (!read_integer(value, &negative, &magnitude))
-        return mt_fail(err, MT_E_CORRUPT, "fill_value is no %s", mt_dtype_name(dtype));
+        return mt_fail(err, MT_E_CORRUPT, "fill_value is not a valid %s", mt_dtype_name(dtype));
     bool is_signed = dtype == MT_INT8 || dtype == MT_INT16 || dtype == MT_INT32 || dtype == MT_INT64;
     unsigned width = dtype == MT_BOOL ? 1 : (unsigned)mt_dtype_size(dtype) * 8 - is_signed;
     uint64_t most = UINT64_MAX >> (64 - width);

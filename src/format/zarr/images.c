@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The images of a group that says itself what they are: multiscale images with their labels, fields of plates, series of
+/* The images of a group that declares them: multiscale images with their labels, fields of plates, series of
  * bioformats2raw. */
 #include "format/zarr/zarr.h"
 
@@ -28,7 +28,7 @@ mt_status zarr_images_add(zarr_images *images, const char *name, mt_error *err)
     return MT_OK;
 }
 
-/* The path of member i of a list of objects, or of strings where member is NULL. */
+/* The path of entry i of a list of objects, or of a list of strings if member is NULL. */
 static const char *listed_path(const json_t *list, size_t i, const char *member)
 {
     const json_t *entry = json_array_get(list, i);
@@ -79,8 +79,7 @@ static mt_status find_fields(zarr_images *images, const zarr_node *well, const c
     return MT_OK;
 }
 
-/* The next wells at once, and below the first what is likely to be its first image. Names that do not fit are refused
- * when their turn comes. */
+/* Prefetches the next wells, and the likely first image of the first. Invalid names are refused when they are used. */
 static void touch_wells(const zarr_reader *r, const zarr_node *plate, const json_t *list, size_t from, size_t n)
 {
     const char *paths[WELLS_AT_ONCE + 2], *name = listed_path(list, from, "path");
@@ -121,13 +120,13 @@ static mt_status find_wells(zarr_images *images, const zarr_node *plate, mt_erro
         }
         if (st == MT_E_MEMORY)
             return mt_fail(err, st, "%s", failure.message);
-        if (st && (st = zarr_images_add(images, prefix, err))) /* opening it says what is wrong */
+        if (st && (st = zarr_images_add(images, prefix, err))) /* opening it reports the reason */
             return st;
     }
     return MT_OK;
 }
 
-/* Without a list of series they are numbered from 0. */
+/* Without a list of series, they are numbered from 0. */
 static mt_status find_numbered(zarr_images *images, const zarr_node *node, mt_error *err)
 {
     for (size_t i = 0; !zarr_images_are_full(images); i++) {
@@ -167,7 +166,7 @@ static mt_status find_series(zarr_images *images, const zarr_node *node, mt_erro
     for (size_t i = 0; !st && !zarr_images_are_full(images) && i < json_array_size(list); i++) {
         const char *series = listed_path(list, i, NULL);
         if (!series)
-            st = mt_fail(err, MT_E_CORRUPT, "series %zu of '%s' is no path", i, ome.path);
+            st = mt_fail(err, MT_E_CORRUPT, "series %zu of '%s' is not a path", i, ome.path);
         else if (!(st = zarr_join(r, "", series, MT_E_CORRUPT, &path, err)))
             st = zarr_images_add(images, path, err);
     }

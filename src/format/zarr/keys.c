@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Chunks whose keys are not those that the metadata implies, but have the other separator ("0.1.2" and "0/1/2"): writers
- * of version 2 forget dimension_separator. A wrong key must not pass for a missing chunk, which reads as the fill value.
+/* Chunks whose keys have the other separator than the metadata implies ("0.1.2", "0/1/2"): some writers of version 2
+ * omit dimension_separator. A wrong key must not be treated as a missing chunk, which is read as the fill value.
  *
- * Of a local store this is found out once, when the array is opened; over a network when the first chunk is missing. */
+ * In a local store this is checked when the array is opened; over a network, at the first missing chunk. */
 #include "base/number.h"
 #include "format/zarr/zarr.h"
 #include "store/blocks.h"
@@ -11,16 +11,16 @@
 
 #include <string.h>
 
-/* What the names in the folder of an array are. */
+/* Counts of names in the folder of an array, by kind. */
 typedef struct names {
     const mt_chunk_map *map;
     bool has_own, has_other, has_odd;
-    char other[64], odd[64]; /* one of each */
+    char other[64], odd[64]; /* an example of each */
 } names;
 
 static char other_separator(const zarr_state *state) { return state->separator == '.' ? '/' : '.'; }
 
-/* How many numbers a name has, with '.' between them; 0: it is no key. */
+/* The number of integers in a name, separated by '.'; 0: not a key. */
 static int count_numbers(const char *name)
 {
     int64_t number;
@@ -32,8 +32,8 @@ static int count_numbers(const char *name)
     }
 }
 
-/* The separator of the keys that a name belongs to; 0: it belongs to none, '?': it looks like a key but has the wrong
- * number of dimensions. */
+/* The separator of the keys to which a name belongs; 0: not a key; '?': like a key, but with the wrong number of
+ * dimensions. */
 static char classify(const mt_chunk_map *map, const char *name)
 {
     const zarr_state *state = map->state;
@@ -67,7 +67,7 @@ static mt_status take_name(void *user, const char *name, mt_error *err)
     return MT_OK;
 }
 
-/* The folder of the array. */
+/* Writes the key of the folder of the array. */
 static void write_folder(const mt_chunk_map *map, char *out)
 {
     const zarr_state *state = map->state;
@@ -92,7 +92,7 @@ static bool is_object(const mt_chunk_map *map, const char *key)
     return mt_store_size(mt_blocks_inner(map->store), key, &size, NULL) == MT_OK;
 }
 
-/* Whether one chunk at least lies in folders as many as there are dimensions. */
+/* Whether at least one chunk is in nested folders, one per dimension. */
 static bool is_nested(const mt_chunk_map *map, const char *name)
 {
     const zarr_state *state = map->state;
@@ -112,7 +112,7 @@ static bool is_nested(const mt_chunk_map *map, const char *name)
 
 typedef enum form { FORM_NONE, FORM_OWN, FORM_OTHER, FORM_ODD } form;
 
-/* By some names of the array's folder. */
+/* Finds the form of the keys from some names in the array's folder. */
 static mt_status find_form(const mt_chunk_map *map, names *all, form *out, mt_error *err)
 {
     char folder[MT_KEY_BYTES];
@@ -143,7 +143,7 @@ static mt_status refuse(const mt_chunk_map *map, const names *all, mt_error *err
         key, all->has_other ? all->other : all->odd);
 }
 
-/* The first and the last object of the grid: often one of them is there, and no folder has to be listed. */
+/* Whether the first or last object of the grid exists. Often one does, and no folder has to be listed. */
 static bool has_likely_key(const mt_chunk_map *map)
 {
     const zarr_state *state = map->state;
@@ -184,7 +184,7 @@ mt_status zarr_check_keys(mt_chunk_map *map, mt_error *err)
         return MT_OK;
     mt_status st = mt_chunk_map_warn(map, err,
                                      "chunk keys are separated by '%c', not by '%c' as the metadata implies: they are "
-                                     "read as they are",
+                                     "read nevertheless",
                                      other_separator(state), state->separator);
     state->separator = other_separator(state);
     return st;
@@ -193,17 +193,17 @@ mt_status zarr_check_keys(mt_chunk_map *map, mt_error *err)
 /* --- Over a network. --- */
 
 typedef struct verdict {
-    mt_status status; /* of what is refused */
+    mt_status status; /* of the refusal */
     form found;
     char message[512];
 } verdict;
 
 typedef struct question {
     const mt_chunk_map *map;
-    const int64_t *object; /* that was found missing */
+    const int64_t *object; /* position of the missing object */
 } question;
 
-/* Where nothing can be listed: the same chunk under its other key. */
+/* If the store cannot list: whether the chunk exists under the other key. */
 static bool is_elsewhere(const question *q)
 {
     const zarr_state *state = q->map->state;
@@ -220,7 +220,7 @@ static void judge(const question *q, verdict *v)
     char folder[MT_KEY_BYTES];
     if (find_form(q->map, &all, &v->found, NULL)) {
         v->found = is_elsewhere(q) ? FORM_OTHER : FORM_OWN;
-        snprintf(all.other, sizeof all.other, "of another separator");
+        snprintf(all.other, sizeof all.other, "with another separator");
         all.has_other = true;
     }
     write_folder(q->map, folder);
@@ -245,14 +245,14 @@ static mt_status make_verdict(void *argument, void **data, size_t *size, mt_erro
     return MT_OK;
 }
 
-/* Finds out which keys the array has; the first to ask does, others wait. */
+/* Finds the form of the keys. The first caller does it, others wait. */
 static mt_status find_keys(const mt_chunk_map *map, const int64_t *object, mt_error *err)
 {
     zarr_state *state = map->state;
     question q = { map, object };
     mt_cache *cache = mt_arena_env(map->arena)->index_cache;
     mt_cache_entry *entry;
-    mt_collector *collector = mt_collect_into(NULL); /* once for an image, it may wait */
+    mt_collector *collector = mt_collect_into(NULL); /* once per image: may block */
     mt_status st = mt_cache_get(cache, state->owner, 0, make_verdict, &q, &entry, err);
     mt_collect_into(collector);
     if (st)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Nodes of the hierarchy: which metadata documents a path has, and what they say of its kind. */
+/* Nodes of the hierarchy: loads the metadata documents of a path and finds its kind. */
 #include "format/zarr/zarr.h"
 
 #include <string.h>
@@ -22,7 +22,7 @@ mt_status zarr_load_json(const zarr_reader *r, const char *path, const char *nam
     return mt_json_parse(r->env, text, size, key, out, err);
 }
 
-/* The attributes of a document, which are an object or absent. */
+/* Takes the attributes of a document: an object, or absent. */
 static mt_status take_attributes(zarr_node *node, json_t *attributes, mt_error *err)
 {
     if (attributes && !json_is_object(attributes))
@@ -45,7 +45,7 @@ mt_status zarr_node_load_attributes(const zarr_reader *r, zarr_node *node, mt_er
 
 static mt_status refuse_draft(mt_error *err)
 {
-    return mt_fail(err, MT_E_UNSUPPORTED, "stores of the draft of Zarr version 3 are not read");
+    return mt_fail(err, MT_E_UNSUPPORTED, "stores of the draft of Zarr version 3 are not supported");
 }
 
 static mt_status check_group(const json_t *document, mt_error *err)
@@ -70,7 +70,7 @@ static mt_status classify_v3(zarr_node *node, mt_error *err)
     return st ? st : take_attributes(node, json_object_get(node->document, "attributes"), err);
 }
 
-/* A group of version 2 is known by .zgroup, which writers forget, or by its attributes. */
+/* A group of version 2 has .zgroup, which some writers omit, or attributes. */
 static mt_status load_v2_group(const zarr_reader *r, zarr_node *node, mt_error *err)
 {
     json_t *group;
@@ -148,7 +148,7 @@ mt_status zarr_join(const zarr_reader *r, const char *a, const char *b, mt_statu
     if (!path)
         return zarr_failed(err);
     if (length && !is_plain_path(path + strlen(a) + both))
-        return mt_fail(err, status, "'%s' is no path inside the store", b);
+        return mt_fail(err, status, "'%s' is not a path inside the store", b);
     *out = path;
     return MT_OK;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The nodes of a store that were loaded: those above many images are asked for again and again. Counting the references
- * of a document is atomic in jansson, where compilers have it. */
+/* A cache of loaded nodes: those above many images are needed repeatedly. Reference counts of documents are atomic in
+ * jansson if the compiler supports it. */
 #include "format/zarr/zarr.h"
 #include "platform/thread.h"
 
@@ -8,13 +8,13 @@
 
 #define BUCKETS 1024
 
-/* What is beyond is loaded again. Groups come before their arrays. */
+/* Nodes beyond the bound are not kept. Groups are loaded before their arrays. */
 #define MAX_NODES 65536
-#define MAX_VALUES 500000 /* of JSON, about 100 bytes each */
+#define MAX_VALUES 500000 /* JSON values, about 100 bytes each */
 
 typedef struct kept {
     struct kept *next;
-    zarr_node node; /* its path is: */
+    zarr_node node; /* node.path is the key */
     char path[];
 } kept;
 
@@ -90,7 +90,7 @@ bool zarr_nodes_find(zarr_nodes *nodes, const char *path, zarr_node *out)
     return found != NULL;
 }
 
-/* How many values a document has. */
+/* The number of JSON values in a document. */
 static size_t count_values(const json_t *value)
 {
     size_t n = 1, i;

@@ -42,7 +42,7 @@ int zarr_ome_find_dataset(const json_t *multiscale, const char *path, const char
     return -1;
 }
 
-/* 0.5 has one version for the group, the older ones have one for each image, and writers forget it. */
+/* Version 0.5 stores one version per group, older ones one per image; some writers omit it. */
 mt_status zarr_ome_check_version(const zarr_node *group, const json_t *multiscale, mt_error *err)
 {
     const char *version = json_string_value(json_object_get(zarr_ome(group), "version"));
@@ -52,12 +52,12 @@ mt_status zarr_ome_check_version(const zarr_node *group, const json_t *multiscal
                      !isdigit((unsigned char)version[3])))
         return MT_OK;
     const char *first = zarr_ome_dataset(multiscale, 0);
-    return mt_fail(err, MT_E_UNSUPPORTED, "OME-Zarr version '%s' is not read; its arrays are, such as '#%s%s%s'",
+    return mt_fail(err, MT_E_UNSUPPORTED, "OME-Zarr version '%s' is not supported; its arrays are, such as '#%s%s%s'",
                    version, group->path, *group->path ? "/" : "", first ? first : "");
 }
 
-/* Space axes of other names are Z, Y, X from the last one on; a channel or time axis may have any name; what is
- * neither of these is one of the axes that are merged into samples. */
+/* Space axes with other names are X, Y, Z, counted from the last. Channel and time axes may have any name. All other
+ * axes are merged into samples. */
 static mt_status read_axes(const json_t *axes, int ndim, char *out, mt_error *err)
 {
     int space_left = 0;
@@ -90,7 +90,7 @@ static mt_status read_axes(const json_t *axes, int ndim, char *out, mt_error *er
 
 static mt_status set_axes(mt_chunk_map *map, const json_t *axes, mt_error *err)
 {
-    if (!axes) { /* 0.1 and 0.2: always five, in this order */
+    if (!axes) { /* 0.1 and 0.2: always these five, in this order */
         static const char tczyx[] = "TCZYX";
         for (int d = 0; d < map->ndim; d++)
             map->axes[d] = map->ndim <= 5 ? tczyx[5 - map->ndim + d] : '?';
@@ -102,7 +102,8 @@ static mt_status set_axes(mt_chunk_map *map, const json_t *axes, mt_error *err)
     return read_axes(axes, map->ndim, map->axes, err);
 }
 
-/* Multiplies factors by the scales of a list of transformations. False where the list scales in another way. */
+/* Multiplies factors by the scales of a list of transformations. False if the list has other transformations that
+ * scale. */
 static bool apply_scales(const json_t *transformations, int ndim, double *factors)
 {
     for (size_t i = 0; i < json_array_size(transformations); i++) {
@@ -155,7 +156,7 @@ static bool parse_color(const char *text, uint8_t *rgb)
     return true;
 }
 
-/* The window of brightness that a viewer is to start with. */
+/* Reads the initial display range of a channel. */
 static bool parse_window(const json_t *window, double *range)
 {
     const json_t *start = json_object_get(window, "start"), *end = json_object_get(window, "end");
@@ -164,7 +165,7 @@ static bool parse_window(const json_t *window, double *range)
     return json_is_number(start) && json_is_number(end) && range[0] < range[1];
 }
 
-/* Channels are described only where each one is. */
+/* Sets channels only if every one is described. */
 static mt_status set_channels(mt_chunk_map *map, const json_t *omero, mt_error *err)
 {
     const json_t *list = json_object_get(omero, "channels");

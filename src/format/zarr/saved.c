@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The state of an array's map in a saved map (format/saved): keys of chunks, and where the indices of shards stand. */
+/* The state of an array's map in a saved map (format/saved): keys of chunks, and the layout of shard indices. */
 #include "base/checked.h"
 #include "codec/saved.h"
 #include "format/saved/saved.h"
@@ -33,7 +33,7 @@ mt_status zarr_save(const mt_chunk_map *map, mt_buffer *out, mt_error *err)
 
 static mt_status broken(mt_error *err) { return mt_fail(err, MT_E_CORRUPT, "shards of the saved map are broken"); }
 
-/* A level whose shards are the inner chunks of the level before (inner), which its own become. */
+/* Restores a level whose shards are the inner chunks of the level before (inner); inner becomes its own inner chunk. */
 static mt_status restore_shape(zarr_shards *shards, int ndim, int64_t *inner, mt_reader *r, mt_error *err)
 {
     int64_t last = 0, entries;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The images below a plain group, at any depth. Each array or group is visited once, by whatever links it is reached. */
+/* The images below a plain group, at any depth. Each array or group is visited once, even if several links lead to
+ * it. */
 #include "format/zarr/zarr.h"
 
 #include <string.h>
@@ -21,7 +22,7 @@ typedef struct walk {
 
 static mt_status find_below(walk *w, const zarr_node *group, const char *name, int depth, mt_error *err);
 
-/* Whether the place of a path was seen before; notes it. */
+/* Whether a path was visited before under any name; records it. */
 static mt_status is_seen(walk *w, const char *path, bool *out, mt_error *err)
 {
     mt_place place;
@@ -41,7 +42,7 @@ static mt_status is_seen(walk *w, const char *path, bool *out, mt_error *err)
     return MT_OK;
 }
 
-/* Coordinates, scalars and arrays without elements are not images. What metadata does not tell, opening does. */
+/* Coordinates, scalars and arrays without elements are not images. If the metadata is insufficient, opening decides. */
 static bool can_be_image(const zarr_node *array)
 {
     const json_t *shape = json_object_get(array->document, "shape");
@@ -54,13 +55,13 @@ static bool can_be_image(const zarr_node *array)
     return n >= 2 || !json_is_array(shape);
 }
 
-/* Tables of AnnData (SpatialData has them beside its images): each of their groups has this attribute. */
+/* AnnData tables, stored beside the images of SpatialData: each of their groups has this attribute. */
 static bool is_table(const zarr_node *group)
 {
     return json_is_string(json_object_get(group->attributes, "encoding-type"));
 }
 
-/* The images that a node itself names. */
+/* Takes the images declared by a node. */
 static mt_status take_own_images(zarr_images *images, const zarr_node *node, const char *name, mt_error *err)
 {
     const char *below = images->below;
@@ -73,8 +74,8 @@ static mt_status take_own_images(zarr_images *images, const zarr_node *node, con
     return st;
 }
 
-/* name: as the image is called below the group where the search began. What cannot be read is named, too: opening it
- * says why. */
+/* name: path relative to the group where the search began. Unreadable images are listed, too: opening them reports the
+ * reason. */
 static mt_status visit_node(walk *w, const zarr_node *node, const char *name, int depth, mt_error *err)
 {
     bool is_known;
@@ -93,7 +94,7 @@ static mt_status visit_node(walk *w, const zarr_node *node, const char *name, in
         return mt_fail(err, st, "%s", failure.message);
     if (st && node->kind == ZARR_GROUP)
         return zarr_images_add(w->images, name, err);
-    return MT_OK; /* without metadata it need not be a group, nor a folder */
+    return MT_OK; /* without metadata it may be neither a group nor a folder */
 }
 
 static mt_status visit_path(walk *w, const char *path, const char *name, int depth, mt_error *err)
@@ -142,7 +143,7 @@ static mt_status find_below(walk *w, const zarr_node *group, const char *name, i
     enum { AT_ONCE = 16 };
     zarr_names names;
     if (depth == MAX_DEPTH)
-        return mt_fail(err, MT_E_LIMIT, "groups in more than %d others: name the array", MAX_DEPTH - 1);
+        return mt_fail(err, MT_E_LIMIT, "groups nested more than %d deep: name the array", MAX_DEPTH - 1);
     mt_status st = zarr_find_names(w->images->reader, group, &names, err);
     for (size_t from = 0; !st && from < names.n && !zarr_images_are_full(w->images); from += AT_ONCE) {
         size_t n = names.n - from < AT_ONCE ? names.n - from : AT_ONCE;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Shards: objects that hold many chunks and an index of where each lies. The inner chunks of a shard may be shards.
  *
- * An index has one entry for each inner chunk of a whole shard, also beyond the edge of the array: offset and size,
- * where the offset counts from the start of the shard. Both are 2^64-1 for a chunk that is not stored. */
+ * An index has one entry for each inner chunk of a whole shard, also beyond the edge of the array: offset from the
+ * start of the shard, and size. Both are 2^64-1 for a chunk that is not stored. */
 #include "base/checked.h"
 #include "base/reader.h"
 #include "format/zarr/zarr.h"
@@ -21,7 +21,7 @@ static mt_status parse_inner_shape(zarr_builder *b, const json_t *configuration,
     for (int i = n - 1; i >= 0; i--) {
         int d = b->order[i];
         if (b->map->chunk_edges[d])
-            return mt_fail(err, MT_E_UNSUPPORTED, "shards in a rectilinear chunk grid are not read");
+            return mt_fail(err, MT_E_UNSUPPORTED, "shards in a rectilinear chunk grid are not supported");
         if (b->chunk[d] % inner[i] != 0)
             return mt_fail(err, MT_E_CORRUPT, "inner chunks of %lld do not divide a shard of %lld along dimension %d",
                            (long long)inner[i], (long long)b->chunk[d], d);
@@ -43,7 +43,7 @@ mt_status zarr_add_shards(zarr_builder *b, const json_t *configuration, const js
 {
     zarr_state *state = b->state;
     if (state->n_shard_levels == ZARR_MAX_SHARD_LEVELS)
-        return mt_fail(err, MT_E_UNSUPPORTED, "more than %d levels of shards are not read", ZARR_MAX_SHARD_LEVELS);
+        return mt_fail(err, MT_E_UNSUPPORTED, "more than %d levels of shards are not supported", ZARR_MAX_SHARD_LEVELS);
     zarr_shards *shards = &state->shards[state->n_shard_levels++];
     mt_status st = parse_inner_shape(b, configuration, shards, err);
     if (st)
@@ -58,33 +58,33 @@ mt_status zarr_add_shards(zarr_builder *b, const json_t *configuration, const js
     if ((st = zarr_index_codecs(b, json_object_get(configuration, "index_codecs"), shards, err)))
         return st;
     if (!mt_chain_encoded_size(&shards->index_chain, shards->n_entries * ZARR_ENTRY_BYTES, &shards->index_bytes))
-        return mt_fail(err, MT_E_UNSUPPORTED, "shard indices of varying size are not read");
+        return mt_fail(err, MT_E_UNSUPPORTED, "shard indices of varying size are not supported");
     shards->owner = mt_chunk_map_new_owner(b->map);
     *inner = json_object_get(configuration, "codecs");
     return MT_OK;
 }
 
-/* Where a shard lies: an object, or a part of one. */
+/* The location of a shard: an object or a part of one. */
 typedef struct extent {
     bool missing;
     uint64_t offset, size;
 } extent;
 
-/* What the index cache holds for a shard. */
+/* An entry of the index cache for a shard. */
 typedef struct shard_index {
     extent where;
-    uint64_t entries[]; /* none where the shard is missing */
+    uint64_t entries[]; /* empty if the shard is missing */
 } shard_index;
 
 typedef struct index_request {
     const mt_chunk_map *map;
     const zarr_shards *shards;
     const char *key;
-    bool is_object; /* the shard is the whole object, whose size is not known yet */
+    bool is_object; /* the shard is a whole object of unknown size */
     extent where;
 } index_request;
 
-/* The index of an object, and with it the size of that: one round trip. */
+/* Reads the index of an object and the size of the object in one round trip. */
 static mt_status fetch_from_object(index_request *q, uint8_t *encoded, mt_error *err)
 {
     const zarr_shards *s = q->shards;
@@ -131,7 +131,7 @@ static mt_status decode_index(const index_request *q, const uint8_t *encoded, ui
     return st;
 }
 
-/* From the bytes as stored, which are not there of a missing shard. */
+/* Builds the entry from the stored bytes; NULL for a missing shard. */
 static mt_status build_index(const index_request *q, const uint8_t *encoded, void **data, size_t *size, mt_error *err)
 {
     mt_env *env = mt_arena_env(q->map->arena);
@@ -162,7 +162,7 @@ static mt_status make_index(void *argument, void **data, size_t *size, mt_error 
     return st;
 }
 
-/* The number of a shard among all of its level: less than the elements of the array, so it does not overflow. */
+/* The number of a shard in its level. It is less than the number of elements of the array and cannot overflow. */
 static uint64_t shard_id(const mt_chunk_map *map, const zarr_shards *s, const int64_t *element)
 {
     uint64_t id = 0;
@@ -173,7 +173,7 @@ static uint64_t shard_id(const mt_chunk_map *map, const zarr_shards *s, const in
     return id;
 }
 
-/* From a shard to the inner chunk that holds an element. */
+/* Finds the inner chunk of a shard that holds an element. */
 static mt_status find_inner(const index_request *q, const shard_index *index, const int64_t *element, extent *out,
                             mt_error *err)
 {
@@ -219,7 +219,7 @@ mt_status zarr_locate_sharded(const mt_chunk_map *map, const int64_t *position, 
         if (st)
             return st;
     }
-    /* Where the chunk is stored raw, its size is known. */
+    /* The size of a raw chunk is known. */
     size_t raw_size = (size_t)mt_chunk_map_elements(map) * mt_dtype_size(map->dtype);
     if (!where.missing && map->chain.n_steps == 0 && where.size != raw_size)
         return mt_fail(err, MT_E_CORRUPT, "the shard index gives %llu bytes to a raw chunk of %zu",

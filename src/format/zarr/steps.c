@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The codecs that become steps of a chain, by their names in numcodecs and in the registry of version 3. */
+/* Codecs that become steps of a chain, by their names in numcodecs and in the version 3 registry. */
 #include "base/reader.h"
 #include "codec/params.h"
 #include "format/zarr/codecs.h"
@@ -11,7 +11,8 @@ static void *new_params(zarr_coding *coding, size_t size, mt_error *err)
     return mt_arena_alloc(coding->map->arena, 1, size, err);
 }
 
-/* A data type in the parameters of a filter. Version 3 has arrays in the machine's order up to the codec bytes. */
+/* Parses a data type in the parameters of a filter. In version 3 arrays are in native byte order up to the codec
+ * bytes. */
 static mt_status parse_type(const zarr_coding *coding, const json_t *value, mt_stored_type *out, mt_error *err)
 {
     const char *name = json_string_value(value);
@@ -19,13 +20,13 @@ static mt_status parse_type(const zarr_coding *coding, const json_t *value, mt_s
     out->dtype = name ? mt_dtype_from_name(name) : (mt_dtype)0;
     mt_status st = out->dtype ? MT_OK : zarr_parse_dtype(value, &out->dtype, &out->big_endian, err);
     if (!st && out->dtype == MT_FLOAT16)
-        return mt_fail(err, MT_E_UNSUPPORTED, "filters of float16 are not read");
+        return mt_fail(err, MT_E_UNSUPPORTED, "filters of float16 are not supported");
     if (coding->is_native)
         out->big_endian = mt_host_big_endian();
     return st;
 }
 
-/* From dtype to astype as the members of these names say; what is missing is the type before. */
+/* Parses the types before and after a filter from the members of these names; a missing one is the previous type. */
 static mt_status parse_types(zarr_coding *coding, const json_t *configuration, const char *dtype, const char *astype,
                              mt_filter_params **out, mt_error *err)
 {
@@ -79,7 +80,7 @@ static mt_status parse_packbits(zarr_coding *coding, const json_t *configuration
 {
     (void)configuration, (void)out;
     if (coding->dtype != MT_BOOL)
-        return mt_fail(err, MT_E_UNSUPPORTED, "packbits of %s is not read", mt_dtype_name(coding->dtype));
+        return mt_fail(err, MT_E_UNSUPPORTED, "packbits of %s is not supported", mt_dtype_name(coding->dtype));
     coding->dtype = MT_UINT8;
     return MT_OK;
 }
@@ -89,7 +90,7 @@ static mt_status parse_shuffle(zarr_coding *coding, const json_t *configuration,
     const json_t *value = json_object_get(configuration, "elementsize");
     json_int_t size = value ? json_integer_value(value) : 4;
     if (size < 1 || size > 256)
-        return mt_fail(err, MT_E_CORRUPT, "elementsize of shuffle is no integer from 1 to 256");
+        return mt_fail(err, MT_E_CORRUPT, "elementsize of shuffle is not an integer from 1 to 256");
     mt_element_params *p = new_params(coding, sizeof *p, err);
     if (!p)
         return zarr_failed(err);
@@ -98,7 +99,7 @@ static mt_status parse_shuffle(zarr_coding *coding, const json_t *configuration,
     return MT_OK;
 }
 
-/* numcodecs puts the checksums of zlib before the data, and crc32c behind. */
+/* numcodecs puts zlib checksums before the data and crc32c after it. */
 static mt_status parse_checksum(zarr_coding *coding, const json_t *configuration, bool at_start, const void **out,
                                 mt_error *err)
 {
@@ -141,7 +142,7 @@ static mt_status parse_lzma(zarr_coding *coding, const json_t *configuration, co
     p->format = (int)filter_number(configuration, "format", 1);
     if (p->format > 3 || json_array_size(filters) > MT_MAX_LZMA_FILTERS ||
         (p->format == 3 && !json_array_size(filters)))
-        return mt_fail(err, MT_E_CORRUPT, "the parameters of lzma make no sense");
+        return mt_fail(err, MT_E_CORRUPT, "the parameters of lzma are invalid");
     p->n_filters = (int)json_array_size(filters);
     for (int i = 0; i < p->n_filters; i++) {
         const json_t *filter = json_array_get(filters, (size_t)i);
@@ -159,7 +160,7 @@ typedef mt_status (*parse_params)(zarr_coding *coding, const json_t *configurati
 
 static const struct known_codec {
     const char *name;
-    bool is_filter; /* works on arrays, before they are bytes */
+    bool is_filter; /* works on arrays */
     parse_params parse;
 } known[] = {
     { "adler32", false, parse_first },
@@ -205,7 +206,7 @@ static mt_status add(zarr_coding *coding, const struct known_codec *codec, const
 
 static mt_status refuse(const char *name, mt_error *err)
 {
-    return mt_fail(err, MT_E_UNSUPPORTED, "codec '%s' is not read", name);
+    return mt_fail(err, MT_E_UNSUPPORTED, "codec '%s' is not supported", name);
 }
 
 mt_status zarr_add_filter(zarr_coding *coding, const char *name, const json_t *configuration, mt_error *err)
@@ -214,8 +215,8 @@ mt_status zarr_add_filter(zarr_coding *coding, const char *name, const json_t *c
     if (!codec)
         return refuse(name, err);
     if (!codec->is_filter)
-        return mt_fail(err, MT_E_CORRUPT, "codec '%s' works on bytes, and stands where there is an array", name);
-    /* Rounded values are stored as they are: there is nothing to undo. */
+        return mt_fail(err, MT_E_CORRUPT, "codec '%s' works on bytes, but is applied to an array", name);
+    /* Rounding cannot be undone: there is nothing to decode. */
     return strcmp(name, "bitround") == 0 ? MT_OK : add(coding, codec, configuration, err);
 }
 
@@ -225,7 +226,7 @@ mt_status zarr_add_bytes_codec(zarr_coding *coding, const char *name, const json
     if (!codec)
         return refuse(name, err);
     if (codec->is_filter)
-        return mt_fail(err, MT_E_CORRUPT, "codec '%s' works on arrays, and stands where there are bytes", name);
+        return mt_fail(err, MT_E_CORRUPT, "codec '%s' works on arrays, but is applied to bytes", name);
     return add(coding, codec, configuration, err);
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Which chunks an array stores, by the names in its folders: those of one folder ("0.1.2"), or of one for each dimension
- * ("0/1/2"), where only those are listed that a search comes through. */
+/* Finds the stored chunks of an array by listing one folder ("0.1.2") or nested folders, one per dimension ("0/1/2").
+ * Only the folders that a search passes are listed. */
 #include "base/checked.h"
 #include "base/number.h"
 #include "format/zarr/zarr.h"
@@ -8,10 +8,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* One folder with numbers of all chunks is listed for at least this share of them. */
+/* A folder with all chunks is listed only if the search covers at least this share of them. */
 #define LEAST_SHARE 16
 
-/* The numbers in the names of one folder, in ascending order: one of each name, or one for each dimension. */
+/* The numbers in the names of one folder, in ascending order: one per name, or one per dimension. */
 typedef struct listing {
     bool is_read, is_known;
     int64_t prefix[MT_MAX_DIMS]; /* numbers of the folders above */
@@ -48,7 +48,7 @@ static listings *get_listings(const mt_chunk_map *map, mt_scan *scan)
     return scan->memo;
 }
 
-/* A number as keys have it: without sign and leading zeros. */
+/* Reads a number of a key: without sign and leading zeros. */
 static bool read_number(const char **text, int64_t *out)
 {
     const char *start = *text;
@@ -58,7 +58,7 @@ static bool read_number(const char **text, int64_t *out)
 typedef struct reading {
     listings *all;
     listing *into;
-    const char *before; /* what names start with */
+    const char *before; /* prefix of names */
     size_t limit;       /* bytes */
 } reading;
 
@@ -106,7 +106,7 @@ static int compare(const int64_t *a, const int64_t *b, int n)
 
 static int compare_one(const void *a, const void *b) { return compare(a, b, 1); }
 
-/* Names of several numbers are sorted by a heap: qsort does not know how wide they are. */
+/* Heapsort for names of several numbers: qsort needs a fixed width. */
 static void sift(int64_t *numbers, size_t n, size_t at, int width)
 {
     for (size_t child; (child = 2 * at + 1) < n; at = child) {
@@ -172,7 +172,7 @@ static void read_folder(const mt_chunk_map *map, listings *all, int k, const int
     sort(l);
 }
 
-/* The first name that is not before wanted, or NULL. */
+/* The first name at or after wanted, or NULL. */
 static const int64_t *find_name(const listing *l, const int64_t *wanted)
 {
     size_t low = 0, high = l->n;
@@ -186,8 +186,8 @@ static const int64_t *find_name(const listing *l, const int64_t *wanted)
     return low < l->n ? l->numbers + low * (size_t)l->width : NULL;
 }
 
-/* Whether it pays to list the folders of a level. */
-static bool pays(const mt_chunk_map *map, const mt_scan *scan, bool nested, int k)
+/* Whether listing the folders of a level is cheaper than trying each chunk. */
+static bool is_cheaper(const mt_chunk_map *map, const mt_scan *scan, bool nested, int k)
 {
     uint64_t total = 1;
     if (map->store->costs.is_slow)
@@ -198,7 +198,7 @@ static bool pays(const mt_chunk_map *map, const mt_scan *scan, bool nested, int 
     return nested || scan->wanted >= total / LEAST_SHARE;
 }
 
-/* The first object that may be stored, not before wanted, in C order of the grid of objects. */
+/* The first object that may be stored, at or after wanted, in C order of the grid of objects. */
 static void find_object(const mt_chunk_map *map, mt_scan *scan, const int64_t *wanted, int64_t *next)
 {
     listings *all = get_listings(map, scan);
@@ -207,7 +207,7 @@ static void find_object(const mt_chunk_map *map, mt_scan *scan, const int64_t *w
     memcpy(next, wanted, (size_t)map->ndim * sizeof *next);
     for (int k = 0; k < levels; k++) {
         listing *l = &all->level[k];
-        if (!pays(map, scan, nested, k))
+        if (!is_cheaper(map, scan, nested, k))
             return;
         l->width = nested ? 1 : map->ndim;
         if (!l->is_read || compare(l->prefix, wanted, k) != 0)
@@ -233,7 +233,7 @@ void zarr_find_stored(const mt_chunk_map *map, mt_scan *scan, const int64_t *pos
     const zarr_state *s = map->state;
     int64_t shard[MT_MAX_DIMS], found[MT_MAX_DIMS];
     int d = 0, ndim = map->ndim;
-    if (!zarr_keys_are_known(map, position)) { /* reading says why */
+    if (!zarr_keys_are_known(map, position)) { /* reading reports the reason */
         memcpy(next, position, (size_t)ndim * sizeof *next);
         return;
     }
@@ -248,7 +248,7 @@ void zarr_find_stored(const mt_chunk_map *map, mt_scan *scan, const int64_t *pos
         d++;
     if (d == ndim)
         return;
-    /* No shard is stored from here to before found. Those of a whole slab along d: */
+    /* No shard before found is stored. Skips whole slabs along d: */
     bool whole = true;
     for (int e = d + 1; e < ndim; e++)
         whole &= shard[e] == 0;
@@ -258,6 +258,6 @@ void zarr_find_stored(const mt_chunk_map *map, mt_scan *scan, const int64_t *pos
         memset(next + d, 0, (size_t)(ndim - d) * sizeof *next);
         next[d] = found[d] * (s->shards[0].shape[d] / map->chunk_shape[d]);
     } else {
-        next[ndim - 1] = MT_NOWHERE; /* else the row of chunks */
+        next[ndim - 1] = MT_NOWHERE; /* else the rest of the row */
     }
 }

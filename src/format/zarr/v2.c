@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Array metadata of version 2: .zarray. Unknown members are ignored, as its specification demands. */
+/* Array metadata of version 2: .zarray. Unknown members are ignored, as required by the specification. */
 #include "format/zarr/zarr.h"
 
 #include <string.h>
@@ -28,7 +28,7 @@ static mt_status parse_fill(mt_chunk_map *map, const json_t *value, mt_error *er
 {
     if (!value)
         return mt_fail(err, MT_E_CORRUPT, "fill_value is missing");
-    /* null leaves the values undefined. */
+    /* null: missing chunks are undefined. */
     return json_is_null(value) ? MT_OK : zarr_parse_fill(value, map->dtype, map->fill, err);
 }
 

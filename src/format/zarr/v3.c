@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Array metadata of version 3: zarr.json. What it does not define must be known or declared dispensable. */
+/* Array metadata of version 3: zarr.json. Extensions must be known or declared optional. */
 #include "base/checked.h"
 #include "format/zarr/zarr.h"
 
@@ -27,7 +27,7 @@ mt_status zarr_check_members(const json_t *document, const char *const *known, s
         for (size_t i = 0; i < n; i++)
             is_known |= strcmp(key, known[i]) == 0;
         if (!is_known)
-            return mt_fail(err, MT_E_UNSUPPORTED, "the extension '%s' is needed, and is not read", key);
+            return mt_fail(err, MT_E_UNSUPPORTED, "the extension '%s' is required, but not supported", key);
     }
     return MT_OK;
 }
@@ -45,7 +45,7 @@ static mt_status check_members(const json_t *document, mt_error *err)
     const json_t *transformers = json_object_get(document, "storage_transformers");
     if (json_array_size(transformers) > 0) {
         const char *name = zarr_extension_name(json_array_get(transformers, 0));
-        return mt_fail(err, MT_E_UNSUPPORTED, "storage transformers ('%s') are not read", name ? name : "");
+        return mt_fail(err, MT_E_UNSUPPORTED, "storage transformers ('%s') are not supported", name ? name : "");
     }
     return MT_OK;
 }
@@ -56,10 +56,10 @@ static mt_status parse_data_type(const json_t *value, mt_dtype *out, mt_error *e
     if (!name)
         return mt_fail(err, MT_E_CORRUPT, "data_type is missing or has no name");
     *out = mt_dtype_from_name(name);
-    return *out ? MT_OK : mt_fail(err, MT_E_UNSUPPORTED, "data type '%s' is not read", name);
+    return *out ? MT_OK : mt_fail(err, MT_E_UNSUPPORTED, "data type '%s' is not supported", name);
 }
 
-/* One entry of a list of chunk sizes: a size, or a size and how often it is repeated. */
+/* Parses an entry of a list of chunk sizes: a size, or a size and a repeat count. */
 static mt_status parse_run(const json_t *entry, int64_t *size, int64_t *count, mt_error *err)
 {
     const json_t *first = json_is_array(entry) ? json_array_get(entry, 0) : entry;
@@ -68,12 +68,12 @@ static mt_status parse_run(const json_t *entry, int64_t *size, int64_t *count, m
     *count = json_is_array(entry) ? json_integer_value(second) : 1;
     bool is_pair = json_array_size(entry) == 2 && json_is_integer(second);
     if (!json_is_integer(first) || (json_is_array(entry) && !is_pair) || *size < 1 || *count < 1)
-        return mt_fail(err, MT_E_CORRUPT, "an entry of chunk_shapes is no size and no pair of size and count");
+        return mt_fail(err, MT_E_CORRUPT, "an entry of chunk_shapes is neither a size nor a pair of size and count");
     return MT_OK;
 }
 
-/* Walks the chunks along a dimension until they cover it. Counts them, finds the largest, and where edges is not NULL
- * notes where each ends. */
+/* Walks the chunks along a dimension until they cover it. Counts them, finds the largest, and sets edges unless
+ * NULL. */
 static mt_status walk_runs(const json_t *runs, int64_t extent, int64_t *edges, int64_t *n, int64_t *largest,
                            mt_error *err)
 {
@@ -119,7 +119,8 @@ static mt_status parse_rectilinear(zarr_builder *b, const json_t *configuration,
 {
     const char *kind = json_string_value(json_object_get(configuration, "kind"));
     if (!kind || strcmp(kind, "inline") != 0)
-        return mt_fail(err, MT_E_UNSUPPORTED, "rectilinear chunk grids of another kind than 'inline' are not read");
+        return mt_fail(err, MT_E_UNSUPPORTED,
+                       "rectilinear chunk grids of another kind than 'inline' are not supported");
     const json_t *shapes = json_object_get(configuration, "chunk_shapes");
     if (json_array_size(shapes) != (size_t)b->map->ndim)
         return mt_fail(err, MT_E_CORRUPT, "chunk_shapes do not have the array's %d dimensions", b->map->ndim);
@@ -130,7 +131,7 @@ static mt_status parse_rectilinear(zarr_builder *b, const json_t *configuration,
         if (json_is_array(along))
             st = parse_edges(b->map, d, along, &b->chunk[d], err);
         else if (b->chunk[d] < 1)
-            st = mt_fail(err, MT_E_CORRUPT, "entry %d of chunk_shapes is no size and no list", d);
+            st = mt_fail(err, MT_E_CORRUPT, "entry %d of chunk_shapes is neither a size nor a list", d);
         if (st)
             return st;
     }
@@ -148,7 +149,7 @@ static mt_status parse_grid(zarr_builder *b, const json_t *grid, mt_error *err)
                               &b->map->ndim, err);
     if (strcmp(name, "rectilinear") == 0)
         return parse_rectilinear(b, configuration, err);
-    return mt_fail(err, MT_E_UNSUPPORTED, "chunk grid '%s' is not read", name);
+    return mt_fail(err, MT_E_UNSUPPORTED, "chunk grid '%s' is not supported", name);
 }
 
 static mt_status parse_key_encoding(zarr_builder *b, const json_t *encoding, const char *path, mt_error *err)
@@ -158,7 +159,7 @@ static mt_status parse_key_encoding(zarr_builder *b, const json_t *encoding, con
         return mt_fail(err, MT_E_CORRUPT, "chunk_key_encoding is missing or has no name");
     bool is_default = strcmp(name, "default") == 0;
     if (!is_default && strcmp(name, "v2") != 0)
-        return mt_fail(err, MT_E_UNSUPPORTED, "chunk key encoding '%s' is not read", name);
+        return mt_fail(err, MT_E_UNSUPPORTED, "chunk key encoding '%s' is not supported", name);
     const json_t *value = json_object_get(zarr_extension_configuration(encoding), "separator");
     const char *separator = value ? json_string_value(value) : is_default ? "/" : ".";
     if (!separator || (strcmp(separator, "/") != 0 && strcmp(separator, ".") != 0))

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Zarr stores as folders: which array a path means, and what the format does. */
+/* Zarr stores as folders: the format, and the choice of the array of a path. */
 #include "format/zarr/zarr.h"
 #include "store/blocks.h"
 
@@ -18,7 +18,7 @@ mt_status zarr_map_array(const zarr_node *node, mt_chunk_map *map, mt_error *err
     return st;
 }
 
-/* The node of a level. A path that begins with "/" is one below the group all the same, or else one from the root. */
+/* Loads the node of a level. A path that begins with "/" is tried relative to the group, then from the root. */
 static mt_status load_level(const zarr_reader *r, const zarr_node *group, const char *dataset, size_t root,
                             zarr_node *out, mt_error *err)
 {
@@ -35,7 +35,7 @@ static mt_status load_level(const zarr_reader *r, const zarr_node *group, const 
     return st ? st : zarr_node_load(r, path, out, err);
 }
 
-/* One level of a multiscale image. */
+/* Maps one level of a multiscale image. */
 static mt_status map_level(const zarr_reader *r, const zarr_node *group, const json_t *multiscale, int level,
                            size_t root, mt_chunk_map *map, mt_error *err)
 {
@@ -48,7 +48,7 @@ static mt_status map_level(const zarr_reader *r, const zarr_node *group, const j
         return st;
     const char *path = node.path;
     if (node.kind != ZARR_ARRAY)
-        st = mt_fail(err, MT_E_CORRUPT, "level %d of the multiscale image '%s' is no array", level, group->path);
+        st = mt_fail(err, MT_E_CORRUPT, "level %d of the multiscale image '%s' is not an array", level, group->path);
     else if (!(st = zarr_map_array(&node, map, err)))
         st = zarr_check_keys(map, err);
     zarr_node_free(&node);
@@ -75,7 +75,7 @@ static mt_status map_multiscale(const zarr_reader *r, const zarr_node *group, co
     return map_level(r, group, multiscale, (int)level, root, map, err);
 }
 
-/* Whether the group is a multiscale image that the array is a level of: then maps that. */
+/* If the array is a level of the multiscale image in group, maps it as such. */
 static mt_status try_parent(const zarr_reader *r, const zarr_node *group, const char *array, size_t root,
                             mt_chunk_map *map, bool *found, mt_error *err)
 {
@@ -92,8 +92,8 @@ static mt_status try_parent(const zarr_reader *r, const zarr_node *group, const 
     return MT_OK;
 }
 
-/* An array that is a level of an image above it is described by that. root is the length of the path of the store's
- * root: nothing above is looked at. */
+/* Maps an array as a level of a multiscale image above it, if there is one. root is the length of the path of the
+ * store's root, above which nothing is read. */
 static mt_status map_as_level(const zarr_reader *r, const char *path, size_t root, mt_chunk_map *map, bool *found,
                               mt_error *err)
 {
@@ -157,7 +157,7 @@ static mt_status refuse_choice(const zarr_images *images, const zarr_node *group
     return mt_fail(err, MT_E_NOT_FOUND, "there are several images, name one: %s", text);
 }
 
-/* The image of a group that a series number, or else nothing, chooses: its path relative to the group. */
+/* Chooses the image of a group by series number, or the only one: its path relative to the group. */
 static mt_status choose_image(const zarr_reader *r, const zarr_node *group, const mt_selection *selection,
                               const char **out, mt_error *err)
 {
@@ -186,7 +186,7 @@ static mt_status map_image(const zarr_reader *r, zarr_node *node, const mt_selec
     return map_multiscale(r, node, selection, series, root, map, err);
 }
 
-/* The image that a group which is none itself holds. */
+/* Maps the image in a group that is not an image itself. */
 static mt_status map_member(const zarr_reader *r, const zarr_node *group, const mt_selection *selection, size_t root,
                             const char **name, mt_chunk_map *map, mt_error *err)
 {
@@ -203,12 +203,12 @@ static mt_status map_member(const zarr_reader *r, const zarr_node *group, const 
     else if (node.kind == ZARR_NONE)
         st = mt_fail(err, MT_E_NOT_FOUND, "'%s' is not there, though the metadata of '%s' lists it", path, group->path);
     else
-        st = mt_fail(err, MT_E_CORRUPT, "'%s' should be an image and is none", path);
+        st = mt_fail(err, MT_E_CORRUPT, "'%s' should be an image, but is not", path);
     zarr_node_free(&node);
     return st;
 }
 
-/* A node, and what it may be a level of: all that is looked at, up to the root, at once. */
+/* Prefetches a node and all nodes up to the root, of which it may be a level. */
 static mt_status touch_above(const zarr_reader *r, const char *path, size_t root, mt_error *err)
 {
     enum { MOST = 16 };
@@ -247,7 +247,7 @@ static mt_status map_path(const zarr_reader *r, const mt_source *source, const m
 static mt_status zarr_open(mt_container *container, mt_error *err)
 {
     if (!container->source.folder)
-        return mt_fail(err, MT_E_UNSUPPORTED, "Zarr stores in zip files are not read");
+        return mt_fail(err, MT_E_UNSUPPORTED, "Zarr stores in zip files are not supported");
     zarr_nodes *nodes;
     mt_status st = zarr_nodes_new(container->source.env, &nodes, err);
     if (!st)

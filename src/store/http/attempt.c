@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* One request: the easy handle, and what arrives in it. */
+/* One request: its easy handle and the data it receives. */
 #include "store/http/engine.h"
 
 #include "platform/address.h"
@@ -8,8 +8,8 @@
 #include <string.h>
 
 #define MOST_HEAD_BYTES ((size_t)256 << 10)
-#define MOST_ERROR_BYTES ((size_t)64 << 10) /* of the body of an error: it is read, so that the connection lives on */
-#define FIRST_BYTES ((size_t)64 << 10)      /* of a body whose length is not told */
+#define MOST_ERROR_BYTES ((size_t)64 << 10) /* bytes of an error body that are read to keep the connection alive */
+#define FIRST_BYTES ((size_t)64 << 10)      /* initial buffer for a body of unknown length */
 
 mt_status mt_attempt_new(mt_http *http, mt_attempt **out, mt_error *err)
 {
@@ -44,7 +44,7 @@ void mt_attempt_leave(mt_attempt *a)
 {
     mt_release(a->http->env, a->grown, a->capacity);
     mt_attempt_forget_redirect(a);
-    curl_easy_reset(a->easy); /* which keeps connections */
+    curl_easy_reset(a->easy); /* keeps connections */
     curl_slist_free_all(a->headers);
     a->headers = NULL;
     a->grown = NULL;
@@ -53,7 +53,7 @@ void mt_attempt_leave(mt_attempt *a)
     a->from_public = false;
 }
 
-/* What is done with the body is known when the head has ended. */
+/* Called at the end of the head: decides how to treat the body. */
 static bool plan_body(mt_attempt *a)
 {
     mt_transfer *t = a->t;
@@ -75,7 +75,7 @@ static size_t take_head(char *line, size_t one, size_t n, void *user)
 {
     mt_attempt *a = user;
     (void)one;
-    if (a->planned) /* trailers of a chunked body */
+    if (a->planned) /* these are trailers of a chunked body */
         return n;
     if ((a->head_bytes += n) > MOST_HEAD_BYTES) {
         a->t->status =
@@ -156,7 +156,7 @@ static size_t take_body(char *bytes, size_t one, size_t n, void *user)
     return n;
 }
 
-/* Sees the address itself, not the name that led to it. */
+/* Sees the resolved address. */
 static curl_socket_t open_socket(void *user, curlsocktype purpose, struct curl_sockaddr *address)
 {
     mt_attempt *a = user;
@@ -181,7 +181,7 @@ static bool add_header(mt_attempt *a, const char *text)
     return longer != NULL;
 }
 
-/* Those of the options, one a line. */
+/* Adds the headers of the options, one per line. */
 static bool add_lines(mt_attempt *a, const char *lines)
 {
     char line[4096];
@@ -197,7 +197,7 @@ static bool add_lines(mt_attempt *a, const char *lines)
     return good;
 }
 
-/* url is the prefix, or goes on behind it with a character that is not part of a host name. */
+/* url is the prefix, or continues with a character that is not part of a host name. */
 static bool has_prefix(const char *url, const char *prefix)
 {
     size_t n = strlen(prefix);
@@ -270,7 +270,7 @@ static void set_callbacks(mt_attempt *a)
     curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, a);
 }
 
-/* Method and body. Redirects are followed by hand. */
+/* Sets method and body. Redirects are followed by us, not by curl. */
 static void set_request(mt_attempt *a, const char *url)
 {
     const mt_transfer *t = a->t;
@@ -316,11 +316,11 @@ mt_status mt_attempt_begin(mt_attempt *a, mt_error *err)
     curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
     curl_easy_setopt(easy, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
     curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_2TLS);
-    /* Rather a stream of HTTP/2 than a connection more. Without TLS there is no HTTP/2, and curl would wait for the first
-     * response of a host to know. */
+    /* Prefers HTTP/2 streams to new connections. Without TLS there is no HTTP/2, and curl would wait for the first
+     * response to find out. */
     curl_easy_setopt(easy, CURLOPT_PIPEWAIT, curl_strnequal(url, "https:", 6) ? 1L : 0L);
     curl_easy_setopt(easy, CURLOPT_USERAGENT, "microtome/" MT_VERSION);
-    /* A connection to a private address that is open already would not be asked for its address again. */
+    /* An open connection to a private address would be reused without another check of its address. */
     curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, a->from_public && *a->knows_private ? 1L : 0L);
     return MT_OK;
 }

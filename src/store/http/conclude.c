@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* What follows from how an attempt ended. */
+/* The conclusion from the end of an attempt. */
 #include "store/http/engine.h"
 
 #include "platform/address.h"
@@ -36,12 +36,12 @@ static const char *phrase(int code)
 {
     switch (code) {
     case 400: return "bad request";
-    case 401: return "it wants credentials, or has others";
-    case 403: return "forbidden: credentials are wrong or missing, or what they allow does not reach this far";
+    case 401: return "credentials are missing or wrong";
+    case 403: return "forbidden: credentials are wrong, missing or insufficient";
     case 404: return "not found";
     case 408: return "request timeout";
     case 410: return "gone";
-    case 416: return "there are no such bytes";
+    case 416: return "the range does not exist";
     case 429: return "too many requests";
     case 500: return "internal error";
     case 502: return "bad gateway";
@@ -69,7 +69,7 @@ static bool has_scheme(CURLU *url, const char *scheme)
     return has;
 }
 
-/* With a proxy only names are seen: at least those that are an address themselves. */
+/* With a proxy, only host names are known: checks those that are literal addresses. */
 static bool names_private(CURLU *url)
 {
     char *host = NULL;
@@ -97,7 +97,7 @@ static const char *check_redirect(const mt_attempt *a, const char *from, const c
     else if (!has_scheme(target, "http") && !has_scheme(target, "https"))
         why = "it redirects to another scheme than http and https";
     else if (has_scheme(source, "https") && has_scheme(target, "http"))
-        why = "it redirects from https to http, which everybody on the way can read";
+        why = "it redirects from https to http, which is not encrypted";
     else if (has_part(target, CURLUPART_USER) || has_part(target, CURLUPART_PASSWORD))
         why = "it redirects to a URL with a user in it";
     else if (a->http->proxied && !a->http->options.allow_private_redirects && !names_private(source) &&
@@ -108,7 +108,7 @@ static const char *check_redirect(const mt_attempt *a, const char *from, const c
     return why;
 }
 
-/* The peer that answered is public, as far as can be told. */
+/* Whether the peer has a public address, as far as known. */
 static bool is_public_peer(const mt_attempt *a)
 {
     char *text = NULL;
@@ -122,7 +122,7 @@ static mt_next follow(mt_attempt *a)
     mt_transfer *t = a->t;
     char *to = NULL;
     if (curl_easy_getinfo(a->easy, CURLINFO_REDIRECT_URL, &to) || !to)
-        return refuse(t, MT_E_IO, "it redirects without saying where to");
+        return refuse(t, MT_E_IO, "it redirects without a Location");
     if (a->hops == MOST_HOPS)
         return refuse(t, MT_E_IO, "it redirects more than five times");
     const char *why = check_redirect(a, a->url ? a->url : t->url, to);
@@ -156,7 +156,7 @@ static mt_next no_success(mt_attempt *a)
     return mt_retry_code(t->code) ? MT_NEXT_RETRY : MT_NEXT_DONE;
 }
 
-/* A whole object of a server without ranges: out gets the part that was asked for. */
+/* Copies the requested part of a whole object, sent by a server without ranges. */
 static mt_next cut_out(mt_attempt *a)
 {
     mt_transfer *t = a->t;
@@ -206,7 +206,7 @@ static mt_next ask_hook(mt_attempt *a)
         return refuse(t, MT_E_IO, "the server is busy"), MT_NEXT_RETRY;
     if (verdict == MT_REFUSE)
         return MT_NEXT_DONE;
-    a->hops = 0; /* from the start */
+    a->hops = 0; /* redirects start anew */
     mt_attempt_forget_redirect(a);
     return MT_NEXT_AT_ONCE;
 }
@@ -214,7 +214,7 @@ static mt_next ask_hook(mt_attempt *a)
 mt_next mt_attempt_conclude(mt_attempt *a, CURLcode code)
 {
     mt_transfer *t = a->t;
-    bool text = a->planned && a->body.kind == MT_BODY_TEXT; /* of an error: it matters little how it ended */
+    bool text = a->planned && a->body.kind == MT_BODY_TEXT; /* error body: its end does not matter */
     t->tries++;
     t->code = a->response.code;
     if (t->status)

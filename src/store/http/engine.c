@@ -11,8 +11,8 @@ static mt_once curl_once = MT_ONCE_INIT;
 static CURLcode curl_state = CURLE_FAILED_INIT;
 static void init_curl(void) { curl_state = curl_global_init(CURL_GLOBAL_DEFAULT); }
 
-/* In the child of a fork: the thread is gone, its connections belong to the parent, and no caller waits. They are left as
- * they are: to close them would tell the servers. */
+/* In the child of a fork: the thread is gone, its connections belong to the parent, and no caller waits. The
+ * connections are abandoned: closing them would notify the servers. */
 static void forget_loop(void *owner)
 {
     mt_http_loop *loop = owner;
@@ -33,7 +33,7 @@ static bool has_proxy(mt_arena *arena)
     return found;
 }
 
-/* Where systems keep the certificates of authorities: libcurl knows only where its builder's did. */
+/* Locations of CA certificates on common systems: libcurl knows only that of the system it was built on. */
 static const char *find_ca_file(mt_arena *arena)
 {
     static const char *const places[] = { "/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt",
@@ -111,7 +111,7 @@ static mt_status take_options(mt_http *http, const mt_http_options *given, mt_er
     return MT_OK;
 }
 
-/* Locks of the first n loops are there. */
+/* The locks of the first n loops exist. */
 static void free_engine(mt_http *http, unsigned n)
 {
     mt_env *env = http->env;
@@ -181,7 +181,7 @@ void mt_http_free(mt_http *http)
 
 const mt_http_options *mt_http_get_options(const mt_http *http) { return &http->options; }
 
-/* The lock is held. A multi that is made here stays: the thread uses it without the lock. */
+/* The lock is held. The multi handle is kept: the thread uses it without the lock. */
 static bool start_thread(mt_http_loop *loop)
 {
     if (!loop->multi) {
@@ -194,7 +194,7 @@ static bool start_thread(mt_http_loop *loop)
     return loop->running;
 }
 
-/* The lock is held. Whether the thread has to be woken. */
+/* Appends a transfer to the queue; returns whether the thread must be woken. The lock is held. */
 static bool append(mt_http_loop *loop, mt_transfer *t)
 {
     bool first = !loop->first;
@@ -259,7 +259,7 @@ void mt_transfer_cancel(mt_http *http, const void *owner, const void *group)
     }
 }
 
-/* What mt_transfer_perform waits for. Lives on its stack. */
+/* State of mt_transfer_perform, on its stack. */
 typedef struct waiting {
     mt_http *http;
     size_t in_flight;
@@ -268,7 +268,7 @@ typedef struct waiting {
 static void count_down(mt_transfer *t)
 {
     waiting *w = t->user;
-    mt_http *http = w->http; /* w is gone as soon as the lock is given back */
+    mt_http *http = w->http; /* w may be gone once the lock is released */
     mt_lock_take(&http->lock);
     w->in_flight--;
     mt_condition_wake_all(&http->done);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* What a thread for I/O does: it starts transfers as their hosts have room, waits for the network, and ends them or puts
- * them off. */
+/* The loop of an I/O thread: starts transfers as their hosts have capacity, waits for the network, and finishes or
+ * postpones them. */
 #include "store/http/engine.h"
 
 #include "platform/environment.h"
@@ -14,18 +14,18 @@
 typedef struct mt_http_host {
     struct mt_http_host *next;
     unsigned active;
-    mt_transfer *first, *last; /* that wait for room */
-    uint64_t not_before_ns;    /* it asked for a pause */
+    mt_transfer *first, *last; /* transfers that wait for capacity */
+    uint64_t not_before_ns;    /* end of a pause the host asked for */
     mt_retry_budget budget;
     char origin[];
 } mt_http_host;
 
-/* What the thread alone knows. Abandoned with it in the child of a fork. */
+/* Private state of the thread. Abandoned in the child of a fork. */
 typedef struct work {
     mt_http_loop *loop;
     mt_env *env;
-    mt_http_host *hosts, *turn; /* turn: the first to be asked next */
-    mt_transfer *waiting;       /* for another attempt, in no order */
+    mt_http_host *hosts, *turn; /* all hosts; the one to serve next */
+    mt_transfer *waiting;       /* transfers that wait for another attempt, unordered */
     mt_attempt *active, *kept;
     unsigned n_active, n_kept, n_hosts;
     bool knows_private;
@@ -73,7 +73,7 @@ static void free_hosts(work *w)
     }
 }
 
-/* Nothing of t is touched after its done: it may be gone. */
+/* t may be gone after its done. */
 static void finish(work *w, mt_transfer *t)
 {
     mt_http_loop *loop = w->loop;
@@ -143,7 +143,7 @@ static void give_attempt(work *w, mt_attempt *a)
     w->n_kept++;
 }
 
-/* Ends the attempt, then its transfer: the hooks see the response. */
+/* Ends the transfer, then the attempt: the hooks may use the response. */
 static void end(work *w, mt_attempt *a)
 {
     mt_transfer *t = a->t;
@@ -152,7 +152,7 @@ static void end(work *w, mt_attempt *a)
     give_attempt(w, a);
 }
 
-/* Sends the request, to where a redirect led if one did. */
+/* Sends the request, to the target of a redirect if there is one. */
 static void send_request(work *w, mt_attempt *a)
 {
     mt_transfer *t = a->t;
@@ -183,7 +183,7 @@ static void start(work *w, mt_http_host *h)
     send_request(w, a);
 }
 
-/* Hosts take turns. */
+/* Starts transfers, round-robin over hosts. */
 static void start_ready(work *w, uint64_t now)
 {
     unsigned idle = 0;
@@ -197,7 +197,7 @@ static void start_ready(work *w, uint64_t now)
     }
 }
 
-/* Puts a transfer off; false if it is to end as it is. */
+/* Postpones a transfer; false if it must end now. */
 static bool put_off(work *w, mt_attempt *a)
 {
     mt_transfer *t = a->t;
@@ -251,7 +251,7 @@ static void take_finished(work *w)
     }
 }
 
-/* Takes out of a list those that were cancelled (all: everything), and ends them. */
+/* Removes cancelled transfers (all: every one) from a list and ends them. */
 static void cancel_listed(work *w, mt_transfer **list, bool all)
 {
     while (*list) {
@@ -290,7 +290,7 @@ static void cancel_some(work *w, bool all)
     }
 }
 
-/* Those whose wait is over go to the queues of their hosts. The nearest time at which there is something to do. */
+/* Moves transfers whose wait is over to the queues of their hosts. Returns the time of the next event. */
 static uint64_t wake_waiting(work *w, uint64_t now)
 {
     uint64_t nearest = UINT64_MAX;
@@ -310,7 +310,7 @@ static uint64_t wake_waiting(work *w, uint64_t now)
     return nearest;
 }
 
-/* What other threads asked for meanwhile; false: to stop. */
+/* Takes over submitted and cancelled transfers; false: stop. */
 static bool take_orders(work *w)
 {
     mt_http_loop *loop = w->loop;

@@ -5,14 +5,14 @@
 
 #include <string.h>
 
-#define MOST_OBJECTS ((size_t)65536) /* what comes later is not compared */
+#define MOST_OBJECTS ((size_t)65536) /* further objects are not compared */
 
 struct mt_object {
     mt_object *next;
     mt_object_identity identity;
     void *bytes;
     size_t n, capacity;
-    unsigned users; /* of bytes */
+    unsigned users; /* references to bytes */
     uint64_t last_use;
     char key[];
 };
@@ -55,7 +55,7 @@ bool mt_objects_find(mt_objects *o, const char *key, mt_object_identity *out)
     return object != NULL;
 }
 
-/* Whether two can be the same object. By ETags if both have one, else by size and date. */
+/* Whether two identities may be of the same object: by ETags if both have one, else by size and date. */
 static bool is_same(const mt_object_identity *a, const mt_object_identity *b)
 {
     bool sizes = a->size != UINT64_MAX && b->size != UINT64_MAX;
@@ -73,7 +73,7 @@ mt_status mt_objects_meet(mt_objects *o, const char *key, const mt_object_identi
     mt_object *fresh = NULL;
     bool same = true;
     if (remember && !mt_objects_find(o, key, &(mt_object_identity) { 0 }))
-        fresh = mt_resize(o->env, NULL, 0, bytes); /* without memory it is not compared */
+        fresh = mt_resize(o->env, NULL, 0, bytes); /* out of memory: the object is not compared */
     mt_lock_take(&o->lock);
     mt_object **at = find(o, key);
     if (*at) {
@@ -92,7 +92,8 @@ mt_status mt_objects_meet(mt_objects *o, const char *key, const mt_object_identi
     return same ? MT_OK : mt_fail(err, MT_E_CHANGED, "the object changed while it was being read");
 }
 
-/* A slot for one more: a free one, or that of the bytes used longest ago, which come out. The lock is held. */
+/* A slot for one more object: a free one, or that of the least recently used bytes, returned in old. The lock is
+ * held. */
 static mt_object **make_room(mt_objects *o, size_t capacity, void **old, size_t *old_capacity)
 {
     mt_object **oldest = NULL, **empty = NULL;
@@ -148,7 +149,7 @@ void mt_objects_forget(mt_objects *o, const char *key)
     mt_lock_take(&o->lock);
     mt_object *object = *find(o, key);
     if (object)
-        object->n = 0; /* enough while others still copy */
+        object->n = 0; /* sufficient while other threads still copy */
     for (int i = 0; object && object->users == 0 && i < MT_OBJECTS_KEPT; i++)
         if (o->kept[i] == object) {
             old = object->bytes;

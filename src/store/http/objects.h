@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* What is known of the objects of a remote store: size and identity since the first contact, and bytes that are kept: the
- * beginning of objects that are being opened, and whole objects of servers that cannot send parts. Thread-safe. */
+/* Known objects of a remote store: size and identity since the first response, and kept bytes: the start of objects
+ * being opened, and whole objects of servers without ranges. Thread-safe. */
 #ifndef MT_STORE_HTTP_OBJECTS_H
 #define MT_STORE_HTTP_OBJECTS_H
 
@@ -12,12 +12,12 @@
 typedef struct mt_object mt_object;
 
 typedef struct mt_objects {
-    mt_env *env;
-    mt_lock lock; /* not held while bytes are copied */
-    mt_object *buckets[MT_OBJECT_BUCKETS];
-    mt_object *kept[MT_OBJECTS_KEPT];
-    size_t n, kept_bytes;
-    uint64_t clock;
+    mt_env *env;                           /* memory and limits */
+    mt_lock lock;                          /* not held while bytes are copied */
+    mt_object *buckets[MT_OBJECT_BUCKETS]; /* hash table by key */
+    mt_object *kept[MT_OBJECTS_KEPT];      /* objects whose bytes are kept */
+    size_t n, kept_bytes;                  /* objects; bytes of all that are kept */
+    uint64_t clock;                        /* counter of uses, for the choice of what to drop */
 } mt_objects;
 
 /* Size and identity of an object. */
@@ -30,21 +30,21 @@ typedef struct mt_object_identity {
 MT_MUST_CHECK mt_status mt_objects_init(mt_objects *objects, mt_env *env, mt_error *err);
 void mt_objects_destroy(mt_objects *objects);
 
-/* Whether the object was met before. */
+/* Finds a known object. */
 bool mt_objects_find(mt_objects *objects, const char *key, mt_object_identity *out);
 
-/* Compares with what is known: MT_E_CHANGED where it contradicts. Remembers an object that is new, if remember. */
+/* Compares with the known identity: MT_E_CHANGED if they contradict. Adds a new object if remember. */
 MT_MUST_CHECK mt_status mt_objects_meet(mt_objects *objects, const char *key, const mt_object_identity *identity,
                                         bool remember, mt_error *err);
 
-/* Takes over the first n bytes (of a block of mt_alloc) of an object that was met. At most max_norange_bytes of all
- * objects are kept, those used last. */
+/* Takes ownership of the first n bytes, allocated by mt_alloc, of a known object. At most max_norange_bytes of all
+ * objects are kept; the least recently used are dropped. */
 void mt_objects_keep(mt_objects *objects, const char *key, void *bytes, size_t n, size_t capacity);
 
-/* Drops what is kept of an object's bytes. */
+/* Drops the kept bytes of an object. */
 void mt_objects_forget(mt_objects *objects, const char *key);
 
-/* Copies from kept bytes; false where they do not have these. */
+/* Copies from kept bytes; false if they do not cover the range. */
 bool mt_objects_read(mt_objects *objects, const char *key, uint64_t offset, void *out, size_t size);
 
 #endif

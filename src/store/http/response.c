@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#define MOST_ASKED (UINT64_C(1) << 50) /* of "at most": servers read numbers of 63 bits, or of 53 */
+#define MOST_ASKED (UINT64_C(1) << 50) /* open-ended limit: servers parse numbers of 63 or of 53 bits */
 
 void mt_response_init(mt_response *r)
 {
@@ -25,12 +25,12 @@ static bool is_text(const char *a, size_t n, const char *lower)
 static void copy(char *out, size_t room, const char *text, size_t n)
 {
     if (n >= room)
-        n = 0; /* cut short, it would be another value */
+        n = 0; /* a truncated value would be a different one */
     memcpy(out, text, n);
     out[n] = 0;
 }
 
-/* Digits at *at, which moves behind them; false where there are none, or too many for 63 bits. */
+/* Parses digits at *at and advances it; false if there are none or the number exceeds 63 bits. */
 static bool take_number(const char **at, const char *end, uint64_t *out)
 {
     const char *from = *at;
@@ -82,7 +82,7 @@ static void take_field(mt_response *r, const char *name, size_t name_size, const
         if (!is_text(value, n, "identity") && n > 0)
             snprintf(r->encoding, sizeof r->encoding, "%.*s", n > 20 ? 20 : (int)n, value);
     } else if (is_text(name, name_size, "etag")) {
-        if (n > 2 && value[0] == '"') /* W/"..." says nothing of bytes */
+        if (n > 2 && value[0] == '"') /* a weak ETag, W/"...", does not identify bytes */
             copy(r->etag, sizeof r->etag, value, n);
     } else if (is_text(name, name_size, "last-modified")) {
         copy(r->modified, sizeof r->modified, value, n);
@@ -143,14 +143,14 @@ mt_status mt_span_in_object(const mt_transfer *t, uint64_t object_size, uint64_t
     return MT_OK;
 }
 
-/* A part of the object: it must be the one that was asked for. */
+/* A 206 response: the part must be the requested one. */
 static mt_status plan_part(const mt_response *r, const mt_transfer *t, mt_body *out, mt_error *err)
 {
     uint64_t offset = t->offset;
     size_t size = t->size;
     out->object_size = r->total;
     if (r->total == MT_SIZE_UNKNOWN && t->span != MT_SPAN_RANGE)
-        return mt_fail(err, MT_E_UNSUPPORTED, "%s: the server does not tell how long the object is", t->name);
+        return mt_fail(err, MT_E_UNSUPPORTED, "%s: the server does not report the size of the object", t->name);
     if (r->total != MT_SIZE_UNKNOWN) {
         mt_status st = mt_span_in_object(t, r->total, &offset, &size, err);
         if (st)
@@ -170,11 +170,8 @@ static mt_status plan_whole(const mt_response *r, const mt_transfer *t, size_t n
     bool fits = t->span == MT_SPAN_WHOLE || (t->span == MT_SPAN_SOME && t->offset == 0 && r->length <= t->size);
     *out = (mt_body) { fits ? MT_BODY_OUT : MT_BODY_WHOLE, r->length, fits ? t->size : norange, r->length };
     if (r->length == MT_SIZE_UNKNOWN && !r->ends_clearly)
-        return mt_fail(
-            err, MT_E_UNSUPPORTED,
-            "%s: the server does not tell how long the object is, so that one which is cut short would not be "
-            "noticed",
-            t->name);
+        return mt_fail(err, MT_E_UNSUPPORTED,
+                       "%s: the server does not report the size of the object: truncation would go unnoticed", t->name);
     if (r->length == MT_SIZE_UNKNOWN || r->length <= out->most)
         return MT_OK;
     if (fits)
@@ -190,7 +187,7 @@ mt_status mt_response_plan(const mt_response *r, const mt_transfer *t, size_t no
     *out = (mt_body) { MT_BODY_TEXT, MT_SIZE_UNKNOWN, sizeof t->text - 1, MT_SIZE_UNKNOWN };
     bool may_be_empty = t->span != MT_SPAN_RANGE && t->span != MT_SPAN_BODY;
     if (r->code == 416 && may_be_empty && r->has_range && r->total <= (t->span == MT_SPAN_SOME ? t->offset : 0))
-        out->object_size = r->total; /* it has no byte there: no range can be satisfied */
+        out->object_size = r->total; /* no byte there: the range cannot be satisfied */
     if (r->code < 200 || r->code > 299)
         return MT_OK;
     if (r->encoding[0])

@@ -31,7 +31,7 @@ bool mt_http_date(const char *text, int64_t *out)
     return *out >= 0;
 }
 
-/* Seconds, -1 where the text is neither a number nor a date. Source: RFC 9110, 10.2.3. */
+/* Seconds; -1 if the text is neither a number nor a date. Source: RFC 9110, 10.2.3. */
 static int64_t seconds_asked(const char *text, int64_t now_utc)
 {
     int64_t seconds;

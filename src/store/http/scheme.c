@@ -16,7 +16,7 @@ typedef struct http_store {
     mt_web web;
     char *root;       /* URL of the folder, without a '/' at its end, or "scheme://host" */
     char *query;      /* "?..." of the URL that was opened, sent with each request; "" */
-    char *key, *path; /* that key lies at exactly this URL, as the caller encoded it; NULL */
+    char *key, *path; /* key and path: the object at exactly this URL, as encoded by the caller; NULL: none */
 } http_store;
 
 static const http_store *store_of(const mt_web *web) { return (const http_store *)(const void *)web; }
@@ -63,12 +63,12 @@ static const mt_web_ops http_ops = { .address = address, .follow = true, .close 
 
 /* A URL in pieces, all in the arena. */
 typedef struct parts {
-    const char *root;  /* of the store */
+    const char *root;  /* root of the store */
     const char *query; /* with its '?', or "" */
     const char *key;   /* "" for the root itself */
     const char *path;  /* the URL of key, without query */
     const char *name;
-    bool folder; /* the URL says so */
+    bool folder; /* the URL ends with '/' */
 } parts;
 
 static mt_status open_store(mt_env *env, const parts *p, mt_store **out, mt_error *err)
@@ -104,7 +104,7 @@ static char *normalise(const mt_resolver *resolver, mt_error *err)
     return url;
 }
 
-/* A key as it is spelled in a URL, decoded unless that would be no key; NULL: out of memory. */
+/* The key of a URL path, decoded unless the result is not a valid key; NULL: out of memory. */
 static const char *decode_key(mt_arena *arena, const char *text, mt_error *err)
 {
     const char *key = mt_url_decode(arena, text, strlen(text), NULL);
@@ -112,8 +112,8 @@ static const char *decode_key(mt_arena *arena, const char *text, mt_error *err)
     return key && !other ? key : mt_arena_strndup(arena, text, strlen(text), err);
 }
 
-/* The part of path behind the root that the caller asked for; NULL if it does not start so. */
-static const char *behind(const char *path, const char *root)
+/* The part of path after the root given by the caller; NULL if it does not start with that. */
+static const char *after_root(const char *path, const char *root)
 {
     size_t n = strlen(root);
     while (n > 0 && root[n - 1] == '/')
@@ -138,15 +138,15 @@ static mt_status split(const mt_resolver *resolver, parts *p, mt_error *err)
         return mt_fail(err, MT_E_ARGUMENT, "%s: a space is %%20 in a URL", url);
     if (p->query && strcmp(p->query, "?...") == 0)
         return mt_fail(err, MT_E_ARGUMENT,
-                       "%s: the query that stood here was left out where the URL was shown or "
-                       "pickled, for it may be a secret: open the whole URL",
+                       "%s: the query was left out when the URL was shown or pickled, as it may be secret: "
+                       "open the full URL",
                        url);
     size_t n = strlen(url);
     p->folder = !strchr(host, '/') || url[n - 1] == '/';
     while (url[n - 1] == '/' && url + n > host)
         url[--n] = 0;
     const char *slash = strrchr(host, '/'), *key = slash ? slash + 1 : "";
-    if (resolver->above && *resolver->above && !(key = behind(url, resolver->above))) {
+    if (resolver->above && *resolver->above && !(key = after_root(url, resolver->above))) {
         const char *above = mt_url_show(arena, resolver->above, err);
         return above ? mt_fail(err, MT_E_ARGUMENT, "external_folder \"%s\" is not at the start of the URL", above)
                      : MT_E_MEMORY;
@@ -158,7 +158,7 @@ static mt_status split(const mt_resolver *resolver, parts *p, mt_error *err)
     return p->query && p->name && p->key && p->root ? MT_OK : MT_E_MEMORY;
 }
 
-/* The parts of the folder itself. */
+/* Makes the parts those of the folder itself. */
 static void go_below(parts *p)
 {
     p->root = p->path;
@@ -166,7 +166,7 @@ static void go_below(parts *p)
     p->folder = true;
 }
 
-/* What web servers answer for a folder: a page. */
+/* Whether an object is an HTML page, the answer of web servers for a folder. */
 static bool is_page(mt_store *store, const char *key)
 {
     uint64_t size;

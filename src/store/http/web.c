@@ -6,12 +6,12 @@
 #include <stdio.h>
 #include <string.h>
 
-/* A request on its way. */
+/* A request in flight. */
 typedef struct call {
     mt_transfer transfer;
-    mt_request *request; /* NULL: of size, whose thread waits */
-    char byte;           /* of an object whose size alone is wanted */
-    uint64_t known_size; /* MT_SIZE_UNKNOWN at the first contact */
+    mt_request *request; /* NULL: call of size, whose thread waits */
+    char byte;           /* buffer if only the size is needed */
+    uint64_t known_size; /* MT_SIZE_UNKNOWN before the first response */
     char key[MT_URL_BYTES / 4];
     char etag[128];
     char url[MT_URL_BYTES], name[MT_URL_BYTES], scratch[MT_WEB_SCRATCH];
@@ -35,7 +35,7 @@ static mt_status prepare(mt_transfer *t, mt_error *err)
 
 static mt_verdict judge(mt_transfer *t) { return web_of(t)->ops->judge(web_of(t), t); }
 
-/* The transfer of an object: everything but span, offset, size and out. */
+/* Makes the transfer of an object, except span, offset, size and out. */
 static mt_status new_call(mt_web *web, const char *key, call **out, mt_error *err)
 {
     void *memory;
@@ -71,7 +71,7 @@ static mt_status new_call(mt_web *web, const char *key, call **out, mt_error *er
     return MT_OK;
 }
 
-/* After a transfer: compares with what is known, and keeps what was sent unasked. */
+/* After a transfer: compares identities, and keeps bytes sent in excess. */
 static mt_status take_outcome(mt_web *web, call *c, bool remember, mt_error *err)
 {
     mt_transfer *t = &c->transfer;
@@ -130,7 +130,7 @@ static bool read_now(mt_store *store, const char *key, const mt_range *ranges, s
     return true;
 }
 
-/* Whether the request can be answered from what is kept; then it is. */
+/* Answers a request from kept bytes, if possible. */
 static bool answer_from_kept(mt_store *store, mt_request *r)
 {
     mt_web *web = mt_web_of(store);
@@ -163,7 +163,7 @@ static void submit(mt_store *store, mt_request *r)
     c->transfer.span = span_of(r->kind);
     c->transfer.offset = r->offset;
     c->transfer.size = r->size;
-    if (r->kind == MT_READ_TAIL && c->known_size != MT_SIZE_UNKNOWN) { /* servers know tails less often than ranges */
+    if (r->kind == MT_READ_TAIL && c->known_size != MT_SIZE_UNKNOWN) { /* fewer servers support suffix ranges */
         c->transfer.span = MT_SPAN_SOME;
         c->transfer.offset = c->known_size - (r->size < c->known_size ? r->size : c->known_size);
     }
@@ -171,7 +171,7 @@ static void submit(mt_store *store, mt_request *r)
     c->transfer.done = finish;
     c->transfer.user = c;
     c->transfer.group = r->owner;
-    if (r->kind == MT_READ_TAIL && r->size == 0) { /* the size alone: no response comes without a byte */
+    if (r->kind == MT_READ_TAIL && r->size == 0) { /* only the size: HTTP cannot request zero bytes */
         c->transfer.size = 1;
         c->transfer.out = &c->byte;
     }
@@ -180,7 +180,7 @@ static void submit(mt_store *store, mt_request *r)
 
 static void cancel(mt_store *store, const void *owner) { mt_transfer_cancel(store->env->http, store, owner); }
 
-/* The first contact with an object brings its size, and its beginning, which is asked for next. */
+/* The first request for an object learns its size and reads its start, which is needed next. */
 static mt_status size(mt_store *store, const char *key, uint64_t *out, mt_error *err)
 {
     mt_web *web = mt_web_of(store);

@@ -13,16 +13,16 @@
 
 typedef struct profile {
     const char *name;
-    bool named;           /* by the caller or the environment, not by default */
-    const char *files[2]; /* credentials, config: their paths, */
-    const char *texts[2]; /* and what they hold; NULL: there is no such file */
+    bool named;           /* named by the caller or the environment, not the default */
+    const char *files[2]; /* paths of the files: credentials, config */
+    const char *texts[2]; /* their contents; NULL: no such file */
     size_t sizes[2];
 } profile;
 
 typedef struct search {
     mt_arena *arena;
     mt_error *err;
-    mt_status status; /* the first failure; then nothing more is found */
+    mt_status status; /* first failure; stops the search */
 } search;
 
 static const char *variable(search *s, const char *name)
@@ -35,7 +35,7 @@ static const char *variable(search *s, const char *name)
 
 static const char *first_of(const char *a, const char *b) { return a ? a : b; }
 
-/* The path of a file that the environment names, or that lies in the home folder; NULL: there is no home. */
+/* The path of a file, from the environment or in the home folder; NULL if there is no home folder. */
 static const char *find_file(search *s, const char *name, const char *standard)
 {
     const char *path = variable(s, name), *home = variable(s, "HOME");
@@ -83,7 +83,7 @@ static void load_file(search *s, const char *path, const char **text, size_t *si
         s->status = mt_fail(s->err, st, "%s", why.message);
 }
 
-/* How a section is headed in one of the files. */
+/* The prefix of section headers in one of the files. */
 static const char *prefix_of(const profile *p, int file)
 {
     return file == 1 && strcmp(p->name, "default") != 0 ? "profile" : NULL;
@@ -114,7 +114,7 @@ static void load_profile(search *s, const mt_s3_options *given, profile *p)
                             p->files[1] ? p->files[1] : "a file of profiles");
 }
 
-/* A value of a profile, out of one file; NULL if there is none. */
+/* A value of a profile in one file; NULL if there is none. */
 static const char *profile_value_in(search *s, const profile *p, int file, const char *key)
 {
     mt_ini_value v;
@@ -131,7 +131,7 @@ static const char *profile_value(search *s, const profile *p, const char *key)
     return first_of(profile_value_in(s, p, 1, key), profile_value_in(s, p, 0, key));
 }
 
-/* Takes keys if there are any; false if not. Half of them is a failure. */
+/* Takes keys if there are any; false if not. An incomplete pair is an error. */
 static bool take_keys(search *s, mt_s3_keys keys, const char *origin, mt_s3_config *out)
 {
     if (s->status || (!keys.id && !keys.secret))
@@ -147,7 +147,7 @@ static bool take_keys(search *s, mt_s3_keys keys, const char *origin, mt_s3_conf
     return true;
 }
 
-/* Of a profile: the keys of one file, never one half of each. */
+/* Takes the keys of a profile from one file, never half from each. */
 static bool take_profile_keys(search *s, const profile *p, mt_s3_config *out)
 {
     for (int i = 0; !s->status && i < 2; i++) {
@@ -205,7 +205,7 @@ static void set_endpoint(search *s, const char *text, mt_s3_config *out)
 {
     if (s->status || !text)
         return;
-    if (!is_endpoint(text)) { /* which is not shown: it may hold a secret */
+    if (!is_endpoint(text)) { /* not shown: it may contain a secret */
         s->status = mt_fail(s->err, MT_E_ARGUMENT, "the endpoint of S3 is not of the form http(s)://host[:port]");
         return;
     }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Who asks S3, and where: credentials, region and endpoint, from what the caller gives, the environment and the files
- * of profiles. No network is touched here. Source: AWS SDKs and Tools Reference Guide, "Settings reference". */
+/* S3 configuration: credentials, region and endpoint from the options, the environment and profile files. Makes no
+ * requests. Source: AWS SDKs and Tools Reference Guide, "Settings reference". */
 #ifndef MT_STORE_S3_CONFIG_H
 #define MT_STORE_S3_CONFIG_H
 
@@ -11,19 +11,19 @@
 
 typedef struct mt_s3_config {
     mt_s3_keys keys;      /* id is NULL: requests are not signed */
-    const char *origin;   /* whose keys, for messages: "the environment" */
+    const char *origin;   /* origin of the keys for messages: "the environment" */
     const char *region;   /* never NULL */
     const char *endpoint; /* "https://host[:port]"; NULL: that of AWS for the region */
 } mt_s3_config;
 
-/* Of s3://. Strings live in the arena. MT_E_ARGUMENT for a half of credentials, a profile that is in no file or whose
- * credentials come from where we do not ask, and texts that are not a region or endpoint. */
+/* For s3://. Strings live in the arena. MT_E_ARGUMENT for incomplete credentials, a profile that is missing or has
+ * credentials from an unsupported source, and an invalid region or endpoint. */
 MT_MUST_CHECK mt_status mt_s3_configure(mt_arena *arena, const mt_s3_options *given, mt_s3_config *out, mt_error *err);
 
-/* Of gs://: the HMAC keys of GS_ACCESS_KEY_ID and GS_SECRET_ACCESS_KEY, or none. Keys of AWS are not sent there. */
+/* For gs://: the HMAC keys in GS_ACCESS_KEY_ID and GS_SECRET_ACCESS_KEY, or none. AWS keys are not used. */
 MT_MUST_CHECK mt_status mt_s3_configure_gs(mt_arena *arena, mt_s3_config *out, mt_error *err);
 
-/* Whether a text may stand in the name of a host as region: letters, digits and '-'. */
+/* Whether a text is safe as a region in a host name: letters, digits and '-'. */
 bool mt_s3_is_region(const char *text);
 
 #endif

@@ -18,7 +18,7 @@ static mt_status add_name(mt_s3_names *names, const char *text, size_t n, mt_err
     if (n == 0 || (n == 1 && text[0] == '.') || (n == 2 && text[0] == '.' && text[1] == '.'))
         return MT_OK;
     const char *last = names->n > 0 ? names->names[names->n - 1] : "";
-    if (strncmp(last, text, n) == 0 && last[n] == 0) /* of a server that ignores the delimiter */
+    if (strncmp(last, text, n) == 0 && last[n] == 0) /* the server ignores the delimiter */
         return MT_OK;
     void *grown = mt_arena_grow(names->arena, names->names, names->n, &names->capacity, 64, sizeof *names->names, err);
     const char *name = grown ? mt_arena_strndup(names->arena, text, n, err) : NULL;
@@ -30,7 +30,7 @@ static mt_status add_name(mt_s3_names *names, const char *text, size_t n, mt_err
     return MT_OK;
 }
 
-/* A key or a common prefix: what comes behind the prefix, up to the next '/'. */
+/* Adds a key or common prefix: the part after the prefix, up to the next '/'. */
 static mt_status add_key(mt_s3_names *names, const char *key, const char *prefix, mt_error *err)
 {
     size_t n = strlen(prefix);
@@ -53,7 +53,7 @@ static mt_status add_page(mt_s3_names *names, const mt_xml *root, const char *pr
         return st;
     const char *token = child_text(root, "NextContinuationToken");
     if (!*token)
-        return mt_fail(err, MT_E_CORRUPT, "the listing is cut short, and has no token to go on with");
+        return mt_fail(err, MT_E_CORRUPT, "the listing is truncated, but has no continuation token");
     *next = mt_arena_strndup(names->arena, token, strlen(token), err);
     return *next ? MT_OK : MT_E_MEMORY;
 }
@@ -89,7 +89,7 @@ void mt_s3_sort_names(mt_s3_names *names)
     names->n = n;
 }
 
-/* The text of the first element of a name, as one printable line; "" if there is none, or its end is not there. */
+/* Copies the text of the first element of a name as one printable line; "" if it is missing or incomplete. */
 static void copy_element(const char *text, size_t size, const char *name, char *out, size_t capacity)
 {
     size_t n = strlen(name), i = 0, k = 0;

@@ -31,7 +31,7 @@ static bool next_line(const char *text, size_t size, size_t *at, mt_ini_value *l
     return true;
 }
 
-/* What stands between [ and ]; false if the line is not a header. */
+/* The text between [ and ]; false if the line is not a header. */
 static bool take_header(mt_ini_value line, mt_ini_value *out)
 {
     if (line.size == 0 || line.text[0] != '[')

@@ -64,9 +64,9 @@ mt_status mt_s3_parse_lent(mt_arena *arena, const char *text, size_t size, mt_s3
     json_decref(object);
     out->expires = INT64_MAX;
     if (!out->keys.id || !out->keys.secret)
-        return mt_fail(err, MT_E_CORRUPT, "there is no AccessKeyId and SecretAccessKey in the answer");
+        return mt_fail(err, MT_E_CORRUPT, "the response has no AccessKeyId or SecretAccessKey");
     if (expires && !mt_s3_parse_time(expires, &out->expires))
-        return mt_fail(err, MT_E_CORRUPT, "the keys expire at a time that is none: \"%.40s\"", expires);
+        return mt_fail(err, MT_E_CORRUPT, "the keys have an invalid expiry time: \"%.40s\"", expires);
     return MT_OK;
 }
 
@@ -76,8 +76,8 @@ typedef struct asking {
     mt_error *err;
 } asking;
 
-/* The body of an answer, with a NUL behind. header may be NULL. origin is what errors call the server: its URL may hold
- * what lets others ask, too. */
+/* The body of a response, NUL-terminated. header may be NULL. origin names the server in errors: its URL may contain a
+ * secret. */
 static mt_status ask(const asking *a, const char *origin, const char *method, const char *url, const char *header,
                      char **out, size_t *size)
 {
@@ -116,7 +116,7 @@ static const char *variable(const asking *a, const char *name, mt_status *st)
     return *st ? NULL : mt_environment_get(a->arena, name, st, a->err);
 }
 
-/* *asked: the environment names a container's address. */
+/* **asked: the environment names the address of a container. */
 static mt_status ask_container(const asking *a, bool *asked, mt_s3_lent *out)
 {
     mt_status st = MT_OK;
@@ -164,7 +164,7 @@ static mt_status ask_machine(const asking *a, mt_s3_lent *out)
     role[strcspn(role, "\r\n")] = 0;
     char encoded[256];
     if (!*role || mt_s3_encode(role, false, encoded, sizeof encoded) >= sizeof encoded)
-        return mt_fail(a->err, MT_E_CORRUPT, "the machine has no role that lends keys");
+        return mt_fail(a->err, MT_E_CORRUPT, "the machine has no role with credentials");
     url = mt_arena_printf(a->arena, a->err, "%s%s", url, encoded);
     return url ? take(a, url, header, machine, out) : MT_E_MEMORY;
 }
@@ -183,7 +183,7 @@ mt_status mt_s3_ask_instance(mt_env *env, mt_arena *arena, mt_s3_lent *out, mt_e
     if (!st && !asked)
         st = ask_machine(&a, out);
     mt_http_free(a.http);
-    if (st == MT_E_NOT_FOUND) /* the keys are, not the object */
+    if (st == MT_E_NOT_FOUND) /* the keys are missing, not the object */
         st = MT_E_IO;
     return st ? mt_fail(err, st, "no keys from the container or machine that this runs on: %s", why.message) : MT_OK;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Credentials of the container or machine that this runs on, from the address where it tells them. Asked only at the
- * caller's request: elsewhere the address leads nowhere, and is waited for. Sources: AWS SDKs and Tools Reference Guide,
- * "Container credential provider"; Amazon EC2 User Guide, "Use the Instance Metadata Service", version 2. */
+/* Credentials of the container or machine this runs on, from its metadata service. Used only on request: elsewhere the
+ * address does not respond and costs a timeout. Sources: AWS SDKs and Tools Reference Guide, "Container credential
+ * provider"; Amazon EC2 User Guide, "Use the Instance Metadata Service", version 2. */
 #ifndef MT_STORE_S3_INSTANCE_H
 #define MT_STORE_S3_INSTANCE_H
 
@@ -14,19 +14,19 @@ typedef struct mt_s3_lent {
     const char *origin; /* for messages */
 } mt_s3_lent;
 
-/* Asks, which takes a second at most for each of up to three requests, and needs no other thread of the library. Not for
- * threads that do I/O. */
+/* Requests credentials: up to three requests of at most a second each, independent of other threads of the library.
+ * Must not be called from I/O threads. */
 MT_MUST_CHECK mt_status mt_s3_ask_instance(mt_env *env, mt_arena *arena, mt_s3_lent *out, mt_error *err);
 
-/* The document that both tell: AccessKeyId, SecretAccessKey, Token, Expiration. */
+/* Parses the document that both services return: AccessKeyId, SecretAccessKey, Token, Expiration. */
 MT_MUST_CHECK mt_status mt_s3_parse_lent(mt_arena *arena, const char *text, size_t size, mt_s3_lent *out,
                                          mt_error *err);
 
-/* The time of "2026-11-29T06:00:00Z", in seconds since 1970; false if it is none. */
+/* The time of "2026-11-29T06:00:00Z", in seconds since 1970; false if invalid. */
 bool mt_s3_parse_time(const char *text, int64_t *out);
 
-/* Whether a container's URL may be asked: https, or a host that is this machine's: loopback, or an address that
- * Amazon's containers have for this. */
+/* Whether a container's URL is acceptable: https, or a loopback address, or one of the addresses Amazon reserves for
+ * this. */
 bool mt_s3_is_local(const char *url);
 
 #endif

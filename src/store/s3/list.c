@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#define MAX_PAGES 4096 /* of 1000 names */
+#define MAX_PAGES 4096 /* pages of 1000 names */
 
 static mt_status prepare_page(mt_transfer *t, mt_error *err)
 {
@@ -36,11 +36,11 @@ void mt_s3_page_init(mt_s3_page *page, mt_s3_store *s, const char *prefix, const
         page->query[page->n_query++] = (mt_s3_pair) { "continuation-token", token };
     snprintf(page->name, sizeof page->name, "the listing of %s://%s/%.300s", s->scheme, s->bucket, prefix);
     mt_lock_take(&s->lock);
-    snprintf(page->url, sizeof page->url, "%s", s->place.url); /* its host; prepare does the rest */
+    snprintf(page->url, sizeof page->url, "%s", s->place.url); /* only the host matters: prepare writes the URL */
     mt_lock_give(&s->lock);
 }
 
-/* One page, and *token moves on, to NULL behind the last. */
+/* Reads one page and advances *token; NULL after the last page. */
 static mt_status read_page(mt_s3_store *s, mt_s3_page *page, mt_s3_names *names, const char *prefix, const char **token,
                            mt_error *err)
 {
@@ -54,7 +54,7 @@ static mt_status read_page(mt_s3_store *s, mt_s3_page *page, mt_s3_names *names,
         if ((st = mt_s3_parse_page(names, t->out, t->n_read, prefix, &next, err)))
             mt_error_prefix(err, "%s", page->name);
         else if (next && *token && strcmp(next, *token) == 0)
-            st = mt_fail(err, MT_E_CORRUPT, "%s never ends: it goes on with the same page", page->name);
+            st = mt_fail(err, MT_E_CORRUPT, "%s never ends: the same page is repeated", page->name);
     }
     mt_release(env, t->out, t->capacity);
     *token = next;

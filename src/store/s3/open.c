@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* s3:// and gs://: what a URL names, an object or a folder. A folder is a prefix below which there is something; where
- * listing is not allowed, one below which there is metadata of an array or group. */
+/* s3:// and gs://: finds whether a URL is an object or a folder. A folder is a prefix of some object or, if listing is
+ * not allowed, of the metadata of an array or group. */
 #include "store/folder_kind.h"
 #include "store/resolve.h"
 
@@ -16,14 +16,14 @@
 typedef struct parts {
     const char *scheme, *bucket;
     const char *full;   /* key in the bucket; "" for the bucket itself */
-    const char *root;   /* of the store that has the object: "" or ends with '/' */
-    const char *key;    /* below it */
+    const char *root;   /* root of the store: "" or ends with '/' */
+    const char *key;    /* key below root */
     const char *name;   /* the last segment */
-    bool folder;        /* the URL says so, */
-    bool may_be_object; /* but only by what the name ends in */
+    bool folder;        /* the URL denotes a folder */
+    bool may_be_object; /* folder is only a guess from the suffix */
 } parts;
 
-/* The root that the caller asks for: a folder of the bucket above the key. */
+/* Sets the root requested by the caller: a folder of the bucket above the key. */
 static mt_status take_above(const mt_resolver *resolver, parts *p, mt_error *err)
 {
     const char *bucket, *above;
@@ -57,7 +57,7 @@ static mt_status split(const mt_resolver *resolver, const char *scheme, parts *p
     return p->root ? MT_OK : MT_E_MEMORY;
 }
 
-/* Whether something lies below the prefix; MT_E_NOT_FOUND if nothing does. */
+/* Checks by listing that there are objects below the prefix; MT_E_NOT_FOUND if not. */
 static mt_status ask_listing(mt_s3_store *s, mt_arena *arena, const char *prefix, mt_error *err)
 {
     mt_env *env = s->web.base.env;

@@ -6,7 +6,7 @@
 
 #define LOWER "abcdefghijklmnopqrstuvwxyz0123456789-"
 #define BUCKET LOWER "ABCDEFGHIJKLMNOPQRSTUVWXYZ._"
-#define MAX_BUCKET 255 /* of other servers and of the first years; 63 today */
+#define MAX_BUCKET 255 /* longest name on other servers and in old regions; 63 today */
 
 mt_status mt_s3_split_url(mt_arena *arena, const char *url, const char **bucket, const char **key, mt_error *err)
 {
@@ -15,13 +15,12 @@ mt_status mt_s3_split_url(mt_arena *arena, const char *url, const char **bucket,
     size_t n = strcspn(start, "/"), allowed = strspn(start, BUCKET);
     if (memchr(start, '@', n))
         return mt_fail(err, MT_E_ARGUMENT,
-                       "%.*s...: keys do not stand in a URL: give them as options, in the "
+                       "%.*s...: credentials must not be part of a URL: give them as options, in the "
                        "environment or in a profile",
                        (int)(start - url), url);
     if (strchr(start, '?'))
         return mt_fail(err, MT_E_ARGUMENT,
-                       "%.*s%.*s: a '?' cannot stand in the key; what is signed already has a URL "
-                       "with https://",
+                       "%.*s%.*s: a '?' is not allowed in the key; open presigned URLs with https://",
                        (int)(start - url), url, (int)(n < 64 ? n : 64), start);
     if (n == 0 || n > MAX_BUCKET || allowed < n || start[0] == '.' || start[0] == '-')
         return mt_fail(err, MT_E_ARGUMENT, "%.200s: not a bucket name", url);
@@ -34,7 +33,7 @@ mt_status mt_s3_split_url(mt_arena *arena, const char *url, const char **bucket,
     return *bucket && *key ? MT_OK : MT_E_MEMORY;
 }
 
-/* An endpoint that the caller or the environment has named. Its path, if it has one, comes before the bucket's. */
+/* Places a bucket at a custom endpoint. The path of the endpoint, if any, precedes that of the bucket. */
 static int place_at_endpoint(const char *endpoint, const char *bucket, mt_s3_place *out)
 {
     const char *host = strstr(endpoint, "://") + 3;

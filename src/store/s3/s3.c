@@ -10,10 +10,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define MAX_SKEW 300       /* seconds of which servers do not care; they allow 900 */
-#define REFRESH_BEFORE 300 /* seconds before lent keys expire */
+#define MAX_SKEW 300       /* tolerated clock skew in seconds; servers allow 900 */
+#define REFRESH_BEFORE 300 /* seconds before temporary keys expire */
 
-/* Headers for a request, one behind the other in scratch. */
+/* Headers of a request, stored consecutively in scratch. */
 typedef struct headers {
     mt_transfer *transfer;
     char *at;
@@ -56,7 +56,7 @@ static mt_status sign(mt_s3_store *s, const mt_s3_to_sign *given, headers *h, mt
     return MT_OK;
 }
 
-/* Replaces lent keys, in a thread of its own: to ask means to wait. */
+/* Renews temporary keys in a separate thread, as the request blocks. */
 static void ask_again(void *argument)
 {
     mt_s3_store *s = argument;
@@ -75,12 +75,12 @@ static void ask_again(void *argument)
     mt_arena_free(got ? old : arena);
 }
 
-/* Before lent keys expire. The lock is held. */
+/* Starts the renewal before temporary keys expire. The lock is held. */
 static void renew_keys(mt_s3_store *s)
 {
     if (!s->lends || s->is_asking || s->lent.expires - REFRESH_BEFORE > mt_clock_utc())
         return;
-    if (s->asked) /* its last step was to say that it does not ask any more */
+    if (s->asked) /* the thread has finished or is about to */
         mt_thread_join(&s->thread);
     s->asked = s->is_asking = mt_thread_start(&s->thread, ask_again, s, NULL) == MT_OK;
 }
@@ -113,7 +113,7 @@ mt_status mt_s3_prepare(mt_s3_store *s, const char *path, const mt_s3_pair *quer
     return st;
 }
 
-/* The host only: prepare does the rest. */
+/* Writes the host only: prepare completes the URL. */
 static mt_status address(mt_web *web, const char *key, char *url, char *name, mt_error *err)
 {
     mt_s3_store *s = mt_s3_store_of(web);
@@ -134,8 +134,8 @@ static mt_status prepare(mt_web *web, const char *key, mt_transfer *t, char *url
     return mt_s3_prepare(s, path, NULL, 0, t, url, scratch, err);
 }
 
-/* Whether the answer names another region than the one that was asked. Of many requests on their way the first learns
- * it; the others see by being asked for the first time that it was news to them, too. */
+/* Whether the response names another region than that of the request, so that a retry helps. The first of several
+ * requests in flight updates the store; the others retry as well. */
 static bool learn_region(mt_s3_store *s, const mt_transfer *t, const mt_s3_failure *failure)
 {
     const char *told = mt_transfer_header(t, "x-amz-bucket-region");
@@ -155,7 +155,7 @@ static bool learn_region(mt_s3_store *s, const mt_transfer *t, const mt_s3_failu
     return news || late;
 }
 
-/* Whether the server's clock is far from the one that the request was signed by. Likewise. */
+/* The same for the clock: whether the server's time is far from that of the signature. */
 static bool learn_time(mt_s3_store *s, const mt_transfer *t, const mt_s3_failure *failure)
 {
     const char *date = mt_transfer_header(t, "Date");
@@ -183,7 +183,7 @@ static mt_verdict refuse(mt_s3_store *s, mt_transfer *t, const mt_s3_failure *fa
         s->was_forbidden = true;
     t->status = mt_fail(&t->error, status, "%s: the server answered %d %s%s%s%s%s%s", t->name, t->code, failure->code,
                         *failure->message ? ": " : "", failure->message, who, origin,
-                        hint ? "; S3 answers this for what is missing, too, if the bucket may not be listed" : "");
+                        hint ? "; S3 also answers this for missing objects if the bucket may not be listed" : "");
     return MT_REFUSE;
 }
 
@@ -199,7 +199,7 @@ mt_verdict mt_s3_judge(mt_s3_store *s, mt_transfer *t)
     static const char *const busy[] = { "SlowDown", "InternalError", "ServiceUnavailable", "RequestTimeout", NULL };
     mt_s3_failure failure;
     mt_s3_parse_failure(t->text, strlen(t->text), &failure);
-    if (t->code >= 200 && t->code < 300) /* an object has an ETag; a listing has no code */
+    if (t->code >= 200 && t->code < 300) /* objects need an ETag; listings have no error code */
         return !t->etag[0] && strstr(t->text, "<Error") && is_one_of(failure.code, busy) ? MT_RETRY : MT_ACCEPT;
     if ((t->code == 301 || t->code == 307 || t->code == 400) && learn_region(s, t, &failure))
         return MT_REPEAT;
@@ -234,7 +234,7 @@ static const mt_web_ops s3_ops = { .address = address,
                                    .sample = mt_s3_sample,
                                    .close = close_web };
 
-/* In the child of a fork: the thread is the parent's. */
+/* In the child of a fork: the thread belongs to the parent. */
 static void forget_thread(void *store)
 {
     mt_s3_store *s = store;
@@ -263,7 +263,7 @@ static char *copy_in_arena(mt_arena *arena, const char *text, mt_error *err)
     return mt_arena_strndup(arena, text, strlen(text), err);
 }
 
-/* "s3://bucket/root" without a '/' at its end: what messages and sources say. */
+/* "s3://bucket/root" without a trailing '/', for messages and sources. */
 static mt_status name_store(mt_s3_store *s, char **out, mt_error *err)
 {
     char url[MT_URL_BYTES];
@@ -306,7 +306,7 @@ mt_status mt_s3_store_descend(mt_s3_store *s, const char *full, mt_error *err)
         return st;
     s->web.base.url = url;
     mt_release(s->web.base.env, old, strlen(old) + 1);
-    mt_objects_destroy(&s->web.objects); /* whose keys were those below the old root */
+    mt_objects_destroy(&s->web.objects); /* its keys are relative to the old root */
     return mt_objects_init(&s->web.objects, s->web.base.env, err);
 }
 

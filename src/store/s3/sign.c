@@ -9,7 +9,7 @@
 #define HASH_BYTES 32
 #define HEX_BYTES (2 * HASH_BYTES + 1)
 
-/* One byte as it stands in an encoded text: 1 or 3 characters, whose number is returned. */
+/* Encodes a byte to 1 or 3 characters; returns their number. */
 static size_t encode_byte(char c, bool keep_slash, char out[3])
 {
     static const char plain[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~";
@@ -24,7 +24,7 @@ static size_t encode_byte(char c, bool keep_slash, char out[3])
     return 3;
 }
 
-/* Where encoded text goes: into a buffer or into a hash. */
+/* The destination of encoded text: a buffer or a hash. */
 typedef struct sink {
     char *out;
     size_t capacity, length;
@@ -62,7 +62,7 @@ size_t mt_s3_encode(const char *text, bool keep_slash, char *out, size_t capacit
     return s.length;
 }
 
-/* In the order of the encoded texts, of which none is the beginning of another but at its end. */
+/* Compares in the order of the encoded texts. */
 static int compare_encoded(const char *a, const char *b)
 {
     char x[3] = { 0 }, y[3] = { 0 };
@@ -81,7 +81,7 @@ static int compare_pairs(const mt_s3_pair *a, const mt_s3_pair *b)
     return order ? order : compare_encoded(a->value, b->value);
 }
 
-/* Sorts n pointers, few, to pairs. */
+/* Sorts pointers to n pairs; n is small. */
 static void sort_pairs(const mt_s3_pair **pairs, const mt_s3_pair *given, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
@@ -112,7 +112,7 @@ size_t mt_s3_query(const mt_s3_pair *query, size_t n, char *out, size_t capacity
     return s.length;
 }
 
-/* A value without blanks around it. */
+/* Writes a value without surrounding blanks. */
 static void put_trimmed(sink *s, const char *value)
 {
     value += strspn(value, " \t");
@@ -181,7 +181,7 @@ static bool hmac(const void *key, size_t key_size, const char *text, unsigned ch
     return HMAC(EVP_sha256(), key, (int)key_size, (const unsigned char *)text, strlen(text), out, NULL) != NULL;
 }
 
-/* HMACs of HMACs: of the day, the region, the service and what is signed. */
+/* Chained HMACs of day, region, service and the string to sign. */
 static bool derive(const char *secret, const char *const *texts, size_t n, char out[HEX_BYTES])
 {
     char first[256];
@@ -216,7 +216,7 @@ static void format_time(int64_t time, char out[17])
 mt_status mt_s3_sign(const mt_s3_to_sign *what, const mt_s3_keys *keys, mt_s3_signature *out, mt_error *err)
 {
     if (what->time < 0 || what->n_query > MT_S3_MAX_PAIRS || what->n_header >= MT_S3_MAX_PAIRS)
-        return mt_fail(err, MT_E_ARGUMENT, "a request with so many headers cannot be signed");
+        return mt_fail(err, MT_E_ARGUMENT, "the request has too many headers to be signed");
     format_time(what->time, out->date);
     mt_s3_pair header[MT_S3_MAX_PAIRS];
     const mt_s3_pair *sorted[MT_S3_MAX_PAIRS];

@@ -10,7 +10,7 @@
 
 enum { FLAG_HIDDEN = 1 << 13, UNIX = 3, EXTRA_ZIP64 = 1 };
 
-/* 4.5.3: 64-bit numbers, in this order, for those fields alone that have no room in the record. */
+/* 4.5.3: 64-bit numbers, in this order, only for fields that overflow in the record. */
 static mt_status take_zip64(zip_record *r, mt_reader extra, mt_error *err)
 {
     uint64_t *const fields[] = { &r->size, &r->packed, &r->local };
@@ -33,7 +33,7 @@ static mt_status take_zip64(zip_record *r, mt_reader extra, mt_error *err)
     return MT_OK;
 }
 
-/* Names that lead elsewhere, or mean different things to different readers. */
+/* Refuses names that lead elsewhere or are ambiguous. */
 static mt_status check_name(const zip_record *r, mt_error *err)
 {
     int n = r->name_size < 100 ? (int)r->name_size : 100;
@@ -103,7 +103,7 @@ static mt_status check_record(const zip_directory *d, const zip_record *r, mt_er
         return st;
     if (is_folder && r->size != 0)
         return mt_fail(err, MT_E_CORRUPT, "a folder with %llu bytes", (unsigned long long)r->size);
-    uint64_t header = ZIP_LOCAL_BYTES + r->name_size; /* the local name is the same, or the member is refused */
+    uint64_t header = ZIP_LOCAL_BYTES + r->name_size; /* the local name is the same, else the member is refused later */
     if (r->local > d->at || d->at - r->local < header || r->packed > d->at - r->local - header)
         return mt_fail(err, MT_E_CORRUPT, "%llu bytes at byte %llu reach into the directory or beyond",
                        (unsigned long long)r->packed, (unsigned long long)r->local);
@@ -120,7 +120,7 @@ zip_record zip_get_record(const zip_directory *d, const zip_member *member)
 {
     zip_record r;
     size_t size;
-    if (zip_parse_record(d, member->record, &r, &size, NULL)) /* cannot be: it was parsed before */
+    if (zip_parse_record(d, member->record, &r, &size, NULL)) /* impossible: it was parsed before */
         return (zip_record) { .name = "" };
     return r;
 }
@@ -152,7 +152,7 @@ static zip_member *find(const zip_directory *d, const char *name, size_t n)
 
 zip_member *zip_find(const zip_directory *d, const char *name) { return find(d, name, strlen(name)); }
 
-/* Twice the table, at most half full. */
+/* Doubles the table to keep it at most half full. */
 static mt_status grow_table(zip_directory *d, mt_error *err)
 {
     void *memory;
@@ -188,14 +188,14 @@ static mt_status make_room(zip_directory *d, mt_error *err)
     return MT_OK;
 }
 
-/* Two records of one name must be of the same bytes: programs differ in which they take. */
+/* Two records of one name must refer to the same bytes: programs differ in which one they use. */
 static mt_status add(zip_directory *d, size_t at, const zip_record *r, mt_error *err)
 {
     const zip_member *other = find(d, r->name, r->name_size);
     if (other) {
         zip_record o = zip_get_record(d, other);
         bool equal = o.crc == r->crc && o.size == r->size && o.packed == r->packed && o.method == r->method;
-        return equal ? MT_OK : mt_fail(err, MT_E_CORRUPT, "stands there twice, with different content");
+        return equal ? MT_OK : mt_fail(err, MT_E_CORRUPT, "occurs twice, with different content");
     }
     mt_status st = make_room(d, err);
     if (st)
@@ -212,7 +212,7 @@ static mt_status add(zip_directory *d, size_t at, const zip_record *r, mt_error 
     return MT_OK;
 }
 
-/* The number of members, of which an old end record has the low 16 bits, does not bound the loop: the directory does. */
+/* The loop is bounded by the directory, not by the number of members, of which old end records hold only 16 bits. */
 static mt_status parse_all(zip_directory *d, mt_error *err)
 {
     uint64_t n = 0;
@@ -245,7 +245,7 @@ static int compare_extents(const void *a, const void *b)
     return x < y ? -1 : x > y;
 }
 
-/* Members that share bytes make a small archive decode to a huge one, and are what no program writes. */
+/* Refuses overlapping members: no program writes them, and they let a small archive expand to a huge one. */
 static mt_status check_overlaps(const zip_directory *d, mt_error *err)
 {
     void *memory;

@@ -10,23 +10,23 @@
 #define END_BYTES 22                   /* 4.3.16 */
 #define LOCATOR_BYTES 20               /* 4.3.15 */
 #define END64_BYTES 56                 /* 4.3.14 */
-#define TAIL_BYTES ((size_t)256 << 10) /* more than the longest comment: most directories come with it */
+#define TAIL_BYTES ((size_t)256 << 10) /* more than the longest comment; includes most directories */
 
 typedef struct tail {
     mt_store *outer;
     const char *key;
     uint8_t *bytes;
     size_t n;
-    uint64_t start, size; /* of bytes in the object, of the object */
+    uint64_t start, size; /* offset of the tail in the object; bytes of the object */
 } tail;
 
-/* What the end records say. */
+/* The content of the end records. */
 typedef struct ending {
-    uint64_t at; /* of the record behind the directory */
+    uint64_t at; /* offset of the record after the directory */
     uint64_t n, size, offset;
 } ending;
 
-/* Bytes of the archive: out of its tail where they lie in there. */
+/* Reads bytes of the archive, from the tail if possible. */
 static mt_status read_bytes(const tail *t, uint64_t offset, void *out, size_t size, mt_error *err)
 {
     if (offset < t->start || offset > t->size || size > t->size - offset)
@@ -35,7 +35,7 @@ static mt_status read_bytes(const tail *t, uint64_t offset, void *out, size_t si
     return MT_OK;
 }
 
-/* The last end record whose comment ends where the object does. */
+/* Finds the last end record whose comment ends at the end of the object. */
 static bool find_end(const tail *t, size_t *at)
 {
     for (size_t i = t->n < END_BYTES ? 0 : t->n - END_BYTES + 1; i-- > 0;)
@@ -46,7 +46,7 @@ static bool find_end(const tail *t, size_t *at)
     return false;
 }
 
-/* The record lies where the locator says, or, in an archive with something before it, right before the locator. */
+/* The record is at the offset in the locator or, if data precedes the archive, right before the locator. */
 static mt_status read_end64(const tail *t, uint64_t locator, uint64_t told, ending *out, mt_error *err)
 {
     uint8_t b[END64_BYTES];
@@ -125,9 +125,8 @@ mt_status zip_find_directory(mt_store *outer, const char *key, zip_directory *ou
     st = mt_store_read_tail(outer, key, t.bytes, TAIL_BYTES, &t.n, &t.size, err);
     if (!st) {
         t.start = t.size - t.n;
-        st = find_end(&t, &at)
-                 ? read_ending(&t, at, &end, &out->zip64, err)
-                 : mt_fail(err, MT_E_CORRUPT, "no zip archive, or its end is missing: there is no end record");
+        st = find_end(&t, &at) ? read_ending(&t, at, &end, &out->zip64, err)
+                               : mt_fail(err, MT_E_CORRUPT, "not a zip archive, or truncated: there is no end record");
     }
     if (!st)
         st = take_ending(&t, &end, out, err);

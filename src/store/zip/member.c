@@ -11,9 +11,9 @@
 #include <zstd.h>
 #endif
 
-#define SLACK 1024                        /* bytes for the local extra field, whose length is not known before */
-#define SMALL (4 * MT_INFLATE_PIECE)      /* decoded bytes of a member that is decoded whole for any part of it */
-#define MOST_ZSTD_RATIO ((uint64_t)40000) /* a block of 128 KiB takes 4 bytes at least: RFC 8878, 3.1.1.2 */
+#define SLACK 1024                        /* bytes read ahead for the local extra field of unknown length */
+#define SMALL (4 * MT_INFLATE_PIECE)      /* members up to this decoded size are decoded whole for any part */
+#define MOST_ZSTD_RATIO ((uint64_t)40000) /* a block of 128 KiB takes at least 4 bytes: RFC 8878, 3.1.1.2 */
 
 static const char *method_name(unsigned method)
 {
@@ -94,7 +94,7 @@ mt_status zip_check_crc(const zip_record *r, const void *bytes, mt_error *err)
     return mt_fail(err, MT_E_CORRUPT, "the checksum is wrong");
 }
 
-/* Reads stored or compressed bytes as they are. */
+/* Reads stored or compressed bytes without decoding. */
 static mt_status read_raw(zip_store *zip, const zip_record *r, zip_member *m, uint64_t offset, void *out, size_t size,
                           mt_error *err)
 {
@@ -133,7 +133,7 @@ static mt_status decode(const zip_store *zip, const zip_record *r, const uint8_t
     return mt_inflate_whole(zip->base.env, packed, (size_t)r->packed, out, (size_t)r->size, r->crc, err);
 }
 
-/* All of a compressed member; out has room for it. */
+/* Decodes a whole compressed member to out. */
 static mt_status decode_whole(zip_store *zip, const zip_record *r, zip_member *m, uint8_t *out, mt_error *err)
 {
     void *packed;
@@ -173,7 +173,7 @@ static mt_status make_whole(void *argument, void **data, size_t *size, mt_error 
     return st;
 }
 
-/* A part of a member that is decoded whole and kept. */
+/* Reads a part of a small member, which is decoded whole and cached. */
 static mt_status read_small(zip_store *zip, const zip_record *r, zip_member *m, const mt_range *range, mt_error *err)
 {
     whole w = { zip, r, m };
@@ -197,7 +197,7 @@ static mt_status read_small(zip_store *zip, const zip_record *r, zip_member *m, 
     return MT_OK;
 }
 
-/* Counts one more user of a member that is open; NULL if it is not. The lock is held. */
+/* Adds a user to an open member; NULL if it is not open. The lock is held. */
 static zip_open_member *enter(zip_store *zip, const zip_member *m)
 {
     for (int i = 0; i < ZIP_INFLATED; i++)
@@ -216,8 +216,8 @@ static void leave(zip_store *zip, zip_open_member *open)
     mt_lock_give(&zip->lock);
 }
 
-/* Puts a member that was just opened in a free place, or in that of the one that has been idle longest; NULL if there
- * is none. *rest is what is to be freed: the old one, or the new one if another thread was first. */
+/* Stores a newly opened member in a free slot or that of the longest idle one; NULL if there is none. *rest must be
+ * freed: the old member, or the new one if another thread was first. */
 static zip_open_member *put(zip_store *zip, const zip_member *m, mt_inflated *inflated, mt_inflated **rest)
 {
     *rest = inflated;
@@ -236,7 +236,7 @@ static zip_open_member *put(zip_store *zip, const zip_member *m, mt_inflated *in
     return at;
 }
 
-/* A part of a large deflated member, from its nearest restart point. */
+/* Reads a part of a large deflated member from its nearest restart point. */
 static mt_status read_large(zip_store *zip, const zip_record *r, zip_member *m, const mt_range *range, mt_error *err)
 {
     mt_deflated source = { .store = zip->outer, .key = zip->key, .size = r->packed };

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Folders of an archive, and what lies in them. */
+/* Folders of an archive and their contents. */
 #include "store/zip/zip.h"
 
 #include <stdlib.h>
@@ -44,7 +44,7 @@ struct zip_order {
 
 static size_t order_bytes(size_t n) { return sizeof(zip_order) + n * sizeof(sorted_name); }
 
-/* Byte order of the segments, one after the other: '/' comes before all. */
+/* Compares segment by segment in byte order: '/' sorts first. */
 static int compare(const char *a, size_t n_a, const char *b, size_t n_b)
 {
     for (size_t i = 0; i < n_a && i < n_b; i++)
@@ -82,8 +82,8 @@ void zip_order_free(mt_env *env, zip_order *order)
         mt_release(env, order, order_bytes(order->n));
 }
 
-/* The first name, from low on, that comes after the first n bytes of a text; with below, after all that lies in the
- * folder of that name, too. */
+/* The first name, from low on, after the first n bytes of a text or, with below, after everything in the folder of that
+ * name. */
 static size_t find_after(const zip_order *order, size_t low, const char *text, size_t n, bool below)
 {
     size_t high = order->n;

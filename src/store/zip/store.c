@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The archive as a store. Requests for stored members become requests to the store that it lies in. */
+/* The archive as a store. Requests for stored members become requests to the outer store. */
 #include "store/zip.h"
 
 #include "cache/cache.h"
@@ -9,7 +9,7 @@
 
 static zip_store *zip_of(mt_store *store) { return (zip_store *)(void *)store; }
 
-/* A member that is listed is there: when the archive is gone, that must not be taken for a missing member. */
+/* A missing archive must not look like a missing member. */
 static mt_status fail_in(const zip_store *zip, const char *key, mt_status st, mt_error *err)
 {
     if (st == MT_E_NOT_FOUND && err)
@@ -82,7 +82,7 @@ static const uint8_t *zip_view(mt_store *store, const char *key, uint64_t *size)
     return bytes + data_of(m);
 }
 
-/* What a request asks for, as a range of a member. */
+/* A request as a range of a member. */
 typedef struct wanted {
     zip_member *member;
     zip_record record;
@@ -116,7 +116,7 @@ static mt_status take_request(zip_store *zip, mt_request *q, wanted *w)
     return MT_OK;
 }
 
-/* The outcome of a request for a stored member, whose bytes are there or not. */
+/* Sets the outcome of a request for a stored member. */
 static void note_outcome(zip_store *zip, mt_request *q, const wanted *w, mt_status st)
 {
     if (!st && is_whole(w))
@@ -125,7 +125,7 @@ static void note_outcome(zip_store *zip, mt_request *q, const wanted *w, mt_stat
     q->n_read = st ? 0 : w->range.size;
 }
 
-/* The header of a stored member, if it is at hand. */
+/* Reads the header of a stored member if this need not wait. */
 static bool header_now(zip_store *zip, const wanted *w, mt_status *st, mt_error *err)
 {
     uint8_t header[ZIP_HEADER_ROOM];
@@ -193,13 +193,13 @@ static void zip_advise(mt_store *store, const char *key, uint64_t offset, uint64
     mt_store_advise(zip->outer, &ahead);
 }
 
-/* A request to the outer store, made for one to this. */
+/* A request to the outer store on behalf of one to this store. */
 typedef struct child {
-    mt_request inner; /* first: done gets its address */
+    mt_request inner; /* must be first: done gets its address */
     zip_store *zip;
     mt_request *of;
     wanted wanted;
-    uint8_t *buffer; /* from the local header on; NULL: the bytes go where they belong */
+    uint8_t *buffer; /* bytes from the local header on; NULL: reads directly to the destination */
 } child;
 
 static void free_child(child *c)
@@ -208,7 +208,7 @@ static void free_child(child *c)
     mt_release(c->zip->base.env, c, sizeof *c);
 }
 
-/* Takes what is wanted out of a buffer that starts with the local header; false if it is not all in there. */
+/* Copies the wanted bytes from a buffer that starts with the local header; false if it does not contain them all. */
 static bool take_near(child *c, mt_status *st)
 {
     const wanted *w = &c->wanted;
@@ -239,7 +239,7 @@ static void finish_child(mt_request *inner)
         mt_store_submit_blocking(&zip->base, q);
 }
 
-/* Fills a child; MT_E_LIMIT if the data lies too far behind a local header that has not been read. */
+/* Fills a child; MT_E_LIMIT if the data is too far from a local header that has not been read. */
 static mt_status make_child(zip_store *zip, mt_request *q, const wanted *w, child **out)
 {
     void *memory;
@@ -318,7 +318,7 @@ static mt_status zip_list(mt_store *store, const char *prefix, mt_store_visit vi
     return st ? st : zip_order_list(order, prefix, visit, user, err);
 }
 
-/* What was made so far. The outer store is left alone. */
+/* Frees a partly made store, but not the outer one. */
 static void free_zip(zip_store *zip)
 {
     mt_env *env = zip->base.env;
@@ -330,7 +330,7 @@ static void free_zip(zip_store *zip)
     mt_release(env, zip, sizeof *zip);
 }
 
-/* By the archive: its members do not change without it. */
+/* The identity of the archive: its members change only with it. */
 static mt_status zip_identify(mt_store *store, const char *key, mt_identity *out, mt_error *err)
 {
     zip_store *zip = zip_of(store);

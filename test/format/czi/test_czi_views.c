@@ -432,7 +432,7 @@ static void what_is_not_read_is_named(void **state)
                   { 0, 104,
                     "compression 104 (raw data of a camera) is not supported: open the file in ZEN and save it" },
                   { 0, 1000, "compression 1000 (raw data of a system)" },
-                  { 10, 0, "pixel type gray64complexfloat is not read" } };
+                  { 10, 0, "pixel type gray64complexfloat is not supported" } };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         czi_writer w;
         czi_tile tile = czi_gray_tile(0, 0, 2, 1, pixels);

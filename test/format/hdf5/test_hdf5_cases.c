@@ -470,7 +470,7 @@ static void a_refusal_blames_what_could_be_an_image(void **state)
     check_refused(images, NULL, MT_E_ARGUMENT, "5 datasets can be the image");
     check_refused(nwb, NULL, MT_E_NOT_FOUND,
                   "no dataset of the file (Neurodata Without Borders, NWB) can be an image; "
-                  "/acquisition/movie/external_file: it names the files that hold the frames; "
+                  "/acquisition/movie/external_file: it lists the files that hold the frames; "
                   "/acquisition/movie/data: it is empty");
 }
 

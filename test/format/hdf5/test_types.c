@@ -23,9 +23,13 @@ static void enumerations(void **state)
     } cases[] = {
         { { ENUM, BYTE }, 20, MT_OK, MT_UINT8, NULL },
         { { ENUM, BYTE }, 18, MT_E_CORRUPT, (mt_dtype)0, NULL },
-        { { ENUM, 0x38, 0, 0, 0, 2, 0, 0, 0 }, 16, MT_OK, (mt_dtype)0, "enumeration of something else than integers" },
+        { { ENUM, 0x38, 0, 0, 0, 2, 0, 0, 0 },
+          16,
+          MT_OK,
+          (mt_dtype)0,
+          "enumeration whose base type is not an integer" },
         /* in one another: the outer one says enough */
-        { { ENUM, ENUM, ENUM, ENUM, ENUM }, 40, MT_OK, (mt_dtype)0, "enumeration of something else than integers" },
+        { { ENUM, ENUM, ENUM, ENUM, ENUM }, 40, MT_OK, (mt_dtype)0, "enumeration whose base type is not an integer" },
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         mt_reader r = mt_reader_over(cases[i].bytes, cases[i].size, false);

@@ -171,13 +171,13 @@ static void headers_that_lie(void **state)
     static const struct {
         const char *text, *word;
     } cases[] = {
-        { "", "no dict" },
-        { "{", "no dict" },
+        { "", "not a dict" },
+        { "{", "not a dict" },
         { "{'descr': '<u2', 'fortran_order': False, }", "lacks a key" },
-        { "{'descr': '<u2', 'fortran_order': False, 'shape': (2, 3), 'shape': (2, 3), }", "too many" },
-        { "{'descr': '<u2', 'fortran_order': False, 'shape': (2, 3), 'x': 1, }", "too many" },
-        { "{'descr': '<u2', 'fortran_order': 0, 'shape': (2, 3), }", "no bool" },
-        { "{'descr': '<u2', 'fortran_order': False, 'shape': (2, -3), }", "sizes" },
+        { "{'descr': '<u2', 'fortran_order': False, 'shape': (2, 3), 'shape': (2, 3), }", "unknown or repeated" },
+        { "{'descr': '<u2', 'fortran_order': False, 'shape': (2, 3), 'x': 1, }", "unknown or repeated" },
+        { "{'descr': '<u2', 'fortran_order': 0, 'shape': (2, 3), }", "not a bool" },
+        { "{'descr': '<u2', 'fortran_order': False, 'shape': (2, -3), }", "not a size" },
         { "{'descr': '<u2', 'fortran_order': False, 'shape': [2, 3], }", "tuple" },
         { "{'descr': '<u2', 'fortran_order': False, 'shape': (2 3), }", "tuple" },
         { "{'descr': '<u2', 'fortran_order': False, 'shape': (999999999999, 999999999999), }", "2^63" },

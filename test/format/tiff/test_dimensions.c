@@ -118,7 +118,7 @@ static void pages_of_scanimage(void **state)
           "10 slices, the file has 6",
           { 0, 100, 200, 300, 400, 500 },
           6 },
-        { "SI.hChannels.channelSave = [1;2;3;4;5;6;7]\n", "SYX", "does not fit", { 0, 100, 200, 300, 400, 500 }, 6 },
+        { "SI.hChannels.channelSave = [1;2;3;4;5;6;7]\n", "SYX", "does not match", { 0, 100, 200, 300, 400, 500 }, 6 },
         { "SI.hChannels.channelSave = none\n", "SYX", NULL, { 0, 100, 200, 300, 400, 500 }, 6 },
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {

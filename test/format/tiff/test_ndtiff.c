@@ -176,10 +176,10 @@ static void an_index_that_does_not_fit(void **state)
     write_pages("a.tif", 2, 0);
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         write_index(cases[i], 3);
-        check_planes("a.tif", "SYX", "NDTiff.index does not fit", (const int[]) { MAGIC, 100 }, 2);
+        check_planes("a.tif", "SYX", "NDTiff.index does not match", (const int[]) { MAGIC, 100 }, 2);
     }
     unlink(in_folder("NDTiff.index"));
-    check_planes("a.tif", "SYX", "NDTiff.index is not beside", (const int[]) { MAGIC, 100 }, 2);
+    check_planes("a.tif", "SYX", "NDTiff.index is missing", (const int[]) { MAGIC, 100 }, 2);
 }
 
 static void an_index_is_limited(void **state)

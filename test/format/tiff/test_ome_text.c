@@ -132,7 +132,7 @@ static void text_that_is_ignored(void **state)
         { "<OME><Image><Pixels SizeX=\"6\"", "cannot be parsed, and is ignored: OME-XML: line 1, column " },
         { "<OME/>", "no image of this file" },
         { PIXELS("XYCCT", "2", "1", "1", "<TiffData/>"), "DimensionOrder" },
-        { PIXELS("XYCZT", "0", "1", "1", "<TiffData/>"), "make no sense" },
+        { PIXELS("XYCZT", "0", "1", "1", "<TiffData/>"), "are invalid" },
         { "<OME><Image><Pixels DimensionOrder=\"XYCZT\" SizeX=\"60\" SizeY=\"4\" SizeC=\"2\" SizeZ=\"1\" SizeT=\"1\">"
           "<TiffData/></Pixels></Image></OME>",
           "60 x 4 pixels" },

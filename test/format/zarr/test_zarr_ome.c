@@ -203,7 +203,7 @@ static void test_plain_groups(void **state)
     mt_stack_close(stack);
     check_not_opened(temporary_path("many.zarr#nothing"), MT_E_NOT_FOUND, "'nothing' is not there");
     check_not_opened(temporary_path("many.zarr#a&level=1"), MT_E_NOT_FOUND, "without series and levels");
-    check_not_opened(temporary_path("many.zarr#../one.zarr/only"), MT_E_ARGUMENT, "no path inside the store");
+    check_not_opened(temporary_path("many.zarr#../one.zarr/only"), MT_E_ARGUMENT, "not a path inside the store");
 
     for (int i = 0; i < 20; i++) {
         char folder[64];
@@ -264,15 +264,15 @@ static void test_false_metadata(void **state)
     write_array("secret.zarr");
     write_array("false.zarr/0");
     write_text("false.zarr/.zattrs", IMAGE("../secret.zarr", YX, ""));
-    check_not_opened(temporary_path("false.zarr"), MT_E_CORRUPT, "no path inside the store");
+    check_not_opened(temporary_path("false.zarr"), MT_E_CORRUPT, "not a path inside the store");
     write_text("false.zarr/.zattrs", IMAGE("0", "[{\"name\":\"x\",\"type\":\"space\"}]", ""));
     check_not_opened(temporary_path("false.zarr"), MT_E_CORRUPT, "1 axes and its array 2 dimensions");
     write_text("false.zarr/.zattrs", IMAGE("1", YX, ""));
-    check_not_opened(temporary_path("false.zarr"), MT_E_CORRUPT, "is no array");
+    check_not_opened(temporary_path("false.zarr"), MT_E_CORRUPT, "is not an array");
     write_text("false.zarr/.zattrs", "{\"multiscales\":[{\"datasets\":[]}]}");
     check_not_opened(temporary_path("false.zarr"), MT_E_CORRUPT, "no levels");
     write_text("false.zarr/.zattrs", "{\"plate\":{\"wells\":[{\"path\":\"../..\"}]}}");
-    check_not_opened(temporary_path("false.zarr"), MT_E_CORRUPT, "no path inside the store");
+    check_not_opened(temporary_path("false.zarr"), MT_E_CORRUPT, "not a path inside the store");
 
     /* Channels that are fewer than the axis is long say nothing. */
     write_text("false.zarr/.zattrs", IMAGE("0", "[{\"name\":\"c\",\"type\":\"channel\"},{\"name\":\"x\"}]",

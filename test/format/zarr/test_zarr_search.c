@@ -195,12 +195,12 @@ static void levels_from_the_root(void **state)
     check_opens(temporary_path("slash.zarr#group"), NULL, "group");
     check_opens(temporary_path("slash.zarr#group/0"), NULL, "group/0"); /* which the image describes */
     write_text("slash.zarr/group/.zattrs", IMAGE("/group/s0"));
-    check_fails(temporary_path("slash.zarr#group"), MT_E_CORRUPT, "is no array");
+    check_fails(temporary_path("slash.zarr#group"), MT_E_CORRUPT, "is not an array");
     write_text("slash.zarr/group/s0/.zarray", ARRAY("[4,4]"));
     check_opens(temporary_path("slash.zarr#group"), NULL, "group");
     check_opens(temporary_path("slash.zarr#group/s0"), NULL, "group/s0");
     write_text("slash.zarr/group/.zattrs", IMAGE("/../slash.zarr/group/s0"));
-    check_fails(temporary_path("slash.zarr#group"), MT_E_CORRUPT, "no path inside the store");
+    check_fails(temporary_path("slash.zarr#group"), MT_E_CORRUPT, "not a path inside the store");
 }
 
 /* Without listing, nested groups are found by the consolidated metadata of the root. */

@@ -183,7 +183,7 @@ static void refusals_are_errors(void **state)
     check_fails(&(plan) { .with = { .code = 410 } }, MT_E_IO, "/a: the server answered 410", 1);
     check_fails(&(plan) { .with = { .code = 400 } }, MT_E_IO, "/a: the server answered 400", 1);
     check_fails(&(plan) { .with = { .code = 204 } }, MT_E_IO, "/a: the server answered 204", 1);
-    check_fails(&(plan) { .with = { .code = 416 } }, MT_E_CORRUPT, "there are no such bytes", 1);
+    check_fails(&(plan) { .with = { .code = 416 } }, MT_E_CORRUPT, "the range does not exist", 1);
 }
 
 static void retries_end(void **state)
