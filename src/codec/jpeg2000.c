@@ -52,13 +52,16 @@ static void take_message(const char *message, void *user)
 
 static mt_status check_image(const opj_image_t *image, const mt_picture_params *p, mt_error *err)
 {
+    if (mt_dtype_size(p->dtype) > 2)
+        return mt_fail(err, MT_E_CORRUPT, "JPEG 2000 of %s", mt_dtype_name(p->dtype));
     if ((int64_t)image->numcomps != p->samples)
         return mt_fail(err, MT_E_CORRUPT, "%u components, not %lld", image->numcomps, (long long)p->samples);
     for (OPJ_UINT32 c = 0; c < image->numcomps; c++) {
         const opj_image_comp_t *component = &image->comps[c];
         if (component->dx != 1 || component->dy != 1)
             return mt_fail(err, MT_E_UNSUPPORTED, "subsampled components of JPEG 2000 are not read");
-        if ((int64_t)component->w != p->width || (int64_t)component->h > p->height || component->prec > 16)
+        if ((int64_t)component->w != p->width || (int64_t)component->h > p->height ||
+            component->prec > 8 * mt_dtype_size(p->dtype))
             return mt_fail(err, MT_E_CORRUPT, "an image of %u x %u of %u bits in a chunk of %lld x %lld", component->w,
                            component->h, component->prec, (long long)p->width, (long long)p->height);
     }
@@ -83,8 +86,8 @@ static mt_status copy_out(const opj_image_t *image, const mt_picture_params *p, 
 {
     size_t size = mt_dtype_size(p->dtype), samples = (size_t)p->samples;
     size_t n = (size_t)image->comps[0].w * image->comps[0].h;
-    if (size > 2 || n * samples * size > capacity)
-        return mt_fail(err, MT_E_CORRUPT, "JPEG 2000 of %s", mt_dtype_name(p->dtype));
+    if (n * samples * size > capacity)
+        return mt_fail(err, MT_E_CORRUPT, "decodes to %zu bytes, more than %zu", n * samples * size, capacity);
     for (size_t c = 0; c < samples; c++)
         for (size_t i = 0; i < n; i++) {
             uint16_t wide = (uint16_t)image->comps[c].data[i];

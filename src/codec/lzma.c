@@ -35,7 +35,10 @@ static lzma_ret start_raw(lzma_stream *stream, const mt_lzma_params *params)
         }
     }
     filters[params->n_filters] = (lzma_filter) { LZMA_VLI_UNKNOWN, NULL };
-    if (lzma_raw_decoder_memusage(filters) > MEMORY_LIMIT)
+    uint64_t memory = lzma_raw_decoder_memusage(filters);
+    if (memory == UINT64_MAX)
+        return LZMA_OPTIONS_ERROR;
+    if (memory > MEMORY_LIMIT)
         return LZMA_MEMLIMIT_ERROR;
     return lzma_raw_decoder(stream, filters);
 }
@@ -71,6 +74,8 @@ static mt_status decode(const void *params, const uint8_t *src, size_t size, uin
         return mt_fail(err, MT_E_MEMORY, "out of memory");
     if (result == LZMA_MEMLIMIT_ERROR)
         return mt_fail(err, MT_E_LIMIT, "decoding takes more than %u MiB", (unsigned)(MEMORY_LIMIT >> 20));
+    if (result == LZMA_OPTIONS_ERROR)
+        return mt_fail(err, MT_E_UNSUPPORTED, "liblzma does not support these filters");
     if (full)
         return mt_fail(err, MT_E_CORRUPT, "decodes to more than %zu bytes", capacity);
     return mt_fail(err, MT_E_CORRUPT, "the compressed data is broken");

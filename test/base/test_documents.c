@@ -186,6 +186,8 @@ static void xml_that_is_mended(void **state)
         { TEXT("<a>b\0c\x1f</a>"), "b?c?", "does not allow" },
         { TEXT("<a>b&c &lt;&#x41;&#10;&#0; &nbsp; &#x110000;&#;&</a>"), "b&c <A\n&#0; &nbsp; &#x110000;&#;&",
           "does not allow" },
+        { TEXT("<a>b\xef\xbf\xbe\xef\xbf\xbf\xef\xbf\xbd</a>"), "b??\xef\xbf\xbd", "does not allow" },
+        { TEXT("<a>b</a>\xe2\x82"), "b", "behind its end" },
         { TEXT("<a>b</a> <c>"), "b", "behind its end" },
         { TEXT("<a>b</a>&"), "b", "behind its end" },
     };
@@ -244,6 +246,36 @@ static void the_reader_stops_at_the_end(void **state)
     assert_true(mt_read_u64(&r) == 0 && r.failed);
 }
 
+/* More than memory can hold is refused before anything is multiplied. */
+static void sizes_that_overflow(void **state)
+{
+    (void)state;
+    static const size_t sizes[][2] = { { SIZE_MAX / 2, 3 }, { SIZE_MAX - 7, 1 }, { 1, SIZE_MAX / 2 + 1 } };
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+        mt_error err = MT_ERROR_INIT;
+        assert_null(mt_arena_alloc(arena, sizes[i][0], sizes[i][1], &err));
+        assert_int_equal(err.status, MT_E_LIMIT);
+        assert_non_null(strstr(err.message, "max_metadata_bytes"));
+    }
+}
+
+/* Names of files in messages: one line, and the first message stays. */
+static void messages_of_errors(void **state)
+{
+    (void)state;
+    mt_error err = MT_ERROR_INIT;
+    mt_error_prefix(&err, "nothing");
+    mt_error_prefix(NULL, "nothing");
+    assert_string_equal(err.message, "");
+    assert_int_equal(mt_fail(&err, MT_E_IO, "%s", "a\nb\x7f"), MT_E_IO);
+    assert_int_equal(mt_fail(&err, MT_E_LIMIT, "another"), MT_E_LIMIT);
+    assert_int_equal(err.status, MT_E_IO);
+    mt_error_prefix(&err, "%s", "c\td");
+    assert_string_equal(err.message, "c?d: a?b?");
+    assert_string_equal(mt_status_name(MT_E_CHANGED), "MT_E_CHANGED");
+    assert_string_equal(mt_status_name((mt_status)99), "unknown status");
+}
+
 /* Failing allocations, one by one: an error each time, and nothing is lost. */
 static void allocations_that_fail(void **state)
 {
@@ -281,6 +313,8 @@ int main(void)
         cmocka_unit_test(xml_that_is_not),
         cmocka_unit_test(xml_that_is_mended),
         cmocka_unit_test(the_reader_stops_at_the_end),
+        cmocka_unit_test(sizes_that_overflow),
+        cmocka_unit_test(messages_of_errors),
         cmocka_unit_test(allocations_that_fail),
     };
     return cmocka_run_group_tests(tests, make, clean);

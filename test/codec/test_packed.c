@@ -47,6 +47,47 @@ static void scaled_integers(void **state)
     assert_int_equal(env.memory_bytes, 0);
 }
 
+/* 1.5 is the smallest number: 0.1, 0.2 and 0 are added, and a code with all bits set is the fill value. */
+static void scaled_floats(void **state)
+{
+    (void)state;
+    static const double expected[4] = { 1.6, 1.7, 1.5, -7 };
+    for (int wide = 0; wide < 2; wide++)
+        for (int big = 0; big < 2; big++) {
+            const double smallest = 1.5, fill = -7;
+            const float narrow_smallest = 1.5f, narrow_fill = -7;
+            uint8_t encoded[HEAD + 1] = { 2, 0, 0, 0, 8 }, out[32];
+            size_t element = wide ? 8 : 4, written;
+            uint64_t bits = 0;
+            mt_scaleoffset_params p = { .is_float = true,
+                                        .decimals = 1,
+                                        .count = 4,
+                                        .element_size = element,
+                                        .big_endian = big,
+                                        .has_fill = true };
+            memcpy(&bits, wide ? (const void *)&smallest : &narrow_smallest, element);
+            for (int i = 0; i < 8; i++)
+                encoded[5 + i] = (uint8_t)(bits >> 8 * i);
+            memcpy(&p.fill, wide ? (const void *)&fill : &narrow_fill, element);
+            encoded[HEAD] = 1 << 6 | 2 << 4 | 0 << 2 | 3;
+            mt_error err = MT_ERROR_INIT;
+            check_ok(mt_codec_find("scaleoffset")
+                         ->decode(&p, encoded, sizeof encoded, out, sizeof out, &written, NULL, &err),
+                     &err);
+            assert_int_equal(written, 4 * element);
+            if (big != mt_host_big_endian())
+                mt_swap_bytes(out, 4, element);
+            for (int i = 0; i < 4; i++) {
+                float narrow;
+                double value;
+                memcpy(&value, out + 8 * (wide ? i : 0), 8);
+                memcpy(&narrow, out + 4 * i, 4);
+                value = wide ? value : (double)narrow;
+                assert_true(value > expected[i] - 1e-6 && value < expected[i] + 1e-6);
+            }
+        }
+}
+
 /* Three lines of ten pixels in blocks of eight, the last line of ten or of four. What ends early says nothing of the
  * pixels behind. */
 static void padded_lines_that_are_cut_off(void **state)
@@ -91,6 +132,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(scaled_integers),
+        cmocka_unit_test(scaled_floats),
         cmocka_unit_test(padded_lines_that_are_cut_off),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
