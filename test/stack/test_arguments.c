@@ -259,7 +259,7 @@ static void raw_files(void **state)
     mt_stack *stack;
     mt_error err = MT_ERROR_INIT;
     mt_open_options options = { .struct_size = sizeof options, .format = "raw", .raw_dtype = MT_UINT8 };
-    check_refused(mt_stack_open(NULL, "/tmp", &options, &stack, &err), &err, MT_E_ARGUMENT, "a folder is no raw file");
+    check_refused(mt_stack_open(NULL, "/tmp", &options, &stack, &err), &err, MT_E_ARGUMENT, "a folder is not a raw file");
     options = (mt_open_options) { .struct_size = sizeof options, .format = "bmp" };
     check_refused(mt_stack_open_memory(NULL, "a", bytes, 60, &options, &stack, &err), &err, MT_E_ARGUMENT,
                   "no format is called \"bmp\"; there are ");

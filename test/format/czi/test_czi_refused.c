@@ -125,13 +125,13 @@ static void segments_and_directories(void **state)
 {
     (void)state;
     static const refusal cases[] = {
-        { { { FILE_HEAD, 10, 'X', 1 } }, MT_E_CORRUPT, "the segment at 0 is no ZISRAWFILE" },
+        { { { FILE_HEAD, 10, 'X', 1 } }, MT_E_CORRUPT, "the segment at 0 is not a ZISRAWFILE" },
         { { { FILE_HEAD, 16, 79, 8 } }, MT_E_CORRUPT, "the ZISRAWFILE at 0 has 79 bytes in a file of" },
         { { { FILE_HEAD, 16, 80, 8 } }, MT_OK, NULL },
         { { { FILE_HEAD, 16, 1 << 20, 8 } }, MT_E_CORRUPT, "the ZISRAWFILE at 0 has 1048576 bytes" },
         { { { FILE_HEAD, SEGMENT, 2, 4 } }, MT_E_UNSUPPORTED, "version 2 of the format" },
         { { { FILE_HEAD, SEGMENT + 52, 1 << 20, 8 } }, MT_E_CORRUPT, "a segment at 1048576 lies outside the file" },
-        { { { FILE_HEAD, SEGMENT + 52, 32, 8 } }, MT_E_CORRUPT, "the segment at 32 is no ZISRAWDIRECTORY" },
+        { { { FILE_HEAD, SEGMENT + 52, 32, 8 } }, MT_E_CORRUPT, "the segment at 32 is not a ZISRAWDIRECTORY" },
         { { { DIRECTORY, 16, 127, 8 } }, MT_E_CORRUPT, "the directory has 127 bytes" },
         { { { DIRECTORY, 16, 3, 8 } }, MT_E_CORRUPT, "the ZISRAWDIRECTORY at" },
         { { { DIRECTORY, SEGMENT, 8, 4 } }, MT_E_CORRUPT, "8 entries in a directory of 224 bytes" },
@@ -144,8 +144,8 @@ static void segments_and_directories(void **state)
         { { { DIRECTORY, ENTRY + COUNT, 5, 4 } }, MT_E_CORRUPT, "a directory entry of 5 dimensions" },
         { { { DIRECTORY, ENTRY + COUNT, 1, 4 } }, MT_E_CORRUPT, "a directory entry without X and Y" },
         { { { DIRECTORY, ENTRY + X, 'Z', 1 } }, MT_E_CORRUPT, "a directory entry without X and Y" },
-        { { { DIRECTORY, ENTRY + Y, 'Q', 1 } }, MT_E_UNSUPPORTED, "a dimension of the name 81" },
-        { { { DIRECTORY, ENTRY + Y, 0, 1 } }, MT_E_UNSUPPORTED, "a dimension of the name 0" },
+        { { { DIRECTORY, ENTRY + Y, 'Q', 1 } }, MT_E_UNSUPPORTED, "dimension 81" },
+        { { { DIRECTORY, ENTRY + Y, 0, 1 } }, MT_E_UNSUPPORTED, "dimension 0" },
         { { { DIRECTORY, ENTRY + Y, 'y', 1 } }, MT_OK, NULL },
         { { { DIRECTORY, ENTRY + Y, 'X', 1 } }, MT_E_CORRUPT, "dimension X from 0 on has 4 elements, 4 stored" },
         { { { DIRECTORY, ENTRY + X + SIZE, 0, 4 } }, MT_E_CORRUPT, "dimension X from 0 on has 0 elements, 4 stored" },
@@ -155,8 +155,8 @@ static void segments_and_directories(void **state)
         { { { DIRECTORY, ENTRY + X + START, INT32_MAX - 3, 4 } },
           MT_E_CORRUPT,
           "dimension X from 2147483644 on has 4 elements" },
-        { { { DIRECTORY, ENTRY + TYPE, 5, 4 } }, MT_E_UNSUPPORTED, "pixel type 5 is not read" },
-        { { { DIRECTORY, ENTRY + TYPE, 10, 4 } }, MT_E_UNSUPPORTED, "pixel type gray64complexfloat is not read" },
+        { { { DIRECTORY, ENTRY + TYPE, 5, 4 } }, MT_E_UNSUPPORTED, "pixel type 5 is not supported" },
+        { { { DIRECTORY, ENTRY + TYPE, 10, 4 } }, MT_E_UNSUPPORTED, "pixel type gray64complexfloat is not supported" },
         { { { DIRECTORY, ENTRY + X + STORED, 2, 4 }, { DIRECTORY, ENTRY + Y + STORED, 2, 4 } },
           MT_E_CORRUPT,
           "the image has no tiles of full size" },
@@ -197,7 +197,7 @@ static void documents_without_a_directory(void **state)
           "a directory entry of an unknown schema" },
         { { { FILE_HEAD, SEGMENT + 52, 0, 8 }, { SUBBLOCK, COPY + TYPE, 7, 4 } },
           MT_E_UNSUPPORTED,
-          "pixel type 7 is not read" },
+          "pixel type 7 is not supported" },
         { { { FILE_HEAD, SEGMENT + 52, 0, 8 }, { SUBBLOCK, 0, 'X', 1 } },
           MT_E_NOT_FOUND,
           "the document holds no pixels" },
@@ -210,7 +210,7 @@ static void subblocks(void **state)
     (void)state;
     enum { PIXELS = SEGMENT + 8 };
     static const refusal cases[] = {
-        { { { SUBBLOCK, 3, 'X', 1 } }, MT_E_CORRUPT, "the segment at 544 is no ZISRAWSUBBLOCK" },
+        { { { SUBBLOCK, 3, 'X', 1 } }, MT_E_CORRUPT, "the segment at 544 is not a ZISRAWSUBBLOCK" },
         { { { DIRECTORY, ENTRY + POSITION, 1 << 20, 8 } }, MT_E_CORRUPT, "a segment at 1048576 lies outside the file" },
         { { { SUBBLOCK, 16, 47, 8 } }, MT_E_CORRUPT, "the ZISRAWSUBBLOCK at 544 has 47 bytes" },
         { { { SUBBLOCK, SEGMENT, 1000, 4 } },
@@ -249,19 +249,19 @@ static void attachments(void **state)
     (void)state;
     enum { FIRST = SEGMENT + 256, JPEG = SEGMENT + 256 };
     static const refusal cases[] = {
-        { { { ATTACHMENTS, 3, 'X', 1 } }, MT_E_CORRUPT, "is no ZISRAWATTDIR" },
+        { { { ATTACHMENTS, 3, 'X', 1 } }, MT_E_CORRUPT, "is not a ZISRAWATTDIR" },
         { { { ATTACHMENTS, 16, 385, 8 } }, MT_E_CORRUPT, "has 385 bytes in a file of" }, /* one more than there are */
         { { { ATTACHMENTS, 16, 255, 8 } }, MT_E_CORRUPT, "1 attachments in a directory of 255 bytes" },
         { { { ATTACHMENTS, SEGMENT, 2, 4 } }, MT_E_CORRUPT, "2 attachments in a directory of 384 bytes" },
         { { { ATTACHMENTS, FIRST, 'X', 1 } }, MT_E_CORRUPT, "attachment 0 has an unknown schema" },
         { { { ATTACHMENTS, FIRST + 1, '2', 1 } }, MT_E_CORRUPT, "attachment 0 has an unknown schema" },
-        { { { ATTACHMENTS, FIRST + 12, 0, 8 } }, MT_E_CORRUPT, "the segment at 0 is no ZISRAWATTACH" },
+        { { { ATTACHMENTS, FIRST + 12, 0, 8 } }, MT_E_CORRUPT, "the segment at 0 is not a ZISRAWATTACH" },
         { { { ATTACHMENT, SEGMENT, 33, 4 } }, MT_E_CORRUPT, "attachment Thing of 33 bytes in a segment of 288" },
         { { { ATTACHMENT, 16, 255, 8 } }, MT_E_CORRUPT, "attachment Thing of 12 bytes in a segment of 255" },
         { { { ATTACHMENTS, SEGMENT, 0, 4 } }, MT_E_NOT_FOUND, "the document has no attachment \"Thing\"" },
         { { { FILE_HEAD, SEGMENT + 72, 0, 8 } }, MT_E_NOT_FOUND, "the document has no attachment \"Thing\"" },
         { { { ATTACHMENT, SEGMENT, 1, 4 } }, MT_E_UNSUPPORTED, "attachment Thing is empty" },
-        { { { ATTACHMENT, JPEG, 'P', 1 } }, MT_E_UNSUPPORTED, "attachment Thing of type JPG is no picture" },
+        { { { ATTACHMENT, JPEG, 'P', 1 } }, MT_E_UNSUPPORTED, "attachment Thing of type JPG is not a supported picture" },
         { { { ATTACHMENT, JPEG + 2, 0, 1 } }, MT_E_CORRUPT, "attachment Thing: the JPEG has no frame" },
         { { { ATTACHMENT, JPEG + 3, 0xc4, 1 } }, MT_E_CORRUPT, "the JPEG has no frame" },
         { { { ATTACHMENT, JPEG + 3, 0xc8, 1 } }, MT_E_CORRUPT, "the JPEG has no frame" },
@@ -285,7 +285,7 @@ static void metadata(void **state)
     } cases[] = {
         { { NOWHERE, 0, 0, 0 }, MT_OK, NULL },
         { { FILE_HEAD, SEGMENT + 60, 1 << 20, 8 }, MT_E_CORRUPT, "the metadata at 1048576 lies outside the file" },
-        { { METADATA, 4, 'X', 1 }, MT_E_CORRUPT, "is no ZISRAWMETADATA" },
+        { { METADATA, 4, 'X', 1 }, MT_E_CORRUPT, "is not a ZISRAWMETADATA" },
         { { METADATA, SEGMENT, 1 << 20, 4 }, MT_E_CORRUPT, "1048576 bytes of metadata at" },
         { { METADATA, SEGMENT, 101, 4 }, MT_E_LIMIT, "metadata of 101 bytes, more than max_xml_bytes (100)" },
     };

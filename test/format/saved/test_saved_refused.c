@@ -231,8 +231,8 @@ static void fields_that_are_broken(void **state)
         { OFFSET, INT64_MAX / 4 + 1, NONE, 0, MT_E_CORRUPT, "places of the saved map are broken" },
         { DTYPE, 0, NONE, 0, MT_E_CORRUPT, "places of the saved map are broken" },
         /* What holds for the map of any format. */
-        { AXES, 'Q', NONE, 0, MT_E_CORRUPT, "axis 'Q' is none of STCZYX" },
-        { AXES, 'Y', NONE, 0, MT_E_CORRUPT, "axis Y stands there twice" },
+        { AXES, 'Q', NONE, 0, MT_E_CORRUPT, "axis 'Q' is not one of STCZYX" },
+        { AXES, 'Y', NONE, 0, MT_E_CORRUPT, "axis Y is given twice" },
         { AXES, 0, NONE, 0, MT_E_CORRUPT, "1 axes for 2 dimensions" },
         { HEIGHT, INT64_MAX / 4, WIDTH, 40, MT_E_CORRUPT, "the image has more than 2^63 bytes" },
     };
