@@ -38,7 +38,7 @@ static void free_context(mt_context *context)
     allocator.resize(allocator.user, context, sizeof *context, 0);
 }
 
-/* The default budget is 1/SHARE of the memory, for worker processes 1/WORKERS of that. */
+/* The default budget is a fraction of the memory, in worker processes 1/WORKERS of that. */
 #define WORKERS 8
 static uint64_t default_budget(void) { return mt_memory_size() / 8; }
 
