@@ -18,7 +18,7 @@ static void write_data(png_structp png, png_bytep bytes, size_t size)
 
 static void flush(png_structp png) { (void)png; }
 
-/* Pixels come from us, so nothing is to be warned of; errors are reported by the return value. */
+/* The pixels are our own, so libpng has nothing to warn about; errors are reported by the return value. */
 static void be_silent(png_structp png, png_const_charp message) { (void)png, (void)message; }
 
 static void fail(png_structp png, png_const_charp message)

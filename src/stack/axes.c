@@ -7,7 +7,7 @@
 #include <stdbool.h>
 #include <string.h>
 
-/* Corners beyond this are refused, so that corner + size never overflows. */
+/* The maximum coordinate: corner + size then never overflows. */
 #define MAX_COORDINATE (INT64_MAX / 2)
 
 mt_status mt_axes_check(const char *axes, mt_error *err)
