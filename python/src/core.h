@@ -20,11 +20,12 @@
 
 /* The state of the module. All are strong references. */
 typedef struct core_state {
-    PyObject *make_error;   /* microtome._errors.make_error */
-    PyObject *empty;        /* numpy.empty */
-    PyObject *float32;      /* numpy.dtype("float32") */
-    PyObject *context_type; /* _core.Context */
-    PyObject *stack_type;   /* _core.Stack */
+    PyObject *make_error;    /* microtome._errors.make_error */
+    PyObject *empty;         /* numpy.empty */
+    PyObject *float32;       /* numpy.dtype("float32") */
+    PyObject *context_type;  /* _core.Context */
+    PyObject *stack_type;    /* _core.Stack */
+    PyObject *prefetch_type; /* _core.Prefetch */
 } core_state;
 
 core_state *core_get_state(PyObject *module);
@@ -107,8 +108,14 @@ PyObject *stack_draw_patches(PyObject *object, PyTypeObject *core, PyObject *con
 PyObject *stack_find_channels(PyObject *object, PyTypeObject *core, PyObject *const *args, Py_ssize_t n,
                               PyObject *names);
 
-/* A function of the module. */
+/* Functions of the module. */
 PyObject *extract_many(PyObject *module, PyObject *const *args, Py_ssize_t n, PyObject *names);
+PyObject *prefetch_many(PyObject *module, PyObject *const *args, Py_ssize_t n, PyObject *names);
+
+extern PyType_Spec prefetch_spec;
+
+/* Takes over prefetch, also on failure. */
+PyObject *prefetch_wrap(core_state *state, mt_prefetch *prefetch);
 
 /* Converts an error of the library to an exception: a new reference, or NULL after an exception. path may be NULL. */
 PyObject *make_exception(core_state *state, const mt_error *err, const char *path);
