@@ -138,7 +138,7 @@ static mt_status decode(const void *params, const uint8_t *src, size_t size, uin
     size_t total = size, block = p->block ? p->block : default_block(p->element_size);
     if (p->compressor) { /* header: decoded size in 8 bytes, block size in 4 bytes, big-endian */
         if (size < 12 || mt_load_u32be(src) != 0)
-            return mt_fail(err, MT_E_CORRUPT, "%zu bytes are too short for a header", size);
+            return mt_fail(err, MT_E_CORRUPT, "%zu bytes have no valid header", size);
         total = mt_load_u32be(src + 4);
         block = mt_load_u32be(src + 8) / p->element_size;
         src += 12, size -= 12;

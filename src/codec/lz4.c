@@ -14,7 +14,7 @@ static mt_status decode(const void *params, const uint8_t *src, size_t size, uin
 {
     (void)params, (void)scratch;
     if (size < 4 || size - 4 > INT_MAX)
-        return mt_fail(err, MT_E_CORRUPT, "%zu bytes are too short for a block", size);
+        return mt_fail(err, MT_E_CORRUPT, "%zu bytes are not an LZ4 block", size);
     size_t expected = mt_load_u32le(src);
     if (expected > capacity || expected > INT_MAX)
         return mt_fail(err, MT_E_CORRUPT, "decodes to %zu bytes, more than %zu", expected, capacity);
