@@ -43,10 +43,10 @@ typedef struct mt_stack_info {
     const char *format;        /* "tiff", "zarr", ...; "custom" for a custom stack */
     mt_dtype dtype;            /* as stored */
     int data_ndim;             /* 4 or 5; 0: the axes are unknown */
-    int64_t data_shape[5];     /* in pixels, in the order SC(Z)YX */
+    int64_t data_shape[5];     /* sizes in the order SC(Z)YX */
     const char *original_axes; /* letters of STCZYX in stored order, from the file or the caller; '?': unknown */
     int original_ndim;         /* number of original_axes */
-    int64_t original_shape[MT_MAX_DIMS]; /* in pixels, in the order of original_axes */
+    int64_t original_shape[MT_MAX_DIMS]; /* sizes in the order of original_axes */
     int64_t chunk_shape[MT_MAX_DIMS];    /* likewise; all 0: not chunked, or not known */
     int64_t shard_shape[MT_MAX_DIMS];    /* likewise; all 0: no shards */
     double pixel_size[MT_MAX_DIMS];      /* along each original axis, in unit; 0: not known */

@@ -120,10 +120,10 @@ typedef struct jxr_context {
     jxr_band_codes lp, hp;                    /* codes of lowpass and highpass */
     jxr_scan scan_lp, scan_across, scan_down; /* scans of lowpass, and of highpass by direction of prediction */
     jxr_model models[3];                      /* of DC, LP, HP */
-    int32_t lp_full, lp_empty;                /* counts of channels with all, and without any, lowpass coefficients */
+    int32_t lp_full, lp_empty; /* adaptive counters of macroblocks with all, and without any, channels coded */
     /* Prediction of coded block patterns, for luma and chroma. */
     struct {
-        int32_t few, many; /* counts of patterns with few and with many coded blocks */
+        int32_t few, many; /* adaptive counters of patterns with few, and with many, coded blocks */
         int state;         /* prediction mode */
     } cbp[2];
     jxr_quantisers quantisers[3]; /* of DC, LP, HP */
