@@ -22,7 +22,7 @@ typedef struct mt_part {
     int64_t height, width; /* of an image, in pixels; 0: not known yet */
 } mt_part;
 
-/* The part behind the i-th name of mt_list_parts or mt_list_attachments, owned by names; NULL if i is too large. */
+/* The description of the i-th name of mt_list_parts or mt_list_attachments, owned by names; NULL if i is too large. */
 MT_API const mt_part *mt_names_get_part(const mt_names *names, size_t i);
 
 /* Lists the images of one file or folder, as written after '#': arrays of a group, series, scenes. Pyramid levels are
