@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Arguments, strictly: what is not understood whole is refused. */
+/* Strict argument parsing. */
 #include "cli.h"
 
 #include <errno.h>
@@ -47,7 +47,7 @@ static int unknown_option(const struct args *args, const char *name, size_t leng
     return usage_error(args, "there is no option '--%.*s'", (int)length, name);
 }
 
-/* One option at argv[*i]; moves *i over a value that stands by itself. */
+/* Parses the option at argv[*i]; advances *i past a separate value. */
 static int take_option(struct args *args, int argc, char **argv, int *i)
 {
     const char *name = argv[*i] + 2;
@@ -121,7 +121,7 @@ const char *args_get(const struct args *args, const char *name, size_t i)
     return found < 0 || i >= args->counts[found] ? NULL : args->values[found][i];
 }
 
-/* strtoll takes blanks and signs that nobody means. */
+/* Stricter than strtoll, which accepts leading blanks and '+'. */
 static bool read_integer(const char **text, int64_t low, int64_t high, int64_t *out)
 {
     const char *digits = *text + (**text == '-');
@@ -148,7 +148,7 @@ int args_integer(const struct args *args, const char *name, int64_t low, int64_t
                        text);
 }
 
-/* Bytes, or with a unit: powers of 1024, as 512M, 2G or 2GiB. */
+/* Parses a number of bytes with an optional unit, a power of 1024: 512M, 2G, 2GiB. */
 int args_size(const struct args *args, const char *name, int64_t *out)
 {
     static const char units[] = "KMGT";

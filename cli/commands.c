@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The table of subcommands: the one place where their options are described. */
+/* The table of subcommands and their options. */
 #include "cli.h"
 
 #include <string.h>

@@ -35,7 +35,7 @@ static void print_bash(void)
            "complete -o default -F _microtome microtome\n");
 }
 
-/* In single quotes of zsh's _arguments: brackets and colons are its own. */
+/* Escapes brackets and colons, which are special in zsh's _arguments, inside single quotes. */
 static void print_zsh_text(const char *text)
 {
     for (; *text; text++) {

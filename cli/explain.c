@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* --explain: what the patches cost, and which chunks would suit them. */
+/* --explain: the cost of the patches, and a better chunk shape. */
 #include "patches.h"
 
 #include <inttypes.h>
@@ -11,8 +11,8 @@ static void print_bytes(FILE *to, const char *what, uint64_t bytes)
     fprintf(to, "  %-18s%s\n", what, bytes_text((double)bytes, text, sizeof text));
 }
 
-/* Along each axis the power of two that holds the patch: random patches then touch few chunks, and little else is
- * decoded for them. */
+/* Suggests the next power of two of the patch size along each axis: random patches then touch few chunks and decode few
+ * unused pixels. */
 static void suggest(const patch_job *job, FILE *to)
 {
     int64_t chunk[3];

@@ -6,7 +6,7 @@
 
 #define WIDTH 79
 
-/* Breaks text into lines that begin at column indent; the cursor stands at column. */
+/* Prints text wrapped, with lines indented by indent. column: the current column. */
 static void print_wrapped(const char *text, int indent, int column)
 {
     while (*text) {

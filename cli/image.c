@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Opening an image as the options say, and texts about it. */
+/* Opens an image with the options of the command line; formats texts about it. */
 #include "cli.h"
 
 #include <errno.h>
@@ -8,7 +8,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-/* Sizes between 'x'. Returns where they end, or NULL. */
+/* Parses sizes separated by 'x'. Returns a pointer to their end, or NULL. */
 static const char *parse_shape(const char *text, int64_t *shape, int *ndim)
 {
     for (*ndim = 0; *ndim < MT_MAX_DIMS;) {
@@ -48,7 +48,7 @@ static bool parse_raw(const char *text, struct open_options *out)
     return *text == 0 || out->options.raw_big_endian;
 }
 
-/* What fits no image is a mistake of the command line. The letters may have sizes behind them. */
+/* Axes that fit no image are a usage error. Letters may be followed by sizes. */
 static int check_axes(const struct args *args, const char *name)
 {
     char letters[32];

@@ -46,7 +46,7 @@ int main(int argc, char **argv)
     } else {
         status = unknown_command(argv[1]);
     }
-    bool lost = fflush(stdout) != 0, closed = lost && errno == EPIPE; /* closed: nobody reads on */
+    bool lost = fflush(stdout) != 0, closed = lost && errno == EPIPE; /* closed: the reader has closed the pipe */
     if ((lost || ferror(stdout)) && !status)
         status = closed ? EXIT_FAILED : failed("the output could not be written");
     return status;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* microtome man: the text of --help as roff for man(7). */
+/* microtome man: the text of --help as a man(7) page. */
 #include "cli.h"
 
-/* Backslashes and dashes are roff's own, and so is a dot or quote at the start of a line. */
+/* Escapes backslashes and dashes, and a dot or quote at the start of a line, which are special in roff. */
 static void print_roff(const char *text)
 {
     if (*text == '.' || *text == '\'')

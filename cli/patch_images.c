@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The images that patches are cut out of, and their labels. */
+/* The images that patches are cut from, and their labels. */
 #include "patches.h"
 
 #include <inttypes.h>
@@ -10,7 +10,7 @@ const mt_stack_info *patch_image(const patch_job *job, size_t i) { return mt_sta
 
 mt_dtype patch_dtype(const patch_job *job) { return job->as_float ? MT_FLOAT32 : job->info->dtype; }
 
-/* Opens the paths of an option, or those of the command (name NULL). */
+/* Opens the paths of an option; name NULL: those of the command. */
 static int open_all(patch_job *job, const struct args *args, const char *name, const mt_open_options *options)
 {
     size_t n = name ? args_count(args, name) : args->n_paths;
@@ -29,7 +29,7 @@ static int open_all(patch_job *job, const struct args *args, const char *name, c
     return EXIT_OK;
 }
 
-/* One array holds the patches of all images. */
+/* Checks that the patches of all images fit into one array. */
 static int check_alike(const patch_job *job)
 {
     const mt_stack_info *first = job->info;
@@ -72,7 +72,7 @@ int patch_images_open(patch_job *job, const struct args *args)
     return status ? status : choose_channels(job, args);
 }
 
-/* Labels lie where the image does: the same samples, planes, rows and columns. */
+/* Checks that labels have the same samples, planes, rows and columns as their image. */
 static int check_pair(const mt_stack_info *image, const mt_stack_info *labels)
 {
     char one[128], other[128];

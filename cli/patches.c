@@ -8,7 +8,7 @@
 #include <string.h>
 #include <strings.h>
 
-/* Patches asked for at once: enough that chunks are shared, few enough that memory stays small. */
+/* BATCH: patches per request; enough to share chunks, few enough to limit memory. */
 enum { BATCH = 256, NPY_BYTES = 320 };
 static const size_t batch_bytes = (size_t)64 << 20;
 
@@ -38,7 +38,7 @@ static size_t make_npy_header(const patch_job *job, char header[NPY_BYTES])
     return (size_t)length + 10;
 }
 
-/* Bytes of one patch; 0 where they cannot be counted. */
+/* Bytes of one patch; 0 on overflow. */
 static size_t patch_bytes(const patch_job *job)
 {
     size_t bytes = mt_dtype_size(patch_dtype(job));
@@ -91,7 +91,7 @@ static int extract_all(const patch_job *job, FILE *file)
     return status;
 }
 
-/* Bytes of the array of all patches, without a header. EXIT_FAILED after a message if they cannot be counted. */
+/* Bytes of all patches, without the header. EXIT_FAILED after a message on overflow. */
 static int count_bytes(const patch_job *job, uint64_t *out)
 {
     size_t bytes = patch_bytes(job);
@@ -139,7 +139,7 @@ static void summarize(const patch_job *job, const char *path, double seconds, FI
             (double)job->count / (seconds > 1e-9 ? seconds : 1e-9));
 }
 
-/* Where the patches of the labels go: --labels-out, else beside --out. */
+/* The output path of the labels: --labels-out, else beside --out. */
 static const char *labels_path(const struct args *args)
 {
     static char path[4096];
@@ -152,7 +152,7 @@ static const char *labels_path(const struct args *args)
     return path;
 }
 
-/* What is written, all of it before any is. */
+/* Checks the space for all outputs before the first is written. */
 static int check_room(const patch_job *job, const patch_job *labels, const struct args *args)
 {
     uint64_t bytes = 0, more = 0;
@@ -195,7 +195,7 @@ static int write_others(patch_job *job, const patch_job *labels, const struct ar
     return !status && sheet ? sheet_write(job, sheet, say_where(args)) : status;
 }
 
-/* Also what a search has found is not written over. */
+/* Checks that no output overwrites an image found by a search. */
 static int check_found(const patch_job *job, const struct args *args)
 {
     static const char *const names[] = { "out", "sheet", "coords" };

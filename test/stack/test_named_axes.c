@@ -64,9 +64,9 @@ static void assignments(void **state)
         { "8, 3, 4", 96, "T0C2YX", "!0 is not a size of an axis" },
         { "8, 3, 4", 96, "T9999999999999999999YX", "!is not a size of an axis" },
         { "8, 3, 4", 96, "T999999999999999999C999999999999999999YX", "!do not fit" },
-        { "8, 3, 4", 96, "4TYX", "!'4' is none of STCZYX" },
-        { "8, 3, 4", 96, "QYX", "!'Q' is none of STCZYX" },
-        { "8, 3, 4", 96, "TTYX", "!stands there twice" },
+        { "8, 3, 4", 96, "4TYX", "!'4' is not one of STCZYX" },
+        { "8, 3, 4", 96, "QYX", "!'Q' is not one of STCZYX" },
+        { "8, 3, 4", 96, "TTYX", "!appears twice" },
         { "8, 3, 4", 96, "TZC", "!lack Y or X" },
         { "8, 3, 4", 96, "STCZYXS", "!more than the six" },
     };
@@ -154,7 +154,7 @@ static void arrays_take_letters_only(void **state)
     int64_t shape[4] = { 2, 2, 2, 1 };
     assert_int_equal(mt_stack_from_array(NULL, pixel, MT_UINT16, "T2YX", shape, NULL, NULL, &stack, &err),
                      MT_E_ARGUMENT);
-    assert_non_null(strstr(err.message, "'2' is none of STCZYX"));
+    assert_non_null(strstr(err.message, "'2' is not one of STCZYX"));
     check_ok(mt_stack_from_array(NULL, pixel, MT_UINT16, "TZYX", shape, NULL, NULL, &stack, &err), &err);
     assert_int_equal(mt_stack_get_info(stack)->axes_source, MT_AXES_FROM_CALLER);
     mt_stack_close(stack);
