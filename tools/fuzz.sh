@@ -13,7 +13,8 @@ data=${MICROTOME_TEST_DATA:-../shared/data}
 cmake --preset fuzz >/dev/null
 cmake --build --preset fuzz
 
-# make_seeds TARGET FOLDER. Seeds of codecs begin with parameters, as fuzz/fuzz_codec.c expects. Large files are left out: they run slower and find no more.
+# make_seeds TARGET FOLDER. Seeds of codecs begin with parameters, as fuzz/fuzz_codec.c expects. Large files are left out:
+# they run slower and find no more.
 make_seeds() {
     sed -n "s/^$1  *//p" fuzz/seeds.txt | while read -r pattern; do
         find "$data" -path "$data/$pattern" -type f -size -256k 2>/dev/null || true
