@@ -156,7 +156,7 @@ static void xml_that_is_not(void **state)
     }
 }
 
-/* Text that a strict parser refuses is read by the tolerant one, which tells what it did. */
+/* The tolerant parser accepts text that the strict one rejects, and reports what it repaired. */
 static void xml_that_is_mended(void **state)
 {
     (void)state;

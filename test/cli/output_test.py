@@ -201,7 +201,7 @@ def can_allocate(folder):
 
 
 class Inputs(command_test.Command):
-    """What is read is never written, whatever --force says."""
+    """Inputs are never overwritten, even with --force."""
 
     def zarr(self, name):
         folder = Path(self.path(name))

@@ -30,7 +30,7 @@ class Several(command_test.Command):
             return list(csv.DictReader(file))
 
     def check_places(self, header, values, rows, images, size):
-        """Each patch is what the row of the list says."""
+        """Each patch has the pixels at the place in its row of the list."""
         self.assertEqual(len(rows), header["shape"][0])
         area = size[0] * size[1]
         for i, row in enumerate(rows):

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-3-Clause
-"""What the command says: suggestions, exit codes, tables, reasons. Usage: words_test.py COMMAND [TEST...]"""
+"""Output of the command: suggestions, exit codes, tables, reasons. Usage: words_test.py COMMAND [TEST...]"""
 
 import json
 import os

@@ -47,7 +47,7 @@ static void scaled_integers(void **state)
     assert_int_equal(env.memory_bytes, 0);
 }
 
-/* Three lines of ten pixels in blocks of eight, the last line of ten or of four. What ends early says nothing of the
+/* Three lines of ten pixels in blocks of eight, the last line of ten or of four. A short buffer says nothing about the
  * pixels behind. */
 static void padded_lines_that_are_cut_off(void **state)
 {

@@ -65,7 +65,7 @@ static int remove_files(void **state)
     return 0;
 }
 
-/* Opens what a pattern below the root stands for and tells the first pixel of each image. */
+/* Opens the images that match a pattern below the root, and returns the first pixel of each. */
 static void check_found(const char *pattern, const char *expected, size_t skipped)
 {
     char path[512], found[64] = "";

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Chunks ahead of time: held in the cache until the prefetch ends, within the budget, whatever happens meanwhile. */
+/* Prefetched chunks are held in the cache until the prefetch ends, within the budget. */
 #include "stack/stack.h"
 #include "support/delayed_store.h"
 #include "support/support.h"
@@ -289,7 +289,7 @@ static void a_failure_is_told_and_met_again(void **state)
     close_image(&im);
 }
 
-/* The stacks that are closed meanwhile live on. Calls of all kinds beside it, for the thread sanitizer. */
+/* Stacks closed during a prefetch stay alive. Concurrent calls of all kinds, for ThreadSanitizer. */
 static void ended_before_it_is_done(void **state)
 {
     (void)state;
@@ -336,7 +336,7 @@ static void after_fork(void **state)
     close_image(&im);
 }
 
-/* Short of memory, fewer chunks are held or an error is told; what is extracted then is right. */
+/* If memory is short, fewer chunks are held or an error is reported; extracted pixels are right. */
 static void failing_allocations(void **state)
 {
     (void)state;

@@ -105,7 +105,7 @@ static void test_czi(void **state)
     CHECK_ALL(names, 4);
 }
 
-/* 10^5 pages; directories as tiff_spec says. */
+/* 10^5 pages, with directories as in tiff_spec. */
 static void check_pages(const char *description, int directories, size_t open, size_t patch)
 {
     enum { PAGES = 100000 };

@@ -122,7 +122,7 @@ static float number(const json_t *value)
                                  : (float)json_number_value(value);
 }
 
-/* What another program says is in the files. */
+/* Values computed by another program. */
 static void values_of_another_program(void **state)
 {
     (void)state;

@@ -230,7 +230,7 @@ static void pages_that_are_cut_differently(void **state)
 
 static int write_file(void *user, const void *bytes, size_t n) { return fwrite(bytes, 1, n, user) == n ? 0 : -1; }
 
-/* A saved map of such pages is one of boxes with chains of their own. */
+/* A saved map of such pages consists of boxes, each with its own codec chain. */
 static void saved_maps_of_mixed_pages(void **state)
 {
     (void)state;
@@ -279,7 +279,7 @@ static void described_pages_that_are_cut_differently(void **state)
     check_pages("TCYX", first, 4);
 }
 
-/* Pages of another shape, type or meaning are images of their own. */
+/* Pages of another shape, type or meaning are separate images. */
 static void pages_that_are_not_alike(void **state)
 {
     (void)state;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* OME-XML that is wrong, and files that were cut: what is read all the same, and what is told. */
+/* Invalid OME-XML and truncated files: what can still be read, and the warnings. */
 #include "support/contract.h"
 #include "support/remarks.h"
 #include "support/tiff_writer.h"
@@ -122,7 +122,7 @@ static void text_that_is_forgiven(void **state)
     }
 }
 
-/* XML that does not help is told, with the reason. */
+/* XML that cannot be used gives a warning with the reason. */
 static void text_that_is_ignored(void **state)
 {
     (void)state;

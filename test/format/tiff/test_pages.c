@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* What one directory says, right, odd and hostile: directories written tag by tag. */
+/* Single directories, valid, unusual and hostile, written tag by tag. */
 #include "support/support.h"
 
 #include <microtome/microtome.h>
@@ -184,7 +184,7 @@ static void pictures_are_not_unpacked(void **state)
 #endif
 }
 
-/* Tiles of one pixel in planes of their own: more than an int64_t counts. */
+/* Tiles of one pixel in separate planes: their number exceeds int64_t. */
 static void more_tiles_than_can_be_counted(void **state)
 {
     (void)state;

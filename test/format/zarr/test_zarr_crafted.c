@@ -117,7 +117,7 @@ static void test_shards(void **state)
     check_shards("start.zarr",
                  V3("[6,7]", REGULAR("[4,4]"), "[" SHARDS("[2,2]", "[" LITTLE "]", "[" LITTLE "]", "start") "]"), true,
                  false);
-    /* A raw inner chunk of another size than the grid says. */
+    /* An uncompressed inner chunk whose size does not match the grid. */
     uint8_t shard[256] = { 0 }, *pixels;
     size_t size = write_shard(shard, 0, 0, false, false);
     shard[size - 64 + 8] = 6;

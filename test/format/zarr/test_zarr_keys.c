@@ -13,7 +13,7 @@ static const char *separator_member(char separator)
                               : "";
 }
 
-/* An array of 4 x 6 bytes 1, 2, 3, ... in chunks of 2 x 3. Its chunk (y, x) lies where name says, unless that is NULL. */
+/* An array of 4 x 6 bytes 1, 2, 3, ... in chunks of 2 x 3. Its chunk (y, x) has the key name, if not NULL. */
 static void write_array(const char *folder, char separator, const char *const names[4])
 {
     char path[300], text[400];

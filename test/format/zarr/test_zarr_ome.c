@@ -187,7 +187,7 @@ static void test_plain_groups(void **state)
     const mt_open_options options = { .struct_size = sizeof options, .axes = "YX" };
     write_text("one.zarr/.zgroup", GROUP);
     write_array("one.zarr/only");
-    write_text("one.zarr/README.md", "no array"); /* files beside the arrays are none of them */
+    write_text("one.zarr/README.md", "no array"); /* other files are not arrays */
     check_ok(mt_stack_open(NULL, temporary_path("one.zarr"), &options, &stack, &err), &err);
     assert_string_equal(mt_stack_get_info(stack)->part, "only");
     mt_stack_close(stack);

@@ -71,7 +71,7 @@ static const char *root_of(const char *path)
     return root;
 }
 
-/* Each format, with a path that has to be encoded, and one whose folder only its metadata tells. */
+/* Each format, a path that must be encoded, and a folder that is only recognised by its metadata. */
 static void each_format(void **state)
 {
     (void)state;
