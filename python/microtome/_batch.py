@@ -139,7 +139,7 @@ def extract_patches(
 
 
 class Prefetch:
-    """Chunks that are fetched and decoded ahead of time; made by `prefetch`.
+    """Chunks that are read and decoded ahead of time; made by `prefetch`.
 
     It holds them in the cache until `end`, which the end of a ``with`` block calls.
     """
@@ -148,32 +148,31 @@ class Prefetch:
         self._core = core
 
     def wait(self) -> None:
-        """Wait until all chunks are there or were given up.
+        """Wait until all chunks are decoded or were left out.
 
         Raises
         ------
         CorruptError, ReadError
-            A chunk cannot be read, which ended the prefetch. Whoever extracts it gets the
-            error again.
+            A chunk cannot be read, which ended the prefetch. Extracting it raises the error again.
 
         Notes
         -----
-        Thread-safe; the GIL is released while it waits.
+        Thread-safe; releases the GIL while waiting.
         """
         self._core.wait()
 
     @property
     def chunks(self) -> int:
-        """How many decoded chunks are held; waits for them."""
+        """Number of decoded chunks held; waits for them."""
         return self._core.wait()[0]
 
     @property
     def is_full(self) -> bool:
-        """Whether chunks were left out, since those that are held take half of the budget; waits."""
+        """Whether chunks were left out because those held take half of the budget; waits."""
         return self._core.wait()[2]
 
     def end(self) -> None:
-        """Stop what is not done, and give the chunks up: they stay in the cache as any others do."""
+        """Stop prefetching and release the chunks, which stay in the cache like any others."""
         self._core.end()
 
     def __enter__(self) -> Prefetch:
@@ -193,11 +192,11 @@ def prefetch(
     *,
     padding: Padding = 0.0,
 ) -> Prefetch:
-    """Start to fetch and decode what `extract_patches` will need, and return at once.
+    """Start to read and decode the chunks that `extract_patches` will need, and return immediately.
 
-    So files are read and decoded while something else is done with the batch before. The
-    chunks are held in the cache until the prefetch ends. All prefetches of a context are
-    done in their order, one at a time, and hold no more than half of its budget.
+    Reading overlaps with other work, such as training on the previous batch. The chunks are held in
+    the cache until the prefetch ends. The prefetches of a context run in order, one at a time, and
+    hold at most half of its budget.
 
     Parameters
     ----------
@@ -215,9 +214,9 @@ def prefetch(
 
     Notes
     -----
-    Chunks that the cache does not keep are not read ahead: those of arrays and objects, those
-    larger than a quarter of the budget, and raw data on local disks, for which the system's
-    page cache does.
+    Chunks that the cache does not keep are not prefetched: those of arrays and objects, those
+    larger than a quarter of the budget, and uncompressed data on local disks, which the page cache
+    of the system holds.
 
     Examples
     --------
