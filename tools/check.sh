@@ -16,7 +16,7 @@ check() {
     fi
 }
 sources() { find src include cli python/src test bench fuzz examples -name '*.c' -o -name '*.h' | sort; }
-# Only the first line: clang-tidy counts suppressed warnings on standard error.
+# Without standard error, on which clang-tidy counts suppressed warnings.
 tidy() { find src cli python/src -name '*.c' | sort | xargs -P "$(nproc)" -n 4 clang-tidy -p "$build" --extra-arg=-Wno-unknown-warning-option --quiet 2>/dev/null; }
 
 check 'rules of the sources' tools/check_source.py

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* JSON and XML: what is read, and what hits a limit. And the reader under all parsers. */
+/* JSON and XML: valid, invalid and beyond a limit. And the bounded reader under all parsers. */
 #include "support/support.h"
 
 #include "base/json.h"

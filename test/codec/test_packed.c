@@ -12,7 +12,7 @@
 
 enum { HEAD = 21, N = 3 };
 
-/* The smallest number is 100: 1, 2, 3 are added in two bits each; or all numbers stand in 16 bits, as they are. */
+/* The smallest number is 100: 1, 2, 3 are added in two bits each; or all numbers are stored in 16 bits. */
 static void scaled_integers(void **state)
 {
     (void)state;

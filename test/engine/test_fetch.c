@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Reads that must be waited for: how many are in flight, what happens to those that fail, who waits for whom. */
+/* Asynchronous reads: number in flight, failures, and which thread waits for which. */
 #include "engine/visit.h"
 #include "support/net_store.h"
 
@@ -193,7 +193,7 @@ static void *ask_for_one(void *argument)
     return NULL;
 }
 
-/* What has not started when the caller stops never does, and nothing is left behind. */
+/* After a cancel, no further read starts, and nothing leaks. */
 static void cancelled_while_waiting(void **state)
 {
     (void)state;
@@ -464,7 +464,7 @@ static mt_status locate_tile(const mt_chunk_map *map, const int64_t *position, m
     return locate_chunk(map, on_grid, out, err);
 }
 
-/* The image is read by rows, as far as its map knows; what is encoded is kept all the same. */
+/* The map says that the image can be read by rows; encoded chunks are cached anyway. */
 static void encoded_boxes_are_kept(void **state)
 {
     (void)state;

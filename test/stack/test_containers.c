@@ -233,7 +233,7 @@ static void *list_and_read(void *argument)
     return NULL;
 }
 
-/* The images behind very many pages are looked for when they are asked for, nodes of Zarr are kept as they are found. */
+/* Images after very many pages are searched on demand; Zarr nodes are cached as they are found. */
 static void threads_share_a_container(void **state)
 {
     (void)state;

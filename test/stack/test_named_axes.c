@@ -135,7 +135,7 @@ static void unknown_axes(void **state)
     assert_int_equal(mt_stack_get_info(other)->n_warnings, 0);
     mt_stack_close(other);
 
-    /* images that need no names are as always; a view of what is not known is none */
+    /* images that need no names are unaffected; a depth axis among unknown axes is an error */
     options = (mt_open_options) { .struct_size = sizeof options, .allow_unknown_axes = 1 };
     check_ok(mt_stack_open(NULL, write_npy("known.npy", "1, 3, 4", 12), &options, &other, &err), &err);
     assert_int_equal(mt_stack_get_info(other)->axes_source, MT_AXES_ASSUMED);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The disk cache over a store that counts what is read from it. */
+/* The disk cache over a store that counts reads. */
 #include "store/disk_cache.h"
 #include "support/support.h"
 

@@ -141,7 +141,7 @@ static void several_members(void **state)
     mt_store_close(store);
 }
 
-/* Points take no more than they may; what is read stays right. */
+/* Restart points stay within their budget; reads stay right. */
 static void budget(void **state)
 {
     (void)state;

@@ -218,7 +218,7 @@ static void the_directory_is_read_once(void **state)
     assert_in_range(check_row(16385), 7, 62);
 }
 
-/* The settings of an image stand at the end of the metadata, behind those of the experiment, or before. */
+/* The settings of an image may follow or precede those of the experiment in the metadata. */
 static void long_metadata_is_searched_from_its_end(void **state)
 {
     (void)state;
@@ -371,7 +371,7 @@ static void room_without_segments_is_limited(void **state)
     assert_non_null(strstr(err.message, "without a directory"));
 }
 
-/* Any number of bytes 0xff may stand before a marker. */
+/* Any number of bytes 0xff may precede a marker. */
 static void thumbnails_may_have_fill_bytes(void **state)
 {
     (void)state;

@@ -386,7 +386,7 @@ static void bad_masks_are_errors(void **state)
         mt_open_options options = defaults();
         options.use_masks = 1;
         check_refused(w.data, w.size, &options, cases[i].status, cases[i].says);
-        mt_stack *stack = open_bytes(&w, NULL); /* not asked for, not read */
+        mt_stack *stack = open_bytes(&w, NULL); /* not requested, not read */
         check_pixels(stack, pixels, sizeof pixels);
         mt_stack_close(stack);
         czi_free(&w);

@@ -263,7 +263,7 @@ static void saved_maps_of_mixed_pages(void **state)
     unlink(map);
 }
 
-/* So are those that a description counts. */
+/* The same for pages that a description counts. */
 static void described_pages_that_are_cut_differently(void **state)
 {
     (void)state;
@@ -294,7 +294,7 @@ static void pages_that_are_not_alike(void **state)
     mt_stack_close(stack);
 }
 
-/* SubIFDs come in any order, and not all of them are levels: only those that are smaller and that all pages have. */
+/* SubIFDs may be in any order; only those that are smaller, and that all pages have, are levels. */
 static void levels_by_size(void **state)
 {
     (void)state;

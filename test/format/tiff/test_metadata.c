@@ -287,7 +287,7 @@ static void descriptions_that_count(void **state)
         }
 }
 
-/* One directory before all planes: those that the file has lost are missed when it is opened. */
+/* One directory before all planes: truncated planes are detected at open. */
 static void descriptions_of_more_than_there_is(void **state)
 {
     (void)state;

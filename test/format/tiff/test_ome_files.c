@@ -69,7 +69,7 @@ static void check_same(const mt_stack *stack, const char *expected, const char *
     mt_stack_close(other);
 }
 
-/* Each case with its right pixels, what is missing, and of what is warned. */
+/* Each case with its right pixels, missing files and warnings. */
 static void cases(void **state)
 {
     (void)state;
@@ -235,7 +235,7 @@ static void make_set(const char *name, const char *text)
     }
 }
 
-/* Names that lead to files in one way or another, and those that do not. */
+/* File names that can be resolved, and names that cannot. */
 static void names_of_files(void **state)
 {
     (void)state;

@@ -85,7 +85,7 @@ static void samples_that_are_not_counted(void **state)
     }
 }
 
-/* Encodings and other faults that readers commonly forgive: the unit and the names are read all the same. */
+/* Wrong encodings and other faults that readers commonly accept: unit and names are still read. */
 static void text_that_is_forgiven(void **state)
 {
     (void)state;
@@ -168,7 +168,7 @@ static void files_that_were_cut(void **state)
     }
 }
 
-/* Of very many pages those that are missing are counted only if the file is too small for all of them. */
+/* With very many pages, missing ones are counted only if the file is too small for all of them. */
 static void pages_of_large_files(void **state)
 {
     (void)state;

@@ -411,7 +411,7 @@ static void test_contract(void **state)
     }
 }
 
-/* They are counted whether the whole chunk is wanted, a part of it, or rows as they lie in the file. */
+/* They are counted for reads of whole chunks, of parts, and of rows. */
 static void chunks_that_are_not_there_are_counted(void **state)
 {
     (void)state;

@@ -140,7 +140,7 @@ static void keys_are_read_as_they_are(void **state)
         write_array(arrays[i].folder, arrays[i].separator, arrays[i].names);
         check_array(arrays[i].folder, NULL, arrays[i].all, arrays[i].is_other);
         check_array(arrays[i].folder, &slow, arrays[i].all, 0);
-        if (arrays[i].all) /* else the other chunk is not asked for first */
+        if (arrays[i].all) /* else the other chunk is not requested first */
             check_array(arrays[i].folder, &without_list, true, 0);
     }
 }
@@ -203,7 +203,7 @@ static void version_3(void **state)
     }
 }
 
-/* Of many chunks the folders are listed before any is asked for. */
+/* With many chunks, the folders are listed before any chunk is requested. */
 static void large_grids(void **state)
 {
     (void)state;

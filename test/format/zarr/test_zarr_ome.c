@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* OME-Zarr and groups: which array a path means, and what is known of it. */
+/* OME-Zarr and groups: the array that a path selects, and its metadata. */
 #include "zarr_support.h"
 
 static void open_stack(const char *path, mt_stack **out)

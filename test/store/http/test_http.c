@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* HTTP: what is asked for, and what is made of each way in which servers and networks fail. */
+/* HTTP: requests, and the handling of each kind of failure of servers and networks. */
 #include "support/http_store.h"
 
 #include "store/http/engine.h"

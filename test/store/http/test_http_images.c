@@ -88,7 +88,7 @@ static void each_format(void **state)
         check_image(root_of(paths[i]), paths[i], NULL, NULL);
 }
 
-/* Every seventh request fails, in turn by each of these. */
+/* Every seventh request fails, cycling through these failures. */
 static void fail_some(void *user, const http_request *request, http_reply *reply)
 {
     (void)user;
