@@ -99,6 +99,6 @@ int run_completion(const struct args *args)
     else if (!strcmp(args->paths[0], "zsh"))
         print_zsh();
     else
-        return usage_error(args, "there is completion for bash and zsh, not for '%s'", args->paths[0]);
+        return usage_error(args, "completion supports bash and zsh, not '%s'", args->paths[0]);
     return EXIT_OK;
 }

@@ -29,7 +29,7 @@ static void suggest(const patch_job *job, FILE *to)
                 shape_text(info->chunk_shape, info->original_ndim, stored, sizeof stored), info->original_axes);
     fprintf(to,
             "  Chunks of %s pixels of one channel would suit these patches better;\n"
-            "  or ask for more patches at once, which share what is decoded.\n",
+            "  or cut more patches at once: they share decoded chunks.\n",
             shape_text(chunk, (int)job->n_spatial, text, sizeof text));
 }
 
@@ -50,9 +50,9 @@ void explain(const patch_job *job, FILE *to)
     print_bytes(to, "peak memory", c.memory_peak);
     fprintf(to, "  %-18s%.2f (bytes decoded / bytes delivered)\n", "amplification", amplification);
     if (!c.bytes_decoded)
-        fprintf(to, "  Nothing had to be decoded: rows were read straight into the patches.\n");
+        fprintf(to, "  Nothing had to be decoded: rows were read directly into the patches.\n");
     else if (!*job->info->codecs)
-        fprintf(to, "  The image is not compressed: blocks were read in one go, and are kept for further patches.\n");
+        fprintf(to, "  The image is not compressed: whole blocks were read and cached for further patches.\n");
     else if (amplification <= 2)
         fprintf(to, "  The chunks suit these patches.\n");
     else

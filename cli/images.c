@@ -58,7 +58,7 @@ static mt_status add_many(struct images *images, mt_context *context, const char
     }
     say_skipped(images, stacks, path);
     mt_stacks_close(stacks);
-    return n ? MT_OK : mt_fail(err, MT_E_NOT_FOUND, "%s: no image is found there", path);
+    return n ? MT_OK : mt_fail(err, MT_E_NOT_FOUND, "%s: no image found", path);
 }
 
 static bool is_folder(const char *path)

@@ -234,9 +234,9 @@ static void print_notes(const struct entry *entries, size_t n)
         unknown |= entries[i].info->axes_source == MT_AXES_UNKNOWN;
     }
     if (assumed)
-        fprintf(stderr, "microtome: axes with * are assumed: the file does not name them\n");
+        fprintf(stderr, "microtome: axes marked * are assumed: the file does not name them\n");
     if (unknown)
-        fprintf(stderr, "microtome: axes of ? are unknown: the file does not name them; name them with --axes\n");
+        fprintf(stderr, "microtome: axes marked ? are unknown: the file does not name them; name them with --axes\n");
 }
 
 void print_lines(const struct entry *entries, size_t n)

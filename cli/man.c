@@ -45,9 +45,9 @@ static void print_exit_codes(void)
     printf(".SH EXIT STATUS\n");
     print_term("", "0", NULL, "Done.");
     print_term("", "1", NULL,
-               "An image could not be read, does not fit what is asked of it, or a file could not be written.");
-    print_term("", "2", NULL, "The command line makes no sense, whatever the image.");
-    print_term("", "130", NULL, "Interrupted. No half-written file is left.");
+               "An image could not be read or does not fit the options, or a file could not be written.");
+    print_term("", "2", NULL, "The command line is invalid. Nothing was done.");
+    print_term("", "130", NULL, "Interrupted. No incomplete file is left.");
 }
 
 static void print_command_page(const struct command *command)

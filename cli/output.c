@@ -102,8 +102,8 @@ int output_apart(const char *path, const char *input)
     if (is_stdout(path) || !find_input(input, &read))
         return EXIT_OK;
     if (!stat(path, &written) && is_same(&read, &written))
-        return failed("%s is read: it cannot be written too", path);
-    return lies_inside(path, &read) ? failed("%s lies inside %s, which is read", path, input) : EXIT_OK;
+        return failed("%s is an input: it cannot be an output too", path);
+    return lies_inside(path, &read) ? failed("%s lies inside %s, which is an input", path, input) : EXIT_OK;
 }
 
 static int check_inputs(const struct args *args, const char *path)

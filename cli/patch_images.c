@@ -36,11 +36,11 @@ static int check_alike(const patch_job *job)
     for (size_t i = 1; i < job->images.n; i++) {
         const mt_stack_info *info = patch_image(job, i);
         if (info->data_ndim != first->data_ndim)
-            return failed("%s has %s, and %s has not: patches of both cannot be of one size",
+            return failed("%s has %s, and %s does not: one size of patch cannot fit both",
                           info->data_ndim == 5 ? info->source : first->source, "planes along Z",
                           info->data_ndim == 5 ? first->source : info->source);
         if (info->dtype != first->dtype && !job->as_float)
-            return failed("%s is %s, and %s is %s; --float makes float32 of both", first->source,
+            return failed("%s is %s, and %s is %s; use --float to write float32", first->source,
                           mt_dtype_name(first->dtype), info->source, mt_dtype_name(info->dtype));
     }
     return EXIT_OK;
@@ -52,8 +52,8 @@ static int choose_channels(patch_job *job, const struct args *args)
     for (size_t i = 1; i < job->images.n; i++) {
         const mt_stack_info *info = patch_image(job, i);
         if (info->data_shape[1] != fewest->data_shape[1] && !args_get(args, "channels", 0))
-            return failed("%s has %" PRId64 " channels, and %s has %" PRId64 "; --channels chooses", fewest->source,
-                          fewest->data_shape[1], info->source, info->data_shape[1]);
+            return failed("%s has %" PRId64 " channels, and %s has %" PRId64 "; use --channels to choose",
+                          fewest->source, fewest->data_shape[1], info->source, info->data_shape[1]);
         fewest = info->data_shape[1] < fewest->data_shape[1] ? info : fewest;
     }
     return image_channels(fewest, args, &job->channels, &job->n_channels);
@@ -80,7 +80,7 @@ static int check_pair(const mt_stack_info *image, const mt_stack_info *labels)
                 !memcmp(image->data_shape + 2, labels->data_shape + 2, spatial_count(image) * sizeof(int64_t));
     if (same)
         return EXIT_OK;
-    return failed("%s (%s: %s) does not fit %s (%s: %s): labels have the samples and pixels of their image",
+    return failed("%s (%s: %s) does not fit %s (%s: %s): labels must have the samples and pixels of their image",
                   labels->source, labels->data_ndim == 5 ? "SCZYX" : "SCYX",
                   shape_text(labels->data_shape, labels->data_ndim, one, sizeof one), image->source,
                   image->data_ndim == 5 ? "SCZYX" : "SCYX",

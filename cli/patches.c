@@ -96,9 +96,9 @@ static int count_bytes(const patch_job *job, uint64_t *out)
 {
     size_t bytes = patch_bytes(job);
     if (!bytes)
-        return failed("patches of this size are larger than any memory");
+        return failed("patches of this size do not fit into memory");
     if (job->count > (INT64_MAX - NPY_BYTES) / (int64_t)bytes)
-        return failed("so many patches are larger than any file");
+        return failed("so many patches exceed the largest size of a file");
     *out = (uint64_t)job->count * bytes;
     return EXIT_OK;
 }
@@ -134,7 +134,7 @@ static void summarize(const patch_job *job, const char *path, double seconds, FI
             job->n_channels == 1 ? "" : "s", shape_text(job->size, (int)job->n_spatial, shape, sizeof shape),
             mt_dtype_name(patch_dtype(job)));
     if (job->images.n > 1)
-        fprintf(to, ", out of %zu images", job->images.n);
+        fprintf(to, ", from %zu images", job->images.n);
     fprintf(to, ": %s in %.2f s, %.0f patches/s\n", bytes_text(bytes, size, sizeof size), seconds,
             (double)job->count / (seconds > 1e-9 ? seconds : 1e-9));
 }
@@ -191,7 +191,7 @@ static int write_others(patch_job *job, const patch_job *labels, const struct ar
     if (!status && coords)
         status = places_write(job, labels, coords);
     if (!status && coords)
-        fprintf(say_where(args), "%s: where they lie\n", coords);
+        fprintf(say_where(args), "%s: the places of the patches\n", coords);
     return !status && sheet ? sheet_write(job, sheet, say_where(args)) : status;
 }
 
@@ -237,7 +237,7 @@ static int check_places(const struct args *args)
 {
     bool random = args_count(args, "count") || args_count(args, "seed");
     if (!args_get(args, "size", 0))
-        return usage_error(args, "--size is missing, such as --size 64x64");
+        return usage_error(args, "--size is required, such as --size 64x64");
     if (args_count(args, "grid") + (args_count(args, "at") != 0) + random > 1)
         return usage_error(args, "random patches (--count, --seed), --grid and --at exclude each other");
     if (args_count(args, "overlap") && !args_count(args, "grid"))
@@ -250,9 +250,9 @@ static int check_labels(const struct args *args)
     const char *out = args_get(args, "out", 0);
     bool has_labels = args_count(args, "labels"), has_path = args_count(args, "labels-out");
     if (!has_labels && (has_path || args_count(args, "labels-axes")))
-        return usage_error(args, "--labels is missing");
+        return usage_error(args, "--labels-out and --labels-axes need --labels");
     if (has_labels && !has_path && (!out || !strcmp(out, "-")))
-        return usage_error(args, "--labels needs --labels-out FILE.npy, or --out FILE.npy beside which they go");
+        return usage_error(args, "--labels needs --labels-out FILE.npy, or --out FILE.npy");
     return EXIT_OK;
 }
 

@@ -105,7 +105,7 @@ static int check_dimensions(const patch_job *job, const char *name, size_t n)
     const mt_stack_info *info = job->info;
     if (n == job->n_spatial)
         return EXIT_OK;
-    return failed("%s: --%s takes %zu numbers, for the image has %s: %s pixels", info->source, name, job->n_spatial,
+    return failed("%s: --%s takes %zu numbers, because the image has %s: %s pixels", info->source, name, job->n_spatial,
                   job->n_spatial == 3 ? "Z, Y and X" : "Y and X only",
                   shape_text(info->data_shape + 2, (int)job->n_spatial, text, sizeof text));
 }

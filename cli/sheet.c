@@ -37,7 +37,7 @@ int sheet_write(patch_job *job, const char *path, FILE *to)
     if (status)
         return status;
     if (job->count > MT_MOST_PATCHES)
-        fprintf(stderr, "microtome: the first %d of %" PRId64 " patches are on the sheet\n", MT_MOST_PATCHES,
+        fprintf(stderr, "microtome: the sheet shows the first %d of %" PRId64 " patches\n", MT_MOST_PATCHES,
                 job->count);
     drawing_print(drawing, patch_image(job, 0), path, to);
     return EXIT_OK;

@@ -138,7 +138,8 @@ static int draw(view_job *job, const struct args *args)
     if (status)
         return status;
     if (!job->channels && d->drawn.channels < job->image.info->data_shape[1])
-        fprintf(stderr, "microtome: the first %" PRId64 " of %" PRId64 " channels are shown; --channels chooses\n",
+        fprintf(stderr,
+                "microtome: the first %" PRId64 " of %" PRId64 " channels are shown; use --channels to choose\n",
                 d->drawn.channels, job->image.info->data_shape[1]);
     note_absent(job->image.stack);
     drawing_print(d, job->image.info, path, say_where(args));
@@ -149,12 +150,12 @@ int run_view(const struct args *args)
 {
     view_job job = { .max_size = 1024 };
     if (!args_get(args, "out", 0))
-        return usage_error(args, "--out FILE.png is missing");
+        return usage_error(args, "--out FILE.png is required");
     int status = args_integer(args, "max-size", 1, 32768, &job.max_size);
     if (!status)
         status = drawing_read(&job.drawing, args);
     if (!status && job.drawing.options.project && args_get(args, "z", 0))
-        status = usage_error(args, "--z chooses one plane, --project draws all as one: give one of them");
+        status = usage_error(args, "--z and --project exclude each other");
     if (!status)
         status = output_check(args, "out", args_get(args, "out", 0), ".png");
     if (!status)

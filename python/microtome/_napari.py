@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The reader for napari, which napari.yaml names: https://napari.org/stable/plugins/building_a_plugin/guides.html."""
+"""The napari reader that napari.yaml declares: https://napari.org/stable/plugins/building_a_plugin/guides.html."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     Layer: TypeAlias = tuple[Any, dict[str, Any], str]
 
-_MOST_SCENES = 32  # a plate has thousands of fields; a viewer is of no use with so many layers
+_MOST_SCENES = 32  # a plate has thousands of fields, too many layers for a viewer
 _NAMED = {
     (255, 255, 255): "gray",
     (255, 0, 0): "red",
@@ -30,23 +30,23 @@ _NAMED = {
     (255, 0, 255): "magenta",
     (255, 255, 0): "yellow",
 }
-_TWO, _MORE = ["magenta", "green"], ["cyan", "yellow", "magenta", "red", "green", "blue"]  # as napari has them
-# Units that both UDUNITS-2 and pint, which napari asks, know by this name.
+_TWO, _MORE = ["magenta", "green"], ["cyan", "yellow", "magenta", "red", "green", "blue"]  # napari's default cycles
+# Units with the same name in UDUNITS-2 and in pint, which napari uses.
 _UNIT = re.compile(r"[a-z]*(meter|second)|angstrom|foot|inch|mile|parsec|yard|minute|hour|day")
 
 
 def get_reader(path: str | Sequence[str]) -> Callable[[str], list[Layer]] | None:
-    """Give the function that reads a path, or None if it is not an image.
+    """Return the function that reads a path, or None if it is not an image.
 
     Parameters
     ----------
     path : str or list of str
-        A file or folder. A list is to become one layer, which is not supported.
+        A file or folder. Lists (several files as one layer) are not supported.
 
     Returns
     -------
     function or None
-        Takes the path, and returns layers: data, their arguments and their type.
+        Takes the path and returns layers: data, their arguments and their type.
     """
     if not isinstance(path, str):
         return None
@@ -55,12 +55,12 @@ def get_reader(path: str | Sequence[str]) -> Callable[[str], list[Layer]] | None
     except (NotAnImageError, NotFoundError):
         return None
     except Error:
-        pass  # the reader tells what is wrong
+        pass  # read() reports the error
     return read
 
 
 def read(path: str) -> list[Layer]:
-    """Read the layers of an image: one for each channel, those of each scene or other part together.
+    """Read the layers of a file: one per channel, grouped by scene or other part.
 
     Parameters
     ----------
@@ -70,18 +70,18 @@ def read(path: str) -> list[Layer]:
     Returns
     -------
     list of (data, dict, str)
-        Layers as napari takes them. Data are dask arrays, a list of them for a pyramid. Only
-        the first scene is visible at first.
+        Layers for napari. Data are dask arrays, or lists of them for pyramids. Initially only the
+        first scene is visible.
 
     Raises
     ------
     microtome.Error
-        No part can be opened.
+        None of the parts can be opened.
 
     Warns
     -----
     ImageWarning
-        A part cannot be opened, or there are more than 32.
+        A part cannot be opened, or there are more than 32 parts.
     """
     parts, layers, failure = list_parts(path), list[Any](), None
     if len(parts) > _MOST_SCENES:
@@ -127,13 +127,13 @@ def _open_levels(path: str, part: str) -> list[ImageStack]:
     axes, stack = None, None
     try:
         stack = open(path, part=part or None)
-    except ArgumentError:  # axes that the file does not name become sliders
+    except ArgumentError:  # unnamed axes become sliders
         for axes in ("ZYX", "TZYX", "STZYX"):
             try:
                 stack = open(path, axes, part=part or None)
             except ArgumentError:
                 continue
-            warnings.warn(f"{path}: the axes are not named, and taken for {axes}", ImageWarning, stacklevel=4)
+            warnings.warn(f"{path}: the file does not name its axes; assuming {axes}", ImageWarning, stacklevel=4)
             break
         if stack is None:
             raise
@@ -141,7 +141,7 @@ def _open_levels(path: str, part: str) -> list[ImageStack]:
 
 
 def _pick(pixels: dask.array.Array, dims: list[str], kept: list[str], channel: int) -> dask.array.Array:
-    """Take one channel; axes that are not shown have the length 1."""
+    """Select one channel. Axes that are not shown have length 1."""
     return pixels[tuple(slice(None) if a in kept else channel if a == "C" else 0 for a in dims)]
 
 

@@ -30,7 +30,7 @@ class Several(command_test.Command):
             return list(csv.DictReader(file))
 
     def check_places(self, header, values, rows, images, size):
-        """Each patch is what the row of the list says."""
+        """Each patch has the pixels at the place in its row of the list."""
         self.assertEqual(len(rows), header["shape"][0])
         area = size[0] * size[1]
         for i, row in enumerate(rows):
@@ -51,7 +51,7 @@ class Several(command_test.Command):
             done = self.run_it(
                 "patches", *paths, "--size", "4x5", "--count", "200", "--out", out, "--coords", places, "--force"
             )
-            self.assertIn("out of 3 images", done.stdout)
+            self.assertIn("from 3 images", done.stdout)
             self.assertEqual("skipped 1 file that is not an image" in done.stderr, paths[-1].endswith("in"))
             rows = self.places()
             self.check_places(*read_npy(out), rows, images, (4, 5))

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-3-Clause
-"""What the command says: suggestions, exit codes, tables, reasons. Usage: words_test.py COMMAND [TEST...]"""
+"""Output of the command: suggestions, exit codes, tables, reasons. Usage: words_test.py COMMAND [TEST...]"""
 
 import json
 import os
@@ -124,7 +124,7 @@ class Tables(command_test.Command):
         self.assertEqual(done.stdout.count("\n"), 3)
         self.assertEqual(len(json.loads(self.run_it("info", "--json", folder).stdout)), 2)
         done = self.run_it("info", folder / "deep", status=1)
-        self.assertIn("no image is found there", done.stderr)
+        self.assertIn("no image found", done.stderr)
 
     def test_channels_and_parts_without_names_are_shown(self):
         image = self.image((3, 4, 5))
@@ -196,7 +196,7 @@ class Reasons(command_test.Command):
         os.mkdir(self.path("folder"))
         os.rename(self.path("image.npy"), self.path("folder/image.npy"))
         line = self.refuse("view", self.path("folder"), "--out", self.path("v.png"), status=1)
-        self.assertIn("is a folder, not an image: name one of those that 'microtome info", line)
+        self.assertIn("is a folder, not an image: give one of the images that 'microtome info", line)
 
     def test_names_inside_a_folder(self):
         folder = self.dir / "v.zarr"

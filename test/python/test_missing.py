@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""What is missing or was repaired is told, and can be refused."""
+"""Missing data and repairs are reported, and can be made errors."""
 
 import warnings
 

@@ -118,8 +118,8 @@ def test_sizes_in_the_axes(npy):
 
 def test_sizes_that_make_no_sense(npy):
     for axes, sizes, words in [
-        (None, {"C": 2}, "sizes need axes"),
-        ("TCYX", {"Z": 2}, "sizes of Z"),
+        (None, {"C": 2}, "sizes requires axes"),
+        ("TCYX", {"Z": 2}, "sizes names Z"),
         ("TC2YX", {"T": 12}, "have sizes already"),
         ("TCYX", {"C": 5}, "do not fit"),
         ("TCYX", {"C": 0}, "not a size"),

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Axes that the caller names: which assignments fit; and images whose axes nobody names. */
+/* Axes named by the caller: which assignments fit; and images with unnamed axes. */
 #include "unnamed.h"
 
 /* What axes make of a shape: the described image, or a part of the message of an error ("!..."). */
@@ -60,7 +60,7 @@ static void assignments(void **state)
         { "8, 12", 96, "TC2Y6X", "!do not fit" },
         { "0, 3, 4", 0, "TC2YX", "!do not fit" },
         { "0, 3, 4", 0, "TYX", "T0 Y3 X4" },
-        /* what is no list of axes */
+        /* invalid lists of axes */
         { "8, 3, 4", 96, "T0C2YX", "!0 is not a size of an axis" },
         { "8, 3, 4", 96, "T9999999999999999999YX", "!is not a size of an axis" },
         { "8, 3, 4", 96, "T999999999999999999C999999999999999999YX", "!do not fit" },
@@ -135,7 +135,7 @@ static void unknown_axes(void **state)
     assert_int_equal(mt_stack_get_info(other)->n_warnings, 0);
     mt_stack_close(other);
 
-    /* images that need no names are as always; a view of what is not known is none */
+    /* images that need no names are unaffected; a depth axis among unknown axes is an error */
     options = (mt_open_options) { .struct_size = sizeof options, .allow_unknown_axes = 1 };
     check_ok(mt_stack_open(NULL, write_npy("known.npy", "1, 3, 4", 12), &options, &other, &err), &err);
     assert_int_equal(mt_stack_get_info(other)->axes_source, MT_AXES_ASSUMED);

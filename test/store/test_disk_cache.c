@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The disk cache over a store that counts what is read from it. */
+/* The disk cache over a store that counts reads. */
 #include "store/disk_cache.h"
 #include "support/support.h"
 
@@ -142,14 +142,14 @@ static void another_identity_is_another_object(void **state)
     snprintf(f->inner.identity.etag, sizeof f->inner.identity.etag, "\"2\"");
     check_read(f, 0, SIZE);
     assert_int_equal(f->inner.bytes, 2 * SIZE);
-    f->inner.identity.etag[0] = 0; /* nothing tells when it changes: not cached */
+    f->inner.identity.etag[0] = 0; /* changes cannot be detected: not cached */
     check_read(f, 0, 10);
     check_read(f, 0, 10);
     assert_int_equal(f->inner.bytes, 2 * SIZE + 20);
     close_cache(f);
 }
 
-/* Without ETags, a query tells objects apart; with them, it may be a signature that changes. */
+/* Without ETags, the query distinguishes objects; with them, it may be a changing signature. */
 static void queries_tell_objects_apart(void **state)
 {
     fixture *f = *state;
