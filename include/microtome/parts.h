@@ -44,15 +44,16 @@ MT_API MT_MUST_CHECK mt_status mt_stack_list_attachments(const mt_stack *stack, 
 typedef struct mt_stacks mt_stacks;
 
 /* Opens all images. Each path is a file, a "path#part", a glob (*, ?, [...]; ** for any depth), or a folder, which is
- * searched through and through for files of known formats, in the order of their names. Each file is opened once, whatever
- * it holds. options may be NULL.
+ * searched recursively for files of known formats, in the order of their names. Each file is opened once, whatever it
+ * holds. options may be NULL.
  *
  * A path that is named must open, or the call fails with its reason; of a file with several images, one at the least
  * must open. Everything else that cannot be opened is skipped, and can be asked for: the other images of such a file
- * (under "path#part"), files and folders that a search finds, links to a folder that they lie in. A file that belongs to an
- * image found in the same search (a file of a multi-file OME-TIFF, a source of a virtual dataset) does not count as an
- * image of its own; each path of the list does. A folder without images, and a glob that matches nothing, bring none; it
- * is not a failure. If memory runs out, the call fails. */
+ * (under "path#part"), files and folders that a search finds, links to a folder that they lie in. An array that a search
+ * finds and that has fewer than two dimensions or no pixels is skipped, too. A file that belongs to an image found in
+ * the same search (a file of a multi-file OME-TIFF, a source of a virtual dataset) does not count as an image of its own;
+ * each path of the list does. A folder without images, and a glob that matches nothing, bring none; it is not a failure.
+ * If memory runs out, the call fails. */
 MT_API MT_MUST_CHECK mt_status mt_stacks_open(mt_context *context, const char *const *paths, size_t n,
                                               const mt_open_options *options, mt_stacks **out, mt_error *err);
 MT_API void mt_stacks_close(mt_stacks *stacks);
@@ -64,7 +65,7 @@ MT_API mt_stack *mt_stacks_get(const mt_stacks *stacks, size_t i);
 /* The path of the i-th thing that was skipped, and why, which leaves the path out; 0 where i is too large. */
 MT_API int mt_stacks_skipped(const mt_stacks *stacks, size_t i, const char **path, const char **reason);
 
-/* The status of the same: MT_E_NOT_AN_IMAGE for a file of no known format. MT_OK if i is too large. */
+/* The status of the same: MT_E_NOT_AN_IMAGE for what is not an image. MT_OK if i is too large. */
 MT_API mt_status mt_stacks_skipped_status(const mt_stacks *stacks, size_t i);
 
 MT_END_DECLS

@@ -270,7 +270,8 @@ def _warn(stack: ImageStack) -> None:
     texts = list(stack.warnings)
     if stack.n_missing:
         names = ", ".join(stack.missing[:3]) + (", ..." if stack.n_missing > 3 else "")
-        texts.insert(0, f"{stack.n_missing} files or frames are missing and read as the fill value: {names}")
+        what = "file or frame is missing and reads" if stack.n_missing == 1 else "files or frames are missing and read"
+        texts.insert(0, f"{stack.n_missing} {what} as the fill value: {names}")
     if texts:
         warnings.warn(f"{stack.source}: " + "; ".join(texts), ImageWarning, stacklevel=3)
 
