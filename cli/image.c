@@ -143,8 +143,8 @@ void note_opened(const mt_stack_info *info)
     for (size_t i = 0; i < info->n_warnings; i++)
         fprintf(stderr, "microtome: %s: %s\n", info->source, info->warnings[i]);
     if (info->n_missing)
-        fprintf(stderr,
-                "microtome: %s: %" PRIu64 " %s as the fill value, the first: %s\n", info->source, info->n_missing,
+        fprintf(stderr, "microtome: %s: %" PRIu64 " %s as the fill value, the first: %s\n", info->source,
+                info->n_missing,
                 info->n_missing == 1 ? "file or frame is missing and reads" : "files or frames are missing and read",
                 info->missing[0]);
 }

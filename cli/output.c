@@ -104,7 +104,8 @@ int output_apart(const char *path, const char *input)
         return EXIT_OK;
     if (!stat(path, &written) && is_same(&read, &written))
         return failed("%s is read: it cannot be written too", path);
-    return lies_inside(path, &read) ? failed("%s lies inside %s, which is read: write it elsewhere", path, input) : EXIT_OK;
+    return lies_inside(path, &read) ? failed("%s lies inside %s, which is read: write it elsewhere", path, input)
+                                    : EXIT_OK;
 }
 
 static int check_inputs(const struct args *args, const char *path)

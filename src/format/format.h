@@ -93,8 +93,8 @@ struct mt_chunk_map {
     const int64_t *chunk_edges[MT_MAX_DIMS]; /* rectilinear grid: the n+1 borders of the n chunks along an axis, from 0
                                           to at least shape; chunk_shape is then the largest. NULL: regular. */
     int64_t chunk_stride[MT_MAX_DIMS];       /* elements; mt_chunk_map_c_order sets them */
-    bool cut_at_edge; /* along the slowest stride, an edge chunk may decode to less than a whole one */
-    bool contiguous;  /* raw data stored in one piece: the grid is chosen by us, not reported */
+    bool cut_at_edge;                  /* along the slowest stride, an edge chunk may decode to less than a whole one */
+    bool contiguous;                   /* raw data stored in one piece: the grid is chosen by us, not reported */
     int64_t piece_stride[MT_MAX_DIMS]; /* contiguous: bytes from element to element in the object */
     int64_t shard_shape[MT_MAX_DIMS];  /* 0: no shards */
     mt_chain chain;                    /* for all chunks that name none of their own */

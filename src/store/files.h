@@ -36,7 +36,7 @@ mt_open_file *mt_files_enter(mt_files *files, const void *owner, const char *key
 mt_open_file *mt_files_keep(mt_files *files, const mt_open_file *opened);
 void mt_files_leave(mt_files *files, mt_open_file *file);
 
-/* Closes the files of an owner, which are idle. */
+/* Closes the files of an owner; none of them may be in use. */
 void mt_files_close_all(mt_files *files, const void *owner);
 
 #endif
