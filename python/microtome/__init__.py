@@ -15,7 +15,7 @@ import sys
 
 from . import _core, axes
 from ._adapter import ArrayStack
-from ._batch import extract_patches
+from ._batch import Prefetch, extract_patches, prefetch
 from ._core import Context
 from ._core import version as __version__
 from ._errors import (
@@ -53,6 +53,7 @@ __all__ = [
     "NotFoundError",
     "OutOfMemoryError",
     "Picture",
+    "Prefetch",
     "RangeError",
     "ReadError",
     "StackList",
@@ -65,6 +66,7 @@ __all__ = [
     "list_parts",
     "open",
     "open_all",
+    "prefetch",
 ]
 
 # A process of multiprocessing, such as a worker of PyTorch's DataLoader, is one of several: each keeps less in memory.

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     Channels: TypeAlias = Sequence[int | str] | str | None
     Padding: TypeAlias = float | Literal["reflect", "edge"]
 
-__all__ = ["extract_patches"]
+__all__ = ["Prefetch", "extract_patches", "prefetch"]
 
 
 @overload
@@ -136,6 +136,102 @@ def extract_patches(
     return read_batch(
         tuple(stacks), stack_idx, sample_idx, channels, coords, patch_size, out, dtype, scale, offset, padding, errors
     )
+
+
+class Prefetch:
+    """Chunks that are fetched and decoded ahead of time; made by `prefetch`.
+
+    It holds them in the cache until `end`, which the end of a ``with`` block calls.
+    """
+
+    def __init__(self, core: _core.Prefetch) -> None:
+        self._core = core
+
+    def wait(self) -> None:
+        """Wait until all chunks are there or were given up.
+
+        Raises
+        ------
+        CorruptError, ReadError
+            A chunk cannot be read, which ended the prefetch. Whoever extracts it gets the
+            error again.
+
+        Notes
+        -----
+        Thread-safe; the GIL is released while it waits.
+        """
+        self._core.wait()
+
+    @property
+    def chunks(self) -> int:
+        """How many decoded chunks are held; waits for them."""
+        return self._core.wait()[0]
+
+    @property
+    def is_full(self) -> bool:
+        """Whether chunks were left out, since those that are held take half of the budget; waits."""
+        return self._core.wait()[2]
+
+    def end(self) -> None:
+        """Stop what is not done, and give the chunks up: they stay in the cache as any others do."""
+        self._core.end()
+
+    def __enter__(self) -> Prefetch:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.end()
+
+
+def prefetch(
+    stacks: Sequence[ImageStack],
+    stack_idx: Index,
+    sample_idx: Index,
+    channels: Channels,
+    coords: ArrayLike,
+    patch_size: Sequence[int],
+    *,
+    padding: Padding = 0.0,
+) -> Prefetch:
+    """Start to fetch and decode what `extract_patches` will need, and return at once.
+
+    So files are read and decoded while something else is done with the batch before. The
+    chunks are held in the cache until the prefetch ends. All prefetches of a context are
+    done in their order, one at a time, and hold no more than half of its budget.
+
+    Parameters
+    ----------
+    stacks, stack_idx, sample_idx, channels, coords, patch_size, padding
+        As for `extract_patches`.
+
+    Returns
+    -------
+    Prefetch
+
+    Raises
+    ------
+    RangeError, IndexError, ValueError, TypeError
+        As `extract_patches` does.
+
+    Notes
+    -----
+    Chunks that the cache does not keep are not read ahead: those of arrays and objects, those
+    larger than a quarter of the budget, and raw data on local disks, for which the system's
+    page cache does.
+
+    Examples
+    --------
+    >>> import numpy as np, microtome
+    >>> stacks = [microtome.from_array(np.zeros((64, 64)), "YX")]
+    >>> with microtome.prefetch(stacks, 0, 0, None, [(0, 0), (8, 8)], (16, 16)):
+    ...     batch = microtome.extract_patches(stacks, 0, 0, None, [(0, 0), (8, 8)], (16, 16))
+    """
+    stacks = tuple(stacks)
+    if not stacks:
+        raise ValueError("there must be at least one image stack")
+    samples, corners = places(len(stacks[0].data_shape), sample_idx, coords)
+    numbers = one_each(stack_idx, "stack_idx", len(corners))
+    return Prefetch(_core.prefetch(stacks, numbers, samples, channels, corners, patch_size, padding))
 
 
 def read_batch(

@@ -31,6 +31,20 @@ def extract_many(
     errors: bool,
     /,
 ) -> NDArray[Any] | tuple[NDArray[Any], list[Exception | None]]: ...
+def prefetch(
+    stacks: tuple[Stack, ...],
+    stack_idx: NDArray[Any] | None,
+    sample_idx: NDArray[Any],
+    channels: Sequence[int | str] | str | None,
+    coords: NDArray[Any],
+    patch_size: Sequence[int],
+    padding: float | Literal["reflect", "edge"],
+    /,
+) -> Prefetch: ...
+
+class Prefetch:
+    def wait(self) -> tuple[int, int, bool]: ...
+    def end(self) -> None: ...
 
 class Context:
     def __init__(

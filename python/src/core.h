@@ -40,6 +40,7 @@ typedef struct core_state {
     PyObject *float32;    /* numpy.dtype("float32") */
     PyObject *context_type;
     PyObject *stack_type;
+    PyObject *prefetch_type;
 } core_state;
 
 core_state *core_get_state(PyObject *module);
@@ -121,8 +122,14 @@ PyObject *stack_draw_patches(PyObject *object, PyTypeObject *core, PyObject *con
 PyObject *stack_find_channels(PyObject *object, PyTypeObject *core, PyObject *const *args, Py_ssize_t n,
                               PyObject *names);
 
-/* A function of the module. */
+/* Functions of the module. */
 PyObject *extract_many(PyObject *module, PyObject *const *args, Py_ssize_t n, PyObject *names);
+PyObject *prefetch_many(PyObject *module, PyObject *const *args, Py_ssize_t n, PyObject *names);
+
+extern PyType_Spec prefetch_spec;
+
+/* Takes prefetch over, also on failure. */
+PyObject *prefetch_wrap(core_state *state, mt_prefetch *prefetch);
 
 /* The exception that an error of the library becomes: a new reference, or NULL after an exception. path may be NULL. */
 PyObject *make_exception(core_state *state, const mt_error *err, const char *path);

@@ -486,3 +486,42 @@ PyObject *extract_many(PyObject *module, PyObject *const *args, Py_ssize_t n, Py
     vectors_release(&v);
     return result;
 }
+
+static PyObject *start_prefetch(const job *j, const vectors *v)
+{
+    mt_error err = MT_ERROR_INIT;
+    mt_prefetch *prefetch;
+    mt_patch_request *requests = PyMem_Calloc(v->n ? v->n : 1, sizeof *requests);
+    if (!requests)
+        return PyErr_NoMemory();
+    mt_status st = MT_E_ARGUMENT;
+    bool good = set_requests(j, v, requests);
+    if (good && (st = mt_prefetch_patches(requests, v->n, NULL, &prefetch, &err)))
+        raise_error(j->state, &err, j->members[0].info->source);
+    PyMem_Free(requests);
+    return good && !st ? prefetch_wrap(j->state, prefetch) : NULL;
+}
+
+/* Arguments as those of extract_many, without those that say what becomes of pixels. */
+PyObject *prefetch_many(PyObject *module, PyObject *const *args, Py_ssize_t n, PyObject *names)
+{
+    static const char *const known[] = { "stacks", "stack_idx",  "sample_idx", "channels",
+                                         "coords", "patch_size", "padding",    NULL };
+    enum { N_PREFETCH = 7 };
+    static const signature s = { "prefetch", known, N_PREFETCH, N_PREFETCH };
+    PyObject *values[N_MANY] = { NULL }, *result = NULL;
+    vectors v;
+    memset(&v, 0, sizeof v);
+    if (!parse_arguments(&s, args, n, names, values))
+        return NULL;
+    values[PADDING] = values[N_PREFETCH - 1];
+    values[N_PREFETCH - 1] = NULL;
+    job j = { .state = core_get_state(module) };
+    j.patch_size.values = j.patch_size.inline_values;
+    if (get_indices(values, &v) && many_start(&j, values) && set_shape(&j, (int64_t)v.n) && get_vectors(values, &j, &v))
+        result = start_prefetch(&j, &v);
+    job_end(&j);
+    PyMem_Free(j.members);
+    vectors_release(&v);
+    return result;
+}

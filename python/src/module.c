@@ -114,6 +114,7 @@ static PyMethodDef functions[] = {
     { "run_command", run_command, METH_O, NULL },
     { "be_worker", be_worker, METH_NOARGS, NULL },
     { "extract_many", (PyCFunction)(void (*)(void))extract_many, METH_FASTCALL | METH_KEYWORDS, NULL },
+    { "prefetch", (PyCFunction)(void (*)(void))prefetch_many, METH_FASTCALL | METH_KEYWORDS, NULL },
     { NULL, NULL, 0, NULL },
 };
 
@@ -146,7 +147,10 @@ static int execute(PyObject *module)
         return -1;
     state->context_type = add_type(module, &context_spec);
     state->stack_type = add_type(module, &stack_spec);
-    return state->context_type && state->stack_type ? PyModule_AddStringConstant(module, "version", mt_version()) : -1;
+    state->prefetch_type = add_type(module, &prefetch_spec);
+    return state->context_type && state->stack_type && state->prefetch_type
+               ? PyModule_AddStringConstant(module, "version", mt_version())
+               : -1;
 }
 
 static int traverse(PyObject *module, visitproc visit, void *arg)
@@ -157,6 +161,7 @@ static int traverse(PyObject *module, visitproc visit, void *arg)
     Py_VISIT(state->float32);
     Py_VISIT(state->context_type);
     Py_VISIT(state->stack_type);
+    Py_VISIT(state->prefetch_type);
     return 0;
 }
 
@@ -168,6 +173,7 @@ static int clear(PyObject *module)
     Py_CLEAR(state->float32);
     Py_CLEAR(state->context_type);
     Py_CLEAR(state->stack_type);
+    Py_CLEAR(state->prefetch_type);
     return 0;
 }
 

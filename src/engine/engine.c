@@ -99,31 +99,27 @@ static mt_status find_use(uses *u, mt_image *image, size_t *out, mt_error *err)
     return MT_OK;
 }
 
-/* One strategy for each image of the call. */
+/* One strategy for each image of the call, whose reads are all copied, or all go to one visitor. */
 static mt_status choose_strategies(uses *u, const mt_read *reads, size_t n, mt_error *err)
 {
-    size_t k;
+    const mt_visitor *visitor = reads[0].visitor;
     for (size_t i = 0; i < n; i++) {
+        size_t k;
         mt_image *image = reads[i].image;
         mt_status st = image->array ? MT_OK : find_use(u, image, &k, err);
         if (st)
             return st;
-        if (!image->array && !reads[i].visitor && mt_strategy_needs_cost(image) && u->row_costs[k] < image->bytes &&
+        if (!image->array && !visitor && mt_strategy_needs_cost(image) && u->row_costs[k] < image->bytes &&
             mt_add_u64(u->row_costs[k], mt_rows_cost(image, reads[i].extent), &u->row_costs[k]))
             u->row_costs[k] = UINT64_MAX;
     }
-    for (size_t i = 0; i < n; i++) {
-        mt_image *image = reads[i].image;
-        if (image->array)
-            continue;
-        mt_status st = find_use(u, image, &k, err);
-        if (st)
-            return st;
-        if (reads[i].visitor && reads[i].visitor->hold)
+    for (size_t k = 0; k < u->n; k++) {
+        mt_image *image = u->items[k].image;
+        if (visitor && visitor->hold)
             mt_strategy_ahead(&u->items[k], image);
-        else if (reads[i].visitor)
+        else if (visitor)
             mt_strategy_visit(&u->items[k], image);
-        else if (u->items[k].strategy == MT_NOT_CHOSEN)
+        else
             mt_strategy_choose(&u->items[k], image, u->row_costs[k]);
     }
     return MT_OK;
