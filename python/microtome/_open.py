@@ -105,6 +105,9 @@ def _sized(axes: str | None, sizes: Mapping[str, int] | None) -> str | None:
         raise ValueError(f"sizes of {', '.join(unknown)}, which the axes {axes!r} do not name")
     if any(character.isdigit() for character in axes):
         raise ValueError(f"the axes {axes!r} have sizes already")
+    for axis, size in sizes.items():
+        if operator.index(size) < 1:
+            raise ValueError(f"the size of {axis} is {size}: sizes count from 1")
     return "".join(f"{axis}{operator.index(sizes[axis])}" if axis in sizes else axis for axis in axes)
 
 
