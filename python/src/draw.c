@@ -207,10 +207,11 @@ static PyObject *draw_places(core_state *state, mt_stack *stack, const Py_buffer
     mt_picture_info drawn = { .struct_size = sizeof drawn };
     mt_error err = MT_ERROR_INIT;
     mt_status st;
-    options->progress = watch_progress;
-    options->user = &watch;
+    mt_draw_options watched = *options;
+    watched.progress = watch_progress;
+    watched.user = &watch;
     Py_BEGIN_ALLOW_THREADS
-    st = mt_draw_patches(requests, n, options, append, &png, &drawn, &err);
+    st = mt_draw_patches(requests, n, &watched, append, &png, &drawn, &err);
     Py_END_ALLOW_THREADS
     return finish_picture(state, stack, st, &err, &png, &drawn);
 }

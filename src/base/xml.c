@@ -159,7 +159,7 @@ mt_status mt_xml_parse_loosely(mt_arena *arena, const char *text, size_t size, c
 {
     mt_xml_text decoded;
     mt_error own = MT_ERROR_INIT, first = MT_ERROR_INIT, second = MT_ERROR_INIT;
-    bool whole, changed = false;
+    bool whole = false, changed = false;
     err = err ? err : &own;
     *repair = NULL;
     if (size > mt_arena_env(arena)->limits.max_xml_bytes)

@@ -8,7 +8,7 @@
 /* Fewer entries than dimensions are for the spatial ones, which are the last unless names say otherwise. */
 static void choose_dims(const mt_voxels *voxels, const mt_chunk_map *map, int *dims)
 {
-    int n = 0, spatial[MT_MAX_DIMS];
+    int n = 0, spatial[MT_MAX_DIMS] = { 0 };
     for (int d = 0; d < map->ndim; d++)
         if (strchr("ZYX?", map->axes[d]))
             spatial[n++] = d;

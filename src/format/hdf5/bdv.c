@@ -339,7 +339,8 @@ static mt_status count_levels(const h5_file *file, mt_arena *arena, const h5_man
 {
     int64_t low, high;
     char path[64];
-    snprintf(path, sizeof path, "t%05lld/s%02d", (long long)(many->first + first), many->setup);
+    const long long time = many->first + first;
+    snprintf(path, sizeof path, "t%05lld/s%02d", time, many->setup);
     mt_status st = find_numbers(file, arena, path, "", &low, &high, err);
     if (!st && (level > high || high >= MAX_LEVELS))
         st = mt_fail(err, MT_E_NOT_FOUND, "there is no level=%d; the image has %lld, counted from 0", level,

@@ -63,7 +63,7 @@ static mt_status fits_chain(tiff_scan *c, tiff_series *series, bool *out, mt_err
     if (st || n == series->n_planes)
         return st;
     uint64_t frame = series->may_end_early ? series->n_planes / (uint64_t)series->shape[0] : series->n_planes;
-    *out = n >= frame;
+    *out = frame > 0 && n >= frame;
     return *out ? tiff_cut_frames(c->images, series, n / frame, err) : MT_OK;
 }
 
