@@ -35,7 +35,7 @@ class Axes(command_test.Command):
         self.assertEqual(len(lines), 3)
         self.assertIn(" YX* ", lines[1])
         self.assertIn(" ??? ", lines[2])
-        self.assertRegex(done.stderr, r"with \* are assumed.*\n.*of \? are unknown.* --axes\n$")
+        self.assertRegex(done.stderr, r"marked \* are assumed.*\n.*marked \? are unknown.* --axes\n$")
         done = self.run_it("info", "--axes", "TYX", *images)
         self.assertNotIn("*", done.stdout)
         self.assertEqual(done.stderr, "")
