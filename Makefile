@@ -1,15 +1,15 @@
 # SPDX-License-Identifier: BSD-3-Clause
-# The face of the project for people; CMake does the work. PRESET is one of those of CMakePresets.json.
+# Shortcuts for common tasks; CMake does the work. PRESET is a preset of CMakePresets.json.
 PRESET ?= release
 PREFIX ?= /usr/local
 DURATION = $(if $(filter command% environment%,$(origin SECONDS)),$(SECONDS),60)
 
-# Of the benchmarks: turns of each way, rounds of two builds, and the groups that make their files or servers in Python.
+# Benchmarks: PAIRS turns of each method, ROUNDS of two builds; SLOW groups need Python for their files or servers.
 PAIRS ?= 15
 ROUNDS ?= 5
 SLOW = cold delays large remote single strips
 
-# Of the mutants: how many, and which.
+# Mutation test: number of mutants, and seed.
 COUNT ?= 60
 SEED ?= 1
 
@@ -20,10 +20,10 @@ STORES = build/stores
 .PHONY: help setup setup-check build test test-oracle test-wheel test-careamics test-stores demo build-command example \
 	docs bench bench-build bench-env bench-slow bench-against bench-python coverage mutants fuzz check wheel install
 
-help: ## list what can be made
+help: ## list the targets
 	@sed -n 's/^\([a-z-]*\): .*## /  make \1\t/p' Makefile | expand -t 24
 
-setup: ## install what is missing of the distribution's packages, and Python's into .venv
+setup: ## install missing Debian packages, and Python packages into .venv
 	@tools/setup.sh build
 	@tools/venv.sh .venv python/requirements-dev.txt
 
@@ -37,46 +37,46 @@ build: setup ## build library and command into build/PRESET (PRESET=release, deb
 test: build ## run the tests
 	@ctest --preset $(PRESET)
 
-coverage: ## run the tests in a build that counts, and show which lines and branches they reach; FILES=1 names the lines
+coverage: ## measure line and branch coverage of the tests, per folder; FILES=1 lists the lines missed
 	@$(MAKE) --no-print-directory build PRESET=coverage
 	@find build/coverage -name '*.gcda' -delete
 	@ctest --preset coverage
 	@tools/coverage.py build/coverage $(if $(FILES),--files)
 
-mutants: setup ## change a token of the sources, COUNT times, and list the changes that no test notices; SEED=1
+mutants: setup ## mutation test: COUNT random one-token changes; list those that no test detects; SEED=1
 	@tools/mutants.py --count $(COUNT) --seed $(SEED)
 
-test-oracle: build ## compare with other libraries, which are installed into build/oracle
+test-oracle: build ## compare pixels with other libraries (installed into build/oracle)
 	@tools/oracle.sh $(ORACLE) build/$(PRESET)/microtome
 
-test-wheel: wheel ## install the wheel into empty environments, of the oldest and the newest Python, and test it there
+test-wheel: wheel ## test the wheel in empty environments, with the oldest and the newest Python
 	@tools/check_wheel.py
 
-test-careamics: build ## compare with CAREamics, and train through it; it goes to build/careamics, with torch
+test-careamics: build ## compare with CAREamics, and train it (installed into build/careamics, with torch)
 	@tools/careamics.sh $(CAREAMICS) build/$(PRESET)
 
-test-stores: build ## test HTTP and S3 with real servers on loopback, which go to build/stores
+test-stores: build ## test HTTP and S3 with real servers on loopback (installed into build/stores)
 	@tools/stores.sh $(STORES) build/$(PRESET)
 
-demo: build-command ## fetch three real images, draw them, cut patches and show where the pictures are
+demo: build-command ## fetch three real images, draw them and cut patches; prints the paths of the pictures
 	@tools/demo.sh build/$(PRESET)
 
-# The command alone, in the build folder of the rest: what was compiled for it is not compiled again.
+# Only the command, in the usual build folder, so that later builds reuse the objects.
 build-command:
 	@tools/setup.sh demo
 	@[ -f build/$(PRESET)/build.ninja ] || cmake --preset $(PRESET) -DMT_TESTS=OFF -DMT_BENCH=OFF -DMT_PYTHON=OFF
 	@cmake --build --preset $(PRESET) --target microtome_cli
 
-example: build ## train CAREamics on a noisy image and show the picture: build/example/denoised.png
+example: build ## train CAREamics on a noisy image; draws build/example/denoised.png
 	@tools/careamics.sh $(CAREAMICS) environment
 	@[ -d "$${MICROTOME_TEST_DATA:-../shared/data}/denoise" ] || tools/demo.sh build/$(PRESET)
 	@mkdir -p build/example
 	@PYTHONPATH=build/$(PRESET)/python $(CAREAMICS)/bin/python examples/careamics_n2v.py build/example
 
-docs: build ## build the documentation into build/docs, and run its examples
+docs: build ## build the documentation into build/docs and run its examples
 	@tools/docs.sh build/$(PRESET)
 
-bench: bench-build ## measure against the limits of the machine: patches a second, opening, memory; GROUP=name for one
+bench: bench-build ## benchmark against the limits of the machine: patches/s, opening, memory; GROUP=name for one group
 	@if [ -n "$(filter $(SLOW),$(GROUP))" ]; then $(MAKE) --no-print-directory bench-slow; \
 		else build/release/bench/bench $(GROUP); fi
 
@@ -88,24 +88,24 @@ bench-env: bench-build
 	@PIP_NO_DEPS=1 tools/venv.sh build/bench-env bench/python/requirements.txt
 	@cmake --build --preset release --target microtome_python microtome_python_package
 
-bench-slow: bench-env ## measure cold files, slow stores, large files (or GROUP), beside TensorStore; WRITE=1 fills the tables
+bench-slow: bench-env ## benchmark cold files, slow stores, large files (or GROUP) and TensorStore; WRITE=1 updates the docs
 	@PYTHONPATH=build/release/python build/bench-env/bin/python bench/python/slow.py build/release/bench/bench $(GROUP) \
 		--pairs $(PAIRS) --json build/bench-slow.json $(if $(WRITE),--write)
 
-bench-against: bench-build ## compare with the benchmark program of an older build, in turns: BASE=path/to/bench
+bench-against: bench-build ## compare with the benchmark program of an older build: BASE=path/to/bench
 	@tools/bench_against.py $(BASE) build/release/bench/bench $(if $(GROUP),--group $(GROUP)) --rounds $(ROUNDS)
 
-bench-python: bench-env ## measure beside other libraries from Python (build/bench-env), draw the chart, fill the tables
+bench-python: bench-env ## benchmark from Python with other libraries (in build/bench-env); updates chart and tables
 	@PYTHONPATH=build/release/python build/bench-env/bin/python bench/python/peers.py build/release/bench/bench \
 		--json build/bench-python.json --write
 
-fuzz: setup-check ## fuzz every target for SECONDS=60 each, or the one named by TARGET
+fuzz: setup-check ## fuzz each target for SECONDS=60, or only TARGET
 	@tools/fuzz.sh $(DURATION) $(TARGET)
 
 check: setup-check build ## format, static analysis, layering, exported symbols
 	@tools/check.sh build/$(PRESET)
 
-wheel: setup ## build a wheel for all Pythons from 3.11 on, with the codecs' libraries inside, into build/dist
+wheel: setup ## build a wheel for Python 3.11 and later, with the codec libraries, into build/dist
 	@tools/wheel.sh
 
 install: build ## install into PREFIX=/usr/local (and DESTDIR)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Arguments, strictly: what is not understood whole is refused. */
+/* Strict argument parsing. */
 #include "cli.h"
 
 #include <errno.h>
@@ -32,8 +32,8 @@ static int find_option(const struct command *command, const char *name, size_t l
 int unknown_name(const struct args *args, const char *kind, const struct nearest *near)
 {
     if (near->best)
-        return usage_error(args, "there is no %s '%s' (did you mean '%s'?)", kind, near->word, near->best);
-    return usage_error(args, "there is no %s '%s'", kind, near->word);
+        return usage_error(args, "unknown %s '%s' (did you mean '%s'?)", kind, near->word, near->best);
+    return usage_error(args, "unknown %s '%s'", kind, near->word);
 }
 
 static int unknown_option(const struct args *args, const char *name, size_t length)
@@ -43,11 +43,11 @@ static int unknown_option(const struct args *args, const char *name, size_t leng
         nearest_try(&near, o->name);
     nearest_try(&near, "help");
     if (near.best)
-        return usage_error(args, "there is no option '--%.*s' (did you mean '--%s'?)", (int)length, name, near.best);
-    return usage_error(args, "there is no option '--%.*s'", (int)length, name);
+        return usage_error(args, "unknown option '--%.*s' (did you mean '--%s'?)", (int)length, name, near.best);
+    return usage_error(args, "unknown option '--%.*s'", (int)length, name);
 }
 
-/* One option at argv[*i]; moves *i over a value that stands by itself. */
+/* Parses the option at argv[*i]; advances *i past a separate value. */
 static int take_option(struct args *args, int argc, char **argv, int *i)
 {
     const char *name = argv[*i] + 2;
@@ -60,7 +60,7 @@ static int take_option(struct args *args, int argc, char **argv, int *i)
     const char *value = equals ? equals + 1 : "";
     if (option->argument && !equals) {
         if (*i + 1 >= argc)
-            return usage_error(args, "--%s needs %s behind it", option->name, option->argument);
+            return usage_error(args, "--%s needs an argument: %s", option->name, option->argument);
         value = argv[++*i];
     } else if (!option->argument && equals) {
         return usage_error(args, "--%s takes no value", option->name);
@@ -88,7 +88,7 @@ int args_parse(struct args *args, const struct command *command, int argc, char 
             args->help = true;
             return EXIT_OK;
         } else if (argv[i][1] != '-') {
-            return usage_error(args, "there is no option '%s'", argv[i]);
+            return usage_error(args, "unknown option '%s'", argv[i]);
         } else {
             int status = take_option(args, argc, argv, &i);
             if (status)
@@ -98,7 +98,7 @@ int args_parse(struct args *args, const struct command *command, int argc, char 
     if (args->n_paths < (size_t)command->min_arguments)
         return usage_error(args, "%s is missing", command->arguments);
     if (command->max_arguments >= 0 && args->n_paths > (size_t)command->max_arguments)
-        return usage_error(args, "'%s' is one argument too many", args->paths[command->max_arguments]);
+        return usage_error(args, "unexpected argument '%s'", args->paths[command->max_arguments]);
     return EXIT_OK;
 }
 
@@ -121,7 +121,7 @@ const char *args_get(const struct args *args, const char *name, size_t i)
     return found < 0 || i >= args->counts[found] ? NULL : args->values[found][i];
 }
 
-/* strtoll takes blanks and signs that nobody means. */
+/* Stricter than strtoll, which accepts leading blanks and '+'. */
 static bool read_integer(const char **text, int64_t low, int64_t high, int64_t *out)
 {
     const char *digits = *text + (**text == '-');
@@ -143,12 +143,11 @@ int args_integer(const struct args *args, const char *name, int64_t low, int64_t
     if (!text || (read_integer(&rest, low, high, out) && !*rest))
         return EXIT_OK;
     if (high == INT64_MAX)
-        return usage_error(args, "--%s takes a whole number from %" PRId64 " on, not '%s'", name, low, text);
-    return usage_error(args, "--%s takes a whole number from %" PRId64 " to %" PRId64 ", not '%s'", name, low, high,
-                       text);
+        return usage_error(args, "--%s takes an integer of at least %" PRId64 ", not '%s'", name, low, text);
+    return usage_error(args, "--%s takes an integer from %" PRId64 " to %" PRId64 ", not '%s'", name, low, high, text);
 }
 
-/* Bytes, or with a unit: powers of 1024, as 512M, 2G or 2GiB. */
+/* Parses a number of bytes with an optional unit, a power of 1024: 512M, 2G, 2GiB. */
 int args_size(const struct args *args, const char *name, int64_t *out)
 {
     static const char units[] = "KMGT";
@@ -179,7 +178,7 @@ int args_seed(const struct args *args, const char *name, uint64_t *out)
     if (*text >= '0' && *text <= '9')
         *out = strtoull(text, &end, 10);
     if (!end || *end || errno)
-        return usage_error(args, "--%s takes a whole number from 0 to 18446744073709551615, not '%s'", name, text);
+        return usage_error(args, "--%s takes an integer from 0 to 18446744073709551615, not '%s'", name, text);
     return EXIT_OK;
 }
 
@@ -196,7 +195,7 @@ int args_list(const struct args *args, const char *name, size_t i, int64_t low, 
             break;
         rest++;
     }
-    return text ? usage_error(args, "--%s: '%s' is not a list of whole numbers%s", name, text,
+    return text ? usage_error(args, "--%s: '%s' is not a list of integers%s", name, text,
                               low >= 1   ? " above 0"
                               : low == 0 ? " from 0 on"
                                          : "")

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* What the subcommands share. Each is one file, and one row of the table in commands.c. */
+/* Shared declarations of the subcommands. Each subcommand has one file and one row in commands.c. */
 #ifndef MICROTOME_CLI_H
 #define MICROTOME_CLI_H
 
@@ -14,70 +14,72 @@ enum { EXIT_OK = 0, EXIT_FAILED = 1, EXIT_USAGE = 2, EXIT_INTERRUPTED = 130 };
 #define MAX_OPTIONS 48
 
 struct option {
-    const char *name;     /* without the dashes */
-    const char *argument; /* what stands behind it; NULL for a flag */
-    const char *help;
-    bool repeated; /* may be given several times */
+    const char *name;     /* without dashes */
+    const char *argument; /* name of its value in the help; NULL for a flag */
+    const char *help;     /* one or more sentences */
+    bool repeated;        /* may be given several times */
 };
 
 typedef struct example {
-    const char *line, *what;
+    const char *line, *what; /* command line; its description */
 } example;
 
 struct args;
 
-/* All text about a subcommand: parsing, help, man pages and completion come from here. */
+/* A subcommand. Parsing, help, man pages and completion are generated from this. */
 struct command {
-    const char *name, *arguments, *summary, *description;
-    int min_arguments, max_arguments;
-    const struct option *options; /* ends with a name of NULL; NULL: none */
-    const example *examples;
-    int (*run)(const struct args *args);
+    const char *name, *arguments, *summary, *description; /* texts of the help */
+    int min_arguments, max_arguments;                     /* number of arguments; max -1: no limit */
+    const struct option *options;                         /* ends with a name of NULL; NULL: no options */
+    const example *examples;                              /* ends with a line of NULL */
+    int (*run)(const struct args *args);                  /* returns the exit status */
 };
 
 extern const struct command commands[]; /* ends with a name of NULL */
 const struct command *command_find(const char *name);
 
-/* What was given to a subcommand. Strings are those of main. */
+/* The parsed command line of a subcommand. Strings are borrowed from argv. */
 struct args {
-    const struct command *command;
-    const char **values[MAX_OPTIONS]; /* of each option of the command, in order */
-    size_t counts[MAX_OPTIONS];
-    const char **paths;
-    size_t n_paths;
-    bool help;
+    const struct command *command;    /* the subcommand */
+    const char **values[MAX_OPTIONS]; /* values of each option of the command, in the order of command->options */
+    size_t counts[MAX_OPTIONS];       /* number of values; for a flag, 1 if given */
+    const char **paths;               /* arguments that are not options */
+    size_t n_paths;                   /* number of paths */
+    bool help;                        /* --help was given */
 };
 
-/* Fills args; EXIT_USAGE after a message if they make no sense. args_free in any case. */
+/* Fills args. EXIT_USAGE after a message if the command line is invalid. Call args_free in any case. */
 int args_parse(struct args *args, const struct command *command, int argc, char **argv);
 void args_free(struct args *args);
 size_t args_count(const struct args *args, const char *name);
-const char *args_get(const struct args *args, const char *name, size_t i); /* NULL where it was not given */
+const char *args_get(const struct args *args, const char *name, size_t i); /* NULL if not given */
 
-/* Each leaves *out alone where the option was not given, and returns EXIT_USAGE after a message for a bad value. */
+/* Each leaves *out unchanged if the option is not given, and returns EXIT_USAGE after a message if its value is
+ * invalid. */
 int args_integer(const struct args *args, const char *name, int64_t low, int64_t high, int64_t *out);
 int args_seed(const struct args *args, const char *name, uint64_t *out);
 int args_size(const struct args *args, const char *name, int64_t *out);
-/* Integers between commas or 'x': at most most of them, *n in all. */
+/* A list of integers separated by commas or 'x'; *n is their number, at most `most`. */
 int args_list(const struct args *args, const char *name, size_t i, int64_t low, int64_t high, size_t most, int64_t *out,
               size_t *n);
 
-/* The nearest to a mistyped word, of all that are tried. best is NULL if none is near. */
+/* The candidate nearest to a mistyped word. */
 struct nearest {
-    const char *word, *best;
-    size_t length, distance;
+    const char *word, *best; /* the word; the nearest candidate so far, NULL: none is near */
+    size_t length, distance; /* bytes of word; edit distance of best */
 };
 struct nearest nearest_to(const char *word, size_t length);
 void nearest_try(struct nearest *near, const char *candidate);
 
-/* Says that there is no such kind of thing, and what may be meant. EXIT_USAGE. */
+/* Reports an unknown name of this kind and suggests the nearest. Returns EXIT_USAGE. */
 int unknown_name(const struct args *args, const char *kind, const struct nearest *near);
 
-/* Says on one line what is wrong, and returns EXIT_USAGE. */
+/* Prints a one-line message and returns EXIT_USAGE. */
 int usage_error(const struct args *args, const char *format, ...) MT_PRINTF(2, 3);
-/* Says the error's message on one line, and returns EXIT_FAILED; EXIT_INTERRUPTED, silently, where that is why. */
+/* Prints the message of an error and returns EXIT_FAILED; after an interruption, prints nothing and returns
+ * EXIT_INTERRUPTED. */
 int report(const mt_error *err);
-/* The same for a message of our own. */
+/* Prints a message and returns EXIT_FAILED. */
 int failed(const char *format, ...) MT_PRINTF(1, 2);
 
 int run_info(const struct args *args);
@@ -88,104 +90,104 @@ int run_codecs(const struct args *args);
 int run_completion(const struct args *args);
 int run_man(const struct args *args);
 int run_help(const struct args *args);
-/* Says that there is no such command, and which is meant. EXIT_USAGE. */
+/* Reports an unknown command and suggests the nearest. Returns EXIT_USAGE. */
 int unknown_command(const char *name);
 void print_help(const struct command *command); /* NULL: of microtome itself */
-/* How a subcommand's options stand in a one-line synopsis. */
+/* Prints the one-line synopsis of a subcommand's options. */
 void print_synopsis(FILE *file, const struct command *command);
 
-/* Memory, or the end of the program with a message. Freed by free. */
+/* Allocates memory, or exits with a message. The caller calls free. */
 void *need(size_t n, size_t size);
 
-extern char *volatile output_unfinished; /* the temporary file that a signal has to remove; of output.c */
+extern char *volatile output_unfinished; /* temporary file that a signal handler must remove; set by output.c */
 
-/* Interruption: from interrupt_catch on, Ctrl-C only sets a flag. */
+/* Interruption. After interrupt_catch, the first Ctrl-C only sets a flag. */
 void interrupt_catch(void);
 bool interrupted(void);
-extern const mt_extract_options until_interrupted; /* with them an extraction ends early */
+extern const mt_extract_options until_interrupted; /* cancel an extraction when interrupted */
 
-/* What is written: a file that comes into being whole, under a temporary name beside its place and renamed at the end; or
- * standard output. At most one file at a time. */
+/* An output file, written under a temporary name in the same folder and renamed when it is complete; or standard
+ * output. At most one file at a time. */
 typedef struct output {
-    FILE *file;
-    const char *path;
-    char *temporary; /* NULL: standard output */
+    FILE *file;       /* open for writing */
+    const char *path; /* final path, borrowed */
+    char *temporary;  /* temporary path; NULL: standard output */
 } output;
-/* Checks the path of an option, NULL if it is not given, before any work: EXIT_USAGE if its name has another suffix (".png"; NULL:
- * any that no image has) than what is written; EXIT_FAILED after a message if it is an input or lies inside one, exists
- * and --force is not given, or cannot be written. "-" is standard output for --out only. */
+/* Checks the path of an option (NULL: not given) before any work. EXIT_USAGE if its suffix is not `suffix` (such as
+ * ".png"; NULL: any suffix that is not of an image format). EXIT_FAILED after a message if the path is an input or lies
+ * inside one, exists without --force, or cannot be written. "-" is standard output, for --out only. */
 int output_check(const struct args *args, const char *option, const char *path, const char *suffix);
-/* EXIT_FAILED after a message if a path is an image that is read, or lies inside one. */
+/* EXIT_FAILED after a message if path is the input image or lies inside it. */
 int output_apart(const char *path, const char *input);
-/* EXIT_FAILED after a message if the file system has no room for so many bytes. */
+/* EXIT_FAILED after a message if the file system has less free space. */
 int output_room(const char *path, uint64_t bytes);
 int output_open(output *out, const char *path);
-/* Allocates the bytes if the file system can. EXIT_FAILED after a message, the output then is abandoned. */
+/* Allocates disk space, if the file system supports it. EXIT_FAILED after a message; the output is then abandoned. */
 int output_allocate(output *out, uint64_t bytes);
-int output_finish(output *out); /* EXIT_FAILED after a message if not all could be written */
+int output_finish(output *out); /* EXIT_FAILED after a message if writing failed */
 void output_abandon(output *out);
-/* An mt_write_bytes whose user is an output; fails after Ctrl-C too. */
+/* An mt_write_bytes for an output. Also fails after Ctrl-C. */
 int output_write(void *user, const void *bytes, size_t size);
-/* Ends an output that was drawn into, as drawing ended. */
+/* Finishes or abandons an output, depending on the result of drawing. */
 int output_drawn(output *out, mt_status st, const mt_error *err);
-/* Where to say what was done: standard error if --out is standard output. */
+/* The stream for reports: standard error if --out is standard output, else standard output. */
 FILE *say_where(const struct args *args);
 
-/* A bar on the terminal for what takes longer than a second. */
+/* A progress bar on the terminal, shown after one second. */
 struct progress {
-    double start, last;
-    bool terminal, drawn;
+    double start, last;   /* times of the start and of the last update, in seconds */
+    bool terminal, drawn; /* standard error is a terminal; the bar is visible */
 };
 double clock_seconds(void);
 void progress_start(struct progress *p);
 void progress_show(struct progress *p, double done, double total);
 void progress_end(struct progress *p);
 
-/* What --axes, --raw and so on say of a file. raw_shape points into the options themselves. */
+/* The values of --axes, --raw and so on. */
 struct open_options {
-    mt_open_options options;
-    int64_t shape[MT_MAX_DIMS];
+    mt_open_options options;    /* options.raw_shape points to shape */
+    int64_t shape[MT_MAX_DIMS]; /* shape of --raw, in elements */
 };
 int open_options_get(struct open_options *out, const struct args *args);
 
-/* A context as --threads and --cache say. */
+/* Creates a context with --threads and --cache. */
 int context_open(mt_context **out, const struct args *args);
 
 /* An open image for a subcommand. */
 struct image {
-    mt_context *context;
-    mt_stack *stack;
-    const mt_stack_info *info;
+    mt_context *context;       /* owned */
+    mt_stack *stack;           /* owned */
+    const mt_stack_info *info; /* of stack */
 };
 int image_open(struct image *image, const struct args *args);
 void image_close(struct image *image);
 
 /* The images of paths, folders and globs. */
 struct images {
-    mt_stack **stacks;
-    const char **names; /* of each: the path that was given, or the source of what a search found */
-    size_t n, room;
-    bool failed;  /* a path that was given could not be opened */
-    bool skipped; /* an image of a folder could not be opened */
+    mt_stack **stacks;  /* owned */
+    const char **names; /* of each stack: the path given, or the source of an image found by a search */
+    size_t n, room;     /* number and capacity of stacks and names */
+    bool failed;        /* a path given could not be opened */
+    bool skipped;       /* an image of a folder could not be opened */
 };
-/* Opens what a path stands for, and says what could not be opened. */
+/* Opens the images of a path, and reports what could not be opened. */
 void images_add(struct images *images, mt_context *context, const char *path, const mt_open_options *options);
 void images_free(struct images *images);
 
-/* Notes on stderr of what was repaired, assumed or missing when an image was opened. */
+/* Prints to stderr what was repaired, assumed or missing when an image was opened. */
 void note_opened(const mt_stack_info *info);
-/* A note on stderr if nothing that was read is stored. */
+/* Prints a note to stderr if all chunks read are absent. */
 void note_absent(const mt_stack *stack);
-/* "Y", "X" and, for 5-D data, "Z" of the data shape; d counts from the first spatial axis. */
+/* Number and sizes of the spatial axes, (Z)YX; d counts from the first. */
 size_t spatial_count(const mt_stack_info *info);
 int64_t spatial_size(const mt_stack_info *info, size_t d);
-/* Channels of --channels, or all. Caller frees *channels. */
+/* The channels of --channels, or all. The caller frees *channels. */
 int image_channels(const mt_stack_info *info, const struct args *args, int64_t **channels, size_t *n);
-/* The index --NAME of something that the image has so many of. */
+/* The index given by the option NAME, below count. */
 int image_index(const mt_stack_info *info, const struct args *args, const char *name, int64_t count, int64_t *out);
-/* "40 x 512 x 512" into text. Returns text. */
+/* Writes a shape such as "40 x 512 x 512" to text, of room bytes, and returns it. */
 const char *shape_text(const int64_t *shape, int ndim, char *text, size_t room);
-/* "1.5 GiB" into text. Returns text. */
+/* Writes a size such as "1.5 GiB" to text, of room bytes, and returns it. */
 const char *bytes_text(double bytes, char *text, size_t room);
 
 #endif

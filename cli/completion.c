@@ -35,7 +35,7 @@ static void print_bash(void)
            "complete -o default -F _microtome microtome\n");
 }
 
-/* In single quotes of zsh's _arguments: brackets and colons are its own. */
+/* Escapes brackets and colons, which are special in zsh's _arguments, inside single quotes. */
 static void print_zsh_text(const char *text)
 {
     for (; *text; text++) {
@@ -99,6 +99,6 @@ int run_completion(const struct args *args)
     else if (!strcmp(args->paths[0], "zsh"))
         print_zsh();
     else
-        return usage_error(args, "there is completion for bash and zsh, not for '%s'", args->paths[0]);
+        return usage_error(args, "completion supports bash and zsh, not '%s'", args->paths[0]);
     return EXIT_OK;
 }

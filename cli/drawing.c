@@ -12,7 +12,7 @@ static int show_progress(void *user, double share)
     return interrupted();
 }
 
-/* Two numbers with a comma between. */
+/* Parses two numbers separated by a comma. */
 static bool read_pair(const char *text, double *pair)
 {
     char *end;
@@ -44,7 +44,7 @@ static int read_contrast(struct drawing *d, const struct args *args)
     return EXIT_OK;
 }
 
-/* Sets *out to which of the n names the option is. */
+/* Sets *out to the index of the option's value among n names. */
 static int read_choice(const struct args *args, const char *option, const char *const *names, int n, int *out)
 {
     const char *text = args_get(args, option, 0);
@@ -101,7 +101,7 @@ static void print_channel(const mt_stack_info *info, int64_t channel, FILE *to)
         fprintf(to, "channel %" PRId64, channel);
         return;
     }
-    for (; *name; name++) /* a file's names may hold anything */
+    for (; *name; name++) /* names from files may contain any character */
         fputc((unsigned char)*name < ' ' || *name == 127 ? '?' : *name, to);
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* --explain: what the patches cost, and which chunks would suit them. */
+/* --explain: the cost of the patches, and a better chunk shape. */
 #include "patches.h"
 
 #include <inttypes.h>
@@ -11,8 +11,8 @@ static void print_bytes(FILE *to, const char *what, uint64_t bytes)
     fprintf(to, "  %-18s%s\n", what, bytes_text((double)bytes, text, sizeof text));
 }
 
-/* Along each axis the power of two that holds the patch: random patches then touch few chunks, and little else is
- * decoded for them. */
+/* Suggests the next power of two of the patch size along each axis: random patches then touch few chunks and decode few
+ * unused pixels. */
 static void suggest(const patch_job *job, FILE *to)
 {
     int64_t chunk[3];
@@ -29,7 +29,7 @@ static void suggest(const patch_job *job, FILE *to)
                 shape_text(info->chunk_shape, info->original_ndim, stored, sizeof stored), info->original_axes);
     fprintf(to,
             "  Chunks of %s pixels of one channel would suit these patches better;\n"
-            "  or ask for more patches at once, which share what is decoded.\n",
+            "  or cut more patches at once: they share decoded chunks.\n",
             shape_text(chunk, (int)job->n_spatial, text, sizeof text));
 }
 
@@ -50,9 +50,9 @@ void explain(const patch_job *job, FILE *to)
     print_bytes(to, "peak memory", c.memory_peak);
     fprintf(to, "  %-18s%.2f (bytes decoded / bytes delivered)\n", "amplification", amplification);
     if (!c.bytes_decoded)
-        fprintf(to, "  Nothing had to be decoded: rows were read straight into the patches.\n");
+        fprintf(to, "  Nothing had to be decoded: rows were read directly into the patches.\n");
     else if (!*job->info->codecs)
-        fprintf(to, "  The image is not compressed: blocks were read in one go, and are kept for further patches.\n");
+        fprintf(to, "  The image is not compressed: whole blocks were read and cached for further patches.\n");
     else if (amplification <= 2)
         fprintf(to, "  The chunks suit these patches.\n");
     else

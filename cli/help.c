@@ -6,7 +6,7 @@
 
 #define WIDTH 79
 
-/* Breaks text into lines that begin at column indent; the cursor stands at column. */
+/* Prints text wrapped, with lines indented by indent. column: the current column. */
 static void print_wrapped(const char *text, int indent, int column)
 {
     while (*text) {
@@ -68,11 +68,10 @@ void print_help(const struct command *command)
            "commands:\n");
     for (const struct command *c = commands; c->name; c++)
         printf("  %-12s%s\n", c->name, c->summary);
-    printf("\n'microtome COMMAND --help' shows the options of a command with examples,\n"
+    printf("\n'microtome COMMAND --help' shows options and examples of a command,\n"
            "'microtome --version' the version.\n\n"
-           "exit codes: 0 done; 1 an image could not be read or does not fit what is\n"
-           "asked of it, or a file could not be written; 2 the command line makes no\n"
-           "sense, whatever the image; 130 interrupted.\n");
+           "exit codes: 0 done; 1 an image could not be read or does not fit the options,\n"
+           "or a file could not be written; 2 the command line is invalid; 130 interrupted.\n");
 }
 
 int run_help(const struct args *args)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Opening an image as the options say, and texts about it. */
+/* Opens an image with the options of the command line; formats texts about it. */
 #include "cli.h"
 
 #include <errno.h>
@@ -8,7 +8,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-/* Sizes between 'x'. Returns where they end, or NULL. */
+/* Parses sizes separated by 'x'. Returns a pointer to their end, or NULL. */
 static const char *parse_shape(const char *text, int64_t *shape, int *ndim)
 {
     for (*ndim = 0; *ndim < MT_MAX_DIMS;) {
@@ -48,7 +48,7 @@ static bool parse_raw(const char *text, struct open_options *out)
     return *text == 0 || out->options.raw_big_endian;
 }
 
-/* What fits no image is a mistake of the command line. The letters may have sizes behind them. */
+/* Axes that fit no image are a usage error. Letters may be followed by sizes. */
 static int check_axes(const struct args *args, const char *name)
 {
     char letters[32];
@@ -134,7 +134,8 @@ int image_open(struct image *image, const struct args *args)
     }
     image_close(image);
     if (st == MT_E_NOT_AN_IMAGE && !stat(path, &found) && S_ISDIR(found.st_mode))
-        return failed("%s is a folder, not an image: name one of those that 'microtome info %s' lists", path, path);
+        return failed("%s is a folder, not an image: give one of the images that 'microtome info %s' lists", path,
+                      path);
     return report(&err);
 }
 
@@ -143,9 +144,10 @@ void note_opened(const mt_stack_info *info)
     for (size_t i = 0; i < info->n_warnings; i++)
         fprintf(stderr, "microtome: %s: %s\n", info->source, info->warnings[i]);
     if (info->n_missing)
-        fprintf(stderr,
-                "microtome: %s: %" PRIu64 " files or frames are missing and read as the fill value, the first: %s\n",
-                info->source, info->n_missing, info->missing[0]);
+        fprintf(stderr, "microtome: %s: %" PRIu64 " %s as the fill value, the first: %s\n", info->source,
+                info->n_missing,
+                info->n_missing == 1 ? "file or frame is missing and reads" : "files or frames are missing and read",
+                info->missing[0]);
 }
 
 void note_absent(const mt_stack *stack)

@@ -43,7 +43,7 @@ static void say_skipped(struct images *images, const mt_stacks *stacks, const ch
                 not_images == 1 ? "is not an image" : "are not images");
 }
 
-/* The images of a folder or glob. */
+/* Adds the images of a folder or glob. */
 static mt_status add_many(struct images *images, mt_context *context, const char *path, const mt_open_options *options,
                           mt_error *err)
 {
@@ -58,7 +58,7 @@ static mt_status add_many(struct images *images, mt_context *context, const char
     }
     say_skipped(images, stacks, path);
     mt_stacks_close(stacks);
-    return n ? MT_OK : mt_fail(err, MT_E_NOT_FOUND, "%s: no image is found there", path);
+    return n ? MT_OK : mt_fail(err, MT_E_NOT_FOUND, "%s: no image found", path);
 }
 
 static bool is_folder(const char *path)
@@ -73,7 +73,7 @@ void images_add(struct images *images, mt_context *context, const char *path, co
     mt_error err = MT_ERROR_INIT, of_many = MT_ERROR_INIT;
     bool is_url = strstr(path, "://") != NULL;
     mt_status st = mt_stack_open(context, path, options, &stack, &err);
-    if (!st) /* the query of a URL may be a secret: its source leaves it out */
+    if (!st) /* the query of a URL may be secret; the source omits it */
         take(images, stack, is_url ? mt_stack_get_info(stack)->source : path);
     else if (st == MT_E_NOT_AN_IMAGE ? is_folder(path) : st == MT_E_NOT_FOUND && strpbrk(path, "*?[") && !is_url)
         st = add_many(images, context, path, options, &of_many);

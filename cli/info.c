@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* microtome info: a table for one image, a line each for several, or JSON. */
+/* microtome info: a table for one image, one line per image for several, or JSON. */
 #include "info.h"
 
 #include <stdlib.h>
@@ -73,7 +73,7 @@ static void print_entries(const listing *list, bool json)
         print_lines(list->entries, list->n);
     for (size_t i = 0; i < list->n && list->n > 1 && !json; i++) {
         const mt_stack_info *info = list->entries[i].info;
-        if (info->n_missing || info->n_warnings > (info->axes_source == MT_AXES_UNKNOWN)) /* the table tells of those */
+        if (info->n_missing || info->n_warnings > (info->axes_source == MT_AXES_UNKNOWN)) /* the table shows these */
             note_opened(info);
     }
 }

@@ -5,14 +5,14 @@
 #include "cli.h"
 
 struct entry {
-    const char *name; /* the path, without the query of a URL, which may be a secret */
-    mt_stack *stack;
-    const mt_stack_info *info;
-    mt_names *parts, *attachments; /* NULL where they were not asked for */
-    mt_checksum checksum;          /* text "" if it was not asked for, or failed */
+    const char *name;              /* the path without the query of a URL, which may be secret */
+    mt_stack *stack;               /* the open image */
+    const mt_stack_info *info;     /* of stack */
+    mt_names *parts, *attachments; /* NULL if not requested */
+    mt_checksum checksum;          /* text is "" if not requested or failed */
 };
 
-/* How many of what is missing have names in info->missing. */
+/* The number of names in info->missing. */
 size_t missing_names(const mt_stack_info *info);
 const char *axes_source_name(const mt_stack_info *info);
 

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Length of the UTF-8 sequence at text (RFC 3629), 0 if there is none. */
+/* Length in bytes of the UTF-8 sequence at text (RFC 3629), 0 if invalid. */
 static size_t utf8_length(const unsigned char *text)
 {
     size_t n = text[0] < 0x80   ? 1
@@ -24,7 +24,7 @@ static size_t utf8_length(const unsigned char *text)
     return n;
 }
 
-/* File names need not be UTF-8; what is not becomes the replacement character. */
+/* File names may be invalid UTF-8; invalid bytes become the replacement character. */
 static void print_string(const char *string)
 {
     const unsigned char *text = (const unsigned char *)string;

@@ -6,7 +6,7 @@
 
 enum { MOST_LINES = 12 };
 
-/* Names come from files: control characters would move the cursor. */
+/* Names come from files and may contain control characters, which could move the cursor. */
 static void print_name(const char *text)
 {
     for (; *text; text++)
@@ -53,10 +53,12 @@ static void print_pixel_size(const mt_stack_info *info)
         putchar('\n');
 }
 
-/* Channels that are named, or have a colour; else only how many there are. */
+/* Prints the number of channels, and those with a name or colour. */
 static void print_channels(const mt_stack_info *info)
 {
     int64_t n = info->data_shape[1];
+    if (info->data_ndim == 0) /* the axes are unknown */
+        return;
     if (n == 1 && !(info->channels && (*info->channels->name || info->channels->has_color)))
         return;
     print_label("channels");
@@ -135,7 +137,8 @@ static void print_missing(const mt_stack_info *info)
     char text[128];
     if (info->n_missing == 0)
         return;
-    snprintf(text, sizeof text, "%" PRIu64 " files or frames, which read as the fill value", info->n_missing);
+    snprintf(text, sizeof text, "%" PRIu64 " %s as the fill value", info->n_missing,
+             info->n_missing == 1 ? "file or frame, which reads" : "files or frames, which read");
     print_row("missing", text);
     size_t n = missing_names(info);
     for (size_t i = 0; i < n && i < MOST_LINES; i++)
@@ -181,7 +184,7 @@ void print_table(const struct entry *entry)
         print_row("warning", info->warnings[i]);
 }
 
-/* Columns that a terminal takes for a text; letters of UTF-8 count as one. */
+/* Width of a text in terminal columns; each UTF-8 character counts as one. */
 static size_t text_width(const char *text)
 {
     size_t n = 0;
@@ -198,7 +201,7 @@ static const char *axes_text(const mt_stack_info *info, char *text, size_t room)
 
 enum { COLUMNS = 8 };
 
-/* What stands in a row of print_lines. room holds what is made for it. */
+/* Fills a row of print_lines. room is storage for generated texts. */
 static void fill_row(const struct entry *e, const char *row[COLUMNS], char room[3][MT_MAX_DIMS * 24])
 {
     const mt_stack_info *info = e->info;
@@ -225,7 +228,7 @@ static void print_columns(const char *const row[COLUMNS], const size_t widths[CO
     putchar('\n');
 }
 
-/* What stars and question marks in the column of the axes mean; not among the lines, of which there is one for each image. */
+/* Explains '*' and '?' in the axes column. On stderr, because stdout has exactly one line per image. */
 static void print_notes(const struct entry *entries, size_t n)
 {
     bool assumed = false, unknown = false;
@@ -234,9 +237,9 @@ static void print_notes(const struct entry *entries, size_t n)
         unknown |= entries[i].info->axes_source == MT_AXES_UNKNOWN;
     }
     if (assumed)
-        fprintf(stderr, "microtome: axes with * are assumed: the file does not name them\n");
+        fprintf(stderr, "microtome: axes marked * are assumed: the file does not name them\n");
     if (unknown)
-        fprintf(stderr, "microtome: axes of ? are unknown: the file does not name them; name them with --axes\n");
+        fprintf(stderr, "microtome: axes marked ? are unknown: the file does not name them; name them with --axes\n");
 }
 
 void print_lines(const struct entry *entries, size_t n)

@@ -9,7 +9,7 @@ int unknown_command(const char *name)
     struct nearest near = nearest_to(name, strlen(name));
     for (const struct command *c = commands; c->name; c++)
         nearest_try(&near, c->name);
-    fprintf(stderr, "microtome: there is no command '%s'", name);
+    fprintf(stderr, "microtome: unknown command '%s'", name);
     if (near.best)
         fprintf(stderr, " (did you mean '%s'?)", near.best);
     fputs("; 'microtome help' lists them\n", stderr);
@@ -35,7 +35,7 @@ int main(int argc, char **argv)
     if (command) {
         status = run_command(command, argc - 2, argv + 2);
     } else if (argc < 2) {
-        fputs("microtome: no command is given; 'microtome help' lists them\n", stderr);
+        fputs("microtome: no command given; 'microtome help' lists them\n", stderr);
         status = EXIT_USAGE;
     } else if (!strcmp(argv[1], "--version")) {
         printf("microtome %s\n", mt_version());
@@ -46,7 +46,7 @@ int main(int argc, char **argv)
     } else {
         status = unknown_command(argv[1]);
     }
-    bool lost = fflush(stdout) != 0, closed = lost && errno == EPIPE; /* closed: nobody reads on */
+    bool lost = fflush(stdout) != 0, closed = lost && errno == EPIPE; /* closed: the reader has closed the pipe */
     if ((lost || ferror(stdout)) && !status)
         status = closed ? EXIT_FAILED : failed("the output could not be written");
     return status;

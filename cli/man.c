@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* microtome man: the text of --help as roff for man(7). */
+/* microtome man: the text of --help as a man(7) page. */
 #include "cli.h"
 
-/* Backslashes and dashes are roff's own, and so is a dot or quote at the start of a line. */
+/* Escapes backslashes and dashes, and a dot or quote at the start of a line, which are special in roff. */
 static void print_roff(const char *text)
 {
     if (*text == '.' || *text == '\'')
@@ -45,9 +45,9 @@ static void print_exit_codes(void)
     printf(".SH EXIT STATUS\n");
     print_term("", "0", NULL, "Done.");
     print_term("", "1", NULL,
-               "An image could not be read, does not fit what is asked of it, or a file could not be written.");
-    print_term("", "2", NULL, "The command line makes no sense, whatever the image.");
-    print_term("", "130", NULL, "Interrupted. No half-written file is left.");
+               "An image could not be read or does not fit the options, or a file could not be written.");
+    print_term("", "2", NULL, "The command line is invalid. Nothing was done.");
+    print_term("", "130", NULL, "Interrupted. No incomplete file is left.");
 }
 
 static void print_command_page(const struct command *command)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The known word that is nearest to a mistyped one. */
+/* Finds the known word nearest to a mistyped one. */
 #include "cli.h"
 
 #include <string.h>
@@ -13,7 +13,7 @@ struct nearest nearest_to(const char *word, size_t length)
 
 static size_t least(size_t a, size_t b) { return a < b ? a : b; }
 
-/* Letters to insert, delete, replace or swap with their neighbour (optimal string alignment). */
+/* Edit distance with transpositions (optimal string alignment). */
 static size_t distance(const char *a, size_t n, const char *b, size_t m)
 {
     size_t rows[3][MOST_LETTERS + 1];

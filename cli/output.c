@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* What the command writes: checked before the work, allocated, and whole or not there at all. */
+/* Output files: checked before the work, allocated, and written atomically. */
 #include "cli.h"
 
 #include <errno.h>
@@ -35,7 +35,7 @@ static int hex(char c)
                                   : -1;
 }
 
-/* A path as it is, of a file URL what it names. False if it is too long. */
+/* Copies a path, or the path of a file URL. False if it is too long. */
 static bool take_path(const char *input, char path[PATH_MAX])
 {
     bool is_url = !strncasecmp(input, "file://", 7);
@@ -51,8 +51,7 @@ static bool take_path(const char *input, char path[PATH_MAX])
     return !*input;
 }
 
-/* The file or folder of this machine that a path reads: the path itself, or what comes before "#part" or a member of an
- * archive. */
+/* Finds the local file or folder of an input path: the path itself, or the path before "#part" or an archive member. */
 static bool find_input(const char *input, struct stat *found)
 {
     char path[PATH_MAX];
@@ -68,12 +67,12 @@ static bool find_input(const char *input, struct stat *found)
     for (char *slash; (slash = strrchr(path, '/')) && slash > path;) {
         *slash = 0;
         if (!stat(path, found))
-            return S_ISREG(found->st_mode); /* a folder above what does not exist is not read */
+            return S_ISREG(found->st_mode); /* a parent folder of a missing path is not an input */
     }
     return false;
 }
 
-/* The folder that a path lies in. False if it is too long. */
+/* Finds the parent folder of a path. False if it is too long. */
 static bool find_folder(const char *path, char folder[PATH_MAX])
 {
     const char *slash = strrchr(path, '/');
@@ -103,8 +102,9 @@ int output_apart(const char *path, const char *input)
     if (is_stdout(path) || !find_input(input, &read))
         return EXIT_OK;
     if (!stat(path, &written) && is_same(&read, &written))
-        return failed("%s is read: it cannot be written too", path);
-    return lies_inside(path, &read) ? failed("%s lies inside %s, which is read", path, input) : EXIT_OK;
+        return failed("%s is an input: it cannot be an output too", path);
+    return lies_inside(path, &read) ? failed("%s lies inside %s, which is an input: write it elsewhere", path, input)
+                                    : EXIT_OK;
 }
 
 static int check_inputs(const struct args *args, const char *path)
@@ -175,13 +175,13 @@ static int create(output *out, const char *path, char mark)
     return EXIT_FAILED;
 }
 
-/* A path that cannot be written fails before the work. */
+/* Fails before the work if a path cannot be written. */
 static int try_to_write(const char *path)
 {
     output out;
     sigset_t all, old;
     sigfillset(&all);
-    sigprocmask(SIG_BLOCK, &all, &old); /* they are not caught yet */
+    sigprocmask(SIG_BLOCK, &all, &old); /* signals are not caught yet */
     int status = create(&out, path, '-');
     if (!status)
         output_abandon(&out);
@@ -221,7 +221,7 @@ static int no_room(const char *path, uint64_t bytes)
                   available);
 }
 
-/* A file system that does not know its size has 0 blocks. */
+/* A file system of unknown size reports 0 blocks. */
 int output_room(const char *path, uint64_t bytes)
 {
     char folder[PATH_MAX];
@@ -237,7 +237,7 @@ int output_allocate(output *out, uint64_t bytes)
     if (!out->temporary || !bytes || bytes > INT64_MAX || !fallocate(fileno(out->file), 0, 0, (off_t)bytes))
         return EXIT_OK;
     if (errno != ENOSPC && errno != EDQUOT && errno != EFBIG)
-        return EXIT_OK; /* the file system cannot: writing tells what fails */
+        return EXIT_OK; /* not supported by the file system: writing will report failures */
     int status = errno == ENOSPC ? no_room(out->path, bytes) : failed("%s: %s", out->path, strerror(errno));
     output_abandon(out);
     return status;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The images that patches are cut out of, and their labels. */
+/* The images that patches are cut from, and their labels. */
 #include "patches.h"
 
 #include <inttypes.h>
@@ -10,7 +10,7 @@ const mt_stack_info *patch_image(const patch_job *job, size_t i) { return mt_sta
 
 mt_dtype patch_dtype(const patch_job *job) { return job->as_float ? MT_FLOAT32 : job->info->dtype; }
 
-/* Opens the paths of an option, or those of the command (name NULL). */
+/* Opens the paths of an option; name NULL: those of the command. */
 static int open_all(patch_job *job, const struct args *args, const char *name, const mt_open_options *options)
 {
     size_t n = name ? args_count(args, name) : args->n_paths;
@@ -29,18 +29,18 @@ static int open_all(patch_job *job, const struct args *args, const char *name, c
     return EXIT_OK;
 }
 
-/* One array holds the patches of all images. */
+/* Checks that the patches of all images fit into one array. */
 static int check_alike(const patch_job *job)
 {
     const mt_stack_info *first = job->info;
     for (size_t i = 1; i < job->images.n; i++) {
         const mt_stack_info *info = patch_image(job, i);
         if (info->data_ndim != first->data_ndim)
-            return failed("%s has %s, and %s has not: patches of both cannot be of one size",
+            return failed("%s has %s, and %s does not: one size of patch cannot fit both",
                           info->data_ndim == 5 ? info->source : first->source, "planes along Z",
                           info->data_ndim == 5 ? first->source : info->source);
         if (info->dtype != first->dtype && !job->as_float)
-            return failed("%s is %s, and %s is %s; --float makes float32 of both", first->source,
+            return failed("%s is %s, and %s is %s; use --float to write float32", first->source,
                           mt_dtype_name(first->dtype), info->source, mt_dtype_name(info->dtype));
     }
     return EXIT_OK;
@@ -52,8 +52,8 @@ static int choose_channels(patch_job *job, const struct args *args)
     for (size_t i = 1; i < job->images.n; i++) {
         const mt_stack_info *info = patch_image(job, i);
         if (info->data_shape[1] != fewest->data_shape[1] && !args_get(args, "channels", 0))
-            return failed("%s has %" PRId64 " channels, and %s has %" PRId64 "; --channels chooses", fewest->source,
-                          fewest->data_shape[1], info->source, info->data_shape[1]);
+            return failed("%s has %" PRId64 " channels, and %s has %" PRId64 "; use --channels to choose",
+                          fewest->source, fewest->data_shape[1], info->source, info->data_shape[1]);
         fewest = info->data_shape[1] < fewest->data_shape[1] ? info : fewest;
     }
     return image_channels(fewest, args, &job->channels, &job->n_channels);
@@ -72,7 +72,7 @@ int patch_images_open(patch_job *job, const struct args *args)
     return status ? status : choose_channels(job, args);
 }
 
-/* Labels lie where the image does: the same samples, planes, rows and columns. */
+/* Checks that labels have the same samples, planes, rows and columns as their image. */
 static int check_pair(const mt_stack_info *image, const mt_stack_info *labels)
 {
     char one[128], other[128];
@@ -80,7 +80,7 @@ static int check_pair(const mt_stack_info *image, const mt_stack_info *labels)
                 !memcmp(image->data_shape + 2, labels->data_shape + 2, spatial_count(image) * sizeof(int64_t));
     if (same)
         return EXIT_OK;
-    return failed("%s (%s: %s) does not fit %s (%s: %s): labels have the samples and pixels of their image",
+    return failed("%s (%s: %s) does not fit %s (%s: %s): labels must have the samples and pixels of their image",
                   labels->source, labels->data_ndim == 5 ? "SCZYX" : "SCYX",
                   shape_text(labels->data_shape, labels->data_ndim, one, sizeof one), image->source,
                   image->data_ndim == 5 ? "SCZYX" : "SCYX",

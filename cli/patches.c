@@ -8,7 +8,7 @@
 #include <string.h>
 #include <strings.h>
 
-/* Patches asked for at once: enough that chunks are shared, few enough that memory stays small. */
+/* BATCH: patches per request; enough to share chunks, few enough to limit memory. */
 enum { BATCH = 256, NPY_BYTES = 320 };
 static const size_t batch_bytes = (size_t)64 << 20;
 
@@ -38,7 +38,7 @@ static size_t make_npy_header(const patch_job *job, char header[NPY_BYTES])
     return (size_t)length + 10;
 }
 
-/* Bytes of one patch; 0 where they cannot be counted. */
+/* Bytes of one patch; 0 on overflow. */
 static size_t patch_bytes(const patch_job *job)
 {
     size_t bytes = mt_dtype_size(patch_dtype(job));
@@ -91,14 +91,14 @@ static int extract_all(const patch_job *job, FILE *file)
     return status;
 }
 
-/* Bytes of the array of all patches, without a header. EXIT_FAILED after a message if they cannot be counted. */
+/* Bytes of all patches, without the header. EXIT_FAILED after a message on overflow. */
 static int count_bytes(const patch_job *job, uint64_t *out)
 {
     size_t bytes = patch_bytes(job);
     if (!bytes)
-        return failed("patches of this size are larger than any memory");
+        return failed("patches of this size do not fit into memory");
     if (job->count > (INT64_MAX - NPY_BYTES) / (int64_t)bytes)
-        return failed("so many patches are larger than any file");
+        return failed("so many patches exceed the largest size of a file");
     *out = (uint64_t)job->count * bytes;
     return EXIT_OK;
 }
@@ -130,16 +130,16 @@ static void summarize(const patch_job *job, const char *path, double seconds, FI
     double bytes = (double)patch_bytes(job) * (double)job->count;
     if (path)
         fprintf(to, "%s: ", !strcmp(path, "-") ? "standard output" : path);
-    fprintf(to, "%" PRId64 " patches of %zu channel%s, %s pixels, %s", job->count, job->n_channels,
-            job->n_channels == 1 ? "" : "s", shape_text(job->size, (int)job->n_spatial, shape, sizeof shape),
-            mt_dtype_name(patch_dtype(job)));
+    fprintf(to, "%" PRId64 " patch%s of %zu channel%s, %s pixels, %s", job->count, job->count == 1 ? "" : "es",
+            job->n_channels, job->n_channels == 1 ? "" : "s",
+            shape_text(job->size, (int)job->n_spatial, shape, sizeof shape), mt_dtype_name(patch_dtype(job)));
     if (job->images.n > 1)
-        fprintf(to, ", out of %zu images", job->images.n);
+        fprintf(to, ", from %zu images", job->images.n);
     fprintf(to, ": %s in %.2f s, %.0f patches/s\n", bytes_text(bytes, size, sizeof size), seconds,
             (double)job->count / (seconds > 1e-9 ? seconds : 1e-9));
 }
 
-/* Where the patches of the labels go: --labels-out, else beside --out. */
+/* The output path of the labels: --labels-out, else beside --out. */
 static const char *labels_path(const struct args *args)
 {
     static char path[4096];
@@ -152,7 +152,7 @@ static const char *labels_path(const struct args *args)
     return path;
 }
 
-/* What is written, all of it before any is. */
+/* Checks the space for all outputs before the first is written. */
 static int check_room(const patch_job *job, const patch_job *labels, const struct args *args)
 {
     uint64_t bytes = 0, more = 0;
@@ -191,11 +191,11 @@ static int write_others(patch_job *job, const patch_job *labels, const struct ar
     if (!status && coords)
         status = places_write(job, labels, coords);
     if (!status && coords)
-        fprintf(say_where(args), "%s: where they lie\n", coords);
+        fprintf(say_where(args), "%s: the places of the patches\n", coords);
     return !status && sheet ? sheet_write(job, sheet, say_where(args)) : status;
 }
 
-/* Also what a search has found is not written over. */
+/* Checks that no output overwrites an image found by a search. */
 static int check_found(const patch_job *job, const struct args *args)
 {
     static const char *const names[] = { "out", "sheet", "coords" };
@@ -237,7 +237,7 @@ static int check_places(const struct args *args)
 {
     bool random = args_count(args, "count") || args_count(args, "seed");
     if (!args_get(args, "size", 0))
-        return usage_error(args, "--size is missing, such as --size 64x64");
+        return usage_error(args, "--size is required, such as --size 64x64");
     if (args_count(args, "grid") + (args_count(args, "at") != 0) + random > 1)
         return usage_error(args, "random patches (--count, --seed), --grid and --at exclude each other");
     if (args_count(args, "overlap") && !args_count(args, "grid"))
@@ -250,9 +250,9 @@ static int check_labels(const struct args *args)
     const char *out = args_get(args, "out", 0);
     bool has_labels = args_count(args, "labels"), has_path = args_count(args, "labels-out");
     if (!has_labels && (has_path || args_count(args, "labels-axes")))
-        return usage_error(args, "--labels is missing");
+        return usage_error(args, "--labels-out and --labels-axes need --labels");
     if (has_labels && !has_path && (!out || !strcmp(out, "-")))
-        return usage_error(args, "--labels needs --labels-out FILE.npy, or --out FILE.npy beside which they go");
+        return usage_error(args, "--labels needs --labels-out FILE.npy, or --out FILE.npy");
     return EXIT_OK;
 }
 

@@ -13,7 +13,7 @@ static uint64_t mix(uint64_t z)
     return z ^ (z >> 31);
 }
 
-/* Uniform in 0 .. n - 1: numbers of the incomplete last round of n are drawn again. */
+/* Uniform in [0, n), by rejection sampling. */
 static int64_t draw_below(uint64_t *state, int64_t n)
 {
     uint64_t bound = UINT64_MAX - UINT64_MAX % (uint64_t)n, value;
@@ -35,7 +35,7 @@ static int64_t grid_count(const patch_job *job, size_t image, size_t d)
     return last / step + (last % step != 0) + 1;
 }
 
-/* The image that the i-th of what job->ends counts belongs to; *i then counts from its first. */
+/* Finds the image of item *i of job->ends, and makes *i relative to that image. */
 static size_t find_image(const patch_job *job, int64_t *i)
 {
     size_t low = 0, high = job->images.n - 1;
@@ -105,12 +105,12 @@ static int check_dimensions(const patch_job *job, const char *name, size_t n)
     const mt_stack_info *info = job->info;
     if (n == job->n_spatial)
         return EXIT_OK;
-    return failed("%s: --%s takes %zu numbers, for the image has %s: %s pixels", info->source, name, job->n_spatial,
+    return failed("%s: --%s takes %zu numbers, because the image has %s: %s pixels", info->source, name, job->n_spatial,
                   job->n_spatial == 3 ? "Z, Y and X" : "Y and X only",
                   shape_text(info->data_shape + 2, (int)job->n_spatial, text, sizeof text));
 }
 
-/* Sums up one number an image. */
+/* Sums the counts of all images into job->ends. */
 static int count_images(patch_job *job, int64_t (*count)(const patch_job *job, size_t image, size_t d),
                         const char *what)
 {
@@ -203,7 +203,7 @@ void places_free(patch_job *job)
     free(job->ends);
 }
 
-/* RFC 4180: in quotes if it holds a comma, a quote or a line break; quotes are doubled. */
+/* RFC 4180: quotes a field with a comma, a quote or a line break; doubles quotes. */
 static void write_field(FILE *file, const char *text)
 {
     bool quoted = text[strcspn(text, ",\"\r\n")] != 0;

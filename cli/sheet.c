@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The first patches of a job as a picture. */
+/* The contact sheet of the first patches of a job. */
 #include "patches.h"
 
 #include <inttypes.h>
 
-/* Whether the patches have all channels, in order: then what is drawn is chosen as for a plane. */
+/* Whether the patches have all channels in order. Then the default channels of a plane are drawn. */
 static bool has_all_channels(const patch_job *job)
 {
     bool all = (int64_t)job->n_channels == patch_image(job, 0)->data_shape[1];
@@ -37,7 +37,7 @@ int sheet_write(patch_job *job, const char *path, FILE *to)
     if (status)
         return status;
     if (job->count > MT_MOST_PATCHES)
-        fprintf(stderr, "microtome: the first %d of %" PRId64 " patches are on the sheet\n", MT_MOST_PATCHES,
+        fprintf(stderr, "microtome: the sheet shows the first %d of %" PRId64 " patches\n", MT_MOST_PATCHES,
                 job->count);
     drawing_print(drawing, patch_image(job, 0), path, to);
     return EXIT_OK;

@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 static volatile sig_atomic_t is_interrupted;
-/* The temporary file that exists now, for the signal handlers. */
+/* The current temporary file, for the signal handlers. */
 char *volatile output_unfinished;
 
 static void unlink_unfinished(void)
@@ -46,7 +46,7 @@ void *need(size_t n, size_t size)
     return memory;
 }
 
-/* The first signal asks for an orderly end, the second does not wait for it. */
+/* The first signal requests an orderly exit, the second exits at once. */
 static void on_signal(int signal)
 {
     (void)signal;
@@ -57,7 +57,7 @@ static void on_signal(int signal)
     is_interrupted = 1;
 }
 
-/* Ends as the signal demands, but without the temporary file. */
+/* Removes the temporary file and terminates with the signal. */
 static void on_fatal(int number)
 {
     unlink_unfinished();
@@ -72,7 +72,7 @@ static void on(int number, void (*handler)(int))
     sigaction(number, &action, NULL);
 }
 
-/* Whether the parent wants it so: nohup, or a shell that starts a job in the background. */
+/* Whether the parent process ignores a signal: nohup, or a shell's background job. */
 static bool is_ignored(int number)
 {
     struct sigaction old;
@@ -89,7 +89,7 @@ void interrupt_catch(void)
         on(SIGQUIT, on_fatal);
     if (!is_ignored(SIGPIPE))
         on(SIGPIPE, on_fatal);
-    signal(SIGXFSZ, SIG_IGN); /* then the write fails */
+    signal(SIGXFSZ, SIG_IGN); /* the write fails instead */
 }
 
 bool interrupted(void) { return is_interrupted; }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* microtome view: a plane as a picture, averaged down while it is read. */
+/* microtome view: draws a plane, averaged down while it is read. */
 #include "drawing.h"
 
 #include <inttypes.h>
@@ -9,13 +9,13 @@
 typedef struct view_job {
     struct image image;
     int64_t sample, z, max_size;
-    int64_t region[4]; /* y, x, height, width */
-    int64_t *channels; /* NULL: not said */
+    int64_t region[4]; /* first row, first column, height, width, in pixels */
+    int64_t *channels; /* NULL: not given */
     size_t n_channels;
     struct drawing drawing;
 } view_job;
 
-/* Another level of the image. */
+/* Opens another pyramid level of the image. */
 static mt_status open_other(const view_job *job, const char *given, const struct open_options *open, int64_t level,
                             mt_stack **out, mt_error *err)
 {
@@ -34,9 +34,9 @@ static void choose_level(view_job *job, const struct args *args)
         mt_stack *stack;
         struct open_options open;
         if (open_options_get(&open, args))
-            return; /* it was said before */
+            return; /* already reported */
         if (open_other(job, args->paths[0], &open, level, &stack, NULL))
-            continue; /* the full image serves as well */
+            continue; /* the full resolution is sufficient */
         const mt_stack_info *found = mt_stack_get_info(stack);
         int64_t height = found->data_shape[found->data_ndim - 2], width = found->data_shape[found->data_ndim - 1];
         if (height >= job->max_size || width >= job->max_size) {
@@ -138,7 +138,8 @@ static int draw(view_job *job, const struct args *args)
     if (status)
         return status;
     if (!job->channels && d->drawn.channels < job->image.info->data_shape[1])
-        fprintf(stderr, "microtome: the first %" PRId64 " of %" PRId64 " channels are shown; --channels chooses\n",
+        fprintf(stderr,
+                "microtome: the first %" PRId64 " of %" PRId64 " channels are shown; use --channels to choose\n",
                 d->drawn.channels, job->image.info->data_shape[1]);
     note_absent(job->image.stack);
     drawing_print(d, job->image.info, path, say_where(args));
@@ -149,12 +150,12 @@ int run_view(const struct args *args)
 {
     view_job job = { .max_size = 1024 };
     if (!args_get(args, "out", 0))
-        return usage_error(args, "--out FILE.png is missing");
+        return usage_error(args, "--out FILE.png is required");
     int status = args_integer(args, "max-size", 1, 32768, &job.max_size);
     if (!status)
         status = drawing_read(&job.drawing, args);
     if (!status && job.drawing.options.project && args_get(args, "z", 0))
-        status = usage_error(args, "--z chooses one plane, --project draws all as one: give one of them");
+        status = usage_error(args, "--z and --project exclude each other");
     if (!status)
         status = output_check(args, "out", args_get(args, "out", 0), ".png");
     if (!status)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Sphinx. What it reads is laid out by stage.py."""
+"""Sphinx configuration. stage.py prepares the input."""
 
 import microtome
 

@@ -1,17 +1,17 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Turns the public headers into a page: their comments as text, their declarations as code."""
+"""Converts the public headers into a page: comments as text, declarations as code."""
 
 import re
 import textwrap
 
 WIDTH = 84
-# Parts of a header that declare nothing: guards, includes, branches for other compilers and tools.
+# Parts of a header without declarations: guards, includes, branches for other compilers and tools.
 BRANCH = re.compile(r"^#ifdef .*?^#endif\n", re.M | re.S)
 SKIPPED = re.compile(r"^(?:#(?:ifndef|endif|include|define \w+_H$).*|MT_(?:BEGIN|END)_DECLS)\n", re.M)
 
 
 def split_blocks(text):
-    """Split at blank lines outside of braces and comments."""
+    """Split at blank lines outside braces and comments."""
     block, depth = [], 0
     for line in [*text.splitlines(), ""]:
         depth += line.count("{") - line.count("}") + line.count("/*") - line.count("*/")
@@ -23,7 +23,7 @@ def split_blocks(text):
 
 
 def split_comment(block):
-    """Split what stands before a declaration from it."""
+    """Split a declaration from the comment before it."""
     match = re.match(r"/\*(.*?)\*/\n?", block, re.S)
     if not match:
         return "", block
@@ -32,7 +32,7 @@ def split_comment(block):
 
 
 def wrap(function):
-    """Fill the lines of a function's declaration anew, whole arguments each: the page is narrower than the header."""
+    """Rewrap a function declaration at arguments, because the page is narrower than the header."""
     start = re.sub(r"\b(?:MT_API|MT_MUST_CHECK) ", "", function.group(1))
     arguments = ", ".join(re.sub(r"\s", "\0", argument) for argument in re.split(r",\s+", function.group(2)))
     filled = textwrap.fill(arguments + ");", WIDTH, initial_indent=start, subsequent_indent=" " * len(start))
@@ -40,13 +40,13 @@ def wrap(function):
 
 
 def clean(code):
-    """Take away what says how a symbol is linked and checked."""
+    """Remove linkage and attribute macros."""
     code = re.sub(r"\s+MT_PRINTF\(.*?\)", "", code)
     return re.sub(r"^(MT_API [^(]*\()([^;]*)\);", wrap, code, flags=re.M)
 
 
 def names_of(code):
-    """Name what a declaration declares, in its order."""
+    """Return the names that a declaration declares, in order."""
     flat = re.sub(r"/\*.*?\*/", "", code, flags=re.S)
     outside = re.sub(r"\{.*?\}", "{}", flat, flags=re.S)
     found = re.findall(r"#define (\w+)|typedef[^;]*?(\w+);|typedef [^;]*?\(\*(\w+)\)|^\w[^;(]*?(\w+)\(", outside, re.M)
@@ -54,7 +54,7 @@ def names_of(code):
 
 
 def to_markdown(text, targets):
-    """Mark what is code in a comment, and link what is declared somewhere."""
+    """Mark code in a comment, and link declared names."""
 
     def mark(match):
         word = match.group(0)

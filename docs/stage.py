@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Lays out what Sphinx reads: the pages, the navigation, and the reference. Usage: stage.py COMMAND FOLDER.
+"""Prepares the input of Sphinx: pages, navigation and reference. Usage: stage.py COMMAND FOLDER.
 
 The pages are plain Markdown whose links work in the repository. Here links that leave the folder docs are led to the
 pages that stand for their targets, or to copies of files.
@@ -21,7 +21,7 @@ import microtome
 DOCS = Path(__file__).resolve().parent
 ROOT = DOCS.parent
 
-# Captions and pages of the side bar, below the page that they belong to. Without a caption they are listed there too.
+# Captions and pages of the side bar, by parent page. Pages without a caption are also listed on the parent page.
 NAVIGATION = {
     "index": {
         "Use": [
@@ -43,7 +43,7 @@ NAVIGATION = {
     "formats/index": {"Pages": ["*"]},
     "decisions/index": {"": ["*"]},
 }
-# What stands for files and folders outside of docs.
+# Pages for files and folders outside docs.
 STANDS_FOR = {
     "CONTRIBUTING.md": "project/CONTRIBUTING.md",
     "SECURITY.md": "project/SECURITY.md",
@@ -54,7 +54,7 @@ STANDS_FOR = {
 
 
 def lead(text, page, source, folder):
-    """Lead the links of a page of the repository to where the site has their targets."""
+    """Map the links of a page of the repository to pages of the site."""
 
     def target(match):
         link, anchor = match.group(1), match.group(2) or ""
@@ -80,7 +80,7 @@ def lead(text, page, source, folder):
 
 
 def navigation(page):
-    """Write the lists of pages that Sphinx makes its side bar of."""
+    """Write the toctrees for the side bar."""
     blocks = []
     for caption, pages in NAVIGATION.get(page.removesuffix(".md"), {}).items():
         options = [":glob:", *([":hidden:", f":caption: {caption}"] if caption else [])]
@@ -89,7 +89,7 @@ def navigation(page):
 
 
 def describe(module):
-    """Name every public name of a module to autodoc, in groups."""
+    """List the public names of a module for autodoc, in groups."""
     groups = {"Functions": [], "Classes": [], "Errors": []}
     for name in module.__all__:
         thing = getattr(module, name)
@@ -106,7 +106,7 @@ def describe(module):
 
 
 def python_reference():
-    """Make the page of all public names of the package."""
+    """Make the reference page of the package."""
     public = [m.name for m in pkgutil.iter_modules(microtome.__path__) if not m.name.startswith("_")]
     page = "# Python\n\n"
     for name in ["microtome", *(f"microtome.{name}" for name in public)]:
@@ -116,7 +116,7 @@ def python_reference():
 
 
 def command_options(command):
-    """Append what the command says of itself."""
+    """Append the command's own help."""
 
     def say(*arguments):
         return subprocess.run([command, *arguments], check=True, capture_output=True, text=True).stdout

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Noise2Void with CAREamics on images that microtome reads. Usage: careamics_n2v.py FOLDER
 
-Trains on a noisy image, without a clean one, and draws input and result side by side: FOLDER/denoised.png.
+Trains on a noisy image alone, and draws input and result side by side: FOLDER/denoised.png.
 """
 
 import os
@@ -17,7 +17,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 
 def find_image():
-    """A real noisy fluorescence image where there is the folder of test data, else that of the demonstration."""
+    """Return a noisy fluorescence image of the test data, or else the image of the demo."""
     noisy = Path(os.environ.get("MICROTOME_TEST_DATA", ROOT / "../shared/data"), "denoise/noisy/fish.tif")
     return noisy if noisy.exists() else ROOT / "demo/nuclei.tif"
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* An image stack of one's own: pixels that no file holds. It is cut into patches as any other.
+/* A custom image stack: computed pixels, cut into patches like any other image.
  *
  * Build: cc own_stack.c $(pkg-config --cflags --libs microtome) -lm */
 #include <microtome/microtome.h>
@@ -7,7 +7,7 @@
 #include <math.h>
 #include <stdio.h>
 
-/* What the stack is made from. A real one would hold a camera, a database, a renderer. */
+/* The source of the pixels. A real stack would hold a camera, a database, a renderer. */
 typedef struct rings {
     int64_t channels, height, width;
 } rings;
@@ -18,13 +18,13 @@ static float pixel(const rings *r, int64_t channel, int64_t y, int64_t x)
     return (float)(100 + 50 * cos(sqrt(dy * dy + dx * dx) / (3 + (double)channel)));
 }
 
-/* Fills C(Z)YX, here C, Y and X. The corner may lie outside on any side: there the patch is zero. Sample and channels
- * were checked by the library. Nothing is written but out, so any number of threads may be here at once. */
+/* Fills out, in the order C(Z)YX (here CYX). The patch may reach outside the image on any side, where it is zero. The
+ * library has checked sample and channels. Writes nothing but out, so it is thread-safe. */
 static mt_status extract(void *self, int64_t sample, const int64_t *channels, size_t n_channels, const int64_t *coords,
                          const int64_t *patch_size, float *out, mt_error *err)
 {
     const rings *r = self;
-    (void)sample, (void)err; /* one sample; nothing here can fail. If it could: return mt_fail(err, MT_E_IO, "..."); */
+    (void)sample, (void)err; /* one sample; cannot fail, else: return mt_fail(err, MT_E_IO, "..."); */
     for (size_t c = 0; c < n_channels; c++)
         for (int64_t y = coords[0]; y < coords[0] + patch_size[0]; y++)
             for (int64_t x = coords[1]; x < coords[1] + patch_size[1]; x++) {
@@ -55,7 +55,7 @@ int main(void)
     if (mt_stack_new(NULL, &ops, &image, &info, &stack, &err))
         return fail(&err);
 
-    /* A patch of both channels around the centre, and one that hangs over the first corner. */
+    /* A patch of both channels around the centre, and one that reaches beyond the first corner. */
     static float patch[2][64][64];
     const int64_t size[] = { 64, 64 }, centre[] = { 118, 168 }, corner[] = { -32, -32 };
     if (mt_stack_extract_patch(stack, 0, NULL, 0, centre, size, 2, &patch[0][0][0], &err))
@@ -65,7 +65,7 @@ int main(void)
         return fail(&err);
     printf("outside: %.1f, first pixel: %.1f\n", (double)patch[0][0][0], (double)patch[0][32][32]);
 
-    /* An index outside is an error before extract is called, and says so. */
+    /* A channel out of range is an error; extract is not called. */
     const int64_t third = 2;
     if (mt_stack_extract_patch(stack, 0, &third, 1, corner, size, 2, &patch[0][0][0], &err) == MT_OK)
         return 1;

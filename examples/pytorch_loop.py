@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-3-Clause
-"""Trains a small network to denoise images of any size, in plain PyTorch, and without clean images.
+"""Trains a small denoising network on images of any size, in plain PyTorch, without clean images.
 
 Usage: pytorch_loop.py IMAGE... [--axes AXES] [--size 64] [--batch 16] [--steps 200] [--workers 0]
 
-A pixel in a hundred is replaced by one beside it, and the network learns to predict what stood there: noise cannot be
-predicted, the specimen can (Noise2Void). IMAGE is what `microtome.open_all` takes.
+One pixel in a hundred is replaced by a neighbour, and the network learns to predict the original: noise cannot be
+predicted, the specimen can (Noise2Void). IMAGE is a path for `microtome.open_all`.
 """
 
 import argparse
@@ -16,7 +16,7 @@ import torch
 
 
 class Batches(torch.utils.data.Dataset):
-    """Random patches of several images; an item is a batch, which microtome reads on all processors."""
+    """Random patches of several images; an item is a batch, read on all processors."""
 
     def __init__(self, stacks, size, per_batch, length):
         self.stacks, self.size, self.per_batch, self.length = stacks, size, per_batch, length
@@ -25,7 +25,7 @@ class Batches(torch.utils.data.Dataset):
         self.mean, self.deviation = self.statistics()
 
     def statistics(self):
-        """Mean and deviation of some patches."""
+        """Return mean and standard deviation of some patches."""
         some = self.read(np.random.default_rng(0), 1, 0)
         return float(some.mean()), float(some.std()) or 1.0
 
@@ -66,7 +66,7 @@ def make_network(channels, n_spatial):
 
 
 def hide(batch):
-    """Replace a pixel in a hundred by one beside it; also where."""
+    """Replace one pixel in a hundred by a neighbour; also return where."""
     hidden = torch.rand_like(batch) < 0.01
     return torch.where(hidden, torch.roll(batch, 1, dims=-1), batch), hidden
 

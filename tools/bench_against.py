@@ -1,11 +1,10 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-3-Clause
-"""Compares two builds of the benchmark program, in turns: old, new, old again, and so on.
+"""Compares two builds of the benchmark program, run alternately: old, new, old, and so on.
 
-Usage: tools/bench_against.py OLD NEW [--group GROUP ...] [--rounds N] [--least PART] [--keep FOLDER]. OLD and NEW are the programs
-that `make bench` builds. Each row that both print is compared: the median over all rounds of what it makes of the row
-of the old build beside it, higher being better; behind it the same of the old build and itself (A/A). Status 1 where a row is
-below PART (0.97).
+Usage: tools/bench_against.py OLD NEW [--group GROUP ...] [--rounds N] [--least PART] [--keep FOLDER]. OLD and NEW are
+programs built by `make bench`. For each row that both print, shows the median over all rounds of new / old (higher is
+better) and of old / old (A/A). Status 1 if a row is below PART (0.97).
 """
 
 import argparse
@@ -20,13 +19,13 @@ LINE = re.compile(r"^  (\S.*?)\s{2,}([\d.]+) (patches/s|chunks/s|ms)")
 
 
 def figures(program, group, keep):
-    """What is measured, by title, name and how often that name came before; higher is better."""
+    """Return the results by title, name and occurrence of the name; higher is better."""
     command = [program, *(["--keep", keep] if keep else []), group]
     text = subprocess.run(command, check=True, capture_output=True, text=True).stdout
     found, title = {}, ""
     for line in text.splitlines():
         match = LINE.match(line)
-        if match and not match[1].startswith(("bare ", "copy ")):  # limits are not ours
+        if match and not match[1].startswith(("bare ", "copy ")):  # limits of the machine, not results
             value = float(match[2])
             nth = sum(key[:2] == (title, match[1]) for key in found)
             found[title, match[1], nth] = 1 / max(value, 1e-6) if match[3] == "ms" else value
@@ -40,7 +39,7 @@ def compare(args, group):
     for i in range(args.rounds):
         old, new, again = (figures(p, group, args.keep) for p in (args.old, args.new, args.old))
         for key in old.keys() & new.keys() & again.keys():
-            # The old build ran before and after: the new one stands beside both.
+            # The old build ran before and after the new one: compare with both.
             ratios.setdefault(key, []).append(2 * new[key] / (old[key] + again[key]))
             control.setdefault(key, []).append(again[key] / old[key])
         print(f"{group}: round {i + 1} of {args.rounds}", file=sys.stderr, flush=True)

@@ -1,8 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: BSD-3-Clause
-# Tests microtome beside CAREamics, torch, dask, xarray and npe2, in an environment of their own that is made when it is not
-# there.
-# Usage: tools/careamics.sh ENVIRONMENT BUILD [pytest arguments]; with "environment" for BUILD it only makes it.
+# Tests microtome with CAREamics, torch, dask, xarray and npe2, in a separate environment, which is created if missing.
+# Usage: tools/careamics.sh ENVIRONMENT BUILD [pytest arguments]; if BUILD is "environment", only creates it.
 set -eu
 cd "$(dirname "$0")/.."
 usage='usage: tools/careamics.sh ENVIRONMENT BUILD [pytest arguments]'
@@ -10,10 +9,10 @@ environment=${1:?$usage} build=${2:?$usage}
 shift 2
 wanted=test/careamics/requirements.txt
 
-# What torch needs depends on its build (CPU, CUDA), so pip may add to it. CAREamics asks for an older torchvision and
-# more than is used here, so nothing is added to the others.
+# The dependencies of torch differ by build (CPU, CUDA), so pip may add them. CAREamics requires an older torchvision and
+# packages that are not used here, so the others are installed without dependencies.
 if ! cmp -s "$wanted" "$environment/requirements.txt"; then
-    echo "careamics: torch, CAREamics, dask, npe2 and what they need go to $environment"
+    echo "careamics: installing torch, CAREamics, dask, npe2 and their dependencies into $environment"
     "$environment/bin/python" -c 'import pip' 2>/dev/null || python3 -m venv "$environment"
     "$environment/bin/pip" install -q --disable-pip-version-check -c "$wanted" torch
     "$environment/bin/pip" install -q --disable-pip-version-check --no-deps -r "$wanted"

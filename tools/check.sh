@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: BSD-3-Clause
-# All checks, each to its end; fails if any does. Usage: tools/check.sh BUILD, a folder that was built in.
+# Runs all checks; fails if any of them fails. Usage: tools/check.sh BUILD, an existing build folder.
 set -u
 build=$(realpath "${1:?usage: tools/check.sh BUILD}")
 cd "$(dirname "$0")/.." || exit 1
@@ -16,7 +16,7 @@ check() {
     fi
 }
 sources() { find src include cli python/src test bench fuzz examples -name '*.c' -o -name '*.h' | sort; }
-# One line each: clang-tidy counts what it leaves out on the standard error.
+# Without standard error, on which clang-tidy counts suppressed warnings.
 tidy() { find src cli python/src -name '*.c' | sort | xargs -P "$(nproc)" -n 4 clang-tidy -p "$build" --extra-arg=-Wno-unknown-warning-option --quiet 2>/dev/null; }
 
 check 'rules of the sources' tools/check_source.py

@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: BSD-3-Clause
-# The shared library exports the functions that public headers declare MT_API, all of them and nothing else.
+# Checks that the shared library exports exactly the functions that public headers declare MT_API.
 # Usage: tools/check_exports.sh libmicrotome.so
 set -eu
 headers=$(dirname "$0")/../include/microtome

@@ -1,14 +1,14 @@
 #!/bin/sh
 # SPDX-License-Identifier: BSD-3-Clause
-# Installs into an empty prefix, and builds and runs a program outside the tree against it: through pkg-config and
-# through CMake, shared and static. Usage: tools/check_install.sh BUILD
+# Installs into an empty prefix, and builds and runs a program against it outside the tree, with pkg-config and
+# CMake, shared and static. Usage: tools/check_install.sh BUILD
 set -eu
 build=$(realpath "${1:?usage: tools/check_install.sh BUILD}")
 root=$(realpath "$(dirname "$0")/..")
 folder=$(mktemp -d)
 trap 'rm -r "$folder"' EXIT
 cmake --install "$build" --prefix "$folder/first" >"$folder/log" || { cat "$folder/log"; exit 1; }
-# Nothing may depend on where it was put first.
+# Installed files must not depend on the prefix.
 prefix=$folder/prefix
 mv "$folder/first" "$prefix"
 cp "$root"/test/install/* "$folder"
@@ -24,7 +24,7 @@ lib=$(pkg-config --variable=libdir microtome)
     cc -Wall -Werror consumer.c $(pkg-config --cflags microtome) "$lib/libmicrotome.a" \
         $(pkg-config --static --libs microtome | sed 's/-lmicrotome//') -o consumer-static
     ./consumer-static
-    # The program of the README is one that works, as is that of the quick start, here on ten patches of a grey image.
+    # The programs of the README and of the quick start must work; here on ten patches of a gray image.
     sed -n '/^```c$/,/^```$/p' "$root/README.md" | grep -v '^```' >readme.c
     cc -Wall -Werror readme.c $(pkg-config --cflags --libs microtome) -o readme
     sed -n '/^```c$/,/^```$/p' "$root/docs/quick-start.md" | grep -v '^```' >quick.c

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-3-Clause
-"""Checks rules of the source tree that no compiler knows. Usage: check_source.py [ROOT]
+"""Checks rules of the source tree that compilers do not check. Usage: check_source.py [ROOT]
 
 Prints one line for each violation and fails if there is any. Needs nothing but the files themselves.
 """
@@ -18,7 +18,7 @@ C11 = set(
     wctype
     """.split()
 )
-# Where other headers than those of C11 and ours may be included, and which: a pattern of paths, one of headers.
+# Headers other than those of C11 and microtome: a pattern of paths that may include them, and of the headers.
 THIRD_PARTY = [
     (r"src/platform/", r".*"),
     (r"src/base/json\.[ch]", r"jansson\.h"),
@@ -37,7 +37,7 @@ THIRD_PARTY = [
     (r"cli/", r"(unistd|fcntl|strings|sys/ioctl|sys/stat|sys/statvfs)\.h"),
     (r"(test|bench|fuzz)/", r".*"),
 ]
-# Functions with a better one, and the files in which they may stand.
+# Functions to avoid, files that may use them, and the reason.
 DENIED = [
     (
         r"malloc|calloc|realloc|free|aligned_alloc|posix_memalign",
@@ -92,7 +92,7 @@ def line_of(text, position):
 
 
 def check_include(name, header, quoted):
-    """Why the file may not include the header, or None."""
+    """Return why the file may not include the header, or None."""
     layer = re.match(r"src/(\w+)/", name)
     if quoted:
         folder = header.partition("/")[0]
@@ -128,7 +128,7 @@ def check_code(name, text):
 
 
 def check_public_header(text):
-    """Each public function has a comment above it, after it, or above the group that it stands in."""
+    """Check that each public function has a comment above it, after it, or above its group."""
     lines = text.splitlines()
     for i, line in enumerate(lines):
         if not line.startswith("MT_API"):

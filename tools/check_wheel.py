@@ -1,7 +1,9 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-3-Clause
-"""Installs what tools/wheel.sh built into empty environments, and tests it there: with the oldest and the newest CPython
-of this machine that it is for, the oldest and the newest NumPy. Then the same of `pip install .` and `pip install -e .`.
+"""Tests the wheel of tools/wheel.sh in empty environments.
+
+With the oldest and the newest supported CPython of this machine, and the oldest and the newest NumPy. Then tests
+`pip install .` and `pip install -e .` in the same way.
 
 Usage: tools/check_wheel.py
 """
@@ -17,7 +19,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 OLDEST = (3, 11)
-# Beside those of PATH: of the distribution, of pyenv, uv, conda and the caches of CI.
+# Besides PATH: the distribution, pyenv, uv, conda and CI caches.
 PLACES = [
     "/usr/bin",
     "/usr/local/bin",
@@ -32,7 +34,7 @@ WHO = "import sys, ensurepip, venv; print(sys.implementation.name, *sys.version_
 
 
 def interpreters():
-    """The CPythons that the wheel is for and that can make environments, oldest first: version to program."""
+    """Return the CPythons that the wheel supports and that can create environments, oldest first: version to program."""
     folders = os.environ.get("PATH", "").split(os.pathsep)
     folders += [folder for place in PLACES for folder in sorted(glob.glob(os.path.expanduser(place)))]
     found = {}
@@ -49,7 +51,7 @@ def interpreters():
 
 
 def check(program, numpy, what, name):
-    """Installs what (arguments of pip) beside numpy, and runs the test of what is installed."""
+    """Install the given pip arguments and numpy, and run the test of the installed package."""
     print(f"{name}, {program}, {numpy}", flush=True)
     with tempfile.TemporaryDirectory() as folder:
         subprocess.run([program, "-m", "venv", f"{folder}/env"], check=True)
@@ -64,7 +66,7 @@ def check(program, numpy, what, name):
 
 
 def check_licenses(wheel):
-    """Any library inside the wheel comes with its licence (tools/wheel_licenses.py knows which, and refuses what it does not)."""
+    """Check that the wheel has the licence of each library inside (tools/wheel_licenses.py adds them)."""
     with zipfile.ZipFile(wheel) as archive:
         libraries = [name for name in archive.namelist() if "microtome.libs/lib" in name]
         texts = [archive.read(name) for name in archive.namelist() if "/licenses/lib" in name]

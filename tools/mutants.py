@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-3-Clause
-"""Changes one token of the sources at a time, and sees whether the tests notice.
+"""Changes one token of the sources at a time, and checks whether a test fails.
 
-Usage: tools/mutants.py [--count N] [--seed S] [--folder FOLDER] [--skip N]. The tests run under AddressSanitizer and UBSan, in a clone of
-HEAD in FOLDER (build/mutants), which is kept for the next time: nothing else is changed. A mutant that no test notices is
-listed with file and line. Files are drawn by their size. Only the tests that reach the changed line are built and run,
-the fastest first; a first run of each test finds out which they are.
+Usage: tools/mutants.py [--count N] [--seed S] [--folder FOLDER] [--skip N]. The tests run under AddressSanitizer and
+UBSan, in a clone of HEAD in FOLDER (build/mutants), which later runs reuse; the checkout is not changed. Surviving mutants
+are listed with file and line. Files are drawn with a probability proportional to their size. Only the tests that reach the
+changed line are built and run, the fastest first; a first run of each test records the lines that it reaches.
 """
 
 import argparse
@@ -34,7 +34,7 @@ HIDDEN = re.compile(
 
 
 def blank(text):
-    """Return the text with strings, comments and directives blanked, so that places stay."""
+    """Blank out strings, comments and directives; positions are unchanged."""
     return HIDDEN.sub(lambda match: re.sub(r"[^\n]", " ", match[0]), text)
 
 
@@ -48,7 +48,7 @@ def end_of_call(text, start):
 
 
 def places(text):
-    """All (start, end, replacement) of a source."""
+    """Return all (start, end, replacement) of a source."""
     plain = blank(text)
     found = []
     for match in TOKEN.finditer(plain):
@@ -62,7 +62,7 @@ def places(text):
 
 
 class Tree:
-    """A clone with two builds: one that tells which lines each test reaches, one in which mutants are tried."""
+    """A clone with two builds: one measures which lines each test reaches, the other tests mutants."""
 
     def __init__(self, folder):
         self.path = Path(folder).resolve()
@@ -89,7 +89,7 @@ class Tree:
         return self.run(*command, capture_output=True, text=True)
 
     def tests(self, preset):
-        """All tests as (name, the targets that it needs)."""
+        """Return all tests as (name, required targets)."""
         shown = self.run("ctest", "--preset", preset, "--show-only=json-v1", check=True, capture_output=True, text=True)
         wanted = []
         for test in json.loads(shown.stdout)["tests"]:
@@ -99,7 +99,7 @@ class Tree:
         return wanted
 
     def test(self, preset, name, seconds, **env):
-        """Whether a test passes, and the seconds it took."""
+        """Return whether a test passes, and its duration in seconds."""
         start = time.monotonic()
         command = ["ctest", "--preset", preset, "-R", f"^{re.escape(name)}$", "--timeout", str(int(seconds))]
         passed = self.run(*command, capture_output=True, env=env).returncode == 0
@@ -107,12 +107,12 @@ class Tree:
 
 
 def find_reached(tree):
-    """{test: [seconds, {file: [lines]}]}, kept in a file for the commit."""
+    """Return {test: [seconds, {file: [lines]}]}, cached in a file per commit."""
     kept = tree.path / "build" / f"reached-{tree.head}.json"
     if kept.exists():
         return json.loads(kept.read_text())
     sys.path.insert(0, str(tree.path / "tools"))
-    import coverage  # that of the clone: its ROOT is the clone
+    import coverage  # the clone's coverage.py, whose ROOT is the clone
 
     built = tree.build("coverage")
     if built.returncode:
@@ -132,7 +132,7 @@ def find_reached(tree):
 
 
 def try_mutant(tree, targets, reached, file, line):
-    """Return the test that notices, "" if none does, None if the change does not compile."""
+    """Return the test that fails, "" if none does, None if the change does not compile."""
     tests = sorted((took, name) for name, (took, files) in reached.items() if line in files.get(file, []))
     if tree.build("asan", "libmicrotome.a").returncode:
         return None
@@ -180,7 +180,7 @@ def main():
         tried += 1
         noticed += by != ""
         what = f"{file}:{line}: {' '.join(text[start:end].split())[:60]} -> {new.strip() or 'nothing'}"
-        print(f"{tried:4} {'noticed by ' + by if by else 'SURVIVES':28} {what}", flush=True)
+        print(f"{tried:4} {'killed by ' + by if by else 'SURVIVES':28} {what}", flush=True)
         if not by:
             survivors.append(what)
     print(

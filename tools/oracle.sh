@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: BSD-3-Clause
-# Runs the tests that need other libraries as oracles, in an environment of their own. Usage: tools/oracle.sh ENVIRONMENT COMMAND
+# Runs the tests that compare with other libraries, in a separate environment. Usage: tools/oracle.sh ENVIRONMENT COMMAND
 set -eu
 cd "$(dirname "$0")/.."
 environment=${1:?usage: tools/oracle.sh ENVIRONMENT COMMAND} command=$(realpath "${2:?usage: tools/oracle.sh ENVIRONMENT COMMAND}")

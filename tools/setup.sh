@@ -1,8 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: BSD-3-Clause
-# Installs the distribution packages that are missing. Usage: tools/setup.sh [demo|build|check|stores]; each of the first
-# three includes those before it, "check" is all that the build and the checks need, "stores" only what the tests of
-# stores add.
+# Installs missing Debian packages. Usage: tools/setup.sh [demo|build|check|stores]. Each of the first three includes those
+# before it; "check" has all packages for build and checks, "stores" only those that the tests of stores add.
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -14,10 +13,10 @@ esac
 wanted=$(sed -nE "s/^($sets) +//p" tools/packages.txt)
 
 if ! command -v dpkg-query >/dev/null; then
-    echo "setup: not a Debian system: the packages of tools/packages.txt are left to you" >&2
+    echo "setup: not a Debian system: install the packages of tools/packages.txt yourself" >&2
     exit 0
 fi
-# shellcheck disable=SC2086 # names of packages, one a word
+# shellcheck disable=SC2086 # one package name per word
 present=$(dpkg-query -W -f '${db:Status-Abbrev} ${Package}\n' $wanted 2>/dev/null | sed -n 's/^ii  *//p')
 missing=
 for package in $wanted; do
@@ -36,7 +35,7 @@ as_root=
 if [ "$(id -u)" -ne 0 ]; then
     as_root='sudo -n'
     if ! sudo -n true 2>/dev/null; then
-        echo "setup: packages are missing and this user may not install them. Run once:" >&2
+        echo "setup: packages are missing, and this user may not install them. Run once:" >&2
         echo "  sudo apt-get update && sudo apt-get install --no-install-recommends$missing" >&2
         exit 1
     fi

@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: BSD-3-Clause
-# Tests the stores behind URLs with real servers: nginx, SeaweedFS, rclone. They listen on loopback only, and end with
-# the tests. A test that is skipped is a failure. Usage: tools/stores.sh ENVIRONMENT BUILD [pytest arguments]
+# Tests the stores behind URLs with real servers: nginx, SeaweedFS, rclone. They listen on loopback only and stop
+# after the tests. A skipped test is a failure. Usage: tools/stores.sh ENVIRONMENT BUILD [pytest arguments]
 set -eu
 cd "$(dirname "$0")/.."
 usage='usage: tools/stores.sh ENVIRONMENT BUILD [pytest arguments]'

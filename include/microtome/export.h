@@ -2,7 +2,7 @@
 #ifndef MICROTOME_EXPORT_H
 #define MICROTOME_EXPORT_H
 
-/* What a user of the shared library sees; everything else is hidden. */
+/* Marks exported symbols; all others are hidden. */
 #if defined(_WIN32) && !defined(MT_STATIC)
 #ifdef MT_BUILDING
 #define MT_API __declspec(dllexport)

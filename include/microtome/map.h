@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Saved maps: what was parsed to open an image, kept in a file, so that opening it again reads nothing of the image. For
- * images that take long to open: on the network, of very many pages or chunks. */
+/* Saved maps: the parsed metadata and chunk locations of an image, saved so that it can be opened again without reading
+ * the image. For images that are slow to open: on a network, or with very many pages or chunks. */
 #ifndef MICROTOME_MAP_H
 #define MICROTOME_MAP_H
 
@@ -8,13 +8,13 @@
 
 MT_BEGIN_DECLS
 
-/* Writes the map of an open image: shape, chunks, codecs and where the bytes lie, with the size and the time of the last
- * change (or the ETag) of its files. Finds all chunks for that, which reads the tables of the image. The bytes hold no
- * pixels, and names of files only relative to the image: that may be moved with all its files. They are for this version
- * of the library and others that say so (mt_open_options.map reads them).
+/* Writes the map of an open image: shape, chunks, codecs, the location of each chunk, and the size and modification
+ * time (or ETag) of each file. Locating all chunks reads the chunk tables of the image. A map holds no pixels. File
+ * names are relative to the image, so the image and its files can be moved together. A map can be read
+ * (mt_open_options.map) by the library version that wrote it and by versions that support its format version.
  *
- * MT_E_UNSUPPORTED for stacks that are not images in a file, and over stores that do not tell when an object has changed;
- * MT_E_LIMIT for more chunks than fit into max_metadata_bytes; MT_E_IO if write fails. Thread-safe. */
+ * MT_E_UNSUPPORTED for a stack that is not an image in a file, or a store that cannot detect changes of an object;
+ * MT_E_LIMIT if the chunks do not fit into max_metadata_bytes; MT_E_IO if write fails. Thread-safe. */
 MT_API MT_MUST_CHECK mt_status mt_stack_save_map(mt_stack *stack, mt_write_bytes write, void *user, mt_error *err);
 
 MT_END_DECLS

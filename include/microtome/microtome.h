@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* microtome: patches out of images larger than memory. */
+/* microtome: extracts patches from images larger than memory. */
 #ifndef MICROTOME_H
 #define MICROTOME_H
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Chunks ahead of time: what a later call of mt_extract_patches will need is fetched and decoded meanwhile. */
+/* Prefetch: fetches and decodes in the background the chunks that a later mt_extract_patches will need. */
 #ifndef MICROTOME_PREFETCH_H
 #define MICROTOME_PREFETCH_H
 
@@ -11,38 +11,39 @@ typedef struct mt_prefetch mt_prefetch;
 
 typedef struct mt_prefetch_options {
     size_t struct_size; /* sizeof(mt_prefetch_options) */
-    /* Optional: called once when all chunks are there or were given up, in a thread of the library that holds no lock. It
-     * must not call mt_prefetch_wait or mt_prefetch_end of this prefetch, which wait for it. */
+    /* Optional: called once, when all chunks are decoded or abandoned, in a thread of the library that holds no lock.
+     * Must not call mt_prefetch_wait or mt_prefetch_end on this prefetch: they wait for it. user is passed to it. */
     void (*done)(void *user);
     void *user;
 } mt_prefetch_options;
 
-/* What a prefetch holds. */
+/* The chunks that a prefetch holds. */
 typedef struct mt_prefetch_info {
     size_t struct_size; /* sizeof(mt_prefetch_info) */
-    uint64_t chunks;    /* decoded chunks that are held in the cache */
-    uint64_t bytes;     /* of these */
-    int is_full; /* other than 0: held chunks would have taken more than half of the budget, so the rest was left out */
+    uint64_t chunks;    /* decoded chunks held in the cache */
+    uint64_t bytes;     /* bytes of these chunks */
+    int is_full;        /* not 0: the prefetch stopped early, because half of the budget was held */
 } mt_prefetch_info;
 
 /* Starts to fetch and decode the chunks that the requests touch, and returns at once. The chunks are held in the cache
- * until mt_prefetch_end: mt_extract_patches finds them there, and awaits those that are on the way. All prefetches of a
- * context are done in the order of their calls, one at a time, and together hold no more than half of its budget
- * (mt_context_options.cache_bytes). Chunks that the cache does not keep are not read ahead: those of arrays in memory
- * and of stacks of one's own, those larger than a quarter of the budget, and raw data on local disks, for which the
- * system's page cache does. requests are copied; their views do not count. The stacks stay open until mt_prefetch_end.
- * The requests are checked like those of mt_extract_patches. options may be NULL. */
+ * until mt_prefetch_end. mt_extract_patches finds them there and waits for those in progress. The prefetches of a
+ * context run one at a time, in call order, and together hold at most half of its budget
+ * (mt_context_options.cache_bytes). Chunks that are never cached are not prefetched: those of arrays in memory and of
+ * custom stacks, those larger than a quarter of the budget, and raw data on local disks, which the page cache serves.
+ * requests are copied; their views are ignored. The stacks stay open until mt_prefetch_end. Requests are checked as by
+ * mt_extract_patches. options may be NULL. */
 MT_API MT_MUST_CHECK mt_status mt_prefetch_patches(const mt_patch_request *requests, size_t n,
                                                    const mt_prefetch_options *options, mt_prefetch **out,
                                                    mt_error *err);
 
-/* Waits until all chunks are there or were given up. Any thread may wait. Returns MT_OK, also if the budget is full, or
- * why a chunk could not be read, which ends the prefetch; whoever extracts that chunk gets the error again. info may be
- * NULL. In the child of a fork, a prefetch that was not done before it holds what it held then, and does not go on. */
+/* Waits until all chunks are decoded or abandoned. Any thread may wait. Returns MT_OK, even if the budget is full, or
+ * the status of the first chunk that could not be read, which ends the prefetch; extracting that chunk reports the
+ * error again. info may be NULL. In a forked child, an unfinished prefetch does not continue; it keeps the chunks that
+ * it held at the fork. */
 MT_API mt_status mt_prefetch_wait(mt_prefetch *prefetch, mt_prefetch_info *info, mt_error *err);
 
-/* Stops what is not done, waits for what cannot be stopped, and gives up the chunks, which then are as good as any other
- * in the cache. NULL is allowed. */
+/* Stops the prefetch, waits for work that cannot be stopped, and releases the chunks, which then stay in the cache like
+ * any other. NULL is allowed. */
 MT_API void mt_prefetch_end(mt_prefetch *prefetch);
 
 MT_END_DECLS

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The image stack: an open image, seen as samples, channels, (planes,) rows and columns: SC(Z)YX.
+/* The image stack: an open image with the axes SC(Z)YX (samples, channels, planes if any, rows, columns).
  *
- * Semantics are those of the ImageStack protocol of CAREamics: S and T are merged with S slow, a missing S or C has
- * size 1, Z is there only if the image has it. Coordinates may lie outside the image on any side and are then padded.
- * All functions but mt_stack_close may be called on one stack from any number of threads. */
+ * Semantics are those of CAREamics' ImageStack protocol: S and T are merged with S slowest, a missing S or C has size
+ * 1, and Z is present only if the image has it. A patch may extend beyond the image on any side and is then padded. All
+ * functions except mt_stack_close may be called on one stack from several threads at once. */
 #ifndef MICROTOME_STACK_H
 #define MICROTOME_STACK_H
 
@@ -17,165 +17,171 @@ MT_BEGIN_DECLS
 typedef struct mt_stack mt_stack;
 
 typedef struct mt_channel {
-    const char *name; /* never NULL, "" if the file gives none */
-    int has_color;
-    uint8_t rgb[3];
-    int has_window;
-    double window[2];     /* the values that the file draws black and at full brightness (OMERO), low < high */
+    const char *name;     /* never NULL; "" if the file gives none */
+    int has_color;        /* not 0: rgb is set */
+    uint8_t rgb[3];       /* display colour: red, green, blue, 0 to 255 */
+    int has_window;       /* not 0: window is set */
+    double window[2];     /* display window of the file: the values drawn black and at full brightness, low < high */
     uint64_t reserved[1]; /* 0 */
 } mt_channel;
 
-/* Where the axes of a stack come from. */
+/* The source of the axes of a stack. */
 typedef enum mt_axes_source {
     MT_AXES_FROM_FILE = 0,
     MT_AXES_FROM_CALLER, /* mt_open_options.axes */
-    MT_AXES_ASSUMED,     /* the file names none, or not all */
-    MT_AXES_UNKNOWN /* the file names none, or not all, and they cannot be assumed: mt_open_options.allow_unknown_axes */
+    MT_AXES_ASSUMED,     /* not all are named in the file */
+    MT_AXES_UNKNOWN      /* needed from the caller and not given: mt_open_options.allow_unknown_axes */
 } mt_axes_source;
 
-/* Of what is missing, so many are named. */
+/* Maximum number of names in mt_stack_info.missing. */
 #define MT_MAX_MISSING_NAMES 1000
 
-/* What is known of a stack. Owned by the stack, immutable, valid until it is closed. */
+/* The description of a stack. Owned by the stack, immutable, valid until the stack is closed. */
 typedef struct mt_stack_info {
-    size_t struct_size;        /* sizeof(mt_stack_info): that of the library, or of the caller of mt_stack_new */
-    const char *source;        /* names the image; travels with its predictions */
-    const char *format;        /* "tiff", "zarr", ...; "custom" for a stack of one's own */
+    size_t struct_size;        /* sizeof(mt_stack_info), of the library or of the caller of mt_stack_new */
+    const char *source;        /* the name of the image: its path, URL, or the caller's name */
+    const char *format;        /* "tiff", "zarr", ...; "custom" for a custom stack */
     mt_dtype dtype;            /* as stored */
     int data_ndim;             /* 4 or 5; 0: the axes are unknown */
-    int64_t data_shape[5];     /* SC(Z)YX */
-    const char *original_axes; /* as stored, letters of STCZYX, or as the caller of open named them; '?': unknown */
-    int original_ndim;
-    int64_t original_shape[MT_MAX_DIMS];
-    int64_t chunk_shape[MT_MAX_DIMS]; /* in the order of original_axes; all zero: stored in one piece or not known */
-    int64_t shard_shape[MT_MAX_DIMS]; /* likewise; all zero: no shards */
-    double pixel_size[MT_MAX_DIMS];   /* per original axis, in unit; 0: not known */
-    const char *unit[MT_MAX_DIMS];    /* UDUNITS-2 name such as "micrometer"; "" if not known */
-    const mt_channel *channels;       /* data_shape[1] of them, or NULL */
-    const char *codecs;               /* how chunks are encoded, outermost last: "shuffle, zstd"; "" for raw */
-    const char *part;                 /* the part that was opened, as after '#'; "" for the whole */
-    int level;                        /* of a pyramid; 0 is the full image */
-    int n_levels;                     /* at least 1 */
-    mt_axes_source axes_source;
-    /* What was repaired, left out or assumed when the image was opened: a sentence each. */
+    int64_t data_shape[5];     /* sizes in the order SC(Z)YX */
+    const char *original_axes; /* letters of STCZYX in stored order, from the file or the caller; '?': unknown */
+    int original_ndim;         /* number of original_axes */
+    int64_t original_shape[MT_MAX_DIMS]; /* sizes in the order of original_axes */
+    int64_t chunk_shape[MT_MAX_DIMS];    /* likewise; all 0: not chunked, or not known */
+    int64_t shard_shape[MT_MAX_DIMS];    /* likewise; all 0: no shards */
+    double pixel_size[MT_MAX_DIMS];      /* along each original axis, in unit; 0: not known */
+    const char *unit[MT_MAX_DIMS];       /* UDUNITS-2 name such as "micrometer"; "" if not known */
+    const mt_channel *channels;          /* data_shape[1] channels, or NULL */
+    const char *codecs;                  /* the codecs of a chunk, outermost last: "shuffle, zstd"; "" for raw */
+    const char *part;                    /* the opened part, as written after '#'; "" for the whole */
+    int level;                           /* pyramid level; 0 is the full resolution */
+    int n_levels;                        /* number of pyramid levels, at least 1 */
+    mt_axes_source axes_source;          /* the source of original_axes */
+    /* What was repaired, left out or assumed at open, one sentence each. */
     const char *const *warnings;
     size_t n_warnings;
-    /* Files and frames that the image names and that are not there: their pixels are the fill value. Counted when it was
-     * opened; absent chunks are counted as they are asked for (mt_stack_count_chunks). */
+    /* The number of files and frames that the image refers to and that do not exist; they read as the fill value.
+     * Counted at open. Absent chunks are counted when requested (mt_stack_count_chunks). */
     uint64_t n_missing;
-    const char *const *missing; /* names of the first; min(n_missing, MT_MAX_MISSING_NAMES) of them */
-    int is_labels;              /* the file declares its values to be numbers of objects (OME-Zarr's image-label) */
+    const char *const *missing; /* names of the first min(n_missing, MT_MAX_MISSING_NAMES) of them */
+    int is_labels;              /* not 0: the file declares its values to be object numbers (OME-Zarr's image-label) */
 } mt_stack_info;
 
 typedef struct mt_open_options {
     size_t struct_size; /* sizeof(mt_open_options) */
-    /* NULL, or letters of STCZYX that override the file's axes: one for each dimension of the stored array, slowest first.
-     * Dimensions of length 1 may be left out. Axes of length 1 that are not stored may be named if only one assignment
-     * fits the shape. A letter may be followed by its size, such as "T4C2YX": sizes of stored dimensions must match, and
-     * one dimension, such as a flat run of pages, may hold several of S, T, C and Z, the last the fastest; the size of
-     * one of these may be left out. MT_E_ARGUMENT if nothing fits, or several assignments do.
-     * An array that does not name its axes (NPY, Zarr, HDF5, raw) needs them if it has more than two dimensions, not
-     * counting leading ones of length 1; two are YX. */
+    /* NULL, or letters of STCZYX that override the file's axes: one for each dimension of the stored array, slowest
+     * first. Dimensions of length 1 may be left out. Axes of length 1 that are not stored may be named if only one
+     * assignment fits the shape. A letter may be followed by a size, as in "T4C2YX": sizes of stored dimensions must
+     * match, and one dimension, such as a flat run of pages, may be split into several of S, T, C and Z, the last
+     * fastest; one of their sizes may be left out. MT_E_ARGUMENT if no assignment fits, or several do. An array that
+     * does not name its axes (NPY, Zarr, HDF5, raw) needs them if it has more than two dimensions, not counting leading
+     * ones of length 1; two dimensions are YX. */
     const char *axes;
-    const char *part;         /* as after '#' in a path, which then must have none; NULL: what the path says, else the
-                               * default part */
-    const char *format;       /* NULL: found from the content */
-    mt_dtype raw_dtype;       /* for format "raw" only: element type, */
-    const int64_t *raw_shape; /* shape, */
+    /* As written after '#' in a path, which then must not contain a part. NULL: the part in the path, else the
+     * default. */
+    const char *part;
+    const char *format; /* a name of mt_format_name; NULL: detected from the content */
+    /* For format "raw" only: element type, shape, offset of the first element in bytes, and byte order (0:
+     * little-endian, else big-endian). */
+    mt_dtype raw_dtype;
+    const int64_t *raw_shape;
     int raw_ndim;
-    int64_t raw_offset; /* bytes before the first element, */
-    int raw_big_endian; /* byte order */
-    /* The folder inside which a file may refer to other files: HDF5's external links, external raw data and virtual
-     * datasets, the files of an OME-TIFF set. It holds the file, and stands at the start of its path; "" is the folder of
-     * the file. What leads out of it is refused, or missing. NULL: only sources of virtual datasets that lie beside the
-     * file are read, and files of an OME-TIFF set in its folder and below. */
+    int64_t raw_offset;
+    int raw_big_endian;
+    /* The folder inside which a file may refer to other files: external links, external raw data and virtual datasets
+     * of HDF5, the files of an OME-TIFF set. It must be a leading part of the file's path; "" is the folder of the
+     * file. A reference that leads out of it is refused or missing. NULL: only sources of virtual datasets in the
+     * folder of the file, and files of an OME-TIFF set in its folder and below, are read. */
     const char *external_folder;
-    /* NULL: the axes as above. "none", "Z" or "T": seen as SCYX, SCZYX or SCTYX, as CAREamics sees CZI files: that axis
-     * is the depth (it stands where Z does in data_shape), and T, Z and S as far as they are left are merged into S, T
-     * the slowest. original_axes and original_shape are then those of the view. An axis that is not there, or not longer
-     * than 1, is MT_E_ARGUMENT. */
+    /* NULL: the axes as above. "none", "Z" or "T": present the image as SCYX, SCZYX or SCTYX, as CAREamics does for CZI
+     * files. The named axis becomes the depth axis, in the place of Z in data_shape; the others of T, Z and S are
+     * merged into S, T slowest. original_axes and original_shape then describe this view. MT_E_ARGUMENT if the image
+     * lacks the axis or has only one element along it. */
     const char *depth_axis;
-    int use_masks; /* CZI: pixels that a tile's mask calls invalid show what lies below; 0: masks are ignored */
-    /* Other than 0: an image with missing files or frames (mt_stack_info.missing) is not opened, and a chunk whose object
-     * is absent (Zarr) fails when it is read, each with MT_E_NOT_FOUND; 0: they read as the fill value. For images that
-     * should be complete: behind a URL, a wrong path and an empty image look the same. */
+    int use_masks; /* CZI: not 0: where the mask of a tile is unset, the tile below shows; 0: masks are ignored */
+    /* 0: what is missing reads as the fill value. Not 0: an image with missing files or frames (mt_stack_info.missing)
+     * is not opened, and a chunk whose object is absent (Zarr) cannot be read; both fail with MT_E_NOT_FOUND. Use it
+     * for images that should be complete: over a URL, a wrong path looks like an empty image. */
     int missing_is_error;
-    /* NULL, or a file that mt_stack_save_map wrote for this image (microtome/map.h): then nothing of the image is read to
-     * open it. Its first read checks that the image is the one whose map was saved, else fails with MT_E_CHANGED. part,
-     * format, external_folder, depth_axis and use_masks must be as they were. For mt_stack_open only. */
+    /* NULL, or a file written by mt_stack_save_map for this image (microtome/map.h): the image is opened without
+     * reading it. The first read checks that the image has not changed since the map was saved, else fails with
+     * MT_E_CHANGED. part, format, external_folder, depth_axis and use_masks must be the same as then. For mt_stack_open
+     * only. */
     const char *map;
-    /* Other than 0: an image whose axes are needed and not given is opened all the same, so that it can be described: its
-     * axes_source is MT_AXES_UNKNOWN, and the last of its warnings says what to name. It has no pixels: what reads some is
-     * MT_E_ARGUMENT. */
+    /* Not 0: an image whose axes are needed and not given is opened for description only. Its axes_source is
+     * MT_AXES_UNKNOWN, the last warning explains what to name, and reading pixels fails with MT_E_ARGUMENT. */
     int allow_unknown_axes;
 } mt_open_options;
 
 /* Opens one image. path is a file or folder, with an optional "#part": "a.zarr#labels/nuclei", "b.ome.tif#series=1",
- * "c.zarr#level=2". A path that exists as it stands is never split; any other is at the last '#' behind something that
- * exists, and a URL at its first. options may be NULL. */
+ * "c.zarr#level=2". A path that exists is never split. Any other path is split at the last '#' that follows an existing
+ * path, and a URL at its first '#'. options may be NULL. */
 MT_API MT_MUST_CHECK mt_status mt_stack_open(mt_context *context, const char *path, const mt_open_options *options,
                                              mt_stack **out, mt_error *err);
 
-/* Opens a file that lies in memory. bytes are borrowed until the stack is closed; name stands for a path. */
+/* Opens a file held in memory. bytes are borrowed until the stack is closed; name is used in place of a path. */
 MT_API MT_MUST_CHECK mt_status mt_stack_open_memory(mt_context *context, const char *name, const void *bytes,
                                                     size_t size, const mt_open_options *options, mt_stack **out,
                                                     mt_error *err);
 
-/* A stack over an array in memory, which is borrowed until the stack is closed. axes names each of the ndim axes;
+/* Opens an array in memory, which is borrowed until the stack is closed. axes has one letter for each of the ndim axes;
  * strides are in bytes, NULL for C order; source may be NULL. */
 MT_API MT_MUST_CHECK mt_status mt_stack_from_array(mt_context *context, const void *data, mt_dtype dtype,
                                                    const char *axes, const int64_t *shape, const int64_t *strides,
                                                    const char *source, mt_stack **out, mt_error *err);
 
-/* One more owner of the stack; each owner closes it once. Returns stack. */
+/* Adds an owner. Each owner closes the stack once. Returns stack. */
 MT_API mt_stack *mt_stack_retain(mt_stack *stack);
 
-/* Ends one ownership. NULL is allowed. */
+/* Removes an owner; the last one closes the stack. NULL is allowed. */
 MT_API void mt_stack_close(mt_stack *stack);
 
-/* How many of the chunks that were asked for so far are not stored, and read as the fill value, and how many are stored
- * (those out of the cache count once; raw rows that are read alone do not count). Absent ones only may mean a sparse
- * image, or a wrong address. Both 0 for arrays and stacks of one's own. */
+/* The number of chunks requested so far that are not stored and read as the fill value (absent), and of those that are
+ * stored (present). A cached chunk counts once; raw rows that are read without their chunk do not count. Only absent
+ * chunks: a sparse image or a wrong path. Both are 0 for arrays and custom stacks. */
 MT_API void mt_stack_count_chunks(const mt_stack *stack, uint64_t *absent, uint64_t *present);
 
 /* Never NULL. */
 MT_API const mt_stack_info *mt_stack_get_info(const mt_stack *stack);
 
-/* What stands outside the image in a patch. */
+/* The pixels of a patch outside the image. */
 typedef enum mt_padding_mode {
     MT_PAD_CONSTANT = 0, /* mt_view.padding */
-    MT_PAD_REFLECT,      /* mirrored at the centres of its outermost pixels, repeatedly: c b | a b c | b a b */
+    MT_PAD_REFLECT,      /* mirrored about the centres of the outermost pixels, repeatedly: c b | a b c | b a b */
     MT_PAD_EDGE          /* the nearest pixel of the image: a a | a b c | c c */
 } mt_padding_mode;
 
-/* Where a patch goes, and how its values are changed on the way. Axis order is C(Z)YX. */
+/* The output array of a patch, and the conversion of its values. The axis order is C(Z)YX. */
 typedef struct mt_view {
     void *data;             /* the element [0, (0,) 0, 0] */
     mt_dtype dtype;         /* MT_FLOAT32 or the dtype of the stack; 0 is MT_FLOAT32 */
-    const int64_t *strides; /* bytes, any sign (flips, quarter turns); NULL: C order */
-    const float *scale;     /* for MT_FLOAT32: value * scale[c] + offset[c], computed in float32, one for each */
-    const float *offset;    /* channel of the request; NULL: 1 and 0 */
-    double padding;         /* the value outside the image, as it is to stand in the patch */
-    int padding_mode;       /* an mt_padding_mode; pixels of the image are scaled there as elsewhere. An image of no
-                             * pixels can only be padded with a constant, else MT_E_ARGUMENT. */
-    uint64_t reserved[3];   /* 0 */
+    const int64_t *strides; /* in bytes, of either sign (flips, quarter turns); NULL: C order */
+    /* For MT_FLOAT32: value * scale[c] + offset[c], computed in float32; one of each per channel of the request. NULL:
+     * 1 and 0. */
+    const float *scale;
+    const float *offset;
+    double padding; /* the value outside the image; not scaled */
+    /* An mt_padding_mode. Reflected and edge pixels are scaled like others. An image without pixels can only be padded
+     * with a constant, else MT_E_ARGUMENT. */
+    int padding_mode;
+    uint64_t reserved[3]; /* 0 */
 } mt_view;
 
-/* One patch. Sizes and coordinates are in pixels, in the order (Z)YX. Everything is borrowed for the call. */
+/* One patch. Sizes and coordinates are in pixels, in the order (Z)YX. All pointers are borrowed for the call. */
 typedef struct mt_patch_request {
-    mt_stack *stack;
-    int64_t sample;          /* 0 <= sample < data_shape[0] */
-    const int64_t *channels; /* in any order, repeated at will; NULL: all */
-    size_t n_channels;       /* 0 with channels NULL */
-    size_t n_spatial;        /* the length of coords and patch_size: 2, or 3 where the image has Z */
-    const int64_t *coords;   /* first corner; may lie outside the image */
-    const int64_t *patch_size;
-    uint64_t reserved[4]; /* 0 */
-    mt_view view;
+    mt_stack *stack;           /* an open stack */
+    int64_t sample;            /* 0 <= sample < data_shape[0] */
+    const int64_t *channels;   /* channel indices, in any order, repetition allowed; NULL: all */
+    size_t n_channels;         /* length of channels; 0 if channels is NULL */
+    size_t n_spatial;          /* length of coords and patch_size: 3 if the image has Z, else 2 */
+    const int64_t *coords;     /* first corner; may lie outside the image */
+    const int64_t *patch_size; /* size along each spatial axis */
+    uint64_t reserved[4];      /* 0 */
+    mt_view view;              /* output array */
 } mt_patch_request;
 
-/* Extracts one patch as float32, in C order, with zeros outside the image. out holds
- * n_channels * product(patch_size) floats. Errors: MT_E_RANGE for a sample or channel outside the image. */
+/* Extracts one patch as float32, in C order, with zeros outside the image. out holds n_channels * product(patch_size)
+ * floats. MT_E_RANGE for a sample or channel outside the image. */
 MT_API MT_MUST_CHECK mt_status mt_stack_extract_patch(mt_stack *stack, int64_t sample, const int64_t *channels,
                                                       size_t n_channels, const int64_t *coords,
                                                       const int64_t *patch_size, size_t n_spatial, float *out,
@@ -183,53 +189,51 @@ MT_API MT_MUST_CHECK mt_status mt_stack_extract_patch(mt_stack *stack, int64_t s
 
 typedef struct mt_extract_options {
     size_t struct_size; /* sizeof(mt_extract_options) */
-    /* Optional: whether to stop. Asked in the thread of the call only, again and again while it lasts: at the start,
-     * and before each chunk, each mebibyte of raw rows, each few patches that need neither. Must be cheap. */
+    /* Optional: returns other than 0 to stop the call. Called with user, in the calling thread only: at the start, and
+     * before each chunk, each mebibyte of raw rows, and every few patches that need neither. Must be cheap. */
     int (*cancelled)(void *user);
     void *user;
-    /* Optional: the outcome of each request, n elements each, set by the call; left as they are if it refuses the
-     * requests. statuses[i] is MT_OK if all pixels of patch i are right, else why some are not; errors[i] has the message
-     * as well. If several chunks of a patch fail, one of them is named. */
+    /* Optional: the outcome of each request, n elements each, set by the call; unchanged if it refuses the requests.
+     * statuses[i] is MT_OK if all pixels of patch i were read, else the reason; errors[i] adds the message. If several
+     * chunks of a patch fail, it names one of them. */
     mt_status *statuses;
     mt_error *errors;
 } mt_extract_options;
 
-/* Extracts any number of patches, of one or several stacks of one context, planned together: each chunk that they
- * touch is fetched and decoded once. All requests are checked first: if one makes no sense, nothing is read or written,
- * and the call returns MT_E_ARGUMENT, MT_E_RANGE or MT_E_UNSUPPORTED.
+/* Extracts n patches from one or several stacks of one context. The requests are planned together: each chunk that they
+ * touch is fetched and decoded once. All requests are checked first: if one is invalid, nothing is read or written, and
+ * the call returns MT_E_ARGUMENT, MT_E_RANGE or MT_E_UNSUPPORTED.
  *
- * From then on each request has its own outcome (options->statuses, errors). Pixels that could not be read are zero, all
- * those of a patch that a stack of one's own failed to give; the others are right. The status returned and err are those
- * of the first failing request to a stack of one's own, else of the first failing chunk by its place in the grid.
+ * After the check, each request has its own outcome (options->statuses, errors). Pixels that could not be read are
+ * zero; the others are valid. A patch that a custom stack failed to extract is all zero. The returned status and err
+ * are those of the first failing request to a custom stack, else of the first failing chunk in grid order.
  *
- * options may be NULL. Once options->cancelled has returned other than 0 the call ends with MT_E_CANCELLED, as soon as
- * the chunks and the stacks of one's own that threads are at are done; that is the outcome of each patch that is not
- * complete, too. A process that is forked inside cancelled must not return from it: the threads that the call waits for
- * are the parent's. */
+ * options may be NULL. Once options->cancelled returns other than 0, the call ends with MT_E_CANCELLED as soon as the
+ * chunks and custom stacks in progress are done; each incomplete patch has that status, too. A process forked inside
+ * cancelled must not return from it: the call waits for threads that exist only in the parent. */
 MT_API MT_MUST_CHECK mt_status mt_extract_patches(const mt_patch_request *requests, size_t n,
                                                   const mt_extract_options *options, mt_error *err);
 
-/* What a stack of one's own provides. */
+/* The implementation of a custom stack. */
 typedef struct mt_stack_ops {
     size_t struct_size; /* sizeof(mt_stack_ops) */
-    /* Fills the patch as mt_stack_extract_patch says. sample and channels (never NULL) are checked before the call, and
-     * the patch lies inside the image: what reaches outside is filled by the library. Returns MT_OK, or a status of which
-     * mt_fail tells the reason in err (never NULL: that of the request in mt_extract_options.errors if these are given);
-     * this patch is zero then, others of the call go on. May call the library.
-     * Called from any thread, from several at once: the requests of one call are shared among the threads of the
-     * context's pool. A process that is forked inside must not return from it: the call goes on in the parent only. */
+    /* Extracts one patch, as mt_stack_extract_patch. The library checks sample and channels (never NULL) before the
+     * call and pads the patch itself: coords and patch_size lie inside the image. Returns MT_OK, or the status of
+     * mt_fail(err, ...), with err never NULL; the patch is then set to zero, and the other requests continue. May call
+     * the library. Called from any thread, also from several at once: the threads of the context share the requests of
+     * one call. A process forked inside must not return from it: the call continues in the parent only. */
     mt_status (*extract_patch)(void *self, int64_t sample, const int64_t *channels, size_t n_channels,
                                const int64_t *coords, const int64_t *patch_size, float *out, mt_error *err);
-    void (*close)(void *self); /* optional: the last owner has closed the stack */
-    /* Other than 0: extract_patch is called only in the thread that calls the library, once for each request, in their
-     * order. Several threads that call at once still are several callers. */
+    void (*close)(void *self); /* optional: called when the last owner closes the stack */
+    /* Not 0: extract_patch is called only in the thread that calls the library, once per request, in request order. If
+     * several threads call the library at once, each calls extract_patch. */
     int caller_thread_only;
 } mt_stack_ops;
 
-/* Makes a stack out of ops. info gives its struct_size, source, dtype, original_axes, original_ndim and original_shape at the least
- * (data_shape follows from them), and pixel_size, unit, channels and chunk_shape where they are known; it is copied, and
- * its other fields say what a stack of one's own is. ops is copied; self is handed to every call and, if this succeeds, to
- * close. */
+/* Creates a custom stack from ops. info must set struct_size, source, dtype, original_axes, original_ndim and
+ * original_shape, and may set pixel_size, unit, channels and chunk_shape; its other fields are ignored: data_shape
+ * follows from original_shape. info and ops are copied. self is passed to every function of ops, to close only if
+ * mt_stack_new succeeds. */
 MT_API MT_MUST_CHECK mt_status mt_stack_new(mt_context *context, const mt_stack_ops *ops, void *self,
                                             const mt_stack_info *info, mt_stack **out, mt_error *err);
 

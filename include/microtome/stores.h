@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Options of the stores behind URLs, which are part of those of a context. A zeroed struct is the default. */
+/* Options of the stores for URLs, part of mt_context_options. A zeroed struct selects the defaults. */
 #ifndef MICROTOME_STORES_H
 #define MICROTOME_STORES_H
 
@@ -9,39 +9,41 @@
 
 MT_BEGIN_DECLS
 
-/* HTTP and HTTPS, also below s3://. Texts are copied. */
+/* HTTP and HTTPS, also for s3://. Strings are copied. */
 typedef struct mt_http_options {
-    unsigned in_flight;          /* requests at once, in all; 0: 128 */
-    unsigned in_flight_per_host; /* 0: 32 */
-    unsigned io_threads;         /* 0: 1; at most 8. A second one pays above 300 MB/s of TLS. */
-    int retries;                 /* of one request; 0: 8; -1: none */
-    unsigned connect_timeout_ms; /* 0: 5000 */
-    unsigned
-        stall_timeout_ms; /* without a byte; rounded up to seconds; 0: 20000. There is no limit for a whole request. */
-    int allow_bad_certificates; /* TLS without verification: anybody on the way can read and replace what is sent */
-    const char *
-        ca_file; /* PEM file of the authorities whose certificates are accepted; NULL: SSL_CERT_FILE, or the system's */
-    int allow_private_redirects; /* from a public address to a private, link-local or loopback one */
-    /* Sent with each request whose URL starts with headers_prefix, which names at least a scheme and a host:
-     * "Name: value", one a line. For access tokens: they go nowhere else, redirects to other hosts included, and into no
-     * message and pickle. NULL: none. */
+    unsigned in_flight;          /* concurrent requests in total; 0: 128 */
+    unsigned in_flight_per_host; /* concurrent requests per host; 0: 32 */
+    unsigned io_threads;         /* 0: 1; at most 8. A second thread helps above 300 MB/s of TLS. */
+    int retries;                 /* retries of one request; 0: 8; -1: no retries */
+    unsigned connect_timeout_ms; /* in ms; 0: 5000 */
+    /* Longest time without a byte received, in ms, rounded up to seconds; 0: 20000. The total time of a request is not
+     * limited. */
+    unsigned stall_timeout_ms;
+    int allow_bad_certificates;  /* not 0: do not verify TLS certificates. Insecure: traffic can be read and altered. */
+    const char *ca_file;         /* PEM file of trusted authorities; NULL: SSL_CERT_FILE, or the system's */
+    int allow_private_redirects; /* not 0: from a public address to a private, link-local or loopback one */
+    /* Headers "Name: value", one per line, sent with each request whose URL starts with headers_prefix, which must
+     * contain a scheme and a host. For access tokens: they are never sent elsewhere (also not after a redirect to
+     * another host), and never appear in messages or pickles. NULL: no headers. */
     const char *headers;
     const char *headers_prefix;
 } mt_http_options;
 
-/* s3:// and gs://. Texts are copied; what is NULL comes from the environment (AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY,
- * AWS_SESSION_TOKEN, AWS_REGION, AWS_ENDPOINT_URL_S3, AWS_ENDPOINT_URL), then from a profile (AWS_PROFILE) of the files
- * ~/.aws/credentials and ~/.aws/config. Without any keys, requests are not signed. Keys go into no message and pickle. */
+/* s3:// and gs://. Strings are copied. If a field is NULL, its value comes from the environment (AWS_ACCESS_KEY_ID,
+ * AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN, AWS_REGION, AWS_ENDPOINT_URL_S3, AWS_ENDPOINT_URL), then from a profile
+ * (AWS_PROFILE) in ~/.aws/credentials and ~/.aws/config. Without keys, requests are not signed. Keys never appear in
+ * messages or pickles. */
 typedef struct mt_s3_options {
-    const char *key_id;   /* of an access key; both or neither: */
-    const char *secret;   /* its secret key */
-    const char *token;    /* of a session; NULL: none */
-    const char *region;   /* NULL: also us-east-1, or what the bucket says */
-    const char *endpoint; /* "http(s)://host[:port]" of another server than Amazon's */
-    const char *profile;  /* its keys go before those of the environment */
-    int anonymous;        /* sign nothing, even if there are keys */
-    int ask_instance;     /* without keys: ask the container or machine that this runs on. Elsewhere the address leads
-                           * nowhere, and is waited for. */
+    const char *key_id;   /* access key id; set both key_id and secret, or neither */
+    const char *secret;   /* secret access key */
+    const char *token;    /* session token */
+    const char *region;   /* if not set anywhere: the region that the bucket reports, else us-east-1 */
+    const char *endpoint; /* "http(s)://host[:port]" of a server other than Amazon's */
+    const char *profile;  /* a profile whose keys override those of the environment */
+    int anonymous;        /* not 0: do not sign requests, even if there are keys */
+    /* Not 0: without keys, get them from the metadata service of the container or machine. Without such a service this
+     * waits for a timeout. */
+    int ask_instance;
 } mt_s3_options;
 
 MT_END_DECLS

@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Patches out of microscopy images larger than memory.
+"""Patches of microscopy images larger than memory.
 
 >>> import numpy as np, microtome
 >>> stack = microtome.from_array(np.zeros((2, 100, 100), np.uint8), "CYX")
 >>> stack.extract_patch(0, [1], (10, 10), (64, 64)).shape
 (1, 64, 64)
 
-`open` takes a TIFF, Zarr, HDF5, CZI or NPY file of any size, and gives an `ImageStack`.
+`open` opens a TIFF, Zarr, HDF5, CZI or NPY file of any size as an `ImageStack`.
 """
 
 from __future__ import annotations
@@ -69,8 +69,8 @@ __all__ = [
     "prefetch",
 ]
 
-# A process of multiprocessing, such as a worker of PyTorch's DataLoader, is one of several: each keeps less in memory.
-# A forked one is recognised by the library itself.
+# Worker processes of multiprocessing, such as those of PyTorch's DataLoader, share the memory: each uses a smaller
+# cache. The library itself recognises forked processes.
 _process = sys.modules.get("multiprocessing.process")
 if _process is not None and _process.parent_process() is not None:
     _core.be_worker()

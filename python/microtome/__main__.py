@@ -10,7 +10,7 @@ from . import _core
 
 
 def _restore_signals() -> None:
-    """Let a closed pipe and Ctrl-C end the process as they end any other command, without a word of Python's."""
+    """Let SIGPIPE and Ctrl-C end the process silently, as with any other command, without a Python traceback."""
     if hasattr(signal, "SIGPIPE"):
         signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:

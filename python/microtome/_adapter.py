@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""An image stack over arrays of other libraries."""
+"""Image stack over an array of another library."""
 
 from __future__ import annotations
 
@@ -17,23 +17,23 @@ __all__ = ["ArrayStack"]
 
 
 class ArrayStack:
-    """An image stack over anything that has a shape and a dtype and is sliced like NumPy.
+    """An image stack over any object that has a shape and a dtype and can be sliced like NumPy.
 
-    For arrays that lie outside of memory and are read by another library: of h5py, zarr,
-    dask, tensorstore. Each patch is one slice of the array, or one for each channel where
-    some are chosen. Has the ImageStack protocol; `from_object` makes it a native stack.
+    For arrays that another library reads from outside memory: h5py, zarr, dask, tensorstore. Each
+    patch is one slice of the array, or one slice per channel if channels are given. Implements the
+    ImageStack protocol; `from_object` makes it a native stack.
 
     Parameters
     ----------
     array : object
-        With ``shape``, ``dtype``, and slicing that gives what `numpy.asarray` takes.
+        Has ``shape`` and ``dtype``; slices must convert with `numpy.asarray`.
     axes : str
         Letters of ``STCZYX``, one for each dimension.
     source : str, optional
         Names the image; travels with its predictions.
     parallel : bool
-        Whether the array may be sliced in any thread, and in several at once: `from_object`
-        then shares many patches among threads.
+        Whether the array may be sliced from any thread, and from several at once. Then
+        `from_object` distributes the patches of a batch over threads.
 
     Examples
     --------
@@ -56,7 +56,7 @@ class ArrayStack:
     def data_dtype(self) -> np.dtype[Any]:
         """Element type of the array."""
         dtype = self._array.dtype
-        numpy_dtype: np.dtype[Any] = np.dtype(getattr(dtype, "numpy_dtype", dtype))  # tensorstore has its own types
+        numpy_dtype: np.dtype[Any] = np.dtype(getattr(dtype, "numpy_dtype", dtype))  # tensorstore wraps dtypes
         return numpy_dtype
 
     def extract_patch(
@@ -73,7 +73,7 @@ class ArrayStack:
         sample_idx : int
             Sample index in SC(Z)YX.
         channels : sequence of int or None
-            Channels in any order, repeated at will; None is all of them.
+            Channels in any order, repetitions allowed; None means all.
         coords : sequence of int
             First corner in pixels, (Z)YX; may lie outside the image.
         patch_size : sequence of int
@@ -87,13 +87,13 @@ class ArrayStack:
         Raises
         ------
         IndexError
-            If the sample is not there.
+            If the sample does not exist.
         ValueError
-            If a channel is not there, or ``coords`` or ``patch_size`` do not fit.
+            If a channel does not exist, or ``coords`` or ``patch_size`` do not fit.
 
         Notes
         -----
-        As safe to call from several threads as slicing the array is.
+        As thread-safe as slicing the array.
         """
         where = (coords, patch_size)
         if channels is None:
@@ -109,7 +109,7 @@ class ArrayStack:
     def _read(self, sample_idx: int, channel: int | None, coords: Sequence[int], size: Sequence[int]) -> NDArray[Any]:
         channels = None if channel is None else [channel]
         index = get_patch_slices(self.original_axes, self.original_data_shape, sample_idx, channels, coords, size)
-        if channel is not None and "C" in self.original_axes:  # lists are not sliced alike everywhere
+        if channel is not None and "C" in self.original_axes:  # libraries differ in indexing with lists
             at, c = self.original_axes.index("C"), channel % self.data_shape[1]
             index = (*index[:at], slice(c, c + 1), *index[at + 1 :])
         return reshape_patch(np.asarray(self._array[index]), self.original_axes)

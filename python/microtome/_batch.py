@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Many patches at once, of one or several image stacks."""
+"""Batches of patches from one or several image stacks."""
 
 from __future__ import annotations
 
@@ -74,56 +74,56 @@ def extract_patches(
     padding: Padding = 0.0,
     errors: Literal["raise", "return"] = "raise",
 ) -> NDArray[Any] | tuple[NDArray[Any], list[Exception | None]]:
-    """Extract one batch of patches out of several image stacks.
+    """Extract one batch of patches from several image stacks.
 
-    They are planned together, as those of `ImageStack.extract_patches` are: each chunk
-    that any of them touches is fetched and decoded once, on all threads of the context.
+    As in `ImageStack.extract_patches`, they are planned together: each chunk that any of them
+    touches is read and decoded once, on all threads of the context.
 
     Parameters
     ----------
     stacks : sequence of ImageStack
-        Of one context, with the same spatial axes, and as many channels in each.
+        Of one context, with the same spatial axes and number of channels.
     stack_idx : int or N integers
-        Which of the stacks each patch comes from, or all of them.
+        Index of the stack of each patch, or of all patches.
     sample_idx : int or N integers
         Sample of each patch, or of all of them.
     channels : sequence of int or str, str, or None
-        Channels by number or name, in any order, repeated at will; None is all of them. A
-        name is looked up in each stack.
+        Channels by number or name, in any order, repetitions allowed; None means all. Names are
+        looked up in each stack.
     coords : N x (Z)YX integers
         First corner of each patch; may lie outside the image.
     patch_size : sequence of int
         Size in pixels, (Z)YX.
     out : writable array, optional
-        Where the patches go, of the shape N, C, (Z), Y, X; as for `ImageStack.extract_patches`.
+        Destination of the shape N, C, (Z), Y, X; as for `ImageStack.extract_patches`.
     dtype : dtype-like, optional
-        float32 (the default), or the stored type if that of all stacks is the same.
+        float32 (the default), or the stored type if all stacks have the same.
     scale, offset : float or one float a channel, optional
         Patches become ``value * scale + offset``, computed in float32; float32 only.
     padding : float, "reflect" or "edge"
-        What stands outside the image, as for `ImageStack.extract_patches`.
+        Pixels outside the image, as for `ImageStack.extract_patches`.
     errors : {"raise", "return"}
-        What happens if patches cannot be read, as for `ImageStack.extract_patches`.
+        As for `ImageStack.extract_patches`.
 
     Returns
     -------
     numpy.ndarray
         N, C, (Z), Y, X; ``out`` if that was given.
     list of N exceptions or None
-        With ``errors="return"`` only, as for `ImageStack.extract_patches`.
+        Only with ``errors="return"``, as for `ImageStack.extract_patches`.
 
     Raises
     ------
     RangeError, IndexError
-        A stack, sample or channel that is not there.
+        A stack, sample or channel does not exist.
     ValueError, TypeError
-        The stacks do not fit each other, or the arguments do not fit them.
+        The stacks do not fit together, or the arguments do not fit the stacks.
     CorruptError, ReadError
         An image cannot be read.
 
     Notes
     -----
-    Thread-safe; the GIL is released while it reads, and Ctrl-C ends it.
+    Thread-safe; releases the GIL while reading. Ctrl-C cancels it.
 
     Examples
     --------
@@ -139,7 +139,7 @@ def extract_patches(
 
 
 class Prefetch:
-    """Chunks that are fetched and decoded ahead of time; made by `prefetch`.
+    """Chunks that are read and decoded ahead of time; made by `prefetch`.
 
     It holds them in the cache until `end`, which the end of a ``with`` block calls.
     """
@@ -148,32 +148,31 @@ class Prefetch:
         self._core = core
 
     def wait(self) -> None:
-        """Wait until all chunks are there or were given up.
+        """Wait until all chunks are decoded or were left out.
 
         Raises
         ------
         CorruptError, ReadError
-            A chunk cannot be read, which ended the prefetch. Whoever extracts it gets the
-            error again.
+            A chunk cannot be read, which ended the prefetch. Extracting it raises the error again.
 
         Notes
         -----
-        Thread-safe; the GIL is released while it waits.
+        Thread-safe; releases the GIL while waiting.
         """
         self._core.wait()
 
     @property
     def chunks(self) -> int:
-        """How many decoded chunks are held; waits for them."""
+        """Number of decoded chunks held; waits for them."""
         return self._core.wait()[0]
 
     @property
     def is_full(self) -> bool:
-        """Whether chunks were left out, since those that are held take half of the budget; waits."""
+        """Whether chunks were left out because those held take half of the budget; waits."""
         return self._core.wait()[2]
 
     def end(self) -> None:
-        """Stop what is not done, and give the chunks up: they stay in the cache as any others do."""
+        """Stop prefetching and release the chunks, which stay in the cache like any others."""
         self._core.end()
 
     def __enter__(self) -> Prefetch:
@@ -193,11 +192,11 @@ def prefetch(
     *,
     padding: Padding = 0.0,
 ) -> Prefetch:
-    """Start to fetch and decode what `extract_patches` will need, and return at once.
+    """Start to read and decode the chunks that `extract_patches` will need, and return immediately.
 
-    So files are read and decoded while something else is done with the batch before. The
-    chunks are held in the cache until the prefetch ends. All prefetches of a context are
-    done in their order, one at a time, and hold no more than half of its budget.
+    Reading overlaps with other work, such as training on the previous batch. The chunks are held in
+    the cache until the prefetch ends. The prefetches of a context run in order, one at a time, and
+    hold at most half of its budget.
 
     Parameters
     ----------
@@ -215,9 +214,9 @@ def prefetch(
 
     Notes
     -----
-    Chunks that the cache does not keep are not read ahead: those of arrays and objects, those
-    larger than a quarter of the budget, and raw data on local disks, for which the system's
-    page cache does.
+    Chunks that the cache does not keep are not prefetched: those of arrays and objects, those
+    larger than a quarter of the budget, and uncompressed data on local disks, which the page cache
+    of the system holds.
 
     Examples
     --------
@@ -248,7 +247,7 @@ def read_batch(
     padding: Padding,
     errors: Literal["raise", "return"],
 ) -> NDArray[Any] | tuple[NDArray[Any], list[Exception | None]]:
-    """Do what `extract_patches` says. stack_idx None: all of the first stack."""
+    """Implement `extract_patches`. If stack_idx is None, all patches are of the first stack."""
     if errors not in ("raise", "return"):
         raise ValueError(f'errors must be "raise" or "return", not {errors!r}')
     if not stacks:
@@ -273,7 +272,7 @@ def read_batch(
 
 
 def places(ndim: int, sample_idx: Any, coords: Any) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Make samples and corners arrays of int64, as many of one as of the other."""
+    """Convert samples and corners to int64 arrays of the same length."""
     corners = _integers(coords, "coords")
     if corners.shape == (0,):
         corners = corners.reshape(0, ndim - 2)
@@ -283,7 +282,7 @@ def places(ndim: int, sample_idx: Any, coords: Any) -> tuple[NDArray[np.int64], 
 
 
 def one_each(values: Any, what: str, n: int) -> NDArray[np.int64]:
-    """Make an array of an integer for each of n patches."""
+    """Convert to an array of n integers, one per patch."""
     array = _integers(values, what)
     if array.ndim and array.shape != (n,):
         raise ValueError(f"{what} must be one integer, or one for each of {n} patches; it has the shape {array.shape}")

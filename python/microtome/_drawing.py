@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""How pictures are drawn: the options of `ImageStack.view` and `ImageStack.view_patches`."""
+"""Drawing options of `ImageStack.view` and `ImageStack.view_patches`."""
 
 from __future__ import annotations
 
@@ -26,19 +26,19 @@ _COLORS = ("auto", "channels", "labels")
 def _find(value: str | None, names: tuple[str | None, ...], what: str) -> int:
     if value not in names:
         known = ", ".join(repr(name) for name in names)
-        raise ArgumentError(f"{what} is one of {known}, not {value!r}")
+        raise ArgumentError(f"{what} must be one of {known}, not {value!r}")
     return names.index(value)
 
 
 def read_style(
     contrast: Contrast, project: Projection | None, colors: Colors, scale_bar: bool, legend: bool
 ) -> tuple[NDArray[Any] | None, list[int]]:
-    """Turn options into what the extension takes: pairs as float64, the others as numbers."""
+    """Convert options for the extension: contrast to float64 pairs, the others to numbers."""
     pairs = None
     if contrast is not None and not isinstance(contrast, str):
         pairs = np.ascontiguousarray(contrast, np.float64)
         if pairs.ndim not in {1, 2} or pairs.shape[-1] != 2 or pairs.size == 0:
-            raise ArgumentError("contrast is a pair (low, high), a pair for each channel, or 'auto'")
+            raise ArgumentError("contrast must be a pair (low, high), a pair for each channel, or 'auto'")
         pairs = pairs.reshape(-1)
     elif contrast is not None:
         _find(contrast, ("auto",), "contrast")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Exceptions: what the library's errors become."""
+"""Exceptions for the library's errors."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ import re
 
 
 class Error(Exception):
-    """An error of the library; its subclasses are standard exceptions too.
+    """An error of the library; its subclasses are also standard exceptions.
 
     Attributes
     ----------
     reason : str
-        What went wrong, where and why, without the path before it.
+        What went wrong, where and why, without the leading path.
     path : str or None
         The path or source that the call was about.
     """
@@ -26,7 +26,7 @@ class ImageWarning(UserWarning):
 
 
 class ArgumentError(Error, ValueError):
-    """An argument makes no sense, whatever the file holds."""
+    """An argument is invalid or does not fit the image."""
 
 
 class RangeError(Error, IndexError, ValueError):
@@ -34,15 +34,15 @@ class RangeError(Error, IndexError, ValueError):
 
 
 class NotFoundError(Error, FileNotFoundError):
-    """There is no such file, array, series or level."""
+    """The file, array, series or level does not exist."""
 
 
 class ReadError(Error, OSError):
-    """The operating system could not read."""
+    """A file or URL could not be read."""
 
 
 class CorruptError(Error, ValueError):
-    """The file is cut short or contradicts itself."""
+    """The file is truncated or contradicts itself."""
 
 
 class UnsupportedError(Error, NotImplementedError):
@@ -54,7 +54,7 @@ class NotAnImageError(Error, ValueError):
 
 
 class LimitError(Error, ValueError):
-    """The file asks for more than a limit allows; the message names the limit."""
+    """The file exceeds a limit; the message names the limit."""
 
 
 class OutOfMemoryError(Error, MemoryError):
@@ -85,7 +85,7 @@ _CLASSES: dict[str, type[Error]] = {
 
 
 def shown(path: str) -> str:
-    """Return a path or URL as it may be shown and pickled: the query of a URL may be a secret."""
+    """Hide the query of a URL, which may be a secret, for messages and pickles."""
     if not re.match(r"[A-Za-z][A-Za-z0-9+.-]+://", path):
         return path
     url, mark, part = path.partition("#")
@@ -94,7 +94,7 @@ def shown(path: str) -> str:
 
 
 def make_error(status: str, message: str, path: str | None) -> Error:
-    """Make the exception of a status of the library."""
+    """Make the exception for a status of the library."""
     path = None if path is None else shown(path)
     error = _CLASSES.get(status, Error)(message)
     error.reason = message.removeprefix(f"{path}: ")

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""NumPy-style indexing of an image stack: SC(Z)YX in the stored type; float32 from objects.
+"""NumPy-style indexing of an image stack: SC(Z)YX in the stored type, or float32 for objects.
 
-One list may stand in an index; its axis keeps its place, as in h5py and Zarr.
+An index may contain one list, whose axis keeps its position, as in h5py and Zarr.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def _expand(index: Any, ndim: int) -> list[Any]:
-    """One entry for each axis: Ellipsis and what is missing become full slices."""
+    """Return one entry per axis; Ellipsis and missing entries become full slices."""
     entries = list(index) if isinstance(index, tuple) else [index]
     ellipses = [i for i, entry in enumerate(entries) if entry is Ellipsis]
     if len(ellipses) > 1:
@@ -32,7 +32,7 @@ def _expand(index: Any, ndim: int) -> list[Any]:
 
 
 def _positions(entry: Any, length: int, axis: str) -> tuple[Sequence[int], bool]:
-    """Positions along an axis, and whether the axis is dropped. Integers count from the end where negative."""
+    """Return the positions along an axis, and whether the axis is dropped. Negative integers count from the end."""
     if isinstance(entry, slice):
         return range(*entry.indices(length)), False
     if isinstance(entry, list) or (isinstance(entry, np.ndarray) and entry.ndim):
@@ -57,7 +57,7 @@ def _from_start(position: int, length: int, axis: str) -> int:
 
 
 def _listed(entry: NDArray[Any], length: int, axis: str) -> list[int]:
-    """Positions of a list, or of the true elements of a mask."""
+    """Return the positions in a list, or of the true elements of a mask."""
     if entry.dtype == np.bool_ and entry.shape != (length,):
         raise IndexError(f"a mask along {axis} must have the shape ({length},), not {entry.shape}")
     if entry.dtype == np.bool_:
@@ -68,7 +68,7 @@ def _listed(entry: NDArray[Any], length: int, axis: str) -> list[int]:
 
 
 def _by_number(stack: ImageStack, entry: Any) -> Any:
-    """Replace names of channels by their numbers."""
+    """Replace channel names by numbers."""
     named = isinstance(entry, str) or (isinstance(entry, list) and any(isinstance(name, str) for name in entry))
     if not named:
         return entry
@@ -80,7 +80,7 @@ def _by_number(stack: ImageStack, entry: Any) -> Any:
 
 
 def _span(positions: Sequence[int]) -> tuple[int, int, Any]:
-    """First position, number of pixels, and what to take of these."""
+    """Return the first position, the number of pixels, and the index into them."""
     if isinstance(positions, range):
         low, high = sorted((positions[0], positions[-1]))
         return low, high - low + 1, slice(None, None, positions.step)
@@ -89,12 +89,12 @@ def _span(positions: Sequence[int]) -> tuple[int, int, Any]:
 
 
 def read_index(stack: ImageStack, index: Any) -> NDArray[Any] | Any:
-    """Read what an index says, every chunk once. Along Z only the planes that are wanted are read."""
+    """Read the pixels of an index, each chunk once. Along Z, only the planes selected are read."""
     ndim = stack.ndim
     entries = _expand(index, ndim)
     entries[1] = _by_number(stack, entries[1])
     if sum(isinstance(entry, list | np.ndarray) and np.ndim(entry) > 0 for entry in entries) > 1:
-        raise IndexError("an index can only have one list: how two belong together is not the same everywhere")
+        raise IndexError("an index can only have one list: libraries differ in how they combine several")
     found = [_positions(e, n, a) for e, n, a in zip(entries, stack.data_shape, stack._axes, strict=True)]
     positions = [p for p, _ in found]
     shape = tuple(len(p) for p in positions)

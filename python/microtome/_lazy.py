@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Image stacks as arrays of dask and xarray, which need not be there."""
+"""Image stacks as dask and xarray arrays; both packages are optional."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def _need(module: str, package: str) -> Any:
 def to_dask(stack: ImageStack, chunks: Any) -> dask.array.Array:
     """Do what `ImageStack.to_dask` says."""
     array = _need("dask.array", "dask[array]")
-    # The name is one of its own: a file may change before it is opened again.
+    # A unique name, because the file may change before it is opened again.
     name = f"microtome-{uuid.uuid4().hex}"
     meta = np.empty((0,) * stack.ndim, stack.dtype)
     stored = stack._seen(stack.original_chunks)
@@ -36,13 +36,13 @@ def to_dask(stack: ImageStack, chunks: Any) -> dask.array.Array:
 
 
 def split_samples(stack: ImageStack, pixels: dask.array.Array) -> tuple[dask.array.Array, list[str]]:
-    """Give times an axis T of their own; also the axes, (S)(T)C(Z)YX. Samples that are all times have no axis S."""
+    """Split T off the samples. Returns the array and its axes, (S)(T)C(Z)YX; without S if the image has none."""
     dims, lengths = list(stack._axes), dict(zip(stack.original_axes, stack.original_data_shape, strict=True))
     if "T" not in lengths or "T" in dims:
         return pixels, dims
     if "S" not in lengths:
         return pixels, ["T", *dims[1:]]
-    times = lengths["T"]  # S is slow; a reshape would join the blocks of all times
+    times = lengths["T"]  # S is slow; a reshape would merge the blocks of all times
     samples = [pixels[s * times : (s + 1) * times] for s in range(lengths["S"])]
     return _need("dask.array", "dask[array]").stack(samples), ["S", "T", *dims[1:]]
 

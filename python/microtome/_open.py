@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Where image stacks come from: paths, arrays, objects."""
+"""Making image stacks: from paths, arrays and objects."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ __all__ = ["ImageStackProtocol", "StackList", "from_array", "from_object", "list
 
 
 class ImageStackProtocol(Protocol):
-    """What CAREamics asks of an image stack, and `from_object` of an object."""
+    """The protocol that CAREamics requires of an image stack, and `from_object` of an object."""
 
     @property
     def source(self) -> Any:
@@ -62,7 +62,7 @@ class ImageStackProtocol(Protocol):
         coords: Sequence[int],
         patch_size: Sequence[int],
     ) -> NDArray[Any]:
-        """Extract one patch, C(Z)YX, as `ImageStack.extract_patch` does."""
+        """Extract one patch, C(Z)YX; see `ImageStack.extract_patch`."""
         ...
 
 
@@ -72,8 +72,7 @@ class StackList(list[ImageStack]):
     Attributes
     ----------
     skipped : list of (path, reason)
-        What was found in a folder, by a glob or in a file of several images
-        (``path#part``) and could not be opened.
+        Files in a folder or glob, and images of a file (``path#part``), that could not be opened.
     """
 
     skipped: list[tuple[str, str]]
@@ -95,16 +94,19 @@ def _raw(
 
 
 def _sized(axes: str | None, sizes: Mapping[str, int] | None) -> str | None:
-    """Join axes and sizes to what the library reads: ``T4C2YX``."""
+    """Join axes and sizes into the library's notation: ``T4C2YX``."""
     if not sizes:
         return axes
     if axes is None:
-        raise ValueError("sizes need axes")
+        raise ValueError("sizes requires axes")
     unknown = sorted(set(sizes) - set(axes))
     if unknown:
-        raise ValueError(f"sizes of {', '.join(unknown)}, which the axes {axes!r} do not name")
+        raise ValueError(f"sizes names {', '.join(unknown)}, which is not among the axes {axes!r}")
     if any(character.isdigit() for character in axes):
         raise ValueError(f"the axes {axes!r} have sizes already")
+    for axis, size in sizes.items():
+        if operator.index(size) < 1:
+            raise ValueError(f"the size of {axis} is {size}: sizes count from 1")
     return "".join(f"{axis}{operator.index(sizes[axis])}" if axis in sizes else axis for axis in axes)
 
 
@@ -115,7 +117,7 @@ def _is_error(missing: str) -> bool:
 
 
 def _absolute(path: Path) -> str:
-    """Return a path or URL that means the same in another process, without what may be a secret."""
+    """Return a path or URL that is valid in another process, without the query, which may be a secret."""
     text = os.fsdecode(path)
     if re.match(r"[A-Za-z][A-Za-z0-9+.-]+://", text):
         return shown(text)
@@ -123,7 +125,7 @@ def _absolute(path: Path) -> str:
 
 
 def _at_level(path: str, part: str, level: int) -> str:
-    """Name a level beside the part that a path or an option names."""
+    """Add a level to the part that the path or the option names."""
     named = path.removesuffix(f"#{part}") if part else path
     return f"{named}#{part}{'&' if part else ''}level={level}"
 
@@ -148,15 +150,15 @@ def open(
 ) -> ImageStack:
     """Open one image.
 
-    Only metadata is read. Pixels are read when they are asked for, and only those.
+    Only metadata is read; pixels are read on request.
 
     Parameters
     ----------
     path : path-like
-        A file or folder, with an optional part of it behind ``#``:
-        ``"a.zarr#labels/nuclei"``, ``"b.ome.tif#series=1"``, ``"c.zarr#level=2"``. Or a
-        URL: ``"https://host/a.zarr"``, ``"s3://bucket/a.zarr"``. Its query counts as a
-        secret: it is neither shown nor pickled.
+        A file or folder, with an optional part behind ``#``: ``"a.zarr#labels/nuclei"``,
+        ``"b.ome.tif#series=1"``, ``"c.zarr#level=2"``. Or a URL: ``"https://host/a.zarr"``,
+        ``"s3://bucket/a.zarr"``. The query of a URL is treated as a secret: it is neither shown nor
+        pickled.
     axes : str, optional
         Letters of ``STCZYX``, one for each dimension of the stored array, if the file does
         not name them or is wrong. Arrays that do not name their axes (NPY, Zarr, HDF5, raw)
@@ -164,40 +166,37 @@ def open(
         1; two are YX. Axes of length 1 may be left out; those that are not stored may be
         named if only one assignment fits the shape.
     sizes : mapping of str to int, optional
-        Sizes of some of the axes, where one stored dimension holds several of S, T, C and Z,
-        such as a flat run of pages: ``axes="TCYX", sizes={"C": 2}``. The last axis is the
-        fastest; one size may be left open. ``axes="TC2YX"`` is the same. Sizes of stored
-        dimensions must match.
+        Sizes of some axes, if one stored dimension holds several of S, T, C and Z, such as a flat
+        run of pages: ``axes="TCYX", sizes={"C": 2}``. The last axis is the fastest; one size may be
+        left open. ``axes="TC2YX"`` is equivalent. Sizes of stored dimensions must match.
     part : str, optional
-        The part, instead of behind ``#``.
+        The part, as an alternative to ``#``.
     level : int
         Level of the pyramid; 0 is the full image.
     format : str, optional
-        Name of the format, where the content is not to decide.
+        Name of the format. Default: decided by the content.
     depth_axis : {"none", "Z", "T"}, optional
-        See the image as SCYX, SCZYX or SCTYX, as CAREamics sees CZI files: this axis is
-        the depth, all others but C are samples.
+        Present the image as SCYX, SCZYX or SCTYX, as CAREamics does with CZI files: this axis is
+        the depth; all others but C become samples.
     use_masks : bool
-        CZI: pixels that the mask of a tile calls invalid show what lies below.
+        CZI: at pixels that the mask of a tile declares invalid, use the tile below.
     external_folder : path-like, optional
-        The folder inside which a file may refer to other files (HDF5's links, external
-        raw data and virtual datasets, the files of an OME-TIFF set); "" is the folder of
-        the file.
+        Folder within which a file may refer to other files (HDF5 links, external raw data and
+        virtual datasets, the files of an OME-TIFF set); "" is the folder of the file.
     missing : {"fill", "error"}
-        What to do about files and frames that the image names and that are not there, and
-        about absent chunks (Zarr): ``"fill"`` reads them as the fill value, and warns of
-        files and frames; ``"error"`` raises a NotFoundError.
+        How to treat missing files and frames, and absent chunks (Zarr): ``"fill"`` reads them as
+        the fill value and warns about files and frames; ``"error"`` raises NotFoundError.
     map : path-like, optional
-        A file that `ImageStack.save_map` wrote for this image: then nothing of the image is
-        read to open it, and its first read checks that the image has not changed since.
+        A file that `ImageStack.save_map` wrote for this image. The image is then opened without
+        reading it; the first read checks that it has not changed.
     dtype : dtype-like, optional
-        Of a file without a header (``format="raw"``): the element type with its byte order.
+        Element type and byte order of a file without a header (``format="raw"``).
     shape : sequence of int, optional
-        Of a file without a header: the shape.
+        Shape of a file without a header.
     offset : int
-        Of a file without a header: bytes before the first element.
+        Offset of the first element in a file without a header, in bytes.
     context : Context, optional
-        Threads, cache and limits. Default: one that all stacks share.
+        Threads, cache and limits. Default: a context shared by all stacks.
 
     Returns
     -------
@@ -206,26 +205,26 @@ def open(
     Raises
     ------
     NotFoundError
-        There is no such file, part or level; a FileNotFoundError too.
+        The file, part or level does not exist; also a FileNotFoundError.
     CorruptError
-        The file is damaged; a ValueError too.
+        The file is damaged; also a ValueError.
     NotAnImageError
-        The file or folder is of no known format; a ValueError too.
+        The file or folder is of no known format; also a ValueError.
     UnsupportedError
-        The image has a feature that is not supported; a NotImplementedError too.
+        The image has a feature that is not supported; also a NotImplementedError.
     LimitError
-        The file asks for more than a limit of the context allows; a ValueError too.
+        The file exceeds a limit of the context; also a ValueError.
     ReadError
-        The file cannot be read, or the server refuses or fails; an OSError too.
+        The file cannot be read, or the server refuses or fails; also an OSError.
     ArgumentError
-        The axes do not fit the image or have to be named, or the map is of another part; a
-        ValueError too.
+        The axes do not fit the image or must be named, or the map is of another part; also a
+        ValueError.
 
     Warns
     -----
     ImageWarning
-        Files or frames are missing (`ImageStack.missing`), or something was repaired, left
-        out or assumed (`ImageStack.warnings`).
+        Files or frames are missing (`ImageStack.missing`), or something was repaired, left out or
+        assumed (`ImageStack.warnings`).
 
     Notes
     -----
@@ -266,11 +265,12 @@ def open(
 
 
 def _warn(stack: ImageStack) -> None:
-    """Tell once, of the caller of the caller, what is missing and what was repaired or assumed."""
+    """Warn once, at the line that called `open`, about missing files, repairs and assumptions."""
     texts = list(stack.warnings)
     if stack.n_missing:
         names = ", ".join(stack.missing[:3]) + (", ..." if stack.n_missing > 3 else "")
-        texts.insert(0, f"{stack.n_missing} files or frames are missing and read as the fill value: {names}")
+        what = "file or frame is missing and reads" if stack.n_missing == 1 else "files or frames are missing and read"
+        texts.insert(0, f"{stack.n_missing} {what} as the fill value: {names}")
     if texts:
         warnings.warn(f"{stack.source}: " + "; ".join(texts), ImageWarning, stacklevel=3)
 
@@ -294,9 +294,9 @@ def open_all(
     Parameters
     ----------
     paths : path-like or iterable of path-like
-        Each is a file, a ``path#part``, a glob (``*``, ``?``, ``[...]``; ``**`` for any
-        depth), or a folder, which is searched through and through for files of known
-        formats, in the order of their names.
+        Each is a file, a ``path#part``, a glob (``*``, ``?``, ``[...]``; ``**`` for any depth),
+        or a folder, which is searched recursively for files of known formats, in the order of
+        their names.
     axes : str, optional
         Axes of all images, if the files do not name them or are wrong.
     sizes : mapping of str to int, optional
@@ -309,16 +309,15 @@ def open_all(
     Returns
     -------
     StackList
-        What is named must open; of several images in one file it is enough that one opens.
-        The others, and what a folder or a glob brings and cannot be opened, are listed in
-        its attribute ``skipped``. In a folder or glob, a file that belongs to an image
-        found there, such as one of a multi-file OME-TIFF, is not an image of its own. A glob that
-        matches nothing gives an empty list.
+        At least one image of each named file must open. Images that cannot be opened, in files,
+        folders and globs, are listed in the attribute ``skipped``. Files that belong to another
+        image of the folder or glob, such as a multi-file OME-TIFF, are not opened separately. A
+        glob without matches gives an empty list.
 
     Raises
     ------
     microtome.Error
-        As `open` does, for what is named.
+        As `open` does, for named paths.
     """
     if isinstance(paths, str | bytes | os.PathLike):
         paths = [paths]
@@ -333,7 +332,7 @@ def open_all(
 
 
 def list_parts(path: Path, context: Context | None = None) -> list[str]:
-    """Name the images of one file or folder, each as it stands behind ``#``.
+    """List the images of one file or folder, each as written behind ``#``.
 
     Parameters
     ----------
@@ -345,8 +344,8 @@ def list_parts(path: Path, context: Context | None = None) -> list[str]:
     Returns
     -------
     list of str
-        Arrays of a group, series, scenes; not the levels of a pyramid. ``""`` is an image
-        without a name, alone in its file.
+        Arrays of a group, series, scenes; not the levels of a pyramid. ``""`` is the unnamed image
+        of a file with one image.
 
     Raises
     ------
@@ -362,10 +361,10 @@ def from_array(array: Any, axes: str, source: str = "array", *, context: Context
     Parameters
     ----------
     array : array
-        In memory, of any strides (NumPy, torch tensors, anything with a buffer); one whose
-        byte order is not the machine's is copied. Or an array that is read when it is sliced,
-        of dask, zarr, h5py, tensorstore, xarray and their like: it is never read as a whole.
-        Each patch then is a slice of it, in float32, as of `from_object`.
+        An array in memory, of any strides (NumPy, torch tensors, anything with a buffer); it is
+        copied only if its byte order is not native. Or a lazy array (dask, zarr, h5py, tensorstore,
+        xarray and similar), which is never loaded as a whole: each patch is a slice of it, in
+        float32, as with `from_object`.
     axes : str
         Letters of ``STCZYX``, one for each dimension.
     source : str
@@ -376,18 +375,18 @@ def from_array(array: Any, axes: str, source: str = "array", *, context: Context
     Returns
     -------
     ImageStack
-        It reads from the array as long as it lives: changes of the array are seen.
+        It refers to the array, so later changes of the array are visible.
 
     Raises
     ------
     ArgumentError
-        The axes do not fit the array; a ValueError too.
+        The axes do not fit the array; also a ValueError.
     TypeError
-        The elements are complex numbers, objects, or of another type that no image has.
+        The element type is not supported, such as complex numbers or objects.
 
     See Also
     --------
-    open : reads Zarr and HDF5 itself, which is many times as fast.
+    open : reads Zarr and HDF5 files itself, many times as fast.
     """
     stack: ImageStack
     if _is_lazy(array):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""A picture that was drawn."""
+"""A picture of an image stack."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ __all__ = ["Picture"]
 
 
 class Picture:
-    """A picture as PNG, which shows itself in a notebook.
+    """A PNG picture, displayed by notebooks.
 
     Attributes
     ----------
     png : bytes
         The file's content.
     scale : float
-        Pixels of the picture for each pixel of the image; below 1, they were averaged.
+        Pixels of the picture per pixel of the image; below 1 if downscaled.
     contrast : list of (float, float)
-        Of each channel that was drawn (the first 7), the values drawn black and at full
-        brightness; empty for label images.
+        For each channel drawn (the first 7), the values drawn black and at full brightness; empty
+        for label images.
     scale_bar : str
-        Length of the scale bar, such as ``"20 µm"``; empty if none was asked for.
+        Length of the scale bar, such as ``"20 µm"``; empty without a scale bar.
     """
 
     def __init__(
@@ -53,12 +53,12 @@ class Picture:
         return f"<microtome.Picture {width} x {height} pixels, {len(self.png)} bytes of PNG>"
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write the PNG file; one that exists is replaced.
+        """Write the PNG file; an existing one is replaced.
 
         Parameters
         ----------
         path : path-like
-            Its name.
+            The file.
         """
         with open(path, "wb") as file:
             file.write(self.png)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Names for the predictions that CAREamics writes."""
+"""Names of the predictions that CAREamics writes."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 
 
 def split_source(source: str) -> tuple[str, str]:
-    """Split what names an image into its file and the part of it, of microtome's and CAREamics' ways of naming.
+    """Split a source, in microtome's or CAREamics' notation, into file and part.
 
     >>> split_source("/data/a.h5#/raw/nuclei"), split_source("file:///data/a.zarr/b/0"), split_source("a.czi@1")
     (('/data/a.h5', '/raw/nuclei'), ('/data/a.zarr', 'b/0'), ('a.czi', 'scene=1'))
@@ -25,7 +25,7 @@ def split_source(source: str) -> tuple[str, str]:
 
 
 def name_of(source: str) -> str:
-    """Give the name of a prediction, without suffix: that of the file, and of its part if there is one.
+    """Return the name of a prediction without suffix: that of the file and of its part, if any.
 
     >>> [name_of(s) for s in ("a.ome.tif", "a.h5#/raw/nuclei", "file:///data/a.zarr/b/0", "a.czi@1")]
     ['a.ome', 'a_raw_nuclei', 'a_b_0', 'a_scene1']
@@ -35,12 +35,12 @@ def name_of(source: str) -> str:
 
 
 def common_folder(sources: Iterable[Any]) -> str:
-    """Give the folder in or below which the files of sources lie; "" if there are less than two.
+    """Return the common parent folder of the files of sources; "" if there are fewer than two.
 
     >>> common_folder(["/data/x/a.tif", "file:///data/y/b.zarr/0", "/data/x/c.h5#/raw", "array"])
     '/data'
     """
-    texts = [re.sub(r"^file:/(?=[^/])", "file:///", str(source)) for source in sources]  # a Path joins slashes
+    texts = [re.sub(r"^file:/(?=[^/])", "file:///", str(source)) for source in sources]  # a Path merges slashes
     files = [split_source(text)[0] for text in texts if text != "array"]
     folders = [os.path.dirname(os.path.abspath(file)) for file in files if "://" not in file]
     return os.path.commonpath(folders) if len(folders) > 1 else ""
@@ -51,11 +51,11 @@ def _plain(part: str) -> str:
 
 
 class NamedWriter:
-    """A write strategy of CAREamics whose predictions lie below its folder, each under a name of its own.
+    """A CAREamics write strategy that puts all predictions below its folder, under unique names.
 
-    CAREamics takes a source for a path, and names the prediction after what is behind its
-    last slash; Zarr for other sources is written beside them. So each region is handed on
-    with a source from which the strategy makes the right name.
+    CAREamics treats a source as a path, and names the prediction after the text behind its last
+    slash; predictions as Zarr of other sources are written beside those. So this class replaces the
+    source of each region by one that gives the right name.
     """
 
     def __init__(self, strategy: Any, list_sources: Callable[[], Iterable[Any]]) -> None:
@@ -63,11 +63,11 @@ class NamedWriter:
         self._list_sources = list_sources
         self._writes_zarr = hasattr(strategy, "current_array")
         self._base = ""
-        self._given: dict[str, str] = {}  # names to what they stand for
+        self._given: dict[str, str] = {}  # names in use, to their sources
         self._last = ""
 
     def set_source_base(self, source_base: Path | None) -> None:
-        """Find the common parent of all sources; CAREamics finds none of paths beside URIs."""
+        """Find the common parent of all sources; CAREamics fails if paths and URIs are mixed."""
         del source_base
         self._base = common_folder(self._list_sources())
 
@@ -77,7 +77,7 @@ class NamedWriter:
             self._strategy.set_source_base(dirpath)
         for region in predictions:
             if self._writes_zarr and region.source != self._last:
-                self._strategy.current_array = None  # it would be taken for that of any source, if only the names match
+                self._strategy.current_array = None  # it would be reused for another source of the same name
             self._last = region.source
             self._strategy.write_batch(dirpath, [region._replace(source=self._renamed(dirpath, region))])
 
@@ -91,10 +91,10 @@ class NamedWriter:
             return f"file:///{store}.zarr" + (f"/{part}" if part else "")
         name = name_of(source).replace(".zarr", "") if self._writes_zarr else name_of(source)
         name = self._unique(os.path.join(self._folder_of(file), name), source, number)
-        return str(dirpath / f"{name}.image")  # what is behind the last dot gives way to the suffix of the prediction
+        return str(dirpath / f"{name}.image")  # the writer replaces what follows the last dot by its suffix
 
     def _folder_of(self, file: str) -> str:
-        """Give the folder of a file below the common parent."""
+        """Return the folder of a file relative to the common parent."""
         if not self._base or "://" in file:
             return ""
         return os.path.relpath(os.path.dirname(os.path.abspath(file)), self._base)

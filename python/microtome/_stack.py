@@ -27,21 +27,21 @@ if TYPE_CHECKING:
 
 __all__ = ["ImageStack"]
 
-_THUMBNAIL = 4096  # a notebook shows at most so many rows and columns of a stack, those in the middle
+_THUMBNAIL = 4096  # a notebook shows at most this many rows and columns, from the middle of the plane
 
 
 class ImageStack(_core.Stack):
-    """An image, seen as samples, channels, (planes,) rows and columns: SC(Z)YX.
+    """An image with the axes samples, channels, (planes,) rows and columns: SC(Z)YX.
 
-    Made by `microtome.open`, `open_all`, `from_array` and `from_object`. Has the
-    ImageStack protocol of CAREamics: S and T are merged into samples with S slow, a
-    missing S or C has size 1, Z is there only if the image has it; patches may reach
-    outside the image on any side and are zero there.
+    Made by `microtome.open`, `open_all`, `from_array` and `from_object`. Implements the ImageStack
+    protocol of CAREamics: S and T are merged into samples with S slow, a missing S or C has size 1,
+    Z exists only if the image has it; patches may reach outside the image on any side and are zero
+    there.
 
-    A stack can be read from any number of threads, survives ``fork``, and pickles: it
-    is opened again on the other side, in the context that all stacks share. It is a
-    context manager, which closes it. Indexing and `numpy.asarray` give pixels in SC(Z)YX
-    and in the stored type; of stacks over objects (`from_object`) in float32.
+    A stack can be read from any number of threads, survives ``fork``, and can be pickled:
+    unpickling opens the image again, in the default context. As a context manager it closes itself.
+    Indexing and `numpy.asarray` give pixels in SC(Z)YX and in the stored type; stacks over objects
+    (`from_object`) give float32.
 
     Examples
     --------
@@ -60,7 +60,7 @@ class ImageStack(_core.Stack):
 
     _recipe: tuple[Callable[..., ImageStack], tuple[Any, ...]]
 
-    # -- what is known of it ---------------------------------------------------------
+    # -- properties ------------------------------------------------------------------
 
     @property
     def data_dtype(self) -> np.dtype[Any]:
@@ -69,7 +69,7 @@ class ImageStack(_core.Stack):
 
     @property
     def dtype(self) -> np.dtype[Any]:
-        """Element type of what indexing gives: the stored one, float32 of a stack over an object."""
+        """Element type that indexing gives: the stored type, or float32 for a stack over an object."""
         return np.dtype(np.float32) if self.format == "custom" else self.data_dtype
 
     @property
@@ -79,7 +79,7 @@ class ImageStack(_core.Stack):
 
     @property
     def ndim(self) -> int:
-        """4, or 5 where the image has Z."""
+        """4, or 5 if the image has Z."""
         return len(self.data_shape)
 
     @property
@@ -97,15 +97,15 @@ class ImageStack(_core.Stack):
 
     @property
     def _axes(self) -> str:
-        """Axes of `shape`. The third of five is Z, or T if `open` was told so."""
+        """Axes of `shape`. The third of five is Z, or T if that is the ``depth_axis``."""
         return "SCYX" if self.ndim == 4 else "SCZYX" if "Z" in self.original_axes else "SCTYX"
 
     @property
     def chunks(self) -> tuple[int, ...] | None:
         """Shape of a chunk as SC(Z)YX, one size for each of `shape`; None if stored in one piece.
 
-        Chunks of several times and several samples are not boxes of SC(Z)YX: then it is the
-        largest box inside one. `original_chunks` is the stored shape.
+        A chunk that spans several times and several samples is not a box of SC(Z)YX: then this is
+        the largest box inside it. `original_chunks` is the stored shape.
         """
         return self._seen(self.original_chunks)
 
@@ -127,29 +127,29 @@ class ImageStack(_core.Stack):
 
     @property
     def pixel_size(self) -> dict[str, float]:
-        """Size of a pixel along each original axis where the file says it; `units` has the units."""
+        """Size of a pixel along each original axis, if the file gives it; `units` has the units."""
         return {a: size for a, (size, _) in zip(self.original_axes, self._pixels, strict=True) if size}
 
     @property
     def units(self) -> dict[str, str]:
-        """UDUNITS-2 name of the unit of each `pixel_size`, such as ``"micrometer"``, where the file says it."""
+        """UDUNITS-2 name of the unit of each `pixel_size`, such as ``"micrometer"``, if the file gives it."""
         return {a: unit for a, (_, unit) in zip(self.original_axes, self._pixels, strict=True) if unit}
 
     @property
     def channel_names(self) -> list[str] | None:
-        """Name of each channel, "" where it has none; None if the file names none."""
+        """Name of each channel, "" if it is unnamed; None if the file describes no channels."""
         channels = self._channels
         return None if channels is None else [name for name, _ in channels]
 
     @property
     def channel_colors(self) -> list[tuple[int, int, int] | None] | None:
-        """Colour (red, green, blue; 0 to 255) of each channel, as far as the file gives it."""
+        """Colour of each channel (red, green, blue; 0 to 255), None if the file does not give it."""
         channels = self._channels
         return None if channels is None else [color for _, color in channels]
 
     @property
     def metadata(self) -> dict[str, Any]:
-        """All that is known of the stack, as a dict that JSON can hold."""
+        """The metadata of the stack, as a dict that can be written as JSON."""
         return {
             "source": self.source,
             "format": self.format,
@@ -220,9 +220,8 @@ class ImageStack(_core.Stack):
     ) -> NDArray[Any] | tuple[NDArray[Any], list[Exception | None]]:
         """Extract many patches of one size at once.
 
-        They are planned together: each chunk of the file that any of them touches is
-        fetched and decoded once, on all threads of the context. `microtome.extract_patches`
-        takes several stacks.
+        They are planned together: each chunk that any of them touches is read and decoded once, on
+        all threads of the context. `microtome.extract_patches` takes several stacks.
 
         Parameters
         ----------
@@ -235,45 +234,42 @@ class ImageStack(_core.Stack):
         patch_size : sequence of int
             Size in pixels, (Z)YX.
         out : writable array, optional
-            Where the patches go, of the shape N, C, (Z), Y, X; float32 or the stored type.
-            Anything with a writable buffer, or with DLPack in host memory, such as a torch
-            tensor.
+            Destination of the shape N, C, (Z), Y, X; float32 or the stored type. Any object with a
+            writable buffer, or with DLPack in host memory, such as a torch tensor.
         dtype : dtype-like, optional
             float32 (the default) or the stored type.
         scale, offset : float or one float a channel, optional
             Patches become ``value * scale + offset``, computed in float32; float32 only.
         padding : float, "reflect" or "edge"
-            The value outside the image, as it is to stand in the patch. Or pixels of the
-            image, mirrored at its outermost pixels, or the nearest of it; `numpy.pad` calls
-            them the same.
+            Value of pixels outside the image, in the patch (not scaled). Or pixels of the image:
+            "reflect" mirrors at the outermost pixels, "edge" repeats them, as `numpy.pad` does.
         errors : {"raise", "return"}
-            What happens if patches cannot be read: the first error is raised, or all are
-            returned beside the patches. Arguments that do not fit raise in either case.
+            If patches cannot be read, raise the first error, or return all errors with the patches.
+            Invalid arguments always raise.
 
         Returns
         -------
         numpy.ndarray
             N, C, (Z), Y, X; ``out`` if that was given.
         list of N exceptions or None
-            With ``errors="return"`` only: why a patch has pixels that could not be read,
-            None for a patch that is right. Those pixels are zero; of a stack over an object, the
-            whole patch.
+            Only with ``errors="return"``: for each patch the error, or None if it is complete.
+            Pixels that could not be read are zero; for a stack over an object, the whole patch.
 
         Raises
         ------
         RangeError
-            A sample or channel lies outside the image; an IndexError and a ValueError too.
+            A sample or channel lies outside the image; also an IndexError and a ValueError.
         CorruptError
-            The file is damaged; a ValueError too. Pixels of ``out`` that could not be read
-            are zero then.
+            The file is damaged; also a ValueError. Pixels of ``out`` that could not be read are
+            zero.
         ReadError
-            The file cannot be read; an OSError too.
+            The file cannot be read; also an OSError.
         ValueError, TypeError
             The arguments do not fit the image or each other.
 
         Notes
         -----
-        Thread-safe; the GIL is released while it reads, and Ctrl-C ends it.
+        Thread-safe; releases the GIL while reading. Ctrl-C cancels it.
 
         Examples
         --------
@@ -304,23 +300,23 @@ class ImageStack(_core.Stack):
 
     def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> NDArray[Any]:
         if copy is False:
-            raise ValueError("the pixels of an image stack cannot be had without a copy")
+            raise ValueError("an image stack cannot be converted to an array without a copy")
         pixels = read_index(self, ())
         return pixels if dtype is None else pixels.astype(dtype, copy=False)
 
     def to_dask(self, chunks: Any = "auto") -> dask.array.Array:
-        """Make a dask array of the stack, in SC(Z)YX, that reads when it is computed.
+        """Make a lazy dask array of the stack, in SC(Z)YX.
 
         Parameters
         ----------
         chunks : str, int or tuple
-            Blocks of the array, as `dask.array.from_array` takes them: ``"auto"`` are blocks of
-            some 128 MiB that fit the chunks of the file, ``stack.chunks`` those themselves.
+            Blocks of the array, as for `dask.array.from_array`: ``"auto"`` gives blocks of about
+            128 MiB that fit the chunks of the file, ``stack.chunks`` the chunks themselves.
 
         Returns
         -------
         dask.array.Array
-            Of `dtype`. It keeps the stack open; sent to another process, it opens it there.
+            Of type `dtype`. It keeps the stack open; other processes open the image again.
 
         Raises
         ------
@@ -336,7 +332,7 @@ class ImageStack(_core.Stack):
         return to_dask(self, chunks)
 
     def to_xarray(self, chunks: Any = "auto") -> xarray.DataArray:
-        """Make an xarray DataArray of the stack that reads when it is computed.
+        """Make a lazy xarray DataArray of the stack.
 
         Parameters
         ----------
@@ -346,9 +342,9 @@ class ImageStack(_core.Stack):
         Returns
         -------
         xarray.DataArray
-            Over a dask array. Its dimensions are S, C, (Z,) Y and X; where the image has T that
-            is one of its own. Axes with a pixel size have coordinates, from 0 on, with the unit
-            in their attribute ``units``; channels have their names.
+            Over a dask array. Its dimensions are S, C, (Z,) Y and X. T, if the image has it, is a
+            separate dimension. Axes with a pixel size have coordinates that start at 0, with the
+            unit in the attribute ``units``; channels have their names.
 
         Raises
         ------
@@ -364,11 +360,11 @@ class ImageStack(_core.Stack):
         return to_xarray(self, chunks)
 
     def checksum(self) -> str:
-        """Return a checksum of all pixels, which the file's format and chunks do not change.
+        """Return a checksum of all pixels that does not depend on format or chunks.
 
-        Two images have the same one if element type, shape as SC(Z)YX and values are the
-        same. Each chunk is read and decoded once, on all threads, and not kept in the cache.
-        The header ``microtome/checksum.h`` defines it.
+        Images with the same element type, shape as SC(Z)YX and values have the same checksum. Each
+        chunk is read and decoded once, on all threads, and not cached. The header
+        ``microtome/checksum.h`` defines the checksum.
 
         Returns
         -------
@@ -406,33 +402,33 @@ class ImageStack(_core.Stack):
         region : four ints, optional
             First row and column, height and width. Default: the whole plane.
         max_size : int
-            Longest side of the picture, in pixels; larger regions are averaged down while they
-            are read. What is at most 256 pixels is enlarged by the largest whole factor that
-            keeps it within 512 and ``max_size``.
+            Longest side of the picture, in pixels; larger regions are downscaled while they are
+            read. Regions of at most 256 pixels are enlarged by the largest whole factor that keeps
+            them within 512 and ``max_size``.
         contrast : (low, high), or such a pair for each channel, or "auto", optional
-            The values drawn black and at full brightness. Default: the windows that the file
-            gives, else "auto", the percentiles 0.1 and 99.9 of what is drawn.
+            The values drawn black and at full brightness. Default: the display windows of the file,
+            else "auto", the percentiles 0.1 and 99.9 of the pixels drawn.
         project : "max", "mean" or "sum", optional
-            Draw all planes of Z as one: largest values, averages or sums.
+            Draw a projection along Z.
         colors : "auto", "channels" or "labels"
-            "labels" gives each value a colour of its own; "auto" does if the file declares a
+            "labels" draws each value in a different colour; "auto" does so if the file declares a
             label image (OME-Zarr).
         scale_bar : bool
             Draw a scale bar of a round length; in pixels if the pixel size is not known.
         legend : bool
-            Name the channels below the picture, with colour and contrast.
+            List the channels below the picture, with colour and contrast.
 
         Returns
         -------
         Picture
-            Shows itself in a notebook; ``save`` writes it as PNG; ``contrast`` is what was used.
+            Displayed by notebooks; ``save`` writes it as PNG; ``contrast`` is the contrast used.
 
         Raises
         ------
         RangeError
-            Sample, channel, plane or region lie outside the image.
+            The sample, channel, plane or region lies outside the image.
         ArgumentError
-            Options make no sense, or do not fit the image, such as ``project`` without Z.
+            The options are invalid or do not fit the image, such as ``project`` without Z.
         """
         style = read_style(contrast, project, colors, scale_bar, legend)
         return Picture(*self._draw_plane(sample, self._numbers(channels), z, region, max_size, *style))
@@ -441,24 +437,24 @@ class ImageStack(_core.Stack):
         return None if channels is None else self._find_channels(channels)
 
     def save_map(self, path: str | os.PathLike[str]) -> None:
-        """Write what was parsed to open the image, and where each of its chunks lies.
+        """Save the parsed metadata of the image and the location of each chunk.
 
-        Opening with it (``microtome.open(image, map=path)``) reads nothing of the image; the
-        first read checks that the files of the image have the size and time of change (or
-        ETag) that they have now. For images that take long to open.
+        ``microtome.open(image, map=path)`` then opens the image without reading it; the first read
+        checks that size and modification time (or ETag) of its files are unchanged. For images that
+        are slow to open.
 
         Parameters
         ----------
         path : path-like
-            The file; one that exists is replaced.
+            The file; an existing one is replaced.
 
         Raises
         ------
         UnsupportedError
-            The stack is not an image in a file, or its store does not tell when an object
-            has changed.
+            The stack is not an image in a file, or its store cannot tell whether an object has
+            changed.
         LimitError
-            The image has more chunks than fit into ``max_metadata_bytes``.
+            The map would exceed ``max_metadata_bytes``.
         """
         content = self._map()
         part = f"{os.fspath(path)}.{os.getpid()}.part"
@@ -497,23 +493,22 @@ class ImageStack(_core.Stack):
         patch_size : sequence of int
             Size in pixels, (Z)YX.
         max_size : int
-            Longest side of a patch on the sheet, in pixels; larger ones are averaged down.
-            What is at most 64 pixels is enlarged by a whole factor, to at most 128.
+            Longest side of a patch on the sheet, in pixels; larger ones are downscaled. Patches of
+            at most 64 pixels are enlarged by a whole factor, to at most 128.
         contrast, colors, scale_bar, legend
             As for `view`.
 
         Returns
         -------
         Picture
-            Shows itself in a notebook; ``save`` writes it as PNG. What lies outside the image
-            is black.
+            Displayed by notebooks; ``save`` writes it as PNG. Pixels outside the image are black.
         """
         samples, corners = places(self.ndim, sample_idx, coords)
         style = read_style(contrast, None, colors, scale_bar, legend)
         return Picture(*self._draw_patches(samples, self._numbers(channels), corners, patch_size, max_size, *style))
 
     def _repr_html_(self) -> str:
-        import html  # noqa: PLC0415 # only notebooks need its tables of all named characters
+        import html  # noqa: PLC0415 # slow to import, and only notebooks need it
 
         if self.closed:
             return html.escape(repr(self))
@@ -524,7 +519,7 @@ class ImageStack(_core.Stack):
             f"<td style='text-align:left'>{html.escape(str(value))}</td></tr>"
             for key, value in rows
         )
-        # All of a large plane would take minutes; what cannot be read must not hide what is known.
+        # A whole large plane would take minutes. A failed read must not hide the metadata.
         size = [min(n, _THUMBNAIL) for n in self.shape[-2:]]
         corner = [(n - k) // 2 for n, k in zip(self.shape[-2:], size, strict=True)]
         try:
@@ -539,7 +534,7 @@ class ImageStack(_core.Stack):
         shape = ", ".join(f"{axis}={n}" for axis, n in zip(self._axes, self.data_shape, strict=True))
         return f"<microtome.ImageStack {self.source!r} {shape} {self.data_dtype.name}>"
 
-    # -- life ------------------------------------------------------------------------
+    # -- pickling and closing --------------------------------------------------------
 
     def __reduce__(self) -> tuple[Callable[..., ImageStack], tuple[Any, ...]]:
         if self.closed:
@@ -556,5 +551,5 @@ class ImageStack(_core.Stack):
 
 
 def _rounded(sizes: dict[str, float]) -> str:
-    """Sizes as people read them: files have them in float32, or as quotients."""
+    """Round sizes for display: files store them as float32 or as quotients."""
     return ", ".join(f"{axis} {size:.4g}" for axis, size in sizes.items())

@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Between the axes of stored arrays and SC(Z)YX: for image stacks of one's own.
+"""Conversion between the axes of stored arrays and SC(Z)YX, for custom image stacks.
 
 Signatures and messages are those of CAREamics (``careamics.utils.reshape_array`` and
-``careamics.dataset.image_stack.image_utils``), so that code written for it works with
-only its import lines changed. On purpose different: boxes are cut at the border of the
-image on all sides, so that negative coordinates give the right patch with any array
-library; indices that are out of range are errors and never wrap.
+``careamics.dataset.image_stack.image_utils``), so code written for it only needs other imports. Two
+deliberate differences: boxes are clipped at the border of the image on all sides, so that negative
+coordinates give the right patch with any array library; and indices out of range are errors and
+never wrap.
 
 >>> import numpy as np
 >>> image = np.arange(24, dtype=np.uint8).reshape(4, 3, 2)
@@ -52,7 +52,7 @@ _Scalar = TypeVar("_Scalar", bound=np.generic)
 
 
 def _ordered(axes: str, among: str = _ORDER) -> str:
-    """Those of the axes that are among the given ones, in the order STCZYX."""
+    """Return the axes that are in ``among``, in the order STCZYX."""
     return "".join(a for a in _ORDER if a in axes and a in among)
 
 
@@ -68,10 +68,10 @@ def _check_axes(axes: str) -> None:
 
 @dataclass(frozen=True)
 class AxesTransform:
-    """What becomes of an array's axes in SC(Z)YX.
+    """Mapping from the axes of an array to SC(Z)YX.
 
-    S and T are merged into S, with S slow and T fast; S and C are added where they are
-    missing; Z stays only if it is there.
+    S and T are merged into S, with S slow and T fast; S and C are added if they are missing; Z is
+    kept if it exists.
 
     Parameters
     ----------
@@ -113,7 +113,7 @@ class AxesTransform:
 
     @property
     def original_has_z(self) -> bool:
-        """Whether there is Z."""
+        """Whether the original axes have Z."""
         return "Z" in self.original_axes
 
     @property
@@ -136,11 +136,11 @@ class AxesTransform:
 
     @property
     def order_permutation(self) -> list[int]:
-        """Permutation that puts the original axes in the order STCZYX."""
+        """Permutation from the original axes to the order STCZYX."""
         return [self.original_axes.index(a) for a in _ordered(self.original_axes)]
 
     def calc_original_T_idx(self, sample_idx: int) -> int:
-        """Give the index along T of a sample.
+        """Return the T index of a sample.
 
         Parameters
         ----------
@@ -161,7 +161,7 @@ class AxesTransform:
         return self._calc_original_idx("T", sample_idx)
 
     def calc_original_S_idx(self, sample_idx: int) -> int:
-        """Give the index along S of a sample.
+        """Return the S index of a sample.
 
         Parameters
         ----------
@@ -189,7 +189,7 @@ class AxesTransform:
         return index["ST".index(axis)]
 
     def _check_sample(self, sample_idx: int) -> int:
-        """Give the index as one that is not negative; negative ones count from the end."""
+        """Return a non-negative index; negative ones count from the end."""
         n = self.transformed_shape[0]
         index = operator.index(sample_idx)
         if not -n <= index < n:
@@ -198,7 +198,7 @@ class AxesTransform:
 
 
 def reshape_array(array: NDArray[_Scalar], original_axes: str) -> NDArray[_Scalar]:
-    """Bring an array to SC(Z)YX.
+    """Convert an array to SC(Z)YX.
 
     Parameters
     ----------
@@ -210,7 +210,7 @@ def reshape_array(array: NDArray[_Scalar], original_axes: str) -> NDArray[_Scala
     Returns
     -------
     numpy.ndarray
-        SC(Z)YX; a view wherever NumPy can make one.
+        SC(Z)YX; a view if NumPy can make one.
 
     Examples
     --------
@@ -222,14 +222,14 @@ def reshape_array(array: NDArray[_Scalar], original_axes: str) -> NDArray[_Scala
 
 
 def reshape_patch(patch: NDArray[_Scalar], original_axes: str) -> NDArray[_Scalar]:
-    """Bring a patch to C(Z)YX.
+    """Convert a patch to C(Z)YX.
 
     Parameters
     ----------
     patch : numpy.ndarray
         Patch with the axes of the image it comes from, but without S and T.
     original_axes : str
-        Axes of the image; S and T in it are passed over.
+        Axes of the image; S and T are ignored.
 
     Returns
     -------
@@ -254,10 +254,10 @@ def get_patch_slices(
     coords: Sequence[int],
     patch_size: Sequence[int],
 ) -> tuple[slice | int | Sequence[int] | EllipsisType, ...]:
-    """Give the index that cuts a patch out of an array.
+    """Return the index that selects a patch of an array.
 
-    The box is cut at the border of the image on all sides: what the index gives is what
-    `pad_patch` puts in its place.
+    The box is clipped at the border of the image on all sides; `pad_patch` restores the size of the
+    patch.
 
     Parameters
     ----------
@@ -266,9 +266,9 @@ def get_patch_slices(
     original_shape : sequence of int
         Shape of the array.
     sample_idx : int
-        Sample in SC(Z)YX, that is ``s * n_times + t``. Negative ones count from the end.
+        Sample in SC(Z)YX: ``s * n_times + t``. Negative ones count from the end.
     channels : sequence of int or None
-        Channels; None is all of them. A list stands in the index as it is given.
+        Channels; None means all. A list is put into the index unchanged.
     coords : sequence of int
         First corner of the patch, (Z)YX; may lie outside the image.
     patch_size : sequence of int
@@ -283,16 +283,16 @@ def get_patch_slices(
     Raises
     ------
     IndexError
-        If the sample, or a channel counted from the end, is not there.
+        If the sample, or a channel counted from the end, does not exist.
     ValueError
-        If a channel is not there, or the lengths of ``coords`` and ``patch_size`` do
-        not fit the image.
+        If a channel does not exist, or the lengths of ``coords`` and ``patch_size`` do not fit the
+        image.
 
     Notes
     -----
-    A list along C beside an integer is meant as h5py and Zarr read it: each selects along
-    its own axis. NumPy moves the axis of the list to the front where a slice lies
-    between the two; `microtome.from_array` has no such rule.
+    A list along C together with an integer has the meaning of h5py and Zarr: each selects along its
+    own axis. NumPy moves the axis of the list to the front if a slice lies between the two;
+    `microtome.from_array` does not.
 
     Examples
     --------
@@ -311,17 +311,17 @@ def get_patch_slices(
 
 
 def channel_slice(channels: Sequence[int] | None) -> EllipsisType | Sequence[int]:
-    """Give the entry of an index along C.
+    """Return the index entry for C.
 
     Parameters
     ----------
     channels : sequence of int or None
-        Channels; None is all of them.
+        Channels; None means all.
 
     Returns
     -------
     Ellipsis or sequence of int
-        Ellipsis for None, else the channels as they are.
+        Ellipsis for None, else the channels unchanged.
 
     Raises
     ------
@@ -354,7 +354,7 @@ def _channel_entry(channels: Sequence[int] | None, transform: AxesTransform) -> 
 
 
 def _cut(coords: Sequence[int], patch_size: Sequence[int], shape: Sequence[int]) -> list[tuple[int, int]]:
-    """First and end position of a box along each axis, cut at the border of the image."""
+    """Return start and end of a box along each axis, clipped at the border of the image."""
     if not len(coords) == len(patch_size) == len(shape):
         raise ValueError(
             f"Patch coordinates and patch size must have one value for each of {len(shape)} spatial axes but found "
@@ -373,7 +373,7 @@ def pad_patch(
     data_shape: Sequence[int],
     patch_data: NDArray[np.generic],
 ) -> NDArray[np.float32]:
-    """Put what was read of a patch in its place, and zeros around it.
+    """Pad a clipped patch to its full size with zeros.
 
     Parameters
     ----------
@@ -384,17 +384,17 @@ def pad_patch(
     data_shape : sequence of int
         Shape of the image, SC(Z)YX.
     patch_data : numpy.ndarray
-        What lies inside the image, C(Z)YX.
+        The part of the patch inside the image, C(Z)YX.
 
     Returns
     -------
     numpy.ndarray
-        A new float32 array C(Z)YX of the size that was asked for.
+        A new float32 array C(Z)YX of the size ``patch_size``.
 
     Raises
     ------
     ValueError
-        If ``patch_data`` is less than what lies inside the image, or does not fit into the patch.
+        If ``patch_data`` does not cover the part inside the image, or does not fit into the patch.
 
     Examples
     --------
@@ -423,24 +423,24 @@ def restore_array(
     original_shape: Sequence[int],
     target_axes: str | None = None,
 ) -> NDArray[_Scalar]:
-    """Bring an array from SC(Z)YX back to its original axes, or to others.
+    """Convert an array from SC(Z)YX to its original axes, or to others.
 
     Parameters
     ----------
     array : numpy.ndarray
-        SC(Z)YX. Its sizes along C and space may differ from the original ones, and are kept.
+        SC(Z)YX. The sizes of C and the spatial axes may differ from the original ones, and are kept.
     original_axes : str
-        Axes of the original array. For ``"SCTYX"`` and five dimensions T is the depth.
+        Axes of the original array. For ``"SCTYX"`` and five dimensions, T is the depth.
     original_shape : sequence of int
-        Shape of the original array: what S and T are separated by.
+        Shape of the original array, used to separate S and T.
     target_axes : str, optional
-        Axes of the result; default are the original ones. They may lack C, or have it
-        beyond the original ones, and must be the same otherwise, in any order.
+        Axes of the result. Default: the original ones. They may add or drop C, and must be the same
+        otherwise, in any order.
 
     Returns
     -------
     numpy.ndarray
-        The array along ``target_axes``.
+        The array with the axes ``target_axes``.
 
     Examples
     --------
@@ -461,7 +461,7 @@ def restore_tile(
     original_shape: Sequence[int],
     target_axes: str | None = None,
 ) -> NDArray[_Scalar]:
-    """Bring a tile from C(Z)YX back to its original axes, or to others, without S and T.
+    """Convert a tile from C(Z)YX to its original axes, or to others, without S and T.
 
     Parameters
     ----------
@@ -472,12 +472,12 @@ def restore_tile(
     original_shape : sequence of int
         Shape of the original array.
     target_axes : str, optional
-        Axes of the array that the tile is for; default are the original ones.
+        Axes of the array that the tile belongs to. Default: the original ones.
 
     Returns
     -------
     numpy.ndarray
-        The tile along ``target_axes`` less S and T.
+        The tile with the axes ``target_axes`` without S and T.
 
     Examples
     --------

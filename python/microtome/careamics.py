@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Image stacks for CAREamics, of every format that microtome reads.
 
-CAREamics is needed only by `CAREamist` and `loading`, from when they are used. See ``docs/careamics.md``.
+Only `CAREamist` and `loading` import CAREamics, when they are used. See ``docs/careamics.md``.
 
 >>> from microtome.careamics import load
 >>> import numpy as np
@@ -41,13 +41,13 @@ _CZI_SCENE = re.compile(r"(?P<path>.*\.czi)@(?P<scene>\d+)", re.DOTALL | re.IGNO
 
 
 class _NoDepthError(ArgumentError, RuntimeError):
-    """The depth axis is not there: a RuntimeError, as CAREamics has it."""
+    """The image has no depth axis; a RuntimeError, as in CAREamics."""
 
 
 class _Stack(ImageStack):
-    """An image stack with the names, the order of chunks and the messages of those of CAREamics.
+    """An image stack with the attribute names, chunk order and messages of CAREamics' stacks.
 
-    Its writers build names of files from the source, and its users catch its errors.
+    CAREamics' writers derive file names from the source, and its users catch its errors.
     """
 
     _source: str
@@ -58,17 +58,17 @@ class _Stack(ImageStack):
 
     @property
     def path(self) -> str:
-        """What microtome calls the source."""
+        """The source in microtome's notation."""
         return super().source
 
     @property
     def axes(self) -> str:
-        """The same as `original_axes`, which CAREamics' stacks of CZI files call so."""
+        """The same as `original_axes`; the name in CAREamics' CZI stacks."""
         return self.original_axes
 
     @property
     def chunks(self) -> tuple[int, ...] | None:
-        """The same as `original_chunks`, as its writer of Zarr expects."""
+        """The same as `original_chunks`, as CAREamics' Zarr writer expects."""
         return self.original_chunks
 
     @property
@@ -87,7 +87,7 @@ class _Stack(ImageStack):
         dtype: DTypeLike | None = None,
         padding: Padding = 0,
     ) -> NDArray[Any]:
-        """Extract one patch, as `ImageStack.extract_patch` does."""
+        """Extract one patch; see `ImageStack.extract_patch`."""
         try:
             return super().extract_patch(
                 sample_idx, channels, coords, patch_size, out=out, dtype=dtype, padding=padding
@@ -96,14 +96,14 @@ class _Stack(ImageStack):
             raise _as_careamics_says(error, channels, self.data_shape[1]) from None
 
     def _opened(self, axes: str | None, depth_axis: str | None) -> _Stack:
-        """Keep what must not depend on the working folder of later."""
+        """Set what must not depend on later changes of the working folder."""
         self._source = _source_of(self.path, self.format, self.part)
         self._recipe = _open_again, (_absolute(self.path), axes, depth_axis)
         return self
 
 
 def _as_careamics_says(error: RangeError, channels: Channels, n: int) -> RangeError:
-    """Replace the message about a channel that is not there."""
+    """Replace the message about a channel out of range."""
     for channel in channels or ():
         if not isinstance(channel, str) and channel >= n:
             told = RangeError(
@@ -146,39 +146,39 @@ def load(
     depth_axis: str | None = None,
     context: Context | None = None,
 ) -> list[ImageStackProtocol]:
-    """Load image stacks, as CAREamics' ``ImageStackLoading`` asks for it.
+    """Load image stacks; a loader for CAREamics' ``ImageStackLoading``.
 
     Parameters
     ----------
     source : path-like, array, image stack, or iterable of these
-        Paths are those of `microtome.open_all`: files of any format, folders of them,
-        globs, ``"a.h5#part"``; also what CAREamics writes for them,
-        ``"file:///data/a.zarr/part"`` and ``"a.czi@0"``.
+        Paths as for `microtome.open_all`: files of any format, folders, globs,
+        ``"a.h5#part"``; also CAREamics' notation, ``"file:///data/a.zarr/part"`` and
+        ``"a.czi@0"``.
     axes : str
-        Axes of all images. CZI files are seen as CAREamics sees them: as SCZYX where
-        ``axes`` has Z, as SCTYX for ``"SCTYX"``, else as SCYX, with all other axes as samples.
+        Axes of all images. CZI files are presented as in CAREamics: as SCZYX if ``axes`` has Z, as
+        SCTYX for ``"SCTYX"``, else as SCYX, with all other axes as samples.
     sizes : mapping of str to int, optional
-        Sizes of some of the axes of files, as in `microtome.open`: ``{"C": 2}`` with the axes
-        ``"TCYX"`` for pages of two channels in turn. Not for arrays and CZI files.
+        Sizes of some axes of files, as in `microtome.open`: ``{"C": 2}`` with the axes ``"TCYX"``
+        for pages of alternating channels. Not for arrays and CZI files.
     depth_axis : {"none", "Z", "T"}, optional
-        How CZI files are to be seen, if not as their axes say.
+        Depth axis of CZI files. Default: as ``axes`` implies.
     context : Context, optional
         Threads, cache and limits.
 
     Returns
     -------
     list of image stacks
-        In the order of ``source``; those of a folder in the order of their names.
+        In the order of ``source``; images of a folder in the order of their names.
 
     Raises
     ------
     ValueError
-        If there is no image.
+        If no image was found.
 
     Warns
     -----
     UserWarning
-        If files of a folder or glob cannot be opened, and are left out.
+        If files of a folder or glob are skipped because they cannot be opened.
 
     Examples
     --------
@@ -191,7 +191,7 @@ def load(
         if hasattr(item, "extract_patch"):
             stacks.append(item)
         elif _is_array(item) and sizes:
-            raise ValueError("sizes are for files: an array is reshaped instead")
+            raise ValueError("sizes are for files only: reshape the array instead")
         elif isinstance(item, np.ndarray):
             stacks.append(_from_array(item, axes, context))
         elif _is_array(item):
@@ -214,7 +214,7 @@ def _depth_of(axes: str) -> str:
 def _open_paths(
     path: str, axes: str, sizes: Mapping[str, int] | None, depth_axis: str, context: Context | None
 ) -> list[_Stack]:
-    """Open a path of ours or CAREamics'. CZI files are opened in a way of their own."""
+    """Open a path in microtome's or CAREamics' notation. CZI files need their own options."""
     if uri := _ZARR_URI.fullmatch(path):
         path = "#".join(filter(None, uri.groups()))
     if scene := _CZI_SCENE.fullmatch(path):
@@ -234,7 +234,7 @@ def _open_czi(path: str, depth_axis: str, context: Context | None) -> list[_Stac
     except ArgumentError as error:
         if depth_axis == "none":
             raise
-        _open_all([path], None, "none", context)  # whether it is the depth axis
+        _open_all([path], None, "none", context)  # raises if the depth axis is not the reason
         told = _NoDepthError(
             f"{path}: the CZI file does not contain a {depth_axis} axis to use for 3-D denoising. Consider axes without "
             f'it, or depth_axis="none", for 2-D denoising.'
@@ -248,7 +248,7 @@ def _is_czi(path: str) -> bool:
 
 
 def _files_in(path: str) -> list[str]:
-    """Name the files of a folder, or those that a glob stands for."""
+    """List the files of a folder, or those that match a glob."""
     if os.path.isdir(path):
         return [os.path.join(folder, name) for folder, _, names in os.walk(path) for name in names]
     return glob.glob(path, recursive=True) if glob.has_magic(path) and not os.path.exists(path) else []
@@ -270,7 +270,7 @@ def _open_all(
 
 
 def loading(**options: Any) -> Any:
-    """Make the ``ImageStackLoading`` that CAREamics takes as argument ``loading``.
+    """Make an ``ImageStackLoading`` for CAREamics' argument ``loading``.
 
     Parameters
     ----------
@@ -297,14 +297,14 @@ def _make_careamist() -> type[Any]:
     class CAREamist(base):  # type: ignore[misc]
         """CAREamics' ``CAREamist``, which reads all data through microtome.
 
-        The ``data_type`` of its configuration becomes ``"custom"``, whatever it was; all data
-        are what `load` takes. `predict_to_disk` writes below its folder only, and names
-        predictions after file and part.
+        The ``data_type`` of its configuration becomes ``"custom"``; all data arguments accept what
+        `load` does. `predict_to_disk` writes only below its folder, and names predictions after
+        file and part.
         """
 
         def __init__(self, *args: Any, **kwargs: Any) -> None:
             super().__init__(*args, **kwargs)
-            custom = {"data_type": "custom", "in_memory": True}  # that is: not file after file
+            custom = {"data_type": "custom", "in_memory": True}  # otherwise it loads file by file
             self.config.data_config = self.config.data_config.model_copy(update=custom)
 
         def train(self, **kwargs: Any) -> None:

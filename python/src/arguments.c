@@ -124,11 +124,11 @@ PyObject *convert_path(PyObject *object, const char **out)
     PyObject *bytes;
     if (!PyUnicode_FSConverter(object, &bytes))
         return NULL;
-    *out = PyBytes_AsString(bytes); /* the converter refuses null characters */
+    *out = PyBytes_AsString(bytes); /* the converter rejects null characters */
     return bytes;
 }
 
-/* Of a buffer's format, as the struct module describes it, in native byte order. */
+/* The dtype of a buffer format of the struct module, in native byte order; 0 if not supported. */
 static mt_dtype format_dtype(const char *format, Py_ssize_t size)
 {
     static const mt_dtype integers[2][4] = { { MT_INT8, MT_INT16, MT_INT32, MT_INT64 },

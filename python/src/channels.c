@@ -75,7 +75,7 @@ bool convert_channels(PyObject *object, const mt_stack_info *info, int_list *out
     return false;
 }
 
-/* The numbers of channels that are given by number or name. */
+/* Converts channels given by number or name to numbers. */
 PyObject *stack_find_channels(PyObject *object, PyTypeObject *core, PyObject *const *args, Py_ssize_t n,
                               PyObject *names)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Context: threads, cache and limits that stacks share. */
+/* Context: threads, cache and limits shared by stacks. */
 #include "core.h"
 #include "options.h"
 
@@ -42,7 +42,7 @@ static bool convert_limits(PyObject *object, mt_limits *out)
             PyErr_Format(PyExc_ValueError, "there is no limit %R", key);
             return false;
         }
-        Py_INCREF(value); /* its __index__ may take it out of the dict */
+        Py_INCREF(value); /* its __index__ may remove it from the dict */
         bool good = convert_int64(value, limits[i].name, &number);
         Py_DECREF(value);
         if (!good)
@@ -57,7 +57,7 @@ static bool convert_limits(PyObject *object, mt_limits *out)
     return true;
 }
 
-/* *path, of the file system's encoding, is given up by the caller. */
+/* *path is encoded for the file system; the caller releases it. */
 static bool convert_disk_cache(PyObject *folder, PyObject *bytes, PyObject **path, mt_context_options *out)
 {
     int64_t most = 0;
@@ -197,7 +197,7 @@ static PyMethodDef context_methods[] = {
     { "reset_counters", context_reset_counters, METH_NOARGS,
       "reset_counters($self, /)\n--\n\nSet the counters to zero." },
     { "drop_cache", context_drop_cache, METH_NOARGS,
-      "drop_cache($self, /)\n--\n\nForget every decoded chunk that is not in use." },
+      "drop_cache($self, /)\n--\n\nDrop all decoded chunks that are not in use." },
     { NULL, NULL, 0, NULL },
 };
 
@@ -207,22 +207,22 @@ PyDoc_STRVAR(
     "disk_cache=None, disk_cache_bytes=0)\n--\n\n"
     "Threads, the cache of decoded chunks, and limits, shared by the stacks opened in it.\n\n"
     "Parameters\n----------\n"
-    "threads : int\n    Threads that decode, the caller's included; 0 is one for each processor.\n"
+    "threads : int\n    Decoding threads, including the caller; 0 is one per processor.\n"
     "cache_bytes : int, optional\n    Budget for decoded chunks; 0 keeps none. Default: an eighth of the "
     "memory that the process may use;\n    in a forked worker an eighth of that.\n"
-    "allow_mmap : bool\n    Map files instead of reading them. A file that is cut while it is mapped kills "
+    "allow_mmap : bool\n    Map files instead of reading them. Truncating a mapped file kills "
     "the process.\n"
-    "limits : dict of str to int, optional\n    What a file may make us do, such as "
+    "limits : dict of str to int, optional\n    Limits on the resources that a file can use, such as "
     "``{\"max_chunk_bytes\": 2**28}``; the names are\n    those of ``mt_limits``.\n"
-    "in_flight : int\n    Reads at once in each store; 0 is as many as the kind of store serves well.\n"
+    "in_flight : int\n    Concurrent reads per store; 0 is the default of the kind of store.\n"
     "http : dict, optional\n    Options for ``http://`` and ``https://``, such as "
     "``{\"headers\": \"Authorization: Bearer ...\",\n    \"headers_prefix\": \"https://host/\"}``; the "
     "names are those of ``mt_http_options``. ``retries`` 0 is none.\n"
     "s3 : dict, optional\n    Options for ``s3://``, such as ``{\"endpoint\": \"https://host\", \"anonymous\": "
-    "True}``; the names are\n    those of ``mt_s3_options``. They go into no pickle.\n"
+    "True}``; the names are\n    those of ``mt_s3_options``. They are never pickled.\n"
     "disk_cache : path-like, optional\n    A folder in which blocks of remote objects are kept, for later processes, "
     "too.\n"
-    "disk_cache_bytes : int\n    The most that lie in it, about; 0 is 16 GiB.");
+    "disk_cache_bytes : int\n    Approximate maximum size of the folder; 0 is 16 GiB.");
 
 static PyType_Slot context_slots[] = {
     { Py_tp_new, context_new },

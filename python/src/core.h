@@ -1,29 +1,14 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The extension module microtome._core: the library as Python types, one to one. What is pleasant is written in Python.
+/* The extension module microtome._core: a thin binding of the library. Conveniences are written in Python.
  *
- * Built on the limited API of CPython 3.11, so one binary serves that version and all later ones. The GIL is released
- * around everything that reads, decodes or waits. */
+ * Built on the limited API of CPython 3.11, so one binary works with that version and all later ones. The GIL is
+ * released while the library reads, decodes or waits. */
 #ifndef MICROTOME_PYTHON_CORE_H
 #define MICROTOME_PYTHON_CORE_H
 
 #define PY_SSIZE_T_CLEAN
 #ifndef Py_LIMITED_API
 #define Py_LIMITED_API 0x030B0000
-/* Where patches go. */
-#define MAX_TARGET (1 + 1 + MAX_SPATIAL)
-typedef struct target {
-    Py_buffer buffer;  /* of an object with one, */
-    PyObject *capsule; /* else of DLPack */
-    void *data;
-    mt_dtype dtype;
-    int ndim;
-    int64_t shape[MAX_TARGET], strides[MAX_TARGET]; /* strides in bytes */
-} target;
-
-/* For a zeroed target. False after an exception. target_release is due in either case. */
-bool target_get(PyObject *object, target *out);
-void target_release(target *t);
-
 #endif
 #include <Python.h>
 
@@ -33,73 +18,74 @@ void target_release(target *t);
 
 #define MAX_SPATIAL 3
 
-/* Of the module. Everything is a strong reference. */
+/* The state of the module. All are strong references. */
 typedef struct core_state {
-    PyObject *make_error; /* microtome._errors.make_error */
-    PyObject *empty;      /* numpy.empty */
-    PyObject *float32;    /* numpy.dtype("float32") */
-    PyObject *context_type;
-    PyObject *stack_type;
-    PyObject *prefetch_type;
+    PyObject *make_error;    /* microtome._errors.make_error */
+    PyObject *empty;         /* numpy.empty */
+    PyObject *float32;       /* numpy.dtype("float32") */
+    PyObject *context_type;  /* _core.Context */
+    PyObject *stack_type;    /* _core.Stack */
+    PyObject *prefetch_type; /* _core.Prefetch */
 } core_state;
 
 core_state *core_get_state(PyObject *module);
 
-/* A context of its own: microtome.Context. */
+/* microtome.Context */
 typedef struct context_object {
     PyObject_HEAD
-    mt_context *context;
+    mt_context *context; /* owned */
 } context_object;
 
 extern PyType_Spec context_spec;
 
-/* The context of an argument: None or a Context. False after an exception. */
+/* Converts None or a Context. False after an exception. */
 bool context_convert(core_state *state, PyObject *object, mt_context **out);
 
 /* The base of microtome.ImageStack. */
 typedef struct stack_object {
     PyObject_HEAD
-    mt_stack *stack;       /* NULL once it is closed and the last call on it has ended */
-    PyObject *owner;       /* of an array or an object: what it reads from */
+    mt_stack *stack;       /* NULL once closed and no call is in progress */
+    PyObject *owner;       /* the array or object that it reads from, or NULL */
     Py_buffer buffer;      /* of an array */
-    struct own_stack *own; /* of an object; the library's stack has it */
-    bool closed;
-    bool warned;      /* that all chunks so far are absent */
-    Py_ssize_t calls; /* that read now, without the GIL */
+    struct own_stack *own; /* for an object; owned by the library's stack */
+    bool closed;           /* close() was called */
+    bool warned;           /* has warned that all chunks are absent */
+    Py_ssize_t calls;      /* number of calls in progress without the GIL */
 } stack_object;
 
 extern PyType_Spec stack_spec;
 
-/* Takes stack over, also on failure. owner may be NULL. */
+/* Takes over stack, also on failure. owner may be NULL. */
 PyObject *stack_wrap(PyTypeObject *type, mt_stack *stack, PyObject *owner);
 
-/* Between them the stack stays open, whatever another thread does. NULL after an exception: the stack is closed. */
+/* Keep the stack open between these two calls, even if another thread closes it. NULL after an exception: it is
+ * closed. */
 mt_stack *stack_enter(stack_object *self);
 void stack_leave(stack_object *self);
 
-/* A warning, once, if nothing that was asked for of a remote image is there: a sparse image is legal, but a wrong address
- * must not pass unnoticed. False after an exception: warnings may be errors. */
+/* Warns once if all requested chunks of a remote image are absent: the image may be sparse, or the address wrong. False
+ * after an exception: warnings may be errors. */
 bool stack_warn_absent(stack_object *self);
 
-/* What several patches of the stacks of objects have in common. */
+/* The state of a call for several patches of stacks over Python objects. */
 typedef struct object_batch {
     const mt_error *errors; /* of the requests; NULL: the first exception ends the call */
     PyObject **raised;      /* with errors: the exception of each request, or NULL */
-    size_t n;               /* requests */
-    PyObject *exception;    /* that ended the call; under the GIL */
-    _Atomic bool ended;
+    size_t n;               /* number of requests */
+    PyObject *exception;    /* the exception that ended the call; guarded by the GIL */
+    _Atomic bool ended;     /* an exception has ended the call */
 } object_batch;
 
-/* For a zeroed batch. False after an exception. object_batch_end is due in either case. */
+/* For a zeroed batch. False after an exception. Call object_batch_end in either case. */
 bool object_batch_start(object_batch *batch, const mt_error *errors, size_t n);
 void object_batch_end(object_batch *batch);
 
-/* The stack of an object in such a call: a stack of its own, so that an exception, in whatever thread the object raises
- * it, finds its call. */
+/* A separate library stack over the same object for one call, so that an exception raised in any thread is assigned to
+ * this call. */
 typedef struct object_call {
-    struct own_stack *own;
-    mt_stack *stack;
-    object_batch *batch;
+    struct own_stack *own; /* owned by stack */
+    mt_stack *stack;       /* owned */
+    object_batch *batch;   /* borrowed */
 } object_call;
 
 /* False after an exception. */
@@ -128,66 +114,66 @@ PyObject *prefetch_many(PyObject *module, PyObject *const *args, Py_ssize_t n, P
 
 extern PyType_Spec prefetch_spec;
 
-/* Takes prefetch over, also on failure. */
+/* Takes over prefetch, also on failure. */
 PyObject *prefetch_wrap(core_state *state, mt_prefetch *prefetch);
 
-/* The exception that an error of the library becomes: a new reference, or NULL after an exception. path may be NULL. */
+/* Converts an error of the library to an exception: a new reference, or NULL after an exception. path may be NULL. */
 PyObject *make_exception(core_state *state, const mt_error *err, const char *path);
 
-/* Raises it, unless one is set already (by a stack written in Python, or by Ctrl-C), and returns NULL. */
+/* Raises that exception, unless one is already set (by a stack written in Python, or by Ctrl-C). Returns NULL. */
 PyObject *raise_error(core_state *state, const mt_error *err, const char *path);
 
-/* Looks for Ctrl-C every now and then in a long call: an mt_extract_options.cancelled whose user is a zeroed
- * signal_watch. The exception that a signal handler raises stays set. */
+/* Polls for Ctrl-C during a long call: an mt_extract_options.cancelled whose user is a zeroed signal_watch. The
+ * exception raised by the signal handler stays set. */
 typedef struct signal_watch {
-    double next; /* when to look again */
+    double next; /* time of the next poll, in seconds of the monotonic clock */
 } signal_watch;
 int watch_signals(void *user);
 
-/* What the arguments of a call are: names without a position come last in names. Each that was not given is NULL.
- * Raises TypeError for what does not fit, and returns false. */
+/* The parameters of a function. parse_arguments sets arguments that are not given to NULL; it raises TypeError and
+ * returns false if the arguments do not match. */
 typedef struct signature {
-    const char *function;
-    const char *const *names; /* NULL ends them */
-    int positional;           /* so many may be given without a name */
-    int required;
+    const char *function;     /* name, for messages */
+    const char *const *names; /* of all parameters, keyword-only ones last; ends with NULL */
+    int positional;           /* number of parameters that may be positional */
+    int required;             /* number of parameters that are required, the first ones */
 } signature;
 bool parse_arguments(const signature *s, PyObject *const *args, Py_ssize_t n, PyObject *names, PyObject **out);
 
 bool is_given(PyObject *object); /* neither missing nor None */
 bool convert_int64(PyObject *object, const char *what, int64_t *out);
-/* A sequence of integers into an array of memory from PyMem_Malloc, or into inline_room where at most n_inline. */
+/* A sequence of integers. */
 typedef struct int_list {
-    int64_t *values;
-    size_t n;
-    int64_t inline_values[8];
+    int64_t *values;          /* inline_values, or memory from PyMem_Malloc */
+    size_t n;                 /* number of values */
+    int64_t inline_values[8]; /* storage of short lists */
 } int_list;
 bool convert_int_list(PyObject *object, const char *what, int_list *out);
 void int_list_free(int_list *list);
-/* Channels by number or by name, at least one, or one name. */
+/* Converts a non-empty sequence of channel numbers and names, or one name. */
 bool convert_channels(PyObject *object, const mt_stack_info *info, int_list *out);
-/* A borrowed string (UTF-8) of a str that lives on; *out is left alone where it is missing or None. */
+/* Sets *out to the UTF-8 of a str, borrowed from it; leaves *out unchanged if object is missing or None. */
 bool convert_string(PyObject *object, const char *what, const char **out);
-/* Path-like objects and str, encoded for the file system: a new bytes object, whose string is *out. */
+/* Encodes a path-like object or str for the file system: returns a new bytes object, whose string is *out. */
 PyObject *convert_path(PyObject *object, const char **out);
 
-/* A buffer whose elements are one of our dtypes in the byte order of the machine. Raises and returns false if not. */
+/* Gets a buffer whose elements are of a supported dtype in native byte order, else raises and returns false. */
 bool buffer_get(PyObject *object, int flags, Py_buffer *out, mt_dtype *dtype);
-/* A C-contiguous array of n elements of one dtype; n -1: of any length. */
+/* Gets a C-contiguous buffer of n elements of one dtype; n -1: any length. */
 bool buffer_get_vector(PyObject *object, const char *what, mt_dtype wanted, int64_t n, Py_buffer *out);
 
-/* Where patches go. */
+/* The output array of patches: patch, C, (Z,) Y, X. */
 #define MAX_TARGET (1 + 1 + MAX_SPATIAL)
 typedef struct target {
-    Py_buffer buffer;  /* of an object with one, */
-    PyObject *capsule; /* else of DLPack */
-    void *data;
-    mt_dtype dtype;
-    int ndim;
-    int64_t shape[MAX_TARGET], strides[MAX_TARGET]; /* strides in bytes */
+    Py_buffer buffer;                               /* of an object with the buffer protocol, */
+    PyObject *capsule;                              /* else of DLPack; owned */
+    void *data;                                     /* the first element */
+    mt_dtype dtype;                                 /* element type */
+    int ndim;                                       /* number of dimensions */
+    int64_t shape[MAX_TARGET], strides[MAX_TARGET]; /* in elements; in bytes */
 } target;
 
-/* For a zeroed target. False after an exception. target_release is due in either case. */
+/* For a zeroed target. False after an exception. Call target_release in either case. */
 bool target_get(PyObject *object, target *out);
 void target_release(target *t);
 

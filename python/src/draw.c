@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* What the library writes, as bytes objects: pictures as PNG, and saved maps. */
+/* Pictures as PNG and saved maps, as bytes objects. */
 #include "core.h"
 
 #include <string.h>
 
-/* What the library writes. */
+/* Collects the bytes that the library writes. */
 typedef struct written_bytes {
     char *bytes;
     size_t size, room;
@@ -43,7 +43,7 @@ static PyObject *finish(core_state *state, mt_stack *stack, mt_status st, const 
     return result;
 }
 
-/* A picture, its scale, the contrast of each channel that was drawn (an empty list of label images), its scale bar. */
+/* Returns (picture, scale, contrast of each channel drawn (empty for label images), scale bar). */
 static PyObject *finish_picture(core_state *state, mt_stack *stack, mt_status st, const mt_error *err,
                                 written_bytes *png, const mt_picture_info *drawn)
 {
@@ -72,8 +72,8 @@ static int watch_progress(void *user, double share)
 
 enum { SAMPLE, CHANNELS, Z, REGION, MAX_SIZE, CONTRAST, CHOICES, N_PLANE };
 
-/* contrast: float64, n pairs, or None. choices: ignore_windows, project, palette, scale_bar, legend. The buffer, if its obj
- * is not NULL, is to be released. */
+/* contrast: n pairs of float64, or None. choices: ignore_windows, project, palette, scale_bar, legend. The caller
+ * releases the buffer unless its obj is NULL. */
 static bool convert_style(PyObject *contrast, PyObject *choices, mt_draw_options *o, Py_buffer *buffer)
 {
     int_list list = { .values = list.inline_values };
@@ -183,7 +183,7 @@ PyObject *stack_draw_plane(PyObject *object, PyTypeObject *core, PyObject *const
     return result;
 }
 
-/* channels is NULL where none were given. */
+/* channels is NULL if not given. */
 static PyObject *draw_places(core_state *state, mt_stack *stack, const Py_buffer *samples, const Py_buffer *coords,
                              const int_list *channels, const int_list *size, mt_draw_options *options)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* One patch, or many at once of one or several stacks, into new arrays or into those of the caller. */
+/* Extraction of one patch, or of many from one or several stacks, into new arrays or those of the caller. */
 #include "core.h"
 
 #include <string.h>
@@ -13,7 +13,7 @@ typedef struct member {
     object_call call;  /* of the stack of an object, in a call for many patches */
 } member;
 
-/* What all patches of a call have in common. */
+/* The state shared by all patches of a call. */
 typedef struct job {
     core_state *state;
     member *members;
@@ -38,7 +38,7 @@ static bool member_start(member *m, PyObject *stack, PyObject *channels)
     return !is_given(channels) || convert_channels(channels, m->info, &m->channels);
 }
 
-/* Of one whose start failed as well; of a zeroed one nothing. */
+/* Also for a member whose start failed, or that is zeroed. */
 static void member_end(member *m)
 {
     mt_stack_close(m->call.stack);
@@ -98,7 +98,7 @@ static void job_end(job *j)
         member_end(&j->members[i]);
 }
 
-/* A new array of numpy.empty. dtype is what the caller gave, or NULL. */
+/* Creates an array with numpy.empty. dtype is the caller's, or NULL. */
 static PyObject *new_array(const job *j, PyObject *dtype)
 {
     PyObject *shape = PyTuple_New(j->ndim);
@@ -146,7 +146,7 @@ static bool check_array(const job *j, PyObject *dtype)
     return !PyErr_Occurred();
 }
 
-/* Finds where the patches go. The result is in array and target. */
+/* Sets array and target to the output of the patches. */
 static bool job_target(job *j, PyObject *out, PyObject *dtype)
 {
     bool given = is_given(out);
@@ -173,7 +173,7 @@ static void set_request(const job *j, const member *m, int64_t sample, const int
     };
 }
 
-/* Images of bool may hold other bytes than 0 and 1; NumPy counts on these. */
+/* Files may store booleans as bytes other than 0 and 1, which NumPy requires. */
 static void normalize_bools(const target *t)
 {
     int64_t index[MAX_TARGET] = { 0 };
@@ -192,7 +192,7 @@ static void normalize_bools(const target *t)
     }
 }
 
-/* What may end a call early. */
+/* The conditions that end a call early. */
 typedef struct watch {
     signal_watch signals;
     const object_batch *batch; /* or NULL */
@@ -204,7 +204,7 @@ static int is_cancelled(void *user)
     return (w->batch && w->batch->ended) || watch_signals(&w->signals);
 }
 
-/* Whether a call that failed did read: one that refused its requests leaves all outcomes as they were, MT_OK. */
+/* Whether any request failed. If the call refused its requests, all outcomes are still MT_OK. */
 static bool any_failed(const mt_error *errors, size_t n)
 {
     for (size_t i = 0; errors && i < n; i++)
@@ -213,7 +213,7 @@ static bool any_failed(const mt_error *errors, size_t n)
     return false;
 }
 
-/* The source that an error is about; of several stacks the one that the message names, NULL if it names none. */
+/* The source that an error is about. With several stacks, the one named in the message, or NULL. */
 static const char *find_source(const job *j, const mt_error *err)
 {
     const char *found = j->n_members == 1 ? j->members[0].info->source : NULL;
@@ -225,8 +225,8 @@ static const char *find_source(const job *j, const mt_error *err)
     return found;
 }
 
-/* Reads without the GIL. With errors, which are MT_OK, what becomes of single requests is not a failure of the call. False
- * after an exception. */
+/* Reads without the GIL. With errors (initially MT_OK), failed requests do not fail the call. False after an
+ * exception. */
 static bool run(job *j, const mt_patch_request *requests, size_t n, const object_batch *batch, mt_error *errors)
 {
     mt_status st;
@@ -301,14 +301,14 @@ PyObject *stack_extract_patch(PyObject *object, PyTypeObject *core, PyObject *co
     return result;
 }
 
-/* --- Many. --- */
+/* --- Many patches. --- */
 
 enum { STACKS, STACK_IDX, SAMPLES, CHANNELS, COORDS, PATCH_SIZE, OUT, DTYPE, SCALE, OFFSET, PADDING, ERRORS, N_MANY };
 
-/* Arrays that come with many patches. */
+/* The array arguments of many patches. */
 typedef struct vectors {
     Py_buffer stack_idx, samples, coords, scale, offset;
-    size_t n; /* patches */
+    size_t n; /* number of patches */
 } vectors;
 
 static void vectors_release(vectors *v)
@@ -375,14 +375,14 @@ static bool many_start(job *j, PyObject *const *values)
            convert_int_list(values[PATCH_SIZE], "patch_size", &j->patch_size);
 }
 
-/* The number of the stack of a patch, which set_requests checks. */
+/* The index of the stack of a patch; set_requests checks it. */
 static int64_t stack_of(const vectors *v, size_t i)
 {
     const int64_t *stack_idx = v->stack_idx.buf;
     return stack_idx ? stack_idx[i] : 0;
 }
 
-/* None or an exception for each request. */
+/* A list with None or an exception for each request. */
 static PyObject *list_errors(const job *j, const object_batch *batch, const vectors *v, const mt_error *errors)
 {
     PyObject *list = PyList_New(0);
@@ -435,7 +435,7 @@ static bool warn_absent(const job *j)
     return true;
 }
 
-/* The array, and with errors the list of them as well. */
+/* Returns the array, or with errors (array, list of errors). */
 static PyObject *run_many(job *j, const vectors *v, bool errors)
 {
     object_batch batch = { .errors = NULL };
@@ -453,7 +453,7 @@ static PyObject *run_many(job *j, const vectors *v, bool errors)
     if (good && (list || !errors))
         result = errors ? PyTuple_Pack(2, j->array, list) : Py_NewRef(j->array);
     Py_XDECREF(list);
-    for (size_t i = 0; i < j->n_members; i++) { /* they refer to the batch */
+    for (size_t i = 0; i < j->n_members; i++) { /* before the batch, which they refer to */
         mt_stack_close(j->members[i].call.stack);
         j->members[i].call.stack = NULL;
     }
@@ -463,8 +463,8 @@ static PyObject *run_many(job *j, const vectors *v, bool errors)
     return result;
 }
 
-/* stacks is a tuple; stack_idx (or None: all of the first), sample_idx and coords are arrays of int64 (N, N and N x (Z)YX), scale and offset arrays of
- * float32, one for each channel; errors says whether to return them. */
+/* stacks is a tuple. stack_idx (None: the first stack), sample_idx and coords are int64 arrays of shape N, N and N x
+ * (Z)YX. scale and offset are float32 arrays with one element per channel. errors: whether to return errors. */
 PyObject *extract_many(PyObject *module, PyObject *const *args, Py_ssize_t n, PyObject *names)
 {
     static const char *const known[] = { "stacks", "stack_idx", "sample_idx", "channels", "coords", "patch_size", "out",
@@ -502,7 +502,7 @@ static PyObject *start_prefetch(const job *j, const vectors *v)
     return good && !st ? prefetch_wrap(j->state, prefetch) : NULL;
 }
 
-/* Arguments as those of extract_many, without those that say what becomes of pixels. */
+/* The arguments of extract_many, except those for the output. */
 PyObject *prefetch_many(PyObject *module, PyObject *const *args, Py_ssize_t n, PyObject *names)
 {
     static const char *const known[] = { "stacks", "stack_idx",  "sample_idx", "channels",

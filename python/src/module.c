@@ -98,7 +98,7 @@ static PyObject *run_command(PyObject *module, PyObject *arguments)
     return good ? PyLong_FromLong(status) : NULL;
 }
 
-/* The process is one of several that read: each keeps less. No effect once the default context is in use. */
+/* Sets is_worker for the default context. No effect once it is in use. */
 static PyObject *be_worker(PyObject *module, PyObject *unused)
 {
     (void)module, (void)unused;
@@ -118,7 +118,7 @@ static PyMethodDef functions[] = {
     { NULL, NULL, 0, NULL },
 };
 
-/* The attribute name of a module; NULL after an exception. */
+/* Imports an attribute of a module; NULL after an exception. */
 static PyObject *import_name(const char *module_name, const char *name)
 {
     PyObject *module = PyImport_ImportModule(module_name);

@@ -4,14 +4,14 @@
 
 #include <string.h>
 
-/* What the library holds. The object is borrowed: the Stack that wraps the library's stack holds it, so that the
- * garbage collector sees every reference. */
+/* The `self` of the library's custom stack. The object is borrowed: the Stack that wraps the custom stack owns it, so
+ * that the garbage collector sees every reference. */
 typedef struct own_stack {
     PyObject *object;
     PyObject *ascontiguousarray, *float32; /* strong */
     int n_spatial;
     bool parallel;
-    mt_context *context; /* of the library's stack, which holds it */
+    mt_context *context; /* retained by the library's stack */
 } own_stack;
 
 static PyObject *int_tuple(const int64_t *values, size_t n)
@@ -41,7 +41,7 @@ static PyObject *call_object(const own_stack *own, int64_t sample, const int64_t
     return patch;
 }
 
-/* Copies what the object gave, if it is C(Z)YX of the size that was asked for. */
+/* Copies the patch returned by the object, if it is C(Z)YX of the requested size. */
 static void copy_patch(const own_stack *own, PyObject *patch, size_t n_channels, const int64_t *patch_size, float *out)
 {
     Py_buffer buffer;
@@ -55,7 +55,7 @@ static void copy_patch(const own_stack *own, PyObject *patch, size_t n_channels,
         memcpy(out, buffer.buf, (size_t)buffer.len);
     else
         PyErr_SetString(PyExc_ValueError,
-                        "extract_patch of the object gave an array of another shape than (channels, *patch_size)");
+                        "extract_patch of the object returned an array whose shape is not (channels, *patch_size)");
     PyBuffer_Release(&buffer);
 }
 
@@ -71,8 +71,8 @@ static bool fill(const own_stack *own, int64_t sample, const int64_t *channels, 
 
 static const char object_failed[] = "extract_patch of the object failed";
 
-/* For a single patch the library calls this in the thread that asked for it. So an exception stays set there, and reaches
- * the caller whole. */
+/* For a single patch, the library calls this in the requesting thread. So an exception stays set and propagates to the
+ * caller. */
 static mt_status extract(void *self, int64_t sample, const int64_t *channels, size_t n_channels, const int64_t *coords,
                          const int64_t *patch_size, float *out, mt_error *err)
 {
@@ -82,7 +82,7 @@ static mt_status extract(void *self, int64_t sample, const int64_t *channels, si
     return good ? MT_OK : mt_fail(err, MT_E_ARGUMENT, object_failed);
 }
 
-/* Takes the exception that is set out of the thread: KeyboardInterrupt and its like always end the call. */
+/* Moves the exception of this thread to the batch. Exceptions such as KeyboardInterrupt always end the call. */
 static void keep_exception(object_batch *batch, const mt_error *err)
 {
     PyObject *type, *value, *traceback;

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Stacks of files, arrays and objects. */
+/* Opens stacks of files, arrays and objects. */
 #include "core.h"
 
 #include <string.h>
 
-/* Arguments that opening one image and opening many share, in this order behind the path. */
+/* Arguments shared by open and open_all, in this order after the path. */
 #define OPEN_ARGUMENTS                                                                                                 \
     "axes", "part", "format", "context", "raw", "depth_axis", "use_masks", "external_folder", "missing_is_error", "map"
 enum { AXES = 1, PART, FORMAT, CONTEXT, RAW, DEPTH_AXIS, USE_MASKS, EXTERNAL_FOLDER, MISSING_IS_ERROR, MAP, N_OPEN };
@@ -13,7 +13,7 @@ typedef struct open_arguments {
     mt_open_options options;
     mt_context *context;
     int_list raw_shape;
-    PyObject *external_folder, *map; /* bytes that options points to, or NULL */
+    PyObject *external_folder, *map; /* bytes objects that options point to, or NULL */
 } open_arguments;
 
 static void open_arguments_free(open_arguments *open)
@@ -23,7 +23,7 @@ static void open_arguments_free(open_arguments *open)
     Py_CLEAR(open->map);
 }
 
-/* raw is (dtype name, shape, offset, is big-endian). */
+/* raw is (name of dtype, shape, offset, is big-endian). */
 static bool convert_raw(PyObject *raw, open_arguments *out)
 {
     const char *dtype;
@@ -117,7 +117,7 @@ static PyObject *wrap_all(PyTypeObject *type, const mt_stacks *stacks)
 }
 
 typedef struct path_list {
-    PyObject *bytes; /* holds the strings */
+    PyObject *bytes; /* owns the strings */
     const char **paths;
     size_t n;
 } path_list;

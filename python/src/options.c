@@ -6,7 +6,7 @@
 typedef struct option {
     const char *name;
     size_t offset;
-    enum { TEXT, FLAG, COUNT, RETRIES } kind; /* const char *, int, unsigned, int where 0 in Python is -1 in C */
+    enum { TEXT, FLAG, COUNT, RETRIES } kind; /* const char *, int, unsigned, int with 0 in Python as -1 in C */
 } option;
 
 static const option http_options[] = {
@@ -77,7 +77,7 @@ static bool convert_dict(PyObject *object, const char *what, const option *optio
             PyErr_Format(PyExc_ValueError, "there is no option %R of %s", key, what);
             return false;
         }
-        Py_INCREF(value); /* a method of its own may take it out of the dict */
+        Py_INCREF(value); /* its methods may remove it from the dict */
         bool good = convert_value(value, &options[i], out + options[i].offset);
         Py_DECREF(value);
         if (!good)

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Chunks ahead of time: what _core.prefetch returns, and microtome.Prefetch builds on. */
+/* _core.Prefetch, the base of microtome.Prefetch. */
 #include "core.h"
 
 typedef struct prefetch_object {
     PyObject_HEAD
     mt_prefetch *prefetch; /* NULL once it has ended */
-    Py_ssize_t waiting;    /* calls of wait that have not returned: the prefetch lives until they have */
+    Py_ssize_t waiting;    /* number of calls of wait in progress, during which the prefetch stays alive */
     bool is_ended;
 } prefetch_object;
 
@@ -47,7 +47,7 @@ static PyObject *prefetch_end(PyObject *object, PyObject *unused)
     Py_RETURN_NONE;
 }
 
-/* (chunks, bytes, is full) */
+/* Returns (chunks, bytes, is full). */
 static PyObject *prefetch_wait(PyObject *object, PyObject *unused)
 {
     (void)unused;

@@ -3,13 +3,13 @@
 
 #include <time.h>
 
-/* Taking the GIL more often would hold up the other threads of the program. */
+/* In seconds. Taking the GIL more often would slow down other threads of the program. */
 #define SIGNAL_PERIOD 0.05
 
 static double seconds(void)
 {
     struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now); /* that of the day may be set back */
+    clock_gettime(CLOCK_MONOTONIC, &now); /* the wall clock may be set back */
     return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
 }
 

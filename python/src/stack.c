@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Stack: an open image, its life and what is known of it. */
+/* Stack: an open image, its lifetime and its properties. */
 #include "core.h"
 
 #include <string.h>
@@ -17,8 +17,8 @@ PyObject *stack_wrap(PyTypeObject *type, mt_stack *stack, PyObject *owner)
     return (PyObject *)self;
 }
 
-/* Frees what may be the last reference to what the stack reads from: everything is taken out of self first, since Python
- * code may run. The GIL is kept, for the garbage collector may be at work; closing takes no lock that is held for it. */
+/* Releases the stack and its owner. Clears all fields of self first, because Python code may run. Keeps the GIL,
+ * because the garbage collector may be running; closing takes no lock whose holder waits for the GIL. */
 static void release(stack_object *self)
 {
     mt_stack *stack = self->stack;
@@ -71,7 +71,7 @@ static int stack_traverse(PyObject *object, visitproc visit, void *arg)
     return 0;
 }
 
-/* The library's stack of an object borrows that object, so both go together. */
+/* The library's stack borrows the object, so both are released together. */
 static int stack_clear(PyObject *object)
 {
     stack_object *self = (stack_object *)object;
@@ -98,7 +98,7 @@ static PyObject *stack_new(PyTypeObject *type, PyObject *args, PyObject *keyword
     return NULL;
 }
 
-/* What is known of a stack, for getters: NULL after an exception. Valid while the GIL is held. */
+/* The info of a stack, for getters; NULL after an exception. Valid while the GIL is held. */
 static const mt_stack_info *get_info(PyObject *object)
 {
     stack_object *self = (stack_object *)object;
@@ -122,7 +122,7 @@ static PyObject *shape_tuple(const int64_t *shape, int n)
     return tuple;
 }
 
-/* None where all is zero: not known. */
+/* A tuple, or None if all sizes are 0 (unknown). */
 static PyObject *known_shape(const int64_t *shape, int n)
 {
     for (int d = 0; d < n; d++)
@@ -215,7 +215,7 @@ static PyObject *get_levels(PyObject *self, void *unused)
     return info ? PyLong_FromLong(info->n_levels) : NULL;
 }
 
-/* A list of (size, unit), one for each original axis. */
+/* A list of (size, unit), one per original axis. */
 static PyObject *get_pixels(PyObject *self, void *unused)
 {
     (void)unused;
@@ -254,7 +254,7 @@ static PyObject *get_channels(PyObject *self, void *unused)
     return list;
 }
 
-/* Texts that may quote names from files. */
+/* A list of strings. They may quote names from files that are not UTF-8. */
 static PyObject *text_list(const char *const *texts, size_t n)
 {
     PyObject *list = PyList_New(0);
@@ -304,7 +304,7 @@ static PyObject *get_closed(PyObject *self, void *unused)
 }
 
 static PyGetSetDef stack_getters[] = {
-    { "source", get_source, NULL, "Names the image; travels with its predictions.", NULL },
+    { "source", get_source, NULL, "The name of the image: its path, URL, or the caller's name.", NULL },
     { "format", get_format, NULL, "Name of the format, such as ``\"tiff\"``; ``\"custom\"`` for an object.", NULL },
     { "_dtype_name", get_dtype_name, NULL, NULL, NULL },
     { "data_shape", get_data_shape, NULL, "Shape as SC(Z)YX.", NULL },
@@ -315,20 +315,19 @@ static PyGetSetDef stack_getters[] = {
     { "original_shards", get_shards, NULL,
       "Shape of a shard as stored, one size for each original axis; None without shards.", NULL },
     { "codecs", get_codecs, NULL,
-      "How chunks are encoded, such as ``\"shuffle, zstd\"``, outermost last; empty for raw.", NULL },
-    { "part", get_part, NULL, "The part of the file, as it stands behind ``#``; empty for the whole.", NULL },
-    { "level", get_level, NULL, "Level of the pyramid that is open; 0 is the full image.", NULL },
-    { "levels", get_levels, NULL, "How many levels the pyramid has; 1 without one.", NULL },
+      "The codecs of a chunk, outermost last, such as ``\"shuffle, zstd\"``; empty for raw.", NULL },
+    { "part", get_part, NULL, "The part of the file, as written after ``#``; empty for the whole file.", NULL },
+    { "level", get_level, NULL, "The open pyramid level; 0 is the full resolution.", NULL },
+    { "levels", get_levels, NULL, "Number of pyramid levels; 1 without a pyramid.", NULL },
     { "axes_source", get_axes_source, NULL,
       "Where ``original_axes`` come from: ``\"file\"``, ``\"caller\"``, or ``\"assumed\"`` if the file names none.",
       NULL },
-    { "warnings", get_warnings, NULL,
-      "What was repaired, left out or assumed when the image was opened; a list of sentences.", NULL },
+    { "warnings", get_warnings, NULL, "What was repaired, left out or assumed at open; a list of sentences.", NULL },
     { "missing", get_missing, NULL,
       "Files and frames that the image names and that are not there, which read as the fill value: the names of the "
       "first 1,000.",
       NULL },
-    { "n_missing", get_n_missing, NULL, "How many files and frames are missing.", NULL },
+    { "n_missing", get_n_missing, NULL, "Number of missing files and frames.", NULL },
     { "_pixels", get_pixels, NULL, NULL, NULL },
     { "_channels", get_channels, NULL, NULL, NULL },
     { "closed", get_closed, NULL, "Whether the stack was closed.", NULL },
@@ -382,7 +381,7 @@ static PyType_Slot stack_slots[] = {
     { Py_tp_clear, stack_clear },
     { Py_tp_methods, stack_methods },
     { Py_tp_getset, stack_getters },
-    { Py_tp_doc, (void *)"An open image, as the library sees it." },
+    { Py_tp_doc, (void *)"An open image." },
     { 0, NULL },
 };
 

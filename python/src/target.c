@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Arrays that patches are written to: of anything with a writable buffer, or with DLPack (torch tensors). */
+/* Output arrays: objects with a writable buffer or DLPack (torch tensors). */
 #include "core.h"
 
 #include <string.h>
@@ -46,7 +46,7 @@ static mt_dtype dl_dtype(const dl_tensor *t)
     return t->code <= DL_FLOAT ? types[t->code][log] : (mt_dtype)0;
 }
 
-/* The object must not be asked for a tensor that lies elsewhere: it would wait for its device. */
+/* Checked before the tensor is requested, which would wait for its device. */
 static bool check_device(PyObject *object)
 {
     int type = 0, id = 0;
@@ -62,7 +62,7 @@ static bool check_device(PyObject *object)
     return good;
 }
 
-/* Producers of before DLPack 1.0 know no max_version, and cannot say that they are read-only. */
+/* Producers before DLPack 1.0 do not accept max_version and cannot declare a tensor read-only. */
 static PyObject *get_capsule(PyObject *object)
 {
     PyObject *method = PyObject_GetAttrString(object, "__dlpack__"), *none = PyTuple_New(0), *capsule = NULL;
@@ -79,7 +79,7 @@ static PyObject *get_capsule(PyObject *object)
     return capsule;
 }
 
-/* NULL after an exception. The tensor is the producer's: the capsule, which is not renamed, frees it. */
+/* NULL after an exception. The capsule still owns the tensor, because it is not renamed. */
 static const dl_tensor *get_tensor(PyObject *capsule)
 {
     if (PyCapsule_IsValid(capsule, "dltensor_versioned")) {
@@ -130,7 +130,7 @@ static bool take_buffer(PyObject *object, target *out)
     int64_t stride = out->buffer.itemsize;
     for (int d = out->ndim - 1; d >= 0; d--) {
         out->shape[d] = out->buffer.shape[d];
-        out->strides[d] = out->buffer.strides ? out->buffer.strides[d] : stride; /* those of ctypes have none */
+        out->strides[d] = out->buffer.strides ? out->buffer.strides[d] : stride; /* ctypes has no strides */
         stride *= out->shape[d];
     }
     return true;

@@ -12,13 +12,13 @@
 
 typedef struct block {
     struct block *next;
-    size_t size; /* of the whole block */
-    size_t used; /* header included */
+    size_t size; /* bytes of the block, header included */
+    size_t used; /* bytes in use, header included */
 } block;
 
 struct mt_arena {
     mt_env *env;
-    block *blocks; /* the first has the room */
+    block *blocks; /* the first has free space */
     size_t total;
 };
 

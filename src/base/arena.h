@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Metadata of one image: allocated piece by piece, freed at once, never more than limits.max_metadata_bytes. */
+/* An arena for the metadata of one image, freed as a whole and limited to limits.max_metadata_bytes. */
 #ifndef MT_BASE_ARENA_H
 #define MT_BASE_ARENA_H
 
@@ -13,8 +13,8 @@ mt_env *mt_arena_env(mt_arena *arena);
 
 /* Zeroed memory, aligned for anything; NULL with MT_E_MEMORY or MT_E_LIMIT. The product is checked. */
 void *mt_arena_alloc(mt_arena *arena, size_t count, size_t size, mt_error *err);
-/* An array of the arena with room for one more than its n elements: items itself where room allows, else a copy of twice
- * the room, or of first elements. NULL as above, items and *room then stay. */
+/* Ensures capacity for one more than n elements of size bytes: returns items if *room (its capacity) suffices, else a
+ * copy with twice the capacity, at least first elements. NULL as above; items and *room are then unchanged. */
 void *mt_arena_grow(mt_arena *arena, void *items, size_t n, size_t *room, size_t first, size_t size, mt_error *err);
 char *mt_arena_strndup(mt_arena *arena, const char *text, size_t length, mt_error *err);
 char *mt_arena_printf(mt_arena *arena, mt_error *err, const char *format, ...) MT_PRINTF(3, 4);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Arithmetic on sizes that come from files. Each returns true where the result does not fit. */
+/* Checked arithmetic on sizes from files. Each function returns true on overflow. */
 #ifndef MT_BASE_CHECKED_H
 #define MT_BASE_CHECKED_H
 

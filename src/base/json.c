@@ -6,10 +6,10 @@
 #include <stdbool.h>
 #include <string.h>
 
-/* At most what jansson takes for each bracket, comma and colon, and for what stands behind it. */
+/* Upper bound of the memory that jansson uses per bracket, comma and colon, with the value that follows it. */
 #define MARK_BYTES 128
 
-/* Rewrites a document into one that jansson reads: what it would refuse, or read wrongly, becomes a string. */
+/* Rewrites a document for jansson: values that it would refuse or misread become strings. */
 typedef struct rewriter {
     const char *in, *end;
     char *out;
@@ -41,7 +41,7 @@ static void copy_string(rewriter *r)
     put(r, start, (size_t)(r->in - start));
 }
 
-/* Whether digits (with a sign, perhaps) do not fit an int64_t. */
+/* Whether an integer, with an optional sign, does not fit an int64_t. */
 static bool is_long_integer(const char *text, size_t n)
 {
     bool negative = *text == '-';
@@ -55,7 +55,7 @@ static bool is_long_integer(const char *text, size_t n)
     return value > (uint64_t)INT64_MAX + negative;
 }
 
-/* A number or a bare word, up to the next mark of the grammar. */
+/* Copies a number or a bare word, up to the next structural character. */
 static void copy_word(rewriter *r)
 {
     const char *start = r->in;
@@ -110,7 +110,7 @@ mt_status mt_json_parse(mt_env *env, const char *text, size_t size, const char *
                        limits->max_json_bytes);
     if (size >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0)
         text += 3, size -= 3;
-    size_t room = 3 * size + 3; /* "N" is at worst quoted to three characters */
+    size_t room = 3 * size + 3; /* worst case: quoting one character makes three */
     void *memory;
     mt_status st = mt_alloc(env, room, &memory, err);
     if (st)

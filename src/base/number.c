@@ -8,10 +8,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* As many digits tell a double from the middle between it and its neighbour. */
+/* Enough digits to tell any decimal number from the midpoint of two neighbouring doubles. */
 #define MAX_DIGITS 768
 
-/* An exponent beyond this outweighs the digits of any text that is read as a number. */
+/* An exponent beyond this overflows or underflows whatever the digits. */
 #define MAX_EXPONENT 100000
 #define MAX_LENGTH 65536
 
@@ -37,7 +37,7 @@ bool mt_parse_integer(const char **text, int64_t *out)
     return true;
 }
 
-/* The digits without point and leading zeros, and by which power of ten they are to be multiplied. */
+/* Reads the digits without point and leading zeros, and the power of ten that scales them. */
 static const char *read_digits(const char *at, char *digits, size_t *n, long *exponent)
 {
     const char *start = at;
@@ -75,10 +75,10 @@ static const char *read_exponent(const char *at, long *exponent)
     return behind;
 }
 
-/* strtod() knows the point of the locale only, but a number may do without one: 0.25 is 25e-2. */
+/* strtod() accepts only the decimal point of the locale. So the number is passed without one: 0.25 as 25e-2. */
 bool mt_parse_real(const char **text, double *out)
 {
-    char number[MAX_DIGITS + 32] = "0"; /* where all digits are zeros */
+    char number[MAX_DIGITS + 32] = "0"; /* if all digits are zeros */
     size_t n;
     long exponent;
     const char *at = skip_blanks(*text);

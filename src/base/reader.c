@@ -97,7 +97,7 @@ bool mt_host_big_endian(void)
     return first == 0;
 }
 
-/* memcpy in and out: the data of a file need not be aligned. Compilers make a vector shuffle of each loop. */
+/* memcpy, because data of a file may be unaligned. Compilers turn each loop into vector shuffles. */
 #define SWAP_LOOP(type, swapped)                                                                                       \
     for (size_t i = 0; i < n; i++) {                                                                                   \
         type v;                                                                                                        \

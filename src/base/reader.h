@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The bounded reader: the only way in which a parser touches the bytes of a file.
+/* The bounded reader. Parsers access the bytes of a file only through it.
  *
- * A read beyond the end gives zeros and sets failed, which stays set: check it once, after a group of reads. */
+ * A read beyond the end returns zeros and sets failed, which stays set: check it once, after a group of reads. */
 #ifndef MT_BASE_READER_H
 #define MT_BASE_READER_H
 
@@ -10,16 +10,16 @@
 #include <stdint.h>
 
 typedef struct mt_reader {
-    const uint8_t *data;
-    size_t size;
-    size_t position; /* never greater than size */
-    bool big_endian;
-    bool failed;
+    const uint8_t *data; /* borrowed */
+    size_t size;         /* bytes of data */
+    size_t position;     /* byte offset of the next read, at most size */
+    bool big_endian;     /* byte order of data */
+    bool failed;         /* a read was out of bounds */
 } mt_reader;
 
 mt_reader mt_reader_over(const void *data, size_t size, bool big_endian);
 
-/* The next n bytes, which stay where they are; NULL (and failed) where there are fewer. */
+/* A pointer to the next n bytes in data; NULL, and failed is set, if there are fewer. */
 const uint8_t *mt_read_bytes(mt_reader *r, size_t n);
 uint8_t mt_read_u8(mt_reader *r);
 uint16_t mt_read_u16(mt_reader *r);
@@ -28,14 +28,14 @@ uint64_t mt_read_u64(mt_reader *r);
 int32_t mt_read_i32(mt_reader *r);
 float mt_read_f32(mt_reader *r);
 double mt_read_f64(mt_reader *r);
-/* What base/buffer.h writes: a varint, one of either sign. Longer ones than 64 bits fail. */
+/* Varints as written by base/buffer.h. One longer than 64 bits sets failed. */
 uint64_t mt_read_varint(mt_reader *r);
 int64_t mt_read_signed(mt_reader *r);
 void mt_read_skip(mt_reader *r, size_t n);
 void mt_read_seek(mt_reader *r, size_t position);
 static inline size_t mt_read_left(const mt_reader *r) { return r->size - r->position; }
 
-/* Plain loads, for places that were checked before. */
+/* Unchecked loads. The caller has checked the bounds. */
 static inline uint16_t mt_load_u16le(const void *p)
 {
     const uint8_t *b = p;
@@ -52,7 +52,7 @@ static inline uint64_t mt_load_u64le(const void *p)
 }
 uint32_t mt_load_u32be(const void *p);
 
-/* Whether this machine keeps the most significant byte first. */
+/* Whether this machine is big-endian. */
 bool mt_host_big_endian(void);
 
 /* Reverses the bytes of each of n elements of size 1, 2, 4 or 8, in place. */

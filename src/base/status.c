@@ -16,7 +16,7 @@ const char *mt_status_name(mt_status status)
     return i < sizeof names / sizeof *names ? names[i] : "unknown status";
 }
 
-/* Messages quote names from files: control characters would break the one line. */
+/* Messages quote names from files. Control characters would break the line. */
 static void make_printable(char *text)
 {
     for (; *text; text++)
@@ -24,7 +24,7 @@ static void make_printable(char *text)
             *text = '?';
 }
 
-#undef mt_fail /* as a macro, it is for the analyzer */
+#undef mt_fail /* the macro is for the analyzer only */
 mt_status mt_fail(mt_error *err, mt_status status, const char *format, ...)
 {
     if (err && err->status == MT_OK) {
@@ -51,7 +51,7 @@ void mt_error_prefix(mt_error *err, const char *format, ...)
     va_end(args);
     size_t used = n < 0 ? sizeof old : (size_t)n;
     if (used + 3 < sizeof old) {
-        size_t room = sizeof old - used - 3; /* ": " and the NUL; what is too long is cut */
+        size_t room = sizeof old - used - 3; /* ": " and the NUL; a longer message is truncated */
         snprintf(err->message + used, room + 3, ": %.*s", (int)room, old);
     }
     make_printable(err->message);

@@ -12,9 +12,9 @@ typedef struct builder {
     mt_arena *arena;
     XML_Parser parser;
     const char *what;
-    mt_xml *root, *open; /* open: the innermost element that has not ended */
+    mt_xml *root, *open; /* open: the innermost open element */
     size_t depth, max_depth;
-    char *text; /* character data since the last tag, in room bytes */
+    char *text; /* character data since the last tag; capacity: room bytes */
     size_t length, room;
     mt_status status;
     mt_error *err;
@@ -26,7 +26,7 @@ static void stop(builder *b, mt_status status)
     XML_StopParser(b->parser, XML_FALSE);
 }
 
-/* Namespaces vary from year to year; the names behind the prefix do not. */
+/* OME's namespaces change from year to year; local names do not. */
 static const char *local_name(const char *name)
 {
     const char *colon = strrchr(name, ':');
@@ -93,7 +93,7 @@ static void XMLCALL end_element(void *user, const char *name)
 static void XMLCALL add_text(void *user, const char *text, int size)
 {
     builder *b = user;
-    if ((size_t)size > b->room - b->length) /* UTF-8 is at most twice as long as what it was made from */
+    if ((size_t)size > b->room - b->length) /* UTF-8 is at most twice as long as its source */
         size = (int)(b->room - b->length);
     memcpy(b->text + b->length, text, (size_t)size);
     b->length += (size_t)size;
@@ -122,7 +122,7 @@ static mt_status run(builder *b, const char *text, size_t size)
                    (unsigned long)XML_GetCurrentColumnNumber(b->parser), XML_ErrorString(code));
 }
 
-/* encoding: NULL if the document tells it. *whole: the root element has ended, so that only what follows it is wrong. */
+/* encoding: NULL to use the declared one. *whole: the root element is complete, and the error lies after it. */
 static mt_status parse_as(mt_arena *arena, const char *text, size_t size, const char *encoding, const char *what,
                           mt_xml **root, bool *whole, mt_error *err)
 {
@@ -139,7 +139,7 @@ static mt_status parse_as(mt_arena *arena, const char *text, size_t size, const 
     b.parser = XML_ParserCreate(encoding);
     st = b.parser ? run(&b, text, size) : mt_fail(err, MT_E_MEMORY, "out of memory in %s", what);
     if (st && err->status)
-        st = err->status; /* what the arena said */
+        st = err->status; /* set by the arena */
     XML_ParserFree(b.parser);
     mt_release(env, buffer, b.room);
     *root = b.root;
@@ -163,7 +163,7 @@ mt_status mt_xml_parse_loosely(mt_arena *arena, const char *text, size_t size, c
     err = err ? err : &own;
     *repair = NULL;
     if (size > mt_arena_env(arena)->limits.max_xml_bytes)
-        return parse_as(arena, text, size, NULL, what, root, &whole, err); /* which refuses it */
+        return parse_as(arena, text, size, NULL, what, root, &whole, err); /* fails */
     mt_status st = mt_xml_text_decode(arena, text, size, &decoded, err);
     if (st)
         return st;

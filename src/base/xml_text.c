@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-/* Characters 0x80 to 0x9f of windows-1252; the five that it leaves out are those of Latin-1. */
+/* Characters 0x80 to 0x9f of windows-1252. Its five undefined codes map to Latin-1. */
 static const uint16_t windows_1252[32] = { 0x20ac, 0x81,   0x201a, 0x192,  0x201e, 0x2026, 0x2020, 0x2021,
                                            0x2c6,  0x2030, 0x160,  0x2039, 0x152,  0x8d,   0x17d,  0x8f,
                                            0x90,   0x2018, 0x2019, 0x201c, 0x201d, 0x2022, 0x2013, 0x2014,
@@ -11,7 +11,7 @@ static const uint16_t windows_1252[32] = { 0x20ac, 0x81,   0x201a, 0x192,  0x201
 
 static bool is_space(char c) { return c == ' ' || c == '\t' || c == '\r' || c == '\n'; }
 
-/* Bytes of the UTF-8 sequence at the start of text; 0 if it is none. Source: RFC 3629, section 4. */
+/* Length in bytes of the UTF-8 sequence at the start of text; 0 if invalid. Source: RFC 3629, section 4. */
 static size_t sequence_length(const char *text, size_t left)
 {
     const uint8_t *p = (const uint8_t *)text;
@@ -26,7 +26,7 @@ static size_t sequence_length(const char *text, size_t left)
     return overlong || outside ? 0 : n;
 }
 
-/* A byte that is not UTF-8, as windows-1252. */
+/* Converts a byte of windows-1252 to UTF-8. */
 static size_t put_byte(uint8_t byte, char *out)
 {
     uint32_t c = byte >= 0x80 && byte < 0xa0 ? windows_1252[byte - 0x80] : byte;
@@ -42,7 +42,7 @@ static size_t put_byte(uint8_t byte, char *out)
     return n;
 }
 
-/* Writes to out unless that is NULL; returns the size. Valid sequences stay: some programs mix both. */
+/* Writes to out unless it is NULL; returns the size. Keeps valid UTF-8 sequences: some programs mix both encodings. */
 static size_t decode(const char *text, size_t size, char *out)
 {
     size_t n = 0;
@@ -68,7 +68,7 @@ static bool is_ascii(const char *text, size_t size)
     return true;
 }
 
-/* The name of the encoding that the XML declaration gives, up to 31 characters in lower case; "" if none. */
+/* The encoding named in the XML declaration, up to 31 characters in lower case; "" if none. */
 static void read_declared(const char *text, size_t size, char out[32])
 {
     static const char word[] = "encoding";
@@ -93,7 +93,7 @@ static bool is_one_of(const char *name, const char *const *names, size_t n)
     return false;
 }
 
-/* What is told of a document whose bytes are UTF-8, or are not. */
+/* The repair to report for a document that is UTF-8, or is not; NULL if it agrees with its declaration. */
 static const char *judge_encoding(const char *declared, bool is_utf8)
 {
     static const char *const utf8[] = { "", "utf-8", "utf8" };
@@ -134,7 +134,7 @@ mt_status mt_xml_text_decode(mt_arena *arena, const char *bytes, size_t size, mt
         return MT_OK;
     char declared[32];
     read_declared(bytes, size, declared);
-    size_t n = decode(bytes, size, NULL); /* each byte that is not UTF-8 grows */
+    size_t n = decode(bytes, size, NULL); /* larger than size if a byte is not UTF-8 */
     const char *told = judge_encoding(declared, n == size);
     out->repair = told ? told : out->repair;
     if (n == size)
@@ -147,7 +147,7 @@ mt_status mt_xml_text_decode(mt_arena *arena, const char *bytes, size_t size, mt
     return MT_OK;
 }
 
-/* Length of the reference at '&'; 0 if it is none that XML 1.0 knows without a document type (sections 4.1 and 4.6). */
+/* Length of the reference at '&'; 0 if it is not predefined in XML 1.0 (sections 4.1 and 4.6). */
 static size_t reference_length(const char *text, size_t left)
 {
     static const char *const known[] = { "&lt;", "&gt;", "&amp;", "&quot;", "&apos;" };
@@ -174,7 +174,7 @@ static size_t reference_length(const char *text, size_t left)
     return i < left && i > first && text[i] == ';' && allowed ? i + 1 : 0;
 }
 
-/* Writes to out unless that is NULL; returns the size. */
+/* Writes to out unless it is NULL; returns the size. */
 static size_t mend(const char *text, size_t size, char *out, bool *changed)
 {
     size_t n = 0;
@@ -184,7 +184,7 @@ static size_t mend(const char *text, size_t size, char *out, bool *changed)
         size_t length = 1;
         bool is_control = (uint8_t)text[i] < 0x20 && !is_space(text[i]);
         bool is_none = (uint8_t)text[i] == 0xef && size - i >= 3 && (uint8_t)text[i + 1] == 0xbf &&
-                       (uint8_t)text[i + 2] >= 0xbe; /* U+FFFE and U+FFFF are no characters */
+                       (uint8_t)text[i + 2] >= 0xbe; /* U+FFFE and U+FFFF are not characters */
         if (is_control || is_none) {
             put = "?";
             *changed = true;

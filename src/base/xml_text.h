@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The text of XML documents as programs really write them, made into what a parser accepts. */
+/* Repairs the text of malformed XML documents, as found in real files, so that a parser accepts them. */
 #ifndef MT_BASE_XML_TEXT_H
 #define MT_BASE_XML_TEXT_H
 
@@ -8,18 +8,20 @@
 #include <stdbool.h>
 
 typedef struct mt_xml_text {
-    const char *bytes;
-    size_t size;
-    const char *encoding; /* of bytes, whatever the document declares */
-    const char *repair;   /* what was changed or ignored, for users; NULL: nothing */
+    const char *bytes;    /* in the arena, or borrowed */
+    size_t size;          /* bytes */
+    const char *encoding; /* actual encoding of bytes, whatever the document declares */
+    const char *repair;   /* what was changed or ignored, for a warning; NULL: nothing */
 } mt_xml_text;
 
-/* Leaves out what stands around the document (byte order mark, white space, NULs), and decodes it to UTF-8: UTF-8 if all
- * of it is, whatever it declares; else windows-1252, which Latin-1 is a part of. UTF-16 stays. */
+/* Strips byte order mark, white space and NULs around the document, and decodes it to UTF-8. The source is taken as
+ * UTF-8 if all of it is valid UTF-8, whatever it declares, else as windows-1252, a superset of Latin-1. UTF-16 is
+ * unchanged. */
 MT_MUST_CHECK mt_status mt_xml_text_decode(mt_arena *arena, const char *bytes, size_t size, mt_xml_text *out,
                                            mt_error *err);
 
-/* Replaces characters that XML does not allow and '&' without a reference behind it; *changed tells if there were any. */
+/* Replaces characters that XML does not allow, and '&' that does not start a reference. *changed: something was
+ * replaced. */
 MT_MUST_CHECK mt_status mt_xml_text_mend(mt_arena *arena, mt_xml_text *text, bool *changed, mt_error *err);
 
 #endif

@@ -5,22 +5,22 @@
 
 #include <string.h>
 
-/* Shards keep threads apart; each has its lock, its table and its list in the order of last use. */
+/* Shards reduce lock contention. Each has its lock, its hash table and its LRU list. */
 #define SHARDS 16
 #define FIRST_BUCKETS 64
 
 typedef enum entry_state { MAKING, MADE, FAILED } entry_state;
 
 typedef struct entry {
-    mt_cache_entry shown; /* first: users hold a pointer to it */
+    mt_cache_entry shown; /* must be first: callers hold a pointer to it */
     uint64_t owner, id;
     entry_state state;
-    bool linked; /* in the table; else it lives only for its users */
+    bool linked; /* in the table; else freed by its last user */
     unsigned users;
     struct entry *next_in_bucket;
-    struct entry *newer, *older; /* linked and MADE */
-    mt_status status;            /* FAILED */
-    mt_error *error;             /* likewise, where somebody waits for it and there is memory */
+    struct entry *newer, *older; /* LRU list; if linked and MADE */
+    mt_status status;            /* if FAILED */
+    mt_error *error;             /* if FAILED and a thread waits for it; NULL if out of memory */
 } entry;
 
 typedef struct shard {
@@ -34,10 +34,10 @@ typedef struct shard {
 struct mt_cache {
     mt_env *env;
     uint64_t budget;
-    _Atomic uint64_t bytes;            /* of linked entries */
-    const _Atomic uint64_t *elsewhere; /* bytes of the budget that others use, or NULL */
+    _Atomic uint64_t bytes;            /* cost of linked entries */
+    const _Atomic uint64_t *elsewhere; /* bytes of the budget used outside the cache, or NULL */
     _Atomic uint64_t last_owner;
-    int n_shards; /* initialised */
+    int n_shards; /* initialised shards */
     shard shards[SHARDS];
 };
 
@@ -97,7 +97,7 @@ static void free_entry(mt_cache *cache, entry *e)
     mt_release(cache->env, e, sizeof *e);
 }
 
-/* Twice the buckets, or as they are where there is no memory. */
+/* Doubles the number of buckets; leaves it unchanged if out of memory. */
 static void grow(mt_cache *cache, shard *s)
 {
     size_t n = s->n_buckets * 2;
@@ -118,8 +118,8 @@ static void grow(mt_cache *cache, shard *s)
     mt_release(cache->env, old, n_old * sizeof(entry *));
 }
 
-/* In the child of a fork: those who were making entries are gone, so the next to ask makes them. The entries
- * themselves stay allocated: the child cannot know whether its parent's threads had them. */
+/* In a forked child: the threads that were making entries do not exist, so the next caller makes the entries anew. The
+ * old ones stay allocated, because threads of the parent may have used them at the fork. */
 static void forget_unfinished(void *owner)
 {
     shard *s = owner;
@@ -189,7 +189,7 @@ void mt_cache_free(mt_cache *cache)
 
 uint64_t mt_cache_new_owner(mt_cache *cache) { return atomic_fetch_add(&cache->last_owner, 1) + 1; }
 
-/* Drops the least recently used entry of a shard, one that is in use only if it has to be. */
+/* Drops the least recently used entry of a shard. in_use: an entry in use may be dropped, too. */
 static bool drop_oldest(mt_cache *cache, shard *s, bool in_use)
 {
     mt_lock_take(&s->lock);
@@ -211,7 +211,7 @@ static bool is_full(mt_cache *cache)
     return atomic_load(&cache->bytes) + elsewhere > cache->budget;
 }
 
-/* Drops entries, of this shard first, until the budget is kept. No lock is held. */
+/* Drops entries, first from this shard, until the cache is within its budget. Call without a lock. */
 static void evict(mt_cache *cache, size_t first_shard)
 {
     for (size_t i = 0; i < (size_t)2 * SHARDS; i++) {
@@ -232,7 +232,7 @@ static entry *new_entry(mt_cache *cache, uint64_t owner, uint64_t id)
     return e;
 }
 
-/* Ends one use; returns whether the entry is now nobody's. The lock is held. */
+/* Ends one use; returns whether the caller must free the entry. Call with the lock held. */
 static bool leave(entry *e) { return --e->users == 0 && !e->linked; }
 
 void mt_cache_finish(mt_cache *cache, mt_cache_entry *shown, void *data, size_t size)
@@ -242,7 +242,7 @@ void mt_cache_finish(mt_cache *cache, mt_cache_entry *shown, void *data, size_t 
     mt_lock_take(&s->lock);
     e->shown = (mt_cache_entry) { data, size };
     e->state = MADE;
-    if (e->linked) { /* else its owner has dropped it meanwhile */
+    if (e->linked) { /* else dropped in the meantime */
         atomic_fetch_add(&cache->bytes, mt_cache_cost(size));
         list_add(s, e);
     }
@@ -309,7 +309,7 @@ mt_cache_state mt_cache_begin(mt_cache *cache, uint64_t owner, uint64_t id, mt_c
     return MT_CACHE_MAKE;
 }
 
-/* The lock is held, and given up meanwhile. */
+/* Call with the lock held; it is released while waiting. */
 static void wait_until_made(shard *s, const entry *e, bool (*stop)(void *argument), void *argument)
 {
     enum { ASK_AGAIN_MS = 20 };

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Elements of odd sizes in TIFF: packed bits, floats of 24 bits, bytes with their bits reversed (FillOrder 2). */
+/* Elements of odd sizes in TIFF: packed bits, 24-bit floats, bytes with reversed bits (FillOrder 2). */
 #include "codec/codec.h"
 #include "codec/params.h"
 
@@ -16,8 +16,8 @@ static size_t unpacked_row(const mt_row_params *p)
     return (size_t)p->width * (size_t)p->samples * unpacked_bytes(p->bits);
 }
 
-/* n bits, most significant first, from bit number at on. So are whole bytes of odd sizes (24 bits), in files of either
- * byte order: TIFF 6.0 leaves it open, and what writes them agrees. */
+/* Reads n bits from bit number at on, most significant first. Whole bytes of odd sizes (24 bits) have this order in
+ * files of either byte order: TIFF 6.0 does not define it, but all known writers agree. */
 static uint64_t get_bits(const uint8_t *row, size_t at, int n)
 {
     uint64_t value = 0;
@@ -55,7 +55,7 @@ static mt_status decode_bits(const void *params, const uint8_t *src, size_t size
     const mt_row_params *p = params;
     size_t packed = packed_row(p), unpacked = unpacked_row(p);
     if (packed == 0)
-        return mt_fail(err, MT_E_CORRUPT, "rows of no size");
+        return mt_fail(err, MT_E_CORRUPT, "rows of size 0");
     size_t rows = size / packed;
     if (rows > capacity / unpacked)
         rows = capacity / unpacked;
@@ -72,7 +72,7 @@ static size_t packed_size(const void *params, size_t n)
     return unpacked ? n / unpacked * packed_row(p) : 0;
 }
 
-/* A sign, 7 bits of exponent with a bias of 63, and 16 of fraction: each of them is a float32. */
+/* 1 bit of sign, 7 of exponent (bias 63), 16 of fraction. Every value is exact in float32. */
 static float from_float24(uint32_t value)
 {
     uint32_t sign = value >> 23 << 31, exponent = value >> 16 & 0x7f, fraction = value & 0xffff, bits;

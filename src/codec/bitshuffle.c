@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Bitshuffle (Masui et al., https://github.com/kiyo-masui/bitshuffle): in blocks of elements, first all lowest bits of
- * the first bytes, then all second ones, and so on; the blocks may be compressed. What is left behind the last eight
- * elements stands as it is at the end. */
+/* Bitshuffle (Masui et al., https://github.com/kiyo-masui/bitshuffle): a block holds the lowest bits of the first bytes
+ * of all elements, then the second bits, and so on. Blocks may be compressed. The elements after the last multiple of
+ * eight are stored unchanged at the end. */
 #include "base/reader.h"
 #include "codec/codec.h"
 #include "codec/params.h"
@@ -16,7 +16,7 @@
 #define DEFAULT_BLOCK_BYTES 8192
 #define SMALLEST_DEFAULT_BLOCK 128
 
-/* Eight bytes as a matrix of bits, transposed: H. S. Warren, "Hacker's Delight", 7-3. */
+/* Transposes an 8 x 8 matrix of bits: H. S. Warren, "Hacker's Delight", 7-3. */
 static uint64_t transpose8(uint64_t x)
 {
     uint64_t t = (x ^ x >> 7) & UINT64_C(0x00aa00aa00aa00aa);
@@ -77,7 +77,7 @@ static mt_status decompress(const mt_bitshuffle_params *p, const uint8_t *src, s
     return written == n ? MT_OK : mt_fail(err, MT_E_CORRUPT, "a block is broken");
 }
 
-/* The elements in blocks of a size, of which the last may be smaller. */
+/* Iterates over blocks of elements. The last block may be smaller. */
 typedef struct walk {
     const uint8_t *src;
     size_t left; /* bytes of src */
@@ -136,9 +136,9 @@ static mt_status decode(const void *params, const uint8_t *src, size_t size, uin
 {
     const mt_bitshuffle_params *p = params;
     size_t total = size, block = p->block ? p->block : default_block(p->element_size);
-    if (p->compressor) { /* bytes when decoded, and of a block, in 12 bytes with the most significant one first */
+    if (p->compressor) { /* header: decoded size in 8 bytes, block size in 4 bytes, big-endian */
         if (size < 12 || mt_load_u32be(src) != 0)
-            return mt_fail(err, MT_E_CORRUPT, "%zu bytes have no head", size);
+            return mt_fail(err, MT_E_CORRUPT, "%zu bytes have no valid header", size);
         total = mt_load_u32be(src + 4);
         block = mt_load_u32be(src + 8) / p->element_size;
         src += 12, size -= 12;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Blosc 1. Its header of 16 bytes is checked before the library sees it: version, versionlz, flags (bit 1: stored as
- * is), type size, then decoded size, block size and encoded size in four bytes each, least significant first; behind
- * it, the start of each block. */
+/* Blosc 1. The header of 16 bytes is checked before the library sees it: version, versionlz, flags (bit 1: not
+ * compressed), type size, then decoded size, block size and encoded size in four bytes each, little-endian; after it,
+ * the offset of each block. */
 #include "codec/codec.h"
 
 #ifdef MT_WITH_BLOSC
@@ -35,17 +35,17 @@ static mt_status check_blocks(const header *h, const uint8_t *src, mt_error *err
 static mt_status read_header(const uint8_t *src, size_t size, size_t capacity, header *h, mt_error *err)
 {
     if (size < HEADER_BYTES)
-        return mt_fail(err, MT_E_CORRUPT, "%zu bytes are no header", size);
+        return mt_fail(err, MT_E_CORRUPT, "%zu bytes are too short for a header", size);
     *h = (header) { src[2], src[3], mt_load_u32le(src + 4), mt_load_u32le(src + 8), mt_load_u32le(src + 12) };
     if (src[0] != BLOSC_VERSION_FORMAT)
-        return mt_fail(err, MT_E_UNSUPPORTED, "version %d of the format is not read", src[0]);
+        return mt_fail(err, MT_E_UNSUPPORTED, "version %d of the format is not supported", src[0]);
     if (h->decoded > capacity)
         return mt_fail(err, MT_E_CORRUPT, "decodes to %u bytes, more than %zu", h->decoded, capacity);
     if (h->decoded > BLOSC_MAX_BUFFERSIZE)
-        return mt_fail(err, MT_E_UNSUPPORTED, "decodes to %u bytes, the library to %d at the most", h->decoded,
+        return mt_fail(err, MT_E_UNSUPPORTED, "decodes to %u bytes, the library supports at most %d", h->decoded,
                        BLOSC_MAX_BUFFERSIZE);
     if (h->encoded > size || h->encoded < HEADER_BYTES || h->type_size == 0)
-        return mt_fail(err, MT_E_CORRUPT, "the header tells of %u bytes, there are %zu", h->encoded, size);
+        return mt_fail(err, MT_E_CORRUPT, "the header declares %u bytes, there are %zu", h->encoded, size);
     if (h->decoded == 0)
         return MT_OK;
     if (h->flags & STORED)
@@ -71,7 +71,7 @@ static mt_status decode(const void *params, const uint8_t *src, size_t size, uin
     return MT_OK;
 }
 
-/* In items of type_size bytes, as blosc_getitem counts; bytes behind the last whole item are decoded with all. */
+/* blosc_getitem counts items of type_size bytes. Bytes after the last whole item need a full decode. */
 static mt_status decode_part(const void *params, const uint8_t *src, size_t size, uint8_t *dst, size_t capacity,
                              size_t from, size_t to, mt_scratch *scratch, mt_error *err)
 {

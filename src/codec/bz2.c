@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* bzip2: one stream or several, one behind the other. */
+/* bzip2: one or several concatenated streams. */
 #include "codec/codec.h"
 
 #ifdef MT_WITH_BZIP2
 #include <bzlib.h>
 #include <limits.h>
 
-/* One stream; *in and *out are what it took and gave. */
+/* Decodes one stream; *in and *out are the bytes consumed and produced. */
 static mt_status decode_stream(const uint8_t *src, size_t size, uint8_t *dst, size_t capacity, size_t *in, size_t *out,
                                mt_error *err)
 {

@@ -2,8 +2,8 @@
 #include "base/checked.h"
 #include "codec/codec.h"
 
-/* What encoders make of n bytes at worst. LZW makes 12 bits of a byte of noise, JPEG at its best quality 15 and more;
- * what one compressor has made does not grow much in the next. */
+/* The worst case of an encoder for n bytes. LZW makes 12 bits of a byte of noise, JPEG at its best quality 15 or more.
+ * Data that is already compressed hardly grows. */
 static size_t bound(size_t n)
 {
     const size_t room = (size_t)64 << 10;
@@ -25,7 +25,7 @@ mt_status mt_chain_add(mt_chain *chain, const mt_codec *codec, const void *param
     return st;
 }
 
-/* The encoded size of n bytes behind the first steps of a chain; false where a compressor is among them. */
+/* The encoded size of n bytes after the first steps of a chain; false if one of them is a compressor. */
 static bool size_after(const mt_chain *chain, int steps, size_t n, size_t *out)
 {
     for (int i = 0; i < steps; i++) {
@@ -43,7 +43,7 @@ bool mt_chain_encoded_size(const mt_chain *chain, size_t n, size_t *out)
     return size_after(chain, chain->n_steps, n, out);
 }
 
-/* A bound for the size behind the first steps, of which filters may enlarge the data. */
+/* A bound for the size after the first steps. Filters may enlarge the data. */
 static size_t bound_after(const mt_chain *chain, int steps, size_t n)
 {
     for (int i = 0; i < steps; i++) {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Checksums of four bytes before or behind the data, which they leave as it is. */
+/* Checksums of four bytes before or after the data. The data is unchanged. */
 #include "base/reader.h"
 #include "codec/codec.h"
 #include "codec/params.h"
@@ -7,7 +7,7 @@
 
 #include <string.h>
 
-/* Reflected CRC-32 of a polynomial, eight bytes at a time ("slicing by eight"). */
+/* Tables for a reflected CRC-32, eight bytes at a time ("slicing by eight"). */
 typedef struct crc_table {
     uint32_t of[8][256];
 } crc_table;
@@ -38,7 +38,7 @@ static uint32_t crc(const crc_table *t, const uint8_t *p, size_t n)
     return ~c;
 }
 
-static crc_table crc32_table, crc32c_table; /* read only once they are filled */
+static crc_table crc32_table, crc32c_table; /* constant once initialized */
 static mt_once tables_once = MT_ONCE_INIT;
 static void fill_tables(void)
 {
@@ -64,7 +64,7 @@ static uint32_t sum_adler32(const uint8_t *p, size_t n)
 {
     uint32_t a = 1, b = 0;
     while (n > 0) {
-        size_t run = n < 5552 ? n : 5552; /* the longest that cannot overflow 32 bits */
+        size_t run = n < 5552 ? n : 5552; /* the longest run that cannot overflow 32 bits */
         for (size_t i = 0; i < run; i++)
             b += a += p[i];
         a %= 65521, b %= 65521;
@@ -73,7 +73,7 @@ static uint32_t sum_adler32(const uint8_t *p, size_t n)
     return b << 16 | a;
 }
 
-/* Fletcher-32 of HDF5: words of two bytes, most significant first; an odd byte is the high one of a last word. */
+/* Fletcher-32 of HDF5: big-endian words of two bytes; an odd last byte is the high byte of a word. */
 static uint32_t sum_fletcher32(const uint8_t *p, size_t n)
 {
     uint32_t a = 0, b = 0;
@@ -93,7 +93,7 @@ static mt_status check(const void *params, const uint8_t *src, size_t size, uint
 {
     const mt_checksum_params *p = params;
     if (size < 4 || size - 4 > capacity)
-        return mt_fail(err, MT_E_CORRUPT, "%zu bytes, %zu and a checksum were expected", size, capacity);
+        return mt_fail(err, MT_E_CORRUPT, "%zu bytes, expected %zu and a checksum", size, capacity);
     bool at_start = p && p->at_start;
     const uint8_t *data = src + (at_start ? 4 : 0);
     *written = size - 4;
@@ -119,7 +119,7 @@ DEFINE_CHECKSUM(crc32)
 DEFINE_CHECKSUM(crc32c)
 DEFINE_CHECKSUM(adler32)
 
-/* Old HDF5 on little-endian machines swapped the bytes of each half. */
+/* Old versions of HDF5 on little-endian machines swapped the bytes of each half of the checksum. */
 static mt_status decode_fletcher32(const void *params, const uint8_t *src, size_t size, uint8_t *dst, size_t capacity,
                                    size_t *written, mt_scratch *scratch, mt_error *err)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* One element, everywhere: what stands for a chunk that is not stored, where its value is not that of the image. */
+/* A chunk of one repeated element: a chunk that is not stored and whose value differs from the image's fill value. */
 #include "codec/codec.h"
 #include "codec/params.h"
 

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* What Zeiss CZI does to pixels besides the codecs of others: a head before zstd, low and high bytes apart, blue before
- * red, and data that is shorter or longer than its tile. Source: "ZISRAW (CZI) File Format Design Specification". */
+/* Steps specific to Zeiss CZI: a header before zstd, split low and high bytes, BGR order, and data shorter or longer
+ * than its tile. Source: "ZISRAW (CZI) File Format Design Specification". */
 #include "codec/codec.h"
 #include "codec/params.h"
 
 #include <string.h>
 
-/* The head of Zstd1: its length, then chunks of metadata, of which there is one: 1, whose lowest bit says that the low
- * bytes of all words come first and then the high ones. */
+/* Reads the header of Zstd1: its length, then metadata chunks. Only chunk 1 is defined; its lowest bit means that the
+ * low bytes of all words precede the high bytes. */
 static mt_status read_head(const uint8_t *src, size_t size, size_t *head, bool *split, mt_error *err)
 {
     *split = false;
@@ -15,12 +15,12 @@ static mt_status read_head(const uint8_t *src, size_t size, size_t *head, bool *
     if (*head == 1)
         return MT_OK;
     if (*head != 3 || size < 3 || src[1] != 1)
-        return mt_fail(err, MT_E_UNSUPPORTED, "a head of %zu bytes is not read", *head);
+        return mt_fail(err, MT_E_UNSUPPORTED, "a header of %zu bytes is not supported", *head);
     *split = (src[2] & 1) != 0;
     return MT_OK;
 }
 
-/* A last odd byte stays where it is. */
+/* An odd last byte keeps its place. */
 static void join(const uint8_t *src, size_t size, uint8_t *dst)
 {
     size_t n = size / 2;
@@ -57,7 +57,7 @@ static mt_status decode_zstd1(const void *params, const uint8_t *src, size_t siz
     return MT_OK;
 }
 
-/* All of capacity: what is missing is 0, what is too much is left. */
+/* Fills capacity bytes: pads with zeros or truncates. */
 static mt_status decode_fit(const void *params, const uint8_t *src, size_t size, uint8_t *dst, size_t capacity,
                             size_t *written, mt_scratch *scratch, mt_error *err)
 {
@@ -69,7 +69,7 @@ static mt_status decode_fit(const void *params, const uint8_t *src, size_t size,
     return MT_OK;
 }
 
-/* For n the compiler knows the size of a sample, and copies without calls. */
+/* With a constant n, the compiler inlines the copies. */
 static inline void swap_samples(const uint8_t *src, size_t size, size_t pixel, size_t n, uint8_t *dst)
 {
     for (size_t i = 0; i < size; i += pixel) {
@@ -78,7 +78,7 @@ static inline void swap_samples(const uint8_t *src, size_t size, size_t pixel, s
     }
 }
 
-/* Pixels whose first and third sample change places. */
+/* Swaps the first and third sample of each pixel. */
 static mt_status decode_bgr(const void *params, const uint8_t *src, size_t size, uint8_t *dst, size_t capacity,
                             size_t *written, mt_scratch *scratch, mt_error *err)
 {

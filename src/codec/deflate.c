@@ -27,7 +27,7 @@ static mt_status decode_zlib(const void *params, const uint8_t *src, size_t size
     return result == LIBDEFLATE_SUCCESS ? MT_OK : fail(result, capacity, err);
 }
 
-/* Several members are one stream (RFC 1952, 2.2); zeros may pad its end. */
+/* A stream may have several members (RFC 1952, 2.2) and zero padding at the end. */
 static mt_status decode_gzip(const void *params, const uint8_t *src, size_t size, uint8_t *dst, size_t capacity,
                              size_t *written, mt_scratch *scratch, mt_error *err)
 {

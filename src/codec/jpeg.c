@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* JPEG of 8 bits by libjpeg-turbo, with the tables of TIFF's tag 347 where a file keeps them apart. */
+/* 8-bit JPEG by libjpeg-turbo, with the separate tables of TIFF's tag 347, if any. */
 #include "codec/codec.h"
 
 #ifdef MT_WITH_JPEG
@@ -10,7 +10,7 @@
 
 #include <jpeglib.h>
 
-/* Each scan of a progressive stream goes over the whole image, and may take but a few bytes. Encoders make some ten. */
+/* Each scan of a progressive stream visits the whole image but may take only a few bytes. Encoders write about ten. */
 #define MAX_SCANS 500
 
 typedef struct decoder {
@@ -30,7 +30,7 @@ static void fail_hard(j_common_ptr jpeg)
     longjmp(d->failed, 1);
 }
 
-/* A warning means that pixels were made up: data that ends early, a bad code. */
+/* After a warning (truncated data, a bad code), libjpeg invents pixels. */
 static void fail_on_warning(j_common_ptr jpeg, int level)
 {
     if (level < 0)
@@ -65,11 +65,11 @@ static mt_status check_header(decoder *d, const mt_picture_params *p)
     if (j->num_components != p->samples)
         return mt_fail(d->err, MT_E_CORRUPT, "%d components, not %lld", j->num_components, (long long)p->samples);
     if (j->data_precision != 8)
-        return mt_fail(d->err, MT_E_UNSUPPORTED, "JPEG of %d bits is not read", j->data_precision);
+        return mt_fail(d->err, MT_E_UNSUPPORTED, "JPEG of %d bits is not supported", j->data_precision);
     return MT_OK;
 }
 
-/* What TIFF says of the colours counts, not what the stream says or does not say. */
+/* The colour space comes from TIFF, not from the stream. */
 static void choose_colors(decoder *d, const mt_picture_params *p)
 {
     if (d->jpeg.num_components != 3) {

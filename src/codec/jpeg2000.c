@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* JPEG 2000 by OpenJPEG: codestreams (J2K) and files (JP2), up to 16 bits a sample. */
+/* JPEG 2000 by OpenJPEG: codestreams (J2K) and files (JP2), up to 16 bits per sample. */
 #include "codec/codec.h"
 
 #ifdef MT_WITH_JPEG2000
@@ -59,7 +59,7 @@ static mt_status check_image(const opj_image_t *image, const mt_picture_params *
     for (OPJ_UINT32 c = 0; c < image->numcomps; c++) {
         const opj_image_comp_t *component = &image->comps[c];
         if (component->dx != 1 || component->dy != 1)
-            return mt_fail(err, MT_E_UNSUPPORTED, "subsampled components of JPEG 2000 are not read");
+            return mt_fail(err, MT_E_UNSUPPORTED, "subsampled components of JPEG 2000 are not supported");
         if ((int64_t)component->w != p->width || (int64_t)component->h > p->height ||
             component->prec > 8 * mt_dtype_size(p->dtype))
             return mt_fail(err, MT_E_CORRUPT, "an image of %u x %u of %u bits in a chunk of %lld x %lld", component->w,
@@ -70,7 +70,7 @@ static mt_status check_image(const opj_image_t *image, const mt_picture_params *
 
 static uint8_t clamp(double v) { return v <= 0 ? 0 : v >= 255 ? 255 : (uint8_t)lround(v); }
 
-/* ITU-R BT.601, full range: what Aperio's 33003 leaves undone. */
+/* Converts YCbCr (ITU-R BT.601, full range) to RGB, for Aperio's compression 33003. */
 static void to_rgb(uint8_t *p, size_t n)
 {
     for (; n > 0; n--, p += 3) {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* JPEG XR: its container, and the pixels that it tells of. Source: ITU-T T.832, annex A. */
+/* JPEG XR: the container and its pixel formats. Source: ITU-T T.832, annex A. */
 #include "codec/codec.h"
 #include "base/checked.h"
 #include "codec/jpegxr/jpegxr.h"
@@ -10,14 +10,14 @@
 enum { TAG_FORMAT = 0xbc01, TAG_WIDTH = 0xbc80, TAG_HEIGHT = 0xbc81 };
 enum { TAG_IMAGE = 0xbcc0, TAG_IMAGE_BYTES = 0xbcc1, TAG_ALPHA = 0xbcc2, TAG_ALPHA_BYTES = 0xbcc3 };
 
-/* The pixel formats that are read: the last byte of a GUID whose other bytes are all alike. Colors leave as red, green,
- * blue, whatever their order in the format: it is not that of the codestream. Padding is left out. */
+/* Supported pixel formats, by the last byte of the GUID; the other bytes are common to all. Output is always RGB: the
+ * codestream does not use the order of the format. Padding samples are dropped. */
 static const struct pixel_format {
     uint8_t id;
     jxr_color color;
     jxr_depth depth;
     mt_dtype dtype;
-    int samples; /* with alpha, which is the last one */
+    int samples; /* per pixel; alpha, if any, is the last */
     bool has_alpha;
 } formats[] = {
     { 0x05, JXR_GRAY, JXR_WHITE_1, MT_UINT8, 1, false },
@@ -81,13 +81,13 @@ typedef struct container {
 static mt_status find_format(container *c, mt_error *err)
 {
     if (memcmp(c->guid, guid_start, sizeof guid_start) != 0)
-        return mt_fail(err, MT_E_CORRUPT, "the pixel format is none of JPEG XR");
+        return mt_fail(err, MT_E_CORRUPT, "the pixel format is not one of JPEG XR");
     for (size_t i = 0; i < sizeof formats / sizeof *formats; i++)
         if (formats[i].id == c->guid[GUID_BYTES - 1])
             c->format = &formats[i];
-    return c->format
-               ? MT_OK
-               : mt_fail(err, MT_E_UNSUPPORTED, "pixel format %02x of JPEG XR is not read", c->guid[GUID_BYTES - 1]);
+    return c->format ? MT_OK
+                     : mt_fail(err, MT_E_UNSUPPORTED, "pixel format %02x of JPEG XR is not supported",
+                               c->guid[GUID_BYTES - 1]);
 }
 
 static void read_entry(mt_reader *r, const uint8_t *src, size_t size, container *c)
@@ -127,8 +127,8 @@ static mt_status read_stream(const container *c, const span *s, const uint8_t *s
                              mt_error *err)
 {
     if (s->offset > size)
-        return mt_fail(err, MT_E_CORRUPT, "the codestream lies behind the end");
-    /* Some writers give a size of 0 for what reaches to the end. */
+        return mt_fail(err, MT_E_CORRUPT, "the codestream lies beyond the end");
+    /* Some writers give a size of 0 for a codestream that extends to the end. */
     size_t room = size - s->offset, bytes = s->bytes > 0 && s->bytes < room ? s->bytes : room;
     mt_status st = jxr_header_read(src + s->offset, bytes, h, err);
     if (!st && (h->width != c->width || h->height != c->height))
@@ -136,7 +136,7 @@ static mt_status read_stream(const container *c, const span *s, const uint8_t *s
     return st;
 }
 
-/* Gray is coded as gray, colors as gray or with chroma, the others as themselves. */
+/* Gray is coded as gray, RGB as gray or with chroma, other formats unchanged. */
 static bool is_of_format(const jxr_header *h, const struct pixel_format *f)
 {
     const jxr_plane_header *p = &h->planes[0];
@@ -171,7 +171,7 @@ static mt_status run(const jxr_header *h, const jxr_target *target, mt_scratch *
     return jxr_decode(h, memory, target, err);
 }
 
-/* Alpha that is an image of its own, of one channel. */
+/* Decodes alpha stored as a separate image of one channel. */
 static mt_status run_alpha(const container *c, const uint8_t *src, size_t size, jxr_target target, mt_scratch *scratch,
                            mt_error *err)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* LERC by Esri's library: one image a chunk, samples side by side. */
+/* LERC by Esri's library: one image per chunk, samples interleaved. */
 #include "codec/codec.h"
 
 #ifdef MT_WITH_LERC
@@ -10,7 +10,7 @@
 #include <math.h>
 #include <string.h>
 
-/* What lerc_getBlobInfo tells, in its order. */
+/* Indices in the result of lerc_getBlobInfo. */
 enum { VERSION, DATA_TYPE, DEPTH, COLUMNS, ROWS, BANDS, VALID_PIXELS, BLOB_SIZE, MASKS, N_INFO };
 
 static bool is_type(mt_dtype dtype, unsigned type)
@@ -20,7 +20,7 @@ static bool is_type(mt_dtype dtype, unsigned type)
     return type < sizeof types / sizeof *types && types[type] == dtype;
 }
 
-/* What stands for pixels that the mask leaves out. */
+/* Sets the pixels that the mask marks as invalid. */
 static void fill_invalid(mt_dtype dtype, const uint8_t *valid, size_t pixels, size_t samples, uint8_t *dst)
 {
     const float f = NAN;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The list of codecs, a line each: those that users know, with what they are and where they occur; then steps by which
- * formats put pixels right or join the former, which mt_codec_name does not list. */
+/* The list of codecs, with their titles and formats. MT_STEP: internal steps of formats, not listed by
+ * mt_codec_name. */
 MT_CODEC(zlib, "Deflate: TIFF, Zarr, HDF5")
 MT_CODEC(gzip, "Deflate as gzip files have it: Zarr")
 MT_CODEC(zstd, "Zstandard: Zarr, TIFF, HDF5, CZI")

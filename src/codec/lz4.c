@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* LZ4 as numcodecs writes it: the decoded size in four bytes, least significant first, then one block. */
+/* LZ4 as written by numcodecs: the decoded size in four bytes, little-endian, then one block. */
 #include "codec/codec.h"
 
 #ifdef MT_WITH_LZ4
@@ -14,7 +14,7 @@ static mt_status decode(const void *params, const uint8_t *src, size_t size, uin
 {
     (void)params, (void)scratch;
     if (size < 4 || size - 4 > INT_MAX)
-        return mt_fail(err, MT_E_CORRUPT, "%zu bytes are no block", size);
+        return mt_fail(err, MT_E_CORRUPT, "%zu bytes are not an LZ4 block", size);
     size_t expected = mt_load_u32le(src);
     if (expected > capacity || expected > INT_MAX)
         return mt_fail(err, MT_E_CORRUPT, "decodes to %zu bytes, more than %zu", expected, capacity);
@@ -25,14 +25,14 @@ static mt_status decode(const void *params, const uint8_t *src, size_t size, uin
     return MT_OK;
 }
 
-/* The filter 32004 of HDF5: the decoded size in eight bytes and that of a block in four, most significant first; then
- * for each block its stored size in four bytes and its data, which is raw where the sizes are equal. */
+/* The filter 32004 of HDF5: the decoded size in eight bytes and the block size in four, big-endian; then, for each
+ * block, its stored size in four bytes and its data, which is raw if the sizes are equal. */
 static mt_status decode_blocks(const void *params, const uint8_t *src, size_t size, uint8_t *dst, size_t capacity,
                                size_t *written, mt_scratch *scratch, mt_error *err)
 {
     (void)params, (void)scratch;
     if (size < 12 || mt_load_u32be(src) != 0 || mt_load_u32be(src + 4) > capacity)
-        return mt_fail(err, MT_E_CORRUPT, "%zu bytes have no head for at most %zu", size, capacity);
+        return mt_fail(err, MT_E_CORRUPT, "%zu bytes have no valid header for at most %zu", size, capacity);
     size_t total = mt_load_u32be(src + 4), block = mt_load_u32be(src + 8);
     if (block == 0 || block > LZ4_MAX_INPUT_SIZE)
         return mt_fail(err, MT_E_CORRUPT, "blocks of %zu bytes", block);

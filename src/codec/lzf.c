@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* LZF by liblzf: a stream without head and checksum. */
+/* LZF by liblzf: a stream without header or checksum. */
 #include "codec/codec.h"
 
 #ifdef MT_WITH_LZF
@@ -12,7 +12,7 @@ static mt_status decode(const void *params, const uint8_t *src, size_t size, uin
 {
     (void)params, (void)scratch;
     if (size == 0 || size > UINT_MAX || capacity > UINT_MAX)
-        return mt_fail(err, MT_E_CORRUPT, "%zu bytes for %zu are no stream", size, capacity);
+        return mt_fail(err, MT_E_CORRUPT, "%zu bytes are not a stream of %zu", size, capacity);
     *written = lzf_decompress(src, (unsigned)size, dst, (unsigned)capacity);
     if (*written == 0)
         return mt_fail(err, MT_E_CORRUPT, errno == E2BIG ? "decodes to more than %zu bytes" : "the stream is broken",

@@ -11,7 +11,7 @@
 
 enum { ANY, XZ, ALONE, RAW };
 
-/* The filters of a raw stream, the last of which is LZMA1 or LZMA2. */
+/* Starts a raw stream. The last filter is LZMA1 or LZMA2. */
 static lzma_ret start_raw(lzma_stream *stream, const mt_lzma_params *params)
 {
     lzma_filter filters[MT_MAX_LZMA_FILTERS + 1];

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* LZW of TIFF 6.0, section 13: codes of 9 to 12 bits, most significant bit first, which widen one code early; and the
- * kind before TIFF 5.0: least significant bit first, widening when the table is full.
+/* LZW of TIFF 6.0, section 13: codes of 9 to 12 bits, most significant bit first, widened one code early. Also the
+ * variant before TIFF 5.0: least significant bit first, widened when the table is full.
  *
- * A string of the table is a piece of the output that was written before: its start and its length. So decoding a code
- * is one copy, and nothing has to be reversed. */
+ * A string of the table is stored as start and length in the output. So decoding a code is one forward copy. */
 #include "codec/codec.h"
 
 #include <string.h>
@@ -17,7 +16,7 @@ typedef struct bits {
     bool lsb_first;
 } bits;
 
-/* The next code of width bits, or END where the data ends: writers forget it. */
+/* The next code of width bits; END at the end of the data, because some writers omit it. */
 static unsigned next_code(bits *b, int width)
 {
     while (b->n < width) {
@@ -41,7 +40,7 @@ static unsigned next_code(bits *b, int width)
 typedef struct table {
     uint32_t start[CODES];
     uint16_t length[CODES];
-    unsigned next; /* code that the next string gets */
+    unsigned next; /* code of the next string */
     int width;
 } table;
 
@@ -51,7 +50,7 @@ static void clear(table *t)
     t->width = MIN_BITS;
 }
 
-/* Forward, byte by byte where the strings overlap: the last byte may be the one that is being written. */
+/* Copies forward, byte by byte if the strings overlap: src may end with the first byte written. */
 static void copy_string(uint8_t *dst, const uint8_t *src, size_t n)
 {
     if ((size_t)(dst - src) >= n)
@@ -72,10 +71,10 @@ static mt_status decode(const void *params, const uint8_t *src, size_t size, uin
 {
     (void)scratch;
     (void)params;
-    /* Both kinds start with the code to clear, which shows which it is. */
+    /* Both variants start with a clear code, which tells them apart. */
     bits b = { src, src + size, 0, 0, size >= 2 && src[0] == 0 && (src[1] & 1) };
     table t;
-    size_t n = 0, previous = 0, previous_length = 0; /* the string before: where it stands in dst */
+    size_t n = 0, previous = 0, previous_length = 0; /* the previous string in dst */
     clear(&t);
     for (;;) {
         unsigned code = next_code(&b, t.width);
@@ -86,7 +85,7 @@ static mt_status decode(const void *params, const uint8_t *src, size_t size, uin
             previous_length = 0;
             continue;
         }
-        /* Each code but the first names the string before, and one byte more: that of this code's string. */
+        /* Each code except the first defines a string: the previous one and the first byte of its own. */
         if (previous_length > 0 && t.next < CODES) {
             t.start[t.next] = (uint32_t)previous;
             t.length[t.next] = (uint16_t)(previous_length + 1);

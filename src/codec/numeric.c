@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Filters of numcodecs that compute: delta, fixedscaleoffset, astype, quantize. Elements go through int64_t, uint64_t
- * or double, whichever holds the type, and keep NumPy's arithmetic: integers wrap. */
+/* Arithmetic filters of numcodecs: delta, fixedscaleoffset, astype, quantize. Elements are computed as int64_t,
+ * uint64_t or double, depending on the type, with NumPy's arithmetic: integers wrap. */
 #include "base/reader.h"
 #include "codec/codec.h"
 #include "codec/params.h"
@@ -9,7 +9,7 @@
 
 static bool is_float(mt_dtype dtype) { return dtype >= MT_FLOAT16; }
 
-/* The bits of an element in the machine's order. */
+/* The bits of an element in native byte order. */
 static uint64_t load(const mt_stored_type *type, const uint8_t *p)
 {
     size_t size = mt_dtype_size(type->dtype);
@@ -65,12 +65,12 @@ static uint64_t from_double(mt_dtype dtype, double value)
     } else if (value >= 0x1p63) {
         bits = value >= 0x1p64 ? UINT64_MAX : (uint64_t)value;
     } else {
-        bits = value > -0x1p63 ? (uint64_t)(int64_t)value : (uint64_t)INT64_MIN; /* NaN, too, must not be cast */
+        bits = value > -0x1p63 ? (uint64_t)(int64_t)value : (uint64_t)INT64_MIN; /* casting NaN is undefined, too */
     }
     return bits;
 }
 
-/* The value of one type as another, as NumPy's astype. */
+/* Converts a value to another type like NumPy's astype. */
 static uint64_t convert(mt_dtype from, mt_dtype to, uint64_t bits)
 {
     if (from == to)
@@ -110,7 +110,7 @@ static mt_status decode_astype(const void *params, const uint8_t *src, size_t si
     return MT_OK;
 }
 
-/* The sum of all elements up to each, in the decoded type. */
+/* Computes the cumulative sum, in the decoded type. */
 static mt_status decode_delta(const void *params, const uint8_t *src, size_t size, uint8_t *dst, size_t capacity,
                               size_t *written, mt_scratch *scratch, mt_error *err)
 {

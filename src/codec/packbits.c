@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* PackBits of TIFF 6.0, section 9: a byte n and n + 1 bytes as they are, or a byte -n and one byte n + 1 times. */
+/* PackBits of TIFF 6.0, section 9: a byte n and n + 1 literal bytes, or a byte -n and one byte to repeat n + 1
+ * times. */
 #include "codec/codec.h"
 
 #include <string.h>
@@ -19,7 +20,7 @@ static mt_status decode(const void *params, const uint8_t *src, size_t size, uin
         if (size - at < needed)
             return mt_fail(err, MT_E_CORRUPT, "the data ends inside a run");
         if (length > capacity - n)
-            length = capacity - n; /* padding behind the last row */
+            length = capacity - n; /* padding after the last row */
         if (repeat)
             memset(dst + n, src[at], length);
         else

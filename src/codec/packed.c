@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* HDF5's filters nbit (H5Znbit.c) and scaleoffset (H5Zscaleoffset.c): numbers of a few bits each, one behind the other,
- * the most significant bit first. */
+/* HDF5's filters nbit (H5Znbit.c) and scaleoffset (H5Zscaleoffset.c): packed numbers of a few bits each, most
+ * significant bit first. */
 #include "base/reader.h"
 #include "codec/codec.h"
 #include "codec/params.h"
@@ -9,7 +9,7 @@
 
 typedef struct bits {
     const uint8_t *src;
-    size_t size, at; /* bytes, and bits taken */
+    size_t size, at; /* bytes of data; bits consumed */
 } bits;
 
 static uint64_t take(bits *b, uint32_t n)
@@ -72,7 +72,7 @@ static mt_status decode_nbit(const void *params, const uint8_t *src, size_t size
     return MT_OK;
 }
 
-/* The value of a float whose distance from the smallest one is so many units. */
+/* Stores the float smallest + value * unit. */
 static void store_float(const mt_scaleoffset_params *p, uint8_t *out, uint64_t value, uint64_t smallest, double unit)
 {
     if (p->element_size == 4) {
@@ -116,7 +116,8 @@ static void unscale(const mt_scaleoffset_params *p, bits *b, uint32_t width, uin
     }
 }
 
-/* Four bytes with the width, one with the bytes of the smallest value, this, and from byte 21 on the numbers. */
+/* Layout: width of a number in four bytes, size of the smallest value in one byte, the smallest value, and from byte 21
+ * on the numbers. */
 static mt_status decode_scaleoffset(const void *params, const uint8_t *src, size_t size, uint8_t *dst, size_t capacity,
                                     size_t *written, mt_scratch *scratch, mt_error *err)
 {
@@ -127,14 +128,14 @@ static mt_status decode_scaleoffset(const void *params, const uint8_t *src, size
     if (st)
         return st;
     if (size < HEAD)
-        return mt_fail(err, MT_E_CORRUPT, "%zu bytes have no head", size);
+        return mt_fail(err, MT_E_CORRUPT, "%zu bytes are too short for a header", size);
     uint32_t width = mt_load_u32le(src);
     uint64_t smallest = 0;
     for (int i = 0; i < src[4] && i < 8; i++)
         smallest |= (uint64_t)src[5 + i] << 8 * i;
     if (width > 8 * p->element_size)
         return mt_fail(err, MT_E_CORRUPT, "numbers of %u bits for elements of %zu bytes", width, p->element_size);
-    if (width == 8 * p->element_size) { /* as the writer's machine has them, which is taken to be little-endian */
+    if (width == 8 * p->element_size) { /* in the byte order of the writing machine, assumed to be little-endian */
         st = copy(src + HEAD, size - HEAD, dst, p->count * p->element_size, capacity, written, err);
         if (!st && p->big_endian)
             mt_swap_bytes(dst, p->count, p->element_size);

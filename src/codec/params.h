@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Parameters of the codecs that have any; the others take NULL. */
+/* Parameters of codecs. Codecs not listed here take NULL. */
 #ifndef MT_CODEC_PARAMS_H
 #define MT_CODEC_PARAMS_H
 
@@ -10,33 +10,33 @@
 
 /* "shuffle", "byteswap" */
 typedef struct mt_element_params {
-    size_t element_size;
+    size_t element_size; /* bytes */
 } mt_element_params;
 
-/* A type as stored: what NumPy writes as "<i2". */
+/* A type as stored, such as NumPy's "<i2". */
 typedef struct mt_stored_type {
-    mt_dtype dtype;
-    bool big_endian;
+    mt_dtype dtype;  /* element type */
+    bool big_endian; /* byte order */
 } mt_stored_type;
 
 /* "delta" (differences of type astype), "astype" and "quantize" (encoded as astype), "fixedscaleoffset":
  * decoded = encoded / scale + offset. */
 typedef struct mt_filter_params {
-    mt_stored_type dtype;  /* decoded */
-    mt_stored_type astype; /* encoded */
+    mt_stored_type dtype;  /* decoded type */
+    mt_stored_type astype; /* encoded type */
     double offset, scale;  /* fixedscaleoffset only */
 } mt_filter_params;
 
-/* "crc32c", "crc32", "adler32", "fletcher32": where the checksum of four bytes stands. */
+/* "crc32c", "crc32", "adler32", "fletcher32" */
 typedef struct mt_checksum_params {
-    bool at_start;
+    bool at_start; /* the checksum precedes the data */
 } mt_checksum_params;
 
-/* "lzma": the format as Python's lzma module numbers it: 0 found out, 1 xz, 2 alone, 3 raw. The filters of raw: */
+/* "lzma" */
 #define MT_MAX_LZMA_FILTERS 4
 typedef struct mt_lzma_params {
-    int format;
-    int n_filters;
+    int format;    /* as in Python's lzma module: 0 auto, 1 xz, 2 alone, 3 raw */
+    int n_filters; /* number of filters; for raw only */
     struct {
         uint64_t id;         /* of liblzma: LZMA_FILTER_* */
         uint32_t dict_size;  /* of LZMA1 and LZMA2; 0: that of preset 6 */
@@ -47,63 +47,68 @@ typedef struct mt_lzma_params {
 
 /* TIFF: rows of width * samples elements. */
 typedef struct mt_row_params {
-    int64_t width;   /* pixels */
-    int64_t samples; /* elements a pixel that lie side by side */
-    int bits;        /* of an element as stored */
+    int64_t width;   /* in pixels */
+    int64_t samples; /* interleaved elements per pixel */
+    int bits;        /* of a stored element */
     bool is_signed;  /* "unpack_bits": extend the sign */
-    bool big_endian; /* elements as stored, but for "unpack_bits"; they leave in the machine's order */
+    bool big_endian; /* byte order of stored elements, not for "unpack_bits"; decoded elements are in native order */
 } mt_row_params;
 
-/* "jpeg", "jpeg2000", "jpegxr", "webp", "lerc": one image a chunk. */
+/* "jpeg", "jpeg2000", "jpegxr", "webp", "lerc": one image per chunk. */
 typedef struct mt_picture_params {
-    int64_t width, height, samples;
-    mt_dtype dtype;
-    bool ycbcr;            /* "jpeg": turn YCbCr into RGB; "jpeg2000": components are YCbCr */
-    const uint8_t *tables; /* "jpeg": an abbreviated stream with tables, or NULL */
-    size_t tables_size;
-    bool fits; /* "jpegxr": a picture of another size is cut at the right and bottom, or filled with zeros there */
+    int64_t width, height, samples; /* in pixels; samples per pixel */
+    mt_dtype dtype;                 /* of a sample */
+    bool ycbcr;                     /* "jpeg": convert YCbCr to RGB; "jpeg2000": components are YCbCr */
+    const uint8_t *tables;          /* "jpeg": an abbreviated stream with tables, or NULL */
+    size_t tables_size;             /* bytes of tables */
+    bool fits; /* "jpegxr": an image of another size is cropped, or padded with zeros, at the right and bottom */
 } mt_picture_params;
 
-/* "szip": as HDF5 hands them to the library. */
+/* "szip": the filter parameters of HDF5. */
 typedef struct mt_szip_params {
-    uint32_t options, block_pixels, bits, line_pixels;
+    uint32_t options, block_pixels; /* SZIP_* flags; pixels per block */
+    uint32_t bits, line_pixels;     /* bits per pixel; pixels per line */
 } mt_szip_params;
 
-/* "nbit": count elements, of each only its low bits. */
+/* "nbit": elements of which only the low bits are stored. */
 typedef struct mt_packed_params {
-    bool raw; /* nothing was packed */
-    bool is_signed;
-    size_t count, element_size;
-    uint32_t bits;
-    bool big_endian; /* elements when decoded */
+    bool raw;                   /* not packed */
+    bool is_signed;             /* extend the sign */
+    size_t count, element_size; /* number of elements; bytes of a decoded element */
+    uint32_t bits;              /* stored bits per element */
+    bool big_endian;            /* byte order of decoded elements */
 } mt_packed_params;
 
 /* "scaleoffset" */
 typedef struct mt_scaleoffset_params {
-    bool is_float;
-    int32_t decimals; /* floats: that many digits behind the point were kept */
-    size_t count, element_size;
-    bool big_endian; /* elements when decoded */
-    bool has_fill;
-    uint64_t fill; /* its bits */
+    bool is_float;              /* floats, else integers */
+    int32_t decimals;           /* floats: number of decimal places kept */
+    size_t count, element_size; /* number of elements; bytes of a decoded element */
+    bool big_endian;            /* byte order of decoded elements */
+    bool has_fill;              /* the largest number stands for fill */
+    uint64_t fill;              /* bits of the fill value */
 } mt_scaleoffset_params;
 
-/* "bgr": at least three samples a pixel */
+/* "bgr" */
 typedef struct mt_samples_params {
-    size_t element_size, samples;
+    size_t element_size, samples; /* bytes of a sample; samples per pixel, at least 3 */
 } mt_samples_params;
 
 /* "constant" */
 typedef struct mt_constant_params {
-    size_t element_size; /* 1 to 8 */
-    uint8_t element[8];
+    size_t element_size; /* bytes, 1 to 8 */
+    uint8_t element[8];  /* the element, in native byte order */
 } mt_constant_params;
 
 /* "bitshuffle" */
 typedef struct mt_bitshuffle_params {
-    size_t element_size;
-    size_t block;                                                                 /* elements; 0: the default */
-    enum { MT_BLOCKS_RAW = 0, MT_BLOCKS_LZ4 = 2, MT_BLOCKS_ZSTD = 3 } compressor; /* of blocks; numbers of the filter */
+    size_t element_size; /* bytes */
+    size_t block;        /* elements; 0: the default */
+    enum {
+        MT_BLOCKS_RAW = 0,
+        MT_BLOCKS_LZ4 = 2,
+        MT_BLOCKS_ZSTD = 3
+    } compressor; /* of blocks; values as in the filter */
 } mt_bitshuffle_params;
 
 #endif

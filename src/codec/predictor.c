@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Predictors of TIFF: 2, differences to the pixel on the left (TIFF 6.0, section 14), and 3, of floating point numbers
- * (Adobe Photoshop TIFF Technical Note 3). Both start anew in each row. */
+/* Predictors of TIFF: 2, horizontal differencing (TIFF 6.0, section 14), and 3, floating-point (Adobe Photoshop TIFF
+ * Technical Note 3). Both restart in each row. */
 #include "base/checked.h"
 #include "base/reader.h"
 #include "codec/codec.h"
@@ -19,19 +19,19 @@ static size_t element_bytes(const mt_row_params *p)
     return p->bits <= 8 ? 1 : p->bits <= 16 ? 2 : p->bits <= 32 ? 4 : 8;
 }
 
-/* Bytes of a row, and how many rows the data holds; the last may be cut. */
+/* Computes the bytes of a row and the number of rows. The last row may be truncated. */
 static mt_status count_rows(const mt_row_params *p, size_t element, size_t size, size_t capacity, size_t *row,
                             size_t *rows, mt_error *err)
 {
     if (size > capacity)
         return mt_fail(err, MT_E_CORRUPT, "%zu bytes, more than %zu", size, capacity);
     if (mt_mul_size((size_t)p->width * (size_t)p->samples, element, row) || *row == 0)
-        return mt_fail(err, MT_E_CORRUPT, "rows of no size");
+        return mt_fail(err, MT_E_CORRUPT, "rows of size 0");
     *rows = size / *row;
     return MT_OK;
 }
 
-/* sign is the bit that is extended, 0 for none. */
+/* sign is the sign bit to extend, or 0. */
 #define ADD_UP(type, mask, sign)                                                                                       \
     for (size_t i = samples; i < n; i++) {                                                                             \
         type a, b;                                                                                                     \
@@ -41,7 +41,7 @@ static mt_status count_rows(const mt_row_params *p, size_t element, size_t size,
         memcpy(row + i * sizeof a, &a, sizeof a);                                                                      \
     }
 
-/* One sample a pixel, as most images: the sum stays in a register. */
+/* One sample per pixel, the common case: the sum stays in a register. */
 #define ADD_UP_ONE(type)                                                                                               \
     type sum = 0;                                                                                                      \
     for (size_t i = 0; i < n; i++) {                                                                                   \
@@ -88,7 +88,7 @@ static mt_status decode_horizontal(const void *params, const uint8_t *src, size_
     return MT_OK;
 }
 
-/* A row holds first the most significant bytes of all elements, then the next, ...; their differences are stored. */
+/* A row has the most significant bytes of all elements, then the next bytes, and so on, stored as differences. */
 static void join_row(const uint8_t *bytes, uint8_t *out, size_t n, size_t element)
 {
     bool big = mt_host_big_endian();

@@ -17,7 +17,7 @@ static const mt_codec *const codecs[] = {
 #undef MT_CODEC
 };
 
-/* Of the first ones; the steps behind them have none. */
+/* Titles of the listed codecs. The internal steps after them have none. */
 static const char *const titles[] = {
 #define MT_STEP(name)
 #define MT_CODEC(name, title) title,

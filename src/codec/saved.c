@@ -6,13 +6,13 @@
 
 #include <string.h>
 
-/* What parameters a codec takes. */
+/* The kind of parameters of a codec. */
 typedef enum kind {
     NONE,
     ELEMENT,
     FILTER,
-    CHECKSUM, /* may be left out */
-    LZMA,     /* may be left out */
+    CHECKSUM, /* optional */
+    LZMA,     /* optional */
     ROW,
     PICTURE,
     SZIP,
@@ -187,7 +187,7 @@ static bool read_type(mt_reader *r, mt_stored_type *out)
     return mt_dtype_size(out->dtype) > 0;
 }
 
-/* Each returns whether the codec takes what it read. */
+/* Each reader returns whether the parameters are valid for the codec. */
 static bool read_element(mt_reader *r, mt_element_params *p)
 {
     p->element_size = (size_t)mt_read_varint(r);
@@ -220,7 +220,7 @@ static bool read_lzma(mt_reader *r, mt_lzma_params *p)
     return true;
 }
 
-/* Whether the product of n sizes, each at least 1, is at most the elements of a chunk. */
+/* Whether all n sizes are at least 1 and their product fits a chunk. */
 static bool fits_chunk(const int64_t *sizes, int n, const mt_env *env)
 {
     int64_t product = 0;
@@ -372,7 +372,7 @@ static mt_status read_step(mt_reader *r, mt_arena *arena, mt_chain *out, mt_erro
     name[n] = 0;
     const mt_codec *codec = mt_codec_find(name);
     if (!codec)
-        return mt_fail(err, MT_E_UNSUPPORTED, "no codec is called \"%s\"", name);
+        return mt_fail(err, MT_E_UNSUPPORTED, "unknown codec \"%s\"", name);
     any_params *params = NULL;
     bool given = mt_read_u8(r) != 0;
     if (given && !(params = mt_arena_alloc(arena, 1, sizeof *params, err)))

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Filters that move bytes: shuffle (first all first bytes of the elements, then all second ones, ...) and byteswap. */
+/* Filters that reorder bytes or drop bits: shuffle (the first bytes of all elements, then the second bytes, and so on),
+ * byteswap, bitround and packbits. */
 #include "base/reader.h"
 #include "codec/codec.h"
 #include "codec/params.h"
@@ -12,7 +13,7 @@ static size_t same_size(const void *params, size_t n)
     return n;
 }
 
-/* A constant size makes vector code of the loop. */
+/* A constant size lets the compiler vectorize the loop. */
 #define UNSHUFFLE(size)                                                                                                \
     for (size_t i = 0; i < n; i++)                                                                                     \
         for (size_t b = 0; b < (size); b++)                                                                            \
@@ -43,7 +44,7 @@ static mt_status decode_shuffle(const void *params, const uint8_t *src, size_t s
         return st;
     size_t n = size / p->element_size, whole = n * p->element_size;
     unshuffle(src, dst, n, p->element_size);
-    memcpy(dst + whole, src + whole, size - whole); /* what is no whole element stays behind */
+    memcpy(dst + whole, src + whole, size - whole); /* bytes after the last whole element are unchanged */
     *written = size;
     return MT_OK;
 }
@@ -62,7 +63,7 @@ static mt_status decode_byteswap(const void *params, const uint8_t *src, size_t 
     return MT_OK;
 }
 
-/* Rounds bits away when encoding; nothing to undo. */
+/* Encoding rounds mantissa bits away; decoding is a copy. */
 static mt_status decode_bitround(const void *params, const uint8_t *src, size_t size, uint8_t *dst, size_t capacity,
                                  size_t *written, mt_scratch *scratch, mt_error *err)
 {
@@ -75,14 +76,14 @@ static mt_status decode_bitround(const void *params, const uint8_t *src, size_t 
     return MT_OK;
 }
 
-/* numcodecs' PackBits: one byte with the number of bits that pad the last byte, then eight bools a byte, the first the
- * most significant. */
+/* numcodecs' PackBits: one byte with the number of padding bits in the last byte, then eight booleans per byte, most
+ * significant bit first. */
 static mt_status decode_packbits(const void *params, const uint8_t *src, size_t size, uint8_t *dst, size_t capacity,
                                  size_t *written, mt_scratch *scratch, mt_error *err)
 {
     (void)params, (void)scratch;
     if (size == 0 || src[0] > 7 || (size - 1) > capacity / 8 + 1 || (size == 1 && src[0] != 0))
-        return mt_fail(err, MT_E_CORRUPT, "%zu bytes are no packed bits of %zu", size, capacity);
+        return mt_fail(err, MT_E_CORRUPT, "%zu bytes are not packed bits of %zu", size, capacity);
     size_t n = (size - 1) * 8 - src[0];
     if (n > capacity)
         return mt_fail(err, MT_E_CORRUPT, "decodes to %zu bytes, more than %zu", n, capacity);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Szip as HDF5 writes it (H5Zszip.c): the decoded size in four bytes, then a stream of CCSDS 121.0-B. In it lines of
- * pixels are padded to whole blocks, and pixels of 32 and 64 bits are taken apart into planes of bytes. libaec's own
- * interface for that does not tell where a padded stream ended early. */
+/* Szip as written by HDF5 (H5Zszip.c): the decoded size in four bytes, then a stream of CCSDS 121.0-B. Lines of pixels
+ * are padded to whole blocks, and pixels of 32 and 64 bits are split into planes of bytes. libaec's szip interface is
+ * not used, because it does not detect a truncated padded stream. */
 #include "codec/codec.h"
 
 #ifdef MT_WITH_SZIP
@@ -11,11 +11,11 @@
 #include <libaec.h>
 #include <string.h>
 
-enum { SZIP_MSB = 16, SZIP_NEIGHBOURS = 32 }; /* of the options */
+enum { SZIP_MSB = 16, SZIP_NEIGHBOURS = 32 }; /* flags of mt_szip_params.options */
 
-/* Bytes of the lines that a stream holds. */
+/* The layout of the lines of a stream, in bytes. */
 typedef struct lines {
-    size_t plane; /* bytes of a pixel that stand apart; 1: none */
+    size_t plane; /* number of byte planes; 1: not split */
     size_t line, padded, n;
 } lines;
 
@@ -29,7 +29,7 @@ static lines measure(const mt_szip_params *p, size_t expected)
     return l;
 }
 
-/* The last line need not be whole. */
+/* The last line may be incomplete. */
 static mt_status decode_stream(const mt_szip_params *p, const lines *l, const uint8_t *src, size_t size, uint8_t *out,
                                size_t room, size_t expected, mt_error *err)
 {
@@ -63,7 +63,7 @@ static mt_status decode(const void *params, const uint8_t *src, size_t size, uin
 {
     const mt_szip_params *p = params;
     if (size < 4)
-        return mt_fail(err, MT_E_CORRUPT, "%zu bytes are no data", size);
+        return mt_fail(err, MT_E_CORRUPT, "%zu bytes are too short for a header", size);
     size_t expected = mt_load_u32le(src);
     if (expected > capacity)
         return mt_fail(err, MT_E_CORRUPT, "decodes to %zu bytes, more than %zu", expected, capacity);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* WebP: RGB or RGBA of 8 bits. */
+/* WebP: 8-bit RGB or RGBA. */
 #include "codec/codec.h"
 
 #ifdef MT_WITH_WEBP

@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-/* Fewer chunks are located as fast as they are asked about. */
+/* Below this number of chunks, locating each is as fast as asking for absent regions. */
 #define FEWEST 1024
 
 void mt_absent_begin(mt_absent *a, const mt_walk *walk)

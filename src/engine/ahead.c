@@ -8,7 +8,7 @@
 struct mt_ahead {
     mt_env *env;
     mt_lock lock;
-    mt_condition wake; /* a task is queued, or it is time to stop */
+    mt_condition wake; /* a task is queued, or the thread must stop */
     mt_task *first, *last;
     bool is_started, is_stopping;
     mt_thread thread;
@@ -26,13 +26,13 @@ static void run_thread(void *argument)
         }
         a->first = task->next;
         mt_lock_give(&a->lock);
-        task->run(task); /* whose owner may free it any time from now on */
+        task->run(task); /* task may be freed from now on */
         mt_lock_take(&a->lock);
     }
     mt_lock_give(&a->lock);
 }
 
-/* In the child of a fork the thread does not exist, nor does anybody who would wait for a task. */
+/* In a forked child: neither the thread nor waiters exist. */
 static void forget_thread(void *owner)
 {
     mt_ahead *a = owner;

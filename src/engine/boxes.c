@@ -1,21 +1,21 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The plan of an image of boxes in paint order. Boxes are taken from the top one down, and what each covers is cut out
- * of what is left of the read: so every pixel is copied once, and boxes that cannot be seen are never decoded. */
+/* Plans reads of an image of boxes in paint order. Boxes are taken from top to bottom, and each is cut out of the
+ * uncovered rest of the read. So each pixel is copied once, and hidden boxes are never decoded. */
 #include "base/checked.h"
 #include "engine/plan.h"
 
 #include <string.h>
 
-/* Comparisons of a box with a piece: more only come of files that are made to. */
+/* Limit for comparisons of a box with a piece. Only crafted files need more. */
 #define MAX_STEPS (UINT64_C(1) << 31)
 
 typedef struct covering {
     mt_env *env;
     int ndim;
-    uint64_t *ids; /* boxes, the lowest first */
+    uint64_t *ids; /* boxes, bottom first */
     size_t n_ids, id_room, most_ids;
     bool too_many;
-    mt_box *left; /* what no box has covered yet */
+    mt_box *left; /* pieces not yet covered by a box */
     size_t n_left, left_room;
     uint64_t steps;
 } covering;
@@ -72,7 +72,7 @@ static bool intersect(int ndim, const mt_box *a, const mt_box *b, mt_box *out)
     return true;
 }
 
-/* What is left of a piece around a part of it: along each dimension what lies before and behind. */
+/* Adds the rest of a piece around a part of it: the slabs before and after the part along each dimension. */
 static mt_status add_rest(covering *c, mt_box piece, const mt_box *part, mt_error *err)
 {
     for (int d = 0; d < c->ndim; d++) {
@@ -101,7 +101,7 @@ static mt_status cover(covering *c, mt_plan *plan, const mt_use *use, uint32_t i
     if (!st && c->steps > MAX_STEPS)
         return mt_fail(err, MT_E_LIMIT, "too many boxes overlap");
     part = box;
-    for (size_t k = c->n_left; !st && k-- > 0;) { /* pieces that are added do not meet the box */
+    for (size_t k = c->n_left; !st && k-- > 0;) { /* added pieces do not overlap the box */
         mt_box piece = c->left[k];
         if (!intersect(c->ndim, &piece, &box.place, &part.place))
             continue;

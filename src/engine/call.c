@@ -6,7 +6,7 @@
 
 static void note(mt_call *call, size_t rank, mt_status st, const mt_error *failure)
 {
-    bool given_up = st == MT_E_CANCELLED && call->failed != SIZE_MAX; /* for another reason */
+    bool given_up = st == MT_E_CANCELLED && call->failed != SIZE_MAX; /* cancelled because of another failure */
     if (rank >= call->failed || given_up)
         return;
     call->failed = rank;
@@ -22,7 +22,7 @@ static void set_outcome(const mt_read *read, mt_status st, const mt_error *failu
     if (!read->reason || read->reason->status)
         return;
     *read->reason = *failure;
-    mt_fail(read->reason, st, MT_CANCEL_MESSAGE); /* the only failure that comes without a message */
+    mt_fail(read->reason, st, MT_CANCEL_MESSAGE); /* only MT_E_CANCELLED comes without a message */
 }
 
 void mt_call_fail_found(mt_call *call, mt_found *found, mt_status st, const mt_error *failure)

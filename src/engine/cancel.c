@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-static _Thread_local char this_thread; /* its address tells threads apart */
+static _Thread_local char this_thread; /* its address identifies the thread */
 
 mt_status mt_cancel_init(mt_cancel *cancel, const mt_extract_options *options, mt_error *err)
 {

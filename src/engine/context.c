@@ -19,7 +19,7 @@ static mt_context *allocate_context(mt_context_options *options, mt_error *err)
 {
     if (!options->allocator.resize)
         options->allocator = (mt_allocator) { mt_memory_resize, NULL };
-    mt_env env; /* stands in until the context's own exists */
+    mt_env env; /* used until the context's own env exists */
     mt_env_init(&env, &options->allocator, &options->limits);
     void *memory;
     if (mt_alloc(&env, sizeof(mt_context), &memory, err))
@@ -38,7 +38,7 @@ static void free_context(mt_context *context)
     allocator.resize(allocator.user, context, sizeof *context, 0);
 }
 
-/* A share of the memory; of several processes each has a share of that. */
+/* The default budget is a fraction of the memory, in worker processes 1/WORKERS of that. */
 #define WORKERS 8
 static uint64_t default_budget(void) { return mt_memory_size() / 8; }
 
@@ -49,14 +49,14 @@ static uint64_t cache_budget(const mt_context_options *options)
     return options->cache_bytes < 0 ? 0 : (uint64_t)options->cache_bytes;
 }
 
-/* Restart points in compressed files: a sixteenth of what decoded chunks may take. */
+/* The budget of restart points in compressed files: a sixteenth of the cache budget. */
 static uint64_t restart_budget(const mt_context_options *options)
 {
     uint64_t share = cache_budget(options) / 16;
     return share < LEAST_RESTART_BYTES ? LEAST_RESTART_BYTES : share;
 }
 
-/* Most are left to the program. */
+/* Leaves most file descriptors to the program. */
 static size_t open_files(void)
 {
     size_t n = mt_file_limit() / 4;
@@ -98,7 +98,7 @@ static void destroy(mt_context *context)
     free_context(context);
 }
 
-/* In the child of a fork: no large chunk is being worked on, and the process is likely one of several that read. */
+/* In a forked child: no large chunk is in progress, and the process is probably one of several readers. */
 static void forget_work(void *owner)
 {
     mt_context *context = owner;
@@ -225,7 +225,7 @@ mt_context *mt_context_retain(mt_context *context, mt_error *err)
     return context;
 }
 
-/* A chunk that takes no more is worked on by all threads at once, without regard to the budget. */
+/* Chunks up to this size are decoded by all threads at once, without a reservation. */
 #define SMALL ((size_t)1 << 20)
 
 bool mt_context_reserve(mt_context *context, size_t bytes)
@@ -243,7 +243,7 @@ bool mt_context_reserve(mt_context *context, size_t bytes)
     return true;
 }
 
-/* What a thread's scratch keeps between two large chunks. */
+/* Bytes that a thread's scratch keeps after a large chunk. */
 static size_t scratch_limit(const mt_context *context)
 {
     enum { LEAST = 16 << 20 };
@@ -274,7 +274,7 @@ mt_status mt_context_take_scratch(mt_context *context, mt_scratch **out, mt_erro
     return *out ? MT_OK : mt_scratch_new(&context->env, out, err);
 }
 
-/* What idle scratch keeps, of all threads together. */
+/* Bytes that all idle scratch together may keep. */
 #define SPARE_BYTES ((size_t)32 << 20)
 
 void mt_context_give_scratch(mt_context *context, mt_scratch *scratch)

@@ -23,7 +23,7 @@ static void swap_bytes(const mt_image *image, uint8_t *data, size_t bytes)
         mt_swap_bytes(data, bytes / image->element_size, image->element_size);
 }
 
-/* Publishes a block in the cache, and delivers it. */
+/* Adds a block to the cache and delivers it. */
 static void finish(mt_call *call, mt_found *found, uint8_t *block, size_t size)
 {
     mt_cache *cache = call->context->chunks;
@@ -82,7 +82,7 @@ void mt_decode_in_place(mt_call *call, mt_found *found, uint8_t *block)
     finish(call, found, block, layout->bytes);
 }
 
-/* Raw bytes lie ready, though perhaps in the other byte order. */
+/* Raw bytes need no decoding, but may be in the other byte order. */
 static mt_status decode_raw(mt_call *call, mt_found *found, const uint8_t *bytes, const mt_layout *layout,
                             mt_error *err)
 {

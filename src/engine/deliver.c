@@ -64,7 +64,7 @@ const mt_layout *mt_planned_layout(const mt_call *call, const mt_planned *planne
     return mt_image_chunk_layout(planned->use->image, planned->id, whole, storage);
 }
 
-/* One element, everywhere in the part. */
+/* Fills the part with one element. */
 static void spread(const mt_intersection *p, const mt_convert *convert, const void *element)
 {
     static const int64_t same_element[MT_MAX_DIMS] = { 0 };

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* From boxes to a plan: what needs no chunk is copied here, the rest is planned, and executed whenever a plan is full. */
+/* From boxes to plans. Pixels that need no chunk are copied here; the rest is planned, and a plan is executed when it
+ * is full. */
 #include "engine/engine.h"
 
 #include "base/checked.h"
@@ -11,13 +12,13 @@
 
 #include <string.h>
 
-/* The images of a call, each with the way in which it is read. */
+/* The images of a call, each with its strategy. */
 typedef struct uses {
     mt_env *env;
     mt_use *items;
-    uint64_t *row_costs;      /* of each */
-    size_t n, capacity, last; /* last: that was found last */
-    uint32_t *table;          /* of items by image, open addressing, twice as large as capacity */
+    uint64_t *row_costs;      /* one per item, in bytes of sequential reading */
+    size_t n, capacity, last; /* last: the item found last */
+    uint32_t *table;          /* hash table of items by image: open addressing, size 2 * capacity */
     mt_use inline_items[4];
     uint64_t inline_costs[4];
     uint32_t inline_table[8];
@@ -74,7 +75,7 @@ static mt_status grow(uses *u, mt_error *err)
     return MT_OK;
 }
 
-/* The number of an image among the uses, which gets it if it is new. */
+/* Finds the index of an image among the uses; adds it if it is new. */
 static mt_status find_use(uses *u, mt_image *image, size_t *out, mt_error *err)
 {
     if (u->n > 0 && u->items[u->last].image == image) {
@@ -99,7 +100,7 @@ static mt_status find_use(uses *u, mt_image *image, size_t *out, mt_error *err)
     return MT_OK;
 }
 
-/* One strategy for each image of the call, whose reads are all copied, or all go to one visitor. */
+/* Chooses one strategy per image of the call. All reads copy, or all go to one visitor. */
 static mt_status choose_strategies(uses *u, const mt_read *reads, size_t n, mt_error *err)
 {
     const mt_visitor *visitor = reads[0].visitor;
@@ -141,8 +142,8 @@ static void copy_array(const mt_read *read, const int64_t *low, const int64_t *h
     mt_gather(&convert, image->map->ndim, extent, out, read->out_stride, in, image->piece.stride);
 }
 
-/* What needs no chunk: the border, and images that lie in memory. Sets what of the box lies inside, and returns whether
- * chunks are needed. */
+/* Copies what needs no chunk: padding, and images in memory. Sets [low, high) to the part of the box inside the image,
+ * and returns whether chunks are needed. */
 static bool do_direct(const mt_read *read, int64_t *low, int64_t *high)
 {
     bool any = mt_read_clip(read, low, high), inside = any;
@@ -173,7 +174,7 @@ static void do_direct_group(void *argument, size_t group)
         do_direct(&call->reads[i], low, high);
 }
 
-/* Reads that need no plan: groups of them for each thread. */
+/* Does the reads that need no plan, in groups per thread. */
 static void read_direct(mt_call *call)
 {
     size_t groups = (call->n + DIRECT_GROUP - 1) / DIRECT_GROUP;
@@ -185,7 +186,7 @@ static void read_direct(mt_call *call)
 
 static bool visits(const mt_call *call) { return call->reads[0].visitor != NULL; }
 
-/* Failures are noted in the call; only a caller who cancels ends the planning, and a visit that has failed. */
+/* Executes a full plan. Failures are recorded in the call; only cancellation and a failed visit end the planning. */
 static mt_status run_full(mt_call *call, mt_plan *plan)
 {
     mt_run(call, plan);
@@ -196,7 +197,7 @@ static mt_status run_full(mt_call *call, mt_plan *plan)
     return mt_cancel_asked(call->cancel) ? MT_E_CANCELLED : MT_OK;
 }
 
-/* A part of a read: relative to its box. */
+/* A part of a read, relative to its box. */
 typedef struct region {
     int64_t low[MT_MAX_DIMS], high[MT_MAX_DIMS];
 } region;
@@ -211,7 +212,7 @@ static void halve(region *r, int ndim, region *other)
     r->high[longest] = other->low[longest] = r->low[longest] + (r->high[longest] - r->low[longest]) / 2;
 }
 
-/* A read of an image of boxes is halved until its parts show few enough. */
+/* Halves a read of an image of boxes until each part touches few enough boxes. */
 static mt_status add_boxes(mt_call *call, const mt_use *use, uint32_t i, const region *whole, mt_plan *plan,
                            mt_error *err)
 {

@@ -6,21 +6,21 @@
 
 #include <string.h>
 
-/* Bytes in flight and arrived: a share of the budget, between these. */
+/* Limits of the bytes in flight or waiting to be decoded, which are a fraction of the budget. */
 #define LEAST_BYTES ((uint64_t)32 << 20)
 #define MOST_BYTES ((uint64_t)256 << 20)
 
-#define HELPERS 3 /* tasks beside the first that decode the chunks of one flight */
+#define HELPERS 3 /* additional tasks that decode the chunks of one flight */
 #define CHUNKS_A_TASK 4
 
 struct mt_fetcher {
     mt_context *context;
     mt_lock lock;
-    mt_store *first; /* those with flights that have not started */
-    bool is_pumping; /* a thread starts flights */
-    uint64_t bytes;  /* of flights that have started and are not done */
+    mt_store *first; /* list of stores with waiting flights */
+    bool is_pumping; /* a thread is starting flights */
+    uint64_t bytes;  /* of started flights that are not done */
     uint64_t most;
-    unsigned forks; /* since this was made */
+    unsigned forks; /* number of forks since creation */
 };
 
 typedef struct helper {
@@ -34,26 +34,26 @@ typedef struct mt_flight {
     struct mt_flight *next;
     mt_call *call;
     mt_store *store;
-    mt_found *found; /* chunks, or the chunk of rows */
-    size_t n;        /* chunks; 0: rows */
+    mt_found *found; /* n chunks, or the chunk of a batch of rows */
+    size_t n;        /* number of chunks; 0: a batch of rows */
     const mt_read *read;
     mt_row_batch batch;
 
     size_t n_requests;
     mt_request *requests;
-    mt_request request; /* of chunks */
+    mt_request request; /* if it reads chunks */
     uint8_t *buffer;
     size_t buffer_bytes, charge;
-    mt_status status; /* before any request was made */
+    mt_status status; /* a failure before any request was submitted */
     _Atomic size_t open, next_chunk;
     _Atomic unsigned workers;
 } mt_flight;
 
-/* In the child of a fork no call goes on: the thread that forked was not in this stage. */
+/* In a forked child: no call continues, because the thread that forked was not in this stage. */
 static void forget_flights(void *owner)
 {
     mt_fetcher *f = owner;
-    f->forks++; /* so no lane counts, also of stores that are not listed */
+    f->forks++; /* invalidates all lanes, also those of stores that are not listed */
     f->first = NULL;
     atomic_fetch_sub_explicit(&f->context->env.work_bytes, f->bytes, memory_order_relaxed);
     f->bytes = 0;
@@ -134,11 +134,11 @@ static void start(mt_flight *f)
         requests[i].done = request_done;
         requests[i].user = f;
         requests[i].owner = f->call;
-        mt_store_submit(store, &requests[i]); /* with the last one the flight may be gone */
+        mt_store_submit(store, &requests[i]); /* the last one may free the flight */
     }
 }
 
-/* The lock is held. */
+/* Call with the lock held. */
 static void charge(mt_fetcher *fetcher, size_t bytes)
 {
     fetcher->bytes += bytes;
@@ -153,8 +153,8 @@ static void discharge(mt_fetcher *fetcher, size_t bytes)
     mt_lock_give(&fetcher->lock);
 }
 
-/* Under the lock: the next flight that may start. A store that has nothing in flight always gets one, and so does the
- * largest read once nothing else is in memory. */
+/* Takes the next flight that may start. Call with the lock held. A store with nothing in flight may always start one,
+ * and so may a read larger than the limit once nothing else is in memory. */
 static mt_flight *take_startable(mt_fetcher *fetcher)
 {
     for (mt_store **at = &fetcher->first; *at;) {
@@ -178,8 +178,8 @@ static mt_flight *take_startable(mt_fetcher *fetcher)
     return NULL;
 }
 
-/* Starts what may start. One thread at a time does so, which sees what others change meanwhile: a store may call done
- * before submit returns, and that must not start the next flight on the same stack. */
+/* Starts all flights that may start. Only one thread at a time does this, in a loop: a store may call done before
+ * submit returns, and that must not start the next flight recursively. */
 static void pump(mt_fetcher *fetcher)
 {
     mt_lock_take(&fetcher->lock);
@@ -197,7 +197,8 @@ static void pump(mt_fetcher *fetcher)
 
 static void work(mt_task *task);
 
-/* All requests have their outcome. In a thread of the store: the next ones start, and the pool decodes. */
+/* All requests of a flight are done. Runs in a thread of the store: starts waiting flights and hands the data to the
+ * pool. */
 static void land(mt_flight *flight)
 {
     mt_fetcher *fetcher = flight->call->context->fetcher;
@@ -210,7 +211,7 @@ static void land(mt_flight *flight)
     mt_pool_submit(fetcher->context->pool, &flight->task);
 }
 
-/* The lock is held. */
+/* Call with the lock held. */
 static mt_lane *lane_of(const mt_fetcher *fetcher, mt_store *store)
 {
     if (store->lane.forks != fetcher->forks)
@@ -250,7 +251,7 @@ static mt_flight *new_flight(mt_call *call, mt_found *found, mt_error *err)
     return f;
 }
 
-/* A raw chunk that is to be kept is read into what will be its block in the cache. */
+/* Whether to read directly into a future block of the cache: for one raw chunk that is to be cached. */
 static bool is_block(const mt_call *call, const mt_found *found, size_t n, size_t *bytes)
 {
     mt_layout storage;
@@ -308,7 +309,7 @@ void mt_fetch_rows(mt_call *call, mt_found *found, const mt_read *read, const mt
     enqueue(call, f);
 }
 
-/* The last thing that a flight does: the call may end at once. */
+/* The last step of a flight. The call may end immediately after it. */
 static void end_flight(mt_flight *f)
 {
     mt_call *call = f->call;
@@ -327,7 +328,7 @@ static void end_flight(mt_flight *f)
         mt_pool_wake(context->pool);
 }
 
-/* Rows of an object that the store does not have: the format may know it under another key, or refuse. */
+/* Rows of an object that does not exist: the format may know it under another key, or refuse to read it as missing. */
 static mt_status judge_rows(mt_flight *f, mt_found *found, mt_error *failure)
 {
     char key[MT_KEY_BYTES];
@@ -371,14 +372,15 @@ static void fail(mt_flight *f, mt_found *found, mt_status st, const mt_error *fa
     mt_call_fail_found(f->call, found, st, failure);
 }
 
-/* Unless the caller has asked to stop: what waits then has been given up already. */
+/* Does nothing if the caller has cancelled: waiting flights were abandoned then. */
 static void fetch_again(mt_flight *f, mt_found *found)
 {
     if (!mt_call_stops_found(f->call, found))
         mt_fetch_chunks(f->call, found, 1);
 }
 
-/* Networks and caches on the way do damage bytes: a chunk that does not decode is read once more, past all caches. */
+/* Networks and intermediate caches can damage bytes: a chunk that does not decode is read once more, bypassing
+ * caches. */
 static bool read_again(mt_flight *f, mt_found *found, mt_status st)
 {
     if (st != MT_E_CORRUPT || !f->store->costs.is_slow || found->again)
@@ -413,7 +415,7 @@ static void decode_one(mt_flight *f, mt_found *found, mt_scratch *scratch)
         fail(f, found, st, &failure);
 }
 
-/* False: the chunk is to be failed. */
+/* False: the caller must fail the chunk. */
 static bool work_on_absence(mt_flight *f)
 {
     mt_status st;
@@ -429,7 +431,7 @@ static bool work_on_absence(mt_flight *f)
     return f->found->absent_is_fill;
 }
 
-/* A joined read that failed tells nothing of each chunk: they are read one by one. */
+/* If a merged read fails, the chunks are read one by one, because any of them may be readable. */
 static void work_on_failure(mt_flight *f)
 {
     mt_request *r = &f->request;
@@ -441,7 +443,7 @@ static void work_on_failure(mt_flight *f)
     }
     if (st == MT_E_NOT_FOUND && work_on_absence(f))
         return;
-    if (f->n == 1 && read_again(f, f->found, st)) /* also of a store that decodes itself: zip, gzip */
+    if (f->n == 1 && read_again(f, f->found, st)) /* also for stores that decompress: zip, gzip */
         return;
     mt_error failure = r->error;
     if (st == MT_E_LIMIT && r->object_size > r->size) {
@@ -514,7 +516,7 @@ static void work(mt_task *task)
     leave(f);
 }
 
-/* Takes the flights of a call that have not started out of the lanes. */
+/* Removes the waiting flights of a call from the lanes. */
 static mt_flight *take_waiting(mt_call *call)
 {
     mt_fetcher *fetcher = call->context->fetcher;
@@ -550,7 +552,7 @@ static void abandon(mt_call *call)
     for (mt_flight *f = take_waiting(call), *next; f; f = next) {
         next = f->next;
         f->status = MT_E_CANCELLED;
-        f->charge = 0; /* nothing was charged yet */
+        f->charge = 0; /* never charged */
         f->requests = NULL;
         f->buffer_bytes = 0;
         if (f->n == 0)

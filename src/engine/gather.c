@@ -10,7 +10,7 @@
 typedef struct plane {
     int64_t rows, columns;
     int64_t out_row, out_column, in_row, in_column; /* strides in bytes */
-    int64_t in_skip;                                /* from behind the last row to the next plane */
+    int64_t in_skip;                                /* bytes from the end of the last row to the next plane */
 } plane;
 
 typedef void (*plane_copy)(const mt_convert *convert, const plane *p, uint8_t *out, const uint8_t *in);
@@ -32,10 +32,9 @@ static float from_float16(uint16_t half)
     return value;
 }
 
-/* An image is larger than the caches near the processor, which foresee no short rows far apart: a row is fetched some
- * rows before it is read, the first ones of a plane with the last ones of the plane before. Where they lie beyond the box
- * this does nothing. A macro, because gcc 12 takes a function that only fetches for one without effect, and leaves its
- * calls out. */
+/* Prefetches a row some rows before it is read, and the first rows of a plane with the last rows of the plane before.
+ * Hardware prefetchers miss short, distant rows. No effect beyond the box. A macro, because gcc 12 treats a function
+ * that only prefetches as one without effect and removes its calls. */
 #define PREFETCH_ROW(p, y, row, size)                                                                                  \
     do {                                                                                                               \
         enum { ROWS_AHEAD = 5, LONGEST = 512, LINE = 64 };                                                             \
@@ -51,7 +50,7 @@ static float from_float16(uint16_t half)
 #define AS_IS(v) ((float)(v))
 #define AS_BOOL(v) ((float)((v) != 0))
 
-/* memcpy, because neither side need be aligned */
+/* memcpy, because both sides may be unaligned */
 #define TO_FLOAT_ONE(type, value, in_step, out_step)                                                                   \
     do {                                                                                                               \
         type v;                                                                                                        \
@@ -60,8 +59,8 @@ static float from_float16(uint16_t half)
         memcpy(d + x * (out_step), &f, sizeof f);                                                                      \
     } while (0)
 
-/* Runs of a length that the compiler knows become straight vector code: rows of patches are short, and a loop that
- * looks for its own length costs as much as a quarter of one. */
+/* Runs of constant length compile to straight vector code. Rows of patches are short: the overhead of a general loop
+ * would cost a quarter of a row. */
 #define TO_FLOAT_RUNS(type, value, run)                                                                                \
     while (x + (run) <= columns)                                                                                       \
         for (int64_t end = x + (run); x < end; x++)                                                                    \
@@ -83,7 +82,7 @@ static float from_float16(uint16_t half)
     {                                                                                                                  \
         const float scale = convert->scale, offset = convert->offset;                                                  \
         (void)scale, (void)offset;                                                                                     \
-        const plane own = *p; /* which a store to the patch cannot change */                                           \
+        const plane own = *p; /* a copy, so that stores to the patch cannot alias it */                                \
         const int64_t columns = own.columns;                                                                           \
         const bool dense = own.in_column == (int64_t)sizeof(type) && own.out_column == (int64_t)sizeof(float);         \
         for (int64_t y = 0; y < own.rows; y++) {                                                                       \
@@ -161,7 +160,7 @@ static plane_copy choose_copy(const mt_convert *convert)
     }
 }
 
-/* Brings the columns of a plane into a small buffer, swaps them there, and copies on from it. */
+/* Copies a plane through a small buffer, in which bytes are swapped. */
 static void copy_swapped(plane_copy copy, const mt_convert *convert, const plane *p, uint8_t *out, const uint8_t *in)
 {
     enum { PIECE = 256 };
@@ -179,7 +178,7 @@ static void copy_swapped(plane_copy copy, const mt_convert *convert, const plane
         }
 }
 
-/* A box without its dimensions of extent 1, and with neighbours that are one run of memory joined; slowest first. */
+/* A box without dimensions of extent 1, with contiguous dimensions merged; slowest first. */
 typedef struct box {
     int ndim;
     int64_t extent[MT_MAX_DIMS], out[MT_MAX_DIMS], in[MT_MAX_DIMS];
@@ -266,7 +265,7 @@ void mt_fill_border(const void *value, size_t element_size, int ndim, const int6
     for (int d = 0; d < ndim; d++)
         slab[d] = extent[d];
 
-    /* Dimension by dimension: the slabs before and behind, then on with what is between them. */
+    /* Along each dimension, fill the slabs before and after, then continue with the part between them. */
     for (int d = 0; d < ndim; d++) {
         if (low[d] > 0) {
             slab[d] = low[d];

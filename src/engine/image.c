@@ -109,8 +109,8 @@ static void find_grid_sizes(const mt_image *image, uint64_t id, int64_t *out)
     }
 }
 
-/* The dimensions of all chunks lie in the same order: that of the strides, and, where a size of 1 makes two strides
- * equal, in either. */
+/* All chunks have the same order of dimensions, that of the strides. If a size of 1 makes two strides equal, their
+ * order does not matter. */
 const mt_layout *mt_image_chunk_layout(const mt_image *image, uint64_t id, const int64_t *whole, mt_layout *storage)
 {
     if (!image->uneven)

@@ -7,18 +7,18 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define GROUP 64 /* chunks that a thread locates at once */
+#define GROUP 64 /* chunks that a thread takes at once */
 
-/* A format reads one level of an index in each round. More only crafted files need: then chunks wait for their reads. */
+/* Each round reads one level of an index. Only crafted files need more rounds; their remaining reads block. */
 #define MOST_ROUNDS 64
 
 typedef struct locating {
     mt_call *call;
-    mt_collector *collector; /* NULL: read as usual */
-    _Atomic size_t waiting;  /* chunks that wait for reads that were noted */
+    mt_collector *collector; /* NULL: reads block */
+    _Atomic size_t waiting;  /* chunks that wait for collected reads */
 } locating;
 
-#define NOT_YET UINT64_MAX /* mt_found.object of a chunk that is not located yet */
+#define NOT_YET UINT64_MAX /* mt_found.object of a chunk that is not yet located */
 
 static mt_status locate_by_map(const mt_image *image, uint64_t id, mt_chunk_ref *out, mt_error *err)
 {
@@ -55,7 +55,7 @@ static const char *keep_key(mt_call *call, const char *key, mt_error *err)
     return memcpy(kept, key, size);
 }
 
-/* Under the context's lock: memory of the call for keys and chains. */
+/* Copies keys and chains to memory of the call. Call with the context's lock held. */
 static mt_status keep(mt_call *call, const mt_chunk_ref *ref, bool own_key, mt_found *found, mt_error *err)
 {
     if (own_key && !(found->key = keep_key(call, ref->key, err)))
@@ -65,7 +65,7 @@ static mt_status keep(mt_call *call, const mt_chunk_ref *ref, bool own_key, mt_f
     return MT_OK;
 }
 
-/* previous was located before, or is NULL. */
+/* previous is a chunk located before, or NULL. */
 static mt_status take_over(mt_call *call, const mt_chunk_ref *ref, const mt_found *previous, mt_found *found,
                            mt_error *err)
 {
@@ -101,8 +101,8 @@ static void give_up(mt_call *call, size_t i, mt_status st, const mt_error *failu
     found->planned = NULL;
 }
 
-/* From here on no end of a chunk exceeds UINT64_MAX, and of a raw chunk that has more bytes than are wanted just these
- * are read. A piece was checked when it was opened. */
+/* Ensures that offset + size does not overflow, and limits a raw chunk to the bytes needed. A piece was checked at
+ * open. */
 static mt_status check_range(const mt_call *call, mt_found *found, mt_error *err)
 {
     const mt_planned *planned = found->planned;
@@ -210,10 +210,10 @@ static mt_status locate_all(mt_call *call, mt_error *err)
     return MT_OK;
 }
 
-/* Objects by their store and key, numbered in the order in which they are met. Open addressing. */
+/* A hash table of objects by store and key, numbered in order of first use. Open addressing. */
 typedef struct numbering {
     const mt_found *found;
-    uint32_t *slots; /* of a chunk of the object, or MT_NONE */
+    uint32_t *slots; /* index of a chunk of the object, or MT_NONE */
     size_t mask;
 } numbering;
 
@@ -237,7 +237,7 @@ static uint64_t number_object(numbering *n, size_t i)
     }
 }
 
-/* A whole object is one chunk, and chunks in a row often lie in the same object: few have to be looked for. */
+/* Few lookups are needed: a whole object is one chunk, and consecutive chunks are often in the same object. */
 static mt_status number_objects(mt_call *call, mt_error *err)
 {
     numbering n = { .found = call->found };
@@ -258,11 +258,11 @@ static mt_status number_objects(mt_call *call, mt_error *err)
             if (!n.slots) {
                 n.slots = memset(slots, 0xff, size * sizeof *n.slots); /* MT_NONE */
                 n.mask = size - 1;
-                for (size_t k = 0; k < i; k++) /* those before */
+                for (size_t k = 0; k < i; k++) /* the chunks before this one */
                     if (!call->found[k].missing && call->found[k].size != MT_WHOLE && call->found[k].object == k)
                         (void)number_object(&n, k);
             }
-            f->object = i; /* unless it is there */
+            f->object = i; /* unless the object is in the table */
             f->object = number_object(&n, i);
         }
     }

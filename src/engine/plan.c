@@ -31,7 +31,7 @@ void mt_plan_free(mt_plan *plan)
     mt_release(plan->env, plan->table, plan->table_size * sizeof *plan->table);
 }
 
-/* Doubles an array that may start inside the plan. */
+/* Doubles the capacity of an array. start is its inline storage in the plan, or NULL. */
 static mt_status grow(mt_env *env, void **array, const void *start, size_t *room, size_t size, mt_error *err)
 {
     void *old = *array == start ? NULL : *array;
@@ -51,7 +51,7 @@ static uint64_t hash(const mt_use *use, uint64_t id)
     return h ^ h >> 32;
 }
 
-/* The slot of a chunk in the table, or the free slot where it belongs. */
+/* The slot of a chunk in the table, or the free slot for it. */
 static uint32_t *find_slot(const mt_plan *plan, const mt_use *use, uint64_t id)
 {
     size_t mask = plan->table_size - 1;
@@ -62,7 +62,7 @@ static uint32_t *find_slot(const mt_plan *plan, const mt_use *use, uint64_t id)
     }
 }
 
-/* A table of at least four slots a chunk. */
+/* Rebuilds the table with at least four slots per chunk. */
 static mt_status rebuild_table(mt_plan *plan, mt_error *err)
 {
     size_t size = 4 * plan->chunk_room;
@@ -94,7 +94,8 @@ static mt_status add_chunk(mt_plan *plan, const mt_use *use, uint64_t id, mt_pla
     return MT_OK;
 }
 
-/* The chunk in the plan, which gets it if it is new. The chunks of one read differ, so the first read needs no table. */
+/* Finds a chunk in the plan; adds it if it is new. The chunks of one read are distinct, so the first read needs no
+ * table. */
 static mt_status find_chunk(mt_plan *plan, const mt_use *use, uint64_t id, bool only_read, mt_planned **out,
                             mt_error *err)
 {
@@ -114,7 +115,7 @@ static mt_status find_chunk(mt_plan *plan, const mt_use *use, uint64_t id, bool 
     return MT_OK;
 }
 
-/* Before a chunk is looked for: so that none is left in the plan without a copy when memory is short. */
+/* Ensures capacity for a copy. Called before find_chunk, so that a failure leaves no chunk without copies. */
 static mt_status room_for_copy(mt_plan *plan, mt_error *err)
 {
     void *array = plan->copies;
@@ -201,7 +202,7 @@ mt_status mt_plan_add_piece(mt_plan *plan, const mt_use *use, uint32_t i, uint64
     return MT_OK;
 }
 
-/* Pieces in the order of the reads, which is that of their copies. */
+/* Sorts pieces in the order of their copies, which is that of the reads. */
 static int compare(const void *a, const void *b)
 {
     const mt_planned *x = a, *y = b;

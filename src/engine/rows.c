@@ -20,7 +20,7 @@ static void sort_dimensions(mt_rows *r, int ndim, const int64_t *extent, const i
     }
 }
 
-/* From the fastest dimension on: what lies between two rows is read along if that is cheaper than another range. */
+/* Starting at the fastest dimension, merges rows into one range if reading the gap is cheaper than another range. */
 static void choose_span(mt_rows *r, size_t element_size, size_t gap)
 {
     r->span = (int64_t)element_size;
@@ -48,7 +48,7 @@ void mt_rows_init(mt_rows *r, int ndim, const int64_t *extent, const int64_t *st
         r->index[d] = 0;
 }
 
-/* Moves on by n ranges along the last outer dimension, and into the next line at its end. */
+/* Advances by n ranges along the last outer dimension, with a carry at its end. */
 static void advance(mt_rows *r, int64_t n)
 {
     for (int d = r->outer - 1; d >= 0; d--, n = 1) {
@@ -99,7 +99,7 @@ void mt_rows_fill(const mt_row_batch *batch, const mt_convert *convert, const vo
     mt_gather(&as_is, batch->ndim, batch->extent, batch->to, batch->out, element, same_element);
 }
 
-/* Of chunks, those that the box meets at best. */
+/* Chunks are counted for the most favourable position of the box. */
 uint64_t mt_rows_cost(const mt_image *image, const int64_t *extent)
 {
     static const int64_t nowhere[MT_MAX_DIMS] = { 0 };

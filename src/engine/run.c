@@ -8,16 +8,16 @@
 
 #include <string.h>
 
-/* A thread takes several units at once, but not so many that another one has nothing left to do. */
+/* A thread takes several units at once, but few enough to keep all threads busy. */
 #define GROUPS_A_THREAD 8
 #define LARGEST_GROUP 16
 
 #define LOOK_UP_GROUP 32
 
-/* Chunks of one joined read of a slow store. Several tasks decode them. */
+/* Maximum number of chunks in one merged read of a slow store. Several tasks decode them. */
 #define MOST_JOINED 1024
 
-/* --- Look up: what the cache has is delivered, the rest is entered there as being made by this call. --- */
+/* --- Look up: chunks in the cache are delivered; for the others, this call enters an entry to make. --- */
 
 static bool is_hit(mt_call *call, const mt_planned *planned, mt_cache_entry *entry)
 {
@@ -29,7 +29,7 @@ static bool is_hit(mt_call *call, const mt_planned *planned, mt_cache_entry *ent
     return true;
 }
 
-/* False: the chunk is delivered. Else it is entered in the cache, as being made by this call or by another. */
+/* False: the chunk is delivered. True: it has a cache entry that this call or another one makes. */
 static bool begin(mt_call *call, mt_found *found)
 {
     const mt_planned *planned = found->planned;
@@ -64,8 +64,8 @@ static void look_up_group(void *argument, size_t group)
             call->found[i].planned = NULL;
 }
 
-/* Leaves in call->found the chunks that this call reads, and moves those that other calls make to busy. Returns how many
- * it moved. */
+/* Keeps in call->found the chunks that this call reads, and moves those that other calls make to busy. Returns the
+ * number moved. */
 static size_t keep_wanted(mt_call *call, mt_found *busy)
 {
     size_t left = 0, n_busy = 0;
@@ -81,8 +81,8 @@ static size_t keep_wanted(mt_call *call, mt_found *busy)
     return n_busy;
 }
 
-/* Boxes may be encoded each in its own way, which only their location tells. The image is read by rows, but what turns
- * out to be encoded goes through the cache like other encoded chunks. */
+/* Boxes may differ in encoding, which is known only once they are located. In an image read by rows, encoded chunks go
+ * through the cache like other encoded chunks. */
 static size_t look_up_encoded(mt_call *call, mt_found *busy)
 {
     for (size_t i = 0; i < call->n_found; i++) {
@@ -105,9 +105,9 @@ static void look_up_all(mt_call *call)
             look_up_group(call, i);
 }
 
-/* --- Units: what is read together. --- */
+/* --- Units: chunks read together. --- */
 
-/* Whether a chunk may be read together with others. */
+/* Whether a chunk may be part of a merged read. */
 static bool is_joinable(const mt_call *call, const mt_found *found)
 {
     return !found->missing && found->size != MT_WHOLE && !mt_take_is_by_rows(found) &&
@@ -115,7 +115,7 @@ static bool is_joinable(const mt_call *call, const mt_found *found)
            mt_decode_check_size(call, found, found->size, NULL) == MT_OK;
 }
 
-/* How many chunks from the i-th on are one unit. */
+/* The number of chunks from the i-th on that form one unit. */
 static size_t unit_length(const mt_call *call, size_t i, size_t most)
 {
     const mt_found *first = &call->found[i];
@@ -148,7 +148,7 @@ static void make_units(mt_call *call, size_t pieces)
     }
 }
 
-/* --- All together. --- */
+/* --- Execution. --- */
 
 static void do_group(void *argument, size_t group)
 {
@@ -194,9 +194,8 @@ static void read_found(mt_call *call)
     mt_fetch_wait(call);
 }
 
-/* Waits for the n chunks of busy, which other calls make. A chunk that another call gave up because its caller cancelled
- * goes to call->found, to be made by this call, or, if a third call makes it already, back to busy. Returns how many
- * chunks are in busy then. */
+/* Waits for n chunks that other calls make. A chunk abandoned because the other caller cancelled goes to call->found,
+ * to be made by this call, or stays in busy if a third call is making it. Returns the number of chunks left in busy. */
 static size_t await_busy(mt_call *call, mt_found *busy, size_t n)
 {
     size_t left = 0;
@@ -256,7 +255,7 @@ static void run_in(mt_call *call, mt_found *found, mt_found *busy, mt_unit *unit
     call->keys = NULL;
 }
 
-/* Of a small plan, which often is all there: delivers what the cache has, and leaves the rest in the plan. */
+/* For small plans, which are often cached as a whole: delivers the cached chunks and keeps the others in the plan. */
 static void deliver_cached(mt_call *call, mt_plan *plan)
 {
     size_t left = 0;

@@ -3,14 +3,14 @@
 
 #include "base/checked.h"
 
-/* A raw chunk that is larger is never kept: a few rows of it would have to wait for all others. */
+/* A larger raw chunk is never cached: a few of its rows would have to wait for the whole chunk. */
 #define LARGEST_RAW ((size_t)16 << 20)
 
 static bool is_raw(const mt_image *image) { return image->map->chain.n_steps == 0; }
 
 static bool can_keep_raw(const mt_image *image) { return image->is_cacheable && image->chunk.bytes <= LARGEST_RAW; }
 
-/* Whether whole raw chunks are read and kept, independent of what the call wants. */
+/* Whether raw chunks are read as a whole and cached, whatever the call needs. */
 static bool keeps_raw(const mt_image *image)
 {
     const mt_store_costs *costs = &image->store->costs;
@@ -35,7 +35,7 @@ static void choose_raw(mt_use *use, mt_image *image, uint64_t row_cost)
         if (mt_add_u64(total, row_cost, &total))
             total = UINT64_MAX;
         atomic_store_explicit(&image->row_cost, total,
-                              memory_order_relaxed); /* an estimate: losing a sum is harmless */
+                              memory_order_relaxed); /* an estimate: a lost update is harmless */
     }
     use->keep = keeps_raw(image);
     if (!use->keep && (!image->map->contiguous || row_cost <= image->bytes))

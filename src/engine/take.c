@@ -12,10 +12,10 @@ bool mt_take_is_by_rows(const mt_found *found)
 
 /* --- Chunks. --- */
 
-/* Whether the size of a whole object has to be waited for. */
+/* Whether getting the size of an object would block. */
 static bool size_takes_waiting(const mt_store *store) { return !store->ops->read_now || store->costs.is_slow; }
 
-/* False: the chunk is done, for its object is missing or has a wrong size. */
+/* False: the chunk is done, because its object is missing or has a wrong size. */
 static bool find_size(mt_call *call, mt_found *found, uint64_t *size)
 {
     mt_error failure;
@@ -35,7 +35,7 @@ static bool find_size(mt_call *call, mt_found *found, uint64_t *size)
     }
     if (!st)
         st = mt_decode_check_size(call, found, *size, &failure);
-    if (!st && found->chain->n_steps == 0) { /* the object may have more bytes than are wanted */
+    if (!st && found->chain->n_steps == 0) { /* the object may have more bytes than needed */
         mt_layout storage;
         const mt_planned *planned = found->planned;
         *size = mt_image_least_bytes(planned->use->image, planned->id, mt_planned_layout(call, planned, &storage));
@@ -45,7 +45,7 @@ static bool find_size(mt_call *call, mt_found *found, uint64_t *size)
     return st == MT_OK;
 }
 
-/* Bytes of an object that lies in memory, or NULL. */
+/* The bytes of a chunk whose object is in memory, else NULL. */
 static const uint8_t *find_view(const mt_found *found, uint64_t size)
 {
     mt_store *store = found->planned->use->image->store;
@@ -63,7 +63,7 @@ static void decode(mt_call *call, mt_found *found, const uint8_t *bytes, uint64_
         mt_call_fail_found(call, found, st, &failure);
 }
 
-/* A raw chunk for the cache is read into what becomes its block there. False: it would have to be waited for. */
+/* Reads a raw chunk directly into its future block of the cache. False: the read would block. */
 static bool read_block(mt_call *call, mt_found *found)
 {
     mt_layout storage;
@@ -89,7 +89,7 @@ static bool read_block(mt_call *call, mt_found *found)
     return now;
 }
 
-/* One chunk, of a known size. False: it would have to be waited for. */
+/* Reads one chunk of known size. False: the read would block. */
 static bool do_chunk(mt_call *call, mt_found *found, uint64_t size, mt_scratch *scratch)
 {
     const uint8_t *view = find_view(found, size);
@@ -124,7 +124,7 @@ static bool do_chunk_within_budget(mt_call *call, mt_found *found, uint64_t size
     return done;
 }
 
-/* A chunk that its shard, or the index of the image, does not have. */
+/* A chunk that is missing in its shard or in the index of the image. */
 static void do_missing(mt_call *call, mt_found *found)
 {
     mt_status st;
@@ -162,7 +162,7 @@ static void decode_joined(mt_call *call, mt_found *found, const uint8_t *bytes, 
         mt_call_fail_found(call, found, st, &failure);
 }
 
-/* Several chunks by one read. False: not done, for it failed, or there is no memory. */
+/* Reads several chunks with one read. False: the read failed, or memory ran out; nothing is done. */
 static bool do_window(mt_call *call, mt_found *found, size_t n, mt_scratch *scratch)
 {
     const mt_found *last = &found[n - 1];
@@ -190,12 +190,12 @@ typedef struct rows_job {
     mt_found *found;
     mt_scratch *scratch;
     const mt_layout *layout;
-    int64_t unasked; /* bytes read since the caller was last asked whether to stop */
+    int64_t unasked; /* bytes read since cancellation was last polled */
 } rows_job;
 
 #define ASK_EVERY ((int64_t)1 << 20)
 
-/* False: would have to be waited for. */
+/* False: the read would block. */
 static bool read_batch(rows_job *j, const mt_row_batch *batch, mt_status *st, mt_error *failure, uint8_t **rows)
 {
     uint8_t *memory;
@@ -224,7 +224,7 @@ static bool do_batch(rows_job *j, const mt_intersection *part, const mt_row_batc
     if (!st && !read_batch(j, batch, &st, &failure, &rows))
         return false;
     if (st == MT_E_NOT_FOUND && j->found->planned->use->image->store->costs.is_slow)
-        return false; /* whether it may be missing takes waiting, too */
+        return false; /* asking whether it may be missing would block, too */
     if (st) {
         mt_fail_rows(j->call, j->found, part->read, batch, st, &failure);
         return true;
@@ -245,7 +245,7 @@ static void init_rows(const rows_job *j, const mt_intersection *part, size_t gap
                  part->read->out_stride);
 }
 
-/* The whole part again, by fewer and longer ranges, and no more of them at once than the store serves. */
+/* Hands the whole part to the fetch stage, in fewer and longer ranges, within the store's limit of concurrent reads. */
 static void defer_part(const rows_job *j, const mt_intersection *part)
 {
     mt_rows rows;
@@ -280,7 +280,7 @@ static void gather_from_view(const rows_job *j, const mt_intersection *part, con
     mt_gather(&convert, image->map->ndim, part->extent, part->out, part->read->out_stride, view, j->layout->stride);
 }
 
-/* Of a piece the size is that of the image, for which its layout has no place. */
+/* The layout of a piece has no size; it is the size of the image. */
 static uint64_t raw_bytes(const mt_found *found, const mt_layout *layout)
 {
     const mt_image *image = found->planned->use->image;

@@ -7,17 +7,17 @@
 
 #include <string.h>
 
-/* Pixels that lie in memory, and rows, are shown in blocks of at most so many bytes. */
+/* Maximum bytes of a block of rows, or of pixels in memory, passed to a visitor. */
 #define BLOCK_BYTES ((int64_t)4 << 20)
 
-/* Rows are read if the chunks that hold them are so many times as long. */
+/* Rows are read alone if their chunks are at least this many times larger. */
 #define FEW_ROWS 4
 
-/* Cuts a box into blocks: whole along the dimensions that are fast in storage, as far as they fit. */
+/* Splits a box into blocks that are whole along the fastest dimensions of storage, as far as they fit. */
 typedef struct cutting {
     mt_box whole, block;
     int ndim;
-    int64_t most[MT_MAX_DIMS]; /* of a block */
+    int64_t most[MT_MAX_DIMS]; /* maximum extent of a block */
 } cutting;
 
 static const int64_t *storage_strides(const mt_image *image)
@@ -111,7 +111,7 @@ static mt_status visit_blocks(mt_image *image, const mt_box *box, const mt_visit
     return st;
 }
 
-/* Whether the boxes are little of what raw chunks hold. */
+/* Whether the boxes cover only a small part of their raw chunks. */
 static bool wants_rows(const mt_image *image, const mt_box *boxes, size_t n)
 {
     const mt_chunk_map *map = image->map;

@@ -17,7 +17,7 @@ void mt_walk_init(mt_walk *w, const mt_image *image, const mt_box *box)
     }
 }
 
-/* Carries behind dimension d, the last of which is done. */
+/* Carries into the dimensions before d, after the end of dimension d. */
 static bool carry(const mt_walk *w, int64_t *position, int d)
 {
     for (; d >= 0; d--) {
@@ -41,7 +41,7 @@ uint64_t mt_walk_count(const mt_walk *w)
     return n;
 }
 
-/* The first position of the walk that is not before target. False: there is none. */
+/* The first position of the walk at or after target. False if there is none. */
 static bool find_inside(const mt_walk *w, const int64_t *target, int64_t *out)
 {
     int ndim = w->image->map->ndim;
@@ -79,13 +79,13 @@ static void make_box(const mt_walk *w, int d, int64_t end, mt_box *out, uint64_t
     }
 }
 
-/* The largest box that starts here: along dimension d from here to before target or to the end, whole along the faster
- * ones. */
+/* Takes the largest box that starts here: along dimension d up to target (exclusive) or to the end, whole along faster
+ * dimensions. */
 bool mt_walk_take(mt_walk *w, const int64_t *target, mt_box *out, uint64_t *n)
 {
     int64_t to[MT_MAX_DIMS];
     int ndim = w->image->map->ndim;
-    bool shared = !w->done && find_inside(w, target, to); /* the target lies behind the same slower position */
+    bool shared = !w->done && find_inside(w, target, to); /* the target has the same slower position */
     bool any = !w->done && !shared;
     for (int d = 0; shared && d < ndim; d++) {
         if (to[d] < w->position[d])

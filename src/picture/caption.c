@@ -9,7 +9,7 @@
 
 static const uint8_t white[3] = { 255, 255, 255 }, black[3] = { 0, 0, 0 }, gray[3] = { 200, 200, 200 };
 
-/* In pixels of the font. */
+/* In font pixels. */
 enum { MARGIN = 4, LINE = 13, SWATCH = 7, GAP = 3, BETWEEN = 12, BAR = 3, LONGEST_NAME = 48 };
 
 enum { TEXT = 4 * LONGEST_NAME + 64 }; /* bytes: a name and its contrast */
@@ -19,14 +19,14 @@ typedef struct length_unit {
     double meters;
 } length_unit;
 
-/* A round number, 1, 2 or 5 times a power of ten, not above most. */
+/* The largest of 1, 2 or 5 times a power of ten, not above most. */
 static double round_down(double most)
 {
     double power = pow(10, floor(log10(most)));
     return power * (most >= 5 * power ? 5 : most >= 2 * power ? 2 : 1);
 }
 
-/* Sets text and length of the bar. size: of a pixel of the image, drawn: pixels of the picture for it. */
+/* Sets text and length of the scale bar. size: of an image pixel, in unit; drawn: picture pixels per image pixel. */
 static void set_bar(mt_caption *c, double size, const char *unit, double drawn, double most)
 {
     static const length_unit known[] = { { "meter", 1 },         { "centimeter", 1e-2 }, { "millimeter", 1e-3 },
@@ -69,7 +69,7 @@ void mt_caption_init(mt_caption *caption, const mt_picture *p, int64_t height, i
                          width < mt_max_i64(text, caption->bar_length) + 4 * MARGIN * caption->size;
 }
 
-/* What the legend says of channel c of the picture. */
+/* The text of the legend for channel c of the picture. */
 static void describe(const mt_picture *p, size_t c, char *text, size_t room)
 {
     const mt_channel *channel = p->info->channels ? &p->info->channels[p->list[c]] : NULL;
@@ -90,7 +90,7 @@ static void describe(const mt_picture *p, size_t c, char *text, size_t room)
         snprintf(text, room, "%s  %.5g to %.5g", name, p->ranges[c][0], p->ranges[c][1]);
 }
 
-/* Moves to the next line if a piece of this width does not fit into what is left of the present one. */
+/* Starts a new line if a piece of this width does not fit into the rest of the current one. */
 static void make_room(int64_t *x, int64_t *y, int64_t piece, int64_t right, int64_t size)
 {
     if (*x > MARGIN * size && *x + piece > right) {
@@ -120,7 +120,7 @@ static void draw_bar_below(const mt_caption *c, mt_canvas *canvas, int64_t y, in
     mt_canvas_text(canvas, y, x + c->bar_length + GAP * c->size, c->size, c->bar, white);
 }
 
-/* What the widest piece below the picture needs. */
+/* The width of the widest piece of the caption. */
 static int64_t widest_piece(const mt_caption *c)
 {
     const mt_picture *p = c->picture;
@@ -135,7 +135,7 @@ static int64_t widest_piece(const mt_caption *c)
     return widest ? widest + 2 * MARGIN * c->size : 0;
 }
 
-/* Lays out what stands below a picture of this width, and draws it if there is a canvas. Returns its height. */
+/* Lays out the caption below a picture of this width; draws it unless canvas is NULL. Returns its height. */
 static int64_t lay_out(const mt_caption *c, int64_t width, mt_canvas *canvas)
 {
     const mt_picture *p = c->picture;
@@ -165,7 +165,7 @@ void mt_caption_room(const mt_caption *c, int64_t *height, int64_t *width)
     *height = c->height + lay_out(c, *width, NULL);
 }
 
-/* White, with a black rim that keeps it visible on white. */
+/* White with a black rim, so that it is visible on white. */
 static void draw_bar_inside(const mt_caption *c, mt_canvas *canvas)
 {
     int64_t size = c->size, text = mt_text_width(c->bar, size), widest = mt_max_i64(text, c->bar_length);

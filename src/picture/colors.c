@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Which channels are drawn, and in which colors. */
+/* The choice of channels and their colours. */
 #include "base/checked.h"
 #include "engine/gather.h"
 #include "picture/picture.h"
@@ -35,7 +35,7 @@ void mt_default_channels(const mt_stack_info *info, const int64_t **channels, si
     *n = (size_t)mt_min_i64(info->data_shape[1], samples ? samples : MT_MOST_COLORS);
 }
 
-/* The same if these channels are of one photograph, else 0. */
+/* Like mt_rgb_samples, if these channels belong to one RGB image, else 0. */
 static int64_t shared_samples(const mt_stack_info *info, const int64_t *channels, size_t n)
 {
     int64_t samples = mt_rgb_samples(info);
@@ -54,8 +54,8 @@ static bool is_labels(const mt_picture *p)
 
 void mt_picture_choose_colors(mt_picture *p)
 {
-    /* Green and magenta can be told apart by nearly everybody, and add up to white; three and more are coloured in the
-     * order of ImageJ's composites. */
+    /* Green and magenta are distinct for nearly all viewers and add up to white. Three or more channels have the
+     * colours of ImageJ's composites. */
     static const uint8_t white[3] = { 255, 255, 255 }, black[3] = { 0, 0, 0 };
     static const uint8_t pair[2][3] = { { 0, 255, 0 }, { 255, 0, 255 } };
     static const uint8_t many[MT_MOST_COLORS][3] = { { 255, 0, 0 },     { 0, 255, 0 },   { 0, 0, 255 },
@@ -80,7 +80,7 @@ void mt_picture_choose_colors(mt_picture *p)
     }
 }
 
-/* An element as an integer: those of labels are, whatever their type. */
+/* A label as an integer, whatever its type. */
 static uint64_t label_value(mt_dtype dtype, const uint8_t *element)
 {
     static const int64_t one = 1, stride = 0;
@@ -112,8 +112,7 @@ uint32_t mt_label_key(mt_dtype dtype, const uint8_t *element, bool swap)
     for (size_t i = 0; i < size; i++)
         native[i] = element[swap ? size - 1 - i : i];
     uint64_t value = label_value(dtype, native);
-    /* Multiples of the golden ratio, of which the fraction is kept (Knuth, The Art of Computer Programming, 6.4): of
-     * however many in a row, no two are close to each other. */
+    /* Fibonacci hashing (Knuth, The Art of Computer Programming, 6.4): consecutive labels get keys far apart. */
     uint32_t key = (uint32_t)(value * 0x9e3779b97f4a7c15u >> 32);
     return value && !key ? 1 : key;
 }
@@ -123,7 +122,7 @@ void mt_label_color(uint32_t key, uint8_t rgb[3])
     static const double saturations[] = { 0.85, 0.5, 0.9, 0.65 }, values[] = { 1, 1, 0.7, 0.85 };
     double hue = 6 * (double)(key >> 8) / (double)(1 << 24);
     double saturation = saturations[key >> 6 & 3], value = key ? values[key >> 6 & 3] : 0;
-    for (int k = 0; k < 3; k++) { /* the channels of hue, saturation and value differ in their phase only: 5, 3, 1 */
+    for (int k = 0; k < 3; k++) { /* HSV to RGB: the channels differ only in phase: 5, 3, 1 */
         double phase = fmod((double)(5 - 2 * k) + hue, 6);
         double part = fmin(phase, 4 - phase);
         part = part < 0 ? 0 : part > 1 ? 1 : part;

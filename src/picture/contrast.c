@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Which values are drawn black and which at full brightness. */
+/* Contrast: the values drawn black and at full brightness. */
 #include "picture/picture.h"
 
 #include <math.h>
 #include <string.h>
 
-/* Integers in the order of the floats. */
+/* Maps floats to integers of the same order. */
 static uint32_t sort_key(float value)
 {
     uint32_t bits;
@@ -21,7 +21,7 @@ static float key_float(uint32_t key)
     return value;
 }
 
-/* The k-th smallest of the finite values, found byte by byte: no order of the values makes it slow. */
+/* The k-th smallest finite value, by radix selection: linear time for any order of the values. */
 static float select_float(const float *values, size_t n, size_t k)
 {
     uint64_t found = 0;
@@ -63,8 +63,7 @@ static bool type_range(mt_dtype dtype, double *low, double *high)
     return is_signed || dtype == MT_UINT8 || dtype == MT_UINT16 || dtype == MT_UINT32 || dtype == MT_UINT64;
 }
 
-/* Writers that know no better write the whole range of the type: nobody chose that window, and it would draw most images
- * black. */
+/* Ignores a window that is the whole range of the type: writers set it by default, and most images would be black. */
 static bool has_window(const mt_picture *p, size_t c)
 {
     const mt_channel *channel = p->info->channels ? &p->info->channels[p->list[c]] : NULL;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* A font of 5 x 9 pixels, drawn for microtome: capitals stand in the first seven rows, descenders reach into the rest. */
+/* A font of 5 x 9 pixels, drawn for microtome: capitals use the first seven rows, descenders all nine. */
 #include "picture/canvas.h"
 
-/* Rows from the top down, "#" is ink; rows that are left out are empty. */
+/* Rows from top to bottom, '#' is ink; omitted rows are empty. */
 static const char *const ascii[] = {
     "",                                                      /* space */
     "..#.. ..#.. ..#.. ..#.. ..#.. ..... ..#..",             /* ! */
@@ -124,5 +124,5 @@ const char *mt_font_glyph(uint32_t code)
     for (size_t i = 0; i < sizeof others / sizeof *others; i++)
         if (others[i].code == code)
             return others[i].rows;
-    return "##### #...# #...# #...# #...# #...# #####"; /* a box: the font has no such character */
+    return "##### #...# #...# #...# #...# #...# #####"; /* a box for a missing glyph */
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* A picture in the making: its memory, checks of options, merging of channels. */
+/* Pictures: memory, checks of options, merging of channels. */
 #include "picture/picture.h"
 
 #include "base/checked.h"
@@ -88,7 +88,7 @@ void mt_picture_free(mt_picture *p)
     p->ranges = NULL;
 }
 
-/* Adds a row of a channel: its values in the range as shares of its color. */
+/* Adds a row of a channel: its color, weighted by the position of each value in the range. */
 static void merge_channel(const float *values, size_t n, const double range[2], const uint8_t color[3], float *sums)
 {
     double scale = range[1] > range[0] ? 1 / (range[1] - range[0]) : 0;
@@ -109,7 +109,7 @@ static void color_labels(const float *keys, size_t n, uint8_t *pixels)
     }
 }
 
-/* A row as RGB pixels. sums holds three floats a pixel. */
+/* Merges a row into RGB pixels. sums holds three floats per pixel. */
 static void merge_row(const mt_picture *p, size_t y, float *sums, uint8_t *pixels)
 {
     const float *row = p->planes + y * p->width;

@@ -7,20 +7,20 @@
 
 #include <stdbool.h>
 
-/* A picture in the making: channels of float planes. A sheet has its patches below each other. */
+/* A picture before it is drawn: float planes by channel. The patches of a sheet are stacked vertically. */
 typedef struct mt_picture {
-    mt_env *env;
-    const mt_stack_info *info;
-    const mt_draw_options *options;
-    const int64_t *list; /* the channels of the image */
-    size_t height, width, channels;
-    float *planes;        /* channel, row, column; zeros at first; of labels their keys (mt_label_key) */
-    uint8_t (*colors)[3]; /* of each channel */
-    double (*ranges)[2];  /* values drawn black and at full brightness, of each channel */
-    mt_contrast_kind kind;
+    mt_env *env;                    /* allocator, borrowed */
+    const mt_stack_info *info;      /* of the image, borrowed */
+    const mt_draw_options *options; /* borrowed */
+    const int64_t *list;            /* indices of the channels, borrowed */
+    size_t height, width, channels; /* in pixels; number of channels */
+    float *planes;         /* values by channel, row, column, initially 0; for labels their keys (mt_label_key) */
+    uint8_t (*colors)[3];  /* RGB by channel */
+    double (*ranges)[2];   /* values drawn black and at full brightness, by channel */
+    mt_contrast_kind kind; /* source of ranges */
 } mt_picture;
 
-/* The options of a caller (NULL: none), of the size that they have here. */
+/* Copies the caller's options (NULL: the defaults) to a struct of the current size, and checks them. */
 MT_MUST_CHECK mt_status mt_draw_options_take(const mt_draw_options *given, mt_draw_options *out, mt_error *err);
 
 /* options and list are borrowed; channels and options are checked. The width is at most MT_MOST_PIXELS, the height
@@ -31,50 +31,50 @@ MT_MUST_CHECK mt_status mt_picture_init(mt_picture *p, mt_stack *stack, const mt
                                         mt_error *err);
 void mt_picture_free(mt_picture *p);
 
-/* Finds the contrast, once the planes are drawn. */
+/* Sets the contrast, once the planes are complete. */
 void mt_picture_set_contrast(mt_picture *p);
 
-/* Draws rows of the picture from first on, each pixel as a square of k pixels, to a place of the canvas, which is large
- * enough. */
+/* Draws rows of the picture from first on, each pixel as a square of k pixels, at (top, left) of the canvas, which must
+ * be large enough. */
 MT_MUST_CHECK mt_status mt_picture_paint(const mt_picture *p, size_t first, size_t rows, size_t k, mt_canvas *canvas,
                                          size_t top, size_t left, mt_error *err);
 
-/* colors.c: how many channels, red, green, blue (and how opaque they are), lie side by side in a photograph, of which an
- * image may have several; 0: they are fluorescence channels. */
+/* colors.c: the number of consecutive channels that form an RGB or RGBA image (an image may hold several), or 0 for
+ * separate channels. */
 int64_t mt_rgb_samples(const mt_stack_info *info);
-/* If no list of channels was given (NULL): all that can be told apart by colour; of colour images the first. */
+/* Sets the default list of channels if none is given (NULL): at most MT_MOST_COLORS, or the first RGB image. */
 void mt_default_channels(const mt_stack_info *info, const int64_t **channels, size_t *n);
 /* Sets the colours, and the kind to MT_CONTRAST_LABELS, MT_CONTRAST_AS_STORED or MT_CONTRAST_STRETCHED. */
 void mt_picture_choose_colors(mt_picture *p);
 
-/* A label as a number that chooses its colour; 0 for the label 0. element is of dtype, in the other byte order if swap.
- * Keys of labels that follow each other are far apart. */
+/* A key that determines the colour of a label; 0 for label 0. element is of dtype, in the other byte order if swap. The
+ * keys of consecutive labels are far apart. */
 uint32_t mt_label_key(mt_dtype dtype, const uint8_t *element, bool swap);
 void mt_label_color(uint32_t key, uint8_t rgb[3]);
 
-/* contrast.c: the percentiles 0.1 and 99.9 of the finite values; 0 and 0 if there are none. */
+/* contrast.c: the percentiles 0.1 and 99.9 of the finite values; both 0 if there are none. */
 void mt_find_range(const float *values, size_t n, double range[2]);
 
-/* caption.c: the legend below the picture and the scale bar in its corner, or below it if it is small. Places are in
+/* caption.c: the legend below the picture, and the scale bar in its corner, or below a small picture. Sizes are in
  * pixels of the canvas. */
 typedef struct mt_caption {
     const mt_picture *picture; /* NULL: no legend */
-    char bar[32];              /* text of the scale bar, "": none */
-    int64_t bar_length;
-    bool bar_below;
-    int64_t size;          /* of a pixel of the font */
-    int64_t height, width; /* of the picture alone */
+    char bar[32];              /* text of the scale bar in UTF-8; "": no scale bar */
+    int64_t bar_length;        /* length of the scale bar */
+    bool bar_below;            /* the scale bar is below the picture */
+    int64_t size;              /* side of a font pixel */
+    int64_t height, width;     /* of the picture without caption */
 } mt_caption;
 
-/* drawn: pixels of the picture for each pixel of the image; most: the bar is at most a quarter of it long, and stands below
- * the picture if that is wider. */
+/* drawn: picture pixels per image pixel. most: the scale bar is at most a quarter of it long, and below the picture if
+ * most exceeds the width. */
 void mt_caption_init(mt_caption *caption, const mt_picture *p, int64_t height, int64_t width, double drawn,
                      int64_t most);
 /* The size of the canvas for picture and caption. */
 void mt_caption_room(const mt_caption *caption, int64_t *height, int64_t *width);
 void mt_caption_draw(const mt_caption *caption, mt_canvas *canvas);
 
-/* Tells the caller, who set the size of out (NULL: does not want to know), what was drawn. */
+/* Fills out, up to the struct_size set by the caller; out may be NULL. */
 void mt_picture_tell(const mt_picture *p, const mt_caption *caption, const mt_canvas *canvas, double scale,
                      mt_picture_info *out);
 

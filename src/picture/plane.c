@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* A plane as a picture: options, sizes and the order of the steps. */
+/* mt_draw_plane: options, sizes and the order of steps. */
 #include "picture/plane.h"
 
 #include <string.h>
 
 enum { LARGE = 1024 };
 
-/* No side is longer: then all products of sides fit. */
+/* The maximum length of a side: products of sides then do not overflow. */
 static const int64_t most_rows = (int64_t)1 << 46;
 
 static mt_status check_region(mt_plane_job *job, mt_error *err)
@@ -56,7 +56,7 @@ static mt_status check_options(mt_plane_job *job, mt_error *err)
     return check_region(job, err);
 }
 
-/* Sides of the picture, before it is enlarged, for the longest one given. */
+/* Sets the sides of the picture before enlargement, the longer one at most `most`. */
 static void set_sides(mt_plane_job *job, int64_t most)
 {
     int64_t height = job->region[2], width = job->region[3], longest = mt_max_i64(height, width);

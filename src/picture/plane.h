@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* A plane, or all planes of an image as one, read into a picture. */
+/* Reads a plane, or a projection of all planes, into a picture. */
 #ifndef MT_PICTURE_PLANE_H
 #define MT_PICTURE_PLANE_H
 
@@ -8,21 +8,21 @@
 #include "stack/visit.h"
 
 typedef struct mt_plane_job {
-    mt_stack *stack;
-    const mt_draw_options *options;
-    mt_stack_dims dims;
-    int64_t z, n_planes; /* the plane, or the first and how many are projected */
-    int64_t region[4];   /* first row and column, height, width */
-    const int64_t *channels;
-    size_t n_channels;
-    mt_side rows, columns; /* of the region */
-    mt_picture picture;
-    mt_lock lock;          /* of sums and block */
-    double *sums;          /* of the pixels below each pixel of the picture, unless these are the same */
-    _Atomic uint64_t done; /* pixels, all channels counted */
-    double total;
-    float *block;        /* the largest values so far: channel, row, column */
-    int64_t block_at[4]; /* of which part of the image: first row and column, height, width */
+    mt_stack *stack;                /* borrowed */
+    const mt_draw_options *options; /* borrowed */
+    mt_stack_dims dims;             /* of the stack */
+    int64_t z, n_planes;            /* the first plane; the number of planes projected */
+    int64_t region[4];              /* first row, first column, height, width, in image pixels */
+    const int64_t *channels;        /* channel indices, borrowed */
+    size_t n_channels;              /* length of channels */
+    mt_side rows, columns;          /* of the region */
+    mt_picture picture;             /* the result */
+    mt_lock lock;                   /* guards sums and block */
+    double *sums;                   /* sum of the image pixels of each picture pixel; NULL at full resolution */
+    _Atomic uint64_t done;          /* image pixels visited, in all channels */
+    double total;                   /* image pixels to visit, in all channels */
+    float *block;                   /* maximum projection: the largest values so far, by channel, row, column */
+    int64_t block_at[4];            /* the part of the image in block: first row, first column, height, width */
 } mt_plane_job;
 
 /* Fills job->picture. */

@@ -18,8 +18,8 @@ static void write_data(png_structp png, png_bytep bytes, size_t size)
 
 static void flush(png_structp png) { (void)png; }
 
-/* Pixels come from us, so nothing is to be warned of; errors are reported by the return value. */
-static void be_silent(png_structp png, png_const_charp message) { (void)png, (void)message; }
+/* The pixels are our own, so libpng has nothing to warn about; errors are reported by the return value. */
+static void ignore_message(png_structp png, png_const_charp message) { (void)png, (void)message; }
 
 static void fail(png_structp png, png_const_charp message)
 {
@@ -30,7 +30,7 @@ static void fail(png_structp png, png_const_charp message)
 mt_status mt_png_write(const mt_canvas *canvas, mt_write_bytes write, void *user, mt_error *err)
 {
     sink s = { write, user };
-    png_structp png = png_create_write_struct(PNG_LIBPNG_VER_STRING, NULL, fail, be_silent);
+    png_structp png = png_create_write_struct(PNG_LIBPNG_VER_STRING, NULL, fail, ignore_message);
     png_infop info = png ? png_create_info_struct(png) : NULL;
     if (!info) {
         png_destroy_write_struct(&png, NULL);

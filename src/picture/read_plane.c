@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* A plane visited chunk by chunk, averaged down meanwhile. A projection of the largest values is made block by block, each
- * of a bounded number of pixels, and then goes the same way. */
+/* Visits a plane chunk by chunk and averages it down. A maximum projection is computed in blocks of a bounded number of
+ * pixels, which are then averaged down in the same way. */
 #include "picture/plane.h"
 
 #include "base/checked.h"
@@ -9,11 +9,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Pixels of a block, all channels counted, unless a row of it is longer. */
+/* Maximum pixels of a block, in all channels, unless one row is longer. */
 enum { BLOCK = 1 << 24 };
 
-/* Pixels of the image along one side, from at on, relative to the region, and the pixels of the picture from first on, n
- * of them, that they lie in. */
+/* Along one side: image pixels from at on, relative to the region, and the n picture pixels from first on that contain
+ * them. */
 typedef struct span {
     const mt_side *side;
     int64_t at, length, first, n;
@@ -25,23 +25,23 @@ static span make_span(const mt_side *side, int64_t at, int64_t length)
     return (span) { side, at, length, first, mt_side_last(side, at + length - 1) - first + 1 };
 }
 
-/* The pixels of the span that lie in pixel i of the picture, from *from on; returns the one behind the last. */
+/* The image pixels [*from, result) of the span that lie in picture pixel i. */
 static int64_t covered(const span *s, int64_t i, int64_t *from)
 {
     *from = mt_max_i64(mt_side_from(s->side, i), s->at);
     return mt_min_i64(mt_side_to(s->side, i), s->at + s->length);
 }
 
-/* A visited box in one channel and one plane. */
+/* One channel and plane of a visited box. */
 typedef struct slice {
     mt_plane_job *job;
-    const uint8_t *data; /* NULL: value everywhere */
+    const uint8_t *data; /* NULL: all pixels have the fill value */
     float value;
     mt_convert convert;  /* to float32 */
-    int64_t down, along; /* strides */
+    int64_t down, along; /* strides between rows and columns, in bytes */
     span rows, columns;
     double *sums; /* of one row of the picture */
-    float *row;   /* pixels */
+    float *row;   /* one row of image pixels */
 } slice;
 
 static bool is_copied(const mt_plane_job *job)
@@ -50,7 +50,7 @@ static bool is_copied(const mt_plane_job *job)
            (job->n_planes == 1 || job->block);
 }
 
-/* Row y of the span. */
+/* Reads row y of the span as floats. */
 static void read_row(const slice *s, int64_t y, float *out)
 {
     static const int64_t out_stride = sizeof(float);
@@ -60,7 +60,7 @@ static void read_row(const slice *s, int64_t y, float *out)
         out[x] = s->value;
 }
 
-/* Adds the pixels of the row, each as far as it lies in the pixel of the picture, times weight. */
+/* Adds the row to the sums: each pixel times its share of the picture pixel and times weight. */
 static void sum_row(const slice *s, double weight)
 {
     const span *c = &s->columns;
@@ -87,7 +87,7 @@ static void sum_rows(const slice *s, int64_t i)
     }
 }
 
-/* Labels are not averaged: each pixel of the picture is the one in its middle. */
+/* Labels are not averaged: each picture pixel is the image pixel at its centre. */
 static void pick_labels(const slice *s, float *out, int64_t i)
 {
     mt_dtype dtype = s->job->dims.dtype;
@@ -104,7 +104,7 @@ static void pick_labels(const slice *s, float *out, int64_t i)
     }
 }
 
-/* Adds the slice to channel c of the picture. Several chunks may have a share in a pixel of the picture. */
+/* Adds the slice to channel c of the picture. Several chunks may contribute to one picture pixel. */
 static void add_slice(const slice *s, size_t c)
 {
     mt_plane_job *job = s->job;
@@ -125,7 +125,7 @@ static void add_slice(const slice *s, size_t c)
     }
 }
 
-/* Takes the largest values over to the block, to which the spans are relative here. */
+/* Updates the maxima of the block. The spans are relative to the block here. */
 static void add_to_block(const slice *s, size_t c)
 {
     mt_plane_job *job = s->job;
@@ -141,7 +141,7 @@ static void add_to_block(const slice *s, size_t c)
     }
 }
 
-/* -1: the array has no such dimension, which is then of size 1. */
+/* The dimension of an axis; -1: the array lacks it, size 1. */
 static int find_dim(const mt_stack_dims *dims, int axis)
 {
     for (int d = 0; d < dims->ndim; d++)
@@ -150,8 +150,8 @@ static int find_dim(const mt_stack_dims *dims, int axis)
     return -1;
 }
 
-/* Each plane of each channel that a box shows, as often as the channel is asked for. Of the other dimensions it has one
- * coordinate. */
+/* Adds each plane of each channel of a box, as often as the channel is requested. The box has size 1 along the other
+ * dimensions. */
 static void add_planes(slice *s, const mt_visited *v, int d, int64_t channel)
 {
     mt_plane_job *job = s->job;
@@ -192,7 +192,7 @@ static float find_fill(const mt_plane_job *job)
     return value;
 }
 
-/* Along one dimension, d of the array (-1: none). In a block, spans are relative to it. */
+/* The span along dimension d of the array (-1: none). For a block, spans are relative to it. */
 static span visited_span(const mt_plane_job *job, const mt_visited *v, int d, const mt_side *side, int axis)
 {
     int64_t at = d < 0 ? 0 : v->place.start[d], length = d < 0 ? 1 : v->place.extent[d];
@@ -226,7 +226,7 @@ static mt_status visit(void *user, const mt_visited *v, mt_error *err)
     s.value = v->data ? 0 : find_fill(job);
     count_done(job, v);
     if (!v->data && s.value == 0 && !job->block)
-        return MT_OK; /* as the picture is at first */
+        return MT_OK; /* the initial value of the picture */
     size_t bytes;
     mt_status st = alloc_rows(&s, &bytes, err);
     if (st)
@@ -249,7 +249,7 @@ static int compare(const void *a, const void *b)
     return x < y ? -1 : x > y;
 }
 
-/* Whether a channel goes into the box of the one before it: they are neighbours, or in one chunk. */
+/* Whether a channel joins the box of the previous one: they are adjacent, or in one chunk. */
 static bool is_joined(const mt_stack_dims *dims, int inner, int64_t before, int64_t channel)
 {
     int64_t size = dims->shape[inner], chunk = dims->chunk[inner];
@@ -257,7 +257,7 @@ static bool is_joined(const mt_stack_dims *dims, int inner, int64_t before, int6
            (channel == before + 1 || channel % size / chunk == before % size / chunk);
 }
 
-/* Boxes of the channels: sorted holds them in ascending order. Returns how many. */
+/* Makes boxes for the channels, which sorted holds in ascending order. Returns the number of boxes. */
 static size_t make_boxes(const mt_plane_job *job, const mt_box *plane, const int64_t *sorted, mt_box *boxes)
 {
     const mt_stack_dims *dims = &job->dims;
@@ -276,7 +276,7 @@ static size_t make_boxes(const mt_plane_job *job, const mt_box *plane, const int
     return n;
 }
 
-/* place: first row and column, height, width, in pixels of the image. memory: boxes, and then as many integers. */
+/* place: first row, first column, height, width, in image pixels. memory: boxes, followed by as many integers. */
 static size_t place_boxes(const mt_plane_job *job, const int64_t *place, mt_box *memory)
 {
     const mt_stack_dims *dims = &job->dims;
@@ -316,7 +316,7 @@ static mt_status visit_place(mt_plane_job *job, const int64_t *place, mt_box *bo
     return mt_stack_visit(job->stack, boxes, place_boxes(job, place, boxes), &visitor, &options, err);
 }
 
-/* Whole chunks, as many as there is room for, along an axis of the image. */
+/* The side of a block along an axis: as many whole chunks as room allows. */
 static int64_t block_side(const mt_plane_job *job, int axis, int64_t region, int64_t room)
 {
     int d = find_dim(&job->dims, axis);
@@ -324,13 +324,13 @@ static int64_t block_side(const mt_plane_job *job, int axis, int64_t region, int
     return mt_max_i64(1, room >= region ? region : room >= chunk ? room / chunk * chunk : room);
 }
 
-/* How long the block that begins at start is: to the border of the region, or to a multiple of its side, as chunks are. */
+/* The length of the block at start: to the end of the region or the next multiple of side, aligned with chunks. */
 static int64_t block_length(int64_t start, int64_t side, int64_t end)
 {
     return end - start <= side ? end - start : (start / side + 1) * side - start;
 }
 
-/* Draws the block that was projected. */
+/* Averages down a projected block. */
 static mt_status draw_block(mt_plane_job *job, mt_error *err)
 {
     int64_t height = job->block_at[2], width = job->block_at[3];
@@ -385,7 +385,7 @@ static mt_status project_largest(mt_plane_job *job, mt_box *boxes, mt_error *err
     return st;
 }
 
-/* From sums to averages of all that lies below a pixel, or of a sum along Z to those of its planes together. */
+/* Divides the sums by the number of image pixels per picture pixel; for MT_PROJECT_SUM, only by those of one plane. */
 static void average(mt_plane_job *job)
 {
     const mt_picture *p = &job->picture;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The contact sheet: small patches enlarged, large ones averaged down, in a nearly square array. */
+/* The contact sheet: patches in a nearly square array, small ones enlarged, large ones averaged down. */
 #include "picture/picture.h"
 
 #include "base/checked.h"
@@ -12,14 +12,14 @@
 enum { GUTTER = 2, LARGE = 256 };
 
 typedef struct sheet {
-    mt_picture picture; /* the patches below each other */
+    mt_picture picture; /* the patches, stacked vertically */
     const mt_draw_options *options;
     const mt_patch_request *requests;
     size_t n;
-    mt_dtype dtype;        /* in which patches are read */
+    mt_dtype dtype;        /* of the patches as read */
     mt_side rows, columns; /* of a patch */
     int64_t enlarge;
-    int64_t across;   /* patches in a row */
+    int64_t across;   /* patches per row */
     int64_t place[2]; /* height and width of a patch on the sheet */
     int64_t height, width;
 } sheet;
@@ -63,7 +63,8 @@ static void lay_out(sheet *s)
     s->width = s->across * (s->place[1] + GUTTER) - GUTTER;
 }
 
-/* The average of what lies below pixel (i, j) of the patch on the sheet; NaN, outside the image, does not count. */
+/* The average of the pixels of a patch in pixel (i, j) on the sheet, without NaN, which marks pixels outside the
+ * image. */
 static float average(const sheet *s, const float *patch, int64_t i, int64_t j)
 {
     double sum = 0, weights = 0;
@@ -77,7 +78,7 @@ static float average(const sheet *s, const float *patch, int64_t i, int64_t j)
     return weights > 0 ? (float)(sum / weights) : NAN;
 }
 
-/* Draws a patch that was read into the picture, below those before it. */
+/* Averages a patch down into the picture, below the patches before it. */
 static void shrink(sheet *s, const uint8_t *patch, size_t number)
 {
     mt_picture *p = &s->picture;
@@ -97,7 +98,7 @@ static void shrink(sheet *s, const uint8_t *patch, size_t number)
         }
 }
 
-/* The middle plane of a patch. */
+/* Reads the middle plane of a patch. */
 static mt_status read_patch(const sheet *s, const mt_patch_request *request, const mt_extract_options *options,
                             void *patch, mt_error *err)
 {
@@ -116,7 +117,7 @@ static mt_status read_patch(const sheet *s, const mt_patch_request *request, con
     middle.patch_size = size;
     middle.view = (mt_view) { .data = patch, .dtype = s->dtype };
     if (s->picture.kind != MT_CONTRAST_LABELS)
-        middle.view.padding = NAN; /* black, and no part of the contrast */
+        middle.view.padding = NAN; /* drawn black, ignored for the contrast */
     return mt_extract_patches(&middle, 1, options, err);
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Positional reads of files, and directory listings. Nothing here writes. */
+/* Positional file reads and folder listings. Nothing here writes. */
 #ifndef MT_PLATFORM_FILE_H
 #define MT_PLATFORM_FILE_H
 
@@ -8,53 +8,54 @@
 #include <stdbool.h>
 
 typedef struct mt_file {
-    int handle;
+    int handle; /* file descriptor */
 } mt_file;
 
-/* MT_E_NOT_FOUND only where there is no such file; a folder, or one that may not be read, is MT_E_IO. */
+/* Opens a regular file for reading. MT_E_NOT_FOUND only if it does not exist; a folder or missing permission is
+ * MT_E_IO. */
 MT_MUST_CHECK mt_status mt_file_open(const char *path, mt_file *out, mt_error *err);
 void mt_file_close(mt_file file);
-size_t mt_file_limit(void); /* how many this process may have open */
+size_t mt_file_limit(void); /* maximum number of open files of this process */
 MT_MUST_CHECK mt_status mt_file_size(mt_file file, const char *path, uint64_t *out, mt_error *err);
-/* The size, and when the file was last written, in nanoseconds since 1970. */
+/* The size in bytes and the modification time in nanoseconds since 1970. */
 MT_MUST_CHECK mt_status mt_file_stamp(mt_file file, const char *path, uint64_t *size, int64_t *mtime_ns, mt_error *err);
 
-/* Reads exactly size bytes; MT_E_CORRUPT where the file ends before. */
+/* Reads exactly size bytes, and retries short reads; MT_E_CORRUPT if the file ends before. */
 MT_MUST_CHECK mt_status mt_file_read(mt_file file, const char *path, uint64_t offset, void *out, size_t size,
                                      mt_error *err);
 
-/* As mt_file_read, but only if no device has to be waited for: then true, and *status and err are the outcome. Where the
- * system cannot tell (tmpfs, old kernels), a local file is read, and one on a network file system is not. */
+/* Like mt_file_read, but only if the read does not block on a device; then returns true, and *status and err are the
+ * outcome. If the system cannot tell (tmpfs, old kernels), reads a local file, but not one on a network file system. */
 bool mt_file_read_now(mt_file file, const char *path, uint64_t offset, void *out, size_t size, mt_status *status,
                       mt_error *err);
-void mt_file_will_need(mt_file file, uint64_t offset, uint64_t size); /* starts to read ahead; does not block */
-bool mt_path_is_remote(const char *path);                             /* lies on a network or FUSE file system */
+void mt_file_will_need(mt_file file, uint64_t offset, uint64_t size); /* starts read-ahead; does not block */
+bool mt_path_is_remote(const char *path);                             /* on a network or FUSE file system */
 
-/* Maps the whole file, read only. */
+/* Maps the whole file read-only. */
 MT_MUST_CHECK mt_status mt_file_map(mt_file file, const char *path, const void **out, size_t *size, mt_error *err);
 void mt_file_unmap(const void *mapping, size_t size);
 
 typedef enum mt_path_kind { MT_PATH_NONE, MT_PATH_FILE, MT_PATH_FOLDER, MT_PATH_OTHER } mt_path_kind;
 mt_path_kind mt_path_get_kind(const char *path);
-/* The same; MT_E_NOT_FOUND only where it is certain that there is nothing. */
+/* Like mt_path_get_kind, with errors; MT_E_NOT_FOUND only if the path certainly does not exist. */
 MT_MUST_CHECK mt_status mt_path_find(const char *path, mt_path_kind *out, mt_error *err);
 
-/* Whether both are there and are the same, by whatever links. */
+/* Whether both paths exist and lead to the same file or folder, links resolved. */
 bool mt_path_is_same(const char *a, const char *b);
 
-/* A file or folder, by whatever links it is reached. */
+/* Identifies a file or folder, links resolved. */
 typedef struct mt_path_id {
-    uint64_t device, number;
+    uint64_t device, number; /* device and inode number */
 } mt_path_id;
-/* False: there is nothing, or the file system gives no numbers. */
+/* False: the path does not exist, or the file system has no inode numbers. */
 bool mt_path_get_id(const char *path, mt_path_id *out);
 
-/* Calls visit for each entry of a folder, in the order of their names (byte order), without "." and "..". Stops at
- * and returns the first failure. */
+/* Calls visit for each entry of a folder except "." and "..", in byte order of their names. Stops at the first failure
+ * and returns it. */
 typedef mt_status (*mt_path_visit)(void *user, const char *name, mt_error *err);
 MT_MUST_CHECK mt_status mt_path_list(mt_env *env, const char *path, mt_path_visit visit, void *user, mt_error *err);
 
-/* The same for the first entries that the system tells, at most so many, in its order. */
+/* Like mt_path_list, for at most `most` entries, unsorted. */
 MT_MUST_CHECK mt_status mt_path_sample(const char *path, size_t most, mt_path_visit visit, void *user, mt_error *err);
 
 #endif

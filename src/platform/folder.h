@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* A folder of files that the library writes itself, shared with other processes. */
+/* Files written by the library (the disk cache), in a folder shared with other processes. */
 #ifndef MT_PLATFORM_FOLDER_H
 #define MT_PLATFORM_FOLDER_H
 
@@ -7,20 +7,19 @@
 
 #include <stdbool.h>
 
-/* Makes a folder that only its owner may read; one that is there is fine. Its parent must be there. */
+/* Creates a folder accessible to its owner only. MT_OK if it already exists. Its parent must exist. */
 MT_MUST_CHECK mt_status mt_folder_make(const char *path, mt_error *err);
 
-/* Writes a file under a temporary name and renames it: others see the old file, the new one or none, whole. It is not
- * forced to the disk. */
+/* Replaces a file atomically: writes a temporary file and renames it. Not synced to disk. */
 MT_MUST_CHECK mt_status mt_file_publish(const char *path, const void *bytes, size_t size, mt_error *err);
 
-/* Reads the file from its beginning, size bytes at most. False if it is not there or cannot be read; quiet. What was
- * last used a minute ago or more counts as used now. */
+/* Reads at most size bytes from the start of the file. False, without an error, if it does not exist or cannot be read.
+ * Sets the time of last use to now, if that is a minute ago or more. */
 bool mt_file_recall(const char *path, void *out, size_t size, size_t *n_read);
 
-void mt_file_forget(const char *path); /* removes a file, if it is there */
+void mt_file_forget(const char *path); /* removes the file, if it exists */
 
-/* Size and time of the last use (seconds since 1970) of a file. */
+/* The size in bytes and the time of last use in seconds since 1970. */
 bool mt_file_measure(const char *path, uint64_t *size, int64_t *used);
 
 #endif

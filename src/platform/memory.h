@@ -4,8 +4,8 @@
 
 #include <stddef.h>
 
-/* The allocator of a context whose caller gives none (mt_allocator.resize): malloc, and for large blocks pages that go
- * back to the system as soon as they are freed. malloc may keep those, for each thread that ever freed one. */
+/* The default allocator (mt_allocator.resize): malloc, and mmap for large blocks, so that they return to the system as
+ * soon as they are freed. malloc may retain freed blocks per thread. */
 void *mt_memory_resize(void *user, void *memory, size_t old_size, size_t new_size);
 
 #endif

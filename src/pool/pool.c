@@ -5,32 +5,32 @@
 
 #include <string.h>
 
-/* One call of mt_pool_run. Lives on the caller's stack until no worker looks at it. */
+/* One call of mt_pool_run, on the caller's stack. Valid until no worker uses it. */
 typedef struct job {
     void (*work)(void *argument, size_t i);
     void *argument;
     size_t n;
     _Atomic size_t next;
-    unsigned workers; /* that have joined and not left; under the lock */
+    unsigned workers; /* workers in this job; guarded by the lock */
     struct job *following;
 } job;
 
 struct mt_pool {
     mt_env *env;
-    unsigned threads; /* the caller included */
+    unsigned threads; /* including the caller */
     mt_lock lock;
-    mt_condition wake, left; /* work is there; a worker has left a job */
-    mt_condition waiting;    /* of mt_pool_wait: a task that no worker is idle for, or a wake */
-    job *jobs;               /* that have items left to claim, oldest first */
-    mt_task *first, *last;   /* tasks, run before jobs: what has arrived holds memory */
-    unsigned idle;           /* workers that wait for work */
+    mt_condition wake, left; /* there is work; a worker has left a job */
+    mt_condition waiting;    /* for mt_pool_wait: a task and no idle worker, or mt_pool_wake */
+    job *jobs;               /* jobs with unclaimed items, oldest first */
+    mt_task *first, *last;   /* queue of tasks; run before jobs, because the data they decode occupies memory */
+    unsigned idle;           /* workers waiting for work */
     uint64_t wakes;          /* calls of mt_pool_wake */
     bool stopping;
     unsigned started;
     mt_thread *workers;
 };
 
-static _Thread_local bool inside; /* a call from inside work is not spread again */
+static _Thread_local bool inside; /* in work: a nested mt_pool_run stays in this thread */
 
 static void do_items(job *j)
 {
@@ -50,7 +50,7 @@ static void remove_job(mt_pool *pool, const job *j)
         }
 }
 
-/* Runs the next task, if there is one. The lock is held, and given up meanwhile. */
+/* Runs the next task, if there is one. Call with the lock held; it is released while the task runs. */
 static bool run_task(mt_pool *pool)
 {
     mt_task *task = pool->first;
@@ -91,7 +91,7 @@ static void run_worker(void *argument)
     mt_lock_give(&pool->lock);
 }
 
-/* In the child of a fork: no worker is left, and no other caller. */
+/* In a forked child: neither workers nor other callers exist. */
 static void forget_threads(void *owner)
 {
     mt_pool *pool = owner;
@@ -167,7 +167,7 @@ static bool start_worker(mt_pool *pool)
     return true;
 }
 
-/* Puts a job in the list and sees that there are threads for it. The lock is held. */
+/* Queues a job and starts threads for it as needed. Call with the lock held. */
 static void offer(mt_pool *pool, job *j)
 {
     job **end = &pool->jobs;
@@ -175,7 +175,7 @@ static void offer(mt_pool *pool, job *j)
         end = &(*end)->following;
     *end = j;
     while (pool->started < j->n - 1 && start_worker(pool))
-        continue; /* if no thread can be started, the caller does more of it */
+        continue; /* if no thread can be started, the caller does the work */
     if (j->n - 1 >= pool->started)
         mt_condition_wake_all(&pool->wake);
     else
@@ -229,7 +229,7 @@ void mt_pool_wait(mt_pool *pool, bool (*is_done)(void *argument), void *argument
         if (!ran && !pool->first && pool->wakes == wakes)
             mt_condition_wait_for(&pool->waiting, &pool->lock, ASK_AGAIN_MS);
     }
-    if (pool->first) /* the wake for it may have come here */
+    if (pool->first) /* this thread may have consumed the wake for it */
         mt_condition_wake_one(&pool->waiting);
     mt_lock_give(&pool->lock);
 }

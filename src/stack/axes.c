@@ -7,7 +7,7 @@
 #include <stdbool.h>
 #include <string.h>
 
-/* Corners beyond this are refused, so that corner + size never overflows. */
+/* The maximum coordinate: corner + size then never overflows. */
 #define MAX_COORDINATE (INT64_MAX / 2)
 
 mt_status mt_axes_check(const char *axes, mt_error *err)
@@ -15,9 +15,10 @@ mt_status mt_axes_check(const char *axes, mt_error *err)
     mt_error_reset(err);
     for (const char *c = axes; *c; c++) {
         if (!strchr("STCZYX", *c))
-            return mt_fail(err, MT_E_ARGUMENT, "axes \"%s\": '%c' is none of STCZYX", axes, *c);
+            return mt_fail(err, MT_E_ARGUMENT, "axes \"%s\": '%c' is not one of STCZYX%s", axes, *c,
+                           *c > 'Z' && strchr("stczyx", *c) ? ": write capital letters" : "");
         if (strchr(c + 1, *c))
-            return mt_fail(err, MT_E_ARGUMENT, "axes \"%s\": '%c' stands there twice", axes, *c);
+            return mt_fail(err, MT_E_ARGUMENT, "axes \"%s\": '%c' appears twice", axes, *c);
     }
     if (!strchr(axes, 'Y') || !strchr(axes, 'X'))
         return mt_fail(err, MT_E_ARGUMENT, "axes \"%s\" lack Y or X", axes);

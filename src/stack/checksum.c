@@ -8,7 +8,7 @@
 
 typedef struct checksum_job {
     mt_digest digest;
-    mt_lock lock; /* of sum */
+    mt_lock lock; /* guards sum */
     mt_digest_sum sum;
 } checksum_job;
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* How the dimensions of a stored array become samples, channels, planes, rows and columns. */
+/* Maps the dimensions of a stored array to samples, channels, planes, rows and columns. */
 #include "stack/stack.h"
 
 #include "base/checked.h"
@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* "TCZYX": axes that an array of n dimensions may have; "" if it has more than there are letters. */
+/* Suggests axes for an array of n dimensions, such as "TCZYX"; "" if there are more dimensions than letters. */
 static const char *suggest(const int64_t *shape, int n, char *out)
 {
     enum { MOST_SAMPLES = 4 };
@@ -19,7 +19,7 @@ static const char *suggest(const int64_t *shape, int n, char *out)
     return out;
 }
 
-/* How many leading dimensions of length 1 the file does not name: they are left out if more than two remain. */
+/* The number of unnamed leading dimensions of length 1, which are dropped if more than two dimensions remain. */
 static int count_leading(const mt_chunk_map *map)
 {
     int n = 0;
@@ -52,7 +52,7 @@ mt_status mt_stack_check_axes(const mt_stack *stack, mt_error *err)
                : MT_OK;
 }
 
-/* One axis for each stored dimension. */
+/* Sets one axis per stored dimension. */
 static void set_stored_axes(mt_stack *stack)
 {
     const mt_chunk_map *map = stack->map;
@@ -62,7 +62,7 @@ static void set_stored_axes(mt_stack *stack)
         stack->axes[d] = (mt_stack_axis) { d, map->shape[d], 1 };
 }
 
-/* '-' stands for a dimension without a role. */
+/* In out, '-' is a dimension without a role. */
 static mt_status take_axes(mt_stack *stack, const char *given, char *out, mt_error *err)
 {
     const mt_chunk_map *map = stack->map;
@@ -88,7 +88,7 @@ static mt_status take_axes(mt_stack *stack, const char *given, char *out, mt_err
     return MT_OK;
 }
 
-/* What the file does not name: the last two are rows and columns, the others samples. */
+/* Assumes unnamed axes: the last two are rows and columns, the others samples. */
 static mt_status guess_axes(const mt_stack *stack, char *out, mt_error *err)
 {
     const mt_chunk_map *map = stack->map;
@@ -144,7 +144,7 @@ static char *join_codecs(mt_stack *stack, mt_error *err)
     return mt_arena_strndup(stack->arena, text, strlen(text), err);
 }
 
-/* A chunk of pages along axes first to last, which share a dimension, as a box of them. False if it is none. */
+/* Converts a chunk of pages to a box along axes first to last, which share a dimension. False if it is not a box. */
 static bool split_chunk(const mt_stack_axis *axes, int first, int last, int64_t chunk, int64_t *out)
 {
     for (; first < last && axes[first].size == 1; first++)
@@ -160,7 +160,7 @@ static bool split_chunk(const mt_stack_axis *axes, int first, int last, int64_t 
     return true;
 }
 
-/* Chunk or shard shape along the axes; false, and all zero, if there is none, or it is no box of them. */
+/* Converts a chunk or shard shape to the axes; false, and all zero, if there is none or it is not a box. */
 static bool split_chunks(const mt_stack *stack, const int64_t *stored, int64_t *out)
 {
     const mt_chunk_map *map = stack->map;
@@ -183,7 +183,7 @@ static bool split_chunks(const mt_stack *stack, const int64_t *stored, int64_t *
     return known;
 }
 
-/* Chunks, shards and pixels along the axes of a stack. */
+/* Chunk shape, shard shape and pixel size along the axes of a stack. */
 typedef struct cut {
     int64_t chunk[MT_MAX_DIMS], shard[MT_MAX_DIMS];
     double pixel_size[MT_MAX_DIMS];
@@ -191,7 +191,7 @@ typedef struct cut {
     bool has_chunks, has_shards;
 } cut;
 
-/* Size and unit of a pixel along number i of the axes. */
+/* Finds size and unit of a pixel along axis i. */
 static void find_pixel_size(const mt_stack *stack, const char *axes, int i, cut *out)
 {
     const mt_chunk_map *map = stack->map;
@@ -239,7 +239,7 @@ static mt_status describe_original(mt_stack *stack, const char *axes, mt_error *
     return info->original_axes && info->codecs ? MT_OK : err && err->status ? err->status : MT_E_MEMORY;
 }
 
-/* A role as one axis of a view. */
+/* Describes a role as one axis of a view. */
 static void describe_role(mt_stack *stack, const cut *c, const mt_role *role, int out)
 {
     mt_stack_info *info = &stack->info;
@@ -250,7 +250,7 @@ static void describe_role(mt_stack *stack, const cut *c, const mt_role *role, in
         info->chunk_shape[out] *= c->chunk[role->axes[i]];
         info->shard_shape[out] *= c->shard[role->axes[i]];
     }
-    bool one = role->n == 1 && out > 0; /* samples have no size, even if they are planes */
+    bool one = role->n == 1 && out > 0; /* samples have no pixel size, even if they are planes */
     info->pixel_size[out] = one ? c->pixel_size[role->axes[0]] : 0;
     info->unit[out] = one ? c->unit[role->axes[0]] : "";
 }
@@ -274,13 +274,13 @@ static mt_status describe_view(mt_stack *stack, const char *axes, const char *de
     return info->codecs ? MT_OK : MT_E_MEMORY;
 }
 
-/* Which dimensions are samples, channels and depth. */
+/* Assigns dimensions to samples, channels and depth. */
 static mt_status set_roles(mt_stack *stack, const char *axes, const char *depth, mt_error *err)
 {
     const char *samples = !depth ? "ST" : *depth == 'Z' ? "TS" : *depth == 'T' ? "ZS" : "TZS";
     if (depth && strcmp(depth, "none") != 0 && strcmp(depth, "Z") != 0 && strcmp(depth, "T") != 0)
         return mt_fail(err, MT_E_ARGUMENT, "the depth axis is \"none\", \"Z\" or \"T\", not \"%s\"", depth);
-    for (; *samples; samples++) /* the first is slow, whatever their order in the file */
+    for (; *samples; samples++) /* the first is slowest, whatever their order in the file */
         add_role(&stack->samples, axes, *samples);
     add_role(&stack->channels, axes, 'C');
     for (int i = 0; i < 3; i++)
@@ -292,7 +292,7 @@ static mt_status set_roles(mt_stack *stack, const char *axes, const char *depth,
     return MT_OK;
 }
 
-/* What does not depend on the axes. */
+/* Fills the info that does not depend on the axes. */
 static void describe_map(mt_stack *stack)
 {
     const mt_chunk_map *map = stack->map;
@@ -325,7 +325,7 @@ static mt_status describe_axes(mt_stack *stack, const char *axes, const char *de
     return depth ? describe_view(stack, axes, depth, err) : describe_original(stack, axes, err);
 }
 
-/* The image without roles: what to name is one more warning. */
+/* Describes an image with unknown axes. The last warning explains what to name. */
 static mt_status describe_unknown(mt_stack *stack, const mt_error *question, mt_error *err)
 {
     mt_stack_info *info = &stack->info;
@@ -341,7 +341,7 @@ static mt_status describe_unknown(mt_stack *stack, const mt_error *question, mt_
     return describe_original(stack, stack->map->axes, err);
 }
 
-/* The letter of each axis: as the caller names them, or the file, or assumed. */
+/* Determines the letter of each axis: from the caller, else from the file, else assumed. */
 static mt_status choose_axes(mt_stack *stack, const char *given, char *out, mt_error *err)
 {
     mt_status st = given ? take_axes(stack, given, out, err) : guess_axes(stack, out, err);

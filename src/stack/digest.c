@@ -36,10 +36,10 @@ static uint64_t power(uint64_t a, uint64_t n)
     return result;
 }
 
-/* 1 + a + ... + a^(n-1): from the bits of n downwards, the sum of 2m terms is that of m times 1 + a^m. */
+/* 1 + a + ... + a^(n-1), by binary expansion of n from the highest bit: sum(2m) = sum(m) * (1 + a^m). */
 static uint64_t series(uint64_t a, uint64_t n)
 {
-    uint64_t sum = 0, last = 1; /* of m terms; a^m */
+    uint64_t sum = 0, last = 1; /* sum of m terms; a^m */
     for (int bit = 63; bit >= 0; bit--) {
         sum = multiply(sum, add(1, last));
         last = multiply(last, last);
@@ -86,7 +86,7 @@ mt_status mt_digest_init(mt_digest *digest, mt_env *env, const mt_stack_dims *di
     weight[MT_AXIS_Z] = weight[MT_AXIS_Y] * (uint64_t)info->data_shape[info->data_ndim - 2];
     weight[MT_AXIS_C] = weight[MT_AXIS_Z] * (has_z ? (uint64_t)info->data_shape[2] : 1);
     weight[MT_AXIS_S] = weight[MT_AXIS_C] * (uint64_t)info->data_shape[1];
-    fill_row(&(mt_digest_sum) { { 1, 1 } }, 1, &digest->rows[0]); /* of a single pixel without dimensions */
+    fill_row(&(mt_digest_sum) { { 1, 1 } }, 1, &digest->rows[0]); /* for a single pixel without dimensions */
     for (int d = 0; d < dims->ndim; d++) {
         for (int k = 0; k < 2; k++) {
             digest->step[d].k[k] = power(base[k], weight[dims->axis[d]] * (uint64_t)dims->step[d]);
@@ -102,7 +102,7 @@ void mt_digest_destroy(mt_digest *digest) { mt_release(digest->env, digest->rows
 
 /* --- Boxes. --- */
 
-/* Up to MT_DIGEST_ROW pixels, cut into numbers of 16 bits, lowest first. */
+/* Up to MT_DIGEST_ROW pixels, split into 16-bit numbers, lowest first. */
 typedef struct pixels {
     uint32_t part[4][MT_DIGEST_ROW];
 } pixels;
@@ -117,7 +117,7 @@ typedef struct pixels {
             out->part[i][j] = (uint16_t)((uint64_t)x >> 16 * i);                                                       \
     }
 
-/* Bytes and words side by side, which most images are, are loops that compilers make vectors of. */
+/* Contiguous bytes and words, the common case, have loops that compilers vectorize. */
 static int load(mt_dtype dtype, bool swap, const uint8_t *in, int64_t stride, int64_t n, pixels *out)
 {
     size_t size = mt_dtype_size(dtype);
@@ -147,7 +147,7 @@ static int load(mt_dtype dtype, bool swap, const uint8_t *in, int64_t stride, in
     return size < 2 ? 1 : (int)(size / 2);
 }
 
-/* Products of 16 and 31 bits: a thousand of them do not overflow. */
+/* Sums up to 1024 products of 16 and 31 bits, which cannot overflow. */
 static mt_digest_sum dot(const uint32_t *restrict x, const mt_digest_row *restrict row, int64_t n)
 {
     uint64_t low0 = 0, low1 = 0, high0 = 0, high1 = 0;
@@ -179,14 +179,14 @@ static mt_digest_sum hash_pixels(const mt_digest *digest, const mt_visited *v, i
     return sum;
 }
 
-/* sum * step + more */
+/* Sets sum to sum * step + more. */
 static void advance(mt_digest_sum *sum, const mt_digest_sum *step, mt_digest_sum more)
 {
     for (int k = 0; k < 2; k++)
         sum->k[k] = add(multiply(sum->k[k], step->k[k]), more.k[k]);
 }
 
-/* A row along dimension d, from its end. */
+/* Hashes a row along dimension d, starting at its end. */
 static mt_digest_sum hash_row(const mt_digest *digest, const mt_visited *v, int d, const uint8_t *in)
 {
     mt_digest_sum sum = { { 0, 0 } };
@@ -197,7 +197,7 @@ static mt_digest_sum hash_row(const mt_digest *digest, const mt_visited *v, int 
     return sum;
 }
 
-/* The dimension of the rows: X, unless it is short and another one is long. */
+/* Chooses the dimension of the rows: X, unless it is short and another is long. */
 static int choose_row(const mt_digest *digest, const mt_visited *v)
 {
     enum { SHORT = 32 };
@@ -212,7 +212,7 @@ static int choose_row(const mt_digest *digest, const mt_visited *v)
     return chosen;
 }
 
-/* All of a box, relative to its first pixel: dimensions from d on but the row's. */
+/* Hashes a box relative to its first pixel, along dimensions from d on except the row's. */
 static mt_digest_sum hash_from(const mt_digest *digest, const mt_visited *v, int row, int d, const uint8_t *in)
 {
     while (d < digest->dims->ndim && (d == row || v->place.extent[d] == 1))

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Patch requests become boxes of stored arrays. */
+/* Converts patch requests to boxes of stored arrays. */
 #include "base/checked.h"
 #include "engine/visit.h"
 #include "stack/own.h"
@@ -7,7 +7,7 @@
 
 #include <string.h>
 
-/* Coordinates and sizes beyond this could overflow in sums of strides. */
+/* The maximum of coordinates and sizes: sums of strides then do not overflow. */
 #define FARTHEST ((int64_t)1 << 46)
 
 #define INLINE_READS 4
@@ -15,7 +15,7 @@
 typedef struct read_list {
     mt_context *context;
     const struct mt_visitor *visitor;
-    mt_scratch *scratch; /* holds reads where they are many */
+    mt_scratch *scratch; /* holds the reads if there are many */
     mt_read *reads;
     size_t n, room;
     mt_read inline_reads[INLINE_READS];
@@ -55,7 +55,7 @@ static mt_status check_box(const mt_stack *stack, const mt_patch_request *r, mt_
     return MT_OK;
 }
 
-/* Rows or columns that the array does not have (an array of less than two dimensions): only coordinate 0 is inside. */
+/* Checks rows or columns that the array lacks (fewer than two dimensions): only coordinate 0 is inside. */
 static mt_status check_dimensions(const mt_patch_request *r, mt_error *err)
 {
     const mt_stack *stack = r->stack;
@@ -92,7 +92,7 @@ static mt_status check_values(const mt_patch_request *r, mt_error *err)
     if ((r->view.scale || r->view.offset) && r->view.dtype && r->view.dtype != MT_FLOAT32)
         return mt_fail(err, MT_E_ARGUMENT, "scale and offset need patches of float32");
     if (!r->stack->map && r->view.dtype && r->view.dtype != MT_FLOAT32)
-        return mt_fail(err, MT_E_ARGUMENT, "a stack of one's own gives patches of float32 only");
+        return mt_fail(err, MT_E_ARGUMENT, "a custom stack provides patches of float32 only");
     if ((st = check_channels(r->stack, r, err)) || (st = check_box(r->stack, r, err)) ||
         (st = check_dimensions(r, err)))
         return st;
@@ -123,7 +123,7 @@ void mt_request_strides(const mt_patch_request *r, int64_t *out)
     out[0] = stride;
 }
 
-/* Dimensions start at 0, and some hold several axes. */
+/* Adds an index along a role to read->start, which is initially 0. A dimension may hold several axes. */
 static void set_index(mt_read *read, const mt_role *role, const mt_stack *stack, int64_t index)
 {
     for (int i = role->n - 1; i >= 0; i--) {
@@ -134,7 +134,7 @@ static void set_index(mt_read *read, const mt_role *role, const mt_stack *stack,
     }
 }
 
-/* Whether pixels along an axis are those along its dimension, with padding at both ends. */
+/* Whether an axis is a whole dimension, so that padding at both ends works. */
 static bool is_dimension(const mt_stack *stack, const mt_stack_axis *axis)
 {
     return axis->dim >= 0 && axis->size == stack->map->shape[axis->dim];
@@ -152,8 +152,8 @@ static void set_convert(mt_read *read, const mt_patch_request *r, int64_t channe
     convert->offset = view->offset ? view->offset[channel_number] : 0;
 }
 
-/* How many channels from number i on lie one behind the other in the innermost channel dimension and are scaled alike:
- * they are one box. */
+/* The number of channels from the i-th on that form one box: consecutive in the innermost channel dimension, with equal
+ * scale and offset. */
 static int64_t channel_run(const mt_patch_request *r, int64_t i, int64_t n, int64_t inner_size)
 {
     const mt_view *view = &r->view;
@@ -180,7 +180,7 @@ static mt_status new_read(read_list *list, mt_read **out, mt_error *err)
                 return st;
             room = 1024;
         }
-        /* Two buffers in turn: growing one would lose what it holds. */
+        /* Alternate between two buffers, because growing a buffer loses its content. */
         uint8_t *memory;
         mt_status st = mt_scratch_buffer(list->scratch, room / 1024 % 3 == 1, room * sizeof(mt_read), &memory, err);
         if (st)
@@ -222,8 +222,8 @@ static mt_status add_copy(read_list *list, const mt_read *read, mt_error *err)
     return st;
 }
 
-/* Adds a read, once for each coordinate along those of the spatial axes i to 2 that are not dimensions by themselves:
- * planes that others lie between, or an axis that is not stored. */
+/* Adds reads: one for each coordinate along those of the spatial axes i to 2 that are not whole dimensions (interleaved
+ * planes, or an axis that is not stored). */
 static mt_status add_planes(read_list *list, const mt_patch_request *r, const int64_t *strides, int i,
                             const mt_read *read, mt_error *err)
 {
@@ -243,7 +243,7 @@ static mt_status add_planes(read_list *list, const mt_patch_request *r, const in
         one.out += k * strides[1 + i - first];
         if (is_inside)
             one.start[d] += at * axis->step;
-        else /* all of it is padding, wherever it lies along the others */
+        else /* padding only, whatever the other coordinates */
             one.start[d] = -one.extent[d];
         st = add_planes(list, r, strides, i + 1, &one, err);
     }
@@ -339,7 +339,7 @@ void mt_extraction_fail(mt_extraction *x, size_t i, mt_status st, const mt_error
     mt_lock_give(&x->context->lock);
 }
 
-/* A patch padded with pixels of the image consists of several boxes of it. */
+/* A patch with reflect or edge padding consists of several boxes of the image. */
 static mt_status add_boxes(read_list *list, const mt_patch_request *r, mt_status *status, mt_error *reason,
                            mt_error *err)
 {
@@ -356,7 +356,7 @@ static mt_status add_boxes(read_list *list, const mt_patch_request *r, mt_status
     return st;
 }
 
-/* Requests to stacks of one's own are done already. */
+/* Requests to custom stacks are already done. */
 static void add_request(read_list *list, mt_extraction *x, size_t i)
 {
     const mt_extract_options *options = &x->cancel.options;
@@ -404,7 +404,7 @@ static mt_status extract(mt_extraction *x)
     list.n = 0;
     list.room = INLINE_READS;
     bool own = false;
-    mt_cancel_asked(&x->cancel); /* all that follows heeds the answer */
+    mt_cancel_asked(&x->cancel); /* later steps check the flag */
     for (size_t i = 0; !x->visitor && i < x->n; i++) {
         count_request(&x->requests[i]);
         own |= !x->requests[i].stack->map;

@@ -18,7 +18,7 @@ const char *mt_shape_text(const int64_t *shape, int ndim, char *text, size_t roo
     return text;
 }
 
-/* The digits at text as a size. */
+/* Parses a size. */
 static mt_status parse_size(const char *text, size_t digits, int64_t *out, mt_error *err)
 {
     *out = 0;
@@ -48,14 +48,14 @@ mt_status mt_named_axes_parse(const char *text, mt_named_axes *out, mt_error *er
     return mt_axes_check(out->letters, err);
 }
 
-/* A search through all assignments of axes to dimensions. */
+/* Searches all assignments of axes to dimensions. */
 typedef struct search {
     const mt_named_axes *named;
     const int64_t *shape;
     int ndim;
-    mt_stack_axis axes[MT_MAX_AXES];  /* as far as they are assigned */
+    mt_stack_axis axes[MT_MAX_AXES];  /* the axes assigned so far */
     mt_stack_axis *found;             /* the first assignment that fits */
-    mt_stack_axis other[MT_MAX_AXES]; /* one of other sizes */
+    mt_stack_axis other[MT_MAX_AXES]; /* another that fits, with different sizes */
     int n_found;                      /* 0, 1, or 2: other is set, and the search ends */
 } search;
 
@@ -78,8 +78,8 @@ static void keep(search *s)
     }
 }
 
-/* Whether axes first to last make up one dimension, if of those without a size the one at open has what is left, and the
- * others 1. Sets them. */
+/* Sets axes first to last to share dimension dim: of those without a size, the one at open gets the remaining factor,
+ * the others size 1. False if they do not fit. */
 static bool split(search *s, int first, int last, int open, int dim)
 {
     const int64_t *sizes = s->named->sizes;
@@ -101,7 +101,7 @@ static bool may_share(char letter) { return letter != 'Y' && letter != 'X'; }
 
 static void assign(search *s, int i, int d);
 
-/* The axes from i on, of which those up to j share the dimension d. */
+/* Assigns the axes from i on; those up to j share dimension d. */
 static void assign_shared(search *s, int i, int j, int d)
 {
     int n_open = 0;
@@ -147,7 +147,7 @@ static void sizes_text(const mt_named_axes *named, const mt_stack_axis *axes, ch
     }
 }
 
-/* All dimensions, or all that are longer than 1, are named one by one: no other assignment is looked for. */
+/* Whether each dimension, or each longer than 1, is named by one axis. Then no other assignment is considered. */
 static bool fits_as_stored(const mt_named_axes *named, const int64_t *shape, int ndim, bool with_short,
                            mt_stack_axis *out)
 {

@@ -34,7 +34,7 @@ static mt_status open_part(mt_stacks *list, mt_container *container, const mt_se
     return MT_OK;
 }
 
-/* Without the path that messages start with: the reason stands beside it. */
+/* Strips the path from the start of a message. */
 static const char *reason_alone(const char *message, const char *path)
 {
     size_t n = strlen(path);
@@ -68,7 +68,7 @@ static void free_skip(mt_stacks *list, const mt_skip *skip)
     mt_release(&list->context->env, skip->reason, strlen(skip->reason) + 1);
 }
 
-/* The i-th of several images. */
+/* Adds one of several images of a container. */
 static mt_status add_one(mt_stacks *list, mt_container *container, const char *name, mt_error *first, mt_error *err)
 {
     mt_arena *arena;
@@ -117,22 +117,21 @@ mt_status mt_stacks_add(mt_stacks *list, mt_container *container, const mt_selec
         mt_error_prefix(err, "%s", container->source.text);
     else if (mt_names_count(names) > 1)
         st = add_each(list, container, names, err);
-    else /* of none, the format says why */
+    else /* no images: the format gives the reason */
         st = open_part(list, container, part, err);
     mt_names_free(names);
     return st ? st : mt_source_settle(container, err);
 }
 
-/* Of a search: a file that was opened, or one that images of that number are made of. */
+/* A file of a search: one that was opened, or a member of the image with that number. */
 typedef struct mt_note {
     struct mt_note *next;
     size_t number;
-    bool is_opened, belongs; /* the first: it was opened; the second: an image found after it is made of it */
+    bool is_opened, belongs; /* was opened; is a member of an image found after it */
     char file[];
 } note;
 
-/* What tells files apart: the path as far as it is known, from the store and the key. Where it is cut, it is still one
- * of the store. */
+/* The identity of a file: its path, from the store and the key. A truncated path is still unique to the store. */
 typedef struct identity {
     char text[4096];
 } identity;
@@ -202,7 +201,7 @@ mt_status mt_stacks_note_members(mt_stacks *list, const mt_container *container,
     return st;
 }
 
-/* Marks the numbers of files that belong to others, and frees the notes. */
+/* Marks the numbers of files that are members of other images, and frees the notes. */
 static bool take_notes(mt_stacks *list, bool *taken)
 {
     bool any = false;

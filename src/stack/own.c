@@ -4,10 +4,10 @@
 #include "base/checked.h"
 #include "stack/padding.h"
 
-/* The boxes of a patch as one: [low, high) of the image. */
+/* The bounding box of the boxes of a patch, in the image. */
 typedef struct hull {
     int64_t low[MT_MOST_SPATIAL], extent[1 + MT_MOST_SPATIAL]; /* extent: channels first */
-    int64_t stride[1 + MT_MOST_SPATIAL];                       /* of float32 in C order, in bytes */
+    int64_t stride[1 + MT_MOST_SPATIAL];                       /* in bytes, of float32 in C order */
     size_t bytes;
 } hull;
 
@@ -49,7 +49,7 @@ static void copy_box(const mt_padding_box *box, const hull *h, const uint8_t *pi
     }
 }
 
-/* What of the patch lies inside the image comes from the stack, as float32 in C order, and is copied on into the view. */
+/* Extracts the part of the patch inside the image, as float32 in C order, and copies it to the view. */
 static mt_status extract_inside(const mt_padding *p, const int64_t *channels, mt_error *err)
 {
     const mt_patch_request *r = p->request;
@@ -99,7 +99,7 @@ static mt_status fill_own(const mt_patch_request *r, const int64_t *channels, mt
     return p.n_boxes ? extract_inside(&p, channels, err) : MT_OK;
 }
 
-/* The stack always gets a list of channels. */
+/* Always passes a list of channels to the stack. */
 static mt_status extract(const mt_patch_request *r, mt_error *err)
 {
     mt_status st;
@@ -120,14 +120,14 @@ static mt_status extract(const mt_patch_request *r, mt_error *err)
     return st;
 }
 
-/* The caller's error is handed to the stack if there is one: by its address a stack knows which request it is at. */
+/* Passes the caller's error object to the stack, if given: its address identifies the request. */
 static void do_request(mt_extraction *x, size_t i)
 {
     const mt_patch_request *r = &x->requests[i];
     mt_error here = MT_ERROR_INIT, *err = x->cancel.options.errors ? &x->cancel.options.errors[i] : &here;
     mt_status st = mt_cancel_asked(&x->cancel) ? MT_E_CANCELLED : extract(r, err);
     if (!st) {
-        *err = (mt_error)MT_ERROR_INIT; /* whatever the stack left there */
+        *err = (mt_error)MT_ERROR_INIT; /* the stack may have written to it */
         return;
     }
     if (st != MT_E_CANCELLED || !x->cancel.stopped)
@@ -153,7 +153,7 @@ static void do_shared(void *argument, size_t i)
         do_request(shared->x, shared->first + i);
 }
 
-/* A single one is done here: inside the pool the stack's own calls of the library would not be shared among threads. */
+/* A single request runs in this thread: inside the pool, the stack's own calls of the library would use one thread. */
 static void do_all_shared(mt_extraction *x)
 {
     size_t n = 0, first = 0, last = 0;

@@ -6,7 +6,7 @@
 
 #include <string.h>
 
-/* No patch reaches farther than 2^47 pixels, so a longer axis has the same reflections as one of this length. */
+/* No patch extends beyond 2^47 pixels, so a longer axis has the same reflections as one of this length. */
 #define LONGEST_AXIS ((int64_t)1 << 50)
 
 static void add_run(mt_runs *runs, int64_t in, int64_t extent, bool is_mirrored)
@@ -24,7 +24,7 @@ static void find_inside(int64_t length, int64_t coord, int64_t size, mt_runs *ou
         add_run(out, coord + low, high - low, false);
 }
 
-/* Of an axis on which the patch lies outside, the nearest pixel. */
+/* Edge padding. If the patch lies outside the image, uses the nearest pixel. */
 static void find_edge(int64_t length, int64_t coord, int64_t size, mt_runs *out)
 {
     find_inside(length, coord, size, out);
@@ -34,7 +34,8 @@ static void find_edge(int64_t length, int64_t coord, int64_t size, mt_runs *out)
     add_run(out, coord < 0 ? 0 : length - 1, 1, false);
 }
 
-/* Reflections repeat after 2 * (length - 1) pixels, up and down again; the first period consists of at most three runs. */
+/* Reflect padding. It has the period 2 * (length - 1), one forward and one mirrored; one period has at most three
+ * runs. */
 static void find_reflected(int64_t length, int64_t coord, int64_t size, mt_runs *out)
 {
     const int64_t n = mt_min_i64(length, LONGEST_AXIS), period = n > 1 ? 2 * (n - 1) : 1;
@@ -97,13 +98,13 @@ void mt_padding_get(const mt_padding *p, int i, mt_padding_box *out)
     out->request.view.strides = out->strides;
 }
 
-/* A copy within a patch along one axis: n pixels, from position from on, go to position to. */
+/* A copy within a patch along one axis: n pixels at from are copied to to. */
 typedef struct shift {
     int64_t from, to, n;
-    bool is_repeated; /* the pixel at from goes to all n positions */
+    bool is_repeated; /* the one pixel at from is copied to all n positions */
 } shift;
 
-/* Of the axes before axis all is there, of those behind it what the runs cover. */
+/* Copies whole extents along the axes before axis, and the part covered by runs along those after it. */
 static void copy_slab(const mt_padding *p, int axis, const shift *s)
 {
     const mt_patch_request *r = p->request;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Patches that reach outside the image: which boxes of the image they are made of, and what is filled within the patch
- * afterwards. */
+/* Patches that extend beyond the image: the boxes of the image that they contain, and copies within the patch that fill
+ * the rest. */
 #ifndef MT_STACK_PADDING_H
 #define MT_STACK_PADDING_H
 
@@ -10,33 +10,32 @@
 
 #define MT_MOST_SPATIAL 3
 
-/* Along one axis: extent pixels of the patch from out on are those of the image from in on, in the opposite order if
- * mirrored. */
+/* Pixels of the image along one axis that a patch contains. */
 typedef struct mt_run {
-    int64_t out, in, extent;
-    bool is_mirrored;
+    int64_t out, in, extent; /* first pixel in the patch; first pixel in the image; number of pixels */
+    bool is_mirrored;        /* in reverse order in the patch */
 } mt_run;
 
-/* Along one axis: the runs cover [low, high) of the patch, and the rest is filled. */
+/* The runs along one axis. */
 typedef struct mt_runs {
-    int n; /* 0: nothing of the patch is read */
-    mt_run items[3];
-    int64_t low, high;
+    int n;             /* number of runs; 0: nothing of the patch is read */
+    mt_run items[3];   /* adjacent */
+    int64_t low, high; /* the runs cover [low, high) of the patch; the rest is filled by copies */
 } mt_runs;
 
 typedef struct mt_padding {
-    const mt_patch_request *request;
-    mt_runs axes[MT_MOST_SPATIAL];
-    int n_boxes; /* each is a run of every axis */
+    const mt_patch_request *request; /* borrowed */
+    mt_runs axes[MT_MOST_SPATIAL];   /* along each spatial axis */
+    int n_boxes;                     /* product of the numbers of runs: a box is one run of each axis */
 } mt_padding;
 
-/* A box as a request of its own, which lies inside the image. */
+/* A box as a separate request, inside the image. */
 typedef struct mt_padding_box {
-    mt_patch_request request; /* points to what follows */
-    int64_t coords[MT_MOST_SPATIAL], size[MT_MOST_SPATIAL], strides[1 + MT_MOST_SPATIAL];
+    mt_patch_request request; /* points to the arrays below */
+    int64_t coords[MT_MOST_SPATIAL], size[MT_MOST_SPATIAL], strides[1 + MT_MOST_SPATIAL]; /* pixels; strides in bytes */
 } mt_padding_box;
 
-/* For a checked request, which is borrowed. */
+/* The request is checked and borrowed. */
 void mt_padding_init(mt_padding *p, const mt_patch_request *request);
 
 /* Whether the patch lies inside the image. */
@@ -44,7 +43,7 @@ bool mt_padding_is_whole(const mt_padding *p);
 
 void mt_padding_get(const mt_padding *p, int i, mt_padding_box *out);
 
-/* Fills what no box covers with pixels of the patch. Nothing to do for MT_PAD_CONSTANT. */
+/* Fills the pixels that no box covers with copies of pixels of the patch. Does nothing for MT_PAD_CONSTANT. */
 void mt_padding_fill(const mt_padding *p);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* What paths stand for: the parts of a file, and the images of a list of paths. */
+/* The parts of a file, and the images of a list of paths. */
 #include "stack/found.h"
 #include "store/resolve.h"
 
@@ -20,7 +20,7 @@ static mt_status list_attachments(const mt_container *container, const mt_select
 
 static void leave_context(void *context) { mt_context_free(context); }
 
-/* A list that keeps its context. */
+/* Creates a list, which retains its context. */
 static mt_status new_names(mt_context *given, mt_names **out, mt_error *err)
 {
     mt_context *context = mt_context_retain(given, err);
@@ -41,7 +41,7 @@ static mt_status fill_names(mt_context *context, const char *path, const mt_open
     mt_container *container;
     mt_selection part;
     mt_status st = mt_open_options_take(given, &options, err);
-    options.map = NULL; /* which is of one image */
+    options.map = NULL; /* a map describes one image */
     if (st || (st = mt_source_find(&context->env, path, &options, NULL, &container, &part, err)))
         return st;
     st = mt_source_open(container, &part, err);
@@ -130,7 +130,7 @@ static mt_status open_found(mt_stacks *list, mt_container *found, const mt_selec
     return mt_fail(err, st, "%s", why.message);
 }
 
-/* A path that exists as it stands is not a glob. */
+/* A path that exists is not a glob. */
 static mt_status open_named(mt_stacks *list, const char *path, mt_error *err)
 {
     mt_container *found;
@@ -182,7 +182,7 @@ mt_status mt_stacks_open_wrapped(mt_context *context, const char *const *paths, 
         list->wrap = *wrap;
     for (size_t i = 0; !st && i < n; i++)
         st = open_named(list, paths[i], err);
-    list->options = (mt_open_options) { 0 }; /* what it points to is the caller's */
+    list->options = (mt_open_options) { 0 }; /* its pointers are borrowed from the caller */
     if (st)
         mt_stacks_close(list);
     else

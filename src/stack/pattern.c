@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "stack/pattern.h"
 
-/* Whether a character is of the set that a pattern starts with; moves behind the set, if it ends. */
+/* Whether a character is in the set at the start of a pattern; advances past the set, if it is closed. */
 static bool fits_set(const char **pattern, char c)
 {
     const char *p = *pattern + 1;
@@ -21,7 +21,7 @@ static bool fits_set(const char **pattern, char c)
     return found != negated;
 }
 
-/* Bounded: a '*' is tried again only from where it last stood. */
+/* Bounded: backtracks only to the last '*'. */
 bool mt_pattern_fits(const char *pattern, size_t n, const char *name)
 {
     const char *end = pattern + n, *star = NULL, *after = NULL;

@@ -6,7 +6,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* Whether a name fits the first n characters of a pattern. Takes time in proportion to n times the name's length. */
+/* Whether a name matches the first n characters of a pattern. Takes O(n * strlen(name)) time. */
 bool mt_pattern_fits(const char *pattern, size_t n, const char *name);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Prefetches: requests whose chunks are held in the cache instead of being copied into patches. */
+/* Prefetches: the chunks of requests are held in the cache instead of copied into patches. */
 #include <microtome/prefetch.h>
 
 #include "base/checked.h"
@@ -13,11 +13,11 @@ struct mt_prefetch {
     mt_task task;
     mt_context *context;
     mt_prefetch_options options;
-    mt_patch_request *requests; /* copies, with all that they point to, in the same memory */
+    mt_patch_request *requests; /* copies, followed in memory by the arrays that they point to */
     size_t n, request_bytes;
     _Atomic bool is_ended; /* mt_prefetch_end was called */
 
-    mt_lock lock; /* guards what follows */
+    mt_lock lock; /* guards the fields below */
     mt_condition changed;
     bool is_done;
     mt_cache_entry **held;
@@ -27,7 +27,7 @@ struct mt_prefetch {
     mt_error failure;
 };
 
-/* What the sum of these may be. */
+/* The maximum bytes held by all prefetches of a context. */
 static uint64_t most_held(const mt_context *context) { return mt_cache_budget(context->chunks) / 2; }
 
 static bool add_held(mt_prefetch *p, mt_cache_entry *entry)
@@ -45,7 +45,7 @@ static bool add_held(mt_prefetch *p, mt_cache_entry *entry)
     return true;
 }
 
-/* A chunk is in the cache, if that has room for it: hold it there. */
+/* Holds a chunk that is in the cache, if the budget allows. */
 static mt_status hold(void *user, const mt_image *image, uint64_t chunk, mt_error *err)
 {
     mt_prefetch *p = user;
@@ -69,7 +69,7 @@ static int is_ended(void *user) { return ((mt_prefetch *)user)->is_ended; }
 
 static void run(mt_task *task)
 {
-    mt_prefetch *p = (mt_prefetch *)(void *)task; /* its first member */
+    mt_prefetch *p = (mt_prefetch *)(void *)task; /* task is its first member */
     const mt_visitor visitor = { .hold = hold, .user = p };
     const mt_extract_options options = { .struct_size = sizeof options, .cancelled = is_ended, .user = p };
     mt_error failure;
@@ -85,7 +85,7 @@ static void run(mt_task *task)
     mt_lock_give(&p->lock);
 }
 
-/* In the child of a fork, whose parent goes on alone. */
+/* In a forked child: the work continues only in the parent. */
 static void forget_work(void *owner)
 {
     mt_prefetch *p = owner;
@@ -93,7 +93,7 @@ static void forget_work(void *owner)
     mt_condition_reset(&p->changed);
 }
 
-/* Numbers behind the requests: channels, coordinates and sizes of each. */
+/* Counts the integers stored after the requests: channels, coordinates and sizes of each. */
 static mt_status count_numbers(const mt_patch_request *requests, size_t n, size_t *out, mt_error *err)
 {
     size_t numbers = 0;
@@ -187,7 +187,7 @@ mt_status mt_prefetch_patches(const mt_patch_request *requests, size_t n, const 
     mt_prefetch *p;
     mt_error_reset(err);
     if (n == 0)
-        return mt_fail(err, MT_E_ARGUMENT, "no request to read ahead");
+        return mt_fail(err, MT_E_ARGUMENT, "no requests to prefetch");
     if (options && (options->struct_size == 0 || options->struct_size > sizeof p->options))
         return mt_fail(err, MT_E_ARGUMENT, "mt_prefetch_options.struct_size is %zu, not %zu", options->struct_size,
                        sizeof p->options);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Arrays to SC(Z)YX and back: both sides are described along the six axes STCZYX, and copied once. */
+/* Converts arrays to SC(Z)YX and back: both sides are described along the six axes STCZYX, and copied once. */
 #include <microtome/axes.h>
 
 #include "base/checked.h"
@@ -11,7 +11,7 @@
 
 static const char letters[] = "STCZYX";
 
-/* Sizes and byte strides along STCZYX; an axis that is not there has size 1. */
+/* Sizes and byte strides along STCZYX; a missing axis has size 1. */
 typedef struct layout {
     int64_t size[MT_MAX_AXES], stride[MT_MAX_AXES];
 } layout;
@@ -53,7 +53,7 @@ static void set_c_order(mt_array *out)
     }
 }
 
-/* Copies in to an array of the given axes in C order, of which S may stand for S and T together. */
+/* Copies in to an array with the given axes in C order. If merged, S holds S and T. */
 static void copy_to_axes(const layout *in, mt_dtype dtype, const void *data, const char *axes, bool merged,
                          mt_array *out)
 {
@@ -66,7 +66,7 @@ static void copy_to_axes(const layout *in, mt_dtype dtype, const void *data, con
         out->shape[0] *= in->size[1];
     set_c_order(out);
     to = describe(out, axes);
-    if (merged) { /* T is the fast part of S */
+    if (merged) { /* T is the faster part of S */
         to.stride[1] = to.stride[0];
         to.stride[0] *= in->size[1];
     }
@@ -113,7 +113,7 @@ mt_status mt_reshape_patch(const mt_array *patch, const char *axes, mt_array *ou
 
 static bool agree(const char *a, const char *b, char axis) { return !strchr(a, axis) == !strchr(b, axis); }
 
-/* Target axes that can be made out of the original's samples and spatial axes. */
+/* Checks that the target axes can be made from the original's samples and spatial axes. */
 static mt_status check_target(const char *original, const char *target, int64_t channels, mt_error *err)
 {
     mt_status st = mt_axes_check(target, err);

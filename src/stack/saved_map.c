@@ -53,7 +53,7 @@ static mt_status read_file(mt_env *env, const char *path, void **out, size_t *si
     return st;
 }
 
-/* What the caller asks for must be what the map is of. */
+/* The caller's options must match those with which the map was saved. */
 static mt_status check_options(const mt_stack *stack, const mt_selection *part, const mt_open_options *options,
                                const mt_saved_source *saved, mt_error *err)
 {
@@ -62,7 +62,7 @@ static mt_status check_options(const mt_stack *stack, const mt_selection *part, 
     if (options->format && strcmp(options->format, stack->map->format) != 0)
         return mt_fail(err, MT_E_ARGUMENT, "the map is of format %s, not %s", stack->map->format, options->format);
     if ((options->depth_axis != NULL) != saved->depth_view || (options->use_masks != 0) != saved->use_masks)
-        return mt_fail(err, MT_E_ARGUMENT, "the map was saved %s depth_axis and %s use_masks: open it likewise",
+        return mt_fail(err, MT_E_ARGUMENT, "the map was saved %s depth_axis and %s use_masks: open it in the same way",
                        saved->depth_view ? "with" : "without", saved->use_masks ? "with" : "without");
     return MT_OK;
 }

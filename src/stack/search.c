@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The images of folders and globs. What cannot be opened there is skipped, each with its own reason. */
+/* Searches folders and globs for images. Whatever cannot be opened is skipped, with a reason. */
 #include "stack/found.h"
 #include "stack/pattern.h"
 
 #include <string.h>
 
-#define MAX_DEPTH 64 /* of folders; deeper ones are skipped, saying so */
+#define MAX_DEPTH 64 /* maximum nesting of folders; deeper folders are skipped and reported */
 
-/* One folder that is being searched. */
+/* The search of one folder. */
 typedef struct search {
     mt_stacks *list;
     const mt_container *folder; /* not opened: only its store is used */
-    const char *pattern;        /* of the names below, "" for all; may hold '/' */
-    const struct search *above; /* of the folder that this one lies in, or NULL */
+    const char *pattern;        /* for the names below, may contain '/'; "": all */
+    const struct search *above; /* search of the parent folder, or NULL */
     int depth;
 } search;
 
@@ -30,17 +30,18 @@ static mt_status list_folder(const search *s, mt_error *err)
     for (const search *a = s->above; a; a = a->above)
         if (mt_store_is_same(a->folder->source.store, source->store) &&
             strcmp(a->folder->source.key, source->key) == 0) {
-            mt_fail(&why, MT_E_NOT_AN_IMAGE, "links back to %s, which is searched already", a->folder->source.text);
+            mt_fail(&why, MT_E_NOT_AN_IMAGE, "links back to %s, which is already being searched",
+                    a->folder->source.text);
             return skip_folder(s, &why, err);
         }
     if (s->depth > MAX_DEPTH) {
-        mt_fail(&why, MT_E_LIMIT, "in more than %d folders: not searched", MAX_DEPTH);
+        mt_fail(&why, MT_E_LIMIT, "nested in more than %d folders: not searched", MAX_DEPTH);
         return skip_folder(s, &why, err);
     }
     return mt_store_list(source->store, source->key, visit_name, (void *)(uintptr_t)s, err);
 }
 
-/* A folder below: that it cannot be listed is a reason to skip it, and no more. */
+/* Searches a subfolder. If it cannot be listed, it is skipped. */
 static mt_status search_below(const search *s, const mt_container *folder, const char *pattern, mt_error *err)
 {
     const search below = { s->list, folder, pattern, s, s->depth + 1 };
@@ -51,7 +52,37 @@ static mt_status search_below(const search *s, const mt_container *folder, const
     return st ? skip_folder(&below, &why, err) : MT_OK;
 }
 
-/* One thing that a folder or a glob has brought: an image, a folder to search, or something to skip. */
+/* Scalars, arrays of one dimension (coordinates) and arrays without elements are not images: naming one opens it, a
+ * search skips it. */
+static mt_status check_is_image(const mt_stack_info *info, mt_error *why)
+{
+    if (info->original_ndim < 2)
+        return mt_fail(why, MT_E_NOT_AN_IMAGE, "an array of %d dimension%s is not an image", info->original_ndim,
+                       info->original_ndim == 1 ? "" : "s");
+    for (int d = 0; d < info->original_ndim; d++)
+        if (info->original_shape[d] == 0)
+            return mt_fail(why, MT_E_NOT_AN_IMAGE, "it has no pixels");
+    return MT_OK;
+}
+
+/* Takes the images that were added last out of the list if they are not images. */
+static mt_status keep_images(mt_stacks *list, size_t before, mt_error *why)
+{
+    mt_status st = MT_OK;
+    size_t n = before;
+    for (size_t i = before; i < list->n; i++) {
+        mt_status found = check_is_image(&list->stacks[i].stack->info, why);
+        if (found)
+            mt_stack_close(list->stacks[i].stack);
+        else
+            list->stacks[n++] = list->stacks[i];
+        st = found ? found : st;
+    }
+    list->n = n;
+    return n > before ? MT_OK : st;
+}
+
+/* Handles one match of a folder or glob: an image, a folder to search, or an item to skip. */
 static mt_status take_found(const search *s, mt_container *found, const mt_selection *part, mt_error *err)
 {
     mt_error why = MT_ERROR_INIT;
@@ -59,21 +90,25 @@ static mt_status take_found(const search *s, mt_container *found, const mt_selec
     mt_status st = mt_stacks_start_file(s->list, found, &belongs, err);
     if (st || belongs)
         return st;
+    size_t before = s->list->n;
     st = mt_source_open(found, part, &why);
-    if (!st && !(st = mt_stacks_add(s->list, found, part, &why)))
-        return mt_stacks_note_members(s->list, found, err);
+    if (!st && !(st = mt_stacks_add(s->list, found, part, &why))) {
+        st = keep_images(s->list, before, &why);
+        return st ? mt_stacks_skip(s->list, found->source.text, &why, err)
+                  : mt_stacks_note_members(s->list, found, err);
+    }
     if (st == MT_E_NOT_AN_IMAGE && found->source.folder)
         return search_below(s, found, "", err);
     return mt_stacks_skip(s->list, found->source.text, &why, err);
 }
 
-/* Whether a name fits what stands last behind a "**". */
+/* Whether a name matches the pattern after a final "**". */
 static bool fits_below(const char *pattern, const char *name)
 {
     return pattern[2] == '/' && !strchr(pattern + 3, '/') && mt_pattern_fits(pattern + 3, strlen(pattern + 3), name);
 }
 
-/* What a name is for a search: taken, or a folder on the way to others. */
+/* Handles a name in a search: it is wanted itself, or a folder on the way to others. */
 static mt_status visit_path(const search *s, const char *path, bool is_wanted, const char *rest, mt_error *err)
 {
     mt_container *found;
@@ -118,7 +153,7 @@ mt_status mt_stacks_search(mt_stacks *list, const mt_container *folder, mt_error
     return st ? st : mt_stacks_end_search(list, err);
 }
 
-/* The folder before the first pattern of a glob, which is split there. */
+/* Splits a glob into the folder before its first pattern, and the pattern. */
 mt_status mt_stacks_search_glob(mt_stacks *list, const char *glob, mt_error *err)
 {
     size_t n = strcspn(glob, "*?[");

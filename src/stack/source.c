@@ -50,7 +50,7 @@ static mt_status find_path(mt_container *c, const char *text, mt_selection *part
     return MT_OK;
 }
 
-/* Puts what remembers metadata in front of the store. */
+/* Wraps the store in a cache of metadata (store/blocks.h). */
 static mt_status put_blocks(mt_source *source, const mt_store_wrap *wrap, mt_error *err)
 {
     mt_store *store = source->store;
@@ -59,7 +59,7 @@ static mt_status put_blocks(mt_source *source, const mt_store_wrap *wrap, mt_err
     return st ? st : mt_store_open_blocks(store, &source->store, err);
 }
 
-/* NULL from an arena is either of two failures: the error tells which. */
+/* An arena fails for one of two reasons; the error has the status. */
 static mt_status tell_limit(mt_status st, const mt_error *err)
 {
     return st == MT_E_MEMORY && err->status == MT_E_LIMIT ? MT_E_LIMIT : st;
@@ -113,7 +113,7 @@ mt_status mt_source_open(mt_container *container, const mt_selection *part, mt_e
     mt_error own = MT_ERROR_INIT;
     err = err ? err : &own;
     mt_status st = container->source.folder ? MT_OK : read_head(&container->source, container->arena, err);
-    if (st) /* names the file */
+    if (st) /* the message must name the file */
         return tell_limit(st, err);
     st = mt_container_open(container, err);
     if (st)

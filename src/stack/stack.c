@@ -94,9 +94,9 @@ static mt_status fill_stack(mt_stack *stack, mt_container *container, const mt_s
         return st;
     }
     stack->info.source = source;
-    /* Pixels are not to be remembered. */
+    /* Pixel reads bypass the cache of metadata. */
     mt_image_init(&stack->image, stack->context, stack->map, mt_blocks_inner(stack->map->store), source, NULL, NULL);
-    if (!options->map) /* what a saved map says is checked at the first read */
+    if (!options->map) /* a saved map is checked at the first read */
         mt_image_use_view(&stack->image);
     stack->image.missing_is_error = options->missing_is_error != 0;
     return MT_OK;
@@ -116,7 +116,7 @@ mt_status mt_stack_open_part(mt_context *context, mt_container *container, const
         mt_stack_close(stack);
     else
         *out = stack;
-    return st == MT_E_MEMORY && err->status == MT_E_LIMIT ? MT_E_LIMIT : st; /* of an arena */
+    return st == MT_E_MEMORY && err->status == MT_E_LIMIT ? MT_E_LIMIT : st; /* from an arena */
 }
 
 static mt_status open_found(mt_context *context, mt_container *container, const mt_selection *part,
@@ -176,7 +176,7 @@ mt_status mt_stack_open_memory(mt_context *given, const char *name, const void *
     return st;
 }
 
-/* An array is one chunk, which is never loaded: the engine copies from it where it lies. */
+/* An array is one chunk that is never loaded: the engine copies directly from it. */
 static mt_status describe_array(mt_stack *stack, mt_dtype dtype, const char *axes, const int64_t *shape,
                                 const int64_t *strides, mt_error *err)
 {
@@ -214,7 +214,7 @@ mt_status mt_stack_from_array(mt_context *context, const void *data, mt_dtype dt
 {
     mt_error_reset(err);
     if (mt_dtype_size(dtype) == 0)
-        return mt_fail(err, MT_E_ARGUMENT, "%d is no dtype", (int)dtype);
+        return mt_fail(err, MT_E_ARGUMENT, "%d is not a dtype", (int)dtype);
     if (!data || !axes || !shape || strlen(axes) > 6)
         return mt_fail(err, MT_E_ARGUMENT, "an array needs data, a shape and axes of at most 6 letters");
     mt_stack *stack;
@@ -233,7 +233,7 @@ mt_status mt_stack_from_array(mt_context *context, const void *data, mt_dtype dt
     return MT_OK;
 }
 
-/* data_shape is known. */
+/* data_shape must be set. */
 static mt_status copy_channels(mt_stack *stack, const mt_channel *channels, mt_error *err)
 {
     size_t n = (size_t)stack->info.data_shape[1];
@@ -249,7 +249,7 @@ static mt_status copy_channels(mt_stack *stack, const mt_channel *channels, mt_e
     return st;
 }
 
-/* A stack of one's own: the map is only there to derive the shape SC(Z)YX, and goes again. */
+/* Describes a custom stack. The map is temporary, to derive the shape SC(Z)YX. */
 static mt_status describe_own(mt_stack *stack, const mt_stack_info *info, mt_error *err)
 {
     mt_status st = describe_array(stack, info->dtype, info->original_axes, info->original_shape, NULL, err);

@@ -6,53 +6,53 @@
 #include "stack/fit.h"
 #include "stack/source.h"
 
-/* Which axes make up one dimension of SC(Z)YX, slowest first. */
+/* The axes that are merged into one dimension of SC(Z)YX. */
 typedef struct mt_role {
-    int n;
-    int axes[MT_MAX_DIMS];
+    int n;                 /* number of axes */
+    int axes[MT_MAX_DIMS]; /* indices in mt_stack.axes, slowest first */
 } mt_role;
 
 struct mt_stack {
-    mt_stack_info info;
-    mt_context *context;
-    mt_arena *arena; /* what info points to */
-    _Atomic unsigned owners;
+    mt_stack_info info;      /* public description */
+    mt_context *context;     /* retained */
+    mt_arena *arena;         /* owns what info points to */
+    _Atomic unsigned owners; /* reference count */
 
-    /* A stack over an image. */
-    mt_chunk_map *map; /* which keeps its container; NULL for a stack of one's own */
-    const char *asked; /* the part as it was asked for */
-    mt_image image;
-    bool has_saved_map;
-    bool depth_view, masks; /* options that a saved map must have, too */
-    int n_axes;
-    mt_stack_axis axes[MT_MAX_DIMS];
-    bool as_stored; /* the axes are the stored dimensions, some of which may have no role */
-    mt_role samples, channels;
-    int spatial[3]; /* the axes Z, Y and X; -1: none, of size 1 */
+    /* For an image. */
+    mt_chunk_map *map;               /* keeps its container open; NULL for a custom stack */
+    const char *asked;               /* the requested part */
+    mt_image image;                  /* for the engine */
+    bool has_saved_map;              /* opened with a saved map */
+    bool depth_view, masks;          /* options that are stored in a saved map */
+    int n_axes;                      /* number of axes */
+    mt_stack_axis axes[MT_MAX_DIMS]; /* axes and their stored dimensions */
+    bool as_stored;                  /* one axis per stored dimension, some possibly without a role */
+    mt_role samples, channels;       /* S and C of SC(Z)YX */
+    int spatial[3];                  /* indices of Z, Y and X in axes; -1: missing, size 1 */
 
-    /* A stack of one's own. */
-    mt_stack_ops ops;
-    void *self;
+    /* For a custom stack. */
+    mt_stack_ops ops; /* the caller's functions */
+    void *self;       /* passed to them */
 };
 
-/* The options of a caller (NULL: none), of the size that they have here. */
+/* Copies the caller's options (NULL: the defaults) to a struct of the current size. */
 MT_MUST_CHECK mt_status mt_open_options_take(const mt_open_options *given, mt_open_options *out, mt_error *err);
 
 /* Fills info, axes and roles from the map and the axes and depth axis of the options. */
 MT_MUST_CHECK mt_status mt_stack_describe(mt_stack *stack, const mt_open_options *options, mt_error *err);
 
-/* MT_E_ARGUMENT, with what to name, if the axes are not known (MT_AXES_UNKNOWN): there are no pixels then. */
+/* Fails with MT_E_ARGUMENT, and explains what to name, if the axes are unknown (MT_AXES_UNKNOWN). */
 MT_MUST_CHECK mt_status mt_stack_check_axes(const mt_stack *stack, mt_error *err);
 
-/* Makes the map of a stack out of the file that options->map names. *asked: the part that it is of, in the arena. */
+/* Loads the map of a stack from the file options->map. *asked: its part, in the arena. */
 MT_MUST_CHECK mt_status mt_stack_load_map(mt_stack *stack, mt_container *container, const mt_selection *part,
                                           const mt_open_options *options, const char **asked, mt_error *err);
 
-/* Opens an image of a container, which the stack keeps. With options->map the container need not have been opened. */
+/* Opens an image of a container, which the stack keeps open. With options->map, the container need not be opened. */
 MT_MUST_CHECK mt_status mt_stack_open_part(mt_context *context, mt_container *container, const mt_selection *part,
                                            const mt_open_options *options, mt_stack **out, mt_error *err);
 
-/* As mt_stack_open, but every read goes through the store that wrap (NULL: none) makes of the opened one. For tests. */
+/* Like mt_stack_open, with all reads through the store that wrap makes (NULL: no wrapper). For tests. */
 MT_MUST_CHECK mt_status mt_stack_open_wrapped(mt_context *context, const char *path, const mt_open_options *options,
                                               const mt_store_wrap *wrap, mt_stack **out, mt_error *err);
 

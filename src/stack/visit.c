@@ -5,7 +5,7 @@
 
 #include <string.h>
 
-/* A stack of one's own is asked for blocks of at most so many channels, rows and columns of one plane. */
+/* The maximum block requested from a custom stack: channels, and rows and columns of one plane. */
 enum { BLOCK_CHANNELS = 8, BLOCK_SIDE = 1024 };
 static const int64_t most_of_block[5] = { 1, BLOCK_CHANNELS, 1, BLOCK_SIDE, BLOCK_SIDE };
 
@@ -20,7 +20,7 @@ static void set_axis(const mt_role *role, int axis, mt_stack_dims *out)
     }
 }
 
-/* Pixels along a stored dimension that are read together. */
+/* The number of pixels along a stored dimension that are read together. */
 static int64_t find_run(const mt_chunk_map *map, int d)
 {
     bool is_fastest = map->contiguous && map->piece_stride[d] == (int64_t)mt_dtype_size(map->dtype);
@@ -38,7 +38,7 @@ static void get_stored_dims(const mt_stack *stack, mt_stack_dims *out)
         int64_t run = axis->dim < 0 ? 1 : find_run(map, axis->dim) / axis->step;
         out->shape[d] = axis->size;
         out->chunk[d] = stack->as_stored ? run : mt_max_i64(mt_min_i64(run, axis->size), 1);
-        out->axis[d] = MT_AXIS_S; /* of size 1, or set below */
+        out->axis[d] = MT_AXIS_S; /* size 1, or set below */
         out->step[d] = 0;
     }
     set_axis(&stack->samples, MT_AXIS_S, out);
@@ -142,8 +142,9 @@ static mt_status visit_own(mt_stack *stack, const mt_box *boxes, size_t n, const
     return st;
 }
 
-/* A box along the axes of a stack as boxes of its stored dimensions. Along the axes that each marks it has one coordinate
- * after the other: between them lies what is not in the box. Returns how many boxes they are; -1: too many. */
+/* Splits a box along the axes of a stack into boxes of its stored dimensions. Along the axes marked in each, every
+ * coordinate needs a separate box, because its neighbours in storage are not in the box. Returns the number of boxes;
+ * -1: too many. */
 static int64_t start_box(const mt_stack *stack, const mt_box *in, mt_box *out, bool *each)
 {
     int64_t n = 1;
@@ -169,7 +170,7 @@ static int64_t start_box(const mt_stack *stack, const mt_box *in, mt_box *out, b
     return n;
 }
 
-/* Box number k of those. */
+/* Sets box k of these. */
 static void set_box(const mt_stack *stack, const mt_box *in, const bool *each, int64_t k, mt_box *out)
 {
     for (int i = stack->n_axes - 1; i >= 0; i--) {
@@ -207,14 +208,14 @@ static mt_status store_boxes(const mt_stack *stack, const mt_box *boxes, size_t 
     return MT_OK;
 }
 
-/* Shows boxes of stored dimensions as boxes along the axes. */
+/* Converts visited boxes of stored dimensions to boxes along the axes. */
 typedef struct splitter {
     const mt_stack *stack;
     const mt_visitor *visitor;
 } splitter;
 
-/* Axes from i on, of which the one at i has, in pixels of its dimension, [from, from + n) of what is left of it. The
- * boxes are as large as they can be: a head, a middle of whole ones, and a tail. */
+/* Splits the axes from i on. Axis i covers [from, from + n) of the rest of its dimension, in pixels. Makes the largest
+ * possible boxes: a head, a middle of whole ones, and a tail. */
 static mt_status split(const splitter *s, const mt_visited *visited, mt_visited *part, int i, int64_t from, int64_t n,
                        mt_error *err);
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* A stack visited: every pixel of some boxes shown once, with what it takes to tell where each lies in SC(Z)YX. */
+/* Visits of a stack: each pixel of some boxes is passed to a visitor once, with its position in SC(Z)YX. */
 #ifndef MT_STACK_VISIT_H
 #define MT_STACK_VISIT_H
 
@@ -8,24 +8,23 @@
 
 enum { MT_AXIS_S, MT_AXIS_C, MT_AXIS_Z, MT_AXIS_Y, MT_AXIS_X };
 
-/* The dimensions in which boxes are given and shown: those of the stored array, or S, C, Z, Y, X of a stack of one's own.
- * Those that are merged have the same axis: a coordinate along an axis is the sum of coordinate * step over them. */
+/* The dimensions of boxes: those of the stored array, or S, C, Z, Y, X of a custom stack. Merged dimensions have the
+ * same axis; a coordinate along an axis is the sum of coordinate * step over its dimensions. */
 typedef struct mt_stack_dims {
-    int ndim;
-    int axis[MT_MAX_DIMS];
-    int64_t shape[MT_MAX_DIMS], step[MT_MAX_DIMS];
-    int64_t chunk[MT_MAX_DIMS]; /* pixels that are read together anyway */
-    mt_dtype dtype;             /* of the pixels that are shown: float32 of a stack of one's own */
-    uint8_t fill[8];            /* where nothing is stored */
+    int ndim;                                      /* number of dimensions */
+    int axis[MT_MAX_DIMS];                         /* MT_AXIS_* of each dimension */
+    int64_t shape[MT_MAX_DIMS], step[MT_MAX_DIMS]; /* in pixels; steps along the axis */
+    int64_t chunk[MT_MAX_DIMS];                    /* pixels that are read together */
+    mt_dtype dtype;                                /* of visited pixels; MT_FLOAT32 for a custom stack */
+    uint8_t fill[8];                               /* value of pixels that are not stored */
 } mt_stack_dims;
 
 void mt_stack_get_dims(const mt_stack *stack, mt_stack_dims *out);
 
-/* Sets a box along an axis to one coordinate, which is a box along all dimensions of the axis. */
+/* Restricts a box to one coordinate along an axis, in all dimensions of that axis. */
 void mt_stack_set_index(const mt_stack_dims *dims, int axis, int64_t index, mt_box *box);
 
-/* As mt_engine_visit. A stack of one's own is asked for blocks, one after the other, in the thread of the call. Errors
- * name the source. */
+/* Like mt_engine_visit. A custom stack is read block by block in the calling thread. Errors name the source. */
 MT_MUST_CHECK mt_status mt_stack_visit(mt_stack *stack, const mt_box *boxes, size_t n, const mt_visitor *visitor,
                                        const mt_extract_options *options, mt_error *err);
 

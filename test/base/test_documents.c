@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* JSON and XML: what is read, and what hits a limit. And the reader under all parsers. */
+/* JSON and XML: valid, invalid and beyond a limit. And the bounded reader under all parsers. */
 #include "support/support.h"
 
 #include "base/json.h"
@@ -156,7 +156,7 @@ static void xml_that_is_not(void **state)
     }
 }
 
-/* Text that a strict parser refuses is read by the tolerant one, which tells what it did. */
+/* The tolerant parser accepts text that the strict one rejects, and reports what it repaired. */
 static void xml_that_is_mended(void **state)
 {
     (void)state;

@@ -148,7 +148,7 @@ def test_only_these_names():
 
 @pytest.mark.parametrize("write_type", ["tiff", "zarr"])
 def test_prediction_to_disk(write_type, tmp_path):
-    """Each source gets a file of its own, and no source is written to."""
+    """Each source gets a separate file, and no source is modified."""
     for name in ("a", "b"):
         os.makedirs(tmp_path / name)
     sources = [write_ome_zarr(tmp_path / "a", PIXELS), write_hdf5(tmp_path / "b", PIXELS)]

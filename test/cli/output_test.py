@@ -59,7 +59,7 @@ class Output(command_test.Command):
         error = self.refuse(
             "patches", self.image(), "--size", "4x4", "--count", count, "--out", self.path("o"), status=1
         )
-        self.assertIn("larger than any file", error)
+        self.assertIn("the largest size of a file", error)
         self.assertEqual(os.listdir(self.dir), ["image.npy"])
 
     def test_a_limit_of_file_size(self):
@@ -201,7 +201,7 @@ def can_allocate(folder):
 
 
 class Inputs(command_test.Command):
-    """What is read is never written, whatever --force says."""
+    """Inputs are never overwritten, even with --force."""
 
     def zarr(self, name):
         folder = Path(self.path(name))
@@ -226,15 +226,15 @@ class Inputs(command_test.Command):
             (f"file://{self.dir}/a%20b.npy", self.path("a b.npy")),
         ):
             line = self.refuse("patches", given, "--size", "4x4", "--out", out, "--force", status=1)
-            self.assertIn("is read", line)
+            self.assertIn("an input", line)
         other = self.path("other.npy")
         Path(other).write_bytes(before)
         for options in (["--labels", image, "--out", image], ["--labels", image, "--labels-out", image]):
-            self.assertIn("is read", self.refuse("patches", other, "--size", "4x4", *options, "--force", status=1))
+            self.assertIn("an input", self.refuse("patches", other, "--size", "4x4", *options, "--force", status=1))
         Path(self.path("image.map")).write_bytes(before)  # a map that is used is an input too
         os.link(self.path("image.map"), self.path("map.npy"))
         used = ["--use-map", self.path("image.map"), "--out", self.path("map.npy"), "--force"]
-        self.assertIn("is read", self.refuse("patches", image, "--size", "4x4", *used, status=1))
+        self.assertIn("an input", self.refuse("patches", image, "--size", "4x4", *used, status=1))
         for path in (image, other, self.path("a b.npy")):
             self.assertEqual(Path(path).read_bytes(), before)
 

@@ -30,7 +30,7 @@ class Several(command_test.Command):
             return list(csv.DictReader(file))
 
     def check_places(self, header, values, rows, images, size):
-        """Each patch is what the row of the list says."""
+        """Each patch has the pixels at the place in its row of the list."""
         self.assertEqual(len(rows), header["shape"][0])
         area = size[0] * size[1]
         for i, row in enumerate(rows):
@@ -51,7 +51,7 @@ class Several(command_test.Command):
             done = self.run_it(
                 "patches", *paths, "--size", "4x5", "--count", "200", "--out", out, "--coords", places, "--force"
             )
-            self.assertIn("out of 3 images", done.stdout)
+            self.assertIn("from 3 images", done.stdout)
             self.assertEqual("skipped 1 file that is not an image" in done.stderr, paths[-1].endswith("in"))
             rows = self.places()
             self.check_places(*read_npy(out), rows, images, (4, 5))
@@ -156,6 +156,17 @@ class Several(command_test.Command):
             *["--labels", self.path("mask.npy"), "--labels-axes", "ZYX"],
         )
         self.assertEqual(read_npy(self.path("out.labels.npy"))[1], (26, 27, 31, 32, 46, 47, 51, 52))
+
+    def test_a_search_leaves_out_what_is_not_an_image(self):
+        image = self.numbered("in/a.npy", (20, 30), 0)
+        for name, shape in (("scalar", ()), ("line", (7,)), ("none", (0, 4))):
+            self.numbered(f"in/{name}.npy", shape, 0)
+        done = self.run_it("patches", self.path("in"), "--size", "4x4", "--at", "0,0", "--out", self.path("out.npy"))
+        self.assertIn("out.npy: 1 patch of 1 channel", done.stdout)
+        self.assertIn("skipped 3 files that are not images", done.stderr)
+        self.assertEqual(read_npy(self.path("out.npy"))[0]["shape"], (1, 1, 4, 4))
+        self.assertIn(image, self.run_it("info", self.path("in/*.npy")).stdout)
+        self.assertIn("shape       7\n", self.run_it("info", self.path("in/line.npy")).stdout)  # who names it gets it
 
     def test_cache(self):
         image = self.numbered("a.npy", (20, 30), 0)

@@ -230,7 +230,7 @@ class Pictures(command_test.Command):
         image, out = self.image((2, 4, 5)), self.path("x.png")
         volume = ["view", image, "--axes", "ZYX", "--out", out]
         self.assertIn("--project is max, mean or sum, not 'min'", self.refuse(*volume, "--project", "min"))
-        self.assertIn("give one of them", self.refuse(*volume, "--project", "max", "--z", "1"))
+        self.assertIn("exclude each other", self.refuse(*volume, "--project", "max", "--z", "1"))
         self.assertIn("auto, channels or labels", self.refuse(*volume, "--colors", "gray"))
         flat = ["view", image, "--axes", "CYX", "--out", out]
         self.assertIn("has no Z", self.refuse(*flat, "--project", "max", status=1))

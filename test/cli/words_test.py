@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-3-Clause
-"""What the command says: suggestions, exit codes, tables, reasons. Usage: words_test.py COMMAND [TEST...]"""
+"""Output of the command: suggestions, exit codes, tables, reasons. Usage: words_test.py COMMAND [TEST...]"""
 
 import json
 import os
@@ -124,7 +124,7 @@ class Tables(command_test.Command):
         self.assertEqual(done.stdout.count("\n"), 3)
         self.assertEqual(len(json.loads(self.run_it("info", "--json", folder).stdout)), 2)
         done = self.run_it("info", folder / "deep", status=1)
-        self.assertIn("no image is found there", done.stderr)
+        self.assertIn("no image found", done.stderr)
 
     def test_channels_and_parts_without_names_are_shown(self):
         image = self.image((3, 4, 5))
@@ -154,6 +154,8 @@ class Reasons(command_test.Command):
     def test_files_that_are_not_what_their_name_says(self):
         pointer = b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12345\n"
         klb = struct.pack("<B5I", 2, 10, 10, 10, 1, 1)
+        entries = ((256, 3, 1, 4), (257, 3, 1, 4), (258, 3, 1, 8), (270, 2, 40, 5000), (273, 4, 1, 8), (279, 4, 1, 16))
+        cut = struct.pack("<2sHIH", b"II", 42, 8, 6) + b"".join(struct.pack("<HHII", *e) for e in entries) + bytes(4)
         for name, content, words in (
             ("x.tif", b"", "the file is empty"),
             ("x.npy", b"", "the file is empty"),
@@ -167,6 +169,8 @@ class Reasons(command_test.Command):
             ("x.nii", bytes(344) + b"n+1\0" + bytes(100), "NIfTI is not supported"),
             ("x.dcm", bytes(128) + b"DICM" + bytes(100), "DICOM is not supported"),
             ("x.jpg", b"\xff\xd8\xff\xe0" + bytes(100), "JPEG is not supported"),
+            ("x.tif", b"II*\0" + bytes(20), "tiff: the file has no page: it is damaged"),
+            ("x.tif", cut, "tiff: x.tif: the file is cut or damaged: it ends before the 40 bytes at 5000"),
             ("x.txt", b"text", "neither content nor name is of a known format"),
         ):
             with self.subTest(name=name, words=words):
@@ -196,7 +200,7 @@ class Reasons(command_test.Command):
         os.mkdir(self.path("folder"))
         os.rename(self.path("image.npy"), self.path("folder/image.npy"))
         line = self.refuse("view", self.path("folder"), "--out", self.path("v.png"), status=1)
-        self.assertIn("is a folder, not an image: name one of those that 'microtome info", line)
+        self.assertIn("is a folder, not an image: give one of the images that 'microtome info", line)
 
     def test_names_inside_a_folder(self):
         folder = self.dir / "v.zarr"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* What TIFF does to elements: each filter undoes what is done here the plain way. */
+/* TIFF's filters on elements: each must invert a plain implementation here. */
 #include "support/support.h"
 
 #include "base/reader.h"

@@ -12,7 +12,7 @@
 
 enum { HEAD = 21, N = 3 };
 
-/* The smallest number is 100: 1, 2, 3 are added in two bits each; or all numbers stand in 16 bits, as they are. */
+/* The smallest number is 100: 1, 2, 3 are added in two bits each; or all numbers are stored in 16 bits. */
 static void scaled_integers(void **state)
 {
     (void)state;
@@ -88,7 +88,7 @@ static void scaled_floats(void **state)
         }
 }
 
-/* Three lines of ten pixels in blocks of eight, the last line of ten or of four. What ends early says nothing of the
+/* Three lines of ten pixels in blocks of eight, the last line of ten or of four. A short buffer says nothing about the
  * pixels behind. */
 static void padded_lines_that_are_cut_off(void **state)
 {

@@ -143,7 +143,7 @@ static void damage_does_no_harm(void **state)
     }
 }
 
-/* A pixel that LERC leaves out is no number. */
+/* Pixels that LERC masks are NaN. */
 static void lerc_masks(void **state)
 {
     struct vector v = VECTOR("lerc", lerc_masked, MT_FLOAT32, 1);

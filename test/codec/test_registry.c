@@ -8,7 +8,7 @@
 
 #include <string.h>
 
-/* In a build with all codecs as in one with none: each is known, and one that is missing says by which switch. */
+/* Every codec is known in any build; if it was left out, the error names the switch. */
 static void a_missing_codec_names_its_switch(void **state)
 {
     (void)state;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Reads that must be waited for: how many are in flight, what happens to those that fail, who waits for whom. */
+/* Asynchronous reads: number in flight, failures, and which thread waits for which. */
 #include "engine/visit.h"
 #include "support/net_store.h"
 
@@ -193,7 +193,7 @@ static void *ask_for_one(void *argument)
     return NULL;
 }
 
-/* What has not started when the caller stops never does, and nothing is left behind. */
+/* After a cancel, no further read starts, and nothing leaks. */
 static void cancelled_while_waiting(void **state)
 {
     (void)state;
@@ -298,7 +298,7 @@ static void nothing_starts_after_a_stop(void **state)
     net_close(&n);
 }
 
-/* Of two chunks that fail the first in the grid is told, also if another call reads it. */
+/* If two chunks fail, the error is that of the first in the grid, even if another call reads it. */
 static void the_first_failure_is_told_whoever_reads(void **state)
 {
     (void)state;
@@ -354,7 +354,7 @@ static mt_status count_pixels(void *user, const mt_visited *visited, mt_error *e
     return MT_OK;
 }
 
-/* A raw chunk may have more bytes than its pixels: only those are read, however many the index tells of. */
+/* An uncompressed chunk may have more bytes than its pixels: only the pixels are read. */
 static void more_raw_bytes_than_pixels(void **state)
 {
     (void)state;
@@ -432,7 +432,7 @@ static void a_child_reads_while_its_parent_waits(void **state)
     net_close(&n);
 }
 
-/* The chunks of the net as boxes, each with a chain of its own: the map names none. */
+/* The chunks of the net as boxes, each with its own codec chain; the map has no chain. */
 static mt_status find_tiles(const mt_chunk_map *map, const int64_t *low, const int64_t *high, mt_visit_box visit,
                             void *user, mt_error *err)
 {
@@ -464,7 +464,7 @@ static mt_status locate_tile(const mt_chunk_map *map, const int64_t *position, m
     return locate_chunk(map, on_grid, out, err);
 }
 
-/* The image is read by rows, as far as its map knows; what is encoded is kept all the same. */
+/* The map says that the image can be read by rows; encoded chunks are cached anyway. */
 static void encoded_boxes_are_kept(void **state)
 {
     (void)state;

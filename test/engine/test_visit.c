@@ -131,7 +131,7 @@ static void check_whole(mt_context *context, const char *path)
     assert_memory_equal(out, s.out, n * size);
     if (!stack->map->contiguous && stack->map->chain.n_steps)
         assert_int_equal(decoded, k.chunks_decoded);      /* a read decodes each chunk once, too */
-    if (k.cache_bytes > 0 && stack->map->chain.n_steps) { /* what is in the cache is taken from there */
+    if (k.cache_bytes > 0 && stack->map->chain.n_steps) { /* cached chunks are used */
         memset(s.times, 0, n);
         mt_context_reset_counters(context);
         check_ok(mt_stack_visit(stack, &whole, 1, &visitor, NULL, &err), &err);
@@ -360,7 +360,7 @@ static void absent_regions(void **state)
             }
             s.asked = s.located = 0;
             read_sparse(&image, &s, &box);
-            if (round == 0) { /* only what is stored is located, and each gap is asked for once */
+            if (round == 0) { /* only stored chunks are located, and each gap is queried once */
                 int stored = 0;
                 for (int i = 0; i < GRID; i++)
                     stored += s.stored[i];

@@ -4,9 +4,13 @@
 
 #include "store/store.h"
 
+#include <microtome/build.h>
 #include <microtome/stack.h>
 
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static mt_status open_bytes(const char *name, const void *bytes, size_t size, mt_error *err)
 {
@@ -57,6 +61,49 @@ static void formats_are_called_by_name(void **state)
     assert_non_null(strstr(err.message, "the file is empty"));
 }
 
+static void folders_are_called_by_name(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *file, *text, *words;
+    } cases[] = {
+        { "info", "{\"num_channels\": 1, \"scales\": []}", "Neuroglancer precomputed is not supported" },
+        { "attributes.json", "{\"dimensions\": [1], \"blockSize\": [1]}", "N5 is not supported" },
+        { "attributes.json", "{\"n5\": \"2.5.1\"}", "N5 is not supported" },
+        { "attributes.json", "{\"dimensions\": [1]}", NULL },
+        { "info", "{\"scales\": []}", NULL },
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char folder[] = "/tmp/microtome-known-XXXXXX", path[100];
+        mt_stack *stack;
+        mt_error err = MT_ERROR_INIT;
+        assert_non_null(mkdtemp(folder));
+        snprintf(path, sizeof path, "%s/%s", folder, cases[i].file);
+        FILE *file = fopen(path, "wb");
+        assert_non_null(file);
+        fputs(cases[i].text, file);
+        fclose(file);
+        assert_int_not_equal(mt_stack_open(NULL, folder, NULL, &stack, &err), MT_OK);
+        assert_true(cases[i].words ? strstr(err.message, cases[i].words) != NULL
+                                   : strstr(err.message, "not supported") == NULL);
+        unlink(path);
+        rmdir(folder);
+    }
+}
+
+/* mt_format_name lists them all, with what they are called and how their files end. */
+static void formats_can_be_listed(void **state)
+{
+    (void)state;
+    size_t n = 0;
+    for (const char *name, *title, *suffixes; (name = mt_format_name(n, &title, &suffixes)); n++)
+        assert_true(*name && *title && suffixes);
+    assert_true(n >= 6);
+    assert_null(mt_format_name(n, NULL, NULL));
+    assert_string_equal(mt_format_name(0, NULL, NULL), mt_format_name(0, &(const char *) { NULL }, NULL));
+    assert_non_null(strchr(mt_version(), '.'));
+}
+
 static void an_unknown_format_is_told_those_that_there_are(void **state)
 {
     (void)state;
@@ -87,6 +134,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(formats_are_called_by_name),
+        cmocka_unit_test(folders_are_called_by_name),
+        cmocka_unit_test(formats_can_be_listed),
         cmocka_unit_test(an_unknown_format_is_told_those_that_there_are),
         cmocka_unit_test(keys_of_a_store),
     };

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* A program outside the tree: knows nothing but what was installed. */
+/* A program outside the tree that uses only installed files. */
 #include <microtome/microtome.h>
 
 #include <stdio.h>

@@ -435,7 +435,7 @@ class Oracle(Case):
             self.assertIn("type reference", self.run_command("info", f"{self.path}#{part}", status=1).stderr)
 
     def test_being_written(self):
-        """A file that grows under SWMR is read as it was last flushed; one that is torn says why it is not."""
+        """A file that grows under SWMR is read in its last flushed state; an inconsistent one gives an error."""
         with h5py.File(self.path, "w", libver="latest") as file:
             sizes = {"one": (0, 8, 9), "two": (0, 0, 9)}
             data = {

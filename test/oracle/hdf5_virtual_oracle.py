@@ -162,7 +162,7 @@ class Virtual(Case):
         return space
 
     def test_blocks(self):
-        """Lists of blocks: products, and selections that are no products."""
+        """Lists of blocks: products, and selections that are not products."""
         for storage in STORAGE:
             self.path.unlink(missing_ok=True)
             self.write("a.h5", pixels((20, 30), "<u2"), storage)
@@ -341,7 +341,7 @@ class Virtual(Case):
 
 
 class Outside(Case):
-    """Other folders, links and raw data: only where it is allowed."""
+    """Other folders, links and raw data: only if allowed."""
 
     def setUp(self):
         super().setUp()
@@ -424,7 +424,7 @@ class Outside(Case):
         )
 
     def test_partitions(self):
-        """BigDataViewer keeps setups and time points in files of their own, which the first file links to."""
+        """BigDataViewer can split setups and time points into separate files, linked from the first."""
         main = self.top / "main"
         expected = pixels((2, 3, 7, 9, 11), "<i2")
         with h5py.File(self.path, "w") as file:

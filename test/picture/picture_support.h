@@ -12,9 +12,9 @@
 #include <string.h>
 
 typedef struct file {
-    uint8_t *bytes;
-    size_t size;
-    size_t most; /* fails beyond; 0: never */
+    uint8_t *bytes; /* PNG data so far; malloc */
+    size_t size;    /* in bytes */
+    size_t most;    /* bytes; writing more fails; 0: no limit */
 } file;
 
 static inline int append(void *user, const void *bytes, size_t size)
@@ -63,7 +63,7 @@ static inline mt_stack *stack_of(const void *data, mt_dtype dtype, const char *a
     return stack;
 }
 
-/* A stack of one's own: values are 10 * row + column, plus 100 for each channel. */
+/* A custom stack: values are 10 * row + column, plus 100 for each channel. */
 static inline mt_status extract_ramp(void *self, int64_t sample, const int64_t *channels, size_t n_channels,
                                      const int64_t *coords, const int64_t *patch_size, float *out, mt_error *err)
 {

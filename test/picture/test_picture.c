@@ -104,7 +104,7 @@ static double mean_below(const float *image, int64_t height, int64_t width, int6
     return sum / area;
 }
 
-/* Factors that are no whole numbers, the same on both sides up to rounding; a region. */
+/* Fractional factors, equal on both axes up to rounding; a region. */
 static void test_planes_are_averaged_down_by_any_factor(void **state)
 {
     (void)state;
@@ -145,7 +145,7 @@ static void test_planes_are_averaged_down_by_any_factor(void **state)
     mt_stack_close(stack);
 }
 
-/* The percentiles of 1001 values, in no order, are the second from each end; what is not finite is none of them. */
+/* The percentiles of 1001 values, in no order, are the second from each end; non-finite values are ignored. */
 static void test_percentiles(void **state)
 {
     (void)state;
@@ -169,7 +169,7 @@ static void test_percentiles(void **state)
     mt_stack_close(stack);
 }
 
-/* A window of the file counts, unless it is the whole range of the type, which nobody chose. */
+/* A display window of the file is used, unless it is the whole range of the type (a placeholder). */
 static void test_windows_of_the_file(void **state)
 {
     (void)state;
@@ -229,7 +229,7 @@ static void test_refusals(void **state)
     bad[6].n_contrast = 1;
     bad[7].contrast = pairs;
     bad[7].n_contrast = 2;
-    bad[8].project = MT_PROJECT_MAX; /* there is no Z */
+    bad[8].project = MT_PROJECT_MAX; /* no Z */
     bad[9].palette = MT_PALETTE_LABELS;
     bad[9].channels = twice;
     bad[9].n_channels = 2;

@@ -34,10 +34,10 @@ static void test_a_sheet(void **state)
         assert_int_equal(pixels[3 * (128 * SIDE + 10) + k], 128); /* the gutters */
         assert_int_equal(pixels[3 * (129 * SIDE + 10) + k], 128);
         assert_int_equal(pixels[3 * (10 * SIDE + 129) + k], 128);
-        assert_int_equal(pixels[3 * (200 * SIDE + 200) + k], 128); /* there is no fourth patch */
+        assert_int_equal(pixels[3 * (200 * SIDE + 200) + k], 128); /* no fourth patch */
         assert_int_equal(pixels[3 * (130 * SIDE) + k], 0);         /* above the image, */
     }
-    assert_int_equal(lround(info.contrast[0][0]), 50); /* which is no part of the contrast */
+    assert_int_equal(lround(info.contrast[0][0]), 50); /* padding does not affect the contrast */
     assert_true(pixels[3 * (5 * SIDE + 130 + 5)] > pixels[3 * (5 * SIDE + 5)]);
     free(pixels);
     mt_stack_close(stack);

@@ -70,7 +70,7 @@ def test_pixel_sizes_are_rounded_for_notebooks(tmp_path):
 
 
 class Lazy:
-    """An array that says how much of it was read."""
+    """An array that counts the elements read."""
 
     def __init__(self, array):
         self.array, self.shape, self.dtype, self.read = array, array.shape, array.dtype, 0

@@ -118,7 +118,7 @@ def test_a_mosaic_counts_what_is_seen(data):
 
 
 class Ramp:
-    """A stack of one's own."""
+    """A custom stack."""
 
     data_dtype = np.dtype(np.float32)
     data_shape = (2, 11, 3, 5, 1100)

@@ -22,7 +22,7 @@ from conftest import ROOT
 
 
 class Constant:
-    """A stack of one's own: the sample's number everywhere."""
+    """A custom stack: all pixels have the sample's number."""
 
     source = "constant"
     data_dtype = np.dtype("uint16")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""What is missing or was repaired is told, and can be refused."""
+"""Missing data and repairs are reported, and can be made errors."""
 
 import warnings
 
@@ -22,6 +22,11 @@ def test_missing_files_are_named(alone):
     assert "2 more images" in stack.warnings[0]
     assert stack[0, 0].any()
     assert not np.asarray(stack)[1:].any()
+
+
+def test_one_missing_file_is_told_in_the_singular(data):
+    with pytest.warns(microtome.ImageWarning, match=r"1 file or frame is missing and reads as .*: p1\.tif"):
+        microtome.open(data / "cases/D4/x.companion.ome")
 
 
 def test_missing_files_are_refused(alone):

@@ -46,7 +46,7 @@ def write_zarr(path, codec):
 
 
 def test_open_all_of_a_group(tmp_path):
-    """Each image of a store stands alone; a store that cannot be opened says why."""
+    """Images of a store are opened independently; a store that cannot be opened gives the reason."""
     group = tmp_path / "group.zarr"
     write_zarr(group / "a", None)
     write_zarr(group / "b", "unheard-of")
@@ -69,7 +69,7 @@ def test_open_all_of_a_group(tmp_path):
 
 
 def test_files_of_one_image_open_once(tmp_path, monkeypatch):
-    """Virtual datasets, external raw data: what they are made of is not an image of its own."""
+    """Sources of virtual datasets and external raw data are not opened as separate images."""
     h5py = pytest.importorskip("h5py")
     monkeypatch.chdir(tmp_path)  # where HDF5 writes external raw data
     pixels = np.arange(48, dtype=np.uint16).reshape(8, 6)

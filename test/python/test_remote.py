@@ -198,7 +198,7 @@ def test_options(tmp_path, serve):
 
 
 def make_certificate(folder):
-    """Make a certificate for 127.0.0.1, with its key, that nobody has signed."""
+    """Make a self-signed certificate for 127.0.0.1 and its key."""
     key, file = folder / "key.pem", folder / "certificate.pem"
     command = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
     names = ["-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1"]

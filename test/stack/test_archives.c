@@ -187,7 +187,7 @@ static void zarr_in_a_zip(void **state)
         }
 }
 
-/* As the path of an archive stands for the one folder that all lies in. */
+/* The path of an archive means its only top-level folder. */
 static void go_into_only_folder(char *path, size_t room)
 {
     DIR *folder = opendir(path);

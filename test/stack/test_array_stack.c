@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The semantics of the image stack, on arrays in memory and on stacks of one's own. */
+/* The semantics of the image stack, on arrays in memory and on custom stacks. */
 #include "support/contract.h"
 
 #include <stdbool.h>
@@ -151,7 +151,7 @@ static void bad_arrays_are_refused(void **state)
         MT_E_ARGUMENT);
 }
 
-/* A stack of one's own whose pixels are a formula, zero outside. */
+/* A custom stack whose pixels are a formula, zero outside. */
 static int64_t own_shape[5] = { 2, 3, 4, 10, 11 };
 static int closed;
 

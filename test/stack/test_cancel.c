@@ -213,7 +213,7 @@ static mt_status fill_with_ones(void *self, int64_t sample, const int64_t *chann
     return MT_OK;
 }
 
-/* Calls of a stack of one's own come to an end, too; the patches that are complete then stay. */
+/* Calls of a custom stack can be cancelled too; complete patches are kept. */
 static void between_calls_of_a_stack_of_ones_own(void **state)
 {
     (void)state;

@@ -233,7 +233,7 @@ static void *list_and_read(void *argument)
     return NULL;
 }
 
-/* The images behind very many pages are looked for when they are asked for, nodes of Zarr are kept as they are found. */
+/* Images after very many pages are searched on demand; Zarr nodes are cached as they are found. */
 static void threads_share_a_container(void **state)
 {
     (void)state;
@@ -297,7 +297,7 @@ static void indices_are_dropped_with_their_stack(void **state)
     mt_context_free(context);
 }
 
-/* Sources without the root, then what was skipped with its reasons: each on a line of its own. */
+/* Sources without the root, then skipped paths with their reasons, one per line. */
 static const char *describe(const mt_stacks *stacks)
 {
     static char text[8000];
@@ -481,7 +481,7 @@ static void a_plate_lacks_a_field(void **state)
     mt_stacks_close(stacks);
 }
 
-/* A root of groups is no image, and no folder of images: it is told. */
+/* A root of groups is neither an image nor a folder of images: an error. */
 static void a_store_without_images_is_skipped(void **state)
 {
     (void)state;

@@ -115,7 +115,7 @@ static void flat_runs_keep_the_contract(void **state)
     check_contract(write_zarr("contract.zarr", 5, 4), &options);
 }
 
-/* Chunks are told as boxes of the axes, or not at all. */
+/* Chunks are reported as boxes of the axes, or not at all. */
 static void chunks_of_flat_runs(void **state)
 {
     (void)state;
@@ -148,7 +148,7 @@ static void chunks_of_flat_runs(void **state)
     }
 }
 
-/* Chunks of several sizes are no boxes of axes that share their dimension. */
+/* Chunks of different sizes are not boxes of axes that share a dimension. */
 static void chunks_of_several_sizes(void **state)
 {
     (void)state;
@@ -261,7 +261,7 @@ static void depth_axis_of_a_flat_run(void **state)
         }
     }
     mt_stack_close(stack);
-    options.axes = "T24ZYX"; /* Z of length 1 is no depth */
+    options.axes = "T24ZYX"; /* Z of length 1 is not a depth axis */
     options.depth_axis = "Z";
     assert_int_equal(mt_stack_open(NULL, path_of("depth.zarr"), &options, &stack, &err), MT_E_ARGUMENT);
 }

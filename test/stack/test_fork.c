@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Fork while threads read: parent and children go on reading, all the same pixels. */
+/* Fork while threads read: parent and children continue, with equal pixels. */
 #include "support/contract.h"
 
 #include <pthread.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Axes that the caller names: which assignments fit; and images whose axes nobody names. */
+/* Axes named by the caller: which assignments fit; and images with unnamed axes. */
 #include "unnamed.h"
 
 /* What axes make of a shape: the described image, or a part of the message of an error ("!..."). */
@@ -60,13 +60,14 @@ static void assignments(void **state)
         { "8, 12", 96, "TC2Y6X", "!do not fit" },
         { "0, 3, 4", 0, "TC2YX", "!do not fit" },
         { "0, 3, 4", 0, "TYX", "T0 Y3 X4" },
-        /* what is no list of axes */
+        /* invalid lists of axes */
         { "8, 3, 4", 96, "T0C2YX", "!0 is not a size of an axis" },
         { "8, 3, 4", 96, "T9999999999999999999YX", "!is not a size of an axis" },
         { "8, 3, 4", 96, "T999999999999999999C999999999999999999YX", "!do not fit" },
-        { "8, 3, 4", 96, "4TYX", "!'4' is none of STCZYX" },
-        { "8, 3, 4", 96, "QYX", "!'Q' is none of STCZYX" },
-        { "8, 3, 4", 96, "TTYX", "!stands there twice" },
+        { "8, 3, 4", 96, "4TYX", "!'4' is not one of STCZYX" },
+        { "8, 3, 4", 96, "QYX", "!'Q' is not one of STCZYX" },
+        { "8, 3, 4", 96, "zyx", "!'z' is not one of STCZYX: write capital letters" },
+        { "8, 3, 4", 96, "TTYX", "!appears twice" },
         { "8, 3, 4", 96, "TZC", "!lack Y or X" },
         { "8, 3, 4", 96, "STCZYXS", "!more than the six" },
     };
@@ -135,7 +136,7 @@ static void unknown_axes(void **state)
     assert_int_equal(mt_stack_get_info(other)->n_warnings, 0);
     mt_stack_close(other);
 
-    /* images that need no names are as always; a view of what is not known is none */
+    /* images that need no names are unaffected; a depth axis among unknown axes is an error */
     options = (mt_open_options) { .struct_size = sizeof options, .allow_unknown_axes = 1 };
     check_ok(mt_stack_open(NULL, write_npy("known.npy", "1, 3, 4", 12), &options, &other, &err), &err);
     assert_int_equal(mt_stack_get_info(other)->axes_source, MT_AXES_ASSUMED);
@@ -154,7 +155,7 @@ static void arrays_take_letters_only(void **state)
     int64_t shape[4] = { 2, 2, 2, 1 };
     assert_int_equal(mt_stack_from_array(NULL, pixel, MT_UINT16, "T2YX", shape, NULL, NULL, &stack, &err),
                      MT_E_ARGUMENT);
-    assert_non_null(strstr(err.message, "'2' is none of STCZYX"));
+    assert_non_null(strstr(err.message, "'2' is not one of STCZYX"));
     check_ok(mt_stack_from_array(NULL, pixel, MT_UINT16, "TZYX", shape, NULL, NULL, &stack, &err), &err);
     assert_int_equal(mt_stack_get_info(stack)->axes_source, MT_AXES_FROM_CALLER);
     mt_stack_close(stack);

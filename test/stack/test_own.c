@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Stacks of one's own: which threads call them, and what becomes of the patches if some of them fail. */
+/* Custom stacks: which threads call them, and the patches of a batch in which some fail. */
 #include "support/support.h"
 
 #include <microtome/microtome.h>
@@ -16,7 +16,7 @@ enum { N = 32, SIDE = 4 };
 
 /* Each pixel is 1 + the row that the patch begins at. */
 typedef struct own {
-    mt_stack *inner; /* read meanwhile, if there is one */
+    mt_stack *inner; /* read inside the call, if not NULL */
     useconds_t delay;
     bool fails; /* in odd rows */
     pthread_t caller;

@@ -92,7 +92,7 @@ static void a_padded_view_turns_and_scales(void **state)
     mt_stack_close(stack);
 }
 
-/* A stack of one's own is asked once for each patch, and for nothing outside. */
+/* A custom stack is called once per patch, and only for pixels inside the image. */
 static int calls;
 static const int64_t own_shape[5] = { 1, 2, 4, 5, 6 };
 

@@ -65,7 +65,7 @@ static int remove_files(void **state)
     return 0;
 }
 
-/* Opens what a pattern below the root stands for and tells the first pixel of each image. */
+/* Opens the images that match a pattern below the root, and returns the first pixel of each. */
 static void check_found(const char *pattern, const char *expected, size_t skipped)
 {
     char path[512], found[64] = "";
@@ -142,7 +142,7 @@ static void a_part_is_named_once(void **state)
     assert_non_null(strstr(err.message, "https://host/a.npy?...#other names a part"));
 }
 
-/* Links from folders to those that they lie in. */
+/* Links from folders to their parents. */
 static void a_search_comes_to_an_end(void **state)
 {
     (void)state;
@@ -209,7 +209,7 @@ static void options_are_checked(void **state)
         assert_int_equal(mt_list_parts(NULL, path, bad[i], &names, NULL), MT_E_ARGUMENT);
         assert_int_equal(mt_stacks_open(NULL, paths, 1, bad[i], &stacks, NULL), MT_E_ARGUMENT);
     }
-    /* of a version that had no part yet: the parts are found all the same */
+    /* of an older struct without parts: the parts are found anyway */
     const mt_open_options older = { .struct_size = offsetof(mt_open_options, part) };
     mt_error err = MT_ERROR_INIT;
     paths[0] = data_path("tiff/compression/gray.series.u1.tif");

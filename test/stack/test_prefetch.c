@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Chunks ahead of time: held in the cache until the prefetch ends, within the budget, whatever happens meanwhile. */
+/* Prefetched chunks are held in the cache until the prefetch ends, within the budget. */
 #include "stack/stack.h"
 #include "support/delayed_store.h"
 #include "support/support.h"
@@ -14,7 +14,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* A Zarr array of 8 x 8 chunks of 256 KiB, each of 17 bytes: so what is being read takes little of the budget. */
+/* A Zarr array of 8 x 8 chunks of 256 KiB, 17 bytes each encoded, so that reads take little of the budget. */
 enum { ACROSS = 8, HEIGHT = 256, WIDTH = 512, CHUNK = HEIGHT * WIDTH * 2, ALL = ACROSS * ACROSS, N = 8 };
 #define BUDGET (ALL / 2 * CHUNK)
 static const int64_t size[2] = { 32, 32 }, whole[2] = { ACROSS * HEIGHT, ACROSS *WIDTH }, origin[3] = { 0 };
@@ -167,7 +167,7 @@ static void padding_is_fetched_ahead(void **state)
     close_image(&im);
 }
 
-/* All other chunks go through the cache, which has room for few: those that are held stay, until they are given up. */
+/* All other chunks go through the small cache: held chunks stay until they are released. */
 static void held_chunks_are_not_evicted(void **state)
 {
     (void)state;
@@ -176,7 +176,7 @@ static void held_chunks_are_not_evicted(void **state)
     mt_prefetch *prefetch = start(&im, NULL);
     assert_int_equal(wait_for(prefetch).chunks, N);
     read_whole(&im);
-    assert_int_equal(count_decoded(&im), ALL); /* those that are held were not decoded again */
+    assert_int_equal(count_decoded(&im), ALL); /* held chunks were not decoded again */
     read_whole(&im);
     uint64_t before = count_decoded(&im);
     assert_true(before > ALL); /* others were */
@@ -207,7 +207,7 @@ static void no_more_than_half_of_the_budget_is_held(void **state)
     mt_prefetch_end(first);
     mt_prefetch_end(second);
     im.requests[0].patch_size = size;
-    mt_prefetch *third = start(&im, NULL); /* what was held counts no longer */
+    mt_prefetch *third = start(&im, NULL); /* released chunks no longer count */
     assert_int_equal(wait_for(third).chunks, N);
     check_patches(&im);
     mt_prefetch_end(third);
@@ -289,7 +289,7 @@ static void a_failure_is_told_and_met_again(void **state)
     close_image(&im);
 }
 
-/* The stacks that are closed meanwhile live on. Calls of all kinds beside it, for the thread sanitizer. */
+/* Stacks closed during a prefetch stay alive. Concurrent calls of all kinds, for ThreadSanitizer. */
 static void ended_before_it_is_done(void **state)
 {
     (void)state;
@@ -336,7 +336,7 @@ static void after_fork(void **state)
     close_image(&im);
 }
 
-/* Short of memory, fewer chunks are held or an error is told; what is extracted then is right. */
+/* If memory is short, fewer chunks are held or an error is reported; extracted pixels are right. */
 static void failing_allocations(void **state)
 {
     (void)state;

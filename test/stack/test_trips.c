@@ -82,7 +82,7 @@ static void test_tiff(void **state)
     static const char *const names[] = { "tiff/wsi/rgba_geotiff.tiff",
                                          "tiff/crafted/ome_pyramid_subifd_tiled_deflate_pred2.ome.tif" };
     CHECK_ALL(names, 2);
-    /* All pages are asked for their levels. */
+    /* All pages are searched for levels. */
     check_trips(data_path("tiff/crafted/ome_pyramid_subifd_tiled_raw.ome.tif"), NULL, 4, 1);
     /* Directories between the planes are walked over. */
     check_trips(data_path("tiff/ome/multi-channel-z-series.ome.tif"), NULL, 2, 6);
@@ -105,7 +105,7 @@ static void test_czi(void **state)
     CHECK_ALL(names, 4);
 }
 
-/* 10^5 pages; directories as tiff_spec says. */
+/* 10^5 pages, with directories as in tiff_spec. */
 static void check_pages(const char *description, int directories, size_t open, size_t patch)
 {
     enum { PAGES = 100000 };
@@ -190,7 +190,7 @@ static void test_sets(void **state)
     assert_true(read_plane(stack, 1) == 11 && read_plane(stack, 1050) == 0);
     mt_stack_close(stack);
 
-    /* without listings, base names are asked for, as far as the number goes */
+    /* without listings, base names are tried, up to the limit */
     log.no_list = true;
     stack = open_set(folder, 1100, false, &log);
     assert_int_equal(mt_stack_get_info(stack)->n_missing, 1022);
@@ -203,7 +203,7 @@ static void test_sets(void **state)
     assert_int_equal(system(command), 0);
 }
 
-/* UUIDs are looked for in so many files. */
+/* Limit of the files searched for UUIDs. */
 static void test_uuids(void **state)
 {
     (void)state;

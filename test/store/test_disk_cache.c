@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The disk cache over a store that counts what is read from it. */
+/* The disk cache over a store that counts reads. */
 #include "store/disk_cache.h"
 #include "support/support.h"
 
@@ -142,14 +142,14 @@ static void another_identity_is_another_object(void **state)
     snprintf(f->inner.identity.etag, sizeof f->inner.identity.etag, "\"2\"");
     check_read(f, 0, SIZE);
     assert_int_equal(f->inner.bytes, 2 * SIZE);
-    f->inner.identity.etag[0] = 0; /* nothing tells when it changes: not cached */
+    f->inner.identity.etag[0] = 0; /* changes cannot be detected: not cached */
     check_read(f, 0, 10);
     check_read(f, 0, 10);
     assert_int_equal(f->inner.bytes, 2 * SIZE + 20);
     close_cache(f);
 }
 
-/* Without ETags, a query tells objects apart; with them, it may be a signature that changes. */
+/* Without ETags, the query distinguishes objects; with them, it may be a changing signature. */
 static void queries_tell_objects_apart(void **state)
 {
     fixture *f = *state;
@@ -229,6 +229,43 @@ static void torn_and_broken_files(void **state)
     }
 }
 
+static void run(const char *format, const char *folder)
+{
+    char command[256];
+    snprintf(command, sizeof command, format, folder, folder);
+    assert_int_equal(system(command), 0);
+}
+
+/* Files that fill the cache: those that were used longest ago go when a block is added, and no more than needed. */
+static void the_oldest_files_are_removed(void **state)
+{
+    fixture *f = *state;
+    run("mkdir %s/07 && truncate -s 10M %s/07/old", f->folder);
+    run("touch -d '2001-01-01' %s/07/old && truncate -s 70M %s/07/older", f->folder);
+    run("touch -d '2000-01-01' %s/07/older && truncate -s 1M %s/07/new", f->folder);
+    open_cache(f);
+    check_read(f, 0, SIZE);
+    assert_int_equal(f->inner.bytes, SIZE);
+    check_read(f, 0, SIZE);
+    assert_int_equal(f->inner.bytes, SIZE);
+    run("test ! -e %s/07/older && test -e %s/07/old", f->folder);
+    run("test -e %s/07/new && test -d %s/07", f->folder);
+    close_cache(f);
+}
+
+static void a_folder_that_cannot_be_used(void **state)
+{
+    fixture *f = *state;
+    char path[1200];
+    memset(path, 'x', sizeof path - 1);
+    path[sizeof path - 1] = 0;
+    memcpy(path, "/tmp/", 5);
+    assert_int_not_equal(mt_disk_cache_new(&f->env, path, 0, &f->cache, &f->err), MT_OK);
+    f->err = (mt_error)MT_ERROR_INIT;
+    assert_int_not_equal(mt_disk_cache_new(&f->env, "/dev/null/x", 0, &f->cache, &f->err), MT_OK);
+    assert_non_null(strstr(f->err.message, "/dev/null"));
+}
+
 static void failing_allocations(void **state)
 {
     fixture *f = *state;
@@ -267,6 +304,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(what_is_damaged_is_forgotten, set_up, tear_down),
         cmocka_unit_test_setup_teardown(failures_come_through, set_up, tear_down),
         cmocka_unit_test_setup_teardown(torn_and_broken_files, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(the_oldest_files_are_removed, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_folder_that_cannot_be_used, set_up, tear_down),
         cmocka_unit_test_setup_teardown(failing_allocations, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -141,7 +141,7 @@ static void several_members(void **state)
     mt_store_close(store);
 }
 
-/* Points take no more than they may; what is read stays right. */
+/* Restart points stay within their budget; reads stay right. */
 static void budget(void **state)
 {
     (void)state;
@@ -189,7 +189,7 @@ static void headers(void **state)
     mt_store_close(store);
 }
 
-/* Cut anywhere: an error that says where. Changed anywhere: an error, or the same bytes. */
+/* Truncated anywhere: an error with the position. Changed anywhere: an error, or the same bytes. */
 static void broken(void **state)
 {
     (void)state;

@@ -106,7 +106,7 @@ static void read_tail(void **state)
     free(all);
 }
 
-/* A store whose reads take long, and which never has more than it says in flight. */
+/* A store with slow reads, which checks that no more than its limit are in flight. */
 typedef struct slow_store {
     mt_store base;
     mt_store *inner;

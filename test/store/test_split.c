@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Which '#' of a path stands in front of a part. */
+/* Which '#' of a path begins the part. */
 #include "support/support.h"
 
 #include "engine/context.h"

@@ -283,7 +283,7 @@ static void failing_allocations(void **state)
     zip_free(&w);
 }
 
-/* A store that counts what reaches it, and answers in threads of its own as HTTP does. */
+/* A store that counts requests, and answers from its own threads, like HTTP. */
 static void count_requests(void **state)
 {
     (void)state;

@@ -162,7 +162,7 @@ static void refusals(void **state)
     }
 }
 
-/* Members that are refused when they are asked for, and the others not. */
+/* Members that give an error when read, without affecting the others. */
 static void refused_members(void **state)
 {
     (void)state;

@@ -135,5 +135,5 @@ def as_lab(monkeypatch):
 
 @pytest.fixture
 def context():
-    """A context of its own, so that nothing is cached yet."""
+    """A new context, with empty caches."""
     return microtome.Context(threads=4)

@@ -62,7 +62,7 @@ end
 -- Each has the body, the first and the last byte that was asked for.
 local serve = {}
 
--- Half of what was asked for, with a Content-Length that says so; every second time.
+-- Half of the requested bytes, with a matching Content-Length; every second time.
 function serve.short(body, first, last)
     local length = last - first + 1
     if next_of("short") % 2 == 0 then

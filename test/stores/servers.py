@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Servers on loopback: started in a folder of their own, ended with the test run."""
+"""Servers on loopback: started in a separate folder, stopped at the end of the test run."""
 
 import contextlib
 import json
@@ -58,7 +58,7 @@ def wait_for(what: str, ready, log: Path, seconds: float = 40) -> None:
 
 @contextlib.contextmanager
 def running(command: list, folder: Path):
-    """A server in a process group of its own, which is ended behind. It gets no credentials of the tests."""
+    """A server in a separate process group, which is killed at the end. It gets no credentials of the tests."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "RCLONE_"))}
     with (folder / "log").open("wb") as log:
         server = subprocess.Popen(
@@ -143,7 +143,7 @@ class Nginx:
 
 
 class Seaweed:
-    """SeaweedFS: an S3 that verifies signatures. Buckets: "lab", private, and "public", which anybody may read."""
+    """SeaweedFS: an S3 that verifies signatures. Buckets: "lab" (private) and "public"."""
 
     def __init__(self, folder: Path):
         self.folder = folder

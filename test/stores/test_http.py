@@ -56,7 +56,7 @@ def test_a_body_that_stalls(nginx):
 
 
 def test_a_slow_drip_is_read_to_its_end(nginx, volume, context):
-    """There is no limit for a whole request as long as bytes come."""
+    """The total time of a request is not limited as long as bytes arrive."""
     assert read_all(open_volume(nginx, "drip", context, "few.npy"))[0, 0].tolist() == [[1, 2], [3, 4]]
 
 
@@ -146,5 +146,5 @@ def test_requests_of_opening_and_of_pixels(nginx, volume, context):
 
 
 def test_the_environment_names_no_server(nginx):
-    """A test that a proxy would answer says nothing."""
+    """A test that a proxy would answer proves nothing."""
     assert not any(os.environ.get(name) for name in ("http_proxy", "all_proxy", "ALL_PROXY"))

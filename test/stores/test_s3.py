@@ -149,7 +149,7 @@ def test_a_missing_chunk_is_the_fill_value(seaweed, volume, as_lab, context):
 
 
 def test_forbidden_is_not_missing(seaweed, as_lab, context):
-    """Who may not list is told 403 for what is missing: an error that says so."""
+    """Without permission to list, S3 answers 403 for absent objects: an error that explains it."""
     as_lab(seaweed, READ_ONLY, READ_ONLY_SECRET)
     with pytest.raises(microtome.ReadError, match="403"):
         microtome.open("s3://lab/none.zarr", context=context)

@@ -358,6 +358,17 @@ static mt_status wrap_faulty(void *user, mt_store **store, mt_error *err)
     return st;
 }
 
+/* Damage to other files than the one that is opened, and to levels, may leave another image, which is told. */
+static void check_same_or_told(const mt_stack *stack, const whole_image *now, const whole_image *image, mt_status kind)
+{
+    const mt_stack_info *info = mt_stack_get_info(stack);
+    bool told = kind == MT_E_CORRUPT && (info->n_missing > 0 || info->n_warnings > 0);
+    if (!told)
+        assert_int_equal(now->bytes, image->bytes);
+    if (!told)
+        assert_memory_equal(now->pixels, image->pixels, image->bytes);
+}
+
 static void check_reads(const char *path, const mt_open_options *options, const whole_image *image, mt_status kind)
 {
     bool failed = true;
@@ -373,7 +384,7 @@ static void check_reads(const char *path, const mt_open_options *options, const 
             st = read_whole(stack, &now, &err);
             failed = faulty_store_calls(f.store) > k;
             if (!st)
-                assert_memory_equal(now.pixels, image->pixels, image->bytes);
+                check_same_or_told(stack, &now, image, kind);
             free_whole(&now);
             mt_stack_close(stack);
         }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Bits of a JPEG XR codestream, most significant first. Behind the end there are zeros, which are counted. */
+/* Bit reader for a JPEG XR codestream, most significant bit first. Bits beyond the end are zero and counted. */
 #ifndef MT_CODEC_JPEGXR_BITS_H
 #define MT_CODEC_JPEGXR_BITS_H
 
@@ -8,13 +8,13 @@
 #include <stdint.h>
 
 typedef struct jxr_bits {
-    const uint8_t *next, *end;
-    uint64_t window; /* its highest n bits are the next ones */
-    unsigned n;
-    size_t zeros; /* bytes that were made up */
+    const uint8_t *next, *end; /* bytes not yet in the window */
+    uint64_t window;           /* its highest n bits are the next bits */
+    unsigned n;                /* valid bits in the window */
+    size_t zeros;              /* zero bytes added beyond the end */
 } jxr_bits;
 
-/* At least 56 bits are in the window then. */
+/* Fills the window to at least 56 bits. */
 static inline void jxr_fill(jxr_bits *b)
 {
     if (b->end - b->next >= 8) {
@@ -34,7 +34,7 @@ static inline void jxr_fill(jxr_bits *b)
     }
 }
 
-/* What is in the window: 1 to 32 bits. */
+/* The next n bits of the window, 1 to 32, without consuming them. */
 static inline uint32_t jxr_peek(const jxr_bits *b, unsigned n) { return (uint32_t)(b->window >> (64 - n)); }
 
 static inline void jxr_drop(jxr_bits *b, unsigned n)
@@ -43,7 +43,7 @@ static inline void jxr_drop(jxr_bits *b, unsigned n)
     b->n -= n;
 }
 
-/* 0 to 32 bits of the window. */
+/* Consumes the next n bits of the window, 0 to 32. */
 static inline uint32_t jxr_take(jxr_bits *b, unsigned n)
 {
     uint32_t v = (uint32_t)(b->window >> 1 >> (63 - n));
@@ -57,7 +57,7 @@ static inline uint32_t jxr_get(jxr_bits *b, unsigned n)
     return jxr_take(b, n);
 }
 
-/* n bits and, where they are not all zero, a sign: at most 17. */
+/* Consumes n bits, at most 16, and, unless they are all zero, a sign bit. */
 static inline uint32_t jxr_take_signed(jxr_bits *b, unsigned n)
 {
     uint32_t v = jxr_peek(b, n + 1), magnitude = v >> 1;

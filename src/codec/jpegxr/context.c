@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* What is learned while a tile is read: codes, scans and how many low bits are apart. */
+/* The adaptive state of a tile: codes, scans and the number of low bits coded separately. */
 #include "codec/jpegxr/jpegxr.h"
 
 #include <string.h>
@@ -43,7 +43,7 @@ void jxr_context_adapt_hp(jxr_context *c, const jxr_codes *codes)
     adapt_band(&c->hp, codes);
 }
 
-/* Coefficients in rows of four, in the order in which they are likely. */
+/* Scan orders of the coefficients of a block (rows of four), most likely first. */
 static const uint16_t across[16] = { 0, 1, 4, 5, 2, 8, 6, 9, 3, 12, 10, 7, 13, 11, 14, 15 };
 static const uint16_t down[16] = { 0, 4, 8, 5, 1, 12, 9, 6, 2, 13, 3, 15, 7, 10, 14, 11 };
 
@@ -75,7 +75,7 @@ void jxr_context_reset(jxr_context *c, const jxr_plane_header *p, const jxr_code
     }
 }
 
-/* Weights make counts of coefficients comparable to 70, whatever the band and the number of channels. */
+/* Weights normalize counts of coefficients to 70, independent of band and number of channels. */
 static uint32_t weigh_chroma(int band, const jxr_plane_header *p, uint32_t count)
 {
     static const uint8_t of_420[3] = { 120, 37, 2 }, of_422[3] = { 120, 18, 1 };

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The course of things: memory, tiles, macroblocks. */
+/* The main loop of the decoder: memory, tiles, macroblocks. */
 #include "codec/jpegxr/jpegxr.h"
 
 #include <string.h>
 
-/* Hands out parts of one block of memory, or only counts them where there is none yet. */
+/* Divides one block of memory into parts, or, without memory, only adds up their sizes. */
 typedef struct parts {
     uint8_t *memory;
     uint64_t used;
@@ -32,7 +32,7 @@ static void lay_out_plane(parts *m, uint32_t columns, const jxr_plane_header *h,
         g->across = (size_t)columns * (unsigned)g->columns;
         g->stride = (g->across + 2 * JXR_LANES - 1) / JXR_LANES * JXR_LANES;
         if (g->stride % 64 == 0)
-            g->stride += JXR_LANES; /* the coefficients of a block would meet in the cache */
+            g->stride += JXR_LANES; /* avoids cache conflicts between the coefficients of a block */
         g->blocks = part(m, (uint64_t)g->stride * 32 * (unsigned)g->rows, sizeof *g->blocks);
     }
 }
@@ -86,7 +86,7 @@ static mt_status place_tiles(jxr_decoder *d, mt_reader *sizes, mt_error *err)
     return MT_OK;
 }
 
-/* The quantisers of a band in the header of a tile: those of the band before, or some of its own. */
+/* Reads the quantisers of a band from the header of a tile: new ones, or those of the previous band. */
 static void read_tile_quantisers(jxr_bits *b, const jxr_plane_header *p, jxr_context *c, int band)
 {
     jxr_quantisers *q = &c->quantisers[band];
@@ -108,17 +108,17 @@ static mt_status open_packet(const jxr_header *h, mt_reader *index, int band, jx
 {
     uint64_t offset = 0;
     if (h->has_index && !jxr_index_next(index, &offset)) {
-        *out = jxr_bits_over(h->index.data + h->index.size, 0); /* flexbits that are not there are not read either */
-        return band == JXR_FL ? MT_OK : mt_fail(err, MT_E_UNSUPPORTED, "JPEG XR that leaves out a tile is not read");
+        *out = jxr_bits_over(h->index.data + h->index.size, 0); /* without flexbits, none are read */
+        return band == JXR_FL ? MT_OK : mt_fail(err, MT_E_UNSUPPORTED, "JPEG XR with a missing tile is not supported");
     }
     size_t room = h->index.size - h->tiles;
     if (offset > room)
-        return mt_fail(err, MT_E_CORRUPT, "a tile lies behind the end");
+        return mt_fail(err, MT_E_CORRUPT, "a tile lies beyond the end");
     *out = jxr_bits_over(h->index.data + h->tiles + (size_t)offset, room - (size_t)offset);
     uint32_t start = jxr_get(out, 24);
     jxr_get(out, 8);
     if (start != 1 && band != JXR_FL)
-        return mt_fail(err, MT_E_CORRUPT, "a tile does not start as one");
+        return mt_fail(err, MT_E_CORRUPT, "a tile does not start with its marker");
     return MT_OK;
 }
 

@@ -49,11 +49,11 @@ static mt_status check_plane(const jxr_plane_header *p, jxr_depth depth, mt_erro
 {
     int most = depth == JXR_32_FLOAT ? 23 : depth == JXR_16 || depth == JXR_16_SIGNED ? 15 : 31;
     if (p->bands > JXR_DC_ONLY)
-        return mt_fail(err, MT_E_UNSUPPORTED, "JPEG XR of isolated bands is not read");
+        return mt_fail(err, MT_E_UNSUPPORTED, "JPEG XR of isolated bands is not supported");
     if (p->color == 5 || p->color > JXR_SEPARATE)
-        return mt_fail(err, MT_E_UNSUPPORTED, "internal color format %d of JPEG XR is not read", p->color);
+        return mt_fail(err, MT_E_UNSUPPORTED, "internal color format %d of JPEG XR is not supported", p->color);
     if (p->channels >= JXR_CHANNELS)
-        return mt_fail(err, MT_E_UNSUPPORTED, "JPEG XR of %d channels or more is not read", JXR_CHANNELS);
+        return mt_fail(err, MT_E_UNSUPPORTED, "JPEG XR of %d channels or more is not supported", JXR_CHANNELS);
     if (p->shift > most)
         return mt_fail(err, MT_E_CORRUPT, "samples are shifted by %u bits", p->shift);
     return MT_OK;
@@ -78,9 +78,9 @@ static mt_status read_plane(mt_reader *r, jxr_depth depth, jxr_plane_header *p, 
     if (st)
         return st;
     read_quantisers(&b, p);
-    size_t unread = b.n / 8; /* whole bytes in the window, some of them made up */
+    size_t unread = b.n / 8; /* whole bytes in the window, including zeros beyond the end */
     if (jxr_is_past_end(&b))
-        return mt_fail(err, MT_E_CORRUPT, "the header of an image plane is cut short");
+        return mt_fail(err, MT_E_CORRUPT, "the header of an image plane is truncated");
     r->position = (size_t)(b.next - r->data) + b.zeros - unread;
     return MT_OK;
 }
@@ -105,11 +105,11 @@ static mt_status read_index(mt_reader *r, jxr_header *h, mt_error *err)
     h->index = *r;
     for (; h->has_index && n > 0 && !r->failed; n--)
         jxr_index_next(r, &offset);
-    /* What stands between headers and tiles is of no interest. */
+    /* Skip data between headers and tiles. */
     offset = 0;
     jxr_index_next(r, &offset);
     if (r->failed || offset > mt_read_left(r))
-        return mt_fail(err, MT_E_CORRUPT, "the tiles lie behind the end");
+        return mt_fail(err, MT_E_CORRUPT, "the tiles lie beyond the end");
     h->tiles = r->position + (size_t)offset;
     return MT_OK;
 }
@@ -138,7 +138,7 @@ static mt_status read_size(mt_reader *r, jxr_header *h, bool is_short, mt_error 
     uint64_t width = (uint64_t)(is_short ? mt_read_u16(r) : mt_read_u32(r)) + 1;
     uint64_t height = (uint64_t)(is_short ? mt_read_u16(r) : mt_read_u32(r)) + 1;
     if (width > INT32_MAX || height > INT32_MAX)
-        return mt_fail(err, MT_E_UNSUPPORTED, "JPEG XR of more than 2^31 pixels in a row or column is not read");
+        return mt_fail(err, MT_E_UNSUPPORTED, "JPEG XR of more than 2^31 pixels in a row or column is not supported");
     h->width = (uint32_t)width;
     h->height = (uint32_t)height;
     return MT_OK;
@@ -152,9 +152,9 @@ mt_status jxr_header_read(const uint8_t *stream, size_t size, jxr_header *h, mt_
     if (r.failed || memcmp(magic, "WMPHOTO", 8) != 0)
         return mt_fail(err, MT_E_CORRUPT, "the codestream is broken");
     if ((version != 0x10 && (version & 0xf7) != 0x11) || (layout & 3) == 3)
-        return mt_fail(err, MT_E_UNSUPPORTED, "version %02x of JPEG XR is not read", version);
+        return mt_fail(err, MT_E_UNSUPPORTED, "version %02x of JPEG XR is not supported", version);
     if (flags & WINDOW)
-        return mt_fail(err, MT_E_UNSUPPORTED, "JPEG XR with a window is not read");
+        return mt_fail(err, MT_E_UNSUPPORTED, "JPEG XR with a window is not supported");
     *h = (jxr_header) { .color = (jxr_color)(format >> 4),
                         .depth = (jxr_depth)(format & 15),
                         .overlap = layout & 3,
@@ -168,12 +168,12 @@ mt_status jxr_header_read(const uint8_t *stream, size_t size, jxr_header *h, mt_
     if (st || (st = read_tiling(&r, h, layout & TILING, flags, err)))
         return st;
     if (r.failed)
-        return mt_fail(err, MT_E_CORRUPT, "the header of the codestream is cut short");
+        return mt_fail(err, MT_E_CORRUPT, "the header of the codestream is truncated");
     for (int i = 0; !st && i < 1 + h->has_alpha; i++)
         st = read_plane(&r, h->depth, &h->planes[i], err);
     if (!st && h->has_alpha && (h->planes[1].color != JXR_GRAY || h->planes[1].bands != h->planes[0].bands))
-        st = mt_fail(err, MT_E_UNSUPPORTED, "an alpha plane that is not as its image is not read");
+        st = mt_fail(err, MT_E_UNSUPPORTED, "an alpha plane coded unlike its image is not supported");
     if (!st && h->hd_photo && h->overlap > 0 && (h->planes[0].in_tiles[JXR_HP] || h->planes[1].in_tiles[JXR_HP]))
-        st = mt_fail(err, MT_E_UNSUPPORTED, "HD Photo that is quantised tile by tile is not read");
+        st = mt_fail(err, MT_E_UNSUPPORTED, "HD Photo with quantisers per tile is not supported");
     return st ? st : read_index(&r, h, err);
 }

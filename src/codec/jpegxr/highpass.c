@@ -5,7 +5,7 @@
 
 #include <string.h>
 
-/* Four blocks of which there are some: as a symbol tells their number. */
+/* Reads which two of four blocks are coded. */
 static unsigned read_two_of_four(jxr_bits *b)
 {
     static const uint8_t pairs[4] = { 6, 9, 10, 12 };
@@ -34,7 +34,8 @@ static unsigned read_count(jxr_bits *b, jxr_vlc *v)
     }
 }
 
-/* The blocks of a quarter of a macroblock: luma in the lowest four bits; 16 and 32: chroma has some. */
+/* Reads the coded blocks of a quarter of a macroblock: luma in the lowest four bits; 16 and 32: chroma has coded
+ * blocks. */
 static unsigned read_pattern(jxr_bits *b, jxr_vlc *v)
 {
     static const uint8_t extra[6] = { 0, 2, 1, 2, 2, 0 }, offset[6] = { 0, 4, 2, 8, 12, 1 };
@@ -62,7 +63,7 @@ static void read_chroma_pattern(jxr_bits *b, const jxr_codes *codes, jxr_color c
     }
 }
 
-/* The differences of the patterns from what they are predicted to be. */
+/* Reads the differences between the coded block patterns and their prediction. */
 static void read_cbp(const jxr_decoder *d, const jxr_plane_header *h, jxr_context *c, jxr_bits *b, uint32_t *cbp)
 {
     bool alone = !jxr_has_chroma(h);
@@ -88,8 +89,8 @@ typedef struct flex {
     uint32_t step;
 } flex;
 
-/* A coefficient that is known to be something has its sign; one that is not gets it behind the bits, if they are not 0. All
- * without branches, as nobody could foretell them. */
+/* Adds flexbits to a coefficient. A nonzero coefficient has a sign; a zero one gets a sign bit after the flexbits, if
+ * they are not 0. Branchless, because the branches are unpredictable. */
 static inline uint32_t refine(jxr_bits *b, flex f, uint32_t value)
 {
     uint32_t v = jxr_peek(b, f.bits + 1), magnitude = v >> 1, is_new = value == 0;
@@ -110,20 +111,20 @@ static void read_flexbits(jxr_bits *bits, flex f, uint32_t blocks[16][16], int i
     *bits = b;
 }
 
-/* Blocks of four columns stand in quarters, those of two in rows. */
+/* Blocks in four columns are ordered by quarters, blocks in two columns by rows. */
 static const uint8_t quarter_order[16] = { 0, 1, 4, 5, 2, 3, 6, 7, 8, 9, 12, 13, 10, 11, 14, 15 };
 
 typedef struct channel {
-    jxr_bits *coded, *low; /* low: of flexbits */
+    jxr_bits *coded, *low; /* coefficients; flexbits */
     jxr_context *context;
     const jxr_codes *codes;
     jxr_scan *scan;
     uint32_t step;
     flex flex;
-    unsigned low_bits; /* that are not in the variable-length codes */
+    unsigned low_bits; /* low bits that are not in the variable-length codes */
     uint32_t cbp;
     bool chroma;
-    int n; /* blocks */
+    int n; /* number of blocks */
 } channel;
 
 static bool read_blocks(const channel *c, uint32_t blocks[16][16], uint32_t *count)

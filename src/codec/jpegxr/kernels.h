@@ -1,22 +1,22 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The steps of which transform and overlap are made, on numbers modulo 2^32. Source: ITU-T T.832. */
+/* The elementary steps of transform and overlap, in arithmetic modulo 2^32. Source: ITU-T T.832. */
 #ifndef MT_CODEC_JPEGXR_KERNELS_H
 #define MT_CODEC_JPEGXR_KERNELS_H
 
 #include <stdbool.h>
 #include <stdint.h>
 
-/* Only where they stand in a loop themselves do they become vector code. */
+/* Must be inlined into loops, so that the compiler vectorizes them. */
 #define JXR_KERNEL static inline __attribute__((always_inline))
 
-/* A shift that keeps the sign, as it does with all compilers. */
+/* Arithmetic right shift. Implementation-defined in C11, but common to all compilers. */
 JXR_KERNEL uint32_t jxr_sar(uint32_t v, int n)
 {
     /* cppcheck-suppress shiftNegativeLHS */
     return (uint32_t)((int32_t)v >> n);
 }
 
-/* Sums and differences of four, in place; rounding is 0 or 1. */
+/* Sums and differences of four values, in place; rounding is 0 or 1. */
 JXR_KERNEL void jxr_butterfly(uint32_t *a, uint32_t *b, uint32_t *c, uint32_t *d, uint32_t rounding)
 {
     uint32_t sum = *a + *d, difference = *b - *c, t = jxr_sar(sum - difference + rounding, 1), old = *c;
@@ -39,7 +39,7 @@ JXR_KERNEL void jxr_rotate_fine(uint32_t *a, uint32_t *b)
     *b += jxr_sar(*a * 3 + 4, 3);
 }
 
-/* Odd in one direction. */
+/* The transform that is odd in one direction. */
 JXR_KERNEL void jxr_odd(uint32_t *a, uint32_t *b, uint32_t *c, uint32_t *d)
 {
     *b += *d;
@@ -54,7 +54,7 @@ JXR_KERNEL void jxr_odd(uint32_t *a, uint32_t *b, uint32_t *c, uint32_t *d)
     *a -= *d;
 }
 
-/* Odd in both directions, but for signs; first and second are roundings. */
+/* The transform that is odd in both directions, except for signs; first and second are rounding terms. */
 JXR_KERNEL void jxr_odd_odd(uint32_t *a, uint32_t *b, uint32_t *c, uint32_t *d, uint32_t first, uint32_t second)
 {
     *d += *a;
@@ -71,7 +71,7 @@ JXR_KERNEL void jxr_odd_odd(uint32_t *a, uint32_t *b, uint32_t *c, uint32_t *d, 
     *d -= *a;
 }
 
-/* The inverse core transform of 4 x 4 values in rows: coefficients become values. */
+/* The inverse core transform: 4 x 4 coefficients, in row order, to values. */
 JXR_KERNEL void jxr_core(uint32_t v[16])
 {
     uint32_t a[4] = { v[0], v[2], v[8], v[10] }, b[4] = { v[9], v[1], v[3], v[11] };
@@ -92,7 +92,7 @@ JXR_KERNEL void jxr_core(uint32_t v[16])
     v[12] = c[0], v[13] = c[1], v[14] = d[1], v[15] = d[0];
 }
 
-/* Scales one of two up and the other down. */
+/* Scales a up and d down. */
 JXR_KERNEL void jxr_scale(uint32_t *a, uint32_t *d, bool hd_photo)
 {
     *a += *d;
@@ -118,7 +118,7 @@ JXR_KERNEL void jxr_hadamard(uint32_t *a, uint32_t *b, uint32_t *c, uint32_t *d)
 
 JXR_KERNEL uint32_t jxr_magnitude(uint32_t v) { return v >> 31 ? 0 - v : v; }
 
-/* Takes out what the scaling of HD Photo, which is not exact, leaks of the mean, where it is less than the threshold. */
+/* Compensates the leakage of the mean caused by the inexact scaling of HD Photo, if it is below the threshold. */
 JXR_KERNEL void jxr_stop_leak(uint32_t *a, uint32_t *b, uint32_t *c, uint32_t *d, uint32_t threshold)
 {
     uint32_t leak = jxr_sar(jxr_sar(*a + *b + *c + *d, 1) * 595 + 65536, 17);
@@ -134,7 +134,7 @@ JXR_KERNEL void jxr_stop_leak(uint32_t *a, uint32_t *b, uint32_t *c, uint32_t *d
     *d -= leak;
 }
 
-/* Overlap of 4 x 4 values in rows around a corner of four blocks. threshold: of HD Photo. */
+/* Overlap of 4 x 4 values, in row order, around a common corner of four blocks. threshold is used by HD Photo. */
 JXR_KERNEL void jxr_overlap_16(uint32_t v[16], bool hd_photo, uint32_t threshold)
 {
     jxr_butterfly(&v[0], &v[3], &v[12], &v[15], 0);
@@ -179,7 +179,7 @@ JXR_KERNEL void jxr_lift_old(uint32_t *a, uint32_t *d)
     *a += jxr_sar(*d * 3 + 16, 5);
 }
 
-/* Overlap of four values in a line across the border of two blocks at the edge of the picture. */
+/* Overlap of four values in a line, across the border between two blocks at the edge of the picture. */
 JXR_KERNEL void jxr_overlap_4(uint32_t *a, uint32_t *b, uint32_t *c, uint32_t *d, bool hd_photo)
 {
     *a += *d;
@@ -201,7 +201,7 @@ JXR_KERNEL void jxr_overlap_4(uint32_t *a, uint32_t *b, uint32_t *c, uint32_t *d
     }
 }
 
-/* Overlap of subsampled chroma in the second transform: of two values, and of 2 x 2. */
+/* Overlap of subsampled chroma in the second transform, of two values and of 2 x 2 values. */
 JXR_KERNEL void jxr_overlap_2(uint32_t *a, uint32_t *b, bool hd_photo)
 {
     if (hd_photo) {

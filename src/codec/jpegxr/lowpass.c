@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* DC and lowpass of a macroblock, and what they have in common with highpass. Source: ITU-T T.832. */
+/* DC and lowpass of a macroblock, and code shared with highpass. Source: ITU-T T.832. */
 #include "codec/jpegxr/jpegxr.h"
 
 #include <string.h>
 
-/* A magnitude of 2 or more. */
+/* Reads a magnitude of 2 or more. */
 static inline uint32_t read_level(jxr_bits *b, jxr_vlc *v)
 {
     static const uint8_t least[6] = { 2, 3, 4, 6, 10, 14 }, extra[6] = { 0, 0, 1, 2, 2, 2 };
@@ -22,7 +22,7 @@ static inline uint32_t read_level(jxr_bits *b, jxr_vlc *v)
     return level;
 }
 
-/* How many zeros, at least one and at most `most`, stand before the next coefficient. */
+/* Reads the number of zeros before the next coefficient, 1 to most. */
 static inline unsigned read_run(jxr_bits *b, const jxr_codes *codes, unsigned most)
 {
     static const uint8_t least[3][5] = { { 1, 2, 3, 5, 7 }, { 1, 2, 3, 5, 7 }, { 1, 2, 3, 4, 5 } };
@@ -38,8 +38,8 @@ static inline unsigned read_run(jxr_bits *b, const jxr_codes *codes, unsigned mo
     return least[range][s] + jxr_take(b, extra[range][s]);
 }
 
-/* What follows the coefficient behind which stands number `next`: bit 0, whether it is greater than 1; then 0 nothing, 1
- * another one next to it, 2 one behind zeros. */
+/* Reads the symbol of a coefficient, given the index of the following one: bit 0: its magnitude exceeds 1; the other
+ * bits: 0: it is the last, 1: another follows directly, 2: another follows after zeros. */
 static inline unsigned read_next(jxr_bits *b, jxr_vlc *v, unsigned next, uint32_t *negative)
 {
     if (next < 15)
@@ -74,7 +74,7 @@ unsigned jxr_read_block(jxr_bits *bits, jxr_band_codes *codes, const jxr_codes *
         n++;
         if (follows == 0)
             break;
-        if (b->n < 32) /* a coefficient has no more, but for levels that fill by themselves */
+        if (b->n < 32) /* enough for a coefficient; read_level fills the window itself */
             jxr_fill(b);
         if (follows == 2) {
             if (position > 14)
@@ -90,7 +90,7 @@ unsigned jxr_read_block(jxr_bits *bits, jxr_band_codes *codes, const jxr_codes *
     return n;
 }
 
-/* The index of quantisers of a macroblock. */
+/* Reads the quantiser index of a macroblock. */
 unsigned jxr_read_index(jxr_bits *b, unsigned bits) { return jxr_get(b, 1) ? jxr_get(b, bits) + 1 : 0; }
 
 static uint32_t read_one_dc(jxr_bits *b, bool coded, jxr_vlc *v, unsigned low_bits, uint32_t *count)
@@ -106,7 +106,7 @@ static uint32_t read_one_dc(jxr_bits *b, bool coded, jxr_vlc *v, unsigned low_bi
     return value && jxr_take(b, 1) ? 0 - value : value;
 }
 
-/* The indices that stand before the DC where all bands do. */
+/* Reads the quantiser indices, which precede DC if all bands share a packet. */
 static bool read_indices(const jxr_decoder *d, const jxr_plane_header *h, jxr_tile *t, const jxr_context *c,
                          jxr_block *m)
 {
@@ -151,7 +151,7 @@ bool jxr_read_dc(jxr_decoder *d, jxr_plane *p, jxr_tile *t, jxr_context *c)
 
 static int32_t limit(int32_t v) { return v < -8 ? -8 : v > 7 ? 7 : v; }
 
-/* Which channels have coefficients; the two of subsampled chroma count as one. */
+/* Reads which channels have coefficients. The two channels of subsampled chroma count as one. */
 static unsigned read_coded_channels(jxr_bits *b, const jxr_plane_header *h, jxr_context *c)
 {
     jxr_fill(b);
@@ -189,7 +189,7 @@ static void refine(jxr_bits *b, uint32_t *v, unsigned low_bits)
         *v = (*v << low_bits) - jxr_take(b, low_bits);
 }
 
-/* Both subsampled channels at once: their coefficients take turns. */
+/* Reads both subsampled channels together, because their coefficients alternate. */
 static bool read_lp_chroma(jxr_decoder *d, jxr_bits *b, jxr_context *c, bool coded, bool is_420, uint32_t *count)
 {
     static const uint8_t order_420[3] = { 1, 2, 3 }, order_422[7] = { 4, 1, 2, 3, 5, 6, 7 };

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* From planes to pixels. Source: ITU-T T.832. */
+/* Conversion of planes to pixels. Source: ITU-T T.832. */
 #include "codec/jpegxr/jpegxr.h"
 #include "codec/jpegxr/kernels.h"
 
 #include <string.h>
 
-#define FRACTION 3 /* bits, where a plane is scaled */
+#define FRACTION 3 /* fractional bits of a scaled plane */
 
 static uint32_t mean(uint32_t a, uint32_t b) { return jxr_sar(a + b + 1, 1); }
 
-/* A row of pixels of a channel; y counts from the top of the picture. */
+/* Reads a row of pixels of a channel; y counts from the top of the picture. */
 static void read_line(const jxr_grid *g, uint64_t y, size_t n, uint32_t *line)
 {
     const uint32_t *from = jxr_block_row(g, y / 4) + y % 4 * 4 * g->stride;
@@ -19,7 +19,7 @@ static void read_line(const jxr_grid *g, uint64_t y, size_t n, uint32_t *line)
             line[4 * i + x] = from[x * g->stride + i];
 }
 
-/* As many again between the first n, in place: their means. */
+/* Doubles n values in place: inserts the mean of each two neighbours. */
 static void widen(uint32_t *line, size_t n)
 {
     line[2 * n - 1] = line[2 * n - 2] = line[n - 1];
@@ -29,7 +29,7 @@ static void widen(uint32_t *line, size_t n)
     }
 }
 
-/* A row of a subsampled channel in full resolution. other: a row of memory. */
+/* Reads a row of a subsampled channel at full resolution. other: scratch for a row. */
 static void read_chroma(const jxr_decoder *d, const jxr_grid *g, uint64_t y, uint32_t *line, uint32_t *other)
 {
     size_t n = d->line_pixels / 2;
@@ -72,7 +72,7 @@ static void make_cmyk(uint32_t *restrict y, uint32_t *restrict u, uint32_t *rest
     }
 }
 
-/* How the numbers of a channel become samples. */
+/* The conversion from the values of a channel to samples. */
 typedef struct rule {
     jxr_depth depth;
     uint32_t bias;
@@ -103,7 +103,7 @@ static uint16_t make_half(uint32_t v)
     return (uint16_t)(((v & 0x7fff) ^ sign) - sign);
 }
 
-/* The bits of a float of a mantissa of `length` bits and another bias. */
+/* Converts a float with a mantissa of length bits and another exponent bias to the bits of a float32. */
 static uint32_t make_float(uint32_t v, int length, int exponent_bias)
 {
     uint32_t size = v >> 31 ? 0 - v : v, one = (uint32_t)1 << length;
@@ -169,7 +169,7 @@ static inline void write_any(const rule *r, const uint32_t *line, size_t n, uint
     }
 }
 
-/* The samples of a channel in a row of pixels. The usual numbers of samples have loops of their own. */
+/* Writes the samples of a channel to a row of pixels, with specialized loops for common numbers of samples. */
 static void write_line(const rule *r, const uint32_t *line, size_t n, uint8_t *row, size_t sample, size_t samples)
 {
     switch (samples) {
@@ -210,7 +210,7 @@ static void write_image(jxr_decoder *d, uint64_t y, uint8_t *row, const jxr_targ
         converted = true;
     }
     rule r = make_rule(d, h, converted ? 0 : middle + rounding);
-    int out = is_rgb ? 3 : h->channels; /* colors that are coded as gray are gray */
+    int out = is_rgb ? 3 : h->channels; /* RGB coded as gray: copy gray to all three */
     for (int i = 0; i < out; i++)
         write_line(&r, d->lines[h->channels == 1 ? 0 : i], n, row, (size_t)i, samples);
 }

@@ -4,10 +4,10 @@
 
 #include <string.h>
 
-/* A row of squares of 4 x 4 values: blocks of pixels, or macroblocks of DC. */
+/* A view of a row of squares of 4 x 4 values: blocks of pixels, or macroblocks of DC. */
 typedef struct view {
     uint32_t *lines[4];
-    size_t value, square; /* steps from value to value, from square to square */
+    size_t value, square; /* strides between values and between squares, in values */
 } view;
 
 static view view_blocks(const jxr_grid *g, uint64_t row)
@@ -24,13 +24,13 @@ static view view_dc(const jxr_grid *g, uint64_t row)
                     4 };
 }
 
-/* Value x, y of a square. */
+/* Value (x, y) of a square. */
 static inline uint32_t *at(const view *v, size_t square, int x, int y)
 {
     return v->lines[y] + square * v->square + (size_t)x * v->value;
 }
 
-/* The values around the corner of squares i and i + 1 of both rows. */
+/* Value k of the 4 x 4 values around the common corner of squares i and i + 1 of both rows. */
 static inline uint32_t *around(const view *above, const view *below, size_t i, int k)
 {
     int x = k & 3, y = k >> 2;
@@ -76,7 +76,7 @@ static void overlap_corners(const view *above, const view *below, const jxr_bord
     }
 }
 
-/* The 2 x 2 values in a corner of the picture, which HD Photo leaves alone. */
+/* Smooths the 2 x 2 values in a corner of the picture. HD Photo does not. */
 static void overlap_corner(const view *v, size_t square, int x, int y, bool hd_photo)
 {
     if (!hd_photo)
@@ -84,7 +84,7 @@ static void overlap_corner(const view *v, size_t square, int x, int y, bool hd_p
                       at(v, square, x + 1, y + 1), false);
 }
 
-/* Two lines, from y on, at the top or bottom edge. */
+/* Smooths two lines, from y on, at the top or bottom edge. */
 static void overlap_edge(const view *v, int y, const jxr_border *b)
 {
     size_t last = b->right - 1;
@@ -96,7 +96,7 @@ static void overlap_edge(const view *v, int y, const jxr_border *b)
     overlap_corner(v, last, 2, y, b->hd_photo);
 }
 
-/* Two columns, from x on, at the left or right edge. */
+/* Smooths two columns, from x on, at the left or right edge. */
 static void overlap_side(const view *above, const view *below, size_t square, int x, bool hd_photo)
 {
     for (int i = x; i < x + 2; i++)
@@ -123,8 +123,8 @@ void jxr_overlap_first(const jxr_grid *g, const jxr_border *b)
     overlap(&above, &below, b);
 }
 
-/* A line of DC of two columns a macroblock at the top or bottom edge. The corners have nobody to overlap with, and follow
- * their neighbours, but in HD Photo. */
+/* Smooths a line of DC at the top or bottom edge, with two columns per macroblock. Corner values have no partner and
+ * follow their neighbours, except in HD Photo. */
 static void overlap_edge_2(uint32_t *dc, const jxr_border *b)
 {
     size_t first = 2 * b->left, last = 2 * b->right - 1;
@@ -136,7 +136,7 @@ static void overlap_edge_2(uint32_t *dc, const jxr_border *b)
     dc[first] += dc[first + 1] - before;
     dc[last] += dc[last - 1] - before_last;
     if (b->right - b->left == 1)
-        dc[first] = 0; /* as both followed each other */
+        dc[first] = 0; /* both follow each other */
 }
 
 static void overlap_lines_2(uint32_t *above, uint32_t *below, const jxr_border *b)

@@ -1,23 +1,23 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The inverse overlap: what smooths the border between two rows of blocks. Source: ITU-T T.832. */
+/* The inverse overlap, which smooths the border between two rows of blocks. Source: ITU-T T.832. */
 #ifndef MT_CODEC_JPEGXR_OVERLAP_H
 #define MT_CODEC_JPEGXR_OVERLAP_H
 
 #include "codec/jpegxr/jpegxr.h"
 
-/* The border above a row of blocks, or of macroblocks, between two columns of them; without one of the sides it is that of
- * the picture or of a tile. Of the first transform: pixels. Of the second: the DC of blocks. */
+/* The border above a row of blocks of pixels (first transform), or of macroblocks of DC (second transform), between two
+ * columns. */
 typedef struct jxr_border {
-    uint64_t row;
-    bool has_above, has_below;
-    size_t left, right;
-    bool hd_photo;
-    uint32_t threshold; /* of HD Photo's first transform */
+    uint64_t row;              /* the row of blocks, or of macroblocks, below the border */
+    bool has_above, has_below; /* both, unless at the edge of the picture or of a tile */
+    size_t left, right;        /* the columns [left, right) */
+    bool hd_photo;             /* use the overlap of HD Photo */
+    uint32_t threshold;        /* for the first transform of HD Photo */
 } jxr_border;
 
 void jxr_overlap_first(const jxr_grid *g, const jxr_border *b);
 void jxr_overlap_second(const jxr_grid *g, const jxr_border *b);
-/* Between the two halves of the macroblocks of a row, where blocks are two columns of four. */
+/* Smooths between the two halves of each macroblock of a row, for blocks in two columns of four. */
 void jxr_overlap_halves(const jxr_grid *g, const jxr_border *b);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Prediction from the macroblocks to the left and above, and of highpass within one. Source: ITU-T T.832. */
+/* Prediction from the macroblocks to the left and above, and of highpass within a macroblock. Source: ITU-T T.832. */
 #include "codec/jpegxr/jpegxr.h"
 #include "codec/jpegxr/kernels.h"
 
@@ -10,7 +10,7 @@ enum { DC_LEFT, DC_ABOVE, DC_BOTH, DC_NONE };
 static uint64_t magnitude(uint32_t v) { return jxr_magnitude(v); }
 static uint64_t distance(uint32_t a, uint32_t b) { return magnitude(a - b); }
 
-/* What is a good deal weaker: the differences across or down. */
+/* The direction with clearly weaker differences, else neither. */
 static int choose(uint64_t across, uint64_t down, int neither)
 {
     return 4 * across < down ? JXR_FROM_ABOVE : 4 * down < across ? JXR_FROM_LEFT : neither;
@@ -44,7 +44,7 @@ static void add(uint32_t *lp, const uint32_t *from, const uint8_t *which, int n)
         lp[which[i]] += from[which[i]];
 }
 
-/* A channel of a macroblock; lp_from says where lowpass comes from, if from anywhere. */
+/* Predicts a channel of a macroblock: DC from dc_from, lowpass from lp_from (JXR_FROM_*). */
 static void predict_channel(uint32_t lp[16], int dc_from, int lp_from, const jxr_neighbour *left,
                             const jxr_neighbour *above, uint32_t rounding)
 {
@@ -82,7 +82,7 @@ static void predict_chroma(uint32_t lp[16], bool is_420, int dc_from, int lp_fro
     }
 }
 
-/* From where highpass is predicted: lowpass tells. */
+/* Chooses the direction for the prediction of highpass from lowpass. */
 static int choose_hp(const jxr_plane_header *h, uint32_t lp[JXR_CHANNELS][16])
 {
     uint64_t across = magnitude(lp[0][1]) + magnitude(lp[0][2]) + magnitude(lp[0][3]);
@@ -105,7 +105,7 @@ void jxr_predict_lp(const jxr_plane *p, jxr_block *m)
 {
     const jxr_plane_header *h = p->header;
     size_t n = (size_t)h->channels;
-    size_t step = m->first_column ? 0 : n; /* there the left one is not looked at */
+    size_t step = m->first_column ? 0 : n; /* the left neighbour is not used in the first column */
     const jxr_neighbour *above = p->above + m->x * n, *left = p->here + m->x * n - step, *corner = above - step;
     int dc_from = choose_dc(h, m, left, above, corner), lp_from = JXR_FROM_NOWHERE;
     if (dc_from == DC_ABOVE && m->lp_index == p->above_index[m->x])
@@ -143,7 +143,7 @@ static unsigned count_ones(uint32_t v)
 
 static int32_t limit(int32_t v) { return v < -16 ? -16 : v > 15 ? 15 : v; }
 
-/* Each block of a pattern, but the first one, is predicted from one before it. */
+/* Each block of a pattern, except the first, is predicted from an earlier one. */
 static uint32_t undo_16(uint32_t v)
 {
     v ^= v << 1 & 0x02;

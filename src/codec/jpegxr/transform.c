@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The inverse transforms, and when a row of blocks is ready for them. Source: ITU-T T.832. */
+/* The inverse transforms, and their schedule. Source: ITU-T T.832. */
 #include "codec/jpegxr/jpegxr.h"
 #include "codec/jpegxr/kernels.h"
 #include "codec/jpegxr/overlap.h"
@@ -42,7 +42,7 @@ void jxr_store_blocks(const jxr_grid *g, uint32_t column, uint32_t row, uint32_t
     }
 }
 
-/* As many blocks as lanes; behind the last block of a row there is room. */
+/* Transforms a row in groups of JXR_LANES blocks; the row is padded. */
 static void transform_row(const jxr_grid *g, uint32_t *blocks)
 {
     for (size_t i = 0; i < g->across; i += JXR_LANES) {
@@ -62,7 +62,7 @@ static void transform_row(const jxr_grid *g, uint32_t *blocks)
     }
 }
 
-/* A border between macroblocks, which is one between tiles that do not overlap: two edges. */
+/* Smooths a border between macroblocks. Between tiles without overlap, it is two edges. */
 static void smooth(const jxr_decoder *d, const jxr_grid *g, jxr_border b, size_t scale, bool splits,
                    void (*overlap)(const jxr_grid *, const jxr_border *))
 {
@@ -81,7 +81,7 @@ static void smooth(const jxr_decoder *d, const jxr_grid *g, jxr_border b, size_t
     }
 }
 
-/* HD Photo: the step of highpass, by a peculiar count of channels; too small ones are not worth it. */
+/* The threshold of HD Photo: the highpass step, with its own count of channels; 0 if the step is small. */
 static uint32_t threshold_of(const jxr_plane_header *h, int channel)
 {
     uint32_t step = h->quantisers[JXR_HP].step[0][jxr_is_subsampled(h) && channel > 0 ? channel - 1 : channel];

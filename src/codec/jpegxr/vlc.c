@@ -5,7 +5,7 @@ typedef struct code {
     uint8_t bits, length;
 } code;
 
-/* All tables of all alphabets, one after the other. */
+/* The tables of all alphabets, concatenated. */
 static const code all_codes[] = {
     { 1, 1 }, { 1, 2 }, { 0, 3 }, { 1, 3 }, /* REFINEMENT */
 
@@ -41,7 +41,7 @@ static const int8_t first_votes[] = { 1,  1, 1,  1,  1, 0, 0,  -1, 2,  1, 0,  0,
                                       -1, 0, -2, -1, 0, 0, -2, -1, -1, 1, 0,  2,  0,  0,  0,  0,
                                       -2, 0, 1,  1,  0, 1, 0,  1,  -2, 0, -1, -1, -2, -1, -2, -2 };
 
-/* votes: a row of symbols for each border between two tables. */
+/* votes: for each pair of neighbouring tables, one vote per symbol. */
 static const struct alphabet {
     uint8_t symbols, tables, start;
     const int8_t *votes;

@@ -296,7 +296,9 @@ static mt_status describe_by_tags(tiff_scan *c, const tiff_ifd *ifd, bool *found
         return st;
     if (!*found && (st = tiff_describe_stk(c, ifd, series, found, err)))
         return st;
-    return *found ? tiff_add_series(c->images, series, err) : MT_OK;
+    if (!*found || (st = tiff_add_series(c->images, series, err)) || c->source->store->costs.is_slow)
+        return st;
+    return tiff_count_pages(c->images, err);
 }
 
 static mt_status find_in_tiff(tiff_scan *c, bool all, mt_error *err)

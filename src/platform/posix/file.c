@@ -30,7 +30,7 @@ mt_status mt_file_open(const char *path, mt_file *out, mt_error *err)
 {
     int handle;
     do
-        handle = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a pipe is refused below, not waited for */
+        handle = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* do not block on a pipe; it is refused below */
     while (handle < 0 && errno == EINTR);
     if (handle < 0)
         return fail_errno(err, path, "cannot be opened");
@@ -91,8 +91,8 @@ mt_status mt_file_read(mt_file file, const char *path, uint64_t offset, void *ou
         if (n < 0)
             return fail_errno(err, path, "cannot be read");
         if (n == 0)
-            return mt_fail(err, MT_E_CORRUPT, "%s: %zu bytes at %llu lie behind its end", path, size,
-                           (unsigned long long)offset);
+            return mt_fail(err, MT_E_CORRUPT, "%s: the file is cut or damaged: it ends before the %zu bytes at %llu",
+                           path, size, (unsigned long long)offset);
         at += n, offset += (uint64_t)n, size -= (size_t)n;
     }
     return MT_OK;
@@ -101,7 +101,7 @@ mt_status mt_file_read(mt_file file, const char *path, uint64_t offset, void *ou
 #ifdef __linux__
 static bool is_remote(const struct statfs *fs)
 {
-    /* NFS, SMB1, SMB2, CIFS, FUSE, Lustre, Ceph, 9P, AFS, GPFS, BeeGFS: statfs(2) and the sources of those. */
+    /* NFS, SMB1, SMB2, CIFS, FUSE, Lustre, Ceph, 9P, AFS, GPFS, BeeGFS. Source: statfs(2) and their source code. */
     static const unsigned long remote[] = { 0x6969,     0x517b,     0xfe534d42, 0xff534d42, 0x65735546, 0x0bd00bd0,
                                             0x00c36400, 0x01021997, 0x5346414f, 0x47504653, 0x19830326 };
     for (size_t i = 0; i < sizeof remote / sizeof *remote; i++)
@@ -144,7 +144,7 @@ bool mt_file_read_now(mt_file file, const char *path, uint64_t offset, void *out
             *status = MT_OK;
             return true;
         }
-        if (n > 0 || (n < 0 && errno == EAGAIN)) /* all or a part would have to be waited for */
+        if (n > 0 || (n < 0 && errno == EAGAIN)) /* the read, or a part of it, would block */
             return false;
     }
 #endif

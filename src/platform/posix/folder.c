@@ -10,7 +10,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define USED_AGAIN 60 /* seconds between two notes of a use */
+#define USED_AGAIN 60 /* minimum seconds between two updates of the time of last use */
 
 static mt_status fail_errno(mt_error *err, const char *path, const char *what)
 {

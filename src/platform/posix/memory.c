@@ -5,7 +5,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
-/* At this size it costs nothing beside what is done with the block. */
+/* From this size on, mmap is cheap compared with the work on the block. */
 #define LARGE ((size_t)16 << 20)
 
 static void release(void *memory, size_t size)

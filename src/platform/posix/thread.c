@@ -11,7 +11,7 @@
 #include <time.h>
 #include <unistd.h>
 
-/* All locks, so that a fork can hold them: the one piece of state of the process besides the default context. */
+/* Guards the list of all locks, which a fork takes. With the default context, the only global state of the library. */
 static pthread_mutex_t list_mutex = PTHREAD_MUTEX_INITIALIZER;
 static mt_lock *all_locks;
 static pthread_once_t fork_once = PTHREAD_ONCE_INIT;
@@ -78,7 +78,7 @@ void mt_lock_destroy(mt_lock *lock)
 void mt_lock_take(mt_lock *lock) { pthread_mutex_lock(&lock->mutex); }
 void mt_lock_give(mt_lock *lock) { pthread_mutex_unlock(&lock->mutex); }
 
-/* Timed waits are by the monotonic clock: setting the time of day does not prolong them. */
+/* Timed waits use the monotonic clock: setting the system time does not affect them. */
 static int init_condition(mt_condition *condition)
 {
     pthread_condattr_t monotonic;
@@ -130,7 +130,7 @@ mt_status mt_thread_start(mt_thread *thread, void (*run)(void *), void *argument
     thread->argument = argument;
     sigset_t all, old;
     sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &old); /* inherited by the thread: signals are the program's business */
+    pthread_sigmask(SIG_SETMASK, &all, &old); /* inherited by the thread: the program handles signals */
     int code = pthread_create(&thread->handle, NULL, run_thread, thread);
     pthread_sigmask(SIG_SETMASK, &old, NULL);
     return code ? mt_fail(err, MT_E_MEMORY, "cannot start a thread: %s", strerror(code)) : MT_OK;
@@ -139,7 +139,7 @@ mt_status mt_thread_start(mt_thread *thread, void (*run)(void *), void *argument
 void mt_thread_join(mt_thread *thread) { pthread_join(thread->handle, NULL); }
 void mt_once_run(mt_once *once, void (*run)(void)) { pthread_once(once, run); }
 
-/* The numbers of a file of the control group, at most n; how many there are: none where it says "max" or "-1". */
+/* Reads at most n numbers from a file of the control group and returns how many: 0 if it contains "max" or "-1". */
 static int read_numbers(const char *folder, const char *name, uint64_t *out, int n)
 {
     char path[4096], text[64] = "";
@@ -159,7 +159,7 @@ static int read_numbers(const char *folder, const char *name, uint64_t *out, int
 
 unsigned mt_processor_quota(const char *folder)
 {
-    uint64_t quota[2]; /* microseconds of all processors together, in a period of so many */
+    uint64_t quota[2]; /* microseconds of processor time per period; period in microseconds */
     if (read_numbers(folder, "cpu.max", quota, 2) != 2 &&
         (!read_numbers(folder, "cpu/cpu.cfs_quota_us", &quota[0], 1) ||
          !read_numbers(folder, "cpu/cpu.cfs_period_us", &quota[1], 1)))

@@ -25,7 +25,7 @@ static const char *type_name(int64_t number)
     return names[number];
 }
 
-/* The number that stands behind a letter of a plane such as "C1Z0T2". */
+/* The number after a letter of a plane such as "C1Z0T2". */
 static int64_t index_in(const char *plane, char letter, int64_t missing)
 {
     const char *found = strchr(plane, letter);
@@ -126,7 +126,7 @@ static int check_masked(const char *name, const json_t *read)
     return right;
 }
 
-/* A read of the whole at the zoom of a level is that level. -1: there is no such level, or other pixels are wanted. */
+/* The level that equals a read of the whole image at a zoom; -1 if there is none. */
 static int check_level(const char *name, const json_t *stats, const json_t *read)
 {
     static const double zooms[] = { 1, 0.5, 0.25 };

@@ -90,7 +90,7 @@ static void a_level_that_is_not_there(void **state)
     czi_free(&w);
 }
 
-/* A mask has one bit a pixel, but its rows may be as long as it likes. */
+/* A mask has one bit per pixel, but its rows may have any padding. */
 static void rows_of_a_mask_are_limited(void **state)
 {
     (void)state;
@@ -166,7 +166,7 @@ static void a_broken_continuation_is_named(void **state)
     czi_free(&w);
 }
 
-/* Opens what was written, and says how often the store was called for it. */
+/* Opens the document, and returns the number of reads. */
 static size_t open_counting(const czi_writer *w, opened_map *out)
 {
     mt_store *inner;
@@ -218,7 +218,7 @@ static void the_directory_is_read_once(void **state)
     assert_in_range(check_row(16385), 7, 62);
 }
 
-/* The settings of an image stand at the end of the metadata, behind those of the experiment, or before. */
+/* The settings of an image may follow or precede those of the experiment in the metadata. */
 static void long_metadata_is_searched_from_its_end(void **state)
 {
     (void)state;
@@ -244,7 +244,7 @@ static void long_metadata_is_searched_from_its_end(void **state)
     }
 }
 
-/* Metadata in another encoding than UTF-8 is read; what is no XML at all is told, unless it was not needed. */
+/* Metadata in other encodings than UTF-8 is read; metadata that is not XML gives a warning if it was needed. */
 static void metadata_that_is_wrong(void **state)
 {
     (void)state;
@@ -371,7 +371,7 @@ static void room_without_segments_is_limited(void **state)
     assert_non_null(strstr(err.message, "without a directory"));
 }
 
-/* Any number of bytes 0xff may stand before a marker. */
+/* Any number of bytes 0xff may precede a marker. */
 static void thumbnails_may_have_fill_bytes(void **state)
 {
     (void)state;

@@ -126,7 +126,7 @@ static void a_level_without_the_dimension(void **state)
     }
 }
 
-/* Of two scenes one has a pyramid: it has the level, the whole has not. */
+/* One of two scenes has a pyramid: the scene offers the level, the whole document does not. */
 static void a_level_of_one_scene(void **state)
 {
     (void)state;

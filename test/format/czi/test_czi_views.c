@@ -124,7 +124,7 @@ static void attached_documents_are_images(void **state)
     czi_free(&outer);
 }
 
-/* Two scenes whose planes differ: H, T and Z do not start at 0, and scene 1 lacks T 4. Every pixel tells its plane. */
+/* Two scenes whose planes differ: H, T and Z do not start at 0, and scene 1 lacks T 4. Pixels encode their plane. */
 static void make_planes(czi_writer *w)
 {
     czi_begin(w);
@@ -228,7 +228,7 @@ static void the_depth_must_be_there(void **state)
     czi_free(&w);
 }
 
-/* Folders and lists: every scene is a stack of its own. */
+/* Folders and lists: every scene is a separate stack. */
 static void lists_have_a_depth_too(void **state)
 {
     (void)state;
@@ -386,7 +386,7 @@ static void bad_masks_are_errors(void **state)
         mt_open_options options = defaults();
         options.use_masks = 1;
         check_refused(w.data, w.size, &options, cases[i].status, cases[i].says);
-        mt_stack *stack = open_bytes(&w, NULL); /* not asked for, not read */
+        mt_stack *stack = open_bytes(&w, NULL); /* not requested, not read */
         check_pixels(stack, pixels, sizeof pixels);
         mt_stack_close(stack);
         czi_free(&w);

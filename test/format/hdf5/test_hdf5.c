@@ -12,7 +12,7 @@ typedef struct tally {
     const char *feature; /* the last one for which a dataset was refused */
 } tally;
 
-/* What stands in a message where a dataset is refused on purpose. */
+/* Words in the message of a dataset that is deliberately not supported. */
 static const char *const features[] = { "type text", "type compound", "type variable", "blosc2", "is null" };
 
 static const char *find_feature(const char *message)

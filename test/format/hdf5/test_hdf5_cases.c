@@ -54,7 +54,7 @@ static void check_ramp(const uint8_t *pixels, size_t n, unsigned first)
     }
 }
 
-/* A file of fuzz/corpus in a folder of its own, with a document beside it. */
+/* A file of fuzz/corpus in a separate folder, with a document beside it. */
 typedef struct placed {
     char folder[512], path[600], document[600];
 } placed;
@@ -315,7 +315,7 @@ static void bdv_setups_are_those_of_the_file(void **state)
     check_refused(p.path, "level=1", MT_E_NOT_FOUND, "there is no level=1");
     mt_stack *stack = open_as(p.path, "series=2", NULL);
     const mt_stack_info *info = mt_stack_get_info(stack);
-    assert_int_equal(info->dtype, MT_INT16); /* the group s02 says so */
+    assert_int_equal(info->dtype, MT_INT16); /* declared by the group s02 */
     assert_int_equal(info->n_missing, 2);
     assert_string_equal(info->missing[1], "/t00004/s02/0/cells");
     mt_stack_close(stack);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Datatype messages, byte by byte, and what a filter says of the type. */
+/* Datatype messages, byte by byte, and filter parameters that describe the type. */
 #include "support/support.h"
 
 #include "engine/context.h"

@@ -48,7 +48,7 @@ static void in_a_stack(size_t i, h5_run run[2])
 
 static void from_the_last(size_t i, h5_run run[2]) { in_a_stack(MAPPINGS - 1 - i, run); }
 
-/* One that covers all stands before the others, as where a virtual dataset is shown in another. */
+/* One that covers all precedes the others, as in nested virtual datasets. */
 static void over_a_ground(size_t i, h5_run run[2])
 {
     in_a_stack(i ? i - 1 : 0, run);

@@ -122,7 +122,7 @@ static float number(const json_t *value)
                                  : (float)json_number_value(value);
 }
 
-/* What another program says is in the files. */
+/* Values computed by another program. */
 static void values_of_another_program(void **state)
 {
     (void)state;
@@ -148,7 +148,7 @@ static void values_of_another_program(void **state)
         }
 }
 
-/* A header of text, with so many bytes of data behind it. */
+/* A header of text, followed by n bytes of data. */
 static mt_status open_header(const char *text, size_t data, mt_error *err)
 {
     static uint8_t bytes[70000];

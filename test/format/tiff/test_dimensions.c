@@ -206,7 +206,7 @@ static void lengths_of_one(void **state)
     mt_stack_close(stack);
 }
 
-/* ImageJ: whole frames count, what is left is an image of its own. */
+/* ImageJ: only complete frames are used; the remaining pages are a separate image. */
 static void runs_that_were_stopped(void **state)
 {
     (void)state;

@@ -230,7 +230,7 @@ static void pages_that_are_cut_differently(void **state)
 
 static int write_file(void *user, const void *bytes, size_t n) { return fwrite(bytes, 1, n, user) == n ? 0 : -1; }
 
-/* A saved map of such pages is one of boxes with chains of their own. */
+/* A saved map of such pages consists of boxes, each with its own codec chain. */
 static void saved_maps_of_mixed_pages(void **state)
 {
     (void)state;
@@ -263,7 +263,7 @@ static void saved_maps_of_mixed_pages(void **state)
     unlink(map);
 }
 
-/* So are those that a description counts. */
+/* The same for pages that a description counts. */
 static void described_pages_that_are_cut_differently(void **state)
 {
     (void)state;
@@ -279,7 +279,7 @@ static void described_pages_that_are_cut_differently(void **state)
     check_pages("TCYX", first, 4);
 }
 
-/* Pages of another shape, type or meaning are images of their own. */
+/* Pages of another shape, type or meaning are separate images. */
 static void pages_that_are_not_alike(void **state)
 {
     (void)state;
@@ -294,7 +294,7 @@ static void pages_that_are_not_alike(void **state)
     mt_stack_close(stack);
 }
 
-/* SubIFDs come in any order, and not all of them are levels: only those that are smaller and that all pages have. */
+/* SubIFDs may be in any order; only those that are smaller, and that all pages have, are levels. */
 static void levels_by_size(void **state)
 {
     (void)state;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* What TIFF metadata says of planes: OME-XML in one and several files, LSM, STK, ImageJ and shaped, right and wrong. */
+/* Dimensions in TIFF metadata: OME-XML in one and several files, LSM, STK, ImageJ and shaped, valid and invalid. */
 #include "support/contract.h"
 #include "support/tiff_writer.h"
 
@@ -287,7 +287,7 @@ static void descriptions_that_count(void **state)
         }
 }
 
-/* One directory before all planes: those that the file has lost are missed when it is opened. */
+/* One directory before all planes: truncated planes are detected at open. */
 static void descriptions_of_more_than_there_is(void **state)
 {
     (void)state;
@@ -305,7 +305,7 @@ static void descriptions_of_more_than_there_is(void **state)
             assert_int_equal(mt_stack_open(NULL, in_folder("a.tif"), NULL, &stack, &err), MT_E_CORRUPT);
             assert_non_null(strstr(err.message, "counts 6 planes"));
         }
-        spec.pages = 1; /* a page of its own that kept its description */
+        spec.pages = 1; /* a single page that kept the description of its stack */
         write_tiff(in_folder("a.tif"), &spec);
         check_planes(in_folder("a.tif"), "YX", (float[]) { 0 }, 1);
     }
@@ -365,7 +365,7 @@ static void images_behind_a_description(void **state)
     check_planes(in_folder("a.tif#series=1"), "SYX", (float[]) { 300, 400 }, 2);
 }
 
-/* tifffile names the dimensions, by letters of its own too. */
+/* tifffile names the dimensions, also by its own letters. */
 static void axes_of_a_shape(void **state)
 {
     (void)state;
@@ -408,7 +408,7 @@ static void many_elements(void **state)
     free(text);
 }
 
-/* Strips that do not follow each other are no piece, whatever is between them. */
+/* Strips with gaps between them are not contiguous. */
 static void strips_with_gaps(void **state)
 {
     (void)state;

@@ -69,7 +69,7 @@ static void check_same(const mt_stack *stack, const char *expected, const char *
     mt_stack_close(other);
 }
 
-/* Each case with its right pixels, what is missing, and of what is warned. */
+/* Each case with its right pixels, missing files and warnings. */
 static void cases(void **state)
 {
     (void)state;
@@ -163,7 +163,7 @@ static size_t count_found(const char *name, const char *skipped)
     return n;
 }
 
-/* A file that is part of an image is no image of its own. */
+/* A file that is part of another image is not opened separately. */
 static void sets_in_folders(void **state)
 {
     (void)state;
@@ -204,7 +204,7 @@ static void names_that_lead_out(void **state)
 #define IN_FILE(c, ifd, name, uuid)                                                                                    \
     "<TiffData FirstC=\"" c "\" IFD=\"" ifd "\" PlaneCount=\"1\"><UUID " name ">" uuid "</UUID></TiffData>"
 
-/* The first pixel of each plane along C, and what is told. */
+/* The first pixel of each plane along C, and the warnings. */
 static void check_planes(const char *path, const float *expected, int64_t n, size_t n_missing, const char *missing,
                          const char *warnings)
 {
@@ -235,7 +235,7 @@ static void make_set(const char *name, const char *text)
     }
 }
 
-/* Names that lead to files in one way or another, and those that do not. */
+/* File names that can be resolved, and names that cannot. */
 static void names_of_files(void **state)
 {
     (void)state;
@@ -282,7 +282,7 @@ static void names_of_files(void **state)
     }
 }
 
-/* Names are told apart, with and without UUIDs. */
+/* Names are distinguished, with and without UUIDs. */
 static void many_names(void **state)
 {
     (void)state;
@@ -303,7 +303,7 @@ static void many_names(void **state)
     mt_stack_close(stack);
 }
 
-/* A page that the document does not assign tells nothing about those that it does. */
+/* A page that the document does not assign does not affect the others. */
 static void the_first_data_is_ignored(void **state)
 {
     (void)state;
@@ -319,7 +319,7 @@ static void the_first_data_is_ignored(void **state)
                  "2 of the files that the OME-XML names were found under another name: b.tif for \"B.tif\" and so on");
 }
 
-/* A UUID that is not found says nothing if there is something that cannot be read: here a folder. */
+/* If a candidate cannot be read (here a folder), a UUID that is not found is not reported as missing. */
 static void a_search_that_fails(void **state)
 {
     (void)state;
@@ -481,7 +481,7 @@ static void metadata_in_another_file(void **state)
     check_planes(in_folder("only/b.tif"), (float[]) { 107, 130 }, 2, 0, "", "");
 }
 
-/* A companion is told by its name, and may begin with a byte order mark and white space. */
+/* A companion is recognised by its name, and may begin with a byte order mark and white space. */
 static void a_companion_in_windows_1252(void **state)
 {
     (void)state;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* OME-XML that is wrong, and files that were cut: what is read all the same, and what is told. */
+/* Invalid OME-XML and truncated files: what can still be read, and the warnings. */
 #include "support/contract.h"
 #include "support/remarks.h"
 #include "support/tiff_writer.h"
@@ -85,7 +85,7 @@ static void samples_that_are_not_counted(void **state)
     }
 }
 
-/* Encodings and other faults that readers commonly forgive: the unit and the names are read all the same. */
+/* Wrong encodings and other faults that readers commonly accept: unit and names are still read. */
 static void text_that_is_forgiven(void **state)
 {
     (void)state;
@@ -122,7 +122,7 @@ static void text_that_is_forgiven(void **state)
     }
 }
 
-/* XML that does not help is told, with the reason. */
+/* XML that cannot be used gives a warning with the reason. */
 static void text_that_is_ignored(void **state)
 {
     (void)state;
@@ -168,7 +168,7 @@ static void files_that_were_cut(void **state)
     }
 }
 
-/* Of very many pages those that are missing are counted only if the file is too small for all of them. */
+/* With very many pages, missing ones are counted only if the file is too small for all of them. */
 static void pages_of_large_files(void **state)
 {
     (void)state;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* What one directory says, right, odd and hostile: directories written tag by tag. */
+/* Single directories, valid, unusual and hostile, written tag by tag. */
 #include "support/support.h"
 
 #include <microtome/microtome.h>
@@ -40,7 +40,7 @@ static size_t put(uint8_t *out, uint32_t value, size_t n)
     return n;
 }
 
-/* A directory of tags up to one of 0; room for the offset of the next one stands behind it. */
+/* A directory of tags up to tag 0, followed by space for the offset of the next directory. */
 static size_t put_directory(uint8_t *out, const tag *tags)
 {
     size_t at = 2;
@@ -55,7 +55,7 @@ static size_t put_directory(uint8_t *out, const tag *tags)
     return at;
 }
 
-/* A little-endian file of one directory; the data stands at ROOM, and the file has size bytes. */
+/* A little-endian file of one directory; the data is at ROOM, and the file has size bytes. */
 static void write_page(const tag *tags, const void *data, size_t n, size_t size)
 {
     uint8_t head[ROOM] = "II*";
@@ -109,7 +109,7 @@ static void check_refused(mt_context *context, const char *name, int64_t y, mt_s
         fail_msg("\"%s\" lacks \"%s\"", err.message, message);
 }
 
-/* Strips of a row each, one of which lies behind the end of the file. */
+/* Strips of one row, one of them beyond the end of the file. */
 static void a_lost_strip_spoils_no_other(void **state)
 {
     (void)state;
@@ -184,7 +184,7 @@ static void pictures_are_not_unpacked(void **state)
 #endif
 }
 
-/* Tiles of one pixel in planes of their own: more than an int64_t counts. */
+/* Tiles of one pixel in separate planes: their number exceeds int64_t. */
 static void more_tiles_than_can_be_counted(void **state)
 {
     (void)state;

@@ -50,7 +50,7 @@ static uint8_t *read_original(mt_stack *stack, size_t *bytes, mt_error *err)
     return out;
 }
 
-/* What is not read, and the word that says why. */
+/* Unsupported files, and the word in the error that names the feature. */
 static const struct {
     const char *file, *word;
 } refused[] = {
@@ -101,7 +101,7 @@ static bool check_pages(const uint8_t *pixels, size_t bytes, const json_t *pages
     size_t i, n = 0, at = 0;
     json_array_foreach(pages, i, page) n += json_equal(json_object_get(page, "shape"), shape);
     if (n == 0)
-        return true; /* nobody could read it: only that it reads is known */
+        return true; /* no other reader opens it: only success is checked */
     json_array_foreach(pages, i, page)
     {
         if (!json_equal(json_object_get(page, "shape"), shape))
@@ -169,7 +169,7 @@ static void all_files_read_as_expected(void **state)
     assert_int_equal(bad, 0);
 }
 
-/* Broken files: an error that says something, or pixels, within tight limits. */
+/* Broken files: an error with a message, or pixels, within tight limits. */
 static int check_broken(const char *path)
 {
     mt_context_options options = { .struct_size = sizeof options, .threads = 1, .cache_bytes = 16 << 20 };

@@ -88,7 +88,7 @@ static void version_2(void **state)
         "\"a/.zarray\":{},\"gone/.zarray\":{}}}");
     put("a/.zarray", V2_ARRAY);
     check_opens("g", "g"); /* by that of the root */
-    /* what is gone is no image, whatever the consolidated metadata says */
+    /* a deleted array is not an image, even if the consolidated metadata lists it */
     check_fails(NULL, MT_E_NOT_FOUND, "name one: '#a', '#g/b'");
     put("gone/.zarray", V2_ARRAY);
     check_fails(NULL, MT_E_NOT_FOUND, "'#a', '#g/b', '#gone'");

@@ -117,7 +117,7 @@ static void test_shards(void **state)
     check_shards("start.zarr",
                  V3("[6,7]", REGULAR("[4,4]"), "[" SHARDS("[2,2]", "[" LITTLE "]", "[" LITTLE "]", "start") "]"), true,
                  false);
-    /* A raw inner chunk of another size than the grid says. */
+    /* An uncompressed inner chunk whose size does not match the grid. */
     uint8_t shard[256] = { 0 }, *pixels;
     size_t size = write_shard(shard, 0, 0, false, false);
     shard[size - 64 + 8] = 6;
@@ -411,7 +411,7 @@ static void test_contract(void **state)
     }
 }
 
-/* They are counted whether the whole chunk is wanted, a part of it, or rows as they lie in the file. */
+/* They are counted for reads of whole chunks, of parts, and of rows. */
 static void chunks_that_are_not_there_are_counted(void **state)
 {
     (void)state;

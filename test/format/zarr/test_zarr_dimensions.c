@@ -125,7 +125,7 @@ static void electron_microscopy(void **state)
     check_array("[2,6,4,4]", "{\"axis_names\":[\"t\",\"z\",\"y\",\"x\"],\"resolution\":[7,40,4,5]}", "TZYX",
                 SIZES(7, 40, 4, 5), NULL);
     check_array("[6,4,4]", "{\"offset\":[100,0,0]}", "ZYX", SIZES(0, 0, 0), NULL);
-    /* What does not fit says nothing. */
+    /* Attributes that do not fit are ignored. */
     check_array("[4,4]", "{\"resolution\":[40,4,4]}", "??", SIZES(0, 0), NULL);
     check_array("[4,4]", "{\"resolution\":[4,\"4\"]}", "??", SIZES(0, 0), NULL);
     check_array("[4,4]", "{\"resolution\":[-4,0],\"units\":[3,4]}", "YX", SIZES(0, 0), NULL);

@@ -13,7 +13,7 @@ static const char *separator_member(char separator)
                               : "";
 }
 
-/* An array of 4 x 6 bytes 1, 2, 3, ... in chunks of 2 x 3. Its chunk (y, x) lies where name says, unless that is NULL. */
+/* An array of 4 x 6 bytes 1, 2, 3, ... in chunks of 2 x 3. Its chunk (y, x) has the key name, if not NULL. */
 static void write_array(const char *folder, char separator, const char *const names[4])
 {
     char path[300], text[400];
@@ -140,7 +140,7 @@ static void keys_are_read_as_they_are(void **state)
         write_array(arrays[i].folder, arrays[i].separator, arrays[i].names);
         check_array(arrays[i].folder, NULL, arrays[i].all, arrays[i].is_other);
         check_array(arrays[i].folder, &slow, arrays[i].all, 0);
-        if (arrays[i].all) /* else the other chunk is not asked for first */
+        if (arrays[i].all) /* else the other chunk is not requested first */
             check_array(arrays[i].folder, &without_list, true, 0);
     }
 }
@@ -203,7 +203,7 @@ static void version_3(void **state)
     }
 }
 
-/* Of many chunks the folders are listed before any is asked for. */
+/* With many chunks, the folders are listed before any chunk is requested. */
 static void large_grids(void **state)
 {
     (void)state;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* OME-Zarr and groups: which array a path means, and what is known of it. */
+/* OME-Zarr and groups: the array that a path selects, and its metadata. */
 #include "zarr_support.h"
 
 static void open_stack(const char *path, mt_stack **out)
@@ -187,7 +187,7 @@ static void test_plain_groups(void **state)
     const mt_open_options options = { .struct_size = sizeof options, .axes = "YX" };
     write_text("one.zarr/.zgroup", GROUP);
     write_array("one.zarr/only");
-    write_text("one.zarr/README.md", "no array"); /* files beside the arrays are none of them */
+    write_text("one.zarr/README.md", "no array"); /* other files are not arrays */
     check_ok(mt_stack_open(NULL, temporary_path("one.zarr"), &options, &stack, &err), &err);
     assert_string_equal(mt_stack_get_info(stack)->part, "only");
     mt_stack_close(stack);

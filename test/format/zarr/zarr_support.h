@@ -21,9 +21,9 @@
 
 /* A map with its context and store. */
 typedef struct opened {
-    mt_context *context;
-    mt_store *store;
-    mt_chunk_map *map;
+    mt_context *context; /* owned */
+    mt_store *store;     /* owned by the map's container */
+    mt_chunk_map *map;   /* owned */
 } opened;
 
 static inline void close_opened(opened *o)
@@ -73,7 +73,7 @@ static inline mt_status open_map(const char *path, const char *part, opened *out
     return st;
 }
 
-/* The stored elements of one chunk (malloc), or NULL where it is missing. */
+/* The stored elements of one chunk (malloc), or NULL if it is missing. */
 static inline mt_status load_chunk(const opened *o, const int64_t *position, size_t bytes, uint8_t **out, mt_error *err)
 {
     mt_chunk_ref ref;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* HTTP: what is asked for, and what is made of each way in which servers and networks fail. */
+/* HTTP: requests, and the handling of each kind of failure of servers and networks. */
 #include "support/http_store.h"
 
 #include "store/http/engine.h"
@@ -11,7 +11,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* The read fails so, and the message says this. */
+/* The read fails with this status and message. */
 static void check_fails(const plan *given, mt_status status, const char *text, unsigned most_requests)
 {
     plan p = *given;
@@ -256,7 +256,7 @@ static void changing_objects(void **state)
     check_fails(&(plan) { .with = { .code = 412 } }, MT_E_CHANGED, "changed while it was being read", 1);
 }
 
-/* A server that ignores If-Match: the ETag of the response tells. */
+/* A server that ignores If-Match: the change is detected by the ETag of the response. */
 static void ignore_if_match(void *user, const http_request *request, http_reply *reply)
 {
     (void)user;

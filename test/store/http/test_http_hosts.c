@@ -20,7 +20,7 @@ static void follow_redirect(void *user, const http_request *request, http_reply 
     }
 }
 
-/* What opening a path of the server says. */
+/* The error of opening a path of the server. */
 static mt_status try_open(const char *path, http_hook hook, void *user, bool (*is_private)(const char *), mt_error *err)
 {
     mt_context *context;

@@ -71,7 +71,7 @@ static const char *root_of(const char *path)
     return root;
 }
 
-/* Each format, with a path that has to be encoded, and one whose folder only its metadata tells. */
+/* Each format, a path that must be encoded, and a folder that is only recognised by its metadata. */
 static void each_format(void **state)
 {
     (void)state;
@@ -88,7 +88,7 @@ static void each_format(void **state)
         check_image(root_of(paths[i]), paths[i], NULL, NULL);
 }
 
-/* Every seventh request fails, in turn by each of these. */
+/* Every seventh request fails, cycling through these failures. */
 static void fail_some(void *user, const http_request *request, http_reply *reply)
 {
     (void)user;

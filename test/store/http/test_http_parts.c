@@ -208,7 +208,7 @@ static void urls(void **state)
     mt_arena_free(arena);
 }
 
-/* What is known of an object stays, whatever comes; what is kept stays within the limit. */
+/* The identity of an object is kept whatever the responses; cached data stays within the limit. */
 static void objects(void **state)
 {
     (void)state;

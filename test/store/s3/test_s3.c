@@ -24,7 +24,7 @@ typedef struct bucket {
     const char *token;  /* that requests must carry; NULL: any */
     bool forbids_listing;
     int lent_for;  /* seconds until keys that it lends expire */
-    unsigned busy; /* answers 200 with an error so many times */
+    unsigned busy; /* number of requests answered with 200 and an error */
     _Atomic unsigned refused, lent, seen_signed;
     char answers[8][512]; /* texts that must live until they are sent */
 } bucket;
@@ -332,7 +332,7 @@ static void keys_of_a_container(void **state)
     check_ok(open_at(f, "s3://lab/a b/c.bin", (mt_s3_options) { .ask_instance = 1 }), &f->err);
     check_read(f, 100000);
     assert_int_equal(f->bucket.lent, 1);
-    snprintf(url, sizeof url, "%s/absent?secret", http_server_url(f->server)); /* what is absent is not the object */
+    snprintf(url, sizeof url, "%s/absent?secret", http_server_url(f->server)); /* no credentials there */
     setenv("AWS_CONTAINER_CREDENTIALS_FULL_URI", url, 1);
     f->err = (mt_error)MT_ERROR_INIT;
     assert_int_equal(open_at(f, "s3://lab/a b/c.bin", (mt_s3_options) { .ask_instance = 1 }), MT_E_IO);
