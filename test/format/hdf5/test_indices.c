@@ -155,7 +155,8 @@ static void object_headers(void **state)
     put(&c, body, 16);
     c.at = 512 + 60;
     seal(&c, 512);
-    check_failure(h5_read_object(open_crafted(&c), c.arena, 256, &object, &err), MT_E_CORRUPT, &err, "too many continuations", 22);
+    check_failure(h5_read_object(open_crafted(&c), c.arena, 256, &object, &err), MT_E_CORRUPT, &err,
+                  "too many continuations", 22);
     const uint8_t small[16] = { 0, 2, 0, 0, 0, 0, 0, 0, 7 };
     put_header(&c, 2, 0, 20, 16, 16, 0, small, 16);
     check_failure(h5_read_object(open_crafted(&c), c.arena, 256, &object, &err), MT_E_CORRUPT, &err, "no OCHK", 23);
