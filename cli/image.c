@@ -144,9 +144,10 @@ void note_opened(const mt_stack_info *info)
     for (size_t i = 0; i < info->n_warnings; i++)
         fprintf(stderr, "microtome: %s: %s\n", info->source, info->warnings[i]);
     if (info->n_missing)
-        fprintf(stderr,
-                "microtome: %s: %" PRIu64 " files or frames are missing and read as the fill value, the first: %s\n",
-                info->source, info->n_missing, info->missing[0]);
+        fprintf(stderr, "microtome: %s: %" PRIu64 " %s as the fill value, the first: %s\n", info->source,
+                info->n_missing,
+                info->n_missing == 1 ? "file or frame is missing and reads" : "files or frames are missing and read",
+                info->missing[0]);
 }
 
 void note_absent(const mt_stack *stack)

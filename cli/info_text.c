@@ -57,6 +57,8 @@ static void print_pixel_size(const mt_stack_info *info)
 static void print_channels(const mt_stack_info *info)
 {
     int64_t n = info->data_shape[1];
+    if (info->data_ndim == 0) /* the axes are unknown */
+        return;
     if (n == 1 && !(info->channels && (*info->channels->name || info->channels->has_color)))
         return;
     print_label("channels");
@@ -135,7 +137,8 @@ static void print_missing(const mt_stack_info *info)
     char text[128];
     if (info->n_missing == 0)
         return;
-    snprintf(text, sizeof text, "%" PRIu64 " files or frames, which read as the fill value", info->n_missing);
+    snprintf(text, sizeof text, "%" PRIu64 " %s as the fill value", info->n_missing,
+             info->n_missing == 1 ? "file or frame, which reads" : "files or frames, which read");
     print_row("missing", text);
     size_t n = missing_names(info);
     for (size_t i = 0; i < n && i < MOST_LINES; i++)

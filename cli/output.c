@@ -103,7 +103,8 @@ int output_apart(const char *path, const char *input)
         return EXIT_OK;
     if (!stat(path, &written) && is_same(&read, &written))
         return failed("%s is an input: it cannot be an output too", path);
-    return lies_inside(path, &read) ? failed("%s lies inside %s, which is an input", path, input) : EXIT_OK;
+    return lies_inside(path, &read) ? failed("%s lies inside %s, which is an input: write it elsewhere", path, input)
+                                    : EXIT_OK;
 }
 
 static int check_inputs(const struct args *args, const char *path)

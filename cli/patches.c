@@ -130,9 +130,9 @@ static void summarize(const patch_job *job, const char *path, double seconds, FI
     double bytes = (double)patch_bytes(job) * (double)job->count;
     if (path)
         fprintf(to, "%s: ", !strcmp(path, "-") ? "standard output" : path);
-    fprintf(to, "%" PRId64 " patches of %zu channel%s, %s pixels, %s", job->count, job->n_channels,
-            job->n_channels == 1 ? "" : "s", shape_text(job->size, (int)job->n_spatial, shape, sizeof shape),
-            mt_dtype_name(patch_dtype(job)));
+    fprintf(to, "%" PRId64 " patch%s of %zu channel%s, %s pixels, %s", job->count, job->count == 1 ? "" : "es",
+            job->n_channels, job->n_channels == 1 ? "" : "s",
+            shape_text(job->size, (int)job->n_spatial, shape, sizeof shape), mt_dtype_name(patch_dtype(job)));
     if (job->images.n > 1)
         fprintf(to, ", from %zu images", job->images.n);
     fprintf(to, ": %s in %.2f s, %.0f patches/s\n", bytes_text(bytes, size, sizeof size), seconds,

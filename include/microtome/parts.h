@@ -49,7 +49,8 @@ typedef struct mt_stacks mt_stacks;
  *
  * A path named by the caller must open, else the call fails with the reason; of a file with several images, at least
  * one must open. Everything else that cannot be opened is skipped and listed by mt_stacks_skipped: the other images of
- * such a file (as "path#part"), files and folders found by a search, links to an enclosing folder. A file that belongs
+ * such a file (as "path#part"), files and folders found by a search, links to an enclosing folder, arrays
+ * found by a search that have fewer than two dimensions or no pixels. A file that belongs
  * to an image found in the same search (a file of a multi-file OME-TIFF, a source of a virtual dataset) is not a
  * separate image, unless its path is in the list. A folder without images or a glob without matches adds nothing and is
  * not an error. The call fails if memory runs out. */

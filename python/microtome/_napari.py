@@ -9,6 +9,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+import numpy as np
+
 from ._errors import ArgumentError, Error, ImageWarning, NotAnImageError, NotFoundError
 from ._lazy import split_samples, to_dask
 from ._open import list_parts, open
@@ -60,7 +62,7 @@ def get_reader(path: str | Sequence[str]) -> Callable[[str], list[Layer]] | None
 
 
 def read(path: str) -> list[Layer]:
-    """Read the layers of a file: one per channel, grouped by scene or other part.
+    """Read the layers of a file: one per channel, or one for RGB, grouped by scene or other part.
 
     Parameters
     ----------
@@ -101,8 +103,9 @@ def read(path: str) -> list[Layer]:
 
 def _read_part(path: str, part: str, is_one_of_several: bool, is_first: bool) -> list[Layer]:
     levels = _open_levels(path, part)
-    stack, is_labels = levels[0], _is_labels(levels[0])
-    split = [split_samples(level, to_dask(level, (*(1,) * (level.ndim - 2), "auto", "auto"))) for level in levels]
+    stack, is_labels, is_photo = levels[0], _is_labels(levels[0]), _is_photo(levels[0])
+    blocks = (1, stack.shape[1] if is_photo else 1, *(1,) * (stack.ndim - 4), "auto", "auto")
+    split = [split_samples(level, to_dask(level, blocks)) for level in levels]
     dims = split[0][1]
     kept = [a for a, n in zip(dims, split[0][0].shape, strict=True) if a in "YX" or (n > 1 and a != "C")]
     shared = {
@@ -114,10 +117,12 @@ def _read_part(path: str, part: str, is_one_of_several: bool, is_first: bool) ->
         "metadata": {"microtome": stack.metadata},
     }
     layers: list[Layer] = []
-    for channel in range(stack.shape[1]):
+    for channel in [None] if is_photo else range(stack.shape[1]):
         data = [_pick(pixels, dims, kept, channel) for pixels, _ in split]
         options = {"name": _name(path, stack, channel, is_one_of_several), **shared}
-        if not is_labels:
+        if channel is None:
+            options["rgb"] = True
+        elif not is_labels:
             options |= _look(stack, channel)
         layers.append((data if len(data) > 1 else data[0], options, "labels" if is_labels else "image"))
     return layers
@@ -140,13 +145,24 @@ def _open_levels(path: str, part: str) -> list[ImageStack]:
     return [stack, *(open(path, axes, part=part or None, level=level) for level in range(1, stack.levels))]
 
 
-def _pick(pixels: dask.array.Array, dims: list[str], kept: list[str], channel: int) -> dask.array.Array:
-    """Select one channel. Axes that are not shown have length 1."""
-    return pixels[tuple(slice(None) if a in kept else channel if a == "C" else 0 for a in dims)]
+def _pick(pixels: dask.array.Array, dims: list[str], kept: list[str], channel: int | None) -> dask.array.Array:
+    """Take one channel, or all as the last axis; axes that are not shown have the length 1."""
+    if channel is not None:
+        return pixels[tuple(slice(None) if a in kept else channel if a == "C" else 0 for a in dims)]
+    shown = [a for a in dims if a in kept or a == "C"]
+    picked = pixels[tuple(slice(None) if a in shown else 0 for a in dims)]
+    return picked.transpose([shown.index(a) for a in [*kept, "C"]])
 
 
 def _is_labels(stack: ImageStack) -> bool:
     return "labels" in stack.part.split("/")[:-1] and stack.dtype.kind in "iu"
+
+
+def _is_photo(stack: ImageStack) -> bool:
+    """Whether a pixel is red, green, blue (and opacity): channels without names, stored together."""
+    names, colors = stack.channel_names, stack.channel_colors
+    is_plain = not (names and names[0]) and not (colors and colors[0])
+    return is_plain and stack.dtype == np.uint8 and stack.original_axes[-1:] == "C" and stack.shape[1] in (3, 4)
 
 
 def _unit(stack: ImageStack, axis: str) -> str:
@@ -154,9 +170,11 @@ def _unit(stack: ImageStack, axis: str) -> str:
     return unit if _UNIT.fullmatch(unit) else "pixel"
 
 
-def _name(path: str, stack: ImageStack, channel: int, is_one_of_several: bool) -> str:
+def _name(path: str, stack: ImageStack, channel: int | None, is_one_of_several: bool) -> str:
     names = stack.channel_names
     image = stack.part if is_one_of_several and stack.part else Path(path).name.partition(".")[0]
+    if channel is None:
+        return image
     of_channel = names[channel] if names else ""
     if stack.shape[1] > 1 and not of_channel:
         of_channel = f"channel {channel}"

@@ -104,6 +104,9 @@ def _sized(axes: str | None, sizes: Mapping[str, int] | None) -> str | None:
         raise ValueError(f"sizes names {', '.join(unknown)}, which is not among the axes {axes!r}")
     if any(character.isdigit() for character in axes):
         raise ValueError(f"the axes {axes!r} have sizes already")
+    for axis, size in sizes.items():
+        if operator.index(size) < 1:
+            raise ValueError(f"the size of {axis} is {size}: sizes count from 1")
     return "".join(f"{axis}{operator.index(sizes[axis])}" if axis in sizes else axis for axis in axes)
 
 
@@ -266,7 +269,8 @@ def _warn(stack: ImageStack) -> None:
     texts = list(stack.warnings)
     if stack.n_missing:
         names = ", ".join(stack.missing[:3]) + (", ..." if stack.n_missing > 3 else "")
-        texts.insert(0, f"{stack.n_missing} files or frames are missing and read as the fill value: {names}")
+        what = "file or frame is missing and reads" if stack.n_missing == 1 else "files or frames are missing and read"
+        texts.insert(0, f"{stack.n_missing} {what} as the fill value: {names}")
     if texts:
         warnings.warn(f"{stack.source}: " + "; ".join(texts), ImageWarning, stacklevel=3)
 

@@ -15,7 +15,8 @@ mt_status mt_axes_check(const char *axes, mt_error *err)
     mt_error_reset(err);
     for (const char *c = axes; *c; c++) {
         if (!strchr("STCZYX", *c))
-            return mt_fail(err, MT_E_ARGUMENT, "axes \"%s\": '%c' is not one of STCZYX", axes, *c);
+            return mt_fail(err, MT_E_ARGUMENT, "axes \"%s\": '%c' is not one of STCZYX%s", axes, *c,
+                           *c > 'Z' && strchr("stczyx", *c) ? ": write capital letters" : "");
         if (strchr(c + 1, *c))
             return mt_fail(err, MT_E_ARGUMENT, "axes \"%s\": '%c' appears twice", axes, *c);
     }

@@ -52,6 +52,36 @@ static mt_status search_below(const search *s, const mt_container *folder, const
     return st ? skip_folder(&below, &why, err) : MT_OK;
 }
 
+/* Scalars, arrays of one dimension (coordinates) and arrays without elements are not images: naming one opens it, a
+ * search skips it. */
+static mt_status check_is_image(const mt_stack_info *info, mt_error *why)
+{
+    if (info->original_ndim < 2)
+        return mt_fail(why, MT_E_NOT_AN_IMAGE, "an array of %d dimension%s is not an image", info->original_ndim,
+                       info->original_ndim == 1 ? "" : "s");
+    for (int d = 0; d < info->original_ndim; d++)
+        if (info->original_shape[d] == 0)
+            return mt_fail(why, MT_E_NOT_AN_IMAGE, "it has no pixels");
+    return MT_OK;
+}
+
+/* Takes the images that were added last out of the list if they are not images. */
+static mt_status keep_images(mt_stacks *list, size_t before, mt_error *why)
+{
+    mt_status st = MT_OK;
+    size_t n = before;
+    for (size_t i = before; i < list->n; i++) {
+        mt_status found = check_is_image(&list->stacks[i].stack->info, why);
+        if (found)
+            mt_stack_close(list->stacks[i].stack);
+        else
+            list->stacks[n++] = list->stacks[i];
+        st = found ? found : st;
+    }
+    list->n = n;
+    return n > before ? MT_OK : st;
+}
+
 /* Handles one match of a folder or glob: an image, a folder to search, or an item to skip. */
 static mt_status take_found(const search *s, mt_container *found, const mt_selection *part, mt_error *err)
 {
@@ -60,9 +90,13 @@ static mt_status take_found(const search *s, mt_container *found, const mt_selec
     mt_status st = mt_stacks_start_file(s->list, found, &belongs, err);
     if (st || belongs)
         return st;
+    size_t before = s->list->n;
     st = mt_source_open(found, part, &why);
-    if (!st && !(st = mt_stacks_add(s->list, found, part, &why)))
-        return mt_stacks_note_members(s->list, found, err);
+    if (!st && !(st = mt_stacks_add(s->list, found, part, &why))) {
+        st = keep_images(s->list, before, &why);
+        return st ? mt_stacks_skip(s->list, found->source.text, &why, err)
+                  : mt_stacks_note_members(s->list, found, err);
+    }
     if (st == MT_E_NOT_AN_IMAGE && found->source.folder)
         return search_below(s, found, "", err);
     return mt_stacks_skip(s->list, found->source.text, &why, err);

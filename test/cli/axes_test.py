@@ -19,6 +19,7 @@ class Axes(command_test.Command):
         self.assertIn("shape       6 x 7 x 8\n", told)
         self.assertIn("name them, a letter of STCZYX each, such as --axes ZYX", told)
         self.assertNotIn("SCYX", told)
+        self.assertNotIn("channels", told)
         (found,) = json.loads(self.run_it("info", "--json", image).stdout)
         self.assertEqual((found["axes"], found["axes_source"], found["shape"]), ("???", "unknown", [6, 7, 8]))
         self.assertIsNone(found["data_shape"])

@@ -157,6 +157,17 @@ class Several(command_test.Command):
         )
         self.assertEqual(read_npy(self.path("out.labels.npy"))[1], (26, 27, 31, 32, 46, 47, 51, 52))
 
+    def test_a_search_leaves_out_what_is_not_an_image(self):
+        image = self.numbered("in/a.npy", (20, 30), 0)
+        for name, shape in (("scalar", ()), ("line", (7,)), ("none", (0, 4))):
+            self.numbered(f"in/{name}.npy", shape, 0)
+        done = self.run_it("patches", self.path("in"), "--size", "4x4", "--at", "0,0", "--out", self.path("out.npy"))
+        self.assertIn("out.npy: 1 patch of 1 channel", done.stdout)
+        self.assertIn("skipped 3 files that are not images", done.stderr)
+        self.assertEqual(read_npy(self.path("out.npy"))[0]["shape"], (1, 1, 4, 4))
+        self.assertIn(image, self.run_it("info", self.path("in/*.npy")).stdout)
+        self.assertIn("shape       7\n", self.run_it("info", self.path("in/line.npy")).stdout)  # who names it gets it
+
     def test_cache(self):
         image = self.numbered("a.npy", (20, 30), 0)
         for size in ("0", "1048576", "64K", "512M", "2G", "2GiB", "1GB"):

@@ -154,6 +154,8 @@ class Reasons(command_test.Command):
     def test_files_that_are_not_what_their_name_says(self):
         pointer = b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12345\n"
         klb = struct.pack("<B5I", 2, 10, 10, 10, 1, 1)
+        entries = ((256, 3, 1, 4), (257, 3, 1, 4), (258, 3, 1, 8), (270, 2, 40, 5000), (273, 4, 1, 8), (279, 4, 1, 16))
+        cut = struct.pack("<2sHIH", b"II", 42, 8, 6) + b"".join(struct.pack("<HHII", *e) for e in entries) + bytes(4)
         for name, content, words in (
             ("x.tif", b"", "the file is empty"),
             ("x.npy", b"", "the file is empty"),
@@ -167,6 +169,8 @@ class Reasons(command_test.Command):
             ("x.nii", bytes(344) + b"n+1\0" + bytes(100), "NIfTI is not supported"),
             ("x.dcm", bytes(128) + b"DICM" + bytes(100), "DICOM is not supported"),
             ("x.jpg", b"\xff\xd8\xff\xe0" + bytes(100), "JPEG is not supported"),
+            ("x.tif", b"II*\0" + bytes(20), "tiff: the file has no page: it is damaged"),
+            ("x.tif", cut, "tiff: x.tif: the file is cut or damaged: it ends before the 40 bytes at 5000"),
             ("x.txt", b"text", "neither content nor name is of a known format"),
         ):
             with self.subTest(name=name, words=words):

@@ -24,6 +24,11 @@ def test_missing_files_are_named(alone):
     assert not np.asarray(stack)[1:].any()
 
 
+def test_one_missing_file_is_told_in_the_singular(data):
+    with pytest.warns(microtome.ImageWarning, match=r"1 file or frame is missing and reads as .*: p1\.tif"):
+        microtome.open(data / "cases/D4/x.companion.ome")
+
+
 def test_missing_files_are_refused(alone):
     with pytest.raises(microtome.NotFoundError, match="7 of its files or frames are missing"):
         microtome.open(alone, missing="error")

@@ -147,6 +147,18 @@ def test_real_files(read, data, name):
         assert options["scale"] == [stack.pixel_size.get(a, 1) for a in options["axis_labels"]]
 
 
+@pytest.mark.parametrize("name", ["cases/F1_svs/F1_svs.svs", "czi/real/RGB-8bit.czi"])
+def test_photographs_are_one_layer(read, data, name):
+    """Red, green and blue of a pixel are not channels of their own."""
+    pixels, options, kind = read(data / name)[0]
+    stack = microtome.open(data / name)
+    assert (kind, options["rgb"], options["axis_labels"], len(options["scale"])) == ("image", True, ["Y", "X"], 2)
+    assert "colormap" not in options and "channel" not in options["name"]
+    level = pixels[0] if options["multiscale"] else pixels
+    assert options["multiscale"] == (stack.levels > 1)
+    np.testing.assert_array_equal(level.compute(), np.moveaxis(stack[0], 0, -1))
+
+
 def test_names_of_all_formats_are_accepted(read):
     patterns = npe2.PluginManager.instance().get_manifest("microtome").contributions.readers[0].filename_patterns
     suffixes = [suffix for _, _, known in _core.formats() for suffix in known.split(",") if suffix]

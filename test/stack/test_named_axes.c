@@ -66,6 +66,7 @@ static void assignments(void **state)
         { "8, 3, 4", 96, "T999999999999999999C999999999999999999YX", "!do not fit" },
         { "8, 3, 4", 96, "4TYX", "!'4' is not one of STCZYX" },
         { "8, 3, 4", 96, "QYX", "!'Q' is not one of STCZYX" },
+        { "8, 3, 4", 96, "zyx", "!'z' is not one of STCZYX: write capital letters" },
         { "8, 3, 4", 96, "TTYX", "!appears twice" },
         { "8, 3, 4", 96, "TZC", "!lack Y or X" },
         { "8, 3, 4", 96, "STCZYXS", "!more than the six" },

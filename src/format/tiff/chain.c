@@ -175,6 +175,8 @@ mt_status tiff_chain_read(tiff_chain *chain, uint64_t page, tiff_ifd *out, mt_er
     mt_status st = tiff_chain_find(chain, page, &offset, err);
     if (st)
         return st;
+    if (offset == 0 && page == 0)
+        return mt_fail(err, MT_E_CORRUPT, "the file has no page: it is damaged, or was not written to the end");
     if (offset == 0)
         return mt_fail(err, MT_E_CORRUPT, "there is no page %llu", (unsigned long long)page);
     st = tiff_read_ifd(&chain->file, offset, out, err);

@@ -91,8 +91,8 @@ mt_status mt_file_read(mt_file file, const char *path, uint64_t offset, void *ou
         if (n < 0)
             return fail_errno(err, path, "cannot be read");
         if (n == 0)
-            return mt_fail(err, MT_E_CORRUPT, "%s: %zu bytes at %llu lie behind its end", path, size,
-                           (unsigned long long)offset);
+            return mt_fail(err, MT_E_CORRUPT, "%s: the file is cut or damaged: it ends before the %zu bytes at %llu",
+                           path, size, (unsigned long long)offset);
         at += n, offset += (uint64_t)n, size -= (size_t)n;
     }
     return MT_OK;
