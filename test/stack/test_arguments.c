@@ -35,8 +35,8 @@ static void arrays(void **state)
         const char *axes;
         const int64_t *shape;
         const char *says;
-    } cases[] = { { bytes, (mt_dtype)99, "YX", yx, "99 is no dtype" },
-                  { bytes, (mt_dtype)0, "YX", yx, "0 is no dtype" },
+    } cases[] = { { bytes, (mt_dtype)99, "YX", yx, "99 is not a dtype" },
+                  { bytes, (mt_dtype)0, "YX", yx, "0 is not a dtype" },
                   { NULL, MT_UINT8, "YX", yx, "an array needs data, a shape and axes of at most 6 letters" },
                   { bytes, MT_UINT8, NULL, yx, "an array needs data, a shape" },
                   { bytes, MT_UINT8, "YX", NULL, "an array needs data, a shape" },
@@ -259,7 +259,8 @@ static void raw_files(void **state)
     mt_stack *stack;
     mt_error err = MT_ERROR_INIT;
     mt_open_options options = { .struct_size = sizeof options, .format = "raw", .raw_dtype = MT_UINT8 };
-    check_refused(mt_stack_open(NULL, "/tmp", &options, &stack, &err), &err, MT_E_ARGUMENT, "a folder is not a raw file");
+    check_refused(mt_stack_open(NULL, "/tmp", &options, &stack, &err), &err, MT_E_ARGUMENT,
+                  "a folder is not a raw file");
     options = (mt_open_options) { .struct_size = sizeof options, .format = "bmp" };
     check_refused(mt_stack_open_memory(NULL, "a", bytes, 60, &options, &stack, &err), &err, MT_E_ARGUMENT,
                   "no format is called \"bmp\"; there are ");
@@ -356,7 +357,7 @@ static void reading_ahead(void **state)
     mt_prefetch *p;
     mt_prefetch_options options = { .struct_size = sizeof options + 1 };
     const mt_patch_request r = { .stack = stack, .n_spatial = 2, .coords = origin, .patch_size = yx };
-    check_refused(mt_prefetch_patches(&r, 0, NULL, &p, &err), &err, MT_E_ARGUMENT, "no request to read ahead");
+    check_refused(mt_prefetch_patches(&r, 0, NULL, &p, &err), &err, MT_E_ARGUMENT, "no requests to prefetch");
     check_refused(mt_prefetch_patches(&r, 1, &options, &p, &err), &err, MT_E_ARGUMENT, "mt_prefetch_options.struct_s");
     options.struct_size = 0;
     check_refused(mt_prefetch_patches(&r, 1, &options, &p, &err), &err, MT_E_ARGUMENT, "struct_size is 0, not");
