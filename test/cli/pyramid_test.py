@@ -121,7 +121,7 @@ class Pyramid(command_test.Command):
 
     def test_what_was_read_is_explained(self):
         for name, chunks, compress, size, words in (
-            ("raw.zarr", [64, 64], False, "8x8", "rows were read straight into the patches"),
+            ("raw.zarr", [64, 64], False, "8x8", "rows were read directly into the patches"),
             ("whole.zarr", [64, 64], True, "64x64", "The chunks suit these patches"),
             ("wide.zarr", [128, 128], True, "6x12", "Chunks of 8 x 16 pixels"),
         ):
@@ -132,7 +132,7 @@ class Pyramid(command_test.Command):
                 self.assertRegex(text, r"requests +2\n")
                 self.assertRegex(text, r"chunks decoded +[1-9]" if compress else r"chunks decoded +0\n")
         text = self.run_it("patches", self.path("raw.zarr"), "--size", "8x8", "--count", 5000, "--explain")
-        self.assertIn("The image is not compressed: blocks were read in one go", text.stdout)
+        self.assertIn("The image is not compressed: whole blocks were read", text.stdout)
         text = self.run_it("patches", self.image((400, 500)), "--size", "6x6", "--count", 2, "--explain").stdout
         self.assertIn("Nothing had to be decoded", text)
 
@@ -140,12 +140,12 @@ class Pyramid(command_test.Command):
         flat, deep = self.image(), self.image((3, 40, 50), "deep.npy")
         write_npy(self.path("bytes.npy"), (40, 50), [1] * 2000, "B", "|u1")
         size, out = ["--size", "8x8"], ["--out", self.path("o.npy")]
-        self.assertIn("--float makes", self.refuse("patches", flat, self.path("bytes.npy"), *size, *out, status=1))
+        self.assertIn("use --float to write float32", self.refuse("patches", flat, self.path("bytes.npy"), *size, *out, status=1))
         self.run_it("patches", flat, self.path("bytes.npy"), *size, *out, "--float")
         many = self.pyramid("many.zarr", channels=3, levels=1)
         one = self.pyramid("one.zarr", channels=1, levels=1)
         self.assertIn(
-            "--channels chooses", self.refuse("patches", one, many, *size, "--out", self.path("p.npy"), status=1)
+            "use --channels to choose", self.refuse("patches", one, many, *size, "--out", self.path("p.npy"), status=1)
         )
         self.run_it("patches", one, many, *size, "--out", self.path("p.npy"), "--channels", 0)
         self.refuse("patches", flat, deep, *size, "--out", self.path("q.npy"), "--axes", "ZYX", status=1)

@@ -176,7 +176,7 @@ def test_an_exception_of_an_object_reaches_the_caller_whole():
     assert caught.traceback[-1].name == "extract_patch"
     with pytest.raises(KeyError):
         stack.extract_patches([0, 4, 3], None, [(0, 0)] * 3, (1, 1))
-    with pytest.raises(ValueError, match="another shape"):
+    with pytest.raises(ValueError, match="whose shape is not"):
         stack.extract_patch(3, None, (0, 0), (2, 2))
     failures = []
 

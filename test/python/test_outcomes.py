@@ -128,7 +128,7 @@ def test_a_bad_shape_is_an_error_of_its_patch():
     for parallel in [False, True]:
         stack = microtome.from_object(Bad(parallel, good=True))
         patches, errors = stack.extract_patches(0, None, corners(4), (1, 1), errors="return")
-        assert [e is None for e in errors] == [True, True, False, True] and "another shape" in str(errors[2])
+        assert [e is None for e in errors] == [True, True, False, True] and "whose shape is not" in str(errors[2])
         assert patches.ravel().tolist() == [0, 1, 0, 3]
 
 

@@ -219,7 +219,7 @@ static void requests_to_odd_stacks(void **state)
     r = (mt_patch_request) {
         .stack = stack, .n_spatial = 2, .coords = origin, .patch_size = one, .view = { .data = out, .dtype = MT_UINT16 }
     };
-    check_refused(mt_extract_patches(&r, 1, NULL, &err), &err, MT_E_ARGUMENT, "gives patches of float32 only");
+    check_refused(mt_extract_patches(&r, 1, NULL, &err), &err, MT_E_ARGUMENT, "provides patches of float32 only");
     mt_stack_close(stack);
 }
 

@@ -284,8 +284,8 @@ static void levels_in_sub_ifds(void **state)
                   { WIDTH, 3, 16, 1, NULL },
                   { WIDTH + 1, 3, 16, 1, NULL },
                   { 3, 3, 8, 1, NULL },
-                  { 0, 3, 16, 1, "SubIFD 0 is left out of the levels: tag 256 (ImageWidth) is 0" },
-                  { 3, 5, 16, 1, "SubIFD 0 is left out of the levels: tag 256" } };
+                  { 0, 3, 16, 1, "SubIFD 0 is not a level and is ignored: tag 256 (ImageWidth) is 0" },
+                  { 3, 5, 16, 1, "SubIFD 0 is not a level and is ignored: tag 256" } };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         mt_stack *stack;
         mt_error err = MT_ERROR_INIT;
