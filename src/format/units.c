@@ -49,8 +49,9 @@ static const char *find_word(const char *text, size_t n)
         word[i] = text[i] >= 'A' && text[i] <= 'Z' ? (char)(text[i] - 'A' + 'a') : text[i];
     n -= word[n - 1] == 's';
     word[n] = 0;
-    if (n >= 5 && strcmp(word + n - 5, "metre") == 0)
-        memcpy(word + n - 2, "er", 2);
+    char *metre = strstr(word, "metre");
+    if (metre && !metre[5])
+        memcpy(metre + 3, "er", 2);
     for (size_t i = 0; i < sizeof units / sizeof *units; i++)
         if (strcmp(word, units[i].name) == 0 || strcmp(word, units[i].written) == 0)
             return units[i].name;
