@@ -107,7 +107,7 @@ static uint64_t label_value(mt_dtype dtype, const uint8_t *element)
 
 uint32_t mt_label_key(mt_dtype dtype, const uint8_t *element, bool swap)
 {
-    uint8_t native[8];
+    uint8_t native[8] = { 0 };
     size_t size = mt_dtype_size(dtype);
     for (size_t i = 0; i < size; i++)
         native[i] = element[swap ? size - 1 - i : i];

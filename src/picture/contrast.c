@@ -63,14 +63,17 @@ static bool type_range(mt_dtype dtype, double *low, double *high)
     return is_signed || dtype == MT_UINT8 || dtype == MT_UINT16 || dtype == MT_UINT32 || dtype == MT_UINT64;
 }
 
-/* Ignores a window that is the whole range of the type: writers set it by default, and most images would be black. */
-static bool has_window(const mt_picture *p, size_t c)
+/* The window of a channel, or NULL. Ignores one that is the whole range of the type: writers set it by default, and most
+ * images would be black. */
+static const double *find_window(const mt_picture *p, size_t c)
 {
     const mt_channel *channel = p->info->channels ? &p->info->channels[p->list[c]] : NULL;
     double low, high;
     if (!channel || !channel->has_window || p->options->ignore_windows || p->options->project == MT_PROJECT_SUM)
-        return false;
-    return !type_range(p->info->dtype, &low, &high) || channel->window[0] > low || channel->window[1] < high;
+        return NULL;
+    bool is_default =
+        type_range(p->info->dtype, &low, &high) && channel->window[0] <= low && channel->window[1] >= high;
+    return is_default ? NULL : channel->window;
 }
 
 void mt_picture_set_contrast(mt_picture *p)
@@ -82,12 +85,13 @@ void mt_picture_set_contrast(mt_picture *p)
         p->kind = MT_CONTRAST_GIVEN;
     for (size_t c = 0; c < p->channels; c++) {
         double *range = p->ranges[c];
+        const double *window;
         if (p->kind == MT_CONTRAST_LABELS || p->kind == MT_CONTRAST_AS_STORED) {
             memcpy(range, stored, sizeof stored);
         } else if (p->kind == MT_CONTRAST_GIVEN) {
             memcpy(range, o->contrast + (o->n_contrast == 1 ? 0 : 2 * c), 2 * sizeof *range);
-        } else if (has_window(p, c)) {
-            memcpy(range, p->info->channels[p->list[c]].window, 2 * sizeof *range);
+        } else if ((window = find_window(p, c))) {
+            memcpy(range, window, 2 * sizeof *range);
             p->kind = MT_CONTRAST_OF_FILE;
         } else {
             mt_find_range(p->planes + c * n, n, range);
