@@ -50,8 +50,10 @@ static const char *find_word(const char *text, size_t n)
     n -= word[n - 1] == 's';
     word[n] = 0;
     char *metre = strstr(word, "metre");
-    if (metre && !metre[5])
-        memcpy(metre + 3, "er", 2);
+    if (metre && !metre[5]) {
+        metre[3] = 'e';
+        metre[4] = 'r';
+    }
     for (size_t i = 0; i < sizeof units / sizeof *units; i++)
         if (strcmp(word, units[i].name) == 0 || strcmp(word, units[i].written) == 0)
             return units[i].name;
