@@ -367,7 +367,7 @@ class Outside(Case):
                     self.check(name, self.array, 1)
                 else:
                     done = self.run_command("info", f"{self.path}#{name}", *self.options, status=1)
-                    self.assertRegex(done.stderr, "external_folder|outside of the folder|not there")
+                    self.assertRegex(done.stderr, "external_folder|outside of the folder|does not exist")
 
     def test_links(self):
         main = self.top / "main"
