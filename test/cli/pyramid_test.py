@@ -140,7 +140,9 @@ class Pyramid(command_test.Command):
         flat, deep = self.image(), self.image((3, 40, 50), "deep.npy")
         write_npy(self.path("bytes.npy"), (40, 50), [1] * 2000, "B", "|u1")
         size, out = ["--size", "8x8"], ["--out", self.path("o.npy")]
-        self.assertIn("use --float to write float32", self.refuse("patches", flat, self.path("bytes.npy"), *size, *out, status=1))
+        self.assertIn(
+            "use --float to write float32", self.refuse("patches", flat, self.path("bytes.npy"), *size, *out, status=1)
+        )
         self.run_it("patches", flat, self.path("bytes.npy"), *size, *out, "--float")
         many = self.pyramid("many.zarr", channels=3, levels=1)
         one = self.pyramid("one.zarr", channels=1, levels=1)
