@@ -21,6 +21,9 @@ static inline void mt_error_reset(mt_error *err)
         mt_error_clear(err);
 }
 
+/* Replaces control characters by '?'. Messages quote names from files, and are one line. */
+void mt_make_printable(char *text);
+
 struct mt_folder_kind;
 struct mt_cache;
 struct mt_files;

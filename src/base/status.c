@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#include <microtome/status.h>
+#include "base/env.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -16,8 +16,7 @@ const char *mt_status_name(mt_status status)
     return i < sizeof names / sizeof *names ? names[i] : "unknown status";
 }
 
-/* Messages quote names from files. Control characters would break the line. */
-static void make_printable(char *text)
+void mt_make_printable(char *text)
 {
     for (; *text; text++)
         if ((unsigned char)*text < 0x20 || *text == 0x7f)
@@ -32,7 +31,7 @@ mt_status mt_fail(mt_error *err, mt_status status, const char *format, ...)
         va_start(args, format);
         vsnprintf(err->message, sizeof err->message, format, args);
         va_end(args);
-        make_printable(err->message);
+        mt_make_printable(err->message);
         err->status = status;
     }
     return status;
@@ -54,5 +53,5 @@ void mt_error_prefix(mt_error *err, const char *format, ...)
         size_t room = sizeof old - used - 3; /* ": " and the NUL; a longer message is truncated */
         snprintf(err->message + used, room + 3, ": %.*s", (int)room, old);
     }
-    make_printable(err->message);
+    mt_make_printable(err->message);
 }

@@ -12,6 +12,8 @@
 
 #include <microtome/parts.h>
 
+#include <stdarg.h>
+
 typedef struct mt_chunk_map mt_chunk_map;
 typedef struct mt_container mt_container;
 
@@ -156,6 +158,10 @@ MT_MUST_CHECK mt_status mt_chunk_map_check(const mt_chunk_map *map, mt_error *er
 MT_MUST_CHECK mt_status mt_chunk_map_new(mt_env *env, mt_store *store, const char *format, mt_chunk_map **out,
                                          mt_error *err);
 void mt_chunk_map_free(mt_chunk_map *map);
+
+/* What mt_chunk_map_warn does, for a list of warnings in an arena. */
+MT_MUST_CHECK mt_status mt_texts_warn(mt_texts *texts, mt_arena *arena, mt_error *err, const char *format, va_list args)
+    MT_PRINTF(4, 0);
 
 /* Adds a warning for users about a repair, omission or assumption; duplicates are dropped. Fails only for lack of
  * memory. After MT_MAX_WARNINGS the last one states that there are more. */

@@ -2,7 +2,6 @@
 /* Remarks about an image for users: warnings and missing files or frames. */
 #include "format/format.h"
 
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -22,9 +21,7 @@ static mt_status add(mt_arena *arena, mt_texts *texts, const char *text, mt_erro
 static void print(char *text, const char *format, va_list args)
 {
     vsnprintf(text, LONGEST, format, args);
-    for (; *text; text++) /* control characters in names from files would break the line */
-        if ((unsigned char)*text < 0x20 || *text == 0x7f)
-            *text = '?';
+    mt_make_printable(text);
 }
 
 static bool has(const mt_texts *texts, const char *text)
@@ -35,17 +32,22 @@ static bool has(const mt_texts *texts, const char *text)
     return false;
 }
 
-mt_status mt_chunk_map_warn(mt_chunk_map *map, mt_error *err, const char *format, ...)
+mt_status mt_texts_warn(mt_texts *texts, mt_arena *arena, mt_error *err, const char *format, va_list args)
 {
     char text[LONGEST];
+    print(text, format, args);
+    if (texts->n >= MT_MAX_WARNINGS || has(texts, text))
+        return MT_OK;
+    return add(arena, texts, texts->n + 1 < MT_MAX_WARNINGS ? text : "there are more warnings", err);
+}
+
+mt_status mt_chunk_map_warn(mt_chunk_map *map, mt_error *err, const char *format, ...)
+{
     va_list args;
     va_start(args, format);
-    print(text, format, args);
+    mt_status st = mt_texts_warn(&map->warnings, map->arena, err, format, args);
     va_end(args);
-    if (map->warnings.n >= MT_MAX_WARNINGS || has(&map->warnings, text))
-        return MT_OK;
-    return add(map->arena, &map->warnings, map->warnings.n + 1 < MT_MAX_WARNINGS ? text : "there are more warnings",
-               err);
+    return st;
 }
 
 mt_status mt_chunk_map_miss(mt_chunk_map *map, mt_error *err, const char *format, ...)

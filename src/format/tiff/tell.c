@@ -3,29 +3,16 @@
 #include "base/checked.h"
 #include "format/tiff/tiff.h"
 
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
-#define LONGEST 512
-
 mt_status tiff_images_warn(tiff_images *images, mt_error *err, const char *format, ...)
 {
-    char text[LONGEST];
-    mt_texts *texts = &images->warnings;
     va_list args;
     va_start(args, format);
-    vsnprintf(text, sizeof text, format, args);
+    mt_status st = mt_texts_warn(&images->warnings, images->arena, err, format, args);
     va_end(args);
-    if (texts->n >= MT_MAX_WARNINGS)
-        return MT_OK;
-    const char **items = mt_arena_grow(images->arena, texts->items, texts->n, &texts->room, 4, sizeof *items, err);
-    const char *copy = items ? mt_arena_strndup(images->arena, text, strlen(text), err) : NULL;
-    if (!copy)
-        return MT_E_MEMORY;
-    texts->items = items;
-    texts->items[texts->n++] = copy;
-    return MT_OK;
+    return st;
 }
 
 /* Writes the position of a plane along the leading axes: "T=2 C=0". */
