@@ -54,15 +54,17 @@ static mt_status hold(void *user, const mt_image *image, uint64_t chunk, mt_erro
     uint64_t bytes = entry ? entry->size : 0;
     uint64_t before = atomic_fetch_add(&context->held_bytes, bytes);
     mt_lock_take(&p->lock);
-    bool is_held = entry && before + bytes <= most_held(context) && add_held(p, entry);
-    p->is_full |= !is_held;
+    bool fits = entry && before + bytes <= most_held(context);
+    bool is_held = fits && add_held(p, entry);
+    p->is_full |= !fits;
     mt_lock_give(&p->lock);
     if (is_held)
         return MT_OK;
     atomic_fetch_sub(&context->held_bytes, bytes);
     if (entry)
         mt_cache_release(context->chunks, entry);
-    return mt_fail(err, MT_E_LIMIT, "no room for more chunks ahead of time");
+    return fits ? mt_fail(err, MT_E_MEMORY, "out of memory for the list of chunks that are held")
+                : mt_fail(err, MT_E_LIMIT, "no room for more chunks ahead of time");
 }
 
 static int is_ended(void *user) { return ((mt_prefetch *)user)->is_ended; }
