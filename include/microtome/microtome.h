@@ -12,6 +12,7 @@
 #include <microtome/parts.h>
 #include <microtome/picture.h>
 #include <microtome/prefetch.h>
+#include <microtome/sampling.h>
 #include <microtome/stack.h>
 #include <microtome/status.h>
 #include <microtome/stores.h>

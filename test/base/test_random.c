@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The generator against the vectors of Random123 1.14 (kat_vectors, philox4x64 10) and its numbers against their
+ * definition. */
+#include "base/random.h"
+#include "support/support.h"
+
+#include <math.h>
+#include <string.h>
+
+static void philox_gives_the_published_vectors(void **state)
+{
+    static const struct {
+        uint64_t counter[4], key[2], out[4];
+    } vectors[] = {
+        { { 0 }, { 0 }, { 0x16554d9eca36314c, 0xdb20fe9d672d0fdc, 0xd7e772cee186176b, 0x7e68b68aec7ba23b } },
+        { { UINT64_MAX, UINT64_MAX, UINT64_MAX, UINT64_MAX },
+          { UINT64_MAX, UINT64_MAX },
+          { 0x87b092c3013fe90b, 0x438c3c67be8d0224, 0x9cc7d7c69cd777b6, 0xa09caebf594f0ba0 } },
+        { { 0x243f6a8885a308d3, 0x13198a2e03707344, 0xa4093822299f31d0, 0x082efa98ec4e6c89 },
+          { 0x452821e638d01377, 0xbe5466cf34e90c6c },
+          { 0xa528f45403e61d95, 0x38c72dbd566e9788, 0xa5a1610e72fd18b5, 0x57bd43b5e52b7fe6 } },
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof vectors / sizeof *vectors; i++) {
+        uint64_t out[4];
+        mt_philox(vectors[i].key, vectors[i].counter, out);
+        assert_memory_equal(out, vectors[i].out, sizeof out);
+    }
+}
+
+static void a_sequence_is_the_blocks_of_its_counter(void **state)
+{
+    (void)state;
+    mt_random random;
+    mt_random_start(&random, 7, MT_STREAM_FLIP, 3, 11, 2);
+    for (uint64_t block = 0; block < 5; block++) {
+        const uint64_t key[2] = { 7, MT_STREAM_FLIP }, counter[4] = { block, 11, 3, 2 };
+        uint64_t out[4];
+        mt_philox(key, counter, out);
+        for (int i = 0; i < 4; i++)
+            assert_int_equal(mt_random_next(&random), out[i]);
+    }
+}
+
+static void a_double_is_the_upper_53_bits(void **state)
+{
+    (void)state;
+    mt_random a, b;
+    mt_random_start(&a, 1, MT_STREAM_PATCH, 0, 0, 0);
+    b = a;
+    for (int i = 0; i < 1000; i++)
+        assert_true(mt_random_double(&a) == ldexp((double)(mt_random_next(&b) >> 11), -53));
+}
+
+/* chi^2 with 9 degrees of freedom exceeds 40 with a probability below 1e-5; the numbers are fixed. */
+static void numbers_below_n_are_uniform(void **state)
+{
+    (void)state;
+    enum { N = 10, DRAWS = 100000 };
+    double counts[N] = { 0 }, chi2 = 0;
+    for (uint64_t i = 0; i < DRAWS; i++) {
+        mt_random random;
+        mt_random_start(&random, 42, MT_STREAM_PATCH, 0, i, 0);
+        counts[mt_random_below(&random, N)]++;
+    }
+    for (int i = 0; i < N; i++)
+        chi2 += (counts[i] - DRAWS / N) * (counts[i] - DRAWS / N) / (DRAWS / N);
+    assert_true(chi2 < 40);
+}
+
+/* For n = 3 * 2^62, a quarter of the plain products would be biased and is drawn again. */
+static void a_large_range_has_no_bias(void **state)
+{
+    (void)state;
+    const uint64_t n = (uint64_t)3 << 62;
+    mt_random random;
+    mt_random_start(&random, 1, MT_STREAM_PATCH, 0, 0, 0);
+    double counts[3] = { 0 };
+    for (int i = 0; i < 30000; i++) {
+        uint64_t k = mt_random_below(&random, n);
+        assert_true(k < n);
+        counts[k >> 62]++;
+    }
+    for (int i = 0; i < 3; i++)
+        assert_true(fabs(counts[i] - 10000) < 400);
+}
+
+static void a_range_of_one_draws_nothing(void **state)
+{
+    (void)state;
+    mt_random a, b;
+    mt_random_start(&a, 1, MT_STREAM_PATCH, 0, 0, 0);
+    b = a;
+    assert_int_equal(mt_random_below(&a, 1), 0);
+    assert_int_equal(mt_random_next(&a), mt_random_next(&b));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(philox_gives_the_published_vectors), cmocka_unit_test(a_sequence_is_the_blocks_of_its_counter),
+        cmocka_unit_test(a_double_is_the_upper_53_bits),      cmocka_unit_test(numbers_below_n_are_uniform),
+        cmocka_unit_test(a_large_range_has_no_bias),          cmocka_unit_test(a_range_of_one_draws_nothing),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

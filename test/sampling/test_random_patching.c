@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Random patching: counts, bounds, the same patches in any order, golden positions. */
+#include "support/support.h"
+
+#include <microtome/microtome.h>
+
+#include <string.h>
+
+static uint16_t pixels[3 * 100 * 200];
+
+static mt_stack *open_array(const char *axes, const int64_t *shape)
+{
+    mt_stack *stack = NULL;
+    assert_int_equal(mt_stack_from_array(NULL, pixels, MT_UINT16, axes, shape, NULL, "array", &stack, NULL), MT_OK);
+    return stack;
+}
+
+static const int64_t size_64[2] = { 64, 64 };
+
+static mt_patching_options options_of(const char *strategy)
+{
+    return (mt_patching_options) { .struct_size = sizeof(mt_patching_options),
+                                   .strategy = strategy,
+                                   .patch_size = size_64,
+                                   .n_spatial = 2,
+                                   .seed = 42 };
+}
+
+static mt_patching *new_patching(mt_stack *stack, const mt_patching_options *options)
+{
+    mt_patching *patching = NULL;
+    mt_error err;
+    assert_int_equal(mt_patching_new(&stack, 1, options, &patching, &err), MT_OK);
+    return patching;
+}
+
+static void there_are_as_many_patches_as_cover_the_samples(void **state)
+{
+    (void)state;
+    mt_stack *stack = open_array("TYX", (int64_t[]) { 3, 100, 200 });
+    mt_patching_options options = options_of("random");
+    mt_patching *patching = new_patching(stack, &options);
+    assert_int_equal(mt_patching_count(patching), 3 * 2 * 4);
+    for (uint64_t i = 0; i < 24; i++) {
+        mt_patch_spec spec;
+        assert_int_equal(mt_patching_get(patching, 5, i, 0, &spec, NULL), MT_OK);
+        assert_int_equal(spec.stack, 0);
+        assert_int_equal(spec.sample, i / 8);
+        assert_in_range(spec.coords[0], 0, 36);
+        assert_in_range(spec.coords[1], 0, 136);
+        assert_memory_equal(spec.stitch_coords, spec.coords, sizeof spec.coords);
+        assert_memory_equal(spec.crop_size, spec.patch_size, sizeof spec.crop_size);
+    }
+    mt_patching_free(patching);
+    mt_stack_close(stack);
+}
+
+static void epochs_and_redraws_differ_and_repeat(void **state)
+{
+    (void)state;
+    mt_stack *stack = open_array("YX", (int64_t[]) { 100, 200 });
+    mt_patching_options options = options_of("random");
+    mt_patching *patching = new_patching(stack, &options);
+    mt_patch_spec first, again, other, redrawn;
+    assert_int_equal(mt_patching_get(patching, 0, 3, 0, &first, NULL), MT_OK);
+    assert_int_equal(mt_patching_get(patching, 1, 3, 0, &other, NULL), MT_OK);
+    assert_int_equal(mt_patching_get(patching, 0, 3, 1, &redrawn, NULL), MT_OK);
+    assert_int_equal(mt_patching_get(patching, 0, 3, 0, &again, NULL), MT_OK);
+    assert_memory_equal(&first, &again, sizeof first);
+    assert_memory_not_equal(first.coords, other.coords, sizeof first.coords);
+    assert_memory_not_equal(first.coords, redrawn.coords, sizeof first.coords);
+    mt_patching_free(patching);
+    options.strategy = "fixed_random";
+    patching = new_patching(stack, &options);
+    assert_int_equal(mt_patching_get(patching, 9, 3, 0, &again, NULL), MT_OK);
+    assert_memory_equal(&first, &again, sizeof first);
+    mt_patching_free(patching);
+    mt_stack_close(stack);
+}
+
+static void a_small_image_is_an_error_or_padded(void **state)
+{
+    (void)state;
+    mt_error err;
+    mt_patch_spec spec;
+    mt_patching *patching = NULL;
+    mt_stack *stack = open_array("YX", (int64_t[]) { 32, 200 });
+    mt_patching_options options = options_of("random");
+    assert_int_equal(mt_patching_new(&stack, 1, &options, &patching, &err), MT_E_ARGUMENT);
+    assert_string_equal(err.message, "array: 32 pixels along Y are less than a patch of 64");
+    options.pad = 1;
+    patching = new_patching(stack, &options);
+    assert_int_equal(mt_patching_get(patching, 0, 0, 0, &spec, NULL), MT_OK);
+    assert_int_equal(spec.coords[0], 0);
+    mt_patching_free(patching);
+    mt_stack_close(stack);
+}
+
+static void an_index_out_of_bounds_is_an_error(void **state)
+{
+    (void)state;
+    mt_error err;
+    mt_patch_spec spec;
+    mt_stack *stack = open_array("YX", (int64_t[]) { 100, 200 });
+    mt_patching_options options = options_of("random");
+    mt_patching *patching = new_patching(stack, &options);
+    assert_int_equal(mt_patching_get(patching, 0, 8, 0, &spec, &err), MT_E_RANGE);
+    assert_string_equal(err.message, "patch 8 is out of bounds for 8 patches");
+    mt_patching_free(patching);
+    mt_stack_close(stack);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(there_are_as_many_patches_as_cover_the_samples),
+        cmocka_unit_test(epochs_and_redraws_differ_and_repeat),
+        cmocka_unit_test(a_small_image_is_an_error_or_padded),
+        cmocka_unit_test(an_index_out_of_bounds_is_an_error),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
