@@ -1,0 +1,521 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "loader/batch.h"
+#include "loader/deal.h"
+#include "loader/order.h"
+
+#include "base/checked.h"
+
+#include <string.h>
+
+enum { DEFAULT_PREFETCH = 3, MOST_PREFETCH = 64, POLL_MS = 20 };
+
+/* Images of this many bytes, decoded, fit into the cache of any machine: their epochs need no windows. */
+#define SMALL ((uint64_t)256 << 20)
+
+/* A batch made ahead of time. */
+typedef enum state { EMPTY = 0, MAKING, READY, FAILED } state;
+typedef struct slot {
+    state state;
+    mt_batch_memory *batch; /* if READY */
+    mt_error failure;       /* if FAILED */
+} slot;
+
+/* A thread that makes batches. */
+typedef struct maker {
+    mt_loader *loader;
+    mt_thread thread;
+} maker;
+
+struct mt_loader {
+    mt_context *context; /* retained */
+    mt_recipe recipe;    /* what batches are made of */
+    mt_blocks *blocks;   /* NULL: no windows */
+    mt_ordering ordering;
+    mt_ring *ring;
+    size_t prefetch; /* number of slots and of makers at most */
+    uint64_t rank;
+    size_t n_makers; /* wanted */
+
+    mt_lock lock;                /* guards the rest */
+    mt_condition ready, room;    /* a slot is no longer MAKING; a maker may have work, or must stop */
+    mt_deal deal;                /* of the current epoch */
+    uint64_t epoch, rounds;      /* the current epoch, and its number of rounds */
+    uint64_t taken;              /* rounds whose batches were delivered */
+    _Atomic uint64_t generation; /* changes when batches in the making are no longer wanted */
+    mt_order *order;             /* of the last epoch asked for; NULL: none */
+    bool is_ordering;            /* a thread computes an order */
+    _Atomic bool is_stopping;
+    size_t n_started; /* makers */
+    maker makers[MOST_PREFETCH];
+    slot slots[MOST_PREFETCH]; /* of round r: slots[r % prefetch] */
+};
+
+/* ---- The order of an epoch, shared by the threads that need it ---- */
+
+static void drop_order(mt_loader *l, mt_order *order)
+{
+    if (order && --order->owners == 0)
+        mt_order_free(&l->context->env, order);
+}
+
+/* Takes the order of an epoch, computed by the first who asks. The caller holds the lock, which is free meanwhile. */
+static mt_status take_order(mt_loader *l, uint64_t epoch, mt_order **out, mt_error *err)
+{
+    while (l->is_ordering)
+        mt_condition_wait(&l->ready, &l->lock);
+    if (!l->order || l->order->epoch != epoch) {
+        mt_order *order = NULL;
+        l->is_ordering = true;
+        mt_lock_give(&l->lock);
+        mt_status st = mt_order_new(&l->ordering, epoch, &order, err);
+        mt_lock_take(&l->lock);
+        l->is_ordering = false;
+        mt_condition_wake_all(&l->ready);
+        if (st)
+            return st;
+        drop_order(l, l->order);
+        l->order = order;
+    }
+    l->order->owners++;
+    *out = l->order;
+    return MT_OK;
+}
+
+/* ---- Makers ---- */
+
+static slot *slot_of(mt_loader *l, uint64_t round) { return &l->slots[round % l->prefetch]; }
+
+/* A batch in the making, and whether it is still wanted. */
+typedef struct job {
+    mt_loader *loader;
+    const mt_extract_options *options; /* of a caller who waits for it; may be NULL */
+    uint64_t generation, epoch;
+    mt_hand hand;
+    mt_order *order;
+} job;
+
+static int is_unwanted(void *user)
+{
+    const job *j = user;
+    const mt_loader *l = j->loader;
+    return atomic_load_explicit(&l->is_stopping, memory_order_relaxed) ||
+           atomic_load_explicit(&l->generation, memory_order_relaxed) != j->generation ||
+           (j->options && j->options->cancelled && j->options->cancelled(j->options->user));
+}
+
+static mt_status make(job *j, mt_batch_memory **out, mt_error *err)
+{
+    mt_loader *l = j->loader;
+    const mt_extract_options options = { .struct_size = sizeof options, .cancelled = is_unwanted, .user = j };
+    mt_batch_memory *batch;
+    mt_status st = mt_ring_take(l->ring, (size_t)j->hand.n, &batch, err);
+    if (st)
+        return st;
+    for (uint64_t i = 0; i < j->hand.n; i++) {
+        uint64_t at = j->hand.first + i;
+        if (at >= j->hand.end) {
+            at = j->hand.again + (at - j->hand.end) % (j->hand.end - j->hand.again);
+            batch->shown.n_repeated++;
+        }
+        batch->indices[i] = mt_order_index(j->order, at);
+    }
+    batch->shown.number = j->hand.number;
+    if ((st = mt_batch_make(&l->recipe, j->epoch, (size_t)j->hand.n, &options, batch, err))) {
+        mt_error_prefix(err, "epoch %llu, batch %llu", (unsigned long long)j->epoch,
+                        (unsigned long long)j->hand.number);
+        mt_batch_release(&batch->shown);
+        return st;
+    }
+    *out = batch;
+    return MT_OK;
+}
+
+/* Makes the batch of a round. The caller holds the lock, which is free meanwhile. */
+static void work_on(mt_loader *l, uint64_t round, const mt_extract_options *options)
+{
+    job j = { .loader = l, .options = options, .generation = l->generation, .epoch = l->epoch };
+    mt_batch_memory *batch = NULL;
+    mt_error failure = MT_ERROR_INIT;
+    j.hand = mt_deal_get(&l->deal, round, l->rank);
+    slot_of(l, round)->state = MAKING;
+    mt_status st = take_order(l, j.epoch, &j.order, &failure);
+    if (!st) {
+        mt_lock_give(&l->lock);
+        st = make(&j, &batch, &failure);
+        mt_lock_take(&l->lock);
+        drop_order(l, j.order);
+    }
+    slot *s = slot_of(l, round);
+    if (j.generation == l->generation) {
+        *s = (slot) { .state = st ? FAILED : READY, .batch = batch, .failure = failure };
+    } else if (batch) {
+        mt_lock_give(&l->lock);
+        mt_batch_release(&batch->shown);
+        mt_lock_take(&l->lock);
+    }
+    mt_condition_wake_all(&l->ready);
+}
+
+/* Finds the next round that no thread has begun, among those that may be made ahead. */
+static bool find_round(mt_loader *l, uint64_t *out)
+{
+    for (uint64_t r = l->taken; r < l->rounds && r < l->taken + l->prefetch; r++)
+        if (slot_of(l, r)->state == EMPTY) {
+            *out = r;
+            return true;
+        }
+    return false;
+}
+
+static void run_maker(void *argument)
+{
+    mt_loader *l = ((maker *)argument)->loader;
+    uint64_t round;
+    mt_lock_take(&l->lock);
+    while (!l->is_stopping) {
+        if (find_round(l, &round))
+            work_on(l, round, NULL);
+        else
+            mt_condition_wait(&l->room, &l->lock);
+    }
+    mt_lock_give(&l->lock);
+}
+
+static void start_makers(mt_loader *l)
+{
+    while (l->n_started < l->n_makers) {
+        maker *m = &l->makers[l->n_started];
+        m->loader = l;
+        if (mt_thread_start(&m->thread, run_maker, m, NULL))
+            return; /* fewer makers; without any, the caller makes the batch */
+        l->n_started++;
+    }
+}
+
+/* ---- Positions ---- */
+
+/* Drops what was made ahead. The caller holds the lock, which is free for a moment. */
+static void drop_ahead(mt_loader *l)
+{
+    mt_batch_memory *dropped[MOST_PREFETCH];
+    size_t n = 0;
+    for (size_t i = 0; i < l->prefetch; i++) {
+        if (l->slots[i].state == READY)
+            dropped[n++] = l->slots[i].batch;
+        l->slots[i] = (slot) { .state = EMPTY };
+    }
+    l->generation++;
+    mt_condition_wake_all(&l->room);
+    mt_lock_give(&l->lock);
+    for (size_t i = 0; i < n; i++)
+        mt_batch_release(&dropped[i]->shown);
+    mt_lock_take(&l->lock);
+}
+
+static void move(mt_loader *l, uint64_t epoch, uint64_t batch)
+{
+    l->epoch = epoch;
+    l->deal.start = batch;
+    l->rounds = mt_deal_rounds(&l->deal);
+    l->taken = 0;
+    drop_ahead(l);
+}
+
+uint64_t mt_loader_count(mt_loader *l)
+{
+    mt_lock_take(&l->lock);
+    uint64_t n = l->rounds;
+    mt_lock_give(&l->lock);
+    return n;
+}
+
+mt_status mt_loader_seek(mt_loader *l, uint64_t epoch, uint64_t batch, mt_error *err)
+{
+    mt_error_reset(err);
+    mt_deal deal = l->deal; /* only start ever changes */
+    bool is_whole = batch <= deal.n / deal.batch && (!deal.by_rank || batch % deal.world == 0);
+    if (!is_whole)
+        return mt_fail(err, MT_E_ARGUMENT,
+                       "an epoch of %llu patches in batches of %llu for %llu ranks cannot continue with batch %llu",
+                       (unsigned long long)deal.n, (unsigned long long)deal.batch, (unsigned long long)deal.world,
+                       (unsigned long long)batch);
+    deal.start = batch;
+    mt_status st = mt_deal_check(&deal, err);
+    if (st)
+        return st;
+    mt_lock_take(&l->lock);
+    move(l, epoch, batch);
+    mt_lock_give(&l->lock);
+    return MT_OK;
+}
+
+void mt_loader_tell(mt_loader *l, uint64_t *epoch, uint64_t *batch)
+{
+    mt_lock_take(&l->lock);
+    bool is_end = l->taken == l->rounds;
+    *epoch = l->epoch + is_end;
+    *batch = is_end ? 0 : l->deal.start + l->taken * l->deal.world;
+    mt_lock_give(&l->lock);
+}
+
+/* ---- Delivery ---- */
+
+/* Waits for the slot of the next round. The caller holds the lock. */
+static mt_status await(mt_loader *l, const slot *s, const mt_extract_options *options, mt_error *err)
+{
+    while (s->state == EMPTY || s->state == MAKING) {
+        if (l->n_started == 0) {
+            work_on(l, l->taken, options);
+            continue;
+        }
+        if (!options || !options->cancelled) {
+            mt_condition_wait(&l->ready, &l->lock);
+            continue;
+        }
+        mt_condition_wait_for(&l->ready, &l->lock, POLL_MS);
+        mt_lock_give(&l->lock);
+        int is_cancelled = options->cancelled(options->user);
+        mt_lock_take(&l->lock);
+        if (is_cancelled)
+            return mt_fail(err, MT_E_CANCELLED, "cancelled while waiting for a batch");
+    }
+    return MT_OK;
+}
+
+/* Takes the next batch. The caller holds the lock. */
+static mt_status take_next(mt_loader *l, const mt_extract_options *options, mt_batch **out, mt_error *err)
+{
+    slot *s = slot_of(l, l->taken);
+    start_makers(l);
+    mt_status st = await(l, s, options, err);
+    if (st)
+        return st;
+    if (s->state == FAILED) {
+        st = s->failure.status;
+        if (err)
+            *err = s->failure;
+        drop_ahead(l); /* the next call tries again */
+        return st;
+    }
+    *out = &s->batch->shown;
+    *s = (slot) { .state = EMPTY };
+    l->taken++;
+    mt_condition_wake_one(&l->room);
+    return MT_OK;
+}
+
+mt_status mt_loader_next(mt_loader *l, const mt_extract_options *options, mt_batch **out, mt_error *err)
+{
+    mt_error_reset(err);
+    *out = NULL;
+    mt_status st = MT_OK;
+    mt_lock_take(&l->lock);
+    if (l->taken < l->rounds)
+        st = take_next(l, options, out, err);
+    else
+        move(l, l->epoch + 1, 0);
+    mt_lock_give(&l->lock);
+    return st;
+}
+
+static mt_status check_positions(const mt_loader *l, const uint64_t *positions, size_t n, mt_error *err)
+{
+    if (n == 0)
+        return mt_fail(err, MT_E_ARGUMENT, "no positions to read");
+    for (size_t i = 0; i < n; i++)
+        if (positions[i] >= l->deal.n)
+            return mt_fail(err, MT_E_RANGE, "position %llu is out of bounds for an epoch of %llu patches",
+                           (unsigned long long)positions[i], (unsigned long long)l->deal.n);
+    return MT_OK;
+}
+
+mt_status mt_loader_read(mt_loader *l, uint64_t epoch, const uint64_t *positions, size_t n,
+                         const mt_extract_options *options, mt_batch **out, mt_error *err)
+{
+    mt_order *order;
+    mt_batch_memory *batch;
+    mt_error_reset(err);
+    mt_status st = check_positions(l, positions, n, err);
+    if (st)
+        return st;
+    mt_lock_take(&l->lock);
+    st = take_order(l, epoch, &order, err);
+    mt_lock_give(&l->lock);
+    if (st)
+        return st;
+    if (!(st = mt_ring_take(l->ring, n, &batch, err))) {
+        for (size_t i = 0; i < n; i++)
+            batch->indices[i] = mt_order_index(order, positions[i]);
+        st = mt_batch_make(&l->recipe, epoch, n, options, batch, err);
+        if (st)
+            mt_batch_release(&batch->shown);
+        else
+            *out = &batch->shown;
+    }
+    mt_lock_take(&l->lock);
+    drop_order(l, order);
+    mt_lock_give(&l->lock);
+    return st;
+}
+
+/* ---- Life ---- */
+
+/* In a forked child: the makers do not exist, and what they were making is lost. */
+static void forget_makers(void *owner)
+{
+    mt_loader *l = owner;
+    l->n_started = 0;
+    l->generation++;
+    l->is_ordering = false;
+    mt_condition_reset(&l->ready);
+    mt_condition_reset(&l->room);
+    for (size_t i = 0; i < l->prefetch; i++)
+        if (l->slots[i].state == MAKING)
+            l->slots[i].state = EMPTY;
+}
+
+/* Bytes of the images, decoded; UINT64_MAX: more than that. */
+static uint64_t count_pixels(const mt_recipe *recipe)
+{
+    uint64_t total = 0;
+    for (size_t a = 0; a < recipe->n_arrays; a++)
+        for (size_t s = 0; s < recipe->patching->n_stacks; s++) {
+            const mt_stack *stack = recipe->arrays[a].stacks[s];
+            uint64_t bytes = mt_dtype_size(stack->info.dtype);
+            for (int d = 0; d < stack->info.data_ndim; d++)
+                if (mt_mul_u64(bytes, (uint64_t)stack->info.data_shape[d], &bytes))
+                    return UINT64_MAX;
+            if (!stack->image.array && mt_add_u64(total, bytes, &total))
+                return UINT64_MAX;
+        }
+    return total;
+}
+
+static mt_status plan(mt_loader *l, const mt_loader_options *options, mt_error *err)
+{
+    const mt_patching *p = l->recipe.patching;
+    uint64_t window = options->window;
+    for (size_t i = 0; i < p->n_spatial; i++)
+        if (options->block[i] < 0)
+            return mt_fail(err, MT_E_ARGUMENT, "a block of %lld chunks", (long long)options->block[i]);
+    if (window == 0)
+        window = count_pixels(&l->recipe) <= SMALL ? MT_WINDOW_ALL : p->n_spatial == 3 ? 14 : 16;
+    l->ordering = (mt_ordering) { .patching = p,
+                                  .window = window,
+                                  .world = options->locality_rank ? l->deal.world : 1,
+                                  .seed = options->seed,
+                                  .in_order = options->in_order != 0 };
+    if (options->in_order || window == MT_WINDOW_ALL)
+        return MT_OK;
+    mt_status st = mt_blocks_new(p, options->block, &l->blocks, err);
+    l->ordering.blocks = l->blocks;
+    return st;
+}
+
+static mt_status start_deal(mt_loader *l, const mt_loader_options *options, mt_error *err)
+{
+    uint64_t n = mt_patching_count(l->recipe.patching);
+    l->deal = (mt_deal) { .n = n,
+                          .batch = options->batch_size ? options->batch_size : 1,
+                          .world = options->world_size ? options->world_size : 1,
+                          .uneven = options->uneven,
+                          .by_rank = options->locality_rank != 0 };
+    l->rank = options->rank;
+    if (l->rank >= l->deal.world)
+        return mt_fail(err, MT_E_ARGUMENT, "rank %llu of %llu", (unsigned long long)l->rank,
+                       (unsigned long long)l->deal.world);
+    if (options->uneven < MT_UNEVEN_DROP || options->uneven > MT_UNEVEN_PAD)
+        return mt_fail(err, MT_E_ARGUMENT, "there is no mt_uneven %d", options->uneven);
+    if (n == 0)
+        return mt_fail(err, MT_E_ARGUMENT, "an epoch without patches");
+    uint64_t most;
+    if (mt_mul_u64(l->deal.batch, l->deal.world, &most) || most > UINT64_MAX / 4 || n > UINT64_MAX / 4)
+        return mt_fail(err, MT_E_ARGUMENT, "batches of %llu patches for %llu ranks", (unsigned long long)l->deal.batch,
+                       (unsigned long long)l->deal.world);
+    l->rounds = mt_deal_rounds(&l->deal);
+    if (l->rounds == 0)
+        return mt_fail(err, MT_E_ARGUMENT,
+                       "%llu patches are less than a batch of %llu on each of %llu ranks; make smaller batches, or do "
+                       "not drop the last ones",
+                       (unsigned long long)n, (unsigned long long)l->deal.batch, (unsigned long long)l->deal.world);
+    return mt_deal_check(&l->deal, err);
+}
+
+static mt_status start_locks(mt_loader *l, mt_error *err)
+{
+    mt_status st = mt_condition_init(&l->ready, err);
+    if (st)
+        return st;
+    if (!(st = mt_condition_init(&l->room, err))) {
+        if (!(st = mt_lock_init(&l->lock, forget_makers, l, err)))
+            return MT_OK;
+        mt_condition_destroy(&l->room);
+    }
+    mt_condition_destroy(&l->ready);
+    return st;
+}
+
+static void end_plan(mt_loader *l)
+{
+    mt_context *context = l->context;
+    mt_ring_close(l->ring);
+    mt_blocks_free(&context->env, l->blocks);
+    if (l->recipe.memory)
+        mt_recipe_end(&l->recipe);
+    mt_release(&context->env, l, sizeof *l);
+    mt_context_free(context);
+}
+
+static mt_status start_plan(mt_loader *l, mt_patching *patching, const mt_loader_options *options, mt_error *err)
+{
+    mt_status st = mt_recipe_init(&l->recipe, patching, options, err);
+    if (st || (st = start_deal(l, options, err)) || (st = plan(l, options, err)))
+        return st;
+    l->prefetch = options->prefetch ? options->prefetch : DEFAULT_PREFETCH;
+    if (l->prefetch > MOST_PREFETCH)
+        return mt_fail(err, MT_E_ARGUMENT, "%zu batches ahead are more than %d", l->prefetch, MOST_PREFETCH);
+    l->n_makers = mt_recipe_needs_one_thread(&l->recipe) ? 1 : l->prefetch;
+    return mt_ring_new(l->context, &options->buffers, l->recipe.n_arrays, l->prefetch + 1, &l->ring, err);
+}
+
+mt_status mt_loader_new(mt_patching *patching, const mt_loader_options *given, mt_loader **out, mt_error *err)
+{
+    mt_loader_options options = { .struct_size = given ? given->struct_size : sizeof options };
+    void *memory;
+    mt_error_reset(err);
+    if (options.struct_size == 0 || options.struct_size > sizeof options)
+        return mt_fail(err, MT_E_ARGUMENT, "mt_loader_options.struct_size is %zu, not %zu", options.struct_size,
+                       sizeof options);
+    if (given)
+        memcpy(&options, given, given->struct_size);
+    mt_status st = mt_alloc(&patching->context->env, sizeof(mt_loader), &memory, err);
+    if (st)
+        return st;
+    mt_loader *l = memset(memory, 0, sizeof(mt_loader));
+    l->context = mt_context_retain(patching->context, NULL);
+    if ((st = start_plan(l, patching, &options, err)) || (st = start_locks(l, err)))
+        end_plan(l);
+    else
+        *out = l;
+    return st;
+}
+
+void mt_loader_free(mt_loader *l)
+{
+    if (!l)
+        return;
+    mt_lock_take(&l->lock);
+    l->is_stopping = true;
+    mt_condition_wake_all(&l->room);
+    mt_lock_give(&l->lock);
+    for (size_t i = 0; i < l->n_started; i++)
+        mt_thread_join(&l->makers[i].thread);
+    for (size_t i = 0; i < l->prefetch; i++)
+        if (l->slots[i].state == READY)
+            mt_batch_release(&l->slots[i].batch->shown);
+    drop_order(l, l->order);
+    mt_lock_destroy(&l->lock);
+    mt_condition_destroy(&l->ready);
+    mt_condition_destroy(&l->room);
+    end_plan(l);
+}

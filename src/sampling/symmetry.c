@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "sampling/symmetry.h"
+
+#include "base/random.h"
+
+/* A probability of 1/2, as CAREamics' XYFlip and XYRandomRotate90 have by default: a number above it skips the step. */
+static const double probability = 0.5;
+
+/* One flip: of Y or of X. */
+static uint8_t draw_flip(uint64_t seed, uint64_t epoch, uint64_t index)
+{
+    mt_random random;
+    mt_random_start(&random, seed, MT_STREAM_FLIP, epoch, index, 0);
+    if (mt_random_double(&random) > probability)
+        return 0;
+    return mt_random_below(&random, 2) == 0 ? MT_FLIP_Y : MT_FLIP_X;
+}
+
+/* k quarter turns of numpy.rot90: out[y, x] = in[x, N - 1 - y] for k = 1. */
+static uint8_t draw_rotation(uint64_t seed, uint64_t epoch, uint64_t index)
+{
+    static const uint8_t turns[] = { MT_FLIP_X | MT_SWAP_YX, MT_FLIP_Y | MT_FLIP_X, MT_FLIP_Y | MT_SWAP_YX };
+    mt_random random;
+    mt_random_start(&random, seed, MT_STREAM_ROTATE, epoch, index, 0);
+    if (mt_random_double(&random) > probability)
+        return 0;
+    return turns[mt_random_below(&random, 3)];
+}
+
+static uint8_t draw_any(uint64_t seed, uint64_t epoch, uint64_t index)
+{
+    mt_random random;
+    mt_random_start(&random, seed, MT_STREAM_SYMMETRY, epoch, index, 0);
+    return (uint8_t)mt_random_below(&random, 8);
+}
+
+uint8_t mt_symmetry_compose(uint8_t first, uint8_t second)
+{
+    uint8_t flips = second & (MT_FLIP_Y | MT_FLIP_X);
+    if (first & MT_SWAP_YX) /* a flip after the swap is a flip of the other axis before it */
+        flips = (uint8_t)((flips & MT_FLIP_Y ? MT_FLIP_X : 0) | (flips & MT_FLIP_X ? MT_FLIP_Y : 0));
+    return (uint8_t)(first ^ flips ^ (second & MT_SWAP_YX));
+}
+
+uint8_t mt_symmetry_draw(unsigned flags, uint64_t seed, uint64_t epoch, uint64_t index)
+{
+    if (flags & MT_AUGMENT_D4)
+        return draw_any(seed, epoch, index);
+    uint8_t flip = flags & MT_AUGMENT_FLIP ? draw_flip(seed, epoch, index) : 0;
+    uint8_t rotation = flags & MT_AUGMENT_ROTATE90 ? draw_rotation(seed, epoch, index) : 0;
+    return mt_symmetry_compose(flip, rotation);
+}
+
+int64_t mt_symmetry_strides(uint8_t symmetry, size_t n_spatial, const int64_t *size, int64_t *out)
+{
+    int64_t *y = &out[n_spatial - 1], *x = &out[n_spatial], first = 0;
+    if (symmetry & MT_SWAP_YX) {
+        int64_t swapped = *y;
+        *y = *x;
+        *x = swapped;
+    }
+    if (symmetry & MT_FLIP_Y) {
+        first += (size[n_spatial - 2] - 1) * *y;
+        *y = -*y;
+    }
+    if (symmetry & MT_FLIP_X) {
+        first += (size[n_spatial - 1] - 1) * *x;
+        *x = -*x;
+    }
+    return first;
+}

@@ -1,0 +1,567 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Batches of a loader: their pixels, their order, and that they depend on the plan alone. */
+#include "support/support.h"
+
+#include <microtome/microtome.h>
+
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum { SIDE = 400, PATCH = 32, BATCH = 8, CHANNELS = 2 };
+static uint16_t pixels[CHANNELS][SIDE][SIDE], labels[SIDE][SIDE];
+static const int64_t patch_size[2] = { PATCH, PATCH };
+
+/* Everything that a test opens. */
+typedef struct set {
+    mt_context *context;
+    mt_stack *stack, *target;
+    mt_patching *patching;
+} set;
+
+static void open_set(set *s, unsigned threads, const char *strategy)
+{
+    const mt_context_options context = { .struct_size = sizeof context, .threads = threads };
+    const mt_patching_options options = {
+        .struct_size = sizeof options, .strategy = strategy, .patch_size = patch_size, .n_spatial = 2, .seed = 7
+    };
+    for (int c = 0; c < CHANNELS; c++)
+        for (int y = 0; y < SIDE; y++)
+            for (int x = 0; x < SIDE; x++) {
+                pixels[c][y][x] = (uint16_t)(c * 30000 + (y * 797 + x * 31) % 29989);
+                labels[y][x] = (uint16_t)(y * SIDE + x);
+            }
+    assert_int_equal(mt_context_new(&context, &s->context, NULL), MT_OK);
+    assert_int_equal(mt_stack_from_array(s->context, pixels, MT_UINT16, "CYX", (int64_t[]) { CHANNELS, SIDE, SIDE },
+                                         NULL, "image", &s->stack, NULL),
+                     MT_OK);
+    assert_int_equal(mt_stack_from_array(s->context, labels, MT_UINT16, "YX", (int64_t[]) { SIDE, SIDE }, NULL,
+                                         "labels", &s->target, NULL),
+                     MT_OK);
+    assert_int_equal(mt_patching_new(&s->stack, 1, &options, &s->patching, NULL), MT_OK);
+}
+
+static void close_set(set *s)
+{
+    mt_patching_free(s->patching);
+    mt_stack_close(s->stack);
+    mt_stack_close(s->target);
+    mt_context_free(s->context);
+}
+
+static mt_loader_options options_of(void)
+{
+    return (mt_loader_options) {
+        .struct_size = sizeof(mt_loader_options), .batch_size = BATCH, .seed = 11, .window = 3, .block = { 2, 2 }
+    };
+}
+
+static mt_loader *new_loader(const set *s, const mt_loader_options *options)
+{
+    mt_loader *loader = NULL;
+    mt_error err;
+    if (mt_loader_new(s->patching, options, &loader, &err))
+        fail_msg("%s", err.message);
+    return loader;
+}
+
+static mt_batch *next(mt_loader *loader)
+{
+    mt_batch *batch = NULL;
+    mt_error err;
+    if (mt_loader_next(loader, NULL, &batch, &err))
+        fail_msg("%s", err.message);
+    return batch;
+}
+
+static uint64_t hash(uint64_t h, const void *bytes, size_t n)
+{
+    for (const uint8_t *b = bytes; n > 0; n--, b++)
+        h = (h ^ *b) * 0x100000001b3;
+    return h;
+}
+
+/* A digest of everything in a batch. */
+static uint64_t digest(const mt_batch *batch)
+{
+    uint64_t h = hash(0xcbf29ce484222325, &batch->number, sizeof batch->number);
+    h = hash(h, batch->indices, batch->n * sizeof *batch->indices);
+    h = hash(h, batch->specs, batch->n * sizeof *batch->specs);
+    h = hash(h, batch->symmetries, batch->n);
+    for (size_t a = 0; a < batch->n_arrays; a++) {
+        size_t bytes = mt_dtype_size(batch->arrays[a].dtype);
+        for (int d = 0; d < batch->arrays[a].ndim; d++)
+            bytes *= (size_t)batch->arrays[a].shape[d];
+        h = hash(h, batch->arrays[a].data, bytes);
+    }
+    return h;
+}
+
+enum { MOST = 64 };
+
+/* Digests of the batches of an epoch; returns their number. */
+static size_t digest_epoch(mt_loader *loader, uint64_t *out)
+{
+    size_t n = 0;
+    for (mt_batch *batch; (batch = next(loader)); mt_batch_release(batch)) {
+        assert_true(n < MOST);
+        out[n++] = digest(batch);
+    }
+    return n;
+}
+
+/* Pixel (y, x) of a patch that a symmetry puts at (row, column). */
+static void find_source(uint8_t symmetry, int row, int column, int *y, int *x)
+{
+    *y = symmetry & 4 ? column : row;
+    *x = symmetry & 4 ? row : column;
+    *y = symmetry & 1 ? PATCH - 1 - *y : *y;
+    *x = symmetry & 2 ? PATCH - 1 - *x : *x;
+}
+
+static void check_pixels(const mt_batch *batch)
+{
+    const float *input = batch->arrays[0].data;
+    const uint16_t *target = batch->arrays[1].data;
+    for (size_t j = 0; j < batch->n; j++)
+        for (int row = 0; row < PATCH; row++)
+            for (int column = 0; column < PATCH; column++) {
+                int y, x;
+                find_source(batch->symmetries[j], row, column, &y, &x);
+                y += (int)batch->specs[j].coords[0];
+                x += (int)batch->specs[j].coords[1];
+                size_t at = (size_t)(row * PATCH + column);
+                assert_int_equal(target[j * PATCH * PATCH + at], labels[y][x]);
+                assert_true(input[j * PATCH * PATCH + at] == (float)pixels[1][y][x] * 0.5F + 3);
+            }
+}
+
+static void a_batch_holds_the_pixels_of_its_patches(void **state)
+{
+    (void)state;
+    static const unsigned augments[] = { 0, MT_AUGMENT_FLIP, MT_AUGMENT_FLIP | MT_AUGMENT_ROTATE90, MT_AUGMENT_D4 };
+    set s;
+    open_set(&s, 2, "random");
+    const float scale = 0.5F, offset = 3;
+    const int64_t channel = 1;
+    mt_loader_array arrays[2] = {
+        { .channels = &channel, .n_channels = 1, .view = { .scale = &scale, .offset = &offset } },
+        { .stacks = &s.target, .view = { .dtype = MT_UINT16 } }
+    };
+    for (size_t i = 0; i < sizeof augments / sizeof *augments; i++) {
+        mt_loader_options options = options_of();
+        options.arrays = arrays;
+        options.n_arrays = 2;
+        options.augment = augments[i];
+        mt_loader *loader = new_loader(&s, &options);
+        unsigned seen = 0;
+        for (mt_batch *batch; (batch = next(loader)); mt_batch_release(batch)) {
+            assert_int_equal(batch->n_arrays, 2);
+            assert_int_equal(batch->arrays[0].dtype, MT_FLOAT32);
+            assert_memory_equal(batch->arrays[0].shape, ((int64_t[]) { BATCH, 1, PATCH, PATCH }), 4 * sizeof(int64_t));
+            check_pixels(batch);
+            for (size_t j = 0; j < batch->n; j++)
+                seen |= 1U << batch->symmetries[j];
+        }
+        assert_int_equal(seen, augments[i] == 0 ? 1 : augments[i] == MT_AUGMENT_FLIP ? 7 : 255);
+        mt_loader_free(loader);
+    }
+    close_set(&s);
+}
+
+/* chi^2 with 7 degrees of freedom exceeds 30 with a probability below 1e-4; the numbers are fixed. */
+static void the_eight_symmetries_are_equally_likely(void **state)
+{
+    (void)state;
+    set s;
+    open_set(&s, 1, "random");
+    mt_loader_options options = options_of();
+    options.augment = MT_AUGMENT_D4;
+    mt_loader *loader = new_loader(&s, &options);
+    double counts[8] = { 0 }, total = 0, chi2 = 0;
+    for (int epoch = 0; epoch < 40; epoch++)
+        for (mt_batch *batch; (batch = next(loader)); mt_batch_release(batch))
+            for (size_t j = 0; j < batch->n; j++, total++)
+                counts[batch->symmetries[j]]++;
+    for (int i = 0; i < 8; i++)
+        chi2 += (counts[i] - total / 8) * (counts[i] - total / 8) / (total / 8);
+    assert_true(chi2 < 30);
+    mt_loader_free(loader);
+    close_set(&s);
+}
+
+/* Marks the patches of the rest of an epoch; fails if one comes twice. */
+static void mark_epoch(mt_loader *loader, uint8_t *seen)
+{
+    for (mt_batch *batch; (batch = next(loader)); mt_batch_release(batch))
+        for (size_t j = 0; j < batch->n - batch->n_repeated; j++) {
+            assert_int_equal(seen[batch->indices[j]], 0);
+            seen[batch->indices[j]] = 1;
+        }
+}
+
+static void an_epoch_has_each_patch_once(void **state)
+{
+    (void)state;
+    set s;
+    open_set(&s, 2, "random");
+    uint64_t n = mt_patching_count(s.patching); /* 13 * 13 = 169: 21 batches of 8, and 1 patch */
+    for (int uneven = MT_UNEVEN_DROP; uneven <= MT_UNEVEN_PAD; uneven++)
+        for (int order = 0; order < 3; order++) {
+            uint8_t seen[169] = { 0 };
+            mt_loader_options options = options_of();
+            options.uneven = uneven;
+            options.window = order == 0 ? 3 : MT_WINDOW_ALL;
+            options.in_order = order == 2;
+            mt_loader *loader = new_loader(&s, &options);
+            assert_int_equal(mt_loader_count(loader), uneven == MT_UNEVEN_DROP ? 21 : 22);
+            mark_epoch(loader, seen);
+            uint64_t total = 0;
+            for (uint64_t i = 0; i < n; i++)
+                total += seen[i];
+            assert_int_equal(total, uneven == MT_UNEVEN_DROP ? 168 : 169);
+            mt_loader_free(loader);
+        }
+    close_set(&s);
+}
+
+/* The ranks together see exactly the epoch, in equally many steps. */
+static void ranks_share_an_epoch(void **state)
+{
+    (void)state;
+    set s;
+    open_set(&s, 2, "random");
+    for (uint64_t world = 1; world <= 7; world++)
+        for (int locality = 0; locality < 2; locality++)
+            for (int uneven = MT_UNEVEN_DROP; uneven <= MT_UNEVEN_PAD; uneven++) {
+                uint8_t seen[169] = { 0 };
+                uint64_t count = 0, total = 0;
+                mt_loader *loader = NULL;
+                mt_status st = MT_OK;
+                for (uint64_t rank = 0; rank < world && !st; rank++) {
+                    mt_loader_options options = options_of();
+                    options.batch_size = 5;
+                    options.rank = rank;
+                    options.world_size = world;
+                    options.locality_rank = locality;
+                    options.uneven = uneven;
+                    if ((st = mt_loader_new(s.patching, &options, &loader, NULL)))
+                        continue;
+                    if (rank == 0)
+                        count = mt_loader_count(loader);
+                    assert_int_equal(mt_loader_count(loader), count);
+                    mark_epoch(loader, seen);
+                    mt_loader_free(loader);
+                }
+                if (st) { /* too few patches are left for a round */
+                    assert_int_equal(uneven, MT_UNEVEN_SHORT);
+                    assert_true(locality ? 169 / world % 5 == 0 : 169 % (5 * world) < world);
+                    continue;
+                }
+                for (int i = 0; i < 169; i++)
+                    total += seen[i];
+                if (uneven != MT_UNEVEN_DROP)
+                    assert_int_equal(total, 169);
+                else
+                    assert_int_equal(total, count * world * 5);
+            }
+    close_set(&s);
+}
+
+static void batches_are_the_same_for_any_number_of_threads(void **state)
+{
+    (void)state;
+    static const unsigned threads[] = { 1, 2, 7 };
+    uint64_t expected[3][MOST], digests[MOST];
+    for (size_t t = 0; t < 3; t++)
+        for (size_t prefetch = 1; prefetch <= 5; prefetch += 2) {
+            set s;
+            open_set(&s, threads[t], "random");
+            mt_loader_options options = options_of();
+            options.prefetch = prefetch;
+            options.augment = MT_AUGMENT_D4;
+            mt_loader *loader = new_loader(&s, &options);
+            for (int epoch = 0; epoch < 3; epoch++) {
+                bool is_first = t == 0 && prefetch == 1;
+                size_t n = digest_epoch(loader, is_first ? expected[epoch] : digests);
+                assert_int_equal(n, 21);
+                if (!is_first)
+                    assert_memory_equal(digests, expected[epoch], n * sizeof *digests);
+            }
+            mt_loader_free(loader);
+            close_set(&s);
+        }
+    assert_memory_not_equal(expected[0], expected[1], 21 * sizeof **expected);
+}
+
+static void a_loader_resumes_at_any_batch(void **state)
+{
+    (void)state;
+    set s;
+    uint64_t expected[MOST], digests[MOST], epoch, batch;
+    open_set(&s, 2, "random");
+    mt_loader_options options = options_of();
+    mt_loader *loader = new_loader(&s, &options);
+    assert_int_equal(mt_loader_seek(loader, 1, 0, NULL), MT_OK);
+    size_t n = digest_epoch(loader, expected);
+    for (size_t at = 0; at <= n; at++) {
+        assert_int_equal(mt_loader_seek(loader, 1, at, NULL), MT_OK);
+        mt_loader_tell(loader, &epoch, &batch);
+        assert_int_equal(epoch, at == n ? 2 : 1);
+        assert_int_equal(batch, at == n ? 0 : at);
+        assert_int_equal(digest_epoch(loader, digests), n - at);
+        assert_memory_equal(digests, expected + at, (n - at) * sizeof *digests);
+        mt_loader_tell(loader, &epoch, &batch);
+        assert_int_equal(epoch, 2);
+        assert_int_equal(batch, 0);
+    }
+    mt_error err;
+    assert_int_equal(mt_loader_seek(loader, 0, 22, &err), MT_E_ARGUMENT);
+    mt_loader_free(loader);
+    close_set(&s);
+}
+
+/* Three ranks take two steps; two ranks continue. Every batch is that of a single process. */
+static void another_number_of_ranks_continues(void **state)
+{
+    (void)state;
+    set s;
+    uint64_t expected[MOST];
+    open_set(&s, 2, "random");
+    mt_loader_options options = options_of();
+    mt_loader *loader = new_loader(&s, &options);
+    size_t n = digest_epoch(loader, expected), seen = 0;
+    mt_loader_free(loader);
+    for (int phase = 0; phase < 2; phase++) {
+        options.world_size = phase == 0 ? 3 : 2;
+        for (options.rank = 0; options.rank < options.world_size; options.rank++) {
+            loader = new_loader(&s, &options);
+            assert_int_equal(mt_loader_seek(loader, 0, phase == 0 ? 0 : 6, NULL), MT_OK);
+            mt_batch *one;
+            for (int step = 0; (phase == 1 || step < 2) && (one = next(loader)); step++, seen++) {
+                assert_int_equal(digest(one), expected[one->number]);
+                mt_batch_release(one);
+            }
+            mt_loader_free(loader);
+        }
+    }
+    assert_int_equal(seen, 6 + (n - 6) / 2 * 2);
+    close_set(&s);
+}
+
+static void positions_can_be_read_in_any_batches(void **state)
+{
+    (void)state;
+    set s;
+    open_set(&s, 2, "random");
+    mt_loader_options options = options_of();
+    mt_loader *loader = new_loader(&s, &options);
+    for (uint64_t first = 0; first < 160; first += 8) {
+        mt_batch *batch = next(loader), *read;
+        uint64_t positions[8];
+        for (uint64_t i = 0; i < 8; i++)
+            positions[i] = first + i;
+        assert_int_equal(mt_loader_read(loader, 0, positions, 8, NULL, &read, NULL), MT_OK);
+        assert_memory_equal(read->indices, batch->indices, 8 * sizeof *read->indices);
+        assert_memory_equal(read->arrays[0].data, batch->arrays[0].data, 8 * CHANNELS * PATCH * PATCH * sizeof(float));
+        mt_batch_release(read);
+        mt_batch_release(batch);
+    }
+    uint64_t outside = 169;
+    mt_batch *none;
+    assert_int_equal(mt_loader_read(loader, 0, &outside, 1, NULL, &none, NULL), MT_E_RANGE);
+    mt_loader_free(loader);
+    close_set(&s);
+}
+
+static void batches_outlive_their_loader(void **state)
+{
+    (void)state;
+    set s;
+    open_set(&s, 2, "random");
+    mt_loader_options options = options_of();
+    mt_loader *loader = new_loader(&s, &options);
+    mt_batch *kept[5];
+    uint64_t digests[5];
+    for (int i = 0; i < 5; i++) {
+        kept[i] = next(loader);
+        digests[i] = digest(kept[i]);
+    }
+    mt_batch_retain(kept[0]);
+    mt_batch_release(kept[0]);
+    mt_loader_free(loader);
+    close_set(&s);
+    for (int i = 0; i < 5; i++) {
+        assert_int_equal(digest(kept[i]), digests[i]);
+        mt_batch_release(kept[i]);
+    }
+}
+
+/* A child continues with its own threads, and has the same batches as its parent. */
+static void after_fork(void **state)
+{
+    (void)state;
+    skip_if(UNDER_TSAN || UNDER_ASAN, "sanitizers do not follow a process with threads through fork");
+    set s;
+    uint64_t digests[MOST], expected[MOST];
+    open_set(&s, 2, "random");
+    mt_loader_options options = options_of();
+    for (int before = 0; before < 4; before++) {
+        mt_loader *loader = new_loader(&s, &options);
+        for (int i = 0; i < before; i++)
+            mt_batch_release(next(loader));
+        pid_t child = fork();
+        assert_true(child >= 0);
+        size_t n = digest_epoch(loader, child == 0 ? digests : expected);
+        if (child == 0) {
+            mt_loader_free(loader);
+            mt_loader *fresh = new_loader(&s, &options);
+            bool is_same = mt_loader_seek(fresh, 0, (uint64_t)before, NULL) == MT_OK &&
+                           digest_epoch(fresh, expected) == n && memcmp(digests, expected, n * sizeof *digests) == 0;
+            mt_loader_free(fresh);
+            _exit(is_same && n == 21 - (size_t)before ? 0 : 1);
+        }
+        int status;
+        assert_int_equal(waitpid(child, &status, 0), child);
+        assert_int_equal(status, 0);
+        mt_loader_free(loader);
+    }
+    close_set(&s);
+}
+
+static void a_loader_can_be_freed_at_any_moment(void **state)
+{
+    (void)state;
+    set s;
+    open_set(&s, 3, "random");
+    for (unsigned i = 0; i < 60; i++) {
+        mt_loader_options options = options_of();
+        options.prefetch = 1 + i % 4;
+        mt_loader *loader = new_loader(&s, &options);
+        for (unsigned k = 0; k < i % 3; k++)
+            mt_batch_release(next(loader));
+        if (i % 2)
+            assert_int_equal(mt_loader_seek(loader, i, i % 20, NULL), MT_OK);
+        if (i % 5 == 0)
+            mt_batch_release(next(loader));
+        usleep(i * 37 % 300);
+        mt_loader_free(loader);
+    }
+    close_set(&s);
+}
+
+static int is_cancelled(void *user)
+{
+    (void)user;
+    return 1;
+}
+
+/* A stack that is slower than the caller's patience. */
+static mt_status extract_slowly(void *self, int64_t sample, const int64_t *channels, size_t n_channels,
+                                const int64_t *coords, const int64_t *size, float *out, mt_error *err)
+{
+    (void)self, (void)sample, (void)channels, (void)coords, (void)err;
+    usleep(2000);
+    memset(out, 0, n_channels * (size_t)(size[0] * size[1]) * sizeof *out);
+    return MT_OK;
+}
+
+static void waiting_can_be_cancelled_and_continues_later(void **state)
+{
+    (void)state;
+    const mt_stack_ops ops = { .struct_size = sizeof ops, .extract_patch = extract_slowly, .caller_thread_only = 1 };
+    const mt_stack_info info = { .struct_size = sizeof info,
+                                 .source = "slow",
+                                 .dtype = MT_FLOAT32,
+                                 .original_axes = "YX",
+                                 .original_ndim = 2,
+                                 .original_shape = { 256, 256 } };
+    const mt_patching_options patching_options = {
+        .struct_size = sizeof patching_options, .strategy = "random", .patch_size = patch_size, .n_spatial = 2
+    };
+    const mt_extract_options impatient = { .struct_size = sizeof impatient, .cancelled = is_cancelled };
+    mt_stack *stack;
+    mt_patching *patching;
+    mt_loader *loader;
+    mt_batch *batch;
+    assert_int_equal(mt_stack_new(NULL, &ops, NULL, &info, &stack, NULL), MT_OK);
+    assert_int_equal(mt_patching_new(&stack, 1, &patching_options, &patching, NULL), MT_OK);
+    mt_loader_options options = options_of();
+    assert_int_equal(mt_loader_new(patching, &options, &loader, NULL), MT_OK);
+    assert_int_equal(mt_loader_next(loader, &impatient, &batch, NULL), MT_E_CANCELLED);
+    assert_null(batch);
+    batch = next(loader);
+    assert_int_equal(batch->number, 0);
+    mt_batch_release(batch);
+    mt_loader_free(loader);
+    mt_patching_free(patching);
+    mt_stack_close(stack);
+}
+
+static void check_refusal(const set *s, const mt_loader_options *options, mt_status status, const char *message)
+{
+    mt_loader *loader = NULL;
+    mt_error err;
+    assert_int_equal(mt_loader_new(s->patching, options, &loader, &err), status);
+    assert_string_equal(err.message, message);
+    assert_null(loader);
+}
+
+static void what_does_not_fit_together_is_refused(void **state)
+{
+    (void)state;
+    set s;
+    mt_stack *other;
+    open_set(&s, 1, "random");
+    assert_int_equal(mt_stack_from_array(s.context, labels, MT_UINT16, "YX", (int64_t[]) { SIDE, SIDE - 1 }, NULL,
+                                         "other", &other, NULL),
+                     MT_OK);
+    mt_loader_array arrays[2] = { { 0 }, { .stacks = &other } };
+    mt_loader_options options = options_of();
+    options.arrays = arrays;
+    options.n_arrays = 2;
+    check_refusal(&s, &options, MT_E_ARGUMENT,
+                  "target 1: other has a shape (samples and spatial axes) of 1 x 400 x 399, image of 1 x 400 x 400");
+    options = options_of();
+    options.batch_size = 170;
+    check_refusal(&s, &options, MT_E_ARGUMENT,
+                  "169 patches are less than a batch of 170 on each of 1 ranks; make smaller batches, or do not drop "
+                  "the last ones");
+    options = options_of();
+    options.rank = 2;
+    options.world_size = 2;
+    check_refusal(&s, &options, MT_E_ARGUMENT, "rank 2 of 2");
+    options = options_of();
+    options.augment = MT_AUGMENT_D4 | MT_AUGMENT_FLIP;
+    check_refusal(&s, &options, MT_E_ARGUMENT, "\"d4\" contains flips and quarter turns and is not combined with them");
+    arrays[1] = (mt_loader_array) { .stacks = &s.target, .view = { .dtype = MT_UINT8 } };
+    options = options_of();
+    options.arrays = arrays;
+    options.n_arrays = 2;
+    check_refusal(&s, &options, MT_E_ARGUMENT,
+                  "target 1: labels holds uint16 and cannot be loaded as uint8; load float32");
+    mt_stack_close(other);
+    close_set(&s);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_batch_holds_the_pixels_of_its_patches),
+        cmocka_unit_test(the_eight_symmetries_are_equally_likely),
+        cmocka_unit_test(an_epoch_has_each_patch_once),
+        cmocka_unit_test(ranks_share_an_epoch),
+        cmocka_unit_test(batches_are_the_same_for_any_number_of_threads),
+        cmocka_unit_test(a_loader_resumes_at_any_batch),
+        cmocka_unit_test(another_number_of_ranks_continues),
+        cmocka_unit_test(positions_can_be_read_in_any_batches),
+        cmocka_unit_test(batches_outlive_their_loader),
+        cmocka_unit_test(after_fork),
+        cmocka_unit_test(a_loader_can_be_freed_at_any_moment),
+        cmocka_unit_test(waiting_can_be_cancelled_and_continues_later),
+        cmocka_unit_test(what_does_not_fit_together_is_refused),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
