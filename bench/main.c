@@ -28,7 +28,8 @@ static const struct {
                { "volume", bench_volume, false },   { "opening", bench_opening, false },
                { "given", bench_given, false },     { "single", bench_single, false },
                { "delays", bench_delays, false },   { "cold", bench_cold, true },
-               { "large", bench_large, true },      { "strips", bench_strips, true } };
+               { "large", bench_large, true },      { "strips", bench_strips, true },
+               { "loader", bench_loader, false } };
 
 /* Returns the group, or NULL for all. */
 static const char *take_arguments(int argc, char **argv, const char **keep)

@@ -198,6 +198,9 @@ typedef struct mt_extract_options {
      * chunks of a patch fail, it names one of them. */
     mt_status *statuses;
     mt_error *errors;
+    /* Not 0: the chunks are likely to be needed again soon, as when all patches of a while come from a small part of an
+     * image. Compressed chunks are then decoded whole and cached, even if the image does not fit in the cache. */
+    int keep_chunks;
 } mt_extract_options;
 
 /* Extracts n patches from one or several stacks of one context. The requests are planned together: each chunk that they

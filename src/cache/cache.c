@@ -19,6 +19,7 @@ typedef struct entry {
     unsigned users;
     struct entry *next_in_bucket;
     struct entry *newer, *older; /* LRU list; if linked and MADE */
+    uint64_t used;               /* the clock at the last use; if linked and MADE */
     mt_status status;            /* if FAILED */
     mt_error *error;             /* if FAILED and a thread waits for it; NULL if out of memory */
 } entry;
@@ -37,7 +38,9 @@ struct mt_cache {
     _Atomic uint64_t bytes;            /* cost of linked entries */
     const _Atomic uint64_t *elsewhere; /* bytes of the budget used outside the cache, or NULL */
     _Atomic uint64_t last_owner;
-    int n_shards; /* initialised shards */
+    _Atomic uint64_t clock;          /* number of entries made */
+    _Atomic uint64_t oldest[SHARDS]; /* entry.used of the oldest entry of each shard; UINT64_MAX: none */
+    int n_shards;                    /* initialised shards */
     shard shards[SHARDS];
 };
 
@@ -61,19 +64,31 @@ static entry *find(shard *s, uint64_t h, uint64_t owner, uint64_t id)
     return NULL;
 }
 
-static void list_remove(shard *s, entry *e)
+static void show_oldest(mt_cache *cache, const shard *s)
 {
+    atomic_store_explicit(&cache->oldest[s - cache->shards], s->oldest ? s->oldest->used : UINT64_MAX,
+                          memory_order_relaxed);
+}
+
+static void list_remove(mt_cache *cache, shard *s, entry *e)
+{
+    bool was_oldest = s->oldest == e;
     *(e->newer ? &e->newer->older : &s->newest) = e->older;
     *(e->older ? &e->older->newer : &s->oldest) = e->newer;
     e->newer = e->older = NULL;
+    if (was_oldest)
+        show_oldest(cache, s);
 }
 
-static void list_add(shard *s, entry *e)
+static void list_add(mt_cache *cache, shard *s, entry *e)
 {
+    e->used = atomic_load_explicit(&cache->clock, memory_order_relaxed);
     e->newer = NULL;
     e->older = s->newest;
     *(s->newest ? &s->newest->newer : &s->oldest) = e;
     s->newest = e;
+    if (s->oldest == e)
+        show_oldest(cache, s);
 }
 
 static void unlink_entry(mt_cache *cache, shard *s, entry *e)
@@ -85,7 +100,7 @@ static void unlink_entry(mt_cache *cache, shard *s, entry *e)
     s->n_entries--;
     e->linked = false;
     if (e->state == MADE) {
-        list_remove(s, e);
+        list_remove(cache, s, e);
         atomic_fetch_sub(&cache->bytes, mt_cache_cost(e->shown.size));
     }
 }
@@ -143,6 +158,7 @@ static mt_status init_shard(mt_cache *cache, shard *s, mt_error *err)
         return st;
     s->buckets = memset(memory, 0, FIRST_BUCKETS * sizeof(entry *));
     s->n_buckets = FIRST_BUCKETS;
+    show_oldest(cache, s);
     if ((st = mt_condition_init(&s->made, err)))
         goto no_condition;
     if ((st = mt_lock_init(&s->lock, forget_unfinished, s, err)))
@@ -211,15 +227,28 @@ static bool is_full(mt_cache *cache)
     return atomic_load(&cache->bytes) + elsewhere > cache->budget;
 }
 
-/* Drops entries, first from this shard, until the cache is within its budget. Call without a lock. */
-static void evict(mt_cache *cache, size_t first_shard)
+/* The shard with the least recently used entry. */
+static shard *find_oldest(mt_cache *cache)
 {
-    for (size_t i = 0; i < (size_t)2 * SHARDS; i++) {
-        shard *s = &cache->shards[(first_shard + i) % SHARDS];
+    int found = 0;
+    for (int i = 1; i < SHARDS; i++)
+        if (atomic_load_explicit(&cache->oldest[i], memory_order_relaxed) <
+            atomic_load_explicit(&cache->oldest[found], memory_order_relaxed))
+            found = i;
+    return &cache->shards[found];
+}
+
+/* Drops entries, the least recently used of all shards first, until the cache is within its budget. Call without a
+ * lock. */
+static void evict(mt_cache *cache)
+{
+    while (is_full(cache))
+        if (!drop_oldest(cache, find_oldest(cache), false))
+            break;
+    for (size_t i = 0; i < (size_t)2 * SHARDS; i++) /* the oldest entries are in use */
         while (is_full(cache))
-            if (!drop_oldest(cache, s, i >= SHARDS))
+            if (!drop_oldest(cache, &cache->shards[i % SHARDS], i >= SHARDS))
                 break;
-    }
 }
 
 static entry *new_entry(mt_cache *cache, uint64_t owner, uint64_t id)
@@ -244,12 +273,13 @@ void mt_cache_finish(mt_cache *cache, mt_cache_entry *shown, void *data, size_t 
     e->state = MADE;
     if (e->linked) { /* else dropped in the meantime */
         atomic_fetch_add(&cache->bytes, mt_cache_cost(size));
-        list_add(s, e);
+        atomic_fetch_add_explicit(&cache->clock, 1, memory_order_relaxed);
+        list_add(cache, s, e);
     }
     mt_condition_wake_all(&s->made);
     mt_lock_give(&s->lock);
     if (is_full(cache))
-        evict(cache, (size_t)(s - cache->shards));
+        evict(cache);
 }
 
 void mt_cache_fail(mt_cache *cache, mt_cache_entry *shown, mt_status status, const mt_error *failure)
@@ -271,12 +301,12 @@ void mt_cache_fail(mt_cache *cache, mt_cache_entry *shown, mt_status status, con
         free_entry(cache, e);
 }
 
-static void use(shard *s, entry *e)
+static void use(mt_cache *cache, shard *s, entry *e)
 {
     e->users++;
     if (e->state == MADE && s->newest != e) {
-        list_remove(s, e);
-        list_add(s, e);
+        list_remove(cache, s, e);
+        list_add(cache, s, e);
     }
 }
 
@@ -287,7 +317,7 @@ mt_cache_state mt_cache_begin(mt_cache *cache, uint64_t owner, uint64_t id, mt_c
     mt_lock_take(&s->lock);
     entry *e = find(s, h, owner, id);
     if (e) {
-        use(s, e);
+        use(cache, s, e);
         *out = &e->shown;
         mt_cache_state state = e->state == MADE ? MT_CACHE_HIT : MT_CACHE_BUSY;
         mt_lock_give(&s->lock);
@@ -384,7 +414,7 @@ mt_cache_entry *mt_cache_peek(mt_cache *cache, uint64_t owner, uint64_t id)
     mt_lock_take(&s->lock);
     entry *e = find(s, h, owner, id);
     if (e && e->state == MADE)
-        use(s, e);
+        use(cache, s, e);
     else
         e = NULL;
     mt_lock_give(&s->lock);
@@ -434,7 +464,7 @@ void mt_cache_share_budget(mt_cache *cache, const _Atomic uint64_t *used_elsewhe
 void mt_cache_make_room(mt_cache *cache)
 {
     if (is_full(cache))
-        evict(cache, 0);
+        evict(cache);
 }
 
 void mt_cache_set_budget(mt_cache *cache, uint64_t budget) { cache->budget = budget; }

@@ -101,7 +101,7 @@ static mt_status find_use(uses *u, mt_image *image, size_t *out, mt_error *err)
 }
 
 /* Chooses one strategy per image of the call. All reads copy, or all go to one visitor. */
-static mt_status choose_strategies(uses *u, const mt_read *reads, size_t n, mt_error *err)
+static mt_status choose_strategies(uses *u, const mt_read *reads, size_t n, bool keep, mt_error *err)
 {
     const mt_visitor *visitor = reads[0].visitor;
     for (size_t i = 0; i < n; i++) {
@@ -121,7 +121,7 @@ static mt_status choose_strategies(uses *u, const mt_read *reads, size_t n, mt_e
         else if (visitor)
             mt_strategy_visit(&u->items[k], image);
         else
-            mt_strategy_choose(&u->items[k], image, u->row_costs[k]);
+            mt_strategy_choose(&u->items[k], image, u->row_costs[k], keep);
     }
     return MT_OK;
 }
@@ -297,7 +297,8 @@ static void read_planned(mt_call *call)
     mt_error_clear(&failure);
     mt_plan_init(&plan, &call->context->env);
     uses_init(&u, &call->context->env);
-    mt_status st = choose_strategies(&u, call->reads, call->n, &failure);
+    bool keep = call->cancel && call->cancel->options.keep_chunks;
+    mt_status st = choose_strategies(&u, call->reads, call->n, keep, &failure);
     for (size_t i = 0; i < call->n; i++) {
         mt_status one = st ? st : add_read(call, &u, (uint32_t)i, &plan, &failure);
         if (one)

@@ -2,18 +2,10 @@
 #include "engine/gather.h"
 
 #include "base/reader.h"
+#include "engine/turn.h"
 
 #include <math.h>
 #include <string.h>
-
-/* The two innermost dimensions of a copy; rows are outer, columns inner. */
-typedef struct plane {
-    int64_t rows, columns;
-    int64_t out_row, out_column, in_row, in_column; /* strides in bytes */
-    int64_t in_skip;                                /* bytes from the end of the last row to the next plane */
-} plane;
-
-typedef void (*plane_copy)(const mt_convert *convert, const plane *p, uint8_t *out, const uint8_t *in);
 
 static float from_float16(uint16_t half)
 {
@@ -78,11 +70,11 @@ static float from_float16(uint16_t half)
     } while (0)
 
 #define DEFINE_TO_FLOAT(name, type, value)                                                                             \
-    static void name(const mt_convert *convert, const plane *p, uint8_t *out, const uint8_t *in)                       \
+    static void name(const mt_convert *convert, const mt_plane *p, uint8_t *out, const uint8_t *in)                    \
     {                                                                                                                  \
         const float scale = convert->scale, offset = convert->offset;                                                  \
         (void)scale, (void)offset;                                                                                     \
-        const plane own = *p; /* a copy, so that stores to the patch cannot alias it */                                \
+        const mt_plane own = *p; /* a copy, so that stores to the patch cannot alias it */                             \
         const int64_t columns = own.columns;                                                                           \
         const bool dense = own.in_column == (int64_t)sizeof(type) && own.out_column == (int64_t)sizeof(float);         \
         for (int64_t y = 0; y < own.rows; y++) {                                                                       \
@@ -113,7 +105,7 @@ DEFINE_BOTH(float16_to_float, uint16_t, from_float16)
 DEFINE_BOTH(float32_to_float, float, AS_IS)
 DEFINE_BOTH(float64_to_float, double, AS_IS)
 
-static const plane_copy to_float[][2] = {
+static const mt_plane_copy to_float[][2] = {
     [MT_BOOL] = { bool_to_float_plain, bool_to_float_affine },
     [MT_UINT8] = { uint8_to_float_plain, uint8_to_float_affine },
     [MT_INT8] = { int8_to_float_plain, int8_to_float_affine },
@@ -129,7 +121,7 @@ static const plane_copy to_float[][2] = {
 };
 
 #define DEFINE_COPY(name, size)                                                                                        \
-    static void name(const mt_convert *convert, const plane *p, uint8_t *out, const uint8_t *in)                       \
+    static void name(const mt_convert *convert, const mt_plane *p, uint8_t *out, const uint8_t *in)                    \
     {                                                                                                                  \
         (void)convert;                                                                                                 \
         for (int64_t y = 0; y < p->rows; y++) {                                                                        \
@@ -148,7 +140,7 @@ DEFINE_COPY(copy_2, 2)
 DEFINE_COPY(copy_4, 4)
 DEFINE_COPY(copy_8, 8)
 
-static plane_copy choose_copy(const mt_convert *convert)
+static mt_plane_copy choose_copy(const mt_convert *convert)
 {
     if (convert->to == MT_FLOAT32 && (convert->from != MT_FLOAT32 || convert->affine))
         return to_float[convert->from][convert->affine];
@@ -161,7 +153,8 @@ static plane_copy choose_copy(const mt_convert *convert)
 }
 
 /* Copies a plane through a small buffer, in which bytes are swapped. */
-static void copy_swapped(plane_copy copy, const mt_convert *convert, const plane *p, uint8_t *out, const uint8_t *in)
+static void copy_swapped(mt_plane_copy copy, const mt_convert *convert, const mt_plane *p, uint8_t *out,
+                         const uint8_t *in)
 {
     enum { PIECE = 256 };
     uint8_t buffer[PIECE * 8];
@@ -173,7 +166,7 @@ static void copy_swapped(plane_copy copy, const mt_convert *convert, const plane
             for (int64_t i = 0; i < n; i++)
                 memcpy(buffer + i * size, s + i * p->in_column, (size_t)size);
             mt_swap_bytes(buffer, (size_t)n, (size_t)size);
-            plane piece = { .rows = 1, .columns = n, .out_column = p->out_column, .in_column = size };
+            mt_plane piece = { .rows = 1, .columns = n, .out_column = p->out_column, .in_column = size };
             copy(convert, &piece, out + y * p->out_row + x * p->out_column, buffer);
         }
 }
@@ -219,7 +212,7 @@ void mt_gather(const mt_convert *convert, int ndim, const int64_t *extent, uint8
     box b;
     if (!simplify(&b, ndim, extent, out_stride, in_stride))
         return;
-    plane p = { .rows = 1, .columns = 1 };
+    mt_plane p = { .rows = 1, .columns = 1 };
     if (b.ndim > 0)
         p.columns = b.extent[b.ndim - 1], p.out_column = b.out[b.ndim - 1], p.in_column = b.in[b.ndim - 1];
     if (b.ndim > 1)
@@ -227,7 +220,9 @@ void mt_gather(const mt_convert *convert, int ndim, const int64_t *extent, uint8
     if (b.ndim > 2)
         p.in_skip = b.in[b.ndim - 3] - p.rows * p.in_row;
 
-    plane_copy copy = choose_copy(convert);
+    mt_plane_copy copy = choose_copy(convert);
+    int64_t out_size = (int64_t)mt_dtype_size(convert->to);
+    bool is_turned = mt_plane_is_turned(&p, (int64_t)mt_dtype_size(convert->from), out_size);
     int outer = b.ndim > 2 ? b.ndim - 2 : 0;
     int64_t index[MT_MAX_DIMS];
     for (int d = 0; d < outer; d++)
@@ -235,6 +230,8 @@ void mt_gather(const mt_convert *convert, int ndim, const int64_t *extent, uint8
     for (;;) {
         if (convert->swap)
             copy_swapped(copy, convert, &p, out, in);
+        else if (is_turned)
+            mt_copy_turned(copy, convert, &p, out, in, out_size);
         else
             copy(convert, &p, out, in);
         int d = outer - 1;

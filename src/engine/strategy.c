@@ -42,7 +42,7 @@ static void choose_raw(mt_use *use, mt_image *image, uint64_t row_cost)
         use->strategy = MT_BY_ROWS;
 }
 
-void mt_strategy_choose(mt_use *use, mt_image *image, uint64_t row_cost)
+void mt_strategy_choose(mt_use *use, mt_image *image, uint64_t row_cost, bool keep)
 {
     *use = (mt_use) { .image = image, .strategy = MT_BY_CHUNKS };
     if (is_raw(image) && image->store->costs.is_memory) {
@@ -51,7 +51,7 @@ void mt_strategy_choose(mt_use *use, mt_image *image, uint64_t row_cost)
         choose_raw(use, image, row_cost);
     } else {
         use->keep = image->is_cacheable;
-        if (!image->fits_in_cache && mt_chain_is_partial(&image->map->chain))
+        if (!image->fits_in_cache && !(keep && image->is_cacheable) && mt_chain_is_partial(&image->map->chain))
             use->strategy = MT_BY_PARTS;
     }
 }

@@ -79,7 +79,7 @@ static void set_requests(const making *m, size_t j)
 
 static mt_status extract(const making *m, size_t first, size_t n, mt_error *err)
 {
-    mt_extract_options options = { .struct_size = sizeof options };
+    mt_extract_options options = { .struct_size = sizeof options, .keep_chunks = 1 };
     if (m->options) {
         options.cancelled = m->options->cancelled;
         options.user = m->options->user;

@@ -43,6 +43,7 @@ struct mt_loader {
     uint64_t taken;              /* rounds whose batches were delivered */
     _Atomic uint64_t generation; /* changes when batches in the making are no longer wanted */
     mt_order *order;             /* of the last epoch asked for; NULL: none */
+    bool is_warm;                /* the first batch since the last move is made */
     bool is_ordering;            /* a thread computes an order */
     _Atomic bool is_stopping;
     size_t n_started; /* makers */
@@ -148,6 +149,9 @@ static void work_on(mt_loader *l, uint64_t round, const mt_extract_options *opti
     slot *s = slot_of(l, round);
     if (j.generation == l->generation) {
         *s = (slot) { .state = st ? FAILED : READY, .batch = batch, .failure = failure };
+        if (!l->is_warm)
+            mt_condition_wake_all(&l->room);
+        l->is_warm = true;
     } else if (batch) {
         mt_lock_give(&l->lock);
         mt_batch_release(&batch->shown);
@@ -156,10 +160,12 @@ static void work_on(mt_loader *l, uint64_t round, const mt_extract_options *opti
     mt_condition_wake_all(&l->ready);
 }
 
-/* Finds the next round that no thread has begun, among those that may be made ahead. */
+/* Finds the next round that no thread has begun, among those that may be made ahead. The first batch is made alone, so
+ * that others do not delay it. */
 static bool find_round(mt_loader *l, uint64_t *out)
 {
-    for (uint64_t r = l->taken; r < l->rounds && r < l->taken + l->prefetch; r++)
+    uint64_t ahead = l->is_warm ? l->prefetch : 1;
+    for (uint64_t r = l->taken; r < l->rounds && r < l->taken + ahead; r++)
         if (slot_of(l, r)->state == EMPTY) {
             *out = r;
             return true;
@@ -205,6 +211,7 @@ static void drop_ahead(mt_loader *l)
         l->slots[i] = (slot) { .state = EMPTY };
     }
     l->generation++;
+    l->is_warm = false;
     mt_condition_wake_all(&l->room);
     mt_lock_give(&l->lock);
     for (size_t i = 0; i < n; i++)
