@@ -84,6 +84,7 @@ typedef struct mt_region_info {
     double bin_size;    /* area that a bin holds */
 } mt_region_info;
 
+/* Describes the regions of a sample. Set out->struct_size first. */
 MT_API MT_MUST_CHECK mt_status mt_patching_get_grid(const mt_patching *patching, size_t stack, int64_t sample,
                                                     mt_region_info *out, mt_error *err);
 
@@ -106,10 +107,10 @@ MT_API MT_MUST_CHECK mt_status mt_patching_weigh(mt_patching *patching, size_t s
 MT_API MT_MUST_CHECK mt_status mt_patching_exclude(mt_patching *patching, const mt_patch_spec *specs, size_t n,
                                                    mt_error *err);
 
-/* Takes n patches (0: MT_VALIDATION_PATCHES) out for validation, and excludes them. They are cells of the grid that lie in the image and whose
- * region has not the weight 0, chosen with seed (NULL: that of the patching), without replacement, so that samples are
- * represented in proportion to their patches. *validation is a new patching with the strategy "coords". Fails with
- * MT_E_ARGUMENT if fewer than n + 1 patches can be chosen. */
+/* Takes n patches (0: MT_VALIDATION_PATCHES) out for validation, and excludes them. They are cells of the grid that lie
+ * in the image and whose region has not the weight 0, chosen with seed (NULL: that of the patching), without
+ * replacement, so that samples are represented in proportion to their patches. *validation is a new patching with the
+ * strategy "coords". Fails with MT_E_ARGUMENT if fewer than n + 1 patches can be chosen. */
 #define MT_VALIDATION_PATCHES 8
 MT_API MT_MUST_CHECK mt_status mt_patching_split(mt_patching *patching, uint64_t n, const uint64_t *seed,
                                                  mt_patching **validation, mt_error *err);

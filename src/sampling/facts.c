@@ -60,7 +60,7 @@ static uint64_t count_samples(const mt_patching *p)
     return n;
 }
 
-void mt_patching_describe(const mt_patching *p, mt_fact out[MT_PATCHING_FACTS])
+void mt_patching_fingerprint(const mt_patching *p, mt_fact out[MT_PATCHING_FACTS])
 {
     mt_fact *fact = out;
     const uint64_t digest = p->strategy->digest ? p->strategy->digest(p, MT_DIGEST_START) : MT_DIGEST_START;

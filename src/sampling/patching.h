@@ -68,7 +68,7 @@ typedef struct mt_fact {
 enum { MT_PATCHING_FACTS = 11 };
 
 /* Lists the facts. Two patchings whose facts are equal have the same patches in every epoch. */
-void mt_patching_describe(const mt_patching *patching, mt_fact out[MT_PATCHING_FACTS]);
+void mt_patching_fingerprint(const mt_patching *patching, mt_fact out[MT_PATCHING_FACTS]);
 
 /* Adds bytes to a digest (FNV-1a, 64 bits). It is the same on all machines if the bytes are. */
 #define MT_DIGEST_START 0xcbf29ce484222325u

@@ -173,7 +173,7 @@ static mt_status choose_cells(split *s, const source *from, mt_change *change, m
 static mt_status refuse(const split *s, uint64_t available, mt_error *err)
 {
     mt_fact facts[MT_PATCHING_FACTS];
-    mt_patching_describe(s->patching, facts);
+    mt_patching_fingerprint(s->patching, facts);
     return mt_fail(
         err, MT_E_ARGUMENT,
         "the number of validation patches is too large for the given images (got %llu, but only %llu patches "
