@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-uint64_t mt_digest_add(uint64_t digest, const void *bytes, size_t n)
+uint64_t mt_fnv_add(uint64_t digest, const void *bytes, size_t n)
 {
     const uint8_t *at = bytes;
     for (size_t i = 0; i < n; i++)
@@ -44,10 +44,10 @@ static void set_sizes(mt_fact *fact, const char *name, const int64_t *sizes, siz
 /* Shapes of all stacks, SC(Z)YX. */
 static uint64_t digest_shapes(const mt_patching *p)
 {
-    uint64_t digest = MT_DIGEST_START;
+    uint64_t digest = MT_FNV_START;
     for (size_t s = 0; s < p->n_stacks; s++) {
         const mt_stack_info *info = &p->stacks[s]->info;
-        digest = mt_digest_add(digest, info->data_shape, (size_t)info->data_ndim * sizeof *info->data_shape);
+        digest = mt_fnv_add(digest, info->data_shape, (size_t)info->data_ndim * sizeof *info->data_shape);
     }
     return digest;
 }
@@ -63,7 +63,7 @@ static uint64_t count_samples(const mt_patching *p)
 void mt_patching_fingerprint(const mt_patching *p, mt_fact out[MT_PATCHING_FACTS])
 {
     mt_fact *fact = out;
-    const uint64_t digest = p->strategy->digest ? p->strategy->digest(p, MT_DIGEST_START) : MT_DIGEST_START;
+    const uint64_t digest = p->strategy->digest ? p->strategy->digest(p, MT_FNV_START) : MT_FNV_START;
     memset(out, 0, MT_PATCHING_FACTS * sizeof *out);
     set_word(fact++, "strategy", p->strategy->name);
     set_number(fact++, "number of spatial axes", p->n_spatial);

@@ -120,12 +120,12 @@ static uint64_t digest_coords(const mt_patching *p, uint64_t digest)
         mt_patch_spec spec = { .n_spatial = p->n_spatial };
         get_coords(p, 0, i, 0, i, &spec);
         const uint64_t numbers[3] = { spec.stack, (uint64_t)spec.sample, spec.total_tiles };
-        digest = mt_digest_add(digest, numbers, sizeof numbers);
-        digest = mt_digest_add(digest, spec.coords, sizeof spec.coords);
-        digest = mt_digest_add(digest, spec.patch_size, sizeof spec.patch_size);
-        digest = mt_digest_add(digest, spec.crop_coords, sizeof spec.crop_coords);
-        digest = mt_digest_add(digest, spec.crop_size, sizeof spec.crop_size);
-        digest = mt_digest_add(digest, spec.stitch_coords, sizeof spec.stitch_coords);
+        digest = mt_fnv_add(digest, numbers, sizeof numbers);
+        digest = mt_fnv_add(digest, spec.coords, sizeof spec.coords);
+        digest = mt_fnv_add(digest, spec.patch_size, sizeof spec.patch_size);
+        digest = mt_fnv_add(digest, spec.crop_coords, sizeof spec.crop_coords);
+        digest = mt_fnv_add(digest, spec.crop_size, sizeof spec.crop_size);
+        digest = mt_fnv_add(digest, spec.stitch_coords, sizeof spec.stitch_coords);
     }
     return digest;
 }

@@ -70,8 +70,8 @@ enum { MT_PATCHING_FACTS = 11 };
 /* Lists the facts. Two patchings whose facts are equal have the same patches in every epoch. */
 void mt_patching_fingerprint(const mt_patching *patching, mt_fact out[MT_PATCHING_FACTS]);
 
-/* Adds bytes to a digest (FNV-1a, 64 bits). It is the same on all machines if the bytes are. */
-#define MT_DIGEST_START 0xcbf29ce484222325u
-uint64_t mt_digest_add(uint64_t digest, const void *bytes, size_t n);
+/* Adds bytes to a digest, the hash FNV-1a of 64 bits. It begins as MT_FNV_START. */
+#define MT_FNV_START 0xcbf29ce484222325u
+uint64_t mt_fnv_add(uint64_t digest, const void *bytes, size_t n);
 
 #endif

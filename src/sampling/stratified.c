@@ -111,11 +111,11 @@ static uint64_t digest(const mt_patching *p, uint64_t sum)
             const uint64_t place[2] = { s, (uint64_t)i };
             if (!plan)
                 continue;
-            sum = mt_digest_add(sum, place, sizeof place);
+            sum = mt_fnv_add(sum, place, sizeof place);
             if (plan->weights)
-                sum = mt_digest_add(sum, plan->weights, (size_t)regions->grid.n_regions * sizeof *plan->weights);
+                sum = mt_fnv_add(sum, plan->weights, (size_t)regions->grid.n_regions * sizeof *plan->weights);
             if (plan->is_excluded)
-                sum = mt_digest_add(sum, plan->is_excluded, (size_t)regions->grid.n_cells);
+                sum = mt_fnv_add(sum, plan->is_excluded, (size_t)regions->grid.n_cells);
         }
     }
     return sum;
