@@ -62,6 +62,59 @@ MT_API uint64_t mt_patching_count(const mt_patching *patching);
 MT_API MT_MUST_CHECK mt_status mt_patching_get(const mt_patching *patching, uint64_t epoch, uint64_t index,
                                                uint64_t redraw, mt_patch_spec *out, mt_error *err);
 
+/* Stratified patching
+ *
+ * A grid with a step of one patch lies over each sample. Region k of the grid has the first corners from k * patch_size
+ * to below (k + 1) * patch_size; their number, as far as patches at them lie in the image, is its area. An epoch has
+ * ceil(image / patch - sum(1 - weight) - excluded cells) patches. Each is drawn from a bin of one or several regions,
+ * whose areas, times their weights, fill it up to a common size; what is left of a bin is drawn from all regions. So
+ * a patch at any possible corner is equally likely, a pixel inside is in one patch an epoch on average, and pixels
+ * near the border of the image are in fewer.
+ *
+ * A patching may be changed until a loader uses it; then these functions fail with MT_E_ARGUMENT, as for other
+ * strategies. While one runs, no other thread may use the patching. If one fails, nothing has changed. */
+
+/* The regions of a sample. */
+typedef struct mt_region_info {
+    size_t struct_size; /* sizeof(mt_region_info) */
+    size_t n_spatial;   /* 2 or 3 */
+    int64_t shape[3];   /* number of regions along (Z)YX */
+    uint64_t n_regions; /* their product */
+    uint64_t n_patches; /* patches of the sample in an epoch */
+    double bin_size;    /* area that a bin holds */
+} mt_region_info;
+
+/* Describes the regions of a sample. Set out->struct_size first. */
+MT_API MT_MUST_CHECK mt_status mt_patching_get_grid(const mt_patching *patching, size_t stack, int64_t sample,
+                                                    mt_region_info *out, mt_error *err);
+
+/* Describes each region of a sample, in C order of the grid, in arrays of n_regions elements, which may be NULL: its
+ * area, as described above and without excluded patches; the part of its bin that its weighted area takes; and its
+ * bin, which is the patch (from 0, of this sample). If the sample has no patches, parts and bins are 0. */
+MT_API MT_MUST_CHECK mt_status mt_patching_get_regions(const mt_patching *patching, size_t stack, int64_t sample,
+                                                       int64_t *areas, double *probabilities, uint64_t *bins,
+                                                       mt_error *err);
+
+/* Sets the weights of all regions of a sample, n in C order of the grid, each from 0 to 1: on average, an epoch has that
+ * fraction of the region's patches. Regions of weight 0 are never drawn from. Patches reach from a region into the
+ * next ones. */
+MT_API MT_MUST_CHECK mt_status mt_patching_weigh(mt_patching *patching, size_t stack, int64_t sample,
+                                                 const double *weights, size_t n, mt_error *err);
+
+/* Excludes boxes: no patch touches a cell of the grid (a patch at a multiple of patch_size) that a box overlaps. Of
+ * the specs, stack, sample, coords and patch_size, the size of the box, are used. Parts outside the image are ignored.
+ */
+MT_API MT_MUST_CHECK mt_status mt_patching_exclude(mt_patching *patching, const mt_patch_spec *specs, size_t n,
+                                                   mt_error *err);
+
+/* Takes n patches (0: MT_VALIDATION_PATCHES) out for validation, and excludes them. They are cells of the grid that lie
+ * in the image and whose region has not the weight 0, chosen with seed (NULL: that of the patching), without
+ * replacement, so that samples are represented in proportion to their patches. *validation is a new patching with the
+ * strategy "coords". Fails with MT_E_ARGUMENT if fewer than n + 1 patches can be chosen. */
+#define MT_VALIDATION_PATCHES 8
+MT_API MT_MUST_CHECK mt_status mt_patching_split(mt_patching *patching, uint64_t n, const uint64_t *seed,
+                                                 mt_patching **validation, mt_error *err);
+
 MT_END_DECLS
 
 #endif

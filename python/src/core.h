@@ -26,6 +26,7 @@ typedef struct core_state {
     PyObject *context_type;  /* _core.Context */
     PyObject *stack_type;    /* _core.Stack */
     PyObject *prefetch_type; /* _core.Prefetch */
+    PyObject *patching_type; /* _core.Patching */
 } core_state;
 
 core_state *core_get_state(PyObject *module);
@@ -116,6 +117,18 @@ extern PyType_Spec prefetch_spec;
 
 /* Takes over prefetch, also on failure. */
 PyObject *prefetch_wrap(core_state *state, mt_prefetch *prefetch);
+
+/* The base of microtome.Patching. */
+typedef struct patching_object {
+    PyObject_HEAD
+    mt_patching *patching; /* NULL before _start */
+    PyObject *stacks;      /* tuple of Stack; NULL before _start */
+} patching_object;
+
+extern PyType_Spec patching_spec;
+
+/* The patching of an object of this type; NULL after an exception: it was not started. */
+mt_patching *patching_get(PyObject *object);
 
 /* Converts an error of the library to an exception: a new reference, or NULL after an exception. path may be NULL. */
 PyObject *make_exception(core_state *state, const mt_error *err, const char *path);

@@ -148,7 +148,8 @@ static int execute(PyObject *module)
     state->context_type = add_type(module, &context_spec);
     state->stack_type = add_type(module, &stack_spec);
     state->prefetch_type = add_type(module, &prefetch_spec);
-    return state->context_type && state->stack_type && state->prefetch_type
+    state->patching_type = add_type(module, &patching_spec);
+    return state->context_type && state->stack_type && state->prefetch_type && state->patching_type
                ? PyModule_AddStringConstant(module, "version", mt_version())
                : -1;
 }
@@ -162,6 +163,7 @@ static int traverse(PyObject *module, visitproc visit, void *arg)
     Py_VISIT(state->context_type);
     Py_VISIT(state->stack_type);
     Py_VISIT(state->prefetch_type);
+    Py_VISIT(state->patching_type);
     return 0;
 }
 
@@ -174,6 +176,7 @@ static int clear(PyObject *module)
     Py_CLEAR(state->context_type);
     Py_CLEAR(state->stack_type);
     Py_CLEAR(state->prefetch_type);
+    Py_CLEAR(state->patching_type);
     return 0;
 }
 

@@ -5,7 +5,10 @@
 
 #include <string.h>
 
-static const mt_strategy *const strategies[] = { &mt_strategy_random, &mt_strategy_fixed_random };
+static const mt_strategy *const strategies[] = {
+    &mt_strategy_random, &mt_strategy_fixed_random, &mt_strategy_stratified, &mt_strategy_sequential,
+    &mt_strategy_tiled,  &mt_strategy_whole,        &mt_strategy_coords,
+};
 enum { N_STRATEGIES = sizeof strategies / sizeof *strategies };
 
 static mt_status find_strategy(const char *name, const mt_strategy **out, mt_error *err)
@@ -66,6 +69,8 @@ static mt_status new_patching(mt_stack *const *stacks, size_t n, mt_patching **o
 
 static mt_status take_patch_size(mt_patching *p, const mt_patching_options *options, mt_error *err)
 {
+    if (!p->strategy->has_patch_size)
+        return MT_OK;
     if (options->n_spatial != p->n_spatial || !options->patch_size)
         return mt_fail(err, MT_E_ARGUMENT, "%zu patch sizes for images with the spatial axes %s", options->n_spatial,
                        p->n_spatial == 3 ? "ZYX" : "YX");
@@ -112,10 +117,36 @@ void mt_patching_free(mt_patching *p)
     if (!p || atomic_fetch_sub(&p->owners, 1) != 1)
         return;
     mt_context *context = p->context;
+    if (p->strategy->end)
+        p->strategy->end(p);
     for (size_t i = 0; i < p->n_stacks; i++)
         mt_stack_close(p->stacks[i]);
     mt_release(&context->env, p, sizeof *p + (p->n_stacks + 1) * (sizeof *p->first + sizeof *p->stacks));
     mt_context_free(context);
+}
+
+void mt_patching_freeze(mt_patching *p) { p->is_frozen = true; }
+
+mt_status mt_patching_check_sizes(const mt_patching *p, mt_error *err)
+{
+    for (size_t s = 0; s < p->n_stacks && !p->pad; s++)
+        for (size_t i = 0; i < p->n_spatial; i++) {
+            const int64_t size = mt_patching_shape(p, s)[i];
+            if (size < p->patch_size[i])
+                return mt_fail(err, MT_E_ARGUMENT, "%s: %lld pixels along %c are less than a patch of %lld",
+                               p->stacks[s]->info.source, (long long)size, "ZYX"[i + 3 - p->n_spatial],
+                               (long long)p -> patch_size[i]);
+        }
+    return MT_OK;
+}
+
+mt_status mt_patching_set_count(mt_patching *p, size_t stack, uint64_t per_sample, mt_error *err)
+{
+    uint64_t n;
+    if (mt_mul_u64((uint64_t)p->stacks[stack]->info.data_shape[0], per_sample, &n) ||
+        mt_add_u64(p->first[stack], n, &p->first[stack + 1]))
+        return mt_fail(err, MT_E_LIMIT, "%s: more than 2^64 patches", p->stacks[stack]->info.source);
+    return MT_OK;
 }
 
 uint64_t mt_patching_count(const mt_patching *p) { return p->first[p->n_stacks]; }

@@ -6,16 +6,21 @@
 
 #include <microtome/sampling.h>
 
-/* A patching strategy. All functions are thread-safe. */
+/* A patching strategy. All functions but begin and end are thread-safe. */
 typedef struct mt_strategy {
     const char *name;
-    /* Checks the options and computes first[] and count. */
+    bool has_patch_size; /* all patches have the size of the options */
+    bool can_redraw;     /* redraw may be other than 0 */
+    /* Checks the options and sets first and count. */
     mt_status (*begin)(mt_patching *patching, const mt_patching_options *options, mt_error *err);
-    /* Sets coords and patch_size, of a spec that is otherwise set, for a patch of a stack: its number among those of
-     * this stack. */
+    /* Releases what begin has put into state, also after it has failed. May be NULL. */
+    void (*end)(mt_patching *patching);
+    /* Sets what differs from a spec whose stack, n_spatial and patch_size are set and whose rest is 0. number: that of
+     * the patch among those of the stack. */
     void (*get)(const mt_patching *patching, uint64_t epoch, uint64_t index, uint64_t redraw, uint64_t number,
                 mt_patch_spec *out);
-    bool can_redraw; /* redraw may be other than 0 */
+    /* Adds what else defines the patches to a digest. May be NULL. */
+    uint64_t (*digest)(const mt_patching *patching, uint64_t digest);
 } mt_strategy;
 
 struct mt_patching {
@@ -24,14 +29,19 @@ struct mt_patching {
     const mt_strategy *strategy; /* how patches are chosen */
     size_t n_stacks;             /* at least 1 */
     mt_stack **stacks;           /* retained */
-    uint64_t *first;             /* n_stacks + 1: the number of the first patch of each stack */
-    size_t n_spatial;            /* 2 or 3 */
-    int64_t patch_size[3];       /* (Z)YX */
-    uint64_t seed;               /* of the random numbers */
-    bool pad;                    /* images may be smaller than a patch */
+    uint64_t
+        *first; /* n_stacks + 1: the number of the first patch of each stack. "coords", in any order: 0, .., 0, all */
+    size_t n_spatial;       /* 2 or 3 */
+    int64_t patch_size[3];  /* (Z)YX; 0 if the patches have several */
+    int64_t overlap[3];     /* of tiles */
+    uint64_t seed;          /* of the random numbers */
+    bool pad;               /* patches may reach outside the image */
+    _Atomic bool is_frozen; /* may not be changed any more */
+    void *state;            /* of the strategy */
 };
 
-extern const mt_strategy mt_strategy_random, mt_strategy_fixed_random;
+extern const mt_strategy mt_strategy_random, mt_strategy_fixed_random, mt_strategy_stratified, mt_strategy_sequential,
+    mt_strategy_tiled, mt_strategy_whole, mt_strategy_coords;
 
 /* Sizes of the spatial axes of a stack, (Z)YX. */
 static inline const int64_t *mt_patching_shape(const mt_patching *patching, size_t stack)
@@ -39,5 +49,29 @@ static inline const int64_t *mt_patching_shape(const mt_patching *patching, size
     const mt_stack_info *info = &patching->stacks[stack]->info;
     return info->data_shape + info->data_ndim - patching->n_spatial;
 }
+
+/* Fails unless the images are at least as large as a patch, or are padded. */
+MT_MUST_CHECK mt_status mt_patching_check_sizes(const mt_patching *patching, mt_error *err);
+
+/* Sets the number of patches of a stack: as many for each sample. The stacks before it must have theirs. */
+MT_MUST_CHECK mt_status mt_patching_set_count(mt_patching *patching, size_t stack, uint64_t per_sample, mt_error *err);
+
+/* From now on the patching cannot be changed: somebody relies on its patches. */
+void mt_patching_freeze(mt_patching *patching);
+
+/* One of the facts that define all patches of a patching. */
+typedef struct mt_fact {
+    const char *name; /* static */
+    char value[64];   /* a number, a word, or a digest */
+} mt_fact;
+
+enum { MT_PATCHING_FACTS = 11 };
+
+/* Lists the facts. Two patchings whose facts are equal have the same patches in every epoch. */
+void mt_patching_fingerprint(const mt_patching *patching, mt_fact out[MT_PATCHING_FACTS]);
+
+/* Adds bytes to a digest, the hash FNV-1a of 64 bits. It begins as MT_FNV_START. */
+#define MT_FNV_START 0xcbf29ce484222325u
+uint64_t mt_fnv_add(uint64_t digest, const void *bytes, size_t n);
 
 #endif

@@ -5,7 +5,7 @@
 #include "base/random.h"
 #include "sampling/patching.h"
 
-/* The number of patches of a sample; 0 on overflow or if there is no pixel. */
+/* The number of patches of a sample; UINT64_MAX on overflow. */
 static uint64_t count_patches(const mt_patching *p, size_t stack)
 {
     const int64_t *shape = mt_patching_shape(p, stack);
@@ -14,34 +14,18 @@ static uint64_t count_patches(const mt_patching *p, size_t stack)
         uint64_t along = (uint64_t)shape[i] / (uint64_t)p->patch_size[i];
         along += along * (uint64_t)p->patch_size[i] < (uint64_t)shape[i];
         if (mt_mul_u64(n, along, &n))
-            return 0;
+            return UINT64_MAX;
     }
     return n;
-}
-
-static mt_status check_size(const mt_patching *p, size_t stack, mt_error *err)
-{
-    const int64_t *shape = mt_patching_shape(p, stack);
-    for (size_t i = 0; i < p->n_spatial && !p->pad; i++)
-        if (shape[i] < p->patch_size[i])
-            return mt_fail(err, MT_E_ARGUMENT, "%s: %lld pixels along %c are less than a patch of %lld",
-                           p->stacks[stack]->info.source, (long long)shape[i], "ZYX"[i + 3 - p->n_spatial],
-                           (long long)p -> patch_size[i]);
-    return MT_OK;
 }
 
 static mt_status begin(mt_patching *p, const mt_patching_options *options, mt_error *err)
 {
     (void)options;
-    for (size_t s = 0; s < p->n_stacks; s++) {
-        uint64_t samples = (uint64_t)p->stacks[s]->info.data_shape[0], n = count_patches(p, s);
-        mt_status st = check_size(p, s, err);
-        if (st)
-            return st;
-        if (mt_mul_u64(n, samples, &n) || mt_add_u64(p->first[s], n, &p->first[s + 1]))
-            return mt_fail(err, MT_E_LIMIT, "%s: more than 2^64 patches", p->stacks[s]->info.source);
-    }
-    return MT_OK;
+    mt_status st = mt_patching_check_sizes(p, err);
+    for (size_t s = 0; !st && s < p->n_stacks; s++)
+        st = mt_patching_set_count(p, s, count_patches(p, s), err);
+    return st;
 }
 
 static void draw(const mt_patching *p, uint64_t epoch, uint64_t index, uint64_t redraw, uint64_t number,
@@ -63,7 +47,9 @@ static void draw_fixed(const mt_patching *p, uint64_t epoch, uint64_t index, uin
     draw(p, 0, index, redraw, number, out);
 }
 
-const mt_strategy mt_strategy_random = { .name = "random", .begin = begin, .get = draw, .can_redraw = true };
+const mt_strategy mt_strategy_random = {
+    .name = "random", .has_patch_size = true, .can_redraw = true, .begin = begin, .get = draw
+};
 const mt_strategy mt_strategy_fixed_random = {
-    .name = "fixed_random", .begin = begin, .get = draw_fixed, .can_redraw = true
+    .name = "fixed_random", .has_patch_size = true, .can_redraw = true, .begin = begin, .get = draw_fixed
 };
