@@ -27,7 +27,9 @@ def extract_many(
     dtype: DTypeLike | None,
     scale: NDArray[Any] | None,
     offset: NDArray[Any] | None,
+    divide: bool,
     padding: float | Literal["reflect", "edge"],
+    scale_padding: bool,
     errors: bool,
     /,
 ) -> NDArray[Any] | tuple[NDArray[Any], list[Exception | None]]: ...

@@ -21,8 +21,10 @@ typedef struct job {
     int_list patch_size;
     int64_t shape[MAX_TARGET]; /* of the result; patch, C(Z)YX */
     int ndim;
+    int divide;
     double padding;
     int padding_mode;
+    int scale_padding;
     PyObject *array;
     target target; /* of the array */
 } job;
@@ -168,8 +170,10 @@ static void set_request(const job *j, const member *m, int64_t sample, const int
         .view = { .data = data,
                   .dtype = j->target.dtype,
                   .strides = strides,
+                  .divide = j->divide,
                   .padding = j->padding,
-                  .padding_mode = j->padding_mode },
+                  .padding_mode = j->padding_mode,
+                  .scale_padding = j->scale_padding },
     };
 }
 
@@ -303,7 +307,23 @@ PyObject *stack_extract_patch(PyObject *object, PyTypeObject *core, PyObject *co
 
 /* --- Many patches. --- */
 
-enum { STACKS, STACK_IDX, SAMPLES, CHANNELS, COORDS, PATCH_SIZE, OUT, DTYPE, SCALE, OFFSET, PADDING, ERRORS, N_MANY };
+enum {
+    STACKS,
+    STACK_IDX,
+    SAMPLES,
+    CHANNELS,
+    COORDS,
+    PATCH_SIZE,
+    OUT,
+    DTYPE,
+    SCALE,
+    OFFSET,
+    DIVIDE,
+    PADDING,
+    SCALE_PADDING,
+    ERRORS,
+    N_MANY
+};
 
 /* The array arguments of many patches. */
 typedef struct vectors {
@@ -467,8 +487,9 @@ static PyObject *run_many(job *j, const vectors *v, bool errors)
  * (Z)YX. scale and offset are float32 arrays with one element per channel. errors: whether to return errors. */
 PyObject *extract_many(PyObject *module, PyObject *const *args, Py_ssize_t n, PyObject *names)
 {
-    static const char *const known[] = { "stacks", "stack_idx", "sample_idx", "channels", "coords", "patch_size", "out",
-                                         "dtype",  "scale",     "offset",     "padding",  "errors", NULL };
+    static const char *const known[] = { "stacks",     "stack_idx", "sample_idx",    "channels", "coords",
+                                         "patch_size", "out",       "dtype",         "scale",    "offset",
+                                         "divide",     "padding",   "scale_padding", "errors",   NULL };
     static const signature s = { "extract_patches", known, N_MANY, N_MANY };
     PyObject *values[N_MANY], *result = NULL;
     vectors v;
@@ -478,8 +499,10 @@ PyObject *extract_many(PyObject *module, PyObject *const *args, Py_ssize_t n, Py
     job j = { .state = core_get_state(module) };
     j.patch_size.values = j.patch_size.inline_values;
     int errors = PyObject_IsTrue(values[ERRORS]);
-    if (errors >= 0 && get_indices(values, &v) && many_start(&j, values) && set_shape(&j, (int64_t)v.n) &&
-        get_vectors(values, &j, &v) && job_target(&j, values[OUT], values[DTYPE]))
+    j.divide = PyObject_IsTrue(values[DIVIDE]);
+    j.scale_padding = PyObject_IsTrue(values[SCALE_PADDING]);
+    if (errors >= 0 && j.divide >= 0 && j.scale_padding >= 0 && get_indices(values, &v) && many_start(&j, values) &&
+        set_shape(&j, (int64_t)v.n) && get_vectors(values, &j, &v) && job_target(&j, values[OUT], values[DTYPE]))
         result = run_many(&j, &v, errors);
     job_end(&j);
     PyMem_Free(j.members);
