@@ -271,8 +271,13 @@ def read_batch(
     padding: Padding,
     scale_padding: bool,
     errors: Literal["raise", "return"],
+    n_scales: int = 0,
+    levels: tuple[tuple[Stack, ...], ...] | None = None,
 ) -> NDArray[Any] | tuple[NDArray[Any], list[Exception | None]]:
-    """Implement `extract_patches`. If stack_idx is None, all patches are of the first stack."""
+    """Implement `extract_patches`. If stack_idx is None, all patches are of the first stack.
+
+    With n_scales, implement `lateral_context`.
+    """
     if errors not in ("raise", "return"):
         raise ValueError(f'errors must be "raise" or "return", not {errors!r}')
     if not stacks:
@@ -295,6 +300,8 @@ def read_batch(
         padding,
         scale_padding,
         errors == "return",
+        n_scales,
+        levels,
     )
 
 

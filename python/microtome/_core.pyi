@@ -31,6 +31,8 @@ def extract_many(
     padding: float | Literal["reflect", "edge"],
     scale_padding: bool,
     errors: bool,
+    n_scales: int,
+    levels: tuple[tuple[Stack, ...], ...] | None,
     /,
 ) -> NDArray[Any] | tuple[NDArray[Any], list[Exception | None]]: ...
 def prefetch(
