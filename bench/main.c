@@ -29,7 +29,7 @@ static const struct {
                { "given", bench_given, false },     { "single", bench_single, false },
                { "delays", bench_delays, false },   { "cold", bench_cold, true },
                { "large", bench_large, true },      { "strips", bench_strips, true },
-               { "loader", bench_loader, false } };
+               { "loader", bench_loader, false },   { "lateral", bench_lateral, false } };
 
 /* Returns the group, or NULL for all. */
 static const char *take_arguments(int argc, char **argv, const char **keep)

@@ -8,6 +8,7 @@
 #include <microtome/checksum.h>
 #include <microtome/context.h>
 #include <microtome/dtype.h>
+#include <microtome/lateral.h>
 #include <microtome/loader.h>
 #include <microtome/map.h>
 #include <microtome/parts.h>

@@ -160,11 +160,19 @@ typedef struct mt_view {
      * 1 and 0. */
     const float *scale;
     const float *offset;
-    double padding; /* the value outside the image; not scaled */
+    double padding; /* the value outside the image; not scaled unless scale_padding is set */
     /* An mt_padding_mode. Reflected and edge pixels are scaled like others. An image without pixels can only be padded
      * with a constant, else MT_E_ARGUMENT. */
     int padding_mode;
-    uint64_t reserved[3]; /* 0 */
+    /* Not 0: (value - offset[c]) / scale[c] instead, computed in float32 with one subtraction and one division. Equals
+     * NumPy's (x - mean) / (std + eps) of float32 arrays bit for bit, where offset is mean and scale the sum std + eps in
+     * float32. Division by 0 gives infinities and NaN. */
+    int divide;
+    /* Not 0: padding is scaled like a pixel of that value, with the scale and offset of each channel. Zero padding
+     * before normalization is padding 0 with scale_padding; padding with the mean is padding 0 without it, after
+     * normalization to mean 0. */
+    int scale_padding;
+    uint64_t reserved[2]; /* 0 */
 } mt_view;
 
 /* One patch. Sizes and coordinates are in pixels, in the order (Z)YX. All pointers are borrowed for the call. */

@@ -33,6 +33,7 @@ from ._errors import (
     ReadError,
     UnsupportedError,
 )
+from ._lateral import lateral_context
 from ._open import ImageStackProtocol, StackList, from_array, from_object, list_parts, open, open_all
 from ._picture import Picture
 from ._stack import ImageStack
@@ -63,6 +64,7 @@ __all__ = [
     "extract_patches",
     "from_array",
     "from_object",
+    "lateral_context",
     "list_parts",
     "open",
     "open_all",

@@ -27,8 +27,12 @@ def extract_many(
     dtype: DTypeLike | None,
     scale: NDArray[Any] | None,
     offset: NDArray[Any] | None,
+    divide: bool,
     padding: float | Literal["reflect", "edge"],
+    scale_padding: bool,
     errors: bool,
+    n_scales: int,
+    levels: tuple[tuple[Stack, ...], ...] | None,
     /,
 ) -> NDArray[Any] | tuple[NDArray[Any], list[Exception | None]]: ...
 def prefetch(

@@ -92,6 +92,18 @@ typedef struct object_call {
 /* False after an exception. */
 bool object_call_start(object_call *call, object_batch *batch, core_state *state, const stack_object *self);
 
+/* The pyramid levels of the stacks of a call, for lateral context. */
+typedef struct levels {
+    PyObject *given;      /* borrowed: a tuple with a tuple of stacks for each stack; NULL: no levels */
+    mt_pyramid *pyramids; /* for each stack, without the stack itself */
+    mt_stack **stacks;    /* of all levels, entered */
+    size_t n_stacks;      /* number of these */
+} levels;
+
+/* For zeroed levels of n stacks; given may be None. False after an exception. Call levels_end in either case. */
+bool levels_start(const core_state *state, PyObject *given, size_t n, levels *out);
+void levels_end(levels *l);
+
 /* Constructors, class methods of Stack. */
 PyObject *stack_open(PyObject *type, PyTypeObject *core, PyObject *const *args, Py_ssize_t n, PyObject *names);
 PyObject *stack_open_all(PyObject *type, PyTypeObject *core, PyObject *const *args, Py_ssize_t n, PyObject *names);
@@ -175,8 +187,8 @@ bool buffer_get(PyObject *object, int flags, Py_buffer *out, mt_dtype *dtype);
 /* Gets a C-contiguous buffer of n elements of one dtype; n -1: any length. */
 bool buffer_get_vector(PyObject *object, const char *what, mt_dtype wanted, int64_t n, Py_buffer *out);
 
-/* The output array of patches: patch, C, (Z,) Y, X. */
-#define MAX_TARGET (1 + 1 + MAX_SPATIAL)
+/* The output array of patches: patch, C, (L,) (Z,) Y, X, where L is the scale of lateral context. */
+#define MAX_TARGET (1 + 1 + 1 + MAX_SPATIAL)
 typedef struct target {
     Py_buffer buffer;                               /* of an object with the buffer protocol, */
     PyObject *capsule;                              /* else of DLPack; owned */
