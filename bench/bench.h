@@ -161,5 +161,6 @@ void bench_delays(const image *plane, patches *p);
 void bench_single(const image *plane, patches *p);
 void bench_large(const image *plane, patches *p);
 void bench_strips(const image *plane, patches *p);
+void bench_statistics(const image *plane, patches *p);
 
 #endif

@@ -3,8 +3,8 @@
 
 #include <string.h>
 
-/* Neighbouring pixels are often equal. Counting them in several tables in turn avoids waiting for the last store. */
-enum { BYTE_TABLES = 4, WORD_TABLES = 2, BYTES = 256, WORDS = 65536 };
+/* Neighbouring bytes are often equal. Counting them in several tables in turn avoids waiting for the last store. */
+enum { BYTE_TABLES = 4, BYTES = 256, WORDS = 65536 };
 
 typedef struct bucket32 {
     uint64_t sum, squares, n;
@@ -19,7 +19,7 @@ size_t mt_tally_table_bytes(const mt_bits *bits)
 {
     switch (bits->size) {
     case 1: return sizeof(uint32_t) * BYTE_TABLES * BYTES;
-    case 2: return sizeof(uint32_t) * WORD_TABLES * WORDS;
+    case 2: return sizeof(uint32_t) * WORDS;
     case 4: return sizeof(bucket32) * WORDS;
     default: return sizeof(bucket64) * WORDS;
     }
@@ -42,19 +42,21 @@ static void count_bytes(uint32_t *counts, const uint8_t *in, size_t n)
         counts[in[i]]++;
 }
 
+/* One table: two would not fit as well into the cache. Four equal elements are counted at once. */
 static void count_words(uint32_t *counts, const uint16_t *in, size_t n)
 {
-    const uint64_t ones = 0x0001000100010001;
     size_t i = 0;
     for (; i + 4 <= n; i += 4) {
         uint64_t four;
         memcpy(&four, in + i, sizeof four);
-        if (four == (four & 0xffff) * ones) {
+        if (four == (four << 16 | four >> 48)) {
             counts[four & 0xffff] += 4;
             continue;
         }
-        for (int k = 0; k < 4; k++)
-            counts[k % WORD_TABLES * WORDS + in[i + k]]++;
+        counts[four & 0xffff]++;
+        counts[four >> 16 & 0xffff]++;
+        counts[four >> 32 & 0xffff]++;
+        counts[four >> 48]++;
     }
     for (; i < n; i++)
         counts[in[i]]++;
@@ -146,8 +148,10 @@ static void add_bucket(const mt_bits *b, mt_totals *t, size_t bucket, uint64_t n
         head = mt_bits_buckets(b) - bucket;
     }
     mt_wide_add(&t->sum, (mt_u128)head * n, lower + shift, negative);
-    mt_wide_add(&t->sum, sum, shift, low_negative);
     mt_wide_add(&t->squares, (mt_u128)(head * head) * n, 2 * (lower + shift), false);
+    if (lower == 0)
+        return;
+    mt_wide_add(&t->sum, sum, shift, low_negative);
     mt_wide_add(&t->squares, 2 * head * sum, lower + 2 * shift, negative != low_negative);
     mt_wide_add(&t->squares, squares, 2 * shift, false);
 }
@@ -220,7 +224,7 @@ static void drain_wide(const mt_bits *bits, mt_tally *tally, mt_totals *totals)
 void mt_tally_drain(const mt_bits *bits, mt_tally *tally, mt_totals *totals)
 {
     const uint32_t *counts = (const void *)tally->table;
-    size_t n = mt_bits_buckets(bits), tables = bits->size == 1 ? BYTE_TABLES : WORD_TABLES;
+    size_t n = mt_bits_buckets(bits), tables = bits->size == 1 ? BYTE_TABLES : 1;
     if (tally->pending == 0)
         return;
     if (bits->lower > 0)
