@@ -36,6 +36,7 @@ from ._errors import (
 from ._open import ImageStackProtocol, StackList, from_array, from_object, list_parts, open, open_all
 from ._picture import Picture
 from ._stack import ImageStack
+from ._statistics import Normalization, Statistics, statistics
 
 __all__ = [
     "ArgumentError",
@@ -49,6 +50,7 @@ __all__ = [
     "ImageStackProtocol",
     "ImageWarning",
     "LimitError",
+    "Normalization",
     "NotAnImageError",
     "NotFoundError",
     "OutOfMemoryError",
@@ -57,6 +59,7 @@ __all__ = [
     "RangeError",
     "ReadError",
     "StackList",
+    "Statistics",
     "UnsupportedError",
     "__version__",
     "axes",
@@ -67,6 +70,7 @@ __all__ = [
     "open",
     "open_all",
     "prefetch",
+    "statistics",
 ]
 
 # Worker processes of multiprocessing, such as those of PyTorch's DataLoader, share the memory: each uses a smaller

@@ -115,6 +115,8 @@ static PyMethodDef functions[] = {
     { "be_worker", be_worker, METH_NOARGS, NULL },
     { "extract_many", (PyCFunction)(void (*)(void))extract_many, METH_FASTCALL | METH_KEYWORDS, NULL },
     { "prefetch", (PyCFunction)(void (*)(void))prefetch_many, METH_FASTCALL | METH_KEYWORDS, NULL },
+    { "statistics", (PyCFunction)(void (*)(void))compute_statistics, METH_FASTCALL | METH_KEYWORDS, NULL },
+    { "parse_statistics", parse_statistics, METH_VARARGS, NULL },
     { NULL, NULL, 0, NULL },
 };
 
@@ -148,7 +150,8 @@ static int execute(PyObject *module)
     state->context_type = add_type(module, &context_spec);
     state->stack_type = add_type(module, &stack_spec);
     state->prefetch_type = add_type(module, &prefetch_spec);
-    return state->context_type && state->stack_type && state->prefetch_type
+    state->statistics_type = add_type(module, &statistics_spec);
+    return state->context_type && state->stack_type && state->prefetch_type && state->statistics_type
                ? PyModule_AddStringConstant(module, "version", mt_version())
                : -1;
 }
@@ -162,6 +165,7 @@ static int traverse(PyObject *module, visitproc visit, void *arg)
     Py_VISIT(state->context_type);
     Py_VISIT(state->stack_type);
     Py_VISIT(state->prefetch_type);
+    Py_VISIT(state->statistics_type);
     return 0;
 }
 
@@ -174,6 +178,7 @@ static int clear(PyObject *module)
     Py_CLEAR(state->context_type);
     Py_CLEAR(state->stack_type);
     Py_CLEAR(state->prefetch_type);
+    Py_CLEAR(state->statistics_type);
     return 0;
 }
 
