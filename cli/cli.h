@@ -85,6 +85,7 @@ int failed(const char *format, ...) MT_PRINTF(1, 2);
 int run_info(const struct args *args);
 int run_patches(const struct args *args);
 int run_view(const struct args *args);
+int run_stats(const struct args *args);
 int run_formats(const struct args *args);
 int run_codecs(const struct args *args);
 int run_completion(const struct args *args);

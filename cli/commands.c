@@ -176,6 +176,33 @@ static const example view_examples[] = {
     { NULL, NULL },
 };
 
+static const struct option stats_options[] = {
+    { "quantiles", "Q,...", "Quantiles to compute, from 0 to 1. Default: 0.01,0.99.", false },
+    { "mask", "IMAGE",
+      "Measure only pixels where this image is above 0. For several images, repeat, or give a folder or glob.", true },
+    { "sample", "N|P%", "Read only this number or share of the chunks, drawn at random.", false },
+    { "seed", "S", "Seed of --sample. Default: 0.", false },
+    { "json", NULL, "Print JSON for programs, which microtome.Statistics.load reads; with a histogram.", false },
+    AXES,
+    RAW,
+    EXTERNAL,
+    VIEW_OF_FILE,
+    USE_MAP,
+    { "missing", "fill|error",
+      "Missing files and frames: fill counts them as the fill value, error fails. Default: error.", false },
+    THREADS,
+    CACHE,
+    OPTION_END,
+};
+static const example stats_examples[] = {
+    { "microtome stats cells.ome.tif", "Mean, standard deviation, range and quantiles of each channel." },
+    { "microtome stats train/*.tif --quantiles 0.001,0.5,0.999 --json > stats.json",
+      "Of a training set, for its normalisation." },
+    { "microtome stats cells.tif --mask nuclei.tif", "Inside the nuclei only." },
+    { "microtome stats huge.zarr --sample 5%", "From a twentieth of the chunks, with the error of the mean." },
+    { NULL, NULL },
+};
+
 static const example formats_examples[] = { { "microtome formats", "Names, titles and suffixes." }, { NULL, NULL } };
 static const example codecs_examples[] = {
     { "microtome codecs", "Codecs, and the CMake option of each that is missing." }, { NULL, NULL }
@@ -210,6 +237,12 @@ const struct command commands[] = {
       "the file, if it has them; else percentiles 0.1 to 99.9 and default colours. Large planes are downscaled while "
       "they are read, in bounded memory; small ones are enlarged by a whole factor.",
       1, 1, view_options, view_examples, run_view },
+    { "stats", "PATH...", "Measure mean, range and quantiles of images",
+      "Prints the mean, standard deviation, minimum, maximum and quantiles of each channel, over all pixels of all "
+      "images together. Each chunk is read once; integers of more than 16 bits and floats are read again for the "
+      "quantiles. Sums are exact. NaN and infinite pixels are left out and counted. Several images must have the same "
+      "channels and type.",
+      1, -1, stats_options, stats_examples, run_stats },
     { "formats", "[NAME]", "List the formats that this build reads",
       "Prints name, title and file suffixes of each format, or of one.", 0, 1, NULL, formats_examples, run_formats },
     { "codecs", "[NAME]", "List the codecs that this build has",

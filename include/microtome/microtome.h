@@ -16,6 +16,7 @@
 #include <microtome/prefetch.h>
 #include <microtome/sampling.h>
 #include <microtome/stack.h>
+#include <microtome/statistics.h>
 #include <microtome/status.h>
 #include <microtome/stores.h>
 

@@ -37,6 +37,7 @@ from ._lateral import lateral_context
 from ._open import ImageStackProtocol, StackList, from_array, from_object, list_parts, open, open_all
 from ._picture import Picture
 from ._stack import ImageStack
+from ._statistics import Normalization, Statistics, statistics
 
 __all__ = [
     "ArgumentError",
@@ -50,6 +51,7 @@ __all__ = [
     "ImageStackProtocol",
     "ImageWarning",
     "LimitError",
+    "Normalization",
     "NotAnImageError",
     "NotFoundError",
     "OutOfMemoryError",
@@ -58,6 +60,7 @@ __all__ = [
     "RangeError",
     "ReadError",
     "StackList",
+    "Statistics",
     "UnsupportedError",
     "__version__",
     "axes",
@@ -69,6 +72,7 @@ __all__ = [
     "open",
     "open_all",
     "prefetch",
+    "statistics",
 ]
 
 # Worker processes of multiprocessing, such as those of PyTorch's DataLoader, share the memory: each uses a smaller

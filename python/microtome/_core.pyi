@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from os import PathLike
 from typing import Any, Literal, TypeVar
 
@@ -45,6 +45,30 @@ def prefetch(
     padding: float | Literal["reflect", "edge"],
     /,
 ) -> Prefetch: ...
+def statistics(
+    stacks: tuple[Stack, ...],
+    quantiles: NDArray[Any],
+    bins: int,
+    range: tuple[float, float] | None,
+    masks: tuple[Stack, ...] | None,
+    share: float,
+    chunks: int,
+    seed: int,
+    allow_missing: bool,
+    progress: Callable[[int, int], object] | None,
+    /,
+) -> Statistics: ...
+def parse_statistics(text: bytes, name: str, /) -> Statistics: ...
+
+class Statistics:
+    def json(self) -> str: ...
+    def info(self) -> tuple[str, int, tuple[float, ...], int, tuple[float, float], int, int, int]: ...
+    def channel(self, channel: int, /) -> tuple[int, int, int, float, float, float, float, float]: ...
+    def quantile(self, channel: int, quantile: float, /) -> float: ...
+    def histogram(self, channel: int, /) -> bytes | None: ...
+    def normalization(
+        self, kind: int, channel: int, low: float, high: float, /
+    ) -> tuple[float, float, float, float]: ...
 
 class Prefetch:
     def wait(self) -> tuple[int, int, bool]: ...

@@ -20,13 +20,14 @@
 
 /* The state of the module. All are strong references. */
 typedef struct core_state {
-    PyObject *make_error;    /* microtome._errors.make_error */
-    PyObject *empty;         /* numpy.empty */
-    PyObject *float32;       /* numpy.dtype("float32") */
-    PyObject *context_type;  /* _core.Context */
-    PyObject *stack_type;    /* _core.Stack */
-    PyObject *prefetch_type; /* _core.Prefetch */
-    PyObject *patching_type; /* _core.Patching */
+    PyObject *make_error;      /* microtome._errors.make_error */
+    PyObject *empty;           /* numpy.empty */
+    PyObject *float32;         /* numpy.dtype("float32") */
+    PyObject *context_type;    /* _core.Context */
+    PyObject *stack_type;      /* _core.Stack */
+    PyObject *prefetch_type;   /* _core.Prefetch */
+    PyObject *patching_type;   /* _core.Patching */
+    PyObject *statistics_type; /* _core.Statistics */
 } core_state;
 
 core_state *core_get_state(PyObject *module);
@@ -125,7 +126,10 @@ PyObject *stack_find_channels(PyObject *object, PyTypeObject *core, PyObject *co
 PyObject *extract_many(PyObject *module, PyObject *const *args, Py_ssize_t n, PyObject *names);
 PyObject *prefetch_many(PyObject *module, PyObject *const *args, Py_ssize_t n, PyObject *names);
 
-extern PyType_Spec prefetch_spec;
+PyObject *compute_statistics(PyObject *module, PyObject *const *args, Py_ssize_t n, PyObject *names);
+PyObject *parse_statistics(PyObject *module, PyObject *args);
+
+extern PyType_Spec prefetch_spec, statistics_spec;
 
 /* Takes over prefetch, also on failure. */
 PyObject *prefetch_wrap(core_state *state, mt_prefetch *prefetch);
