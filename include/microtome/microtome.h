@@ -9,6 +9,7 @@
 #include <microtome/context.h>
 #include <microtome/dtype.h>
 #include <microtome/loader.h>
+#include <microtome/filter.h>
 #include <microtome/map.h>
 #include <microtome/parts.h>
 #include <microtome/picture.h>
