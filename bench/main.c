@@ -27,9 +27,9 @@ static const struct {
                { "codings", bench_codings, false }, { "shards", bench_shards, false },
                { "volume", bench_volume, false },   { "opening", bench_opening, false },
                { "given", bench_given, false },     { "single", bench_single, false },
-               { "delays", bench_delays, false },   { "cold", bench_cold, true },
-               { "large", bench_large, true },      { "strips", bench_strips, true },
-               { "loader", bench_loader, false } };
+               { "delays", bench_delays, false },   { "filters", bench_filters, false },
+               { "cold", bench_cold, true },        { "large", bench_large, true },
+               { "strips", bench_strips, true },    { "loader", bench_loader, false } };
 
 /* Returns the group, or NULL for all. */
 static const char *take_arguments(int argc, char **argv, const char **keep)

@@ -33,6 +33,7 @@ from ._errors import (
     ReadError,
     UnsupportedError,
 )
+from ._filters import MaskFilter, MaxFilter, MeanStdFilter, ShannonFilter
 from ._open import ImageStackProtocol, StackList, from_array, from_object, list_parts, open, open_all
 from ._picture import Picture
 from ._stack import ImageStack
@@ -49,6 +50,9 @@ __all__ = [
     "ImageStackProtocol",
     "ImageWarning",
     "LimitError",
+    "MaskFilter",
+    "MaxFilter",
+    "MeanStdFilter",
     "NotAnImageError",
     "NotFoundError",
     "OutOfMemoryError",
@@ -56,6 +60,7 @@ __all__ = [
     "Prefetch",
     "RangeError",
     "ReadError",
+    "ShannonFilter",
     "StackList",
     "UnsupportedError",
     "__version__",

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from os import PathLike
 from typing import Any, Literal, TypeVar
 
@@ -165,6 +165,22 @@ class Stack:
     def _find_channels(self, channels: Sequence[int | str] | str, /) -> list[int]: ...
     def _map(self) -> bytes: ...
     def _checksum(self) -> str: ...
+    def _filter(
+        self,
+        filter: str,
+        patch_size: Sequence[int],
+        sample: int,
+        threshold: float,
+        std_threshold: float | None,
+        coverage: float | None,
+        ref_channel: int,
+        mask: Stack | None,
+        factor: Sequence[int] | None,
+        keep: NDArray[Any],
+        values: NDArray[Any] | None,
+        progress: Callable[[int, int], object] | None,
+        /,
+    ) -> tuple[int, int]: ...
     def _draw_plane(
         self,
         sample: int,

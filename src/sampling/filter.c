@@ -2,6 +2,7 @@
 #include "sampling/filter.h"
 
 #include "base/checked.h"
+#include "sampling/regions.h"
 
 #include <math.h>
 #include <string.h>
@@ -34,21 +35,19 @@ static mt_status check_patch_size(const mt_stack *stack, const int64_t *patch_si
     return MT_OK;
 }
 
-/* Regions along an axis. No image has 2^63 - 2 pixels along one. */
-static int64_t count_regions(int64_t size, int64_t patch) { return (mt_min_i64(size, INT64_MAX - 2) + 1) / patch; }
-
 mt_status mt_filter_grid(const mt_stack *stack, const int64_t *patch_size, size_t n_spatial, int64_t *grid,
                          mt_error *err)
 {
     mt_error_reset(err);
     mt_status st = check_patch_size(stack, patch_size, n_spatial, err);
-    if (st) {
+    mt_region_grid regions;
+    if (!st)
+        st = mt_region_grid_make(stack->info.data_shape + 2, patch_size, n_spatial, &regions, err);
+    if (st)
         mt_error_prefix(err, "%s", stack->info.source);
-        return st;
-    }
-    for (size_t i = 0; i < n_spatial; i++)
-        grid[i] = count_regions(stack->info.data_shape[2 + i], patch_size[i]);
-    return MT_OK;
+    else
+        memcpy(grid, regions.n, n_spatial * sizeof *grid);
+    return st;
 }
 
 /* --- Options. --- */
@@ -125,7 +124,11 @@ static mt_status take_mask(mt_filter *f, int64_t n_samples, mt_error *err)
 static mt_status take_geometry(mt_filter *f, mt_stack *stack, int64_t sample, const int64_t *patch_size, mt_error *err)
 {
     const mt_stack_info *info = &stack->info;
+    mt_region_grid regions;
     int64_t pixels;
+    mt_status st = mt_region_grid_make(info->data_shape + 2, patch_size, (size_t)info->data_ndim - 2, &regions, err);
+    if (st)
+        return st;
     f->stack = stack;
     f->sample = sample;
     f->n_spatial = info->data_ndim - 2;
@@ -136,7 +139,7 @@ static mt_status take_geometry(mt_filter *f, mt_stack *stack, int64_t sample, co
     f->patch[0] = f->grid[0] = f->cells[0] = 1;
     for (int i = 3 - f->n_spatial; i < 3; i++) {
         f->patch[i] = patch_size[i + f->n_spatial - 3];
-        f->grid[i] = count_regions(f->shape[i], f->patch[i]);
+        f->grid[i] = regions.n[i + f->n_spatial - 3];
         f->cells[i] = f->grid[i] + 1;
     }
     for (int i = 0; i < 3; i++)
@@ -171,19 +174,16 @@ mt_status mt_filter_apply(mt_stack *stack, int64_t sample, const int64_t *patch_
 {
     mt_filter filter = { .kind = NULL };
     mt_filter_info info = { .struct_size = out ? out->struct_size : 0 };
-    int64_t n = 0;
     mt_error_reset(err);
     if (info.struct_size > sizeof info || (out && info.struct_size == 0))
         return mt_fail(err, MT_E_ARGUMENT, "mt_filter_info.struct_size is %zu, not %zu", info.struct_size, sizeof info);
     mt_status st = begin(&filter, stack, sample, patch_size, n_spatial, options, err);
-    if (!st && mt_product_i64(filter.grid, 3, &n))
-        st = mt_fail(err, MT_E_LIMIT, "more than 2^63 regions");
     if (st) {
         mt_error_prefix(err, "%s", stack->info.source);
         return st;
     }
-    info.n_regions = (uint64_t)n;
-    if (n > 0)
+    info.n_regions = (uint64_t)(filter.grid[0] * filter.grid[1] * filter.grid[2]);
+    if (info.n_regions > 0)
         st = mt_filter_sweep(&filter, stack->context, keep, values, &info, err);
     if (out)
         memcpy(out, &info, info.struct_size);

@@ -10,9 +10,12 @@
  *     h + p <= i       the tail of b from i - h - p on, and if i > h + p, 0 from outside
  * Only how many results are above a number matters: each axis leaves the middle p pixels where a was, and the others
  * where b was. Heads and tails along X are made once for each cell. */
+#include "base/checked.h"
 #include "sampling/filter.h"
 
 #include <string.h>
+
+enum { COLUMNS = 512 }; /* of a window, that are filtered along Z while they are in the processor's cache */
 
 static int64_t count_rows(const mt_filter *f) { return f->patch[0] * f->patch[1]; }
 
@@ -77,33 +80,34 @@ static float filter_row(const float *a, const float *b, int64_t p, float *out)
     return a[p - 1] > b[p - 1] ? a[p - 1] : b[p - 1];
 }
 
-/* Filters 2 * p rows of n numbers along the columns. t: memory for p rows. */
-static void filter_axis(float *a, int64_t p, int64_t n, float *t)
+/* Filters n columns of 2 * p rows, stride numbers apart, along the columns. t: memory for p rows of n numbers. */
+static void filter_axis(float *a, int64_t p, int64_t stride, int64_t n, float *t)
 {
-    float *b = a + p * n;
+    float *b = a + p * stride;
     int64_t h = p / 2;
     size_t row = (size_t)n * sizeof *t;
     if (h > 0) {
         memcpy(t, a, row);
         for (int64_t i = 1; i < p - h; i++)
-            raise_to(t, a + i * n, n);
+            raise_to(t, a + i * stride, n);
         for (int64_t i = 1; i < h; i++)
-            take_max(t + (i - 1) * n, a + (p - 1 - h + i) * n, n, t + i * n);
+            take_max(t + (i - 1) * n, a + (p - 1 - h + i) * stride, n, t + i * n);
     }
-    memcpy(t + (p - 1) * n, b + (p - 1 - h) * n, row);
+    memcpy(t + (p - 1) * n, b + (p - 1 - h) * stride, row);
     for (int64_t i = p - h; i < p; i++)
-        raise_to(t + (p - 1) * n, b + i * n, n);
+        raise_to(t + (p - 1) * n, b + i * stride, n);
     for (int64_t i = p - 2; i >= h; i--)
-        take_max(t + (i + 1) * n, b + (i - h) * n, n, t + i * n);
+        take_max(t + (i + 1) * n, b + (i - h) * stride, n, t + i * n);
     raise_to_zero(t, h * n);
     raise_to_zero(t + (h + 1) * n, (p - h - 1) * n);
     for (int64_t i = p - 2; i >= 0; i--)
-        raise_to(a + i * n, a + (i + 1) * n, n);
+        raise_to(a + i * stride, a + (i + 1) * stride, n);
     for (int64_t i = 1; i < p; i++) {
-        raise_to(a + i * n, b + (i - 1) * n, n);
-        raise_to(b + i * n, b + (i - 1) * n, n);
+        raise_to(a + i * stride, b + (i - 1) * stride, n);
+        raise_to(b + i * stride, b + (i - 1) * stride, n);
     }
-    memcpy(b, t, (size_t)p * row);
+    for (int64_t i = 0; i < p; i++)
+        memcpy(b + i * stride, t + i * n, row);
 }
 
 /* Filters a window. Returns its maximum before. */
@@ -120,10 +124,10 @@ static float filter_window(const mt_filter *f, const void *const *cells, float *
             float most = filter_row((const float *)pair[0] + at, (const float *)pair[1] + at, px, plane + y * row);
             highest = most > highest ? most : highest;
         }
-        filter_axis(plane, py, row, half);
+        filter_axis(plane, py, row, row, half);
     }
-    if (planes > 1)
-        filter_axis(window, pz, 2 * py * row, half);
+    for (int64_t at = 0, n = 2 * py * row; planes > 1 && at < n; at += COLUMNS)
+        filter_axis(window + at, pz, n, mt_min_i64(COLUMNS, n - at), half);
     return highest;
 }
 

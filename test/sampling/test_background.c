@@ -427,7 +427,7 @@ static mt_status try_width(int64_t width, int64_t mask_width, int64_t factor, ch
     static uint8_t pixels[20 * 2000];
     mt_stack *stack, *mask;
     mt_error err;
-    check_ok(mt_stack_from_array(NULL, pixels, MT_UINT8, "YX", (int64_t[]) { 20, width }, NULL, "", &stack, &err),
+    check_ok(mt_stack_from_array(NULL, pixels, MT_UINT8, "YX", (int64_t[]) { 20, width }, NULL, "image", &stack, &err),
              &err);
     check_ok(mt_stack_from_array(NULL, pixels, MT_UINT8, "YX", (int64_t[]) { 20, mask_width }, NULL, "", &mask, &err),
              &err);
@@ -449,7 +449,7 @@ static void factors_of_masks_are_found_or_asked_for(void **state)
     assert_int_equal(try_width(1001, 250, 0, message), MT_OK);
     assert_int_equal(try_width(16, 4, 0, message), MT_OK); /* 4, though ceil(16 / 5) is 4, too */
     assert_int_equal(try_width(401, 26, 0, message), MT_E_ARGUMENT);
-    assert_string_equal(message, "the mask may be smaller by 15 or 16 along X: the factors must be given");
+    assert_string_equal(message, "image: the mask may be smaller by 15 or 16 along X: the factors must be given");
     assert_int_equal(try_width(401, 26, 15, message), MT_OK);
     assert_int_equal(try_width(401, 26, 16, message), MT_OK);
     assert_int_equal(try_width(401, 26, 17, message), MT_E_ARGUMENT);
