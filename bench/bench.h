@@ -159,6 +159,7 @@ void bench_given(const image *plane, patches *p);
 void bench_cold(const image *plane, patches *p);
 void bench_delays(const image *plane, patches *p);
 void bench_single(const image *plane, patches *p);
+void bench_filters(const image *plane, patches *p);
 void bench_large(const image *plane, patches *p);
 void bench_strips(const image *plane, patches *p);
 void bench_loader(const image *plane, patches *p);

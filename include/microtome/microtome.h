@@ -9,6 +9,7 @@
 #include <microtome/context.h>
 #include <microtome/dtype.h>
 #include <microtome/lateral.h>
+#include <microtome/filter.h>
 #include <microtome/loader.h>
 #include <microtome/map.h>
 #include <microtome/parts.h>

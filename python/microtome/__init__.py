@@ -34,6 +34,7 @@ from ._errors import (
     UnsupportedError,
 )
 from ._lateral import lateral_context
+from ._filters import MaskFilter, MaxFilter, MeanStdFilter, ShannonFilter
 from ._open import ImageStackProtocol, StackList, from_array, from_object, list_parts, open, open_all
 from ._picture import Picture
 from ._stack import ImageStack
@@ -52,6 +53,9 @@ __all__ = [
     "ImageWarning",
     "LimitError",
     "Normalization",
+    "MaskFilter",
+    "MaxFilter",
+    "MeanStdFilter",
     "NotAnImageError",
     "NotFoundError",
     "OutOfMemoryError",
@@ -59,6 +63,7 @@ __all__ = [
     "Prefetch",
     "RangeError",
     "ReadError",
+    "ShannonFilter",
     "StackList",
     "Statistics",
     "UnsupportedError",

@@ -193,6 +193,22 @@ class Stack:
     def _find_channels(self, channels: Sequence[int | str] | str, /) -> list[int]: ...
     def _map(self) -> bytes: ...
     def _checksum(self) -> str: ...
+    def _filter(
+        self,
+        filter: str,
+        patch_size: Sequence[int],
+        sample: int,
+        threshold: float,
+        std_threshold: float | None,
+        coverage: float | None,
+        ref_channel: int,
+        mask: Stack | None,
+        factor: Sequence[int] | None,
+        keep: NDArray[Any],
+        values: NDArray[Any] | None,
+        progress: Callable[[int, int], object] | None,
+        /,
+    ) -> tuple[int, int]: ...
     def _draw_plane(
         self,
         sample: int,

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Progress of long calls: a bar, or a function of the caller."""
+"""Progress of long calls: a bar of tqdm, if that is installed, or a function of the caller."""
 
 from __future__ import annotations
 
@@ -7,25 +7,30 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TypeAlias
 
-__all__ = ["Progress", "follow"]
+__all__ = ["Progress", "show_progress"]
 
 Progress: TypeAlias = bool | Callable[[int, int], object]
 
+_PATIENCE = 1.0  # seconds before a bar appears
+
 
 @contextmanager
-def follow(progress: Progress, unit: str) -> Iterator[Callable[[int, int], object] | None]:
-    """Give a function of (done, total) that shows the progress, or None."""
-    if callable(progress) or not progress:
-        yield progress if callable(progress) else None
+def show_progress(progress: Progress, what: str, unit: str) -> Iterator[Callable[[int, int], object] | None]:
+    """Give the function that a call reports to, as (done, total); None if nobody wants to know."""
+    if callable(progress):
+        yield progress
         return
     try:
-        from tqdm.auto import tqdm
-    except ImportError as error:
-        raise ImportError("progress=True needs tqdm: pip install tqdm") from error
-    with tqdm(unit=unit, unit_scale=True) as bar:
+        from tqdm.auto import tqdm  # noqa: PLC0415 # optional
+    except ImportError:
+        progress = False
+    if not progress:
+        yield None
+        return
+    with tqdm(desc=what, unit=" " + unit, delay=_PATIENCE, leave=False) as bar:
 
-        def show(done: int, total: int) -> None:
+        def update(done: int, total: int) -> None:
             bar.total = total
             bar.update(done - bar.n)
 
-        yield show
+        yield update

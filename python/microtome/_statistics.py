@@ -12,7 +12,7 @@ import numpy as np
 from . import _core
 from ._errors import ArgumentError
 from ._histogram import draw_histogram
-from ._progress import Progress, follow
+from ._progress import Progress, show_progress
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -339,7 +339,7 @@ def statistics(
     sample: float | str | None = None,
     seed: int = 0,
     missing: Literal["error", "fill"] = "error",
-    progress: Progress = False,
+    progress: Progress = True,
 ) -> Statistics:
     """Compute mean, standard deviation, range, quantiles and histogram of all pixels of images.
 
@@ -404,7 +404,7 @@ def statistics(
     masks = None if mask is None else _tuple(mask)
     wanted = np.ascontiguousarray(quantiles, np.float64).reshape(-1)
     span = None if range is None else (float(range[0]), float(range[1]))
-    with follow(progress, "pixel") as call:
+    with show_progress(progress, "statistics", "pixels") as call:
         return Statistics(
             _core.statistics(_tuple(stacks), wanted, bins, span, masks, share, chunks, seed, missing == "fill", call)
         )

@@ -116,6 +116,7 @@ PyObject *stack_extract_patch(PyObject *object, PyTypeObject *core, PyObject *co
                               PyObject *names);
 PyObject *stack_map(PyObject *object, PyTypeObject *core, PyObject *const *args, Py_ssize_t n, PyObject *names);
 PyObject *stack_checksum(PyObject *object, PyTypeObject *core, PyObject *const *args, Py_ssize_t n, PyObject *names);
+PyObject *stack_filter(PyObject *object, PyTypeObject *core, PyObject *const *args, Py_ssize_t n, PyObject *names);
 PyObject *stack_draw_plane(PyObject *object, PyTypeObject *core, PyObject *const *args, Py_ssize_t n, PyObject *names);
 PyObject *stack_draw_patches(PyObject *object, PyTypeObject *core, PyObject *const *args, Py_ssize_t n,
                              PyObject *names);
