@@ -23,12 +23,13 @@ static const struct {
     const char *name;
     void (*run)(const image *plane, patches *p);
     bool long_one; /* runs only if named */
-} groups[] = { { "memory", bench_memory, false },   { "layouts", bench_layouts, false },
-               { "codings", bench_codings, false }, { "shards", bench_shards, false },
-               { "volume", bench_volume, false },   { "opening", bench_opening, false },
-               { "given", bench_given, false },     { "single", bench_single, false },
-               { "delays", bench_delays, false },   { "cold", bench_cold, true },
-               { "large", bench_large, true },      { "strips", bench_strips, true } };
+} groups[] = { { "memory", bench_memory, false },   { "n2v", bench_n2v, false },
+               { "layouts", bench_layouts, false }, { "codings", bench_codings, false },
+               { "shards", bench_shards, false },   { "volume", bench_volume, false },
+               { "opening", bench_opening, false }, { "given", bench_given, false },
+               { "single", bench_single, false },   { "delays", bench_delays, false },
+               { "cold", bench_cold, true },        { "large", bench_large, true },
+               { "strips", bench_strips, true } };
 
 /* Returns the group, or NULL for all. */
 static const char *take_arguments(int argc, char **argv, const char **keep)

@@ -9,6 +9,8 @@
 #include <microtome/context.h>
 #include <microtome/dtype.h>
 #include <microtome/map.h>
+#include <microtome/n2v.h>
+#include <microtome/noise.h>
 #include <microtome/parts.h>
 #include <microtome/picture.h>
 #include <microtome/prefetch.h>
