@@ -12,6 +12,8 @@
 #include <microtome/filter.h>
 #include <microtome/loader.h>
 #include <microtome/map.h>
+#include <microtome/n2v.h>
+#include <microtome/noise.h>
 #include <microtome/parts.h>
 #include <microtome/picture.h>
 #include <microtome/prefetch.h>

@@ -369,7 +369,8 @@ def statistics(
     missing : {"error", "fill"}
         Refuse images that lack files or frames, or count these as the fill value.
     progress : bool or callable
-        True shows a bar with tqdm. A callable receives the pixels done and their total.
+        True shows a bar of tqdm, if tqdm is installed and the call takes more than a second; a callable
+        receives the pixels done and their total.
 
     Returns
     -------
