@@ -52,7 +52,8 @@ typedef struct mt_stack_info {
     double pixel_size[MT_MAX_DIMS];      /* along each original axis, in unit; 0: not known */
     const char *unit[MT_MAX_DIMS];       /* UDUNITS-2 name such as "micrometer"; "" if not known */
     const mt_channel *channels;          /* data_shape[1] channels, or NULL */
-    const char *codecs;                  /* the codecs of a chunk, outermost last: "shuffle, zstd"; "" for raw */
+    /* The codecs of a chunk, outermost last, named as mt_codec_name names them: "shuffle, zstd"; "" for raw. */
+    const char *codecs;
     const char *part;                    /* the opened part, as written after '#'; "" for the whole */
     int level;                           /* pyramid level; 0 is the full resolution */
     int n_levels;                        /* number of pyramid levels, at least 1 */
