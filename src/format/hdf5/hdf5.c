@@ -8,22 +8,10 @@
 
 #define LONGEST_LIST 400 /* characters of candidates in a message */
 
-/* A BigDataViewer document is recognised by its first lines. */
-static bool is_document(const mt_source *source)
-{
-    static const char word[] = "<SpimData";
-    if (!source->head || source->head_size < sizeof word || source->head[0] != '<')
-        return false;
-    for (size_t i = 0; i + sizeof word <= source->head_size && i < 512; i++)
-        if (memcmp(source->head + i, word, sizeof word - 1) == 0)
-            return true;
-    return false;
-}
-
 static mt_status probe(const mt_source *source, int *score, mt_error *err)
 {
     uint64_t at;
-    bool found = is_document(source);
+    bool found = h5_is_document(source);
     mt_status st = source->head && !found ? h5_find_signature(source->store, source->key, source->head,
                                                               source->head_size, &found, &at, err)
                                           : MT_OK;
@@ -230,8 +218,8 @@ static mt_status open_hdf5(mt_container *container, mt_error *err)
     mt_status st = h5_files_new(source, container->arena, &contents->files, err);
     if (st)
         return st;
-    return is_document(source) ? open_document(source, contents, err)
-                               : h5_files_open(contents->files, source->key, &contents->file, err);
+    return h5_is_document(source) ? open_document(source, contents, err)
+                                  : h5_files_open(contents->files, source->key, &contents->file, err);
 }
 
 static void close_hdf5(mt_container *container)
