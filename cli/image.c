@@ -134,8 +134,7 @@ int image_open(struct image *image, const struct args *args)
     }
     image_close(image);
     if (st == MT_E_NOT_AN_IMAGE && !stat(path, &found) && S_ISDIR(found.st_mode))
-        return failed("%s is a folder, not an image: give one of the images that 'microtome info %s' lists", path,
-                      path);
+        return failed("%s; 'microtome info %s' lists the images in this folder", err.message, path);
     return report(&err);
 }
 

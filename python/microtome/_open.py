@@ -209,7 +209,7 @@ def open(
     CorruptError
         The file is damaged; also a ValueError.
     NotAnImageError
-        The file or folder is of no known format; also a ValueError.
+        The file or folder is of no known format or holds no image; also a ValueError.
     UnsupportedError
         The image has a feature that is not supported; also a NotImplementedError.
     LimitError

@@ -68,6 +68,28 @@ def test_open_all_of_a_group(tmp_path):
     assert [path for path, _ in everything.skipped] == [str(tmp_path / name) for name in names]
 
 
+def test_files_without_an_image_are_not_images(tmp_path):
+    h5py = pytest.importorskip("h5py")
+    with h5py.File(tmp_path / "times.h5", "w") as file:
+        file["timestamps"] = np.arange(5.0)
+        file["group/number"] = 3
+    (tmp_path / "group.zarr").mkdir()
+    (tmp_path / "group.zarr/.zgroup").write_text('{"zarr_format": 2}')
+    (tmp_path / "group.zarr/notes.txt").write_text("not searched")
+    for name in ("times.h5", "group.zarr"):
+        with pytest.raises(microtome.NotAnImageError, match=f"{name}: "):
+            microtome.open(tmp_path / name)
+        with pytest.raises(microtome.NotAnImageError, match=f"{name}: "):
+            microtome.open_all(tmp_path / name)
+    with pytest.raises(microtome.NotFoundError, match="no dataset of /group can be an image"):
+        microtome.open(tmp_path / "times.h5", part="group")
+    np.save(tmp_path / "image.npy", np.zeros((4, 5), np.uint8))
+    stacks = microtome.open_all(tmp_path)
+    assert [os.path.basename(s.source) for s in stacks] == ["image.npy"]
+    assert [os.path.basename(path) for path, _ in stacks.skipped] == ["group.zarr", "times.h5"]
+    assert "no dataset of the file can be an image" in stacks.skipped[1][1]
+
+
 def test_files_of_one_image_open_once(tmp_path, monkeypatch):
     """Sources of virtual datasets and external raw data are not opened as separate images."""
     h5py = pytest.importorskip("h5py")

@@ -81,8 +81,9 @@ static mt_status choose(const h5_file *file, mt_arena *arena, const char *root, 
     if (st || (c.n == 0 && (st = name_kind(file, arena, &kind, err))))
         return st;
     if (c.n == 0)
-        return mt_fail(err, MT_E_NOT_FOUND, "no dataset of %s%s%s can be an image%s", *root ? "/" : "the file", root,
-                       kind, *c.skipped ? c.skipped : ": none has two dimensions of more than one element");
+        return mt_fail(err, *root ? MT_E_NOT_FOUND : MT_E_NOT_AN_IMAGE, "no dataset of %s%s%s can be an image%s",
+                       *root ? "/" : "the file", root, kind,
+                       *c.skipped ? c.skipped : ": none has two dimensions of more than one element");
     if (c.n > 1)
         return mt_fail(err, MT_E_ARGUMENT, "%zu datasets can be the image: name one after \"#\", of %s", c.n, c.text);
     *path = c.first;

@@ -493,7 +493,7 @@ static void a_refusal_blames_what_could_be_an_image(void **state)
     const char *images = "fuzz/corpus/fuzz_hdf5/images.h5", *nwb = "fuzz/corpus/fuzz_hdf5/nwb.h5";
     check_refused(images, "none", MT_E_NOT_FOUND, "no dataset of /none can be an image; /none/empty: it is empty");
     check_refused(images, NULL, MT_E_ARGUMENT, "5 datasets can be the image");
-    check_refused(nwb, NULL, MT_E_NOT_FOUND,
+    check_refused(nwb, NULL, MT_E_NOT_AN_IMAGE,
                   "no dataset of the file (Neurodata Without Borders, NWB) can be an image; "
                   "/acquisition/movie/external_file: it lists the files that hold the frames; "
                   "/acquisition/movie/data: it is empty");
