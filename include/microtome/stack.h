@@ -54,10 +54,10 @@ typedef struct mt_stack_info {
     const mt_channel *channels;          /* data_shape[1] channels, or NULL */
     /* The codecs of a chunk, outermost last, named as mt_codec_name names them: "shuffle, zstd"; "" for raw. */
     const char *codecs;
-    const char *part;                    /* the opened part, as written after '#'; "" for the whole */
-    int level;                           /* pyramid level; 0 is the full resolution */
-    int n_levels;                        /* number of pyramid levels, at least 1 */
-    mt_axes_source axes_source;          /* the source of original_axes */
+    const char *part;           /* the opened part, as written after '#'; "" for the whole */
+    int level;                  /* pyramid level; 0 is the full resolution */
+    int n_levels;               /* number of pyramid levels, at least 1 */
+    mt_axes_source axes_source; /* the source of original_axes */
     /* What was repaired, left out or assumed at open, one sentence each. */
     const char *const *warnings;
     size_t n_warnings;
@@ -144,6 +144,11 @@ MT_API void mt_stack_count_chunks(const mt_stack *stack, uint64_t *absent, uint6
 
 /* Never NULL. */
 MT_API const mt_stack_info *mt_stack_get_info(const mt_stack *stack);
+
+/* Finds a channel by the name that the file gives it; if there is none, by that name in upper or lower case (ASCII).
+ * MT_E_ARGUMENT if no channel has the name, or several do; the message lists the names. */
+MT_API MT_MUST_CHECK mt_status mt_channel_find(const mt_stack_info *info, const char *name, int64_t *out,
+                                               mt_error *err);
 
 /* The pixels of a patch outside the image. */
 typedef enum mt_padding_mode {
