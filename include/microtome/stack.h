@@ -115,8 +115,9 @@ typedef struct mt_open_options {
 } mt_open_options;
 
 /* Opens one image. path is a file or folder, with an optional "#part": "a.zarr#labels/nuclei", "b.ome.tif#series=1",
- * "c.zarr#level=2". A path that exists is never split. Any other path is split at the last '#' that follows an existing
- * path, and a URL at its first '#'. options may be NULL. */
+ * "c.zarr#level=2", "d.zarr#R&D&level=1". A path that exists is never split. Any other path is split at the last '#'
+ * that follows an existing path, a path inside a local archive at the first '#' that follows a member or folder of it,
+ * and a URL at its first '#'. options may be NULL. */
 MT_API MT_MUST_CHECK mt_status mt_stack_open(mt_context *context, const char *path, const mt_open_options *options,
                                              mt_stack **out, mt_error *err);
 
