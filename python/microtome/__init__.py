@@ -9,9 +9,7 @@
 `open` opens a TIFF, Zarr, HDF5, CZI or NPY file of any size as an `ImageStack`.
 """
 
-from __future__ import annotations
-
-import sys
+import sys as _sys
 
 from . import _core, axes
 from ._adapter import ArrayStack
@@ -82,7 +80,7 @@ __all__ = [
 
 # Worker processes of multiprocessing, such as those of PyTorch's DataLoader, share the memory: each uses a smaller
 # cache. The library itself recognises forked processes.
-_process = sys.modules.get("multiprocessing.process")
+_process = _sys.modules.get("multiprocessing.process")
 if _process is not None and _process.parent_process() is not None:
     _core.be_worker()
 
