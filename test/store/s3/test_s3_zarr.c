@@ -67,7 +67,6 @@ static void list(const http_request *request, char *out, size_t room)
 
 static void serve(void *user, const http_request *request, http_reply *reply)
 {
-    static char answers[64][4096]; /* until they are sent */
     static const char none[] = "<Error><Code>NoSuchKey</Code></Error>";
     (void)user;
     if (!strstr(request->query, "list-type")) {
@@ -78,14 +77,14 @@ static void serve(void *user, const http_request *request, http_reply *reply)
         }
         return;
     }
-    char *answer = answers[listings++ % 64];
+    listings++;
     reply->code = forbids_listing ? 403 : 200;
     if (forbids_listing)
-        snprintf(answer, sizeof answers[0], "<Error><Code>AccessDenied</Code></Error>");
+        snprintf(reply->text, sizeof reply->text, "<Error><Code>AccessDenied</Code></Error>");
     else
-        list(request, answer, sizeof answers[0]);
-    reply->body = (const uint8_t *)answer;
-    reply->size = strlen(answer);
+        list(request, reply->text, sizeof reply->text);
+    reply->body = (const uint8_t *)reply->text;
+    reply->size = strlen(reply->text);
 }
 
 /* The first pixel of an array of 4 x 4 bytes in chunks of 2 x 2. */
