@@ -34,6 +34,18 @@ from ._errors import (
     UnsupportedError,
 )
 from ._open import ImageStackProtocol, StackList, from_array, from_object, list_parts, open, open_all
+from ._patching import (
+    Coords,
+    FixedRandom,
+    Patching,
+    PatchSpec,
+    Random,
+    RegionGrid,
+    Sequential,
+    Stratified,
+    Tiled,
+    Whole,
+)
 from ._picture import Picture
 from ._stack import ImageStack
 
@@ -43,8 +55,10 @@ __all__ = [
     "CancelledError",
     "ChangedError",
     "Context",
+    "Coords",
     "CorruptError",
     "Error",
+    "FixedRandom",
     "ImageStack",
     "ImageStackProtocol",
     "ImageWarning",
@@ -52,12 +66,20 @@ __all__ = [
     "NotAnImageError",
     "NotFoundError",
     "OutOfMemoryError",
+    "PatchSpec",
+    "Patching",
     "Picture",
     "Prefetch",
+    "Random",
     "RangeError",
     "ReadError",
+    "RegionGrid",
+    "Sequential",
     "StackList",
+    "Stratified",
+    "Tiled",
     "UnsupportedError",
+    "Whole",
     "__version__",
     "axes",
     "extract_patches",
