@@ -31,9 +31,21 @@ from ._errors import (
     ReadError,
     UnsupportedError,
 )
-from ._lateral import lateral_context
 from ._filters import MaskFilter, MaxFilter, MeanStdFilter, ShannonFilter
+from ._lateral import lateral_context
 from ._open import ImageStackProtocol, StackList, from_array, from_object, list_parts, open, open_all
+from ._patching import (
+    Coords,
+    FixedRandom,
+    Patching,
+    PatchSpec,
+    Random,
+    RegionGrid,
+    Sequential,
+    Stratified,
+    Tiled,
+    Whole,
+)
 from ._picture import Picture
 from ._stack import ImageStack
 from ._statistics import Normalization, Statistics, statistics
@@ -44,27 +56,37 @@ __all__ = [
     "CancelledError",
     "ChangedError",
     "Context",
+    "Coords",
     "CorruptError",
     "Error",
+    "FixedRandom",
     "ImageStack",
     "ImageStackProtocol",
     "ImageWarning",
     "LimitError",
-    "Normalization",
     "MaskFilter",
     "MaxFilter",
     "MeanStdFilter",
+    "Normalization",
     "NotAnImageError",
     "NotFoundError",
     "OutOfMemoryError",
+    "PatchSpec",
+    "Patching",
     "Picture",
     "Prefetch",
+    "Random",
     "RangeError",
     "ReadError",
+    "RegionGrid",
+    "Sequential",
     "ShannonFilter",
     "StackList",
     "Statistics",
+    "Stratified",
+    "Tiled",
     "UnsupportedError",
+    "Whole",
     "__version__",
     "axes",
     "extract_patches",
