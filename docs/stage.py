@@ -32,6 +32,7 @@ NAVIGATION = {
             "Archives <stores-zip>",
             "Loader <loader>",
             "PyTorch <pytorch>",
+            "filters",
             "Lateral context <lateral-context>",
             "dask, xarray, napari <arrays>",
             "implementing-an-image-stack",

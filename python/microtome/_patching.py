@@ -10,11 +10,16 @@ from typing import TYPE_CHECKING, Any, NamedTuple, SupportsIndex, TypeVar
 import numpy as np
 
 from . import _core
+from ._errors import ArgumentError
 from ._open import ImageStackProtocol, from_object
+from ._progress import show_progress
 from ._stack import ImageStack
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
+
+    from ._filters import PatchFilter
+    from ._progress import Progress
 
     Stacks = ImageStack | ImageStackProtocol | Iterable[ImageStack | ImageStackProtocol]
     Change = tuple[str, tuple[Any, ...]]
@@ -375,7 +380,7 @@ class Stratified(Patching):
 
     Notes
     -----
-    `weigh`, `exclude` and `split` change the patching. Once a `Loader` uses it, they raise ArgumentError.
+    `weigh`, `downweight`, `exclude` and `split` change the patching. Once a `Loader` uses it, they raise ArgumentError.
 
     Examples
     --------
@@ -430,6 +435,67 @@ class Stratified(Patching):
             raise ValueError(f"weights must have the shape of the grid, {shape}, not {array.shape}")
         self._weigh(stack, sample, array)
         self._changes.append(("_weigh", (stack, sample, array)))
+
+    def downweight(
+        self, filters: PatchFilter | Sequence[PatchFilter], probability: float = 0.1, *, progress: Progress = True
+    ) -> int:
+        """Draw less often from regions that a filter calls background.
+
+        Weights of other regions stay as they are, so that several filters can be applied one after the other.
+
+        Parameters
+        ----------
+        filters : MaxFilter, MeanStdFilter, ShannonFilter or MaskFilter, or a sequence of them
+            One for all stacks, or one for each stack, such as masks.
+        probability : float
+            The weight of background, from 0 to 1: on average, an epoch has that fraction of its patches. 0 is never
+            drawn from.
+        progress : bool or callable
+            True shows a bar of tqdm, if tqdm is installed and the call takes more than a second; a callable receives
+            the samples done and their total.
+
+        Returns
+        -------
+        int
+            The number of background regions, of all samples.
+
+        Raises
+        ------
+        microtome.Error
+            An option is invalid, or an image cannot be read. Nothing has changed then.
+
+        Warns
+        -----
+        ImageWarning
+            There are NaN pixels, which count as 0.
+
+        Examples
+        --------
+        >>> import numpy as np, microtome
+        >>> image = np.zeros((256, 256), np.uint16)
+        >>> image[100:200, 100:200] = 500
+        >>> patching = microtome.Stratified([microtome.from_array(image, "YX")], (64, 64))
+        >>> patching.downweight(microtome.MaxFilter(200), probability=0.1), len(patching)
+        (7, 10)
+        """
+        each = list(filters) if isinstance(filters, Sequence) else [filters] * len(self.stacks)
+        if len(each) != len(self.stacks):
+            raise ArgumentError(f"{len(each)} filters for {len(self.stacks)} stacks")
+        if not 0 <= probability <= 1:
+            raise ArgumentError(f"a probability of {probability} is not between 0 and 1")
+        samples = [(k, s) for k, stack in enumerate(self.stacks) for s in range(stack.data_shape[0])]
+        weights = {args[:2]: args[2] for name, args in self._changes if name == "_weigh"}
+        n_background = 0
+        with show_progress(progress, "Filter", "samples") as report:
+            for done, (k, s) in enumerate(samples):
+                keep, _ = each[k]._judge(self.stacks[k], self._recipe[2], s, wants_values=False, report=None)
+                weights[k, s] = np.where(keep, weights.get((k, s), 1.0), probability)
+                n_background += keep.size - int(np.count_nonzero(keep))
+                if report:
+                    report(done + 1, len(samples))
+        for k, s in samples:
+            self.weigh(weights[k, s], k, s)
+        return n_background
 
     def exclude(self, specs: Iterable[PatchSpec | Sequence[Any]]) -> None:
         """Exclude boxes: no patch will touch them.

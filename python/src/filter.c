@@ -23,8 +23,7 @@ static void tell_progress(void *user, uint64_t done, uint64_t total)
     if (!call->progress || call->has_raised)
         return;
     PyGILState_STATE gil = PyGILState_Ensure();
-    PyObject *result =
-        PyObject_CallFunction(call->progress, "KK", (unsigned long long)done, (unsigned long long)total);
+    PyObject *result = PyObject_CallFunction(call->progress, "KK", (unsigned long long)done, (unsigned long long)total);
     call->has_raised = !result;
     Py_XDECREF(result);
     PyGILState_Release(gil);
@@ -121,16 +120,17 @@ static PyObject *apply(core_state *state, stack_object *self, mt_stack *stack, c
     Py_END_ALLOW_THREADS
     if (st || call.has_raised)
         return raise_error(state, &err, mt_stack_get_info(stack)->source);
-    return stack_warn_absent(self) ? Py_BuildValue("KK", (unsigned long long)info.n_kept, (unsigned long long)info.n_nan)
-                                   : NULL;
+    return stack_warn_absent(self)
+               ? Py_BuildValue("KK", (unsigned long long)info.n_kept, (unsigned long long)info.n_nan)
+               : NULL;
 }
 
 /* keep and values are arrays for the outcome: bool; float32 or None. */
 PyObject *stack_filter(PyObject *object, PyTypeObject *core, PyObject *const *args, Py_ssize_t n, PyObject *names)
 {
-    static const char *const known[] = { "filter",      "patch_size", "sample", "threshold", "std_threshold", "coverage",
-                                         "ref_channel", "mask",       "factor", "keep",      "values",        "progress",
-                                         NULL };
+    static const char *const known[] = { "filter",   "patch_size",  "sample", "threshold", "std_threshold",
+                                         "coverage", "ref_channel", "mask",   "factor",    "keep",
+                                         "values",   "progress",    NULL };
     static const signature s = { "filter", known, N_FILTER, N_FILTER };
     PyObject *values[N_FILTER], *result = NULL;
     stack_object *self = (stack_object *)object;
