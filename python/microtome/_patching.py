@@ -11,11 +11,14 @@ import numpy as np
 
 from . import _core
 from ._batch import one_each
+from ._filters import _Filter
 from ._open import ImageStackProtocol, from_object
 from ._stack import ImageStack
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
+
+    from ._progress import Progress
 
     Stacks = ImageStack | ImageStackProtocol | Iterable[ImageStack | ImageStackProtocol]
     Change = tuple[str, tuple[Any, ...]]
@@ -376,7 +379,7 @@ class Stratified(Patching):
 
     Notes
     -----
-    `weigh`, `exclude` and `split` change the patching. Once a `Loader` uses it, they raise ArgumentError.
+    `weigh`, `downweight`, `exclude` and `split` change the patching. Once a `Loader` uses it, they raise ArgumentError.
 
     Examples
     --------
@@ -390,6 +393,10 @@ class Stratified(Patching):
 
     def __init__(self, stacks: Stacks, patch_size: Sequence[int], *, seed: int = 0, pad: bool = False) -> None:
         self._make("stratified", stacks, patch_size, seed=seed, pad=pad)
+
+    @property
+    def _patch_size(self) -> tuple[int, ...]:
+        return tuple(self._recipe[2])
 
     def grid(self, stack: int = 0, sample: int = 0) -> RegionGrid:
         """Describe the regions of a sample.
@@ -431,6 +438,29 @@ class Stratified(Patching):
             raise ValueError(f"weights must have the shape of the grid, {shape}, not {array.shape}")
         self._weigh(stack, sample, array)
         self._changes.append(("_weigh", (stack, sample, array)))
+
+    def downweight(
+        self, filter: _Filter | Sequence[_Filter], probability: float = 0.1, *, progress: Progress = True
+    ) -> None:
+        """Draw from background less often: weigh all samples by a filter. Replaces earlier weights.
+
+        Parameters
+        ----------
+        filter : MaxFilter, MeanStdFilter, ShannonFilter or MaskFilter
+            Says which regions are background. Or one filter for each stack.
+        probability : float
+            Weight of background regions, from 0 to 1.
+        progress : bool or callable
+            True shows a bar for each sample that takes more than a second, if tqdm is installed; a callable
+            receives the regions done and their total.
+        """
+        filters = [filter] * len(self.stacks) if isinstance(filter, _Filter) else list(filter)
+        if len(filters) != len(self.stacks):
+            raise ValueError(f"{len(filters)} filters for {len(self.stacks)} stacks")
+        for i, (stack, judge) in enumerate(zip(self.stacks, filters, strict=True)):
+            for sample in range(stack.data_shape[0]):
+                keep = judge.apply(stack, self._patch_size, sample, progress=progress)
+                self.weigh(np.where(keep, 1.0, probability), i, sample)
 
     def exclude(self, specs: Iterable[PatchSpec | Sequence[Any]]) -> None:
         """Exclude boxes: no patch will touch them.

@@ -173,6 +173,26 @@ def test_weights(stacks):
             patching.grid(stack, sample)
 
 
+def test_background():
+    image = np.zeros((2, 64, 96), np.uint8)
+    image[0, 40, 70] = image[1, 5, 5] = 9
+    stacks = [microtome.from_array(image, "TYX"), microtome.from_array(image[1], "YX")]
+    patching = microtome.Stratified(stacks, (32, 32))
+    bright = microtome.MaxFilter(5, coverage=0)
+    patching.downweight(bright, 0.25)
+    for i, j, kept in ((0, 0, [[0, 1, 1], [0, 1, 1]]), (0, 1, [[1, 0, 0], [0, 0, 0]]), (1, 0, [[1, 0, 0], [0, 0, 0]])):
+        grid = patching.grid(i, j)
+        np.testing.assert_array_equal(grid.probabilities * grid.bin_size, grid.areas * np.where(kept, 1, 0.25))
+    assert len(pickle.loads(pickle.dumps(patching))) == len(patching)
+    mask = microtome.from_array(np.kron([[1, 0, 0], [0, 0, 0]], np.ones((32, 32), np.uint8)), "YX")
+    patching.downweight([bright, microtome.MaskFilter(mask)], 0)
+    assert {spec.coords < (32, 32) for spec in patching if spec.stack == 1} == {True}
+    with pytest.raises(ValueError, match="1 filters for 2 stacks"):
+        patching.downweight([bright])
+    with pytest.raises(microtome.ArgumentError, match="not between 0 and 1"):
+        patching.downweight(bright, -1)
+
+
 def test_splits(stacks):
     patching = microtome.Stratified(stacks, (32, 32), seed=3)
     train, val = patching.split(6)
