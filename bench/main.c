@@ -33,6 +33,7 @@ static const struct {
     { "given", bench_given, false },
     { "single", bench_single, false },
     { "delays", bench_delays, false },
+    { "sampling", bench_sampling, false },
     { "loader", bench_loader, false },
     { "statistics", bench_statistics, false },
     { "filters", bench_filters, false },

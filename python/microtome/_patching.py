@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, SupportsIndex, TypeVar
 import numpy as np
 
 from . import _core
+from ._batch import one_each
 from ._errors import ArgumentError
 from ._open import ImageStackProtocol, from_object
 from ._progress import show_progress
@@ -162,9 +163,9 @@ class Patching(_core.Patching):
         RangeError
             There is no such patch; also an IndexError.
         """
-        numbers = np.fromiter(indices, np.int64)
+        numbers = list(indices)
         rows = np.empty((len(numbers), _ROW), np.int64)
-        self._rows(numbers, epoch, 0, rows)
+        self._rows(one_each(numbers, "indices", len(numbers)), epoch, rows)
         return [_from_row(row, self._ndim) for row in rows.tolist()]
 
     def spec(self, index: int, epoch: int = 0) -> PatchSpec:
@@ -221,11 +222,10 @@ def _restore(cls: type[_P], recipe: tuple[Any, ...], changes: list[Change]) -> _
 
 
 class Random(Patching):
-    """Patches at uniformly random corners, new ones in each epoch; as many as it takes to cover each sample.
+    """Patches at random corners, new ones in each epoch; as many as it takes to cover each sample.
 
-    Pixels near the border of the image are in fewer patches than those inside, the corner pixels in
-    very few; some pixels are in none, others in several. `Stratified` visits all parts of the image
-    equally often.
+    All corners are equally likely. In an epoch, some pixels are in no patch and others in several;
+    `Stratified` spreads its patches more evenly.
 
     Parameters
     ----------
@@ -361,11 +361,12 @@ class Coords(Patching):
 
 
 class Stratified(Patching):
-    """Random patches that visit all parts of an image equally often: for training.
+    """Random patches that are spread evenly over each image: for training.
 
-    A grid with a step of one patch lies over each sample. Each region of the grid is the first corner of about
-    one patch an epoch, at a new random place inside the region in each epoch. Every possible corner is equally
-    likely, and a pixel is in one patch an epoch on average: in more inside the image, in fewer near its border.
+    A grid with a step of one patch lies over each sample. An epoch has about one patch with its first
+    corner in each region of the grid, at a new random place in each epoch. All possible corners are
+    equally likely. On average a pixel is in one patch an epoch: in more inside the image, in fewer near
+    its border.
 
     Parameters
     ----------
@@ -394,6 +395,10 @@ class Stratified(Patching):
 
     def __init__(self, stacks: Stacks, patch_size: Sequence[int], *, seed: int = 0, pad: bool = False) -> None:
         self._make("stratified", stacks, patch_size, seed=seed, pad=pad)
+
+    @property
+    def _patch_size(self) -> tuple[int, ...]:
+        return tuple(self._recipe[2])
 
     def grid(self, stack: int = 0, sample: int = 0) -> RegionGrid:
         """Describe the regions of a sample.
@@ -536,7 +541,7 @@ class Stratified(Patching):
         validation = Coords.__new__(Coords)
         self._split(n_val, seed, validation)
         rows = np.empty((len(validation), _ROW), np.int64)
-        validation._rows(np.arange(len(rows)), 0, 0, rows)
+        validation._rows(np.arange(len(rows)), 0, rows)
         validation._recipe = ("coords", self.stacks, None, None, 0, False, rows)
         validation._changes = []
         self._changes.append(("_exclude", (rows,)))
