@@ -35,6 +35,7 @@ NAVIGATION = {
             "PyTorch <pytorch>",
             "filters",
             "Lateral context <lateral-context>",
+            "Noise2Void and noise <n2v>",
             "dask, xarray, napari <arrays>",
             "implementing-an-image-stack",
             "command",
