@@ -31,6 +31,7 @@ NAVIGATION = {
             "S3 <stores-s3>",
             "Archives <stores-zip>",
             "PyTorch <pytorch>",
+            "statistics",
             "Lateral context <lateral-context>",
             "dask, xarray, napari <arrays>",
             "implementing-an-image-stack",

@@ -301,11 +301,8 @@ def test_progress_is_reported_and_its_exceptions_end_the_call():
         microtome.statistics(stack, progress=fail)
 
 
-def test_a_bar_needs_tqdm(monkeypatch):
+def test_a_bar_counts_pixels(monkeypatch):
     stack = microtome.from_array(np.zeros((4, 4)) + np.arange(4), "YX")
-    monkeypatch.setitem(sys.modules, "tqdm.auto", None)
-    with pytest.raises(ImportError, match="pip install tqdm"):
-        microtome.statistics(stack, progress=True)
     bars = []
 
     class Bar:
