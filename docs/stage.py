@@ -34,6 +34,7 @@ NAVIGATION = {
             "Loader <loader>",
             "PyTorch <pytorch>",
             "filters",
+            "statistics",
             "Lateral context <lateral-context>",
             "Noise2Void and noise <n2v>",
             "dask, xarray, napari <arrays>",
