@@ -149,7 +149,11 @@ static int execute(PyObject *module)
     state->stack_type = add_type(module, &stack_spec);
     state->prefetch_type = add_type(module, &prefetch_spec);
     state->patching_type = add_type(module, &patching_spec);
-    return state->context_type && state->stack_type && state->prefetch_type && state->patching_type
+    state->loader_type = add_type(module, &loader_spec);
+    state->batch_type = add_type(module, &batch_spec);
+    state->pixels_type = add_type(module, &pixels_spec);
+    return state->context_type && state->stack_type && state->prefetch_type && state->patching_type &&
+                   state->loader_type && state->batch_type && state->pixels_type
                ? PyModule_AddStringConstant(module, "version", mt_version())
                : -1;
 }
@@ -164,6 +168,9 @@ static int traverse(PyObject *module, visitproc visit, void *arg)
     Py_VISIT(state->stack_type);
     Py_VISIT(state->prefetch_type);
     Py_VISIT(state->patching_type);
+    Py_VISIT(state->loader_type);
+    Py_VISIT(state->batch_type);
+    Py_VISIT(state->pixels_type);
     return 0;
 }
 
@@ -177,6 +184,9 @@ static int clear(PyObject *module)
     Py_CLEAR(state->stack_type);
     Py_CLEAR(state->prefetch_type);
     Py_CLEAR(state->patching_type);
+    Py_CLEAR(state->loader_type);
+    Py_CLEAR(state->batch_type);
+    Py_CLEAR(state->pixels_type);
     return 0;
 }
 
