@@ -150,6 +150,7 @@ char *large_path(const char *name, bool *there);
 
 /* The groups of rows. Each may use the plane and its patches. */
 void bench_memory(const image *plane, patches *p);
+void bench_n2v(const image *plane, patches *p);
 void bench_layouts(const image *plane, patches *p);
 void bench_codings(const image *plane, patches *p);
 void bench_volume(const image *plane, patches *p);
@@ -159,8 +160,11 @@ void bench_given(const image *plane, patches *p);
 void bench_cold(const image *plane, patches *p);
 void bench_delays(const image *plane, patches *p);
 void bench_single(const image *plane, patches *p);
+void bench_filters(const image *plane, patches *p);
 void bench_large(const image *plane, patches *p);
 void bench_strips(const image *plane, patches *p);
 void bench_loader(const image *plane, patches *p);
+void bench_lateral(const image *plane, patches *p);
+void bench_statistics(const image *plane, patches *p);
 
 #endif

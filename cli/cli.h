@@ -85,6 +85,7 @@ int failed(const char *format, ...) MT_PRINTF(1, 2);
 int run_info(const struct args *args);
 int run_patches(const struct args *args);
 int run_view(const struct args *args);
+int run_stats(const struct args *args);
 int run_formats(const struct args *args);
 int run_codecs(const struct args *args);
 int run_completion(const struct args *args);
@@ -181,7 +182,7 @@ void note_absent(const mt_stack *stack);
 /* Number and sizes of the spatial axes, (Z)YX; d counts from the first. */
 size_t spatial_count(const mt_stack_info *info);
 int64_t spatial_size(const mt_stack_info *info, size_t d);
-/* The channels of --channels, or all. The caller frees *channels. */
+/* The channels of --channels, by number or name, or all. The caller frees *channels. */
 int image_channels(const mt_stack_info *info, const struct args *args, int64_t **channels, size_t *n);
 /* The index given by the option NAME, below count. */
 int image_index(const mt_stack_info *info, const struct args *args, const char *name, int64_t count, int64_t *out);

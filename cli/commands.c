@@ -106,7 +106,7 @@ static const struct option patches_options[] = {
     { "at", "[Z,]Y,X", "Cut one patch with this first corner instead; it may lie outside the image. May be repeated.",
       true },
     { "sample", "S", "Only this sample (S and T merged). Default: all; 0 with --at.", false },
-    { "channels", "C,...", "Channels, in any order. Default: all.", false },
+    { "channels", "C,...", "Channels by number or name, in any order. Default: all.", false },
     { "labels", "IMAGE",
       "Also cut patches at the same places from a second image. For several images, repeat, or give a folder or glob.",
       true },
@@ -150,7 +150,7 @@ static const struct option view_options[] = {
     { "sample", "S", "Sample (S and T merged). Default: 0.", false },
     { "z", "Z", "Plane. Default: the middle one.", false },
     { "project", "max|mean|sum", "Projection along Z: maximum, mean or sum.", false },
-    { "channels", "C,...", "Channels to merge. Default: the first 7.", false },
+    { "channels", "C,...", "Channels to merge, by number or name. Default: the first 7.", false },
     { "level", "L", "Level of a pyramid. Default: the smallest that fills the picture.", false },
     { "region", "Y,X,H,W", "Part of the plane, in pixels of --level (default 0).", false },
     { "max-size", "N", "Longest side of the picture in pixels; larger regions are downscaled. Default: 1024.", false },
@@ -173,6 +173,33 @@ static const example view_examples[] = {
     { "microtome view cells.ome.tif --z 3 --channels 1 --out dapi.png", "One channel of one plane." },
     { "microtome view slide.czi#attachment=Thumbnail --out thumbnail.png", "The thumbnail stored in a file." },
     { "microtome view huge.zarr --level 0 --region 0,0,2000,2000 --out corner.png", "A corner of the full image." },
+    { NULL, NULL },
+};
+
+static const struct option stats_options[] = {
+    { "quantiles", "Q,...", "Quantiles to compute, from 0 to 1. Default: 0.01,0.99.", false },
+    { "mask", "IMAGE",
+      "Measure only pixels where this image is above 0. For several images, repeat, or give a folder or glob.", true },
+    { "sample", "N|P%", "Read only this number or share of the chunks, drawn at random.", false },
+    { "seed", "S", "Seed of --sample. Default: 0.", false },
+    { "json", NULL, "Print JSON for programs, which microtome.Statistics.load reads; with a histogram.", false },
+    AXES,
+    RAW,
+    EXTERNAL,
+    VIEW_OF_FILE,
+    USE_MAP,
+    { "missing", "fill|error",
+      "Missing files and frames: fill counts them as the fill value, error fails. Default: error.", false },
+    THREADS,
+    CACHE,
+    OPTION_END,
+};
+static const example stats_examples[] = {
+    { "microtome stats cells.ome.tif", "Mean, standard deviation, range and quantiles of each channel." },
+    { "microtome stats train/*.tif --quantiles 0.001,0.5,0.999 --json > stats.json",
+      "Of a training set, for its normalisation." },
+    { "microtome stats cells.tif --mask nuclei.tif", "Inside the nuclei only." },
+    { "microtome stats huge.zarr --sample 5%", "From a twentieth of the chunks, with the error of the mean." },
     { NULL, NULL },
 };
 
@@ -210,6 +237,12 @@ const struct command commands[] = {
       "the file, if it has them; else percentiles 0.1 to 99.9 and default colours. Large planes are downscaled while "
       "they are read, in bounded memory; small ones are enlarged by a whole factor.",
       1, 1, view_options, view_examples, run_view },
+    { "stats", "PATH...", "Measure mean, range and quantiles of images",
+      "Prints the mean, standard deviation, minimum, maximum and quantiles of each channel, over all pixels of all "
+      "images together. Each chunk is read once; integers of more than 16 bits and floats are read again for the "
+      "quantiles. Sums are exact. NaN and infinite pixels are left out and counted. Several images must have the same "
+      "channels and type.",
+      1, -1, stats_options, stats_examples, run_stats },
     { "formats", "[NAME]", "List the formats that this build reads",
       "Prints name, title and file suffixes of each format, or of one.", 0, 1, NULL, formats_examples, run_formats },
     { "codecs", "[NAME]", "List the codecs that this build has",

@@ -134,8 +134,7 @@ int image_open(struct image *image, const struct args *args)
     }
     image_close(image);
     if (st == MT_E_NOT_AN_IMAGE && !stat(path, &found) && S_ISDIR(found.st_mode))
-        return failed("%s is a folder, not an image: give one of the images that 'microtome info %s' lists", path,
-                      path);
+        return failed("%s; 'microtome info %s' lists the images in this folder", err.message, path);
     return report(&err);
 }
 
@@ -182,31 +181,52 @@ int image_index(const mt_stack_info *info, const struct args *args, const char *
     return status;
 }
 
-static int check_channels(const mt_stack_info *info, const int64_t *channels, size_t n)
+static bool is_negative(const char *text) { return text[0] == '-' && strspn(text + 1, "0123456789") > 0; }
+
+/* The channel of a number or name, of n bytes. A number that is too large may be a name, such as 488. */
+static int find_channel(const mt_stack_info *info, const char *text, size_t n, int64_t *out)
 {
-    int64_t count = info->data_shape[1];
-    for (size_t c = 0; c < n; c++)
-        if (channels[c] >= count)
-            return failed("%s: there is no channel %" PRId64 "; the image has %" PRId64 ", counted from 0",
-                          info->source, channels[c], count);
+    char name[256];
+    mt_error err = MT_ERROR_INIT;
+    bool is_number = n < 19 && strspn(text, "0123456789") == n;
+    if (is_number) {
+        *out = strtoll(text, NULL, 10);
+        if (*out < info->data_shape[1])
+            return EXIT_OK;
+    }
+    snprintf(name, sizeof name, "%.*s", (int)n, text);
+    if (!mt_channel_find(info, name, out, &err))
+        return EXIT_OK;
+    if (is_number)
+        return failed("%s: there is no channel %s; the image has %" PRId64 ", counted from 0", info->source, name,
+                      info->data_shape[1]);
+    return failed("%s: %s", info->source, err.message);
+}
+
+static int find_channels(const mt_stack_info *info, const struct args *args, int64_t *channels, size_t n)
+{
+    const char *text = args_get(args, "channels", 0);
+    for (size_t i = 0; i < n; i++) {
+        size_t length = strcspn(text, ",");
+        if (length == 0 || is_negative(text))
+            return usage_error(args, "--channels takes numbers from 0 on or names, separated by commas");
+        if (find_channel(info, text, length, &channels[i]))
+            return EXIT_FAILED;
+        text += length + (i + 1 < n);
+    }
     return EXIT_OK;
 }
 
 int image_channels(const mt_stack_info *info, const struct args *args, int64_t **channels, size_t *n)
 {
     const char *text = args_get(args, "channels", 0);
-    size_t most = text ? 1 : (size_t)info->data_shape[1];
+    *n = text ? 1 : (size_t)info->data_shape[1];
     for (const char *c = text; c && *c; c++)
-        most += *c == ',' || *c == 'x';
-    *channels = need(most, sizeof **channels);
-    if (!text) {
-        for (*n = 0; *n < most; ++*n)
-            (*channels)[*n] = (int64_t)*n;
-        return EXIT_OK;
-    }
-    int status = args_list(args, "channels", 0, 0, INT64_MAX, most, *channels, n);
-    if (!status)
-        status = check_channels(info, *channels, *n);
+        *n += *c == ',';
+    *channels = need(*n, sizeof **channels);
+    for (size_t i = 0; i < *n; i++)
+        (*channels)[i] = (int64_t)i;
+    int status = text ? find_channels(info, args, *channels, *n) : EXIT_OK;
     if (status) {
         free(*channels);
         *channels = NULL;

@@ -75,7 +75,8 @@ void images_add(struct images *images, mt_context *context, const char *path, co
     mt_status st = mt_stack_open(context, path, options, &stack, &err);
     if (!st) /* the query of a URL may be secret; the source omits it */
         take(images, stack, is_url ? mt_stack_get_info(stack)->source : path);
-    else if (st == MT_E_NOT_AN_IMAGE ? is_folder(path) : st == MT_E_NOT_FOUND && strpbrk(path, "*?[") && !is_url)
+    else if (st == MT_E_NOT_AN_IMAGE ? is_url || is_folder(path)
+                                     : st == MT_E_NOT_FOUND && strpbrk(path, "*?[") && !is_url)
         st = add_many(images, context, path, options, &of_many);
     if (!st)
         return;

@@ -46,17 +46,32 @@ static int check_alike(const patch_job *job)
     return EXIT_OK;
 }
 
+/* The channels of each image: names may stand for other numbers there. */
+static int find_channels(patch_job *job, const struct args *args)
+{
+    int64_t *found;
+    for (size_t i = 0; i < job->images.n; i++) {
+        int status = image_channels(patch_image(job, i), args, &found, &job->n_channels);
+        if (status)
+            return status;
+        if (!job->channels)
+            job->channels = need(job->images.n * job->n_channels, sizeof *found);
+        memcpy(job->channels + i * job->n_channels, found, job->n_channels * sizeof *found);
+        free(found);
+    }
+    return EXIT_OK;
+}
+
 static int choose_channels(patch_job *job, const struct args *args)
 {
-    const mt_stack_info *fewest = job->info;
-    for (size_t i = 1; i < job->images.n; i++) {
+    const mt_stack_info *first = job->info;
+    for (size_t i = 1; i < job->images.n && !args_get(args, "channels", 0); i++) {
         const mt_stack_info *info = patch_image(job, i);
-        if (info->data_shape[1] != fewest->data_shape[1] && !args_get(args, "channels", 0))
+        if (info->data_shape[1] != first->data_shape[1])
             return failed("%s has %" PRId64 " channels, and %s has %" PRId64 "; use --channels to choose",
-                          fewest->source, fewest->data_shape[1], info->source, info->data_shape[1]);
-        fewest = info->data_shape[1] < fewest->data_shape[1] ? info : fewest;
+                          first->source, first->data_shape[1], info->source, info->data_shape[1]);
     }
-    return image_channels(fewest, args, &job->channels, &job->n_channels);
+    return find_channels(job, args);
 }
 
 int patch_images_open(patch_job *job, const struct args *args)

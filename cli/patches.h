@@ -18,8 +18,8 @@ typedef struct patch_job {
     size_t n_spatial;            /* number of spatial axes: 2 or 3 */
     int64_t size[3], overlap[3]; /* of a patch; of neighbours in the grid; in pixels, (Z)YX */
     int64_t sample;              /* sample index; -1: all */
-    int64_t *channels;           /* channel indices, owned */
-    size_t n_channels;           /* length of channels */
+    int64_t *channels;           /* channel indices of each image, one image after the other; owned; NULL: all */
+    size_t n_channels;           /* channels of a patch */
     int64_t count;               /* number of patches */
     uint64_t seed;               /* of random places */
     enum { PLACES_RANDOM, PLACES_GRID, PLACES_AT } places; /* how places are chosen */

@@ -89,10 +89,11 @@ void place_find(const patch_job *job, int64_t i, struct place *out)
 
 mt_patch_request place_request(const patch_job *job, const struct place *place, void *data)
 {
+    const int64_t *channels = job->channels ? job->channels + place->image * job->n_channels : NULL;
     return (mt_patch_request) { .stack = job->images.stacks[place->image],
                                 .sample = place->sample,
-                                .channels = job->channels,
-                                .n_channels = job->channels ? job->n_channels : 0,
+                                .channels = channels,
+                                .n_channels = channels ? job->n_channels : 0,
                                 .n_spatial = job->n_spatial,
                                 .coords = place->coords,
                                 .patch_size = job->size,

@@ -7,9 +7,12 @@
 /* Whether the patches have all channels in order. Then the default channels of a plane are drawn. */
 static bool has_all_channels(const patch_job *job)
 {
-    bool all = (int64_t)job->n_channels == patch_image(job, 0)->data_shape[1];
-    for (size_t c = 0; all && c < job->n_channels; c++)
-        all = job->channels[c] == (int64_t)c;
+    bool all = true;
+    for (size_t i = 0; all && i < job->images.n; i++) {
+        all = (int64_t)job->n_channels == patch_image(job, i)->data_shape[1];
+        for (size_t c = 0; all && c < job->n_channels; c++)
+            all = job->channels[i * job->n_channels + c] == (int64_t)c;
+    }
     return all;
 }
 

@@ -31,6 +31,7 @@ NAVIGATION = {
             "S3 <stores-s3>",
             "Archives <stores-zip>",
             "PyTorch <pytorch>",
+            "Lateral context <lateral-context>",
             "dask, xarray, napari <arrays>",
             "implementing-an-image-stack",
             "command",

@@ -149,6 +149,37 @@ MT_API MT_MUST_CHECK mt_status mt_loader_seek(mt_loader *loader, uint64_t epoch,
  * of time do not count. */
 MT_API void mt_loader_tell(mt_loader *loader, uint64_t *epoch, uint64_t *batch);
 
+/* Writes the state of the loader, a JSON document, to text, which holds size bytes, as snprintf does: cut if it does not
+ * fit, with a NUL at the end. Returns its whole length without the NUL. The state is the position and the facts that
+ * define the batches: version, plan, seed, epoch, batch. It fits a loader of the same plan with any number of threads
+ * and ranks (of ranks only without locality_rank). */
+MT_API size_t mt_loader_get_state(mt_loader *loader, char *text, size_t size);
+
+/* Continues with the batch of a state. MT_E_ARGUMENT if it belongs to another plan; the message names the first
+ * difference. */
+MT_API MT_MUST_CHECK mt_status mt_loader_set_state(mt_loader *loader, const char *text, size_t length, mt_error *err);
+
+/* What a loader has done since its creation. The last four are those of the context (mt_counters), and include the
+ * work of others in it. */
+typedef struct mt_loader_report {
+    size_t struct_size;       /* sizeof(mt_loader_report) */
+    uint64_t epochs;          /* epochs that were delivered to their end */
+    uint64_t batches;         /* batches that were delivered */
+    uint64_t patches;         /* patches in them */
+    uint64_t chunks;          /* chunks of the images; arrays in memory, custom stacks and mosaics count 0 */
+    uint64_t blocks;          /* blocks of the images; 0: there are no windows */
+    uint64_t window;          /* blocks in a window, or MT_WINDOW_ALL */
+    uint64_t fewest_blocks;   /* the fewest blocks from which a batch took its patches; 0: there are no windows */
+    double mean_blocks;       /* their mean over all batches */
+    uint64_t chunks_decoded;  /* chunks that were decoded; per epoch and chunk, 1 is the least */
+    uint64_t bytes_decoded;   /* bytes of them */
+    uint64_t bytes_fetched;   /* bytes read from the store */
+    uint64_t bytes_delivered; /* bytes of all patches, in the stored type */
+} mt_loader_report;
+
+/* Set out->struct_size first. */
+MT_API MT_MUST_CHECK mt_status mt_loader_get_report(mt_loader *loader, mt_loader_report *out, mt_error *err);
+
 MT_END_DECLS
 
 #endif

@@ -65,7 +65,7 @@ MT_API mt_stack *mt_stacks_get(const mt_stacks *stacks, size_t i);
 /* The path of the i-th skipped item and the reason, which does not repeat the path. Returns 0 if i is too large. */
 MT_API int mt_stacks_skipped(const mt_stacks *stacks, size_t i, const char **path, const char **reason);
 
-/* The status of the i-th skipped item: MT_E_NOT_AN_IMAGE if its format is unknown. MT_OK if i is too large. */
+/* The status of the i-th skipped item: MT_E_NOT_AN_IMAGE if its format is unknown or it holds no image. MT_OK if i is too large. */
 MT_API mt_status mt_stacks_skipped_status(const mt_stacks *stacks, size_t i);
 
 MT_END_DECLS

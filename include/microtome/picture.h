@@ -85,8 +85,9 @@ MT_API MT_MUST_CHECK mt_status mt_draw_plane(mt_stack *stack, const mt_draw_opti
                                              void *user, mt_picture_info *out, mt_error *err);
 
 /* Draws the middle planes of up to MT_MOST_PATCHES patches side by side, with one contrast for all. Pixels outside the
- * image are black. All patches have the same size and list of channels (NULL: as in mt_draw_options). All stacks have
- * the same number of channels and, for label images, the same dtype; colours and windows are those of the first stack.
+ * image are black. All patches have the same size and number of channels; which channels they are may differ between
+ * stacks. Without a list (NULL: as in mt_draw_options), all stacks have the same number of channels. For label images,
+ * all stacks have the same dtype. Names, colours and windows are those of the first patch.
  * The views of the requests, and sample, channels, z, region and project of the options, are ignored. options and out
  * may be NULL. Errors as for mt_draw_plane. */
 #define MT_MOST_PATCHES 64

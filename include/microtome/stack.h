@@ -52,11 +52,12 @@ typedef struct mt_stack_info {
     double pixel_size[MT_MAX_DIMS];      /* along each original axis, in unit; 0: not known */
     const char *unit[MT_MAX_DIMS];       /* UDUNITS-2 name such as "micrometer"; "" if not known */
     const mt_channel *channels;          /* data_shape[1] channels, or NULL */
-    const char *codecs;                  /* the codecs of a chunk, outermost last: "shuffle, zstd"; "" for raw */
-    const char *part;                    /* the opened part, as written after '#'; "" for the whole */
-    int level;                           /* pyramid level; 0 is the full resolution */
-    int n_levels;                        /* number of pyramid levels, at least 1 */
-    mt_axes_source axes_source;          /* the source of original_axes */
+    /* The codecs of a chunk, outermost last, named as mt_codec_name names them: "shuffle, zstd"; "" for raw. */
+    const char *codecs;
+    const char *part;           /* the opened part, as written after '#'; "" for the whole */
+    int level;                  /* pyramid level; 0 is the full resolution */
+    int n_levels;               /* number of pyramid levels, at least 1 */
+    mt_axes_source axes_source; /* the source of original_axes */
     /* What was repaired, left out or assumed at open, one sentence each. */
     const char *const *warnings;
     size_t n_warnings;
@@ -114,8 +115,9 @@ typedef struct mt_open_options {
 } mt_open_options;
 
 /* Opens one image. path is a file or folder, with an optional "#part": "a.zarr#labels/nuclei", "b.ome.tif#series=1",
- * "c.zarr#level=2". A path that exists is never split. Any other path is split at the last '#' that follows an existing
- * path, and a URL at its first '#'. options may be NULL. */
+ * "c.zarr#level=2", "d.zarr#R&D&level=1". A path that exists is never split. Any other path is split at the last '#'
+ * that follows an existing path, a path inside a local archive at the first '#' that follows a member or folder of it,
+ * and a URL at its first '#'. options may be NULL. */
 MT_API MT_MUST_CHECK mt_status mt_stack_open(mt_context *context, const char *path, const mt_open_options *options,
                                              mt_stack **out, mt_error *err);
 
@@ -144,6 +146,11 @@ MT_API void mt_stack_count_chunks(const mt_stack *stack, uint64_t *absent, uint6
 /* Never NULL. */
 MT_API const mt_stack_info *mt_stack_get_info(const mt_stack *stack);
 
+/* Finds a channel by the name that the file gives it; if there is none, by that name in upper or lower case (ASCII).
+ * MT_E_ARGUMENT if no channel has the name, or several do; the message lists the names. */
+MT_API MT_MUST_CHECK mt_status mt_channel_find(const mt_stack_info *info, const char *name, int64_t *out,
+                                               mt_error *err);
+
 /* The pixels of a patch outside the image. */
 typedef enum mt_padding_mode {
     MT_PAD_CONSTANT = 0, /* mt_view.padding */
@@ -160,11 +167,19 @@ typedef struct mt_view {
      * 1 and 0. */
     const float *scale;
     const float *offset;
-    double padding; /* the value outside the image; not scaled */
+    double padding; /* the value outside the image; not scaled unless scale_padding is set */
     /* An mt_padding_mode. Reflected and edge pixels are scaled like others. An image without pixels can only be padded
      * with a constant, else MT_E_ARGUMENT. */
     int padding_mode;
-    uint64_t reserved[3]; /* 0 */
+    /* Not 0: (value - offset[c]) / scale[c] instead, computed in float32 with one subtraction and one division. Equals
+     * NumPy's (x - mean) / (std + eps) of float32 arrays bit for bit, where offset is mean and scale the sum std + eps in
+     * float32. Division by 0 gives infinities and NaN. */
+    int divide;
+    /* Not 0: padding is scaled like a pixel of that value, with the scale and offset of each channel. Zero padding
+     * before normalization is padding 0 with scale_padding; padding with the mean is padding 0 without it, after
+     * normalization to mean 0. */
+    int scale_padding;
+    uint64_t reserved[2]; /* 0 */
 } mt_view;
 
 /* One patch. Sizes and coordinates are in pixels, in the order (Z)YX. All pointers are borrowed for the call. */

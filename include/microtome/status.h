@@ -22,7 +22,7 @@ typedef enum mt_status {
     MT_E_LIMIT,        /* a limit of mt_limits was exceeded; the message names it */
     MT_E_MEMORY,       /* an allocation failed */
     MT_E_CANCELLED,    /* the caller asked to stop */
-    MT_E_NOT_AN_IMAGE, /* a file or folder of no known format */
+    MT_E_NOT_AN_IMAGE, /* a file or folder of no known format, or without an image in it */
     MT_E_CHANGED       /* the file or object has changed since it was opened */
 } mt_status;
 

@@ -9,9 +9,7 @@
 `open` opens a TIFF, Zarr, HDF5, CZI or NPY file of any size as an `ImageStack`.
 """
 
-from __future__ import annotations
-
-import sys
+import sys as _sys
 
 from . import _core, axes
 from ._adapter import ArrayStack
@@ -33,45 +31,83 @@ from ._errors import (
     ReadError,
     UnsupportedError,
 )
+from ._filters import MaskFilter, MaxFilter, MeanStdFilter, ShannonFilter
+from ._lateral import lateral_context
+from ._loader import BadPatch, Batch, Loader, LoaderReport
 from ._open import ImageStackProtocol, StackList, from_array, from_object, list_parts, open, open_all
+from ._patching import (
+    Coords,
+    FixedRandom,
+    Patching,
+    PatchSpec,
+    Random,
+    RegionGrid,
+    Sequential,
+    Stratified,
+    Tiled,
+    Whole,
+)
 from ._picture import Picture
 from ._stack import ImageStack
+from ._statistics import Normalization, Statistics, statistics
 
 __all__ = [
     "ArgumentError",
     "ArrayStack",
+    "BadPatch",
+    "Batch",
     "CancelledError",
     "ChangedError",
     "Context",
+    "Coords",
     "CorruptError",
     "Error",
+    "FixedRandom",
     "ImageStack",
     "ImageStackProtocol",
     "ImageWarning",
     "LimitError",
+    "MaskFilter",
+    "MaxFilter",
+    "MeanStdFilter",
+    "Normalization",
+    "Loader",
+    "LoaderReport",
     "NotAnImageError",
     "NotFoundError",
     "OutOfMemoryError",
+    "PatchSpec",
+    "Patching",
     "Picture",
     "Prefetch",
+    "Random",
     "RangeError",
     "ReadError",
+    "RegionGrid",
+    "Sequential",
+    "ShannonFilter",
     "StackList",
+    "Statistics",
+    "Stratified",
+    "Tiled",
     "UnsupportedError",
+    "Whole",
     "__version__",
     "axes",
     "extract_patches",
     "from_array",
     "from_object",
+    "lateral_context",
     "list_parts",
     "open",
     "open_all",
     "prefetch",
+    "statistics",
 ]
 
 # Worker processes of multiprocessing, such as those of PyTorch's DataLoader, share the memory: each uses a smaller
 # cache. The library itself recognises forked processes.
-_process = sys.modules.get("multiprocessing.process")
+_process = _sys.modules.get("multiprocessing.process")
 if _process is not None and _process.parent_process() is not None:
     _core.be_worker()
 

@@ -36,7 +36,9 @@ def extract_patches(
     dtype: DTypeLike | None = ...,
     scale: ArrayLike | None = ...,
     offset: ArrayLike | None = ...,
+    divide: bool = ...,
     padding: Padding = ...,
+    scale_padding: bool = ...,
     errors: Literal["raise"] = ...,
 ) -> NDArray[Any]: ...
 
@@ -54,7 +56,9 @@ def extract_patches(
     dtype: DTypeLike | None = ...,
     scale: ArrayLike | None = ...,
     offset: ArrayLike | None = ...,
+    divide: bool = ...,
     padding: Padding = ...,
+    scale_padding: bool = ...,
     errors: Literal["return"],
 ) -> tuple[NDArray[Any], list[Exception | None]]: ...
 
@@ -71,7 +75,9 @@ def extract_patches(
     dtype: DTypeLike | None = None,
     scale: ArrayLike | None = None,
     offset: ArrayLike | None = None,
+    divide: bool = False,
     padding: Padding = 0.0,
+    scale_padding: bool = False,
     errors: Literal["raise", "return"] = "raise",
 ) -> NDArray[Any] | tuple[NDArray[Any], list[Exception | None]]:
     """Extract one batch of patches from several image stacks.
@@ -100,8 +106,12 @@ def extract_patches(
         float32 (the default), or the stored type if all stacks have the same.
     scale, offset : float or one float a channel, optional
         Patches become ``value * scale + offset``, computed in float32; float32 only.
+    divide : bool
+        Patches become ``(value - offset) / scale`` instead.
     padding : float, "reflect" or "edge"
         Pixels outside the image, as for `ImageStack.extract_patches`.
+    scale_padding : bool
+        Scale the padding value like a pixel.
     errors : {"raise", "return"}
         As for `ImageStack.extract_patches`.
 
@@ -134,7 +144,20 @@ def extract_patches(
     ((3, 1, 16, 16), array([3., 1., 2.], dtype=float32))
     """
     return read_batch(
-        tuple(stacks), stack_idx, sample_idx, channels, coords, patch_size, out, dtype, scale, offset, padding, errors
+        tuple(stacks),
+        stack_idx,
+        sample_idx,
+        channels,
+        coords,
+        patch_size,
+        out,
+        dtype,
+        scale,
+        offset,
+        divide,
+        padding,
+        scale_padding,
+        errors,
     )
 
 
@@ -244,10 +267,17 @@ def read_batch(
     dtype: DTypeLike | None,
     scale: ArrayLike | None,
     offset: ArrayLike | None,
+    divide: bool,
     padding: Padding,
+    scale_padding: bool,
     errors: Literal["raise", "return"],
+    n_scales: int = 0,
+    levels: tuple[tuple[Stack, ...], ...] | None = None,
 ) -> NDArray[Any] | tuple[NDArray[Any], list[Exception | None]]:
-    """Implement `extract_patches`. If stack_idx is None, all patches are of the first stack."""
+    """Implement `extract_patches`. If stack_idx is None, all patches are of the first stack.
+
+    With n_scales, implement `lateral_context`.
+    """
     if errors not in ("raise", "return"):
         raise ValueError(f'errors must be "raise" or "return", not {errors!r}')
     if not stacks:
@@ -266,8 +296,12 @@ def read_batch(
         dtype,
         _per_channel(scale, n_channels),
         _per_channel(offset, n_channels),
+        divide,
         padding,
+        scale_padding,
         errors == "return",
+        n_scales,
+        levels,
     )
 
 

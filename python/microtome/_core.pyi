@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from os import PathLike
 from typing import Any, Literal, TypeVar
 
@@ -27,8 +27,12 @@ def extract_many(
     dtype: DTypeLike | None,
     scale: NDArray[Any] | None,
     offset: NDArray[Any] | None,
+    divide: bool,
     padding: float | Literal["reflect", "edge"],
+    scale_padding: bool,
     errors: bool,
+    n_scales: int,
+    levels: tuple[tuple[Stack, ...], ...] | None,
     /,
 ) -> NDArray[Any] | tuple[NDArray[Any], list[Exception | None]]: ...
 def prefetch(
@@ -41,10 +45,57 @@ def prefetch(
     padding: float | Literal["reflect", "edge"],
     /,
 ) -> Prefetch: ...
+def statistics(
+    stacks: tuple[Stack, ...],
+    quantiles: NDArray[Any],
+    bins: int,
+    range: tuple[float, float] | None,
+    masks: tuple[Stack, ...] | None,
+    share: float,
+    chunks: int,
+    seed: int,
+    allow_missing: bool,
+    progress: Callable[[int, int], object] | None,
+    /,
+) -> Statistics: ...
+def parse_statistics(text: bytes, name: str, /) -> Statistics: ...
+
+class Statistics:
+    def json(self) -> str: ...
+    def info(self) -> tuple[str, int, tuple[float, ...], int, tuple[float, float], int, int, int]: ...
+    def channel(self, channel: int, /) -> tuple[int, int, int, float, float, float, float, float]: ...
+    def quantile(self, channel: int, quantile: float, /) -> float: ...
+    def histogram(self, channel: int, /) -> bytes | None: ...
+    def normalization(
+        self, kind: int, channel: int, low: float, high: float, /
+    ) -> tuple[float, float, float, float]: ...
 
 class Prefetch:
     def wait(self) -> tuple[int, int, bool]: ...
     def end(self) -> None: ...
+
+class Patching:
+    @property
+    def stacks(self) -> tuple[Any, ...]: ...
+    def _start(
+        self,
+        stacks: tuple[Stack, ...],
+        strategy: str,
+        patch_size: Sequence[int] | None,
+        overlap: Sequence[int] | None,
+        seed: int,
+        pad: bool,
+        specs: NDArray[Any] | None,
+    ) -> None: ...
+    def _count(self) -> int: ...
+    def _rows(self, indices: NDArray[Any], epoch: int, redraw: int, out: NDArray[Any]) -> None: ...
+    def _grid(self, stack: int, sample: int) -> tuple[tuple[int, ...], int, float]: ...
+    def _regions(
+        self, stack: int, sample: int, areas: NDArray[Any], probabilities: NDArray[Any], bins: NDArray[Any]
+    ) -> None: ...
+    def _weigh(self, stack: int, sample: int, weights: NDArray[Any]) -> None: ...
+    def _exclude(self, specs: NDArray[Any]) -> None: ...
+    def _split(self, n_val: int, seed: int | None, validation: Patching) -> None: ...
 
 class Context:
     def __init__(
@@ -165,6 +216,22 @@ class Stack:
     def _find_channels(self, channels: Sequence[int | str] | str, /) -> list[int]: ...
     def _map(self) -> bytes: ...
     def _checksum(self) -> str: ...
+    def _filter(
+        self,
+        filter: str,
+        patch_size: Sequence[int],
+        sample: int,
+        threshold: float,
+        std_threshold: float | None,
+        coverage: float | None,
+        ref_channel: int,
+        mask: Stack | None,
+        factor: Sequence[int] | None,
+        keep: NDArray[Any],
+        values: NDArray[Any] | None,
+        progress: Callable[[int, int], object] | None,
+        /,
+    ) -> tuple[int, int]: ...
     def _draw_plane(
         self,
         sample: int,

@@ -50,7 +50,7 @@ class UnsupportedError(Error, NotImplementedError):
 
 
 class NotAnImageError(Error, ValueError):
-    """The file or folder is of no known format."""
+    """The file or folder is of no known format, or holds no image."""
 
 
 class LimitError(Error, ValueError):

@@ -209,7 +209,7 @@ def open(
     CorruptError
         The file is damaged; also a ValueError.
     NotAnImageError
-        The file or folder is of no known format; also a ValueError.
+        The file or folder is of no known format or holds no image; also a ValueError.
     UnsupportedError
         The image has a feature that is not supported; also a NotImplementedError.
     LimitError
@@ -295,8 +295,8 @@ def open_all(
     ----------
     paths : path-like or iterable of path-like
         Each is a file, a ``path#part``, a glob (``*``, ``?``, ``[...]``; ``**`` for any depth),
-        or a folder, which is searched recursively for files of known formats, in the order of
-        their names.
+        or a folder (also on S3), which is searched recursively for files of known formats, in
+        the order of their names.
     axes : str, optional
         Axes of all images, if the files do not name them or are wrong.
     sizes : mapping of str to int, optional

@@ -184,7 +184,9 @@ class ImageStack(_core.Stack):
         dtype: DTypeLike | None = ...,
         scale: ArrayLike | None = ...,
         offset: ArrayLike | None = ...,
+        divide: bool = ...,
         padding: Padding = ...,
+        scale_padding: bool = ...,
         errors: Literal["raise"] = ...,
     ) -> NDArray[Any]: ...
 
@@ -200,7 +202,9 @@ class ImageStack(_core.Stack):
         dtype: DTypeLike | None = ...,
         scale: ArrayLike | None = ...,
         offset: ArrayLike | None = ...,
+        divide: bool = ...,
         padding: Padding = ...,
+        scale_padding: bool = ...,
         errors: Literal["return"],
     ) -> tuple[NDArray[Any], list[Exception | None]]: ...
 
@@ -215,7 +219,9 @@ class ImageStack(_core.Stack):
         dtype: DTypeLike | None = None,
         scale: ArrayLike | None = None,
         offset: ArrayLike | None = None,
+        divide: bool = False,
         padding: Padding = 0.0,
+        scale_padding: bool = False,
         errors: Literal["raise", "return"] = "raise",
     ) -> NDArray[Any] | tuple[NDArray[Any], list[Exception | None]]:
         """Extract many patches of one size at once.
@@ -240,9 +246,15 @@ class ImageStack(_core.Stack):
             float32 (the default) or the stored type.
         scale, offset : float or one float a channel, optional
             Patches become ``value * scale + offset``, computed in float32; float32 only.
+        divide : bool
+            Patches become ``(value - offset) / scale`` instead, computed in float32 by one
+            subtraction and one division: with offset the mean and scale the standard deviation, the
+            bits of NumPy's ``(patch - mean) / std``.
         padding : float, "reflect" or "edge"
             Value of pixels outside the image, in the patch (not scaled). Or pixels of the image:
             "reflect" mirrors at the outermost pixels, "edge" repeats them, as `numpy.pad` does.
+        scale_padding : bool
+            Scale the padding value like a pixel, with the scale and offset of each channel.
         errors : {"raise", "return"}
             If patches cannot be read, raise the first error, or return all errors with the patches.
             Invalid arguments always raise.
@@ -284,7 +296,20 @@ class ImageStack(_core.Stack):
         array([[[2., 1., 0., 1., 2., 3., 2., 1.]]], dtype=float32)
         """
         return read_batch(
-            (self,), None, sample_idx, channels, coords, patch_size, out, dtype, scale, offset, padding, errors
+            (self,),
+            None,
+            sample_idx,
+            channels,
+            coords,
+            patch_size,
+            out,
+            dtype,
+            scale,
+            offset,
+            divide,
+            padding,
+            scale_padding,
+            errors,
         )
 
     def __len__(self) -> int:

@@ -51,6 +51,10 @@ _ORDER = "STCZYX"
 _Scalar = TypeVar("_Scalar", bound=np.generic)
 
 
+def __dir__() -> list[str]:
+    return __all__
+
+
 def _ordered(axes: str, among: str = _ORDER) -> str:
     """Return the axes that are in ``among``, in the order STCZYX."""
     return "".join(a for a in _ORDER if a in axes and a in among)

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from ._core import Context
     from ._open import ImageStackProtocol
 
-__all__ = ["load", "loading"]
+__all__ = ["load", "loading"]  # CAREamist is made on request
 
 _ZARR_URI = re.compile(r"file://(?P<store>.*?\.zarr)(?:/(?P<part>.*))?", re.DOTALL)
 _CZI_SCENE = re.compile(r"(?P<path>.*\.czi)@(?P<scene>\d+)", re.DOTALL | re.IGNORECASE)
@@ -331,6 +331,10 @@ def _make_careamist() -> type[Any]:
             return list(getattr(self.trainer.datamodule, "predict_source_paths", []))
 
     return CAREamist
+
+
+def __dir__() -> list[str]:
+    return [*__all__, "CAREamist"]
 
 
 def __getattr__(name: str) -> Any:

@@ -72,7 +72,7 @@ static PyType_Slot array_slots[] = {
     { 0, NULL },
 };
 
-PyType_Spec pixels_spec = {
+PyType_Spec array_spec = {
     .name = "microtome._core.BatchArray",
     .basicsize = sizeof(array_object),
     .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_DISALLOW_INSTANTIATION,
@@ -128,7 +128,7 @@ static array_object *new_array(const batch_object *self, void *data, mt_dtype dt
                                const int64_t *rest, int n_rest)
 {
     core_state *state = PyType_GetModuleState(Py_TYPE((PyObject *)self));
-    array_object *array = PyObject_New(array_object, (PyTypeObject *)state->pixels_type);
+    array_object *array = PyObject_New(array_object, (PyTypeObject *)state->array_type);
     if (!array)
         return NULL;
     array->batch = mt_batch_retain(self->batch);

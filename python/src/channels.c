@@ -2,39 +2,15 @@
 /* Lists of channels, by number or by name. */
 #include "core.h"
 
-#include <string.h>
-
-static void fail_unknown(const mt_stack_info *info, const char *name)
-{
-    char known[512] = "";
-    size_t n = 0;
-    for (int64_t c = 0; info->channels && c < info->data_shape[1] && n < sizeof known; c++)
-        if (info->channels[c].name[0])
-            n += (size_t)PyOS_snprintf(known + n, sizeof known - n, "%s%s", n ? ", " : "", info->channels[c].name);
-    PyErr_Format(PyExc_ValueError, "there is no channel \"%s\": %s%s", name,
-                 n ? "the image has " : "the channels of this image have no names", known);
-}
-
 static bool find_channel(const mt_stack_info *info, PyObject *object, int64_t *out)
 {
     const char *name;
-    int64_t found = -1;
+    mt_error err = MT_ERROR_INIT;
     if (!convert_string(object, "a channel", &name))
         return false;
-    for (int64_t c = 0; info->channels && c < info->data_shape[1]; c++) {
-        if (strcmp(info->channels[c].name, name) != 0)
-            continue;
-        if (found >= 0) {
-            PyErr_Format(PyExc_ValueError, "channels %lld and %lld are both named \"%s\": use numbers",
-                         (long long)found, (long long)c, name);
-            return false;
-        }
-        found = c;
-    }
-    if (found < 0)
-        fail_unknown(info, name);
-    *out = found;
-    return found >= 0;
+    if (mt_channel_find(info, name, out, &err))
+        PyErr_Format(PyExc_ValueError, "%s", err.message);
+    return !err.status;
 }
 
 static bool find_channels(const mt_stack_info *info, PyObject *items, int_list *out)

@@ -20,16 +20,17 @@
 
 /* The state of the module. All are strong references. */
 typedef struct core_state {
-    PyObject *make_error;    /* microtome._errors.make_error */
-    PyObject *empty;         /* numpy.empty */
-    PyObject *float32;       /* numpy.dtype("float32") */
-    PyObject *context_type;  /* _core.Context */
-    PyObject *stack_type;    /* _core.Stack */
-    PyObject *prefetch_type; /* _core.Prefetch */
-    PyObject *patching_type; /* _core.Patching */
-    PyObject *loader_type;   /* _core.Loader */
-    PyObject *batch_type;    /* _core.Batch */
-    PyObject *pixels_type;   /* _core.BatchArray */
+    PyObject *make_error;      /* microtome._errors.make_error */
+    PyObject *empty;           /* numpy.empty */
+    PyObject *float32;         /* numpy.dtype("float32") */
+    PyObject *context_type;    /* _core.Context */
+    PyObject *stack_type;      /* _core.Stack */
+    PyObject *prefetch_type;   /* _core.Prefetch */
+    PyObject *patching_type;   /* _core.Patching */
+    PyObject *statistics_type; /* _core.Statistics */
+    PyObject *loader_type;     /* _core.Loader */
+    PyObject *batch_type;      /* _core.Batch */
+    PyObject *array_type;      /* _core.BatchArray */
 } core_state;
 
 core_state *core_get_state(PyObject *module);
@@ -110,6 +111,18 @@ typedef struct object_call {
 /* For a call with batch or log set. False after an exception. */
 bool object_call_start(object_call *call, core_state *state, const stack_object *self);
 
+/* The pyramid levels of the stacks of a call, for lateral context. */
+typedef struct levels {
+    PyObject *given;      /* borrowed: a tuple with a tuple of stacks for each stack; NULL: no levels */
+    mt_pyramid *pyramids; /* for each stack, without the stack itself */
+    mt_stack **stacks;    /* of all levels, entered */
+    size_t n_stacks;      /* number of these */
+} levels;
+
+/* For zeroed levels of n stacks; given may be None. False after an exception. Call levels_end in either case. */
+bool levels_start(const core_state *state, PyObject *given, size_t n, levels *out);
+void levels_end(levels *l);
+
 /* Constructors, class methods of Stack. */
 PyObject *stack_open(PyObject *type, PyTypeObject *core, PyObject *const *args, Py_ssize_t n, PyObject *names);
 PyObject *stack_open_all(PyObject *type, PyTypeObject *core, PyObject *const *args, Py_ssize_t n, PyObject *names);
@@ -121,6 +134,7 @@ PyObject *stack_extract_patch(PyObject *object, PyTypeObject *core, PyObject *co
                               PyObject *names);
 PyObject *stack_map(PyObject *object, PyTypeObject *core, PyObject *const *args, Py_ssize_t n, PyObject *names);
 PyObject *stack_checksum(PyObject *object, PyTypeObject *core, PyObject *const *args, Py_ssize_t n, PyObject *names);
+PyObject *stack_filter(PyObject *object, PyTypeObject *core, PyObject *const *args, Py_ssize_t n, PyObject *names);
 PyObject *stack_draw_plane(PyObject *object, PyTypeObject *core, PyObject *const *args, Py_ssize_t n, PyObject *names);
 PyObject *stack_draw_patches(PyObject *object, PyTypeObject *core, PyObject *const *args, Py_ssize_t n,
                              PyObject *names);
@@ -131,7 +145,10 @@ PyObject *stack_find_channels(PyObject *object, PyTypeObject *core, PyObject *co
 PyObject *extract_many(PyObject *module, PyObject *const *args, Py_ssize_t n, PyObject *names);
 PyObject *prefetch_many(PyObject *module, PyObject *const *args, Py_ssize_t n, PyObject *names);
 
-extern PyType_Spec prefetch_spec, loader_spec, batch_spec, pixels_spec;
+PyObject *compute_statistics(PyObject *module, PyObject *const *args, Py_ssize_t n, PyObject *names);
+PyObject *parse_statistics(PyObject *module, PyObject *args);
+
+extern PyType_Spec prefetch_spec, statistics_spec, loader_spec, batch_spec, array_spec;
 
 /* Takes over prefetch, also on failure. */
 PyObject *prefetch_wrap(core_state *state, mt_prefetch *prefetch);
@@ -198,8 +215,8 @@ bool buffer_get(PyObject *object, int flags, Py_buffer *out, mt_dtype *dtype);
 /* Gets a C-contiguous buffer of n elements of one dtype; n -1: any length. */
 bool buffer_get_vector(PyObject *object, const char *what, mt_dtype wanted, int64_t n, Py_buffer *out);
 
-/* The output array of patches: patch, C, (Z,) Y, X. */
-#define MAX_TARGET (1 + 1 + MAX_SPATIAL)
+/* The output array of patches: patch, C, (L,) (Z,) Y, X, where L is the scale of lateral context. */
+#define MAX_TARGET (1 + 1 + 1 + MAX_SPATIAL)
 typedef struct target {
     Py_buffer buffer;                               /* of an object with the buffer protocol, */
     PyObject *capsule;                              /* else of DLPack; owned */

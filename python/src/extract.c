@@ -19,10 +19,14 @@ typedef struct job {
     member *members;
     size_t n_members;
     int_list patch_size;
-    int64_t shape[MAX_TARGET]; /* of the result; patch, C(Z)YX */
+    int n_scales; /* of lateral context; 0: patches without it */
+    levels levels;
+    int64_t shape[MAX_TARGET]; /* of the result; patch, C, (L,) (Z)YX */
     int ndim;
+    int divide;
     double padding;
     int padding_mode;
+    int scale_padding;
     PyObject *array;
     target target; /* of the array */
 } job;
@@ -48,6 +52,8 @@ static void member_end(member *m)
         stack_leave(m->self);
 }
 
+static mt_stack *stack_of_member(const member *m) { return m->call.stack ? m->call.stack : m->stack; }
+
 static int64_t count_channels(const member *m)
 {
     return m->channels.n ? (int64_t)m->channels.n : m->info->data_shape[1];
@@ -65,6 +71,8 @@ static bool set_shape(job *j, int64_t n_patches)
     if (n_patches >= 0)
         j->shape[j->ndim++] = n_patches;
     j->shape[j->ndim++] = count_channels(&j->members[0]);
+    if (j->n_scales)
+        j->shape[j->ndim++] = j->n_scales;
     for (int d = 0; d < n_spatial; d++)
         j->shape[j->ndim++] = j->patch_size.values[d];
     return true;
@@ -139,7 +147,7 @@ static void set_request(const job *j, const member *m, int64_t sample, const int
                         const int64_t *strides, mt_patch_request *out)
 {
     *out = (mt_patch_request) {
-        .stack = m->call.stack ? m->call.stack : m->stack,
+        .stack = stack_of_member(m),
         .sample = sample,
         .channels = m->channels.n ? m->channels.values : NULL,
         .n_channels = m->channels.n,
@@ -149,8 +157,10 @@ static void set_request(const job *j, const member *m, int64_t sample, const int
         .view = { .data = data,
                   .dtype = j->target.dtype,
                   .strides = strides,
+                  .divide = j->divide,
                   .padding = j->padding,
-                  .padding_mode = j->padding_mode },
+                  .padding_mode = j->padding_mode,
+                  .scale_padding = j->scale_padding },
     };
 }
 
@@ -216,9 +226,13 @@ static bool run(job *j, const mt_patch_request *requests, size_t n, const object
     mt_extract_options options = {
         .struct_size = sizeof options, .cancelled = is_cancelled, .user = &w, .errors = errors
     };
+    const mt_lateral_options lateral = { .struct_size = sizeof lateral,
+                                         .pyramids = j->levels.pyramids,
+                                         .n_pyramids = j->levels.pyramids ? j->n_members : 0 };
     bool good;
     Py_BEGIN_ALLOW_THREADS
-    st = mt_extract_patches(requests, n, &options, &err);
+    st = j->n_scales ? mt_lateral_extract(requests, n, j->n_scales, &lateral, &options, &err)
+                     : mt_extract_patches(requests, n, &options, &err);
     good = !st || (st != MT_E_CANCELLED && any_failed(errors, n));
     if (good && j->target.dtype == MT_BOOL)
         normalize_bools(&j->target);
@@ -284,7 +298,25 @@ PyObject *stack_extract_patch(PyObject *object, PyTypeObject *core, PyObject *co
 
 /* --- Many patches. --- */
 
-enum { STACKS, STACK_IDX, SAMPLES, CHANNELS, COORDS, PATCH_SIZE, OUT, DTYPE, SCALE, OFFSET, PADDING, ERRORS, N_MANY };
+enum {
+    STACKS,
+    STACK_IDX,
+    SAMPLES,
+    CHANNELS,
+    COORDS,
+    PATCH_SIZE,
+    OUT,
+    DTYPE,
+    SCALE,
+    OFFSET,
+    DIVIDE,
+    PADDING,
+    SCALE_PADDING,
+    ERRORS,
+    N_SCALES,
+    LEVELS,
+    N_MANY
+};
 
 /* The array arguments of many patches. */
 typedef struct vectors {
@@ -352,7 +384,8 @@ static bool many_start(job *j, PyObject *const *values)
         return false;
     }
     j->n_members = (size_t)n;
-    return start_members(j, values[STACKS], values[CHANNELS]) && convert_padding(values[PADDING], &j->padding, &j->padding_mode) &&
+    return start_members(j, values[STACKS], values[CHANNELS]) &&
+           convert_padding(values[PADDING], &j->padding, &j->padding_mode) &&
            convert_int_list(values[PATCH_SIZE], "patch_size", &j->patch_size);
 }
 
@@ -399,6 +432,7 @@ static bool set_requests(const job *j, const vectors *v, mt_patch_request *reque
     return true;
 }
 
+/* Starts the calls of objects, whose stacks the pyramids refer to. */
 static bool start_objects(job *j, object_batch *batch, mt_error *errors, size_t n)
 {
     bool good = object_batch_start(batch, errors, n);
@@ -407,6 +441,8 @@ static bool start_objects(job *j, object_batch *batch, mt_error *errors, size_t 
             j->members[i].call.batch = batch;
             good = object_call_start(&j->members[i].call, j->state, j->members[i].self);
         }
+    for (size_t i = 0; good && j->levels.pyramids && i < j->n_members; i++)
+        j->levels.pyramids[i].stack = stack_of_member(&j->members[i]);
     return good;
 }
 
@@ -447,11 +483,14 @@ static PyObject *run_many(job *j, const vectors *v, bool errors)
 }
 
 /* stacks is a tuple. stack_idx (None: the first stack), sample_idx and coords are int64 arrays of shape N, N and N x
- * (Z)YX. scale and offset are float32 arrays with one element per channel. errors: whether to return errors. */
+ * (Z)YX. scale and offset are float32 arrays with one element per channel. errors: whether to return errors. n_scales:
+ * 0, or the scales of lateral context, and then levels is None or a tuple with a tuple of stacks for each of stacks, and
+ * errors must be false: exceptions of objects would not find their patch. */
 PyObject *extract_many(PyObject *module, PyObject *const *args, Py_ssize_t n, PyObject *names)
 {
-    static const char *const known[] = { "stacks", "stack_idx", "sample_idx", "channels", "coords", "patch_size", "out",
-                                         "dtype",  "scale",     "offset",     "padding",  "errors", NULL };
+    static const char *const known[] = { "stacks",        "stack_idx", "sample_idx", "channels", "coords", "patch_size",
+                                         "out",           "dtype",     "scale",      "offset",   "divide", "padding",
+                                         "scale_padding", "errors",    "n_scales",   "levels",   NULL };
     static const signature s = { "extract_patches", known, N_MANY, N_MANY };
     PyObject *values[N_MANY], *result = NULL;
     vectors v;
@@ -461,9 +500,14 @@ PyObject *extract_many(PyObject *module, PyObject *const *args, Py_ssize_t n, Py
     job j = { .state = core_get_state(module) };
     j.patch_size.values = j.patch_size.inline_values;
     int errors = PyObject_IsTrue(values[ERRORS]);
-    if (errors >= 0 && get_indices(values, &v) && many_start(&j, values) && set_shape(&j, (int64_t)v.n) &&
+    j.divide = PyObject_IsTrue(values[DIVIDE]);
+    j.scale_padding = PyObject_IsTrue(values[SCALE_PADDING]);
+    j.n_scales = (int)PyLong_AsLong(values[N_SCALES]);
+    if (!PyErr_Occurred() && get_indices(values, &v) && many_start(&j, values) &&
+        levels_start(j.state, values[LEVELS], j.n_members, &j.levels) && set_shape(&j, (int64_t)v.n) &&
         get_vectors(values, &j, &v) && job_target(&j, values[OUT], values[DTYPE]))
         result = run_many(&j, &v, errors);
+    levels_end(&j.levels);
     job_end(&j);
     PyMem_Free(j.members);
     vectors_release(&v);

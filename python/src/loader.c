@@ -79,7 +79,7 @@ static PyObject *loader_new(PyTypeObject *type, PyObject *arguments, PyObject *k
         if (body_start(body, state, arguments))
             return (PyObject *)self;
     }
-    Py_XDECREF(self);
+    Py_XDECREF((PyObject *)self);
     return NULL;
 }
 
@@ -273,11 +273,71 @@ static PyObject *loader_seek(PyObject *object, PyObject *arguments)
     return st ? raise_error(state, &err, NULL) : Py_NewRef(Py_None);
 }
 
+/* A JSON document. */
+static PyObject *loader_state(PyObject *object, PyObject *unused)
+{
+    (void)unused;
+    loader_body *body = enter(object);
+    if (!body)
+        return NULL;
+    size_t size = mt_loader_get_state(body->loader, NULL, 0) + 64; /* numbers may have grown meanwhile */
+    char *text = PyMem_Malloc(size);
+    PyObject *result = NULL;
+    if (text) {
+        size_t length = mt_loader_get_state(body->loader, text, size);
+        result = PyUnicode_DecodeUTF8(text, (Py_ssize_t)(length < size ? length : size - 1), NULL);
+        PyMem_Free(text);
+    } else
+        PyErr_NoMemory();
+    leave(object);
+    return result;
+}
+
+static PyObject *loader_set_state(PyObject *object, PyObject *argument)
+{
+    core_state *state = PyType_GetModuleState(Py_TYPE(object));
+    Py_ssize_t length;
+    const char *text = PyUnicode_AsUTF8AndSize(argument, &length);
+    loader_body *body = text ? enter(object) : NULL;
+    if (!body)
+        return NULL;
+    mt_error err = MT_ERROR_INIT;
+    mt_status st;
+    Py_BEGIN_ALLOW_THREADS
+    st = mt_loader_set_state(body->loader, text, (size_t)length, &err);
+    Py_END_ALLOW_THREADS
+    leave(object);
+    return st ? raise_error(state, &err, NULL) : Py_NewRef(Py_None);
+}
+
+/* The fields of mt_loader_report, as a dict. */
+static PyObject *loader_report(PyObject *object, PyObject *unused)
+{
+    (void)unused;
+    loader_body *body = enter(object);
+    if (!body)
+        return NULL;
+    mt_loader_report r = { .struct_size = sizeof r };
+    mt_error err = MT_ERROR_INIT;
+    mt_status st = mt_loader_get_report(body->loader, &r, &err);
+    leave(object);
+    if (st)
+        return raise_error(PyType_GetModuleState(Py_TYPE(object)), &err, NULL);
+    return Py_BuildValue("{sKsKsKsKsKsKsKsdsKsKsKsK}", "epochs", (unsigned long long)r.epochs, "batches",
+                         (unsigned long long)r.batches, "patches", (unsigned long long)r.patches, "chunks",
+                         (unsigned long long)r.chunks, "blocks", (unsigned long long)r.blocks, "window",
+                         (unsigned long long)r.window, "fewest_blocks", (unsigned long long)r.fewest_blocks,
+                         "mean_blocks", r.mean_blocks, "chunks_decoded", (unsigned long long)r.chunks_decoded,
+                         "bytes_decoded", (unsigned long long)r.bytes_decoded, "bytes_fetched",
+                         (unsigned long long)r.bytes_fetched, "bytes_delivered", (unsigned long long)r.bytes_delivered);
+}
+
 static PyMethodDef methods[] = {
-    { "next", loader_next, METH_NOARGS, NULL },   { "read", loader_read, METH_VARARGS, NULL },
-    { "count", loader_count, METH_NOARGS, NULL }, { "tell", loader_tell, METH_NOARGS, NULL },
-    { "seek", loader_seek, METH_VARARGS, NULL },  { "close", loader_close, METH_NOARGS, NULL },
-    { NULL, NULL, 0, NULL },
+    { "state", loader_state, METH_NOARGS, NULL },   { "set_state", loader_set_state, METH_O, NULL },
+    { "report", loader_report, METH_NOARGS, NULL }, { "next", loader_next, METH_NOARGS, NULL },
+    { "read", loader_read, METH_VARARGS, NULL },    { "count", loader_count, METH_NOARGS, NULL },
+    { "tell", loader_tell, METH_NOARGS, NULL },     { "seek", loader_seek, METH_VARARGS, NULL },
+    { "close", loader_close, METH_NOARGS, NULL },   { NULL, NULL, 0, NULL },
 };
 
 static PyType_Slot slots[] = {

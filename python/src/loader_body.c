@@ -55,8 +55,8 @@ static bool add_stacks(loader_body *body, core_state *state, PyObject *stacks, p
     return p->stacks != NULL;
 }
 
-/* item: (stacks, channels or None, scale or None, offset or None, dtype, padding). Scales and offsets are float32, one
- * for each channel. */
+/* item: (stacks, channels or None, divide or None, subtract or None, dtype, padding). What is subtracted and what divides
+ * are float32, one for each channel. */
 static bool add_array(loader_body *body, core_state *state, PyObject *item, part *p, mt_loader_array *out)
 {
     PyObject *stacks, *channels, *scale, *offset, *padding;
@@ -75,6 +75,8 @@ static bool add_array(loader_body *body, core_state *state, PyObject *item, part
     view->dtype = mt_dtype_from_name(dtype);
     view->scale = p->scale.buf;
     view->offset = p->offset.buf;
+    view->divide = 1; /* as NumPy's (x - offset) / scale */
+    view->scale_padding = 1;
     return true;
 }
 

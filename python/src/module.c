@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "core.h"
 
+#include <stddef.h>
+
 static PyObject *list_parts(PyObject *module, PyObject *args)
 {
     PyObject *path_argument, *context_argument = Py_None, *list = NULL;
@@ -115,6 +117,8 @@ static PyMethodDef functions[] = {
     { "be_worker", be_worker, METH_NOARGS, NULL },
     { "extract_many", (PyCFunction)(void (*)(void))extract_many, METH_FASTCALL | METH_KEYWORDS, NULL },
     { "prefetch", (PyCFunction)(void (*)(void))prefetch_many, METH_FASTCALL | METH_KEYWORDS, NULL },
+    { "statistics", (PyCFunction)(void (*)(void))compute_statistics, METH_FASTCALL | METH_KEYWORDS, NULL },
+    { "parse_statistics", parse_statistics, METH_VARARGS, NULL },
     { NULL, NULL, 0, NULL },
 };
 
@@ -135,6 +139,26 @@ static PyObject *add_type(PyObject *module, PyType_Spec *spec)
     return type;
 }
 
+/* The types of the module, and their place in its state. */
+static const struct {
+    PyType_Spec *spec;
+    size_t offset;
+} types[] = {
+    { &context_spec, offsetof(core_state, context_type) },
+    { &stack_spec, offsetof(core_state, stack_type) },
+    { &prefetch_spec, offsetof(core_state, prefetch_type) },
+    { &patching_spec, offsetof(core_state, patching_type) },
+    { &statistics_spec, offsetof(core_state, statistics_type) },
+    { &loader_spec, offsetof(core_state, loader_type) },
+    { &batch_spec, offsetof(core_state, batch_type) },
+    { &array_spec, offsetof(core_state, array_type) },
+};
+
+static PyObject **type_at(core_state *state, size_t i)
+{
+    return (PyObject **)(void *)((char *)state + types[i].offset);
+}
+
 static int execute(PyObject *module)
 {
     core_state *state = core_get_state(module);
@@ -145,17 +169,10 @@ static int execute(PyObject *module)
     Py_XDECREF(dtype);
     if (!state->make_error || !state->empty || !state->float32)
         return -1;
-    state->context_type = add_type(module, &context_spec);
-    state->stack_type = add_type(module, &stack_spec);
-    state->prefetch_type = add_type(module, &prefetch_spec);
-    state->patching_type = add_type(module, &patching_spec);
-    state->loader_type = add_type(module, &loader_spec);
-    state->batch_type = add_type(module, &batch_spec);
-    state->pixels_type = add_type(module, &pixels_spec);
-    return state->context_type && state->stack_type && state->prefetch_type && state->patching_type &&
-                   state->loader_type && state->batch_type && state->pixels_type
-               ? PyModule_AddStringConstant(module, "version", mt_version())
-               : -1;
+    for (size_t i = 0; i < sizeof types / sizeof *types; i++)
+        if (!(*type_at(state, i) = add_type(module, types[i].spec)))
+            return -1;
+    return PyModule_AddStringConstant(module, "version", mt_version());
 }
 
 static int traverse(PyObject *module, visitproc visit, void *arg)
@@ -164,13 +181,8 @@ static int traverse(PyObject *module, visitproc visit, void *arg)
     Py_VISIT(state->make_error);
     Py_VISIT(state->empty);
     Py_VISIT(state->float32);
-    Py_VISIT(state->context_type);
-    Py_VISIT(state->stack_type);
-    Py_VISIT(state->prefetch_type);
-    Py_VISIT(state->patching_type);
-    Py_VISIT(state->loader_type);
-    Py_VISIT(state->batch_type);
-    Py_VISIT(state->pixels_type);
+    for (size_t i = 0; i < sizeof types / sizeof *types; i++)
+        Py_VISIT(*type_at(state, i));
     return 0;
 }
 
@@ -180,13 +192,8 @@ static int clear(PyObject *module)
     Py_CLEAR(state->make_error);
     Py_CLEAR(state->empty);
     Py_CLEAR(state->float32);
-    Py_CLEAR(state->context_type);
-    Py_CLEAR(state->stack_type);
-    Py_CLEAR(state->prefetch_type);
-    Py_CLEAR(state->patching_type);
-    Py_CLEAR(state->loader_type);
-    Py_CLEAR(state->batch_type);
-    Py_CLEAR(state->pixels_type);
+    for (size_t i = 0; i < sizeof types / sizeof *types; i++)
+        Py_CLEAR(*type_at(state, i));
     return 0;
 }
 

@@ -366,6 +366,7 @@ static PyMethodDef stack_methods[] = {
     { "_find_channels", (PyCFunction)(void (*)(void))stack_find_channels, CORE_METHOD, NULL },
     { "_map", (PyCFunction)(void (*)(void))stack_map, CORE_METHOD, NULL },
     { "_checksum", (PyCFunction)(void (*)(void))stack_checksum, CORE_METHOD, NULL },
+    { "_filter", (PyCFunction)(void (*)(void))stack_filter, CORE_METHOD, NULL },
     { "_draw_plane", (PyCFunction)(void (*)(void))stack_draw_plane, CORE_METHOD, NULL },
     { "_draw_patches", (PyCFunction)(void (*)(void))stack_draw_patches, CORE_METHOD, NULL },
     { "close", stack_close, METH_NOARGS,

@@ -21,8 +21,9 @@ static inline void mt_error_reset(mt_error *err)
         mt_error_clear(err);
 }
 
-/* Replaces control characters by '?'. Messages quote names from files, and are one line. */
-void mt_make_printable(char *text);
+/* Replaces control characters by '?': messages quote names from files, and are one line. A text that fills its array of
+ * room bytes may have been truncated: an incomplete UTF-8 character at its end is removed. */
+void mt_make_printable(char *text, size_t room);
 
 struct mt_folder_kind;
 struct mt_cache;

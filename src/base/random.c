@@ -40,17 +40,12 @@ void mt_random_start(mt_random *random, uint64_t seed, mt_stream stream, uint64_
     random->used = 4;
 }
 
-uint64_t mt_random_next(mt_random *random)
+void mt_random_fill(mt_random *random)
 {
-    if (random->used == 4) {
-        mt_philox(random->key, random->counter, random->block);
-        random->counter[0]++;
-        random->used = 0;
-    }
-    return random->block[random->used++];
+    mt_philox(random->key, random->counter, random->block);
+    random->counter[0]++;
+    random->used = 0;
 }
-
-double mt_random_double(mt_random *random) { return (double)(mt_random_next(random) >> 11) * 0x1p-53; }
 
 uint64_t mt_random_below(mt_random *random, uint64_t n)
 {

@@ -38,10 +38,18 @@ void mt_philox(const uint64_t key[2], const uint64_t counter[4], uint64_t out[4]
 void mt_random_start(mt_random *random, uint64_t seed, mt_stream stream, uint64_t epoch, uint64_t index,
                      uint64_t redraw);
 
-uint64_t mt_random_next(mt_random *random);
+/* Computes the next block. */
+void mt_random_fill(mt_random *random);
+
+static inline uint64_t mt_random_next(mt_random *random)
+{
+    if (random->used == 4)
+        mt_random_fill(random);
+    return random->block[random->used++];
+}
 
 /* Uniform in [0, 1): the upper 53 bits of one number. */
-double mt_random_double(mt_random *random);
+static inline double mt_random_double(mt_random *random) { return (double)(mt_random_next(random) >> 11) * 0x1p-53; }
 
 /* Uniform in [0, n), n > 0, without bias: Lemire, "Fast random integer generation in an interval" (2019). Draws
  * nothing if n is 1. */

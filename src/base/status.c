@@ -16,8 +16,22 @@ const char *mt_status_name(mt_status status)
     return i < sizeof names / sizeof *names ? names[i] : "unknown status";
 }
 
-void mt_make_printable(char *text)
+/* The length of a text without the bytes of an incomplete UTF-8 character at its end (RFC 3629, section 3). */
+static size_t whole_characters(const char *text, size_t n)
 {
+    size_t start = n;
+    while (start > 0 && n - start < 3 && ((unsigned char)text[start - 1] & 0xc0) == 0x80)
+        start--;
+    unsigned char first = start > 0 ? (unsigned char)text[start - 1] : 0;
+    size_t length = first < 0xc0 ? 1 : first < 0xe0 ? 2 : first < 0xf0 ? 3 : 4;
+    return first >= 0xc0 && n - start + 1 < length ? start - 1 : n;
+}
+
+void mt_make_printable(char *text, size_t room)
+{
+    size_t n = strlen(text);
+    if (n + 1 == room)
+        text[whole_characters(text, n)] = 0;
     for (; *text; text++)
         if ((unsigned char)*text < 0x20 || *text == 0x7f)
             *text = '?';
@@ -31,7 +45,7 @@ mt_status mt_fail(mt_error *err, mt_status status, const char *format, ...)
         va_start(args, format);
         vsnprintf(err->message, sizeof err->message, format, args);
         va_end(args);
-        mt_make_printable(err->message);
+        mt_make_printable(err->message, sizeof err->message);
         err->status = status;
     }
     return status;
@@ -53,5 +67,5 @@ void mt_error_prefix(mt_error *err, const char *format, ...)
         size_t room = sizeof old - used - 3; /* ": " and the NUL; a longer message is truncated */
         snprintf(err->message + used, room + 3, ": %.*s", (int)room, old);
     }
-    mt_make_printable(err->message);
+    mt_make_printable(err->message, sizeof err->message);
 }

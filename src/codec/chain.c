@@ -12,10 +12,17 @@ static size_t bound(size_t n)
 
 enum { FIRST_BUFFER = 2 };
 
+/* The name of a codec in messages. */
+static const char *spoken(const mt_codec *codec)
+{
+    const char *known = mt_codec_known_as(codec);
+    return known ? known : codec->name;
+}
+
 mt_status mt_chain_add(mt_chain *chain, const mt_codec *codec, const void *params, mt_error *err)
 {
     if (!codec->decode)
-        return mt_fail(err, MT_E_UNSUPPORTED, "codec %s is not in this build: it was made without %s", codec->name,
+        return mt_fail(err, MT_E_UNSUPPORTED, "codec %s is not in this build: it was made without %s", spoken(codec),
                        codec->build_switch);
     if (chain->n_steps == MT_MAX_STEPS)
         return mt_fail(err, MT_E_UNSUPPORTED, "more than %d codecs in a chain", MT_MAX_STEPS);
@@ -61,7 +68,7 @@ static mt_status run_step(const mt_step *step, const uint8_t *src, size_t size, 
 {
     mt_status st = step->codec->decode(step->params, src, size, dst, capacity, written, scratch, err);
     if (st)
-        mt_error_prefix(err, "%s", step->codec->name);
+        mt_error_prefix(err, "%s", spoken(step->codec));
     return st;
 }
 
@@ -85,8 +92,8 @@ mt_status mt_chain_decode(const mt_chain *chain, const uint8_t *src, size_t size
         size = written;
     }
     if (size < minimum)
-        return mt_fail(err, MT_E_CORRUPT, "%s: decodes to %zu bytes, the chunk needs %zu", chain->steps[0].codec->name,
-                       size, minimum);
+        return mt_fail(err, MT_E_CORRUPT, "%s: decodes to %zu bytes, the chunk needs %zu",
+                       spoken(chain->steps[0].codec), size, minimum);
     return MT_OK;
 }
 
@@ -101,6 +108,6 @@ mt_status mt_chain_decode_part(const mt_chain *chain, const uint8_t *src, size_t
     const mt_step *step = &chain->steps[0];
     mt_status st = step->codec->decode_part(step->params, src, size, dst, capacity, from, to, scratch, err);
     if (st)
-        mt_error_prefix(err, "%s", step->codec->name);
+        mt_error_prefix(err, "%s", spoken(step->codec));
     return st;
 }

@@ -26,11 +26,9 @@ MT_MUST_CHECK mt_status mt_scratch_buffer(mt_scratch *scratch, int i, size_t siz
 void *mt_scratch_context(mt_scratch *scratch, const void *kind, void *(*create)(void), void (*destroy)(void *));
 
 typedef struct mt_codec {
-    const char *name; /* the usual name: "zstd", "blosc", "lzw" */
+    const char *name; /* "zstd", "blosc", "lzw"; unique */
     /* NULL, or the CMake option that enables the codec, if this build lacks it; then all functions are NULL. */
     const char *build_switch;
-
-    bool is_mending; /* an internal step added by a format: not reported among the codecs of an image */
 
     /* Optional: rejects invalid parameters when the image is opened. */
     mt_status (*check)(const void *params, mt_error *err);
@@ -52,6 +50,9 @@ typedef struct mt_codec {
 /* The codec with that name, or NULL. Also finds known codecs that this build lacks. */
 const mt_codec *mt_codec_find(const char *name);
 const mt_codec *mt_codec_at(size_t i);
+
+/* The name of a codec for users, one of mt_codec_name; NULL: an internal step that is not reported. */
+const char *mt_codec_known_as(const mt_codec *codec);
 
 #define MT_MAX_STEPS 16
 

@@ -104,5 +104,5 @@ static size_t same_size(const void *params, size_t n)
 }
 
 const mt_codec mt_codec_zstd1 = { .name = "zstd1", .check = check_zstd, .decode = decode_zstd1 };
-const mt_codec mt_codec_fit = { .name = "fit", .is_mending = true, .decode = decode_fit };
-const mt_codec mt_codec_bgr = { .name = "bgr", .is_mending = true, .decode = decode_bgr, .encoded_size = same_size };
+const mt_codec mt_codec_fit = { .name = "fit", .decode = decode_fit };
+const mt_codec mt_codec_bgr = { .name = "bgr", .decode = decode_bgr, .encoded_size = same_size };

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The list of codecs, with their titles and formats. MT_STEP: internal steps of formats, not listed by
- * mt_codec_name. */
+/* The list of codecs, with their titles and formats. MT_STEP: internal steps of formats, not listed by mt_codec_name,
+ * and the listed codec that users know them as; NULL: a conversion of pixels, which is not reported. */
 MT_CODEC(zlib, "Deflate: TIFF, Zarr, HDF5")
 MT_CODEC(gzip, "Deflate as gzip files have it: Zarr")
 MT_CODEC(zstd, "Zstandard: Zarr, TIFF, HDF5, CZI")
@@ -33,12 +33,12 @@ MT_CODEC(crc32c, "checksum: Zarr")
 MT_CODEC(crc32, "checksum: Zarr")
 MT_CODEC(adler32, "checksum: Zarr")
 MT_CODEC(fletcher32, "checksum: Zarr, HDF5")
-MT_STEP(byteswap)
-MT_STEP(unpack_bits)
-MT_STEP(float24)
-MT_STEP(reverse_bits)
-MT_STEP(lz4_blocks)
-MT_STEP(zstd1)
-MT_STEP(fit)
-MT_STEP(bgr)
-MT_STEP(constant)
+MT_STEP(byteswap, NULL)
+MT_STEP(unpack_bits, NULL)
+MT_STEP(float24, NULL)
+MT_STEP(reverse_bits, NULL)
+MT_STEP(lz4_blocks, "lz4")
+MT_STEP(zstd1, "zstd")
+MT_STEP(fit, NULL)
+MT_STEP(bgr, NULL)
+MT_STEP(constant, NULL)

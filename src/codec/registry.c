@@ -5,13 +5,19 @@
 
 #include <string.h>
 
-#define MT_STEP(name) extern const mt_codec mt_codec_##name;
-#define MT_CODEC(name, title) MT_STEP(name)
+#define MT_STEP(name, known_as) extern const mt_codec mt_codec_##name;
+#define MT_CODEC(name, title) MT_STEP(name, #name)
 #include "codec/list.h"
 #undef MT_STEP
 
 static const mt_codec *const codecs[] = {
-#define MT_STEP(name) &mt_codec_##name,
+#define MT_STEP(name, known_as) &mt_codec_##name,
+#include "codec/list.h"
+#undef MT_STEP
+};
+
+static const char *const known[] = {
+#define MT_STEP(name, known_as) known_as,
 #include "codec/list.h"
 #undef MT_STEP
 #undef MT_CODEC
@@ -19,7 +25,7 @@ static const mt_codec *const codecs[] = {
 
 /* Titles of the listed codecs. The internal steps after them have none. */
 static const char *const titles[] = {
-#define MT_STEP(name)
+#define MT_STEP(name, known_as)
 #define MT_CODEC(name, title) title,
 #include "codec/list.h"
 #undef MT_STEP
@@ -34,6 +40,14 @@ const mt_codec *mt_codec_find(const char *name)
         if (strcmp(codecs[i]->name, name) == 0)
             return codecs[i];
     return NULL;
+}
+
+const char *mt_codec_known_as(const mt_codec *codec)
+{
+    size_t i = 0;
+    while (codecs[i] != codec)
+        i++;
+    return known[i];
 }
 
 const char *mt_codec_name(size_t i, const char **build_switch)

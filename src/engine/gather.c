@@ -88,36 +88,35 @@ static float from_float16(uint16_t half)
         }                                                                                                              \
     }
 
-#define DEFINE_BOTH(name, type, load)                                                                                  \
+#define DEFINE_EACH(name, type, load)                                                                                  \
     DEFINE_TO_FLOAT(name##_plain, type, load(v))                                                                       \
-    DEFINE_TO_FLOAT(name##_affine, type, load(v) * scale + offset)
+    DEFINE_TO_FLOAT(name##_multiply, type, load(v) * scale + offset)                                                   \
+    DEFINE_TO_FLOAT(name##_divide, type, (load(v) - offset) / scale)
 
-DEFINE_BOTH(bool_to_float, uint8_t, AS_BOOL)
-DEFINE_BOTH(uint8_to_float, uint8_t, AS_IS)
-DEFINE_BOTH(int8_to_float, int8_t, AS_IS)
-DEFINE_BOTH(uint16_to_float, uint16_t, AS_IS)
-DEFINE_BOTH(int16_to_float, int16_t, AS_IS)
-DEFINE_BOTH(uint32_to_float, uint32_t, AS_IS)
-DEFINE_BOTH(int32_to_float, int32_t, AS_IS)
-DEFINE_BOTH(uint64_to_float, uint64_t, AS_IS)
-DEFINE_BOTH(int64_to_float, int64_t, AS_IS)
-DEFINE_BOTH(float16_to_float, uint16_t, from_float16)
-DEFINE_BOTH(float32_to_float, float, AS_IS)
-DEFINE_BOTH(float64_to_float, double, AS_IS)
+DEFINE_EACH(bool_to_float, uint8_t, AS_BOOL)
+DEFINE_EACH(uint8_to_float, uint8_t, AS_IS)
+DEFINE_EACH(int8_to_float, int8_t, AS_IS)
+DEFINE_EACH(uint16_to_float, uint16_t, AS_IS)
+DEFINE_EACH(int16_to_float, int16_t, AS_IS)
+DEFINE_EACH(uint32_to_float, uint32_t, AS_IS)
+DEFINE_EACH(int32_to_float, int32_t, AS_IS)
+DEFINE_EACH(uint64_to_float, uint64_t, AS_IS)
+DEFINE_EACH(int64_to_float, int64_t, AS_IS)
+DEFINE_EACH(float16_to_float, uint16_t, from_float16)
+DEFINE_EACH(float32_to_float, float, AS_IS)
+DEFINE_EACH(float64_to_float, double, AS_IS)
 
-static const mt_plane_copy to_float[][2] = {
-    [MT_BOOL] = { bool_to_float_plain, bool_to_float_affine },
-    [MT_UINT8] = { uint8_to_float_plain, uint8_to_float_affine },
-    [MT_INT8] = { int8_to_float_plain, int8_to_float_affine },
-    [MT_UINT16] = { uint16_to_float_plain, uint16_to_float_affine },
-    [MT_INT16] = { int16_to_float_plain, int16_to_float_affine },
-    [MT_UINT32] = { uint32_to_float_plain, uint32_to_float_affine },
-    [MT_INT32] = { int32_to_float_plain, int32_to_float_affine },
-    [MT_UINT64] = { uint64_to_float_plain, uint64_to_float_affine },
-    [MT_INT64] = { int64_to_float_plain, int64_to_float_affine },
-    [MT_FLOAT16] = { float16_to_float_plain, float16_to_float_affine },
-    [MT_FLOAT32] = { float32_to_float_plain, float32_to_float_affine },
-    [MT_FLOAT64] = { float64_to_float_plain, float64_to_float_affine },
+#define EACH(name)                                                                                                     \
+    {                                                                                                                  \
+        name##_plain, name##_multiply, name##_divide                                                                   \
+    }
+
+/* By dtype and mt_scaling. */
+static const mt_plane_copy to_float[][3] = {
+    [MT_BOOL] = EACH(bool_to_float),       [MT_UINT8] = EACH(uint8_to_float),     [MT_INT8] = EACH(int8_to_float),
+    [MT_UINT16] = EACH(uint16_to_float),   [MT_INT16] = EACH(int16_to_float),     [MT_UINT32] = EACH(uint32_to_float),
+    [MT_INT32] = EACH(int32_to_float),     [MT_UINT64] = EACH(uint64_to_float),   [MT_INT64] = EACH(int64_to_float),
+    [MT_FLOAT16] = EACH(float16_to_float), [MT_FLOAT32] = EACH(float32_to_float), [MT_FLOAT64] = EACH(float64_to_float),
 };
 
 #define DEFINE_COPY(name, size)                                                                                        \
@@ -142,8 +141,8 @@ DEFINE_COPY(copy_8, 8)
 
 static mt_plane_copy choose_copy(const mt_convert *convert)
 {
-    if (convert->to == MT_FLOAT32 && (convert->from != MT_FLOAT32 || convert->affine))
-        return to_float[convert->from][convert->affine];
+    if (convert->to == MT_FLOAT32 && (convert->from != MT_FLOAT32 || convert->scaling))
+        return to_float[convert->from][convert->scaling];
     switch (mt_dtype_size(convert->from)) {
     case 1: return copy_1;
     case 2: return copy_2;

@@ -7,12 +7,19 @@
 
 #include <stdbool.h>
 
+/* The scaling of elements, in float32. */
+typedef enum mt_scaling {
+    MT_UNSCALED = 0,
+    MT_MULTIPLY, /* value * scale + offset */
+    MT_DIVIDE    /* (value - offset) / scale */
+} mt_scaling;
+
 /* The conversion from stored elements to elements of a patch. */
 typedef struct mt_convert {
     mt_dtype from, to;   /* to is from or MT_FLOAT32 */
     bool swap;           /* the source is in the other byte order */
-    bool affine;         /* only to MT_FLOAT32: value * scale + offset, in float32 */
-    float scale, offset; /* used if affine */
+    mt_scaling scaling;  /* only to MT_FLOAT32 */
+    float scale, offset; /* used if scaled */
 } mt_convert;
 
 /* Copies a box of extent[ndim] elements. Strides are in bytes, of either sign; those of the source may be 0. Both sides

@@ -193,7 +193,8 @@ int64_t mt_chunk_map_elements(const mt_chunk_map *map);
 /* Number of chunks along dimension d of a checked map; 0 if the image is empty. */
 int64_t mt_chunk_map_grid(const mt_chunk_map *map, int d);
 
-/* The part after '#', split at '&': one path, and key=value pairs. */
+/* The part after '#': "path&series=0&level=0". Each may be left out; series and level may also come first. A path may
+ * contain '&'. */
 typedef struct mt_selection {
     const char *text; /* as given, or "" */
     const char *path; /* path of an array or group inside, or "" */

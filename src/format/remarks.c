@@ -21,7 +21,7 @@ static mt_status add(mt_arena *arena, mt_texts *texts, const char *text, mt_erro
 static void print(char *text, const char *format, va_list args)
 {
     vsnprintf(text, LONGEST, format, args);
-    mt_make_printable(text);
+    mt_make_printable(text, LONGEST);
 }
 
 static bool has(const mt_texts *texts, const char *text)

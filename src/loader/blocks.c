@@ -104,3 +104,17 @@ uint64_t mt_blocks_find(const mt_blocks *blocks, const mt_patch_spec *spec)
     }
     return grid->first + (uint64_t)block;
 }
+
+uint64_t mt_blocks_count(const mt_blocks *blocks, const mt_patch_spec *specs, size_t n)
+{
+    enum { SEEN = 256 }; /* a table of the blocks seen; in a batch of more blocks, the rest counts as seen */
+    uint64_t seen[SEEN], count = 0;
+    for (size_t i = 0; i < n && count < SEEN; i++) {
+        uint64_t block = mt_blocks_find(blocks, &specs[i]), k = 0;
+        while (k < count && seen[k] != block)
+            k++;
+        if (k == count)
+            seen[count++] = block;
+    }
+    return count;
+}

@@ -30,4 +30,7 @@ void mt_blocks_free(mt_env *env, mt_blocks *blocks);
 /* The number of the block of a patch. */
 uint64_t mt_blocks_find(const mt_blocks *blocks, const mt_patch_spec *spec);
 
+/* The number of blocks that n patches come from. */
+uint64_t mt_blocks_count(const mt_blocks *blocks, const mt_patch_spec *specs, size_t n);
+
 #endif

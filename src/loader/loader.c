@@ -1,55 +1,15 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#include "loader/batch.h"
-#include "loader/deal.h"
-#include "loader/order.h"
+#include "loader/internal.h"
 
 #include "base/checked.h"
 
 #include <string.h>
 
-enum { DEFAULT_PREFETCH = 3, MOST_PREFETCH = 64, POLL_MS = 20 };
+/* FEWEST_BLOCKS: of a window of the default size, if the epoch has as many. */
+enum { DEFAULT_PREFETCH = 3, POLL_MS = 20, FEWEST_BLOCKS = 12 };
 
 /* Images of this many bytes, decoded, fit into the cache of any machine: their epochs need no windows. */
 #define SMALL ((uint64_t)256 << 20)
-
-/* A batch made ahead of time. */
-typedef enum state { EMPTY = 0, MAKING, READY, FAILED } state;
-typedef struct slot {
-    state state;
-    mt_batch_memory *batch; /* if READY */
-    mt_error failure;       /* if FAILED */
-} slot;
-
-/* A thread that makes batches. */
-typedef struct maker {
-    mt_loader *loader;
-    mt_thread thread;
-} maker;
-
-struct mt_loader {
-    mt_context *context; /* retained */
-    mt_recipe recipe;    /* what batches are made of */
-    mt_blocks *blocks;   /* NULL: no windows */
-    mt_ordering ordering;
-    mt_ring *ring;
-    size_t prefetch; /* number of slots and of makers at most */
-    uint64_t rank;
-    size_t n_makers; /* wanted */
-
-    mt_lock lock;                /* guards the rest */
-    mt_condition ready, room;    /* a slot is no longer MAKING; a maker may have work, or must stop */
-    mt_deal deal;                /* of the current epoch */
-    uint64_t epoch, rounds;      /* the current epoch, and its number of rounds */
-    uint64_t taken;              /* rounds whose batches were delivered */
-    _Atomic uint64_t generation; /* changes when batches in the making are no longer wanted */
-    mt_order *order;             /* of the last epoch asked for; NULL: none */
-    bool is_warm;                /* the first batch since the last move is made */
-    bool is_ordering;            /* a thread computes an order */
-    _Atomic bool is_stopping;
-    size_t n_started; /* makers */
-    maker makers[MOST_PREFETCH];
-    slot slots[MOST_PREFETCH]; /* of round r: slots[r % prefetch] */
-};
 
 /* ---- The order of an epoch, shared by the threads that need it ---- */
 
@@ -84,7 +44,7 @@ static mt_status take_order(mt_loader *l, uint64_t epoch, mt_order **out, mt_err
 
 /* ---- Makers ---- */
 
-static slot *slot_of(mt_loader *l, uint64_t round) { return &l->slots[round % l->prefetch]; }
+static mt_slot *slot_of(mt_loader *l, uint64_t round) { return &l->slots[round % l->prefetch]; }
 
 /* A batch in the making, and whether it is still wanted. */
 typedef struct job {
@@ -127,6 +87,7 @@ static mt_status make(job *j, mt_batch_memory **out, mt_error *err)
         mt_batch_release(&batch->shown);
         return st;
     }
+    batch->n_blocks = l->blocks ? mt_blocks_count(l->blocks, batch->specs, (size_t)j->hand.n) : 0;
     *out = batch;
     return MT_OK;
 }
@@ -138,7 +99,7 @@ static void work_on(mt_loader *l, uint64_t round, const mt_extract_options *opti
     mt_batch_memory *batch = NULL;
     mt_error failure = MT_ERROR_INIT;
     j.hand = mt_deal_get(&l->deal, round, l->rank);
-    slot_of(l, round)->state = MAKING;
+    slot_of(l, round)->state = MT_SLOT_MAKING;
     mt_status st = take_order(l, j.epoch, &j.order, &failure);
     if (!st) {
         mt_lock_give(&l->lock);
@@ -146,9 +107,9 @@ static void work_on(mt_loader *l, uint64_t round, const mt_extract_options *opti
         mt_lock_take(&l->lock);
         drop_order(l, j.order);
     }
-    slot *s = slot_of(l, round);
+    mt_slot *s = slot_of(l, round);
     if (j.generation == l->generation) {
-        *s = (slot) { .state = st ? FAILED : READY, .batch = batch, .failure = failure };
+        *s = (mt_slot) { .state = st ? MT_SLOT_FAILED : MT_SLOT_READY, .batch = batch, .failure = failure };
         if (!l->is_warm)
             mt_condition_wake_all(&l->room);
         l->is_warm = true;
@@ -164,9 +125,9 @@ static void work_on(mt_loader *l, uint64_t round, const mt_extract_options *opti
  * that others do not delay it. */
 static bool find_round(mt_loader *l, uint64_t *out)
 {
-    uint64_t ahead = l->is_warm ? l->prefetch : 1;
+    uint64_t ahead = l->is_halted ? 0 : l->is_warm ? l->prefetch : 1;
     for (uint64_t r = l->taken; r < l->rounds && r < l->taken + ahead; r++)
-        if (slot_of(l, r)->state == EMPTY) {
+        if (slot_of(l, r)->state == MT_SLOT_EMPTY) {
             *out = r;
             return true;
         }
@@ -175,7 +136,7 @@ static bool find_round(mt_loader *l, uint64_t *out)
 
 static void run_maker(void *argument)
 {
-    mt_loader *l = ((maker *)argument)->loader;
+    mt_loader *l = ((mt_maker *)argument)->loader;
     uint64_t round;
     mt_lock_take(&l->lock);
     while (!l->is_stopping) {
@@ -190,7 +151,7 @@ static void run_maker(void *argument)
 static void start_makers(mt_loader *l)
 {
     while (l->n_started < l->n_makers) {
-        maker *m = &l->makers[l->n_started];
+        mt_maker *m = &l->makers[l->n_started];
         m->loader = l;
         if (mt_thread_start(&m->thread, run_maker, m, NULL))
             return; /* fewer makers; without any, the caller makes the batch */
@@ -203,12 +164,12 @@ static void start_makers(mt_loader *l)
 /* Drops what was made ahead. The caller holds the lock, which is free for a moment. */
 static void drop_ahead(mt_loader *l)
 {
-    mt_batch_memory *dropped[MOST_PREFETCH];
+    mt_batch_memory *dropped[MT_MOST_PREFETCH];
     size_t n = 0;
     for (size_t i = 0; i < l->prefetch; i++) {
-        if (l->slots[i].state == READY)
+        if (l->slots[i].state == MT_SLOT_READY)
             dropped[n++] = l->slots[i].batch;
-        l->slots[i] = (slot) { .state = EMPTY };
+        l->slots[i] = (mt_slot) { .state = MT_SLOT_EMPTY };
     }
     l->generation++;
     l->is_warm = false;
@@ -268,9 +229,9 @@ void mt_loader_tell(mt_loader *l, uint64_t *epoch, uint64_t *batch)
 /* ---- Delivery ---- */
 
 /* Waits for the slot of the next round. The caller holds the lock. */
-static mt_status await(mt_loader *l, const slot *s, const mt_extract_options *options, mt_error *err)
+static mt_status await(mt_loader *l, const mt_slot *s, const mt_extract_options *options, mt_error *err)
 {
-    while (s->state == EMPTY || s->state == MAKING) {
+    while (s->state == MT_SLOT_EMPTY || s->state == MT_SLOT_MAKING) {
         if (l->n_started == 0) {
             work_on(l, l->taken, options);
             continue;
@@ -289,24 +250,41 @@ static mt_status await(mt_loader *l, const slot *s, const mt_extract_options *op
     return MT_OK;
 }
 
+static void count_delivered(mt_loader *l, const mt_batch *batch)
+{
+    mt_delivered *d = &l->delivered;
+    uint64_t n_blocks = ((const mt_batch_memory *)batch)->n_blocks;
+    d->batches++;
+    d->patches += batch->n;
+    d->blocks += n_blocks;
+    if (d->batches == 1 || n_blocks < d->fewest_blocks)
+        d->fewest_blocks = n_blocks;
+}
+
 /* Takes the next batch. The caller holds the lock. */
 static mt_status take_next(mt_loader *l, const mt_extract_options *options, mt_batch **out, mt_error *err)
 {
-    slot *s = slot_of(l, l->taken);
+    mt_slot *s = slot_of(l, l->taken);
     start_makers(l);
+    if (l->is_halted) { /* try again what failed */
+        l->is_halted = false;
+        mt_condition_wake_all(&l->room);
+    }
     mt_status st = await(l, s, options, err);
     if (st)
         return st;
-    if (s->state == FAILED) {
+    if (s->state == MT_SLOT_FAILED) {
         st = s->failure.status;
         if (err)
             *err = s->failure;
-        drop_ahead(l); /* the next call tries again */
+        drop_ahead(l);
+        l->is_halted = true;
         return st;
     }
     *out = &s->batch->shown;
-    *s = (slot) { .state = EMPTY };
+    *s = (mt_slot) { .state = MT_SLOT_EMPTY };
     l->taken++;
+    count_delivered(l, *out);
     mt_condition_wake_one(&l->room);
     return MT_OK;
 }
@@ -321,6 +299,7 @@ mt_status mt_loader_next(mt_loader *l, const mt_extract_options *options, mt_bat
         st = take_next(l, options, out, err);
     else
         move(l, l->epoch + 1, 0);
+    l->delivered.epochs += !st && !*out;
     mt_lock_give(&l->lock);
     return st;
 }
@@ -377,8 +356,8 @@ static void forget_makers(void *owner)
     mt_condition_reset(&l->ready);
     mt_condition_reset(&l->room);
     for (size_t i = 0; i < l->prefetch; i++)
-        if (l->slots[i].state == MAKING)
-            l->slots[i].state = EMPTY;
+        if (l->slots[i].state == MT_SLOT_MAKING)
+            l->slots[i].state = MT_SLOT_EMPTY;
 }
 
 /* Bytes of the images, decoded; UINT64_MAX: more than that. */
@@ -409,6 +388,7 @@ static mt_status plan(mt_loader *l, const mt_loader_options *options, mt_error *
         window = count_pixels(&l->recipe) <= SMALL ? MT_WINDOW_ALL : p->n_spatial == 3 ? 14 : 16;
     l->ordering = (mt_ordering) { .patching = p,
                                   .window = window,
+                                  .fewest = options->window ? 1 : FEWEST_BLOCKS,
                                   .world = options->locality_rank ? l->deal.world : 1,
                                   .seed = options->seed,
                                   .in_order = options->in_order != 0 };
@@ -479,8 +459,8 @@ static mt_status start_plan(mt_loader *l, mt_patching *patching, const mt_loader
     if (st || (st = start_deal(l, options, err)) || (st = plan(l, options, err)))
         return st;
     l->prefetch = options->prefetch ? options->prefetch : DEFAULT_PREFETCH;
-    if (l->prefetch > MOST_PREFETCH)
-        return mt_fail(err, MT_E_ARGUMENT, "%zu batches ahead are more than %d", l->prefetch, MOST_PREFETCH);
+    if (l->prefetch > MT_MOST_PREFETCH)
+        return mt_fail(err, MT_E_ARGUMENT, "%zu batches ahead are more than %d", l->prefetch, MT_MOST_PREFETCH);
     l->n_makers = mt_recipe_needs_one_thread(&l->recipe) ? 1 : l->prefetch;
     return mt_ring_new(l->context, &options->buffers, l->recipe.n_arrays, l->prefetch + 1, &l->ring, err);
 }
@@ -500,6 +480,8 @@ mt_status mt_loader_new(mt_patching *patching, const mt_loader_options *given, m
         return st;
     mt_loader *l = memset(memory, 0, sizeof(mt_loader));
     l->context = mt_context_retain(patching->context, NULL);
+    mt_patching_freeze(patching);
+    mt_context_get_counters(l->context, &l->before);
     if ((st = start_plan(l, patching, &options, err)) || (st = start_locks(l, err)))
         end_plan(l);
     else
@@ -518,7 +500,7 @@ void mt_loader_free(mt_loader *l)
     for (size_t i = 0; i < l->n_started; i++)
         mt_thread_join(&l->makers[i].thread);
     for (size_t i = 0; i < l->prefetch; i++)
-        if (l->slots[i].state == READY)
+        if (l->slots[i].state == MT_SLOT_READY)
             mt_batch_release(&l->slots[i].batch->shown);
     drop_order(l, l->order);
     mt_lock_destroy(&l->lock);

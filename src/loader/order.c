@@ -6,8 +6,7 @@
 
 #include <string.h>
 
-/* Fewest blocks in a window, if the epoch has as many. */
-enum { FEWEST_BLOCKS = 12, BATCH = 4096 };
+enum { BATCH = 4096 };
 
 /* Shuffles n items: Durstenfeld's form of the shuffle of Fisher and Yates. */
 static void shuffle(uint32_t *items, uint64_t n, mt_random *random)
@@ -82,7 +81,7 @@ static uint64_t sort_patches(sorting *s, uint32_t *at)
 static void shuffle_windows(const sorting *s, uint32_t *at, const uint64_t *starts, uint64_t n, uint64_t from,
                             uint64_t to, uint64_t *window)
 {
-    uint64_t windows = (n + s->by->window / 2) / s->by->window, most = n / FEWEST_BLOCKS;
+    uint64_t windows = (n + s->by->window / 2) / s->by->window, most = n / s->by->fewest;
     mt_random random;
     windows = windows < most ? windows : most;
     windows = windows > 0 ? windows : 1;

@@ -17,6 +17,7 @@ typedef struct mt_ordering {
     const mt_patching *patching; /* the patches */
     const mt_blocks *blocks;     /* NULL: the patches come in random order */
     uint64_t window;             /* blocks in a window */
+    uint64_t fewest;             /* blocks in a window at least, if the epoch has as many */
     uint64_t world;              /* parts of the epoch with windows of their own */
     uint64_t seed;               /* of the random numbers */
     bool in_order;               /* by index */

@@ -16,6 +16,7 @@ typedef struct mt_batch_memory {
     struct mt_batch_memory *next; /* in the list of idle batches */
     size_t room;                  /* patches */
     size_t bytes;                 /* of this block, without the pixels */
+    uint64_t n_blocks;            /* from which its patches come; 0: there are no windows */
     mt_batch_array *arrays;       /* n_arrays */
     size_t *sizes;                /* n_arrays: bytes of the pixels */
     mt_patch_spec *specs;         /* room */

@@ -111,7 +111,7 @@ static mt_status read_patch(const sheet *s, const mt_patch_request *request, con
         coords[0] += size[0] / 2;
         size[0] = 1;
     }
-    middle.channels = s->picture.list;
+    middle.channels = request->channels ? request->channels : s->picture.list;
     middle.n_channels = s->picture.channels;
     middle.coords = coords;
     middle.patch_size = size;

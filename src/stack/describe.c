@@ -138,9 +138,11 @@ static char *join_codecs(mt_stack *stack, mt_error *err)
     const mt_chain *chain = &stack->map->chain;
     char text[512] = "";
     size_t n = 0;
-    for (int i = 0; i < chain->n_steps && n < sizeof text; i++)
-        if (!chain->steps[i].codec->is_mending)
-            n += (size_t)snprintf(text + n, sizeof text - n, "%s%s", n ? ", " : "", chain->steps[i].codec->name);
+    for (int i = 0; i < chain->n_steps && n < sizeof text; i++) {
+        const char *name = mt_codec_known_as(chain->steps[i].codec);
+        if (name)
+            n += (size_t)snprintf(text + n, sizeof text - n, "%s%s", n ? ", " : "", name);
+    }
     return mt_arena_strndup(stack->arena, text, strlen(text), err);
 }
 

@@ -140,16 +140,27 @@ static bool is_dimension(const mt_stack *stack, const mt_stack_axis *axis)
     return axis->dim >= 0 && axis->size == stack->map->shape[axis->dim];
 }
 
-static void set_convert(mt_read *read, const mt_patch_request *r, int64_t channel_number)
+mt_convert mt_view_convert(const mt_view *view, mt_dtype from, int64_t c)
 {
-    const mt_view *view = &r->view;
-    mt_convert *convert = &read->convert;
-    convert->from = r->stack->info.dtype;
-    convert->to = mt_view_dtype(view);
-    convert->swap = false;
-    convert->affine = view->scale || view->offset;
-    convert->scale = view->scale ? view->scale[channel_number] : 1;
-    convert->offset = view->offset ? view->offset[channel_number] : 0;
+    mt_convert convert = { .from = from, .to = mt_view_dtype(view), .scale = 1 };
+    if (view->scale || view->offset)
+        convert.scaling = view->divide ? MT_DIVIDE : MT_MULTIPLY;
+    if (view->scale)
+        convert.scale = view->scale[c];
+    if (view->offset)
+        convert.offset = view->offset[c];
+    return convert;
+}
+
+void mt_view_padding(const mt_view *view, int64_t c, uint8_t out[8])
+{
+    mt_element_from_double(mt_view_dtype(view), view->padding, out);
+    if (view->scale_padding && (view->scale || view->offset)) {
+        const mt_convert convert = mt_view_convert(view, MT_FLOAT32, c);
+        uint8_t unscaled[sizeof(float)];
+        memcpy(unscaled, out, sizeof unscaled);
+        mt_gather(&convert, 0, NULL, out, NULL, unscaled, NULL);
+    }
 }
 
 /* The number of channels from the i-th on that form one box: consecutive in the innermost channel dimension, with equal
@@ -278,8 +289,8 @@ static mt_status add_channels(read_list *list, const mt_patch_request *r, mt_sta
         read->status = status;
         read->reason = reason;
         read->visitor = list->visitor;
-        set_convert(read, r, i);
-        mt_element_from_double(read->convert.to, r->view.padding, read->padding);
+        read->convert = mt_view_convert(&r->view, stack->info.dtype, i);
+        mt_view_padding(&r->view, i, read->padding);
         read->out = (uint8_t *)r->view.data + i * strides[0];
         set_box(read, r, strides);
         set_index(read, role, stack, r->channels ? r->channels[i] : i);

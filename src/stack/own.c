@@ -41,9 +41,7 @@ static void copy_box(const mt_padding_box *box, const hull *h, const uint8_t *pi
     for (size_t d = 0; d < r->n_spatial; d++)
         pixels += (box->coords[d] - h->low[d]) * h->stride[1 + d];
     for (int64_t c = 0; c < h->extent[0]; c++) {
-        mt_convert convert = { .from = MT_FLOAT32, .to = MT_FLOAT32, .affine = view->scale || view->offset };
-        convert.scale = view->scale ? view->scale[c] : 1;
-        convert.offset = view->offset ? view->offset[c] : 0;
+        const mt_convert convert = mt_view_convert(view, MT_FLOAT32, c);
         mt_gather(&convert, (int)r->n_spatial, box->size, (uint8_t *)view->data + c * box->strides[0], box->strides + 1,
                   pixels + c * h->stride[0], h->stride + 1);
     }
@@ -76,14 +74,15 @@ static void fill_with_constant(const mt_padding *p)
     int64_t low[MT_MOST_SPATIAL], high[MT_MOST_SPATIAL], strides[1 + MT_MOST_SPATIAL];
     uint8_t padding[8];
     mt_request_strides(r, strides);
-    mt_element_from_double(MT_FLOAT32, r->view.padding, padding);
     for (size_t d = 0; d < r->n_spatial; d++) {
         low[d] = p->axes[d].low;
         high[d] = p->axes[d].high;
     }
-    for (int64_t c = 0; c < mt_request_channels(r); c++)
+    for (int64_t c = 0; c < mt_request_channels(r); c++) {
+        mt_view_padding(&r->view, c, padding);
         mt_fill_border(padding, sizeof(float), (int)r->n_spatial, r->patch_size, low, high,
                        (uint8_t *)r->view.data + c * strides[0], strides + 1);
+    }
 }
 
 static mt_status fill_own(const mt_patch_request *r, const int64_t *channels, mt_error *err)

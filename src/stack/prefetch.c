@@ -52,15 +52,16 @@ static mt_status hold(void *user, const mt_image *image, uint64_t chunk, mt_erro
     mt_context *context = p->context;
     mt_cache_entry *entry = mt_cache_peek(context->chunks, image->owner, chunk);
     uint64_t bytes = entry ? entry->size : 0;
+    mt_lock_take(&p->lock); /* a fork takes it: the child's sum agrees with its prefetches */
     uint64_t before = atomic_fetch_add(&context->held_bytes, bytes);
-    mt_lock_take(&p->lock);
     bool fits = entry && before + bytes <= most_held(context);
     bool is_held = fits && add_held(p, entry);
     p->is_full |= !fits;
+    if (!is_held)
+        atomic_fetch_sub(&context->held_bytes, bytes);
     mt_lock_give(&p->lock);
     if (is_held)
         return MT_OK;
-    atomic_fetch_sub(&context->held_bytes, bytes);
     if (entry)
         mt_cache_release(context->chunks, entry);
     return fits ? mt_fail(err, MT_E_MEMORY, "out of memory for the list of chunks that are held")
@@ -87,12 +88,21 @@ static void run(mt_task *task)
     mt_lock_give(&p->lock);
 }
 
-/* In a forked child: the work continues only in the parent. */
+/* The lock must be held. */
+static void forget_bytes(mt_prefetch *p)
+{
+    atomic_fetch_sub(&p->context->held_bytes, p->held_bytes);
+    p->held_bytes = 0;
+}
+
+/* In a forked child: the work continues only in the parent, and so does the thread that is ending the prefetch. */
 static void forget_work(void *owner)
 {
     mt_prefetch *p = owner;
     p->is_done = true;
     mt_condition_reset(&p->changed);
+    if (p->is_ended)
+        forget_bytes(p);
 }
 
 /* Counts the integers stored after the requests: channels, coordinates and sizes of each. */
@@ -148,7 +158,9 @@ static void free_prefetch(mt_prefetch *p)
     mt_context *context = p->context;
     for (size_t i = 0; i < p->n_held; i++)
         mt_cache_release(context->chunks, p->held[i]);
-    atomic_fetch_sub(&context->held_bytes, p->held_bytes);
+    mt_lock_take(&p->lock);
+    forget_bytes(p);
+    mt_lock_give(&p->lock);
     for (size_t i = 0; i < p->n; i++)
         mt_stack_close(p->requests[i].stack);
     mt_release(&context->env, p->held, p->room * sizeof *p->held);

@@ -37,6 +37,12 @@ static inline int64_t mt_request_channels(const mt_patch_request *r)
 
 static inline mt_dtype mt_view_dtype(const mt_view *view) { return view->dtype ? view->dtype : MT_FLOAT32; }
 
+/* The conversion to a view of pixels of a dtype, for the channel at place c of the request. */
+mt_convert mt_view_convert(const mt_view *view, mt_dtype from, int64_t c);
+
+/* Sets out to the element of the view outside the image, for the same channel. */
+void mt_view_padding(const mt_view *view, int64_t c, uint8_t out[8]);
+
 /* The strides of the view in bytes; those of C order if it has none. */
 void mt_request_strides(const mt_patch_request *r, int64_t *out);
 

@@ -90,16 +90,13 @@ static mt_status take_found(const search *s, mt_container *found, const mt_selec
     mt_status st = mt_stacks_start_file(s->list, found, &belongs, err);
     if (st || belongs)
         return st;
-    size_t before = s->list->n;
     st = mt_source_open(found, part, &why);
-    if (!st && !(st = mt_stacks_add(s->list, found, part, &why))) {
-        st = keep_images(s->list, before, &why);
-        return st ? mt_stacks_skip(s->list, found->source.text, &why, err)
-                  : mt_stacks_note_members(s->list, found, err);
-    }
     if (st == MT_E_NOT_AN_IMAGE && found->source.folder)
         return search_below(s, found, "", err);
-    return mt_stacks_skip(s->list, found->source.text, &why, err);
+    size_t before = s->list->n;
+    if (!st && !(st = mt_stacks_add(s->list, found, part, &why)))
+        st = keep_images(s->list, before, &why);
+    return st ? mt_stacks_skip(s->list, found->source.text, &why, err) : mt_stacks_note_members(s->list, found, err);
 }
 
 /* Whether a name matches the pattern after a final "**". */

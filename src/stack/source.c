@@ -23,23 +23,46 @@ static mt_status read_head(mt_source *source, mt_arena *arena, mt_error *err)
     return mt_store_read_at(source->store, source->key, 0, head, source->head_size, err);
 }
 
+static mt_status resolve(const mt_container *c, const char *path, mt_location *out, mt_error *err)
+{
+    const mt_source *source = &c->source;
+    return (source->options->map ? mt_resolve_known : mt_resolve)(source->env, path, source->options->external_folder,
+                                                                  c->arena, out, err);
+}
+
+/* Splits the text elsewhere until a path exists. If none does, the error is that of the first. */
+static mt_status resolve_later(const mt_container *c, const char *text, const char **path, const char **part,
+                               mt_location *out, mt_error *err)
+{
+    for (;;) {
+        mt_error own = MT_ERROR_INIT;
+        mt_status st = mt_path_split_later(text, c->arena, path, part, &own);
+        if (st == MT_E_NOT_FOUND)
+            return st;
+        if (!st && (st = resolve(c, *path, out, &own)) == MT_E_NOT_FOUND)
+            continue;
+        *err = own;
+        return st;
+    }
+}
+
+static mt_status check_named_once(const char *path, const char *named, const char *asked, mt_error *err)
+{
+    return *named && asked
+               ? mt_fail(err, MT_E_ARGUMENT, "%s#%s names a part, and so does the option: \"%s\"", path, named, asked)
+               : MT_OK;
+}
+
 static mt_status find_path(mt_container *c, const char *text, mt_selection *part, mt_error *err)
 {
     mt_source *source = &c->source;
-    const char *path, *named, *asked = source->options->part;
+    const char *path, *named, *shown, *asked = source->options->part;
     mt_location location = { 0 };
     mt_status st = mt_path_split(text, c->arena, &path, &named, err);
-    if (!st && *named && asked) {
-        const char *shown = mt_is_url(path) ? mt_url_show(c->arena, path, err) : path;
-        return shown ? mt_fail(err, MT_E_ARGUMENT, "%s#%s names a part, and so does the option: \"%s\"", shown, named,
-                               asked)
-                     : MT_E_MEMORY;
-    }
-    if (!st)
-        st = mt_selection_parse(c->arena, asked ? asked : named, part, err);
-    if (!st)
-        st = (source->options->map ? mt_resolve_known : mt_resolve)(source->env, path, source->options->external_folder,
-                                                                    c->arena, &location, err);
+    if (!st && mt_is_url(path)) /* before any request */
+        st = (shown = mt_url_show(c->arena, path, err)) ? check_named_once(shown, named, asked, err) : MT_E_MEMORY;
+    if (!st && (st = resolve(c, path, &location, err)) == MT_E_NOT_FOUND)
+        st = resolve_later(c, text, &path, &named, &location, err);
     if (st)
         return st;
     source->store = location.store;
@@ -47,7 +70,8 @@ static mt_status find_path(mt_container *c, const char *text, mt_selection *part
     source->name = location.name;
     source->text = location.text;
     source->folder = location.folder;
-    return MT_OK;
+    st = check_named_once(path, named, asked, err);
+    return st ? st : mt_selection_parse(c->arena, asked ? asked : named, part, err);
 }
 
 /* Wraps the store in a cache of metadata (store/blocks.h). */

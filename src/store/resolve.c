@@ -69,21 +69,6 @@ static mt_status find_mark(const char *text, mt_arena *arena, const char **out, 
     return MT_OK;
 }
 
-mt_status mt_path_split(const char *text, mt_arena *arena, const char **path, const char **part, mt_error *err)
-{
-    const char *mark = strchr(text, '#');
-    mt_status st = MT_OK;
-    if (mark && !mt_is_url(text) && mt_path_get_kind(text) != MT_PATH_NONE)
-        mark = NULL;
-    else if (mark && !mt_is_url(text))
-        st = find_mark(text, arena, &mark, err);
-    if (st)
-        return st;
-    *part = mark ? mark + 1 : "";
-    *path = mt_arena_strndup(arena, text, mark ? (size_t)(mark - text) : strlen(text), err);
-    return *path ? MT_OK : MT_E_MEMORY;
-}
-
 /* The layer of a name of n bytes, by its suffix. */
 static const mt_layer *find_layer(const char *name, size_t n)
 {
@@ -124,6 +109,43 @@ static size_t find_archive(const char *path, bool local, const mt_layer **layer)
         from += n + 1;
     }
     return 0;
+}
+
+static mt_status split_at(const char *text, const char *mark, mt_arena *arena, const char **path, const char **part,
+                          mt_error *err)
+{
+    *part = mark ? mark + 1 : "";
+    *path = mt_arena_strndup(arena, text, mark ? (size_t)(mark - text) : strlen(text), err);
+    return *path ? MT_OK : MT_E_MEMORY;
+}
+
+/* The first '#' after the name of a local archive; NULL if the text names no path inside one. */
+static const char *find_inner_mark(const char *text)
+{
+    const mt_layer *layer;
+    size_t n = mt_is_url(text) ? 0 : find_archive(text, true, &layer);
+    return n > 0 ? strchr(text + n, '#') : NULL;
+}
+
+mt_status mt_path_split(const char *text, mt_arena *arena, const char **path, const char **part, mt_error *err)
+{
+    const char *mark = strchr(text, '#'), *inner = mark ? find_inner_mark(text) : NULL;
+    mt_status st = MT_OK;
+    if (inner)
+        mark = inner;
+    else if (mark && !mt_is_url(text) && mt_path_get_kind(text) != MT_PATH_NONE)
+        mark = NULL;
+    else if (mark && !mt_is_url(text))
+        st = find_mark(text, arena, &mark, err);
+    return st ? st : split_at(text, mark, arena, path, part, err);
+}
+
+mt_status mt_path_split_later(const char *text, mt_arena *arena, const char **path, const char **part, mt_error *err)
+{
+    size_t n = strlen(*path);
+    if (text[n] == 0 || !find_inner_mark(text))
+        return MT_E_NOT_FOUND;
+    return split_at(text, strchr(text + n + 1, '#'), arena, path, part, err);
 }
 
 /* Opens the path inside the archive at out, including nested archives. */

@@ -51,9 +51,14 @@ extern const mt_scheme mt_scheme_s3, mt_scheme_gs;
 bool mt_is_url(const char *text);
 
 /* Splits "path#part" at the last '#' after an existing path (else at the last '#'), unless the whole text is an
- * existing path; a URL at the first '#'. *part is "" or points into text. */
+ * existing path; a URL, and a path inside an archive, at the first '#'. *part is "" or points into text. */
 MT_MUST_CHECK mt_status mt_path_split(const char *text, mt_arena *arena, const char **path, const char **part,
                                       mt_error *err);
+
+/* Splits the same text at a later '#', or not at all: the archive has no member *path, but its names may contain '#'.
+ * MT_E_NOT_FOUND, without a message, if the text can be split nowhere else. */
+MT_MUST_CHECK mt_status mt_path_split_later(const char *text, mt_arena *arena, const char **path, const char **part,
+                                            mt_error *err);
 
 /* Opens the store of the folder that holds a file, or of the folder itself. */
 MT_MUST_CHECK mt_status mt_resolve(mt_env *env, const char *path, const char *above, mt_arena *arena, mt_location *out,

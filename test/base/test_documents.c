@@ -276,6 +276,29 @@ static void messages_of_errors(void **state)
     assert_string_equal(mt_status_name((mt_status)99), "unknown status");
 }
 
+/* A text that is too long is cut between two characters. */
+static void long_messages_end_in_whole_characters(void **state)
+{
+    (void)state;
+    static const char *const characters[] = { "x", "\xc3\xa9", "\xe2\x82\xac", "\xf0\x9f\x94\xac" };
+    for (size_t k = 0; k < 16; k++) {
+        mt_error err = MT_ERROR_INIT;
+        const char *character = characters[k / 4];
+        size_t room = sizeof err.message - 1, first = k % 4, size = strlen(character);
+        char text[sizeof err.message + 4] = "aaa";
+        for (size_t i = first; i < room; i += size)
+            memcpy(text + i, character, size + 1);
+        assert_int_equal(mt_fail(&err, MT_E_IO, "%s", text), MT_E_IO);
+        size_t whole = room - (room - first) % size;
+        assert_int_equal(strlen(err.message), whole);
+        assert_memory_equal(err.message, text, whole);
+        mt_error_prefix(&err, "b");
+        whole = room - (room - 3 - first) % size;
+        assert_int_equal(strlen(err.message), whole);
+        assert_memory_equal(err.message + 3, text, whole - 3);
+    }
+}
+
 /* Failing allocations, one by one: an error each time, and nothing is lost. */
 static void allocations_that_fail(void **state)
 {
@@ -314,6 +337,7 @@ int main(void)
         cmocka_unit_test(xml_that_is_mended),
         cmocka_unit_test(the_reader_stops_at_the_end),
         cmocka_unit_test(sizes_that_overflow),
+        cmocka_unit_test(long_messages_end_in_whole_characters),
         cmocka_unit_test(messages_of_errors),
         cmocka_unit_test(allocations_that_fail),
     };

@@ -117,10 +117,12 @@ class Tables(command_test.Command):
         (folder / "deep").mkdir(parents=True)
         write_npy(folder / "a.npy", (4, 5), range(20))
         write_npy(folder / "b.npy", (4, 5), range(20))
+        (folder / "group.zarr").mkdir()
+        (folder / "group.zarr/.zgroup").write_text('{"zarr_format": 2}')
         for name in ("notes.txt", "deep/table.csv", "empty", "picture.png"):
             (folder / name).write_bytes(b"" if name == "empty" else b"\x89PNG\r\n\x1a\n" if "png" in name else b"text")
         done = self.run_it("info", folder)
-        self.assertEqual(done.stderr.splitlines()[0], f"microtome: {folder}: skipped 4 files that are not images")
+        self.assertEqual(done.stderr.splitlines()[0], f"microtome: {folder}: skipped 5 files that are not images")
         self.assertEqual(done.stdout.count("\n"), 3)
         self.assertEqual(len(json.loads(self.run_it("info", "--json", folder).stdout)), 2)
         done = self.run_it("info", folder / "deep", status=1)
@@ -200,7 +202,7 @@ class Reasons(command_test.Command):
         os.mkdir(self.path("folder"))
         os.rename(self.path("image.npy"), self.path("folder/image.npy"))
         line = self.refuse("view", self.path("folder"), "--out", self.path("v.png"), status=1)
-        self.assertIn("is a folder, not an image: give one of the images that 'microtome info", line)
+        self.assertIn("the folder is not an image of a known format; 'microtome info", line)
 
     def test_names_inside_a_folder(self):
         folder = self.dir / "v.zarr"

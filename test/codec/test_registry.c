@@ -17,6 +17,7 @@ static void a_missing_codec_names_its_switch(void **state)
         const char *build_switch = codec->build_switch, *name = mt_codec_name(n, &build_switch);
         assert_ptr_equal(mt_codec_find(codec->name), codec);
         assert_true(name ? !strcmp(name, codec->name) && *mt_codec_title(n) : !mt_codec_title(n));
+        assert_true(!name || !strcmp(mt_codec_known_as(codec), name));
         mt_chain chain = { 0 };
         mt_error err = MT_ERROR_INIT;
         if (codec->check)
@@ -28,12 +29,34 @@ static void a_missing_codec_names_its_switch(void **state)
             continue;
         }
         assert_int_equal(st, MT_E_UNSUPPORTED);
-        assert_non_null(strstr(err.message, codec->name));
+        assert_non_null(strstr(err.message, name ? name : mt_codec_known_as(codec)));
         assert_non_null(strstr(err.message, build_switch));
     }
     assert_true(n > 20);
     assert_null(mt_codec_find("no such codec"));
     assert_null(mt_codec_name(n, NULL));
+}
+
+/* What a format packs in its own way goes by the name that users know, in messages too. */
+static void steps_have_the_names_of_users(void **state)
+{
+    (void)state;
+    mt_chain chain = { 0 };
+    mt_env env;
+    mt_scratch *scratch = NULL;
+    mt_error err = MT_ERROR_INIT;
+    uint8_t out[4];
+    assert_string_equal(mt_codec_known_as(mt_codec_find("lz4_blocks")), "lz4");
+    assert_string_equal(mt_codec_known_as(mt_codec_find("zstd1")), "zstd");
+    assert_null(mt_codec_known_as(mt_codec_find("byteswap")));
+    if (!mt_codec_find("lz4_blocks")->decode)
+        skip();
+    mt_env_init(&env, NULL, NULL);
+    check_ok(mt_scratch_new(&env, &scratch, &err), &err);
+    check_ok(mt_chain_add(&chain, mt_codec_find("lz4_blocks"), NULL, &err), &err);
+    assert_int_equal(mt_chain_decode(&chain, (const uint8_t *)"abc", 3, out, 4, 4, scratch, &err), MT_E_CORRUPT);
+    assert_memory_equal(err.message, "lz4: ", 5);
+    mt_scratch_free(scratch);
 }
 
 static void a_chain_has_an_end(void **state)
@@ -80,9 +103,8 @@ static void parameters_are_checked(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(parameters_are_checked),
-        cmocka_unit_test(a_missing_codec_names_its_switch),
-        cmocka_unit_test(a_chain_has_an_end),
+        cmocka_unit_test(parameters_are_checked),        cmocka_unit_test(a_missing_codec_names_its_switch),
+        cmocka_unit_test(steps_have_the_names_of_users), cmocka_unit_test(a_chain_has_an_end),
         cmocka_unit_test(encoders_may_enlarge),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

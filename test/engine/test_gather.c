@@ -66,18 +66,59 @@ static void copies_equal_the_naive_answer(void **state)
         check_random_copy(&seed, dtypes[i % 4], i % 8 >= 4);
 }
 
-static void affine_is_applied_in_float32(void **state)
+#define MOST 200
+
+typedef struct scaling_case {
+    mt_convert convert;
+    int64_t n, in_stride, out_stride;
+} scaling_case;
+
+/* Each element converted and scaled on its own, with every intermediate result stored as float32. */
+static void check_scaling(const scaling_case *c, uint64_t *seed)
+{
+    uint8_t in[MOST * 16], element[8];
+    float out[MOST * 2];
+    for (size_t i = 0; i < sizeof in; i++)
+        in[i] = (uint8_t)next_random(seed);
+    mt_gather(&c->convert, 1, &c->n, (uint8_t *)out, &c->out_stride, in, &c->in_stride);
+    const mt_convert plain = { .from = c->convert.from, .to = MT_FLOAT32 };
+    static const int64_t one = 1, none = 0;
+    for (int64_t i = 0; i < c->n; i++) {
+        memcpy(element, in + i * c->in_stride, mt_dtype_size(c->convert.from));
+        if (c->convert.swap)
+            mt_swap_bytes(element, 1, mt_dtype_size(c->convert.from));
+        volatile float value;
+        float got = out[i * c->out_stride / (int64_t)sizeof(float)], loaded;
+        mt_gather(&plain, 1, &one, (uint8_t *)&loaded, &none, element, &none);
+        if (c->convert.scaling == MT_MULTIPLY) {
+            value = loaded * c->convert.scale;
+            value = value + c->convert.offset;
+        } else {
+            value = loaded - c->convert.offset;
+            value = value / c->convert.scale;
+        }
+        float expected = value;
+        assert_true(isnan(expected) ? isnan(got) : memcmp(&got, &expected, sizeof got) == 0);
+    }
+}
+
+/* All dtypes, dense and strided, of all lengths around those of the unrolled loops. */
+static void scaling_is_done_in_float32(void **state)
 {
     (void)state;
-    uint16_t in[5] = { 0, 1, 1000, 40000, 65535 };
-    float out[5];
-    int64_t extent = 5, in_stride = 2, out_stride = 4;
-    mt_convert convert = { .from = MT_UINT16, .to = MT_FLOAT32, .affine = true, .scale = 0.1f, .offset = -3.0f };
-    mt_gather(&convert, 1, &extent, (uint8_t *)out, &out_stride, (uint8_t *)in, &in_stride);
-    for (int i = 0; i < 5; i++) {
-        volatile float scaled = (float)in[i] * 0.1f;
-        assert_true(out[i] == scaled + -3.0f);
-    }
+    uint64_t seed = 3;
+    static const float scales[] = { 0.1f, 3, -7.3f, 1e-3f, 49.99999f, 0 };
+    static const float offsets[] = { -3, 0, 149.79f, 1e9f, -0.0f, 1e-30f };
+    for (mt_dtype from = MT_BOOL; from <= MT_FLOAT64; from++)
+        for (int64_t n = 1; n < MOST; n += random_between(&seed, 1, 7)) {
+            scaling_case c = { .convert = { .from = from, .to = MT_FLOAT32, .swap = next_random(&seed) & 1 }, .n = n };
+            c.convert.scaling = next_random(&seed) & 1 ? MT_MULTIPLY : MT_DIVIDE;
+            c.convert.scale = scales[random_between(&seed, 0, 5)];
+            c.convert.offset = offsets[random_between(&seed, 0, 5)];
+            c.in_stride = (int64_t)mt_dtype_size(from) * random_between(&seed, 1, 2);
+            c.out_stride = (int64_t)sizeof(float) * random_between(&seed, 1, 2);
+            check_scaling(&c, &seed);
+        }
 }
 
 static void every_float16_is_converted(void **state)
@@ -136,7 +177,7 @@ static void only_the_border_is_filled(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(copies_equal_the_naive_answer), cmocka_unit_test(affine_is_applied_in_float32),
+        cmocka_unit_test(copies_equal_the_naive_answer), cmocka_unit_test(scaling_is_done_in_float32),
         cmocka_unit_test(every_float16_is_converted),    cmocka_unit_test(elements_are_rounded_and_clamped),
         cmocka_unit_test(only_the_border_is_filled),
     };

@@ -121,8 +121,9 @@ def test_channels_by_name(named):
         )
     np.testing.assert_array_equal(stack[:, "GFP"], pixels[:, 1])
     np.testing.assert_array_equal(stack[0, ["GFP", "DAPI"], 1:3], pixels[0, [1, 0], 1:3])
-    with pytest.raises(ValueError, match='no channel "gfp": the image has DAPI, GFP'):
-        stack.extract_patch(0, ["gfp"], *where)
+    np.testing.assert_array_equal(stack.extract_patch(1, ["gfp", "Dapi"], *where), pixels[1, [1, 0]])
+    with pytest.raises(ValueError, match='no channel "GF": the image has DAPI, GFP'):
+        stack.extract_patch(0, ["GF"], *where)
     with pytest.raises(IndexError, match='no channel "X"'):
         stack[:, "X"]
     with pytest.raises(ValueError, match="have no names"):
@@ -140,7 +141,7 @@ def test_names_are_looked_up_in_each_stack(named, tmp_path):
 
 def test_a_name_of_two_channels(tmp_path):
     path = write_ome_zarr(tmp_path / "a.zarr", np.zeros((2, 8, 8), np.uint8), "CYX", (1, 8, 8), [("A", "FF0000")] * 2)
-    with pytest.raises(ValueError, match='channels 0 and 1 are both named "A"'):
+    with pytest.raises(ValueError, match=r'channels 0 \(A\) and 1 \(A\) both match "A": use numbers'):
         microtome.open(path).extract_patch(0, "A", (0, 0), (1, 1))
 
 

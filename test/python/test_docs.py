@@ -112,3 +112,13 @@ def test_every_public_attribute_has_a_docstring():
             value = inspect.getattr_static(thing, attribute)
             plain = attribute.startswith("_") or attribute in standard or isinstance(value, str | None)
             assert plain or inspect.getdoc(value), f"{name}.{attribute}"
+
+
+def test_modules_show_what_users_need():
+    import microtome.careamics
+
+    modules = {"careamics", "dask", "torch"}  # once imported
+    public = {name for name in dir(microtome) if not name.startswith("_")}
+    assert public - modules == {name for name in microtome.__all__ if not name.startswith("_")}
+    assert sorted(dir(microtome.axes)) == sorted(microtome.axes.__all__)
+    assert sorted(dir(microtome.careamics)) == ["CAREamist", "load", "loading"]

@@ -185,6 +185,25 @@ def test_many(volume):
     np.testing.assert_array_equal(stored[1, 0], pixels[1, 1, 1:2, 2:4, 3:6])
 
 
+def test_many_normalized(volume):
+    """Equal to normalizing zero-padded patches with NumPy, bit for bit."""
+    pixels, stack = volume
+    rng = np.random.default_rng(4)
+    coords = rng.integers(-10, 15, (50, 3))
+    mean = pixels.mean((0, 2, 3, 4)).astype(np.float32)
+    std = pixels.std((0, 2, 3, 4)).astype(np.float32) + np.float32(1e-6)
+    plain = stack.extract_patches(0, None, coords, (3, 5, 6))
+    normalized = stack.extract_patches(
+        0, None, coords, (3, 5, 6), scale=std, offset=mean, divide=True, scale_padding=True
+    )
+    shape = (1, -1, 1, 1, 1)
+    np.testing.assert_array_equal(normalized, (plain - mean.reshape(shape)) / std.reshape(shape))
+    outside = stack.extract_patches(0, None, [(0, 0, -13)], (4, 11, 13), scale=std, offset=mean, divide=True, padding=7)
+    assert (outside == 7).all()
+    outside = stack.extract_patches(0, [1], [(0, 0, -13)], (4, 11, 13), scale=2, offset=1, padding=7, scale_padding=1)
+    assert (outside == 15).all()
+
+
 def test_many_into_strides(volume):
     pixels, stack = volume
     whole = np.zeros((5, 3, 2, 2, 9), np.float32)

@@ -4,10 +4,12 @@
 import json
 import os
 import pickle
+import zipfile
 
 import microtome
 import numpy as np
 import pytest
+from images import write_array
 
 
 def write_npy(folder, name="a.npy", shape=(3, 64, 64)):
@@ -66,6 +68,51 @@ def test_open_all_of_a_group(tmp_path):
     assert [s.source for s in everything] == [f"{group}#a", f"{group}#c"]
     names = ["group.zarr#b", "notes.txt", "single.zarr"]
     assert [path for path, _ in everything.skipped] == [str(tmp_path / name) for name in names]
+
+
+def test_names_with_signs(tmp_path):
+    """Names that the file chose are listed and opened as they are, in archives, too."""
+    pixels = np.arange(20, dtype=np.uint8).reshape(4, 5)
+    names = ["R&D", "a#b", "c&d&e#f"]
+    group = tmp_path / "a#b.zarr"
+    for i, name in enumerate(names):
+        write_array(group / name, pixels + i, (4, 5))
+    (group / ".zgroup").write_text('{"zarr_format": 2}')
+    with zipfile.ZipFile(tmp_path / "c#d.zip", "w") as archive:
+        for path in sorted(group.rglob("*")):
+            archive.write(path, f"x#y/{path.relative_to(tmp_path)}")
+    for root in (group, tmp_path / "c#d.zip/x#y/a#b.zarr"):
+        assert sorted(microtome.list_parts(root)) == names
+        for i, name in enumerate(names):
+            named, parted = microtome.open(f"{root}#{name}"), microtome.open(root, part=name)
+            np.testing.assert_array_equal(named[0, 0], pixels + i)
+            assert named.source == parted.source == f"{root}#{name}"
+            np.testing.assert_array_equal(pickle.loads(pickle.dumps(named))[0, 0], pixels + i)
+        assert sorted(stack.source for stack in microtome.open_all(root)) == [f"{root}#{name}" for name in names]
+    with pytest.raises(microtome.NotFoundError, match="no member or folder"):
+        microtome.open(tmp_path / "c#d.zip/x#z#R&D")
+
+
+def test_files_without_an_image_are_not_images(tmp_path):
+    h5py = pytest.importorskip("h5py")
+    with h5py.File(tmp_path / "times.h5", "w") as file:
+        file["timestamps"] = np.arange(5.0)
+        file["group/number"] = 3
+    (tmp_path / "group.zarr").mkdir()
+    (tmp_path / "group.zarr/.zgroup").write_text('{"zarr_format": 2}')
+    (tmp_path / "group.zarr/notes.txt").write_text("not searched")
+    for name in ("times.h5", "group.zarr"):
+        with pytest.raises(microtome.NotAnImageError, match=f"{name}: "):
+            microtome.open(tmp_path / name)
+        with pytest.raises(microtome.NotAnImageError, match=f"{name}: "):
+            microtome.open_all(tmp_path / name)
+    with pytest.raises(microtome.NotFoundError, match="no dataset of /group can be an image"):
+        microtome.open(tmp_path / "times.h5", part="group")
+    np.save(tmp_path / "image.npy", np.zeros((4, 5), np.uint8))
+    stacks = microtome.open_all(tmp_path)
+    assert [os.path.basename(s.source) for s in stacks] == ["image.npy"]
+    assert [os.path.basename(path) for path, _ in stacks.skipped] == ["group.zarr", "times.h5"]
+    assert "no dataset of the file can be an image" in stacks.skipped[1][1]
 
 
 def test_files_of_one_image_open_once(tmp_path, monkeypatch):

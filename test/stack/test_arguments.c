@@ -282,7 +282,7 @@ static void parts(void **state)
                   { "x", MT_E_NOT_FOUND, "there is one image and no part \"x\"" },
                   { "level=1", MT_E_NOT_FOUND, "there is one image and no part \"level=1\"" },
                   { "level=-1", MT_E_ARGUMENT, "\"level=-1\": levels, series and scenes count from 0" },
-                  { "a&b&c", MT_E_ARGUMENT, "part \"a&b&c\" is not of the form path&series=0&level=0" } };
+                  { "a&b&c", MT_E_NOT_FOUND, "there is one image and no part \"a&b&c\"" } };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         mt_stack *stack = NULL;
         mt_error err = MT_ERROR_INIT;

@@ -357,7 +357,7 @@ static void what_is_named_raises_its_own_reason(void **state)
     (void)state;
     check_refused("mixed/whole.zarr", MT_E_UNSUPPORTED, "unheard-of");
     check_refused("mixed/all.zarr", MT_E_UNSUPPORTED, "mixed/all.zarr#a: zarr: ");
-    check_refused("mixed/none.zarr", MT_E_NOT_FOUND, "no array");
+    check_refused("mixed/none.zarr", MT_E_NOT_AN_IMAGE, "no array");
     check_refused("mixed/some.zarr#b", MT_E_UNSUPPORTED, "unheard-of");
     check_refused("mixed/notes.txt#part", MT_E_NOT_AN_IMAGE, "notes.txt");
 }
@@ -494,6 +494,8 @@ static void a_store_without_images_is_skipped(void **state)
     assert_int_equal(mt_stacks_count(stacks), 0);
     assert_true(mt_stacks_skipped(stacks, 0, &skipped, &reason));
     assert_string_equal(reason, "zarr: no image: no array of two or more dimensions");
+    assert_int_equal(mt_stacks_skipped_status(stacks, 0), MT_E_NOT_AN_IMAGE);
+    assert_false(mt_stacks_skipped(stacks, 2, &skipped, &reason)); /* after notes.txt: its own files are not searched */
     mt_stacks_close(stacks);
 }
 

@@ -336,6 +336,50 @@ static void after_fork(void **state)
     close_image(&im);
 }
 
+/* Prefetches the upper quarter of the array: as many chunks as may be held. */
+static mt_prefetch *start_many(image *im)
+{
+    static const int64_t quarter[2] = { ACROSS / 4 * HEIGHT, ACROSS * WIDTH };
+    const mt_patch_request request = {
+        .stack = im->stack, .n_spatial = 2, .coords = origin, .patch_size = quarter, .view = { .data = im->patches[0] }
+    };
+    mt_prefetch *prefetch = NULL;
+    return mt_prefetch_patches(&request, 1, NULL, &prefetch, NULL) ? NULL : prefetch;
+}
+
+static bool all_are_held(mt_prefetch *prefetch)
+{
+    mt_prefetch_info info = { .struct_size = sizeof info };
+    mt_error err = MT_ERROR_INIT;
+    return prefetch && !mt_prefetch_wait(prefetch, &info, &err) && info.bytes == BUDGET / 2;
+}
+
+/* Whatever a prefetch was doing at the fork, the child holds nothing of it once it has ended it. */
+static void forks_while_chunks_are_held(void **state)
+{
+    (void)state;
+    skip_if(UNDER_TSAN || UNDER_ASAN, "the sanitizers do not stand a fork while threads work");
+    static image im;
+    enum { FORKS = 300 };
+    open_image(&im, BUDGET, NULL, NULL);
+    for (int i = 0; i < FORKS; i++) {
+        mt_prefetch *prefetch = start_many(&im);
+        for (atomic_int k = 0; k < i % 100 * 200; k++) /* the fork comes at any point of the work */
+            ;
+        pid_t child = fork();
+        if (child == 0) {
+            alarm(20); /* a deadlock ends the child */
+            mt_prefetch_end(prefetch);
+            _exit(all_are_held(start_many(&im)) ? 0 : 1);
+        }
+        int status = -1;
+        assert_int_equal(waitpid(child, &status, 0), child);
+        assert_int_equal(status, 0);
+        mt_prefetch_end(prefetch);
+    }
+    close_image(&im);
+}
+
 /* If memory is short, fewer chunks are held or an error is reported; extracted pixels are right. */
 static void failing_allocations(void **state)
 {
@@ -377,6 +421,7 @@ int main(void)
         cmocka_unit_test(a_failure_is_told_and_met_again),
         cmocka_unit_test(ended_before_it_is_done),
         cmocka_unit_test(after_fork),
+        cmocka_unit_test(forks_while_chunks_are_held),
         cmocka_unit_test(failing_allocations),
     };
     return cmocka_run_group_tests(tests, make_array, remove_array);

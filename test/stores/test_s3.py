@@ -36,6 +36,27 @@ def test_many_patches_at_once(seaweed, volume, as_lab, context):
         assert np.array_equal(patch[0], volume[1][y : y + 32, x : x + 32])
 
 
+def test_all_images_of_a_prefix(seaweed, volume, plane, as_lab, context):
+    as_lab(seaweed)
+    seaweed.put_tree("lab/all/deep", volume[0])
+    seaweed.put_tree("lab/all", plane[0])
+    seaweed.put("lab/all/notes.txt", b"no image")
+    names = [f"s3://lab/all/deep/{volume[0].name}", f"s3://lab/all/{plane[0].name}"]
+    for prefix in ("s3://lab/all", "s3://lab/all/"):
+        stacks = microtome.open_all(prefix, context=context)
+        assert [stack.source for stack in stacks] == names
+        assert [path for path, _ in stacks.skipped] == ["s3://lab/all/notes.txt"]
+        for stack, image in zip(stacks, (volume, plane), strict=True):
+            assert np.array_equal(read_all(stack)[0, 0], image[1])
+    told = subprocess.run(
+        [os.environ["MICROTOME_COMMAND"], "info", "s3://lab/all"], capture_output=True, text=True, check=False
+    )
+    assert [line.split()[0] for line in told.stdout.splitlines()[1:]] == names
+    assert "skipped 1 file that is not an image" in told.stderr
+    with pytest.raises(microtome.NotFoundError, match="s3://lab/absent"):
+        microtome.open_all("s3://lab/absent", context=context)
+
+
 def test_a_slash_at_the_end_is_a_folder(seaweed, volume, as_lab, context):
     as_lab(seaweed)
     assert np.array_equal(read_all(microtome.open("s3://lab/volume.zarr/", context=context))[0, 0], volume[1])

@@ -5,6 +5,8 @@
 #include "stack/stack.h"
 #include "support/faulty_store.h"
 
+#include <microtome/build.h>
+
 #include <math.h>
 #include <pthread.h>
 #include <stdlib.h>
@@ -234,6 +236,20 @@ static mt_context *new_context(unsigned threads, int64_t cache_bytes)
     return context;
 }
 
+/* Each codec is one that mt_codec_name lists. */
+static void check_codecs(const char *codecs)
+{
+    while (*codecs) {
+        const char *name;
+        size_t length = strcspn(codecs, ","), i = 0;
+        while ((name = mt_codec_name(i, NULL)) && (strlen(name) != length || memcmp(name, codecs, length) != 0))
+            i++;
+        if (!name)
+            fail_msg("'%s' begins with a codec that is not listed", codecs);
+        codecs += length + strspn(codecs + length, ", ");
+    }
+}
+
 static void check_info(mt_stack *stack)
 {
     const mt_stack_info *info = mt_stack_get_info(stack);
@@ -242,6 +258,7 @@ static void check_info(mt_stack *stack)
     assert_int_equal(strlen(info->original_axes), info->original_ndim);
     assert_true(product(info->data_shape, info->data_ndim) == product(info->original_shape, info->original_ndim));
     assert_true(info->level >= 0 && info->level < info->n_levels);
+    check_codecs(info->codecs);
 }
 
 typedef struct thread_work {

@@ -93,7 +93,7 @@ mt_status czi_make_survey(const czi_entries *entries, mt_arena *arena, czi_surve
     *out = (czi_survey) { .first_channel = INT32_MAX };
     mt_status st = czi_walk(entries, survey_entry, &v, err);
     if (!st && out->n_pixel_types == 0)
-        return mt_fail(err, MT_E_NOT_FOUND, "the document holds no pixels");
+        return mt_fail(err, MT_E_NOT_AN_IMAGE, "the document holds no pixels");
     return st;
 }
 

@@ -120,6 +120,22 @@ static mt_status find_first(const h5_file *file, const times *v, int64_t *first,
     return MT_OK;
 }
 
+bool h5_is_document(const mt_source *source)
+{
+    static const char word[] = "<SpimData";
+    const char *head = (const char *)source->head;
+    size_t size = head ? source->head_size : 0;
+    size_t start = size >= 3 && memcmp(head, "\xef\xbb\xbf", 3) == 0 ? 3 : 0; /* byte order mark */
+    while (start < size && strchr(" \t\r\n", head[start]))                    /* as mt_xml_parse_loosely: NUL, too */
+        start++;
+    if (start == size || head[start] != '<')
+        return false;
+    for (size_t i = start; i + sizeof word <= size; i++)
+        if (memcmp(head + i, word, sizeof word - 1) == 0)
+            return true;
+    return false;
+}
+
 /* Loads the document that was opened, or the one named like the file with the suffix .xml. */
 static mt_status load_document(const mt_source *source, mt_arena *arena, mt_xml **root, const char **key, mt_error *err)
 {
@@ -127,7 +143,7 @@ static mt_status load_document(const mt_source *source, mt_arena *arena, mt_xml 
     size_t size, n = strlen(source->key), limit = source->env->limits.max_xml_bytes;
     const char *dot = strrchr(source->key, '.');
     *root = NULL;
-    *key = source->head_size && source->head[0] == '<'
+    *key = h5_is_document(source)
                ? source->key
                : mt_arena_printf(arena, err, "%.*s.xml", (int)(dot ? (size_t)(dot - source->key) : n), source->key);
     if (!*key)

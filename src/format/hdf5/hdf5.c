@@ -8,22 +8,10 @@
 
 #define LONGEST_LIST 400 /* characters of candidates in a message */
 
-/* A BigDataViewer document is recognised by its first lines. */
-static bool is_document(const mt_source *source)
-{
-    static const char word[] = "<SpimData";
-    if (!source->head || source->head_size < sizeof word || source->head[0] != '<')
-        return false;
-    for (size_t i = 0; i + sizeof word <= source->head_size && i < 512; i++)
-        if (memcmp(source->head + i, word, sizeof word - 1) == 0)
-            return true;
-    return false;
-}
-
 static mt_status probe(const mt_source *source, int *score, mt_error *err)
 {
     uint64_t at;
-    bool found = is_document(source);
+    bool found = h5_is_document(source);
     mt_status st = source->head && !found ? h5_find_signature(source->store, source->key, source->head,
                                                               source->head_size, &found, &at, err)
                                           : MT_OK;
@@ -93,8 +81,9 @@ static mt_status choose(const h5_file *file, mt_arena *arena, const char *root, 
     if (st || (c.n == 0 && (st = name_kind(file, arena, &kind, err))))
         return st;
     if (c.n == 0)
-        return mt_fail(err, MT_E_NOT_FOUND, "no dataset of %s%s%s can be an image%s", *root ? "/" : "the file", root,
-                       kind, *c.skipped ? c.skipped : ": none has two dimensions of more than one element");
+        return mt_fail(err, *root ? MT_E_NOT_FOUND : MT_E_NOT_AN_IMAGE, "no dataset of %s%s%s can be an image%s",
+                       *root ? "/" : "the file", root, kind,
+                       *c.skipped ? c.skipped : ": none has two dimensions of more than one element");
     if (c.n > 1)
         return mt_fail(err, MT_E_ARGUMENT, "%zu datasets can be the image: name one after \"#\", of %s", c.n, c.text);
     *path = c.first;
@@ -230,8 +219,8 @@ static mt_status open_hdf5(mt_container *container, mt_error *err)
     mt_status st = h5_files_new(source, container->arena, &contents->files, err);
     if (st)
         return st;
-    return is_document(source) ? open_document(source, contents, err)
-                               : h5_files_open(contents->files, source->key, &contents->file, err);
+    return h5_is_document(source) ? open_document(source, contents, err)
+                                  : h5_files_open(contents->files, source->key, &contents->file, err);
 }
 
 static void close_hdf5(mt_container *container)

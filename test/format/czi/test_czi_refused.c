@@ -136,7 +136,7 @@ static void segments_and_directories(void **state)
         { { { DIRECTORY, 16, 3, 8 } }, MT_E_CORRUPT, "the ZISRAWDIRECTORY at" },
         { { { DIRECTORY, SEGMENT, 8, 4 } }, MT_E_CORRUPT, "8 entries in a directory of 224 bytes" },
         { { { DIRECTORY, SEGMENT, 7, 4 } }, MT_E_CORRUPT, "a directory entry of an unknown schema" },
-        { { { DIRECTORY, SEGMENT, 0, 4 } }, MT_E_NOT_FOUND, "the document holds no pixels" },
+        { { { DIRECTORY, SEGMENT, 0, 4 } }, MT_E_NOT_AN_IMAGE, "the document holds no pixels" },
         { { { DIRECTORY, ENTRY, 'X', 1 } }, MT_E_CORRUPT, "a directory entry of an unknown schema" },
         { { { DIRECTORY, ENTRY + 1, 'X', 1 } }, MT_E_CORRUPT, "a directory entry of an unknown schema" },
         { { { DIRECTORY, ENTRY + 1, 'E', 1 } }, MT_E_UNSUPPORTED, "directory entries of the schema DE" },
@@ -199,7 +199,7 @@ static void documents_without_a_directory(void **state)
           MT_E_UNSUPPORTED,
           "pixel type 7 is not supported" },
         { { { FILE_HEAD, SEGMENT + 52, 0, 8 }, { SUBBLOCK, 0, 'X', 1 } },
-          MT_E_NOT_FOUND,
+          MT_E_NOT_AN_IMAGE,
           "the document holds no pixels" },
     };
     CHECK_REFUSALS(cases, NULL, false);

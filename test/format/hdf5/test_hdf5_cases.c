@@ -295,6 +295,31 @@ static void bdv_time_points_are_those_of_document_and_file(void **state)
     }
 }
 
+/* A document is opened, whatever white space is before it. */
+static void bdv_documents_may_begin_with_white_space(void **state)
+{
+    (void)state;
+    static const char *const starts[] = { "", "<?xml version='1.0'?>", "\n\t <?xml version='1.0'?>\r\n",
+                                          "\xef\xbb\xbf\n<?xml version='1.0'?>", "\r\n" };
+    for (size_t i = 0; i < sizeof starts / sizeof *starts; i++) {
+        placed p;
+        char document[512];
+        static const int64_t shape[4] = { 9, 2, 3, 4 };
+        snprintf(document, sizeof document, "%s%s", starts[i],
+                 BEFORE "<ImageLoader format='bdv.hdf5'><hdf5 type='relative'>views.h5</hdf5></ImageLoader>"
+                        "<Timepoints type='range'><first>0</first><last>8</last></Timepoints>" AFTER);
+        place(&p, "bdv", "views", document);
+        mt_stack *stack = open_as(p.document, NULL, NULL);
+        check_axes(mt_stack_get_info(stack), "TZYX", MT_UINT16, shape);
+        mt_stack_close(stack);
+        write_file(p.document, " \n<Spim", 8);
+        check_refused(p.document, NULL, MT_E_NOT_AN_IMAGE, "neither content nor name");
+        write_file(p.document, " \n \n", 4);
+        check_refused(p.document, NULL, MT_E_NOT_AN_IMAGE, "neither content nor name");
+        remove_placed(&p);
+    }
+}
+
 static void bdv_setups_are_those_of_the_file(void **state)
 {
     (void)state;
@@ -468,7 +493,7 @@ static void a_refusal_blames_what_could_be_an_image(void **state)
     const char *images = "fuzz/corpus/fuzz_hdf5/images.h5", *nwb = "fuzz/corpus/fuzz_hdf5/nwb.h5";
     check_refused(images, "none", MT_E_NOT_FOUND, "no dataset of /none can be an image; /none/empty: it is empty");
     check_refused(images, NULL, MT_E_ARGUMENT, "5 datasets can be the image");
-    check_refused(nwb, NULL, MT_E_NOT_FOUND,
+    check_refused(nwb, NULL, MT_E_NOT_AN_IMAGE,
                   "no dataset of the file (Neurodata Without Borders, NWB) can be an image; "
                   "/acquisition/movie/external_file: it lists the files that hold the frames; "
                   "/acquisition/movie/data: it is empty");
@@ -546,6 +571,7 @@ int main(void)
         cmocka_unit_test(bdv_int16_is_signed_if_it_says_so),
         cmocka_unit_test(bdv_first_time_point_is_missing),
         cmocka_unit_test(bdv_time_points_are_those_of_document_and_file),
+        cmocka_unit_test(bdv_documents_may_begin_with_white_space),
         cmocka_unit_test(bdv_setups_are_those_of_the_file),
         cmocka_unit_test(bdv_missing_views_of_the_document),
         cmocka_unit_test(true_colour_names_its_axes),

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Saved maps: the same pixels without reading the image to open it, and refusal of what has changed. */
 #include "codec/codec.h"
+#include "format/saved/saved.h"
 #include "stack/stack.h"
 #include "support/contract.h"
 #include "support/delayed_store.h"
@@ -325,6 +326,37 @@ static void test_damage(void **state)
     }
 }
 
+/* The seeds of the fuzz target are valid maps in the current layout. */
+static void test_seeds(void **state)
+{
+    (void)state;
+    static const char *const names[] = { "boxes", "chunks", "keys", "piece", "predictor", "shards", "table" };
+    mt_context *context;
+    check_ok(mt_context_new(NULL, &context, NULL), NULL);
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        char path[64];
+        bytes b = { 0 };
+        size_t size;
+        mt_store *store;
+        mt_chunk_map *map;
+        mt_saved_source source;
+        mt_error err = MT_ERROR_INIT;
+        snprintf(path, sizeof path, "fuzz/corpus/fuzz_map/%s", names[i]);
+        uint8_t *body = read_file(path, &size), head[MT_SAVED_HEAD] = MT_SAVED_MAGIC;
+        head[8] = MT_SAVED_VERSION;
+        keep(&b, head, sizeof head);
+        keep(&b, body, size);
+        store_sum(&b);
+        check_ok(mt_store_open_memory(&context->env, "a", head, 0, &store, &err), &err);
+        check_ok(mt_map_read(&context->env, store, "a", b.data, b.size, &map, &source, &err), &err);
+        mt_chunk_map_free(map);
+        mt_store_close(store);
+        free(b.data);
+        free(body);
+    }
+    mt_context_free(context);
+}
+
 /* Whatever allocation fails, a map is saved whole or not at all, and opened or not. */
 static void test_no_memory(void **state)
 {
@@ -365,6 +397,7 @@ int main(void)
         cmocka_unit_test(test_npy),     cmocka_unit_test(test_tiff),   cmocka_unit_test(test_hdf5),
         cmocka_unit_test(test_zarr),    cmocka_unit_test(test_czi),    cmocka_unit_test(test_changed),
         cmocka_unit_test(test_refused), cmocka_unit_test(test_damage), cmocka_unit_test(test_no_memory),
+        cmocka_unit_test(test_seeds),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

@@ -26,15 +26,14 @@ typedef struct bucket {
     int lent_for;  /* seconds until keys that it lends expire */
     unsigned busy; /* number of requests answered with 200 and an error */
     _Atomic unsigned refused, lent, seen_signed;
-    char answers[8][512]; /* texts that must live until they are sent */
 } bucket;
 
-static void say(http_reply *reply, int code, char *text, size_t room, const char *format, const char *value)
+static void say(http_reply *reply, int code, const char *format, const char *value)
 {
-    snprintf(text, room, format, value);
+    snprintf(reply->text, sizeof reply->text, format, value);
     reply->code = code;
-    reply->body = (const uint8_t *)text;
-    reply->size = strlen(text);
+    reply->body = (const uint8_t *)reply->text;
+    reply->size = strlen(reply->text);
 }
 
 static const char *find_header(const char *head, const char *name)
@@ -46,7 +45,7 @@ static const char *find_header(const char *head, const char *name)
 static void answer_error(bucket *b, http_reply *reply, int code, const char *name)
 {
     b->refused++;
-    say(reply, code, b->answers[0], sizeof b->answers[0], "<Error><Code>%s</Code><Message>no</Message></Error>", name);
+    say(reply, code, "<Error><Code>%s</Code><Message>no</Message></Error>", name);
 }
 
 /* The day and hour by the server's clock, as x-amz-date begins. */
@@ -75,8 +74,7 @@ static bool is_good(bucket *b, const http_request *request, http_reply *reply)
     snprintf(scope, sizeof scope, "/%s/s3/aws4_request", b->region ? b->region : "");
     if (b->region && !strstr(request->head, scope)) {
         b->refused++;
-        say(reply, 400, b->answers[1], sizeof b->answers[1],
-            "<Error><Code>AuthorizationHeaderMalformed</Code><Region>%s</Region></Error>", b->region);
+        say(reply, 400, "<Error><Code>AuthorizationHeaderMalformed</Code><Region>%s</Region></Error>", b->region);
         return false;
     }
     return true;
@@ -88,10 +86,9 @@ static void list(bucket *b, const http_request *request, http_reply *reply)
     if (b->forbids_listing)
         answer_error(b, reply, 403, "AccessDenied");
     else if (strstr(request->query, "&prefix=a%20b%2F") || strcmp(strstr(request->query, "&prefix="), "&prefix=") == 0)
-        say(reply, 200, b->answers[2], sizeof b->answers[2],
-            "<ListBucketResult><Contents><Key>%sb/c.bin</Key></Contents></ListBucketResult>", "a ");
+        say(reply, 200, "<ListBucketResult><Contents><Key>%sb/c.bin</Key></Contents></ListBucketResult>", "a ");
     else
-        say(reply, 200, b->answers[3], sizeof b->answers[3], "%s", none);
+        say(reply, 200, "%s", none);
 }
 
 /* Keys for a container or a machine. */
@@ -102,16 +99,16 @@ static bool lend(bucket *b, const http_request *request, http_reply *reply)
     char when[32];
     bool role = strcmp(request->path, "/latest/meta-data/iam/security-credentials/") == 0;
     if (strcmp(request->path, "/latest/api/token") == 0 && strncmp(request->head, "PUT ", 4) == 0)
-        return say(reply, 200, b->answers[4], sizeof b->answers[4], "%s", "of-the-machine"), true;
+        return say(reply, 200, "%s", "of-the-machine"), true;
     if (role && strstr(request->head, "X-aws-ec2-metadata-token: of-the-machine"))
-        return say(reply, 200, b->answers[5], sizeof b->answers[5], "%s", "lab role\n"), true;
+        return say(reply, 200, "%s", "lab role\n"), true;
     if (strcmp(request->path, "/lent") != 0 &&
         strcmp(request->path, "/latest/meta-data/iam/security-credentials/lab role") != 0)
         return false;
     strftime(when, sizeof when, "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&expires, &parts));
     b->lent++;
-    say(reply, 200, b->answers[6], sizeof b->answers[6],
-        "{\"AccessKeyId\":\"AKIA\",\"SecretAccessKey\":\"s\",\"Token\":\"lent\",\"Expiration\":\"%s\"}", when);
+    say(reply, 200, "{\"AccessKeyId\":\"AKIA\",\"SecretAccessKey\":\"s\",\"Token\":\"lent\",\"Expiration\":\"%s\"}",
+        when);
     return true;
 }
 
@@ -132,7 +129,7 @@ static void serve(void *user, const http_request *request, http_reply *reply)
         reply->size = SIZE;
         snprintf(reply->etag, sizeof reply->etag, "\"x\"");
     } else if (strcmp(request->path, "/lab/z/zarr.json") == 0) {
-        say(reply, 200, b->answers[7], sizeof b->answers[7], "%s", "{}");
+        say(reply, 200, "%s", "{}");
     } else if (b->forbids_listing) {
         answer_error(b, reply, 403, "AccessDenied");
     } else {

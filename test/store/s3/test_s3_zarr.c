@@ -67,24 +67,24 @@ static void list(const http_request *request, char *out, size_t room)
 
 static void serve(void *user, const http_request *request, http_reply *reply)
 {
-    static char answers[64][4096]; /* until they are sent */
     static const char none[] = "<Error><Code>NoSuchKey</Code></Error>";
     (void)user;
     if (!strstr(request->query, "list-type")) {
-        if (reply->code == 404) {
+        if (reply->code == 404 || reply->code == 403) { /* 403: a folder, which is not an object */
+            reply->code = 404;
             reply->body = (const uint8_t *)none;
             reply->size = sizeof none - 1;
         }
         return;
     }
-    char *answer = answers[listings++ % 64];
+    listings++;
     reply->code = forbids_listing ? 403 : 200;
     if (forbids_listing)
-        snprintf(answer, sizeof answers[0], "<Error><Code>AccessDenied</Code></Error>");
+        snprintf(reply->text, sizeof reply->text, "<Error><Code>AccessDenied</Code></Error>");
     else
-        list(request, answer, sizeof answers[0]);
-    reply->body = (const uint8_t *)answer;
-    reply->size = strlen(answer);
+        list(request, reply->text, sizeof reply->text);
+    reply->body = (const uint8_t *)reply->text;
+    reply->size = strlen(reply->text);
 }
 
 /* The first pixel of an array of 4 x 4 bytes in chunks of 2 x 2. */
@@ -154,6 +154,72 @@ static void listings_are_few(void **state)
     assert_int_equal(listings, 2 * to_open + 1);
 }
 
+static mt_status open_all(const http_server *server, const char *url, mt_stacks **out, mt_error *err)
+{
+    mt_context_options options = { .struct_size = sizeof options,
+                                   .s3 = { .endpoint = http_server_url(server), .anonymous = 1 } };
+    mt_context *context;
+    check_ok(mt_context_new(&options, &context, err), err);
+    mt_status st = mt_stacks_open(context, &url, 1, NULL, out, err);
+    mt_context_free(context); /* the list retains it */
+    return st;
+}
+
+/* A prefix is searched like a folder, and each image is opened from its own URL. */
+static void a_prefix_of_images(void **state)
+{
+    static const char *const urls[] = { "s3://lab/images", "s3://lab/images/" }, *const found[] = { "a.zarr",
+                                                                                                    "deep/er/c.zarr",
+                                                                                                    "plane.npy" };
+    static const char npy[] = "\x93NUMPY\1\0\x38\0{'descr':'|u1','fortran_order':False,'shape':(2,2)}    \nabcd";
+    put("lab/images/a.zarr/.zarray", ARRAY);
+    put("lab/images/a.zarr/0.0", "abcd");
+    put("lab/images/deep/er/c.zarr/.zarray", ARRAY);
+    put("lab/images/deep/er/c.zarr/0.0", "efgh");
+    put("lab/images/deep/notes.txt", "no image");
+    put("lab/images/plane.npy", "");
+    put("lab/imagesque/z.zarr/.zarray", ARRAY);
+    char path[128], expected[128];
+    snprintf(path, sizeof path, "%s/lab/images/plane.npy", folder);
+    FILE *file = fopen(path, "wb");
+    assert_non_null(file);
+    assert_int_equal(fwrite(npy, 1, sizeof npy - 1, file), sizeof npy - 1);
+    assert_int_equal(fclose(file), 0);
+    for (size_t k = 0; k < 2; k++) {
+        mt_stacks *stacks;
+        const char *name, *reason;
+        float pixel;
+        mt_error err = MT_ERROR_INIT;
+        static const int64_t origin[2] = { 0, 0 }, one[2] = { 1, 1 };
+        check_ok(open_all(*state, urls[k], &stacks, &err), &err);
+        assert_int_equal(mt_stacks_count(stacks), 3);
+        for (size_t i = 0; i < 3; i++) {
+            mt_stack *stack = mt_stacks_get(stacks, i);
+            snprintf(expected, sizeof expected, "s3://lab/images/%s", found[i]);
+            assert_string_equal(mt_stack_get_info(stack)->source, expected);
+            check_ok(mt_stack_extract_patch(stack, 0, NULL, 0, origin, one, 2, &pixel, &err), &err);
+            assert_true(pixel == "aea"[i]);
+        }
+        assert_true(mt_stacks_skipped(stacks, 0, &name, &reason));
+        assert_string_equal(name, "s3://lab/images/deep/notes.txt");
+        assert_false(mt_stacks_skipped(stacks, 1, &name, &reason));
+        mt_stacks_close(stacks);
+    }
+}
+
+/* A prefix that cannot be listed is an error, and never an empty folder. */
+static void a_prefix_that_cannot_be_listed(void **state)
+{
+    mt_stacks *stacks;
+    mt_error err = MT_ERROR_INIT;
+    put("lab/images/a.zarr/.zarray", ARRAY);
+    forbids_listing = true;
+    mt_status st = open_all(*state, "s3://lab/images/", &stacks, &err);
+    forbids_listing = false;
+    assert_int_equal(st, MT_E_IO);
+    assert_non_null(strstr(err.message, "s3://lab/images/: the server answered 403 AccessDenied"));
+}
+
 static int set_up(void **state)
 {
     snprintf(folder, sizeof folder, "/tmp/mt-s3-zarr-XXXXXX");
@@ -172,6 +238,8 @@ static int tear_down(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(arrays), cmocka_unit_test(listings_are_few) };
+    const struct CMUnitTest tests[] = { cmocka_unit_test(arrays), cmocka_unit_test(listings_are_few),
+                                        cmocka_unit_test(a_prefix_of_images),
+                                        cmocka_unit_test(a_prefix_that_cannot_be_listed) };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The saved state: {"version": 1, "plan": {fact: value, ...}, "seed": text, "epoch": n, "batch": n}. All facts
+ * are strings; a state fits a loader whose facts are equal. */
+#include "loader/internal.h"
+
+#include "base/json.h"
+
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { VERSION = 1, LOADER_FACTS = 8, FACTS = MT_PATCHING_FACTS + LOADER_FACTS };
+
+/* What else than the patching defines the batches. The names differ from those of the patching's facts. */
+static void list_loader_facts(const mt_loader *l, mt_fact *fact)
+{
+    const mt_recipe *recipe = &l->recipe;
+    uint64_t blocks = MT_FNV_START, arrays = MT_FNV_START, channels;
+    for (size_t s = 0; l->blocks && s < l->blocks->n; s++)
+        blocks = mt_fnv_add(blocks, l->blocks->grids[s].size, sizeof l->blocks->grids[s].size);
+    for (size_t a = 0; a < recipe->n_arrays; a++) {
+        const mt_loader_array *array = &recipe->arrays[a];
+        const uint32_t dtype = (uint32_t)mt_array_dtype(array);
+        channels = (uint64_t)mt_array_channels(array);
+        arrays = mt_fnv_add(mt_fnv_add(arrays, &dtype, sizeof dtype), &channels, sizeof channels);
+        if (array->channels)
+            arrays = mt_fnv_add(arrays, array->channels, array->n_channels * sizeof *array->channels);
+    }
+    fact->name = "batch size";
+    snprintf(fact++->value, sizeof fact->value, "%" PRIu64, l->deal.batch);
+    fact->name = "order";
+    snprintf(fact++->value, sizeof fact->value, "%s",
+             l->ordering.in_order ? "by index"
+             : l->blocks          ? "windows"
+                                  : "random");
+    fact->name = "blocks in a window";
+    snprintf(fact++->value, sizeof fact->value, "%" PRIu64, l->blocks ? l->ordering.window : 0);
+    fact->name = "digest of the block sizes";
+    snprintf(fact++->value, sizeof fact->value, "%016" PRIx64, blocks);
+    fact->name = "ranks with windows of their own";
+    snprintf(fact++->value, sizeof fact->value, "%" PRIu64, l->deal.by_rank ? l->deal.world : 0);
+    fact->name = "augmentation";
+    snprintf(fact++->value, sizeof fact->value, "%u", recipe->augment);
+    fact->name = "digest of types and channels";
+    snprintf(fact++->value, sizeof fact->value, "%016" PRIx64, arrays);
+    fact->name = "seed of the loader";
+    snprintf(fact->value, sizeof fact->value, "%" PRIu64, recipe->seed);
+}
+
+static void list_facts(const mt_loader *l, mt_fact facts[FACTS])
+{
+    mt_patching_fingerprint(l->recipe.patching, facts);
+    list_loader_facts(l, facts + MT_PATCHING_FACTS);
+}
+
+/* Appends to a text as snprintf does; *length counts also what does not fit. */
+static void append(char *text, size_t size, size_t *length, const char *format, ...) MT_PRINTF(4, 5);
+static void append(char *text, size_t size, size_t *length, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    size_t at = *length < size ? *length : size;
+    int n = vsnprintf(text ? text + at : NULL, size - at, format, arguments);
+    va_end(arguments);
+    *length += n > 0 ? (size_t)n : 0;
+}
+
+size_t mt_loader_get_state(mt_loader *l, char *text, size_t size)
+{
+    mt_fact facts[FACTS];
+    uint64_t epoch, batch;
+    size_t length = 0;
+    list_facts(l, facts);
+    mt_loader_tell(l, &epoch, &batch);
+    append(text, size, &length, "{\"version\": %d, \"plan\": {", VERSION);
+    for (int i = 0; i < FACTS - 1; i++)
+        append(text, size, &length, "%s\"%s\": \"%s\"", i ? ", " : "", facts[i].name, facts[i].value);
+    append(text, size, &length, "}, \"seed\": \"%s\", \"epoch\": %" PRIu64 ", \"batch\": %" PRIu64 "}",
+           facts[FACTS - 1].value, epoch, batch);
+    return length;
+}
+
+static mt_status get_number(const json_t *state, const char *name, uint64_t *out, mt_error *err)
+{
+    const json_t *value = json_object_get(state, name);
+    if (!json_is_integer(value) || json_integer_value(value) < 0)
+        return mt_fail(err, MT_E_ARGUMENT, "a state of a loader without a number \"%s\"", name);
+    *out = (uint64_t)json_integer_value(value);
+    return MT_OK;
+}
+
+static mt_status compare_facts(const mt_loader *l, const json_t *state, mt_error *err)
+{
+    mt_fact facts[FACTS];
+    const json_t *plan = json_object_get(state, "plan");
+    list_facts(l, facts);
+    for (int i = 0; i < FACTS; i++) {
+        const json_t *entry = i < FACTS - 1 ? json_object_get(plan, facts[i].name) : json_object_get(state, "seed");
+        const char *value = json_string_value(entry);
+        if (!value || strcmp(value, facts[i].value) != 0)
+            return mt_fail(err, MT_E_ARGUMENT, "the state belongs to another plan: its %s is %s, not %s", facts[i].name,
+                           value ? value : "not given", facts[i].value);
+    }
+    return MT_OK;
+}
+
+static mt_status apply(mt_loader *l, const json_t *state, mt_error *err)
+{
+    uint64_t version, epoch, batch;
+    mt_status st = get_number(state, "version", &version, err);
+    if (st)
+        return st;
+    if (version != VERSION)
+        return mt_fail(err, MT_E_ARGUMENT, "a state of version %" PRIu64 ", not %d", version, VERSION);
+    if ((st = get_number(state, "epoch", &epoch, err)) || (st = get_number(state, "batch", &batch, err)) ||
+        (st = compare_facts(l, state, err)))
+        return st;
+    return mt_loader_seek(l, epoch, batch, err);
+}
+
+mt_status mt_loader_set_state(mt_loader *l, const char *text, size_t length, mt_error *err)
+{
+    json_t *state;
+    mt_error_reset(err);
+    mt_status st = mt_json_parse(&l->context->env, text, length, "the state of a loader", &state, err);
+    if (st)
+        return st;
+    st = apply(l, state, err);
+    json_decref(state);
+    return st;
+}

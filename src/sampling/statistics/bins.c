@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "sampling/statistics/bins.h"
+
+#include <math.h>
+
+void mt_bins_init(mt_bins *bins, size_t n, double low, double high)
+{
+    if (low == high) {
+        low -= 0.5;
+        high += 0.5;
+    }
+    double span = high - low, divisor = n > 0 ? (double)n : 1;
+    *bins = (mt_bins) { n, low, high, isfinite(span) ? span / divisor : high / divisor - low / divisor };
+}
+
+static double edge(const mt_bins *b, size_t i) { return i == b->n ? b->high : (double)i * b->step + b->low; }
+
+void mt_bins_add(const mt_bins *b, double value, uint64_t n, uint64_t *counts)
+{
+    if (!(value >= b->low && value <= b->high))
+        return;
+    double position = (value - b->low) / b->step;
+    size_t i = position < (double)b->n ? (size_t)position : b->n - 1;
+    while (i > 0 && value < edge(b, i))
+        i--;
+    while (i + 1 < b->n && value >= edge(b, i + 1))
+        i++;
+    counts[i] += n;
+}
+
+#define DEFINE_ADD(type)                                                                                               \
+    static void add_##type(const mt_bins *b, const type *in, size_t n, uint64_t *counts)                               \
+    {                                                                                                                  \
+        for (size_t i = 0; i < n; i++)                                                                                 \
+            mt_bins_add(b, (double)in[i], 1, counts);                                                                  \
+    }
+
+DEFINE_ADD(uint32_t)
+DEFINE_ADD(int32_t)
+DEFINE_ADD(uint64_t)
+DEFINE_ADD(int64_t)
+DEFINE_ADD(float)
+DEFINE_ADD(double)
+
+void mt_bins_add_elements(const mt_bins *b, mt_dtype dtype, const void *elements, size_t n, uint64_t *counts)
+{
+    switch (dtype) {
+    case MT_UINT32: add_uint32_t(b, elements, n, counts); break;
+    case MT_INT32: add_int32_t(b, elements, n, counts); break;
+    case MT_UINT64: add_uint64_t(b, elements, n, counts); break;
+    case MT_INT64: add_int64_t(b, elements, n, counts); break;
+    case MT_FLOAT32: add_float(b, elements, n, counts); break;
+    default: add_double(b, elements, n, counts);
+    }
+}

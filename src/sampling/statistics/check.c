@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Checks of the arguments of mt_statistics_new. */
+#include "base/checked.h"
+#include "sampling/statistics/compute.h"
+
+#include <math.h>
+#include <string.h>
+
+static mt_status check_stacks(mt_stack *const *stacks, size_t n, const mt_statistics_options *o, mt_error *err)
+{
+    const mt_stack *first = stacks[0];
+    for (size_t i = 0; i < n; i++) {
+        const mt_stack *s = stacks[i];
+        int64_t pixels;
+        mt_status st = mt_stack_check_axes(s, err);
+        if (st) {
+            mt_error_prefix(err, "%s", s->info.source);
+            return st;
+        }
+        if (s->context != first->context)
+            return mt_fail(err, MT_E_ARGUMENT, "%s belongs to another context than %s", s->info.source,
+                           first->info.source);
+        if (mt_counted_dtype(s) != mt_counted_dtype(first))
+            return mt_fail(err, MT_E_ARGUMENT, "%s has dtype %s, but %s has %s: compute their statistics separately",
+                           s->info.source, mt_dtype_name(mt_counted_dtype(s)), first->info.source,
+                           mt_dtype_name(mt_counted_dtype(first)));
+        if (s->info.data_shape[1] != first->info.data_shape[1])
+            return mt_fail(err, MT_E_ARGUMENT, "%s has %lld channels, but %s has %lld", s->info.source,
+                           (long long)s->info.data_shape[1], first->info.source, (long long)first->info.data_shape[1]);
+        if (s->info.n_missing > 0 && !o->allow_missing)
+            return mt_fail(err, MT_E_NOT_FOUND,
+                           "%s lacks %llu files or frames, such as %s: complete it, or allow them "
+                           "to count as the fill value",
+                           s->info.source, (unsigned long long)s->info.n_missing, s->info.missing[0]);
+        if (mt_product_i64(s->info.data_shape, s->info.data_ndim, &pixels))
+            return mt_fail(err, MT_E_LIMIT, "%s has too many pixels to count", s->info.source);
+    }
+    return MT_OK;
+}
+
+/* A mask has the shape of its image, except that one channel is enough. */
+static mt_status check_mask(const mt_stack *stack, const mt_stack *mask, mt_error *err)
+{
+    const mt_stack_info *of = &stack->info, *info = &mask->info;
+    mt_status st = mt_stack_check_axes(mask, err);
+    if (st) {
+        mt_error_prefix(err, "mask %s", info->source);
+        return st;
+    }
+    if (mask->context != stack->context)
+        return mt_fail(err, MT_E_ARGUMENT, "mask %s belongs to another context than %s", info->source, of->source);
+    bool fits =
+        info->data_ndim == of->data_ndim && (info->data_shape[1] == 1 || info->data_shape[1] == of->data_shape[1]);
+    for (int d = 0; d < of->data_ndim; d++)
+        fits &= d == 1 || info->data_shape[d] == of->data_shape[d];
+    if (!fits)
+        return mt_fail(err, MT_E_ARGUMENT, "mask %s does not have the samples and the size of %s", info->source,
+                       of->source);
+    return MT_OK;
+}
+
+static mt_status check_numbers(const mt_statistics_options *o, mt_error *err)
+{
+    if (o->n_quantiles > MT_MOST_QUANTILES)
+        return mt_fail(err, MT_E_ARGUMENT, "%zu quantiles: at most %d", o->n_quantiles, MT_MOST_QUANTILES);
+    for (size_t i = 0; i < o->n_quantiles; i++)
+        if (!(o->quantiles[i] >= 0 && o->quantiles[i] <= 1))
+            return mt_fail(err, MT_E_ARGUMENT, "quantile %g does not lie between 0 and 1", o->quantiles[i]);
+    if (o->bins > MT_MOST_BINS)
+        return mt_fail(err, MT_E_ARGUMENT, "%zu bins: at most %d", o->bins, MT_MOST_BINS);
+    if (o->has_range && !(isfinite(o->range[0]) && isfinite(o->range[1]) && o->range[0] < o->range[1]))
+        return mt_fail(err, MT_E_ARGUMENT, "the range of the histogram must be finite and ascending, not %g to %g",
+                       o->range[0], o->range[1]);
+    if (!(o->sample_share >= 0 && o->sample_share < 1))
+        return mt_fail(err, MT_E_ARGUMENT, "a sample of %g of the chunks: the share must be at least 0 and below 1",
+                       o->sample_share);
+    if (o->sample_chunks == 1 || (o->sample_share > 0 && o->sample_chunks > 0))
+        return mt_fail(err, MT_E_ARGUMENT, "%s",
+                       o->sample_chunks == 1 ? "a sample needs at least 2 chunks"
+                                             : "a sample has a share or a number of chunks, "
+                                               "not both");
+    return MT_OK;
+}
+
+mt_status mt_statistics_check(mt_stack *const *stacks, size_t n, const mt_statistics_options *o, mt_error *err)
+{
+    if (n == 0)
+        return mt_fail(err, MT_E_ARGUMENT, "no images to compute statistics of");
+    mt_status st = check_numbers(o, err);
+    if (!st)
+        st = check_stacks(stacks, n, o, err);
+    for (size_t i = 0; !st && o->masks && i < n; i++)
+        st = check_mask(stacks[i], o->masks[i], err);
+    return st;
+}
