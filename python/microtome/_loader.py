@@ -75,7 +75,7 @@ class Batch:
         """The first target; None if there is none."""
         return self.arrays[1] if self._core.n_arrays > 1 else None
 
-    def _column(self, name: str) -> NDArray[Any]:
+    def _column(self, name: Literal["index", "symmetry", "stack", "sample", "coords"]) -> NDArray[Any]:
         return np.asarray(self._core.column(name))
 
     @property
@@ -344,7 +344,7 @@ class Loader:
         self._make()
 
     def _make(self, buffers: Callable[[int], Any] | None = None) -> None:
-        self._core = _core.Loader(*self._options.to_core(self._patching, self._targets), buffers)
+        self._core = _core.Loader(*self._options.to_core(self._patching, self._targets, buffers))
         self._n_rounds = self._core.count()
         _loaders.add(self)
 
@@ -378,7 +378,7 @@ class Loader:
         return None if core is None else Batch(core)
 
     def __len__(self) -> int:
-        """Number of batches of this rank in an epoch, or those left in a resumed one."""
+        """Count the batches of this rank in an epoch, or those left in a resumed one."""
         return self._core.count()
 
     def read(self, positions: Iterable[int], epoch: int | None = None) -> Batch:
@@ -422,7 +422,7 @@ class Loader:
 
     @property
     def rank(self) -> int:
-        """This process among those that share an epoch."""
+        """Number of this process among those that share an epoch."""
         return self._options.rank
 
     @property

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
 
 import numpy as np
@@ -58,8 +58,10 @@ class Options(NamedTuple):
     on_corrupt: str
     missing: str
 
-    def to_core(self, patching: Patching, targets: Sequence[Stacks]) -> tuple[Any, ...]:
-        """Convert to the arguments of ``_core.Loader``, except for the last."""
+    def to_core(
+        self, patching: Patching, targets: Sequence[Stacks], buffers: Callable[[int], Any] | None
+    ) -> tuple[Any, ...]:
+        """Convert to the arguments of ``_core.Loader``."""
         if self.window is None:
             window = 0
         else:
@@ -80,6 +82,7 @@ class Options(NamedTuple):
             window,
             _block(self.block, patching.stacks),
             _count(self.prefetch, "prefetch", 1),
+            buffers,
         )
 
     def _arrays(self, stacks: Stacks, targets: Sequence[Stacks]) -> tuple[tuple[Any, ...], ...]:
@@ -123,7 +126,9 @@ def _block(block: Sequence[int] | None, stacks: Stacks) -> tuple[int, ...]:
         return ()
     sizes = tuple(_count(size, "block", 1) for size in block)
     if len(sizes) != len(stacks[0].data_shape) - 2:
-        raise ArgumentError(f"block has {len(sizes)} sizes for images with {len(stacks[0].data_shape) - 2} spatial axes")
+        raise ArgumentError(
+            f"block has {len(sizes)} sizes for images with {len(stacks[0].data_shape) - 2} spatial axes"
+        )
     return sizes
 
 

@@ -76,15 +76,11 @@ def _to_tensors(batch: _HostBatch, device: torch.device | None = None) -> Batch:
     pixels = [torch.from_numpy(array) for array in batch.arrays]
     if device is not None:
         pixels = [tensor.to(device, non_blocking=True) for tensor in pixels]
-    facts = (batch.index, batch.stack, batch.sample, batch.coords)
-    return Batch(
-        pixels[0],
-        tuple(pixels[1:]),
-        *(torch.from_numpy(fact.astype("int64")) for fact in facts),
-        torch.from_numpy(batch.symmetry.copy()),
-        batch.epoch,
-        batch.number,
+    index, stack, sample, coords = (
+        torch.from_numpy(fact.astype("int64")) for fact in (batch.index, batch.stack, batch.sample, batch.coords)
     )
+    symmetry = torch.from_numpy(batch.symmetry.copy())
+    return Batch(pixels[0], tuple(pixels[1:]), index, stack, sample, coords, symmetry, batch.epoch, batch.number)
 
 
 # -- ranks -----------------------------------------------------------------------------------------
@@ -151,13 +147,13 @@ class DataLoader:
         self._take_ranks()
 
     def _take_ranks(self) -> None:
-        """Processes may be initialized after this object was made."""
+        # Not only in __init__: processes may be initialized after this object was made.
         found = _find_ranks(self._ranks)
         if found is not None and self.loader.world_size == 1 and found[1] > 1:
             self.loader._change(self._buffers, rank=found[0], world_size=found[1])
 
     def __len__(self) -> int:
-        """Number of batches of this process in an epoch, or those left in a resumed one."""
+        """Count the batches of this process in an epoch, or those left in a resumed one."""
         self._take_ranks()
         return len(self.loader)
 
@@ -319,11 +315,17 @@ class _Patches(list[Batch]):
 
     def __init__(self, batch: Batch) -> None:
         self.batch = batch
-        columns = zip(batch.data, batch.index, batch.stack, batch.sample, batch.coords, batch.symmetry, strict=True)
-        targets = zip(*batch.targets, strict=True) if batch.targets else [()] * len(batch.data)
         super().__init__(
-            Batch(data, target, *facts, batch.epoch, batch.number)
-            for (data, *facts), target in zip(columns, targets, strict=True)
+            batch._replace(
+                data=batch.data[i],
+                targets=tuple(target[i] for target in batch.targets),
+                index=batch.index[i],
+                stack=batch.stack[i],
+                sample=batch.sample[i],
+                coords=batch.coords[i],
+                symmetry=batch.symmetry[i],
+            )
+            for i in range(len(batch.data))
         )
 
 
@@ -403,9 +405,7 @@ class BatchSampler:
 # -- Lightning -------------------------------------------------------------------------------------
 
 
-def DataModule(
-    train: Loader, val: Loader | None = None, *, ranks: Literal["torch", "slurm"] | None = "torch"
-) -> Any:
+def DataModule(train: Loader, val: Loader | None = None, *, ranks: Literal["torch", "slurm"] | None = "torch") -> Any:
     """Make a LightningDataModule of loaders.
 
     The batches are on the device of the trainer. Checkpoints of Lightning contain the position of the training
