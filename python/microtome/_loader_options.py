@@ -10,14 +10,13 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
 import numpy as np
 
 from ._errors import ArgumentError
-from ._patching import _native_stacks
+from ._patching import Patching, _native_stacks
 from ._stack import ImageStack
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from ._batch import Channels
-    from ._patching import Patching
 
     Stacks: TypeAlias = tuple[ImageStack, ...]
 
@@ -62,10 +61,9 @@ class Options(NamedTuple):
         self, patching: Patching, targets: Sequence[Stacks], buffers: Callable[[int], Any] | None
     ) -> tuple[Any, ...]:
         """Convert to the arguments of ``_core.Loader``."""
-        if self.window is None:
-            window = 0
-        else:
-            window = _count(self.window, "window") or _WINDOW_ALL
+        if not isinstance(patching, Patching):
+            raise TypeError(f"patching must be a patching strategy, such as microtome.Stratified, not {patching!r}")
+        window = 0 if self.window is None else _count(self.window, "window") or _WINDOW_ALL
         return (
             patching,
             self._arrays(patching.stacks, targets),

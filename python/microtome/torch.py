@@ -452,6 +452,9 @@ def _module_class() -> Any:
         def val_dataloader(self) -> DataLoader | list[Any]:
             return [] if self.val is None else self._on_device(self.val)
 
+        def __str__(self) -> str:  # that of the base expects loaders of torch
+            return f"<microtome.torch.DataModule, train={self.train!r}, val={self.val!r}>"
+
     _Module.__qualname__ = "_Module"
     return _Module
 
