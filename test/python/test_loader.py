@@ -444,7 +444,7 @@ def test_batches_in_memory_of_the_caller():
     del batch
     loader.set_epoch(0)
     assert three_epochs(loader) == wanted
-    assert len(made) <= 2 * 5 and all(ref() is not None for ref in live)  # 3 batches ahead, 1 idle, 1 in use
+    assert 0 < sum(ref() is not None for ref in live) <= 2 * 6  # 3 batches ahead, 2 in use, 1 in the making
     loader.close()
     gc.collect()
     assert all(ref() is None for ref in live)
