@@ -378,8 +378,9 @@ class Loader:
         return None if core is None else Batch(core)
 
     def __len__(self) -> int:
-        """Count the batches of this rank in an epoch, or those left in a resumed one."""
-        return self._core.count()
+        """Count the batches of this rank in a whole epoch."""
+        self._core.tell()  # raises if the loader is closed
+        return self._n_rounds
 
     def read(self, positions: Iterable[int], epoch: int | None = None) -> Batch:
         """Read patches at any positions of an epoch, whatever batch they belong to.
@@ -524,8 +525,7 @@ class Loader:
 
     def __repr__(self) -> str:
         try:
-            n = self._n_rounds
-            self._core.count()
+            n = len(self)
         except ValueError:
             return "<microtome.Loader, closed>"
         dropped = f", {self.n_dropped} of {self.n_patches} patches dropped" if self.n_dropped else ""

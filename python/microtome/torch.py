@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import importlib
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
@@ -153,7 +153,7 @@ class DataLoader:
             self.loader._change(self._buffers, rank=found[0], world_size=found[1])
 
     def __len__(self) -> int:
-        """Count the batches of this process in an epoch, or those left in a resumed one."""
+        """Count the batches of this process in a whole epoch."""
         self._take_ranks()
         return len(self.loader)
 
@@ -382,18 +382,20 @@ class BatchSampler:
             self._epoch, self._start = epoch, 0
 
     def __len__(self) -> int:
-        return sum(1 for _ in self._hands())
+        return sum(1 for _ in self._hands(0))
 
     def __iter__(self) -> Iterator[list[Index]]:
-        epoch, hands, n = self._epoch, self._hands(), self._loader.n_patches
+        # The epoch begins with the first batch: torch makes an iterator of each first epoch that it does not use.
+        epoch, hands, n = self._epoch, list(self._hands(self._start)), self._loader.n_patches
         self._epoch, self._start = epoch + 1, 0
-        return ([(epoch, position % n) for position in hand] for hand in hands)
+        for hand in hands:
+            yield [(epoch, position % n) for position in hand]
 
-    def _hands(self) -> Iterable[range]:
+    def _hands(self, start: int) -> Iterator[range]:
         """Positions of each batch of this rank; those behind the last patch mean the first ones (`src/loader/deal.c`)."""
         rank, world = _find_ranks(self._ranks) or (self._loader.rank, self._loader.world_size)
         size, n, uneven = self._loader.batch_size, self._loader.n_patches, self._loader._options.uneven
-        for first in range(self._start * size, n, size * world):
+        for first in range(start * size, n, size * world):
             left = n - first
             if left >= size * world or uneven == "pad":
                 yield range(first + rank * size, first + (rank + 1) * size)

@@ -224,8 +224,7 @@ def test_a_loop_that_is_left_early():
 
 
 def test_set_epoch():
-    loader, wanted = make(), [digest(b for b in epoch) for epoch in zip(*[iter([])], strict=True)]
-    assert wanted == []
+    loader = make()
     epochs = [list(loader) for _ in range(3)]
     for epoch in (2, 0, 1, 1):
         loader.set_epoch(epoch)
@@ -308,16 +307,8 @@ def test_read():
 # -- determinism -------------------------------------------------------------------------------------
 
 
-@pytest.fixture(scope="module")
-def image(tmp_path_factory):
-    """A compressed image of 6 x 5 chunks."""
-    path = tmp_path_factory.mktemp("loader") / "image.zarr"
-    write_array(path, np.random.default_rng(2).integers(0, 5000, (190, 160), np.uint16), (32, 32))
-    return path
-
-
-def make_of(image, context=None, **options):
-    stack = microtome.open(image, "YX", context=context)
+def make_of(path, context=None, **options):
+    stack = microtome.open(path, "YX", context=context)
     patching = microtome.Stratified([stack], (24, 24), seed=5)
     options = {"batch_size": 8, "augment": "d4", "window": 3, "block": (2, 2), "normalize": (2500, 1400), **options}
     return microtome.Loader(patching, **options)
@@ -332,8 +323,8 @@ def send_epochs(loader, pipe):
 
 
 @pytest.fixture(scope="module")
-def expected(image):
-    return three_epochs(make_of(image))
+def expected(chunked_image):
+    return three_epochs(make_of(chunked_image))
 
 
 def test_epochs_differ(expected):
@@ -342,16 +333,16 @@ def test_epochs_differ(expected):
 
 @pytest.mark.parametrize("threads", [1, 2, 7])
 @pytest.mark.parametrize("cache", [1, 2 * 32 * 32, 64 << 20])
-def test_threads_and_caches(image, expected, threads, cache):
+def test_threads_and_caches(chunked_image, expected, threads, cache):
     context = microtome.Context(threads=threads, cache_bytes=cache)
-    assert three_epochs(make_of(image, context, prefetch=threads)) == expected
+    assert three_epochs(make_of(chunked_image, context, prefetch=threads)) == expected
 
 
 @pytest.mark.unsanitized
 @pytest.mark.parametrize("method", ["fork", "spawn"])
 @pytest.mark.parametrize("is_running", [False, True])
-def test_processes(image, expected, method, is_running):
-    loader = make_of(image)
+def test_processes(chunked_image, expected, method, is_running):
+    loader = make_of(chunked_image)
     if is_running:
         next(iter(loader))
         loader.set_epoch(0)
@@ -365,12 +356,12 @@ def test_processes(image, expected, method, is_running):
     assert process.exitcode == 0 and three_epochs(loader) == expected
 
 
-def test_pickles_keep_the_position(image):
-    loader = make_of(image)
+def test_pickles_keep_the_position(chunked_image):
+    loader = make_of(chunked_image)
     batches = list(itertools.islice(loader, 2))
     copy = pickle.loads(pickle.dumps(loader))
     assert copy.state_dict() == loader.state_dict() and len(batches) == 2
-    rest = iter(make_of(image))
+    rest = iter(make_of(chunked_image))
     next(rest), next(rest)
     assert digest(copy) == digest(rest)
     loader.close()
@@ -620,14 +611,13 @@ def test_close_while_a_thread_waits():
         except ValueError as error:
             errors.append(str(error))
 
-    threads = [threading.Thread(target=wait) for _ in range(1)]
-    for thread in threads:
-        thread.start()
-    while not loader._patching.stacks or threads[0].is_alive() and not errors:
-        time.sleep(0.05)
-        loader.close()
-        release.set()
-    threads[0].join(30)
+    thread = threading.Thread(target=wait)
+    thread.start()
+    time.sleep(0.2)
+    loader.close()
+    release.set()
+    thread.join(30)
+    assert not thread.is_alive()
     assert errors and "closed" in errors[0]
 
 
@@ -683,7 +673,7 @@ def test_files_that_are_damaged_or_vanish(tmp_path):
     (path / "1.1").write_bytes(b"damaged")
     stack = microtome.open(path, "YX")
     patching = microtome.Random([stack], (16, 16))
-    with pytest.raises(microtome.CorruptError, match="epoch 0, batch . *.*chunk 1/1"):
+    with pytest.raises(microtome.CorruptError, match=r"epoch 0, batch \d+: .*chunk 1/1"):
         for _ in microtome.Loader(patching, batch_size=4):
             pass
     zeros = [b for b in microtome.Loader(patching, batch_size=4, on_corrupt="zero")]
@@ -697,8 +687,8 @@ def test_files_that_are_damaged_or_vanish(tmp_path):
 # -- what it tells -----------------------------------------------------------------------------------
 
 
-def test_report(image):
-    loader = make_of(image, microtome.Context())
+def test_report(chunked_image):
+    loader = make_of(chunked_image, microtome.Context())
     batches = sum(1 for _ in loader)
     report = loader.report()
     assert (report.epochs, report.batches, report.patches) == (1, batches, 8 * batches)
@@ -710,10 +700,10 @@ def test_report(image):
     )
     assert report.decodes_per_chunk == pytest.approx(report.chunks_decoded / 30 / (8 * batches / loader.n_patches))
     assert 1 <= report.decodes_per_chunk < 2 and report.fetched_per_delivered > 0
-    assert make_of(image, window=0).report().window is None
+    assert make_of(chunked_image, window=0).report().window is None
 
 
-def test_pictures(image):
+def test_pictures(chunked_image):
     loader = make(target=True)
     html = loader._repr_html_()
     assert html.count("<img") == 2 and "target" in html and "10 batches of 6" in html
