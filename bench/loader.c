@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The loader: batches of 64 normalised, flipped and turned patches. */
-#include "bench.h"
+#include "loader.h"
 
 #include <pthread.h>
 #include <stdlib.h>
@@ -9,9 +9,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define PATCHES "patches/s"
-#define LOADER_BATCH 64
-#define CACHED_CHUNKS 1024    /* chunks of TILE x TILE in the cache */
 #define TIMES_CACHE 8         /* chunks of the image, per chunk in the cache */
 #define ACROSS (PLANE / TILE) /* chunks of the plane along an axis */
 #define GRID_Y 90             /* chunks of the large image: GRID_Y * GRID_X is about 8,192 */
@@ -26,31 +23,23 @@ static double processor_time(void)
            (double)(use.ru_utime.tv_usec + use.ru_stime.tv_usec) * 1e-6;
 }
 
-/* What one run of a loader took. */
-typedef struct measured {
-    double patches, wall, processor;
-    double decoded;     /* chunks */
-    double first_batch; /* seconds */
-} measured;
-
-static mt_loader *new_loader(mt_stack *stack, const int64_t *size, size_t n_spatial, uint64_t window)
+static mt_loader *new_loader(mt_stack *const *stacks, size_t n, const int64_t *size, size_t n_spatial)
 {
     const float scale = 1.0F / 50, offset = -2;
     const mt_loader_array array = { .view = { .scale = &scale, .offset = &offset } };
     const mt_patching_options po = {
-        .struct_size = sizeof po, .strategy = "random", .patch_size = size, .n_spatial = n_spatial, .seed = 1
+        .struct_size = sizeof po, .strategy = "stratified", .patch_size = size, .n_spatial = n_spatial, .seed = 1
     };
     const mt_loader_options lo = { .struct_size = sizeof lo,
                                    .batch_size = LOADER_BATCH,
                                    .seed = 1,
                                    .arrays = &array,
                                    .n_arrays = 1,
-                                   .augment = MT_AUGMENT_FLIP | MT_AUGMENT_ROTATE90,
-                                   .window = window };
+                                   .augment = MT_AUGMENT_FLIP | MT_AUGMENT_ROTATE90 };
     mt_error err = MT_ERROR_INIT;
     mt_patching *patching;
     mt_loader *loader;
-    need(mt_patching_new(&stack, 1, &po, &patching, &err), &err);
+    need(mt_patching_new(stacks, n, &po, &patching, &err), &err);
     need(mt_loader_new(patching, &lo, &loader, &err), &err);
     mt_patching_free(patching);
     return loader;
@@ -68,14 +57,13 @@ static bool take_batch(mt_loader *loader, measured *m)
     return true;
 }
 
-/* Runs epochs, at least one, until enough time has passed. */
-static measured run_epochs(mt_stack *stack, mt_context *context, const int64_t *size, size_t n_spatial, uint64_t window,
-                           bool warm)
+measured run_epochs(mt_stack *const *stacks, size_t n, mt_context *context, const int64_t *size, size_t n_spatial,
+                    bool warm)
 {
     measured m = { 0 };
     mt_counters counters;
     double start = now();
-    mt_loader *loader = new_loader(stack, size, n_spatial, window);
+    mt_loader *loader = new_loader(stacks, n, size, n_spatial);
     take_batch(loader, &m);
     m.first_batch = now() - start;
     while (warm && take_batch(loader, &m))
@@ -97,50 +85,60 @@ static measured run_epochs(mt_stack *stack, mt_context *context, const int64_t *
     return m;
 }
 
-static void print_measured(const char *what, const measured *m, const char *limit_name, double limit, double demand)
+void print_measured(const char *what, const measured *m, const char *limit_name, double limit, double demand)
 {
     print_rate(what, m->patches / m->wall, PATCHES, limit_name, limit, 0);
     print_rate("  the same, by processor time", 2 * m->patches / m->processor, PATCHES, limit_name, limit, demand);
     print_value("  first batch", m->first_batch * 1000, "ms", 50);
 }
 
-/* A large image whose chunks are links to those of the plane. */
-static void write_large_zarr(const char *path, const char *from, coding how)
+void write_linked(const linked *array)
 {
-    static const char *const compressors[N_CODINGS] = { [ZSTD] = "{\"id\":\"zstd\",\"level\":3}",
-                                                        [BLOSC] = "{\"id\":\"blosc\",\"cname\":\"lz4\",\"clevel\":5,"
-                                                                  "\"shuffle\":1}" };
-    char name[128], target[128];
-    mkdir(path, 0777);
-    snprintf(name, sizeof name, "%s/.zarray", path);
+    char name[128], target[128], shape[64] = "", chunks_text[64] = "";
+    int n = 1;
+    mkdir(array->path, 0777);
+    for (int d = 0; d < array->ndim; d++) {
+        size_t a = strlen(shape), b = strlen(chunks_text);
+        snprintf(shape + a, sizeof shape - a, "%s%d", d ? "," : "", array->grid[d] * array->side);
+        snprintf(chunks_text + b, sizeof chunks_text - b, "%s%d", d ? "," : "", array->side);
+        n *= array->grid[d];
+    }
+    snprintf(name, sizeof name, "%s/.zarray", array->path);
     FILE *f = fopen(name, "w");
     if (!f)
         abort();
     fprintf(f,
-            "{\"zarr_format\":2,\"shape\":[%d,%d],\"chunks\":[%d,%d],\"dtype\":\"<u2\",\"compressor\":%s,"
+            "{\"zarr_format\":2,\"shape\":[%s],\"chunks\":[%s],\"dtype\":\"<u2\",\"compressor\":%s,"
             "\"fill_value\":0,\"filters\":null,\"order\":\"C\"}",
-            GRID_Y * TILE, GRID_X * TILE, TILE, TILE, compressors[how]);
+            shape, chunks_text, array->compressor);
     fclose(f);
-    for (int y = 0; y < GRID_Y; y++)
-        for (int x = 0; x < GRID_X; x++) {
-            snprintf(name, sizeof name, "%s/%d.%d", path, y, x);
-            snprintf(target, sizeof target, "%s/%d.%d", from, y % ACROSS, x % ACROSS);
-            if (link(target, name) != 0)
-                abort();
+    for (int i = 0; i < n; i++) {
+        int at[3], left = i;
+        for (int d = array->ndim - 1; d >= 0; d--) {
+            at[d] = left % array->grid[d];
+            left /= array->grid[d];
         }
+        int a = snprintf(name, sizeof name, "%s/", array->path),
+            b = snprintf(target, sizeof target, "%s/", array->from);
+        for (int d = 0; d < array->ndim; d++) {
+            a += snprintf(name + a, sizeof name - (size_t)a, "%s%d", d ? "." : "", at[d]);
+            b += snprintf(target + b, sizeof target - (size_t)b, "%s%d", d ? "." : "", at[d] % array->from_grid[d]);
+        }
+        if (link(target, name) != 0)
+            abort();
+    }
 }
 
-static void bench_large_image(const char *what, const char *path, const char *from, coding how, double codec,
-                              double gather)
+static void bench_large_image(const char *what, const linked *array, double codec, double gather)
 {
     static const int64_t size[2] = { PATCH, PATCH };
     const double n_chunks = (double)GRID_Y * GRID_X, each = (double)(TILE / PATCH) * (TILE / PATCH);
     const mt_open_options options = { .struct_size = sizeof options, .axes = "YX" };
     char row[96];
     mt_context *context;
-    write_large_zarr(path, from, how);
-    mt_stack *stack = open_stack(path, &options, 2, (int64_t)CACHED_CHUNKS * TILE * TILE * 2, false, &context);
-    measured m = run_epochs(stack, context, size, 2, 0, false);
+    write_linked(array);
+    mt_stack *stack = open_stack(array->path, &options, 2, (int64_t)CACHED_CHUNKS * TILE * TILE * 2, false, &context);
+    measured m = run_epochs(&stack, 1, context, size, 2, false);
     double limit = 1 / (codec / each / 2 + gather); /* patches/s, if each chunk is decoded once */
     snprintf(row, sizeof row, "%s, %d times the cache", what, TIMES_CACHE);
     print_measured(row, &m, "codec and gather, 2 cores", limit, 0.8);
@@ -213,7 +211,7 @@ void bench_loader(const image *plane, patches *p)
     print_rate("bare gather loop, 2 cores", 1 / gather, PATCHES, NULL, 0, 0);
     need(mt_context_new(&o, &context, &err), &err);
     need(mt_stack_from_array(context, plane->pixels, MT_UINT16, "YX", plane->shape, NULL, NULL, &stack, &err), &err);
-    measured m = run_epochs(stack, context, size, 2, 0, true);
+    measured m = run_epochs(&stack, 1, context, size, 2, true);
     print_measured("array in memory", &m, "bare gather, 2 cores", 1 / gather, 0.8);
     mt_stack_close(stack);
     mt_context_free(context);
@@ -227,10 +225,13 @@ void bench_loader(const image *plane, patches *p)
     write_zarr("blosc.zarr", plane, &c, TILE);
     chunks_free(&c);
     stack = open_stack("zstd.zarr", &options, 2, 0, false, &context);
-    m = run_epochs(stack, context, size, 2, 0, true);
+    m = run_epochs(&stack, 1, context, size, 2, true);
     print_measured("Zarr zstd, in the cache", &m, "bare gather, 2 cores", 1 / gather, 0);
     mt_stack_close(stack);
     mt_context_free(context);
-    bench_large_image("Zarr zstd", "zstd-large.zarr", "zstd.zarr", ZSTD, zstd, gather);
-    bench_large_image("Zarr blosc-lz4", "blosc-large.zarr", "blosc.zarr", BLOSC, blosc, gather);
+    linked large = { "zstd-large.zarr", "zstd.zarr", COMPRESSOR_ZSTD, 2, TILE, { GRID_Y, GRID_X }, { ACROSS, ACROSS } };
+    bench_large_image("Zarr zstd", &large, zstd, gather);
+    large.path = "blosc-large.zarr", large.from = "blosc.zarr", large.compressor = COMPRESSOR_BLOSC;
+    bench_large_image("Zarr blosc-lz4", &large, blosc, gather);
+    bench_loader_files(plane, gather);
 }

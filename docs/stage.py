@@ -30,6 +30,7 @@ NAVIGATION = {
             "Remote images <stores>",
             "S3 <stores-s3>",
             "Archives <stores-zip>",
+            "Loader <loader>",
             "PyTorch <pytorch>",
             "Lateral context <lateral-context>",
             "dask, xarray, napari <arrays>",

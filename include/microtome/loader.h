@@ -11,6 +11,7 @@
 #ifndef MICROTOME_LOADER_H
 #define MICROTOME_LOADER_H
 
+#include <microtome/noise.h>
 #include <microtome/sampling.h>
 
 MT_BEGIN_DECLS
@@ -62,7 +63,10 @@ typedef struct mt_loader_options {
     /* The arrays of a batch: the input first, then targets and masks. NULL: the input alone, float32. Copied. */
     const mt_loader_array *arrays;
     size_t n_arrays;
-    unsigned augment;    /* flags of mt_augment */
+    unsigned augment; /* flags of mt_augment */
+    /* Optional: noise of the input, the first array, which must be float32; of its values after the conversion. seed is
+     * replaced by that of the loader, and epoch and first by those of each patch. Copied. */
+    const mt_noise_options *noise;
     int in_order;        /* not 0: patches come in index order, and block and window are not used */
     int uneven;          /* an mt_uneven */
     int on_corrupt;      /* an mt_on_corrupt */

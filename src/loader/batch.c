@@ -148,6 +148,28 @@ static mt_status mend(const making *m, size_t n, mt_status failure, mt_error *er
     return MT_OK;
 }
 
+/* Adds noise to the patches of the first array. The numbers of a patch follow from its index. */
+static mt_status add_noise(const making *m, size_t n, mt_error *err)
+{
+    const mt_recipe *recipe = m->recipe;
+    const mt_batch_array *array = &m->batch->arrays[0];
+    mt_noise_options noise = recipe->noise;
+    int64_t shape[5], elements = 1;
+    mt_status st = MT_OK;
+    memcpy(shape, array->shape, sizeof shape);
+    shape[0] = 1;
+    for (int d = 1; d < array->ndim; d++)
+        elements *= shape[d];
+    noise.seed = recipe->seed;
+    noise.epoch = m->epoch;
+    for (size_t j = 0; !st && j < n; j++) {
+        float *patch = (float *)array->data + (int64_t)j * elements;
+        noise.first = m->batch->indices[j];
+        st = mt_noise_add(recipe->context, patch, shape, (size_t)array->ndim, &noise, patch, err);
+    }
+    return st;
+}
+
 mt_status mt_batch_make(const mt_recipe *recipe, uint64_t epoch, size_t n, const mt_extract_options *options,
                         mt_batch_memory *batch, mt_error *err)
 {
@@ -162,5 +184,7 @@ mt_status mt_batch_make(const mt_recipe *recipe, uint64_t epoch, size_t n, const
     batch->shown.epoch = epoch;
     batch->shown.n = n;
     st = extract(&m, 0, n * recipe->n_arrays, err);
-    return st ? mend(&m, n, st, err) : MT_OK;
+    if (st)
+        st = mend(&m, n, st, err);
+    return st || recipe->noise.struct_size == 0 ? st : add_noise(&m, n, err);
 }

@@ -2,6 +2,7 @@
 #include "loader/recipe.h"
 
 #include "base/checked.h"
+#include "sampling/noise.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -74,10 +75,10 @@ static const void *keep(const void *items, size_t count, size_t size, uint8_t **
     return copy;
 }
 
-/* Bytes of what an array points to. */
+/* Bytes of what an array points to, and of noise. */
 static mt_status count_bytes(const mt_patching *p, const mt_loader_array *array, size_t *bytes, mt_error *err)
 {
-    size_t channels = (size_t)mt_array_channels(array), each = sizeof(int64_t) + 2 * sizeof(double), more, stacks;
+    size_t channels = (size_t)mt_array_channels(array), each = sizeof(int64_t) + 4 * sizeof(double), more, stacks;
     if (mt_mul_size(channels + 1, each, &more) || mt_mul_size(p->n_stacks, sizeof(mt_stack *), &stacks) ||
         mt_add_size(*bytes, more + 32, bytes) || mt_add_size(*bytes, stacks, bytes))
         return mt_fail(err, MT_E_MEMORY, "%zu images of %zu channels", p->n_stacks, channels);
@@ -116,7 +117,28 @@ static mt_status copy_arrays(mt_recipe *recipe, const mt_loader_array *arrays, m
     uint8_t *next = (uint8_t *)(recipe->arrays + recipe->n_arrays);
     for (size_t a = 0; a < recipe->n_arrays; a++)
         copy_array(p, &recipe->arrays[a], &next);
+    size_t channels = (size_t)mt_array_channels(&recipe->arrays[0]);
+    recipe->noise.photon_scale = keep(recipe->noise.photon_scale, channels, sizeof(double), &next);
+    recipe->noise.photon_offset = keep(recipe->noise.photon_offset, channels, sizeof(double), &next);
     return MT_OK;
+}
+
+/* Checks the noise of the options for the first array, and takes it. */
+static mt_status take_noise(mt_recipe *recipe, const mt_loader_array *array, const mt_noise_options *noise,
+                            mt_error *err)
+{
+    if (!noise)
+        return MT_OK;
+    if (noise->struct_size == 0 || noise->struct_size > sizeof *noise)
+        return mt_fail(err, MT_E_ARGUMENT, "mt_noise_options.struct_size is %zu, not %zu", noise->struct_size,
+                       sizeof *noise);
+    memcpy(&recipe->noise, noise, noise->struct_size);
+    if (mt_array_dtype(array) != MT_FLOAT32)
+        return mt_fail(err, MT_E_ARGUMENT, "noise needs an input of float32");
+    mt_status st = mt_noise_check(&recipe->noise, (size_t)mt_array_channels(array), err);
+    if (st)
+        mt_error_prefix(err, "noise");
+    return st;
 }
 
 static mt_status check_augment(const mt_patching *p, unsigned augment, mt_error *err)
@@ -146,7 +168,8 @@ static mt_status take_arrays(mt_recipe *recipe, mt_loader_array *arrays, const m
         if (st)
             return st;
     }
-    return copy_arrays(recipe, arrays, err);
+    mt_status st = take_noise(recipe, &arrays[0], options->noise, err);
+    return st ? st : copy_arrays(recipe, arrays, err);
 }
 
 mt_status mt_recipe_init(mt_recipe *recipe, mt_patching *patching, const mt_loader_options *options, mt_error *err)

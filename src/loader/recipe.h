@@ -15,6 +15,7 @@ typedef struct mt_recipe {
     mt_context *context;     /* of the patching */
     void *memory;            /* of the copies */
     size_t bytes;            /* of memory */
+    mt_noise_options noise;  /* of the first array; struct_size 0: none */
     uint64_t seed;           /* of augmentation */
     unsigned augment;        /* flags of mt_augment */
     int on_corrupt;          /* an mt_on_corrupt */

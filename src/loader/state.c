@@ -12,21 +12,44 @@
 
 enum { VERSION = 1, LOADER_FACTS = 8, FACTS = MT_PATCHING_FACTS + LOADER_FACTS };
 
+static uint64_t add_items(uint64_t digest, const void *items, size_t n, size_t size)
+{
+    return items ? mt_fnv_add(digest, items, n * size) : digest;
+}
+
+static uint64_t digest_array(const mt_loader_array *array, uint64_t digest)
+{
+    const mt_view *view = &array->view;
+    const size_t channels = (size_t)mt_array_channels(array);
+    const int32_t words[] = { (int32_t)mt_array_dtype(array), (int32_t)channels, view->padding_mode, view->divide,
+                              view->scale_padding };
+    digest = mt_fnv_add(digest, words, sizeof words);
+    digest = add_items(digest, &view->padding, 1, sizeof view->padding);
+    digest = add_items(digest, array->channels, channels, sizeof *array->channels);
+    digest = add_items(digest, view->scale, channels, sizeof *view->scale);
+    return add_items(digest, view->offset, channels, sizeof *view->offset);
+}
+
+static uint64_t digest_noise(const mt_recipe *recipe)
+{
+    const mt_noise_options *noise = &recipe->noise;
+    const size_t channels = (size_t)mt_array_channels(&recipe->arrays[0]);
+    uint64_t digest = mt_fnv_add(MT_FNV_START, noise->scale, sizeof noise->scale);
+    digest = mt_fnv_add(digest, noise->offset, sizeof noise->offset);
+    digest = mt_fnv_add(digest, &noise->gaussian, sizeof noise->gaussian);
+    digest = add_items(digest, noise->photon_scale, channels, sizeof(double));
+    return add_items(digest, noise->photon_offset, channels, sizeof(double));
+}
+
 /* What else than the patching defines the batches. The names differ from those of the patching's facts. */
 static void list_loader_facts(const mt_loader *l, mt_fact *fact)
 {
     const mt_recipe *recipe = &l->recipe;
-    uint64_t blocks = MT_FNV_START, arrays = MT_FNV_START, channels;
+    uint64_t blocks = MT_FNV_START, arrays = digest_noise(recipe);
     for (size_t s = 0; l->blocks && s < l->blocks->n; s++)
         blocks = mt_fnv_add(blocks, l->blocks->grids[s].size, sizeof l->blocks->grids[s].size);
-    for (size_t a = 0; a < recipe->n_arrays; a++) {
-        const mt_loader_array *array = &recipe->arrays[a];
-        const uint32_t dtype = (uint32_t)mt_array_dtype(array);
-        channels = (uint64_t)mt_array_channels(array);
-        arrays = mt_fnv_add(mt_fnv_add(arrays, &dtype, sizeof dtype), &channels, sizeof channels);
-        if (array->channels)
-            arrays = mt_fnv_add(arrays, array->channels, array->n_channels * sizeof *array->channels);
-    }
+    for (size_t a = 0; a < recipe->n_arrays; a++)
+        arrays = digest_array(&recipe->arrays[a], arrays);
     fact->name = "batch size";
     snprintf(fact++->value, sizeof fact->value, "%" PRIu64, l->deal.batch);
     fact->name = "order";
@@ -42,7 +65,7 @@ static void list_loader_facts(const mt_loader *l, mt_fact *fact)
     snprintf(fact++->value, sizeof fact->value, "%" PRIu64, l->deal.by_rank ? l->deal.world : 0);
     fact->name = "augmentation";
     snprintf(fact++->value, sizeof fact->value, "%u", recipe->augment);
-    fact->name = "digest of types and channels";
+    fact->name = "digest of channels, conversion and noise";
     snprintf(fact++->value, sizeof fact->value, "%016" PRIx64, arrays);
     fact->name = "seed of the loader";
     snprintf(fact->value, sizeof fact->value, "%" PRIu64, recipe->seed);

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
+#include "sampling/noise.h"
+
 #include "engine/context.h"
 #include "sampling/deviates.h"
 #include "sampling/planes.h"
@@ -91,7 +93,7 @@ static mt_status check_range(const char *what, const double range[2], mt_error *
     return mt_fail(err, MT_E_ARGUMENT, "%s from %g to %g is no range", what, range[0], range[1]);
 }
 
-static mt_status check_options(const mt_noise_options *o, size_t channels, mt_error *err)
+mt_status mt_noise_check(const mt_noise_options *o, size_t channels, mt_error *err)
 {
     mt_status st = check_range("scale", o->scale, err);
     if (st || (st = check_range("offset", o->offset, err)))
@@ -120,7 +122,7 @@ mt_status mt_noise_add(mt_context *given_context, const float *batch, const int6
                        sizeof options);
     memcpy(&options, given, given->struct_size);
     mt_status st = mt_planes_make(shape, ndim, &c.planes, err);
-    if (st || (st = check_options(&options, c.planes.channels, err)))
+    if (st || (st = mt_noise_check(&options, c.planes.channels, err)))
         return st;
     size_t planes = mt_planes_count(&c.planes), bytes = planes * c.planes.elements * sizeof(float);
     if (out != batch && mt_overlaps(out, bytes, batch, bytes))

@@ -1,116 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Batches of a loader: their pixels, their order, and that they depend on the plan alone. */
-#include "support/support.h"
-
-#include <microtome/microtome.h>
-
-#include <stdbool.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/wait.h>
-#include <unistd.h>
-
-enum { SIDE = 400, PATCH = 32, BATCH = 8, CHANNELS = 2 };
-static uint16_t pixels[CHANNELS][SIDE][SIDE], labels[SIDE][SIDE];
-static const int64_t patch_size[2] = { PATCH, PATCH };
-
-/* Everything that a test opens. */
-typedef struct set {
-    mt_context *context;
-    mt_stack *stack, *target;
-    mt_patching *patching;
-} set;
-
-static void open_set(set *s, unsigned threads, const char *strategy)
-{
-    const mt_context_options context = { .struct_size = sizeof context, .threads = threads };
-    const mt_patching_options options = {
-        .struct_size = sizeof options, .strategy = strategy, .patch_size = patch_size, .n_spatial = 2, .seed = 7
-    };
-    for (int c = 0; c < CHANNELS; c++)
-        for (int y = 0; y < SIDE; y++)
-            for (int x = 0; x < SIDE; x++) {
-                pixels[c][y][x] = (uint16_t)(c * 30000 + (y * 797 + x * 31) % 29989);
-                labels[y][x] = (uint16_t)(y * SIDE + x);
-            }
-    assert_int_equal(mt_context_new(&context, &s->context, NULL), MT_OK);
-    assert_int_equal(mt_stack_from_array(s->context, pixels, MT_UINT16, "CYX", (int64_t[]) { CHANNELS, SIDE, SIDE },
-                                         NULL, "image", &s->stack, NULL),
-                     MT_OK);
-    assert_int_equal(mt_stack_from_array(s->context, labels, MT_UINT16, "YX", (int64_t[]) { SIDE, SIDE }, NULL,
-                                         "labels", &s->target, NULL),
-                     MT_OK);
-    assert_int_equal(mt_patching_new(&s->stack, 1, &options, &s->patching, NULL), MT_OK);
-}
-
-static void close_set(set *s)
-{
-    mt_patching_free(s->patching);
-    mt_stack_close(s->stack);
-    mt_stack_close(s->target);
-    mt_context_free(s->context);
-}
-
-static mt_loader_options options_of(void)
-{
-    return (mt_loader_options) {
-        .struct_size = sizeof(mt_loader_options), .batch_size = BATCH, .seed = 11, .window = 3, .block = { 2, 2 }
-    };
-}
-
-static mt_loader *new_loader(const set *s, const mt_loader_options *options)
-{
-    mt_loader *loader = NULL;
-    mt_error err;
-    if (mt_loader_new(s->patching, options, &loader, &err))
-        fail_msg("%s", err.message);
-    return loader;
-}
-
-static mt_batch *next(mt_loader *loader)
-{
-    mt_batch *batch = NULL;
-    mt_error err;
-    if (mt_loader_next(loader, NULL, &batch, &err))
-        fail_msg("%s", err.message);
-    return batch;
-}
-
-static uint64_t hash(uint64_t h, const void *bytes, size_t n)
-{
-    for (const uint8_t *b = bytes; n > 0; n--, b++)
-        h = (h ^ *b) * 0x100000001b3;
-    return h;
-}
-
-/* A digest of everything in a batch. */
-static uint64_t digest(const mt_batch *batch)
-{
-    uint64_t h = hash(0xcbf29ce484222325, &batch->number, sizeof batch->number);
-    h = hash(h, batch->indices, batch->n * sizeof *batch->indices);
-    h = hash(h, batch->specs, batch->n * sizeof *batch->specs);
-    h = hash(h, batch->symmetries, batch->n);
-    for (size_t a = 0; a < batch->n_arrays; a++) {
-        size_t bytes = mt_dtype_size(batch->arrays[a].dtype);
-        for (int d = 0; d < batch->arrays[a].ndim; d++)
-            bytes *= (size_t)batch->arrays[a].shape[d];
-        h = hash(h, batch->arrays[a].data, bytes);
-    }
-    return h;
-}
-
-enum { MOST = 64 };
-
-/* Digests of the batches of an epoch; returns their number. */
-static size_t digest_epoch(mt_loader *loader, uint64_t *out)
-{
-    size_t n = 0;
-    for (mt_batch *batch; (batch = next(loader)); mt_batch_release(batch)) {
-        assert_true(n < MOST);
-        out[n++] = digest(batch);
-    }
-    return n;
-}
+#include "loader_support.h"
 
 /* Pixel (y, x) of a patch that a symmetry puts at (row, column). */
 static void find_source(uint8_t symmetry, int row, int column, int *y, int *x)
@@ -376,128 +266,40 @@ static void positions_can_be_read_in_any_batches(void **state)
     close_set(&s);
 }
 
-static void batches_outlive_their_loader(void **state)
+/* The noise of a patch is the same in any batch, and does not touch the target. */
+static void noise_follows_from_the_patch(void **state)
 {
     (void)state;
     set s;
     open_set(&s, 2, "random");
+    const double photons[CHANNELS] = { 0.5, 2 };
+    const mt_noise_options noise = { .struct_size = sizeof noise, .gaussian = 3, .photon_scale = photons };
+    mt_loader_array arrays[2] = { { 0 }, { 0 } };
     mt_loader_options options = options_of();
+    options.arrays = arrays;
+    options.n_arrays = 2;
+    options.noise = &noise;
     mt_loader *loader = new_loader(&s, &options);
-    mt_batch *kept[5];
-    uint64_t digests[5];
-    for (int i = 0; i < 5; i++) {
-        kept[i] = next(loader);
-        digests[i] = digest(kept[i]);
+    for (uint64_t first = 0; first < 160; first += BATCH) {
+        mt_batch *batch = next(loader), *one;
+        const float *noisy = batch->arrays[0].data, *clean = batch->arrays[1].data;
+        const size_t each = (size_t)CHANNELS * PATCH * PATCH;
+        uint64_t position = first + 3;
+        assert_int_equal(mt_loader_read(loader, 0, &position, 1, NULL, &one, NULL), MT_OK);
+        assert_memory_equal(one->arrays[0].data, noisy + 3 * each, each * sizeof *noisy);
+        double sum = 0;
+        for (size_t i = 0; i < each; i++)
+            sum += fabs((double)noisy[i] - (double)clean[i]);
+        assert_true(sum / (double)each > 2);
+        for (int y = 0; y < PATCH; y++)
+            for (int x = 0; x < PATCH; x++)
+                assert_true(clean[y * PATCH + x] ==
+                            pixels[0][batch->specs[0].coords[0] + y][batch->specs[0].coords[1] + x]);
+        mt_batch_release(one);
+        mt_batch_release(batch);
     }
-    mt_batch_retain(kept[0]);
-    mt_batch_release(kept[0]);
     mt_loader_free(loader);
     close_set(&s);
-    for (int i = 0; i < 5; i++) {
-        assert_int_equal(digest(kept[i]), digests[i]);
-        mt_batch_release(kept[i]);
-    }
-}
-
-/* A child continues with its own threads, and has the same batches as its parent. */
-static void after_fork(void **state)
-{
-    (void)state;
-    skip_if(UNDER_TSAN || UNDER_ASAN, "sanitizers do not follow a process with threads through fork");
-    set s;
-    uint64_t digests[MOST], expected[MOST];
-    open_set(&s, 2, "random");
-    mt_loader_options options = options_of();
-    for (int before = 0; before < 4; before++) {
-        mt_loader *loader = new_loader(&s, &options);
-        for (int i = 0; i < before; i++)
-            mt_batch_release(next(loader));
-        pid_t child = fork();
-        assert_true(child >= 0);
-        size_t n = digest_epoch(loader, child == 0 ? digests : expected);
-        if (child == 0) {
-            mt_loader_free(loader);
-            mt_loader *fresh = new_loader(&s, &options);
-            bool is_same = mt_loader_seek(fresh, 0, (uint64_t)before, NULL) == MT_OK &&
-                           digest_epoch(fresh, expected) == n && memcmp(digests, expected, n * sizeof *digests) == 0;
-            mt_loader_free(fresh);
-            _exit(is_same && n == 21 - (size_t)before ? 0 : 1);
-        }
-        int status;
-        assert_int_equal(waitpid(child, &status, 0), child);
-        assert_int_equal(status, 0);
-        mt_loader_free(loader);
-    }
-    close_set(&s);
-}
-
-static void a_loader_can_be_freed_at_any_moment(void **state)
-{
-    (void)state;
-    set s;
-    open_set(&s, 3, "random");
-    for (unsigned i = 0; i < 60; i++) {
-        mt_loader_options options = options_of();
-        options.prefetch = 1 + i % 4;
-        mt_loader *loader = new_loader(&s, &options);
-        for (unsigned k = 0; k < i % 3; k++)
-            mt_batch_release(next(loader));
-        if (i % 2)
-            assert_int_equal(mt_loader_seek(loader, i, i % 20, NULL), MT_OK);
-        if (i % 5 == 0)
-            mt_batch_release(next(loader));
-        usleep(i * 37 % 300);
-        mt_loader_free(loader);
-    }
-    close_set(&s);
-}
-
-static int is_cancelled(void *user)
-{
-    (void)user;
-    return 1;
-}
-
-/* A stack that is slower than the caller's patience. */
-static mt_status extract_slowly(void *self, int64_t sample, const int64_t *channels, size_t n_channels,
-                                const int64_t *coords, const int64_t *size, float *out, mt_error *err)
-{
-    (void)self, (void)sample, (void)channels, (void)coords, (void)err;
-    usleep(2000);
-    memset(out, 0, n_channels * (size_t)(size[0] * size[1]) * sizeof *out);
-    return MT_OK;
-}
-
-static void waiting_can_be_cancelled_and_continues_later(void **state)
-{
-    (void)state;
-    const mt_stack_ops ops = { .struct_size = sizeof ops, .extract_patch = extract_slowly, .caller_thread_only = 1 };
-    const mt_stack_info info = { .struct_size = sizeof info,
-                                 .source = "slow",
-                                 .dtype = MT_FLOAT32,
-                                 .original_axes = "YX",
-                                 .original_ndim = 2,
-                                 .original_shape = { 256, 256 } };
-    const mt_patching_options patching_options = {
-        .struct_size = sizeof patching_options, .strategy = "random", .patch_size = patch_size, .n_spatial = 2
-    };
-    const mt_extract_options impatient = { .struct_size = sizeof impatient, .cancelled = is_cancelled };
-    mt_stack *stack;
-    mt_patching *patching;
-    mt_loader *loader;
-    mt_batch *batch;
-    assert_int_equal(mt_stack_new(NULL, &ops, NULL, &info, &stack, NULL), MT_OK);
-    assert_int_equal(mt_patching_new(&stack, 1, &patching_options, &patching, NULL), MT_OK);
-    mt_loader_options options = options_of();
-    assert_int_equal(mt_loader_new(patching, &options, &loader, NULL), MT_OK);
-    assert_int_equal(mt_loader_next(loader, &impatient, &batch, NULL), MT_E_CANCELLED);
-    assert_null(batch);
-    batch = next(loader);
-    assert_int_equal(batch->number, 0);
-    mt_batch_release(batch);
-    mt_loader_free(loader);
-    mt_patching_free(patching);
-    mt_stack_close(stack);
 }
 
 static void check_refusal(const set *s, const mt_loader_options *options, mt_status status, const char *message)
@@ -557,10 +359,7 @@ int main(void)
         cmocka_unit_test(a_loader_resumes_at_any_batch),
         cmocka_unit_test(another_number_of_ranks_continues),
         cmocka_unit_test(positions_can_be_read_in_any_batches),
-        cmocka_unit_test(batches_outlive_their_loader),
-        cmocka_unit_test(after_fork),
-        cmocka_unit_test(a_loader_can_be_freed_at_any_moment),
-        cmocka_unit_test(waiting_can_be_cancelled_and_continues_later),
+        cmocka_unit_test(noise_follows_from_the_patch),
         cmocka_unit_test(what_does_not_fit_together_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Loaders that are freed, forked and cancelled, and batches that outlive them. */
+#include "loader_support.h"
+
+#include <sys/wait.h>
+#include <unistd.h>
+
+static void batches_outlive_their_loader(void **state)
+{
+    (void)state;
+    set s;
+    open_set(&s, 2, "random");
+    mt_loader_options options = options_of();
+    mt_loader *loader = new_loader(&s, &options);
+    mt_batch *kept[5];
+    uint64_t digests[5];
+    for (int i = 0; i < 5; i++) {
+        kept[i] = next(loader);
+        digests[i] = digest(kept[i]);
+    }
+    mt_batch_retain(kept[0]);
+    mt_batch_release(kept[0]);
+    mt_loader_free(loader);
+    close_set(&s);
+    for (int i = 0; i < 5; i++) {
+        assert_int_equal(digest(kept[i]), digests[i]);
+        mt_batch_release(kept[i]);
+    }
+}
+
+/* A child continues with its own threads, and has the same batches as its parent. */
+static void after_fork(void **state)
+{
+    (void)state;
+    skip_if(UNDER_TSAN || UNDER_ASAN, "sanitizers do not follow a process with threads through fork");
+    set s;
+    uint64_t digests[MOST], expected[MOST];
+    open_set(&s, 2, "random");
+    mt_loader_options options = options_of();
+    for (int before = 0; before < 4; before++) {
+        mt_loader *loader = new_loader(&s, &options);
+        for (int i = 0; i < before; i++)
+            mt_batch_release(next(loader));
+        pid_t child = fork();
+        assert_true(child >= 0);
+        size_t n = digest_epoch(loader, child == 0 ? digests : expected);
+        if (child == 0) {
+            mt_loader_free(loader);
+            mt_loader *fresh = new_loader(&s, &options);
+            bool is_same = mt_loader_seek(fresh, 0, (uint64_t)before, NULL) == MT_OK &&
+                           digest_epoch(fresh, expected) == n && memcmp(digests, expected, n * sizeof *digests) == 0;
+            mt_loader_free(fresh);
+            _exit(is_same && n == 21 - (size_t)before ? 0 : 1);
+        }
+        int status;
+        assert_int_equal(waitpid(child, &status, 0), child);
+        assert_int_equal(status, 0);
+        mt_loader_free(loader);
+    }
+    close_set(&s);
+}
+
+static void a_loader_can_be_freed_at_any_moment(void **state)
+{
+    (void)state;
+    set s;
+    open_set(&s, 3, "random");
+    for (unsigned i = 0; i < 60; i++) {
+        mt_loader_options options = options_of();
+        options.prefetch = 1 + i % 4;
+        mt_loader *loader = new_loader(&s, &options);
+        for (unsigned k = 0; k < i % 3; k++)
+            mt_batch_release(next(loader));
+        if (i % 2)
+            assert_int_equal(mt_loader_seek(loader, i, i % 20, NULL), MT_OK);
+        if (i % 5 == 0)
+            mt_batch_release(next(loader));
+        usleep(i * 37 % 300);
+        mt_loader_free(loader);
+    }
+    close_set(&s);
+}
+
+static int is_cancelled(void *user)
+{
+    (void)user;
+    return 1;
+}
+
+/* A stack that is slower than the caller's patience. */
+static mt_status extract_slowly(void *self, int64_t sample, const int64_t *channels, size_t n_channels,
+                                const int64_t *coords, const int64_t *size, float *out, mt_error *err)
+{
+    (void)self, (void)sample, (void)channels, (void)coords, (void)err;
+    usleep(2000);
+    memset(out, 0, n_channels * (size_t)(size[0] * size[1]) * sizeof *out);
+    return MT_OK;
+}
+
+static void waiting_can_be_cancelled_and_continues_later(void **state)
+{
+    (void)state;
+    const mt_stack_ops ops = { .struct_size = sizeof ops, .extract_patch = extract_slowly, .caller_thread_only = 1 };
+    const mt_stack_info info = { .struct_size = sizeof info,
+                                 .source = "slow",
+                                 .dtype = MT_FLOAT32,
+                                 .original_axes = "YX",
+                                 .original_ndim = 2,
+                                 .original_shape = { 256, 256 } };
+    const mt_patching_options patching_options = {
+        .struct_size = sizeof patching_options, .strategy = "random", .patch_size = patch_size, .n_spatial = 2
+    };
+    const mt_extract_options impatient = { .struct_size = sizeof impatient, .cancelled = is_cancelled };
+    mt_stack *stack;
+    mt_patching *patching;
+    mt_loader *loader;
+    mt_batch *batch;
+    assert_int_equal(mt_stack_new(NULL, &ops, NULL, &info, &stack, NULL), MT_OK);
+    assert_int_equal(mt_patching_new(&stack, 1, &patching_options, &patching, NULL), MT_OK);
+    mt_loader_options options = options_of();
+    assert_int_equal(mt_loader_new(patching, &options, &loader, NULL), MT_OK);
+    assert_int_equal(mt_loader_next(loader, &impatient, &batch, NULL), MT_E_CANCELLED);
+    assert_null(batch);
+    batch = next(loader);
+    assert_int_equal(batch->number, 0);
+    mt_batch_release(batch);
+    mt_loader_free(loader);
+    mt_patching_free(patching);
+    mt_stack_close(stack);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(batches_outlive_their_loader),
+        cmocka_unit_test(after_fork),
+        cmocka_unit_test(a_loader_can_be_freed_at_any_moment),
+        cmocka_unit_test(waiting_can_be_cancelled_and_continues_later),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
