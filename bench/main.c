@@ -37,7 +37,7 @@ static const struct {
     { "statistics", bench_statistics, false },
     { "filters", bench_filters, false },
     { "lateral", bench_lateral, false },
-    { "n2v", bench_n2v, false },
+    { "batches", bench_batches, false },
     { "cold", bench_cold, true },
     { "large", bench_large, true },
     { "strips", bench_strips, true },

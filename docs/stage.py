@@ -32,6 +32,7 @@ NAVIGATION = {
             "Archives <stores-zip>",
             "PyTorch <pytorch>",
             "Lateral context <lateral-context>",
+            "Noise2Void and noise <n2v>",
             "dask, xarray, napari <arrays>",
             "implementing-an-image-stack",
             "command",
