@@ -150,7 +150,7 @@ char *large_path(const char *name, bool *there);
 
 /* The groups of rows. Each may use the plane and its patches. */
 void bench_memory(const image *plane, patches *p);
-void bench_n2v(const image *plane, patches *p);
+void bench_batches(const image *plane, patches *p);
 void bench_layouts(const image *plane, patches *p);
 void bench_codings(const image *plane, patches *p);
 void bench_volume(const image *plane, patches *p);

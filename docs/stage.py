@@ -33,6 +33,7 @@ NAVIGATION = {
             "Loader <loader>",
             "PyTorch <pytorch>",
             "Lateral context <lateral-context>",
+            "Noise2Void and noise <n2v>",
             "dask, xarray, napari <arrays>",
             "implementing-an-image-stack",
             "command",

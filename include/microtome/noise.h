@@ -12,7 +12,7 @@ MT_BEGIN_DECLS
 typedef struct mt_noise_options {
     size_t struct_size; /* sizeof(mt_noise_options) */
     /* Intensity: each item becomes item * a + b, where a and b are uniform in these ranges, and the same for all of its
-     * channels. If both ends of scale are 0, a is 1. */
+     * channels. scale is positive; both ends 0: a is 1. */
     double scale[2], offset[2];
     /* Shot noise: a value v of channel c stands for n = v * photon_scale[c] + photon_offset[c] photons, and becomes
      * (k - photon_offset[c]) / photon_scale[c], where k is Poisson distributed with the mean n. For values of a camera
@@ -21,10 +21,10 @@ typedef struct mt_noise_options {
      * (n <= 0), remain. One value for each channel; NULL: no shot noise, or an offset of 0. */
     const double *photon_scale, *photon_offset;
     double gaussian; /* standard deviation of additive Gaussian noise, in units of the values; 0: none */
-    /* The random numbers of item i of the batch follow from seed, epoch and first + i, whatever batch it lies in. */
+    /* The random numbers of item i of the batch follow from seed, step and first + i, whatever batch it lies in. */
     uint64_t seed;
-    uint64_t epoch;
-    uint64_t first; /* number of the first item within the epoch */
+    uint64_t step;  /* number of the training step, or of the epoch */
+    uint64_t first; /* number of the first item within the step */
 } mt_noise_options;
 
 /* Adds noise to a batch of the shape B, C, (Z), Y, X in C order; ndim is 4 or 5. out has the same size, and is batch

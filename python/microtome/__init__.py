@@ -13,6 +13,7 @@ import sys as _sys
 
 from . import _core, axes
 from ._adapter import ArrayStack
+from ._augment import add_noise, n2v
 from ._batch import Prefetch, extract_patches, prefetch
 from ._core import Context
 from ._core import version as __version__
@@ -93,12 +94,14 @@ __all__ = [
     "UnsupportedError",
     "Whole",
     "__version__",
+    "add_noise",
     "axes",
     "extract_patches",
     "from_array",
     "from_object",
     "lateral_context",
     "list_parts",
+    "n2v",
     "open",
     "open_all",
     "prefetch",

@@ -35,6 +35,37 @@ def extract_many(
     levels: tuple[tuple[Stack, ...], ...] | None,
     /,
 ) -> NDArray[Any] | tuple[NDArray[Any], list[Exception | None]]: ...
+def n2v(
+    batch: Any,
+    masked: Any,
+    mask: Any,
+    percentage: float,
+    roi: int,
+    strategy: str,
+    struct_axes: str | None,
+    struct_span: int,
+    seed: int,
+    step: int,
+    first: int,
+    context: Context | None,
+    /,
+) -> None: ...
+def add_noise(
+    batch: Any,
+    out: Any,
+    gaussian: float,
+    scale_from: float,
+    scale_to: float,
+    offset_from: float,
+    offset_to: float,
+    photon_scale: NDArray[Any] | None,
+    photon_offset: NDArray[Any] | None,
+    seed: int,
+    step: int,
+    first: int,
+    context: Context | None,
+    /,
+) -> None: ...
 def prefetch(
     stacks: tuple[Stack, ...],
     stack_idx: NDArray[Any] | None,

@@ -143,6 +143,8 @@ PyObject *stack_find_channels(PyObject *object, PyTypeObject *core, PyObject *co
 
 /* Functions of the module. */
 PyObject *extract_many(PyObject *module, PyObject *const *args, Py_ssize_t n, PyObject *names);
+PyObject *n2v(PyObject *module, PyObject *args);
+PyObject *add_noise(PyObject *module, PyObject *args);
 PyObject *prefetch_many(PyObject *module, PyObject *const *args, Py_ssize_t n, PyObject *names);
 
 PyObject *compute_statistics(PyObject *module, PyObject *const *args, Py_ssize_t n, PyObject *names);
@@ -215,7 +217,8 @@ bool buffer_get(PyObject *object, int flags, Py_buffer *out, mt_dtype *dtype);
 /* Gets a C-contiguous buffer of n elements of one dtype; n -1: any length. */
 bool buffer_get_vector(PyObject *object, const char *what, mt_dtype wanted, int64_t n, Py_buffer *out);
 
-/* The output array of patches: patch, C, (L,) (Z,) Y, X, where L is the scale of lateral context. */
+/* An array of the caller, such as the output of patches: patch, C, (L,) (Z,) Y, X, where L is the scale of lateral
+ * context. */
 #define MAX_TARGET (1 + 1 + 1 + MAX_SPATIAL)
 typedef struct target {
     Py_buffer buffer;                               /* of an object with the buffer protocol, */
@@ -226,8 +229,8 @@ typedef struct target {
     int64_t shape[MAX_TARGET], strides[MAX_TARGET]; /* in elements; in bytes */
 } target;
 
-/* For a zeroed target. False after an exception. Call target_release in either case. */
-bool target_get(PyObject *object, target *out);
+/* For a zeroed target; what: its name in messages. False after an exception. Call target_release in either case. */
+bool target_get(PyObject *object, const char *what, bool writable, target *out);
 void target_release(target *t);
 
 #endif

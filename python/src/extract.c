@@ -140,7 +140,7 @@ static bool job_target(job *j, PyObject *out, PyObject *dtype)
 {
     bool given = is_given(out);
     j->array = given ? Py_NewRef(out) : new_array(j, dtype);
-    return j->array && target_get(j->array, &j->target) && check_array(j, given ? dtype : NULL);
+    return j->array && target_get(j->array, "out", true, &j->target) && check_array(j, given ? dtype : NULL);
 }
 
 static void set_request(const job *j, const member *m, int64_t sample, const int64_t *coords, char *data,

@@ -116,6 +116,8 @@ static PyMethodDef functions[] = {
     { "run_command", run_command, METH_O, NULL },
     { "be_worker", be_worker, METH_NOARGS, NULL },
     { "extract_many", (PyCFunction)(void (*)(void))extract_many, METH_FASTCALL | METH_KEYWORDS, NULL },
+    { "n2v", n2v, METH_VARARGS, NULL },
+    { "add_noise", add_noise, METH_VARARGS, NULL },
     { "prefetch", (PyCFunction)(void (*)(void))prefetch_many, METH_FASTCALL | METH_KEYWORDS, NULL },
     { "statistics", (PyCFunction)(void (*)(void))compute_statistics, METH_FASTCALL | METH_KEYWORDS, NULL },
     { "parse_statistics", parse_statistics, METH_VARARGS, NULL },

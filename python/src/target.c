@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Output arrays: objects with a writable buffer or DLPack (torch tensors). */
+/* Arrays of the caller: objects with a buffer or DLPack (torch tensors). */
 #include "core.h"
 
 #include <string.h>
@@ -47,7 +47,7 @@ static mt_dtype dl_dtype(const dl_tensor *t)
 }
 
 /* Checked before the tensor is requested, which would wait for its device. */
-static bool check_device(PyObject *object)
+static bool check_device(PyObject *object, const char *what)
 {
     int type = 0, id = 0;
     PyObject *device = PyObject_CallMethod(object, "__dlpack_device__", NULL);
@@ -55,8 +55,7 @@ static bool check_device(PyObject *object)
     Py_XDECREF(device);
     if (good && type != DL_CPU && type != DL_CUDA_HOST && type != DL_ROCM_HOST) {
         PyErr_Format(PyExc_TypeError,
-                     "out lies in the memory of a device (%d in DLPack's list): extract into host memory, and copy",
-                     type);
+                     "%s lies in the memory of a device (%d in DLPack's list): use host memory, and copy", what, type);
         return false;
     }
     return good;
@@ -80,21 +79,21 @@ static PyObject *get_capsule(PyObject *object)
 }
 
 /* NULL after an exception. The capsule still owns the tensor, because it is not renamed. */
-static const dl_tensor *get_tensor(PyObject *capsule)
+static const dl_tensor *get_tensor(PyObject *capsule, const char *what, bool writable)
 {
     if (PyCapsule_IsValid(capsule, "dltensor_versioned")) {
         dl_managed_versioned *managed = PyCapsule_GetPointer(capsule, "dltensor_versioned");
-        if (managed->major == 1 && !(managed->flags & DL_READ_ONLY))
+        if (managed->major == 1 && !(writable && managed->flags & DL_READ_ONLY))
             return &managed->tensor;
-        PyErr_SetString(PyExc_BufferError,
-                        managed->major == 1 ? "out is read-only" : "out is of a later version of DLPack than 1");
+        PyErr_Format(PyExc_BufferError,
+                     managed->major == 1 ? "%s is read-only" : "%s is of a later version of DLPack than 1", what);
         return NULL;
     }
     dl_managed *managed = PyCapsule_GetPointer(capsule, "dltensor");
     return managed ? &managed->tensor : NULL;
 }
 
-static bool take_tensor(const dl_tensor *t, target *out)
+static bool take_tensor(const dl_tensor *t, const char *what, target *out)
 {
     out->dtype = dl_dtype(t);
     if (!out->dtype) {
@@ -103,7 +102,7 @@ static bool take_tensor(const dl_tensor *t, target *out)
         return false;
     }
     if (t->ndim < 0 || t->ndim > MAX_TARGET) {
-        PyErr_Format(PyExc_ValueError, "out has %d dimensions", t->ndim);
+        PyErr_Format(PyExc_ValueError, "%s has %d dimensions", what, t->ndim);
         return false;
     }
     out->data = (char *)t->data + t->byte_offset;
@@ -117,12 +116,12 @@ static bool take_tensor(const dl_tensor *t, target *out)
     return true;
 }
 
-static bool take_buffer(PyObject *object, target *out)
+static bool take_buffer(PyObject *object, const char *what, bool writable, target *out)
 {
-    if (!buffer_get(object, PyBUF_WRITABLE, &out->buffer, &out->dtype))
+    if (!buffer_get(object, writable ? PyBUF_WRITABLE : 0, &out->buffer, &out->dtype))
         return false;
     if (out->buffer.ndim > MAX_TARGET) {
-        PyErr_Format(PyExc_ValueError, "out has %d dimensions", out->buffer.ndim);
+        PyErr_Format(PyExc_ValueError, "%s has %d dimensions", what, out->buffer.ndim);
         return false;
     }
     out->data = out->buffer.buf;
@@ -136,14 +135,14 @@ static bool take_buffer(PyObject *object, target *out)
     return true;
 }
 
-bool target_get(PyObject *object, target *out)
+bool target_get(PyObject *object, const char *what, bool writable, target *out)
 {
     if (PyObject_CheckBuffer(object) || !PyObject_HasAttrString(object, "__dlpack__"))
-        return take_buffer(object, out);
-    if (!check_device(object) || !(out->capsule = get_capsule(object)))
+        return take_buffer(object, what, writable, out);
+    if (!check_device(object, what) || !(out->capsule = get_capsule(object)))
         return false;
-    const dl_tensor *tensor = get_tensor(out->capsule);
-    return tensor && take_tensor(tensor, out);
+    const dl_tensor *tensor = get_tensor(out->capsule, what, writable);
+    return tensor && take_tensor(tensor, what, out);
 }
 
 void target_release(target *t)

@@ -50,7 +50,7 @@ static int32_t select_key(const int32_t *keys, int n, int rank)
     return (int32_t)(found ^ UINT32_C(1) << 31);
 }
 
-/* Adds the keys of a row of the region; blind_y: its distance from the chosen pixel in the same plane, or out of reach.
+/* Adds the keys of a row of the region; dy: its distance from the chosen pixel, or out of reach if in another plane.
  * Returns the number of keys. */
 static int add_row(const mt_n2v *n2v, const float *row, int64_t x, int64_t dy, int32_t *keys, bool *has_nan)
 {

@@ -24,17 +24,19 @@ typedef struct call {
 
 static double between(const double range[2], double u) { return range[0] + u * (range[1] - range[0]); }
 
+static bool has_scale(const mt_noise_options *o) { return o->scale[0] != 0 || o->scale[1] != 0; }
+
 /* Copies a run with the intensity of its item. */
 static void scale_run(const mt_noise_options *o, uint64_t item, const float *from, size_t n, float *to)
 {
-    bool has_scale = o->scale[0] != 0 || o->scale[1] != 0;
     mt_random random;
-    mt_random_start(&random, o->seed, MT_STREAM_INTENSITY, o->epoch, item, 0);
+    mt_random_start(&random, o->seed, MT_STREAM_INTENSITY, o->step, item, 0);
     float a = (float)between(o->scale, mt_random_double(&random));
     float b = (float)between(o->offset, mt_random_double(&random));
-    if (has_scale || b != 0)
+    a = has_scale(o) ? a : 1;
+    if (a != 1 || b != 0)
         for (size_t i = 0; i < n; i++)
-            to[i] = from[i] * (has_scale ? a : 1) + b;
+            to[i] = from[i] * a + b;
     else if (to != from)
         memcpy(to, from, n * sizeof *to);
 }
@@ -76,12 +78,12 @@ static void do_run(void *argument, size_t index)
     mt_random random;
     scale_run(o, item, c->batch + at, n, c->out + at);
     if (o->photon_scale) {
-        mt_random_start(&random, o->seed, MT_STREAM_POISSON, o->epoch, item, part);
+        mt_random_start(&random, o->seed, MT_STREAM_POISSON, o->step, item, part);
         add_shot_noise(&random, o->photon_scale[channel], o->photon_offset ? o->photon_offset[channel] : 0, n,
                        c->out + at);
     }
     if (o->gaussian > 0) {
-        mt_random_start(&random, o->seed, MT_STREAM_GAUSSIAN, o->epoch, item, part);
+        mt_random_start(&random, o->seed, MT_STREAM_GAUSSIAN, o->step, item, part);
         add_gaussian(&random, (float)o->gaussian, n, c->out + at);
     }
 }
@@ -98,6 +100,8 @@ mt_status mt_noise_check(const mt_noise_options *o, size_t channels, mt_error *e
     mt_status st = check_range("scale", o->scale, err);
     if (st || (st = check_range("offset", o->offset, err)))
         return st;
+    if (has_scale(o) && o->scale[0] <= 0)
+        return mt_fail(err, MT_E_ARGUMENT, "scale from %g is not positive", o->scale[0]);
     if (!(o->gaussian >= 0 && o->gaussian < INFINITY))
         return mt_fail(err, MT_E_ARGUMENT, "gaussian is %g, not a standard deviation", o->gaussian);
     if (o->photon_offset && !o->photon_scale)

@@ -15,7 +15,7 @@ static float batch[ALL], noisy[ALL], other[ALL];
 
 static mt_noise_options no_noise(void)
 {
-    return (mt_noise_options) { .struct_size = sizeof(mt_noise_options), .seed = 5, .epoch = 2 };
+    return (mt_noise_options) { .struct_size = sizeof(mt_noise_options), .seed = 5, .step = 2 };
 }
 
 static void fill(float value)
@@ -243,7 +243,7 @@ static void items_keep_their_numbers_in_any_batch(void **state)
         add(batch, shape, &options, other);
         assert_memory_equal(other, noisy + i * CHANNELS * PLANE, CHANNELS * PLANE * sizeof *other);
     }
-    options.epoch++;
+    options.step++;
     add(batch, shape, &options, other);
     assert_memory_not_equal(other, noisy + (ITEMS - 1) * CHANNELS * PLANE, CHANNELS * PLANE * sizeof *other);
 }
@@ -260,6 +260,7 @@ static void invalid_options_are_errors(void **state)
         { { .gaussian = NAN }, "gaussian is nan, not a standard deviation" },
         { { .gaussian = INFINITY }, "gaussian is inf, not a standard deviation" },
         { { .scale = { 2, 1 } }, "scale from 2 to 1 is no range" },
+        { { .scale = { 0, 1 } }, "scale from 0 is not positive" },
         { { .offset = { 0, NAN } }, "offset from 0 to nan is no range" },
         { { .photon_scale = zero }, "photon_scale[1] is 0, not positive" },
         { { .photon_scale = endless }, "photon_scale[1] is inf, not positive" },

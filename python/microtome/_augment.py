@@ -1,0 +1,191 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""N2V manipulation of batches, and noise."""
+
+from __future__ import annotations
+
+import operator
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+
+import numpy as np
+
+from . import _core
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
+
+    Pattern: TypeAlias = Literal["horizontal", "vertical", "cross", "square"]
+
+__all__ = ["add_noise", "n2v"]
+
+
+def n2v(
+    batch: Any,
+    percentage: float = 0.2,
+    roi: int = 11,
+    strategy: Literal["uniform", "uniform_with_center", "median"] = "uniform",
+    struct: Pattern | tuple[Pattern, int] | None = None,
+    *,
+    seed: int,
+    step: int,
+    first: int = 0,
+    out: tuple[Any, Any] | None = None,
+    context: _core.Context | None = None,
+) -> tuple[Any, Any, Any]:
+    """Replace a few pixels of a batch by values of their surroundings, for training with Noise2Void.
+
+    Does what `N2VManipulate` of CAREamics does; the documentation lists the differences.
+
+    Parameters
+    ----------
+    batch : array
+        float32 of the shape B, C, (Z), Y, X, in C order: a NumPy array, a torch tensor in host
+        memory, or another object with the buffer protocol or DLPack.
+    percentage : float
+        Expected share of chosen pixels, above 0 and at most 100.
+    roi : int
+        Side of the region around a chosen pixel, odd, 3 to 21.
+    strategy : {"uniform", "uniform_with_center", "median"}
+        Replacement: a random pixel of the region in another row, column and plane; any pixel of
+        the region; or the median of the region without the chosen pixel.
+    struct : str, or str and int, optional
+        structN2V: pattern of pixels around each chosen one that become random values, "horizontal",
+        "vertical", "cross" or "square", and its width, odd, 3 to 15 (default 5).
+    seed : int
+        Seed of the random numbers, not negative.
+    step : int
+        Number of the training step or of the epoch: another number gives other pixels.
+    first : int
+        Number of the first item of the batch within the step. The random numbers of item ``i``
+        follow from ``seed``, ``step`` and ``first + i``, whatever batch it lies in.
+    out : pair of writable arrays, optional
+        Destination of the masked batch (float32; may be ``batch`` itself) and the mask (uint8 or
+        bool), of the shape of the batch.
+    context : Context, optional
+        Provides the threads. The result is the same for any number of them.
+
+    Returns
+    -------
+    masked : numpy.ndarray
+        The batch with replaced pixels; ``out[0]`` if that was given.
+    original : array
+        ``batch``.
+    mask : numpy.ndarray
+        uint8, 1 for chosen pixels; ``out[1]`` if that was given.
+
+    Raises
+    ------
+    ValueError, TypeError
+        An argument is invalid.
+
+    Notes
+    -----
+    Thread-safe; releases the GIL.
+
+    Examples
+    --------
+    >>> import numpy as np, microtome
+    >>> batch = np.random.default_rng(1).random((16, 1, 64, 64), np.float32)
+    >>> masked, original, mask = microtome.n2v(batch, seed=7, step=0)
+    >>> bool((masked[mask == 0] == batch[mask == 0]).all()), original is batch
+    (True, True)
+    """
+    pattern, span = (struct, 5) if struct is None or isinstance(struct, str) else struct
+    if not percentage > 0:  # 0 would mean the default, likewise below
+        raise ValueError(f"a percentage of {percentage} is not above 0 and at most 100")
+    if roi == 0 or span == 0:
+        raise ValueError("a region is at least 3 pixels wide")
+    masked, mask = out or (np.empty(_shape(batch), np.float32), np.empty(_shape(batch), np.uint8))
+    numbers = _number(seed, "seed"), _number(step, "step"), _number(first, "first")
+    _core.n2v(batch, masked, mask, percentage, roi, strategy, pattern, span if pattern else 0, *numbers, context)
+    return masked, batch, mask
+
+
+def add_noise(
+    batch: Any,
+    *,
+    gaussian: float = 0.0,
+    photons: ArrayLike | tuple[ArrayLike, ArrayLike] | None = None,
+    scale: tuple[float, float] = (1.0, 1.0),
+    offset: tuple[float, float] = (0.0, 0.0),
+    seed: int,
+    step: int,
+    first: int = 0,
+    out: Any = None,
+    context: _core.Context | None = None,
+) -> Any:
+    """Add noise to a batch: random intensity, shot noise and Gaussian noise, in this order.
+
+    Parameters
+    ----------
+    batch : array
+        float32 of the shape B, C, (Z), Y, X, in C order, as for `n2v`.
+    gaussian : float
+        Standard deviation of Gaussian noise, in units of the values.
+    photons : float, or pair of float or one float a channel, optional
+        Shot noise: ``(a, b)`` says that a value ``v`` stands for ``n = a * v + b`` photons; it becomes
+        ``(k - b) / a``, with ``k`` Poisson distributed around ``n``. A single number is ``a``, with
+        ``b = 0``. Values that stand for no light, or are not finite, remain.
+    scale, offset : pair of float
+        Ranges of the factor and the offset, which are drawn for each item: ``v * scale + offset``.
+    seed : int
+        Seed of the random numbers, not negative.
+    step : int
+        Number of the training step or of the epoch: another number gives other noise.
+    first : int
+        Number of the first item within the step, as for `n2v`.
+    out : writable array, optional
+        Destination, of the shape of the batch; may be ``batch`` itself.
+    context : Context, optional
+        Provides the threads. The result is the same for any number of them.
+
+    Returns
+    -------
+    numpy.ndarray
+        The batch with noise; ``out`` if that was given.
+
+    Raises
+    ------
+    ValueError, TypeError
+        An argument is invalid.
+
+    Notes
+    -----
+    Thread-safe; releases the GIL.
+
+    Examples
+    --------
+    >>> import numpy as np, microtome
+    >>> batch = np.full((16, 1, 64, 64), 100, np.float32)
+    >>> noisy = microtome.add_noise(batch, photons=0.5, gaussian=2, seed=7, step=0)
+    >>> round(float(noisy.std()))  # root of 100 / 0.5 + 2 ** 2
+    14
+    """
+    low, high = scale
+    if not low > 0:  # 0 and 0 would mean no scale
+        raise ValueError(f"scale from {low} is not positive")
+    result = np.empty(_shape(batch), np.float32) if out is None else out
+    a, b = photons if isinstance(photons, tuple) else (photons, None)
+    channels = _shape(batch)[1:2]
+    numbers = _number(seed, "seed"), _number(step, "step"), _number(first, "first")
+    photon_numbers = _each(a, channels), _each(b, channels)
+    _core.add_noise(batch, result, gaussian, low, high, offset[0], offset[1], *photon_numbers, *numbers, context)
+    return result
+
+
+def _shape(batch: Any) -> tuple[int, ...]:
+    return tuple(batch.shape) if hasattr(batch, "shape") else np.asarray(memoryview(batch)).shape
+
+
+def _each(values: ArrayLike | None, channels: tuple[int, ...]) -> Any:
+    """Make one float64 a channel; None stays."""
+    if values is None:
+        return None
+    array = np.asarray(values, np.float64)
+    return np.ascontiguousarray(np.broadcast_to(array, channels) if array.ndim == 0 else array)
+
+
+def _number(value: int, what: str) -> int:
+    number = operator.index(value)
+    if not 0 <= number < 2**64:
+        raise ValueError(f"{what} must be from 0 to 2**64 - 1, not {number}")
+    return number
