@@ -165,6 +165,7 @@ class Loader:
         window: int,
         block: Sequence[int],
         prefetch: int,
+        noise: tuple[Any, ...] | None,
         buffers: Callable[[int], Any] | None,
         /,
     ) -> None: ...

@@ -265,6 +265,9 @@ class Loader:
         zero; `Batch.bad` lists the patches. Files that cannot be read always raise.
     missing : {"error", "fill"}
         Images with missing files or frames are refused, or have the fill value there.
+    noise : mapping, optional
+        Noise of the input, after normalization: ``gaussian``, ``photons``, ``scale`` and ``offset`` of
+        `add_noise`. Different for each patch and epoch.
 
     Raises
     ------
@@ -313,6 +316,7 @@ class Loader:
         prefetch: int = 3,
         on_corrupt: Literal["raise", "redraw", "zero"] = "raise",
         missing: Literal["error", "fill"] = "error",
+        noise: Mapping[str, Any] | None = None,
     ) -> None:
         options = Options(
             batch_size,
@@ -334,6 +338,7 @@ class Loader:
             prefetch,
             on_corrupt,
             missing,
+            noise,
         )
         self._start(patching, list_targets(target), options)
 

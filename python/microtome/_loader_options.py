@@ -4,11 +4,12 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
 
 import numpy as np
 
+from ._augment import noise_to_core
 from ._errors import ArgumentError
 from ._patching import Patching, _native_stacks
 from ._stack import ImageStack
@@ -56,6 +57,7 @@ class Options(NamedTuple):
     prefetch: int
     on_corrupt: str
     missing: str
+    noise: Mapping[str, Any] | None
 
     def to_core(
         self, patching: Patching, targets: Sequence[Stacks], buffers: Callable[[int], Any] | None
@@ -80,6 +82,7 @@ class Options(NamedTuple):
             window,
             _block(self.block, patching.stacks),
             _count(self.prefetch, "prefetch", 1),
+            self._noise(patching.stacks),
             buffers,
         )
 
@@ -95,6 +98,20 @@ class Options(NamedTuple):
             if len(images) != len(stacks):
                 raise ArgumentError(f"a target has {len(images)} images, and the patching {len(stacks)}")
         return tuple(_array(*one, self.dtype, self.padding) for one in given)
+
+    def _noise(self, stacks: Stacks) -> tuple[Any, ...] | None:
+        if self.noise is None:
+            return None
+        unknown = set(self.noise) - {"gaussian", "photons", "scale", "offset"}
+        if unknown:
+            raise ArgumentError(f"there is no noise {sorted(unknown)}; see microtome.add_noise")
+        numbers = _channel_numbers(stacks, self.channels)
+        n_channels = stacks[0].data_shape[1] if numbers is None else len(numbers)
+        noise = noise_to_core((n_channels,), **self.noise)
+        for photons in noise[-2:]:
+            if photons is not None and photons.shape != (n_channels,):
+                raise ArgumentError(f"photons is a number, or one for each of {n_channels} channels")
+        return noise
 
 
 def _count(value: Any, name: str, least: int = 0) -> int:

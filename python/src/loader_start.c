@@ -150,14 +150,48 @@ static bool convert_block(PyObject *object, int64_t *out)
     return true;
 }
 
+/* Noise of the input. The library copies what it points to. */
+typedef struct noise {
+    mt_noise_options options;
+    Py_buffer scale, offset; /* of photons */
+} noise;
+
+static void noise_end(noise *n)
+{
+    if (n->scale.obj)
+        PyBuffer_Release(&n->scale);
+    if (n->offset.obj)
+        PyBuffer_Release(&n->offset);
+}
+
+/* None, or (gaussian, scale from, to, offset from, to, photon scales or None, photon offsets or None), the photons as
+ * float64, one for each channel. Call noise_end in either case. */
+static bool convert_noise(PyObject *object, noise *n, mt_loader_options *options)
+{
+    mt_noise_options *o = &n->options;
+    PyObject *scale, *offset;
+    if (!is_given(object))
+        return true;
+    if (!PyArg_ParseTuple(object, "dddddOO", &o->gaussian, &o->scale[0], &o->scale[1], &o->offset[0], &o->offset[1],
+                          &scale, &offset) ||
+        (is_given(scale) && !buffer_get_vector(scale, "the scale of photons", MT_FLOAT64, -1, &n->scale)) ||
+        (is_given(offset) && !buffer_get_vector(offset, "the offset of photons", MT_FLOAT64, -1, &n->offset)))
+        return false;
+    o->photon_scale = n->scale.buf;
+    o->photon_offset = n->offset.buf;
+    options->noise = o;
+    return true;
+}
+
 bool body_start(loader_body *body, core_state *state, PyObject *arguments)
 {
-    PyObject *patching, *arrays, *block, *allocate;
+    PyObject *patching, *arrays, *block, *noise_argument, *allocate;
     unsigned long long batch_size, seed, rank, world_size, window, prefetch;
     mt_loader_options o = { .struct_size = sizeof o };
-    if (!PyArg_ParseTuple(arguments, "OO!KKIpiipKKpKOKO:Loader", &patching, &PyTuple_Type, &arrays, &batch_size, &seed,
+    noise n = { .options = { .struct_size = sizeof n.options } };
+    if (!PyArg_ParseTuple(arguments, "OO!KKIpiipKKpKOKOO:Loader", &patching, &PyTuple_Type, &arrays, &batch_size, &seed,
                           &o.augment, &o.in_order, &o.uneven, &o.on_corrupt, &o.fill_missing, &rank, &world_size,
-                          &o.locality_rank, &window, &block, &prefetch, &allocate) ||
+                          &o.locality_rank, &window, &block, &prefetch, &noise_argument, &allocate) ||
         !convert_block(block, o.block) || !object_log_start(&body->log) ||
         (is_given(allocate) && !(body->buffers = buffers_new(allocate))))
         return false;
@@ -168,7 +202,9 @@ bool body_start(loader_body *body, core_state *state, PyObject *arguments)
     o.window = window;
     o.prefetch = (size_t)prefetch;
     body->patching = Py_NewRef(patching);
-    return add_arrays(body, state, arrays, &o);
+    bool good = convert_noise(noise_argument, &n, &o) && add_arrays(body, state, arrays, &o);
+    noise_end(&n);
+    return good;
 }
 
 void body_end(loader_body *body)

@@ -161,7 +161,7 @@ static mt_status add_noise(const making *m, size_t n, mt_error *err)
     for (int d = 1; d < array->ndim; d++)
         elements *= shape[d];
     noise.seed = recipe->seed;
-    noise.epoch = m->epoch;
+    noise.step = m->epoch;
     for (size_t j = 0; !st && j < n; j++) {
         float *patch = (float *)array->data + (int64_t)j * elements;
         noise.first = m->batch->indices[j];

@@ -116,6 +116,16 @@ def test_volumes_and_padding():
     assert np.isin(padded.data, volume).all()
 
 
+def test_noise():
+    noise = {"gaussian": 0.5, "photons": [0.1, 0.2], "scale": (0.5, 2.0), "offset": (1, 2)}
+    loader, clean = make(seed=9, noise=noise), make(seed=9)
+    for noisy, plain in zip(loader, clean, strict=True):
+        np.testing.assert_array_equal(noisy.target, plain.target)
+        for k in range(6):
+            wanted = microtome.add_noise(plain.data[k : k + 1], **noise, seed=9, step=0, first=int(plain.index[k]))
+            np.testing.assert_array_equal(noisy.data[k : k + 1], wanted)
+
+
 @pytest.mark.parametrize("kind", ["mean_std", "min_max", "quantile_range"])
 def test_normalizations_of_statistics(kind):
     stack = microtome.from_array(PIXELS, "SCYX")
@@ -151,6 +161,10 @@ def test_normalizations_of_statistics(kind):
         ({"channels": [2]}, "channel 2 is out of bounds"),
         ({"normalize_target": [None, None]}, "2 entries for 1 targets"),
         ({"patch_size": (32, 16)}, "not square"),
+        ({"noise": {"salt": 1}}, "no noise .'salt'."),
+        ({"noise": {"photons": [1, 2, 3]}}, "one for each of 2 channels"),
+        ({"noise": {"scale": (0, 1)}}, "not positive"),
+        ({"noise": {"gaussian": 1}, "dtype": "source"}, "float32"),
     ],
 )
 def test_options_that_do_not_fit(options, message):
