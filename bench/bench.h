@@ -166,5 +166,6 @@ void bench_strips(const image *plane, patches *p);
 void bench_loader(const image *plane, patches *p);
 void bench_lateral(const image *plane, patches *p);
 void bench_statistics(const image *plane, patches *p);
+void bench_sampling(const image *plane, patches *p);
 
 #endif

@@ -86,6 +86,7 @@ int run_info(const struct args *args);
 int run_patches(const struct args *args);
 int run_view(const struct args *args);
 int run_stats(const struct args *args);
+int run_bench(const struct args *args);
 int run_formats(const struct args *args);
 int run_codecs(const struct args *args);
 int run_completion(const struct args *args);
@@ -186,6 +187,9 @@ int64_t spatial_size(const mt_stack_info *info, size_t d);
 int image_channels(const mt_stack_info *info, const struct args *args, int64_t **channels, size_t *n);
 /* The index given by the option NAME, below count. */
 int image_index(const mt_stack_info *info, const struct args *args, const char *name, int64_t count, int64_t *out);
+/* Suggests the next power of two of the patch size along each axis, (Z)YX: random patches then touch few chunks and
+ * decode few unused pixels. */
+void suggest_chunk(const mt_stack_info *info, const int64_t *size, size_t n_spatial, int64_t *chunk);
 /* Writes a shape such as "40 x 512 x 512" to text, of room bytes, and returns it. */
 const char *shape_text(const int64_t *shape, int ndim, char *text, size_t room);
 /* Writes a size such as "1.5 GiB" to text, of room bytes, and returns it. */

@@ -203,6 +203,31 @@ static const example stats_examples[] = {
     { NULL, NULL },
 };
 
+static const struct option bench_options[] = {
+    { "patch", "SIZE", "Patch size, slowest axis first, such as 64x64 or 16x64x64. Required.", false },
+    { "batch", "N", "Patches in a batch. Default: 64.", false },
+    { "strategy", "NAME", "Patching strategy: stratified, random, tiled or sequential. Default: stratified.", false },
+    { "window", "N",
+      "Blocks of chunks in a window; 0 shuffles the epoch as a whole. Default: as the loader's, which depends on the "
+      "images.",
+      false },
+    { "seconds", "N", "Duration of the measurement. Default: 5.", false },
+    { "json", NULL, "Print JSON.", false },
+    AXES,
+    RAW,
+    EXTERNAL,
+    VIEW_OF_FILE,
+    MISSING,
+    THREADS,
+    CACHE,
+    OPTION_END,
+};
+static const example bench_examples[] = {
+    { "microtome bench in.ome.zarr --patch 64x64 --batch 64", "Patches per second, and what limits them." },
+    { "microtome bench volume.czi --patch 16x64x64 --cache 4G", "With more memory for decoded chunks." },
+    { NULL, NULL },
+};
+
 static const example formats_examples[] = { { "microtome formats", "Names, titles and suffixes." }, { NULL, NULL } };
 static const example codecs_examples[] = {
     { "microtome codecs", "Codecs, and the CMake option of each that is missing." }, { NULL, NULL }
@@ -243,6 +268,12 @@ const struct command commands[] = {
       "quantiles. Sums are exact. NaN and infinite pixels are left out and counted. Several images must have the same "
       "channels and type.",
       1, -1, stats_options, stats_examples, run_stats },
+    { "bench", "PATH...", "Measure how fast images give batches for training",
+      "Runs a loader on the images, as training does: batches of patches, flipped and turned, made ahead of time. "
+      "Prints patches per second, the time of the first batch, bytes fetched and decoded per patch, what limits the "
+      "rate, and what would help. Files may be in the page cache: the first run after a start of the machine is "
+      "slower.",
+      1, -1, bench_options, bench_examples, run_bench },
     { "formats", "[NAME]", "List the formats that this build reads",
       "Prints name, title and file suffixes of each format, or of one.", 0, 1, NULL, formats_examples, run_formats },
     { "codecs", "[NAME]", "List the codecs that this build has",

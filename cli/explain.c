@@ -11,19 +11,23 @@ static void print_bytes(FILE *to, const char *what, uint64_t bytes)
     fprintf(to, "  %-18s%s\n", what, bytes_text((double)bytes, text, sizeof text));
 }
 
-/* Suggests the next power of two of the patch size along each axis: random patches then touch few chunks and decode few
- * unused pixels. */
+void suggest_chunk(const mt_stack_info *info, const int64_t *size, size_t n_spatial, int64_t *chunk)
+{
+    for (size_t d = 0; d < n_spatial; d++) {
+        chunk[d] = 1;
+        while (chunk[d] < size[d])
+            chunk[d] *= 2;
+        if (chunk[d] > spatial_size(info, d))
+            chunk[d] = spatial_size(info, d);
+    }
+}
+
 static void suggest(const patch_job *job, FILE *to)
 {
     int64_t chunk[3];
     char text[96], stored[MT_MAX_DIMS * 24];
     const mt_stack_info *info = job->info;
-    for (size_t d = 0; d < job->n_spatial; d++) {
-        int64_t size = 1;
-        while (size < job->size[d])
-            size *= 2;
-        chunk[d] = size < spatial_size(info, d) ? size : spatial_size(info, d);
-    }
+    suggest_chunk(info, job->size, job->n_spatial, chunk);
     if (info->chunk_shape[0])
         fprintf(to, "  The chunks are %s (%s), and each is decoded whole.\n",
                 shape_text(info->chunk_shape, info->original_ndim, stored, sizeof stored), info->original_axes);

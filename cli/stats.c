@@ -19,7 +19,7 @@ typedef struct stats_job {
 static int read_quantiles(stats_job *job)
 {
     const char *text = args_get(job->args, "quantiles", 0), *rest = text ? text : "0.01,0.99";
-    for (bool more = *rest; more; rest++) {
+    for (bool more = true; more; rest++) {
         char *end;
         double value = strtod(rest, &end);
         if (end == rest || (*end && *end != ',') || !(value >= 0 && value <= 1))

@@ -30,8 +30,11 @@ NAVIGATION = {
             "Remote images <stores>",
             "S3 <stores-s3>",
             "Archives <stores-zip>",
+            "Sampling <sampling>",
             "Loader <loader>",
             "PyTorch <pytorch>",
+            "filters",
+            "statistics",
             "Lateral context <lateral-context>",
             "Noise2Void and noise <n2v>",
             "dask, xarray, napari <arrays>",
@@ -100,7 +103,7 @@ def describe(module):
         if inspect.isclass(thing) and issubclass(thing, Exception):
             groups["Errors"].append(f".. autoexception:: {where}\n   :show-inheritance:\n")
         elif inspect.isclass(thing):
-            options = "   :members:\n   :inherited-members: list, object, Protocol, Generic\n"
+            options = "   :members:\n   :inherited-members: list, tuple, object, Protocol, Generic\n"
             groups["Classes"].append(f".. autoclass:: {where}\n{options}")
         elif callable(thing):
             groups["Functions"].append(f".. autofunction:: {where}\n")

@@ -52,8 +52,8 @@ typedef struct mt_filter_info {
     uint64_t n_nan;     /* pixels judged as 0 because they are NaN */
 } mt_filter_info;
 
-/* Computes the grid of regions: grid receives n_spatial numbers, (Z)YX. A number is 0 along an axis that is shorter
- * than patch_size - 1. */
+/* Computes the grid of regions: grid receives n_spatial numbers, (Z)YX. It is that of mt_patching_get_grid; an image
+ * smaller than a patch is padded and has one region along that axis. */
 MT_API MT_MUST_CHECK mt_status mt_filter_grid(const mt_stack *stack, const int64_t *patch_size, size_t n_spatial,
                                               int64_t *grid, mt_error *err);
 

@@ -8,8 +8,8 @@
 #include <microtome/checksum.h>
 #include <microtome/context.h>
 #include <microtome/dtype.h>
-#include <microtome/lateral.h>
 #include <microtome/filter.h>
+#include <microtome/lateral.h>
 #include <microtome/loader.h>
 #include <microtome/map.h>
 #include <microtome/n2v.h>

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import itertools
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -22,10 +22,12 @@ if TYPE_CHECKING:
     from ._picture import Picture
     from ._progress import Progress
 
+    Report = Callable[[int, int], object]
+
 __all__ = ["MaskFilter", "MaxFilter", "MeanStdFilter", "ShannonFilter"]
 
 
-class _Filter:
+class PatchFilter:
     """What the filters have in common.
 
     A region of the grid, ``(size + 1) // patch_size`` of them along each axis, has the first corners
@@ -44,27 +46,27 @@ class _Filter:
         raise NotImplementedError
 
     def _judge(
-        self, stack: ImageStack, patch_size: Sequence[int], sample: int, wants_values: bool, progress: Progress
+        self, stack: ImageStack, patch_size: Sequence[int], sample: int, *, wants_values: bool, report: Report | None
     ) -> tuple[NDArray[np.bool_], NDArray[np.float32] | None]:
+        """Judge all regions. Called by a public method, whose caller is warned."""
         threshold, std_threshold, coverage, mask, factor = self._options()
-        grid = [(n + 1) // max(p, 1) for n, p in zip(stack.data_shape[2:], patch_size, strict=False)]
+        grid = [max((n + 1) // max(p, 1), 1) for n, p in zip(stack.data_shape[2:], patch_size, strict=False)]
         keep = np.empty(grid, np.bool_)
         values = np.empty((self._n_values, *grid), np.float32) if wants_values else None
-        with show_progress(progress, self._title, "regions") as report:
-            _, n_nan = stack._filter(
-                self._name,
-                patch_size,
-                sample,
-                threshold,
-                std_threshold,
-                coverage,
-                self.ref_channel,
-                mask,
-                factor,
-                keep.reshape(-1),
-                None if values is None else values.reshape(-1),
-                report,
-            )
+        _, n_nan = stack._filter(
+            self._name,
+            patch_size,
+            sample,
+            threshold,
+            std_threshold,
+            coverage,
+            self.ref_channel,
+            mask,
+            factor,
+            keep.reshape(-1),
+            None if values is None else values.reshape(-1),
+            report,
+        )
         if n_nan:
             text = f"{stack.source}: {n_nan} pixels are NaN; the filter takes them for 0"
             warnings.warn(text, ImageWarning, stacklevel=3)
@@ -102,7 +104,8 @@ class _Filter:
         ImageWarning
             There are NaN pixels, which count as 0.
         """
-        return self._judge(stack, patch_size, sample, False, progress)[0]
+        with show_progress(progress, self._title, "regions") as report:
+            return self._judge(stack, patch_size, sample, wants_values=False, report=report)[0]
 
     def values(
         self, stack: ImageStack, patch_size: Sequence[int], sample: int = 0, *, progress: Progress = True
@@ -124,7 +127,8 @@ class _Filter:
             One number for each region of the grid; for `MeanStdFilter` an array of the means and
             one of the standard deviations.
         """
-        values = self._judge(stack, patch_size, sample, True, progress)[1]
+        with show_progress(progress, self._title, "regions") as report:
+            values = self._judge(stack, patch_size, sample, wants_values=True, report=report)[1]
         assert values is not None
         return values if self._n_values > 1 else values[0]
 
@@ -145,7 +149,7 @@ class _Filter:
         -------
         numpy.ndarray
             As large as the image, (Z)YX; for `MeanStdFilter` preceded by an axis for mean and
-            standard deviation. NaN if the image has no regions, as it is smaller than a patch.
+            standard deviation.
         """
         values = self.values(stack, patch_size, sample, progress=progress)
         shape = stack.data_shape[2:]
@@ -167,12 +171,14 @@ class _Filter:
 
         Parameters
         ----------
-        stack, patch_size, sample, progress
+        stack, patch_size, sample
             As for `apply`.
         z : int, optional
             Plane. Default: the middle one.
         max_size : int
             Longest side of the picture, in pixels.
+        progress : bool or callable
+            As for `apply`.
 
         Returns
         -------
@@ -187,12 +193,12 @@ class _Filter:
 
 
 def _spread(values: NDArray[Any]) -> NDArray[Any]:
-    """Largest value of the regions that reach each cell: region g reaches cells g and g + 1. NaN without regions."""
-    nothing = False if values.dtype == np.bool_ else np.nan
-    cells = np.full([n + 1 for n in values.shape], nothing, values.dtype)
+    """Largest value of the regions that reach each cell: region g reaches cells g and g + 1."""
+    least = False if values.dtype == np.bool_ else -np.inf
+    cells = np.full([n + 1 for n in values.shape], least, values.dtype)
     for corner in itertools.product((0, 1), repeat=values.ndim):
         reached = cells[tuple(slice(c, c + n) for c, n in zip(corner, values.shape, strict=True))]
-        np.fmax(reached, values, out=reached)
+        np.maximum(reached, values, out=reached)
     return cells
 
 
@@ -238,7 +244,7 @@ class _Tinted:
 
 
 @dataclass(frozen=True)
-class MaxFilter(_Filter):
+class MaxFilter(PatchFilter):
     """Background are regions with few bright spots: CAREamics' max filter.
 
     A region is background if the maximum of its window is below the threshold, or if less than the
@@ -275,7 +281,7 @@ class MaxFilter(_Filter):
 
 
 @dataclass(frozen=True)
-class MeanStdFilter(_Filter):
+class MeanStdFilter(PatchFilter):
     """Background are dark or even regions: CAREamics' mean_std filter.
 
     A region is background if the mean of its window is below ``mean_threshold``, or the standard
@@ -304,7 +310,7 @@ class MeanStdFilter(_Filter):
 
 
 @dataclass(frozen=True)
-class ShannonFilter(_Filter):
+class ShannonFilter(PatchFilter):
     """Background are regions with little information: CAREamics' shannon filter.
 
     A region is background if the Shannon entropy of the values in its window, in bits, is below the
@@ -329,7 +335,7 @@ class ShannonFilter(_Filter):
 
 
 @dataclass(frozen=True)
-class MaskFilter(_Filter):
+class MaskFilter(PatchFilter):
     """Background are regions outside a mask: CAREamics' mask filter.
 
     A region is background if less than the share ``coverage`` of its window is other than 0 in the

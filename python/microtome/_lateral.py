@@ -54,10 +54,12 @@ def lateral_context(
         Number of scales, 1 to 16.
     out : writable array, optional
         Destination of the shape N, C, L, (Z), Y, X; float32. As for `ImageStack.extract_patches`.
-    scale, offset, divide, scale_padding
+    scale, offset, divide
         As for `ImageStack.extract_patches`; the same for all scales.
     padding : "reflect", "edge" or float
         Pixels outside the image, as for `ImageStack.extract_patches`; smoothed like others.
+    scale_padding
+        As for `ImageStack.extract_patches`.
     levels : sequence of sequences of ImageStack, optional
         For each stack, levels of its pyramid that may be used instead of smoothing, such as
         ``[[microtome.open(path, level=1)]]``. Scale k is then read from the coarsest of them that

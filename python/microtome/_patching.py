@@ -10,11 +10,17 @@ from typing import TYPE_CHECKING, Any, NamedTuple, SupportsIndex, TypeVar
 import numpy as np
 
 from . import _core
+from ._batch import one_each
+from ._errors import ArgumentError
 from ._open import ImageStackProtocol, from_object
+from ._progress import show_progress
 from ._stack import ImageStack
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
+
+    from ._filters import PatchFilter
+    from ._progress import Progress
 
     Stacks = ImageStack | ImageStackProtocol | Iterable[ImageStack | ImageStackProtocol]
     Change = tuple[str, tuple[Any, ...]]
@@ -157,9 +163,9 @@ class Patching(_core.Patching):
         RangeError
             There is no such patch; also an IndexError.
         """
-        numbers = np.fromiter(indices, np.int64)
+        numbers = list(indices)
         rows = np.empty((len(numbers), _ROW), np.int64)
-        self._rows(numbers, epoch, 0, rows)
+        self._rows(one_each(numbers, "indices", len(numbers)), epoch, rows)
         return [_from_row(row, self._ndim) for row in rows.tolist()]
 
     def spec(self, index: int, epoch: int = 0) -> PatchSpec:
@@ -216,11 +222,10 @@ def _restore(cls: type[_P], recipe: tuple[Any, ...], changes: list[Change]) -> _
 
 
 class Random(Patching):
-    """Patches at uniformly random corners, new ones in each epoch; as many as it takes to cover each sample.
+    """Patches at random corners, new ones in each epoch; as many as it takes to cover each sample.
 
-    Pixels near the border of the image are in fewer patches than those inside, the corner pixels in
-    very few; some pixels are in none, others in several. `Stratified` visits all parts of the image
-    equally often.
+    All corners are equally likely. In an epoch, some pixels are in no patch and others in several;
+    `Stratified` spreads its patches more evenly.
 
     Parameters
     ----------
@@ -356,11 +361,12 @@ class Coords(Patching):
 
 
 class Stratified(Patching):
-    """Random patches that visit all parts of an image equally often: for training.
+    """Random patches that are spread evenly over each image: for training.
 
-    A grid with a step of one patch lies over each sample. Each region of the grid is the first corner of about
-    one patch an epoch, at a new random place inside the region in each epoch. Every possible corner is equally
-    likely, and a pixel is in one patch an epoch on average: in more inside the image, in fewer near its border.
+    A grid with a step of one patch lies over each sample. An epoch has about one patch with its first
+    corner in each region of the grid, at a new random place in each epoch. All possible corners are
+    equally likely. On average a pixel is in one patch an epoch: in more inside the image, in fewer near
+    its border.
 
     Parameters
     ----------
@@ -375,7 +381,7 @@ class Stratified(Patching):
 
     Notes
     -----
-    `weigh`, `exclude` and `split` change the patching. Once a `Loader` uses it, they raise ArgumentError.
+    `weigh`, `downweight`, `exclude` and `split` change the patching. Once a `Loader` uses it, they raise ArgumentError.
 
     Examples
     --------
@@ -389,6 +395,10 @@ class Stratified(Patching):
 
     def __init__(self, stacks: Stacks, patch_size: Sequence[int], *, seed: int = 0, pad: bool = False) -> None:
         self._make("stratified", stacks, patch_size, seed=seed, pad=pad)
+
+    @property
+    def _patch_size(self) -> tuple[int, ...]:
+        return tuple(self._recipe[2])
 
     def grid(self, stack: int = 0, sample: int = 0) -> RegionGrid:
         """Describe the regions of a sample.
@@ -431,6 +441,67 @@ class Stratified(Patching):
         self._weigh(stack, sample, array)
         self._changes.append(("_weigh", (stack, sample, array)))
 
+    def downweight(
+        self, filters: PatchFilter | Sequence[PatchFilter], probability: float = 0.1, *, progress: Progress = True
+    ) -> int:
+        """Draw less often from regions that a filter calls background.
+
+        Weights of other regions stay as they are, so that several filters can be applied one after the other.
+
+        Parameters
+        ----------
+        filters : MaxFilter, MeanStdFilter, ShannonFilter or MaskFilter, or a sequence of them
+            One for all stacks, or one for each stack, such as masks.
+        probability : float
+            The weight of background, from 0 to 1: on average, an epoch has that fraction of its patches. 0 is never
+            drawn from.
+        progress : bool or callable
+            True shows a bar of tqdm, if tqdm is installed and the call takes more than a second; a callable receives
+            the samples done and their total.
+
+        Returns
+        -------
+        int
+            The number of background regions, of all samples.
+
+        Raises
+        ------
+        microtome.Error
+            An option is invalid, or an image cannot be read. Nothing has changed then.
+
+        Warns
+        -----
+        ImageWarning
+            There are NaN pixels, which count as 0.
+
+        Examples
+        --------
+        >>> import numpy as np, microtome
+        >>> image = np.zeros((256, 256), np.uint16)
+        >>> image[100:200, 100:200] = 500
+        >>> patching = microtome.Stratified([microtome.from_array(image, "YX")], (64, 64))
+        >>> patching.downweight(microtome.MaxFilter(200), probability=0.1), len(patching)
+        (7, 10)
+        """
+        each = list(filters) if isinstance(filters, Sequence) else [filters] * len(self.stacks)
+        if len(each) != len(self.stacks):
+            raise ArgumentError(f"{len(each)} filters for {len(self.stacks)} stacks")
+        if not 0 <= probability <= 1:
+            raise ArgumentError(f"a probability of {probability} is not between 0 and 1")
+        samples = [(k, s) for k, stack in enumerate(self.stacks) for s in range(stack.data_shape[0])]
+        weights = {args[:2]: args[2] for name, args in self._changes if name == "_weigh"}
+        n_background = 0
+        with show_progress(progress, "Filter", "samples") as report:
+            for done, (k, s) in enumerate(samples):
+                keep, _ = each[k]._judge(self.stacks[k], self._recipe[2], s, wants_values=False, report=None)
+                weights[k, s] = np.where(keep, weights.get((k, s), 1.0), probability)
+                n_background += keep.size - int(np.count_nonzero(keep))
+                if report:
+                    report(done + 1, len(samples))
+        for k, s in samples:
+            self.weigh(weights[k, s], k, s)
+        return n_background
+
     def exclude(self, specs: Iterable[PatchSpec | Sequence[Any]]) -> None:
         """Exclude boxes: no patch will touch them.
 
@@ -470,7 +541,7 @@ class Stratified(Patching):
         validation = Coords.__new__(Coords)
         self._split(n_val, seed, validation)
         rows = np.empty((len(validation), _ROW), np.int64)
-        validation._rows(np.arange(len(rows)), 0, 0, rows)
+        validation._rows(np.arange(len(rows)), 0, rows)
         validation._recipe = ("coords", self.stacks, None, None, 0, False, rows)
         validation._changes = []
         self._changes.append(("_exclude", (rows,)))

@@ -222,15 +222,62 @@ class Statistics:
         return np.frombuffer(counts, np.uint64), np.linspace(*self._range, self._bins + 1)
 
     def mean_std(self, *, per_channel: bool = True) -> Normalization:
-        """Return the normalisation ``(x - mean) / (std + 1e-6)``."""
+        """Return the normalisation ``(x - mean) / (std + 1e-6)``.
+
+        Parameters
+        ----------
+        per_channel : bool
+            Each channel by its own statistics; else all by those of all channels together.
+
+        Returns
+        -------
+        Normalization
+
+        Raises
+        ------
+        ArgumentError, ValueError
+            A channel is constant, or has no finite pixel.
+        """
         return self._normalization("mean_std", per_channel)
 
     def min_max(self, *, per_channel: bool = True) -> Normalization:
-        """Return the normalisation ``(x - min) / (max - min + 1e-8)``."""
+        """Return the normalisation ``(x - min) / (max - min + 1e-8)``.
+
+        Parameters
+        ----------
+        per_channel : bool
+            Each channel by its own statistics; else all by those of all channels together.
+
+        Returns
+        -------
+        Normalization
+
+        Raises
+        ------
+        ArgumentError, ValueError
+            A channel is constant, or has no finite pixel.
+        """
         return self._normalization("min_max", per_channel)
 
     def quantile_range(self, low: float = 0.01, high: float = 0.99, *, per_channel: bool = True) -> Normalization:
-        """Return the normalisation ``(x - a) / (b - a + 1e-8)``, of the quantiles a and b."""
+        """Return the normalisation ``(x - a) / (b - a + 1e-8)``, of the quantiles a and b.
+
+        Parameters
+        ----------
+        low, high : float
+            Numbers of the quantiles, of `quantiles`.
+        per_channel : bool
+            Each channel by its own statistics; else all by those of all channels together.
+
+        Returns
+        -------
+        Normalization
+
+        Raises
+        ------
+        ArgumentError, ValueError
+            A channel is constant, or has no finite pixel; or the quantiles were not computed.
+        """
         return self._normalization("quantile", per_channel, low, high)
 
     def _normalization(self, kind: str, per_channel: bool, low: float = 0, high: float = 1) -> Normalization:
@@ -334,7 +381,7 @@ def statistics(
     *,
     quantiles: Sequence[float] = (0.01, 0.99),
     bins: int = 0,
-    range: tuple[float, float] | None = None,  # noqa: A002
+    range: tuple[float, float] | None = None,
     mask: ImageStack | Sequence[ImageStack] | None = None,
     sample: float | str | None = None,
     seed: int = 0,

@@ -170,36 +170,51 @@ static PyObject *patching_count(PyObject *object, PyObject *unused)
     return patching ? PyLong_FromUnsignedLongLong(mt_patching_count(patching)) : NULL;
 }
 
-/* _rows(indices, epoch, redraw, out): writes the patches to the rows of out. */
+/* Writes patches to rows. False after an exception. */
+static bool write_rows(const mt_patching *patching, core_state *state, const int64_t *indices, int64_t n, int64_t epoch,
+                       int64_t *rows)
+{
+    mt_error err = MT_ERROR_INIT;
+    for (int64_t i = 0; i < n; i++) {
+        mt_patch_spec spec;
+        if (indices[i] < 0)
+            PyErr_Format(PyExc_IndexError, "patch %lld is out of bounds for %llu patches", (long long)indices[i],
+                         (unsigned long long)mt_patching_count(patching));
+        else if (mt_patching_get(patching, (uint64_t)epoch, (uint64_t)indices[i], 0, &spec, &err))
+            raise_error(state, &err, NULL);
+        else
+            write_row(&spec, rows + i * ROW);
+        if (PyErr_Occurred())
+            return false;
+    }
+    return true;
+}
+
+/* _rows(indices, epoch, out): writes the patches to the rows of out. */
 static PyObject *patching_rows(PyObject *object, PyTypeObject *core, PyObject *const *args, Py_ssize_t n,
                                PyObject *names)
 {
-    static const char *const known[] = { "indices", "epoch", "redraw", "out", NULL };
-    static const signature s = { "_rows", known, 4, 4 };
-    PyObject *values[4];
-    int64_t epoch, redraw;
+    static const char *const known[] = { "indices", "epoch", "out", NULL };
+    static const signature s = { "_rows", known, 3, 3 };
+    PyObject *values[3];
+    int64_t epoch;
     Py_buffer indices, rows;
-    mt_error err = MT_ERROR_INIT;
     const mt_patching *patching = patching_get(object);
-    if (!patching || !parse_arguments(&s, args, n, names, values) || !convert_int64(values[1], "epoch", &epoch) ||
-        !convert_int64(values[2], "redraw", &redraw) ||
-        !buffer_get_vector(values[0], "indices", MT_INT64, -1, &indices))
+    if (!patching || !parse_arguments(&s, args, n, names, values) || !convert_int64(values[1], "epoch", &epoch))
+        return NULL;
+    if (epoch < 0) {
+        PyErr_SetString(PyExc_ValueError, "epochs count from 0");
+        return NULL;
+    }
+    if (!buffer_get_vector(values[0], "indices", MT_INT64, -1, &indices))
         return NULL;
     const int64_t count = indices.len / (int64_t)sizeof(int64_t);
-    mt_status st = MT_OK;
-    bool good = buffer_get_vector(values[3], "out", MT_INT64, count * ROW, &rows);
-    for (int64_t i = 0; good && !st && i < count; i++) {
-        mt_patch_spec spec;
-        st = mt_patching_get(patching, (uint64_t)epoch, (uint64_t)((int64_t *)indices.buf)[i], (uint64_t)redraw, &spec,
-                             &err);
-        if (!st)
-            write_row(&spec, (int64_t *)rows.buf + i * ROW);
-    }
-    if (good)
+    bool good = buffer_get_vector(values[2], "out", MT_INT64, count * ROW, &rows);
+    if (good) {
+        good = write_rows(patching, PyType_GetModuleState(core), indices.buf, count, epoch, rows.buf);
         PyBuffer_Release(&rows);
+    }
     PyBuffer_Release(&indices);
-    if (st)
-        return fail(core, &err);
     return good ? Py_NewRef(Py_None) : NULL;
 }
 

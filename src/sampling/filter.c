@@ -35,6 +35,16 @@ static mt_status check_patch_size(const mt_stack *stack, const int64_t *patch_si
     return MT_OK;
 }
 
+/* The grid of the patching, which pads images smaller than a patch. */
+static mt_status make_grid(const mt_stack *stack, const int64_t *patch_size, mt_region_grid *out, mt_error *err)
+{
+    size_t n = (size_t)stack->info.data_ndim - 2;
+    int64_t size[3];
+    for (size_t i = 0; i < n; i++)
+        size[i] = mt_max_i64(stack->info.data_shape[2 + i], patch_size[i]);
+    return mt_region_grid_make(size, patch_size, n, out, err);
+}
+
 mt_status mt_filter_grid(const mt_stack *stack, const int64_t *patch_size, size_t n_spatial, int64_t *grid,
                          mt_error *err)
 {
@@ -42,7 +52,7 @@ mt_status mt_filter_grid(const mt_stack *stack, const int64_t *patch_size, size_
     mt_status st = check_patch_size(stack, patch_size, n_spatial, err);
     mt_region_grid regions;
     if (!st)
-        st = mt_region_grid_make(stack->info.data_shape + 2, patch_size, n_spatial, &regions, err);
+        st = make_grid(stack, patch_size, &regions, err);
     if (st)
         mt_error_prefix(err, "%s", stack->info.source);
     else
@@ -126,7 +136,7 @@ static mt_status take_geometry(mt_filter *f, mt_stack *stack, int64_t sample, co
     const mt_stack_info *info = &stack->info;
     mt_region_grid regions;
     int64_t pixels;
-    mt_status st = mt_region_grid_make(info->data_shape + 2, patch_size, (size_t)info->data_ndim - 2, &regions, err);
+    mt_status st = make_grid(stack, patch_size, &regions, err);
     if (st)
         return st;
     f->stack = stack;
@@ -183,8 +193,7 @@ mt_status mt_filter_apply(mt_stack *stack, int64_t sample, const int64_t *patch_
         return st;
     }
     info.n_regions = (uint64_t)(filter.grid[0] * filter.grid[1] * filter.grid[2]);
-    if (info.n_regions > 0)
-        st = mt_filter_sweep(&filter, stack->context, keep, values, &info, err);
+    st = mt_filter_sweep(&filter, stack->context, keep, values, &info, err);
     if (out)
         memcpy(out, &info, info.struct_size);
     return st;

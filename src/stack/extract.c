@@ -184,16 +184,13 @@ static int64_t channel_run(const mt_patch_request *r, int64_t i, int64_t n, int6
 static mt_status new_read(read_list *list, mt_read **out, mt_error *err)
 {
     if (list->n == list->room) {
-        size_t room = list->room * 2;
-        if (!list->scratch) {
-            mt_status st = mt_context_take_scratch(list->context, &list->scratch, err);
-            if (st)
-                return st;
-            room = 1024;
-        }
+        const size_t room = list->room == INLINE_READS ? 1024 : list->room * 2;
+        mt_status st = list->scratch ? MT_OK : mt_context_take_scratch(list->context, &list->scratch, err);
+        if (st)
+            return st;
         /* Alternate between two buffers, because growing a buffer loses its content. */
         uint8_t *memory;
-        mt_status st = mt_scratch_buffer(list->scratch, room / 1024 % 3 == 1, room * sizeof(mt_read), &memory, err);
+        st = mt_scratch_buffer(list->scratch, room / 1024 % 3 == 1, room * sizeof(mt_read), &memory, err);
         if (st)
             return st;
         memcpy(memory, list->reads, list->n * sizeof(mt_read));

@@ -12,6 +12,7 @@
 #define OBJECT_BYTES ((size_t)4 << 20)
 #define TOTAL_BYTES ((size_t)16 << 20)
 #define KEPT_BYTES ((size_t)1 << 20)
+#define TOUCHES_AT_ONCE 64
 #define SLOW_PIECES 512
 #define FAST_PIECES 64
 #define SLOW_OBJECTS 1024 /* slots for a slow store and for others: powers of two; all objects are dropped when */
@@ -303,7 +304,7 @@ static void finish_planned(errand *e, mt_request *outer)
             mt_fail(&outer->error, MT_E_CORRUPT, "%s: has %llu bytes, %zu were expected at byte %llu", outer->key,
                     (unsigned long long)outer->object_size, outer->size, (unsigned long long)outer->offset);
     outer->n_read = outer->status ? 0 : e->known + n;
-    if (outer->n_read > 0 && outer->out && n > 0)
+    if (outer->n_read > 0 && n > 0)
         memcpy((uint8_t *)outer->out + e->known, e->bytes + skip, n);
     learn(e->blocks, inner, e->plan.start, e->bytes, e->plan.size);
 }
@@ -347,10 +348,9 @@ static void blocks_submit(mt_store *store, mt_request *r)
     errand planned = { .outer = r, .blocks = b };
     outlook found = look_ahead(b, r, &planned);
     void *memory, *bytes = NULL;
-    bool is_touch = r->kind == MT_READ_SOME && !r->out;
     if (found == PLANNED && mt_alloc(store->env, planned.plan.size, &bytes, NULL))
         bytes = NULL;
-    if (found == ANSWERED || (is_touch && !bytes)) {
+    if (found == ANSWERED) {
         r->done(r);
         return;
     }
@@ -482,19 +482,56 @@ mt_status mt_blocks_visit(mt_store *store, mt_store_visit visit, void *user, boo
 
 mt_store *mt_blocks_inner(mt_store *store) { return is_blocks(store) ? blocks_of(store)->inner : store; }
 
+/* Plans the read of a range; false if it is known, or beyond the end of the object. */
+static bool plan_touch(blocks *b, const mt_touch *t, plan *out)
+{
+    size_t size = t->size ? t->size : 1;
+    bool planned = false;
+    mt_lock_take(&b->lock);
+    uint32_t i = b->table ? mt_pieces_find(b->table, t->key) : MT_NO_OBJECT;
+    const mt_known_object *o = i == MT_NO_OBJECT ? NULL : &b->table->objects[i];
+    uint64_t left = !o ? size : t->offset < o->size ? o->size - t->offset : 0;
+    size = left < size ? (size_t)left : size;
+    if (b->table && size > 0 && !(o && o->is_missing) &&
+        (!o || mt_pieces_copy(b->table, i, t->offset, NULL, size) < size)) {
+        planned = t->exact || plan_locked(b, t->key, MT_READ_SOME, t->offset, size, out);
+        if (t->exact)
+            *out = (plan) { o ? MT_READ_RANGE : MT_READ_SOME, t->offset, size, o ? o->size : 0 };
+    }
+    mt_lock_give(&b->lock);
+    return planned;
+}
+
+static bool is_planned(const mt_request *requests, size_t n, const char *key, const plan *p)
+{
+    while (n > 0 && (requests[n - 1].offset != p->start || requests[n - 1].size != p->size ||
+                     strcmp(requests[n - 1].key, key) != 0))
+        n--;
+    return n > 0;
+}
+
+/* Reads n ranges, at most TOUCHES_AT_ONCE, in one round trip. */
+static void touch(blocks *b, const mt_touch *touches, size_t n)
+{
+    mt_request requests[TOUCHES_AT_ONCE];
+    size_t planned = 0;
+    for (size_t i = 0; i < n; i++) {
+        plan p;
+        void *bytes;
+        if (plan_touch(b, &touches[i], &p) && !is_planned(requests, planned, touches[i].key, &p) &&
+            !mt_alloc(b->base.env, p.size, &bytes, NULL))
+            requests[planned++] =
+                (mt_request) { .key = touches[i].key, .kind = p.kind, .offset = p.start, .size = p.size, .out = bytes };
+    }
+    (void)!mt_store_perform(b->inner, requests, planned, NULL);
+    for (size_t i = 0; i < planned; i++)
+        learn(b, &requests[i], requests[i].offset, requests[i].out, requests[i].size);
+}
+
 void mt_blocks_touch(mt_store *store, const mt_touch *touches, size_t n)
 {
-    enum { AT_ONCE = 64 };
-    mt_request requests[AT_ONCE];
     if (!is_blocks(store) || atomic_load(&store->through) || !store->costs.is_slow)
         return;
-    for (size_t from = 0; from < n; from += AT_ONCE) {
-        size_t count = n - from < AT_ONCE ? n - from : AT_ONCE;
-        for (size_t i = 0; i < count; i++) {
-            const mt_touch *t = &touches[from + i];
-            requests[i] = (mt_request) { .key = t->key, .kind = MT_READ_SOME, .offset = t->offset, .size = t->size };
-            requests[i].size += requests[i].size == 0;
-        }
-        (void)!mt_store_perform(store, requests, count, NULL);
-    }
+    for (size_t from = 0; from < n; from += TOUCHES_AT_ONCE)
+        touch(blocks_of(store), touches + from, n - from < TOUCHES_AT_ONCE ? n - from : TOUCHES_AT_ONCE);
 }

@@ -30,10 +30,12 @@ typedef struct mt_touch {
     const char *key; /* of the object */
     uint64_t offset; /* bytes from the start of the object */
     size_t size;     /* bytes; 0: a block */
+    bool exact;      /* do not round to whole blocks: for many small scattered ranges */
 } mt_touch;
 
 /* Reads n ranges in one round trip unless they are known, so that later reads of them do not wait. Errors are reported
- * by the later reads. Does nothing if the store is fast or has no front: there, reading on demand costs less. */
+ * by the later reads. Does nothing if the store is fast or has no front: there, reading on demand costs less. Blocks,
+ * also while the thread collects (store/collect.h). */
 void mt_blocks_touch(mt_store *store, const mt_touch *touches, size_t n);
 
 #endif

@@ -90,7 +90,7 @@ def callables():
         if inspect.isroutine(thing):
             yield name, thing
         elif inspect.isclass(thing) and not issubclass(thing, Exception) and not thing.__name__.endswith("Protocol"):
-            inherited = vars(list) if issubclass(thing, list) else {}
+            inherited = {method for base in (list, tuple) if issubclass(thing, base) for method in vars(base)}
             for method, routine in inspect.getmembers(thing, inspect.isroutine):
                 if not method.startswith("_") and method not in inherited:
                     yield f"{name}.{method}", routine

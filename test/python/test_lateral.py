@@ -4,6 +4,7 @@
 import microtome
 import numpy as np
 import pytest
+from images import write_ome_zarr
 
 
 def smooth(array, axis, sigma):
@@ -128,3 +129,23 @@ def test_errors():
     array.close()
     with pytest.raises(ValueError, match="closed"):
         microtome.lateral_context([array], 0, 0, None, [(6, 8)], (8, 8), 2)
+
+
+def test_chunks(tmp_path):
+    """Each chunk is decoded once for all scales of all patches; a level of the pyramid needs fewer."""
+    pixels = np.random.default_rng(7).integers(0, 60000, (256, 256), np.uint16)
+    write_ome_zarr(tmp_path / "a.zarr", pixels, "YX", (32, 32), levels=2)
+    context = microtome.Context(cache_bytes=1 << 20)
+    stack = microtome.open(tmp_path / "a.zarr", context=context)
+    half = microtome.open(tmp_path / "a.zarr", level=1, context=context)
+    coords = [(120 + 2 * i, 128) for i in range(8)]
+    context.reset_counters()
+    batch = microtome.lateral_context([stack], 0, 0, None, coords, (16, 16), 3)
+    assert context.counters()["chunks_decoded"] == 3 * 3  # rows 96 to 173, columns 104 to 167
+    array = microtome.from_array(pixels, "YX")
+    np.testing.assert_array_equal(batch, microtome.lateral_context([array], 0, 0, None, coords, (16, 16), 3))
+    context.drop_cache()
+    context.reset_counters()
+    batch = microtome.lateral_context([stack], 0, 0, None, coords[:1], (16, 16), 3, levels=[[half]])
+    assert context.counters()["chunks_decoded"] == 2 + 2 * 2  # of the image; of the level
+    np.testing.assert_array_equal(batch[0, 0, 1], pixels[::2, ::2][56:72, 60:76])

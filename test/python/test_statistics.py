@@ -2,7 +2,9 @@
 """Statistics against NumPy."""
 
 import pickle
+import sys
 import threading
+from types import ModuleType
 
 import microtome
 import numpy as np
@@ -299,6 +301,32 @@ def test_progress_is_reported_and_its_exceptions_end_the_call():
         microtome.statistics(stack, progress=fail)
 
 
+def test_a_bar_counts_pixels(monkeypatch):
+    stack = microtome.from_array(np.zeros((4, 4)) + np.arange(4), "YX")
+    bars = []
+
+    class Bar:
+        n = total = 0
+
+        def __init__(self, **options):
+            bars.append(self)
+
+        def update(self, n):
+            self.n += n
+
+        def __enter__(self):
+            return self
+
+        def __exit__(self, *exception):
+            pass
+
+    module = ModuleType("tqdm.auto")
+    module.tqdm = Bar
+    monkeypatch.setitem(sys.modules, "tqdm.auto", module)
+    microtome.statistics(stack, progress=True)
+    assert (bars[0].n, bars[0].total) == (4 * 16, 4 * 16)
+
+
 def test_threads_share_statistics():
     s = microtome.statistics(microtome.from_array(random_image("u2", (64, 64)), "YX"))
     results = []
@@ -316,7 +344,7 @@ def test_a_notebook_shows_table_and_histogram():
     assert html.count("<tr>") == 4
     assert html.count("<polyline") == 2
     assert html.count("<line") == 2
-    none = microtome.statistics(microtome.from_array(np.zeros((4, 4), np.float32) + [1, 2, 3, 4], "YX"), quantiles=())
+    none = microtome.statistics(microtome.from_array(np.eye(4, dtype=np.float32), "YX"), quantiles=())
     assert "<svg" not in none._repr_html_()
     with pytest.raises(ValueError, match="no histogram"):
         none.histogram()

@@ -39,13 +39,12 @@ static inline mt_context *new_context(unsigned threads, int64_t budget, const mt
 static inline mt_stack *open_pixels(mt_context *context, int ndim, const int64_t *shape)
 {
     static const int64_t whole[3] = { PLANES, ROWS, COLUMNS };
-    const int64_t *s = shape ? shape : whole + 3 - ndim;
-    const int64_t volume[5] = { SAMPLES, CHANNELS, s[0], s[1], s[2] };
-    const int64_t plane[4] = { SAMPLES, CHANNELS, s[0], s[1] };
+    int64_t sizes[5] = { SAMPLES, CHANNELS };
+    memcpy(sizes + 2, shape ? shape : whole + 3 - ndim, (size_t)ndim * sizeof *sizes);
     mt_stack *stack;
     mt_error err = MT_ERROR_INIT;
-    check_ok(mt_stack_from_array(context, pixels, MT_UINT16, ndim == 3 ? "SCZYX" : "SCYX", ndim == 3 ? volume : plane,
-                                 NULL, "array", &stack, &err),
+    check_ok(mt_stack_from_array(context, pixels, MT_UINT16, ndim == 3 ? "SCZYX" : "SCYX", sizes, NULL, "array", &stack,
+                                 &err),
              &err);
     return stack;
 }

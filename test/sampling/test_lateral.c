@@ -63,14 +63,14 @@ static void images_may_be_smaller_than_the_context(void **state)
     }
 }
 
-/* Scaling, ways of padding, chosen channels, and strides that flip rows and swap scales and channels. */
+/* Scaling, ways of padding, chosen channels, and strides that turn by a quarter and swap scales and channels. */
 static void a_view_has_its_usual_meaning(void **state)
 {
     (void)state;
     enum { SCALES = 3, N = 3, SIDE = 12 };
     static float out[SCALES][N][SIDE][SIDE], ordered[N][SCALES][SIDE][SIDE];
     const float scale[N] = { 3.7f, 0.01f, 1 }, offset[N] = { 30000, 5, 0 };
-    const int64_t strides[4] = { sizeof out[0][0], sizeof out[0], -(int64_t)sizeof out[0][0][0], sizeof(float) };
+    const int64_t strides[4] = { sizeof out[0][0], sizeof out[0], sizeof(float), -(int64_t)sizeof out[0][0][0] };
     mt_stack *stack = open_pixels(NULL, 2, NULL);
     mt_patch_request r = { .stack = stack,
                            .channels = (int64_t[]) { 1, 0, 1 },
@@ -78,21 +78,21 @@ static void a_view_has_its_usual_meaning(void **state)
                            .n_spatial = 2,
                            .coords = (int64_t[]) { -3, 40 },
                            .patch_size = (int64_t[]) { SIDE, SIDE } };
-    for (int i = 0; i < 12; i++) {
+    for (int way = 0; way < 12; way++) {
         mt_error err = MT_ERROR_INIT;
         r.view = (mt_view) { .data = out[0][0][SIDE - 1],
                              .strides = strides,
                              .scale = scale,
                              .offset = offset,
                              .padding = 100,
-                             .padding_mode = i % 3,
-                             .divide = i / 3 % 2,
-                             .scale_padding = i / 6 };
+                             .padding_mode = way % 3,
+                             .divide = way / 3 % 2,
+                             .scale_padding = way / 6 };
         check_ok(mt_lateral_extract(&r, 1, SCALES, NULL, NULL, &err), &err);
         for (int c = 0; c < N; c++)
             for (int k = 0; k < SCALES; k++)
-                for (int y = 0; y < SIDE; y++)
-                    memcpy(ordered[c][k][y], out[k][c][SIDE - 1 - y], sizeof out[0][0][0]);
+                for (int i = 0; i < SIDE * SIDE; i++)
+                    ordered[c][k][i / SIDE][i % SIDE] = out[k][c][SIDE - 1 - i % SIDE][i / SIDE];
         check_result(&r, SCALES, &ordered[0][0][0][0]);
     }
     mt_stack_close(stack);
@@ -167,7 +167,8 @@ static void levels_replace_the_smoothing(void **state)
     mt_stack *full = open_level(from, 2, (int64_t[]) { 1, 61, 80 });
     mt_stack *levels[] = { open_level(from + 3000, 2, (int64_t[]) { 1, 20, 26 }),   /* by 3: not used */
                            open_level(from + 4000, 2, (int64_t[]) { 1, 15, 20 }),   /* by 4 */
-                           open_level(from + 5000, 2, (int64_t[]) { 1, 31, 40 }) }; /* by 2 */
+                           open_level(from + 5000, 2, (int64_t[]) { 1, 31, 40 }),   /* by 2 */
+                           open_level(from + 6000, 2, (int64_t[]) { 1, 61, 80 }) }; /* by 1: not used */
     mt_patch_request r = { .stack = full, .n_spatial = 2, .patch_size = (int64_t[]) { 6, 6 } };
     static const struct {
         int64_t coords[2], of_level[3][2]; /* the corners of scales 1 to 3, in levels 2, 1 and 1 of the list */
@@ -179,7 +180,7 @@ static void levels_replace_the_smoothing(void **state)
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         r.coords = cases[i].coords;
         r.view = (mt_view) { .data = out, .padding_mode = MT_PAD_REFLECT };
-        use_levels(full, levels, 3, &r, LEVEL_SCALES);
+        use_levels(full, levels, 4, &r, LEVEL_SCALES);
         mt_patch_request one = r;
         one.view.data = alone;
         check_ok(mt_extract_patches(&one, 1, NULL, NULL), NULL);
@@ -199,7 +200,7 @@ static void levels_replace_the_smoothing(void **state)
         check_ok(mt_lateral_extract(&one, 1, 2, NULL, NULL, NULL), NULL);
         assert_memory_equal(out[3], both[1], sizeof both[1]);
     }
-    for (int l = 0; l < 3; l++)
+    for (int l = 0; l < 4; l++)
         mt_stack_close(levels[l]);
     mt_stack_close(full);
 }

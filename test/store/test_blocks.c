@@ -161,7 +161,9 @@ static void absent_together(void **state)
     fixture *f = *state;
     delayed_log log = { .delay_ms = 5 };
     mt_store *store = open_blocks(f, &log);
-    static const mt_touch touches[] = { { "a", 0, 0 }, { "x", 0, 0 }, { "y", 0, 0 }, { "a", 1000000, 300000 } };
+    static const mt_touch touches[] = {
+        { .key = "a" }, { .key = "x" }, { .key = "y" }, { "a", 1000000, 300000, false }
+    };
     uint8_t out[300000];
     uint64_t size;
     mt_error err = MT_ERROR_INIT;
@@ -175,10 +177,45 @@ static void absent_together(void **state)
     assert_int_equal(log.trips, 1);
     /* a failure is not remembered, and no absence */
     log.refused = "z";
-    mt_blocks_touch(store, &(mt_touch) { "z", 0, 0 }, 1);
+    mt_blocks_touch(store, &(mt_touch) { .key = "z" }, 1);
     assert_int_equal(mt_store_size(store, "z", &size, NULL), MT_E_IO);
     log.refused = NULL;
     assert_int_equal(mt_store_size(store, "z", &size, NULL), MT_E_NOT_FOUND);
+    mt_store_close(store);
+}
+
+/* Small ranges here and there: as many requests, one trip, and no more bytes. */
+static void scattered(void **state)
+{
+    fixture *f = *state;
+    delayed_log log = { .delay_ms = 5 };
+    mt_store *store = open_blocks(f, &log);
+    mt_touch touches[42];
+    uint8_t out[3000];
+    uint64_t size;
+    mt_error err = MT_ERROR_INIT;
+    check_ok(mt_store_size(store, "a", &size, &err), &err);
+    for (uint64_t i = 0; i < 40; i++)
+        touches[i] = (mt_touch) { "a", 70000 + i * 35000, 3000, true };
+    touches[40] = touches[7];
+    touches[41] = (mt_touch) { "a", SIZE + 5, 3000, true };
+    uint64_t before = f->env.memory_bytes;
+    mt_blocks_touch(store, touches, 42);
+    assert_int_equal(log.trips, 2);
+    assert_int_equal(log.requests, 41);
+    assert_in_range(f->env.memory_bytes - before, 40 * 3000, 40 * 3000 + 4096);
+    for (uint64_t i = 0; i < 40; i++) {
+        check_ok(mt_store_read_at(store, "a", touches[i].offset, out, 3000, &err), &err);
+        assert_memory_equal(out, f->bytes + touches[i].offset, 3000);
+    }
+    assert_int_equal(log.requests, 41);
+    /* what is partly known, and what the end cuts */
+    touches[0].offset += 1;
+    touches[1].offset = SIZE - 100;
+    mt_blocks_touch(store, touches, 3);
+    assert_int_equal(log.requests, 43);
+    check_ok(mt_store_read_at(store, "a", SIZE - 100, out, 100, &err), &err);
+    assert_int_equal(log.requests, 43);
     mt_store_close(store);
 }
 
@@ -196,7 +233,7 @@ static void bounded(void **state)
     for (int i = 0; i < 5000; i++) { /* more names than are remembered */
         char key[32];
         snprintf(key, sizeof key, "absent/%d", i);
-        mt_blocks_touch(store, &(mt_touch) { key, 0, 0 }, 1);
+        mt_blocks_touch(store, &(mt_touch) { .key = key }, 1);
     }
     assert_in_range(f->env.memory_bytes - before, 0, (4 << 20) + (256 << 10));
     mt_blocks_drop(store);
@@ -290,9 +327,9 @@ static void cancels_go_through(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(same_bytes), cmocka_unit_test(few_reads), cmocka_unit_test(absent_together),
-        cmocka_unit_test(bounded),    cmocka_unit_test(threads),   cmocka_unit_test(cancels_go_through),
-        cmocka_unit_test(no_memory),
+        cmocka_unit_test(same_bytes),         cmocka_unit_test(few_reads), cmocka_unit_test(absent_together),
+        cmocka_unit_test(scattered),          cmocka_unit_test(bounded),   cmocka_unit_test(threads),
+        cmocka_unit_test(cancels_go_through), cmocka_unit_test(no_memory),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

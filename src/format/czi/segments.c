@@ -82,9 +82,9 @@ static void touch_next(const czi_file *last, const char *const *keys)
     mt_touch touches[4] = { { .key = keys[0] }, { .key = keys[1] } };
     size_t n = 2;
     if (last->directory)
-        touches[n++] = (mt_touch) { last->key, last->base + last->directory, AHEAD };
+        touches[n++] = (mt_touch) { .key = last->key, .offset = last->base + last->directory, .size = AHEAD };
     if (last->metadata)
-        touches[n++] = (mt_touch) { last->key, last->base + last->metadata, AHEAD };
+        touches[n++] = (mt_touch) { .key = last->key, .offset = last->base + last->metadata, .size = AHEAD };
     mt_blocks_touch(last->store, touches, n);
 }
 

@@ -6,6 +6,9 @@
 
 #include <string.h>
 
+/* Prefetched directories. Those at smaller distances are read ahead in blocks (store/blocks.h). */
+enum { SMALLEST_DISTANCE = 16384, LEAD = 1024, FORESEEN_BYTES = 3072 };
+
 struct tiff_chain {
     tiff_file file; /* only key is set until the file is opened */
     mt_lock lock;
@@ -17,6 +20,11 @@ struct tiff_chain {
     size_t n, room;
     uint64_t next; /* offset of the directory after the last one; 0: none */
     uint64_t mark; /* offset of the last page whose number is a power of two, to detect loops (Brent's algorithm) */
+    /* The last prefetch: directories from page guessed_from to before foreseen, the first at guess. */
+    size_t guessed_from, foreseen;
+    uint64_t guess, distance;
+    unsigned run;   /* pages at equal distances up to the last one */
+    unsigned trust; /* most pages to foresee because they are needed, though no run is known */
 };
 
 mt_status tiff_chain_new(mt_env *env, mt_store *store, const char *key, mt_arena *arena, tiff_chain **out,
@@ -27,6 +35,7 @@ mt_status tiff_chain_new(mt_env *env, mt_store *store, const char *key, mt_arena
     if (!chain || !copy)
         return MT_E_MEMORY;
     chain->file = (tiff_file) { .env = env, .store = store, .key = copy };
+    chain->trust = TIFF_MOST_FORESEEN;
     mt_status st = mt_lock_init(&chain->lock, NULL, NULL, err);
     if (!st)
         *out = chain;
@@ -111,19 +120,74 @@ static mt_status reserve(tiff_chain *chain, mt_error *err)
     return MT_OK;
 }
 
+static uint64_t last_distance(const tiff_chain *chain)
+{
+    uint64_t last = chain->n ? chain->offsets[chain->n - 1] : UINT64_MAX;
+    return chain->next > last ? chain->next - last : 0;
+}
+
+/* Whether the next directory lies where it was foreseen. */
+static bool is_foreseen(const tiff_chain *chain)
+{
+    uint64_t guess = chain->guess + (chain->n - chain->guessed_from) * chain->distance;
+    return chain->next >= guess - LEAD && chain->next < guess + FORESEEN_BYTES / 2;
+}
+
+/* Learns from the distance to the next directory. The lock is held. */
+static void judge(tiff_chain *chain, uint64_t distance, uint64_t before)
+{
+    bool is_equal = distance == before;
+    if (chain->n < chain->foreseen && !(is_equal = is_foreseen(chain))) {
+        chain->foreseen = chain->n;
+        chain->trust /= 2;
+    }
+    chain->run = !is_equal || distance == 0 ? 0 : chain->run + (chain->run < TIFF_MOST_FORESEEN);
+}
+
+/* tiff_chain_foresee, with the lock held. Looks beyond the page only as far as the distances have been equal before. */
+static size_t foresee(tiff_chain *chain, uint64_t page, mt_touch *out)
+{
+    uint64_t distance = last_distance(chain), needed = page - chain->n + 1;
+    if (distance < SMALLEST_DISTANCE || chain->n < chain->foreseen || !chain->file.store->costs.is_slow)
+        return 0;
+    uint64_t n = needed < chain->trust ? needed : chain->trust;
+    n = n > chain->run ? n : chain->run;
+    if (n < 2)
+        return 0;
+    uint64_t at = chain->next;
+    size_t count = 0;
+    for (; count < n && at < chain->file.size; at += distance)
+        out[count++] = (mt_touch) { chain->file.key, at - LEAD, LEAD + FORESEEN_BYTES, true };
+    chain->guess = chain->next;
+    chain->distance = distance;
+    chain->guessed_from = chain->n;
+    chain->foreseen = chain->n + count;
+    return count;
+}
+
 /* Appends the directory at chain->next; next is the one after it. The lock is held. */
 static mt_status append(tiff_chain *chain, uint64_t next, mt_error *err)
 {
     mt_status st = reserve(chain, err);
     if (st)
         return st;
+    uint64_t before = last_distance(chain);
     chain->offsets[chain->n++] = chain->next;
     if ((chain->n & (chain->n - 1)) == 0)
         chain->mark = chain->next;
     if (next != 0 && next == chain->mark)
         return mt_fail(err, MT_E_CORRUPT, "the pages form a loop");
     chain->next = next;
+    judge(chain, last_distance(chain), before);
     return MT_OK;
+}
+
+size_t tiff_chain_foresee(tiff_chain *chain, uint64_t page, mt_touch *out)
+{
+    mt_lock_take(&chain->lock);
+    size_t n = page >= chain->n ? foresee(chain, page, out) : 0;
+    mt_lock_give(&chain->lock);
+    return n;
 }
 
 mt_status tiff_chain_find(tiff_chain *chain, uint64_t page, uint64_t *offset, mt_error *err)
@@ -138,7 +202,10 @@ mt_status tiff_chain_find(tiff_chain *chain, uint64_t page, uint64_t *offset, mt
         uint64_t at = chain->next, next;
         size_t n = chain->n;
         bool cut = false;
+        mt_touch touches[TIFF_MOST_FORESEEN];
+        size_t n_touches = foresee(chain, page, touches);
         mt_lock_give(&chain->lock);
+        mt_blocks_touch(file->store, touches, n_touches);
         st = tiff_read_next(file, at, &next, n > 0 ? &cut : NULL, err);
         if (st) {
             mt_error_prefix(err, "page %zu", n);

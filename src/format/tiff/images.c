@@ -310,8 +310,10 @@ static mt_status find_in_tiff(tiff_scan *c, bool all, mt_error *err)
     mt_status st = tiff_chain_open(c->chain, &c->file, err);
     if (!st && !c->file)
         st = mt_fail(err, MT_E_NOT_FOUND, "%s: no such file", c->source->name);
-    if (st || (st = tiff_chain_read(c->chain, 0, &ifd, err)) ||
-        (st = tiff_get_text(c->file, &ifd, TAG_DESCRIPTION, c->scratch, &text, &size, err)))
+    if (st || (st = tiff_chain_read(c->chain, 0, &ifd, err)))
+        return st;
+    tiff_announce_page(c->chain, c->file, &ifd);
+    if ((st = tiff_get_text(c->file, &ifd, TAG_DESCRIPTION, c->scratch, &text, &size, err)))
         return st;
     if (tiff_is_ome(text))
         st = tiff_describe_ome(c, text, size, &found, err);

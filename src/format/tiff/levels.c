@@ -2,7 +2,6 @@
 /* Levels of a pyramid: SubIFDs or separate pages. */
 #include "base/checked.h"
 #include "format/tiff/tiff.h"
-#include "store/blocks.h"
 
 #include <string.h>
 
@@ -37,13 +36,52 @@ static void insert_level(tiff_series *series, int64_t *areas, int sub_ifd, int64
     series->sub_ifds[at] = (uint8_t)sub_ifd;
 }
 
-/* Prefetches the directories of SubIFDs in one round trip. */
-static void announce(const tiff_file *file, const uint64_t *offsets, size_t n)
+/* Planes of an OME-TIFF whose SubIFDs are counted. */
+#define PLANES_TO_CHECK 256
+#define MOST_ANNOUNCED ((size_t)1 << 20) /* bytes of a description; a longer one is read alone */
+
+/* The last page of planes that are checked in the file of the reference plane. */
+static uint64_t last_page(const tiff_series *series)
+{
+    uint64_t last = 0;
+    for (uint64_t i = 0; i < series->n_planes && i < PLANES_TO_CHECK; i++)
+        if (series->planes[i].file == series->planes[series->reference].file)
+            last = series->planes[i].page > last ? series->planes[i].page : last;
+    return last;
+}
+
+/* Chooses the directories of SubIFDs to prefetch. */
+static void touch_sub_ifds(const tiff_file *file, const uint64_t *offsets, size_t n, mt_touch *out)
 {
     enum { DIRECTORY = 1024 }; /* bytes of most */
-    mt_touch touches[TIFF_MAX_LEVELS];
     for (size_t i = 0; i < n; i++)
-        touches[i] = (mt_touch) { .key = file->key, .offset = offsets[i], .size = DIRECTORY };
+        out[i] = (mt_touch) { .key = file->key, .offset = offsets[i], .size = DIRECTORY };
+}
+
+/* Prefetches the directories of SubIFDs, and of the planes to check, in one round trip. */
+static void announce(const tiff_images *images, const tiff_file *file, const tiff_series *series,
+                     const uint64_t *offsets, size_t n)
+{
+    mt_touch touches[TIFF_MAX_LEVELS + TIFF_MOST_FORESEEN];
+    touch_sub_ifds(file, offsets, n, touches);
+    if (n > 0 && series->planes)
+        n += tiff_chain_foresee(images->files[series->planes[series->reference].file], last_page(series), touches + n);
+    mt_blocks_touch(file->store, touches, n);
+}
+
+void tiff_announce_page(tiff_chain *chain, const tiff_file *file, const tiff_ifd *ifd)
+{
+    enum { PLANES_TO_EXPECT = 16 }; /* before the description is known */
+    const tiff_entry *description = tiff_find(ifd, TAG_DESCRIPTION), *subs = tiff_find(ifd, TAG_SUB_IFDS);
+    mt_touch touches[1 + TIFF_MAX_LEVELS + TIFF_MOST_FORESEEN];
+    uint64_t offsets[TIFF_MAX_LEVELS];
+    size_t n = subs && subs->count < TIFF_MAX_LEVELS ? (size_t)subs->count : 0;
+    if (!file->store->costs.is_slow || !n || !description || description->inside ||
+        description->count > MOST_ANNOUNCED || tiff_get_numbers(file, subs, 0, n, offsets, NULL))
+        return;
+    touch_sub_ifds(file, offsets, n, touches);
+    touches[n++] = (mt_touch) { .key = file->key, .offset = description->offset, .size = (size_t)description->count };
+    n += tiff_chain_foresee(chain, PLANES_TO_EXPECT - 1, touches + n);
     mt_blocks_touch(file->store, touches, n);
 }
 
@@ -62,7 +100,7 @@ mt_status tiff_find_sub_levels(tiff_images *images, const tiff_file *file, const
     if (st)
         return is_file_damage(st) ? tiff_warn(images, series, err, "levels (SubIFDs) are ignored: %s", damage.message)
                                   : mt_fail(err, st, "%s", damage.message);
-    announce(file, offsets, (size_t)n);
+    announce(images, file, series, offsets, (size_t)n);
     for (int i = 0; i < n; i++) {
         mt_error own = MT_ERROR_INIT;
         if ((st = tiff_read_ifd(file, offsets[i], &sub, &own)) ||
@@ -89,9 +127,6 @@ mt_status tiff_limit_sub_levels(tiff_images *images, tiff_series *series, uint64
     return lost == 0 ? MT_OK
                      : tiff_warn(images, series, err, "%d levels (SubIFDs) are ignored: not all pages have them", lost);
 }
-
-/* Planes of an OME-TIFF that are checked. */
-#define PLANES_TO_CHECK 256
 
 mt_status tiff_compare_sub_levels(tiff_images *images, tiff_series *series, mt_error *err)
 {

@@ -5,6 +5,7 @@
 
 #include "codec/params.h"
 #include "format/format.h"
+#include "store/blocks.h"
 
 enum {
     TAG_SUBFILE_TYPE = 254,
@@ -131,6 +132,8 @@ int64_t tiff_page_chunks(const tiff_page *page);
 MT_MUST_CHECK mt_status tiff_set_chain(mt_chunk_map *map, const tiff_file *file, const tiff_ifd *ifd,
                                        const tiff_page *page, mt_error *err);
 
+#define TIFF_MOST_FORESEEN 32 /* directories that are prefetched together */
+
 /* A file whose directories are found one after the other, on demand. Thread-safe. */
 typedef struct tiff_chain tiff_chain;
 
@@ -153,6 +156,9 @@ bool tiff_chain_is_known(tiff_chain *chain, uint64_t *n, bool *cut);
 /* The offset of a directory; 0 if there are fewer directories or the file is truncated. Loops and more pages than
  * max_pages are errors. */
 MT_MUST_CHECK mt_status tiff_chain_find(tiff_chain *chain, uint64_t page, uint64_t *offset, mt_error *err);
+/* Chooses at most TIFF_MOST_FORESEEN directories to prefetch on the way to a page, and returns their number. Their
+ * offsets are guessed: uncompressed planes lie at equal distances. The caller passes them to mt_blocks_touch. */
+size_t tiff_chain_foresee(tiff_chain *chain, uint64_t page, mt_touch *out);
 /* As tiff_chain_open, but *out is also NULL if the file has no such page. */
 MT_MUST_CHECK mt_status tiff_chain_open_page(tiff_chain *chain, uint64_t page, const tiff_file **out, mt_error *err);
 /* Reads a directory. MT_E_CORRUPT if it does not exist. */
@@ -252,7 +258,10 @@ MT_MUST_CHECK mt_status tiff_warn(tiff_images *images, tiff_series *series, mt_e
     MT_PRINTF(4, 5);
 
 uint64_t tiff_count_sub_ifds(const tiff_ifd *ifd);
-/* Finds the levels of a series among the SubIFDs of a page, the largest first. */
+/* Prefetches, over a slow store, what the first page of an OME-TIFF pyramid leads to: its description, its SubIFDs and
+ * the next pages. */
+void tiff_announce_page(tiff_chain *chain, const tiff_file *file, const tiff_ifd *ifd);
+/* Finds the levels of a series among the SubIFDs of a page, the largest first. The series may have planes. */
 MT_MUST_CHECK mt_status tiff_find_sub_levels(tiff_images *images, const tiff_file *file, const tiff_ifd *ifd,
                                              tiff_series *series, mt_error *err);
 /* Drops the levels in SubIFDs from number count on. */

@@ -140,8 +140,8 @@ static mt_status refuse_choice(const zarr_images *images, const zarr_node *group
 {
     if (images->n == 0 && group->kind == ZARR_NONE && *group->path)
         return mt_fail(err, MT_E_NOT_FOUND, "'%s' is not there, or holds nothing that is Zarr", group->path);
-    if (images->n == 0)
-        return mt_fail(err, *prefix ? MT_E_NOT_FOUND : MT_E_NOT_AN_IMAGE,
+    if (images->n == 0) /* OME metadata promises an image */
+        return mt_fail(err, *prefix || !zarr_is_plain(group) ? MT_E_NOT_FOUND : MT_E_NOT_AN_IMAGE,
                        "no image%s%s%s: no array of two or more dimensions", *group->path ? " in '" : "", group->path,
                        *group->path ? "'" : "");
     char text[400];

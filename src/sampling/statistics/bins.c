@@ -10,29 +10,43 @@ void mt_bins_init(mt_bins *bins, size_t n, double low, double high)
         high += 0.5;
     }
     double span = high - low, divisor = n > 0 ? (double)n : 1;
-    *bins = (mt_bins) { n, low, high, isfinite(span) ? span / divisor : high / divisor - low / divisor };
+    double step = isfinite(span) ? span / divisor : high / divisor - low / divisor;
+    /* Edges and differences are rounded by less than 2^-52 of the larger end, positions by 2^-50 of their number. */
+    double rounding = fmax(fabs(low), fabs(high)) * 0x1p-50;
+    *bins = (mt_bins) { n, low, high, step, 1 / step, rounding < 1e-6 * step ? 1e-5 : 1 };
 }
 
 static double edge(const mt_bins *b, size_t i) { return i == b->n ? b->high : (double)i * b->step + b->low; }
 
-void mt_bins_add(const mt_bins *b, double value, uint64_t n, uint64_t *counts)
+/* The bin of a value near an edge. */
+static size_t compare_edges(const mt_bins *b, double value, size_t i)
 {
-    if (!(value >= b->low && value <= b->high))
-        return;
-    double position = (value - b->low) / b->step;
-    size_t i = position < (double)b->n ? (size_t)position : b->n - 1;
     while (i > 0 && value < edge(b, i))
         i--;
     while (i + 1 < b->n && value >= edge(b, i + 1))
         i++;
+    return i;
+}
+
+static inline void add(const mt_bins *b, double value, uint64_t n, uint64_t *counts)
+{
+    if (!(value >= b->low && value <= b->high))
+        return;
+    double position = (value - b->low) * b->per_step;
+    size_t i = position < (double)b->n ? (size_t)position : b->n - 1;
+    double inside = position - (double)i;
+    if (!(inside > b->margin && inside < 1 - b->margin))
+        i = compare_edges(b, value, i);
     counts[i] += n;
 }
+
+void mt_bins_add(const mt_bins *b, double value, uint64_t n, uint64_t *counts) { add(b, value, n, counts); }
 
 #define DEFINE_ADD(type)                                                                                               \
     static void add_##type(const mt_bins *b, const type *in, size_t n, uint64_t *counts)                               \
     {                                                                                                                  \
         for (size_t i = 0; i < n; i++)                                                                                 \
-            mt_bins_add(b, (double)in[i], 1, counts);                                                                  \
+            add(b, (double)in[i], 1, counts);                                                                          \
     }
 
 DEFINE_ADD(uint32_t)

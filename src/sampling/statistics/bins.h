@@ -8,6 +8,8 @@
 typedef struct mt_bins {
     size_t n;               /* number of bins; 0: none */
     double low, high, step; /* range and width */
+    double per_step;        /* 1 / step */
+    double margin;          /* positions farther than this from an edge, in bins, need no comparison with it */
 } mt_bins;
 
 /* A range of one value is widened by 0.5 on both sides, as numpy does. */

@@ -133,7 +133,7 @@ static void what_is_no_image(void **state)
     write_text("other.zarr/table/X/.zarray", ARRAY("[4,4]"));
     write_text("other.zarr/notes/a/b.txt", "nothing");
     check_parts(temporary_path("other.zarr"), "");
-    check_fails(temporary_path("other.zarr"), MT_E_NOT_FOUND, "no array of two or more dimensions");
+    check_fails(temporary_path("other.zarr"), MT_E_NOT_AN_IMAGE, "no array of two or more dimensions");
     write_text("other.zarr/g/deep/er/image/.zarray", ARRAY("[4,4]")); /* groups need no metadata */
     check_parts(temporary_path("other.zarr"), "g/deep/er/image");
     check_opens(temporary_path("other.zarr"), "YX", "g/deep/er/image");
