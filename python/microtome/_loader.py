@@ -7,7 +7,6 @@ import atexit
 import json
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
@@ -54,26 +53,27 @@ class Batch:
 
     def __init__(self, core: _core.Batch) -> None:
         self._core = core
+        self._arrays = tuple(np.asarray(core.array(i)) for i in range(core.n_arrays))
 
-    @cached_property
+    @property
     def arrays(self) -> tuple[NDArray[Any], ...]:
         """Pixels: the input, then the targets, each patch, C, (Z), Y, X."""
-        return tuple(np.asarray(self._core.array(i)) for i in range(self._core.n_arrays))
+        return self._arrays
 
     @property
     def data(self) -> NDArray[Any]:
         """The input: patch, C, (Z), Y, X."""
-        return self.arrays[0]
+        return self._arrays[0]
 
     @property
     def targets(self) -> tuple[NDArray[Any], ...]:
         """The targets, in the order of the loader's."""
-        return self.arrays[1:]
+        return self._arrays[1:]
 
     @property
     def target(self) -> NDArray[Any] | None:
         """The first target; None if there is none."""
-        return self.arrays[1] if self._core.n_arrays > 1 else None
+        return self._arrays[1] if len(self._arrays) > 1 else None
 
     def _column(self, name: Literal["index", "symmetry", "stack", "sample", "coords"]) -> NDArray[Any]:
         return np.asarray(self._core.column(name))
