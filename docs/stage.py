@@ -31,6 +31,7 @@ NAVIGATION = {
             "S3 <stores-s3>",
             "Archives <stores-zip>",
             "Sampling <sampling>",
+            "Training <training>",
             "Loader <loader>",
             "PyTorch <pytorch>",
             "filters",

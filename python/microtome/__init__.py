@@ -34,6 +34,7 @@ from ._errors import (
 )
 from ._filters import MaskFilter, MaxFilter, MeanStdFilter, ShannonFilter
 from ._lateral import lateral_context
+from ._loader import BadPatch, Batch, Loader, LoaderReport
 from ._open import ImageStackProtocol, StackList, from_array, from_object, list_parts, open, open_all
 from ._patching import (
     Coords,
@@ -54,6 +55,8 @@ from ._statistics import Normalization, Statistics, statistics
 __all__ = [
     "ArgumentError",
     "ArrayStack",
+    "BadPatch",
+    "Batch",
     "CancelledError",
     "ChangedError",
     "Context",
@@ -65,6 +68,8 @@ __all__ = [
     "ImageStackProtocol",
     "ImageWarning",
     "LimitError",
+    "Loader",
+    "LoaderReport",
     "MaskFilter",
     "MaxFilter",
     "MeanStdFilter",

@@ -160,16 +160,26 @@ def add_noise(
     >>> round(float(noisy.std()))  # root of 100 / 0.5 + 2 ** 2
     14
     """
+    result = np.empty(_shape(batch), np.float32) if out is None else out
+    noise = noise_to_core(_shape(batch)[1:2], gaussian, photons, scale, offset)
+    numbers = _number(seed, "seed"), _number(step, "step"), _number(first, "first")
+    _core.add_noise(batch, result, *noise, *numbers, context)
+    return result
+
+
+def noise_to_core(
+    channels: tuple[int, ...],
+    gaussian: float = 0.0,
+    photons: ArrayLike | tuple[ArrayLike, ArrayLike] | None = None,
+    scale: tuple[float, float] = (1.0, 1.0),
+    offset: tuple[float, float] = (0.0, 0.0),
+) -> tuple[float, float, float, float, float, Any, Any]:
+    """Convert the noise of `add_noise` for the extension; channels is the shape of one value a channel."""
     low, high = scale
     if not low > 0:  # 0 and 0 would mean no scale
         raise ValueError(f"scale from {low} is not positive")
-    result = np.empty(_shape(batch), np.float32) if out is None else out
     a, b = photons if isinstance(photons, tuple) else (photons, None)
-    channels = _shape(batch)[1:2]
-    numbers = _number(seed, "seed"), _number(step, "step"), _number(first, "first")
-    photon_numbers = _each(a, channels), _each(b, channels)
-    _core.add_noise(batch, result, gaussian, low, high, offset[0], offset[1], *photon_numbers, *numbers, context)
-    return result
+    return gaussian, low, high, offset[0], offset[1], _each(a, channels), _each(b, channels)
 
 
 def _shape(batch: Any) -> tuple[int, ...]:

@@ -102,6 +102,25 @@ void int_list_free(int_list *list)
     list->n = 0;
 }
 
+bool convert_padding(PyObject *object, double *padding, int *mode)
+{
+    *padding = 0;
+    *mode = MT_PAD_CONSTANT;
+    if (!object)
+        return true;
+    if (!PyUnicode_Check(object)) {
+        *padding = PyFloat_AsDouble(object);
+        return !PyErr_Occurred();
+    }
+    if (PyUnicode_CompareWithASCIIString(object, "reflect") == 0)
+        *mode = MT_PAD_REFLECT;
+    else if (PyUnicode_CompareWithASCIIString(object, "edge") == 0)
+        *mode = MT_PAD_EDGE;
+    else
+        PyErr_Format(PyExc_ValueError, "padding is a number, \"reflect\" or \"edge\", not \"%U\"", object);
+    return *mode != MT_PAD_CONSTANT;
+}
+
 bool convert_string(PyObject *object, const char *what, const char **out)
 {
     if (!is_given(object))

@@ -28,6 +28,9 @@ typedef struct core_state {
     PyObject *prefetch_type;   /* _core.Prefetch */
     PyObject *patching_type;   /* _core.Patching */
     PyObject *statistics_type; /* _core.Statistics */
+    PyObject *loader_type;     /* _core.Loader */
+    PyObject *batch_type;      /* _core.Batch */
+    PyObject *array_type;      /* _core.BatchArray */
 } core_state;
 
 core_state *core_get_state(PyObject *module);
@@ -82,16 +85,31 @@ typedef struct object_batch {
 bool object_batch_start(object_batch *batch, const mt_error *errors, size_t n);
 void object_batch_end(object_batch *batch);
 
-/* A separate library stack over the same object for one call, so that an exception raised in any thread is assigned to
- * this call. */
+/* The exceptions that objects raised while a loader read them ahead of time, until its caller gets them. Guarded by the
+ * GIL. */
+typedef struct object_log {
+    PyObject *raised;     /* dict: number to exception */
+    unsigned long long n; /* number of the last one */
+} object_log;
+
+/* For a zeroed log. False after an exception. */
+bool object_log_start(object_log *log);
+/* Raises the exception that an error of the library is about, if there is one, and forgets all. */
+bool object_log_raise(object_log *log, const mt_error *err);
+/* Whether the calling thread is inside extract_patch of an object that writes to this log. */
+bool object_log_is_inside(const object_log *log);
+
+/* A separate library stack over the same object for one call or one loader, so that an exception raised in any thread is
+ * assigned to it. */
 typedef struct object_call {
     struct own_stack *own; /* owned by stack */
     mt_stack *stack;       /* owned */
-    object_batch *batch;   /* borrowed */
+    object_batch *batch;   /* borrowed: of a call, */
+    object_log *log;       /* or of a loader */
 } object_call;
 
-/* False after an exception. */
-bool object_call_start(object_call *call, object_batch *batch, core_state *state, const stack_object *self);
+/* For a call with batch or log set. False after an exception. */
+bool object_call_start(object_call *call, core_state *state, const stack_object *self);
 
 /* The pyramid levels of the stacks of a call, for lateral context. */
 typedef struct levels {
@@ -132,7 +150,7 @@ PyObject *prefetch_many(PyObject *module, PyObject *const *args, Py_ssize_t n, P
 PyObject *compute_statistics(PyObject *module, PyObject *const *args, Py_ssize_t n, PyObject *names);
 PyObject *parse_statistics(PyObject *module, PyObject *args);
 
-extern PyType_Spec prefetch_spec, statistics_spec;
+extern PyType_Spec prefetch_spec, statistics_spec, loader_spec, batch_spec, array_spec;
 
 /* Takes over prefetch, also on failure. */
 PyObject *prefetch_wrap(core_state *state, mt_prefetch *prefetch);
@@ -148,6 +166,9 @@ extern PyType_Spec patching_spec;
 
 /* The patching of an object of this type; NULL after an exception: it was not started. */
 mt_patching *patching_get(PyObject *object);
+
+/* Takes over batch, also on failure. */
+PyObject *batch_wrap(core_state *state, mt_batch *batch);
 
 /* Converts an error of the library to an exception: a new reference, or NULL after an exception. path may be NULL. */
 PyObject *make_exception(core_state *state, const mt_error *err, const char *path);
@@ -184,6 +205,8 @@ bool convert_int_list(PyObject *object, const char *what, int_list *out);
 void int_list_free(int_list *list);
 /* Converts a non-empty sequence of channel numbers and names, or one name. */
 bool convert_channels(PyObject *object, const mt_stack_info *info, int_list *out);
+/* Converts a number, "reflect" or "edge" to padding and an mt_padding_mode; a missing object to 0. */
+bool convert_padding(PyObject *object, double *padding, int *mode);
 /* Sets *out to the UTF-8 of a str, borrowed from it; leaves *out unchanged if object is missing or None. */
 bool convert_string(PyObject *object, const char *what, const char **out);
 /* Encodes a path-like object or str for the file system: returns a new bytes object, whose string is *out. */

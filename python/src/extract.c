@@ -59,25 +59,6 @@ static int64_t count_channels(const member *m)
     return m->channels.n ? (int64_t)m->channels.n : m->info->data_shape[1];
 }
 
-static bool convert_padding(PyObject *object, job *j)
-{
-    j->padding = 0;
-    j->padding_mode = MT_PAD_CONSTANT;
-    if (!object)
-        return true;
-    if (!PyUnicode_Check(object)) {
-        j->padding = PyFloat_AsDouble(object);
-        return !PyErr_Occurred();
-    }
-    if (PyUnicode_CompareWithASCIIString(object, "reflect") == 0)
-        j->padding_mode = MT_PAD_REFLECT;
-    else if (PyUnicode_CompareWithASCIIString(object, "edge") == 0)
-        j->padding_mode = MT_PAD_EDGE;
-    else
-        PyErr_Format(PyExc_ValueError, "padding is a number, \"reflect\" or \"edge\", not \"%U\"", object);
-    return j->padding_mode != MT_PAD_CONSTANT;
-}
-
 static bool set_shape(job *j, int64_t n_patches)
 {
     int n_spatial = j->members[0].info->data_ndim - 2;
@@ -298,7 +279,7 @@ PyObject *stack_extract_patch(PyObject *object, PyTypeObject *core, PyObject *co
     member m = { .self = NULL };
     job j = { .state = PyType_GetModuleState(core), .members = &m, .n_members = 1 };
     j.patch_size.values = j.patch_size.inline_values;
-    bool good = member_start(&m, object, values[1]) && convert_padding(values[6], &j) &&
+    bool good = member_start(&m, object, values[1]) && convert_padding(values[6], &j.padding, &j.padding_mode) &&
                 convert_int_list(values[3], "patch_size", &j.patch_size) && set_shape(&j, -1);
     if (good && coords.n != j.patch_size.n) {
         PyErr_Format(PyExc_ValueError, "coords has %zu values and patch_size %zu", coords.n, j.patch_size.n);
@@ -403,7 +384,8 @@ static bool many_start(job *j, PyObject *const *values)
         return false;
     }
     j->n_members = (size_t)n;
-    return start_members(j, values[STACKS], values[CHANNELS]) && convert_padding(values[PADDING], j) &&
+    return start_members(j, values[STACKS], values[CHANNELS]) &&
+           convert_padding(values[PADDING], &j->padding, &j->padding_mode) &&
            convert_int_list(values[PATCH_SIZE], "patch_size", &j->patch_size);
 }
 
@@ -455,8 +437,10 @@ static bool start_objects(job *j, object_batch *batch, mt_error *errors, size_t 
 {
     bool good = object_batch_start(batch, errors, n);
     for (size_t i = 0; good && i < j->n_members; i++)
-        if (j->members[i].self->own)
-            good = object_call_start(&j->members[i].call, batch, j->state, j->members[i].self);
+        if (j->members[i].self->own) {
+            j->members[i].call.batch = batch;
+            good = object_call_start(&j->members[i].call, j->state, j->members[i].self);
+        }
     for (size_t i = 0; good && j->levels.pyramids && i < j->n_members; i++)
         j->levels.pyramids[i].stack = stack_of_member(&j->members[i]);
     return good;

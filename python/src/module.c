@@ -151,6 +151,9 @@ static const struct {
     { &prefetch_spec, offsetof(core_state, prefetch_type) },
     { &patching_spec, offsetof(core_state, patching_type) },
     { &statistics_spec, offsetof(core_state, statistics_type) },
+    { &loader_spec, offsetof(core_state, loader_type) },
+    { &batch_spec, offsetof(core_state, batch_type) },
+    { &array_spec, offsetof(core_state, array_type) },
 };
 
 static PyObject **type_at(core_state *state, size_t i)

@@ -2,6 +2,7 @@
 /* A stack over a Python object with the ImageStack protocol. */
 #include "core.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 /* The `self` of the library's custom stack. The object is borrowed: the Stack that wraps the custom stack owns it, so
@@ -82,24 +83,30 @@ static mt_status extract(void *self, int64_t sample, const int64_t *channels, si
     return good ? MT_OK : mt_fail(err, MT_E_ARGUMENT, object_failed);
 }
 
-/* Moves the exception of this thread to the batch. Exceptions such as KeyboardInterrupt always end the call. */
-static void keep_exception(object_batch *batch, const mt_error *err)
+/* Clears the exception of this thread and returns it, owned, with its traceback. */
+static PyObject *take_exception(void)
 {
     PyObject *type, *value, *traceback;
     PyErr_Fetch(&type, &value, &traceback);
     PyErr_NormalizeException(&type, &value, &traceback);
     if (traceback)
         PyException_SetTraceback(value, traceback);
-    PyObject **place = &batch->exception;
+    Py_XDECREF(type);
+    Py_XDECREF(traceback);
+    return value;
+}
+
+/* Moves the exception of this thread to the batch. Exceptions such as KeyboardInterrupt always end the call. */
+static void keep_exception(object_batch *batch, const mt_error *err)
+{
+    PyObject *value = take_exception(), **place = &batch->exception;
     if (batch->errors && PyErr_GivenExceptionMatches(value, PyExc_Exception))
         place = &batch->raised[err - batch->errors];
     else
         batch->ended = true;
     if (!*place)
         *place = Py_NewRef(value);
-    Py_XDECREF(type);
-    Py_XDECREF(value);
-    Py_XDECREF(traceback);
+    Py_DECREF(value);
 }
 
 static mt_status extract_in_call(void *self, int64_t sample, const int64_t *channels, size_t n_channels,
@@ -114,6 +121,68 @@ static mt_status extract_in_call(void *self, int64_t sample, const int64_t *chan
         keep_exception(call->batch, err);
     PyGILState_Release(gil);
     return good ? MT_OK : mt_fail(err, MT_E_ARGUMENT, object_failed);
+}
+
+/* Calls of objects for a loader that are in progress in this thread, innermost first. */
+typedef struct log_frame {
+    const object_log *log;
+    const struct log_frame *outer;
+} log_frame;
+static _Thread_local const log_frame *innermost;
+
+bool object_log_is_inside(const object_log *log)
+{
+    const log_frame *frame = innermost;
+    while (frame && frame->log != log)
+        frame = frame->outer;
+    return frame != NULL;
+}
+
+bool object_log_start(object_log *log) { return (log->raised = PyDict_New()) != NULL; }
+
+/* Of a batch that fails, only the first exception is reported. More than this many are not kept. */
+#define MOST_LOGGED 1024
+static const char log_mark[] = " (exception ";
+
+/* Moves the exception of this thread to the log. Returns its number. */
+static unsigned long long log_exception(object_log *log)
+{
+    PyObject *value = take_exception(), *number = PyLong_FromUnsignedLongLong(++log->n);
+    if (number && PyDict_Size(log->raised) < MOST_LOGGED)
+        (void)PyDict_SetItem(log->raised, number, value);
+    PyErr_Clear();
+    Py_XDECREF(number);
+    Py_DECREF(value);
+    return log->n;
+}
+
+bool object_log_raise(object_log *log, const mt_error *err)
+{
+    const char *mark = strstr(err->message, log_mark);
+    PyObject *number = mark ? PyLong_FromUnsignedLongLong(strtoull(mark + strlen(log_mark), NULL, 10)) : NULL;
+    PyObject *value = number ? Py_XNewRef(PyDict_GetItemWithError(log->raised, number)) : NULL;
+    Py_XDECREF(number);
+    PyDict_Clear(log->raised);
+    if (value)
+        PyErr_Restore(Py_NewRef((PyObject *)Py_TYPE(value)), value, PyException_GetTraceback(value));
+    return PyErr_Occurred();
+}
+
+/* The library calls this in threads of its own, whose exceptions would be lost. */
+static mt_status extract_in_log(void *self, int64_t sample, const int64_t *channels, size_t n_channels,
+                                const int64_t *coords, const int64_t *patch_size, float *out, mt_error *err)
+{
+    const object_call *call = self;
+    const log_frame frame = { call->log, innermost };
+    unsigned long long number = 0;
+    innermost = &frame;
+    PyGILState_STATE gil = PyGILState_Ensure();
+    bool good = fill(call->own, sample, channels, n_channels, coords, patch_size, out);
+    if (!good)
+        number = log_exception(call->log);
+    PyGILState_Release(gil);
+    innermost = frame.outer;
+    return good ? MT_OK : mt_fail(err, MT_E_ARGUMENT, "%s%s%llu)", object_failed, log_mark, number);
 }
 
 bool object_batch_start(object_batch *batch, const mt_error *errors, size_t n)
@@ -133,14 +202,13 @@ void object_batch_end(object_batch *batch)
     Py_XDECREF(batch->exception);
 }
 
-bool object_call_start(object_call *call, object_batch *batch, core_state *state, const stack_object *self)
+bool object_call_start(object_call *call, core_state *state, const stack_object *self)
 {
     const mt_stack_ops ops = { .struct_size = sizeof ops,
-                               .extract_patch = extract_in_call,
+                               .extract_patch = call->log ? extract_in_log : extract_in_call,
                                .caller_thread_only = !self->own->parallel };
     mt_error err = MT_ERROR_INIT;
     call->own = self->own;
-    call->batch = batch;
     if (mt_stack_new(self->own->context, &ops, call, mt_stack_get_info(self->stack), &call->stack, &err))
         raise_error(state, &err, NULL);
     return call->stack != NULL;

@@ -5,6 +5,7 @@ from pathlib import Path
 import microtome
 import numpy as np
 import pytest
+from images import write_array
 
 ROOT = Path(__file__).resolve().parents[2]
 os.environ["PYTHONPATH"] = str(Path(microtome.__file__).resolve().parents[1])  # for processes that tests start
@@ -36,3 +37,11 @@ def volume():
     """A volume with axes TCZYX, and a stack over it."""
     pixels = np.random.default_rng(1).integers(0, 60000, (2, 3, 4, 11, 13), np.uint16)
     return pixels, microtome.from_array(pixels, "TCZYX")
+
+
+@pytest.fixture(scope="session")
+def chunked_image(tmp_path_factory):
+    """An image YX of 6 x 5 compressed chunks."""
+    path = tmp_path_factory.mktemp("chunked") / "image.zarr"
+    write_array(path, np.random.default_rng(2).integers(0, 5000, (190, 160), np.uint16), (32, 32))
+    return path

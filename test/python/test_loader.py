@@ -1,0 +1,731 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The loader: pixels, order, positions, and its end in all circumstances."""
+
+import gc
+import hashlib
+import io
+import itertools
+import json
+import multiprocessing
+import os
+import pickle
+import signal
+import subprocess
+import sys
+import threading
+import time
+import weakref
+
+import microtome
+import numpy as np
+import pytest
+from images import write_array
+
+RANDOM = np.random.default_rng(1)
+PIXELS = RANDOM.integers(0, 60000, (2, 2, 150, 200), np.uint16)  # SCYX
+LABELS = RANDOM.integers(0, 9, (2, 1, 150, 200), np.uint8)
+SIZE = (32, 32)
+
+
+def make(patch_size=SIZE, strategy=microtome.Stratified, context=None, target=True, **options):
+    stack = microtome.from_array(PIXELS, "SCYX", context=context)
+    labels = [microtome.from_array(LABELS, "SCYX", "labels", context=context)] if target else None
+    options = {"batch_size": 6, "seed": 3, "augment": "d4", **options}
+    return microtome.Loader(strategy([stack], patch_size, seed=7), labels, **options)
+
+
+def turned(patch, symmetry):
+    """Apply a symmetry to the last two axes."""
+    patch = patch[..., ::-1, :] if symmetry & 1 else patch
+    patch = patch[..., ::-1] if symmetry & 2 else patch
+    return np.swapaxes(patch, -1, -2) if symmetry & 4 else patch
+
+
+def digest(batches):
+    result = hashlib.sha256()
+    for batch in batches:
+        for array in (*batch.arrays, batch.index, batch.coords, batch.sample, batch.symmetry):
+            result.update(np.ascontiguousarray(array))
+    return result.hexdigest()
+
+
+def places(batches):
+    """What identifies each patch of batches, sorted."""
+    return sorted(
+        zip(*(np.concatenate([getattr(b, name) for b in batches]) for name in ("sample", "index")), strict=True)
+    )
+
+
+# -- pixels ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("augment", [None, "d4", ["flip", "rotate90"], "flip"])
+def test_pixels(augment):
+    mean, std = np.float32([20000, 30000]), np.float32([15000, 17000])
+    seen = set()
+    for batch in make(augment=augment, normalize=(mean, std)):
+        assert batch.data.dtype == np.float32 and batch.target.dtype == np.float32
+        for k, (y, x) in enumerate(batch.coords):
+            where = batch.sample[k], slice(None), slice(y, y + 32), slice(x, x + 32)
+            seen.add(int(batch.symmetry[k]))
+            pixels = turned(PIXELS[where].astype(np.float32), batch.symmetry[k])
+            np.testing.assert_array_equal(batch.data[k], (pixels - mean[:, None, None]) / std[:, None, None])
+            np.testing.assert_array_equal(batch.target[k], turned(LABELS[where], batch.symmetry[k]))
+    assert seen == ({0} if augment is None else {0, 1, 2} if augment == "flip" else set(range(8)))
+
+
+def test_channels_types_and_several_targets():
+    stack = microtome.from_array(PIXELS, "SCYX")
+    labels = microtome.from_array(LABELS, "SCYX")
+    patching = microtome.Random([stack], SIZE)
+    loader = microtome.Loader(
+        patching,
+        [[stack], [labels]],
+        normalize_target=[(1, 2), None],
+        channels=[1],
+        batch_size=3,
+        normalize=([5, 1], 4),
+    )
+    batch = next(iter(loader))
+    y, x = batch.coords[1]
+    pixels = PIXELS[batch.sample[1], :, y : y + 32, x : x + 32].astype(np.float32)
+    np.testing.assert_array_equal(batch.data[1], (pixels[1:] - np.float32(1)) / np.float32(4))
+    np.testing.assert_array_equal(batch.targets[0][1], (pixels - np.float32(1)) / np.float32(2))
+    assert [a.shape for a in batch.arrays] == [(3, 1, 32, 32), (3, 2, 32, 32), (3, 1, 32, 32)]
+    as_stored = next(iter(microtome.Loader(patching, dtype="source", batch_size=3)))
+    assert as_stored.data.dtype == np.uint16 and as_stored.target is None and as_stored.targets == ()
+    own = microtome.from_object(microtome.ArrayStack(LABELS, "SCYX"))
+    assert next(iter(microtome.Loader(microtome.Random([own], SIZE), dtype="source"))).data.dtype == np.float32
+
+
+def test_booleans_are_0_and_1():
+    raw = np.array([0, 1, 2, 255] * 1024, np.uint8).view(np.bool_).reshape(64, 64)
+    batch = next(iter(microtome.Loader(microtome.Whole([microtome.from_array(raw, "YX")]), dtype="source")))
+    assert set(np.unique(batch.data.view(np.uint8))) == {0, 1}
+
+
+def test_volumes_and_padding():
+    volume = RANDOM.integers(1, 99, (5, 20, 24), np.uint8)
+    stack = microtome.from_array(volume, "ZYX")
+    patching = microtome.Random([stack], (8, 16, 16), pad=True)
+    batch = next(iter(microtome.Loader(patching, batch_size=2, normalize=(10, 2))))
+    assert batch.data.shape == (2, 1, 8, 16, 16) and batch.coords.shape == (2, 3)
+    outside = np.setdiff1d(batch.data, (volume.astype(np.float32) - 10) / 2)
+    np.testing.assert_array_equal(outside, [-5])  # zero, before normalization
+    padded = next(iter(microtome.Loader(patching, batch_size=2, padding="reflect")))
+    assert np.isin(padded.data, volume).all()
+
+
+def test_noise():
+    noise = {"gaussian": 0.5, "photons": [0.1, 0.2], "scale": (0.5, 2.0), "offset": (1, 2)}
+    loader, clean = make(seed=9, noise=noise), make(seed=9)
+    for noisy, plain in zip(loader, clean, strict=True):
+        np.testing.assert_array_equal(noisy.target, plain.target)
+        for k in range(6):
+            wanted = microtome.add_noise(plain.data[k : k + 1], **noise, seed=9, step=0, first=int(plain.index[k]))
+            np.testing.assert_array_equal(noisy.data[k : k + 1], wanted)
+
+
+@pytest.mark.parametrize("kind", ["mean_std", "min_max", "quantile_range"])
+def test_normalizations_of_statistics(kind):
+    stack = microtome.from_array(PIXELS, "SCYX")
+    statistics = microtome.statistics([stack], quantiles=(0.01, 0.99))
+    normalization = getattr(statistics, kind)()
+    patching = microtome.Sequential([stack], SIZE)
+    plain = microtome.Loader(patching, batch_size=5)
+    normalized = microtome.Loader(patching, batch_size=5, normalize=normalization)
+    for a, b in zip(plain, normalized, strict=True):
+        np.testing.assert_array_equal(b.data, normalization(a.data, axis=1))
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"augment": "d8"}, "augment must be"),
+        ({"augment": ["flip", "d4"]}, "not combined"),
+        ({"uneven": "throw"}, "uneven must be one of 'drop', 'short', 'pad'"),
+        ({"on_corrupt": "ignore"}, "on_corrupt must be one of"),
+        ({"missing": "yes"}, "missing must be one of"),
+        ({"locality": "node"}, "locality must be one of"),
+        ({"batch_size": 0}, "batch_size must be at least 1"),
+        ({"batch_size": 1000}, "less than a batch of 1000"),
+        ({"seed": -1}, "seed must be at least 0"),
+        ({"rank": 2, "world_size": 2}, "rank 2 of 2"),
+        ({"block": (1, 2, 3)}, "block has 3 sizes"),
+        ({"block": (0, 2)}, "block must be at least 1"),
+        ({"normalize": (0, 0)}, "divide by other than 0"),
+        ({"normalize": (float("nan"), 1)}, "must be finite"),
+        ({"normalize": ([1, 2, 3], 1)}, "one for each of 2 channels"),
+        ({"normalize": (0, 1), "dtype": "source"}, "normalized patches are float32"),
+        ({"dtype": "int8"}, "cannot be loaded as int8"),
+        ({"channels": [2]}, "channel 2 is out of bounds"),
+        ({"normalize_target": [None, None]}, "2 entries for 1 targets"),
+        ({"patch_size": (32, 16)}, "not square"),
+        ({"noise": {"salt": 1}}, "no noise .'salt'."),
+        ({"noise": {"photons": [1, 2, 3]}}, "one for each of 2 channels"),
+        ({"noise": {"scale": (0, 1)}}, "not positive"),
+        ({"noise": {"gaussian": 1}, "dtype": "source"}, "float32"),
+    ],
+)
+def test_options_that_do_not_fit(options, message):
+    with pytest.raises(ValueError, match=message):
+        make(**options)
+
+
+def test_images_that_do_not_fit():
+    stack = microtome.from_array(PIXELS, "SCYX")
+    patching = microtome.Random([stack], SIZE)
+    other = microtome.from_array(LABELS[..., :100], "SCYX", "small")
+    with pytest.raises(microtome.ArgumentError, match="small has a shape"):
+        microtome.Loader(patching, other)
+    with pytest.raises(microtome.ArgumentError, match="2 images, and the patching 1"):
+        microtome.Loader(patching, [stack, stack])
+    with pytest.raises(microtome.ArgumentError, match="mixture"):
+        microtome.Loader(patching, [stack, [stack]])
+    with pytest.raises(microtome.ArgumentError, match="different contexts"):
+        microtome.Loader(patching, microtome.from_array(LABELS, "SCYX", context=microtome.Context()))
+    with pytest.raises(TypeError, match="patching strategy"):
+        microtome.Loader(stack)
+    stack.close()
+    with pytest.raises(ValueError, match="closed"):
+        microtome.Loader(patching)
+
+
+# -- order -------------------------------------------------------------------------------------------
+
+
+def test_a_loop_is_an_epoch():
+    loader = make()
+    assert repr(loader) == "<microtome.Loader, 10 batches of 6 patches an epoch>"
+    assert len(loader) == 10 and loader.n_patches == 60 and loader.n_dropped == 0
+    for epoch in range(3):
+        batches = list(loader)
+        assert [b.epoch for b in batches] == [epoch] * 10 and [b.number for b in batches] == list(range(10))
+        assert sorted(np.concatenate([b.index for b in batches])) == list(range(60))
+    assert digest(make()) != digest(make(seed=4))
+    in_order = np.concatenate([b.index for b in make(shuffle=False)])
+    assert list(in_order) == list(range(60))
+
+
+@pytest.mark.parametrize(
+    ("uneven", "sizes", "dropped"), [("drop", [25] * 2, 10), ("short", [25] * 2 + [10], 0), ("pad", [25] * 3, 0)]
+)
+def test_the_last_batch(uneven, sizes, dropped):
+    loader = make(batch_size=25, uneven=uneven)
+    batches = list(loader)
+    assert [len(b) for b in batches] == sizes and len(loader) == len(sizes) and loader.n_dropped == dropped
+    assert ("10 of 60 patches dropped" in repr(loader)) == (uneven == "drop")
+    assert batches[-1].n_repeated == (15 if uneven == "pad" else 0)
+    np.testing.assert_array_equal(
+        batches[-1].index[10:], batches[0].index[: len(batches[-1]) - 10] if uneven == "pad" else batches[-1].index[10:]
+    )
+
+
+def test_a_loop_that_is_left_early():
+    loader = make()
+    first = next(iter(loader))
+    assert first.epoch == 0
+    assert [b.epoch for b in itertools.islice(loader, 3)] == [1] * 3
+    whole = list(zip(range(len(loader)), loader, strict=False))  # never asks for what follows the last batch
+    assert len(whole) == 10 and {b.epoch for _, b in whole} == {2}
+    assert [(b.epoch, b.number) for b in loader] == [(3, i) for i in range(10)]
+    one, two = iter(loader), iter(loader)
+    next(two)
+    with pytest.raises(RuntimeError, match="another one has begun"):
+        next(one)
+    ended = iter(make(batch_size=60))
+    assert len(list(ended)) == 1 and list(ended) == []
+
+
+def test_set_epoch():
+    loader = make()
+    epochs = [list(loader) for _ in range(3)]
+    for epoch in (2, 0, 1, 1):
+        loader.set_epoch(epoch)
+        assert loader.epoch == epoch
+        assert digest(loader) == digest(epochs[epoch])
+    next(iter(loader))
+    loader.set_epoch(loader.epoch)
+    assert len(list(loader)) == 10
+
+
+def test_the_state_at_every_batch():
+    loader, other = make(), make(prefetch=1)
+    batches = list(itertools.islice(itertools.chain.from_iterable(itertools.repeat(loader)), 15))
+    rest = [digest([b]) for b in batches]
+    for done in range(15):
+        other.load_state_dict(make_state(done))
+        other.set_epoch(other.epoch)  # as a training script does at the start of each epoch
+        got = list(other) + list(other)
+        assert [digest([b]) for b in got][: 15 - done] == rest[done:]
+        assert (got[0].epoch, got[0].number) == divmod(done, 10)
+
+
+def make_state(done):
+    """The state after some batches, as it is saved."""
+    loader = make()
+    for _ in itertools.islice(itertools.chain.from_iterable(itertools.repeat(loader)), done):
+        pass
+    return json.loads(json.dumps(loader.state_dict()))
+
+
+def test_the_state_of_another_loader():
+    state = make().state_dict()
+    assert set(state) == {"version", "plan", "seed", "epoch", "batch"}
+    for options, difference in [
+        ({"batch_size": 7}, "batch size"),
+        ({"augment": None}, "augmentation"),
+        ({"seed": 4}, "seed"),
+    ]:
+        with pytest.raises(microtome.ArgumentError, match=difference):
+            make(**options).load_state_dict(state)
+    with pytest.raises(ValueError):
+        make().load_state_dict({"epoch": 1})
+
+
+@pytest.mark.parametrize("world", [1, 2, 3, 7])
+def test_ranks_share_each_round(world):
+    alone = list(make(batch_size=2, uneven="pad" if world == 7 else "drop"))
+    ranks = [
+        list(make(batch_size=2, uneven="pad" if world == 7 else "drop", rank=r, world_size=world)) for r in range(world)
+    ]
+    assert len({len(r) for r in ranks}) == 1
+    together = [batch for group in zip(*ranks, strict=True) for batch in group]
+    for i, batch in enumerate(alone[: len(together)]):
+        assert together[i].number == i and digest([together[i]]) == digest([batch])
+    assert len(together) in (30, 35)
+
+
+def test_windows_of_ranks():
+    options = {"locality": "rank", "world_size": 2, "window": 2, "block": (1, 1), "batch_size": 5}
+    ranks = [make(rank=r, **options) for r in range(2)]
+    parts = [places(list(loader)) for loader in ranks]
+    assert not set(parts[0]) & set(parts[1]) and len(parts[0]) + len(parts[1]) == 60
+    with pytest.raises(microtome.ArgumentError, match="ranks"):
+        make(batch_size=5, window=2, block=(1, 1)).load_state_dict(ranks[0].state_dict())
+
+
+def test_read():
+    loader = make()
+    batches = list(loader)
+    positions = [3, 17, 17, 59]
+    batch = loader.read(positions, epoch=0)
+    np.testing.assert_array_equal(batch.data, np.concatenate([b.data for b in batches])[positions])
+    assert loader.epoch == 1 and loader.read([0]).epoch == 1
+    with pytest.raises(IndexError, match="position 60"):
+        loader.read([60])
+    with pytest.raises(ValueError, match="no positions"):
+        loader.read([])
+
+
+# -- determinism -------------------------------------------------------------------------------------
+
+
+def make_of(path, context=None, **options):
+    stack = microtome.open(path, "YX", context=context)
+    patching = microtome.Stratified([stack], (24, 24), seed=5)
+    options = {"batch_size": 8, "augment": "d4", "window": 3, "block": (2, 2), "normalize": (2500, 1400), **options}
+    return microtome.Loader(patching, **options)
+
+
+def three_epochs(loader):
+    return [digest(loader) for _ in range(3)]
+
+
+def send_epochs(loader, pipe):
+    pipe.send(three_epochs(loader))
+
+
+@pytest.fixture(scope="module")
+def expected(chunked_image):
+    return three_epochs(make_of(chunked_image))
+
+
+def test_epochs_differ(expected):
+    assert len(set(expected)) == 3
+
+
+@pytest.mark.parametrize("threads", [1, 2, 7])
+@pytest.mark.parametrize("cache", [1, 2 * 32 * 32, 64 << 20])
+def test_threads_and_caches(chunked_image, expected, threads, cache):
+    context = microtome.Context(threads=threads, cache_bytes=cache)
+    assert three_epochs(make_of(chunked_image, context, prefetch=threads)) == expected
+
+
+@pytest.mark.unsanitized
+@pytest.mark.parametrize("method", ["fork", "spawn"])
+@pytest.mark.parametrize("is_running", [False, True])
+def test_processes(chunked_image, expected, method, is_running):
+    loader = make_of(chunked_image)
+    if is_running:
+        next(iter(loader))
+        loader.set_epoch(0)
+    methods = multiprocessing.get_context(method)
+    here, there = methods.Pipe()
+    process = methods.Process(target=send_epochs, args=(loader, there))
+    process.start()
+    assert here.poll(60)
+    assert here.recv() == expected
+    process.join(60)
+    assert process.exitcode == 0 and three_epochs(loader) == expected
+
+
+def test_pickles_keep_the_position(chunked_image):
+    loader = make_of(chunked_image)
+    batches = list(itertools.islice(loader, 2))
+    copy = pickle.loads(pickle.dumps(loader))
+    assert copy.state_dict() == loader.state_dict() and len(batches) == 2
+    rest = iter(make_of(chunked_image))
+    next(rest), next(rest)
+    assert digest(copy) == digest(rest)
+    loader.close()
+    with pytest.raises(ValueError, match="closed"):
+        pickle.dumps(loader)
+
+
+# -- memory ------------------------------------------------------------------------------------------
+
+
+def test_arrays_keep_their_batch():
+    loader = make()
+    batches = iter(loader)
+    data = next(batches).data
+    copy, view = data.copy(), data[2:, 0, ::3]
+    del data
+    list(batches)
+    list(loader)
+    loader.close()
+    del loader, batches
+    gc.collect()
+    np.testing.assert_array_equal(view, copy[2:, 0, ::3])
+
+
+def test_protocols():
+    batch = next(iter(make()))
+    data = batch.data
+    assert (
+        memoryview(data).c_contiguous and data.flags.writeable and np.from_dlpack(data).ctypes.data == data.ctypes.data
+    )
+    assert batch.data is data and np.shares_memory(batch.coords, batch.coords)
+    assert not batch.coords.flags.writeable and not batch.index.flags.writeable
+    assert memoryview(batch._core.column("sample")).tolist() == batch.sample.tolist()
+    with pytest.raises(BufferError):  # not contiguous
+        io.BytesIO().write(batch._core.column("sample"))
+    with pytest.raises(TypeError, match="read-write"):
+        io.BytesIO(bytes(99)).readinto(batch._core.column("index"))
+    with pytest.raises(IndexError):
+        batch._core.array(2)
+    for kind in (type(batch._core), type(batch._core.array(0))):
+        with pytest.raises(TypeError):
+            kind()
+
+
+@pytest.mark.unsanitized
+def test_memory_is_flat():
+    context = microtome.Context()
+    loader = make(context=context, batch_size=12)
+    peaks = []
+    for _ in range(6):
+        for _batch in loader:
+            pass
+        peaks.append(context.counters()["memory_peak"])
+    assert peaks[-1] - peaks[1] < 4096  # a batch has 108 KiB
+
+
+def test_batches_in_memory_of_the_caller():
+    live, made = [], []
+
+    def allocate(size):
+        array = np.empty(size, np.uint8)
+        live.append(weakref.ref(array))
+        made.append((array.ctypes.data, size))
+        return array
+
+    loader = make()
+    wanted = three_epochs(make())
+    loader._change(allocate)
+    batch = next(iter(loader))
+    assert any(start <= batch.data.ctypes.data < start + size for start, size in made)
+    del batch
+    loader.set_epoch(0)
+    assert three_epochs(loader) == wanted
+    assert 0 < sum(ref() is not None for ref in live) <= 2 * 6  # 3 batches ahead, 2 in use, 1 in the making
+    loader.close()
+    gc.collect()
+    assert all(ref() is None for ref in live)
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.parametrize("allocate", [lambda size: bytearray(size // 2), lambda size: 1 / 0, lambda size: bytes(size)])
+def test_memory_that_is_refused(allocate):
+    loader = make()
+    loader._change(allocate)
+    with pytest.raises(microtome.OutOfMemoryError):
+        next(iter(loader))
+
+
+# -- Python objects ----------------------------------------------------------------------------------
+
+
+class Own:
+    """An image that fails where it is told to."""
+
+    source, data_dtype, original_axes, original_data_shape = "own", np.float32, "YX", (128, 128)
+    data_shape = (1, 1, 128, 128)
+
+    def __init__(self, parallel=False, fail=None):
+        self.parallel, self.fail, self.calls = parallel, fail, 0
+
+    def extract_patch(self, sample_idx, channels, coords, patch_size):
+        self.calls += 1
+        if self.fail:
+            self.fail(self, coords)
+        return np.full((len(channels), *patch_size), coords[0] * 1000 + coords[1], np.float32)
+
+
+def of_object(own, **options):
+    return microtome.Loader(microtome.Random([own], (16, 16)), **{"batch_size": 4, **options})
+
+
+@pytest.mark.parametrize("parallel", [False, True])
+def test_objects(parallel):
+    for batch in of_object(Own(parallel), target=Own(parallel)):
+        np.testing.assert_array_equal(batch.data[:, 0, 3, 3], batch.coords @ [1000, 1])
+        np.testing.assert_array_equal(batch.data, batch.target)
+
+
+@pytest.mark.parametrize("parallel", [False, True])
+def test_what_objects_raise(parallel):
+    def fail(self, coords):
+        if self.calls >= 30:
+            raise KeyError(f"call {self.calls}") from ZeroDivisionError("cause")
+
+    own = Own(parallel, fail)
+    loader = of_object(own)
+    with pytest.raises(KeyError) as raised:
+        for _batch in loader:
+            pass
+    assert "extract_patch" in [entry.name for entry in raised.traceback] and own.calls >= 30
+    assert isinstance(raised.value.__cause__, ZeroDivisionError)
+    own.fail, own.calls = None, 0
+    (again,) = itertools.islice(loader, 1)  # the next epoch: the loop was left
+    assert again.epoch == 1
+    with pytest.raises(KeyError):
+        own.fail, own.calls = fail, 30
+        loader.read([0, 1])
+
+
+@pytest.mark.parametrize("kind", [SystemExit, KeyboardInterrupt, MemoryError])
+def test_other_exceptions_of_objects(kind):
+    def fail(self, coords):
+        raise kind
+
+    with pytest.raises(kind):
+        next(iter(of_object(Own(True, fail))))
+
+
+@pytest.mark.parametrize("parallel", [False, True])
+def test_close_while_objects_are_called(parallel):
+    entered = threading.Event()
+
+    def fail(self, coords):
+        entered.set()
+        time.sleep(0.01)
+
+    for _ in range(5):
+        loader = of_object(Own(parallel, fail), prefetch=4)
+        batches = iter(loader)
+        next(batches)
+        assert entered.wait(10)
+        loader.close()
+        with pytest.raises(ValueError, match="closed"):
+            next(batches)
+
+
+def test_objects_that_use_or_drop_their_loader():
+    errors, box = [], []
+
+    def fail(self, coords):
+        try:
+            box[0].state_dict()
+        except RuntimeError as error:
+            errors.append(str(error))
+
+    box.append(of_object(Own(fail=fail)))
+    list(box[0])
+    assert set(errors) == {"extract_patch of an object cannot use the loader that reads the object"}
+
+    def drop(self, coords):
+        loaders.clear()  # the last reference, inside a thread of the loader
+
+    for _ in range(5):
+        own = Own(True, drop)
+        loaders = [of_object(own)]
+        loaders[0]._core.read(0, np.arange(2, dtype=np.uint64))
+        loaders = [of_object(own)]
+        core = loaders[0]._core
+        batches = iter(loaders[0])
+        own.fail = lambda self, coords: core.close()
+        with pytest.raises(ValueError, match="closed"):
+            for _ in range(99):
+                next(batches)
+    gc.collect()
+
+
+def test_cycles_are_collected():
+    own = Own()
+    loader = own.loader = of_object(own)
+    next(iter(loader))
+    gone = weakref.ref(own)
+    del own, loader
+    gc.collect()
+    assert gone() is None
+
+
+# -- the end -----------------------------------------------------------------------------------------
+
+
+def test_close():
+    with make() as loader:
+        batch = next(iter(loader))
+    assert repr(loader) == "<microtome.Loader, closed>" and batch.data.shape[0] == 6
+    loader.close()
+    for use in (
+        lambda: next(iter(loader)),
+        lambda: len(loader),
+        loader.state_dict,
+        lambda: loader.read([0]),
+        loader.report,
+    ):
+        with pytest.raises(ValueError, match="the loader is closed"):
+            use()
+
+
+def test_stacks_that_are_closed_early():
+    stack = microtome.from_array(PIXELS.copy(), "SCYX")
+    loader = microtome.Loader(microtome.Random([stack], SIZE), batch_size=6, augment="d4")
+    wanted = digest(
+        microtome.Loader(microtome.Random([microtome.from_array(PIXELS, "SCYX")], SIZE), batch_size=6, augment="d4")
+    )
+    stack.close()
+    gc.collect()
+    assert digest(loader) == wanted  # it holds them open
+    with pytest.raises(ValueError, match="closed"):
+        pickle.dumps(loader)
+
+
+def test_close_while_a_thread_waits():
+    release = threading.Event()
+    loader = of_object(Own(fail=lambda self, coords: release.wait(30)))
+    errors = []
+
+    def wait():
+        try:
+            next(iter(loader))
+        except ValueError as error:
+            errors.append(str(error))
+
+    thread = threading.Thread(target=wait)
+    thread.start()
+    time.sleep(0.2)
+    loader.close()
+    release.set()
+    thread.join(30)
+    assert not thread.is_alive()
+    assert errors and "closed" in errors[0]
+
+
+def test_two_threads_cannot_take_at_once():
+    release = threading.Event()
+    loader = of_object(Own(fail=lambda self, coords: release.wait(30)))
+    batches = iter(loader)
+    thread = threading.Thread(target=next, args=(batches,))
+    thread.start()
+    time.sleep(0.2)
+    with pytest.raises(RuntimeError, match="another thread"):
+        next(batches)
+    release.set()
+    thread.join(30)
+    assert not thread.is_alive()
+
+
+@pytest.mark.unsanitized
+def test_ctrl_c():
+    loader = of_object(Own(fail=lambda self, coords: time.sleep(0.5)))
+    threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT)).start()
+    begin = time.monotonic()
+    with pytest.raises(KeyboardInterrupt):
+        next(iter(loader))
+    assert time.monotonic() - begin < 1.5  # the batch takes two seconds
+    loader.close()
+
+
+@pytest.mark.unsanitized
+@pytest.mark.parametrize("end", ["", "import sys; sys.exit(3)", "raise OSError('end')"])
+def test_the_end_of_the_interpreter(end):
+    code = f"""
+import time, numpy, microtome
+class Own:
+    source, data_dtype, original_axes, original_data_shape = "own", numpy.float32, "YX", (64, 64)
+    data_shape, parallel = (1, 1, 64, 64), True
+    def extract_patch(self, sample_idx, channels, coords, patch_size):
+        time.sleep(0.02)
+        return numpy.zeros((1, *patch_size), numpy.float32)
+loader = microtome.Loader(microtome.Random([Own()], (16, 16)), batch_size=2, prefetch=8)
+batches = iter(loader)
+first = next(batches)
+{end}
+"""
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
+    assert run.returncode == (3 if "exit" in end else 1 if end else 0), run.stderr
+    assert "OSError" in run.stderr if "OSError" in end else run.stderr == ""
+
+
+def test_files_that_are_damaged_or_vanish(tmp_path):
+    path = tmp_path / "a.zarr"
+    write_array(path, np.ones((128, 128), np.uint16), (32, 32))
+    (path / "1.1").write_bytes(b"damaged")
+    stack = microtome.open(path, "YX")
+    patching = microtome.Random([stack], (16, 16))
+    with pytest.raises(microtome.CorruptError, match=r"epoch 0, batch \d+: .*chunk 1/1"):
+        for _ in microtome.Loader(patching, batch_size=4):
+            pass
+    zeros = [b for b in microtome.Loader(patching, batch_size=4, on_corrupt="zero")]
+    bad = [(b, one) for b in zeros for one in b.bad]
+    assert bad and all(one.redraws == 0 and one.error is microtome.CorruptError for _, one in bad)
+    assert all((b.data[one.position] == 0).any() for b, one in bad)
+    drawn = [b for b in microtome.Loader(patching, batch_size=4, on_corrupt="redraw")]
+    assert all((b.data == 1).all() for b in drawn) and any(one.redraws for b in drawn for one in b.bad)
+
+
+# -- what it tells -----------------------------------------------------------------------------------
+
+
+def test_report(chunked_image):
+    loader = make_of(chunked_image, microtome.Context())
+    batches = sum(1 for _ in loader)
+    report = loader.report()
+    assert (report.epochs, report.batches, report.patches) == (1, batches, 8 * batches)
+    assert (
+        report.chunks == 30
+        and report.window == 3
+        and report.blocks == 9
+        and 1 <= report.fewest_blocks <= report.mean_blocks
+    )
+    assert report.decodes_per_chunk == pytest.approx(report.chunks_decoded / 30 / (8 * batches / loader.n_patches))
+    assert 1 <= report.decodes_per_chunk < 2 and report.fetched_per_delivered > 0
+    assert make_of(chunked_image, window=0).report().window is None
+
+
+def test_pictures(chunked_image):
+    loader = make(target=True)
+    html = loader._repr_html_()
+    assert html.count("<img") == 2 and "target" in html and "10 batches of 6" in html
+    assert loader.state_dict()["batch"] == 0
+    batch = next(iter(loader))
+    assert batch._repr_html_().count("<img") == 2 and "6 x 2 x 32 x 32" in repr(batch)
+    assert batch.view(1, max_size=64).png.startswith(b"\x89PNG")
+    damaged = of_object(Own(fail=lambda self, coords: 1 / 0))
+    assert "division by zero" in damaged._repr_html_()
+    volume = microtome.from_array(RANDOM.integers(0, 9, (4, 40, 40), np.uint8), "ZYX")
+    assert "<img" in next(iter(microtome.Loader(microtome.Random([volume], (3, 16, 16)))))._repr_html_()
