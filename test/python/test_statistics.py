@@ -2,6 +2,7 @@
 """Statistics against NumPy."""
 
 import pickle
+import signal
 import sys
 import threading
 from types import ModuleType
@@ -315,6 +316,25 @@ def test_progress_is_reported_and_its_exceptions_end_the_call():
 
     with pytest.raises(ZeroDivisionError):
         microtome.statistics(stack, progress=fail)
+
+
+@pytest.mark.parametrize("dtype", ["u1", "f8"])
+def test_a_signal_ends_the_call(dtype):
+    class Stopped(Exception):
+        pass
+
+    def stop(number, frame):
+        raise Stopped
+
+    huge = microtome.from_array(np.broadcast_to(np.zeros((1, 1), dtype), (400_000, 50_000)), "YX")
+    before = signal.signal(signal.SIGALRM, stop)
+    signal.setitimer(signal.ITIMER_REAL, 0.2)
+    try:
+        with pytest.raises(Stopped):
+            microtome.statistics(huge)
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
 
 
 def test_a_bar_counts_pixels(monkeypatch):
