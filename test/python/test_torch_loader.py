@@ -9,8 +9,8 @@ import sys
 import microtome
 import pytest
 from conftest import ROOT
+from loaders import digest, make, make_of, three_epochs
 from microtome import torch as mtt
-from test_loader import digest, make, make_of, three_epochs
 
 torch = pytest.importorskip("torch")
 

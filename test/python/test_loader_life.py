@@ -1,0 +1,314 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The loader: memory, Python objects, and its end in all circumstances."""
+
+import gc
+import io
+import itertools
+import os
+import pickle
+import signal
+import subprocess
+import sys
+import threading
+import time
+import weakref
+
+import microtome
+import numpy as np
+import pytest
+from images import write_array
+from loaders import PIXELS, SIZE, Own, digest, make, of_object, three_epochs
+
+# -- memory ------------------------------------------------------------------------------------------
+
+
+def test_arrays_keep_their_batch():
+    loader = make()
+    batches = iter(loader)
+    data = next(batches).data
+    copy, view = data.copy(), data[2:, 0, ::3]
+    del data
+    list(batches)
+    list(loader)
+    loader.close()
+    del loader, batches
+    gc.collect()
+    np.testing.assert_array_equal(view, copy[2:, 0, ::3])
+
+
+def test_protocols():
+    batch = next(iter(make()))
+    data = batch.data
+    assert (
+        memoryview(data).c_contiguous and data.flags.writeable and np.from_dlpack(data).ctypes.data == data.ctypes.data
+    )
+    assert batch.data is data and np.shares_memory(batch.coords, batch.coords)
+    assert not batch.coords.flags.writeable and not batch.index.flags.writeable
+    assert memoryview(batch._core.column("sample")).tolist() == batch.sample.tolist()
+    with pytest.raises(BufferError):  # not contiguous
+        io.BytesIO().write(batch._core.column("sample"))
+    with pytest.raises(TypeError, match="read-write"):
+        io.BytesIO(bytes(99)).readinto(batch._core.column("index"))
+    with pytest.raises(IndexError):
+        batch._core.array(2)
+    for kind in (type(batch._core), type(batch._core.array(0))):
+        with pytest.raises(TypeError):
+            kind()
+
+
+@pytest.mark.unsanitized
+def test_memory_is_flat():
+    context = microtome.Context()
+    loader = make(context=context, batch_size=12)
+    peaks = []
+    for _ in range(6):
+        for _batch in loader:
+            pass
+        peaks.append(context.counters()["memory_peak"])
+    assert peaks[-1] - peaks[1] < 4096  # a batch has 108 KiB
+
+
+def test_batches_in_memory_of_the_caller():
+    live, made = [], []
+
+    def allocate(size):
+        array = np.empty(size, np.uint8)
+        live.append(weakref.ref(array))
+        made.append((array.ctypes.data, size))
+        return array
+
+    loader = make()
+    wanted = three_epochs(make())
+    loader._change(allocate)
+    batch = next(iter(loader))
+    assert any(start <= batch.data.ctypes.data < start + size for start, size in made)
+    del batch
+    loader.set_epoch(0)
+    assert three_epochs(loader) == wanted
+    assert 0 < sum(ref() is not None for ref in live) <= 2 * 6  # 3 batches ahead, 2 in use, 1 in the making
+    loader.close()
+    gc.collect()
+    assert all(ref() is None for ref in live)
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.parametrize("allocate", [lambda size: bytearray(size // 2), lambda size: 1 / 0, lambda size: bytes(size)])
+def test_memory_that_is_refused(allocate):
+    loader = make()
+    loader._change(allocate)
+    with pytest.raises(microtome.OutOfMemoryError):
+        next(iter(loader))
+
+
+# -- Python objects ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("parallel", [False, True])
+def test_objects(parallel):
+    for batch in of_object(Own(parallel), target=Own(parallel)):
+        np.testing.assert_array_equal(batch.data[:, 0, 3, 3], batch.coords @ [1000, 1])
+        np.testing.assert_array_equal(batch.data, batch.target)
+
+
+@pytest.mark.parametrize("parallel", [False, True])
+def test_what_objects_raise(parallel):
+    def fail(self, coords):
+        if self.calls >= 30:
+            raise KeyError(f"call {self.calls}") from ZeroDivisionError("cause")
+
+    own = Own(parallel, fail)
+    loader = of_object(own)
+    with pytest.raises(KeyError) as raised:
+        for _batch in loader:
+            pass
+    assert "extract_patch" in [entry.name for entry in raised.traceback] and own.calls >= 30
+    assert isinstance(raised.value.__cause__, ZeroDivisionError)
+    own.fail, own.calls = None, 0
+    (again,) = itertools.islice(loader, 1)  # the next epoch: the loop was left
+    assert again.epoch == 1
+    with pytest.raises(KeyError):
+        own.fail, own.calls = fail, 30
+        loader.read([0, 1])
+
+
+@pytest.mark.parametrize("kind", [SystemExit, KeyboardInterrupt, MemoryError])
+def test_other_exceptions_of_objects(kind):
+    def fail(self, coords):
+        raise kind
+
+    with pytest.raises(kind):
+        next(iter(of_object(Own(True, fail))))
+
+
+@pytest.mark.parametrize("parallel", [False, True])
+def test_close_while_objects_are_called(parallel):
+    entered = threading.Event()
+
+    def fail(self, coords):
+        entered.set()
+        time.sleep(0.01)
+
+    for _ in range(5):
+        loader = of_object(Own(parallel, fail), prefetch=4)
+        batches = iter(loader)
+        next(batches)
+        assert entered.wait(10)
+        loader.close()
+        with pytest.raises(ValueError, match="closed"):
+            next(batches)
+
+
+def test_objects_that_use_or_drop_their_loader():
+    errors, box = [], []
+
+    def fail(self, coords):
+        try:
+            box[0].state_dict()
+        except RuntimeError as error:
+            errors.append(str(error))
+
+    box.append(of_object(Own(fail=fail)))
+    list(box[0])
+    assert set(errors) == {"extract_patch of an object cannot use the loader that reads the object"}
+
+    def drop(self, coords):
+        loaders.clear()  # the last reference, inside a thread of the loader
+
+    for _ in range(5):
+        own = Own(True, drop)
+        loaders = [of_object(own)]
+        loaders[0]._core.read(0, np.arange(2, dtype=np.uint64))
+        loaders = [of_object(own)]
+        core = loaders[0]._core
+        batches = iter(loaders[0])
+        own.fail = lambda self, coords: core.close()
+        with pytest.raises(ValueError, match="closed"):
+            for _ in range(99):
+                next(batches)
+    gc.collect()
+
+
+def test_cycles_are_collected():
+    own = Own()
+    loader = own.loader = of_object(own)
+    next(iter(loader))
+    gone = weakref.ref(own)
+    del own, loader
+    gc.collect()
+    assert gone() is None
+
+
+# -- the end -----------------------------------------------------------------------------------------
+
+
+def test_close():
+    with make() as loader:
+        batch = next(iter(loader))
+    assert repr(loader) == "<microtome.Loader, closed>" and batch.data.shape[0] == 6
+    loader.close()
+    for use in (
+        lambda: next(iter(loader)),
+        lambda: len(loader),
+        loader.state_dict,
+        lambda: loader.read([0]),
+        loader.report,
+    ):
+        with pytest.raises(ValueError, match="the loader is closed"):
+            use()
+
+
+def test_stacks_that_are_closed_early():
+    stack = microtome.from_array(PIXELS.copy(), "SCYX")
+    loader = microtome.Loader(microtome.Random([stack], SIZE), batch_size=6, augment="d4")
+    wanted = digest(
+        microtome.Loader(microtome.Random([microtome.from_array(PIXELS, "SCYX")], SIZE), batch_size=6, augment="d4")
+    )
+    stack.close()
+    gc.collect()
+    assert digest(loader) == wanted  # it holds them open
+    with pytest.raises(ValueError, match="closed"):
+        pickle.dumps(loader)
+
+
+def test_close_while_a_thread_waits():
+    release = threading.Event()
+    loader = of_object(Own(fail=lambda self, coords: release.wait(30)))
+    errors = []
+
+    def wait():
+        try:
+            next(iter(loader))
+        except ValueError as error:
+            errors.append(str(error))
+
+    thread = threading.Thread(target=wait)
+    thread.start()
+    time.sleep(0.2)
+    loader.close()
+    release.set()
+    thread.join(30)
+    assert not thread.is_alive()
+    assert errors and "closed" in errors[0]
+
+
+def test_two_threads_cannot_take_at_once():
+    release = threading.Event()
+    loader = of_object(Own(fail=lambda self, coords: release.wait(30)))
+    batches = iter(loader)
+    thread = threading.Thread(target=next, args=(batches,))
+    thread.start()
+    time.sleep(0.2)
+    with pytest.raises(RuntimeError, match="another thread"):
+        next(batches)
+    release.set()
+    thread.join(30)
+    assert not thread.is_alive()
+
+
+@pytest.mark.unsanitized
+def test_ctrl_c():
+    loader = of_object(Own(fail=lambda self, coords: time.sleep(0.5)))
+    threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT)).start()
+    begin = time.monotonic()
+    with pytest.raises(KeyboardInterrupt):
+        next(iter(loader))
+    assert time.monotonic() - begin < 1.5  # the batch takes two seconds
+    loader.close()
+
+
+@pytest.mark.unsanitized
+@pytest.mark.parametrize("end", ["", "import sys; sys.exit(3)", "raise OSError('end')"])
+def test_the_end_of_the_interpreter(end):
+    code = f"""
+import time, numpy, microtome
+class Own:
+    source, data_dtype, original_axes, original_data_shape = "own", numpy.float32, "YX", (64, 64)
+    data_shape, parallel = (1, 1, 64, 64), True
+    def extract_patch(self, sample_idx, channels, coords, patch_size):
+        time.sleep(0.02)
+        return numpy.zeros((1, *patch_size), numpy.float32)
+loader = microtome.Loader(microtome.Random([Own()], (16, 16)), batch_size=2, prefetch=8)
+batches = iter(loader)
+first = next(batches)
+{end}
+"""
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
+    assert run.returncode == (3 if "exit" in end else 1 if end else 0), run.stderr
+    assert "OSError" in run.stderr if "OSError" in end else run.stderr == ""
+
+
+def test_files_that_are_damaged_or_vanish(tmp_path):
+    path = tmp_path / "a.zarr"
+    write_array(path, np.ones((128, 128), np.uint16), (32, 32))
+    (path / "1.1").write_bytes(b"damaged")
+    stack = microtome.open(path, "YX")
+    patching = microtome.Random([stack], (16, 16))
+    with pytest.raises(microtome.CorruptError, match=r"epoch 0, batch \d+: .*chunk 1/1"):
+        for _ in microtome.Loader(patching, batch_size=4):
+            pass
+    zeros = [b for b in microtome.Loader(patching, batch_size=4, on_corrupt="zero")]
+    bad = [(b, one) for b in zeros for one in b.bad]
+    assert bad and all(one.redraws == 0 and one.error is microtome.CorruptError for _, one in bad)
+    assert all((b.data[one.position] == 0).any() for b, one in bad)
+    drawn = [b for b in microtome.Loader(patching, batch_size=4, on_corrupt="redraw")]
+    assert all((b.data == 1).all() for b in drawn) and any(one.redraws for b in drawn for one in b.bad)
