@@ -79,12 +79,12 @@ class Batch:
         return np.asarray(self._core.column(name))
 
     @property
-    def index(self) -> NDArray[np.uint64]:
+    def index(self) -> NDArray[np.int64]:
         """Number of each patch in the patching."""
         return self._column("index")
 
     @property
-    def stack(self) -> NDArray[np.uint64]:
+    def stack(self) -> NDArray[np.int64]:
         """Index of the stack of each patch."""
         return self._column("stack")
 
