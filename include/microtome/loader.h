@@ -65,7 +65,7 @@ typedef struct mt_loader_options {
     size_t n_arrays;
     unsigned augment; /* flags of mt_augment */
     /* Optional: noise of the input, the first array, which must be float32; of its values after the conversion. seed is
-     * replaced by that of the loader, step and first by epoch and index of each patch. Copied. */
+     * replaced by that of the loader, step by the epoch, and first by the index of each patch. Copied. */
     const mt_noise_options *noise;
     int in_order;        /* not 0: patches come in index order, and block and window are not used */
     int uneven;          /* an mt_uneven */

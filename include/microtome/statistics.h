@@ -85,8 +85,8 @@ typedef struct mt_statistics_info {
 
 /* Computes the statistics of n images, which have the same dtype and number of channels and belong to one context. A
  * custom stack counts as float32. options may be NULL. MT_E_ARGUMENT if there is no finite pixel. Memory: 0.5 MiB for
- * each channel, a few MiB for each thread and, with quantiles of dtypes beyond 16 bits, up to 1 MiB for each quantile
- * and channel. */
+ * each channel; for counting, a few MiB for each thread, or with many channels up to 64 MiB more; and, with quantiles of
+ * dtypes beyond 16 bits, up to 1 MiB for each quantile and channel. */
 MT_API MT_MUST_CHECK mt_status mt_statistics_new(mt_stack *const *stacks, size_t n,
                                                  const mt_statistics_options *options, mt_statistics **out,
                                                  mt_error *err);

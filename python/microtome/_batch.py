@@ -4,13 +4,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias, overload
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypedDict, overload
 
 import numpy as np
 
 from . import _core
 
 if TYPE_CHECKING:
+    from typing import Unpack
+
     from numpy.typing import ArrayLike, DTypeLike, NDArray
 
     from ._core import Stack
@@ -19,6 +21,18 @@ if TYPE_CHECKING:
     Index: TypeAlias = int | Sequence[int] | NDArray[np.integer[Any]]
     Channels: TypeAlias = Sequence[int | str] | str | None
     Padding: TypeAlias = float | Literal["reflect", "edge"]
+
+    class ExtractOptions(TypedDict, total=False):
+        """Options of `extract_patches`, for overloads."""
+
+        out: Any
+        dtype: DTypeLike | None
+        scale: ArrayLike | None
+        offset: ArrayLike | None
+        divide: bool
+        padding: Padding
+        scale_padding: bool
+
 
 __all__ = ["Prefetch", "extract_patches", "prefetch"]
 
@@ -32,14 +46,8 @@ def extract_patches(
     coords: ArrayLike,
     patch_size: Sequence[int],
     *,
-    out: Any = ...,
-    dtype: DTypeLike | None = ...,
-    scale: ArrayLike | None = ...,
-    offset: ArrayLike | None = ...,
-    divide: bool = ...,
-    padding: Padding = ...,
-    scale_padding: bool = ...,
     errors: Literal["raise"] = ...,
+    **options: Unpack[ExtractOptions],
 ) -> NDArray[Any]: ...
 
 
@@ -52,14 +60,8 @@ def extract_patches(
     coords: ArrayLike,
     patch_size: Sequence[int],
     *,
-    out: Any = ...,
-    dtype: DTypeLike | None = ...,
-    scale: ArrayLike | None = ...,
-    offset: ArrayLike | None = ...,
-    divide: bool = ...,
-    padding: Padding = ...,
-    scale_padding: bool = ...,
     errors: Literal["return"],
+    **options: Unpack[ExtractOptions],
 ) -> tuple[NDArray[Any], list[Exception | None]]: ...
 
 

@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from ._progress import Progress
 
     Stacks = ImageStack | ImageStackProtocol | Iterable[ImageStack | ImageStackProtocol]
-    Change = tuple[str, tuple[Any, ...]]
 
 __all__ = [
     "Coords",
@@ -134,7 +133,8 @@ class Patching(_core.Patching):
         overlaps = (overlap,) * len(patch_size or ()) if isinstance(overlap, SupportsIndex) else overlap
         self._start(native, strategy, patch_size, overlaps, seed, pad, specs)
         self._recipe = (strategy, native, patch_size, overlap, seed, pad, specs)
-        self._changes: list[Change] = []
+        self._weights: dict[tuple[int, int], NDArray[np.float64]] = {}  # by stack and sample
+        self._excluded: list[NDArray[np.int64]] = []
 
     @property
     def _ndim(self) -> int:
@@ -204,7 +204,7 @@ class Patching(_core.Patching):
         return f"<microtome.{name}, {len(self)} patches of {n} stack{'' if n == 1 else 's'}>"
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _restore, (type(self), self._recipe, self._changes)
+        return _restore, (type(self), self._recipe, self._weights, self._excluded)
 
 
 def _from_row(row: list[int], ndim: int) -> PatchSpec:
@@ -212,12 +212,19 @@ def _from_row(row: list[int], ndim: int) -> PatchSpec:
     return PatchSpec(row[0], row[1], coords, size, crop_coords, crop_size, stitch_coords, row[17])
 
 
-def _restore(cls: type[_P], recipe: tuple[Any, ...], changes: list[Change]) -> _P:
+def _restore(
+    cls: type[_P],
+    recipe: tuple[Any, ...],
+    weights: dict[tuple[int, int], NDArray[np.float64]],
+    excluded: list[NDArray[np.int64]],
+) -> _P:
     patching = cls.__new__(cls)
     Patching._make(patching, *recipe)
-    for name, arguments in changes:
-        getattr(patching, name)(*arguments)
-    patching._changes = changes
+    for place, array in weights.items():
+        patching._weigh(*place, array)
+    for rows in excluded:
+        patching._exclude(rows)
+    patching._weights, patching._excluded = dict(weights), list(excluded)
     return patching
 
 
@@ -439,7 +446,7 @@ class Stratified(Patching):
         if array.shape != shape:
             raise ValueError(f"weights must have the shape of the grid, {shape}, not {array.shape}")
         self._weigh(stack, sample, array)
-        self._changes.append(("_weigh", (stack, sample, array)))
+        self._weights[operator.index(stack), operator.index(sample)] = array
 
     def downweight(
         self, filters: PatchFilter | Sequence[PatchFilter], probability: float = 0.1, *, progress: Progress = True
@@ -489,7 +496,7 @@ class Stratified(Patching):
         if not 0 <= probability <= 1:
             raise ArgumentError(f"a probability of {probability} is not between 0 and 1")
         samples = [(k, s) for k, stack in enumerate(self.stacks) for s in range(stack.data_shape[0])]
-        weights = {args[:2]: args[2] for name, args in self._changes if name == "_weigh"}
+        weights: dict[tuple[int, int], NDArray[np.float64] | float] = dict(self._weights)
         n_background = 0
         with show_progress(progress, "Filter", "samples") as report:
             for done, (k, s) in enumerate(samples):
@@ -513,7 +520,7 @@ class Stratified(Patching):
         """
         rows = _to_rows(specs, self._ndim)
         self._exclude(rows)
-        self._changes.append(("_exclude", (rows,)))
+        self._excluded.append(rows)
 
     def split(self, n_val: int = 8, seed: int | None = None) -> tuple[Stratified, Coords]:
         """Take patches out for validation, which training never touches.
@@ -543,6 +550,6 @@ class Stratified(Patching):
         rows = np.empty((len(validation), _ROW), np.int64)
         validation._rows(np.arange(len(rows)), 0, rows)
         validation._recipe = ("coords", self.stacks, None, None, 0, False, rows)
-        validation._changes = []
-        self._changes.append(("_exclude", (rows,)))
+        validation._weights, validation._excluded = {}, []
+        self._excluded.append(rows)
         return self, validation

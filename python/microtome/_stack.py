@@ -17,12 +17,13 @@ from ._picture import Picture
 
 if TYPE_CHECKING:
     from types import TracebackType
+    from typing import Unpack
 
     import dask.array
     import xarray
     from numpy.typing import ArrayLike, DTypeLike, NDArray
 
-    from ._batch import Channels, Index, Padding
+    from ._batch import Channels, ExtractOptions, Index, Padding
     from ._drawing import Colors, Contrast, Projection
 
 __all__ = ["ImageStack"]
@@ -180,14 +181,8 @@ class ImageStack(_core.Stack):
         coords: ArrayLike,
         patch_size: Sequence[int],
         *,
-        out: Any = ...,
-        dtype: DTypeLike | None = ...,
-        scale: ArrayLike | None = ...,
-        offset: ArrayLike | None = ...,
-        divide: bool = ...,
-        padding: Padding = ...,
-        scale_padding: bool = ...,
         errors: Literal["raise"] = ...,
+        **options: Unpack[ExtractOptions],
     ) -> NDArray[Any]: ...
 
     @overload
@@ -198,14 +193,8 @@ class ImageStack(_core.Stack):
         coords: ArrayLike,
         patch_size: Sequence[int],
         *,
-        out: Any = ...,
-        dtype: DTypeLike | None = ...,
-        scale: ArrayLike | None = ...,
-        offset: ArrayLike | None = ...,
-        divide: bool = ...,
-        padding: Padding = ...,
-        scale_padding: bool = ...,
         errors: Literal["return"],
+        **options: Unpack[ExtractOptions],
     ) -> tuple[NDArray[Any], list[Exception | None]]: ...
 
     def extract_patches(

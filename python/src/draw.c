@@ -8,6 +8,7 @@
 typedef struct written_bytes {
     char *bytes;
     size_t size, room;
+    bool is_full; /* out of memory */
 } written_bytes;
 
 static bool make_room(written_bytes *png, size_t size)
@@ -18,6 +19,7 @@ static bool make_room(written_bytes *png, size_t size)
     PyGILState_STATE gil = PyGILState_Ensure();
     char *moved = PyMem_Realloc(png->bytes, room);
     PyGILState_Release(gil);
+    png->is_full = !moved;
     if (!moved)
         return false;
     png->bytes = moved;
@@ -37,8 +39,9 @@ static int append(void *user, const void *bytes, size_t size)
 
 static PyObject *finish(core_state *state, mt_stack *stack, mt_status st, const mt_error *err, written_bytes *png)
 {
-    PyObject *result = st ? raise_error(state, err, mt_stack_get_info(stack)->source)
-                          : PyBytes_FromStringAndSize(png->bytes, (Py_ssize_t)png->size);
+    PyObject *result = png->is_full ? PyErr_NoMemory()
+                       : st         ? raise_error(state, err, mt_stack_get_info(stack)->source)
+                                    : PyBytes_FromStringAndSize(png->bytes, (Py_ssize_t)png->size);
     PyMem_Free(png->bytes);
     return result;
 }
@@ -136,7 +139,7 @@ PyObject *stack_map(PyObject *object, PyTypeObject *core, PyObject *const *args,
     stack_object *self = (stack_object *)object;
     mt_stack *stack = parse_arguments(&s, args, n, names, unused) ? stack_enter(self) : NULL;
     if (stack) {
-        written_bytes map = { NULL, 0, 0 };
+        written_bytes map = { .bytes = NULL };
         mt_error err = MT_ERROR_INIT;
         mt_status st;
         Py_BEGIN_ALLOW_THREADS
@@ -167,7 +170,7 @@ PyObject *stack_draw_plane(PyObject *object, PyTypeObject *core, PyObject *const
                 convert_style(values[CONTRAST], values[CHOICES], &options, &contrast);
     mt_stack *stack = good ? stack_enter(self) : NULL;
     if (stack) {
-        written_bytes png = { NULL, 0, 0 };
+        written_bytes png = { .bytes = NULL };
         mt_error err = MT_ERROR_INIT;
         mt_status st;
         Py_BEGIN_ALLOW_THREADS
@@ -202,7 +205,7 @@ static PyObject *draw_places(core_state *state, mt_stack *stack, const Py_buffer
                                            .n_spatial = size->n,
                                            .coords = (const int64_t *)coords->buf + i * size->n,
                                            .patch_size = size->values };
-    written_bytes png = { NULL, 0, 0 };
+    written_bytes png = { .bytes = NULL };
     signal_watch watch = { 0 };
     mt_picture_info drawn = { .struct_size = sizeof drawn };
     mt_error err = MT_ERROR_INIT;

@@ -149,17 +149,19 @@ static const char *find_source(const stack_list *list)
     return list->n == 1 ? mt_stack_get_info(list->stacks[0])->source : NULL;
 }
 
-static PyObject *compute(core_state *state, const stack_list *list, mt_statistics_options *o, PyObject *progress)
+static PyObject *compute(core_state *state, const stack_list *list, const mt_statistics_options *given,
+                         PyObject *progress)
 {
+    mt_statistics_options o = *given;
     follower f = { .progress = is_given(progress) ? progress : NULL };
     mt_statistics *statistics = NULL;
     mt_error err = MT_ERROR_INIT;
     mt_status st;
-    o->cancelled = is_cancelled;
-    o->progress = follow;
-    o->user = &f;
+    o.cancelled = is_cancelled;
+    o.progress = follow;
+    o.user = &f;
     Py_BEGIN_ALLOW_THREADS
-    st = mt_statistics_new(list->stacks, list->n, o, &statistics, &err);
+    st = mt_statistics_new(list->stacks, list->n, &o, &statistics, &err);
     Py_END_ALLOW_THREADS
     if (st)
         return raise_error(state, &err, find_source(list));

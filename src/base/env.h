@@ -25,6 +25,9 @@ static inline void mt_error_reset(mt_error *err)
  * room bytes may have been truncated: an incomplete UTF-8 character at its end is removed. */
 void mt_make_printable(char *text, size_t room);
 
+/* Removes "name: " from a message that will be prefixed with a longer form of the same name. */
+void mt_error_omit(mt_error *err, const char *name);
+
 struct mt_folder_kind;
 struct mt_cache;
 struct mt_files;

@@ -51,6 +51,18 @@ mt_status mt_fail(mt_error *err, mt_status status, const char *format, ...)
     return status;
 }
 
+void mt_error_omit(mt_error *err, const char *name)
+{
+    size_t n = strlen(name);
+    if (!err || err->status == MT_OK || n == 0)
+        return;
+    for (char *at = err->message; (at = strstr(at, name)); at++)
+        if ((at == err->message || at[-1] == ' ') && strncmp(at + n, ": ", 2) == 0) {
+            memmove(at, at + n + 2, strlen(at + n + 2) + 1);
+            return;
+        }
+}
+
 void mt_error_prefix(mt_error *err, const char *format, ...)
 {
     if (!err || err->status == MT_OK)

@@ -2,6 +2,7 @@
 #include "engine/image.h"
 
 #include "base/checked.h"
+#include "format/container.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -154,9 +155,12 @@ void mt_image_prefix(const mt_image *image, uint64_t id, const char *key, uint64
     int64_t position[MT_MAX_DIMS];
     char text[MT_MAX_DIMS * 21 + 1] = "0";
     int n = 0;
+    const char *own = image->map->container ? image->map->container->source.key : ""; /* the label names it */
+    mt_error_omit(err, own);
     if (image->map->find_boxes) {
+        bool is_own = strcmp(key, own) == 0;
         if (*key)
-            mt_error_prefix(err, "%s, byte %llu", key, (unsigned long long)offset);
+            mt_error_prefix(err, "%s%sbyte %llu", is_own ? "" : key, is_own ? "" : ", ", (unsigned long long)offset);
         mt_error_prefix(err, "%s: %s, tile %llu", image->map->format, image->label, (unsigned long long)id);
         return;
     }

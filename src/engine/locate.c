@@ -118,7 +118,7 @@ static mt_status check_range(const mt_call *call, mt_found *found, mt_error *err
     uint64_t size = found->size == MT_WHOLE ? least : found->size;
     if (size <= UINT64_MAX - found->offset)
         return MT_OK;
-    return mt_fail(err, MT_E_CORRUPT, "%s cannot have %llu bytes at %llu", found->key, (unsigned long long)size,
+    return mt_fail(err, MT_E_CORRUPT, "%s: cannot have %llu bytes at %llu", found->key, (unsigned long long)size,
                    (unsigned long long)found->offset);
 }
 

@@ -68,11 +68,13 @@ void mt_container_close(mt_container *container)
     mt_arena_free(container->arena);
 }
 
-/* Prefixes the message with the name of the format. NULL from an arena may mean two failures: the error holds which. */
+/* Prefixes the message with the name of the format; the caller will prefix the path of the file. NULL from an arena may mean two failures: the error holds which. */
 static mt_status name_format(const mt_container *container, mt_status st, mt_error *err)
 {
-    if (st)
+    if (st) {
+        mt_error_omit(err, container->source.key);
         mt_error_prefix(err, "%s", container->format->name);
+    }
     return st == MT_E_MEMORY && err && err->status == MT_E_LIMIT ? MT_E_LIMIT : st;
 }
 

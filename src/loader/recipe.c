@@ -148,10 +148,12 @@ static mt_status check_augment(const mt_patching *p, unsigned augment, mt_error 
         return mt_fail(err, MT_E_ARGUMENT, "there is no augmentation with the flags %u", augment);
     if ((augment & MT_AUGMENT_D4) && augment != MT_AUGMENT_D4)
         return mt_fail(err, MT_E_ARGUMENT, "\"d4\" contains flips and quarter turns and is not combined with them");
-    if ((augment & ~(unsigned)MT_AUGMENT_FLIP) && p->patch_size[n - 1] != p->patch_size[n - 2])
-        return mt_fail(err, MT_E_ARGUMENT, "patches of %lld x %lld pixels (Y, X) are not square and cannot be turned",
-                       (long long)p->patch_size[n - 2], (long long)p->patch_size[n - 1]);
-    return MT_OK;
+    if (!(augment & ~(unsigned)MT_AUGMENT_FLIP) || !p->is_oblong)
+        return MT_OK;
+    if (p->patch_size[0] == 0)
+        return mt_fail(err, MT_E_ARGUMENT, "some patches are not square (Y, X) and cannot be turned");
+    return mt_fail(err, MT_E_ARGUMENT, "patches of %lld x %lld pixels (Y, X) are not square and cannot be turned",
+                   (long long)p->patch_size[n - 2], (long long)p->patch_size[n - 1]);
 }
 
 /* The arrays of the options, with the default for stacks. arrays: room for them. */

@@ -212,12 +212,11 @@ static void judge_regions(void *argument, size_t thread)
     atomic_fetch_add(&s->n_kept, n_kept);
 }
 
-static mt_status is_to_stop(const sweep *s, mt_error *err)
+static void tell_progress(const sweep *s)
 {
     const mt_filter_options *o = &s->f->options;
     if (o->progress)
         o->progress(o->user, s->n_done, s->n_regions);
-    return o->cancelled && o->cancelled(o->user) ? mt_fail(err, MT_E_CANCELLED, MT_CANCEL_MESSAGE) : MT_OK;
 }
 
 /* Judges the regions of a strip of rows cells along across. */
@@ -231,8 +230,9 @@ static mt_status sweep_strip(sweep *s, int64_t rows, const mt_extract_options *r
     for (int64_t layer = 0; layer < f->cells[s->along]; layer += s->depth) {
         layers.start[s->along] = layer;
         layers.extent[s->along] = mt_min_i64(s->depth, f->cells[s->along] - layer);
-        mt_status st = is_to_stop(s, err);
-        if (st || (st = read_layers(s, &layers, reading, err)))
+        tell_progress(s);
+        mt_status st = read_layers(s, &layers, reading, err);
+        if (st)
             return st;
         work w = { .box = layers };
         w.box.start[s->along] = mt_max_i64(layer - 1, 0);
@@ -255,7 +255,8 @@ static mt_status sweep_all(sweep *s, mt_error *err)
         if (st)
             return st;
     }
-    return is_to_stop(s, err);
+    tell_progress(s);
+    return MT_OK;
 }
 
 /* --- Memory. --- */

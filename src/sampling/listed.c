@@ -9,6 +9,7 @@
 static void note_size(mt_patching *p, bool is_first, const int64_t *size)
 {
     const size_t bytes = p->n_spatial * sizeof *size;
+    p->is_oblong |= size[p->n_spatial - 1] != size[p->n_spatial - 2];
     if (is_first)
         memcpy(p->patch_size, size, bytes);
     else if (memcmp(p->patch_size, size, bytes) != 0)

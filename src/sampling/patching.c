@@ -79,6 +79,7 @@ static mt_status take_patch_size(mt_patching *p, const mt_patching_options *opti
         if (p->patch_size[i] <= 0)
             return mt_fail(err, MT_E_ARGUMENT, "a patch size of %lld is not positive", (long long)p->patch_size[i]);
     }
+    p->is_oblong = p->patch_size[p->n_spatial - 1] != p->patch_size[p->n_spatial - 2];
     return MT_OK;
 }
 

@@ -33,6 +33,7 @@ struct mt_patching {
         *first; /* n_stacks + 1: the number of the first patch of each stack. "coords", in any order: 0, .., 0, all */
     size_t n_spatial;       /* 2 or 3 */
     int64_t patch_size[3];  /* (Z)YX; 0 if the patches have several */
+    bool is_oblong;         /* some patch has different sizes along Y and X */
     int64_t overlap[3];     /* of tiles */
     uint64_t seed;          /* of the random numbers */
     bool pad;               /* patches may reach outside the image */

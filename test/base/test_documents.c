@@ -276,6 +276,33 @@ static void messages_of_errors(void **state)
     assert_string_equal(mt_status_name((mt_status)99), "unknown status");
 }
 
+/* A name that a prefix will repeat is removed where it names what failed, and nowhere else. */
+static void names_that_are_omitted(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *message, *left;
+    } cases[] = {
+        { "a.tif: is cut", "is cut" },
+        { "page 0: a.tif: is cut", "page 0: is cut" },
+        { "page 0: a.tif: a.tif: is cut", "page 0: a.tif: is cut" },
+        { "aa.tif: is cut", "aa.tif: is cut" },
+        { "a.tif, byte 5: is cut", "a.tif, byte 5: is cut" },
+        { "x/a.tif: is cut, a.tif: not", "x/a.tif: is cut, not" },
+        { "a.tif:", "a.tif:" },
+        { "a.tif: ", "" },
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        mt_error err = MT_ERROR_INIT;
+        (void)!mt_fail(&err, MT_E_CORRUPT, "%s", cases[i].message);
+        mt_error_omit(&err, "");
+        assert_string_equal(err.message, cases[i].message);
+        mt_error_omit(&err, "a.tif");
+        assert_string_equal(err.message, cases[i].left);
+    }
+    mt_error_omit(NULL, "a.tif");
+}
+
 /* A text that is too long is cut between two characters. */
 static void long_messages_end_in_whole_characters(void **state)
 {
@@ -338,6 +365,7 @@ int main(void)
         cmocka_unit_test(the_reader_stops_at_the_end),
         cmocka_unit_test(sizes_that_overflow),
         cmocka_unit_test(long_messages_end_in_whole_characters),
+        cmocka_unit_test(names_that_are_omitted),
         cmocka_unit_test(messages_of_errors),
         cmocka_unit_test(allocations_that_fail),
     };

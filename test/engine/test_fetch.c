@@ -395,7 +395,7 @@ static void offsets_that_overflow(void **state)
         memcpy(n.store.bytes, &last, sizeof last);
         mt_read read = net_read(&n, 8, 0, 8, out);
         assert_int_equal(mt_engine_read(n.context, &read, 1, NULL, &err), MT_E_CORRUPT);
-        assert_string_equal(err.message, "net: net, chunk 0/0: o cannot have 512 bytes at 18446744073709551515");
+        assert_string_equal(err.message, "net: net, chunk 0/0: o: cannot have 512 bytes at 18446744073709551515");
         net_close(&n);
     }
 }

@@ -348,6 +348,28 @@ static void what_does_not_fit_together_is_refused(void **state)
     close_set(&s);
 }
 
+/* Patches of several sizes, none of them square. */
+static void only_square_patches_are_turned(void **state)
+{
+    (void)state;
+    set s;
+    mt_error err = MT_ERROR_INIT;
+    open_set(&s, 1, "random");
+    mt_patching_free(s.patching);
+    const mt_patch_spec specs[] = { { .patch_size = { 20, 30 } }, { .patch_size = { 30, 20 } } };
+    mt_patching_options given = { .struct_size = sizeof given, .strategy = "coords", .specs = specs, .n_specs = 2 };
+    mt_loader_options options = options_of();
+    options.batch_size = 1;
+    options.augment = MT_AUGMENT_ROTATE90;
+    check_ok(mt_patching_new(&s.stack, 1, &given, &s.patching, &err), &err);
+    check_refusal(&s, &options, MT_E_ARGUMENT, "some patches are not square (Y, X) and cannot be turned");
+    mt_patching_free(s.patching);
+    given.n_specs = 1;
+    check_ok(mt_patching_new(&s.stack, 1, &given, &s.patching, &err), &err);
+    check_refusal(&s, &options, MT_E_ARGUMENT, "patches of 20 x 30 pixels (Y, X) are not square and cannot be turned");
+    close_set(&s);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -361,6 +383,7 @@ int main(void)
         cmocka_unit_test(positions_can_be_read_in_any_batches),
         cmocka_unit_test(noise_follows_from_the_patch),
         cmocka_unit_test(what_does_not_fit_together_is_refused),
+        cmocka_unit_test(only_square_patches_are_turned),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -5,6 +5,7 @@ import gc
 import multiprocessing
 import pickle
 import weakref
+from copy import copy as copy_shallow
 
 import microtome
 import numpy as np
@@ -228,6 +229,9 @@ def test_pickles_and_processes(stacks):
         copy = pickle.loads(pickle.dumps(pickle.loads(pickle.dumps(patching))))
         assert type(copy) is type(patching) and repr(copy) == repr(patching)
         assert copy.specs(range(len(copy)), 7) == patching.specs(range(len(patching)), 7)
+    twin = copy_shallow(every[2])
+    twin.weigh(np.zeros((3, 6)), 0, 0)
+    assert len(pickle.loads(pickle.dumps(every[2]))) == len(every[2]) > len(twin)
     for how in ("fork", "spawn"):
         context = multiprocessing.get_context(how)
         queue = context.Queue()

@@ -2,6 +2,7 @@
 """Statistics against NumPy."""
 
 import pickle
+import signal
 import sys
 import threading
 from types import ModuleType
@@ -112,6 +113,12 @@ def test_extreme_values_are_exact():
     assert microtome.statistics(microtome.from_array(image, "YX")).mean[0] == 0.5
 
 
+@pytest.mark.parametrize("dtype", ["u4", "i4", "u8", "i8"])
+def test_zeros_are_not_infinite(dtype):
+    s = microtome.statistics(microtome.from_array(np.zeros((3, 4), dtype), "YX"))
+    assert (s.n[0], s.n_nan[0], s.n_infinite[0]) == (12, 0, 0)
+
+
 def test_one_pixel_constant_and_empty_images():
     s = microtome.statistics(microtome.from_array(np.full((1, 1), 7, np.int16), "YX"), quantiles=QUANTILES)
     assert (s.n[0], s.mean[0], s.std[0], s.min[0], s.max[0]) == (1, 7, 0, 7, 7)
@@ -188,6 +195,16 @@ def test_the_error_of_a_sample_is_the_ratio_estimate():
     assert total == pytest.approx(sums.sum())
     expected = np.sqrt((1 - 0.2) * ((sums - s.mean[0] * 65536) ** 2).sum() / (20 * 19)) / 65536
     assert s.mean_error[0] == pytest.approx(expected, rel=1e-9)
+
+
+def test_a_sample_draws_all_channels_at_the_same_places():
+    image = random_image("u2", (20, 3, 128, 512))
+    s = microtome.statistics(microtome.from_array(image, "TCYX"), sample=5, seed=2)
+    assert s.sample == (5, 60, 2)  # 43 rows of all channels have 65,536 pixels
+    assert set(s.n) <= {(5 * 43 - k) * 512 for k in range(6)}
+    assert len(set(s.n)) == 1
+    assert (s.mean_error > 0).all()
+    assert s.overall.mean_error > 0
 
 
 class Simulation:
@@ -299,6 +316,25 @@ def test_progress_is_reported_and_its_exceptions_end_the_call():
 
     with pytest.raises(ZeroDivisionError):
         microtome.statistics(stack, progress=fail)
+
+
+@pytest.mark.parametrize("dtype", ["u1", "f8"])
+def test_a_signal_ends_the_call(dtype):
+    class Stopped(Exception):
+        pass
+
+    def stop(number, frame):
+        raise Stopped
+
+    huge = microtome.from_array(np.broadcast_to(np.zeros((1, 1), dtype), (400_000, 50_000)), "YX")
+    before = signal.signal(signal.SIGALRM, stop)
+    signal.setitimer(signal.ITIMER_REAL, 0.2)
+    try:
+        with pytest.raises(Stopped):
+            microtome.statistics(huge)
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
 
 
 def test_a_bar_counts_pixels(monkeypatch):

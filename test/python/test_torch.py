@@ -73,3 +73,18 @@ def test_any_worker_makes_the_same_batch(tmp_path):
     assert len(alone) == 6 and alone[0].shape == (3, 3, 16, 16) and not torch.equal(alone[0], alone[1])
     shared = torch.utils.data.DataLoader(batches, batch_size=None, num_workers=2)
     assert all(torch.equal(a, b) for a, b in zip(alone, shared, strict=True))
+
+
+def test_n2v_and_noise_of_tensors():
+    batch = torch.rand((2, 1, 30, 41))
+    expected = microtome.n2v(batch.numpy(), seed=1, step=2)
+    masked, mask = torch.empty_like(batch), torch.empty(batch.shape, dtype=torch.bool)
+    got = microtome.n2v(batch, seed=1, step=2, out=(masked, mask))
+    assert got[0] is masked and got[1] is batch and got[2] is mask
+    np.testing.assert_array_equal(masked.numpy(), expected[0])
+    np.testing.assert_array_equal(mask.numpy(), expected[2])
+    noisy = microtome.add_noise(batch.numpy(), gaussian=1, seed=1, step=2)
+    assert microtome.add_noise(batch, gaussian=1, seed=1, step=2, out=batch) is batch
+    np.testing.assert_array_equal(batch.numpy(), noisy)
+    with pytest.raises(ValueError, match="batch must be in C order"):
+        microtome.n2v(batch.transpose(2, 3), seed=1, step=2)

@@ -16,7 +16,7 @@ static void check_filter(mt_context *context, const image *im, const mt_filter_o
     mt_stack_close(stack);
 }
 
-/* A few spots on noise, of either sign. */
+/* A few spots on noise, of either sign; or all below 0. */
 static void paint(image *im, uint64_t *seed, bool is_mask)
 {
     int64_t levels = random_between(seed, 1, 3) == 1 ? 2 : 40;
@@ -25,6 +25,9 @@ static void paint(image *im, uint64_t *seed, bool is_mask)
             is_mask ? (float)(next_random(seed) % 3 == 0) : (float)random_between(seed, -levels / 4, levels) * 0.25F;
     for (int64_t i = 0; i < im->n_pixels / 50; i++)
         im->pixels[random_between(seed, 0, im->n_pixels - 1)] = (float)random_between(seed, 20, 40);
+    bool is_negative = !is_mask && random_between(seed, 0, 3) == 0;
+    for (int64_t i = 0; is_negative && i < im->n_pixels; i++)
+        im->pixels[i] = -fabsf(im->pixels[i]) - 0.25F;
 }
 
 static void random_images_are_judged_as_defined(void **state)

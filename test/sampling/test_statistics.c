@@ -45,6 +45,8 @@ static void check_group(const mt_statistics *s, int64_t channel, const long doub
     check_ok(mt_statistics_get_info(s, &info, &err), &err);
     assert_int_equal(info.bins, BINS);
     assert_int_equal(c->n, n);
+    assert_int_equal(c->n_nan, 0);
+    assert_int_equal(c->n_infinite, 0);
     for (size_t i = 0; i < n; i++)
         sum += exact[i];
     for (size_t i = 0; i < n; i++)
@@ -208,9 +210,10 @@ static void chunks_threads_and_absence_change_nothing(void **state)
 {
     (void)state;
     uint8_t marks[HEIGHT][WIDTH];
+    uint64_t n_marked = 0;
     for (int y = 0; y < HEIGHT; y++)
         for (int x = 0; x < WIDTH; x++)
-            marks[y][x] = (y * x) % 5 == 0;
+            n_marked += marks[y][x] = (y * x) % 5 == 0;
     for (int masked = 0; masked < 2; masked++) {
         char *expected = NULL;
         static const unsigned threads[] = { 1, 2, 7 };
@@ -224,6 +227,7 @@ static void chunks_threads_and_absence_change_nothing(void **state)
             if (!expected)
                 expected = strdup(mt_statistics_json(s));
             assert_string_equal(mt_statistics_json(s), expected);
+            assert_int_equal(mt_statistics_get(s, 0)->n, masked ? n_marked : HEIGHT * WIDTH);
             mt_statistics_free(s);
             mt_stack_close(mask);
             mt_stack_close(stack);
@@ -231,6 +235,37 @@ static void chunks_threads_and_absence_change_nothing(void **state)
         }
         free(expected);
     }
+}
+
+/* Arrays in memory are cut into units of a mebipixel. */
+static void large_arrays_are_shared_among_threads(void **state)
+{
+    (void)state;
+    enum { SIDE = 2000 };
+    static const unsigned threads[] = { 1, 2, 7 };
+    static const int64_t shape[2] = { SIDE, SIDE };
+    uint16_t *pixels = malloc(sizeof *pixels * SIDE * SIDE);
+    uint64_t seed = 1, sum = 0;
+    char *expected = NULL;
+    assert_non_null(pixels);
+    for (int i = 0; i < SIDE * SIDE; i++)
+        sum += pixels[i] = (uint16_t)image_random(&seed);
+    for (int i = 0; i < 3; i++) {
+        mt_context *context = new_context(threads[i], NULL);
+        mt_error err = MT_ERROR_INIT;
+        mt_stack *stack;
+        check_ok(mt_stack_from_array(context, pixels, MT_UINT16, "YX", shape, NULL, NULL, &stack, &err), &err);
+        mt_statistics *s = compute(stack, &all_of_it);
+        assert_true(mt_statistics_get(s, 0)->mean == (double)sum / (SIDE * SIDE));
+        if (!expected)
+            expected = strdup(mt_statistics_json(s));
+        assert_string_equal(mt_statistics_json(s), expected);
+        mt_statistics_free(s);
+        mt_stack_close(stack);
+        mt_context_free(context);
+    }
+    free(expected);
+    free(pixels);
 }
 
 static void a_huge_absent_image_takes_no_time(void **state)
@@ -447,6 +482,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_dtype_and_order_of_axes_is_exact),
         cmocka_unit_test(chunks_threads_and_absence_change_nothing),
+        cmocka_unit_test(large_arrays_are_shared_among_threads),
         cmocka_unit_test(a_huge_absent_image_takes_no_time),
         cmocka_unit_test(a_caller_can_stop_at_any_moment),
         cmocka_unit_test(every_failing_allocation_is_reported),

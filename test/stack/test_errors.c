@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* An error is used again by the next call: nothing of the one before is left in it. */
-#include "support/support.h"
+#include "support/contract.h"
 
 #include <microtome/microtome.h>
 
@@ -90,9 +90,37 @@ static void a_call_that_succeeds_leaves_no_error(void **state)
     mt_stack_close(stack);
 }
 
+/* Whether opening or reading fails: the file has its path once. */
+static void messages_name_a_file_once(void **state)
+{
+    (void)state;
+    static const char *const names[] = {
+        "tiff/malformed/pillow/crash-86214e58da443d2b80820cff9677a38a33dcbbca.tif",
+        "tiff/malformed/gofuzz/fe722cb6ea26eedbbc29dd7900d9aa6d4ce9f529-5",
+        "tiff/malformed/gofuzz/1ae7c1fc2cffc57db9e38743aec652263640ba66-5",
+        "zip/syn/bad_crc.zip",
+    };
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        const char *path = data_path(names[i]), *name = strrchr(names[i], '/') + 1;
+        mt_error err = MT_ERROR_INIT;
+        whole_image whole;
+        mt_status st = mt_stack_open(NULL, path, NULL, &stack, &err);
+        if (!st) {
+            st = read_whole(stack, &whole, &err);
+            mt_stack_close(stack);
+        }
+        assert_int_equal(st, MT_E_CORRUPT);
+        const char *first = strstr(err.message, path);
+        assert_non_null(first);
+        if (strstr(first + strlen(path), name))
+            fail_msg("named twice: %s", err.message);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(messages_name_a_file_once),
         cmocka_unit_test(an_error_can_be_used_again),
         cmocka_unit_test(a_call_that_succeeds_leaves_no_error),
     };

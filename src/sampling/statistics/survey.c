@@ -11,6 +11,9 @@
  * calls of the caller's functions. */
 enum { MASKED_PIXELS = 1 << 22, ARRAY_PIXELS = 1 << 20, DRAWN = 1024, ARRAY_UNITS = 32 };
 
+/* Tallies stay with their channel while they fit into this, and four for each thread beyond. */
+#define TALLY_BYTES ((size_t)64 << 20)
+
 static mt_status draw(mt_survey *s, mt_error *err)
 {
     mt_sample *sample = &s->sample;
@@ -157,7 +160,7 @@ static mt_status make_tally(mt_survey *s, mt_tally **out, mt_error *err)
 
 mt_status mt_survey_take(mt_survey *s, size_t channel, mt_tally **out, mt_error *err)
 {
-    size_t most = 4 * (size_t)mt_pool_threads(s->context->pool); /* enough for RGBA to stay where it is */
+    size_t most = 4 * (size_t)mt_pool_threads(s->context->pool) + TALLY_BYTES / tally_bytes(s);
     mt_lock_take(&s->lock);
     mt_tally *tally = find_idle(s, channel, false);
     if (!tally && s->n_tallies >= most && (tally = find_idle(s, channel, true)))

@@ -86,13 +86,17 @@ static bool names_private(CURLU *url)
 }
 
 /* Why a redirect is not followed, or NULL. */
-static const char *check_redirect(const mt_attempt *a, const char *from, const char *to)
+static const char *check_redirect(const mt_attempt *a, const char *from, const char *to, mt_status *status)
 {
     CURLU *source = curl_url(), *target = curl_url();
     const char *why = NULL;
-    if (!source || !target || curl_url_set(source, CURLUPART_URL, from, 0))
+    CURLUcode code = source && target ? curl_url_set(source, CURLUPART_URL, from, 0) : CURLUE_OUT_OF_MEMORY;
+    if (!code)
+        code = curl_url_set(target, CURLUPART_URL, to, 0);
+    *status = code == CURLUE_OUT_OF_MEMORY ? MT_E_MEMORY : MT_E_IO;
+    if (code == CURLUE_OUT_OF_MEMORY)
         why = "out of memory for a redirect";
-    else if (curl_url_set(target, CURLUPART_URL, to, 0))
+    else if (code)
         why = "it redirects to something that is not an HTTP URL";
     else if (!has_scheme(target, "http") && !has_scheme(target, "https"))
         why = "it redirects to another scheme than http and https";
@@ -125,9 +129,10 @@ static mt_next follow(mt_attempt *a)
         return refuse(t, MT_E_IO, "it redirects without a Location");
     if (a->hops == MOST_HOPS)
         return refuse(t, MT_E_IO, "it redirects more than five times");
-    const char *why = check_redirect(a, a->url ? a->url : t->url, to);
+    mt_status status;
+    const char *why = check_redirect(a, a->url ? a->url : t->url, to, &status);
     if (why)
-        return refuse(t, MT_E_IO, why);
+        return refuse(t, status, why);
     char *copy;
     if ((t->status = mt_copy_text(a->http->env, to, &copy, &t->error)))
         return MT_NEXT_DONE;

@@ -16,8 +16,10 @@ static mt_status fail_in(const zip_store *zip, const char *key, mt_status st, mt
         *err = (mt_error)MT_ERROR_INIT;
     if (st == MT_E_NOT_FOUND)
         st = mt_fail(err, MT_E_CHANGED, "the archive is not there any more");
-    if (st)
-        mt_error_prefix(err, "%s/%s", zip->key, key);
+    if (st) {
+        mt_error_omit(err, zip->key); /* whoever reads the archive names it */
+        mt_error_prefix(err, "%s", key);
+    }
     return st;
 }
 
@@ -25,17 +27,16 @@ static mt_status find_member(zip_store *zip, const char *key, zip_member **m, zi
 {
     *m = zip_find(&zip->directory, key);
     if (!*m)
-        return mt_fail(err, MT_E_NOT_FOUND, "%s/%s: no such member", zip->key, key);
+        return mt_fail(err, MT_E_NOT_FOUND, "%s: no such member", key);
     *r = zip_get_record(&zip->directory, *m);
     return fail_in(zip, key, zip_check_member(r, err), err);
 }
 
-static mt_status check_range(const zip_store *zip, const char *key, const zip_record *r, uint64_t offset, size_t size,
-                             mt_error *err)
+static mt_status check_range(const char *key, const zip_record *r, uint64_t offset, size_t size, mt_error *err)
 {
     if (offset <= r->size && size <= r->size - offset)
         return MT_OK;
-    return mt_fail(err, MT_E_CORRUPT, "%s/%s: has %llu bytes, %zu were expected at byte %llu", zip->key, key,
+    return mt_fail(err, MT_E_CORRUPT, "%s: has %llu bytes, %zu were expected at byte %llu", key,
                    (unsigned long long)r->size, size, (unsigned long long)offset);
 }
 
@@ -56,7 +57,7 @@ static mt_status zip_read(mt_store *store, const char *key, const mt_range *rang
     zip_record r;
     mt_status st = find_member(zip, key, &m, &r, err);
     for (size_t i = 0; !st && i < n; i++) {
-        st = check_range(zip, key, &r, ranges[i].offset, ranges[i].size, err);
+        st = check_range(key, &r, ranges[i].offset, ranges[i].size, err);
         if (!st && (ranges[i].size > 0 || r.size == 0))
             st = fail_in(zip, key, zip_read_part(zip, m, &ranges[i], err), err);
     }
@@ -100,10 +101,10 @@ static mt_status take_request(zip_store *zip, mt_request *q, wanted *w)
     q->object_size = size;
     w->range = (mt_range) { q->offset, q->size, q->out };
     if (q->kind == MT_READ_RANGE)
-        return check_range(zip, q->key, &w->record, q->offset, q->size, &q->error);
+        return check_range(q->key, &w->record, q->offset, q->size, &q->error);
     if (q->kind == MT_READ_WHOLE && size > q->size)
-        return mt_fail(&q->error, MT_E_LIMIT, "%s/%s has %llu bytes, more than %zu", zip->key, q->key,
-                       (unsigned long long)size, q->size);
+        return mt_fail(&q->error, MT_E_LIMIT, "%s has %llu bytes, more than %zu", q->key, (unsigned long long)size,
+                       q->size);
     uint64_t from = q->kind != MT_READ_SOME ? 0 : q->offset < size ? q->offset : size;
     w->range.size = size - from < q->size ? (size_t)(size - from) : q->size;
     w->range.offset = q->kind == MT_READ_SOME ? from : size - w->range.size;
@@ -166,7 +167,7 @@ static bool zip_read_now(mt_store *store, const char *key, const mt_range *range
     bool now = true;
     for (size_t i = 0; now && !*st && i < n; i++) {
         w.range = ranges[i];
-        *st = check_range(zip, key, &w.record, w.range.offset, w.range.size, err);
+        *st = check_range(key, &w.record, w.range.offset, w.range.size, err);
         if (*st || w.range.size == 0)
             continue;
         now =

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Dimensions in TIFF metadata: OME-XML in one and several files, LSM, STK, ImageJ and shaped, valid and invalid. */
 #include "support/contract.h"
+#include "support/folder.h"
 #include "support/tiff_writer.h"
 
 #include <stdbool.h>
@@ -10,32 +11,6 @@
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
-
-static char folder[] = "/tmp/microtome-tiff-XXXXXX";
-
-static const char *in_folder(const char *name)
-{
-    static char path[4][512];
-    static int next;
-    next = (next + 1) % 4;
-    snprintf(path[next], sizeof path[0], "%s/%s", folder, name);
-    return path[next];
-}
-
-static int make_folder(void **state)
-{
-    (void)state;
-    return mkdtemp(folder) ? 0 : -1;
-}
-
-static int remove_folder(void **state)
-{
-    (void)state;
-    static const char *const names[] = { "a.tif", "b.tif", "x.companion.ome" };
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-        unlink(in_folder(names[i]));
-    return rmdir(folder);
-}
 
 static mt_stack *open_ok(const char *path)
 {
@@ -103,8 +78,8 @@ static void orders_of_dimensions(void **state)
         { PIXELS("XYZCT", "2", "3", "1", "<TiffData IFD=\"3\" NumPlanes=\"3\"/>"), "CZYX", { 300, 400, 500, 0, 0, 0 } },
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        write_tiff(in_folder("a.tif"), &(tiff_spec) { .pages = 6, .description = cases[i].text });
-        check_planes(in_folder("a.tif"), cases[i].axes, cases[i].first, 6);
+        write_tiff(temporary_path("a.tif"), &(tiff_spec) { .pages = 6, .description = cases[i].text });
+        check_planes(temporary_path("a.tif"), cases[i].axes, cases[i].first, 6);
     }
 }
 
@@ -113,8 +88,8 @@ static void sizes_names_and_colours(void **state)
     (void)state;
     const char *text =
         PIXELS("XYCZT", "2", "1", "1", "<Channel Name=\"DAPI\" Color=\"65535\"/><Channel Color=\"-1\"/><TiffData/>");
-    write_tiff(in_folder("a.tif"), &(tiff_spec) { .pages = 2, .description = text });
-    mt_stack *stack = open_ok(in_folder("a.tif"));
+    write_tiff(temporary_path("a.tif"), &(tiff_spec) { .pages = 2, .description = text });
+    mt_stack *stack = open_ok(temporary_path("a.tif"));
     const mt_stack_info *info = mt_stack_get_info(stack);
     assert_string_equal(info->channels[0].name, "DAPI");
     assert_true(info->channels[0].has_color && info->channels[0].rgb[2] == 255 && info->channels[0].rgb[0] == 0);
@@ -145,8 +120,8 @@ static void text_that_does_not_fit(void **state)
         "shape=(2, 2, 4, 6)",
     };
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
-        write_tiff(in_folder("a.tif"), &(tiff_spec) { .pages = 3, .description = texts[i] });
-        check_planes(in_folder("a.tif"), "SYX", (float[]) { 0, 100, 200 }, 3);
+        write_tiff(temporary_path("a.tif"), &(tiff_spec) { .pages = 3, .description = texts[i] });
+        check_planes(temporary_path("a.tif"), "SYX", (float[]) { 0, 100, 200 }, 3);
     }
 }
 
@@ -154,8 +129,8 @@ static void check_refused(const char *text, const char *word)
 {
     mt_stack *stack;
     mt_error err = MT_ERROR_INIT;
-    write_tiff(in_folder("a.tif"), &(tiff_spec) { .pages = 3, .description = text });
-    mt_status st = mt_stack_open(NULL, in_folder("a.tif"), NULL, &stack, &err);
+    write_tiff(temporary_path("a.tif"), &(tiff_spec) { .pages = 3, .description = text });
+    mt_status st = mt_stack_open(NULL, temporary_path("a.tif"), NULL, &stack, &err);
     assert_int_not_equal(st, MT_OK);
     if (!strstr(err.message, word))
         fail_msg("\"%s\" lacks \"%s\"", err.message, word);
@@ -183,24 +158,24 @@ static void several_files(void **state)
     const char *text =
         PIXELS("XYCZT", "3", "1", "1",
                FILE_DATA("0", "0", "a.tif") FILE_DATA("1", "1", "b.tif") FILE_DATA("2", "0", "gone.tif"));
-    write_tiff(in_folder("a.tif"), &(tiff_spec) { .pages = 1, .first_value = 7, .description = text });
-    write_tiff(in_folder("b.tif"), &(tiff_spec) { .pages = 2, .first_value = 1000 });
-    check_planes(in_folder("a.tif"), "CYX", (float[]) { 7, 1100, 0 }, 3);
-    write_text(in_folder("x.companion.ome"), text);
-    check_planes(in_folder("x.companion.ome"), "CYX", (float[]) { 7, 1100, 0 }, 3);
-    write_tiff(in_folder("b.tif"),
+    write_tiff(temporary_path("a.tif"), &(tiff_spec) { .pages = 1, .first_value = 7, .description = text });
+    write_tiff(temporary_path("b.tif"), &(tiff_spec) { .pages = 2, .first_value = 1000 });
+    check_planes(temporary_path("a.tif"), "CYX", (float[]) { 7, 1100, 0 }, 3);
+    write_text(temporary_path("x.companion.ome"), text);
+    check_planes(temporary_path("x.companion.ome"), "CYX", (float[]) { 7, 1100, 0 }, 3);
+    write_tiff(temporary_path("b.tif"),
                &(tiff_spec) { .pages = 2,
                               .first_value = 1000,
                               .description = "<OME><BinaryOnly MetadataFile=\"x.companion.ome\"/></OME>" });
-    check_planes(in_folder("b.tif"), "CYX", (float[]) { 7, 1100, 0 }, 3);
+    check_planes(temporary_path("b.tif"), "CYX", (float[]) { 7, 1100, 0 }, 3);
 }
 
 static void metadata_keeps_the_contract(void **state)
 {
     (void)state;
-    write_tiff(in_folder("a.tif"),
+    write_tiff(temporary_path("a.tif"),
                &(tiff_spec) { .pages = 6, .description = PIXELS("XYCZT", "2", "3", "1", "<TiffData/>") });
-    check_contract(in_folder("a.tif"), NULL);
+    check_contract(temporary_path("a.tif"), NULL);
 }
 
 /* The image that is opened is one that the file itself holds; the others can be named. */
@@ -210,15 +185,15 @@ static void image_of_this_file(void **state)
 #define IMAGE(name)                                                                                                    \
     "<Image><Pixels DimensionOrder=\"XYCZT\" SizeX=\"6\" SizeY=\"4\" SizeC=\"1\" SizeZ=\"1\" SizeT=\"1\">" FILE_DATA(  \
         "0", "0", name) "</Pixels></Image>"
-    write_tiff(in_folder("a.tif"), &(tiff_spec) { .pages = 1, .first_value = 1 });
+    write_tiff(temporary_path("a.tif"), &(tiff_spec) { .pages = 1, .first_value = 1 });
     write_tiff(
-        in_folder("b.tif"),
+        temporary_path("b.tif"),
         &(tiff_spec) { .pages = 1, .first_value = 2, .description = "<OME>" IMAGE("a.tif") IMAGE("b.tif") "</OME>" });
-    check_planes(in_folder("b.tif"), "YX", (float[]) { 2 }, 1);
-    check_planes(in_folder("b.tif#series=0"), "YX", (float[]) { 1 }, 1);
+    check_planes(temporary_path("b.tif"), "YX", (float[]) { 2 }, 1);
+    check_planes(temporary_path("b.tif#series=0"), "YX", (float[]) { 1 }, 1);
     mt_names *names;
     mt_error err = MT_ERROR_INIT;
-    check_ok(mt_list_parts(NULL, in_folder("b.tif"), NULL, &names, &err), &err);
+    check_ok(mt_list_parts(NULL, temporary_path("b.tif"), NULL, &names, &err), &err);
     assert_int_equal(mt_names_count(names), 2);
     assert_string_equal(mt_names_get(names, 0), "series=1");
     mt_names_free(names);
@@ -231,19 +206,19 @@ static void stk_planes(void **state)
     for (int i = 0; i < 3; i++)
         uic2[6 * i] = 3, uic2[6 * i + 1] = 2;
     tiff_spec spec = { .pages = 3, .directories = 1, .extra = { { 33629, 5, 3, uic2, sizeof uic2 } } };
-    write_tiff(in_folder("a.tif"), &spec);
-    check_planes(in_folder("a.tif"), "ZYX", (float[]) { 0, 100, 200 }, 3);
-    mt_stack *stack = open_ok(in_folder("a.tif"));
+    write_tiff(temporary_path("a.tif"), &spec);
+    check_planes(temporary_path("a.tif"), "ZYX", (float[]) { 0, 100, 200 }, 3);
+    mt_stack *stack = open_ok(temporary_path("a.tif"));
     assert_true(mt_stack_get_info(stack)->pixel_size[0] == 1.5);
     mt_stack_close(stack);
     for (int i = 0; i < 3; i++)
         uic2[6 * i] = 0, uic2[6 * i + 3] = (uint32_t)i;
-    write_tiff(in_folder("a.tif"), &spec);
-    check_planes(in_folder("a.tif"), "TYX", (float[]) { 0, 100, 200 }, 3);
+    write_tiff(temporary_path("a.tif"), &spec);
+    check_planes(temporary_path("a.tif"), "TYX", (float[]) { 0, 100, 200 }, 3);
     spec.extra[0].count = 300;
-    write_tiff(in_folder("a.tif"), &spec);
+    write_tiff(temporary_path("a.tif"), &spec);
     mt_error err = MT_ERROR_INIT;
-    assert_int_equal(mt_stack_open(NULL, in_folder("a.tif"), NULL, &stack, &err), MT_E_CORRUPT);
+    assert_int_equal(mt_stack_open(NULL, temporary_path("a.tif"), NULL, &stack, &err), MT_E_CORRUPT);
 }
 
 static void lsm_planes(void **state)
@@ -258,14 +233,14 @@ static void lsm_planes(void **state)
                        .thumbnails = 1,
 
                        .extra = { { 34412, 1, sizeof info, info, sizeof info } } };
-    write_tiff(in_folder("a.tif"), &spec);
-    check_planes(in_folder("a.tif"), "TZYX", (float[]) { 0, 100, 200, 300, 400, 500 }, 6);
+    write_tiff(temporary_path("a.tif"), &spec);
+    check_planes(temporary_path("a.tif"), "TZYX", (float[]) { 0, 100, 200, 300, 400, 500 }, 6);
     spec.thumbnails = 0;
-    write_tiff(in_folder("a.tif"), &spec);
-    check_planes(in_folder("a.tif"), "TZYX", (float[]) { 0, 100, 200, 300, 400, 500 }, 6);
+    write_tiff(temporary_path("a.tif"), &spec);
+    check_planes(temporary_path("a.tif"), "TZYX", (float[]) { 0, 100, 200, 300, 400, 500 }, 6);
     info[3] = 9; /* another magic number */
-    write_tiff(in_folder("a.tif"), &spec);
-    check_planes(in_folder("a.tif"), "SYX", (float[]) { 0, 100, 200, 300, 400, 500 }, 6);
+    write_tiff(temporary_path("a.tif"), &spec);
+    check_planes(temporary_path("a.tif"), "SYX", (float[]) { 0, 100, 200, 300, 400, 500 }, 6);
 }
 
 static void descriptions_that_count(void **state)
@@ -282,8 +257,8 @@ static void descriptions_that_count(void **state)
         for (int directories = 0; directories < 2; directories++) {
             /* one directory for all planes: as ImageJ does beyond 4 GB */
             tiff_spec spec = { .pages = 6, .directories = directories, .description = cases[i].text };
-            write_tiff(in_folder("a.tif"), &spec);
-            check_planes(in_folder("a.tif"), cases[i].axes, all, 6);
+            write_tiff(temporary_path("a.tif"), &spec);
+            check_planes(temporary_path("a.tif"), cases[i].axes, all, 6);
         }
 }
 
@@ -294,20 +269,20 @@ static void descriptions_of_more_than_there_is(void **state)
     static const char *const texts[] = { "ImageJ=1.53t\nimages=6\nslices=3\nframes=2\n", "{\"shape\": [2, 3, 4, 6]}" };
     for (size_t i = 0; i < 2; i++) {
         tiff_spec spec = { .pages = 6, .directories = 2, .description = texts[i] };
-        write_tiff(in_folder("a.tif"), &spec);
-        check_planes(in_folder("a.tif"), i ? "SSYX" : "TZYX", (float[]) { 0, 100, 200, 300, 400, 500 }, 6);
+        write_tiff(temporary_path("a.tif"), &spec);
+        check_planes(temporary_path("a.tif"), i ? "SSYX" : "TZYX", (float[]) { 0, 100, 200, 300, 400, 500 }, 6);
         struct stat file;
-        assert_int_equal(stat(in_folder("a.tif"), &file), 0);
+        assert_int_equal(stat(temporary_path("a.tif"), &file), 0);
         for (int lost = 1; lost < 6 * 48 - 1; lost += 47) {
             mt_stack *stack;
             mt_error err = MT_ERROR_INIT;
-            assert_int_equal(truncate(in_folder("a.tif"), file.st_size - lost), 0);
-            assert_int_equal(mt_stack_open(NULL, in_folder("a.tif"), NULL, &stack, &err), MT_E_CORRUPT);
+            assert_int_equal(truncate(temporary_path("a.tif"), file.st_size - lost), 0);
+            assert_int_equal(mt_stack_open(NULL, temporary_path("a.tif"), NULL, &stack, &err), MT_E_CORRUPT);
             assert_non_null(strstr(err.message, "counts 6 planes"));
         }
         spec.pages = 1; /* a single page that kept the description of its stack */
-        write_tiff(in_folder("a.tif"), &spec);
-        check_planes(in_folder("a.tif"), "YX", (float[]) { 0 }, 1);
+        write_tiff(temporary_path("a.tif"), &spec);
+        check_planes(temporary_path("a.tif"), "YX", (float[]) { 0 }, 1);
     }
 }
 
@@ -321,8 +296,8 @@ static void units_of_imagej(void **state)
         { "ImageJ=1.53t\nimages=2\nspacing=2\nyunit=nm\n", "" }
     };
     for (size_t i = 0; i < 3; i++) {
-        write_tiff(in_folder("a.tif"), &(tiff_spec) { .pages = 2, .description = texts[i][0] });
-        mt_stack *stack = open_ok(in_folder("a.tif"));
+        write_tiff(temporary_path("a.tif"), &(tiff_spec) { .pages = 2, .description = texts[i][0] });
+        mt_stack *stack = open_ok(temporary_path("a.tif"));
         assert_string_equal(mt_stack_get_info(stack)->unit[0], texts[i][1]);
         mt_stack_close(stack);
     }
@@ -341,8 +316,8 @@ static void colours_of_imagej(void **state)
                        .description = "ImageJ=1.54f\nimages=2\nchannels=2\nmode=composite\n",
                        .extra = { { 50838, 4, 4, sizes, sizeof sizes },
                                   { 50839, 1, sizeof data, data, sizeof data } } };
-    write_tiff(in_folder("a.tif"), &spec);
-    mt_stack *stack = open_ok(in_folder("a.tif"));
+    write_tiff(temporary_path("a.tif"), &spec);
+    mt_stack *stack = open_ok(temporary_path("a.tif"));
     const mt_channel *channels = mt_stack_get_info(stack)->channels;
     assert_non_null(channels);
     assert_true(channels[0].has_color && channels[0].rgb[0] == 10 && channels[0].rgb[1] == 20 &&
@@ -350,8 +325,8 @@ static void colours_of_imagej(void **state)
     assert_true(channels[1].rgb[0] == 0 && channels[1].rgb[1] == 255);
     mt_stack_close(stack);
     spec.extra[0].count = 3; /* a table is missing: no colours */
-    write_tiff(in_folder("a.tif"), &spec);
-    stack = open_ok(in_folder("a.tif"));
+    write_tiff(temporary_path("a.tif"), &spec);
+    stack = open_ok(temporary_path("a.tif"));
     assert_null(mt_stack_get_info(stack)->channels);
     mt_stack_close(stack);
 }
@@ -360,9 +335,9 @@ static void colours_of_imagej(void **state)
 static void images_behind_a_description(void **state)
 {
     (void)state;
-    write_tiff(in_folder("a.tif"), &(tiff_spec) { .pages = 5, .description = "{\"shape\": [3, 4, 6]}" });
-    check_planes(in_folder("a.tif"), "SYX", (float[]) { 0, 100, 200 }, 3);
-    check_planes(in_folder("a.tif#series=1"), "SYX", (float[]) { 300, 400 }, 2);
+    write_tiff(temporary_path("a.tif"), &(tiff_spec) { .pages = 5, .description = "{\"shape\": [3, 4, 6]}" });
+    check_planes(temporary_path("a.tif"), "SYX", (float[]) { 0, 100, 200 }, 3);
+    check_planes(temporary_path("a.tif#series=1"), "SYX", (float[]) { 300, 400 }, 2);
 }
 
 /* tifffile names the dimensions, also by its own letters. */
@@ -377,12 +352,12 @@ static void axes_of_a_shape(void **state)
         { "{\"shape\": [3, 4, 6], \"axes\": \"ZZYX\"}", "SYX" }, { "{\"shape\": [3, 4, 6], \"axes\": 3}", "SYX" },
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        write_tiff(in_folder("a.tif"), &(tiff_spec) { .pages = 3, .description = cases[i].text });
-        check_planes(in_folder("a.tif"), cases[i].axes, (float[]) { 0, 100, 200 }, 3);
+        write_tiff(temporary_path("a.tif"), &(tiff_spec) { .pages = 3, .description = cases[i].text });
+        check_planes(temporary_path("a.tif"), cases[i].axes, (float[]) { 0, 100, 200 }, 3);
     }
-    write_tiff(in_folder("a.tif"),
+    write_tiff(temporary_path("a.tif"),
                &(tiff_spec) { .pages = 6, .description = "{\"shape\": [1, 3, 2, 4, 6], \"axes\": \"TZCYX\"}" });
-    check_planes(in_folder("a.tif"), "TZCYX", (float[]) { 0, 200, 400, 100, 300, 500 }, 6);
+    check_planes(temporary_path("a.tif"), "TZCYX", (float[]) { 0, 200, 400, 100, 300, 500 }, 6);
 }
 
 /* Very many TiffData behind very many other elements: time grows with their number, not with its square. */
@@ -401,9 +376,9 @@ static void many_elements(void **state)
     for (int i = 0; i < N; i++)
         n += (size_t)snprintf(text + n, SIZE - n, "<TiffData FirstT=\"%d\" IFD=\"0\"/>", i);
     snprintf(text + n, SIZE - n, "</Pixels></Image></OME>");
-    write_tiff(in_folder("a.tif"), &(tiff_spec) { .pages = 1, .description = text });
+    write_tiff(temporary_path("a.tif"), &(tiff_spec) { .pages = 1, .description = text });
     clock_t start = clock();
-    mt_stack_close(open_ok(in_folder("a.tif")));
+    mt_stack_close(open_ok(temporary_path("a.tif")));
     assert_true((double)(clock() - start) / CLOCKS_PER_SEC < 20);
     free(text);
 }
@@ -413,8 +388,8 @@ static void strips_with_gaps(void **state)
 {
     (void)state;
     for (int gap = 0; gap <= 4; gap += 2) {
-        write_tiff(in_folder("a.tif"), &(tiff_spec) { .pages = 2, .strip_gap = gap });
-        mt_stack *stack = open_ok(in_folder("a.tif"));
+        write_tiff(temporary_path("a.tif"), &(tiff_spec) { .pages = 2, .strip_gap = gap });
+        mt_stack *stack = open_ok(temporary_path("a.tif"));
         assert_int_equal(mt_stack_get_info(stack)->chunk_shape[1], gap ? 1 : TIFF_WRITER_HEIGHT);
         const int64_t origin[2] = { 0 }, size[2] = { TIFF_WRITER_HEIGHT, TIFF_WRITER_WIDTH };
         float patch[TIFF_WRITER_HEIGHT * TIFF_WRITER_WIDTH];
@@ -461,13 +436,13 @@ static void many_images_share_their_strips(void **state)
         at = put(at, 4, OFFSETS + 8 * STRIPS + i);
     for (uint32_t i = 0; i < STRIPS; i++)
         at = put(at, 4, 1);
-    FILE *file = fopen(in_folder("a.tif"), "wb");
+    FILE *file = fopen(temporary_path("a.tif"), "wb");
     assert_non_null(file);
     assert_int_equal(fwrite(bytes, 1, size, file), size);
     fclose(file);
     free(bytes);
     clock_t start = clock();
-    mt_stack_close(open_ok(in_folder("a.tif#series=39999")));
+    mt_stack_close(open_ok(temporary_path("a.tif#series=39999")));
     assert_true((double)(clock() - start) / CLOCKS_PER_SEC < 12);
 }
 
@@ -514,5 +489,5 @@ int main(void)
         cmocka_unit_test(strips_with_gaps),
         cmocka_unit_test(metadata_keeps_the_contract),
     };
-    return cmocka_run_group_tests(tests, make_folder, remove_folder);
+    return cmocka_run_group_tests(tests, NULL, remove_temporary_folder);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* NDTiff: pages by the file NDTiff.index beside them, also of several files, right and wrong. */
 #include "support/contract.h"
+#include "support/folder.h"
 #include "support/tiff_writer.h"
 
 #include <stdbool.h>
@@ -9,39 +10,13 @@
 #include <string.h>
 #include <unistd.h>
 
-static char folder[] = "/tmp/microtome-ndtiff-XXXXXX";
-
-static const char *in_folder(const char *name)
-{
-    static char path[4][512];
-    static int next;
-    next = (next + 1) % 4;
-    snprintf(path[next], sizeof path[0], "%s/%s", folder, name);
-    return path[next];
-}
-
-static int make_folder(void **state)
-{
-    (void)state;
-    return mkdtemp(folder) ? 0 : -1;
-}
-
-static int remove_folder(void **state)
-{
-    (void)state;
-    static const char *const names[] = { "a.tif", "b.tif", "NDTiff.index" };
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-        unlink(in_folder(names[i]));
-    return rmdir(folder);
-}
-
 enum { MAGIC = 0x6191 }; /* its low half is the first pixel of the first page */
 
 /* Pages of which the first starts with the mark of NDTiff, where write_tiff has two pixels. */
 static void write_pages(const char *name, int pages, int first)
 {
-    write_tiff(in_folder(name), &(tiff_spec) { .pages = pages, .first_value = first });
-    FILE *file = fopen(in_folder(name), "r+b");
+    write_tiff(temporary_path(name), &(tiff_spec) { .pages = pages, .first_value = first });
+    FILE *file = fopen(temporary_path(name), "r+b");
     assert_non_null(file);
     fseek(file, 8, SEEK_SET);
     fwrite("\x91\x61\7\0", 1, 4, file);
@@ -62,7 +37,7 @@ typedef struct entry {
 /* An index of entries up to one without a place, and of some bytes that begin another. */
 static void write_index(const entry *entries, int more)
 {
-    FILE *file = fopen(in_folder("NDTiff.index"), "wb");
+    FILE *file = fopen(temporary_path("NDTiff.index"), "wb");
     assert_non_null(file);
     for (; entries->place; entries++) {
         put_number(file, (uint32_t)strlen(entries->place));
@@ -83,7 +58,7 @@ static void check_planes(const char *name, const char *axes, const char *warning
     mt_stack *stack;
     whole_image image;
     mt_error err = MT_ERROR_INIT;
-    check_ok(mt_stack_open(NULL, in_folder(name), NULL, &stack, &err), &err);
+    check_ok(mt_stack_open(NULL, temporary_path(name), NULL, &stack, &err), &err);
     const mt_stack_info *info = mt_stack_get_info(stack);
     assert_string_equal(info->original_axes, axes);
     assert_true(!warning || (info->n_warnings > 0 && strstr(info->warnings[0], warning)));
@@ -114,11 +89,11 @@ static void frames_by_the_index(void **state)
     check_planes("a.tif", "TZCYX", NULL, (const int[]) { MAGIC, 100, 200, 0, 300, 0, 0, 400 }, 8);
     mt_stack *stack;
     mt_error err = MT_ERROR_INIT;
-    check_ok(mt_stack_open(NULL, in_folder("a.tif"), NULL, &stack, &err), &err);
+    check_ok(mt_stack_open(NULL, temporary_path("a.tif"), NULL, &stack, &err), &err);
     assert_string_equal(mt_stack_get_info(stack)->channels[1].name, "GFP");
     assert_int_equal(mt_stack_get_info(stack)->n_missing, 3);
     mt_stack_close(stack);
-    check_contract(in_folder("a.tif"), NULL);
+    check_contract(temporary_path("a.tif"), NULL);
 }
 
 /* Whichever of its files is opened, and in a search: one image. */
@@ -138,14 +113,14 @@ static void frames_of_several_files(void **state)
     check_planes("b.tif", "STYX", NULL, first, 4);
     mt_stacks *stacks;
     mt_error err = MT_ERROR_INIT;
-    const char *const paths[] = { folder };
+    const char *const paths[] = { temporary_folder() };
     check_ok(mt_stacks_open(NULL, paths, 1, NULL, &stacks, &err), &err);
     assert_int_equal(mt_stacks_count(stacks), 1);
     mt_stacks_close(stacks);
-    unlink(in_folder("b.tif"));
+    unlink(temporary_path("b.tif"));
     check_planes("a.tif", "STYX", NULL, (const int[]) { MAGIC, 0, 100, 0 }, 4);
     mt_stack *stack;
-    check_ok(mt_stack_open(NULL, in_folder("a.tif"), NULL, &stack, &err), &err);
+    check_ok(mt_stack_open(NULL, temporary_path("a.tif"), NULL, &stack, &err), &err);
     assert_int_equal(mt_stack_get_info(stack)->n_missing, 1);
     assert_string_equal(mt_stack_get_info(stack)->missing[0], "b.tif");
     mt_stack_close(stack);
@@ -178,7 +153,7 @@ static void an_index_that_does_not_fit(void **state)
         write_index(cases[i], 3);
         check_planes("a.tif", "SYX", "NDTiff.index does not match", (const int[]) { MAGIC, 100 }, 2);
     }
-    unlink(in_folder("NDTiff.index"));
+    unlink(temporary_path("NDTiff.index"));
     check_planes("a.tif", "SYX", "NDTiff.index is missing", (const int[]) { MAGIC, 100 }, 2);
 }
 
@@ -192,7 +167,7 @@ static void an_index_is_limited(void **state)
     mt_error err = MT_ERROR_INIT;
     write_pages("a.tif", 2, 0);
     write_index(entries, 0);
-    assert_int_equal(mt_stack_open(NULL, in_folder("a.tif"), NULL, &stack, &err), MT_E_LIMIT);
+    assert_int_equal(mt_stack_open(NULL, temporary_path("a.tif"), NULL, &stack, &err), MT_E_LIMIT);
     assert_non_null(strstr(err.message, "max_pages"));
 }
 
@@ -203,5 +178,5 @@ int main(void)
         cmocka_unit_test(frames_without_a_page), cmocka_unit_test(an_index_that_does_not_fit),
         cmocka_unit_test(an_index_is_limited),
     };
-    return cmocka_run_group_tests(tests, make_folder, remove_folder);
+    return cmocka_run_group_tests(tests, NULL, remove_temporary_folder);
 }

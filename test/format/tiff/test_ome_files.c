@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* OME-XML and its files as they are met: names that have changed, masters, planes and files that are missing. */
 #include "support/contract.h"
+#include "support/folder.h"
 #include "support/remarks.h"
 #include "support/tiff_writer.h"
 
@@ -10,31 +11,6 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-static char folder[] = "/tmp/microtome-ome-XXXXXX";
-
-static const char *in_folder(const char *name)
-{
-    static char path[4][512];
-    static int next;
-    next = (next + 1) % 4;
-    snprintf(path[next], sizeof path[0], "%s/%s", folder, name);
-    return path[next];
-}
-
-static int make_folder(void **state)
-{
-    (void)state;
-    return mkdtemp(folder) ? 0 : -1;
-}
-
-static int remove_folder(void **state)
-{
-    (void)state;
-    char command[64];
-    snprintf(command, sizeof command, "rm -r %s", folder);
-    return system(command);
-}
 
 static mt_stack *open_with(const char *path, const mt_open_options *options)
 {
@@ -226,11 +202,11 @@ static void check_planes(const char *path, const float *expected, int64_t n, siz
 
 static void make_set(const char *name, const char *text)
 {
-    mkdir(in_folder(name), 0777);
+    mkdir(temporary_path(name), 0777);
     char path[64];
     for (int i = 0; i < 3; i++) {
         snprintf(path, sizeof path, "%s/%c.tif", name, "abc"[i]);
-        write_tiff(in_folder(path),
+        write_tiff(temporary_path(path),
                    &(tiff_spec) { .pages = 2, .first_value = 1000 * i, .description = i ? NULL : text });
     }
 }
@@ -277,7 +253,7 @@ static void names_of_files(void **state)
         snprintf(text, sizeof text, PIXELS("XYCZT", "2", "1", "1", "%s%s"),
                  IN_FILE("0", "0", "FileName=\"a.tif\"", "urn:uuid:a"), cases[i].text);
         make_set("names", text);
-        check_planes(in_folder("names/a.tif"), (float[]) { 0, cases[i].second }, 2, cases[i].n_missing,
+        check_planes(temporary_path("names/a.tif"), (float[]) { 0, cases[i].second }, 2, cases[i].n_missing,
                      cases[i].missing, cases[i].warnings);
     }
 }
@@ -297,8 +273,8 @@ static void many_names(void **state)
                               "<TiffData FirstC=\"%d\" IFD=\"0\"><UUID FileName=\"f%d\">%.*s</UUID></TiffData>", i + 1,
                               i / 2, i % 2 * 3, "urn");
     snprintf(text + n, sizeof text - n, "</Pixels></Image></OME>");
-    write_tiff(in_folder("a.tif"), &(tiff_spec) { .pages = 1, .description = text });
-    mt_stack *stack = open_ok(in_folder("a.tif"));
+    write_tiff(temporary_path("a.tif"), &(tiff_spec) { .pages = 1, .description = text });
+    mt_stack *stack = open_ok(temporary_path("a.tif"));
     check_remarks(stack, N / 2, "f0|f149", "");
     mt_stack_close(stack);
 }
@@ -310,12 +286,12 @@ static void the_first_data_is_ignored(void **state)
     make_set("first", PIXELS("XYCZT", "3", "1", "1",
                              "<TiffData FirstC=\"7\" IFD=\"0\"/><TiffData FirstC=\"1\" IFD=\"9\"/>"
                              "<TiffData FirstC=\"2\" IFD=\"1\"/>"));
-    check_planes(in_folder("first/a.tif"), (float[]) { 0, 0, 100 }, 3, 2, "plane C=0|plane C=1, page 9 of a.tif",
+    check_planes(temporary_path("first/a.tif"), (float[]) { 0, 0, 100 }, 3, 2, "plane C=0|plane C=1, page 9 of a.tif",
                  "FirstC=\"7\"");
     make_set("first", PIXELS("XYCZT", "3", "1", "1",
                              "<TiffData FirstC=\"7\" IFD=\"0\"/>" IN_FILE("0", "0", "FileName=\"B.tif\"", "") IN_FILE(
                                  "1", "0", "FileName=\"C.tif\"", "") IN_FILE("2", "0", "FileName=\"D.tif\"", "")));
-    check_planes(in_folder("first/a.tif"), (float[]) { 1000, 2000, 0 }, 3, 1, "D.tif",
+    check_planes(temporary_path("first/a.tif"), (float[]) { 1000, 2000, 0 }, 3, 1, "D.tif",
                  "2 of the files that the OME-XML names were found under another name: b.tif for \"B.tif\" and so on");
 }
 
@@ -324,19 +300,19 @@ static void a_search_that_fails(void **state)
 {
     (void)state;
     static const char *const uuids[] = { "urn:uuid:b", "nowhere" };
-    mkdir(in_folder("search"), 0777);
-    mkdir(in_folder("search/aa.tif"), 0777);
-    write_tiff(in_folder("search/b.tif"),
+    mkdir(temporary_path("search"), 0777);
+    mkdir(temporary_path("search/aa.tif"), 0777);
+    write_tiff(temporary_path("search/b.tif"),
                &(tiff_spec) { .pages = 1, .first_value = 3, .description = "<o:OME xmlns:o='x' UUID='urn:uuid:B'/>" });
     for (int i = 0; i < 2; i++) {
         char text[1000];
         snprintf(text, sizeof text,
                  PIXELS("XYCZT", "2", "1", "1", "%s<TiffData FirstC=\"1\"><UUID>%s</UUID></TiffData>"),
                  IN_FILE("0", "0", "FileName=\"/data/gone.tif\"", ""), uuids[i]);
-        write_tiff(in_folder("search/a.tif"), &(tiff_spec) { .pages = 1, .description = text });
+        write_tiff(temporary_path("search/a.tif"), &(tiff_spec) { .pages = 1, .description = text });
         mt_stack *stack;
         mt_error err = MT_ERROR_INIT;
-        mt_status st = mt_stack_open(NULL, in_folder("search/a.tif"), NULL, &stack, &err);
+        mt_status st = mt_stack_open(NULL, temporary_path("search/a.tif"), NULL, &stack, &err);
         assert_int_equal(st, i == 0 ? MT_OK : MT_E_IO);
         if (st) {
             assert_non_null(strstr(err.message, "aa.tif"));
@@ -355,28 +331,28 @@ static void names_that_fit_several_files(void **state)
     make_set("several",
              PIXELS("XYCZT", "2", "1", "1",
                     IN_FILE("0", "0", "FileName=\"a.tif\"", "") IN_FILE("1", "0", "FileName=\"E.TIF\"", "")));
-    write_tiff(in_folder("several/e.tif"), &(tiff_spec) { .pages = 1, .first_value = 5 });
-    check_planes(in_folder("several/a.tif"), (float[]) { 0, 5 }, 2, 0, "", "e.tif");
-    write_tiff(in_folder("several/E.tif"), &(tiff_spec) { .pages = 1, .first_value = 6 });
-    check_planes(in_folder("several/a.tif"), (float[]) { 0, 0 }, 2, 1, "E.TIF (several files have this name", "");
-    write_tiff(in_folder("several/E.TIF"), &(tiff_spec) { .pages = 1, .first_value = 7 });
-    check_planes(in_folder("several/a.tif"), (float[]) { 0, 7 }, 2, 0, "", "");
+    write_tiff(temporary_path("several/e.tif"), &(tiff_spec) { .pages = 1, .first_value = 5 });
+    check_planes(temporary_path("several/a.tif"), (float[]) { 0, 5 }, 2, 0, "", "e.tif");
+    write_tiff(temporary_path("several/E.tif"), &(tiff_spec) { .pages = 1, .first_value = 6 });
+    check_planes(temporary_path("several/a.tif"), (float[]) { 0, 0 }, 2, 1, "E.TIF (several files have this name", "");
+    write_tiff(temporary_path("several/E.TIF"), &(tiff_spec) { .pages = 1, .first_value = 7 });
+    check_planes(temporary_path("several/a.tif"), (float[]) { 0, 7 }, 2, 0, "", "");
     make_set("several",
              PIXELS("XYCZT", "3", "1", "1",
                     IN_FILE("0", "0", "FileName=\"a.tif\"", "") IN_FILE("1", "0", "FileName=\"1/b.tif\"", "1")
                         IN_FILE("2", "0", "FileName=\"2/b.tif\"", "2")));
-    check_planes(in_folder("several/a.tif"), (float[]) { 0, 0, 0 }, 3, 2, "1/b.tif (several names|2/b.tif", "");
+    check_planes(temporary_path("several/a.tif"), (float[]) { 0, 0, 0 }, 3, 2, "1/b.tif (several names|2/b.tif", "");
     make_set("several", PIXELS("XYCZT", "3", "1", "1",
                                IN_FILE("0", "0", "FileName=\"a.tif\"", "") IN_FILE("1", "0", "FileName=\"b.tif\"", "1")
                                    IN_FILE("2", "0", "FileName=\"2/b.tif\"", "2")));
-    check_planes(in_folder("several/a.tif"), (float[]) { 0, 1000, 0 }, 3, 1, "2/b.tif (several names", "");
+    check_planes(temporary_path("several/a.tif"), (float[]) { 0, 1000, 0 }, 3, 1, "2/b.tif (several names", "");
     make_set("several",
              PIXELS("XYCZT", "3", "1", "1",
                     IN_FILE("0", "0", "FileName=\"a.tif\"", "") IN_FILE("1", "0", "FileName=\"1/b.tif\"", "1")
                         IN_FILE("2", "0", "FileName=\"2/b.tif\"", "2")));
-    mkdir(in_folder("several/2"), 0777);
-    write_tiff(in_folder("several/2/b.tif"), &(tiff_spec) { .pages = 1, .first_value = 8 });
-    check_planes(in_folder("several/a.tif"), (float[]) { 0, 1000, 8 }, 3, 0, "", "b.tif for \"1/b.tif\"");
+    mkdir(temporary_path("several/2"), 0777);
+    write_tiff(temporary_path("several/2/b.tif"), &(tiff_spec) { .pages = 1, .first_value = 8 });
+    check_planes(temporary_path("several/a.tif"), (float[]) { 0, 1000, 8 }, 3, 0, "", "b.tif for \"1/b.tif\"");
 }
 
 /* A broken file is named, and spoils its own planes only; so does a plane that the file does not hold whole. */
@@ -386,15 +362,15 @@ static void broken_files(void **state)
     make_set("broken", PIXELS("XYCZT", "3", "1", "1",
                               IN_FILE("0", "0", "FileName=\"b.tif\"", "") IN_FILE("1", "0", "FileName=\"c.tif\"", "")
                                   IN_FILE("2", "1", "FileName=\"a.tif\"", "")));
-    write_text(in_folder("broken/b.tif"), "this is no image");
-    FILE *file = fopen(in_folder("broken/c.tif"), "r+b");
+    write_text(temporary_path("broken/b.tif"), "this is no image");
+    FILE *file = fopen(temporary_path("broken/c.tif"), "r+b");
     assert_non_null(file);
     /* the offset of the strip of the only page that counts, the first: its directory begins behind its pixels */
     fseek(file, 8 + 48 + 2 + 6 * 12 + 8, SEEK_SET);
     fputs("\xff\xff", file);
     fclose(file);
     static const char *const words[] = { "in b.tif", "in c.tif", NULL };
-    mt_stack *stack = open_ok(in_folder("broken/a.tif"));
+    mt_stack *stack = open_ok(temporary_path("broken/a.tif"));
     check_remarks(stack, 0, "", "");
     for (int64_t c = 0; c < 3; c++) {
         mt_error err = MT_ERROR_INIT;
@@ -406,10 +382,10 @@ static void broken_files(void **state)
             fail_msg("plane %d: %g, \"%s\"", (int)c, (double)value, err.message);
     }
     mt_stack_close(stack);
-    write_text(in_folder("broken/x.companion.ome"),
+    write_text(temporary_path("broken/x.companion.ome"),
                PIXELS("XYCZT", "1", "1", "1", IN_FILE("0", "0", "FileName=\"b.tif\"", "")));
     mt_error err = MT_ERROR_INIT;
-    assert_int_equal(mt_stack_open(NULL, in_folder("broken/x.companion.ome"), NULL, &stack, &err), MT_E_CORRUPT);
+    assert_int_equal(mt_stack_open(NULL, temporary_path("broken/x.companion.ome"), NULL, &stack, &err), MT_E_CORRUPT);
     assert_non_null(strstr(err.message, "b.tif"));
 }
 
@@ -419,10 +395,10 @@ static void files_that_vanish(void **state)
     (void)state;
     make_set("vanish", PIXELS("XYCZT", "2", "1", "1",
                               IN_FILE("0", "0", "FileName=\"a.tif\"", "") IN_FILE("1", "0", "FileName=\"b.tif\"", "")));
-    mt_stack *stack = open_ok(in_folder("vanish/a.tif"));
-    unlink(in_folder("vanish/b.tif"));
-    write_tiff(in_folder("vanish/c.tif"), &(tiff_spec) { .pages = 1 });
-    mt_stack *later = open_ok(in_folder("vanish/a.tif"));
+    mt_stack *stack = open_ok(temporary_path("vanish/a.tif"));
+    unlink(temporary_path("vanish/b.tif"));
+    write_tiff(temporary_path("vanish/c.tif"), &(tiff_spec) { .pages = 1 });
+    mt_stack *later = open_ok(temporary_path("vanish/a.tif"));
     check_remarks(stack, 0, "", "");
     check_remarks(later, 1, "b.tif", "");
     mt_error err = MT_ERROR_INIT;
@@ -453,15 +429,15 @@ static void metadata_in_another_file(void **state)
         { "a.tif", "<OME><BinaryOnly MetadataFile=\"b.tif\"/></OME>", "", "no image of this file" },
         { "b.tif", "", "", "no image of this file" },
     };
-    mkdir(in_folder("only"), 0777);
+    mkdir(temporary_path("only"), 0777);
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         char text[256];
         snprintf(text, sizeof text, only, cases[i].name);
-        write_tiff(in_folder("only/b.tif"), &(tiff_spec) { .pages = 2, .first_value = 7, .description = text });
-        unlink(in_folder("only/a.tif"));
+        write_tiff(temporary_path("only/b.tif"), &(tiff_spec) { .pages = 2, .first_value = 7, .description = text });
+        unlink(temporary_path("only/a.tif"));
         if (cases[i].text)
-            write_tiff(in_folder("only/a.tif"), &(tiff_spec) { .pages = 2, .description = cases[i].text });
-        mt_stack *stack = open_ok(in_folder("only/b.tif"));
+            write_tiff(temporary_path("only/a.tif"), &(tiff_spec) { .pages = 2, .description = cases[i].text });
+        mt_stack *stack = open_ok(temporary_path("only/b.tif"));
         if (i > 0) /* the first has its planes in a.tif */
             assert_string_equal(mt_stack_get_info(stack)->original_axes, "SYX");
         if (i > 0)
@@ -471,26 +447,26 @@ static void metadata_in_another_file(void **state)
     /* planes of which no file is named lie in the file that describes them */
     char text[256];
     snprintf(text, sizeof text, only, "A.TIF");
-    write_tiff(in_folder("only/b.tif"), &(tiff_spec) { .pages = 2, .first_value = 7, .description = text });
-    write_tiff(in_folder("only/a.tif"),
+    write_tiff(temporary_path("only/b.tif"), &(tiff_spec) { .pages = 2, .first_value = 7, .description = text });
+    write_tiff(temporary_path("only/a.tif"),
                &(tiff_spec) { .pages = 2,
                               .first_value = 30,
                               .description = PIXELS(
                                   "XYCZT", "2", "1", "1",
                                   "<TiffData FirstC=\"1\" IFD=\"1\"/>" IN_FILE("0", "1", "FileName=\"b.tif\"", "")) });
-    check_planes(in_folder("only/b.tif"), (float[]) { 107, 130 }, 2, 0, "", "");
+    check_planes(temporary_path("only/b.tif"), (float[]) { 107, 130 }, 2, 0, "", "");
 }
 
 /* A companion is recognised by its name, and may begin with a byte order mark and white space. */
 static void a_companion_in_windows_1252(void **state)
 {
     (void)state;
-    write_tiff(in_folder("b.tif"), &(tiff_spec) { .pages = 2 });
-    write_text(in_folder("X.Companion.OME"),
+    write_tiff(temporary_path("b.tif"), &(tiff_spec) { .pages = 2 });
+    write_text(temporary_path("X.Companion.OME"),
                "\xef\xbb\xbf\n" PIXELS("XYCZT", "2", "1", "1",
                                        IN_FILE("0", "0", "FileName=\"b.tif\"", "\xb5")
                                            IN_FILE("1", "1", "FileName=\"b.tif\"", "\xb5")));
-    check_planes(in_folder("X.Companion.OME"), (float[]) { 0, 100 }, 2, 0, "", "windows-1252");
+    check_planes(temporary_path("X.Companion.OME"), (float[]) { 0, 100 }, 2, 0, "", "windows-1252");
 }
 
 static void sets_keep_the_contract(void **state)
@@ -500,7 +476,7 @@ static void sets_keep_the_contract(void **state)
              PIXELS("XYCZT", "3", "1", "1",
                     IN_FILE("0", "1", "FileName=\"A.tif\"", "") IN_FILE("1", "1", "FileName=\"x/B.tif\"", "")
                         IN_FILE("2", "0", "FileName=\"none.tif\"", "")));
-    check_contract(in_folder("contract/a.tif"), NULL);
+    check_contract(temporary_path("contract/a.tif"), NULL);
 }
 
 int main(void)
@@ -522,5 +498,5 @@ int main(void)
         cmocka_unit_test(a_companion_in_windows_1252),
         cmocka_unit_test(sets_keep_the_contract),
     };
-    return cmocka_run_group_tests(tests, make_folder, remove_folder);
+    return cmocka_run_group_tests(tests, NULL, remove_temporary_folder);
 }

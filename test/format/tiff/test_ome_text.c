@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Invalid OME-XML and truncated files: what can still be read, and the warnings. */
 #include "support/contract.h"
+#include "support/folder.h"
 #include "support/remarks.h"
 #include "support/tiff_writer.h"
 
@@ -10,31 +11,6 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-static char folder[] = "/tmp/microtome-text-XXXXXX";
-
-static const char *in_folder(const char *name)
-{
-    static char path[4][512];
-    static int next;
-    next = (next + 1) % 4;
-    snprintf(path[next], sizeof path[0], "%s/%s", folder, name);
-    return path[next];
-}
-
-static int make_folder(void **state)
-{
-    (void)state;
-    return mkdtemp(folder) ? 0 : -1;
-}
-
-static int remove_folder(void **state)
-{
-    (void)state;
-    char command[64];
-    snprintf(command, sizeof command, "rm -r %s", folder);
-    return system(command);
-}
 
 static mt_stack *open_ok(const char *path)
 {
@@ -69,8 +45,8 @@ static void samples_that_are_not_counted(void **state)
         char description[256];
         size_t size;
         snprintf(description, sizeof description, text, channels);
-        write_tiff(in_folder("a.tif"), &(tiff_spec) { .pages = 1, .description = description });
-        uint8_t *bytes = read_file(in_folder("a.tif"), &size);
+        write_tiff(temporary_path("a.tif"), &(tiff_spec) { .pages = 1, .description = description });
+        uint8_t *bytes = read_file(temporary_path("a.tif"), &size);
         replace_bytes(bytes, size, "\376\0\4\0\1\0\0\0\0\0\0\0", "\25\1\4\0\1\0\0\0\3\0\0\0", 12);
         replace_bytes(bytes, size, "\0\1\3\0\1\0\0\0\6\0\0\0", "\0\1\3\0\1\0\0\0\2\0\0\0", 12);
         mt_stack *stack;
@@ -111,8 +87,8 @@ static void text_that_is_forgiven(void **state)
         { SOME("", "\xc2\xb5m", "a", "\n\n<OME>rest"), "a", "text behind" },
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        write_tiff(in_folder("a.tif"), &(tiff_spec) { .pages = 2, .description = cases[i].text });
-        mt_stack *stack = open_ok(in_folder("a.tif"));
+        write_tiff(temporary_path("a.tif"), &(tiff_spec) { .pages = 2, .description = cases[i].text });
+        mt_stack *stack = open_ok(temporary_path("a.tif"));
         const mt_stack_info *info = mt_stack_get_info(stack);
         assert_string_equal(info->original_axes, "CYX");
         assert_string_equal(info->unit[2], "micrometer");
@@ -140,8 +116,8 @@ static void text_that_is_ignored(void **state)
         { PIXELS("XYCZT", "2", "1", "1", "<TiffData FirstC=\"9\"/>"), "FirstC=\"9\"" },
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        write_tiff(in_folder("a.tif"), &(tiff_spec) { .pages = 2, .description = cases[i].text });
-        mt_stack *stack = open_ok(in_folder("a.tif"));
+        write_tiff(temporary_path("a.tif"), &(tiff_spec) { .pages = 2, .description = cases[i].text });
+        mt_stack *stack = open_ok(temporary_path("a.tif"));
         assert_string_equal(mt_stack_get_info(stack)->original_axes, "SYX");
         check_remarks(stack, 0, "", cases[i].warning);
         mt_stack_close(stack);
@@ -154,11 +130,11 @@ static void files_that_were_cut(void **state)
     (void)state;
     enum { PAGE = 48 + 2 + 9 * 12 + 4 };
     for (int lost = 1; lost < 2 * PAGE; lost++) {
-        write_tiff(in_folder("a.tif"), &(tiff_spec) { .pages = 4 });
+        write_tiff(temporary_path("a.tif"), &(tiff_spec) { .pages = 4 });
         struct stat file;
-        assert_int_equal(stat(in_folder("a.tif"), &file), 0);
-        assert_int_equal(truncate(in_folder("a.tif"), file.st_size - lost), 0);
-        mt_stack *stack = open_ok(in_folder("a.tif"));
+        assert_int_equal(stat(temporary_path("a.tif"), &file), 0);
+        assert_int_equal(truncate(temporary_path("a.tif"), file.st_size - lost), 0);
+        mt_stack *stack = open_ok(temporary_path("a.tif"));
         /* a link, of four bytes, that is cut counts as the last */
         int64_t whole = lost <= 4 ? 4 : lost <= PAGE + 4 ? 3 : 2;
         assert_int_equal(mt_stack_get_info(stack)->data_shape[0], whole);
@@ -183,8 +159,8 @@ static void pages_of_large_files(void **state)
                  "<OME><Image><Pixels DimensionOrder=\"XYZCT\" SizeX=\"6\" SizeY=\"4\" SizeC=\"1\" SizeZ=\"1\" "
                  "SizeT=\"%d\"><TiffData/></Pixels></Image></OME>",
                  (int)cases[i].planes);
-        write_tiff(in_folder("a.tif"), &(tiff_spec) { .pages = PAGES, .first_value = 1, .description = text });
-        mt_stack *stack = open_ok(in_folder("a.tif"));
+        write_tiff(temporary_path("a.tif"), &(tiff_spec) { .pages = PAGES, .first_value = 1, .description = text });
+        mt_stack *stack = open_ok(temporary_path("a.tif"));
         check_remarks(stack, cases[i].n_missing, cases[i].n_missing ? "plane T=1100, page 1100 of a.tif" : "", "");
         mt_error err = MT_ERROR_INIT;
         const int64_t origin[2] = { 0 }, size[2] = { 1, 1 };
@@ -202,5 +178,5 @@ int main(void)
         cmocka_unit_test(text_that_is_ignored),         cmocka_unit_test(files_that_were_cut),
         cmocka_unit_test(pages_of_large_files),
     };
-    return cmocka_run_group_tests(tests, make_folder, remove_folder);
+    return cmocka_run_group_tests(tests, NULL, remove_temporary_folder);
 }

@@ -4,6 +4,7 @@
 #ifndef MT_TEST_ZARR_SUPPORT_H
 #define MT_TEST_ZARR_SUPPORT_H
 
+#include "support/folder.h"
 #include "support/support.h"
 
 #include "base/reader.h"
@@ -176,36 +177,6 @@ static inline mt_status read_stack(const char *path, const char *axes, uint8_t *
     if (st)
         free(*out);
     return st;
-}
-
-/* A folder for the stores of a test program, which removes it as the teardown of its group. */
-static inline const char *temporary_folder(void)
-{
-    static char folder[256];
-    if (!*folder) {
-        const char *base = getenv("TMPDIR");
-        snprintf(folder, sizeof folder, "%s/microtome-zarr-XXXXXX", base && *base ? base : "/tmp");
-        assert_non_null(mkdtemp(folder));
-    }
-    return folder;
-}
-
-static inline int remove_temporary_folder(void **state)
-{
-    (void)state;
-    char command[300];
-    snprintf(command, sizeof command, "rm -rf '%s'", temporary_folder());
-    return system(command);
-}
-
-/* A path in the temporary folder, valid until the next call but three. */
-static inline const char *temporary_path(const char *name)
-{
-    static char paths[4][512];
-    static int turn;
-    char *path = paths[turn++ % 4];
-    snprintf(path, sizeof paths[0], "%s/%s", temporary_folder(), name);
-    return path;
 }
 
 /* Writes a file below the temporary folder, making the folders that lead there. */

@@ -1,0 +1,208 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Each of Python's allocations fails in turn: MemoryError or the right result, and the next call works."""
+
+import os
+
+import numpy as np
+import pytest
+from microtome import _core
+
+_testcapi = pytest.importorskip("_testcapi")
+
+PIXELS = np.arange(2 * 3 * 8 * 9, dtype=np.uint16).reshape(2, 3, 8, 9)
+NAMES = ("red", "green", "blue")
+
+
+def exhaust(call, check):
+    """Let each allocation of call fail in turn, until there are none left. Returns the number of failures."""
+    check(call())  # fills caches of Python
+    failures, calm, k = 0, 0, 0
+    while calm < 30:
+        result = None
+        _testcapi.set_nomemory(k, k + 1)
+        try:
+            result = call()
+        except MemoryError:
+            failed = True
+        else:
+            failed = False
+        finally:
+            _testcapi.remove_mem_hooks()
+        if failed:
+            failures, calm = failures + 1, 0
+        else:
+            check(result)
+            calm += 1
+        k += 1
+    return failures
+
+
+@pytest.fixture
+def stack():
+    return _core.Stack._from_array(PIXELS, "SCYX", "pixels")
+
+
+@pytest.fixture
+def named(tmp_path):
+    """An image whose channels have names."""
+    store = tmp_path / "named.zarr"
+    (store / "0").mkdir(parents=True)
+    channels = ", ".join(f'{{"label": "{name}", "color": "FF0000"}}' for name in NAMES)
+    (store / ".zgroup").write_text('{"zarr_format": 2}')
+    (store / ".zattrs").write_text(
+        '{"multiscales": [{"version": "0.4", "axes": [{"name": "c", "type": "channel"}, {"name": "y", "type": "space"}, '
+        '{"name": "x", "type": "space"}], "datasets": [{"path": "0", "coordinateTransformations": '
+        f'[{{"type": "scale", "scale": [1, 2, 3]}}]}}]}}], "omero": {{"channels": [{channels}]}}}}'
+    )
+    (store / "0" / ".zarray").write_text(
+        '{"zarr_format": 2, "shape": [3, 8, 9], "chunks": [3, 8, 9], "dtype": "<u2", "compressor": null, '
+        '"fill_value": 0, "order": "C", "filters": null}'
+    )
+    (store / "0" / "0.0.0").write_bytes(PIXELS[0].tobytes())
+    return store
+
+
+def test_one_patch(stack, named):
+    wanted = PIXELS[1, [2, 0], 3:7, 1:6]
+    failed = exhaust(
+        lambda: stack.extract_patch(1, [2, 0], (3, 1), (4, 5), dtype=np.uint16),
+        lambda patch: np.testing.assert_array_equal(patch, wanted),
+    )
+    assert failed
+    with_names = _core.Stack._open(named)
+    failed = exhaust(
+        lambda: with_names.extract_patch(0, ["blue", 0], (3, 1), (4, 5)),
+        lambda patch: np.testing.assert_array_equal(patch, PIXELS[0, [2, 0], 3:7, 1:6]),
+    )
+    assert failed
+    assert exhaust(lambda: with_names._find_channels("green"), lambda found: found == [1] or pytest.fail())
+
+
+def test_many_patches(stack):
+    sample, coords = np.array([1, 0]), np.array([[3, 1], [0, 0]])
+
+    def check(result):
+        patches, errors = result
+        np.testing.assert_array_equal(patches[0], PIXELS[1, :, 3:5, 1:3])
+        np.testing.assert_array_equal(patches[1], PIXELS[0, :, :2, :2])
+        assert errors == [None, None]
+
+    assert exhaust(
+        lambda: _core.extract_many(
+            (stack, stack), np.array([1, 0]), sample, None, coords, (2, 2), None, None, None, None, "edge", True
+        ),
+        check,
+    )
+
+    def prefetch():
+        ahead = _core.prefetch((stack,), None, sample, None, coords, (2, 2), 0)
+        ahead.wait()
+        ahead.end()
+
+    assert exhaust(prefetch, lambda _: None)
+
+
+def test_properties(named):
+    stack = _core.Stack._open(named)
+    wanted = {
+        "source": str(named),
+        "data_shape": (1, 3, 8, 9),
+        "original_axes": "CYX",
+        "original_data_shape": (3, 8, 9),
+        "original_chunks": (3, 8, 9),
+        "original_shards": None,
+        "axes_source": "file",
+        "part": "",
+        "warnings": [],
+        "missing": [],
+        "_dtype_name": "uint16",
+        "_channels": [(name, (255, 0, 0)) for name in NAMES],
+    }
+    for name, value in wanted.items():
+        exhaust(
+            lambda name=name: getattr(stack, name),
+            lambda got, name=name: (name, got) == (name, value) or pytest.fail(f"{name}: {got}"),
+        )
+    exhaust(lambda: stack._pixels, lambda got: [size for size, _ in got][-2:] == [2.0, 3.0] or pytest.fail(f"{got}"))
+    exhaust(stack._checksum, lambda got: got == stack._checksum() or pytest.fail())
+    exhaust(stack._map, lambda got: got == stack._map() or pytest.fail())
+
+
+def test_opening(named):
+    path = os.fsencode(named)
+
+    def check(stack):
+        assert stack.data_shape == (1, 3, 8, 9)
+        stack.close()
+
+    assert exhaust(lambda: _core.Stack._open(path, axes="CYX", format="zarr"), check)
+    assert exhaust(lambda: _core.Stack._from_array(PIXELS[0], "CYX", "x"), check)
+
+    def check_all(result):
+        [stack], skipped = result
+        assert skipped == []
+        check(stack)
+
+    assert exhaust(lambda: _core.Stack._open_all([path]), check_all)
+    assert exhaust(lambda: _core.list_parts(path), lambda parts: parts == [""] or pytest.fail(f"{parts}"))
+
+
+def test_objects():
+    class Source:  # allocates nothing in NumPy, parts of which do not expect failures
+        patches = {(1, 4): PIXELS[1, :, 3:7, 1:6].astype(np.float32)}
+        patches.update(
+            {(s, 2): PIXELS[s, :, y : y + 2, x : x + 2].astype(np.float32) for s, y, x in ((1, 3, 1), (0, 0, 0))}
+        )
+
+        def extract_patch(self, sample_idx, channels, coords, patch_size):
+            return self.patches[sample_idx, patch_size[0]]
+
+    source = Source()
+
+    def make():
+        return _core.Stack._from_object(source, "mine", "uint16", "SCYX", PIXELS.shape)
+
+    assert exhaust(make, lambda stack: stack.data_shape == PIXELS.shape or pytest.fail())
+    stack = make()
+    failed = exhaust(
+        lambda: stack.extract_patch(1, None, (3, 1), (4, 5)),
+        lambda patch: np.testing.assert_array_equal(patch, PIXELS[1, :, 3:7, 1:6]),
+    )
+    assert failed
+    index, coords = np.array([1, 0]), np.array([[3, 1], [0, 0]])
+
+    def check(result):
+        patches, errors = result
+        for patch, error, pixels in zip(patches, errors, (PIXELS[1, :, 3:5, 1:3], PIXELS[0, :, :2, :2]), strict=True):
+            assert isinstance(error, MemoryError) or np.array_equal(patch, pixels)
+
+    failed = exhaust(
+        lambda: _core.extract_many((stack,), None, index, None, coords, (2, 2), None, None, None, None, 0, True), check
+    )
+    assert failed
+
+
+def test_contexts():
+    def make():
+        return _core.Context(
+            threads=1, limits={"max_chunk_bytes": 1 << 30}, http={"ca_file": "x", "retries": 0}, s3={"anonymous": True}
+        )
+
+    def check(context):
+        assert context.counters()["patches"] == 0
+
+    assert exhaust(make, check)
+    context = make()
+    assert exhaust(context.counters, lambda counters: counters["patches"] == 0 or pytest.fail())
+    for list_all in _core.formats, _core.codecs:
+        assert exhaust(list_all, lambda got, list_all=list_all: got == list_all() or pytest.fail())
+
+
+def test_pictures(named):
+    stack = _core.Stack._open(named)
+    plane = stack._draw_plane(0, None, None, None, 64, None, (0, 0, 0, 0, 0))
+    assert exhaust(
+        lambda: stack._draw_plane(0, [0, 1], None, (1, 1, 4, 4), 64, None, (0, 0, 0, 0, 0)),
+        lambda got: len(got) == 4 or pytest.fail(),
+    )
+    assert stack._draw_plane(0, None, None, None, 64, None, (0, 0, 0, 0, 0)) == plane
