@@ -14,6 +14,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from ._errors import ArgumentError
+from ._loader_options import count
 
 if TYPE_CHECKING:
     import numpy as np
@@ -278,7 +279,7 @@ class Dataset:
     def __init__(self, loader: Loader, epoch: int | None = None) -> None:
         self.loader = loader
         # Shared, so that workers that outlive an epoch see the next one.
-        self._epoch = _need_torch().tensor(-1 if epoch is None else epoch).share_memory_()
+        self._epoch = _need_torch().tensor(-1 if epoch is None else count(epoch, "epoch")).share_memory_()
 
     def set_epoch(self, epoch: int) -> None:
         """Set the epoch of indices that are plain integers, also in worker processes.
@@ -288,7 +289,7 @@ class Dataset:
         epoch : int
             From 0.
         """
-        self._epoch.fill_(epoch)
+        self._epoch.fill_(count(epoch, "epoch"))
 
     def __len__(self) -> int:
         return self.loader.n_patches
@@ -379,7 +380,7 @@ class BatchSampler:
             From 0.
         """
         if epoch != self._epoch:
-            self._epoch, self._start = epoch, 0
+            self._epoch, self._start = count(epoch, "epoch"), 0
 
     def __len__(self) -> int:
         return sum(1 for _ in self._hands(0))
