@@ -13,7 +13,7 @@ import numpy as np
 
 from . import _core
 from ._errors import _CLASSES, Error
-from ._loader_options import Options, list_targets
+from ._loader_options import Options, count, list_targets
 from ._open import from_array
 
 if TYPE_CHECKING:
@@ -79,12 +79,12 @@ class Batch:
         return np.asarray(self._core.column(name))
 
     @property
-    def index(self) -> NDArray[np.uint64]:
+    def index(self) -> NDArray[np.int64]:
         """Number of each patch in the patching."""
         return self._column("index")
 
     @property
-    def stack(self) -> NDArray[np.uint64]:
+    def stack(self) -> NDArray[np.int64]:
         """Index of the stack of each patch."""
         return self._column("stack")
 
@@ -411,8 +411,8 @@ class Loader:
         -----
         Thread-safe. The position of the loader does not change.
         """
-        array = np.fromiter(positions, np.uint64)
-        return Batch(self._core.read(self._core.tell()[0] if epoch is None else epoch, array))
+        array = np.fromiter(positions, np.int64).astype(np.uint64)  # negative ones are far out of bounds
+        return Batch(self._core.read(self._core.tell()[0] if epoch is None else count(epoch, "epoch"), array))
 
     # -- properties ------------------------------------------------------------------
 
@@ -480,7 +480,7 @@ class Loader:
             From 0.
         """
         if self._has_begun or epoch != self._core.tell()[0]:
-            self._core.seek(epoch, 0)
+            self._core.seek(count(epoch, "epoch"), 0)
         self._move()
 
     def state_dict(self) -> dict[str, Any]:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     Stacks: TypeAlias = tuple[ImageStack, ...]
 
-__all__ = ["Augment", "Normalization", "Options", "Targets", "list_targets"]
+__all__ = ["Augment", "Normalization", "Options", "Targets", "count", "list_targets"]
 
 Augment: TypeAlias = Literal["d4", "flip", "rotate90"]
 Normalization: TypeAlias = Any  # (mean, std), or an object with subtract and divide
@@ -65,29 +65,31 @@ class Options(NamedTuple):
         """Convert to the arguments of ``_core.Loader``."""
         if not isinstance(patching, Patching):
             raise TypeError(f"patching must be a patching strategy, such as microtome.Stratified, not {patching!r}")
-        window = 0 if self.window is None else _count(self.window, "window") or _WINDOW_ALL
+        window = 0 if self.window is None else count(self.window, "window") or _WINDOW_ALL
         return (
             patching,
             self._arrays(patching.stacks, targets),
-            _count(self.batch_size, "batch_size", 1),
-            _count(self.seed, "seed"),
+            count(self.batch_size, "batch_size", 1),
+            count(self.seed, "seed"),
             _augment_flags(self.augment),
             not self.shuffle,
             _number(self.uneven, _UNEVEN, "uneven"),
             _number(self.on_corrupt, _ON_CORRUPT, "on_corrupt"),
             _number(self.missing, _MISSING, "missing") == 1,
-            _count(self.rank, "rank"),
-            _count(self.world_size, "world_size", 1),
+            count(self.rank, "rank"),
+            count(self.world_size, "world_size", 1),
             _number(self.locality, _LOCALITY, "locality") == 1,
             window,
             _block(self.block, patching.stacks),
-            _count(self.prefetch, "prefetch", 1),
+            count(self.prefetch, "prefetch", 1),
             self._noise(patching.stacks),
             buffers,
         )
 
     def _arrays(self, stacks: Stacks, targets: Sequence[Stacks]) -> tuple[tuple[Any, ...], ...]:
         normalizations = self.normalize_target
+        if not targets and not (self.normalize_target is None and self.target_channels is None):
+            raise ArgumentError("there is no target to normalize or to take channels of")
         if not isinstance(normalizations, list):
             normalizations = [normalizations] * len(targets)
         if len(normalizations) != len(targets):
@@ -114,7 +116,8 @@ class Options(NamedTuple):
         return noise
 
 
-def _count(value: Any, name: str, least: int = 0) -> int:
+def count(value: Any, name: str, least: int = 0) -> int:
+    """Check that a number is not too small, nor too large for the library."""
     number = operator.index(value)
     if not least <= number < 2**64:
         raise ArgumentError(f"{name} must be at least {least} and below 2**64, not {number}")
@@ -139,7 +142,7 @@ def _augment_flags(augment: Augment | Iterable[Augment] | None) -> int:
 def _block(block: Sequence[int] | None, stacks: Stacks) -> tuple[int, ...]:
     if block is None:
         return ()
-    sizes = tuple(_count(size, "block", 1) for size in block)
+    sizes = tuple(count(size, "block", 1) for size in block)
     if len(sizes) != len(stacks[0].data_shape) - 2:
         raise ArgumentError(
             f"block has {len(sizes)} sizes for images with {len(stacks[0].data_shape) - 2} spatial axes"

@@ -14,9 +14,12 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from ._errors import ArgumentError
+from ._loader_options import count
 
 if TYPE_CHECKING:
+    import numpy as np
     import torch
+    from numpy.typing import NDArray
 
     from ._loader import Batch as _HostBatch
     from ._loader import Loader
@@ -43,21 +46,21 @@ def _need_lightning() -> Any:
 
 
 class Batch(NamedTuple):
-    """A batch of tensors."""
+    """A batch: pixels as tensors, and NumPy arrays that tell where each patch comes from."""
 
     data: torch.Tensor
     """The input: patch, C, (Z), Y, X."""
     targets: tuple[torch.Tensor, ...]
     """The targets, in the order of the loader's."""
-    index: torch.Tensor
+    index: NDArray[np.int64]  # type: ignore[assignment] # instead of tuple.index
     """Number of each patch in the patching."""
-    stack: torch.Tensor
+    stack: NDArray[np.int64]
     """Index of the stack of each patch."""
-    sample: torch.Tensor
+    sample: NDArray[np.int64]
     """Sample of each patch."""
-    coords: torch.Tensor
+    coords: NDArray[np.int64]
     """First corner of each patch in the image, patch x (Z)YX."""
-    symmetry: torch.Tensor
+    symmetry: NDArray[np.uint8]
     """Augmentation of each patch, as in `microtome.Batch`."""
     epoch: int
     """Epoch of the batch."""
@@ -74,13 +77,11 @@ def _to_tensors(batch: _HostBatch, device: torch.device | None = None) -> Batch:
     """Make tensors of a batch: in its memory, or copies on a device, which may be in progress."""
     torch = _need_torch()
     pixels = [torch.from_numpy(array) for array in batch.arrays]
-    if device is not None:
+    facts = batch.index, batch.stack, batch.sample, batch.coords, batch.symmetry
+    if device is not None:  # then nothing refers to the memory of the batch
         pixels = [tensor.to(device, non_blocking=True) for tensor in pixels]
-    index, stack, sample, coords = (
-        torch.from_numpy(fact.astype("int64")) for fact in (batch.index, batch.stack, batch.sample, batch.coords)
-    )
-    symmetry = torch.from_numpy(batch.symmetry.copy())
-    return Batch(pixels[0], tuple(pixels[1:]), index, stack, sample, coords, symmetry, batch.epoch, batch.number)
+        facts = tuple(fact.copy() for fact in facts)  # type: ignore[assignment]
+    return Batch(pixels[0], tuple(pixels[1:]), *facts, batch.epoch, batch.number)
 
 
 # -- ranks -----------------------------------------------------------------------------------------
@@ -278,7 +279,7 @@ class Dataset:
     def __init__(self, loader: Loader, epoch: int | None = None) -> None:
         self.loader = loader
         # Shared, so that workers that outlive an epoch see the next one.
-        self._epoch = _need_torch().tensor(-1 if epoch is None else epoch).share_memory_()
+        self._epoch = _need_torch().tensor(-1 if epoch is None else count(epoch, "epoch")).share_memory_()
 
     def set_epoch(self, epoch: int) -> None:
         """Set the epoch of indices that are plain integers, also in worker processes.
@@ -288,7 +289,7 @@ class Dataset:
         epoch : int
             From 0.
         """
-        self._epoch.fill_(epoch)
+        self._epoch.fill_(count(epoch, "epoch"))
 
     def __len__(self) -> int:
         return self.loader.n_patches
@@ -379,7 +380,7 @@ class BatchSampler:
             From 0.
         """
         if epoch != self._epoch:
-            self._epoch, self._start = epoch, 0
+            self._epoch, self._start = count(epoch, "epoch"), 0
 
     def __len__(self) -> int:
         return sum(1 for _ in self._hands(0))

@@ -177,14 +177,15 @@ typedef struct column {
     bool is_spatial; /* one value for each of (Z)YX */
 } column;
 
+/* Indices of patches and stacks stay far below 2^63, and can be read as int64, with which all libraries can index. */
 static const column columns[] = {
-    { "index", INDICES, 0, MT_UINT64, false },
+    { "index", INDICES, 0, MT_INT64, false },
     { "symmetry", SYMMETRIES, 0, MT_UINT8, false },
-    { "stack", SPECS, offsetof(mt_patch_spec, stack), MT_UINT64, false },
+    { "stack", SPECS, offsetof(mt_patch_spec, stack), MT_INT64, false },
     { "sample", SPECS, offsetof(mt_patch_spec, sample), MT_INT64, false },
     { "coords", SPECS, offsetof(mt_patch_spec, coords), MT_INT64, true },
 };
-_Static_assert(sizeof(size_t) == sizeof(uint64_t), "the stack of a patch is read as uint64");
+_Static_assert(sizeof(size_t) == sizeof(int64_t), "the stack of a patch is read as int64");
 
 static PyObject *batch_column(PyObject *object, PyObject *name)
 {

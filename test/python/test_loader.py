@@ -124,6 +124,9 @@ def test_normalizations_of_statistics(kind):
         ({"channels": [2]}, "channel 2 is out of bounds"),
         ({"normalize_target": [None, None]}, "2 entries for 1 targets"),
         ({"patch_size": (32, 16)}, "not square"),
+        ({"prefetch": 65}, "65 batches ahead"),
+        ({"target": False, "normalize_target": (0, 1)}, "no target"),
+        ({"target": False, "target_channels": [0]}, "no target"),
         ({"noise": {"salt": 1}}, "no noise .'salt'."),
         ({"noise": {"photons": [1, 2, 3]}}, "one for each of 2 channels"),
         ({"noise": {"scale": (0, 1)}}, "not positive"),
@@ -275,8 +278,12 @@ def test_read():
     batch = loader.read(positions, epoch=0)
     np.testing.assert_array_equal(batch.data, np.concatenate([b.data for b in batches])[positions])
     assert loader.epoch == 1 and loader.read([0]).epoch == 1
-    with pytest.raises(IndexError, match="position 60"):
-        loader.read([60])
+    for position in (60, -1):
+        with pytest.raises(IndexError, match=r"position \d+ is out of bounds for an epoch of 60"):
+            loader.read([position])
+    for use in (lambda: loader.read([0], -1), lambda: loader.set_epoch(-1)):
+        with pytest.raises(microtome.ArgumentError, match="epoch must be at least 0"):
+            use()
     with pytest.raises(ValueError, match="no positions"):
         loader.read([])
 
@@ -333,6 +340,15 @@ def test_pickles_keep_the_position(chunked_image):
     loader.close()
     with pytest.raises(ValueError, match="closed"):
         pickle.dumps(loader)
+
+
+@pytest.mark.filterwarnings("ignore::microtome.ImageWarning")
+def test_missing_files(data):
+    stack = microtome.open(data / "cases/real_prairie_alone/TSeries-camp-005_Cycle00001_Ch1_000001.ome.tif")
+    patching = microtome.Random([stack], SIZE)
+    with pytest.raises(microtome.NotFoundError, match="7 files or frames are missing"):
+        microtome.Loader(patching)
+    assert next(iter(microtome.Loader(patching, missing="fill"))).data.shape[0] == 1
 
 
 # -- what it tells -----------------------------------------------------------------------------------

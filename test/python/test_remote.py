@@ -170,6 +170,8 @@ def test_absent_chunks(data, serve):
         assert not np.asarray(stack).any()
     with microtome.open(url) as stack, pytest.warns(UserWarning, match="are absent"):
         stack.checksum()
+    with microtome.open(url) as stack, pytest.warns(UserWarning, match="are absent"):
+        next(iter(microtome.Loader(microtome.Whole([stack]))))
     with (
         microtome.open(url, missing="error") as stack,
         pytest.raises(microtome.NotFoundError, match=r"chunk.*answered 404"),

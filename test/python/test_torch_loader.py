@@ -25,8 +25,8 @@ class Arrays:
 
     def __init__(self, batch):
         self.arrays = [tensor.numpy() for tensor in (batch.data, *batch.targets)]
-        self.index = batch.index.numpy().astype("uint64")
-        self.coords, self.sample, self.symmetry = batch.coords.numpy(), batch.sample.numpy(), batch.symmetry.numpy()
+        self.index, self.coords, self.sample = batch.index, batch.coords, batch.sample
+        self.symmetry = batch.symmetry
 
 
 def of_workers(loader, workers=0, method=None, persistent=False, **options):
