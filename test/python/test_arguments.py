@@ -48,7 +48,22 @@ def patch(sample=0, channels=None, coords=(0, 0), size=(2, 2), **others):
 def many(stacks=(STACK,), stack_idx=None, sample=ONE, channels=None, coords=COORDS, size=(2, 2), out=None, dtype=None,
          scale=None, offset=None, padding=0, errors=False):  # fmt: skip
     return lambda: _core.extract_many(
-        stacks, stack_idx, sample, channels, coords, size, out, dtype, scale, offset, padding, errors
+        stacks,
+        stack_idx,
+        sample,
+        channels,
+        coords,
+        size,
+        out,
+        dtype,
+        scale,
+        offset,
+        False,
+        padding,
+        False,
+        errors,
+        0,
+        None,
     )
 
 

@@ -89,7 +89,22 @@ def test_many_patches(stack):
 
     assert exhaust(
         lambda: _core.extract_many(
-            (stack, stack), np.array([1, 0]), sample, None, coords, (2, 2), None, None, None, None, "edge", True
+            (stack, stack),
+            np.array([1, 0]),
+            sample,
+            None,
+            coords,
+            (2, 2),
+            None,
+            None,
+            None,
+            None,
+            False,
+            "edge",
+            False,
+            True,
+            0,
+            None,
         ),
         check,
     )
@@ -177,7 +192,10 @@ def test_objects():
             assert isinstance(error, MemoryError) or np.array_equal(patch, pixels)
 
     failed = exhaust(
-        lambda: _core.extract_many((stack,), None, index, None, coords, (2, 2), None, None, None, None, 0, True), check
+        lambda: _core.extract_many(
+            (stack,), None, index, None, coords, (2, 2), None, None, None, None, False, 0, False, True, 0, None
+        ),
+        check,
     )
     assert failed
 
