@@ -10,7 +10,20 @@ import sys
 from pathlib import Path
 
 # A file includes only from its own folder and from those before it.
-LAYERS = ["base", "platform", "pool", "cache", "store", "codec", "format", "engine", "stack", "picture", "sampling", "loader"]
+LAYERS = [
+    "base",
+    "platform",
+    "pool",
+    "cache",
+    "store",
+    "codec",
+    "format",
+    "engine",
+    "stack",
+    "picture",
+    "sampling",
+    "loader",
+]
 C11 = set(
     """
     assert complex ctype errno fenv float inttypes iso646 limits locale math setjmp signal stdalign

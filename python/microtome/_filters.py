@@ -265,7 +265,7 @@ class MaxFilter(PatchFilter):
     >>> image = np.zeros((128, 192), np.uint16)
     >>> image[40, 150] = 500
     >>> microtome.MaxFilter(200).apply(microtome.from_array(image, "YX"), (64, 64))
-    array([[False,  True,  True],
+    array([[False,  True, False],
            [False, False, False]])
     """
 

@@ -207,10 +207,10 @@ static uint64_t choose_region(const mt_region_grid *grid, const mt_region_plan *
 {
     one_member one;
     bin b = get_bin(grid, plan, index, &one);
-    uint64_t low = 0, high = b.n; /* the first member at whose end the sum exceeds u */
+    uint64_t low = 0, high = b.n; /* the first member up to the end of whose share the sum exceeds u */
     while (low < high) {
         uint64_t middle = low + (high - low) / 2;
-        if (area_before(grid, plan, b.members[middle] + 1) * b.unit + b.share[middle] > u)
+        if (area_before(grid, plan, b.members[middle]) * b.unit + b.share[middle] > u)
             high = middle;
         else
             low = middle + 1;

@@ -172,7 +172,7 @@ class Reasons(command_test.Command):
             ("x.dcm", bytes(128) + b"DICM" + bytes(100), "DICOM is not supported"),
             ("x.jpg", b"\xff\xd8\xff\xe0" + bytes(100), "JPEG is not supported"),
             ("x.tif", b"II*\0" + bytes(20), "tiff: the file has no page: it is damaged"),
-            ("x.tif", cut, "tiff: x.tif: the file is cut or damaged: it ends before the 40 bytes at 5000"),
+            ("x.tif", cut, "tiff: the file is cut or damaged: it ends before the 40 bytes at 5000"),
             ("x.txt", b"text", "neither content nor name is of a known format"),
         ):
             with self.subTest(name=name, words=words):

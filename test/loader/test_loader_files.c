@@ -13,7 +13,7 @@
 
 /* A Zarr array of 24 x 24 chunks of 256 x 256 bytes; each chunk repeats one value. */
 enum { ACROSS = 24, CHUNK = 256, SIDE = ACROSS * CHUNK, PATCH = 128, BATCH = 64, BAD = 5 };
-static char folder[] = "loader-XXXXXX";
+static char folder[] = "/tmp/microtome-loader-XXXXXX";
 static const int64_t patch_size[2] = { PATCH, PATCH };
 
 static void write_file(const char *name, const void *bytes, size_t n)

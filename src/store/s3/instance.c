@@ -46,10 +46,14 @@ bool mt_s3_parse_time(const char *text, int64_t *out)
     return mt_http_date(date, out);
 }
 
-static const char *copy_member(mt_arena *arena, const json_t *object, const char *name)
+/* NULL if there is no such member, or, with *st, if memory runs out. */
+static const char *copy_member(mt_arena *arena, const json_t *object, const char *name, mt_status *st, mt_error *err)
 {
     const char *text = json_string_value(json_object_get(object, name));
-    return text ? mt_arena_strndup(arena, text, strlen(text), NULL) : NULL;
+    const char *copy = text ? mt_arena_strndup(arena, text, strlen(text), err) : NULL;
+    if (text && !copy)
+        *st = MT_E_MEMORY;
+    return copy;
 }
 
 mt_status mt_s3_parse_lent(mt_arena *arena, const char *text, size_t size, mt_s3_lent *out, mt_error *err)
@@ -58,10 +62,13 @@ mt_status mt_s3_parse_lent(mt_arena *arena, const char *text, size_t size, mt_s3
     mt_status st = mt_json_parse(mt_arena_env(arena), text, size, "the answer", &object, err);
     if (st)
         return st;
-    out->keys = (mt_s3_keys) { copy_member(arena, object, "AccessKeyId"), copy_member(arena, object, "SecretAccessKey"),
-                               copy_member(arena, object, "Token") };
-    const char *expires = copy_member(arena, object, "Expiration");
+    out->keys = (mt_s3_keys) { copy_member(arena, object, "AccessKeyId", &st, err),
+                               copy_member(arena, object, "SecretAccessKey", &st, err),
+                               copy_member(arena, object, "Token", &st, err) };
+    const char *expires = copy_member(arena, object, "Expiration", &st, err);
     json_decref(object);
+    if (st)
+        return st;
     out->expires = INT64_MAX;
     if (!out->keys.id || !out->keys.secret)
         return mt_fail(err, MT_E_CORRUPT, "the response has no AccessKeyId or SecretAccessKey");

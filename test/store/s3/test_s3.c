@@ -160,6 +160,7 @@ static int set_up(void **state)
                                              "AWS_SHARED_CREDENTIALS_FILE",
                                              "AWS_CONFIG_FILE",
                                              "AWS_CONTAINER_CREDENTIALS_FULL_URI",
+                                             "AWS_CONTAINER_AUTHORIZATION_TOKEN",
                                              "AWS_EC2_METADATA_SERVICE_ENDPOINT",
                                              "HOME" };
     static fixture f;
@@ -368,33 +369,60 @@ static void the_root_that_is_asked_for(void **state)
                      MT_E_ARGUMENT);
 }
 
-static void failing_allocations(void **state)
+/* Finds the object, lists its folder and reads from it. */
+static mt_status use_object(mt_context *context, mt_error *err)
 {
-    fixture *f = *state;
+    mt_location at = { 0 };
+    mt_arena *arena;
+    uint8_t out[100];
+    mt_status st = mt_arena_new(&context->env, &arena, err);
+    if (st)
+        return st;
+    if (!(st = mt_resolve(&context->env, "s3://lab/a b/", NULL, arena, &at, err)) &&
+        !(st = mt_store_read_at(at.store, "c.bin", 100000, out, sizeof out, err)))
+        assert_memory_equal(out, bytes + 100000, sizeof out);
+    mt_store_close(at.store);
+    mt_arena_free(arena);
+    return st;
+}
+
+/* With the given keys, each allocation fails in turn. */
+static void fail_each_allocation(const fixture *f, mt_s3_options s3)
+{
+    s3.endpoint = http_server_url(f->server);
     for (size_t k = 0;; k++) {
         failing_allocator failing;
-        mt_context_options options = { .struct_size = sizeof options, .threads = 1, .s3 = with_keys };
-        options.s3.endpoint = http_server_url(f->server);
+        mt_context_options options = { .struct_size = sizeof options, .threads = 1, .s3 = s3 };
         options.allocator = failing_allocator_make(&failing, k, 0);
         mt_context *context;
-        mt_location at = { 0 };
-        mt_arena *arena = NULL;
         mt_error err = MT_ERROR_INIT;
         mt_status st = mt_context_new(&options, &context, &err);
         if (!st) {
-            if (!(st = mt_arena_new(&context->env, &arena, &err)))
-                st = mt_resolve(&context->env, "s3://lab/a b/", NULL, arena, &at, &err);
-            mt_store_close(at.store);
-            mt_arena_free(arena);
+            st = use_object(context, &err);
             mt_context_free(context);
         }
         if (failing.count <= k) {
-            check_ok(st, NULL);
+            check_ok(st, &err);
             return;
         }
         if (st && st != MT_E_MEMORY)
             fail_msg("allocation %zu: %s: %s", k, mt_status_name(st), err.message);
     }
+}
+
+static void failing_allocations(void **state)
+{
+    fixture *f = *state;
+    char url[128];
+    fail_each_allocation(f, with_keys);
+    f->bucket.token = "lent";
+    f->bucket.lent_for = 3600;
+    setenv("AWS_EC2_METADATA_SERVICE_ENDPOINT", http_server_url(f->server), 1);
+    fail_each_allocation(f, (mt_s3_options) { .ask_instance = 1 });
+    snprintf(url, sizeof url, "%s/lent", http_server_url(f->server));
+    setenv("AWS_CONTAINER_CREDENTIALS_FULL_URI", url, 1);
+    setenv("AWS_CONTAINER_AUTHORIZATION_TOKEN", "word", 1);
+    fail_each_allocation(f, (mt_s3_options) { .ask_instance = 1 });
 }
 
 int main(void)
