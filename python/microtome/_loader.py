@@ -343,22 +343,30 @@ class Loader:
         self._start(patching, list_targets(target), options)
 
     def _start(self, patching: Patching, targets: Sequence[tuple[Any, ...]], options: Options) -> None:
-        self._patching, self._targets, self._options = patching, targets, options
+        self._patching, self._targets = patching, targets
         self._turn = 0  # number of the loop that may take batches
         self._has_begun = False  # that loop has taken batches, and the epoch has not ended
-        self._make()
-
-    def _make(self, buffers: Callable[[int], Any] | None = None) -> None:
-        self._core = _core.Loader(*self._options.to_core(self._patching, self._targets, buffers))
-        self._n_rounds = self._core.count()
+        core = self._make(options)
+        self._use(options, core, core.count())
         _loaders.add(self)
 
-    def _change(self, buffers: Callable[[int], Any] | None, **options: Any) -> None:
+    def _make(self, options: Options, buffers: Callable[[int], Any] | None = None) -> _core.Loader:
+        return _core.Loader(*options.to_core(self._patching, self._targets, buffers))
+
+    def _use(self, options: Options, core: _core.Loader, n_rounds: int) -> None:
+        self._options, self._core, self._n_rounds = options, core, n_rounds
+
+    def _change(self, buffers: Callable[[int], Any] | None, **changes: Any) -> None:
         """Replace options and the memory of batches, and keep the position."""
-        old, state = self._core, self._core.state()
-        self._options = self._options._replace(**options)
-        self._make(buffers)
-        self._core.set_state(state)
+        options, old = self._options._replace(**changes), self._core
+        (epoch, batch), state = old.tell(), old.state()
+        core = self._make(options, buffers)
+        n_rounds = core.count()
+        if batch:
+            core.set_state(state)
+        else:  # also for another number of ranks with windows of their own
+            core.seek(epoch, 0)
+        self._use(options, core, n_rounds)
         old.close()
 
     # -- batches ---------------------------------------------------------------------

@@ -79,7 +79,7 @@ def _to_tensors(batch: _HostBatch, device: torch.device | None = None) -> Batch:
     pixels = [torch.from_numpy(array) for array in batch.arrays]
     facts = batch.index, batch.stack, batch.sample, batch.coords, batch.symmetry
     if device is not None:  # then nothing refers to the memory of the batch
-        pixels = [tensor.to(device, non_blocking=True) for tensor in pixels]
+        pixels = [tensor.to(device, non_blocking=device.type == "cuda") for tensor in pixels]
         facts = tuple(fact.copy() for fact in facts)  # type: ignore[assignment]
     return Batch(pixels[0], tuple(pixels[1:]), *facts, batch.epoch, batch.number)
 

@@ -138,6 +138,8 @@ def test_ranks_found_later(monkeypatch):
     assert [b.number for b in loader] == [4, 6, 8]
     assert (loader.loader.rank, loader.loader.world_size) == (1, 2) and len(loader) == 5
     assert len(list(kept)) == 10
+    windows = mtt.DataLoader(make(locality="rank", window=2, block=(1, 1)))
+    assert len(windows) == len(list(windows)) == 5
     explicit = mtt.DataLoader(make(rank=0, world_size=5))
     assert len(list(explicit)) == 2 and explicit.loader.rank == 0
 
