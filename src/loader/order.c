@@ -127,35 +127,35 @@ static mt_status order_blocks(const mt_ordering *by, uint64_t epoch, uint64_t n,
     return MT_OK;
 }
 
-static mt_status order_all(const mt_ordering *by, uint64_t epoch, uint64_t n, uint32_t *at)
+static mt_status order_windows(const mt_ordering *by, mt_order *order, mt_error *err)
 {
-    mt_random random;
-    for (uint64_t i = 0; i < n; i++)
-        at[i] = (uint32_t)i;
-    mt_random_start(&random, by->seed, MT_STREAM_ORDER, epoch, 0, 0);
-    shuffle(at, n, &random);
-    return MT_OK;
+    void *memory;
+    if (order->n > UINT32_MAX)
+        return mt_fail(err, MT_E_LIMIT, "%llu patches in an epoch with windows are more than 2^32; use several loaders",
+                       (unsigned long long)order->n);
+    mt_status st = mt_alloc(&by->patching->context->env, (size_t)order->n * sizeof *order->at, &memory, err);
+    if (st)
+        return st;
+    order->at = memory;
+    return order_blocks(by, order->epoch, order->n, order->at, err);
 }
 
 mt_status mt_order_new(const mt_ordering *by, uint64_t epoch, mt_order **out, mt_error *err)
 {
     mt_env *env = &by->patching->context->env;
-    uint64_t n = mt_patching_count(by->patching);
     void *memory;
-    if (n > UINT32_MAX && !by->in_order)
-        return mt_fail(err, MT_E_LIMIT, "%llu patches in an epoch are more than 2^32; use several loaders",
-                       (unsigned long long)n);
+    mt_random random;
     mt_status st = mt_alloc(env, sizeof(mt_order), &memory, err);
     if (st)
         return st;
     mt_order *order = memory;
-    *order = (mt_order) { .epoch = epoch, .n = n, .owners = 1 };
-    if (!by->in_order) {
-        if (!(st = mt_alloc(env, (size_t)n * sizeof *order->at, &memory, err))) {
-            order->at = memory;
-            st = by->blocks ? order_blocks(by, epoch, n, order->at, err) : order_all(by, epoch, n, order->at);
-        }
-    }
+    *order = (mt_order) { .epoch = epoch, .n = mt_patching_count(by->patching), .owners = 1 };
+    order->is_shuffled = !by->in_order && !by->blocks;
+    mt_random_start(&random, by->seed, MT_STREAM_ORDER, epoch, 0, 0);
+    if (order->is_shuffled)
+        mt_permutation_draw(&order->shuffle, order->n, &random);
+    else if (!by->in_order)
+        st = order_windows(by, order, err);
     if (st)
         mt_order_free(env, order);
     else
