@@ -22,6 +22,7 @@ fi
 [ "$build" != environment ] || exit 0
 # One thread for torch: the networks are tiny here, and idle OpenMP threads spin.
 export OMP_NUM_THREADS=1
+unset PYTHONDONTWRITEBYTECODE
 PYTHONPATH="$(realpath "$build")/python" PYTHONPYCACHEPREFIX="$(realpath "$environment")/cache" exec "$environment/bin/python" \
     -m pytest -p no:cacheprovider -W 'ignore:Using extra keyword:DeprecationWarning' -W 'ignore:`allow_mutation` is:DeprecationWarning' \
     "$@" test/careamics test/python/test_arrays.py test/python/test_napari.py test/python/test_torch.py \
