@@ -26,8 +26,9 @@ typedef struct mt_ordering {
     bool in_order;               /* by index */
 } mt_ordering;
 
-/* Computes the order of an epoch, in the threads of the context. */
-MT_MUST_CHECK mt_status mt_order_new(const mt_ordering *ordering, uint64_t epoch, mt_order **out, mt_error *err);
+/* Computes the order of an epoch, in the threads of the context. MT_E_CANCELLED if cancel is. */
+MT_MUST_CHECK mt_status mt_order_new(const mt_ordering *ordering, uint64_t epoch, mt_cancel *cancel, mt_order **out,
+                                     mt_error *err);
 void mt_order_free(mt_env *env, mt_order *order);
 
 static inline uint64_t mt_order_index(const mt_order *order, uint64_t position)
