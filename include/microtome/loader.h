@@ -82,7 +82,7 @@ typedef struct mt_loader_options {
     /* Size of a block in chunks, or in patches along axes where a patch is larger than a chunk, in the order (Z)YX,
      * n_spatial elements. 0: 6 along Y and X; of images with Z 2, 4 and 4. */
     int64_t block[3];
-    size_t prefetch;         /* batches made ahead of time, at most 64; 0: 3 */
+    size_t prefetch;         /* batches made ahead of time, at most 64; 0: 3, or 16 if a store is slow (HTTP, S3) */
     uint64_t prefetch_bytes; /* fewer, but at least one, if their pixels need more bytes than this; 0: 1 GiB */
     /* Memory of the pixels; zeroed: the allocator of the context. Called from several threads, until the last batch is
      * released, also after mt_loader_free. */

@@ -6,7 +6,7 @@
 #include <string.h>
 
 /* FEWEST_BLOCKS: of a window of the default size, if the epoch has as many. */
-enum { DEFAULT_PREFETCH = 3, POLL_MS = 20, FEWEST_BLOCKS = 12 };
+enum { DEFAULT_PREFETCH = 3, SLOW_PREFETCH = 16, POLL_MS = 20, FEWEST_BLOCKS = 12 };
 
 #define DEFAULT_BYTES ((uint64_t)1 << 30) /* of batches made ahead */
 
@@ -497,12 +497,24 @@ static void end_plan(mt_loader *l)
     mt_context_free(context);
 }
 
+/* Whether an image lies in a store in which each read takes long. */
+static bool has_slow_store(const mt_recipe *recipe)
+{
+    for (size_t a = 0; a < recipe->n_arrays; a++)
+        for (size_t s = 0; s < recipe->patching->n_stacks; s++) {
+            const mt_stack *stack = recipe->arrays[a].stacks[s];
+            if (stack->map && stack->image.store && stack->image.store->costs.is_slow)
+                return true;
+        }
+    return false;
+}
+
 static mt_status start_plan(mt_loader *l, mt_patching *patching, const mt_loader_options *options, mt_error *err)
 {
     mt_status st = mt_recipe_init(&l->recipe, patching, options, err);
     if (st || (st = start_deal(l, options, err)) || (st = plan(l, options, err)))
         return st;
-    l->prefetch = options->prefetch ? options->prefetch : DEFAULT_PREFETCH;
+    l->prefetch = options->prefetch ? options->prefetch : has_slow_store(&l->recipe) ? SLOW_PREFETCH : DEFAULT_PREFETCH;
     if (l->prefetch > MT_MOST_PREFETCH)
         return mt_fail(err, MT_E_ARGUMENT, "%zu batches ahead are more than %d", l->prefetch, MT_MOST_PREFETCH);
     l->prefetch_bytes = options->prefetch_bytes ? options->prefetch_bytes : DEFAULT_BYTES;
