@@ -381,7 +381,6 @@ static void failing_allocations_are_reported(void **state)
                 mt_batch_release(batch);
             }
         }
-        is_done = failing.count <= k;
         if (st) {
             assert_int_equal(st, MT_E_MEMORY);
             assert_int_equal(err.status, MT_E_MEMORY);
@@ -391,6 +390,7 @@ static void failing_allocations_are_reported(void **state)
             batch = next(s.loader);
         mt_batch_release(batch);
         close_all(&s);
+        is_done = failing.count <= k; /* all threads have ended */
     }
 }
 
