@@ -18,7 +18,7 @@ CAREAMICS = build/careamics
 STORES = build/stores
 
 .PHONY: help setup setup-check build test test-oracle test-wheel test-careamics test-stores demo build-command example \
-	docs bench bench-build bench-env bench-slow bench-against bench-python coverage mutants fuzz check wheel install
+	docs bench bench-build bench-env bench-slow bench-against bench-python bench-loaders coverage mutants fuzz check wheel install
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\): .*## /  make \1\t/p' Makefile | expand -t 24
@@ -98,6 +98,15 @@ bench-against: bench-build ## compare with the benchmark program of an older bui
 bench-python: bench-env ## benchmark from Python with other libraries (in build/bench-env); updates chart and tables
 	@PYTHONPATH=build/release/python build/bench-env/bin/python bench/python/peers.py build/release/bench/bench \
 		--json build/bench-python.json --write
+
+bench-loaders: bench-build ## benchmark training loaders side by side (torch, CAREamics, MONAI... in build/careamics)
+	@tools/careamics.sh $(CAREAMICS) environment
+	@PIP_NO_DEPS=1 $(CAREAMICS)/bin/pip install -q --disable-pip-version-check -r bench/python/requirements-loaders.txt
+	@cmake --build --preset release --target microtome_python microtome_python_package
+	@mkdir -p build/bench-loaders
+	@[ -d build/bench-loaders/zstd-large.zarr ] || build/release/bench/bench --keep build/bench-loaders loader
+	@PYTHONPATH=build/release/python $(CAREAMICS)/bin/python bench/python/loaders.py build/bench-loaders \
+		--json build/bench-loaders.json
 
 fuzz: setup-check ## fuzz each target for SECONDS=60, or only TARGET
 	@tools/fuzz.sh $(DURATION) $(TARGET)

@@ -16,8 +16,16 @@ check() {
     fi
 }
 sources() { find src include cli python/src test bench fuzz examples -name '*.c' -o -name '*.h' | sort; }
+# The sources of the command are compiled twice, for the program and for the Python module: analysed once.
+each_once() {
+    python3 -c 'import json, sys; json.dump(list({e["file"]: e for e in reversed(json.load(sys.stdin))}.values()), sys.stdout)'
+}
 # Without standard error, on which clang-tidy counts suppressed warnings.
-tidy() { find src cli python/src -name '*.c' | sort | xargs -P "$(nproc)" -n 4 clang-tidy -p "$build" --extra-arg=-Wno-unknown-warning-option --quiet 2>/dev/null; }
+tidy() {
+    mkdir -p build/tidy && each_once <"$build/compile_commands.json" >build/tidy/compile_commands.json || return 1
+    find src cli python/src -name '*.c' | sort |
+        xargs -P "$(nproc)" -n 2 clang-tidy -p build/tidy --extra-arg=-Wno-unknown-warning-option --quiet 2>/dev/null
+}
 
 check 'rules of the sources' tools/check_source.py
 check 'the rules are found broken' tools/test_check_source.py

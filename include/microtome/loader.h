@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The loader: batches of patches for training, made ahead of time, in a defined order.
  *
- * Batch b of epoch e follows from the plan (the patching, its images and the options below, except prefetch and
- * buffers) alone, for any number of threads, in any process, and if resumed anywhere.
+ * Batch b of epoch e follows from the plan (the patching, its images and the options below, except prefetch,
+ * prefetch_bytes and buffers) alone, for any number of threads, in any process, and if resumed anywhere.
  *
  * Order of an epoch. Each image is divided into blocks of neighbouring chunks. An epoch visits the blocks in random
  * order. The patches of a window of consecutive blocks come in random order; a patch belongs to the block that contains
@@ -82,8 +82,11 @@ typedef struct mt_loader_options {
     /* Size of a block in chunks, or in patches along axes where a patch is larger than a chunk, in the order (Z)YX,
      * n_spatial elements. 0: 6 along Y and X; of images with Z 2, 4 and 4. */
     int64_t block[3];
-    size_t prefetch;      /* batches made ahead of time; 0: 3 */
-    mt_allocator buffers; /* memory of batches; zeroed: the allocator of the context */
+    size_t prefetch;         /* batches made ahead of time, at most 64; 0: 3 */
+    uint64_t prefetch_bytes; /* fewer, but at least one, if their pixels need more bytes than this; 0: 1 GiB */
+    /* Memory of the pixels; zeroed: the allocator of the context. Called from several threads, until the last batch is
+     * released, also after mt_loader_free. */
+    mt_allocator buffers;
 } mt_loader_options;
 
 typedef struct mt_loader mt_loader;
@@ -123,7 +126,8 @@ typedef struct mt_batch {
 MT_API MT_MUST_CHECK mt_status mt_loader_new(mt_patching *patching, const mt_loader_options *options, mt_loader **out,
                                              mt_error *err);
 
-/* Stops the work in progress and frees the loader. Batches remain valid. NULL is allowed. */
+/* Stops the work in progress and frees the loader. Batches remain valid. No other call may use the loader meanwhile.
+ * NULL is allowed. */
 MT_API void mt_loader_free(mt_loader *loader);
 
 /* The number of batches of this rank from the start of an epoch, or from the batch of mt_loader_seek to its end. */
@@ -132,7 +136,8 @@ MT_API uint64_t mt_loader_count(mt_loader *loader);
 /* Returns the next batch of this rank, which the caller releases; at the end of an epoch returns MT_OK and NULL once,
  * and continues with the next epoch. Waits if the batch is not ready; options may be NULL, only cancelled and user are
  * used: cancelled is then called at least every 20 ms, and ends the wait with MT_E_CANCELLED. A batch that fails is not
- * skipped: the next call tries it again. One thread at a time. */
+ * skipped: the next call tries it again. *out is NULL after a failure. One thread at a time calls this function; others
+ * may move the loader meanwhile. */
 MT_API MT_MUST_CHECK mt_status mt_loader_next(mt_loader *loader, const mt_extract_options *options, mt_batch **out,
                                               mt_error *err);
 
@@ -145,7 +150,7 @@ MT_API void mt_batch_release(mt_batch *batch);
 MT_API MT_MUST_CHECK mt_status mt_loader_read(mt_loader *loader, uint64_t epoch, const uint64_t *positions, size_t n,
                                               const mt_extract_options *options, mt_batch **out, mt_error *err);
 
-/* Continues with a batch of an epoch: the number of batches that all ranks together have had. Batches that were made
+/* Continues with a batch of an epoch (below 2^63): the number of batches that all ranks together have had. Batches that were made
  * ahead are dropped. The remaining batches of this epoch are dealt to the ranks from there on. */
 MT_API MT_MUST_CHECK mt_status mt_loader_seek(mt_loader *loader, uint64_t epoch, uint64_t batch, mt_error *err);
 

@@ -18,18 +18,22 @@ typedef struct entry {
     bool linked; /* in the table; else freed by its last user */
     unsigned users;
     struct entry *next_in_bucket;
-    struct entry *newer, *older; /* LRU list; if linked and MADE */
-    uint64_t used;               /* the clock at the last use; if linked and MADE */
+    struct entry *newer, *older; /* in a list of its shard; if linked and MADE */
+    uint64_t used;               /* the clock at the end of the last use */
     mt_status status;            /* if FAILED */
     mt_error *error;             /* if FAILED and a thread waits for it; NULL if out of memory */
 } entry;
+
+typedef struct list {
+    entry *newest, *oldest;
+} list;
 
 typedef struct shard {
     mt_lock lock;
     mt_condition made;
     entry **buckets;
     size_t n_buckets, n_entries;
-    entry *newest, *oldest;
+    list idle, busy; /* entries that are MADE, without and with users */
 } shard;
 
 struct mt_cache {
@@ -39,7 +43,7 @@ struct mt_cache {
     const _Atomic uint64_t *elsewhere; /* bytes of the budget used outside the cache, or NULL */
     _Atomic uint64_t last_owner;
     _Atomic uint64_t clock;          /* number of entries made */
-    _Atomic uint64_t oldest[SHARDS]; /* entry.used of the oldest entry of each shard; UINT64_MAX: none */
+    _Atomic uint64_t oldest[SHARDS]; /* entry.used of the oldest idle entry of each shard; UINT64_MAX: none */
     int n_shards;                    /* initialised shards */
     shard shards[SHARDS];
 };
@@ -64,17 +68,21 @@ static entry *find(shard *s, uint64_t h, uint64_t owner, uint64_t id)
     return NULL;
 }
 
+static list *list_of(shard *s, const entry *e) { return e->users > 0 ? &s->busy : &s->idle; }
+
 static void show_oldest(mt_cache *cache, const shard *s)
 {
-    atomic_store_explicit(&cache->oldest[s - cache->shards], s->oldest ? s->oldest->used : UINT64_MAX,
+    atomic_store_explicit(&cache->oldest[s - cache->shards], s->idle.oldest ? s->idle.oldest->used : UINT64_MAX,
                           memory_order_relaxed);
 }
 
+/* Call list_remove before, and list_add after the first or last use of an entry. */
 static void list_remove(mt_cache *cache, shard *s, entry *e)
 {
-    bool was_oldest = s->oldest == e;
-    *(e->newer ? &e->newer->older : &s->newest) = e->older;
-    *(e->older ? &e->older->newer : &s->oldest) = e->newer;
+    list *l = list_of(s, e);
+    bool was_oldest = s->idle.oldest == e;
+    *(e->newer ? &e->newer->older : &l->newest) = e->older;
+    *(e->older ? &e->older->newer : &l->oldest) = e->newer;
     e->newer = e->older = NULL;
     if (was_oldest)
         show_oldest(cache, s);
@@ -82,12 +90,13 @@ static void list_remove(mt_cache *cache, shard *s, entry *e)
 
 static void list_add(mt_cache *cache, shard *s, entry *e)
 {
+    list *l = list_of(s, e);
     e->used = atomic_load_explicit(&cache->clock, memory_order_relaxed);
     e->newer = NULL;
-    e->older = s->newest;
-    *(s->newest ? &s->newest->newer : &s->oldest) = e;
-    s->newest = e;
-    if (s->oldest == e)
+    e->older = l->newest;
+    *(l->newest ? &l->newest->newer : &l->oldest) = e;
+    l->newest = e;
+    if (s->idle.oldest == e)
         show_oldest(cache, s);
 }
 
@@ -205,13 +214,11 @@ void mt_cache_free(mt_cache *cache)
 
 uint64_t mt_cache_new_owner(mt_cache *cache) { return atomic_fetch_add(&cache->last_owner, 1) + 1; }
 
-/* Drops the least recently used entry of a shard. in_use: an entry in use may be dropped, too. */
+/* Drops the least recently used entry of a shard; if there is no idle one and in_use, one in use. */
 static bool drop_oldest(mt_cache *cache, shard *s, bool in_use)
 {
     mt_lock_take(&s->lock);
-    entry *e = s->oldest;
-    while (e && e->users > 0 && !in_use)
-        e = e->newer;
+    entry *e = s->idle.oldest ? s->idle.oldest : in_use ? s->busy.oldest : NULL;
     bool found = e != NULL, unused = found && e->users == 0;
     if (found)
         unlink_entry(cache, s, e);
@@ -245,9 +252,9 @@ static void evict(mt_cache *cache)
     while (is_full(cache))
         if (!drop_oldest(cache, find_oldest(cache), false))
             break;
-    for (size_t i = 0; i < (size_t)2 * SHARDS; i++) /* the oldest entries are in use */
+    for (size_t i = 0; i < SHARDS; i++) /* all entries are in use, or other threads have changed the shards */
         while (is_full(cache))
-            if (!drop_oldest(cache, &cache->shards[i % SHARDS], i >= SHARDS))
+            if (!drop_oldest(cache, &cache->shards[i], true))
                 break;
 }
 
@@ -262,7 +269,16 @@ static entry *new_entry(mt_cache *cache, uint64_t owner, uint64_t id)
 }
 
 /* Ends one use; returns whether the caller must free the entry. Call with the lock held. */
-static bool leave(entry *e) { return --e->users == 0 && !e->linked; }
+static bool leave(mt_cache *cache, shard *s, entry *e)
+{
+    bool is_listed = e->linked && e->state == MADE && e->users == 1;
+    if (is_listed)
+        list_remove(cache, s, e);
+    e->users--;
+    if (is_listed)
+        list_add(cache, s, e);
+    return e->users == 0 && !e->linked;
+}
 
 void mt_cache_finish(mt_cache *cache, mt_cache_entry *shown, void *data, size_t size)
 {
@@ -294,7 +310,7 @@ void mt_cache_fail(mt_cache *cache, mt_cache_entry *shown, mt_status status, con
     e->status = status;
     if (e->users > 1 && !mt_alloc(cache->env, sizeof *e->error, &data, NULL))
         e->error = memcpy(data, failure, sizeof *failure);
-    bool last = leave(e);
+    bool last = leave(cache, s, e);
     mt_condition_wake_all(&s->made);
     mt_lock_give(&s->lock);
     if (last)
@@ -303,11 +319,12 @@ void mt_cache_fail(mt_cache *cache, mt_cache_entry *shown, mt_status status, con
 
 static void use(mt_cache *cache, shard *s, entry *e)
 {
-    e->users++;
-    if (e->state == MADE && s->newest != e) {
+    bool is_listed = e->state == MADE && e->users == 0;
+    if (is_listed)
         list_remove(cache, s, e);
+    e->users++;
+    if (is_listed)
         list_add(cache, s, e);
-    }
 }
 
 mt_cache_state mt_cache_begin(mt_cache *cache, uint64_t owner, uint64_t id, mt_cache_entry **out)
@@ -372,7 +389,7 @@ mt_status mt_cache_await(mt_cache *cache, mt_cache_entry *shown, bool (*stop)(vo
     mt_status st = MT_E_CANCELLED;
     if (e->state == FAILED)
         st = mt_fail(err, e->status, "%s", e->error ? e->error->message : "it failed in another thread");
-    bool last = leave(e);
+    bool last = leave(cache, s, e);
     mt_lock_give(&s->lock);
     if (last)
         free_entry(cache, e);
@@ -426,10 +443,25 @@ void mt_cache_release(mt_cache *cache, mt_cache_entry *shown)
     entry *e = (entry *)(void *)shown;
     shard *s = shard_of(cache, hash(e->owner, e->id));
     mt_lock_take(&s->lock);
-    bool last = leave(e);
+    bool last = leave(cache, s, e);
     mt_lock_give(&s->lock);
     if (last)
         free_entry(cache, e);
+}
+
+/* Unlinks the entries of an owner in a list. Those without users are added to *dropped. */
+static void unlink_owned(mt_cache *cache, shard *s, const list *l, uint64_t owner, entry **dropped)
+{
+    for (entry *e = l->oldest, *newer; e; e = newer) {
+        newer = e->newer;
+        if (owner != 0 && e->owner != owner)
+            continue;
+        unlink_entry(cache, s, e);
+        if (e->users == 0) {
+            e->next_in_bucket = *dropped;
+            *dropped = e;
+        }
+    }
 }
 
 void mt_cache_drop(mt_cache *cache, uint64_t owner)
@@ -438,16 +470,8 @@ void mt_cache_drop(mt_cache *cache, uint64_t owner)
         shard *s = &cache->shards[i];
         entry *dropped = NULL;
         mt_lock_take(&s->lock);
-        for (entry *e = s->oldest, *newer; e; e = newer) {
-            newer = e->newer;
-            if (owner != 0 && e->owner != owner)
-                continue;
-            unlink_entry(cache, s, e);
-            if (e->users == 0) {
-                e->next_in_bucket = dropped;
-                dropped = e;
-            }
-        }
+        unlink_owned(cache, s, &s->idle, owner, &dropped);
+        unlink_owned(cache, s, &s->busy, owner, &dropped);
         mt_lock_give(&s->lock);
         for (entry *next; dropped; dropped = next) {
             next = dropped->next_in_bucket;

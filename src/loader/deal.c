@@ -68,6 +68,9 @@ mt_hand mt_deal_get(const mt_deal *d, uint64_t round, uint64_t rank)
 
 mt_status mt_deal_check(const mt_deal *d, mt_error *err)
 {
+    if (d->by_rank && d->n < d->world)
+        return mt_fail(err, MT_E_ARGUMENT, "%llu patches are too few for windows of %llu ranks",
+                       (unsigned long long)d->n, (unsigned long long)d->world);
     if (d->uneven != MT_UNEVEN_SHORT)
         return MT_OK;
     uint64_t rounds = mt_deal_rounds(d);

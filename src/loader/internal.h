@@ -30,15 +30,16 @@ typedef struct mt_delivered {
 } mt_delivered;
 
 struct mt_loader {
-    mt_context *context;  /* retained */
-    mt_recipe recipe;     /* what batches are made of */
-    mt_blocks *blocks;    /* NULL: no windows */
-    mt_ordering ordering; /* what the order of an epoch follows from */
-    mt_ring *ring;        /* memory of batches */
-    size_t prefetch;      /* number of slots */
-    size_t n_makers;      /* threads wanted */
-    uint64_t rank;        /* of this process */
-    mt_counters before;   /* of the context, when the loader was created */
+    mt_context *context;     /* retained */
+    mt_recipe recipe;        /* what batches are made of */
+    mt_blocks *blocks;       /* NULL: no windows */
+    mt_ordering ordering;    /* what the order of an epoch follows from */
+    mt_ring *ring;           /* memory of batches */
+    size_t prefetch;         /* number of slots */
+    size_t n_makers;         /* threads wanted */
+    uint64_t prefetch_bytes; /* limit of the batches made ahead */
+    uint64_t rank;           /* of this process */
+    mt_counters before;      /* of the context, when the loader was created */
 
     mt_lock lock;                      /* guards the rest */
     mt_condition ready;                /* a slot is no longer in the making, or an order is computed */
@@ -48,6 +49,7 @@ struct mt_loader {
     uint64_t taken;                    /* rounds whose batches were delivered */
     _Atomic uint64_t generation;       /* changes when batches in the making are no longer wanted */
     mt_order *order;                   /* of the last epoch that was asked for; NULL: none */
+    uint64_t batch_bytes;              /* of the largest batch so far */
     bool is_warm;                      /* the first batch since the last move is made */
     bool is_halted;                    /* a batch failed: nothing is made until the next call */
     bool is_ordering;                  /* a thread computes an order */

@@ -8,6 +8,8 @@
 /* FEWEST_BLOCKS: of a window of the default size, if the epoch has as many. */
 enum { DEFAULT_PREFETCH = 3, POLL_MS = 20, FEWEST_BLOCKS = 12 };
 
+#define DEFAULT_BYTES ((uint64_t)1 << 30) /* of batches made ahead */
+
 /* Images of this many bytes, decoded, fit into the cache of any machine: their epochs need no windows. */
 #define SMALL ((uint64_t)256 << 20)
 
@@ -19,24 +21,50 @@ static void drop_order(mt_loader *l, mt_order *order)
         mt_order_free(&l->context->env, order);
 }
 
-/* Takes the order of an epoch, computed by the first who asks. The caller holds the lock, which is free meanwhile. */
-static mt_status take_order(mt_loader *l, uint64_t epoch, mt_order **out, mt_error *err)
+/* Waits for a change. The caller holds the lock, which is free meanwhile. MT_E_CANCELLED if the caller has cancelled. */
+static mt_status wait_for_change(mt_loader *l, const mt_extract_options *options, mt_error *err)
 {
-    while (l->is_ordering)
+    if (!options || !options->cancelled) {
         mt_condition_wait(&l->ready, &l->lock);
-    if (!l->order || l->order->epoch != epoch) {
+        return MT_OK;
+    }
+    mt_condition_wait_for(&l->ready, &l->lock, POLL_MS);
+    mt_lock_give(&l->lock);
+    int is_cancelled = options->cancelled(options->user);
+    mt_lock_take(&l->lock);
+    return is_cancelled ? mt_fail(err, MT_E_CANCELLED, MT_CANCEL_MESSAGE) : MT_OK;
+}
+
+static mt_status compute_order(mt_loader *l, uint64_t epoch, const mt_extract_options *options, mt_order **out,
+                               mt_error *err)
+{
+    mt_cancel cancel;
+    mt_status st = mt_cancel_init(&cancel, options, err);
+    return st ? st : mt_order_new(&l->ordering, epoch, &cancel, out, err);
+}
+
+/* Takes the order of an epoch, computed by the first who asks. The caller holds the lock, which is free meanwhile. */
+static mt_status take_order(mt_loader *l, uint64_t epoch, const mt_extract_options *options, mt_order **out,
+                            mt_error *err)
+{
+    mt_status st = MT_OK;
+    while (!st && l->is_ordering)
+        st = wait_for_change(l, options, err);
+    if (!st && (!l->order || l->order->epoch != epoch)) {
         mt_order *order = NULL;
         l->is_ordering = true;
         mt_lock_give(&l->lock);
-        mt_status st = mt_order_new(&l->ordering, epoch, &order, err);
+        st = compute_order(l, epoch, options, &order, err);
         mt_lock_take(&l->lock);
         l->is_ordering = false;
         mt_condition_wake_all(&l->ready);
-        if (st)
-            return st;
-        drop_order(l, l->order);
-        l->order = order;
+        if (!st) {
+            drop_order(l, l->order);
+            l->order = order;
+        }
     }
+    if (st)
+        return st;
     l->order->owners++;
     *out = l->order;
     return MT_OK;
@@ -64,10 +92,9 @@ static int is_unwanted(void *user)
            (j->options && j->options->cancelled && j->options->cancelled(j->options->user));
 }
 
-static mt_status make(job *j, mt_batch_memory **out, mt_error *err)
+static mt_status make(const job *j, const mt_extract_options *options, mt_batch_memory **out, mt_error *err)
 {
     mt_loader *l = j->loader;
-    const mt_extract_options options = { .struct_size = sizeof options, .cancelled = is_unwanted, .user = j };
     mt_batch_memory *batch;
     mt_status st = mt_ring_take(l->ring, (size_t)j->hand.n, &batch, err);
     if (st)
@@ -81,7 +108,7 @@ static mt_status make(job *j, mt_batch_memory **out, mt_error *err)
         batch->indices[i] = mt_order_index(j->order, at);
     }
     batch->shown.number = j->hand.number;
-    if ((st = mt_batch_make(&l->recipe, j->epoch, (size_t)j->hand.n, &options, batch, err))) {
+    if ((st = mt_batch_make(&l->recipe, j->epoch, (size_t)j->hand.n, options, batch, err))) {
         mt_error_prefix(err, "epoch %llu, batch %llu", (unsigned long long)j->epoch,
                         (unsigned long long)j->hand.number);
         mt_batch_release(&batch->shown);
@@ -92,18 +119,28 @@ static mt_status make(job *j, mt_batch_memory **out, mt_error *err)
     return MT_OK;
 }
 
+/* Bytes of the pixels of a batch. */
+static uint64_t count_bytes(const mt_batch_memory *batch)
+{
+    uint64_t bytes = 0;
+    for (size_t a = 0; a < batch->shown.n_arrays; a++)
+        bytes += batch->sizes[a];
+    return bytes;
+}
+
 /* Makes the batch of a round. The caller holds the lock, which is free meanwhile. */
 static void work_on(mt_loader *l, uint64_t round, const mt_extract_options *options)
 {
     job j = { .loader = l, .options = options, .generation = l->generation, .epoch = l->epoch };
+    const mt_extract_options watched = { .struct_size = sizeof watched, .cancelled = is_unwanted, .user = &j };
     mt_batch_memory *batch = NULL;
     mt_error failure = MT_ERROR_INIT;
     j.hand = mt_deal_get(&l->deal, round, l->rank);
     slot_of(l, round)->state = MT_SLOT_MAKING;
-    mt_status st = take_order(l, j.epoch, &j.order, &failure);
+    mt_status st = take_order(l, j.epoch, &watched, &j.order, &failure);
     if (!st) {
         mt_lock_give(&l->lock);
-        st = make(&j, &batch, &failure);
+        st = make(&j, &watched, &batch, &failure);
         mt_lock_take(&l->lock);
         drop_order(l, j.order);
     }
@@ -113,6 +150,8 @@ static void work_on(mt_loader *l, uint64_t round, const mt_extract_options *opti
         if (!l->is_warm)
             mt_condition_wake_all(&l->room);
         l->is_warm = true;
+        if (batch && count_bytes(batch) > l->batch_bytes)
+            l->batch_bytes = count_bytes(batch);
     } else if (batch) {
         mt_lock_give(&l->lock);
         mt_batch_release(&batch->shown);
@@ -121,11 +160,18 @@ static void work_on(mt_loader *l, uint64_t round, const mt_extract_options *opti
     mt_condition_wake_all(&l->ready);
 }
 
+/* The number of batches to make ahead: as many as fit in the bytes, at least one. */
+static uint64_t count_ahead(const mt_loader *l)
+{
+    uint64_t n = l->batch_bytes ? l->prefetch_bytes / l->batch_bytes : l->prefetch;
+    return n == 0 ? 1 : n < l->prefetch ? n : l->prefetch;
+}
+
 /* Finds the next round that no thread has begun, among those that may be made ahead. The first batch is made alone, so
  * that others do not delay it. */
 static bool find_round(mt_loader *l, uint64_t *out)
 {
-    uint64_t ahead = l->is_halted ? 0 : l->is_warm ? l->prefetch : 1;
+    uint64_t ahead = l->is_halted ? 0 : l->is_warm ? count_ahead(l) : 1;
     for (uint64_t r = l->taken; r < l->rounds && r < l->taken + ahead; r++)
         if (slot_of(l, r)->state == MT_SLOT_EMPTY) {
             *out = r;
@@ -200,13 +246,15 @@ uint64_t mt_loader_count(mt_loader *l)
 mt_status mt_loader_seek(mt_loader *l, uint64_t epoch, uint64_t batch, mt_error *err)
 {
     mt_error_reset(err);
-    mt_deal deal = l->deal; /* only start ever changes */
+    mt_lock_take(&l->lock);
+    mt_deal deal = l->deal;
+    mt_lock_give(&l->lock);
     bool is_whole = batch <= deal.n / deal.batch && (!deal.by_rank || batch % deal.world == 0);
-    if (!is_whole)
+    if (!is_whole || epoch > INT64_MAX)
         return mt_fail(err, MT_E_ARGUMENT,
-                       "an epoch of %llu patches in batches of %llu for %llu ranks cannot continue with batch %llu",
-                       (unsigned long long)deal.n, (unsigned long long)deal.batch, (unsigned long long)deal.world,
-                       (unsigned long long)batch);
+                       "epoch %llu, of %llu patches in batches of %llu for %llu ranks, cannot continue with batch %llu",
+                       (unsigned long long)epoch, (unsigned long long)deal.n, (unsigned long long)deal.batch,
+                       (unsigned long long)deal.world, (unsigned long long)batch);
     deal.start = batch;
     mt_status st = mt_deal_check(&deal, err);
     if (st)
@@ -228,26 +276,21 @@ void mt_loader_tell(mt_loader *l, uint64_t *epoch, uint64_t *batch)
 
 /* ---- Delivery ---- */
 
-/* Waits for the slot of the next round. The caller holds the lock. */
-static mt_status await(mt_loader *l, const mt_slot *s, const mt_extract_options *options, mt_error *err)
+/* Waits for the batch of the next round, or until another thread has moved the loader. The caller holds the lock. */
+static mt_status await(mt_loader *l, const mt_extract_options *options, mt_error *err)
 {
-    while (s->state == MT_SLOT_EMPTY || s->state == MT_SLOT_MAKING) {
-        if (l->n_started == 0) {
+    const uint64_t generation = l->generation;
+    mt_status st = MT_OK;
+    while (!st && generation == l->generation) {
+        const mt_slot *s = slot_of(l, l->taken);
+        if (s->state == MT_SLOT_READY || s->state == MT_SLOT_FAILED)
+            break;
+        if (l->n_started == 0)
             work_on(l, l->taken, options);
-            continue;
-        }
-        if (!options || !options->cancelled) {
-            mt_condition_wait(&l->ready, &l->lock);
-            continue;
-        }
-        mt_condition_wait_for(&l->ready, &l->lock, POLL_MS);
-        mt_lock_give(&l->lock);
-        int is_cancelled = options->cancelled(options->user);
-        mt_lock_take(&l->lock);
-        if (is_cancelled)
-            return mt_fail(err, MT_E_CANCELLED, "cancelled while waiting for a batch");
+        else
+            st = wait_for_change(l, options, err);
     }
-    return MT_OK;
+    return st;
 }
 
 static void count_delivered(mt_loader *l, const mt_batch *batch)
@@ -261,31 +304,24 @@ static void count_delivered(mt_loader *l, const mt_batch *batch)
         d->fewest_blocks = n_blocks;
 }
 
-/* Takes the next batch. The caller holds the lock. */
-static mt_status take_next(mt_loader *l, const mt_extract_options *options, mt_batch **out, mt_error *err)
+/* Takes the batch of the next round, if it is ready. The caller holds the lock. */
+static mt_status take_ready(mt_loader *l, mt_batch **out, mt_error *err)
 {
     mt_slot *s = slot_of(l, l->taken);
-    start_makers(l);
-    if (l->is_halted) { /* try again what failed */
-        l->is_halted = false;
-        mt_condition_wake_all(&l->room);
-    }
-    mt_status st = await(l, s, options, err);
-    if (st)
-        return st;
-    if (s->state == MT_SLOT_FAILED) {
-        st = s->failure.status;
+    if (s->state == MT_SLOT_READY) {
+        *out = &s->batch->shown;
+        *s = (mt_slot) { .state = MT_SLOT_EMPTY };
+        l->taken++;
+        count_delivered(l, *out);
+        mt_condition_wake_one(&l->room);
+    } else if (s->state == MT_SLOT_FAILED) {
+        mt_status st = s->failure.status;
         if (err)
             *err = s->failure;
+        l->is_halted = true; /* before drop_ahead, which wakes the makers */
         drop_ahead(l);
-        l->is_halted = true;
         return st;
     }
-    *out = &s->batch->shown;
-    *s = (mt_slot) { .state = MT_SLOT_EMPTY };
-    l->taken++;
-    count_delivered(l, *out);
-    mt_condition_wake_one(&l->room);
     return MT_OK;
 }
 
@@ -295,11 +331,18 @@ mt_status mt_loader_next(mt_loader *l, const mt_extract_options *options, mt_bat
     *out = NULL;
     mt_status st = MT_OK;
     mt_lock_take(&l->lock);
-    if (l->taken < l->rounds)
-        st = take_next(l, options, out, err);
-    else
+    start_makers(l);
+    if (l->is_halted) { /* try again what failed */
+        l->is_halted = false;
+        mt_condition_wake_all(&l->room);
+    }
+    while (!st && !*out && l->taken < l->rounds)
+        if (!(st = await(l, options, err)))
+            st = take_ready(l, out, err);
+    if (!st && !*out) {
+        l->delivered.epochs++;
         move(l, l->epoch + 1, 0);
-    l->delivered.epochs += !st && !*out;
+    }
     mt_lock_give(&l->lock);
     return st;
 }
@@ -321,11 +364,12 @@ mt_status mt_loader_read(mt_loader *l, uint64_t epoch, const uint64_t *positions
     mt_order *order;
     mt_batch_memory *batch;
     mt_error_reset(err);
+    *out = NULL;
     mt_status st = check_positions(l, positions, n, err);
     if (st)
         return st;
     mt_lock_take(&l->lock);
-    st = take_order(l, epoch, &order, err);
+    st = take_order(l, epoch, options, &order, err);
     mt_lock_give(&l->lock);
     if (st)
         return st;
@@ -422,8 +466,8 @@ static mt_status start_deal(mt_loader *l, const mt_loader_options *options, mt_e
     l->rounds = mt_deal_rounds(&l->deal);
     if (l->rounds == 0)
         return mt_fail(err, MT_E_ARGUMENT,
-                       "%llu patches are less than a batch of %llu on each of %llu ranks; make smaller batches, or do "
-                       "not drop the last ones",
+                       "an epoch has %llu patches, fewer than a batch of %llu for each of %llu ranks; make smaller "
+                       "batches, or do not drop the last ones",
                        (unsigned long long)n, (unsigned long long)l->deal.batch, (unsigned long long)l->deal.world);
     return mt_deal_check(&l->deal, err);
 }
@@ -461,6 +505,7 @@ static mt_status start_plan(mt_loader *l, mt_patching *patching, const mt_loader
     l->prefetch = options->prefetch ? options->prefetch : DEFAULT_PREFETCH;
     if (l->prefetch > MT_MOST_PREFETCH)
         return mt_fail(err, MT_E_ARGUMENT, "%zu batches ahead are more than %d", l->prefetch, MT_MOST_PREFETCH);
+    l->prefetch_bytes = options->prefetch_bytes ? options->prefetch_bytes : DEFAULT_BYTES;
     l->n_makers = mt_recipe_needs_one_thread(&l->recipe) ? 1 : l->prefetch;
     return mt_ring_new(l->context, &options->buffers, l->recipe.n_arrays, l->prefetch + 1, &l->ring, err);
 }
@@ -470,6 +515,7 @@ mt_status mt_loader_new(mt_patching *patching, const mt_loader_options *given, m
     mt_loader_options options = { .struct_size = given ? given->struct_size : sizeof options };
     void *memory;
     mt_error_reset(err);
+    *out = NULL;
     if (options.struct_size == 0 || options.struct_size > sizeof options)
         return mt_fail(err, MT_E_ARGUMENT, "mt_loader_options.struct_size is %zu, not %zu", options.struct_size,
                        sizeof options);
@@ -480,12 +526,13 @@ mt_status mt_loader_new(mt_patching *patching, const mt_loader_options *given, m
         return st;
     mt_loader *l = memset(memory, 0, sizeof(mt_loader));
     l->context = mt_context_retain(patching->context, NULL);
-    mt_patching_freeze(patching);
     mt_context_get_counters(l->context, &l->before);
     if ((st = start_plan(l, patching, &options, err)) || (st = start_locks(l, err)))
         end_plan(l);
-    else
+    if (!st) {
+        mt_patching_freeze(patching);
         *out = l;
+    }
     return st;
 }
 

@@ -6,12 +6,14 @@
 
 #include <string.h>
 
-enum { BATCH = 4096 };
+enum { BATCH = 4096, ASK_EVERY = 1 << 16 };
 
-/* Shuffles n items: Durstenfeld's form of the shuffle of Fisher and Yates. */
-static void shuffle(uint32_t *items, uint64_t n, mt_random *random)
+/* Shuffles n items, unless cancelled: Durstenfeld's form of the shuffle of Fisher and Yates. */
+static void shuffle(uint32_t *items, uint64_t n, mt_random *random, mt_cancel *cancel)
 {
     for (uint64_t i = n; i > 1; i--) {
+        if (i % ASK_EVERY == 0 && mt_cancel_asked(cancel))
+            return;
         uint64_t j = mt_random_below(random, i);
         uint32_t item = items[i - 1];
         items[i - 1] = items[j];
@@ -22,6 +24,7 @@ static void shuffle(uint32_t *items, uint64_t n, mt_random *random)
 /* The work of ordering by blocks. */
 typedef struct sorting {
     const mt_ordering *by;
+    mt_cancel *cancel;
     uint64_t epoch, n;
     uint32_t *place; /* of each block in the order of the epoch */
     uint32_t *block; /* of each patch: its place */
@@ -33,6 +36,8 @@ static void find_blocks(void *argument, size_t task)
     const sorting *s = argument;
     uint64_t end = (task + 1) * (uint64_t)BATCH;
     mt_patch_spec spec;
+    if (mt_cancel_asked(s->cancel))
+        return;
     for (uint64_t i = task * (uint64_t)BATCH; i < end && i < s->n; i++) {
         mt_status st = mt_patching_get(s->by->patching, s->epoch, i, 0, &spec, NULL);
         s->block[i] = st ? 0 : s->place[mt_blocks_find(s->by->blocks, &spec)]; /* i is in range: it cannot fail */
@@ -46,7 +51,7 @@ static void place_blocks(const sorting *s)
     for (uint64_t b = 0; b < n; b++)
         s->place[b] = (uint32_t)b;
     mt_random_start(&random, s->by->seed, MT_STREAM_BLOCK, s->epoch, 0, 0);
-    shuffle(s->place, n, &random);
+    shuffle(s->place, n, &random, s->cancel);
 }
 
 /* A counting sort of the patches by the place of their block. Leaves out places without a patch; returns the number of
@@ -90,7 +95,7 @@ static void shuffle_windows(const sorting *s, uint32_t *at, const uint64_t *star
         first = first > from ? first : from;
         end = end < to ? end : to;
         mt_random_start(&random, s->by->seed, MT_STREAM_ORDER, s->epoch, (*window)++, 0);
-        shuffle(at + first, end - first, &random);
+        shuffle(at + first, end - first, &random, s->cancel);
     }
 }
 
@@ -109,7 +114,8 @@ static void shuffle_parts(const sorting *s, uint32_t *at, uint64_t used)
     }
 }
 
-static mt_status order_blocks(const mt_ordering *by, uint64_t epoch, uint64_t n, uint32_t *at, mt_error *err)
+static mt_status order_blocks(const mt_ordering *by, uint64_t epoch, uint64_t n, mt_cancel *cancel, uint32_t *at,
+                              mt_error *err)
 {
     mt_env *env = &by->patching->context->env;
     uint64_t n_blocks = by->blocks->n_blocks;
@@ -118,44 +124,45 @@ static mt_status order_blocks(const mt_ordering *by, uint64_t epoch, uint64_t n,
     mt_status st = mt_alloc(env, bytes, &memory, err);
     if (st)
         return st;
-    sorting s = { .by = by, .epoch = epoch, .n = n, .next = memory };
+    sorting s = { .by = by, .cancel = cancel, .epoch = epoch, .n = n, .next = memory };
     s.place = (uint32_t *)(s.next + n_blocks + 1);
     s.block = s.place + n_blocks;
+    memset(s.block, 0, (size_t)n * sizeof *s.block); /* if cancelled, not all are set */
     place_blocks(&s);
     shuffle_parts(&s, at, sort_patches(&s, at));
     mt_release(env, memory, bytes);
-    return MT_OK;
+    return mt_cancel_status(cancel, MT_OK, err);
 }
 
-static mt_status order_all(const mt_ordering *by, uint64_t epoch, uint64_t n, uint32_t *at)
+static mt_status order_windows(const mt_ordering *by, mt_order *order, mt_cancel *cancel, mt_error *err)
 {
-    mt_random random;
-    for (uint64_t i = 0; i < n; i++)
-        at[i] = (uint32_t)i;
-    mt_random_start(&random, by->seed, MT_STREAM_ORDER, epoch, 0, 0);
-    shuffle(at, n, &random);
-    return MT_OK;
+    void *memory;
+    if (order->n > UINT32_MAX)
+        return mt_fail(err, MT_E_LIMIT, "%llu patches in an epoch with windows are more than 2^32; use several loaders",
+                       (unsigned long long)order->n);
+    mt_status st = mt_alloc(&by->patching->context->env, (size_t)order->n * sizeof *order->at, &memory, err);
+    if (st)
+        return st;
+    order->at = memory;
+    return order_blocks(by, order->epoch, order->n, cancel, order->at, err);
 }
 
-mt_status mt_order_new(const mt_ordering *by, uint64_t epoch, mt_order **out, mt_error *err)
+mt_status mt_order_new(const mt_ordering *by, uint64_t epoch, mt_cancel *cancel, mt_order **out, mt_error *err)
 {
     mt_env *env = &by->patching->context->env;
-    uint64_t n = mt_patching_count(by->patching);
     void *memory;
-    if (n > UINT32_MAX && !by->in_order)
-        return mt_fail(err, MT_E_LIMIT, "%llu patches in an epoch are more than 2^32; use several loaders",
-                       (unsigned long long)n);
+    mt_random random;
     mt_status st = mt_alloc(env, sizeof(mt_order), &memory, err);
     if (st)
         return st;
     mt_order *order = memory;
-    *order = (mt_order) { .epoch = epoch, .n = n, .owners = 1 };
-    if (!by->in_order) {
-        if (!(st = mt_alloc(env, (size_t)n * sizeof *order->at, &memory, err))) {
-            order->at = memory;
-            st = by->blocks ? order_blocks(by, epoch, n, order->at, err) : order_all(by, epoch, n, order->at);
-        }
-    }
+    *order = (mt_order) { .epoch = epoch, .n = mt_patching_count(by->patching), .owners = 1 };
+    order->is_shuffled = !by->in_order && !by->blocks;
+    mt_random_start(&random, by->seed, MT_STREAM_ORDER, epoch, 0, 0);
+    if (order->is_shuffled)
+        mt_permutation_draw(&order->shuffle, order->n, &random);
+    else if (!by->in_order)
+        st = order_windows(by, order, cancel, err);
     if (st)
         mt_order_free(env, order);
     else

@@ -10,10 +10,12 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { VERSION = 1, LOADER_FACTS = 8, FACTS = MT_PATCHING_FACTS + LOADER_FACTS };
+enum { VERSION = 1, LOADER_FACTS = 9, FACTS = MT_PATCHING_FACTS + LOADER_FACTS };
 
 static uint64_t add_items(uint64_t digest, const void *items, size_t n, size_t size)
 {
+    const uint8_t is_given = items != NULL;
+    digest = mt_fnv_add(digest, &is_given, 1);
     return items ? mt_fnv_add(digest, items, n * size) : digest;
 }
 
@@ -65,6 +67,8 @@ static void list_loader_facts(const mt_loader *l, mt_fact *fact)
     snprintf(fact++->value, sizeof fact->value, "%" PRIu64, l->deal.by_rank ? l->deal.world : 0);
     fact->name = "augmentation";
     snprintf(fact++->value, sizeof fact->value, "%u", recipe->augment);
+    fact->name = "treatment of damaged chunks";
+    snprintf(fact++->value, sizeof fact->value, "%d", recipe->on_corrupt);
     fact->name = "digest of channels, conversion and noise";
     snprintf(fact++->value, sizeof fact->value, "%016" PRIx64, arrays);
     fact->name = "seed of the loader";

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The generator against the vectors of Random123 1.14 (kat_vectors, philox4x64 10) and its numbers against their
  * definition. */
-#include "base/random.h"
+#include "base/permutation.h"
 #include "support/support.h"
 
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 static void philox_gives_the_published_vectors(void **state)
@@ -95,12 +96,80 @@ static void a_range_of_one_draws_nothing(void **state)
     assert_int_equal(mt_random_next(&a), mt_random_next(&b));
 }
 
+static void a_permutation_has_each_element_once(void **state)
+{
+    (void)state;
+    static const uint64_t sizes[] = { 1, 2, 3, 4, 5, 16, 17, 255, 256, 257, 4095, 4096, 4097, 65536, 100003 };
+    for (size_t k = 0; k < sizeof sizes / sizeof *sizes; k++) {
+        uint64_t n = sizes[k];
+        uint8_t *seen = calloc(n, 1);
+        mt_random random;
+        mt_permutation permutation;
+        mt_random_start(&random, 3, MT_STREAM_ORDER, 0, n, 0);
+        mt_permutation_draw(&permutation, n, &random);
+        for (uint64_t i = 0; i < n; i++) {
+            uint64_t at = mt_permutation_at(&permutation, i);
+            assert_true(at < n);
+            assert_int_equal(seen[at], 0);
+            seen[at] = 1;
+        }
+        free(seen);
+    }
+}
+
+/* All 24 permutations of 4 elements: chi^2 with 23 degrees of freedom exceeds 60 with a probability below 1e-4. */
+static void permutations_are_equally_likely(void **state)
+{
+    (void)state;
+    enum { N = 4, PERMUTATIONS = 24, DRAWS = 24000 };
+    double counts[256] = { 0 }, chi2 = 0;
+    int n = 0;
+    for (uint64_t epoch = 0; epoch < DRAWS; epoch++) {
+        mt_random random;
+        mt_permutation permutation;
+        unsigned code = 0;
+        mt_random_start(&random, 3, MT_STREAM_ORDER, epoch, 0, 0);
+        mt_permutation_draw(&permutation, N, &random);
+        for (uint64_t i = 0; i < N; i++)
+            code = code << 2 | (unsigned)mt_permutation_at(&permutation, i);
+        counts[code]++;
+    }
+    for (int i = 0; i < 256; i++)
+        if (counts[i] > 0) {
+            n++;
+            chi2 += (counts[i] - DRAWS / PERMUTATIONS) * (counts[i] - DRAWS / PERMUTATIONS) / (DRAWS / PERMUTATIONS);
+        }
+    assert_int_equal(n, PERMUTATIONS);
+    assert_true(chi2 < 60);
+}
+
+/* Neighbours are spread: the mean distance of consecutive elements is a third of n. */
+static void neighbours_are_spread(void **state)
+{
+    (void)state;
+    enum { N = 100000 };
+    mt_random random;
+    mt_permutation permutation;
+    double sum = 0;
+    mt_random_start(&random, 5, MT_STREAM_ORDER, 0, 0, 0);
+    mt_permutation_draw(&permutation, N, &random);
+    for (uint64_t i = 1; i < N; i++)
+        sum += fabs((double)mt_permutation_at(&permutation, i) - (double)mt_permutation_at(&permutation, i - 1));
+    assert_true(fabs(sum / N - N / 3.0) < N / 100.0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(philox_gives_the_published_vectors), cmocka_unit_test(a_sequence_is_the_blocks_of_its_counter),
-        cmocka_unit_test(a_double_is_the_upper_53_bits),      cmocka_unit_test(numbers_below_n_are_uniform),
-        cmocka_unit_test(a_large_range_has_no_bias),          cmocka_unit_test(a_range_of_one_draws_nothing),
+        cmocka_unit_test(philox_gives_the_published_vectors),
+        cmocka_unit_test(a_sequence_is_the_blocks_of_its_counter),
+        cmocka_unit_test(a_double_is_the_upper_53_bits),
+        cmocka_unit_test(numbers_below_n_are_uniform),
+        cmocka_unit_test(a_large_range_has_no_bias),
+        cmocka_unit_test(a_range_of_one_draws_nothing),
+        cmocka_unit_test(a_permutation_has_each_element_once),
+        cmocka_unit_test(permutations_are_equally_likely),
+        cmocka_unit_test(neighbours_are_spread),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -328,13 +328,19 @@ static void what_does_not_fit_together_is_refused(void **state)
                   "target 1: other has a shape (samples and spatial axes) of 1 x 400 x 399, image of 1 x 400 x 400");
     options = options_of();
     options.batch_size = 170;
-    check_refusal(&s, &options, MT_E_ARGUMENT,
-                  "169 patches are less than a batch of 170 on each of 1 ranks; make smaller batches, or do not drop "
-                  "the last ones");
+    check_refusal(
+        &s, &options, MT_E_ARGUMENT,
+        "an epoch has 169 patches, fewer than a batch of 170 for each of 1 ranks; make smaller batches, or do "
+        "not drop the last ones");
     options = options_of();
     options.rank = 2;
     options.world_size = 2;
     check_refusal(&s, &options, MT_E_ARGUMENT, "rank 2 of 2");
+    options.rank = 0;
+    options.world_size = 170;
+    options.locality_rank = 1;
+    options.uneven = MT_UNEVEN_PAD;
+    check_refusal(&s, &options, MT_E_ARGUMENT, "169 patches are too few for windows of 170 ranks");
     options = options_of();
     options.augment = MT_AUGMENT_D4 | MT_AUGMENT_FLIP;
     check_refusal(&s, &options, MT_E_ARGUMENT, "\"d4\" contains flips and quarter turns and is not combined with them");

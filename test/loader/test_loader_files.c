@@ -329,12 +329,34 @@ static void the_state_of_another_plan_is_refused(void **state)
     options.window = MT_WINDOW_ALL;
     check_refusal(&options, text, "the state belongs to another plan: its order is windows, not random");
     options = options_of();
+    options.on_corrupt = MT_ON_CORRUPT_ZERO;
+    check_refusal(&options, text, "the state belongs to another plan: its treatment of damaged chunks is 0, not 2");
+    options = options_of();
     check_refusal(&options, "{}", "a state of a loader without a number \"version\"");
     check_refusal(&options, "{\"version\": 2}", "a state of version 2, not 1");
     check_refusal(&options, "{\"version\": 1, \"epoch\": 0, \"batch\": 0}",
                   "the state belongs to another plan: its strategy is not given, not random");
     assert_int_not_equal(mt_loader_set_state(s.loader, "{", 1, &err), MT_OK);
     close_all(&s);
+}
+
+/* A scale alone and the same offset alone are different plans. */
+static void conversions_belong_to_the_plan(void **state)
+{
+    (void)state;
+    const float two = 2;
+    set s;
+    char texts[2][4096];
+    for (int i = 0; i < 2; i++) {
+        const mt_loader_array array = { .view = { .scale = i == 0 ? &two : NULL, .offset = i == 1 ? &two : NULL } };
+        mt_loader_options options = options_of();
+        options.arrays = &array;
+        options.n_arrays = 1;
+        open_ok(&s, 0, &options);
+        mt_loader_get_state(s.loader, texts[i], sizeof texts[i]);
+        close_all(&s);
+    }
+    assert_string_not_equal(texts[0], texts[1]);
 }
 
 /* Whichever allocation fails, the loader reports it and leaks nothing; the next call goes on. */
@@ -382,6 +404,7 @@ int main(void)
         cmocka_unit_test(damaged_pixels_are_zero_on_request),
         cmocka_unit_test(a_state_continues_where_it_was_saved),
         cmocka_unit_test(the_state_of_another_plan_is_refused),
+        cmocka_unit_test(conversions_belong_to_the_plan),
         cmocka_unit_test(failing_allocations_are_reported),
     };
     return cmocka_run_group_tests(tests, make_array, remove_array);

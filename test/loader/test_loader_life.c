@@ -2,6 +2,8 @@
 /* Loaders that are freed, forked and cancelled, and batches that outlive them. */
 #include "loader_support.h"
 
+#include <pthread.h>
+#include <stdatomic.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -129,12 +131,111 @@ static void waiting_can_be_cancelled_and_continues_later(void **state)
     mt_stack_close(stack);
 }
 
+/* The order of an epoch with windows is computed in the call, which can be cancelled then. */
+static void an_order_can_be_cancelled(void **state)
+{
+    (void)state;
+    set s;
+    const uint64_t position = 0;
+    const mt_extract_options impatient = { .struct_size = sizeof impatient, .cancelled = is_cancelled };
+    mt_batch *batch;
+    open_set(&s, 2, "random");
+    mt_loader_options options = options_of();
+    mt_loader *loader = new_loader(&s, &options);
+    assert_int_equal(mt_loader_read(loader, 0, &position, 1, &impatient, &batch, NULL), MT_E_CANCELLED);
+    assert_null(batch);
+    assert_int_equal(mt_loader_read(loader, 0, &position, 1, NULL, &batch, NULL), MT_OK);
+    mt_batch_release(batch);
+    mt_loader_free(loader);
+    close_set(&s);
+}
+
+/* Counts the buffers of batches that exist. */
+typedef struct counting {
+    _Atomic int now, most;
+} counting;
+
+static void *count_resize(void *user, void *memory, size_t old_size, size_t new_size)
+{
+    counting *c = user;
+    (void)old_size;
+    if (new_size == 0) {
+        c->now--;
+        free(memory);
+        return NULL;
+    }
+    int now = ++c->now;
+    if (now > c->most)
+        c->most = now;
+    return realloc(memory, new_size);
+}
+
+static void batches_ahead_are_bounded_by_bytes(void **state)
+{
+    (void)state;
+    const uint64_t bytes = (uint64_t)BATCH * CHANNELS * PATCH * PATCH * sizeof(float);
+    for (uint64_t fit = 0; fit < 4; fit++) {
+        counting c = { 0, 0 };
+        set s;
+        open_set(&s, 2, "random");
+        mt_loader_options options = options_of();
+        options.prefetch = 5;
+        options.prefetch_bytes = fit * bytes + 1;
+        options.buffers = (mt_allocator) { count_resize, &c };
+        mt_loader *loader = new_loader(&s, &options);
+        for (mt_batch *batch; (batch = next(loader)); mt_batch_release(batch))
+            usleep(500); /* time to make batches ahead */
+        mt_loader_free(loader);
+        close_set(&s);
+        assert_int_equal(c.now, 0);
+        assert_in_range(c.most, 1, (fit ? fit : 1) + 1);
+    }
+}
+
+/* Moves the loader while another thread waits for a batch. */
+static void *move_about(void *argument)
+{
+    mt_loader *loader = argument;
+    for (uint64_t i = 0; i < 200; i++) {
+        if (mt_loader_seek(loader, i, i % 20, NULL))
+            return loader;
+        usleep(200);
+    }
+    return NULL;
+}
+
+static void a_loader_can_be_moved_while_a_batch_is_awaited(void **state)
+{
+    (void)state;
+    set s;
+    open_set(&s, 3, "random");
+    mt_loader_options options = options_of();
+    mt_loader *loader = new_loader(&s, &options);
+    pthread_t mover;
+    void *failed = NULL;
+    assert_int_equal(pthread_create(&mover, NULL, move_about, loader), 0);
+    for (int i = 0; i < 400; i++)
+        mt_batch_release(next(loader));
+    pthread_join(mover, &failed);
+    assert_null(failed);
+    assert_int_equal(mt_loader_seek(loader, 7, 3, NULL), MT_OK);
+    mt_batch *batch = next(loader);
+    assert_int_equal(batch->epoch, 7);
+    assert_int_equal(batch->number, 3);
+    mt_batch_release(batch);
+    mt_loader_free(loader);
+    close_set(&s);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(batches_outlive_their_loader),
         cmocka_unit_test(after_fork),
         cmocka_unit_test(a_loader_can_be_freed_at_any_moment),
+        cmocka_unit_test(an_order_can_be_cancelled),
+        cmocka_unit_test(batches_ahead_are_bounded_by_bytes),
+        cmocka_unit_test(a_loader_can_be_moved_while_a_batch_is_awaited),
         cmocka_unit_test(waiting_can_be_cancelled_and_continues_later),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

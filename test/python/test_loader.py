@@ -111,7 +111,7 @@ def test_normalizations_of_statistics(kind):
         ({"missing": "yes"}, "missing must be one of"),
         ({"locality": "node"}, "locality must be one of"),
         ({"batch_size": 0}, "batch_size must be at least 1"),
-        ({"batch_size": 1000}, "less than a batch of 1000"),
+        ({"batch_size": 1000}, "fewer than a batch of 1000"),
         ({"seed": -1}, "seed must be at least 0"),
         ({"rank": 2, "world_size": 2}, "rank 2 of 2"),
         ({"block": (1, 2, 3)}, "block has 3 sizes"),
