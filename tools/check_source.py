@@ -47,6 +47,7 @@ THIRD_PARTY = [
     (r"src/store/zip/member\.c", r"zstd\.h"),
     (r"src/store/s3/sign\.c", r"openssl/(evp|hmac)\.h"),
     (r"python/src/", r"Python\.h"),
+    (r"python/src/gil\.c", r"pthread\.h"),
     (r"cli/", r"(unistd|fcntl|strings|sys/ioctl|sys/stat|sys/statvfs)\.h"),
     (r"(test|bench|fuzz)/", r".*"),
 ]

@@ -58,7 +58,7 @@ static void release_block(buffers *b, void *memory)
 void *buffers_resize(void *user, void *memory, size_t old_size, size_t new_size)
 {
     (void)old_size;
-    PyGILState_STATE gil = PyGILState_Ensure();
+    gil_token gil = gil_take();
     PyObject *type, *value, *traceback;
     PyErr_Fetch(&type, &value, &traceback); /* of a caller with the GIL */
     void *result = NULL;
@@ -67,6 +67,6 @@ void *buffers_resize(void *user, void *memory, size_t old_size, size_t new_size)
     else if (!(result = allocate(user, new_size)))
         PyErr_WriteUnraisable(((buffers *)user)->allocate); /* the library reports want of memory */
     PyErr_Restore(type, value, traceback);
-    PyGILState_Release(gil);
+    gil_give(gil);
     return result;
 }

@@ -176,6 +176,16 @@ PyObject *make_exception(core_state *state, const mt_error *err, const char *pat
 /* Raises that exception, unless one is already set (by a stack written in Python, or by Ctrl-C). Returns NULL. */
 PyObject *raise_error(core_state *state, const mt_error *err, const char *path);
 
+/* Take and give the GIL in any thread, as PyGILState_Ensure and PyGILState_Release do, but safely while another thread
+ * forks. gil_init comes first; false after an exception. */
+typedef struct gil_token {
+    PyThreadState *added;   /* NULL: the thread had a state, */
+    PyGILState_STATE state; /* and this is what to return to */
+} gil_token;
+bool gil_init(void);
+gil_token gil_take(void);
+void gil_give(gil_token token);
+
 /* Polls for Ctrl-C during a long call: an mt_extract_options.cancelled whose user is a zeroed signal_watch. The
  * exception raised by the signal handler stays set. */
 typedef struct signal_watch {

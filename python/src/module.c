@@ -169,7 +169,7 @@ static int execute(PyObject *module)
     state->empty = import_name("numpy", "empty");
     state->float32 = dtype ? PyObject_CallFunction(dtype, "s", "float32") : NULL;
     Py_XDECREF(dtype);
-    if (!state->make_error || !state->empty || !state->float32)
+    if (!state->make_error || !state->empty || !state->float32 || !gil_init())
         return -1;
     for (size_t i = 0; i < sizeof types / sizeof *types; i++)
         if (!(*type_at(state, i) = add_type(module, types[i].spec)))

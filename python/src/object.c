@@ -77,9 +77,9 @@ static const char object_failed[] = "extract_patch of the object failed";
 static mt_status extract(void *self, int64_t sample, const int64_t *channels, size_t n_channels, const int64_t *coords,
                          const int64_t *patch_size, float *out, mt_error *err)
 {
-    PyGILState_STATE gil = PyGILState_Ensure();
+    gil_token gil = gil_take();
     bool good = fill(self, sample, channels, n_channels, coords, patch_size, out);
-    PyGILState_Release(gil);
+    gil_give(gil);
     return good ? MT_OK : mt_fail(err, MT_E_ARGUMENT, object_failed);
 }
 
@@ -115,11 +115,11 @@ static mt_status extract_in_call(void *self, int64_t sample, const int64_t *chan
     const object_call *call = self;
     if (call->batch->ended)
         return mt_fail(err, MT_E_CANCELLED, object_failed);
-    PyGILState_STATE gil = PyGILState_Ensure();
+    gil_token gil = gil_take();
     bool good = fill(call->own, sample, channels, n_channels, coords, patch_size, out);
     if (!good)
         keep_exception(call->batch, err);
-    PyGILState_Release(gil);
+    gil_give(gil);
     return good ? MT_OK : mt_fail(err, MT_E_ARGUMENT, object_failed);
 }
 
@@ -176,11 +176,11 @@ static mt_status extract_in_log(void *self, int64_t sample, const int64_t *chann
     const log_frame frame = { call->log, innermost };
     unsigned long long number = 0;
     innermost = &frame;
-    PyGILState_STATE gil = PyGILState_Ensure();
+    gil_token gil = gil_take();
     bool good = fill(call->own, sample, channels, n_channels, coords, patch_size, out);
     if (!good)
         number = log_exception(call->log);
-    PyGILState_Release(gil);
+    gil_give(gil);
     innermost = frame.outer;
     return good ? MT_OK : mt_fail(err, MT_E_ARGUMENT, "%s%s%llu)", object_failed, log_mark, number);
 }
@@ -217,11 +217,11 @@ bool object_call_start(object_call *call, core_state *state, const stack_object 
 static void close_own(void *self)
 {
     own_stack *own = self;
-    PyGILState_STATE gil = PyGILState_Ensure();
+    gil_token gil = gil_take();
     Py_XDECREF(own->ascontiguousarray);
     Py_XDECREF(own->float32);
     PyMem_Free(own);
-    PyGILState_Release(gil);
+    gil_give(gil);
 }
 
 static own_stack *new_own(PyObject *object, core_state *state, int n_spatial)

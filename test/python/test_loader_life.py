@@ -201,6 +201,19 @@ def test_the_last_reference_is_dropped_in_a_thread_of_the_loader(parallel):
     assert gone() is None and first.data.shape == (4, 1, 16, 16)
 
 
+@pytest.mark.unsanitized
+def test_forks_while_objects_are_called():
+    loader = of_object(Own(True), prefetch=4)
+    for _ in range(200):
+        next(iter(loader))
+        pid, begin = os.fork(), time.monotonic()
+        if pid == 0:
+            os._exit(0)
+        while os.waitpid(pid, os.WNOHANG) == (0, 0):
+            assert time.monotonic() - begin < 30
+            time.sleep(0.001)
+
+
 def test_cycles_are_collected():
     own = Own()
     loader = own.loader = of_object(own)
