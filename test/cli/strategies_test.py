@@ -180,6 +180,15 @@ class Epochs(Cut):
         self.cut(*options[:-4], "--seed", "8", "--epoch", "4")
         self.assertNotEqual(self.bytes(), first)
 
+    def test_seeds(self):
+        self.noise(self.SHAPE)
+        for strategy in ("stratified", "random", "fixed_random"):
+            found = set()
+            for seed in ("0", "1", "18446744073709551615"):
+                self.cut("--seed", seed, strategy=strategy)
+                found.add(self.bytes())
+            self.assertEqual(len(found), 3)
+
     def test_fixed_places(self):
         self.noise(self.SHAPE)
         for strategy, is_fixed in (("fixed_random", True), ("sequential", True), ("random", False)):
@@ -202,7 +211,7 @@ class Epochs(Cut):
         image = self.noise(self.SHAPE)
         for names, wanted in (("flip", {0, 1, 2}), ("rotate90", {0, 6, 3, 5}), ("d4", set(range(8)))):
             with self.subTest(names=names):
-                self.cut("--augment", names)
+                self.cut("--augment", names, "--epoch", "3")
                 self.assertEqual(list(read_npy(self.path("out.npy"))[1]), self.expected(image, (0, 1)))
                 self.assertEqual({int(row["symmetry"]) for row in self.rows()}, wanted)
 
