@@ -98,6 +98,11 @@ class Cut(command_test.Command):
                     values += [normalized(pixel, channel) for pixel in pixels]
         return values
 
+    def check_values(self, values, wanted):
+        """As assertEqual, which takes minutes to describe how long lists differ."""
+        self.assertEqual(len(values), len(wanted))
+        self.assertEqual([(i, a, b) for i, (a, b) in enumerate(zip(values, wanted)) if a != b][:5], [])
+
     @staticmethod
     def moments(images, channel):
         """Mean and deviation with its epsilon in float32."""
@@ -123,13 +128,13 @@ class Epochs(Cut):
                 self.assertEqual(header["descr"], "<u2")
                 self.assertEqual(header["shape"], (count, 2, 8, 8))
                 self.assertEqual([row["patch"] for row in self.rows()], [str(i) for i in range(count)])
-                self.assertEqual(list(values), self.expected(image, (0, 1)))
+                self.check_values(values, self.expected(image, (0, 1)))
 
     def test_whole_samples(self):
         image = self.noise(self.SHAPE)
         self.cut(strategy="whole", size=None)
         self.assertEqual(read_npy(self.path("out.npy"))[0]["shape"], self.SHAPE)
-        self.assertEqual(list(read_npy(self.path("out.npy"))[1]), image.values)
+        self.check_values(read_npy(self.path("out.npy"))[1], image.values)
         self.noise((1, 2, 37, 46), "other.npy")
         line = self.refuse(
             *["patches", self.path("image.npy"), self.path("other.npy"), "--axes", "SCYX", "--strategy", "whole"],
@@ -149,7 +154,7 @@ class Epochs(Cut):
             for z in range(int(row["z"]), int(row["z"]) + 3):
                 patch = image.patch(int(row["sample"]), z, (int(row["y"]), int(row["x"])), (8, 8))
                 wanted += sum(turn(patch, int(row["symmetry"])), [])
-        self.assertEqual(list(values), wanted)
+        self.check_values(values, wanted)
 
     def test_crops_of_tiles_cover_the_image(self):
         image = self.noise(self.SHAPE)
@@ -165,7 +170,7 @@ class Epochs(Cut):
                         at = ((int(row["sample"]) * 2 + c) * 37 + sy + y) * 45 + sx + x
                         self.assertIsNone(found[at])
                         found[at] = values[((i * 2 + c) * 12 + cy + y) * 10 + cx + x]
-        self.assertEqual(found, image.values)
+        self.check_values(found, image.values)
 
     def test_the_same_epoch_for_any_threads_and_cache(self):
         self.noise(self.SHAPE)
@@ -202,7 +207,7 @@ class Epochs(Cut):
         self.cut("--augment", "d4")
         everything, rows = read_npy(self.path("out.npy"))[1], self.rows()
         self.assertEqual(self.cut("--augment", "d4", "--count", "5").stderr, "")
-        self.assertEqual(read_npy(self.path("out.npy"))[1], everything[: 5 * 128])
+        self.check_values(read_npy(self.path("out.npy"))[1], everything[: 5 * 128])
         self.assertEqual(self.rows(), rows[:5])
         self.assertIn("the epoch has 54 patches, fewer than --count 55", self.cut("--count", "55").stderr)
         self.assertEqual(len(self.rows()), 54)
@@ -212,7 +217,7 @@ class Epochs(Cut):
         for names, wanted in (("flip", {0, 1, 2}), ("rotate90", {0, 6, 3, 5}), ("d4", set(range(8)))):
             with self.subTest(names=names):
                 self.cut("--augment", names, "--epoch", "3")
-                self.assertEqual(list(read_npy(self.path("out.npy"))[1]), self.expected(image, (0, 1)))
+                self.check_values(read_npy(self.path("out.npy"))[1], self.expected(image, (0, 1)))
                 self.assertEqual({int(row["symmetry"]) for row in self.rows()}, wanted)
 
     def test_labels_are_turned_alike(self):
@@ -224,7 +229,7 @@ class Epochs(Cut):
         )
         header, values = read_npy(self.path("out.labels.npy"), "B")
         self.assertEqual((header["descr"], header["shape"]), ("|u1", (len(self.rows()), 1, 8, 8)))
-        self.assertEqual(list(values), self.expected(labels, (0,)))
+        self.check_values(values, self.expected(labels, (0,)))
 
     def test_a_sheet_shows_the_patches_as_written(self):
         self.noise((1, 1, 37, 45))
@@ -253,7 +258,7 @@ class Epochs(Cut):
                 rows = images[row["image"]].patch(int(row["sample"]), c, (int(row["y"]), int(row["x"])), (8, 8))
                 wanted += [single(single(v - moments[c][0]) / moments[c][1]) for v in sum(rows, [])]
         self.assertEqual({row["image"] for row in self.rows("cut")}, set(images))
-        self.assertEqual(list(values), wanted)
+        self.check_values(values, wanted)
 
 
 class Normalizations(Cut):
@@ -261,8 +266,8 @@ class Normalizations(Cut):
         self.cut("--augment", "flip", *options)
         header, values = read_npy(self.path("out.npy"), "f")
         self.assertEqual(header["descr"], "<f4")
-        self.assertEqual(
-            list(values),
+        self.check_values(
+            values,
             self.expected(image, channels, lambda v, c: single(single(v - subtract[c]) / divide[c])),
         )
 
@@ -320,8 +325,8 @@ class Normalizations(Cut):
             *["--normalize", "mean-std", "--out", self.path("out.npy")],
         )
         rows = image.patch(0, 0, (-2, 15), (8, 8))
-        self.assertEqual(
-            list(read_npy(self.path("out.npy"), "f")[1]),
+        self.check_values(
+            read_npy(self.path("out.npy"), "f")[1],
             [single(single(v - subtract) / divide) for v in sum(rows, [])],
         )
 
@@ -514,7 +519,7 @@ class Refusals(Cut):
         image = self.noise((1, 1, 5, 45))
         for strategy in ("stratified", "random", "sequential", "tiled"):
             self.cut(strategy=strategy)
-            self.assertEqual(list(read_npy(self.path("out.npy"))[1]), self.expected(image, (0,)))
+            self.check_values(read_npy(self.path("out.npy"))[1], self.expected(image, (0,)))
 
     def test_interruption_leaves_nothing_behind(self):
         image = Path(self.path("sparse.zarr"))
