@@ -32,8 +32,9 @@ static int find_option(const struct command *command, const char *name, size_t l
 int unknown_name(const struct args *args, const char *kind, const struct nearest *near)
 {
     if (near->best)
-        return usage_error(args, "unknown %s '%s' (did you mean '%s'?)", kind, near->word, near->best);
-    return usage_error(args, "unknown %s '%s'", kind, near->word);
+        return usage_error(args, "unknown %s '%.*s' (did you mean '%s'?)", kind, (int)near->length, near->word,
+                           near->best);
+    return usage_error(args, "unknown %s '%.*s'", kind, (int)near->length, near->word);
 }
 
 static int unknown_option(const struct args *args, const char *name, size_t length)

@@ -73,6 +73,8 @@ void nearest_try(struct nearest *near, const char *candidate);
 
 /* Reports an unknown name of this kind and suggests the nearest. Returns EXIT_USAGE. */
 int unknown_name(const struct args *args, const char *kind, const struct nearest *near);
+/* The index of a word of this length among names, which end with NULL; or -1 after unknown_name. */
+int word_index(const struct args *args, const char *kind, const char *word, size_t length, const char *const *names);
 
 /* Prints a one-line message and returns EXIT_USAGE. */
 int usage_error(const struct args *args, const char *format, ...) MT_PRINTF(2, 3);

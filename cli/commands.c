@@ -98,14 +98,35 @@ static const example info_examples[] = {
 static const struct option patches_options[] = {
     { "size", "[Zx]YxX", "Size of a patch in pixels: 64x64, or 16x64x64 (Z first) if the image has Z. Required.",
       false },
-    { "count", "N", "Number of random patches. Default: 64.", false },
-    { "seed", "S", "Seed of the random positions; patch i depends only on S and i. Default: 0.", false },
+    { "count", "N",
+      "Number of random patches. Default: 64. With --strategy: the first N patches of the epoch. Default: all.",
+      false },
+    { "seed", "S", "Seed of the random numbers; patch i depends only on S, --epoch and i. Default: 0.", false },
     { "grid", NULL, "Cover the image with a grid of patches instead. The last patch of a row ends at the border.",
       false },
-    { "overlap", "[Zx]YxX", "Pixels shared by neighbours of the grid. Default: 0.", false },
+    { "overlap", "[Zx]YxX", "Pixels shared by neighbours of the grid, or of tiled and sequential patches. Default: 0.",
+      false },
     { "at", "[Z,]Y,X", "Cut one patch with this first corner instead; it may lie outside the image. May be repeated.",
       true },
-    { "sample", "S", "Only this sample (S and T merged). Default: all; 0 with --at.", false },
+    { "strategy", "NAME",
+      "The patches of an epoch of training instead, in the order of their index: stratified, random, fixed_random, "
+      "tiled, sequential or whole (without --size).",
+      false },
+    { "epoch", "N", "Number of the epoch, from 0 on. Default: 0.", false },
+    { "filter", "NAME:VALUES",
+      "Draw fewer stratified patches from background, judged in the first of --channels: max:THRESHOLD[,COVERAGE], "
+      "mean-std:MEAN[,STD], shannon:BITS or mask:IMAGE[,COVERAGE]. May be repeated: what one calls background is.",
+      true },
+    { "mask-axes", "AXES", "Axes of the masks of --filter.", false },
+    { "probability", "P", "Share of the patches of background that --filter leaves, from 0 to 1. Default: 0.1.",
+      false },
+    { "augment", "NAME,...",
+      "Symmetries drawn for each patch of --strategy: flip and rotate90, or d4 for all eight equally likely.", false },
+    { "normalize", "NAME[@FILE.json]",
+      "Normalize each channel, and write float32: mean-std, min-max, quantile[:LOW,HIGH] (default 0.01,0.99) or none. "
+      "Statistics are those of all images, or of a file of 'microtome stats --json'; FILE.json alone: mean-std.",
+      false },
+    { "sample", "S", "Only this sample (S and T merged). Default: all; 0 with --at. Not with --strategy.", false },
     { "channels", "C,...", "Channels by number or name, in any order. Default: all.", false },
     { "labels", "IMAGE",
       "Also cut patches at the same places from a second image. For several images, repeat, or give a folder or glob.",
@@ -120,7 +141,10 @@ static const struct option patches_options[] = {
     { "float", NULL, "Write float32 instead of the stored type. Labels keep their type.", false },
     { "out", "FILE.npy", "Write the patches as one NumPy array: patch, C, (Z,) Y, X. -: standard output.", false },
     { "labels-out", "FILE.npy", "Write the --labels patches here. Default: out.labels.npy for --out out.npy.", false },
-    { "coords", "FILE.csv", "Write the place of each patch: image, sample and first corner.", false },
+    { "coords", "FILE.csv",
+      "Write the place of each patch: image, sample and first corner; with --augment its symmetry, of tiles the part "
+      "to keep.",
+      false },
     { "sheet", "FILE.png", "Draw the middle planes of up to 64 patches, channels merged in their colours.", false },
     DRAWING,
     FORCE,
@@ -141,6 +165,9 @@ static const example patches_examples[] = {
       "From many images, with a list of the place of each patch." },
     { "microtome patches raw.tif --labels mask.tif --size 64x64 --grid --out raw.npy --labels-out mask.npy",
       "Patches of an image and of its labels, at the same places." },
+    { "microtome patches train/*.tif --size 64x64 --strategy stratified --filter max:120 --augment d4 "
+      "--normalize mean-std --epoch 3 --sheet sheet.png --out epoch.npy",
+      "What training sees in epoch 3." },
     { "microtome patches volume.zarr --size 64x64 --count 1000 --explain", "Why is it slow?" },
     { NULL, NULL },
 };
@@ -252,7 +279,8 @@ const struct command commands[] = {
       "each.",
       1, -1, info_options, info_examples, run_info },
     { "patches", "PATH...", "Cut patches from images",
-      "Cuts random patches, a grid, or patches at given places from images of any size. A PATH is a file, a folder to "
+      "Cuts random patches, a grid, patches at given places, or those of an epoch of training, from images of any "
+      "size. A PATH is a file, a folder to "
       "search for images, a URL, a member of an archive, or a glob in quotes; all but folders and globs may name a "
       "part behind '#'. Several images must have the same spatial axes, channels and type. Pixels outside an image are "
       "zero. A file gets its name when it is complete.",

@@ -87,6 +87,8 @@ int open_options_get(struct open_options *out, const struct args *args)
     if (!status)
         status = check_axes(args, "labels-axes");
     if (!status)
+        status = check_axes(args, "mask-axes");
+    if (!status)
         status = check_depth_axis(args);
     if (status)
         return status;

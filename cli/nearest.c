@@ -47,3 +47,15 @@ void nearest_try(struct nearest *near, const char *candidate)
         near->best = candidate;
     }
 }
+
+int word_index(const struct args *args, const char *kind, const char *word, size_t length, const char *const *names)
+{
+    struct nearest near = nearest_to(word, length);
+    for (int i = 0; names[i]; i++) {
+        if (strlen(names[i]) == length && !memcmp(names[i], word, length))
+            return i;
+        nearest_try(&near, names[i]);
+    }
+    unknown_name(args, kind, &near);
+    return -1;
+}

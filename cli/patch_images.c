@@ -10,6 +10,16 @@ const mt_stack_info *patch_image(const patch_job *job, size_t i) { return mt_sta
 
 mt_dtype patch_dtype(const patch_job *job) { return job->as_float ? MT_FLOAT32 : job->info->dtype; }
 
+mt_view patch_view(const patch_job *job, void *data)
+{
+    return (mt_view) { .data = data,
+                       .dtype = patch_dtype(job),
+                       .scale = job->normalize.divide,
+                       .offset = job->normalize.subtract,
+                       .divide = job->normalize.divide != NULL,
+                       .scale_padding = 1 };
+}
+
 /* Opens the paths of an option; name NULL: those of the command. */
 static int open_all(patch_job *job, const struct args *args, const char *name, const mt_open_options *options)
 {
@@ -74,6 +84,16 @@ static int choose_channels(patch_job *job, const struct args *args)
     return find_channels(job, args);
 }
 
+int check_channel_numbers(const patch_job *job, const char *what)
+{
+    for (size_t i = 1; i < job->images.n; i++)
+        if (memcmp(job->channels, job->channels + i * job->n_channels, job->n_channels * sizeof *job->channels) != 0)
+            return failed("the channels of --channels have other numbers in %s than in %s; --%s needs the same in all "
+                          "images",
+                          patch_image(job, i)->source, job->info->source, what);
+    return EXIT_OK;
+}
+
 int patch_images_open(patch_job *job, const struct args *args)
 {
     struct open_options open;
@@ -111,6 +131,7 @@ int patch_labels_open(patch_job *labels, const patch_job *job, const struct args
     labels->images = (struct images) { 0 };
     labels->channels = NULL; /* all */
     labels->as_float = false;
+    labels->normalize = (struct normalize) { 0 };
     int status = open_all(labels, args, "labels", &options);
     if (!status && labels->images.n != job->images.n)
         status = failed("--labels stands for %zu image%s, but there %s %zu to cut", labels->images.n,
@@ -129,6 +150,7 @@ int patch_labels_open(patch_job *labels, const patch_job *job, const struct args
 
 void patch_images_close(patch_job *job)
 {
+    mt_loader_free(job->loader);
     free(job->channels);
     images_free(&job->images);
 }

@@ -8,8 +8,7 @@
 #include <string.h>
 #include <strings.h>
 
-/* BATCH: patches per request; enough to share chunks, few enough to limit memory. */
-enum { BATCH = 256, NPY_BYTES = 320 };
+enum { NPY_BYTES = 320 };
 static const size_t batch_bytes = (size_t)64 << 20;
 
 static const char *numpy_type(mt_dtype dtype)
@@ -53,35 +52,44 @@ static size_t patch_bytes(const patch_job *job)
     return bytes;
 }
 
-static int extract_batch(const patch_job *job, int64_t first, size_t n, uint8_t *data, size_t bytes, FILE *file)
+int patches_write(const patch_job *job, const void *data, size_t n, FILE *file)
 {
-    struct place places[BATCH];
-    mt_patch_request requests[BATCH];
+    if (fwrite(data, patch_bytes(job), n, file) == n)
+        return EXIT_OK;
+    return failed("the patches could not be written: %s", strerror(errno));
+}
+
+static int extract_batch(const patch_job *job, int64_t first, size_t n, uint8_t *data, FILE *file)
+{
+    struct place places[PATCHES_AT_ONCE];
+    mt_patch_request requests[PATCHES_AT_ONCE];
     mt_error err = MT_ERROR_INIT;
-    for (size_t i = 0; i < n; i++) {
-        place_find(job, first + (int64_t)i, &places[i]);
+    size_t bytes = patch_bytes(job);
+    int status = EXIT_OK;
+    if (job->loader)
+        return strategy_cut(job, first, n, file);
+    for (size_t i = 0; i < n && !status; i++) {
+        status = place_find(job, first + (int64_t)i, &places[i]);
         requests[i] = place_request(job, &places[i], data + i * bytes);
     }
-    if (mt_extract_patches(requests, n, &until_interrupted, &err))
+    if (!status && mt_extract_patches(requests, n, &until_interrupted, &err))
         return report(&err);
-    if (file && fwrite(data, bytes, n, file) != n)
-        return failed("the patches could not be written: %s", strerror(errno));
-    return EXIT_OK;
+    return !status && file ? patches_write(job, data, n, file) : status;
 }
 
 static int extract_all(const patch_job *job, FILE *file)
 {
-    size_t bytes = patch_bytes(job);
-    size_t batch = bytes < batch_bytes / BATCH ? BATCH : bytes < batch_bytes ? batch_bytes / bytes : 1;
+    const size_t bytes = patch_bytes(job), most = PATCHES_AT_ONCE;
+    size_t batch = bytes < batch_bytes / most ? most : bytes < batch_bytes ? batch_bytes / bytes : 1;
     if ((uint64_t)job->count < batch)
         batch = (size_t)job->count;
-    uint8_t *data = need(batch, bytes);
+    uint8_t *data = job->loader ? NULL : need(batch, bytes);
     struct progress progress;
     progress_start(&progress);
     int status = EXIT_OK;
     for (int64_t i = 0; i < job->count && !status; i += (int64_t)batch) {
         size_t n = (uint64_t)(job->count - i) < batch ? (size_t)(job->count - i) : batch;
-        status = extract_batch(job, i, n, data, bytes, file);
+        status = extract_batch(job, i, n, data, file);
         progress_show(&progress, (double)i + (double)n, (double)job->count);
     }
     progress_end(&progress);
@@ -196,53 +204,84 @@ static int write_others(patch_job *job, const patch_job *labels, const struct ar
 }
 
 /* Checks that no output overwrites an image found by a search. */
-static int check_found(const patch_job *job, const struct args *args)
+static int check_found(const struct images *images, const struct args *args)
 {
     static const char *const names[] = { "out", "sheet", "coords" };
     int status = EXIT_OK;
-    for (size_t i = 0; i < job->images.n && !status; i++) {
+    for (size_t i = 0; i < images->n && !status; i++) {
         for (size_t k = 0; k < sizeof names / sizeof *names && !status; k++)
             if (args_get(args, names[k], 0))
-                status = output_apart(args_get(args, names[k], 0), job->images.names[i]);
+                status = output_apart(args_get(args, names[k], 0), images->names[i]);
         if (!status && args_count(args, "labels"))
-            status = output_apart(labels_path(args), job->images.names[i]);
+            status = output_apart(labels_path(args), images->names[i]);
     }
     return status;
+}
+
+/* Opens the images, and checks all that can be checked without reading pixels. */
+static int open_job(patch_job *job, patch_job *labels, const struct args *args)
+{
+    const struct images *masks;
+    int status = patch_images_open(job, args);
+    if (!status)
+        status = places_read(job, args);
+    if (!status && args_count(args, "labels"))
+        status = patch_labels_open(labels, job, args);
+    if (!status)
+        status = check_found(&job->images, args);
+    if (!status)
+        status = check_found(&labels->images, args);
+    for (size_t i = 0; !status && (masks = filters_masks(job, i)); i++)
+        status = check_found(masks, args);
+    return status;
+}
+
+/* Reads what filters and normalization need to know of the pixels. */
+static int measure_job(patch_job *job, patch_job *labels, const struct args *args)
+{
+    bool has_labels = args_count(args, "labels");
+    int status = normalize_prepare(job);
+    if (status || job->places != PLACES_STRATEGY)
+        return status;
+    status = strategy_count(job, args);
+    labels->count = job->count;
+    if (!status)
+        status = strategy_start(job);
+    return !status && has_labels ? strategy_start(labels) : status;
+}
+
+static bool has_skipped(const patch_job *job, const patch_job *labels)
+{
+    const struct images *masks;
+    bool any = job->images.skipped || labels->images.skipped;
+    for (size_t i = 0; (masks = filters_masks(job, i)); i++)
+        any |= masks->skipped;
+    return any;
 }
 
 static int run_job(patch_job *job, patch_job *labels, const struct args *args)
 {
     bool has_labels = args_count(args, "labels");
-    int status = patch_images_open(job, args);
+    int status = open_job(job, labels, args);
+    interrupt_catch();
     if (!status)
-        status = places_read(job, args);
-    if (!status && has_labels)
-        status = patch_labels_open(labels, job, args);
-    if (!status)
-        status = check_found(job, args);
-    if (!status && has_labels)
-        status = check_found(labels, args);
+        status = measure_job(job, labels, args);
     if (!status)
         status = check_room(job, has_labels ? labels : NULL, args);
-    if (status)
-        return status;
-    interrupt_catch();
-    status = write_patches(job, args);
+    if (!status)
+        status = write_patches(job, args);
     if (!status)
         status = write_others(job, has_labels ? labels : NULL, args);
-    return status ? status : job->images.skipped || labels->images.skipped ? EXIT_FAILED : EXIT_OK;
+    return status ? status : has_skipped(job, labels) ? EXIT_FAILED : EXIT_OK;
 }
 
 static int check_places(const struct args *args)
 {
-    bool random = args_count(args, "count") || args_count(args, "seed");
-    if (!args_get(args, "size", 0))
-        return usage_error(args, "--size is required, such as --size 64x64");
-    if (args_count(args, "grid") + (args_count(args, "at") != 0) + random > 1)
-        return usage_error(args, "random patches (--count, --seed), --grid and --at exclude each other");
-    if (args_count(args, "overlap") && !args_count(args, "grid"))
-        return usage_error(args, "--overlap needs --grid");
-    return EXIT_OK;
+    bool has_strategy = args_count(args, "strategy");
+    bool random = !has_strategy && (args_count(args, "count") || args_count(args, "seed"));
+    if (args_count(args, "grid") + (args_count(args, "at") != 0) + random + has_strategy > 1)
+        return usage_error(args, "random patches (--count, --seed), --grid, --at and --strategy exclude each other");
+    return strategy_check(args);
 }
 
 static int check_labels(const struct args *args)
@@ -284,12 +323,16 @@ int run_patches(const struct args *args)
     if (!status)
         status = check_outputs(args);
     if (!status)
+        status = normalize_read(&job, args);
+    if (!status)
         status = drawing_read(&job.drawing, args);
     if (!status)
         status = context_open(&job.context, args);
     if (!status)
         status = run_job(&job, &labels, args);
     places_free(&job);
+    strategy_free(&job);
+    normalize_free(&job);
     patch_images_close(&labels);
     patch_images_close(&job);
     mt_context_free(job.context);

@@ -75,8 +75,21 @@ static void find_random(const patch_job *job, int64_t i, struct place *out)
         out->coords[d] = draw_below(&state, last_position(job, out->image, d) + 1);
 }
 
-void place_find(const patch_job *job, int64_t i, struct place *out)
+static int find_of_strategy(const patch_job *job, int64_t i, struct place *out)
 {
+    mt_patch_spec spec;
+    mt_error err = MT_ERROR_INIT;
+    if (mt_patching_get(job->patching, job->epoch, (uint64_t)i, 0, &spec, &err))
+        return report(&err);
+    *out = (struct place) { .image = spec.stack, .sample = spec.sample };
+    memcpy(out->coords, spec.coords, sizeof out->coords);
+    return EXIT_OK;
+}
+
+int place_find(const patch_job *job, int64_t i, struct place *out)
+{
+    if (job->places == PLACES_STRATEGY)
+        return find_of_strategy(job, i, out);
     if (job->places == PLACES_AT) {
         *out = job->at[i % (int64_t)job->n_at];
         out->image = (size_t)(i / (int64_t)job->n_at);
@@ -85,6 +98,7 @@ void place_find(const patch_job *job, int64_t i, struct place *out)
     } else {
         find_random(job, i, out);
     }
+    return EXIT_OK;
 }
 
 mt_patch_request place_request(const patch_job *job, const struct place *place, void *data)
@@ -97,7 +111,7 @@ mt_patch_request place_request(const patch_job *job, const struct place *place, 
                                 .n_spatial = job->n_spatial,
                                 .coords = place->coords,
                                 .patch_size = job->size,
-                                .view = { .data = data, .dtype = patch_dtype(job) } };
+                                .view = patch_view(job, data) };
 }
 
 static int check_dimensions(const patch_job *job, const char *name, size_t n)
@@ -109,6 +123,24 @@ static int check_dimensions(const patch_job *job, const char *name, size_t n)
     return failed("%s: --%s takes %zu numbers, because the image has %s: %s pixels", info->source, name, job->n_spatial,
                   job->n_spatial == 3 ? "Z, Y and X" : "Y and X only",
                   shape_text(info->data_shape + 2, (int)job->n_spatial, text, sizeof text));
+}
+
+int places_lengths(const patch_job *job, const struct args *args, const char *name, int64_t low, int64_t *out)
+{
+    size_t n;
+    if (!args_get(args, name, 0))
+        return EXIT_OK;
+    int status = args_list(args, name, 0, low, INT32_MAX, 3, out, &n);
+    return status ? status : check_dimensions(job, name, n);
+}
+
+int places_overlap(patch_job *job, const struct args *args)
+{
+    int status = places_lengths(job, args, "overlap", 0, job->overlap);
+    for (size_t d = 0; d < job->n_spatial && !status; d++)
+        if (job->overlap[d] >= job->size[d])
+            status = usage_error(args, "--overlap must be smaller than --size");
+    return status;
 }
 
 /* Sums the counts of all images into job->ends. */
@@ -134,16 +166,9 @@ static int count_images(patch_job *job, int64_t (*count)(const patch_job *job, s
 
 static int read_grid(patch_job *job, const struct args *args)
 {
-    size_t n;
-    if (args_get(args, "overlap", 0)) {
-        int status = args_list(args, "overlap", 0, 0, INT64_MAX, 3, job->overlap, &n);
-        if (status || (status = check_dimensions(job, "overlap", n)))
-            return status;
-    }
-    for (size_t d = 0; d < job->n_spatial; d++)
-        if (job->overlap[d] >= job->size[d])
-            return usage_error(args, "--overlap must be smaller than --size");
-    int status = count_images(job, grid_count, "the patches of the grid");
+    int status = places_overlap(job, args);
+    if (!status)
+        status = count_images(job, grid_count, "the patches of the grid");
     if (!status)
         job->count = job->ends[job->images.n - 1];
     return status;
@@ -181,13 +206,12 @@ static int read_random(patch_job *job, const struct args *args)
 
 int places_read(patch_job *job, const struct args *args)
 {
-    size_t n;
     job->n_spatial = spatial_count(job->info);
     job->sample = -1;
     job->count = 64;
-    int status = args_list(args, "size", 0, 1, INT32_MAX, 3, job->size, &n);
-    if (!status)
-        status = check_dimensions(job, "size", n);
+    if (args_count(args, "strategy"))
+        return strategy_read(job, args);
+    int status = places_lengths(job, args, "size", 1, job->size);
     for (size_t i = 0; i < job->images.n && !status; i++)
         status = image_index(patch_image(job, i), args, "sample", patch_image(job, i)->data_shape[0], &job->sample);
     if (status)
@@ -219,28 +243,43 @@ static void write_field(FILE *file, const char *text)
         fputc('"', file);
 }
 
-static int write_all(const patch_job *job, const patch_job *labels, FILE *file)
+static void write_names(const patch_job *job, const patch_job *labels, FILE *file)
 {
     static const char *const names[] = { "z", "y", "x" };
     fprintf(file, "patch,image,%ssample", labels ? "labels," : "");
     for (size_t d = 0; d < job->n_spatial; d++)
         fprintf(file, ",%s", names[3 - job->n_spatial + d]);
+    strategy_names(job, file);
     fputc('\n', file);
-    for (int64_t i = 0; i < job->count && !ferror(file) && !interrupted(); i++) {
-        struct place place;
-        place_find(job, i, &place);
-        fprintf(file, "%" PRId64 ",", i);
-        write_field(file, patch_image(job, place.image)->source);
-        if (labels) {
-            fputc(',', file);
-            write_field(file, patch_image(labels, place.image)->source);
-        }
-        fprintf(file, ",%" PRId64, place.sample);
-        for (size_t d = 0; d < job->n_spatial; d++)
-            fprintf(file, ",%" PRId64, place.coords[d]);
-        fputc('\n', file);
+}
+
+static int write_row(const patch_job *job, const patch_job *labels, int64_t i, FILE *file)
+{
+    struct place place;
+    int status = place_find(job, i, &place);
+    if (status)
+        return status;
+    fprintf(file, "%" PRId64 ",", i);
+    write_field(file, patch_image(job, place.image)->source);
+    if (labels) {
+        fputc(',', file);
+        write_field(file, patch_image(labels, place.image)->source);
     }
-    return interrupted() ? EXIT_INTERRUPTED : EXIT_OK;
+    fprintf(file, ",%" PRId64, place.sample);
+    for (size_t d = 0; d < job->n_spatial; d++)
+        fprintf(file, ",%" PRId64, place.coords[d]);
+    status = strategy_columns(job, i, file);
+    fputc('\n', file);
+    return status;
+}
+
+static int write_all(const patch_job *job, const patch_job *labels, FILE *file)
+{
+    int status = EXIT_OK;
+    write_names(job, labels, file);
+    for (int64_t i = 0; i < job->count && !status && !ferror(file) && !interrupted(); i++)
+        status = write_row(job, labels, i, file);
+    return !status && interrupted() ? EXIT_INTERRUPTED : status;
 }
 
 int places_write(const patch_job *job, const patch_job *labels, const char *path)
