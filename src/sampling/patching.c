@@ -166,6 +166,13 @@ static size_t find_stack(const mt_patching *p, uint64_t index)
     return low;
 }
 
+uint64_t mt_patching_move(const mt_patching *p, mt_random *random, mt_patch_spec *out)
+{
+    const uint64_t index = mt_random_below(random, mt_patching_count(p));
+    out->stack = find_stack(p, index);
+    return index - p->first[out->stack];
+}
+
 mt_status mt_patching_get(const mt_patching *p, uint64_t epoch, uint64_t index, uint64_t redraw, mt_patch_spec *out,
                           mt_error *err)
 {

@@ -2,6 +2,7 @@
 #ifndef MT_SAMPLING_PATCHING_H
 #define MT_SAMPLING_PATCHING_H
 
+#include "base/random.h"
 #include "stack/stack.h"
 
 #include <microtome/sampling.h>
@@ -16,7 +17,7 @@ typedef struct mt_strategy {
     /* Releases what begin has put into state, also after it has failed. May be NULL. */
     void (*end)(mt_patching *patching);
     /* Sets what differs from a spec whose stack, n_spatial and patch_size are set and whose rest is 0. number: that of
-     * the patch among those of the stack. */
+     * the patch among those of the stack. A further attempt (redraw) begins with mt_patching_move. */
     void (*get)(const mt_patching *patching, uint64_t epoch, uint64_t index, uint64_t redraw, uint64_t number,
                 mt_patch_spec *out);
     /* Adds what else defines the patches to a digest. May be NULL. */
@@ -56,6 +57,10 @@ MT_MUST_CHECK mt_status mt_patching_check_sizes(const mt_patching *patching, mt_
 
 /* Sets the number of patches of a stack: as many for each sample. The stacks before it must have theirs. */
 MT_MUST_CHECK mt_status mt_patching_set_count(mt_patching *patching, size_t stack, uint64_t per_sample, mt_error *err);
+
+/* Draws the patch of the epoch in whose place a further attempt is made: its stack into out, and its number among those
+ * of the stack. A damaged chunk can hold all of a region, or a whole image, so attempts go anywhere. */
+uint64_t mt_patching_move(const mt_patching *patching, mt_random *random, mt_patch_spec *out);
 
 /* From now on the patching cannot be changed: somebody relies on its patches. */
 void mt_patching_freeze(mt_patching *patching);

@@ -96,8 +96,10 @@ static void get(const mt_patching *p, uint64_t epoch, uint64_t index, uint64_t r
                 mt_patch_spec *out)
 {
     mt_random random;
-    out->sample = find_sample(p, out->stack, &number);
     mt_random_start(&random, p->seed, MT_STREAM_PATCH, epoch, index, redraw);
+    if (redraw)
+        number = mt_patching_move(p, &random, out);
+    out->sample = find_sample(p, out->stack, &number);
     mt_region_draw(&mt_stratified_stack(p, out->stack)->grid, mt_stratified_plan(p, out->stack, out->sample), number,
                    &random, out->coords);
 }

@@ -161,6 +161,24 @@ static void corners_are_drawn_equally_often(void **state)
     }
 }
 
+/* Patch 0 lies in the first region; a further attempt at it lies anywhere. */
+static void further_attempts_are_drawn_from_all_patches(void **state)
+{
+    (void)state;
+    mt_error err = MT_ERROR_INIT;
+    mt_patch_spec spec;
+    mt_patching *patching = new_patching("stratified", 2, (int64_t[]) { 24, 24 }, (int64_t[]) { 8, 8 }, NULL);
+    memset(drawn, 0, sizeof drawn);
+    for (uint64_t k = 1; k <= EPOCHS; k++) {
+        check_ok(mt_patching_get(patching, 0, 0, k, &spec, &err), &err);
+        assert_in_range(spec.coords[0], 0, SIDE - 1);
+        assert_in_range(spec.coords[1], 0, SIDE - 1);
+        drawn[spec.coords[0]][spec.coords[1]]++;
+    }
+    check_uniform(EPOCHS, 17, 17, NULL);
+    mt_patching_free(patching);
+}
+
 static int is_clear_of_the_middle(int64_t y, int64_t x) { return y <= 0 || y >= 16 || x <= 0 || x >= 16; }
 
 static void excluded_cells_are_never_touched(void **state)
@@ -328,6 +346,7 @@ int main(void)
         cmocka_unit_test(excluding_a_cell_takes_corners_of_its_neighbours),
         cmocka_unit_test(weights_reduce_the_number_of_patches),
         cmocka_unit_test(corners_are_drawn_equally_often),
+        cmocka_unit_test(further_attempts_are_drawn_from_all_patches),
         cmocka_unit_test(excluded_cells_are_never_touched),
         cmocka_unit_test(regions_of_weight_zero_are_not_drawn_from),
         cmocka_unit_test(weights_are_frequencies),
