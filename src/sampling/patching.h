@@ -12,7 +12,7 @@ typedef struct mt_strategy {
     const char *name;
     bool has_patch_size; /* all patches have the size of the options */
     bool can_redraw;     /* redraw may be other than 0 */
-    /* Checks the options and sets first and count. */
+    /* Checks the options and sets the counts. */
     mt_status (*begin)(mt_patching *patching, const mt_patching_options *options, mt_error *err);
     /* Releases what begin has put into state, also after it has failed. May be NULL. */
     void (*end)(mt_patching *patching);
@@ -30,16 +30,15 @@ struct mt_patching {
     const mt_strategy *strategy; /* how patches are chosen */
     size_t n_stacks;             /* at least 1 */
     mt_stack **stacks;           /* retained */
-    uint64_t
-        *first; /* n_stacks + 1: the number of the first patch of each stack. "coords", in any order: 0, .., 0, all */
-    size_t n_spatial;       /* 2 or 3 */
-    int64_t patch_size[3];  /* (Z)YX; 0 if the patches have several */
-    bool is_oblong;         /* some patch has different sizes along Y and X */
-    int64_t overlap[3];     /* of tiles */
-    uint64_t seed;          /* of the random numbers */
-    bool pad;               /* patches may reach outside the image */
-    _Atomic bool is_frozen; /* may not be changed any more */
-    void *state;            /* of the strategy */
+    uint64_t *counts;            /* sums.h: the patches of each stack. "coords", in any order: 0, .., 0, all */
+    size_t n_spatial;            /* 2 or 3 */
+    int64_t patch_size[3];       /* (Z)YX; 0 if the patches have several */
+    bool is_oblong;              /* some patch has different sizes along Y and X */
+    int64_t overlap[3];          /* of tiles */
+    uint64_t seed;               /* of the random numbers */
+    bool pad;                    /* patches may reach outside the image */
+    _Atomic bool is_frozen;      /* may not be changed any more */
+    void *state;                 /* of the strategy */
 };
 
 extern const mt_strategy mt_strategy_random, mt_strategy_fixed_random, mt_strategy_stratified, mt_strategy_sequential,
@@ -55,7 +54,7 @@ static inline const int64_t *mt_patching_shape(const mt_patching *patching, size
 /* Fails unless the images are at least as large as a patch, or are padded. */
 MT_MUST_CHECK mt_status mt_patching_check_sizes(const mt_patching *patching, mt_error *err);
 
-/* Sets the number of patches of a stack: as many for each sample. The stacks before it must have theirs. */
+/* Sets the number of patches of a stack, which has none yet: as many for each sample. */
 MT_MUST_CHECK mt_status mt_patching_set_count(mt_patching *patching, size_t stack, uint64_t per_sample, mt_error *err);
 
 /* Draws the patch of the epoch in whose place a further attempt is made: its stack into out, and its number among those

@@ -3,6 +3,7 @@
 #include "base/checked.h"
 #include "base/random.h"
 #include "sampling/stratified.h"
+#include "sampling/sums.h"
 
 #include <string.h>
 
@@ -10,6 +11,7 @@
 typedef struct source {
     size_t stack;
     int64_t sample;
+    uint64_t patches;      /* in an epoch */
     uint64_t chosen, most; /* patches chosen, and those that could be */
 } source;
 
@@ -19,38 +21,8 @@ typedef struct split {
     uint64_t n; /* patches to choose */
     size_t n_sources, bytes;
     source *sources;
-    uint64_t *tree; /* n_sources + 1: a Fenwick tree of the patches that are left in the sources */
-    uint64_t left;  /* their sum */
+    uint64_t *left; /* sums.h: the patches that are left in each source */
 } split;
-
-static void add_to_tree(split *s, size_t i, uint64_t change)
-{
-    s->left += change;
-    for (i++; i <= s->n_sources; i += i & (0 - i))
-        s->tree[i] += change;
-}
-
-static uint64_t sum_of_tree(const split *s, size_t i)
-{
-    uint64_t sum = 0;
-    for (; i; i &= i - 1)
-        sum += s->tree[i];
-    return sum;
-}
-
-/* The source of patch number v of those that are left: the first one up to whose end there are more than v. */
-static size_t find_source(const split *s, uint64_t v)
-{
-    size_t at = 0, step = 1;
-    while (step <= s->n_sources / 2)
-        step *= 2;
-    for (; step; step /= 2)
-        if (at + step <= s->n_sources && s->tree[at + step] <= v) {
-            at += step;
-            v -= s->tree[at];
-        }
-    return at;
-}
 
 /* Cells of a sample that lie in the image. n: their number along each axis. */
 static uint64_t count_inside(const mt_patching *p, size_t stack, int64_t n[3])
@@ -107,18 +79,18 @@ static mt_status add_sources(split *s, mt_error *err)
         return st;
     memset(memory, 0, s->bytes);
     s->sources = memory;
-    s->tree = (uint64_t *)(void *)(s->sources + s->n_sources);
+    s->left = (uint64_t *)(void *)(s->sources + s->n_sources);
     source *next = s->sources;
     for (size_t i = 0; i < p->n_stacks; i++)
         for (int64_t k = 0; k < mt_stratified_samples(p, i); k++, next++) {
             const mt_stack_regions *regions = mt_stratified_stack(p, i);
-            const uint64_t patches = mt_region_patches(&regions->grid, mt_stratified_plan(p, i, k));
             *next = (source) { .stack = i, .sample = k };
+            next->patches = mt_region_patches(&regions->grid, mt_stratified_plan(p, i, k));
             next->most = count_free(p, i, k);
-            if (next->most > patches)
-                next->most = patches;
+            if (next->most > next->patches)
+                next->most = next->patches;
             if (next->most)
-                add_to_tree(s, (size_t)(next - s->sources), patches);
+                mt_sums_add(s->left, s->n_sources, (size_t)(next - s->sources), next->patches);
         }
     return MT_OK;
 }
@@ -135,11 +107,11 @@ static uint64_t count_all(const split *s)
 static void choose_sources(split *s)
 {
     for (uint64_t i = 0; i < s->n; i++) {
-        size_t k = find_source(s, (uint64_t)(mt_random_double(&s->random) * (double)s->left));
+        uint64_t number = (uint64_t)(mt_random_double(&s->random) * (double)s->left[0]);
+        const size_t k = mt_sums_find(s->left, s->n_sources, &number);
         source *from = &s->sources[k];
-        add_to_tree(s, k, (uint64_t)-1);
-        if (++from->chosen == from->most)
-            add_to_tree(s, k, 0 - (sum_of_tree(s, k + 1) - sum_of_tree(s, k)));
+        from->chosen++;
+        mt_sums_add(s->left, s->n_sources, k, 0 - (from->chosen < from->most ? 1 : from->patches - from->most + 1));
     }
 }
 
