@@ -38,6 +38,8 @@ struct mt_patching {
     uint64_t seed;               /* of the random numbers */
     bool pad;                    /* patches may reach outside the image */
     _Atomic bool is_frozen;      /* may not be changed any more */
+    _Atomic bool has_digest;     /* digest is set; only when frozen */
+    _Atomic uint64_t digest;     /* of what the strategy adds to the facts */
     void *state;                 /* of the strategy */
 };
 
@@ -72,8 +74,9 @@ typedef struct mt_fact {
 
 enum { MT_PATCHING_FACTS = 11 };
 
-/* Lists the facts. Two patchings whose facts are equal have the same patches in every epoch. */
-void mt_patching_fingerprint(const mt_patching *patching, mt_fact out[MT_PATCHING_FACTS]);
+/* Lists the facts. Two patchings whose facts are equal have the same patches in every epoch. Any number of threads may
+ * call at once if the patching is frozen. */
+void mt_patching_fingerprint(mt_patching *patching, mt_fact out[MT_PATCHING_FACTS]);
 
 /* Adds bytes to a digest, the hash FNV-1a of 64 bits. It begins as MT_FNV_START. */
 #define MT_FNV_START 0xcbf29ce484222325u

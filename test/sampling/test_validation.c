@@ -266,7 +266,7 @@ static void boxes_are_cut_at_the_image(void **state)
 }
 
 /* The first fact in which two patchings differ, or NULL. */
-static const char *difference(const mt_patching *a, const mt_patching *b)
+static const char *difference(mt_patching *a, mt_patching *b)
 {
     mt_fact x[MT_PATCHING_FACTS], y[MT_PATCHING_FACTS];
     mt_patching_fingerprint(a, x);
@@ -319,6 +319,30 @@ static void facts_tell_patchings_apart(void **state)
     assert_string_equal(facts[3].value, "16x16");
     mt_patching_free(tiles[0]);
     mt_patching_free(tiles[1]);
+}
+
+/* The digest of weights is kept once they cannot change, and not before. */
+static void facts_follow_changes_until_they_are_final(void **state)
+{
+    (void)state;
+    mt_error err = MT_ERROR_INIT;
+    const double weights[4] = { 0.5, 1, 1, 1 }, ones[4] = { 1, 1, 1, 1 };
+    mt_patching *pair[2];
+    for (int i = 0; i < 2; i++) {
+        pair[i] = new_patching("stratified", 2, (int64_t[]) { 128, 128 }, size_64, NULL);
+        check_ok(mt_patching_weigh(pair[i], 0, 0, ones, 4, &err), &err);
+    }
+    assert_null(difference(pair[0], pair[1]));
+    check_ok(mt_patching_weigh(pair[0], 0, 0, weights, 4, &err), &err);
+    mt_patching_freeze(pair[0]);
+    for (int i = 0; i < 2; i++)
+        assert_string_equal(difference(pair[0], pair[1]), "digest of weights, exclusions and given patches");
+    check_ok(mt_patching_weigh(pair[1], 0, 0, weights, 4, &err), &err);
+    mt_patching_freeze(pair[1]);
+    for (int i = 0; i < 2; i++)
+        assert_null(difference(pair[0], pair[1]));
+    mt_patching_free(pair[0]);
+    mt_patching_free(pair[1]);
 }
 
 /* A split of which 4 of 144 cells can be chosen. */
@@ -449,6 +473,7 @@ int main(void)
         cmocka_unit_test(changes_are_refused_where_they_make_no_sense),
         cmocka_unit_test(boxes_are_cut_at_the_image),
         cmocka_unit_test(facts_tell_patchings_apart),
+        cmocka_unit_test(facts_follow_changes_until_they_are_final),
         cmocka_unit_test(want_of_memory_is_reported),
         cmocka_unit_test(golden_epochs),
     };
