@@ -56,8 +56,8 @@ MT_API void mt_patching_free(mt_patching *patching);
 /* The number of patches of an epoch. */
 MT_API uint64_t mt_patching_count(const mt_patching *patching);
 
-/* Computes patch index of an epoch. redraw: 0, or the number of a further attempt, which gives another position; only
- * random strategies have them, else MT_E_ARGUMENT. MT_E_RANGE if index is not below mt_patching_count. Any number of
+/* Computes patch index of an epoch. redraw: 0, or the number of a further attempt, which gives a position drawn from
+ * those of all patches of the epoch, in any image; only random strategies have them, else MT_E_ARGUMENT. MT_E_RANGE if index is not below mt_patching_count. Any number of
  * threads may call at once. */
 MT_API MT_MUST_CHECK mt_status mt_patching_get(const mt_patching *patching, uint64_t epoch, uint64_t index,
                                                uint64_t redraw, mt_patch_spec *out, mt_error *err);

@@ -2,6 +2,7 @@
 /* Changes of stratified patchings: weights and excluded cells. */
 #include "base/checked.h"
 #include "sampling/stratified.h"
+#include "sampling/sums.h"
 
 #include <string.h>
 
@@ -12,20 +13,19 @@ static mt_status add_samples(mt_patching *p, size_t stack, mt_error *err)
     mt_stack_regions *regions = mt_stratified_stack(p, stack);
     const size_t n = (size_t)mt_stratified_samples(p, stack);
     const uint64_t each = mt_region_patches(&regions->grid, regions->plan);
-    void *samples, *first;
+    void *samples, *counts;
     if (regions->samples)
         return MT_OK;
     mt_status st = mt_alloc(env, n * sizeof *regions->samples, &samples, err);
     if (st)
         return st;
-    if ((st = mt_alloc(env, (n + 1) * sizeof *regions->first, &first, err))) {
+    if ((st = mt_alloc(env, (n + 1) * sizeof *regions->counts, &counts, err))) {
         mt_release(env, samples, n * sizeof *regions->samples);
         return st;
     }
     regions->samples = memset(samples, 0, n * sizeof *regions->samples);
-    regions->first = first;
-    for (size_t i = 0; i <= n; i++)
-        regions->first[i] = i * each;
+    regions->counts = counts;
+    mt_sums_fill(counts, n, each);
     return MT_OK;
 }
 
@@ -92,28 +92,24 @@ mt_status mt_change_compute(mt_change *c, uint64_t *n_patches, mt_error *err)
     return MT_OK;
 }
 
-/* Counts the patches of the samples of a stack again. */
-static void recount(mt_patching *p, size_t stack)
+/* Exchanges the plan of a sample for the new one. The patching gets no more patches than it had at the beginning. */
+static void exchange_plan(mt_patching *p, mt_sample_change *of)
 {
-    mt_stack_regions *regions = mt_stratified_stack(p, stack);
-    for (int64_t i = 0; i < mt_stratified_samples(p, stack); i++)
-        regions->first[i + 1] = regions->first[i] + mt_region_patches(&regions->grid, mt_stratified_plan(p, stack, i));
+    mt_stack_regions *regions = mt_stratified_stack(p, of->stack);
+    mt_sample_regions *sample = &regions->samples[of->sample];
+    mt_region_plan *old = sample->plan;
+    const uint64_t before = mt_region_patches(&regions->grid, mt_stratified_plan(p, of->stack, of->sample));
+    const uint64_t change = mt_region_patches(&regions->grid, of->plan) - before;
+    mt_sums_add(regions->counts, (size_t)mt_stratified_samples(p, of->stack), (size_t)of->sample, change);
+    mt_sums_add(p->counts, p->n_stacks, of->stack, change);
+    sample->plan = of->plan;
+    of->plan = old;
 }
 
 void mt_change_make(mt_change *c)
 {
-    mt_patching *p = c->patching;
-    for (size_t i = 0; i < c->n; i++) {
-        mt_sample_change *of = &c->samples[i];
-        mt_sample_regions *sample = &mt_stratified_stack(p, of->stack)->samples[of->sample];
-        mt_region_plan *old = sample->plan;
-        sample->plan = of->plan;
-        of->plan = old;
-    }
     for (size_t i = 0; i < c->n; i++)
-        if (i == 0 || c->samples[i].stack != c->samples[i - 1].stack)
-            recount(p, c->samples[i].stack);
-    (void)!mt_stratified_count(p, NULL); /* there are no more patches than at the beginning */
+        exchange_plan(c->patching, &c->samples[i]);
 }
 
 void mt_change_end(mt_change *c)

@@ -60,10 +60,26 @@ static uint64_t count_samples(const mt_patching *p)
     return n;
 }
 
-void mt_patching_fingerprint(const mt_patching *p, mt_fact out[MT_PATCHING_FACTS])
+/* It may take long, and is kept from when the patches cannot change any more. */
+static uint64_t digest_patches(mt_patching *p)
+{
+    if (!p->strategy->digest)
+        return MT_FNV_START;
+    if (p->has_digest)
+        return p->digest;
+    const bool is_final = p->is_frozen;
+    const uint64_t digest = p->strategy->digest(p, MT_FNV_START);
+    if (is_final) {
+        p->digest = digest;
+        p->has_digest = true;
+    }
+    return digest;
+}
+
+void mt_patching_fingerprint(mt_patching *p, mt_fact out[MT_PATCHING_FACTS])
 {
     mt_fact *fact = out;
-    const uint64_t digest = p->strategy->digest ? p->strategy->digest(p, MT_FNV_START) : MT_FNV_START;
+    const uint64_t digest = digest_patches(p);
     memset(out, 0, MT_PATCHING_FACTS * sizeof *out);
     set_word(fact++, "strategy", p->strategy->name);
     set_number(fact++, "number of spatial axes", p->n_spatial);

@@ -2,6 +2,7 @@
 /* Patches that need no numbers: whole samples, and patches that the caller lists. */
 #include "base/checked.h"
 #include "sampling/patching.h"
+#include "sampling/sums.h"
 
 #include <string.h>
 
@@ -86,7 +87,7 @@ static mt_status begin_coords(mt_patching *p, const mt_patching_options *options
     if (bytes == 0 || (st = mt_alloc(&p->context->env, bytes, &p->state, err)))
         return st;
     memcpy(p->state, options->specs, bytes);
-    p->first[p->n_stacks] = options->n_specs;
+    mt_sums_add(p->counts, p->n_stacks, p->n_stacks - 1, options->n_specs);
     return MT_OK;
 }
 

@@ -2,6 +2,7 @@
 #include "sampling/patching.h"
 
 #include "base/checked.h"
+#include "sampling/sums.h"
 
 #include <string.h>
 
@@ -58,8 +59,8 @@ static mt_status new_patching(mt_stack *const *stacks, size_t n, mt_patching **o
     p->context = mt_context_retain(stacks[0]->context, NULL);
     p->owners = 1;
     p->n_stacks = n;
-    p->first = (uint64_t *)(p + 1);
-    p->stacks = (mt_stack **)(void *)(p->first + n + 1);
+    p->counts = (uint64_t *)(p + 1);
+    p->stacks = (mt_stack **)(void *)(p->counts + n + 1);
     p->n_spatial = (size_t)stacks[0]->info.data_ndim - 2;
     for (size_t i = 0; i < n; i++)
         p->stacks[i] = mt_stack_retain(stacks[i]);
@@ -122,7 +123,7 @@ void mt_patching_free(mt_patching *p)
         p->strategy->end(p);
     for (size_t i = 0; i < p->n_stacks; i++)
         mt_stack_close(p->stacks[i]);
-    mt_release(&context->env, p, sizeof *p + (p->n_stacks + 1) * (sizeof *p->first + sizeof *p->stacks));
+    mt_release(&context->env, p, sizeof *p + (p->n_stacks + 1) * (sizeof *p->counts + sizeof *p->stacks));
     mt_context_free(context);
 }
 
@@ -143,27 +144,21 @@ mt_status mt_patching_check_sizes(const mt_patching *p, mt_error *err)
 
 mt_status mt_patching_set_count(mt_patching *p, size_t stack, uint64_t per_sample, mt_error *err)
 {
-    uint64_t n;
+    uint64_t n, all;
     if (mt_mul_u64((uint64_t)p->stacks[stack]->info.data_shape[0], per_sample, &n) ||
-        mt_add_u64(p->first[stack], n, &p->first[stack + 1]))
+        mt_add_u64(mt_patching_count(p), n, &all))
         return mt_fail(err, MT_E_LIMIT, "%s: more than 2^64 patches", p->stacks[stack]->info.source);
+    mt_sums_add(p->counts, p->n_stacks, stack, n);
     return MT_OK;
 }
 
-uint64_t mt_patching_count(const mt_patching *p) { return p->first[p->n_stacks]; }
+uint64_t mt_patching_count(const mt_patching *p) { return p->counts[0]; }
 
-/* The stack of a patch: the last one whose first patch is not after it. */
-static size_t find_stack(const mt_patching *p, uint64_t index)
+uint64_t mt_patching_move(const mt_patching *p, mt_random *random, mt_patch_spec *out)
 {
-    size_t low = 0, high = p->n_stacks;
-    while (high - low > 1) {
-        size_t middle = low + (high - low) / 2;
-        if (p->first[middle] <= index)
-            low = middle;
-        else
-            high = middle;
-    }
-    return low;
+    uint64_t number = mt_random_below(random, mt_patching_count(p));
+    out->stack = mt_sums_find(p->counts, p->n_stacks, &number);
+    return number;
 }
 
 mt_status mt_patching_get(const mt_patching *p, uint64_t epoch, uint64_t index, uint64_t redraw, mt_patch_spec *out,
@@ -176,10 +171,11 @@ mt_status mt_patching_get(const mt_patching *p, uint64_t epoch, uint64_t index, 
     if (redraw != 0 && !p->strategy->can_redraw)
         return mt_fail(err, MT_E_ARGUMENT, "the patches of strategy \"%s\" cannot be drawn again", p->strategy->name);
     memset(out, 0, sizeof *out);
-    out->stack = find_stack(p, index);
+    uint64_t number = index;
+    out->stack = mt_sums_find(p->counts, p->n_stacks, &number);
     out->n_spatial = p->n_spatial;
     memcpy(out->patch_size, p->patch_size, sizeof out->patch_size);
-    p->strategy->get(p, epoch, index, redraw, index - p->first[out->stack], out);
+    p->strategy->get(p, epoch, index, redraw, number, out);
     if (out->total_tiles == 0) {
         memcpy(out->crop_size, out->patch_size, sizeof out->crop_size);
         memcpy(out->stitch_coords, out->coords, sizeof out->stitch_coords);

@@ -2,7 +2,6 @@
 /* Random patches: as many for each sample as patches cover it, at uniform positions (CAREamics' RandomPatchingStrategy
  * and FixedRandomPatchingStrategy). */
 #include "base/checked.h"
-#include "base/random.h"
 #include "sampling/patching.h"
 
 /* The number of patches of a sample; UINT64_MAX on overflow. */
@@ -31,10 +30,12 @@ static mt_status begin(mt_patching *p, const mt_patching_options *options, mt_er
 static void draw(const mt_patching *p, uint64_t epoch, uint64_t index, uint64_t redraw, uint64_t number,
                  mt_patch_spec *out)
 {
-    const int64_t *shape = mt_patching_shape(p, out->stack);
     mt_random random;
-    out->sample = (int64_t)(number / count_patches(p, out->stack));
     mt_random_start(&random, p->seed, MT_STREAM_PATCH, epoch, index, redraw);
+    if (redraw)
+        number = mt_patching_move(p, &random, out);
+    const int64_t *shape = mt_patching_shape(p, out->stack);
+    out->sample = (int64_t)(number / count_patches(p, out->stack));
     for (size_t i = 0; i < p->n_spatial; i++)
         if (shape[i] > p->patch_size[i])
             out->coords[i] = (int64_t)mt_random_below(&random, (uint64_t)(shape[i] - p->patch_size[i]) + 1);

@@ -3,6 +3,7 @@
 #include "base/checked.h"
 #include "base/random.h"
 #include "sampling/stratified.h"
+#include "sampling/sums.h"
 
 #include <string.h>
 
@@ -10,6 +11,8 @@
 typedef struct source {
     size_t stack;
     int64_t sample;
+    uint64_t patches;      /* in an epoch */
+    uint64_t n_free;       /* cells that can be chosen */
     uint64_t chosen, most; /* patches chosen, and those that could be */
 } source;
 
@@ -19,38 +22,8 @@ typedef struct split {
     uint64_t n; /* patches to choose */
     size_t n_sources, bytes;
     source *sources;
-    uint64_t *tree; /* n_sources + 1: a Fenwick tree of the patches that are left in the sources */
-    uint64_t left;  /* their sum */
+    uint64_t *left; /* sums.h: the patches that are left in each source */
 } split;
-
-static void add_to_tree(split *s, size_t i, uint64_t change)
-{
-    s->left += change;
-    for (i++; i <= s->n_sources; i += i & (0 - i))
-        s->tree[i] += change;
-}
-
-static uint64_t sum_of_tree(const split *s, size_t i)
-{
-    uint64_t sum = 0;
-    for (; i; i &= i - 1)
-        sum += s->tree[i];
-    return sum;
-}
-
-/* The source of patch number v of those that are left: the first one up to whose end there are more than v. */
-static size_t find_source(const split *s, uint64_t v)
-{
-    size_t at = 0, step = 1;
-    while (step <= s->n_sources / 2)
-        step *= 2;
-    for (; step; step /= 2)
-        if (at + step <= s->n_sources && s->tree[at + step] <= v) {
-            at += step;
-            v -= s->tree[at];
-        }
-    return at;
-}
 
 /* Cells of a sample that lie in the image. n: their number along each axis. */
 static uint64_t count_inside(const mt_patching *p, size_t stack, int64_t n[3])
@@ -107,18 +80,17 @@ static mt_status add_sources(split *s, mt_error *err)
         return st;
     memset(memory, 0, s->bytes);
     s->sources = memory;
-    s->tree = (uint64_t *)(void *)(s->sources + s->n_sources);
+    s->left = (uint64_t *)(void *)(s->sources + s->n_sources);
     source *next = s->sources;
     for (size_t i = 0; i < p->n_stacks; i++)
         for (int64_t k = 0; k < mt_stratified_samples(p, i); k++, next++) {
             const mt_stack_regions *regions = mt_stratified_stack(p, i);
-            const uint64_t patches = mt_region_patches(&regions->grid, mt_stratified_plan(p, i, k));
             *next = (source) { .stack = i, .sample = k };
-            next->most = count_free(p, i, k);
-            if (next->most > patches)
-                next->most = patches;
+            next->patches = mt_region_patches(&regions->grid, mt_stratified_plan(p, i, k));
+            next->n_free = count_free(p, i, k);
+            next->most = next->n_free < next->patches ? next->n_free : next->patches;
             if (next->most)
-                add_to_tree(s, (size_t)(next - s->sources), patches);
+                mt_sums_add(s->left, s->n_sources, (size_t)(next - s->sources), next->patches);
         }
     return MT_OK;
 }
@@ -135,38 +107,89 @@ static uint64_t count_all(const split *s)
 static void choose_sources(split *s)
 {
     for (uint64_t i = 0; i < s->n; i++) {
-        size_t k = find_source(s, (uint64_t)(mt_random_double(&s->random) * (double)s->left));
+        uint64_t number = (uint64_t)(mt_random_double(&s->random) * (double)s->left[0]);
+        const size_t k = mt_sums_find(s->left, s->n_sources, &number);
         source *from = &s->sources[k];
-        add_to_tree(s, k, (uint64_t)-1);
-        if (++from->chosen == from->most)
-            add_to_tree(s, k, 0 - (sum_of_tree(s, k + 1) - sum_of_tree(s, k)));
+        from->chosen++;
+        mt_sums_add(s->left, s->n_sources, k, 0 - (from->chosen < from->most ? 1 : from->patches - from->most + 1));
     }
 }
 
-/* Chooses cells of a source: numbers of cells in the image are drawn until one is free. */
+/* The cells of a source. */
+typedef struct cells {
+    const mt_region_grid *grid;
+    const mt_region_plan *plan;
+    uint8_t *is_excluded; /* those that were chosen, too */
+    int64_t n[3];         /* of those in the image, along each axis */
+    uint64_t inside;      /* their product */
+    uint64_t *listed;     /* numbers of free cells; NULL: cells are drawn until one is free */
+    uint64_t n_listed;
+    size_t bytes;
+} cells;
+
+/* If at the end a free cell would take more draws than this, free cells are listed. */
+enum { MOST_DRAWS = 64 };
+
+static mt_status list_free(split *s, const source *from, cells *c, mt_error *err)
+{
+    const mt_patching *p = s->patching;
+    int64_t place[3];
+    void *memory;
+    if (c->inside / MOST_DRAWS <= from->n_free - from->chosen)
+        return MT_OK;
+    c->bytes = (size_t)from->n_free * sizeof *c->listed;
+    mt_status st = mt_alloc(&p->context->env, c->bytes, &memory, err);
+    if (st)
+        return st;
+    c->listed = memory;
+    for (uint64_t k = 0; k < c->inside; k++) {
+        find_place(p, c->n, k, place);
+        if (is_free(c->grid, c->plan, c->is_excluded, place))
+            c->listed[c->n_listed++] = k;
+    }
+    return MT_OK;
+}
+
+/* Draws a free cell, which is then excluded. */
+static void draw_cell(split *s, cells *c, int64_t place[3])
+{
+    if (c->listed) {
+        const uint64_t i = mt_random_below(&s->random, c->n_listed);
+        find_place(s->patching, c->n, c->listed[i], place);
+        c->listed[i] = c->listed[--c->n_listed];
+    } else {
+        do
+            find_place(s->patching, c->n, mt_random_below(&s->random, c->inside), place);
+        while (!is_free(c->grid, c->plan, c->is_excluded, place));
+    }
+    c->is_excluded[mt_region_cell(c->grid, place)] = 1;
+}
+
 static mt_status choose_cells(split *s, const source *from, mt_change *change, mt_patch_spec *specs, mt_error *err)
 {
     const mt_patching *p = s->patching;
-    const mt_region_grid *grid = &mt_stratified_stack(p, from->stack)->grid;
-    const mt_region_plan *plan = mt_stratified_plan(p, from->stack, from->sample);
-    int64_t n[3], place[3];
-    const uint64_t inside = count_inside(p, from->stack, n);
+    cells c = { .grid = &mt_stratified_stack(p, from->stack)->grid,
+                .plan = mt_stratified_plan(p, from->stack, from->sample) };
+    int64_t place[3];
     mt_sample_change *of;
+    c.inside = count_inside(p, from->stack, c.n);
     mt_status st = mt_change_add(change, from->stack, from->sample, &of, err);
     if (st || (st = mt_change_copy_cells(change, of, err)))
         return st;
+    c.is_excluded = of->cells;
+    if ((st = list_free(s, from, &c, err)))
+        return st;
     for (uint64_t i = 0; i < from->chosen; i++) {
         mt_patch_spec *spec = &specs[i];
-        do
-            find_place(p, n, mt_random_below(&s->random, inside), place);
-        while (!is_free(grid, plan, of->cells, place));
-        of->cells[mt_region_cell(grid, place)] = 1;
+        draw_cell(s, &c, place);
         *spec = (mt_patch_spec) { .stack = from->stack, .sample = from->sample, .n_spatial = p->n_spatial };
         for (size_t d = 0; d < p->n_spatial; d++) {
             spec->coords[d] = place[d] * p->patch_size[d];
             spec->patch_size[d] = p->patch_size[d];
         }
     }
+    if (c.listed)
+        mt_release(&p->context->env, c.listed, c.bytes);
     return MT_OK;
 }
 

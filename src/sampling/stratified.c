@@ -3,10 +3,11 @@
 #include "sampling/stratified.h"
 
 #include "base/checked.h"
+#include "sampling/sums.h"
 
 #include <string.h>
 
-/* The grid of a stack. An image that is padded is at least as large as a patch. */
+/* The grid of a stack, and its number of patches. An image that is padded is at least as large as a patch. */
 static mt_status lay_grid(mt_patching *p, size_t stack, mt_error *err)
 {
     const int64_t *shape = mt_patching_shape(p, stack);
@@ -17,9 +18,11 @@ static mt_status lay_grid(mt_patching *p, size_t stack, mt_error *err)
     mt_status st = mt_region_grid_make(size, p->patch_size, p->n_spatial, &regions->grid, err);
     if (!st && mt_region_grid_needs_plan(&regions->grid))
         st = mt_region_plan_new(&p->context->env, &regions->grid, NULL, NULL, &regions->plan, err);
-    if (st)
+    if (st) {
         mt_error_prefix(err, "%s", p->stacks[stack]->info.source);
-    return st;
+        return st;
+    }
+    return mt_patching_set_count(p, stack, mt_region_patches(&regions->grid, regions->plan), err);
 }
 
 static mt_status begin(mt_patching *p, const mt_patching_options *options, mt_error *err)
@@ -32,25 +35,9 @@ static mt_status begin(mt_patching *p, const mt_patching_options *options, mt_er
     if (st || (st = mt_alloc(&p->context->env, p->n_stacks * sizeof(mt_stack_regions), &p->state, err)))
         return st;
     memset(p->state, 0, p->n_stacks * sizeof(mt_stack_regions));
-    for (size_t s = 0; s < p->n_stacks; s++)
-        if ((st = lay_grid(p, s, err)))
-            return st;
-    return mt_stratified_count(p, err);
-}
-
-mt_status mt_stratified_count(mt_patching *p, mt_error *err)
-{
-    for (size_t s = 0; s < p->n_stacks; s++) {
-        const mt_stack_regions *regions = mt_stratified_stack(p, s);
-        if (regions->samples) {
-            p->first[s + 1] = p->first[s] + regions->first[mt_stratified_samples(p, s)];
-            continue;
-        }
-        mt_status st = mt_patching_set_count(p, s, mt_region_patches(&regions->grid, regions->plan), err);
-        if (st)
-            return st;
-    }
-    return MT_OK;
+    for (size_t s = 0; !st && s < p->n_stacks; s++)
+        st = lay_grid(p, s, err);
+    return st;
 }
 
 static void end(mt_patching *p)
@@ -64,7 +51,7 @@ static void end(mt_patching *p)
             mt_region_plan_free(env, regions->samples[i].plan);
         if (regions->samples) {
             mt_release(env, regions->samples, n * sizeof *regions->samples);
-            mt_release(env, regions->first, (n + 1) * sizeof *regions->first);
+            mt_release(env, regions->counts, (n + 1) * sizeof *regions->counts);
         }
     }
     if (p->state)
@@ -80,24 +67,17 @@ static int64_t find_sample(const mt_patching *p, size_t stack, uint64_t *number)
         *number %= n;
         return (int64_t)sample;
     }
-    int64_t low = 0, high = mt_stratified_samples(p, stack);
-    while (high - low > 1) {
-        int64_t middle = low + (high - low) / 2;
-        if (regions->first[middle] <= *number)
-            low = middle;
-        else
-            high = middle;
-    }
-    *number -= regions->first[low];
-    return low;
+    return (int64_t)mt_sums_find(regions->counts, (size_t)mt_stratified_samples(p, stack), number);
 }
 
 static void get(const mt_patching *p, uint64_t epoch, uint64_t index, uint64_t redraw, uint64_t number,
                 mt_patch_spec *out)
 {
     mt_random random;
-    out->sample = find_sample(p, out->stack, &number);
     mt_random_start(&random, p->seed, MT_STREAM_PATCH, epoch, index, redraw);
+    if (redraw)
+        number = mt_patching_move(p, &random, out);
+    out->sample = find_sample(p, out->stack, &number);
     mt_region_draw(&mt_stratified_stack(p, out->stack)->grid, mt_stratified_plan(p, out->stack, out->sample), number,
                    &random, out->coords);
 }

@@ -15,7 +15,7 @@ typedef struct mt_stack_regions {
     mt_region_grid grid;
     mt_region_plan *plan;       /* of samples that have none of their own; NULL: they need none */
     mt_sample_regions *samples; /* NULL: no sample has been changed */
-    uint64_t *first;            /* with samples: the number of the first patch of each sample; one more, for the end */
+    uint64_t *counts;           /* with samples: sums.h: the patches of each sample */
 } mt_stack_regions;
 
 static inline mt_stack_regions *mt_stratified_stack(const mt_patching *patching, size_t stack)
@@ -33,9 +33,6 @@ static inline const mt_region_plan *mt_stratified_plan(const mt_patching *patchi
     const mt_stack_regions *regions = mt_stratified_stack(patching, stack);
     return regions->samples && regions->samples[sample].plan ? regions->samples[sample].plan : regions->plan;
 }
-
-/* Recounts the patches of all stacks, once their plans are made. */
-MT_MUST_CHECK mt_status mt_stratified_count(mt_patching *patching, mt_error *err);
 
 /* Checks the sample of a stratified patching. */
 MT_MUST_CHECK mt_status mt_stratified_check(const mt_patching *patching, size_t stack, int64_t sample, mt_error *err);

@@ -101,11 +101,16 @@ static void close_all(set *s)
     mt_context_free(s->context);
 }
 
-static void open_ok(set *s, int64_t cache_bytes, const mt_loader_options *options)
+static void open_strategy(set *s, int64_t cache_bytes, const char *strategy, const mt_loader_options *options)
 {
     const mt_context_options context = { .struct_size = sizeof context, .threads = 2, .cache_bytes = cache_bytes };
     mt_error err;
-    check_ok(open_all(s, &context, "random", options, &err), &err);
+    check_ok(open_all(s, &context, strategy, options, &err), &err);
+}
+
+static void open_ok(set *s, int64_t cache_bytes, const mt_loader_options *options)
+{
+    open_strategy(s, cache_bytes, "random", options);
 }
 
 static mt_batch *next(mt_loader *loader)
@@ -213,15 +218,13 @@ static void a_damaged_chunk_fails_its_batch(void **state)
     close_all(&s);
 }
 
-static void damaged_patches_are_drawn_again(void **state)
+static void check_redraws(const char *strategy)
 {
-    (void)state;
     set s;
     size_t n_bad = 0;
     mt_loader_options options = options_of();
     options.on_corrupt = MT_ON_CORRUPT_REDRAW;
-    damage(true);
-    open_ok(&s, 0, &options);
+    open_strategy(&s, 0, strategy, &options);
     for (mt_batch *batch; (batch = next(s.loader)); mt_batch_release(batch)) {
         check_pixels(batch);
         for (size_t j = 0; j < batch->n; j++)
@@ -240,8 +243,17 @@ static void damaged_patches_are_drawn_again(void **state)
         }
     }
     assert_true(n_bad > 0);
-    damage(false);
     close_all(&s);
+}
+
+/* A chunk is twice as large as a patch: all patches of some regions of a stratified patching lie in it. */
+static void damaged_patches_are_drawn_again(void **state)
+{
+    (void)state;
+    damage(true);
+    check_redraws("random");
+    check_redraws("stratified");
+    damage(false);
 }
 
 static void damaged_pixels_are_zero_on_request(void **state)

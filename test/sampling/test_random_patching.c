@@ -4,6 +4,7 @@
 
 #include <microtome/microtome.h>
 
+#include <math.h>
 #include <string.h>
 
 static uint16_t pixels[3 * 100 * 200];
@@ -78,6 +79,40 @@ static void epochs_and_redraws_differ_and_repeat(void **state)
     mt_stack_close(stack);
 }
 
+/* Two images of unequal size: a further attempt at a patch of the first sample is made in any sample of any image, in
+ * proportion to their patches. */
+static void further_attempts_are_made_in_all_images(void **state)
+{
+    (void)state;
+    enum { ATTEMPTS = 2700 };
+    mt_stack *stacks[2] = { open_array("TYX", (int64_t[]) { 3, 100, 200 }), open_array("YX", (int64_t[]) { 64, 130 }) };
+    const char *const strategies[] = { "random", "fixed_random", "stratified" };
+    for (size_t s = 0; s < 3; s++) {
+        mt_patching_options options = options_of(strategies[s]);
+        mt_patching *patching;
+        uint64_t made[4] = { 0 };
+        assert_int_equal(mt_patching_new(stacks, 2, &options, &patching, NULL), MT_OK);
+        const double last = 3, n = (double)mt_patching_count(patching);
+        for (uint64_t k = 1; k <= ATTEMPTS; k++) {
+            mt_patch_spec spec, later;
+            assert_int_equal(mt_patching_get(patching, 2, 1, k, &spec, NULL), MT_OK);
+            assert_in_range(spec.coords[0], 0, spec.stack ? 0 : 36);
+            assert_in_range(spec.coords[1], 0, spec.stack ? 66 : 136);
+            made[spec.stack ? 3 : spec.sample]++;
+            assert_int_equal(mt_patching_get(patching, 7, 1, k, &later, NULL), MT_OK);
+            if (s == 1)
+                assert_memory_equal(&later, &spec, sizeof spec);
+        }
+        for (int i = 0; i < 4; i++) {
+            const double share = (i < 3 ? (n - last) / 3 : last) / n;
+            assert_true(fabs((double)made[i] / ATTEMPTS - share) < 5 * sqrt(share * (1 - share) / ATTEMPTS));
+        }
+        mt_patching_free(patching);
+    }
+    mt_stack_close(stacks[0]);
+    mt_stack_close(stacks[1]);
+}
+
 static void a_small_image_is_an_error_or_padded(void **state)
 {
     (void)state;
@@ -115,6 +150,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(there_are_as_many_patches_as_cover_the_samples),
         cmocka_unit_test(epochs_and_redraws_differ_and_repeat),
+        cmocka_unit_test(further_attempts_are_made_in_all_images),
         cmocka_unit_test(a_small_image_is_an_error_or_padded),
         cmocka_unit_test(an_index_out_of_bounds_is_an_error),
     };

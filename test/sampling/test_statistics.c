@@ -2,6 +2,7 @@
 /* Statistics equal those computed in a plain way, for every dtype, order of axes and number of threads. */
 #include "sampling/sampling_images.h"
 
+#include <errno.h>
 #include <math.h>
 #include <stdbool.h>
 #include <stdlib.h>
@@ -268,9 +269,9 @@ static void large_arrays_are_shared_among_threads(void **state)
     free(pixels);
 }
 
-static void a_huge_absent_image_takes_no_time(void **state)
+/* 2^33 chunks of 2^26 pixels, none of them stored. */
+static mt_stack *open_huge(mt_context *context)
 {
-    (void)state;
     static const char zarray[] = "{\"zarr_format\": 2, \"shape\": [549755813888, 1048576], \"chunks\": [65536, 1024], "
                                  "\"dtype\": \"<i8\", \"compressor\": null, \"filters\": null, \"fill_value\": -3, "
                                  "\"order\": \"C\"}";
@@ -279,13 +280,25 @@ static void a_huge_absent_image_takes_no_time(void **state)
     mt_stack *stack;
     const mt_open_options open = { .struct_size = sizeof open, .axes = "YX" };
     snprintf(path, sizeof path, "%s/huge", folder);
-    assert_int_equal(mkdir(path, 0700), 0);
+    assert_true(mkdir(path, 0700) == 0 || errno == EEXIST);
     write_file("huge/.zarray", zarray, sizeof zarray - 1);
-    check_ok(mt_stack_open(NULL, path, &open, &stack, &err), &err);
+    check_ok(mt_stack_open(context, path, &open, &stack, &err), &err);
+    return stack;
+}
+
+static void a_huge_absent_image_takes_no_time(void **state)
+{
+    (void)state;
+    mt_stack *stack = open_huge(NULL);
     mt_statistics *s = compute(stack, &all_of_it);
     const mt_channel_statistics *c = mt_statistics_get(s, 0);
     assert_true(c->n == (uint64_t)1 << 59);
     assert_true(c->mean == -3 && c->std == 0 && c->min == -3 && c->max == -3);
+    mt_statistics_free(s);
+    const mt_statistics_options few = { .struct_size = sizeof few, .sample_chunks = 400000, .seed = 3 };
+    s = compute(stack, &few); /* a few numbers are drawn twice, and then others */
+    c = mt_statistics_get(s, 0);
+    assert_true(c->n == (uint64_t)400000 << 26 && c->mean == -3);
     mt_statistics_free(s);
     mt_stack_close(stack);
 }
@@ -297,6 +310,26 @@ typedef struct asking {
 } asking;
 
 static int ask(void *user) { return ((asking *)user)->left-- == 0; }
+
+/* 2^33 chunks: neither a few of them nor many are drawn without asking whether to go on. */
+static void drawing_can_be_stopped(void **state)
+{
+    (void)state;
+    static const double shares[2] = { 1e-4, 2e-3 };
+    for (int i = 0; i < 2; i++) {
+        asking a = { .left = 0 };
+        const mt_statistics_options options = {
+            .struct_size = sizeof options, .sample_share = shares[i], .cancelled = ask, .user = &a
+        };
+        mt_error err = MT_ERROR_INIT;
+        mt_context *context = new_context(2, NULL);
+        mt_statistics *s = NULL;
+        mt_stack *stack = open_huge(context);
+        assert_int_equal(mt_statistics_new(&stack, 1, &options, &s, &err), MT_E_CANCELLED);
+        mt_stack_close(stack);
+        mt_context_free(context);
+    }
+}
 
 static void note(void *user, uint64_t done, uint64_t total)
 {
@@ -484,6 +517,7 @@ int main(void)
         cmocka_unit_test(chunks_threads_and_absence_change_nothing),
         cmocka_unit_test(large_arrays_are_shared_among_threads),
         cmocka_unit_test(a_huge_absent_image_takes_no_time),
+        cmocka_unit_test(drawing_can_be_stopped),
         cmocka_unit_test(a_caller_can_stop_at_any_moment),
         cmocka_unit_test(every_failing_allocation_is_reported),
         cmocka_unit_test(a_chunk_that_cannot_be_read_is_named),

@@ -161,6 +161,24 @@ static void corners_are_drawn_equally_often(void **state)
     }
 }
 
+/* Patch 0 lies in the first region; a further attempt at it lies anywhere. */
+static void further_attempts_are_drawn_from_all_patches(void **state)
+{
+    (void)state;
+    mt_error err = MT_ERROR_INIT;
+    mt_patch_spec spec;
+    mt_patching *patching = new_patching("stratified", 2, (int64_t[]) { 24, 24 }, (int64_t[]) { 8, 8 }, NULL);
+    memset(drawn, 0, sizeof drawn);
+    for (uint64_t k = 1; k <= EPOCHS; k++) {
+        check_ok(mt_patching_get(patching, 0, 0, k, &spec, &err), &err);
+        assert_in_range(spec.coords[0], 0, SIDE - 1);
+        assert_in_range(spec.coords[1], 0, SIDE - 1);
+        drawn[spec.coords[0]][spec.coords[1]]++;
+    }
+    check_uniform(EPOCHS, 17, 17, NULL);
+    mt_patching_free(patching);
+}
+
 static int is_clear_of_the_middle(int64_t y, int64_t x) { return y <= 0 || y >= 16 || x <= 0 || x >= 16; }
 
 static void excluded_cells_are_never_touched(void **state)
@@ -288,6 +306,59 @@ static void each_sample_has_its_own_weights(void **state)
         mt_stack_close(stacks[i]);
 }
 
+/* Checks that the patches of all samples lie one after the other. counts: of each sample, in order. */
+static void check_order(const mt_patching *patching, size_t n_stacks, const int64_t *n_samples, const uint64_t *counts)
+{
+    uint64_t index = 0;
+    for (size_t s = 0; s < n_stacks; s++)
+        for (int64_t k = 0; k < n_samples[s]; k++, counts++) {
+            assert_int_equal(get_grid(patching, s, k).n_patches, *counts);
+            for (uint64_t i = 0; i < *counts; i++, index++) {
+                const mt_patch_spec spec = get_patch(patching, 0, index);
+                assert_int_equal(spec.stack, s);
+                assert_int_equal(spec.sample, k);
+            }
+        }
+    assert_int_equal(mt_patching_count(patching), index);
+}
+
+/* Samples of many stacks get other numbers of patches, one after the other and again, some of them none. */
+static void many_samples_are_changed_in_any_order(void **state)
+{
+    (void)state;
+    enum { STACKS = 37, MOST = 6 };
+    static const uint64_t n_patches[4] = { 0, 1, 3, 4 }; /* with so many regions of weight 1 */
+    static const double weights[4][4] = { { 0 }, { 1 }, { 1, 0, 1, 1 }, { 1, 1, 1, 1 } };
+    mt_error err = MT_ERROR_INIT;
+    uint64_t random = 5, counts[STACKS * MOST];
+    int64_t n_samples[STACKS], first[STACKS], total = 0;
+    mt_stack *stacks[STACKS];
+    mt_patching *patching;
+    for (int s = 0; s < STACKS; s++) {
+        n_samples[s] = random_between(&random, 1, MOST);
+        first[s] = total;
+        for (int64_t k = 0; k < n_samples[s]; k++)
+            counts[total++] = 4;
+        stacks[s] = new_stack(NULL, "TYX", (int64_t[]) { n_samples[s], 16, 16 });
+    }
+    const mt_patching_options options = {
+        .struct_size = sizeof options, .strategy = "stratified", .patch_size = (int64_t[]) { 8, 8 }, .n_spatial = 2
+    };
+    check_ok(mt_patching_new(stacks, STACKS, &options, &patching, &err), &err);
+    for (int i = 0; i < 500; i++) {
+        const int64_t s = random_between(&random, 0, STACKS - 1), k = random_between(&random, 0, n_samples[s] - 1);
+        const int64_t n = random_between(&random, 0, 3);
+        check_ok(mt_patching_weigh(patching, (size_t)s, k, weights[n], 4, &err), &err);
+        counts[first[s] + k] = n_patches[n];
+        if (i % 25 == 0)
+            check_order(patching, STACKS, n_samples, counts);
+    }
+    check_order(patching, STACKS, n_samples, counts);
+    mt_patching_free(patching);
+    for (int s = 0; s < STACKS; s++)
+        mt_stack_close(stacks[s]);
+}
+
 /* The grid of an image of 10^9 x 10^9 pixels is computed, not stored. */
 static void a_huge_image_needs_no_memory(void **state)
 {
@@ -328,6 +399,7 @@ int main(void)
         cmocka_unit_test(excluding_a_cell_takes_corners_of_its_neighbours),
         cmocka_unit_test(weights_reduce_the_number_of_patches),
         cmocka_unit_test(corners_are_drawn_equally_often),
+        cmocka_unit_test(further_attempts_are_drawn_from_all_patches),
         cmocka_unit_test(excluded_cells_are_never_touched),
         cmocka_unit_test(regions_of_weight_zero_are_not_drawn_from),
         cmocka_unit_test(weights_are_frequencies),
@@ -335,6 +407,7 @@ int main(void)
         cmocka_unit_test(all_zero_weights_leave_no_patches),
         cmocka_unit_test(small_images_are_refused_or_padded),
         cmocka_unit_test(each_sample_has_its_own_weights),
+        cmocka_unit_test(many_samples_are_changed_in_any_order),
         cmocka_unit_test(a_huge_image_needs_no_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

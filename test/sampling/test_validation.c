@@ -137,6 +137,39 @@ static void regions_of_weight_zero_are_not_chosen(void **state)
     mt_patching_free(training);
 }
 
+/* Few cells of many can be chosen, so they are listed. */
+static void few_free_cells_are_chosen_equally_often(void **state)
+{
+    (void)state;
+    enum { SIDE = 40, FREE = 7, SPLITS = 700, TAKEN = 3 };
+    static const int free_cells[FREE] = { 0, 39, 160, 777, 778, 1200, 1599 };
+    mt_error err = MT_ERROR_INIT;
+    static double weights[SIDE * SIDE];
+    int chosen[FREE] = { 0 };
+    for (int i = 0; i < FREE; i++)
+        weights[free_cells[i]] = 1;
+    for (uint64_t seed = 0; seed < SPLITS; seed++) {
+        mt_patching *training = new_patching("stratified", 2, (int64_t[]) { SIDE * 8, SIDE * 8 }, size_8, NULL);
+        check_ok(mt_patching_weigh(training, 0, 0, weights, SIDE * SIDE, &err), &err);
+        mt_patching *validation = split(training, TAKEN, &seed);
+        uint64_t taken = 0;
+        for (uint64_t i = 0; i < TAKEN; i++) {
+            const mt_patch_spec spec = get_patch(validation, 0, i);
+            for (int k = 0; k < FREE; k++)
+                if (spec.coords[0] / 8 * SIDE + spec.coords[1] / 8 == free_cells[k]) {
+                    chosen[k]++;
+                    taken |= (uint64_t)1 << k;
+                }
+        }
+        assert_int_equal(__builtin_popcountll(taken), TAKEN);
+        mt_patching_free(validation);
+        mt_patching_free(training);
+    }
+    const double share = (double)TAKEN / FREE;
+    for (int k = 0; k < FREE; k++)
+        assert_true(fabs(chosen[k] - SPLITS * share) < 5 * sqrt(SPLITS * share * (1 - share)));
+}
+
 static void too_many_validation_patches_are_refused(void **state)
 {
     (void)state;
@@ -233,7 +266,7 @@ static void boxes_are_cut_at_the_image(void **state)
 }
 
 /* The first fact in which two patchings differ, or NULL. */
-static const char *difference(const mt_patching *a, const mt_patching *b)
+static const char *difference(mt_patching *a, mt_patching *b)
 {
     mt_fact x[MT_PATCHING_FACTS], y[MT_PATCHING_FACTS];
     mt_patching_fingerprint(a, x);
@@ -288,6 +321,49 @@ static void facts_tell_patchings_apart(void **state)
     mt_patching_free(tiles[1]);
 }
 
+/* The digest of weights is kept once they cannot change, and not before. */
+static void facts_follow_changes_until_they_are_final(void **state)
+{
+    (void)state;
+    mt_error err = MT_ERROR_INIT;
+    const double weights[4] = { 0.5, 1, 1, 1 }, ones[4] = { 1, 1, 1, 1 };
+    mt_patching *pair[2];
+    for (int i = 0; i < 2; i++) {
+        pair[i] = new_patching("stratified", 2, (int64_t[]) { 128, 128 }, size_64, NULL);
+        check_ok(mt_patching_weigh(pair[i], 0, 0, ones, 4, &err), &err);
+    }
+    assert_null(difference(pair[0], pair[1]));
+    check_ok(mt_patching_weigh(pair[0], 0, 0, weights, 4, &err), &err);
+    mt_patching_freeze(pair[0]);
+    for (int i = 0; i < 2; i++)
+        assert_string_equal(difference(pair[0], pair[1]), "digest of weights, exclusions and given patches");
+    check_ok(mt_patching_weigh(pair[1], 0, 0, weights, 4, &err), &err);
+    mt_patching_freeze(pair[1]);
+    for (int i = 0; i < 2; i++)
+        assert_null(difference(pair[0], pair[1]));
+    mt_patching_free(pair[0]);
+    mt_patching_free(pair[1]);
+}
+
+/* A split of which 4 of 144 cells can be chosen. */
+static mt_status use_list(mt_context *context)
+{
+    double weights[144] = { 0 };
+    mt_stack *stack = new_stack(context, "YX", (int64_t[]) { 96, 96 });
+    const mt_patching_options options = {
+        .struct_size = sizeof options, .strategy = "stratified", .patch_size = size_8, .n_spatial = 2
+    };
+    mt_patching *patching = NULL, *validation = NULL;
+    mt_status st = mt_patching_new(&stack, 1, &options, &patching, NULL);
+    weights[0] = weights[50] = weights[60] = weights[143] = 1;
+    if (!st && !(st = mt_patching_weigh(patching, 0, 0, weights, 144, NULL)))
+        st = mt_patching_split(patching, 3, NULL, &validation, NULL);
+    mt_patching_free(validation);
+    mt_patching_free(patching);
+    mt_stack_close(stack);
+    return st;
+}
+
 /* Everything that allocates. Returns the first status that is not MT_OK. */
 static mt_status use_all(mt_context *context)
 {
@@ -322,9 +398,8 @@ static mt_status use_all(mt_context *context)
     return st;
 }
 
-static void want_of_memory_is_reported(void **state)
+static void check_want_of_memory(mt_status (*use)(mt_context *), size_t n_stacks)
 {
-    (void)state;
     mt_error err = MT_ERROR_INIT;
     failing_allocator failing;
     mt_status st = MT_E_MEMORY;
@@ -337,14 +412,21 @@ static void want_of_memory_is_reported(void **state)
         if (!stacks) {
             size_t before = failing.count;
             mt_stack_close(new_stack(context, "YX", (int64_t[]) { 8, 8 }));
-            stacks = 2 * (failing.count - before);
+            stacks = n_stacks * (failing.count - before);
         }
         failing.fail_at = failing.count + stacks + k;
-        st = use_all(context);
+        st = use(context);
         assert_true(st == MT_OK || st == MT_E_MEMORY);
         assert_true(k < 100 && (k > 10 || st));
         mt_context_free(context);
     }
+}
+
+static void want_of_memory_is_reported(void **state)
+{
+    (void)state;
+    check_want_of_memory(use_all, 2);
+    check_want_of_memory(use_list, 1);
 }
 
 static void check_epoch(const char *strategy, size_t n_spatial, const int64_t *shape, const int64_t *size,
@@ -385,11 +467,13 @@ int main(void)
         cmocka_unit_test(a_split_follows_from_the_seed),
         cmocka_unit_test(cells_over_the_border_are_not_chosen),
         cmocka_unit_test(regions_of_weight_zero_are_not_chosen),
+        cmocka_unit_test(few_free_cells_are_chosen_equally_often),
         cmocka_unit_test(too_many_validation_patches_are_refused),
         cmocka_unit_test(nothing_may_be_left_to_train_on),
         cmocka_unit_test(changes_are_refused_where_they_make_no_sense),
         cmocka_unit_test(boxes_are_cut_at_the_image),
         cmocka_unit_test(facts_tell_patchings_apart),
+        cmocka_unit_test(facts_follow_changes_until_they_are_final),
         cmocka_unit_test(want_of_memory_is_reported),
         cmocka_unit_test(golden_epochs),
     };

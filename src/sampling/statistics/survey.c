@@ -5,6 +5,7 @@
 #include "base/random.h"
 
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* Pixels of a unit that is read with its mask, or out of an array; drawn units per visit; units of an array between two
@@ -13,6 +14,62 @@ enum { MASKED_PIXELS = 1 << 22, ARRAY_PIXELS = 1 << 20, DRAWN = 1024, ARRAY_UNIT
 
 /* Tallies stay with their channel while they fit into this, and four for each thread beyond. */
 #define TALLY_BYTES ((size_t)64 << 20)
+
+/* Of more chunks than this for each drawn one, not every one is looked at. Units drawn between two questions whether to
+ * go on. */
+enum { LOOKED_AT = 1024, DRAWN_AT_ONCE = 65536 };
+
+static mt_status check_stop(const mt_survey *s, mt_error *err)
+{
+    const mt_statistics_options *o = &s->options;
+    bool stops = o->cancelled && o->cancelled(o->user);
+    return stops ? mt_fail(err, MT_E_CANCELLED, "%s", MT_CANCEL_MESSAGE) : MT_OK;
+}
+
+/* Selection sampling: Knuth, The Art of Computer Programming, volume 2, 3.4.2, algorithm S. */
+static mt_status draw_many(mt_survey *s, mt_random *random, mt_error *err)
+{
+    mt_sample *sample = &s->sample;
+    mt_status st = MT_OK;
+    for (uint64_t i = 0, drawn = 0; !st && drawn < sample->n; i++) {
+        if (mt_random_below(random, sample->of - i) < sample->n - drawn)
+            sample->units[drawn++] = i;
+        if (i % DRAWN_AT_ONCE == DRAWN_AT_ONCE - 1)
+            st = check_stop(s, err);
+    }
+    return st;
+}
+
+static int compare(const void *a, const void *b)
+{
+    const uint64_t *x = a, *y = b;
+    return (*x > *y) - (*x < *y);
+}
+
+/* Sorts numbers and drops repeated ones. Returns the number of those that are left. */
+static uint64_t sort_distinct(uint64_t *numbers, uint64_t n)
+{
+    uint64_t kept = 0;
+    qsort(numbers, (size_t)n, sizeof *numbers, compare);
+    for (uint64_t i = 0; i < n; i++)
+        if (kept == 0 || numbers[i] != numbers[kept - 1])
+            numbers[kept++] = numbers[i];
+    return kept;
+}
+
+/* Draws as many numbers as are missing, until all are distinct: the first ones of a sequence, as if drawn one by one. */
+static mt_status draw_few(mt_survey *s, mt_random *random, mt_error *err)
+{
+    mt_sample *sample = &s->sample;
+    mt_status st = MT_OK;
+    for (uint64_t drawn = 0; !st && drawn < sample->n; drawn = sort_distinct(sample->units, drawn))
+        while (!st && drawn < sample->n) {
+            sample->units[drawn++] = mt_random_below(random, sample->of);
+            if (drawn % DRAWN_AT_ONCE == 0)
+                st = check_stop(s, err);
+        }
+    return st;
+}
 
 static mt_status draw(mt_survey *s, mt_error *err)
 {
@@ -30,13 +87,9 @@ static mt_status draw(mt_survey *s, mt_error *err)
     if (st)
         return st;
     sample->units = memory;
-    /* Selection sampling: Knuth, The Art of Computer Programming, volume 2, 3.4.2, algorithm S. */
     mt_random random;
     mt_random_start(&random, o->seed, MT_STREAM_SAMPLE, 0, 0, 0);
-    for (uint64_t i = 0, drawn = 0; drawn < sample->n; i++)
-        if (mt_random_below(&random, sample->of - i) < sample->n - drawn)
-            sample->units[drawn++] = i;
-    return MT_OK;
+    return sample->of / LOOKED_AT > sample->n ? draw_few(s, &random, err) : draw_many(s, &random, err);
 }
 
 static uint64_t count_pixels(const mt_units *units, const uint64_t *drawn, uint64_t first, uint64_t n)
@@ -96,6 +149,14 @@ static void count_all(mt_survey *s)
     }
 }
 
+void mt_survey_end(mt_survey *s)
+{
+    mt_env *env = &s->context->env;
+    mt_release(env, s->sample.units, (size_t)s->sample.n * sizeof *s->sample.units);
+    mt_release(env, s->sample.parts, s->sample.room * sizeof *s->sample.parts);
+    mt_lock_destroy(&s->lock);
+}
+
 mt_status mt_survey_begin(mt_survey *s, mt_error *err)
 {
     bool is_sample = s->options.sample_share > 0 || s->options.sample_chunks > 0;
@@ -106,7 +167,7 @@ mt_status mt_survey_begin(mt_survey *s, mt_error *err)
         return st;
     st = draw(s, err);
     if (st)
-        mt_lock_destroy(&s->lock);
+        mt_survey_end(s);
     else
         count_all(s);
     return st;
@@ -124,14 +185,6 @@ static void free_tallies(mt_survey *s, bool drain)
         mt_release(&s->context->env, tally, tally_bytes(s));
     }
     s->n_tallies = 0;
-}
-
-void mt_survey_end(mt_survey *s)
-{
-    mt_env *env = &s->context->env;
-    mt_release(env, s->sample.units, (size_t)s->sample.n * sizeof *s->sample.units);
-    mt_release(env, s->sample.parts, s->sample.room * sizeof *s->sample.parts);
-    mt_lock_destroy(&s->lock);
 }
 
 /* Takes an idle tally of the channel off the list, or if any is true, of any channel. */
