@@ -20,6 +20,28 @@ static lanes reversed(lanes v) { return __builtin_shufflevector(v, v, 3, 2, 1, 0
 
 static void store(uint8_t *to, lanes v) { memcpy(to, &v, sizeof v); }
 
+/* Copies n elements, of which step bytes lie between neighbours. One loop for each size: a constant one is a move. */
+static void copy_elements(uint8_t *out, int64_t out_step, const uint8_t *in, int64_t in_step, int64_t n, int64_t size)
+{
+    switch (size) {
+    case 1:
+        for (int64_t i = 0; i < n; i++)
+            out[i * out_step] = in[i * in_step];
+        break;
+    case 2:
+        for (int64_t i = 0; i < n; i++)
+            memcpy(out + i * out_step, in + i * in_step, 2);
+        break;
+    case 4:
+        for (int64_t i = 0; i < n; i++)
+            memcpy(out + i * out_step, in + i * in_step, 4);
+        break;
+    default:
+        for (int64_t i = 0; i < n; i++)
+            memcpy(out + i * out_step, in + i * in_step, 8);
+    }
+}
+
 /* Copies n elements to the places before out: the first one to out. */
 static void reverse_row(uint8_t *out, const uint8_t *in, int64_t n, int64_t size)
 {
@@ -27,8 +49,7 @@ static void reverse_row(uint8_t *out, const uint8_t *in, int64_t n, int64_t size
     if (size == 4)
         for (; i + LANES <= n; i += LANES)
             store(out - (i + LANES - 1) * 4, reversed(load(in + i * 4)));
-    for (; i < n; i++)
-        memcpy(out - i * size, in + i * size, (size_t)size);
+    copy_elements(out - i * size, -size, in + i * size, size, n - i, size);
 }
 
 /* Swaps rows and columns of four by four elements. step: of the input, columns: of the output, of either sign. */
@@ -56,9 +77,11 @@ static void swap_block(uint8_t *out, const mt_plane *p, const uint8_t *in, int64
     for (int64_t c = 0; c < whole_columns && whole_rows > 0; c += LANES)
         for (int64_t r = 0; r < whole_rows; r += LANES)
             swap_16(out + c * p->out_row + r * p->out_column, p->out_row, p->out_column, in + r * step + c * 4, step);
-    for (int64_t c = 0; c < columns; c++)
-        for (int64_t r = c < whole_columns ? whole_rows : 0; r < rows; r++)
-            memcpy(out + c * p->out_row + r * p->out_column, in + r * step + c * size, (size_t)size);
+    for (int64_t c = 0; c < columns; c++) {
+        int64_t r = c < whole_columns ? whole_rows : 0;
+        copy_elements(out + c * p->out_row + r * p->out_column, p->out_column, in + r * step + c * size, step, rows - r,
+                      size);
+    }
 }
 
 static bool is_swapped(const mt_plane *p, int64_t in_size, int64_t out_size)
