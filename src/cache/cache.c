@@ -18,22 +18,18 @@ typedef struct entry {
     bool linked; /* in the table; else freed by its last user */
     unsigned users;
     struct entry *next_in_bucket;
-    struct entry *newer, *older; /* in a list of its shard; if linked and MADE */
-    uint64_t used;               /* the clock at the end of the last use */
+    struct entry *newer, *older; /* LRU list; if linked and MADE */
+    uint64_t used;               /* the clock when it was put at the front of the list */
     mt_status status;            /* if FAILED */
     mt_error *error;             /* if FAILED and a thread waits for it; NULL if out of memory */
 } entry;
-
-typedef struct list {
-    entry *newest, *oldest;
-} list;
 
 typedef struct shard {
     mt_lock lock;
     mt_condition made;
     entry **buckets;
     size_t n_buckets, n_entries;
-    list idle, busy; /* entries that are MADE, without and with users */
+    entry *newest, *oldest; /* list, by the end of the last use */
 } shard;
 
 struct mt_cache {
@@ -43,7 +39,7 @@ struct mt_cache {
     const _Atomic uint64_t *elsewhere; /* bytes of the budget used outside the cache, or NULL */
     _Atomic uint64_t last_owner;
     _Atomic uint64_t clock;          /* number of entries made */
-    _Atomic uint64_t oldest[SHARDS]; /* entry.used of the oldest idle entry of each shard; UINT64_MAX: none */
+    _Atomic uint64_t oldest[SHARDS]; /* entry.used of the oldest entry of each shard; UINT64_MAX: none */
     int n_shards;                    /* initialised shards */
     shard shards[SHARDS];
 };
@@ -68,21 +64,17 @@ static entry *find(shard *s, uint64_t h, uint64_t owner, uint64_t id)
     return NULL;
 }
 
-static list *list_of(shard *s, const entry *e) { return e->users > 0 ? &s->busy : &s->idle; }
-
 static void show_oldest(mt_cache *cache, const shard *s)
 {
-    atomic_store_explicit(&cache->oldest[s - cache->shards], s->idle.oldest ? s->idle.oldest->used : UINT64_MAX,
+    atomic_store_explicit(&cache->oldest[s - cache->shards], s->oldest ? s->oldest->used : UINT64_MAX,
                           memory_order_relaxed);
 }
 
-/* Call list_remove before, and list_add after the first or last use of an entry. */
 static void list_remove(mt_cache *cache, shard *s, entry *e)
 {
-    list *l = list_of(s, e);
-    bool was_oldest = s->idle.oldest == e;
-    *(e->newer ? &e->newer->older : &l->newest) = e->older;
-    *(e->older ? &e->older->newer : &l->oldest) = e->newer;
+    bool was_oldest = s->oldest == e;
+    *(e->newer ? &e->newer->older : &s->newest) = e->older;
+    *(e->older ? &e->older->newer : &s->oldest) = e->newer;
     e->newer = e->older = NULL;
     if (was_oldest)
         show_oldest(cache, s);
@@ -90,14 +82,22 @@ static void list_remove(mt_cache *cache, shard *s, entry *e)
 
 static void list_add(mt_cache *cache, shard *s, entry *e)
 {
-    list *l = list_of(s, e);
     e->used = atomic_load_explicit(&cache->clock, memory_order_relaxed);
     e->newer = NULL;
-    e->older = l->newest;
-    *(l->newest ? &l->newest->newer : &l->oldest) = e;
-    l->newest = e;
-    if (s->idle.oldest == e)
+    e->older = s->newest;
+    *(s->newest ? &s->newest->newer : &s->oldest) = e;
+    s->newest = e;
+    if (s->oldest == e)
         show_oldest(cache, s);
+}
+
+/* Makes an entry the most recently used one. */
+static void renew(mt_cache *cache, shard *s, entry *e)
+{
+    if (s->newest == e)
+        return;
+    list_remove(cache, s, e);
+    list_add(cache, s, e);
 }
 
 static void unlink_entry(mt_cache *cache, shard *s, entry *e)
@@ -214,11 +214,24 @@ void mt_cache_free(mt_cache *cache)
 
 uint64_t mt_cache_new_owner(mt_cache *cache) { return atomic_fetch_add(&cache->last_owner, 1) + 1; }
 
-/* Drops the least recently used entry of a shard; if there is no idle one and in_use, one in use. */
+/* The least recently used entry of a shard that is not in use, or NULL. Those in use count as used now, so that they do
+ * not hide others. */
+static entry *find_idle(mt_cache *cache, shard *s)
+{
+    for (const entry *first = NULL; s->oldest && s->oldest->users > 0 && s->oldest != first;) {
+        first = first ? first : s->oldest;
+        renew(cache, s, s->oldest);
+    }
+    return s->oldest && s->oldest->users == 0 ? s->oldest : NULL;
+}
+
+/* Drops the least recently used entry of a shard; in_use: also one in use. */
 static bool drop_oldest(mt_cache *cache, shard *s, bool in_use)
 {
     mt_lock_take(&s->lock);
-    entry *e = s->idle.oldest ? s->idle.oldest : in_use ? s->busy.oldest : NULL;
+    entry *e = find_idle(cache, s);
+    if (!e && in_use)
+        e = s->oldest;
     bool found = e != NULL, unused = found && e->users == 0;
     if (found)
         unlink_entry(cache, s, e);
@@ -252,9 +265,9 @@ static void evict(mt_cache *cache)
     while (is_full(cache))
         if (!drop_oldest(cache, find_oldest(cache), false))
             break;
-    for (size_t i = 0; i < SHARDS; i++) /* all entries are in use, or other threads have changed the shards */
+    for (size_t i = 0; i < (size_t)2 * SHARDS; i++) /* all entries of a shard are in use: try others, then those */
         while (is_full(cache))
-            if (!drop_oldest(cache, &cache->shards[i], true))
+            if (!drop_oldest(cache, &cache->shards[i % SHARDS], i >= SHARDS))
                 break;
 }
 
@@ -271,13 +284,11 @@ static entry *new_entry(mt_cache *cache, uint64_t owner, uint64_t id)
 /* Ends one use; returns whether the caller must free the entry. Call with the lock held. */
 static bool leave(mt_cache *cache, shard *s, entry *e)
 {
-    bool is_listed = e->linked && e->state == MADE && e->users == 1;
-    if (is_listed)
-        list_remove(cache, s, e);
-    e->users--;
-    if (is_listed)
-        list_add(cache, s, e);
-    return e->users == 0 && !e->linked;
+    if (--e->users == 0 && !e->linked)
+        return true;
+    if (e->linked && e->state == MADE)
+        renew(cache, s, e);
+    return false;
 }
 
 void mt_cache_finish(mt_cache *cache, mt_cache_entry *shown, void *data, size_t size)
@@ -317,16 +328,6 @@ void mt_cache_fail(mt_cache *cache, mt_cache_entry *shown, mt_status status, con
         free_entry(cache, e);
 }
 
-static void use(mt_cache *cache, shard *s, entry *e)
-{
-    bool is_listed = e->state == MADE && e->users == 0;
-    if (is_listed)
-        list_remove(cache, s, e);
-    e->users++;
-    if (is_listed)
-        list_add(cache, s, e);
-}
-
 mt_cache_state mt_cache_begin(mt_cache *cache, uint64_t owner, uint64_t id, mt_cache_entry **out)
 {
     uint64_t h = hash(owner, id);
@@ -334,7 +335,7 @@ mt_cache_state mt_cache_begin(mt_cache *cache, uint64_t owner, uint64_t id, mt_c
     mt_lock_take(&s->lock);
     entry *e = find(s, h, owner, id);
     if (e) {
-        use(cache, s, e);
+        e->users++;
         *out = &e->shown;
         mt_cache_state state = e->state == MADE ? MT_CACHE_HIT : MT_CACHE_BUSY;
         mt_lock_give(&s->lock);
@@ -431,7 +432,7 @@ mt_cache_entry *mt_cache_peek(mt_cache *cache, uint64_t owner, uint64_t id)
     mt_lock_take(&s->lock);
     entry *e = find(s, h, owner, id);
     if (e && e->state == MADE)
-        use(cache, s, e);
+        e->users++;
     else
         e = NULL;
     mt_lock_give(&s->lock);
@@ -449,29 +450,22 @@ void mt_cache_release(mt_cache *cache, mt_cache_entry *shown)
         free_entry(cache, e);
 }
 
-/* Unlinks the entries of an owner in a list. Those without users are added to *dropped. */
-static void unlink_owned(mt_cache *cache, shard *s, const list *l, uint64_t owner, entry **dropped)
-{
-    for (entry *e = l->oldest, *newer; e; e = newer) {
-        newer = e->newer;
-        if (owner != 0 && e->owner != owner)
-            continue;
-        unlink_entry(cache, s, e);
-        if (e->users == 0) {
-            e->next_in_bucket = *dropped;
-            *dropped = e;
-        }
-    }
-}
-
 void mt_cache_drop(mt_cache *cache, uint64_t owner)
 {
     for (int i = 0; i < cache->n_shards; i++) {
         shard *s = &cache->shards[i];
         entry *dropped = NULL;
         mt_lock_take(&s->lock);
-        unlink_owned(cache, s, &s->idle, owner, &dropped);
-        unlink_owned(cache, s, &s->busy, owner, &dropped);
+        for (entry *e = s->oldest, *newer; e; e = newer) {
+            newer = e->newer;
+            if (owner != 0 && e->owner != owner)
+                continue;
+            unlink_entry(cache, s, e);
+            if (e->users == 0) {
+                e->next_in_bucket = dropped;
+                dropped = e;
+            }
+        }
         mt_lock_give(&s->lock);
         for (entry *next; dropped; dropped = next) {
             next = dropped->next_in_bucket;
