@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     import torch
     from numpy.typing import NDArray
 
-    from ._loader import Batch as _HostBatch
     from ._loader import Loader
+    from ._loader_batch import Batch as _HostBatch
 
     Index = int | tuple[int, int]
 
