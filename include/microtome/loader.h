@@ -150,6 +150,12 @@ MT_API void mt_batch_release(mt_batch *batch);
 MT_API MT_MUST_CHECK mt_status mt_loader_read(mt_loader *loader, uint64_t epoch, const uint64_t *positions, size_t n,
                                               const mt_extract_options *options, mt_batch **out, mt_error *err);
 
+/* The patches of a batch of this rank, for those who make its batches elsewhere with mt_loader_read. batch: below
+ * mt_loader_count, and counted from where that starts. Writes positions of the order of the epoch, up to batch_size of
+ * them, and their number to n. Errors: MT_E_RANGE. Any number of threads may call. */
+MT_API MT_MUST_CHECK mt_status mt_loader_positions(mt_loader *loader, uint64_t batch, uint64_t *positions, size_t *n,
+                                                   mt_error *err);
+
 /* Continues with a batch of an epoch (below 2^63): the number of batches that all ranks together have had. Batches that were made
  * ahead are dropped. The remaining batches of this epoch are dealt to the ranks from there on. */
 MT_API MT_MUST_CHECK mt_status mt_loader_seek(mt_loader *loader, uint64_t epoch, uint64_t batch, mt_error *err);
