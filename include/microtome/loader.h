@@ -70,7 +70,9 @@ typedef struct mt_loader_options {
     int in_order;        /* not 0: patches come in index order, and block and window are not used */
     int uneven;          /* an mt_uneven */
     int on_corrupt;      /* an mt_on_corrupt */
-    int fill_missing;    /* not 0: images with missing files or frames are accepted (mt_stack_info.missing) */
+    /* Not 0: images with missing files or frames (mt_stack_info.missing) are accepted. Absent chunks are not found before
+     * they are read: for them, mt_open_options.missing_is_error decides. */
+    int fill_missing;
     uint64_t rank;       /* this process, below world_size */
     uint64_t world_size; /* processes that share an epoch: batch b goes to rank b mod world_size; 0: 1 */
     /* Not 0: each rank has windows of its own, so that each chunk is decoded by one rank only. The batches then depend

@@ -129,7 +129,9 @@ class Loader:
         If a chunk cannot be decoded: raise the error, draw other positions for its patches, or make its pixels
         zero; `Batch.bad` lists the patches. Files that cannot be read always raise.
     missing : {"error", "fill"}
-        Images with missing files or frames are refused, or have the fill value there.
+        Images with missing files or frames (`ImageStack.n_missing`) are refused, or have the fill value there. Says
+        nothing about absent chunks (Zarr), which are found only when they are read: those of a stack opened with
+        ``missing="error"`` raise NotFoundError, those of other stacks have the fill value.
     noise : mapping, optional
         Noise of the input, after normalization: ``gaussian``, ``photons``, ``scale`` and ``offset`` of
         `add_noise`. Different for each patch and epoch.

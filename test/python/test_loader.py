@@ -9,6 +9,7 @@ import pickle
 import microtome
 import numpy as np
 import pytest
+from images import write_array
 from loaders import LABELS, PIXELS, RANDOM, SIZE, Own, digest, make, make_of, of_object, three_epochs, turned
 
 
@@ -381,6 +382,17 @@ def test_missing_files(data):
     with pytest.raises(microtome.NotFoundError, match="7 files or frames are missing"):
         microtome.Loader(patching)
     assert next(iter(microtome.Loader(patching, missing="fill"))).data.shape[0] == 1
+
+
+def test_absent_chunks(tmp_path):
+    write_array(tmp_path / "a.zarr", np.ones((64, 64), np.uint16), (32, 32))
+    (tmp_path / "a.zarr" / "1.1").unlink()
+    for missing in ("error", "fill"):
+        (batch,) = microtome.Loader(microtome.Whole(microtome.open(tmp_path / "a.zarr", "YX")), missing=missing)
+        assert batch.data[0, 0, 31, 31] == 1 and batch.data[0, 0, 32, 32] == 0 and not batch.bad
+        strict = microtome.Whole(microtome.open(tmp_path / "a.zarr", "YX", missing="error"))
+        with pytest.raises(microtome.NotFoundError, match="chunk 1/1"):
+            list(microtome.Loader(strict, missing=missing, on_corrupt="zero"))
 
 
 # -- what it tells -----------------------------------------------------------------------------------

@@ -465,3 +465,21 @@ def test_files_that_are_damaged_or_vanish(tmp_path):
     assert all((b.data[one.position] == 0).any() for b, one in bad)
     drawn = [b for b in microtome.Loader(patching, batch_size=4, on_corrupt="redraw")]
     assert all((b.data == 1).all() for b in drawn) and any(one.redraws for b in drawn for one in b.bad)
+
+
+@pytest.mark.parametrize("is_replaced", [False, True])
+def test_files_that_are_repaired(tmp_path, is_replaced):
+    path = tmp_path / "a.zarr"
+    write_array(path, np.ones((64, 64), np.uint16), (64, 64))
+    good = (path / "0.0").read_bytes()
+    (path / "0.0").write_bytes(b"damaged")
+    loader = microtome.Loader(microtome.Random(microtome.open(path, "YX"), (16, 16)))
+    with pytest.raises(microtome.CorruptError):
+        next(iter(loader))
+    if is_replaced:
+        (path / "new").write_bytes(good)
+        (path / "new").replace(path / "0.0")
+        loader = pickle.loads(pickle.dumps(loader))  # opens the image again
+    else:
+        (path / "0.0").write_bytes(good)
+    assert all((batch.data == 1).all() and not batch.bad for batch in loader)
