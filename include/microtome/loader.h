@@ -67,9 +67,9 @@ typedef struct mt_loader_options {
     /* Optional: noise of the input, the first array, which must be float32; of its values after the conversion. seed is
      * replaced by that of the loader, step by the epoch, and first by the index of each patch. Copied. */
     const mt_noise_options *noise;
-    int in_order;        /* not 0: patches come in index order, and block and window are not used */
-    int uneven;          /* an mt_uneven */
-    int on_corrupt;      /* an mt_on_corrupt */
+    int in_order;   /* not 0: patches come in index order, and block and window are not used */
+    int uneven;     /* an mt_uneven */
+    int on_corrupt; /* an mt_on_corrupt */
     /* Not 0: images with missing files or frames (mt_stack_info.missing) are accepted. Absent chunks are not found before
      * they are read: for them, mt_open_options.missing_is_error decides. */
     int fill_missing;

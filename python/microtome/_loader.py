@@ -288,9 +288,10 @@ class Loader:
         -----
         Thread-safe. The position of the loader does not change.
         """
-        numbers = list(map(operator.index, positions))
-        for outside in (number for number in numbers if not 0 <= number < self.n_patches):
-            raise RangeError(f"position {outside} is out of bounds for an epoch of {self.n_patches} patches")
+        numbers, n = list(map(operator.index, positions)), self.n_patches
+        outside = [number for number in numbers if not 0 <= number < n]
+        if outside:
+            raise RangeError(f"position {outside[0]} is out of bounds for an epoch of {n} patches")
         chosen = self._core.tell()[0] if epoch is None else count(epoch, "epoch")
         return Batch(self._core.read(chosen, np.array(numbers, np.uint64)))
 

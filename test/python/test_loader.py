@@ -9,7 +9,7 @@ import pickle
 import microtome
 import numpy as np
 import pytest
-from images import write_array
+from images import write_array, write_ome_zarr
 from loaders import LABELS, PIXELS, RANDOM, SIZE, Own, digest, make, make_of, of_object, three_epochs, turned
 
 
@@ -164,6 +164,17 @@ def test_images_that_do_not_fit():
     stack.close()
     with pytest.raises(ValueError, match="closed"):
         microtome.Loader(patching)
+
+
+def test_channels_in_another_order(tmp_path):
+    names = [("a", "FF0000"), ("b", "00FF00")]
+    pixels = np.zeros((2, 64, 64), np.uint16)
+    for name, channels in (("one", names), ("two", names), ("three", names[::-1])):
+        write_ome_zarr(tmp_path / name, pixels, "CYX", (1, 64, 64), channels)
+    stacks = [microtome.open(tmp_path / name) for name in ("one", "two", "three")]
+    patching = microtome.Random(stacks, SIZE)
+    with pytest.raises(microtome.ArgumentError, match=r"stack 2, .*three\S*, has the channels .* stack 0, .*one"):
+        microtome.Loader(patching, channels=["b"])
 
 
 def test_patches_of_different_sizes():
