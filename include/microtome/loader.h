@@ -67,10 +67,12 @@ typedef struct mt_loader_options {
     /* Optional: noise of the input, the first array, which must be float32; of its values after the conversion. seed is
      * replaced by that of the loader, step by the epoch, and first by the index of each patch. Copied. */
     const mt_noise_options *noise;
-    int in_order;        /* not 0: patches come in index order, and block and window are not used */
-    int uneven;          /* an mt_uneven */
-    int on_corrupt;      /* an mt_on_corrupt */
-    int fill_missing;    /* not 0: images with missing files or frames are accepted (mt_stack_info.missing) */
+    int in_order;   /* not 0: patches come in index order, and block and window are not used */
+    int uneven;     /* an mt_uneven */
+    int on_corrupt; /* an mt_on_corrupt */
+    /* Not 0: images with missing files or frames (mt_stack_info.missing) are accepted. Absent chunks are not found before
+     * they are read: for them, mt_open_options.missing_is_error decides. */
+    int fill_missing;
     uint64_t rank;       /* this process, below world_size */
     uint64_t world_size; /* processes that share an epoch: batch b goes to rank b mod world_size; 0: 1 */
     /* Not 0: each rank has windows of its own, so that each chunk is decoded by one rank only. The batches then depend
@@ -149,6 +151,12 @@ MT_API void mt_batch_release(mt_batch *batch);
  * Its number is 0. Position j of the epoch is the same patch in every batch size. Any number of threads may call. */
 MT_API MT_MUST_CHECK mt_status mt_loader_read(mt_loader *loader, uint64_t epoch, const uint64_t *positions, size_t n,
                                               const mt_extract_options *options, mt_batch **out, mt_error *err);
+
+/* The patches of a batch of this rank, for those who make its batches elsewhere with mt_loader_read. batch: below
+ * mt_loader_count, and counted from where that starts. Writes positions of the order of the epoch, up to batch_size of
+ * them, and their number to n. Errors: MT_E_RANGE. Any number of threads may call. */
+MT_API MT_MUST_CHECK mt_status mt_loader_positions(mt_loader *loader, uint64_t batch, uint64_t *positions, size_t *n,
+                                                   mt_error *err);
 
 /* Continues with a batch of an epoch (below 2^63): the number of batches that all ranks together have had. Batches that were made
  * ahead are dropped. The remaining batches of this epoch are dealt to the ranks from there on. */

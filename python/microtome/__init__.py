@@ -34,7 +34,8 @@ from ._errors import (
 )
 from ._filters import MaskFilter, MaxFilter, MeanStdFilter, ShannonFilter
 from ._lateral import lateral_context
-from ._loader import BadPatch, Batch, Loader, LoaderReport
+from ._loader import Loader, LoaderReport
+from ._loader_batch import BadPatch, Batch
 from ._open import ImageStackProtocol, StackList, from_array, from_object, list_parts, open, open_all
 from ._patching import (
     Coords,

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 import numpy as np
 
 from . import _core
+from ._errors import ArgumentError
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
@@ -121,10 +122,11 @@ def add_noise(
         float32 of the shape B, C, (Z), Y, X, in C order, as for `n2v`.
     gaussian : float
         Standard deviation of Gaussian noise, in units of the values.
-    photons : float, or pair of float or one float a channel, optional
-        Shot noise: ``(a, b)`` says that a value ``v`` stands for ``n = a * v + b`` photons; it becomes
-        ``(k - b) / a``, with ``k`` Poisson distributed around ``n``. A single number is ``a``, with
-        ``b = 0``. Values that stand for no light, or are not finite, remain.
+    photons : float, or tuple (a, b), optional
+        Shot noise: a value ``v`` stands for ``n = a * v + b`` photons; it becomes ``(k - b) / a``, with
+        ``k`` Poisson distributed around ``n``. A single number is ``a``, with ``b = 0``. ``a`` and ``b``
+        are each one float, or a sequence with one for each channel: ``([40, 60], 0)``; a list alone
+        is refused. Values that stand for no light, or are not finite, remain.
     scale, offset : pair of float
         Ranges of the factor and the offset, which are drawn for each item: ``v * scale + offset``.
     seed : int
@@ -178,6 +180,11 @@ def noise_to_core(
     low, high = scale
     if not low > 0:  # 0 and 0 would mean no scale
         raise ValueError(f"scale from {low} is not positive")
+    if isinstance(photons, list):  # a configuration that was read from a file has lists for tuples
+        raise ArgumentError(
+            f"photons={photons!r} may be the pair (a, b), or one number a channel: write ({photons!r}, 0) for one number "
+            "a channel"
+        )
     a, b = photons if isinstance(photons, tuple) else (photons, None)
     return gaussian, low, high, offset[0], offset[1], _each(a, channels), _each(b, channels)
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 
 import atexit
 import json
+import operator
+import os
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
@@ -12,159 +14,22 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 import numpy as np
 
 from . import _core
-from ._errors import _CLASSES, Error
+from ._errors import RangeError
+from ._loader_batch import Batch
 from ._loader_options import Options, count, list_targets
-from ._open import from_array
 
 if TYPE_CHECKING:
     from types import TracebackType
 
-    from numpy.typing import DTypeLike, NDArray
+    from numpy.typing import DTypeLike
 
     from ._batch import Channels, Padding
-    from ._drawing import Contrast
     from ._loader_options import Augment, Normalization, Targets
     from ._patching import Patching
-    from ._picture import Picture
 
-__all__ = ["BadPatch", "Batch", "Loader", "LoaderReport"]
+__all__ = ["Loader", "LoaderReport"]
 
 _SHEET = 16  # patches that a notebook shows
-
-
-class BadPatch(NamedTuple):
-    """A patch that could not be read at its first position."""
-
-    position: int
-    """In the batch."""
-    redraws: int
-    """Positions that were drawn after the first; 0: unreadable pixels are 0."""
-    error: type[Error]
-    """Class of the first failure."""
-
-
-class Batch:
-    """Patches of a `Loader`.
-
-    All arrays lie in the memory of the batch, without copies. The batch lives as long as any of them, or
-    anything made of them without a copy (views, ``torch.from_dlpack``), also after the loader was closed;
-    then its memory serves another batch.
-    """
-
-    def __init__(self, core: _core.Batch) -> None:
-        self._core = core
-        self._arrays = tuple(np.asarray(core.array(i)) for i in range(core.n_arrays))
-
-    @property
-    def arrays(self) -> tuple[NDArray[Any], ...]:
-        """Pixels: the input, then the targets, each patch, C, (Z), Y, X."""
-        return self._arrays
-
-    @property
-    def data(self) -> NDArray[Any]:
-        """The input: patch, C, (Z), Y, X."""
-        return self._arrays[0]
-
-    @property
-    def targets(self) -> tuple[NDArray[Any], ...]:
-        """The targets, in the order of the loader's."""
-        return self._arrays[1:]
-
-    @property
-    def target(self) -> NDArray[Any] | None:
-        """The first target; None if there is none."""
-        return self._arrays[1] if len(self._arrays) > 1 else None
-
-    def _column(self, name: Literal["index", "symmetry", "stack", "sample", "coords"]) -> NDArray[Any]:
-        return np.asarray(self._core.column(name))
-
-    @property
-    def index(self) -> NDArray[np.int64]:
-        """Number of each patch in the patching."""
-        return self._column("index")
-
-    @property
-    def stack(self) -> NDArray[np.int64]:
-        """Index of the stack of each patch."""
-        return self._column("stack")
-
-    @property
-    def sample(self) -> NDArray[np.int64]:
-        """Sample of each patch."""
-        return self._column("sample")
-
-    @property
-    def coords(self) -> NDArray[np.int64]:
-        """First corner of each patch in the image, patch x (Z)YX."""
-        return self._column("coords")
-
-    @property
-    def symmetry(self) -> NDArray[np.uint8]:
-        """Augmentation of each patch: 1: Y flipped, plus 2: X flipped, plus 4: then Y and X swapped."""
-        return self._column("symmetry")
-
-    @property
-    def bad(self) -> list[BadPatch]:
-        """Patches that could not be read at their first position."""
-        return [BadPatch(at, redraws, _CLASSES.get(status, Error)) for at, redraws, status in self._core.bad]
-
-    @property
-    def epoch(self) -> int:
-        """Epoch of the batch."""
-        return self._core.epoch
-
-    @property
-    def number(self) -> int:
-        """Number of the batch in its epoch, among those of all ranks."""
-        return self._core.number
-
-    @property
-    def n_repeated(self) -> int:
-        """How many patches, the last ones, only fill the batch (``uneven="pad"``)."""
-        return self._core.n_repeated
-
-    def __len__(self) -> int:
-        return self._core.n
-
-    def __repr__(self) -> str:
-        shapes = ", ".join(f"{a.dtype} {' x '.join(map(str, a.shape))}" for a in self.arrays)
-        return f"<microtome.Batch {self.number} of epoch {self.epoch}: {shapes}>"
-
-    def view(self, array: int = 0, *, max_size: int = 256, contrast: Contrast = None) -> Picture:
-        """Draw a sheet of up to 64 patches as training sees them: the middle plane of each.
-
-        Parameters
-        ----------
-        array : int
-            0 for the input, 1 for the first target.
-        max_size : int
-            Longest side of a patch on the sheet, in pixels; larger ones are downscaled.
-        contrast : (low, high), or such a pair for each channel, or "auto", optional
-            The values drawn black and at full brightness.
-
-        Returns
-        -------
-        Picture
-            Displayed by notebooks; ``save`` writes it as PNG.
-        """
-        pixels = self.arrays[array]
-        stack = from_array(pixels, "SCYX" if pixels.ndim == 4 else "SCZYX")
-        size = pixels.shape[2:]
-        samples, corners = np.arange(len(pixels)), np.zeros((len(pixels), len(size)), np.int64)
-        return stack.view_patches(samples, None, corners, size, max_size=max_size, contrast=contrast)
-
-    def _repr_html_(self) -> str:
-        import html  # noqa: PLC0415 # slow to import, and only notebooks need it
-
-        return f"<div>{html.escape(repr(self))}{self._sheets()}</div>"
-
-    def _sheets(self) -> str:
-        n = self._core.n_arrays
-        names = ["input", "target"] if n == 2 else ["input", *(f"target {i}" for i in range(1, n))]
-        return "".join(
-            f"<figure><figcaption>{name}</figcaption>{self.view(i)._repr_html_()}</figure>"
-            for i, name in enumerate(names[:n])
-        )
 
 
 class LoaderReport(NamedTuple):
@@ -219,10 +84,10 @@ class Loader:
         One image for each stack of the patching, of the same samples and spatial shape; several targets are
         several lists. Patches are cut at the same places, with the same augmentation.
     batch_size : int
-        Patches in a batch.
+        Patches in a batch; 1 for patches of different sizes, such as those of `Whole` of unequal images.
     seed : int
         Of the order and the augmentation, from 0 to 2**64 - 1.
-    normalize : (mean, std) or object with ``subtract`` and ``divide``, optional
+    normalize : (mean, std) or object with ``subtract`` and ``divide``, such as `Statistics.mean_std` returns, optional
         Patches become ``(value - subtract) / divide`` in float32; each one float, or one for each channel of the
         image.
     normalize_target : the same, or a list with one (or None) for each target, optional
@@ -264,7 +129,9 @@ class Loader:
         If a chunk cannot be decoded: raise the error, draw other positions for its patches, or make its pixels
         zero; `Batch.bad` lists the patches. Files that cannot be read always raise.
     missing : {"error", "fill"}
-        Images with missing files or frames are refused, or have the fill value there.
+        Images with missing files or frames (`ImageStack.n_missing`) are refused, or have the fill value there. Says
+        nothing about absent chunks (Zarr), which are found only when they are read: those of a stack opened with
+        ``missing="error"`` raise NotFoundError, those of other stacks have the fill value.
     noise : mapping, optional
         Noise of the input, after normalization: ``gaussian``, ``photons``, ``scale`` and ``offset`` of
         `add_noise`. Different for each patch and epoch.
@@ -279,8 +146,8 @@ class Loader:
     Notes
     -----
     Iterate in one thread at a time. Ctrl-C ends the wait for a batch. A failure is not skipped: the next batch
-    asked for is the same. A loader survives ``fork``, and pickles with its position: unpickling opens its images
-    again. What ``extract_patch`` of a Python object raises, in whatever thread, reaches the loop.
+    asked for is the same. A loader survives ``fork``, and pickles: unpickling opens its images again. The first loop
+    over such a copy, forked or unpickled, continues the epoch after the last batch that the original gave. What ``extract_patch`` of a Python object raises, in whatever thread, reaches the loop.
 
     Examples
     --------
@@ -414,13 +281,19 @@ class Loader:
         ------
         RangeError
             There is no such position; also an IndexError.
+        TypeError
+            A position is not an integer.
 
         Notes
         -----
         Thread-safe. The position of the loader does not change.
         """
-        array = np.fromiter(positions, np.int64).astype(np.uint64)  # negative ones are far out of bounds
-        return Batch(self._core.read(self._core.tell()[0] if epoch is None else count(epoch, "epoch"), array))
+        numbers, n = list(map(operator.index, positions)), self.n_patches
+        outside = [number for number in numbers if not 0 <= number < n]
+        if outside:
+            raise RangeError(f"position {outside[0]} is out of bounds for an epoch of {n} patches")
+        chosen = self._core.tell()[0] if epoch is None else count(epoch, "epoch")
+        return Batch(self._core.read(chosen, np.array(numbers, np.uint64)))
 
     # -- properties ------------------------------------------------------------------
 
@@ -582,11 +455,21 @@ def _restore(
     return loader
 
 
-# The threads of a loader may call Python objects, which is no longer possible when the interpreter ends.
 _loaders: weakref.WeakSet[Loader] = weakref.WeakSet()
+
+
+def _survive_fork() -> None:
+    for loader in list(_loaders):
+        loader._core.forget_threads()
+        loader._has_begun = False  # as in a copy that was unpickled
+
+
+if hasattr(os, "register_at_fork"):  # not on Windows
+    os.register_at_fork(after_in_child=_survive_fork)
 
 
 @atexit.register
 def _close_all() -> None:
+    # The threads of a loader may call Python objects, which is no longer possible when the interpreter ends.
     for loader in list(_loaders):
         loader.close()

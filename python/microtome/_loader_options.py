@@ -11,7 +11,8 @@ import numpy as np
 
 from ._augment import noise_to_core
 from ._errors import ArgumentError
-from ._patching import Patching, _native_stacks
+from ._open import native_stacks
+from ._patching import Coords, Patching, Whole
 from ._stack import ImageStack
 
 if TYPE_CHECKING:
@@ -65,6 +66,7 @@ class Options(NamedTuple):
         """Convert to the arguments of ``_core.Loader``."""
         if not isinstance(patching, Patching):
             raise TypeError(f"patching must be a patching strategy, such as microtome.Stratified, not {patching!r}")
+        _check_sizes(patching, count(self.batch_size, "batch_size", 1), self.shuffle)
         window = 0 if self.window is None else count(self.window, "window") or _WINDOW_ALL
         return (
             patching,
@@ -124,6 +126,30 @@ def count(value: Any, name: str, least: int = 0) -> int:
     return number
 
 
+def _sizes(patching: Patching) -> NDArray[np.int64]:
+    """Sizes of the patches, in index order; none for strategies whose patches have the same size."""
+    stacks = patching.stacks
+    if isinstance(patching, Coords):
+        rows: NDArray[np.int64] = patching._recipe[-1]
+        return rows[:, 5 : 5 + patching._ndim]
+    if isinstance(patching, Whole):
+        return np.array([stack.data_shape[2:] for stack in stacks for _ in range(stack.data_shape[0])], np.int64)
+    return np.empty((0, patching._ndim), np.int64)
+
+
+def _check_sizes(patching: Patching, batch_size: int, shuffle: bool) -> None:
+    """Refuse patches of different sizes that will form a batch sooner or later."""
+    sizes = _sizes(patching) if batch_size > 1 else np.empty((0, 2), np.int64)
+    together = max(1, len(sizes)) if shuffle else batch_size
+    sizes = sizes[: len(sizes) // together * together]  # who gets the rest depends on the ranks
+    first = np.arange(len(sizes)) // together * together
+    for i in np.flatnonzero((sizes != sizes[first]).any(axis=1)):
+        one, other = (" x ".join(map(str, sizes[at])) for at in (first[i], i))
+        raise ArgumentError(
+            f"patch {first[i]} has {one} pixels and patch {i} {other}: they cannot form a batch; use batch_size=1"
+        )
+
+
 def _number(value: Any, names: tuple[Any, ...], what: str) -> int:
     if value not in names:
         raise ArgumentError(f"{what} must be one of {', '.join(map(repr, names))}, not {value!r}")
@@ -167,9 +193,12 @@ def _channel_numbers(stacks: Stacks, channels: Channels) -> list[int] | None:
     if channels is None:
         return None
     numbers = stacks[0]._find_channels(channels)
-    for stack in stacks[1:]:
+    for i, stack in enumerate(stacks[1:], 1):
         if stack._find_channels(channels) != numbers:
-            raise ArgumentError(f"{stack.source} has the channels {channels} in another order than {stacks[0].source}")
+            raise ArgumentError(
+                f"stack {i}, {stack.source}, has the channels {channels} in another order than stack 0, "
+                f"{stacks[0].source}"
+            )
     return numbers
 
 
@@ -177,10 +206,15 @@ def _factors(
     normalize: Any, n_channels: int, numbers: list[int] | None
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Return what is subtracted and what divides, one each for each channel of the batch."""
-    if isinstance(normalize, tuple):
+    if isinstance(normalize, tuple | list) and len(normalize) == 2:
         subtract, divide = normalize
-    else:
+    elif hasattr(normalize, "subtract") and hasattr(normalize, "divide"):
         subtract, divide = normalize.subtract, normalize.divide
+    else:
+        raise ArgumentError(
+            "a normalization is (mean, std), or made of statistics, such as "
+            f"microtome.statistics(stacks).mean_std(), not {normalize!r}"
+        )
     both = []
     for values in (subtract, divide):
         array = np.asarray(values, np.float32)
@@ -199,14 +233,14 @@ def list_targets(target: Any) -> tuple[Stacks, ...]:
     """Convert a target, a list of its images, or a list of such lists."""
     if target is None:
         return ()
-    if _is_stack(target):
-        return (_native_stacks(target),)
+    if _is_stack(target) or not isinstance(target, Iterable):
+        return (native_stacks(target),)
     items = list(target)
     if all(map(_is_stack, items)):
-        return (_native_stacks(items),) if items else ()
+        return (native_stacks(items),) if items else ()
     if any(map(_is_stack, items)):
         raise ArgumentError("target is a list of images, or a list of such lists, not a mixture")
-    return tuple(_native_stacks(item) for item in items)
+    return tuple(native_stacks(item) for item in items)
 
 
 def _is_stack(thing: Any) -> bool:

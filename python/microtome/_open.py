@@ -445,6 +445,11 @@ def from_object(obj: ImageStackProtocol, *, context: Context | None = None) -> I
     What an object keeps in `threading.local` does not outlast a call in the threads of the
     context.
     """
+    if not hasattr(obj, "extract_patch"):
+        raise TypeError(
+            f"an object of the type {type(obj).__name__!r} is not an image stack: microtome.open makes one of a path, "
+            "microtome.from_array of an array"
+        )
     stack: ImageStack = ImageStack._from_object(
         obj,
         str(obj.source),
@@ -456,3 +461,10 @@ def from_object(obj: ImageStackProtocol, *, context: Context | None = None) -> I
     )
     stack._recipe = from_object, (obj,)
     return stack
+
+
+def native_stacks(stacks: Any) -> tuple[ImageStack, ...]:
+    """Make native stacks of one stack or several, of microtome or of Python objects."""
+    is_one = hasattr(stacks, "dtype") or isinstance(stacks, str | os.PathLike) or not isinstance(stacks, Iterable)
+    several = [stacks] if is_one or hasattr(stacks, "extract_patch") else list(stacks)
+    return tuple(stack if isinstance(stack, ImageStack) else from_object(stack) for stack in several)

@@ -12,7 +12,7 @@ import numpy as np
 from . import _core
 from ._batch import one_each
 from ._errors import ArgumentError
-from ._open import ImageStackProtocol, from_object
+from ._open import ImageStackProtocol, native_stacks
 from ._progress import show_progress
 from ._stack import ImageStack
 
@@ -86,12 +86,6 @@ class RegionGrid(NamedTuple):
     """Bin of each region: the patch that is drawn from it, counted from 0 in the sample."""
 
 
-def _native_stacks(stacks: Stacks) -> tuple[ImageStack, ...]:
-    """Make native stacks of one stack or several, of microtome or of Python objects."""
-    several: list[Any] = [stacks] if hasattr(stacks, "extract_patch") else list(stacks)
-    return tuple(stack if isinstance(stack, ImageStack) else from_object(stack) for stack in several)
-
-
 def _to_rows(specs: Iterable[PatchSpec | Sequence[Any]], ndim: int) -> NDArray[np.int64]:
     """Convert specs, or tuples of their first four fields, to the rows that _core takes."""
     given = [PatchSpec(*spec) for spec in specs]
@@ -129,7 +123,7 @@ class Patching(_core.Patching):
         pad: bool = False,
         specs: NDArray[np.int64] | None = None,
     ) -> None:
-        native = _native_stacks(stacks)
+        native = native_stacks(stacks)
         overlaps = (overlap,) * len(patch_size or ()) if isinstance(overlap, SupportsIndex) else overlap
         self._start(native, strategy, patch_size, overlaps, seed, pad, specs)
         self._recipe = (strategy, native, patch_size, overlap, seed, pad, specs)
@@ -362,7 +356,7 @@ class Coords(Patching):
     """
 
     def __init__(self, stacks: Stacks, specs: Iterable[PatchSpec | Sequence[Any]], *, pad: bool = False) -> None:
-        native = _native_stacks(stacks)
+        native = native_stacks(stacks)
         ndim = len(native[0].data_shape) - 2 if native else 2
         self._make("coords", native, specs=_to_rows(specs, ndim), pad=pad)
 
@@ -495,6 +489,7 @@ class Stratified(Patching):
             raise ArgumentError(f"{len(each)} filters for {len(self.stacks)} stacks")
         if not 0 <= probability <= 1:
             raise ArgumentError(f"a probability of {probability} is not between 0 and 1")
+        self._exclude(_to_rows((), self._ndim))  # fails, before the images are read, if nothing can be changed
         samples = [(k, s) for k, stack in enumerate(self.stacks) for s in range(stack.data_shape[0])]
         weights: dict[tuple[int, int], NDArray[np.float64] | float] = dict(self._weights)
         n_background = 0

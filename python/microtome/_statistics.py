@@ -12,6 +12,7 @@ import numpy as np
 from . import _core
 from ._errors import ArgumentError
 from ._histogram import draw_histogram
+from ._open import native_stacks
 from ._progress import Progress, show_progress
 
 if TYPE_CHECKING:
@@ -348,10 +349,6 @@ def _unpickle(text: str) -> Statistics:
     return Statistics(_core.parse_statistics(text.encode(), "pickled statistics"))
 
 
-def _tuple(stacks: Any) -> tuple[Any, ...]:
-    return (stacks,) if isinstance(stacks, _core.Stack) else tuple(stacks)
-
-
 def _sample(sample: float | str | None) -> tuple[float, int]:
     """Return the share and the number of chunks, one of which is 0."""
     if sample is None:
@@ -449,10 +446,10 @@ def statistics(
     if not 0 <= seed < 2**64:
         raise ArgumentError(f"seed must be from 0 to 2**64 - 1, not {seed}")
     share, chunks = _sample(sample)
-    masks = None if mask is None else _tuple(mask)
+    images, masks = native_stacks(stacks), None if mask is None else native_stacks(mask)
     wanted = np.ascontiguousarray(quantiles, np.float64).reshape(-1)
     span = None if range is None else (float(range[0]), float(range[1]))
     with show_progress(progress, "statistics", "pixels") as call:
         return Statistics(
-            _core.statistics(_tuple(stacks), wanted, bins, span, masks, share, chunks, seed, missing == "fill", call)
+            _core.statistics(images, wanted, bins, span, masks, share, chunks, seed, missing == "fill", call)
         )

@@ -10,19 +10,22 @@ from __future__ import annotations
 import importlib
 import os
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing
 from functools import cache
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
+import numpy as np
+
+from . import _core
 from ._errors import ArgumentError
 from ._loader_options import count
 
 if TYPE_CHECKING:
-    import numpy as np
     import torch
     from numpy.typing import NDArray
 
-    from ._loader import Batch as _HostBatch
     from ._loader import Loader
+    from ._loader_batch import Batch as _HostBatch
 
     Index = int | tuple[int, int]
 
@@ -362,6 +365,11 @@ class BatchSampler:
         this process.
     ranks : {"torch", "slurm"} or None
         As for `DataLoader`.
+
+    Raises
+    ------
+    ArgumentError
+        The patches cannot be dealt to the ranks, as for a `Loader`; or each rank has windows of its own.
     """
 
     def __init__(self, dataset: Dataset, *, ranks: Literal["torch", "slurm"] | None = "torch") -> None:
@@ -370,6 +378,8 @@ class BatchSampler:
             raise ArgumentError("worker processes cannot share the windows of a rank: use microtome.torch.DataLoader")
         self._loader, self._ranks = loader, ranks
         self._epoch, self._start = loader._core.tell()
+        self._lengths: dict[tuple[int, int], int] = {}  # by rank and number of ranks
+        len(self)  # raises if the patches cannot be dealt to the ranks
 
     def set_epoch(self, epoch: int) -> None:
         """Let the next loop begin an epoch.
@@ -383,26 +393,30 @@ class BatchSampler:
             self._epoch, self._start = count(epoch, "epoch"), 0
 
     def __len__(self) -> int:
-        return sum(1 for _ in self._hands(0))
+        ranks = self._find_ranks()
+        if ranks not in self._lengths:
+            with closing(self._deal(ranks)) as dealer:
+                self._lengths[ranks] = dealer.count()
+        return self._lengths[ranks]
 
     def __iter__(self) -> Iterator[list[Index]]:
         # The epoch begins with the first batch: torch makes an iterator of each first epoch that it does not use.
-        epoch, hands, n = self._epoch, list(self._hands(self._start)), self._loader.n_patches
-        self._epoch, self._start = epoch + 1, 0
-        for hand in hands:
-            yield [(epoch, position % n) for position in hand]
+        epoch, start = self._epoch, self._start
+        positions = np.empty(self._loader.batch_size, np.uint64)
+        with closing(self._deal(self._find_ranks())) as dealer:
+            dealer.seek(epoch, start)
+            self._epoch, self._start = epoch + 1, 0
+            for number in range(dealer.count()):
+                n = dealer.positions(number, positions)
+                yield [(epoch, position) for position in positions[:n].tolist()]
 
-    def _hands(self, start: int) -> Iterator[range]:
-        """Positions of each batch of this rank; those behind the last patch mean the first ones (`src/loader/deal.c`)."""
-        rank, world = _find_ranks(self._ranks) or (self._loader.rank, self._loader.world_size)
-        size, n, uneven = self._loader.batch_size, self._loader.n_patches, self._loader._options.uneven
-        for first in range(start * size, n, size * world):
-            left = n - first
-            if left >= size * world or uneven == "pad":
-                yield range(first + rank * size, first + (rank + 1) * size)
-            elif uneven == "short":  # the first ranks have one more
-                begin, end = (left // world * r + min(r, left % world) for r in (rank, rank + 1))
-                yield range(first + begin, first + end)
+    def _find_ranks(self) -> tuple[int, int]:
+        return _find_ranks(self._ranks) or (self._loader.rank, self._loader.world_size)
+
+    def _deal(self, ranks: tuple[int, int]) -> _core.Loader:
+        """Make a loader for a rank that is only asked for positions."""
+        rank, world_size = ranks
+        return self._loader._make(self._loader._options._replace(rank=rank, world_size=world_size))
 
 
 # -- Lightning -------------------------------------------------------------------------------------

@@ -94,8 +94,8 @@ typedef struct object_log {
 
 /* For a zeroed log. False after an exception. */
 bool object_log_start(object_log *log);
-/* Raises the exception that an error of the library is about, if there is one, and forgets all. */
-bool object_log_raise(object_log *log, const mt_error *err);
+/* Raises the exception that an error of the library is about, if there is one, and forgets it, or all. False: none. */
+bool object_log_raise(object_log *log, const mt_error *err, bool forget_others);
 /* Whether the calling thread is inside extract_patch of an object that writes to this log. */
 bool object_log_is_inside(const object_log *log);
 

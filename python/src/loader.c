@@ -42,6 +42,9 @@ static void close_body(loader_object *self)
     PyErr_Restore(type, value, traceback);
 }
 
+/* Calls of this thread in progress, of all loaders. */
+static _Thread_local size_t depth;
+
 /* Keep the loader alive between these two calls, even if another thread closes it. NULL after an exception. */
 static loader_body *enter(PyObject *object)
 {
@@ -55,14 +58,31 @@ static loader_body *enter(PyObject *object)
         return NULL;
     }
     body->calls++;
+    depth++;
     return body;
 }
 
 static void leave(PyObject *object)
 {
     loader_object *self = (loader_object *)object;
+    depth--;
     if (--self->body->calls == 0 && self->body->is_closed)
         close_body(self);
+}
+
+/* In a forked child, which has only the thread that forked: calls of other threads will not return. If this thread is
+ * inside a loader, calls remain, and at worst a loader is never freed. */
+static PyObject *loader_forget_threads(PyObject *object, PyObject *unused)
+{
+    (void)unused;
+    loader_object *self = (loader_object *)object;
+    if (self->body && depth == 0) {
+        self->body->calls = 0;
+        self->body->is_taking = false;
+        if (self->body->is_closed)
+            close_body(self);
+    }
+    Py_RETURN_NONE;
 }
 
 static PyObject *loader_new(PyTypeObject *type, PyObject *arguments, PyObject *keywords)
@@ -153,11 +173,11 @@ static bool warn_absent(const loader_body *body)
     return true;
 }
 
-static PyObject *raise_failure(core_state *state, loader_body *body, const mt_error *err)
+static PyObject *raise_failure(core_state *state, loader_body *body, const mt_error *err, bool drops_ahead)
 {
     if (!PyErr_Occurred() && err->status == MT_E_CANCELLED && body->is_closed)
         PyErr_SetString(PyExc_ValueError, "the loader was closed");
-    if (PyErr_Occurred() || object_log_raise(&body->log, err))
+    if (PyErr_Occurred() || object_log_raise(&body->log, err, drops_ahead && body->calls == 1))
         return NULL;
     return raise_error(state, err, NULL);
 }
@@ -178,7 +198,7 @@ static PyObject *take(PyObject *object, loader_body *body)
     Py_END_ALLOW_THREADS
     body->is_taking = false;
     if (st)
-        return raise_failure(state, body, &err);
+        return raise_failure(state, body, &err, true);
     bool is_first = batch && !body->has_delivered;
     body->has_delivered |= is_first;
     PyObject *result = batch ? batch_wrap(state, batch) : Py_NewRef(Py_None);
@@ -225,7 +245,7 @@ static PyObject *loader_read(PyObject *object, PyObject *arguments)
                             &err);
         normalize_bools(batch);
         Py_END_ALLOW_THREADS
-        result = st ? raise_failure(state, body, &err) : batch_wrap(state, batch);
+        result = st ? raise_failure(state, body, &err, false) : batch_wrap(state, batch);
         leave(object);
     }
     PyBuffer_Release(&buffer);
@@ -243,6 +263,26 @@ static PyObject *loader_count(PyObject *object, PyObject *unused)
     uint64_t n = mt_loader_count(body->loader);
     leave(object);
     return PyLong_FromUnsignedLongLong(n);
+}
+
+/* positions(batch, out): writes the positions of a batch of this rank to an array of uint64. Returns their number. */
+static PyObject *loader_positions(PyObject *object, PyObject *arguments)
+{
+    unsigned long long batch;
+    PyObject *out;
+    Py_buffer buffer;
+    loader_body *body;
+    if (!PyArg_ParseTuple(arguments, "KO:positions", &batch, &out) || !(body = enter(object)))
+        return NULL;
+    size_t n = 0;
+    mt_error err = MT_ERROR_INIT;
+    if (buffer_get_vector(out, "out", MT_UINT64, (int64_t)body->batch_size, &buffer)) {
+        if (mt_loader_positions(body->loader, batch, buffer.buf, &n, &err))
+            raise_error(PyType_GetModuleState(Py_TYPE(object)), &err, NULL);
+        PyBuffer_Release(&buffer);
+    }
+    leave(object);
+    return PyErr_Occurred() ? NULL : PyLong_FromSize_t(n);
 }
 
 static PyObject *loader_tell(PyObject *object, PyObject *unused)
@@ -333,11 +373,18 @@ static PyObject *loader_report(PyObject *object, PyObject *unused)
 }
 
 static PyMethodDef methods[] = {
-    { "state", loader_state, METH_NOARGS, NULL },   { "set_state", loader_set_state, METH_O, NULL },
-    { "report", loader_report, METH_NOARGS, NULL }, { "next", loader_next, METH_NOARGS, NULL },
-    { "read", loader_read, METH_VARARGS, NULL },    { "count", loader_count, METH_NOARGS, NULL },
-    { "tell", loader_tell, METH_NOARGS, NULL },     { "seek", loader_seek, METH_VARARGS, NULL },
-    { "close", loader_close, METH_NOARGS, NULL },   { NULL, NULL, 0, NULL },
+    { "state", loader_state, METH_NOARGS, NULL },
+    { "set_state", loader_set_state, METH_O, NULL },
+    { "report", loader_report, METH_NOARGS, NULL },
+    { "next", loader_next, METH_NOARGS, NULL },
+    { "read", loader_read, METH_VARARGS, NULL },
+    { "count", loader_count, METH_NOARGS, NULL },
+    { "positions", loader_positions, METH_VARARGS, NULL },
+    { "tell", loader_tell, METH_NOARGS, NULL },
+    { "seek", loader_seek, METH_VARARGS, NULL },
+    { "close", loader_close, METH_NOARGS, NULL },
+    { "forget_threads", loader_forget_threads, METH_NOARGS, NULL },
+    { NULL, NULL, 0, NULL },
 };
 
 static PyType_Slot slots[] = {

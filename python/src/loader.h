@@ -26,6 +26,7 @@ typedef struct loader_body {
     size_t n_stacks;        /* of all arrays */
     object_call *objects;   /* of those that are Python objects */
     size_t n_objects;       /* their number */
+    size_t batch_size;      /* patches in a batch */
     object_log log;         /* their exceptions */
     buffers *buffers;       /* NULL: memory of the context */
     Py_ssize_t calls;       /* calls in progress without the GIL, during which the body stays alive */

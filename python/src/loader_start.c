@@ -195,7 +195,7 @@ bool body_start(loader_body *body, core_state *state, PyObject *arguments)
         !convert_block(block, o.block) || !object_log_start(&body->log) ||
         (is_given(allocate) && !(body->buffers = buffers_new(allocate))))
         return false;
-    o.batch_size = (size_t)batch_size;
+    o.batch_size = body->batch_size = (size_t)batch_size;
     o.seed = seed;
     o.rank = rank;
     o.world_size = world_size;

@@ -70,7 +70,8 @@ static bool fill(const own_stack *own, int64_t sample, const int64_t *channels, 
     return !PyErr_Occurred();
 }
 
-static const char object_failed[] = "extract_patch of the object failed";
+#define OBJECT_FAILED "extract_patch of the object failed"
+static const char object_failed[] = OBJECT_FAILED;
 
 /* For a single patch, the library calls this in the requesting thread. So an exception stays set and propagates to the
  * caller. */
@@ -140,29 +141,57 @@ bool object_log_is_inside(const object_log *log)
 
 bool object_log_start(object_log *log) { return (log->raised = PyDict_New()) != NULL; }
 
-/* Of a batch that fails, only the first exception is reported. More than this many are not kept. */
-#define MOST_LOGGED 1024
-static const char log_mark[] = " (exception ";
+/* More than the patches of the batches in the making, of which each may fail. */
+#define MOST_LOGGED 16384
+
+/* What a message of the log ends with: this, the number of the exception, and a parenthesis. */
+#define LOG_TEXT OBJECT_FAILED " (exception "
+
+/* The exceptions of batches that were dropped are never asked for. */
+static void drop_oldest(const object_log *log)
+{
+    Py_ssize_t first = 0;
+    PyObject *number;
+    if (PyDict_Next(log->raised, &first, &number, NULL)) {
+        Py_INCREF(number);
+        (void)PyDict_DelItem(log->raised, number);
+        Py_DECREF(number);
+    }
+}
 
 /* Moves the exception of this thread to the log. Returns its number. */
 static unsigned long long log_exception(object_log *log)
 {
     PyObject *value = take_exception(), *number = PyLong_FromUnsignedLongLong(++log->n);
-    if (number && PyDict_Size(log->raised) < MOST_LOGGED)
-        (void)PyDict_SetItem(log->raised, number, value);
+    unsigned long long n = log->n; /* freeing an exception may run Python code, and other threads */
+    if (number && !PyDict_SetItem(log->raised, number, value) && PyDict_Size(log->raised) > MOST_LOGGED)
+        drop_oldest(log);
     PyErr_Clear();
     Py_XDECREF(number);
     Py_DECREF(value);
-    return log->n;
+    return n;
 }
 
-bool object_log_raise(object_log *log, const mt_error *err)
+/* The number at the end of a message of the log, whatever other layers put before it; 0: it is another message. */
+static unsigned long long read_number(const char *message)
 {
-    const char *mark = strstr(err->message, log_mark);
-    PyObject *number = mark ? PyLong_FromUnsignedLongLong(strtoull(mark + strlen(log_mark), NULL, 10)) : NULL;
+    const char *text = NULL, *next = message;
+    char *end = NULL;
+    while ((next = strstr(next, LOG_TEXT)))
+        text = next++;
+    unsigned long long n = text ? strtoull(text + strlen(LOG_TEXT), &end, 10) : 0;
+    return end && strcmp(end, ")") == 0 ? n : 0;
+}
+
+bool object_log_raise(object_log *log, const mt_error *err, bool forget_others)
+{
+    PyObject *number = PyLong_FromUnsignedLongLong(read_number(err->message));
     PyObject *value = number ? Py_XNewRef(PyDict_GetItemWithError(log->raised, number)) : NULL;
+    if (forget_others)
+        PyDict_Clear(log->raised);
+    else if (value)
+        (void)PyDict_DelItem(log->raised, number);
     Py_XDECREF(number);
-    PyDict_Clear(log->raised);
     if (value)
         PyErr_Restore(Py_NewRef((PyObject *)Py_TYPE(value)), value, PyException_GetTraceback(value));
     return PyErr_Occurred();
@@ -182,7 +211,7 @@ static mt_status extract_in_log(void *self, int64_t sample, const int64_t *chann
         number = log_exception(call->log);
     gil_give(gil);
     innermost = frame.outer;
-    return good ? MT_OK : mt_fail(err, MT_E_ARGUMENT, "%s%s%llu)", object_failed, log_mark, number);
+    return good ? MT_OK : mt_fail(err, MT_E_ARGUMENT, LOG_TEXT "%llu)", number);
 }
 
 bool object_batch_start(object_batch *batch, const mt_error *errors, size_t n)
@@ -202,14 +231,31 @@ void object_batch_end(object_batch *batch)
     Py_XDECREF(batch->exception);
 }
 
+/* Copies a source for messages. A long one is cut, so that what follows it in a message, which must fit into an mt_error,
+ * is not. */
+static void copy_source(const char *source, char *out, size_t room)
+{
+    size_t n = strlen(source);
+    memcpy(out, source, n < room ? n + 1 : room);
+    if (n < room)
+        return;
+    for (n = room - 4; n > 0 && ((unsigned char)out[n] & 0xc0) == 0x80; n--) /* not inside a character of UTF-8 */
+        ;
+    memcpy(out + n, "...", 4);
+}
+
 bool object_call_start(object_call *call, core_state *state, const stack_object *self)
 {
     const mt_stack_ops ops = { .struct_size = sizeof ops,
                                .extract_patch = call->log ? extract_in_log : extract_in_call,
                                .caller_thread_only = !self->own->parallel };
     mt_error err = MT_ERROR_INIT;
+    mt_stack_info info = *mt_stack_get_info(self->stack);
+    char source[256];
+    copy_source(info.source, source, sizeof source);
+    info.source = source;
     call->own = self->own;
-    if (mt_stack_new(self->own->context, &ops, call, mt_stack_get_info(self->stack), &call->stack, &err))
+    if (mt_stack_new(self->own->context, &ops, call, &info, &call->stack, &err))
         raise_error(state, &err, NULL);
     return call->stack != NULL;
 }

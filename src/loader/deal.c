@@ -2,6 +2,7 @@
 #include "loader/deal.h"
 
 #include "base/env.h"
+#include "loader/internal.h"
 
 /* Patches that one player (all ranks together, or one rank) deals in rounds. */
 typedef struct pile {
@@ -64,6 +65,29 @@ mt_hand mt_deal_get(const mt_deal *d, uint64_t round, uint64_t rank)
     }
     hand.number = d->start + round * d->world + rank;
     return hand;
+}
+
+uint64_t mt_hand_position(const mt_hand *hand, uint64_t i)
+{
+    uint64_t at = hand->first + i;
+    return at < hand->end ? at : hand->again + (at - hand->end) % (hand->end - hand->again);
+}
+
+mt_status mt_loader_positions(mt_loader *l, uint64_t round, uint64_t *positions, size_t *n, mt_error *err)
+{
+    mt_error_reset(err);
+    mt_lock_take(&l->lock);
+    mt_deal deal = l->deal;
+    uint64_t rounds = l->rounds;
+    mt_lock_give(&l->lock);
+    if (round >= rounds)
+        return mt_fail(err, MT_E_RANGE, "batch %llu is out of bounds for %llu batches of this rank",
+                       (unsigned long long)round, (unsigned long long)rounds);
+    mt_hand hand = mt_deal_get(&deal, round, l->rank);
+    for (uint64_t i = 0; i < hand.n; i++)
+        positions[i] = mt_hand_position(&hand, i);
+    *n = (size_t)hand.n;
+    return MT_OK;
 }
 
 mt_status mt_deal_check(const mt_deal *d, mt_error *err)

@@ -15,7 +15,7 @@ typedef struct mt_deal {
     uint64_t start;        /* the batch with which the first round begins */
 } mt_deal;
 
-/* The patches of a batch: positions [first, first + n) of the epoch, of which those not below wrap continue from
+/* The patches of a batch: positions [first, first + n) of the epoch, of which those not below end continue from
  * again. */
 typedef struct mt_hand {
     uint64_t number;   /* of the batch in the epoch */
@@ -32,5 +32,8 @@ uint64_t mt_deal_rounds(const mt_deal *deal);
 
 /* The batch of a rank in a round. */
 mt_hand mt_deal_get(const mt_deal *deal, uint64_t round, uint64_t rank);
+
+/* The position of its patch i. */
+uint64_t mt_hand_position(const mt_hand *hand, uint64_t i);
 
 #endif

@@ -100,12 +100,8 @@ static mt_status make(const job *j, const mt_extract_options *options, mt_batch_
     if (st)
         return st;
     for (uint64_t i = 0; i < j->hand.n; i++) {
-        uint64_t at = j->hand.first + i;
-        if (at >= j->hand.end) {
-            at = j->hand.again + (at - j->hand.end) % (j->hand.end - j->hand.again);
-            batch->shown.n_repeated++;
-        }
-        batch->indices[i] = mt_order_index(j->order, at);
+        batch->shown.n_repeated += j->hand.first + i >= j->hand.end;
+        batch->indices[i] = mt_order_index(j->order, mt_hand_position(&j->hand, i));
     }
     batch->shown.number = j->hand.number;
     if ((st = mt_batch_make(&l->recipe, j->epoch, (size_t)j->hand.n, options, batch, err))) {

@@ -160,6 +160,46 @@ static void ranks_share_an_epoch(void **state)
     close_set(&s);
 }
 
+/* From the batch at which the loader stands to the end of the epoch. */
+static void check_positions(mt_loader *loader)
+{
+    const uint64_t rounds = mt_loader_count(loader);
+    uint64_t positions[5], round = 0;
+    size_t n;
+    assert_int_equal(mt_loader_positions(loader, rounds, positions, &n, NULL), MT_E_RANGE);
+    for (mt_batch *batch; (batch = next(loader)); mt_batch_release(batch), round++) {
+        mt_batch *read;
+        assert_int_equal(mt_loader_positions(loader, round, positions, &n, NULL), MT_OK);
+        assert_int_equal(n, batch->n);
+        assert_int_equal(mt_loader_read(loader, batch->epoch, positions, n, NULL, &read, NULL), MT_OK);
+        assert_memory_equal(read->indices, batch->indices, n * sizeof *batch->indices);
+        mt_batch_release(read);
+    }
+    assert_int_equal(round, rounds);
+}
+
+static void positions_are_those_of_the_batches(void **state)
+{
+    (void)state;
+    set s;
+    open_set(&s, 2, "random");
+    for (int uneven = MT_UNEVEN_DROP; uneven <= MT_UNEVEN_PAD; uneven++)
+        for (int locality = 0; locality < 2; locality++) {
+            mt_loader_options options = options_of();
+            options.batch_size = 5;
+            options.rank = 2;
+            options.world_size = 3;
+            options.locality_rank = locality;
+            options.uneven = uneven;
+            mt_loader *loader = new_loader(&s, &options);
+            check_positions(loader);
+            assert_int_equal(mt_loader_seek(loader, 4, 6, NULL), MT_OK);
+            check_positions(loader);
+            mt_loader_free(loader);
+        }
+    close_set(&s);
+}
+
 static void batches_are_the_same_for_any_number_of_threads(void **state)
 {
     (void)state;
@@ -383,6 +423,7 @@ int main(void)
         cmocka_unit_test(the_eight_symmetries_are_equally_likely),
         cmocka_unit_test(an_epoch_has_each_patch_once),
         cmocka_unit_test(ranks_share_an_epoch),
+        cmocka_unit_test(positions_are_those_of_the_batches),
         cmocka_unit_test(batches_are_the_same_for_any_number_of_threads),
         cmocka_unit_test(a_loader_resumes_at_any_batch),
         cmocka_unit_test(another_number_of_ranks_continues),

@@ -9,6 +9,7 @@ import pickle
 import microtome
 import numpy as np
 import pytest
+from images import write_array, write_ome_zarr
 from loaders import LABELS, PIXELS, RANDOM, SIZE, Own, digest, make, make_of, of_object, three_epochs, turned
 
 
@@ -80,7 +81,7 @@ def test_volumes_and_padding():
 
 
 def test_noise():
-    noise = {"gaussian": 0.5, "photons": [0.1, 0.2], "scale": (0.5, 2.0), "offset": (1, 2)}
+    noise = {"gaussian": 0.5, "photons": ([0.1, 0.2], 0), "scale": (0.5, 2.0), "offset": (1, 2)}
     loader, clean = make(seed=9, noise=noise), make(seed=9)
     for noisy, plain in zip(loader, clean, strict=True):
         np.testing.assert_array_equal(noisy.target, plain.target)
@@ -119,6 +120,10 @@ def test_normalizations_of_statistics(kind):
         ({"normalize": (0, 0)}, "divide by other than 0"),
         ({"normalize": (float("nan"), 1)}, "must be finite"),
         ({"normalize": ([1, 2, 3], 1)}, "one for each of 2 channels"),
+        ({"normalize": "mean_std"}, r"microtome\.statistics\(stacks\)\.mean_std\(\), not 'mean_std'"),
+        ({"normalize": microtome.statistics(microtome.from_array(PIXELS, "SCYX"))}, r"\(stacks\)\.mean_std\(\)"),
+        ({"normalize": (1, 2, 3)}, r"a normalization is \(mean, std\)"),
+        ({"normalize_target": [5.0]}, r"a normalization is \(mean, std\)"),
         ({"normalize": (0, 1), "dtype": "source"}, "normalized patches are float32"),
         ({"dtype": "int8"}, "cannot be loaded as int8"),
         ({"channels": [2]}, "channel 2 is out of bounds"),
@@ -128,7 +133,8 @@ def test_normalizations_of_statistics(kind):
         ({"target": False, "normalize_target": (0, 1)}, "no target"),
         ({"target": False, "target_channels": [0]}, "no target"),
         ({"noise": {"salt": 1}}, "no noise .'salt'."),
-        ({"noise": {"photons": [1, 2, 3]}}, "one for each of 2 channels"),
+        ({"noise": {"photons": ([1, 2, 3], 0)}}, "one for each of 2 channels"),
+        ({"noise": {"photons": [1, 2]}}, "may be the pair"),
         ({"noise": {"scale": (0, 1)}}, "not positive"),
         ({"noise": {"gaussian": 1}, "dtype": "source"}, "float32"),
     ],
@@ -152,9 +158,42 @@ def test_images_that_do_not_fit():
         microtome.Loader(patching, microtome.from_array(LABELS, "SCYX", context=microtome.Context()))
     with pytest.raises(TypeError, match="patching strategy"):
         microtome.Loader(stack)
+    for wrong in (LABELS, "labels.tif", [LABELS], 5):
+        with pytest.raises(TypeError, match="is not an image stack"):
+            microtome.Loader(patching, wrong)
     stack.close()
     with pytest.raises(ValueError, match="closed"):
         microtome.Loader(patching)
+
+
+def test_channels_in_another_order(tmp_path):
+    names = [("a", "FF0000"), ("b", "00FF00")]
+    pixels = np.zeros((2, 64, 64), np.uint16)
+    for name, channels in (("one", names), ("two", names), ("three", names[::-1])):
+        write_ome_zarr(tmp_path / name, pixels, "CYX", (1, 64, 64), channels)
+    stacks = [microtome.open(tmp_path / name) for name in ("one", "two", "three")]
+    patching = microtome.Random(stacks, SIZE)
+    with pytest.raises(microtome.ArgumentError, match=r"stack 2, .*three\S*, has the channels .* stack 0, .*one"):
+        microtome.Loader(patching, channels=["b"])
+
+
+def test_patches_of_different_sizes():
+    stacks = [microtome.from_array(LABELS[:, :, :n], "SCYX", f"image {n}") for n in (100, 100, 90)]
+    for patching in (microtome.Whole(stacks), microtome.Coords(stacks, list(microtome.Whole(stacks)))):
+        with pytest.raises(
+            microtome.ArgumentError, match=r"patch 0 has 100 x 200 pixels and patch 4 90 x 200: .* batch_size=1"
+        ):
+            microtome.Loader(patching, batch_size=2)
+        assert [b.data.shape[2] for b in microtome.Loader(patching, shuffle=False, batch_size=2)] == [100, 100, 90]
+        with pytest.raises(microtome.ArgumentError, match="patch 3 has 100 x 200 pixels and patch 4 90 x 200"):
+            microtome.Loader(patching, batch_size=3, shuffle=False)
+        assert len(list(microtome.Loader(patching))) == 6
+    assert len(list(microtome.Loader(microtome.Whole(stacks[:2]), batch_size=4))) == 1
+
+
+def test_a_list_is_a_normalization():
+    wanted = digest(make(normalize=(1000, 300), normalize_target=[(4, 3)]))
+    assert digest(make(normalize=[1000, 300], normalize_target=[[4, 3]])) == wanted
 
 
 # -- order -------------------------------------------------------------------------------------------
@@ -278,9 +317,14 @@ def test_read():
     batch = loader.read(positions, epoch=0)
     np.testing.assert_array_equal(batch.data, np.concatenate([b.data for b in batches])[positions])
     assert loader.epoch == 1 and loader.read([0]).epoch == 1
-    for position in (60, -1):
-        with pytest.raises(IndexError, match=r"position \d+ is out of bounds for an epoch of 60"):
-            loader.read([position])
+    for position in (60, -1, 2**64):
+        with pytest.raises(
+            microtome.RangeError, match=rf"position {position} is out of bounds for an epoch of 60 patches"
+        ):
+            loader.read([0, position])
+    for position in (1.7, "1", None):
+        with pytest.raises(TypeError, match="integer"):
+            loader.read([0, position])
     for use in (lambda: loader.read([0], -1), lambda: loader.set_epoch(-1)):
         with pytest.raises(microtome.ArgumentError, match="epoch must be at least 0"):
             use()
@@ -349,6 +393,17 @@ def test_missing_files(data):
     with pytest.raises(microtome.NotFoundError, match="7 files or frames are missing"):
         microtome.Loader(patching)
     assert next(iter(microtome.Loader(patching, missing="fill"))).data.shape[0] == 1
+
+
+def test_absent_chunks(tmp_path):
+    write_array(tmp_path / "a.zarr", np.ones((64, 64), np.uint16), (32, 32))
+    (tmp_path / "a.zarr" / "1.1").unlink()
+    for missing in ("error", "fill"):
+        (batch,) = microtome.Loader(microtome.Whole(microtome.open(tmp_path / "a.zarr", "YX")), missing=missing)
+        assert batch.data[0, 0, 31, 31] == 1 and batch.data[0, 0, 32, 32] == 0 and not batch.bad
+        strict = microtome.Whole(microtome.open(tmp_path / "a.zarr", "YX", missing="error"))
+        with pytest.raises(microtome.NotFoundError, match="chunk 1/1"):
+            list(microtome.Loader(strict, missing=missing, on_corrupt="zero"))
 
 
 # -- what it tells -----------------------------------------------------------------------------------

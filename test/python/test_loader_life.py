@@ -4,6 +4,7 @@
 import gc
 import io
 import itertools
+import multiprocessing
 import os
 import pickle
 import signal
@@ -44,6 +45,8 @@ def test_protocols():
     )
     assert batch.data is data and np.shares_memory(batch.coords, batch.coords)
     assert not batch.coords.flags.writeable and not batch.index.flags.writeable
+    with pytest.raises(TypeError, match=r"a batch cannot be pickled.* pickle the arrays"):
+        pickle.dumps(batch)
     assert memoryview(batch._core.column("sample")).tolist() == batch.sample.tolist()
     with pytest.raises(BufferError):  # not contiguous
         io.BytesIO().write(batch._core.column("sample"))
@@ -126,6 +129,77 @@ def test_what_objects_raise(parallel):
     with pytest.raises(KeyError):
         own.fail, own.calls = fail, 30
         loader.read([0, 1])
+
+
+@pytest.mark.parametrize(
+    "source", ["x" * 2000, "ä€" * 300, " (exception 7", "extract_patch of the object failed (exception 1)"]
+)
+def test_what_objects_with_odd_names_raise(source):
+    def fail(self, coords):
+        raise KeyError(coords)
+
+    own = Own(True, fail)
+    own.source = source
+    loader = of_object(own)
+    for _ in range(2):
+        with pytest.raises(KeyError):
+            next(iter(loader))
+        with pytest.raises(KeyError):
+            loader.read([0])
+
+
+def test_what_objects_raise_in_two_threads():
+    is_inside, go_on, results = threading.Event(), threading.Event(), []
+
+    def read():
+        try:
+            loader.read([0, 1])
+        except Exception as error:
+            results.append(error)
+
+    class Slow(Own):  # its second patch fails after the first, while another call raises
+        def extract_patch(self, *arguments):
+            if threading.current_thread() is reader and not is_inside.is_set():
+                is_inside.set()
+                raise KeyError("first")
+            if threading.current_thread() is reader:
+                assert go_on.wait(30)
+            raise KeyError("other")
+
+    loader = of_object(Slow())
+    reader = threading.Thread(target=read)
+    reader.start()
+    assert is_inside.wait(30)
+    for _ in range(3):
+        with pytest.raises(KeyError, match="other"):
+            next(iter(loader))
+    go_on.set()
+    reader.join(30)
+    assert [error.args for error in results] == [("first",)]
+
+
+def test_many_exceptions_of_objects():
+    class Failure(Exception):
+        pass
+
+    def fail(self, coords):
+        error = Failure(coords)
+        self.raised.append(weakref.ref(error))
+        raise error
+
+    own = Own()
+    own.raised = []
+    loader = of_object(own, batch_size=64)
+    next(iter(loader))
+    own.fail = fail
+    for epoch in range(1, 301):  # batches that fail ahead of time, and that nobody asks for
+        loader.set_epoch(epoch)
+        while len(own.raised) < 64 * epoch:
+            time.sleep(0.001)
+    with pytest.raises(Failure):
+        next(iter(loader))
+    gc.collect()
+    assert len(own.raised) == 64 * 300 and not any(reference() for reference in own.raised)
 
 
 @pytest.mark.parametrize("kind", [SystemExit, KeyboardInterrupt, MemoryError])
@@ -292,6 +366,56 @@ def test_two_threads_cannot_take_at_once():
 
 
 @pytest.mark.unsanitized
+@pytest.mark.unsanitized
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork")
+def test_fork_while_a_thread_waits():
+    begun, go_on = threading.Event(), threading.Event()
+
+    def wait(self, coords):
+        begun.set()
+        assert go_on.wait(30)
+
+    own = Own(True, wait)
+    loader = of_object(own)
+    waiting = threading.Thread(target=lambda: next(iter(loader)))
+    waiting.start()
+    assert begun.wait(30)
+    child = os.fork()
+    if child == 0:
+        own.fail = None
+        good = [batch.number for batch in loader] == list(range(16))
+        owners = sys.getrefcount(loader.patching)
+        loader.close()
+        os._exit(not good or sys.getrefcount(loader.patching) != owners - 1)
+    go_on.set()
+    waiting.join(30)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    loader.close()
+
+
+@pytest.mark.unsanitized
+@pytest.mark.parametrize("is_left", [False, True])
+@pytest.mark.parametrize("method", ["fork", "spawn"])
+def test_copies_continue_the_epoch(method, is_left):
+    loader, wanted = make(), [(0, n) for n in range(3, 10)]
+    batches = iter(loader)
+    for _ in range(3):
+        next(batches)
+    if is_left:
+        del batches
+    methods = multiprocessing.get_context(method)
+    here, there = methods.Pipe()
+    process = methods.Process(target=send_numbers, args=(loader, there))
+    process.start()
+    assert here.poll(60) and here.recv() == wanted
+    process.join(60)
+    assert {batch.epoch for batch in loader} == {1}  # the original begins the next one
+
+
+def send_numbers(loader, pipe):
+    pipe.send([(batch.epoch, batch.number) for batch in loader])
+
+
 def test_ctrl_c():
     loader = of_object(Own(fail=lambda self, coords: time.sleep(0.5)))
     threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT)).start()
@@ -341,3 +465,21 @@ def test_files_that_are_damaged_or_vanish(tmp_path):
     assert all((b.data[one.position] == 0).any() for b, one in bad)
     drawn = [b for b in microtome.Loader(patching, batch_size=4, on_corrupt="redraw")]
     assert all((b.data == 1).all() for b in drawn) and any(one.redraws for b in drawn for one in b.bad)
+
+
+@pytest.mark.parametrize("is_replaced", [False, True])
+def test_files_that_are_repaired(tmp_path, is_replaced):
+    path = tmp_path / "a.zarr"
+    write_array(path, np.ones((64, 64), np.uint16), (64, 64))
+    good = (path / "0.0").read_bytes()
+    (path / "0.0").write_bytes(b"damaged")
+    loader = microtome.Loader(microtome.Random(microtome.open(path, "YX"), (16, 16)))
+    with pytest.raises(microtome.CorruptError):
+        next(iter(loader))
+    if is_replaced:
+        (path / "new").write_bytes(good)
+        (path / "new").replace(path / "0.0")
+        loader = pickle.loads(pickle.dumps(loader))  # opens the image again
+    else:
+        (path / "0.0").write_bytes(good)
+    assert all((batch.data == 1).all() and not batch.bad for batch in loader)

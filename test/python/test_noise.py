@@ -37,7 +37,8 @@ def test_photons_of_each_channel():
     batch = np.full((8, 2, 100, 100), 3, np.float32)
     for photons, scale, light in [
         (2.0, [2, 2], [6, 6]),
-        ([2, 9], [2, 9], [6, 27]),
+        (([2, 9], 0), [2, 9], [6, 27]),
+        (np.array([2, 9]), [2, 9], [6, 27]),
         ((np.array([2, 9]), 4), [2, 9], [10, 31]),
         ((2, [400, 1000]), [2, 2], [406, 1006]),
     ]:
@@ -70,7 +71,8 @@ def test_arrays_of_the_caller():
         ({"gaussian": -1}, ValueError, "gaussian is -1"),
         ({"gaussian": math.nan}, ValueError, "gaussian is nan"),
         ({"photons": 0}, ValueError, "not positive"),
-        ({"photons": [1, 2, 3]}, ValueError, "scale of photons must be an array of float64, 2 of them"),
+        ({"photons": ([1, 2, 3], 0)}, ValueError, "scale of photons must be an array of float64, 2 of them"),
+        ({"photons": [1, 2]}, microtome.ArgumentError, r"may be the pair .* write \(\[1, 2\], 0\)"),
         ({"photons": (1, math.inf)}, ValueError, "photon_offset"),
         ({"photons": (None, 1)}, ValueError, "without photon_scale"),
         ({"scale": (0, 0)}, ValueError, "scale from 0 is not positive"),

@@ -134,8 +134,10 @@ def test_images_that_do_not_fit(stacks):
         microtome.Random(stacks, (8, 8, 8))
     with pytest.raises(microtome.ArgumentError, match="spatial axes"):
         microtome.Random([*stacks, microtome.from_object(Own())], (8, 8))
-    with pytest.raises(AttributeError):
-        microtome.Random(["image.tif"], (8, 8))
+    pixels = np.zeros((9, 9))
+    for wrong, kind in ((["a.tif"], "str"), ("a.tif", "str"), (pixels, "ndarray"), ([pixels], "ndarray"), (5, "int")):
+        with pytest.raises(TypeError, match=f"'{kind}' is not an image stack: microtome.open .* microtome.from_array"):
+            microtome.Random(wrong, (8, 8))
     stacks[0].close()
     with pytest.raises(ValueError, match="closed"):
         microtome.Random(stacks, (8, 8))
@@ -192,6 +194,11 @@ def test_background():
         patching.downweight([bright])
     with pytest.raises(microtome.ArgumentError, match="not between 0 and 1"):
         patching.downweight(bright, -1)
+    microtome.Loader(patching)
+    samples = []
+    with pytest.raises(microtome.ArgumentError, match="a loader uses this patching"):
+        patching.downweight(bright, progress=lambda *done: samples.append(done))
+    assert samples == []  # it did not read the images first
 
 
 def test_splits(stacks):

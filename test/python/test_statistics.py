@@ -297,8 +297,11 @@ def test_images_that_do_not_fit_are_refused():
         microtome.statistics(a, range=(1, 1))
     with pytest.raises(ValueError, match="the masks select no pixel"):
         microtome.statistics(a, mask=a)
-    with pytest.raises(TypeError, match="image stacks"):
-        microtome.statistics([np.zeros((4, 4))])
+    for wrong in ([np.zeros((4, 4))], np.zeros((4, 4)), "image.tif", ["image.tif"]):
+        with pytest.raises(TypeError, match=r"is not an image stack: microtome\.open .* microtome\.from_array"):
+            microtome.statistics(wrong)
+        with pytest.raises(TypeError, match="is not an image stack"):
+            microtome.statistics(a, mask=wrong)
     a.close()
     with pytest.raises(ValueError, match="closed"):
         microtome.statistics(a)

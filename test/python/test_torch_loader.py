@@ -86,6 +86,24 @@ def test_ranks_in_workers(uneven, world):
         mtt.BatchSampler(mtt.Dataset(make(locality="rank")))
 
 
+@pytest.mark.parametrize(
+    ("ranks", "options", "message"),
+    [
+        ((7, 4), {"batch_size": 6}, "rank 7 of 4"),
+        ((0, 4), {"batch_size": 16}, "60 patches"),
+        ((6, 7), {"batch_size": 8, "uneven": "short"}, "too few"),
+    ],
+)
+def test_patches_that_cannot_be_dealt_to_the_ranks(monkeypatch, ranks, options, message):
+    dataset = mtt.Dataset(make(**options))
+    batches = mtt.BatchSampler(dataset, ranks="torch")
+    for name, value in {"is_initialized": True, "get_rank": ranks[0], "get_world_size": ranks[1]}.items():
+        monkeypatch.setattr(torch.distributed, name, lambda value=value: value)
+    for use in (len, list, lambda _: mtt.BatchSampler(dataset)):
+        with pytest.raises(microtome.ArgumentError, match=message):
+            use(batches)
+
+
 def test_indices_without_an_epoch():
     dataset = mtt.Dataset(make())
     with pytest.raises(microtome.ArgumentError, match="does not know the epoch"):
