@@ -33,6 +33,19 @@ typedef struct bench_result {
 
 static double processor_seconds(void) { return (double)clock() / CLOCKS_PER_SEC; }
 
+/* Patches of the whole images have no size to choose. */
+static int check_strategy(const bench_job *job)
+{
+    static const char *const known[] = { "stratified", "random", "tiled", "sequential" };
+    const char *strategy = args_get(job->args, "strategy", 0);
+    bool is_known = !strategy;
+    for (size_t i = 0; !is_known && i < sizeof known / sizeof *known; i++)
+        is_known = strcmp(strategy, known[i]) == 0;
+    return is_known
+               ? EXIT_OK
+               : usage_error(job->args, "--strategy is stratified, random, tiled or sequential, not \"%s\"", strategy);
+}
+
 static int read_options(bench_job *job)
 {
     int status = args_list(job->args, "patch", 0, 1, INT32_MAX, 3, job->size, &job->n_spatial);
@@ -48,7 +61,9 @@ static int read_options(bench_job *job)
         status = args_integer(job->args, "seconds", 1, 86400, &job->seconds);
     if (!status)
         status = args_integer(job->args, "window", 0, INT32_MAX, &job->window);
-    return status ? status : args_integer(job->args, "threads", 1, INT32_MAX, &job->threads);
+    if (!status)
+        status = args_integer(job->args, "threads", 1, INT32_MAX, &job->threads);
+    return status ? status : check_strategy(job);
 }
 
 static int open_images(bench_job *job)
@@ -165,16 +180,15 @@ static double copy_share(const bench_result *r)
     return share < 1 ? share : 1;
 }
 
-/* If little was fetched, processors that seem idle work for other programs. */
-static bool is_waiting(const bench_job *job, const bench_result *r)
+typedef enum bench_limit { READING, DECODING, COPYING, NEITHER } bench_limit;
+
+/* If little was fetched, the processors were not idle because of reads. */
+static bench_limit find_limit(const bench_job *job, const bench_result *r)
 {
     double fetched = (double)r->report.bytes_fetched / (double)(r->report.bytes_delivered + 1);
-    return busy_share(job, r) < busy && fetched > 0.02;
-}
-
-static const char *find_limit(const bench_job *job, const bench_result *r)
-{
-    return is_waiting(job, r) ? "reading" : copy_share(r) < 0.5 ? "decoding" : "copying";
+    if (busy_share(job, r) < busy)
+        return fetched > 0.02 ? READING : NEITHER;
+    return copy_share(r) < 0.5 ? DECODING : COPYING;
 }
 
 /* Chunks decoded per chunk, in an epoch; 0: the images have no chunks. */
@@ -204,9 +218,21 @@ static void print_advice(const bench_job *job, const bench_result *r)
     if (area > 64 * wanted)
         printf("  smaller chunks would suit these patches, such as %s pixels\n",
                shape_text(chunk, (int)job->n_spatial, text, sizeof text));
-    if (is_waiting(job, r))
+    if (find_limit(job, r) == READING)
         printf("  the processors are idle %.0f %% of the time: a faster disk or network would help\n",
                100 * (1 - busy_share(job, r)));
+    if (find_limit(job, r) == NEITHER)
+        printf("  other programs use the processors, or larger batches would keep all %" PRId64 " threads busy\n",
+               job->threads);
+}
+
+static const char *limit_text(const bench_job *job, const bench_result *r)
+{
+    static const char *const texts[] = { [READING] = "reading",
+                                         [DECODING] = "decoding",
+                                         [COPYING] = "copying",
+                                         [NEITHER] = "neither reading nor the processors" };
+    return texts[find_limit(job, r)];
 }
 
 static void print_rows(const bench_job *job, const bench_result *r)
@@ -225,8 +251,9 @@ static void print_rows(const bench_job *job, const bench_result *r)
            bytes_text((double)all->bytes_decoded / n, text, sizeof text), (double)all->bytes_decoded / delivered);
     if (all->blocks)
         printf("  %-18s%.1f blocks, %" PRIu64 " at least\n", "a batch mixes", all->mean_blocks, all->fewest_blocks);
-    printf("  %-18s%s; the processors are busy %.0f %% of the time: %.0f %% copying, %.0f %% decoding and other work\n",
-           "limited by", find_limit(job, r), 100 * busy_share(job, r), 100 * copy_share(r), 100 * (1 - copy_share(r)));
+    printf("  %-18s%s\n", "limited by", limit_text(job, r));
+    printf("  %-18sbusy %.0f %% of the time: %.0f %% of that copying, %.0f %% decoding and other work\n", "processors",
+           100 * busy_share(job, r), 100 * copy_share(r), 100 * (1 - copy_share(r)));
 }
 
 static void print_json(const bench_job *job, const bench_result *r)
@@ -239,7 +266,7 @@ static void print_json(const bench_job *job, const bench_result *r)
            ", \"window\": %" PRIu64 ", \"limited_by\": \"%s\"}\n",
            job->images.n, job->batch, r->patches / r->wall, r->first * 1000, r->patches, r->wall, r->processor,
            (double)all->bytes_fetched / n, (double)all->bytes_decoded / n, (double)all->bytes_delivered / n,
-           all->chunks_decoded, all->blocks ? all->window : 0, find_limit(job, r));
+           all->chunks_decoded, all->blocks ? all->window : 0, limit_text(job, r));
 }
 
 static int run_job(bench_job *job)

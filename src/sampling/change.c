@@ -84,7 +84,7 @@ mt_status mt_change_compute(mt_change *c, uint64_t *n_patches, mt_error *err)
         mt_status st = mt_region_plan_new(&p->context->env, grid, of->weights || !old ? of->weights : old->weights,
                                           of->cells || !old ? of->cells : old->is_excluded, &of->plan, err);
         if (st) {
-            mt_error_prefix(err, "%s", p->stacks[of->stack]->info.source);
+            mt_stack_prefix(p->stacks, p->n_stacks, of->stack, err);
             return st;
         }
         *n_patches += mt_region_patches(grid, of->plan) - mt_region_patches(grid, old);

@@ -44,7 +44,8 @@ enum { WEIGHTS, ARRAYS, PIXELS };
 
 /* --- What is read. --- */
 
-/* The first corner and size of the part of an image that is shown at a scale, along one axis. */
+/* The first corner and size of the part of an image that is shown at a scale, along one axis. Sizes of requests that were
+ * checked are at most 2^46, so scale 15 does not overflow. */
 static void find_part(int64_t coord, int64_t size, int k, int64_t *first, int64_t *extent)
 {
     *extent = size << k;

@@ -30,16 +30,19 @@ static mt_status check_stacks(mt_stack *const *stacks, size_t n, mt_error *err)
     for (size_t i = 0; i < n; i++) {
         const mt_stack_info *info = &stacks[i]->info;
         mt_status st = mt_stack_check_axes(stacks[i], err);
-        if (st)
+        if (st) {
+            mt_stack_prefix(stacks, n, i, err);
             return st;
+        }
         if (stacks[i]->context != stacks[0]->context)
-            return mt_fail(err, MT_E_ARGUMENT, "%s and %s belong to different contexts", first->source, info->source);
+            return mt_fail(err, MT_E_ARGUMENT, "stack 0 (%s) and stack %zu (%s) belong to different contexts",
+                           first->source, i, info->source);
         if (info->data_ndim != first->data_ndim)
-            return mt_fail(err, MT_E_ARGUMENT, "%s has %d spatial axes, %s has %d", first->source, first->data_ndim - 2,
-                           info->source, info->data_ndim - 2);
+            return mt_fail(err, MT_E_ARGUMENT, "stack 0 (%s) has %d spatial axes, stack %zu (%s) has %d", first->source,
+                           first->data_ndim - 2, i, info->source, info->data_ndim - 2);
         if (info->data_shape[1] != first->data_shape[1])
-            return mt_fail(err, MT_E_ARGUMENT, "%s has %lld channels, %s has %lld", first->source,
-                           (long long)first->data_shape[1], info->source, (long long)info->data_shape[1]);
+            return mt_fail(err, MT_E_ARGUMENT, "stack 0 (%s) has %lld channels, stack %zu (%s) has %lld", first->source,
+                           (long long)first->data_shape[1], i, info->source, (long long)info->data_shape[1]);
     }
     return MT_OK;
 }
@@ -133,11 +136,13 @@ mt_status mt_patching_check_sizes(const mt_patching *p, mt_error *err)
 {
     for (size_t s = 0; s < p->n_stacks && !p->pad; s++)
         for (size_t i = 0; i < p->n_spatial; i++) {
-            const int64_t size = mt_patching_shape(p, s)[i];
-            if (size < p->patch_size[i])
-                return mt_fail(err, MT_E_ARGUMENT, "%s: %lld pixels along %c are less than a patch of %lld",
-                               p->stacks[s]->info.source, (long long)size, "ZYX"[i + 3 - p->n_spatial],
-                               (long long)p -> patch_size[i]);
+            const int64_t size = mt_patching_shape(p, s)[i], patch = p->patch_size[i];
+            if (size >= patch)
+                continue;
+            mt_status st = mt_fail(err, MT_E_ARGUMENT, "%lld pixels along %c are less than a patch of %lld",
+                                   (long long)size, "ZYX"[i + 3 - p->n_spatial], (long long)patch);
+            mt_stack_prefix(p->stacks, p->n_stacks, s, err);
+            return st;
         }
     return MT_OK;
 }
@@ -146,8 +151,11 @@ mt_status mt_patching_set_count(mt_patching *p, size_t stack, uint64_t per_sampl
 {
     uint64_t n, all;
     if (mt_mul_u64((uint64_t)p->stacks[stack]->info.data_shape[0], per_sample, &n) ||
-        mt_add_u64(mt_patching_count(p), n, &all))
-        return mt_fail(err, MT_E_LIMIT, "%s: more than 2^64 patches", p->stacks[stack]->info.source);
+        mt_add_u64(mt_patching_count(p), n, &all)) {
+        mt_status st = mt_fail(err, MT_E_LIMIT, "more than 2^64 patches");
+        mt_stack_prefix(p->stacks, p->n_stacks, stack, err);
+        return st;
+    }
     mt_sums_add(p->counts, p->n_stacks, stack, n);
     return MT_OK;
 }

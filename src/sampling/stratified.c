@@ -19,7 +19,7 @@ static mt_status lay_grid(mt_patching *p, size_t stack, mt_error *err)
     if (!st && mt_region_grid_needs_plan(&regions->grid))
         st = mt_region_plan_new(&p->context->env, &regions->grid, NULL, NULL, &regions->plan, err);
     if (st) {
-        mt_error_prefix(err, "%s", p->stacks[stack]->info.source);
+        mt_stack_prefix(p->stacks, p->n_stacks, stack, err);
         return st;
     }
     return mt_patching_set_count(p, stack, mt_region_patches(&regions->grid, regions->plan), err);
@@ -118,10 +118,13 @@ mt_status mt_stratified_check(const mt_patching *p, size_t stack, int64_t sample
                        p->strategy->name);
     if (stack >= p->n_stacks)
         return mt_fail(err, MT_E_RANGE, "stack %zu is out of bounds for %zu stacks", stack, p->n_stacks);
-    if (sample < 0 || sample >= mt_stratified_samples(p, stack))
-        return mt_fail(err, MT_E_RANGE, "%s: sample %lld is out of bounds for %lld samples",
-                       p->stacks[stack]->info.source, (long long)sample, (long long)mt_stratified_samples(p, stack));
-    return MT_OK;
+    const int64_t n = mt_stratified_samples(p, stack);
+    if (sample >= 0 && sample < n)
+        return MT_OK;
+    mt_status st =
+        mt_fail(err, MT_E_RANGE, "sample %lld is out of bounds for %lld samples", (long long)sample, (long long)n);
+    mt_stack_prefix(p->stacks, p->n_stacks, stack, err);
+    return st;
 }
 
 mt_status mt_patching_get_grid(const mt_patching *p, size_t stack, int64_t sample, mt_region_info *out, mt_error *err)

@@ -52,6 +52,15 @@ mt_status mt_stack_check_axes(const mt_stack *stack, mt_error *err)
                : MT_OK;
 }
 
+void mt_stack_prefix(mt_stack *const *stacks, size_t n, size_t stack, mt_error *err)
+{
+    const char *source = stacks[stack]->info.source;
+    if (n > 1)
+        mt_error_prefix(err, "stack %zu (%s)", stack, source);
+    else
+        mt_error_prefix(err, "%s", source);
+}
+
 /* Sets one axis per stored dimension. */
 static void set_stored_axes(mt_stack *stack)
 {

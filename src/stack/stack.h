@@ -44,6 +44,10 @@ MT_MUST_CHECK mt_status mt_stack_describe(mt_stack *stack, const mt_open_options
 /* Fails with MT_E_ARGUMENT, and explains what to name, if the axes are unknown (MT_AXES_UNKNOWN). */
 MT_MUST_CHECK mt_status mt_stack_check_axes(const mt_stack *stack, mt_error *err);
 
+/* Prefixes an error with the one of n stacks that it is about: with its number, too, if there are several, because their
+ * sources may be equal. */
+void mt_stack_prefix(mt_stack *const *stacks, size_t n, size_t stack, mt_error *err);
+
 /* Loads the map of a stack from the file options->map. *asked: its part, in the arena. */
 MT_MUST_CHECK mt_status mt_stack_load_map(mt_stack *stack, mt_container *container, const mt_selection *part,
                                           const mt_open_options *options, const char **asked, mt_error *err);

@@ -281,9 +281,9 @@ def test_images_that_do_not_fit_are_refused():
     a = microtome.from_array(np.zeros((4, 4), np.uint8), "YX", "a")
     b = microtome.from_array(np.zeros((4, 4), np.uint16), "YX", "b")
     c = microtome.from_array(np.zeros((2, 4, 4), np.uint8), "CYX", "c")
-    with pytest.raises(ValueError, match="b has dtype uint16, but a has uint8"):
+    with pytest.raises(ValueError, match=r"stack 1 \(b\) has dtype uint16, but stack 0 \(a\) has uint8"):
         microtome.statistics([a, b])
-    with pytest.raises(ValueError, match="c has 2 channels, but a has 1"):
+    with pytest.raises(ValueError, match=r"stack 1 \(c\) has 2 channels, but stack 0 \(a\) has 1"):
         microtome.statistics([a, c])
     with pytest.raises(ValueError, match="mask c does not have"):
         microtome.statistics(a, mask=c)

@@ -237,6 +237,10 @@ static void what_makes_no_sense_is_refused(void **state)
     r.n_spatial = 2;
     r.patch_size = far;
     refuse(&r, 3, NULL, "the context of a patch: array: a patch size of 281474976710656 is not from 0 to 2^46");
+    r.patch_size = (int64_t[]) { INT64_MAX, 4 };
+    refuse(&r, 3, NULL, "array: a patch size of 9223372036854775807 is not from 0 to 2^46");
+    r.patch_size = (int64_t[]) { 4, (int64_t)1 << 59 };
+    refuse(&r, 16, NULL, "array: a patch size of 576460752303423488 is not from 0 to 2^46");
     r.patch_size = size;
     r.coords = far;
     check_ok(mt_stack_extract_patch(stack, 0, (int64_t[]) { 0 }, 1, far, (int64_t[]) { 1, 1 }, 2, out, NULL), NULL);

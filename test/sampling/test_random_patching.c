@@ -131,6 +131,41 @@ static void a_small_image_is_an_error_or_padded(void **state)
     mt_stack_close(stack);
 }
 
+static void check_refusal(mt_stack *const *stacks, size_t n, const char *message)
+{
+    const mt_patching_options options = options_of("random");
+    mt_patching *patching;
+    mt_error err = MT_ERROR_INIT;
+    assert_int_equal(mt_patching_new(stacks, n, &options, &patching, &err), MT_E_ARGUMENT);
+    assert_string_equal(err.message, message);
+}
+
+/* Arrays have equal names, so that a message about one of several gives its number. */
+static void an_image_that_does_not_fit_is_named_by_its_number(void **state)
+{
+    (void)state;
+    mt_context *context;
+    assert_int_equal(mt_context_new(NULL, &context, NULL), MT_OK);
+    mt_stack *stacks[3] = { open_array("YX", (int64_t[]) { 64, 100 }), open_array("YX", (int64_t[]) { 100, 64 }) };
+    stacks[2] = open_array("YX", (int64_t[]) { 64, 60 });
+    check_refusal(stacks, 3, "stack 2 (array): 60 pixels along X are less than a patch of 64");
+    check_refusal(stacks + 2, 1, "array: 60 pixels along X are less than a patch of 64");
+    mt_stack_close(stacks[2]);
+    stacks[2] = open_array("CYX", (int64_t[]) { 3, 64, 64 });
+    check_refusal(stacks, 3, "stack 0 (array) has 1 channels, stack 2 (array) has 3");
+    mt_stack_close(stacks[2]);
+    stacks[2] = open_array("ZYX", (int64_t[]) { 3, 64, 64 });
+    check_refusal(stacks, 3, "stack 0 (array) has 2 spatial axes, stack 2 (array) has 3");
+    mt_stack_close(stacks[2]);
+    assert_int_equal(
+        mt_stack_from_array(context, pixels, MT_UINT16, "YX", (int64_t[]) { 64, 64 }, NULL, NULL, &stacks[2], NULL),
+        MT_OK);
+    check_refusal(stacks, 3, "stack 0 (array) and stack 2 (array) belong to different contexts");
+    for (int i = 0; i < 3; i++)
+        mt_stack_close(stacks[i]);
+    mt_context_free(context);
+}
+
 static void an_index_out_of_bounds_is_an_error(void **state)
 {
     (void)state;
@@ -152,6 +187,7 @@ int main(void)
         cmocka_unit_test(epochs_and_redraws_differ_and_repeat),
         cmocka_unit_test(further_attempts_are_made_in_all_images),
         cmocka_unit_test(a_small_image_is_an_error_or_padded),
+        cmocka_unit_test(an_image_that_does_not_fit_is_named_by_its_number),
         cmocka_unit_test(an_index_out_of_bounds_is_an_error),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -6,34 +6,45 @@
 #include <math.h>
 #include <string.h>
 
+/* Checks a stack on its own. */
+static mt_status check_stack(const mt_stack *s, const mt_statistics_options *o, mt_error *err)
+{
+    int64_t pixels;
+    mt_status st = mt_stack_check_axes(s, err);
+    if (st)
+        return st;
+    if (s->info.n_missing > 0 && !o->allow_missing)
+        return mt_fail(err, MT_E_NOT_FOUND,
+                       "lacks %llu files or frames, such as %s: complete it, or allow them to count as the fill value",
+                       (unsigned long long)s->info.n_missing, s->info.missing[0]);
+    if (mt_product_i64(s->info.data_shape, s->info.data_ndim, &pixels))
+        return mt_fail(err, MT_E_LIMIT, "too many pixels to count");
+    return MT_OK;
+}
+
 static mt_status check_stacks(mt_stack *const *stacks, size_t n, const mt_statistics_options *o, mt_error *err)
 {
     const mt_stack *first = stacks[0];
+    const char *source = first->info.source;
     for (size_t i = 0; i < n; i++) {
         const mt_stack *s = stacks[i];
-        int64_t pixels;
-        mt_status st = mt_stack_check_axes(s, err);
+        mt_status st = check_stack(s, o, err);
         if (st) {
-            mt_error_prefix(err, "%s", s->info.source);
+            mt_stack_prefix(stacks, n, i, err);
             return st;
         }
         if (s->context != first->context)
-            return mt_fail(err, MT_E_ARGUMENT, "%s belongs to another context than %s", s->info.source,
-                           first->info.source);
+            return mt_fail(err, MT_E_ARGUMENT, "stack %zu (%s) belongs to another context than stack 0 (%s)", i,
+                           s->info.source, source);
         if (mt_counted_dtype(s) != mt_counted_dtype(first))
-            return mt_fail(err, MT_E_ARGUMENT, "%s has dtype %s, but %s has %s: compute their statistics separately",
-                           s->info.source, mt_dtype_name(mt_counted_dtype(s)), first->info.source,
+            return mt_fail(err, MT_E_ARGUMENT,
+                           "stack %zu (%s) has dtype %s, but stack 0 (%s) has %s: compute their statistics separately",
+                           i, s->info.source, mt_dtype_name(mt_counted_dtype(s)), source,
                            mt_dtype_name(mt_counted_dtype(first)));
         if (s->info.data_shape[1] != first->info.data_shape[1])
-            return mt_fail(err, MT_E_ARGUMENT, "%s has %lld channels, but %s has %lld", s->info.source,
-                           (long long)s->info.data_shape[1], first->info.source, (long long)first->info.data_shape[1]);
-        if (s->info.n_missing > 0 && !o->allow_missing)
-            return mt_fail(err, MT_E_NOT_FOUND,
-                           "%s lacks %llu files or frames, such as %s: complete it, or allow them "
-                           "to count as the fill value",
-                           s->info.source, (unsigned long long)s->info.n_missing, s->info.missing[0]);
-        if (mt_product_i64(s->info.data_shape, s->info.data_ndim, &pixels))
-            return mt_fail(err, MT_E_LIMIT, "%s has too many pixels to count", s->info.source);
+            return mt_fail(err, MT_E_ARGUMENT, "stack %zu (%s) has %lld channels, but stack 0 (%s) has %lld", i,
+                           s->info.source, (long long)s->info.data_shape[1], source,
+                           (long long)first->info.data_shape[1]);
     }
     return MT_OK;
 }
