@@ -155,7 +155,7 @@ def loop_options(config: Any, which: str) -> dict[str, Any]:
         unused.add("num_workers")
     if unused:
         names = ", ".join(sorted(unused))
-        warnings.warn(f"{field}: {names} not used, because there are no worker processes", stacklevel=4)
+        warnings.warn(f"{field}: {names} not used, because there are no worker processes", stacklevel=2)
     return {"shuffle": params.get("shuffle", False), "uneven": "drop" if params.get("drop_last", False) else "short"}
 
 

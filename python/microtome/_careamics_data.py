@@ -101,7 +101,7 @@ def _columns(rows: Any) -> list[Any]:
 
 
 class Batches:
-    """The batches of a loader as CAREamics has them: tuples of ``ImageRegionData``."""
+    """The batches of a loader as CAREamics has them: lists of ``ImageRegionData``, input and target."""
 
     def __init__(self, batches: DataLoader, images: Sequence[_Images]) -> None:
         self._batches, self._facts = batches, [_Facts(each) for each in images]
@@ -110,15 +110,14 @@ class Batches:
     def __len__(self) -> int:
         return len(self._batches)
 
-    def __iter__(self) -> Iterator[tuple[Any, ...]]:
+    def __iter__(self) -> Iterator[list[Any]]:
         return map(self._convert, self._batches)
 
-    def _convert(self, batch: Batch) -> tuple[Any, ...]:
-        region = self._region(batch)
-        arrays = (batch.data, *batch.targets)
-        return tuple(
+    def _convert(self, batch: Batch) -> list[Any]:
+        region, arrays = self._region(batch), (batch.data, *batch.targets)
+        return [
             facts.collate(pixels, batch.stack, dict(region)) for facts, pixels in zip(self._facts, arrays, strict=True)
-        )
+        ]
 
     def _region(self, batch: Batch) -> dict[str, Any]:
         torch = importlib.import_module("torch")
