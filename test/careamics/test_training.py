@@ -115,7 +115,8 @@ def test_training_and_prediction(write, pixels, from_memory, ours_from_memory, t
     careamist.train(train_data=path)
     assert careamist.trainer.current_epoch == 2 and isinstance(careamist.train_datamodule, DataModule)
     same_weights(careamist, ours_from_memory)
-    careamist = CAREamist(checkpoint_path=from_memory[0].get_checkpoints()[-1], enable_progress_bar=False)
+    saved = from_memory[0].get_checkpoints()[-1]
+    careamist = CAREamist(checkpoint_path=saved, work_dir=tmp_path, enable_progress_bar=False)
     predicted, sources = careamist.predict(path, **TILES)
     np.testing.assert_array_equal(predicted[0], from_memory[1])
     assert sources == [str(load(path, "TYX")[0].source)]
@@ -129,14 +130,15 @@ def test_training_of_careamics_itself(pixels, from_memory, tmp_path):
     same_weights(careamist, from_memory[0])
 
 
-def test_statistics_are_saved(ours_from_memory, pixels):
+def test_statistics_are_saved(ours_from_memory, pixels, tmp_path):
     """In the configuration of the object, and with the checkpoint, from which CAREamics predicts."""
     normalization = ours_from_memory.config.data_config.normalization
     np.testing.assert_allclose(normalization.input_means, [pixels.mean()])
-    again = Original(checkpoint_path=ours_from_memory.get_checkpoints()[-1], enable_progress_bar=False)
+    saved = ours_from_memory.get_checkpoints()[-1]
+    again = Original(checkpoint_path=saved, work_dir=tmp_path, enable_progress_bar=False)
     assert again.config.data_config.normalization == normalization
     (one,), _ = again.predict(pixels, data_type="array", **TILES)
-    (other,), _ = ours_from_memory.predict(pixels, checkpoint=ours_from_memory.get_checkpoints()[-1], **TILES)
+    (other,), _ = ours_from_memory.predict(pixels, checkpoint=saved, **TILES)
     np.testing.assert_array_equal(one, other)
 
 
