@@ -32,9 +32,11 @@ typedef struct mt_loader_array {
 /* Augmentation: symmetries of the plane YX, drawn for each patch, the same for all arrays of a batch. */
 typedef enum mt_augment {
     MT_AUGMENT_NONE = 0,
-    MT_AUGMENT_FLIP = 1,     /* with a probability of 1/2, one of the axes Y and X is flipped */
-    MT_AUGMENT_ROTATE90 = 2, /* then, with a probability of 1/2, 1 to 3 quarter turns; patches must be square */
-    MT_AUGMENT_D4 = 4        /* all eight symmetries of the square with equal probability; not with the others */
+    MT_AUGMENT_FLIP = 1,     /* with flip_probability, one of the axes Y and X is flipped */
+    MT_AUGMENT_ROTATE90 = 2, /* then, with rotate_probability, 1 to 3 quarter turns; patches must be square */
+    MT_AUGMENT_D4 = 4,       /* all eight symmetries of the square with equal probability; not with the others */
+    MT_AUGMENT_FLIP_Y = 8,   /* as MT_AUGMENT_FLIP, but always Y; only one of the three */
+    MT_AUGMENT_FLIP_X = 16   /* always X */
 } mt_augment;
 
 /* The last batches of an epoch. The batches are dealt to the ranks in rounds, one to each rank. If the patches of the
@@ -89,6 +91,8 @@ typedef struct mt_loader_options {
     /* Memory of the pixels; zeroed: the allocator of the context. Called from several threads, until the last batch is
      * released, also after mt_loader_free. */
     mt_allocator buffers;
+    double flip_probability;   /* of a flip, up to 1; 0: 1/2 */
+    double rotate_probability; /* of quarter turns, up to 1; 0: 1/2 */
 } mt_loader_options;
 
 typedef struct mt_loader mt_loader;

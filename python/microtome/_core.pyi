@@ -155,6 +155,8 @@ class Loader:
         batch_size: int,
         seed: int,
         augment: int,
+        flip_probability: float,
+        rotate_probability: float,
         in_order: bool,
         uneven: int,
         on_corrupt: int,

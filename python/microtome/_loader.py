@@ -96,10 +96,11 @@ class Loader:
         Channels of the input, by number or name; None means all.
     target_channels : sequence of int or str, str, or None
         Channels of all targets.
-    augment : "d4", or sequence of "flip" and "rotate90", optional
+    augment : "d4", or sequence of "flip" and "rotate90", or mapping of these to probabilities, optional
         Symmetries of the plane YX, drawn for each patch. "d4": all eight are equally likely; patches must be
-        square. "flip": with a probability of 1/2 one of the axes Y and X; "rotate90": with a probability of 1/2
-        one to three quarter turns.
+        square. "flip": with a probability of 1/2 one of the axes Y and X ("flip_y" and "flip_x": that axis);
+        "rotate90": with a probability of 1/2 one to three quarter turns. ``{"flip": 0.3, "rotate90": 1.0}`` has
+        other probabilities.
     dtype : {"float32", "source"}
         "source": the type of the pixels as stored, without normalization.
     padding : float, "reflect" or "edge"
@@ -170,7 +171,7 @@ class Loader:
         normalize_target: Normalization | list[Normalization | None] | None = None,
         channels: Channels = None,
         target_channels: Channels = None,
-        augment: Augment | Iterable[Augment] | None = None,
+        augment: Augment | Iterable[Augment] | Mapping[Augment, float] | None = None,
         dtype: Literal["float32", "source"] | DTypeLike = "float32",
         padding: Padding = 0.0,
         uneven: Literal["drop", "short", "pad"] = "drop",

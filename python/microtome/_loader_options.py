@@ -24,11 +24,11 @@ if TYPE_CHECKING:
 
 __all__ = ["Augment", "Normalization", "Options", "Targets", "count", "list_targets"]
 
-Augment: TypeAlias = Literal["d4", "flip", "rotate90"]
+Augment: TypeAlias = Literal["d4", "flip", "flip_y", "flip_x", "rotate90"]
 Normalization: TypeAlias = Any  # (mean, std), or an object with subtract and divide
 Targets: TypeAlias = "ImageStack | Sequence[ImageStack] | Sequence[Sequence[ImageStack]] | None"
 
-_AUGMENT: dict[str, int] = {"flip": 1, "rotate90": 2, "d4": 4}  # mt_augment
+_AUGMENT: dict[str, int] = {"flip": 1, "rotate90": 2, "d4": 4, "flip_y": 8, "flip_x": 16}  # mt_augment
 _UNEVEN = ("drop", "short", "pad")  # mt_uneven
 _ON_CORRUPT = ("raise", "redraw", "zero")  # mt_on_corrupt
 _MISSING = ("error", "fill")
@@ -73,7 +73,7 @@ class Options(NamedTuple):
             self._arrays(patching.stacks, targets),
             count(self.batch_size, "batch_size", 1),
             count(self.seed, "seed"),
-            _augment_flags(self.augment),
+            *_augmentation(self.augment),
             not self.shuffle,
             _number(self.uneven, _UNEVEN, "uneven"),
             _number(self.on_corrupt, _ON_CORRUPT, "on_corrupt"),
@@ -156,13 +156,26 @@ def _number(value: Any, names: tuple[Any, ...], what: str) -> int:
     return names.index(value)
 
 
-def _augment_flags(augment: Augment | Iterable[Augment] | None) -> int:
-    flags = 0
-    for name in [augment] if isinstance(augment, str) else augment or ():
+def _augmentation(augment: Augment | Iterable[Augment] | Mapping[Augment, float] | None) -> tuple[int, float, float]:
+    """Return flags, and the probabilities of flips and of quarter turns."""
+    names = [augment] if isinstance(augment, str) else augment or ()
+    steps = dict(augment) if isinstance(augment, Mapping) else dict.fromkeys(names, 0.5)
+    flags, flip, rotate = 0, 0.5, 0.5
+    for name, probability in steps.items():
         if name not in _AUGMENT:
-            raise ArgumentError(f"augment must be None, 'd4', or a list of 'flip' and 'rotate90', not {augment!r}")
-        flags |= _AUGMENT[name]
-    return flags
+            raise ArgumentError(
+                f"augment must be None, 'd4', or a list of 'rotate90' and one of 'flip', 'flip_y' and 'flip_x', "
+                f"not {augment!r}"
+            )
+        if not 0 <= probability <= 1 or (name == "d4" and isinstance(augment, Mapping)):
+            raise ArgumentError(f"a probability of {probability} for {name!r} is not possible")
+        if probability > 0:
+            flags |= _AUGMENT[name]
+        if name == "rotate90":
+            rotate = float(probability)
+        else:
+            flip = float(probability)
+    return flags, flip, rotate
 
 
 def _block(block: Sequence[int] | None, stacks: Stacks) -> tuple[int, ...]:

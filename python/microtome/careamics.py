@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Image stacks for CAREamics, of every format that microtome reads.
 
-Only `CAREamist` and `loading` import CAREamics, when they are used. See ``docs/careamics.md``.
+Only `CAREamist`, `DataModule` and `loading` import CAREamics, when they are used. See ``docs/careamics.md``.
 
 >>> from microtome.careamics import load
 >>> import numpy as np
@@ -12,7 +12,6 @@ Only `CAREamist` and `loading` import CAREamics, when they are used. See ``docs/
 from __future__ import annotations
 
 import glob
-import importlib
 import os
 import re
 import warnings
@@ -22,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ._adapter import ArrayStack
+from ._careamics_data import make_data_module, need_careamics
 from ._errors import ArgumentError, RangeError
 from ._open import _absolute, _native, _sized, from_object
 from ._prediction_names import NamedWriter
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from ._core import Context
     from ._open import ImageStackProtocol
 
-__all__ = ["load", "loading"]  # CAREamist is made on request
+__all__ = ["load", "loading"]  # CAREamist and DataModule are made on request
 
 _ZARR_URI = re.compile(r"file://(?P<store>.*?\.zarr)(?:/(?P<part>.*))?", re.DOTALL)
 _CZI_SCENE = re.compile(r"(?P<path>.*\.czi)@(?P<scene>\d+)", re.DOTALL | re.IGNORECASE)
@@ -282,7 +282,7 @@ def loading(**options: Any) -> Any:
     careamics.ImageStackLoading
         For configurations with ``data_type="custom"``.
     """
-    return importlib.import_module("careamics").ImageStackLoading(load, options)
+    return need_careamics().ImageStackLoading(load, options)
 
 
 def _with_loading(arguments: dict[str, Any]) -> dict[str, Any]:
@@ -292,10 +292,10 @@ def _with_loading(arguments: dict[str, Any]) -> dict[str, Any]:
 
 
 def _make_careamist() -> type[Any]:
-    base: Any = importlib.import_module("careamics").CAREamist
+    base: Any = need_careamics().CAREamist
 
     class CAREamist(base):  # type: ignore[misc]
-        """CAREamics' ``CAREamist``, which reads all data through microtome.
+        """CAREamics' ``CAREamist``, which reads all data through microtome, and trains with `DataModule`.
 
         The ``data_type`` of its configuration becomes ``"custom"``; all data arguments accept what
         `load` does. `predict_to_disk` writes only below its folder, and names predictions after
@@ -307,8 +307,21 @@ def _make_careamist() -> type[Any]:
             custom = {"data_type": "custom", "in_memory": True}  # otherwise it loads file by file
             self.config.data_config = self.config.data_config.model_copy(update=custom)
 
-        def train(self, **kwargs: Any) -> None:
-            super().train(**_with_loading(kwargs))
+        def train(self, *, filtering_mask: Any = None, loading: Any = None, **data: Any) -> None:
+            fit = self.trainer.fit
+
+            def fit_ours(model: Any, *, datamodule: Any, **options: Any) -> None:
+                module = _make("DataModule")
+                self.train_datamodule = module(
+                    self.config, train_data_mask=filtering_mask, loading=datamodule.loading, **data
+                )
+                fit(model, datamodule=self.train_datamodule, **options)
+
+            self.trainer.fit = fit_ours
+            try:
+                super().train(filtering_mask=filtering_mask, **_with_loading({"loading": loading}), **data)
+            finally:
+                del self.trainer.fit
 
         def predict(self, pred_data: Any, **kwargs: Any) -> Any:
             return super().predict(pred_data, **_with_loading(kwargs))
@@ -333,12 +346,17 @@ def _make_careamist() -> type[Any]:
     return CAREamist
 
 
+def _make(name: str) -> Any:
+    if name not in globals():
+        globals()[name] = _make_careamist() if name == "CAREamist" else make_data_module(loading)
+    return globals()[name]
+
+
 def __dir__() -> list[str]:
-    return [*__all__, "CAREamist"]
+    return [*__all__, "CAREamist", "DataModule"]
 
 
 def __getattr__(name: str) -> Any:
-    if name != "CAREamist":
+    if name not in ("CAREamist", "DataModule"):
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    globals()[name] = made = _make_careamist()
-    return made
+    return _make(name)

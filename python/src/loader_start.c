@@ -189,9 +189,10 @@ bool body_start(loader_body *body, core_state *state, PyObject *arguments)
     unsigned long long batch_size, seed, rank, world_size, window, prefetch;
     mt_loader_options o = { .struct_size = sizeof o };
     noise n = { .options = { .struct_size = sizeof n.options } };
-    if (!PyArg_ParseTuple(arguments, "OO!KKIpiipKKpKOKOO:Loader", &patching, &PyTuple_Type, &arrays, &batch_size, &seed,
-                          &o.augment, &o.in_order, &o.uneven, &o.on_corrupt, &o.fill_missing, &rank, &world_size,
-                          &o.locality_rank, &window, &block, &prefetch, &noise_argument, &allocate) ||
+    if (!PyArg_ParseTuple(arguments, "OO!KKIddpiipKKpKOKOO:Loader", &patching, &PyTuple_Type, &arrays, &batch_size,
+                          &seed, &o.augment, &o.flip_probability, &o.rotate_probability, &o.in_order, &o.uneven,
+                          &o.on_corrupt, &o.fill_missing, &rank, &world_size, &o.locality_rank, &window, &block,
+                          &prefetch, &noise_argument, &allocate) ||
         !convert_block(block, o.block) || !object_log_start(&body->log) ||
         (is_given(allocate) && !(body->buffers = buffers_new(allocate))))
         return false;

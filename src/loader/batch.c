@@ -27,7 +27,7 @@ static mt_status draw_specs(const making *m, size_t n, mt_error *err)
             return mt_fail(err, MT_E_ARGUMENT,
                            "patches %llu and %llu have different sizes and cannot form a batch; use batches of one",
                            (unsigned long long)m->batch->indices[0], (unsigned long long)index);
-        m->batch->symmetries[j] = mt_symmetry_draw(recipe->augment, recipe->seed, m->epoch, index);
+        m->batch->symmetries[j] = mt_symmetry_draw(&recipe->augment, recipe->seed, m->epoch, index);
     }
     return MT_OK;
 }

@@ -141,14 +141,26 @@ static mt_status take_noise(mt_recipe *recipe, const mt_loader_array *array, con
     return st;
 }
 
+/* A probability of the options; 0 is the default. */
+static mt_status take_probability(double given, const char *name, double *out, mt_error *err)
+{
+    if (!(given >= 0 && given <= 1))
+        return mt_fail(err, MT_E_ARGUMENT, "%s is %g, not from 0 to 1", name, given);
+    *out = given == 0 ? 0.5 : given;
+    return MT_OK;
+}
+
 static mt_status check_augment(const mt_patching *p, unsigned augment, mt_error *err)
 {
+    const unsigned flips = MT_AUGMENT_FLIP | MT_AUGMENT_FLIP_Y | MT_AUGMENT_FLIP_X, given = augment & flips;
     size_t n = p->n_spatial;
-    if (augment & ~(unsigned)(MT_AUGMENT_FLIP | MT_AUGMENT_ROTATE90 | MT_AUGMENT_D4))
+    if (augment & ~(flips | MT_AUGMENT_ROTATE90 | MT_AUGMENT_D4))
         return mt_fail(err, MT_E_ARGUMENT, "there is no augmentation with the flags %u", augment);
     if ((augment & MT_AUGMENT_D4) && augment != MT_AUGMENT_D4)
         return mt_fail(err, MT_E_ARGUMENT, "\"d4\" contains flips and quarter turns and is not combined with them");
-    if (!(augment & ~(unsigned)MT_AUGMENT_FLIP) || !p->is_oblong)
+    if (given & (given - 1))
+        return mt_fail(err, MT_E_ARGUMENT, "only one of the flips \"flip\", \"flip_y\" and \"flip_x\" is possible");
+    if (!(augment & ~flips) || !p->is_oblong)
         return MT_OK;
     if (p->patch_size[0] == 0)
         return mt_fail(err, MT_E_ARGUMENT, "some patches are not square (Y, X) and cannot be turned");
@@ -184,7 +196,10 @@ mt_status mt_recipe_init(mt_recipe *recipe, mt_patching *patching, const mt_load
     if (options->on_corrupt == MT_ON_CORRUPT_REDRAW && !patching->strategy->can_redraw)
         return mt_fail(err, MT_E_ARGUMENT, "the patches of strategy \"%s\" cannot be drawn again",
                        patching->strategy->name);
+    mt_symmetries augment = { .flags = options->augment };
     mt_status st = check_augment(patching, options->augment, err);
+    st = st ? st : take_probability(options->flip_probability, "flip_probability", &augment.flip, err);
+    st = st ? st : take_probability(options->rotate_probability, "rotate_probability", &augment.rotate, err);
     if (st)
         return st;
     size_t n = options->arrays ? options->n_arrays : 1;
@@ -195,7 +210,7 @@ mt_status mt_recipe_init(mt_recipe *recipe, mt_patching *patching, const mt_load
                             .n_arrays = n,
                             .context = mt_context_retain(patching->context, NULL),
                             .seed = options->seed,
-                            .augment = options->augment,
+                            .augment = augment,
                             .on_corrupt = options->on_corrupt };
     st = take_arrays(recipe, arrays, options, err);
     mt_release(env, arrays, n * sizeof(mt_loader_array));

@@ -4,6 +4,7 @@
 #define MT_LOADER_RECIPE_H
 
 #include "sampling/patching.h"
+#include "sampling/symmetry.h"
 
 #include <microtome/loader.h>
 
@@ -17,7 +18,7 @@ typedef struct mt_recipe {
     size_t bytes;            /* of memory */
     mt_noise_options noise;  /* of the first array; struct_size 0: none */
     uint64_t seed;           /* of augmentation */
-    unsigned augment;        /* flags of mt_augment */
+    mt_symmetries augment;   /* symmetries to draw */
     int on_corrupt;          /* an mt_on_corrupt */
 } mt_recipe;
 

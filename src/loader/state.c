@@ -43,6 +43,15 @@ static uint64_t digest_noise(const mt_recipe *recipe)
     return add_items(digest, noise->photon_offset, channels, sizeof(double));
 }
 
+/* The flags, and the probabilities unless they are the default. */
+static void describe_augmentation(const mt_symmetries *augment, mt_fact *fact)
+{
+    if (augment->flip == 0.5 && augment->rotate == 0.5)
+        snprintf(fact->value, sizeof fact->value, "%u", augment->flags);
+    else
+        snprintf(fact->value, sizeof fact->value, "%u %.10g %.10g", augment->flags, augment->flip, augment->rotate);
+}
+
 /* What else than the patching defines the batches. The names differ from those of the patching's facts. */
 static void list_loader_facts(const mt_loader *l, mt_fact *fact)
 {
@@ -66,7 +75,7 @@ static void list_loader_facts(const mt_loader *l, mt_fact *fact)
     fact->name = "ranks with windows of their own";
     snprintf(fact++->value, sizeof fact->value, "%" PRIu64, l->deal.by_rank ? l->deal.world : 0);
     fact->name = "augmentation";
-    snprintf(fact++->value, sizeof fact->value, "%u", recipe->augment);
+    describe_augmentation(&recipe->augment, fact++);
     fact->name = "treatment of damaged chunks";
     snprintf(fact++->value, sizeof fact->value, "%d", recipe->on_corrupt);
     fact->name = "digest of channels, conversion and noise";

@@ -3,21 +3,22 @@
 
 #include "base/random.h"
 
-/* A probability of 1/2, as CAREamics' XYFlip and XYRandomRotate90 have by default: a number above it skips the step. */
-static const double probability = 0.5;
+/* As in CAREamics' XYFlip and XYRandomRotate90, a number above the probability skips the step. */
 
 /* One flip: of Y or of X. */
-static uint8_t draw_flip(uint64_t seed, uint64_t epoch, uint64_t index)
+static uint8_t draw_flip(const mt_symmetries *from, uint64_t seed, uint64_t epoch, uint64_t index)
 {
     mt_random random;
     mt_random_start(&random, seed, MT_STREAM_FLIP, epoch, index, 0);
-    if (mt_random_double(&random) > probability)
+    if (mt_random_double(&random) > from->flip)
         return 0;
+    if (from->flags & (MT_AUGMENT_FLIP_Y | MT_AUGMENT_FLIP_X))
+        return from->flags & MT_AUGMENT_FLIP_Y ? MT_FLIP_Y : MT_FLIP_X;
     return mt_random_below(&random, 2) == 0 ? MT_FLIP_Y : MT_FLIP_X;
 }
 
 /* k quarter turns of numpy.rot90: out[y, x] = in[x, N - 1 - y] for k = 1. */
-static uint8_t draw_rotation(uint64_t seed, uint64_t epoch, uint64_t index)
+static uint8_t draw_rotation(double probability, uint64_t seed, uint64_t epoch, uint64_t index)
 {
     static const uint8_t turns[] = { MT_FLIP_X | MT_SWAP_YX, MT_FLIP_Y | MT_FLIP_X, MT_FLIP_Y | MT_SWAP_YX };
     mt_random random;
@@ -42,12 +43,13 @@ uint8_t mt_symmetry_compose(uint8_t first, uint8_t second)
     return (uint8_t)(first ^ flips ^ (second & MT_SWAP_YX));
 }
 
-uint8_t mt_symmetry_draw(unsigned flags, uint64_t seed, uint64_t epoch, uint64_t index)
+uint8_t mt_symmetry_draw(const mt_symmetries *from, uint64_t seed, uint64_t epoch, uint64_t index)
 {
-    if (flags & MT_AUGMENT_D4)
+    const unsigned flips = MT_AUGMENT_FLIP | MT_AUGMENT_FLIP_Y | MT_AUGMENT_FLIP_X;
+    if (from->flags & MT_AUGMENT_D4)
         return draw_any(seed, epoch, index);
-    uint8_t flip = flags & MT_AUGMENT_FLIP ? draw_flip(seed, epoch, index) : 0;
-    uint8_t rotation = flags & MT_AUGMENT_ROTATE90 ? draw_rotation(seed, epoch, index) : 0;
+    uint8_t flip = from->flags & flips ? draw_flip(from, seed, epoch, index) : 0;
+    uint8_t rotation = from->flags & MT_AUGMENT_ROTATE90 ? draw_rotation(from->rotate, seed, epoch, index) : 0;
     return mt_symmetry_compose(flip, rotation);
 }
 

@@ -8,8 +8,13 @@
 /* The flips first, then the swap of Y and X. */
 enum { MT_FLIP_Y = 1, MT_FLIP_X = 2, MT_SWAP_YX = 4 };
 
-/* Draws the symmetry of a patch: index of an epoch. flags: of mt_augment. */
-uint8_t mt_symmetry_draw(unsigned flags, uint64_t seed, uint64_t epoch, uint64_t index);
+typedef struct mt_symmetries {
+    unsigned flags;      /* of mt_augment */
+    double flip, rotate; /* probability of each step */
+} mt_symmetries;
+
+/* Draws the symmetry of a patch: index of an epoch. */
+uint8_t mt_symmetry_draw(const mt_symmetries *from, uint64_t seed, uint64_t epoch, uint64_t index);
 
 /* The symmetry of one followed by another. */
 uint8_t mt_symmetry_compose(uint8_t first, uint8_t second);

@@ -27,7 +27,7 @@ def write_images():
 def test_the_page(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     write_images()
-    whole, in_parts = re.findall(r"^```python\n(.*?)^```$", PAGE.read_text(), re.M | re.S)
+    whole, module, stacks = re.findall(r"^```python\n(.*?)^```$", PAGE.read_text(), re.M | re.S)
     names = {}
     short = whole.replace("batch_size=16)", "batch_size=16, num_epochs=1, num_steps=1)").replace("256", "128")
     assert short.count("num_steps") == 1
@@ -35,6 +35,8 @@ def test_the_page(tmp_path, monkeypatch):
     assert [p.shape for p in names["predictions"]] == [PIXELS.shape] * 2
     assert names["sources"] == [f"file://{tmp_path}/nuclei.ome.zarr/0", "more.czi"]
     np.testing.assert_array_equal(*names["predictions"])
-    exec(in_parts, names)
+    exec(module, names)
+    assert names["trainer"].global_step == 1 and names["module"].train_loader.n_patches == 36 - 8
+    exec(stacks, names)
     names["data"].setup("fit")
     assert names["data"].train_dataset[0][0].data.shape == (2, 64, 64)

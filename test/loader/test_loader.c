@@ -82,6 +82,55 @@ static void the_eight_symmetries_are_equally_likely(void **state)
     close_set(&s);
 }
 
+/* Counts the symmetries of 40 epochs of 168 patches. */
+static void count_symmetries(unsigned augment, double flip, double rotate, int counts[8])
+{
+    set s;
+    open_set(&s, 1, "random");
+    mt_loader_options options = options_of();
+    options.augment = augment;
+    options.flip_probability = flip;
+    options.rotate_probability = rotate;
+    mt_loader *loader = new_loader(&s, &options);
+    memset(counts, 0, 8 * sizeof *counts);
+    for (int epoch = 0; epoch < 40; epoch++)
+        for (mt_batch *batch; (batch = next(loader)); mt_batch_release(batch))
+            for (size_t j = 0; j < batch->n; j++)
+                counts[batch->symmetries[j]]++;
+    mt_loader_free(loader);
+    close_set(&s);
+}
+
+/* Within 5 standard deviations of the expectation of n draws; the numbers are fixed. */
+static void assert_share(int count, double p, double n)
+{
+    double deviation = (double)count - p * n;
+    assert_true(deviation * deviation <= 25 * p * (1 - p) * n);
+}
+
+static void flips_and_turns_have_their_probabilities(void **state)
+{
+    (void)state;
+    const double n = 40 * 168;
+    int counts[8];
+    count_symmetries(MT_AUGMENT_FLIP, 0.3, 0, counts);
+    assert_share(counts[0], 0.7, n);
+    assert_share(counts[1], 0.15, n);
+    assert_share(counts[2], 0.15, n);
+    count_symmetries(MT_AUGMENT_FLIP_Y, 0.3, 0, counts);
+    assert_share(counts[1], 0.3, n);
+    assert_int_equal(counts[0] + counts[1], n);
+    count_symmetries(MT_AUGMENT_FLIP_X, 1, 0, counts);
+    assert_int_equal(counts[2], n);
+    count_symmetries(MT_AUGMENT_ROTATE90, 0, 0.9, counts);
+    assert_share(counts[0], 0.1, n);
+    assert_share(counts[3], 0.3, n); /* half a turn */
+    assert_share(counts[5], 0.3, n);
+    assert_share(counts[6], 0.3, n);
+    count_symmetries(MT_AUGMENT_FLIP_X | MT_AUGMENT_ROTATE90, 1, 1, counts);
+    assert_int_equal(counts[1] + counts[4] + counts[7], n); /* the reflections but for that of X */
+}
+
 /* Marks the patches of the rest of an epoch; fails if one comes twice. */
 static void mark_epoch(mt_loader *loader, uint8_t *seen)
 {
@@ -384,6 +433,14 @@ static void what_does_not_fit_together_is_refused(void **state)
     options = options_of();
     options.augment = MT_AUGMENT_D4 | MT_AUGMENT_FLIP;
     check_refusal(&s, &options, MT_E_ARGUMENT, "\"d4\" contains flips and quarter turns and is not combined with them");
+    options.augment = MT_AUGMENT_FLIP_X | MT_AUGMENT_FLIP;
+    check_refusal(&s, &options, MT_E_ARGUMENT, "only one of the flips \"flip\", \"flip_y\" and \"flip_x\" is possible");
+    options.augment = MT_AUGMENT_FLIP_X;
+    options.flip_probability = 1.5;
+    check_refusal(&s, &options, MT_E_ARGUMENT, "flip_probability is 1.5, not from 0 to 1");
+    options.flip_probability = 0;
+    options.rotate_probability = -0.5;
+    check_refusal(&s, &options, MT_E_ARGUMENT, "rotate_probability is -0.5, not from 0 to 1");
     arrays[1] = (mt_loader_array) { .stacks = &s.target, .view = { .dtype = MT_UINT8 } };
     options = options_of();
     options.arrays = arrays;
@@ -421,6 +478,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_batch_holds_the_pixels_of_its_patches),
         cmocka_unit_test(the_eight_symmetries_are_equally_likely),
+        cmocka_unit_test(flips_and_turns_have_their_probabilities),
         cmocka_unit_test(an_epoch_has_each_patch_once),
         cmocka_unit_test(ranks_share_an_epoch),
         cmocka_unit_test(positions_are_those_of_the_batches),
