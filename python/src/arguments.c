@@ -50,6 +50,16 @@ bool parse_arguments(const signature *s, PyObject *const *args, Py_ssize_t n, Py
 
 bool is_given(PyObject *object) { return object && object != Py_None; }
 
+bool check_tuple(PyObject *object, const char *what)
+{
+    if (PyTuple_Check(object))
+        return true;
+    PyObject *type = PyType_GetName(Py_TYPE(object));
+    PyErr_Format(PyExc_TypeError, "%s must be a tuple, not %V", what, type, "this type");
+    Py_XDECREF(type);
+    return false;
+}
+
 bool convert_int64(PyObject *object, const char *what, int64_t *out)
 {
     PyObject *index = PyNumber_Index(object);

@@ -204,6 +204,9 @@ typedef struct signature {
 bool parse_arguments(const signature *s, PyObject *const *args, Py_ssize_t n, PyObject *names, PyObject **out);
 
 bool is_given(PyObject *object); /* neither missing nor None */
+
+/* PyArg_ParseTuple raises SystemError for anything but a tuple. */
+bool check_tuple(PyObject *object, const char *what);
 bool convert_int64(PyObject *object, const char *what, int64_t *out);
 /* A sequence of integers. */
 typedef struct int_list {

@@ -63,7 +63,8 @@ static bool add_array(loader_body *body, core_state *state, PyObject *item, part
     const char *dtype;
     mt_view *view = &out->view;
     p->channels.values = p->channels.inline_values;
-    if (!PyArg_ParseTuple(item, "O!OOOsO", &PyTuple_Type, &stacks, &channels, &scale, &offset, &dtype, &padding) ||
+    if (!check_tuple(item, "an array") ||
+        !PyArg_ParseTuple(item, "O!OOOsO", &PyTuple_Type, &stacks, &channels, &scale, &offset, &dtype, &padding) ||
         !add_stacks(body, state, stacks, p) || !convert_padding(padding, &view->padding, &view->padding_mode) ||
         (is_given(channels) && !convert_int_list(channels, "channels", &p->channels)) ||
         (is_given(scale) && !buffer_get_vector(scale, "scale", MT_FLOAT32, -1, &p->scale)) ||
@@ -172,7 +173,8 @@ static bool convert_noise(PyObject *object, noise *n, mt_loader_options *options
     PyObject *scale, *offset;
     if (!is_given(object))
         return true;
-    if (!PyArg_ParseTuple(object, "dddddOO", &o->gaussian, &o->scale[0], &o->scale[1], &o->offset[0], &o->offset[1],
+    if (!check_tuple(object, "noise") ||
+        !PyArg_ParseTuple(object, "dddddOO", &o->gaussian, &o->scale[0], &o->scale[1], &o->offset[0], &o->offset[1],
                           &scale, &offset) ||
         (is_given(scale) && !buffer_get_vector(scale, "the scale of photons", MT_FLOAT64, -1, &n->scale)) ||
         (is_given(offset) && !buffer_get_vector(offset, "the offset of photons", MT_FLOAT64, -1, &n->offset)))

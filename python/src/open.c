@@ -32,7 +32,7 @@ static bool convert_raw(PyObject *raw, open_arguments *out)
     int big_endian;
     if (!is_given(raw))
         return true;
-    if (!PyArg_ParseTuple(raw, "sOLp", &dtype, &shape, &offset, &big_endian) ||
+    if (!check_tuple(raw, "raw") || !PyArg_ParseTuple(raw, "sOLp", &dtype, &shape, &offset, &big_endian) ||
         !convert_int_list(shape, "shape", &out->raw_shape))
         return false;
     out->options.format = "raw";

@@ -119,7 +119,7 @@ static bool convert_range(PyObject *object, mt_statistics_options *o)
     if (!is_given(object))
         return true;
     o->has_range = 1;
-    return PyArg_ParseTuple(object, "dd:range", &o->range[0], &o->range[1]) != 0;
+    return check_tuple(object, "range") && PyArg_ParseTuple(object, "dd:range", &o->range[0], &o->range[1]) != 0;
 }
 
 static bool convert_options(PyObject *const *values, mt_statistics_options *o, Py_buffer *quantiles)

@@ -51,7 +51,7 @@ static bool check_device(PyObject *object, const char *what)
 {
     int type = 0, id = 0;
     PyObject *device = PyObject_CallMethod(object, "__dlpack_device__", NULL);
-    bool good = device && PyArg_ParseTuple(device, "ii", &type, &id);
+    bool good = device && check_tuple(device, "__dlpack_device__()") && PyArg_ParseTuple(device, "ii", &type, &id);
     Py_XDECREF(device);
     if (good && type != DL_CPU && type != DL_CUDA_HOST && type != DL_ROCM_HOST) {
         PyErr_Format(PyExc_TypeError,

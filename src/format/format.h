@@ -280,6 +280,10 @@ MT_MUST_CHECK mt_status mt_names_new(mt_env *env, mt_names **out, mt_error *err)
 void mt_names_own(mt_names *names, void *owner, void (*release)(void *owner));
 MT_MUST_CHECK mt_status mt_names_add(mt_names *names, const char *name, mt_error *err);
 MT_MUST_CHECK mt_status mt_names_add_part(mt_names *names, const mt_part *part, mt_error *err); /* copies it */
+/* Adds a name below which images could not be looked for; why is copied. Opening the images of the list fails with it:
+ * another try could succeed, and give other images than those that were not found. */
+MT_MUST_CHECK mt_status mt_names_add_failed(mt_names *names, const char *name, const mt_error *why, mt_error *err);
+const mt_error *mt_names_get_failure(const mt_names *names, size_t i); /* NULL: none */
 
 /* The letter of STCZYX for the name of an axis in lower or upper case ("z", "Depth", "channel", "c^"); '?' if the name
  * is NULL or not a known word. */

@@ -68,18 +68,33 @@ static void free_skip(mt_stacks *list, const mt_skip *skip)
     mt_release(&list->context->env, skip->reason, strlen(skip->reason) + 1);
 }
 
+/* Opens the image of that name, or fails as the search for it did. */
+static mt_status open_listed(mt_stacks *list, mt_container *container, const mt_names *names, size_t i, mt_arena *arena,
+                             mt_error *why)
+{
+    mt_selection part;
+    const char *name = mt_names_get(names, i);
+    const mt_error *failure = mt_names_get_failure(names, i);
+    if (failure) {
+        *why = *failure;
+        mt_error_prefix(why, "%s#%s: %s", container->source.text, name, container->format->name);
+        return why->status;
+    }
+    mt_status st = mt_selection_parse(arena, name, &part, why);
+    return st ? st : open_part(list, container, &part, why);
+}
+
 /* Adds one of several images of a container. */
-static mt_status add_one(mt_stacks *list, mt_container *container, const char *name, mt_error *first, mt_error *err)
+static mt_status add_one(mt_stacks *list, mt_container *container, const mt_names *names, size_t i, mt_error *first,
+                         mt_error *err)
 {
     mt_arena *arena;
-    mt_selection part;
     mt_error why = MT_ERROR_INIT;
     mt_status st = mt_arena_new(&list->context->env, &arena, err);
     if (st)
         return st;
-    if (!(st = mt_selection_parse(arena, name, &part, &why)))
-        st = open_part(list, container, &part, &why);
-    if (st) {
+    if (open_listed(list, container, names, i, arena, &why)) {
+        const char *name = mt_names_get(names, i);
         const char *path = mt_arena_printf(arena, err, "%s#%s", container->source.text, name);
         *first = first->status ? *first : why;
         st = path ? mt_stacks_skip(list, path, &why, err) : MT_E_MEMORY;
@@ -94,7 +109,7 @@ static mt_status add_each(mt_stacks *list, mt_container *container, const mt_nam
     mt_error first = MT_ERROR_INIT;
     mt_status st = MT_OK;
     for (size_t i = 0; !st && i < mt_names_count(names); i++)
-        st = add_one(list, container, mt_names_get(names, i), &first, err);
+        st = add_one(list, container, names, i, &first, err);
     if (st || list->n > before)
         return st;
     while (list->n_skipped > skipped)
@@ -115,7 +130,7 @@ mt_status mt_stacks_add(mt_stacks *list, mt_container *container, const mt_selec
     }
     if ((st = mt_container_list(container, part, names, err)))
         mt_error_prefix(err, "%s", container->source.text);
-    else if (mt_names_count(names) > 1)
+    else if (mt_names_count(names) > 1 || mt_names_get_failure(names, 0))
         st = add_each(list, container, names, err);
     else /* no images: the format gives the reason */
         st = open_part(list, container, part, err);

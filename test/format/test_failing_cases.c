@@ -16,9 +16,15 @@
 
 enum { MOST_STACKS = 8, PIXELS = 16 * 16, ALL = 48, MOST = 600 };
 
+/* How the paths of a test are opened. */
+typedef struct setting {
+    const char *axes; /* of all images; NULL: as stored */
+    bool is_slow;     /* over a store that is like a network */
+} setting;
+
 /* What one path gives: a corner of each image, and the number of images and of what was skipped. */
 typedef struct outcome {
-    size_t n_stacks, n_skipped;
+    size_t n_stacks, n_skipped, n_unread; /* n_unread: of what was skipped, for a failed read */
     char sources[MOST_STACKS][512];
     float corners[MOST_STACKS][PIXELS];
     mt_status statuses[MOST_STACKS];
@@ -36,9 +42,10 @@ static mt_status read_corner(mt_stack *stack, float *out, mt_error *err)
     return mt_stack_extract_patch(stack, 0, &channel, 1, origin, size, (size_t)n, out, err);
 }
 
-static mt_status examine(mt_context *context, const char *path, const mt_store_wrap *wrap, outcome *out, mt_error *err)
+static mt_status examine(mt_context *context, const char *path, const setting *how, const mt_store_wrap *wrap,
+                         outcome *out, mt_error *err)
 {
-    const mt_open_options options = { .struct_size = sizeof options, .allow_unknown_axes = 1 };
+    const mt_open_options options = { .struct_size = sizeof options, .allow_unknown_axes = 1, .axes = how->axes };
     mt_stacks *stacks;
     memset(out, 0, sizeof *out);
     mt_status st = mt_stacks_open_wrapped(context, &path, 1, &options, wrap, &stacks, err);
@@ -48,6 +55,7 @@ static mt_status examine(mt_context *context, const char *path, const mt_store_w
     out->n_stacks = mt_stacks_count(stacks);
     while (mt_stacks_skipped(stacks, out->n_skipped, &file, &reason)) {
         assert_true(*reason != 0);
+        out->n_unread += mt_stacks_skipped_status(stacks, out->n_skipped) == MT_E_IO;
         out->n_skipped++;
     }
     for (size_t i = 0; i < out->n_stacks && i < MOST_STACKS; i++) {
@@ -80,7 +88,7 @@ static void check_corners(const outcome *got, const outcome *wanted, mt_status k
 }
 
 /* Without memory the call fails: it neither skips a file nor loses an image. */
-static void fail_allocations(const char *path, const outcome *wanted)
+static void fail_allocations(const char *path, const setting *how, const outcome *wanted)
 {
     static outcome got;
     for (size_t k = 0, more = 1; more && k < MOST; k = next(k)) {
@@ -91,7 +99,7 @@ static void fail_allocations(const char *path, const outcome *wanted)
         mt_error err = MT_ERROR_INIT;
         mt_status st = mt_context_new(&options, &context, &err);
         if (!st) {
-            st = examine(context, path, NULL, &got, &err);
+            st = examine(context, path, how, NULL, &got, &err);
             mt_context_free(context);
             if (!st && (got.n_stacks != wanted->n_stacks || got.n_skipped != wanted->n_skipped))
                 fail_msg("%s, allocation %zu: %zu images and %zu skipped, not %zu and %zu", path, k, got.n_stacks,
@@ -108,6 +116,7 @@ static void fail_allocations(const char *path, const outcome *wanted)
 typedef struct faults {
     _Atomic size_t calls;
     size_t fail_at;
+    bool is_slow;
 } faults;
 
 static mt_status wrap_faulty(void *user, mt_store **store, mt_error *err)
@@ -117,31 +126,44 @@ static mt_status wrap_faulty(void *user, mt_store **store, mt_error *err)
     mt_status st = faulty_store_wrap_shared(*store, &f->calls, f->fail_at, MT_E_IO, &wrapped, err);
     if (st)
         mt_store_close(*store);
+    else
+        wrapped->costs.is_slow |= f->is_slow;
     *store = wrapped;
     return st;
 }
 
+/* An image is neither lost nor found because of a failed read unless that is reported, as what it is. */
+static void check_found(const outcome *got, const outcome *wanted, const char *path, size_t k)
+{
+    if (got->n_unread == 0 && (got->n_stacks != wanted->n_stacks || got->n_skipped > wanted->n_skipped))
+        fail_msg("%s, read %zu: %zu images and %zu skipped, not %zu and %zu", path, k, got->n_stacks, got->n_skipped,
+                 wanted->n_stacks, wanted->n_skipped);
+}
+
 /* What is read in spite of a failed read is right. */
-static void fail_reads(const char *path, const outcome *wanted)
+static void fail_reads(const char *path, const setting *how, const outcome *wanted)
 {
     static outcome got;
     for (size_t k = 0, more = 1; more && k < MOST; k = next(k)) {
-        faults f = { .fail_at = k };
+        faults f = { .fail_at = k, .is_slow = how->is_slow };
         mt_context_options options = { .struct_size = sizeof options, .threads = 1 };
         mt_context *context;
         mt_error err = MT_ERROR_INIT;
         check_ok(mt_context_new(&options, &context, &err), &err);
-        mt_status st = examine(context, path, &(mt_store_wrap) { wrap_faulty, &f }, &got, &err);
+        mt_status st = examine(context, path, how, &(mt_store_wrap) { wrap_faulty, &f }, &got, &err);
         mt_context_free(context);
-        if (!st && got.n_stacks + got.n_skipped == 0)
-            fail_msg("%s, read %zu: neither an image nor an error", path, k);
-        if (!st)
+        if (st && st != MT_E_IO)
+            fail_msg("%s, read %zu: %s: %s", path, k, mt_status_name(st), err.message);
+        if (!st) {
+            check_found(&got, wanted, path, k);
             check_corners(&got, wanted, MT_E_IO, path, k);
+        }
         more = f.calls > k;
     }
 }
 
-static void each_of(const char *pattern, void (*check)(const char *path, const outcome *wanted))
+static void each_of(const char *pattern, const setting *how,
+                    void (*check)(const char *path, const setting *how, const outcome *wanted))
 {
     static outcome wanted;
     glob_t found;
@@ -152,35 +174,51 @@ static void each_of(const char *pattern, void (*check)(const char *path, const o
         mt_context *context;
         mt_error err = MT_ERROR_INIT;
         check_ok(mt_context_new(&options, &context, &err), &err);
-        mt_status st = examine(context, found.gl_pathv[i], NULL, &wanted, &err);
+        faults none = { .fail_at = SIZE_MAX, .is_slow = how->is_slow };
+        mt_status st = examine(context, found.gl_pathv[i], how, &(mt_store_wrap) { wrap_faulty, &none }, &wanted, &err);
         mt_context_free(context);
         if (st || wanted.n_stacks == 0)
             continue;
-        check(found.gl_pathv[i], &wanted);
+        check(found.gl_pathv[i], how, &wanted);
         n++;
     }
     assert_true(n > 3);
     globfree(&found);
 }
 
+static const setting as_stored = { 0 };
 static const char *const patterns[] = { "cases/*", "hdf5/bio/*[5ls]", "hdf5/layouts/*" };
 
 static void allocations(void **state)
 {
     (void)state;
     for (size_t i = 0; i < sizeof patterns / sizeof *patterns; i++)
-        each_of(patterns[i], fail_allocations);
+        each_of(patterns[i], &as_stored, fail_allocations);
 }
 
 static void reads(void **state)
 {
     (void)state;
     for (size_t i = 0; i < sizeof patterns / sizeof *patterns; i++)
-        each_of(patterns[i], fail_reads);
+        each_of(patterns[i], &as_stored, fail_reads);
+}
+
+/* Images without known axes, which are not read without them. */
+static void reads_with_axes(void **state)
+{
+    (void)state;
+    each_of("cases/zarr*", &(setting) { .axes = "ZYX" }, fail_reads);
+}
+
+static void slow_reads(void **state)
+{
+    (void)state;
+    each_of("cases/*", &(setting) { .is_slow = true }, fail_reads);
 }
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(allocations), cmocka_unit_test(reads) };
+    const struct CMUnitTest tests[] = { cmocka_unit_test(allocations), cmocka_unit_test(reads),
+                                        cmocka_unit_test(reads_with_axes), cmocka_unit_test(slow_reads) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

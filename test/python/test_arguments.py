@@ -180,6 +180,8 @@ REFUSED = [
     (opened(context=5), TypeError, "Context"),
     (opened(use_masks=Bad()), RuntimeError, "asked"),
     (opened(missing_is_error=Bad()), RuntimeError, "asked"),
+    (opened(raw=5), TypeError, "raw must be a tuple, not 5"),
+    (opened(raw=("uint8",)), TypeError, "1"),
     (opened(raw=("uint8", 5, 0, False)), TypeError, "sequence of integers"),
     (opened(external_folder=5), TypeError, "int"),
     (lambda: _core.Stack._open_all(5), TypeError, "int"),

@@ -13,9 +13,10 @@ struct tiff_chain {
     tiff_file file; /* only key is set until the file is opened */
     mt_lock lock;
     bool opened, missing;
-    bool expected;   /* a missing file is an error */
-    const char *why; /* reason why the file is missing, or NULL */
-    bool cut;        /* the directory after the last one is beyond the end of the file, or truncated */
+    bool expected;         /* a missing file is an error */
+    const mt_error *doubt; /* then why it is an error, or NULL */
+    const char *why;       /* reason why the file is missing, or NULL */
+    bool cut;              /* the directory after the last one is beyond the end of the file, or truncated */
     uint64_t *offsets;
     size_t n, room;
     uint64_t next; /* offset of the directory after the last one; 0: none */
@@ -55,7 +56,11 @@ void tiff_chain_set_missing(tiff_chain *chain, const char *why)
     chain->why = why;
 }
 
-void tiff_chain_set_expected(tiff_chain *chain) { chain->expected = true; }
+void tiff_chain_set_expected(tiff_chain *chain, const mt_error *doubt)
+{
+    chain->expected = true;
+    chain->doubt = doubt;
+}
 
 bool tiff_chain_is_missing(tiff_chain *chain, const char **why)
 {
@@ -88,8 +93,9 @@ mt_status tiff_chain_open(tiff_chain *chain, const tiff_file **out, mt_error *er
         tiff_file file;
         mt_error own = MT_ERROR_INIT;
         mt_status st = tiff_open_file(chain->file.env, chain->file.store, chain->file.key, &file, &own);
+        const mt_error *why = st == MT_E_NOT_FOUND && chain->doubt ? chain->doubt : &own;
         if (st && (st != MT_E_NOT_FOUND || chain->expected))
-            return mt_fail(err, st, "%s", own.message);
+            return mt_fail(err, why->status, "%s", why->message);
         mt_lock_take(&chain->lock);
         if (!chain->opened) {
             if (!st)

@@ -20,6 +20,7 @@ typedef struct entry {
     const char *asked; /* key to look up in the store */
     const char *key;   /* as spelled in the store; NULL: missing */
     const char *why;   /* reason why it is missing, or NULL */
+    mt_error *doubt;   /* failure of the request that looked key up, or NULL */
     uint64_t size;
     bool assumed; /* key was not looked up */
     bool guessed; /* asked is only a guess */
@@ -182,15 +183,23 @@ uint32_t ome_files_find(const ome_files *f, const char *name, const char *uuid)
     return *slot ? f->entries[*slot - 1].number : TIFF_NO_FILE;
 }
 
-/* An object counts as existing unless its absence is certain: read errors are reported when it is read. */
-static void take_answer(entry *e, mt_status st, uint64_t size)
+/* An object counts as existing unless its absence is certain: read errors are reported when it is read. If it is then
+ * missing, the failure of its look-up is reported: the search for it under other names has not taken place. */
+static mt_status take_answer(ome_files *f, entry *e, const mt_error *answer, uint64_t size, mt_error *err)
 {
+    mt_status st = answer->status;
     if (st != MT_E_NOT_FOUND && st != MT_E_ARGUMENT) {
         e->key = e->asked;
         e->size = st ? UNKNOWN_SIZE : size;
+        e->doubt = st ? mt_arena_alloc(f->images->arena, 1, sizeof *e->doubt, err) : NULL;
+        if (st && !e->doubt)
+            return MT_E_MEMORY;
+        if (st)
+            *e->doubt = *answer;
         e->by_base = e->by_base || (e->key == e->base && e->base != e->path);
     }
     e->asked = NULL;
+    return MT_OK;
 }
 
 static mt_status ask_at_once(ome_files *f, entry **some, size_t n, mt_error *err)
@@ -205,7 +214,8 @@ static mt_status ask_at_once(ome_files *f, entry **some, size_t n, mt_error *err
     if (st == MT_E_MEMORY)
         return mt_fail(err, st, "%s", own.message);
     for (size_t i = 0; i < n; i++)
-        take_answer(some[i], requests[i].status, requests[i].object_size);
+        if ((st = take_answer(f, some[i], &requests[i].error, requests[i].object_size, err)))
+            return st;
     return MT_OK;
 }
 
@@ -218,7 +228,8 @@ static mt_status ask_slow(ome_files *f, mt_error *err)
         if (!f->entries[i].asked)
             continue;
         if (asked++ >= MAX_ASKED) {
-            take_answer(&f->entries[i], f->entries[i].guessed ? MT_E_NOT_FOUND : MT_OK, UNKNOWN_SIZE);
+            const mt_error assumed = { .status = f->entries[i].guessed ? MT_E_NOT_FOUND : MT_OK };
+            st = take_answer(f, &f->entries[i], &assumed, UNKNOWN_SIZE, err);
             f->entries[i].assumed = true;
             continue;
         }
@@ -248,8 +259,8 @@ static mt_status ask(ome_files *f, mt_error *err)
         mt_status st = e->asked ? mt_store_size(f->store, e->asked, &size, &own) : MT_OK;
         if (st == MT_E_MEMORY)
             return mt_fail(err, st, "%s", own.message);
-        if (e->asked)
-            take_answer(e, st, size);
+        if (e->asked && (st = take_answer(f, e, &own, size, err)))
+            return st;
     }
     return MT_OK;
 }
@@ -447,7 +458,7 @@ static mt_status number_all(ome_files *f, mt_error *err)
         }
         st = e->key ? ome_files_number(f, e->key, &e->number, err) : number_missing(f, e, err);
         if (!st && e->key && e->number > 0 && !e->assumed)
-            tiff_chain_set_expected(f->images->files[e->number]);
+            tiff_chain_set_expected(f->images->files[e->number], e->doubt);
     }
     return st;
 }
@@ -498,6 +509,8 @@ mt_status ome_files_resolve(ome_files *f, const char *name, const char **key, mt
     e.asked = e.path ? e.path : e.base;
     if (!st && !(st = ask(&one, err)) && !e.key && !(st = find_elsewhere(&one, &e, err)))
         st = ask(&one, err);
+    if (!st && e.doubt)
+        return mt_fail(err, e.doubt->status, "%s", e.doubt->message);
     *key = e.size == 0 ? NULL : e.key;
     return st;
 }

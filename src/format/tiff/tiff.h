@@ -146,8 +146,9 @@ const char *tiff_chain_key(const tiff_chain *chain);
 MT_MUST_CHECK mt_status tiff_chain_open(tiff_chain *chain, const tiff_file **out, mt_error *err);
 /* Marks the file as missing before the chain is used; its key is then a name for users. why is borrowed, or NULL. */
 void tiff_chain_set_missing(tiff_chain *chain, const char *why);
-/* Marks the file as existing before the chain is used: its absence is then an error. */
-void tiff_chain_set_expected(tiff_chain *chain);
+/* Marks the file as existing before the chain is used: its absence is then an error. doubt: the failure of the request
+ * that looked it up, reported in place of the absence; borrowed, or NULL. */
+void tiff_chain_set_expected(tiff_chain *chain, const mt_error *doubt);
 /* Whether the file was found to be missing. why may be NULL. */
 bool tiff_chain_is_missing(tiff_chain *chain, const char **why);
 /* Whether the last page was found; *n is the number of pages found. *cut: another page should follow, but the file is

@@ -158,7 +158,7 @@ static mt_status describe(const zarr_reader *r, coordinate *c, int d, mt_chunk_m
 /* Damaged coordinates only mean that pixel sizes are unknown. Strings and dates give none. */
 static mt_status forgive(mt_status st, const char *path, const mt_error *why, mt_chunk_map *map, mt_error *err)
 {
-    if (st == MT_E_MEMORY)
+    if (st == MT_E_MEMORY || zarr_is_request_failure(st))
         return mt_fail(err, st, "%s", why->message);
     if (st == MT_E_UNSUPPORTED)
         return MT_OK;

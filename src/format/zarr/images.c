@@ -9,7 +9,9 @@
 
 bool zarr_images_are_full(const zarr_images *images) { return images->n >= images->limit; }
 
-mt_status zarr_images_add(zarr_images *images, const char *name, mt_error *err)
+bool zarr_is_request_failure(mt_status st) { return st == MT_E_IO || st == MT_E_CHANGED || st == MT_E_CANCELLED; }
+
+static mt_status add(zarr_images *images, const char *name, const mt_error *failure, mt_error *err)
 {
     const char *below = images->below;
     if (zarr_images_are_full(images))
@@ -19,13 +21,28 @@ mt_status zarr_images_add(zarr_images *images, const char *name, mt_error *err)
         if (!(name = mt_arena_printf(images->reader->scratch, err, "%s%s%s", below, between, name)))
             return zarr_failed(err);
     }
-    const char **names =
-        mt_arena_grow(images->reader->scratch, images->names, images->n, &images->room, 16, sizeof *names, err);
-    if (!names)
+    zarr_image *found =
+        mt_arena_grow(images->reader->scratch, images->found, images->n, &images->room, 16, sizeof *found, err);
+    if (!found)
         return zarr_failed(err);
-    images->names = names;
-    images->names[images->n++] = name;
+    images->found = found;
+    images->found[images->n++] = (zarr_image) { name, failure };
     return MT_OK;
+}
+
+mt_status zarr_images_add(zarr_images *images, const char *name, mt_error *err) { return add(images, name, NULL, err); }
+
+mt_status zarr_images_add_failed(zarr_images *images, const char *name, const mt_error *why, mt_error *err)
+{
+    mt_error *failure = NULL;
+    if (why->status == MT_E_MEMORY)
+        return mt_fail(err, why->status, "%s", why->message);
+    if (zarr_is_request_failure(why->status)) {
+        if (!(failure = mt_arena_alloc(images->reader->scratch, 1, sizeof *failure, err)))
+            return zarr_failed(err);
+        *failure = *why;
+    }
+    return add(images, name, failure, err);
 }
 
 /* The path of entry i of a list of objects, or of a list of strings if member is NULL. */
@@ -118,9 +135,7 @@ static mt_status find_wells(zarr_images *images, const zarr_node *plate, mt_erro
             st = find_fields(images, &well, prefix, &failure);
             zarr_node_free(&well);
         }
-        if (st == MT_E_MEMORY)
-            return mt_fail(err, st, "%s", failure.message);
-        if (st && (st = zarr_images_add(images, prefix, err))) /* opening it reports the reason */
+        if (st && (st = zarr_images_add_failed(images, prefix, &failure, err)))
             return st;
     }
     return MT_OK;

@@ -86,31 +86,41 @@ static mt_status take_number(void *user, const char *name, mt_error *err)
     return MT_OK;
 }
 
-static bool is_object(const mt_chunk_map *map, const char *key)
+static mt_status is_object(const mt_chunk_map *map, const char *key, bool *out, mt_error *err)
 {
     uint64_t size;
-    return mt_store_size(mt_blocks_inner(map->store), key, &size, NULL) == MT_OK;
+    mt_error own = MT_ERROR_INIT;
+    mt_status st = mt_store_size(mt_blocks_inner(map->store), key, &size, &own);
+    *out = st == MT_OK;
+    return st && st != MT_E_NOT_FOUND ? mt_fail(err, st, "%s", own.message) : MT_OK;
 }
 
 /* Whether at least one chunk is in nested folders, one per dimension. */
-static bool is_nested(const mt_chunk_map *map, const char *name)
+static mt_status is_nested(const mt_chunk_map *map, const char *name, bool *out, mt_error *err)
 {
     const zarr_state *state = map->state;
     char key[MT_KEY_BYTES];
+    *out = false;
     write_folder(map, key);
     size_t n = strlen(key);
     n += (size_t)snprintf(key + n, sizeof key - n, "%s%s", n ? "/" : "", name);
     for (int d = state->leading_separator ? 0 : 1; d < map->ndim; d++) {
         char number[64] = "";
-        if (mt_store_sample(map->store, key, take_number, number, NULL) || !*number ||
-            n + strlen(number) + 2 > sizeof key)
-            return false;
+        bool is_file;
+        mt_error own = MT_ERROR_INIT;
+        mt_status st = mt_store_sample(map->store, key, take_number, number, &own);
+        if (st && is_object(map, key, &is_file, NULL) == MT_OK && is_file)
+            return MT_OK;
+        if (st)
+            return mt_fail(err, st, "%s", own.message);
+        if (!*number || n + strlen(number) + 2 > sizeof key)
+            return MT_OK;
         n += (size_t)snprintf(key + n, sizeof key - n, "/%s", number);
     }
-    return is_object(map, key);
+    return is_object(map, key, out, err);
 }
 
-typedef enum form { FORM_NONE, FORM_OWN, FORM_OTHER, FORM_ODD } form;
+typedef enum form { FORM_NONE, FORM_OWN, FORM_OTHER, FORM_ODD, FORM_UNKNOWN } form;
 
 /* Finds the form of the keys from some names in the array's folder. */
 static mt_status find_form(const mt_chunk_map *map, names *all, form *out, mt_error *err)
@@ -121,13 +131,13 @@ static mt_status find_form(const mt_chunk_map *map, names *all, form *out, mt_er
     mt_status st = mt_store_sample(map->store, folder, take_name, all, err);
     if (st)
         return st;
-    bool nested = other_separator(map->state) == '/';
-    if (all->has_own)
-        *out = FORM_OWN;
-    else if (all->has_other)
-        *out = !nested || is_nested(map, all->other) ? FORM_OTHER : FORM_ODD;
-    else
-        *out = all->has_odd ? FORM_ODD : FORM_NONE;
+    bool fits = other_separator(map->state) != '/';
+    *out = all->has_own ? FORM_OWN : all->has_odd ? FORM_ODD : FORM_NONE;
+    if (all->has_own || !all->has_other)
+        return MT_OK;
+    if (!fits && (st = is_nested(map, all->other, &fits, err)))
+        return st;
+    *out = fits ? FORM_OTHER : FORM_ODD;
     return MT_OK;
 }
 
@@ -143,20 +153,22 @@ static mt_status refuse(const mt_chunk_map *map, const names *all, mt_error *err
         key, all->has_other ? all->other : all->odd);
 }
 
-/* Whether the first or last object of the grid exists. Often one does, and no folder has to be listed. */
+/* Whether the first or last object of the grid exists. Often one does, and no folder has to be listed. One that cannot be
+ * looked up proves nothing: the listing decides. */
 static bool has_likely_key(const mt_chunk_map *map)
 {
     const zarr_state *state = map->state;
     int64_t position[MT_MAX_DIMS] = { 0 };
     char key[MT_KEY_BYTES];
+    bool found;
     zarr_write_key(map, position, key);
-    if (is_object(map, key))
+    if (is_object(map, key, &found, NULL) == MT_OK && found)
         return true;
     for (int d = 0; d < map->ndim; d++)
         position[d] =
             state->n_shard_levels ? (map->shape[d] - 1) / state->shards[0].shape[d] : mt_chunk_map_grid(map, d) - 1;
     zarr_write_key(map, position, key);
-    return is_object(map, key);
+    return is_object(map, key, &found, NULL) == MT_OK && found;
 }
 
 static bool has_other_form(const mt_chunk_map *map)
@@ -173,19 +185,23 @@ mt_status zarr_check_keys(mt_chunk_map *map, mt_error *err)
     zarr_state *state = map->state;
     names all;
     form found;
+    mt_error own = MT_ERROR_INIT;
     if (map->store->costs.is_slow)
         return MT_OK;
     atomic_store(&state->keys, ZARR_KEYS_OWN);
-    if (!has_other_form(map) || has_likely_key(map) || find_form(map, &all, &found, NULL))
+    if (!has_other_form(map) || has_likely_key(map))
         return MT_OK;
+    mt_status st = find_form(map, &all, &found, &own);
+    if (st)
+        return st == MT_E_UNSUPPORTED ? MT_OK : mt_fail(err, st, "%s", own.message);
     if (found == FORM_ODD)
         return refuse(map, &all, err);
     if (found != FORM_OTHER)
         return MT_OK;
-    mt_status st = mt_chunk_map_warn(map, err,
-                                     "chunk keys are separated by '%c', not by '%c' as the metadata implies: they are "
-                                     "read nevertheless",
-                                     other_separator(state), state->separator);
+    st = mt_chunk_map_warn(map, err,
+                           "chunk keys are separated by '%c', not by '%c' as the metadata implies: they are read "
+                           "nevertheless",
+                           other_separator(state), state->separator);
     state->separator = other_separator(state);
     return st;
 }
@@ -203,13 +219,16 @@ typedef struct question {
     const int64_t *object; /* position of the missing object */
 } question;
 
-/* If the store cannot list: whether the chunk exists under the other key. */
-static bool is_elsewhere(const question *q)
+/* Whether the object exists under its other key. */
+static mt_status is_elsewhere(const question *q, bool *out, mt_error *err)
 {
     const zarr_state *state = q->map->state;
     char key[MT_KEY_BYTES];
+    *out = false;
+    if (!has_other_form(q->map))
+        return MT_OK;
     zarr_write_key_with(q->map, q->object, other_separator(state), key);
-    return has_other_form(q->map) && is_object(q->map, key);
+    return is_object(q->map, key, out, err);
 }
 
 static void judge(const question *q, verdict *v)
@@ -218,11 +237,8 @@ static void judge(const question *q, verdict *v)
     mt_error why = MT_ERROR_INIT;
     const zarr_state *state = q->map->state;
     char folder[MT_KEY_BYTES];
-    if (find_form(q->map, &all, &v->found, NULL)) {
-        v->found = is_elsewhere(q) ? FORM_OTHER : FORM_OWN;
-        snprintf(all.other, sizeof all.other, "with another separator");
-        all.has_other = true;
-    }
+    if (find_form(q->map, &all, &v->found, NULL))
+        v->found = FORM_UNKNOWN;
     write_folder(q->map, folder);
     if (v->found == FORM_ODD || (v->found == FORM_OTHER && state->n_shard_levels > 0))
         v->status = refuse(q->map, &all, &why);
@@ -245,24 +261,45 @@ static mt_status make_verdict(void *argument, void **data, size_t *size, mt_erro
     return MT_OK;
 }
 
+/* The store cannot list, or refused to: one missing object tells nothing about the next, until an object is found. */
+static mt_status ask_elsewhere(const question *q, mt_error *err)
+{
+    zarr_state *state = q->map->state;
+    bool found;
+    mt_status st = is_elsewhere(q, &found, err);
+    if (st || !found)
+        return st;
+    if (state->n_shard_levels > 0)
+        return refuse(q->map, &(names) { .has_other = true, .other = "with another separator" }, err);
+    atomic_store(&state->keys, ZARR_KEYS_OTHER);
+    return MT_OK;
+}
+
+static mt_status apply(const question *q, const verdict *v, mt_error *err)
+{
+    zarr_state *state = q->map->state;
+    if (v->status)
+        return mt_fail(err, v->status, "%s", v->message);
+    if (v->found == FORM_UNKNOWN)
+        return ask_elsewhere(q, err);
+    atomic_store(&state->keys, v->found == FORM_OTHER ? ZARR_KEYS_OTHER : ZARR_KEYS_OWN);
+    return MT_OK;
+}
+
 /* Finds the form of the keys. The first caller does it, others wait. */
 static mt_status find_keys(const mt_chunk_map *map, const int64_t *object, mt_error *err)
 {
-    zarr_state *state = map->state;
+    const zarr_state *state = map->state;
     question q = { map, object };
     mt_cache *cache = mt_arena_env(map->arena)->index_cache;
     mt_cache_entry *entry;
-    mt_collector *collector = mt_collect_into(NULL); /* once per image: may block */
+    mt_collector *collector = mt_collect_into(NULL); /* rare: may block */
     mt_status st = mt_cache_get(cache, state->owner, 0, make_verdict, &q, &entry, err);
+    if (!st) {
+        st = apply(&q, entry->data, err);
+        mt_cache_release(cache, entry);
+    }
     mt_collect_into(collector);
-    if (st)
-        return st;
-    const verdict *v = (const verdict *)entry->data;
-    if (v->status)
-        st = mt_fail(err, v->status, "%s", v->message);
-    else
-        atomic_store(&state->keys, v->found == FORM_OTHER ? ZARR_KEYS_OTHER : ZARR_KEYS_OWN);
-    mt_cache_release(cache, entry);
     return st;
 }
 

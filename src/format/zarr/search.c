@@ -74,6 +74,13 @@ static mt_status take_own_images(zarr_images *images, const zarr_node *node, con
     return st;
 }
 
+/* A file has nothing below it. */
+static bool is_file(const walk *w, const char *path)
+{
+    uint64_t size;
+    return mt_store_size(w->images->reader->store, path, &size, NULL) == MT_OK;
+}
+
 /* name: path relative to the group where the search began. Unreadable images are listed, too: opening them reports the
  * reason. */
 static mt_status visit_node(walk *w, const zarr_node *node, const char *name, int depth, mt_error *err)
@@ -92,26 +99,23 @@ static mt_status visit_node(walk *w, const zarr_node *node, const char *name, in
     st = find_below(w, node, name, depth + 1, &failure);
     if (st == MT_E_MEMORY || st == MT_E_LIMIT)
         return mt_fail(err, st, "%s", failure.message);
-    if (st && node->kind == ZARR_GROUP)
-        return zarr_images_add(w->images, name, err);
+    if (st && (node->kind == ZARR_GROUP || (zarr_is_request_failure(st) && !is_file(w, node->path))))
+        return zarr_images_add_failed(w->images, name, &failure, err);
     return MT_OK; /* without metadata it may be neither a group nor a folder */
 }
 
 static mt_status visit_path(walk *w, const char *path, const char *name, int depth, mt_error *err)
 {
     const zarr_reader *r = w->images->reader;
-    uint64_t size;
     zarr_node node;
     mt_error failure = MT_ERROR_INIT;
     if (++w->nodes > MAX_NODES)
         return mt_fail(err, MT_E_LIMIT, "more than %d arrays and groups: name the array", MAX_NODES);
     mt_status st = zarr_node_load(r, path, &node, &failure);
-    if (st == MT_E_MEMORY)
-        return mt_fail(err, st, "%s", failure.message);
-    if (st && mt_store_size(r->store, path, &size, NULL) == MT_OK)
-        return MT_OK; /* a file, with nothing below it */
+    if (st && st != MT_E_MEMORY && is_file(w, path))
+        return MT_OK;
     if (st)
-        return zarr_images_add(w->images, name, err);
+        return zarr_images_add_failed(w->images, name, &failure, err);
     st = visit_node(w, &node, name, depth, err);
     zarr_node_free(&node);
     return st;

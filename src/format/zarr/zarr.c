@@ -148,14 +148,27 @@ static mt_status refuse_choice(const zarr_images *images, const zarr_node *group
     size_t used = 0;
     size_t i = 0;
     for (; i < images->n && i < MAX_NAMED; i++) {
-        size_t needed = strlen(prefix) + strlen(images->names[i]) + 8;
+        size_t needed = strlen(prefix) + strlen(images->found[i].name) + 8;
         if (used + needed > sizeof text - 8)
             break;
         used += (size_t)snprintf(text + used, sizeof text - used, "%s'#%s%s%s'", i ? ", " : "", prefix,
-                                 *prefix ? "/" : "", images->names[i]);
+                                 *prefix ? "/" : "", images->found[i].name);
     }
     snprintf(text + used, sizeof text - used, "%s", i < images->n ? ", ..." : "");
     return mt_fail(err, MT_E_NOT_FOUND, "there are several images, name one: %s", text);
+}
+
+/* Fails if, because of a failed request, it is not known which image is meant. A plain group must have only one. In
+ * others images are numbered, so only those before count. */
+static mt_status check_search(const zarr_images *images, bool is_plain, size_t number, mt_error *err)
+{
+    const mt_error *failure = NULL;
+    size_t n = is_plain || number >= images->n ? images->n : number + 1, n_certain = 0;
+    for (size_t i = 0; i < n; i++) {
+        n_certain += !images->found[i].failure;
+        failure = failure ? failure : images->found[i].failure;
+    }
+    return !failure || (is_plain && n_certain > 1) ? MT_OK : mt_fail(err, failure->status, "%s", failure->message);
 }
 
 /* Chooses the image of a group by series number, or the only one: its path relative to the group. */
@@ -166,14 +179,14 @@ static mt_status choose_image(const zarr_reader *r, const zarr_node *group, cons
     size_t limit = selection->series < MAX_NAMED ? MAX_NAMED + 1 : SIZE_MAX;
     zarr_images images = { .reader = r, .limit = limit, .below = "" };
     mt_status st = (is_plain ? zarr_find_below : zarr_find_own_images)(&images, group, err);
-    if (st)
+    size_t i = selection->series < 0 ? 0 : (size_t)selection->series;
+    if (st || (st = check_search(&images, is_plain, i, err)))
         return st;
     if (is_plain ? images.n != 1 : images.n == 0)
         return refuse_choice(&images, group, selection->path, err);
-    size_t i = selection->series < 0 ? 0 : (size_t)selection->series;
     if (i >= images.n)
         return mt_fail(err, MT_E_NOT_FOUND, "no series %zu: there are %zu", i, images.n);
-    *out = images.names[i];
+    *out = images.found[i].name;
     return MT_OK;
 }
 
@@ -275,6 +288,12 @@ static mt_status zarr_map(const mt_container *container, const mt_selection *par
     return st;
 }
 
+static mt_status add_name(mt_names *out, const zarr_image *image, mt_error *err)
+{
+    return image->failure ? mt_names_add_failed(out, image->name, image->failure, err)
+                          : mt_names_add(out, image->name, err);
+}
+
 static mt_status zarr_list(const mt_container *container, const mt_selection *below, mt_names *out, mt_error *err)
 {
     zarr_reader r;
@@ -288,7 +307,7 @@ static mt_status zarr_list(const mt_container *container, const mt_selection *be
         zarr_images images = { .reader = &r, .limit = SIZE_MAX, .with_labels = true, .below = prefix };
         st = zarr_is_plain(&node) ? zarr_find_below(&images, &node, err) : zarr_find_own_images(&images, &node, err);
         for (size_t i = 0; !st && i < images.n; i++)
-            st = mt_names_add(out, images.names[i], err);
+            st = add_name(out, &images.found[i], err);
         zarr_node_free(&node);
     }
     mt_arena_free(r.scratch);

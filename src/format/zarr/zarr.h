@@ -209,6 +209,11 @@ MT_MUST_CHECK mt_status zarr_describe_array(const zarr_node *array, mt_chunk_map
 MT_MUST_CHECK mt_status zarr_read_coordinates(const zarr_reader *r, const zarr_node *array, size_t root,
                                               mt_chunk_map *map, mt_error *err);
 
+typedef struct zarr_image {
+    const char *name;        /* path relative to the node where the search began; "" for that node */
+    const mt_error *failure; /* a failed request: which images are at the path is not known; NULL: an image */
+} zarr_image;
+
 /* A search for the images of a store. */
 typedef struct zarr_images {
     const zarr_reader *reader; /* where nodes are loaded from */
@@ -216,10 +221,16 @@ typedef struct zarr_images {
     bool with_labels;          /* include the labels of multiscale images */
     const char *below;         /* prefix of names, or "" */
     size_t n, room;            /* entries in use and allocated */
-    const char **names;        /* paths relative to the node where the search began; "" for that node */
+    zarr_image *found;         /* in scratch */
 } zarr_images;
 
 MT_MUST_CHECK mt_status zarr_images_add(zarr_images *images, const char *name, mt_error *err); /* name is borrowed */
+/* Adds a path at which the search failed. If metadata are at fault, opening it reports the reason. Fails if memory ran
+ * out. */
+MT_MUST_CHECK mt_status zarr_images_add_failed(zarr_images *images, const char *name, const mt_error *why,
+                                               mt_error *err);
+/* Whether a request failed: the same bytes may be read another time. Else what was read is at fault. */
+bool zarr_is_request_failure(mt_status st);
 bool zarr_images_are_full(const zarr_images *images);
 
 /* Whether a node neither is an image nor declares its images: they are then searched below it, and there is no

@@ -100,12 +100,14 @@ static mt_status find(mt_s3_store *s, mt_arena *arena, parts *p, mt_error *err)
     mt_error why = MT_ERROR_INIT;
     uint64_t size;
     if (p->folder) {
+        mt_error own = MT_ERROR_INIT;
         mt_status found = find_folder(s, arena, p, &why);
-        if (found == MT_E_NOT_FOUND && p->may_be_object && mt_store_size(&s->web.base, p->key, &size, NULL) == MT_OK) {
-            p->folder = false;
-            return MT_OK;
-        }
-        return found ? mt_fail(err, found, "%s", why.message) : MT_OK;
+        if (found != MT_E_NOT_FOUND || !p->may_be_object)
+            return found ? mt_fail(err, found, "%s", why.message) : MT_OK;
+        if ((found = mt_store_size(&s->web.base, p->key, &size, &own)))
+            return mt_fail(err, found, "%s", found == MT_E_NOT_FOUND ? why.message : own.message);
+        p->folder = false;
+        return MT_OK;
     }
     mt_status st = mt_store_size(&s->web.base, p->key, &size, &why);
     if (!st)

@@ -5,6 +5,7 @@
 
 #include "stack/stack.h"
 #include "support/delayed_store.h"
+#include "support/faulty_store.h"
 
 static const char *separator_member(char separator)
 {
@@ -40,12 +41,11 @@ static const char *const last_dotted[] = { NULL, NULL, NULL, "1.1" };
 static const char *const last_nested[] = { NULL, NULL, NULL, "1/1" };
 static const char *const numbers[] = { "0", "1", NULL, NULL };
 
-/* Opens an array and reads it: one pixel of the first chunk, then all. Over a store that is as slow as a network, or
- * (log NULL) locally. Without a cache raw chunks are read by rows. */
-static mt_status read_array(const char *folder, delayed_log *log, int64_t cache_bytes, uint8_t out[24],
-                            size_t *n_warnings, mt_error *err)
+/* Opens an array and reads it: one pixel of the first chunk, then all. wrap may be NULL. Without a cache raw chunks are
+ * read by rows. */
+static mt_status read_wrapped(const char *folder, const mt_store_wrap *wrap, int64_t cache_bytes, uint8_t out[24],
+                              size_t *n_warnings, mt_error *err)
 {
-    const mt_store_wrap wrap = { delayed_wrap, log };
     mt_stack *stack;
     static const int64_t origin[2] = { 0, 0 }, one[2] = { 1, 1 };
     mt_context_options context_options = { .struct_size = sizeof context_options, .cache_bytes = cache_bytes };
@@ -53,7 +53,7 @@ static mt_status read_array(const char *folder, delayed_log *log, int64_t cache_
     mt_error own = MT_ERROR_INIT;
     check_ok(mt_context_new(&context_options, &context, &own), &own);
     mt_open_options options = { .struct_size = sizeof options, .axes = "YX" };
-    mt_status st = mt_stack_open_wrapped(context, temporary_path(folder), &options, log ? &wrap : NULL, &stack, err);
+    mt_status st = mt_stack_open_wrapped(context, temporary_path(folder), &options, wrap, &stack, err);
     if (!st) {
         const mt_stack_info *info = mt_stack_get_info(stack);
         float pixel;
@@ -70,6 +70,14 @@ static mt_status read_array(const char *folder, delayed_log *log, int64_t cache_
     }
     mt_context_free(context);
     return st;
+}
+
+/* The same over a store that is as slow as a network, or (log NULL) locally. */
+static mt_status read_array(const char *folder, delayed_log *log, int64_t cache_bytes, uint8_t out[24],
+                            size_t *n_warnings, mt_error *err)
+{
+    const mt_store_wrap wrap = { delayed_wrap, log };
+    return read_wrapped(folder, log ? &wrap : NULL, cache_bytes, out, n_warnings, err);
 }
 
 static void check_array(const char *folder, delayed_log *log, bool all, size_t expected_warnings)
@@ -140,8 +148,7 @@ static void keys_are_read_as_they_are(void **state)
         write_array(arrays[i].folder, arrays[i].separator, arrays[i].names);
         check_array(arrays[i].folder, NULL, arrays[i].all, arrays[i].is_other);
         check_array(arrays[i].folder, &slow, arrays[i].all, 0);
-        if (arrays[i].all) /* else the other chunk is not requested first */
-            check_array(arrays[i].folder, &without_list, true, 0);
+        check_array(arrays[i].folder, &without_list, arrays[i].all, 0);
     }
 }
 
@@ -256,6 +263,46 @@ static void shards(void **state)
     check_refused("shards.zarr", &slow, "'c.0.0'");
 }
 
+typedef struct faults {
+    _Atomic size_t calls;
+    size_t fail_at;
+    bool is_slow;
+} faults;
+
+static mt_status wrap_faulty(void *user, mt_store **store, mt_error *err)
+{
+    faults *f = user;
+    mt_store *wrapped;
+    mt_status st = faulty_store_wrap_shared(*store, &f->calls, f->fail_at, MT_E_IO, &wrapped, err);
+    if (st)
+        return st;
+    wrapped->costs.is_slow = f->is_slow;
+    *store = wrapped;
+    return MT_OK;
+}
+
+/* A failed request leaves the right pixels or an error, but never the fill value and no other error. */
+static void failed_requests(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof arrays / sizeof *arrays; i++)
+        for (int slow = 0; slow < 2; slow++)
+            for (size_t k = 0, more = 1; more; k++) {
+                faults f = { .fail_at = k, .is_slow = slow };
+                uint8_t pixels[24];
+                size_t n_warnings;
+                mt_error err = MT_ERROR_INIT;
+                write_array(arrays[i].folder, arrays[i].separator, arrays[i].names);
+                mt_status st =
+                    read_wrapped(arrays[i].folder, &(mt_store_wrap) { wrap_faulty, &f }, 0, pixels, &n_warnings, &err);
+                more = f.calls > k;
+                if (st && (st != MT_E_IO || !more))
+                    fail_msg("%s, request %zu: %s: %s", arrays[i].folder, k, mt_status_name(st), err.message);
+                if (!st && pixels[23] != 24)
+                    fail_msg("%s, request %zu: the last pixel is %d", arrays[i].folder, k, pixels[23]);
+            }
+}
+
 static int write_map(void *user, const void *bytes, size_t size) { return fwrite(bytes, 1, size, user) != size; }
 
 /* A saved map has the keys that were found. */
@@ -285,10 +332,15 @@ static void saved_maps(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(the_case),       cmocka_unit_test(keys_are_read_as_they_are),
-        cmocka_unit_test(version_3),      cmocka_unit_test(other_keys_are_refused),
-        cmocka_unit_test(nothing_stored), cmocka_unit_test(large_grids),
-        cmocka_unit_test(shards),         cmocka_unit_test(saved_maps),
+        cmocka_unit_test(the_case),
+        cmocka_unit_test(keys_are_read_as_they_are),
+        cmocka_unit_test(version_3),
+        cmocka_unit_test(failed_requests),
+        cmocka_unit_test(other_keys_are_refused),
+        cmocka_unit_test(nothing_stored),
+        cmocka_unit_test(large_grids),
+        cmocka_unit_test(shards),
+        cmocka_unit_test(saved_maps),
     };
     return cmocka_run_group_tests(tests, NULL, remove_temporary_folder);
 }
