@@ -28,6 +28,8 @@ typedef struct outcome {
     char sources[MOST_STACKS][512];
     float corners[MOST_STACKS][PIXELS];
     mt_status statuses[MOST_STACKS];
+    double pixel_sizes[MOST_STACKS][MT_MAX_DIMS];
+    uint64_t n_missing[MOST_STACKS];
 } outcome;
 
 static mt_status read_corner(mt_stack *stack, float *out, mt_error *err)
@@ -60,10 +62,13 @@ static mt_status examine(mt_context *context, const char *path, const setting *h
     }
     for (size_t i = 0; i < out->n_stacks && i < MOST_STACKS; i++) {
         mt_stack *stack = mt_stacks_get(stacks, i);
-        if (mt_stack_get_info(stack)->axes_source == MT_AXES_UNKNOWN)
+        const mt_stack_info *info = mt_stack_get_info(stack);
+        if (info->axes_source == MT_AXES_UNKNOWN)
             continue;
         mt_error own = MT_ERROR_INIT;
-        snprintf(out->sources[i], sizeof out->sources[i], "%s", mt_stack_get_info(stack)->source);
+        snprintf(out->sources[i], sizeof out->sources[i], "%s", info->source);
+        memcpy(out->pixel_sizes[i], info->pixel_size, sizeof out->pixel_sizes[i]);
+        out->n_missing[i] = info->n_missing;
         out->statuses[i] = read_corner(stack, out->corners[i], &own);
     }
     mt_stacks_close(stacks);
@@ -72,7 +77,8 @@ static mt_status examine(mt_context *context, const char *path, const setting *h
 
 static size_t next(size_t k) { return k < ALL ? k + 1 : k + k / 6; }
 
-/* Images that are also found without a failure: their corners are right, or failed for a reason of the given kind. */
+/* Images that are also found without a failure: pixel sizes are the same, nothing else is missing, and their corners are right, or failed
+ * for a reason of the given kind. */
 static void check_corners(const outcome *got, const outcome *wanted, mt_status kind, const char *path, size_t k)
 {
     for (size_t i = 0, j = 0; i < got->n_stacks && i < MOST_STACKS; i++) {
@@ -84,6 +90,11 @@ static void check_corners(const outcome *got, const outcome *wanted, mt_status k
             fail_msg("%s, image %zu, failure %zu: %s", path, i, k, mt_status_name(got->statuses[i]));
         if (!got->statuses[i] && memcmp(got->corners[i], wanted->corners[j], sizeof got->corners[i]) != 0)
             fail_msg("%s, image %zu, failure %zu: other pixels", path, i, k);
+        if (memcmp(got->pixel_sizes[i], wanted->pixel_sizes[j], sizeof got->pixel_sizes[i]) != 0)
+            fail_msg("%s, image %zu, failure %zu: other pixel sizes", path, i, k);
+        if (got->n_missing[i] > wanted->n_missing[j])
+            fail_msg("%s, image %zu, failure %zu: %d files missing, not %d", path, i, k, (int)got->n_missing[i],
+                     (int)wanted->n_missing[j]);
     }
 }
 

@@ -36,6 +36,11 @@ class Tensor:
         return self.array.__dlpack_device__()
 
 
+class NoDevice(Tensor):
+    def __dlpack_device__(self):
+        return [1, 0]
+
+
 def read_only(array):
     array.flags.writeable = False
     return array
@@ -126,6 +131,11 @@ REFUSED = [
     (patch(out=np.empty((1,) * 20, np.float32)), ValueError, "out has 20 dimensions"),
     (patch(out=read_only(np.empty((3, 2, 2), np.float32))), (ValueError, BufferError), "read-only"),
     (patch(out=5), TypeError, "int"),
+    (
+        patch(out=NoDevice(np.empty((3, 2, 2), np.uint16))),
+        TypeError,
+        r"__dlpack_device__\(\) must be a tuple, not list",
+    ),
     (patch(out=Tensor(np.empty((3, 2, 2), bool))), TypeError, "not as bool"),
     (patch(out=Tensor(np.empty((3, 2, 2), np.complex64))), TypeError, "elements of 64 bits of kind 5"),
     (patch(out=Tensor(np.empty((3, 2, 2), np.complex128))), TypeError, "elements of 128 bits of kind 5"),
@@ -172,6 +182,11 @@ REFUSED = [
     (sheet(coords=COORDS.astype(np.int32)), ValueError, "coords must be an array of int64"),
     (sheet(sample=ONE + 9), IndexError, "sample 9 is out of bounds"),
     (opened(5), TypeError, "int"),
+    (
+        lambda: _core.statistics((STACK,), np.zeros(0), 0, [0, 1], None, 1.0, 0, 0, False, None),
+        TypeError,
+        "range must be a tuple, not list",
+    ),
     (opened("a\0b"), ValueError, "null"),
     (opened(Bad()), RuntimeError, "asked"),
     (opened(), microtome.NotFoundError, "absent.npy"),
@@ -180,7 +195,7 @@ REFUSED = [
     (opened(context=5), TypeError, "Context"),
     (opened(use_masks=Bad()), RuntimeError, "asked"),
     (opened(missing_is_error=Bad()), RuntimeError, "asked"),
-    (opened(raw=5), TypeError, "raw must be a tuple, not 5"),
+    (opened(raw=5), TypeError, "raw must be a tuple, not int"),
     (opened(raw=("uint8",)), TypeError, "1"),
     (opened(raw=("uint8", 5, 0, False)), TypeError, "sequence of integers"),
     (opened(external_folder=5), TypeError, "int"),

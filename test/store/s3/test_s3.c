@@ -130,7 +130,7 @@ static void serve(void *user, const http_request *request, http_reply *reply)
         snprintf(reply->etag, sizeof reply->etag, "\"x\"");
     } else if (strcmp(request->path, "/lab/z/zarr.json") == 0) {
         say(reply, 200, "%s", "{}");
-    } else if (b->forbids_listing) {
+    } else if (b->forbids_listing || strcmp(request->path, "/lab/locked.zarr") == 0) {
         answer_error(b, reply, 403, "AccessDenied");
     } else {
         answer_error(b, reply, 404, strncmp(request->path, "/lab/", 5) == 0 ? "NoSuchKey" : "NoSuchBucket");
@@ -233,6 +233,8 @@ static void folders(void **state)
     assert_true(f->at.folder);
     assert_int_equal(open_at(f, "s3://lab/none", with_keys), MT_E_NOT_FOUND);
     assert_int_equal(open_at(f, "s3://lab/none.zarr", with_keys), MT_E_NOT_FOUND);
+    assert_int_equal(open_at(f, "s3://lab/locked.zarr", with_keys), MT_E_IO); /* neither a folder nor surely missing */
+    assert_non_null(strstr(f->err.message, "403 AccessDenied"));
     assert_int_equal(open_at(f, "s3://other/none", with_keys), MT_E_IO);
     assert_non_null(strstr(f->err.message, "NoSuchBucket"));
 }
