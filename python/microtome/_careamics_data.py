@@ -9,6 +9,8 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from . import _careamics_config as translate
 from ._loader import Loader
 from ._patching import Tiled, Whole, _native_stacks
@@ -50,13 +52,12 @@ class _Facts:
     """What CAREamics' batches say about the images of their patches, for one array."""
 
     def __init__(self, images: _Images) -> None:
-        torch = importlib.import_module("torch")
         shapes, originals = [], []
         for loaded, stack in zip(images.loaded, images.stacks, strict=True):
             shapes.append(_with_channels(stack.data_shape, 1, images.channels))
             at = images.axes.find("C")
             originals.append(_with_channels(loaded.original_data_shape, at, images.channels))
-        self._shapes, self._originals = torch.tensor(shapes), torch.tensor(originals)
+        self._shapes, self._originals = np.array(shapes), np.array(originals)
         self._sources = [str(loaded.source) for loaded in images.loaded]
         self._dtypes = [str(loaded.data_dtype) for loaded in images.loaded]
         self._axes, self._target_axes = images.axes, images.target_axes
@@ -64,7 +65,7 @@ class _Facts:
         for name in ("chunks", "shards"):
             stored = [sizes for loaded in images.loaded if (sizes := _stored(loaded, name))]
             if len(stored) == len(images.loaded):
-                self._chunks[name] = torch.tensor(stored)
+                self._chunks[name] = np.array(stored)
         self._type = need_careamics("careamics.dataset").ImageRegionData
 
     def collate(self, data: Any, stack: Any, region: dict[str, Any]) -> Any:
@@ -97,8 +98,13 @@ def _stored(loaded: Any, name: str) -> tuple[int, ...] | None:
     return getattr(loaded, f"original_{name}", getattr(loaded, name, None)) if is_zarr else None
 
 
+def _column(values: Any) -> Any:
+    return importlib.import_module("torch").from_numpy(np.array(values, np.int64))
+
+
 def _columns(rows: Any) -> list[Any]:
-    return list(rows.T.contiguous())
+    """Make a tensor of each column: what torch's ``default_collate`` makes of tuples of numbers."""
+    return [_column(column) for column in np.asarray(rows).T]
 
 
 class Batches:
@@ -121,19 +127,18 @@ class Batches:
         ]
 
     def _region(self, batch: Batch) -> dict[str, Any]:
-        torch = importlib.import_module("torch")
-        size = torch.tensor(batch.data.shape[2:]).expand(len(batch.data), -1)
+        size = list(batch.data.shape[2:])
         region = {
-            "data_idx": batch.stack,
-            "sample_idx": batch.sample,
+            "data_idx": _column(batch.stack),
+            "sample_idx": _column(batch.sample),
             "coords": _columns(batch.coords),
-            "patch_size": _columns(size),
+            "patch_size": _columns([size] * len(batch.data)),
         }
         if isinstance(self._patching, Tiled):
             tiles: list[PatchSpec] = self._patching.specs(batch.index.tolist(), batch.epoch)
             for name in ("crop_coords", "crop_size", "stitch_coords"):
-                region[name] = _columns(torch.tensor([getattr(tile, name) for tile in tiles]))
-            region["total_tiles"] = torch.tensor([tile.total_tiles for tile in tiles])
+                region[name] = _columns([getattr(tile, name) for tile in tiles])
+            region["total_tiles"] = _column([tile.total_tiles for tile in tiles])
         return region
 
     def set_epoch(self, epoch: int) -> None:

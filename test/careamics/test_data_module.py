@@ -299,6 +299,9 @@ def test_validation_split(n):
     assert len(theirs.val_dataset) == sum(len(batch[0].data) for batch in ours.val_dataloader()) == n
     assert len(theirs.train_dataset) == len(ours.train_loader.patching)
     held_out = [spec for batch in ours.val_dataloader() for spec in specs(batch)]
+    other = DataModule(make_config(axes="SYX", n_val_patches=n, seed=SEED + 1), train_data=data)
+    other.setup("fit")
+    assert n < 2 or [spec for batch in other.val_dataloader() for spec in specs(batch)] != held_out
     seen = [np.zeros(images.shape, bool) for images in data]
     for spec in held_out:
         y, x = spec["coords"]

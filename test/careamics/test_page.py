@@ -36,7 +36,7 @@ def test_the_page(tmp_path, monkeypatch):
     assert names["sources"] == [f"file://{tmp_path}/nuclei.ome.zarr/0", "more.czi"]
     np.testing.assert_array_equal(*names["predictions"])
     exec(module, names)
-    assert names["trainer"].global_step == 1 and names["module"].train_loader.n_patches == 36 - 8
+    assert names["trainer"].global_step == 1 and names["module"].train_loader.n_patches == 16 - 8
     exec(stacks, names)
     names["data"].setup("fit")
     assert names["data"].train_dataset[0][0].data.shape == (2, 64, 64)
