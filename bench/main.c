@@ -24,24 +24,15 @@ static const struct {
     void (*run)(const image *plane, patches *p);
     bool long_one; /* runs only if named */
 } groups[] = {
-    { "memory", bench_memory, false },
-    { "layouts", bench_layouts, false },
-    { "codings", bench_codings, false },
-    { "shards", bench_shards, false },
-    { "volume", bench_volume, false },
-    { "opening", bench_opening, false },
-    { "given", bench_given, false },
-    { "single", bench_single, false },
-    { "delays", bench_delays, false },
-    { "sampling", bench_sampling, false },
-    { "loader", bench_loader, false },
-    { "statistics", bench_statistics, false },
-    { "filters", bench_filters, false },
-    { "lateral", bench_lateral, false },
-    { "batches", bench_batches, false },
-    { "cold", bench_cold, true },
-    { "large", bench_large, true },
-    { "strips", bench_strips, true },
+    { "memory", bench_memory, false },   { "layouts", bench_layouts, false },
+    { "codings", bench_codings, false }, { "shards", bench_shards, false },
+    { "volume", bench_volume, false },   { "opening", bench_opening, false },
+    { "given", bench_given, false },     { "single", bench_single, false },
+    { "delays", bench_delays, false },   { "sampling", bench_sampling, false },
+    { "loader", bench_loader, false },   { "statistics", bench_statistics, false },
+    { "filters", bench_filters, false }, { "lateral", bench_lateral, false },
+    { "batches", bench_batches, false }, { "cold", bench_cold, true },
+    { "large", bench_large, true },      { "strips", bench_strips, true },
 };
 
 /* Returns the group, or NULL for all. */

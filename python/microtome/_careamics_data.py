@@ -13,7 +13,8 @@ import numpy as np
 
 from . import _careamics_config as translate
 from ._loader import Loader
-from ._patching import Tiled, Whole, _native_stacks
+from ._open import native_stacks
+from ._patching import Tiled, Whole
 from .torch import DataLoader
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ class _Images:
 
     def __init__(self, loaded: Sequence[Any], axes: str, target_axes: str, channels: Sequence[int] | None) -> None:
         self.loaded = list(loaded)
-        self.stacks: tuple[ImageStack, ...] = _native_stacks(self.loaded)
+        self.stacks: tuple[ImageStack, ...] = native_stacks(self.loaded)
         self.axes, self.target_axes, self.channels = axes, target_axes, channels
 
     @property
@@ -293,7 +294,7 @@ class FedByLoader:
         images = self._load_pair(data.train_data, data.train_data_target, config)
         masks = None if data.train_data_mask is None else self._load(data.train_data_mask, config.axes)
         patching = translate.make_patching(config.patching, images[0].stacks, config.seed)
-        translate.filter_patches(patching, config, None if masks is None else _native_stacks(masks))
+        translate.filter_patches(patching, config, None if masks is None else native_stacks(masks))
         self._complete(config, images)
         validating = config.convert_mode("validating")
         held_out: Patching | None

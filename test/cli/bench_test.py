@@ -11,7 +11,6 @@ import unittest
 import command_test
 from command_test import write_npy
 
-
 LIMITS = ("reading", "decoding", "copying", "neither reading nor the processors")
 
 
