@@ -22,8 +22,6 @@ from careamics.lightning import CareamicsDataModule
 from careamics.lightning.modules import CAREModule, N2VModule
 from microtome.careamics import DataModule
 
-PATCH = 32
-
 
 def make_image(size, random):
     """An image of unlike regions: stripes and spots of all sizes, here dark and there bright."""
@@ -35,30 +33,34 @@ def make_image(size, random):
     return random.uniform(3, 8) + 8 * (1 + waves) * x + 16 * spots * y
 
 
-def make_images(folder, n, size, seed=1):
+def make_images(folder, n, size, patch, seed=1):
     """Write noisy and clean images as Zarr arrays."""
     random = np.random.default_rng(seed)
     clean = [make_image(size, random).astype(np.float32) for _ in range(n)]
     for name, images in (("clean", clean), ("noisy", [random.poisson(image).astype(np.uint16) for image in clean])):
         for k, image in enumerate(images):
             group = zarr.open_group(folder / f"{name}{k}.zarr", mode="w")
-            group.create_array("0", data=image, chunks=(PATCH, PATCH))
+            group.create_array("0", data=image, chunks=(patch, patch))
     return [[f"file://{folder}/{name}{k}.zarr/0" for k in range(n)] for name in ("noisy", "clean")]
 
 
-def make_config(name, epochs, seed):
+def make_config(name, epochs, seed, patch):
+    options = {} if name == "care" else {"masked_pixel_percentage": 2.0}
     make = create_advanced_care_config if name == "care" else create_advanced_n2v_config
     return make(
         experiment_name=name,
         data_type="zarr",
         axes="YX",
-        patch_size=[PATCH, PATCH],
+        patch_size=[patch, patch],
         batch_size=16,
         num_epochs=epochs,
         seed=seed,
         num_workers=0,
         model_params={"depth": 2, "num_channels_init": 8},
         optimizer_params={"lr": 3e-3},
+        lr_scheduler="StepLR",
+        lr_scheduler_params={"step_size": max(epochs // 3, 1), "gamma": 0.3},
+        **options,
     )
 
 
@@ -75,10 +77,10 @@ class Clock(lightning.Callback):
         self.seconds.append(time.perf_counter() - self.start)
 
 
-def train(name, make_module, data, *, epochs, seed, **options):
+def train(name, make_module, data, *, epochs, seed, patch, **options):
     """Return the loss of the last epoch on images that were not trained on, and the shortest time of an epoch."""
     noisy, clean = data
-    config = make_config(name, epochs, seed)
+    config = make_config(name, epochs, seed, patch)
     targets = {"train_data_target": clean[:-1], "val_data_target": clean[-1:]} if name == "care" else {}
     module = make_module(config.data_config, train_data=noisy[:-1], val_data=noisy[-1:], **targets, **options)
     lightning.seed_everything(seed, verbose=False)
@@ -113,17 +115,19 @@ def score(network, config, noisy, clean):
     return float(np.mean((result - truth) ** 2) / np.mean((input_ - truth) ** 2))
 
 
-def compare(name, folder, *, epochs=12, seeds=(1, 2, 3), n=5, size=192):
+def compare(name, folder, *, epochs=None, seeds=(1, 2, 3), size=192):
     """Train with each of two ways and each seed; returns losses and seconds by way."""
-    data = make_images(folder, n, size)
-    if name == "windows":  # 36 blocks of 64 x 64 pixels: 9 windows of 4 blocks
-        ways = {"windows": (DataModule, {"block": (2, 2), "window": 4}), "shuffle": (DataModule, {"window": 0})}
+    if name == "windows":  # 128 blocks of 48 x 48 pixels in 8 images: 8 windows of 16 blocks
+        n, patch, epochs = 9, 16, epochs or 9
+        ways = {"windows": (DataModule, {"block": (3, 3), "window": 16}), "shuffle": (DataModule, {"window": 0})}
     else:
+        n, patch, epochs = 5, 32, epochs or 12
         ways = {"microtome": (DataModule, {}), "CAREamics": (CareamicsDataModule, {})}
+    data = make_images(folder, n, size, patch)
     results = {way: [] for way in ways}
     for seed in seeds:
         for way, (make_module, options) in ways.items():
-            results[way].append(train(name, make_module, data, epochs=epochs, seed=seed, **options))
+            results[way].append(train(name, make_module, data, epochs=epochs, seed=seed, patch=patch, **options))
     return {way: tuple(np.array(each).T) for way, each in results.items()}
 
 
