@@ -56,7 +56,7 @@ def make_config(name, epochs, seed, patch):
         num_epochs=epochs,
         seed=seed,
         num_workers=0,
-        model_params={"depth": 2, "num_channels_init": 8},
+        model_params={"depth": 2, "num_channels_init": 8, "use_batch_norm": name != "windows"},
         optimizer_params={"lr": 3e-3},
         lr_scheduler="StepLR",
         lr_scheduler_params={"step_size": max(epochs // 3, 1), "gamma": 0.3},
