@@ -167,6 +167,7 @@ class Loader:
         window: int,
         block: Sequence[int],
         prefetch: int,
+        prefetch_bytes: int,
         noise: tuple[Any, ...] | None,
         buffers: Callable[[int], Any] | None,
         /,

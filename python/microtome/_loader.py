@@ -124,8 +124,10 @@ class Loader:
     locality : {"rank"}, optional
         "rank" gives each rank windows of its own, so that each chunk is decoded by one rank only; the batches
         then depend on ``world_size``.
-    prefetch : int
-        Batches that are made ahead of time.
+    prefetch : int, optional
+        Batches that are made ahead of time. Default: 3, or 16 if an image is remote.
+    prefetch_bytes : int, optional
+        Fewer batches are made ahead, but at least one, if their pixels need more bytes. Default: 1 GiB.
     on_corrupt : {"raise", "redraw", "zero"}
         If a chunk cannot be decoded: raise the error, draw other positions for its patches, or make its pixels
         zero; `Batch.bad` lists the patches. Files that cannot be read always raise.
@@ -181,7 +183,8 @@ class Loader:
         rank: int = 0,
         world_size: int = 1,
         locality: Literal["rank"] | None = None,
-        prefetch: int = 3,
+        prefetch: int | None = None,
+        prefetch_bytes: int | None = None,
         on_corrupt: Literal["raise", "redraw", "zero"] = "raise",
         missing: Literal["error", "fill"] = "error",
         noise: Mapping[str, Any] | None = None,
@@ -204,6 +207,7 @@ class Loader:
             world_size,
             locality,
             prefetch,
+            prefetch_bytes,
             on_corrupt,
             missing,
             noise,

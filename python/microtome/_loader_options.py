@@ -55,7 +55,8 @@ class Options(NamedTuple):
     rank: int
     world_size: int
     locality: str | None
-    prefetch: int
+    prefetch: int | None
+    prefetch_bytes: int | None
     on_corrupt: str
     missing: str
     noise: Mapping[str, Any] | None
@@ -83,7 +84,8 @@ class Options(NamedTuple):
             _number(self.locality, _LOCALITY, "locality") == 1,
             window,
             _block(self.block, patching.stacks),
-            count(self.prefetch, "prefetch", 1),
+            0 if self.prefetch is None else count(self.prefetch, "prefetch", 1),
+            0 if self.prefetch_bytes is None else count(self.prefetch_bytes, "prefetch_bytes", 1),
             self._noise(patching.stacks),
             buffers,
         )

@@ -188,13 +188,13 @@ static bool convert_noise(PyObject *object, noise *n, mt_loader_options *options
 bool body_start(loader_body *body, core_state *state, PyObject *arguments)
 {
     PyObject *patching, *arrays, *block, *noise_argument, *allocate;
-    unsigned long long batch_size, seed, rank, world_size, window, prefetch;
+    unsigned long long batch_size, seed, rank, world_size, window, prefetch, prefetch_bytes;
     mt_loader_options o = { .struct_size = sizeof o };
     noise n = { .options = { .struct_size = sizeof n.options } };
-    if (!PyArg_ParseTuple(arguments, "OO!KKIddpiipKKpKOKOO:Loader", &patching, &PyTuple_Type, &arrays, &batch_size,
+    if (!PyArg_ParseTuple(arguments, "OO!KKIddpiipKKpKOKKOO:Loader", &patching, &PyTuple_Type, &arrays, &batch_size,
                           &seed, &o.augment, &o.flip_probability, &o.rotate_probability, &o.in_order, &o.uneven,
                           &o.on_corrupt, &o.fill_missing, &rank, &world_size, &o.locality_rank, &window, &block,
-                          &prefetch, &noise_argument, &allocate) ||
+                          &prefetch, &prefetch_bytes, &noise_argument, &allocate) ||
         !convert_block(block, o.block) || !object_log_start(&body->log) ||
         (is_given(allocate) && !(body->buffers = buffers_new(allocate))))
         return false;
@@ -204,6 +204,7 @@ bool body_start(loader_body *body, core_state *state, PyObject *arguments)
     o.world_size = world_size;
     o.window = window;
     o.prefetch = (size_t)prefetch;
+    o.prefetch_bytes = prefetch_bytes;
     body->patching = Py_NewRef(patching);
     bool good = convert_noise(noise_argument, &n, &o) && add_arrays(body, state, arrays, &o);
     noise_end(&n);

@@ -130,6 +130,7 @@ def test_normalizations_of_statistics(kind):
         ({"normalize_target": [None, None]}, "2 entries for 1 targets"),
         ({"patch_size": (32, 16)}, "not square"),
         ({"prefetch": 65}, "65 batches ahead"),
+        ({"prefetch_bytes": 0}, "prefetch_bytes must be at least 1"),
         ({"target": False, "normalize_target": (0, 1)}, "no target"),
         ({"target": False, "target_channels": [0]}, "no target"),
         ({"noise": {"salt": 1}}, "no noise .'salt'."),
