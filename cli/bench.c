@@ -93,7 +93,8 @@ static int open_loader(bench_job *job)
         .struct_size = sizeof loader, .batch_size = (size_t)job->batch, .uneven = MT_UNEVEN_SHORT, .fill_missing = 1
     };
     mt_error err = MT_ERROR_INIT;
-    bool is_square = job->size[job->n_spatial - 1] == job->size[job->n_spatial - 2];
+    size_t n = job->n_spatial;
+    bool is_square = n > 1 && job->size[n - 1] == job->size[n - 2];
     loader.augment = is_square ? MT_AUGMENT_D4 : MT_AUGMENT_FLIP;
     if (job->window >= 0)
         loader.window = job->window > 0 ? (uint64_t)job->window : MT_WINDOW_ALL;
