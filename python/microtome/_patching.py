@@ -342,8 +342,8 @@ class Coords(Patching):
     ----------
     stacks : image stack, or iterable of them
         Objects with the ImageStack protocol are allowed.
-    specs : iterable of PatchSpec or (stack, sample, coords, patch_size)
-        The patches.
+    specs : iterable of PatchSpec, or of tuples
+        The patches: stack, sample, coords and patch size of each.
     pad : bool
         Accept patches that reach outside the image.
 
@@ -509,8 +509,8 @@ class Stratified(Patching):
 
         Parameters
         ----------
-        specs : iterable of PatchSpec or (stack, sample, coords, size)
-            The boxes. All cells of the grid (patches at multiples of the patch size) that a box overlaps are
+        specs : iterable of PatchSpec, or of tuples
+            The boxes: stack, sample, coords and size of each. All cells of the grid (patches at multiples of the patch size) that a box overlaps are
             excluded; of the boxes, what lies outside the image is ignored.
         """
         rows = _to_rows(specs, self._ndim)
