@@ -104,7 +104,7 @@ static int read_statistics(patch_job *job, mt_statistics **out)
 {
     const char *path = job->normalize.file;
     char *text = NULL;
-    size_t size;
+    size_t size = 0;
     mt_error err = MT_ERROR_INIT;
     mt_statistics_info info = { .struct_size = sizeof info };
     int status = read_file(path, &text, &size);

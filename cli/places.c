@@ -255,7 +255,7 @@ static void write_names(const patch_job *job, const patch_job *labels, FILE *fil
 
 static int write_row(const patch_job *job, const patch_job *labels, int64_t i, FILE *file)
 {
-    struct place place;
+    struct place place = { 0 };
     int status = place_find(job, i, &place);
     if (status)
         return status;

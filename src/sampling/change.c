@@ -37,7 +37,7 @@ mt_status mt_change_add(mt_change *c, size_t stack, int64_t sample, mt_sample_ch
         (st = add_samples(p, stack, err)))
         return st;
     size_t *place = &mt_stratified_stack(p, stack)->samples[sample].change;
-    if (*place == 0) {
+    if (!c->samples || *place == 0) {
         if (c->n == c->room) {
             size_t room = c->room ? 2 * c->room : 16;
             void *moved =
@@ -170,7 +170,7 @@ mt_status mt_patching_weigh(mt_patching *p, size_t stack, int64_t sample, const 
 /* Marks the cells that the part of a box inside the image overlaps. */
 static void mark_cells(const mt_region_grid *grid, const mt_patch_spec *box, uint8_t *cells)
 {
-    int64_t from[3], n[3], total = 1;
+    int64_t from[3] = { 0 }, n[3] = { 1, 1, 1 }, total = 1;
     for (size_t i = 0; i < grid->n_spatial; i++) {
         int64_t end, begin = mt_max_i64(box->coords[i], 0);
         if (mt_add_i64(box->coords[i], box->patch_size[i], &end) || end > grid->size[i])

@@ -343,7 +343,9 @@ static mt_status run_plan(job *j, mt_error *err)
                                          .user = &j->cancel,
                                          .statuses = j->statuses,
                                          .errors = j->errors };
-    st = mt_extract_patches(j->requests, n * j->n_scales, &options, NULL);
+    if (mt_extract_patches(j->requests, n * j->n_scales, &options, NULL)) {
+        /* end_plan reports the status of each patch */
+    }
     mt_pool_run(j->context->pool, n * j->n_scales, reduce_scale, j);
     if (j->cancel.stopped)
         return mt_fail(err, MT_E_CANCELLED, MT_CANCEL_MESSAGE);

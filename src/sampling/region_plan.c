@@ -29,9 +29,9 @@ static mt_status allocate(mt_env *env, const mt_region_grid *grid, uint64_t n_pa
     *plan = (mt_region_plan) { .bytes = bytes };
     plan->area_before = (double *)(plan + 1);
     plan->share = plan->area_before + n + 1;
-    plan->first = (uint64_t *)(plan->share + n);
+    plan->first = (uint64_t *)(void *)(plan->share + n);
     plan->members = plan->first + n_patches + 1;
-    double *weights = (double *)(plan->members + n);
+    double *weights = (double *)(void *)(plan->members + n);
     plan->weights = has_weights ? weights : NULL;
     plan->is_excluded = has_cells ? (uint8_t *)(weights + (has_weights ? n : 0)) : NULL;
     *out = plan;

@@ -225,7 +225,7 @@ static uint64_t choose_region(const mt_region_grid *grid, const mt_region_plan *
 void mt_region_draw(const mt_region_grid *grid, const mt_region_plan *plan, uint64_t index, mt_random *random,
                     int64_t coords[3])
 {
-    int64_t place[3], boxes[MT_MOST_BOXES];
+    int64_t place[3], boxes[MT_MOST_BOXES] = { 0 };
     mt_region_place(grid, choose_region(grid, plan, index, mt_random_double(random)), place);
     double area =
         mt_random_double(random) * (double)mt_region_area(grid, plan ? plan->is_excluded : NULL, place, boxes);
@@ -233,8 +233,9 @@ void mt_region_draw(const mt_region_grid *grid, const mt_region_plan *plan, uint
     for (unsigned b = 0; b < 1U << grid->n_spatial; b++)
         if (boxes[b])
             last = b;
-    for (double sum = (double)boxes[0]; box < last && sum <= area; sum += (double)boxes[box])
-        box++;
+    double sum = (double)boxes[0];
+    while (box < last && sum <= area)
+        sum += (double)boxes[++box];
     for (size_t i = 0; i < grid->n_spatial; i++) {
         bool second = is_second(grid, box, i);
         int64_t width = second ? region_length(grid, i, place[i]) - 1 : 1;

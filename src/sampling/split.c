@@ -56,7 +56,7 @@ static uint64_t count_free(const mt_patching *p, size_t stack, int64_t sample)
 {
     const mt_region_grid *grid = &mt_stratified_stack(p, stack)->grid;
     const mt_region_plan *plan = mt_stratified_plan(p, stack, sample);
-    int64_t n[3], place[3];
+    int64_t n[3], place[3] = { 0 };
     const uint64_t inside = count_inside(p, stack, n);
     if (!plan || (!plan->weights && !plan->is_excluded))
         return inside;
@@ -133,7 +133,7 @@ enum { MOST_DRAWS = 64 };
 static mt_status list_free(split *s, const source *from, cells *c, mt_error *err)
 {
     const mt_patching *p = s->patching;
-    int64_t place[3];
+    int64_t place[3] = { 0 };
     void *memory;
     if (c->inside / MOST_DRAWS <= from->n_free - from->chosen)
         return MT_OK;
@@ -170,7 +170,7 @@ static mt_status choose_cells(split *s, const source *from, mt_change *change, m
     const mt_patching *p = s->patching;
     cells c = { .grid = &mt_stratified_stack(p, from->stack)->grid,
                 .plan = mt_stratified_plan(p, from->stack, from->sample) };
-    int64_t place[3];
+    int64_t place[3] = { 0 };
     mt_sample_change *of;
     c.inside = count_inside(p, from->stack, c.n);
     mt_status st = mt_change_add(change, from->stack, from->sample, &of, err);

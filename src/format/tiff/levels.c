@@ -64,7 +64,7 @@ static void announce(const tiff_images *images, const tiff_file *file, const tif
 {
     mt_touch touches[TIFF_MAX_LEVELS + TIFF_MOST_FORESEEN];
     touch_sub_ifds(file, offsets, n, touches);
-    if (n > 0 && series->planes)
+    if (n > 0 && n <= TIFF_MAX_LEVELS && series->planes)
         n += tiff_chain_foresee(images->files[series->planes[series->reference].file], last_page(series), touches + n);
     mt_blocks_touch(file->store, touches, n);
 }
