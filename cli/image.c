@@ -200,7 +200,7 @@ static int find_channel(const mt_stack_info *info, const char *text, size_t n, i
     if (!mt_channel_find(info, name, out, &err))
         return EXIT_OK;
     if (is_number)
-        return failed("%s: there is no channel %s; the image has %" PRId64 ", counted from 0", info->source, name,
+        return failed("%s: channel %s does not exist; the image has %" PRId64 ", counted from 0", info->source, name,
                       info->data_shape[1]);
     return failed("%s: %s", info->source, err.message);
 }

@@ -99,7 +99,7 @@ void strategy_free(patch_job *job);
 int filters_read(patch_job *job, const struct args *args);
 /* Weighs the regions of all samples; reports on to. */
 int filters_apply(patch_job *job, FILE *to);
-/* The masks of the i-th filter, none if it has no masks; NULL: there is no such filter. */
+/* The masks of the i-th filter, none if it has no masks; NULL: i is not below the number of filters. */
 const struct images *filters_masks(const patch_job *job, size_t i);
 void filters_free(patch_job *job);
 

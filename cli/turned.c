@@ -44,7 +44,7 @@ static mt_status extract(void *self, int64_t sample, const int64_t *channels, si
     int64_t corner[3], size[3], strides[4] = { 0 };
     struct place place;
     if (place_find(job, sample, &place))
-        return mt_fail(err, MT_E_RANGE, "there is no patch %lld", (long long)sample);
+        return mt_fail(err, MT_E_RANGE, "patch %lld is out of bounds", (long long)sample);
     memcpy(corner, coords, n * sizeof *corner);
     memcpy(size, patch_size, n * sizeof *size);
     strides[n] = sizeof *out;

@@ -80,8 +80,8 @@ typedef struct mt_loader_options {
     /* Not 0: each rank has windows of its own, so that each chunk is decoded by one rank only. The batches then depend
      * on world_size. */
     int locality_rank;
-    /* Blocks in a window. 0: 16 (of images with Z: 14), or MT_WINDOW_ALL if the images need no decoding or have no more
-     * than 256 MiB of pixels. MT_WINDOW_ALL: the patches of an epoch come in random order. */
+    /* Blocks in a window. 0: 16 (of images with Z: 14), or MT_WINDOW_ALL if the images that are not arrays in memory have
+     * no more than 256 MiB of pixels in all. MT_WINDOW_ALL: the patches of an epoch come in random order. */
     uint64_t window;
     /* Size of a block in chunks, or in patches along axes where a patch is larger than a chunk, in the order (Z)YX,
      * n_spatial elements. 0: 6 along Y and X; of images with Z 2, 4 and 4. */

@@ -493,28 +493,27 @@ static void end_plan(mt_loader *l)
     mt_context_free(context);
 }
 
-/* Whether an image lies in a store in which each read takes long. */
-static bool has_slow_store(const mt_recipe *recipe)
+/* Each read of the image takes long. */
+static bool is_slow(const mt_stack *stack)
 {
-    for (size_t a = 0; a < recipe->n_arrays; a++)
-        for (size_t s = 0; s < recipe->patching->n_stacks; s++) {
-            const mt_stack *stack = recipe->arrays[a].stacks[s];
-            if (stack->map && stack->image.store && stack->image.store->costs.is_slow)
-                return true;
-        }
-    return false;
+    return stack->map && stack->image.store && stack->image.store->costs.is_slow;
 }
+
+/* A custom stack that is called from one thread only. */
+static bool is_for_one_thread(const mt_stack *stack) { return !stack->map && stack->ops.caller_thread_only; }
 
 static mt_status start_plan(mt_loader *l, mt_patching *patching, const mt_loader_options *options, mt_error *err)
 {
     mt_status st = mt_recipe_init(&l->recipe, patching, options, err);
     if (st || (st = start_deal(l, options, err)) || (st = plan(l, options, err)))
         return st;
-    l->prefetch = options->prefetch ? options->prefetch : has_slow_store(&l->recipe) ? SLOW_PREFETCH : DEFAULT_PREFETCH;
+    l->prefetch = options->prefetch                    ? options->prefetch
+                  : mt_recipe_has(&l->recipe, is_slow) ? SLOW_PREFETCH
+                                                       : DEFAULT_PREFETCH;
     if (l->prefetch > MT_MOST_PREFETCH)
         return mt_fail(err, MT_E_ARGUMENT, "%zu batches ahead are more than %d", l->prefetch, MT_MOST_PREFETCH);
     l->prefetch_bytes = options->prefetch_bytes ? options->prefetch_bytes : DEFAULT_BYTES;
-    l->n_makers = mt_recipe_needs_one_thread(&l->recipe) ? 1 : l->prefetch;
+    l->n_makers = mt_recipe_has(&l->recipe, is_for_one_thread) ? 1 : l->prefetch;
     return mt_ring_new(l->context, &options->buffers, l->recipe.n_arrays, l->prefetch + 1, &l->ring, err);
 }
 

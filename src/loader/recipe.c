@@ -230,13 +230,11 @@ void mt_recipe_end(mt_recipe *recipe)
     mt_context_free(context);
 }
 
-bool mt_recipe_needs_one_thread(const mt_recipe *recipe)
+bool mt_recipe_has(const mt_recipe *recipe, bool (*is_such)(const mt_stack *stack))
 {
     for (size_t a = 0; a < recipe->n_arrays; a++)
-        for (size_t s = 0; s < recipe->patching->n_stacks; s++) {
-            const mt_stack *stack = recipe->arrays[a].stacks[s];
-            if (!stack->map && stack->ops.caller_thread_only)
+        for (size_t s = 0; s < recipe->patching->n_stacks; s++)
+            if (is_such(recipe->arrays[a].stacks[s]))
                 return true;
-        }
     return false;
 }

@@ -38,7 +38,7 @@ static inline mt_dtype mt_array_dtype(const mt_loader_array *array)
     return array->view.dtype ? array->view.dtype : MT_FLOAT32;
 }
 
-/* Whether a custom stack among the images allows only one thread. */
-bool mt_recipe_needs_one_thread(const mt_recipe *recipe);
+/* Whether any of the images is such a one. */
+bool mt_recipe_has(const mt_recipe *recipe, bool (*is_such)(const mt_stack *stack));
 
 #endif

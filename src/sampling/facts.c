@@ -6,14 +6,6 @@
 #include <stdio.h>
 #include <string.h>
 
-uint64_t mt_fnv_add(uint64_t digest, const void *bytes, size_t n)
-{
-    const uint8_t *at = bytes;
-    for (size_t i = 0; i < n; i++)
-        digest = (digest ^ at[i]) * 0x100000001b3u;
-    return digest;
-}
-
 static void set_number(mt_fact *fact, const char *name, uint64_t value)
 {
     fact->name = name;

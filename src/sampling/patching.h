@@ -3,6 +3,7 @@
 #define MT_SAMPLING_PATCHING_H
 
 #include "base/random.h"
+#include "base/fnv.h"
 #include "stack/stack.h"
 
 #include <microtome/sampling.h>
@@ -77,9 +78,5 @@ enum { MT_PATCHING_FACTS = 11 };
 /* Lists the facts. Two patchings whose facts are equal have the same patches in every epoch. Any number of threads may
  * call at once if the patching is frozen. */
 void mt_patching_fingerprint(mt_patching *patching, mt_fact out[MT_PATCHING_FACTS]);
-
-/* Adds bytes to a digest, the hash FNV-1a of 64 bits. It begins as MT_FNV_START. */
-#define MT_FNV_START 0xcbf29ce484222325u
-uint64_t mt_fnv_add(uint64_t digest, const void *bytes, size_t n);
 
 #endif

@@ -3,14 +3,14 @@
 #ifndef MT_STORE_FILES_H
 #define MT_STORE_FILES_H
 
+#include "base/fnv.h"
 #include "platform/file.h"
 
-/* FNV-1a. */
+#include <string.h>
+
 static inline uint64_t mt_key_hash(const char *key)
 {
-    uint64_t h = UINT64_C(0xcbf29ce484222325);
-    for (; *key; key++)
-        h = (h ^ (uint8_t)*key) * UINT64_C(0x100000001b3);
+    uint64_t h = mt_fnv_add(MT_FNV_START, key, strlen(key));
     return h ^ h >> 32;
 }
 

@@ -3,6 +3,7 @@
 #include "store/zip/zip.h"
 
 #include "base/checked.h"
+#include "base/fnv.h"
 #include "base/reader.h"
 
 #include <stdlib.h>
@@ -127,9 +128,7 @@ zip_record zip_get_record(const zip_directory *d, const zip_member *member)
 
 static uint32_t hash_name(const char *name, size_t n)
 {
-    uint64_t h = UINT64_C(0xcbf29ce484222325); /* FNV-1a */
-    for (size_t i = 0; i < n; i++)
-        h = (h ^ (uint8_t)name[i]) * UINT64_C(0x100000001b3);
+    uint64_t h = mt_fnv_add(MT_FNV_START, name, n);
     return (uint32_t)(h ^ h >> 32);
 }
 
