@@ -17,4 +17,12 @@ static inline uint64_t mt_fnv_add(uint64_t hash, const void *bytes, size_t n)
     return hash;
 }
 
+/* Adds the 8 bytes of a number, lowest first. */
+static inline uint64_t mt_fnv_add_number(uint64_t hash, uint64_t number)
+{
+    for (int shift = 0; shift < 64; shift += 8)
+        hash = (hash ^ (number >> shift & 0xff)) * UINT64_C(0x100000001b3);
+    return hash;
+}
+
 #endif

@@ -121,8 +121,9 @@ static uint64_t digest_coords(const mt_patching *p, uint64_t digest)
     for (uint64_t i = 0; i < mt_patching_count(p); i++) {
         mt_patch_spec spec = { .n_spatial = p->n_spatial };
         get_coords(p, 0, i, 0, i, &spec);
-        const uint64_t numbers[3] = { spec.stack, (uint64_t)spec.sample, spec.total_tiles };
-        digest = mt_fnv_add(digest, numbers, sizeof numbers);
+        digest = mt_fnv_add_number(digest, spec.stack);
+        digest = mt_fnv_add_number(digest, (uint64_t)spec.sample);
+        digest = mt_fnv_add_number(digest, spec.total_tiles);
         digest = mt_fnv_add(digest, spec.coords, sizeof spec.coords);
         digest = mt_fnv_add(digest, spec.patch_size, sizeof spec.patch_size);
         digest = mt_fnv_add(digest, spec.crop_coords, sizeof spec.crop_coords);

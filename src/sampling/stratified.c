@@ -88,10 +88,9 @@ static uint64_t digest(const mt_patching *p, uint64_t sum)
         const mt_stack_regions *regions = mt_stratified_stack(p, s);
         for (int64_t i = 0; regions->samples && i < mt_stratified_samples(p, s); i++) {
             const mt_region_plan *plan = regions->samples[i].plan;
-            const uint64_t place[2] = { s, (uint64_t)i };
             if (!plan)
                 continue;
-            sum = mt_fnv_add(sum, place, sizeof place);
+            sum = mt_fnv_add_number(mt_fnv_add_number(sum, s), (uint64_t)i);
             if (plan->weights)
                 sum = mt_fnv_add(sum, plan->weights, (size_t)regions->grid.n_regions * sizeof *plan->weights);
             if (plan->is_excluded)
