@@ -52,6 +52,13 @@ static inline uint64_t mt_load_u64le(const void *p)
 }
 uint32_t mt_load_u32be(const void *p);
 
+static inline void mt_store_u32le(void *p, uint32_t value)
+{
+    uint8_t *b = p;
+    for (int i = 0; i < 4; i++)
+        b[i] = (uint8_t)(value >> 8 * i);
+}
+
 /* Whether this machine is big-endian. */
 bool mt_host_big_endian(void);
 

@@ -3,6 +3,7 @@
  * compressed), type size, then decoded size, block size and encoded size in four bytes each, little-endian; after it,
  * the offset of each block. */
 #include "codec/codec.h"
+#include "codec/params.h"
 
 #ifdef MT_WITH_BLOSC
 #include "base/reader.h"
@@ -93,9 +94,54 @@ static mt_status decode_part(const void *params, const uint8_t *src, size_t size
     return MT_OK;
 }
 
-const mt_codec mt_codec_blosc = {
-    .name = "blosc", .build_switch = "MT_WITH_BLOSC", .decode = decode, .decode_part = decode_part
-};
+static const char *compressor_of(const mt_blosc_params *p) { return p->compressor ? p->compressor : "lz4"; }
+
+static mt_status check(const void *params, mt_error *err)
+{
+    const mt_blosc_params *p = params;
+    if (!p)
+        return MT_OK;
+    if (blosc_compname_to_compcode(compressor_of(p)) < 0)
+        return mt_fail(err, MT_E_UNSUPPORTED, "blosc: compressor '%s' is not in the library, which has %s",
+                       p->compressor, blosc_list_compressors());
+    if (p->level < 0 || p->level > 9)
+        return mt_fail(err, MT_E_ARGUMENT, "blosc: level %d is not between 1 and 9", p->level);
+    if ((unsigned)p->shuffle > MT_BLOSC_BITSHUFFLE)
+        return mt_fail(err, MT_E_ARGUMENT, "blosc: shuffle %d is not known", (int)p->shuffle);
+    if (p->element_size > BLOSC_MAX_TYPESIZE)
+        return mt_fail(err, MT_E_ARGUMENT, "blosc: elements of %zu bytes, at most %d are possible", p->element_size,
+                       BLOSC_MAX_TYPESIZE);
+    if (p->block > BLOSC_MAX_BUFFERSIZE)
+        return mt_fail(err, MT_E_ARGUMENT, "blosc: blocks of %zu bytes are too large", p->block);
+    return MT_OK;
+}
+
+static mt_status encode(const void *params, const uint8_t *src, size_t size, uint8_t *dst, size_t capacity,
+                        size_t *written, mt_scratch *scratch, mt_error *err)
+{
+    (void)scratch;
+    const mt_blosc_params zero = { 0 }, *p = params ? params : &zero;
+    int n = blosc_compress_ctx(p->level ? p->level : 5, (int)p->shuffle, p->element_size ? p->element_size : 1, size,
+                               src, dst, capacity, compressor_of(p), p->block, 1);
+    if (n <= 0) /* there is room for what does not compress, so the library had no memory */
+        return mt_fail(err, MT_E_MEMORY, "the library failed, perhaps out of memory");
+    *written = (size_t)n;
+    return MT_OK;
+}
+
+static size_t encoded_bound(const void *params, size_t n)
+{
+    (void)params;
+    return n > BLOSC_MAX_BUFFERSIZE ? SIZE_MAX : n + BLOSC_MAX_OVERHEAD;
+}
+
+const mt_codec mt_codec_blosc = { .name = "blosc",
+                                  .build_switch = "MT_WITH_BLOSC",
+                                  .check = check,
+                                  .decode = decode,
+                                  .decode_part = decode_part,
+                                  .encode = encode,
+                                  .encoded_bound = encoded_bound };
 #else
 const mt_codec mt_codec_blosc = { .name = "blosc", .build_switch = "MT_WITH_BLOSC" };
 #endif

@@ -97,6 +97,61 @@ mt_status mt_chain_decode(const mt_chain *chain, const uint8_t *src, size_t size
     return MT_OK;
 }
 
+/* The room that a step needs to encode n bytes; SIZE_MAX if it cannot. */
+static size_t step_bound(const mt_step *step, size_t n)
+{
+    const mt_codec *codec = step->codec;
+    if (!codec->encode || n > SIZE_MAX / 4) /* so that no bound overflows */
+        return SIZE_MAX;
+    return codec->encoded_size ? codec->encoded_size(step->params, n) : codec->encoded_bound(step->params, n);
+}
+
+mt_status mt_chain_can_encode(const mt_chain *chain, size_t n, mt_error *err)
+{
+    for (int i = 0; i < chain->n_steps; i++) {
+        const mt_codec *codec = chain->steps[i].codec;
+        size_t room = step_bound(&chain->steps[i], n);
+        if (!codec->encode)
+            return mt_fail(err, MT_E_UNSUPPORTED, "codec %s can be read but not written", spoken(codec));
+        if (room == SIZE_MAX)
+            return mt_fail(err, MT_E_UNSUPPORTED, "codec %s cannot encode chunks of %zu bytes", spoken(codec), n);
+        n = room;
+    }
+    return MT_OK;
+}
+
+size_t mt_chain_encode_bound(const mt_chain *chain, size_t n)
+{
+    for (int i = 0; i < chain->n_steps && n != SIZE_MAX; i++)
+        n = step_bound(&chain->steps[i], n);
+    return n;
+}
+
+mt_status mt_chain_encode(const mt_chain *chain, const uint8_t *src, size_t size, uint8_t *dst, size_t capacity,
+                          size_t *written, mt_scratch *scratch, mt_error *err)
+{
+    mt_status st = mt_chain_can_encode(chain, size, err);
+    if (!st && capacity < mt_chain_encode_bound(chain, size))
+        st = mt_fail(err, MT_E_ARGUMENT, "%zu bytes are not enough room to encode %zu", capacity, size);
+    for (int i = 0; !st && i < chain->n_steps; i++) {
+        const mt_step *step = &chain->steps[i];
+        size_t room = capacity;
+        uint8_t *out = dst;
+        if (i < chain->n_steps - 1) {
+            room = step_bound(step, size);
+            st = mt_scratch_buffer(scratch, FIRST_BUFFER + i % 2, room, &out, err);
+            if (st)
+                return st;
+        }
+        st = step->codec->encode(step->params, src, size, out, room, written, scratch, err);
+        if (st)
+            mt_error_prefix(err, "%s", spoken(step->codec));
+        src = out;
+        size = *written;
+    }
+    return st;
+}
+
 bool mt_chain_is_partial(const mt_chain *chain)
 {
     return chain->n_steps == 1 && chain->steps[0].codec->decode_part != NULL;

@@ -133,13 +133,27 @@ static mt_status decode_fletcher32(const void *params, const uint8_t *src, size_
     return swapped == sum ? MT_OK : mt_fail(err, MT_E_CORRUPT, "the checksum is wrong");
 }
 
+static mt_status encode_crc32c(const void *params, const uint8_t *src, size_t size, uint8_t *dst, size_t capacity,
+                               size_t *written, mt_scratch *scratch, mt_error *err)
+{
+    (void)capacity, (void)scratch, (void)err;
+    const mt_checksum_params *p = params;
+    bool at_start = p && p->at_start;
+    memcpy(dst + (at_start ? 4 : 0), src, size);
+    mt_store_u32le(dst + (at_start ? 0 : size), sum_crc32c(src, size));
+    *written = size + 4;
+    return MT_OK;
+}
+
 static size_t with_checksum(const void *params, size_t n)
 {
     (void)params;
     return n + 4;
 }
 
-const mt_codec mt_codec_crc32c = { .name = "crc32c", .decode = decode_crc32c, .encoded_size = with_checksum };
+const mt_codec mt_codec_crc32c = {
+    .name = "crc32c", .decode = decode_crc32c, .encode = encode_crc32c, .encoded_size = with_checksum
+};
 const mt_codec mt_codec_crc32 = { .name = "crc32", .decode = decode_crc32, .encoded_size = with_checksum };
 const mt_codec mt_codec_adler32 = { .name = "adler32", .decode = decode_adler32, .encoded_size = with_checksum };
 const mt_codec mt_codec_fletcher32 = { .name = "fletcher32",

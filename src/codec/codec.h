@@ -9,7 +9,7 @@
 
 #include <stdbool.h>
 
-/* The scratch memory of one decoding thread: contexts of libraries, and buffers that only grow. Not thread-safe. */
+/* The scratch memory of one thread that decodes or encodes: contexts of libraries, and buffers that only grow. Not thread-safe. */
 typedef struct mt_scratch mt_scratch;
 MT_MUST_CHECK mt_status mt_scratch_new(mt_env *env, mt_scratch **out, mt_error *err);
 void mt_scratch_free(mt_scratch *scratch);
@@ -30,7 +30,7 @@ typedef struct mt_codec {
     /* NULL, or the CMake option that enables the codec, if this build lacks it; then all functions are NULL. */
     const char *build_switch;
 
-    /* Optional: rejects invalid parameters when the image is opened. */
+    /* Optional: rejects invalid parameters when the chain is made. */
     mt_status (*check)(const void *params, mt_error *err);
 
     /* Decodes src into dst. Writes at most capacity bytes and sets *written. MT_E_CORRUPT if the output exceeds
@@ -45,6 +45,15 @@ typedef struct mt_codec {
     /* The encoded size of n decoded bytes, for codecs of fixed size (checksums, filters); 0 if n is not possible. NULL
      * for compressors. */
     size_t (*encoded_size)(const void *params, size_t n);
+
+    /* Optional: encodes src into dst, which does not overlap it and has room for encoded_size or encoded_bound bytes.
+     * The output depends on params and src alone. NULL: this codec only decodes. */
+    mt_status (*encode)(const void *params, const uint8_t *src, size_t size, uint8_t *dst, size_t capacity,
+                        size_t *written, mt_scratch *scratch, mt_error *err);
+
+    /* The largest size that encode makes of n bytes; SIZE_MAX if it cannot encode n bytes. Only compressors that encode
+     * have it. */
+    size_t (*encoded_bound)(const void *params, size_t n);
 } mt_codec;
 
 /* The codec with that name, or NULL. Also finds known codecs that this build lacks. */
@@ -58,7 +67,8 @@ const char *mt_codec_known_as(const mt_codec *codec);
 
 typedef struct mt_step {
     const mt_codec *codec; /* static */
-    const void *params;    /* of the codec (codec/params.h), or NULL; owned by the creator of the chain */
+    const void *params;    /* of the codec (codec/params.h), or NULL; owned by the creator of the chain. Both
+                            * directions use the same. */
 } mt_step;
 
 typedef struct mt_chain {
@@ -76,10 +86,22 @@ MT_MUST_CHECK mt_status mt_chain_add(mt_chain *chain, const mt_codec *codec, con
 MT_MUST_CHECK mt_status mt_chain_decode(const mt_chain *chain, const uint8_t *src, size_t size, uint8_t *dst,
                                         size_t minimum, size_t capacity, mt_scratch *scratch, mt_error *err);
 
+/* Whether the chain can encode a chunk of n bytes. MT_E_UNSUPPORTED, naming the codec, if one only decodes or cannot
+ * encode that many bytes. For the creator of an image, before it writes. */
+MT_MUST_CHECK mt_status mt_chain_can_encode(const mt_chain *chain, size_t n, mt_error *err);
+
+/* The room that mt_chain_encode needs for n bytes; SIZE_MAX if the chain cannot encode them. */
+size_t mt_chain_encode_bound(const mt_chain *chain, size_t n);
+
+/* Encodes a chunk into dst and sets *written. MT_E_ARGUMENT if capacity is less than mt_chain_encode_bound. The chain
+ * must not be raw. src must not overlap dst. Equal chunks give equal bytes, whatever was encoded before. */
+MT_MUST_CHECK mt_status mt_chain_encode(const mt_chain *chain, const uint8_t *src, size_t size, uint8_t *dst,
+                                        size_t capacity, size_t *written, mt_scratch *scratch, mt_error *err);
+
 /* The encoded size of n bytes; false if it depends on the data. */
 bool mt_chain_encoded_size(const mt_chain *chain, size_t n, size_t *out);
 
-/* An upper bound for the encoded size of n bytes. A larger chunk is refused before it is read. */
+/* An upper bound for the encoded size of n bytes, by whatever encoder. A larger chunk is refused before it is read. */
 size_t mt_chain_encoded_bound(const mt_chain *chain, size_t n);
 
 /* The checksum of the codec "crc32c". */

@@ -13,6 +13,21 @@ typedef struct mt_element_params {
     size_t element_size; /* bytes */
 } mt_element_params;
 
+/* "zstd". NULL is zero. Decoding needs none. */
+typedef struct mt_zstd_params {
+    int level;     /* -131072 to 22; 0: 3 */
+    bool checksum; /* of the content, at the end of the frame */
+} mt_zstd_params;
+
+/* "blosc". NULL is zero. Decoding needs none. */
+typedef struct mt_blosc_params {
+    const char *compressor; /* "lz4", "lz4hc", "blosclz", "zlib", "zstd" or "snappy"; NULL: "lz4" */
+    int level;              /* 1 to 9; 0: 5 */
+    enum { MT_BLOSC_NOSHUFFLE = 0, MT_BLOSC_SHUFFLE = 1, MT_BLOSC_BITSHUFFLE = 2 } shuffle; /* values as in numcodecs */
+    size_t element_size;                                                                    /* bytes, up to 255; 0: 1 */
+    size_t block; /* bytes; 0: chosen by the library */
+} mt_blosc_params;
+
 /* A type as stored, such as NumPy's "<i2". */
 typedef struct mt_stored_type {
     mt_dtype dtype;  /* element type */

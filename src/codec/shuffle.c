@@ -29,28 +29,57 @@ static void unshuffle(const uint8_t *restrict src, uint8_t *restrict dst, size_t
     }
 }
 
+#define SHUFFLE(size)                                                                                                  \
+    for (size_t i = 0; i < n; i++)                                                                                     \
+        for (size_t b = 0; b < (size); b++)                                                                            \
+    dst[b * n + i] = src[i * (size) + b]
+
+static void shuffle(const uint8_t *restrict src, uint8_t *restrict dst, size_t n, size_t size)
+{
+    switch (size) {
+    case 2: SHUFFLE(2); break;
+    case 4: SHUFFLE(4); break;
+    case 8: SHUFFLE(8); break;
+    default: SHUFFLE(size); break;
+    }
+}
+
 static mt_status check_size(size_t size, size_t capacity, mt_error *err)
 {
     return size <= capacity ? MT_OK : mt_fail(err, MT_E_CORRUPT, "%zu bytes, more than %zu", size, capacity);
+}
+
+/* Applies one of the two to the whole elements. Bytes after the last whole element are unchanged. */
+static mt_status reorder(void (*how)(const uint8_t *restrict src, uint8_t *restrict dst, size_t n, size_t size),
+                         const mt_element_params *p, const uint8_t *src, size_t size, uint8_t *dst, size_t capacity,
+                         size_t *written, mt_error *err)
+{
+    mt_status st = check_size(size, capacity, err);
+    if (st)
+        return st;
+    size_t n = size / p->element_size, whole = n * p->element_size;
+    how(src, dst, n, p->element_size);
+    memcpy(dst + whole, src + whole, size - whole);
+    *written = size;
+    return MT_OK;
 }
 
 static mt_status decode_shuffle(const void *params, const uint8_t *src, size_t size, uint8_t *dst, size_t capacity,
                                 size_t *written, mt_scratch *scratch, mt_error *err)
 {
     (void)scratch;
-    const mt_element_params *p = params;
-    mt_status st = check_size(size, capacity, err);
-    if (st)
-        return st;
-    size_t n = size / p->element_size, whole = n * p->element_size;
-    unshuffle(src, dst, n, p->element_size);
-    memcpy(dst + whole, src + whole, size - whole); /* bytes after the last whole element are unchanged */
-    *written = size;
-    return MT_OK;
+    return reorder(unshuffle, params, src, size, dst, capacity, written, err);
 }
 
-static mt_status decode_byteswap(const void *params, const uint8_t *src, size_t size, uint8_t *dst, size_t capacity,
-                                 size_t *written, mt_scratch *scratch, mt_error *err)
+static mt_status encode_shuffle(const void *params, const uint8_t *src, size_t size, uint8_t *dst, size_t capacity,
+                                size_t *written, mt_scratch *scratch, mt_error *err)
+{
+    (void)scratch;
+    return reorder(shuffle, params, src, size, dst, capacity, written, err);
+}
+
+static mt_status byteswap(const void *params, const uint8_t *src, size_t size, uint8_t *dst, size_t capacity,
+                          size_t *written, mt_scratch *scratch, mt_error *err)
 {
     (void)scratch;
     const mt_element_params *p = params;
@@ -99,7 +128,11 @@ static size_t packed_size(const void *params, size_t n)
     return 1 + n / 8 + (n % 8 != 0);
 }
 
-const mt_codec mt_codec_shuffle = { .name = "shuffle", .decode = decode_shuffle, .encoded_size = same_size };
-const mt_codec mt_codec_byteswap = { .name = "byteswap", .decode = decode_byteswap, .encoded_size = same_size };
+const mt_codec mt_codec_shuffle = {
+    .name = "shuffle", .decode = decode_shuffle, .encode = encode_shuffle, .encoded_size = same_size
+};
+const mt_codec mt_codec_byteswap = {
+    .name = "byteswap", .decode = byteswap, .encode = byteswap, .encoded_size = same_size
+};
 const mt_codec mt_codec_bitround = { .name = "bitround", .decode = decode_bitround, .encoded_size = same_size };
 const mt_codec mt_codec_packbits = { .name = "packbits", .decode = decode_packbits, .encoded_size = packed_size };

@@ -1,0 +1,386 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Encoders: what they write, what the decoders make of it, and what they refuse. */
+#include "support/support.h"
+
+#include "codec/codec.h"
+#include "codec/params.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+typedef struct recipe {
+    struct {
+        const char *codec;
+        const void *params;
+    } steps[5]; /* the last one is zero */
+} recipe;
+
+static mt_env env;
+static mt_scratch *scratch;
+
+static int make(void **state)
+{
+    (void)state;
+    mt_env_init(&env, NULL, NULL);
+    return mt_scratch_new(&env, &scratch, NULL);
+}
+
+static int clean(void **state)
+{
+    (void)state;
+    mt_scratch_free(scratch);
+    return env.memory_bytes != 0;
+}
+
+/* False if this build lacks one of the codecs, or Blosc one of its compressors. */
+static bool make_chain(const recipe *r, mt_chain *out)
+{
+    *out = (mt_chain) { 0 };
+    for (int i = 0; r->steps[i].codec; i++) {
+        mt_error err = MT_ERROR_INIT;
+        mt_status st = mt_chain_add(out, mt_codec_find(r->steps[i].codec), r->steps[i].params, &err);
+        if (st == MT_E_UNSUPPORTED)
+            return false;
+        check_ok(st, &err);
+    }
+    return true;
+}
+
+enum { NOISE, CONSTANT, IMAGE, KINDS };
+
+/* A block of just its size, which the sanitizers watch. */
+static uint8_t *allocate(size_t size)
+{
+    uint8_t *block = malloc(size ? size : 1);
+    assert_non_null(block);
+    return block;
+}
+
+static uint8_t *make_data(int kind, size_t size)
+{
+    uint64_t seed = 7;
+    uint8_t *data = allocate(size);
+    for (size_t i = 0; i < size; i++) {
+        unsigned pixel = (unsigned)(1000 + i / 2 % 256 * 3 + i / 512 % 256 + next_random(&seed) % 16);
+        data[i] = kind == NOISE ? (uint8_t)next_random(&seed) : kind == CONSTANT ? 42 : (uint8_t)(pixel >> i % 2 * 8);
+    }
+    return data;
+}
+
+static uint8_t *encode(const mt_chain *chain, const uint8_t *data, size_t size, size_t *written)
+{
+    size_t room = mt_chain_encode_bound(chain, size);
+    mt_error err = MT_ERROR_INIT;
+    check_ok(mt_chain_can_encode(chain, size, &err), &err);
+    uint8_t *out = allocate(room);
+    check_ok(mt_chain_encode(chain, data, size, out, room, written, scratch, &err), &err);
+    assert_true(*written <= room);
+    return out;
+}
+
+static void check_round_trip(const mt_chain *chain, const uint8_t *data, size_t size)
+{
+    size_t written, fixed;
+    mt_error err = MT_ERROR_INIT;
+    uint8_t *encoded = encode(chain, data, size, &written), *decoded = allocate(size);
+    if (mt_chain_encoded_size(chain, size, &fixed))
+        assert_int_equal(written, fixed);
+    assert_true(written <= mt_chain_encoded_bound(chain, size));
+    memset(decoded, 0x55, size);
+    check_ok(mt_chain_decode(chain, encoded, written, decoded, size, size, scratch, &err), &err);
+    assert_memory_equal(decoded, data, size);
+    free(encoded), free(decoded);
+}
+
+static void check_kinds(const mt_chain *chain, size_t size)
+{
+    for (int kind = 0; kind < KINDS; kind++) {
+        uint8_t *data = make_data(kind, size);
+        check_round_trip(chain, data, size);
+        free(data);
+    }
+}
+
+static const mt_element_params elements[] = { { 1 }, { 2 }, { 4 }, { 8 }, { 3 }, { 16 } };
+static const mt_checksum_params at_start = { true };
+static const mt_zstd_params zstd_fast = { .level = -5 }, zstd_sum = { .level = 1, .checksum = true },
+                            zstd_high = { .level = 12 };
+static const mt_blosc_params lz4_bytes = { .shuffle = MT_BLOSC_SHUFFLE, .element_size = 4 },
+                             zstd_bits = { "zstd", 3, MT_BLOSC_BITSHUFFLE, 2, 0 },
+                             zlib_block = { "zlib", 1, MT_BLOSC_SHUFFLE, 8, 4096 },
+                             lz4hc = { "lz4hc", 9, MT_BLOSC_NOSHUFFLE, 1, 0 },
+                             blosclz = { "blosclz", 9, MT_BLOSC_SHUFFLE, 2, 0 },
+                             snappy = { "snappy", 5, MT_BLOSC_BITSHUFFLE, 4, 0 };
+
+static const recipe recipes[] = {
+    { { { "zstd", NULL } } },
+    { { { "zstd", &zstd_fast } } },
+    { { { "zstd", &zstd_sum } } },
+    { { { "zstd", &zstd_high } } },
+    { { { "blosc", NULL } } },
+    { { { "blosc", &lz4_bytes } } },
+    { { { "blosc", &zstd_bits } } },
+    { { { "blosc", &zlib_block } } },
+    { { { "blosc", &lz4hc } } },
+    { { { "blosc", &blosclz } } },
+    { { { "blosc", &snappy } } },
+    { { { "crc32c", NULL } } },
+    { { { "crc32c", &at_start } } },
+    { { { "byteswap", &elements[1] }, { "shuffle", &elements[1] }, { "zstd", NULL }, { "crc32c", NULL } } },
+};
+
+static void what_is_encoded_is_decoded(void **state)
+{
+    (void)state;
+    static const size_t sizes[] = { 0, 1, 2, 3, 7, 8, 15, 16, 17, 31, 64, 257, 4099, 100001, 1 << 20, (3 << 20) + 5 };
+    for (size_t i = 0; i < sizeof recipes / sizeof *recipes; i++) {
+        mt_chain chain;
+        for (size_t k = 0; make_chain(&recipes[i], &chain) && k < sizeof sizes / sizeof *sizes; k++)
+            check_kinds(&chain, sizes[k]);
+    }
+}
+
+static void filters_of_all_element_sizes(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof elements / sizeof *elements; i++)
+        for (size_t size = 0; size < 300; size += 1 + size / 64) {
+            mt_chain chain;
+            assert_true(make_chain(&(recipe) { { { "shuffle", &elements[i] } } }, &chain));
+            check_kinds(&chain, size);
+            assert_true(make_chain(&(recipe) { { { "byteswap", &elements[i] } } }, &chain));
+            check_kinds(&chain, size);
+        }
+}
+
+/* The layouts themselves: an encoder and a decoder could be wrong alike. */
+static void known_answers(void **state)
+{
+    (void)state;
+    static const struct {
+        recipe recipe;
+        const char *data;
+        size_t size;
+        const char *encoded;
+        size_t encoded_size;
+    } cases[] = {
+#define BYTES(text) text, sizeof(text) - 1
+        { { { { "shuffle", &elements[1] } } }, BYTES("abcdefg"), BYTES("acebdfg") },
+        { { { { "shuffle", &elements[2] } } }, BYTES("abcdefgh"), BYTES("aebfcgdh") },
+        { { { { "byteswap", &elements[2] } } }, BYTES("abcdefghi"), BYTES("dcbahgfei") },
+        { { { { "crc32c", NULL } } }, BYTES("123456789"), BYTES("123456789\x83\x92\x06\xe3") },
+        { { { { "crc32c", &at_start } } },
+          BYTES("123456789"),
+          BYTES("\x83\x92\x06\xe3"
+                "123456789") },
+        { { { { "shuffle", &elements[1] }, { "crc32c", NULL } } },
+          BYTES("152637489"),
+          BYTES("123456789\x83\x92\x06\xe3") },
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        mt_chain chain;
+        size_t written;
+        if (!make_chain(&cases[i].recipe, &chain))
+            continue;
+        uint8_t *encoded = encode(&chain, (const uint8_t *)cases[i].data, cases[i].size, &written);
+        assert_int_equal(written, cases[i].encoded_size);
+        assert_memory_equal(encoded, cases[i].encoded, written);
+        free(encoded);
+    }
+}
+
+/* A used context, and what lies beside the data, change no byte. */
+static void equal_chunks_give_equal_bytes(void **state)
+{
+    (void)state;
+    const size_t size = 300000;
+    uint8_t *image = make_data(IMAGE, 2 * size), *copy = allocate(size);
+    memcpy(copy, image, size);
+    for (int level = 1; level <= 19; level++) {
+        const mt_zstd_params zstd = { .level = level };
+        const mt_blosc_params blosc = { "zstd", level < 9 ? level : 9, MT_BLOSC_SHUFFLE, 2, 0 };
+        const recipe both[] = { { { { "zstd", &zstd } } }, { { { "blosc", &blosc } } } };
+        for (int i = 0; i < 2; i++) {
+            mt_chain chain;
+            size_t first_size, other_size, again_size;
+            if (!make_chain(&both[i], &chain))
+                continue;
+            uint8_t *first = encode(&chain, image, size, &first_size);
+            uint8_t *other = encode(&chain, image + size, size / 3, &other_size);
+            uint8_t *again = encode(&chain, copy, size, &again_size);
+            assert_int_equal(first_size, again_size);
+            assert_memory_equal(first, again, first_size);
+            free(first), free(other), free(again);
+        }
+    }
+    free(image), free(copy);
+}
+
+/* Higher levels are smaller; level 0 is the default. */
+static void levels(void **state)
+{
+    (void)state;
+    static const mt_zstd_params zstd[] = { { .level = 1 }, { .level = 15 }, { .level = 3 }, { .level = 0 } };
+    static const mt_blosc_params blosc[] = { { "zstd", 1, MT_BLOSC_SHUFFLE, 2, 0 },
+                                             { "zstd", 9, MT_BLOSC_SHUFFLE, 2, 0 },
+                                             { "zstd", 5, MT_BLOSC_SHUFFLE, 2, 0 },
+                                             { "zstd", 0, MT_BLOSC_SHUFFLE, 2, 0 } };
+    static const struct {
+        const char *codec;
+        const void *low, *high, *usual, *zero;
+    } cases[] = { { "zstd", &zstd[0], &zstd[1], &zstd[2], &zstd[3] },
+                  { "blosc", &blosc[0], &blosc[1], &blosc[2], &blosc[3] } };
+    const size_t size = 1 << 19;
+    uint8_t *image = make_data(IMAGE, size);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        const void *params[] = { cases[i].low, cases[i].high, cases[i].usual, cases[i].zero };
+        uint8_t *encoded[4] = { NULL };
+        size_t sizes[4] = { 0 };
+        for (int k = 0; k < 4; k++) {
+            mt_chain chain;
+            if (make_chain(&(recipe) { { { cases[i].codec, params[k] } } }, &chain))
+                encoded[k] = encode(&chain, image, size, &sizes[k]);
+        }
+        assert_true(!encoded[0] || sizes[0] > sizes[1]);
+        assert_int_equal(sizes[2], sizes[3]);
+        assert_true(!encoded[2] || memcmp(encoded[2], encoded[3], sizes[2]) == 0);
+        for (int k = 0; k < 4; k++)
+            free(encoded[k]);
+    }
+    free(image);
+}
+
+/* Encodes with an allocator whose k-th allocation fails. */
+static mt_status encode_failing(const mt_chain *chain, const uint8_t *data, size_t size, uint8_t *out, size_t room,
+                                size_t k, mt_error *err)
+{
+    failing_allocator failing;
+    mt_allocator allocator = failing_allocator_make(&failing, k, 0);
+    mt_env own;
+    mt_scratch *thin = NULL;
+    size_t written;
+    mt_env_init(&own, &allocator, NULL);
+    mt_status st = mt_scratch_new(&own, &thin, err);
+    if (!st)
+        st = mt_chain_encode(chain, data, size, out, room, &written, thin, err);
+    mt_scratch_free(thin);
+    assert_int_equal(own.memory_bytes, 0);
+    return st;
+}
+
+static void allocations_fail(void **state)
+{
+    (void)state;
+    const size_t size = 10000;
+    uint8_t *image = make_data(IMAGE, size);
+    for (size_t i = 0; i < sizeof recipes / sizeof *recipes; i++) {
+        mt_chain chain;
+        if (!make_chain(&recipes[i], &chain))
+            continue;
+        mt_error err = MT_ERROR_INIT;
+        size_t room = mt_chain_encode_bound(&chain, size), k = 0;
+        uint8_t *out = allocate(room);
+        while (encode_failing(&chain, image, size, out, room, k, &err)) {
+            assert_int_equal(err.status, MT_E_MEMORY);
+            err = (mt_error)MT_ERROR_INIT;
+            assert_true(++k < 20);
+        }
+        assert_true(k >= (chain.n_steps > 2 ? 3 : 1)); /* the scratch and both of its buffers */
+        free(out);
+    }
+    free(image);
+}
+
+static void parameters_that_are_refused(void **state)
+{
+    (void)state;
+    static const mt_zstd_params deep = { .level = 23 }, low = { .level = -2000000 };
+    static const mt_blosc_params unknown = { .compressor = "lzma" }, ten = { .level = 10 }, negative = { .level = -1 },
+                                 wide = { .element_size = 256 }, vast = { .block = SIZE_MAX };
+    static const struct {
+        const char *codec;
+        const void *params;
+        mt_status status;
+        const char *message; /* a part of it */
+    } cases[] = {
+        { "zstd", &deep, MT_E_ARGUMENT, "level 23" },      { "zstd", &low, MT_E_ARGUMENT, "level -2000000" },
+        { "blosc", &unknown, MT_E_UNSUPPORTED, "'lzma'" }, { "blosc", &ten, MT_E_ARGUMENT, "level 10" },
+        { "blosc", &negative, MT_E_ARGUMENT, "level -1" }, { "blosc", &wide, MT_E_ARGUMENT, "256 bytes, at most 255" },
+        { "blosc", &vast, MT_E_ARGUMENT, "too large" },
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        const mt_codec *codec = mt_codec_find(cases[i].codec);
+        mt_chain chain = { 0 };
+        mt_error err = MT_ERROR_INIT;
+        if (!codec->decode)
+            continue; /* this build lacks it */
+        assert_int_equal(mt_chain_add(&chain, codec, cases[i].params, &err), cases[i].status);
+        assert_non_null(strstr(err.message, cases[i].message));
+        assert_int_equal(chain.n_steps, 0);
+    }
+}
+
+static void check_cannot(const recipe *r, size_t size, const char *message)
+{
+    mt_chain chain;
+    mt_error err = MT_ERROR_INIT;
+    size_t written;
+    uint8_t byte = 0;
+    if (!make_chain(r, &chain))
+        return; /* this build lacks it */
+    assert_int_equal(mt_chain_can_encode(&chain, size, &err), MT_E_UNSUPPORTED);
+    assert_string_equal(err.message, message);
+    assert_true(mt_chain_encode_bound(&chain, size) == SIZE_MAX);
+    err = (mt_error)MT_ERROR_INIT;
+    assert_int_equal(mt_chain_encode(&chain, &byte, size, &byte, 1, &written, scratch, &err), MT_E_UNSUPPORTED);
+}
+
+static void what_cannot_be_encoded(void **state)
+{
+    (void)state;
+    check_cannot(&(recipe) { { { "lzw", NULL } } }, 10, "codec lzw can be read but not written");
+    check_cannot(&(recipe) { { { "crc32c", NULL }, { "lzw", NULL }, { "crc32c", NULL } } }, 10,
+                 "codec lzw can be read but not written");
+    check_cannot(&(recipe) { { { "lz4_blocks", NULL } } }, 10, "codec lz4 can be read but not written");
+    check_cannot(&(recipe) { { { "blosc", NULL } } }, (size_t)1 << 31,
+                 "codec blosc cannot encode chunks of 2147483648 bytes");
+    check_cannot(&(recipe) { { { "crc32c", NULL }, { "blosc", NULL } } }, ((size_t)1 << 31) - 18,
+                 "codec blosc cannot encode chunks of 2147483634 bytes");
+    check_cannot(&(recipe) { { { "zstd", NULL } } }, SIZE_MAX / 2,
+                 "codec zstd cannot encode chunks of 9223372036854775807 bytes");
+}
+
+/* Less room than the bound is an error even if the output would fit. */
+static void too_little_room(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof recipes / sizeof *recipes; i++) {
+        mt_chain chain;
+        mt_error err = MT_ERROR_INIT;
+        uint8_t data[64] = { 0 }, out[1024];
+        size_t written;
+        if (!make_chain(&recipes[i], &chain))
+            continue;
+        size_t room = mt_chain_encode_bound(&chain, sizeof data);
+        assert_true(room <= sizeof out);
+        assert_int_equal(mt_chain_encode(&chain, data, sizeof data, out, room - 1, &written, scratch, &err),
+                         MT_E_ARGUMENT);
+        check_ok(mt_chain_encode(&chain, data, sizeof data, out, room, &written, scratch, NULL), NULL);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_is_encoded_is_decoded),
+        cmocka_unit_test(filters_of_all_element_sizes),
+        cmocka_unit_test(known_answers),
+        cmocka_unit_test(equal_chunks_give_equal_bytes),
+        cmocka_unit_test(levels),
+        cmocka_unit_test(allocations_fail),
+        cmocka_unit_test(parameters_that_are_refused),
+        cmocka_unit_test(what_cannot_be_encoded),
+        cmocka_unit_test(too_little_room),
+    };
+    return cmocka_run_group_tests(tests, make, clean);
+}
