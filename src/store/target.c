@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "store/target.h"
+
+#include "store/resolve.h"
+
+#include <string.h>
+
+mt_status mt_target_open(mt_env *env, const char *path, mt_sync sync, mt_target **out, mt_error *err)
+{
+    *out = NULL;
+    if (!mt_is_url(path))
+        return mt_target_open_folder(env, path, sync, out, err);
+    return mt_fail(err, MT_E_UNSUPPORTED, "%s: outputs are written to folders only", path);
+}
+
+void mt_target_close(mt_target *target)
+{
+    if (target)
+        target->ops->close(target);
+}
+
+const char *mt_target_get_path(const mt_target *target) { return target->path; }
+
+mt_sync mt_target_get_sync(const mt_target *target) { return target->sync; }
+
+/* The keys of objects are not "". */
+static mt_status check_key(const mt_target *target, const char *key, mt_error *err)
+{
+    if (!*key)
+        return mt_fail(err, MT_E_ARGUMENT, "%s: an object needs a name", target->path);
+    return mt_store_check_key(key, err);
+}
+
+mt_status mt_target_publish(mt_target *target, const char *key, const mt_piece *pieces, size_t n, mt_error *err)
+{
+    mt_status st = check_key(target, key, err);
+    return st ? st : target->ops->publish(target, key, pieces, n, NULL, err);
+}
+
+mt_status mt_target_make_new(mt_target *target, const char *key, const mt_piece *pieces, size_t n, bool *made,
+                             mt_error *err)
+{
+    *made = false;
+    mt_status st = check_key(target, key, err);
+    return st ? st : target->ops->publish(target, key, pieces, n, made, err);
+}
+
+mt_status mt_target_measure(mt_target *target, const char *key, uint64_t *size, mt_error *err)
+{
+    mt_status st = check_key(target, key, err);
+    return st ? st : target->ops->measure(target, key, size, err);
+}
+
+mt_status mt_target_load(mt_target *target, const char *key, size_t limit, mt_arena *arena, char **out, size_t *size,
+                         mt_error *err)
+{
+    mt_status st = check_key(target, key, err);
+    return st ? st : target->ops->load(target, key, limit, arena, out, size, err);
+}
+
+mt_status mt_target_remove(mt_target *target, const char *key, mt_error *err)
+{
+    mt_status st = check_key(target, key, err);
+    return st ? st : target->ops->remove(target, key, err);
+}
+
+mt_status mt_target_list(mt_target *target, const char *prefix, mt_store_visit visit, void *user, mt_error *err)
+{
+    mt_status st = mt_store_check_key(prefix, err);
+    return st ? st : target->ops->list(target, prefix, visit, user, err);
+}
+
+mt_status mt_target_sync(mt_target *target, mt_error *err)
+{
+    return target->ops->sync ? target->ops->sync(target, err) : MT_OK;
+}
+
+mt_status mt_target_sweep(mt_target *target, mt_error *err)
+{
+    return target->ops->sweep ? target->ops->sweep(target, err) : MT_OK;
+}
