@@ -1,28 +1,13 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "engine/gather.h"
 
+#include "base/float16.h"
 #include "base/reader.h"
+#include "engine/plane_walk.h"
 #include "engine/turn.h"
 
 #include <math.h>
 #include <string.h>
-
-static float from_float16(uint16_t half)
-{
-    uint32_t sign = (uint32_t)(half & 0x8000) << 16, magnitude = half & 0x7fff, bits;
-    if (magnitude >= 0x7c00) {
-        bits = 0x7f800000 | (magnitude & 0x3ff) << 13;
-    } else if (magnitude >= 0x400) {
-        bits = (magnitude << 13) + ((127 - 15) << 23);
-    } else { /* subnormal: magnitude * 2^-24, exact in float32 */
-        float value = (float)magnitude * 0x1p-24f;
-        return sign ? -value : value;
-    }
-    bits |= sign;
-    float value;
-    memcpy(&value, &bits, sizeof value);
-    return value;
-}
 
 /* Prefetches a row some rows before it is read, and the first rows of a plane with the last rows of the plane before.
  * Hardware prefetchers miss short, distant rows. No effect beyond the box. A macro, because gcc 12 treats a function
@@ -102,7 +87,7 @@ DEFINE_EACH(uint32_to_float, uint32_t, AS_IS)
 DEFINE_EACH(int32_to_float, int32_t, AS_IS)
 DEFINE_EACH(uint64_to_float, uint64_t, AS_IS)
 DEFINE_EACH(int64_to_float, int64_t, AS_IS)
-DEFINE_EACH(float16_to_float, uint16_t, from_float16)
+DEFINE_EACH(float16_to_float, uint16_t, mt_float16_to_float)
 DEFINE_EACH(float32_to_float, float, AS_IS)
 DEFINE_EACH(float64_to_float, double, AS_IS)
 
@@ -170,80 +155,23 @@ static void copy_swapped(mt_plane_copy copy, const mt_convert *convert, const mt
         }
 }
 
-/* A box without dimensions of extent 1, with contiguous dimensions merged; slowest first. */
-typedef struct box {
-    int ndim;
-    int64_t extent[MT_MAX_DIMS], out[MT_MAX_DIMS], in[MT_MAX_DIMS];
-} box;
-
-static int64_t magnitude(int64_t stride) { return stride < 0 ? -stride : stride; }
-
-static bool simplify(box *b, int ndim, const int64_t *extent, const int64_t *out_stride, const int64_t *in_stride)
-{
-    b->ndim = 0;
-    for (int d = 0; d < ndim; d++) {
-        if (extent[d] <= 0)
-            return false;
-        if (extent[d] == 1)
-            continue;
-        int at = b->ndim++; /* insertion sort by the stride of the destination, largest first */
-        while (at > 0 && magnitude(b->out[at - 1]) < magnitude(out_stride[d])) {
-            b->extent[at] = b->extent[at - 1], b->out[at] = b->out[at - 1], b->in[at] = b->in[at - 1];
-            at--;
-        }
-        b->extent[at] = extent[d], b->out[at] = out_stride[d], b->in[at] = in_stride[d];
-    }
-    int kept = 0;
-    for (int d = 1; d < b->ndim; d++) {
-        if (b->out[kept] == b->out[d] * b->extent[d] && b->in[kept] == b->in[d] * b->extent[d])
-            b->extent[kept] *= b->extent[d];
-        else
-            b->extent[++kept] = b->extent[d];
-        b->out[kept] = b->out[d], b->in[kept] = b->in[d];
-    }
-    b->ndim = b->ndim ? kept + 1 : 0;
-    return true;
-}
-
 void mt_gather(const mt_convert *convert, int ndim, const int64_t *extent, uint8_t *out, const int64_t *out_stride,
                const uint8_t *in, const int64_t *in_stride)
 {
-    box b;
-    if (!simplify(&b, ndim, extent, out_stride, in_stride))
+    mt_plane_walk walk;
+    if (!mt_plane_walk_begin(&walk, ndim, extent, out, out_stride, in, in_stride))
         return;
-    mt_plane p = { .rows = 1, .columns = 1 };
-    if (b.ndim > 0)
-        p.columns = b.extent[b.ndim - 1], p.out_column = b.out[b.ndim - 1], p.in_column = b.in[b.ndim - 1];
-    if (b.ndim > 1)
-        p.rows = b.extent[b.ndim - 2], p.out_row = b.out[b.ndim - 2], p.in_row = b.in[b.ndim - 2];
-    if (b.ndim > 2)
-        p.in_skip = b.in[b.ndim - 3] - p.rows * p.in_row;
-
-    mt_plane_copy copy = choose_copy(convert);
-    int64_t out_size = (int64_t)mt_dtype_size(convert->to);
-    bool is_turned = mt_plane_is_turned(&p, (int64_t)mt_dtype_size(convert->from), out_size);
-    int outer = b.ndim > 2 ? b.ndim - 2 : 0;
-    int64_t index[MT_MAX_DIMS];
-    for (int d = 0; d < outer; d++)
-        index[d] = 0;
-    for (;;) {
+    const mt_plane_copy copy = choose_copy(convert);
+    const int64_t out_size = (int64_t)mt_dtype_size(convert->to);
+    const bool is_turned = mt_plane_is_turned(&walk.plane, (int64_t)mt_dtype_size(convert->from), out_size);
+    do {
         if (convert->swap)
-            copy_swapped(copy, convert, &p, out, in);
+            copy_swapped(copy, convert, &walk.plane, walk.out, walk.in);
         else if (is_turned)
-            mt_copy_turned(copy, convert, &p, out, in, out_size);
+            mt_copy_turned(copy, convert, &walk.plane, walk.out, walk.in, out_size);
         else
-            copy(convert, &p, out, in);
-        int d = outer - 1;
-        for (; d >= 0; d--) {
-            out += b.out[d], in += b.in[d];
-            if (++index[d] < b.extent[d])
-                break;
-            out -= b.out[d] * b.extent[d], in -= b.in[d] * b.extent[d];
-            index[d] = 0;
-        }
-        if (d < 0)
-            return;
-    }
+            copy(convert, &walk.plane, walk.out, walk.in);
+    } while (mt_plane_walk_next(&walk));
 }
 
 static mt_dtype dtype_of_size(size_t size)
@@ -285,22 +213,6 @@ void mt_fill_border(const void *value, size_t element_size, int ndim, const int6
         memcpy(out, &v, sizeof v);                                                                                     \
     } while (0)
 
-/* Rounds to nearest even, as IEEE 754 does; overflow is infinity. */
-static uint16_t to_float16(double value)
-{
-    uint16_t sign = signbit(value) ? 0x8000 : 0;
-    double m = fabs(value);
-    if (isnan(value))
-        return 0x7e00;
-    if (m >= 65520.0)
-        return sign | 0x7c00;
-    if (m < 0x1p-14)
-        return sign | (uint16_t)rint(m * 0x1p24);
-    int exponent;
-    double fraction = frexp(m, &exponent); /* [0.5, 1) */
-    return sign | (uint16_t)(((exponent + 14) << 10) + (int)rint(fraction * 2048.0) - 1024);
-}
-
 void mt_element_from_double(mt_dtype dtype, double value, void *out)
 {
     if (dtype >= MT_UINT8 && dtype <= MT_INT64)
@@ -320,7 +232,7 @@ void mt_element_from_double(mt_dtype dtype, double value, void *out)
     case MT_UINT64: PUT_INTEGER(uint64_t, 0, UINT64_MAX); break;
     case MT_INT64: PUT_INTEGER(int64_t, INT64_MIN, INT64_MAX); break;
     case MT_FLOAT16: {
-        uint16_t v = to_float16(value);
+        uint16_t v = mt_float16_from_double(value);
         memcpy(out, &v, sizeof v);
         break;
     }

@@ -4,13 +4,7 @@
 #define MT_ENGINE_TURN_H
 
 #include "engine/gather.h"
-
-/* The two innermost dimensions of a copy; rows are outer, columns inner. */
-typedef struct mt_plane {
-    int64_t rows, columns;
-    int64_t out_row, out_column, in_row, in_column; /* strides in bytes */
-    int64_t in_skip;                                /* bytes from the end of the last row to the next plane */
-} mt_plane;
+#include "engine/plane_walk.h"
 
 typedef void (*mt_plane_copy)(const mt_convert *convert, const mt_plane *p, uint8_t *out, const uint8_t *in);
 
