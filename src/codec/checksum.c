@@ -136,8 +136,10 @@ static mt_status decode_fletcher32(const void *params, const uint8_t *src, size_
 static mt_status encode_crc32c(const void *params, const uint8_t *src, size_t size, uint8_t *dst, size_t capacity,
                                size_t *written, mt_scratch *scratch, mt_error *err)
 {
-    (void)capacity, (void)scratch, (void)err;
+    (void)scratch;
     const mt_checksum_params *p = params;
+    if (capacity < 4 || capacity - 4 < size)
+        return mt_fail(err, MT_E_ARGUMENT, "%zu bytes are not enough room", capacity);
     bool at_start = p && p->at_start;
     memcpy(dst + (at_start ? 4 : 0), src, size);
     mt_store_u32le(dst + (at_start ? 0 : size), sum_crc32c(src, size));
