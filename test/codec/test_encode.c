@@ -245,6 +245,23 @@ static void known_answers(void **state)
     }
 }
 
+/* Against the definition, bit by bit, from any alignment. */
+static void checksums_of_all_sizes(void **state)
+{
+    (void)state;
+    uint8_t *noise = make_data(NOISE, 80);
+    for (size_t from = 0; from < 8; from++)
+        for (size_t size = 0; size <= 72; size++) {
+            uint32_t sum = 0xffffffff;
+            for (size_t bit = 0; bit < 8 * size; bit++) {
+                uint32_t low = (sum ^ noise[from + bit / 8] >> bit % 8) & 1;
+                sum = sum >> 1 ^ (low ? 0x82f63b78 : 0);
+            }
+            assert_int_equal(mt_crc32c(noise + from, size), (uint32_t)~sum);
+        }
+    free(noise);
+}
+
 /* Native elements, of which the most significant bytes come first. */
 static void known_answers_of_predictors(void **state)
 {
@@ -514,6 +531,7 @@ int main(void)
         cmocka_unit_test(differences_of_odd_bits),
         cmocka_unit_test(known_answers),
         cmocka_unit_test(known_answers_of_predictors),
+        cmocka_unit_test(checksums_of_all_sizes),
         cmocka_unit_test(heads_of_gzip),
         cmocka_unit_test(equal_chunks_give_equal_bytes),
         cmocka_unit_test(levels),
