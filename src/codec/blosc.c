@@ -123,8 +123,10 @@ static mt_status encode(const void *params, const uint8_t *src, size_t size, uin
     const mt_blosc_params zero = { 0 }, *p = params ? params : &zero;
     int n = blosc_compress_ctx(p->level ? p->level : 5, (int)p->shuffle, p->element_size ? p->element_size : 1, size,
                                src, dst, capacity, compressor_of(p), p->block, 1);
-    if (n <= 0) /* there is room for what does not compress, so the library had no memory */
-        return mt_fail(err, MT_E_MEMORY, "the library failed, perhaps out of memory");
+    if (n == 0)
+        return mt_fail(err, MT_E_ARGUMENT, "%zu bytes are not enough room", capacity);
+    if (n < 0) /* the parameters are valid */
+        return mt_fail(err, MT_E_MEMORY, "out of memory");
     *written = (size_t)n;
     return MT_OK;
 }

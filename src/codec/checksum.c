@@ -52,8 +52,25 @@ static uint32_t sum_crc32(const uint8_t *p, size_t n)
     return crc(&crc32_table, p, n);
 }
 
+#ifdef __x86_64__
+/* By the instruction of SSE 4.2. */
+__attribute__((target("sse4.2"))) static uint32_t crc32c_by_instruction(const uint8_t *p, size_t n)
+{
+    uint64_t c = 0xffffffff;
+    for (; n >= 8; p += 8, n -= 8)
+        c = __builtin_ia32_crc32di(c, mt_load_u64le(p));
+    for (; n > 0; p++, n--)
+        c = __builtin_ia32_crc32qi((uint32_t)c, *p);
+    return ~(uint32_t)c;
+}
+#endif
+
 static uint32_t sum_crc32c(const uint8_t *p, size_t n)
 {
+#ifdef __x86_64__
+    if (__builtin_cpu_supports("sse4.2"))
+        return crc32c_by_instruction(p, n);
+#endif
     mt_once_run(&tables_once, fill_tables);
     return crc(&crc32c_table, p, n);
 }
@@ -136,8 +153,10 @@ static mt_status decode_fletcher32(const void *params, const uint8_t *src, size_
 static mt_status encode_crc32c(const void *params, const uint8_t *src, size_t size, uint8_t *dst, size_t capacity,
                                size_t *written, mt_scratch *scratch, mt_error *err)
 {
-    (void)capacity, (void)scratch, (void)err;
+    (void)scratch;
     const mt_checksum_params *p = params;
+    if (capacity < 4 || capacity - 4 < size)
+        return mt_fail(err, MT_E_ARGUMENT, "%zu bytes are not enough room", capacity);
     bool at_start = p && p->at_start;
     memcpy(dst + (at_start ? 4 : 0), src, size);
     mt_store_u32le(dst + (at_start ? 0 : size), sum_crc32c(src, size));

@@ -21,9 +21,11 @@ void mt_scratch_trim(mt_scratch *scratch);          /* frees its buffers */
  * chain, 5 to the codec. */
 MT_MUST_CHECK mt_status mt_scratch_buffer(mt_scratch *scratch, int i, size_t size, uint8_t **out, mt_error *err);
 
-/* A library's context, created on first use and destroyed with the scratch. kind identifies it: the address of a static
- * variable. NULL if create fails. */
-void *mt_scratch_context(mt_scratch *scratch, const void *kind, void *(*create)(void), void (*destroy)(void *));
+/* A library's context, created on first use and destroyed with the scratch, or before another variant of its kind is
+ * created. kind identifies it: the address of a static variable. variant is the codec's to choose, such as a level. NULL
+ * if create fails. */
+void *mt_scratch_context(mt_scratch *scratch, const void *kind, int variant, void *(*create)(int variant),
+                         void (*destroy)(void *));
 
 typedef struct mt_codec {
     const char *name; /* "zstd", "blosc", "lzw"; unique */
@@ -46,8 +48,8 @@ typedef struct mt_codec {
      * for compressors. */
     size_t (*encoded_size)(const void *params, size_t n);
 
-    /* Optional: encodes src into dst, which does not overlap it and has room for encoded_size or encoded_bound bytes.
-     * The output depends on params and src alone. NULL: this codec only decodes. */
+    /* Optional: encodes src into dst, which does not overlap it, and sets *written. The output depends on params and src
+     * alone. capacity is encoded_size or encoded_bound; with less it may fail. NULL: this codec only decodes. */
     mt_status (*encode)(const void *params, const uint8_t *src, size_t size, uint8_t *dst, size_t capacity,
                         size_t *written, mt_scratch *scratch, mt_error *err);
 

@@ -25,6 +25,25 @@ static mt_status decode(const void *params, const uint8_t *src, size_t size, uin
     return MT_OK;
 }
 
+static mt_status encode(const void *params, const uint8_t *src, size_t size, uint8_t *dst, size_t capacity,
+                        size_t *written, mt_scratch *scratch, mt_error *err)
+{
+    (void)params, (void)scratch;
+    size_t room = capacity > 4 ? capacity - 4 : 0;
+    int n = LZ4_compress_default((const char *)src, (char *)dst + 4, (int)size, room > INT_MAX ? INT_MAX : (int)room);
+    if (n <= 0)
+        return mt_fail(err, MT_E_ARGUMENT, "%zu bytes are not enough room", capacity);
+    mt_store_u32le(dst, (uint32_t)size);
+    *written = 4 + (size_t)n;
+    return MT_OK;
+}
+
+static size_t encoded_bound(const void *params, size_t n)
+{
+    (void)params;
+    return n > LZ4_MAX_INPUT_SIZE ? SIZE_MAX : 4 + (size_t)LZ4_compressBound((int)n);
+}
+
 /* The filter 32004 of HDF5: the decoded size in eight bytes and the block size in four, big-endian; then, for each
  * block, its stored size in four bytes and its data, which is raw if the sizes are equal. */
 static mt_status decode_blocks(const void *params, const uint8_t *src, size_t size, uint8_t *dst, size_t capacity,
@@ -53,7 +72,9 @@ static mt_status decode_blocks(const void *params, const uint8_t *src, size_t si
     return MT_OK;
 }
 
-const mt_codec mt_codec_lz4 = { .name = "lz4", .build_switch = "MT_WITH_LZ4", .decode = decode };
+const mt_codec mt_codec_lz4 = {
+    .name = "lz4", .build_switch = "MT_WITH_LZ4", .decode = decode, .encode = encode, .encoded_bound = encoded_bound
+};
 const mt_codec mt_codec_lz4_blocks = { .name = "lz4_blocks", .build_switch = "MT_WITH_LZ4", .decode = decode_blocks };
 #else
 const mt_codec mt_codec_lz4_blocks = { .name = "lz4_blocks", .build_switch = "MT_WITH_LZ4" };

@@ -19,6 +19,11 @@ typedef struct mt_zstd_params {
     bool checksum; /* of the content, at the end of the frame */
 } mt_zstd_params;
 
+/* "zlib", "gzip". NULL is zero. Decoding needs none. */
+typedef struct mt_level_params {
+    int level; /* 1 to 12; 0: 6. zlib itself has no more than 9, and the metadata of some formats allow no more. */
+} mt_level_params;
+
 /* "blosc". NULL is zero. Decoding needs none. */
 typedef struct mt_blosc_params {
     const char *compressor; /* "lz4", "lz4hc", "blosclz", "zlib", "zstd" or "snappy"; NULL: "lz4" */

@@ -68,6 +68,8 @@ static void add_up_row(uint8_t *row, size_t n, size_t samples, size_t element, u
     }
 }
 
+static uint64_t mask_of(const mt_row_params *p) { return p->bits >= 64 ? UINT64_MAX : (UINT64_C(1) << p->bits) - 1; }
+
 static mt_status decode_horizontal(const void *params, const uint8_t *src, size_t size, uint8_t *dst, size_t capacity,
                                    size_t *written, mt_scratch *scratch, mt_error *err)
 {
@@ -80,10 +82,51 @@ static mt_status decode_horizontal(const void *params, const uint8_t *src, size_
     memcpy(dst, src, size);
     if (p->big_endian != mt_host_big_endian())
         mt_swap_bytes(dst, size / element, element);
-    uint64_t mask = p->bits >= 64 ? UINT64_MAX : (UINT64_C(1) << p->bits) - 1;
     uint64_t sign = p->is_signed && (size_t)p->bits < 8 * element ? UINT64_C(1) << (p->bits - 1) : 0;
     for (size_t y = 0; y < rows; y++)
-        add_up_row(dst + y * row, row / element, (size_t)p->samples, element, mask, sign);
+        add_up_row(dst + y * row, row / element, (size_t)p->samples, element, mask_of(p), sign);
+    *written = size;
+    return MT_OK;
+}
+
+#define SUBTRACT(type, mask)                                                                                           \
+    for (size_t i = samples; i < n; i++) {                                                                             \
+        type a, b;                                                                                                     \
+        memcpy(&a, src + (i - samples) * sizeof a, sizeof a);                                                          \
+        memcpy(&b, src + i * sizeof b, sizeof b);                                                                      \
+        b = (type)((b - a) & (type)(mask));                                                                            \
+        memcpy(dst + i * sizeof b, &b, sizeof b);                                                                      \
+    }
+
+static void subtract_row(const uint8_t *restrict src, uint8_t *restrict dst, size_t n, size_t samples, size_t element,
+                         uint64_t mask)
+{
+    memcpy(dst, src, samples * element);
+    if (element == 1) {
+        SUBTRACT(uint8_t, mask)
+    } else if (element == 2) {
+        SUBTRACT(uint16_t, mask)
+    } else if (element == 4) {
+        SUBTRACT(uint32_t, mask)
+    } else {
+        SUBTRACT(uint64_t, mask)
+    }
+}
+
+static mt_status encode_horizontal(const void *params, const uint8_t *src, size_t size, uint8_t *dst, size_t capacity,
+                                   size_t *written, mt_scratch *scratch, mt_error *err)
+{
+    (void)scratch;
+    const mt_row_params *p = params;
+    size_t element = element_bytes(p), row = 0, rows = 0;
+    mt_status st = count_rows(p, element, size, capacity, &row, &rows, err);
+    if (st)
+        return st;
+    for (size_t y = 0; y < rows; y++)
+        subtract_row(src + y * row, dst + y * row, row / element, (size_t)p->samples, element, mask_of(p));
+    memcpy(dst + rows * row, src + rows * row, size - rows * row);
+    if (p->big_endian != mt_host_big_endian())
+        mt_swap_bytes(dst, size / element, element);
     *written = size;
     return MT_OK;
 }
@@ -95,6 +138,14 @@ static void join_row(const uint8_t *bytes, uint8_t *out, size_t n, size_t elemen
     for (size_t i = 0; i < n; i++)
         for (size_t b = 0; b < element; b++)
             out[i * element + (big ? b : element - 1 - b)] = bytes[b * n + i];
+}
+
+static void split_row(const uint8_t *restrict in, uint8_t *restrict bytes, size_t n, size_t element)
+{
+    bool big = mt_host_big_endian();
+    for (size_t b = 0; b < element; b++)
+        for (size_t i = 0; i < n; i++)
+            bytes[b * n + i] = in[i * element + (big ? b : element - 1 - b)];
 }
 
 static mt_status decode_floating(const void *params, const uint8_t *src, size_t size, uint8_t *dst, size_t capacity,
@@ -115,5 +166,28 @@ static mt_status decode_floating(const void *params, const uint8_t *src, size_t 
     return MT_OK;
 }
 
-const mt_codec mt_codec_predictor2 = { .name = "predictor2", .decode = decode_horizontal, .encoded_size = same_size };
-const mt_codec mt_codec_predictor3 = { .name = "predictor3", .decode = decode_floating, .encoded_size = same_size };
+static mt_status encode_floating(const void *params, const uint8_t *src, size_t size, uint8_t *dst, size_t capacity,
+                                 size_t *written, mt_scratch *scratch, mt_error *err)
+{
+    const mt_row_params *p = params;
+    size_t element = (size_t)p->bits / 8, row = 0, rows = 0;
+    uint8_t *bytes;
+    mt_status st = count_rows(p, element, size, capacity, &row, &rows, err);
+    if (!st && rows * row != size)
+        st = mt_fail(err, MT_E_ARGUMENT, "%zu bytes are not rows of %zu", size, row);
+    if (st || (st = mt_scratch_buffer(scratch, 5, row, &bytes, err)))
+        return st;
+    for (size_t y = 0; y < rows; y++) {
+        split_row(src + y * row, bytes, row / element, element);
+        subtract_row(bytes, dst + y * row, row, (size_t)p->samples, 1, 0xff);
+    }
+    *written = size;
+    return MT_OK;
+}
+
+const mt_codec mt_codec_predictor2 = {
+    .name = "predictor2", .decode = decode_horizontal, .encode = encode_horizontal, .encoded_size = same_size
+};
+const mt_codec mt_codec_predictor3 = {
+    .name = "predictor3", .decode = decode_floating, .encode = encode_floating, .encoded_size = same_size
+};

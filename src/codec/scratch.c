@@ -12,9 +12,10 @@ struct mt_scratch {
         uint8_t *data;
         size_t size;
     } buffers[BUFFERS];
-    struct {
-        const void *kind;
-        void *context;
+    struct context {
+        const void *kind; /* NULL: free, as are all that follow */
+        int variant;
+        void *context; /* NULL: could not be created */
         void (*destroy)(void *);
     } contexts[CONTEXTS];
 };
@@ -30,13 +31,20 @@ mt_status mt_scratch_new(mt_env *env, mt_scratch **out, mt_error *err)
     return MT_OK;
 }
 
+static void drop_context(struct context *c)
+{
+    if (c->context)
+        c->destroy(c->context);
+    c->context = NULL;
+}
+
 void mt_scratch_free(mt_scratch *scratch)
 {
     if (!scratch)
         return;
     mt_scratch_trim(scratch);
-    for (int i = 0; i < CONTEXTS && scratch->contexts[i].kind; i++)
-        scratch->contexts[i].destroy(scratch->contexts[i].context);
+    for (int i = 0; i < CONTEXTS; i++)
+        drop_context(&scratch->contexts[i]);
     mt_release(scratch->env, scratch, sizeof *scratch);
 }
 
@@ -81,20 +89,18 @@ mt_status mt_scratch_buffer(mt_scratch *scratch, int i, size_t size, uint8_t **o
     return MT_OK;
 }
 
-void *mt_scratch_context(mt_scratch *scratch, const void *kind, void *(*create)(void), void (*destroy)(void *))
+void *mt_scratch_context(mt_scratch *scratch, const void *kind, int variant, void *(*create)(int variant),
+                         void (*destroy)(void *))
 {
     int i = 0;
     while (i < CONTEXTS && scratch->contexts[i].kind && scratch->contexts[i].kind != kind)
         i++;
     if (i == CONTEXTS)
         return NULL;
-    if (!scratch->contexts[i].kind) {
-        void *context = create();
-        if (!context)
-            return NULL;
-        scratch->contexts[i].context = context;
-        scratch->contexts[i].destroy = destroy;
-        scratch->contexts[i].kind = kind;
-    }
-    return scratch->contexts[i].context;
+    struct context *c = &scratch->contexts[i];
+    if (c->variant != variant)
+        drop_context(c);
+    if (!c->context)
+        *c = (struct context) { kind, variant, create(variant), destroy };
+    return c->context;
 }

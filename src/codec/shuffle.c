@@ -34,12 +34,36 @@ static void unshuffle(const uint8_t *restrict src, uint8_t *restrict dst, size_t
         for (size_t b = 0; b < (size); b++)                                                                            \
     dst[b * n + i] = src[i * (size) + b]
 
+static void split_pairs(const void *restrict pairs, uint8_t *restrict first, uint8_t *restrict second, size_t n)
+{
+    const uint8_t *bytes = pairs;
+    for (size_t i = 0; i < n; i++)
+        first[i] = bytes[2 * i], second[i] = bytes[2 * i + 1];
+}
+
+#define BLOCK 512 /* elements; the first level cache holds their pairs */
+
+/* Elements of eight bytes: first their pairs of bytes, then the bytes of the pairs. Compilers do not vectorize all eight
+ * at once. */
+static void shuffle_eight(const uint8_t *restrict src, uint8_t *restrict dst, size_t n)
+{
+    uint16_t pairs[4][BLOCK];
+    for (size_t at = 0; at < n; at += BLOCK) {
+        size_t m = n - at < BLOCK ? n - at : BLOCK;
+        for (size_t i = 0; i < m; i++)
+            for (size_t q = 0; q < 4; q++)
+                memcpy(&pairs[q][i], src + 8 * (at + i) + 2 * q, 2);
+        for (size_t q = 0; q < 4; q++)
+            split_pairs(pairs[q], dst + 2 * q * n + at, dst + (2 * q + 1) * n + at, m);
+    }
+}
+
 static void shuffle(const uint8_t *restrict src, uint8_t *restrict dst, size_t n, size_t size)
 {
     switch (size) {
     case 2: SHUFFLE(2); break;
     case 4: SHUFFLE(4); break;
-    case 8: SHUFFLE(8); break;
+    case 8: shuffle_eight(src, dst, n); break;
     default: SHUFFLE(size); break;
     }
 }

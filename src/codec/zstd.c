@@ -8,16 +8,24 @@
 #include <zstd_errors.h>
 
 static const char decoder, encoder; /* kinds of contexts */
-static void *create_decoder(void) { return ZSTD_createDCtx(); }
+static void *create_decoder(int variant)
+{
+    (void)variant;
+    return ZSTD_createDCtx();
+}
 static void destroy_decoder(void *context) { ZSTD_freeDCtx(context); }
-static void *create_encoder(void) { return ZSTD_createCCtx(); }
+static void *create_encoder(int variant)
+{
+    (void)variant;
+    return ZSTD_createCCtx();
+}
 static void destroy_encoder(void *context) { ZSTD_freeCCtx(context); }
 
 static mt_status decode(const void *params, const uint8_t *src, size_t size, uint8_t *dst, size_t capacity,
                         size_t *written, mt_scratch *scratch, mt_error *err)
 {
     (void)params;
-    ZSTD_DCtx *context = mt_scratch_context(scratch, &decoder, create_decoder, destroy_decoder);
+    ZSTD_DCtx *context = mt_scratch_context(scratch, &decoder, 0, create_decoder, destroy_decoder);
     if (!context)
         return mt_fail(err, MT_E_MEMORY, "out of memory");
     *written = ZSTD_decompressDCtx(context, dst, capacity, src, size);
@@ -42,16 +50,21 @@ static mt_status encode(const void *params, const uint8_t *src, size_t size, uin
                         size_t *written, mt_scratch *scratch, mt_error *err)
 {
     const mt_zstd_params zero = { 0 }, *p = params ? params : &zero;
-    ZSTD_CCtx *context = mt_scratch_context(scratch, &encoder, create_encoder, destroy_encoder);
+    ZSTD_CCtx *context = mt_scratch_context(scratch, &encoder, 0, create_encoder, destroy_encoder);
     if (!context)
         return mt_fail(err, MT_E_MEMORY, "out of memory");
-    *written = ZSTD_CCtx_setParameter(context, ZSTD_c_compressionLevel, p->level);
-    if (!ZSTD_isError(*written))
-        *written = ZSTD_CCtx_setParameter(context, ZSTD_c_checksumFlag, p->checksum);
-    if (!ZSTD_isError(*written))
-        *written = ZSTD_compress2(context, dst, capacity, src, size);
-    if (ZSTD_isError(*written)) /* of valid parameters, and with room for what does not compress: it had no memory */
-        return mt_fail(err, MT_E_MEMORY, "%s", ZSTD_getErrorName(*written));
+    size_t n = ZSTD_CCtx_reset(context, ZSTD_reset_session_and_parameters); /* a failure leaves its session open */
+    if (!ZSTD_isError(n))
+        n = ZSTD_CCtx_setParameter(context, ZSTD_c_compressionLevel, p->level);
+    if (!ZSTD_isError(n))
+        n = ZSTD_CCtx_setParameter(context, ZSTD_c_checksumFlag, p->checksum);
+    if (!ZSTD_isError(n))
+        n = ZSTD_compress2(context, dst, capacity, src, size);
+    if (ZSTD_isError(n)) {
+        bool room = ZSTD_getErrorCode(n) == ZSTD_error_dstSize_tooSmall;
+        return mt_fail(err, room ? MT_E_ARGUMENT : MT_E_MEMORY, "%s", ZSTD_getErrorName(n));
+    }
+    *written = n;
     return MT_OK;
 }
 

@@ -112,6 +112,12 @@ static const mt_blosc_params lz4_bytes = { .shuffle = MT_BLOSC_SHUFFLE, .element
                              blosclz = { "blosclz", 9, MT_BLOSC_SHUFFLE, 2, 0 },
                              snappy = { "snappy", 5, MT_BLOSC_BITSHUFFLE, 4, 0 };
 
+static const mt_level_params fastest = { 1 }, smallest = { 12 };
+static const mt_row_params gray16 = { .width = 61, .samples = 1, .bits = 16 },
+                           rgb8 = { .width = 5, .samples = 3, .bits = 8 },
+                           big32 = { .width = 9, .samples = 2, .bits = 32, .is_signed = true, .big_endian = true },
+                           double64 = { .width = 1, .samples = 1, .bits = 64, .big_endian = true };
+
 static const recipe recipes[] = {
     { { { "zstd", NULL } } },
     { { { "zstd", &zstd_fast } } },
@@ -124,8 +130,17 @@ static const recipe recipes[] = {
     { { { "blosc", &lz4hc } } },
     { { { "blosc", &blosclz } } },
     { { { "blosc", &snappy } } },
+    { { { "zlib", NULL } } },
+    { { { "zlib", &fastest } } },
+    { { { "gzip", NULL } } },
+    { { { "gzip", &smallest } } },
+    { { { "lz4", NULL } } },
     { { { "crc32c", NULL } } },
     { { { "crc32c", &at_start } } },
+    { { { "predictor2", &gray16 }, { "zlib", NULL } } },
+    { { { "predictor2", &rgb8 } } },
+    { { { "predictor2", &big32 } } },
+    { { { "predictor2", &double64 } } },
     { { { "byteswap", &elements[1] }, { "shuffle", &elements[1] }, { "zstd", NULL }, { "crc32c", NULL } } },
 };
 
@@ -153,10 +168,46 @@ static void filters_of_all_element_sizes(void **state)
         }
 }
 
+/* Whole rows, as the floating-point predictor needs them. */
+static void floats_of_all_sizes(void **state)
+{
+    (void)state;
+    for (int bits = 16; bits <= 64; bits += bits < 32 ? 8 : 32)
+        for (int samples = 1; samples <= 3; samples++)
+            for (int width = 1; width <= 33; width += 16) {
+                const mt_row_params p = { .width = width, .samples = samples, .bits = bits };
+                mt_chain chain;
+                assert_true(make_chain(&(recipe) { { { "predictor3", &p } } }, &chain));
+                for (size_t rows = 0; rows < 4; rows++)
+                    check_kinds(&chain, rows * (size_t)(width * samples * bits / 8));
+            }
+}
+
+/* Elements of 12 bits in two bytes, as they are before they are packed. */
+static void differences_of_odd_bits(void **state)
+{
+    (void)state;
+    const mt_row_params unsigned12 = { .width = 16, .samples = 1, .bits = 12 };
+    const mt_row_params signed12 = { .width = 16, .samples = 1, .bits = 12, .is_signed = true };
+    uint16_t up[64];
+    int16_t around[64];
+    uint64_t seed = 3;
+    mt_chain chain;
+    for (int i = 0; i < 64; i++) {
+        up[i] = (uint16_t)random_between(&seed, 0, 4095);
+        around[i] = (int16_t)random_between(&seed, -2048, 2047);
+    }
+    assert_true(make_chain(&(recipe) { { { "predictor2", &unsigned12 } } }, &chain));
+    check_round_trip(&chain, (const uint8_t *)up, sizeof up);
+    assert_true(make_chain(&(recipe) { { { "predictor2", &signed12 } } }, &chain));
+    check_round_trip(&chain, (const uint8_t *)around, sizeof around);
+}
+
 /* The layouts themselves: an encoder and a decoder could be wrong alike. */
 static void known_answers(void **state)
 {
     (void)state;
+    static const mt_row_params rgb_row = { .width = 2, .samples = 3, .bits = 8 };
     static const struct {
         recipe recipe;
         const char *data;
@@ -173,6 +224,11 @@ static void known_answers(void **state)
           BYTES("123456789"),
           BYTES("\x83\x92\x06\xe3"
                 "123456789") },
+        { { { { "lz4", NULL } } },
+          BYTES("abc"),
+          BYTES("\3\0\0\0\x30"
+                "abc") },
+        { { { { "predictor2", &rgb_row } } }, BYTES("\1\2\3\3\2\1"), BYTES("\1\2\3\2\0\xfe") },
         { { { { "shuffle", &elements[1] }, { "crc32c", NULL } } },
           BYTES("152637489"),
           BYTES("123456789\x83\x92\x06\xe3") },
@@ -189,21 +245,76 @@ static void known_answers(void **state)
     }
 }
 
+/* Against the definition, bit by bit, from any alignment. */
+static void checksums_of_all_sizes(void **state)
+{
+    (void)state;
+    uint8_t *noise = make_data(NOISE, 80);
+    for (size_t from = 0; from < 8; from++)
+        for (size_t size = 0; size <= 72; size++) {
+            uint32_t sum = 0xffffffff;
+            for (size_t bit = 0; bit < 8 * size; bit++) {
+                uint32_t low = (sum ^ noise[from + bit / 8] >> bit % 8) & 1;
+                sum = sum >> 1 ^ (low ? 0x82f63b78 : 0);
+            }
+            assert_int_equal(mt_crc32c(noise + from, size), (uint32_t)~sum);
+        }
+    free(noise);
+}
+
+/* Native elements, of which the most significant bytes come first. */
+static void known_answers_of_predictors(void **state)
+{
+    (void)state;
+    const mt_row_params p = { .width = 3, .samples = 1, .bits = 16, .big_endian = true };
+    const uint16_t in[6] = { 0x0102, 0x0304, 0x0203, 0x1000, 0x1001, 0x0fff };
+    const uint8_t horizontal[12] = { 1, 2, 2, 2, 0xfe, 0xff, 0x10, 0, 0, 1, 0xff, 0xfe };
+    const uint8_t floating[12] = { 1, 2, 0xff, 0, 2, 0xff, 0x10, 0, 0xff, 0xf1, 1, 0xfe };
+    const char *const names[] = { "predictor2", "predictor3" };
+    const uint8_t *const answers[] = { horizontal, floating };
+    for (int i = 0; i < 2; i++) {
+        mt_chain chain;
+        size_t written;
+        assert_true(make_chain(&(recipe) { { { names[i], &p } } }, &chain));
+        uint8_t *encoded = encode(&chain, (const uint8_t *)in, sizeof in, &written);
+        assert_int_equal(written, sizeof in);
+        assert_memory_equal(encoded, answers[i], sizeof in);
+        free(encoded);
+    }
+}
+
+/* RFC 1952, 2.3.1: no flags, no time. */
+static void heads_of_gzip(void **state)
+{
+    (void)state;
+    mt_chain chain;
+    size_t written;
+    if (!make_chain(&(recipe) { { { "gzip", NULL } } }, &chain))
+        skip();
+    uint8_t *encoded = encode(&chain, (const uint8_t *)"abc", 3, &written);
+    assert_memory_equal(encoded, "\x1f\x8b\x08\0\0\0\0\0", 8);
+    free(encoded);
+}
+
 /* A used context, and what lies beside the data, change no byte. */
 static void equal_chunks_give_equal_bytes(void **state)
 {
     (void)state;
-    const size_t size = 300000;
+    const size_t size = 100000;
     uint8_t *image = make_data(IMAGE, 2 * size), *copy = allocate(size);
     memcpy(copy, image, size);
     for (int level = 1; level <= 19; level++) {
         const mt_zstd_params zstd = { .level = level };
         const mt_blosc_params blosc = { "zstd", level < 9 ? level : 9, MT_BLOSC_SHUFFLE, 2, 0 };
-        const recipe both[] = { { { { "zstd", &zstd } } }, { { { "blosc", &blosc } } } };
-        for (int i = 0; i < 2; i++) {
+        const mt_level_params deflate = { level < 12 ? level : 12 };
+        const recipe all[] = { { { { "zstd", &zstd } } },
+                               { { { "blosc", &blosc } } },
+                               { { { "gzip", &deflate } } },
+                               { { { "lz4", NULL } } } };
+        for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
             mt_chain chain;
             size_t first_size, other_size, again_size;
-            if (!make_chain(&both[i], &chain))
+            if (!make_chain(&all[i], &chain))
                 continue;
             uint8_t *first = encode(&chain, image, size, &first_size);
             uint8_t *other = encode(&chain, image + size, size / 3, &other_size);
@@ -225,10 +336,13 @@ static void levels(void **state)
                                              { "zstd", 9, MT_BLOSC_SHUFFLE, 2, 0 },
                                              { "zstd", 5, MT_BLOSC_SHUFFLE, 2, 0 },
                                              { "zstd", 0, MT_BLOSC_SHUFFLE, 2, 0 } };
+    static const mt_level_params deflate[] = { { 1 }, { 12 }, { 6 }, { 0 } };
     static const struct {
         const char *codec;
         const void *low, *high, *usual, *zero;
     } cases[] = { { "zstd", &zstd[0], &zstd[1], &zstd[2], &zstd[3] },
+                  { "zlib", &deflate[0], &deflate[1], &deflate[2], &deflate[3] },
+                  { "gzip", &deflate[0], &deflate[1], &deflate[2], &deflate[3] },
                   { "blosc", &blosc[0], &blosc[1], &blosc[2], &blosc[3] } };
     const size_t size = 1 << 19;
     uint8_t *image = make_data(IMAGE, size);
@@ -295,6 +409,7 @@ static void parameters_that_are_refused(void **state)
 {
     (void)state;
     static const mt_zstd_params deep = { .level = 23 }, low = { .level = -2000000 };
+    static const mt_level_params thirteen = { 13 }, below = { -1 };
     static const mt_blosc_params unknown = { .compressor = "lzma" }, ten = { .level = 10 }, negative = { .level = -1 },
                                  wide = { .element_size = 256 }, vast = { .block = SIZE_MAX };
     static const struct {
@@ -304,6 +419,7 @@ static void parameters_that_are_refused(void **state)
         const char *message; /* a part of it */
     } cases[] = {
         { "zstd", &deep, MT_E_ARGUMENT, "level 23" },      { "zstd", &low, MT_E_ARGUMENT, "level -2000000" },
+        { "zlib", &thirteen, MT_E_ARGUMENT, "level 13" },  { "gzip", &below, MT_E_ARGUMENT, "level -1" },
         { "blosc", &unknown, MT_E_UNSUPPORTED, "'lzma'" }, { "blosc", &ten, MT_E_ARGUMENT, "level 10" },
         { "blosc", &negative, MT_E_ARGUMENT, "level -1" }, { "blosc", &wide, MT_E_ARGUMENT, "256 bytes, at most 255" },
         { "blosc", &vast, MT_E_ARGUMENT, "too large" },
@@ -342,6 +458,8 @@ static void what_cannot_be_encoded(void **state)
     check_cannot(&(recipe) { { { "crc32c", NULL }, { "lzw", NULL }, { "crc32c", NULL } } }, 10,
                  "codec lzw can be read but not written");
     check_cannot(&(recipe) { { { "lz4_blocks", NULL } } }, 10, "codec lz4 can be read but not written");
+    check_cannot(&(recipe) { { { "lz4", NULL } } }, (size_t)1 << 31,
+                 "codec lz4 cannot encode chunks of 2147483648 bytes");
     check_cannot(&(recipe) { { { "blosc", NULL } } }, (size_t)1 << 31,
                  "codec blosc cannot encode chunks of 2147483648 bytes");
     check_cannot(&(recipe) { { { "crc32c", NULL }, { "blosc", NULL } } }, ((size_t)1 << 31) - 18,
@@ -369,18 +487,60 @@ static void too_little_room(void **state)
     }
 }
 
+/* Without the chain's check, an encoder fails where the room ends. */
+static void encoders_stay_in_their_room(void **state)
+{
+    (void)state;
+    uint8_t *noise = make_data(NOISE, 610);
+    for (size_t i = 0; i < sizeof recipes / sizeof *recipes; i++) {
+        mt_chain chain;
+        if (!make_chain(&recipes[i], &chain))
+            continue;
+        for (size_t room = 0; room < 610; room++) {
+            mt_error err = MT_ERROR_INIT;
+            uint8_t *out = allocate(room);
+            size_t written;
+            const mt_step *step = &chain.steps[0];
+            assert_true(step->codec->encode(step->params, noise, 610, out, room, &written, scratch, &err));
+            assert_non_null(strstr(err.message, step->codec == mt_codec_find("zstd") ? "too small" : " bytes"));
+            free(out);
+        }
+    }
+    free(noise);
+}
+
+static void rows_that_are_not_whole(void **state)
+{
+    (void)state;
+    const mt_row_params p = { .width = 3, .samples = 1, .bits = 32 };
+    uint8_t data[40] = { 0 }, out[40];
+    size_t written;
+    mt_chain chain;
+    mt_error err = MT_ERROR_INIT;
+    assert_true(make_chain(&(recipe) { { { "predictor3", &p } } }, &chain));
+    assert_int_equal(mt_chain_encode(&chain, data, 40, out, 40, &written, scratch, &err), MT_E_ARGUMENT);
+    assert_string_equal(err.message, "predictor3: 40 bytes are not rows of 12");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_is_encoded_is_decoded),
         cmocka_unit_test(filters_of_all_element_sizes),
+        cmocka_unit_test(floats_of_all_sizes),
+        cmocka_unit_test(differences_of_odd_bits),
         cmocka_unit_test(known_answers),
+        cmocka_unit_test(known_answers_of_predictors),
+        cmocka_unit_test(checksums_of_all_sizes),
+        cmocka_unit_test(heads_of_gzip),
         cmocka_unit_test(equal_chunks_give_equal_bytes),
         cmocka_unit_test(levels),
         cmocka_unit_test(allocations_fail),
         cmocka_unit_test(parameters_that_are_refused),
         cmocka_unit_test(what_cannot_be_encoded),
         cmocka_unit_test(too_little_room),
+        cmocka_unit_test(encoders_stay_in_their_room),
+        cmocka_unit_test(rows_that_are_not_whole),
     };
     return cmocka_run_group_tests(tests, make, clean);
 }
