@@ -20,31 +20,29 @@ static inline uint32_t mt_float_bits(float value)
     return bits;
 }
 
+/* Both ways without branches, in signed integers of 32 bits: so loops over them are vectorised. */
+
 /* Exact. */
 static inline float mt_float16_to_float(uint16_t half)
 {
-    uint32_t sign = (uint32_t)(half & 0x8000) << 16, magnitude = half & 0x7fff, bits;
-    if (magnitude >= 0x7c00) {
-        bits = 0x7f800000 | (magnitude & 0x3ff) << 13;
-    } else if (magnitude >= 0x400) {
-        bits = (magnitude << 13) + ((127 - 15) << 23);
-    } else { /* subnormal: magnitude * 2^-24, exact in float32 */
-        float value = (float)magnitude * 0x1p-24f;
-        return sign ? -value : value;
-    }
-    return mt_float_from_bits(bits | sign);
+    const int32_t magnitude = half & 0x7fff;
+    const uint32_t subnormal = mt_float_bits((float)magnitude * 0x1p-24f);
+    const uint32_t moved = (uint32_t)magnitude << 13;
+    const uint32_t finite = magnitude < 0x400 ? subnormal : moved + ((127 - 15) << 23);
+    const uint32_t bits = magnitude >= 0x7c00 ? moved | 0x7f800000 : finite;
+    return mt_float_from_bits(bits | (uint32_t)(half & 0x8000) << 16);
 }
 
-/* Without branches, so that loops over it are vectorised. */
 static inline uint16_t mt_float16_from_float(float value)
 {
-    const uint32_t bits = mt_float_bits(value), sign = bits >> 16 & 0x8000, magnitude = bits & 0x7fffffff;
+    const uint32_t bits = mt_float_bits(value), sign = bits >> 16 & 0x8000;
+    const int32_t magnitude = (int32_t)(bits & 0x7fffffff);
     /* Below 2^-14 (subnormal): the addition rounds at 2^-24, the last place of numbers from 0.5 to 1. */
-    const uint32_t small = mt_float_bits(mt_float_from_bits(magnitude) + 0.5f) - 0x3f000000;
+    const uint32_t subnormal = mt_float_bits(mt_float_from_bits((uint32_t)magnitude) + 0.5f) - 0x3f000000;
     /* Otherwise: half a unit of the last place, less one if that is even. A carry into the exponent is right. */
-    const uint32_t normal = (magnitude - ((127 - 15) << 23) + 0xfff + (magnitude >> 13 & 1)) >> 13;
-    const uint32_t finite = magnitude < 0x38800000 ? small : normal;
-    const uint32_t ordered = magnitude >= 0x47800000 ? 0x7c00 : finite; /* 65536: infinity */
+    const uint32_t normal = ((uint32_t)magnitude - ((127 - 15) << 23) + 0xfff + ((uint32_t)magnitude >> 13 & 1)) >> 13;
+    const uint32_t finite = magnitude < 0x38800000 ? subnormal : normal;
+    const uint32_t ordered = magnitude >= 0x47800000 ? 0x7c00 : finite; /* from 65536 */
     return (uint16_t)(magnitude > 0x7f800000 ? 0x7e00 : ordered | sign);
 }
 
