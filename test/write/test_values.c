@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
+#include "support/strided.h"
 #include "support/support.h"
 
 #include "base/reader.h"
@@ -11,9 +12,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Long double holds every value of every dtype: 64 bits of mantissa. */
-typedef long double real;
-
 static const real lowest[] = { [MT_UINT8] = 0,  [MT_INT8] = INT8_MIN,   [MT_UINT16] = 0, [MT_INT16] = INT16_MIN,
                                [MT_UINT32] = 0, [MT_INT32] = INT32_MIN, [MT_UINT64] = 0, [MT_INT64] = INT64_MIN };
 static const real highest[] = {
@@ -22,44 +20,6 @@ static const real highest[] = {
 };
 
 static bool is_integer(mt_dtype dtype) { return dtype >= MT_UINT8 && dtype <= MT_INT64; }
-
-static real read_half(uint16_t h)
-{
-    int exponent = h >> 10 & 31, fraction = h & 1023;
-    real m = exponent == 31 ? (fraction ? (real)NAN : (real)INFINITY)
-             : exponent     ? ldexpl(1024 + fraction, exponent - 25)
-                            : ldexpl(fraction, -24);
-    return h & 0x8000 ? -m : m;
-}
-
-#define READ(type)                                                                                                     \
-    do {                                                                                                               \
-        type v;                                                                                                        \
-        memcpy(&v, at, sizeof v);                                                                                      \
-        return (real)v;                                                                                                \
-    } while (0)
-
-static real read_element(mt_dtype dtype, const void *at)
-{
-    switch (dtype) {
-    case MT_BOOL: return *(const uint8_t *)at != 0;
-    case MT_UINT8: READ(uint8_t);
-    case MT_INT8: READ(int8_t);
-    case MT_UINT16: READ(uint16_t);
-    case MT_INT16: READ(int16_t);
-    case MT_UINT32: READ(uint32_t);
-    case MT_INT32: READ(int32_t);
-    case MT_UINT64: READ(uint64_t);
-    case MT_INT64: READ(int64_t);
-    case MT_FLOAT16: {
-        uint16_t h;
-        memcpy(&h, at, sizeof h);
-        return read_half(h);
-    }
-    case MT_FLOAT32: READ(float);
-    default: READ(double);
-    }
-}
 
 /* Rounds to a binary format by its definition: units of the last place at the exponent of the value. */
 static real round_real(real v, int digits, int least_exponent, real limit)
@@ -94,83 +54,11 @@ static real convert_value(mt_dtype to, real v, mt_value_counts *counts)
     return rounded;
 }
 
-/* Bit patterns of which many are special: around the limits of all dtypes, halves, subnormals, NaN, infinities. */
-static void draw_element(mt_dtype dtype, uint8_t *out, uint64_t *seed)
-{
-    static const double limits[] = { 0,       127,     128,      255,     256,     32767,    32768,  65535,  65504,
-                                     65520,   65536,   0x1p24,   0x1p31,  0x1p32,  0x1p53,   0x1p63, 0x1p64, 0x1p-14,
-                                     0x1p-24, 0x1p-25, 0x1p-149, FLT_MAX, FLT_MIN, INFINITY, NAN };
-    uint64_t bits = next_random(seed);
-    int kind = (int)random_between(seed, 0, 3);
-    if (dtype < MT_FLOAT16 && kind > 0) { /* small, or near the limits of its or a smaller dtype */
-        bits = ((uint64_t)1 << random_between(seed, 0, 63)) + (uint64_t)random_between(seed, -2, 2);
-        bits = kind == 1 ? 0 - bits : bits;
-        if (dtype == MT_BOOL)
-            bits = bits & 1;
-    } else if (dtype >= MT_FLOAT16 && kind > 0) {
-        double v = limits[random_between(seed, 0, 24)];
-        v += kind == 1   ? 0
-             : kind == 2 ? (double)random_between(seed, -4, 4) / 4
-                         : v * 0x1p-53 * (double)random_between(seed, -9, 9);
-        v = bits & 1 ? -v : v;
-        float f = (float)v;
-        if (dtype == MT_FLOAT64)
-            memcpy(&bits, &v, 8);
-        else if (dtype == MT_FLOAT32)
-            memcpy(&bits, &f, 4);
-    }
-    memcpy(out, &bits, mt_dtype_size(dtype));
-}
-
-/* A box with gaps, axes in any order and of either direction. */
-typedef struct box {
-    int64_t stride[MT_MAX_DIMS], first, room;
-    uint8_t *bytes;
-} box;
-
-static box make_box(int ndim, const int64_t *extent, int64_t size, bool is_dense, uint64_t *seed)
-{
-    box b = { .room = size };
-    int order[MT_MAX_DIMS];
-    for (int d = 0; d < ndim; d++)
-        order[d] = d;
-    for (int d = 0; d < ndim && !is_dense; d++) {
-        int other = (int)random_between(seed, d, ndim - 1), swapped = order[d];
-        order[d] = order[other], order[other] = swapped;
-    }
-    for (int d = ndim - 1; d >= 0; d--) {
-        b.stride[order[d]] = b.room + (is_dense ? 0 : random_between(seed, 0, 3));
-        b.room = b.stride[order[d]] * extent[order[d]];
-    }
-    for (int d = 0; d < ndim && !is_dense; d++)
-        if (next_random(seed) & 1) {
-            b.first += b.stride[d] * (extent[d] - 1);
-            b.stride[d] = -b.stride[d];
-        }
-    b.bytes = malloc((size_t)b.room + 1);
-    assert_non_null(b.bytes);
-    for (int64_t i = 0; i < b.room; i++)
-        b.bytes[i] = (uint8_t)next_random(seed);
-    return b;
-}
-
-static int64_t position_of(int64_t i, int ndim, const int64_t *extent, const box *b)
-{
-    int64_t at = b->first;
-    for (int d = ndim - 1; d >= 0; d--) {
-        at += i % extent[d] * b->stride[d];
-        i /= extent[d];
-    }
-    return at;
-}
-
-static bool is_same(real a, real b) { return (isnan(a) && isnan(b)) || (a == b && !signbit(a) == !signbit(b)); }
-
-static void fill(const box *b, int ndim, const int64_t *extent, int64_t total, mt_dtype dtype, bool swapped,
+static void fill(const strided *b, int ndim, const int64_t *extent, int64_t total, mt_dtype dtype, bool swapped,
                  uint64_t *seed)
 {
     for (int64_t i = 0; i < total; i++) {
-        uint8_t *at = b->bytes + position_of(i, ndim, extent, b);
+        uint8_t *at = b->bytes + strided_position(b, i, ndim, extent);
         draw_element(dtype, at, seed);
         if (swapped)
             mt_swap_bytes(at, 1, mt_dtype_size(dtype));
@@ -185,8 +73,8 @@ static void check_box(mt_dtype from, mt_dtype to, int ndim, const int64_t *exten
     for (int d = 0; d < ndim; d++)
         total *= extent[d];
     bool swapped = !is_dense && (next_random(seed) & 1);
-    box in = make_box(ndim, extent, (int64_t)in_size, is_dense, seed);
-    box out = make_box(ndim, extent, (int64_t)out_size, is_dense, seed);
+    strided in = make_strided(ndim, extent, (int64_t)in_size, is_dense, seed);
+    strided out = make_strided(ndim, extent, (int64_t)out_size, is_dense, seed);
     fill(&in, ndim, extent, total, from, swapped, seed);
     uint8_t *before = malloc((size_t)out.room + 1);
     memcpy(before, out.bytes, (size_t)out.room);
@@ -196,8 +84,8 @@ static void check_box(mt_dtype from, mt_dtype to, int ndim, const int64_t *exten
     mt_values_out target = { .data = out.bytes + out.first, .stride = out.stride, .dtype = to };
     mt_values_convert(ndim, extent, &target, &source, &counts);
     for (int64_t i = 0; i < total; i++) {
-        uint8_t element[8], *at = out.bytes + position_of(i, ndim, extent, &out);
-        memcpy(element, in.bytes + position_of(i, ndim, extent, &in), in_size);
+        uint8_t element[8], *at = out.bytes + strided_position(&out, i, ndim, extent);
+        memcpy(element, in.bytes + strided_position(&in, i, ndim, extent), in_size);
         if (swapped)
             mt_swap_bytes(element, 1, in_size);
         if (from == to) {
@@ -205,7 +93,7 @@ static void check_box(mt_dtype from, mt_dtype to, int ndim, const int64_t *exten
         } else {
             real value = read_element(from, element), converted = read_element(to, at);
             real right = convert_value(to, value, &expected);
-            if (!is_same(converted, right) && !(right == 0 && converted == 0 && to < MT_FLOAT16))
+            if (!is_same_real(converted, right) && !(right == 0 && converted == 0 && to < MT_FLOAT16))
                 fail_msg("%s to %s: %.25Lg became %.25Lg, not %.25Lg", mt_dtype_name(from), mt_dtype_name(to), value,
                          converted, right);
             assert_true(to != MT_BOOL || *at <= 1);
