@@ -22,5 +22,6 @@
 #include <microtome/statistics.h>
 #include <microtome/status.h>
 #include <microtome/stores.h>
+#include <microtome/write.h>
 
 #endif

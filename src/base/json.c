@@ -126,3 +126,17 @@ mt_status mt_json_parse(mt_env *env, const char *text, size_t size, const char *
     mt_release(env, memory, room);
     return st;
 }
+
+static int put_text(const char *text, size_t n, void *out)
+{
+    mt_buffer *buffer = out;
+    mt_put_bytes(buffer, text, n);
+    return buffer->status ? -1 : 0;
+}
+
+mt_status mt_json_write(const json_t *value, bool indented, mt_buffer *out, mt_error *err)
+{
+    size_t flags = JSON_ENCODE_ANY | (indented ? JSON_INDENT(2) : JSON_COMPACT);
+    return value && json_dump_callback(value, put_text, out, flags) == 0 ? MT_OK
+                                                                         : mt_fail(err, MT_E_MEMORY, "out of memory");
+}

@@ -59,6 +59,12 @@ static inline void mt_store_u32le(void *p, uint32_t value)
         b[i] = (uint8_t)(value >> 8 * i);
 }
 
+static inline void mt_store_u64le(void *p, uint64_t value)
+{
+    mt_store_u32le(p, (uint32_t)value);
+    mt_store_u32le((uint8_t *)p + 4, (uint32_t)(value >> 32));
+}
+
 /* Whether this machine is big-endian. */
 bool mt_host_big_endian(void);
 

@@ -2,6 +2,8 @@
 /* Files that are not supported but can be named in the error: empty files, Git LFS pointers, other image formats. */
 #include "format/format.h"
 
+#include "base/suffix.h"
+
 #include <stdio.h>
 #include <string.h>
 
@@ -36,21 +38,9 @@ static const mark marks[] = {
     { 0, MT_BYTES("GIF8"), NULL, "GIF", MT_E_NOT_AN_IMAGE },
 };
 
-/* suffix is lower case. */
-static bool has_suffix(const char *name, const char *suffix)
-{
-    size_t n = strlen(name), length = strlen(suffix);
-    for (size_t i = 0; n >= length && i < length; i++) {
-        char c = name[n - length + i];
-        if ((c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c) != suffix[i])
-            return false;
-    }
-    return n >= length;
-}
-
 static bool fits(const mt_source *source, const mark *m)
 {
-    if (m->suffix && !has_suffix(source->name, m->suffix))
+    if (m->suffix && !mt_name_ends_with(source->name, m->suffix))
         return false;
     return m->offset + m->n <= source->head_size &&
            (!m->bytes || memcmp(source->head + m->offset, m->bytes, m->n) == 0);

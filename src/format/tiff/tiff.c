@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* TIFF files as containers: selects the image of a part. */
 #include "base/checked.h"
+#include "base/suffix.h"
 #include "format/tiff/tiff.h"
 #include "platform/thread.h"
 
@@ -15,17 +16,6 @@ typedef struct tiff_contents {
     tiff_images *all;   /* all images, once they are needed; NULL if first is complete or they were not needed */
 } tiff_contents;
 
-static bool ends_with(const char *name, const char *suffix)
-{
-    size_t n = strlen(name), m = strlen(suffix);
-    for (size_t i = 0; i < m && n >= m; i++) {
-        char c = name[n - m + i];
-        if ((c >= 'A' && c <= 'Z' ? c + 32 : c) != suffix[i])
-            return false;
-    }
-    return n >= m;
-}
-
 /* A TIFF by its first bytes, or the OME-XML of several TIFF files. */
 static mt_status probe(const mt_source *source, int *score, mt_error *err)
 {
@@ -33,7 +23,8 @@ static mt_status probe(const mt_source *source, int *score, mt_error *err)
     size_t i = 0;
     while (i < source->head_size && strchr("\xef\xbb\xbf\xff\xfe \t\r\n", source->head[i]))
         i++;
-    bool is_companion = i < source->head_size && source->head[i] == '<' && ends_with(source->name, ".companion.ome");
+    bool is_companion =
+        i < source->head_size && source->head[i] == '<' && mt_name_ends_with(source->name, ".companion.ome");
     *score = is_companion || (source->head && tiff_is_magic(source->head, source->head_size)) ? 2 : 0;
     return MT_OK;
 }

@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Writing: an image is created, boxes of pixels are put into it in any order, and it is finished.
+ *
+ * The unit of writing is the shard, or the chunk of an image without shards: it is encoded once, as soon as all its
+ * pixels are there, and published whole under its final name. A process that is killed leaves whole units and a record
+ * of them, and creating the same image again continues with what is missing.
+ *
+ * Boxes are in pixels, in the order of the image's stored axes. All functions except mt_writer_close may be called on
+ * one writer from several threads at once. */
+#ifndef MICROTOME_WRITE_H
+#define MICROTOME_WRITE_H
+
+#include <microtome/stack.h>
+
+MT_BEGIN_DECLS
+
+typedef struct mt_writer mt_writer;
+
+/* When published units are forced to the disk (fsync). A killed process loses none of them in any mode; a power cut
+ * may. */
+typedef enum mt_durability {
+    MT_DURABLE_UNITS = 0, /* each unit before it gets its final name */
+    MT_DURABLE_END,       /* all of them by mt_writer_finish */
+    MT_DURABLE_NEVER      /* when the system likes */
+} mt_durability;
+
+/* Sizes of chunks and shards: a value along an axis that stands for its whole length. */
+#define MT_WHOLE_AXIS INT64_MAX
+
+typedef struct mt_writer_options {
+    size_t struct_size; /* sizeof(mt_writer_options) */
+    const char *format; /* "zarr", "tiff", "npy"; NULL: by the suffix of the path */
+    /* The stack from which everything is taken that is not given below: axes, shape, dtype, pixel sizes, units,
+     * channels, and whether the image has labels. NULL: none; axes, shape and dtype are then required. */
+    const mt_stack *like;
+    const char *axes;     /* letters of TCZYX in this order, Y and X among them; NULL: those of like */
+    const int64_t *shape; /* of the image, in the order of axes; NULL: that of like */
+    mt_dtype dtype;       /* element type; 0: that of like */
+    /* Sizes in the order of axes; along an axis, 0 selects the default and MT_WHOLE_AXIS the whole length. NULL: the
+     * defaults: chunks of 64 x 64 x 64 if there are at least 64 planes, else of 256 x 256; shards of about 32 MiB of
+     * pixels if the image has more than 10,000 chunks, else none. A shard consists of whole chunks. no_shards not 0:
+     * never shards. */
+    const int64_t *chunk_shape, *shard_shape;
+    int no_shards;
+    /* "zstd", "blosc-zstd", "blosc-lz4", "gzip", "lz4" or "none". NULL: "blosc-lz4" for floats, else "blosc-zstd". */
+    const char *codec;
+    int codec_level;     /* 0: the default of the codec */
+    const char *shuffle; /* of a blosc codec: "none", "byte", "bit"; NULL: "byte" for elements of several bytes */
+    int n_levels;        /* resolution levels; 0 or 1: no pyramid; -1: until a level fits in one chunk of YX */
+    /* How 2 x 2 (x 2) pixels become one of the next level: "mean", "nearest" or "mode". NULL: "mean", "nearest" for
+     * labels. */
+    const char *downsample;
+    const char *ome;            /* OME-Zarr: "0.5" (Zarr version 3, also NULL) or "0.4" (Zarr version 2, no shards) */
+    const double *pixel_size;   /* along each axis, in unit; NULL: those of like */
+    const char *const *unit;    /* UDUNITS-2 names; NULL: those of like */
+    const mt_channel *channels; /* one for each channel; NULL: those of like if the number is the same */
+    int is_labels;              /* not 0: values are object numbers */
+    int durability;             /* an mt_durability */
+    size_t memory;              /* bytes of pixels and encoded chunks that wait; 0: 512 MiB */
+    /* What the pixels are computed from, in any words: the input, the network. An unfinished image is only continued
+     * by a writer of the same identity. NULL: "". */
+    const char *identity;
+    uint64_t reserved[8]; /* 0 */
+} mt_writer_options;
+
+/* The description of a writer. Owned by the writer, valid until it is closed. */
+typedef struct mt_writer_info {
+    size_t struct_size;                                   /* sizeof(mt_writer_info) of the library */
+    const char *path;                                     /* as given to mt_writer_create */
+    const char *format;                                   /* "zarr", "tiff", "npy" */
+    const char *axes;                                     /* letters in stored order */
+    int ndim;                                             /* number of axes */
+    mt_dtype dtype;                                       /* of an element */
+    int n_levels;                                         /* resolution levels */
+    int64_t shape[MT_MAX_DIMS], chunk_shape[MT_MAX_DIMS]; /* of the full resolution */
+    int64_t shard_shape[MT_MAX_DIMS];                     /* all 0: no shards */
+    uint64_t n_units;                                     /* of the full resolution */
+} mt_writer_info;
+
+/* Progress of a writer, at one moment. */
+typedef struct mt_writer_progress {
+    uint64_t n_units, n_done;  /* units of the full resolution; those published */
+    uint64_t n_resumed;        /* of n_done: published by earlier writers */
+    uint64_t n_lost;           /* records of units whose objects are missing, or damaged records: done again */
+    uint64_t bytes_put;        /* bytes of pixels put, in the output's type */
+    uint64_t bytes_published;  /* bytes of published objects */
+    uint64_t n_skipped;        /* pixels put into units that earlier writers published: ignored */
+    uint64_t n_nan, n_clipped; /* values that became 0, and the least or largest value, of an integer type */
+    uint64_t waiting_bytes;    /* pixels and encoded chunks that wait in memory */
+} mt_writer_progress;
+
+/* Creates an image, or continues one that a writer with the same options left unfinished. MT_E_ARGUMENT if the path
+ * exists and is something else, or is an unfinished image of other options (the message names the first difference), or
+ * is finished. options is required. */
+MT_API MT_MUST_CHECK mt_status mt_writer_create(mt_context *context, const char *path, const mt_writer_options *options,
+                                                mt_writer **out, mt_error *err);
+
+/* Continues the unfinished image at a path, with the options it was created with. MT_E_NOT_FOUND if there is none.
+ * durability and memory are taken from options, which may be NULL. */
+MT_API MT_MUST_CHECK mt_status mt_writer_open(mt_context *context, const char *path, const mt_writer_options *options,
+                                              mt_writer **out, mt_error *err);
+
+/* Releases the writer. What is not published is lost, and is put again by the next one. NULL is allowed. */
+MT_API void mt_writer_close(mt_writer *writer);
+
+/* Never NULL. */
+MT_API const mt_writer_info *mt_writer_get_info(const mt_writer *writer);
+/* The progress at this moment. */
+MT_API void mt_writer_get_progress(mt_writer *writer, mt_writer_progress *out);
+
+/* Pixels to put. */
+typedef struct mt_writer_box {
+    const int64_t *start, *extent; /* box in the image, in the order of axes */
+    const void *data;              /* the first pixel */
+    mt_dtype dtype;                /* of data; 0: that of the image. Values are rounded half to even and clipped. */
+    const int64_t *strides;        /* in bytes, of either sign; NULL: C order */
+    uint64_t reserved[2];          /* 0 */
+} mt_writer_box;
+
+/* Puts a box of pixels, and encodes and publishes the units that become complete, on the threads of the context. The
+ * pixels are copied. Each pixel is put once: MT_E_ARGUMENT for a pixel that was put before, unless an earlier writer
+ * published it; then it is ignored. MT_E_RANGE for a box beyond the image. MT_E_LIMIT if more would wait than fits in
+ * the memory budget; the message says in which order boxes would fit. If a unit cannot be published, this and all later
+ * calls fail with the reason; a new writer continues. */
+MT_API MT_MUST_CHECK mt_status mt_writer_put(mt_writer *writer, const mt_writer_box *box, mt_error *err);
+
+/* The box of a unit of the full resolution, 0 <= unit < n_units. Units are in C order. */
+MT_API void mt_writer_get_unit(const mt_writer *writer, uint64_t unit, int64_t *start, int64_t *extent);
+
+/* Not 0 if the unit is published. */
+MT_API int mt_writer_is_done(mt_writer *writer, uint64_t unit);
+
+/* The units of part k of n, 0 <= k < n: count units from *first on. Parts cover all units, and differ by at most one;
+ * n may be larger than the number of units. A pure function. */
+MT_API void mt_writer_part(uint64_t n_units, uint64_t k, uint64_t n, uint64_t *first, uint64_t *count);
+
+typedef struct mt_copy_options {
+    size_t struct_size; /* sizeof(mt_copy_options) */
+    /* The box of pixels to copy, in the order of the writer's axes; an axis that the stack lacks has one pixel. NULL:
+     * from 0; all that the stack has. */
+    const int64_t *from, *extent;
+    const int64_t *to; /* its place in the output; NULL: 0 */
+    int64_t sample;    /* for stacks with an axis S: the index along it */
+    /* Only units of part part of n_parts (mt_writer_part) are written; 0 parts: all. */
+    uint64_t part, n_parts;
+    /* Optional, with user: as in mt_extract_options. */
+    int (*cancelled)(void *user);
+    /* Optional: units that are done, and all of those to write. Called in the calling thread, a few times a second. */
+    void (*progress)(void *user, uint64_t done, uint64_t total);
+    void *user;
+    uint64_t reserved[4]; /* 0 */
+} mt_copy_options;
+
+/* Puts pixels of a stack, in an order that fits into the memory budget; each chunk of the stack is read once, or a few
+ * times if it is large. Units that are published are left out. options may be NULL. */
+MT_API MT_MUST_CHECK mt_status mt_writer_copy(mt_writer *writer, mt_stack *stack, const mt_copy_options *options,
+                                              mt_error *err);
+
+/* Finishes the image: publishes units of which pixels are missing, with the fill value 0 in their place, builds what is
+ * missing of the pyramid from published chunks, and writes the metadata that makes the image complete. With
+ * all_required, MT_E_ARGUMENT if units of the full resolution are missing; the message says how many. Then nothing else
+ * may be put. To be called by one process, once the others are done. */
+MT_API MT_MUST_CHECK mt_status mt_writer_finish(mt_writer *writer, int all_required, mt_error *err);
+
+MT_END_DECLS
+
+#endif

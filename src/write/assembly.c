@@ -1,0 +1,327 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Boxes of pixels are copied into waiting chunks. */
+#include "write/writer.h"
+
+#include "base/checked.h"
+#include "stack/fit.h"
+
+#include <stdio.h>
+#include <string.h>
+
+typedef struct put_job {
+    mt_writer *w;
+    const mt_level *level;
+    const mt_extent *box;
+    const mt_values_in *in;
+    int64_t first[MT_MAX_DIMS], counts[MT_MAX_DIMS]; /* chunks that the box touches, along each axis */
+    mt_value_counts values;                          /* guarded by the lock of the writer */
+    uint64_t skipped;                                /* likewise */
+    mt_error failure;                                /* of the first chunk that failed; likewise */
+} put_job;
+
+/* One chunk of a put. */
+typedef struct put_part {
+    const mt_level *level;
+    uint64_t chunk, unit; /* numbers in the whole output */
+    mt_extent inside;     /* of the box, relative to the chunk */
+    mt_extent chunk_box;  /* of the chunk, in the image */
+    int64_t pixels;       /* of inside */
+    bool is_whole;        /* inside is the whole chunk, which lies inside the image */
+} put_part;
+
+static void find_part(const put_job *job, size_t i, put_part *out)
+{
+    const mt_plan *plan = job->w->plan;
+    const mt_level *level = job->level;
+    int64_t position[MT_MAX_DIMS];
+    size_t inner;
+    for (int d = plan->ndim - 1; d >= 0; d--) {
+        position[d] = job->first[d] + (int64_t)(i % (size_t)job->counts[d]);
+        i /= (size_t)job->counts[d];
+    }
+    out->level = level;
+    out->chunk = level->first_chunk + mt_level_chunk_number(plan, level, position);
+    out->unit = level->first_unit + mt_level_unit_of(plan, level, position, &inner);
+    out->pixels = 1;
+    out->is_whole = true;
+    mt_level_chunk_extent(plan, level, position, &out->chunk_box);
+    for (int d = 0; d < plan->ndim; d++) {
+        int64_t from = mt_max_i64(job->box->start[d], out->chunk_box.start[d]);
+        int64_t to =
+            mt_min_i64(job->box->start[d] + job->box->extent[d], out->chunk_box.start[d] + out->chunk_box.extent[d]);
+        out->inside.start[d] = from - out->chunk_box.start[d];
+        out->inside.extent[d] = to - from;
+        out->pixels *= to - from;
+        out->is_whole = out->is_whole && to - from == level->chunk[d];
+    }
+}
+
+/* --- Waiting chunks, with the lock held. --- */
+
+static mt_waiting_chunk **bucket_of(mt_writer *w, uint64_t chunk) { return &w->chunks[chunk % MT_WRITE_BUCKETS]; }
+
+static mt_waiting_chunk *find_chunk(mt_writer *w, uint64_t chunk)
+{
+    mt_waiting_chunk *c = *bucket_of(w, chunk);
+    while (c && c->number != chunk)
+        c = c->next;
+    return c;
+}
+
+static void unlink_chunk(mt_writer *w, mt_waiting_chunk *chunk)
+{
+    mt_waiting_chunk **at = bucket_of(w, chunk->number);
+    while (*at != chunk)
+        at = &(*at)->next;
+    *at = chunk->next;
+    w->n_upper -= chunk->level != w->plan->levels;
+}
+
+static void free_chunk(mt_writer *w, mt_waiting_chunk *chunk)
+{
+    if (chunk->pixels)
+        w->held -= chunk->level->chunk_bytes;
+    mt_release(w->env, chunk->pixels, chunk->level->chunk_bytes);
+    mt_cover_free(&chunk->cover, w->env);
+    mt_release(w->env, chunk, sizeof *chunk);
+}
+
+bool mt_writer_drop_upper(mt_writer *w)
+{
+    for (size_t i = 0; w->n_upper > 0 && i < MT_WRITE_BUCKETS; i++)
+        for (mt_waiting_chunk *c = w->chunks[i]; c; c = c->next)
+            if (c->level != w->plan->levels && c->busy == 0) {
+                unlink_chunk(w, c);
+                free_chunk(w, c);
+                return true;
+            }
+    return false;
+}
+
+void mt_writer_drop_chunks(mt_writer *w, const mt_level *level)
+{
+    for (size_t i = 0; i < MT_WRITE_BUCKETS; i++)
+        for (mt_waiting_chunk *c = w->chunks[i], *next; c; c = next) {
+            next = c->next;
+            if (c->level == level) {
+                unlink_chunk(w, c);
+                free_chunk(w, c);
+            }
+        }
+}
+
+static mt_status refuse(const mt_writer *w, const mt_level *level, mt_error *err)
+{
+    char shape[128];
+    return mt_fail(err, MT_E_LIMIT,
+                   "%zu MiB of incomplete chunks and shards wait, and the memory budget is %zu MiB: put boxes that "
+                   "complete one %s of %s after another, or allow more memory",
+                   w->held >> 20, w->memory >> 20, level->inner > 1 ? "shard" : "chunk",
+                   mt_shape_text(level->unit, w->plan->ndim, shape, sizeof shape));
+}
+
+/* Reserves the pixels of a new chunk: drops chunks of upper levels, and waits for threads that will free memory. *fits
+ * is false for a chunk of an upper level for which there is no room. */
+static mt_status reserve(mt_writer *w, const mt_level *level, bool *fits, mt_error *err)
+{
+    bool is_upper = level != w->plan->levels;
+    *fits = true;
+    while (w->held > 0 && (w->held >= w->memory || level->chunk_bytes > w->memory - w->held)) {
+        if (mt_writer_drop_upper(w))
+            continue;
+        *fits = false;
+        if (is_upper)
+            return MT_OK;
+        if (w->working == 0)
+            return refuse(w, level, err);
+        mt_condition_wait(&w->freed, &w->lock);
+        *fits = true;
+    }
+    w->held += level->chunk_bytes;
+    return MT_OK;
+}
+
+static mt_status add_chunk(mt_writer *w, const put_part *part, mt_waiting_chunk **out, mt_error *err)
+{
+    void *memory, *pixels = NULL;
+    mt_status st = mt_alloc(w->env, sizeof **out, &memory, err);
+    if (st)
+        return st;
+    if ((st = mt_alloc(w->env, part->level->chunk_bytes, &pixels, err))) {
+        mt_release(w->env, memory, sizeof **out);
+        return st;
+    }
+    mt_waiting_chunk *chunk = memory, **bucket = bucket_of(w, part->chunk);
+    *chunk = (mt_waiting_chunk) { .number = part->chunk, .level = part->level, .next = *bucket, .pixels = pixels };
+    chunk->left = 1;
+    for (int d = 0; d < w->plan->ndim; d++)
+        chunk->left *= part->chunk_box.extent[d];
+    *bucket = chunk;
+    w->n_upper += part->level != w->plan->levels;
+    if (!part->is_whole)
+        memset(pixels, 0, part->level->chunk_bytes);
+    *out = chunk;
+    return MT_OK;
+}
+
+static mt_status refuse_twice(const mt_writer *w, const put_part *part, mt_error *err)
+{
+    char text[160] = "";
+    size_t n = 0;
+    for (int d = 0; d < w->plan->ndim && n < sizeof text - 24; d++)
+        n += (size_t)snprintf(text + n, sizeof text - n, "%s%lld", d ? ", " : "",
+                              (long long)(part->chunk_box.start[d] + part->inside.start[d]));
+    return mt_fail(err, MT_E_ARGUMENT, "pixels of the box from (%s) on were put before: each pixel is put once", text);
+}
+
+/* Finds or makes the chunk of a part and claims the part's pixels; NULL if they are not wanted. */
+static mt_status claim(put_job *job, const put_part *part, mt_waiting_chunk **out, mt_error *err)
+{
+    mt_writer *w = job->w;
+    bool is_upper = part->level != w->plan->levels, fits, overlaps;
+    *out = NULL;
+    if (w->failure.status)
+        return mt_fail(err, w->failure.status, "%s", w->failure.message);
+    if (mt_bit_get(w->done, part->unit)) {
+        if (!is_upper && !mt_bit_get(w->done_before, part->unit))
+            return refuse_twice(w, part, err);
+        job->skipped += (uint64_t)part->pixels;
+        return MT_OK;
+    }
+    mt_waiting_chunk *chunk = find_chunk(w, part->chunk);
+    if (!chunk) {
+        mt_status st = reserve(w, part->level, &fits, err);
+        if (st || !fits)
+            return st;
+        if ((chunk = find_chunk(w, part->chunk))) {
+            w->held -= part->level->chunk_bytes; /* another thread made it meanwhile */
+        } else if ((st = add_chunk(w, part, &chunk, err))) {
+            w->held -= part->level->chunk_bytes;
+            return st;
+        }
+    }
+    mt_status st = mt_cover_add(&chunk->cover, w->env, w->plan->ndim, &part->inside, &overlaps, err);
+    if (!st && overlaps)
+        st = refuse_twice(w, part, err);
+    if (st)
+        return st;
+    chunk->busy++;
+    w->working++;
+    *out = chunk;
+    return MT_OK;
+}
+
+/* --- Copying. --- */
+
+static void copy(const put_job *job, const put_part *part, uint8_t *pixels, mt_value_counts *counts)
+{
+    const mt_plan *plan = job->w->plan;
+    int64_t stride[MT_MAX_DIMS], step = (int64_t)plan->element_size;
+    mt_values_in in = *job->in;
+    for (int d = plan->ndim - 1; d >= 0; d--) {
+        stride[d] = step;
+        pixels += part->inside.start[d] * step;
+        step *= part->level->chunk[d];
+        in.data += (part->chunk_box.start[d] + part->inside.start[d] - job->box->start[d]) * in.stride[d];
+    }
+    mt_values_out out = { .data = pixels, .stride = stride, .dtype = plan->dtype };
+    mt_values_convert(plan->ndim, part->inside.extent, &out, &in, counts);
+}
+
+static mt_status put_part_of(put_job *job, const put_part *part, mt_error *err)
+{
+    mt_writer *w = job->w;
+    mt_value_counts counts = { 0, 0 };
+    mt_waiting_chunk *chunk;
+    uint8_t *complete = NULL;
+    mt_lock_take(&w->lock);
+    mt_status st = claim(job, part, &chunk, err);
+    mt_lock_give(&w->lock);
+    if (st || !chunk)
+        return st;
+    copy(job, part, chunk->pixels, &counts);
+    mt_lock_take(&w->lock);
+    job->values.nan += counts.nan;
+    job->values.clipped += counts.clipped;
+    chunk->busy--;
+    chunk->left -= part->pixels;
+    if (chunk->left == 0) {
+        complete = chunk->pixels;
+        chunk->pixels = NULL; /* still counted in held */
+        unlink_chunk(w, chunk);
+        free_chunk(w, chunk);
+    }
+    mt_lock_give(&w->lock);
+    if (complete)
+        st = mt_writer_take_chunk(w, part->level, part->chunk, complete, err);
+    mt_lock_take(&w->lock);
+    w->working--;
+    mt_condition_wake_all(&w->freed);
+    mt_lock_give(&w->lock);
+    return st;
+}
+
+static void put_one(void *argument, size_t i)
+{
+    put_job *job = argument;
+    mt_error err = MT_ERROR_INIT;
+    put_part part;
+    find_part(job, i, &part);
+    if (!put_part_of(job, &part, &err))
+        return;
+    mt_lock_take(&job->w->lock);
+    (void)mt_fail(&job->failure, err.status, "%s", err.message); /* the first one stays */
+    mt_lock_give(&job->w->lock);
+}
+
+static uint8_t *take_any_chunk(mt_writer *w, uint64_t *number)
+{
+    uint8_t *pixels = NULL;
+    mt_lock_take(&w->lock);
+    for (size_t i = 0; !pixels && i < MT_WRITE_BUCKETS; i++)
+        for (mt_waiting_chunk *c = w->chunks[i]; c && !pixels; c = c->next)
+            if (c->level == w->plan->levels) {
+                *number = c->number;
+                pixels = c->pixels;
+                c->pixels = NULL; /* still counted in held */
+                unlink_chunk(w, c);
+                free_chunk(w, c);
+                break;
+            }
+    mt_lock_give(&w->lock);
+    return pixels;
+}
+
+mt_status mt_writer_flush_chunks(mt_writer *w, mt_error *err)
+{
+    uint64_t chunk;
+    mt_status st = MT_OK;
+    for (uint8_t *pixels; !st && (pixels = take_any_chunk(w, &chunk));)
+        st = mt_writer_take_chunk(w, w->plan->levels, chunk, pixels, err);
+    return st;
+}
+
+mt_status mt_writer_put_level(mt_writer *w, const mt_level *level, const mt_extent *box, const mt_values_in *in,
+                              mt_error *err)
+{
+    put_job job = { .w = w, .level = level, .box = box, .in = in };
+    size_t n = 1;
+    for (int d = 0; d < w->plan->ndim; d++) {
+        if (box->extent[d] == 0)
+            return MT_OK;
+        job.first[d] = box->start[d] / level->chunk[d];
+        job.counts[d] = (box->start[d] + box->extent[d] - 1) / level->chunk[d] - job.first[d] + 1;
+        n *= (size_t)job.counts[d];
+    }
+    mt_pool_run(w->context->pool, n, put_one, &job);
+    mt_lock_take(&w->lock);
+    if (level == w->plan->levels) {
+        w->progress.n_nan += job.values.nan;
+        w->progress.n_clipped += job.values.clipped;
+        w->progress.n_skipped += job.skipped;
+    }
+    mt_lock_give(&w->lock);
+    if (!job.failure.status)
+        return MT_OK;
+    return mt_fail(err, job.failure.status, "%s", job.failure.message);
+}

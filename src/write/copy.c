@@ -1,0 +1,290 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Pixels of a stack are put block by block: a block consists of as many neighbouring units as fit into the budget, so
+ * that a chunk of the stack that touches several units is mostly read once. */
+#include "base/checked.h"
+#include "stack/visit.h"
+#include "write/writer.h"
+
+#include <string.h>
+
+enum { NO_DIM = -1, SEVERAL_DIMS = -2 };
+
+typedef struct copy_job {
+    mt_writer *w;
+    mt_stack *stack;
+    mt_stack_dims dims;
+    const mt_copy_options *options;
+    int64_t from[MT_MAX_DIMS], to[MT_MAX_DIMS], extent[MT_MAX_DIMS]; /* in the order of the writer's axes */
+    int dim[MT_MAX_DIMS];       /* of the stack, for each axis of the writer; or NO_DIM, SEVERAL_DIMS (channels) */
+    int64_t shift[MT_MAX_DIMS]; /* coordinate in that dimension minus that of the writer */
+    mt_box fixed;               /* boxes of the stack begin as this: the whole, at the sample */
+    mt_box *boxes;              /* of one visit */
+    size_t n, room;
+    uint64_t done, total; /* units of this copy */
+} copy_job;
+
+/* --- Which dimension is which axis. --- */
+
+static int64_t size_of_axis(const mt_stack *stack, char letter)
+{
+    const char *at = strchr(stack->info.original_axes, letter);
+    return at ? stack->info.original_shape[at - stack->info.original_axes] : 1;
+}
+
+static int role_of(char letter) { return (int)(strchr("SCZYX", letter == 'T' ? 'S' : letter) - "SCZYX"); }
+
+/* The dimension of an axis of the writer. The dimensions of an image are its axes; those of a custom stack are S, which
+ * has T in it, C, Z, Y and X. */
+static int find_dim(const mt_stack *stack, const mt_stack_dims *dims, char letter)
+{
+    int found = NO_DIM;
+    for (int d = 0; d < dims->ndim; d++) {
+        bool is_it = stack->map ? stack->info.original_axes[d] == letter : dims->axis[d] == role_of(letter);
+        if (is_it)
+            found = found == NO_DIM ? d : SEVERAL_DIMS;
+    }
+    return found;
+}
+
+static mt_status find_dims(copy_job *job, mt_error *err)
+{
+    const mt_plan *plan = job->w->plan;
+    int64_t times = size_of_axis(job->stack, 'T'), samples = job->stack->info.data_shape[0] / mt_max_i64(times, 1);
+    int64_t sample = job->options->sample;
+    for (int d = 0; d < plan->ndim; d++)
+        job->dim[d] = find_dim(job->stack, &job->dims, plan->axes[d]);
+    if (sample < 0 || sample >= samples)
+        return mt_fail(err, MT_E_RANGE, "sample %lld of a stack with %lld along S", (long long)sample,
+                       (long long)samples);
+    for (int d = 0; d < job->dims.ndim; d++)
+        job->fixed.extent[d] = job->dims.shape[d];
+    if (!job->stack->map) {
+        mt_stack_set_index(&job->dims, MT_AXIS_S, sample * times, &job->fixed);
+        const char *t = strchr(plan->axes, 'T');
+        if (t)
+            job->shift[t - plan->axes] = sample * times;
+        return MT_OK;
+    }
+    for (int d = 0; d < job->dims.ndim; d++) /* S may be several dimensions, T is the fastest of all of them */
+        if (job->stack->info.original_axes[d] == 'S') {
+            job->fixed.start[d] = sample * times / mt_max_i64(job->dims.step[d], 1) % job->dims.shape[d];
+            job->fixed.extent[d] = 1;
+        }
+    return MT_OK;
+}
+
+static mt_status find_region(copy_job *job, mt_error *err)
+{
+    const mt_plan *plan = job->w->plan;
+    const mt_copy_options *o = job->options;
+    for (int d = 0; d < plan->ndim; d++) {
+        int64_t has = plan->axes[d] == 'C' ? job->stack->info.data_shape[1] : size_of_axis(job->stack, plan->axes[d]);
+        int64_t from = job->from[d] = o->from ? o->from[d] : 0, to = job->to[d] = o->to ? o->to[d] : 0;
+        int64_t extent = job->extent[d] = o->extent ? o->extent[d] : has - from;
+        if (from < 0 || extent < 0 || from > has || extent > has - from)
+            return mt_fail(err, MT_E_RANGE, "pixels from %lld on, %lld of them, along %c of a stack with %lld",
+                           (long long)from, (long long)extent, plan->axes[d], (long long)has);
+        if (to < 0 || to > plan->shape[d] || extent > plan->shape[d] - to)
+            return mt_fail(err, MT_E_RANGE, "%lld pixels at %lld along %c do not fit in an image with %lld",
+                           (long long)extent, (long long)to, plan->axes[d], (long long)plan->shape[d]);
+        job->shift[d] += from - to;
+    }
+    for (const char *letter = job->stack->info.original_axes; *letter; letter++)
+        if (*letter != 'S' && !strchr(plan->axes, *letter) && size_of_axis(job->stack, *letter) > 1)
+            return mt_fail(err, MT_E_ARGUMENT, "the stack has %lld pixels along %c, an axis that the output lacks",
+                           (long long)size_of_axis(job->stack, *letter), *letter);
+    return MT_OK;
+}
+
+/* --- A visit. --- */
+
+static mt_status put_visited(void *user, const mt_visited *visited, mt_error *err)
+{
+    copy_job *job = user;
+    const mt_plan *plan = job->w->plan;
+    const mt_stack_dims *dims = &job->dims;
+    mt_extent box;
+    int64_t stride[MT_MAX_DIMS], channel = 0;
+    for (int d = 0; d < dims->ndim; d++)
+        channel += dims->axis[d] == MT_AXIS_C ? visited->place.start[d] * dims->step[d] : 0;
+    for (int d = 0; d < plan->ndim; d++) {
+        int from = job->dim[d];
+        int64_t start = from == SEVERAL_DIMS ? channel : from == NO_DIM ? 0 : visited->place.start[from];
+        box.start[d] = start - job->shift[d];
+        box.extent[d] = from >= 0 ? visited->place.extent[from] : 1;
+        stride[d] = from >= 0 && visited->data ? visited->stride[from] : 0;
+    }
+    mt_values_in in = { .data = visited->data ? visited->data : dims->fill,
+                        .stride = stride,
+                        .dtype = dims->dtype,
+                        .swapped = visited->data && visited->swap };
+    return mt_writer_put_level(job->w, job->w->plan->levels, &box, &in, err);
+}
+
+static mt_status add_box(copy_job *job, const mt_box *box, mt_error *err)
+{
+    if (job->n == job->room) {
+        size_t room = job->room ? 2 * job->room : 16, size = sizeof *box;
+        void *boxes = mt_resize(job->w->env, job->boxes, job->room * size, room * size);
+        if (!boxes)
+            return mt_fail(err, MT_E_MEMORY, "out of memory");
+        job->boxes = boxes;
+        job->room = room;
+    }
+    job->boxes[job->n++] = *box;
+    return MT_OK;
+}
+
+/* Adds the boxes of the stack for a box of the output, as far as it lies in the region. */
+static mt_status add_boxes(copy_job *job, const mt_extent *wanted, mt_error *err)
+{
+    const mt_plan *plan = job->w->plan;
+    mt_box box = job->fixed;
+    int64_t first_channel = 0, channels = 1;
+    mt_status st = MT_OK;
+    for (int d = 0; d < plan->ndim; d++) {
+        int64_t start = mt_max_i64(wanted->start[d], job->to[d]);
+        int64_t end = mt_min_i64(wanted->start[d] + wanted->extent[d], job->to[d] + job->extent[d]);
+        if (start >= end)
+            return MT_OK;
+        if (job->dim[d] >= 0) {
+            box.start[job->dim[d]] = start + job->shift[d];
+            box.extent[job->dim[d]] = end - start;
+        } else if (job->dim[d] == SEVERAL_DIMS) {
+            first_channel = start + job->shift[d];
+            channels = end - start;
+        }
+    }
+    const char *c = strchr(plan->axes, 'C');
+    bool each = c && job->dim[c - plan->axes] == SEVERAL_DIMS;
+    for (int64_t i = 0; i < channels && !st; i++) {
+        if (each)
+            mt_stack_set_index(&job->dims, MT_AXIS_C, first_channel + i, &box);
+        st = add_box(job, &box, err);
+    }
+    return st;
+}
+
+/* --- Blocks. --- */
+
+/* The number of units, from one on, that form a box of at most budget bytes before end; all axes below *axis are
+ * whole. */
+static uint64_t find_block(const mt_plan *plan, const int64_t *position, uint64_t unit, uint64_t end, uint64_t budget)
+{
+    const mt_level *level = plan->levels;
+    uint64_t bytes = level->chunk_bytes * level->inner, inner = 1, n = 1;
+    for (int d = plan->ndim - 1; d >= 0; d--) {
+        uint64_t more = (uint64_t)(level->units[d] - position[d]);
+        uint64_t most = budget / bytes / inner, left = (end - unit) / inner;
+        more = more < most ? more : most;
+        more = more < left ? more : left;
+        if (more == 0)
+            break;
+        n = inner * more;
+        if (more < (uint64_t)level->units[d])
+            break;
+        inner *= (uint64_t)level->units[d];
+    }
+    return n;
+}
+
+static void split_unit(const mt_plan *plan, uint64_t unit, int64_t *position)
+{
+    for (int d = plan->ndim - 1; d >= 0; d--) {
+        position[d] = (int64_t)(unit % (uint64_t)plan->levels[0].units[d]);
+        unit /= (uint64_t)plan->levels[0].units[d];
+    }
+}
+
+/* The box of n units that form one. */
+static void join_units(const mt_plan *plan, uint64_t unit, uint64_t n, mt_extent *out)
+{
+    mt_extent last;
+    mt_level_unit_extent(plan, plan->levels, unit, out);
+    mt_level_unit_extent(plan, plan->levels, unit + n - 1, &last);
+    for (int d = 0; d < plan->ndim; d++)
+        out->extent[d] = last.start[d] + last.extent[d] - out->start[d];
+}
+
+/* Adds the boxes of the units that are not done; all in one if none is. */
+static mt_status add_units(copy_job *job, uint64_t unit, uint64_t n, mt_error *err)
+{
+    mt_writer *w = job->w;
+    mt_extent extent;
+    uint64_t n_done = 0;
+    for (uint64_t i = 0; i < n; i++)
+        n_done += (uint64_t)mt_writer_is_done(w, unit + i);
+    if (n_done == 0) {
+        join_units(w->plan, unit, n, &extent);
+        return add_boxes(job, &extent, err);
+    }
+    mt_status st = MT_OK;
+    for (uint64_t i = 0; i < n && !st && n_done < n; i++)
+        if (!mt_writer_is_done(w, unit + i)) {
+            mt_level_unit_extent(w->plan, w->plan->levels, unit + i, &extent);
+            st = add_boxes(job, &extent, err);
+        }
+    return st;
+}
+
+/* What the cancel function and the progress of a visit are called with. */
+static int follow(void *user)
+{
+    copy_job *job = user;
+    if (job->options->progress)
+        job->options->progress(job->options->user, job->done, job->total);
+    return job->options->cancelled ? job->options->cancelled(job->options->user) : 0;
+}
+
+static mt_status copy_units(copy_job *job, uint64_t first, uint64_t count, mt_error *err)
+{
+    const mt_plan *plan = job->w->plan;
+    mt_visitor visitor = { .visit = put_visited, .user = job };
+    mt_extract_options extract = { .struct_size = sizeof extract, .cancelled = follow, .user = job };
+    uint64_t n;
+    mt_status st = MT_OK;
+    job->total = count;
+    for (uint64_t unit = first; unit < first + count && !st; unit += n) {
+        int64_t position[MT_MAX_DIMS];
+        split_unit(plan, unit, position);
+        n = find_block(plan, position, unit, first + count, job->w->memory / 2);
+        job->n = 0;
+        if (!(st = add_units(job, unit, n, err)) && job->n > 0)
+            st = mt_stack_visit(job->stack, job->boxes, job->n, &visitor, &extract, err);
+        job->done += n;
+    }
+    if (!st)
+        (void)follow(job);
+    return st;
+}
+
+static mt_status copy(copy_job *job, mt_error *err)
+{
+    const mt_copy_options *o = job->options;
+    uint64_t first = 0, count = job->w->info.n_units;
+    mt_status st = mt_stack_check_axes(job->stack, err);
+    if (st)
+        return st;
+    if (o->n_parts > 0 && o->part >= o->n_parts)
+        return mt_fail(err, MT_E_ARGUMENT, "part %llu of %llu: parts are counted from 0", (unsigned long long)o->part,
+                       (unsigned long long)o->n_parts);
+    mt_stack_get_dims(job->stack, &job->dims);
+    if ((st = find_dims(job, err)) || (st = find_region(job, err)))
+        return st;
+    if (o->n_parts > 0)
+        mt_writer_part(job->w->info.n_units, o->part, o->n_parts, &first, &count);
+    st = copy_units(job, first, count, err);
+    mt_release(job->w->env, job->boxes, job->room * sizeof *job->boxes);
+    return st;
+}
+
+mt_status mt_writer_copy(mt_writer *w, mt_stack *stack, const mt_copy_options *options, mt_error *err)
+{
+    static const mt_copy_options defaults = { .struct_size = sizeof defaults };
+    mt_error_reset(err);
+    copy_job job = { .w = w, .stack = stack, .options = options ? options : &defaults };
+    mt_status st = copy(&job, err);
+    if (st)
+        mt_error_prefix(err, "%s", w->info.path);
+    return st;
+}

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* A sink: what a format fills so that images are written in it. */
+#ifndef MT_WRITE_SINK_H
+#define MT_WRITE_SINK_H
+
+#include "codec/codec.h"
+#include "store/target.h"
+#include "write/plan.h"
+
+typedef struct mt_sink mt_sink;
+
+/* An encoded chunk of a unit. */
+typedef struct mt_encoded {
+    uint8_t *data; /* NULL: not stored, all pixels are 0 */
+    size_t size;   /* bytes */
+    size_t room;   /* allocated bytes */
+} mt_encoded;
+
+typedef struct mt_sink_ops {
+    const char *name, *suffixes; /* "zarr"; "zarr,ome.zarr" */
+    bool is_folder;              /* the output is a folder; else a file, written as "PATH.partial" */
+    bool has_shards;             /* units may be shards */
+    bool skips_zeros;            /* chunks of zeros are not stored */
+    /* Rejects what the format cannot store, and sets what is left open. */
+    mt_status (*check)(mt_plan *plan, mt_error *err);
+    /* Creates the sink. The target is the folder of an unfinished output. Sets the chain that encodes chunks (raw: no
+     * steps). */
+    mt_status (*open)(mt_env *env, const mt_plan *plan, mt_target *target, mt_arena *arena, mt_sink **out,
+                      mt_error *err);
+    /* Writes what must be there before the first chunk. Called again when an output is continued. */
+    mt_status (*begin)(mt_sink *sink, mt_error *err);
+    /* Publishes a unit: chunks in C order, those beyond the image with data NULL. *size: bytes of the object, 0 if none
+     * was needed; *crc: its CRC-32C. Thread-safe. */
+    mt_status (*publish)(mt_sink *sink, const mt_level *level, uint64_t unit, const mt_encoded *chunks, uint64_t *size,
+                         uint32_t *crc, mt_error *err);
+    /* The size of the object of a unit. MT_E_NOT_FOUND: it certainly does not exist. */
+    mt_status (*measure)(mt_sink *sink, const mt_level *level, uint64_t unit, uint64_t *size, mt_error *err);
+    /* Loads the chunks of a published unit, as they were passed to publish. The caller frees them with mt_release. */
+    mt_status (*load)(mt_sink *sink, const mt_level *level, uint64_t unit, mt_encoded *chunks, mt_error *err);
+    /* Completes the output, all of whose units are published. */
+    mt_status (*finish)(mt_sink *sink, mt_error *err);
+    void (*close)(mt_sink *sink);
+} mt_sink_ops;
+
+/* A sink embeds this as its first member. */
+struct mt_sink {
+    const mt_sink_ops *ops;
+    mt_env *env;
+    const mt_plan *plan;
+    mt_target *target;
+    mt_chain chain; /* encodes a chunk */
+};
+
+extern const mt_sink_ops mt_sink_zarr;
+
+const mt_sink_ops *mt_sink_find(const char *name);
+/* The sink whose suffix a path has; NULL if there is none. */
+const mt_sink_ops *mt_sink_of_path(const char *path);
+
+#endif

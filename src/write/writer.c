@@ -1,0 +1,492 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Creating, continuing and finishing an output. */
+#include "write/writer.h"
+
+#include "base/checked.h"
+#include "base/fnv.h"
+#include "platform/file.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define PLAN_KEY MT_JOURNAL_FOLDER "/plan.json"
+#define DEFAULT_MEMORY ((size_t)512 << 20)
+
+_Static_assert((int)MT_DURABLE_UNITS == (int)MT_SYNC_SHARDS && (int)MT_DURABLE_END == (int)MT_SYNC_END &&
+                   (int)MT_DURABLE_NEVER == (int)MT_SYNC_NONE,
+               "the public names of mt_sync");
+
+/* --- The parts of a writer. --- */
+
+static mt_status new_writer(mt_context *context, const mt_writer_options *options, mt_writer **out, mt_error *err)
+{
+    void *memory;
+    mt_context *owner = mt_context_retain(context, err);
+    if (!owner)
+        return MT_E_MEMORY;
+    mt_status st = mt_alloc(&owner->env, sizeof **out, &memory, err);
+    if (st) {
+        mt_context_free(owner);
+        return st;
+    }
+    memset(memory, 0, sizeof **out);
+    *out = memory;
+    (*out)->context = owner;
+    (*out)->env = &owner->env;
+    (*out)->memory = options->memory ? options->memory : DEFAULT_MEMORY;
+    if (!(st = mt_lock_init(&(*out)->lock, NULL, NULL, err))) {
+        if (!(st = mt_condition_init(&(*out)->freed, err))) {
+            if (!(st = mt_arena_new((*out)->env, &(*out)->arena, err)))
+                return MT_OK;
+            mt_condition_destroy(&(*out)->freed);
+        }
+        mt_lock_destroy(&(*out)->lock);
+    }
+    mt_release(&owner->env, memory, sizeof **out);
+    mt_context_free(owner);
+    return st;
+}
+
+void mt_writer_close(mt_writer *w)
+{
+    if (!w)
+        return;
+    mt_context *owner = w->context;
+    size_t bits = w->plan && w->plan->n_levels > 0 ? mt_writer_words(w) * sizeof *w->done : 0;
+    for (int i = 0; w->plan && i < w->plan->n_levels; i++) {
+        mt_writer_drop_chunks(w, &w->plan->levels[i]);
+        mt_writer_drop_units(w, &w->plan->levels[i]);
+    }
+    mt_release(w->env, w->done, w->done ? bits : 0);
+    mt_release(w->env, w->done_before, w->done_before ? bits : 0);
+    mt_release(w->env, w->stored, w->stored ? bits : 0);
+    if (w->sink)
+        w->sink->ops->close(w->sink);
+    (void)!mt_journal_close(w->journal, NULL); /* records that are not kept are units written again */
+    mt_target_close(w->target);
+    mt_arena_free(w->arena);
+    mt_condition_destroy(&w->freed);
+    mt_lock_destroy(&w->lock);
+    mt_release(w->env, w, sizeof *w);
+    mt_context_free(owner);
+}
+
+static void describe(mt_writer *w, const char *path)
+{
+    const mt_plan *plan = w->plan;
+    w->info = (mt_writer_info) {
+        .struct_size = sizeof w->info,
+        .path = path,
+        .format = plan->format,
+        .axes = plan->axes,
+        .ndim = plan->ndim,
+        .dtype = plan->dtype,
+        .n_levels = plan->n_levels,
+        .n_units = plan->levels[0].n_units,
+    };
+    memcpy(w->info.shape, plan->shape, sizeof plan->shape);
+    memcpy(w->info.chunk_shape, plan->chunk, sizeof plan->chunk);
+    memcpy(w->info.shard_shape, plan->shard, sizeof plan->shard);
+}
+
+static mt_status new_bits(mt_writer *w, uint64_t **out, mt_error *err)
+{
+    void *memory;
+    mt_status st = mt_alloc(w->env, mt_writer_words(w) * sizeof **out, &memory, err);
+    if (st)
+        return st;
+    memset(memory, 0, mt_writer_words(w) * sizeof **out);
+    *out = memory;
+    return MT_OK;
+}
+
+/* --- Continuing. --- */
+
+static const mt_level *level_of(const mt_writer *w, uint64_t unit)
+{
+    const mt_level *level = w->plan->levels;
+    while (unit >= level->first_unit + level->n_units)
+        level++;
+    return level;
+}
+
+/* A record without its object, which a power cut may leave, counts as not done. */
+static mt_status is_there(mt_writer *w, const mt_unit_record *record, bool *out, mt_error *err)
+{
+    const mt_level *level = level_of(w, record->unit);
+    uint64_t size;
+    mt_error local = MT_ERROR_INIT;
+    *out = record->flags & MT_UNIT_EMPTY;
+    if (*out)
+        return MT_OK;
+    mt_status st = w->sink->ops->measure(w->sink, level, record->unit - level->first_unit, &size, &local);
+    *out = !st && size == record->size;
+    return !st || st == MT_E_NOT_FOUND ? MT_OK : mt_fail(err, st, "%s", local.message);
+}
+
+static mt_status note_done(void *user, const mt_unit_record *record, mt_error *err)
+{
+    mt_writer *w = user;
+    const mt_level *last = &w->plan->levels[w->plan->n_levels - 1];
+    bool done;
+    if (record->unit >= last->first_unit + last->n_units)
+        return mt_fail(err, MT_E_CORRUPT, "the journal has a record of unit %llu, and the image only %llu",
+                       (unsigned long long)record->unit, (unsigned long long)(last->first_unit + last->n_units));
+    if (mt_bit_get(w->done, record->unit))
+        return MT_OK;
+    mt_status st = is_there(w, record, &done, err);
+    if (st || !done) {
+        w->progress.n_lost += !st;
+        return st;
+    }
+    mt_bit_set(w->done, record->unit);
+    mt_bit_set(w->done_before, record->unit);
+    if (record->size > 0)
+        mt_bit_set(w->stored, record->unit);
+    w->progress.n_done += record->unit < w->plan->levels[0].n_units;
+    w->progress.bytes_published += record->size;
+    return MT_OK;
+}
+
+/* Opens everything that follows from the plan. */
+static mt_status start(mt_writer *w, const mt_sink_ops *ops, const mt_buffer *text, mt_error *err)
+{
+    uint64_t n_damaged, digest = mt_fnv_add(MT_FNV_START, text->data, text->size);
+    mt_status st = ops->open(w->env, w->plan, w->target, w->arena, &w->sink, err);
+    if (st || (st = w->sink->ops->begin(w->sink, err)) || (st = new_bits(w, &w->done, err)) ||
+        (st = new_bits(w, &w->done_before, err)) || (st = new_bits(w, &w->stored, err)) ||
+        (st = mt_journal_read(w->target, digest, note_done, w, &n_damaged, err)))
+        return st;
+    w->progress.n_lost += n_damaged;
+    w->progress.n_units = w->plan->levels[0].n_units;
+    w->progress.n_resumed = w->progress.n_done;
+    return mt_journal_new(w->target, digest, &w->journal, err);
+}
+
+/* --- Paths. --- */
+
+/* The folder of the unfinished output: its own, or that of the unfinished file. */
+static char *work_path(mt_writer *w, const mt_sink_ops *ops, const char *path, mt_error *err)
+{
+    size_t n = strlen(path);
+    while (n > 1 && path[n - 1] == '/')
+        n--;
+    return mt_arena_printf(w->arena, err, "%.*s%s", (int)n, path, ops->is_folder ? "" : ".partial");
+}
+
+static mt_status open_target(mt_writer *w, const mt_sink_ops *ops, const char *path, int durability, mt_error *err)
+{
+    const char *work = work_path(w, ops, path, err);
+    if (!work)
+        return MT_E_MEMORY;
+    if (durability < MT_DURABLE_UNITS || durability > MT_DURABLE_NEVER)
+        return mt_fail(err, MT_E_ARGUMENT, "durability %d", durability);
+    w->is_folder = ops->is_folder;
+    return mt_target_open(w->env, work, (mt_sync)durability, &w->target, err);
+}
+
+/* Loads the plan of an unfinished output; *out is NULL if there is none. */
+static mt_status load_plan(mt_writer *w, json_t **out, mt_error *err)
+{
+    char *text;
+    size_t size;
+    mt_error local = MT_ERROR_INIT;
+    *out = NULL;
+    mt_status st = mt_target_load(w->target, PLAN_KEY, w->env->limits.max_json_bytes, w->arena, &text, &size, &local);
+    if (st == MT_E_NOT_FOUND)
+        return MT_OK;
+    if (st)
+        return mt_fail(err, st, "%s", local.message);
+    return mt_json_parse(w->env, text, size, PLAN_KEY, out, err);
+}
+
+typedef struct first_name {
+    char name[80];
+} first_name;
+
+static mt_status note_name(void *user, const char *name, mt_error *err)
+{
+    first_name *first = user;
+    (void)err;
+    if (!first->name[0])
+        snprintf(first->name, sizeof first->name, "%s", name);
+    return MT_OK;
+}
+
+/* Nothing that is there and is not an unfinished output is touched. */
+static mt_status check_free(mt_writer *w, const char *path, mt_error *err)
+{
+    first_name first = { "" };
+    mt_status st = mt_target_list(w->target, "", note_name, &first, err);
+    if (!st && first.name[0])
+        st = mt_fail(err, MT_E_ARGUMENT,
+                     "the folder exists and is not an unfinished image (it has \"%s\"): choose another path, or remove "
+                     "it",
+                     first.name);
+    if (!st && !w->is_folder && mt_path_get_kind(path) != MT_PATH_NONE)
+        st = mt_fail(err, MT_E_ARGUMENT, "the file exists: choose another path, or remove it");
+    return st;
+}
+
+/* Stores the plan of a new output. If another process was faster, its plan must be the same. */
+static mt_status store_plan(mt_writer *w, const json_t *plan, const mt_buffer *text, mt_error *err)
+{
+    mt_piece piece = { text->data, text->size };
+    bool made;
+    json_t *stored;
+    mt_status st = mt_target_make_new(w->target, PLAN_KEY, &piece, 1, &made, err);
+    if (st || made)
+        return st;
+    if ((st = load_plan(w, &stored, err)))
+        return st;
+    st = mt_plan_compare(w->env, stored, plan, err);
+    json_decref(stored);
+    return st;
+}
+
+static mt_status begin(mt_writer *w, const mt_sink_ops *ops, const char *path, mt_error *err)
+{
+    mt_buffer text = mt_buffer_on(w->env);
+    json_t *plan = mt_plan_write(w->plan), *stored = NULL;
+    mt_status st = mt_json_write(plan, true, &text, err);
+    if (!st && !(st = load_plan(w, &stored, err))) {
+        if (stored)
+            st = mt_plan_compare(w->env, stored, plan, err);
+        else if (!(st = check_free(w, path, err)))
+            st = store_plan(w, plan, &text, err);
+    }
+    if (!st)
+        st = start(w, ops, &text, err);
+    json_decref(stored);
+    json_decref(plan);
+    mt_buffer_free(&text);
+    return st;
+}
+
+static mt_status choose_sink(const char *path, const char *format, const mt_sink_ops **out, mt_error *err)
+{
+    *out = format ? mt_sink_find(format) : mt_sink_of_path(path);
+    if (*out)
+        return MT_OK;
+    return format ? mt_fail(err, MT_E_ARGUMENT, "format \"%s\" is not one that is written: zarr, tiff, npy", format)
+                  : mt_fail(err, MT_E_ARGUMENT,
+                            "the suffix names no format that is written (.zarr, .tif, .npy): name "
+                            "the format");
+}
+
+static mt_status create(mt_writer *w, const char *path, const mt_writer_options *options, mt_error *err)
+{
+    const mt_sink_ops *ops;
+    mt_status st = choose_sink(path, options->format, &ops, err);
+    if (st || (st = mt_plan_take(w->arena, ops->name, options, &w->plan, err)) || (st = ops->check(w->plan, err)) ||
+        (st = mt_plan_lay_out(w->plan, options->n_levels, &w->env->limits, err)) ||
+        (st = open_target(w, ops, path, options->durability, err)))
+        return st;
+    return begin(w, ops, path, err);
+}
+
+static mt_status take_options(const mt_writer_options *given, mt_writer_options *out, mt_error *err)
+{
+    *out = (mt_writer_options) { .struct_size = sizeof *out };
+    if (!given)
+        return MT_OK;
+    if (given->struct_size < sizeof given->struct_size || given->struct_size > sizeof *out)
+        return mt_fail(err, MT_E_ARGUMENT, "mt_writer_options: struct_size %zu", given->struct_size);
+    memcpy(out, given, given->struct_size);
+    out->struct_size = sizeof *out;
+    return MT_OK;
+}
+
+typedef mt_status (*open_writer)(mt_writer *w, const char *path, const mt_writer_options *options, mt_error *err);
+
+static mt_status open_with(open_writer how, mt_context *context, const char *path, const mt_writer_options *given,
+                           mt_writer **out, mt_error *err)
+{
+    mt_writer_options options;
+    mt_writer *w;
+    *out = NULL;
+    mt_status st = take_options(given, &options, err);
+    if (st || (st = new_writer(context, &options, &w, err)))
+        return st;
+    const char *kept = mt_arena_printf(w->arena, err, "%s", path);
+    st = kept ? how(w, kept, &options, err) : MT_E_MEMORY;
+    if (st) {
+        mt_error_prefix(err, "%s", path);
+        mt_writer_close(w);
+        return st;
+    }
+    describe(w, kept);
+    *out = w;
+    return MT_OK;
+}
+
+mt_status mt_writer_create(mt_context *context, const char *path, const mt_writer_options *options, mt_writer **out,
+                           mt_error *err)
+{
+    mt_error_reset(err);
+    return open_with(create, context, path, options, out, err);
+}
+
+/* --- Opening by path. --- */
+
+static mt_status open_stored(mt_writer *w, const char *path, const mt_writer_options *options, mt_error *err)
+{
+    const mt_sink_ops *ops;
+    json_t *plan;
+    mt_buffer text = mt_buffer_on(w->env);
+    mt_status st = choose_sink(path, options->format, &ops, err);
+    if (st || (st = open_target(w, ops, path, options->durability, err)) || (st = load_plan(w, &plan, err)))
+        return st;
+    if (!plan)
+        return mt_fail(err, MT_E_NOT_FOUND, "not an unfinished image");
+    if (!(st = mt_plan_read(w->arena, plan, &w->plan, err)) &&
+        !(st = strcmp(w->plan->format, ops->name) == 0
+                   ? MT_OK
+                   : mt_fail(err, MT_E_ARGUMENT, "an unfinished image of format %s", w->plan->format)) &&
+        !(st = mt_json_write(plan, true, &text, err)))
+        st = start(w, ops, &text, err);
+    json_decref(plan);
+    mt_buffer_free(&text);
+    return st;
+}
+
+mt_status mt_writer_open(mt_context *context, const char *path, const mt_writer_options *options, mt_writer **out,
+                         mt_error *err)
+{
+    mt_error_reset(err);
+    return open_with(open_stored, context, path, options, out, err);
+}
+
+/* --- Facts. --- */
+
+const mt_writer_info *mt_writer_get_info(const mt_writer *w) { return &w->info; }
+
+void mt_writer_get_progress(mt_writer *w, mt_writer_progress *out)
+{
+    mt_lock_take(&w->lock);
+    *out = w->progress;
+    out->waiting_bytes = w->held;
+    mt_lock_give(&w->lock);
+}
+
+void mt_writer_get_unit(const mt_writer *w, uint64_t unit, int64_t *start, int64_t *extent)
+{
+    mt_extent box;
+    mt_level_unit_extent(w->plan, w->plan->levels, unit, &box);
+    memcpy(start, box.start, (size_t)w->plan->ndim * sizeof *start);
+    memcpy(extent, box.extent, (size_t)w->plan->ndim * sizeof *extent);
+}
+
+int mt_writer_is_done(mt_writer *w, uint64_t unit)
+{
+    mt_lock_take(&w->lock);
+    bool is_done = unit < w->plan->levels[0].n_units && mt_bit_get(w->done, unit);
+    mt_lock_give(&w->lock);
+    return is_done;
+}
+
+void mt_writer_part(uint64_t n_units, uint64_t k, uint64_t n, uint64_t *first, uint64_t *count)
+{
+    uint64_t each = n_units / n, longer = n_units % n; /* the first parts have one more */
+    *first = k * each + (k < longer ? k : longer);
+    *count = each + (k < longer);
+}
+
+/* --- Putting and finishing. --- */
+
+static mt_status check_box(const mt_writer *w, const mt_writer_box *box, mt_error *err)
+{
+    for (int d = 0; d < w->plan->ndim; d++) {
+        int64_t start = box->start[d], extent = box->extent[d], size = w->plan->shape[d];
+        if (start < 0 || extent < 0 || start > size || extent > size - start)
+            return mt_fail(err, MT_E_RANGE, "pixels %lld to %lld along %c of an image with %lld", (long long)start,
+                           (long long)start + (extent > 0 ? extent - 1 : 0), w->plan->axes[d], (long long)size);
+    }
+    if (box->dtype && mt_dtype_size(box->dtype) == 0)
+        return mt_fail(err, MT_E_ARGUMENT, "no valid dtype");
+    return MT_OK;
+}
+
+static mt_status put(mt_writer *w, const mt_writer_box *box, mt_error *err)
+{
+    mt_extent extent;
+    int64_t strides[MT_MAX_DIMS];
+    mt_status st = check_box(w, box, err);
+    if (st)
+        return st;
+    mt_lock_take(&w->lock);
+    bool is_finished = w->is_finished;
+    mt_lock_give(&w->lock);
+    if (is_finished)
+        return mt_fail(err, MT_E_ARGUMENT, "the image is finished");
+    mt_dtype dtype = box->dtype ? box->dtype : w->plan->dtype;
+    int64_t step = (int64_t)mt_dtype_size(dtype), pixels = 1;
+    for (int d = w->plan->ndim - 1; d >= 0; d--) {
+        extent.start[d] = box->start[d];
+        extent.extent[d] = box->extent[d];
+        strides[d] = step;
+        step *= box->extent[d];
+        pixels *= box->extent[d];
+    }
+    mt_values_in in = { .data = box->data, .stride = box->strides ? box->strides : strides, .dtype = dtype };
+    st = mt_writer_put_level(w, w->plan->levels, &extent, &in, err);
+    mt_lock_take(&w->lock);
+    if (!st)
+        w->progress.bytes_put += (uint64_t)pixels * w->plan->element_size;
+    mt_lock_give(&w->lock);
+    return st;
+}
+
+mt_status mt_writer_put(mt_writer *w, const mt_writer_box *box, mt_error *err)
+{
+    mt_error_reset(err);
+    mt_status st = put(w, box, err);
+    if (st)
+        mt_error_prefix(err, "%s", w->info.path);
+    return st;
+}
+
+static mt_status check_complete(mt_writer *w, mt_error *err)
+{
+    mt_writer_progress progress;
+    mt_writer_get_progress(w, &progress);
+    return progress.n_done == progress.n_units
+               ? MT_OK
+               : mt_fail(err, MT_E_ARGUMENT, "%llu of %llu %s are missing: the image cannot be finished yet",
+                         (unsigned long long)(progress.n_units - progress.n_done), (unsigned long long)progress.n_units,
+                         w->plan->shard[0] > 0 ? "shards" : "chunks");
+}
+
+/* Removes all journals; what they say is said by the metadata of the finished image. */
+static mt_status close_journal(mt_writer *w, mt_error *err)
+{
+    mt_journal *journal = w->journal;
+    w->journal = NULL;
+    mt_status st = mt_journal_close(journal, err);
+    return st ? st : mt_journal_remove(w->target, err);
+}
+
+static mt_status finish(mt_writer *w, int all_required, mt_error *err)
+{
+    mt_status st = w->failure.status ? mt_fail(err, w->failure.status, "%s", w->failure.message) : MT_OK;
+    if (!st && all_required)
+        st = check_complete(w, err);
+    if (st || (st = mt_writer_flush_chunks(w, err)) || (st = mt_writer_flush_units(w, err)) ||
+        (st = mt_writer_build(w, err)) || (st = mt_target_sync(w->target, err)) ||
+        (st = w->sink->ops->finish(w->sink, err)) || (st = mt_target_sync(w->target, err)))
+        return st;
+    if ((st = close_journal(w, err)) || (st = mt_target_remove(w->target, PLAN_KEY, err)) ||
+        (st = mt_target_remove(w->target, MT_JOURNAL_FOLDER, err)))
+        return st;
+    w->is_finished = true;
+    return mt_target_sync(w->target, err);
+}
+
+mt_status mt_writer_finish(mt_writer *w, int all_required, mt_error *err)
+{
+    mt_error_reset(err);
+    mt_status st = w->is_finished ? MT_OK : finish(w, all_required, err);
+    if (st)
+        mt_error_prefix(err, "%s", w->info.path);
+    return st;
+}

@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Internals of the writer: pixels are assembled to chunks (assembly.c), chunks are encoded and gathered to units
+ * (units.c), each finished chunk adds to the next level (pyramid.c). */
+#ifndef MT_WRITE_WRITER_H
+#define MT_WRITE_WRITER_H
+
+#include "engine/context.h"
+#include "platform/thread.h"
+#include "write/cover.h"
+#include "write/journal.h"
+#include "write/sink.h"
+#include "write/values.h"
+
+#define MT_WRITE_BUCKETS 1024 /* of the tables of waiting chunks and units */
+
+/* A chunk of which pixels are missing. */
+typedef struct mt_waiting_chunk {
+    uint64_t number; /* in the whole output */
+    const mt_level *level;
+    struct mt_waiting_chunk *next; /* of the bucket */
+    uint8_t *pixels;               /* chunk_bytes of the level */
+    int64_t left;                  /* pixels that are not copied yet */
+    mt_cover cover;                /* pixels that are copied or being copied */
+    unsigned busy;                 /* threads that copy */
+} mt_waiting_chunk;
+
+/* A unit of which chunks are missing. */
+typedef struct mt_waiting_unit {
+    uint64_t number; /* in the whole output */
+    const mt_level *level;
+    struct mt_waiting_unit *next; /* of the bucket */
+    mt_encoded *chunks;           /* level->inner of them */
+    size_t left;                  /* chunks in the image that are missing */
+} mt_waiting_unit;
+
+struct mt_writer {
+    mt_context *context; /* retained */
+    mt_env *env;         /* that of the context */
+    mt_arena *arena;     /* owns the output and texts */
+    mt_plan *plan;
+    mt_target *target; /* the folder of the unfinished output */
+    mt_sink *sink;
+    mt_journal *journal;
+    mt_writer_info info;
+    size_t memory;  /* budget, in bytes */
+    bool is_folder; /* the target is the output itself, not the folder of an unfinished file */
+
+    mt_lock lock;       /* guards everything below */
+    mt_condition freed; /* held or working has decreased */
+    mt_waiting_chunk *chunks[MT_WRITE_BUCKETS];
+    mt_waiting_unit *units[MT_WRITE_BUCKETS];
+    size_t n_upper;        /* waiting chunks of levels above the first */
+    uint64_t *done;        /* a bit for each unit of all levels: published */
+    uint64_t *done_before; /* the same: published by earlier writers */
+    uint64_t *stored;      /* the same: published, and not all zeros */
+    size_t held;           /* bytes of waiting pixels and encoded chunks */
+    unsigned working;      /* threads that copy, encode or publish */
+    bool is_finished;
+    mt_writer_progress progress;
+    mt_error failure; /* the first failure to publish; then nothing else is published */
+};
+
+/* Words of a bitmap of all units. */
+static inline size_t mt_writer_words(const mt_writer *w)
+{
+    const mt_level *last = &w->plan->levels[w->plan->n_levels - 1];
+    return (size_t)((last->first_unit + last->n_units + 63) / 64);
+}
+
+static inline bool mt_bit_get(const uint64_t *bits, uint64_t i) { return bits[i / 64] >> i % 64 & 1; }
+static inline void mt_bit_set(uint64_t *bits, uint64_t i) { bits[i / 64] |= UINT64_C(1) << i % 64; }
+
+/* Puts pixels into a level; box lies in the level. Pixels of upper levels are dropped if memory is short:
+ * mt_writer_build makes their units later. */
+MT_MUST_CHECK mt_status mt_writer_put_level(mt_writer *w, const mt_level *level, const mt_extent *box,
+                                            const mt_values_in *in, mt_error *err);
+
+/* Takes a chunk whose pixels are all there (in C order, with zeros beyond the image): adds it to the next level, encodes
+ * it, and publishes its unit if that is complete. Takes ownership of the pixels. */
+MT_MUST_CHECK mt_status mt_writer_take_chunk(mt_writer *w, const mt_level *level, uint64_t chunk, uint8_t *pixels,
+                                             mt_error *err);
+
+/* Publish the incomplete chunks, then the incomplete units, of the full resolution, with zeros in the place of missing
+ * pixels. */
+MT_MUST_CHECK mt_status mt_writer_flush_chunks(mt_writer *w, mt_error *err);
+MT_MUST_CHECK mt_status mt_writer_flush_units(mt_writer *w, mt_error *err);
+
+/* Free the incomplete chunks and units of a level. */
+void mt_writer_drop_chunks(mt_writer *w, const mt_level *level);
+void mt_writer_drop_units(mt_writer *w, const mt_level *level);
+
+/* Frees a waiting chunk of an upper level that no thread uses; false if there is none. With the lock held. */
+bool mt_writer_drop_upper(mt_writer *w);
+
+/* Adds a chunk to the level after its own. */
+MT_MUST_CHECK mt_status mt_writer_reduce(mt_writer *w, const mt_level *level, const int64_t *position,
+                                         const uint8_t *pixels, mt_error *err);
+
+/* Builds and publishes the missing units of all upper levels from the published units below. */
+MT_MUST_CHECK mt_status mt_writer_build(mt_writer *w, mt_error *err);
+
+/* Keeps the first failure to publish, and returns its status. */
+mt_status mt_writer_fail(mt_writer *w, const mt_error *err);
+
+/* Takes and returns memory that waits for pixels or chunks. */
+void mt_writer_hold(mt_writer *w, size_t more, size_t less);
+
+#endif

@@ -1,0 +1,268 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The sink of Zarr: an array for each level, named by its number, in a group with OME-Zarr's metadata. */
+#include "base/checked.h"
+#include "base/reader.h"
+#include "codec/params.h"
+#include "store/resolve.h"
+#include "write/zarr/zarr_sink.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define ENTRY_BYTES 16 /* of a shard index: offset and size of a chunk, u64 each */
+#define CRC_BYTES 4
+#define KEY_BYTES 384 /* MT_MAX_DIMS numbers, and the level */
+#define ABSENT UINT64_MAX
+
+typedef struct zarr_sink {
+    mt_sink sink; /* base */
+    mt_blosc_params blosc;
+    mt_zstd_params zstd;
+    mt_level_params level;
+    mt_element_params element;
+} zarr_sink;
+
+/* --- Opening. --- */
+
+static mt_status check(mt_plan *plan, mt_error *err)
+{
+    if (zarr_is_v2(plan) && plan->shard[0] > 0)
+        return mt_fail(err, MT_E_ARGUMENT, "OME-Zarr 0.4 has no shards: choose larger chunks, no shards, or 0.5");
+    return MT_OK;
+}
+
+static mt_status add_codec(mt_sink *sink, const char *name, const void *params, mt_error *err)
+{
+    return mt_chain_add(&sink->chain, mt_codec_find(name), params, err);
+}
+
+static mt_status add_codecs(zarr_sink *z, mt_error *err)
+{
+    mt_sink *sink = &z->sink;
+    const mt_plan *plan = sink->plan;
+    int level = zarr_codec_level(plan);
+    z->blosc = (mt_blosc_params) { .level = level, .element_size = plan->element_size };
+    z->blosc.shuffle = strcmp(plan->shuffle, "bit") == 0    ? MT_BLOSC_BITSHUFFLE
+                       : strcmp(plan->shuffle, "byte") == 0 ? MT_BLOSC_SHUFFLE
+                                                            : MT_BLOSC_NOSHUFFLE;
+    z->zstd = (mt_zstd_params) { .level = level, .checksum = true };
+    z->level = (mt_level_params) { .level = level };
+    z->element = (mt_element_params) { .element_size = plan->element_size };
+    mt_status st = MT_OK;
+    if (mt_host_big_endian() && plan->element_size > 1)
+        st = add_codec(sink, "byteswap", &z->element, err);
+    if (st || strcmp(plan->codec, "none") == 0)
+        return st;
+    if (strncmp(plan->codec, "blosc-", 6) == 0) {
+        z->blosc.compressor = plan->codec + 6;
+        return add_codec(sink, "blosc", &z->blosc, err);
+    }
+    return strcmp(plan->codec, "zstd") == 0 ? add_codec(sink, "zstd", &z->zstd, err)
+                                            : add_codec(sink, plan->codec, &z->level, err);
+}
+
+static mt_status open(mt_env *env, const mt_plan *plan, mt_target *target, mt_arena *arena, mt_sink **out,
+                      mt_error *err)
+{
+    zarr_sink *z = mt_arena_alloc(arena, 1, sizeof *z, err);
+    if (!z)
+        return MT_E_MEMORY;
+    z->sink = (mt_sink) { .ops = &mt_sink_zarr, .env = env, .plan = plan, .target = target };
+    *out = &z->sink;
+    mt_status st = add_codecs(z, err);
+    for (int i = 0; i < plan->n_levels && z->sink.chain.n_steps > 0 && !st; i++)
+        st = mt_chain_can_encode(&z->sink.chain, plan->levels[i].chunk_bytes, err);
+    return st;
+}
+
+static void close(mt_sink *sink) { (void)sink; /* lives in the arena of the writer */ }
+
+/* --- Documents. --- */
+
+/* Publishes a document and releases it. */
+static mt_status publish_json(mt_sink *sink, const char *key, json_t *document, mt_error *err)
+{
+    mt_buffer text = mt_buffer_on(sink->env);
+    mt_status st = mt_json_write(document, true, &text, err);
+    if (!st) {
+        mt_piece piece = { text.data, text.size };
+        st = mt_target_publish(sink->target, key, &piece, 1, err);
+    }
+    mt_buffer_free(&text);
+    json_decref(document);
+    return st;
+}
+
+static mt_status publish_group(mt_sink *sink, json_t *attributes, mt_error *err)
+{
+    if (!zarr_is_v2(sink->plan))
+        return publish_json(sink, "zarr.json",
+                            json_pack("{si ss so}", "zarr_format", 3, "node_type", "group", "attributes", attributes),
+                            err);
+    mt_status st = publish_json(sink, ".zattrs", attributes, err);
+    return st ? st : publish_json(sink, ".zgroup", json_pack("{si}", "zarr_format", 2), err);
+}
+
+/* The documents of the arrays come first, then the root, without OME metadata: the image is not complete. */
+static mt_status begin(mt_sink *sink, mt_error *err)
+{
+    const mt_plan *plan = sink->plan;
+    mt_status st = MT_OK;
+    for (int i = 0; i < plan->n_levels && !st; i++) {
+        char key[32];
+        snprintf(key, sizeof key, "%d/%s", i, zarr_is_v2(plan) ? ".zarray" : "zarr.json");
+        st = publish_json(sink, key, zarr_write_array(plan, &plan->levels[i]), err);
+    }
+    return st ? st : publish_group(sink, json_pack("{s{sb}}", "microtome", "incomplete", 1), err);
+}
+
+static mt_status finish(mt_sink *sink, mt_error *err) { return publish_group(sink, zarr_write_ome(sink->plan), err); }
+
+/* --- Units. --- */
+
+static void write_key(const mt_sink *sink, const mt_level *level, uint64_t unit, char key[KEY_BYTES])
+{
+    int64_t position[MT_MAX_DIMS];
+    for (int d = sink->plan->ndim - 1; d >= 0; d--) {
+        position[d] = (int64_t)(unit % (uint64_t)level->units[d]);
+        unit /= (uint64_t)level->units[d];
+    }
+    int n = snprintf(key, KEY_BYTES, "%d%s", (int)(level - sink->plan->levels), zarr_is_v2(sink->plan) ? "" : "/c");
+    for (int d = 0; d < sink->plan->ndim; d++)
+        n += snprintf(key + n, (size_t)(KEY_BYTES - n), "/%lld", (long long)position[d]);
+}
+
+/* The pieces of an object: the stored chunks and, of a shard, the index, whose checksum covers its entries. */
+static size_t list_pieces(const mt_level *level, const mt_encoded *chunks, bool is_shard, uint8_t *index,
+                          mt_piece *pieces, uint64_t *size)
+{
+    size_t n = 0;
+    *size = 0;
+    for (size_t i = 0; i < level->inner; i++) {
+        bool is_stored = chunks[i].data != NULL;
+        if (is_shard) {
+            mt_store_u64le(index + ENTRY_BYTES * i, is_stored ? *size : ABSENT);
+            mt_store_u64le(index + ENTRY_BYTES * i + 8, is_stored ? chunks[i].size : ABSENT);
+        }
+        if (is_stored) {
+            pieces[n++] = (mt_piece) { chunks[i].data, chunks[i].size };
+            *size += chunks[i].size;
+        }
+    }
+    if (n > 0 && is_shard) {
+        size_t bytes = ENTRY_BYTES * level->inner;
+        mt_store_u32le(index + bytes, mt_crc32c(index, bytes));
+        pieces[n++] = (mt_piece) { index, bytes + CRC_BYTES };
+        *size += bytes + CRC_BYTES;
+    }
+    return n;
+}
+
+static mt_status publish(mt_sink *sink, const mt_level *level, uint64_t unit, const mt_encoded *chunks, uint64_t *size,
+                         uint32_t *crc, mt_error *err)
+{
+    char key[KEY_BYTES];
+    bool is_shard = sink->plan->shard[0] > 0;
+    size_t pieces_bytes = (level->inner + 1) * sizeof(mt_piece), index_bytes = ENTRY_BYTES * level->inner + CRC_BYTES;
+    void *memory;
+    mt_status st = mt_alloc(sink->env, pieces_bytes + index_bytes, &memory, err);
+    if (st)
+        return st;
+    mt_piece *pieces = memory;
+    size_t n = list_pieces(level, chunks, is_shard, (uint8_t *)memory + pieces_bytes, pieces, size);
+    *crc = 0;
+    if (n > 0) {
+        write_key(sink, level, unit, key);
+        st = mt_target_publish(sink->target, key, pieces, n, err);
+    }
+    mt_release(sink->env, memory, pieces_bytes + index_bytes);
+    return st;
+}
+
+static mt_status measure(mt_sink *sink, const mt_level *level, uint64_t unit, uint64_t *size, mt_error *err)
+{
+    char key[KEY_BYTES];
+    write_key(sink, level, unit, key);
+    return mt_target_measure(sink->target, key, size, err);
+}
+
+/* --- Reading back. --- */
+
+static mt_status copy_chunk(mt_sink *sink, const uint8_t *object, size_t size, uint64_t offset, uint64_t bytes,
+                            mt_encoded *out, mt_error *err)
+{
+    void *memory;
+    if (offset > size || bytes > size - offset)
+        return mt_fail(err, MT_E_CORRUPT, "a chunk at byte %llu of a shard of %zu bytes", (unsigned long long)offset,
+                       size);
+    mt_status st = mt_alloc(sink->env, (size_t)bytes, &memory, err);
+    if (st)
+        return st;
+    memcpy(memory, object + offset, (size_t)bytes);
+    *out = (mt_encoded) { memory, (size_t)bytes, (size_t)bytes };
+    return MT_OK;
+}
+
+static mt_status split(mt_sink *sink, const mt_level *level, const uint8_t *object, size_t size, mt_encoded *chunks,
+                       mt_error *err)
+{
+    if (sink->plan->shard[0] == 0)
+        return copy_chunk(sink, object, size, 0, size, &chunks[0], err);
+    size_t bytes = ENTRY_BYTES * level->inner;
+    const uint8_t *index = object + size - bytes - CRC_BYTES;
+    if (size < bytes + CRC_BYTES || mt_crc32c(index, bytes) != mt_load_u32le(index + bytes))
+        return mt_fail(err, MT_E_CORRUPT, "the index of the shard is damaged");
+    mt_status st = MT_OK;
+    for (size_t i = 0; i < level->inner && !st; i++) {
+        uint64_t offset = mt_load_u64le(index + ENTRY_BYTES * i);
+        if (offset != ABSENT)
+            st = copy_chunk(sink, object, size, offset, mt_load_u64le(index + ENTRY_BYTES * i + 8), &chunks[i], err);
+    }
+    return st;
+}
+
+static mt_status load_from(mt_sink *sink, mt_store *store, const mt_level *level, const char *key, mt_encoded *chunks,
+                           mt_error *err)
+{
+    mt_request request = { .key = key, .kind = MT_READ_WHOLE, .size = SIZE_MAX };
+    mt_status st = mt_store_perform(store, &request, 1, err);
+    if (!st)
+        st = split(sink, level, request.out, request.n_read, chunks, err);
+    mt_release(sink->env, request.out, request.capacity);
+    return st;
+}
+
+static mt_status load(mt_sink *sink, const mt_level *level, uint64_t unit, mt_encoded *chunks, mt_error *err)
+{
+    char key[KEY_BYTES];
+    mt_arena *arena;
+    mt_location location;
+    mt_status st = mt_arena_new(sink->env, &arena, err);
+    if (st)
+        return st;
+    write_key(sink, level, unit, key);
+    if (!(st = mt_resolve(sink->env, mt_target_get_path(sink->target), NULL, arena, &location, err))) {
+        st = load_from(sink, location.store, level, key, chunks, err);
+        mt_store_close(location.store);
+    }
+    mt_arena_free(arena);
+    if (st)
+        mt_error_prefix(err, "%s", key);
+    return st;
+}
+
+const mt_sink_ops mt_sink_zarr = {
+    .name = "zarr",
+    .suffixes = "zarr",
+    .is_folder = true,
+    .has_shards = true,
+    .skips_zeros = true,
+    .check = check,
+    .open = open,
+    .begin = begin,
+    .publish = publish,
+    .measure = measure,
+    .load = load,
+    .finish = finish,
+    .close = close,
+};
