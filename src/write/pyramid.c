@@ -209,8 +209,11 @@ mt_status mt_writer_build(mt_writer *w, mt_error *err)
     mt_status st = MT_OK;
     for (int i = 1; i < w->plan->n_levels && !st; i++) {
         const mt_level *level = &w->plan->levels[i];
-        mt_writer_drop_chunks(w, level); /* chunks that miss pixels of earlier writers */
-        mt_writer_drop_units(w, level);
+        /* Chunks that miss pixels of earlier writers. Those that are complete come again, and so do all above them. */
+        for (int k = i; k < w->plan->n_levels; k++) {
+            mt_writer_drop_chunks(w, &w->plan->levels[k]);
+            mt_writer_drop_units(w, &w->plan->levels[k]);
+        }
         st = build_level(w, level, err);
     }
     return st;

@@ -208,7 +208,7 @@ static mt_status note_name(void *user, const char *name, mt_error *err)
 {
     first_name *first = user;
     (void)err;
-    if (!first->name[0])
+    if (!first->name[0] && strcmp(name, MT_JOURNAL_FOLDER) != 0) /* without a plan, it means nothing */
         snprintf(first->name, sizeof first->name, "%s", name);
     return MT_OK;
 }
@@ -475,7 +475,8 @@ static mt_status finish(mt_writer *w, int all_required, mt_error *err)
         (st = mt_writer_build(w, err)) || (st = mt_target_sync(w->target, err)) ||
         (st = w->sink->ops->finish(w->sink, err)) || (st = mt_target_sync(w->target, err)))
         return st;
-    if ((st = close_journal(w, err)) || (st = mt_target_remove(w->target, PLAN_KEY, err)) ||
+    /* Without the plan the image is complete, whatever else is left of the journal. */
+    if ((st = mt_target_remove(w->target, PLAN_KEY, err)) || (st = close_journal(w, err)) ||
         (st = mt_target_remove(w->target, MT_JOURNAL_FOLDER, err)))
         return st;
     w->is_finished = true;
