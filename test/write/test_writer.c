@@ -384,6 +384,33 @@ static void mistakes_are_refused(void **state)
     free(pixels);
 }
 
+/* Until it is finished, an image says so. */
+static void unfinished_images_open_with_a_warning(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < N_CASES; i++) {
+        const output_case *c = &cases[i];
+        const char *path = case_path(i, "unfinished");
+        mt_writer_options options = options_of(c);
+        mt_writer *w;
+        mt_stack *stack;
+        mt_error err = MT_ERROR_INIT;
+        check_ok(mt_writer_create(NULL, path, &options, &w, &err), &err);
+        check_ok(mt_stack_open(NULL, path,
+                               &(mt_open_options) { .struct_size = sizeof(mt_open_options), .axes = c->axes }, &stack,
+                               &err),
+                 &err);
+        const mt_stack_info *info = mt_stack_get_info(stack);
+        assert_true(info->n_warnings > 0);
+        assert_non_null(strstr(info->warnings[0], "not finished"));
+        for (int d = 0; d < c->ndim; d++)
+            assert_int_equal(info->original_shape[d], c->shape[d]);
+        mt_stack_close(stack);
+        mt_writer_close(w);
+        remove_tree(path);
+    }
+}
+
 static void foreign_folders_are_not_touched(void **state)
 {
     (void)state;
@@ -463,10 +490,15 @@ static void parts_cover_all_units(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(what_is_put_is_read),  cmocka_unit_test(unfinished_images_are_continued),
-        cmocka_unit_test(levels_are_means),     cmocka_unit_test(pixels_that_were_never_put_are_zero),
-        cmocka_unit_test(mistakes_are_refused), cmocka_unit_test(foreign_folders_are_not_touched),
-        cmocka_unit_test(failing_allocations),  cmocka_unit_test(parts_cover_all_units),
+        cmocka_unit_test(what_is_put_is_read),
+        cmocka_unit_test(unfinished_images_are_continued),
+        cmocka_unit_test(levels_are_means),
+        cmocka_unit_test(pixels_that_were_never_put_are_zero),
+        cmocka_unit_test(mistakes_are_refused),
+        cmocka_unit_test(foreign_folders_are_not_touched),
+        cmocka_unit_test(unfinished_images_open_with_a_warning),
+        cmocka_unit_test(failing_allocations),
+        cmocka_unit_test(parts_cover_all_units),
     };
     return cmocka_run_group_tests(tests, NULL, remove_temporary_folder);
 }

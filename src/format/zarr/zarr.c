@@ -92,6 +92,20 @@ static mt_status try_parent(const zarr_reader *r, const zarr_node *group, const 
     return MT_OK;
 }
 
+/* Whether a writer of microtome has not finished the image of a group. */
+static bool is_incomplete(const zarr_node *group)
+{
+    return json_is_true(json_object_get(json_object_get(group->attributes, "microtome"), "incomplete"));
+}
+
+static mt_status warn_incomplete(const zarr_node *group, mt_chunk_map *map, mt_error *err)
+{
+    return !is_incomplete(group) ? MT_OK
+                                 : mt_chunk_map_warn(map, err,
+                                                     "the image is not finished: what is not yet written reads "
+                                                     "as 0. \"microtome status\" tells how much that is");
+}
+
 /* Maps an array as a level of a multiscale image above it, if there is one. root is the length of the path of the
  * store's root, above which nothing is read. */
 static mt_status map_as_level(const zarr_reader *r, const char *path, size_t root, mt_chunk_map *map, bool *found,
@@ -110,7 +124,8 @@ static mt_status map_as_level(const zarr_reader *r, const char *path, size_t roo
         mt_status st = zarr_node_load(r, above, &group, err);
         if (st)
             return st;
-        st = try_parent(r, &group, path, root, map, found, err);
+        if (!(st = warn_incomplete(&group, map, err)))
+            st = try_parent(r, &group, path, root, map, found, err);
         zarr_node_free(&group);
         if (st)
             return st;
@@ -176,6 +191,10 @@ static mt_status choose_image(const zarr_reader *r, const zarr_node *group, cons
                               const char **out, mt_error *err)
 {
     bool is_plain = zarr_is_plain(group);
+    if (is_incomplete(group)) { /* its arrays are levels */
+        *out = "0";
+        return MT_OK;
+    }
     size_t limit = selection->series < MAX_NAMED ? MAX_NAMED + 1 : SIZE_MAX;
     zarr_images images = { .reader = r, .limit = limit, .below = "" };
     mt_status st = (is_plain ? zarr_find_below : zarr_find_own_images)(&images, group, err);
