@@ -23,6 +23,7 @@ LAYERS = [
     "picture",
     "sampling",
     "loader",
+    "write",
 ]
 C11 = set(
     """

@@ -79,3 +79,21 @@ mt_status mt_target_sweep(mt_target *target, mt_error *err)
 {
     return target->ops->sweep ? target->ops->sweep(target, err) : MT_OK;
 }
+
+bool mt_target_has_files(const mt_target *target) { return target->ops->get_file != NULL; }
+
+mt_status mt_target_get_file(const mt_target *target, const char *key, char path[MT_PATH_BYTES], mt_error *err)
+{
+    mt_status st = check_key(target, key, err);
+    if (!st && !target->ops->get_file)
+        st = mt_fail(err, MT_E_UNSUPPORTED, "%s/%s: only a file in a folder can grow", target->path, key);
+    return st ? st : target->ops->get_file(target, key, path, err);
+}
+
+mt_status mt_target_create_file(mt_target *target, const char *key, char path[MT_PATH_BYTES], mt_output *out,
+                                bool *is_new, mt_error *err)
+{
+    *is_new = false;
+    mt_status st = mt_target_get_file(target, key, path, err);
+    return st ? st : target->ops->create_file(target, path, out, is_new, err);
+}

@@ -61,6 +61,15 @@ MT_MUST_CHECK mt_status mt_target_sync(mt_target *target, mt_error *err);
 /* Removes what killed writers have left half written. No other writer may be at work. */
 MT_MUST_CHECK mt_status mt_target_sweep(mt_target *target, mt_error *err);
 
+/* Files that grow where they lie, such as journals, exist in folders only: MT_E_UNSUPPORTED elsewhere. The caller writes
+ * them by platform/output.h. */
+bool mt_target_has_files(const mt_target *target);
+MT_MUST_CHECK mt_status mt_target_get_file(const mt_target *target, const char *key, char path[MT_PATH_BYTES],
+                                           mt_error *err);
+/* Creates one, and the folders above it. *is_new is false, with MT_OK and no open file, if it exists already. */
+MT_MUST_CHECK mt_status mt_target_create_file(mt_target *target, const char *key, char path[MT_PATH_BYTES],
+                                              mt_output *out, bool *is_new, mt_error *err);
+
 /* For implementations. Keys are checked. */
 typedef struct mt_target_ops {
     /* made is NULL: an existing object is replaced; else as in mt_target_make_new. */
@@ -71,6 +80,9 @@ typedef struct mt_target_ops {
                       mt_error *err);
     mt_status (*remove)(mt_target *target, const char *key, mt_error *err);
     mt_status (*list)(mt_target *target, const char *prefix, mt_store_visit visit, void *user, mt_error *err);
+    /* Optional, both or none. */
+    mt_status (*get_file)(const mt_target *target, const char *key, char path[MT_PATH_BYTES], mt_error *err);
+    mt_status (*create_file)(mt_target *target, const char *path, mt_output *out, bool *is_new, mt_error *err);
     mt_status (*sync)(mt_target *target, mt_error *err);  /* optional */
     mt_status (*sweep)(mt_target *target, mt_error *err); /* optional */
     void (*close)(mt_target *target);

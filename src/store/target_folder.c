@@ -61,20 +61,35 @@ static mt_status make_folders(folder_target *f, const char *path, mt_error *err)
     return st;
 }
 
-/* No folder is looked for before a file: a file that cannot be created tells that its folder is missing. */
-static mt_status begin(folder_target *f, const char *path, char temporary[MT_PATH_BYTES], mt_output *file,
-                       mt_error *err)
+/* Creates a file: a temporary one beside the path, or, if temporary is NULL, the path itself. */
+static mt_status create(const char *path, char *temporary, mt_output *file, bool *is_new, mt_error *err)
 {
+    return temporary ? mt_output_begin(path, temporary, file, err) : mt_output_create(path, file, is_new, err);
+}
+
+/* No folder is looked for before a file: a file that cannot be created tells that its folder is missing. */
+static mt_status create_below(mt_target *target, const char *path, char *temporary, mt_output *file, bool *is_new,
+                              mt_error *err)
+{
+    folder_target *f = folder_of(target);
     mt_error own = MT_ERROR_INIT;
-    mt_status st = mt_output_begin(path, temporary, file, &own);
+    mt_status st = create(path, temporary, file, is_new, &own);
     if (st == MT_E_NOT_FOUND) {
         mt_error_clear(&own);
         if (!(st = make_folders(f, path, &own)))
-            st = mt_output_begin(path, temporary, file, &own);
+            st = create(path, temporary, file, is_new, &own);
     }
     if (st == MT_E_NOT_FOUND)
-        return mt_fail(err, MT_E_IO, "%s: the folder was removed while it is being written", f->base.path);
-    return st ? mt_fail(err, st, "%s", own.message) : MT_OK;
+        return mt_fail(err, MT_E_IO, "%s: the folder was removed while it is being written", target->path);
+    if (st)
+        return mt_fail(err, st, "%s", own.message);
+    f->has_root = true;
+    return MT_OK;
+}
+
+static mt_status folder_create_file(mt_target *target, const char *path, mt_output *out, bool *is_new, mt_error *err)
+{
+    return create_below(target, path, NULL, out, is_new, err);
 }
 
 static mt_status fill(const mt_target *target, mt_output file, const char *path, const mt_piece *pieces, size_t n,
@@ -112,9 +127,8 @@ static mt_status folder_publish(mt_target *target, const char *key, const mt_pie
     char path[MT_PATH_BYTES], temporary[MT_PATH_BYTES];
     mt_output file;
     mt_status st = full_path(target, key, path, err);
-    if (st || (st = begin(folder_of(target), path, temporary, &file, err)))
+    if (st || (st = create_below(target, path, temporary, &file, NULL, err)))
         return st;
-    folder_of(target)->has_root = true;
     st = fill(target, file, path, pieces, n, err);
     if (!st)
         st = made ? mt_output_rename_new(temporary, path, made, err) : mt_output_rename(temporary, path, err);
@@ -261,6 +275,8 @@ static const mt_target_ops folder_ops = { .publish = folder_publish,
                                           .load = folder_load,
                                           .remove = folder_remove,
                                           .list = folder_list,
+                                          .get_file = full_path,
+                                          .create_file = folder_create_file,
                                           .sync = folder_sync,
                                           .sweep = folder_sweep,
                                           .close = folder_close };
