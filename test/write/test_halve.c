@@ -253,11 +253,14 @@ static void means_leave_out_nan(void **state)
 {
     (void)state;
     static const float in[] = { NAN, 3, 5, NAN, NAN, NAN, INFINITY, 1, INFINITY, -INFINITY, -0.0f, -0.0f, NAN };
+    static const float nan = NAN;
     float out[7];
     mt_halving h = row_of(MT_HALVE_MEAN, MT_FLOAT32, 13);
     mt_halve(&h, (const uint8_t *)in, (uint8_t *)out);
     assert_true(out[0] == 3 && out[1] == 5 && isnan(out[2]) && out[3] == INFINITY && isnan(out[4]));
     assert_true(out[5] == 0 && signbit(out[5]) && isnan(out[6]));
+    assert_memory_equal(&out[2], &nan, sizeof nan);
+    assert_memory_equal(&out[4], &nan, sizeof nan);
 }
 
 /* Cells of all sizes, with any number of NaN. */
