@@ -116,25 +116,26 @@ static mt_status check(const void *params, mt_error *err)
     return MT_OK;
 }
 
+static size_t encoded_bound(const void *params, size_t n)
+{
+    (void)params;
+    return n > BLOSC_MAX_BUFFERSIZE ? SIZE_MAX : n + BLOSC_MAX_OVERHEAD;
+}
+
+/* The library writes past the end of less room than the bound. */
 static mt_status encode(const void *params, const uint8_t *src, size_t size, uint8_t *dst, size_t capacity,
                         size_t *written, mt_scratch *scratch, mt_error *err)
 {
     (void)scratch;
     const mt_blosc_params zero = { 0 }, *p = params ? params : &zero;
+    if (capacity < encoded_bound(params, size))
+        return mt_fail(err, MT_E_ARGUMENT, "%zu bytes are not enough room", capacity);
     int n = blosc_compress_ctx(p->level ? p->level : 5, (int)p->shuffle, p->element_size ? p->element_size : 1, size,
                                src, dst, capacity, compressor_of(p), p->block, 1);
-    if (n == 0)
-        return mt_fail(err, MT_E_ARGUMENT, "%zu bytes are not enough room", capacity);
-    if (n < 0) /* the parameters are valid */
+    if (n <= 0) /* the parameters are valid, and there is room */
         return mt_fail(err, MT_E_MEMORY, "out of memory");
     *written = (size_t)n;
     return MT_OK;
-}
-
-static size_t encoded_bound(const void *params, size_t n)
-{
-    (void)params;
-    return n > BLOSC_MAX_BUFFERSIZE ? SIZE_MAX : n + BLOSC_MAX_OVERHEAD;
 }
 
 const mt_codec mt_codec_blosc = { .name = "blosc",

@@ -28,9 +28,13 @@ typedef struct mt_level_params {
 typedef struct mt_blosc_params {
     const char *compressor; /* "lz4", "lz4hc", "blosclz", "zlib", "zstd" or "snappy"; NULL: "lz4" */
     int level;              /* 1 to 9; 0: 5 */
-    enum { MT_BLOSC_NOSHUFFLE = 0, MT_BLOSC_SHUFFLE = 1, MT_BLOSC_BITSHUFFLE = 2 } shuffle; /* values as in numcodecs */
-    size_t element_size;                                                                    /* bytes, up to 255; 0: 1 */
-    size_t block; /* bytes; 0: chosen by the library */
+    enum {
+        MT_BLOSC_NOSHUFFLE = 0,
+        MT_BLOSC_SHUFFLE = 1,
+        MT_BLOSC_BITSHUFFLE = 2
+    } shuffle;           /* of the bytes or bits of elements; values as in the metadata of Zarr version 2 */
+    size_t element_size; /* bytes, up to 255; 0: 1 */
+    size_t block;        /* bytes, which the library may enlarge; 0: its choice */
 } mt_blosc_params;
 
 /* A type as stored, such as NumPy's "<i2". */

@@ -68,8 +68,6 @@ static void add_up_row(uint8_t *row, size_t n, size_t samples, size_t element, u
     }
 }
 
-static uint64_t mask_of(const mt_row_params *p) { return p->bits >= 64 ? UINT64_MAX : (UINT64_C(1) << p->bits) - 1; }
-
 static mt_status decode_horizontal(const void *params, const uint8_t *src, size_t size, uint8_t *dst, size_t capacity,
                                    size_t *written, mt_scratch *scratch, mt_error *err)
 {
@@ -82,34 +80,35 @@ static mt_status decode_horizontal(const void *params, const uint8_t *src, size_
     memcpy(dst, src, size);
     if (p->big_endian != mt_host_big_endian())
         mt_swap_bytes(dst, size / element, element);
+    uint64_t mask = p->bits >= 64 ? UINT64_MAX : (UINT64_C(1) << p->bits) - 1;
     uint64_t sign = p->is_signed && (size_t)p->bits < 8 * element ? UINT64_C(1) << (p->bits - 1) : 0;
     for (size_t y = 0; y < rows; y++)
-        add_up_row(dst + y * row, row / element, (size_t)p->samples, element, mask_of(p), sign);
+        add_up_row(dst + y * row, row / element, (size_t)p->samples, element, mask, sign);
     *written = size;
     return MT_OK;
 }
 
-#define SUBTRACT(type, mask)                                                                                           \
+/* Differences of fewer bits than an element has wrap when they are added up. */
+#define SUBTRACT(type)                                                                                                 \
     for (size_t i = samples; i < n; i++) {                                                                             \
         type a, b;                                                                                                     \
         memcpy(&a, src + (i - samples) * sizeof a, sizeof a);                                                          \
         memcpy(&b, src + i * sizeof b, sizeof b);                                                                      \
-        b = (type)((b - a) & (type)(mask));                                                                            \
+        b = (type)(b - a);                                                                                             \
         memcpy(dst + i * sizeof b, &b, sizeof b);                                                                      \
     }
 
-static void subtract_row(const uint8_t *restrict src, uint8_t *restrict dst, size_t n, size_t samples, size_t element,
-                         uint64_t mask)
+static void subtract_row(const uint8_t *restrict src, uint8_t *restrict dst, size_t n, size_t samples, size_t element)
 {
     memcpy(dst, src, samples * element);
     if (element == 1) {
-        SUBTRACT(uint8_t, mask)
+        SUBTRACT(uint8_t)
     } else if (element == 2) {
-        SUBTRACT(uint16_t, mask)
+        SUBTRACT(uint16_t)
     } else if (element == 4) {
-        SUBTRACT(uint32_t, mask)
+        SUBTRACT(uint32_t)
     } else {
-        SUBTRACT(uint64_t, mask)
+        SUBTRACT(uint64_t)
     }
 }
 
@@ -123,7 +122,7 @@ static mt_status encode_horizontal(const void *params, const uint8_t *src, size_
     if (st)
         return st;
     for (size_t y = 0; y < rows; y++)
-        subtract_row(src + y * row, dst + y * row, row / element, (size_t)p->samples, element, mask_of(p));
+        subtract_row(src + y * row, dst + y * row, row / element, (size_t)p->samples, element);
     memcpy(dst + rows * row, src + rows * row, size - rows * row);
     if (p->big_endian != mt_host_big_endian())
         mt_swap_bytes(dst, size / element, element);
@@ -179,7 +178,7 @@ static mt_status encode_floating(const void *params, const uint8_t *src, size_t 
         return st;
     for (size_t y = 0; y < rows; y++) {
         split_row(src + y * row, bytes, row / element, element);
-        subtract_row(bytes, dst + y * row, row, (size_t)p->samples, 1, 0xff);
+        subtract_row(bytes, dst + y * row, row, (size_t)p->samples, 1);
     }
     *written = size;
     return MT_OK;

@@ -56,6 +56,23 @@ static uint8_t *allocate(size_t size)
     return block;
 }
 
+/* Room for an encoder, and behind it bytes that libraries must leave alone: no sanitizer watches them. */
+enum { GUARD = 64 };
+
+static uint8_t *allocate_room(size_t size)
+{
+    uint8_t *room = allocate(size + GUARD);
+    memset(room + size, 0xa5, GUARD);
+    return room;
+}
+
+static void free_room(uint8_t *room, size_t size)
+{
+    for (int i = 0; i < GUARD; i++)
+        assert_int_equal(room[size + (size_t)i], 0xa5);
+    free(room);
+}
+
 static uint8_t *make_data(int kind, size_t size)
 {
     uint64_t seed = 7;
@@ -67,15 +84,19 @@ static uint8_t *make_data(int kind, size_t size)
     return data;
 }
 
+/* The encoded bytes, in a block of just their size. */
 static uint8_t *encode(const mt_chain *chain, const uint8_t *data, size_t size, size_t *written)
 {
     size_t room = mt_chain_encode_bound(chain, size);
     mt_error err = MT_ERROR_INIT;
     check_ok(mt_chain_can_encode(chain, size, &err), &err);
-    uint8_t *out = allocate(room);
+    uint8_t *out = allocate_room(room);
     check_ok(mt_chain_encode(chain, data, size, out, room, written, scratch, &err), &err);
     assert_true(*written <= room);
-    return out;
+    uint8_t *encoded = allocate(*written);
+    memcpy(encoded, out, *written);
+    free_room(out, room);
+    return encoded;
 }
 
 static void check_round_trip(const mt_chain *chain, const uint8_t *data, size_t size)
@@ -110,6 +131,7 @@ static const mt_blosc_params lz4_bytes = { .shuffle = MT_BLOSC_SHUFFLE, .element
                              zlib_block = { "zlib", 1, MT_BLOSC_SHUFFLE, 8, 4096 },
                              lz4hc = { "lz4hc", 9, MT_BLOSC_NOSHUFFLE, 1, 0 },
                              blosclz = { "blosclz", 9, MT_BLOSC_SHUFFLE, 2, 0 },
+                             tiny_blocks = { "lz4", 1, MT_BLOSC_SHUFFLE, 3, 16 },
                              snappy = { "snappy", 5, MT_BLOSC_BITSHUFFLE, 4, 0 };
 
 static const mt_level_params fastest = { 1 }, smallest = { 12 };
@@ -130,6 +152,7 @@ static const recipe recipes[] = {
     { { { "blosc", &lz4hc } } },
     { { { "blosc", &blosclz } } },
     { { { "blosc", &snappy } } },
+    { { { "blosc", &tiny_blocks } } },
     { { { "zlib", NULL } } },
     { { { "zlib", &fastest } } },
     { { { "gzip", NULL } } },
@@ -159,7 +182,7 @@ static void filters_of_all_element_sizes(void **state)
 {
     (void)state;
     for (size_t i = 0; i < sizeof elements / sizeof *elements; i++)
-        for (size_t size = 0; size < 300; size += 1 + size / 64) {
+        for (size_t size = 0; size < 20000; size += 1 + size / 64 + size / 300 * 300) {
             mt_chain chain;
             assert_true(make_chain(&(recipe) { { { "shuffle", &elements[i] } } }, &chain));
             check_kinds(&chain, size);
@@ -281,6 +304,53 @@ static void known_answers_of_predictors(void **state)
         assert_memory_equal(encoded, answers[i], sizeof in);
         free(encoded);
     }
+}
+
+/* RFC 8878, 3.1.1.1: the size of the content is there, a checksum if asked for. */
+static void heads_of_zstd(void **state)
+{
+    (void)state;
+    uint8_t *image = make_data(IMAGE, 1000);
+    for (int checksum = 0; checksum < 2; checksum++) {
+        const mt_zstd_params p = { .checksum = checksum };
+        mt_chain chain;
+        size_t written;
+        if (!make_chain(&(recipe) { { { "zstd", &p } } }, &chain))
+            continue;
+        uint8_t *encoded = encode(&chain, image, 1000, &written);
+        assert_int_equal(encoded[4], 0x60 | checksum << 2); /* a single segment, its size in two bytes */
+        assert_int_equal(encoded[5] | encoded[6] << 8, 1000 - 256);
+        free(encoded);
+    }
+    free(image);
+}
+
+/* Blosc's README_HEADER.rst: flags (bits 0: bytes shuffled, 2: bits shuffled, 5 to 7: format of the compressor), size of
+ * elements, size of the data and of a block, which the library may enlarge, but not for Zstandard. */
+static void heads_of_blosc(void **state)
+{
+    (void)state;
+    static const struct {
+        mt_blosc_params params;
+        int format, shuffle;
+    } cases[] = { { { "lz4", 5, MT_BLOSC_SHUFFLE, 4, 4096 }, 1, 1 },
+                  { { "zstd", 5, MT_BLOSC_BITSHUFFLE, 2, 4096 }, 4, 4 },
+                  { { "zlib", 5, MT_BLOSC_NOSHUFFLE, 8, 4096 }, 3, 0 } };
+    uint8_t *data = make_data(CONSTANT, 100000);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        mt_chain chain;
+        size_t written;
+        if (!make_chain(&(recipe) { { { "blosc", &cases[i].params } } }, &chain))
+            continue;
+        uint8_t *encoded = encode(&chain, data, 100000, &written);
+        assert_int_equal(encoded[2] >> 5, cases[i].format);
+        assert_int_equal(encoded[2] & 5, cases[i].shuffle);
+        assert_int_equal(encoded[3], cases[i].params.element_size);
+        assert_int_equal(encoded[4] | encoded[5] << 8 | encoded[6] << 16, 100000);
+        assert_true(cases[i].format != 4 || (encoded[8] | encoded[9] << 8 | encoded[10] << 16) == 4096);
+        free(encoded);
+    }
+    free(data);
 }
 
 /* RFC 1952, 2.3.1: no flags, no time. */
@@ -492,18 +562,20 @@ static void encoders_stay_in_their_room(void **state)
 {
     (void)state;
     uint8_t *noise = make_data(NOISE, 610);
+    size_t needed, written;
     for (size_t i = 0; i < sizeof recipes / sizeof *recipes; i++) {
         mt_chain chain;
         if (!make_chain(&recipes[i], &chain))
             continue;
-        for (size_t room = 0; room < 610; room++) {
+        chain.n_steps = 1;
+        const mt_step *step = &chain.steps[0];
+        free(encode(&chain, noise, 610, &needed));
+        for (size_t room = 0; room < needed; room++) {
             mt_error err = MT_ERROR_INIT;
-            uint8_t *out = allocate(room);
-            size_t written;
-            const mt_step *step = &chain.steps[0];
+            uint8_t *out = allocate_room(room);
             assert_true(step->codec->encode(step->params, noise, 610, out, room, &written, scratch, &err));
             assert_non_null(strstr(err.message, step->codec == mt_codec_find("zstd") ? "too small" : " bytes"));
-            free(out);
+            free_room(out, room);
         }
     }
     free(noise);
@@ -532,6 +604,8 @@ int main(void)
         cmocka_unit_test(known_answers),
         cmocka_unit_test(known_answers_of_predictors),
         cmocka_unit_test(checksums_of_all_sizes),
+        cmocka_unit_test(heads_of_zstd),
+        cmocka_unit_test(heads_of_blosc),
         cmocka_unit_test(heads_of_gzip),
         cmocka_unit_test(equal_chunks_give_equal_bytes),
         cmocka_unit_test(levels),
