@@ -164,6 +164,7 @@ void bench_filters(const image *plane, patches *p);
 void bench_large(const image *plane, patches *p);
 void bench_strips(const image *plane, patches *p);
 void bench_loader(const image *plane, patches *p);
+void bench_write(const image *plane, patches *p);
 void bench_lateral(const image *plane, patches *p);
 void bench_statistics(const image *plane, patches *p);
 void bench_sampling(const image *plane, patches *p);

@@ -31,8 +31,9 @@ static const struct {
     { "delays", bench_delays, false },   { "sampling", bench_sampling, false },
     { "loader", bench_loader, false },   { "statistics", bench_statistics, false },
     { "filters", bench_filters, false }, { "lateral", bench_lateral, false },
-    { "batches", bench_batches, false }, { "cold", bench_cold, true },
-    { "large", bench_large, true },      { "strips", bench_strips, true },
+    { "batches", bench_batches, false }, { "write", bench_write, false },
+    { "cold", bench_cold, true },        { "large", bench_large, true },
+    { "strips", bench_strips, true },
 };
 
 /* Returns the group, or NULL for all. */

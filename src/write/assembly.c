@@ -58,6 +58,29 @@ static void find_part(const put_job *job, size_t i, put_part *out)
 
 /* --- Waiting chunks, with the lock held. --- */
 
+mt_status mt_writer_new_pixels(mt_writer *w, const mt_level *level, uint8_t **out, mt_error *err)
+{
+    void *memory;
+    if (w->n_spares > 0 && level->chunk_bytes == w->plan->levels[0].chunk_bytes) {
+        *out = w->spares[--w->n_spares];
+        return MT_OK;
+    }
+    mt_status st = mt_alloc(w->env, level->chunk_bytes, &memory, err);
+    if (!st)
+        *out = memory;
+    return st;
+}
+
+void mt_writer_free_pixels(mt_writer *w, const mt_level *level, uint8_t *pixels)
+{
+    bool is_usual = level->chunk_bytes == w->plan->levels[0].chunk_bytes;
+    if (pixels && is_usual && w->n_spares < MT_MAX_SPARE_PIXELS &&
+        (w->n_spares + 1) * level->chunk_bytes <= MT_MAX_SPARE_BYTES)
+        w->spares[w->n_spares++] = pixels;
+    else
+        mt_release(w->env, pixels, level->chunk_bytes);
+}
+
 static mt_waiting_chunk **bucket_of(mt_writer *w, uint64_t chunk) { return &w->chunks[chunk % MT_WRITE_BUCKETS]; }
 
 static mt_waiting_chunk *find_chunk(mt_writer *w, uint64_t chunk)
@@ -81,7 +104,7 @@ static void free_chunk(mt_writer *w, mt_waiting_chunk *chunk)
 {
     if (chunk->pixels)
         w->held -= chunk->level->chunk_bytes;
-    mt_release(w->env, chunk->pixels, chunk->level->chunk_bytes);
+    mt_writer_free_pixels(w, chunk->level, chunk->pixels);
     mt_cover_free(&chunk->cover, w->env);
     mt_release(w->env, chunk, sizeof *chunk);
 }
@@ -143,11 +166,12 @@ static mt_status reserve(mt_writer *w, const mt_level *level, bool *fits, mt_err
 
 static mt_status add_chunk(mt_writer *w, const put_part *part, mt_waiting_chunk **out, mt_error *err)
 {
-    void *memory, *pixels = NULL;
+    void *memory;
+    uint8_t *pixels;
     mt_status st = mt_alloc(w->env, sizeof **out, &memory, err);
     if (st)
         return st;
-    if ((st = mt_alloc(w->env, part->level->chunk_bytes, &pixels, err))) {
+    if ((st = mt_writer_new_pixels(w, part->level, &pixels, err))) {
         mt_release(w->env, memory, sizeof **out);
         return st;
     }

@@ -29,54 +29,52 @@ static bool is_zero(const uint8_t *bytes, size_t n)
     return n == 0 || (bytes[0] == 0 && memcmp(bytes, bytes + 1, n - 1) == 0);
 }
 
+/* Encodes into the scratch buffer of the engine. */
 static mt_status encode_with(mt_writer *w, const mt_level *level, const uint8_t *pixels, mt_scratch *scratch,
                              mt_encoded *out, mt_error *err)
 {
-    void *memory;
     size_t room = mt_chain_encode_bound(&w->sink->chain, level->chunk_bytes);
-    mt_status st = mt_alloc(w->env, room, &memory, err);
+    mt_status st = mt_scratch_buffer(scratch, 0, room, &out->data, err);
+    return st ? st
+              : mt_chain_encode(&w->sink->chain, pixels, level->chunk_bytes, out->data, room, &out->size, scratch, err);
+}
+
+/* A copy of a chunk that waits for its shard. */
+static mt_status keep(mt_writer *w, mt_encoded *chunk, mt_error *err)
+{
+    void *memory;
+    mt_status st = mt_alloc(w->env, chunk->size, &memory, err);
     if (st)
         return st;
-    st = mt_chain_encode(&w->sink->chain, pixels, level->chunk_bytes, memory, room, &out->size, scratch, err);
-    /* A chunk that waits for its shard takes no more than it needs. */
-    uint8_t *fitted = st ? NULL : mt_resize(w->env, memory, room, out->size);
-    if (st) {
-        mt_release(w->env, memory, room);
-        return st;
-    }
-    out->data = fitted ? fitted : memory;
-    out->room = fitted ? out->size : room;
+    memcpy(memory, chunk->data, chunk->size);
+    chunk->data = memory;
+    chunk->room = chunk->size;
+    mt_writer_hold(w, chunk->room, 0);
     return MT_OK;
 }
 
-/* Encodes a chunk and frees its pixels, which are counted in held. */
-static mt_status encode(mt_writer *w, const mt_level *level, uint8_t *pixels, mt_encoded *out, mt_error *err)
+/* Frees chunks that waited; the raw ones are pixels. */
+static void free_encoded(mt_writer *w, const mt_level *level, mt_encoded *chunks, size_t n)
 {
-    *out = (mt_encoded) { NULL, 0, 0 };
-    mt_scratch *scratch;
-    mt_status st = MT_OK;
-    if (w->sink->ops->skips_zeros && is_zero(pixels, level->chunk_bytes)) {
-        /* read as zeros if it is not stored */
-    } else if (w->sink->chain.n_steps == 0) {
-        *out = (mt_encoded) { pixels, level->chunk_bytes, level->chunk_bytes };
-        return MT_OK;
-    } else if (!(st = mt_context_take_scratch(w->context, &scratch, err))) {
-        st = encode_with(w, level, pixels, scratch, out, err);
-        mt_context_give_scratch(w->context, scratch);
+    mt_lock_take(&w->lock);
+    for (size_t i = 0; i < n; i++) {
+        if (w->sink->chain.n_steps == 0)
+            mt_writer_free_pixels(w, level, chunks[i].data);
+        else
+            mt_release(w->env, chunks[i].data, chunks[i].room);
+        w->held -= chunks[i].room;
     }
-    mt_release(w->env, pixels, level->chunk_bytes);
-    mt_writer_hold(w, out->room, level->chunk_bytes);
-    return st;
+    mt_condition_wake_all(&w->freed);
+    mt_lock_give(&w->lock);
 }
 
-static void free_encoded(mt_writer *w, mt_encoded *chunks, size_t n)
+static void free_pixels(mt_writer *w, const mt_level *level, uint8_t *pixels)
 {
-    size_t bytes = 0;
-    for (size_t i = 0; i < n; i++) {
-        mt_release(w->env, chunks[i].data, chunks[i].room);
-        bytes += chunks[i].room;
-    }
-    mt_writer_hold(w, 0, bytes);
+    mt_lock_take(&w->lock);
+    mt_writer_free_pixels(w, level, pixels);
+    w->held -= level->chunk_bytes;
+    mt_condition_wake_all(&w->freed);
+    mt_lock_give(&w->lock);
 }
 
 /* --- Publishing. --- */
@@ -90,7 +88,6 @@ static mt_status publish(mt_writer *w, const mt_level *level, uint64_t unit, mt_
         record.flags = MT_UNIT_EMPTY;
     if (!st)
         st = mt_journal_add(w->journal, &record, err);
-    free_encoded(w, chunks, level->inner);
     if (st)
         return st;
     mt_lock_take(&w->lock);
@@ -155,40 +152,78 @@ static mt_status add_to_unit(mt_writer *w, const mt_level *level, uint64_t numbe
     return st;
 }
 
-static mt_status deliver(mt_writer *w, const mt_level *level, const int64_t *position, mt_encoded *chunk, mt_error *err)
+/* Adds a chunk to its shard, and publishes that if it is complete. Takes ownership of the chunk. */
+static mt_status deliver(mt_writer *w, const mt_level *level, uint64_t number, size_t inner, mt_encoded *chunk,
+                         mt_error *err)
 {
-    size_t inner;
-    uint64_t number = level->first_unit + mt_level_unit_of(w->plan, level, position, &inner);
     mt_waiting_unit *unit;
-    if (level->inner == 1)
-        return publish(w, level, number, chunk, err);
     mt_status st = add_to_unit(w, level, number, inner, chunk, &unit, err);
     if (st)
-        free_encoded(w, chunk, 1);
+        free_encoded(w, level, chunk, 1);
     if (st || !unit)
         return st;
     st = publish(w, level, number, unit->chunks, err);
+    free_encoded(w, level, unit->chunks, level->inner);
     free_unit(w, unit);
+    return st;
+}
+
+/* Encodes a chunk, and publishes it or adds it to its shard. */
+static mt_status encode(mt_writer *w, const mt_level *level, const int64_t *position, const uint8_t *pixels,
+                        mt_scratch *scratch, mt_error *err)
+{
+    size_t inner;
+    uint64_t number = level->first_unit + mt_level_unit_of(w->plan, level, position, &inner);
+    mt_encoded chunk = { NULL, 0, 0 };
+    bool is_stored = !w->sink->ops->skips_zeros || !is_zero(pixels, level->chunk_bytes);
+    mt_status st = is_stored ? encode_with(w, level, pixels, scratch, &chunk, err) : MT_OK;
+    if (!st && level->inner == 1)
+        return publish(w, level, number, &chunk, err);
+    if (!st && is_stored)
+        st = keep(w, &chunk, err);
+    return st ? st : deliver(w, level, number, inner, &chunk, err);
+}
+
+/* A raw chunk is its pixels. */
+static mt_status take_raw(mt_writer *w, const mt_level *level, const int64_t *position, uint8_t *pixels, mt_error *err)
+{
+    size_t inner;
+    uint64_t number = level->first_unit + mt_level_unit_of(w->plan, level, position, &inner);
+    mt_encoded chunk = { pixels, level->chunk_bytes, level->chunk_bytes };
+    if (w->sink->ops->skips_zeros && is_zero(pixels, level->chunk_bytes)) {
+        free_pixels(w, level, pixels);
+        chunk = (mt_encoded) { NULL, 0, 0 };
+    }
+    if (level->inner > 1)
+        return deliver(w, level, number, inner, &chunk, err);
+    mt_status st = publish(w, level, number, &chunk, err);
+    free_encoded(w, level, &chunk, 1);
+    return st;
+}
+
+static mt_status take(mt_writer *w, const mt_level *level, const int64_t *position, uint8_t *pixels, mt_error *err)
+{
+    mt_scratch *scratch;
+    mt_status st = mt_writer_reduce(w, level, position, pixels, err);
+    if (!st && w->sink->chain.n_steps == 0)
+        return take_raw(w, level, position, pixels, err);
+    if (!st && !(st = mt_context_take_scratch(w->context, &scratch, err))) {
+        st = encode(w, level, position, pixels, scratch, err);
+        mt_context_give_scratch(w->context, scratch);
+    }
+    free_pixels(w, level, pixels);
     return st;
 }
 
 mt_status mt_writer_take_chunk(mt_writer *w, const mt_level *level, uint64_t chunk, uint8_t *pixels, mt_error *err)
 {
     int64_t position[MT_MAX_DIMS];
-    mt_encoded encoded;
     mt_error local = MT_ERROR_INIT;
     mt_level_chunk_at(w->plan, level, chunk - level->first_chunk, position);
-    mt_status st = mt_writer_reduce(w, level, position, pixels, &local);
-    if (st) {
-        mt_release(w->env, pixels, level->chunk_bytes);
-        mt_writer_hold(w, 0, level->chunk_bytes);
-    } else if (!(st = encode(w, level, pixels, &encoded, &local))) {
-        st = deliver(w, level, position, &encoded, &local);
-    }
-    if (!st)
+    if (!take(w, level, position, pixels, &local))
         return MT_OK;
     mt_writer_fail(w, &local);
-    return mt_fail(err, st, "%s", local.message);
+    return mt_fail(err, local.status, "%s", local.message);
 }
 
 /* --- What is left at the end. --- */
@@ -214,6 +249,7 @@ mt_status mt_writer_flush_units(mt_writer *w, mt_error *err)
     mt_status st = MT_OK;
     for (mt_waiting_unit *unit; !st && (unit = take_any_unit(w, first));) {
         st = publish(w, first, unit->number, unit->chunks, err);
+        free_encoded(w, first, unit->chunks, first->inner);
         free_unit(w, unit);
     }
     return st;
@@ -222,7 +258,7 @@ mt_status mt_writer_flush_units(mt_writer *w, mt_error *err)
 void mt_writer_drop_units(mt_writer *w, const mt_level *level)
 {
     for (mt_waiting_unit *unit; (unit = take_any_unit(w, level));) {
-        free_encoded(w, unit->chunks, level->inner);
+        free_encoded(w, level, unit->chunks, level->inner);
         free_unit(w, unit);
     }
 }

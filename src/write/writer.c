@@ -57,6 +57,8 @@ void mt_writer_close(mt_writer *w)
         mt_writer_drop_chunks(w, &w->plan->levels[i]);
         mt_writer_drop_units(w, &w->plan->levels[i]);
     }
+    while (w->n_spares > 0)
+        mt_release(w->env, w->spares[--w->n_spares], w->plan->levels[0].chunk_bytes);
     mt_release(w->env, w->done, w->done ? bits : 0);
     mt_release(w->env, w->done_before, w->done_before ? bits : 0);
     mt_release(w->env, w->stored, w->stored ? bits : 0);

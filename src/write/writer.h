@@ -12,6 +12,8 @@
 #include "write/values.h"
 
 #define MT_WRITE_BUCKETS 1024 /* of the tables of waiting chunks and units */
+#define MT_MAX_SPARE_PIXELS 64
+#define MT_MAX_SPARE_BYTES ((size_t)32 << 20)
 
 /* A chunk of which pixels are missing. */
 typedef struct mt_waiting_chunk {
@@ -53,8 +55,11 @@ struct mt_writer {
     uint64_t *done;        /* a bit for each unit of all levels: published */
     uint64_t *done_before; /* the same: published by earlier writers */
     uint64_t *stored;      /* the same: published, and not all zeros */
-    size_t held;           /* bytes of waiting pixels and encoded chunks */
-    unsigned working;      /* threads that copy, encode or publish */
+    /* Pixels of chunks of the full resolution that are free: the system would zero new ones. */
+    uint8_t *spares[MT_MAX_SPARE_PIXELS];
+    size_t n_spares;
+    size_t held;      /* bytes of waiting pixels and encoded chunks */
+    unsigned working; /* threads that copy, encode or publish */
     bool is_finished;
     mt_writer_progress progress;
     mt_error failure; /* the first failure to publish; then nothing else is published */
@@ -101,6 +106,10 @@ MT_MUST_CHECK mt_status mt_writer_build(mt_writer *w, mt_error *err);
 
 /* Keeps the first failure to publish, and returns its status. */
 mt_status mt_writer_fail(mt_writer *w, const mt_error *err);
+
+/* The pixels of a chunk, with the lock held; their contents are undefined. */
+MT_MUST_CHECK mt_status mt_writer_new_pixels(mt_writer *w, const mt_level *level, uint8_t **out, mt_error *err);
+void mt_writer_free_pixels(mt_writer *w, const mt_level *level, uint8_t *pixels);
 
 /* Takes and returns memory that waits for pixels or chunks. */
 void mt_writer_hold(mt_writer *w, size_t more, size_t less);
