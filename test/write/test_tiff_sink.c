@@ -3,9 +3,12 @@
 #include "support/folder.h"
 #include "support/outputs.h"
 
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 static const output outputs[] = {
     { "YX", { 300, 270 }, { 0 }, MT_UINT16, NULL, 0 },
@@ -402,6 +405,56 @@ static void metadata_travel(void **state)
     mt_stack_close(stack);
 }
 
+static void check_claimed(const char *path, mt_status expected)
+{
+    mt_writer *w;
+    mt_error err = MT_ERROR_INIT;
+    assert_int_equal(mt_writer_open(NULL, path, NULL, &w, &err), expected);
+    if (expected)
+        assert_non_null(strstr(err.message, "one process can write"));
+    mt_writer_close(w);
+}
+
+static void one_process_writes(void **state)
+{
+    (void)state;
+    const output *o = &outputs[2];
+    const char *path = path_of(2, "claimed"), *sound = path_of(2, "unclaimed");
+    uint8_t *pixels = make_output_pixels(o, 5);
+    int status;
+    write_image(NULL, sound, o, pixels, 1, 1);
+    pid_t child = fork();
+    if (child == 0) { /* is killed with half of the tiles written */
+        mt_writer_options options = output_options(o);
+        mt_writer *w;
+        if (mt_writer_create(NULL, path, &options, &w, NULL))
+            _exit(1);
+        put_boxes(w, o, pixels, 1, 1, 0.5);
+        raise(SIGSTOP);
+        _exit(1);
+    }
+    assert_int_equal(waitpid(child, &status, WUNTRACED), child);
+    assert_true(WIFSTOPPED(status));
+    check_claimed(path, MT_E_ARGUMENT);
+    assert_int_equal(kill(child, SIGKILL), 0);
+    check_claimed(path, MT_E_ARGUMENT); /* it has ended, but its parent does not know */
+    assert_int_equal(waitpid(child, &status, 0), child);
+    check_claimed(path, MT_OK);
+    mt_writer *w;
+    mt_writer_progress progress;
+    mt_error err = MT_ERROR_INIT;
+    check_ok(mt_writer_open(NULL, path, NULL, &w, &err), &err);
+    check_claimed(path, MT_E_ARGUMENT);
+    mt_writer_get_progress(w, &progress);
+    assert_true(progress.n_resumed > 0 && progress.n_lost == 0);
+    put_boxes(w, o, pixels, 2, 1, 1);
+    check_ok(mt_writer_finish(w, 1, &err), &err);
+    mt_writer_close(w);
+    check_same_files(path, sound);
+    assert_false(exists(path, ".partial"));
+    free(pixels);
+}
+
 /* Whatever allocation fails, the call fails cleanly, and a new writer completes the image. */
 static void failing_allocations(void **state)
 {
@@ -458,6 +511,7 @@ int main(void)
         cmocka_unit_test(what_tiff_cannot_hold_is_refused),
         cmocka_unit_test(sizes_left_open_are_those_of_tiles),
         cmocka_unit_test(metadata_travel),
+        cmocka_unit_test(one_process_writes),
         cmocka_unit_test(failing_allocations),
     };
     return cmocka_run_group_tests(tests, NULL, remove_temporary_folder);

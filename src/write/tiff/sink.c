@@ -72,14 +72,20 @@ static mt_status open(mt_env *env, const mt_plan *plan, mt_target *target, mt_ar
 
 static mt_status begin(mt_sink *sink, mt_error *err)
 {
+    tiff_sink *t = tiff_sink_of(sink);
     const mt_plan *plan = sink->plan;
     const mt_level *last = &plan->levels[plan->n_levels - 1];
     size_t bytes = plan->levels[0].chunk_bytes;
     size_t most = sink->chain.n_steps > 0 ? mt_chain_encode_bound(&sink->chain, bytes) : bytes;
-    return tiff_spool_open(&tiff_sink_of(sink)->spool, sink->target, last->first_unit + last->n_units, most, err);
+    mt_status st = mt_claim_take(&t->claim, sink->target, err);
+    return st ? st : tiff_spool_open(&t->spool, sink->target, last->first_unit + last->n_units, most, err);
 }
 
-static void close(mt_sink *sink) { tiff_spool_close(&tiff_sink_of(sink)->spool); }
+static void close(mt_sink *sink)
+{
+    tiff_spool_close(&tiff_sink_of(sink)->spool);
+    mt_claim_give(&tiff_sink_of(sink)->claim);
+}
 
 /* --- Units, which are tiles. --- */
 
@@ -115,7 +121,9 @@ static mt_status load(mt_sink *sink, const mt_level *level, uint64_t unit, mt_en
 static mt_status clean(mt_sink *sink, mt_error *err)
 {
     mt_status st = tiff_spool_remove(&tiff_sink_of(sink)->spool, err);
-    return st ? st : mt_output_remove(mt_target_get_path(sink->target), err);
+    if (st || (st = mt_claim_remove_all(&tiff_sink_of(sink)->claim, err)))
+        return st;
+    return mt_output_remove(mt_target_get_path(sink->target), err);
 }
 
 const mt_sink_ops mt_sink_tiff = {

@@ -9,6 +9,7 @@
 #define MT_WRITE_TIFF_SINK_H
 
 #include "codec/params.h"
+#include "write/claim.h"
 #include "write/sink.h"
 #include "write/tiff/spool.h"
 
@@ -18,6 +19,7 @@ typedef struct tiff_sink {
     mt_zstd_params zstd;
     mt_level_params level;
     mt_element_params element;
+    mt_claim claim; /* only one process writes the spool */
     tiff_spool spool;
 } tiff_sink;
 
