@@ -12,6 +12,7 @@ enum {
     VOLUME_CHUNK = 64,      /* along Z, Y and X, for volumes */
     MANY_CHUNKS = 10000,    /* an image with more has shards */
     SHARD_BYTES = 32 << 20, /* of pixels */
+    TILE_STEP = 16          /* pixels along Y and X, of tiles */
 };
 
 static const char AXES[] = "TCZYX";
@@ -102,17 +103,38 @@ static mt_status take_size(const char *what, const int64_t *given, int d, const 
                : mt_fail(err, MT_E_ARGUMENT, "a %s of %lld pixels along %c", what, (long long)*size, out->axes[d]);
 }
 
+static bool is_in_plane(char letter) { return letter == 'Y' || letter == 'X'; }
+
+/* Rounds a size that the caller left open up to that of a tile, and rejects another that is not one. */
+static mt_status fit_tile(const int64_t *given, int d, mt_plan *out, mt_error *err)
+{
+    char letter = out->axes[d];
+    int64_t *size = &out->chunk[d], over = *size % TILE_STEP;
+    if (!is_in_plane(letter))
+        return *size == 1 ? MT_OK
+                          : mt_fail(err, MT_E_ARGUMENT,
+                                    "a tile of format %s lies in one plane: a chunk has 1 pixel along %c, not %lld",
+                                    out->format, letter, (long long)*size);
+    bool is_open = !given || given[d] == 0 || given[d] == MT_WHOLE_AXIS;
+    if (over == 0 || (is_open && !mt_add_i64(*size, TILE_STEP - over, size)))
+        return MT_OK;
+    return mt_fail(err, MT_E_ARGUMENT, "a tile of format %s has a multiple of %d pixels along %c, not %lld",
+                   out->format, TILE_STEP, letter, (long long)*size);
+}
+
 static mt_status take_chunks(const mt_writer_options *options, mt_plan *out, mt_error *err)
 {
     const char *z = strchr(out->axes, 'Z');
-    bool is_volume = z && out->shape[z - out->axes] >= VOLUME_CHUNK;
+    bool is_volume = z && out->shape[z - out->axes] >= VOLUME_CHUNK && !out->has_tiles;
     mt_status st = MT_OK;
     for (int d = 0; d < out->ndim && !st; d++) {
         char letter = out->axes[d];
-        int64_t size = letter == 'Y' || letter == 'X' ? (is_volume ? VOLUME_CHUNK : PLANE_CHUNK)
-                       : letter == 'Z' && is_volume   ? VOLUME_CHUNK
-                                                      : 1;
+        int64_t size = is_in_plane(letter)          ? (is_volume ? VOLUME_CHUNK : PLANE_CHUNK)
+                       : letter == 'Z' && is_volume ? VOLUME_CHUNK
+                                                    : 1;
         st = take_size("chunk", options->chunk_shape, d, out, mt_min_i64(size, out->shape[d]), &out->chunk[d], err);
+        if (!st && out->has_tiles)
+            st = fit_tile(options->chunk_shape, d, out, err);
     }
     return st;
 }
@@ -153,10 +175,12 @@ static void default_shards(mt_plan *out)
         out->shard[d] *= 2;
 }
 
-static mt_status take_shards(const mt_writer_options *options, mt_plan *out, mt_error *err)
+static mt_status take_shards(const mt_writer_options *options, const mt_plan_rules *rules, mt_plan *out, mt_error *err)
 {
     if (options->no_shards)
         return options->shard_shape ? mt_fail(err, MT_E_ARGUMENT, "both a shard shape and no shards") : MT_OK;
+    if (!rules->has_shards)
+        return options->shard_shape ? mt_fail(err, MT_E_ARGUMENT, "format %s has no shards", out->format) : MT_OK;
     if (!options->shard_shape) {
         if (has_many_chunks(out))
             default_shards(out);
@@ -195,14 +219,22 @@ static mt_status take_word(const char *what, const char *given, const char *by_d
 
 static bool is_float(mt_dtype dtype) { return dtype == MT_FLOAT16 || dtype == MT_FLOAT32 || dtype == MT_FLOAT64; }
 
-static mt_status take_words(const mt_writer_options *options, mt_plan *out, mt_error *err)
+static mt_status take_codec(const char *given, const mt_plan_rules *rules, mt_plan *out, mt_error *err)
 {
     static const char *const codecs[] = { "zstd", "blosc-zstd", "blosc-lz4", "gzip", "lz4", "none", NULL };
+    char what[48];
+    if (!rules->codecs)
+        return take_word("codec", given, is_float(out->dtype) ? "blosc-lz4" : "blosc-zstd", codecs, &out->codec, err);
+    snprintf(what, sizeof what, "for format %s, the codec", out->format);
+    return take_word(what, given, rules->codecs[0], rules->codecs, &out->codec, err);
+}
+
+static mt_status take_words(const mt_writer_options *options, const mt_plan_rules *rules, mt_plan *out, mt_error *err)
+{
     static const char *const shuffles[] = { "none", "byte", "bit", NULL };
     static const char *const methods[] = { "mean", "nearest", "mode", NULL };
     static const char *const versions[] = { "0.5", "0.4", NULL };
-    mt_status st =
-        take_word("codec", options->codec, is_float(out->dtype) ? "blosc-lz4" : "blosc-zstd", codecs, &out->codec, err);
+    mt_status st = take_codec(options->codec, rules, out, err);
     if (!st)
         st = take_word("shuffle", options->shuffle, out->element_size > 1 ? "byte" : "none", shuffles, &out->shuffle,
                        err);
@@ -254,19 +286,20 @@ static mt_status take_metadata(mt_arena *arena, const mt_writer_options *options
     return channels ? copy_channels(arena, channels, out, err) : MT_OK;
 }
 
-mt_status mt_plan_take(mt_arena *arena, const char *format, const mt_writer_options *options, mt_plan **result,
-                       mt_error *err)
+mt_status mt_plan_take(mt_arena *arena, const char *format, const mt_plan_rules *rules,
+                       const mt_writer_options *options, mt_plan **result, mt_error *err)
 {
     mt_plan *out = mt_arena_alloc(arena, 1, sizeof *out, err);
     if (!out)
         return MT_E_MEMORY;
     out->format = format;
+    out->has_tiles = rules->has_tiles;
     out->n_channels = 1;
     out->is_labels = options->is_labels || (options->like && options->like->info.is_labels);
     mt_status st = take_axes(options, out, err);
     if (!st && !(st = take_shape(options, out, err)) && !(st = take_dtype(options, out, err)) &&
-        !(st = take_chunks(options, out, err)) && !(st = take_shards(options, out, err)) &&
-        !(st = take_words(options, out, err)))
+        !(st = take_chunks(options, out, err)) && !(st = take_shards(options, rules, out, err)) &&
+        !(st = take_words(options, rules, out, err)))
         st = take_metadata(arena, options, out, err);
     *result = out;
     return st;

@@ -27,8 +27,18 @@ typedef struct mt_level {
     size_t inner;                     /* chunks of a unit */
 } mt_level;
 
+/* What a format demands of chunks and codecs. */
+typedef struct mt_plan_rules {
+    bool has_shards; /* chunks may form shards */
+    /* Chunks are tiles of TIFF: one pixel along T, C and Z, a multiple of 16 along Y and X (TIFF 6.0, section 15), and
+     * equal in all levels. Sizes that the caller leaves open are rounded up. */
+    bool has_tiles;
+    const char *const *codecs; /* ends with NULL, the default first; NULL: those of mt_writer_options */
+} mt_plan_rules;
+
 typedef struct mt_plan {
     const char *format;         /* name of the sink */
+    bool has_tiles;             /* as in mt_plan_rules */
     int ndim;                   /* number of axes */
     char axes[MT_MAX_DIMS + 1]; /* letters of TCZYX, in this order */
     mt_dtype dtype;             /* of an element */
@@ -50,8 +60,8 @@ typedef struct mt_plan {
 } mt_plan;
 
 /* Resolves options to an output in an arena. */
-MT_MUST_CHECK mt_status mt_plan_take(mt_arena *arena, const char *format, const mt_writer_options *options,
-                                     mt_plan **out, mt_error *err);
+MT_MUST_CHECK mt_status mt_plan_take(mt_arena *arena, const char *format, const mt_plan_rules *rules,
+                                     const mt_writer_options *options, mt_plan **out, mt_error *err);
 
 /* Computes the levels from everything else. */
 MT_MUST_CHECK mt_status mt_plan_lay_out(mt_plan *plan, int n_levels, const mt_limits *limits, mt_error *err);

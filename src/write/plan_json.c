@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The plan of an output: a JSON object whose members are named as those of mt_writer_options. */
-#include "write/plan.h"
+#include "write/sink.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -205,9 +205,11 @@ mt_status mt_plan_read(mt_arena *arena, const json_t *plan, mt_plan **out, mt_er
     if (st || (st = read_text(&r, "format", &format, err)) || (st = read_words(&r, err)) ||
         (st = read_shapes(&r, err)) || (st = read_scales(&r, err)) || (st = read_channels(&r, err)))
         return st;
-    const char *name = mt_arena_printf(arena, err, "%s", format);
-    if (!name || (st = mt_plan_take(arena, name, &r.options, out, err)))
-        return name ? st : MT_E_MEMORY;
+    const mt_sink_ops *ops = mt_sink_find(format);
+    if (!ops)
+        return invalid("format", err);
+    if ((st = mt_plan_take(arena, ops->name, &ops->rules, &r.options, out, err)) || (st = ops->check(*out, err)))
+        return st;
     return mt_plan_lay_out(*out, r.options.n_levels, &mt_arena_env(arena)->limits, err);
 }
 

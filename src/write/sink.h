@@ -19,7 +19,7 @@ typedef struct mt_encoded {
 typedef struct mt_sink_ops {
     const char *name, *suffixes; /* "zarr"; "zarr,ome.zarr" */
     bool is_folder;              /* the output is a folder; else a file, written as "PATH.partial" */
-    bool has_shards;             /* units may be shards */
+    mt_plan_rules rules;         /* of chunks and codecs */
     bool skips_zeros;            /* chunks of zeros are not stored */
     /* Rejects what the format cannot store, and sets what is left open. */
     mt_status (*check)(mt_plan *plan, mt_error *err);
@@ -37,8 +37,11 @@ typedef struct mt_sink_ops {
     mt_status (*measure)(mt_sink *sink, const mt_level *level, uint64_t unit, uint64_t *size, mt_error *err);
     /* Loads the chunks of a published unit, as they were passed to publish. The caller frees them with mt_release. */
     mt_status (*load)(mt_sink *sink, const mt_level *level, uint64_t unit, mt_encoded *chunks, mt_error *err);
-    /* Completes the output, all of whose units are published. */
+    /* Completes the output. Units of the full resolution that were never published are zeros. May be repeated, also by
+     * the next writer. */
     mt_status (*finish)(mt_sink *sink, mt_error *err);
+    /* Optional: removes what only an unfinished output needs, and is not the writer's own. Nothing else follows. */
+    mt_status (*clean)(mt_sink *sink, mt_error *err);
     void (*close)(mt_sink *sink);
 } mt_sink_ops;
 
@@ -51,7 +54,7 @@ struct mt_sink {
     mt_chain chain; /* encodes a chunk */
 };
 
-extern const mt_sink_ops mt_sink_zarr;
+extern const mt_sink_ops mt_sink_zarr, mt_sink_tiff;
 
 const mt_sink_ops *mt_sink_find(const char *name);
 /* The sink whose suffix a path has; NULL if there is none. */

@@ -219,14 +219,14 @@ static mt_status note_name(void *user, const char *name, mt_error *err)
 static mt_status check_free(mt_writer *w, const char *path, mt_error *err)
 {
     first_name first = { "" };
+    if (!w->is_folder && mt_path_get_kind(path) != MT_PATH_NONE)
+        return mt_fail(err, MT_E_ARGUMENT, "the file exists: choose another path, or remove it");
     mt_status st = mt_target_list(w->target, "", note_name, &first, err);
     if (!st && first.name[0])
         st = mt_fail(err, MT_E_ARGUMENT,
-                     "the folder exists and is not an unfinished image (it has \"%s\"): choose another path, or remove "
-                     "it",
-                     first.name);
-    if (!st && !w->is_folder && mt_path_get_kind(path) != MT_PATH_NONE)
-        st = mt_fail(err, MT_E_ARGUMENT, "the file exists: choose another path, or remove it");
+                     "the folder%s exists and is not an unfinished image (it has \"%s\"): choose another path, or "
+                     "remove it",
+                     w->is_folder ? "" : " of the unfinished file, with the suffix .partial,", first.name);
     return st;
 }
 
@@ -280,8 +280,8 @@ static mt_status create(mt_writer *w, const char *path, const mt_writer_options 
 {
     const mt_sink_ops *ops;
     mt_status st = choose_sink(path, options->format, &ops, err);
-    if (st || (st = mt_plan_take(w->arena, ops->name, options, &w->plan, err)) || (st = ops->check(w->plan, err)) ||
-        (st = mt_plan_lay_out(w->plan, options->n_levels, &w->env->limits, err)) ||
+    if (st || (st = mt_plan_take(w->arena, ops->name, &ops->rules, options, &w->plan, err)) ||
+        (st = ops->check(w->plan, err)) || (st = mt_plan_lay_out(w->plan, options->n_levels, &w->env->limits, err)) ||
         (st = open_target(w, ops, path, options->durability, err)))
         return st;
     return begin(w, ops, path, err);
@@ -482,6 +482,8 @@ static mt_status finish(mt_writer *w, int all_required, mt_error *err)
         (st = mt_target_remove(w->target, MT_JOURNAL_FOLDER, err)))
         return st;
     w->is_finished = true;
+    if (w->sink->ops->clean && (st = w->sink->ops->clean(w->sink, err)))
+        return st;
     return mt_target_sync(w->target, err);
 }
 

@@ -255,7 +255,7 @@ const mt_sink_ops mt_sink_zarr = {
     .name = "zarr",
     .suffixes = "zarr",
     .is_folder = true,
-    .has_shards = true,
+    .rules = { .has_shards = true },
     .skips_zeros = true,
     .check = check,
     .open = open,

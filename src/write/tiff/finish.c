@@ -1,0 +1,236 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The finished image is written beside the spool, and gets its name when it is complete. */
+#include "base/fnv.h"
+#include "write/tiff/tiff_sink.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define KEY "final"
+static const char no_uuid[TIFF_UUID_BYTES] = "00000000-0000-0000-0000-000000000000";
+
+typedef struct assembly {
+    tiff_sink *sink;
+    tiff_spool *spool;
+    mt_env *env;
+    uint64_t n_units; /* of all levels */
+    uint8_t *tile;    /* a tile; spool->most bytes */
+    mt_buffer zeros;  /* the encoded tile of zeros, if a unit has none */
+    uint64_t hash[2]; /* of the contents */
+    tiff_layout layout;
+    tiff_places places;
+    tiff_stream out;
+} assembly;
+
+/* --- Tiles. --- */
+
+static bool lacks_tiles(const assembly *a)
+{
+    for (uint64_t unit = 0; unit < a->n_units; unit++)
+        if (tiff_spool_find(a->spool, unit).offset == 0)
+            return true;
+    return false;
+}
+
+static mt_status encode_zeros(assembly *a, uint8_t *pixels, size_t size, mt_error *err)
+{
+    mt_scratch *scratch;
+    const mt_chain *chain = &a->sink->sink.chain;
+    size_t written = size;
+    if (chain->n_steps == 0) {
+        mt_put_bytes(&a->zeros, pixels, size);
+        return MT_OK;
+    }
+    mt_status st = mt_scratch_new(a->env, &scratch, err);
+    if (st)
+        return st;
+    st = mt_chain_encode(chain, pixels, size, a->tile, a->spool->most, &written, scratch, err);
+    if (!st)
+        mt_put_bytes(&a->zeros, a->tile, written);
+    mt_scratch_free(scratch);
+    return st;
+}
+
+static mt_status make_zeros(assembly *a, mt_error *err)
+{
+    size_t size = a->sink->sink.plan->levels[0].chunk_bytes;
+    void *pixels;
+    mt_status st = mt_alloc(a->env, size, &pixels, err);
+    if (st)
+        return st;
+    st = encode_zeros(a, memset(pixels, 0, size), size, err);
+    mt_release(a->env, pixels, size);
+    return st ? st : a->zeros.status ? mt_fail(err, a->zeros.status, "out of memory") : MT_OK;
+}
+
+static void add_to_hash(assembly *a, uint64_t number)
+{
+    for (int i = 0; i < 2; i++)
+        a->hash[i] = mt_fnv_add_number(a->hash[i], number);
+}
+
+/* Writes all tiles, in order, behind the place of the directories. */
+static mt_status copy_tiles(assembly *a, mt_error *err)
+{
+    mt_status st = MT_OK;
+    a->out.offset = a->layout.end;
+    a->places.zeros = (tiff_tile) { a->out.offset, a->zeros.size };
+    a->places.first = a->out.offset + a->zeros.size;
+    mt_put_bytes(&a->out.buffer, a->zeros.data, a->zeros.size);
+    for (uint64_t unit = 0; unit < a->n_units && !st; unit++) {
+        tiff_tile tile = tiff_spool_find(a->spool, unit);
+        uint32_t crc = 0;
+        if (tile.offset > 0 && !(st = tiff_spool_read(a->spool, unit, tile, a->tile, &crc, err))) {
+            mt_put_bytes(&a->out.buffer, a->tile, (size_t)tile.size);
+            st = tiff_stream_flush(&a->out, false, err);
+        }
+        add_to_hash(a, tile.size);
+        add_to_hash(a, crc);
+    }
+    return st ? st : tiff_stream_flush(&a->out, true, err);
+}
+
+/* --- The file. --- */
+
+/* A UUID of version 8 (RFC 9562, section 5.8) from the contents: equal images have equal bytes. */
+static void format_uuid(const assembly *a, char out[TIFF_UUID_BYTES])
+{
+    uint64_t high = (a->hash[0] & ~UINT64_C(0xf000)) | 0x8000;
+    uint64_t low = (a->hash[1] & (UINT64_MAX >> 2)) | UINT64_C(1) << 63;
+    snprintf(out, TIFF_UUID_BYTES, "%08llx-%04llx-%04llx-%04llx-%012llx", (unsigned long long)(high >> 32),
+             (unsigned long long)(high >> 16 & 0xffff), (unsigned long long)(high & 0xffff),
+             (unsigned long long)(low >> 48), (unsigned long long)(low & UINT64_C(0xffffffffffff)));
+}
+
+static mt_status describe(const assembly *a, const char uuid[TIFF_UUID_BYTES], mt_buffer *out, mt_error *err)
+{
+    tiff_write_ome(a->sink->sink.plan, uuid, out);
+    return out->status ? mt_fail(err, out->status, "out of memory") : MT_OK;
+}
+
+static mt_status lay_out(assembly *a, mt_error *err)
+{
+    mt_buffer text = mt_buffer_on(a->env);
+    mt_status st = describe(a, no_uuid, &text, err);
+    if (!st) {
+        const char *identity = a->sink->sink.plan->identity;
+        tiff_lay_out(a->sink->sink.plan, text.size, &a->layout);
+        a->hash[0] = mt_fnv_add(MT_FNV_START, text.data, text.size);
+        a->hash[0] = mt_fnv_add(a->hash[0], identity, strlen(identity));
+        a->hash[1] = ~a->hash[0];
+    }
+    mt_buffer_free(&text);
+    return st;
+}
+
+static mt_status write_directories(assembly *a, mt_error *err)
+{
+    char uuid[TIFF_UUID_BYTES];
+    mt_buffer text = mt_buffer_on(a->env);
+    format_uuid(a, uuid);
+    mt_status st = describe(a, uuid, &text, err);
+    a->out.offset = 0;
+    if (!st)
+        st = tiff_write_directories(&a->layout, a->spool, &a->places, &text, &a->out, err);
+    mt_buffer_free(&text);
+    return st;
+}
+
+static mt_status fill(assembly *a, mt_error *err)
+{
+    mt_status st = lay_out(a, err);
+    if (st || (lacks_tiles(a) && (st = make_zeros(a, err))) || (st = copy_tiles(a, err)) ||
+        (st = write_directories(a, err)))
+        return st;
+    return mt_target_get_sync(a->spool->target) == MT_SYNC_NONE ? MT_OK : mt_output_sync(a->out.file, a->out.path, err);
+}
+
+/* What an earlier attempt left is removed, not overwritten: it may already be the finished image under its name. */
+static mt_status create(assembly *a, char path[MT_PATH_BYTES], mt_error *err)
+{
+    bool is_new;
+    mt_status st = mt_target_remove(a->spool->target, KEY, err);
+    if (st || (st = mt_target_create_file(a->spool->target, KEY, path, &a->out.file, &is_new, err)))
+        return st;
+    a->out.path = path;
+    return is_new ? MT_OK : mt_fail(err, MT_E_IO, "%s: another process writes this image, too", path);
+}
+
+static mt_status write_file(assembly *a, char path[MT_PATH_BYTES], mt_error *err)
+{
+    void *memory;
+    mt_status st = mt_alloc(a->env, a->spool->most, &memory, err);
+    if (st)
+        return st;
+    a->tile = memory;
+    if (!(st = create(a, path, err))) {
+        st = fill(a, err);
+        mt_status closed = mt_output_close(a->out.file, path, st ? NULL : err);
+        st = st ? st : closed;
+    }
+    mt_buffer_free(&a->zeros);
+    mt_buffer_free(&a->out.buffer);
+    mt_release(a->env, memory, a->spool->most);
+    return st;
+}
+
+/* --- The name. --- */
+
+/* Whether a file has the contents of another. */
+static mt_status compare(mt_env *env, const char *paths[2], bool *is_same, mt_error *err)
+{
+    enum { BLOCK = 1 << 20 };
+    mt_file files[2];
+    uint64_t sizes[2];
+    void *memory = NULL;
+    *is_same = false;
+    mt_status st = mt_file_open(paths[0], &files[0], err);
+    if (st)
+        return st;
+    if ((st = mt_file_open(paths[1], &files[1], err))) {
+        mt_file_close(files[0]);
+        return st;
+    }
+    for (int i = 0; i < 2 && !st; i++)
+        st = mt_file_size(files[i], paths[i], &sizes[i], err);
+    if (!st && !(st = mt_alloc(env, 2 * BLOCK, &memory, err)))
+        *is_same = sizes[0] == sizes[1];
+    for (uint64_t at = 0; !st && *is_same && at < sizes[0]; at += BLOCK) {
+        uint8_t *blocks = memory;
+        size_t n = sizes[0] - at < BLOCK ? (size_t)(sizes[0] - at) : BLOCK;
+        for (int i = 0; i < 2 && !st; i++)
+            st = mt_file_read(files[i], paths[i], at, blocks + i * BLOCK, n, err);
+        *is_same = !st && memcmp(blocks, blocks + BLOCK, n) == 0;
+    }
+    mt_release(env, memory, memory ? 2 * BLOCK : 0);
+    mt_file_close(files[0]);
+    mt_file_close(files[1]);
+    return st;
+}
+
+/* If the name is taken, it may be by the same image: a writer was killed when it had just finished. */
+static mt_status give_name(mt_sink *sink, const char *path, mt_error *err)
+{
+    static const char suffix[] = ".partial";
+    const char *work = mt_target_get_path(sink->target);
+    char name[MT_PATH_BYTES];
+    bool is_new, is_same;
+    snprintf(name, sizeof name, "%.*s", (int)(strlen(work) - (sizeof suffix - 1)), work);
+    mt_status st = mt_output_rename_new(path, name, &is_new, err);
+    if (st || is_new || (st = compare(sink->env, (const char *[]) { path, name }, &is_same, err)))
+        return st;
+    return is_same ? mt_output_remove(path, err)
+                   : mt_fail(err, MT_E_ARGUMENT,
+                             "a file of this name was made meanwhile: move it away, and finish the image again");
+}
+
+mt_status tiff_finish(mt_sink *sink, mt_error *err)
+{
+    char path[MT_PATH_BYTES];
+    const mt_level *last = &sink->plan->levels[sink->plan->n_levels - 1];
+    assembly a = { .sink = tiff_sink_of(sink), .spool = &tiff_sink_of(sink)->spool, .env = sink->env };
+    a.n_units = last->first_unit + last->n_units;
+    a.zeros = a.out.buffer = mt_buffer_on(sink->env);
+    mt_status st = write_file(&a, path, err);
+    return st ? st : give_name(sink, path, err);
+}

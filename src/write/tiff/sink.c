@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The sink of OME-TIFF: tiled BigTIFF, one file, written by one process. */
+#include "base/checked.h"
+#include "base/reader.h"
+#include "write/tiff/tiff_sink.h"
+
+#include <string.h>
+
+static const char *const codecs[] = { "zstd", "gzip", "none", NULL };
+
+/* --- Opening. --- */
+
+static mt_status check(mt_plan *plan, mt_error *err)
+{
+    if (!tiff_ome_type(plan->dtype))
+        return mt_fail(err, MT_E_ARGUMENT, "OME-TIFF has no type %s: choose %s", mt_dtype_name(plan->dtype),
+                       plan->dtype == MT_FLOAT16  ? "float32"
+                       : plan->dtype == MT_INT64  ? "int32"
+                       : plan->dtype == MT_UINT64 ? "uint32"
+                                                  : "uint8");
+    for (int d = plan->ndim - 2; d < plan->ndim; d++)
+        if (plan->shape[d] > INT32_MAX || plan->chunk[d] > INT32_MAX)
+            return mt_fail(err, MT_E_ARGUMENT, "%lld pixels along %c, more than a TIFF can have",
+                           (long long)plan->shape[d], plan->axes[d]);
+    return MT_OK;
+}
+
+static bool is_float(mt_dtype dtype) { return dtype == MT_FLOAT32 || dtype == MT_FLOAT64; }
+
+/* Differences make integers smaller. The predictor of floats is not written, because Bio-Formats cannot read it. */
+int tiff_predictor(const mt_plan *plan) { return strcmp(plan->codec, "none") == 0 || is_float(plan->dtype) ? 1 : 2; }
+
+static mt_status add_codec(mt_sink *sink, const char *name, const void *params, mt_error *err)
+{
+    return mt_chain_add(&sink->chain, mt_codec_find(name), params, err);
+}
+
+static mt_status add_codecs(tiff_sink *t, mt_error *err)
+{
+    mt_sink *sink = &t->sink;
+    const mt_plan *plan = sink->plan;
+    t->rows =
+        (mt_row_params) { .width = plan->chunk[plan->ndim - 1], .samples = 1, .bits = 8 * (int)plan->element_size };
+    t->zstd = (mt_zstd_params) { .level = plan->codec_level, .checksum = true };
+    t->level = (mt_level_params) { .level = plan->codec_level };
+    t->element = (mt_element_params) { .element_size = plan->element_size };
+    mt_status st = MT_OK;
+    if (tiff_predictor(plan) == 2)
+        st = add_codec(sink, "predictor2", &t->rows, err);
+    else if (mt_host_big_endian() && plan->element_size > 1)
+        st = add_codec(sink, "byteswap", &t->element, err);
+    if (!st && strcmp(plan->codec, "zstd") == 0)
+        st = add_codec(sink, "zstd", &t->zstd, err);
+    else if (!st && strcmp(plan->codec, "gzip") == 0)
+        st = add_codec(sink, "zlib", &t->level, err);
+    return st || sink->chain.n_steps == 0 ? st : mt_chain_can_encode(&sink->chain, plan->levels[0].chunk_bytes, err);
+}
+
+static mt_status open(mt_env *env, const mt_plan *plan, mt_target *target, mt_arena *arena, mt_sink **out,
+                      mt_error *err)
+{
+    tiff_sink *t = mt_arena_alloc(arena, 1, sizeof *t, err);
+    if (!t)
+        return MT_E_MEMORY;
+    t->sink = (mt_sink) { .ops = &mt_sink_tiff, .env = env, .plan = plan, .target = target };
+    *out = &t->sink;
+    if (!mt_target_has_files(target))
+        return mt_fail(err, MT_E_UNSUPPORTED,
+                       "a TIFF cannot be written to an object store: write it to a folder, and copy the finished file");
+    return add_codecs(t, err);
+}
+
+static mt_status begin(mt_sink *sink, mt_error *err)
+{
+    tiff_sink *t = tiff_sink_of(sink);
+    const mt_plan *plan = sink->plan;
+    const mt_level *last = &plan->levels[plan->n_levels - 1];
+    size_t bytes = plan->levels[0].chunk_bytes;
+    size_t most = sink->chain.n_steps > 0 ? mt_chain_encode_bound(&sink->chain, bytes) : bytes;
+    mt_status st = mt_claim_take(&t->claim, sink->target, err);
+    return st ? st : tiff_spool_open(&t->spool, sink->target, last->first_unit + last->n_units, most, err);
+}
+
+static void close(mt_sink *sink)
+{
+    tiff_spool_close(&tiff_sink_of(sink)->spool);
+    mt_claim_give(&tiff_sink_of(sink)->claim);
+}
+
+/* --- Units, which are tiles. --- */
+
+static mt_status publish(mt_sink *sink, const mt_level *level, uint64_t unit, const mt_encoded *chunks, uint64_t *size,
+                         uint32_t *crc, mt_error *err)
+{
+    *size = chunks->data ? chunks->size : 0;
+    *crc = chunks->data ? mt_crc32c(chunks->data, chunks->size) : 0;
+    if (!chunks->data)
+        return MT_OK;
+    return tiff_spool_add(&tiff_sink_of(sink)->spool, level->first_unit + unit, chunks->data, chunks->size, *crc, err);
+}
+
+static mt_status measure(mt_sink *sink, const mt_level *level, uint64_t unit, uint64_t *size, mt_error *err)
+{
+    tiff_tile tile = tiff_spool_find(&tiff_sink_of(sink)->spool, level->first_unit + unit);
+    *size = tile.size;
+    return tile.offset > 0 ? MT_OK : mt_fail(err, MT_E_NOT_FOUND, "no tile %llu", (unsigned long long)unit);
+}
+
+static mt_status load(mt_sink *sink, const mt_level *level, uint64_t unit, mt_encoded *chunks, mt_error *err)
+{
+    tiff_spool *spool = &tiff_sink_of(sink)->spool;
+    tiff_tile tile = tiff_spool_find(spool, level->first_unit + unit);
+    void *memory;
+    mt_status st = mt_alloc(sink->env, (size_t)tile.size, &memory, err);
+    if (st)
+        return st;
+    *chunks = (mt_encoded) { memory, (size_t)tile.size, (size_t)tile.size };
+    return tiff_spool_read(spool, level->first_unit + unit, tile, memory, NULL, err);
+}
+
+static mt_status clean(mt_sink *sink, mt_error *err)
+{
+    mt_status st = tiff_spool_remove(&tiff_sink_of(sink)->spool, err);
+    if (st || (st = mt_claim_remove_all(&tiff_sink_of(sink)->claim, err)))
+        return st;
+    return mt_output_remove(mt_target_get_path(sink->target), err);
+}
+
+const mt_sink_ops mt_sink_tiff = {
+    .name = "tiff",
+    .suffixes = "tif,tiff",
+    .rules = { .has_tiles = true, .codecs = codecs },
+    .skips_zeros = true,
+    .check = check,
+    .open = open,
+    .begin = begin,
+    .publish = publish,
+    .measure = measure,
+    .load = load,
+    .finish = tiff_finish,
+    .clean = clean,
+    .close = close,
+};
