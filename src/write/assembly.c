@@ -13,6 +13,7 @@ typedef struct put_job {
     const mt_level *level;
     const mt_extent *box;
     const mt_values_in *in;
+    bool later;                                      /* chunks are encoded by tasks */
     int64_t first[MT_MAX_DIMS], counts[MT_MAX_DIMS]; /* chunks that the box touches, along each axis */
     mt_value_counts values;                          /* guarded by the lock of the writer */
     uint64_t skipped;                                /* likewise */
@@ -143,24 +144,55 @@ static mt_status refuse(const mt_writer *w, const mt_level *level, mt_error *err
                    mt_shape_text(level->unit, w->plan->ndim, shape, sizeof shape));
 }
 
-/* Reserves the pixels of a new chunk: drops chunks of upper levels, and waits for threads that will free memory. *fits
- * is false for a chunk of an upper level for which there is no room. */
-static mt_status reserve(mt_writer *w, const mt_level *level, bool *fits, mt_error *err)
+typedef struct room_query {
+    mt_writer *w;
+    size_t bytes;
+} room_query;
+
+static bool has_room(const mt_writer *w, size_t bytes)
 {
-    bool is_upper = level != w->plan->levels;
-    *fits = true;
-    while (w->held > 0 && (w->held >= w->memory || level->chunk_bytes > w->memory - w->held)) {
+    return w->held == 0 || (w->held < w->memory && bytes <= w->memory - w->held);
+}
+
+/* Whether there is room, or nothing is going on that could make room. */
+static bool is_decided(void *argument)
+{
+    const room_query *query = argument;
+    mt_lock_take(&query->w->lock);
+    bool decided = query->w->working == 0 || has_room(query->w, query->bytes);
+    mt_lock_give(&query->w->lock);
+    return decided;
+}
+
+/* Waits for threads that will free memory. A thread that makes tasks helps with them. */
+static void wait_for_room(const put_job *job, size_t bytes)
+{
+    mt_writer *w = job->w;
+    if (!job->later) {
+        mt_condition_wait(&w->freed, &w->lock);
+        return;
+    }
+    mt_lock_give(&w->lock);
+    mt_pool_wait(w->context->pool, is_decided, &(room_query) { w, bytes });
+    mt_lock_take(&w->lock);
+}
+
+/* Reserves the pixels of a new chunk: drops chunks of upper levels, and waits for memory. *fits is false for a chunk of
+ * an upper level for which there is no room. */
+static mt_status reserve(const put_job *job, bool *fits, mt_error *err)
+{
+    mt_writer *w = job->w;
+    bool is_upper = job->level != w->plan->levels;
+    while (!(*fits = has_room(w, job->level->chunk_bytes))) {
         if (mt_writer_drop_upper(w))
             continue;
-        *fits = false;
         if (is_upper)
             return MT_OK;
         if (w->working == 0)
-            return refuse(w, level, err);
-        mt_condition_wait(&w->freed, &w->lock);
-        *fits = true;
+            return refuse(w, job->level, err);
+        wait_for_room(job, job->level->chunk_bytes);
     }
-    w->held += level->chunk_bytes;
+    w->held += job->level->chunk_bytes;
     return MT_OK;
 }
 
@@ -176,7 +208,9 @@ static mt_status add_chunk(mt_writer *w, const put_part *part, mt_waiting_chunk 
         return st;
     }
     mt_waiting_chunk *chunk = memory, **bucket = bucket_of(w, part->chunk);
-    *chunk = (mt_waiting_chunk) { .number = part->chunk, .level = part->level, .next = *bucket, .pixels = pixels };
+    *chunk = (mt_waiting_chunk) {
+        .writer = w, .number = part->chunk, .level = part->level, .next = *bucket, .pixels = pixels
+    };
     chunk->left = 1;
     for (int d = 0; d < w->plan->ndim; d++)
         chunk->left *= part->chunk_box.extent[d];
@@ -214,7 +248,7 @@ static mt_status claim(put_job *job, const put_part *part, mt_waiting_chunk **ou
     }
     mt_waiting_chunk *chunk = find_chunk(w, part->chunk);
     if (!chunk) {
-        mt_status st = reserve(w, part->level, &fits, err);
+        mt_status st = reserve(job, &fits, err);
         if (st || !fits)
             return st;
         if ((chunk = find_chunk(w, part->chunk))) {
@@ -252,12 +286,43 @@ static void copy(const put_job *job, const put_part *part, uint8_t *pixels, mt_v
     mt_values_convert(plan->ndim, part->inside.extent, &out, &in, counts);
 }
 
+/* Encodes a chunk that is complete and no longer in the table. */
+static mt_status finish_chunk(mt_waiting_chunk *chunk, mt_error *err)
+{
+    mt_writer *w = chunk->writer;
+    const mt_level *level = chunk->level;
+    uint64_t number = chunk->number;
+    uint8_t *pixels = chunk->pixels;
+    chunk->pixels = NULL; /* still counted in held */
+    mt_lock_take(&w->lock);
+    free_chunk(w, chunk);
+    mt_lock_give(&w->lock);
+    return mt_writer_take_chunk(w, level, number, pixels, err);
+}
+
+static void stop_working(mt_writer *w)
+{
+    mt_lock_take(&w->lock);
+    w->working--;
+    mt_condition_wake_all(&w->freed);
+    mt_lock_give(&w->lock);
+}
+
+static void run_task(mt_task *task)
+{
+    mt_waiting_chunk *chunk = (mt_waiting_chunk *)(void *)task;
+    mt_writer *w = chunk->writer;
+    mt_pool *pool = w->context->pool; /* outlives its tasks, unlike the writer */
+    (void)!finish_chunk(chunk, NULL); /* the writer keeps the failure */
+    stop_working(w);
+    mt_pool_wake(pool);
+}
+
 static mt_status put_part_of(put_job *job, const put_part *part, mt_error *err)
 {
     mt_writer *w = job->w;
     mt_value_counts counts = { 0, 0 };
     mt_waiting_chunk *chunk;
-    uint8_t *complete = NULL;
     mt_lock_take(&w->lock);
     mt_status st = claim(job, part, &chunk, err);
     mt_lock_give(&w->lock);
@@ -269,21 +334,31 @@ static mt_status put_part_of(put_job *job, const put_part *part, mt_error *err)
     job->values.clipped += counts.clipped;
     chunk->busy--;
     chunk->left -= part->pixels;
-    if (chunk->left == 0) {
-        complete = chunk->pixels;
-        chunk->pixels = NULL; /* still counted in held */
+    bool is_complete = chunk->left == 0;
+    if (is_complete)
         unlink_chunk(w, chunk);
-        free_chunk(w, chunk);
+    mt_lock_give(&w->lock);
+    if (is_complete && job->later) {
+        chunk->task.run = run_task;
+        mt_pool_submit(w->context->pool, &chunk->task);
+        return MT_OK;
     }
-    mt_lock_give(&w->lock);
-    if (complete)
-        st = mt_writer_take_chunk(w, part->level, part->chunk, complete, err);
-    mt_lock_take(&w->lock);
-    w->working--;
-    mt_condition_wake_all(&w->freed);
-    mt_lock_give(&w->lock);
+    if (is_complete)
+        st = finish_chunk(chunk, err);
+    stop_working(w);
     return st;
 }
+
+static bool is_idle(void *argument)
+{
+    mt_writer *w = argument;
+    mt_lock_take(&w->lock);
+    bool idle = w->working == 0;
+    mt_lock_give(&w->lock);
+    return idle;
+}
+
+void mt_writer_wait(mt_writer *w) { mt_pool_wait(w->context->pool, is_idle, w); }
 
 static void put_one(void *argument, size_t i)
 {
@@ -326,9 +401,9 @@ mt_status mt_writer_flush_chunks(mt_writer *w, mt_error *err)
 }
 
 mt_status mt_writer_put_level(mt_writer *w, const mt_level *level, const mt_extent *box, const mt_values_in *in,
-                              mt_error *err)
+                              bool later, mt_error *err)
 {
-    put_job job = { .w = w, .level = level, .box = box, .in = in };
+    put_job job = { .w = w, .level = level, .box = box, .in = in, .later = later };
     size_t n = 1;
     for (int d = 0; d < w->plan->ndim; d++) {
         if (box->extent[d] == 0)
@@ -337,7 +412,10 @@ mt_status mt_writer_put_level(mt_writer *w, const mt_level *level, const mt_exte
         job.counts[d] = (box->start[d] + box->extent[d] - 1) / level->chunk[d] - job.first[d] + 1;
         n *= (size_t)job.counts[d];
     }
-    mt_pool_run(w->context->pool, n, put_one, &job);
+    for (size_t i = 0; i < n && later && !job.failure.status; i++)
+        put_one(&job, i);
+    if (!later)
+        mt_pool_run(w->context->pool, n, put_one, &job);
     mt_lock_take(&w->lock);
     if (level == w->plan->levels) {
         w->progress.n_nan += job.values.nan;

@@ -118,7 +118,7 @@ static mt_status put_visited(void *user, const mt_visited *visited, mt_error *er
                         .stride = stride,
                         .dtype = dims->dtype,
                         .swapped = visited->data && visited->swap };
-    return mt_writer_put_level(job->w, job->w->plan->levels, &box, &in, err);
+    return mt_writer_put_level(job->w, job->w->plan->levels, &box, &in, false, err);
 }
 
 static mt_status add_box(copy_job *job, const mt_box *box, mt_error *err)

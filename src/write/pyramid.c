@@ -47,7 +47,7 @@ mt_status mt_writer_reduce(mt_writer *w, const mt_level *level, const int64_t *p
         return st;
     mt_halve(&halving, pixels, reduced);
     mt_values_in in = { .data = reduced, .stride = halving.out_stride, .dtype = plan->dtype };
-    st = mt_writer_put_level(w, next, &to, &in, err);
+    st = mt_writer_put_level(w, next, &to, &in, false, err);
     mt_release(w->env, reduced, (size_t)out_step);
     return st;
 }

@@ -52,6 +52,7 @@ void mt_writer_close(mt_writer *w)
     if (!w)
         return;
     mt_context *owner = w->context;
+    mt_writer_wait(w);
     size_t bits = w->plan && w->plan->n_levels > 0 ? mt_writer_words(w) * sizeof *w->done : 0;
     for (int i = 0; w->plan && i < w->plan->n_levels; i++) {
         mt_writer_drop_chunks(w, &w->plan->levels[i]);
@@ -431,7 +432,7 @@ static mt_status put(mt_writer *w, const mt_writer_box *box, mt_error *err)
         pixels *= box->extent[d];
     }
     mt_values_in in = { .data = box->data, .stride = box->strides ? box->strides : strides, .dtype = dtype };
-    st = mt_writer_put_level(w, w->plan->levels, &extent, &in, err);
+    st = mt_writer_put_level(w, w->plan->levels, &extent, &in, mt_pool_threads(w->context->pool) > 1, err);
     mt_lock_take(&w->lock);
     if (!st)
         w->progress.bytes_put += (uint64_t)pixels * w->plan->element_size;
@@ -443,6 +444,18 @@ mt_status mt_writer_put(mt_writer *w, const mt_writer_box *box, mt_error *err)
 {
     mt_error_reset(err);
     mt_status st = put(w, box, err);
+    if (st)
+        mt_error_prefix(err, "%s", w->info.path);
+    return st;
+}
+
+mt_status mt_writer_flush(mt_writer *w, mt_error *err)
+{
+    mt_error_reset(err);
+    mt_writer_wait(w);
+    mt_lock_take(&w->lock);
+    mt_status st = w->failure.status ? mt_fail(err, w->failure.status, "%s", w->failure.message) : MT_OK;
+    mt_lock_give(&w->lock);
     if (st)
         mt_error_prefix(err, "%s", w->info.path);
     return st;
@@ -470,6 +483,7 @@ static mt_status close_journal(mt_writer *w, mt_error *err)
 
 static mt_status finish(mt_writer *w, int all_required, mt_error *err)
 {
+    mt_writer_wait(w);
     mt_status st = w->failure.status ? mt_fail(err, w->failure.status, "%s", w->failure.message) : MT_OK;
     if (!st && all_required)
         st = check_complete(w, err);

@@ -15,8 +15,10 @@
 #define MT_MAX_SPARE_PIXELS 64
 #define MT_MAX_SPARE_BYTES ((size_t)32 << 20)
 
-/* A chunk of which pixels are missing. */
+/* A chunk of which pixels are missing, or that waits to be encoded. */
 typedef struct mt_waiting_chunk {
+    mt_task task; /* encodes it */
+    struct mt_writer *writer;
     uint64_t number; /* in the whole output */
     const mt_level *level;
     struct mt_waiting_chunk *next; /* of the bucket */
@@ -76,9 +78,13 @@ static inline bool mt_bit_get(const uint64_t *bits, uint64_t i) { return bits[i 
 static inline void mt_bit_set(uint64_t *bits, uint64_t i) { bits[i / 64] |= UINT64_C(1) << i % 64; }
 
 /* Puts pixels into a level; box lies in the level. Pixels of upper levels are dropped if memory is short:
- * mt_writer_build makes their units later. */
+ * mt_writer_build makes their units later. Complete chunks are encoded before the function returns or, with later, by
+ * the pool while the caller goes on; the pool must then have several threads, and the caller be none of them. */
 MT_MUST_CHECK mt_status mt_writer_put_level(mt_writer *w, const mt_level *level, const mt_extent *box,
-                                            const mt_values_in *in, mt_error *err);
+                                            const mt_values_in *in, bool later, mt_error *err);
+
+/* Returns when all complete chunks are encoded, and units published. */
+void mt_writer_wait(mt_writer *w);
 
 /* Takes a chunk whose pixels are all there (in C order, with zeros beyond the image): adds it to the next level, encodes
  * it, and publishes its unit if that is complete. Takes ownership of the pixels. */

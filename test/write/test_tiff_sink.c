@@ -158,6 +158,7 @@ static uint64_t write_part(const char *path, const output *o, const uint8_t *pix
     mt_error err = MT_ERROR_INIT;
     check_ok(mt_writer_create(NULL, path, &options, &w, &err), &err);
     put_boxes(w, o, pixels, seed, 2, part);
+    check_ok(mt_writer_flush(w, &err), &err);
     mt_writer_progress progress;
     mt_writer_get_progress(w, &progress);
     mt_writer_close(w);
@@ -430,6 +431,8 @@ static void one_process_writes(void **state)
         if (mt_writer_create(NULL, path, &options, &w, NULL))
             _exit(1);
         put_boxes(w, o, pixels, 1, 1, 0.5);
+        if (mt_writer_flush(w, NULL))
+            _exit(1);
         raise(SIGSTOP);
         _exit(1);
     }

@@ -220,6 +220,7 @@ static void what_is_put_is_read(void **state)
             check_ok(mt_writer_create(NULL, path, &options, &w, &err), &err);
             put_all(w, c, pixels, i + threads, threads);
             mt_writer_progress progress;
+            check_ok(mt_writer_flush(w, &err), &err);
             mt_writer_get_progress(w, &progress);
             assert_int_equal(progress.n_done, progress.n_units);
             assert_int_equal(progress.bytes_put, count_elements(c) * mt_dtype_size(c->dtype));
@@ -256,6 +257,7 @@ static void unfinished_images_are_continued(void **state)
         check_ok(mt_writer_create(NULL, paths[1], &options, &w, &err), &err);
         for (size_t b = 0; b < n / 2; b++)
             check_ok(put(w, c, pixels, &boxes[b], &err), &err);
+        check_ok(mt_writer_flush(w, &err), &err);
         mt_writer_get_progress(w, &before);
         assert_int_equal(before.n_resumed, 0);
         mt_writer_close(w);
