@@ -100,15 +100,17 @@ static void call_free(mt_target *target, call *c) { mt_release(target->env, c, s
 static mt_status s3_measure(mt_target *target, const char *key, uint64_t *size, mt_error *err)
 {
     call *c;
+    mt_error why = MT_ERROR_INIT;
     mt_status st = call_new(target, key, "GET", &c, err);
     if (st)
         return st;
     c->transfer.span = MT_SPAN_SOME;
     c->transfer.size = 1;
-    st = perform(target, c, err);
-    *size = st ? 0 : c->transfer.object_size;
+    st = perform(target, c, &why);
+    bool is_empty = c->transfer.code == 416; /* there is no first byte: RFC 9110, 15.5.17 */
+    *size = st || is_empty ? 0 : c->transfer.object_size;
     call_free(target, c);
-    return st;
+    return st && !is_empty ? mt_fail(err, st, "%s", why.message) : MT_OK;
 }
 
 static mt_status s3_load(mt_target *target, const char *key, size_t limit, mt_arena *arena, char **out, size_t *size,
@@ -119,12 +121,11 @@ static mt_status s3_load(mt_target *target, const char *key, size_t limit, mt_ar
     if (st)
         return st;
     mt_transfer *t = &c->transfer;
-    t->span = MT_SPAN_WHOLE;
-    t->size = limit;
+    t->size = limit; /* without a Range: some servers refuse it for an object without bytes */
     t->out = NULL;
     st = perform(target, c, err);
     if (!st && !(*out = mt_arena_strndup(arena, t->out ? t->out : "", t->n_read, err)))
-        st = MT_E_MEMORY;
+        st = err && err->status ? err->status : MT_E_MEMORY;
     *size = t->n_read;
     mt_release(target->env, t->out, t->capacity);
     call_free(target, c);
