@@ -122,6 +122,8 @@ static void serve_locked(const http_request *request, http_reply *reply)
         free(o->bytes);
         *o = bucket.objects[--bucket.n];
         reply->code = 204;
+    } else if (*request->range && o->size == 0) {
+        say(reply, 416, "<Error><Code>%s</Code></Error>", "InvalidRange");
     } else {
         reply->code = 200;
         reply->body = o->bytes;
