@@ -10,7 +10,13 @@ mt_status mt_target_open(mt_env *env, const char *path, mt_sync sync, mt_target 
     *out = NULL;
     if (!mt_is_url(path))
         return mt_target_open_folder(env, path, sync, out, err);
-    return mt_fail(err, MT_E_UNSUPPORTED, "%s: outputs are written to folders only", path);
+    if (strncmp(path, "s3://", 5) != 0)
+        return mt_fail(err, MT_E_UNSUPPORTED, "%s: outputs are written to folders and s3:// only", path);
+#ifdef MT_WITH_S3
+    return mt_target_open_s3(env, path, sync, out, err);
+#else
+    return mt_fail(err, MT_E_UNSUPPORTED, "%s: this build was made without MT_WITH_S3", path);
+#endif
 }
 
 void mt_target_close(mt_target *target)

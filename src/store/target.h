@@ -36,7 +36,8 @@ MT_MUST_CHECK mt_status mt_target_publish(mt_target *target, const char *key, co
                                           mt_error *err);
 
 /* Publishes an object of a name that is free: *made is false, with MT_OK, if it is not. Of several that try at once,
- * one succeeds. With MT_SYNC_SHARDS the object with its name is on the device afterwards. */
+ * one succeeds (in object stores, which cannot tell them apart, all that have the same contents). With MT_SYNC_SHARDS
+ * the object with its name is on the device afterwards. */
 MT_MUST_CHECK mt_status mt_target_make_new(mt_target *target, const char *key, const mt_piece *pieces, size_t n,
                                            bool *made, mt_error *err);
 
@@ -98,5 +99,7 @@ struct mt_target {
 
 MT_MUST_CHECK mt_status mt_target_open_folder(mt_env *env, const char *path, mt_sync sync, mt_target **out,
                                               mt_error *err);
+/* Only with MT_WITH_S3. */
+MT_MUST_CHECK mt_status mt_target_open_s3(mt_env *env, const char *url, mt_sync sync, mt_target **out, mt_error *err);
 
 #endif

@@ -64,6 +64,7 @@ static mt_status make_folders(folder_target *f, const char *path, mt_error *err)
 /* Creates a file: a temporary one beside the path, or, if temporary is NULL, the path itself. */
 static mt_status create(const char *path, char *temporary, mt_output *file, bool *is_new, mt_error *err)
 {
+    *is_new = true;
     return temporary ? mt_output_begin(path, temporary, file, err) : mt_output_create(path, file, is_new, err);
 }
 
@@ -126,8 +127,9 @@ static mt_status folder_publish(mt_target *target, const char *key, const mt_pie
 {
     char path[MT_PATH_BYTES], temporary[MT_PATH_BYTES];
     mt_output file;
+    bool is_new; /* always */
     mt_status st = full_path(target, key, path, err);
-    if (st || (st = create_below(target, path, temporary, &file, NULL, err)))
+    if (st || (st = create_below(target, path, temporary, &file, &is_new, err)))
         return st;
     st = fill(target, file, path, pieces, n, err);
     if (!st)

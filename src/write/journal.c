@@ -12,7 +12,7 @@
 #define SLOT 32     /* bytes of the head and of a record */
 #define BLOCK 65536 /* bytes of a read; a multiple of SLOT */
 #define KEY_BYTES 256
-static const char magic[] = "mtunits\n";
+static const char magic[8] = "mtunits\n";
 static const char file_prefix[] = "journal-", marker_prefix[] = "unit-";
 
 struct mt_journal {
@@ -33,7 +33,7 @@ static void store_le(uint8_t *out, uint64_t value, int n)
 static void format_head(uint64_t plan, uint8_t out[SLOT])
 {
     memset(out, 0, SLOT);
-    memcpy(out, magic, 8);
+    memcpy(out, magic, sizeof magic);
     store_le(out + 8, VERSION, 4);
     store_le(out + 16, plan, 8);
     store_le(out + 28, mt_crc32c(out, 28), 4);
@@ -165,7 +165,7 @@ static mt_status refuse(const reading *r, const char *name, mt_error *err)
 /* *is_good is false for a head that is damaged. */
 static mt_status check_head(const reading *r, const char *name, const uint8_t *head, bool *is_good, mt_error *err)
 {
-    *is_good = memcmp(head, magic, 8) == 0 && mt_load_u32le(head + 28) == mt_crc32c(head, 28);
+    *is_good = memcmp(head, magic, sizeof magic) == 0 && mt_load_u32le(head + 28) == mt_crc32c(head, 28);
     if (!*is_good)
         return MT_OK;
     if (mt_load_u32le(head + 8) != VERSION)

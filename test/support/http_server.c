@@ -177,7 +177,7 @@ static void reset(int socket)
     setsockopt(socket, SOL_SOCKET, SO_LINGER, &linger, sizeof linger);
 }
 
-static bool answer(http_server *s, int socket, const char *head)
+static bool answer(http_server *s, int socket, const char *head, const uint8_t *body, size_t body_size)
 {
     char path[2048] = "", full[4096], range[128], if_match[128], host[128];
     snprintf(path, sizeof path, "%.*s", (int)strcspn(strchr(head, ' ') + 1, " "), strchr(head, ' ') + 1);
@@ -194,7 +194,9 @@ static bool answer(http_server *s, int socket, const char *head)
                              head,
                              strncmp(range, "bytes=", 6) == 0 ? range + 6 : "",
                              if_match,
-                             host };
+                             host,
+                             body,
+                             body_size };
     http_reply reply = { .code = *s->folder ? 200 : 404 };
     snprintf(full, sizeof full, "%s%s", s->folder, path);
     uint8_t *own = *s->folder ? load(full, &reply) : NULL;
@@ -218,6 +220,24 @@ static bool answer(http_server *s, int socket, const char *head)
     return more;
 }
 
+/* Receives the rest of a body of which n bytes have come with the head, and answers. */
+static bool answer_with_body(http_server *s, int socket, const char *head, const char *start, size_t n)
+{
+    char length[32];
+    get_header(head, "Content-Length", length, sizeof length);
+    size_t size = (size_t)strtoull(length, NULL, 10);
+    uint8_t *body = malloc(size + 1);
+    n = n < size ? n : size;
+    if (body)
+        memcpy(body, start, n);
+    for (ssize_t got; body && n < size; n += (size_t)got)
+        if ((got = recv(socket, body + n, size - n, 0)) <= 0)
+            break;
+    bool more = body && n == size && answer(s, socket, head, body, size);
+    free(body);
+    return more;
+}
+
 static void *serve(void *argument)
 {
     struct connection *c = argument;
@@ -230,7 +250,8 @@ static void *serve(void *argument)
         head[n += (size_t)got] = 0;
         char *end = strstr(head, "\r\n\r\n");
         if (end) {
-            more = answer(c->server, c->socket, head);
+            end[2] = 0;
+            more = answer_with_body(c->server, c->socket, head, end + 4, (size_t)(head + n - (end + 4)));
             n = 0;
         }
     }

@@ -16,6 +16,8 @@ typedef struct http_request {
     const char *range;    /* text after "bytes=", or "" */
     const char *if_match; /* "" */
     const char *host;     /* value of the header Host */
+    const uint8_t *body;  /* of the request */
+    size_t body_size;     /* bytes of body */
 } http_request;
 
 /* A response. Filled as by a correct server; a hook may change it. */

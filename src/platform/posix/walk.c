@@ -61,7 +61,9 @@ static mt_status walk_entry(walk *w, size_t n, const struct dirent *entry)
 static mt_status walk_folder(walk *w, size_t n)
 {
     DIR *folder = opendir(w->path);
-    mt_status st = folder ? MT_OK : fail_listing(w);
+    mt_status st = MT_OK;
+    if (!folder)
+        return fail_listing(w);
     while (!st) {
         errno = 0;
         const struct dirent *entry = readdir(folder);
@@ -71,8 +73,7 @@ static mt_status walk_folder(walk *w, size_t n)
         }
         st = walk_entry(w, n, entry);
     }
-    if (folder)
-        closedir(folder);
+    closedir(folder);
     return st ? st : w->visit(w->user, w->path, true, w->err);
 }
 

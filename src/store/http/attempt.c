@@ -210,8 +210,10 @@ static bool add_headers(mt_attempt *a, const char *url, bool own)
     const mt_http_options *options = &a->http->options;
     char line[256];
     bool good = add_header(a, "Accept-Encoding: identity") && add_header(a, "Expect:");
-    if (good && t->body)
+    if (good && t->pieces)
         good = add_header(a, "Content-Type:");
+    if (good && t->only_new)
+        good = add_header(a, "If-None-Match: *");
     if (good && t->if_match && snprintf(line, sizeof line, "If-Match: %s", t->if_match) < (int)sizeof line)
         good = add_header(a, line);
     for (size_t i = 0; good && own && i < t->n_headers; i++)
@@ -270,6 +272,51 @@ static void set_callbacks(mt_attempt *a)
     curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, a);
 }
 
+static size_t give_body(char *out, size_t one, size_t room, void *user)
+{
+    mt_attempt *a = user;
+    size_t n = 0;
+    (void)one;
+    while (n < room && a->piece < a->t->n_pieces) {
+        const mt_piece *piece = &a->t->pieces[a->piece];
+        size_t left = piece->size - a->piece_done, size = left < room - n ? left : room - n;
+        if (size > 0)
+            memcpy(out + n, (const char *)piece->bytes + a->piece_done, size);
+        n += size;
+        a->piece_done += size;
+        if (size == left) {
+            a->piece++;
+            a->piece_done = 0;
+        }
+    }
+    return n;
+}
+
+/* curl sends the body again, for example if the server has closed an idle connection. */
+static int rewind_body(void *user, curl_off_t offset, int origin)
+{
+    mt_attempt *a = user;
+    if (offset != 0 || origin != SEEK_SET)
+        return CURL_SEEKFUNC_FAIL;
+    a->piece = a->piece_done = 0;
+    return CURL_SEEKFUNC_OK;
+}
+
+static void set_upload(mt_attempt *a)
+{
+    CURL *easy = a->easy;
+    curl_off_t size = 0;
+    for (size_t i = 0; i < a->t->n_pieces; i++)
+        size += (curl_off_t)a->t->pieces[i].size;
+    curl_easy_setopt(easy, CURLOPT_UPLOAD, 1L);
+    curl_easy_setopt(easy, CURLOPT_UPLOAD_BUFFERSIZE, 512L << 10);
+    curl_easy_setopt(easy, CURLOPT_INFILESIZE_LARGE, size);
+    curl_easy_setopt(easy, CURLOPT_READFUNCTION, give_body);
+    curl_easy_setopt(easy, CURLOPT_READDATA, a);
+    curl_easy_setopt(easy, CURLOPT_SEEKFUNCTION, rewind_body);
+    curl_easy_setopt(easy, CURLOPT_SEEKDATA, a);
+}
+
 /* Sets method and body. Redirects are followed by us, not by curl. */
 static void set_request(mt_attempt *a, const char *url)
 {
@@ -277,10 +324,8 @@ static void set_request(mt_attempt *a, const char *url)
     CURL *easy = a->easy;
     curl_easy_setopt(easy, CURLOPT_URL, url);
     curl_easy_setopt(easy, CURLOPT_PATH_AS_IS, 1L);
-    if (t->body) {
-        curl_easy_setopt(easy, CURLOPT_POSTFIELDS, t->body);
-        curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)t->body_size);
-    }
+    if (t->pieces)
+        set_upload(a);
     if (t->direct)
         curl_easy_setopt(easy, CURLOPT_NOPROXY, "*");
     if (strcmp(t->method, "GET") != 0)
@@ -299,7 +344,7 @@ mt_status mt_attempt_begin(mt_attempt *a, mt_error *err)
     const char *url = a->url ? a->url : t->url;
     mt_release(env, a->grown, a->capacity);
     a->grown = NULL;
-    a->n = a->head_bytes = a->capacity = 0;
+    a->n = a->head_bytes = a->capacity = a->piece = a->piece_done = 0;
     a->planned = a->address_refused = false;
     a->message[0] = t->text[0] = 0;
     mt_response_init(&a->response);

@@ -50,6 +50,7 @@ typedef struct mt_attempt {
     bool *knows_private;                /* of the loop: a connection to a private address may be open */
     mt_response response;               /* head of the response */
     mt_body body;                       /* how to treat the body */
+    size_t piece, piece_done;           /* of the body of the request: pieces that are sent; bytes of the next one */
     bool planned;                       /* body is set */
     size_t n;                           /* bytes of the body so far */
     size_t head_bytes;                  /* bytes of the head so far */

@@ -7,7 +7,7 @@
 #ifndef MT_STORE_HTTP_TRANSFER_H
 #define MT_STORE_HTTP_TRANSFER_H
 
-#include "base/env.h"
+#include "platform/output.h"
 
 #include <microtome/stores.h>
 
@@ -44,14 +44,16 @@ struct mt_transfer {
     mt_span span;       /* which bytes to ask for */
     uint64_t offset;    /* byte of the object; of MT_SPAN_RANGE and _SOME */
     size_t size;        /* bytes; see mt_span */
-    void *out;        /* size bytes. NULL for MT_SPAN_WHOLE and _BODY: allocated by the engine, freed by the caller with
+    void *out; /* size bytes. NULL for MT_SPAN_WHOLE and _BODY: allocated by the engine, freed by the caller with
                        * mt_release(env, out, capacity), also after a failure */
-    const void *body; /* sent with PUT and POST */
-    size_t body_size; /* bytes of body */
+    /* Body of PUT and POST: the pieces, one after the other. NULL: none; n_pieces 0: an empty one. */
+    const mt_piece *pieces;
+    size_t n_pieces;
+    bool only_new; /* with PUT: create the object; servers that support it answer 412 if it exists */
     const char
         /* an ETag, NULL: any. Servers that support it answer 412; with others the caller must compare ETags */
         *if_match;
-    /* Additional headers, "Name: value", beside those of the engine (Host, Range, If-Match, Accept-Encoding,
+    /* Additional headers, "Name: value", beside those of the engine (Host, Range, If-Match, If-None-Match, Accept-Encoding,
      * User-Agent). prepare may change them. Sent only to the scheme, host and port of url. */
     const char *headers[MT_HTTP_HEADERS];
     size_t n_headers;

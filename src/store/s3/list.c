@@ -11,7 +11,7 @@
 static mt_status prepare_page(mt_transfer *t, mt_error *err)
 {
     mt_s3_page *page = (mt_s3_page *)(void *)t;
-    return mt_s3_prepare(page->store, "", page->query, page->n_query, t, page->url, page->scratch, err);
+    return mt_s3_prepare(page->store, "", page->query, page->n_query, NULL, t, page->url, page->scratch, err);
 }
 
 static mt_verdict judge_page(mt_transfer *t) { return mt_s3_judge(((mt_s3_page *)(void *)t)->store, t); }

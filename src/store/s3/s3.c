@@ -85,8 +85,8 @@ static void renew_keys(mt_s3_store *s)
     s->asked = s->is_asking = mt_thread_start(&s->thread, ask_again, s, NULL) == MT_OK;
 }
 
-mt_status mt_s3_prepare(mt_s3_store *s, const char *path, const mt_s3_pair *query, size_t n_query, mt_transfer *t,
-                        char *url, char *scratch, mt_error *err)
+mt_status mt_s3_prepare(mt_s3_store *s, const char *path, const mt_s3_pair *query, size_t n_query, const char *payload,
+                        mt_transfer *t, char *url, char *scratch, mt_error *err)
 {
     char full[MT_URL_BYTES / 3], encoded[MT_URL_BYTES], queries[MT_URL_BYTES];
     headers h = { .transfer = t, .at = scratch, .left = MT_WEB_SCRATCH };
@@ -104,7 +104,9 @@ mt_status mt_s3_prepare(mt_s3_store *s, const char *path, const mt_s3_pair *quer
                            .path = full,
                            .query = query,
                            .n_query = n_query,
-                           .payload = s->place.encrypted ? MT_S3_UNSIGNED_PAYLOAD : MT_S3_EMPTY_PAYLOAD };
+                           .payload = s->place.encrypted ? MT_S3_UNSIGNED_PAYLOAD
+                                      : payload          ? payload
+                                                         : MT_S3_EMPTY_PAYLOAD };
     if (fits && (s->lends || s->config.keys.id))
         st = sign(s, &what, &h, err);
     mt_lock_give(&s->lock);
@@ -131,7 +133,7 @@ static mt_status prepare(mt_web *web, const char *key, mt_transfer *t, char *url
     int n = snprintf(path, sizeof path, "%s%s", s->root, key);
     if (n < 0 || n >= (int)sizeof path)
         return mt_fail(err, MT_E_ARGUMENT, "%s: the key is too long", t->name);
-    return mt_s3_prepare(s, path, NULL, 0, t, url, scratch, err);
+    return mt_s3_prepare(s, path, NULL, 0, NULL, t, url, scratch, err);
 }
 
 /* Whether the response names another region than that of the request, so that a retry helps. The first of several

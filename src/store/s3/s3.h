@@ -58,9 +58,10 @@ MT_MUST_CHECK mt_status mt_s3_list(mt_store *store, const char *prefix, mt_store
 MT_MUST_CHECK mt_status mt_s3_sample(mt_store *store, const char *prefix, mt_store_visit visit, void *user,
                                      mt_error *err);
 
-/* For pages: adds the signature headers for a path of the bucket and writes the URL. scratch stores the headers. */
+/* For requests that are not reads: adds the signature headers for a path of the bucket and writes the URL. scratch
+ * stores the headers. payload is the SHA-256 of the body (sign.h); NULL: it has none, or TLS protects it. */
 MT_MUST_CHECK mt_status mt_s3_prepare(mt_s3_store *store, const char *path, const mt_s3_pair *query, size_t n_query,
-                                      mt_transfer *t, char *url, char *scratch, mt_error *err);
+                                      const char *payload, mt_transfer *t, char *url, char *scratch, mt_error *err);
 mt_verdict mt_s3_judge(mt_s3_store *store, mt_transfer *t);
 
 #endif

@@ -7,7 +7,7 @@
 #include <string.h>
 
 #define HASH_BYTES 32
-#define HEX_BYTES (2 * HASH_BYTES + 1)
+#define HEX_BYTES MT_S3_PAYLOAD_BYTES
 
 /* Encodes a byte to 1 or 3 characters; returns their number. */
 static size_t encode_byte(char c, bool keep_slash, char out[3])
@@ -174,6 +174,21 @@ static bool hash_canonical(const mt_s3_to_sign *what, const mt_s3_pair *const *h
     if (!s.failed)
         to_hex(hash, out);
     return !s.failed;
+}
+
+mt_status mt_s3_hash(const mt_piece *pieces, size_t n, char out[HEX_BYTES], mt_error *err)
+{
+    unsigned char hash[HASH_BYTES];
+    EVP_MD_CTX *context = EVP_MD_CTX_new();
+    bool good = context && EVP_DigestInit_ex(context, EVP_sha256(), NULL) == 1;
+    for (size_t i = 0; good && i < n; i++)
+        good = EVP_DigestUpdate(context, pieces[i].bytes, pieces[i].size) == 1;
+    good = good && EVP_DigestFinal_ex(context, hash, NULL) == 1;
+    EVP_MD_CTX_free(context);
+    if (!good)
+        return mt_fail(err, MT_E_MEMORY, "SHA-256 failed");
+    to_hex(hash, out);
+    return MT_OK;
 }
 
 static bool hmac(const void *key, size_t key_size, const char *text, unsigned char out[HASH_BYTES])

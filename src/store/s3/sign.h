@@ -4,7 +4,7 @@
 #ifndef MT_STORE_S3_SIGN_H
 #define MT_STORE_S3_SIGN_H
 
-#include <microtome/status.h>
+#include "platform/output.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -22,6 +22,10 @@ typedef struct mt_s3_pair {
 /* SHA-256 of an empty body; and the placeholder for bodies protected by TLS. */
 #define MT_S3_EMPTY_PAYLOAD "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
 #define MT_S3_UNSIGNED_PAYLOAD "UNSIGNED-PAYLOAD"
+
+/* The SHA-256 of a body in hexadecimal. MT_E_MEMORY. */
+#define MT_S3_PAYLOAD_BYTES 65
+MT_MUST_CHECK mt_status mt_s3_hash(const mt_piece *pieces, size_t n, char out[MT_S3_PAYLOAD_BYTES], mt_error *err);
 
 #define MT_S3_MAX_PAIRS 16
 

@@ -1,0 +1,320 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Targets in buckets, with a server of the test that keeps objects in memory. Real servers: test/stores. */
+#include "support/target.h"
+
+#include "engine/context.h"
+#include "support/http_server.h"
+#include "write/journal.h"
+
+#include <microtome/microtome.h>
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { MOST = 64, BYTES = 1 << 20 };
+
+typedef struct object {
+    char path[160];
+    uint8_t *bytes;
+    size_t size;
+} object;
+
+/* A bucket "lab", and how it misbehaves. */
+static struct bucket {
+    pthread_mutex_t mutex;
+    object objects[MOST];
+    size_t n;
+    unsigned busy;           /* requests that are answered with 503 */
+    unsigned lost;           /* of PUTs that are done, and whose answer is lost */
+    unsigned conflicts;      /* of PUTs that are answered with 409 */
+    bool ignores_conditions; /* of PUT */
+    int refuses;             /* code of all answers; 0: none */
+    char payload[80];        /* header x-amz-content-sha256 of the last PUT */
+} bucket = { .mutex = PTHREAD_MUTEX_INITIALIZER };
+
+static void say(http_reply *reply, int code, const char *format, const char *value)
+{
+    snprintf(reply->text, sizeof reply->text, format, value);
+    reply->code = code;
+    reply->body = (const uint8_t *)reply->text;
+    reply->size = strlen(reply->text);
+}
+
+static object *find(const char *path)
+{
+    for (size_t i = 0; i < bucket.n; i++)
+        if (strcmp(bucket.objects[i].path, path) == 0)
+            return &bucket.objects[i];
+    return NULL;
+}
+
+static void put(const http_request *request, http_reply *reply)
+{
+    object *o = find(request->path);
+    const char *payload = strstr(request->head, "x-amz-content-sha256: ");
+    snprintf(bucket.payload, sizeof bucket.payload, "%.64s", payload ? payload + 22 : "");
+    if (bucket.conflicts > 0) {
+        bucket.conflicts--;
+        say(reply, 409, "<Error><Code>%s</Code></Error>", "ConditionalRequestConflict");
+        return;
+    }
+    if (o && strstr(request->head, "If-None-Match: *") && !bucket.ignores_conditions) {
+        say(reply, 412, "<Error><Code>%s</Code></Error>", "PreconditionFailed");
+        return;
+    }
+    if (!o) {
+        o = &bucket.objects[bucket.n++];
+        o->bytes = NULL;
+        snprintf(o->path, sizeof o->path, "%s", request->path);
+    }
+    free(o->bytes);
+    o->bytes = malloc(request->body_size + 1);
+    memcpy(o->bytes, request->body, request->body_size);
+    o->size = request->body_size;
+    reply->code = 200;
+    snprintf(reply->etag, sizeof reply->etag, "\"e\"");
+    if (bucket.lost > 0) {
+        bucket.lost--;
+        reply->reset = true;
+    }
+}
+
+static void list(const http_request *request, http_reply *reply)
+{
+    const char *prefix = strstr(request->query, "prefix=") + 7;
+    char decoded[160] = "/lab/";
+    for (size_t n = 5; *prefix && *prefix != '&' && n < sizeof decoded - 1; n++, prefix++) {
+        decoded[n] = *prefix;
+        if (strncmp(prefix, "%2F", 3) == 0) {
+            decoded[n] = '/';
+            prefix += 2;
+        }
+    }
+    size_t at = (size_t)snprintf(reply->text, sizeof reply->text, "<ListBucketResult>");
+    for (size_t i = 0; i < bucket.n; i++)
+        if (strncmp(bucket.objects[i].path, decoded, strlen(decoded)) == 0)
+            at += (size_t)snprintf(reply->text + at, sizeof reply->text - at, "<Contents><Key>%s</Key></Contents>",
+                                   bucket.objects[i].path + 5);
+    snprintf(reply->text + at, sizeof reply->text - at, "</ListBucketResult>");
+    reply->code = 200;
+    reply->body = (const uint8_t *)reply->text;
+    reply->size = strlen(reply->text);
+}
+
+static void serve_locked(const http_request *request, http_reply *reply)
+{
+    object *o = find(request->path);
+    if (bucket.refuses) {
+        say(reply, bucket.refuses, "<Error><Code>%s</Code></Error>", "AccessDenied");
+    } else if (bucket.busy > 0) {
+        bucket.busy--;
+        say(reply, 503, "<Error><Code>%s</Code></Error>", "SlowDown");
+    } else if (strncmp(request->head, "PUT ", 4) == 0) {
+        put(request, reply);
+    } else if (*request->query) {
+        list(request, reply);
+    } else if (!o) {
+        say(reply, 404, "<Error><Code>%s</Code></Error>", "NoSuchKey");
+    } else if (strncmp(request->head, "DELETE ", 7) == 0) {
+        free(o->bytes);
+        *o = bucket.objects[--bucket.n];
+        reply->code = 204;
+    } else if (*request->range && o->size == 0) {
+        say(reply, 416, "<Error><Code>%s</Code></Error>", "InvalidRange");
+    } else {
+        reply->code = 200;
+        reply->body = o->bytes;
+        reply->size = o->size;
+        snprintf(reply->etag, sizeof reply->etag, "\"e\"");
+    }
+}
+
+static void serve(void *user, const http_request *request, http_reply *reply)
+{
+    (void)user;
+    pthread_mutex_lock(&bucket.mutex);
+    serve_locked(request, reply);
+    pthread_mutex_unlock(&bucket.mutex);
+}
+
+static http_server *server;
+static mt_context *context;
+static mt_target *target;
+
+static int set_up(void **state)
+{
+    mt_context_options options = { .struct_size = sizeof options };
+    mt_error err = MT_ERROR_INIT;
+    (void)state;
+    server = http_server_start("127.0.0.1", NULL, serve, NULL);
+    options.s3 = (mt_s3_options) { .key_id = "AKIA", .secret = "s", .region = "us-east-1" };
+    options.s3.endpoint = http_server_url(server);
+    check_ok(mt_context_new(&options, &context, &err), &err);
+    check_ok(mt_target_open(&context->env, "s3://lab/out.zarr/", MT_SYNC_SHARDS, &target, &err), &err);
+    return set_up_target(state);
+}
+
+static int tear_down(void **state)
+{
+    mt_target_close(target);
+    mt_context_free(context);
+    http_server_stop(server);
+    for (size_t i = 0; i < bucket.n; i++)
+        free(bucket.objects[i].bytes);
+    bucket.n = 0;
+    bucket.refuses = 0;
+    return tear_down_target(state);
+}
+
+static void objects_are_published_replaced_listed_and_removed(void **state)
+{
+    mt_error err = MT_ERROR_INIT;
+    (void)state;
+    assert_string_equal(mt_target_get_path(target), "s3://lab/out.zarr");
+    assert_false(mt_target_has_files(target));
+    publish_ok(target, "c/0/1", "the first");
+    publish_ok(target, "c/0/2", "");
+    publish_ok(target, "zarr.json", "{}");
+    check_object(target, "c/0/1", "the first");
+    publish_ok(target, "c/0/1", "another");
+    check_object(target, "c/0/1", "another");
+    check_object(target, "c/0/2", "");
+    check_absent(target, "c/0/3");
+    check_names(target, "", "c zarr.json ");
+    check_names(target, "c/0", "1 2 ");
+    check_names(target, "d", "");
+    check_ok(mt_target_remove(target, "c/0/1", &err), &err);
+    check_ok(mt_target_remove(target, "c/0/1", &err), &err);
+    check_absent(target, "c/0/1");
+    check_ok(mt_target_sync(target, &err), &err);
+    check_ok(mt_target_sweep(target, &err), &err);
+    assert_int_equal(strncmp(bucket.objects[0].path, "/lab/out.zarr/", 14), 0);
+}
+
+/* The header holds the SHA-256 of what arrived. */
+static void bodies_arrive_whole_and_hashed(void **state)
+{
+    static char bytes[BYTES];
+    mt_error err = MT_ERROR_INIT;
+    (void)state;
+    for (size_t i = 0; i < BYTES; i++)
+        bytes[i] = (char)(i * 31 + i / 1000);
+    mt_piece pieces[] = { { bytes, 1 }, { NULL, 0 }, { bytes + 1, 600000 }, { bytes + 600001, BYTES - 600001 } };
+    check_ok(mt_target_publish(target, "big", pieces, 4, &err), &err);
+    const object *o = find("/lab/out.zarr/big");
+    assert_non_null(o);
+    assert_int_equal(o->size, BYTES);
+    assert_memory_equal(o->bytes, bytes, BYTES);
+    check_ok(mt_target_publish(target, "abc", &(mt_piece) { "abc", 3 }, 1, &err), &err);
+    /* FIPS 180-2, B.1 */
+    assert_string_equal(bucket.payload, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+    check_ok(mt_target_publish(target, "none", NULL, 0, &err), &err);
+    assert_string_equal(bucket.payload, "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
+    check_object(target, "none", "");
+}
+
+static void requests_are_repeated(void **state)
+{
+    mt_error err = MT_ERROR_INIT;
+    bool made;
+    (void)state;
+    bucket.busy = 2;
+    publish_ok(target, "a", "text");
+    bucket.lost = 1;
+    publish_ok(target, "b", "text");
+    check_object(target, "a", "text");
+    check_object(target, "b", "text");
+    bucket.conflicts = 1;
+    check_ok(mt_target_make_new(target, "c", &(mt_piece) { "x", 1 }, 1, &made, &err), &err);
+    assert_true(made);
+    bucket.lost = 1; /* the second PUT finds the object of the first */
+    check_ok(mt_target_make_new(target, "d", &(mt_piece) { "x", 1 }, 1, &made, &err), &err);
+    assert_true(made);
+    assert_int_equal(bucket.lost + bucket.conflicts + bucket.busy, 0);
+}
+
+static void new_objects_replace_nothing(void **state)
+{
+    (void)state;
+    for (int ignores = 0; ignores < 2; ignores++) {
+        mt_error err = MT_ERROR_INIT;
+        bool made;
+        char key[16];
+        bucket.ignores_conditions = ignores;
+        snprintf(key, sizeof key, "new%d", ignores);
+        check_ok(mt_target_make_new(target, key, &(mt_piece) { "one", 3 }, 1, &made, &err), &err);
+        assert_true(made);
+        check_ok(mt_target_make_new(target, key, &(mt_piece) { "two", 3 }, 1, &made, &err), &err);
+        assert_false(made);
+        check_object(target, key, "one");
+    }
+    bucket.ignores_conditions = false;
+}
+
+static void refusals_are_told(void **state)
+{
+    mt_error err = MT_ERROR_INIT;
+    mt_target *other;
+    uint64_t size;
+    bool made;
+    (void)state;
+    bucket.refuses = 403;
+    assert_int_equal(publish(target, "a", "text", &err), MT_E_IO);
+    check_message(&err, "s3://lab/out.zarr/a: the server answered 403 AccessDenied");
+    assert_int_equal(mt_target_make_new(target, "a", NULL, 0, &made, NULL), MT_E_IO);
+    assert_int_equal(mt_target_measure(target, "a", &size, NULL), MT_E_IO);
+    assert_int_equal(mt_target_remove(target, "a", NULL), MT_E_IO);
+    bucket.refuses = 0;
+    mt_error_clear(&err);
+    mt_piece huge[] = { { "", (size_t)5 << 30 }, { "", 1 } };
+    assert_int_equal(mt_target_publish(target, "huge", huge, 2, &err), MT_E_UNSUPPORTED);
+    check_message(&err, "5 GiB");
+    check_message(&err, "smaller shards");
+    mt_error_clear(&err);
+    assert_int_equal(mt_target_open(&context->env, "s3://lab/a/../b", MT_SYNC_END, &other, &err), MT_E_ARGUMENT);
+    assert_null(other);
+    assert_int_equal(mt_target_open(&context->env, "s3://user@lab/a", MT_SYNC_END, &other, NULL), MT_E_ARGUMENT);
+    assert_int_equal(publish(target, "../a", "text", NULL), MT_E_ARGUMENT);
+}
+
+static mt_status count(void *user, const mt_unit_record *record, mt_error *err)
+{
+    (void)err;
+    *(uint64_t *)user += record->unit;
+    return MT_OK;
+}
+
+static void journals_are_markers(void **state)
+{
+    mt_error err = MT_ERROR_INIT;
+    mt_journal *journal;
+    uint64_t sum = 0, n_damaged;
+    (void)state;
+    check_ok(mt_journal_new(target, 7, &journal, &err), &err);
+    for (uint64_t i = 1; i <= 5; i++)
+        check_ok(mt_journal_add(journal, &(mt_unit_record) { .unit = i, .size = 10 }, &err), &err);
+    check_ok(mt_journal_close(journal, &err), &err);
+    check_ok(mt_journal_read(target, 7, count, &sum, &n_damaged, &err), &err);
+    assert_int_equal(sum, 15);
+    assert_int_equal(n_damaged, 0);
+    check_ok(mt_journal_remove(target, &err), &err);
+    assert_int_equal(bucket.n, 0);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(objects_are_published_replaced_listed_and_removed),
+        TEST(bodies_arrive_whole_and_hashed),
+        TEST(requests_are_repeated),
+        TEST(new_objects_replace_nothing),
+        TEST(refusals_are_told),
+        TEST(journals_are_markers),
+    };
+    return cmocka_run_group_tests(tests, NULL, remove_temporary_folder);
+}
