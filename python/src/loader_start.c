@@ -74,6 +74,10 @@ static bool add_array(loader_body *body, core_state *state, PyObject *item, part
     out->channels = p->channels.n ? p->channels.values : NULL;
     out->n_channels = p->channels.n;
     view->dtype = mt_dtype_from_name(dtype);
+    if (!view->dtype) {
+        PyErr_Format(PyExc_TypeError, "batches come as the stored type or as float32, not as %s", dtype);
+        return false;
+    }
     view->scale = p->scale.buf;
     view->offset = p->offset.buf;
     view->divide = 1; /* as NumPy's (x - offset) / scale */

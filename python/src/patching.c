@@ -85,12 +85,16 @@ static Py_ssize_t enter_stacks(core_state *state, PyObject *tuple, mt_stack **ou
 
 static bool make(patching_object *self, core_state *state, PyObject *stacks, const mt_patching_options *options)
 {
+    if (!check_tuple(stacks, "stacks"))
+        return false;
     const Py_ssize_t n = PyTuple_Size(stacks);
     mt_error err = MT_ERROR_INIT;
     mt_patching *patching = NULL;
-    mt_stack **entered = n < 0 ? NULL : PyMem_Calloc((size_t)n + 1, sizeof *entered);
-    if (!entered)
-        return n >= 0 && PyErr_NoMemory();
+    mt_stack **entered = PyMem_Calloc((size_t)n + 1, sizeof *entered);
+    if (!entered) {
+        PyErr_NoMemory();
+        return false;
+    }
     Py_ssize_t n_entered = enter_stacks(state, stacks, entered);
     if (n_entered == n && mt_patching_new(entered, (size_t)n, options, &patching, &err))
         raise_error(state, &err, NULL);

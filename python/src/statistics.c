@@ -57,9 +57,9 @@ static bool enter_one(core_state *state, PyObject *object, stack_list *list)
 /* Enters a tuple of stacks. Call leave in either case. */
 static bool enter(core_state *state, PyObject *tuple, stack_list *list)
 {
-    Py_ssize_t n = PyTuple_Size(tuple);
-    if (n < 0)
+    if (!check_tuple(tuple, "stacks and masks"))
         return false;
+    Py_ssize_t n = PyTuple_Size(tuple);
     list->stacks = PyMem_Calloc((size_t)n + 1, sizeof(mt_stack *));
     list->objects = PyMem_Calloc((size_t)n + 1, sizeof(stack_object *));
     bool good = list->stacks && list->objects;

@@ -7,7 +7,10 @@
 #include <stdio.h>
 #include <string.h>
 
-#define BLOCK_BYTES 4096
+/* 1 in builds for sanitizers and coverage: each item is its own allocation, which can fail and has its own bounds. */
+#ifndef MT_ARENA_BLOCK_BYTES
+#define MT_ARENA_BLOCK_BYTES 4096
+#endif
 #define ALIGNMENT _Alignof(max_align_t)
 
 typedef struct block {
@@ -52,8 +55,8 @@ static block *add_block(mt_arena *arena, size_t bytes, mt_error *err)
 {
     size_t limit = arena->env->limits.max_metadata_bytes;
     size_t size = round_up(sizeof(block)) + bytes;
-    if (size < BLOCK_BYTES)
-        size = BLOCK_BYTES;
+    if (size < MT_ARENA_BLOCK_BYTES)
+        size = MT_ARENA_BLOCK_BYTES;
     if (bytes > limit || size > limit - arena->total) {
         mt_fail(err, MT_E_LIMIT, "metadata takes more than max_metadata_bytes (%zu)", limit);
         return NULL;

@@ -372,7 +372,7 @@ mt_status mt_disk_cache_new(mt_env *env, const char *folder, uint64_t bytes, mt_
     cache->env = env;
     cache->most = bytes < MIN_BYTES ? MIN_BYTES : bytes;
     if (strlen(folder) > PATH_ROOM - 100)
-        st = mt_fail(err, MT_E_ARGUMENT, "%s: the path is too long", folder);
+        st = mt_fail(err, MT_E_ARGUMENT, "%.100s...: the path is too long", folder);
     else
         st = mt_copy_text(env, folder, &cache->folder, err);
     survey s = { .cache = cache };

@@ -32,7 +32,7 @@ static mt_status full_path(mt_store *store, const char *key, char *out, size_t r
 {
     int n = snprintf(out, room, "%s%s%s", store->url, *key ? "/" : "", key);
     if (n < 0 || (size_t)n >= room)
-        return mt_fail(err, MT_E_ARGUMENT, "%s/%s: the path is too long", store->url, key);
+        return mt_fail(err, MT_E_ARGUMENT, "%.100s/%.100s...: the path is too long", store->url, key);
     return MT_OK;
 }
 

@@ -5,8 +5,10 @@
 import json
 import os
 import re
+import subprocess
 import sys
 import unittest
+import zlib
 
 import command_test
 from command_test import write_npy
@@ -54,6 +56,64 @@ class Bench(command_test.Command):
         done = self.run_it("bench", self.image, other, "--patch", "16x16", "--seconds", "1", "--strategy", "random")
         self.assertIn("2 images", done.stdout)
 
+    def compressed(self, side, chunk):
+        """A Zarr image of bytes of one value, in compressed chunks."""
+        folder = self.dir / f"{side}-{chunk}.zarr"
+        folder.mkdir()
+        meta = {"zarr_format": 2, "shape": [side, side], "chunks": [chunk, chunk], "dtype": "|u1", "order": "C"}
+        meta |= {"fill_value": 0, "filters": None, "compressor": {"id": "zlib", "level": 1}}
+        (folder / ".zarray").write_text(json.dumps(meta))
+        for y in range(side // chunk):
+            for x in range(side // chunk):
+                (folder / f"{y}.{x}").write_bytes(zlib.compress(b"\7" * chunk**2))
+        return str(folder)
+
+    def test_advice(self):
+        many = [
+            "bench",
+            self.compressed(512, 128),
+            "--patch",
+            "16x16",
+            "--seconds",
+            "1",
+            "--cache",
+            "0",
+            "--axes",
+            "YX",
+        ]
+        text = self.run_it(*many, "--window", "0").stdout
+        self.assertIn("windows would decode fewer chunks: --window 16", text)
+        self.assertNotIn("smaller chunks", text)
+        text = self.run_it(*many, "--window", "2").stdout
+        self.assertRegex(text, r"in windows\n")
+        self.assertRegex(text, r"a batch mixes +[12]\.\d blocks, \d+ at least\n")
+        self.assertRegex(text, r"the chunks of a window need about [\d.]+ KiB of cache: --cache\n")
+        large = ["bench", self.compressed(1024, 1024), "--patch", "8x8", "--seconds", "1", "--axes", "YX"]
+        text = self.run_it(*large).stdout
+        self.assertRegex(text, r"smaller chunks would suit these patches, such as \d+ x \d+ pixels\n")
+
+    def test_a_bar_shows_the_progress_on_a_terminal(self):
+        leader, terminal = os.openpty()
+        bench = [command_test.COMMAND, "bench", self.image, "--patch", "16x16", "--seconds", "2"]
+        with subprocess.Popen(bench, stdout=subprocess.PIPE, stderr=terminal) as running:
+            os.close(terminal)
+            shown = b""
+            try:
+                while more := os.read(leader, 1 << 16):
+                    shown += more
+            except OSError:  # the terminal is closed
+                pass
+            os.close(leader)
+            running.communicate(timeout=60)
+        self.assertEqual(running.returncode, 0)
+        bars = re.findall(rb"\r\[(#*)(\.*)\] +(\d+) %, (\d+) s left", shown)
+        self.assertGreater(len(bars), 0)
+        for done, left, percent, seconds in bars:
+            self.assertEqual(len(done) + len(left), 40)
+            self.assertLessEqual(abs(len(done) - int(percent) * 0.4), 1.5)
+            self.assertLessEqual(int(seconds), 1)
+        self.assertTrue(shown.endswith(b"\r\x1b[K"))
+
     def test_errors(self):
         for arguments, status, message in (
             ([], 2, "--patch is required"),
@@ -62,6 +122,8 @@ class Bench(command_test.Command):
             (["--patch", "8x8", "--strategy", "none"], 2, 'random, tiled or sequential, not "none"'),
             (["--patch", "8x8", "--strategy", "whole"], 2, 'random, tiled or sequential, not "whole"'),
             (["--patch", "8x8", "--batch", "0"], 2, "--batch"),
+            (["--patch", "8x8", "--threads", "0"], 2, "--threads"),
+            (["--patch", "8x8", "--missing", "what"], 2, "--missing is error or fill, not 'what'"),
         ):
             self.assertIn(message, self.refuse("bench", self.image, *arguments, status=status))
 

@@ -84,6 +84,42 @@ class Output(command_test.Command):
         self.assertIn("File too large", limited.stderr)
         self.assertEqual(os.listdir(self.dir), ["image.npy"])
 
+    @unittest.skipUnless(os.path.exists("/dev/full"), "needs /dev/full")
+    def test_a_full_device(self):
+        for arguments, message in (
+            (["patches", self.image(), "--size", "4x4", "--out", "-"], "standard output: cannot be written: No space"),
+            (
+                ["patches", self.image(), "--size", "40x50", "--count", "999", "--out", "-"],
+                "could not be written: No sp",
+            ),
+            (["view", self.image(), "--out", "-"], "No space left on device"),
+            (["info", self.image()], "the output could not be written"),
+        ):
+            with self.subTest(arguments=arguments), open("/dev/full", "wb") as full:
+                done = subprocess.run(
+                    [command_test.COMMAND, *arguments], stdout=full, stderr=subprocess.PIPE, text=True, timeout=300
+                )
+                self.assertEqual(done.returncode, 1)
+                self.assertIn(message, done.stderr)
+
+    def test_a_terminal_gets_no_patches(self):
+        leader, terminal = os.openpty()
+        cut = [command_test.COMMAND, "patches", self.image(), "--size", "4x4", "--out", "-"]
+        done = subprocess.run(cut, stdout=terminal, stderr=subprocess.PIPE, text=True, timeout=300)
+        os.close(terminal)
+        os.close(leader)
+        self.assertEqual(done.returncode, 2)
+        self.assertIn("standard output is a terminal", done.stderr)
+
+    def test_names_without_a_folder(self):
+        self.image()
+        cut = [command_test.COMMAND, "patches", "image.npy", "--size", "4x4", "--out", "out.npy"]
+        done = subprocess.run(cut, cwd=self.dir, capture_output=True, text=True, timeout=300)
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        self.assertEqual(sorted(os.listdir(self.dir)), ["image.npy", "out.npy"])
+        line = self.refuse("patches", self.image(), "--size", "4x4", "--out", "/dev/null/out.npy", status=1)
+        self.assertIn("Not a directory", line)
+
     def hang_up(self, handler):
         """Starts a long run that inherits a handler of SIGHUP, and hangs up on it."""
         running = subprocess.Popen(
@@ -217,13 +253,17 @@ class Inputs(command_test.Command):
         before = Path(image).read_bytes()
         os.link(image, self.path("hard.npy"))
         os.symlink(self.dir, self.path("elsewhere"))
-        Path(self.path("a b.npy")).write_bytes(before)
+        for name in ("a b.npy", "c%zz.npy", "d,=.npy"):
+            Path(self.path(name)).write_bytes(before)
         for given, out in (
             (image, image),
             (image, self.path("hard.npy")),
             (image, self.path("elsewhere/image.npy")),
             (self.path("im*.npy"), image),
             (f"file://{self.dir}/a%20b.npy", self.path("a b.npy")),
+            (f"file://{self.dir}/c%zz.npy", self.path("c%zz.npy")),
+            (f"file://{self.dir}/d%2C%3d.npy", self.path("d,=.npy")),
+            (f"{image}#part", image),
         ):
             line = self.refuse("patches", given, "--size", "4x4", "--out", out, "--force", status=1)
             self.assertIn("an input", line)

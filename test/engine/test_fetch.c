@@ -422,7 +422,7 @@ static void a_child_reads_while_its_parent_waits(void **state)
         alarm(20);
         n.store.delay_us = 0;
         bool good = read_all(&n, out, NULL, NULL) == MT_OK && net_is_right(&n, 0, 0, NET_IMAGE, out);
-        _exit(good && n.context->env.work_bytes < 1 << 20 ? 0 : 1);
+        leave_child(good && n.context->env.work_bytes < 1 << 20 ? 0 : 1);
     }
     int status = -1;
     assert_int_equal(waitpid(child, &status, 0), child);

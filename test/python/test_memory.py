@@ -6,35 +6,10 @@ import os
 import numpy as np
 import pytest
 from microtome import _core
-
-_testcapi = pytest.importorskip("_testcapi")
+from nomemory import exhaust
 
 PIXELS = np.arange(2 * 3 * 8 * 9, dtype=np.uint16).reshape(2, 3, 8, 9)
 NAMES = ("red", "green", "blue")
-
-
-def exhaust(call, check):
-    """Let each allocation of call fail in turn, until there are none left. Returns the number of failures."""
-    check(call())  # fills caches of Python
-    failures, calm, k = 0, 0, 0
-    while calm < 30:
-        result = None
-        _testcapi.set_nomemory(k, k + 1)
-        try:
-            result = call()
-        except MemoryError:
-            failed = True
-        else:
-            failed = False
-        finally:
-            _testcapi.remove_mem_hooks()
-        if failed:
-            failures, calm = failures + 1, 0
-        else:
-            check(result)
-            calm += 1
-        k += 1
-    return failures
 
 
 @pytest.fixture

@@ -326,7 +326,7 @@ static void after_fork(void **state)
         good = good && mt_prefetch_patches(im.requests, N, NULL, &own, &err) == MT_OK;
         good = good && mt_prefetch_wait(own, &info, &err) == MT_OK && info.chunks == N;
         good = good && mt_extract_patches(im.requests, N, NULL, &err) == MT_OK;
-        _exit(good ? 0 : 1);
+        leave_child(good ? 0 : 1);
     }
     int status;
     assert_int_equal(waitpid(child, &status, 0), child);
@@ -370,7 +370,7 @@ static void forks_while_chunks_are_held(void **state)
         if (child == 0) {
             alarm(20); /* a deadlock ends the child */
             mt_prefetch_end(prefetch);
-            _exit(all_are_held(start_many(&im)) ? 0 : 1);
+            leave_child(all_are_held(start_many(&im)) ? 0 : 1);
         }
         int status = -1;
         assert_int_equal(waitpid(child, &status, 0), child);

@@ -141,6 +141,17 @@ static bool send_body(int socket, const http_reply *r, const uint8_t *bytes, siz
     return true;
 }
 
+/* The further lines of a head, and its end. */
+static bool send_lines(int socket, unsigned n)
+{
+    char line[1001];
+    snprintf(line, sizeof line, "X-More: %0990d\r\n", 0);
+    for (unsigned i = 0; i < n; i++)
+        if (!send_all(socket, line, 1000))
+            return false;
+    return !n || send_all(socket, "\r\n", 2);
+}
+
 /* False if the connection must be closed. */
 static bool send_reply(int socket, const http_request *request, http_reply *r)
 {
@@ -163,10 +174,11 @@ static bool send_reply(int socket, const http_request *request, http_reply *r)
         snprintf(length, sizeof length, "Connection: close\r\n");
     if (r->endless)
         snprintf(length, sizeof length, "Transfer-Encoding: chunked\r\n");
-    int bytes = snprintf(head, sizeof head, "HTTP/1.1 %d Whatever\r\n%s%s%s%s%s%s%s%s%s\r\n", r->code, length, range,
+    int bytes = snprintf(head, sizeof head, "HTTP/1.1 %d Whatever\r\n%s%s%s%s%s%s%s%s%s%s", r->code, length, range,
                          *r->etag ? "ETag: " : "", r->etag, *r->etag ? "\r\n" : "", *r->location ? "Location: " : "",
-                         r->location, *r->location ? "\r\n" : "", r->extra);
-    if (!send_all(socket, head, (size_t)bytes) || !send_body(socket, r, r->body ? r->body + first : NULL, sent))
+                         r->location, *r->location ? "\r\n" : "", r->extra, r->more_lines ? "" : "\r\n");
+    if (!send_all(socket, head, (size_t)bytes) || !send_lines(socket, r->more_lines) ||
+        !send_body(socket, r, r->body ? r->body + first : NULL, sent))
         return false;
     return !r->no_length && (r->honest || sent == n);
 }

@@ -28,6 +28,7 @@ typedef struct http_reply {
     char etag[64];       /* ETag; "": not sent */
     char location[512];  /* of a redirect; "": none is sent */
     char extra[256];     /* further header lines, each with \r\n */
+    unsigned more_lines; /* further header lines of 1000 bytes */
     char text[4096];     /* room for a body that must live until it is sent */
     bool no_ranges;      /* ignore ranges: send 200 and the whole object */
     bool range_in_200;   /* send 200 with a Content-Range */

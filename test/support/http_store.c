@@ -101,6 +101,7 @@ void spoil(void *user, const http_request *request, http_reply *reply)
         memcpy(reply->etag, w->etag, sizeof reply->etag);
     memcpy(reply->extra, w->extra, sizeof reply->extra);
     memcpy(reply->location, w->location, sizeof reply->location);
+    reply->more_lines = w->more_lines;
     reply->no_ranges = w->no_ranges;
     reply->range_in_200 = w->range_in_200;
     reply->shift = w->shift;

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include <sys/stat.h>
 
 const char *data_path(const char *name)
@@ -95,6 +96,18 @@ mt_allocator failing_allocator_make(failing_allocator *state, size_t fail_at, in
 {
     *state = (failing_allocator) { 0, fail_at, forever };
     return (mt_allocator) { failing_resize, state };
+}
+
+#ifdef MT_COVERAGE
+void __gcov_dump(void); /* of libgcov */
+#endif
+
+_Noreturn void leave_child(int status)
+{
+#ifdef MT_COVERAGE
+    __gcov_dump();
+#endif
+    _exit(status);
 }
 
 uint64_t next_random(uint64_t *state)

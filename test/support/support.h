@@ -63,6 +63,9 @@ mt_allocator failing_allocator_make(failing_allocator *state, size_t fail_at, in
         }                                                                                                              \
     } while (0)
 
+/* Ends a forked child like _exit. In a build for coverage the lines that the child reached count. */
+_Noreturn void leave_child(int status);
+
 /* Reproducible random numbers (xorshift64*), for boxes and mutations. */
 uint64_t next_random(uint64_t *state);
 int64_t random_between(uint64_t *state, int64_t low, int64_t high); /* in [low, high] */

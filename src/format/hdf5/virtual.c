@@ -300,13 +300,12 @@ static mt_status add_blocks(reading *r, const entry *e, const h5_source *source,
 }
 
 /* The rank of the source must be that of the selection. */
-static mt_status check_ranks(const reading *r, const entry *e, const h5_source *source, mt_error *err)
+static mt_status check_rank(const entry *e, const h5_source *source, mt_error *err)
 {
-    bool fits_to = e->to.kind == H5_ALL || e->to.rank == r->out->rank;
-    bool fits_from = source->state == H5_MISSING || e->from.kind == H5_ALL || e->from.rank == source->rank;
-    return fits_to && fits_from ? MT_OK
-                                : mt_fail(err, MT_E_CORRUPT, "a selection of %d dimensions of a dataset of %d",
-                                          fits_to ? e->from.rank : e->to.rank, fits_to ? source->rank : r->out->rank);
+    bool fits = source->state == H5_MISSING || e->from.kind == H5_ALL || e->from.rank == source->rank;
+    return fits ? MT_OK
+                : mt_fail(err, MT_E_CORRUPT, "a selection of %d dimensions of a dataset of %d", e->from.rank,
+                          source->rank);
 }
 
 /* Adds a missing source: it is read as the fill value. */
@@ -323,9 +322,11 @@ static mt_status add_missing(reading *r, h5_source *source, int open_to, mt_erro
 static mt_status add_from(reading *r, const entry *e, h5_source *source, mt_error *err)
 {
     selected s;
-    mt_status st = check_ranks(r, e, source, err);
     int open_to = h5_unlimited_dimension(&e->to);
-    if (st || e->from.kind == H5_NONE || e->to.kind == H5_NONE)
+    if (e->from.kind == H5_NONE || e->to.kind == H5_NONE)
+        return MT_OK;
+    mt_status st = check_rank(e, source, err);
+    if (st)
         return st;
     if (source->state == H5_MISSING)
         return add_missing(r, source, open_to, err);

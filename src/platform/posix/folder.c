@@ -44,7 +44,7 @@ mt_status mt_file_publish(const char *path, const void *bytes, size_t size, mt_e
     char temporary[4096];
     int n = snprintf(temporary, sizeof temporary, "%s.XXXXXX", path);
     if (n < 0 || (size_t)n >= sizeof temporary)
-        return mt_fail(err, MT_E_ARGUMENT, "%s: the path is too long", path);
+        return mt_fail(err, MT_E_ARGUMENT, "%.100s...: the path is too long", path);
     int handle = mkstemp(temporary);
     if (handle < 0)
         return fail_errno(err, path, "cannot be written");

@@ -32,7 +32,7 @@ static mt_status address(mt_web *web, const char *key, char *url, char *name, mt
     else if (fits)
         n = snprintf(url, MT_URL_BYTES, "%s%s%s%s", s->root, *key ? "/" : "", encoded, s->query);
     if (n < 0 || n >= MT_URL_BYTES || !fits)
-        return mt_fail(err, MT_E_ARGUMENT, "%s/%s: the URL is too long", web->base.url, key);
+        return mt_fail(err, MT_E_ARGUMENT, "%s/%.100s...: the URL is too long", web->base.url, key);
     snprintf(name, MT_URL_BYTES, "%s%s%s", web->base.url, *key ? "/" : "", key);
     return MT_OK;
 }

@@ -53,7 +53,7 @@ static mt_status new_call(mt_web *web, const char *key, call **out, mt_error *er
                                   .judge = web->ops->judge ? judge : NULL,
                                   .owner = web };
     if (strlen(key) >= sizeof c->key)
-        st = mt_fail(err, MT_E_ARGUMENT, "%s: the name is too long", key);
+        st = mt_fail(err, MT_E_ARGUMENT, "%.100s...: the name is too long", key);
     else
         st = web->ops->address(web, key, c->url, c->name, err);
     if (st) {

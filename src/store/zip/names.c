@@ -114,7 +114,7 @@ mt_status zip_order_list(const zip_order *order, const char *prefix, mt_store_vi
     char folder[4096];
     size_t n = strlen(prefix);
     if (n + 1 >= sizeof folder)
-        return mt_fail(err, MT_E_ARGUMENT, "%s: the name is too long", prefix);
+        return mt_fail(err, MT_E_ARGUMENT, "%.100s...: the name is too long", prefix);
     memcpy(folder, prefix, n);
     if (n > 0)
         folder[n++] = '/';

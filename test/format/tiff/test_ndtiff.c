@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* NDTiff: pages by the file NDTiff.index beside them, also of several files, right and wrong. */
 #include "support/contract.h"
+#include "support/failures.h"
 #include "support/folder.h"
 #include "support/tiff_writer.h"
 
@@ -111,6 +112,8 @@ static void frames_of_several_files(void **state)
     write_index(entries, 0);
     check_planes("a.tif", "STYX", NULL, first, 4);
     check_planes("b.tif", "STYX", NULL, first, 4);
+    assert_true(fail_each_allocation(temporary_path("b.tif"), &(opening) { 0 }));
+    assert_true(fail_each_read(temporary_path("b.tif"), &(opening) { 0 }));
     mt_stacks *stacks;
     mt_error err = MT_ERROR_INIT;
     const char *const paths[] = { temporary_folder() };

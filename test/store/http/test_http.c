@@ -389,7 +389,7 @@ static void after_fork(void **state)
     pid_t child = fork();
     if (child == 0) {
         mt_error err = MT_ERROR_INIT;
-        _exit(read_far(&r, &err) == MT_OK ? 0 : 1);
+        leave_child(read_far(&r, &err) == MT_OK ? 0 : 1);
     }
     check_reads(&r);
     int status;

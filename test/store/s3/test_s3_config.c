@@ -159,6 +159,12 @@ static void what_is_refused(void **state)
     unsetenv("AWS_PROFILE");
     setenv("AWS_CONFIG_FILE", f->home, 1); /* a folder */
     assert_int_equal(configure(f, (mt_s3_options) { 0 }), MT_E_IO);
+    unsetenv("AWS_CONFIG_FILE");
+    char path[128];
+    path_of(f, "config", path, sizeof path);
+    assert_int_equal(truncate(path, (1 << 20) + 1), 0);
+    assert_int_equal(configure(f, (mt_s3_options) { 0 }), MT_E_LIMIT);
+    assert_non_null(strstr(f->err.message, "has 1048577 bytes, more than a file of profiles may have (1048576)"));
 }
 
 static void files_elsewhere(void **state)
