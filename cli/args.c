@@ -78,6 +78,8 @@ int args_parse(struct args *args, const struct command *command, int argc, char 
 {
     memset(args, 0, sizeof *args);
     args->command = command;
+    args->argc = argc;
+    args->argv = argv;
     args->paths = need((size_t)argc + 1, sizeof *args->paths);
     bool options = true;
     for (int i = 0; i < argc; i++) {

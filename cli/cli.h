@@ -9,7 +9,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
-enum { EXIT_OK = 0, EXIT_FAILED = 1, EXIT_USAGE = 2, EXIT_INTERRUPTED = 130 };
+enum { EXIT_OK = 0, EXIT_FAILED = 1, EXIT_USAGE = 2, EXIT_INCOMPLETE = 3, EXIT_INTERRUPTED = 130 };
 
 #define MAX_OPTIONS 48
 
@@ -46,6 +46,8 @@ struct args {
     const char **paths;               /* arguments that are not options */
     size_t n_paths;                   /* number of paths */
     bool help;                        /* --help was given */
+    int argc;                         /* the words after the name of the subcommand */
+    char **argv;
 };
 
 /* Fills args. EXIT_USAGE after a message if the command line is invalid. Call args_free in any case. */
@@ -87,6 +89,9 @@ int failed(const char *format, ...) MT_PRINTF(1, 2);
 int run_info(const struct args *args);
 int run_patches(const struct args *args);
 int run_view(const struct args *args);
+int run_convert(const struct args *args);
+int run_status(const struct args *args);
+int run_finish(const struct args *args);
 int run_stats(const struct args *args);
 int run_bench(const struct args *args);
 int run_formats(const struct args *args);
@@ -121,7 +126,7 @@ typedef struct output {
  * ".png"; NULL: any suffix that is not of an image format). EXIT_FAILED after a message if the path is an input or lies
  * inside one, exists without --force, or cannot be written. "-" is standard output, for --out only. */
 int output_check(const struct args *args, const char *option, const char *path, const char *suffix);
-/* EXIT_FAILED after a message if path is the input image or lies inside it. */
+/* EXIT_FAILED after a message if path is the input image or lies inside it, or is a folder that contains it. */
 int output_apart(const char *path, const char *input);
 /* EXIT_FAILED after a message if the file system has less free space. */
 int output_room(const char *path, uint64_t bytes);
@@ -140,6 +145,7 @@ FILE *say_where(const struct args *args);
 /* A progress bar on the terminal, shown after one second. */
 struct progress {
     double start, last;   /* times of the start and of the last update, in seconds */
+    double bytes;         /* done since the start, for the rate; 0: no rate is shown */
     bool terminal, drawn; /* standard error is a terminal; the bar is visible */
 };
 double clock_seconds(void);
@@ -156,6 +162,8 @@ int open_options_get(struct open_options *out, const struct args *args);
 
 /* Creates a context with --threads and --cache. */
 int context_open(mt_context **out, const struct args *args);
+/* Creates a context with --threads and a memory budget in bytes; 0: the default. */
+int context_open_sized(mt_context **out, const struct args *args, int64_t bytes);
 
 /* An open image for a subcommand. */
 struct image {
@@ -192,6 +200,10 @@ int image_index(const mt_stack_info *info, const struct args *args, const char *
 /* Suggests the next power of two of the patch size along each axis, (Z)YX: random patches then touch few chunks and
  * decode few unused pixels. */
 void suggest_chunk(const mt_stack_info *info, const int64_t *size, size_t n_spatial, int64_t *chunk);
+/* What an output consists of: "shards" or "chunks". */
+const char *unit_name(const mt_writer_info *info);
+/* Prints a JSON string to stdout; invalid UTF-8 becomes the replacement character. */
+void print_json_string(const char *string);
 /* Writes a shape such as "40 x 512 x 512" to text, of room bytes, and returns it. */
 const char *shape_text(const int64_t *shape, int ndim, char *text, size_t room);
 /* Writes a size such as "1.5 GiB" to text, of room bytes, and returns it. */

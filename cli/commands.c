@@ -230,6 +230,83 @@ static const example stats_examples[] = {
     { NULL, NULL },
 };
 
+#define OUTPUT_FORMAT                                                                                                  \
+    {                                                                                                                  \
+        "format", "NAME", "Format of OUT: zarr, tiff or npy. Default: by its suffix.", false                           \
+    }
+
+static const struct option convert_options[] = {
+    OUTPUT_FORMAT,
+    { "chunks", "[...x]YxX",
+      "Size of a chunk along the last axes, such as 256x256 or 64x64x64; 0: the whole axis. Default: 64x64x64 if there "
+      "are at least 64 planes, else 256x256.",
+      false },
+    { "shards", "[...x]YxX",
+      "Size of a shard, a file of whole chunks. Default: about 32 MiB of pixels if there are more than 10,000 chunks, "
+      "else none.",
+      false },
+    { "no-shards", NULL, "Write each chunk as a file.", false },
+    { "codec", "NAME",
+      "zstd, blosc-zstd, blosc-lz4, gzip, lz4 or none. Default: blosc-lz4 for floats, else blosc-zstd.", false },
+    { "codec-level", "N", "Compression level. Default: that of the codec.", false },
+    { "shuffle", "none|byte|bit", "Shuffling of a blosc codec. Default: byte for elements of several bytes.", false },
+    { "dtype", "TYPE",
+      "Element type, such as uint16 or float32. Values are rounded half to even and clipped; NaN becomes 0. Default: "
+      "that of the input.",
+      false },
+    { "pyramid", "N|auto", "Resolution levels; auto: until a level fits in one chunk. Default: 1, no pyramid.", false },
+    { "downsample", "mean|nearest|mode",
+      "How 2 x 2 (x 2) pixels become one of the next level. Default: mean; nearest for labels.", false },
+    { "labels", NULL, "The values are object numbers.", false },
+    { "ome", "0.5|0.4", "Version of OME-Zarr: 0.5 has Zarr version 3, 0.4 has version 2. Default: 0.5.", false },
+    { "region", "AXIS=START[:SIZE],...",
+      "Convert only SIZE pixels from START on along these axes (STZYX): Z=10:20,Y=0:512. START: is up to the end, "
+      "START "
+      "alone one.",
+      false },
+    { "channels", "C,...", "Channels by number or name, in any order. Default: all.", false },
+    { "level", "L", "Level of the input's pyramid. Default: 0.", false },
+    { "join", "T|C|Z", "Join several inputs along this axis, in the order given.", false },
+    { "part", "K/N", "Write part K of N only, for N processes at once. Then: microtome finish OUT.", false },
+    { "verify", NULL, "Then compare the checksums of all pixels of input and output.", false },
+    { "missing", "fill|error",
+      "Missing files, frames and chunks of the input: fill reads them as the fill value, error fails. Default: error "
+      "for files and frames; chunks that a Zarr array does not store have its fill value.",
+      false },
+    { "durability", "units|end|never",
+      "When data is forced to the disk, for power cuts: with each shard or chunk, at the end, or never. Default: "
+      "units.",
+      false },
+    { "memory", "SIZE", "Memory to use, such as 2G. Default: 512M and what --cache is elsewhere.", false },
+    AXES,
+    RAW,
+    EXTERNAL,
+    { "masks", NULL, "Leave out pixels that CZI masks declare invalid.", false },
+    THREADS,
+    OPTION_END,
+};
+static const example convert_examples[] = {
+    { "microtome convert in.czi out.ome.zarr --pyramid auto", "OME-Zarr with a pyramid." },
+    { "microtome convert in.czi out.ome.zarr --chunks 256x256 --shards 2048x2048 --codec blosc-lz4",
+      "Fast to read patch by patch, with few files." },
+    { "microtome convert in.tif part.ome.zarr --region Z=10:20,Y=0:512,X=0:512 --channels DAPI", "A part of it." },
+    { "microtome convert 'planes/*.tif' volume.ome.zarr --join Z", "A volume from planes." },
+    { "microtome convert huge.czi out.ome.zarr --part 1/4", "The first of four processes." },
+    { NULL, NULL },
+};
+
+static const struct option status_options[] = {
+    { "json", NULL, "Print JSON.", false },
+    OUTPUT_FORMAT,
+    OPTION_END,
+};
+static const example status_examples[] = { { "microtome status out.ome.zarr", "How much is done." }, { NULL, NULL } };
+
+static const struct option finish_options[] = { OUTPUT_FORMAT, THREADS, OPTION_END };
+static const example finish_examples[] = {
+    { "microtome finish out.ome.zarr", "After all parts of microtome convert --part." }, { NULL, NULL }
+};
+
 static const struct option bench_options[] = {
     { "patch", "SIZE", "Patch size, slowest axis first, such as 64x64 or 16x64x64. Required.", false },
     { "batch", "N", "Patches in a batch. Default: 64.", false },
@@ -296,6 +373,23 @@ const struct command commands[] = {
       "quantiles. Sums are exact. NaN and infinite pixels are left out and counted. Several images must have the same "
       "channels and type.",
       1, -1, stats_options, stats_examples, run_stats },
+    { "convert", "IN... OUT", "Write images as OME-Zarr",
+      "Writes an image, or several joined along an axis, in the format of the suffix of OUT: .zarr. Each shard, or "
+      "chunk "
+      "without shards, is written once and gets its name when it is complete. A conversion that was interrupted or "
+      "killed "
+      "is continued by the same command, and ends with the same files. Inputs are named as for microtome info.",
+      2, -1, convert_options, convert_examples, run_convert },
+    { "status", "OUT", "Tell how much of an output is written",
+      "Prints how many shards or chunks of the output of microtome convert are written. Exit code 0: it is complete; "
+      "3: "
+      "it is not.",
+      1, 1, status_options, status_examples, run_status },
+    { "finish", "OUT", "Complete an output that was written in parts",
+      "Builds what is missing of the pyramid and writes the metadata that makes the image complete. Exit code 3: "
+      "shards "
+      "or chunks are missing.",
+      1, 1, finish_options, finish_examples, run_finish },
     { "bench", "PATH...", "Measure how fast images give batches for training",
       "Runs a loader on the images, as training does: batches of patches, flipped and turned, made ahead of time. "
       "Prints patches per second, the time of the first batch, bytes fetched and decoded per patch, what limits the "

@@ -71,7 +71,8 @@ void print_help(const struct command *command)
     printf("\n'microtome COMMAND --help' shows options and examples of a command,\n"
            "'microtome --version' the version.\n\n"
            "exit codes: 0 done; 1 an image could not be read or does not fit the options,\n"
-           "or a file could not be written; 2 the command line is invalid; 130 interrupted.\n");
+           "or a file could not be written; 2 the command line is invalid; 3 an output is not\n"
+           "complete; 130 interrupted.\n");
 }
 
 int run_help(const struct args *args)

@@ -103,18 +103,19 @@ int open_options_get(struct open_options *out, const struct args *args)
 
 int context_open(mt_context **out, const struct args *args)
 {
+    int64_t cache = -1;
+    int status = args_size(args, "cache", &cache);
+    return status ? status : context_open_sized(out, args, cache < 0 ? 0 : cache ? cache : MT_NO_CACHE);
+}
+
+int context_open_sized(mt_context **out, const struct args *args, int64_t bytes)
+{
     mt_error err = MT_ERROR_INIT;
-    int64_t threads = 0, cache = -1;
+    int64_t threads = 0;
     int status = args_integer(args, "threads", 1, 1024, &threads);
-    if (!status)
-        status = args_size(args, "cache", &cache);
     if (status)
         return status;
-    mt_context_options options = { .struct_size = sizeof options,
-                                   .threads = (unsigned)threads,
-                                   .cache_bytes = cache < 0 ? 0
-                                                  : cache   ? cache
-                                                            : MT_NO_CACHE };
+    mt_context_options options = { .struct_size = sizeof options, .threads = (unsigned)threads, .cache_bytes = bytes };
     return mt_context_new(&options, out, &err) ? report(&err) : EXIT_OK;
 }
 

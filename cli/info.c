@@ -21,6 +21,14 @@ static void make_entries(listing *list)
                                                   .info = mt_stack_get_info(images->stacks[list->n]) };
 }
 
+/* An image that is being written says so in a warning. */
+static void find_writer(struct entry *e)
+{
+    mt_error err = MT_ERROR_INIT;
+    if (e->info->n_warnings && mt_writer_look(NULL, e->name, NULL, &e->writing, &err))
+        e->writing = NULL;
+}
+
 static void list_parts(listing *list, struct entry *e)
 {
     mt_error err = MT_ERROR_INIT;
@@ -83,6 +91,7 @@ static void free_listing(listing *list)
     for (size_t i = 0; i < list->n; i++) {
         mt_names_free(list->entries[i].parts);
         mt_names_free(list->entries[i].attachments);
+        mt_writer_close(list->entries[i].writing);
     }
     free(list->entries);
     images_free(&list->images);
@@ -107,6 +116,8 @@ int run_info(const struct args *args)
                              : failed("there are %zu images, and a map is of one: name it", list.n);
     for (size_t i = 0; i < list.n && (json || list.n == 1) && !options.options.map; i++)
         list_parts(&list, &list.entries[i]);
+    for (size_t i = 0; i < list.n && (json || list.n == 1); i++)
+        find_writer(&list.entries[i]);
     if (checksums)
         interrupt_catch();
     for (size_t i = 0; i < list.n && checksums && !interrupted(); i++)

@@ -9,6 +9,7 @@ struct entry {
     mt_stack *stack;               /* the open image */
     const mt_stack_info *info;     /* of stack */
     mt_names *parts, *attachments; /* NULL if not requested */
+    mt_writer *writing;            /* NULL: the image is not being written */
     mt_checksum checksum;          /* text is "" if not requested or failed */
 };
 

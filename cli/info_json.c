@@ -25,7 +25,7 @@ static size_t utf8_length(const unsigned char *text)
 }
 
 /* File names may be invalid UTF-8; invalid bytes become the replacement character. */
-static void print_string(const char *string)
+void print_json_string(const char *string)
 {
     const unsigned char *text = (const unsigned char *)string;
     putchar('"');
@@ -47,7 +47,7 @@ static void print_string(const char *string)
 static void print_text(const char *name, const char *value)
 {
     printf(",\n  \"%s\": ", name);
-    print_string(value);
+    print_json_string(value);
 }
 
 static void print_shape(const char *name, const int64_t *shape, int ndim, bool known)
@@ -75,7 +75,7 @@ static void print_pixel_size(const mt_stack_info *info)
         if (!(info->pixel_size[d] > 0) || !isfinite(info->pixel_size[d]))
             continue;
         printf("%s\"%c\": {\"size\": %.17g, \"unit\": ", separator, info->original_axes[d], info->pixel_size[d]);
-        print_string(info->unit[d]);
+        print_json_string(info->unit[d]);
         putchar('}');
         separator = ", ";
     }
@@ -87,7 +87,7 @@ static void print_channels(const mt_stack_info *info)
     printf(",\n  \"channels\": [");
     for (int64_t c = 0; info->channels && c < info->data_shape[1]; c++) {
         printf("%s{\"name\": ", c ? ", " : "");
-        print_string(info->channels[c].name);
+        print_json_string(info->channels[c].name);
         printf(", \"color\": ");
         const uint8_t *rgb = info->channels[c].rgb;
         if (info->channels[c].has_color)
@@ -103,7 +103,7 @@ static void print_names(const char *key, const mt_names *names, bool titles)
     printf(",\n  \"%s\": [", key);
     for (size_t i = 0; names && i < mt_names_count(names); i++) {
         printf("%s", i ? ", " : "");
-        print_string(titles ? mt_names_get_part(names, i)->title : mt_names_get(names, i));
+        print_json_string(titles ? mt_names_get_part(names, i)->title : mt_names_get(names, i));
     }
     putchar(']');
 }
@@ -113,7 +113,7 @@ static void print_list(const char *key, const char *const *texts, size_t n)
     printf(",\n  \"%s\": [", key);
     for (size_t i = 0; i < n; i++) {
         printf("%s", i ? ", " : "");
-        print_string(texts[i]);
+        print_json_string(texts[i]);
     }
     putchar(']');
 }
@@ -124,14 +124,24 @@ static void print_attachments(const mt_names *list)
     for (size_t i = 0; list && i < mt_names_count(list); i++) {
         const mt_part *part = mt_names_get_part(list, i);
         printf("%s{\"part\": ", i ? ", " : "");
-        print_string(part->name);
+        print_json_string(part->name);
         printf(", \"name\": ");
-        print_string(part->title);
+        print_json_string(part->title);
         printf(", \"type\": ");
-        print_string(part->type);
+        print_json_string(part->type);
         printf(", \"size\": %" PRIu64 "}", part->size);
     }
     putchar(']');
+}
+
+static void print_writing(mt_writer *writer)
+{
+    mt_writer_progress now;
+    if (!writer)
+        return;
+    mt_writer_get_progress(writer, &now);
+    printf(",\n  \"writing\": {\"unit\": \"%.5s\", \"units\": %" PRIu64 ", \"done\": %" PRIu64 "}",
+           unit_name(mt_writer_get_info(writer)), now.n_units, now.n_done);
 }
 
 static void print_entry(const struct entry *entry)
@@ -139,7 +149,7 @@ static void print_entry(const struct entry *entry)
     const mt_stack_info *info = entry->info;
     int ndim = info->original_ndim;
     printf("{\n  \"path\": ");
-    print_string(entry->name);
+    print_json_string(entry->name);
     print_text("source", info->source);
     print_text("format", info->format);
     print_text("part", info->part);
@@ -159,6 +169,7 @@ static void print_entry(const struct entry *entry)
     print_names("parts", entry->parts, false);
     print_names("titles", entry->parts, true);
     print_attachments(entry->attachments);
+    print_writing(entry->writing);
     print_list("warnings", info->warnings, info->n_warnings);
     printf(",\n  \"n_missing\": %" PRIu64, info->n_missing);
     print_list("missing", info->missing, missing_names(info));

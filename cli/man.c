@@ -47,7 +47,8 @@ static void print_exit_codes(void)
     print_term("", "1", NULL,
                "An image could not be read or does not fit the options, or a file could not be written.");
     print_term("", "2", NULL, "The command line is invalid. Nothing was done.");
-    print_term("", "130", NULL, "Interrupted. No incomplete file is left.");
+    print_term("", "3", NULL, "An output is not complete: other parts, or microtome finish, are left.");
+    print_term("", "130", NULL, "Interrupted. Files are complete or removed; the output of convert can be continued.");
 }
 
 static void print_command_page(const struct command *command)

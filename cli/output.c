@@ -52,9 +52,8 @@ static bool take_path(const char *input, char path[PATH_MAX])
 }
 
 /* Finds the local file or folder of an input path: the path itself, or the path before "#part" or an archive member. */
-static bool find_input(const char *input, struct stat *found)
+static bool find_input(const char *input, char path[PATH_MAX], struct stat *found)
 {
-    char path[PATH_MAX];
     if (!take_path(input, path))
         return false;
     if (!stat(path, found))
@@ -99,10 +98,14 @@ static bool lies_inside(const char *path, const struct stat *input)
 int output_apart(const char *path, const char *input)
 {
     struct stat read, written;
-    if (is_stdout(path) || !find_input(input, &read))
+    char found[PATH_MAX];
+    if (is_stdout(path) || !find_input(input, found, &read))
         return EXIT_OK;
-    if (!stat(path, &written) && is_same(&read, &written))
+    bool exists = !stat(path, &written);
+    if (exists && is_same(&read, &written))
         return failed("%s is an input: it cannot be an output too", path);
+    if (exists && lies_inside(found, &written))
+        return failed("%s contains %s, which is an input: write it elsewhere", path, input);
     return lies_inside(path, &read) ? failed("%s lies inside %s, which is an input: write it elsewhere", path, input)
                                     : EXIT_OK;
 }

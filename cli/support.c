@@ -125,7 +125,10 @@ void progress_show(struct progress *p, double done, double total)
     memset(bar, '#', (size_t)(CELLS * (done < total ? done / total : 1)));
     bar[CELLS] = 0;
     double left = done > 0 ? (now - p->start) * (total - done) / done : 0;
-    fprintf(stderr, "\r[%s] %3.0f %%, %.0f s left \033[K", bar, 100 * done / total, left);
+    char rate[32];
+    bytes_text(p->bytes / (now - p->start), rate, sizeof rate);
+    fprintf(stderr, "\r[%s] %3.0f %%, %s%s%.0f s left \033[K", bar, 100 * done / total, p->bytes > 0 ? rate : "",
+            p->bytes > 0 ? "/s, " : "", left);
     p->last = now;
     p->drawn = true;
 }

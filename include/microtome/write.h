@@ -100,6 +100,17 @@ MT_API MT_MUST_CHECK mt_status mt_writer_create(mt_context *context, const char 
 MT_API MT_MUST_CHECK mt_status mt_writer_open(mt_context *context, const char *path, const mt_writer_options *options,
                                               mt_writer **out, mt_error *err);
 
+/* Opens the unfinished image at a path to look at its description and progress, while other processes may write it.
+ * Changes nothing: mt_writer_put, mt_writer_copy and mt_writer_finish fail. format is that of mt_writer_options, or
+ * NULL. MT_E_NOT_FOUND if there is no unfinished image. */
+MT_API MT_MUST_CHECK mt_status mt_writer_look(mt_context *context, const char *path, const char *format,
+                                              mt_writer **out, mt_error *err);
+
+/* Sets *out to 1 if the image at a path was finished by a writer of the same options, else to 0. TIFF and NPY do not
+ * keep the options: 0. */
+MT_API MT_MUST_CHECK mt_status mt_writer_is_finished(mt_context *context, const char *path,
+                                                     const mt_writer_options *options, int *out, mt_error *err);
+
 /* Releases the writer. What is not published is lost, and is put again by the next one. NULL is allowed. */
 MT_API void mt_writer_close(mt_writer *writer);
 
@@ -158,6 +169,20 @@ typedef struct mt_copy_options {
  * times if it is large. Units that are published are left out. options may be NULL. */
 MT_API MT_MUST_CHECK mt_status mt_writer_copy(mt_writer *writer, mt_stack *stack, const mt_copy_options *options,
                                               mt_error *err);
+
+/* A stack to copy, and where its pixels go: as in mt_copy_options. */
+typedef struct mt_copy_source {
+    mt_stack *stack;
+    const int64_t *from, *extent, *to;
+    int64_t sample;
+    uint64_t reserved[4]; /* 0 */
+} mt_copy_source;
+
+/* Puts pixels of n stacks, or of several boxes of a stack, that form one image, such as its channels. As mt_writer_copy;
+ * units that lie in several sources are filled at once. from, extent, to and sample of options are ignored. Sources must
+ * not overlap in the output: MT_E_ARGUMENT. */
+MT_API MT_MUST_CHECK mt_status mt_writer_copy_sources(mt_writer *writer, const mt_copy_source *sources, size_t n,
+                                                      const mt_copy_options *options, mt_error *err);
 
 /* Finishes the image: publishes units of which pixels are missing, with the fill value 0 in their place, builds what is
  * missing of the pyramid from published chunks, and writes the metadata that makes the image complete. With

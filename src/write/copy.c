@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Pixels of a stack are put block by block: a block consists of as many neighbouring units as fit into the budget, so
- * that a chunk of the stack that touches several units is mostly read once. */
+/* Pixels of stacks are put block by block: a block consists of as many neighbouring units as fit into the budget, so
+ * that a chunk of a stack that touches several units is mostly read once, and units that several stacks share become
+ * complete. */
 #include "base/checked.h"
 #include "stack/visit.h"
 #include "write/writer.h"
@@ -9,16 +10,24 @@
 
 enum { NO_DIM = -1, SEVERAL_DIMS = -2 };
 
-typedef struct copy_job {
-    mt_writer *w;
+/* A stack, and where its pixels go. */
+typedef struct copy_source {
     mt_stack *stack;
     mt_stack_dims dims;
-    const mt_copy_options *options;
+    int64_t sample;
     int64_t from[MT_MAX_DIMS], to[MT_MAX_DIMS], extent[MT_MAX_DIMS]; /* in the order of the writer's axes */
     int dim[MT_MAX_DIMS];       /* of the stack, for each axis of the writer; or NO_DIM, SEVERAL_DIMS (channels) */
     int64_t shift[MT_MAX_DIMS]; /* coordinate in that dimension minus that of the writer */
     mt_box fixed;               /* boxes of the stack begin as this: the whole, at the sample */
-    mt_box *boxes;              /* of one visit */
+} copy_source;
+
+typedef struct copy_job {
+    mt_writer *w;
+    copy_source *sources;
+    size_t n_sources;
+    const mt_copy_options *options;
+    const copy_source *source; /* of the visit */
+    mt_box *boxes;             /* of the visit */
     size_t n, room;
     uint64_t done, total; /* units of this copy */
 } copy_job;
@@ -46,54 +55,62 @@ static int find_dim(const mt_stack *stack, const mt_stack_dims *dims, char lette
     return found;
 }
 
-static mt_status find_dims(copy_job *job, mt_error *err)
+static mt_status find_dims(const mt_plan *plan, copy_source *s, mt_error *err)
 {
-    const mt_plan *plan = job->w->plan;
-    int64_t times = size_of_axis(job->stack, 'T'), samples = job->stack->info.data_shape[0] / mt_max_i64(times, 1);
-    int64_t sample = job->options->sample;
+    int64_t times = size_of_axis(s->stack, 'T'), samples = s->stack->info.data_shape[0] / mt_max_i64(times, 1);
+    int64_t sample = s->sample;
     for (int d = 0; d < plan->ndim; d++)
-        job->dim[d] = find_dim(job->stack, &job->dims, plan->axes[d]);
+        s->dim[d] = find_dim(s->stack, &s->dims, plan->axes[d]);
     if (sample < 0 || sample >= samples)
         return mt_fail(err, MT_E_RANGE, "sample %lld of a stack with %lld along S", (long long)sample,
                        (long long)samples);
-    for (int d = 0; d < job->dims.ndim; d++)
-        job->fixed.extent[d] = job->dims.shape[d];
-    if (!job->stack->map) {
-        mt_stack_set_index(&job->dims, MT_AXIS_S, sample * times, &job->fixed);
+    for (int d = 0; d < s->dims.ndim; d++)
+        s->fixed.extent[d] = s->dims.shape[d];
+    if (!s->stack->map) {
+        mt_stack_set_index(&s->dims, MT_AXIS_S, sample * times, &s->fixed);
         const char *t = strchr(plan->axes, 'T');
         if (t)
-            job->shift[t - plan->axes] = sample * times;
+            s->shift[t - plan->axes] = sample * times;
         return MT_OK;
     }
-    for (int d = 0; d < job->dims.ndim; d++) /* S may be several dimensions, T is the fastest of all of them */
-        if (job->stack->info.original_axes[d] == 'S') {
-            job->fixed.start[d] = sample * times / mt_max_i64(job->dims.step[d], 1) % job->dims.shape[d];
-            job->fixed.extent[d] = 1;
+    for (int d = 0; d < s->dims.ndim; d++) /* S may be several dimensions, T is the fastest of all of them */
+        if (s->stack->info.original_axes[d] == 'S') {
+            s->fixed.start[d] = sample * times / mt_max_i64(s->dims.step[d], 1) % s->dims.shape[d];
+            s->fixed.extent[d] = 1;
         }
     return MT_OK;
 }
 
-static mt_status find_region(copy_job *job, mt_error *err)
+static mt_status find_region(const mt_plan *plan, const mt_copy_source *o, copy_source *s, mt_error *err)
 {
-    const mt_plan *plan = job->w->plan;
-    const mt_copy_options *o = job->options;
     for (int d = 0; d < plan->ndim; d++) {
-        int64_t has = plan->axes[d] == 'C' ? job->stack->info.data_shape[1] : size_of_axis(job->stack, plan->axes[d]);
-        int64_t from = job->from[d] = o->from ? o->from[d] : 0, to = job->to[d] = o->to ? o->to[d] : 0;
-        int64_t extent = job->extent[d] = o->extent ? o->extent[d] : has - from;
+        int64_t has = plan->axes[d] == 'C' ? s->stack->info.data_shape[1] : size_of_axis(s->stack, plan->axes[d]);
+        int64_t from = s->from[d] = o->from ? o->from[d] : 0, to = s->to[d] = o->to ? o->to[d] : 0;
+        int64_t extent = s->extent[d] = o->extent ? o->extent[d] : has - from;
         if (from < 0 || extent < 0 || from > has || extent > has - from)
             return mt_fail(err, MT_E_RANGE, "pixels from %lld on, %lld of them, along %c of a stack with %lld",
                            (long long)from, (long long)extent, plan->axes[d], (long long)has);
         if (to < 0 || to > plan->shape[d] || extent > plan->shape[d] - to)
             return mt_fail(err, MT_E_RANGE, "%lld pixels at %lld along %c do not fit in an image with %lld",
                            (long long)extent, (long long)to, plan->axes[d], (long long)plan->shape[d]);
-        job->shift[d] += from - to;
+        s->shift[d] += from - to;
     }
-    for (const char *letter = job->stack->info.original_axes; *letter; letter++)
-        if (*letter != 'S' && !strchr(plan->axes, *letter) && size_of_axis(job->stack, *letter) > 1)
+    for (const char *letter = s->stack->info.original_axes; *letter; letter++)
+        if (*letter != 'S' && !strchr(plan->axes, *letter) && size_of_axis(s->stack, *letter) > 1)
             return mt_fail(err, MT_E_ARGUMENT, "the stack has %lld pixels along %c, an axis that the output lacks",
-                           (long long)size_of_axis(job->stack, *letter), *letter);
+                           (long long)size_of_axis(s->stack, *letter), *letter);
     return MT_OK;
+}
+
+static mt_status find_source(const mt_plan *plan, const mt_copy_source *given, copy_source *s, mt_error *err)
+{
+    *s = (copy_source) { .stack = given->stack, .sample = given->sample };
+    mt_status st = mt_stack_check_axes(s->stack, err);
+    if (st)
+        return st;
+    mt_stack_get_dims(s->stack, &s->dims);
+    st = find_dims(plan, s, err);
+    return st ? st : find_region(plan, given, s, err);
 }
 
 /* --- A visit. --- */
@@ -101,16 +118,17 @@ static mt_status find_region(copy_job *job, mt_error *err)
 static mt_status put_visited(void *user, const mt_visited *visited, mt_error *err)
 {
     copy_job *job = user;
+    const copy_source *s = job->source;
     const mt_plan *plan = job->w->plan;
-    const mt_stack_dims *dims = &job->dims;
+    const mt_stack_dims *dims = &s->dims;
     mt_extent box;
     int64_t stride[MT_MAX_DIMS], channel = 0;
     for (int d = 0; d < dims->ndim; d++)
         channel += dims->axis[d] == MT_AXIS_C ? visited->place.start[d] * dims->step[d] : 0;
     for (int d = 0; d < plan->ndim; d++) {
-        int from = job->dim[d];
+        int from = s->dim[d];
         int64_t start = from == SEVERAL_DIMS ? channel : from == NO_DIM ? 0 : visited->place.start[from];
-        box.start[d] = start - job->shift[d];
+        box.start[d] = start - s->shift[d];
         box.extent[d] = from >= 0 ? visited->place.extent[from] : 1;
         stride[d] = from >= 0 && visited->data ? visited->stride[from] : 0;
     }
@@ -135,31 +153,32 @@ static mt_status add_box(copy_job *job, const mt_box *box, mt_error *err)
     return MT_OK;
 }
 
-/* Adds the boxes of the stack for a box of the output, as far as it lies in the region. */
+/* Adds the boxes of the source for a box of the output, as far as it lies in the region. */
 static mt_status add_boxes(copy_job *job, const mt_extent *wanted, mt_error *err)
 {
     const mt_plan *plan = job->w->plan;
-    mt_box box = job->fixed;
+    const copy_source *s = job->source;
+    mt_box box = s->fixed;
     int64_t first_channel = 0, channels = 1;
     mt_status st = MT_OK;
     for (int d = 0; d < plan->ndim; d++) {
-        int64_t start = mt_max_i64(wanted->start[d], job->to[d]);
-        int64_t end = mt_min_i64(wanted->start[d] + wanted->extent[d], job->to[d] + job->extent[d]);
+        int64_t start = mt_max_i64(wanted->start[d], s->to[d]);
+        int64_t end = mt_min_i64(wanted->start[d] + wanted->extent[d], s->to[d] + s->extent[d]);
         if (start >= end)
             return MT_OK;
-        if (job->dim[d] >= 0) {
-            box.start[job->dim[d]] = start + job->shift[d];
-            box.extent[job->dim[d]] = end - start;
-        } else if (job->dim[d] == SEVERAL_DIMS) {
-            first_channel = start + job->shift[d];
+        if (s->dim[d] >= 0) {
+            box.start[s->dim[d]] = start + s->shift[d];
+            box.extent[s->dim[d]] = end - start;
+        } else if (s->dim[d] == SEVERAL_DIMS) {
+            first_channel = start + s->shift[d];
             channels = end - start;
         }
     }
     const char *c = strchr(plan->axes, 'C');
-    bool each = c && job->dim[c - plan->axes] == SEVERAL_DIMS;
+    bool each = c && s->dim[c - plan->axes] == SEVERAL_DIMS;
     for (int64_t i = 0; i < channels && !st; i++) {
         if (each)
-            mt_stack_set_index(&job->dims, MT_AXIS_C, first_channel + i, &box);
+            mt_stack_set_index(&s->dims, MT_AXIS_C, first_channel + i, &box);
         st = add_box(job, &box, err);
     }
     return st;
@@ -236,11 +255,20 @@ static int follow(void *user)
     return job->options->cancelled ? job->options->cancelled(job->options->user) : 0;
 }
 
+/* Puts the units of a block that are not done, as far as they come from a source. */
+static mt_status copy_block(copy_job *job, const copy_source *source, uint64_t unit, uint64_t n, mt_error *err)
+{
+    mt_visitor visitor = { .visit = put_visited, .user = job };
+    mt_extract_options extract = { .struct_size = sizeof extract, .cancelled = follow, .user = job };
+    job->source = source;
+    job->n = 0;
+    mt_status st = add_units(job, unit, n, err);
+    return st || job->n == 0 ? st : mt_stack_visit(source->stack, job->boxes, job->n, &visitor, &extract, err);
+}
+
 static mt_status copy_units(copy_job *job, uint64_t first, uint64_t count, mt_error *err)
 {
     const mt_plan *plan = job->w->plan;
-    mt_visitor visitor = { .visit = put_visited, .user = job };
-    mt_extract_options extract = { .struct_size = sizeof extract, .cancelled = follow, .user = job };
     uint64_t n;
     mt_status st = MT_OK;
     job->total = count;
@@ -248,9 +276,8 @@ static mt_status copy_units(copy_job *job, uint64_t first, uint64_t count, mt_er
         int64_t position[MT_MAX_DIMS];
         split_unit(plan, unit, position);
         n = find_block(plan, position, unit, first + count, job->w->memory / 2);
-        job->n = 0;
-        if (!(st = add_units(job, unit, n, err)) && job->n > 0)
-            st = mt_stack_visit(job->stack, job->boxes, job->n, &visitor, &extract, err);
+        for (size_t i = 0; i < job->n_sources && !st; i++)
+            st = copy_block(job, &job->sources[i], unit, n, err);
         job->done += n;
     }
     if (!st)
@@ -258,18 +285,17 @@ static mt_status copy_units(copy_job *job, uint64_t first, uint64_t count, mt_er
     return st;
 }
 
-static mt_status copy(copy_job *job, mt_error *err)
+static mt_status copy(copy_job *job, const mt_copy_source *given, mt_error *err)
 {
     const mt_copy_options *o = job->options;
     uint64_t first = 0, count = job->w->info.n_units;
-    mt_status st = mt_stack_check_axes(job->stack, err);
-    if (st)
-        return st;
+    mt_status st = MT_OK;
     if (o->n_parts > 0 && o->part >= o->n_parts)
         return mt_fail(err, MT_E_ARGUMENT, "part %llu of %llu: parts are counted from 0", (unsigned long long)o->part,
                        (unsigned long long)o->n_parts);
-    mt_stack_get_dims(job->stack, &job->dims);
-    if ((st = find_dims(job, err)) || (st = find_region(job, err)))
+    for (size_t i = 0; i < job->n_sources && !st; i++)
+        st = find_source(job->w->plan, &given[i], &job->sources[i], err);
+    if (st)
         return st;
     if (o->n_parts > 0)
         mt_writer_part(job->w->info.n_units, o->part, o->n_parts, &first, &count);
@@ -278,13 +304,38 @@ static mt_status copy(copy_job *job, mt_error *err)
     return st;
 }
 
-mt_status mt_writer_copy(mt_writer *w, mt_stack *stack, const mt_copy_options *options, mt_error *err)
+static mt_status copy_sources(mt_writer *w, const mt_copy_source *sources, size_t n, const mt_copy_options *options,
+                              mt_error *err)
 {
-    static const mt_copy_options defaults = { .struct_size = sizeof defaults };
-    mt_error_reset(err);
-    copy_job job = { .w = w, .stack = stack, .options = options ? options : &defaults };
-    mt_status st = copy(&job, err);
+    copy_job job = { .w = w, .n_sources = n, .options = options };
+    size_t bytes;
+    void *memory = NULL;
+    mt_status st = mt_writer_check_open(w, err);
+    if (!st && mt_mul_size(n, sizeof *job.sources, &bytes))
+        st = mt_fail(err, MT_E_MEMORY, "%zu stacks to copy", n);
+    if (!st && !(st = mt_alloc(w->env, bytes, &memory, err))) {
+        job.sources = memory;
+        st = copy(&job, sources, err);
+        mt_release(w->env, memory, bytes);
+    }
     if (st)
         mt_error_prefix(err, "%s", w->info.path);
     return st;
+}
+
+static const mt_copy_options default_options = { .struct_size = sizeof default_options };
+
+mt_status mt_writer_copy_sources(mt_writer *w, const mt_copy_source *sources, size_t n, const mt_copy_options *options,
+                                 mt_error *err)
+{
+    mt_error_reset(err);
+    return n == 0 ? MT_OK : copy_sources(w, sources, n, options ? options : &default_options, err);
+}
+
+mt_status mt_writer_copy(mt_writer *w, mt_stack *stack, const mt_copy_options *options, mt_error *err)
+{
+    mt_error_reset(err);
+    const mt_copy_options *o = options ? options : &default_options;
+    mt_copy_source source = { .stack = stack, .from = o->from, .extent = o->extent, .to = o->to, .sample = o->sample };
+    return copy_sources(w, &source, 1, o, err);
 }

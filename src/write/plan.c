@@ -76,7 +76,8 @@ static mt_status take_shape(const mt_writer_options *options, mt_plan *out, mt_e
         return mt_fail(err, MT_E_ARGUMENT, "neither a shape nor a stack to take it from");
     for (int d = 0; d < out->ndim; d++) {
         int axis = like ? find_axis(like, out->axes[d]) : -1;
-        out->shape[d] = options->shape ? options->shape[d] : axis >= 0 ? like->original_shape[axis] : 1;
+        int64_t has = axis < 0 ? 1 : out->axes[d] == 'C' ? like->data_shape[1] : like->original_shape[axis];
+        out->shape[d] = options->shape ? options->shape[d] : has;
         if (out->shape[d] < 1)
             return mt_fail(err, MT_E_ARGUMENT, "%lld pixels along %c", (long long)out->shape[d], out->axes[d]);
         if (out->axes[d] == 'C')

@@ -224,6 +224,32 @@ static const char *show(mt_env *env, const json_t *value, char *text, size_t roo
     return is_shown ? text : "not given";
 }
 
+/* An identity from the first difference on, at the beginning of a clause. */
+static const char *show_rest(const char *text, size_t same, char *out, size_t room)
+{
+    while (same > 0 && strncmp(text + same - 1, ", ", 2) != 0 && text[same - 1] != '\n')
+        same--;
+    snprintf(out, room, "%s", text + same + (same > 0 && text[same] == ' '));
+    mt_make_printable(out, room);
+    return out;
+}
+
+/* The input, or what is taken from it, is not what it was. */
+static mt_status other_identity(const json_t *stored, const json_t *wanted, mt_error *err)
+{
+    const char *before = json_string_value(stored), *after = json_string_value(wanted);
+    char is[160], now[160];
+    size_t same = 0;
+    before = before ? before : "";
+    after = after ? after : "";
+    while (before[same] && before[same] == after[same])
+        same++;
+    return mt_fail(err, MT_E_ARGUMENT,
+                   "an unfinished image of another input is there: of \"%s\", not \"%s\". Restore the input, or remove "
+                   "the unfinished image",
+                   show_rest(before, same, is, sizeof is), show_rest(after, same, now, sizeof now));
+}
+
 mt_status mt_plan_compare(mt_env *env, const json_t *stored, const json_t *wanted, mt_error *err)
 {
     const char *member;
@@ -232,7 +258,10 @@ mt_status mt_plan_compare(mt_env *env, const json_t *stored, const json_t *wante
     {
         char is[120], now[120];
         const json_t *other = json_object_get(stored, member);
-        if (!json_equal(value, other))
+        bool is_equal = json_equal(value, other);
+        if (!is_equal && strcmp(member, "identity") == 0)
+            return other_identity(other, value, err);
+        if (!is_equal)
             return mt_fail(err, MT_E_ARGUMENT,
                            "an unfinished image of other options is there: its %s is %s, not %s. Continue it with the "
                            "same options, or remove it",

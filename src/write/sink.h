@@ -42,6 +42,8 @@ typedef struct mt_sink_ops {
     mt_status (*finish)(mt_sink *sink, mt_error *err);
     /* Optional: removes what only an unfinished output needs, and is not the writer's own. Nothing else follows. */
     mt_status (*clean)(mt_sink *sink, mt_error *err);
+    /* Optional: sets *out to true if a finished output keeps the digest of the plan. */
+    mt_status (*is_finished)(const mt_plan *plan, mt_target *target, mt_arena *arena, bool *out, mt_error *err);
     void (*close)(mt_sink *sink);
 } mt_sink_ops;
 

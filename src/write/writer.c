@@ -151,19 +151,27 @@ static mt_status note_done(void *user, const mt_unit_record *record, mt_error *e
     return MT_OK;
 }
 
+static void set_digest(mt_writer *w, const mt_buffer *text)
+{
+    w->plan->digest = mt_fnv_add(MT_FNV_START, text->data, text->size);
+}
+
 /* Opens everything that follows from the plan. */
 static mt_status start(mt_writer *w, const mt_sink_ops *ops, const mt_buffer *text, mt_error *err)
 {
-    uint64_t n_damaged, digest = mt_fnv_add(MT_FNV_START, text->data, text->size);
+    uint64_t n_damaged;
+    set_digest(w, text);
     mt_status st = ops->open(w->env, w->plan, w->target, w->arena, &w->sink, err);
-    if (st || (st = w->sink->ops->begin(w->sink, err)) || (st = new_bits(w, &w->done, err)) ||
-        (st = new_bits(w, &w->done_before, err)) || (st = new_bits(w, &w->stored, err)) ||
-        (st = mt_journal_read(w->target, digest, note_done, w, &n_damaged, err)))
+    if (!st && !w->only_looks)
+        st = w->sink->ops->begin(w->sink, err);
+    if (st || (st = new_bits(w, &w->done, err)) || (st = new_bits(w, &w->done_before, err)) ||
+        (st = new_bits(w, &w->stored, err)) ||
+        (st = mt_journal_read(w->target, w->plan->digest, note_done, w, &n_damaged, err)))
         return st;
     w->progress.n_lost += n_damaged;
     w->progress.n_units = w->plan->levels[0].n_units;
     w->progress.n_resumed = w->progress.n_done;
-    return mt_journal_new(w->target, digest, &w->journal, err);
+    return w->only_looks ? MT_OK : mt_journal_new(w->target, w->plan->digest, &w->journal, err);
 }
 
 /* --- Paths. --- */
@@ -277,15 +285,21 @@ static mt_status choose_sink(const char *path, const char *format, const mt_sink
                             "the format");
 }
 
+static mt_status make_plan(mt_writer *w, const char *path, const mt_writer_options *options, const mt_sink_ops **ops,
+                           mt_error *err)
+{
+    mt_status st = choose_sink(path, options->format, ops, err);
+    if (st || (st = mt_plan_take(w->arena, (*ops)->name, &(*ops)->rules, options, &w->plan, err)) ||
+        (st = (*ops)->check(w->plan, err)) || (st = mt_plan_lay_out(w->plan, options->n_levels, &w->env->limits, err)))
+        return st;
+    return open_target(w, *ops, path, options->durability, err);
+}
+
 static mt_status create(mt_writer *w, const char *path, const mt_writer_options *options, mt_error *err)
 {
     const mt_sink_ops *ops;
-    mt_status st = choose_sink(path, options->format, &ops, err);
-    if (st || (st = mt_plan_take(w->arena, ops->name, &ops->rules, options, &w->plan, err)) ||
-        (st = ops->check(w->plan, err)) || (st = mt_plan_lay_out(w->plan, options->n_levels, &w->env->limits, err)) ||
-        (st = open_target(w, ops, path, options->durability, err)))
-        return st;
-    return begin(w, ops, path, err);
+    mt_status st = make_plan(w, path, options, &ops, err);
+    return st ? st : begin(w, ops, path, err);
 }
 
 static mt_status take_options(const mt_writer_options *given, mt_writer_options *out, mt_error *err)
@@ -360,6 +374,51 @@ mt_status mt_writer_open(mt_context *context, const char *path, const mt_writer_
     return open_with(open_stored, context, path, options, out, err);
 }
 
+static mt_status look(mt_writer *w, const char *path, const mt_writer_options *options, mt_error *err)
+{
+    w->only_looks = true;
+    return open_stored(w, path, options, err);
+}
+
+mt_status mt_writer_look(mt_context *context, const char *path, const char *format, mt_writer **out, mt_error *err)
+{
+    mt_writer_options options = { .struct_size = sizeof options, .format = format };
+    mt_error_reset(err);
+    return open_with(look, context, path, &options, out, err);
+}
+
+/* --- Finished images. --- */
+
+/* The writer owns its target and plan only. */
+static mt_status find_finished(mt_writer *w, const char *path, const mt_writer_options *options, mt_error *err)
+{
+    const mt_sink_ops *ops;
+    mt_buffer text = mt_buffer_on(w->env);
+    mt_status st = make_plan(w, path, options, &ops, err);
+    if (st || !ops->is_finished)
+        return st;
+    json_t *plan = mt_plan_write(w->plan);
+    if (!(st = mt_json_write(plan, true, &text, err))) {
+        set_digest(w, &text);
+        st = ops->is_finished(w->plan, w->target, w->arena, &w->is_finished, err);
+    }
+    json_decref(plan);
+    mt_buffer_free(&text);
+    return st;
+}
+
+mt_status mt_writer_is_finished(mt_context *context, const char *path, const mt_writer_options *options, int *out,
+                                mt_error *err)
+{
+    mt_writer *w;
+    mt_error_reset(err);
+    mt_status st = open_with(find_finished, context, path, options, &w, err);
+    *out = !st && w->is_finished;
+    if (!st)
+        mt_writer_close(w);
+    return st;
+}
+
 /* --- Facts. --- */
 
 const mt_writer_info *mt_writer_get_info(const mt_writer *w) { return &w->info; }
@@ -410,18 +469,23 @@ static mt_status check_box(const mt_writer *w, const mt_writer_box *box, mt_erro
     return MT_OK;
 }
 
-static mt_status put(mt_writer *w, const mt_writer_box *box, mt_error *err)
+mt_status mt_writer_check_open(mt_writer *w, mt_error *err)
 {
-    mt_extent extent;
-    int64_t strides[MT_MAX_DIMS];
-    mt_status st = check_box(w, box, err);
-    if (st)
-        return st;
     mt_lock_take(&w->lock);
     bool is_finished = w->is_finished;
     mt_lock_give(&w->lock);
     if (is_finished)
         return mt_fail(err, MT_E_ARGUMENT, "the image is finished");
+    return w->only_looks ? mt_fail(err, MT_E_ARGUMENT, "the image was opened to look at it, not to write") : MT_OK;
+}
+
+static mt_status put(mt_writer *w, const mt_writer_box *box, mt_error *err)
+{
+    mt_extent extent;
+    int64_t strides[MT_MAX_DIMS];
+    mt_status st = mt_writer_check_open(w, err);
+    if (st || (st = check_box(w, box, err)))
+        return st;
     mt_dtype dtype = box->dtype ? box->dtype : w->plan->dtype;
     int64_t step = (int64_t)mt_dtype_size(dtype), pixels = 1;
     for (int d = w->plan->ndim - 1; d >= 0; d--) {
@@ -504,7 +568,9 @@ static mt_status finish(mt_writer *w, int all_required, mt_error *err)
 mt_status mt_writer_finish(mt_writer *w, int all_required, mt_error *err)
 {
     mt_error_reset(err);
-    mt_status st = w->is_finished ? MT_OK : finish(w, all_required, err);
+    mt_status st = w->is_finished ? MT_OK : mt_writer_check_open(w, err);
+    if (!st && !w->is_finished)
+        st = finish(w, all_required, err);
     if (st)
         mt_error_prefix(err, "%s", w->info.path);
     return st;

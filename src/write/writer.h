@@ -46,8 +46,9 @@ struct mt_writer {
     mt_sink *sink;
     mt_journal *journal;
     mt_writer_info info;
-    size_t memory;  /* budget, in bytes */
-    bool is_folder; /* the target is the output itself, not the folder of an unfinished file */
+    size_t memory;   /* budget, in bytes */
+    bool only_looks; /* opened by mt_writer_look: has no journal of its own */
+    bool is_folder;  /* the target is the output itself, not the folder of an unfinished file */
 
     mt_lock lock;       /* guards everything below */
     mt_condition freed; /* held or working has decreased */
@@ -109,6 +110,9 @@ MT_MUST_CHECK mt_status mt_writer_reduce(mt_writer *w, const mt_level *level, co
 
 /* Builds and publishes the missing units of all upper levels from the published units below. */
 MT_MUST_CHECK mt_status mt_writer_build(mt_writer *w, mt_error *err);
+
+/* MT_E_ARGUMENT if nothing can be put any more. */
+MT_MUST_CHECK mt_status mt_writer_check_open(mt_writer *w, mt_error *err);
 
 /* Keeps the first failure to publish, and returns its status. */
 mt_status mt_writer_fail(mt_writer *w, const mt_error *err);

@@ -116,7 +116,46 @@ static mt_status begin(mt_sink *sink, mt_error *err)
     return st ? st : publish_group(sink, json_pack("{s{sb}}", "microtome", "incomplete", 1), err);
 }
 
-static mt_status finish(mt_sink *sink, mt_error *err) { return publish_group(sink, zarr_write_ome(sink->plan), err); }
+enum { DIGEST_BYTES = 17 };
+
+static void write_digest(const mt_plan *plan, char text[DIGEST_BYTES])
+{
+    snprintf(text, DIGEST_BYTES, "%016llx", (unsigned long long)plan->digest);
+}
+
+/* The root names the request, so that its repetition finds that nothing is left to do. */
+static mt_status finish(mt_sink *sink, mt_error *err)
+{
+    char digest[DIGEST_BYTES];
+    write_digest(sink->plan, digest);
+    json_t *attributes = zarr_write_ome(sink->plan);
+    if (!attributes || json_object_set_new(attributes, "microtome", json_pack("{ss}", "request", digest))) {
+        json_decref(attributes);
+        return mt_fail(err, MT_E_MEMORY, "out of memory");
+    }
+    return publish_group(sink, attributes, err);
+}
+
+static mt_status is_finished(const mt_plan *plan, mt_target *target, mt_arena *arena, bool *out, mt_error *err)
+{
+    char *text, digest[DIGEST_BYTES];
+    size_t size;
+    json_t *root;
+    mt_error local = MT_ERROR_INIT;
+    mt_env *env = mt_arena_env(arena);
+    const char *key = zarr_is_v2(plan) ? ".zattrs" : "zarr.json";
+    mt_status st = mt_target_load(target, key, env->limits.max_json_bytes, arena, &text, &size, &local);
+    if (st)
+        return st == MT_E_NOT_FOUND ? MT_OK : mt_fail(err, st, "%s", local.message);
+    if ((st = mt_json_parse(env, text, size, key, &root, err)))
+        return st;
+    const json_t *attributes = zarr_is_v2(plan) ? root : json_object_get(root, "attributes");
+    const char *request = json_string_value(json_object_get(json_object_get(attributes, "microtome"), "request"));
+    write_digest(plan, digest);
+    *out = request && strcmp(request, digest) == 0;
+    json_decref(root);
+    return MT_OK;
+}
 
 /* --- Units. --- */
 
@@ -264,5 +303,6 @@ const mt_sink_ops mt_sink_zarr = {
     .measure = measure,
     .load = load,
     .finish = finish,
+    .is_finished = is_finished,
     .close = close,
 };

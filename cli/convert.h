@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef MICROTOME_CLI_CONVERT_H
+#define MICROTOME_CLI_CONVERT_H
+
+#include "cli.h"
+
+/* The part of an axis that --region names. */
+typedef struct span {
+    bool is_given;
+    int64_t start, size; /* size 0: to the end */
+} span;
+
+#define REGION_AXES "STZYX" /* that --region may name */
+
+/* The boxes of a mt_copy_source. */
+typedef struct source_box {
+    int64_t from[MT_MAX_DIMS], extent[MT_MAX_DIMS], to[MT_MAX_DIMS];
+} source_box;
+
+/* What a command line asks for. */
+typedef struct conversion {
+    const struct args *args;
+    const char *path; /* of the output */
+    mt_context *context;
+    struct images images;      /* the inputs */
+    mt_writer_options options; /* their pointers point into this */
+    char axes[8];              /* of the output, as all sizes below */
+    int64_t shape[MT_MAX_DIMS], chunk[MT_MAX_DIMS], shard[MT_MAX_DIMS];
+    char join;                       /* axis along which inputs follow one another; 0: one input */
+    span region[sizeof REGION_AXES]; /* in the order of REGION_AXES */
+    mt_channel *channels;            /* of the output; NULL: none are described */
+    char *identity;
+    mt_copy_source *sources;
+    source_box *boxes; /* of each source */
+    size_t n_sources;
+    uint64_t part, n_parts; /* part counts from 0; 0 parts: the whole */
+} conversion;
+
+/* Reads the options that need no image. */
+int conversion_read(conversion *c, const struct args *args);
+/* Finds from the open inputs what is copied where. */
+int conversion_plan(conversion *c);
+void conversion_free(conversion *c);
+
+#endif

@@ -1,0 +1,257 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* What is copied where: axes, shape, boxes of the inputs, channels, and the text that identifies all this. */
+#include "convert.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const mt_stack_info *info_of(const conversion *c, size_t i) { return mt_stack_get_info(c->images.stacks[i]); }
+
+static bool has_axis(const mt_stack_info *info, char letter) { return strchr(info->original_axes, letter) != NULL; }
+
+/* Pixels along an axis of SCTZYX; 1 without it. */
+static int64_t size_of(const mt_stack_info *info, char letter)
+{
+    const char *at = strchr(info->original_axes, letter);
+    if (letter == 'C')
+        return info->data_shape[1];
+    if (letter == 'S')
+        return info->data_shape[0] / (size_of(info, 'T') ? size_of(info, 'T') : 1);
+    return at ? info->original_shape[at - info->original_axes] : 1;
+}
+
+/* --- Axes and regions. --- */
+
+static void find_axes(conversion *c)
+{
+    int n = 0;
+    for (const char *letter = "TCZYX"; *letter; letter++)
+        if (has_axis(info_of(c, 0), *letter) || *letter == c->join)
+            c->axes[n++] = *letter;
+}
+
+/* The pixels of an input along an axis that are copied. */
+static int find_span(const conversion *c, const mt_stack_info *info, char letter, int64_t *from, int64_t *extent)
+{
+    const char *axis = strchr(REGION_AXES, letter);
+    const span *s = axis ? &c->region[axis - REGION_AXES] : NULL;
+    int64_t size = size_of(info, letter);
+    *from = s && s->is_given ? s->start : 0;
+    *extent = s && s->is_given && s->size > 0 ? s->size : size - *from;
+    if (*from >= size || *extent > size - *from)
+        return size == 0 ? failed("%s has no pixels", info->source)
+                         : failed("%s: --region reaches beyond the image, which has %" PRId64 " along %c", info->source,
+                                  size, letter);
+    return EXIT_OK;
+}
+
+/* The position along S. */
+static int find_sample(const conversion *c, const mt_stack_info *info, int64_t *out)
+{
+    int64_t extent;
+    int status = find_span(c, info, 'S', out, &extent);
+    if (!status && extent != 1)
+        status = failed("%s has %" PRId64 " images along S, and an output holds one: choose one, such as --region S=0",
+                        info->source, extent);
+    return status;
+}
+
+/* --region may name only axes that the image has. */
+static int check_region(const conversion *c, const mt_stack_info *info)
+{
+    for (int i = 0; REGION_AXES[i]; i++)
+        if (c->region[i].is_given && !has_axis(info, REGION_AXES[i]))
+            return failed("%s has no axis %c for --region", info->source, REGION_AXES[i]);
+    return EXIT_OK;
+}
+
+/* --- Sources: the boxes of the inputs. --- */
+
+/* An input, whose channels from one on are copied to those from another on. */
+static int add_source(conversion *c, size_t image, int64_t channel, int64_t n_channels, int64_t to_channel,
+                      int64_t joined)
+{
+    source_box *box = &c->boxes[c->n_sources];
+    mt_copy_source *source = &c->sources[c->n_sources++];
+    const mt_stack_info *info = info_of(c, image);
+    int status = find_sample(c, info, &source->sample);
+    for (int d = 0; c->axes[d] && !status; d++) {
+        bool is_channel = c->axes[d] == 'C' && c->join != 'C';
+        status = find_span(c, info, c->axes[d], &box->from[d], &box->extent[d]);
+        if (is_channel) {
+            box->from[d] = channel;
+            box->extent[d] = n_channels;
+        }
+        box->to[d] = c->axes[d] == c->join ? joined : is_channel ? to_channel : 0;
+    }
+    source->stack = c->images.stacks[image];
+    source->from = box->from;
+    source->extent = box->extent;
+    source->to = box->to;
+    return status;
+}
+
+/* One source for each run of channels that follow one another in the input. */
+static int add_image(conversion *c, size_t image, const int64_t *channels, size_t n, int64_t joined)
+{
+    int status = EXIT_OK;
+    for (size_t i = 0, end; i < n && !status; i = end) {
+        for (end = i + 1; end < n && channels[end] == channels[end - 1] + 1;)
+            end++;
+        status = add_source(c, image, channels[i], (int64_t)(end - i), (int64_t)i, joined);
+    }
+    return status;
+}
+
+/* All inputs must agree but for the size of the joined axis. */
+static int check_alike(const conversion *c, size_t image)
+{
+    const mt_stack_info *first = info_of(c, 0), *info = info_of(c, image);
+    for (const char *letter = "TCZYX"; *letter; letter++)
+        if (*letter != c->join && size_of(info, *letter) != size_of(first, *letter))
+            return failed("%s has %" PRId64 " along %c, and %s has %" PRId64 ": they cannot be joined along %c",
+                          info->source, size_of(info, *letter), *letter, first->source, size_of(first, *letter),
+                          c->join);
+    if (info->dtype != first->dtype && !c->options.dtype)
+        return failed("%s is %s, and %s is %s: choose the type with --dtype", info->source, mt_dtype_name(info->dtype),
+                      first->source, mt_dtype_name(first->dtype));
+    return check_region(c, info);
+}
+
+/* Each input has at most as many sources as channels that were asked for. */
+static void make_room(conversion *c, size_t n_channels)
+{
+    size_t n = c->images.n * (args_get(c->args, "channels", 0) ? n_channels : 1);
+    c->sources = need(n, sizeof *c->sources);
+    c->boxes = need(n, sizeof *c->boxes);
+}
+
+static int add_images(conversion *c, const int64_t *channels, size_t n_channels)
+{
+    const char *join = c->join ? strchr(c->axes, c->join) : NULL;
+    int64_t joined = 0;
+    int status = EXIT_OK;
+    make_room(c, n_channels);
+    for (size_t i = 0; i < c->images.n && !status; i++) {
+        status = check_alike(c, i);
+        if (!status)
+            status = add_image(c, i, channels, c->join == 'C' ? 1 : n_channels, joined);
+        joined += join && !status ? c->boxes[c->n_sources - 1].extent[join - c->axes] : 0;
+    }
+    for (int d = 0; c->axes[d] && !status; d++)
+        c->shape[d] = c->axes[d] == c->join ? joined : c->axes[d] == 'C' ? (int64_t)n_channels : c->boxes[0].extent[d];
+    return status;
+}
+
+/* --- Channels. --- */
+
+static void describe_channels(conversion *c, const int64_t *channels, size_t n)
+{
+    const mt_stack_info *info = info_of(c, 0);
+    if (!info->channels || c->join == 'C')
+        return;
+    c->channels = need(n, sizeof *c->channels);
+    for (size_t i = 0; i < n; i++)
+        c->channels[i] = info->channels[channels[i]];
+}
+
+/* Those of the inputs, one after another, if any of them describes its own. */
+static void describe_joined_channels(conversion *c)
+{
+    size_t n = 0, at = 0;
+    bool any = false;
+    for (size_t i = 0; i < c->images.n && c->join == 'C'; i++) {
+        n += (size_t)info_of(c, i)->data_shape[1];
+        any = any || info_of(c, i)->channels;
+    }
+    if (!any)
+        return;
+    c->channels = need(n, sizeof *c->channels);
+    for (size_t i = 0; i < c->images.n; i++)
+        for (int64_t k = 0; k < info_of(c, i)->data_shape[1]; k++)
+            c->channels[at++] = info_of(c, i)->channels ? info_of(c, i)->channels[k] : (mt_channel) { .name = "" };
+}
+
+/* --- The identity. --- */
+
+/* Options that select pixels of the inputs. */
+static void write_request(const conversion *c, FILE *out)
+{
+    static const char *const names[] = { "region", "channels", "join", "axes", "raw", "external-folder" };
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (args_get(c->args, names[i], 0))
+            fprintf(out, ", --%s %s", names[i], args_get(c->args, names[i], 0));
+    if (args_count(c->args, "masks"))
+        fputs(", --masks", out);
+}
+
+static int write_identity(conversion *c)
+{
+    char text[8192];
+    size_t size;
+    mt_error err = MT_ERROR_INIT;
+    FILE *out = open_memstream(&c->identity, &size);
+    mt_status st = out ? MT_OK : mt_fail(&err, MT_E_MEMORY, "out of memory");
+    for (size_t i = 0; i < c->images.n && !st; i++) {
+        const mt_stack_info *info = info_of(c, i);
+        if ((st = mt_stack_identify(c->images.stacks[i], text, sizeof text, &err)))
+            break;
+        fprintf(out, "%s%s", i ? "\n" : "", text);
+        if (info->n_missing)
+            fprintf(out, ", %" PRIu64 " missing files or frames filled", info->n_missing);
+    }
+    if (out)
+        write_request(c, out);
+    bool is_written = out && !fclose(out);
+    return !st && is_written ? EXIT_OK : st ? report(&err) : failed("out of memory");
+}
+
+/* --- Sizes of chunks and shards. --- */
+
+/* Sizes of the last axes; 0 stands for the whole axis. */
+static int read_sizes(conversion *c, const char *name, int64_t *sizes, const int64_t **out)
+{
+    size_t n, ndim = strlen(c->axes);
+    int64_t given[MT_MAX_DIMS];
+    int status = args_list(c->args, name, 0, 0, INT64_MAX, MT_MAX_DIMS, given, &n);
+    if (status || n == 0)
+        return status;
+    if (n < 2 || n > ndim)
+        return usage_error(c->args, "--%s takes 2 to %zu sizes, of the last axes of %s, such as 256x256", name, ndim,
+                           c->axes);
+    for (size_t i = 0; i < n; i++)
+        sizes[ndim - n + i] = given[i] == 0 ? MT_WHOLE_AXIS : given[i];
+    *out = sizes;
+    return EXIT_OK;
+}
+
+static int plan_channels(conversion *c, const int64_t *channels, size_t n)
+{
+    find_axes(c);
+    int status = add_images(c, channels, n);
+    describe_channels(c, channels, n);
+    describe_joined_channels(c);
+    return status;
+}
+
+int conversion_plan(conversion *c)
+{
+    int64_t *channels;
+    size_t n;
+    int status = image_channels(info_of(c, 0), c->args, &channels, &n);
+    if (status)
+        return status;
+    status = plan_channels(c, channels, n);
+    free(channels);
+    if (status || (status = write_identity(c)) ||
+        (status = read_sizes(c, "chunks", c->chunk, &c->options.chunk_shape)) ||
+        (status = read_sizes(c, "shards", c->shard, &c->options.shard_shape)))
+        return status;
+    c->options.like = c->images.stacks[0];
+    c->options.axes = c->axes;
+    c->options.shape = c->shape;
+    c->options.channels = c->channels;
+    c->options.identity = c->identity;
+    return EXIT_OK;
+}

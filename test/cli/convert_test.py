@@ -1,0 +1,247 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-3-Clause
+"""Runs microtome convert, status and finish as a user would. Usage: convert_test.py COMMAND [TEST...]"""
+
+import hashlib
+import json
+import os
+import struct
+import sys
+import unittest
+from pathlib import Path
+
+import command_test
+from command_test import Command, read_npy, write_npy
+
+
+def tree(folder):
+    """The SHA-256 of each file below a folder."""
+    found = {}
+    for path in sorted(Path(folder).rglob("*")):
+        if path.is_file():
+            found[str(path.relative_to(folder))] = hashlib.sha256(path.read_bytes()).hexdigest()
+    return found
+
+
+class Convert(Command):
+    def values(self, shape):
+        count = 1
+        for n in shape:
+            count *= n
+        return [i * 7 % 65521 for i in range(count)]
+
+    def info(self, path, *options):
+        return json.loads(self.run_it("info", "--json", path, *options).stdout)[0]
+
+    def plane(self, path, size, code="H"):
+        """The pixels from the origin on, C(Z)YX."""
+        out = self.path("plane.npy")
+        at = ",".join("0" for _ in size)
+        self.run_it("patches", path, "--size", "x".join(map(str, size)), f"--at={at}", "--out", out, "--force")
+        return list(read_npy(out, code)[1])
+
+    def test_stored_chunks_are_those_of_the_image(self):
+        out = self.path("out.zarr")
+        done = self.run_it("convert", self.image((40, 50)), out, "--codec", "none", "--chunks", "16x32")
+        self.assertRegex(done.stdout, r"out.zarr: 6 chunks, 3.9 KiB of pixels, 6.0 KiB written, ")
+        stored = (self.dir / "out.zarr/0/c/1/1").read_bytes()
+        found = struct.unpack("<512H", stored)
+        self.assertEqual(
+            [list(found[32 * y : 32 * y + 18]) for y in range(16)],
+            [self.expected((40, 50), (16 + y, 32), (1, 18)) for y in range(16)],
+        )
+        self.assertEqual(set(found[18:32]), {0})
+        self.assertEqual(
+            sorted(tree(out)),
+            ["0/c/" + c for c in ("0/0", "0/1", "1/0", "1/1", "2/0", "2/1")] + ["0/zarr.json", "zarr.json"],
+        )
+
+    def test_options_reach_the_output(self):
+        image = self.image((2, 40, 50))
+        for options, found in (
+            ([], {"chunk_shape": [1, 40, 50], "codecs": "blosc", "dtype": "uint16", "levels": 1}),
+            (["--codec", "zstd", "--codec-level", "1"], {"codecs": "zstd"}),
+            (["--codec", "blosc-lz4", "--shuffle", "bit"], {"codecs": "blosc"}),
+            (["--codec", "gzip", "--ome", "0.4"], {"codecs": "gzip"}),
+            (["--chunks", "2x8x0"], {"chunk_shape": [2, 8, 50]}),
+            (["--chunks", "8x8", "--shards", "16x40"], {"chunk_shape": [1, 8, 8], "shard_shape": [1, 16, 40]}),
+            (["--dtype", "float32"], {"dtype": "float32"}),
+            (["--pyramid", "auto", "--chunks", "16x16"], {"levels": 3}),
+            (["--pyramid", "2", "--downsample", "nearest"], {"levels": 2}),
+            (["--durability", "never", "--memory", "64M", "--threads", "2"], {"shape": [2, 40, 50]}),
+        ):
+            with self.subTest(options=options):
+                out = self.path("out%d.zarr" % len(os.listdir(self.dir)))
+                self.run_it("convert", image, out, "--axes", "CYX", *options)
+                self.assertLessEqual(found.items(), self.info(out).items())
+                code = "f" if "float32" in options else "H"
+                self.assertEqual(self.plane(out, (40, 50), code), self.values((2, 40, 50)))
+
+    def test_regions_and_channels(self):
+        image, out = self.image((3, 4, 20, 30)), self.path("out.zarr")
+        self.run_it("convert", image, out, "--axes", "CZYX", "--region", "Z=1:2,Y=5:,X=7", "--channels", "2,0")
+        self.assertEqual(self.info(out)["shape"], [2, 2, 15, 1])
+        want = [((c * 4 + z) * 20 + y) * 30 + 7 for c in (2, 0) for z in (1, 2) for y in range(5, 20)]
+        self.assertEqual(self.plane(out, (2, 15, 1)), [i * 7 % 65521 for i in want])
+        out = self.path("sample.zarr")
+        self.run_it("convert", image, out, "--axes", "SZYX", "--region", "S=1")
+        self.assertEqual(self.info(out)["axes"], "ZYX")
+        self.assertEqual(self.plane(out, (4, 20, 30)), self.values((3, 4, 20, 30))[2400:4800])
+
+    def test_levels(self):
+        pyramid, out = self.path("pyramid.zarr"), self.path("out.zarr")
+        self.run_it("convert", self.image((64, 64)), pyramid, "--pyramid", "3")
+        self.run_it("convert", pyramid, out, "--level", "2")
+        self.assertEqual(self.info(out)["shape"], [16, 16])
+        self.assertEqual(self.plane(out, (16, 16)), self.plane(pyramid + "#level=2", (16, 16)))
+        self.assertIn(
+            "there is no level 3", self.refuse("convert", pyramid, self.path("x.zarr"), "--level", "3", status=1)
+        )
+
+    def test_inputs_are_joined(self):
+        names = [self.path(f"{i}.npy") for i in range(3)]
+        for i, name in enumerate(names):
+            write_npy(name, (10, 12), [1000 * i + k for k in range(120)])
+        for axis, axes in (("Z", "ZYX"), ("T", "TYX"), ("C", "CYX")):
+            for chunks in ("2x4x8", "1x10x12"):
+                out = self.path(f"{axis}{chunks}.zarr")
+                self.run_it("convert", *names, out, "--join", axis, "--chunks", chunks)
+                found = self.info(out)
+                self.assertEqual((found["axes"], found["shape"]), (axes, [3, 10, 12]))
+                if axis != "T":
+                    size = (3, 10, 12) if axis == "Z" else (10, 12)
+                    self.assertEqual(self.plane(out, size), [1000 * i + k for i in range(3) for k in range(120)])
+        out = self.path("glob.zarr")
+        self.run_it("convert", self.path("?.npy"), out, "--join", "Z", "--region", "Y=2:3")
+        self.assertEqual(self.plane(out, (3, 3, 12)), [1000 * i + k for i in range(3) for k in range(24, 60)])
+        self.assertIn("--join names the axis", self.refuse("convert", *names, self.path("x.zarr")))
+        text = self.refuse("convert", names[0], self.image((9, 12)), self.path("x.zarr"), "--join", "Z", status=1)
+        self.assertIn("has 9 along Y, and", text)
+        write_npy(self.path("f.npy"), (10, 12), [0.0] * 120, "f", "<f4")
+        text = self.refuse("convert", names[0], self.path("f.npy"), self.path("x.zarr"), "--join", "Z", status=1)
+        self.assertIn("choose the type with --dtype", text)
+        self.assertFalse(Path(self.path("x.zarr")).exists())
+
+    def test_verify(self):
+        image, out = self.image((3, 40, 50)), self.path("out.zarr")
+        done = self.run_it("convert", image, out, "--axes", "ZYX", "--verify", "--pyramid", "2")
+        self.assertRegex(done.stdout, "verified, checksum [0-9a-f]{32}\n")
+        chunk = next(Path(out).glob("0/c/*/*/*"))
+        chunk.unlink()
+        text = self.run_it("convert", image, out, "--axes", "ZYX", "--verify", "--pyramid", "2", status=1).stderr
+        self.assertIn("differs from that of the input", text)
+        text = self.refuse("convert", image, out, "--verify", "--region", "Z=0")
+        self.assertIn("not with --region", text)
+
+    def test_a_finished_output_is_told_from_another(self):
+        image, out = self.image(), self.path("out.zarr")
+        self.run_it("convert", image, out)
+        before = tree(out)
+        self.assertEqual(self.run_it("convert", image, out).stdout, f"{out}: already complete\n")
+        self.assertIn("choose another path", self.refuse("convert", image, out, "--codec", "gzip", status=1))
+        os.utime(image, (5, 5))
+        self.assertIn("choose another path", self.refuse("convert", image, out, status=1))
+        self.assertEqual(tree(out), before)
+
+    def test_parts(self):
+        image, whole, out = self.image((3, 64, 64)), self.path("whole.zarr"), self.path("out.zarr")
+        options = ["--axes", "ZYX", "--chunks", "1x16x16", "--pyramid", "3"]
+        self.run_it("convert", image, whole, *options)
+        for part in (2, 3):
+            done = self.run_it("convert", image, out, *options, "--part", f"{part}/3", status=3)
+            self.assertIn(f"part {part} of 3 is done; when all are: microtome finish {out}\n", done.stdout)
+        done = self.run_it("status", out, status=3)
+        self.assertEqual(done.stdout.split("\n")[0], f"{out}: incomplete, 32 of 48 chunks")
+        found = json.loads(self.run_it("status", out, "--json", status=3).stdout)
+        self.assertEqual((found["complete"], found["units"], found["done"], found["left"]), (False, 48, 32, 16))
+        before = tree(out)
+        text = self.run_it("finish", out, status=3).stderr
+        self.assertIn("16 of 48 chunks are missing", text)
+        self.assertEqual(tree(out), before)
+        self.assertRegex(self.run_it("info", out).stdout, "incomplete, 32 of 48 chunks")
+        self.assertEqual(self.info(out)["writing"], {"unit": "chunk", "units": 48, "done": 32})
+        done = self.run_it("convert", image, out, *options, "--part", "1/3", status=3)
+        self.assertIn("resuming: 32 of 48 chunks are done", done.stderr)
+        self.assertIn("next     microtome finish", self.run_it("status", out, status=3).stdout)
+        self.assertEqual(self.run_it("finish", out).stdout, f"{out}: complete\n")
+        self.assertEqual(self.run_it("finish", out).stdout, f"{out}: already complete\n")
+        self.assertEqual(self.run_it("status", out).stdout, f"{out}: complete\n")
+        self.assertEqual(json.loads(self.run_it("status", out, "--json").stdout), {"path": out, "complete": True})
+        self.assertEqual(tree(out), tree(whole))
+
+    def test_an_output_of_other_options_is_not_continued(self):
+        image, out = self.image((64, 64)), self.path("out.zarr")
+        part = ["--part", "1/2", "--chunks", "16x16"]
+        self.run_it("convert", image, out, *part, status=3)
+        for options, words in (
+            (["--codec", "lz4"], 'its codec is "blosc-zstd", not "lz4"'),
+            (["--region", "Y=0:64"], '--region Y=0:64"'),
+        ):
+            self.assertIn(words, self.refuse("convert", image, out, *part, *options, status=1))
+        os.utime(image, (5, 5))
+        text = self.refuse("convert", image, out, *part, status=1)
+        self.assertRegex(text, r'another input .*"changed at \d+ ns", not "changed at 5000000000 ns"')
+
+    def test_outputs_and_inputs_are_apart(self):
+        image, folder = self.image(), self.path("folder.zarr")
+        self.run_it("convert", image, folder)
+        self.assertIn("is an input", self.refuse("convert", folder, folder, status=1))
+        self.assertIn("lies inside", self.refuse("convert", folder, folder + "/a.zarr", status=1))
+        self.assertIn("contains", self.refuse("convert", image, self.dir, "--format", "zarr", status=1))
+
+    def test_missing_planes(self):
+        array = self.dir / "sparse.zarr"
+        self.run_it("convert", self.image((32, 32)), array, "--chunks", "16x16")
+        (array / "0/c/1/0").unlink()
+        done = self.run_it("convert", array, self.path("a.zarr"))
+        self.assertIn("1 chunks are not stored in the input", done.stderr)
+        done = self.run_it("convert", array, self.path("b.zarr"), "--missing", "error", status=1)
+        self.assertIn("sparse.zarr, chunk 1/0", done.stderr)
+
+    def test_values_are_counted(self):
+        write_npy(self.path("f.npy"), (2, 3), [float("nan"), -1, 0.5, 1.5, 300, 7], "f", "<f4")
+        done = self.run_it("convert", self.path("f.npy"), self.path("f.zarr"), "--dtype", "uint8")
+        self.assertIn("1 pixels were NaN", done.stderr)
+        self.assertIn("2 pixels were beyond the range of uint8", done.stderr)
+
+    def test_wrong_options(self):
+        image, out = self.image(), self.path("out.zarr")
+        for options, words in (
+            (["--part", "0/3"], "--part takes"),
+            (["--part", "4/3"], "--part takes"),
+            (["--part", "1/3x"], "--part takes"),
+            (["--region", "C=0"], "--region takes"),
+            (["--region", "Y=0:0"], "--region takes"),
+            (["--region", "Y=0,Y=1"], "--region takes"),
+            (["--region", "Y=-1"], "--region takes"),
+            (["--region", "Y=1:2:3"], "--region takes"),
+            (["--region", "Y=1,"], "--region takes"),
+            (["--dtype", "uint13"], "not an element type"),
+            (["--durability", "forever"], "unknown durability"),
+            (["--pyramid", "0"], "--pyramid takes"),
+            (["--join", "Y"], "--join takes"),
+            (["--join", "C", "--channels", "0"], "exclude each other"),
+            (["--join", "Z", "--region", "Z=0"], "--region cannot cut"),
+            (["--chunks", "16"], "--chunks takes 2 to 2"),
+            (["--shards", "16x16", "--no-shards"], "exclude each other"),
+            (["--missing", "maybe"], "--missing is"),
+        ):
+            with self.subTest(options=options):
+                self.assertIn(words, self.refuse("convert", image, out, *options))
+        for options, words in (
+            (["--region", "Z=0"], "has no axis Z"),
+            (["--region", "Y=30:11"], "reaches beyond"),
+            (["--region", "Y=40"], "reaches beyond"),
+            (["--codec", "brotli"], 'codec "brotli" is not one of'),
+            (["--shards", "100x100", "--chunks", "16x16"], "shard"),
+            (["--format", "png"], "is not one that is written"),
+        ):
+            with self.subTest(options=options):
+                self.assertIn(words, self.refuse("convert", image, out, *options, status=1))
+        self.assertIn("names no format", self.refuse("convert", image, self.path("out.png"), status=1))
+        self.assertFalse(Path(out).exists())
+
+
+if __name__ == "__main__":
+    command_test.COMMAND = os.path.abspath(sys.argv.pop(1))
+    unittest.main()
