@@ -52,6 +52,7 @@ from ._patching import (
 from ._picture import Picture
 from ._stack import ImageStack
 from ._statistics import Normalization, Statistics, statistics
+from ._writer import Writer, WriterProgress, create
 
 __all__ = [
     "ArgumentError",
@@ -94,9 +95,12 @@ __all__ = [
     "Tiled",
     "UnsupportedError",
     "Whole",
+    "Writer",
+    "WriterProgress",
     "__version__",
     "add_noise",
     "axes",
+    "create",
     "extract_patches",
     "from_array",
     "from_object",

@@ -183,6 +183,54 @@ class Loader:
     def forget_threads(self) -> None: ...
     def close(self) -> None: ...
 
+class Writer:
+    def __init__(
+        self,
+        path: _Path,
+        like: Stack | None,
+        axes: str,
+        shape: tuple[int, ...],
+        dtype: str | None,
+        chunks: tuple[int, ...] | None,
+        shards: tuple[int, ...] | None,
+        no_shards: bool,
+        codec: str | None,
+        level: int,
+        shuffle: str | None,
+        levels: int,
+        downsample: str | None,
+        ome: str | None,
+        pixel_size: tuple[float, ...] | None,
+        units: tuple[str, ...] | None,
+        channels: tuple[tuple[Any, ...], ...] | None,
+        is_labels: bool,
+        durability: int,
+        memory: int,
+        identity: str | None,
+        format: str | None,
+        context: Context | None,
+        /,
+    ) -> None: ...
+    def put(self, start: Sequence[int], array: Any, /) -> None: ...
+    def copy(
+        self,
+        stack: Stack,
+        start: Sequence[int],
+        extent: Sequence[int],
+        to: Sequence[int],
+        sample: int,
+        part: int,
+        n_parts: int,
+        progress: Callable[[int, int], object] | None,
+        /,
+    ) -> None: ...
+    def finish(self, all_required: bool, /) -> None: ...
+    def close(self) -> None: ...
+    def info(self) -> tuple[str, str, tuple[int, ...], tuple[int, ...], tuple[int, ...] | None, int, int]: ...
+    def progress(self) -> tuple[int, int, int, int, int, int, int, int, int, int]: ...
+    def unit(self, number: int, /) -> tuple[tuple[int, ...], tuple[int, ...]] | None: ...
+    def part(self, k: int, n: int, /) -> tuple[int, int]: ...
+
 class Context:
     def __init__(
         self,

@@ -18,14 +18,14 @@ if TYPE_CHECKING:
     from ._stack import ImageStack
 
 
-def _expand(index: Any, ndim: int) -> list[Any]:
+def expand_index(index: Any, ndim: int) -> list[Any]:
     """Return one entry per axis; Ellipsis and missing entries become full slices."""
     entries = list(index) if isinstance(index, tuple) else [index]
     ellipses = [i for i, entry in enumerate(entries) if entry is Ellipsis]
     if len(ellipses) > 1:
         raise IndexError("an index can only have a single ellipsis ('...')")
     if len(entries) - len(ellipses) > ndim:
-        raise IndexError(f"too many indices: the image stack has {ndim} axes, {len(entries)} were indexed")
+        raise IndexError(f"too many indices: the image has {ndim} axes, {len(entries)} were indexed")
     at = ellipses[0] if ellipses else len(entries)
     missing = ndim - len(entries) + len(ellipses)
     return entries[:at] + [slice(None)] * missing + entries[at + len(ellipses) :]
@@ -46,11 +46,11 @@ def _positions(entry: Any, length: int, axis: str) -> tuple[Sequence[int], bool]
             f"image stacks are indexed by integers, slices, '...', one list of integers and names of channels, not by "
             f"{type(entry).__name__} along {axis}; extract_patches reads many places at once"
         ) from None
-    position = _from_start(position, length, axis)
+    position = from_start(position, length, axis)
     return range(position, position + 1), True
 
 
-def _from_start(position: int, length: int, axis: str) -> int:
+def from_start(position: int, length: int, axis: str) -> int:
     if not -length <= position < length:
         raise IndexError(f"index {position} is out of bounds for axis {axis} with size {length}")
     return position % length
@@ -64,7 +64,7 @@ def _listed(entry: NDArray[Any], length: int, axis: str) -> list[int]:
         entry = np.flatnonzero(entry)
     if entry.ndim != 1 or (entry.size and entry.dtype.kind not in "iu"):
         raise IndexError(f"a list along {axis} must hold integers, not {entry.dtype} of {entry.ndim} dimensions")
-    return [_from_start(int(position), length, axis) for position in entry]
+    return [from_start(int(position), length, axis) for position in entry]
 
 
 def _by_number(stack: ImageStack, entry: Any) -> Any:
@@ -91,7 +91,7 @@ def _span(positions: Sequence[int]) -> tuple[int, int, Any]:
 def read_index(stack: ImageStack, index: Any) -> NDArray[Any] | Any:
     """Read the pixels of an index, each chunk once. Along Z, only the planes selected are read."""
     ndim = stack.ndim
-    entries = _expand(index, ndim)
+    entries = expand_index(index, ndim)
     entries[1] = _by_number(stack, entries[1])
     if sum(isinstance(entry, list | np.ndarray) and np.ndim(entry) > 0 for entry in entries) > 1:
         raise IndexError("an index can only have one list: libraries differ in how they combine several")

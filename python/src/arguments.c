@@ -112,6 +112,17 @@ void int_list_free(int_list *list)
     list->n = 0;
 }
 
+PyObject *int_tuple(const int64_t *values, size_t n)
+{
+    PyObject *tuple = PyTuple_New((Py_ssize_t)n);
+    for (size_t i = 0; tuple && i < n; i++) {
+        PyObject *value = PyLong_FromLongLong(values[i]);
+        if (!value || PyTuple_SetItem(tuple, (Py_ssize_t)i, value))
+            Py_CLEAR(tuple);
+    }
+    return tuple;
+}
+
 bool convert_padding(PyObject *object, double *padding, int *mode)
 {
     *padding = 0;

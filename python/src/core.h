@@ -31,6 +31,7 @@ typedef struct core_state {
     PyObject *loader_type;     /* _core.Loader */
     PyObject *batch_type;      /* _core.Batch */
     PyObject *array_type;      /* _core.BatchArray */
+    PyObject *writer_type;     /* _core.Writer */
 } core_state;
 
 core_state *core_get_state(PyObject *module);
@@ -150,7 +151,7 @@ PyObject *prefetch_many(PyObject *module, PyObject *const *args, Py_ssize_t n, P
 PyObject *compute_statistics(PyObject *module, PyObject *const *args, Py_ssize_t n, PyObject *names);
 PyObject *parse_statistics(PyObject *module, PyObject *args);
 
-extern PyType_Spec prefetch_spec, statistics_spec, loader_spec, batch_spec, array_spec;
+extern PyType_Spec prefetch_spec, statistics_spec, loader_spec, batch_spec, array_spec, writer_spec;
 
 /* Takes over prefetch, also on failure. */
 PyObject *prefetch_wrap(core_state *state, mt_prefetch *prefetch);
@@ -166,6 +167,9 @@ extern PyType_Spec patching_spec;
 
 /* The patching of an object of this type; NULL after an exception: it was not started. */
 mt_patching *patching_get(PyObject *object);
+
+/* Creates or continues an image with the arguments of _core.Writer. NULL after an exception. */
+mt_writer *writer_start(core_state *state, PyObject *arguments);
 
 /* Takes over batch, also on failure. */
 PyObject *batch_wrap(core_state *state, mt_batch *batch);
@@ -193,6 +197,19 @@ typedef struct signal_watch {
 } signal_watch;
 int watch_signals(void *user);
 
+/* The caller's function, which is called at most every 50 ms, and Ctrl-C. For a zeroed follower with progress set:
+ * follower_note and follower_is_cancelled are the progress and cancelled of options of the library. */
+typedef struct follower {
+    signal_watch signals;
+    PyObject *progress; /* borrowed; NULL: none */
+    uint64_t done, total;
+    bool raised; /* by progress */
+} follower;
+void follower_note(void *user, uint64_t done, uint64_t total);
+int follower_is_cancelled(void *user);
+/* Reports the end of a call that succeeded, with the GIL. False after an exception. */
+bool follower_end(follower *f);
+
 /* The parameters of a function. parse_arguments sets arguments that are not given to NULL; it raises TypeError and
  * returns false if the arguments do not match. */
 typedef struct signature {
@@ -215,6 +232,8 @@ typedef struct int_list {
     int64_t inline_values[8]; /* storage of short lists */
 } int_list;
 bool convert_int_list(PyObject *object, const char *what, int_list *out);
+/* A new tuple; NULL after an exception. */
+PyObject *int_tuple(const int64_t *values, size_t n);
 void int_list_free(int_list *list);
 /* Converts a non-empty sequence of channel numbers and names, or one name. */
 bool convert_channels(PyObject *object, const mt_stack_info *info, int_list *out);

@@ -154,6 +154,7 @@ static const struct {
     { &loader_spec, offsetof(core_state, loader_type) },
     { &batch_spec, offsetof(core_state, batch_type) },
     { &array_spec, offsetof(core_state, array_type) },
+    { &writer_spec, offsetof(core_state, writer_type) },
 };
 
 static PyObject **type_at(core_state *state, size_t i)

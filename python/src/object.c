@@ -15,17 +15,6 @@ typedef struct own_stack {
     mt_context *context; /* retained by the library's stack */
 } own_stack;
 
-static PyObject *int_tuple(const int64_t *values, size_t n)
-{
-    PyObject *tuple = PyTuple_New((Py_ssize_t)n);
-    for (size_t i = 0; tuple && i < n; i++) {
-        PyObject *value = PyLong_FromLongLong(values[i]);
-        if (!value || PyTuple_SetItem(tuple, (Py_ssize_t)i, value))
-            Py_CLEAR(tuple);
-    }
-    return tuple;
-}
-
 static PyObject *call_object(const own_stack *own, int64_t sample, const int64_t *channels, size_t n_channels,
                              const int64_t *coords, const int64_t *patch_size)
 {

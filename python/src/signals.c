@@ -28,3 +28,33 @@ int watch_signals(void *user)
     PyGILState_Release(gil);
     return raised;
 }
+
+void follower_note(void *user, uint64_t done, uint64_t total)
+{
+    follower *f = user;
+    f->done = done;
+    f->total = total;
+}
+
+static bool call_progress(follower *f)
+{
+    PyGILState_STATE gil = PyGILState_Ensure();
+    PyObject *result =
+        PyObject_CallFunction(f->progress, "KK", (unsigned long long)f->done, (unsigned long long)f->total);
+    f->raised = !result;
+    Py_XDECREF(result);
+    PyGILState_Release(gil);
+    return f->raised;
+}
+
+/* The clock of watch_signals also paces the progress. */
+int follower_is_cancelled(void *user)
+{
+    follower *f = user;
+    double before = f->signals.next;
+    if (f->raised || watch_signals(&f->signals))
+        return 1;
+    return f->progress && f->signals.next != before && f->total > 0 && call_progress(f);
+}
+
+bool follower_end(follower *f) { return !f->progress || !call_progress(f); }

@@ -109,25 +109,12 @@ static const mt_stack_info *get_info(PyObject *object)
     return mt_stack_get_info(self->stack);
 }
 
-static PyObject *shape_tuple(const int64_t *shape, int n)
-{
-    PyObject *tuple = PyTuple_New(n);
-    for (int d = 0; tuple && d < n; d++) {
-        PyObject *size = PyLong_FromLongLong(shape[d]);
-        if (!size || PyTuple_SetItem(tuple, d, size)) {
-            Py_DECREF(tuple);
-            return NULL;
-        }
-    }
-    return tuple;
-}
-
 /* A tuple, or None if all sizes are 0 (unknown). */
 static PyObject *known_shape(const int64_t *shape, int n)
 {
     for (int d = 0; d < n; d++)
         if (shape[d])
-            return shape_tuple(shape, n);
+            return int_tuple(shape, (size_t)n);
     return Py_NewRef(Py_None);
 }
 
@@ -156,7 +143,7 @@ static PyObject *get_data_shape(PyObject *self, void *unused)
 {
     (void)unused;
     const mt_stack_info *info = get_info(self);
-    return info ? shape_tuple(info->data_shape, info->data_ndim) : NULL;
+    return info ? int_tuple(info->data_shape, (size_t)info->data_ndim) : NULL;
 }
 
 static PyObject *get_original_axes(PyObject *self, void *unused)
@@ -170,7 +157,7 @@ static PyObject *get_original_shape(PyObject *self, void *unused)
 {
     (void)unused;
     const mt_stack_info *info = get_info(self);
-    return info ? shape_tuple(info->original_shape, info->original_ndim) : NULL;
+    return info ? int_tuple(info->original_shape, (size_t)info->original_ndim) : NULL;
 }
 
 static PyObject *get_chunks(PyObject *self, void *unused)

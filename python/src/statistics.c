@@ -78,42 +78,6 @@ static void leave(stack_list *list)
     PyMem_Free(list->objects);
 }
 
-/* The caller's function, which is called at most every 50 ms, and Ctrl-C. */
-typedef struct follower {
-    signal_watch signals;
-    PyObject *progress; /* borrowed; NULL: none */
-    uint64_t done, total;
-    bool raised; /* by progress */
-} follower;
-
-static void follow(void *user, uint64_t done, uint64_t total)
-{
-    follower *f = user;
-    f->done = done;
-    f->total = total;
-}
-
-static bool call_progress(follower *f)
-{
-    PyGILState_STATE gil = PyGILState_Ensure();
-    PyObject *result =
-        PyObject_CallFunction(f->progress, "KK", (unsigned long long)f->done, (unsigned long long)f->total);
-    f->raised = !result;
-    Py_XDECREF(result);
-    PyGILState_Release(gil);
-    return f->raised;
-}
-
-/* The clock of watch_signals also paces the progress. */
-static int is_cancelled(void *user)
-{
-    follower *f = user;
-    double before = f->signals.next;
-    if (f->raised || watch_signals(&f->signals))
-        return 1;
-    return f->progress && f->signals.next != before && f->total > 0 && call_progress(f);
-}
-
 static bool convert_range(PyObject *object, mt_statistics_options *o)
 {
     if (!is_given(object))
@@ -157,15 +121,15 @@ static PyObject *compute(core_state *state, const stack_list *list, const mt_sta
     mt_statistics *statistics = NULL;
     mt_error err = MT_ERROR_INIT;
     mt_status st;
-    o.cancelled = is_cancelled;
-    o.progress = follow;
+    o.cancelled = follower_is_cancelled;
+    o.progress = follower_note;
     o.user = &f;
     Py_BEGIN_ALLOW_THREADS
     st = mt_statistics_new(list->stacks, list->n, &o, &statistics, &err);
     Py_END_ALLOW_THREADS
     if (st)
         return raise_error(state, &err, find_source(list));
-    if (f.progress && call_progress(&f)) {
+    if (!follower_end(&f)) {
         mt_statistics_free(statistics);
         return NULL;
     }

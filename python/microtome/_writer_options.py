@@ -1,0 +1,196 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The arguments of an output, checked and converted for the extension."""
+
+from __future__ import annotations
+
+import operator
+import re
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypedDict
+
+import numpy as np
+
+from ._errors import ArgumentError
+from ._open import native_stacks
+
+if TYPE_CHECKING:
+    from numpy.typing import DTypeLike
+
+    from ._core import Context
+    from ._open import ImageStackProtocol
+    from ._stack import ImageStack
+
+__all__ = ["Sizes", "WriterOptions", "to_core"]
+
+Sizes: TypeAlias = "Sequence[int | None] | Mapping[str, int | None]"
+
+_AXES = "TCZYX"
+_WHOLE = 2**63 - 1  # MT_WHOLE_AXIS
+_DURABILITY = ("units", "end", "never")  # mt_durability
+_BYTES = {"": 1, "B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "KIB": 2**10, "MIB": 2**20, "GIB": 2**30}
+
+
+class WriterOptions(TypedDict, total=False):
+    """The options of `microtome.create`, with their defaults if they are not given."""
+
+    like: ImageStack | ImageStackProtocol | None
+    axes: str | None
+    shape: Sequence[int] | None
+    dtype: DTypeLike | None
+    chunks: Sizes | None
+    shards: Sizes | Literal[False] | None
+    codec: str | None
+    level: int | None
+    shuffle: Literal["none", "byte", "bit"] | None
+    pyramid: bool | int
+    downsample: Literal["mean", "nearest", "mode"] | None
+    ome: Literal["0.5", "0.4"] | None
+    pixel_size: Mapping[str, float] | None
+    units: Mapping[str, str] | None
+    channels: Sequence[str | Mapping[str, Any]] | None
+    labels: bool
+    durability: Literal["units", "end", "never"]
+    memory: int | str | None
+    identity: str | None
+    format: str | None
+    context: Context | None
+
+
+def to_core(path: Any, options: WriterOptions) -> tuple[Any, ...]:
+    """Convert to the arguments of ``_core.Writer``."""
+    get: Callable[..., Any] = options.get
+    like = _like(get("like"))
+    axes = _axes(get("axes"), like)
+    shards, dtype = get("shards"), get("dtype")
+    durability = get("durability", "units")
+    if durability not in _DURABILITY:
+        raise ArgumentError(f"durability must be one of {', '.join(map(repr, _DURABILITY))}, not {durability!r}")
+    return (
+        path,
+        like,
+        axes,
+        _shape(get("shape"), axes, like),
+        None if dtype is None else np.dtype(dtype).name,
+        _sizes(get("chunks"), "chunks", axes),
+        None if shards is False else _sizes(shards, "shards", axes),
+        shards is False,
+        get("codec"),
+        operator.index(get("level") or 0),
+        get("shuffle"),
+        _levels(get("pyramid", False)),
+        get("downsample"),
+        get("ome"),
+        _per_axis(get("pixel_size"), "pixel_size", axes, None if like is None else like.pixel_size, 0.0),
+        _per_axis(get("units"), "units", axes, None if like is None else like.units, ""),
+        _channels(get("channels")),
+        bool(get("labels", False)),
+        _DURABILITY.index(durability),
+        parse_bytes(get("memory")),
+        get("identity"),
+        get("format"),
+        get("context"),
+    )
+
+
+def _like(like: Any) -> ImageStack | None:
+    if like is None:
+        return None
+    stacks = native_stacks(like)
+    if len(stacks) != 1:
+        raise ArgumentError(f"like is one image, not {len(stacks)}")
+    return stacks[0]
+
+
+def _axes(axes: str | None, like: ImageStack | None) -> str:
+    if axes is not None:
+        return axes
+    if like is None:
+        raise ArgumentError("an image needs axes, such as 'CYX', or an image that it is like")
+    return "".join(axis for axis in _AXES if axis in like.original_axes) + "S" * ("S" in like.original_axes)
+
+
+def _shape(shape: Sequence[int] | None, axes: str, like: ImageStack | None) -> tuple[int, ...]:
+    if shape is None:
+        if like is None:
+            raise ArgumentError("an image needs a shape, or an image that it is like")
+        stored = dict(zip(like.original_axes, like.original_data_shape, strict=True))
+        return tuple(stored.get(axis, 1) for axis in axes)
+    sizes = tuple(operator.index(size) for size in shape)
+    if len(sizes) != len(axes):
+        raise ArgumentError(f"shape has {len(sizes)} sizes for the axes {axes!r}")
+    return sizes
+
+
+def _sizes(sizes: Sizes | None, what: str, axes: str) -> tuple[int, ...] | None:
+    """One size for each axis: 0 is the default."""
+    if sizes is None:
+        return None
+    if isinstance(sizes, Mapping):
+        _check_axes(sizes, what, axes)
+        sizes = [sizes.get(axis) for axis in axes]
+    if len(sizes) != len(axes):
+        raise ArgumentError(f"{what} has {len(sizes)} sizes for the axes {axes!r}")
+    return tuple(_size(size, what) for size in sizes)
+
+
+def _size(size: int | None, what: str) -> int:
+    number = 0 if size is None else operator.index(size)
+    if size is not None and number < 1 and number != -1:
+        raise ArgumentError(f"{what} has the size {number}: sizes count from 1, -1 is the whole axis")
+    return _WHOLE if number == -1 else number
+
+
+def _check_axes(given: Mapping[str, Any], what: str, axes: str) -> None:
+    unknown = sorted(set(given) - set(axes))
+    if unknown:
+        raise ArgumentError(f"{what} names {', '.join(unknown)}, which is not among the axes {axes!r}")
+
+
+def _levels(pyramid: bool | int) -> int:
+    if isinstance(pyramid, bool):
+        return -1 if pyramid else 0
+    levels = operator.index(pyramid)
+    if levels < 1:
+        raise ArgumentError(f"pyramid is True, False, or a number of levels from 1, not {levels}")
+    return levels
+
+
+def _per_axis(
+    given: Mapping[str, Any] | None, what: str, axes: str, of_like: Mapping[str, Any] | None, unknown: Any
+) -> tuple[Any, ...] | None:
+    """Complete what is given by that of another image; None: nothing is given."""
+    if given is None:
+        return None
+    _check_axes(given, what, axes)
+    known = {**(of_like or {}), **given}
+    return tuple(known.get(axis, unknown) for axis in axes)
+
+
+def _channels(channels: Sequence[str | Mapping[str, Any]] | None) -> tuple[tuple[Any, ...], ...] | None:
+    if channels is None:
+        return None
+    if isinstance(channels, str):
+        raise ArgumentError("channels is a sequence with an entry for each channel, not one name")
+    return tuple(_channel({"name": entry} if isinstance(entry, str) else entry) for entry in channels)
+
+
+def _channel(entry: Mapping[str, Any]) -> tuple[Any, ...]:
+    unknown = sorted(set(entry) - {"name", "color", "window"})
+    if unknown:
+        raise ArgumentError(f"a channel has a name, a color and a window, not {', '.join(map(str, unknown))}")
+    color, window = entry.get("color"), entry.get("window")
+    if color is not None and (len(color) != 3 or not all(0 <= value <= 255 for value in color)):
+        raise ArgumentError(f"a color is red, green and blue from 0 to 255, not {color!r}")
+    if window is not None and (len(window) != 2 or not window[0] < window[1]):
+        raise ArgumentError(f"a window is the values shown black and white, not {window!r}")
+    return entry.get("name", ""), color and tuple(map(int, color)), window and tuple(map(float, window))
+
+
+def parse_bytes(memory: int | str | None) -> int:
+    """Read a number of bytes, such as 1000 or "512 MiB"; None is 0."""
+    if not isinstance(memory, str):
+        return 0 if memory is None else operator.index(memory)
+    match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([A-Za-z]*)\s*", memory)
+    if not match or match[2].upper() not in _BYTES:
+        raise ArgumentError(f"memory is a number of bytes, such as 1000000 or '512 MiB', not {memory!r}")
+    return int(float(match[1]) * _BYTES[match[2].upper()])

@@ -1,0 +1,331 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* _core.Writer, which microtome.Writer holds. */
+#include "core.h"
+
+#include <unistd.h>
+
+typedef struct writer_object {
+    PyObject_HEAD
+    mt_writer *writer; /* NULL once closed and no call is in progress */
+    Py_ssize_t calls;  /* calls in progress without the GIL */
+    bool is_closed;    /* no further calls */
+    pid_t process;     /* that made it: a forked child shares its journal, and must not add to it */
+} writer_object;
+
+/* --- Life. --- */
+
+static void close_writer(writer_object *self)
+{
+    mt_writer *writer = self->writer;
+    self->is_closed = true;
+    if (self->calls > 0 || !writer)
+        return;
+    self->writer = NULL;
+    if (self->process != getpid())
+        return; /* its locks may be held by threads that a child does not have: it stays */
+    Py_BEGIN_ALLOW_THREADS
+    mt_writer_close(writer);
+    Py_END_ALLOW_THREADS
+}
+
+/* Keep the writer open between these two calls, even if another thread closes it. NULL after an exception. */
+static mt_writer *enter(PyObject *object)
+{
+    writer_object *self = (writer_object *)object;
+    if (self->is_closed || !self->writer) {
+        PyErr_SetString(PyExc_ValueError, "the writer is closed");
+        return NULL;
+    }
+    if (self->process != getpid()) {
+        PyErr_SetString(PyExc_RuntimeError, "a writer belongs to the process that made it: create the image with the "
+                                            "same arguments in each process, and let each write units of its own");
+        return NULL;
+    }
+    self->calls++;
+    return self->writer;
+}
+
+static void leave(PyObject *object)
+{
+    writer_object *self = (writer_object *)object;
+    if (--self->calls > 0 || !self->is_closed)
+        return;
+    PyObject *type, *value, *traceback;
+    PyErr_Fetch(&type, &value, &traceback);
+    close_writer(self);
+    PyErr_Restore(type, value, traceback);
+}
+
+static PyObject *writer_new(PyTypeObject *type, PyObject *arguments, PyObject *keywords)
+{
+    (void)keywords;
+    core_state *state = PyType_GetModuleState(type);
+    mt_writer *writer = writer_start(state, arguments);
+    if (!writer)
+        return NULL;
+    allocfunc allocate = (allocfunc)PyType_GetSlot(type, Py_tp_alloc);
+    writer_object *self = (writer_object *)allocate(type, 0);
+    if (!self) {
+        mt_writer_close(writer);
+        return NULL;
+    }
+    self->writer = writer;
+    self->process = getpid();
+    return (PyObject *)self;
+}
+
+static void writer_dealloc(PyObject *object)
+{
+    PyTypeObject *type = Py_TYPE(object);
+    close_writer((writer_object *)object);
+    ((freefunc)PyType_GetSlot(type, Py_tp_free))(object);
+    Py_DECREF(type);
+}
+
+static PyObject *writer_close(PyObject *object, PyObject *unused)
+{
+    (void)unused;
+    close_writer((writer_object *)object);
+    Py_RETURN_NONE;
+}
+
+/* --- Pixels. --- */
+
+static PyObject *raise_here(PyObject *object, mt_writer *writer, const mt_error *err)
+{
+    return raise_error(PyType_GetModuleState(Py_TYPE(object)), err, mt_writer_get_info(writer)->path);
+}
+
+static PyObject *put(PyObject *object, mt_writer *writer, const int_list *start, PyObject *array)
+{
+    const mt_writer_info *info = mt_writer_get_info(writer);
+    Py_buffer buffer;
+    mt_dtype dtype;
+    int64_t extent[MT_MAX_DIMS], strides[MT_MAX_DIMS];
+    if (!buffer_get(array, 0, &buffer, &dtype))
+        return NULL;
+    if (buffer.ndim != info->ndim || start->n != (size_t)info->ndim) {
+        PyErr_Format(PyExc_ValueError, "the image has %d axes (%s), the array %d and the start %zu", info->ndim,
+                     info->axes, buffer.ndim, start->n);
+        PyBuffer_Release(&buffer);
+        return NULL;
+    }
+    for (int d = 0; d < info->ndim; d++) {
+        extent[d] = buffer.shape[d];
+        strides[d] = buffer.strides ? buffer.strides[d] : 0;
+    }
+    const mt_writer_box box = { .start = start->values,
+                                .extent = extent,
+                                .data = buffer.buf,
+                                .dtype = dtype,
+                                .strides = buffer.strides ? strides : NULL };
+    mt_error err = MT_ERROR_INIT;
+    mt_status st;
+    Py_BEGIN_ALLOW_THREADS
+    st = mt_writer_put(writer, &box, &err);
+    Py_END_ALLOW_THREADS
+    PyBuffer_Release(&buffer);
+    return st ? raise_here(object, writer, &err) : Py_NewRef(Py_None);
+}
+
+/* put(start, array): an array with all axes of the image. */
+static PyObject *writer_put(PyObject *object, PyObject *arguments)
+{
+    PyObject *place, *array, *result = NULL;
+    int_list start;
+    if (!PyArg_ParseTuple(arguments, "OO:put", &place, &array) || !convert_int_list(place, "start", &start))
+        return NULL;
+    mt_writer *writer = enter(object);
+    if (writer) {
+        result = put(object, writer, &start, array);
+        leave(object);
+    }
+    int_list_free(&start);
+    return result;
+}
+
+static bool convert_place(const mt_writer_info *info, PyObject *given, const char *what, int_list *list,
+                          const int64_t **out)
+{
+    if (!convert_int_list(given, what, list))
+        return false;
+    *out = list->values;
+    if (list->n == (size_t)info->ndim)
+        return true;
+    PyErr_Format(PyExc_ValueError, "%s has %zu entries for %d axes", what, list->n, info->ndim);
+    return false;
+}
+
+static PyObject *copy(PyObject *object, mt_writer *writer, PyObject *given, mt_copy_options *options,
+                      PyObject *progress)
+{
+    stack_object *source = (stack_object *)given;
+    follower f = { .progress = is_given(progress) ? progress : NULL };
+    mt_error err = MT_ERROR_INIT;
+    mt_status st;
+    mt_stack *stack = stack_enter(source);
+    if (!stack)
+        return NULL;
+    options->cancelled = follower_is_cancelled;
+    options->progress = follower_note;
+    options->user = &f;
+    Py_BEGIN_ALLOW_THREADS
+    st = mt_writer_copy(writer, stack, options, &err);
+    Py_END_ALLOW_THREADS
+    PyObject *result = NULL;
+    if (st)
+        raise_here(object, writer, &err);
+    else if (follower_end(&f) && stack_warn_absent(source))
+        result = Py_NewRef(Py_None);
+    stack_leave(source);
+    return result;
+}
+
+/* copy(stack, from, extent, to, sample, part, n_parts, progress) */
+static PyObject *writer_copy(PyObject *object, PyObject *arguments)
+{
+    core_state *state = PyType_GetModuleState(Py_TYPE(object));
+    mt_copy_options options = { .struct_size = sizeof options };
+    PyObject *stack, *places[3], *progress, *result = NULL;
+    static const char *const names[] = { "from", "extent", "to" };
+    const int64_t **const out[] = { &options.from, &options.extent, &options.to };
+    int_list lists[3];
+    long long sample;
+    unsigned long long part, n_parts;
+    if (!PyArg_ParseTuple(arguments, "O!OOOLKKO:copy", state->stack_type, &stack, &places[0], &places[1], &places[2],
+                          &sample, &part, &n_parts, &progress))
+        return NULL;
+    options.sample = sample;
+    options.part = part;
+    options.n_parts = n_parts;
+    mt_writer *writer = enter(object);
+    if (!writer)
+        return NULL;
+    bool good = true;
+    for (int i = 0; i < 3; i++) {
+        lists[i] = (int_list) { .values = lists[i].inline_values };
+        good = good && convert_place(mt_writer_get_info(writer), places[i], names[i], &lists[i], out[i]);
+    }
+    if (good)
+        result = copy(object, writer, stack, &options, progress);
+    leave(object);
+    for (int i = 0; i < 3; i++)
+        int_list_free(&lists[i]);
+    return result;
+}
+
+static PyObject *writer_finish(PyObject *object, PyObject *all_required)
+{
+    int required = PyObject_IsTrue(all_required);
+    mt_writer *writer = required < 0 ? NULL : enter(object);
+    if (!writer)
+        return NULL;
+    mt_error err = MT_ERROR_INIT;
+    mt_status st;
+    Py_BEGIN_ALLOW_THREADS
+    st = mt_writer_finish(writer, required, &err);
+    Py_END_ALLOW_THREADS
+    PyObject *result = st ? raise_here(object, writer, &err) : Py_NewRef(Py_None);
+    leave(object);
+    return result;
+}
+
+/* --- Facts. --- */
+
+/* (axes, dtype, shape, chunks, shards or None, levels, units) */
+static PyObject *writer_info(PyObject *object, PyObject *unused)
+{
+    (void)unused;
+    mt_writer *writer = enter(object);
+    if (!writer)
+        return NULL;
+    const mt_writer_info *info = mt_writer_get_info(writer);
+    size_t n = (size_t)info->ndim;
+    PyObject *shards = info->shard_shape[0] ? int_tuple(info->shard_shape, n) : Py_NewRef(Py_None);
+    PyObject *result = Py_BuildValue("(ssNNNiK)", info->axes, mt_dtype_name(info->dtype), int_tuple(info->shape, n),
+                                     int_tuple(info->chunk_shape, n), shards, info->n_levels,
+                                     (unsigned long long)info->n_units);
+    leave(object);
+    return result;
+}
+
+/* The members of mt_writer_progress, in their order. */
+static PyObject *writer_progress(PyObject *object, PyObject *unused)
+{
+    (void)unused;
+    mt_writer *writer = enter(object);
+    if (!writer)
+        return NULL;
+    mt_writer_progress p;
+    mt_writer_get_progress(writer, &p);
+    leave(object);
+    return Py_BuildValue("(KKKKKKKKKK)", (unsigned long long)p.n_units, (unsigned long long)p.n_done,
+                         (unsigned long long)p.n_resumed, (unsigned long long)p.n_lost,
+                         (unsigned long long)p.bytes_put, (unsigned long long)p.bytes_published,
+                         (unsigned long long)p.n_skipped, (unsigned long long)p.n_nan,
+                         (unsigned long long)p.n_clipped, (unsigned long long)p.waiting_bytes);
+}
+
+/* unit(number): (start, extent), or None if it is published. */
+static PyObject *writer_unit(PyObject *object, PyObject *argument)
+{
+    unsigned long long number = PyLong_AsUnsignedLongLong(argument);
+    mt_writer *writer = PyErr_Occurred() ? NULL : enter(object);
+    if (!writer)
+        return NULL;
+    const mt_writer_info *info = mt_writer_get_info(writer);
+    int64_t start[MT_MAX_DIMS], extent[MT_MAX_DIMS];
+    PyObject *result = NULL;
+    if (number >= info->n_units)
+        PyErr_Format(PyExc_IndexError, "unit %llu of %llu", number, (unsigned long long)info->n_units);
+    else if (mt_writer_is_done(writer, number))
+        result = Py_NewRef(Py_None);
+    else {
+        mt_writer_get_unit(writer, number, start, extent);
+        result = Py_BuildValue("(NN)", int_tuple(start, (size_t)info->ndim), int_tuple(extent, (size_t)info->ndim));
+    }
+    leave(object);
+    return result;
+}
+
+/* part(k, n): the first unit of a part, and the number of its units. */
+static PyObject *writer_part(PyObject *object, PyObject *arguments)
+{
+    unsigned long long k, n;
+    mt_writer *writer = PyArg_ParseTuple(arguments, "KK:part", &k, &n) ? enter(object) : NULL;
+    if (!writer)
+        return NULL;
+    uint64_t first = 0, count = 0;
+    if (k < n)
+        mt_writer_part(mt_writer_get_info(writer)->n_units, k, n, &first, &count);
+    else
+        PyErr_Format(PyExc_ValueError, "part %llu of %llu: parts are counted from 0", k, n);
+    leave(object);
+    return k < n ? Py_BuildValue("(KK)", (unsigned long long)first, (unsigned long long)count) : NULL;
+}
+
+static PyMethodDef methods[] = {
+    { "put", writer_put, METH_VARARGS, NULL },
+    { "copy", writer_copy, METH_VARARGS, NULL },
+    { "finish", writer_finish, METH_O, NULL },
+    { "close", writer_close, METH_NOARGS, NULL },
+    { "info", writer_info, METH_NOARGS, NULL },
+    { "progress", writer_progress, METH_NOARGS, NULL },
+    { "unit", writer_unit, METH_O, NULL },
+    { "part", writer_part, METH_VARARGS, NULL },
+    { NULL, NULL, 0, NULL },
+};
+
+static PyType_Slot slots[] = {
+    { Py_tp_new, (void *)writer_new },
+    { Py_tp_dealloc, (void *)writer_dealloc },
+    { Py_tp_methods, methods },
+    { 0, NULL },
+};
+
+PyType_Spec writer_spec = {
+    .name = "microtome._core.Writer",
+    .basicsize = sizeof(writer_object),
+    .flags = Py_TPFLAGS_DEFAULT,
+    .slots = slots,
+};
