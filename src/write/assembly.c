@@ -246,6 +246,8 @@ static mt_status claim(put_job *job, const put_part *part, mt_waiting_chunk **ou
         job->skipped += (uint64_t)part->pixels;
         return MT_OK;
     }
+    if (!is_upper && mt_bit_get(w->taken, part->chunk))
+        return refuse_twice(w, part, err);
     mt_waiting_chunk *chunk = find_chunk(w, part->chunk);
     if (!chunk) {
         mt_status st = reserve(job, &fits, err);
@@ -335,8 +337,11 @@ static mt_status put_part_of(put_job *job, const put_part *part, mt_error *err)
     chunk->busy--;
     chunk->left -= part->pixels;
     bool is_complete = chunk->left == 0;
-    if (is_complete)
+    if (is_complete) {
         unlink_chunk(w, chunk);
+        if (part->level == w->plan->levels)
+            mt_bit_set(w->taken, part->chunk);
+    }
     mt_lock_give(&w->lock);
     if (is_complete && job->later) {
         chunk->task.run = run_task;

@@ -53,16 +53,14 @@ void mt_writer_close(mt_writer *w)
         return;
     mt_context *owner = w->context;
     mt_writer_wait(w);
-    size_t bits = w->plan && w->plan->n_levels > 0 ? mt_writer_words(w) * sizeof *w->done : 0;
     for (int i = 0; w->plan && i < w->plan->n_levels; i++) {
         mt_writer_drop_chunks(w, &w->plan->levels[i]);
         mt_writer_drop_units(w, &w->plan->levels[i]);
     }
     while (w->n_spares > 0)
         mt_release(w->env, w->spares[--w->n_spares], w->plan->levels[0].chunk_bytes);
-    mt_release(w->env, w->done, w->done ? bits : 0);
-    mt_release(w->env, w->done_before, w->done_before ? bits : 0);
-    mt_release(w->env, w->stored, w->stored ? bits : 0);
+    if (w->plan)
+        mt_writer_free_bitmaps(w);
     if (w->sink)
         w->sink->ops->close(w->sink);
     (void)!mt_journal_close(w->journal, NULL); /* records that are not kept are units written again */
@@ -92,86 +90,23 @@ static void describe(mt_writer *w, const char *path)
     memcpy(w->info.shard_shape, plan->shard, sizeof plan->shard);
 }
 
-static mt_status new_bits(mt_writer *w, uint64_t **out, mt_error *err)
-{
-    void *memory;
-    mt_status st = mt_alloc(w->env, mt_writer_words(w) * sizeof **out, &memory, err);
-    if (st)
-        return st;
-    memset(memory, 0, mt_writer_words(w) * sizeof **out);
-    *out = memory;
-    return MT_OK;
-}
-
-/* --- Continuing. --- */
-
-static const mt_level *level_of(const mt_writer *w, uint64_t unit)
-{
-    const mt_level *level = w->plan->levels;
-    while (unit >= level->first_unit + level->n_units)
-        level++;
-    return level;
-}
-
-/* A record without its object, which a power cut may leave, counts as not done. */
-static mt_status is_there(mt_writer *w, const mt_unit_record *record, bool *out, mt_error *err)
-{
-    const mt_level *level = level_of(w, record->unit);
-    uint64_t size;
-    mt_error local = MT_ERROR_INIT;
-    *out = record->flags & MT_UNIT_EMPTY;
-    if (*out)
-        return MT_OK;
-    mt_status st = w->sink->ops->measure(w->sink, level, record->unit - level->first_unit, &size, &local);
-    *out = !st && size == record->size;
-    return !st || st == MT_E_NOT_FOUND ? MT_OK : mt_fail(err, st, "%s", local.message);
-}
-
-static mt_status note_done(void *user, const mt_unit_record *record, mt_error *err)
-{
-    mt_writer *w = user;
-    const mt_level *last = &w->plan->levels[w->plan->n_levels - 1];
-    bool done;
-    if (record->unit >= last->first_unit + last->n_units)
-        return mt_fail(err, MT_E_CORRUPT, "the journal has a record of unit %llu, and the image only %llu",
-                       (unsigned long long)record->unit, (unsigned long long)(last->first_unit + last->n_units));
-    if (mt_bit_get(w->done, record->unit))
-        return MT_OK;
-    mt_status st = is_there(w, record, &done, err);
-    if (st || !done) {
-        w->progress.n_lost += !st;
-        return st;
-    }
-    mt_bit_set(w->done, record->unit);
-    mt_bit_set(w->done_before, record->unit);
-    if (record->size > 0)
-        mt_bit_set(w->stored, record->unit);
-    w->progress.n_done += record->unit < w->plan->levels[0].n_units;
-    w->progress.bytes_published += record->size;
-    return MT_OK;
-}
-
 static void set_digest(mt_writer *w, const mt_buffer *text)
 {
     w->plan->digest = mt_fnv_add(MT_FNV_START, text->data, text->size);
 }
 
-/* Opens everything that follows from the plan. */
+/* Opens everything that follows from the plan. What must be there before the first unit is then on the device. */
 static mt_status start(mt_writer *w, const mt_sink_ops *ops, const mt_buffer *text, mt_error *err)
 {
-    uint64_t n_damaged;
     set_digest(w, text);
     mt_status st = ops->open(w->env, w->plan, w->target, w->arena, &w->sink, err);
-    if (!st && !w->only_looks)
-        st = w->sink->ops->begin(w->sink, err);
-    if (st || (st = new_bits(w, &w->done, err)) || (st = new_bits(w, &w->done_before, err)) ||
-        (st = new_bits(w, &w->stored, err)) ||
-        (st = mt_journal_read(w->target, w->plan->digest, note_done, w, &n_damaged, err)))
+    if (w->only_looks)
+        return st ? st : mt_writer_read_journal(w, err);
+    if (st || (st = w->sink->ops->begin(w->sink, err)) || (st = mt_writer_read_journal(w, err)))
         return st;
-    w->progress.n_lost += n_damaged;
-    w->progress.n_units = w->plan->levels[0].n_units;
-    w->progress.n_resumed = w->progress.n_done;
-    return w->only_looks ? MT_OK : mt_journal_new(w->target, w->plan->digest, &w->journal, err);
+    if (mt_target_get_sync(w->target) == MT_SYNC_SHARDS && (st = mt_target_sync(w->target, err)))
+        return st;
+    return mt_journal_new(w->target, w->plan->digest, &w->journal, err);
 }
 
 /* --- Paths. --- */
@@ -552,8 +487,9 @@ static mt_status finish(mt_writer *w, int all_required, mt_error *err)
     if (!st && all_required)
         st = check_complete(w, err);
     if (st || (st = mt_writer_flush_chunks(w, err)) || (st = mt_writer_flush_units(w, err)) ||
-        (st = mt_writer_build(w, err)) || (st = mt_target_sync(w->target, err)) ||
-        (st = w->sink->ops->finish(w->sink, err)) || (st = mt_target_sync(w->target, err)))
+        (st = mt_writer_build(w, err)) || (st = mt_target_sweep(w->target, err)) ||
+        (st = mt_target_sync(w->target, err)) || (st = w->sink->ops->finish(w->sink, err)) ||
+        (st = mt_target_sync(w->target, err)))
         return st;
     /* Without the plan the image is complete, whatever else is left of the journal. */
     if ((st = mt_target_remove(w->target, PLAN_KEY, err)) || (st = close_journal(w, err)) ||

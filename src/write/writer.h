@@ -57,6 +57,7 @@ struct mt_writer {
     size_t n_upper;        /* waiting chunks of levels above the first */
     uint64_t *done;        /* a bit for each unit of all levels: published */
     uint64_t *done_before; /* the same: published by earlier writers */
+    uint64_t *taken;       /* a bit for each chunk of the full resolution: all its pixels were put */
     uint64_t *stored;      /* the same: published, and not all zeros */
     /* Pixels of chunks of the full resolution that are free: the system would zero new ones. */
     uint8_t *spares[MT_MAX_SPARE_PIXELS];
@@ -68,15 +69,19 @@ struct mt_writer {
     mt_error failure; /* the first failure to publish; then nothing else is published */
 };
 
-/* Words of a bitmap of all units. */
-static inline size_t mt_writer_words(const mt_writer *w)
+/* The units of all levels. */
+static inline uint64_t mt_writer_all_units(const mt_writer *w)
 {
     const mt_level *last = &w->plan->levels[w->plan->n_levels - 1];
-    return (size_t)((last->first_unit + last->n_units + 63) / 64);
+    return last->first_unit + last->n_units;
 }
 
 static inline bool mt_bit_get(const uint64_t *bits, uint64_t i) { return bits[i / 64] >> i % 64 & 1; }
 static inline void mt_bit_set(uint64_t *bits, uint64_t i) { bits[i / 64] |= UINT64_C(1) << i % 64; }
+
+/* Makes the bitmaps, and fills them from the journals of earlier writers. */
+MT_MUST_CHECK mt_status mt_writer_read_journal(mt_writer *w, mt_error *err);
+void mt_writer_free_bitmaps(mt_writer *w);
 
 /* Puts pixels into a level; box lies in the level. Pixels of upper levels are dropped if memory is short:
  * mt_writer_build makes their units later. Complete chunks are encoded before the function returns or, with later, by

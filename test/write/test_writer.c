@@ -363,6 +363,9 @@ static void mistakes_are_refused(void **state)
     check_ok(put(w, c, pixels, &box, &err), &err);
     assert_int_equal(put(w, c, pixels, &again, &err), MT_E_ARGUMENT);
     assert_non_null(strstr(err.message, "put before"));
+    put_box whole = { { 64, 96 }, { 32, 34 } }; /* a complete chunk of an incomplete shard */
+    check_ok(put(w, c, pixels, &whole, &err), &err);
+    assert_int_equal(put(w, c, pixels, &whole, &err), MT_E_ARGUMENT);
     assert_int_equal(put(w, c, pixels, &beyond, &err), MT_E_RANGE);
     assert_non_null(strstr(err.message, "pixels 90 to 100 along Y of an image with 100"));
     options.dtype = MT_UINT8;
