@@ -231,6 +231,7 @@ class Writer:
     >>> out = microtome.create(path, axes="YX", shape=(512, 700), dtype="float32", chunks=(256, 256))
     >>> for box in out.units():
     ...     out[box] = np.random.default_rng(1).random([s.stop - s.start for s in box])
+    >>> out.flush()
     >>> out.progress.n_done
     6
     >>> out.finish()
@@ -372,6 +373,7 @@ class Writer:
         tuple of slice
             One slice for each axis; inside the image.
         """
+        self.flush()
         first, count = (0, self._n) if part is None else self._core.part(*part)
         for number in range(first, first + count):
             unit = self._core.unit(number)
@@ -390,6 +392,7 @@ class Writer:
         -------
         bool
         """
+        self.flush()
         sizes = self._shards or self._chunks
         boxes = self._box(index)
         if any(start >= stop for start, stop, _ in boxes):
@@ -401,6 +404,16 @@ class Writer:
         return all(self._core.unit(number) is None for number in numbers)
 
     # -- life ------------------------------------------------------------------------
+
+    def flush(self) -> None:
+        """Wait until all chunks and shards that are complete are written.
+
+        Raises
+        ------
+        ReadError
+            One cannot be written; also an OSError.
+        """
+        self._core.flush()
 
     def finish(self, all_required: bool = False) -> None:
         """Complete the image: write what waits, the pyramid and the metadata. Nothing can be put afterwards.
@@ -429,11 +442,11 @@ class Writer:
         """End the writer. An image that is not finished stays so: the same call of `create` continues it."""
         if self._state == "closed":
             return
-        if self._process == os.getpid():
-            self._last = self.progress
-            self._tell_values(3)
-        self._core.close()
+        told = self._core.close()
         self._state = "closed"
+        if told is not None:
+            self._last = WriterProgress(*told)
+            self._tell_values(3)
 
     def _tell_values(self, stacklevel: int) -> None:
         """Warn once about values that the type cannot hold."""
@@ -457,9 +470,10 @@ class Writer:
             error = failure
             raise
         finally:
-            if error is not None and self._state == "open" and self._process == os.getpid():
-                error.add_note(f"{self.path} is unfinished, with {self._count()} done: the same call continues it.")
+            is_unfinished = self._state == "open" and self._process == os.getpid()
             self.close()
+            if error is not None and is_unfinished:
+                error.add_note(f"{self.path} is unfinished, with {self._count()} done: the same call continues it.")
 
     def __del__(self) -> None:
         if getattr(self, "_state", "closed") == "open" and self._process == os.getpid():

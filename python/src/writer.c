@@ -82,11 +82,37 @@ static void writer_dealloc(PyObject *object)
     Py_DECREF(type);
 }
 
+static PyObject *tell_progress(mt_writer *writer)
+{
+    mt_writer_progress p;
+    mt_writer_get_progress(writer, &p);
+    return Py_BuildValue("(KKKKKKKKKK)", (unsigned long long)p.n_units, (unsigned long long)p.n_done,
+                         (unsigned long long)p.n_resumed, (unsigned long long)p.n_lost, (unsigned long long)p.bytes_put,
+                         (unsigned long long)p.bytes_published, (unsigned long long)p.n_skipped,
+                         (unsigned long long)p.n_nan, (unsigned long long)p.n_clipped,
+                         (unsigned long long)p.waiting_bytes);
+}
+
+/* Returns the progress at the end; None in another process. While other threads put, there is no end to wait for. */
 static PyObject *writer_close(PyObject *object, PyObject *unused)
 {
     (void)unused;
-    close_writer((writer_object *)object);
-    Py_RETURN_NONE;
+    writer_object *self = (writer_object *)object;
+    PyObject *result = NULL;
+    if (self->writer && self->process == getpid()) {
+        mt_writer *writer = self->writer;
+        bool is_alone = self->calls++ == 0;
+        Py_BEGIN_ALLOW_THREADS
+        if (is_alone)
+            (void)!mt_writer_flush(writer, NULL); /* a failure is told by the call that met it, or by the next writer */
+        Py_END_ALLOW_THREADS
+        result = tell_progress(writer);
+        if (!result)
+            PyErr_Clear(); /* lack of memory must not keep the writer open */
+        self->calls--;
+    }
+    close_writer(self);
+    return result ? result : Py_NewRef(Py_None);
 }
 
 /* --- Pixels. --- */
@@ -214,6 +240,22 @@ static PyObject *writer_copy(PyObject *object, PyObject *arguments)
     return result;
 }
 
+static PyObject *writer_flush(PyObject *object, PyObject *unused)
+{
+    (void)unused;
+    mt_writer *writer = enter(object);
+    if (!writer)
+        return NULL;
+    mt_error err = MT_ERROR_INIT;
+    mt_status st;
+    Py_BEGIN_ALLOW_THREADS
+    st = mt_writer_flush(writer, &err);
+    Py_END_ALLOW_THREADS
+    PyObject *result = st ? raise_here(object, writer, &err) : Py_NewRef(Py_None);
+    leave(object);
+    return result;
+}
+
 static PyObject *writer_finish(PyObject *object, PyObject *all_required)
 {
     int required = PyObject_IsTrue(all_required);
@@ -242,9 +284,9 @@ static PyObject *writer_info(PyObject *object, PyObject *unused)
     const mt_writer_info *info = mt_writer_get_info(writer);
     size_t n = (size_t)info->ndim;
     PyObject *shards = info->shard_shape[0] ? int_tuple(info->shard_shape, n) : Py_NewRef(Py_None);
-    PyObject *result = Py_BuildValue("(ssNNNiK)", info->axes, mt_dtype_name(info->dtype), int_tuple(info->shape, n),
-                                     int_tuple(info->chunk_shape, n), shards, info->n_levels,
-                                     (unsigned long long)info->n_units);
+    PyObject *result =
+        Py_BuildValue("(ssNNNiK)", info->axes, mt_dtype_name(info->dtype), int_tuple(info->shape, n),
+                      int_tuple(info->chunk_shape, n), shards, info->n_levels, (unsigned long long)info->n_units);
     leave(object);
     return result;
 }
@@ -256,14 +298,9 @@ static PyObject *writer_progress(PyObject *object, PyObject *unused)
     mt_writer *writer = enter(object);
     if (!writer)
         return NULL;
-    mt_writer_progress p;
-    mt_writer_get_progress(writer, &p);
+    PyObject *result = tell_progress(writer);
     leave(object);
-    return Py_BuildValue("(KKKKKKKKKK)", (unsigned long long)p.n_units, (unsigned long long)p.n_done,
-                         (unsigned long long)p.n_resumed, (unsigned long long)p.n_lost,
-                         (unsigned long long)p.bytes_put, (unsigned long long)p.bytes_published,
-                         (unsigned long long)p.n_skipped, (unsigned long long)p.n_nan,
-                         (unsigned long long)p.n_clipped, (unsigned long long)p.waiting_bytes);
+    return result;
 }
 
 /* unit(number): (start, extent), or None if it is published. */
@@ -305,15 +342,11 @@ static PyObject *writer_part(PyObject *object, PyObject *arguments)
 }
 
 static PyMethodDef methods[] = {
-    { "put", writer_put, METH_VARARGS, NULL },
-    { "copy", writer_copy, METH_VARARGS, NULL },
-    { "finish", writer_finish, METH_O, NULL },
-    { "close", writer_close, METH_NOARGS, NULL },
-    { "info", writer_info, METH_NOARGS, NULL },
-    { "progress", writer_progress, METH_NOARGS, NULL },
-    { "unit", writer_unit, METH_O, NULL },
-    { "part", writer_part, METH_VARARGS, NULL },
-    { NULL, NULL, 0, NULL },
+    { "put", writer_put, METH_VARARGS, NULL },          { "copy", writer_copy, METH_VARARGS, NULL },
+    { "flush", writer_flush, METH_NOARGS, NULL },       { "finish", writer_finish, METH_O, NULL },
+    { "close", writer_close, METH_NOARGS, NULL },       { "info", writer_info, METH_NOARGS, NULL },
+    { "progress", writer_progress, METH_NOARGS, NULL }, { "unit", writer_unit, METH_O, NULL },
+    { "part", writer_part, METH_VARARGS, NULL },        { NULL, NULL, 0, NULL },
 };
 
 static PyType_Slot slots[] = {

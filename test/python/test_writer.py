@@ -46,6 +46,7 @@ def test_any_boxes_by_several_threads(tmp_path, seed):
         ThreadPoolExecutor(3) as threads,
     ):
         list(threads.map(lambda box: out.__setitem__(box, pixels[box]), boxes))
+        out.flush()
         assert out.progress.n_done == out.progress.n_units
         assert out.progress.bytes_put == pixels.nbytes
     np.testing.assert_array_equal(read(tmp_path / "a.zarr", options["axes"]), pixels)
@@ -66,6 +67,7 @@ def test_continued_halfway(tmp_path, seed):
     assert not out.resumed
     for box in boxes[: random.integers(len(boxes) + 1)]:
         out[box] = pixels[box]
+    out.flush()
     n_done = out.progress.n_done
     out.close()
     with warnings.catch_warnings(record=True) as told:
