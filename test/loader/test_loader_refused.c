@@ -52,7 +52,7 @@ static void options_out_of_range(void **state)
         { { .world_size = 100000, .locality_rank = 1, .uneven = MT_UNEVEN_SHORT },
           MT_E_ARGUMENT,
           "too few for windows of 100000 ranks" },
-        { { .batch_size = 64, .world_size = 3, .uneven = MT_UNEVEN_SHORT }, MT_E_ARGUMENT, "drop the last batches" },
+        { { .batch_size = 2, .world_size = 3, .uneven = MT_UNEVEN_SHORT }, MT_E_ARGUMENT, "drop the last batches" },
     };
     set s;
     open_set(&s, 1, "stratified");
