@@ -141,6 +141,76 @@ static void samples_of_pixels_that_are_not_finite(void **state)
     mt_stack_close(stack);
 }
 
+/* Shards of 8 x 8 bytes in chunks of 4 x 4; those that are given are stored, the others are absent and read as 7. */
+enum { SHARDS_DOWN = 4, SHARDS_ACROSS = 6, SHARD = 8, INNER = 4 };
+typedef uint8_t sharded[SHARDS_DOWN * SHARD][SHARDS_ACROSS * SHARD];
+
+static void write_shard(sharded pixels, int row, int column)
+{
+    uint8_t bytes[SHARD * SHARD + 4 * 16] = { 0 }, *at = bytes;
+    char command[600], name[32];
+    for (int i = 0; i < 4; i++)
+        for (int y = 0; y < INNER; y++, at += INNER)
+            memcpy(at, &pixels[row * SHARD + i / 2 * INNER + y][column * SHARD + i % 2 * INNER], INNER);
+    for (int i = 0; i < 4; i++, at += 16) { /* the index: offset and size of each chunk */
+        at[0] = (uint8_t)(i * INNER * INNER);
+        at[8] = INNER * INNER;
+    }
+    snprintf(command, sizeof command, "mkdir -p '%s/c/%d'", temporary_path("shards"), row);
+    assert_int_equal(system(command), 0);
+    snprintf(name, sizeof name, "shards/c/%d/%d", row, column);
+    write_file(name, bytes, sizeof bytes);
+}
+
+static void check_shards(const int (*stored)[2], size_t n)
+{
+    static const char text[] =
+        "{\"zarr_format\": 3, \"node_type\": \"array\", \"shape\": [32, 48], \"data_type\": \"uint8\", \"fill_value\": "
+        "7, "
+        "\"chunk_grid\": {\"name\": \"regular\", \"configuration\": {\"chunk_shape\": [8, 8]}}, "
+        "\"chunk_key_encoding\": "
+        "{\"name\": \"default\"}, \"codecs\": [{\"name\": \"sharding_indexed\", \"configuration\": {\"chunk_shape\": "
+        "[4, 4], \"codecs\": [{\"name\": \"bytes\"}], \"index_codecs\": [{\"name\": \"bytes\", \"configuration\": "
+        "{\"endian\": \"little\"}}]}}]}";
+    sharded pixels;
+    char command[600];
+    mt_error err = MT_ERROR_INIT;
+    mt_stack *shards, *memory;
+    memset(pixels, 7, sizeof pixels);
+    snprintf(command, sizeof command, "rm -rf '%s' && mkdir '%s'", temporary_path("shards"), temporary_path("shards"));
+    assert_int_equal(system(command), 0);
+    write_file("shards/zarr.json", text, sizeof text - 1);
+    for (size_t i = 0; i < n; i++)
+        for (int y = 0; y < SHARD; y++)
+            for (int x = 0; x < SHARD; x++)
+                pixels[stored[i][0] * SHARD + y][stored[i][1] * SHARD + x] = (uint8_t)(100 * i + (size_t)(y * 9 + x));
+    for (size_t i = 0; i < n; i++)
+        write_shard(pixels, stored[i][0], stored[i][1]);
+    check_ok(mt_stack_open(NULL, temporary_path("shards"), NULL, &shards, &err), &err);
+    check_ok(mt_stack_from_array(NULL, pixels, MT_UINT8, "YX", (int64_t[]) { 32, 48 }, NULL, "memory", &memory, &err),
+             &err);
+    const mt_statistics_options options = { .struct_size = sizeof options, .quantiles = halves, .n_quantiles = 3 };
+    mt_statistics *s = compute(shards, &options), *expected = compute(memory, &options);
+    assert_string_equal(mt_statistics_json(s), mt_statistics_json(expected));
+    mt_statistics_free(s);
+    mt_statistics_free(expected);
+    mt_stack_close(shards);
+    mt_stack_close(memory);
+}
+
+/* Runs of absent shards are passed over: in a row, whole rows, and all to the end. */
+static void absent_shards(void **state)
+{
+    (void)state;
+    static const int first[1][2] = { { 0, 0 } }, last[1][2] = { { 3, 5 } }, row_start[2][2] = { { 2, 0 }, { 2, 3 } },
+                     spread[3][2] = { { 0, 4 }, { 1, 1 }, { 3, 2 } };
+    check_shards(NULL, 0);
+    check_shards(first, 1);
+    check_shards(last, 1);
+    check_shards(row_start, 2);
+    check_shards(spread, 3);
+}
+
 static void check_refused(mt_stack *stack, mt_statistics_options options, const char *message)
 {
     mt_statistics *s;
@@ -301,6 +371,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(absent_chunks_of_several_channels),
         cmocka_unit_test(samples_of_pixels_that_are_not_finite),
+        cmocka_unit_test(absent_shards),
         cmocka_unit_test(options_out_of_range),
         cmocka_unit_test(values_beyond_float32),
         cmocka_unit_test(text_that_is_not_of_statistics),
