@@ -360,9 +360,8 @@ static void text_that_is_not_of_statistics(void **state)
     check_changed(histogram, "[1, 0]", "7", "channels");
     check_changed(text, "\"overall\": {\"n\"", "\"overall\": {\"m\"", "overall");
     char many[1024] = "[0";
-    for (int i = 0; i < MT_MOST_QUANTILES; i++)
-        strcat(many, ", 0");
-    strcat(many, "]");
+    for (int i = 0, n = 2; i <= MT_MOST_QUANTILES; i++)
+        n += snprintf(many + n, sizeof many - (size_t)n, "%s", i < MT_MOST_QUANTILES ? ", 0" : "]");
     check_changed(text, "[0.5]", many, "quantiles");
 }
 
