@@ -141,11 +141,13 @@ static void schemes_and_hosts_in_capitals(void **state)
     mt_error err = MT_ERROR_INIT;
     check_ok(mt_context_new(NULL, &context, &err), &err);
     check_ok(mt_arena_new(&context->env, &arena, &err), &err);
-    snprintf(url, sizeof url, "HTTP%s/a", http_server_url(server) + 4);
-    snprintf(lower, sizeof lower, "http%s/a", http_server_url(server) + 4);
+    const char *port = strrchr(http_server_url(server), ':');
+    snprintf(url, sizeof url, "HTTP://LocalHost%s/a", port);
+    snprintf(lower, sizeof lower, "http://localhost%s", port);
     check_ok(mt_resolve(&context->env, url, NULL, arena, &at, &err), &err);
-    assert_string_equal(at.store->url, http_server_url(server));
+    assert_string_equal(at.store->url, lower);
     mt_store_close(at.store);
+    snprintf(lower, sizeof lower, "%s/a", http_server_url(server));
     snprintf(url, sizeof url, "%s//", http_server_url(server)); /* slashes at the end of a root do not matter */
     check_ok(mt_resolve(&context->env, lower, url, arena, &at, &err), &err);
     assert_string_equal(at.key, "a");
