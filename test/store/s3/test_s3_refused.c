@@ -134,6 +134,11 @@ static void pages_of_a_listing(void **state)
     check_ok(mt_store_list(f->at.store, "", append_name, names, &f->err), &f->err);
     assert_string_equal(names, "xyz");
     assert_int_equal(f->bucket.listed, 3);
+    f->bucket.listed = 0;
+    names[0] = 0;
+    check_ok(mt_store_sample(f->at.store, "", append_name, names, &f->err), &f->err);
+    assert_string_equal(names, "x"); /* of the first page only */
+    assert_int_equal(f->bucket.listed, 1);
     f->bucket.pages[2] = f->bucket.pages[1]; /* the page of t2 says that t2 is next */
     assert_int_equal(mt_store_list(f->at.store, "", append_name, names, &f->err), MT_E_CORRUPT);
     assert_non_null(strstr(f->err.message, "the listing of s3://lab/a/ never ends: the same page is repeated"));
