@@ -237,6 +237,10 @@ static void few_rows_of_a_raw_chunk(void **state)
     mt_context_get_counters(context, &counters);
     assert_in_range(counters.bytes_fetched, 1, 100000);
     assert_int_equal(s.out[703 * 1000 + 305], pixels[703][305]);
+    s.calls = 0;
+    const mt_box empty = { { 700, 300 }, { 4, 0 } };
+    check_ok(mt_stack_visit(stack, &empty, 1, &(mt_visitor) { .visit = look, .user = &s }, NULL, &err), &err);
+    assert_int_equal(s.calls, 0);
     stop_looking(&s);
     mt_stack_close(stack);
     mt_context_free(context);

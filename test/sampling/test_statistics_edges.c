@@ -356,6 +356,7 @@ static void text_that_is_not_of_statistics(void **state)
     check_changed(histogram, "\"range\": [0, 1]", "\"range\": [1]", "histogram");
     check_changed(histogram, "[0, 1]", "[]", "histogram");
     check_changed(histogram, "[1, 0]", "[1]", "channels");
+    check_changed(histogram, "[1, 0]", "[1, 0, 5]", "channels");
     check_changed(histogram, "[1, 0]", "[1, -1]", "channels");
     check_changed(histogram, "[1, 0]", "7", "channels");
     check_changed(text, "\"overall\": {\"n\"", "\"overall\": {\"m\"", "overall");
