@@ -64,9 +64,8 @@ static mt_status grow(uses *u, mt_error *err)
     u->row_costs = (uint64_t *)(void *)(u->items + n);
     u->table = (uint32_t *)(void *)(u->row_costs + n);
     u->capacity = n;
-    memcpy(u->items, old.items == old.inline_items ? u->inline_items : old.items, u->n * sizeof *u->items);
-    memcpy(u->row_costs, old.row_costs == old.inline_costs ? u->inline_costs : old.row_costs,
-           u->n * sizeof *u->row_costs);
+    memcpy(u->items, old.items, u->n * sizeof *u->items);
+    memcpy(u->row_costs, old.row_costs, u->n * sizeof *u->row_costs);
     memset(u->table, 0xff, 2 * n * sizeof *u->table); /* MT_NONE */
     for (size_t i = 0; i < u->n; i++)
         *find_slot(u, u->items[i].image) = (uint32_t)i;

@@ -3,6 +3,7 @@
  * as few boxes, and reads fill them alike. */
 #include "stack/visit.h"
 #include "support/contract.h"
+#include "support/folder.h"
 #include "support/map.h"
 
 #include <microtome/microtome.h>
@@ -157,17 +158,17 @@ static void each_pixel_once(void **state)
         }
 }
 
-/* Random boxes show what lies in them, and nothing else. */
-static void boxes_only(void **state)
+/* Random boxes, with sides up to most, show what lies in them, and nothing else. */
+static void check_shown(const char *path, int64_t most)
 {
-    (void)state;
     mt_context *context = make_context(4, MT_NO_CACHE);
     mt_stack *stack;
     mt_stack_dims dims;
     mt_error err = MT_ERROR_INIT;
     seen s, all;
     uint64_t seed = 3;
-    check_ok(mt_stack_open(context, data_path(TILED), NULL, &stack, &err), &err);
+    const mt_open_options options = { .struct_size = sizeof options, .axes = axes_for(path) };
+    check_ok(mt_stack_open(context, path, &options, &stack, &err), &err);
     mt_stack_get_dims(stack, &dims);
     size_t size = mt_dtype_size(dims.dtype);
     start_looking(&all, &dims);
@@ -177,7 +178,8 @@ static void boxes_only(void **state)
         mt_box box;
         for (int d = 0; d < dims.ndim; d++) {
             box.start[d] = random_between(&seed, 0, dims.shape[d] - 1);
-            box.extent[d] = random_between(&seed, 1, dims.shape[d] - box.start[d]);
+            int64_t left = dims.shape[d] - box.start[d];
+            box.extent[d] = random_between(&seed, 1, left < most ? left : most);
             inside *= (size_t)box.extent[d];
         }
         mt_visitor visitor = { .visit = look, .user = &s };
@@ -191,6 +193,55 @@ static void boxes_only(void **state)
         stop_looking(&s);
     }
     stop_looking(&all);
+    mt_stack_close(stack);
+    mt_context_free(context);
+}
+
+static void boxes_only(void **state)
+{
+    (void)state;
+    check_shown(data_path(TILED), INT64_MAX);
+}
+
+/* A raw chunk of which few rows are shown is not read as a whole. */
+static void few_rows_of_a_raw_chunk(void **state)
+{
+    (void)state;
+    static uint8_t pixels[1500][1000];
+    for (int y = 0; y < 1500; y++)
+        for (int x = 0; x < 1000; x++)
+            pixels[y][x] = (uint8_t)(y * 31 + x * 7);
+    FILE *file = fopen(temporary_path(".zarray"), "w");
+    assert_non_null(file);
+    fputs(
+        "{\"zarr_format\": 2, \"shape\": [1500, 1000], \"chunks\": [1500, 1000], \"dtype\": \"|u1\", \"order\": \"C\","
+        " \"fill_value\": 0, \"compressor\": null, \"filters\": null}",
+        file);
+    assert_int_equal(fclose(file), 0);
+    file = fopen(temporary_path("0.0"), "wb");
+    assert_int_equal(fwrite(pixels, 1, sizeof pixels, file), sizeof pixels);
+    assert_int_equal(fclose(file), 0);
+    check_shown(temporary_folder(), 20);
+    mt_context *context = make_context(1, MT_NO_CACHE);
+    mt_stack *stack;
+    mt_stack_dims dims;
+    mt_counters counters;
+    mt_error err = MT_ERROR_INIT;
+    seen s;
+    check_ok(mt_stack_open(context, temporary_folder(), NULL, &stack, &err), &err);
+    mt_stack_get_dims(stack, &dims);
+    start_looking(&s, &dims);
+    mt_context_reset_counters(context);
+    const mt_box box = { { 700, 300 }, { 4, 6 } };
+    check_ok(mt_stack_visit(stack, &box, 1, &(mt_visitor) { .visit = look, .user = &s }, NULL, &err), &err);
+    mt_context_get_counters(context, &counters);
+    assert_in_range(counters.bytes_fetched, 1, 100000);
+    assert_int_equal(s.out[703 * 1000 + 305], pixels[703][305]);
+    s.calls = 0;
+    const mt_box empty = { { 700, 300 }, { 4, 0 } };
+    check_ok(mt_stack_visit(stack, &empty, 1, &(mt_visitor) { .visit = look, .user = &s }, NULL, &err), &err);
+    assert_int_equal(s.calls, 0);
+    stop_looking(&s);
     mt_stack_close(stack);
     mt_context_free(context);
 }
@@ -378,6 +429,7 @@ static void absent_regions(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = { cmocka_unit_test(each_pixel_once), cmocka_unit_test(boxes_only),
-                                        cmocka_unit_test(visitors_may_fail), cmocka_unit_test(absent_regions) };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+                                        cmocka_unit_test(few_rows_of_a_raw_chunk), cmocka_unit_test(visitors_may_fail),
+                                        cmocka_unit_test(absent_regions) };
+    return cmocka_run_group_tests(tests, NULL, remove_temporary_folder);
 }

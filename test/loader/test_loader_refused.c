@@ -52,12 +52,13 @@ static void options_out_of_range(void **state)
         { { .world_size = 100000, .locality_rank = 1, .uneven = MT_UNEVEN_SHORT },
           MT_E_ARGUMENT,
           "too few for windows of 100000 ranks" },
-        { { .batch_size = 64, .world_size = 3, .uneven = MT_UNEVEN_SHORT }, MT_E_ARGUMENT, "drop the last batches" },
+        { { .batch_size = 2, .world_size = 3, .uneven = MT_UNEVEN_SHORT }, MT_E_ARGUMENT, "drop the last batches" },
     };
     set s;
     open_set(&s, 1, "stratified");
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
         check_new(&s, cases[i].o, cases[i].status, cases[i].message);
+    check_new(&s, (mt_loader_options) { .batch_size = 64, .world_size = 3, .uneven = MT_UNEVEN_SHORT }, MT_OK, "");
     mt_loader *loader = new_loader(&s, NULL); /* one patch a batch */
     mt_loader_report report = { .struct_size = sizeof report + 1 };
     mt_error err = MT_ERROR_INIT;

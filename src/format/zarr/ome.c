@@ -60,7 +60,6 @@ mt_status zarr_ome_check_version(const zarr_node *group, const json_t *multiscal
  * axes are merged into samples. */
 static mt_status read_axes(const json_t *axes, int ndim, char *out, mt_error *err)
 {
-    int space_left = 0;
     bool by_name = true;
     for (int d = ndim - 1; d >= 0; d--) {
         const json_t *axis = json_array_get(axes, (size_t)d);
@@ -73,10 +72,9 @@ static mt_status read_axes(const json_t *axes, int ndim, char *out, mt_error *er
             out[d] = 'T';
         else if (type && strcmp(type, "channel") == 0)
             out[d] = 'C';
-        else if (type && strcmp(type, "space") == 0) {
+        else if (type && strcmp(type, "space") == 0)
             by_name &= out[d] == 'Z' || out[d] == 'Y' || out[d] == 'X';
-            space_left++;
-        } else if (out[d] == '?')
+        else if (out[d] == '?')
             out[d] = 'S';
     }
     for (int d = ndim - 1, i = 0; !by_name && d >= 0; d--) {

@@ -109,17 +109,21 @@ static mt_status open_at(fixture *f, const char *url, mt_s3_options s3)
 
 static const mt_s3_options with_keys = { .key_id = "AKIA", .secret = "s" };
 
+enum { NAMES = 64 };
+
 static mt_status append_name(void *user, const char *name, mt_error *err)
 {
     (void)err;
-    strcat(user, name);
+    char *names = user;
+    size_t n = strlen(names);
+    snprintf(names + n, NAMES - n, "%s", name);
     return MT_OK;
 }
 
 static void pages_of_a_listing(void **state)
 {
     fixture *f = *state;
-    char names[64] = "";
+    char names[NAMES] = "";
     f->bucket.pages[0] = "<ListBucketResult><IsTruncated>true</IsTruncated><NextContinuationToken>t1"
                          "</NextContinuationToken><Contents><Key>a/x</Key></Contents></ListBucketResult>";
     f->bucket.pages[1] = "<ListBucketResult><IsTruncated>true</IsTruncated><NextContinuationToken>t2"
@@ -130,6 +134,11 @@ static void pages_of_a_listing(void **state)
     check_ok(mt_store_list(f->at.store, "", append_name, names, &f->err), &f->err);
     assert_string_equal(names, "xyz");
     assert_int_equal(f->bucket.listed, 3);
+    f->bucket.listed = 0;
+    names[0] = 0;
+    check_ok(mt_store_sample(f->at.store, "", append_name, names, &f->err), &f->err);
+    assert_string_equal(names, "x"); /* of the first page only */
+    assert_int_equal(f->bucket.listed, 1);
     f->bucket.pages[2] = f->bucket.pages[1]; /* the page of t2 says that t2 is next */
     assert_int_equal(mt_store_list(f->at.store, "", append_name, names, &f->err), MT_E_CORRUPT);
     assert_non_null(strstr(f->err.message, "the listing of s3://lab/a/ never ends: the same page is repeated"));
