@@ -324,6 +324,20 @@ mt_status mt_writer_look(mt_context *context, const char *path, const char *form
 
 /* --- Finished images. --- */
 
+/* A process that was killed at the very end may leave its journal; a plan says that the end was not reached. */
+static mt_status check_finished(mt_writer *w, const mt_sink_ops *ops, mt_error *err)
+{
+    json_t *stored = NULL;
+    mt_status st = ops->is_finished(w->plan, w->target, w->arena, &w->is_finished, err);
+    if (st || !w->is_finished || (st = load_plan(w, &stored, err)))
+        return st;
+    w->is_finished = !stored;
+    json_decref(stored);
+    if (w->is_finished && !mt_journal_remove(w->target, NULL))
+        (void)!mt_target_remove(w->target, MT_JOURNAL_FOLDER, NULL); /* at worst it stays: it says nothing */
+    return MT_OK;
+}
+
 /* The writer owns its target and plan only. */
 static mt_status find_finished(mt_writer *w, const char *path, const mt_writer_options *options, mt_error *err)
 {
@@ -335,7 +349,7 @@ static mt_status find_finished(mt_writer *w, const char *path, const mt_writer_o
     json_t *plan = mt_plan_write(w->plan);
     if (!(st = mt_json_write(plan, true, &text, err))) {
         set_digest(w, &text);
-        st = ops->is_finished(w->plan, w->target, w->arena, &w->is_finished, err);
+        st = check_finished(w, ops, err);
     }
     json_decref(plan);
     mt_buffer_free(&text);
