@@ -486,12 +486,11 @@ static mt_status check_complete(mt_writer *w, mt_error *err)
 }
 
 /* Removes all journals; what they say is said by the metadata of the finished image. */
-static mt_status close_journal(mt_writer *w, mt_error *err)
+static mt_status remove_journal(mt_writer *w, mt_error *err)
 {
-    mt_journal *journal = w->journal;
+    (void)!mt_journal_close(w->journal, NULL); /* whether it is on the device does not matter any more */
     w->journal = NULL;
-    mt_status st = mt_journal_close(journal, err);
-    return st ? st : mt_journal_remove(w->target, err);
+    return mt_journal_remove(w->target, err);
 }
 
 static mt_status finish(mt_writer *w, int all_required, mt_error *err)
@@ -506,7 +505,7 @@ static mt_status finish(mt_writer *w, int all_required, mt_error *err)
         (st = mt_target_sync(w->target, err)))
         return st;
     /* Without the plan the image is complete, whatever else is left of the journal. */
-    if ((st = mt_target_remove(w->target, PLAN_KEY, err)) || (st = close_journal(w, err)) ||
+    if ((st = mt_target_remove(w->target, PLAN_KEY, err)) || (st = remove_journal(w, err)) ||
         (st = mt_target_remove(w->target, MT_JOURNAL_FOLDER, err)))
         return st;
     w->is_finished = true;
