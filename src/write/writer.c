@@ -174,6 +174,17 @@ static mt_status check_free(mt_writer *w, const char *path, mt_error *err)
     return st;
 }
 
+/* Loads the plan of an output to continue. A plan that a power cut has damaged lies in an output without anything else,
+ * because it is synced first: the output is begun anew. */
+static mt_status load_own_plan(mt_writer *w, const char *path, json_t **out, mt_error *err)
+{
+    mt_error damage = MT_ERROR_INIT;
+    mt_status st = load_plan(w, out, &damage);
+    if (st == MT_E_CORRUPT && !check_free(w, path, NULL))
+        return mt_target_remove(w->target, PLAN_KEY, err);
+    return st ? mt_fail(err, st, "%s", damage.message) : MT_OK;
+}
+
 /* Stores the plan of a new output. If another process was faster, its plan must be the same. */
 static mt_status store_plan(mt_writer *w, const json_t *plan, const mt_buffer *text, mt_error *err)
 {
@@ -181,6 +192,8 @@ static mt_status store_plan(mt_writer *w, const json_t *plan, const mt_buffer *t
     bool made;
     json_t *stored;
     mt_status st = mt_target_make_new(w->target, PLAN_KEY, &piece, 1, &made, err);
+    if (!st && made && mt_target_get_sync(w->target) == MT_SYNC_END)
+        st = mt_target_sync(w->target, err);
     if (st || made)
         return st;
     if ((st = load_plan(w, &stored, err)))
@@ -195,7 +208,7 @@ static mt_status begin(mt_writer *w, const mt_sink_ops *ops, const char *path, m
     mt_buffer text = mt_buffer_on(w->env);
     json_t *plan = mt_plan_write(w->plan), *stored = NULL;
     mt_status st = mt_json_write(plan, true, &text, err);
-    if (!st && !(st = load_plan(w, &stored, err))) {
+    if (!st && !(st = load_own_plan(w, path, &stored, err))) {
         if (stored)
             st = mt_plan_compare(w->env, stored, plan, err);
         else if (!(st = check_free(w, path, err)))

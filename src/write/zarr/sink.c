@@ -147,8 +147,8 @@ static mt_status is_finished(const mt_plan *plan, mt_target *target, mt_arena *a
     mt_status st = mt_target_load(target, key, env->limits.max_json_bytes, arena, &text, &size, &local);
     if (st)
         return st == MT_E_NOT_FOUND ? MT_OK : mt_fail(err, st, "%s", local.message);
-    if ((st = mt_json_parse(env, text, size, key, &root, err)))
-        return st;
+    if ((st = mt_json_parse(env, text, size, key, &root, &local))) /* a power cut may damage what was not finished */
+        return st == MT_E_CORRUPT ? MT_OK : mt_fail(err, st, "%s", local.message);
     const json_t *attributes = zarr_is_v2(plan) ? root : json_object_get(root, "attributes");
     const char *request = json_string_value(json_object_get(json_object_get(attributes, "microtome"), "request"));
     write_digest(plan, digest);
