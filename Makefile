@@ -17,7 +17,7 @@ ORACLE = build/oracle
 CAREAMICS = build/careamics
 STORES = build/stores
 
-.PHONY: help setup setup-check build test test-oracle test-wheel test-careamics test-stores demo build-command example \
+.PHONY: help setup setup-check build test test-oracle test-wheel test-careamics test-kill test-stores demo build-command example \
 	docs bench bench-build bench-env bench-slow bench-against bench-python bench-loaders coverage mutants fuzz check wheel install
 
 help: ## list the targets
@@ -54,6 +54,9 @@ test-wheel: wheel ## test the wheel in empty environments, with the oldest and t
 
 test-careamics: build ## compare with CAREamics, and train it (installed into build/careamics, with torch)
 	@tools/careamics.sh $(CAREAMICS) build/$(PRESET)
+
+test-kill: build ## kill conversions at RUNS=100 random moments for each format, and continue them
+	@python3 test/cli/kill_test.py build/$(PRESET)/microtome --runs $(or $(RUNS),100) Interrupted.test_kill
 
 test-stores: build ## test HTTP and S3 with real servers on loopback (installed into build/stores)
 	@tools/stores.sh $(STORES) build/$(PRESET)

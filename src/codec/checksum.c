@@ -25,9 +25,9 @@ static void fill_table(crc_table *t, uint32_t polynomial)
             t->of[k][i] = t->of[k - 1][i] >> 8 ^ t->of[0][t->of[k - 1][i] & 0xff];
 }
 
-static uint32_t crc(const crc_table *t, const uint8_t *p, size_t n)
+static uint32_t crc(const crc_table *t, uint32_t first, const uint8_t *p, size_t n)
 {
-    uint32_t c = 0xffffffff;
+    uint32_t c = ~first;
     for (; n >= 8; p += 8, n -= 8) {
         uint32_t low = mt_load_u32le(p) ^ c, high = mt_load_u32le(p + 4);
         c = t->of[7][low & 0xff] ^ t->of[6][low >> 8 & 0xff] ^ t->of[5][low >> 16 & 0xff] ^ t->of[4][low >> 24] ^
@@ -49,14 +49,14 @@ static void fill_tables(void)
 static uint32_t sum_crc32(const uint8_t *p, size_t n)
 {
     mt_once_run(&tables_once, fill_tables);
-    return crc(&crc32_table, p, n);
+    return crc(&crc32_table, 0, p, n);
 }
 
 #ifdef __x86_64__
 /* By the instruction of SSE 4.2. */
-__attribute__((target("sse4.2"))) static uint32_t crc32c_by_instruction(const uint8_t *p, size_t n)
+__attribute__((target("sse4.2"))) static uint32_t crc32c_by_instruction(uint32_t first, const uint8_t *p, size_t n)
 {
-    uint64_t c = 0xffffffff;
+    uint64_t c = ~first;
     for (; n >= 8; p += 8, n -= 8)
         c = __builtin_ia32_crc32di(c, mt_load_u64le(p));
     for (; n > 0; p++, n--)
@@ -65,15 +65,17 @@ __attribute__((target("sse4.2"))) static uint32_t crc32c_by_instruction(const ui
 }
 #endif
 
-static uint32_t sum_crc32c(const uint8_t *p, size_t n)
+uint32_t mt_crc32c_add(uint32_t first, const uint8_t *p, size_t n)
 {
 #ifdef __x86_64__
     if (__builtin_cpu_supports("sse4.2"))
-        return crc32c_by_instruction(p, n);
+        return crc32c_by_instruction(first, p, n);
 #endif
     mt_once_run(&tables_once, fill_tables);
-    return crc(&crc32c_table, p, n);
+    return crc(&crc32c_table, first, p, n);
 }
+
+static uint32_t sum_crc32c(const uint8_t *p, size_t n) { return mt_crc32c_add(0, p, n); }
 
 uint32_t mt_crc32c(const uint8_t *bytes, size_t n) { return sum_crc32c(bytes, n); }
 

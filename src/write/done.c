@@ -46,17 +46,24 @@ static const mt_level *level_of(const mt_writer *w, uint64_t unit)
     return level;
 }
 
-/* A record without its object, which a power cut may leave, counts as not done. */
+/* Whether the object of a record exists and is whole. After a power cut it may be missing or, if it was not synced, have
+ * other contents: then it counts as not done. Who only looks believes the record. */
 static mt_status is_there(mt_writer *w, const mt_unit_record *record, bool *out, mt_error *err)
 {
+    const mt_sink_ops *ops = w->sink->ops;
     const mt_level *level = level_of(w, record->unit);
-    uint64_t size;
+    uint64_t size, unit = record->unit - level->first_unit;
+    uint32_t crc;
     mt_error local = MT_ERROR_INIT;
-    *out = record->flags & MT_UNIT_EMPTY;
+    *out = (record->flags & MT_UNIT_EMPTY) || w->only_looks;
     if (*out)
         return MT_OK;
-    mt_status st = w->sink->ops->measure(w->sink, level, record->unit - level->first_unit, &size, &local);
+    mt_status st = ops->measure(w->sink, level, unit, &size, &local);
     *out = !st && size == record->size;
+    if (*out && !(record->flags & MT_UNIT_SYNCED) && ops->sum) {
+        st = ops->sum(w->sink, level, unit, &crc, &local);
+        *out = !st && crc == record->crc;
+    }
     return !st || st == MT_E_NOT_FOUND ? MT_OK : mt_fail(err, st, "%s", local.message);
 }
 

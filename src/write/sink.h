@@ -35,6 +35,8 @@ typedef struct mt_sink_ops {
                          uint32_t *crc, mt_error *err);
     /* The size of the object of a unit. MT_E_NOT_FOUND: it certainly does not exist. */
     mt_status (*measure)(mt_sink *sink, const mt_level *level, uint64_t unit, uint64_t *size, mt_error *err);
+    /* The checksum of the object of a unit, whose size is right. NULL: measure has compared it. */
+    mt_status (*sum)(mt_sink *sink, const mt_level *level, uint64_t unit, uint32_t *crc, mt_error *err);
     /* Loads the chunks of a published unit, as they were passed to publish. The caller frees them with mt_release. */
     mt_status (*load)(mt_sink *sink, const mt_level *level, uint64_t unit, mt_encoded *chunks, mt_error *err);
     /* Completes the output. Units of the full resolution that were never published are zeros. May be repeated, also by

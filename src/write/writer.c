@@ -174,6 +174,17 @@ static mt_status check_free(mt_writer *w, const char *path, mt_error *err)
     return st;
 }
 
+/* Loads the plan of an output to continue. A plan that a power cut has damaged lies in an output without anything else,
+ * because it is synced first: the output is begun anew. */
+static mt_status load_own_plan(mt_writer *w, const char *path, json_t **out, mt_error *err)
+{
+    mt_error damage = MT_ERROR_INIT;
+    mt_status st = load_plan(w, out, &damage);
+    if (st == MT_E_CORRUPT && !check_free(w, path, NULL))
+        return mt_target_remove(w->target, PLAN_KEY, err);
+    return st ? mt_fail(err, st, "%s", damage.message) : MT_OK;
+}
+
 /* Stores the plan of a new output. If another process was faster, its plan must be the same. */
 static mt_status store_plan(mt_writer *w, const json_t *plan, const mt_buffer *text, mt_error *err)
 {
@@ -181,6 +192,8 @@ static mt_status store_plan(mt_writer *w, const json_t *plan, const mt_buffer *t
     bool made;
     json_t *stored;
     mt_status st = mt_target_make_new(w->target, PLAN_KEY, &piece, 1, &made, err);
+    if (!st && made && mt_target_get_sync(w->target) == MT_SYNC_END)
+        st = mt_target_sync(w->target, err);
     if (st || made)
         return st;
     if ((st = load_plan(w, &stored, err)))
@@ -195,7 +208,7 @@ static mt_status begin(mt_writer *w, const mt_sink_ops *ops, const char *path, m
     mt_buffer text = mt_buffer_on(w->env);
     json_t *plan = mt_plan_write(w->plan), *stored = NULL;
     mt_status st = mt_json_write(plan, true, &text, err);
-    if (!st && !(st = load_plan(w, &stored, err))) {
+    if (!st && !(st = load_own_plan(w, path, &stored, err))) {
         if (stored)
             st = mt_plan_compare(w->env, stored, plan, err);
         else if (!(st = check_free(w, path, err)))
@@ -324,6 +337,20 @@ mt_status mt_writer_look(mt_context *context, const char *path, const char *form
 
 /* --- Finished images. --- */
 
+/* A process that was killed at the very end may leave its journal; a plan says that the end was not reached. */
+static mt_status check_finished(mt_writer *w, const mt_sink_ops *ops, mt_error *err)
+{
+    json_t *stored = NULL;
+    mt_status st = ops->is_finished(w->plan, w->target, w->arena, &w->is_finished, err);
+    if (st || !w->is_finished || (st = load_plan(w, &stored, err)))
+        return st;
+    w->is_finished = !stored;
+    json_decref(stored);
+    if (w->is_finished && !mt_journal_remove(w->target, NULL))
+        (void)!mt_target_remove(w->target, MT_JOURNAL_FOLDER, NULL); /* at worst it stays: it says nothing */
+    return MT_OK;
+}
+
 /* The writer owns its target and plan only. */
 static mt_status find_finished(mt_writer *w, const char *path, const mt_writer_options *options, mt_error *err)
 {
@@ -335,7 +362,7 @@ static mt_status find_finished(mt_writer *w, const char *path, const mt_writer_o
     json_t *plan = mt_plan_write(w->plan);
     if (!(st = mt_json_write(plan, true, &text, err))) {
         set_digest(w, &text);
-        st = ops->is_finished(w->plan, w->target, w->arena, &w->is_finished, err);
+        st = check_finished(w, ops, err);
     }
     json_decref(plan);
     mt_buffer_free(&text);
@@ -472,12 +499,11 @@ static mt_status check_complete(mt_writer *w, mt_error *err)
 }
 
 /* Removes all journals; what they say is said by the metadata of the finished image. */
-static mt_status close_journal(mt_writer *w, mt_error *err)
+static mt_status remove_journal(mt_writer *w, mt_error *err)
 {
-    mt_journal *journal = w->journal;
+    (void)!mt_journal_close(w->journal, NULL); /* whether it is on the device does not matter any more */
     w->journal = NULL;
-    mt_status st = mt_journal_close(journal, err);
-    return st ? st : mt_journal_remove(w->target, err);
+    return mt_journal_remove(w->target, err);
 }
 
 static mt_status finish(mt_writer *w, int all_required, mt_error *err)
@@ -492,7 +518,7 @@ static mt_status finish(mt_writer *w, int all_required, mt_error *err)
         (st = mt_target_sync(w->target, err)))
         return st;
     /* Without the plan the image is complete, whatever else is left of the journal. */
-    if ((st = mt_target_remove(w->target, PLAN_KEY, err)) || (st = close_journal(w, err)) ||
+    if ((st = mt_target_remove(w->target, PLAN_KEY, err)) || (st = remove_journal(w, err)) ||
         (st = mt_target_remove(w->target, MT_JOURNAL_FOLDER, err)))
         return st;
     w->is_finished = true;

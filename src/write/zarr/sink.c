@@ -147,8 +147,8 @@ static mt_status is_finished(const mt_plan *plan, mt_target *target, mt_arena *a
     mt_status st = mt_target_load(target, key, env->limits.max_json_bytes, arena, &text, &size, &local);
     if (st)
         return st == MT_E_NOT_FOUND ? MT_OK : mt_fail(err, st, "%s", local.message);
-    if ((st = mt_json_parse(env, text, size, key, &root, err)))
-        return st;
+    if ((st = mt_json_parse(env, text, size, key, &root, &local))) /* a power cut may damage what was not finished */
+        return st == MT_E_CORRUPT ? MT_OK : mt_fail(err, st, "%s", local.message);
     const json_t *attributes = zarr_is_v2(plan) ? root : json_object_get(root, "attributes");
     const char *request = json_string_value(json_object_get(json_object_get(attributes, "microtome"), "request"));
     write_digest(plan, digest);
@@ -169,6 +169,14 @@ static void write_key(const mt_sink *sink, const mt_level *level, uint64_t unit,
     int n = snprintf(key, KEY_BYTES, "%d%s", (int)(level - sink->plan->levels), zarr_is_v2(sink->plan) ? "" : "/c");
     for (int d = 0; d < sink->plan->ndim; d++)
         n += snprintf(key + n, (size_t)(KEY_BYTES - n), "/%lld", (long long)position[d]);
+}
+
+static uint32_t sum_pieces(const mt_piece *pieces, size_t n)
+{
+    uint32_t crc = 0;
+    for (size_t i = 0; i < n; i++)
+        crc = mt_crc32c_add(crc, pieces[i].bytes, pieces[i].size);
+    return crc;
 }
 
 /* The pieces of an object: the stored chunks and, of a shard, the index, whose checksum covers its entries. */
@@ -209,7 +217,7 @@ static mt_status publish(mt_sink *sink, const mt_level *level, uint64_t unit, co
         return st;
     mt_piece *pieces = memory;
     size_t n = list_pieces(level, chunks, is_shard, (uint8_t *)memory + pieces_bytes, pieces, size);
-    *crc = 0;
+    *crc = sum_pieces(pieces, n);
     if (n > 0) {
         write_key(sink, level, unit, key);
         st = mt_target_publish(sink->target, key, pieces, n, err);
@@ -260,18 +268,8 @@ static mt_status split(mt_sink *sink, const mt_level *level, const uint8_t *obje
     return st;
 }
 
-static mt_status load_from(mt_sink *sink, mt_store *store, const mt_level *level, const char *key, mt_encoded *chunks,
-                           mt_error *err)
-{
-    mt_request request = { .key = key, .kind = MT_READ_WHOLE, .size = SIZE_MAX };
-    mt_status st = mt_store_perform(store, &request, 1, err);
-    if (!st)
-        st = split(sink, level, request.out, request.n_read, chunks, err);
-    mt_release(sink->env, request.out, request.capacity);
-    return st;
-}
-
-static mt_status load(mt_sink *sink, const mt_level *level, uint64_t unit, mt_encoded *chunks, mt_error *err)
+/* Reads the object of a unit; the caller releases request->out. */
+static mt_status read_object(mt_sink *sink, const mt_level *level, uint64_t unit, mt_request *request, mt_error *err)
 {
     char key[KEY_BYTES];
     mt_arena *arena;
@@ -280,13 +278,34 @@ static mt_status load(mt_sink *sink, const mt_level *level, uint64_t unit, mt_en
     if (st)
         return st;
     write_key(sink, level, unit, key);
+    *request = (mt_request) { .key = key, .kind = MT_READ_WHOLE, .size = SIZE_MAX };
     if (!(st = mt_resolve(sink->env, mt_target_get_path(sink->target), NULL, arena, &location, err))) {
-        st = load_from(sink, location.store, level, key, chunks, err);
+        st = mt_store_perform(location.store, request, 1, err);
         mt_store_close(location.store);
     }
+    request->key = NULL; /* as long as it is used */
     mt_arena_free(arena);
     if (st)
         mt_error_prefix(err, "%s", key);
+    return st;
+}
+
+static mt_status load(mt_sink *sink, const mt_level *level, uint64_t unit, mt_encoded *chunks, mt_error *err)
+{
+    mt_request request = { .out = NULL };
+    mt_status st = read_object(sink, level, unit, &request, err);
+    if (!st && (st = split(sink, level, request.out, request.n_read, chunks, err)))
+        mt_error_prefix(err, "unit %llu of level %d", (unsigned long long)unit, (int)(level - sink->plan->levels));
+    mt_release(sink->env, request.out, request.capacity);
+    return st;
+}
+
+static mt_status sum(mt_sink *sink, const mt_level *level, uint64_t unit, uint32_t *crc, mt_error *err)
+{
+    mt_request request = { .out = NULL };
+    mt_status st = read_object(sink, level, unit, &request, err);
+    *crc = st ? 0 : mt_crc32c(request.out, request.n_read);
+    mt_release(sink->env, request.out, request.capacity);
     return st;
 }
 
@@ -301,6 +320,7 @@ const mt_sink_ops mt_sink_zarr = {
     .begin = begin,
     .publish = publish,
     .measure = measure,
+    .sum = sum,
     .load = load,
     .finish = finish,
     .is_finished = is_finished,

@@ -1,0 +1,231 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-3-Clause
+"""Kills microtome convert and continues it. Usage: kill_test.py COMMAND [--runs N] [TEST...]
+
+The output of each interrupted conversion must equal that of one that was not: the SHA-256 of every file.
+"""
+
+import os
+import random
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+from pathlib import Path
+
+from outputs import MEMORY, digest, remove, write_image
+
+COMMAND = ""
+RUNS = 5
+
+FORMATS = {
+    "zarr": ("out.zarr", ["--chunks", "32x32", "--pyramid", "3"]),
+    "shards": ("out.zarr", ["--chunks", "32x32", "--shards", "128x64", "--pyramid", "3", "--codec", "zstd"]),
+    "tiff": ("out.tif", ["--chunks", "32x32", "--pyramid", "3"]),
+    "npy": ("out.npy", []),
+}
+
+
+class Interrupted(unittest.TestCase):
+    def setUp(self):
+        self.dir = Path(tempfile.mkdtemp(prefix="microtome-kill-", dir=MEMORY))
+        self.addCleanup(shutil.rmtree, self.dir)
+        self.image = str(self.dir / "in.npy")
+        write_image(self.image, (2, 3, 250, 200))
+        self.random = random.Random(7)
+
+    def start(self, *arguments):
+        return subprocess.Popen([COMMAND, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+    def convert(self, out, options, threads, *more):
+        return self.start("convert", self.image, out, "--axes", "CZYX", "--threads", str(threads), *options, *more)
+
+    def end(self, process, status=0):
+        """Waits for the end. What an earlier run has completed may be found complete."""
+        out, err = process.communicate(timeout=120)
+        is_complete = (process.returncode == 0 and out.endswith("already complete\n")) or (
+            process.returncode == 1 and "out.tif: the file exists" in err
+        )
+        if not is_complete:
+            self.assertEqual(process.returncode, status, err)
+        return out, err
+
+    def steps(self, out, options, threads, processes):
+        """Each step starts processes at once, and returns them with the exit code of each."""
+        if processes == 1:
+            return [lambda: [(self.convert(out, options, threads), 0)]]
+        parts = [f"{k}/{processes}" for k in range(1, processes + 1)]
+        return [
+            lambda: [(self.convert(out, options, threads, "--part", part), 3) for part in parts],
+            lambda: [(self.start("finish", out, "--threads", str(threads)), 0)],
+        ]
+
+    def run_steps(self, steps, out=""):
+        """Runs all steps to their end; returns what was said, and the seconds since the output appeared."""
+        said, begin = [], None
+        for step in steps:
+            started = step()
+            while begin is None and any(process.poll() is None for process, _ in started):
+                begin = time.monotonic() if self.exists(out) else None
+                time.sleep(0.0005)
+            said += [self.end(*one) for one in started]
+        return said, time.monotonic() - (begin or time.monotonic())
+
+    def kill_within(self, steps, out, seconds, number=signal.SIGKILL):
+        """Runs the steps, and kills what runs some time after the output appeared. Returns the exit code and the
+        words of each process that was killed."""
+        begin = None
+        for step in steps:
+            started = [process for process, _ in step()]
+            while any(process.poll() is None for process in started):
+                begin = begin or (time.monotonic() if self.exists(out) else None)
+                if begin and time.monotonic() - begin >= seconds:
+                    alive = [process for process in started if process.poll() is None]
+                    for process in alive:
+                        process.send_signal(number)
+                    said = {process: process.communicate() for process in started}
+                    return [(process.returncode, *said[process]) for process in alive]
+                time.sleep(0.0005)
+            for process in started:
+                process.communicate()
+        return []
+
+    @staticmethod
+    def exists(out):
+        return os.path.exists(out) or os.path.exists(out + ".partial")
+
+    def stored(self, out):
+        """Published units of the full resolution."""
+        return sum(1 for file in Path(out).glob("0/c/**/*") if file.is_file() and not file.name.endswith(".partial"))
+
+    def resumed(self, said):
+        """The largest number of units that one of the processes found done."""
+        return max([int(n) for _, err in said for n in re.findall(r"resuming: (\d+) of", err)], default=0)
+
+    def check_row(self, name, threads, processes, runs):
+        file, options = FORMATS[name]
+        out, whole = str(self.dir / file), str(self.dir / ("whole-" + file))
+        self.run_steps(self.steps(whole, options, threads, processes))
+        steps = self.steps(out, options, threads, processes)
+        wanted, seconds = digest(whole), []
+        for _ in range(2):
+            remove(out)
+            seconds.append(self.run_steps(steps, out)[1])
+        self.assertEqual(digest(out), wanted)
+        hits, again = 0, 0
+        for _ in range(runs):
+            remove(out)
+            killed = self.kill_within(steps, out, self.random.uniform(0, min(seconds)))
+            is_hit = any(code == -signal.SIGKILL for code, _, _ in killed)
+            before = self.stored(out) if file == "out.zarr" and is_hit else 0
+            said, _ = self.run_steps(steps)
+            hits += is_hit
+            if not any("already complete" in text for text, _ in said):
+                again = max(again, before - self.resumed(said))
+            self.assertEqual(digest(out), wanted)
+        print(
+            f"{name:7} {threads} threads, {processes} processes: {hits} of {runs} kills hit a conversion at work; "
+            f"at most {again} units were written again",
+            flush=True,
+        )
+        self.assertGreater(hits, 0)
+        self.assertLessEqual(again, 2 * threads * processes)
+        remove(out)
+        remove(whole)
+
+    def test_kill(self):
+        if RUNS > 5:
+            rows = [
+                (f, t, p) for f in FORMATS for t in (1, 2, 8) for p in ((1, 3) if f in ("zarr", "shards") else (1,))
+            ]
+        else:
+            rows = [("zarr", 2, 1), ("shards", 8, 1), ("zarr", 1, 3), ("tiff", 2, 1)]
+        for row in rows:
+            with self.subTest(row=row):
+                self.check_row(*row, RUNS)
+
+    def test_any_number_of_threads_and_processes_writes_the_same_bytes(self):
+        for name in ("zarr", "shards", "tiff"):
+            file, options = FORMATS[name]
+            out, found = str(self.dir / file), []
+            for threads, processes in ((1, 1), (8, 1), (2, 3)):
+                if processes == 1 or name != "tiff":
+                    self.run_steps(self.steps(out, options, threads, processes))
+                    found.append(digest(out))
+                    remove(out)
+            self.assertTrue(all(one == found[0] for one in found[1:]), name)
+
+    def test_terminate(self):
+        """Ctrl-C and SIGTERM end in order, and the command that continues is printed."""
+        for name, number in (("zarr", signal.SIGTERM), ("tiff", signal.SIGINT)):
+            file, options = FORMATS[name]
+            out, whole = str(self.dir / file), str(self.dir / ("whole-" + file))
+            _, seconds = self.run_steps(self.steps(whole, options, 2, 1), whole)
+            steps, hits = self.steps(out, options, 2, 1), 0
+            for attempt in range(20):
+                remove(out)
+                for code, _, err in self.kill_within(steps, out, seconds * 0.15 * (attempt % 6), number):
+                    if code == -number or code == 0:
+                        continue  # before the signal was caught, or too late
+                    self.assertEqual(code, 130, err)
+                    self.assertRegex(err, r"interrupted\n.* of \d+ chunks are done; to continue:\n  microtome convert ")
+                    again = re.search(r"\n  microtome (.*)\n", err).group(1).split(" ")
+                    self.end(self.start(*again))
+                    self.assertEqual(digest(out), digest(whole))
+                    hits += 1
+                if hits >= 2:
+                    break
+            self.assertGreater(hits, 0)
+
+    def test_a_journal_cut_at_every_byte(self):
+        image, out, kept, whole = (str(self.dir / n) for n in ("small.npy", "cut.zarr", "kept.zarr", "small.zarr"))
+        write_image(image, (60, 50))
+        arguments = [image, out, "--chunks", "16x16"]
+        self.end(self.start("convert", image, whole, *arguments[2:]))
+        self.end(self.start("convert", *arguments, "--part", "1/8"), 3)
+        os.rename(out, kept)
+        (journal,) = Path(kept).glob(".microtome/journal-*")
+        bytes_ = journal.read_bytes()
+        records = len(bytes_) // 32 - 1
+        self.assertEqual((len(bytes_) % 32, records), (0, 2))
+        for size in range(len(bytes_) + 1):
+            shutil.copytree(kept, out)
+            (Path(out) / ".microtome" / journal.name).write_bytes(bytes_[:size])
+            _, err = self.end(self.start("convert", *arguments))
+            done = size // 32 - 1 if size >= 64 else 0
+            self.assertEqual(self.resumed([("", err)]), done, size)
+            self.assertEqual(digest(out), digest(whole))
+            remove(out)
+
+    def test_two_writers_at_once(self):
+        """Both write the same bytes; a process may find that the other has finished."""
+        file, options = FORMATS["zarr"]
+        out, whole = str(self.dir / file), str(self.dir / "whole.zarr")
+        self.run_steps(self.steps(whole, options, 1, 1))
+        for _ in range(3):
+            remove(out)
+            both = [self.convert(out, options, 1), self.convert(out, options, 1)]
+            codes = [(process.communicate(), process.returncode)[1] for process in both]
+            self.assertTrue(set(codes) <= {0, 1}, codes)
+            self.run_steps(self.steps(out, options, 1, 1))
+            self.assertEqual(digest(out), digest(whole))
+        out = str(self.dir / "part.zarr")
+        both = [self.convert(out, options, 1, "--part", "1/2") for _ in range(2)]
+        for process in both:
+            self.end(process, 3)
+        self.end(self.convert(out, options, 1, "--part", "2/2"), 3)
+        self.end(self.start("finish", out))
+        self.assertEqual(digest(out), digest(whole))
+
+
+if __name__ == "__main__":
+    COMMAND = os.path.abspath(sys.argv.pop(1))
+    if "--runs" in sys.argv:
+        at = sys.argv.index("--runs")
+        RUNS = int(sys.argv[at + 1])
+        del sys.argv[at : at + 2]
+    unittest.main()
