@@ -553,7 +553,8 @@ static mt_status finish(mt_writer *w, int all_required, mt_error *err)
         st = check_complete(w, err);
     if (st || (st = mt_writer_flush_chunks(w, err)) || (st = mt_writer_flush_units(w, err)) ||
         (st = mt_writer_build(w, err)) || (st = mt_target_sync(w->target, err)) ||
-        (st = w->sink->ops->finish(w->sink, err)) || (st = mt_target_sync(w->target, err)))
+        (st = w->sink->ops->finish(w->sink, err)) || (st = mt_target_sweep(w->target, err)) ||
+        (st = mt_target_sync(w->target, err)))
         return st;
     /* Without the plan the image is complete, whatever else is left of the journal. */
     if ((st = mt_target_remove(w->target, PLAN_KEY, err)) || (st = close_journal(w, err)) ||

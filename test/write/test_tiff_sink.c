@@ -4,6 +4,7 @@
 #include "support/outputs.h"
 
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -72,6 +73,39 @@ static void what_is_put_is_read(void **state)
         write_image(NULL, path, &outputs[i], pixels, i, 1);
         check_output(path, &outputs[i], pixels);
         assert_false(exists(path, ".partial"));
+        free(pixels);
+    }
+}
+
+static output draw_output(uint64_t *random)
+{
+    static const mt_dtype dtypes[] = { MT_UINT8,  MT_INT8,  MT_UINT16,  MT_INT16,
+                                       MT_UINT32, MT_INT32, MT_FLOAT32, MT_FLOAT64 };
+    static const char *const codecs[] = { "zstd", "gzip", "none" }, *const axes[] = { "YX", "CYX", "TZYX", "TCZYX" };
+    output o = { .axes = axes[next_random(random) % 4],
+                 .dtype = dtypes[next_random(random) % 8],
+                 .codec = codecs[next_random(random) % 3],
+                 .n_levels = -1 };
+    int n = output_ndim(&o);
+    for (int d = 0; d < n; d++) {
+        bool is_in_plane = d >= n - 2;
+        o.shape[d] = random_between(random, 2, is_in_plane ? 120 : 4);
+        o.chunk[d] = is_in_plane ? 16 * random_between(random, 1, 5) : 1;
+    }
+    return o;
+}
+
+static void random_images(void **state)
+{
+    (void)state;
+    uint64_t random = 11;
+    for (size_t i = 0; i < 60; i++) {
+        const output o = draw_output(&random);
+        const char *path = path_of(i, "random");
+        uint8_t *pixels = make_output_pixels(&o, i + 1);
+        write_image(NULL, path, &o, pixels, i, 1 + i % 4);
+        check_output(path, &o, pixels);
+        remove_tree(path);
         free(pixels);
     }
 }
@@ -406,6 +440,50 @@ static void metadata_travel(void **state)
     mt_stack_close(stack);
 }
 
+static void write_and_exit(const char *path, const output *o, const uint8_t *pixels, uint64_t seed)
+{
+    mt_writer_options options = output_options(o);
+    mt_writer *w;
+    mt_error err = MT_ERROR_INIT;
+    if (mt_writer_create(NULL, path, &options, &w, &err))
+        _exit(strstr(err.message, "the file exists") ? 0 : (print_error("%s\n", err.message), 1));
+    put_boxes(w, o, pixels, seed, 2, 1);
+    _exit(mt_writer_finish(w, 1, &err) ? (print_error("%s\n", err.message), 1) : 0);
+}
+
+/* Processes are killed at random moments, one after the other, until one completes the image. */
+static void killed_processes_are_continued(void **state)
+{
+    (void)state;
+    skip_if(UNDER_TSAN || UNDER_ASAN, "forks with threads");
+    const output *o = &outputs[3];
+    const char *path = path_of(3, "killed"), *sound = path_of(3, "not_killed");
+    uint8_t *pixels = make_output_pixels(o, 5);
+    uint64_t random = 7;
+    int n_kills = 0;
+    write_image(NULL, sound, o, pixels, 1, 1);
+    for (uint64_t image = 0; image < 10; image++) {
+        int status = -1;
+        for (uint64_t k = 0; !WIFEXITED(status); k++) {
+            pid_t child = fork();
+            if (child == 0)
+                write_and_exit(path, o, pixels, image + k);
+            usleep((useconds_t)(next_random(&random) % (500 * (k + 1))));
+            kill(child, SIGKILL);
+            assert_int_equal(waitpid(child, &status, 0), child);
+            n_kills += WIFSIGNALED(status);
+        }
+        assert_int_equal(WEXITSTATUS(status), 0);
+        check_same_files(path, sound);
+        remove_tree(path);
+        char partial[700];
+        snprintf(partial, sizeof partial, "%s.partial", path);
+        remove_tree(partial);
+    }
+    assert_true(n_kills > 5);
+    free(pixels);
+}
+
 static void check_claimed(const char *path, mt_status expected)
 {
     mt_writer *w;
@@ -420,6 +498,7 @@ static void one_process_writes(void **state)
 {
     (void)state;
     const output *o = &outputs[2];
+    skip_if(UNDER_TSAN || UNDER_ASAN, "forks with threads");
     const char *path = path_of(2, "claimed"), *sound = path_of(2, "unclaimed");
     uint8_t *pixels = make_output_pixels(o, 5);
     int status;
@@ -503,6 +582,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_is_put_is_read),
+        cmocka_unit_test(random_images),
         cmocka_unit_test(levels_are_those_of_zarr),
         cmocka_unit_test(bytes_do_not_depend_on_order_or_threads),
         cmocka_unit_test(images_differ),
@@ -514,6 +594,7 @@ int main(void)
         cmocka_unit_test(what_tiff_cannot_hold_is_refused),
         cmocka_unit_test(sizes_left_open_are_those_of_tiles),
         cmocka_unit_test(metadata_travel),
+        cmocka_unit_test(killed_processes_are_continued),
         cmocka_unit_test(one_process_writes),
         cmocka_unit_test(failing_allocations),
     };
