@@ -156,14 +156,19 @@ static void set_digest(mt_writer *w, const mt_buffer *text)
     w->plan->digest = mt_fnv_add(MT_FNV_START, text->data, text->size);
 }
 
-/* Opens everything that follows from the plan. */
-static mt_status start(mt_writer *w, const mt_sink_ops *ops, const mt_buffer *text, mt_error *err)
+/* Changes nothing: what the sink cannot do is refused before anything is written. */
+static mt_status open_sink(mt_writer *w, const mt_sink_ops *ops, const mt_buffer *text, mt_error *err)
+{
+    set_digest(w, text);
+    return ops->open(w->env, w->plan, w->target, w->arena, &w->sink, err);
+}
+
+/* Opens everything else that follows from the plan. */
+static mt_status start(mt_writer *w, mt_error *err)
 {
     uint64_t n_damaged;
-    set_digest(w, text);
-    mt_status st = ops->open(w->env, w->plan, w->target, w->arena, &w->sink, err);
-    if (!st && !w->only_looks)
-        st = w->sink->ops->begin(w->sink, err);
+    const mt_sink_ops *ops = w->sink->ops;
+    mt_status st = !w->only_looks ? ops->begin(w->sink, err) : ops->look ? ops->look(w->sink, err) : MT_OK;
     if (st || (st = new_bits(w, &w->done, err)) || (st = new_bits(w, &w->done_before, err)) ||
         (st = new_bits(w, &w->stored, err)) ||
         (st = mt_journal_read(w->target, w->plan->digest, note_done, w, &n_damaged, err)))
@@ -260,14 +265,14 @@ static mt_status begin(mt_writer *w, const mt_sink_ops *ops, const char *path, m
     mt_buffer text = mt_buffer_on(w->env);
     json_t *plan = mt_plan_write(w->plan), *stored = NULL;
     mt_status st = mt_json_write(plan, true, &text, err);
-    if (!st && !(st = load_plan(w, &stored, err))) {
+    if (!st && !(st = open_sink(w, ops, &text, err)) && !(st = load_plan(w, &stored, err))) {
         if (stored)
             st = mt_plan_compare(w->env, stored, plan, err);
         else if (!(st = check_free(w, path, err)))
             st = store_plan(w, plan, &text, err);
     }
     if (!st)
-        st = start(w, ops, &text, err);
+        st = start(w, err);
     json_decref(stored);
     json_decref(plan);
     mt_buffer_free(&text);
@@ -360,8 +365,8 @@ static mt_status open_stored(mt_writer *w, const char *path, const mt_writer_opt
         !(st = strcmp(w->plan->format, ops->name) == 0
                    ? MT_OK
                    : mt_fail(err, MT_E_ARGUMENT, "an unfinished image of format %s", w->plan->format)) &&
-        !(st = mt_json_write(plan, true, &text, err)))
-        st = start(w, ops, &text, err);
+        !(st = mt_json_write(plan, true, &text, err)) && !(st = open_sink(w, ops, &text, err)))
+        st = start(w, err);
     json_decref(plan);
     mt_buffer_free(&text);
     return st;
