@@ -106,8 +106,8 @@ MT_API MT_MUST_CHECK mt_status mt_writer_open(mt_context *context, const char *p
 MT_API MT_MUST_CHECK mt_status mt_writer_look(mt_context *context, const char *path, const char *format,
                                               mt_writer **out, mt_error *err);
 
-/* Sets *out to 1 if the image at a path was finished by a writer of the same options, else to 0. TIFF and NPY do not
- * keep the options: 0. Removes what a process that was killed after the image was finished has left of its journal. */
+/* Sets *out to 1 if the image at a path was finished by a writer of the same options, else to 0. NPY does not keep the
+ * options: 0. Removes what a process that was killed after the image was finished has left of its journal. */
 MT_API MT_MUST_CHECK mt_status mt_writer_is_finished(mt_context *context, const char *path,
                                                      const mt_writer_options *options, int *out, mt_error *err);
 

@@ -29,6 +29,8 @@ typedef struct mt_sink_ops {
                       mt_error *err);
     /* Writes what must be there before the first chunk. Called again when an output is continued. */
     mt_status (*begin)(mt_sink *sink, mt_error *err);
+    /* Optional: prepares measure, instead of begin, for a writer that only looks. Changes nothing. */
+    mt_status (*look)(mt_sink *sink, mt_error *err);
     /* Publishes a unit: chunks in C order, those beyond the image with data NULL. *size: bytes of the object, 0 if none
      * was needed; *crc: its CRC-32C. Thread-safe. */
     mt_status (*publish)(mt_sink *sink, const mt_level *level, uint64_t unit, const mt_encoded *chunks, uint64_t *size,

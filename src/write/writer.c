@@ -95,14 +95,19 @@ static void set_digest(mt_writer *w, const mt_buffer *text)
     w->plan->digest = mt_fnv_add(MT_FNV_START, text->data, text->size);
 }
 
-/* Opens everything that follows from the plan. What must be there before the first unit is then on the device. */
-static mt_status start(mt_writer *w, const mt_sink_ops *ops, const mt_buffer *text, mt_error *err)
+/* Changes nothing: what the sink cannot do is refused before anything is written. */
+static mt_status open_sink(mt_writer *w, const mt_sink_ops *ops, const mt_buffer *text, mt_error *err)
 {
     set_digest(w, text);
-    mt_status st = ops->open(w->env, w->plan, w->target, w->arena, &w->sink, err);
-    if (w->only_looks)
-        return st ? st : mt_writer_read_journal(w, err);
-    if (st || (st = w->sink->ops->begin(w->sink, err)) || (st = mt_writer_read_journal(w, err)))
+    return ops->open(w->env, w->plan, w->target, w->arena, &w->sink, err);
+}
+
+/* Opens everything else that follows from the plan. What must be there before the first unit is then on the device. */
+static mt_status start(mt_writer *w, mt_error *err)
+{
+    const mt_sink_ops *ops = w->sink->ops;
+    mt_status st = !w->only_looks ? ops->begin(w->sink, err) : ops->look ? ops->look(w->sink, err) : MT_OK;
+    if (st || (st = mt_writer_read_journal(w, err)) || w->only_looks)
         return st;
     if (mt_target_get_sync(w->target) == MT_SYNC_SHARDS && (st = mt_target_sync(w->target, err)))
         return st;
@@ -208,14 +213,14 @@ static mt_status begin(mt_writer *w, const mt_sink_ops *ops, const char *path, m
     mt_buffer text = mt_buffer_on(w->env);
     json_t *plan = mt_plan_write(w->plan), *stored = NULL;
     mt_status st = mt_json_write(plan, true, &text, err);
-    if (!st && !(st = load_own_plan(w, path, &stored, err))) {
+    if (!st && !(st = open_sink(w, ops, &text, err)) && !(st = load_own_plan(w, path, &stored, err))) {
         if (stored)
             st = mt_plan_compare(w->env, stored, plan, err);
         else if (!(st = check_free(w, path, err)))
             st = store_plan(w, plan, &text, err);
     }
     if (!st)
-        st = start(w, ops, &text, err);
+        st = start(w, err);
     json_decref(stored);
     json_decref(plan);
     mt_buffer_free(&text);
@@ -308,8 +313,8 @@ static mt_status open_stored(mt_writer *w, const char *path, const mt_writer_opt
         !(st = strcmp(w->plan->format, ops->name) == 0
                    ? MT_OK
                    : mt_fail(err, MT_E_ARGUMENT, "an unfinished image of format %s", w->plan->format)) &&
-        !(st = mt_json_write(plan, true, &text, err)))
-        st = start(w, ops, &text, err);
+        !(st = mt_json_write(plan, true, &text, err)) && !(st = open_sink(w, ops, &text, err)))
+        st = start(w, err);
     json_decref(plan);
     mt_buffer_free(&text);
     return st;
@@ -513,8 +518,8 @@ static mt_status finish(mt_writer *w, int all_required, mt_error *err)
     if (!st && all_required)
         st = check_complete(w, err);
     if (st || (st = mt_writer_flush_chunks(w, err)) || (st = mt_writer_flush_units(w, err)) ||
-        (st = mt_writer_build(w, err)) || (st = mt_target_sweep(w->target, err)) ||
-        (st = mt_target_sync(w->target, err)) || (st = w->sink->ops->finish(w->sink, err)) ||
+        (st = mt_writer_build(w, err)) || (st = mt_target_sync(w->target, err)) ||
+        (st = w->sink->ops->finish(w->sink, err)) || (st = mt_target_sweep(w->target, err)) ||
         (st = mt_target_sync(w->target, err)))
         return st;
     /* Without the plan the image is complete, whatever else is left of the journal. */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "support/outputs.h"
+#include "support/folder.h"
 
 #include <pthread.h>
 #include <stdio.h>
@@ -123,6 +124,45 @@ void put_boxes(mt_writer *w, const output *o, const uint8_t *pixels, uint64_t se
     for (size_t t = 0; t < n_threads; t++)
         check_ok(shares[t].status, &shares[t].err);
     free(boxes);
+}
+
+const char *output_path(size_t i, const char *what)
+{
+    char name[64];
+    snprintf(name, sizeof name, "%s%zu.ome.tif", what, i);
+    return temporary_path(name);
+}
+
+void write_output(mt_context *context, const char *path, const output *o, const uint8_t *pixels, uint64_t seed,
+                  size_t n_threads)
+{
+    mt_writer_options options = output_options(o);
+    mt_writer *w;
+    mt_error err = MT_ERROR_INIT;
+    check_ok(mt_writer_create(context, path, &options, &w, &err), &err);
+    put_boxes(w, o, pixels, seed, n_threads, 1);
+    check_ok(mt_writer_finish(w, 1, &err), &err);
+    mt_writer_close(w);
+}
+
+void check_same_files(const char *a, const char *b)
+{
+    size_t sizes[2];
+    uint8_t *files[2] = { read_file(a, &sizes[0]), read_file(b, &sizes[1]) };
+    assert_int_equal(sizes[0], sizes[1]);
+    assert_memory_equal(files[0], files[1], sizes[0]);
+    free(files[0]);
+    free(files[1]);
+}
+
+bool path_exists(const char *path, const char *suffix)
+{
+    char name[700];
+    snprintf(name, sizeof name, "%s%s", path, suffix);
+    FILE *file = fopen(name, "rb");
+    if (file)
+        fclose(file);
+    return file != NULL;
 }
 
 void check_output(const char *path, const output *o, const uint8_t *pixels)

@@ -5,6 +5,8 @@
 
 #include "support/contract.h"
 
+#include <stdbool.h>
+
 /* An output. */
 typedef struct output {
     const char *axes;
@@ -34,12 +36,21 @@ mt_status put_box(mt_writer *w, const output *o, const uint8_t *pixels, const ou
 /* Puts the first part of the boxes (1: all), by several threads at once. */
 void put_boxes(mt_writer *w, const output *o, const uint8_t *pixels, uint64_t seed, size_t n_threads, double part);
 
+/* A path in the temporary folder, valid until the next call but three. */
+const char *output_path(size_t i, const char *what); /* "whatI.ome.tif" */
+
+/* Writes and finishes an image, by several threads. */
+void write_output(mt_context *context, const char *path, const output *o, const uint8_t *pixels, uint64_t seed,
+                  size_t n_threads);
+
 /* Checks that an image has these pixels, and no warnings. */
 void check_output(const char *path, const output *o, const uint8_t *pixels);
 
 /* The checksum of a level. */
 void sum_level(const char *path, int level, mt_checksum *out);
 
+void check_same_files(const char *a, const char *b);
+bool path_exists(const char *path, const char *suffix);
 void remove_tree(const char *path);
 
 #endif

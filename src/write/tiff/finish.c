@@ -16,7 +16,7 @@ typedef struct assembly {
     uint64_t n_units; /* of all levels */
     uint8_t *tile;    /* a tile; spool->most bytes */
     mt_buffer zeros;  /* the encoded tile of zeros, if a unit has none */
-    uint64_t hash[2]; /* of the contents */
+    uint64_t hash;    /* of the tiles */
     tiff_layout layout;
     tiff_places places;
     tiff_stream out;
@@ -63,16 +63,11 @@ static mt_status make_zeros(assembly *a, mt_error *err)
     return st ? st : a->zeros.status ? mt_fail(err, a->zeros.status, "out of memory") : MT_OK;
 }
 
-static void add_to_hash(assembly *a, uint64_t number)
-{
-    for (int i = 0; i < 2; i++)
-        a->hash[i] = mt_fnv_add_number(a->hash[i], number);
-}
-
 /* Writes all tiles, in order, behind the place of the directories. */
 static mt_status copy_tiles(assembly *a, mt_error *err)
 {
     mt_status st = MT_OK;
+    a->hash = MT_FNV_START;
     a->out.offset = a->layout.end;
     a->places.zeros = (tiff_tile) { a->out.offset, a->zeros.size };
     a->places.first = a->out.offset + a->zeros.size;
@@ -84,41 +79,37 @@ static mt_status copy_tiles(assembly *a, mt_error *err)
             mt_put_bytes(&a->out.buffer, a->tile, (size_t)tile.size);
             st = tiff_stream_flush(&a->out, false, err);
         }
-        add_to_hash(a, tile.size);
-        add_to_hash(a, crc);
+        a->hash = mt_fnv_add_number(a->hash, tile.size);
+        a->hash = mt_fnv_add_number(a->hash, crc);
     }
     return st ? st : tiff_stream_flush(&a->out, true, err);
 }
 
 /* --- The file. --- */
 
-/* A UUID of version 8 (RFC 9562, section 5.8) from the contents: equal images have equal bytes. */
-static void format_uuid(const assembly *a, char out[TIFF_UUID_BYTES])
+/* A UUID of version 8 (RFC 9562, section 5.8): the digest of the plan, and a hash of the tiles. So equal images have
+ * equal bytes, and the repetition of a request finds what it made. */
+static void format_uuid(const mt_plan *plan, uint64_t hash, char out[TIFF_UUID_BYTES])
 {
-    uint64_t high = (a->hash[0] & ~UINT64_C(0xf000)) | 0x8000;
-    uint64_t low = (a->hash[1] & (UINT64_MAX >> 2)) | UINT64_C(1) << 63;
+    uint64_t high = (plan->digest & ~UINT64_C(0xf000)) | 0x8000;
+    uint64_t low = (hash & (UINT64_MAX >> 2)) | UINT64_C(1) << 63;
     snprintf(out, TIFF_UUID_BYTES, "%08llx-%04llx-%04llx-%04llx-%012llx", (unsigned long long)(high >> 32),
              (unsigned long long)(high >> 16 & 0xffff), (unsigned long long)(high & 0xffff),
              (unsigned long long)(low >> 48), (unsigned long long)(low & UINT64_C(0xffffffffffff)));
 }
 
-static mt_status describe(const assembly *a, const char uuid[TIFF_UUID_BYTES], mt_buffer *out, mt_error *err)
+static mt_status describe(const mt_plan *plan, const char uuid[TIFF_UUID_BYTES], mt_buffer *out, mt_error *err)
 {
-    tiff_write_ome(a->sink->sink.plan, uuid, out);
+    tiff_write_ome(plan, uuid, out);
     return out->status ? mt_fail(err, out->status, "out of memory") : MT_OK;
 }
 
 static mt_status lay_out(assembly *a, mt_error *err)
 {
     mt_buffer text = mt_buffer_on(a->env);
-    mt_status st = describe(a, no_uuid, &text, err);
-    if (!st) {
-        const char *identity = a->sink->sink.plan->identity;
+    mt_status st = describe(a->sink->sink.plan, no_uuid, &text, err);
+    if (!st)
         tiff_lay_out(a->sink->sink.plan, text.size, &a->layout);
-        a->hash[0] = mt_fnv_add(MT_FNV_START, text.data, text.size);
-        a->hash[0] = mt_fnv_add(a->hash[0], identity, strlen(identity));
-        a->hash[1] = ~a->hash[0];
-    }
     mt_buffer_free(&text);
     return st;
 }
@@ -127,8 +118,8 @@ static mt_status write_directories(assembly *a, mt_error *err)
 {
     char uuid[TIFF_UUID_BYTES];
     mt_buffer text = mt_buffer_on(a->env);
-    format_uuid(a, uuid);
-    mt_status st = describe(a, uuid, &text, err);
+    format_uuid(a->sink->sink.plan, a->hash, uuid);
+    mt_status st = describe(a->sink->sink.plan, uuid, &text, err);
     a->out.offset = 0;
     if (!st)
         st = tiff_write_directories(&a->layout, a->spool, &a->places, &text, &a->out, err);
@@ -167,6 +158,8 @@ static mt_status write_file(assembly *a, char path[MT_PATH_BYTES], mt_error *err
         st = fill(a, err);
         mt_status closed = mt_output_close(a->out.file, path, st ? NULL : err);
         st = st ? st : closed;
+        if (st)
+            (void)!mt_output_remove(path, NULL); /* the disk may be full: the spool must have room to grow */
     }
     mt_buffer_free(&a->zeros);
     mt_buffer_free(&a->out.buffer);
@@ -208,14 +201,20 @@ static mt_status compare(mt_env *env, const char *paths[2], bool *is_same, mt_er
     return st;
 }
 
+/* The path of the finished image of a target. */
+static void find_name(const mt_target *target, char out[MT_PATH_BYTES])
+{
+    static const char suffix[] = ".partial";
+    const char *work = mt_target_get_path(target);
+    snprintf(out, MT_PATH_BYTES, "%.*s", (int)(strlen(work) - (sizeof suffix - 1)), work);
+}
+
 /* If the name is taken, it may be by the same image: a writer was killed when it had just finished. */
 static mt_status give_name(mt_sink *sink, const char *path, mt_error *err)
 {
-    static const char suffix[] = ".partial";
-    const char *work = mt_target_get_path(sink->target);
     char name[MT_PATH_BYTES];
     bool is_new, is_same;
-    snprintf(name, sizeof name, "%.*s", (int)(strlen(work) - (sizeof suffix - 1)), work);
+    find_name(sink->target, name);
     mt_status st = mt_output_rename_new(path, name, &is_new, err);
     if (st || is_new || (st = compare(sink->env, (const char *[]) { path, name }, &is_same, err)))
         return st;
@@ -233,4 +232,41 @@ mt_status tiff_finish(mt_sink *sink, mt_error *err)
     a.zeros = a.out.buffer = mt_buffer_on(sink->env);
     mt_status st = write_file(&a, path, err);
     return st ? st : give_name(sink, path, err);
+}
+
+/* Whether a file begins, after the header, with a text. */
+static mt_status has_text(const char *path, const void *text, size_t n, bool *out, mt_error *err)
+{
+    uint8_t bytes[1024];
+    uint64_t size;
+    mt_file file;
+    mt_error own = MT_ERROR_INIT;
+    *out = false;
+    mt_status st = mt_file_open(path, &file, &own);
+    if (st)
+        return st == MT_E_NOT_FOUND ? MT_OK : mt_fail(err, st, "%s", own.message);
+    st = mt_file_size(file, path, &size, err);
+    if (!st && n <= sizeof bytes && size >= TIFF_HEADER + n) {
+        st = mt_file_read(file, path, TIFF_HEADER, bytes, n, err);
+        *out = !st && memcmp(bytes, text, n) == 0;
+    }
+    mt_file_close(file);
+    return st;
+}
+
+/* The OME-XML begins with the UUID, and that with the digest of the plan. */
+mt_status tiff_is_finished(const mt_plan *plan, mt_target *target, mt_arena *arena, bool *out, mt_error *err)
+{
+    enum { HALF = 18 }; /* characters of the UUID */
+    char path[MT_PATH_BYTES], uuid[TIFF_UUID_BYTES];
+    mt_buffer text = mt_buffer_on(mt_arena_env(arena));
+    find_name(target, path);
+    format_uuid(plan, 0, uuid);
+    mt_status st = describe(plan, uuid, &text, err);
+    if (!st) {
+        const char *at = strstr((const char *)text.data, uuid);
+        st = has_text(path, text.data, (size_t)(at - (const char *)text.data) + HALF, out, err);
+    }
+    mt_buffer_free(&text);
+    return st;
 }

@@ -9,7 +9,6 @@
 
 enum { SHORT = 3, LONG = 4, RATIONAL = 5, ASCII = 2, LONG8 = 16, IFD8 = 18 }; /* types of entries */
 
-#define HEADER 16
 #define ENTRY 20     /* bytes of an entry */
 #define BUFFER 65536 /* bytes that are written at once */
 
@@ -28,7 +27,7 @@ static uint64_t reserve(uint64_t *end, uint64_t size)
 void tiff_lay_out(const mt_plan *plan, uint64_t description_size, tiff_layout *out)
 {
     const mt_level *first = plan->levels;
-    uint64_t end = HEADER;
+    uint64_t end = TIFF_HEADER;
     *out = (tiff_layout) { .plan = plan, .description_size = description_size };
     out->n_pages = 1;
     for (int d = 0; d < plan->ndim - 2; d++)

@@ -70,16 +70,23 @@ static mt_status open(mt_env *env, const mt_plan *plan, mt_target *target, mt_ar
     return add_codecs(t, err);
 }
 
-static mt_status begin(mt_sink *sink, mt_error *err)
+static mt_status open_spool(mt_sink *sink, bool only_looks, mt_error *err)
 {
-    tiff_sink *t = tiff_sink_of(sink);
     const mt_plan *plan = sink->plan;
     const mt_level *last = &plan->levels[plan->n_levels - 1];
     size_t bytes = plan->levels[0].chunk_bytes;
     size_t most = sink->chain.n_steps > 0 ? mt_chain_encode_bound(&sink->chain, bytes) : bytes;
-    mt_status st = mt_claim_take(&t->claim, sink->target, err);
-    return st ? st : tiff_spool_open(&t->spool, sink->target, last->first_unit + last->n_units, most, err);
+    return tiff_spool_open(&tiff_sink_of(sink)->spool, sink->target, last->first_unit + last->n_units, most, only_looks,
+                           err);
 }
+
+static mt_status begin(mt_sink *sink, mt_error *err)
+{
+    mt_status st = mt_claim_take(&tiff_sink_of(sink)->claim, sink->target, err);
+    return st ? st : open_spool(sink, false, err);
+}
+
+static mt_status look(mt_sink *sink, mt_error *err) { return open_spool(sink, true, err); }
 
 static void close(mt_sink *sink)
 {
@@ -134,10 +141,12 @@ const mt_sink_ops mt_sink_tiff = {
     .check = check,
     .open = open,
     .begin = begin,
+    .look = look,
     .publish = publish,
     .measure = measure,
     .load = load,
     .finish = tiff_finish,
     .clean = clean,
+    .is_finished = tiff_is_finished,
     .close = close,
 };

@@ -52,9 +52,10 @@ static mt_status scan_tile(tiff_spool *spool, uint64_t file_size, uint8_t *memor
         head.size > file_size - spool->size - HEAD)
         return st;
     tiff_tile tile = { spool->size + HEAD, head.size };
-    if ((st = mt_file_read(spool->reader, spool->path, tile.offset, memory, (size_t)tile.size, err)))
+    if (!spool->only_looks &&
+        (st = mt_file_read(spool->reader, spool->path, tile.offset, memory, (size_t)tile.size, err)))
         return st;
-    if (mt_crc32c(memory, (size_t)tile.size) == head.crc)
+    if (spool->only_looks || mt_crc32c(memory, (size_t)tile.size) == head.crc)
         spool->tiles[head.unit] = tile;
     spool->size = tile.offset + tile.size;
     *is_tile = true;
@@ -73,27 +74,38 @@ static mt_status scan(tiff_spool *spool, mt_error *err)
     while (!st && go_on)
         st = scan_tile(spool, file_size, memory, &go_on, err);
     mt_release(spool->target->env, memory, spool->most);
-    return st || spool->size == file_size ? st : mt_output_truncate(spool->file, spool->path, spool->size, err);
+    return st || spool->only_looks || spool->size == file_size
+               ? st
+               : mt_output_truncate(spool->file, spool->path, spool->size, err);
 }
 
-static mt_status open_file(tiff_spool *spool, mt_error *err)
+static mt_status open_to_write(tiff_spool *spool, mt_error *err)
 {
     bool is_new;
     mt_status st = mt_target_create_file(spool->target, KEY, spool->path, &spool->file, &is_new, err);
     if (!st && !is_new)
         st = mt_output_open(spool->path, &spool->file, err);
-    if (st)
-        return st;
-    spool->is_open = true;
-    if (!(st = mt_file_open(spool->path, &spool->reader, err)))
-        spool->has_reader = true;
+    spool->is_open = !st;
     return st;
 }
 
-mt_status tiff_spool_open(tiff_spool *spool, mt_target *target, uint64_t n_units, size_t most, mt_error *err)
+static mt_status open_to_read(tiff_spool *spool, mt_error *err)
+{
+    mt_error own = MT_ERROR_INIT;
+    mt_status st = mt_target_get_file(spool->target, KEY, spool->path, err);
+    if (st)
+        return st;
+    st = mt_file_open(spool->path, &spool->reader, &own);
+    spool->has_reader = !st;
+    return !st || (st == MT_E_NOT_FOUND && spool->only_looks) ? MT_OK : mt_fail(err, st, "%s", own.message);
+}
+
+mt_status tiff_spool_open(tiff_spool *spool, mt_target *target, uint64_t n_units, size_t most, bool only_looks,
+                          mt_error *err)
 {
     size_t bytes;
     void *memory;
+    spool->only_looks = only_looks;
     spool->target = target;
     spool->n_units = n_units;
     spool->most = most;
@@ -107,9 +119,9 @@ mt_status tiff_spool_open(tiff_spool *spool, mt_target *target, uint64_t n_units
         return st;
     }
     spool->tiles = memset(memory, 0, bytes);
-    if ((st = open_file(spool, err)))
+    if ((!only_looks && (st = open_to_write(spool, err))) || (st = open_to_read(spool, err)))
         return st;
-    return scan(spool, err);
+    return spool->has_reader ? scan(spool, err) : MT_OK;
 }
 
 static mt_status close_file(tiff_spool *spool, mt_error *err)

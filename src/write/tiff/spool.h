@@ -24,7 +24,7 @@ typedef struct tiff_spool {
     char path[MT_PATH_BYTES];
     mt_output file; /* written through this */
     mt_file reader; /* read through this */
-    bool is_open, has_reader;
+    bool is_open, has_reader, only_looks;
     uint64_t n_units;  /* in the whole output */
     size_t most;       /* largest size of a tile */
     mt_lock lock;      /* guards what follows, and the end of the file */
@@ -33,9 +33,10 @@ typedef struct tiff_spool {
     uint64_t unsynced; /* bytes since the last sync */
 } tiff_spool;
 
-/* Opens the spool of a target, or begins it. spool is zeroed; also after a failure it is to be closed. */
+/* Opens the spool of a target, or begins it. spool is zeroed; also after a failure it is to be closed. With only_looks it
+ * is not changed, and may be written by another process; tiles are not checked, and can only be found. */
 MT_MUST_CHECK mt_status tiff_spool_open(tiff_spool *spool, mt_target *target, uint64_t n_units, size_t most,
-                                        mt_error *err);
+                                        bool only_looks, mt_error *err);
 void tiff_spool_close(tiff_spool *spool);
 
 /* Appends a tile, in place of an earlier one of the unit. Thread-safe, as are the functions below. */

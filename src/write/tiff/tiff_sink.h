@@ -28,6 +28,8 @@ static inline tiff_sink *tiff_sink_of(mt_sink *sink) { return (tiff_sink *)(void
 /* The value of the tag Predictor. */
 int tiff_predictor(const mt_plan *plan);
 
+#define TIFF_HEADER 16 /* bytes; the OME-XML follows */
+
 #define TIFF_UUID_BYTES 37 /* with the NUL */
 
 /* Appends the OME-XML of the image. Its size does not depend on the UUID. */
@@ -76,7 +78,9 @@ MT_MUST_CHECK mt_status tiff_stream_flush(tiff_stream *stream, bool in_any_case,
 MT_MUST_CHECK mt_status tiff_write_directories(const tiff_layout *layout, tiff_spool *spool, const tiff_places *places,
                                                const mt_buffer *description, tiff_stream *out, mt_error *err);
 
-/* Writes the finished image from the spool and gives it its name. */
+/* As in mt_sink_ops. */
 MT_MUST_CHECK mt_status tiff_finish(mt_sink *sink, mt_error *err);
+MT_MUST_CHECK mt_status tiff_is_finished(const mt_plan *plan, mt_target *target, mt_arena *arena, bool *out,
+                                         mt_error *err);
 
 #endif
