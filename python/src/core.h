@@ -189,6 +189,8 @@ typedef struct gil_token {
 bool gil_init(void);
 gil_token gil_take(void);
 void gil_give(gil_token token);
+/* How many forks lie between this process and the one that loaded the module: it differs in a forked child. */
+unsigned count_forks(void);
 
 /* Polls for Ctrl-C during a long call: an mt_extract_options.cancelled whose user is a zeroed signal_watch. The
  * exception raised by the signal handler stays set. */

@@ -2,14 +2,12 @@
 /* _core.Writer, which microtome.Writer holds. */
 #include "core.h"
 
-#include <unistd.h>
-
 typedef struct writer_object {
     PyObject_HEAD
     mt_writer *writer; /* NULL once closed and no call is in progress */
     Py_ssize_t calls;  /* calls in progress without the GIL */
     bool is_closed;    /* no further calls */
-    pid_t process;     /* that made it: a forked child shares its journal, and must not add to it */
+    unsigned process;  /* count_forks where it was made: a forked child shares its journal, and must not add to it */
 } writer_object;
 
 /* --- Life. --- */
@@ -21,7 +19,7 @@ static void close_writer(writer_object *self)
     if (self->calls > 0 || !writer)
         return;
     self->writer = NULL;
-    if (self->process != getpid())
+    if (self->process != count_forks())
         return; /* its locks may be held by threads that a child does not have: it stays */
     Py_BEGIN_ALLOW_THREADS
     mt_writer_close(writer);
@@ -36,7 +34,7 @@ static mt_writer *enter(PyObject *object)
         PyErr_SetString(PyExc_ValueError, "the writer is closed");
         return NULL;
     }
-    if (self->process != getpid()) {
+    if (self->process != count_forks()) {
         PyErr_SetString(PyExc_RuntimeError, "a writer belongs to the process that made it: create the image with the "
                                             "same arguments in each process, and let each write units of its own");
         return NULL;
@@ -70,7 +68,7 @@ static PyObject *writer_new(PyTypeObject *type, PyObject *arguments, PyObject *k
         return NULL;
     }
     self->writer = writer;
-    self->process = getpid();
+    self->process = count_forks();
     return (PyObject *)self;
 }
 
@@ -242,9 +240,9 @@ static PyObject *writer_info(PyObject *object, PyObject *unused)
     const mt_writer_info *info = mt_writer_get_info(writer);
     size_t n = (size_t)info->ndim;
     PyObject *shards = info->shard_shape[0] ? int_tuple(info->shard_shape, n) : Py_NewRef(Py_None);
-    PyObject *result = Py_BuildValue("(ssNNNiK)", info->axes, mt_dtype_name(info->dtype), int_tuple(info->shape, n),
-                                     int_tuple(info->chunk_shape, n), shards, info->n_levels,
-                                     (unsigned long long)info->n_units);
+    PyObject *result =
+        Py_BuildValue("(ssNNNiK)", info->axes, mt_dtype_name(info->dtype), int_tuple(info->shape, n),
+                      int_tuple(info->chunk_shape, n), shards, info->n_levels, (unsigned long long)info->n_units);
     leave(object);
     return result;
 }
@@ -260,10 +258,10 @@ static PyObject *writer_progress(PyObject *object, PyObject *unused)
     mt_writer_get_progress(writer, &p);
     leave(object);
     return Py_BuildValue("(KKKKKKKKKK)", (unsigned long long)p.n_units, (unsigned long long)p.n_done,
-                         (unsigned long long)p.n_resumed, (unsigned long long)p.n_lost,
-                         (unsigned long long)p.bytes_put, (unsigned long long)p.bytes_published,
-                         (unsigned long long)p.n_skipped, (unsigned long long)p.n_nan,
-                         (unsigned long long)p.n_clipped, (unsigned long long)p.waiting_bytes);
+                         (unsigned long long)p.n_resumed, (unsigned long long)p.n_lost, (unsigned long long)p.bytes_put,
+                         (unsigned long long)p.bytes_published, (unsigned long long)p.n_skipped,
+                         (unsigned long long)p.n_nan, (unsigned long long)p.n_clipped,
+                         (unsigned long long)p.waiting_bytes);
 }
 
 /* unit(number): (start, extent), or None if it is published. */

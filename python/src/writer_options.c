@@ -83,9 +83,8 @@ static bool convert_channel(PyObject *item, mt_channel *out)
         return false;
     out->has_color = is_given(color);
     out->has_window = is_given(window);
-    return (!out->has_color ||
-            (check_tuple(color, "a colour") &&
-             PyArg_ParseTuple(color, "bbb:color", &out->rgb[0], &out->rgb[1], &out->rgb[2]))) &&
+    return (!out->has_color || (check_tuple(color, "a colour") &&
+                                PyArg_ParseTuple(color, "bbb:color", &out->rgb[0], &out->rgb[1], &out->rgb[2]))) &&
            (!out->has_window || (check_tuple(window, "a window") &&
                                  PyArg_ParseTuple(window, "dd:window", &out->window[0], &out->window[1])));
 }
@@ -132,9 +131,9 @@ static bool convert(core_state *state, PyObject *arguments, start *s, PyObject *
     PyObject *path, *shape, *chunks, *shards, *sizes, *units, *channels, *context;
     Py_ssize_t memory;
     if (!PyArg_ParseTuple(arguments, "OOsOzOOpzizizzOOOpinzzO:Writer", &path, like, &o->axes, &shape, &dtype, &chunks,
-                          &shards, &o->no_shards, &o->codec, &o->codec_level, &o->shuffle, &o->n_levels,
-                          &o->downsample, &o->ome, &sizes, &units, &channels, &o->is_labels, &o->durability, &memory,
-                          &o->identity, &o->format, &context) ||
+                          &shards, &o->no_shards, &o->codec, &o->codec_level, &o->shuffle, &o->n_levels, &o->downsample,
+                          &o->ome, &sizes, &units, &channels, &o->is_labels, &o->durability, &memory, &o->identity,
+                          &o->format, &context) ||
         !(s->path_bytes = convert_path(path, &s->path)) || !context_convert(state, context, &s->context))
         return false;
     s->ndim = strlen(o->axes);
