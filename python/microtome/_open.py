@@ -260,19 +260,24 @@ def open(
     if map:
         options["map"] = _absolute(map)
     stack._recipe = _open_again, (_absolute(path), options)
-    _warn(stack)
+    warn_opened(stack, 3)
     return stack
 
 
-def _warn(stack: ImageStack) -> None:
-    """Warn once, at the line that called `open`, about missing files, repairs and assumptions."""
+def open_quietly(path: Path, context: Context | None = None) -> ImageStack:
+    """Open an image without a warning."""
+    return _open_again(os.fsdecode(path), {"context": context})
+
+
+def warn_opened(stack: ImageStack, stacklevel: int) -> None:
+    """Warn once, at a level of the stack, about missing files, repairs and assumptions."""
     texts = list(stack.warnings)
     if stack.n_missing:
         names = ", ".join(stack.missing[:3]) + (", ..." if stack.n_missing > 3 else "")
         what = "file or frame is missing and reads" if stack.n_missing == 1 else "files or frames are missing and read"
         texts.insert(0, f"{stack.n_missing} {what} as the fill value: {names}")
     if texts:
-        warnings.warn(f"{stack.source}: " + "; ".join(texts), ImageWarning, stacklevel=3)
+        warnings.warn(f"{stack.source}: " + "; ".join(texts), ImageWarning, stacklevel=stacklevel + 1)
 
 
 def _open_again(path: str, options: dict[str, Any]) -> ImageStack:
@@ -327,7 +332,7 @@ def open_all(
     stacks.skipped = skipped
     for stack in stacks:
         stack._recipe = _open_again, (_absolute(stack.source), options)
-        _warn(stack)
+        warn_opened(stack, 3)
     return stacks
 
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 import numpy as np
 
 from . import _core
-from ._errors import ImageWarning
+from ._errors import Error, ImageWarning
 from ._indexing import expand_index, from_start
 from ._writer_options import WriterOptions, to_core
 
@@ -231,9 +231,9 @@ class Writer:
     >>> out = microtome.create(path, axes="YX", shape=(512, 700), dtype="float32", chunks=(256, 256))
     >>> for box in out.units():
     ...     out[box] = np.random.default_rng(1).random([s.stop - s.start for s in box])
+    >>> out.finish()
     >>> out.progress.n_done
     6
-    >>> out.finish()
     """
 
     def __init__(self, core: _core.Writer, path: str) -> None:
@@ -402,6 +402,16 @@ class Writer:
 
     # -- life ------------------------------------------------------------------------
 
+    def flush(self) -> None:
+        """Wait until all complete chunks are encoded and all complete units are written.
+
+        Raises
+        ------
+        ReadError
+            One cannot be written; also an OSError.
+        """
+        self._core.flush()
+
     def finish(self, all_required: bool = False) -> None:
         """Complete the image: write what waits, the pyramid and the metadata. Nothing can be put afterwards.
 
@@ -430,6 +440,8 @@ class Writer:
         if self._state == "closed":
             return
         if self._process == os.getpid():
+            with contextlib.suppress(Error):  # what failed was told: all calls after a failure raise it
+                self._core.flush()
             self._last = self.progress
             self._tell_values(3)
         self._core.close()
@@ -454,12 +466,18 @@ class Writer:
             if error is None and self._state == "open":
                 self.finish()
         except BaseException as failure:
-            error = failure
+            self._abandon(failure)
             raise
-        finally:
-            if error is not None and self._state == "open" and self._process == os.getpid():
-                error.add_note(f"{self.path} is unfinished, with {self._count()} done: the same call continues it.")
-            self.close()
+        if error is not None:
+            self._abandon(error)
+        self.close()
+
+    def _abandon(self, error: BaseException) -> None:
+        """Close the image after a failure, and let the exception tell how it is continued."""
+        is_unfinished = self._state == "open" and self._process == os.getpid()
+        self.close()
+        if is_unfinished:
+            error.add_note(f"{self.path} is unfinished, with {self._count()} done: the same call continues it.")
 
     def __del__(self) -> None:
         if getattr(self, "_state", "closed") == "open" and self._process == os.getpid():

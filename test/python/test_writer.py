@@ -46,6 +46,7 @@ def test_any_boxes_by_several_threads(tmp_path, seed):
         ThreadPoolExecutor(3) as threads,
     ):
         list(threads.map(lambda box: out.__setitem__(box, pixels[box]), boxes))
+        out.flush()
         assert out.progress.n_done == out.progress.n_units
         assert out.progress.bytes_put == pixels.nbytes
     np.testing.assert_array_equal(read(tmp_path / "a.zarr", options["axes"]), pixels)
@@ -66,8 +67,8 @@ def test_continued_halfway(tmp_path, seed):
     assert not out.resumed
     for box in boxes[: random.integers(len(boxes) + 1)]:
         out[box] = pixels[box]
-    n_done = out.progress.n_done
     out.close()
+    n_done = out.progress.n_done
     with warnings.catch_warnings(record=True) as told:
         warnings.simplefilter("always")
         out = microtome.create(tmp_path / "parts.zarr", **options)
@@ -77,6 +78,7 @@ def test_continued_halfway(tmp_path, seed):
     ] * (n_done > 0)
     with out:
         for box in boxes:
+            out.flush()
             assert out.done(box) == all(not _meet(box, unit) for unit in out.units())
             out[box] = pixels[box]
     assert files(tmp_path / "parts.zarr") == files(tmp_path / "whole.zarr")
@@ -100,6 +102,7 @@ def test_units_resume_a_loop(tmp_path, shards):
     assert sum(parts, []) == boxes and max(map(len, parts)) - min(map(len, parts)) <= 1
     for box in parts[1]:
         out[box] = pixels[box]
+    out.flush()
     assert list(out.units()) == parts[0] + parts[2] and not list(out.units((1, 3)))
     out.close()
     with pytest.warns(
@@ -389,10 +392,12 @@ def test_read_only_folder(tmp_path):
 def test_failure_to_publish(tmp_path):
     out = microtome.create(tmp_path / "a.zarr", **PLANE)
     out[:32] = 1
+    out.flush()
     (tmp_path / "a.zarr/0/c/1").write_text("in the way of a folder")
-    for _ in range(2):
+    out[32:64] = 2
+    for call in (out.flush, lambda: out.write((64, 0), np.ones((1, 1))), out.finish):
         with pytest.raises(OSError, match=r"a\.zarr"):
-            out[32:64] = 2
+            call()
     out.close()
     (tmp_path / "a.zarr/0/c/1").unlink()
     with pytest.warns(microtome.ImageWarning, match="5 of 20"):
@@ -483,7 +488,7 @@ def test_forgotten_writer_warns(tmp_path):
 def test_close_while_others_write(tmp_path):
     options = {"axes": "YX", "shape": (10**8, 300), "dtype": "u1", "chunks": (100, 300), "shards": False}
     pixels = np.random.default_rng(1).integers(0, 255, (100, 300), np.uint8)
-    out = microtome.create(tmp_path / "a.zarr", **options, durability="never")
+    out = microtome.create(tmp_path / "a.zarr", **options, durability="never", memory="1 MiB")
 
     def work(k):
         for i in range(k, 10**6, 4):
