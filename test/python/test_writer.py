@@ -368,7 +368,7 @@ def test_nothing_that_exists_is_touched(tmp_path):
     for name, options, message in [
         ("finished.zarr", {}, "exists and is not an unfinished image"),
         ("foreign.zarr", {}, 'has "notes.txt"'),
-        ("other.zarr", {"identity": "network 2"}, 'its identity is "network 1", not "network 2"'),
+        ("other.zarr", {"identity": "network 2"}, 'of "network 1", not "network 2"'),
         ("other.zarr", {"identity": "network 1", "codec": "gzip"}, "its codec"),
         ("other.zarr", {"identity": "network 1", "chunks": (16, 16)}, "its chunk_shape"),
         ("foreign.zarr/notes.txt", {"format": "zarr"}, "notes"),
