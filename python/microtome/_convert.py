@@ -139,7 +139,7 @@ def _copy(
     k, n = (0, 0) if part is None else map(operator.index, part)
     if part is not None and not 0 <= k < n:
         raise ArgumentError(f"part {k} of {n}: parts are counted from 0")
-    out = start_writer(path, options, 4)
+    out = start_writer(path, options)
     try:
         with show_progress(progress, "convert", "shards" if out.shards else "chunks") as call:
             out._core.copy(plan.sources, k, n, call)
@@ -162,7 +162,7 @@ def _open_sources(source: Any, missing: str, context: Any, opened: ExitStack) ->
         if isinstance(one, str | bytes | os.PathLike):
             stack = opened.enter_context(open_quietly(one, context))
             _check_missing(stack, missing)
-            warn_opened(stack, 4)
+            warn_opened(stack)
         else:
             (stack,) = native_stacks(one)
             _check_missing(stack, missing)
@@ -211,7 +211,7 @@ class _Plan(NamedTuple):
             raise ArgumentError(f"there are {len(stacks)} images: join= names the axis along which they follow another")
         if join not in (None, "T", "C", "Z"):
             raise ArgumentError(f"images are joined along T, C or Z, not {join!r}")
-        axes = "".join(axis for axis in _AXES if axis in stacks[0].original_axes or axis == join)
+        axes = "".join(axis for axis in _AXES if axis in stacks[0].original_axes or axis in "YX" or axis == join)
         selections = [_select(stack, region, join) for stack in stacks]
         sizes = [{axis: len(chosen.get(axis, (0,))) for axis in _AXES} for chosen in selections]
         _check_alike(stacks, sizes, join)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 import numpy as np
 
 from . import _core
-from ._errors import Error, ImageWarning
+from ._errors import Error, warn_caller
 from ._indexing import expand_index, from_start
 from ._writer_options import WriterOptions, to_core
 
@@ -197,11 +197,11 @@ def create(
         "format": format,
         "context": context,
     }
-    return start_writer(path, options, 3)
+    return start_writer(path, options)
 
 
-def start_writer(path: Path, options: WriterOptions, stacklevel: int) -> Writer:
-    """Make a writer, and warn at a level of the stack if it continues an image."""
+def start_writer(path: Path, options: WriterOptions) -> Writer:
+    """Make a writer, and warn if it continues an image."""
     out = Writer(_core.Writer(*to_core(path, options)), os.fsdecode(path))
     told = out.progress
     texts = []
@@ -210,7 +210,7 @@ def start_writer(path: Path, options: WriterOptions, stacklevel: int) -> Writer:
     if told.n_lost:
         texts.append(f"{told.n_lost} were recorded and are missing or damaged: they are written again")
     if texts:
-        warnings.warn(f"{out.path}: {'; '.join(texts)}", ImageWarning, stacklevel=stacklevel)
+        warn_caller(f"{out.path}: {'; '.join(texts)}")
     return out
 
 
@@ -433,7 +433,7 @@ class Writer:
         """
         self._core.finish(all_required)
         self._state = "finished"
-        self._tell_values(3)
+        self._tell_values()
 
     def close(self) -> None:
         """End the writer. An image that is not finished stays so: the same call of `create` continues it."""
@@ -443,18 +443,18 @@ class Writer:
             with contextlib.suppress(Error):  # what failed was told: all calls after a failure raise it
                 self._core.flush()
             self._last = self.progress
-            self._tell_values(3)
+            self._tell_values()
         self._core.close()
         self._state = "closed"
 
-    def _tell_values(self, stacklevel: int) -> None:
+    def _tell_values(self) -> None:
         """Warn once about values that the type cannot hold."""
         told = self.progress
         texts = [f"{told.n_nan} NaN became 0"] * (told.n_nan > 0)
         texts += [f"{told.n_clipped} values were clipped to the range of {self._dtype}"] * (told.n_clipped > 0)
         if texts and not self._has_told:
             self._has_told = True
-            warnings.warn(f"{self.path}: {' and '.join(texts)}", ImageWarning, stacklevel=stacklevel + 1)
+            warn_caller(f"{self.path}: {' and '.join(texts)}")
 
     def __enter__(self) -> Writer:
         return self

@@ -111,7 +111,9 @@ def _axes(axes: str | None, like: ImageStack | None) -> str:
         return axes
     if like is None:
         raise ArgumentError("an image needs axes, such as 'CYX', or an image that it is like")
-    return "".join(axis for axis in _AXES if axis in like.original_axes) + "S" * ("S" in like.original_axes)
+    return "".join(axis for axis in _AXES if axis in like.original_axes or axis in "YX") + "S" * (
+        "S" in like.original_axes
+    )
 
 
 def _shape(shape: Sequence[int] | None, axes: str, like: ImageStack | None) -> tuple[int, ...]:

@@ -7,15 +7,15 @@ import signal
 import subprocess
 import sys
 import time
+import warnings
 
 import microtome
 import numpy as np
 import pytest
 from images import write_array, write_ome_zarr
-from test_missing import pages
 from tilings import DTYPES, random_options, random_pixels
 
-QUIET = {"progress": False}
+QUIET = {"progress": False, "durability": "never"}
 
 
 def read(path, axes):
@@ -62,25 +62,27 @@ def test_any_image(tmp_path, seed):
 
 
 def test_every_format(tmp_path, data):
-    names = ["tiff/lzw_pred2.tif", "czi", "hdf5"]
-    files = [p for p in sorted(data.rglob("*")) if p.suffix in (".tif", ".czi", ".h5", ".lsm", ".npy") and p.stat().st_size < 4e6]
-    assert names and len(files) > 10
-    done = set()
-    for file in files:
+    seen = {}
+    for file in sorted(data.rglob("*")):
+        if file.suffix not in (".tif", ".czi", ".h5", ".lsm", ".npy") or file.stat().st_size > 2e6:
+            continue
         try:
-            stack = microtome.open(file)
-        except (microtome.Error, Warning):
+            with warnings.catch_warnings():
+                warnings.simplefilter("error")
+                stack = microtome.open(file)
+        except (microtome.Error, microtome.ImageWarning):
             continue
-        if stack.n_missing or "S" in stack.original_axes or 0 in stack.shape or (stack.format, file.suffix, len(done) % 7) in done:
+        kind = (stack.format, stack.codecs, stack.data_dtype, stack.original_axes)
+        if kind in seen or "S" in stack.original_axes or not 0 < stack.nbytes < 1e7:
             continue
-        done.add((stack.format, file.suffix, len(done) % 7))
-        out = tmp_path / f"{len(done)}.zarr"
+        seen[kind] = file
+        out = tmp_path / f"{len(seen)}.zarr"
         microtome.convert(stack, out, verify=True, pyramid=True, **QUIET)
-        copy = microtome.open(out)
-        assert copy.checksum() == stack.checksum(), file
         sizes = {axis: size for axis, size in stack.pixel_size.items() if axis != "C"}
+        copy = microtome.open(out)
         assert {axis: copy.pixel_size.get(axis) for axis in sizes} == pytest.approx(sizes), file
-    assert {name for name, _, _ in done} >= {"tiff", "czi"}
+        shutil.rmtree(out)
+    assert len(seen) > 20 and {kind[0] for kind in seen} >= {"tiff", "czi"}
 
 
 def test_metadata_of_selected_channels(tmp_path):
@@ -104,7 +106,9 @@ def test_metadata_of_selected_channels(tmp_path):
         assert [window for _, _, window in copy._channels] == [(0, 255)] * len(numbers)
         assert copy.pixel_size == {"C": 1, "Y": 0.25, "X": 0.5} or copy.pixel_size == {"Y": 0.25, "X": 0.5}
         assert copy.units == units
-    microtome.convert(tmp_path / "a.zarr", tmp_path / "named.zarr", channels=["a", "b", "c"], pixel_size={"X": 2}, **QUIET)
+    microtome.convert(
+        tmp_path / "a.zarr", tmp_path / "named.zarr", channels=["a", "b", "c"], pixel_size={"X": 2}, **QUIET
+    )
     copy = microtome.open(tmp_path / "named.zarr")
     assert copy.channel_names == ["a", "b", "c"] and (copy.pixel_size["X"], copy.pixel_size["Y"]) == (2, 0.25)
 
@@ -150,7 +154,9 @@ def test_objects_are_converted(tmp_path):
 def test_values_are_converted(tmp_path):
     pixels = np.array([[np.nan, 0.5, 1.5, -4, 70000, 2.5]], np.float32)
     stack = microtome.from_array(pixels, "YX")
-    with pytest.warns(microtome.ImageWarning, match="1 NaN became 0 and 2 values were clipped to the range of uint16") as told:
+    with pytest.warns(
+        microtome.ImageWarning, match="1 NaN became 0 and 2 values were clipped to the range of uint16"
+    ) as told:
         done = microtome.convert(stack, tmp_path / "a.zarr", dtype="uint16", **QUIET)
     assert told[0].filename == __file__ and (done.n_nan, done.n_clipped) == (1, 2)
     assert read(tmp_path / "a.zarr", "YX").tolist() == [[0, 0, 2, 0, 65535, 2]]
@@ -177,7 +183,7 @@ def tree(folder):
 
 
 def test_ctrl_c_leaves_an_image_that_is_continued(tmp_path, large):
-    path, pixels = large
+    path, _ = large
     microtome.convert(path, tmp_path / "whole.zarr", **options())
     code = f"""
 import microtome
@@ -187,7 +193,9 @@ microtome.convert({str(path)!r}, {str(tmp_path / "a.zarr")!r}, chunks=(32, 32), 
                   memory="1 MiB")
 """
     for _ in range(3):
-        child = subprocess.Popen([sys.executable, "-W", "ignore", "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        child = subprocess.Popen(
+            [sys.executable, "-W", "ignore", "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        )
         child.stdout.readline()
         time.sleep(0.02)
         child.send_signal(signal.SIGINT)
@@ -220,7 +228,7 @@ def test_progress_ends_with_all(tmp_path, large):
 
 @pytest.mark.filterwarnings("ignore:.*continues an unfinished image")
 def test_parts(tmp_path, large):
-    path, pixels = large
+    path, _ = large
     microtome.convert(path, tmp_path / "whole.zarr", **options(shards=(96, 128)))
     for k in (2, 0, 3, 1):
         done = microtome.convert(path, tmp_path / "a.zarr", part=(k, 4), **options(shards=(96, 128)))
@@ -272,8 +280,8 @@ def test_verify(tmp_path, chunked_image):
     assert not (tmp_path / "b.zarr").exists()
 
 
-def test_missing_frames(tmp_path):
-    path = pages(tmp_path)
+def test_missing_frames(tmp_path, data):
+    path = data / "cases/D4/x.companion.ome"
     with pytest.raises(microtome.NotFoundError, match=r"files or frames are missing.*missing='fill'"):
         microtome.convert(path, tmp_path / "a.zarr", **QUIET)
     with pytest.warns(microtome.ImageWarning, match="missing"):
@@ -326,7 +334,7 @@ def test_paths(tmp_path, chunked_image):
         ({"S": 0, "Y": (5, 21)}, "along Y"),
         ({"S": 0, "Y": (5, 5)}, "along Y"),
         ({"S": 0, "Y": slice(0, 9, 2)}, "step"),
-        ({"S": 0, "C": []}, "along C"),
+        ({"S": 0, "C": []}, "cannot be empty"),
         ({"S": 0, "C": ["GFP"]}, "GFP"),
     ],
 )
@@ -341,10 +349,9 @@ def test_damaged_input(tmp_path, chunked_image):
     shutil.copytree(chunked_image, tmp_path / "bad.zarr")
     good = (tmp_path / "bad.zarr/3.2").read_bytes()
     (tmp_path / "bad.zarr/3.2").write_bytes(good[:20])
-    with pytest.raises(microtome.CorruptError, match=r"3\.2") as raised:
+    with pytest.raises(microtome.CorruptError, match=r"bad\.zarr, chunk 3/2") as raised:
         microtome.convert(tmp_path / "bad.zarr", tmp_path / "a.zarr", **QUIET)
     assert "unfinished" in raised.value.__notes__[0]
     (tmp_path / "bad.zarr/3.2").write_bytes(good)
-    microtome.Context  # the damaged chunk was not kept
     microtome.convert(tmp_path / "bad.zarr", tmp_path / "a.zarr", **QUIET)
     assert microtome.open(tmp_path / "a.zarr").checksum() == microtome.open(chunked_image).checksum()
