@@ -27,7 +27,7 @@ static void find_axes(conversion *c)
 {
     int n = 0;
     for (const char *letter = "TCZYX"; *letter; letter++)
-        if (has_axis(info_of(c, 0), *letter) || *letter == c->join)
+        if (has_axis(info_of(c, 0), *letter) || *letter == c->join || *letter == 'Y' || *letter == 'X')
             c->axes[n++] = *letter;
 }
 

@@ -15,6 +15,7 @@ from . import _core, axes
 from ._adapter import ArrayStack
 from ._augment import add_noise, n2v
 from ._batch import Prefetch, extract_patches, prefetch
+from ._convert import convert
 from ._core import Context
 from ._core import version as __version__
 from ._errors import (
@@ -100,6 +101,7 @@ __all__ = [
     "__version__",
     "add_noise",
     "axes",
+    "convert",
     "create",
     "extract_patches",
     "from_array",

@@ -89,6 +89,7 @@ def statistics(
     progress: Callable[[int, int], object] | None,
     /,
 ) -> Statistics: ...
+def is_finished(arguments: tuple[Any, ...], /) -> bool: ...
 def parse_statistics(text: bytes, name: str, /) -> Statistics: ...
 
 class Statistics:
@@ -214,11 +215,7 @@ class Writer:
     def put(self, start: Sequence[int], array: Any, /) -> None: ...
     def copy(
         self,
-        stack: Stack,
-        start: Sequence[int],
-        extent: Sequence[int],
-        to: Sequence[int],
-        sample: int,
+        sources: tuple[tuple[Stack, Sequence[int], Sequence[int], Sequence[int], int], ...],
         part: int,
         n_parts: int,
         progress: Callable[[int, int], object] | None,
@@ -336,7 +333,7 @@ class Stack:
     @property
     def _pixels(self) -> list[tuple[float, str]]: ...
     @property
-    def _channels(self) -> list[tuple[str, tuple[int, int, int] | None]] | None: ...
+    def _channels(self) -> list[tuple[str, tuple[int, int, int] | None, tuple[float, float] | None]] | None: ...
     def extract_patch(
         self,
         sample_idx: int,
@@ -351,6 +348,7 @@ class Stack:
     def _find_channels(self, channels: Sequence[int | str] | str, /) -> list[int]: ...
     def _map(self) -> bytes: ...
     def _checksum(self) -> str: ...
+    def _identity(self) -> str: ...
     def _filter(
         self,
         filter: str,

@@ -4,6 +4,8 @@
 from __future__ import annotations
 
 import re
+import sys
+import warnings
 
 
 class Error(Exception):
@@ -25,6 +27,14 @@ class ImageWarning(UserWarning):
     """Files or frames of an image are missing, or something in it was repaired, left out or assumed."""
 
 
+def warn_caller(text: str) -> None:
+    """Warn at the line that called the package."""
+    frame, level = sys._getframe(1), 2
+    while frame.f_back and frame.f_globals.get("__package__") == __package__:
+        frame, level = frame.f_back, level + 1
+    warnings.warn(text, ImageWarning, stacklevel=level)
+
+
 class ArgumentError(Error, ValueError):
     """An argument is invalid or does not fit the image."""
 
@@ -38,7 +48,7 @@ class NotFoundError(Error, FileNotFoundError):
 
 
 class ReadError(Error, OSError):
-    """A file or URL could not be read."""
+    """A file or URL could not be read, or written."""
 
 
 class CorruptError(Error, ValueError):

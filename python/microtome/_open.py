@@ -6,7 +6,6 @@ from __future__ import annotations
 import operator
 import os
 import re
-import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
@@ -14,7 +13,7 @@ import numpy as np
 
 from . import _core
 from ._adapter import ArrayStack
-from ._errors import ImageWarning, shown
+from ._errors import shown, warn_caller
 from ._stack import ImageStack
 
 if TYPE_CHECKING:
@@ -260,19 +259,24 @@ def open(
     if map:
         options["map"] = _absolute(map)
     stack._recipe = _open_again, (_absolute(path), options)
-    _warn(stack)
+    warn_opened(stack)
     return stack
 
 
-def _warn(stack: ImageStack) -> None:
-    """Warn once, at the line that called `open`, about missing files, repairs and assumptions."""
+def open_quietly(path: Path, context: Context | None = None) -> ImageStack:
+    """Open an image without a warning."""
+    return _open_again(os.fsdecode(path), {"context": context})
+
+
+def warn_opened(stack: ImageStack) -> None:
+    """Warn once about missing files, repairs and assumptions."""
     texts = list(stack.warnings)
     if stack.n_missing:
         names = ", ".join(stack.missing[:3]) + (", ..." if stack.n_missing > 3 else "")
         what = "file or frame is missing and reads" if stack.n_missing == 1 else "files or frames are missing and read"
         texts.insert(0, f"{stack.n_missing} {what} as the fill value: {names}")
     if texts:
-        warnings.warn(f"{stack.source}: " + "; ".join(texts), ImageWarning, stacklevel=3)
+        warn_caller(f"{stack.source}: " + "; ".join(texts))
 
 
 def _open_again(path: str, options: dict[str, Any]) -> ImageStack:
@@ -327,7 +331,7 @@ def open_all(
     stacks.skipped = skipped
     for stack in stacks:
         stack._recipe = _open_again, (_absolute(stack.source), options)
-        _warn(stack)
+        warn_opened(stack)
     return stacks
 
 

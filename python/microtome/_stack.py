@@ -140,13 +140,13 @@ class ImageStack(_core.Stack):
     def channel_names(self) -> list[str] | None:
         """Name of each channel, "" if it is unnamed; None if the file describes no channels."""
         channels = self._channels
-        return None if channels is None else [name for name, _ in channels]
+        return None if channels is None else [name for name, _, _ in channels]
 
     @property
     def channel_colors(self) -> list[tuple[int, int, int] | None] | None:
         """Colour of each channel (red, green, blue; 0 to 255), None if the file does not give it."""
         channels = self._channels
-        return None if channels is None else [color for _, color in channels]
+        return None if channels is None else [color for _, color, _ in channels]
 
     @property
     def metadata(self) -> dict[str, Any]:

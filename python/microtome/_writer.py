@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 import numpy as np
 
 from . import _core
-from ._errors import ImageWarning
+from ._errors import warn_caller
 from ._indexing import expand_index, from_start
 from ._writer_options import WriterOptions, to_core
 
@@ -197,11 +197,11 @@ def create(
         "format": format,
         "context": context,
     }
-    return start_writer(path, options, 3)
+    return start_writer(path, options)
 
 
-def start_writer(path: Path, options: WriterOptions, stacklevel: int) -> Writer:
-    """Make a writer, and warn at a level of the stack if it continues an image."""
+def start_writer(path: Path, options: WriterOptions) -> Writer:
+    """Make a writer, and warn if it continues an image."""
     out = Writer(_core.Writer(*to_core(path, options)), os.fsdecode(path))
     told = out.progress
     texts = []
@@ -210,7 +210,7 @@ def start_writer(path: Path, options: WriterOptions, stacklevel: int) -> Writer:
     if told.n_lost:
         texts.append(f"{told.n_lost} were recorded and are missing or damaged: they are written again")
     if texts:
-        warnings.warn(f"{out.path}: {'; '.join(texts)}", ImageWarning, stacklevel=stacklevel)
+        warn_caller(f"{out.path}: {'; '.join(texts)}")
     return out
 
 
@@ -231,10 +231,9 @@ class Writer:
     >>> out = microtome.create(path, axes="YX", shape=(512, 700), dtype="float32", chunks=(256, 256))
     >>> for box in out.units():
     ...     out[box] = np.random.default_rng(1).random([s.stop - s.start for s in box])
-    >>> out.flush()
+    >>> out.finish()
     >>> out.progress.n_done
     6
-    >>> out.finish()
     """
 
     def __init__(self, core: _core.Writer, path: str) -> None:
@@ -373,7 +372,6 @@ class Writer:
         tuple of slice
             One slice for each axis; inside the image.
         """
-        self.flush()
         first, count = (0, self._n) if part is None else self._core.part(*part)
         for number in range(first, first + count):
             unit = self._core.unit(number)
@@ -392,7 +390,6 @@ class Writer:
         -------
         bool
         """
-        self.flush()
         sizes = self._shards or self._chunks
         boxes = self._box(index)
         if any(start >= stop for start, stop, _ in boxes):
@@ -406,7 +403,7 @@ class Writer:
     # -- life ------------------------------------------------------------------------
 
     def flush(self) -> None:
-        """Wait until all chunks and shards that are complete are written.
+        """Wait until all complete chunks are encoded and all complete units are written.
 
         Raises
         ------
@@ -436,7 +433,7 @@ class Writer:
         """
         self._core.finish(all_required)
         self._state = "finished"
-        self._tell_values(3)
+        self._tell_values()
 
     def close(self) -> None:
         """End the writer. An image that is not finished stays so: the same call of `create` continues it."""
@@ -446,16 +443,16 @@ class Writer:
         self._state = "closed"
         if told is not None:
             self._last = WriterProgress(*told)
-            self._tell_values(3)
+            self._tell_values()
 
-    def _tell_values(self, stacklevel: int) -> None:
+    def _tell_values(self) -> None:
         """Warn once about values that the type cannot hold."""
         told = self.progress
         texts = [f"{told.n_nan} NaN became 0"] * (told.n_nan > 0)
         texts += [f"{told.n_clipped} values were clipped to the range of {self._dtype}"] * (told.n_clipped > 0)
         if texts and not self._has_told:
             self._has_told = True
-            warnings.warn(f"{self.path}: {' and '.join(texts)}", ImageWarning, stacklevel=stacklevel + 1)
+            warn_caller(f"{self.path}: {' and '.join(texts)}")
 
     def __enter__(self) -> Writer:
         return self
@@ -467,13 +464,18 @@ class Writer:
             if error is None and self._state == "open":
                 self.finish()
         except BaseException as failure:
-            error = failure
+            self._abandon(failure)
             raise
-        finally:
-            is_unfinished = self._state == "open" and self._process == os.getpid()
-            self.close()
-            if error is not None and is_unfinished:
-                error.add_note(f"{self.path} is unfinished, with {self._count()} done: the same call continues it.")
+        if error is not None:
+            self._abandon(error)
+        self.close()
+
+    def _abandon(self, error: BaseException) -> None:
+        """Close the image after a failure, and let the exception tell how it is continued."""
+        is_unfinished = self._state == "open" and self._process == os.getpid()
+        self.close()
+        if is_unfinished:
+            error.add_note(f"{self.path} is unfinished, with {self._count()} done: the same call continues it.")
 
     def __del__(self) -> None:
         if getattr(self, "_state", "closed") == "open" and self._process == os.getpid():

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from ._open import ImageStackProtocol
     from ._stack import ImageStack
 
-__all__ = ["Sizes", "WriterOptions", "to_core"]
+__all__ = ["OutputOptions", "Sizes", "WriterOptions", "parse_bytes", "to_core"]
 
 Sizes: TypeAlias = "Sequence[int | None] | Mapping[str, int | None]"
 
@@ -30,12 +30,9 @@ _DURABILITY = ("units", "end", "never")  # mt_durability
 _BYTES = {"": 1, "B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "KIB": 2**10, "MIB": 2**20, "GIB": 2**30}
 
 
-class WriterOptions(TypedDict, total=False):
-    """The options of `microtome.create`, with their defaults if they are not given."""
+class OutputOptions(TypedDict, total=False):
+    """The options of `microtome.create` beside the shape; those that are not given have its defaults."""
 
-    like: ImageStack | ImageStackProtocol | None
-    axes: str | None
-    shape: Sequence[int] | None
     dtype: DTypeLike | None
     chunks: Sizes | None
     shards: Sizes | Literal[False] | None
@@ -54,6 +51,14 @@ class WriterOptions(TypedDict, total=False):
     identity: str | None
     format: str | None
     context: Context | None
+
+
+class WriterOptions(OutputOptions, total=False):
+    """All options of `microtome.create`."""
+
+    like: ImageStack | ImageStackProtocol | None
+    axes: str | None
+    shape: Sequence[int] | None
 
 
 def to_core(path: Any, options: WriterOptions) -> tuple[Any, ...]:
@@ -106,7 +111,9 @@ def _axes(axes: str | None, like: ImageStack | None) -> str:
         return axes
     if like is None:
         raise ArgumentError("an image needs axes, such as 'CYX', or an image that it is like")
-    return "".join(axis for axis in _AXES if axis in like.original_axes) + "S" * ("S" in like.original_axes)
+    return "".join(axis for axis in _AXES if axis in like.original_axes or axis in "YX") + "S" * (
+        "S" in like.original_axes
+    )
 
 
 def _shape(shape: Sequence[int] | None, axes: str, like: ImageStack | None) -> tuple[int, ...]:

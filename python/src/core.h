@@ -134,6 +134,7 @@ PyObject *stack_from_object(PyObject *type, PyTypeObject *core, PyObject *const 
 PyObject *stack_extract_patch(PyObject *object, PyTypeObject *core, PyObject *const *args, Py_ssize_t n,
                               PyObject *names);
 PyObject *stack_map(PyObject *object, PyTypeObject *core, PyObject *const *args, Py_ssize_t n, PyObject *names);
+PyObject *stack_identity(PyObject *object, PyTypeObject *core, PyObject *const *args, Py_ssize_t n, PyObject *names);
 PyObject *stack_checksum(PyObject *object, PyTypeObject *core, PyObject *const *args, Py_ssize_t n, PyObject *names);
 PyObject *stack_filter(PyObject *object, PyTypeObject *core, PyObject *const *args, Py_ssize_t n, PyObject *names);
 PyObject *stack_draw_plane(PyObject *object, PyTypeObject *core, PyObject *const *args, Py_ssize_t n, PyObject *names);
@@ -171,6 +172,16 @@ mt_patching *patching_get(PyObject *object);
 /* Creates or continues an image with the arguments of _core.Writer. NULL after an exception. */
 mt_writer *writer_start(core_state *state, PyObject *arguments);
 
+/* Whether an image was finished with the arguments of _core.Writer. */
+PyObject *is_finished(PyObject *module, PyObject *arguments);
+
+/* Keep a _core.Writer open between these two calls, even if another thread closes it. NULL after an exception. */
+mt_writer *writer_enter(PyObject *object);
+void writer_leave(PyObject *object);
+
+/* copy(sources, part, n_parts, progress), a method of Writer. A source is (stack, from, extent, to, sample). */
+PyObject *writer_copy(PyObject *object, PyObject *arguments);
+
 /* Takes over batch, also on failure. */
 PyObject *batch_wrap(core_state *state, mt_batch *batch);
 
@@ -189,6 +200,8 @@ typedef struct gil_token {
 bool gil_init(void);
 gil_token gil_take(void);
 void gil_give(gil_token token);
+/* How many forks lie between this process and the one that loaded the module: it differs in a forked child. */
+unsigned count_forks(void);
 
 /* Polls for Ctrl-C during a long call: an mt_extract_options.cancelled whose user is a zeroed signal_watch. The
  * exception raised by the signal handler stays set. */

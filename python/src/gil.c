@@ -13,9 +13,19 @@ static void lock(void) { pthread_mutex_lock(&no_fork); }
 
 static void unlock(void) { pthread_mutex_unlock(&no_fork); }
 
+static unsigned n_forks;
+
+static void unlock_child(void)
+{
+    n_forks++;
+    unlock();
+}
+
+unsigned count_forks(void) { return n_forks; }
+
 bool gil_init(void)
 {
-    if (!interpreter && pthread_atfork(lock, unlock, unlock)) {
+    if (!interpreter && pthread_atfork(lock, unlock, unlock_child)) {
         PyErr_NoMemory();
         return false;
     }

@@ -120,6 +120,7 @@ static PyMethodDef functions[] = {
     { "add_noise", add_noise, METH_VARARGS, NULL },
     { "prefetch", (PyCFunction)(void (*)(void))prefetch_many, METH_FASTCALL | METH_KEYWORDS, NULL },
     { "statistics", (PyCFunction)(void (*)(void))compute_statistics, METH_FASTCALL | METH_KEYWORDS, NULL },
+    { "is_finished", is_finished, METH_O, NULL },
     { "parse_statistics", parse_statistics, METH_VARARGS, NULL },
     { NULL, NULL, 0, NULL },
 };

@@ -228,15 +228,15 @@ static PyObject *get_channels(PyObject *self, void *unused)
     for (int64_t c = 0; list && c < info->data_shape[1]; c++) {
         const mt_channel *channel = &info->channels[c];
         PyObject *name = PyUnicode_DecodeUTF8(channel->name, (Py_ssize_t)strlen(channel->name), "replace");
-        PyObject *pair = NULL;
-        if (name && channel->has_color)
-            pair = Py_BuildValue("(O(iii))", name, channel->rgb[0], channel->rgb[1], channel->rgb[2]);
-        else if (name)
-            pair = Py_BuildValue("(OO)", name, Py_None);
-        if (!pair || PyList_Append(list, pair))
+        PyObject *color = !channel->has_color
+                              ? Py_NewRef(Py_None)
+                              : Py_BuildValue("(iii)", channel->rgb[0], channel->rgb[1], channel->rgb[2]);
+        PyObject *window =
+            !channel->has_window ? Py_NewRef(Py_None) : Py_BuildValue("(dd)", channel->window[0], channel->window[1]);
+        PyObject *row = Py_BuildValue("(NNN)", name, color, window);
+        if (!row || PyList_Append(list, row))
             Py_CLEAR(list);
-        Py_XDECREF(name);
-        Py_XDECREF(pair);
+        Py_XDECREF(row);
     }
     return list;
 }
@@ -350,6 +350,7 @@ static PyMethodDef stack_methods[] = {
       "OSError\n    If the file cannot be read.\n\n"
       "Notes\n-----\n"
       "Thread-safe; the GIL is released while it reads. All errors of the library are a `microtome.Error` too." },
+    { "_identity", (PyCFunction)(void (*)(void))stack_identity, CORE_METHOD, NULL },
     { "_find_channels", (PyCFunction)(void (*)(void))stack_find_channels, CORE_METHOD, NULL },
     { "_map", (PyCFunction)(void (*)(void))stack_map, CORE_METHOD, NULL },
     { "_checksum", (PyCFunction)(void (*)(void))stack_checksum, CORE_METHOD, NULL },

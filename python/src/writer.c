@@ -2,14 +2,12 @@
 /* _core.Writer, which microtome.Writer holds. */
 #include "core.h"
 
-#include <unistd.h>
-
 typedef struct writer_object {
     PyObject_HEAD
     mt_writer *writer; /* NULL once closed and no call is in progress */
     Py_ssize_t calls;  /* calls in progress without the GIL */
     bool is_closed;    /* no further calls */
-    pid_t process;     /* that made it: a forked child shares its journal, and must not add to it */
+    unsigned process;  /* count_forks where it was made: a forked child shares its journal, and must not add to it */
 } writer_object;
 
 /* --- Life. --- */
@@ -21,22 +19,21 @@ static void close_writer(writer_object *self)
     if (self->calls > 0 || !writer)
         return;
     self->writer = NULL;
-    if (self->process != getpid())
+    if (self->process != count_forks())
         return; /* its locks may be held by threads that a child does not have: it stays */
     Py_BEGIN_ALLOW_THREADS
     mt_writer_close(writer);
     Py_END_ALLOW_THREADS
 }
 
-/* Keep the writer open between these two calls, even if another thread closes it. NULL after an exception. */
-static mt_writer *enter(PyObject *object)
+mt_writer *writer_enter(PyObject *object)
 {
     writer_object *self = (writer_object *)object;
     if (self->is_closed || !self->writer) {
         PyErr_SetString(PyExc_ValueError, "the writer is closed");
         return NULL;
     }
-    if (self->process != getpid()) {
+    if (self->process != count_forks()) {
         PyErr_SetString(PyExc_RuntimeError, "a writer belongs to the process that made it: create the image with the "
                                             "same arguments in each process, and let each write units of its own");
         return NULL;
@@ -45,7 +42,7 @@ static mt_writer *enter(PyObject *object)
     return self->writer;
 }
 
-static void leave(PyObject *object)
+void writer_leave(PyObject *object)
 {
     writer_object *self = (writer_object *)object;
     if (--self->calls > 0 || !self->is_closed)
@@ -70,7 +67,7 @@ static PyObject *writer_new(PyTypeObject *type, PyObject *arguments, PyObject *k
         return NULL;
     }
     self->writer = writer;
-    self->process = getpid();
+    self->process = count_forks();
     return (PyObject *)self;
 }
 
@@ -99,7 +96,7 @@ static PyObject *writer_close(PyObject *object, PyObject *unused)
     (void)unused;
     writer_object *self = (writer_object *)object;
     PyObject *result = NULL;
-    if (self->writer && self->process == getpid()) {
+    if (self->writer && self->process == count_forks()) {
         mt_writer *writer = self->writer;
         bool is_alone = self->calls++ == 0;
         Py_BEGIN_ALLOW_THREADS
@@ -117,7 +114,7 @@ static PyObject *writer_close(PyObject *object, PyObject *unused)
 
 /* --- Pixels. --- */
 
-static PyObject *raise_here(PyObject *object, mt_writer *writer, const mt_error *err)
+static PyObject *raise_here(PyObject *object, const mt_writer *writer, const mt_error *err)
 {
     return raise_error(PyType_GetModuleState(Py_TYPE(object)), err, mt_writer_get_info(writer)->path);
 }
@@ -161,89 +158,19 @@ static PyObject *writer_put(PyObject *object, PyObject *arguments)
     int_list start;
     if (!PyArg_ParseTuple(arguments, "OO:put", &place, &array) || !convert_int_list(place, "start", &start))
         return NULL;
-    mt_writer *writer = enter(object);
+    mt_writer *writer = writer_enter(object);
     if (writer) {
         result = put(object, writer, &start, array);
-        leave(object);
+        writer_leave(object);
     }
     int_list_free(&start);
-    return result;
-}
-
-static bool convert_place(const mt_writer_info *info, PyObject *given, const char *what, int_list *list,
-                          const int64_t **out)
-{
-    if (!convert_int_list(given, what, list))
-        return false;
-    *out = list->values;
-    if (list->n == (size_t)info->ndim)
-        return true;
-    PyErr_Format(PyExc_ValueError, "%s has %zu entries for %d axes", what, list->n, info->ndim);
-    return false;
-}
-
-static PyObject *copy(PyObject *object, mt_writer *writer, PyObject *given, mt_copy_options *options,
-                      PyObject *progress)
-{
-    stack_object *source = (stack_object *)given;
-    follower f = { .progress = is_given(progress) ? progress : NULL };
-    mt_error err = MT_ERROR_INIT;
-    mt_status st;
-    mt_stack *stack = stack_enter(source);
-    if (!stack)
-        return NULL;
-    options->cancelled = follower_is_cancelled;
-    options->progress = follower_note;
-    options->user = &f;
-    Py_BEGIN_ALLOW_THREADS
-    st = mt_writer_copy(writer, stack, options, &err);
-    Py_END_ALLOW_THREADS
-    PyObject *result = NULL;
-    if (st)
-        raise_here(object, writer, &err);
-    else if (follower_end(&f) && stack_warn_absent(source))
-        result = Py_NewRef(Py_None);
-    stack_leave(source);
-    return result;
-}
-
-/* copy(stack, from, extent, to, sample, part, n_parts, progress) */
-static PyObject *writer_copy(PyObject *object, PyObject *arguments)
-{
-    core_state *state = PyType_GetModuleState(Py_TYPE(object));
-    mt_copy_options options = { .struct_size = sizeof options };
-    PyObject *stack, *places[3], *progress, *result = NULL;
-    static const char *const names[] = { "from", "extent", "to" };
-    const int64_t **const out[] = { &options.from, &options.extent, &options.to };
-    int_list lists[3];
-    long long sample;
-    unsigned long long part, n_parts;
-    if (!PyArg_ParseTuple(arguments, "O!OOOLKKO:copy", state->stack_type, &stack, &places[0], &places[1], &places[2],
-                          &sample, &part, &n_parts, &progress))
-        return NULL;
-    options.sample = sample;
-    options.part = part;
-    options.n_parts = n_parts;
-    mt_writer *writer = enter(object);
-    if (!writer)
-        return NULL;
-    bool good = true;
-    for (int i = 0; i < 3; i++) {
-        lists[i] = (int_list) { .values = lists[i].inline_values };
-        good = good && convert_place(mt_writer_get_info(writer), places[i], names[i], &lists[i], out[i]);
-    }
-    if (good)
-        result = copy(object, writer, stack, &options, progress);
-    leave(object);
-    for (int i = 0; i < 3; i++)
-        int_list_free(&lists[i]);
     return result;
 }
 
 static PyObject *writer_flush(PyObject *object, PyObject *unused)
 {
     (void)unused;
-    mt_writer *writer = enter(object);
+    mt_writer *writer = writer_enter(object);
     if (!writer)
         return NULL;
     mt_error err = MT_ERROR_INIT;
@@ -252,14 +179,14 @@ static PyObject *writer_flush(PyObject *object, PyObject *unused)
     st = mt_writer_flush(writer, &err);
     Py_END_ALLOW_THREADS
     PyObject *result = st ? raise_here(object, writer, &err) : Py_NewRef(Py_None);
-    leave(object);
+    writer_leave(object);
     return result;
 }
 
 static PyObject *writer_finish(PyObject *object, PyObject *all_required)
 {
     int required = PyObject_IsTrue(all_required);
-    mt_writer *writer = required < 0 ? NULL : enter(object);
+    mt_writer *writer = required < 0 ? NULL : writer_enter(object);
     if (!writer)
         return NULL;
     mt_error err = MT_ERROR_INIT;
@@ -268,7 +195,7 @@ static PyObject *writer_finish(PyObject *object, PyObject *all_required)
     st = mt_writer_finish(writer, required, &err);
     Py_END_ALLOW_THREADS
     PyObject *result = st ? raise_here(object, writer, &err) : Py_NewRef(Py_None);
-    leave(object);
+    writer_leave(object);
     return result;
 }
 
@@ -278,7 +205,7 @@ static PyObject *writer_finish(PyObject *object, PyObject *all_required)
 static PyObject *writer_info(PyObject *object, PyObject *unused)
 {
     (void)unused;
-    mt_writer *writer = enter(object);
+    mt_writer *writer = writer_enter(object);
     if (!writer)
         return NULL;
     const mt_writer_info *info = mt_writer_get_info(writer);
@@ -287,7 +214,7 @@ static PyObject *writer_info(PyObject *object, PyObject *unused)
     PyObject *result =
         Py_BuildValue("(ssNNNiK)", info->axes, mt_dtype_name(info->dtype), int_tuple(info->shape, n),
                       int_tuple(info->chunk_shape, n), shards, info->n_levels, (unsigned long long)info->n_units);
-    leave(object);
+    writer_leave(object);
     return result;
 }
 
@@ -295,11 +222,11 @@ static PyObject *writer_info(PyObject *object, PyObject *unused)
 static PyObject *writer_progress(PyObject *object, PyObject *unused)
 {
     (void)unused;
-    mt_writer *writer = enter(object);
+    mt_writer *writer = writer_enter(object);
     if (!writer)
         return NULL;
     PyObject *result = tell_progress(writer);
-    leave(object);
+    writer_leave(object);
     return result;
 }
 
@@ -307,7 +234,7 @@ static PyObject *writer_progress(PyObject *object, PyObject *unused)
 static PyObject *writer_unit(PyObject *object, PyObject *argument)
 {
     unsigned long long number = PyLong_AsUnsignedLongLong(argument);
-    mt_writer *writer = PyErr_Occurred() ? NULL : enter(object);
+    mt_writer *writer = PyErr_Occurred() ? NULL : writer_enter(object);
     if (!writer)
         return NULL;
     const mt_writer_info *info = mt_writer_get_info(writer);
@@ -321,7 +248,7 @@ static PyObject *writer_unit(PyObject *object, PyObject *argument)
         mt_writer_get_unit(writer, number, start, extent);
         result = Py_BuildValue("(NN)", int_tuple(start, (size_t)info->ndim), int_tuple(extent, (size_t)info->ndim));
     }
-    leave(object);
+    writer_leave(object);
     return result;
 }
 
@@ -329,7 +256,7 @@ static PyObject *writer_unit(PyObject *object, PyObject *argument)
 static PyObject *writer_part(PyObject *object, PyObject *arguments)
 {
     unsigned long long k, n;
-    mt_writer *writer = PyArg_ParseTuple(arguments, "KK:part", &k, &n) ? enter(object) : NULL;
+    mt_writer *writer = PyArg_ParseTuple(arguments, "KK:part", &k, &n) ? writer_enter(object) : NULL;
     if (!writer)
         return NULL;
     uint64_t first = 0, count = 0;
@@ -337,7 +264,7 @@ static PyObject *writer_part(PyObject *object, PyObject *arguments)
         mt_writer_part(mt_writer_get_info(writer)->n_units, k, n, &first, &count);
     else
         PyErr_Format(PyExc_ValueError, "part %llu of %llu: parts are counted from 0", k, n);
-    leave(object);
+    writer_leave(object);
     return k < n ? Py_BuildValue("(KK)", (unsigned long long)first, (unsigned long long)count) : NULL;
 }
 

@@ -7,7 +7,7 @@
 /* The options while the writer is created. The library copies what they point to. */
 typedef struct start {
     mt_writer_options options;
-    PyObject *path_bytes;
+    PyObject *path_bytes, *like;
     const char *path;
     size_t ndim;
     int_list shape, chunks, shards;
@@ -19,6 +19,8 @@ typedef struct start {
 
 static void start_end(start *s)
 {
+    if (s->options.like)
+        stack_leave((stack_object *)s->like);
     int_list_free(&s->shape);
     int_list_free(&s->chunks);
     int_list_free(&s->shards);
@@ -83,9 +85,8 @@ static bool convert_channel(PyObject *item, mt_channel *out)
         return false;
     out->has_color = is_given(color);
     out->has_window = is_given(window);
-    return (!out->has_color ||
-            (check_tuple(color, "a colour") &&
-             PyArg_ParseTuple(color, "bbb:color", &out->rgb[0], &out->rgb[1], &out->rgb[2]))) &&
+    return (!out->has_color || (check_tuple(color, "a colour") &&
+                                PyArg_ParseTuple(color, "bbb:color", &out->rgb[0], &out->rgb[1], &out->rgb[2]))) &&
            (!out->has_window || (check_tuple(window, "a window") &&
                                  PyArg_ParseTuple(window, "dd:window", &out->window[0], &out->window[1])));
 }
@@ -114,9 +115,9 @@ static bool convert_channel_list(start *s, PyObject *object)
     return true;
 }
 
-/* The stack is entered. */
-static bool convert_like(core_state *state, PyObject *like, start *s)
+static bool convert_like(core_state *state, start *s)
 {
+    PyObject *like = s->like;
     if (!is_given(like))
         return true;
     int is_stack = PyObject_IsInstance(like, state->stack_type);
@@ -125,14 +126,14 @@ static bool convert_like(core_state *state, PyObject *like, start *s)
     return is_stack > 0 && (s->options.like = stack_enter((stack_object *)like));
 }
 
-static bool convert(core_state *state, PyObject *arguments, start *s, PyObject **like)
+static bool convert(core_state *state, PyObject *arguments, start *s)
 {
     mt_writer_options *o = &s->options;
     const char *dtype;
     PyObject *path, *shape, *chunks, *shards, *sizes, *units, *channels, *context;
     Py_ssize_t memory;
-    if (!PyArg_ParseTuple(arguments, "OOsOzOOpzizizzOOOpinzzO:Writer", &path, like, &o->axes, &shape, &dtype, &chunks,
-                          &shards, &o->no_shards, &o->codec, &o->codec_level, &o->shuffle, &o->n_levels,
+    if (!PyArg_ParseTuple(arguments, "OOsOzOOpzizizzOOOpinzzO:Writer", &path, &s->like, &o->axes, &shape, &dtype,
+                          &chunks, &shards, &o->no_shards, &o->codec, &o->codec_level, &o->shuffle, &o->n_levels,
                           &o->downsample, &o->ome, &sizes, &units, &channels, &o->is_labels, &o->durability, &memory,
                           &o->identity, &o->format, &context) ||
         !(s->path_bytes = convert_path(path, &s->path)) || !context_convert(state, context, &s->context))
@@ -155,18 +156,24 @@ static bool convert(core_state *state, PyObject *arguments, start *s, PyObject *
     return convert_sizes(s, shape, "shape", &s->shape, &o->shape) &&
            convert_sizes(s, chunks, "chunks", &s->chunks, &o->chunk_shape) &&
            convert_sizes(s, shards, "shards", &s->shards, &o->shard_shape) && convert_scales(s, sizes, units) &&
-           convert_channel_list(s, channels) && convert_like(state, *like, s);
+           convert_channel_list(s, channels) && convert_like(state, s);
+}
+
+/* Converts the arguments of _core.Writer; start_end in either case. */
+static bool start_begin(core_state *state, PyObject *arguments, start *s)
+{
+    s->options.struct_size = sizeof s->options;
+    s->shape.values = s->shape.inline_values;
+    s->chunks.values = s->chunks.inline_values;
+    s->shards.values = s->shards.inline_values;
+    return convert(state, arguments, s);
 }
 
 mt_writer *writer_start(core_state *state, PyObject *arguments)
 {
-    start s = { .options = { .struct_size = sizeof s.options } };
-    s.shape.values = s.shape.inline_values;
-    s.chunks.values = s.chunks.inline_values;
-    s.shards.values = s.shards.inline_values;
-    PyObject *like = NULL;
+    start s = { .ndim = 0 };
     mt_writer *writer = NULL;
-    if (convert(state, arguments, &s, &like)) {
+    if (start_begin(state, arguments, &s)) {
         mt_error err = MT_ERROR_INIT;
         mt_status st;
         Py_BEGIN_ALLOW_THREADS
@@ -175,8 +182,24 @@ mt_writer *writer_start(core_state *state, PyObject *arguments)
         if (st)
             raise_error(state, &err, s.path);
     }
-    if (s.options.like)
-        stack_leave((stack_object *)like);
     start_end(&s);
     return writer;
+}
+
+PyObject *is_finished(PyObject *module, PyObject *arguments)
+{
+    core_state *state = core_get_state(module);
+    start s = { .ndim = 0 };
+    PyObject *result = NULL;
+    if (start_begin(state, arguments, &s)) {
+        int finished;
+        mt_error err = MT_ERROR_INIT;
+        mt_status st;
+        Py_BEGIN_ALLOW_THREADS
+        st = mt_writer_is_finished(s.context, s.path, &s.options, &finished, &err);
+        Py_END_ALLOW_THREADS
+        result = st ? raise_error(state, &err, s.path) : PyBool_FromLong(finished);
+    }
+    start_end(&s);
+    return result;
 }

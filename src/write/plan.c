@@ -41,7 +41,7 @@ static int find_axis(const mt_stack_info *info, char letter)
     return at ? (int)(at - info->original_axes) : -1;
 }
 
-/* Axes of the stack in the order of an output. */
+/* Axes of the stack in the order of an output, and Y and X. */
 static mt_status take_axes_of(const mt_stack_info *info, mt_plan *out, mt_error *err)
 {
     for (int i = 0; i < info->original_ndim; i++)
@@ -51,7 +51,7 @@ static mt_status take_axes_of(const mt_stack_info *info, mt_plan *out, mt_error 
                            "positions as an image of its own",
                            info->source, info->original_axes[i]);
     for (const char *letter = AXES; *letter; letter++)
-        if (find_axis(info, *letter) >= 0)
+        if (find_axis(info, *letter) >= 0 || *letter == 'Y' || *letter == 'X')
             out->axes[out->ndim++] = *letter;
     return MT_OK;
 }

@@ -106,7 +106,7 @@ def test_properties(named):
         "warnings": [],
         "missing": [],
         "_dtype_name": "uint16",
-        "_channels": [(name, (255, 0, 0)) for name in NAMES],
+        "_channels": [(name, (255, 0, 0), (0.0, 255.0)) for name in NAMES],
     }
     for name, value in wanted.items():
         exhaust(

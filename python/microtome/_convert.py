@@ -1,0 +1,361 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Converting images from any format that is read to any that is written."""
+
+from __future__ import annotations
+
+import operator
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias, cast
+
+import numpy as np
+
+from . import _core
+from ._errors import ArgumentError, CorruptError, NotFoundError
+from ._open import native_stacks, open_quietly, warn_opened
+from ._progress import Progress, show_progress
+from ._stack import ImageStack
+from ._writer import WriterProgress, start_writer
+from ._writer_options import WriterOptions, to_core
+
+if TYPE_CHECKING:
+    from typing import Unpack
+
+    from ._open import ImageStackProtocol, Path
+    from ._writer_options import OutputOptions
+
+    Source: TypeAlias = Path | ImageStack | ImageStackProtocol
+
+__all__ = ["convert"]
+
+Region: TypeAlias = "Mapping[str, int | slice | tuple[int, int] | Sequence[int | str]]"
+
+_AXES = "TCZYX"
+
+
+def convert(
+    source: Source | Iterable[Source],
+    path: Path,
+    *,
+    region: Region | None = None,
+    join: Literal["T", "C", "Z"] | None = None,
+    part: tuple[int, int] | None = None,
+    missing: Literal["error", "fill"] = "error",
+    verify: bool = False,
+    progress: Progress = True,
+    **options: Unpack[OutputOptions],
+) -> WriterProgress | None:
+    """Copy an image, or several that are joined, into a new one of another format, type or chunks.
+
+    Axes, pixel sizes, units and channels travel. An image that was left unfinished, by Ctrl-C, a
+    failure or a kill, is continued by the same call.
+
+    Parameters
+    ----------
+    source : path-like, ImageStack, or iterable of them
+        The image; what `open` needs to know about a file, such as its axes or another level, is said
+        by opening it. Several images follow one another along the axis ``join``.
+    path : path-like
+        The image to write, as in `create`.
+    region : mapping of str to int, slice or (int, int), optional
+        The part of some axes that is copied, from S, T, C, Z, Y and X, such as
+        ``{"Z": 5, "Y": slice(100, 900)}``; an int keeps its axis, with the size 1. Along C also a list of
+        numbers and names. An image with several positions along S needs one of them.
+    join : {"T", "C", "Z"}, optional
+        Axis along which several images follow one another; all else must be alike.
+    part : (int, int), optional
+        Copy only part k of n, from 0, of the chunks or shards, so that n processes share the work. The
+        call without ``part``, after all have ended, finishes the image.
+    missing : {"error", "fill"}
+        An image with missing files or frames is refused, or has the fill value there.
+    verify : bool
+        Compare the checksums of all pixels of both images. Only for one whole image and its own type.
+    progress : bool or callable
+        Show a bar, if tqdm is installed, or call a function with the chunks or shards that are done
+        and their number.
+    **options : OutputOptions
+        ``dtype``, ``chunks``, ``shards``, ``codec``, ``level``, ``shuffle``, ``pyramid``, ``downsample``,
+        ``ome``, ``pixel_size``, ``units``, ``channels``, ``labels``, ``durability``, ``memory``,
+        ``identity``, ``format`` and ``context`` of `create`. By default the identity is made of the
+        source, its size, its modification time (or ETag), and what is selected.
+
+    Returns
+    -------
+    WriterProgress or None
+        What was done; None: the same call finished the image before.
+
+    Raises
+    ------
+    ArgumentError
+        The options do not fit the image or each other, or the path exists and is not an unfinished
+        image of the same call; also a ValueError.
+    NotFoundError
+        The source does not exist, or files or frames of it are missing.
+    CorruptError
+        The source is damaged, or the checksums differ; also a ValueError.
+    ReadError
+        Something cannot be read or written; also an OSError.
+
+    Warns
+    -----
+    ImageWarning
+        An unfinished image is continued; values were converted with loss (NaN in an integer type, or
+        clipped); or as `open` does.
+
+    Examples
+    --------
+    >>> import numpy as np, microtome, tempfile
+    >>> stack = microtome.from_array(np.arange(60000, dtype=np.uint16).reshape(2, 100, 300), "CYX")
+    >>> path = tempfile.mkdtemp() + "/image.zarr"
+    >>> done = microtome.convert(stack, path, region={"X": slice(100, 300)}, chunks={"Y": 64, "X": 64}, progress=False)
+    >>> done.n_done
+    16
+    >>> microtome.open(path)
+    <microtome.ImageStack '...image.zarr' S=1, C=2, Y=100, X=200 uint16>
+    """
+    if missing not in ("error", "fill"):
+        raise ArgumentError(f"missing is {missing!r}, not 'error' or 'fill'")
+    with ExitStack() as opened:
+        stacks = _open_sources(source, missing, options.get("context"), opened)
+        for stack in stacks:
+            _check_apart(stack, path)
+        plan = _Plan.make(stacks, join, dict(region or {}))
+        if verify:
+            _check_verify(plan, region, part, options)
+        wanted = plan.options(options)
+        if _core.is_finished(to_core(path, wanted)):
+            done = None
+        else:
+            done = _copy(path, plan, wanted, part, progress)
+        if verify:
+            _verify(stacks[0], path)
+    return done
+
+
+def _copy(
+    path: Path, plan: _Plan, options: WriterOptions, part: tuple[int, int] | None, progress: Progress
+) -> WriterProgress:
+    k, n = (0, 0) if part is None else map(operator.index, part)
+    if part is not None and not 0 <= k < n:
+        raise ArgumentError(f"part {k} of {n}: parts are counted from 0")
+    out = start_writer(path, options)
+    try:
+        with show_progress(progress, "convert", "shards" if out.shards else "chunks") as call:
+            out._core.copy(plan.sources, k, n, call)
+        if part is None:
+            out.finish(all_required=True)
+    except BaseException as error:
+        out._abandon(error)
+        raise
+    out.close()
+    return out.progress
+
+
+# -- sources -------------------------------------------------------------------------
+
+
+def _open_sources(source: Any, missing: str, context: Any, opened: ExitStack) -> tuple[ImageStack, ...]:
+    is_one = isinstance(source, str | bytes | os.PathLike) or hasattr(source, "extract_patch")
+    stacks: list[ImageStack] = []
+    for one in [source] if is_one else source:
+        if isinstance(one, str | bytes | os.PathLike):
+            stack = opened.enter_context(open_quietly(one, context))
+            _check_missing(stack, missing)
+            warn_opened(stack)
+        else:
+            (stack,) = native_stacks(one)
+            _check_missing(stack, missing)
+        stacks.append(stack)
+    if not stacks:
+        raise ArgumentError("there is no image to convert")
+    return tuple(stacks)
+
+
+def _check_missing(stack: ImageStack, missing: str) -> None:
+    if stack.n_missing and missing == "error":
+        names = ", ".join(stack.missing[:3]) + (", ..." if stack.n_missing > 3 else "")
+        raise NotFoundError(
+            f"{stack.source}: {stack.n_missing} files or frames are missing: {names}; missing='fill' converts them as "
+            "the fill value"
+        )
+
+
+def _check_apart(stack: ImageStack, path: Path) -> None:
+    """Refuse an output inside the source, and the other way round."""
+    if stack.format == "custom" or not os.path.exists(stack.source):
+        return
+    input_path, output = os.path.realpath(stack.source), os.path.realpath(os.fsdecode(path))
+    if os.path.commonpath([input_path, output]) in (input_path, output):
+        raise ArgumentError(
+            f"{os.fsdecode(path)} and the source {stack.source} contain one another: write it elsewhere"
+        )
+
+
+# -- what is copied where ------------------------------------------------------------
+
+
+class _Plan(NamedTuple):
+    """The output, and the boxes of the sources."""
+
+    stacks: tuple[ImageStack, ...]
+    axes: str
+    shape: tuple[int, ...]
+    channels: list[dict[str, Any]] | None
+    sources: tuple[tuple[ImageStack, list[int], list[int], list[int], int], ...]
+    selection: str
+
+    @classmethod
+    def make(cls, stacks: tuple[ImageStack, ...], join: str | None, region: dict[str, Any]) -> _Plan:
+        if len(stacks) > 1 and join is None:
+            raise ArgumentError(f"there are {len(stacks)} images: join= names the axis along which they follow another")
+        if join not in (None, "T", "C", "Z"):
+            raise ArgumentError(f"images are joined along T, C or Z, not {join!r}")
+        axes = "".join(axis for axis in _AXES if axis in stacks[0].original_axes or axis in "YX" or axis == join)
+        selections = [_select(stack, region, join) for stack in stacks]
+        sizes = [{axis: len(chosen.get(axis, (0,))) for axis in _AXES} for chosen in selections]
+        _check_alike(stacks, sizes, join)
+        shape = {**sizes[0], **({join: sum(size[join] for size in sizes)} if join else {})}
+        sources: list[Any] = []
+        at = 0
+        for stack, chosen, size in zip(stacks, selections, sizes, strict=True):
+            sources += _boxes(stack, axes, chosen, join, at)
+            at += size[join] if join else 0
+        channels = _describe(stacks, selections, join)
+        selection = "".join(f"; {axis} {region[axis]}" for axis in sorted(region)) + (
+            f"; joined along {join}" if join else ""
+        )
+        return cls(stacks, axes, tuple(shape[axis] for axis in axes), channels, tuple(sources), selection)
+
+    def options(self, given: OutputOptions) -> WriterOptions:
+        """Complete the options of the output."""
+        made: dict[str, Any] = {"like": self.stacks[0], "axes": self.axes, "shape": self.shape}
+        if self.channels is not None:
+            made["channels"] = self.channels
+        if given.get("identity") is None:
+            made["identity"] = self._identity()
+        return cast(
+            "WriterOptions", {**given, **made, **({"channels": given["channels"]} if given.get("channels") else {})}
+        )
+
+    def _identity(self) -> str:
+        filled = [f", {s.n_missing} missing files or frames filled" if s.n_missing else "" for s in self.stacks]
+        texts = [stack._identity() + text for stack, text in zip(self.stacks, filled, strict=True)]
+        return "\n".join(texts) + self.selection
+
+
+def _length(stack: ImageStack, axis: str) -> int:
+    """Pixels along an axis of STCZYX."""
+    stored = dict(zip(stack.original_axes, stack.original_data_shape, strict=True))
+    if axis == "C":
+        return stack.data_shape[1]
+    return stack.data_shape[0] // max(1, stored.get("T", 1)) if axis == "S" else stored.get(axis, 1)
+
+
+def _select(stack: ImageStack, region: Mapping[str, Any], join: str | None) -> dict[str, Sequence[int]]:
+    """Return the positions along each axis of an image that are copied."""
+    axes = set(stack.original_axes)
+    unknown = sorted(set(region) - axes)
+    if unknown:
+        raise ArgumentError(
+            f"{stack.source} has no axis {', '.join(unknown)} for region: its axes are {stack.original_axes}"
+        )
+    chosen = {axis: _positions(stack, axis, region.get(axis, slice(None))) for axis in axes}
+    samples = chosen.setdefault("S", range(1))
+    if len(samples) != 1:
+        raise ArgumentError(
+            f"{stack.source} has {len(samples)} images along S, and an output holds one: choose one, such as "
+            "region={'S': 0}"
+        )
+    return chosen
+
+
+def _positions(stack: ImageStack, axis: str, entry: Any) -> Sequence[int]:
+    length = _length(stack, axis)
+    if isinstance(entry, slice):
+        if entry.step not in (None, 1):
+            raise ArgumentError(f"region has a step along {axis}: slices have none")
+        found: Sequence[int] = range(*entry.indices(length))
+    elif axis == "C" and not isinstance(entry, int | np.integer | tuple):
+        found = stack._find_channels([entry] if isinstance(entry, str) else entry)
+    elif isinstance(entry, tuple):
+        start, stop = map(operator.index, entry)
+        found = range(start, stop)
+    else:
+        position = operator.index(entry)
+        found = (
+            range(position % length, position % length + 1)
+            if -length <= position < length
+            else range(length, length + 1)
+        )
+    if not found or min(found) < 0 or max(found) >= length:
+        raise ArgumentError(f"region selects {entry!r} along {axis}: {stack.source} has {length}")
+    return found
+
+
+def _check_alike(stacks: Sequence[ImageStack], sizes: Sequence[Mapping[str, int]], join: str | None) -> None:
+    for stack, size in zip(stacks, sizes, strict=True):
+        for axis in _AXES:
+            if axis != join and size[axis] != sizes[0][axis]:
+                raise ArgumentError(
+                    f"{stack.source} has {size[axis]} along {axis}, and {stacks[0].source} has {sizes[0][axis]}: they "
+                    f"cannot be joined along {join}"
+                )
+
+
+def _runs(positions: Sequence[int]) -> Iterator[tuple[int, int, int]]:
+    """Yield first position, number and place of each run of positions that follow one another."""
+    first = 0
+    for i in range(1, len(positions) + 1):
+        if i == len(positions) or positions[i] != positions[i - 1] + 1:
+            yield positions[first], i - first, first
+            first = i
+
+
+def _boxes(
+    stack: ImageStack, axes: str, chosen: Mapping[str, Sequence[int]], join: str | None, at: int
+) -> Iterator[tuple[ImageStack, list[int], list[int], list[int], int]]:
+    """Yield a box for each run of channels."""
+    for channel, n_channels, place in _runs(chosen.get("C", range(1))):
+        start = [channel if axis == "C" else chosen.get(axis, (0,))[0] for axis in axes]
+        extent = [n_channels if axis == "C" else len(chosen.get(axis, (0,))) for axis in axes]
+        to = [(place if axis == "C" else 0) + (at if axis == join else 0) for axis in axes]
+        yield stack, start, extent, to, chosen["S"][0]
+
+
+def _describe(
+    stacks: Sequence[ImageStack], selections: Sequence[Mapping[str, Sequence[int]]], join: str | None
+) -> list[dict[str, Any]] | None:
+    """Describe the channels of the output, if a source describes its own."""
+    rows: list[tuple[Any, ...]] = []
+    several = list(zip(stacks, selections, strict=True))
+    for stack, chosen in several if join == "C" else several[:1]:
+        known = stack._channels or [("", None, None)] * stack.data_shape[1]
+        rows += [known[c] for c in chosen.get("C", (0,))]
+    if all(stack._channels is None for stack in stacks):
+        return None
+    return [{"name": name, "color": color, "window": window} for name, color, window in rows]
+
+
+# -- verification --------------------------------------------------------------------
+
+
+def _check_verify(plan: _Plan, region: Any, part: Any, options: Mapping[str, Any]) -> None:
+    dtype = options.get("dtype")
+    reasons = {
+        "several images": len(plan.stacks) > 1,
+        "a region": bool(region),
+        "a part": part is not None,
+        "another type": dtype is not None and np.dtype(dtype) != plan.stacks[0].data_dtype,
+        "an object": plan.stacks[0].format == "custom",
+    }
+    for what, is_given in reasons.items():
+        if is_given:
+            raise ArgumentError(f"verify compares the checksums of one whole image in its own type, not of {what}")
+
+
+def _verify(source: ImageStack, path: Path) -> None:
+    with open_quietly(path) as copy:
+        found, wanted = copy.checksum(), source.checksum()
+    if found != wanted:
+        raise CorruptError(f"{os.fsdecode(path)}: the checksum {found} differs from that of {source.source}, {wanted}")
