@@ -98,7 +98,7 @@ static size_t look_up_encoded(mt_call *call, mt_found *busy)
 static void look_up_all(mt_call *call)
 {
     size_t groups = (call->n_found + LOOK_UP_GROUP - 1) / LOOK_UP_GROUP;
-    if (groups > 1 && call->plan->bytes >= MT_SHARED_BYTES)
+    if (groups > 1 && call->plan->bytes >= MT_SHARED_BYTES && mt_call_shares_copies(call))
         mt_pool_run(call->context->pool, groups, look_up_group, call);
     else
         for (size_t i = 0; i < groups; i++)

@@ -128,7 +128,11 @@ static uint64_t count_bytes(const mt_batch_memory *batch)
 static void work_on(mt_loader *l, uint64_t round, const mt_extract_options *options)
 {
     job j = { .loader = l, .options = options, .generation = l->generation, .epoch = l->epoch };
-    const mt_extract_options watched = { .struct_size = sizeof watched, .cancelled = is_unwanted, .user = &j };
+    const mt_extract_options watched = { .struct_size = sizeof watched,
+                                         .cancelled = is_unwanted,
+                                         .user = &j,
+                                         .copy_alone =
+                                             l->is_warm && l->n_started >= mt_pool_threads(l->context->pool) };
     mt_batch_memory *batch = NULL;
     mt_error failure = MT_ERROR_INIT;
     j.hand = mt_deal_get(&l->deal, round, l->rank);
