@@ -222,6 +222,9 @@ typedef struct mt_extract_options {
     /* Not 0: the chunks are likely to be needed again soon, as when all patches of a while come from a small part of an
      * image. Compressed chunks are then decoded whole and cached, even if the image does not fit in the cache. */
     int keep_chunks;
+    /* Not 0: the calling thread copies pixels alone, as suits several threads that call at once, at least as many as
+     * the context has. Chunks are decoded by all threads of the context all the same. */
+    int copy_alone;
 } mt_extract_options;
 
 /* Extracts n patches from one or several stacks of one context. The requests are planned together: each chunk that they

@@ -48,7 +48,7 @@ void mt_env_init(mt_env *env, const mt_allocator *allocator, const mt_limits *li
     env->restart_most = (uint64_t)16 << 20;
 }
 
-static void count_memory(mt_env *env, size_t old_size, size_t new_size)
+void mt_count_memory(mt_env *env, size_t old_size, size_t new_size)
 {
     if (new_size <= old_size) {
         atomic_fetch_sub_explicit(&env->memory_bytes, old_size - new_size, memory_order_relaxed);
@@ -67,7 +67,7 @@ void *mt_resize(mt_env *env, void *memory, size_t old_size, size_t new_size)
     old_size = memory ? old_size : 0;
     void *moved = env->allocator.resize(env->allocator.user, memory, old_size, new_size);
     if (moved || new_size == 0)
-        count_memory(env, old_size, new_size);
+        mt_count_memory(env, old_size, new_size);
     return moved;
 }
 

@@ -66,6 +66,9 @@ void *mt_resize(mt_env *env, void *memory, size_t old_size, size_t new_size);
 MT_MUST_CHECK mt_status mt_alloc(mt_env *env, size_t size, void **out, mt_error *err);
 void mt_release(mt_env *env, void *memory, size_t size);
 
+/* Counts memory that is allocated in another way. */
+void mt_count_memory(mt_env *env, size_t old_size, size_t new_size);
+
 /* Copies a string. The copy is freed by mt_release with strlen + 1. */
 MT_MUST_CHECK mt_status mt_copy_text(mt_env *env, const char *text, char **out, mt_error *err);
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "cache/cache.h"
 
+#include "cache/slabs.h"
 #include "platform/thread.h"
 
 #include <string.h>
@@ -8,6 +9,9 @@
 /* Shards reduce lock contention. Each has its lock, its hash table and its LRU list. */
 #define SHARDS 16
 #define FIRST_BUCKETS 64
+
+/* Entries of this many bytes in total are not in slabs: a few chunks take no more memory than they need. */
+#define OUTSIDE_SLABS ((uint64_t)16 << 20)
 
 typedef enum entry_state { MAKING, MADE, FAILED } entry_state;
 
@@ -37,6 +41,7 @@ struct mt_cache {
     uint64_t budget;
     _Atomic uint64_t bytes;            /* cost of linked entries */
     const _Atomic uint64_t *elsewhere; /* bytes of the budget used outside the cache, or NULL */
+    mt_slabs *slabs;                   /* NULL: not used */
     _Atomic uint64_t last_owner;
     _Atomic uint64_t clock;          /* number of entries made */
     _Atomic uint64_t oldest[SHARDS]; /* entry.used of the oldest entry of each shard; UINT64_MAX: none */
@@ -116,7 +121,7 @@ static void unlink_entry(mt_cache *cache, shard *s, entry *e)
 
 static void free_entry(mt_cache *cache, entry *e)
 {
-    mt_release(cache->env, e->shown.data, e->shown.size);
+    mt_cache_dealloc(cache, e->shown.data, e->shown.size);
     mt_release(cache->env, e->error, sizeof *e->error);
     mt_release(cache->env, e, sizeof *e);
 }
@@ -209,7 +214,24 @@ void mt_cache_free(mt_cache *cache)
         mt_condition_destroy(&s->made);
         mt_release(cache->env, s->buckets, s->n_buckets * sizeof(entry *));
     }
+    mt_slabs_free(cache->slabs);
     mt_release(cache->env, cache, sizeof *cache);
+}
+
+mt_status mt_cache_use_slabs(mt_cache *cache, mt_error *err) { return mt_slabs_new(cache->env, &cache->slabs, err); }
+
+mt_status mt_cache_alloc(mt_cache *cache, size_t size, void **out, mt_error *err)
+{
+    bool in_slab = cache->slabs && atomic_load(&cache->bytes) >= OUTSIDE_SLABS;
+    if (in_slab && (*out = mt_slabs_take(cache->slabs, size)))
+        return MT_OK;
+    return mt_alloc(cache->env, size, out, err);
+}
+
+void mt_cache_dealloc(mt_cache *cache, void *data, size_t size)
+{
+    if (data && !(cache->slabs && mt_slabs_give(cache->slabs, data)))
+        mt_release(cache->env, data, size);
 }
 
 uint64_t mt_cache_new_owner(mt_cache *cache) { return atomic_fetch_add(&cache->last_owner, 1) + 1; }

@@ -14,7 +14,7 @@
 typedef struct mt_cache mt_cache;
 
 typedef struct mt_cache_entry {
-    void *data;  /* made by mt_resize of the cache's env, freed by the cache */
+    void *data;  /* made by mt_cache_alloc, or by mt_alloc of the cache's env; freed by the cache */
     size_t size; /* bytes of data */
 } mt_cache_entry;
 
@@ -27,6 +27,13 @@ typedef mt_status (*mt_cache_make)(void *argument, void **data, size_t *size, mt
 
 MT_MUST_CHECK mt_status mt_cache_new(mt_env *env, uint64_t budget, mt_cache **out, mt_error *err);
 void mt_cache_free(mt_cache *cache);
+
+/* From now on, mt_cache_alloc may use memory that is not from the allocator of env. */
+MT_MUST_CHECK mt_status mt_cache_use_slabs(mt_cache *cache, mt_error *err);
+
+/* Memory for the data of an entry, and its release if it does not become one. */
+MT_MUST_CHECK mt_status mt_cache_alloc(mt_cache *cache, size_t size, void **out, mt_error *err);
+void mt_cache_dealloc(mt_cache *cache, void *data, size_t size);
 
 /* A unique number for an owner of entries (an open image). */
 uint64_t mt_cache_new_owner(mt_cache *cache);

@@ -47,6 +47,12 @@ typedef struct mt_call {
     mt_status status; /* status of this failure */
 } mt_call;
 
+/* Whether the threads of the context share the copying of pixels. */
+static inline bool mt_call_shares_copies(const mt_call *call)
+{
+    return !call->cancel || !call->cancel->options.copy_alone;
+}
+
 /* Copying or decoding fewer bytes than this is faster in one thread. */
 #define MT_SHARED_BYTES ((uint64_t)128 << 10)
 

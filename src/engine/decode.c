@@ -94,7 +94,7 @@ static mt_status decode_raw(mt_call *call, mt_found *found, const uint8_t *bytes
         return MT_OK;
     }
     void *block;
-    mt_status st = mt_alloc(&call->context->env, layout->bytes, &block, err);
+    mt_status st = mt_cache_alloc(call->context->chunks, layout->bytes, &block, err);
     if (!st)
         mt_decode_in_place(call, found, memcpy(block, bytes, least));
     return st;
@@ -120,16 +120,16 @@ static mt_status decode_whole(mt_call *call, mt_found *found, const uint8_t *byt
 {
     const mt_image *image = found->planned->use->image;
     size_t least = mt_image_least_bytes(image, found->planned->id, layout);
-    mt_env *env = &call->context->env;
+    mt_cache *cache = call->context->chunks;
     void *block = NULL;
     uint8_t *data = NULL;
-    mt_status st = found->entry ? mt_alloc(env, layout->bytes, &block, err)
+    mt_status st = found->entry ? mt_cache_alloc(cache, layout->bytes, &block, err)
                                 : mt_scratch_buffer(scratch, MT_DECODED_BUFFER, layout->bytes, &data, err);
     if (st)
         return st;
     data = block ? block : data;
     if ((st = mt_chain_decode(found->chain, bytes, size, data, least, layout->bytes, scratch, err))) {
-        mt_release(env, block, layout->bytes);
+        mt_cache_dealloc(cache, block, layout->bytes);
         return st;
     }
     swap_bytes(image, data, least);

@@ -177,10 +177,11 @@ static void do_direct_group(void *argument, size_t group)
 static void read_direct(mt_call *call)
 {
     size_t groups = (call->n + DIRECT_GROUP - 1) / DIRECT_GROUP;
-    if (groups > 1)
+    if (groups > 1 && mt_call_shares_copies(call))
         mt_pool_run(call->context->pool, groups, do_direct_group, call);
     else
-        do_direct_group(call, 0);
+        for (size_t i = 0; i < groups; i++)
+            do_direct_group(call, i);
 }
 
 static bool visits(const mt_call *call) { return call->reads[0].visitor != NULL; }

@@ -98,7 +98,7 @@ static size_t look_up_encoded(mt_call *call, mt_found *busy)
 static void look_up_all(mt_call *call)
 {
     size_t groups = (call->n_found + LOOK_UP_GROUP - 1) / LOOK_UP_GROUP;
-    if (groups > 1 && call->plan->bytes >= MT_SHARED_BYTES)
+    if (groups > 1 && call->plan->bytes >= MT_SHARED_BYTES && mt_call_shares_copies(call))
         mt_pool_run(call->context->pool, groups, look_up_group, call);
     else
         for (size_t i = 0; i < groups; i++)
@@ -179,13 +179,22 @@ static uint64_t decode_bytes(const mt_call *call)
     return bytes;
 }
 
+/* The number of units in a group. Groups of large chunks are small: the last one keeps the other threads waiting. */
+static size_t choose_group(const mt_call *call, size_t pieces, uint64_t bytes)
+{
+    size_t group = call->n_units / pieces, most = (size_t)(MT_SHARED_BYTES * call->n_units / bytes);
+    most = most < LARGEST_GROUP ? most : LARGEST_GROUP;
+    group = group < most ? group : most;
+    return group < 1 ? 1 : group;
+}
+
 static void read_found(mt_call *call)
 {
     size_t pieces = (size_t)mt_pool_threads(call->context->pool) * GROUPS_A_THREAD;
-    bool shared = call->n_found > 1 && call->plan->bytes + decode_bytes(call) >= MT_SHARED_BYTES;
+    uint64_t bytes = call->plan->bytes + decode_bytes(call);
+    bool shared = call->n_found > 1 && bytes >= MT_SHARED_BYTES;
     make_units(call, shared ? pieces : 1);
-    size_t group = call->n_units / pieces;
-    call->group = !shared ? call->n_units : group < 1 ? 1 : group > LARGEST_GROUP ? LARGEST_GROUP : group;
+    call->group = shared ? choose_group(call, pieces, bytes) : call->n_units;
     size_t groups = call->n_units ? (call->n_units + call->group - 1) / call->group : 0;
     if (groups > 1)
         mt_pool_run(call->context->pool, groups, do_group, call);

@@ -72,7 +72,8 @@ static bool read_block(mt_call *call, mt_found *found)
     mt_error failure;
     mt_error_clear(&failure);
     void *block;
-    mt_status st = mt_alloc(&call->context->env, layout->bytes, &block, &failure);
+    mt_cache *cache = call->context->chunks;
+    mt_status st = mt_cache_alloc(cache, layout->bytes, &block, &failure);
     if (st) {
         mt_call_fail_found(call, found, st, &failure);
         return true;
@@ -83,7 +84,7 @@ static bool read_block(mt_call *call, mt_found *found)
         mt_decode_in_place(call, found, block);
         return true;
     }
-    mt_release(&call->context->env, block, layout->bytes);
+    mt_cache_dealloc(cache, block, layout->bytes);
     if (now)
         mt_call_fail_found(call, found, st, &failure);
     return now;

@@ -83,6 +83,7 @@ static mt_status extract(const making *m, size_t first, size_t n, mt_error *err)
     if (m->options) {
         options.cancelled = m->options->cancelled;
         options.user = m->options->user;
+        options.copy_alone = m->options->copy_alone;
     }
     options.statuses = m->batch->statuses + first;
     return mt_extract_patches(m->batch->requests + first, n, &options, err);

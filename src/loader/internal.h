@@ -48,11 +48,11 @@ struct mt_loader {
     uint64_t epoch, rounds;            /* the current epoch, and its number of rounds */
     uint64_t taken;                    /* rounds whose batches were delivered */
     _Atomic uint64_t generation;       /* changes when batches in the making are no longer wanted */
-    mt_order *order;                   /* of the last epoch that was asked for; NULL: none */
+    mt_order *order;                   /* of the last epoch that was asked for; NULL: none. Not if is_ordering */
     uint64_t batch_bytes;              /* of the largest batch so far */
     bool is_warm;                      /* the first batch since the last move is made */
     bool is_halted;                    /* a batch failed: nothing is made until the next call */
-    bool is_ordering;                  /* a thread computes an order */
+    bool is_ordering;                  /* a thread computes the order, or a part of it */
     _Atomic bool is_stopping;          /* the loader is being freed */
     size_t n_started;                  /* number of makers */
     mt_maker makers[MT_MOST_PREFETCH]; /* n_started of them */

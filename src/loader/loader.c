@@ -15,12 +15,6 @@ enum { DEFAULT_PREFETCH = 3, SLOW_PREFETCH = 16, POLL_MS = 20, FEWEST_BLOCKS = 1
 
 /* ---- The order of an epoch, shared by the threads that need it ---- */
 
-static void drop_order(mt_loader *l, mt_order *order)
-{
-    if (order && --order->owners == 0)
-        mt_order_free(&l->context->env, order);
-}
-
 /* Waits for a change. The caller holds the lock, which is free meanwhile. MT_E_CANCELLED if the caller has cancelled. */
 static mt_status wait_for_change(mt_loader *l, const mt_extract_options *options, mt_error *err)
 {
@@ -35,39 +29,47 @@ static mt_status wait_for_change(mt_loader *l, const mt_extract_options *options
     return is_cancelled ? mt_fail(err, MT_E_CANCELLED, MT_CANCEL_MESSAGE) : MT_OK;
 }
 
-static mt_status compute_order(mt_loader *l, uint64_t epoch, const mt_extract_options *options, mt_order **out,
+/* Makes a position of the order of an epoch ready. */
+static mt_status compute_order(mt_loader *l, uint64_t epoch, uint64_t position, const mt_extract_options *options,
                                mt_error *err)
 {
+    mt_env *env = &l->context->env;
     mt_cancel cancel;
     mt_status st = mt_cancel_init(&cancel, options, err);
-    return st ? st : mt_order_new(&l->ordering, epoch, &cancel, out, err);
+    if (!st && (!l->order || l->order->epoch != epoch)) {
+        mt_order_free(env, l->order);
+        l->order = NULL;
+        st = mt_order_new(&l->ordering, epoch, &cancel, &l->order, err);
+    }
+    if (st || !(st = mt_order_prepare(l->order, position, &cancel, err)))
+        return st;
+    mt_order_free(env, l->order);
+    l->order = NULL;
+    return st;
 }
 
-/* Takes the order of an epoch, computed by the first who asks. The caller holds the lock, which is free meanwhile. */
-static mt_status take_order(mt_loader *l, uint64_t epoch, const mt_extract_options *options, mt_order **out,
-                            mt_error *err)
+/* Replaces n positions of an epoch by their indices; who needs a part of the order first computes it. The caller holds
+ * the lock, which is free meanwhile. */
+static mt_status find_indices(mt_loader *l, uint64_t epoch, uint64_t *at, uint64_t n, const mt_extract_options *options,
+                              mt_error *err)
 {
     mt_status st = MT_OK;
-    while (!st && l->is_ordering)
-        st = wait_for_change(l, options, err);
-    if (!st && (!l->order || l->order->epoch != epoch)) {
-        mt_order *order = NULL;
-        l->is_ordering = true;
-        mt_lock_give(&l->lock);
-        st = compute_order(l, epoch, options, &order, err);
-        mt_lock_take(&l->lock);
-        l->is_ordering = false;
-        mt_condition_wake_all(&l->ready);
-        if (!st) {
-            drop_order(l, l->order);
-            l->order = order;
+    for (uint64_t i = 0; !st && i < n;) {
+        if (l->is_ordering) {
+            st = wait_for_change(l, options, err);
+        } else if (l->order && l->order->epoch == epoch && mt_order_is_ready(l->order, at[i])) {
+            at[i] = mt_order_index(l->order, at[i]);
+            i++;
+        } else {
+            l->is_ordering = true;
+            mt_lock_give(&l->lock);
+            st = compute_order(l, epoch, at[i], options, err);
+            mt_lock_take(&l->lock);
+            l->is_ordering = false;
+            mt_condition_wake_all(&l->ready);
         }
     }
-    if (st)
-        return st;
-    l->order->owners++;
-    *out = l->order;
-    return MT_OK;
+    return st;
 }
 
 /* ---- Makers ---- */
@@ -80,7 +82,6 @@ typedef struct job {
     const mt_extract_options *options; /* of a caller who waits for it; may be NULL */
     uint64_t generation, epoch;
     mt_hand hand;
-    mt_order *order;
 } job;
 
 static int is_unwanted(void *user)
@@ -101,10 +102,13 @@ static mt_status make(const job *j, const mt_extract_options *options, mt_batch_
         return st;
     for (uint64_t i = 0; i < j->hand.n; i++) {
         batch->shown.n_repeated += j->hand.first + i >= j->hand.end;
-        batch->indices[i] = mt_order_index(j->order, mt_hand_position(&j->hand, i));
+        batch->indices[i] = mt_hand_position(&j->hand, i);
     }
     batch->shown.number = j->hand.number;
-    if ((st = mt_batch_make(&l->recipe, j->epoch, (size_t)j->hand.n, options, batch, err))) {
+    mt_lock_take(&l->lock);
+    st = find_indices(l, j->epoch, batch->indices, j->hand.n, options, err);
+    mt_lock_give(&l->lock);
+    if (st || (st = mt_batch_make(&l->recipe, j->epoch, (size_t)j->hand.n, options, batch, err))) {
         mt_error_prefix(err, "epoch %llu, batch %llu", (unsigned long long)j->epoch,
                         (unsigned long long)j->hand.number);
         mt_batch_release(&batch->shown);
@@ -128,18 +132,18 @@ static uint64_t count_bytes(const mt_batch_memory *batch)
 static void work_on(mt_loader *l, uint64_t round, const mt_extract_options *options)
 {
     job j = { .loader = l, .options = options, .generation = l->generation, .epoch = l->epoch };
-    const mt_extract_options watched = { .struct_size = sizeof watched, .cancelled = is_unwanted, .user = &j };
+    const mt_extract_options watched = { .struct_size = sizeof watched,
+                                         .cancelled = is_unwanted,
+                                         .user = &j,
+                                         .copy_alone =
+                                             l->is_warm && l->n_started >= mt_pool_threads(l->context->pool) };
     mt_batch_memory *batch = NULL;
     mt_error failure = MT_ERROR_INIT;
     j.hand = mt_deal_get(&l->deal, round, l->rank);
     slot_of(l, round)->state = MT_SLOT_MAKING;
-    mt_status st = take_order(l, j.epoch, &watched, &j.order, &failure);
-    if (!st) {
-        mt_lock_give(&l->lock);
-        st = make(&j, &watched, &batch, &failure);
-        mt_lock_take(&l->lock);
-        drop_order(l, j.order);
-    }
+    mt_lock_give(&l->lock);
+    mt_status st = make(&j, &watched, &batch, &failure);
+    mt_lock_take(&l->lock);
     mt_slot *s = slot_of(l, round);
     if (j.generation == l->generation) {
         *s = (mt_slot) { .state = st ? MT_SLOT_FAILED : MT_SLOT_READY, .batch = batch, .failure = failure };
@@ -357,30 +361,22 @@ static mt_status check_positions(const mt_loader *l, const uint64_t *positions, 
 mt_status mt_loader_read(mt_loader *l, uint64_t epoch, const uint64_t *positions, size_t n,
                          const mt_extract_options *options, mt_batch **out, mt_error *err)
 {
-    mt_order *order;
     mt_batch_memory *batch;
     mt_error_reset(err);
     *out = NULL;
     mt_status st = check_positions(l, positions, n, err);
     if (st)
         return st;
-    mt_lock_take(&l->lock);
-    st = take_order(l, epoch, options, &order, err);
-    mt_lock_give(&l->lock);
-    if (st)
+    if ((st = mt_ring_take(l->ring, n, &batch, err)))
         return st;
-    if (!(st = mt_ring_take(l->ring, n, &batch, err))) {
-        for (size_t i = 0; i < n; i++)
-            batch->indices[i] = mt_order_index(order, positions[i]);
-        st = mt_batch_make(&l->recipe, epoch, n, options, batch, err);
-        if (st)
-            mt_batch_release(&batch->shown);
-        else
-            *out = &batch->shown;
-    }
+    memcpy(batch->indices, positions, n * sizeof *positions);
     mt_lock_take(&l->lock);
-    drop_order(l, order);
+    st = find_indices(l, epoch, batch->indices, n, options, err);
     mt_lock_give(&l->lock);
+    if (st || (st = mt_batch_make(&l->recipe, epoch, n, options, batch, err)))
+        mt_batch_release(&batch->shown);
+    else
+        *out = &batch->shown;
     return st;
 }
 
@@ -392,6 +388,8 @@ static void forget_makers(void *owner)
     mt_loader *l = owner;
     l->n_started = 0;
     l->generation++;
+    if (l->is_ordering) /* by a thread that does not exist here */
+        l->order = NULL;
     l->is_ordering = false;
     mt_condition_reset(&l->ready);
     mt_condition_reset(&l->room);
@@ -556,7 +554,7 @@ void mt_loader_free(mt_loader *l)
     for (size_t i = 0; i < l->prefetch; i++)
         if (l->slots[i].state == MT_SLOT_READY)
             mt_batch_release(&l->slots[i].batch->shown);
-    drop_order(l, l->order);
+    mt_order_free(&l->context->env, l->order);
     mt_lock_destroy(&l->lock);
     mt_condition_destroy(&l->ready);
     mt_condition_destroy(&l->room);

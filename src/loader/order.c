@@ -3,6 +3,7 @@
 
 #include "base/checked.h"
 #include "base/random.h"
+#include "sampling/sums.h"
 
 #include <string.h>
 
@@ -31,17 +32,41 @@ typedef struct sorting {
     uint64_t *next;  /* of each place: first position, then the next free one; one more than there are blocks */
 } sorting;
 
+/* The number of the block of patch i, which is drawn for it. */
+static uint64_t find_block(const sorting *s, uint64_t i)
+{
+    mt_patch_spec spec;
+    mt_status st = mt_patching_get(s->by->patching, s->epoch, i, 0, &spec, NULL);
+    return st ? 0 : mt_blocks_find(s->by->blocks, &spec); /* i is in range: it cannot fail */
+}
+
+/* Finds the block that the patches of a stack from patch i on come from, if they come from only one, and their end. */
+static bool find_only_block(const sorting *s, uint64_t i, uint64_t *block, uint64_t *end)
+{
+    const mt_patching *p = s->by->patching;
+    uint64_t number = i;
+    if (p->strategy->is_mixed)
+        return false;
+    size_t stack = mt_sums_find(p->counts, p->n_stacks, &number);
+    const mt_block_grid *grid = &s->by->blocks->grids[stack];
+    *block = grid[0].first;
+    *end = mt_sums_before(p->counts, stack + 1);
+    return grid[1].first - grid[0].first == 1;
+}
+
 static void find_blocks(void *argument, size_t task)
 {
     const sorting *s = argument;
-    uint64_t end = (task + 1) * (uint64_t)BATCH;
-    mt_patch_spec spec;
+    uint64_t end = (task + 1) * (uint64_t)BATCH, block, last;
+    end = end < s->n ? end : s->n;
     if (mt_cancel_asked(s->cancel))
         return;
-    for (uint64_t i = task * (uint64_t)BATCH; i < end && i < s->n; i++) {
-        mt_status st = mt_patching_get(s->by->patching, s->epoch, i, 0, &spec, NULL);
-        s->block[i] = st ? 0 : s->place[mt_blocks_find(s->by->blocks, &spec)]; /* i is in range: it cannot fail */
-    }
+    for (uint64_t i = task * (uint64_t)BATCH; i < end;)
+        if (find_only_block(s, i, &block, &last))
+            for (last = last < end ? last : end; i < last; i++)
+                s->block[i] = s->place[block];
+        else
+            s->block[i] = s->place[find_block(s, i)], i++;
 }
 
 static void place_blocks(const sorting *s)
@@ -81,57 +106,67 @@ static uint64_t sort_patches(sorting *s, uint32_t *at)
     return used;
 }
 
-/* Shuffles the windows of one part of the epoch: positions [from, to). starts: n + 1 first positions of its blocks, the
- * first perhaps before from, the last perhaps after to. */
-static void shuffle_windows(const sorting *s, uint32_t *at, const uint64_t *starts, uint64_t n, uint64_t from,
-                            uint64_t to, uint64_t *window)
+/* Lists the windows of one part of the epoch, whose first position is from. starts: first positions of its n blocks,
+ * the first perhaps before from. Returns their number; windows may be NULL. */
+static uint64_t list_part(const mt_ordering *by, const uint64_t *starts, uint64_t n, uint64_t from, mt_window *windows)
 {
-    uint64_t windows = (n + s->by->window / 2) / s->by->window, most = n / s->by->fewest;
-    mt_random random;
-    windows = windows < most ? windows : most;
-    windows = windows > 0 ? windows : 1;
-    for (uint64_t w = 0; w < windows; w++) {
-        uint64_t first = starts[w * n / windows], end = starts[(w + 1) * n / windows];
-        first = first > from ? first : from;
-        end = end < to ? end : to;
-        mt_random_start(&random, s->by->seed, MT_STREAM_ORDER, s->epoch, (*window)++, 0);
-        shuffle(at + first, end - first, &random, s->cancel);
+    uint64_t count = (n + by->window / 2) / by->window, most = n / by->fewest;
+    count = count < most ? count : most;
+    count = count > 0 ? count : 1;
+    for (uint64_t w = 0; windows && w < count; w++) {
+        uint64_t first = starts[w * n / count];
+        windows[w] = (mt_window) { .first = first > from ? first : from };
     }
+    return count;
 }
 
-static void shuffle_parts(const sorting *s, uint32_t *at, uint64_t used)
+/* Lists the windows of all parts. Returns their number; windows may be NULL. */
+static uint64_t list_windows(const sorting *s, uint64_t used, mt_window *windows)
 {
-    uint64_t world = s->by->world, window = 0, each = s->n / world, more = s->n % world, from = 0, b = 0;
+    uint64_t world = s->by->world, n = 0, each = s->n / world, more = s->n % world, from = 0, b = 0;
     for (uint64_t part = 0; part < world; part++) {
         uint64_t to = from + each + (part < more), last = b;
         if (to == from)
             continue;
         while (last + 1 < used && s->next[last + 1] < to)
             last++;
-        shuffle_windows(s, at, s->next + b, last + 1 - b, from, to, &window);
+        n += list_part(s->by, s->next + b, last + 1 - b, from, windows ? windows + n : NULL);
         b = s->next[last + 1] == to ? last + 1 : last;
         from = to;
     }
+    return n;
 }
 
-static mt_status order_blocks(const mt_ordering *by, uint64_t epoch, uint64_t n, mt_cancel *cancel, uint32_t *at,
-                              mt_error *err)
+static mt_status keep_windows(const sorting *s, uint64_t used, mt_order *order, mt_error *err)
+{
+    uint64_t n = list_windows(s, used, NULL);
+    void *memory;
+    mt_status st = mt_alloc(&s->by->patching->context->env, (size_t)(n + 1) * sizeof *order->windows, &memory, err);
+    if (st)
+        return st;
+    order->windows = memory;
+    order->n_windows = (size_t)list_windows(s, used, order->windows);
+    order->windows[n] = (mt_window) { .first = s->n };
+    return MT_OK;
+}
+
+static mt_status order_blocks(const mt_ordering *by, mt_order *order, mt_cancel *cancel, mt_error *err)
 {
     mt_env *env = &by->patching->context->env;
-    uint64_t n_blocks = by->blocks->n_blocks;
+    uint64_t n_blocks = by->blocks->n_blocks, n = order->n;
     size_t bytes = (size_t)(n_blocks * (sizeof(uint32_t) + sizeof(uint64_t)) + sizeof(uint64_t) + n * sizeof(uint32_t));
     void *memory;
     mt_status st = mt_alloc(env, bytes, &memory, err);
     if (st)
         return st;
-    sorting s = { .by = by, .cancel = cancel, .epoch = epoch, .n = n, .next = memory };
+    sorting s = { .by = by, .cancel = cancel, .epoch = order->epoch, .n = n, .next = memory };
     s.place = (uint32_t *)(s.next + n_blocks + 1);
     s.block = s.place + n_blocks;
     memset(s.block, 0, (size_t)n * sizeof *s.block); /* if cancelled, not all are set */
     place_blocks(&s);
-    shuffle_parts(&s, at, sort_patches(&s, at));
+    st = keep_windows(&s, sort_patches(&s, order->at), order, err);
     mt_release(env, memory, bytes);
-    return mt_cancel_status(cancel, MT_OK, err);
+    return mt_cancel_status(cancel, st, err);
 }
 
 static mt_status order_windows(const mt_ordering *by, mt_order *order, mt_cancel *cancel, mt_error *err)
@@ -144,7 +179,7 @@ static mt_status order_windows(const mt_ordering *by, mt_order *order, mt_cancel
     if (st)
         return st;
     order->at = memory;
-    return order_blocks(by, order->epoch, order->n, cancel, order->at, err);
+    return order_blocks(by, order, cancel, err);
 }
 
 mt_status mt_order_new(const mt_ordering *by, uint64_t epoch, mt_cancel *cancel, mt_order **out, mt_error *err)
@@ -156,7 +191,7 @@ mt_status mt_order_new(const mt_ordering *by, uint64_t epoch, mt_cancel *cancel,
     if (st)
         return st;
     mt_order *order = memory;
-    *order = (mt_order) { .epoch = epoch, .n = mt_patching_count(by->patching), .owners = 1 };
+    *order = (mt_order) { .epoch = epoch, .n = mt_patching_count(by->patching), .seed = by->seed };
     order->is_shuffled = !by->in_order && !by->blocks;
     mt_random_start(&random, by->seed, MT_STREAM_ORDER, epoch, 0, 0);
     if (order->is_shuffled)
@@ -170,11 +205,44 @@ mt_status mt_order_new(const mt_ordering *by, uint64_t epoch, mt_cancel *cancel,
     return st;
 }
 
+/* The number of the window of a position. */
+static size_t find_window(const mt_order *order, uint64_t position)
+{
+    size_t low = 0, high = order->n_windows - 1;
+    while (low < high) {
+        size_t middle = low + (high - low + 1) / 2;
+        if (order->windows[middle].first <= position)
+            low = middle;
+        else
+            high = middle - 1;
+    }
+    return low;
+}
+
+bool mt_order_is_ready(const mt_order *order, uint64_t position)
+{
+    return !order->at || order->windows[find_window(order, position)].is_ready;
+}
+
+mt_status mt_order_prepare(mt_order *order, uint64_t position, mt_cancel *cancel, mt_error *err)
+{
+    mt_random random;
+    if (mt_order_is_ready(order, position))
+        return MT_OK;
+    size_t i = find_window(order, position);
+    mt_window *w = &order->windows[i];
+    mt_random_start(&random, order->seed, MT_STREAM_ORDER, order->epoch, i, 0);
+    shuffle(order->at + w[0].first, w[1].first - w[0].first, &random, cancel);
+    w->is_ready = true;
+    return mt_cancel_status(cancel, MT_OK, err);
+}
+
 void mt_order_free(mt_env *env, mt_order *order)
 {
     if (!order)
         return;
     if (order->at)
         mt_release(env, order->at, (size_t)order->n * sizeof *order->at);
+    mt_release(env, order->windows, (order->n_windows + 1) * sizeof *order->windows);
     mt_release(env, order, sizeof *order);
 }

@@ -24,6 +24,8 @@ struct mt_pool {
     job *jobs;               /* jobs with unclaimed items, oldest first */
     mt_task *first, *last;   /* queue of tasks; run before jobs, because the data they decode occupies memory */
     unsigned idle;           /* workers waiting for work */
+    unsigned callers;        /* threads that do items of their own mt_pool_run */
+    unsigned helpers;        /* workers that do items of others */
     uint64_t wakes;          /* calls of mt_pool_wake */
     bool stopping;
     unsigned started;
@@ -66,6 +68,27 @@ static bool run_task(mt_pool *pool)
     return true;
 }
 
+/* How many more threads may do items. Callers count: several of them at once keep as many processors busy. */
+static unsigned free_threads(const mt_pool *pool)
+{
+    unsigned busy = pool->callers + pool->helpers;
+    return busy < pool->threads ? pool->threads - busy : 0;
+}
+
+/* Does items of a job with the lock, which is free meanwhile. */
+static void help(mt_pool *pool, job *j)
+{
+    j->workers++;
+    pool->helpers++;
+    mt_lock_give(&pool->lock);
+    do_items(j);
+    mt_lock_take(&pool->lock);
+    pool->helpers--;
+    remove_job(pool, j);
+    if (--j->workers == 0)
+        mt_condition_wake_all(&pool->left);
+}
+
 static void run_worker(void *argument)
 {
     mt_pool *pool = argument;
@@ -73,20 +96,13 @@ static void run_worker(void *argument)
     while (!pool->stopping) {
         if (run_task(pool))
             continue;
-        job *j = pool->jobs;
-        if (!j) {
-            pool->idle++;
-            mt_condition_wait(&pool->wake, &pool->lock);
-            pool->idle--;
+        if (pool->jobs && free_threads(pool) > 0) {
+            help(pool, pool->jobs);
             continue;
         }
-        j->workers++;
-        mt_lock_give(&pool->lock);
-        do_items(j);
-        mt_lock_take(&pool->lock);
-        remove_job(pool, j);
-        if (--j->workers == 0)
-            mt_condition_wake_all(&pool->left);
+        pool->idle++;
+        mt_condition_wait(&pool->wake, &pool->lock);
+        pool->idle--;
     }
     mt_lock_give(&pool->lock);
 }
@@ -95,7 +111,7 @@ static void run_worker(void *argument)
 static void forget_threads(void *owner)
 {
     mt_pool *pool = owner;
-    pool->started = pool->idle = 0;
+    pool->started = pool->idle = pool->callers = pool->helpers = 0;
     pool->jobs = NULL;
     pool->first = NULL;
     mt_condition_reset(&pool->wake);
@@ -174,13 +190,20 @@ static void offer(mt_pool *pool, job *j)
     while (*end)
         end = &(*end)->following;
     *end = j;
-    while (pool->started < j->n - 1 && start_worker(pool))
+    size_t wanted = free_threads(pool) < j->n - 1 ? free_threads(pool) : j->n - 1;
+    while (pool->started < wanted && start_worker(pool))
         continue; /* if no thread can be started, the caller does the work */
-    if (j->n - 1 >= pool->started)
-        mt_condition_wake_all(&pool->wake);
-    else
-        for (size_t i = 0; i < j->n - 1; i++)
-            mt_condition_wake_one(&pool->wake);
+    for (size_t i = 0; i < wanted && i < pool->started; i++)
+        mt_condition_wake_one(&pool->wake);
+}
+
+/* Ends the work of a caller, in whose place a worker may do items of others. Call with the lock held. */
+static void leave(mt_pool *pool, const job *j)
+{
+    remove_job(pool, j);
+    pool->callers--;
+    if (pool->jobs && pool->idle > 0 && free_threads(pool) > 0)
+        mt_condition_wake_one(&pool->wake);
 }
 
 void mt_pool_run(mt_pool *pool, size_t n, void (*work)(void *argument, size_t i), void *argument)
@@ -191,11 +214,12 @@ void mt_pool_run(mt_pool *pool, size_t n, void (*work)(void *argument, size_t i)
         return;
     }
     mt_lock_take(&pool->lock);
+    pool->callers++;
     offer(pool, &j);
     mt_lock_give(&pool->lock);
     do_items(&j);
     mt_lock_take(&pool->lock);
-    remove_job(pool, &j);
+    leave(pool, &j);
     while (j.workers > 0)
         mt_condition_wait(&pool->left, &pool->lock);
     mt_lock_give(&pool->lock);

@@ -15,8 +15,8 @@ void mt_pool_free(mt_pool *pool);
 unsigned mt_pool_threads(const mt_pool *pool);
 
 /* Calls work(argument, i) for each i < n and returns when all have returned. Threads claim items in increasing order.
- * Any number of threads may call at once; a nested call runs in the calling thread alone, as does every call if no
- * thread can be started. */
+ * Any number of threads may call at once; the pool helps them only as long as no more than its number of threads work. A
+ * nested call runs in the calling thread alone, as does every call if no thread can be started. */
 void mt_pool_run(mt_pool *pool, size_t n, void (*work)(void *argument, size_t i), void *argument);
 
 /* Work to run once, in any thread. Owned by the submitter; must stay valid until run is called. */

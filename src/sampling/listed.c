@@ -133,6 +133,9 @@ static uint64_t digest_coords(const mt_patching *p, uint64_t digest)
     return digest;
 }
 
-const mt_strategy mt_strategy_coords = {
-    .name = "coords", .begin = begin_coords, .end = end_coords, .get = get_coords, .digest = digest_coords
-};
+const mt_strategy mt_strategy_coords = { .name = "coords",
+                                         .is_mixed = true,
+                                         .begin = begin_coords,
+                                         .end = end_coords,
+                                         .get = get_coords,
+                                         .digest = digest_coords };

@@ -13,6 +13,7 @@ typedef struct mt_strategy {
     const char *name;
     bool has_patch_size; /* all patches have the size of the options */
     bool can_redraw;     /* redraw may be other than 0 */
+    bool is_mixed;       /* patches of all stacks, in any order; else all of a stack before those of the next */
     /* Checks the options and sets the counts. */
     mt_status (*begin)(mt_patching *patching, const mt_patching_options *options, mt_error *err);
     /* Releases what begin has put into state, also after it has failed. May be NULL. */

@@ -355,6 +355,54 @@ static void positions_can_be_read_in_any_batches(void **state)
     close_set(&s);
 }
 
+/* Images of one block, whose patches need not be drawn to be ordered, between images of several. The same patches as a
+ * list, of which nothing is known, come in the same order. */
+static void small_and_large_images_are_ordered_alike(void **state)
+{
+    (void)state;
+    enum { IMAGES = 7, ROOM = 1000 };
+    static mt_patch_spec specs[ROOM];
+    set s;
+    mt_stack *stacks[IMAGES];
+    mt_patching *drawn, *listed;
+    open_set(&s, 2, "stratified");
+    for (int i = 0; i < IMAGES; i++) {
+        int64_t side = i % 3 == 1 ? SIDE : 70 + 9 * i;
+        assert_int_equal(mt_stack_from_array(s.context, labels, MT_UINT16, "YX", (int64_t[]) { side, side },
+                                             (int64_t[]) { SIDE * 2, 2 }, "image", &stacks[i], NULL),
+                         MT_OK);
+    }
+    mt_patching_options po = {
+        .struct_size = sizeof po, .strategy = "stratified", .patch_size = patch_size, .n_spatial = 2, .seed = 7
+    };
+    assert_int_equal(mt_patching_new(stacks, IMAGES, &po, &drawn, NULL), MT_OK);
+    uint64_t n = mt_patching_count(drawn);
+    assert_true(n < ROOM);
+    for (uint64_t i = 0; i < n; i++)
+        assert_int_equal(mt_patching_get(drawn, 0, i, 0, &specs[i], NULL), MT_OK);
+    po = (mt_patching_options) { .struct_size = sizeof po, .strategy = "coords", .specs = specs, .n_specs = (size_t)n };
+    assert_int_equal(mt_patching_new(stacks, IMAGES, &po, &listed, NULL), MT_OK);
+    mt_loader_options options = options_of();
+    mt_loader *a, *b;
+    assert_int_equal(mt_loader_new(drawn, &options, &a, NULL), MT_OK);
+    assert_int_equal(mt_loader_new(listed, &options, &b, NULL), MT_OK);
+    uint64_t in_order = 0, count = 0;
+    for (mt_batch *x, *y; (x = next(a)); mt_batch_release(x), mt_batch_release(y)) {
+        assert_non_null(y = next(b));
+        assert_memory_equal(x->indices, y->indices, x->n * sizeof *x->indices);
+        for (size_t i = 0; i < x->n; i++)
+            in_order += x->indices[i] == count++;
+    }
+    assert_true(in_order < n / 4);
+    mt_loader_free(a);
+    mt_loader_free(b);
+    mt_patching_free(drawn);
+    mt_patching_free(listed);
+    for (int i = 0; i < IMAGES; i++)
+        mt_stack_close(stacks[i]);
+    close_set(&s);
+}
+
 /* The noise of a patch is the same in any batch, and does not touch the target. */
 static void noise_follows_from_the_patch(void **state)
 {
@@ -486,6 +534,7 @@ int main(void)
         cmocka_unit_test(a_loader_resumes_at_any_batch),
         cmocka_unit_test(another_number_of_ranks_continues),
         cmocka_unit_test(positions_can_be_read_in_any_batches),
+        cmocka_unit_test(small_and_large_images_are_ordered_alike),
         cmocka_unit_test(noise_follows_from_the_patch),
         cmocka_unit_test(what_does_not_fit_together_is_refused),
         cmocka_unit_test(only_square_patches_are_turned),

@@ -84,6 +84,74 @@ static void several_callers(void **state)
     mt_pool_free(pool);
 }
 
+/* A caller with an item of its own and one for the worker of a pool of two; each item ends when it is allowed to. */
+typedef struct pair {
+    mt_pool *pool;
+    pthread_t caller;
+    atomic_int n_inside, may_end[2]; /* of the caller's item, of the worker's */
+} pair;
+
+static void hold(void *argument, size_t i)
+{
+    pair *p = argument;
+    (void)i;
+    bool is_worker = !pthread_equal(pthread_self(), p->caller);
+    p->n_inside++;
+    while (!p->may_end[is_worker])
+        usleep(100);
+}
+
+static void *run_pair(void *argument)
+{
+    pair *p = argument;
+    p->caller = pthread_self();
+    mt_pool_run(p->pool, 2, hold, p);
+    return NULL;
+}
+
+/* A second caller. */
+typedef struct second {
+    pair *first;
+    pthread_t caller;
+    atomic_int helped, early; /* items done by the worker; those among the first */
+} second;
+
+/* The worker is free after item 0, and may help after item 50, when the first caller has left. */
+static void watch(void *argument, size_t i)
+{
+    enum { LAST_ALONE = 50, LONG = 100000 };
+    second *s = argument;
+    s->helped += !pthread_equal(pthread_self(), s->caller);
+    if (i == 0) {
+        s->first->may_end[1] = 1;
+        usleep(50000);
+    } else if (i <= LAST_ALONE) {
+        usleep(100);
+        s->early = s->helped;
+    }
+    if (i == LAST_ALONE)
+        s->first->may_end[0] = 1;
+    for (int k = 0; i > LAST_ALONE && k < LONG && s->helped == 0; k++)
+        usleep(100);
+}
+
+static void callers_count_as_threads(void **state)
+{
+    (void)state;
+    mt_env env;
+    pthread_t thread;
+    pair first = { .pool = new_pool(&env, 2) };
+    second s = { .first = &first, .caller = pthread_self() };
+    assert_int_equal(pthread_create(&thread, NULL, run_pair, &first), 0);
+    while (first.n_inside < 2)
+        usleep(100);
+    mt_pool_run(first.pool, 100, watch, &s);
+    assert_int_equal(s.early, 0);
+    assert_true(s.helped > 0);
+    pthread_join(thread, NULL);
+    mt_pool_free(first.pool);
+}
+
 static void count_nested(void *argument, size_t i)
 {
     (void)i;
@@ -220,6 +288,7 @@ int main(void)
                                         cmocka_unit_test(tasks_from_elsewhere),
                                         cmocka_unit_test(each_piece_once),
                                         cmocka_unit_test(several_callers),
+                                        cmocka_unit_test(callers_count_as_threads),
                                         cmocka_unit_test(calls_from_inside),
                                         cmocka_unit_test(children) };
     return cmocka_run_group_tests(tests, NULL, NULL);

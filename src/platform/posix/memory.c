@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "platform/memory.h"
 
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -42,3 +43,36 @@ void *mt_memory_resize(void *user, void *memory, size_t old_size, size_t new_siz
     }
     return moved;
 }
+
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define UNDER_ASAN
+#endif
+#endif
+#if defined(MADV_HUGEPAGE) && !defined(__SANITIZE_ADDRESS__) && !defined(UNDER_ASAN)
+
+/* The system uses huge pages only where they are aligned. */
+void *mt_memory_map_huge(size_t size)
+{
+    uint8_t *memory = mmap(NULL, size + MT_HUGE_PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (memory == MAP_FAILED)
+        return NULL;
+    size_t before = (size_t)(-(uintptr_t)memory & (MT_HUGE_PAGE - 1)), after = MT_HUGE_PAGE - before;
+    if (before > 0)
+        munmap(memory, before);
+    munmap(memory + before + size, after);
+    (void)madvise(memory + before, size, MADV_HUGEPAGE);
+    return memory + before;
+}
+
+#else
+
+void *mt_memory_map_huge(size_t size)
+{
+    (void)size;
+    return NULL;
+}
+
+#endif
+
+void mt_memory_unmap_huge(void *memory, size_t size) { munmap(memory, size); }
