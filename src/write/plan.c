@@ -12,6 +12,7 @@ enum {
     VOLUME_CHUNK = 64,      /* along Z, Y and X, for volumes */
     MANY_CHUNKS = 10000,    /* an image with more has shards */
     SHARD_BYTES = 32 << 20, /* of pixels */
+    BAND_BYTES = 4 << 20,   /* of pixels */
     TILE_STEP = 16          /* pixels along Y and X, of tiles */
 };
 
@@ -121,6 +122,28 @@ static mt_status fit_tile(const int64_t *given, int d, mt_plan *out, mt_error *e
         return MT_OK;
     return mt_fail(err, MT_E_ARGUMENT, "a tile of format %s has a multiple of %d pixels along %c, not %lld",
                    out->format, TILE_STEP, letter, (long long)*size);
+}
+
+/* Bands of about BAND_BYTES. */
+static mt_status take_bands(const mt_writer_options *options, mt_plan *out, mt_error *err)
+{
+    int x = out->ndim - 1;
+    int64_t row, rows;
+    if (options->n_levels < 0 || options->n_levels > 1)
+        return mt_fail(err, MT_E_ARGUMENT, "format %s has no resolution levels", out->format);
+    if (mt_mul_i64(out->shape[x], (int64_t)out->element_size, &row))
+        return mt_fail(err, MT_E_ARGUMENT, "a row of %lld pixels", (long long)out->shape[x]);
+    rows = mt_max_i64(mt_min_i64(BAND_BYTES / row, out->shape[x - 1]), 1);
+    for (int d = 0; d < out->ndim; d++) {
+        int64_t size = d == x ? out->shape[x] : d == x - 1 ? rows : 1;
+        mt_status st = take_size("chunk", options->chunk_shape, d, out, size, &out->chunk[d], err);
+        if (st)
+            return st;
+        if (d != x - 1 && out->chunk[d] != size)
+            return mt_fail(err, MT_E_ARGUMENT, "format %s has no chunks: it is written in bands of whole rows",
+                           out->format);
+    }
+    return MT_OK;
 }
 
 static mt_status take_chunks(const mt_writer_options *options, mt_plan *out, mt_error *err)
@@ -299,9 +322,20 @@ mt_status mt_plan_take(mt_arena *arena, const char *format, const mt_plan_rules 
     out->is_labels = options->is_labels || (options->like && options->like->info.is_labels);
     mt_status st = take_axes(options, out, err);
     if (!st && !(st = take_shape(options, out, err)) && !(st = take_dtype(options, out, err)) &&
-        !(st = take_chunks(options, out, err)) && !(st = take_shards(options, rules, out, err)) &&
-        !(st = take_words(options, rules, out, err)))
+        !(st = (rules->has_bands ? take_bands : take_chunks)(options, out, err)) &&
+        !(st = take_shards(options, rules, out, err)) && !(st = take_words(options, rules, out, err)))
         st = take_metadata(arena, options, out, err);
     *result = out;
     return st;
+}
+
+void mt_plan_numpy_type(const mt_plan *plan, char out[4])
+{
+    static const char kinds[] = { [MT_BOOL] = 'b',  [MT_UINT8] = 'u',   [MT_INT8] = 'i',    [MT_UINT16] = 'u',
+                                  [MT_INT16] = 'i', [MT_UINT32] = 'u',  [MT_INT32] = 'i',   [MT_UINT64] = 'u',
+                                  [MT_INT64] = 'i', [MT_FLOAT16] = 'f', [MT_FLOAT32] = 'f', [MT_FLOAT64] = 'f' };
+    out[0] = plan->element_size > 1 ? '<' : '|';
+    out[1] = kinds[plan->dtype];
+    out[2] = (char)('0' + plan->element_size);
+    out[3] = 0;
 }

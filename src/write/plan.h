@@ -33,6 +33,8 @@ typedef struct mt_plan_rules {
     /* Chunks are tiles of TIFF: one pixel along T, C and Z, a multiple of 16 along Y and X (TIFF 6.0, section 15), and
      * equal in all levels. Sizes that the caller leaves open are rounded up. */
     bool has_tiles;
+    /* Chunks are bands of whole rows, of one pixel along T, C and Z; there is one level. */
+    bool has_bands;
     const char *const *codecs; /* ends with NULL, the default first; NULL: those of mt_writer_options */
 } mt_plan_rules;
 
@@ -73,6 +75,9 @@ MT_MUST_CHECK mt_status mt_plan_read(mt_arena *arena, const json_t *plan, mt_pla
 
 /* MT_E_ARGUMENT, naming the first member that differs, unless both plans are equal. */
 MT_MUST_CHECK mt_status mt_plan_compare(mt_env *env, const json_t *stored, const json_t *wanted, mt_error *err);
+
+/* The type as NumPy writes it for little-endian data, such as "<u2". */
+void mt_plan_numpy_type(const mt_plan *plan, char out[4]);
 
 /* A box of elements of a level that lies in the image. */
 typedef struct mt_extent {

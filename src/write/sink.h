@@ -60,7 +60,7 @@ struct mt_sink {
     mt_chain chain; /* encodes a chunk */
 };
 
-extern const mt_sink_ops mt_sink_zarr, mt_sink_tiff;
+extern const mt_sink_ops mt_sink_zarr, mt_sink_tiff, mt_sink_npy;
 
 const mt_sink_ops *mt_sink_find(const char *name);
 /* The sink whose suffix a path has; NULL if there is none. */

@@ -3,7 +3,7 @@
 
 #include "base/suffix.h"
 
-static const mt_sink_ops *const sinks[] = { &mt_sink_zarr, &mt_sink_tiff };
+static const mt_sink_ops *const sinks[] = { &mt_sink_zarr, &mt_sink_tiff, &mt_sink_npy };
 enum { N_SINKS = sizeof sinks / sizeof *sinks };
 
 const mt_sink_ops *mt_sink_find(const char *name)

@@ -101,10 +101,8 @@ static json_t *write_v3(const mt_plan *plan, const mt_level *level)
 
 static json_t *type_string(const mt_plan *plan)
 {
-    static const char kinds[] = { [MT_BOOL] = 'b',  [MT_UINT8] = 'u',   [MT_INT8] = 'i',    [MT_UINT16] = 'u',
-                                  [MT_INT16] = 'i', [MT_UINT32] = 'u',  [MT_INT32] = 'i',   [MT_UINT64] = 'u',
-                                  [MT_INT64] = 'i', [MT_FLOAT16] = 'f', [MT_FLOAT32] = 'f', [MT_FLOAT64] = 'f' };
-    char text[4] = { plan->element_size > 1 ? '<' : '|', kinds[plan->dtype], (char)('0' + plan->element_size), 0 };
+    char text[4];
+    mt_plan_numpy_type(plan, text);
     return json_string(text);
 }
 
