@@ -19,7 +19,7 @@ typedef struct mt_writer mt_writer;
 /* When published units are forced to the disk (fsync). A killed process loses none of them in any mode; a power cut
  * may. */
 typedef enum mt_durability {
-    MT_DURABLE_UNITS = 0, /* each unit before it gets its final name */
+    MT_DURABLE_UNITS = 0, /* each unit before it gets its final name; of TIFF, the units of every 64 MiB */
     MT_DURABLE_END,       /* all of them by mt_writer_finish */
     MT_DURABLE_NEVER      /* when the system likes */
 } mt_durability;
@@ -35,14 +35,16 @@ typedef struct mt_writer_options {
     const mt_stack *like;
     const char *axes;     /* letters of TCZYX in this order, Y and X among them; NULL: those of like */
     const int64_t *shape; /* of the image, in the order of axes; NULL: that of like */
-    mt_dtype dtype;       /* element type; 0: that of like */
+    mt_dtype dtype;       /* element type; 0: that of like. OME-TIFF has no bool, float16, int64 and uint64. */
     /* Sizes in the order of axes; along an axis, 0 selects the default and MT_WHOLE_AXIS the whole length. NULL: the
      * defaults: chunks of 64 x 64 x 64 if there are at least 64 planes, else of 256 x 256; shards of about 32 MiB of
      * pixels if the image has more than 10,000 chunks, else none. A shard consists of whole chunks. no_shards not 0:
-     * never shards. */
+     * never shards. Chunks of TIFF are tiles, of one plane, by default 256 x 256; along Y and X they are multiples of
+     * 16: defaults and whole lengths are rounded up, other sizes refused. TIFF has no shards. */
     const int64_t *chunk_shape, *shard_shape;
     int no_shards;
-    /* "zstd", "blosc-zstd", "blosc-lz4", "gzip", "lz4" or "none". NULL: "blosc-lz4" for floats, else "blosc-zstd". */
+    /* "zstd", "blosc-zstd", "blosc-lz4", "gzip", "lz4" or "none". NULL: "blosc-lz4" for floats, else "blosc-zstd". TIFF
+     * has "zstd" (also NULL), "gzip" (deflate) and "none"; it compresses differences of neighbouring integers. */
     const char *codec;
     int codec_level;     /* 0: the default of the codec */
     const char *shuffle; /* of a blosc codec: "none", "byte", "bit"; NULL: "byte" for elements of several bytes */

@@ -46,14 +46,14 @@ static mt_status load(mt_target *target, unsigned number, bool *exists, mt_proce
 /* Looks for the number after the last claim, whose process must have ended. */
 static mt_status find_free(mt_target *target, unsigned *number, mt_error *err)
 {
-    mt_process last, next;
+    mt_process last = { .number = 0 }, next;
     bool exists;
     mt_status st = load(target, *number = 0, &exists, &next, err);
     while (!st && exists) {
         last = next;
         st = load(target, ++*number, &exists, &next, err);
     }
-    if (st || *number == 0 || last.number == 0 || mt_process_has_ended(&last))
+    if (st || last.number == 0 || mt_process_has_ended(&last))
         return st;
     char key[KEY_BYTES];
     write_key(*number - 1, key);

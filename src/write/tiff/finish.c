@@ -159,8 +159,11 @@ static mt_status write_file(assembly *a, char path[MT_PATH_BYTES], mt_error *err
         st = fill(a, err);
         mt_status closed = mt_output_close(a->out.file, path, st ? NULL : err);
         st = st ? st : closed;
-        if (st)
+        if (st) {
             (void)!mt_output_remove(path, NULL); /* the disk may be full: the spool must have room to grow */
+            mt_error_prefix(err, "the finished image, of about %llu MiB beside the tiles",
+                            (unsigned long long)(a->spool->size >> 20) + 1);
+        }
     }
     mt_buffer_free(&a->zeros);
     mt_buffer_free(&a->out.buffer);

@@ -183,7 +183,7 @@ static void put_directory(const tiff_layout *layout, int level, uint64_t page, c
     const mt_level *at = &plan->levels[level];
     int y = plan->ndim - 2, x = y + 1, n_sub = plan->n_levels - 1;
     bool is_described = level == 0 && page == 0;
-    mt_put_u64(out, (uint64_t)(count_entries(plan, level) + is_described));
+    mt_put_u64(out, (uint64_t)count_entries(plan, level) + is_described);
     put_entry(out, TAG_SUBFILE_TYPE, LONG, 1, level > 0);
     put_entry(out, TAG_WIDTH, LONG, 1, (uint64_t)at->shape[x]);
     put_entry(out, TAG_HEIGHT, LONG, 1, (uint64_t)at->shape[y]);

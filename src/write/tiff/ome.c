@@ -108,7 +108,7 @@ static void put_integer(mt_buffer *out, const char *name, int64_t value)
 /* The shortest text that reads as the value, with "." in every locale. */
 static void put_real(mt_buffer *out, const char *name, double value)
 {
-    char text[40], plain[40];
+    char text[40], plain[40] = "";
     double read = 0;
     for (int digits = 1; digits <= 17 && read != value; digits++) {
         size_t n = 0;
