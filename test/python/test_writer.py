@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Writing images: any box in any order by any thread, and continuing what was left unfinished."""
 
+import contextlib
 import copy
 import gc
 import json
@@ -394,7 +395,8 @@ def test_failure_to_publish(tmp_path):
     out[:32] = 1
     out.flush()
     (tmp_path / "a.zarr/0/c/1").write_text("in the way of a folder")
-    out[32:64] = 2
+    with contextlib.suppress(OSError):  # the first of several chunks may fail before the last is put
+        out[32:64] = 2
     for call in (out.flush, lambda: out.write((64, 0), np.ones((1, 1))), out.finish):
         with pytest.raises(OSError, match=r"a\.zarr"):
             call()

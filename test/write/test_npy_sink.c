@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* NPY: what is put is what is read, the file is NumPy's, and an unfinished file is continued. */
+#include "support/folder.h"
+#include "support/outputs.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const output outputs[] = {
+    { "YX", { 300, 270 }, { 0 }, MT_UINT16, NULL, 0 },
+    { "CYX", { 3, 70, 64 }, { 0, 8, 0 }, MT_FLOAT32, "none", 0 },
+    { "TCZYX", { 2, 2, 5, 33, 47 }, { 0, 0, 0, 5, MT_WHOLE_AXIS }, MT_INT16, NULL, 1 },
+    { "ZYX", { 3, 2000, 1000 }, { 0 }, MT_FLOAT64, NULL, 0 },
+    { "YX", { 1, 1 }, { 0 }, MT_BOOL, NULL, 0 },
+};
+enum { N_OUTPUTS = sizeof outputs / sizeof *outputs };
+
+static const char *npy_path(size_t i, const char *what)
+{
+    char name[64];
+    snprintf(name, sizeof name, "%s%zu.npy", what, i);
+    return temporary_path(name);
+}
+
+static mt_stack *open_output(const char *path, const output *o)
+{
+    mt_stack *stack;
+    mt_error err = MT_ERROR_INIT;
+    mt_open_options options = { .struct_size = sizeof options, .axes = o->axes };
+    check_ok(mt_stack_open(NULL, path, &options, &stack, &err), &err);
+    return stack;
+}
+
+static void check_image(const char *path, const output *o, const uint8_t *pixels)
+{
+    mt_stack *stack = open_output(path, o), *array;
+    mt_error err = MT_ERROR_INIT;
+    mt_checksum is, should;
+    check_ok(mt_stack_from_array(NULL, pixels, o->dtype, o->axes, o->shape, NULL, NULL, &array, &err), &err);
+    check_ok(mt_stack_checksum(stack, NULL, &is, &err), &err);
+    check_ok(mt_stack_checksum(array, NULL, &should, &err), &err);
+    assert_string_equal(is.text, should.text);
+    mt_stack_close(array);
+    mt_stack_close(stack);
+}
+
+static void what_is_put_is_read(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < N_OUTPUTS; i++)
+        for (size_t threads = 1; threads <= 4; threads += 3) {
+            const char *path = npy_path(i, "whole");
+            uint8_t *pixels = make_output_pixels(&outputs[i], i + 1);
+            write_output(NULL, path, &outputs[i], pixels, i, threads);
+            check_image(path, &outputs[i], pixels);
+            assert_false(path_exists(path, ".partial"));
+            remove_tree(path);
+            free(pixels);
+        }
+}
+
+/* Byte for byte as NumPy 2 writes it. */
+static void the_header_is_that_of_numpy(void **state)
+{
+    (void)state;
+    const char *path = npy_path(0, "header");
+    static const char text[] = "{'descr': '<u2', 'fortran_order': False, 'shape': (300, 270), }";
+    char expected[128];
+    uint8_t *pixels = make_output_pixels(&outputs[0], 1);
+    size_t size;
+    memset(expected, ' ', 128);
+    memcpy(expected, "\x93NUMPY\x01\x00\x76\x00", 10);
+    memcpy(expected + 10, text, strlen(text));
+    expected[127] = '\n';
+    write_output(NULL, path, &outputs[0], pixels, 1, 1);
+    uint8_t *bytes = read_file(path, &size);
+    assert_int_equal(size, 128 + 300 * 270 * 2);
+    assert_memory_equal(bytes, expected, 128);
+    assert_memory_equal(bytes + 128, pixels, size - 128);
+    free(bytes);
+    free(pixels);
+    remove_tree(path);
+}
+
+static void unfinished_files_are_continued(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < N_OUTPUTS; i++) {
+        const output *o = &outputs[i];
+        const char *path = npy_path(i, "continued");
+        uint8_t *pixels = make_output_pixels(o, i);
+        mt_writer_options options = output_options(o);
+        mt_writer *w;
+        mt_writer_progress before, after;
+        mt_error err = MT_ERROR_INIT;
+        for (int durability = MT_DURABLE_UNITS; durability <= MT_DURABLE_NEVER; durability++) {
+            options.durability = durability;
+            check_ok(mt_writer_create(NULL, path, &options, &w, &err), &err);
+            put_boxes(w, o, pixels, i + 5, 1, 0.6);
+            check_ok(mt_writer_flush(w, &err), &err);
+            mt_writer_get_progress(w, &before);
+            mt_writer_close(w);
+            assert_false(path_exists(path, ""));
+            check_ok(mt_writer_open(NULL, path, &options, &w, &err), &err);
+            mt_writer_get_progress(w, &after);
+            assert_int_equal(after.n_resumed, before.n_done);
+            put_boxes(w, o, pixels, i + 6, 2, 1);
+            check_ok(mt_writer_finish(w, 1, &err), &err);
+            mt_writer_close(w);
+            check_image(path, o, pixels);
+            assert_false(path_exists(path, ".partial"));
+            assert_int_equal(mt_writer_create(NULL, path, &options, &w, &err), MT_E_ARGUMENT);
+            assert_non_null(strstr(err.message, "the file exists"));
+            remove_tree(path);
+        }
+        free(pixels);
+    }
+}
+
+/* The pixels of an unfinished file are lost: the journal is not believed. */
+static void a_lost_file_is_written_again(void **state)
+{
+    (void)state;
+    const output *o = &outputs[1];
+    const char *path = npy_path(1, "lost");
+    char data[600];
+    uint8_t *pixels = make_output_pixels(o, 3);
+    mt_writer_options options = output_options(o);
+    mt_writer *w;
+    mt_writer_progress progress;
+    mt_error err = MT_ERROR_INIT;
+    check_ok(mt_writer_create(NULL, path, &options, &w, &err), &err);
+    put_boxes(w, o, pixels, 1, 1, 1);
+    check_ok(mt_writer_flush(w, &err), &err);
+    mt_writer_close(w);
+    snprintf(data, sizeof data, "%s.partial/data", path);
+    assert_int_equal(remove(data), 0);
+    check_ok(mt_writer_create(NULL, path, &options, &w, &err), &err);
+    mt_writer_get_progress(w, &progress);
+    assert_true(progress.n_lost > 0 && progress.n_resumed + progress.n_lost == progress.n_units);
+    put_boxes(w, o, pixels, 2, 1, 1);
+    check_ok(mt_writer_finish(w, 1, &err), &err);
+    mt_writer_close(w);
+    check_image(path, o, pixels);
+    remove_tree(path);
+    free(pixels);
+}
+
+static void what_npy_lacks_is_refused(void **state)
+{
+    (void)state;
+    static const struct {
+        output output;
+        const char *message;
+    } cases[] = {
+        { { "YX", { 30, 20 }, { 10, 10 }, MT_UINT8, NULL, 0 }, "bands of whole rows" },
+        { { "YX", { 30, 20 }, { 0 }, MT_UINT8, "zstd", 0 }, "the codec \"zstd\" is not one of none" },
+        { { "YX", { 30, 20 }, { 0 }, MT_UINT8, NULL, 2 }, "no resolution levels" },
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        mt_writer_options options = output_options(&cases[i].output);
+        mt_writer *w;
+        mt_error err = MT_ERROR_INIT;
+        assert_int_equal(mt_writer_create(NULL, npy_path(i, "refused"), &options, &w, &err), MT_E_ARGUMENT);
+        assert_non_null(strstr(err.message, cases[i].message));
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_is_put_is_read),
+        cmocka_unit_test(the_header_is_that_of_numpy),
+        cmocka_unit_test(unfinished_files_are_continued),
+        cmocka_unit_test(a_lost_file_is_written_again),
+        cmocka_unit_test(what_npy_lacks_is_refused),
+    };
+    return cmocka_run_group_tests(tests, NULL, remove_temporary_folder);
+}
