@@ -18,7 +18,7 @@ CAREAMICS = build/careamics
 STORES = build/stores
 
 .PHONY: help setup setup-check build test test-oracle test-wheel test-careamics test-kill test-stores demo build-command example \
-	docs bench bench-build bench-env bench-slow bench-against bench-python bench-loaders coverage mutants fuzz check wheel install
+	docs bench bench-build bench-env bench-slow bench-against bench-python bench-loaders bench-writers coverage mutants fuzz check wheel install
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\): .*## /  make \1\t/p' Makefile | expand -t 24
@@ -110,6 +110,12 @@ bench-loaders: bench-build ## benchmark training loaders side by side (torch, CA
 	@[ -d build/bench-loaders/zstd-large.zarr ] || build/release/bench/bench --keep build/bench-loaders loader
 	@PYTHONPATH=build/release/python $(CAREAMICS)/bin/python bench/python/loaders.py build/bench-loaders \
 		--json build/bench-loaders.json
+
+bench-writers: bench-env ## benchmark writing beside zarr-python, zarrs, TensorStore, acquire-zarr and tifffile
+	@build/bench-env/bin/pip install -q --disable-pip-version-check --no-deps -r bench/python/requirements-writers.txt
+	@cmake --build --preset release --target microtome_python microtome_python_package
+	@PYTHONPATH=build/release/python build/bench-env/bin/python bench/python/writers.py build/bench-writers \
+		--json build/bench-writers.json
 
 fuzz: setup-check ## fuzz each target for SECONDS=60, or only TARGET
 	@tools/fuzz.sh $(DURATION) $(TARGET)
