@@ -266,7 +266,10 @@ static const struct option convert_options[] = {
       false },
     { "channels", "C,...", "Channels by number or name, in any order. Default: all.", false },
     { "level", "L", "Level of the input's pyramid. Default: 0.", false },
-    { "join", "T|C|Z", "Join several inputs along this axis, in the order given.", false },
+    { "join", "T|C|Z|S",
+      "Join several inputs along this axis, in the order given. S: all images of the inputs, of files with several and "
+      "along S, become a collection, out.zarr/0, out.zarr/1 and so on.",
+      false },
     { "part", "K/N", "Write part K of N only, for N processes at once. Then: microtome finish OUT.", false },
     { "verify", NULL, "Then compare the checksums of all pixels of input and output.", false },
     { "missing", "fill|error",

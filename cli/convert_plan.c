@@ -21,6 +21,8 @@ static int64_t size_of(const mt_stack_info *info, char letter)
     return at ? info->original_shape[at - info->original_axes] : 1;
 }
 
+int64_t count_samples(const conversion *c, size_t image) { return size_of(info_of(c, image), 'S'); }
+
 /* --- Axes and regions. --- */
 
 static void find_axes(conversion *c)

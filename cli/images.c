@@ -84,6 +84,15 @@ void images_add(struct images *images, mt_context *context, const char *path, co
     images->failed = true;
 }
 
+void images_add_all(struct images *images, mt_context *context, const char *path, const mt_open_options *options)
+{
+    mt_error err = MT_ERROR_INIT;
+    if (!add_many(images, context, path, options, &err))
+        return;
+    report(&err);
+    images->failed = true;
+}
+
 void images_free(struct images *images)
 {
     for (size_t i = 0; i < images->n; i++)

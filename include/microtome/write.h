@@ -190,6 +190,30 @@ MT_API MT_MUST_CHECK mt_status mt_writer_copy_sources(mt_writer *writer, const m
  * may be put. To be called by one process, once the others are done. */
 MT_API MT_MUST_CHECK mt_status mt_writer_finish(mt_writer *writer, int all_required, mt_error *err);
 
+/* A collection of OME-Zarr images in a folder, as bioformats2raw writes several series (its layout 3): each is written by
+ * a writer of its own, at PATH/0, PATH/1 and so on. */
+typedef struct mt_collection_options {
+    size_t struct_size; /* sizeof(mt_collection_options) */
+    uint64_t n_images;
+    const char *ome;      /* as in mt_writer_options, and that of all images */
+    int durability;       /* an mt_durability */
+    uint64_t reserved[4]; /* 0 */
+} mt_collection_options;
+
+/* Makes the folder of a collection, or finds it as an earlier call has left it. MT_E_ARGUMENT if the folder is something
+ * else. */
+MT_API MT_MUST_CHECK mt_status mt_collection_begin(mt_context *context, const char *path,
+                                                   const mt_collection_options *options, mt_error *err);
+
+/* Completes the collection, all images of which are finished. May be repeated. */
+MT_API MT_MUST_CHECK mt_status mt_collection_finish(mt_context *context, const char *path,
+                                                    const mt_collection_options *options, mt_error *err);
+
+/* Describes the collection at a path, and whether it is complete. Changes nothing. MT_E_NOT_FOUND if there is none that
+ * mt_collection_begin has made. */
+MT_API MT_MUST_CHECK mt_status mt_collection_look(mt_context *context, const char *path, mt_collection_options *out,
+                                                  int *is_complete, mt_error *err);
+
 MT_END_DECLS
 
 #endif

@@ -5,6 +5,7 @@
 import hashlib
 import json
 import os
+import re
 import struct
 import sys
 import unittest
@@ -122,6 +123,49 @@ class Convert(Command):
         self.assertIn("choose the type with --dtype", text)
         self.assertFalse(Path(self.path("x.zarr")).exists())
 
+    def test_collections(self):
+        image, other = self.image((3, 20, 30)), self.image((40, 50), name="other.npy")
+        whole, out = self.path("whole.zarr"), self.path("out.zarr")
+        options = ["--join", "S", "--chunks", "8x8", "--pyramid", "2", "--axes"]
+        self.run_it("convert", image, whole, *options, "SYX")
+        for i in range(3):
+            self.assertEqual(self.plane(f"{whole}#{i}", (20, 30)), self.values((3, 20, 30))[600 * i : 600 * (i + 1)])
+        root = json.loads((self.dir / "whole.zarr/zarr.json").read_text())["attributes"]["ome"]
+        self.assertEqual(root, {"version": "0.5", "bioformats2raw.layout": 3})
+        listed = json.loads((self.dir / "whole.zarr/OME/zarr.json").read_text())["attributes"]["ome"]
+        self.assertEqual(listed, {"version": "0.5", "series": ["0", "1", "2"]})
+        self.assertEqual(self.info(whole)["parts"], ["0", "1", "2"])
+        self.assertIn("already complete", self.run_it("convert", image, whole, *options, "SYX").stdout)
+
+        self.run_it("convert", image, out, *options, "SYX", "--part", "1/2", status=3)
+        self.assertIn("incomplete, 0 of 3 images, 18 of 36 chunks", self.run_it("status", out, status=3).stdout)
+        self.assertIn("18 of 36 chunks are missing", self.run_it("finish", out, status=3).stderr)
+        self.run_it("convert", image, out, *options, "SYX", "--part", "2/2", status=3)
+        self.assertEqual(self.run_it("finish", out).stdout, f"{out}: complete\n")
+        self.assertEqual(self.run_it("status", out).stdout, f"{out}: complete\n")
+        self.assertEqual(tree(out), tree(whole))
+
+        out = self.path("two.zarr")
+        self.run_it("convert", self.image((9, 9), name="a.npy"), other, out, "--join", "S", "--ome", "0.4")
+        self.assertEqual([self.info(f"{out}#{i}")["shape"] for i in range(2)], [[9, 9], [40, 50]])
+        self.assertEqual(json.loads((self.dir / "two.zarr/.zattrs").read_text())["bioformats2raw.layout"], 3)
+        text = self.refuse("convert", other, out, "--join", "S", "--ome", "0.4", status=1)
+        self.assertIn("is a collection of 2 images, not 1", text)
+        self.assertIn("OUT ends with .zarr", self.refuse("convert", other, self.path("x.tif"), "--join", "S"))
+        (self.dir / "foreign.zarr/mine").mkdir(parents=True)
+        text = self.refuse("convert", other, self.path("foreign.zarr"), "--join", "S", status=1)
+        self.assertIn('is not a collection that was begun by the same command (it has "mine")', text)
+
+    def test_scenes_become_a_collection(self):
+        scenes, out = command_test.DATA / "czi/real/S3_1Pos_2Mosaic_T2_Z3_CH2_sm.czi", self.path("out.zarr")
+        if not scenes.is_file():
+            self.skipTest(f"{scenes} is absent")
+        self.run_it("convert", scenes, out, "--join", "S")
+        for i in range(3):
+            texts = [self.run_it("info", "--checksum", path).stdout for path in (f"{scenes}#scene={i}", f"{out}#{i}")]
+            sums = [re.search("checksum +([0-9a-f]{32})", text).group(1) for text in texts]
+            self.assertEqual(sums[0], sums[1])
+
     def test_verify(self):
         image, out = self.image((3, 40, 50)), self.path("out.zarr")
         done = self.run_it("convert", image, out, "--axes", "ZYX", "--verify", "--pyramid", "2")
@@ -219,7 +263,7 @@ class Convert(Command):
             (["--dtype", "uint13"], "not an element type"),
             (["--durability", "forever"], "unknown durability"),
             (["--pyramid", "0"], "--pyramid takes"),
-            (["--join", "Y"], "--join takes"),
+            (["--join", "X"], "--join takes"),
             (["--join", "C", "--channels", "0"], "exclude each other"),
             (["--join", "Z", "--region", "Z=0"], "--region cannot cut"),
             (["--chunks", "16"], "--chunks takes 2 to 2"),
