@@ -168,6 +168,7 @@ void conversion_free_plan(conversion *c)
 {
     free(c->channels);
     free(c->identity);
+    free(c->note);
     free(c->sources);
     free(c->boxes);
 }

@@ -60,6 +60,9 @@ typedef struct mt_writer_options {
     /* What the pixels are computed from, in any words: the input, the network. An unfinished image is only continued
      * by a writer of the same identity. NULL: "". */
     const char *identity;
+    /* A sentence that belongs to the finished image, such as what was missing in its input. OME-Zarr keeps it, and
+     * opening the image warns with it; TIFF and NPY do not. NULL: "". */
+    const char *note;
     uint64_t reserved[8]; /* 0 */
 } mt_writer_options;
 

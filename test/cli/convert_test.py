@@ -12,6 +12,7 @@ import unittest
 from pathlib import Path
 
 import command_test
+import info_test
 from command_test import Command, read_npy, write_npy
 
 
@@ -232,6 +233,20 @@ class Convert(Command):
         self.assertIn("is an input", self.refuse("convert", folder, folder, status=1))
         self.assertIn("lies inside", self.refuse("convert", folder, folder + "/a.zarr", status=1))
         self.assertIn("contains", self.refuse("convert", image, self.dir, "--format", "zarr", status=1))
+
+    def test_missing_files(self):
+        image, out = self.path("a.ome.tif"), self.path("out.zarr")
+        info_test.write_tiff(image, info_test.ome([("", 2, ["a.ome.tif", "absent.tif"])]), 1)
+        done = self.run_it("convert", image, out, status=1)
+        self.assertIn("files or frames are missing; --missing fill converts them", done.stderr)
+        self.run_it("convert", image, self.path("strict.zarr"), "--missing", "error", status=1)
+        for version in ("0.5", "0.4"):
+            out = self.path(version + ".zarr")
+            self.run_it("convert", image, out, "--missing", "fill", "--ome", version)
+            words = (
+                "1 file or frame was missing when the image was converted and has the fill value, the first: .*absent"
+            )
+            self.assertRegex(self.info(out)["warnings"][0], words)
 
     def test_missing_planes(self):
         array = self.dir / "sparse.zarr"

@@ -109,13 +109,19 @@ static void write_digest(const mt_plan *plan, char text[DIGEST_BYTES])
     snprintf(text, DIGEST_BYTES, "%016llx", (unsigned long long)plan->digest);
 }
 
+static json_t *write_own(const mt_plan *plan, const char *digest)
+{
+    return *plan->note ? json_pack("{ss ss}", "request", digest, "note", plan->note)
+                       : json_pack("{ss}", "request", digest);
+}
+
 /* The root names the request, so that its repetition finds that nothing is left to do. */
 static mt_status finish(mt_sink *sink, mt_error *err)
 {
     char digest[DIGEST_BYTES];
     write_digest(sink->plan, digest);
     json_t *attributes = zarr_write_ome(sink->plan);
-    if (!attributes || json_object_set_new(attributes, "microtome", json_pack("{ss}", "request", digest))) {
+    if (!attributes || json_object_set_new(attributes, "microtome", write_own(sink->plan, digest))) {
         json_decref(attributes);
         return mt_fail(err, MT_E_MEMORY, "out of memory");
     }
