@@ -169,7 +169,7 @@ typedef struct mt_copy_options {
 } mt_copy_options;
 
 /* Puts pixels of a stack, in an order that fits into the memory budget; each chunk of the stack is read once, or a few
- * times if it is large. Units that are published are left out. options may be NULL. */
+ * times if it is large. Units that are published are left out. Returns when all are published. options may be NULL. */
 MT_API MT_MUST_CHECK mt_status mt_writer_copy(mt_writer *writer, mt_stack *stack, const mt_copy_options *options,
                                               mt_error *err);
 
@@ -182,8 +182,8 @@ typedef struct mt_copy_source {
 } mt_copy_source;
 
 /* Puts pixels of n stacks, or of several boxes of a stack, that form one image, such as its channels. As mt_writer_copy;
- * units that lie in several sources are filled at once. from, extent, to and sample of options are ignored. Sources must
- * not overlap in the output: MT_E_ARGUMENT. */
+ * units that lie in several sources are filled at once. from, extent, to and sample of options are ignored. In the
+ * output, sources do not overlap. */
 MT_API MT_MUST_CHECK mt_status mt_writer_copy_sources(mt_writer *writer, const mt_copy_source *sources, size_t n,
                                                       const mt_copy_options *options, mt_error *err);
 

@@ -493,13 +493,19 @@ mt_status mt_writer_put(mt_writer *w, const mt_writer_box *box, mt_error *err)
     return st;
 }
 
-mt_status mt_writer_flush(mt_writer *w, mt_error *err)
+mt_status mt_writer_settle(mt_writer *w, mt_error *err)
 {
-    mt_error_reset(err);
     mt_writer_wait(w);
     mt_lock_take(&w->lock);
     mt_status st = w->failure.status ? mt_fail(err, w->failure.status, "%s", w->failure.message) : MT_OK;
     mt_lock_give(&w->lock);
+    return st;
+}
+
+mt_status mt_writer_flush(mt_writer *w, mt_error *err)
+{
+    mt_error_reset(err);
+    mt_status st = mt_writer_settle(w, err);
     if (st)
         mt_error_prefix(err, "%s", w->info.path);
     return st;
@@ -526,8 +532,7 @@ static mt_status remove_journal(mt_writer *w, mt_error *err)
 
 static mt_status finish(mt_writer *w, int all_required, mt_error *err)
 {
-    mt_writer_wait(w);
-    mt_status st = w->failure.status ? mt_fail(err, w->failure.status, "%s", w->failure.message) : MT_OK;
+    mt_status st = mt_writer_settle(w, err);
     if (!st && all_required)
         st = check_complete(w, err);
     if (st || (st = mt_writer_flush_chunks(w, err)) || (st = mt_writer_flush_units(w, err)) ||
