@@ -237,18 +237,6 @@ static int verify(const conversion *c)
     return EXIT_OK;
 }
 
-/* A part leaves the rest, and finishing, to others. */
-static int report_part(const convert_run *run)
-{
-    mt_writer_progress now;
-    mt_writer_get_progress(run->writer, &now);
-    printf("%s: part %" PRIu64 " of %" PRIu64 " is done; when all are: microtome finish", run->c->path,
-           run->c->part + 1, run->c->n_parts);
-    print_argument(stdout, run->c->path);
-    putchar('\n');
-    return EXIT_INCOMPLETE;
-}
-
 static int work(convert_run *run)
 {
     conversion *c = run->c;
@@ -274,7 +262,7 @@ static int work(convert_run *run)
     }
     note_values(run);
     print_summary(run, clock_seconds() - run->progress.start);
-    return c->n_parts ? report_part(run) : EXIT_OK;
+    return c->n_parts ? EXIT_INCOMPLETE : EXIT_OK; /* a part leaves the rest, and finishing, to others */
 }
 
 static int convert(conversion *c)
@@ -361,6 +349,14 @@ static int convert_collection(conversion *c)
     return EXIT_OK;
 }
 
+static void report_part(const conversion *c)
+{
+    printf("%s: part %" PRIu64 " of %" PRIu64 " is done; when all are: microtome finish", c->path, c->part + 1,
+           c->n_parts);
+    print_argument(stdout, c->path);
+    putchar('\n');
+}
+
 int run_convert(const struct args *args)
 {
     conversion c;
@@ -370,6 +366,8 @@ int run_convert(const struct args *args)
         status = open_inputs(&c);
     if (!status)
         status = c.join == 'S' ? convert_collection(&c) : convert_image(&c);
+    if (status == EXIT_INCOMPLETE)
+        report_part(&c);
     conversion_free(&c);
     return status;
 }

@@ -138,7 +138,10 @@ class Convert(Command):
         self.assertEqual(self.info(whole)["parts"], ["0", "1", "2"])
         self.assertIn("already complete", self.run_it("convert", image, whole, *options, "SYX").stdout)
 
-        self.run_it("convert", image, out, *options, "SYX", "--part", "1/2", status=3)
+        done = self.run_it("convert", image, out, *options, "SYX", "--part", "1/2", status=3)
+        self.assertEqual(
+            done.stdout.split("\n")[-2], f"{out}: part 1 of 2 is done; when all are: microtome finish {out}"
+        )
         self.assertIn("incomplete, 0 of 3 images, 18 of 36 chunks", self.run_it("status", out, status=3).stdout)
         self.assertIn("18 of 36 chunks are missing", self.run_it("finish", out, status=3).stderr)
         self.run_it("convert", image, out, *options, "SYX", "--part", "2/2", status=3)
@@ -213,6 +216,18 @@ class Convert(Command):
         self.assertEqual(self.run_it("status", out).stdout, f"{out}: complete\n")
         self.assertEqual(json.loads(self.run_it("status", out, "--json").stdout), {"path": out, "complete": True})
         self.assertEqual(tree(out), tree(whole))
+
+    def test_an_unfinished_tiff_is_told(self):
+        image, out = self.image((64, 64)), self.path("out.tif")
+        self.run_it("convert", image, out, "--chunks", "16x16", "--part", "1/2", status=3)
+        self.assertEqual(
+            self.run_it("status", out, status=3).stdout.split("\n")[0], f"{out}: incomplete, 8 of 16 chunks"
+        )
+        self.assertIn("out.tif: incomplete, 8 of 16 chunks are written", self.refuse("info", out, status=1))
+        self.run_it("convert", image, out, "--chunks", "16x16", "--part", "2/2", status=3)
+        self.run_it("finish", out)
+        self.assertEqual(self.plane(out, (64, 64)), self.values((64, 64)))
+        self.assertIn("already complete", self.run_it("convert", image, out, "--chunks", "16x16").stdout)
 
     def test_an_output_of_other_options_is_not_continued(self):
         image, out = self.image((64, 64)), self.path("out.zarr")
