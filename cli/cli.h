@@ -184,6 +184,8 @@ struct images {
 };
 /* Opens the images of a path, and reports what could not be opened. */
 void images_add(struct images *images, mt_context *context, const char *path, const mt_open_options *options);
+/* Opens all images of a path: of a file with several, each. */
+void images_add_all(struct images *images, mt_context *context, const char *path, const mt_open_options *options);
 void images_free(struct images *images);
 
 /* Prints to stderr what was repaired, assumed or missing when an image was opened. */

@@ -247,7 +247,10 @@ static const struct option convert_options[] = {
       false },
     { "no-shards", NULL, "Write each chunk as a file.", false },
     { "codec", "NAME",
-      "zstd, blosc-zstd, blosc-lz4, gzip, lz4 or none. Default: blosc-lz4 for floats, else blosc-zstd.", false },
+      "zstd, blosc-zstd, blosc-lz4, gzip, lz4 or none; of a TIFF zstd, gzip or none. Default: blosc-lz4 for floats, "
+      "else "
+      "blosc-zstd; of a TIFF zstd.",
+      false },
     { "codec-level", "N", "Compression level. Default: that of the codec.", false },
     { "shuffle", "none|byte|bit", "Shuffling of a blosc codec. Default: byte for elements of several bytes.", false },
     { "dtype", "TYPE",
@@ -266,7 +269,10 @@ static const struct option convert_options[] = {
       false },
     { "channels", "C,...", "Channels by number or name, in any order. Default: all.", false },
     { "level", "L", "Level of the input's pyramid. Default: 0.", false },
-    { "join", "T|C|Z", "Join several inputs along this axis, in the order given.", false },
+    { "join", "T|C|Z|S",
+      "Join several inputs along this axis, in the order given. S: all images of the inputs, of files with several and "
+      "along S, become a collection, out.zarr/0, out.zarr/1 and so on.",
+      false },
     { "part", "K/N", "Write part K of N only, for N processes at once. Then: microtome finish OUT.", false },
     { "verify", NULL, "Then compare the checksums of all pixels of input and output.", false },
     { "missing", "fill|error",
@@ -373,12 +379,14 @@ const struct command commands[] = {
       "quantiles. Sums are exact. NaN and infinite pixels are left out and counted. Several images must have the same "
       "channels and type.",
       1, -1, stats_options, stats_examples, run_stats },
-    { "convert", "IN... OUT", "Write images as OME-Zarr",
-      "Writes an image, or several joined along an axis, in the format of the suffix of OUT: .zarr. Each shard, or "
-      "chunk "
-      "without shards, is written once and gets its name when it is complete. A conversion that was interrupted or "
-      "killed "
-      "is continued by the same command, and ends with the same files. Inputs are named as for microtome info.",
+    { "convert", "IN... OUT", "Write images as OME-Zarr or OME-TIFF",
+      "Writes an image, or several joined along an axis, in the format of the suffix of OUT: .zarr for OME-Zarr, .tif "
+      "for "
+      "OME-TIFF. Each shard, or chunk without shards, is written once and gets its name when it is complete. A "
+      "conversion "
+      "that was interrupted or killed is continued by the same command, and ends with the same files. Inputs are named "
+      "as "
+      "for microtome info.",
       2, -1, convert_options, convert_examples, run_convert },
     { "status", "OUT", "Tell how much of an output is written",
       "Prints how many shards or chunks of the output of microtome convert are written. Exit code 0: it is complete; "

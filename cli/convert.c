@@ -34,9 +34,11 @@ static int open_level(conversion *c, size_t i, const mt_open_options *options, i
     if (level >= info->n_levels)
         return failed("%s: there is no level %" PRId64 "; the image has %d, counted from 0", info->source, level,
                       info->n_levels);
-    size_t room = strlen(c->images.names[i]) + 32;
+    bool is_source = c->images.names[i] == info->source; /* without the part */
+    size_t room = strlen(c->images.names[i]) + strlen(info->part) + 32;
     char *path = need(room, 1);
-    snprintf(path, room, "%s%slevel=%" PRId64, c->images.names[i], *info->part ? "&" : "#", level);
+    snprintf(path, room, "%s%s%s%slevel=%" PRId64, c->images.names[i], is_source && *info->part ? "#" : "",
+             is_source ? info->part : "", *info->part ? "&" : "#", level);
     mt_status st = mt_stack_open(c->context, path, options, &other, &err);
     free(path);
     if (st)
@@ -56,6 +58,25 @@ static int check_input(const conversion *c, size_t i)
     return output_apart(c->path, c->images.names[i]);
 }
 
+/* Label images lie inside the images that they describe; a collection lists images. */
+static void leave_out_labels(conversion *c)
+{
+    struct images *images = &c->images;
+    size_t n = images->n;
+    images->n = 0;
+    for (size_t i = 0; i < n; i++) {
+        const mt_stack_info *info = mt_stack_get_info(images->stacks[i]);
+        if (info->is_labels && strstr(info->part, "labels/")) {
+            fprintf(stderr, "microtome: %s#%s: label images are not converted with --join S: convert each by itself\n",
+                    info->source, info->part);
+            mt_stack_close(images->stacks[i]);
+            continue;
+        }
+        images->names[images->n] = images->names[i];
+        images->stacks[images->n++] = images->stacks[i];
+    }
+}
+
 static int open_inputs(conversion *c)
 {
     struct open_options open;
@@ -69,9 +90,11 @@ static int open_inputs(conversion *c)
         return status;
     c->options.memory = (size_t)(memory / 2);
     for (size_t i = 0; i + 1 < c->args->n_paths && !c->images.failed; i++)
-        images_add(&c->images, c->context, c->args->paths[i], &open.options);
+        (c->join == 'S' ? images_add_all : images_add)(&c->images, c->context, c->args->paths[i], &open.options);
     if (c->images.failed || c->images.skipped)
         return EXIT_FAILED;
+    if (c->join == 'S')
+        leave_out_labels(c);
     if (c->images.n > 1 && !c->join)
         return usage_error(c->args, "there are %zu images: --join names the axis along which they follow one another",
                            c->images.n);
@@ -214,18 +237,6 @@ static int verify(const conversion *c)
     return EXIT_OK;
 }
 
-/* A part leaves the rest, and finishing, to others. */
-static int report_part(const convert_run *run)
-{
-    mt_writer_progress now;
-    mt_writer_get_progress(run->writer, &now);
-    printf("%s: part %" PRIu64 " of %" PRIu64 " is done; when all are: microtome finish", run->c->path,
-           run->c->part + 1, run->c->n_parts);
-    print_argument(stdout, run->c->path);
-    putchar('\n');
-    return EXIT_INCOMPLETE;
-}
-
 static int work(convert_run *run)
 {
     conversion *c = run->c;
@@ -251,7 +262,7 @@ static int work(convert_run *run)
     }
     note_values(run);
     print_summary(run, clock_seconds() - run->progress.start);
-    return c->n_parts ? report_part(run) : EXIT_OK;
+    return c->n_parts ? EXIT_INCOMPLETE : EXIT_OK; /* a part leaves the rest, and finishing, to others */
 }
 
 static int convert(conversion *c)
@@ -272,6 +283,80 @@ static int convert(conversion *c)
     return status;
 }
 
+static int convert_image(conversion *c)
+{
+    int status = conversion_plan(c);
+    if (!status)
+        status = convert(c);
+    if (!status && args_count(c->args, "verify"))
+        status = verify(c);
+    return status;
+}
+
+/* --- Collections. --- */
+
+/* Converts one image of a collection; returns EXIT_INCOMPLETE for a part. */
+static int convert_member(const conversion *all, size_t image, int64_t sample, uint64_t number)
+{
+    conversion c = *all;
+    size_t room = strlen(all->path) + 32;
+    char *path = need(room, 1);
+    snprintf(path, room, "%s/%" PRIu64, all->path, number);
+    c.path = path;
+    c.join = 0;
+    c.images.stacks += image;
+    c.images.names += image;
+    c.images.n = 1;
+    c.region[0] = (span) { .is_given = strchr(mt_stack_get_info(c.images.stacks[0])->original_axes, 'S') != NULL,
+                           .start = sample,
+                           .size = 1 };
+    int status = convert_image(&c);
+    conversion_free_plan(&c);
+    free(path);
+    return status;
+}
+
+static int convert_members(const conversion *c)
+{
+    uint64_t number = 0;
+    int status = EXIT_OK, of_all = EXIT_OK;
+    for (size_t i = 0; i < c->images.n && (!status || status == EXIT_INCOMPLETE); i++)
+        for (int64_t s = 0; s < count_samples(c, i) && (!status || status == EXIT_INCOMPLETE); s++) {
+            status = convert_member(c, i, s, number++);
+            of_all = status ? status : of_all;
+        }
+    return status ? status : of_all;
+}
+
+/* All images of the inputs, as a collection. */
+static int convert_collection(conversion *c)
+{
+    mt_error err = MT_ERROR_INIT;
+    mt_collection_options options = { .struct_size = sizeof options,
+                                      .ome = c->options.ome,
+                                      .durability = c->options.durability };
+    for (size_t i = 0; i < c->images.n; i++)
+        options.n_images += (uint64_t)count_samples(c, i);
+    c->options.format = "zarr";
+    if (mt_collection_begin(c->context, c->path, &options, &err))
+        return report(&err);
+    int status = convert_members(c);
+    if (status)
+        return status;
+    if (mt_collection_finish(c->context, c->path, &options, &err))
+        return report(&err);
+    printf("%s: %" PRIu64 " images\n", c->path, options.n_images);
+    return EXIT_OK;
+}
+
+static void report_part(const conversion *c)
+{
+    printf("%s: part %" PRIu64 " of %" PRIu64 " is done; when all are: microtome finish", c->path, c->part + 1,
+           c->n_parts);
+    print_argument(stdout, c->path);
+    putchar('\n');
+}
+
 int run_convert(const struct args *args)
 {
     conversion c;
@@ -280,11 +365,9 @@ int run_convert(const struct args *args)
     if (!status)
         status = open_inputs(&c);
     if (!status)
-        status = conversion_plan(&c);
-    if (!status)
-        status = convert(&c);
-    if (!status && args_count(args, "verify"))
-        status = verify(&c);
+        status = c.join == 'S' ? convert_collection(&c) : convert_image(&c);
+    if (status == EXIT_INCOMPLETE)
+        report_part(&c);
     conversion_free(&c);
     return status;
 }

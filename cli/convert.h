@@ -26,10 +26,10 @@ typedef struct conversion {
     mt_writer_options options; /* their pointers point into this */
     char axes[8];              /* of the output, as all sizes below */
     int64_t shape[MT_MAX_DIMS], chunk[MT_MAX_DIMS], shard[MT_MAX_DIMS];
-    char join;                       /* axis along which inputs follow one another; 0: one input */
+    char join;                       /* axis along which inputs follow one another; 0: one input; S: a collection */
     span region[sizeof REGION_AXES]; /* in the order of REGION_AXES */
     mt_channel *channels;            /* of the output; NULL: none are described */
-    char *identity;
+    char *identity, *note; /* note: what is missing in the inputs; NULL: nothing */
     mt_copy_source *sources;
     source_box *boxes; /* of each source */
     size_t n_sources;
@@ -40,6 +40,10 @@ typedef struct conversion {
 int conversion_read(conversion *c, const struct args *args);
 /* Finds from the open inputs what is copied where. */
 int conversion_plan(conversion *c);
+/* Images along S of an input. */
+int64_t count_samples(const conversion *c, size_t image);
+/* Frees what conversion_plan has made; conversion_free frees all. */
+void conversion_free_plan(conversion *c);
 void conversion_free(conversion *c);
 
 #endif

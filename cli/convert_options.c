@@ -111,9 +111,14 @@ static int read_join(conversion *c)
     const char *text = args_get(c->args, "join", 0);
     if (!text)
         return EXIT_OK;
-    if (!*text || !strchr("TCZ", *text) || text[1])
-        return usage_error(c->args, "--join takes an axis, T, C or Z, not '%s'", text);
+    if (!*text || !strchr("TCZS", *text) || text[1])
+        return usage_error(c->args, "--join takes an axis, T, C, Z or S, not '%s'", text);
     c->join = *text;
+    size_t n = strlen(c->path), suffix = n && c->path[n - 1] == '/' ? 6 : 5;
+    const char *format = c->options.format;
+    if (c->join == 'S' &&
+        (format ? strcmp(format, "zarr") != 0 : n < suffix || strncmp(c->path + n - suffix, ".zarr", 5)))
+        return usage_error(c->args, "--join S makes an OME-Zarr collection: OUT ends with .zarr");
     if (c->join == 'C' && args_get(c->args, "channels", 0))
         return usage_error(c->args, "--channels and --join C exclude each other");
     const char *axis = strchr(REGION_AXES, c->join);
@@ -159,12 +164,18 @@ int conversion_read(conversion *c, const struct args *args)
     return status ? status : check_verify(c);
 }
 
-void conversion_free(conversion *c)
+void conversion_free_plan(conversion *c)
 {
     free(c->channels);
     free(c->identity);
+    free(c->note);
     free(c->sources);
     free(c->boxes);
+}
+
+void conversion_free(conversion *c)
+{
+    conversion_free_plan(c);
     images_free(&c->images);
     mt_context_free(c->context);
 }

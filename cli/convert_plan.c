@@ -21,6 +21,8 @@ static int64_t size_of(const mt_stack_info *info, char letter)
     return at ? info->original_shape[at - info->original_axes] : 1;
 }
 
+int64_t count_samples(const conversion *c, size_t image) { return size_of(info_of(c, image), 'S'); }
+
 /* --- Axes and regions. --- */
 
 static void find_axes(conversion *c)
@@ -207,6 +209,23 @@ static int write_identity(conversion *c)
     return !st && is_written ? EXIT_OK : st ? report(&err) : failed("out of memory");
 }
 
+/* What is missing in the inputs, for those who open the output. */
+static void write_note(conversion *c)
+{
+    uint64_t n = 0;
+    const mt_stack_info *first = NULL;
+    for (size_t i = 0; i < c->images.n; i++) {
+        n += info_of(c, i)->n_missing;
+        first = first || !info_of(c, i)->n_missing ? first : info_of(c, i);
+    }
+    if (n == 0)
+        return;
+    size_t room = strlen(first->missing[0]) + 200;
+    c->note = need(room, 1);
+    snprintf(c->note, room, "%" PRIu64 " %s missing when the image was converted and %s the fill value, the first: %s",
+             n, n == 1 ? "file or frame was" : "files or frames were", n == 1 ? "has" : "have", first->missing[0]);
+}
+
 /* --- Sizes of chunks and shards. --- */
 
 /* Sizes of the last axes; 0 stands for the whole axis. */
@@ -253,5 +272,7 @@ int conversion_plan(conversion *c)
     c->options.shape = c->shape;
     c->options.channels = c->channels;
     c->options.identity = c->identity;
+    write_note(c);
+    c->options.note = c->note;
     return EXIT_OK;
 }

@@ -2,6 +2,7 @@
 /* The images of paths, folders and globs. */
 #include "cli.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -67,6 +68,21 @@ static bool is_folder(const char *path)
     return !stat(path, &found) && S_ISDIR(found.st_mode);
 }
 
+/* A file that is being written gets its name at the end. */
+static bool report_unfinished(const char *path)
+{
+    mt_writer *writer;
+    mt_writer_progress now;
+    mt_error err = MT_ERROR_INIT;
+    if (mt_writer_look(NULL, path, NULL, &writer, &err))
+        return false;
+    mt_writer_get_progress(writer, &now);
+    failed("%s: incomplete, %" PRIu64 " of %" PRIu64 " %s are written", path, now.n_done, now.n_units,
+           unit_name(mt_writer_get_info(writer)));
+    mt_writer_close(writer);
+    return true;
+}
+
 void images_add(struct images *images, mt_context *context, const char *path, const mt_open_options *options)
 {
     mt_stack *stack;
@@ -80,7 +96,17 @@ void images_add(struct images *images, mt_context *context, const char *path, co
         st = add_many(images, context, path, options, &of_many);
     if (!st)
         return;
-    report(of_many.status ? &of_many : &err);
+    images->failed = true;
+    if (st != MT_E_NOT_FOUND || is_url || !report_unfinished(path))
+        report(of_many.status ? &of_many : &err);
+}
+
+void images_add_all(struct images *images, mt_context *context, const char *path, const mt_open_options *options)
+{
+    mt_error err = MT_ERROR_INIT;
+    if (!add_many(images, context, path, options, &err))
+        return;
+    report(&err);
     images->failed = true;
 }
 

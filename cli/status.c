@@ -3,12 +3,22 @@
 #include "cli.h"
 
 #include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
-/* The state of an output. */
+static bool exists(const char *path)
+{
+    struct stat found;
+    return !stat(path, &found);
+}
+
+/* The state of an output, or of a collection, of whose images the numbers are added. */
 typedef struct output_state {
     const char *path;
-    mt_writer *writer; /* NULL: it is complete */
+    bool is_complete;
+    uint64_t n_images, n_complete; /* of a collection; 0: an image */
+    const char *units;             /* unit_name */
     mt_writer_progress progress;
 } output_state;
 
@@ -24,32 +34,83 @@ static int check_complete(const char *path)
     return EXIT_OK;
 }
 
-static int look(const struct args *args, output_state *out)
+/* Adds an image. One of a collection that does not exist yet counts as not complete. */
+static int look_at_image(const char *path, const char *format, output_state *s)
 {
+    mt_writer *writer;
+    mt_writer_progress now;
     mt_error err = MT_ERROR_INIT;
-    *out = (output_state) { .path = args->paths[0] };
-    mt_status st = mt_writer_look(NULL, out->path, args_get(args, "format", 0), &out->writer, &err);
+    mt_status st = mt_writer_look(NULL, path, format, &writer, &err);
+    if (st == MT_E_NOT_FOUND && s->n_images && !exists(path))
+        return EXIT_OK;
+    if (st == MT_E_NOT_FOUND) {
+        s->n_complete++;
+        return check_complete(path);
+    }
     if (st)
-        return st == MT_E_NOT_FOUND ? check_complete(out->path) : report(&err);
-    mt_writer_get_progress(out->writer, &out->progress);
+        return report(&err);
+    mt_writer_get_progress(writer, &now);
+    s->units = unit_name(mt_writer_get_info(writer));
+    s->progress.n_units += now.n_units;
+    s->progress.n_done += now.n_done;
+    s->progress.n_lost += now.n_lost;
+    s->progress.bytes_published += now.bytes_published;
+    mt_writer_close(writer);
     return EXIT_OK;
 }
+
+static char *member_path(const char *path, uint64_t i)
+{
+    size_t room = strlen(path) + 32;
+    char *out = need(room, 1);
+    snprintf(out, room, "%s/%" PRIu64, path, i);
+    return out;
+}
+
+static int look(const struct args *args, output_state *s)
+{
+    mt_collection_options collection;
+    int is_complete, status = EXIT_OK;
+    mt_error err = MT_ERROR_INIT;
+    *s = (output_state) { .path = args->paths[0], .units = "chunks" };
+    if (mt_collection_look(NULL, s->path, &collection, &is_complete, &err)) {
+        status = look_at_image(s->path, args_get(args, "format", 0), s);
+        s->is_complete = s->n_complete > 0;
+        return status;
+    }
+    s->n_images = collection.n_images;
+    for (uint64_t i = 0; i < s->n_images && !status; i++) {
+        char *path = member_path(s->path, i);
+        status = look_at_image(path, "zarr", s);
+        free(path);
+    }
+    s->is_complete = is_complete && s->n_complete == s->n_images;
+    return status;
+}
+
+/* --- microtome status. --- */
 
 static void print_state(const output_state *s)
 {
     char bytes[32];
-    if (!s->writer) {
+    uint64_t left = s->progress.n_units - s->progress.n_done;
+    if (s->is_complete) {
         printf("%s: complete\n", s->path);
         return;
     }
-    const char *units = unit_name(mt_writer_get_info(s->writer));
-    uint64_t left = s->progress.n_units - s->progress.n_done;
-    printf("%s: incomplete, %" PRIu64 " of %" PRIu64 " %s\n", s->path, s->progress.n_done, s->progress.n_units, units);
-    printf("  %-9s%" PRIu64 " %s\n", "left", left, units);
-    printf("  %-9s%s\n", "written", bytes_text((double)s->progress.bytes_published, bytes, sizeof bytes));
+    if (s->n_images)
+        printf("%s: incomplete, %" PRIu64 " of %" PRIu64 " images", s->path, s->n_complete, s->n_images);
+    else
+        printf("%s: incomplete", s->path);
+    if (s->progress.n_units)
+        printf(", %" PRIu64 " of %" PRIu64 " %s", s->progress.n_done, s->progress.n_units, s->units);
+    putchar('\n');
+    if (s->progress.n_units) {
+        printf("  %-9s%" PRIu64 " %s\n", "left", left, s->units);
+        printf("  %-9s%s\n", "written", bytes_text((double)s->progress.bytes_published, bytes, sizeof bytes));
+    }
     if (s->progress.n_lost)
-        printf("  %-9s%" PRIu64 " records of %s that are missing or damaged; they are done again\n", "lost",
-               s->progress.n_lost, units);
+        printf("  %-9s%" PRIu64 " damaged records; their %s are done again\n", "lost", s->progress.n_lost, s->units);
     if (left == 0)
         printf("  %-9smicrotome finish\n", "next");
 }
@@ -58,12 +119,14 @@ static void print_state_json(const output_state *s)
 {
     fputs("{\"path\": ", stdout);
     print_json_string(s->path);
-    printf(", \"complete\": %s", s->writer ? "false" : "true");
-    if (s->writer)
+    printf(", \"complete\": %s", s->is_complete ? "true" : "false");
+    if (s->n_images)
+        printf(", \"images\": %" PRIu64 ", \"complete_images\": %" PRIu64, s->n_images, s->n_complete);
+    if (!s->is_complete && s->progress.n_units)
         printf(", \"unit\": \"%.5s\", \"units\": %" PRIu64 ", \"done\": %" PRIu64 ", \"left\": %" PRIu64
                ", \"lost\": %" PRIu64 ", \"bytes\": %" PRIu64,
-               unit_name(mt_writer_get_info(s->writer)), s->progress.n_units, s->progress.n_done,
-               s->progress.n_units - s->progress.n_done, s->progress.n_lost, s->progress.bytes_published);
+               s->units, s->progress.n_units, s->progress.n_done, s->progress.n_units - s->progress.n_done,
+               s->progress.n_lost, s->progress.bytes_published);
     puts("}");
 }
 
@@ -77,30 +140,69 @@ int run_status(const struct args *args)
         print_state_json(&state);
     else
         print_state(&state);
-    status = state.writer ? EXIT_INCOMPLETE : EXIT_OK;
-    mt_writer_close(state.writer);
-    return status;
+    return state.is_complete ? EXIT_OK : EXIT_INCOMPLETE;
 }
 
-static int finish(const struct args *args, mt_context *context, const output_state *state)
+/* --- microtome finish. --- */
+
+/* One that is complete already stays as it is. */
+static mt_status finish_image(mt_context *context, const char *path, const char *format, mt_error *err)
 {
     mt_writer *writer;
-    mt_error err = MT_ERROR_INIT;
-    const char *path = args->paths[0];
-    uint64_t left = state->progress.n_units - state->progress.n_done;
-    if (left > 0) {
-        failed("%s: %" PRIu64 " of %" PRIu64 " %s are missing: repeat the commands that write them", path, left,
-               state->progress.n_units, unit_name(mt_writer_get_info(state->writer)));
-        return EXIT_INCOMPLETE;
-    }
-    mt_writer_options options = { .struct_size = sizeof options, .format = args_get(args, "format", 0) };
-    if (mt_writer_open(context, path, &options, &writer, &err))
-        return report(&err);
-    mt_status st = mt_writer_finish(writer, 1, &err);
+    mt_writer_options options = { .struct_size = sizeof options, .format = format };
+    mt_status st = mt_writer_open(context, path, &options, &writer, err);
+    if (st)
+        return st == MT_E_NOT_FOUND ? MT_OK : st;
+    st = mt_writer_finish(writer, 1, err);
     mt_writer_close(writer);
+    return st;
+}
+
+static mt_status finish_collection(mt_context *context, const output_state *s, mt_error *err)
+{
+    mt_collection_options options;
+    int is_complete;
+    mt_status st = mt_collection_look(context, s->path, &options, &is_complete, err);
+    for (uint64_t i = 0; i < s->n_images && !st; i++) {
+        char *path = member_path(s->path, i);
+        st = finish_image(context, path, "zarr", err);
+        free(path);
+    }
+    return st ? st : mt_collection_finish(context, s->path, &options, err);
+}
+
+static int refuse(const output_state *s)
+{
+    if (s->progress.n_units > s->progress.n_done)
+        failed("%s: %" PRIu64 " of %" PRIu64 " %s are missing: repeat the commands that write them", s->path,
+               s->progress.n_units - s->progress.n_done, s->progress.n_units, s->units);
+    else
+        failed("%s: images are missing: repeat the commands that write them", s->path);
+    return EXIT_INCOMPLETE;
+}
+
+/* Whether every image was begun, and no shard or chunk is missing. */
+static bool can_finish(const output_state *s)
+{
+    bool all = true;
+    for (uint64_t i = 0; i < s->n_images && all; i++) {
+        char *path = member_path(s->path, i);
+        all = exists(path);
+        free(path);
+    }
+    return all && s->progress.n_done == s->progress.n_units;
+}
+
+static int finish(const struct args *args, mt_context *context, const output_state *s)
+{
+    mt_error err = MT_ERROR_INIT;
+    if (!can_finish(s))
+        return refuse(s);
+    mt_status st = s->n_images ? finish_collection(context, s, &err)
+                               : finish_image(context, s->path, args_get(args, "format", 0), &err);
     if (st)
         return report(&err);
-    printf("%s: complete\n", path);
+    printf("%s: complete\n", s->path);
     return EXIT_OK;
 }
 
@@ -110,11 +212,10 @@ int run_finish(const struct args *args)
     mt_context *context = NULL;
     int status = context_open(&context, args);
     if (!status && !(status = look(args, &state))) {
-        if (state.writer)
-            status = finish(args, context, &state);
-        else
+        if (state.is_complete)
             printf("%s: already complete\n", state.path);
-        mt_writer_close(state.writer);
+        else
+            status = finish(args, context, &state);
     }
     mt_context_free(context);
     return status;

@@ -62,6 +62,9 @@ typedef struct mt_writer_options {
     /* What the pixels are computed from, in any words: the input, the network. An unfinished image is only continued
      * by a writer of the same identity. NULL: "". */
     const char *identity;
+    /* A sentence that belongs to the finished image, such as what was missing in its input. OME-Zarr keeps it, and
+     * opening the image warns with it; TIFF and NPY do not. NULL: "". */
+    const char *note;
     uint64_t reserved[8]; /* 0 */
 } mt_writer_options;
 
@@ -168,7 +171,7 @@ typedef struct mt_copy_options {
 } mt_copy_options;
 
 /* Puts pixels of a stack, in an order that fits into the memory budget; each chunk of the stack is read once, or a few
- * times if it is large. Units that are published are left out. options may be NULL. */
+ * times if it is large. Units that are published are left out. Returns when all are published. options may be NULL. */
 MT_API MT_MUST_CHECK mt_status mt_writer_copy(mt_writer *writer, mt_stack *stack, const mt_copy_options *options,
                                               mt_error *err);
 
@@ -181,8 +184,8 @@ typedef struct mt_copy_source {
 } mt_copy_source;
 
 /* Puts pixels of n stacks, or of several boxes of a stack, that form one image, such as its channels. As mt_writer_copy;
- * units that lie in several sources are filled at once. from, extent, to and sample of options are ignored. Sources must
- * not overlap in the output: MT_E_ARGUMENT. */
+ * units that lie in several sources are filled at once. from, extent, to and sample of options are ignored. In the
+ * output, sources do not overlap. */
 MT_API MT_MUST_CHECK mt_status mt_writer_copy_sources(mt_writer *writer, const mt_copy_source *sources, size_t n,
                                                       const mt_copy_options *options, mt_error *err);
 
@@ -191,6 +194,30 @@ MT_API MT_MUST_CHECK mt_status mt_writer_copy_sources(mt_writer *writer, const m
  * all_required, MT_E_ARGUMENT if units of the full resolution are missing; the message says how many. Then nothing else
  * may be put. To be called by one process, once the others are done. */
 MT_API MT_MUST_CHECK mt_status mt_writer_finish(mt_writer *writer, int all_required, mt_error *err);
+
+/* A collection of OME-Zarr images in a folder, as bioformats2raw writes several series (its layout 3): each is written by
+ * a writer of its own, at PATH/0, PATH/1 and so on. */
+typedef struct mt_collection_options {
+    size_t struct_size; /* sizeof(mt_collection_options) */
+    uint64_t n_images;
+    const char *ome;      /* as in mt_writer_options, and that of all images */
+    int durability;       /* an mt_durability */
+    uint64_t reserved[4]; /* 0 */
+} mt_collection_options;
+
+/* Makes the folder of a collection, or finds it as an earlier call has left it. MT_E_ARGUMENT if the folder is something
+ * else. */
+MT_API MT_MUST_CHECK mt_status mt_collection_begin(mt_context *context, const char *path,
+                                                   const mt_collection_options *options, mt_error *err);
+
+/* Completes the collection, all images of which are finished. May be repeated. */
+MT_API MT_MUST_CHECK mt_status mt_collection_finish(mt_context *context, const char *path,
+                                                    const mt_collection_options *options, mt_error *err);
+
+/* Describes the collection at a path, and whether it is complete. Changes nothing. MT_E_NOT_FOUND if there is none that
+ * mt_collection_begin has made. */
+MT_API MT_MUST_CHECK mt_status mt_collection_look(mt_context *context, const char *path, mt_collection_options *out,
+                                                  int *is_complete, mt_error *err);
 
 MT_END_DECLS
 

@@ -315,7 +315,8 @@ static mt_status copy_sources(mt_writer *w, const mt_copy_source *sources, size_
         st = mt_fail(err, MT_E_MEMORY, "%zu stacks to copy", n);
     if (!st && !(st = mt_alloc(w->env, bytes, &memory, err))) {
         job.sources = memory;
-        st = copy(&job, sources, err);
+        if (!(st = copy(&job, sources, err)))
+            st = mt_writer_settle(w, err);
         mt_release(w->env, memory, bytes);
     }
     if (st)

@@ -47,7 +47,8 @@ static const mt_level *level_of(const mt_writer *w, uint64_t unit)
 }
 
 /* Whether the object of a record exists and is whole. After a power cut it may be missing or, if it was not synced, have
- * other contents: then it counts as not done. Who only looks believes the record. */
+ * other contents: then it counts as not done. Who only looks believes the record, which
+ * costs nothing. */
 static mt_status is_there(mt_writer *w, const mt_unit_record *record, bool *out, mt_error *err)
 {
     const mt_sink_ops *ops = w->sink->ops;
@@ -55,7 +56,7 @@ static mt_status is_there(mt_writer *w, const mt_unit_record *record, bool *out,
     uint64_t size, unit = record->unit - level->first_unit;
     uint32_t crc;
     mt_error local = MT_ERROR_INIT;
-    *out = (record->flags & MT_UNIT_EMPTY) || w->only_looks;
+    *out = (record->flags & MT_UNIT_EMPTY) || (w->only_looks && !ops->look);
     if (*out)
         return MT_OK;
     mt_status st = ops->measure(w->sink, level, unit, &size, &local);

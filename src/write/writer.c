@@ -342,7 +342,20 @@ mt_status mt_writer_look(mt_context *context, const char *path, const char *form
 
 /* --- Finished images. --- */
 
-/* A process that was killed at the very end may leave its journal; a plan says that the end was not reached. */
+/* Removes what a process that was killed at the very end has left. At worst it stays: it says nothing. */
+static mt_status tidy(mt_writer *w, const mt_sink_ops *ops)
+{
+    mt_status st = MT_OK;
+    if (mt_path_get_kind(mt_target_get_path(w->target)) != MT_PATH_FOLDER)
+        return MT_OK;
+    if (ops->clean && !(st = ops->open(w->env, w->plan, w->target, w->arena, &w->sink, NULL)))
+        st = ops->begin(w->sink, NULL);
+    if (st || (st = mt_journal_remove(w->target, NULL)) || (st = mt_target_remove(w->target, MT_JOURNAL_FOLDER, NULL)))
+        return st;
+    return ops->clean ? ops->clean(w->sink, NULL) : MT_OK;
+}
+
+/* A plan says that the end was not reached. */
 static mt_status check_finished(mt_writer *w, const mt_sink_ops *ops, mt_error *err)
 {
     json_t *stored = NULL;
@@ -351,8 +364,8 @@ static mt_status check_finished(mt_writer *w, const mt_sink_ops *ops, mt_error *
         return st;
     w->is_finished = !stored;
     json_decref(stored);
-    if (w->is_finished && !mt_journal_remove(w->target, NULL))
-        (void)!mt_target_remove(w->target, MT_JOURNAL_FOLDER, NULL); /* at worst it stays: it says nothing */
+    if (w->is_finished)
+        (void)!tidy(w, ops);
     return MT_OK;
 }
 
@@ -480,13 +493,19 @@ mt_status mt_writer_put(mt_writer *w, const mt_writer_box *box, mt_error *err)
     return st;
 }
 
-mt_status mt_writer_flush(mt_writer *w, mt_error *err)
+mt_status mt_writer_settle(mt_writer *w, mt_error *err)
 {
-    mt_error_reset(err);
     mt_writer_wait(w);
     mt_lock_take(&w->lock);
     mt_status st = w->failure.status ? mt_fail(err, w->failure.status, "%s", w->failure.message) : MT_OK;
     mt_lock_give(&w->lock);
+    return st;
+}
+
+mt_status mt_writer_flush(mt_writer *w, mt_error *err)
+{
+    mt_error_reset(err);
+    mt_status st = mt_writer_settle(w, err);
     if (st)
         mt_error_prefix(err, "%s", w->info.path);
     return st;
@@ -513,8 +532,7 @@ static mt_status remove_journal(mt_writer *w, mt_error *err)
 
 static mt_status finish(mt_writer *w, int all_required, mt_error *err)
 {
-    mt_writer_wait(w);
-    mt_status st = w->failure.status ? mt_fail(err, w->failure.status, "%s", w->failure.message) : MT_OK;
+    mt_status st = mt_writer_settle(w, err);
     if (!st && all_required)
         st = check_complete(w, err);
     if (st || (st = mt_writer_flush_chunks(w, err)) || (st = mt_writer_flush_units(w, err)) ||

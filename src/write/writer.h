@@ -116,6 +116,9 @@ MT_MUST_CHECK mt_status mt_writer_reduce(mt_writer *w, const mt_level *level, co
 /* Builds and publishes the missing units of all upper levels from the published units below. */
 MT_MUST_CHECK mt_status mt_writer_build(mt_writer *w, mt_error *err);
 
+/* Waits until all complete units are published, and returns the first failure. */
+MT_MUST_CHECK mt_status mt_writer_settle(mt_writer *w, mt_error *err);
+
 /* MT_E_ARGUMENT if nothing can be put any more. */
 MT_MUST_CHECK mt_status mt_writer_check_open(mt_writer *w, mt_error *err);
 

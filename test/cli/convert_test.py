@@ -5,12 +5,14 @@
 import hashlib
 import json
 import os
+import re
 import struct
 import sys
 import unittest
 from pathlib import Path
 
 import command_test
+import info_test
 from command_test import Command, read_npy, write_npy
 
 
@@ -122,6 +124,52 @@ class Convert(Command):
         self.assertIn("choose the type with --dtype", text)
         self.assertFalse(Path(self.path("x.zarr")).exists())
 
+    def test_collections(self):
+        image, other = self.image((3, 20, 30)), self.image((40, 50), name="other.npy")
+        whole, out = self.path("whole.zarr"), self.path("out.zarr")
+        options = ["--join", "S", "--chunks", "8x8", "--pyramid", "2", "--axes"]
+        self.run_it("convert", image, whole, *options, "SYX")
+        for i in range(3):
+            self.assertEqual(self.plane(f"{whole}#{i}", (20, 30)), self.values((3, 20, 30))[600 * i : 600 * (i + 1)])
+        root = json.loads((self.dir / "whole.zarr/zarr.json").read_text())["attributes"]["ome"]
+        self.assertEqual(root, {"version": "0.5", "bioformats2raw.layout": 3})
+        listed = json.loads((self.dir / "whole.zarr/OME/zarr.json").read_text())["attributes"]["ome"]
+        self.assertEqual(listed, {"version": "0.5", "series": ["0", "1", "2"]})
+        self.assertEqual(self.info(whole)["parts"], ["0", "1", "2"])
+        self.assertIn("already complete", self.run_it("convert", image, whole, *options, "SYX").stdout)
+
+        done = self.run_it("convert", image, out, *options, "SYX", "--part", "1/2", status=3)
+        self.assertEqual(
+            done.stdout.split("\n")[-2], f"{out}: part 1 of 2 is done; when all are: microtome finish {out}"
+        )
+        self.assertIn("incomplete, 0 of 3 images, 18 of 36 chunks", self.run_it("status", out, status=3).stdout)
+        self.assertIn("18 of 36 chunks are missing", self.run_it("finish", out, status=3).stderr)
+        self.run_it("convert", image, out, *options, "SYX", "--part", "2/2", status=3)
+        self.assertEqual(self.run_it("finish", out).stdout, f"{out}: complete\n")
+        self.assertEqual(self.run_it("status", out).stdout, f"{out}: complete\n")
+        self.assertEqual(tree(out), tree(whole))
+
+        out = self.path("two.zarr")
+        self.run_it("convert", self.image((9, 9), name="a.npy"), other, out, "--join", "S", "--ome", "0.4")
+        self.assertEqual([self.info(f"{out}#{i}")["shape"] for i in range(2)], [[9, 9], [40, 50]])
+        self.assertEqual(json.loads((self.dir / "two.zarr/.zattrs").read_text())["bioformats2raw.layout"], 3)
+        text = self.refuse("convert", other, out, "--join", "S", "--ome", "0.4", status=1)
+        self.assertIn("is a collection of 2 images, not 1", text)
+        self.assertIn("OUT ends with .zarr", self.refuse("convert", other, self.path("x.tif"), "--join", "S"))
+        (self.dir / "foreign.zarr/mine").mkdir(parents=True)
+        text = self.refuse("convert", other, self.path("foreign.zarr"), "--join", "S", status=1)
+        self.assertIn('is not a collection that was begun by the same command (it has "mine")', text)
+
+    def test_scenes_become_a_collection(self):
+        scenes, out = command_test.DATA / "czi/real/S3_1Pos_2Mosaic_T2_Z3_CH2_sm.czi", self.path("out.zarr")
+        if not scenes.is_file():
+            self.skipTest(f"{scenes} is absent")
+        self.run_it("convert", scenes, out, "--join", "S")
+        for i in range(3):
+            texts = [self.run_it("info", "--checksum", path).stdout for path in (f"{scenes}#scene={i}", f"{out}#{i}")]
+            sums = [re.search("checksum +([0-9a-f]{32})", text).group(1) for text in texts]
+            self.assertEqual(sums[0], sums[1])
+
     def test_verify(self):
         image, out = self.image((3, 40, 50)), self.path("out.zarr")
         done = self.run_it("convert", image, out, "--axes", "ZYX", "--verify", "--pyramid", "2")
@@ -169,6 +217,18 @@ class Convert(Command):
         self.assertEqual(json.loads(self.run_it("status", out, "--json").stdout), {"path": out, "complete": True})
         self.assertEqual(tree(out), tree(whole))
 
+    def test_an_unfinished_tiff_is_told(self):
+        image, out = self.image((64, 64)), self.path("out.tif")
+        self.run_it("convert", image, out, "--chunks", "16x16", "--part", "1/2", status=3)
+        self.assertEqual(
+            self.run_it("status", out, status=3).stdout.split("\n")[0], f"{out}: incomplete, 8 of 16 chunks"
+        )
+        self.assertIn("out.tif: incomplete, 8 of 16 chunks are written", self.refuse("info", out, status=1))
+        self.run_it("convert", image, out, "--chunks", "16x16", "--part", "2/2", status=3)
+        self.run_it("finish", out)
+        self.assertEqual(self.plane(out, (64, 64)), self.values((64, 64)))
+        self.assertIn("already complete", self.run_it("convert", image, out, "--chunks", "16x16").stdout)
+
     def test_an_output_of_other_options_is_not_continued(self):
         image, out = self.image((64, 64)), self.path("out.zarr")
         part = ["--part", "1/2", "--chunks", "16x16"]
@@ -188,6 +248,20 @@ class Convert(Command):
         self.assertIn("is an input", self.refuse("convert", folder, folder, status=1))
         self.assertIn("lies inside", self.refuse("convert", folder, folder + "/a.zarr", status=1))
         self.assertIn("contains", self.refuse("convert", image, self.dir, "--format", "zarr", status=1))
+
+    def test_missing_files(self):
+        image, out = self.path("a.ome.tif"), self.path("out.zarr")
+        info_test.write_tiff(image, info_test.ome([("", 2, ["a.ome.tif", "absent.tif"])]), 1)
+        done = self.run_it("convert", image, out, status=1)
+        self.assertIn("files or frames are missing; --missing fill converts them", done.stderr)
+        self.run_it("convert", image, self.path("strict.zarr"), "--missing", "error", status=1)
+        for version in ("0.5", "0.4"):
+            out = self.path(version + ".zarr")
+            self.run_it("convert", image, out, "--missing", "fill", "--ome", version)
+            words = (
+                "1 file or frame was missing when the image was converted and has the fill value, the first: .*absent"
+            )
+            self.assertRegex(self.info(out)["warnings"][0], words)
 
     def test_missing_planes(self):
         array = self.dir / "sparse.zarr"
@@ -219,7 +293,7 @@ class Convert(Command):
             (["--dtype", "uint13"], "not an element type"),
             (["--durability", "forever"], "unknown durability"),
             (["--pyramid", "0"], "--pyramid takes"),
-            (["--join", "Y"], "--join takes"),
+            (["--join", "X"], "--join takes"),
             (["--join", "C", "--channels", "0"], "exclude each other"),
             (["--join", "Z", "--region", "Z=0"], "--region cannot cut"),
             (["--chunks", "16"], "--chunks takes 2 to 2"),

@@ -188,8 +188,8 @@ class Power(unittest.TestCase):
             yield disk.state(lambda: False, contents)
         for contents in (lost, kept, zeros, only_journals(lost), only_journals(zeros)):
             yield disk.state(lambda: True, contents)
-        for share in (0.5, 0.9):
-            yield disk.state(lambda: self.random.random() < share, maybe)
+        share = self.random.choice((0.5, 0.9))
+        yield disk.state(lambda: self.random.random() < share, maybe)
 
     def lay_out(self, state, folder):
         for path, data in state.items():
@@ -213,8 +213,7 @@ class Power(unittest.TestCase):
                 self.lay_out(state, folder)
                 done = self.convert(str(folder / name), options)
                 what = f"{name}, power cut after call {number}: {line[:200]}\n{sorted(state)}\n{done.stderr}"
-                if "out.tif: the file exists" not in done.stderr:
-                    self.assertEqual(done.returncode, 0, what)
+                self.assertEqual(done.returncode, 0, what)
                 self.assertEqual(digest(folder / name), wanted, what)
                 shutil.rmtree(folder)
         self.assertEqual(
@@ -232,7 +231,7 @@ class Power(unittest.TestCase):
     def test_all_synced_at_the_end(self):
         self.check("out.zarr", ["--durability", "end"])
 
-    def wait_test_tiff(self):
+    def test_tiff(self):
         self.check("out.tif", [])
 
 

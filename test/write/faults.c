@@ -26,7 +26,7 @@ static _Atomic long count;
 static int number(const char *name)
 {
     const char *text = getenv(name);
-    return text ? atoi(text) : 0;
+    return text ? (int)strtol(text, NULL, 10) : 0;
 }
 
 /* Whether this call is to fail. */

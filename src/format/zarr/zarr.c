@@ -35,6 +35,14 @@ static mt_status load_level(const zarr_reader *r, const zarr_node *group, const 
     return st ? st : zarr_node_load(r, path, out, err);
 }
 
+/* What the writer says about a finished image. */
+static mt_status warn_note(const zarr_node *group, mt_chunk_map *map, mt_error *err)
+{
+    const json_t *own = json_object_get(group->attributes, "microtome");
+    const char *note = json_string_value(json_object_get(own, "note"));
+    return note ? mt_chunk_map_warn(map, err, "%.400s", note) : MT_OK;
+}
+
 /* Maps one level of a multiscale image. */
 static mt_status map_level(const zarr_reader *r, const zarr_node *group, const json_t *multiscale, int level,
                            size_t root, mt_chunk_map *map, mt_error *err)
@@ -54,7 +62,7 @@ static mt_status map_level(const zarr_reader *r, const zarr_node *group, const j
     zarr_node_free(&node);
     if (!st && (st = zarr_ome_describe(map, group, multiscale, level, err)))
         mt_error_prefix(err, "%s", path);
-    return st;
+    return st ? st : warn_note(group, map, err);
 }
 
 static mt_status map_multiscale(const zarr_reader *r, const zarr_node *group, const mt_selection *selection,

@@ -3,6 +3,7 @@
  * crc32c and sharding_indexed, version 1; the Zarr storage specification, version 2; numcodecs for codec names. */
 #include "write/zarr/zarr_sink.h"
 
+#include <stdio.h>
 #include <string.h>
 
 bool zarr_is_v2(const mt_plan *plan) { return strcmp(plan->ome, "0.4") == 0; }
@@ -130,4 +131,33 @@ static json_t *write_v2(const mt_plan *plan, const mt_level *level)
 json_t *zarr_write_array(const mt_plan *plan, const mt_level *level)
 {
     return zarr_is_v2(plan) ? write_v2(plan, level) : write_v3(plan, level);
+}
+
+/* --- Publishing. --- */
+
+mt_status zarr_publish_json(mt_env *env, mt_target *target, const char *key, json_t *document, mt_error *err)
+{
+    mt_buffer text = mt_buffer_on(env);
+    mt_status st = mt_json_write(document, true, &text, err);
+    if (!st) {
+        mt_piece piece = { text.data, text.size };
+        st = mt_target_publish(target, key, &piece, 1, err);
+    }
+    mt_buffer_free(&text);
+    json_decref(document);
+    return st;
+}
+
+mt_status zarr_publish_group(mt_env *env, mt_target *target, const char *folder, bool is_v2, json_t *attributes,
+                             mt_error *err)
+{
+    char key[64];
+    snprintf(key, sizeof key, "%s%s", folder, is_v2 ? ".zattrs" : "zarr.json");
+    if (!is_v2)
+        attributes = json_pack("{si ss so}", "zarr_format", 3, "node_type", "group", "attributes", attributes);
+    mt_status st = zarr_publish_json(env, target, key, attributes, err);
+    if (st || !is_v2)
+        return st;
+    snprintf(key, sizeof key, "%s.zgroup", folder);
+    return zarr_publish_json(env, target, key, json_pack("{si}", "zarr_format", 2), err);
 }

@@ -79,28 +79,14 @@ static void close(mt_sink *sink) { (void)sink; /* lives in the arena of the writ
 
 /* --- Documents. --- */
 
-/* Publishes a document and releases it. */
 static mt_status publish_json(mt_sink *sink, const char *key, json_t *document, mt_error *err)
 {
-    mt_buffer text = mt_buffer_on(sink->env);
-    mt_status st = mt_json_write(document, true, &text, err);
-    if (!st) {
-        mt_piece piece = { text.data, text.size };
-        st = mt_target_publish(sink->target, key, &piece, 1, err);
-    }
-    mt_buffer_free(&text);
-    json_decref(document);
-    return st;
+    return zarr_publish_json(sink->env, sink->target, key, document, err);
 }
 
 static mt_status publish_group(mt_sink *sink, json_t *attributes, mt_error *err)
 {
-    if (!zarr_is_v2(sink->plan))
-        return publish_json(sink, "zarr.json",
-                            json_pack("{si ss so}", "zarr_format", 3, "node_type", "group", "attributes", attributes),
-                            err);
-    mt_status st = publish_json(sink, ".zattrs", attributes, err);
-    return st ? st : publish_json(sink, ".zgroup", json_pack("{si}", "zarr_format", 2), err);
+    return zarr_publish_group(sink->env, sink->target, "", zarr_is_v2(sink->plan), attributes, err);
 }
 
 /* The documents of the arrays come first, then the root, without OME metadata: the image is not complete. */
@@ -123,13 +109,19 @@ static void write_digest(const mt_plan *plan, char text[DIGEST_BYTES])
     snprintf(text, DIGEST_BYTES, "%016llx", (unsigned long long)plan->digest);
 }
 
+static json_t *write_own(const mt_plan *plan, const char *digest)
+{
+    return *plan->note ? json_pack("{ss ss}", "request", digest, "note", plan->note)
+                       : json_pack("{ss}", "request", digest);
+}
+
 /* The root names the request, so that its repetition finds that nothing is left to do. */
 static mt_status finish(mt_sink *sink, mt_error *err)
 {
     char digest[DIGEST_BYTES];
     write_digest(sink->plan, digest);
     json_t *attributes = zarr_write_ome(sink->plan);
-    if (!attributes || json_object_set_new(attributes, "microtome", json_pack("{ss}", "request", digest))) {
+    if (!attributes || json_object_set_new(attributes, "microtome", write_own(sink->plan, digest))) {
         json_decref(attributes);
         return mt_fail(err, MT_E_MEMORY, "out of memory");
     }
