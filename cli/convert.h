@@ -30,6 +30,7 @@ typedef struct conversion {
     span region[sizeof REGION_AXES]; /* in the order of REGION_AXES */
     mt_channel *channels;            /* of the output; NULL: none are described */
     char *identity;
+    char note[96]; /* "": none */
     mt_copy_source *sources;
     source_box *boxes; /* of each source */
     size_t n_sources;

@@ -207,6 +207,16 @@ static int write_identity(conversion *c)
     return !st && is_written ? EXIT_OK : st ? report(&err) : failed("out of memory");
 }
 
+static void write_note(conversion *c)
+{
+    uint64_t n = 0;
+    for (size_t i = 0; i < c->images.n; i++)
+        n += info_of(c, i)->n_missing;
+    if (n > 0)
+        snprintf(c->note, sizeof c->note,
+                 "Files or frames of the input that were missing and have the fill value: %" PRIu64, n);
+}
+
 /* --- Sizes of chunks and shards. --- */
 
 /* Sizes of the last axes; 0 stands for the whole axis. */
@@ -253,5 +263,7 @@ int conversion_plan(conversion *c)
     c->options.shape = c->shape;
     c->options.channels = c->channels;
     c->options.identity = c->identity;
+    write_note(c);
+    c->options.note = c->note;
     return EXIT_OK;
 }

@@ -62,6 +62,9 @@ typedef struct mt_writer_options {
     /* What the pixels are computed from, in any words: the input, the network. An unfinished image is only continued
      * by a writer of the same identity. NULL: "". */
     const char *identity;
+    /* A sentence about the pixels that stays with the finished image, such as which files of the input were missing
+     * (OME-Zarr: "note" of the attribute "microtome"; OME-TIFF: Description). NULL: none. */
+    const char *note;
     uint64_t reserved[8]; /* 0 */
 } mt_writer_options;
 

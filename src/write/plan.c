@@ -305,7 +305,8 @@ static mt_status take_metadata(mt_arena *arena, const mt_writer_options *options
     if (!channels && like && like->channels && (size_t)like->data_shape[1] == out->n_channels)
         channels = like->channels;
     out->identity = mt_arena_printf(arena, err, "%s", options->identity ? options->identity : "");
-    if (!out->identity)
+    out->note = mt_arena_printf(arena, err, "%s", options->note ? options->note : "");
+    if (!out->identity || !out->note)
         return MT_E_MEMORY;
     return channels ? copy_channels(arena, channels, out, err) : MT_OK;
 }

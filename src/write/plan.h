@@ -57,6 +57,7 @@ typedef struct mt_plan {
     size_t n_channels;              /* size along C; 1 without */
     bool is_labels;
     const char *identity; /* never NULL */
+    const char *note;     /* "": none */
     uint64_t digest;      /* of the text of the plan; 0 before an output is opened */
     int n_levels;
     mt_level levels[MT_MAX_LEVELS];

@@ -62,13 +62,13 @@ static json_t *write_channels(const mt_plan *plan)
 json_t *mt_plan_write(const mt_plan *plan)
 {
     int n = plan->ndim;
-    return json_pack("{si ss ss so ss so so ss si ss si ss ss so so so sb ss}", "version", VERSION, "format",
+    return json_pack("{si ss ss so ss so so ss si ss si ss ss so so so sb ss ss}", "version", VERSION, "format",
                      plan->format, "axes", plan->axes, "shape", write_sizes(plan->shape, n), "dtype",
                      mt_dtype_name(plan->dtype), "chunk_shape", write_sizes(plan->chunk, n), "shard_shape",
                      write_sizes(plan->shard, n), "codec", plan->codec, "codec_level", plan->codec_level, "shuffle",
                      plan->shuffle, "n_levels", plan->n_levels, "downsample", plan->downsample, "ome", plan->ome,
                      "pixel_size", write_pixel_size(plan), "unit", write_units(plan), "channels", write_channels(plan),
-                     "is_labels", plan->is_labels, "identity", plan->identity);
+                     "is_labels", plan->is_labels, "identity", plan->identity, "note", plan->note);
 }
 
 /* --- Reading. --- */
@@ -126,7 +126,8 @@ static mt_status read_words(plan_reader *r, mt_error *err)
     if (st || (st = read_text(r, "dtype", &dtype, err)) || (st = read_text(r, "codec", &o->codec, err)) ||
         (st = read_text(r, "shuffle", &o->shuffle, err)) || (st = read_text(r, "downsample", &o->downsample, err)) ||
         (st = read_text(r, "ome", &o->ome, err)) || (st = read_text(r, "identity", &o->identity, err)) ||
-        (st = read_int(r, "codec_level", &o->codec_level, err)) || (st = read_int(r, "n_levels", &o->n_levels, err)))
+        (st = read_text(r, "note", &o->note, err)) || (st = read_int(r, "codec_level", &o->codec_level, err)) ||
+        (st = read_int(r, "n_levels", &o->n_levels, err)))
         return st;
     o->dtype = mt_dtype_from_name(dtype);
     o->is_labels = json_is_true(json_object_get(r->plan, "is_labels"));

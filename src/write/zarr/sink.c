@@ -128,8 +128,14 @@ static mt_status finish(mt_sink *sink, mt_error *err)
 {
     char digest[DIGEST_BYTES];
     write_digest(sink->plan, digest);
-    json_t *attributes = zarr_write_ome(sink->plan);
-    if (!attributes || json_object_set_new(attributes, "microtome", json_pack("{ss}", "request", digest))) {
+    json_t *attributes = zarr_write_ome(sink->plan), *own = json_pack("{ss}", "request", digest);
+    bool failed = !attributes || !own;
+    if (!failed && sink->plan->note[0])
+        failed = json_object_set_new(own, "note", json_string(sink->plan->note)) != 0;
+    if (failed || json_object_set(attributes, "microtome", own))
+        failed = true;
+    json_decref(own);
+    if (failed) {
         json_decref(attributes);
         return mt_fail(err, MT_E_MEMORY, "out of memory");
     }
