@@ -34,6 +34,8 @@ NAVIGATION = {
             "Training <training>",
             "Loader <loader>",
             "PyTorch <pytorch>",
+            "Converting <converting>",
+            "Writing <writing>",
             "filters",
             "statistics",
             "Lateral context <lateral-context>",

@@ -63,7 +63,7 @@ typedef struct mt_writer_options {
      * by a writer of the same identity. NULL: "". */
     const char *identity;
     /* A sentence that belongs to the finished image, such as what was missing in its input. OME-Zarr keeps it, and
-     * opening the image warns with it; TIFF and NPY do not. NULL: "". */
+     * opening the image warns with it; OME-TIFF keeps it as the Description; NPY does not. NULL: "". */
     const char *note;
     uint64_t reserved[8]; /* 0 */
 } mt_writer_options;

@@ -77,7 +77,7 @@ def convert(
     **options : OutputOptions
         ``dtype``, ``chunks``, ``shards``, ``codec``, ``level``, ``shuffle``, ``pyramid``, ``downsample``,
         ``ome``, ``pixel_size``, ``units``, ``channels``, ``labels``, ``durability``, ``memory``,
-        ``identity``, ``format`` and ``context`` of `create`. By default the identity is made of the
+        ``identity``, ``note``, ``format`` and ``context`` of `create`. By default the identity is made of the
         source, its size, its modification time (or ETag), and what is selected.
 
     Returns
@@ -232,6 +232,9 @@ class _Plan(NamedTuple):
         made: dict[str, Any] = {"like": self.stacks[0], "axes": self.axes, "shape": self.shape}
         if self.channels is not None:
             made["channels"] = self.channels
+        n_missing = sum(stack.n_missing for stack in self.stacks)
+        if n_missing and given.get("note") is None:
+            made["note"] = f"Files or frames of the input that were missing and have the fill value: {n_missing}"
         if given.get("identity") is None:
             made["identity"] = self._identity()
         return cast(

@@ -208,6 +208,7 @@ class Writer:
         durability: int,
         memory: int,
         identity: str | None,
+        note: str | None,
         format: str | None,
         context: Context | None,
         /,

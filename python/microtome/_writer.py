@@ -81,6 +81,7 @@ def create(
     durability: Literal["units", "end", "never"] = "units",
     memory: int | str | None = None,
     identity: str | None = None,
+    note: str | None = None,
     format: str | None = None,
     context: Context | None = None,
 ) -> Writer:
@@ -93,8 +94,8 @@ def create(
     Parameters
     ----------
     path : path-like
-        The image to write: a folder ``.zarr`` (also ``s3://bucket/name.zarr``). Nothing that exists
-        is overwritten.
+        The image to write: a folder ``.zarr`` (also ``s3://bucket/name.zarr``) or a file ``.tif``.
+        Nothing that exists is overwritten.
     like : ImageStack, optional
         The image from which everything is taken that is not given: axes, shape, type, pixel sizes,
         units and channels.
@@ -142,7 +143,10 @@ def create(
     identity : str, optional
         What the pixels are computed from, in any words: the input, the network. An unfinished image
         is continued only with the same identity.
-    format : {"zarr"}, optional
+    note : str, optional
+        A sentence about the pixels that stays with the finished image: in OME-Zarr the attribute
+        ``microtome``, in OME-TIFF the description.
+    format : {"zarr", "tiff"}, optional
         Default: by the suffix of the path.
     context : Context, optional
         Threads and limits. Default: a context shared by all.
@@ -194,6 +198,7 @@ def create(
         "durability": durability,
         "memory": memory,
         "identity": identity,
+        "note": note,
         "format": format,
         "context": context,
     }

@@ -49,6 +49,7 @@ class OutputOptions(TypedDict, total=False):
     durability: Literal["units", "end", "never"]
     memory: int | str | None
     identity: str | None
+    note: str | None
     format: str | None
     context: Context | None
 
@@ -92,6 +93,7 @@ def to_core(path: Any, options: WriterOptions) -> tuple[Any, ...]:
         _DURABILITY.index(durability),
         parse_bytes(get("memory")),
         get("identity"),
+        get("note"),
         get("format"),
         get("context"),
     )

@@ -132,10 +132,10 @@ static bool convert(core_state *state, PyObject *arguments, start *s)
     const char *dtype;
     PyObject *path, *shape, *chunks, *shards, *sizes, *units, *channels, *context;
     Py_ssize_t memory;
-    if (!PyArg_ParseTuple(arguments, "OOsOzOOpzizizzOOOpinzzO:Writer", &path, &s->like, &o->axes, &shape, &dtype,
+    if (!PyArg_ParseTuple(arguments, "OOsOzOOpzizizzOOOpinzzzO:Writer", &path, &s->like, &o->axes, &shape, &dtype,
                           &chunks, &shards, &o->no_shards, &o->codec, &o->codec_level, &o->shuffle, &o->n_levels,
                           &o->downsample, &o->ome, &sizes, &units, &channels, &o->is_labels, &o->durability, &memory,
-                          &o->identity, &o->format, &context) ||
+                          &o->identity, &o->note, &o->format, &context) ||
         !(s->path_bytes = convert_path(path, &s->path)) || !context_convert(state, context, &s->context))
         return false;
     s->ndim = strlen(o->axes);

@@ -110,11 +110,11 @@ static void free_chunk(mt_writer *w, mt_waiting_chunk *chunk)
     mt_release(w->env, chunk, sizeof *chunk);
 }
 
-bool mt_writer_drop_upper(mt_writer *w)
+bool mt_writer_drop_above(mt_writer *w, const mt_level *level)
 {
     for (size_t i = 0; w->n_upper > 0 && i < MT_WRITE_BUCKETS; i++)
         for (mt_waiting_chunk *c = w->chunks[i]; c; c = c->next)
-            if (c->level != w->plan->levels && c->busy == 0) {
+            if (c->level > level && c->busy == 0) {
                 unlink_chunk(w, c);
                 free_chunk(w, c);
                 return true;
@@ -184,7 +184,7 @@ static mt_status reserve(const put_job *job, bool *fits, mt_error *err)
     mt_writer *w = job->w;
     bool is_upper = job->level != w->plan->levels;
     while (!(*fits = has_room(w, job->level->chunk_bytes))) {
-        if (mt_writer_drop_upper(w))
+        if (mt_writer_drop_above(w, job->level))
             continue;
         if (is_upper)
             return MT_OK;

@@ -176,14 +176,32 @@ static void build_one(void *argument, size_t i)
     mt_lock_give(&w->lock);
     if (!go_on)
         return;
-    mt_status st = build_unit(w, job->level, job->missing[i], &err);
+    if (!build_unit(w, job->level, job->missing[i], &err))
+        return;
     mt_lock_take(&w->lock);
-    if (!st && !mt_bit_get(w->done, unit))
-        st = mt_fail(&err, MT_E_LIMIT, "the memory budget of %zu MiB is too small to build level %d", w->memory >> 20,
-                     (int)(job->level - w->plan->levels));
-    if (st && !job->failure.status)
+    if (!job->failure.status)
         job->failure = err;
     mt_lock_give(&w->lock);
+}
+
+/* Frees what waits of a level and those above. What is made again of a level adds to those above again. */
+static void drop_waiting(mt_writer *w, const mt_level *level)
+{
+    for (int i = (int)(level - w->plan->levels); i < w->plan->n_levels; i++) {
+        mt_writer_drop_chunks(w, &w->plan->levels[i]);
+        mt_writer_drop_units(w, &w->plan->levels[i]);
+    }
+}
+
+/* Builds a unit alone, because there was too little memory for several at a time. */
+static mt_status build_alone(mt_writer *w, const mt_level *level, uint64_t unit, mt_error *err)
+{
+    drop_waiting(w, level);
+    mt_status st = build_unit(w, level, unit, err);
+    if (!st && !mt_bit_get(w->done, level->first_unit + unit))
+        st = mt_fail(err, MT_E_LIMIT, "the memory budget of %zu MiB is too small to build level %d", w->memory >> 20,
+                     (int)(level - w->plan->levels));
+    return st;
 }
 
 static mt_status build_level(mt_writer *w, const mt_level *level, mt_error *err)
@@ -200,8 +218,13 @@ static mt_status build_level(mt_writer *w, const mt_level *level, mt_error *err)
         if (!mt_bit_get(w->done, level->first_unit + unit))
             missing[n++] = unit;
     mt_pool_run(w->context->pool, n, build_one, &job);
+    if (job.failure.status)
+        st = mt_fail(err, job.failure.status, "%s", job.failure.message);
+    for (size_t i = 0; i < n && !st; i++)
+        if (!mt_bit_get(w->done, level->first_unit + missing[i]))
+            st = build_alone(w, level, missing[i], err);
     mt_release(w->env, memory, level->n_units * sizeof *missing);
-    return job.failure.status ? mt_fail(err, job.failure.status, "%s", job.failure.message) : MT_OK;
+    return st;
 }
 
 mt_status mt_writer_build(mt_writer *w, mt_error *err)
@@ -209,11 +232,7 @@ mt_status mt_writer_build(mt_writer *w, mt_error *err)
     mt_status st = MT_OK;
     for (int i = 1; i < w->plan->n_levels && !st; i++) {
         const mt_level *level = &w->plan->levels[i];
-        /* Chunks that miss pixels of earlier writers. Those that are complete come again, and so do all above them. */
-        for (int k = i; k < w->plan->n_levels; k++) {
-            mt_writer_drop_chunks(w, &w->plan->levels[k]);
-            mt_writer_drop_units(w, &w->plan->levels[k]);
-        }
+        drop_waiting(w, level); /* chunks that miss pixels of earlier writers, or were dropped for want of memory */
         st = build_level(w, level, err);
     }
     return st;

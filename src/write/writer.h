@@ -106,8 +106,8 @@ MT_MUST_CHECK mt_status mt_writer_flush_units(mt_writer *w, mt_error *err);
 void mt_writer_drop_chunks(mt_writer *w, const mt_level *level);
 void mt_writer_drop_units(mt_writer *w, const mt_level *level);
 
-/* Frees a waiting chunk of an upper level that no thread uses; false if there is none. With the lock held. */
-bool mt_writer_drop_upper(mt_writer *w);
+/* Frees a waiting chunk of a level above this one that no thread uses; false if there is none. With the lock held. */
+bool mt_writer_drop_above(mt_writer *w, const mt_level *level);
 
 /* Adds a chunk to the level after its own. */
 MT_MUST_CHECK mt_status mt_writer_reduce(mt_writer *w, const mt_level *level, const int64_t *position,

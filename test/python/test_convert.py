@@ -291,6 +291,10 @@ def test_missing_frames(tmp_path, data):
     with pytest.warns(microtome.ImageWarning, match="missing"):
         microtome.convert(path, tmp_path / "a.zarr", missing="fill", **QUIET)
     np.testing.assert_array_equal(microtome.open(tmp_path / "a.zarr")[...], stack[...])
+    assert "missing and have the fill value: 1" in (tmp_path / "a.zarr/zarr.json").read_text()
+    with pytest.warns(microtome.ImageWarning, match="missing"):
+        microtome.convert(path, tmp_path / "a.tif", missing="fill", **QUIET)
+    assert b"missing and have the fill value: 1</Description>" in (tmp_path / "a.tif").read_bytes()
     with pytest.raises(microtome.ArgumentError, match="missing is 'no'"):
         microtome.convert(path, tmp_path / "b.zarr", missing="no")
 

@@ -17,7 +17,9 @@ from concurrent.futures import ThreadPoolExecutor
 import microtome
 import numpy as np
 import pytest
-from tilings import halve, random_options, random_pixels, random_tiling, read_plain
+from tilings import halve, random_options, random_pixels, random_tiff_options, random_tiling, read_plain
+
+SUFFIXES = ["zarr", "tif", "zarr"]
 
 PLANE = {"axes": "YX", "shape": (100, 130), "dtype": "uint16", "chunks": (32, 32)}
 
@@ -25,46 +27,49 @@ PLANE = {"axes": "YX", "shape": (100, 130), "dtype": "uint16", "chunks": (32, 32
 def read(path, axes, level=0):
     """The pixels of an image in its own axes."""
     stack = microtome.open(path, level=level)
-    assert stack.original_axes == axes
-    sizes = dict(zip(axes, stack.original_data_shape, strict=True))
-    order = [axis for axis in "TCZYX" if axis in axes]
-    return stack[...].reshape([sizes[axis] for axis in order])
+    sizes = dict(zip(stack.original_axes, stack.original_data_shape, strict=True))
+    assert stack.original_axes == axes or path.suffix == ".tif"  # OME-TIFF has all axes
+    return stack[...].reshape([sizes.get(axis, 1) for axis in axes])
 
 
 def files(folder):
-    """The content of all files of a folder."""
+    """The content of a file, or of all files of a folder."""
+    if folder.is_file():
+        return folder.read_bytes()
     return {str(p.relative_to(folder)): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
 
 
 @pytest.mark.parametrize("seed", range(60))
 def test_any_boxes_by_several_threads(tmp_path, seed):
     random = np.random.default_rng(seed)
-    options = random_options(random)
+    suffix = SUFFIXES[seed % 3]
+    options = random_options(random) if suffix == "zarr" else random_tiff_options(random)
     pixels = random_pixels(random, options["shape"], options["dtype"])
     boxes = random_tiling(random, pixels.shape, int(random.integers(1, 30)))
     with (
-        microtome.create(tmp_path / "a.zarr", **options, memory="100 MiB") as out,
+        microtome.create(tmp_path / f"a.{suffix}", **options, memory="100 MiB") as out,
         ThreadPoolExecutor(3) as threads,
     ):
         list(threads.map(lambda box: out.__setitem__(box, pixels[box]), boxes))
         out.flush()
         assert out.progress.n_done == out.progress.n_units
         assert out.progress.bytes_put == pixels.nbytes
-    np.testing.assert_array_equal(read(tmp_path / "a.zarr", options["axes"]), pixels)
-    with microtome.create(tmp_path / "b.zarr", **options) as out:
+    np.testing.assert_array_equal(read(tmp_path / f"a.{suffix}", options["axes"]), pixels)
+    with microtome.create(tmp_path / f"b.{suffix}", **options) as out:
         out[...] = pixels
-    assert files(tmp_path / "a.zarr") == files(tmp_path / "b.zarr")
+    assert files(tmp_path / f"a.{suffix}") == files(tmp_path / f"b.{suffix}")
 
 
 @pytest.mark.parametrize("seed", range(40))
 def test_continued_halfway(tmp_path, seed):
     random = np.random.default_rng(1000 + seed)
-    options = random_options(random)
+    suffix = SUFFIXES[seed % 3]
+    options = random_options(random) if suffix == "zarr" else random_tiff_options(random)
     pixels = random_pixels(random, options["shape"], options["dtype"])
     boxes = random_tiling(random, pixels.shape, 12)
-    with microtome.create(tmp_path / "whole.zarr", **options) as out:
+    with microtome.create(tmp_path / f"whole.{suffix}", **options) as out:
         out[...] = pixels
-    out = microtome.create(tmp_path / "parts.zarr", **options)
+    out = microtome.create(tmp_path / f"parts.{suffix}", **options)
     assert not out.resumed
     for box in boxes[: random.integers(len(boxes) + 1)]:
         out[box] = pixels[box]
@@ -72,7 +77,7 @@ def test_continued_halfway(tmp_path, seed):
     n_done = out.progress.n_done
     with warnings.catch_warnings(record=True) as told:
         warnings.simplefilter("always")
-        out = microtome.create(tmp_path / "parts.zarr", **options)
+        out = microtome.create(tmp_path / f"parts.{suffix}", **options)
     assert out.resumed == (n_done > 0) and out.progress.n_resumed == n_done == out.progress.n_done
     assert [str(w.message).partition(": ")[2].split(" are done")[0] for w in told] == [
         f"continues an unfinished image: {out._count()}"
@@ -82,7 +87,7 @@ def test_continued_halfway(tmp_path, seed):
             out.flush()
             assert out.done(box) == all(not _meet(box, unit) for unit in out.units())
             out[box] = pixels[box]
-    assert files(tmp_path / "parts.zarr") == files(tmp_path / "whole.zarr")
+    assert files(tmp_path / f"parts.{suffix}") == files(tmp_path / f"whole.{suffix}")
 
 
 def _meet(a, b):
@@ -316,6 +321,22 @@ def test_what_does_not_fit_into_memory_is_refused(tmp_path):
         out[0, 100] = 1
     assert out.progress.waiting_bytes <= 5000
     out.close()
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_little_memory(tmp_path, seed):
+    """An order that fits is accepted, and a pyramid is built whatever is dropped meanwhile."""
+    random = np.random.default_rng(2000 + seed)
+    options = {**random_options(random), "pyramid": True}
+    pixels = random_pixels(random, options["shape"], options["dtype"])
+    with microtome.create(tmp_path / "a.zarr", **options) as out:
+        out[...] = pixels
+        shape = out.shards or out.chunks
+    memory = 3 * int(np.prod(shape)) * pixels.itemsize
+    with microtome.create(tmp_path / "b.zarr", **options, memory=memory, durability="never") as out:
+        for box in out.units():
+            out[box] = pixels[box]
+    assert files(tmp_path / "a.zarr") == files(tmp_path / "b.zarr")
 
 
 def test_values_are_converted_and_counted(tmp_path):

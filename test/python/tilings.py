@@ -55,6 +55,17 @@ def random_options(random, most=40):
     return options
 
 
+def random_tiff_options(random, most=70):
+    """The same for a TIFF of about 4 tiles in a plane."""
+    options = random_options(random, most)
+    for name in ("shards", "ome", "shuffle"):
+        options.pop(name, None)
+    options["chunks"] = tuple(16 * int(random.integers(1, 4)) if axis in "YX" else 1 for axis in options["axes"])
+    options["dtype"] = np.dtype(["u1", "i1", "u2", "i2", "u4", "i4", "f4", "f8"][random.integers(8)]).name
+    options["codec"] = ["zstd", "gzip", "none", None][random.integers(4)]
+    return options
+
+
 def halve(pixels, halved, method):
     """The next level, the plain way: the mean or the first of each cell; `halved` are the axes."""
     if method == "nearest":

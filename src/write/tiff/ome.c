@@ -191,6 +191,11 @@ void tiff_write_ome(const mt_plan *plan, const char uuid[TIFF_UUID_BYTES], mt_bu
              "http://www.openmicroscopy.org/Schemas/OME/2016-06/ome.xsd\" UUID=\"urn:uuid:");
     put(out, uuid);
     put(out, "\" Creator=\"microtome " MT_VERSION "\"><Image ID=\"Image:0\">");
+    if (plan->note[0]) {
+        put(out, "<Description>");
+        put_escaped(out, plan->note);
+        put(out, "</Description>");
+    }
     put_pixels(plan, out);
     for (size_t c = 0; c < plan->n_channels; c++)
         put_channel(plan, c, out);
