@@ -92,8 +92,11 @@ static mt_status begin(collection *c, mt_error *err)
     if (n > 0)
         return mt_fail(err, MT_E_ARGUMENT, "%s: is a collection of %llu images, not %llu", c->target->path,
                        (unsigned long long)n, (unsigned long long)c->n);
-    if ((st = mt_target_list(c->target, "", refuse_name, c, err)))
-        return st;
+    mt_error refused = MT_ERROR_INIT;
+    if (mt_target_list(c->target, "", refuse_name, c, &refused)) {
+        st = load_root(c, &n, err); /* another process may have begun it meanwhile */
+        return st || n == c->n ? st : mt_fail(err, refused.status, "%s", refused.message);
+    }
     st = publish_root(c, false, err);
     return st ? st : mt_target_sync(c->target, err);
 }
