@@ -73,7 +73,7 @@ class Convert(Command):
             (["--durability", "never", "--memory", "64M", "--threads", "2"], {"shape": [2, 40, 50]}),
         ):
             with self.subTest(options=options):
-                out = self.path("out%d.zarr" % len(os.listdir(self.dir)))
+                out = self.path(f"out{len(os.listdir(self.dir))}.zarr")
                 self.run_it("convert", image, out, "--axes", "CYX", *options)
                 self.assertLessEqual(found.items(), self.info(out).items())
                 code = "f" if "float32" in options else "H"

@@ -55,6 +55,21 @@ def remove(path):
             os.remove(name)
 
 
+def grid(out):
+    """Options of an image of some tens of pixels, so that it has several chunks."""
+    return ["--chunks", "16x0"] if out.endswith(".npy") else ["--chunks", "32x32", "--pyramid", "2"]
+
+
+def is_there_already(out, code, words):
+    """Whether a conversion found the finished file of an earlier one, which may have left an empty folder beside it. NPY
+    does not keep the request, by which others tell."""
+    found = code == 1 and "out.npy: the file exists" in words
+    if found:
+        assert not os.path.exists(out + ".partial/.microtome/plan.json") and not os.path.exists(out + ".partial/data")
+        shutil.rmtree(out + ".partial", ignore_errors=True)
+    return found
+
+
 def build_library(name, folder):
     """Compiles a library for LD_PRELOAD; None if that is not possible here."""
     if not sys.platform.startswith("linux") or not shutil.which(os.environ.get("CC", "cc")):

@@ -20,7 +20,7 @@ import tempfile
 import unittest
 from pathlib import Path
 
-from outputs import MEMORY, build_library, digest, preloaded, remove, write_image
+from outputs import MEMORY, build_library, digest, grid, is_there_already, preloaded, remove, write_image
 
 COMMAND = ""
 
@@ -140,25 +140,14 @@ class Power(unittest.TestCase):
         self.random = random.Random(11)
 
     def convert(self, out, options, env=None):
-        command = [
-            COMMAND,
-            "convert",
-            self.image,
-            out,
-            "--threads",
-            "2",
-            "--chunks",
-            "32x32",
-            "--pyramid",
-            "2",
-            *options,
-        ]
+        command = [COMMAND, "convert", self.image, out, "--threads", "2", *grid(out), *options]
         return subprocess.run(command, capture_output=True, text=True, timeout=120, env=env)
 
     def record(self, name, options):
-        folder = self.dir / "recorded"
+        folder, log = self.dir / "recorded", self.dir / "log"
+        for old in (folder, log):
+            remove(str(old))
         folder.mkdir()
-        log = self.dir / "log"
         done = self.convert(str(folder / name), options, preloaded(self.library, RECORD_UNDER=folder, RECORD_TO=log))
         self.assertEqual(done.returncode, 0, done.stderr)
         return folder, log.read_text().splitlines()
@@ -213,7 +202,8 @@ class Power(unittest.TestCase):
                 self.lay_out(state, folder)
                 done = self.convert(str(folder / name), options)
                 what = f"{name}, power cut after call {number}: {line[:200]}\n{sorted(state)}\n{done.stderr}"
-                self.assertEqual(done.returncode, 0, what)
+                if not is_there_already(str(folder / name), done.returncode, done.stderr):
+                    self.assertEqual(done.returncode, 0, what)
                 self.assertEqual(digest(folder / name), wanted, what)
                 shutil.rmtree(folder)
         self.assertEqual(
@@ -233,6 +223,10 @@ class Power(unittest.TestCase):
 
     def test_tiff(self):
         self.check("out.tif", [])
+
+    def test_npy(self):
+        self.check("out.npy", [])
+        self.check("out.npy", ["--durability", "end"])
 
 
 if __name__ == "__main__":

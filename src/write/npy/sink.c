@@ -176,7 +176,7 @@ static mt_status publish(mt_sink *sink, const mt_level *level, uint64_t unit, co
     find(sink, level, unit, &offset, &bytes);
     *size = chunks->data ? bytes : 0;
     *crc = chunks->data ? mt_crc32c(chunks->data, (size_t)bytes) : 0;
-    if (!chunks->data)
+    if (!chunks->data || n->has_name) /* with its name the file is whole, also if a power cut lost the journal */
         return MT_OK;
     mt_piece piece = { chunks->data, (size_t)bytes };
     mt_status st = mt_output_write(n->file, n->path, offset, &piece, 1, err);
