@@ -379,14 +379,12 @@ const struct command commands[] = {
       "quantiles. Sums are exact. NaN and infinite pixels are left out and counted. Several images must have the same "
       "channels and type.",
       1, -1, stats_options, stats_examples, run_stats },
-    { "convert", "IN... OUT", "Write images as OME-Zarr or OME-TIFF",
+    { "convert", "IN... OUT", "Write images as OME-Zarr, OME-TIFF or NPY",
       "Writes an image, or several joined along an axis, in the format of the suffix of OUT: .zarr for OME-Zarr, .tif "
       "for "
-      "OME-TIFF. Each shard, or chunk without shards, is written once and gets its name when it is complete. A "
-      "conversion "
-      "that was interrupted or killed is continued by the same command, and ends with the same files. Inputs are named "
-      "as "
-      "for microtome info.",
+      "OME-TIFF, .npy for NumPy. Each shard, or chunk without shards, is written once and gets its name when it is "
+      "complete. A conversion that was interrupted or killed is continued by the same command, and ends with the same "
+      "files. Inputs are named as for microtome info.",
       2, -1, convert_options, convert_examples, run_convert },
     { "status", "OUT", "Tell how much of an output is written",
       "Prints how many shards or chunks of the output of microtome convert are written. Exit code 0: it is complete; "
