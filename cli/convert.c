@@ -338,11 +338,20 @@ static int convert_collection(conversion *c)
     for (size_t i = 0; i < c->images.n; i++)
         options.n_images += (uint64_t)count_samples(c, i);
     c->options.format = "zarr";
-    if (mt_collection_begin(c->context, c->path, &options, &err))
+    mt_collection_options found;
+    int is_complete;
+    if (mt_collection_begin(c->context, c->path, &options, &err) ||
+        mt_collection_look(c->context, c->path, &found, &is_complete, &err))
         return report(&err);
     int status = convert_members(c);
     if (status)
         return status;
+    if (is_complete) {
+        printf("%s: already complete\n", c->path);
+        return EXIT_OK;
+    }
+    if (c->n_parts)
+        return EXIT_INCOMPLETE;
     if (mt_collection_finish(c->context, c->path, &options, &err))
         return report(&err);
     printf("%s: %" PRIu64 " images\n", c->path, options.n_images);
