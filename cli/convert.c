@@ -218,12 +218,23 @@ static void print_summary(const convert_run *run, double seconds)
 
 /* --- The work. --- */
 
+/* With the axes that it was written with: NPY does not name them, and TIFF drops a Z of one plane. */
+static mt_status open_copy(const conversion *c, mt_stack **out, mt_error *err)
+{
+    char axes[MT_MAX_DIMS * 24] = "";
+    size_t n = 0;
+    for (int d = 0; c->axes[d]; d++)
+        n += (size_t)snprintf(axes + n, sizeof axes - n, "%c%" PRId64, c->axes[d], c->shape[d]);
+    const mt_open_options options = { .struct_size = sizeof options, .axes = axes };
+    return mt_stack_open(c->context, c->path, &options, out, err);
+}
+
 static int verify(const conversion *c)
 {
     mt_checksum of[2];
     mt_stack *copy;
     mt_error err = MT_ERROR_INIT;
-    if (mt_stack_open(c->context, c->path, NULL, &copy, &err))
+    if (open_copy(c, &copy, &err))
         return report(&err);
     mt_status st = mt_stack_checksum(c->images.stacks[0], &until_interrupted, &of[0], &err);
     if (!st)

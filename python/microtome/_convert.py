@@ -129,7 +129,7 @@ def convert(
         else:
             done = _copy(path, plan, wanted, part, progress)
         if verify:
-            _verify(stacks[0], path)
+            _verify(stacks[0], path, plan)
     return done
 
 
@@ -357,8 +357,9 @@ def _check_verify(plan: _Plan, region: Any, part: Any, options: Mapping[str, Any
             raise ArgumentError(f"verify compares the checksums of one whole image in its own type, not of {what}")
 
 
-def _verify(source: ImageStack, path: Path) -> None:
-    with open_quietly(path) as copy:
+def _verify(source: ImageStack, path: Path, plan: _Plan) -> None:
+    sized = "".join(f"{axis}{n}" for axis, n in zip(plan.axes, plan.shape, strict=True))  # TIFF drops Z of one plane
+    with open_quietly(path, axes=sized) as copy:
         found, wanted = copy.checksum(), source.checksum()
     if found != wanted:
         raise CorruptError(f"{os.fsdecode(path)}: the checksum {found} differs from that of {source.source}, {wanted}")

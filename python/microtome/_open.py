@@ -263,9 +263,9 @@ def open(
     return stack
 
 
-def open_quietly(path: Path, context: Context | None = None) -> ImageStack:
+def open_quietly(path: Path, context: Context | None = None, axes: str | None = None) -> ImageStack:
     """Open an image without a warning."""
-    return _open_again(os.fsdecode(path), {"context": context})
+    return _open_again(os.fsdecode(path), {"context": context, "axes": axes})
 
 
 def warn_opened(stack: ImageStack) -> None:

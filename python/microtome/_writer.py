@@ -94,8 +94,8 @@ def create(
     Parameters
     ----------
     path : path-like
-        The image to write: a folder ``.zarr`` (also ``s3://bucket/name.zarr``) or a file ``.tif``.
-        Nothing that exists is overwritten.
+        The image to write: a folder ``.zarr`` (also ``s3://bucket/name.zarr``), or a file ``.tif`` or
+        ``.npy``. Nothing that exists is overwritten.
     like : ImageStack, optional
         The image from which everything is taken that is not given: axes, shape, type, pixel sizes,
         units and channels.
@@ -146,7 +146,7 @@ def create(
     note : str, optional
         A sentence about the pixels that stays with the finished image: in OME-Zarr the attribute
         ``microtome``, in OME-TIFF the description.
-    format : {"zarr", "tiff"}, optional
+    format : {"zarr", "tiff", "npy"}, optional
         Default: by the suffix of the path.
     context : Context, optional
         Threads and limits. Default: a context shared by all.

@@ -182,6 +182,13 @@ class Convert(Command):
         text = self.refuse("convert", image, out, "--verify", "--region", "Z=0")
         self.assertIn("not with --region", text)
 
+    def test_verify_of_files(self):
+        """NPY does not name its axes, and TIFF drops a Z of one plane."""
+        image = self.image((2, 1, 40, 50))
+        for suffix in ("npy", "tif"):
+            done = self.run_it("convert", image, self.path(f"out.{suffix}"), "--axes", "CZYX", "--verify")
+            self.assertIn("verified, checksum", done.stdout)
+
     def test_a_finished_output_is_told_from_another(self):
         image, out = self.image(), self.path("out.zarr")
         self.run_it("convert", image, out)

@@ -59,6 +59,10 @@ def test_any_image(tmp_path, seed):
             expected = expected.take(range(start, stop), d)
     assert microtome.convert(stack, tmp_path / "a.zarr", region=region, **options, **QUIET).n_nan == 0
     np.testing.assert_array_equal(read(tmp_path / "a.zarr", "".join(order)), expected)
+    assert microtome.convert(tmp_path / "a.zarr", tmp_path / "b.npy", verify=True, **QUIET).n_done
+    np.testing.assert_array_equal(np.load(tmp_path / "b.npy"), expected)
+    if expected.dtype.name in ("uint8", "int16", "float32"):
+        assert microtome.convert(tmp_path / "a.zarr", tmp_path / "c.tif", verify=True, **QUIET).n_done
 
 
 def test_every_format(tmp_path, data):

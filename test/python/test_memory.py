@@ -106,7 +106,7 @@ def test_properties(named):
         "warnings": [],
         "missing": [],
         "_dtype_name": "uint16",
-        "_channels": [(name, (255, 0, 0), (0.0, 255.0)) for name in NAMES],
+        "_channels": [(name, (255, 0, 0), None) for name in NAMES],
     }
     for name, value in wanted.items():
         exhaust(
@@ -199,3 +199,104 @@ def test_pictures(named):
         lambda got: len(got) == 4 or pytest.fail(),
     )
     assert stack._draw_plane(0, None, None, None, 64, None, (0, 0, 0, 0, 0)) == plane
+
+
+def arguments(path, like=None, **changes):
+    """Those of _core.Writer, for an image like PIXELS[0]."""
+    channels = tuple((name, (1, 2, 3), (0.0, 9.0)) for name in NAMES)
+    values = {
+        "path": str(path),
+        "like": like,
+        "axes": "CYX",
+        "shape": (3, 8, 9),
+        "dtype": "uint16",
+        "chunks": (1, 4, 4),
+        "shards": (1, 8, 8),
+        "no_shards": False,
+        "codec": "zstd",
+        "level": 1,
+        "shuffle": None,
+        "levels": 0,
+        "downsample": None,
+        "ome": None,
+        "pixel_size": (1.0, 0.5, 0.5),
+        "units": ("", "micrometer", "micrometer"),
+        "channels": channels,
+        "is_labels": False,
+        "durability": 2,
+        "memory": 0,
+        "identity": "pixels",
+        "note": None,
+        "format": None,
+        "context": None,
+    }
+    return tuple({**values, **changes}.values())
+
+
+def test_writer(tmp_path, named):
+    like = _core.Stack._open(named)
+    ready = [arguments(tmp_path / f"{i}.zarr", like) for i in range(400)]
+    assert exhaust(lambda: _core.Writer(*ready.pop()), lambda out: out.close())
+    out = _core.Writer(*ready.pop())
+    assert exhaust(out.info, lambda info: info[2] == (3, 8, 9) or pytest.fail())
+    exhaust(out.progress, lambda told: told[0] == 6 or pytest.fail())
+    exhaust(lambda: out.unit(1), lambda unit: unit == ((0, 0, 8), (1, 8, 1)) or pytest.fail())
+    exhaust(lambda: out.part(1, 2), lambda part: part == (3, 3) or pytest.fail())
+    places, pixel = list(np.ndindex(3, 8, 9)), PIXELS[0, :1, :1, :1]
+    exhaust(lambda: out.put(places.pop(), pixel), lambda _: None)
+    out.close()
+    with pytest.raises(ValueError, match="closed"):
+        out.progress()
+    sources = ((like, (0, 0, 0), (3, 8, 9), (0, 0, 0), 0),)
+    outputs = [_core.Writer(*ready.pop()) for _ in range(100)]
+    finished = []
+
+    def copy():
+        out = outputs.pop()
+        out.copy(sources, 0, 0, None)
+        return out
+
+    assert exhaust(copy, lambda out: finished.append(out.finish(True)))
+    assert len(finished) > 30
+    assert exhaust(like._identity, lambda text: str(named) in text or pytest.fail())
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"shape": (3, 8)},
+        {"chunks": (1, 2)},
+        {"pixel_size": (1.0,)},
+        {"pixel_size": (1.0, "x", 2.0)},
+        {"units": ("", 1, "")},
+        {"units": []},
+        {"channels": (("a", None, None),)},
+        {"channels": (1, 2, 3)},
+        {"channels": ((1, None, None),) * 3},
+        {"channels": (("a", (1, 2), None),) * 3},
+        {"channels": (("a", None, 1),) * 3},
+        {"axes": "TCZYXTCZYX", "shape": (1,) * 10},
+        {"dtype": "complex64"},
+        {"like": 1},
+        {"context": 1},
+        {"memory": -1},
+    ],
+)
+def test_arguments_of_a_writer(tmp_path, changes):
+    with pytest.raises((TypeError, ValueError)):
+        _core.Writer(*arguments(tmp_path / "a.zarr", **changes))
+    assert not (tmp_path / "a.zarr").exists()
+
+
+def test_sources_of_a_copy(tmp_path, stack):
+    out = _core.Writer(*arguments(tmp_path / "a.zarr"))
+    good = (stack, (0, 0, 0), (3, 8, 9), (0, 0, 0), 0)
+    for at, bad in [(0, 1), (1, (0, 0)), (2, None), (3, ("a", 0, 0)), (4, "a"), (4, 7), (1, (0, 0, 1))]:
+        with pytest.raises((TypeError, ValueError)):
+            out.copy(((*good[:at], bad, *good[at + 1 :]),), 0, 0, None)
+    for sources in ([], (1,), (good, 1)):
+        with pytest.raises(TypeError):
+            out.copy(sources, 0, 0, None)
+    stack.close()
+    with pytest.raises(ValueError, match="closed"):
+        out.copy((good,), 0, 0, None)

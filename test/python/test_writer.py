@@ -17,15 +17,17 @@ from concurrent.futures import ThreadPoolExecutor
 import microtome
 import numpy as np
 import pytest
-from tilings import halve, random_options, random_pixels, random_tiff_options, random_tiling, read_plain
+from tilings import halve, random_options, random_options_of, random_pixels, random_tiling, read_plain
 
-SUFFIXES = ["zarr", "tif", "zarr"]
+SUFFIXES = ["zarr", "tif", "zarr", "npy"]
 
 PLANE = {"axes": "YX", "shape": (100, 130), "dtype": "uint16", "chunks": (32, 32)}
 
 
 def read(path, axes, level=0):
     """The pixels of an image in its own axes."""
+    if path.suffix == ".npy":
+        return np.load(path)
     stack = microtome.open(path, level=level)
     sizes = dict(zip(stack.original_axes, stack.original_data_shape, strict=True))
     assert stack.original_axes == axes or path.suffix == ".tif"  # OME-TIFF has all axes
@@ -42,8 +44,8 @@ def files(folder):
 @pytest.mark.parametrize("seed", range(60))
 def test_any_boxes_by_several_threads(tmp_path, seed):
     random = np.random.default_rng(seed)
-    suffix = SUFFIXES[seed % 3]
-    options = random_options(random) if suffix == "zarr" else random_tiff_options(random)
+    suffix = SUFFIXES[seed % 4]
+    options = random_options_of(random, suffix)
     pixels = random_pixels(random, options["shape"], options["dtype"])
     boxes = random_tiling(random, pixels.shape, int(random.integers(1, 30)))
     with (
@@ -63,8 +65,8 @@ def test_any_boxes_by_several_threads(tmp_path, seed):
 @pytest.mark.parametrize("seed", range(40))
 def test_continued_halfway(tmp_path, seed):
     random = np.random.default_rng(1000 + seed)
-    suffix = SUFFIXES[seed % 3]
-    options = random_options(random) if suffix == "zarr" else random_tiff_options(random)
+    suffix = SUFFIXES[seed % 4]
+    options = random_options_of(random, suffix)
     pixels = random_pixels(random, options["shape"], options["dtype"])
     boxes = random_tiling(random, pixels.shape, 12)
     with microtome.create(tmp_path / f"whole.{suffix}", **options) as out:

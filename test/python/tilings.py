@@ -9,6 +9,11 @@ DTYPES = ["u1", "i1", "u2", "i2", "u4", "i4", "u8", "i8", "f2", "f4", "f8", "?"]
 CODECS = ["zstd", "blosc-zstd", "blosc-lz4", "gzip", "lz4", "none", None]
 
 
+def random_options_of(random, suffix):
+    """Options for a path of a suffix."""
+    return {"zarr": random_options, "tif": random_tiff_options, "npy": random_npy_options}[suffix](random)
+
+
 def random_pixels(random, shape, dtype):
     """Pixels of the whole range of a type, some boxes of them 0."""
     dtype = np.dtype(dtype)
@@ -63,6 +68,14 @@ def random_tiff_options(random, most=70):
     options["chunks"] = tuple(16 * int(random.integers(1, 4)) if axis in "YX" else 1 for axis in options["axes"])
     options["dtype"] = np.dtype(["u1", "i1", "u2", "i2", "u4", "i4", "f4", "f8"][random.integers(8)]).name
     options["codec"] = ["zstd", "gzip", "none", None][random.integers(4)]
+    return options
+
+
+def random_npy_options(random):
+    """The same for an array in a file, which has bands of whole rows."""
+    options = {name: value for name, value in random_options(random).items() if name in ("axes", "shape", "dtype")}
+    if random.integers(2):
+        options["chunks"] = {"Y": int(random.integers(1, options["shape"][-2] + 1))}
     return options
 
 
