@@ -122,11 +122,14 @@ mt_status mt_stack_open_part(mt_context *context, mt_container *container, const
 static mt_status open_found(mt_context *context, mt_container *container, const mt_selection *part,
                             const mt_open_options *options, mt_stack **out, mt_error *err)
 {
+    mt_stack *stack;
     mt_status st = options->map ? MT_OK : mt_source_open(container, part, err);
-    if (st || (st = mt_stack_open_part(context, container, part, options, out, err)))
+    if (st || (st = mt_stack_open_part(context, container, part, options, &stack, err)))
         return st;
     if ((st = mt_source_settle(container, err)))
-        mt_stack_close(*out);
+        mt_stack_close(stack);
+    else
+        *out = stack;
     return st;
 }
 
