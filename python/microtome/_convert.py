@@ -111,8 +111,8 @@ def convert(
     >>> done = microtome.convert(stack, path, region={"X": slice(100, 300)}, chunks={"Y": 64, "X": 64}, progress=False)
     >>> done.n_done
     16
-    >>> microtome.open(path)
-    <microtome.ImageStack '...image.zarr' S=1, C=2, Y=100, X=200 uint16>
+    >>> microtome.open(path).shape
+    (1, 2, 100, 200)
     """
     if missing not in ("error", "fill"):
         raise ArgumentError(f"missing is {missing!r}, not 'error' or 'fill'")
