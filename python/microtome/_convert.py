@@ -111,7 +111,7 @@ def convert(
     >>> done = microtome.convert(stack, path, region={"X": slice(100, 300)}, chunks={"Y": 64, "X": 64}, progress=False)
     >>> done.n_done
     16
-    >>> microtome.open(path).data_shape
+    >>> microtome.open(path).shape
     (1, 2, 100, 200)
     """
     if missing not in ("error", "fill"):
