@@ -265,6 +265,27 @@ static PyObject *loader_count(PyObject *object, PyObject *unused)
     return PyLong_FromUnsignedLongLong(n);
 }
 
+/* positions(batch, out): writes the positions of a batch of this rank to an array of uint64, and returns their number.
+ * For microtome.torch. */
+static PyObject *loader_positions(PyObject *object, PyObject *arguments)
+{
+    unsigned long long batch;
+    PyObject *out;
+    Py_buffer buffer;
+    loader_body *body;
+    if (!PyArg_ParseTuple(arguments, "KO:positions", &batch, &out) || !(body = enter(object)))
+        return NULL;
+    size_t n = 0;
+    mt_error err = MT_ERROR_INIT;
+    if (buffer_get_vector(out, "out", MT_UINT64, (int64_t)body->batch_size, &buffer)) {
+        if (mt_loader_positions(body->loader, batch, buffer.buf, &n, &err))
+            raise_error(PyType_GetModuleState(Py_TYPE(object)), &err, NULL);
+        PyBuffer_Release(&buffer);
+    }
+    leave(object);
+    return PyErr_Occurred() ? NULL : PyLong_FromSize_t(n);
+}
+
 static PyObject *loader_tell(PyObject *object, PyObject *unused)
 {
     (void)unused;
@@ -359,6 +380,7 @@ static PyMethodDef methods[] = {
     { "next", loader_next, METH_NOARGS, NULL },
     { "read", loader_read, METH_VARARGS, NULL },
     { "count", loader_count, METH_NOARGS, NULL },
+    { "positions", loader_positions, METH_VARARGS, NULL },
     { "tell", loader_tell, METH_NOARGS, NULL },
     { "seek", loader_seek, METH_VARARGS, NULL },
     { "close", loader_close, METH_NOARGS, NULL },

@@ -438,3 +438,16 @@ def test_pictures(chunked_image):
     assert "division by zero" in damaged._repr_html_()
     volume = microtome.from_array(RANDOM.integers(0, 9, (4, 40, 40), np.uint8), "ZYX")
     assert "<img" in next(iter(microtome.Loader(microtome.Random([volume], (3, 16, 16)))))._repr_html_()
+
+
+def test_positions_of_batches():
+    """What microtome.torch asks of a loader that deals batches to workers: the patches that a rank would get."""
+    loader = make(shuffle=True)
+    core = loader._make(loader._options)
+    positions = np.empty(6, np.uint64)
+    for number, batch in enumerate(loader):
+        n = core.positions(number, positions)
+        np.testing.assert_array_equal(core.read(0, positions[:n]).index, batch.index)
+    assert number + 1 == core.count()
+    with pytest.raises(microtome.Error):
+        core.positions(core.count(), positions)
