@@ -21,7 +21,20 @@ import zlib
 from pathlib import Path
 
 COMMAND = ""
-COMMANDS = ["info", "patches", "view", "stats", "convert", "status", "finish", "formats", "codecs", "completion", "man", "help"]
+COMMANDS = [
+    "info",
+    "patches",
+    "view",
+    "stats",
+    "convert",
+    "status",
+    "finish",
+    "formats",
+    "codecs",
+    "completion",
+    "man",
+    "help",
+]
 DATA = Path(os.environ.get("MICROTOME_TEST_DATA", Path(__file__).resolve().parents[2] / "../shared/data"))
 
 

@@ -447,7 +447,7 @@ def test_positions_of_batches():
     positions = np.empty(6, np.uint64)
     for number, batch in enumerate(loader):
         n = core.positions(number, positions)
-        np.testing.assert_array_equal(core.read(0, positions[:n]).index, batch.index)
+        np.testing.assert_array_equal(loader.read(positions[:n].tolist(), epoch=0).index, batch.index)
     assert number + 1 == core.count()
     with pytest.raises(microtome.Error):
         core.positions(core.count(), positions)
