@@ -315,6 +315,9 @@ static void run_task(mt_task *task)
     mt_waiting_chunk *chunk = (mt_waiting_chunk *)(void *)task;
     mt_writer *w = chunk->writer;
     mt_pool *pool = w->context->pool; /* outlives its tasks, unlike the writer */
+    mt_lock_take(&w->lock);
+    w->queued--;
+    mt_lock_give(&w->lock);
     (void)!finish_chunk(chunk, NULL); /* the writer keeps the failure */
     stop_working(w);
     mt_pool_wake(pool);
@@ -342,8 +345,10 @@ static mt_status put_part_of(put_job *job, const put_part *part, mt_error *err)
         if (part->level == w->plan->levels)
             mt_bit_set(w->taken, part->chunk);
     }
+    bool later = is_complete && job->later && w->queued < MT_QUEUED_CHUNKS * mt_pool_threads(w->context->pool);
+    w->queued += later;
     mt_lock_give(&w->lock);
-    if (is_complete && job->later) {
+    if (later) {
         chunk->task.run = run_task;
         mt_pool_submit(w->context->pool, &chunk->task);
         return MT_OK;

@@ -39,26 +39,31 @@ static mt_status encode_with(mt_writer *w, const mt_level *level, const uint8_t 
               : mt_chain_encode(&w->sink->chain, pixels, level->chunk_bytes, out->data, room, &out->size, scratch, err);
 }
 
-/* A copy of a chunk that waits for its shard. */
-static mt_status keep(mt_writer *w, mt_encoded *chunk, mt_error *err)
+/* A copy of a chunk that waits for its shard: in the memory of pixels, if it is not much smaller. */
+static mt_status keep(mt_writer *w, const mt_level *level, mt_encoded *chunk, mt_error *err)
 {
+    bool is_like_pixels = chunk->size > level->chunk_bytes / 2 && chunk->size <= level->chunk_bytes;
+    uint8_t *copy = NULL;
     void *memory;
-    mt_status st = mt_alloc(w->env, chunk->size, &memory, err);
+    mt_lock_take(&w->lock);
+    mt_status st = is_like_pixels ? mt_writer_new_pixels(w, level, &copy, err) : MT_OK;
+    mt_lock_give(&w->lock);
+    if (!st && !copy && !(st = mt_alloc(w->env, chunk->size, &memory, err)))
+        copy = memory;
     if (st)
         return st;
-    memcpy(memory, chunk->data, chunk->size);
-    chunk->data = memory;
-    chunk->room = chunk->size;
+    chunk->data = memcpy(copy, chunk->data, chunk->size);
+    chunk->room = is_like_pixels ? level->chunk_bytes : chunk->size;
     mt_writer_hold(w, chunk->room, 0);
     return MT_OK;
 }
 
-/* Frees chunks that waited; the raw ones are pixels. */
+/* Frees chunks that waited; those of the size of pixels are, or were, pixels. */
 static void free_encoded(mt_writer *w, const mt_level *level, mt_encoded *chunks, size_t n)
 {
     mt_lock_take(&w->lock);
     for (size_t i = 0; i < n; i++) {
-        if (w->sink->chain.n_steps == 0)
+        if (chunks[i].room == level->chunk_bytes)
             mt_writer_free_pixels(w, level, chunks[i].data);
         else
             mt_release(w->env, chunks[i].data, chunks[i].room);
@@ -180,7 +185,7 @@ static mt_status encode(mt_writer *w, const mt_level *level, const int64_t *posi
     if (!st && level->inner == 1)
         return publish(w, level, number, &chunk, err);
     if (!st && is_stored)
-        st = keep(w, &chunk, err);
+        st = keep(w, level, &chunk, err);
     return st ? st : deliver(w, level, number, inner, &chunk, err);
 }
 

@@ -12,6 +12,8 @@
 #include "write/values.h"
 
 #define MT_WRITE_BUCKETS 1024 /* of the tables of waiting chunks and units */
+/* Chunks that wait for a task, for each thread. More would gain no time, and each needs memory that is in no cache. */
+#define MT_QUEUED_CHUNKS 2
 #define MT_MAX_SPARE_PIXELS 64
 #define MT_MAX_SPARE_BYTES ((size_t)32 << 20)
 
@@ -63,6 +65,7 @@ struct mt_writer {
     uint8_t *spares[MT_MAX_SPARE_PIXELS];
     size_t n_spares;
     size_t held;      /* bytes of waiting pixels and encoded chunks */
+    unsigned queued;  /* chunks that wait for a task */
     unsigned working; /* threads that copy, encode or publish */
     bool is_finished;
     mt_writer_progress progress;
