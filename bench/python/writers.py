@@ -182,13 +182,14 @@ def tifffile(path, pixels, codec, shard, tile, fsync):
 
 
 LIBRARIES = [microtome, zarr_python, zarrs, tensorstore, acquire_zarr, tifffile]
-NEEDS = {"zarr_python": "zarr"}
+NEEDS = {"zarr_python": "zarr.codecs"}
 
 
 def run_one(folder, library, row):
     """Print the processor time of one run, measured over the writing and the end of the process."""
     dtype, codec, shard, tile, fsync = ROWS[row]
     pixels = image(dtype)
+    importlib.import_module(NEEDS.get(library, library))
     start = os.times()
     try:
         globals()[library](folder / "out.zarr", pixels, codec, shard, tile, fsync)
@@ -223,7 +224,7 @@ def main():
     if options.one:
         run_one(options.folder, options.one, options.row)
         return
-    names = [f.__name__ for f in LIBRARIES if importlib.util.find_spec(NEEDS.get(f.__name__, f.__name__))]
+    names = [f.__name__ for f in LIBRARIES if importlib.util.find_spec(NEEDS.get(f.__name__, f.__name__).split(".")[0])]
     if absent := sorted({f.__name__ for f in LIBRARIES} - set(names)):
         print(f"not installed: {', '.join(absent)}")
     print(f"{'MB a second of processor time':40}" + "".join(f"{name:>14}" for name in names))

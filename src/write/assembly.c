@@ -124,6 +124,7 @@ bool mt_writer_drop_above(mt_writer *w, const mt_level *level)
 
 void mt_writer_drop_chunks(mt_writer *w, const mt_level *level)
 {
+    mt_lock_take(&w->lock);
     for (size_t i = 0; i < MT_WRITE_BUCKETS; i++)
         for (mt_waiting_chunk *c = w->chunks[i], *next; c; c = next) {
             next = c->next;
@@ -132,15 +133,16 @@ void mt_writer_drop_chunks(mt_writer *w, const mt_level *level)
                 free_chunk(w, c);
             }
         }
+    mt_lock_give(&w->lock);
 }
 
 static mt_status refuse(const mt_writer *w, const mt_level *level, mt_error *err)
 {
     char shape[128];
     return mt_fail(err, MT_E_LIMIT,
-                   "%zu MiB of incomplete chunks and shards wait, and the memory budget is %zu MiB: put boxes that "
+                   "%zu KiB of incomplete chunks and shards wait, and the memory budget is %zu KiB: put boxes that "
                    "complete one %s of %s after another, or allow more memory",
-                   w->held >> 20, w->memory >> 20, level->inner > 1 ? "shard" : "chunk",
+                   w->held >> 10, w->memory >> 10, level->inner > 1 ? "shard" : "chunk",
                    mt_shape_text(level->unit, w->plan->ndim, shape, sizeof shape));
 }
 
@@ -164,12 +166,14 @@ static bool is_decided(void *argument)
     return decided;
 }
 
-/* Waits for threads that will free memory. A thread that makes tasks helps with them. */
+/* Waits for threads that will free memory. Who makes tasks helps with them; so do others, if there are any: all threads
+ * of the pool may wait here. */
 static void wait_for_room(const put_job *job, size_t bytes)
 {
+    enum { LOOK_AGAIN = 20 }; /* milliseconds */
     mt_writer *w = job->w;
-    if (!job->later) {
-        mt_condition_wait(&w->freed, &w->lock);
+    if (!job->later && w->queued == 0) {
+        mt_condition_wait_for(&w->freed, &w->lock, LOOK_AGAIN);
         return;
     }
     mt_lock_give(&w->lock);
@@ -177,22 +181,18 @@ static void wait_for_room(const put_job *job, size_t bytes)
     mt_lock_take(&w->lock);
 }
 
-/* Reserves the pixels of a new chunk: drops chunks of upper levels, and waits for memory. *fits is false for a chunk of
- * an upper level for which there is no room. */
-static mt_status reserve(const put_job *job, bool *fits, mt_error *err)
+/* Makes room for the pixels of a new chunk: drops a chunk or unit of an upper level, or waits for memory. *go_on is
+ * false if there is no room for a chunk of an upper level. */
+static mt_status make_room(const put_job *job, bool *go_on, mt_error *err)
 {
     mt_writer *w = job->w;
-    bool is_upper = job->level != w->plan->levels;
-    while (!(*fits = has_room(w, job->level->chunk_bytes))) {
-        if (mt_writer_drop_above(w, job->level))
-            continue;
-        if (is_upper)
-            return MT_OK;
-        if (w->working == 0)
-            return refuse(w, job->level, err);
-        wait_for_room(job, job->level->chunk_bytes);
-    }
-    w->held += job->level->chunk_bytes;
+    *go_on = mt_writer_drop_above(w, job->level) || mt_writer_drop_unit_above(w, job->level);
+    if (*go_on || job->level != w->plan->levels)
+        return MT_OK;
+    if (w->working == 0)
+        return refuse(w, job->level, err);
+    wait_for_room(job, job->level->chunk_bytes);
+    *go_on = true;
     return MT_OK;
 }
 
@@ -232,14 +232,16 @@ static mt_status refuse_twice(const mt_writer *w, const put_part *part, mt_error
     return mt_fail(err, MT_E_ARGUMENT, "pixels of the box from (%s) on were put before: each pixel is put once", text);
 }
 
-/* Finds or makes the chunk of a part and claims the part's pixels; NULL if they are not wanted. */
-static mt_status claim(put_job *job, const put_part *part, mt_waiting_chunk **out, mt_error *err)
+/* Whether the pixels of a part are to be put. */
+static mt_status check_part(put_job *job, const put_part *part, bool *is_wanted, mt_error *err)
 {
-    mt_writer *w = job->w;
-    bool is_upper = part->level != w->plan->levels, fits, overlaps;
-    *out = NULL;
+    const mt_writer *w = job->w;
+    bool is_upper = part->level != w->plan->levels;
+    *is_wanted = false;
     if (w->failure.status)
         return mt_fail(err, w->failure.status, "%s", w->failure.message);
+    if (w->is_finishing && !is_upper)
+        return mt_fail(err, MT_E_ARGUMENT, "the image is being finished: nothing more can be put");
     if (mt_bit_get(w->done, part->unit)) {
         if (!is_upper && !mt_bit_get(w->done_before, part->unit))
             return refuse_twice(w, part, err);
@@ -248,18 +250,43 @@ static mt_status claim(put_job *job, const put_part *part, mt_waiting_chunk **ou
     }
     if (!is_upper && mt_bit_get(w->taken, part->chunk))
         return refuse_twice(w, part, err);
-    mt_waiting_chunk *chunk = find_chunk(w, part->chunk);
-    if (!chunk) {
-        mt_status st = reserve(job, &fits, err);
-        if (st || !fits)
+    *is_wanted = true;
+    return MT_OK;
+}
+
+/* Finds or makes the chunk of a part; NULL if the pixels are not wanted. While this waits for memory, other threads may
+ * change everything. */
+static mt_status find_or_add(put_job *job, const put_part *part, mt_waiting_chunk **out, mt_error *err)
+{
+    mt_writer *w = job->w;
+    size_t bytes = part->level->chunk_bytes;
+    bool go_on = true;
+    *out = NULL;
+    while (go_on) {
+        mt_status st = check_part(job, part, &go_on, err);
+        if (st || !go_on || (*out = find_chunk(w, part->chunk)))
             return st;
-        if ((chunk = find_chunk(w, part->chunk))) {
-            w->held -= part->level->chunk_bytes; /* another thread made it meanwhile */
-        } else if ((st = add_chunk(w, part, &chunk, err))) {
-            w->held -= part->level->chunk_bytes;
+        if (has_room(w, bytes)) {
+            if (!(st = add_chunk(w, part, out, err)))
+                w->held += bytes;
             return st;
         }
+        if ((st = make_room(job, &go_on, err)))
+            return st;
     }
+    return MT_OK;
+}
+
+/* Claims the pixels of a part in its chunk; NULL if they are not wanted. */
+static mt_status claim(put_job *job, const put_part *part, mt_waiting_chunk **out, mt_error *err)
+{
+    mt_writer *w = job->w;
+    bool overlaps;
+    mt_waiting_chunk *chunk;
+    mt_status find = find_or_add(job, part, &chunk, err);
+    *out = NULL;
+    if (find || !chunk)
+        return find;
     mt_status st = mt_cover_add(&chunk->cover, w->env, w->plan->ndim, &part->inside, &overlaps, err);
     if (!st && overlaps)
         st = refuse_twice(w, part, err);

@@ -103,3 +103,24 @@ mt_status mt_writer_read_journal(mt_writer *w, mt_error *err)
     w->progress.n_resumed = w->progress.n_done;
     return MT_OK;
 }
+
+mt_status mt_writer_adopt(mt_writer *w, mt_error *err)
+{
+    const mt_level *first = w->plan->levels;
+    for (uint64_t unit = 0; w->sink->ops->has_objects && unit < first->n_units; unit++) {
+        uint64_t size = 0;
+        mt_error local = MT_ERROR_INIT;
+        if (mt_bit_get(w->done, unit))
+            continue;
+        mt_status st = w->sink->ops->measure(w->sink, first, unit, &size, &local);
+        if (st == MT_E_NOT_FOUND)
+            continue;
+        if (st)
+            return mt_fail(err, st, "%s", local.message);
+        mt_bit_set(w->done, unit);
+        mt_bit_set(w->stored, unit);
+        w->progress.n_done++;
+        w->progress.bytes_published += size;
+    }
+    return MT_OK;
+}

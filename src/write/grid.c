@@ -4,17 +4,23 @@
 
 #include <string.h>
 
+enum { MOST_INNER = 1 << 24 }; /* chunks of a shard: 16 bytes each in its index, and three times that in memory */
+
 static int64_t divide_up(int64_t a, int64_t b) { return a / b + (a % b != 0); }
 
 /* Sets the counts of a level from its shapes. */
 static mt_status count(const mt_plan *plan, mt_level *level, const mt_limits *limits, mt_error *err)
 {
     int64_t chunk, inner = 1, n_chunks, n_units;
+    bool too_many = false;
     for (int d = 0; d < plan->ndim; d++) {
         level->chunks[d] = divide_up(level->shape[d], level->chunk[d]);
         level->units[d] = divide_up(level->shape[d], level->unit[d]);
-        inner *= level->unit[d] / level->chunk[d];
+        too_many = too_many || mt_mul_i64(inner, level->unit[d] / level->chunk[d], &inner);
     }
+    if (too_many || inner > MOST_INNER)
+        return mt_fail(err, MT_E_LIMIT, "a shard has more than %d chunks: choose larger chunks or smaller shards",
+                       MOST_INNER);
     if (mt_product_i64(level->chunk, plan->ndim, &chunk) || mt_mul_i64(chunk, (int64_t)plan->element_size, &chunk) ||
         (uint64_t)chunk > limits->max_chunk_bytes)
         return mt_fail(err, MT_E_LIMIT, "a chunk is larger than max_chunk_bytes (%zu): choose smaller chunks",

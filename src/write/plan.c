@@ -326,7 +326,8 @@ mt_status mt_plan_take(mt_arena *arena, const char *format, const mt_plan_rules 
         !(st = (rules->has_bands ? take_bands : take_chunks)(options, out, err)) &&
         !(st = take_shards(options, rules, out, err)) && !(st = take_words(options, rules, out, err)))
         st = take_metadata(arena, options, out, err);
-    *result = out;
+    if (!st)
+        *result = out;
     return st;
 }
 

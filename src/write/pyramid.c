@@ -64,8 +64,10 @@ static mt_status add_chunk(mt_writer *w, const mt_level *level, const int64_t *p
         return st;
     if (!chunk->data)
         memset(pixels, 0, level->chunk_bytes);
-    else if (w->sink->chain.n_steps == 0)
+    else if (w->sink->chain.n_steps == 0 && chunk->size == level->chunk_bytes)
         memcpy(pixels, chunk->data, level->chunk_bytes);
+    else if (w->sink->chain.n_steps == 0)
+        st = mt_fail(err, MT_E_CORRUPT, "a published chunk has %zu bytes, not %zu", chunk->size, level->chunk_bytes);
     else if (!(st = mt_context_take_scratch(w->context, &scratch, err))) {
         st = mt_chain_decode(&w->sink->chain, chunk->data, chunk->size, pixels, level->chunk_bytes, level->chunk_bytes,
                              scratch, err);

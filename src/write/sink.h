@@ -21,6 +21,7 @@ typedef struct mt_sink_ops {
     bool is_folder;              /* the output is a folder; else a file, written as "PATH.partial" */
     mt_plan_rules rules;         /* of chunks and codecs */
     bool skips_zeros;            /* chunks of zeros are not stored */
+    bool has_objects;            /* a unit that measure finds is whole, whatever the journal says */
     /* Rejects what the format cannot store, and sets what is left open. */
     mt_status (*check)(mt_plan *plan, mt_error *err);
     /* Creates the sink. The target is the folder of an unfinished output. Sets the chain that encodes chunks (raw: no

@@ -13,6 +13,16 @@ mt_status mt_writer_fail(mt_writer *w, const mt_error *err)
     return err->status;
 }
 
+bool mt_writer_has_failed(mt_writer *w, mt_error *err)
+{
+    mt_lock_take(&w->lock);
+    bool has_failed = w->failure.status != MT_OK;
+    if (has_failed)
+        (void)mt_fail(err, w->failure.status, "%s", w->failure.message);
+    mt_lock_give(&w->lock);
+    return has_failed;
+}
+
 void mt_writer_hold(mt_writer *w, size_t more, size_t less)
 {
     mt_lock_take(&w->lock);
@@ -58,10 +68,9 @@ static mt_status keep(mt_writer *w, const mt_level *level, mt_encoded *chunk, mt
     return MT_OK;
 }
 
-/* Frees chunks that waited; those of the size of pixels are, or were, pixels. */
-static void free_encoded(mt_writer *w, const mt_level *level, mt_encoded *chunks, size_t n)
+/* Frees chunks that waited, with the lock held; those of the size of pixels are, or were, pixels. */
+static void release_encoded(mt_writer *w, const mt_level *level, mt_encoded *chunks, size_t n)
 {
-    mt_lock_take(&w->lock);
     for (size_t i = 0; i < n; i++) {
         if (chunks[i].room == level->chunk_bytes)
             mt_writer_free_pixels(w, level, chunks[i].data);
@@ -70,6 +79,12 @@ static void free_encoded(mt_writer *w, const mt_level *level, mt_encoded *chunks
         w->held -= chunks[i].room;
     }
     mt_condition_wake_all(&w->freed);
+}
+
+static void free_encoded(mt_writer *w, const mt_level *level, mt_encoded *chunks, size_t n)
+{
+    mt_lock_take(&w->lock);
+    release_encoded(w, level, chunks, n);
     mt_lock_give(&w->lock);
 }
 
@@ -224,6 +239,10 @@ mt_status mt_writer_take_chunk(mt_writer *w, const mt_level *level, uint64_t chu
 {
     int64_t position[MT_MAX_DIMS];
     mt_error local = MT_ERROR_INIT;
+    if (mt_writer_has_failed(w, err)) { /* what is not published is put again by the next writer */
+        free_pixels(w, level, pixels);
+        return w->failure.status;
+    }
     mt_level_chunk_at(w->plan, level, chunk - level->first_chunk, position);
     if (!take(w, level, position, pixels, &local))
         return MT_OK;
@@ -254,10 +273,26 @@ mt_status mt_writer_flush_units(mt_writer *w, mt_error *err)
     mt_status st = MT_OK;
     for (mt_waiting_unit *unit; !st && (unit = take_any_unit(w, first));) {
         st = publish(w, first, unit->number, unit->chunks, err);
+        if (st)
+            mt_writer_fail(w, err);
         free_encoded(w, first, unit->chunks, first->inner);
         free_unit(w, unit);
     }
     return st;
+}
+
+bool mt_writer_drop_unit_above(mt_writer *w, const mt_level *level)
+{
+    for (size_t i = 0; i < MT_WRITE_BUCKETS; i++)
+        for (mt_waiting_unit **at = &w->units[i]; *at; at = &(*at)->next)
+            if ((*at)->level > level) {
+                mt_waiting_unit *unit = *at;
+                *at = unit->next;
+                release_encoded(w, unit->level, unit->chunks, unit->level->inner);
+                free_unit(w, unit);
+                return true;
+            }
+    return false;
 }
 
 void mt_writer_drop_units(mt_writer *w, const mt_level *level)

@@ -59,7 +59,7 @@ void mt_writer_close(mt_writer *w)
     }
     while (w->n_spares > 0)
         mt_release(w->env, w->spares[--w->n_spares], w->plan->levels[0].chunk_bytes);
-    if (w->plan)
+    if (w->plan && w->plan->n_levels > 0)
         mt_writer_free_bitmaps(w);
     if (w->sink)
         w->sink->ops->close(w->sink);
@@ -208,6 +208,17 @@ static mt_status store_plan(mt_writer *w, const json_t *plan, const mt_buffer *t
     return st;
 }
 
+/* The plan may have been loaded just before another process finished the image and removed it. */
+static mt_status check_unfinished(mt_writer *w, mt_error *err)
+{
+    uint64_t size;
+    mt_error local = MT_ERROR_INIT;
+    mt_status st = mt_target_measure(w->target, PLAN_KEY, &size, &local);
+    if (st == MT_E_NOT_FOUND)
+        return mt_fail(err, MT_E_ARGUMENT, "another process has just finished the image");
+    return st ? mt_fail(err, st, "%s", local.message) : MT_OK;
+}
+
 static mt_status begin(mt_writer *w, const mt_sink_ops *ops, const char *path, mt_error *err)
 {
     mt_buffer text = mt_buffer_on(w->env);
@@ -221,6 +232,8 @@ static mt_status begin(mt_writer *w, const mt_sink_ops *ops, const char *path, m
     }
     if (!st)
         st = start(w, err);
+    if (!st && stored)
+        st = check_unfinished(w, err);
     json_decref(stored);
     json_decref(plan);
     mt_buffer_free(&text);
@@ -452,10 +465,10 @@ static mt_status check_box(const mt_writer *w, const mt_writer_box *box, mt_erro
 mt_status mt_writer_check_open(mt_writer *w, mt_error *err)
 {
     mt_lock_take(&w->lock);
-    bool is_finished = w->is_finished;
+    bool is_finished = w->is_finished, is_finishing = w->is_finishing;
     mt_lock_give(&w->lock);
-    if (is_finished)
-        return mt_fail(err, MT_E_ARGUMENT, "the image is finished");
+    if (is_finished || is_finishing)
+        return mt_fail(err, MT_E_ARGUMENT, "the image is %s", is_finished ? "finished" : "being finished");
     return w->only_looks ? mt_fail(err, MT_E_ARGUMENT, "the image was opened to look at it, not to write") : MT_OK;
 }
 
@@ -536,7 +549,7 @@ static mt_status finish(mt_writer *w, int all_required, mt_error *err)
     if (!st && all_required)
         st = check_complete(w, err);
     if (st || (st = mt_writer_flush_chunks(w, err)) || (st = mt_writer_flush_units(w, err)) ||
-        (st = mt_writer_build(w, err)) || (st = mt_target_sync(w->target, err)) ||
+        (st = mt_writer_adopt(w, err)) || (st = mt_writer_build(w, err)) || (st = mt_target_sync(w->target, err)) ||
         (st = w->sink->ops->finish(w->sink, err)) || (st = mt_target_sweep(w->target, err)) ||
         (st = mt_target_sync(w->target, err)))
         return st;
@@ -544,18 +557,41 @@ static mt_status finish(mt_writer *w, int all_required, mt_error *err)
     if ((st = mt_target_remove(w->target, PLAN_KEY, err)) || (st = remove_journal(w, err)) ||
         (st = mt_target_remove(w->target, MT_JOURNAL_FOLDER, err)))
         return st;
+    mt_lock_take(&w->lock);
     w->is_finished = true;
+    mt_lock_give(&w->lock);
     if (w->sink->ops->clean && (st = w->sink->ops->clean(w->sink, err)))
         return st;
     return mt_target_sync(w->target, err);
 }
 
+/* From here on nothing can be put. */
+static mt_status begin_to_finish(mt_writer *w, bool *is_finished, mt_error *err)
+{
+    mt_status st = MT_OK;
+    mt_lock_take(&w->lock);
+    *is_finished = w->is_finished;
+    if (w->only_looks)
+        st = mt_fail(err, MT_E_ARGUMENT, "the image was opened to look at it, not to write");
+    else if (w->is_finishing)
+        st = mt_fail(err, MT_E_ARGUMENT, "another thread is finishing the image");
+    else
+        w->is_finishing = true;
+    mt_lock_give(&w->lock);
+    return st;
+}
+
 mt_status mt_writer_finish(mt_writer *w, int all_required, mt_error *err)
 {
+    bool is_finished;
     mt_error_reset(err);
-    mt_status st = w->is_finished ? MT_OK : mt_writer_check_open(w, err);
-    if (!st && !w->is_finished)
-        st = finish(w, all_required, err);
+    mt_status st = begin_to_finish(w, &is_finished, err);
+    if (!st) {
+        st = is_finished ? MT_OK : finish(w, all_required, err);
+        mt_lock_take(&w->lock);
+        w->is_finishing = false;
+        mt_lock_give(&w->lock);
+    }
     if (st)
         mt_error_prefix(err, "%s", w->info.path);
     return st;

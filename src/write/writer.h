@@ -64,9 +64,10 @@ struct mt_writer {
     /* Pixels of chunks of the full resolution that are free: the system would zero new ones. */
     uint8_t *spares[MT_MAX_SPARE_PIXELS];
     size_t n_spares;
-    size_t held;      /* bytes of waiting pixels and encoded chunks */
-    unsigned queued;  /* chunks that wait for a task */
-    unsigned working; /* threads that copy, encode or publish */
+    size_t held;       /* bytes of waiting pixels and encoded chunks */
+    unsigned queued;   /* chunks that wait for a task */
+    unsigned working;  /* threads that copy, encode or publish */
+    bool is_finishing; /* a thread finishes: nothing can be put */
     bool is_finished;
     mt_writer_progress progress;
     mt_error failure; /* the first failure to publish; then nothing else is published */
@@ -128,9 +129,18 @@ MT_MUST_CHECK mt_status mt_writer_check_open(mt_writer *w, mt_error *err);
 /* Keeps the first failure to publish, and returns its status. */
 mt_status mt_writer_fail(mt_writer *w, const mt_error *err);
 
+/* Frees an incomplete unit above a level; false if there is none. With the lock held. */
+bool mt_writer_drop_unit_above(mt_writer *w, const mt_level *level);
+
+/* Takes units whose objects exist and whose records were lost for done. */
+MT_MUST_CHECK mt_status mt_writer_adopt(mt_writer *w, mt_error *err);
+
 /* The pixels of a chunk, with the lock held; their contents are undefined. */
 MT_MUST_CHECK mt_status mt_writer_new_pixels(mt_writer *w, const mt_level *level, uint8_t **out, mt_error *err);
 void mt_writer_free_pixels(mt_writer *w, const mt_level *level, uint8_t *pixels);
+
+/* Whether something could not be published; then err says what. */
+bool mt_writer_has_failed(mt_writer *w, mt_error *err);
 
 /* Takes and returns memory that waits for pixels or chunks. */
 void mt_writer_hold(mt_writer *w, size_t more, size_t less);

@@ -138,6 +138,7 @@ const mt_sink_ops mt_sink_tiff = {
     .suffixes = "tif,tiff",
     .rules = { .has_tiles = true, .codecs = codecs },
     .skips_zeros = true,
+    .has_objects = true,
     .check = check,
     .open = open,
     .begin = begin,

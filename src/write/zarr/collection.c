@@ -46,7 +46,7 @@ static mt_status publish_root(const collection *c, bool is_complete, mt_error *e
         json_decref(attributes);
         return mt_fail(err, MT_E_MEMORY, "out of memory");
     }
-    return zarr_publish_group(c->env, c->target, "", c->is_v2, attributes, err);
+    return zarr_publish_group(c->env, c->target, "", c->is_v2, false, attributes, err);
 }
 
 /* The number of images that the root of a collection of ours names; 0: there is no such root. */
@@ -103,7 +103,7 @@ static mt_status begin(collection *c, mt_error *err)
 
 static mt_status finish(collection *c, mt_error *err)
 {
-    mt_status st = zarr_publish_group(c->env, c->target, "OME/", c->is_v2, series(c), err);
+    mt_status st = zarr_publish_group(c->env, c->target, "OME/", c->is_v2, false, series(c), err);
     if (st || (st = publish_root(c, true, err)) || (st = mt_target_sweep(c->target, err)))
         return st;
     return mt_target_sync(c->target, err);

@@ -136,29 +136,38 @@ json_t *zarr_write_array(const mt_plan *plan, const mt_level *level)
 
 /* --- Publishing. --- */
 
-mt_status zarr_publish_json(mt_env *env, mt_target *target, const char *key, json_t *document, mt_error *err)
+/* Publishes a document and releases it; with only_new, unless there is one. */
+static mt_status publish(mt_env *env, mt_target *target, const char *key, bool only_new, json_t *document,
+                         mt_error *err)
 {
     mt_buffer text = mt_buffer_on(env);
+    bool made;
     mt_status st = mt_json_write(document, true, &text, err);
     if (!st) {
         mt_piece piece = { text.data, text.size };
-        st = mt_target_publish(target, key, &piece, 1, err);
+        st = only_new ? mt_target_make_new(target, key, &piece, 1, &made, err)
+                      : mt_target_publish(target, key, &piece, 1, err);
     }
     mt_buffer_free(&text);
     json_decref(document);
     return st;
 }
 
-mt_status zarr_publish_group(mt_env *env, mt_target *target, const char *folder, bool is_v2, json_t *attributes,
-                             mt_error *err)
+mt_status zarr_publish_json(mt_env *env, mt_target *target, const char *key, json_t *document, mt_error *err)
+{
+    return publish(env, target, key, false, document, err);
+}
+
+mt_status zarr_publish_group(mt_env *env, mt_target *target, const char *folder, bool is_v2, bool only_new,
+                             json_t *attributes, mt_error *err)
 {
     char key[64];
     snprintf(key, sizeof key, "%s%s", folder, is_v2 ? ".zattrs" : "zarr.json");
     if (!is_v2)
         attributes = json_pack("{si ss so}", "zarr_format", 3, "node_type", "group", "attributes", attributes);
-    mt_status st = zarr_publish_json(env, target, key, attributes, err);
+    mt_status st = publish(env, target, key, only_new, attributes, err);
     if (st || !is_v2)
         return st;
     snprintf(key, sizeof key, "%s.zgroup", folder);
-    return zarr_publish_json(env, target, key, json_pack("{si}", "zarr_format", 2), err);
+    return publish(env, target, key, only_new, json_pack("{si}", "zarr_format", 2), err);
 }

@@ -84,12 +84,13 @@ static mt_status publish_json(mt_sink *sink, const char *key, json_t *document, 
     return zarr_publish_json(sink->env, sink->target, key, document, err);
 }
 
-static mt_status publish_group(mt_sink *sink, json_t *attributes, mt_error *err)
+static mt_status publish_root(mt_sink *sink, bool only_new, json_t *attributes, mt_error *err)
 {
-    return zarr_publish_group(sink->env, sink->target, "", zarr_is_v2(sink->plan), attributes, err);
+    return zarr_publish_group(sink->env, sink->target, "", zarr_is_v2(sink->plan), only_new, attributes, err);
 }
 
-/* The documents of the arrays come first, then the root, without OME metadata: the image is not complete. */
+/* The documents of the arrays come first, then the root, without OME metadata: the image is not complete. A root that is
+ * there may be that of the finished image: another process was faster. */
 static mt_status begin(mt_sink *sink, mt_error *err)
 {
     const mt_plan *plan = sink->plan;
@@ -99,7 +100,7 @@ static mt_status begin(mt_sink *sink, mt_error *err)
         snprintf(key, sizeof key, "%d/%s", i, zarr_is_v2(plan) ? ".zarray" : "zarr.json");
         st = publish_json(sink, key, zarr_write_array(plan, &plan->levels[i]), err);
     }
-    return st ? st : publish_group(sink, json_pack("{s{sb}}", "microtome", "incomplete", 1), err);
+    return st ? st : publish_root(sink, true, json_pack("{s{sb}}", "microtome", "incomplete", 1), err);
 }
 
 enum { DIGEST_BYTES = 17 };
@@ -125,7 +126,7 @@ static mt_status finish(mt_sink *sink, mt_error *err)
         json_decref(attributes);
         return mt_fail(err, MT_E_MEMORY, "out of memory");
     }
-    return publish_group(sink, attributes, err);
+    return publish_root(sink, false, attributes, err);
 }
 
 static mt_status is_finished(const mt_plan *plan, mt_target *target, mt_arena *arena, bool *out, mt_error *err)
@@ -307,6 +308,7 @@ const mt_sink_ops mt_sink_zarr = {
     .is_folder = true,
     .rules = { .has_shards = true },
     .skips_zeros = true,
+    .has_objects = true,
     .check = check,
     .open = open,
     .begin = begin,

@@ -22,6 +22,6 @@ json_t *zarr_write_ome(const mt_plan *plan);
 MT_MUST_CHECK mt_status zarr_publish_json(mt_env *env, mt_target *target, const char *key, json_t *document,
                                           mt_error *err);
 MT_MUST_CHECK mt_status zarr_publish_group(mt_env *env, mt_target *target, const char *folder, bool is_v2,
-                                           json_t *attributes, mt_error *err);
+                                           bool only_new, json_t *attributes, mt_error *err);
 
 #endif
