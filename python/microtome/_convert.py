@@ -63,7 +63,8 @@ def convert(
         ``{"Z": 5, "Y": slice(100, 900)}``; an int keeps its axis, with the size 1. Along C also a list of
         numbers and names. An image with several positions along S needs one of them.
     join : {"T", "C", "Z"}, optional
-        Axis along which several images follow one another; all else must be alike.
+        Axis along which several images follow one another. Their sizes along the other axes must be
+        alike, and so must their types, unless ``dtype`` is given.
     part : (int, int), optional
         Copy only part k of n, from 0, of the chunks or shards, so that n processes share the work. The
         call without ``part``, after all have ended, finishes the image.
@@ -120,6 +121,8 @@ def convert(
         stacks = _open_sources(source, missing, options.get("context"), opened)
         for stack in stacks:
             _check_apart(stack, path)
+        if options.get("dtype") is None:
+            _check_types(stacks)
         plan = _Plan.make(stacks, join, dict(region or {}))
         if verify:
             _check_verify(plan, region, part, options)
@@ -304,6 +307,17 @@ def _check_alike(stacks: Sequence[ImageStack], sizes: Sequence[Mapping[str, int]
                     f"{stack.source} has {size[axis]} along {axis}, and {stacks[0].source} has {sizes[0][axis]}: they "
                     f"cannot be joined along {join}"
                 )
+
+
+def _check_types(stacks: Sequence[ImageStack]) -> None:
+    """Refuse to choose between the types of the sources, which would convert values of the others."""
+    first = stacks[0]
+    for stack in stacks:
+        if stack.data_dtype.name != first.data_dtype.name:
+            raise ArgumentError(
+                f"{stack.source} is {stack.data_dtype}, and {first.source} is {first.data_dtype}: choose the type "
+                "with dtype="
+            )
 
 
 def _runs(positions: Sequence[int]) -> Iterator[tuple[int, int, int]]:

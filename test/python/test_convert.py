@@ -135,6 +135,22 @@ def test_joined(tmp_path, join):
         microtome.convert([planes[0], microtome.from_array(images[0][0, 0, 1:], "YX")], tmp_path / "c.zarr", join=join)
 
 
+def test_joined_types(tmp_path):
+    planes = [np.full((20, 30), 7, np.uint8), np.full((20, 30), 0.5, np.float32)]
+    stacks = [microtome.from_array(plane, "YX") for plane in planes]
+    for order in (stacks, stacks[::-1]):
+        with pytest.raises(microtome.ArgumentError, match=r"(uint8.*float32|float32.*uint8).*the type with dtype="):
+            microtome.convert(order, tmp_path / "a.zarr", join="Z", **QUIET)
+        assert not (tmp_path / "a.zarr").exists()
+    microtome.convert(stacks, tmp_path / "a.zarr", join="Z", dtype="float32", **QUIET)
+    np.testing.assert_array_equal(read(tmp_path / "a.zarr", "ZYX"), planes)
+    big = microtome.from_array(planes[0].astype(">u2"), "YX")
+    microtome.convert(
+        [big, microtome.from_array(planes[0].astype("<u2"), "YX")], tmp_path / "b.zarr", join="Z", **QUIET
+    )
+    assert (read(tmp_path / "b.zarr", "ZYX") == 7).all()
+
+
 def test_objects_are_converted(tmp_path):
     class Own:
         source, data_shape, data_dtype = "own", (1, 1, 40, 50), np.dtype("float32")
