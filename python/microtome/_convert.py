@@ -69,7 +69,8 @@ def convert(
         Copy only part k of n, from 0, of the chunks or shards, so that n processes share the work. The
         call without ``part``, after all have ended, finishes the image.
     missing : {"error", "fill"}
-        An image with missing files or frames is refused, or has the fill value there.
+        An image with missing files or frames is refused, or has the fill value there. The note of the
+        output then begins with their number.
     verify : bool
         Compare the checksums of all pixels of both images. Only for one whole image and its own type.
     progress : bool or callable
@@ -236,8 +237,9 @@ class _Plan(NamedTuple):
         if self.channels is not None:
             made["channels"] = self.channels
         n_missing = sum(stack.n_missing for stack in self.stacks)
-        if n_missing and given.get("note") is None:
-            made["note"] = f"Files or frames of the input that were missing and have the fill value: {n_missing}"
+        if n_missing:  # before a given note, as `open` shows only the start of a long one
+            missing = f"Files or frames of the input that were missing and have the fill value: {n_missing}"
+            made["note"] = f"{missing}. {given['note']}" if given.get("note") else missing
         if given.get("identity") is None:
             made["identity"] = self._identity()
         return cast(

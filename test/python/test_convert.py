@@ -317,8 +317,14 @@ def test_missing_frames(tmp_path, data):
     with pytest.warns(microtome.ImageWarning, match="missing"):
         microtome.convert(path, tmp_path / "a.tif", missing="fill", **QUIET)
     assert b"missing and have the fill value: 1</Description>" in (tmp_path / "a.tif").read_bytes()
+    for name, note in ("b.zarr", "Of the first run."), ("c.zarr", "long " * 100):
+        with pytest.warns(microtome.ImageWarning, match="missing"):
+            microtome.convert(path, tmp_path / name, missing="fill", note=note, **QUIET)
+        with pytest.warns(microtome.ImageWarning, match=f"missing and have the fill value: 1. {note[:20]}"):
+            microtome.open(tmp_path / name)
+        assert f"fill value: 1. {note}" in (tmp_path / name / "zarr.json").read_text()
     with pytest.raises(microtome.ArgumentError, match="missing is 'no'"):
-        microtome.convert(path, tmp_path / "b.zarr", missing="no")
+        microtome.convert(path, tmp_path / "d.zarr", missing="no")
 
 
 def test_absent_chunks_are_no_missing_files(tmp_path, chunked_image):
