@@ -13,7 +13,7 @@ import numpy as np
 
 from . import _core
 from ._errors import ArgumentError, CorruptError, NotFoundError
-from ._open import native_stacks, open_quietly, warn_opened
+from ._open import is_url, native_stacks, open_quietly, warn_opened
 from ._progress import Progress, show_progress
 from ._stack import ImageStack
 from ._writer import WriterProgress, start_writer
@@ -186,14 +186,13 @@ def _check_missing(stack: ImageStack, missing: str) -> None:
 
 
 def _check_apart(stack: ImageStack, path: Path) -> None:
-    """Refuse an output inside the source, and the other way round."""
-    if stack.format == "custom" or not os.path.exists(stack.source):
+    """Refuse an output inside the source, and the other way round. URLs are not compared."""
+    name = os.fsdecode(path)
+    if stack.format == "custom" or is_url(stack.source) or is_url(name) or not os.path.exists(stack.source):
         return
-    input_path, output = os.path.realpath(stack.source), os.path.realpath(os.fsdecode(path))
+    input_path, output = os.path.realpath(stack.source), os.path.realpath(name)
     if os.path.commonpath([input_path, output]) in (input_path, output):
-        raise ArgumentError(
-            f"{os.fsdecode(path)} and the source {stack.source} contain one another: write it elsewhere"
-        )
+        raise ArgumentError(f"{name} and the source {stack.source} contain one another: write it elsewhere")
 
 
 # -- what is copied where ------------------------------------------------------------
@@ -212,7 +211,9 @@ class _Plan(NamedTuple):
     @classmethod
     def make(cls, stacks: tuple[ImageStack, ...], join: str | None, region: dict[str, Any]) -> _Plan:
         if len(stacks) > 1 and join is None:
-            raise ArgumentError(f"there are {len(stacks)} images: join= names the axis along which they follow another")
+            raise ArgumentError(
+                f"there are {len(stacks)} images: join= names the axis along which they follow one another"
+            )
         if join not in (None, "T", "C", "Z"):
             raise ArgumentError(f"images are joined along T, C or Z, not {join!r}")
         axes = "".join(axis for axis in _AXES if axis in stacks[0].original_axes or axis in "YX" or axis == join)

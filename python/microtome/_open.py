@@ -115,10 +115,15 @@ def _is_error(missing: str) -> bool:
     return missing == "error"
 
 
+def is_url(path: str) -> bool:
+    """Whether a path is a URL: it has a scheme (RFC 3986, 3.1) of more than the one letter of a drive."""
+    return re.match(r"[A-Za-z][A-Za-z0-9+.-]+://", path) is not None
+
+
 def _absolute(path: Path) -> str:
     """Return a path or URL that is valid in another process, without the query, which may be a secret."""
     text = os.fsdecode(path)
-    if re.match(r"[A-Za-z][A-Za-z0-9+.-]+://", text):
+    if is_url(text):
         return shown(text)
     return text if os.path.isabs(text) else os.path.join(os.getcwd(), text)
 

@@ -355,6 +355,14 @@ def test_paths(tmp_path, chunked_image):
         microtome.convert([chunked_image] * 2, tmp_path / "a.zarr", join="S")
 
 
+def test_urls_are_no_paths(monkeypatch, chunked_image):
+    """A bucket is not in the working folder, though realpath says so."""
+    context = microtome.Context(s3={"endpoint": "http://127.0.0.1:1", "anonymous": True}, http={"retries": 0})
+    monkeypatch.chdir(chunked_image)
+    with pytest.raises(microtome.ReadError, match="bucket"):
+        microtome.convert(chunked_image, "s3://bucket/a.zarr", context=context, progress=False)
+
+
 @pytest.mark.parametrize(
     ("region", "message"),
     [
