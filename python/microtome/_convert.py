@@ -17,13 +17,12 @@ from ._open import is_url, native_stacks, open_quietly, warn_opened
 from ._progress import Progress, show_progress
 from ._stack import ImageStack
 from ._writer import WriterProgress, start_writer
-from ._writer_options import WriterOptions, to_core
+from ._writer_options import OutputOptions, WriterOptions, to_core
 
 if TYPE_CHECKING:
     from typing import Unpack
 
     from ._open import ImageStackProtocol, Path
-    from ._writer_options import OutputOptions
 
     Source: TypeAlias = Path | ImageStack | ImageStackProtocol
 
@@ -48,7 +47,7 @@ def convert(
 ) -> WriterProgress | None:
     """Copy an image, or several that are joined, into a new one of another format, type or chunks.
 
-    Axes, pixel sizes, units and channels travel. An image that was left unfinished, by Ctrl-C, a
+    The output has the axes, pixel sizes, units and channels of the source. An image that was left unfinished, by Ctrl-C, a
     failure or a kill, is continued by the same call.
 
     Parameters
@@ -64,7 +63,8 @@ def convert(
         numbers and names. An image with several positions along S needs one of them.
     join : {"T", "C", "Z"}, optional
         Axis along which several images follow one another. Their sizes along the other axes must be
-        alike, and so must their types, unless ``dtype`` is given.
+        alike, and so must their types, unless ``dtype`` is given. There is no ``join="S"``: the output is
+        one image. ``microtome convert --join S`` writes a collection of images.
     part : (int, int), optional
         Copy only part k of n, from 0, of the chunks or shards, so that n processes share the work. The
         call without ``part``, after all have ended, finishes the image.
@@ -77,8 +77,8 @@ def convert(
         Show a bar, if tqdm is installed, or call a function with the chunks or shards that are done
         and their number.
     **options : OutputOptions
-        ``dtype``, ``chunks``, ``shards``, ``codec``, ``level``, ``shuffle``, ``pyramid``, ``downsample``,
-        ``ome``, ``pixel_size``, ``units``, ``channels``, ``labels``, ``durability``, ``memory``,
+        ``dtype``, ``chunks``, ``shards``, ``codec``, ``codec_level``, ``shuffle``, ``pyramid``, ``downsample``,
+        ``ome``, ``pixel_size``, ``unit``, ``channels``, ``labels``, ``durability``, ``memory``,
         ``identity``, ``note``, ``format`` and ``context`` of `create`. By default the identity is made of the
         source, its size, its modification time (or ETag), and what is selected.
 
@@ -116,6 +116,8 @@ def convert(
     >>> microtome.open(path).shape
     (1, 2, 100, 200)
     """
+    if unknown := sorted(set(options) - OutputOptions.__optional_keys__):
+        raise TypeError(f"convert() got an unexpected keyword argument {unknown[0]!r}")
     if missing not in ("error", "fill"):
         raise ArgumentError(f"missing is {missing!r}, not 'error' or 'fill'")
     with ExitStack() as opened:

@@ -69,13 +69,13 @@ def create(
     chunks: Sizes | None = None,
     shards: Sizes | Literal[False] | None = None,
     codec: str | None = None,
-    level: int | None = None,
+    codec_level: int | None = None,
     shuffle: Literal["none", "byte", "bit"] | None = None,
     pyramid: bool | int = False,
     downsample: Literal["mean", "nearest", "mode"] | None = None,
     ome: Literal["0.5", "0.4"] | None = None,
     pixel_size: Mapping[str, float] | None = None,
-    units: Mapping[str, str] | None = None,
+    unit: Mapping[str, str] | None = None,
     channels: Sequence[str | Mapping[str, Any]] | None = None,
     labels: bool = False,
     durability: Literal["units", "end", "never"] = "units",
@@ -115,8 +115,8 @@ def create(
         the image has more than 10,000 chunks, else no shards.
     codec : {"zstd", "blosc-zstd", "blosc-lz4", "gzip", "lz4", "none"}, optional
         Default: ``"blosc-lz4"`` for floats, else ``"blosc-zstd"``.
-    level : int, optional
-        Level of the codec.
+    codec_level : int, optional
+        Compression level. Default: that of the codec.
     shuffle : {"none", "byte", "bit"}, optional
         Of a blosc codec. Default: ``"byte"``, if elements have several bytes.
     pyramid : bool or int
@@ -128,8 +128,8 @@ def create(
         Version of OME-Zarr. Default: 0.5, which is Zarr version 3; 0.4 is version 2, without shards.
     pixel_size : mapping of str to float, optional
         Size of a pixel along some axes, such as ``{"Y": 0.2, "X": 0.2}``.
-    units : mapping of str to str, optional
-        UDUNITS-2 names of the units, such as ``{"Y": "micrometer"}``.
+    unit : mapping of str to str, optional
+        UDUNITS-2 name of the unit of measurement along some axes, such as ``{"Y": "micrometer"}``.
     channels : sequence of str or mapping, optional
         Name of each channel, or a mapping with ``name``, ``color`` (red, green, blue, 0 to 255) and
         ``window`` (values shown black and white).
@@ -186,13 +186,13 @@ def create(
         "chunks": chunks,
         "shards": shards,
         "codec": codec,
-        "level": level,
+        "codec_level": codec_level,
         "shuffle": shuffle,
         "pyramid": pyramid,
         "downsample": downsample,
         "ome": ome,
         "pixel_size": pixel_size,
-        "units": units,
+        "unit": unit,
         "channels": channels,
         "labels": labels,
         "durability": durability,

@@ -37,13 +37,13 @@ class OutputOptions(TypedDict, total=False):
     chunks: Sizes | None
     shards: Sizes | Literal[False] | None
     codec: str | None
-    level: int | None
+    codec_level: int | None
     shuffle: Literal["none", "byte", "bit"] | None
     pyramid: bool | int
     downsample: Literal["mean", "nearest", "mode"] | None
     ome: Literal["0.5", "0.4"] | None
     pixel_size: Mapping[str, float] | None
-    units: Mapping[str, str] | None
+    unit: Mapping[str, str] | None
     channels: Sequence[str | Mapping[str, Any]] | None
     labels: bool
     durability: Literal["units", "end", "never"]
@@ -81,13 +81,13 @@ def to_core(path: Any, options: WriterOptions) -> tuple[Any, ...]:
         None if shards is False else _sizes(shards, "shards", axes),
         shards is False,
         get("codec"),
-        operator.index(get("level") or 0),
+        operator.index(get("codec_level") or 0),
         get("shuffle"),
         _levels(get("pyramid", False)),
         get("downsample"),
         get("ome"),
         _per_axis(get("pixel_size"), "pixel_size", axes, None if like is None else like.pixel_size, 0.0),
-        _per_axis(get("units"), "units", axes, None if like is None else like.units, ""),
+        _per_axis(get("unit"), "unit", axes, None if like is None else like.units, ""),
         _channels(get("channels")),
         bool(get("labels", False)),
         _DURABILITY.index(durability),

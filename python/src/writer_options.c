@@ -54,7 +54,7 @@ static bool check_per_axis(const start *s, PyObject *tuple, const char *what)
     return false;
 }
 
-static bool convert_scales(start *s, PyObject *sizes, PyObject *units)
+static bool convert_scales(start *s, PyObject *sizes, PyObject *unit)
 {
     if (is_given(sizes)) {
         if (!check_per_axis(s, sizes, "pixel_size"))
@@ -64,12 +64,12 @@ static bool convert_scales(start *s, PyObject *sizes, PyObject *units)
                 return false;
         s->options.pixel_size = s->pixel_size;
     }
-    if (is_given(units)) {
-        if (!check_per_axis(s, units, "units"))
+    if (is_given(unit)) {
+        if (!check_per_axis(s, unit, "unit"))
             return false;
         for (size_t d = 0; d < s->ndim; d++) {
             s->unit[d] = "";
-            if (!convert_string(PyTuple_GetItem(units, (Py_ssize_t)d), "a unit", &s->unit[d]))
+            if (!convert_string(PyTuple_GetItem(unit, (Py_ssize_t)d), "a unit", &s->unit[d]))
                 return false;
         }
         s->options.unit = s->unit;
@@ -130,11 +130,11 @@ static bool convert(core_state *state, PyObject *arguments, start *s)
 {
     mt_writer_options *o = &s->options;
     const char *dtype;
-    PyObject *path, *shape, *chunks, *shards, *sizes, *units, *channels, *context;
+    PyObject *path, *shape, *chunks, *shards, *sizes, *unit, *channels, *context;
     Py_ssize_t memory;
     if (!PyArg_ParseTuple(arguments, "OOsOzOOpzizizzOOOpinzzzO:Writer", &path, &s->like, &o->axes, &shape, &dtype,
                           &chunks, &shards, &o->no_shards, &o->codec, &o->codec_level, &o->shuffle, &o->n_levels,
-                          &o->downsample, &o->ome, &sizes, &units, &channels, &o->is_labels, &o->durability, &memory,
+                          &o->downsample, &o->ome, &sizes, &unit, &channels, &o->is_labels, &o->durability, &memory,
                           &o->identity, &o->note, &o->format, &context) ||
         !(s->path_bytes = convert_path(path, &s->path)) || !context_convert(state, context, &s->context))
         return false;
@@ -155,7 +155,7 @@ static bool convert(core_state *state, PyObject *arguments, start *s)
     o->memory = (size_t)memory;
     return convert_sizes(s, shape, "shape", &s->shape, &o->shape) &&
            convert_sizes(s, chunks, "chunks", &s->chunks, &o->chunk_shape) &&
-           convert_sizes(s, shards, "shards", &s->shards, &o->shard_shape) && convert_scales(s, sizes, units) &&
+           convert_sizes(s, shards, "shards", &s->shards, &o->shard_shape) && convert_scales(s, sizes, unit) &&
            convert_channel_list(s, channels) && convert_like(state, s);
 }
 

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Converting images: everything that is read to everything that is written."""
 
+import json
 import os
 import shutil
 import signal
@@ -280,6 +281,13 @@ def test_only_the_same_call_continues(tmp_path, large):
         microtome.convert(path, tmp_path / "a.zarr", **options())
 
 
+def test_codec_level(tmp_path, chunked_image):
+    for level in 1, 9:
+        microtome.convert(chunked_image, tmp_path / f"{level}.zarr", codec="gzip", codec_level=level, **QUIET)
+        codecs = json.loads((tmp_path / f"{level}.zarr/0/zarr.json").read_text())["codecs"]
+        assert {"name": "gzip", "configuration": {"level": level}} in codecs
+
+
 # -- refusals ------------------------------------------------------------------------
 
 
@@ -353,6 +361,15 @@ def test_paths(tmp_path, chunked_image):
         microtome.convert([chunked_image] * 2, tmp_path / "a.zarr")
     with pytest.raises(microtome.ArgumentError, match="joined along T, C or Z, not 'S'"):
         microtome.convert([chunked_image] * 2, tmp_path / "a.zarr", join="S")
+
+
+def test_unknown_options_are_refused(tmp_path, chunked_image):
+    for name in "level", "units", "like", "shape":
+        with pytest.raises(TypeError, match=f"unexpected keyword argument '{name}'"):
+            microtome.convert(chunked_image, tmp_path / "a.zarr", **{name: None})
+    for name in "level", "units":
+        with pytest.raises(TypeError, match=f"unexpected keyword argument '{name}'"):
+            microtome.create(tmp_path / "a.zarr", like=microtome.open(chunked_image), **{name: None})
 
 
 def test_urls_are_no_paths(monkeypatch, chunked_image):

@@ -214,18 +214,18 @@ def test_metadata_travels(tmp_path):
         shape=(2, 2, 8, 9),
         dtype="uint16",
         pixel_size={"T": 1.5, "Y": 0.25, "X": 0.5},
-        units={"T": "second", "Y": "micrometer", "X": "micrometer"},
+        unit={"T": "second", "Y": "micrometer", "X": "micrometer"},
         channels=channels,
     ) as out:
         out[...] = 5
-    for how in ({}, {"ome": "0.4"}, {"pixel_size": {"X": 2.0}, "units": {"X": "nanometer"}}, {"dtype": "float32"}):
+    for how in ({}, {"ome": "0.4"}, {"pixel_size": {"X": 2.0}, "unit": {"X": "nanometer"}}, {"dtype": "float32"}):
         stack = microtome.open(tmp_path / "a.zarr")
         path = tmp_path / f"{how}.zarr"
         with microtome.create(path, like=stack, **how) as out:
             assert (out.axes, out.shape) == ("TCYX", (2, 2, 8, 9))
         copy = microtome.open(path)
         assert copy.pixel_size == {**stack.pixel_size, **how.get("pixel_size", {})}
-        assert copy.units == {**stack.units, **how.get("units", {})}
+        assert copy.units == {**stack.units, **how.get("unit", {})}
         assert copy.channel_names == ["DAPI", "GFP"] and copy.channel_colors[1] == (0, 255, 0)
         assert copy.data_dtype == how.get("dtype", "uint16")
     attributes = json.loads((tmp_path / "a.zarr/zarr.json").read_text())["attributes"]["ome"]
@@ -298,7 +298,7 @@ def test_options_are_checked(tmp_path, options, message):
 
 
 def test_types_are_checked(tmp_path):
-    for options in ({"dtype": "c8"}, {"like": 3}, {"context": 3}, {"units": {"X": 3}}):
+    for options in ({"dtype": "c8"}, {"like": 3}, {"context": 3}, {"unit": {"X": 3}}):
         with pytest.raises((TypeError, AttributeError)):
             microtome.create(tmp_path / "a.zarr", **{**PLANE, **options})
     with pytest.raises(ValueError, match="null"):

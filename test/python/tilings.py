@@ -54,7 +54,7 @@ def random_options(random, most=40):
     options["codec"] = CODECS[random.integers(len(CODECS))]
     if options["codec"] and options["codec"].startswith("blosc"):
         options["shuffle"] = [None, "none", "byte", "bit"][random.integers(4)]
-    options["level"] = int(random.integers(1, 6))
+    options["codec_level"] = int(random.integers(1, 6))
     options["pyramid"] = bool(random.integers(2))
     options["downsample"] = [None, "mean", "nearest", "mode"][random.integers(4)]
     return options
