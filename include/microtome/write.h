@@ -134,10 +134,11 @@ typedef struct mt_writer_box {
 } mt_writer_box;
 
 /* Puts a box of pixels. They are copied; the units that become complete are encoded and published by the threads of the
- * context, mostly after the call has returned. Each pixel is put once: MT_E_ARGUMENT for a pixel that was put before, unless an earlier writer
- * published it; then it is ignored. MT_E_RANGE for a box beyond the image. MT_E_LIMIT if more would wait than fits in
- * the memory budget; the message says in which order boxes would fit. If a unit cannot be published, all later calls
- * fail with the reason; a new writer continues. After a failure, the pixels of this box may have been put in part. */
+ * context, mostly after the call has returned. Each pixel is put once: MT_E_ARGUMENT for a pixel that was put before,
+ * unless an earlier writer published it; then it is ignored. MT_E_RANGE for a box beyond the image. MT_E_LIMIT if more
+ * would wait than fits in the memory budget; the message says in which order boxes would fit. If a unit cannot be
+ * published, all later calls fail with the reason; a new writer continues. After a failure, the pixels of this box may
+ * have been put in part. */
 MT_API MT_MUST_CHECK mt_status mt_writer_put(mt_writer *writer, const mt_writer_box *box, mt_error *err);
 
 /* Waits until all complete units are published, and returns the first failure. */

@@ -47,8 +47,7 @@ static const mt_level *level_of(const mt_writer *w, uint64_t unit)
 }
 
 /* Whether the object of a record exists and is whole. After a power cut it may be missing or, if it was not synced, have
- * other contents: then it counts as not done. Who only looks believes the record, which
- * costs nothing. */
+ * other contents: then it counts as not done. A writer that only looks trusts the record, to save the reads. */
 static mt_status is_there(mt_writer *w, const mt_unit_record *record, bool *out, mt_error *err)
 {
     const mt_sink_ops *ops = w->sink->ops;
