@@ -29,7 +29,7 @@ typedef struct conversion {
     char join;                       /* axis along which inputs follow one another; 0: one input; S: a collection */
     span region[sizeof REGION_AXES]; /* in the order of REGION_AXES */
     mt_channel *channels;            /* of the output; NULL: none are described */
-    char *identity, *note; /* note: what is missing in the inputs; NULL: nothing */
+    char *identity, *note;           /* note: what is missing in the inputs; NULL: nothing */
     mt_copy_source *sources;
     source_box *boxes; /* of each source */
     size_t n_sources;

@@ -117,7 +117,7 @@ static int read_join(conversion *c)
     size_t n = strlen(c->path), suffix = n && c->path[n - 1] == '/' ? 6 : 5;
     const char *format = c->options.format;
     if (c->join == 'S' &&
-        (format ? strcmp(format, "zarr") != 0 : n < suffix || strncmp(c->path + n - suffix, ".zarr", 5)))
+        (format ? strcmp(format, "zarr") != 0 : n < suffix || strncmp(c->path + n - suffix, ".zarr", 5) != 0))
         return usage_error(c->args, "--join S makes an OME-Zarr collection: OUT ends with .zarr");
     if (c->join == 'C' && args_get(c->args, "channels", 0))
         return usage_error(c->args, "--channels and --join C exclude each other");

@@ -218,7 +218,7 @@ static void write_note(conversion *c)
         n += info_of(c, i)->n_missing;
         first = first || !info_of(c, i)->n_missing ? first : info_of(c, i);
     }
-    if (n == 0)
+    if (!first)
         return;
     size_t room = strlen(first->missing[0]) + 200;
     c->note = need(room, 1);

@@ -65,14 +65,14 @@ __attribute__((target("sse4.2"))) static uint32_t crc32c_by_instruction(uint32_t
 }
 #endif
 
-uint32_t mt_crc32c_add(uint32_t first, const uint8_t *p, size_t n)
+uint32_t mt_crc32c_add(uint32_t first, const uint8_t *bytes, size_t n)
 {
 #ifdef __x86_64__
     if (__builtin_cpu_supports("sse4.2"))
-        return crc32c_by_instruction(first, p, n);
+        return crc32c_by_instruction(first, bytes, n);
 #endif
     mt_once_run(&tables_once, fill_tables);
-    return crc(&crc32c_table, first, p, n);
+    return crc(&crc32c_table, first, bytes, n);
 }
 
 static uint32_t sum_crc32c(const uint8_t *p, size_t n) { return mt_crc32c_add(0, p, n); }

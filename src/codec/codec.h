@@ -109,7 +109,7 @@ size_t mt_chain_encoded_bound(const mt_chain *chain, size_t n);
 /* The checksum of the codec "crc32c". */
 uint32_t mt_crc32c(const uint8_t *bytes, size_t n);
 /* The checksum of bytes whose first part has a checksum, and that go on with these. That of no bytes is 0. */
-uint32_t mt_crc32c_add(uint32_t crc, const uint8_t *bytes, size_t n);
+uint32_t mt_crc32c_add(uint32_t first, const uint8_t *bytes, size_t n);
 
 /* Whether the chain can decode a part of a chunk, and the function that does. */
 bool mt_chain_is_partial(const mt_chain *chain);

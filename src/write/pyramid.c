@@ -148,7 +148,7 @@ static mt_status build_unit(mt_writer *w, const mt_level *level, uint64_t unit, 
     for (size_t i = 0; i < n && !st; i++) {
         uint64_t number = 0;
         size_t rest = i;
-        int64_t at[MT_MAX_DIMS];
+        int64_t at[MT_MAX_DIMS] = { 0 };
         for (int d = plan->ndim - 1; d >= 0; d--) {
             at[d] = first[d] + (int64_t)(rest % (size_t)counts[d]);
             rest /= (size_t)counts[d];

@@ -154,7 +154,7 @@ static mt_status is_finished(const mt_plan *plan, mt_target *target, mt_arena *a
 
 static void write_key(const mt_sink *sink, const mt_level *level, uint64_t unit, char key[KEY_BYTES])
 {
-    int64_t position[MT_MAX_DIMS];
+    int64_t position[MT_MAX_DIMS] = { 0 };
     for (int d = sink->plan->ndim - 1; d >= 0; d--) {
         position[d] = (int64_t)(unit % (uint64_t)level->units[d]);
         unit /= (uint64_t)level->units[d];
