@@ -58,7 +58,8 @@ struct mt_sink {
     mt_env *env;
     const mt_plan *plan;
     mt_target *target;
-    mt_chain chain; /* encodes a chunk */
+    mt_chain chain;       /* encodes a chunk */
+    const uint64_t *done; /* a bit for each unit of all levels: published. Set by the writer after begin. */
 };
 
 extern const mt_sink_ops mt_sink_zarr, mt_sink_tiff, mt_sink_npy;
