@@ -148,6 +148,7 @@ mt_status mt_journal_close(mt_journal *j, mt_error *err)
 typedef struct reading {
     mt_target *target;
     uint64_t plan;
+    bool may_grow;
     mt_journal_visit visit;
     void *user;
     uint64_t *n_damaged;
@@ -174,6 +175,15 @@ static mt_status check_head(const reading *r, const char *name, const uint8_t *h
     return mt_load_u64le(head + 16) == r->plan ? MT_OK : refuse(r, name, err);
 }
 
+/* Counts a slot, of which the file has n bytes, that is no record. Slots are written in any order: one of zeros may be
+ * a gap before a later one. */
+static void note_damage(const reading *r, const uint8_t *slot, size_t n)
+{
+    static const uint8_t gap[SLOT];
+    bool is_unwritten = n < SLOT || memcmp(slot, gap, SLOT) == 0;
+    *r->n_damaged += !(r->may_grow && is_unwritten);
+}
+
 /* Visits the n bytes of a block, whose first slot has a number. */
 static mt_status visit_slots(const reading *r, size_t n, uint64_t number, mt_error *err)
 {
@@ -181,7 +191,7 @@ static mt_status visit_slots(const reading *r, size_t n, uint64_t number, mt_err
     mt_status st = MT_OK;
     for (size_t i = 0; !st && i < n; i += SLOT, number++)
         if (n - i < SLOT || number > UINT32_MAX || !parse_slot(r->block + i, r->plan, (uint32_t)number, &record))
-            ++*r->n_damaged;
+            note_damage(r, r->block + i, n - i);
         else
             st = r->visit(r->user, &record, err);
     return st;
@@ -195,7 +205,7 @@ static mt_status read_open_file(const reading *r, const char *name, mt_file file
     if (!st && size >= SLOT && !(st = mt_file_read(file, path, 0, r->block, SLOT, err)))
         st = check_head(r, name, r->block, &is_good, err);
     if (!st && !is_good)
-        ++*r->n_damaged;
+        note_damage(r, r->block, size < SLOT ? (size_t)size : SLOT);
     for (uint64_t at = SLOT; !st && is_good && at < size; at += BLOCK) {
         size_t n = size - at < BLOCK ? (size_t)(size - at) : BLOCK;
         if (!(st = mt_file_read(file, path, at, r->block, n, err)))
@@ -256,10 +266,10 @@ static mt_status read_entry(void *user, const char *name, mt_error *err)
     return has_prefix(name, marker_prefix) ? read_marker(r, name, err) : MT_OK;
 }
 
-mt_status mt_journal_read(mt_target *target, uint64_t plan, mt_journal_visit visit, void *user, uint64_t *n_damaged,
-                          mt_error *err)
+mt_status mt_journal_read(mt_target *target, uint64_t plan, bool may_grow, mt_journal_visit visit, void *user,
+                          uint64_t *n_damaged, mt_error *err)
 {
-    reading r = { target, plan, visit, user, n_damaged, NULL };
+    reading r = { target, plan, may_grow, visit, user, n_damaged, NULL };
     void *block;
     *n_damaged = 0;
     mt_status st = mt_alloc(target->env, BLOCK, &block, err);

@@ -179,6 +179,46 @@ static void looking_changes_nothing(void **state)
     remove_tree(path);
 }
 
+static uint64_t count_lost(mt_writer *w)
+{
+    mt_writer_progress progress;
+    mt_writer_get_progress(w, &progress);
+    mt_writer_close(w);
+    return progress.n_lost;
+}
+
+/* What a writer at work has not written yet is not lost; if nobody writes any more, it is. */
+static void looking_at_a_journal_that_grows(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *change;
+        uint64_t lost, looked;
+    } cases[] = {
+        { "printf 1234567 >> '%s'/.microtome/journal-*", 1, 0 },
+        { "truncate -s +64 '%s'/.microtome/journal-*", 2, 0 },
+        { ": > '%s'/.microtome/journal-new", 1, 0 },
+        { "printf mtunits > '%s'/.microtome/journal-new", 1, 0 },
+        { "printf '%%032d' 7 >> '%s'/.microtome/journal-*", 1, 1 },
+    };
+    static uint16_t pixels[DEPTH * PLANE];
+    mt_writer_options options = options_of("ZYX");
+    mt_stack *stack = array_of(pixels, "ZYX", volume);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        const char *path = temporary_path("grows.zarr");
+        mt_writer *w;
+        mt_error err = MT_ERROR_INIT;
+        write_part(path, stack, &options, 1, 2);
+        run_command(cases[i].change, path);
+        check_ok(mt_writer_look(NULL, path, NULL, &w, &err), &err);
+        assert_int_equal(count_lost(w), cases[i].looked);
+        check_ok(mt_writer_open(NULL, path, &options, &w, &err), &err);
+        assert_int_equal(count_lost(w), cases[i].lost);
+        remove_tree(path);
+    }
+    mt_stack_close(stack);
+}
+
 static int is_finished(const char *path, const mt_writer_options *options)
 {
     int found = -1;
@@ -397,6 +437,7 @@ int main(void)
         cmocka_unit_test(planes_become_a_volume),
         cmocka_unit_test(channels_change_their_order),
         cmocka_unit_test(looking_changes_nothing),
+        cmocka_unit_test(looking_at_a_journal_that_grows),
         cmocka_unit_test(finished_images_are_recognised),
         cmocka_unit_test(damaged_objects_are_written_again),
         cmocka_unit_test(collections_begin_and_finish),
