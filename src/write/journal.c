@@ -24,37 +24,31 @@ struct mt_journal {
     char path[MT_PATH_BYTES]; /* of the file */
 };
 
-static void store_le(uint8_t *out, uint64_t value, int n)
-{
-    for (int i = 0; i < n; i++)
-        out[i] = (uint8_t)(value >> 8 * i);
-}
-
 static void format_head(uint64_t plan, uint8_t out[SLOT])
 {
     memset(out, 0, SLOT);
     memcpy(out, magic, sizeof magic);
-    store_le(out + 8, VERSION, 4);
-    store_le(out + 16, plan, 8);
-    store_le(out + 28, mt_crc32c(out, 28), 4);
+    mt_store_u32le(out + 8, VERSION);
+    mt_store_u64le(out + 16, plan);
+    mt_store_u32le(out + 28, mt_crc32c(out, 28));
 }
 
 static uint32_t sum_slot(const uint8_t slot[SLOT], uint64_t plan)
 {
     uint8_t bytes[8 + 28];
-    store_le(bytes, plan, 8);
+    mt_store_u64le(bytes, plan);
     memcpy(bytes + 8, slot, 28);
     return mt_crc32c(bytes, sizeof bytes);
 }
 
 static void format_slot(const mt_unit_record *record, uint64_t plan, uint32_t number, uint8_t out[SLOT])
 {
-    store_le(out, record->unit, 8);
-    store_le(out + 8, record->size, 8);
-    store_le(out + 16, record->crc, 4);
-    store_le(out + 20, record->flags, 4);
-    store_le(out + 24, number, 4);
-    store_le(out + 28, sum_slot(out, plan), 4);
+    mt_store_u64le(out, record->unit);
+    mt_store_u64le(out + 8, record->size);
+    mt_store_u32le(out + 16, record->crc);
+    mt_store_u32le(out + 20, record->flags);
+    mt_store_u32le(out + 24, number);
+    mt_store_u32le(out + 28, sum_slot(out, plan));
 }
 
 static bool parse_slot(const uint8_t slot[SLOT], uint64_t plan, uint32_t number, mt_unit_record *out)

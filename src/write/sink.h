@@ -68,4 +68,7 @@ const mt_sink_ops *mt_sink_find(const char *name);
 /* The sink whose suffix a path has; NULL if there is none. */
 const mt_sink_ops *mt_sink_of_path(const char *path);
 
+/* Adds a codec to the chain that encodes chunks. */
+MT_MUST_CHECK mt_status mt_sink_add_codec(mt_sink *sink, const char *name, const void *params, mt_error *err);
+
 #endif
