@@ -349,7 +349,7 @@ static int convert_collection(conversion *c)
     for (size_t i = 0; i < c->images.n; i++)
         options.n_images += (uint64_t)count_samples(c, i);
     c->options.format = "zarr";
-    mt_collection_options found;
+    mt_collection_options found = { .struct_size = sizeof found };
     int is_complete;
     if (mt_collection_begin(c->context, c->path, &options, &err) ||
         mt_collection_look(c->context, c->path, &found, &is_complete, &err))

@@ -69,7 +69,7 @@ static char *member_path(const char *path, uint64_t i)
 
 static int look(const struct args *args, output_state *s)
 {
-    mt_collection_options collection;
+    mt_collection_options collection = { .struct_size = sizeof collection };
     int is_complete, status = EXIT_OK;
     mt_error err = MT_ERROR_INIT;
     *s = (output_state) { .path = args->paths[0], .units = "chunks" };
@@ -160,7 +160,7 @@ static mt_status finish_image(mt_context *context, const char *path, const char 
 
 static mt_status finish_collection(mt_context *context, const output_state *s, mt_error *err)
 {
-    mt_collection_options options;
+    mt_collection_options options = { .struct_size = sizeof options };
     int is_complete;
     mt_status st = mt_collection_look(context, s->path, &options, &is_complete, err);
     for (uint64_t i = 0; i < s->n_images && !st; i++) {

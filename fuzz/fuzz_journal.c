@@ -35,7 +35,7 @@ static void read_journal(mt_target *target, const uint8_t *data, size_t size)
     mt_error err = MT_ERROR_INIT;
     if (mt_target_publish(target, MT_JOURNAL_FOLDER "/journal-fuzz", &(mt_piece) { data, size }, 1, NULL))
         return;
-    mt_status st = mt_journal_read(target, 1, count, &n, &n_damaged, &err);
+    mt_status st = mt_journal_read(target, 1, false, count, &n, &n_damaged, &err);
     if ((st && !*err.message) || n + n_damaged > size / HEAD + 1)
         __builtin_trap();
     if (mt_journal_remove(target, NULL))

@@ -215,8 +215,8 @@ MT_API MT_MUST_CHECK mt_status mt_collection_begin(mt_context *context, const ch
 MT_API MT_MUST_CHECK mt_status mt_collection_finish(mt_context *context, const char *path,
                                                     const mt_collection_options *options, mt_error *err);
 
-/* Describes the collection at a path, and whether it is complete. Changes nothing. MT_E_NOT_FOUND if there is none that
- * mt_collection_begin has made. */
+/* Describes the collection at a path, and whether it is complete. Changes nothing. The caller sets out->struct_size; the
+ * rest is filled up to it. MT_E_NOT_FOUND if there is none that mt_collection_begin has made. */
 MT_API MT_MUST_CHECK mt_status mt_collection_look(mt_context *context, const char *path, mt_collection_options *out,
                                                   int *is_complete, mt_error *err);
 

@@ -56,12 +56,6 @@ static uint64_t add_checksum(uint64_t h, const void *bytes, size_t n)
     return h ^ h >> 32;
 }
 
-static void store_le(uint8_t *out, uint64_t value, int n)
-{
-    for (int i = 0; i < n; i++)
-        out[i] = (uint8_t)(value >> (8 * i));
-}
-
 /* False if the names are too long for the cache. Signatures in a query change, while the ETag shows that the bytes are
  * equal; without an ETag, equal date and size under another query may be another object. */
 static bool name_block(const cached_store *c, const char *key, const mt_identity *identity, uint64_t number, block *out)
@@ -174,11 +168,11 @@ static void keep(mt_disk_cache *cache, const block *b, uint8_t *buffer, const ui
         return;
     for (int i = 0; i < 8; i++)
         buffer[i] = (uint8_t)magic[i];
-    store_le(buffer + 16, b->text_size, 4);
-    store_le(buffer + 20, size, 4);
+    mt_store_u32le(buffer + 16, b->text_size);
+    mt_store_u32le(buffer + 20, size);
     memcpy(buffer + HEAD, b->text, b->text_size);
     memcpy(buffer + HEAD + b->text_size, bytes, size);
-    store_le(buffer + 8, add_checksum(0, buffer + HEAD, b->text_size + size), 8);
+    mt_store_u64le(buffer + 8, add_checksum(0, buffer + HEAD, b->text_size + size));
     snprintf(folder, sizeof folder, "%.*s", (int)(strrchr(b->path, '/') - b->path), b->path);
     size_t all = HEAD + b->text_size + size;
     if (mt_folder_make(folder, NULL) || mt_file_publish(b->path, buffer, all, NULL))

@@ -4,6 +4,7 @@
  * complete. */
 #include "base/checked.h"
 #include "stack/visit.h"
+#include "write/options.h"
 #include "write/writer.h"
 
 #include <string.h>
@@ -324,19 +325,24 @@ static mt_status copy_sources(mt_writer *w, const mt_copy_source *sources, size_
     return st;
 }
 
-static const mt_copy_options default_options = { .struct_size = sizeof default_options };
-
 mt_status mt_writer_copy_sources(mt_writer *w, const mt_copy_source *sources, size_t n, const mt_copy_options *options,
                                  mt_error *err)
 {
+    mt_copy_options own;
     mt_error_reset(err);
-    return n == 0 ? MT_OK : copy_sources(w, sources, n, options ? options : &default_options, err);
+    mt_status st = mt_options_take(&own, sizeof own, options, "mt_copy_options", err);
+    return st || n == 0 ? st : copy_sources(w, sources, n, &own, err);
 }
 
 mt_status mt_writer_copy(mt_writer *w, mt_stack *stack, const mt_copy_options *options, mt_error *err)
 {
+    mt_copy_options own;
     mt_error_reset(err);
-    const mt_copy_options *o = options ? options : &default_options;
-    mt_copy_source source = { .stack = stack, .from = o->from, .extent = o->extent, .to = o->to, .sample = o->sample };
-    return copy_sources(w, &source, 1, o, err);
+    mt_status st = mt_options_take(&own, sizeof own, options, "mt_copy_options", err);
+    if (st)
+        return st;
+    mt_copy_source source = {
+        .stack = stack, .from = own.from, .extent = own.extent, .to = own.to, .sample = own.sample
+    };
+    return copy_sources(w, &source, 1, &own, err);
 }

@@ -95,8 +95,9 @@ mt_status mt_writer_read_journal(mt_writer *w, mt_error *err)
 {
     uint64_t n_damaged;
     mt_status st = new_bitmaps(w, err);
-    if (st || (st = mt_journal_read(w->target, w->plan->digest, note_done, w, &n_damaged, err)))
+    if (st || (st = mt_journal_read(w->target, w->plan->digest, w->only_looks, note_done, w, &n_damaged, err)))
         return st;
+    w->sink->done = w->done;
     w->progress.n_lost += n_damaged;
     w->progress.n_units = w->plan->levels[0].n_units;
     w->progress.n_resumed = w->progress.n_done;

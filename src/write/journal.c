@@ -24,37 +24,31 @@ struct mt_journal {
     char path[MT_PATH_BYTES]; /* of the file */
 };
 
-static void store_le(uint8_t *out, uint64_t value, int n)
-{
-    for (int i = 0; i < n; i++)
-        out[i] = (uint8_t)(value >> 8 * i);
-}
-
 static void format_head(uint64_t plan, uint8_t out[SLOT])
 {
     memset(out, 0, SLOT);
     memcpy(out, magic, sizeof magic);
-    store_le(out + 8, VERSION, 4);
-    store_le(out + 16, plan, 8);
-    store_le(out + 28, mt_crc32c(out, 28), 4);
+    mt_store_u32le(out + 8, VERSION);
+    mt_store_u64le(out + 16, plan);
+    mt_store_u32le(out + 28, mt_crc32c(out, 28));
 }
 
 static uint32_t sum_slot(const uint8_t slot[SLOT], uint64_t plan)
 {
     uint8_t bytes[8 + 28];
-    store_le(bytes, plan, 8);
+    mt_store_u64le(bytes, plan);
     memcpy(bytes + 8, slot, 28);
     return mt_crc32c(bytes, sizeof bytes);
 }
 
 static void format_slot(const mt_unit_record *record, uint64_t plan, uint32_t number, uint8_t out[SLOT])
 {
-    store_le(out, record->unit, 8);
-    store_le(out + 8, record->size, 8);
-    store_le(out + 16, record->crc, 4);
-    store_le(out + 20, record->flags, 4);
-    store_le(out + 24, number, 4);
-    store_le(out + 28, sum_slot(out, plan), 4);
+    mt_store_u64le(out, record->unit);
+    mt_store_u64le(out + 8, record->size);
+    mt_store_u32le(out + 16, record->crc);
+    mt_store_u32le(out + 20, record->flags);
+    mt_store_u32le(out + 24, number);
+    mt_store_u32le(out + 28, sum_slot(out, plan));
 }
 
 static bool parse_slot(const uint8_t slot[SLOT], uint64_t plan, uint32_t number, mt_unit_record *out)
@@ -148,6 +142,7 @@ mt_status mt_journal_close(mt_journal *j, mt_error *err)
 typedef struct reading {
     mt_target *target;
     uint64_t plan;
+    bool may_grow;
     mt_journal_visit visit;
     void *user;
     uint64_t *n_damaged;
@@ -174,6 +169,15 @@ static mt_status check_head(const reading *r, const char *name, const uint8_t *h
     return mt_load_u64le(head + 16) == r->plan ? MT_OK : refuse(r, name, err);
 }
 
+/* Counts a slot, of which the file has n bytes, that is no record. Slots are written in any order: one of zeros may be
+ * a gap before a later one. */
+static void note_damage(const reading *r, const uint8_t *slot, size_t n)
+{
+    static const uint8_t gap[SLOT];
+    bool is_unwritten = n < SLOT || memcmp(slot, gap, SLOT) == 0;
+    *r->n_damaged += !(r->may_grow && is_unwritten);
+}
+
 /* Visits the n bytes of a block, whose first slot has a number. */
 static mt_status visit_slots(const reading *r, size_t n, uint64_t number, mt_error *err)
 {
@@ -181,7 +185,7 @@ static mt_status visit_slots(const reading *r, size_t n, uint64_t number, mt_err
     mt_status st = MT_OK;
     for (size_t i = 0; !st && i < n; i += SLOT, number++)
         if (n - i < SLOT || number > UINT32_MAX || !parse_slot(r->block + i, r->plan, (uint32_t)number, &record))
-            ++*r->n_damaged;
+            note_damage(r, r->block + i, n - i);
         else
             st = r->visit(r->user, &record, err);
     return st;
@@ -195,7 +199,7 @@ static mt_status read_open_file(const reading *r, const char *name, mt_file file
     if (!st && size >= SLOT && !(st = mt_file_read(file, path, 0, r->block, SLOT, err)))
         st = check_head(r, name, r->block, &is_good, err);
     if (!st && !is_good)
-        ++*r->n_damaged;
+        note_damage(r, r->block, size < SLOT ? (size_t)size : SLOT);
     for (uint64_t at = SLOT; !st && is_good && at < size; at += BLOCK) {
         size_t n = size - at < BLOCK ? (size_t)(size - at) : BLOCK;
         if (!(st = mt_file_read(file, path, at, r->block, n, err)))
@@ -256,10 +260,10 @@ static mt_status read_entry(void *user, const char *name, mt_error *err)
     return has_prefix(name, marker_prefix) ? read_marker(r, name, err) : MT_OK;
 }
 
-mt_status mt_journal_read(mt_target *target, uint64_t plan, mt_journal_visit visit, void *user, uint64_t *n_damaged,
-                          mt_error *err)
+mt_status mt_journal_read(mt_target *target, uint64_t plan, bool may_grow, mt_journal_visit visit, void *user,
+                          uint64_t *n_damaged, mt_error *err)
 {
-    reading r = { target, plan, visit, user, n_damaged, NULL };
+    reading r = { target, plan, may_grow, visit, user, n_damaged, NULL };
     void *block;
     *n_damaged = 0;
     mt_status st = mt_alloc(target->env, BLOCK, &block, err);

@@ -72,6 +72,7 @@ MT_MUST_CHECK mt_status mt_plan_lay_out(mt_plan *plan, int n_levels, const mt_li
 
 /* The plan; NULL if memory runs out. The caller releases it. */
 json_t *mt_plan_write(const mt_plan *plan);
+json_t *mt_plan_write_sizes(const int64_t *sizes, int n); /* an array; likewise */
 MT_MUST_CHECK mt_status mt_plan_read(mt_arena *arena, const json_t *plan, mt_plan **out, mt_error *err);
 
 /* MT_E_ARGUMENT, naming the first member that differs, unless both plans are equal. */

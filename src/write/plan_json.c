@@ -9,7 +9,7 @@ enum { VERSION = 1 };
 
 /* --- Writing. --- */
 
-static json_t *write_sizes(const int64_t *sizes, int n)
+json_t *mt_plan_write_sizes(const int64_t *sizes, int n)
 {
     json_t *list = json_array();
     for (int d = 0; list && d < n; d++)
@@ -63,12 +63,13 @@ json_t *mt_plan_write(const mt_plan *plan)
 {
     int n = plan->ndim;
     return json_pack("{si ss ss so ss so so ss si ss si ss ss so so so sb ss ss}", "version", VERSION, "format",
-                     plan->format, "axes", plan->axes, "shape", write_sizes(plan->shape, n), "dtype",
-                     mt_dtype_name(plan->dtype), "chunk_shape", write_sizes(plan->chunk, n), "shard_shape",
-                     write_sizes(plan->shard, n), "codec", plan->codec, "codec_level", plan->codec_level, "shuffle",
-                     plan->shuffle, "n_levels", plan->n_levels, "downsample", plan->downsample, "ome", plan->ome,
-                     "pixel_size", write_pixel_size(plan), "unit", write_units(plan), "channels", write_channels(plan),
-                     "is_labels", plan->is_labels, "identity", plan->identity, "note", plan->note);
+                     plan->format, "axes", plan->axes, "shape", mt_plan_write_sizes(plan->shape, n), "dtype",
+                     mt_dtype_name(plan->dtype), "chunk_shape", mt_plan_write_sizes(plan->chunk, n), "shard_shape",
+                     mt_plan_write_sizes(plan->shard, n), "codec", plan->codec, "codec_level", plan->codec_level,
+                     "shuffle", plan->shuffle, "n_levels", plan->n_levels, "downsample", plan->downsample, "ome",
+                     plan->ome, "pixel_size", write_pixel_size(plan), "unit", write_units(plan), "channels",
+                     write_channels(plan), "is_labels", plan->is_labels, "identity", plan->identity, "note",
+                     plan->note);
 }
 
 /* --- Reading. --- */

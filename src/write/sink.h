@@ -58,7 +58,8 @@ struct mt_sink {
     mt_env *env;
     const mt_plan *plan;
     mt_target *target;
-    mt_chain chain; /* encodes a chunk */
+    mt_chain chain;       /* encodes a chunk */
+    const uint64_t *done; /* a bit for each unit of all levels: published. Set by the writer after begin. */
 };
 
 extern const mt_sink_ops mt_sink_zarr, mt_sink_tiff, mt_sink_npy;
@@ -66,5 +67,8 @@ extern const mt_sink_ops mt_sink_zarr, mt_sink_tiff, mt_sink_npy;
 const mt_sink_ops *mt_sink_find(const char *name);
 /* The sink whose suffix a path has; NULL if there is none. */
 const mt_sink_ops *mt_sink_of_path(const char *path);
+
+/* Adds a codec to the chain that encodes chunks. */
+MT_MUST_CHECK mt_status mt_sink_add_codec(mt_sink *sink, const char *name, const void *params, mt_error *err);
 
 #endif

@@ -36,3 +36,8 @@ const mt_sink_ops *mt_sink_of_path(const char *path)
             return sinks[i];
     return NULL;
 }
+
+mt_status mt_sink_add_codec(mt_sink *sink, const char *name, const void *params, mt_error *err)
+{
+    return mt_chain_add(&sink->chain, mt_codec_find(name), params, err);
+}

@@ -5,6 +5,7 @@
 #include "base/checked.h"
 #include "base/fnv.h"
 #include "platform/file.h"
+#include "write/options.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -268,18 +269,6 @@ static mt_status create(mt_writer *w, const char *path, const mt_writer_options 
     return st ? st : begin(w, ops, path, err);
 }
 
-static mt_status take_options(const mt_writer_options *given, mt_writer_options *out, mt_error *err)
-{
-    *out = (mt_writer_options) { .struct_size = sizeof *out };
-    if (!given)
-        return MT_OK;
-    if (given->struct_size < sizeof given->struct_size || given->struct_size > sizeof *out)
-        return mt_fail(err, MT_E_ARGUMENT, "mt_writer_options: struct_size %zu", given->struct_size);
-    memcpy(out, given, given->struct_size);
-    out->struct_size = sizeof *out;
-    return MT_OK;
-}
-
 typedef mt_status (*open_writer)(mt_writer *w, const char *path, const mt_writer_options *options, mt_error *err);
 
 static mt_status open_with(open_writer how, mt_context *context, const char *path, const mt_writer_options *given,
@@ -288,7 +277,7 @@ static mt_status open_with(open_writer how, mt_context *context, const char *pat
     mt_writer_options options;
     mt_writer *w;
     *out = NULL;
-    mt_status st = take_options(given, &options, err);
+    mt_status st = mt_options_take(&options, sizeof options, given, "mt_writer_options", err);
     if (st || (st = new_writer(context, &options, &w, err)))
         return st;
     const char *kept = mt_arena_printf(w->arena, err, "%s", path);

@@ -4,6 +4,7 @@
 #ifndef MT_WRITE_WRITER_H
 #define MT_WRITE_WRITER_H
 
+#include "base/bits.h"
 #include "engine/context.h"
 #include "platform/thread.h"
 #include "write/cover.h"
@@ -79,9 +80,6 @@ static inline uint64_t mt_writer_all_units(const mt_writer *w)
     const mt_level *last = &w->plan->levels[w->plan->n_levels - 1];
     return last->first_unit + last->n_units;
 }
-
-static inline bool mt_bit_get(const uint64_t *bits, uint64_t i) { return bits[i / 64] >> i % 64 & 1; }
-static inline void mt_bit_set(uint64_t *bits, uint64_t i) { bits[i / 64] |= UINT64_C(1) << i % 64; }
 
 /* Makes the bitmaps, and fills them from the journals of earlier writers. */
 MT_MUST_CHECK mt_status mt_writer_read_journal(mt_writer *w, mt_error *err);

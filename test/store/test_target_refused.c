@@ -23,6 +23,7 @@ static struct calls {
     int syncs;      /* of files and folders */
     size_t at_most; /* bytes of a write; 0: all */
     bool no_links;  /* link fails */
+    bool lost_link; /* link succeeds and says that the name is taken */
 } calls = { .fail_at = NEVER };
 
 static bool fails(void)
@@ -67,6 +68,10 @@ int link(const char *from, const char *to)
 {
     if (calls.no_links) {
         errno = EPERM;
+        return -1;
+    }
+    if (calls.lost_link && REAL(link)(from, to) == 0) {
+        errno = EEXIST;
         return -1;
     }
     return fails() ? -1 : REAL(link)(from, to);
@@ -216,6 +221,40 @@ static void new_objects_replace_nothing(void **state)
     }
 }
 
+static void make_file(const char *path, const char *text)
+{
+    FILE *file = fopen(path, "w");
+    assert_non_null(file);
+    assert_true(fputs(text, file) >= 0);
+    assert_int_equal(fclose(file), 0);
+}
+
+/* A name that is taken by this very file was given; one that is taken by another file was not, however many names the
+ * file itself has. */
+static void a_name_that_is_taken(void **state)
+{
+    (void)state;
+    for (int own = 0; own < 2; own++) {
+        mt_error err = MT_ERROR_INIT;
+        char from[MT_PATH_BYTES], to[MT_PATH_BYTES], elsewhere[MT_PATH_BYTES];
+        bool is_new;
+        snprintf(from, sizeof from, "%s", temporary_path(own ? "own-from" : "from"));
+        snprintf(to, sizeof to, "%s", temporary_path(own ? "own-to" : "to"));
+        snprintf(elsewhere, sizeof elsewhere, "%s", temporary_path("elsewhere"));
+        make_file(from, "mine");
+        if (!own) {
+            make_file(to, "foreign");
+            assert_int_equal(link(from, elsewhere), 0);
+        }
+        calls.lost_link = own;
+        check_ok(mt_output_rename_new(from, to, &is_new, &err), &err);
+        calls.lost_link = false;
+        assert_int_equal(is_new, own);
+        assert_int_equal(mt_path_get_kind(from), own ? MT_PATH_NONE : MT_PATH_FILE);
+        assert_int_equal(mt_path_get_kind(to), MT_PATH_FILE);
+    }
+}
+
 static void syncs_are_as_asked_for(void **state)
 {
     static const int published[] = { 1, 0, 0 }, new[] = { 1 + 3, 0, 0 };
@@ -271,13 +310,10 @@ static void folders_need_not_be_synced_where_they_cannot(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TARGET_TEST(every_call_may_fail),
-        TARGET_TEST(every_call_of_a_new_object_may_fail),
-        TARGET_TEST(messages_tell_the_remedy),
-        TARGET_TEST(interrupted_and_partial_calls_go_on),
-        TARGET_TEST(new_objects_replace_nothing),
-        TARGET_TEST(syncs_are_as_asked_for),
-        TARGET_TEST(folders_need_not_be_synced_where_they_cannot),
+        TARGET_TEST(every_call_may_fail),         TARGET_TEST(every_call_of_a_new_object_may_fail),
+        TARGET_TEST(messages_tell_the_remedy),    TARGET_TEST(interrupted_and_partial_calls_go_on),
+        TARGET_TEST(new_objects_replace_nothing), TARGET_TEST(a_name_that_is_taken),
+        TARGET_TEST(syncs_are_as_asked_for),      TARGET_TEST(folders_need_not_be_synced_where_they_cannot),
     };
     return cmocka_run_group_tests(tests, NULL, remove_temporary_folder);
 }

@@ -109,7 +109,7 @@ static mt_status print_record(void *user, const mt_unit_record *r, mt_error *err
 static mt_status read_journal(mt_target *target, char **words, mt_error *err)
 {
     uint64_t n_damaged;
-    mt_status st = mt_journal_read(target, strtoull(words[0], NULL, 10), print_record, NULL, &n_damaged, err);
+    mt_status st = mt_journal_read(target, strtoull(words[0], NULL, 10), false, print_record, NULL, &n_damaged, err);
     return st || n_damaged == 0 ? st : mt_fail(err, MT_E_CORRUPT, "damaged records");
 }
 

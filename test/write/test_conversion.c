@@ -4,6 +4,7 @@
 #include "support/contract.h"
 #include "support/folder.h"
 
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -178,6 +179,46 @@ static void looking_changes_nothing(void **state)
     remove_tree(path);
 }
 
+static uint64_t count_lost(mt_writer *w)
+{
+    mt_writer_progress progress;
+    mt_writer_get_progress(w, &progress);
+    mt_writer_close(w);
+    return progress.n_lost;
+}
+
+/* What a writer at work has not written yet is not lost; if nobody writes any more, it is. */
+static void looking_at_a_journal_that_grows(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *change;
+        uint64_t lost, looked;
+    } cases[] = {
+        { "printf 1234567 >> '%s'/.microtome/journal-*", 1, 0 },
+        { "truncate -s +64 '%s'/.microtome/journal-*", 2, 0 },
+        { ": > '%s'/.microtome/journal-new", 1, 0 },
+        { "printf mtunits > '%s'/.microtome/journal-new", 1, 0 },
+        { "printf '%%032d' 7 >> '%s'/.microtome/journal-*", 1, 1 },
+    };
+    static uint16_t pixels[DEPTH * PLANE];
+    mt_writer_options options = options_of("ZYX");
+    mt_stack *stack = array_of(pixels, "ZYX", volume);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        const char *path = temporary_path("grows.zarr");
+        mt_writer *w;
+        mt_error err = MT_ERROR_INIT;
+        write_part(path, stack, &options, 1, 2);
+        run_command(cases[i].change, path);
+        check_ok(mt_writer_look(NULL, path, NULL, &w, &err), &err);
+        assert_int_equal(count_lost(w), cases[i].looked);
+        check_ok(mt_writer_open(NULL, path, &options, &w, &err), &err);
+        assert_int_equal(count_lost(w), cases[i].lost);
+        remove_tree(path);
+    }
+    mt_stack_close(stack);
+}
+
 static int is_finished(const char *path, const mt_writer_options *options)
 {
     int found = -1;
@@ -249,7 +290,7 @@ static mt_collection_options two_images(const char *ome)
 
 static void check_collection(const char *path, const char *ome, int complete)
 {
-    mt_collection_options found;
+    mt_collection_options found = { .struct_size = sizeof found };
     int is_complete = -1;
     mt_error err = MT_ERROR_INIT;
     check_ok(mt_collection_look(NULL, path, &found, &is_complete, &err), &err);
@@ -283,6 +324,62 @@ static void collections_begin_and_finish(void **state)
     }
 }
 
+/* A caller that was built for a smaller struct neither has more read nor more written. */
+static void smaller_structs_are_respected(void **state)
+{
+    (void)state;
+    const char *path = temporary_path("smaller.zarr");
+    struct {
+        size_t struct_size;
+        uint64_t n_images;
+        uint64_t beyond[8];
+    } own = { offsetof(mt_collection_options, ome), 2, { 0 } }, before;
+    mt_collection_options *small = (mt_collection_options *)(void *)&own;
+    int is_complete;
+    mt_error err = MT_ERROR_INIT;
+    memset(own.beyond, 0xa5, sizeof own.beyond); /* no ome, and no durability */
+    before = own;
+    check_ok(mt_collection_begin(NULL, path, small, &err), &err);
+    check_ok(mt_collection_finish(NULL, path, small, &err), &err);
+    own.n_images = 0;
+    check_ok(mt_collection_look(NULL, path, small, &is_complete, &err), &err);
+    assert_memory_equal(&own, &before, sizeof own);
+    remove_tree(path);
+}
+
+static void structs_of_no_known_size_are_refused(void **state)
+{
+    (void)state;
+    static uint16_t pixels[DEPTH * PLANE];
+    static const size_t sizes[] = { 0, 1, 1000 };
+    const char *path = temporary_path("sizes.zarr");
+    mt_writer_options options = options_of("ZYX");
+    mt_writer *w;
+    mt_error err = MT_ERROR_INIT;
+    mt_stack *stack = array_of(pixels, "ZYX", volume);
+    mt_copy_source source = { .stack = stack };
+    check_ok(mt_writer_create(NULL, path, &options, &w, &err), &err);
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+        mt_copy_options copy = { .struct_size = sizes[i] };
+        mt_collection_options collection = two_images("0.5");
+        int is_complete;
+        collection.struct_size = sizes[i];
+        assert_int_equal(mt_writer_copy(w, stack, &copy, &err), MT_E_ARGUMENT);
+        assert_non_null(strstr(err.message, "mt_copy_options.struct_size"));
+        assert_int_equal(mt_writer_copy_sources(w, &source, 1, &copy, &err), MT_E_ARGUMENT);
+        assert_int_equal(mt_collection_begin(NULL, path, &collection, &err), MT_E_ARGUMENT);
+        assert_non_null(strstr(err.message, "mt_collection_options.struct_size"));
+        assert_int_equal(mt_collection_look(NULL, path, &collection, &is_complete, &err), MT_E_ARGUMENT);
+    }
+    /* Members beyond the struct of the caller count as zero: all is copied. */
+    mt_copy_options copy = { .struct_size = offsetof(mt_copy_options, part), .part = 7, .n_parts = 3 };
+    check_ok(mt_writer_copy(w, stack, &copy, &err), &err);
+    check_ok(mt_writer_finish(w, 1, &err), &err);
+    mt_writer_close(w);
+    mt_stack_close(stack);
+    remove_tree(path);
+}
+
 static void collections_are_refused(void **state)
 {
     (void)state;
@@ -312,7 +409,7 @@ static void failing_allocations(void **state)
         failing_allocator allocator;
         mt_context_options given = { .struct_size = sizeof given, .threads = 1 };
         given.allocator = failing_allocator_make(&allocator, k, 0);
-        mt_collection_options options = two_images("0.4"), found;
+        mt_collection_options options = two_images("0.4"), found = options;
         int is_complete;
         mt_context *context = NULL;
         mt_error err = MT_ERROR_INIT;
@@ -340,9 +437,12 @@ int main(void)
         cmocka_unit_test(planes_become_a_volume),
         cmocka_unit_test(channels_change_their_order),
         cmocka_unit_test(looking_changes_nothing),
+        cmocka_unit_test(looking_at_a_journal_that_grows),
         cmocka_unit_test(finished_images_are_recognised),
         cmocka_unit_test(damaged_objects_are_written_again),
         cmocka_unit_test(collections_begin_and_finish),
+        cmocka_unit_test(smaller_structs_are_respected),
+        cmocka_unit_test(structs_of_no_known_size_are_refused),
         cmocka_unit_test(collections_are_refused),
         cmocka_unit_test(failing_allocations),
     };

@@ -69,7 +69,7 @@ static void read_all(mt_target *target)
 {
     mt_error err = MT_ERROR_INIT;
     result.n = 0;
-    check_ok(mt_journal_read(target, PLAN, take, &result, &result.n_damaged, &err), &err);
+    check_ok(mt_journal_read(target, PLAN, false, take, &result, &result.n_damaged, &err), &err);
     if (result.n > 0)
         qsort(result.records, result.n, sizeof *result.records, compare_units);
 }
@@ -262,18 +262,18 @@ static void a_journal_of_something_else_is_refused(void **state)
     const char *path = journal_path(target), *name = strrchr(path, '/');
     (void)state;
     mt_error err = MT_ERROR_INIT;
-    assert_int_equal(mt_journal_read(target, PLAN + 1, take, &result, &n_damaged, &err), MT_E_ARGUMENT);
+    assert_int_equal(mt_journal_read(target, PLAN + 1, false, take, &result, &n_damaged, &err), MT_E_ARGUMENT);
     check_message(&err, name);
     check_message(&err, "another request");
     mt_error_clear(&err);
     change_head(bytes, 8, 2);
     replace_file(path, bytes, size);
-    assert_int_equal(mt_journal_read(target, PLAN, take, &result, &n_damaged, &err), MT_E_UNSUPPORTED);
+    assert_int_equal(mt_journal_read(target, PLAN, false, take, &result, &n_damaged, &err), MT_E_UNSUPPORTED);
     check_message(&err, name);
     change_head(bytes, 8, 1);
     change_head(bytes, 16, 0x35); /* the records are those of PLAN */
     replace_file(path, bytes, size);
-    assert_int_equal(mt_journal_read(target, (PLAN & ~0xff) | 0x35, take, &result, &n_damaged, NULL), MT_OK);
+    assert_int_equal(mt_journal_read(target, (PLAN & ~0xff) | 0x35, false, take, &result, &n_damaged, NULL), MT_OK);
     assert_int_equal(n_damaged, RECORDS);
     replace_file(path, (const uint8_t *)"Dear diary, today was a long day, and nothing happened.", 55);
     read_all(target);
@@ -346,7 +346,7 @@ static void a_visit_that_fails_ends_the_reading(void **state)
     mt_error err = MT_ERROR_INIT;
     mt_target *target = make_five("stopped", &bytes, &size);
     (void)state;
-    assert_int_equal(mt_journal_read(target, PLAN, refuse_record, &calls, &n_damaged, &err), MT_E_CANCELLED);
+    assert_int_equal(mt_journal_read(target, PLAN, false, refuse_record, &calls, &n_damaged, &err), MT_E_CANCELLED);
     check_message(&err, "unit 1");
     assert_int_equal(calls, 1);
     free(bytes);
@@ -374,7 +374,7 @@ static void journals_without_memory(void **state)
             st = mt_journal_close(journal, &err);
         result.n = 0;
         if (!st)
-            st = mt_journal_read(target, PLAN, take, &result, &result.n_damaged, &err);
+            st = mt_journal_read(target, PLAN, false, take, &result, &result.n_damaged, &err);
         if (!st)
             st = mt_journal_remove(target, &err);
         mt_target_close(target);
@@ -423,7 +423,7 @@ static void records_where_nothing_grows(void **state)
     assert_int_equal(result.n_damaged, 0);
     for (uint64_t i = 0; i < 39; i++)
         check_record(&result.records[i], i, MT_UNIT_SYNCED);
-    assert_int_equal(mt_journal_read(target, PLAN + 1, take, &result, &n_damaged, &err), MT_E_ARGUMENT);
+    assert_int_equal(mt_journal_read(target, PLAN + 1, false, take, &result, &n_damaged, &err), MT_E_ARGUMENT);
     check_message(&err, "/.microtome/unit-0000000000001234-0000000000000000-");
     for (size_t i = 0; i < sizeof damaged / sizeof *damaged; i++) {
         snprintf(key, sizeof key, "%s/%s", MT_JOURNAL_FOLDER, damaged[i]);

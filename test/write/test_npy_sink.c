@@ -3,9 +3,28 @@
 #include "support/folder.h"
 #include "support/outputs.h"
 
+#include <dlfcn.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define REAL(name) ((__typeof__(&name))(uintptr_t)dlsym(RTLD_NEXT, #name))
+
+static char watched[600];    /* a folder */
+static bool keeps_its_names; /* it was synced while it had the file "data" */
+
+int fsync(int handle)
+{
+    struct stat is, folder, data;
+    char path[700];
+    snprintf(path, sizeof path, "%s/data", watched);
+    if (fstat(handle, &is) == 0 && stat(watched, &folder) == 0 && stat(path, &data) == 0)
+        keeps_its_names = keeps_its_names || (is.st_dev == folder.st_dev && is.st_ino == folder.st_ino);
+    return REAL(fsync)(handle);
+}
 
 static const output outputs[] = {
     { "YX", { 300, 270 }, { 0 }, MT_UINT16, NULL, 0 },
@@ -147,6 +166,71 @@ static void a_lost_file_is_written_again(void **state)
     free(pixels);
 }
 
+/* Else a power cut could lose the pixels and keep the records of them. */
+static void the_name_of_the_pixels_is_kept_before_the_first_record(void **state)
+{
+    (void)state;
+    for (int durability = MT_DURABLE_UNITS; durability <= MT_DURABLE_NEVER; durability++) {
+        const char *path = npy_path(0, "named");
+        mt_writer_options options = output_options(&outputs[0]);
+        mt_writer *w;
+        mt_error err = MT_ERROR_INIT;
+        options.durability = durability;
+        snprintf(watched, sizeof watched, "%s.partial", path);
+        keeps_its_names = false;
+        check_ok(mt_writer_create(NULL, path, &options, &w, &err), &err);
+        assert_int_equal(keeps_its_names, durability == MT_DURABLE_UNITS);
+        mt_writer_close(w);
+        remove_tree(watched);
+    }
+}
+
+/* Puts bytes into an unfinished file that no writer has a record of. */
+static void spoil(const char *path, size_t from, size_t size)
+{
+    char data[600];
+    snprintf(data, sizeof data, "%s.partial/data", path);
+    FILE *file = fopen(data, "r+b");
+    assert_non_null(file);
+    assert_int_equal(fseek(file, (long)from, SEEK_SET), 0);
+    while (size-- > 0)
+        assert_int_equal(fputc('x', file), 'x');
+    assert_int_equal(fclose(file), 0);
+}
+
+/* A writer was killed in the middle of a band, and its successor puts zeros there, or nothing. */
+static void half_a_band_is_overwritten(void **state)
+{
+    (void)state;
+    const output *o = &outputs[1];
+    enum { BAND = 8 * 64, PIXELS = 3 * 70 * 64 };
+    for (int puts_zeros = 0; puts_zeros < 2; puts_zeros++) {
+        const char *path = npy_path(1, "half");
+        static float pixels[PIXELS];
+        mt_writer_options options = output_options(o);
+        mt_writer *w;
+        mt_error err = MT_ERROR_INIT;
+        for (size_t i = 0; i < BAND; i++)
+            pixels[i] = (float)i + 1;
+        mt_writer_box first = { .start = (int64_t[]) { 0, 0, 0 }, .extent = (int64_t[]) { 1, 8, 64 }, .data = pixels };
+        check_ok(mt_writer_create(NULL, path, &options, &w, &err), &err);
+        check_ok(mt_writer_put(w, &first, &err), &err);
+        check_ok(mt_writer_flush(w, &err), &err);
+        mt_writer_close(w);
+        spoil(path, 128 + sizeof(float) * BAND + 100, sizeof(float) * BAND);
+        check_ok(mt_writer_open(NULL, path, &options, &w, &err), &err);
+        mt_writer_box rest = { .start = (int64_t[]) { 0, 8, 0 },
+                               .extent = (int64_t[]) { 1, 16, 64 },
+                               .data = pixels + BAND };
+        if (puts_zeros)
+            check_ok(mt_writer_put(w, &rest, &err), &err);
+        check_ok(mt_writer_finish(w, 0, &err), &err);
+        mt_writer_close(w);
+        check_image(path, o, (const uint8_t *)pixels);
+        remove_tree(path);
+    }
+}
+
 static void what_npy_lacks_is_refused(void **state)
 {
     (void)state;
@@ -174,6 +258,8 @@ int main(void)
         cmocka_unit_test(the_header_is_that_of_numpy),
         cmocka_unit_test(unfinished_files_are_continued),
         cmocka_unit_test(a_lost_file_is_written_again),
+        cmocka_unit_test(the_name_of_the_pixels_is_kept_before_the_first_record),
+        cmocka_unit_test(half_a_band_is_overwritten),
         cmocka_unit_test(what_npy_lacks_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, remove_temporary_folder);

@@ -222,17 +222,17 @@ static mt_status claim_and_rename(const char *from, const char *to, bool *is_new
     return st;
 }
 
-static bool has_two_names(const char *path)
+static bool are_one_file(const char *a, const char *b)
 {
-    struct stat st;
-    return lstat(path, &st) == 0 && st.st_nlink == 2;
+    struct stat x, y;
+    return lstat(a, &x) == 0 && lstat(b, &y) == 0 && x.st_dev == y.st_dev && x.st_ino == y.st_ino;
 }
 
 mt_status mt_output_rename_new(const char *from, const char *to, bool *is_new, mt_error *err)
 {
     /* Over NFS the answer of a link that was made may be lost, and the repeated request then finds the name taken:
      * open(2), O_EXCL. */
-    *is_new = link(from, to) == 0 || (errno == EEXIST && has_two_names(from));
+    *is_new = link(from, to) == 0 || (errno == EEXIST && are_one_file(from, to));
     if (*is_new)
         return unlink(from) == 0 ? MT_OK : fail_errno(err, from, "cannot be removed");
     if (errno == EEXIST)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The sink of NPY: one file, written by one process. A chunk is a band of whole rows, so that it is one piece of the
  * file, which has its full size from the start. Source: NEP 1, "A Simple File Format for NumPy Arrays", version 1.0. */
+#include "base/bits.h"
 #include "base/checked.h"
 #include "base/reader.h"
 #include "platform/file.h"
@@ -174,9 +175,9 @@ static mt_status publish(mt_sink *sink, const mt_level *level, uint64_t unit, co
     npy_sink *n = own(sink);
     uint64_t offset, bytes;
     find(sink, level, unit, &offset, &bytes);
-    *size = chunks->data ? bytes : 0;
-    *crc = chunks->data ? mt_crc32c(chunks->data, (size_t)bytes) : 0;
-    if (!chunks->data || n->has_name) /* with its name the file is whole, also if a power cut lost the journal */
+    *size = bytes;
+    *crc = mt_crc32c(chunks->data, (size_t)bytes);
+    if (n->has_name) /* with its name the file is whole, also if a power cut lost the journal */
         return MT_OK;
     mt_piece piece = { chunks->data, (size_t)bytes };
     mt_status st = mt_output_write(n->file, n->path, offset, &piece, 1, err);
@@ -216,11 +217,37 @@ static mt_status sum(mt_sink *sink, const mt_level *level, uint64_t unit, uint32
 
 /* --- The end. --- */
 
+static mt_status write_zeros(npy_sink *n, uint64_t offset, uint64_t size, mt_error *err)
+{
+    static const uint8_t zeros[1 << 14];
+    mt_status st = MT_OK;
+    for (uint64_t part; !st && size > 0; offset += part, size -= part) {
+        part = size < sizeof zeros ? size : sizeof zeros;
+        st = mt_output_write(n->file, n->path, offset, &(mt_piece) { zeros, (size_t)part }, 1, err);
+    }
+    return st;
+}
+
+/* A writer that was killed may have left a part of a band that has no record. */
+static mt_status clear_missing(npy_sink *n, mt_error *err)
+{
+    const mt_level *level = n->sink.plan->levels;
+    mt_status st = MT_OK;
+    for (uint64_t unit = 0; !st && unit < level->n_units; unit++) {
+        uint64_t offset, size;
+        if (mt_bit_get(n->sink.done, unit))
+            continue;
+        find(&n->sink, level, unit, &offset, &size);
+        st = write_zeros(n, offset, size, err);
+    }
+    return st;
+}
+
 static mt_status finish(mt_sink *sink, mt_error *err)
 {
     npy_sink *n = own(sink);
-    mt_status st = MT_OK;
-    if (n->is_open && mt_target_get_sync(sink->target) != MT_SYNC_NONE)
+    mt_status st = n->is_open && !n->is_new ? clear_missing(n, err) : MT_OK;
+    if (!st && n->is_open && mt_target_get_sync(sink->target) != MT_SYNC_NONE)
         st = mt_output_sync(n->file, n->path, err);
     if (st || (st = close_file(n, err)) || n->has_name)
         return st;
@@ -237,7 +264,6 @@ const mt_sink_ops mt_sink_npy = {
     .name = "npy",
     .suffixes = "npy",
     .rules = { .has_bands = true, .codecs = codecs },
-    .skips_zeros = true,
     .check = check,
     .open = open,
     .begin = begin,

@@ -30,11 +30,6 @@ static bool is_float(mt_dtype dtype) { return dtype == MT_FLOAT32 || dtype == MT
 /* Differences make integers smaller. The predictor of floats is not written, because Bio-Formats cannot read it. */
 int tiff_predictor(const mt_plan *plan) { return strcmp(plan->codec, "none") == 0 || is_float(plan->dtype) ? 1 : 2; }
 
-static mt_status add_codec(mt_sink *sink, const char *name, const void *params, mt_error *err)
-{
-    return mt_chain_add(&sink->chain, mt_codec_find(name), params, err);
-}
-
 static mt_status add_codecs(tiff_sink *t, mt_error *err)
 {
     mt_sink *sink = &t->sink;
@@ -46,13 +41,13 @@ static mt_status add_codecs(tiff_sink *t, mt_error *err)
     t->element = (mt_element_params) { .element_size = plan->element_size };
     mt_status st = MT_OK;
     if (tiff_predictor(plan) == 2)
-        st = add_codec(sink, "predictor2", &t->rows, err);
+        st = mt_sink_add_codec(sink, "predictor2", &t->rows, err);
     else if (mt_host_big_endian() && plan->element_size > 1)
-        st = add_codec(sink, "byteswap", &t->element, err);
+        st = mt_sink_add_codec(sink, "byteswap", &t->element, err);
     if (!st && strcmp(plan->codec, "zstd") == 0)
-        st = add_codec(sink, "zstd", &t->zstd, err);
+        st = mt_sink_add_codec(sink, "zstd", &t->zstd, err);
     else if (!st && strcmp(plan->codec, "gzip") == 0)
-        st = add_codec(sink, "zlib", &t->level, err);
+        st = mt_sink_add_codec(sink, "zlib", &t->level, err);
     return st || sink->chain.n_steps == 0 ? st : mt_chain_can_encode(&sink->chain, plan->levels[0].chunk_bytes, err);
 }
 

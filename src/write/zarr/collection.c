@@ -2,6 +2,7 @@
 /* Collections of images. Source: OME-Zarr 0.5 and 0.4, "bioformats2raw.layout" 3: images are the groups 0, 1, ... of the
  * root, and the group OME lists them in their order. */
 #include "engine/context.h"
+#include "write/options.h"
 #include "write/zarr/zarr_sink.h"
 
 #include <stdio.h>
@@ -150,15 +151,21 @@ static mt_status check(const mt_collection_options *o, mt_error *err)
     return MT_OK;
 }
 
-static mt_status run_checked(mt_context *context, const char *path, const mt_collection_options *o,
+static mt_status take(const mt_collection_options *given, mt_collection_options *out, mt_error *err)
+{
+    return mt_options_take(out, sizeof *out, given, "mt_collection_options", err);
+}
+
+static mt_status run_checked(mt_context *context, const char *path, const mt_collection_options *given,
                              collection_step step, mt_error *err)
 {
+    mt_collection_options o;
     mt_error_reset(err);
-    mt_status st = check(o, err);
-    if (st)
+    mt_status st = take(given, &o, err);
+    if (st || (st = check(&o, err)))
         return st;
-    collection c = { .is_v2 = o->ome && strcmp(o->ome, "0.4") == 0, .n = o->n_images };
-    return run(context, path, o->durability, &c, step, err);
+    collection c = { .is_v2 = o.ome && strcmp(o.ome, "0.4") == 0, .n = o.n_images };
+    return run(context, path, o.durability, &c, step, err);
 }
 
 mt_status mt_collection_begin(mt_context *context, const char *path, const mt_collection_options *options,
@@ -176,12 +183,15 @@ mt_status mt_collection_finish(mt_context *context, const char *path, const mt_c
 mt_status mt_collection_look(mt_context *context, const char *path, mt_collection_options *out, int *is_complete,
                              mt_error *err)
 {
+    mt_collection_options found;
     collection c = { .is_v2 = false };
     mt_error_reset(err);
-    mt_status st = run(context, path, MT_DURABLE_UNITS, &c, look, err);
-    if (st)
+    mt_status st = take(out, &found, err);
+    if (st || (st = run(context, path, MT_DURABLE_UNITS, &c, look, err)))
         return st;
-    *out = (mt_collection_options) { .struct_size = sizeof *out, .n_images = c.n, .ome = c.is_v2 ? "0.4" : "0.5" };
+    found =
+        (mt_collection_options) { .struct_size = out->struct_size, .n_images = c.n, .ome = c.is_v2 ? "0.4" : "0.5" };
+    memcpy(out, &found, out->struct_size);
     *is_complete = c.is_complete;
     return MT_OK;
 }

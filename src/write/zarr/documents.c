@@ -15,15 +15,6 @@ int zarr_codec_level(const mt_plan *plan)
     return strcmp(plan->codec, "zstd") == 0 ? 3 : strcmp(plan->codec, "gzip") == 0 ? 6 : 5;
 }
 
-static json_t *write_sizes(const int64_t *sizes, int n)
-{
-    json_t *list = json_array();
-    for (int d = 0; list && d < n; d++)
-        if (json_array_append_new(list, json_integer(sizes[d])))
-            return json_decref(list), NULL;
-    return list;
-}
-
 static bool is_blosc(const mt_plan *plan) { return strncmp(plan->codec, "blosc-", 6) == 0; }
 
 static int shuffle_number(const mt_plan *plan)
@@ -66,7 +57,7 @@ static json_t *codecs(const mt_plan *plan, const mt_level *level)
     if (plan->shard[0] == 0)
         return chunk_codecs(plan);
     return json_pack("[{ss s{so so s[oo] ss}}]", "name", "sharding_indexed", "configuration", "chunk_shape",
-                     write_sizes(level->chunk, plan->ndim), "codecs", chunk_codecs(plan), "index_codecs",
+                     mt_plan_write_sizes(level->chunk, plan->ndim), "codecs", chunk_codecs(plan), "index_codecs",
                      bytes_codec(8), json_pack("{ss}", "name", "crc32c"), "index_location", "end");
 }
 
@@ -90,12 +81,12 @@ static json_t *fill_value(mt_dtype dtype)
 
 static json_t *write_v3(const mt_plan *plan, const mt_level *level)
 {
-    return json_pack("{si ss so ss s{ss s{so}} s{ss s{ss}} so so s{} so s[]}", "zarr_format", 3, "node_type", "array",
-                     "shape", write_sizes(level->shape, plan->ndim), "data_type", mt_dtype_name(plan->dtype),
-                     "chunk_grid", "name", "regular", "configuration", "chunk_shape",
-                     write_sizes(level->unit, plan->ndim), "chunk_key_encoding", "name", "default", "configuration",
-                     "separator", "/", "fill_value", fill_value(plan->dtype), "codecs", codecs(plan, level),
-                     "attributes", "dimension_names", dimension_names(plan), "storage_transformers");
+    return json_pack(
+        "{si ss so ss s{ss s{so}} s{ss s{ss}} so so s{} so s[]}", "zarr_format", 3, "node_type", "array", "shape",
+        mt_plan_write_sizes(level->shape, plan->ndim), "data_type", mt_dtype_name(plan->dtype), "chunk_grid", "name",
+        "regular", "configuration", "chunk_shape", mt_plan_write_sizes(level->unit, plan->ndim), "chunk_key_encoding",
+        "name", "default", "configuration", "separator", "/", "fill_value", fill_value(plan->dtype), "codecs",
+        codecs(plan, level), "attributes", "dimension_names", dimension_names(plan), "storage_transformers");
 }
 
 /* --- Version 2. --- */
@@ -123,8 +114,9 @@ static json_t *v2_compressor(const mt_plan *plan)
 
 static json_t *write_v2(const mt_plan *plan, const mt_level *level)
 {
-    return json_pack("{si so so so so so ss sn ss}", "zarr_format", 2, "shape", write_sizes(level->shape, plan->ndim),
-                     "chunks", write_sizes(level->chunk, plan->ndim), "dtype", type_string(plan), "compressor",
+    return json_pack("{si so so so so so ss sn ss}", "zarr_format", 2, "shape",
+                     mt_plan_write_sizes(level->shape, plan->ndim), "chunks",
+                     mt_plan_write_sizes(level->chunk, plan->ndim), "dtype", type_string(plan), "compressor",
                      v2_compressor(plan), "fill_value", fill_value(plan->dtype), "order", "C", "filters",
                      "dimension_separator", "/");
 }

@@ -31,11 +31,6 @@ static mt_status check(mt_plan *plan, mt_error *err)
     return MT_OK;
 }
 
-static mt_status add_codec(mt_sink *sink, const char *name, const void *params, mt_error *err)
-{
-    return mt_chain_add(&sink->chain, mt_codec_find(name), params, err);
-}
-
 static mt_status add_codecs(zarr_sink *z, mt_error *err)
 {
     mt_sink *sink = &z->sink;
@@ -50,15 +45,15 @@ static mt_status add_codecs(zarr_sink *z, mt_error *err)
     z->element = (mt_element_params) { .element_size = plan->element_size };
     mt_status st = MT_OK;
     if (mt_host_big_endian() && plan->element_size > 1)
-        st = add_codec(sink, "byteswap", &z->element, err);
+        st = mt_sink_add_codec(sink, "byteswap", &z->element, err);
     if (st || strcmp(plan->codec, "none") == 0)
         return st;
     if (strncmp(plan->codec, "blosc-", 6) == 0) {
         z->blosc.compressor = plan->codec + 6;
-        return add_codec(sink, "blosc", &z->blosc, err);
+        return mt_sink_add_codec(sink, "blosc", &z->blosc, err);
     }
-    return strcmp(plan->codec, "zstd") == 0 ? add_codec(sink, "zstd", &z->zstd, err)
-                                            : add_codec(sink, plan->codec, &z->level, err);
+    return strcmp(plan->codec, "zstd") == 0 ? mt_sink_add_codec(sink, "zstd", &z->zstd, err)
+                                            : mt_sink_add_codec(sink, plan->codec, &z->level, err);
 }
 
 static mt_status open(mt_env *env, const mt_plan *plan, mt_target *target, mt_arena *arena, mt_sink **out,

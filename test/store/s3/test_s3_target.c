@@ -297,7 +297,7 @@ static void journals_are_markers(void **state)
     for (uint64_t i = 1; i <= 5; i++)
         check_ok(mt_journal_add(journal, &(mt_unit_record) { .unit = i, .size = 10 }, &err), &err);
     check_ok(mt_journal_close(journal, &err), &err);
-    check_ok(mt_journal_read(target, 7, count, &sum, &n_damaged, &err), &err);
+    check_ok(mt_journal_read(target, 7, false, count, &sum, &n_damaged, &err), &err);
     assert_int_equal(sum, 15);
     assert_int_equal(n_damaged, 0);
     check_ok(mt_journal_remove(target, &err), &err);
