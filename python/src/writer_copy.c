@@ -67,7 +67,8 @@ static bool copy(core_state *state, mt_writer *writer, const mt_copy_source *sou
     mt_status st;
     options->cancelled = follower_is_cancelled;
     options->progress = follower_note;
-    options->user = &f; // cppcheck-suppress autoVariables ; the caller's options end with this call
+    /* cppcheck-suppress autoVariables */
+    options->user = &f;
     Py_BEGIN_ALLOW_THREADS
     st = mt_writer_copy_sources(writer, sources, n, options, &err);
     Py_END_ALLOW_THREADS
