@@ -7,6 +7,7 @@ import operator
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
+from pathlib import PurePath, PurePosixPath
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias, cast
 
 import numpy as np
@@ -183,13 +184,22 @@ def _check_missing(stack: ImageStack, missing: str) -> None:
 
 def _check_apart(stack: ImageStack, path: Path) -> None:
     """Refuse an output inside the source, and the other way round."""
-    if stack.format == "custom" or not os.path.exists(stack.source):
+    if stack.format == "custom" or not (_is_in_bucket(stack.source) or os.path.exists(stack.source)):
         return
-    input_path, output = os.path.realpath(stack.source), os.path.realpath(os.fsdecode(path))
-    if os.path.commonpath([input_path, output]) in (input_path, output):
+    source, output = _place(stack.source), _place(os.fsdecode(path))
+    if source == output or source in output.parents or output in source.parents:
         raise ArgumentError(
             f"{os.fsdecode(path)} and the source {stack.source} contain one another: write it elsewhere"
         )
+
+
+def _is_in_bucket(path: str) -> bool:
+    return path.lower().startswith("s3://")
+
+
+def _place(path: str) -> PurePath:
+    """Return a path that can be compared with others."""
+    return PurePosixPath("s3:", path[len("s3://") :]) if _is_in_bucket(path) else PurePath(os.path.realpath(path))
 
 
 # -- what is copied where ------------------------------------------------------------
