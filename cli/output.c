@@ -95,19 +95,59 @@ static bool lies_inside(const char *path, const struct stat *input)
     return !stat("/", &found) && is_same(&found, input);
 }
 
-int output_apart(const char *path, const char *input)
+enum { S3 = sizeof "s3://" - 1 };
+
+/* Bytes of the URL of an object or a folder in a bucket, without a "#part" and a '/' at the end; 0 for other paths. */
+static size_t bucket_url_length(const char *url)
+{
+    size_t n = strncasecmp(url, "s3://", S3) ? 0 : strcspn(url, "#");
+    while (n > 0 && url[n - 1] == '/')
+        n--;
+    return n > S3 ? n : 0;
+}
+
+/* Whether the first n bytes of a URL are another URL, or that of a folder above it. */
+static bool url_contains(const char *url, size_t n, const char *other)
+{
+    return n > 0 && bucket_url_length(other) >= n && !strncmp(url + S3, other + S3, n - S3) &&
+           (!other[n] || strchr("/#", other[n]));
+}
+
+/* How an output and an input lie to one another. */
+typedef struct nesting {
+    bool is_same, contains, is_inside; /* the output does or is, in or of the input */
+} nesting;
+
+static nesting compare_urls(const char *path, const char *input)
+{
+    size_t n = bucket_url_length(path), m = bucket_url_length(input);
+    return (nesting) { .is_same = n == m && url_contains(path, n, input),
+                       .contains = url_contains(path, n, input),
+                       .is_inside = url_contains(input, m, path) };
+}
+
+static nesting compare_files(const char *path, const char *input)
 {
     struct stat read, written;
     char found[PATH_MAX];
-    if (is_stdout(path) || !find_input(input, found, &read))
-        return EXIT_OK;
+    if (!find_input(input, found, &read))
+        return (nesting) { .is_same = false };
     bool exists = !stat(path, &written);
-    if (exists && is_same(&read, &written))
+    return (nesting) { .is_same = exists && is_same(&read, &written),
+                       .contains = exists && lies_inside(found, &written),
+                       .is_inside = lies_inside(path, &read) };
+}
+
+int output_apart(const char *path, const char *input)
+{
+    if (is_stdout(path))
+        return EXIT_OK;
+    nesting of = bucket_url_length(path) ? compare_urls(path, input) : compare_files(path, input);
+    if (of.is_same)
         return failed("%s is an input: it cannot be an output too", path);
-    if (exists && lies_inside(found, &written))
+    if (of.contains)
         return failed("%s contains %s, which is an input: write it elsewhere", path, input);
-    return lies_inside(path, &read) ? failed("%s lies inside %s, which is an input: write it elsewhere", path, input)
-                                    : EXIT_OK;
+    return of.is_inside ? failed("%s lies inside %s, which is an input: write it elsewhere", path, input) : EXIT_OK;
 }
 
 static int check_inputs(const struct args *args, const char *path)

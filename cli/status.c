@@ -7,10 +7,18 @@
 #include <string.h>
 #include <sys/stat.h>
 
+/* Whether there is anything at the path of an image of a collection, a folder or a URL. */
 static bool exists(const char *path)
 {
+    mt_stack *stack;
     struct stat found;
-    return !stat(path, &found);
+    mt_error err = MT_ERROR_INIT;
+    if (!strstr(path, "://"))
+        return !stat(path, &found);
+    const mt_open_options options = { .struct_size = sizeof options, .allow_unknown_axes = 1 };
+    mt_status st = mt_stack_open(NULL, path, &options, &stack, &err);
+    mt_stack_close(stack);
+    return st != MT_E_NOT_FOUND;
 }
 
 /* The state of an output, or of a collection, of whose images the numbers are added. */

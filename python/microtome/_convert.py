@@ -7,6 +7,7 @@ import operator
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
+from pathlib import PurePath, PurePosixPath
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias, cast
 
 import numpy as np
@@ -188,13 +189,24 @@ def _check_missing(stack: ImageStack, missing: str) -> None:
 
 
 def _check_apart(stack: ImageStack, path: Path) -> None:
-    """Refuse an output inside the source, and the other way round. URLs are not compared."""
+    """Refuse an output inside the source, and the other way round. Other URLs than those of buckets are not compared."""
     name = os.fsdecode(path)
-    if stack.format == "custom" or is_url(stack.source) or is_url(name) or not os.path.exists(stack.source):
+    if stack.format == "custom" or not (_is_in_bucket(stack.source) or os.path.exists(stack.source)):
         return
-    input_path, output = os.path.realpath(stack.source), os.path.realpath(name)
-    if os.path.commonpath([input_path, output]) in (input_path, output):
+    if is_url(name) and not _is_in_bucket(name):
+        return
+    source, output = _place(stack.source), _place(name)
+    if source == output or source in output.parents or output in source.parents:
         raise ArgumentError(f"{name} and the source {stack.source} contain one another: write it elsewhere")
+
+
+def _is_in_bucket(path: str) -> bool:
+    return path.lower().startswith("s3://")
+
+
+def _place(path: str) -> PurePath:
+    """Return a path that can be compared with others."""
+    return PurePosixPath("s3:", path[len("s3://") :]) if _is_in_bucket(path) else PurePath(os.path.realpath(path))
 
 
 # -- what is copied where ------------------------------------------------------------

@@ -57,11 +57,22 @@ mt_status mt_target_measure(mt_target *target, const char *key, uint64_t *size, 
     return st ? st : target->ops->measure(target, key, size, err);
 }
 
+mt_status mt_target_read(mt_target *target, const char *key, size_t limit, mt_buffer *out, mt_error *err)
+{
+    mt_status st = check_key(target, key, err);
+    return st ? st : target->ops->read(target, key, limit, out, err);
+}
+
 mt_status mt_target_load(mt_target *target, const char *key, size_t limit, mt_arena *arena, char **out, size_t *size,
                          mt_error *err)
 {
-    mt_status st = check_key(target, key, err);
-    return st ? st : target->ops->load(target, key, limit, arena, out, size, err);
+    mt_buffer bytes = mt_buffer_on(target->env);
+    mt_status st = mt_target_read(target, key, limit, &bytes, err);
+    if (!st && !(*out = mt_arena_strndup(arena, bytes.data ? (const char *)bytes.data : "", bytes.size, err)))
+        st = MT_E_MEMORY;
+    *size = bytes.size;
+    mt_buffer_free(&bytes);
+    return st;
 }
 
 mt_status mt_target_remove(mt_target *target, const char *key, mt_error *err)

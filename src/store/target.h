@@ -7,6 +7,7 @@
 #ifndef MT_STORE_TARGET_H
 #define MT_STORE_TARGET_H
 
+#include "base/buffer.h"
 #include "platform/output.h"
 #include "store/store.h"
 
@@ -44,7 +45,11 @@ MT_MUST_CHECK mt_status mt_target_make_new(mt_target *target, const char *key, c
 /* The size of an object in bytes. MT_E_NOT_FOUND: it certainly does not exist. */
 MT_MUST_CHECK mt_status mt_target_measure(mt_target *target, const char *key, uint64_t *size, mt_error *err);
 
-/* Loads an object of at most limit bytes (else MT_E_LIMIT) into the arena, NUL-terminated. MT_E_NOT_FOUND as above. */
+/* Reads an object of at most limit bytes (else MT_E_LIMIT) into an empty buffer, which the caller frees, also after a
+ * failure. MT_E_NOT_FOUND as above. */
+MT_MUST_CHECK mt_status mt_target_read(mt_target *target, const char *key, size_t limit, mt_buffer *out, mt_error *err);
+
+/* The same for small objects: into the arena, NUL-terminated. */
 MT_MUST_CHECK mt_status mt_target_load(mt_target *target, const char *key, size_t limit, mt_arena *arena, char **out,
                                        size_t *size, mt_error *err);
 
@@ -77,8 +82,7 @@ typedef struct mt_target_ops {
     mt_status (*publish)(mt_target *target, const char *key, const mt_piece *pieces, size_t n, bool *made,
                          mt_error *err);
     mt_status (*measure)(mt_target *target, const char *key, uint64_t *size, mt_error *err);
-    mt_status (*load)(mt_target *target, const char *key, size_t limit, mt_arena *arena, char **out, size_t *size,
-                      mt_error *err);
+    mt_status (*read)(mt_target *target, const char *key, size_t limit, mt_buffer *out, mt_error *err);
     mt_status (*remove)(mt_target *target, const char *key, mt_error *err);
     mt_status (*list)(mt_target *target, const char *prefix, mt_store_visit visit, void *user, mt_error *err);
     /* Optional, both or none. */

@@ -153,30 +153,33 @@ static mt_status folder_measure(mt_target *target, const char *key, uint64_t *si
     return st;
 }
 
-static mt_status load_file(mt_file file, const char *path, size_t limit, mt_arena *arena, char **out, size_t *size,
-                           mt_error *err)
+static mt_status read_file(mt_file file, const char *path, size_t limit, mt_buffer *out, mt_error *err)
 {
     uint64_t bytes;
+    void *memory;
     mt_status st = mt_file_size(file, path, &bytes, err);
     if (st)
         return st;
     if (bytes > limit)
         return mt_fail(err, MT_E_LIMIT, "%s: has %llu bytes, more than the %zu that such a file may have", path,
                        (unsigned long long)bytes, limit);
-    *size = (size_t)bytes;
-    *out = mt_arena_alloc(arena, *size + 1, 1, err);
-    return *out ? mt_file_read(file, path, 0, *out, *size, err) : err && err->status ? err->status : MT_E_MEMORY;
+    if (bytes == 0)
+        return MT_OK;
+    if ((st = mt_alloc(out->env, (size_t)bytes, &memory, err)))
+        return st;
+    out->data = memory;
+    out->size = out->room = (size_t)bytes;
+    return mt_file_read(file, path, 0, out->data, out->size, err);
 }
 
-static mt_status folder_load(mt_target *target, const char *key, size_t limit, mt_arena *arena, char **out,
-                             size_t *size, mt_error *err)
+static mt_status folder_read(mt_target *target, const char *key, size_t limit, mt_buffer *out, mt_error *err)
 {
     char path[MT_PATH_BYTES];
     mt_file file;
     mt_status st = full_path(target, key, path, err);
     if (st || (st = mt_file_open(path, &file, err)))
         return st;
-    st = load_file(file, path, limit, arena, out, size, err);
+    st = read_file(file, path, limit, out, err);
     mt_file_close(file);
     return st;
 }
@@ -274,7 +277,7 @@ static void folder_close(mt_target *target)
 
 static const mt_target_ops folder_ops = { .publish = folder_publish,
                                           .measure = folder_measure,
-                                          .load = folder_load,
+                                          .read = folder_read,
                                           .remove = folder_remove,
                                           .list = folder_list,
                                           .get_file = full_path,

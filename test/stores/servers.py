@@ -37,10 +37,11 @@ def free_ports(n: int) -> list[int]:
     raise RuntimeError("no ports are free")
 
 
-def request(url: str, method: str = "GET", body: bytes | None = None) -> tuple[int, bytes]:
+def request(url: str, method: str = "GET", body: bytes | None = None, **headers: str) -> tuple[int, bytes]:
     """Status and body of a response; status 0 if there is none."""
     try:
-        with urllib.request.urlopen(urllib.request.Request(url, body, method=method), timeout=10) as response:
+        asked = urllib.request.Request(url, body, headers, method=method)
+        with urllib.request.urlopen(asked, timeout=10) as response:
             return response.status, response.read()
     except urllib.error.HTTPError as error:
         return error.code, error.read()
@@ -183,6 +184,19 @@ class Seaweed:
     def put(self, key: str, body: bytes) -> int:
         """Through the filer, which asks for no signature."""
         return request(f"{self.filer}/buckets/{urllib.parse.quote(key)}", "PUT", body)[0]
+
+    def objects(self, key: str) -> dict[str, bytes]:
+        """All objects in a folder of a bucket."""
+        url = f"{self.filer}/buckets/{urllib.parse.quote(key)}"
+        status, body = request(f"{url}/?limit=100000", Accept="application/json")
+        found: dict[str, bytes] = {}
+        for entry in (json.loads(body)["Entries"] or []) if status == 200 else []:
+            name = entry["FullPath"].rsplit("/", 1)[1]
+            if entry["Mode"] >> 31:  # a folder, as Go's os.ModeDir says
+                found |= {f"{name}/{inner}": value for inner, value in self.objects(f"{key}/{name}").items()}
+            else:
+                found[name] = request(f"{url}/{urllib.parse.quote(name)}")[1]
+        return found
 
     def put_tree(self, bucket: str, folder: Path, name: str | None = None) -> None:
         for path in sorted(folder.rglob("*")) if folder.is_dir() else [folder]:

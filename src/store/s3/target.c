@@ -113,8 +113,7 @@ static mt_status s3_measure(mt_target *target, const char *key, uint64_t *size, 
     return st && !is_empty ? mt_fail(err, st, "%s", why.message) : MT_OK;
 }
 
-static mt_status s3_load(mt_target *target, const char *key, size_t limit, mt_arena *arena, char **out, size_t *size,
-                         mt_error *err)
+static mt_status s3_read(mt_target *target, const char *key, size_t limit, mt_buffer *out, mt_error *err)
 {
     call *c;
     mt_status st = call_new(target, key, "GET", &c, err);
@@ -124,10 +123,9 @@ static mt_status s3_load(mt_target *target, const char *key, size_t limit, mt_ar
     t->size = limit; /* without a Range: some servers refuse it for an object without bytes */
     t->out = NULL;
     st = perform(target, c, err);
-    if (!st && !(*out = mt_arena_strndup(arena, t->out ? t->out : "", t->n_read, err)))
-        st = err && err->status ? err->status : MT_E_MEMORY;
-    *size = t->n_read;
-    mt_release(target->env, t->out, t->capacity);
+    out->data = t->out;
+    out->size = t->n_read;
+    out->room = t->capacity;
     call_free(target, c);
     return st;
 }
@@ -137,19 +135,19 @@ static mt_status is_equal(mt_target *target, const char *key, const mt_piece *pi
                           mt_error *err)
 {
     mt_error why = MT_ERROR_INIT;
-    mt_arena *arena;
-    char *found = NULL;
-    size_t size = 0, total = 0;
+    mt_buffer found = mt_buffer_on(target->env);
+    size_t total = 0;
     for (size_t i = 0; i < n; i++)
         total += pieces[i].size;
-    mt_status st = mt_arena_new(target->env, &arena, err);
-    if (st)
-        return st;
-    st = s3_load(target, key, total, arena, &found, &size, &why);
-    *out = !st && size == total;
-    for (size_t i = 0; *out && i < n; found += pieces[i].size, i++)
-        *out = pieces[i].size == 0 || memcmp(found, pieces[i].bytes, pieces[i].size) == 0;
-    mt_arena_free(arena);
+    mt_status st = s3_read(target, key, total, &found, &why);
+    *out = !st && found.size == total;
+    const uint8_t *at = found.data;
+    for (size_t i = 0; *out && i < n; i++)
+        if (pieces[i].size > 0) {
+            *out = memcmp(at, pieces[i].bytes, pieces[i].size) == 0;
+            at += pieces[i].size;
+        }
+    mt_buffer_free(&found);
     return !st || st == MT_E_LIMIT || st == MT_E_NOT_FOUND ? MT_OK : mt_fail(err, st, "%s", why.message);
 }
 
@@ -232,7 +230,7 @@ static void s3_close(mt_target *target)
 
 static const mt_target_ops s3_ops = { .publish = s3_publish,
                                       .measure = s3_measure,
-                                      .load = s3_load,
+                                      .read = s3_read,
                                       .remove = s3_remove,
                                       .list = s3_list,
                                       .close = s3_close };

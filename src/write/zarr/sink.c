@@ -3,7 +3,6 @@
 #include "base/checked.h"
 #include "base/reader.h"
 #include "codec/params.h"
-#include "store/resolve.h"
 #include "write/zarr/zarr_sink.h"
 
 #include <stdio.h>
@@ -244,8 +243,8 @@ static mt_status split(mt_sink *sink, const mt_level *level, const uint8_t *obje
     if (sink->plan->shard[0] == 0)
         return copy_chunk(sink, object, size, 0, size, &chunks[0], err);
     size_t bytes = ENTRY_BYTES * level->inner;
-    const uint8_t *index = object + size - bytes - CRC_BYTES;
-    if (size < bytes + CRC_BYTES || mt_crc32c(index, bytes) != mt_load_u32le(index + bytes))
+    const uint8_t *index = size < bytes + CRC_BYTES ? NULL : object + size - bytes - CRC_BYTES;
+    if (!index || mt_crc32c(index, bytes) != mt_load_u32le(index + bytes))
         return mt_fail(err, MT_E_CORRUPT, "the index of the shard is damaged");
     mt_status st = MT_OK;
     for (size_t i = 0; i < level->inner && !st; i++) {
@@ -256,23 +255,12 @@ static mt_status split(mt_sink *sink, const mt_level *level, const uint8_t *obje
     return st;
 }
 
-/* Reads the object of a unit; the caller releases request->out. */
-static mt_status read_object(mt_sink *sink, const mt_level *level, uint64_t unit, mt_request *request, mt_error *err)
+/* Reads the object of a unit into an empty buffer, which the caller frees. */
+static mt_status read_object(mt_sink *sink, const mt_level *level, uint64_t unit, mt_buffer *out, mt_error *err)
 {
     char key[KEY_BYTES];
-    mt_arena *arena;
-    mt_location location;
-    mt_status st = mt_arena_new(sink->env, &arena, err);
-    if (st)
-        return st;
     write_key(sink, level, unit, key);
-    *request = (mt_request) { .key = key, .kind = MT_READ_WHOLE, .size = SIZE_MAX };
-    if (!(st = mt_resolve(sink->env, mt_target_get_path(sink->target), NULL, arena, &location, err))) {
-        st = mt_store_perform(location.store, request, 1, err);
-        mt_store_close(location.store);
-    }
-    request->key = NULL; /* as long as it is used */
-    mt_arena_free(arena);
+    mt_status st = mt_target_read(sink->target, key, SIZE_MAX, out, err);
     if (st)
         mt_error_prefix(err, "%s", key);
     return st;
@@ -280,20 +268,20 @@ static mt_status read_object(mt_sink *sink, const mt_level *level, uint64_t unit
 
 static mt_status load(mt_sink *sink, const mt_level *level, uint64_t unit, mt_encoded *chunks, mt_error *err)
 {
-    mt_request request = { .out = NULL };
-    mt_status st = read_object(sink, level, unit, &request, err);
-    if (!st && (st = split(sink, level, request.out, request.n_read, chunks, err)))
+    mt_buffer object = mt_buffer_on(sink->env);
+    mt_status st = read_object(sink, level, unit, &object, err);
+    if (!st && (st = split(sink, level, object.data, object.size, chunks, err)))
         mt_error_prefix(err, "unit %llu of level %d", (unsigned long long)unit, (int)(level - sink->plan->levels));
-    mt_release(sink->env, request.out, request.capacity);
+    mt_buffer_free(&object);
     return st;
 }
 
 static mt_status sum(mt_sink *sink, const mt_level *level, uint64_t unit, uint32_t *crc, mt_error *err)
 {
-    mt_request request = { .out = NULL };
-    mt_status st = read_object(sink, level, unit, &request, err);
-    *crc = st ? 0 : mt_crc32c(request.out, request.n_read);
-    mt_release(sink->env, request.out, request.capacity);
+    mt_buffer object = mt_buffer_on(sink->env);
+    mt_status st = read_object(sink, level, unit, &object, err);
+    *crc = st ? 0 : mt_crc32c(object.data, object.size);
+    mt_buffer_free(&object);
     return st;
 }
 
