@@ -103,6 +103,17 @@ static mt_status open_sink(mt_writer *w, const mt_sink_ops *ops, const mt_buffer
     return ops->open(w->env, w->plan, w->target, w->arena, &w->sink, err);
 }
 
+/* The plan may have been loaded just before another process finished the image and removed it. */
+static mt_status check_unfinished(mt_writer *w, mt_error *err)
+{
+    uint64_t size;
+    mt_error local = MT_ERROR_INIT;
+    mt_status st = mt_target_measure(w->target, PLAN_KEY, &size, &local);
+    if (st == MT_E_NOT_FOUND)
+        return mt_fail(err, MT_E_ARGUMENT, "another process has just finished the image");
+    return st ? mt_fail(err, st, "%s", local.message) : MT_OK;
+}
+
 /* Opens everything else that follows from the plan. What must be there before the first unit is then on the device. */
 static mt_status start(mt_writer *w, mt_error *err)
 {
@@ -112,7 +123,8 @@ static mt_status start(mt_writer *w, mt_error *err)
         return st;
     if (mt_target_get_sync(w->target) == MT_SYNC_SHARDS && (st = mt_target_sync(w->target, err)))
         return st;
-    return mt_journal_new(w->target, w->plan->digest, &w->journal, err);
+    st = check_unfinished(w, err);
+    return st ? st : mt_journal_new(w->target, w->plan->digest, &w->journal, err);
 }
 
 /* --- Paths. --- */
@@ -209,15 +221,16 @@ static mt_status store_plan(mt_writer *w, const json_t *plan, const mt_buffer *t
     return st;
 }
 
-/* The plan may have been loaded just before another process finished the image and removed it. */
-static mt_status check_unfinished(mt_writer *w, mt_error *err)
+/* Loads the plan of an output to continue; *out is NULL if the path is free. What stands in the way may be what another
+ * process has begun since the plan was looked for. */
+static mt_status find_plan(mt_writer *w, const char *path, json_t **out, mt_error *err)
 {
-    uint64_t size;
-    mt_error local = MT_ERROR_INIT;
-    mt_status st = mt_target_measure(w->target, PLAN_KEY, &size, &local);
-    if (st == MT_E_NOT_FOUND)
-        return mt_fail(err, MT_E_ARGUMENT, "another process has just finished the image");
-    return st ? mt_fail(err, st, "%s", local.message) : MT_OK;
+    mt_error refused = MT_ERROR_INIT;
+    mt_status st = load_own_plan(w, path, out, err);
+    if (st || *out || !check_free(w, path, &refused))
+        return st;
+    st = load_own_plan(w, path, out, err);
+    return st || *out ? st : mt_fail(err, refused.status, "%s", refused.message);
 }
 
 static mt_status begin(mt_writer *w, const mt_sink_ops *ops, const char *path, mt_error *err)
@@ -225,16 +238,10 @@ static mt_status begin(mt_writer *w, const mt_sink_ops *ops, const char *path, m
     mt_buffer text = mt_buffer_on(w->env);
     json_t *plan = mt_plan_write(w->plan), *stored = NULL;
     mt_status st = mt_json_write(plan, true, &text, err);
-    if (!st && !(st = open_sink(w, ops, &text, err)) && !(st = load_own_plan(w, path, &stored, err))) {
-        if (stored)
-            st = mt_plan_compare(w->env, stored, plan, err);
-        else if (!(st = check_free(w, path, err)))
-            st = store_plan(w, plan, &text, err);
-    }
+    if (!st && !(st = open_sink(w, ops, &text, err)) && !(st = find_plan(w, path, &stored, err)))
+        st = stored ? mt_plan_compare(w->env, stored, plan, err) : store_plan(w, plan, &text, err);
     if (!st)
         st = start(w, err);
-    if (!st && stored)
-        st = check_unfinished(w, err);
     json_decref(stored);
     json_decref(plan);
     mt_buffer_free(&text);
@@ -543,9 +550,9 @@ static mt_status finish(mt_writer *w, int all_required, mt_error *err)
         (st = mt_target_sync(w->target, err)))
         return st;
     /* Without the plan the image is complete, whatever else is left of the journal. */
-    if ((st = mt_target_remove(w->target, PLAN_KEY, err)) || (st = remove_journal(w, err)) ||
-        (st = mt_target_remove(w->target, MT_JOURNAL_FOLDER, err)))
+    if ((st = mt_target_remove(w->target, PLAN_KEY, err)) || (st = remove_journal(w, err)))
         return st;
+    (void)!mt_target_remove(w->target, MT_JOURNAL_FOLDER, NULL); /* another process may just have looked at it */
     mt_lock_take(&w->lock);
     w->is_finished = true;
     mt_lock_give(&w->lock);

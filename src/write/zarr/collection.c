@@ -84,22 +84,34 @@ static mt_status refuse_name(void *user, const char *name, mt_error *err)
                    c->target->path, name);
 }
 
-static mt_status begin(collection *c, mt_error *err)
+/* Whether the root is that of this collection. */
+static mt_status find_root(collection *c, bool *found, mt_error *err)
 {
     uint64_t n;
     mt_status st = load_root(c, &n, err);
-    if (st || n == c->n)
+    *found = !st && n == c->n;
+    if (st || *found || n == 0)
         return st;
-    if (n > 0)
-        return mt_fail(err, MT_E_ARGUMENT, "%s: is a collection of %llu images, not %llu", c->target->path,
-                       (unsigned long long)n, (unsigned long long)c->n);
+    return mt_fail(err, MT_E_ARGUMENT, "%s: is a collection of %llu images, not %llu", c->target->path,
+                   (unsigned long long)n, (unsigned long long)c->n);
+}
+
+static mt_status begin(collection *c, mt_error *err)
+{
+    enum { TRIES = 20 };
     mt_error refused = MT_ERROR_INIT;
-    if (mt_target_list(c->target, "", refuse_name, c, &refused)) {
-        st = load_root(c, &n, err); /* another process may have begun it meanwhile */
-        return st || n == c->n ? st : mt_fail(err, refused.status, "%s", refused.message);
+    bool found;
+    for (int i = 0; i < TRIES; i++) { /* other processes may begin it meanwhile */
+        mt_status st = find_root(c, &found, err);
+        if (st || found)
+            return st;
+        mt_error_clear(&refused);
+        if (!mt_target_list(c->target, "", refuse_name, c, &refused)) {
+            st = publish_root(c, false, err);
+            return st ? st : mt_target_sync(c->target, err);
+        }
     }
-    st = publish_root(c, false, err);
-    return st ? st : mt_target_sync(c->target, err);
+    return mt_fail(err, refused.status, "%s", refused.message);
 }
 
 static mt_status finish(collection *c, mt_error *err)
