@@ -17,7 +17,8 @@ static bool exists(const char *path)
         return !stat(path, &found);
     const mt_open_options options = { .struct_size = sizeof options, .allow_unknown_axes = 1 };
     mt_status st = mt_stack_open(NULL, path, &options, &stack, &err);
-    mt_stack_close(stack);
+    if (!st)
+        mt_stack_close(stack);
     return st != MT_E_NOT_FOUND;
 }
 
