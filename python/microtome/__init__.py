@@ -9,13 +9,14 @@
 `open` opens a TIFF, Zarr, HDF5, CZI or NPY file of any size as an `ImageStack`.
 """
 
+import importlib as _importlib
 import sys as _sys
+import typing as _typing
 
 from . import _core, axes
 from ._adapter import ArrayStack
 from ._augment import add_noise, n2v
 from ._batch import Prefetch, extract_patches, prefetch
-from ._convert import convert
 from ._core import Context
 from ._core import version as __version__
 from ._errors import (
@@ -53,7 +54,10 @@ from ._patching import (
 from ._picture import Picture
 from ._stack import ImageStack
 from ._statistics import Normalization, Statistics, statistics
-from ._writer import Writer, WriterProgress, create
+
+if _typing.TYPE_CHECKING:
+    from ._convert import convert
+    from ._writer import Writer, WriterProgress, create
 
 __all__ = [
     "ArgumentError",
@@ -121,8 +125,30 @@ _process = _sys.modules.get("multiprocessing.process")
 if _process is not None and _process.parent_process() is not None:
     _core.be_worker()
 
+# What writes is imported with its first use: those who only read need not wait for it.
+_LATE = {"Writer": "_writer", "WriterProgress": "_writer", "convert": "_convert", "create": "_writer"}
+
+
+def _own(item: object) -> object:
+    """Let an object say that it is of this module."""
+    if isinstance(item, type) or callable(item):
+        item.__module__ = __name__
+    return item
+
+
+def __getattr__(name: str) -> object:
+    if name not in _LATE:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    item = _own(getattr(_importlib.import_module(f".{_LATE[name]}", __name__), name))
+    globals()[name] = item
+    return item
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
+
+
 for _name in __all__:
-    _object = globals()[_name]
-    if isinstance(_object, type) or callable(_object):
-        _object.__module__ = __name__
-del _name, _object
+    if _name not in _LATE:
+        _own(globals()[_name])
+del _name

@@ -214,8 +214,11 @@ static mt_status take_shards(const mt_writer_options *options, const mt_plan_rul
         mt_status st = take_size("shard", options->shard_shape, d, out, out->chunk[d], &out->shard[d], err);
         if (st)
             return st;
-        if (options->shard_shape[d] == MT_WHOLE_AXIS)
-            out->shard[d] = (out->shape[d] + out->chunk[d] - 1) / out->chunk[d] * out->chunk[d];
+        if (options->shard_shape[d] == MT_WHOLE_AXIS &&
+            mt_mul_i64(out->shape[d] / out->chunk[d] + (out->shape[d] % out->chunk[d] != 0), out->chunk[d],
+                       &out->shard[d]))
+            return mt_fail(err, MT_E_ARGUMENT, "a shard of %lld pixels along %c", (long long)out->shape[d],
+                           out->axes[d]);
         if (out->shard[d] % out->chunk[d] != 0)
             return mt_fail(err, MT_E_ARGUMENT, "a shard of %lld pixels along %c does not consist of chunks of %lld",
                            (long long)out->shard[d], out->axes[d], (long long)out->chunk[d]);
