@@ -48,20 +48,26 @@ static mt_status new_writer(mt_context *context, const mt_writer_options *option
     return st;
 }
 
+/* Frees everything whose size follows from the plan. */
+static void free_levels(mt_writer *w, const mt_plan *plan)
+{
+    for (int i = 0; i < plan->n_levels; i++) {
+        mt_writer_drop_chunks(w, &plan->levels[i]);
+        mt_writer_drop_units(w, &plan->levels[i]);
+    }
+    while (w->n_spares > 0)
+        mt_release(w->env, w->spares[--w->n_spares], plan->levels[0].chunk_bytes);
+    mt_writer_free_bitmaps(w);
+}
+
 void mt_writer_close(mt_writer *w)
 {
     if (!w)
         return;
     mt_context *owner = w->context;
     mt_writer_wait(w);
-    for (int i = 0; w->plan && i < w->plan->n_levels; i++) {
-        mt_writer_drop_chunks(w, &w->plan->levels[i]);
-        mt_writer_drop_units(w, &w->plan->levels[i]);
-    }
-    while (w->n_spares > 0)
-        mt_release(w->env, w->spares[--w->n_spares], w->plan->levels[0].chunk_bytes);
     if (w->plan && w->plan->n_levels > 0)
-        mt_writer_free_bitmaps(w);
+        free_levels(w, w->plan);
     if (w->sink)
         w->sink->ops->close(w->sink);
     (void)!mt_journal_close(w->journal, NULL); /* records that are not kept are units written again */
