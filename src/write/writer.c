@@ -558,7 +558,9 @@ static mt_status finish(mt_writer *w, int all_required, mt_error *err)
     /* Without the plan the image is complete, whatever else is left of the journal. */
     if ((st = mt_target_remove(w->target, PLAN_KEY, err)) || (st = remove_journal(w, err)))
         return st;
-    (void)!mt_target_remove(w->target, MT_JOURNAL_FOLDER, NULL); /* another process may just have looked at it */
+    /* In a folder, another process may just have begun the same image, and looked for its journal. */
+    if ((st = mt_target_remove(w->target, MT_JOURNAL_FOLDER, w->is_folder ? NULL : err)) && !w->is_folder)
+        return st;
     mt_lock_take(&w->lock);
     w->is_finished = true;
     mt_lock_give(&w->lock);
