@@ -5,6 +5,7 @@
 #include "base/checked.h"
 #include "stack/fit.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -36,10 +37,9 @@ static void find_part(const put_job *job, size_t i, put_part *out)
     const mt_level *level = job->level;
     int64_t position[MT_MAX_DIMS];
     size_t inner;
-    for (int d = plan->ndim - 1; d >= 0; d--) {
-        position[d] = job->first[d] + (int64_t)(i % (size_t)job->counts[d]);
-        i /= (size_t)job->counts[d];
-    }
+    mt_plan_split(plan, i, job->counts, position);
+    for (int d = 0; d < plan->ndim; d++)
+        position[d] += job->first[d];
     out->level = level;
     out->chunk = level->first_chunk + mt_level_chunk_number(plan, level, position);
     out->unit = level->first_unit + mt_level_unit_of(plan, level, position, &inner);
@@ -227,8 +227,8 @@ static mt_status refuse_twice(const mt_writer *w, const put_part *part, mt_error
     char text[160] = "";
     size_t n = 0;
     for (int d = 0; d < w->plan->ndim && n < sizeof text - 24; d++)
-        n += (size_t)snprintf(text + n, sizeof text - n, "%s%lld", d ? ", " : "",
-                              (long long)(part->chunk_box.start[d] + part->inside.start[d]));
+        n += (size_t)snprintf(text + n, sizeof text - n, "%s%" PRId64, d ? ", " : "",
+                              part->chunk_box.start[d] + part->inside.start[d]);
     return mt_fail(err, MT_E_ARGUMENT, "pixels of the box from (%s) on were put before: each pixel is put once", text);
 }
 

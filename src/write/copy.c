@@ -208,14 +208,6 @@ static uint64_t find_block(const mt_plan *plan, const int64_t *position, uint64_
     return n;
 }
 
-static void split_unit(const mt_plan *plan, uint64_t unit, int64_t *position)
-{
-    for (int d = plan->ndim - 1; d >= 0; d--) {
-        position[d] = (int64_t)(unit % (uint64_t)plan->levels[0].units[d]);
-        unit /= (uint64_t)plan->levels[0].units[d];
-    }
-}
-
 /* The box of n units that form one. */
 static void join_units(const mt_plan *plan, uint64_t unit, uint64_t n, mt_extent *out)
 {
@@ -275,7 +267,7 @@ static mt_status copy_units(copy_job *job, uint64_t first, uint64_t count, mt_er
     job->total = count;
     for (uint64_t unit = first; unit < first + count && !st; unit += n) {
         int64_t position[MT_MAX_DIMS];
-        split_unit(plan, unit, position);
+        mt_plan_split(plan, unit, plan->levels[0].units, position);
         n = find_block(plan, position, unit, first + count, job->w->memory / 2);
         for (size_t i = 0; i < job->n_sources && !st; i++)
             st = copy_block(job, &job->sources[i], unit, n, err);

@@ -6,7 +6,8 @@
 
 enum { MOST_INNER = 1 << 24 }; /* chunks of a shard: 16 bytes each in its index, and three times that in memory */
 
-static int64_t divide_up(int64_t a, int64_t b) { return a / b + (a % b != 0); }
+/* b is a size, and so positive. */
+static int64_t divide_up(int64_t a, int64_t b) { return b > 0 ? a / b + (a % b != 0) : 0; }
 
 /* Sets the counts of a level from its shapes. */
 static mt_status count(const mt_plan *plan, mt_level *level, const mt_limits *limits, mt_error *err)
@@ -114,9 +115,9 @@ mt_status mt_plan_lay_out(mt_plan *plan, int n_levels, const mt_limits *limits, 
     return st;
 }
 
-static void split(uint64_t number, const int64_t *counts, int ndim, int64_t *position)
+void mt_plan_split(const mt_plan *plan, uint64_t number, const int64_t *counts, int64_t *position)
 {
-    for (int d = ndim - 1; d >= 0; d--) {
+    for (int d = plan->ndim - 1; d >= 0; d--) {
         position[d] = (int64_t)(number % (uint64_t)counts[d]);
         number /= (uint64_t)counts[d];
     }
@@ -124,7 +125,7 @@ static void split(uint64_t number, const int64_t *counts, int ndim, int64_t *pos
 
 void mt_level_chunk_at(const mt_plan *plan, const mt_level *level, uint64_t chunk, int64_t *position)
 {
-    split(chunk, level->chunks, plan->ndim, position);
+    mt_plan_split(plan, chunk, level->chunks, position);
 }
 
 uint64_t mt_level_chunk_number(const mt_plan *plan, const mt_level *level, const int64_t *position)
@@ -159,7 +160,7 @@ static void cut(const mt_plan *plan, const mt_level *level, const int64_t *posit
 void mt_level_unit_extent(const mt_plan *plan, const mt_level *level, uint64_t unit, mt_extent *out)
 {
     int64_t position[MT_MAX_DIMS];
-    split(unit, level->units, plan->ndim, position);
+    mt_plan_split(plan, unit, level->units, position);
     cut(plan, level, position, level->unit, out);
 }
 

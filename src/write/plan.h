@@ -86,6 +86,9 @@ typedef struct mt_extent {
     int64_t start[MT_MAX_DIMS], extent[MT_MAX_DIMS];
 } mt_extent;
 
+/* The position of an item that is numbered in C order, where each axis has counts[d] of them. */
+void mt_plan_split(const mt_plan *plan, uint64_t number, const int64_t *counts, int64_t *position);
+
 /* Chunks and units of a level are numbered in C order; a position counts chunks along each axis. */
 void mt_level_chunk_at(const mt_plan *plan, const mt_level *level, uint64_t chunk, int64_t *position);
 uint64_t mt_level_chunk_number(const mt_plan *plan, const mt_level *level, const int64_t *position);

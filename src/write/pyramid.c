@@ -92,11 +92,10 @@ static mt_status add_chunks(mt_writer *w, const mt_level *level, uint64_t unit, 
         n *= (size_t)counts[d];
     }
     for (size_t i = 0; i < n && !st; i++) {
-        size_t rest = i, inner;
-        for (int d = plan->ndim - 1; d >= 0; d--) {
-            position[d] = extent.start[d] / level->chunk[d] + (int64_t)(rest % (size_t)counts[d]);
-            rest /= (size_t)counts[d];
-        }
+        size_t inner;
+        mt_plan_split(plan, i, counts, position);
+        for (int d = 0; d < plan->ndim; d++)
+            position[d] += extent.start[d] / level->chunk[d];
         mt_level_unit_of(plan, level, position, &inner);
         st = add_chunk(w, level, position, &chunks[inner], err);
     }
@@ -147,14 +146,10 @@ static mt_status build_unit(mt_writer *w, const mt_level *level, uint64_t unit, 
     }
     for (size_t i = 0; i < n && !st; i++) {
         uint64_t number = 0;
-        size_t rest = i;
-        int64_t at[MT_MAX_DIMS] = { 0 };
-        for (int d = plan->ndim - 1; d >= 0; d--) {
-            at[d] = first[d] + (int64_t)(rest % (size_t)counts[d]);
-            rest /= (size_t)counts[d];
-        }
+        int64_t at[MT_MAX_DIMS];
+        mt_plan_split(plan, i, counts, at);
         for (int d = 0; d < plan->ndim; d++)
-            number = number * (uint64_t)below->units[d] + (uint64_t)at[d];
+            number = number * (uint64_t)below->units[d] + (uint64_t)(first[d] + at[d]);
         st = add_unit(w, below, number, err);
     }
     return st;

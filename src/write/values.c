@@ -105,6 +105,7 @@ typedef void (*row_function)(uint8_t *restrict out, const uint8_t *restrict in, 
                clipped += IS_INFINITE_16(r) & !isinf(v))                                                               \
     DEFINE_ROW(name##_to_float64, stored, value, load, double, r = (double)v)
 
+/* Where two types have the same limit, both branches of a limit are equal. NOLINTBEGIN(bugprone-branch-clone) */
 DEFINE_FROM_INTEGER(bool, uint8_t, IS_TRUE, 0, 1)
 DEFINE_FROM_INTEGER(uint8, uint8_t, AS_IS, 0, UINT8_MAX)
 DEFINE_FROM_INTEGER(int8, int8_t, AS_IS, INT8_MIN, INT8_MAX)
@@ -114,6 +115,7 @@ DEFINE_FROM_INTEGER(uint32, uint32_t, AS_IS, 0, UINT32_MAX)
 DEFINE_FROM_INTEGER(int32, int32_t, AS_IS, INT32_MIN, INT32_MAX)
 DEFINE_FROM_INTEGER(uint64, uint64_t, AS_IS, 0, UINT64_MAX)
 DEFINE_FROM_INTEGER(int64, int64_t, AS_IS, INT64_MIN, INT64_MAX)
+/* NOLINTEND(bugprone-branch-clone) */
 DEFINE_FROM_REAL(float16, uint16_t, float, mt_float16_to_float, ROUND_FLOAT, mt_float16_from_float)
 DEFINE_FROM_REAL(float32, float, float, AS_IS, ROUND_FLOAT, mt_float16_from_float)
 DEFINE_FROM_REAL(float64, double, double, AS_IS, ROUND_DOUBLE, mt_float16_from_double)

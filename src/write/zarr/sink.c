@@ -148,11 +148,8 @@ static mt_status is_finished(const mt_plan *plan, mt_target *target, mt_arena *a
 
 static void write_key(const mt_sink *sink, const mt_level *level, uint64_t unit, char key[KEY_BYTES])
 {
-    int64_t position[MT_MAX_DIMS] = { 0 };
-    for (int d = sink->plan->ndim - 1; d >= 0; d--) {
-        position[d] = (int64_t)(unit % (uint64_t)level->units[d]);
-        unit /= (uint64_t)level->units[d];
-    }
+    int64_t position[MT_MAX_DIMS];
+    mt_plan_split(sink->plan, unit, level->units, position);
     int n = snprintf(key, KEY_BYTES, "%d%s", (int)(level - sink->plan->levels), zarr_is_v2(sink->plan) ? "" : "/c");
     for (int d = 0; d < sink->plan->ndim; d++)
         n += snprintf(key + n, (size_t)(KEY_BYTES - n), "/%lld", (long long)position[d]);
