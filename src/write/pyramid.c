@@ -133,7 +133,7 @@ static mt_status build_unit(mt_writer *w, const mt_level *level, uint64_t unit, 
 {
     const mt_plan *plan = w->plan;
     const mt_level *below = level - 1;
-    int64_t first[MT_MAX_DIMS], counts[MT_MAX_DIMS];
+    int64_t first[MT_MAX_DIMS] = { 0 }, counts[MT_MAX_DIMS];
     mt_extent extent;
     size_t n = 1;
     mt_status st = MT_OK;
