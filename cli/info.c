@@ -21,7 +21,7 @@ static void make_entries(listing *list)
                                                   .info = mt_stack_get_info(images->stacks[list->n]) };
 }
 
-/* An image that is being written says so in a warning. */
+/* Opening an unfinished image warns. */
 static void find_writer(struct entry *e)
 {
     mt_error err = MT_ERROR_INIT;

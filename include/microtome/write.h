@@ -107,7 +107,7 @@ MT_API MT_MUST_CHECK mt_status mt_writer_open(mt_context *context, const char *p
 
 /* Opens the unfinished image at a path to look at its description and progress, while other processes may write it.
  * Changes nothing: mt_writer_put, mt_writer_copy and mt_writer_finish fail. format is that of mt_writer_options, or
- * NULL. MT_E_NOT_FOUND if there is no unfinished image. */
+ * NULL. MT_E_NOT_FOUND: the path is not an unfinished image. */
 MT_API MT_MUST_CHECK mt_status mt_writer_look(mt_context *context, const char *path, const char *format,
                                               mt_writer **out, mt_error *err);
 

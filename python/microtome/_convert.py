@@ -175,7 +175,7 @@ def _open_sources(source: Any, missing: str, context: Any, opened: ExitStack) ->
             _check_missing(stack, missing)
         stacks.append(stack)
     if not stacks:
-        raise ArgumentError("there is no image to convert")
+        raise ArgumentError("no image to convert")
     return tuple(stacks)
 
 

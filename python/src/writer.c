@@ -90,7 +90,7 @@ static PyObject *tell_progress(mt_writer *writer)
                          (unsigned long long)p.waiting_bytes);
 }
 
-/* Returns the progress at the end; None in another process. While other threads put, there is no end to wait for. */
+/* Returns the last progress; None in another process. Does not wait if other threads still put. */
 static PyObject *writer_close(PyObject *object, PyObject *unused)
 {
     (void)unused;

@@ -120,6 +120,7 @@ mt_status mt_writer_adopt(mt_writer *w, mt_error *err)
         mt_bit_set(w->done, unit);
         mt_bit_set(w->stored, unit);
         w->progress.n_done++;
+        w->progress.n_resumed++;
         w->progress.bytes_published += size;
     }
     return MT_OK;

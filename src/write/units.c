@@ -13,14 +13,12 @@ mt_status mt_writer_fail(mt_writer *w, const mt_error *err)
     return err->status;
 }
 
-bool mt_writer_has_failed(mt_writer *w, mt_error *err)
+mt_status mt_writer_get_failure(mt_writer *w, mt_error *err)
 {
     mt_lock_take(&w->lock);
-    bool has_failed = w->failure.status != MT_OK;
-    if (has_failed)
-        (void)mt_fail(err, w->failure.status, "%s", w->failure.message);
+    mt_status st = w->failure.status ? mt_fail(err, w->failure.status, "%s", w->failure.message) : MT_OK;
     mt_lock_give(&w->lock);
-    return has_failed;
+    return st;
 }
 
 void mt_writer_hold(mt_writer *w, size_t more, size_t less)
@@ -239,9 +237,10 @@ mt_status mt_writer_take_chunk(mt_writer *w, const mt_level *level, uint64_t chu
 {
     int64_t position[MT_MAX_DIMS];
     mt_error local = MT_ERROR_INIT;
-    if (mt_writer_has_failed(w, err)) { /* what is not published is put again by the next writer */
+    mt_status failure = mt_writer_get_failure(w, err);
+    if (failure) { /* what is not published is put again by the next writer */
         free_pixels(w, level, pixels);
-        return w->failure.status;
+        return failure;
     }
     mt_level_chunk_at(w->plan, level, chunk - level->first_chunk, position);
     if (!take(w, level, position, pixels, &local))

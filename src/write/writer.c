@@ -464,10 +464,7 @@ mt_status mt_writer_check_open(mt_writer *w, mt_error *err)
 mt_status mt_writer_settle(mt_writer *w, mt_error *err)
 {
     mt_writer_wait(w);
-    mt_lock_take(&w->lock);
-    mt_status st = w->failure.status ? mt_fail(err, w->failure.status, "%s", w->failure.message) : MT_OK;
-    mt_lock_give(&w->lock);
-    return st;
+    return mt_writer_get_failure(w, err);
 }
 
 mt_status mt_writer_flush(mt_writer *w, mt_error *err)

@@ -137,8 +137,8 @@ MT_MUST_CHECK mt_status mt_writer_adopt(mt_writer *w, mt_error *err);
 MT_MUST_CHECK mt_status mt_writer_new_pixels(mt_writer *w, const mt_level *level, uint8_t **out, mt_error *err);
 void mt_writer_free_pixels(mt_writer *w, const mt_level *level, uint8_t *pixels);
 
-/* Whether something could not be published; then err says what. */
-bool mt_writer_has_failed(mt_writer *w, mt_error *err);
+/* The first failure to publish, or MT_OK. */
+mt_status mt_writer_get_failure(mt_writer *w, mt_error *err);
 
 /* Takes and returns memory that waits for pixels or chunks. */
 void mt_writer_hold(mt_writer *w, size_t more, size_t less);
