@@ -192,6 +192,8 @@ void images_free(struct images *images);
 void note_opened(const mt_stack_info *info);
 /* Prints a note to stderr if all chunks read are absent. */
 void note_absent(const mt_stack *stack);
+/* EXIT_FAILED after a message if the image has no such level. */
+int check_level(const mt_stack_info *info, int64_t level);
 /* Number and sizes of the spatial axes, (Z)YX; d counts from the first. */
 size_t spatial_count(const mt_stack_info *info);
 int64_t spatial_size(const mt_stack_info *info, size_t d);

@@ -31,9 +31,9 @@ static int open_level(conversion *c, size_t i, const mt_open_options *options, i
         return EXIT_OK;
     if (info->level)
         return usage_error(c->args, "--level: %s is level %d already", c->images.names[i], info->level);
-    if (level >= info->n_levels)
-        return failed("%s: no level %" PRId64 ": the image has %d, counted from 0", info->source, level,
-                      info->n_levels);
+    int status = check_level(info, level);
+    if (status)
+        return status;
     bool is_source = c->images.names[i] == info->source; /* without the part */
     size_t room = strlen(c->images.names[i]) + strlen(info->part) + 32;
     char *path = need(room, 1);

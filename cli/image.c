@@ -141,6 +141,13 @@ int image_open(struct image *image, const struct args *args)
     return report(&err);
 }
 
+int check_level(const mt_stack_info *info, int64_t level)
+{
+    return level < info->n_levels ? EXIT_OK
+                                  : failed("%s: no level %" PRId64 ": the image has %d, counted from 0", info->source,
+                                           level, info->n_levels);
+}
+
 void note_opened(const mt_stack_info *info)
 {
     for (size_t i = 0; i < info->n_warnings; i++)

@@ -60,9 +60,8 @@ static int open_level(view_job *job, const struct args *args)
         return EXIT_OK;
     if (info->level)
         return usage_error(args, "--level: the path names level %d already", info->level);
-    if (level >= info->n_levels)
-        return failed("%s: there is no level %" PRId64 "; the image has %d, counted from 0", info->source, level,
-                      info->n_levels);
+    if ((status = check_level(info, level)))
+        return status;
     struct open_options open;
     mt_stack *stack;
     mt_error err = MT_ERROR_INIT;

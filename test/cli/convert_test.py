@@ -97,7 +97,7 @@ class Convert(Command):
         self.assertEqual(self.info(out)["shape"], [16, 16])
         self.assertEqual(self.plane(out, (16, 16)), self.plane(pyramid + "#level=2", (16, 16)))
         self.assertIn(
-            "there is no level 3", self.refuse("convert", pyramid, self.path("x.zarr"), "--level", "3", status=1)
+            "no level 3: the image has", self.refuse("convert", pyramid, self.path("x.zarr"), "--level", "3", status=1)
         )
 
     def test_inputs_are_joined(self):
