@@ -24,6 +24,7 @@ LAYERS = [
     "sampling",
     "loader",
     "write",
+    "predict",
 ]
 C11 = set(
     """

@@ -16,6 +16,7 @@
 #include <microtome/noise.h>
 #include <microtome/parts.h>
 #include <microtome/picture.h>
+#include <microtome/predict.h>
 #include <microtome/prefetch.h>
 #include <microtome/sampling.h>
 #include <microtome/stack.h>
