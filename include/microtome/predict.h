@@ -55,7 +55,7 @@ typedef struct mt_tiling_info {
     int64_t n_samples;  /* samples of the image */
     int64_t shape[3];   /* the image */
     int64_t tile[3];    /* size of a tile */
-    int64_t overlap[3]; /* as used: 0 where one tile covers the axis */
+    int64_t overlap[3]; /* as given */
     int64_t align;      /* at least 1 */
     int64_t counts[3];  /* tiles along each axis */
     uint64_t n_tiles;   /* of all samples */

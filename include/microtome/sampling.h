@@ -40,6 +40,9 @@ typedef struct mt_patching_options {
     int pad;                    /* not 0: images smaller than a patch are padded; 0: MT_E_ARGUMENT */
     const mt_patch_spec *specs; /* "coords": stack, sample, coords and patch_size of each patch; copied */
     size_t n_specs;             /* their number */
+    /* "tiled": first corners and the borders of crops are multiples of this along each axis; so must patch_size and half
+     * the overlap be. The last tile may then reach beyond the image by less than this. NULL: 1. */
+    const int64_t *align;
 } mt_patching_options;
 
 /* Creates a patching strategy over all samples of n stacks, which must have the same number of spatial axes and of

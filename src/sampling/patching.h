@@ -37,6 +37,7 @@ struct mt_patching {
     int64_t patch_size[3];       /* (Z)YX; 0 if the patches have several */
     bool is_oblong;              /* some patch has different sizes along Y and X */
     int64_t overlap[3];          /* of tiles */
+    int64_t align[3];            /* of tiles: 1, or what their corners are multiples of */
     uint64_t seed;               /* of the random numbers */
     bool pad;                    /* patches may reach outside the image */
     _Atomic bool is_frozen;      /* may not be changed any more */

@@ -18,13 +18,16 @@ static int64_t count_along(const mt_patching *p, size_t stack, size_t axis)
     return size <= patch ? 1 : divide_up(size - overlap, patch - overlap);
 }
 
+static int64_t round_up(int64_t value, int64_t multiple) { return divide_up(value, multiple) * multiple; }
+
 /* Crops meet in the middle of the overlap of two tiles. The last tile is moved inside, so its overlap is larger; it keeps
  * what the others leave. */
 static tile tile_along(const mt_patching *p, size_t stack, size_t axis, int64_t i)
 {
     const int64_t size = mt_patching_shape(p, stack)[axis], patch = p->patch_size[axis], overlap = p->overlap[axis];
     const int64_t begin = i * (patch - overlap), last = count_along(p, stack, axis) - 1;
-    tile t = { .at = i < last ? begin : mt_max_i64(size - patch, 0), .stitch_at = i ? begin + overlap / 2 : 0 };
+    const int64_t end = round_up(mt_max_i64(size - patch, 0), p->align[axis]);
+    tile t = { .at = i < last ? begin : end, .stitch_at = i ? begin + overlap / 2 : 0 };
     t.crop_at = t.stitch_at - t.at;
     t.crop_size = (i < last ? begin + patch - overlap / 2 : size) - t.stitch_at;
     return t;
@@ -37,6 +40,21 @@ static mt_status take_overlap(mt_patching *p, const mt_patching_options *options
         if (p->overlap[i] < 0 || p->overlap[i] >= p->patch_size[i])
             return mt_fail(err, MT_E_ARGUMENT, "an overlap of %lld is not between 0 and the patch size of %lld",
                            (long long)p->overlap[i], (long long)p->patch_size[i]);
+    }
+    return MT_OK;
+}
+
+static mt_status take_align(mt_patching *p, const mt_patching_options *options, mt_error *err)
+{
+    for (size_t i = 0; i < p->n_spatial; i++) {
+        const int64_t align = p->align[i] = options->align ? options->align[i] : 1;
+        if (align < 1)
+            return mt_fail(err, MT_E_ARGUMENT, "tiles cannot be aligned to multiples of %lld", (long long)align);
+        if (p->patch_size[i] % align != 0 || p->overlap[i] / 2 % align != 0)
+            return mt_fail(err, MT_E_ARGUMENT,
+                           "tiles of %lld pixels with an overlap of %lld: both, the overlap by half, must be multiples "
+                           "of %lld",
+                           (long long)p->patch_size[i], (long long)p->overlap[i], (long long)align);
     }
     return MT_OK;
 }
@@ -57,6 +75,7 @@ static mt_status count_tiles(mt_patching *p, mt_error *err)
 static mt_status begin_sequential(mt_patching *p, const mt_patching_options *options, mt_error *err)
 {
     mt_status st = take_overlap(p, options, err);
+    p->align[0] = p->align[1] = p->align[2] = 1;
     if (st || (st = mt_patching_check_sizes(p, err)))
         return st;
     return count_tiles(p, err);
@@ -69,7 +88,9 @@ static mt_status begin_tiled(mt_patching *p, const mt_patching_options *options,
         if (p->overlap[i] % 2 != 0)
             st = mt_fail(err, MT_E_ARGUMENT, "the overlap of tiles must be even, to be cropped by half; it is %lld",
                          (long long)p->overlap[i]);
-    return st ? st : count_tiles(p, err);
+    if (st || (st = take_align(p, options, err)))
+        return st;
+    return count_tiles(p, err);
 }
 
 /* The place of a tile along each axis. Returns the number of tiles of a sample. */
@@ -112,9 +133,15 @@ static void get_tiled(const mt_patching *p, uint64_t epoch, uint64_t index, uint
     }
 }
 
+static uint64_t digest_tiled(const mt_patching *p, uint64_t digest)
+{
+    bool is_aligned = p->align[0] > 1 || p->align[1] > 1 || p->align[2] > 1;
+    return is_aligned ? mt_fnv_add(digest, p->align, p->n_spatial * sizeof *p->align) : digest;
+}
+
 const mt_strategy mt_strategy_sequential = {
     .name = "sequential", .has_patch_size = true, .begin = begin_sequential, .get = get_sequential
 };
 const mt_strategy mt_strategy_tiled = {
-    .name = "tiled", .has_patch_size = true, .begin = begin_tiled, .get = get_tiled
+    .name = "tiled", .has_patch_size = true, .begin = begin_tiled, .get = get_tiled, .digest = digest_tiled
 };
