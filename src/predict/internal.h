@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The stitcher, shared by the files that implement it. */
+#ifndef MT_PREDICT_INTERNAL_H
+#define MT_PREDICT_INTERNAL_H
+
+#include "predict/axis.h"
+#include "predict/image.h"
+
+enum { MT_SUM_BUCKETS = 256 };
+
+/* The weighted sum of the tiles at a place of units: float32, in C order of the box of the place. */
+typedef struct mt_stitch_sum {
+    struct mt_stitch_sum *next; /* of the bucket */
+    size_t image;               /* index in the output */
+    int64_t place[MT_STITCH_DIMS];
+    mt_stitch_box box;
+    uint64_t left; /* tiles that are missing */
+    float *values;
+    size_t bytes; /* of values */
+} mt_stitch_sum;
+
+typedef struct mt_stitched {
+    size_t n_images; /* 1, or one for each sample */
+    mt_stitch_image *images;
+    mt_stitch_axis axes[MT_STITCH_DIMS]; /* C: one tile of all channels */
+    const float *scale, *offset;         /* NULL: values are not changed */
+    int64_t tile_values;                 /* of a tile, all channels */
+    mt_stitch_sum *sums[MT_SUM_BUCKETS];
+} mt_stitched;
+
+struct mt_stitcher {
+    mt_env *env;
+    mt_arena *arena;   /* owns the outputs */
+    mt_tiling *tiling; /* retained */
+    int blend;
+    size_t n_outputs;
+    mt_stitched *outputs;
+    bool all_needed; /* by every unit of every output */
+    uint64_t next;   /* the least tile that may be put */
+    uint64_t n_needed, n_put, n_nan;
+    uint64_t least_memory, waiting_bytes;
+    float *scratch; /* a tile of the largest output */
+    size_t scratch_bytes;
+};
+
+/* A tile of an output. */
+typedef struct mt_stitch_tile {
+    size_t image;                  /* index in the output */
+    int64_t index[MT_STITCH_DIMS]; /* along each axis */
+    mt_stitch_box region;          /* the pixels of the image that it contributes to */
+    const void *data;
+    mt_dtype dtype;
+    int64_t strides[MT_STITCH_DIMS]; /* of data, in bytes; T: 0 */
+} mt_stitch_tile;
+
+/* Calls visit for each place of units that a tile contributes to and that is needed, in C order, until it fails. */
+typedef mt_status mt_stitch_visit(mt_stitcher *s, mt_stitched *output, const mt_stitch_tile *tile,
+                                  const int64_t place[MT_STITCH_DIMS], mt_error *err);
+MT_MUST_CHECK mt_status mt_stitch_each_place(mt_stitcher *s, mt_stitched *output, const mt_stitch_tile *tile,
+                                             mt_stitch_visit *visit, mt_error *err);
+
+/* The pixels of a tile at a place. */
+void mt_stitch_common(const mt_stitched *output, const mt_stitch_tile *tile, const int64_t place[MT_STITCH_DIMS],
+                      mt_stitch_box *out);
+
+/* The address of a pixel of the image in the data of a tile. */
+const uint8_t *mt_stitch_pixel(const mt_stitched *output, const mt_stitch_tile *tile,
+                               const int64_t pixel[MT_STITCH_DIMS]);
+
+/* Strides of a float32 array in C order. */
+void mt_stitch_strides(const int64_t extent[MT_STITCH_DIMS], int64_t out[MT_STITCH_DIMS]);
+
+/* Applies scale and offset to n values of each channel, of a float32 array with channels outermost, and counts NaN. */
+void mt_stitch_scale(mt_stitcher *s, const mt_stitched *output, float *values, int64_t n);
+
+/* The visits of the two ways to combine tiles. */
+mt_stitch_visit mt_stitch_crop, mt_stitch_add;
+
+/* Frees the sums of an output. Returns how many there were. */
+size_t mt_stitch_drop_sums(mt_stitcher *s, mt_stitched *output);
+
+/* Computes least_memory, and divides a budget (0: the default) among the writers. MT_E_LIMIT if it is too small. */
+MT_MUST_CHECK mt_status mt_stitch_budget(mt_stitcher *s, size_t memory, mt_error *err);
+
+#endif
