@@ -298,7 +298,7 @@ static void arrays_equal_the_naive_answer(void **state)
     }
 }
 
-/* Writers get the same bits as arrays: in one run, interrupted after each number of batches, and in parts. */
+/* Writers get the same bits as arrays: in one run, interrupted after some batches, and in parts. */
 static void runs_that_are_cut_give_the_same_bits(void **state)
 {
     (void)state;
@@ -307,7 +307,7 @@ static void runs_that_are_cut_give_the_same_bits(void **state)
         char name[32];
         set_up(&cases[i], &s);
         float *expected = stitch_to_array(&s);
-        for (uint64_t cut = 0, again = 1; again > 0; cut++) {
+        for (uint64_t cut = 0, again = 1; again > 0; cut = 2 * cut + 1) {
             snprintf(name, sizeof name, "cut%zu_%d.zarr", i, (int)cut);
             const char *path = temporary_path(name);
             for (int run = 0; run < 2; run++) {
@@ -316,7 +316,7 @@ static void runs_that_are_cut_give_the_same_bits(void **state)
                 output.writers = &w;
                 output.n_writers = 1;
                 mt_stitcher *stitcher = new_stitcher(&s, &output, 0, 0);
-                again = put_all(&s, stitcher, run == 0 ? cut * 3 : UINT64_MAX);
+                again = put_all(&s, stitcher, run == 0 ? cut : UINT64_MAX);
                 mt_stitcher_free(stitcher);
                 assert_int_equal(mt_writer_flush(w, NULL), MT_OK);
                 if (run == 1)
