@@ -31,6 +31,7 @@ static const stitch_case cases[] = {
     { "TYX", { 1, 20, 30 }, 2, { 8, 64 }, { 2, 2 }, 1, 2, 1, 1, MT_BLEND_LINEAR, { 0, 0, 32, 8 } },
     { "TYX", { 1, 9, 7 }, 2, { 64, 64 }, { 0, 0 }, 1, 1, 1, 1, MT_BLEND_GAUSSIAN, { 0 } },
     { "TZYX", { 1, 9, 20, 22 }, 2, { 8, 10 }, { 4, 4 }, 1, 1, 1, 2, MT_BLEND_LINEAR, { 0, 0, 2, 16, 16 } },
+    { "TZYX", { 1, 3, 21, 22 }, 2, { 8, 12 }, { 4, 4 }, 2, 1, 2, 1, MT_BLEND_CROP, { 0, 0, 1, 8, 8 } },
     { "TZYX", { 2, 9, 20, 22 }, 3, { 4, 8, 10 }, { 2, 4, 4 }, 1, 1, 1, 1, MT_BLEND_CROP, { 0, 0, 4, 16, 5 } },
     { "TZYX", { 2, 9, 20, 22 }, 3, { 4, 8, 12 }, { 0, 4, 4 }, 1, 2, 0, 2, MT_BLEND_HANN, { 0, 0, 3, 16, 5 } },
 };
@@ -527,6 +528,7 @@ static void what_does_not_fit_is_refused(void **state)
     assert_int_equal(put_batch(&s, stitcher, s.info->n_tiles, 1, &err), MT_E_RANGE);
     check_ok(put_batch(&s, stitcher, 2, 1, &err), &err);
     assert_int_equal(put_batch(&s, stitcher, 2, 1, &err), MT_E_ARGUMENT);
+    assert_non_null(strstr(err.message, "increasing order"));
     assert_int_equal(mt_stitcher_flush(stitcher, &err), MT_E_ARGUMENT);
     assert_non_null(strstr(err.message, "tiles that are needed were not put"));
     mt_stitcher_free(stitcher);
