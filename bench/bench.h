@@ -87,6 +87,12 @@ void write_group(const char *path, int n);
 /* Monotonic time in seconds. */
 double now(void);
 
+/* Processor time of all threads in seconds. */
+double processor_time(void);
+
+/* Removes a file or folder, if it exists. */
+void remove_tree(const char *path);
+
 /* The best time of RUNS runs, or of as many as fit in LONG_ENOUGH. */
 double best_time(void (*run)(void *), void *argument);
 
@@ -165,6 +171,7 @@ void bench_large(const image *plane, patches *p);
 void bench_strips(const image *plane, patches *p);
 void bench_loader(const image *plane, patches *p);
 void bench_write(const image *plane, patches *p);
+void bench_predict(const image *plane, patches *p);
 void bench_lateral(const image *plane, patches *p);
 void bench_statistics(const image *plane, patches *p);
 void bench_sampling(const image *plane, patches *p);

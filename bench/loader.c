@@ -5,7 +5,6 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -14,14 +13,6 @@
 #define GRID_Y 90             /* chunks of the large image: GRID_Y * GRID_X is about 8,192 */
 #define GRID_X 91
 #define SECONDS 2.0 /* of each measurement, at least */
-
-static double processor_time(void)
-{
-    struct rusage use;
-    getrusage(RUSAGE_SELF, &use);
-    return (double)(use.ru_utime.tv_sec + use.ru_stime.tv_sec) +
-           (double)(use.ru_utime.tv_usec + use.ru_stime.tv_usec) * 1e-6;
-}
 
 static mt_loader *new_loader(mt_stack *const *stacks, size_t n, const int64_t *size, size_t n_spatial)
 {

@@ -6,18 +6,11 @@
  * are kept in the folder of --large and reused. */
 #include "bench.h"
 
-#include <ftw.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 settings asked = { .pairs = 15 };
-
-static int remove_one(const char *path, const struct stat *st, int type, struct FTW *at)
-{
-    (void)st, (void)type, (void)at;
-    return remove(path);
-}
 
 static const struct {
     const char *name;
@@ -32,8 +25,8 @@ static const struct {
     { "loader", bench_loader, false },   { "statistics", bench_statistics, false },
     { "filters", bench_filters, false }, { "lateral", bench_lateral, false },
     { "batches", bench_batches, false }, { "write", bench_write, false },
-    { "cold", bench_cold, true },        { "large", bench_large, true },
-    { "strips", bench_strips, true },
+    { "predict", bench_predict, false }, { "cold", bench_cold, true },
+    { "large", bench_large, true },      { "strips", bench_strips, true },
 };
 
 /* Returns the group, or NULL for all. */
@@ -84,7 +77,7 @@ int main(int argc, char **argv)
         }
     free(plane.pixels);
     if (!keep && chdir("/") == 0)
-        nftw(folder, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+        remove_tree(folder);
     if (!found) {
         fprintf(stderr, "bench: no group %s\n", only);
         return 2;

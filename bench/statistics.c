@@ -4,20 +4,12 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #define PIXELS "MPix/s a core"
 #define ALL_AT_ONCE 400.0 /* MPix/s a core, uint16 in memory */
 #define OF_CODEC 0.9      /* part of the speed of the bare codec */
 
 static const double quantiles[] = { 0.01, 0.99 };
-
-static double processor_time(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
 
 static void compute(mt_stack *stack)
 {

@@ -4,11 +4,8 @@
 #include "bench.h"
 
 #include <blosc.h>
-#include <ftw.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
-#include <unistd.h>
 #include <zstd.h>
 
 #define MB "MB a CPU second"
@@ -24,19 +21,6 @@ typedef struct writing {
     int64_t shard, tile; /* sides; shard 0: none */
     int durability;
 } writing;
-
-static double processor_time(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
-static int remove_one(const char *path, const struct stat *st, int type, struct FTW *at)
-{
-    (void)st, (void)type, (void)at;
-    return remove(path);
-}
 
 static void put_tiles(mt_writer *w, const writing *what)
 {
@@ -75,7 +59,7 @@ static double write_once(const writing *what)
     need(mt_writer_finish(w, 1, &err), &err);
     mt_writer_close(w);
     double took = processor_time() - start;
-    nftw("write.zarr", remove_one, 16, FTW_DEPTH | FTW_PHYS);
+    remove_tree("write.zarr");
     return took;
 }
 
