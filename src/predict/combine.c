@@ -37,18 +37,24 @@ const uint8_t *mt_stitch_pixel(const mt_stitched *output, const mt_stitch_tile *
     return at;
 }
 
+/* The number of values that are NaN. */
+static uint64_t count_nan(const float *values, int64_t n)
+{
+    uint64_t nan = 0;
+    for (int64_t i = 0; i < n; i++)
+        nan += isnan(values[i]) != 0;
+    return nan;
+}
+
 void mt_stitch_scale(mt_stitcher *s, const mt_stitched *output, float *values, int64_t n)
 {
     for (int64_t c = 0; c < output->axes[MT_AXIS_C].size; c++, values += n) {
-        uint64_t nan = 0;
         if (output->scale) {
             const float scale = output->scale[c], offset = output->offset[c];
             for (int64_t i = 0; i < n; i++)
                 values[i] = values[i] * scale + offset;
         }
-        for (int64_t i = 0; i < n; i++)
-            nan += isnan(values[i]) != 0;
-        s->n_nan += nan;
+        s->n_nan += count_nan(values, n);
     }
 }
 
@@ -59,7 +65,20 @@ static int64_t pixels_of(const mt_stitch_box *box)
 
 static bool is_float(mt_dtype dtype) { return dtype == MT_FLOAT16 || dtype == MT_FLOAT32 || dtype == MT_FLOAT64; }
 
-/* A crop has one pixel along T, so channels are outermost in the scratch. */
+/* Counts NaN in the rows of a float32 box, which has one pixel along T. */
+static void count_rows(mt_stitcher *s, const mt_stitch_box *box, const uint8_t *data,
+                       const int64_t strides[MT_STITCH_DIMS])
+{
+    for (int64_t c = 0; c < box->extent[MT_AXIS_C]; c++)
+        for (int64_t z = 0; z < box->extent[MT_AXIS_Z]; z++)
+            for (int64_t y = 0; y < box->extent[MT_AXIS_Y]; y++) {
+                const uint8_t *row = data + c * strides[MT_AXIS_C] + z * strides[MT_AXIS_Z] + y * strides[MT_AXIS_Y];
+                s->n_nan += count_nan((const float *)(const void *)row, box->extent[MT_AXIS_X]);
+            }
+}
+
+/* Values that are scaled are copied first, to float32; a crop has one pixel along T, so that channels are outermost.
+ * Other values are put as they are; NaN among them is counted in float32, too. */
 mt_status mt_stitch_crop(mt_stitcher *s, mt_stitched *output, const mt_stitch_tile *tile,
                          const int64_t place[MT_STITCH_DIMS], mt_error *err)
 {
@@ -69,14 +88,17 @@ mt_status mt_stitch_crop(mt_stitcher *s, mt_stitched *output, const mt_stitch_ti
     mt_stitch_common(output, tile, place, &box);
     const uint8_t *data = mt_stitch_pixel(output, tile, box.start);
     mt_stitch_image *image = &output->images[tile->image];
-    if (!output->scale && !is_float(tile->dtype))
+    const bool is_plain = !output->scale && (tile->dtype == MT_FLOAT32 || !is_float(tile->dtype));
+    if (is_plain && tile->dtype == MT_FLOAT32)
+        count_rows(s, &box, data, tile->strides);
+    if (is_plain)
         return mt_stitch_image_put(image, place, &box, data, tile->dtype, tile->strides, err);
     mt_stitch_strides(box.extent, strides);
     mt_values_convert(MT_STITCH_DIMS, box.extent,
                       &(mt_values_out) { .data = (uint8_t *)s->scratch, .stride = strides, .dtype = MT_FLOAT32 },
                       &(mt_values_in) { .data = data, .stride = tile->strides, .dtype = tile->dtype }, &counts);
     mt_stitch_scale(s, output, s->scratch, pixels_of(&box));
-    if (output->scale || tile->dtype == MT_FLOAT32)
+    if (output->scale)
         return mt_stitch_image_put(image, place, &box, s->scratch, MT_FLOAT32, strides, err);
     return mt_stitch_image_put(image, place, &box, data, tile->dtype, tile->strides, err);
 }
@@ -91,29 +113,39 @@ static mt_stitch_sum **bucket_of(mt_stitched *output, size_t image, const int64_
 
 static void free_sum(mt_stitcher *s, mt_stitch_sum *sum)
 {
-    s->waiting_bytes -= sum->bytes;
     mt_release(s->env, sum->values, sum->bytes);
     mt_release(s->env, sum, sizeof *sum);
 }
 
-size_t mt_stitch_drop_sums(mt_stitcher *s, mt_stitched *output)
+static void drop_spares(mt_stitcher *s, mt_stitched *output)
 {
-    size_t n = 0;
-    for (size_t i = 0; i < MT_SUM_BUCKETS; i++)
-        for (mt_stitch_sum *sum; (sum = output->sums[i]); n++) {
-            output->sums[i] = sum->next;
-            free_sum(s, sum);
-        }
-    return n;
+    for (mt_stitch_sum *sum; (sum = output->spares);) {
+        output->spares = sum->next;
+        free_sum(s, sum);
+    }
 }
 
-static mt_status new_sum(mt_stitcher *s, mt_stitched *output, size_t image, const int64_t place[MT_STITCH_DIMS],
-                         mt_stitch_sum **out, mt_error *err)
+/* Keeps it for the next sum: the system would zero new memory. */
+static void end_sum(mt_stitcher *s, mt_stitched *output, mt_stitch_sum *sum)
+{
+    s->waiting_bytes -= sum->bytes;
+    sum->next = output->spares;
+    output->spares = sum;
+}
+
+/* Memory for the sum of a whole unit of each channel, without content. */
+static mt_status take_sum(mt_stitcher *s, mt_stitched *output, const mt_stitch_image *image, mt_stitch_sum **out,
+                          mt_error *err)
 {
     void *memory, *values;
-    mt_stitch_box box;
-    mt_stitch_image_box(&output->images[image], place, &box);
-    size_t bytes = (size_t)(pixels_of(&box) * box.extent[MT_AXIS_C]) * sizeof(float);
+    if (output->spares) {
+        *out = output->spares;
+        output->spares = output->spares->next;
+        return MT_OK;
+    }
+    size_t bytes = sizeof(float) * (size_t)image->shape[MT_AXIS_C];
+    for (int a = 0; a < MT_STITCH_DIMS; a++)
+        bytes *= a == MT_AXIS_C ? 1 : (size_t)image->unit[a];
     mt_status st = mt_alloc(s->env, sizeof **out, &memory, err);
     if (st)
         return st;
@@ -121,13 +153,38 @@ static mt_status new_sum(mt_stitcher *s, mt_stitched *output, size_t image, cons
         mt_release(s->env, memory, sizeof **out);
         return st;
     }
-    mt_stitch_sum *sum = *out = memory;
-    *sum =
-        (mt_stitch_sum) { .image = image, .box = box, .left = 1, .values = memset(values, 0, bytes), .bytes = bytes };
+    *out = memory;
+    **out = (mt_stitch_sum) { .values = values, .bytes = bytes };
+    return MT_OK;
+}
+
+void mt_stitch_drop_sums(mt_stitcher *s, mt_stitched *output)
+{
+    drop_spares(s, output);
+    for (size_t i = 0; i < MT_SUM_BUCKETS; i++)
+        for (mt_stitch_sum *sum; (sum = output->sums[i]);) {
+            output->sums[i] = sum->next;
+            s->waiting_bytes -= sum->bytes;
+            free_sum(s, sum);
+        }
+}
+
+static mt_status new_sum(mt_stitcher *s, mt_stitched *output, size_t image, const int64_t place[MT_STITCH_DIMS],
+                         mt_stitch_sum **out, mt_error *err)
+{
+    mt_stitch_sum *sum;
+    mt_status st = take_sum(s, output, &output->images[image], &sum, err);
+    if (st)
+        return st;
+    *sum = (mt_stitch_sum) { .image = image, .left = 1, .values = sum->values, .bytes = sum->bytes };
     memcpy(sum->place, place, sizeof sum->place);
+    mt_stitch_image_box(&output->images[image], place, &sum->box);
+    memset(sum->values, 0, (size_t)(pixels_of(&sum->box) * sum->box.extent[MT_AXIS_C]) * sizeof(float));
     for (int a = 0; a < MT_STITCH_DIMS; a++)
-        sum->left *= (uint64_t)mt_stitch_axis_count(&output->axes[a], box.start[a], box.start[a] + box.extent[a]);
-    s->waiting_bytes += bytes;
+        sum->left *=
+            (uint64_t)mt_stitch_axis_count(&output->axes[a], sum->box.start[a], sum->box.start[a] + sum->box.extent[a]);
+    s->waiting_bytes += sum->bytes;
+    *out = sum;
     return MT_OK;
 }
 
@@ -214,6 +271,6 @@ mt_status mt_stitch_add(mt_stitcher *s, mt_stitched *output, const mt_stitch_til
         return MT_OK;
     *at = sum->next;
     st = finish_sum(s, output, sum, err);
-    free_sum(s, sum);
+    end_sum(s, output, sum);
     return st;
 }

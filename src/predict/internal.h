@@ -16,7 +16,7 @@ typedef struct mt_stitch_sum {
     mt_stitch_box box;
     uint64_t left; /* tiles that are missing */
     float *values;
-    size_t bytes; /* of values */
+    size_t bytes; /* of values: of whole units */
 } mt_stitch_sum;
 
 typedef struct mt_stitched {
@@ -26,6 +26,7 @@ typedef struct mt_stitched {
     const float *scale, *offset;         /* NULL: values are not changed */
     int64_t tile_values;                 /* of a tile, all channels */
     mt_stitch_sum *sums[MT_SUM_BUCKETS];
+    mt_stitch_sum *spares; /* free ones */
 } mt_stitched;
 
 struct mt_stitcher {
@@ -76,8 +77,8 @@ void mt_stitch_scale(mt_stitcher *s, const mt_stitched *output, float *values, i
 /* The visits of the two ways to combine tiles. */
 mt_stitch_visit mt_stitch_crop, mt_stitch_add;
 
-/* Frees the sums of an output. Returns how many there were. */
-size_t mt_stitch_drop_sums(mt_stitcher *s, mt_stitched *output);
+/* Frees the sums of an output. */
+void mt_stitch_drop_sums(mt_stitcher *s, mt_stitched *output);
 
 /* Computes least_memory, and divides a budget (0: the default) among the writers. MT_E_LIMIT if it is too small. */
 MT_MUST_CHECK mt_status mt_stitch_budget(mt_stitcher *s, size_t memory, mt_error *err);

@@ -186,7 +186,7 @@ void mt_stitcher_free(mt_stitcher *s)
     if (!s)
         return;
     for (size_t o = 0; o < s->n_outputs; o++)
-        (void)mt_stitch_drop_sums(s, &s->outputs[o]);
+        mt_stitch_drop_sums(s, &s->outputs[o]);
     mt_env *env = s->env;
     mt_tiling *tiling = s->tiling;
     mt_release(env, s->scratch, s->scratch ? s->scratch_bytes : 0);
