@@ -89,9 +89,9 @@ static mt_status choose_tile(mt_tiling_info *info, const mt_tiling_options *opti
 static mt_status take_tile(mt_tiling_info *info, const mt_tiling_options *options, const mt_stack *stack, mt_error *err)
 {
     const size_t first = first_axis(info);
-    info->align = options->align ? options->align : 1;
-    if (info->align < 1 || info->align > INT32_MAX)
-        return mt_fail(err, MT_E_ARGUMENT, "tiles cannot be aligned to multiples of %lld", (long long)info->align);
+    const int64_t align = info->align = options->align ? options->align : 1;
+    if (align < 1 || align > INT32_MAX)
+        return mt_fail(err, MT_E_ARGUMENT, "tiles cannot be aligned to multiples of %lld", (long long)align);
     info->tile[0] = 1;
     if (!options->tile) {
         mt_status st = choose_tile(info, options, stack->info.data_shape[1], err);
@@ -100,7 +100,7 @@ static mt_status take_tile(mt_tiling_info *info, const mt_tiling_options *option
     }
     for (size_t i = first; i < info->n_spatial; i++) {
         if (options->tile)
-            info->tile[i] = options->tile[i - first] ? options->tile[i - first] : round_up(info->shape[i], info->align);
+            info->tile[i] = options->tile[i - first] ? options->tile[i - first] : round_up(info->shape[i], align);
         info->overlap[i] = options->overlap ? options->overlap[i - first] : 0;
     }
     return MT_OK;
