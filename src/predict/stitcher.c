@@ -6,6 +6,72 @@
 
 #include <string.h>
 
+/* --- Tiles. --- */
+
+/* Finds where a tile lies in an output. */
+static void find_tile(const mt_stitched *output, uint64_t number, mt_stitch_tile *out)
+{
+    *out = (mt_stitch_tile) { .image = 0 };
+    for (int a = MT_AXIS_X; a >= MT_AXIS_Z; a--) {
+        uint64_t n = (uint64_t)output->axes[a].n_tiles;
+        out->index[a] = (int64_t)(number % n);
+        number /= n;
+    }
+    if (output->n_images > 1)
+        out->image = (size_t)number;
+    else
+        out->index[MT_AXIS_T] = (int64_t)number;
+    for (int a = 0; a < MT_STITCH_DIMS; a++) {
+        const mt_stitch_axis *axis = &output->axes[a];
+        out->region.start[a] = axis->from[out->index[a]];
+        out->region.extent[a] = axis->to[out->index[a]] - out->region.start[a];
+    }
+}
+
+mt_status mt_stitch_each_place(mt_stitcher *s, mt_stitched *output, const mt_stitch_tile *tile, mt_stitch_visit *visit,
+                               mt_error *err)
+{
+    const mt_stitch_image *image = &output->images[tile->image];
+    int64_t first[MT_STITCH_DIMS], counts[MT_STITCH_DIMS], place[MT_STITCH_DIMS];
+    uint64_t n = 1;
+    for (int a = 0; a < MT_STITCH_DIMS; a++) {
+        first[a] = a == MT_AXIS_C ? 0 : tile->region.start[a] / image->unit[a];
+        counts[a] =
+            a == MT_AXIS_C ? 1 : (tile->region.start[a] + tile->region.extent[a] - 1) / image->unit[a] - first[a] + 1;
+        n *= (uint64_t)counts[a];
+    }
+    mt_status st = MT_OK;
+    for (uint64_t i = 0; !st && i < n; i++) {
+        uint64_t rest = i;
+        for (int a = MT_STITCH_DIMS - 1; a >= 0; a--) {
+            place[a] = first[a] + (int64_t)(rest % (uint64_t)counts[a]);
+            rest /= (uint64_t)counts[a];
+        }
+        if (mt_bit_get(image->needed, mt_stitch_image_position(image, place)))
+            st = visit(s, output, tile, place, err);
+    }
+    return st;
+}
+
+/* A visit that only tells that there is a place. */
+static mt_status note_place(mt_stitcher *s, mt_stitched *output, const mt_stitch_tile *tile,
+                            const int64_t place[MT_STITCH_DIMS], mt_error *err)
+{
+    (void)s, (void)output, (void)tile, (void)place, (void)err;
+    return MT_E_RANGE;
+}
+
+static bool is_needed(const mt_stitcher *s, uint64_t number)
+{
+    mt_stitch_tile tile;
+    bool needed = s->all_needed;
+    for (size_t o = 0; !needed && o < s->n_outputs; o++) {
+        find_tile(&s->outputs[o], number, &tile);
+        needed = mt_stitch_each_place(NULL, &s->outputs[o], &tile, note_place, NULL) != MT_OK;
+    }
+    return needed;
+}
+
 /* --- Creation. --- */
 
 static mt_status check_output(const mt_tiling *tiling, const mt_stitch_output *given, mt_error *err)
@@ -176,7 +242,7 @@ mt_status mt_stitcher_new(mt_tiling *tiling, const mt_stitch_output *outputs, si
     const uint64_t n = tiling->info.n_tiles;
     s->n_needed = s->all_needed ? n : 0;
     for (uint64_t t = 0; !s->all_needed && t < n; t++)
-        s->n_needed += mt_stitcher_next(s, 1, t) == t;
+        s->n_needed += is_needed(s, t);
     *out = s;
     return MT_OK;
 }
@@ -195,72 +261,7 @@ void mt_stitcher_free(mt_stitcher *s)
     mt_tiling_free(tiling);
 }
 
-/* --- Tiles. --- */
-
-/* Finds where a tile lies in an output. */
-static void find_tile(const mt_stitcher *s, const mt_stitched *output, uint64_t number, mt_stitch_tile *out)
-{
-    *out = (mt_stitch_tile) { .image = 0 };
-    for (int a = MT_AXIS_X; a >= MT_AXIS_Z; a--) {
-        uint64_t n = (uint64_t)output->axes[a].n_tiles;
-        out->index[a] = (int64_t)(number % n);
-        number /= n;
-    }
-    if (output->n_images > 1)
-        out->image = (size_t)number;
-    else
-        out->index[MT_AXIS_T] = (int64_t)number;
-    for (int a = 0; a < MT_STITCH_DIMS; a++) {
-        const mt_stitch_axis *axis = &output->axes[a];
-        out->region.start[a] = axis->from[out->index[a]];
-        out->region.extent[a] = axis->to[out->index[a]] - out->region.start[a];
-    }
-    (void)s;
-}
-
-mt_status mt_stitch_each_place(mt_stitcher *s, mt_stitched *output, const mt_stitch_tile *tile, mt_stitch_visit *visit,
-                               mt_error *err)
-{
-    const mt_stitch_image *image = &output->images[tile->image];
-    int64_t first[MT_STITCH_DIMS], counts[MT_STITCH_DIMS], place[MT_STITCH_DIMS];
-    uint64_t n = 1;
-    for (int a = 0; a < MT_STITCH_DIMS; a++) {
-        first[a] = a == MT_AXIS_C ? 0 : tile->region.start[a] / image->unit[a];
-        counts[a] =
-            a == MT_AXIS_C ? 1 : (tile->region.start[a] + tile->region.extent[a] - 1) / image->unit[a] - first[a] + 1;
-        n *= (uint64_t)counts[a];
-    }
-    mt_status st = MT_OK;
-    for (uint64_t i = 0; !st && i < n; i++) {
-        uint64_t rest = i;
-        for (int a = MT_STITCH_DIMS - 1; a >= 0; a--) {
-            place[a] = first[a] + (int64_t)(rest % (uint64_t)counts[a]);
-            rest /= (uint64_t)counts[a];
-        }
-        if (mt_bit_get(image->needed, mt_stitch_image_position(image, place)))
-            st = visit(s, output, tile, place, err);
-    }
-    return st;
-}
-
-/* A visit that only tells that there is a place. */
-static mt_status note_place(mt_stitcher *s, mt_stitched *output, const mt_stitch_tile *tile,
-                            const int64_t place[MT_STITCH_DIMS], mt_error *err)
-{
-    (void)s, (void)output, (void)tile, (void)place, (void)err;
-    return MT_E_RANGE;
-}
-
-static bool is_needed(const mt_stitcher *s, uint64_t number)
-{
-    mt_stitch_tile tile;
-    bool needed = s->all_needed;
-    for (size_t o = 0; !needed && o < s->n_outputs; o++) {
-        find_tile(s, &s->outputs[o], number, &tile);
-        needed = mt_stitch_each_place(NULL, &s->outputs[o], &tile, note_place, NULL) != MT_OK;
-    }
-    return needed;
-}
+/* --- Use. --- */
 
 uint64_t mt_stitcher_next(const mt_stitcher *s, size_t batch_size, uint64_t batch)
 {
@@ -279,7 +280,7 @@ static mt_status put_tile(mt_stitcher *s, mt_stitched *output, uint64_t number, 
                           size_t i, mt_error *err)
 {
     mt_stitch_tile tile;
-    find_tile(s, output, number, &tile);
+    find_tile(output, number, &tile);
     const int64_t element = (int64_t)mt_dtype_size(values->dtype);
     int64_t step = element;
     tile.data = (const uint8_t *)values->data + (int64_t)i * output->tile_values * element;
