@@ -12,13 +12,12 @@
 #include <math.h>
 #include <string.h>
 
+extern const mt_format mt_format_mrc;
+
 enum { HEADER_BYTES = 1024, MAP_AT = 208, STAMP_AT = 212 };
 
 #define IMOD_STAMP 1146047817 /* "IMOD" */
 enum { IMOD_SIGNED_BYTES = 1, IMOD_TWO_IN_A_BYTE = 16 };
-
-/* By IMOD, files without the word MAP, which older programs write, are recognised by their names. */
-#define SUFFIXES "mrc,mrcs,st,ali,preali,rec,map,ccp4"
 
 typedef struct mrc_header {
     int32_t size[3];        /* NX, NY, NZ: columns, rows, sections */
@@ -132,7 +131,8 @@ static mt_status probe(const mt_source *source, int *score, mt_error *err)
 {
     if (source->head_size >= MAP_AT + 3 && memcmp(source->head + MAP_AT, "MAP", 3) == 0)
         *score = 2;
-    else if (source->head_size >= HEADER_BYTES && mt_has_suffix(source->name, strlen(source->name), SUFFIXES))
+    else if (source->head_size >= HEADER_BYTES &&
+             mt_has_suffix(source->name, strlen(source->name), mt_format_mrc.suffixes))
         return probe_old(source, score, err);
     return MT_OK;
 }
@@ -312,6 +312,8 @@ static mt_status map_pixels(const mt_container *container, const mt_selection *p
                          : mt_chunk_map_contiguous(map, source->key, offset, false, err);
 }
 
-const mt_format mt_format_mrc = {
-    .name = "mrc", .title = "MRC, CCP4 map", .suffixes = SUFFIXES, .probe = probe, .map = map_pixels
-};
+const mt_format mt_format_mrc = { .name = "mrc",
+                                  .title = "MRC, CCP4 map",
+                                  .suffixes = "mrc,mrcs,st,ali,preali,rec,map,ccp4",
+                                  .probe = probe,
+                                  .map = map_pixels };
