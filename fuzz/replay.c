@@ -1,12 +1,20 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Runs a fuzz target without libFuzzer on an empty input and on all files in the given folders. */
+/* Runs a fuzz target without libFuzzer on an empty input and on all files in the given folders, not in folders below. A
+ * folder need not exist. */
 #include <dirent.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static int is_folder(const char *path)
+{
+    struct stat st;
+    return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
+}
 
 static int replay(const char *path)
 {
@@ -40,6 +48,8 @@ int main(int argc, char **argv)
             if (entry->d_name[0] == '.')
                 continue;
             snprintf(path, sizeof path, "%s/%s", argv[i], entry->d_name);
+            if (is_folder(path))
+                continue;
             if (!replay(path))
                 return 1;
             n++;

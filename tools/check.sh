@@ -29,6 +29,7 @@ tidy() {
 
 check 'rules of the sources' tools/check_source.py
 check 'the rules are found broken' tools/test_check_source.py
+check 'what follows from the list of formats' tools/formats.py --check
 check 'exported symbols' tools/check_exports.sh "$build/libmicrotome.so"
 # shellcheck disable=SC2046 # no name has a space
 check 'format (clang-format 14)' clang-format --dry-run -Werror $(sources)

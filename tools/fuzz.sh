@@ -2,8 +2,9 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # Fuzzes every target, or one. Usage: tools/fuzz.sh SECONDS [TARGET]; TARGET with or without "fuzz_".
 #
-# Seeds: fuzz/corpus/<target>, and the files of the data folder (MICROTOME_TEST_DATA, default ../shared/data) that
-# fuzz/seeds.txt lists. The corpus is kept in build/fuzz-corpus; failing inputs are written to build/fuzz-findings.
+# Seeds: fuzz/corpus/<target>, test/samples/<format>, and the files of the data folder (MICROTOME_TEST_DATA, default
+# ../shared/data) that fuzz/seeds.txt lists. The corpus is kept in build/fuzz-corpus; failing inputs are written to
+# build/fuzz-findings.
 set -eu
 cd "$(dirname "$0")/.."
 seconds=${1:?usage: tools/fuzz.sh SECONDS [TARGET]}
@@ -13,10 +14,15 @@ data=${MICROTOME_TEST_DATA:-../shared/data}
 cmake --preset fuzz >/dev/null
 cmake --build --preset fuzz
 
+# patterns TARGET
+patterns() {
+    sed -n "s/^$1  *//p" fuzz/seeds.txt | grep . || sed -n "s/^MT_FORMAT(\(${1#fuzz_}\))\$/\1\/*/p" src/format/formats.h
+}
+
 # make_seeds TARGET FOLDER. Seeds of codecs begin with parameters, as fuzz/fuzz_codec.c expects. Large files are left out:
 # they run slower and find no more.
 make_seeds() {
-    sed -n "s/^$1  *//p" fuzz/seeds.txt | while read -r pattern; do
+    patterns "$1" | while read -r pattern; do
         find "$data" -path "$data/$pattern" -type f -size -256k 2>/dev/null || true
     done | while read -r seed; do
         copy=$2/$(printf %s "$seed" | md5sum | cut -c1-16)
@@ -35,7 +41,9 @@ run() {
     mkdir -p "$corpus" "$seeds"
     make_seeds "$target" "$seeds"
     folders="$corpus $seeds"
-    [ ! -d "fuzz/corpus/$target" ] || folders="$folders fuzz/corpus/$target"
+    for folder in "fuzz/corpus/$target" "test/samples/${target#fuzz_}"; do
+        [ ! -d "$folder" ] || folders="$folders $folder"
+    done
     log=build/fuzz-findings/$target.log
     # shellcheck disable=SC2086 # folders without spaces
     if "$1" -max_total_time="$seconds" -timeout=10 -rss_limit_mb=2048 -max_len=1048576 \

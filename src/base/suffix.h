@@ -23,4 +23,16 @@ static inline bool mt_name_ends_with(const char *name, const char *suffix)
     return mt_ends_with(name, strlen(name), suffix, strlen(suffix));
 }
 
+/* Whether n bytes end with a point and one of the suffixes, "tif,tiff", and something stands before them. */
+static inline bool mt_has_suffix(const char *text, size_t n, const char *suffixes)
+{
+    for (const char *suffix = suffixes; *suffix;) {
+        size_t length = strcspn(suffix, ",");
+        if (n > length + 1 && text[n - length - 1] == '.' && mt_ends_with(text, n, suffix, length))
+            return true;
+        suffix += length + (suffix[length] == ',');
+    }
+    return false;
+}
+
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Elements of odd sizes in TIFF: packed bits, 24-bit floats, bytes with reversed bits (FillOrder 2). */
+/* Elements of odd sizes in TIFF and MRC: packed bits, 24-bit floats, bytes with reversed bits (FillOrder 2). */
 #include "codec/codec.h"
 #include "codec/params.h"
 
@@ -42,8 +42,10 @@ static void unpack_row(const mt_row_params *p, const uint8_t *row, uint8_t *out)
 {
     size_t element = unpacked_bytes(p->bits), n = (size_t)p->width * (size_t)p->samples;
     uint64_t sign = p->is_signed ? UINT64_C(1) << (p->bits - 1) : 0;
+    /* the bit at which element i begins, counted from the highest of its byte, is turned around in the byte */
+    size_t turn = p->low_first ? 8 - (size_t)p->bits : 0;
     for (size_t i = 0; i < n; i++) {
-        uint64_t value = get_bits(row, i * (size_t)p->bits, p->bits);
+        uint64_t value = get_bits(row, (i * (size_t)p->bits) ^ turn, p->bits);
         put_element(out + i * element, (value ^ sign) - sign, element);
     }
 }

@@ -69,13 +69,14 @@ typedef struct mt_lzma_params {
     } filters[MT_MAX_LZMA_FILTERS];
 } mt_lzma_params;
 
-/* TIFF: rows of width * samples elements. */
+/* TIFF, MRC: rows of width * samples elements. */
 typedef struct mt_row_params {
     int64_t width;   /* in pixels */
     int64_t samples; /* interleaved elements per pixel */
     int bits;        /* of a stored element */
     bool is_signed;  /* "unpack_bits": extend the sign */
     bool big_endian; /* byte order of stored elements, not for "unpack_bits"; decoded elements are in native order */
+    bool low_first;  /* "unpack_bits" of 1, 2 or 4 bits: the first element of a byte has its lowest bits */
 } mt_row_params;
 
 /* "jpeg", "jpeg2000", "jpegxr", "webp", "lerc": one image per chunk. */

@@ -87,7 +87,7 @@ static void write_row(const mt_row_params *p, mt_buffer *out)
     mt_put_varint(out, (uint64_t)p->width);
     mt_put_varint(out, (uint64_t)p->samples);
     mt_put_u8(out, (uint8_t)p->bits);
-    mt_put_u8(out, (uint8_t)(p->is_signed | p->big_endian << 1));
+    mt_put_u8(out, (uint8_t)(p->is_signed | p->big_endian << 1 | p->low_first << 2));
 }
 
 static void write_picture(const mt_picture_params *p, mt_buffer *out)
@@ -238,9 +238,10 @@ static bool read_row(mt_reader *r, const char *codec, const mt_env *env, mt_row_
     uint8_t flags = mt_read_u8(r);
     p->is_signed = flags & 1;
     p->big_endian = flags >> 1 & 1;
+    p->low_first = flags >> 2 & 1;
     bool whole_bytes = strcmp(codec, "predictor3") == 0;
     return fits_chunk((int64_t[]) { p->width, p->samples }, 2, env) && p->bits >= 1 && p->bits <= 64 &&
-           (!whole_bytes || p->bits % 8 == 0);
+           (!whole_bytes || p->bits % 8 == 0) && (!p->low_first || (p->bits <= 4 && 8 % p->bits == 0));
 }
 
 static bool read_picture(mt_reader *r, const mt_env *env, mt_picture_params *p, mt_arena *arena)

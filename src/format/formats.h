@@ -4,6 +4,7 @@
 MT_FORMAT(npy)
 MT_FORMAT(czi)
 MT_FORMAT(tiff)
+MT_FORMAT(mrc)
 MT_FORMAT(hdf5)
 MT_FORMAT(raw)
 MT_FORMAT(zarr)

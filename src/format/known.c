@@ -24,7 +24,6 @@ static const mark marks[] = {
     { 0, MT_BYTES("\x70\0\0\0"), ".lif", "Leica LIF", MT_E_UNSUPPORTED },
     { 0, MT_BYTES("\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"), ".oib", "Olympus OIB", MT_E_UNSUPPORTED },
     { 0, MT_BYTES("\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"), ".zvi", "Zeiss ZVI", MT_E_UNSUPPORTED },
-    { 208, MT_BYTES("MAP "), NULL, "MRC", MT_E_UNSUPPORTED },
     { 344, MT_BYTES("n+1\0"), NULL, "NIfTI", MT_E_UNSUPPORTED },
     { 344, MT_BYTES("ni1\0"), NULL, "NIfTI", MT_E_UNSUPPORTED },
     { 344, MT_BYTES("n+2\0"), NULL, "NIfTI", MT_E_UNSUPPORTED },

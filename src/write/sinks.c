@@ -14,25 +14,13 @@ const mt_sink_ops *mt_sink_find(const char *name)
     return NULL;
 }
 
-/* Whether a path ends with one of the suffixes and a name before it. */
-static bool has_suffix(const char *path, size_t n, const char *suffixes)
-{
-    for (const char *suffix = suffixes; *suffix;) {
-        size_t length = strcspn(suffix, ",");
-        if (n > length + 1 && path[n - length - 1] == '.' && mt_ends_with(path, n, suffix, length))
-            return true;
-        suffix += length + (suffix[length] == ',');
-    }
-    return false;
-}
-
 const mt_sink_ops *mt_sink_of_path(const char *path)
 {
     size_t n = strlen(path);
     while (n > 1 && path[n - 1] == '/')
         n--;
     for (int i = 0; i < N_SINKS; i++)
-        if (has_suffix(path, n, sinks[i]->suffixes))
+        if (mt_has_suffix(path, n, sinks[i]->suffixes))
             return sinks[i];
     return NULL;
 }

@@ -76,6 +76,24 @@ static void packed_bits(void **state)
         }
 }
 
+/* MRC: the first element of a byte is in its lowest bits; rows are whole bytes. */
+static void packed_bits_lowest_first(void **state)
+{
+    (void)state;
+    uint64_t random = 3;
+    for (int bits = 1; bits <= 4; bits *= 2) {
+        mt_row_params p = { .width = WIDTH, .samples = 1, .bits = bits, .low_first = true };
+        size_t each = 8 / (size_t)bits, row = (WIDTH + each - 1) / each;
+        uint8_t packed[ROWS * WIDTH] = { 0 }, expected[ROWS * WIDTH];
+        for (size_t i = 0; i < ROWS * WIDTH; i++) {
+            size_t x = i % WIDTH;
+            expected[i] = (uint8_t)(next_random(&random) & ((1u << bits) - 1));
+            packed[i / WIDTH * row + x / each] |= (uint8_t)(expected[i] << x % each * (size_t)bits);
+        }
+        check_decodes("unpack_bits", &p, packed, ROWS * row, expected, ROWS * WIDTH);
+    }
+}
+
 static void floats_of_24_bits(void **state)
 {
     (void)state;
@@ -182,10 +200,12 @@ static void reversed_bits(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(packed_bits),          cmocka_unit_test(floats_of_24_bits),
-        cmocka_unit_test(horizontal_predictor), cmocka_unit_test(horizontal_predictor_of_few_bits),
-        cmocka_unit_test(floating_predictor),   cmocka_unit_test(reversed_bits)
-    };
+    const struct CMUnitTest tests[] = { cmocka_unit_test(packed_bits),
+                                        cmocka_unit_test(packed_bits_lowest_first),
+                                        cmocka_unit_test(floats_of_24_bits),
+                                        cmocka_unit_test(horizontal_predictor),
+                                        cmocka_unit_test(horizontal_predictor_of_few_bits),
+                                        cmocka_unit_test(floating_predictor),
+                                        cmocka_unit_test(reversed_bits) };
     return cmocka_run_group_tests(tests, make, clean);
 }

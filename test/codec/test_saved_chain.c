@@ -36,7 +36,7 @@ static const mt_lzma_params lzma = {
     2,
     { { .id = 3, .distance = 9 }, { .id = UINT64_C(0x4000000000000001), .dict_size = 4096, .lc = 1, .lp = 2, .pb = 4 } }
 };
-static const mt_row_params row = { 1000, 3, 12, true, true };
+static const mt_row_params row = { 1000, 3, 12, true, true, false }, nibbles = { 77, 1, 4, false, false, true };
 static const mt_picture_params picture = { 70, 80, 3, MT_UINT8, true, tables, sizeof tables, true };
 static const mt_szip_params szip = { 32, 8, 16, 300 };
 static const mt_packed_params packed = { false, true, 77, 4, 31, true };
@@ -63,6 +63,7 @@ static const struct {
     { "lzma", &lzma, sizeof lzma },
     { "predictor2", &row, sizeof row },
     { "unpack_bits", &row, sizeof row },
+    { "unpack_bits", &nibbles, sizeof nibbles },
     { "float24", &row, sizeof row },
     { "jpeg", &picture, 0 },
     { "jpegxr", &picture, 0 },
@@ -159,7 +160,7 @@ static void fields_are_not_mixed_up(void **state)
     assert_true(!f->astype.big_endian && f->offset == -1.5 && f->scale == 1e-3);
     free(bytes);
 
-    bytes = write_chain(mt_codec_find("unpack_bits"), &(mt_row_params) { 9, 4, 12, false, true }, &size);
+    bytes = write_chain(mt_codec_find("unpack_bits"), &(mt_row_params) { 9, 4, 12, false, true, false }, &size);
     check_ok(read_chain(bytes, size, &chain, &err), &err);
     const mt_row_params *r = chain.steps[0].params;
     assert_true(r->width == 9 && r->samples == 4 && r->bits == 12 && !r->is_signed && r->big_endian);
@@ -186,10 +187,14 @@ static void parameters_that_no_codec_takes(void **state)
     static const mt_element_params no_element = { 0 };
     static const mt_filter_params no_type = { { MT_UINT8, false }, { (mt_dtype)99, false }, 0, 1 };
     static const mt_lzma_params format4 = { .format = 4 };
-    static const mt_row_params no_width = { 0, 1, 8, false, false }, no_bits = { 1, 1, 0, false, false },
-                               many_bits = { 1, 1, 65, false, false }, part = { 1, 1, 12, false, false },
-                               large = { INT64_C(1) << 40, 1, 8, false, false },
-                               larger = { INT64_C(1) << 40, INT64_C(1) << 40, 8, false, false };
+    static const mt_row_params no_width = { .width = 0, .samples = 1, .bits = 8 },
+                               no_bits = { .width = 1, .samples = 1, .bits = 0 },
+                               many_bits = { .width = 1, .samples = 1, .bits = 65 },
+                               part = { .width = 1, .samples = 1, .bits = 12 },
+                               low_twelve = { .width = 1, .samples = 1, .bits = 12, .low_first = true },
+                               low_three = { .width = 1, .samples = 1, .bits = 3, .low_first = true },
+                               large = { .width = INT64_C(1) << 40, .samples = 1, .bits = 8 },
+                               larger = { .width = INT64_C(1) << 40, .samples = INT64_C(1) << 40, .bits = 8 };
     static const mt_picture_params flat = { 8, 0, 1, MT_UINT8, false, NULL, 0, false },
                                    untyped = { 8, 8, 1, (mt_dtype)99, false, NULL, 0, false };
     static const mt_packed_params empty_bits = { .count = 1, .element_size = 2, .bits = 0 },
@@ -215,6 +220,8 @@ static void parameters_that_no_codec_takes(void **state)
         { "unpack_bits", &no_bits },
         { "predictor2", &many_bits },
         { "predictor3", &part },
+        { "unpack_bits", &low_twelve },
+        { "unpack_bits", &low_three },
         { "predictor2", &large },
         { "predictor2", &larger },
         { "jpegxr", &flat },
