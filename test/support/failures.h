@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Opens a path and reads a corner of each image while one allocation or one read fails: the right pixels or an error. */
+/* Opens a path and reads a corner of each image, if it is not in huge chunks, while one allocation or one read fails: the
+ * right pixels or an error. */
 #ifndef MT_TEST_FAILURES_H
 #define MT_TEST_FAILURES_H
 
