@@ -14,8 +14,8 @@ typedef struct mt_slabs mt_slabs;
 MT_MUST_CHECK mt_status mt_slabs_new(mt_env *env, mt_slabs **out, mt_error *err);
 void mt_slabs_free(mt_slabs *slabs); /* all blocks have been given back */
 
-/* Takes a block from a slab; NULL if size is too small or too large for slabs, there is no memory for one, or blocks of
- * other sizes have left more than 16 MiB of slabs unused: the caller allocates it otherwise. */
+/* Takes a block from a slab. Returns NULL if size is too small or too large, if there is no memory for another slab, or if
+ * blocks of other sizes have left more than 16 MiB of slabs unused: the caller then allocates the block by other means. */
 void *mt_slabs_take(mt_slabs *slabs, size_t size);
 
 /* Gives a block back. False: it is not of a slab. */
