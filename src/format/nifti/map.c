@@ -113,7 +113,16 @@ static mt_status find_pixels(const nifti_header *h, uint64_t *out, mt_chunk_map 
     return mt_chunk_map_warn(map, err, "vox_offset is %g, inside the header; %d was taken", h->offset, least);
 }
 
-mt_status nifti_make_map(const nifti_header *header, const char *key, mt_chunk_map *map, mt_error *err)
+/* nifti1.h: a slope of 0 means that there is no scaling, and colours have none. */
+static void find_scaling(const nifti_header *h, int samples, mt_chunk_map *map)
+{
+    if (samples > 1 || h->slope == 0 || !isfinite(h->slope) || !isfinite(h->inter) || (h->slope == 1 && h->inter == 0))
+        return;
+    map->value_scale = h->slope;
+    map->value_offset = h->inter;
+}
+
+mt_status nifti_make_map(const nifti_header *header, const char *key, bool scaled, mt_chunk_map *map, mt_error *err)
 {
     const nifti_type *type;
     uint64_t offset;
@@ -121,6 +130,9 @@ mt_status nifti_make_map(const nifti_header *header, const char *key, mt_chunk_m
     if (st || (st = choose_type(header, &type, map, err)) || (st = find_pixels(header, &offset, map, err)))
         return st;
     set_shape(header, type->samples, map);
+    find_scaling(header, type->samples, map);
     st = mt_chunk_map_contiguous(map, key, offset, false, err);
-    return st ? st : mt_chunk_map_check_size(map, err);
+    if (st || (st = mt_chunk_map_check_size(map, err)))
+        return st;
+    return scaled && map->value_scale != 0 ? mt_chunk_map_scale(map, err) : MT_OK;
 }

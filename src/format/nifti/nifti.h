@@ -31,7 +31,8 @@ int nifti_find_magic(const uint8_t *head, size_t size, bool *pair);
 /* Parses a header with a magic. */
 MT_MUST_CHECK mt_status nifti_parse(const uint8_t *head, size_t size, nifti_header *out, mt_error *err);
 
-/* Fills in the map of the pixels, which are in the object key. */
-MT_MUST_CHECK mt_status nifti_make_map(const nifti_header *header, const char *key, mt_chunk_map *map, mt_error *err);
+/* Fills in the map of the pixels, which are in the object key. scaled: mt_open_options.scaled. */
+MT_MUST_CHECK mt_status nifti_make_map(const nifti_header *header, const char *key, bool scaled, mt_chunk_map *map,
+                                       mt_error *err);
 
 #endif

@@ -6,6 +6,7 @@
 #include "support/broken.h"
 #include "support/folder.h"
 
+#include <microtome/map.h>
 #include <microtome/microtome.h>
 
 #include <math.h>
@@ -289,6 +290,153 @@ static void units(void **state)
     }
 }
 
+static void write_part(const char *name, const uint8_t *bytes, size_t size)
+{
+    FILE *file = fopen(temporary_path(name), "wb");
+    assert_non_null(file);
+    assert_int_equal(fwrite(bytes, 1, size, file), size);
+    fclose(file);
+}
+
+static void put_scaling(nifti_made *f, double slope, double inter)
+{
+    put_real(f, 112, 176, slope);
+    put_real(f, 116, 184, inter);
+}
+
+/* Declared unless the slope is 0 or changes nothing, or a number is none. */
+static void scaling_is_told(void **state)
+{
+    (void)state;
+    static const struct {
+        double slope, inter, told[2];
+    } cases[] = { { 0, 5, { 0, 0 } },   { 1, 0, { 0, 0 } },   { NAN, 1, { 0, 0 } },    { INFINITY, 1, { 0, 0 } },
+                  { 2, NAN, { 0, 0 } }, { 1, -7, { 1, -7 } }, { -0.5, 0, { -0.5, 0 } } };
+    for (int version = 1; version <= 2; version++)
+        for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+            nifti_made f;
+            make(&f, version, i % 2);
+            put_scaling(&f, cases[i].slope, cases[i].inter);
+            mt_stack *stack = open_good(&f, "ZYX", 0);
+            const mt_stack_info *info = mt_stack_get_info(stack);
+            assert_true(info->value_scale == cases[i].told[0] && info->value_offset == cases[i].told[1]);
+            check_counting(stack, 60); /* as stored */
+        }
+    nifti_made f;
+    make(&f, 1, false);
+    put_scaling(&f, 2, 1);
+    put_type(&f, 128, 24);
+    put_dim(&f, 3, 2);
+    mt_stack *stack = open_good(&f, "ZYXC", 0);
+    assert_true(mt_stack_get_info(stack)->value_scale == 0);
+    mt_stack_close(stack);
+}
+
+static void check_scaled(const whole_image *image, double slope, double inter)
+{
+    for (int i = 0; i < 60; i++) {
+        float single;
+        double value = i * slope + inter, found;
+        if (image->dtype == MT_FLOAT32) {
+            memcpy(&single, image->pixels + 4 * i, 4);
+            assert_true(single == (float)value);
+        } else {
+            memcpy(&found, image->pixels + 8 * i, 8);
+            assert_true(found == value);
+        }
+    }
+}
+
+static int append(void *user, const void *bytes, size_t size) { return fwrite(bytes, 1, size, user) != size; }
+
+/* The values of a scaled image are those of its saved map, too, which another way of opening refuses. */
+static void check_saved(mt_stack *stack, const char *path, const whole_image *image)
+{
+    mt_stack *again;
+    mt_error err = MT_ERROR_INIT;
+    mt_open_options options = { .struct_size = sizeof options, .map = temporary_path("a.map"), .scaled = 1 };
+    FILE *file = fopen(options.map, "wb");
+    assert_non_null(file);
+    check_ok(mt_stack_save_map(stack, append, file, &err), &err);
+    fclose(file);
+    check_ok(mt_stack_open(NULL, path, &options, &again, &err), &err);
+    whole_image found;
+    check_ok(read_whole(again, &found, &err), &err);
+    assert_memory_equal(found.pixels, image->pixels, image->bytes);
+    free_whole(&found);
+    mt_stack_close(again);
+    options.scaled = 0;
+    assert_int_equal(mt_stack_open(NULL, path, &options, &again, &err), MT_E_ARGUMENT);
+    assert_non_null(strstr(err.message, "without use_masks and with scaled"));
+}
+
+static void scaled_values(void **state)
+{
+    (void)state;
+    static const struct {
+        int datatype, bits;
+        mt_dtype dtype;
+    } cases[] = { { 2, 8, MT_FLOAT32 },  { 256, 8, MT_FLOAT32 },  { 4, 16, MT_FLOAT32 },    { 512, 16, MT_FLOAT32 },
+                  { 8, 32, MT_FLOAT64 }, { 768, 32, MT_FLOAT64 }, { 1024, 64, MT_FLOAT64 }, { 1280, 64, MT_FLOAT64 } };
+    const mt_open_options options = { .struct_size = sizeof options, .scaled = 1 };
+    for (size_t i = 0; i < 2 * sizeof cases / sizeof *cases; i++) {
+        nifti_made f;
+        size_t k = i / 2, bytes = (size_t)cases[k].bits / 8;
+        make(&f, 2, i % 2);
+        put_type(&f, cases[k].datatype, cases[k].bits);
+        put_scaling(&f, 0.1, -1000.25);
+        for (size_t p = 0; p < 60; p++)
+            put(&f, f.pixels_at + p * bytes, p, bytes);
+        f.size = f.pixels_at + 60 * bytes;
+        write_part("scaled.nii", f.bytes, f.size);
+        const char *path = temporary_path("scaled.nii");
+        mt_stack *stack;
+        mt_error err = MT_ERROR_INIT;
+        whole_image image;
+        check_ok(mt_stack_open(NULL, path, &options, &stack, &err), &err);
+        assert_int_equal(mt_stack_get_info(stack)->dtype, cases[k].dtype);
+        assert_true(mt_stack_get_info(stack)->value_scale == 0);
+        check_ok(read_whole(stack, &image, &err), &err);
+        check_scaled(&image, 0.1, -1000.25);
+        check_boxes(stack, &image, 1, 32);
+        check_saved(stack, path, &image);
+        free_whole(&image);
+        mt_stack_close(stack);
+        if (i < 2)
+            check_contract(path, &options);
+    }
+    unlink(temporary_path("scaled.nii"));
+    unlink(temporary_path("a.map"));
+}
+
+/* Floats too; a file that declares nothing is not changed. */
+static void scaled_floats_and_others(void **state)
+{
+    (void)state;
+    const mt_open_options options = { .struct_size = sizeof options, .scaled = 1 };
+    for (int big = 0; big < 2; big++) {
+        nifti_made f;
+        mt_stack *stack;
+        whole_image image;
+        mt_error err = MT_ERROR_INIT;
+        make(&f, 1, big);
+        check_ok(mt_stack_open_memory(NULL, "a.nii", f.bytes, f.size, &options, &stack, &err), &err);
+        assert_int_equal(mt_stack_get_info(stack)->dtype, MT_INT16);
+        check_counting(stack, 60);
+        put_type(&f, 16, 32);
+        put_scaling(&f, 3, 0.5);
+        for (size_t p = 0; p < 60; p++)
+            put_real(&f, f.pixels_at + 4 * p, 0, (double)p);
+        f.size = f.pixels_at + 240;
+        check_ok(mt_stack_open_memory(NULL, "a.nii", f.bytes, f.size, &options, &stack, &err), &err);
+        check_ok(read_whole(stack, &image, &err), &err);
+        assert_int_equal(image.dtype, MT_FLOAT32);
+        check_scaled(&image, 3, 0.5);
+        free_whole(&image);
+        mt_stack_close(stack);
+    }
+}
+
 static void what_is_refused(void **state)
 {
     (void)state;
@@ -335,14 +483,6 @@ static void what_is_refused(void **state)
     check_refused(&f, MT_E_UNSUPPORTED, "must be called .hdr");
     memcpy(f.bytes + 344, "xx1", 4);
     check_refused(&f, MT_E_NOT_AN_IMAGE, "neither content nor name");
-}
-
-static void write_part(const char *name, const uint8_t *bytes, size_t size)
-{
-    FILE *file = fopen(temporary_path(name), "wb");
-    assert_non_null(file);
-    assert_int_equal(fwrite(bytes, 1, size, file), size);
-    fclose(file);
 }
 
 static void check_opens(const char *name)
@@ -416,6 +556,9 @@ int main(void)
         cmocka_unit_test(types),
         cmocka_unit_test(colours),
         cmocka_unit_test(units),
+        cmocka_unit_test(scaling_is_told),
+        cmocka_unit_test(scaled_values),
+        cmocka_unit_test(scaled_floats_and_others),
         cmocka_unit_test(what_is_refused),
         cmocka_unit_test(pairs),
         cmocka_unit_test(broken_files),
