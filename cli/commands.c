@@ -30,6 +30,7 @@
     }
 #define VIEW_OF_FILE                                                                                                   \
     { "depth-axis", "AXIS", "Depth axis: none, Z or T. All other axes but C become samples.", false },                 \
+        { "scaled", NULL, "Read the values that a file declares its pixels to stand for (NIfTI).", false },            \
     {                                                                                                                  \
         "masks", NULL, "Leave out pixels that CZI masks declare invalid.", false                                       \
     }
@@ -287,6 +288,7 @@ static const struct option convert_options[] = {
     AXES,
     RAW,
     EXTERNAL,
+    { "scaled", NULL, "Read the values that a file declares its pixels to stand for (NIfTI).", false },
     { "masks", NULL, "Leave out pixels that CZI masks declare invalid.", false },
     THREADS,
     OPTION_END,

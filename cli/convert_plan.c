@@ -186,6 +186,8 @@ static void write_request(const conversion *c, FILE *out)
             fprintf(out, ", --%s %s", names[i], args_get(c->args, names[i], 0));
     if (args_count(c->args, "masks"))
         fputs(", --masks", out);
+    if (args_count(c->args, "scaled"))
+        fputs(", --scaled", out);
 }
 
 static int write_identity(conversion *c)

@@ -158,6 +158,8 @@ static void print_entry(const struct entry *entry)
     print_shape("shape", info->original_shape, ndim, true);
     print_shape("data_shape", info->data_shape, info->data_ndim, info->data_ndim > 0);
     print_text("dtype", mt_dtype_name(info->dtype));
+    if (info->value_scale != 0)
+        printf(",\n  \"value_scale\": %.17g,\n  \"value_offset\": %.17g", info->value_scale, info->value_offset);
     print_shape("chunk_shape", info->chunk_shape, ndim, is_known(info->chunk_shape, ndim));
     print_shape("shard_shape", info->shard_shape, ndim, is_known(info->shard_shape, ndim));
     print_text("codecs", info->codecs);

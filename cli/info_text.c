@@ -166,6 +166,10 @@ void print_table(const struct entry *entry)
         print_row(info->data_ndim == 5 ? "SCZYX" : "SCYX",
                   shape_text(info->data_shape, info->data_ndim, text, sizeof text));
     print_row("type", mt_dtype_name(info->dtype));
+    if (info->value_scale != 0) {
+        snprintf(text, sizeof text, "pixel * %.9g + %.9g", info->value_scale, info->value_offset);
+        print_row("value", text);
+    }
     print_shape("chunks", info->chunk_shape, info->original_ndim);
     print_shape("shards", info->shard_shape, info->original_ndim);
     print_row("codecs", *info->codecs ? info->codecs : "none");

@@ -5,6 +5,8 @@ import struct
 
 import h5py
 import imagecodecs
+import mrcfile
+import nibabel
 import numpy as np
 import tifffile
 import zarr
@@ -81,6 +83,19 @@ def write_czi_jpegxr(path, plane):
         )
 
 
+def write_mrc(path, volume):
+    with mrcfile.new(path) as file:
+        file.set_data(volume)
+        file.set_volume()
+
+
+def write_nifti(folder, volume):
+    """nibabel's axes are X, Y, Z."""
+    image = nibabel.Nifti1Image(volume.T, np.eye(4))
+    nibabel.save(image, folder / "volume.nii")
+    nibabel.save(image, folder / "volume.nii.gz")
+
+
 def write_all(folder, plane, volume):
     for codec in CODECS:
         write_zarr(folder, f"{codec}.zarr", plane, (TILE, TILE), codec=codec)
@@ -89,6 +104,8 @@ def write_all(folder, plane, volume):
     write_tiff(folder, plane)
     write_hdf5(folder, "plane.h5", plane, (TILE, TILE))
     write_hdf5(folder, "volume.h5", volume, (CUBE, CUBE, CUBE))
+    write_mrc(folder / "volume.mrc", volume)
+    write_nifti(folder, volume)
     write_czi(folder / "raw.czi", plane, "uncompressed:")
     write_czi(folder / "zstd.czi", plane, "zstd1:ExplicitLevel=1;PreProcess=HiLoByteUnpack")
     write_czi_jpegxr(folder / "jpegxr.czi", plane)

@@ -174,7 +174,18 @@ def machine():
 def versions():
     from importlib.metadata import version
 
-    names = ["careamics", "h5py", "numpy", "pylibczirw", "tensorstore", "tifffile", "zarr", "zarrs"]
+    names = [
+        "careamics",
+        "h5py",
+        "mrcfile",
+        "nibabel",
+        "numpy",
+        "pylibczirw",
+        "tensorstore",
+        "tifffile",
+        "zarr",
+        "zarrs",
+    ]
     return {name: version(name) for name in names}
 
 
@@ -204,7 +215,7 @@ def run(args, folder):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("bench", type=Path, help="the program that `make bench` builds")
-    parser.add_argument("--only", help="a group of rows: array, zarr, other, given or mapped")
+    parser.add_argument("--only", help="a group of rows: array, zarr, other, given, volumes or mapped")
     parser.add_argument("--runs", type=int, default=5, help="the best of so many runs is reported")
     parser.add_argument("--json", type=Path, help="where the results go")
     parser.add_argument("--write", action="store_true", help="draw the chart and fill the tables of the documentation")

@@ -11,6 +11,8 @@ from pathlib import Path
 
 import h5py
 import microtome
+import mrcfile
+import nibabel
 import numpy as np
 import tensorstore
 import tifffile
@@ -143,6 +145,29 @@ def h5py_dataset(path, size):
     return Sliced("h5py", h5py.File(file)[part], size)
 
 
+def mrcfile_mmap(path, size):
+    return Sliced("mrcfile.mmap", mrcfile.mmap(path, mode="r").data, size, lambda: mrcfile.read(path))
+
+
+class Nibabel:
+    """Its array proxy, whose axes are X, Y, Z; or the whole image first."""
+
+    name = "nibabel"
+
+    def __init__(self, path, size):
+        self.path, self.size = path, size
+        self.proxy = nibabel.load(path).dataobj
+
+    def one(self, corner):
+        cut = tuple(slice(at, at + n) for at, n in zip(corner, self.size, strict=True))
+        return np.asarray(self.proxy[cut[::-1]]).T.astype(np.float32)
+
+    def many(self, corners, out):
+        """The whole image first."""
+        image = np.asarray(nibabel.load(self.path).dataobj).T
+        Sliced("", image, self.size).many(corners, out)
+
+
 class TensorStore:
     """One by one, or all in one batch. context holds TensorStore's own options."""
 
@@ -210,6 +235,18 @@ class First:
                 return Sliced("", opened[part], size).one(corner)
 
         return cls("h5py", read, size)
+
+    @classmethod
+    def mrcfile(cls, path, size):
+        def read(corner, size):
+            with mrcfile.mmap(path, mode="r") as file:
+                return Sliced("", file.data, size).one(corner)
+
+        return cls("mrcfile.mmap", read, size)
+
+    @classmethod
+    def nibabel(cls, path, size):
+        return cls("nibabel", lambda corner, size: Nibabel(path, size).one(corner), size)
 
     @classmethod
     def czi(cls, path, size):

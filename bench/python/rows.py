@@ -11,11 +11,13 @@ from readers import (
     Careamics,
     First,
     Microtome,
+    Nibabel,
     PylibCZIrw,
     Sliced,
     TensorStore,
     h5py_dataset,
     hdf5_memmap,
+    mrcfile_mmap,
     numpy_memmap,
     tifffile_memmap,
     tifffile_zarr,
@@ -48,7 +50,7 @@ def ways_of(readers, mode):
     for reader in others:
         ways.append((reader.name, reader, False))
         if mode == MANY and hasattr(reader, "many"):
-            way = "whole image first" if isinstance(reader, Sliced) else "one batch"
+            way = "whole image first" if isinstance(reader, Sliced | Nibabel) else "one batch"
             ways.append((f"{reader.name}, {way}", reader, True))
     return ways
 
@@ -138,6 +140,19 @@ def given_rows(folder, work):
         yield first_row(title, "plane", First.microtome(path, size), First.czi(path, size))
 
 
+def volume_rows(folder, work):
+    """MRC and NIfTI. nibabel decodes a gzip file anew for each patch: there only its whole image is fast."""
+    size = PATCHES["volume"]
+    mrc, nii, packed = folder / "volume.mrc", folder / "volume.nii", folder / "volume.nii.gz"
+    yield from file_rows("MRC", "volume", mrc, [mrcfile_mmap(mrc, size)])
+    yield first_row("MRC", "volume", First.microtome(mrc, size), First.mrcfile(mrc, size))
+    yield from file_rows("NIfTI", "volume", nii, [Nibabel(nii, size)])
+    yield first_row("NIfTI", "volume", First.microtome(nii, size), First.nibabel(nii, size))
+    ours, other = Microtome.open(packed, size, True), Nibabel(packed, size)
+    ways = [(ours.name, ours, True), ("nibabel, whole image first", other, True)]
+    yield Row("NIfTI gzip", "volume", MANY, True, ways, None, {"best": 3})
+
+
 def mapped_rows(folder, work):
     """Files that are mapped, as the option allows, beside what else maps them."""
     size = PATCHES["plane"]
@@ -158,6 +173,7 @@ def groups(folder, work, bare):
         "zarr": lambda: zarr_rows(folder, work),
         "other": lambda: other_rows(folder, work),
         "given": lambda: given_rows(folder, work),
+        "volumes": lambda: volume_rows(folder, work),
         "mapped": lambda: mapped_rows(folder, work),
     }
 

@@ -66,6 +66,9 @@ typedef struct mt_stack_info {
     uint64_t n_missing;
     const char *const *missing; /* names of the first min(n_missing, MT_MAX_MISSING_NAMES) of them */
     int is_labels;              /* not 0: the file declares its values to be object numbers (OME-Zarr's image-label) */
+    /* The file declares that a pixel stands for the value pixel * value_scale + value_offset (NIfTI's scl_slope and
+     * scl_inter). value_scale 0: it declares nothing, or mt_open_options.scaled has done so already. */
+    double value_scale, value_offset;
 } mt_stack_info;
 
 typedef struct mt_open_options {
@@ -106,12 +109,15 @@ typedef struct mt_open_options {
     int missing_is_error;
     /* NULL, or a file written by mt_stack_save_map for this image (microtome/map.h): the image is opened without
      * reading it. The first read checks that the image has not changed since the map was saved, else fails with
-     * MT_E_CHANGED. part, format, external_folder, depth_axis and use_masks must be the same as then. For mt_stack_open
-     * only. */
+     * MT_E_CHANGED. part, format, external_folder, depth_axis, use_masks and scaled must be the same as then. For
+     * mt_stack_open only. */
     const char *map;
     /* Not 0: an image whose axes are needed and not given is opened for description only. Its axes_source is
      * MT_AXES_UNKNOWN, the last warning explains what to name, and reading pixels fails with MT_E_ARGUMENT. */
     int allow_unknown_axes;
+    /* Not 0: pixels are the values that the file declares (mt_stack_info.value_scale): float32 for stored types of 8
+     * and 16 bits and float32, else float64; computed in float64. Pixels of other files are not changed. */
+    int scaled;
 } mt_open_options;
 
 /* Opens one image. path is a file or folder, with an optional "#part": "a.zarr#labels/nuclei", "b.ome.tif#series=1",

@@ -262,6 +262,7 @@ class Stack:
         raw: _Raw | None = ...,
         depth_axis: str | None = ...,
         use_masks: bool = ...,
+        scaled: bool = ...,
         external_folder: _Path | None = ...,
         missing_is_error: bool = ...,
         map: _Path | None = ...,
@@ -278,6 +279,7 @@ class Stack:
         raw: _Raw | None = ...,
         depth_axis: str | None = ...,
         use_masks: bool = ...,
+        scaled: bool = ...,
         external_folder: _Path | None = ...,
         missing_is_error: bool = ...,
         map: _Path | None = ...,
@@ -322,6 +324,8 @@ class Stack:
     def levels(self) -> int: ...
     @property
     def axes_source(self) -> Literal["file", "caller", "assumed"]: ...
+    @property
+    def value_scaling(self) -> tuple[float, float] | None: ...
     @property
     def warnings(self) -> list[str]: ...
     @property

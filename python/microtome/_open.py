@@ -144,6 +144,7 @@ def open(
     format: str | None = None,
     depth_axis: str | None = None,
     use_masks: bool = False,
+    scaled: bool = False,
     external_folder: Path | None = None,
     missing: Literal["fill", "error"] = "fill",
     map: Path | None = None,
@@ -184,6 +185,9 @@ def open(
         the depth; all others but C become samples.
     use_masks : bool
         CZI: at pixels that the mask of a tile declares invalid, use the tile below.
+    scaled : bool
+        Pixels are the values that the file declares them to stand for, as float32 or float64, if it
+        declares any (NIfTI): `ImageStack.value_scaling`. Default: as stored.
     external_folder : path-like, optional
         Folder within which a file may refer to other files (HDF5 links, external raw data and
         virtual datasets, the files of an OME-TIFF set); "" is the folder of the file.
@@ -248,6 +252,7 @@ def open(
         "format": format,
         "depth_axis": depth_axis,
         "use_masks": use_masks,
+        "scaled": scaled,
         "external_folder": external_folder,
         "missing_is_error": _is_error(missing),
         "map": map,
@@ -296,6 +301,7 @@ def open_all(
     *,
     sizes: Mapping[str, int] | None = None,
     depth_axis: str | None = None,
+    scaled: bool = False,
     context: Context | None = None,
 ) -> StackList:
     """Open all images of files, folders, globs, and lists of them.
@@ -311,6 +317,8 @@ def open_all(
     sizes : mapping of str to int, optional
         Sizes of some of the axes of all images, as in `open`.
     depth_axis : {"none", "Z", "T"}, optional
+        As in `open`.
+    scaled : bool
         As in `open`.
     context : Context, optional
         Threads, cache and limits.
@@ -330,7 +338,7 @@ def open_all(
     """
     if isinstance(paths, str | bytes | os.PathLike):
         paths = [paths]
-    options: dict[str, Any] = {"axes": _sized(axes, sizes), "depth_axis": depth_axis}
+    options: dict[str, Any] = {"axes": _sized(axes, sizes), "depth_axis": depth_axis, "scaled": scaled}
     opened, skipped = ImageStack._open_all(list(paths), context=context, **options)
     stacks = StackList(opened)
     stacks.skipped = skipped

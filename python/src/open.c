@@ -6,8 +6,22 @@
 
 /* Arguments shared by open and open_all, in this order after the path. */
 #define OPEN_ARGUMENTS                                                                                                 \
-    "axes", "part", "format", "context", "raw", "depth_axis", "use_masks", "external_folder", "missing_is_error", "map"
-enum { AXES = 1, PART, FORMAT, CONTEXT, RAW, DEPTH_AXIS, USE_MASKS, EXTERNAL_FOLDER, MISSING_IS_ERROR, MAP, N_OPEN };
+    "axes", "part", "format", "context", "raw", "depth_axis", "use_masks", "external_folder", "missing_is_error",      \
+        "map", "scaled"
+enum {
+    AXES = 1,
+    PART,
+    FORMAT,
+    CONTEXT,
+    RAW,
+    DEPTH_AXIS,
+    USE_MASKS,
+    EXTERNAL_FOLDER,
+    MISSING_IS_ERROR,
+    MAP,
+    SCALED,
+    N_OPEN
+};
 
 typedef struct open_arguments {
     mt_open_options options;
@@ -51,7 +65,8 @@ static bool convert_open(core_state *state, PyObject *const *values, open_argume
     out->raw_shape.values = out->raw_shape.inline_values;
     out->options.use_masks = values[USE_MASKS] ? PyObject_IsTrue(values[USE_MASKS]) : 0;
     out->options.missing_is_error = values[MISSING_IS_ERROR] ? PyObject_IsTrue(values[MISSING_IS_ERROR]) : 0;
-    if (out->options.use_masks < 0 || out->options.missing_is_error < 0)
+    out->options.scaled = values[SCALED] ? PyObject_IsTrue(values[SCALED]) : 0;
+    if (out->options.use_masks < 0 || out->options.missing_is_error < 0 || out->options.scaled < 0)
         return false;
     if (!(convert_string(values[AXES], "axes", &out->options.axes) &&
           convert_string(values[PART], "part", &out->options.part) &&

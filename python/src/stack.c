@@ -254,6 +254,15 @@ static PyObject *text_list(const char *const *texts, size_t n)
     return list;
 }
 
+static PyObject *get_value_scaling(PyObject *self, void *unused)
+{
+    (void)unused;
+    const mt_stack_info *info = get_info(self);
+    if (!info)
+        return NULL;
+    return info->value_scale != 0 ? Py_BuildValue("(dd)", info->value_scale, info->value_offset) : Py_NewRef(Py_None);
+}
+
 static PyObject *get_warnings(PyObject *self, void *unused)
 {
     (void)unused;
@@ -308,6 +317,10 @@ static PyGetSetDef stack_getters[] = {
     { "levels", get_levels, NULL, "Number of pyramid levels; 1 without a pyramid.", NULL },
     { "axes_source", get_axes_source, NULL,
       "Where ``original_axes`` come from: ``\"file\"``, ``\"caller\"``, or ``\"assumed\"`` if the file names none.",
+      NULL },
+    { "value_scaling", get_value_scaling, NULL,
+      "``(scale, offset)`` if the file declares that a pixel stands for ``pixel * scale + offset`` (NIfTI), else None; "
+      "also None if the image was opened with ``scaled=True``.",
       NULL },
     { "warnings", get_warnings, NULL, "What was repaired, left out or assumed at open; a list of sentences.", NULL },
     { "missing", get_missing, NULL,

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Arithmetic filters of numcodecs: delta, fixedscaleoffset, astype, quantize. Elements are computed as int64_t,
+/* Arithmetic filters of numcodecs: delta, fixedscaleoffset, astype, quantize; and scaled, the values that a file
+ * declares its pixels to stand for. Elements are computed as int64_t,
  * uint64_t or double, depending on the type, with NumPy's arithmetic: integers wrap. */
 #include "base/reader.h"
 #include "codec/codec.h"
@@ -154,6 +155,23 @@ static mt_status decode_fixedscaleoffset(const void *params, const uint8_t *src,
     return MT_OK;
 }
 
+static mt_status decode_scaled(const void *params, const uint8_t *src, size_t size, uint8_t *dst, size_t capacity,
+                               size_t *written, mt_scratch *scratch, mt_error *err)
+{
+    (void)scratch;
+    const mt_filter_params *p = params;
+    size_t n = 0, in = mt_dtype_size(p->astype.dtype), out = mt_dtype_size(p->dtype.dtype);
+    mt_status st = count_elements(p, size, capacity, &n, err);
+    if (st)
+        return st;
+    for (size_t i = 0; i < n; i++) {
+        double value = as_double(p->astype.dtype, load(&p->astype, src + i * in));
+        store(&p->dtype, from_double(p->dtype.dtype, value * p->scale + p->offset), dst + i * out);
+    }
+    *written = n * out;
+    return MT_OK;
+}
+
 static size_t filtered_size(const void *params, size_t n)
 {
     const mt_filter_params *p = params;
@@ -171,4 +189,7 @@ const mt_codec mt_codec_delta = {
 };
 const mt_codec mt_codec_fixedscaleoffset = {
     .name = "fixedscaleoffset", .check = check, .decode = decode_fixedscaleoffset, .encoded_size = filtered_size
+};
+const mt_codec mt_codec_scaled = {
+    .name = "scaled", .check = check, .decode = decode_scaled, .encoded_size = filtered_size
 };

@@ -43,12 +43,12 @@ typedef struct mt_stored_type {
     bool big_endian; /* byte order */
 } mt_stored_type;
 
-/* "delta" (differences of type astype), "astype" and "quantize" (encoded as astype), "fixedscaleoffset":
+/* "delta" (differences of type astype), "astype" and "quantize" (encoded as astype), "fixedscaleoffset", "scaled":
  * decoded = encoded / scale + offset. */
 typedef struct mt_filter_params {
     mt_stored_type dtype;  /* decoded type */
     mt_stored_type astype; /* encoded type */
-    double offset, scale;  /* fixedscaleoffset only */
+    double offset, scale;  /* fixedscaleoffset: decoded = encoded / scale + offset; scaled: encoded * scale + offset */
 } mt_filter_params;
 
 /* "crc32c", "crc32", "adler32", "fletcher32" */

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "base/checked.h"
+#include "base/reader.h"
+#include "codec/params.h"
 #include "format/container.h"
 
 #include <string.h>
@@ -155,6 +157,7 @@ mt_status mt_chunk_map_check(const mt_chunk_map *map, mt_error *err)
 typedef struct piece {
     const char *key;
     uint64_t offset;
+    uint64_t element_bytes; /* of a stored element */
     bool fortran_order;
 } piece;
 
@@ -164,7 +167,7 @@ static mt_status locate_piece(const mt_chunk_map *map, const int64_t *position, 
     const piece *p = map->state;
     out->key = p->key;
     out->offset = p->offset;
-    uint64_t rest = mt_dtype_size(map->dtype); /* bytes of the part of the chunk that is inside the image */
+    uint64_t rest = p->element_bytes; /* bytes of the part of the chunk that is inside the image */
     for (int d = 0; d < map->ndim; d++) {
         int64_t start = position[d] * map->chunk_shape[d];
         out->offset += (uint64_t)(start * map->piece_stride[d]);
@@ -185,7 +188,7 @@ mt_status mt_chunk_map_contiguous(mt_chunk_map *map, const char *key, uint64_t o
     if (mt_product_i64(map->shape, map->ndim, &elements) || mt_mul_i64(elements, size, &elements) ||
         offset > INT64_MAX - (uint64_t)elements)
         return mt_fail(err, MT_E_CORRUPT, "the image has more than 2^63 bytes");
-    *p = (piece) { .key = copy, .offset = offset, .fortran_order = fortran_order };
+    *p = (piece) { copy, offset, (uint64_t)size, fortran_order };
 
     /* Starting with the fastest dimension: whole dimensions while they fit in a block, then as much of one as fits,
      * then 1. */
@@ -212,9 +215,26 @@ mt_status mt_chunk_map_contiguous(mt_chunk_map *map, const char *key, uint64_t o
     return MT_OK;
 }
 
+mt_status mt_chunk_map_scale(mt_chunk_map *map, mt_error *err)
+{
+    mt_filter_params *p = mt_arena_alloc(map->arena, 1, sizeof *p, err);
+    if (!p)
+        return MT_E_MEMORY;
+    bool single = mt_dtype_size(map->dtype) <= 2 || map->dtype == MT_FLOAT32;
+    *p = (mt_filter_params) { .dtype = { single ? MT_FLOAT32 : MT_FLOAT64, mt_host_big_endian() },
+                              .astype = { map->dtype, map->swap != mt_host_big_endian() },
+                              .offset = map->value_offset,
+                              .scale = map->value_scale };
+    map->dtype = p->dtype.dtype;
+    map->swap = false;
+    map->contiguous = false;
+    map->value_scale = map->value_offset = 0;
+    return mt_chain_add(&map->chain, mt_codec_find("scaled"), p, err);
+}
+
 bool mt_chunk_map_get_piece(const mt_chunk_map *map, const char **key, uint64_t *offset, bool *fortran_order)
 {
-    if (map->locate != locate_piece)
+    if (map->locate != locate_piece || !map->contiguous)
         return false;
     const piece *p = map->state;
     *key = p->key;
@@ -226,7 +246,7 @@ bool mt_chunk_map_get_piece(const mt_chunk_map *map, const char **key, uint64_t 
 mt_status mt_chunk_map_check_size(const mt_chunk_map *map, mt_error *err)
 {
     const piece *p = map->state;
-    uint64_t size, needed = mt_dtype_size(map->dtype);
+    uint64_t size, needed = p->element_bytes;
     mt_status st = mt_store_size(map->store, p->key, &size, err);
     if (st)
         return st;

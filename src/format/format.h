@@ -143,6 +143,8 @@ struct mt_chunk_map {
     const char *part;           /* part that was opened; NULL: as requested */
     int level, n_levels;        /* resolution level of the map; number of levels, 0 means 1 */
 
+    double value_scale; /* the file declares the values pixel * value_scale + value_offset; 0: it declares none */
+    double value_offset;
     bool is_labels;     /* a label image: the file declares it */
     bool axes_assumed;  /* no metadata names the axes: those set are assumed */
     mt_texts warnings;  /* mt_chunk_map_warn */
@@ -178,8 +180,12 @@ void mt_chunk_map_c_order(mt_chunk_map *map);
 MT_MUST_CHECK mt_status mt_chunk_map_contiguous(mt_chunk_map *map, const char *key, uint64_t offset, bool fortran_order,
                                                 mt_error *err);
 
-/* Returns whether the map was made by mt_chunk_map_contiguous, and its arguments. */
+/* Returns whether the map is one of mt_chunk_map_contiguous, and its arguments. */
 bool mt_chunk_map_get_piece(const mt_chunk_map *map, const char **key, uint64_t *offset, bool *fortran_order);
+
+/* Makes the pixels of a map of contiguous data, which sets value_scale, the values that the file declares: float32 or
+ * float64, decoded chunk by chunk. For mt_open_options.scaled. */
+MT_MUST_CHECK mt_status mt_chunk_map_scale(mt_chunk_map *map, mt_error *err);
 
 /* MT_E_CORRUPT if the object of contiguous data is too short. */
 MT_MUST_CHECK mt_status mt_chunk_map_check_size(const mt_chunk_map *map, mt_error *err);

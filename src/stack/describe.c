@@ -314,6 +314,8 @@ static void describe_map(mt_stack *stack)
     info->level = map->level;
     info->n_levels = map->n_levels ? map->n_levels : 1;
     info->is_labels = map->is_labels;
+    info->value_scale = map->value_scale;
+    info->value_offset = map->value_offset;
     info->warnings = map->warnings.items;
     info->n_warnings = map->warnings.n;
     info->missing = map->missing.items;

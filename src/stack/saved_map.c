@@ -23,6 +23,7 @@ mt_status mt_stack_save_map(mt_stack *stack, mt_write_bytes write, void *user, m
                                .selection = stack->asked,
                                .depth_view = stack->depth_view,
                                .use_masks = stack->masks,
+                               .scaled = stack->scaled,
                                .documents = container->documents,
                                .n_documents = container->n_documents };
     mt_buffer out = mt_buffer_on(&stack->context->env);
@@ -53,6 +54,8 @@ static mt_status read_file(mt_env *env, const char *path, void **out, size_t *si
     return st;
 }
 
+static const char *with(bool option) { return option ? "with" : "without"; }
+
 /* The caller's options must match those with which the map was saved. */
 static mt_status check_options(const mt_stack *stack, const mt_selection *part, const mt_open_options *options,
                                const mt_saved_source *saved, mt_error *err)
@@ -61,9 +64,11 @@ static mt_status check_options(const mt_stack *stack, const mt_selection *part, 
         return mt_fail(err, MT_E_ARGUMENT, "the map is of \"%s\", not of \"%s\"", saved->selection, part->text);
     if (options->format && strcmp(options->format, stack->map->format) != 0)
         return mt_fail(err, MT_E_ARGUMENT, "the map is of format %s, not %s", stack->map->format, options->format);
-    if ((options->depth_axis != NULL) != saved->depth_view || (options->use_masks != 0) != saved->use_masks)
-        return mt_fail(err, MT_E_ARGUMENT, "the map was saved %s depth_axis and %s use_masks: open it in the same way",
-                       saved->depth_view ? "with" : "without", saved->use_masks ? "with" : "without");
+    if ((options->depth_axis != NULL) != saved->depth_view || (options->use_masks != 0) != saved->use_masks ||
+        (options->scaled != 0) != saved->scaled)
+        return mt_fail(err, MT_E_ARGUMENT,
+                       "the map was saved %s depth_axis, %s use_masks and %s scaled: open it in the same way",
+                       with(saved->depth_view), with(saved->use_masks), with(saved->scaled));
     return MT_OK;
 }
 

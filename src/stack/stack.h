@@ -23,7 +23,7 @@ struct mt_stack {
     const char *asked;               /* the requested part */
     mt_image image;                  /* for the engine */
     bool has_saved_map;              /* opened with a saved map */
-    bool depth_view, masks;          /* options that are stored in a saved map */
+    bool depth_view, masks, scaled;  /* options that are stored in a saved map */
     int n_axes;                      /* number of axes */
     mt_stack_axis axes[MT_MAX_DIMS]; /* axes and their stored dimensions */
     bool as_stored;                  /* one axis per stored dimension, some possibly without a role */

@@ -76,6 +76,22 @@ class Rows(command_test.Command):
         self.assertEqual(done.stdout.count("\n"), 3)
         self.assertRegex(done.stderr, r"a\.ome\.tif: .*absent\.tif")
 
+    def test_declared_values(self):
+        image = self.path("a.nii")
+        head = bytearray(352)
+        struct.pack_into("<i", head, 0, 348)
+        struct.pack_into("<8h", head, 40, 2, 3, 2, 1, 1, 1, 1, 1)
+        struct.pack_into("<2h", head, 70, 2, 8)
+        struct.pack_into("<3f", head, 108, 352, 0.5, -2)
+        head[344:347] = b"n+1"
+        Path(image).write_bytes(bytes(head) + bytes(range(6)))
+        self.assertRegex(self.table(image), r"type +uint8\n +value +pixel \* 0\.5 \+ -2\n")
+        self.assertRegex(self.table(image, "--scaled"), r"type +float32\n +chunks")
+        found = json.loads(self.run_it("info", "--json", image).stdout)[0]
+        self.assertEqual((found["value_scale"], found["value_offset"]), (0.5, -2))
+        found = json.loads(self.run_it("info", "--json", "--scaled", image).stdout)[0]
+        self.assertNotIn("value_scale", found)
+
     def test_parts_and_titles(self):
         image = self.path("many.ome.tif")
         write_tiff(image, ome([(f"well {i}", 1, None) for i in range(15)]), 15)

@@ -56,6 +56,7 @@ static const struct {
     { "astype", &filter, sizeof filter },
     { "quantize", &filter, sizeof filter },
     { "fixedscaleoffset", &filter, sizeof filter },
+    { "scaled", &filter, sizeof filter },
     { "crc32c", &checksum, sizeof checksum },
     { "crc32", &checksum, sizeof checksum },
     { "adler32", &checksum, sizeof checksum },

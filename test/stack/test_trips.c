@@ -105,6 +105,17 @@ static void test_czi(void **state)
     CHECK_ALL(names, 4);
 }
 
+/* The header is all that is read. */
+static void test_headers(void **state)
+{
+    (void)state;
+    check_trips("test/samples/mrc/volume_big_i16.map", NULL, 1, 1);
+    check_trips("test/samples/mrc/stack_4bit.mrcs", NULL, 1, 1);
+    check_trips("test/samples/nifti/volume_big_i16.nii", NULL, 1, 1);
+    check_trips("test/samples/nifti/pair.hdr", NULL, 2, 1);
+    check_trips("test/samples/nifti/pair.img", NULL, 2, 1);
+}
+
 /* 10^5 pages, with directories as in tiff_spec. */
 static void check_pages(const char *description, int directories, size_t open, size_t patch)
 {
@@ -256,10 +267,10 @@ static void test_failure(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(test_zarr),   cmocka_unit_test(test_tiff),
-                                        cmocka_unit_test(test_hdf5),   cmocka_unit_test(test_czi),
-                                        cmocka_unit_test(test_pages),  cmocka_unit_test(test_distances),
-                                        cmocka_unit_test(test_sets),   cmocka_unit_test(test_uuids),
-                                        cmocka_unit_test(test_failure) };
+    const struct CMUnitTest tests[] = { cmocka_unit_test(test_zarr),      cmocka_unit_test(test_tiff),
+                                        cmocka_unit_test(test_hdf5),      cmocka_unit_test(test_czi),
+                                        cmocka_unit_test(test_headers),   cmocka_unit_test(test_pages),
+                                        cmocka_unit_test(test_distances), cmocka_unit_test(test_sets),
+                                        cmocka_unit_test(test_uuids),     cmocka_unit_test(test_failure) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

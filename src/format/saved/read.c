@@ -4,6 +4,7 @@
 #include "codec/saved.h"
 #include "format/saved/state.h"
 
+#include <math.h>
 #include <string.h>
 
 /* Bound on sizes and offsets, so that the sum of two does not overflow. */
@@ -196,6 +197,11 @@ static mt_status read_grid(mt_reader *r, mt_chunk_map *map, mt_error *err)
     map->dtype = (mt_dtype)mt_read_u8(r);
     uint8_t flags = mt_read_u8(r);
     const uint8_t *fill = mt_read_bytes(r, sizeof map->fill);
+    if (flags >> 5 & 1) {
+        map->value_scale = mt_read_f64(r);
+        map->value_offset = mt_read_f64(r);
+        good &= map->value_scale != 0 && isfinite(map->value_scale) && isfinite(map->value_offset);
+    }
     good &= read_sizes(r, map->chunk_shape, map->ndim);
     good &= read_sizes(r, map->chunk_stride, map->ndim);
     good &= read_sizes(r, map->shard_shape, map->ndim);
@@ -434,7 +440,8 @@ static mt_status read_names(mt_reader *r, mt_arena *arena, mt_saved_source *sour
     *source = (mt_saved_source) { .key = key,
                                   .selection = selection,
                                   .depth_view = flags & MT_SAVED_DEPTH_VIEW,
-                                  .use_masks = flags & MT_SAVED_MASKS };
+                                  .use_masks = flags & MT_SAVED_MASKS,
+                                  .scaled = flags & MT_SAVED_SCALED };
     return MT_OK;
 }
 

@@ -380,8 +380,12 @@ static void write_fields(const mt_chunk_map *map, mt_buffer *out)
     mt_put_bytes(out, map->axes, (size_t)n);
     mt_put_u8(out, (uint8_t)map->dtype);
     mt_put_u8(out, (uint8_t)(map->ask_axes | map->swap << 1 | map->cut_at_edge << 2 | map->axes_assumed << 3 |
-                             map->is_labels << 4));
+                             map->is_labels << 4 | (map->value_scale != 0) << 5));
     mt_put_bytes(out, map->fill, sizeof map->fill);
+    if (map->value_scale != 0) {
+        mt_put_f64(out, map->value_scale);
+        mt_put_f64(out, map->value_offset);
+    }
     put_sizes(out, map->chunk_shape, n);
     put_sizes(out, map->chunk_stride, n);
     put_sizes(out, map->shard_shape, n);
@@ -421,8 +425,9 @@ static mt_status write_all(writing *w, mt_buffer *out, mt_error *err)
         st = find_object(w, s->documents[i], &object, err);
     if (st || (st = write_layout(w, err)))
         return st;
-    mt_put_u8(out, (uint8_t)((mt_host_big_endian() ? MT_SAVED_BIG_ENDIAN : 0) |
-                             (s->depth_view ? MT_SAVED_DEPTH_VIEW : 0) | (s->use_masks ? MT_SAVED_MASKS : 0)));
+    mt_put_u8(out,
+              (uint8_t)((mt_host_big_endian() ? MT_SAVED_BIG_ENDIAN : 0) | (s->depth_view ? MT_SAVED_DEPTH_VIEW : 0) |
+                        (s->use_masks ? MT_SAVED_MASKS : 0) | (s->scaled ? MT_SAVED_SCALED : 0)));
     mt_put_text(out, s->key);
     mt_put_text(out, s->selection);
     mt_put_text(out, w->map->format);

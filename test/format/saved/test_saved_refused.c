@@ -27,6 +27,7 @@ typedef enum field {
     WIDTH,
     AXES, /* the second letter */
     DTYPE,
+    VALUE_SCALE, /* bits of a double; 0: none */
     CHUNK_HEIGHT,
     CHUNK_WIDTH,
     STRIDE, /* of the rows of a chunk */
@@ -73,8 +74,12 @@ static void put_fields(mt_buffer *b, const uint64_t *f)
     mt_put_u8(b, 'Y');
     mt_put_u8(b, (uint8_t)f[AXES]);
     mt_put_u8(b, (uint8_t)f[DTYPE]);
-    mt_put_u8(b, 0);
+    mt_put_u8(b, f[VALUE_SCALE] ? 32 : 0);
     mt_put_u64(b, 0); /* the fill value */
+    if (f[VALUE_SCALE]) {
+        mt_put_u64(b, f[VALUE_SCALE]);
+        mt_put_f64(b, 0);
+    }
     mt_put_varint(b, f[CHUNK_HEIGHT]);
     mt_put_varint(b, f[CHUNK_WIDTH]);
     mt_put_varint(b, f[STRIDE]);
@@ -195,10 +200,15 @@ static void fields_that_are_broken(void **state)
         const char *says;
     } cases[] = {
         { NONE, 0, NONE, 0, MT_OK, NULL },
-        { VERSION, 1, NONE, 0, MT_E_UNSUPPORTED, "the saved map is of version 1, not 2: save it anew" },
+        { VERSION, 1, NONE, 0, MT_E_UNSUPPORTED, "the saved map is of version 1, not 3: save it anew" },
         { FLAGS, MT_SAVED_BIG_ENDIAN, NONE, 0, MT_E_UNSUPPORTED, "a machine of the other byte order" },
-        { FLAGS, MT_SAVED_DEPTH_VIEW, NONE, 0, MT_E_ARGUMENT, "with depth_axis and without use_masks" },
-        { FLAGS, MT_SAVED_MASKS, NONE, 0, MT_E_ARGUMENT, "without depth_axis and with use_masks" },
+        { FLAGS, MT_SAVED_DEPTH_VIEW, NONE, 0, MT_E_ARGUMENT, "with depth_axis, without use_masks and without" },
+        { FLAGS, MT_SAVED_MASKS, NONE, 0, MT_E_ARGUMENT, "without depth_axis, with use_masks and without" },
+        { FLAGS, MT_SAVED_SCALED, NONE, 0, MT_E_ARGUMENT, "without use_masks and with scaled" },
+        { VALUE_SCALE, UINT64_C(0x3ff0000000000000), NONE, 0, MT_OK, NULL },
+        { VALUE_SCALE, UINT64_C(0x8000000000000000), NONE, 0, MT_E_CORRUPT, "sizes of the saved map" }, /* -0 */
+        { VALUE_SCALE, UINT64_C(0x7ff8000000000000), NONE, 0, MT_E_CORRUPT, "sizes of the saved map" }, /* NaN */
+        { VALUE_SCALE, UINT64_C(0x7ff0000000000000), NONE, 0, MT_E_CORRUPT, "sizes of the saved map" },
         { OBJECTS, 10000, NONE, 0, MT_E_CORRUPT, "counts of the saved map are broken" },
         { DOCUMENTS, 1, NONE, 0, MT_OK, NULL },
         { DOCUMENTS, 2, NONE, 0, MT_E_CORRUPT, "objects of the saved map are broken" },
