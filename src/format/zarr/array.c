@@ -36,7 +36,7 @@ mt_status zarr_set_stem(mt_chunk_map *map, const char *path, const char *suffix,
     zarr_state *state = map->state;
     char *stem = mt_arena_printf(map->arena, err, "%s%s%s", path, *path ? "/" : "", suffix);
     if (!stem)
-        return zarr_failed(err);
+        return mt_arena_failed(err);
     state->stem = stem;
     state->stem_length = strlen(stem);
     if (state->stem_length + (size_t)map->ndim * 20 + 2 > MT_KEY_BYTES)

@@ -110,7 +110,7 @@ static mt_status parse_edges(mt_chunk_map *map, int d, const json_t *runs, int64
         return st;
     int64_t *edges = mt_arena_alloc(map->arena, (size_t)n + 1, sizeof *edges, err);
     if (!edges)
-        return zarr_failed(err);
+        return mt_arena_failed(err);
     map->chunk_edges[d] = edges;
     return walk_runs(runs, map->shape[d], edges, &n, largest, err);
 }
