@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Nodes: loads the documents of a path, and joins paths. */
+/* Nodes: loads the documents of a path, joins paths, and reads lists of sizes. */
 #include "format/tree/tree.h"
 
 #include <string.h>
@@ -68,5 +68,29 @@ mt_status mt_tree_join(const mt_tree *tree, const char *a, const char *b, mt_sta
     if (length && !is_plain_path(path + strlen(a) + both))
         return mt_fail(err, status, "'%s' is not a path inside the store", b);
     *out = path;
+    return MT_OK;
+}
+
+mt_status mt_tree_get_sizes(const mt_chunk_map *map, const json_t *list, const char *what, int64_t minimum,
+                            int64_t *out, int *n, mt_error *err)
+{
+    if (!json_is_array(list))
+        return mt_fail(err, MT_E_CORRUPT, "%s is not a list", what);
+    size_t length = json_array_size(list);
+    size_t limit = mt_arena_env(map->arena)->limits.max_dimensions;
+    if (limit > MT_MAX_DIMS)
+        limit = MT_MAX_DIMS;
+    if (*n < 0 && length > limit)
+        return mt_fail(err, MT_E_LIMIT, "%zu dimensions are more than max_dimensions (%zu)", length, limit);
+    if (*n >= 0 && length != (size_t)*n)
+        return mt_fail(err, MT_E_CORRUPT, "%s has %zu entries, but the array has %d dimensions", what, length, *n);
+    for (size_t i = 0; i < length; i++) {
+        const json_t *value = json_array_get(list, i);
+        out[i] = json_integer_value(value);
+        if (!json_is_integer(value) || out[i] < minimum)
+            return mt_fail(err, MT_E_CORRUPT, "entry %zu of %s is not an integer of at least %lld", i, what,
+                           (long long)minimum);
+    }
+    *n = (int)length;
     return MT_OK;
 }

@@ -100,6 +100,10 @@ void mt_node_free(mt_node *node);
 MT_MUST_CHECK mt_status mt_tree_load_json(const mt_tree *tree, const char *path, const char *name, json_t **out,
                                           mt_error *err);
 
+/* Reads a JSON array of integers of at least minimum: exactly *n or, if *n < 0, any number up to the limit. */
+MT_MUST_CHECK mt_status mt_tree_get_sizes(const mt_chunk_map *map, const json_t *list, const char *what,
+                                          int64_t minimum, int64_t *out, int *n, mt_error *err);
+
 /* Prefetches the documents of n paths in one batch if the store is slow. */
 void mt_tree_touch(const mt_tree *tree, const char *const *paths, size_t n);
 
@@ -127,6 +131,22 @@ bool mt_is_request_failure(mt_status st);
 
 /* Finds the images of a plain node: arrays and other images below it, at any depth. */
 MT_MUST_CHECK mt_status mt_tree_find_below(mt_tree_images *images, const mt_node *group, mt_error *err);
+
+/* Positions in a grid, found by listing folders. Initially zero but for the width. */
+typedef struct mt_positions {
+    int64_t *numbers; /* width for each position */
+    size_t n, room;   /* positions in use and allocated */
+    int width;        /* at least 1 */
+} mt_positions;
+
+void mt_positions_free(mt_env *env, mt_positions *positions);
+/* Copies a position. Within max_metadata_bytes. */
+MT_MUST_CHECK mt_status mt_positions_add(mt_env *env, mt_positions *positions, const int64_t *position, mt_error *err);
+/* Sorts in C order; and the first position of a sorted list at or after wanted, or NULL. */
+void mt_positions_sort(mt_positions *positions);
+const int64_t *mt_positions_find(const mt_positions *positions, const int64_t *wanted);
+/* The order of the first n numbers: negative, 0 or positive. */
+int mt_positions_compare(const int64_t *a, const int64_t *b, int n);
 
 /* The functions of formats whose containers are trees: open makes the cache of nodes, which is the state. */
 mt_status mt_tree_open(mt_container *container, mt_error *err);

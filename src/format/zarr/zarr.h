@@ -69,10 +69,6 @@ MT_MUST_CHECK mt_status zarr_map_array(const mt_node *node, mt_chunk_map *map, m
 /* Sets the prefix of keys: "path/" and suffix. Fails if the longest key does not fit. */
 MT_MUST_CHECK mt_status zarr_set_stem(mt_chunk_map *map, const char *path, const char *suffix, mt_error *err);
 
-/* Reads a JSON array of integers of at least minimum: exactly *n or, if *n < 0, any number up to the limit. */
-MT_MUST_CHECK mt_status zarr_get_sizes(const mt_chunk_map *map, const json_t *list, const char *what, int64_t minimum,
-                                       int64_t *out, int *n, mt_error *err);
-
 /* The name of an extension: a string, or an object with "name" and optional "configuration". NULL if neither. */
 const char *zarr_extension_name(const json_t *extension);
 const json_t *zarr_extension_configuration(const json_t *extension);
