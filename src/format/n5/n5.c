@@ -10,12 +10,10 @@
 static const char *const documents[] = { "attributes.json", "s0/attributes.json" };
 enum { N_DOCUMENTS = sizeof documents / sizeof *documents };
 
-/* BigDataViewer: factors of each level in the attributes of a group "setup0". */
+/* BigDataViewer: the group of time points holds the factors of each level, which lie below the time points. */
 static bool is_setup(const mt_node *group)
 {
-    const char *slash = strrchr(group->path, '/'), *name = slash ? slash + 1 : group->path;
-    const json_t *factors = json_object_get(group->attributes, "downsamplingFactors");
-    return strncmp(name, "setup", 5) == 0 && json_is_array(json_array_get(factors, 0));
+    return json_is_array(json_array_get(json_object_get(group->attributes, "downsamplingFactors"), 0));
 }
 
 static bool declares_levels(const mt_node *group)
