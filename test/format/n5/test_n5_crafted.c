@@ -251,6 +251,59 @@ static void sparse_datasets(void **state)
     mt_stack_close(stack);
 }
 
+/* Reads a corner of a damaged image: an error with a message, or pixels. */
+static mt_status read_corner(const char *name)
+{
+    const mt_context_options tight = { .struct_size = sizeof tight,
+                                       .threads = 1,
+                                       .cache_bytes = 1 << 20,
+                                       .limits = { .max_metadata_bytes = 8 << 20, .max_chunk_bytes = 8 << 20 } };
+    const mt_open_options options = { .struct_size = sizeof options, .axes = "ZYX" };
+    static const int64_t origin[3] = { -1, -1, -1 }, extent[] = { 6, 7, 9 };
+    static float out[6 * 7 * 9];
+    mt_context *context;
+    mt_stack *stack;
+    mt_counters counters;
+    mt_error err = MT_ERROR_INIT;
+    check_ok(mt_context_new(&tight, &context, &err), &err);
+    mt_status st = mt_stack_open(context, temporary_path(name), &options, &stack, &err);
+    if (!st) {
+        st = mt_stack_extract_patch(stack, 0, NULL, 0, origin, extent, 3, out, &err);
+        mt_stack_close(stack);
+    }
+    assert_int_equal(st == MT_OK, err.message[0] == 0);
+    mt_context_get_counters(context, &counters);
+    assert_true(counters.memory_peak < (uint64_t)64 << 20);
+    mt_context_free(context);
+    return st;
+}
+
+/* One to four random bytes of the attributes or of a block are changed. */
+static void mutations(void **state)
+{
+    (void)state;
+    static const char *const files[] = { "d/attributes.json", "d/0/0/0", "d/2/2/1" };
+    const char *wanted = getenv("MICROTOME_MUTATIONS");
+    int n = wanted ? (int)strtol(wanted, NULL, 10) : 300, n_read = 0;
+    uint64_t random = 1;
+    write_dataset(false, all);
+    for (int i = 0; i < n; i++) {
+        size_t bytes;
+        const char *name = files[i % 3];
+        uint8_t *whole = read_file(temporary_path(name), &bytes), *changed = malloc(bytes);
+        memcpy(changed, whole, bytes);
+        for (int64_t k = random_between(&random, 1, 4); k > 0; k--)
+            changed[random_between(&random, 0, (int64_t)bytes - 1)] ^= (uint8_t)random_between(&random, 1, 255);
+        write_temporary(name, changed, bytes);
+        n_read += read_corner("d") == MT_OK;
+        write_temporary(name, whole, bytes);
+        free(whole), free(changed);
+    }
+    print_message("%d of %d read\n", n_read, n);
+    assert_in_range(n_read, n / 50, n * 9 / 10);
+    assert_int_equal(read_corner("d"), MT_OK);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -260,6 +313,7 @@ int main(void)
         cmocka_unit_test(attributes_that_are_refused),
         cmocka_unit_test(jpeg_has_planes_below_one_another),
         cmocka_unit_test(sparse_datasets),
+        cmocka_unit_test(mutations),
     };
     return cmocka_run_group_tests(tests, NULL, remove_temporary_folder);
 }
