@@ -3,6 +3,7 @@
 #include "format/n5/n5.h"
 
 #include "base/suffix.h"
+#include "format/bdv.h"
 
 #include <string.h>
 
@@ -171,9 +172,51 @@ static mt_status n5_list(const mt_container *container, const mt_selection *belo
     return mt_tree_list(&n5_tree, container, below, out, err);
 }
 
+/* Whether a document of BigDataViewer has the loader of N5. It is near the start. */
+static bool is_document(const mt_source *source)
+{
+    static const char loader[] = "bdv.n5";
+    size_t n = sizeof loader - 1;
+    for (size_t i = 0; source->head && i + n <= source->head_size; i++)
+        if (memcmp(source->head + i, loader, n) == 0)
+            return mt_bdv_is_document(source);
+    return false;
+}
+
+/* The folder that a document names, without slashes at its end. */
+static mt_status find_folder(mt_container *container, const mt_xml *document, const char **out, mt_error *err)
+{
+    mt_status st = mt_bdv_find_data(document, container->source.key, "n5", container->arena, out, err);
+    if (st)
+        return st;
+    size_t n = strlen(*out);
+    while (n > 0 && (*out)[n - 1] == '/')
+        n--;
+    *out = mt_arena_strndup(container->arena, *out, n, err);
+    return *out ? mt_store_check_key(*out, err) : mt_arena_failed(err);
+}
+
+static mt_status n5_open(mt_container *container, mt_error *err)
+{
+    const mt_source *source = &container->source;
+    mt_xml *document = NULL;
+    const char *folder = source->key;
+    mt_status st = MT_OK;
+    if (!source->folder && !(st = mt_bdv_load(source, source->key, container->arena, &document, err)))
+        st = find_folder(container, document, &folder, err);
+    return st ? st : mt_tree_open(container, folder, document, err);
+}
+
+/* The folder of a document belongs to it. */
+static mt_status n5_members(const mt_container *container, mt_names *out, mt_error *err)
+{
+    const char *base = mt_tree_base(container);
+    return container->source.folder ? MT_OK : mt_names_add(out, base, err);
+}
+
 static mt_status n5_probe(const mt_source *source, int *score, mt_error *err)
 {
-    bool found = false;
+    bool found = is_document(source);
     mt_status st = source->folder ? mt_tree_has_document(source, documents, N_DOCUMENTS, &found, err) : MT_OK;
     *score = found ? 2 : source->folder && mt_name_ends_with(source->name, ".n5");
     return st;
@@ -185,9 +228,10 @@ const mt_format mt_format_n5 = {
     .suffixes = "n5",
     .folder_documents = "attributes.json",
     .probe = n5_probe,
-    .open = mt_tree_open,
+    .open = n5_open,
     .close = mt_tree_close,
     .list = n5_list,
+    .members = n5_members,
     .restore = n5_restore,
     .map = n5_map,
 };

@@ -105,12 +105,11 @@ static mt_status touch_above(const mt_tree *tree, const char *path, mt_error *er
     return MT_OK;
 }
 
-static mt_status map_path(const mt_tree *tree, const mt_source *source, const mt_selection *selection,
-                          mt_chunk_map *map, mt_error *err)
+static mt_status map_path(const mt_tree *tree, const mt_selection *selection, mt_chunk_map *map, mt_error *err)
 {
     const char *path, *name = "";
     mt_node node;
-    mt_status st = mt_tree_join(tree, source->key, selection->path, MT_E_ARGUMENT, &path, err);
+    mt_status st = mt_tree_join(tree, tree->base, selection->path, MT_E_ARGUMENT, &path, err);
     if (st || (st = touch_above(tree, path, err)) || (st = mt_node_load(tree, path, &node, err)))
         return st;
     if (tree->format->is_image(&node))
@@ -123,25 +122,42 @@ static mt_status map_path(const mt_tree *tree, const mt_source *source, const mt
     return st;
 }
 
-mt_status mt_tree_open(mt_container *container, mt_error *err)
-{
+typedef struct tree_state {
     mt_nodes *nodes;
-    mt_status st = mt_nodes_new(container->source.env, &nodes, err);
-    if (!st)
-        container->state = nodes;
-    return st;
+    const char *base;
+    const void *own;
+} tree_state;
+
+mt_status mt_tree_open(mt_container *container, const char *base, const void *own, mt_error *err)
+{
+    tree_state *state = mt_arena_alloc(container->arena, 1, sizeof *state, err);
+    if (!state)
+        return mt_arena_failed(err);
+    *state = (tree_state) { .base = base, .own = own };
+    container->state = state;
+    return mt_nodes_new(container->source.env, &state->nodes, err);
 }
 
-void mt_tree_close(mt_container *container) { mt_nodes_free(container->state); }
+void mt_tree_close(mt_container *container)
+{
+    const tree_state *state = container->state;
+    if (state)
+        mt_nodes_free(state->nodes);
+}
+
+const char *mt_tree_base(const mt_container *container) { return ((const tree_state *)container->state)->base; }
 
 static mt_status tree_new(const mt_tree_format *format, const mt_container *container, mt_tree *out, mt_error *err)
 {
     const mt_source *source = &container->source;
+    const tree_state *state = container->state;
     *out = (mt_tree) { .format = format,
                        .env = source->env,
                        .store = source->store,
-                       .nodes = container->state,
-                       .root = strlen(source->key) };
+                       .nodes = state->nodes,
+                       .base = state->base,
+                       .root = strlen(state->base),
+                       .own = state->own };
     return mt_arena_new(out->env, &out->scratch, err);
 }
 
@@ -152,7 +168,7 @@ mt_status mt_tree_map(const mt_tree_format *format, const mt_container *containe
     mt_status st = tree_new(format, container, &tree, err);
     if (st)
         return st;
-    st = map_path(&tree, &container->source, part, map, err);
+    st = map_path(&tree, part, map, err);
     mt_arena_free(tree.scratch);
     return st;
 }
@@ -182,7 +198,7 @@ mt_status mt_tree_list(const mt_tree_format *format, const mt_container *contain
         return st;
     const char *path;
     mt_node node;
-    if (!(st = mt_tree_join(&tree, container->source.key, below->path, MT_E_ARGUMENT, &path, err)) &&
+    if (!(st = mt_tree_join(&tree, tree.base, below->path, MT_E_ARGUMENT, &path, err)) &&
         !(st = mt_node_load(&tree, path, &node, err))) {
         st = list_below(&tree, &node, below->path, out, err);
         mt_node_free(&node);

@@ -19,7 +19,9 @@ typedef struct mt_tree {
     mt_store *store;              /* of the container */
     mt_arena *scratch;            /* temporary memory */
     mt_nodes *nodes;              /* cache of loaded nodes */
-    size_t root;                  /* length of the path of the store's root, above which nothing is read */
+    const char *base;             /* path of the root of the tree, above which nothing is read */
+    size_t root;                  /* length of base */
+    const void *own;              /* of the format */
 } mt_tree;
 
 typedef enum mt_node_kind { MT_NODE_NONE, MT_NODE_ARRAY, MT_NODE_GROUP } mt_node_kind;
@@ -148,9 +150,11 @@ const int64_t *mt_positions_find(const mt_positions *positions, const int64_t *w
 /* The order of the first n numbers: negative, 0 or positive. */
 int mt_positions_compare(const int64_t *a, const int64_t *b, int n);
 
-/* The functions of formats whose containers are trees: open makes the cache of nodes, which is the state. */
-mt_status mt_tree_open(mt_container *container, mt_error *err);
+/* The functions of formats whose containers are trees. open makes the state; base and own are those of mt_tree, and
+ * live as long as the container. */
+mt_status mt_tree_open(mt_container *container, const char *base, const void *own, mt_error *err);
 void mt_tree_close(mt_container *container);
+const char *mt_tree_base(const mt_container *container);
 mt_status mt_tree_map(const mt_tree_format *format, const mt_container *container, const mt_selection *part,
                       mt_chunk_map *map, mt_error *err);
 mt_status mt_tree_list(const mt_tree_format *format, const mt_container *container, const mt_selection *below,

@@ -195,7 +195,7 @@ static mt_status zarr_open(mt_container *container, mt_error *err)
 {
     if (!container->source.folder)
         return mt_fail(err, MT_E_UNSUPPORTED, "Zarr stores in zip files are not supported");
-    return mt_tree_open(container, err);
+    return mt_tree_open(container, container->source.key, NULL, err);
 }
 
 static mt_status zarr_map(const mt_container *container, const mt_selection *part, mt_chunk_map *map, mt_error *err)

@@ -208,10 +208,10 @@ static void paintera(void **state)
         check_described(&expected[i]);
 }
 
-/* Time points 0, 3 and 10 of two setups; the second lacks time point 3. */
+/* Time points 9, 10 and 11 of two setups; the second lacks time point 10. */
 static void write_setups(void)
 {
-    static const int times[] = { 10, 0, 3 };
+    static const int times[] = { 10, 11, 9 };
     char name[100];
     write_temporary_text("b.n5/attributes.json", "{\"n5\":\"2.5.1\"}");
     for (int setup = 0; setup < 2; setup++) {
@@ -220,7 +220,7 @@ static void write_setups(void)
         for (int t = 0; t < 3; t++) {
             snprintf(name, sizeof name, "b.n5/setup%d/timepoint%d/attributes.json", setup, times[t]);
             write_temporary_text(name, "{\"multiScale\":true,\"resolution\":[1,2,3]}");
-            for (int level = 0; level < 2 && (setup == 0 || times[t] != 3); level++) {
+            for (int level = 0; level < 2 && (setup == 0 || times[t] != 10); level++) {
                 snprintf(name, sizeof name, "b.n5/setup%d/timepoint%d/s%d", setup, times[t], level);
                 write_whole(name, level ? "[2,2,1]" : "[4,3,2]", level ? smaller : small, 3,
                             (uint8_t)(100 * setup + 20 * level + times[t]), "");
@@ -238,8 +238,8 @@ static void setups(void **state)
         { "b.n5#setup0", "TZYX", 0, 2, { 0, 3, 2, 1 }, { NULL } },
         { "b.n5#setup0&level=1", "TZYX", 1, 2, { 0, 6, 4, 2 }, { NULL } },
         { "b.n5/setup1", "TZYX", 0, 2, { 0, 3, 2, 1 }, { NULL } },
-        { "b.n5#setup0/timepoint3", "ZYX", 0, 2, { 3, 2, 1 }, { NULL } },
-        { "b.n5#setup0/timepoint3/s1", "ZYX", 1, 2, { 6, 4, 2 }, { NULL } },
+        { "b.n5#setup0/timepoint10", "ZYX", 0, 2, { 3, 2, 1 }, { NULL } },
+        { "b.n5#setup0/timepoint10/s1", "ZYX", 1, 2, { 6, 4, 2 }, { NULL } },
     };
     mt_stack *stack;
     mt_error err;
@@ -255,7 +255,7 @@ static void setups(void **state)
     assert_int_equal(image.shape[0], 3);
     for (int t = 0; t < 3; t++)
         for (int i = 0; i < 24; i++)
-            assert_int_equal(image.pixels[24 * t + i], i + (t == 2 ? 10 : 3 * t));
+            assert_int_equal(image.pixels[24 * t + i], i + 9 + t);
     check_boxes(stack, &image, 9, 64);
     free_whole(&image);
     mt_stack_close(stack);
@@ -273,10 +273,10 @@ static void time_points_that_are_missing(void **state)
     check_ok(open_named("b.n5#setup1", NULL, &stack, &err), &err);
     const mt_stack_info *info = mt_stack_get_info(stack);
     assert_int_equal(info->n_missing, 1);
-    assert_string_equal(info->missing[0], "setup1/timepoint3/s0");
+    assert_string_equal(info->missing[0], "setup1/timepoint10/s0");
     check_ok(read_whole(stack, &image, &err), &err);
     for (int i = 0; i < 72; i++)
-        assert_int_equal(image.pixels[i], i / 24 == 1 ? 0 : 100 + i % 24 + (i / 24 ? 10 : 0));
+        assert_int_equal(image.pixels[i], i / 24 == 1 ? 0 : 109 + i % 24 + i / 24);
     free_whole(&image);
     mt_stack_close(stack);
     const mt_open_options options = { .struct_size = sizeof options, .part = "setup1", .missing_is_error = 1 };
@@ -290,13 +290,90 @@ static void setups_that_are_refused(void **state)
     write_setups();
     write_whole("b.n5/setup0/timepoint10/s0", "[4,3,1]", other, 3, 0, "");
     check_refused("b.n5#setup0", MT_E_UNSUPPORTED,
-                  "'setup0/timepoint10/s0' is stored otherwise than 'setup0/timepoint0/s0'");
+                  "'setup0/timepoint10/s0' is stored otherwise than 'setup0/timepoint9/s0'");
     write_temporary_text("c.n5/setup0/attributes.json", "{\"downsamplingFactors\":[[1,1,1]]}");
     check_refused("c.n5#setup0", MT_E_NOT_FOUND, "'setup0' has no time points (timepoint0)");
     write_temporary_text("c.n5/setup0/timepoint0/attributes.json", "{}");
     check_refused("c.n5#setup0", MT_E_NOT_FOUND, "no time point of 'setup0' has the level 0");
     write_whole("c.n5/setup0/timepoint0/s0", "[4,3]", flat, 2, 0, "");
     check_refused("c.n5#setup0", MT_E_UNSUPPORTED, "'setup0/timepoint0/s0' has 2 dimensions, not 3");
+}
+
+#define SETUP0                                                                                                         \
+    "<ViewSetups><ViewSetup><id>0</id><name>GFP</name><voxelSize><unit>um</unit><size>0.5 0.5 2</size></voxelSize>"    \
+    "</ViewSetup></ViewSetups>"
+
+static void write_document(const char *loader, const char *times)
+{
+    char text[1000];
+    snprintf(text, sizeof text,
+             "<?xml version='1.0'?><SpimData version='0.2'><SequenceDescription>%s" SETUP0
+             "<Timepoints %s</Timepoints></SequenceDescription></SpimData>",
+             loader, times);
+    write_temporary_text("x/b.xml", text);
+}
+
+#define LOADER(path) "<ImageLoader format='bdv.n5'><n5 type='relative'>" path "</n5></ImageLoader>"
+
+/* The document of BigDataViewer names the container, and knows more of it. */
+static void documents(void **state)
+{
+    (void)state;
+    char command[900];
+    static const char *const um[] = { "", "micrometer", "micrometer", "micrometer" };
+    static const described expected[] = {
+        { "x/b.xml#setup0", "TZYX", 0, 2, { 0, 2, 0.5, 0.5 }, { um[0], um[1], um[2], um[3] } },
+        { "x/b.xml#setup0&level=1", "TZYX", 1, 2, { 0, 4, 1, 1 }, { um[0], um[1], um[2], um[3] } },
+        { "x/b.xml#setup1", "TZYX", 0, 2, { 0, 3, 2, 1 }, { NULL } },
+    };
+    mt_stack *stack;
+    mt_stacks *stacks;
+    mt_error err;
+    write_setups();
+    write_document(LOADER("b.n5/"), "type='range'><first>8</first><last>12</last>");
+    snprintf(command, sizeof command, "mv '%s' '%s/b.n5'", temporary_path("b.n5"), temporary_path("x"));
+    assert_int_equal(system(command), 0);
+    for (size_t i = 0; i < sizeof expected / sizeof *expected; i++)
+        check_described(&expected[i]);
+    check_ok(open_named("x/b.xml#setup0", NULL, &stack, &err), &err);
+    const mt_stack_info *info = mt_stack_get_info(stack);
+    assert_int_equal(info->original_shape[0], 5);
+    assert_int_equal(info->n_missing, 2);
+    assert_string_equal(info->missing[0], "b.n5/setup0/timepoint8/s0");
+    assert_string_equal(info->missing[1], "b.n5/setup0/timepoint12/s0");
+    assert_string_equal(info->channels[0].name, "GFP");
+    mt_stack_close(stack);
+
+    /* A search of the folder finds each setup once. */
+    const char *const folder = temporary_path("x");
+    check_ok(mt_stacks_open(NULL, &folder, 1, NULL, &stacks, &err), &err);
+    assert_int_equal(mt_stacks_count(stacks), 2);
+    for (size_t i = 0; i < 2; i++)
+        assert_non_null(strstr(mt_stack_get_info(mt_stacks_get(stacks, i))->source, "b.xml#setup"));
+    mt_stacks_close(stacks);
+}
+
+static void documents_that_are_refused(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *loader, *times;
+        mt_status status;
+        const char *message;
+    } cases[] = {
+        { LOADER("b.n5"), "type='range'><first>0</first><last>200000</last>", MT_E_LIMIT, "are more than 100000" },
+        { LOADER("c.n5"), "type='pattern'><integerpattern>0-2</integerpattern>", MT_E_NOT_FOUND, "'c.n5/setup0'" },
+        { LOADER("../b.n5"), ">", MT_E_ARGUMENT, "" },
+        { LOADER("/data/b.n5"), ">", MT_E_UNSUPPORTED, "by an absolute path: open /data/b.n5 itself" },
+        { "<ImageLoader format='bdv.n5.cloud'><n5>b.n5</n5></ImageLoader>", ">", MT_E_UNSUPPORTED,
+          "n5: the BigDataViewer loader \"bdv.n5.cloud\" is not supported" },
+        { "<ImageLoader format='bdv.n5'></ImageLoader>", ">", MT_E_UNSUPPORTED, "\"bdv.n5\" is not supported" },
+        { "<ImageLoader format='bdv.n5'>", ">", MT_E_CORRUPT, "" },
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        write_document(cases[i].loader, cases[i].times);
+        check_refused("x/b.xml#setup0", cases[i].status, cases[i].message);
+    }
 }
 
 int main(void)
@@ -309,6 +386,8 @@ int main(void)
         cmocka_unit_test(setups),
         cmocka_unit_test(time_points_that_are_missing),
         cmocka_unit_test(setups_that_are_refused),
+        cmocka_unit_test(documents),
+        cmocka_unit_test(documents_that_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, remove_temporary_folder);
 }
