@@ -26,12 +26,17 @@ typedef struct block {
     size_t size;        /* bytes of src */
 } block;
 
-static size_t count_bytes(const mt_block_params *p, const int64_t *extent)
+static size_t count_rows(const mt_block_params *p, const int64_t *extent)
 {
-    size_t n = p->element_size;
-    for (int d = 0; d < p->ndim; d++)
+    size_t n = 1;
+    for (int d = 1; d < p->ndim; d++)
         n *= (size_t)extent[d];
     return n;
+}
+
+static size_t count_bytes(const mt_block_params *p, const int64_t *extent)
+{
+    return count_rows(p, extent) * (size_t)extent[0] * p->element_size;
 }
 
 typedef union inner_params {
@@ -49,7 +54,7 @@ static const void *make_params(const mt_block_params *p, const int64_t *extent, 
     if (strcmp(p->codec->name, "jpeg") != 0)
         return NULL;
     out->picture = (mt_picture_params) { .width = extent[0],
-                                         .height = (int64_t)count_bytes(p, extent) / extent[0],
+                                         .height = (int64_t)count_rows(p, extent),
                                          .samples = 1,
                                          .dtype = p->element_size == 1 ? MT_UINT8 : MT_UINT16 };
     return &out->picture;
@@ -122,7 +127,7 @@ static void spread(const mt_block_params *p, const block *b, const uint8_t *src,
     size_t row = (size_t)b->extent[0] * p->element_size;
     int64_t at[MT_MAX_DIMS] = { 0 };
     memset(dst, 0, count_bytes(p, p->extent));
-    for (size_t n = b->elements / row; n > 0; n--, src += row) {
+    for (size_t n = count_rows(p, b->extent); n > 0; n--, src += row) {
         size_t offset = 0;
         for (int d = p->ndim - 1; d > 0; d--)
             offset = (offset + (size_t)at[d]) * (size_t)p->extent[d - 1];
@@ -143,7 +148,7 @@ static mt_status decode(const void *params, const uint8_t *src, size_t size, uin
                         size_t *written, mt_scratch *scratch, mt_error *err)
 {
     const mt_block_params *p = params;
-    block b;
+    block b = { .size = 0 };
     uint8_t *room = dst;
     if ((*written = count_bytes(p, p->extent)) > capacity)
         return mt_fail(err, MT_E_CORRUPT, "blocks of %zu bytes, more than %zu", *written, capacity);
@@ -167,7 +172,7 @@ static mt_status decode_part(const void *params, const uint8_t *src, size_t size
                              size_t from, size_t to, mt_scratch *scratch, mt_error *err)
 {
     const mt_block_params *p = params;
-    block b;
+    block b = { .size = 0 };
     size_t written;
     mt_status st = read_head(p, src, size, &b, err);
     if (st || !b.is_whole || b.elements != capacity || (p->codec && !p->codec->decode_part))

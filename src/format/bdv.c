@@ -93,16 +93,16 @@ void mt_bdv_read_times(const mt_xml *root, int64_t *low, int64_t *high)
         mt_bdv_widen(number_of(time, "id"), low, high);
 }
 
-void mt_bdv_mark_missing(const mt_xml *root, int64_t number, int64_t first, int64_t n, bool *missing)
+void mt_bdv_mark_missing(const mt_xml *root, int64_t setup, int64_t first, int64_t n, bool *missing)
 {
     const mt_xml *sequence = root ? mt_xml_child(root, "SequenceDescription") : NULL;
     const mt_xml *views = sequence ? mt_xml_child(sequence, "MissingViews") : NULL;
     const mt_xml *view = views ? mt_xml_child(views, "MissingView") : NULL;
     for (; view; view = mt_xml_next(view)) {
-        const char *setup = mt_xml_get(view, "setup"), *time = mt_xml_get(view, "timepoint");
+        const char *number = mt_xml_get(view, "setup"), *time = mt_xml_get(view, "timepoint");
         int64_t s, t;
-        if (setup && time && mt_parse_integer(&setup, &s) && mt_parse_integer(&time, &t) && s == number && t >= first &&
-            t - first < n)
+        if (number && time && mt_parse_integer(&number, &s) && mt_parse_integer(&time, &t) && s == setup &&
+            t >= first && t - first < n)
             missing[t - first] = true;
     }
 }

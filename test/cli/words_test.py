@@ -56,7 +56,9 @@ class Suggestions(command_test.Command):
         self.assertRegex(codecs, r"(?m)^zstd +Zstandard: Zarr, TIFF, HDF5, CZI")
         names = [line.split()[0] for line in codecs.splitlines()]
         self.assertTrue({"zlib", "lz4", "blosc", "lzw", "jpeg", "szip", "shuffle", "fletcher32"} <= set(names))
-        self.assertFalse({"fit", "bgr", "constant", "byteswap", "zstd1", "lz4_blocks", "reverse_bits", "n5_block"} & set(names))
+        self.assertFalse(
+            {"fit", "bgr", "constant", "byteswap", "zstd1", "lz4_blocks", "reverse_bits", "n5_block"} & set(names)
+        )
         self.assertTrue(all(len(line.split()) > 1 for line in codecs.splitlines()))
         self.assertEqual(self.run_it("codecs", "zstd").stdout.count("\n"), 1)
         self.assertIn("zarr", self.run_it("formats", "zarr").stdout)

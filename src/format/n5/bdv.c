@@ -7,6 +7,7 @@
 #include "format/bdv.h"
 #include "format/n5/n5.h"
 
+#include <inttypes.h>
 #include <string.h>
 
 #define MOST_TIMES 100000
@@ -104,7 +105,7 @@ static mt_status find_times(setup_map *s, mt_error *err)
             s->found[number - low] = members.names[i];
     }
     for (int64_t t = 0; !is_listed && t < s->n_times; t++)
-        if (!(s->found[t] = mt_arena_printf(s->tree->scratch, err, "%s%lld", prefix, (long long)(low + t))))
+        if (!(s->found[t] = mt_arena_printf(s->tree->scratch, err, "%s%" PRId64, prefix, low + t)))
             return mt_arena_failed(err);
     return MT_OK;
 }
@@ -124,9 +125,9 @@ static bool are_alike(const mt_node *a, const mt_node *b)
 /* The path of the dataset of a time point, which may not be there. */
 static mt_status write_path(const setup_map *s, int64_t t, const char **out, mt_error *err)
 {
-    char *below = s->found[t] ? mt_arena_printf(s->tree->scratch, err, "%s/s%d", s->found[t], s->level)
-                              : mt_arena_printf(s->tree->scratch, err, "%s%lld/s%d", prefix,
-                                                (long long)(s->first_time + t), s->level);
+    char *below =
+        s->found[t] ? mt_arena_printf(s->tree->scratch, err, "%s/s%d", s->found[t], s->level)
+                    : mt_arena_printf(s->tree->scratch, err, "%s%" PRId64 "/s%d", prefix, s->first_time + t, s->level);
     return below ? mt_tree_join(s->tree, s->setup->path, below, MT_E_CORRUPT, out, err) : mt_arena_failed(err);
 }
 

@@ -28,7 +28,7 @@ static mt_status read_type(const json_t *attributes, mt_dtype *out, mt_error *er
 
 static mt_status read_sizes(const json_t *attributes, mt_chunk_map *map, mt_error *err)
 {
-    int64_t dimensions[MT_MAX_DIMS], block[MT_MAX_DIMS];
+    int64_t dimensions[MT_MAX_DIMS] = { 0 }, block[MT_MAX_DIMS] = { 0 };
     map->ndim = -1;
     mt_status st =
         mt_tree_get_sizes(map, json_object_get(attributes, "dimensions"), "dimensions", 0, dimensions, &map->ndim, err);
@@ -201,8 +201,9 @@ mt_status n5_finish(mt_chunk_map *map, mt_error *err)
 
 static char *append(char *out, const char *text)
 {
-    size_t n = strlen(text);
-    return (char *)memcpy(out, text, n) + n;
+    while (*text)
+        *out++ = *text++;
+    return out;
 }
 
 /* Returns the end, or NULL if there is no dataset at the time point. */
