@@ -24,6 +24,7 @@ typedef union params {
     mt_bitshuffle_params bitshuffle;
     mt_samples_params samples;
     mt_constant_params constant;
+    mt_block_params block;
 } params;
 
 static mt_stored_type stored_type(uint8_t byte)
@@ -32,6 +33,20 @@ static mt_stored_type stored_type(uint8_t byte)
 }
 
 static bool is(const char *name) { return strcmp(FUZZ_CODEC, name) == 0; }
+
+/* A block of two dimensions, at any place of its border. */
+static mt_block_params block_params(const uint8_t *head)
+{
+    static const char *const codecs[] = { "gzip", "zlib", "bz2", "lzma", "n5_lz4", "blosc", "zstd", "jpeg" };
+    const char *name = head[0] % 9 ? codecs[head[0] % 9 - 1] : "";
+    int64_t width = 1 + head[1] % 64, height = 1 + head[2] % 64;
+    const mt_codec *codec = mt_codec_find(name);
+    return (mt_block_params) { .ndim = 2,
+                               .element_size = strcmp(name, "jpeg") == 0 ? 1 : (size_t)1 << head[3] % 4,
+                               .extent = { width, height },
+                               .least = { 1 + head[4] % width, 1 + (head[4] >> 4) % height },
+                               .codec = codec && codec->decode ? codec : NULL };
+}
 
 static params make_params(const uint8_t *head)
 {
@@ -74,6 +89,8 @@ static params make_params(const uint8_t *head)
                                                 .compressor = head[2] % 3 == 0   ? MT_BLOCKS_RAW
                                                               : head[2] % 3 == 1 ? MT_BLOCKS_LZ4
                                                                                  : MT_BLOCKS_ZSTD };
+    else if (is("n5_block"))
+        p.block = block_params(head);
     else
         p.picture = (mt_picture_params) { .width = 1 + head[0] % 64,
                                           .height = 1 + head[1] % 64,

@@ -78,8 +78,8 @@ typedef struct mt_open_options {
      * assignment fits the shape. A letter may be followed by a size, as in "T4C2YX": sizes of stored dimensions must
      * match, and one dimension, such as a flat run of pages, may be split into several of S, T, C and Z, the last
      * fastest; one of their sizes may be left out. MT_E_ARGUMENT if no assignment fits, or several do. An array that
-     * does not name its axes (NPY, Zarr, HDF5, raw) needs them if it has more than two dimensions, not counting leading
-     * ones of length 1; two dimensions are YX. */
+     * does not name its axes (NPY, Zarr, N5, HDF5, raw) needs them if it has more than two dimensions, not counting
+     * leading ones of length 1; two dimensions are YX. */
     const char *axes;
     /* As written after '#' in a path, which then must not contain a part. NULL: the part in the path, else the
      * default. */

@@ -13,6 +13,8 @@ mt_env *mt_arena_env(mt_arena *arena);
 
 /* Zeroed memory, aligned for anything; NULL with MT_E_MEMORY or MT_E_LIMIT. The product is checked. */
 void *mt_arena_alloc(mt_arena *arena, size_t count, size_t size, mt_error *err);
+/* The status of a failed allocation. */
+static inline mt_status mt_arena_failed(const mt_error *err) { return err && err->status ? err->status : MT_E_MEMORY; }
 /* Ensures capacity for one more than n elements of size bytes: returns items if *room (its capacity) suffices, else a
  * copy with twice the capacity, at least first elements. NULL as above; items and *room are then unchanged. */
 void *mt_arena_grow(mt_arena *arena, void *items, size_t n, size_t *room, size_t first, size_t size, mt_error *err);

@@ -96,3 +96,21 @@ bool mt_parse_real(const char **text, double *out)
     *text = at;
     return true;
 }
+
+bool mt_parse_digits(const char **text, int64_t *out)
+{
+    const char *start = *text;
+    return *start >= '0' && *start <= '9' && mt_parse_integer(text, out) && (*start != '0' || *text == start + 1);
+}
+
+char *mt_write_digits(char *out, uint64_t value)
+{
+    char digits[20];
+    int n = 0;
+    do
+        digits[n++] = (char)('0' + value % 10);
+    while (value /= 10);
+    while (n > 0)
+        *out++ = digits[--n];
+    return out;
+}

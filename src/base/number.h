@@ -12,4 +12,9 @@
 bool mt_parse_real(const char **text, double *out);
 bool mt_parse_integer(const char **text, int64_t *out);
 
+/* The same for a number as written in keys: digits alone, without leading zeros. */
+bool mt_parse_digits(const char **text, int64_t *out);
+/* Writes the digits of a number, at most 20, and returns their end; no NUL. */
+char *mt_write_digits(char *out, uint64_t value);
+
 #endif

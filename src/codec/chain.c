@@ -12,23 +12,24 @@ static size_t bound(size_t n)
 
 enum { FIRST_BUFFER = 2 };
 
-/* The name of a codec in messages. */
-static const char *spoken(const mt_codec *codec)
+/* The name of a step in messages. */
+static const char *spoken(const mt_step *step)
 {
-    const char *known = mt_codec_known_as(codec);
-    return known ? known : codec->name;
+    const char *known = mt_step_known_as(step);
+    return known ? known : step->codec->name;
 }
 
 mt_status mt_chain_add(mt_chain *chain, const mt_codec *codec, const void *params, mt_error *err)
 {
+    const mt_step step = { codec, params };
     if (!codec->decode)
-        return mt_fail(err, MT_E_UNSUPPORTED, "codec %s is not in this build: it was made without %s", spoken(codec),
+        return mt_fail(err, MT_E_UNSUPPORTED, "codec %s is not in this build: it was made without %s", spoken(&step),
                        codec->build_switch);
     if (chain->n_steps == MT_MAX_STEPS)
         return mt_fail(err, MT_E_UNSUPPORTED, "more than %d codecs in a chain", MT_MAX_STEPS);
     mt_status st = codec->check ? codec->check(params, err) : MT_OK;
     if (!st)
-        chain->steps[chain->n_steps++] = (mt_step) { codec, params };
+        chain->steps[chain->n_steps++] = step;
     return st;
 }
 
@@ -68,7 +69,7 @@ static mt_status run_step(const mt_step *step, const uint8_t *src, size_t size, 
 {
     mt_status st = step->codec->decode(step->params, src, size, dst, capacity, written, scratch, err);
     if (st)
-        mt_error_prefix(err, "%s", spoken(step->codec));
+        mt_error_prefix(err, "%s", spoken(step));
     return st;
 }
 
@@ -92,8 +93,8 @@ mt_status mt_chain_decode(const mt_chain *chain, const uint8_t *src, size_t size
         size = written;
     }
     if (size < minimum)
-        return mt_fail(err, MT_E_CORRUPT, "%s: decodes to %zu bytes, the chunk needs %zu",
-                       spoken(chain->steps[0].codec), size, minimum);
+        return mt_fail(err, MT_E_CORRUPT, "%s: decodes to %zu bytes, the chunk needs %zu", spoken(&chain->steps[0]),
+                       size, minimum);
     return MT_OK;
 }
 
@@ -112,9 +113,10 @@ mt_status mt_chain_can_encode(const mt_chain *chain, size_t n, mt_error *err)
         const mt_codec *codec = chain->steps[i].codec;
         size_t room = step_bound(&chain->steps[i], n);
         if (!codec->encode)
-            return mt_fail(err, MT_E_UNSUPPORTED, "codec %s can be read but not written", spoken(codec));
+            return mt_fail(err, MT_E_UNSUPPORTED, "codec %s can be read but not written", spoken(&chain->steps[i]));
         if (room == SIZE_MAX)
-            return mt_fail(err, MT_E_UNSUPPORTED, "codec %s cannot encode chunks of %zu bytes", spoken(codec), n);
+            return mt_fail(err, MT_E_UNSUPPORTED, "codec %s cannot encode chunks of %zu bytes",
+                           spoken(&chain->steps[i]), n);
         n = room;
     }
     return MT_OK;
@@ -145,7 +147,7 @@ mt_status mt_chain_encode(const mt_chain *chain, const uint8_t *src, size_t size
         }
         st = step->codec->encode(step->params, src, size, out, room, written, scratch, err);
         if (st)
-            mt_error_prefix(err, "%s", spoken(step->codec));
+            mt_error_prefix(err, "%s", spoken(step));
         src = out;
         size = *written;
     }
@@ -154,7 +156,11 @@ mt_status mt_chain_encode(const mt_chain *chain, const uint8_t *src, size_t size
 
 bool mt_chain_is_partial(const mt_chain *chain)
 {
-    return chain->n_steps == 1 && chain->steps[0].codec->decode_part != NULL;
+    const mt_step *step = &chain->steps[0];
+    if (chain->n_steps != 1 || !step->codec->decode_part)
+        return false;
+    const mt_codec *inner = step->codec->inner ? step->codec->inner(step->params) : NULL;
+    return !inner || inner->decode_part;
 }
 
 mt_status mt_chain_decode_part(const mt_chain *chain, const uint8_t *src, size_t size, uint8_t *dst, size_t capacity,
@@ -163,6 +169,6 @@ mt_status mt_chain_decode_part(const mt_chain *chain, const uint8_t *src, size_t
     const mt_step *step = &chain->steps[0];
     mt_status st = step->codec->decode_part(step->params, src, size, dst, capacity, from, to, scratch, err);
     if (st)
-        mt_error_prefix(err, "%s", spoken(step->codec));
+        mt_error_prefix(err, "%s", spoken(step));
     return st;
 }

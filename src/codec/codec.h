@@ -32,6 +32,10 @@ typedef struct mt_codec {
     /* NULL, or the CMake option that enables the codec, if this build lacks it; then all functions are NULL. */
     const char *build_switch;
 
+    /* Optional, for a step around data of another codec: that codec, or NULL if the data is raw. Users know the step as
+     * that codec, and parts can be decoded if it is raw or decodes parts. */
+    const struct mt_codec *(*inner)(const void *params);
+
     /* Optional: rejects invalid parameters when the chain is made. */
     mt_status (*check)(const void *params, mt_error *err);
 
@@ -73,6 +77,9 @@ typedef struct mt_step {
                             * directions use the same. */
 } mt_step;
 
+/* The name of a step for users: that of its codec, or of the one within. */
+const char *mt_step_known_as(const mt_step *step);
+
 typedef struct mt_chain {
     int n_steps;                 /* 0: raw */
     mt_step steps[MT_MAX_STEPS]; /* in the order of encoding */
@@ -110,6 +117,9 @@ size_t mt_chain_encoded_bound(const mt_chain *chain, size_t n);
 uint32_t mt_crc32c(const uint8_t *bytes, size_t n);
 /* The checksum of bytes whose first part has a checksum, and that go on with these. That of no bytes is 0. */
 uint32_t mt_crc32c_add(uint32_t first, const uint8_t *bytes, size_t n);
+
+/* XXH32 with a seed. */
+uint32_t mt_xxh32(const uint8_t *bytes, size_t n, uint32_t seed);
 
 /* Whether the chain can decode a part of a chunk, and the function that does. */
 bool mt_chain_is_partial(const mt_chain *chain);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* LZ4 as written by numcodecs: the decoded size in four bytes, little-endian, then one block. */
+/* LZ4 as numcodecs, HDF5 and N5 pack it. */
 #include "codec/codec.h"
 
 #ifdef MT_WITH_LZ4
@@ -9,6 +9,7 @@
 #include <lz4.h>
 #include <string.h>
 
+/* numcodecs: the decoded size in four bytes, little-endian, then one block. */
 static mt_status decode(const void *params, const uint8_t *src, size_t size, uint8_t *dst, size_t capacity,
                         size_t *written, mt_scratch *scratch, mt_error *err)
 {
@@ -72,11 +73,71 @@ static mt_status decode_blocks(const void *params, const uint8_t *src, size_t si
     return MT_OK;
 }
 
+/* lz4-java (LZ4BlockOutputStream), which n5-java writes: blocks of a magic, a token, three little-endian numbers
+ * (stored size, decoded size, 28 bits of XXH32 of the decoded bytes), and data; the last decodes to nothing. */
+enum { JAVA_MAGIC = 8, JAVA_HEAD = 21, JAVA_RAW = 0x10, JAVA_LZ4 = 0x20 };
+static const char java_magic[] = "LZ4Block";
+#define JAVA_SEED 0x9747b28c
+
+static mt_status decode_java_block(const uint8_t *src, size_t stored, uint8_t *dst, size_t decoded, uint8_t method,
+                                   uint32_t sum, mt_error *err)
+{
+    bool good = method == JAVA_RAW && stored == decoded;
+    if (good)
+        memcpy(dst, src, decoded);
+    else if (method == JAVA_LZ4 && stored <= INT_MAX && decoded <= INT_MAX)
+        good = LZ4_decompress_safe((const char *)src, (char *)dst, (int)stored, (int)decoded) == (int)decoded;
+    if (!good)
+        return mt_fail(err, MT_E_CORRUPT, "a block is broken");
+    return (mt_xxh32(dst, decoded, JAVA_SEED) & 0x0fffffff) == sum
+               ? MT_OK
+               : mt_fail(err, MT_E_CORRUPT, "the checksum of a block does not match");
+}
+
+static mt_status decode_java(const uint8_t *src, size_t size, uint8_t *dst, size_t capacity, size_t *written,
+                             mt_error *err)
+{
+    for (*written = 0;;) {
+        if (size < JAVA_HEAD || memcmp(src, java_magic, JAVA_MAGIC) != 0)
+            return mt_fail(err, MT_E_CORRUPT, "the data ends early");
+        size_t stored = mt_load_u32le(src + 9), decoded = mt_load_u32le(src + 13);
+        if (decoded == 0)
+            return MT_OK;
+        if (stored > size - JAVA_HEAD || decoded > capacity - *written)
+            return mt_fail(err, MT_E_CORRUPT, "a block of %zu bytes for %zu has no room", stored, decoded);
+        mt_status st = decode_java_block(src + JAVA_HEAD, stored, dst + *written, decoded, src[JAVA_MAGIC] & 0xf0,
+                                         mt_load_u32le(src + 17), err);
+        if (st)
+            return st;
+        src += JAVA_HEAD + stored, size -= JAVA_HEAD + stored;
+        *written += decoded;
+    }
+}
+
+/* N5: blocks of lz4-java, or, by z5, one bare block. A bare block cannot begin with the magic: its first token, "L",
+ * has four literals and then a match at the distance 0x636f. */
+static mt_status decode_n5(const void *params, const uint8_t *src, size_t size, uint8_t *dst, size_t capacity,
+                           size_t *written, mt_scratch *scratch, mt_error *err)
+{
+    (void)params, (void)scratch;
+    if (size >= JAVA_MAGIC && memcmp(src, java_magic, JAVA_MAGIC) == 0)
+        return decode_java(src, size, dst, capacity, written, err);
+    int n = size > INT_MAX ? -1
+                           : LZ4_decompress_safe((const char *)src, (char *)dst, (int)size,
+                                                 capacity > INT_MAX ? INT_MAX : (int)capacity);
+    if (n < 0)
+        return mt_fail(err, MT_E_CORRUPT, "the block is broken");
+    *written = (size_t)n;
+    return MT_OK;
+}
+
 const mt_codec mt_codec_lz4 = {
     .name = "lz4", .build_switch = "MT_WITH_LZ4", .decode = decode, .encode = encode, .encoded_bound = encoded_bound
 };
 const mt_codec mt_codec_lz4_blocks = { .name = "lz4_blocks", .build_switch = "MT_WITH_LZ4", .decode = decode_blocks };
+const mt_codec mt_codec_n5_lz4 = { .name = "n5_lz4", .build_switch = "MT_WITH_LZ4", .decode = decode_n5 };
 #else
+const mt_codec mt_codec_n5_lz4 = { .name = "n5_lz4", .build_switch = "MT_WITH_LZ4" };
 const mt_codec mt_codec_lz4_blocks = { .name = "lz4_blocks", .build_switch = "MT_WITH_LZ4" };
 const mt_codec mt_codec_lz4 = { .name = "lz4", .build_switch = "MT_WITH_LZ4" };
 #endif

@@ -4,6 +4,7 @@
 #define MT_CODEC_PARAMS_H
 
 #include <microtome/dtype.h>
+#include <microtome/stack.h>
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -135,5 +136,15 @@ typedef struct mt_bitshuffle_params {
         MT_BLOCKS_ZSTD = 3
     } compressor; /* of blocks; values as in the filter */
 } mt_bitshuffle_params;
+
+/* "n5_block" */
+typedef struct mt_block_params {
+    int ndim;                     /* at least 1 */
+    size_t element_size;          /* bytes */
+    int64_t extent[MT_MAX_DIMS];  /* of a whole block, the fastest dimension first */
+    int64_t least[MT_MAX_DIMS];   /* of this one, at least 1: the part that lies in the array */
+    const struct mt_codec *codec; /* of the elements: gzip, zlib, bz2, lzma (xz), n5_lz4, blosc, zstd or jpeg, with no
+                                   * parameters of its own; NULL: raw */
+} mt_block_params;
 
 #endif

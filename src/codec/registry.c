@@ -50,6 +50,12 @@ const char *mt_codec_known_as(const mt_codec *codec)
     return known[i];
 }
 
+const char *mt_step_known_as(const mt_step *step)
+{
+    const mt_codec *inner = step->codec->inner ? step->codec->inner(step->params) : NULL;
+    return mt_codec_known_as(inner ? inner : step->codec);
+}
+
 const char *mt_codec_name(size_t i, const char **build_switch)
 {
     const mt_codec *codec = i < sizeof titles / sizeof *titles ? codecs[i] : NULL;

@@ -20,7 +20,8 @@ typedef enum kind {
     SCALEOFFSET,
     SAMPLES,
     CONSTANT,
-    BITSHUFFLE
+    BITSHUFFLE,
+    BLOCK
 } kind;
 
 static kind kind_of(const mt_codec *codec)
@@ -38,6 +39,7 @@ static kind kind_of(const mt_codec *codec)
         { "jpegxr", PICTURE },   { "webp", PICTURE },        { "lerc", PICTURE },
         { "szip", SZIP },        { "nbit", PACKED },         { "scaleoffset", SCALEOFFSET },
         { "bgr", SAMPLES },      { "constant", CONSTANT },   { "bitshuffle", BITSHUFFLE },
+        { "n5_block", BLOCK },
     };
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
         if (strcmp(kinds[i].name, codec->name) == 0)
@@ -101,6 +103,17 @@ static void write_scaleoffset(const mt_scaleoffset_params *p, mt_buffer *out)
     mt_put_u64(out, p->fill);
 }
 
+static void write_block(const mt_block_params *p, mt_buffer *out)
+{
+    mt_put_u8(out, (uint8_t)p->ndim);
+    mt_put_u8(out, (uint8_t)p->element_size);
+    for (int d = 0; d < p->ndim; d++) {
+        mt_put_varint(out, (uint64_t)p->extent[d]);
+        mt_put_varint(out, (uint64_t)p->least[d]);
+    }
+    mt_put_text(out, p->codec ? p->codec->name : "");
+}
+
 static void write_params(kind k, const void *params, mt_buffer *out)
 {
     switch (k) {
@@ -147,6 +160,7 @@ static void write_params(kind k, const void *params, mt_buffer *out)
         mt_put_u8(out, (uint8_t)p->compressor);
         break;
     }
+    case BLOCK: write_block(params, out); break;
     }
 }
 
@@ -298,6 +312,40 @@ static bool read_bitshuffle(mt_reader *r, mt_bitshuffle_params *p)
            (compressor == MT_BLOCKS_RAW || compressor == MT_BLOCKS_LZ4 || compressor == MT_BLOCKS_ZSTD);
 }
 
+/* The name of a codec. NULL, and failed is set, if it is broken; else NULL if there is no such codec. */
+static const mt_codec *read_codec(mt_reader *r, char *name, size_t room)
+{
+    size_t n = (size_t)mt_read_varint(r);
+    const uint8_t *text = n < room ? mt_read_bytes(r, n) : NULL;
+    if (!text) {
+        r->failed = true;
+        return NULL;
+    }
+    memcpy(name, text, n);
+    name[n] = 0;
+    return mt_codec_find(name);
+}
+
+/* Any codec that needs no parameters, or makes them from the block. */
+static bool read_block(mt_reader *r, const mt_env *env, mt_block_params *p)
+{
+    char name[32] = "";
+    p->ndim = mt_read_u8(r);
+    p->element_size = mt_read_u8(r);
+    if (p->ndim < 1 || p->ndim > MT_MAX_DIMS || p->element_size < 1 || p->element_size > 8)
+        return false;
+    for (int d = 0; d < p->ndim; d++) {
+        p->extent[d] = (int64_t)mt_read_varint(r);
+        p->least[d] = (int64_t)mt_read_varint(r);
+        if (p->least[d] < 1 || p->least[d] > p->extent[d])
+            return false;
+    }
+    p->codec = read_codec(r, name, sizeof name);
+    bool is_jpeg = strcmp(name, "jpeg") == 0;
+    bool is_plain = p->codec && (kind_of(p->codec) == NONE || strcmp(name, "lzma") == 0);
+    return fits_chunk(p->extent, p->ndim, env) && (!*name || is_plain || (is_jpeg && p->element_size == 1));
+}
+
 typedef union any_params {
     mt_element_params element;
     mt_filter_params filter;
@@ -311,6 +359,7 @@ typedef union any_params {
     mt_samples_params samples;
     mt_constant_params constant;
     mt_bitshuffle_params bitshuffle;
+    mt_block_params block;
 } any_params;
 
 static bool read_params(mt_reader *r, const mt_codec *codec, mt_arena *arena, any_params *p)
@@ -335,6 +384,7 @@ static bool read_params(mt_reader *r, const mt_codec *codec, mt_arena *arena, an
     case SAMPLES: return read_samples(r, &p->samples);
     case CONSTANT: return read_constant(r, &p->constant);
     case BITSHUFFLE: return read_bitshuffle(r, &p->bitshuffle);
+    case BLOCK: return read_block(r, env, &p->block);
     }
     return false;
 }
@@ -348,13 +398,9 @@ static bool needs_params(const mt_codec *codec)
 static mt_status read_step(mt_reader *r, mt_arena *arena, mt_chain *out, mt_error *err)
 {
     char name[32];
-    size_t n = (size_t)mt_read_varint(r);
-    const uint8_t *text = n < sizeof name ? mt_read_bytes(r, n) : NULL;
-    if (!text)
+    const mt_codec *codec = read_codec(r, name, sizeof name);
+    if (r->failed)
         return mt_fail(err, MT_E_CORRUPT, "the name of a codec is broken");
-    memcpy(name, text, n);
-    name[n] = 0;
-    const mt_codec *codec = mt_codec_find(name);
     if (!codec)
         return mt_fail(err, MT_E_UNSUPPORTED, "unknown codec \"%s\"", name);
     any_params *params = NULL;

@@ -72,14 +72,11 @@ static bool has_words(const mt_source *source, const char *document, const char 
     return strstr(text, one) && strstr(text, other);
 }
 
-/* Sources: neuroglancer, precomputed/volume.md; n5, README, "file-system specification". */
+/* Source: neuroglancer, precomputed/volume.md. */
 static mt_status refuse_folder(const mt_source *source, mt_error *err)
 {
     if (has_words(source, "info", "\"scales\"", "\"num_channels\""))
         return mt_fail(err, MT_E_UNSUPPORTED, "Neuroglancer precomputed is not supported");
-    if (has_words(source, "attributes.json", "\"dimensions\"", "\"blockSize\"") ||
-        has_words(source, "attributes.json", "\"n5\"", "\"n5\""))
-        return mt_fail(err, MT_E_UNSUPPORTED, "N5 is not supported");
     return MT_OK;
 }
 

@@ -148,7 +148,7 @@ static char *join_codecs(mt_stack *stack, mt_error *err)
     char text[512] = "";
     size_t n = 0;
     for (int i = 0; i < chain->n_steps && n < sizeof text; i++) {
-        const char *name = mt_codec_known_as(chain->steps[i].codec);
+        const char *name = mt_step_known_as(&chain->steps[i]);
         if (name)
             n += (size_t)snprintf(text + n, sizeof text - n, "%s%s", n ? ", " : "", name);
     }

@@ -49,6 +49,9 @@ static void steps_have_the_names_of_users(void **state)
     assert_string_equal(mt_codec_known_as(mt_codec_find("lz4_blocks")), "lz4");
     assert_string_equal(mt_codec_known_as(mt_codec_find("zstd1")), "zstd");
     assert_null(mt_codec_known_as(mt_codec_find("byteswap")));
+    const mt_block_params raw = { .ndim = 1 }, zipped = { .ndim = 1, .codec = mt_codec_find("n5_lz4") };
+    assert_null(mt_step_known_as(&(mt_step) { mt_codec_find("n5_block"), &raw }));
+    assert_string_equal(mt_step_known_as(&(mt_step) { mt_codec_find("n5_block"), &zipped }), "lz4");
     if (!mt_codec_find("lz4_blocks")->decode)
         skip();
     mt_env_init(&env, NULL, NULL);

@@ -11,20 +11,6 @@
 static mt_env env;
 static mt_arena *arena;
 
-static int make(void **state)
-{
-    (void)state;
-    mt_env_init(&env, NULL, NULL);
-    return mt_arena_new(&env, &arena, NULL);
-}
-
-static int clean(void **state)
-{
-    (void)state;
-    mt_arena_free(arena);
-    return env.memory_bytes != 0;
-}
-
 static const uint8_t tables[] = { 0xff, 0xd8, 0xff, 0xd9 };
 
 /* Parameters of each kind; those of JPEG point to bytes outside. */
@@ -44,6 +30,27 @@ static const mt_scaleoffset_params scaleoffset = { true, -3, 99, 8, true, true, 
 static const mt_samples_params samples = { 2, 4 };
 static const mt_constant_params constant = { 2, { 1, 2, 3, 4, 5, 6, 7, 8 } };
 static const mt_bitshuffle_params bitshuffle = { 2, 64, MT_BLOCKS_LZ4 };
+static const mt_block_params raw_block = { .ndim = 2, .element_size = 4, .extent = { 7, 5 }, .least = { 3, 5 } };
+static mt_block_params gzip_block = { .ndim = 1, .element_size = 2, .extent = { 9 }, .least = { 9 } },
+                       xz_block = { .ndim = 1, .element_size = 8, .extent = { 9 }, .least = { 1 } },
+                       jpeg_block = { .ndim = 2, .element_size = 1, .extent = { 9, 3 }, .least = { 1, 2 } };
+
+static int make(void **state)
+{
+    (void)state;
+    mt_env_init(&env, NULL, NULL);
+    gzip_block.codec = mt_codec_find("gzip");
+    xz_block.codec = mt_codec_find("lzma");
+    jpeg_block.codec = mt_codec_find("jpeg");
+    return mt_arena_new(&env, &arena, NULL);
+}
+
+static int clean(void **state)
+{
+    (void)state;
+    mt_arena_free(arena);
+    return env.memory_bytes != 0;
+}
 
 static const struct {
     const char *codec;
@@ -74,6 +81,10 @@ static const struct {
     { "bgr", &samples, sizeof samples },
     { "constant", &constant, sizeof constant },
     { "bitshuffle", &bitshuffle, sizeof bitshuffle },
+    { "n5_block", &raw_block, sizeof raw_block },
+    { "n5_block", &gzip_block, sizeof gzip_block },
+    { "n5_block", &xz_block, sizeof xz_block },
+    { "n5_block", &jpeg_block, sizeof jpeg_block },
     { "zlib", NULL, 0 },
     { "lzma", NULL, 0 },
     { "crc32", NULL, 0 },
@@ -210,7 +221,16 @@ static void parameters_that_no_codec_takes(void **state)
     static const mt_bitshuffle_params no_elements = { 0, 8, MT_BLOCKS_RAW }, long_elements = { 1025, 8, MT_BLOCKS_RAW },
                                       uneven = { 2, 12, MT_BLOCKS_RAW }, huge = { 2, (1u << 27) + 8, MT_BLOCKS_RAW },
                                       other = { 2, 8, 1 };
-    static const struct {
+    const mt_block_params
+        flat_block = { .ndim = 0, .element_size = 1 },
+        deep = { .ndim = 17, .element_size = 1 },
+        wide_element = { .ndim = 1, .element_size = 9, .extent = { 4 }, .least = { 1 } },
+        nothing_least = { .ndim = 1, .element_size = 1, .extent = { 4 }, .least = { 0 } },
+        more_least = { .ndim = 1, .element_size = 1, .extent = { 4 }, .least = { 5 } },
+        huge_block = { .ndim = 1, .element_size = 1, .extent = { INT64_C(1) << 31 }, .least = { 1 } },
+        nested = { .ndim = 1, .element_size = 1, .extent = { 4 }, .least = { 1 }, .codec = mt_codec_find("n5_block") },
+        wide_jpeg = { .ndim = 1, .element_size = 2, .extent = { 4 }, .least = { 1 }, .codec = mt_codec_find("jpeg") };
+    const struct {
         const char *codec;
         const void *params;
     } cases[] = {
@@ -245,6 +265,14 @@ static void parameters_that_no_codec_takes(void **state)
         { "bitshuffle", &uneven },
         { "bitshuffle", &huge },
         { "bitshuffle", &other },
+        { "n5_block", &flat_block },
+        { "n5_block", &deep },
+        { "n5_block", &wide_element },
+        { "n5_block", &nothing_least },
+        { "n5_block", &more_least },
+        { "n5_block", &huge_block },
+        { "n5_block", &nested },
+        { "n5_block", &wide_jpeg },
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         size_t size;

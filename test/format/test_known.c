@@ -66,9 +66,6 @@ static void folders_are_called_by_name(void **state)
         const char *file, *text, *words;
     } cases[] = {
         { "info", "{\"num_channels\": 1, \"scales\": []}", "Neuroglancer precomputed is not supported" },
-        { "attributes.json", "{\"dimensions\": [1], \"blockSize\": [1]}", "N5 is not supported" },
-        { "attributes.json", "{\"n5\": \"2.5.1\"}", "N5 is not supported" },
-        { "attributes.json", "{\"dimensions\": [1]}", NULL },
         { "info", "{\"scales\": []}", NULL },
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {

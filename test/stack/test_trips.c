@@ -76,6 +76,14 @@ static void test_zarr(void **state)
     check_trips(data_path("zarr/zarr-java/ome/v0.5"), "0", 2, 2);
 }
 
+static void test_n5(void **state)
+{
+    (void)state;
+    static const char *const names[] = { "n5/syn/gzip_u16", "n5/tensorstore/raw" };
+    CHECK_ALL(names, 2);
+    check_trips(data_path("n5/syn"), "raw_f64_2d", 3, 1);
+}
+
 static void test_tiff(void **state)
 {
     (void)state;
@@ -267,10 +275,11 @@ static void test_failure(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(test_zarr),      cmocka_unit_test(test_tiff),
-                                        cmocka_unit_test(test_hdf5),      cmocka_unit_test(test_czi),
-                                        cmocka_unit_test(test_headers),   cmocka_unit_test(test_pages),
-                                        cmocka_unit_test(test_distances), cmocka_unit_test(test_sets),
-                                        cmocka_unit_test(test_uuids),     cmocka_unit_test(test_failure) };
+    const struct CMUnitTest tests[] = { cmocka_unit_test(test_zarr),   cmocka_unit_test(test_n5),
+                                        cmocka_unit_test(test_tiff),   cmocka_unit_test(test_hdf5),
+                                        cmocka_unit_test(test_czi),    cmocka_unit_test(test_headers),
+                                        cmocka_unit_test(test_pages),  cmocka_unit_test(test_distances),
+                                        cmocka_unit_test(test_sets),   cmocka_unit_test(test_uuids),
+                                        cmocka_unit_test(test_failure) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -5,6 +5,8 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 static char folder[256];
@@ -35,3 +37,20 @@ const char *temporary_path(const char *name)
     snprintf(path, sizeof paths[0], "%s/%s", temporary_folder(), name);
     return path;
 }
+
+void write_temporary(const char *name, const void *bytes, size_t size)
+{
+    char path[700];
+    snprintf(path, sizeof path, "%s/%s", temporary_folder(), name);
+    for (char *slash = path + strlen(temporary_folder()) + 1; (slash = strchr(slash, '/')); slash++) {
+        *slash = 0;
+        mkdir(path, 0777);
+        *slash = '/';
+    }
+    FILE *file = fopen(path, "wb");
+    assert_non_null(file);
+    assert_int_equal(fwrite(bytes, 1, size, file), size);
+    fclose(file);
+}
+
+void write_temporary_text(const char *name, const char *text) { write_temporary(name, text, strlen(text)); }

@@ -3,7 +3,7 @@
  * the group /s00 has an attribute dataType (Hdf5ImageLoader). An XML document beside the file ("SpimData") holds the
  * file name, time points, missing views and voxel sizes. */
 #include "base/number.h"
-#include "base/xml.h"
+#include "format/bdv.h"
 #include "format/hdf5/hdf5.h"
 
 #include <math.h>
@@ -120,140 +120,16 @@ static mt_status find_first(const h5_file *file, const times *v, int64_t *first,
     return MT_OK;
 }
 
-bool h5_is_document(const mt_source *source)
-{
-    static const char word[] = "<SpimData";
-    const char *head = (const char *)source->head;
-    size_t size = head ? source->head_size : 0;
-    size_t start = size >= 3 && memcmp(head, "\xef\xbb\xbf", 3) == 0 ? 3 : 0; /* byte order mark */
-    while (start < size && strchr(" \t\r\n", head[start]))                    /* as mt_xml_parse_loosely: NUL, too */
-        start++;
-    if (start == size || head[start] != '<')
-        return false;
-    for (size_t i = start; i + sizeof word <= size; i++)
-        if (memcmp(head + i, word, sizeof word - 1) == 0)
-            return true;
-    return false;
-}
-
 /* Loads the document that was opened, or the one named like the file with the suffix .xml. */
 static mt_status load_document(const mt_source *source, mt_arena *arena, mt_xml **root, const char **key, mt_error *err)
 {
-    char *text;
-    size_t size, n = strlen(source->key), limit = source->env->limits.max_xml_bytes;
+    size_t n = strlen(source->key);
     const char *dot = strrchr(source->key, '.');
     *root = NULL;
-    *key = h5_is_document(source)
+    *key = mt_bdv_is_document(source)
                ? source->key
                : mt_arena_printf(arena, err, "%.*s.xml", (int)(dot ? (size_t)(dot - source->key) : n), source->key);
-    if (!*key)
-        return MT_E_MEMORY;
-    mt_status st = mt_store_load(source->store, *key, limit, "max_xml_bytes", arena, &text, &size, err);
-    const char *repair; /* repairs do not affect the pixels: not worth a warning */
-    return st ? st : mt_xml_parse_loosely(arena, text, size, *key, root, &repair, err);
-}
-
-/* The number in the text of a child; -1 if there is none. */
-static int64_t number_of(const mt_xml *element, const char *name)
-{
-    const mt_xml *child = mt_xml_child(element, name);
-    const char *text = child ? child->text : "";
-    int64_t value;
-    return mt_parse_integer(&text, &value) ? value : -1;
-}
-
-static void widen(int64_t number, int64_t *low, int64_t *high)
-{
-    if (number < 0)
-        return;
-    *low = number < *low ? number : *low;
-    *high = number > *high ? number : *high;
-}
-
-/* Finds the ends of an integer pattern of numbers and ranges with steps, such as "0-10:2, 12". */
-static void read_pattern(const char *text, int64_t *low, int64_t *high)
-{
-    while (*text) {
-        bool is_step = *text == ':';
-        size_t skipped = strcspn(text, "0123456789");
-        is_step = is_step && skipped == 1;
-        text += skipped;
-        int64_t number;
-        if (!mt_parse_integer(&text, &number))
-            return;
-        widen(is_step ? -1 : number, low, high);
-    }
-}
-
-/* Widens [low, high] by the time points that the document lists. */
-static void read_times(const mt_xml *root, int64_t *low, int64_t *high)
-{
-    const mt_xml *sequence = root ? mt_xml_child(root, "SequenceDescription") : NULL;
-    const mt_xml *list = sequence ? mt_xml_child(sequence, "Timepoints") : NULL;
-    if (!list)
-        return;
-    widen(number_of(list, "first"), low, high);
-    widen(number_of(list, "last"), low, high);
-    const mt_xml *pattern = mt_xml_child(list, "integerpattern");
-    read_pattern(pattern ? pattern->text : "", low, high);
-    for (const mt_xml *time = mt_xml_child(list, "Timepoint"); time; time = mt_xml_next(time))
-        widen(number_of(time, "id"), low, high);
-}
-
-/* Marks the time points for which the document declares a setup missing. */
-static void mark_missing(const mt_xml *root, const h5_many *many, bool *missing)
-{
-    const mt_xml *sequence = root ? mt_xml_child(root, "SequenceDescription") : NULL;
-    const mt_xml *views = sequence ? mt_xml_child(sequence, "MissingViews") : NULL;
-    const mt_xml *view = views ? mt_xml_child(views, "MissingView") : NULL;
-    for (; view; view = mt_xml_next(view)) {
-        const char *setup = mt_xml_get(view, "setup"), *time = mt_xml_get(view, "timepoint");
-        int64_t s, t;
-        if (setup && time && mt_parse_integer(&setup, &s) && mt_parse_integer(&time, &t) && s == many->setup &&
-            t >= many->first && t - many->first < many->shape[0])
-            missing[t - many->first] = true;
-    }
-}
-
-static const mt_xml *find_setup(const mt_xml *root, int number)
-{
-    const mt_xml *sequence = root ? mt_xml_child(root, "SequenceDescription") : NULL;
-    const mt_xml *setups = sequence ? mt_xml_child(sequence, "ViewSetups") : NULL;
-    const mt_xml *setup = setups ? mt_xml_child(setups, "ViewSetup") : NULL;
-    while (setup && number_of(setup, "id") != number)
-        setup = mt_xml_next(setup);
-    return setup;
-}
-
-static mt_status name_channel(const mt_xml *setup, mt_chunk_map *map, mt_error *err)
-{
-    const mt_xml *name = setup ? mt_xml_child(setup, "name") : NULL;
-    if (!name || !*name->text)
-        return MT_OK;
-    mt_channel *channel = mt_arena_alloc(map->arena, 1, sizeof *channel, err);
-    if (!channel || !(channel->name = mt_arena_strndup(map->arena, name->text, strlen(name->text), err)))
-        return MT_E_MEMORY;
-    map->channels = channel;
-    map->n_channels = 1;
-    return MT_OK;
-}
-
-/* Reads the voxel sizes of the setup (X, Y, Z of level 0) and scales them to the level. */
-static mt_status read_voxels(const mt_xml *setup, const int64_t *whole, mt_chunk_map *map, mt_error *err)
-{
-    const mt_xml *voxel = setup ? mt_xml_child(setup, "voxelSize") : NULL;
-    const mt_xml *size = voxel ? mt_xml_child(voxel, "size") : NULL, *unit = voxel ? mt_xml_child(voxel, "unit") : NULL;
-    const char *at = size ? size->text : "";
-    for (int d = 2; d >= 0; d--) {
-        double value;
-        if (!mt_parse_real(&at, &value) || !(value > 0))
-            break;
-        double factor = map->shape[1 + d] > 0 ? round((double)whole[d] / (double)map->shape[1 + d]) : 1;
-        map->pixel_size[1 + d] = value * (factor > 1 ? factor : 1);
-        if (unit && *unit->text && !(map->unit[1 + d] = mt_unit_name(map->arena, unit->text, err)))
-            return MT_E_MEMORY;
-    }
-    return MT_OK;
+    return *key ? mt_bdv_load(source, *key, arena, root, err) : MT_E_MEMORY;
 }
 
 /* Finds the document, or NULL. Warns if it cannot be parsed. */
@@ -281,7 +157,7 @@ static mt_status find_times(const h5_file *file, mt_arena *arena, const mt_xml *
     if (st || (st = h5_read_object(file, arena, file->root, &group, err)) ||
         (st = h5_read_links(arena, &group, NULL, &link, err)))
         return st;
-    read_times(root, &v->many.first, &last);
+    mt_bdv_read_times(root, &v->many.first, &last);
     if (last - v->many.first >= MAX_TIMES)
         return mt_fail(err, MT_E_LIMIT, "time points %lld to %lld are more than %d", (long long)v->many.first,
                        (long long)last, MAX_TIMES);
@@ -321,7 +197,7 @@ static mt_status report_missing(const h5_file *file, mt_arena *arena, const mt_x
     if (!missing)
         return MT_E_MEMORY;
     if (!look)
-        mark_missing(root, &v->many, missing);
+        mt_bdv_mark_missing(root, v->many.setup, v->many.first, v->many.shape[0], missing);
     mt_status st = MT_OK;
     for (int64_t t = 0; !st && t < n; t++) {
         char path[64];
@@ -393,8 +269,12 @@ mt_status h5_open_bdv(const h5_file *file, mt_arena *arena, const mt_source *sou
     if ((st = report_missing(file, arena, root, &v, first, map, err)) ||
         (st = set_type(file, arena, v.many.setup, map, err)))
         return st;
-    const mt_xml *view = find_setup(root, v.many.setup);
-    return (st = name_channel(view, map, err)) ? st : read_voxels(view, whole.shape, map, err);
+    double factors[3];
+    for (int d = 0; d < 3; d++) {
+        double factor = map->shape[1 + d] > 0 ? round((double)whole.shape[d] / (double)map->shape[1 + d]) : 1;
+        factors[d] = factor > 1 ? factor : 1;
+    }
+    return mt_bdv_describe(mt_bdv_find_setup(root, v.many.setup), factors, map, err);
 }
 
 mt_status h5_list_bdv(const h5_file *file, mt_arena *arena, mt_names *out, mt_error *err)
@@ -428,13 +308,5 @@ mt_status h5_find_bdv_file(const mt_source *source, mt_arena *arena, const char 
     mt_status st = load_document(source, arena, &root, &document, err);
     if (st)
         return st;
-    const mt_xml *sequence = mt_xml_child(root, "SequenceDescription");
-    const mt_xml *loader = sequence ? mt_xml_child(sequence, "ImageLoader") : NULL;
-    const char *format = loader ? mt_xml_get(loader, "format") : NULL;
-    const mt_xml *name = loader ? mt_xml_child(loader, "hdf5") : NULL;
-    if (!name || !format || strcmp(format, "bdv.hdf5") != 0)
-        return mt_fail(err, MT_E_UNSUPPORTED, "the BigDataViewer loader \"%s\" is not supported", format ? format : "");
-    const char *slash = strrchr(source->key, '/');
-    *key = mt_arena_printf(arena, err, "%.*s%s", slash ? (int)(slash + 1 - source->key) : 0, source->key, name->text);
-    return *key ? MT_OK : MT_E_MEMORY;
+    return mt_bdv_find_data(root, document, "hdf5", arena, key, err);
 }

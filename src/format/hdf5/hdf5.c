@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* HDF5 files: selects the image of a file. */
 #include "base/checked.h"
+#include "format/bdv.h"
 #include "format/hdf5/hdf5.h"
 
 #include <stdio.h>
@@ -11,7 +12,7 @@
 static mt_status probe(const mt_source *source, int *score, mt_error *err)
 {
     uint64_t at;
-    bool found = h5_is_document(source);
+    bool found = mt_bdv_is_document(source);
     mt_status st = source->head && !found ? h5_find_signature(source->store, source->key, source->head,
                                                               source->head_size, &found, &at, err)
                                           : MT_OK;
@@ -219,8 +220,8 @@ static mt_status open_hdf5(mt_container *container, mt_error *err)
     mt_status st = h5_files_new(source, container->arena, &contents->files, err);
     if (st)
         return st;
-    return h5_is_document(source) ? open_document(source, contents, err)
-                                  : h5_files_open(contents->files, source->key, &contents->file, err);
+    return mt_bdv_is_document(source) ? open_document(source, contents, err)
+                                      : h5_files_open(contents->files, source->key, &contents->file, err);
 }
 
 static void close_hdf5(mt_container *container)

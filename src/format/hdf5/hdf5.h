@@ -310,8 +310,6 @@ MT_MUST_CHECK mt_status h5_open_imaris(const h5_file *file, mt_arena *arena, int
 MT_MUST_CHECK mt_status h5_is_bdv(const h5_file *file, mt_arena *arena, bool *out, mt_error *err);
 MT_MUST_CHECK mt_status h5_open_bdv(const h5_file *file, mt_arena *arena, const mt_source *source, int64_t series,
                                     int level, mt_chunk_map *map, mt_error *err);
-/* Whether the head of a source is that of a BigDataViewer document. */
-bool h5_is_document(const mt_source *source);
 /* The HDF5 file named by a BigDataViewer document. */
 MT_MUST_CHECK mt_status h5_find_bdv_file(const mt_source *source, mt_arena *arena, const char **key, mt_error *err);
 MT_MUST_CHECK mt_status h5_list_bdv(const h5_file *file, mt_arena *arena, mt_names *out, mt_error *err);

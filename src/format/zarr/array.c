@@ -1,34 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Shared by both versions of array metadata; makes the chunk map of a validated description. */
 #include "base/checked.h"
+#include "base/number.h"
 #include "base/reader.h"
 #include "format/zarr/zarr.h"
 
 #include <string.h>
-
-mt_status zarr_get_sizes(const mt_chunk_map *map, const json_t *list, const char *what, int64_t minimum, int64_t *out,
-                         int *n, mt_error *err)
-{
-    if (!json_is_array(list))
-        return mt_fail(err, MT_E_CORRUPT, "%s is not a list", what);
-    size_t length = json_array_size(list);
-    size_t limit = mt_arena_env(map->arena)->limits.max_dimensions;
-    if (limit > MT_MAX_DIMS)
-        limit = MT_MAX_DIMS;
-    if (*n < 0 && length > limit)
-        return mt_fail(err, MT_E_LIMIT, "%zu dimensions are more than max_dimensions (%zu)", length, limit);
-    if (*n >= 0 && length != (size_t)*n)
-        return mt_fail(err, MT_E_CORRUPT, "%s has %zu entries, but the array has %d dimensions", what, length, *n);
-    for (size_t i = 0; i < length; i++) {
-        const json_t *value = json_array_get(list, i);
-        out[i] = json_integer_value(value);
-        if (!json_is_integer(value) || out[i] < minimum)
-            return mt_fail(err, MT_E_CORRUPT, "entry %zu of %s is not an integer of at least %lld", i, what,
-                           (long long)minimum);
-    }
-    *n = (int)length;
-    return MT_OK;
-}
 
 /* A number has at most 19 digits and one separator. */
 mt_status zarr_set_stem(mt_chunk_map *map, const char *path, const char *suffix, mt_error *err)
@@ -36,24 +13,12 @@ mt_status zarr_set_stem(mt_chunk_map *map, const char *path, const char *suffix,
     zarr_state *state = map->state;
     char *stem = mt_arena_printf(map->arena, err, "%s%s%s", path, *path ? "/" : "", suffix);
     if (!stem)
-        return zarr_failed(err);
+        return mt_arena_failed(err);
     state->stem = stem;
     state->stem_length = strlen(stem);
     if (state->stem_length + (size_t)map->ndim * 20 + 2 > MT_KEY_BYTES)
         return mt_fail(err, MT_E_UNSUPPORTED, "keys of more than %d bytes are not supported", MT_KEY_BYTES);
     return MT_OK;
-}
-
-static char *write_number(char *out, uint64_t value)
-{
-    char digits[20];
-    int n = 0;
-    do
-        digits[n++] = (char)('0' + value % 10);
-    while (value /= 10);
-    while (n > 0)
-        *out++ = digits[--n];
-    return out;
 }
 
 static void write_key(const mt_chunk_map *map, const int64_t *position, int n, char separator, char *out)
@@ -66,7 +31,7 @@ static void write_key(const mt_chunk_map *map, const int64_t *position, int n, c
     for (int d = 0; d < n; d++) {
         if (d > 0 || state->leading_separator)
             *out++ = separator;
-        out = write_number(out, (uint64_t)position[d]);
+        out = mt_write_digits(out, (uint64_t)position[d]);
     }
     *out = 0;
 }

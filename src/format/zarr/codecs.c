@@ -18,7 +18,7 @@ static mt_status parse_transpose(zarr_builder *b, const json_t *configuration, m
         for (int i = 0; i < n; i++)
             permutation[i] = *text == 'C' ? i : n - 1 - i;
     } else {
-        mt_status st = zarr_get_sizes(b->map, order, "order of transpose", 0, permutation, &n, err);
+        mt_status st = mt_tree_get_sizes(b->map, order, "order of transpose", 0, permutation, &n, err);
         if (st)
             return st;
     }

@@ -14,25 +14,25 @@
 /* The coordinate of a dimension. */
 typedef struct coordinate {
     const char *path; /* NULL: no coordinate */
-    zarr_node node;
+    mt_node node;
     mt_chunk_map *map;
     double *values;
 } coordinate;
 
 /* The path of the coordinate called name, in scratch; NULL if the name is not a valid key. */
-static const char *find_path(const zarr_reader *r, const zarr_node *array, const json_t *name)
+static const char *find_path(const mt_tree *r, const mt_node *array, const json_t *name)
 {
     const char *slash = strrchr(array->path, '/'), *text = json_string_value(name), *path;
     char *group = mt_arena_strndup(r->scratch, array->path, slash ? (size_t)(slash - array->path) : 0, NULL);
-    if (!text || !*text || strchr(text, '/') || !group || zarr_join(r, group, text, MT_E_CORRUPT, &path, NULL))
+    if (!text || !*text || strchr(text, '/') || !group || mt_tree_join(r, group, text, MT_E_CORRUPT, &path, NULL))
         return NULL;
     return strcmp(path, array->path) == 0 ? NULL : path;
 }
 
-static mt_status load(const zarr_reader *r, coordinate *c, int64_t size, mt_error *err)
+static mt_status load(const mt_tree *r, coordinate *c, int64_t size, mt_error *err)
 {
-    mt_status st = zarr_node_load(r, c->path, &c->node, err);
-    if (st || c->node.kind != ZARR_ARRAY || (st = zarr_node_load_attributes(r, &c->node, err)) ||
+    mt_status st = mt_node_load(r, c->path, &c->node, err);
+    if (st || c->node.kind != MT_NODE_ARRAY || (st = zarr_node_load_attributes(r, &c->node, err)) ||
         (st = mt_chunk_map_new(r->env, r->store, "zarr", &c->map, err)) || (st = zarr_map_array(&c->node, c->map, err)))
         return st;
     c->map->axes[0] = '?'; /* for the check */
@@ -45,7 +45,7 @@ static mt_status load(const zarr_reader *r, coordinate *c, int64_t size, mt_erro
 }
 
 /* Loads the stored bytes of a chunk into scratch; *out is NULL if it is missing. */
-static mt_status load_chunk(const zarr_reader *r, const mt_chunk_ref *ref, size_t limit, char **out, size_t *size,
+static mt_status load_chunk(const mt_tree *r, const mt_chunk_ref *ref, size_t limit, char **out, size_t *size,
                             mt_error *err)
 {
     *out = NULL;
@@ -61,7 +61,7 @@ static mt_status load_chunk(const zarr_reader *r, const mt_chunk_ref *ref, size_
                        (unsigned long long)ref->size);
     *size = (size_t)ref->size;
     *out = mt_arena_alloc(r->scratch, *size + 1, 1, err);
-    return *out ? mt_store_read_at(r->store, ref->key, ref->offset, *out, *size, err) : zarr_failed(err);
+    return *out ? mt_store_read_at(r->store, ref->key, ref->offset, *out, *size, err) : mt_arena_failed(err);
 }
 
 static mt_status decode(const mt_chunk_map *map, const char *encoded, size_t size, void *out, size_t bytes,
@@ -101,7 +101,7 @@ static bool read_value(mt_dtype dtype, mt_reader *r, double *out)
 }
 
 /* Reads the values of one chunk; false if it is not stored or not numeric. */
-static mt_status read_chunk(const zarr_reader *r, coordinate *c, int64_t i, bool *found, mt_error *err)
+static mt_status read_chunk(const mt_tree *r, coordinate *c, int64_t i, bool *found, mt_error *err)
 {
     const mt_chunk_map *map = c->map;
     size_t bytes = (size_t)mt_chunk_map_elements(map) * mt_dtype_size(map->dtype), size;
@@ -116,7 +116,7 @@ static mt_status read_chunk(const zarr_reader *r, coordinate *c, int64_t i, bool
     bytes = (size_t)(end - first) * mt_dtype_size(map->dtype);
     void *decoded = mt_arena_alloc(r->scratch, bytes + 1, 1, err);
     if (!decoded)
-        return zarr_failed(err);
+        return mt_arena_failed(err);
     if ((st = decode(map, encoded, size, decoded, bytes, err)))
         return st;
     mt_reader in = mt_reader_over(decoded, bytes, map->swap != mt_host_big_endian());
@@ -136,13 +136,13 @@ static double find_step(const double *values, int64_t n)
     return isfinite(step) ? fabs(step) : 0;
 }
 
-static mt_status describe(const zarr_reader *r, coordinate *c, int d, mt_chunk_map *map, mt_error *err)
+static mt_status describe(const mt_tree *r, coordinate *c, int d, mt_chunk_map *map, mt_error *err)
 {
     int64_t n = c->map->shape[0];
     bool found = true;
     mt_status st = MT_OK;
     if (!(c->values = mt_arena_alloc(r->scratch, (size_t)n, sizeof *c->values, err)))
-        return zarr_failed(err);
+        return mt_arena_failed(err);
     for (int64_t i = 0, chunks = mt_chunk_map_grid(c->map, 0); !st && found && i < chunks; i++)
         st = read_chunk(r, c, i, &found, err);
     double step = st || !found ? 0 : find_step(c->values, n);
@@ -151,14 +151,14 @@ static mt_status describe(const zarr_reader *r, coordinate *c, int d, mt_chunk_m
     const char *unit = json_string_value(json_object_get(c->node.attributes, "units"));
     map->pixel_size[d] = step;
     if (unit && *unit && !(map->unit[d] = mt_unit_name(map->arena, unit, err)))
-        return zarr_failed(err);
+        return mt_arena_failed(err);
     return MT_OK;
 }
 
 /* Damaged coordinates only mean that pixel sizes are unknown. Strings and dates give none. */
 static mt_status forgive(mt_status st, const char *path, const mt_error *why, mt_chunk_map *map, mt_error *err)
 {
-    if (st == MT_E_MEMORY || zarr_is_request_failure(st))
+    if (st == MT_E_MEMORY || mt_is_request_failure(st))
         return mt_fail(err, st, "%s", why->message);
     if (st == MT_E_UNSUPPORTED)
         return MT_OK;
@@ -166,7 +166,7 @@ static mt_status forgive(mt_status st, const char *path, const mt_error *why, mt
 }
 
 /* Prefetches the first chunk of each coordinate. */
-static void touch_chunks(const zarr_reader *r, const coordinate *all, int n)
+static void touch_chunks(const mt_tree *r, const coordinate *all, int n)
 {
     char keys[MT_MAX_DIMS][MT_KEY_BYTES];
     mt_touch touches[MT_MAX_DIMS];
@@ -181,14 +181,14 @@ static void touch_chunks(const zarr_reader *r, const coordinate *all, int n)
     mt_blocks_touch(r->store, touches, count);
 }
 
-static mt_status load_all(const zarr_reader *r, coordinate *all, mt_chunk_map *map, mt_error *err)
+static mt_status load_all(const mt_tree *r, coordinate *all, mt_chunk_map *map, mt_error *err)
 {
     const char *paths[MT_MAX_DIMS];
     size_t n = 0;
     for (int d = 0; d < map->ndim; d++)
         if (all[d].path)
             paths[n++] = all[d].path;
-    zarr_touch(r, paths, n);
+    mt_tree_touch(r, paths, n);
     for (int d = 0; d < map->ndim; d++) {
         coordinate *c = &all[d];
         mt_error why = MT_ERROR_INIT;
@@ -206,13 +206,12 @@ static mt_status load_all(const zarr_reader *r, coordinate *all, mt_chunk_map *m
     return MT_OK;
 }
 
-mt_status zarr_read_coordinates(const zarr_reader *r, const zarr_node *array, size_t root, mt_chunk_map *map,
-                                mt_error *err)
+mt_status zarr_read_coordinates(const mt_tree *r, const mt_node *array, mt_chunk_map *map, mt_error *err)
 {
     const json_t *names = zarr_dimension_names(array);
     coordinate all[MT_MAX_DIMS];
     memset(all, 0, sizeof all);
-    if (!names || strlen(array->path) <= root) /* the array is the root: nothing is beside it */
+    if (!names || strlen(array->path) <= r->root) /* the array is the root: nothing is beside it */
         return MT_OK;
     for (int d = 0; d < map->ndim; d++)
         if (map->pixel_size[d] == 0 && strchr("?TZYX", map->axes[d]))
@@ -224,7 +223,7 @@ mt_status zarr_read_coordinates(const zarr_reader *r, const zarr_node *array, si
         if (!st && all[d].map)
             st = forgive(describe(r, &all[d], d, map, &why), all[d].path, &why, map, err);
         mt_chunk_map_free(all[d].map);
-        zarr_node_free(&all[d].node);
+        mt_node_free(&all[d].node);
     }
     return st;
 }

@@ -11,7 +11,7 @@ static bool has_names(const json_t *list)
 }
 
 /* dimension_names of version 3, xarray's convention for version 2 (also found in version 3), axis_names. */
-const json_t *zarr_dimension_names(const zarr_node *array)
+const json_t *zarr_dimension_names(const mt_node *array)
 {
     const json_t *const lists[] = { array->version == 3 ? json_object_get(array->document, "dimension_names") : NULL,
                                     json_object_get(array->attributes, "_ARRAY_DIMENSIONS"),
@@ -23,7 +23,7 @@ const json_t *zarr_dimension_names(const zarr_node *array)
 }
 
 /* A list of one to ndim numbers, or NULL. */
-static const json_t *get_numbers(const zarr_node *array, const char *name, int ndim)
+static const json_t *get_numbers(const mt_node *array, const char *name, int ndim)
 {
     const json_t *list = json_object_get(array->attributes, name);
     size_t n = json_array_size(list);
@@ -33,7 +33,7 @@ static const json_t *get_numbers(const zarr_node *array, const char *name, int n
     return n > 0 && n <= (size_t)ndim ? list : NULL;
 }
 
-static void read_voxels(const zarr_node *array, int ndim, mt_voxels *out)
+static void read_voxels(const mt_node *array, int ndim, mt_voxels *out)
 {
     const json_t *units = json_object_get(array->attributes, "units");
     const json_t *sizes = get_numbers(array, "voxel_size", ndim);
@@ -46,7 +46,7 @@ static void read_voxels(const zarr_node *array, int ndim, mt_voxels *out)
     }
 }
 
-mt_status zarr_describe_array(const zarr_node *array, mt_chunk_map *map, mt_error *err)
+mt_status zarr_describe_array(const mt_node *array, mt_chunk_map *map, mt_error *err)
 {
     const json_t *names = zarr_dimension_names(array);
     mt_voxels voxels = { 0 };

@@ -7,44 +7,6 @@
 
 #define WELLS_AT_ONCE 14 /* and two more paths are one batch */
 
-bool zarr_images_are_full(const zarr_images *images) { return images->n >= images->limit; }
-
-bool zarr_is_request_failure(mt_status st) { return st == MT_E_IO || st == MT_E_CHANGED || st == MT_E_CANCELLED; }
-
-static mt_status add(zarr_images *images, const char *name, const mt_error *failure, mt_error *err)
-{
-    const char *below = images->below;
-    if (zarr_images_are_full(images))
-        return MT_OK;
-    if (*below) {
-        const char *between = !*name ? "" : strncmp(name, "series=", 7) == 0 ? "&" : "/";
-        if (!(name = mt_arena_printf(images->reader->scratch, err, "%s%s%s", below, between, name)))
-            return zarr_failed(err);
-    }
-    zarr_image *found =
-        mt_arena_grow(images->reader->scratch, images->found, images->n, &images->room, 16, sizeof *found, err);
-    if (!found)
-        return zarr_failed(err);
-    images->found = found;
-    images->found[images->n++] = (zarr_image) { name, failure };
-    return MT_OK;
-}
-
-mt_status zarr_images_add(zarr_images *images, const char *name, mt_error *err) { return add(images, name, NULL, err); }
-
-mt_status zarr_images_add_failed(zarr_images *images, const char *name, const mt_error *why, mt_error *err)
-{
-    mt_error *failure = NULL;
-    if (why->status == MT_E_MEMORY)
-        return mt_fail(err, why->status, "%s", why->message);
-    if (zarr_is_request_failure(why->status)) {
-        if (!(failure = mt_arena_alloc(images->reader->scratch, 1, sizeof *failure, err)))
-            return zarr_failed(err);
-        *failure = *why;
-    }
-    return add(images, name, failure, err);
-}
-
 /* The path of entry i of a list of objects, or of a list of strings if member is NULL. */
 static const char *listed_path(const json_t *list, size_t i, const char *member)
 {
@@ -52,156 +14,156 @@ static const char *listed_path(const json_t *list, size_t i, const char *member)
     return json_string_value(member ? json_object_get(entry, member) : entry);
 }
 
-static mt_status find_labels(zarr_images *images, const zarr_node *node, mt_error *err)
+static mt_status find_labels(mt_tree_images *images, const mt_node *node, mt_error *err)
 {
-    const zarr_reader *r = images->reader;
+    const mt_tree *r = images->tree;
     const char *path;
-    zarr_node labels;
-    mt_status st = zarr_join(r, node->path, "labels", MT_E_CORRUPT, &path, err);
-    if (st || (st = zarr_node_load(r, path, &labels, err)))
+    mt_node labels;
+    mt_status st = mt_tree_join(r, node->path, "labels", MT_E_CORRUPT, &path, err);
+    if (st || (st = mt_node_load(r, path, &labels, err)))
         return st;
     const json_t *list = json_object_get(zarr_ome(&labels), "labels");
-    for (size_t i = 0; !st && !zarr_images_are_full(images) && i < json_array_size(list); i++) {
+    for (size_t i = 0; !st && !mt_tree_images_are_full(images) && i < json_array_size(list); i++) {
         const char *label = listed_path(list, i, NULL);
         if (!label)
             continue;
-        if (!(st = zarr_join(r, "labels", label, MT_E_CORRUPT, &path, err)))
-            st = zarr_images_add(images, path, err);
+        if (!(st = mt_tree_join(r, "labels", label, MT_E_CORRUPT, &path, err)))
+            st = mt_tree_images_add(images, path, err);
     }
-    zarr_node_free(&labels);
+    mt_node_free(&labels);
     return st;
 }
 
-static mt_status find_multiscales(zarr_images *images, const zarr_node *node, mt_error *err)
+static mt_status find_multiscales(mt_tree_images *images, const mt_node *node, mt_error *err)
 {
     mt_status st = MT_OK;
-    for (size_t i = 0; !st && !zarr_images_are_full(images) && zarr_ome_multiscale(node, i); i++) {
-        const char *name = i ? mt_arena_printf(images->reader->scratch, err, "series=%zu", i) : "";
-        st = name ? zarr_images_add(images, name, err) : zarr_failed(err);
+    for (size_t i = 0; !st && !mt_tree_images_are_full(images) && zarr_ome_multiscale(node, i); i++) {
+        const char *name = i ? mt_arena_printf(images->tree->scratch, err, "series=%zu", i) : "";
+        st = name ? mt_tree_images_add(images, name, err) : mt_arena_failed(err);
     }
     return st || !images->with_labels ? st : find_labels(images, node, err);
 }
 
-static mt_status find_fields(zarr_images *images, const zarr_node *well, const char *prefix, mt_error *err)
+static mt_status find_fields(mt_tree_images *images, const mt_node *well, const char *prefix, mt_error *err)
 {
     const json_t *list = json_object_get(json_object_get(zarr_ome(well), "well"), "images");
-    for (size_t i = 0; !zarr_images_are_full(images) && i < json_array_size(list); i++) {
+    for (size_t i = 0; !mt_tree_images_are_full(images) && i < json_array_size(list); i++) {
         const char *field = listed_path(list, i, "path"), *path;
         if (!field)
             return mt_fail(err, MT_E_CORRUPT, "image %zu of the well '%s' has no path", i, well->path);
-        mt_status st = zarr_join(images->reader, prefix, field, MT_E_CORRUPT, &path, err);
-        if (st || (st = zarr_images_add(images, path, err)))
+        mt_status st = mt_tree_join(images->tree, prefix, field, MT_E_CORRUPT, &path, err);
+        if (st || (st = mt_tree_images_add(images, path, err)))
             return st;
     }
     return MT_OK;
 }
 
 /* Prefetches the next wells, and the likely first image of the first. Invalid names are refused when they are used. */
-static void touch_wells(const zarr_reader *r, const zarr_node *plate, const json_t *list, size_t from, size_t n)
+static void touch_wells(const mt_tree *r, const mt_node *plate, const json_t *list, size_t from, size_t n)
 {
     const char *paths[WELLS_AT_ONCE + 2], *name = listed_path(list, from, "path");
     size_t count = 0;
     for (size_t i = from; i < from + n; i++) {
         const char *well = listed_path(list, i, "path");
-        if (well && zarr_join(r, plate->path, well, MT_E_CORRUPT, &paths[count], NULL) == MT_OK)
+        if (well && mt_tree_join(r, plate->path, well, MT_E_CORRUPT, &paths[count], NULL) == MT_OK)
             count++;
     }
     for (const char *below = "/0/0"; from == 0 && name && *below; below += 2) {
         const char *path = mt_arena_printf(r->scratch, NULL, "%s%s", name, below);
-        if (path && zarr_join(r, plate->path, path, MT_E_CORRUPT, &paths[count], NULL) == MT_OK)
+        if (path && mt_tree_join(r, plate->path, path, MT_E_CORRUPT, &paths[count], NULL) == MT_OK)
             count++;
     }
-    zarr_touch(r, paths, count);
+    mt_tree_touch(r, paths, count);
 }
 
-static mt_status find_wells(zarr_images *images, const zarr_node *plate, mt_error *err)
+static mt_status find_wells(mt_tree_images *images, const mt_node *plate, mt_error *err)
 {
-    const zarr_reader *r = images->reader;
+    const mt_tree *r = images->tree;
     const json_t *list = json_object_get(json_object_get(zarr_ome(plate), "plate"), "wells");
     size_t n = json_array_size(list);
-    for (size_t i = 0; !zarr_images_are_full(images) && i < n; i++) {
+    for (size_t i = 0; !mt_tree_images_are_full(images) && i < n; i++) {
         size_t left = n - i < images->limit - images->n ? n - i : images->limit - images->n;
         if (i % WELLS_AT_ONCE == 0)
             touch_wells(r, plate, list, i, left < WELLS_AT_ONCE ? left : WELLS_AT_ONCE);
         const char *name = listed_path(list, i, "path"), *path, *prefix;
         if (!name)
             return mt_fail(err, MT_E_CORRUPT, "well %zu of the plate has no path", i);
-        zarr_node well;
+        mt_node well;
         mt_error failure = MT_ERROR_INIT;
-        mt_status st = zarr_join(r, "", name, MT_E_CORRUPT, &prefix, err);
-        if (st || (st = zarr_join(r, plate->path, name, MT_E_CORRUPT, &path, err)))
+        mt_status st = mt_tree_join(r, "", name, MT_E_CORRUPT, &prefix, err);
+        if (st || (st = mt_tree_join(r, plate->path, name, MT_E_CORRUPT, &path, err)))
             return st;
-        if (!(st = zarr_node_load(r, path, &well, &failure))) {
+        if (!(st = mt_node_load(r, path, &well, &failure))) {
             st = find_fields(images, &well, prefix, &failure);
-            zarr_node_free(&well);
+            mt_node_free(&well);
         }
-        if (st && (st = zarr_images_add_failed(images, prefix, &failure, err)))
+        if (st && (st = mt_tree_images_add_failed(images, prefix, &failure, err)))
             return st;
     }
     return MT_OK;
 }
 
 /* Without a list of series, they are numbered from 0. */
-static mt_status find_numbered(zarr_images *images, const zarr_node *node, mt_error *err)
+static mt_status find_numbered(mt_tree_images *images, const mt_node *node, mt_error *err)
 {
-    for (size_t i = 0; !zarr_images_are_full(images); i++) {
-        char *name = mt_arena_printf(images->reader->scratch, err, "%zu", i);
+    for (size_t i = 0; !mt_tree_images_are_full(images); i++) {
+        char *name = mt_arena_printf(images->tree->scratch, err, "%zu", i);
         if (!name)
-            return zarr_failed(err);
+            return mt_arena_failed(err);
         const char *path;
-        zarr_node series;
-        mt_status st = zarr_join(images->reader, node->path, name, MT_E_CORRUPT, &path, err);
-        if (st || (st = zarr_node_load(images->reader, path, &series, err)))
+        mt_node series;
+        mt_status st = mt_tree_join(images->tree, node->path, name, MT_E_CORRUPT, &path, err);
+        if (st || (st = mt_node_load(images->tree, path, &series, err)))
             return st;
-        bool is_there = series.kind != ZARR_NONE;
-        zarr_node_free(&series);
+        bool is_there = series.kind != MT_NODE_NONE;
+        mt_node_free(&series);
         if (!is_there)
             return MT_OK;
-        if ((st = zarr_images_add(images, name, err)))
+        if ((st = mt_tree_images_add(images, name, err)))
             return st;
     }
     return MT_OK;
 }
 
-static mt_status find_series(zarr_images *images, const zarr_node *node, mt_error *err)
+static mt_status find_series(mt_tree_images *images, const mt_node *node, mt_error *err)
 {
-    const zarr_reader *r = images->reader;
+    const mt_tree *r = images->tree;
     static const char *const likely[] = { "OME", "0", "0/0" };
     const char *paths[3], *path;
-    zarr_node ome;
+    mt_node ome;
     mt_status st = MT_OK;
     for (size_t i = 0; i < 3 && !st; i++)
-        st = zarr_join(r, node->path, likely[i], MT_E_CORRUPT, &paths[i], err);
+        st = mt_tree_join(r, node->path, likely[i], MT_E_CORRUPT, &paths[i], err);
     if (st)
         return st;
-    zarr_touch(r, paths, 3);
-    if ((st = zarr_node_load(r, paths[0], &ome, err)))
+    mt_tree_touch(r, paths, 3);
+    if ((st = mt_node_load(r, paths[0], &ome, err)))
         return st;
     const json_t *list = json_object_get(zarr_ome(&ome), "series");
-    for (size_t i = 0; !st && !zarr_images_are_full(images) && i < json_array_size(list); i++) {
+    for (size_t i = 0; !st && !mt_tree_images_are_full(images) && i < json_array_size(list); i++) {
         const char *series = listed_path(list, i, NULL);
         if (!series)
             st = mt_fail(err, MT_E_CORRUPT, "series %zu of '%s' is not a path", i, ome.path);
-        else if (!(st = zarr_join(r, "", series, MT_E_CORRUPT, &path, err)))
-            st = zarr_images_add(images, path, err);
+        else if (!(st = mt_tree_join(r, "", series, MT_E_CORRUPT, &path, err)))
+            st = mt_tree_images_add(images, path, err);
     }
     bool has_list = json_is_array(list);
-    zarr_node_free(&ome);
+    mt_node_free(&ome);
     return st || has_list ? st : find_numbered(images, node, err);
 }
 
-bool zarr_is_plain(const zarr_node *node)
+bool zarr_is_plain(const mt_node *node)
 {
     const json_t *ome = zarr_ome(node);
-    return node->kind != ZARR_ARRAY && !zarr_ome_multiscale(node, 0) && !json_object_get(ome, "plate") &&
+    return node->kind != MT_NODE_ARRAY && !zarr_ome_multiscale(node, 0) && !json_object_get(ome, "plate") &&
            !json_object_get(ome, "well") && !json_object_get(ome, "bioformats2raw.layout");
 }
 
-mt_status zarr_find_own_images(zarr_images *images, const zarr_node *node, mt_error *err)
+mt_status zarr_find_own_images(mt_tree_images *images, const mt_node *node, mt_error *err)
 {
     const json_t *ome = zarr_ome(node);
-    if (node->kind == ZARR_ARRAY)
-        return zarr_images_add(images, "", err);
+    if (node->kind == MT_NODE_ARRAY)
+        return mt_tree_images_add(images, "", err);
     if (zarr_ome_multiscale(node, 0))
         return find_multiscales(images, node, err);
     if (json_object_get(ome, "plate"))

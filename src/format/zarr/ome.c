@@ -5,15 +5,15 @@
 #include <ctype.h>
 #include <string.h>
 
-const json_t *zarr_ome(const zarr_node *node)
+const json_t *zarr_ome(const mt_node *node)
 {
     const json_t *ome = json_object_get(node->attributes, "ome");
     return json_is_object(ome) ? ome : node->attributes;
 }
 
-const json_t *zarr_ome_multiscale(const zarr_node *node, size_t n)
+const json_t *zarr_ome_multiscale(const mt_node *node, size_t n)
 {
-    if (node->kind != ZARR_GROUP)
+    if (node->kind != MT_NODE_GROUP)
         return NULL;
     const json_t *multiscale = json_array_get(json_object_get(zarr_ome(node), "multiscales"), n);
     return json_is_object(multiscale) ? multiscale : NULL;
@@ -43,7 +43,7 @@ int zarr_ome_find_dataset(const json_t *multiscale, const char *path, const char
 }
 
 /* Version 0.5 stores one version per group, older ones one per image; some writers omit it. */
-mt_status zarr_ome_check_version(const zarr_node *group, const json_t *multiscale, mt_error *err)
+mt_status zarr_ome_check_version(const mt_node *group, const json_t *multiscale, mt_error *err)
 {
     const char *version = json_string_value(json_object_get(zarr_ome(group), "version"));
     if (!version)
@@ -138,7 +138,7 @@ static mt_status set_units(mt_chunk_map *map, const json_t *axes, mt_error *err)
     for (int d = 0; d < map->ndim; d++) {
         const char *unit = json_string_value(json_object_get(json_array_get(axes, (size_t)d), "unit"));
         if (unit && !(map->unit[d] = mt_arena_strndup(map->arena, unit, strlen(unit), err)))
-            return zarr_failed(err);
+            return mt_arena_failed(err);
     }
     return MT_OK;
 }
@@ -173,13 +173,13 @@ static mt_status set_channels(mt_chunk_map *map, const json_t *omero, mt_error *
         return MT_OK;
     mt_channel *channels = mt_arena_alloc(map->arena, (size_t)n, sizeof *channels, err);
     if (!channels)
-        return zarr_failed(err);
+        return mt_arena_failed(err);
     for (int64_t i = 0; i < n; i++) {
         const json_t *channel = json_array_get(list, (size_t)i);
         const char *label = json_string_value(json_object_get(channel, "label"));
         channels[i].name = mt_arena_strndup(map->arena, label ? label : "", label ? strlen(label) : 0, err);
         if (!channels[i].name)
-            return zarr_failed(err);
+            return mt_arena_failed(err);
         channels[i].has_color = parse_color(json_string_value(json_object_get(channel, "color")), channels[i].rgb);
         channels[i].has_window = parse_window(json_object_get(channel, "window"), channels[i].window);
     }
@@ -188,8 +188,7 @@ static mt_status set_channels(mt_chunk_map *map, const json_t *omero, mt_error *
     return MT_OK;
 }
 
-mt_status zarr_ome_describe(mt_chunk_map *map, const zarr_node *group, const json_t *multiscale, int level,
-                            mt_error *err)
+mt_status zarr_ome_describe(mt_chunk_map *map, const mt_node *group, const json_t *multiscale, int level, mt_error *err)
 {
     const json_t *axes = json_object_get(multiscale, "axes");
     mt_status st = set_axes(map, axes, err);

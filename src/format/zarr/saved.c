@@ -85,7 +85,7 @@ static mt_status restore_stem(mt_chunk_map *map, const mt_renaming *renaming, mt
         return mt_fail(err, MT_E_CORRUPT, "keys of the saved map are broken");
     char *stem = mt_arena_strndup(map->arena, (const char *)bytes, (size_t)n, err);
     char *renamed = stem ? mt_key_rename(renaming, stem, map->arena, err) : NULL;
-    return renamed ? zarr_set_stem(map, "", renamed, err) : zarr_failed(err);
+    return renamed ? zarr_set_stem(map, "", renamed, err) : mt_arena_failed(err);
 }
 
 mt_status zarr_restore(mt_chunk_map *map, const mt_renaming *renaming, mt_reader *r, mt_error *err)
@@ -93,7 +93,7 @@ mt_status zarr_restore(mt_chunk_map *map, const mt_renaming *renaming, mt_reader
     int64_t inner[MT_MAX_DIMS] = { 0 };
     zarr_state *s = mt_arena_alloc(map->arena, 1, sizeof *s, err);
     if (!s)
-        return zarr_failed(err);
+        return mt_arena_failed(err);
     map->state = s;
     mt_status st = restore_stem(map, renaming, r, err);
     if (st)

@@ -13,8 +13,8 @@ static mt_status parse_inner_shape(zarr_builder *b, const json_t *configuration,
 {
     int64_t inner[MT_MAX_DIMS];
     int n = b->map->ndim;
-    mt_status st = zarr_get_sizes(b->map, json_object_get(configuration, "chunk_shape"),
-                                  "chunk_shape of sharding_indexed", 1, inner, &n, err);
+    mt_status st = mt_tree_get_sizes(b->map, json_object_get(configuration, "chunk_shape"),
+                                     "chunk_shape of sharding_indexed", 1, inner, &n, err);
     if (st)
         return st;
     int64_t entries = 1;

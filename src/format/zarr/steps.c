@@ -32,7 +32,7 @@ static mt_status parse_types(zarr_coding *coding, const json_t *configuration, c
 {
     mt_filter_params *p = new_params(coding, sizeof *p, err);
     if (!p)
-        return zarr_failed(err);
+        return mt_arena_failed(err);
     *out = p;
     p->dtype = (mt_stored_type) { coding->dtype, coding->big_endian };
     const json_t *value = json_object_get(configuration, dtype);
@@ -93,7 +93,7 @@ static mt_status parse_shuffle(zarr_coding *coding, const json_t *configuration,
         return mt_fail(err, MT_E_CORRUPT, "elementsize of shuffle is not an integer from 1 to 256");
     mt_element_params *p = new_params(coding, sizeof *p, err);
     if (!p)
-        return zarr_failed(err);
+        return mt_arena_failed(err);
     p->element_size = (size_t)size;
     *out = p;
     return MT_OK;
@@ -109,7 +109,7 @@ static mt_status parse_checksum(zarr_coding *coding, const json_t *configuration
         return mt_fail(err, MT_E_CORRUPT, "location of a checksum is neither start nor end");
     mt_checksum_params *p = new_params(coding, sizeof *p, err);
     if (!p)
-        return zarr_failed(err);
+        return mt_arena_failed(err);
     p->at_start = strcmp(location, "start") == 0;
     *out = p;
     return MT_OK;
@@ -136,7 +136,7 @@ static mt_status parse_lzma(zarr_coding *coding, const json_t *configuration, co
 {
     mt_lzma_params *p = new_params(coding, sizeof *p, err);
     if (!p)
-        return zarr_failed(err);
+        return mt_arena_failed(err);
     *out = p;
     const json_t *filters = json_object_get(configuration, "filters");
     p->format = (int)filter_number(configuration, "format", 1);
@@ -234,7 +234,7 @@ mt_status zarr_add_byteswap(zarr_coding *coding, size_t element_size, mt_error *
 {
     mt_element_params *p = new_params(coding, sizeof *p, err);
     if (!p)
-        return zarr_failed(err);
+        return mt_arena_failed(err);
     p->element_size = element_size;
     return mt_chain_add(coding->chain, mt_codec_find("byteswap"), p, err);
 }

@@ -5,7 +5,6 @@
 #include "base/number.h"
 #include "format/zarr/zarr.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 /* A folder with all chunks is listed only if the search covers at least this share of them. */
@@ -15,9 +14,7 @@
 typedef struct listing {
     bool is_read, is_known;
     int64_t prefix[MT_MAX_DIMS]; /* numbers of the folders above */
-    int64_t *numbers;
-    size_t n, room; /* names */
-    int width;      /* numbers in a name */
+    mt_positions found;          /* width: numbers in a name */
 } listing;
 
 typedef struct listings {
@@ -30,7 +27,7 @@ static void free_listings(mt_env *env, void *memo)
 {
     listings *all = memo;
     for (int i = 0; i < MT_MAX_DIMS; i++)
-        mt_release(env, all->level[i].numbers, all->level[i].room * (size_t)all->level[i].width * sizeof(int64_t));
+        mt_positions_free(env, &all->level[i].found);
     mt_release(env, all, sizeof *all);
 }
 
@@ -48,101 +45,28 @@ static listings *get_listings(const mt_chunk_map *map, mt_scan *scan)
     return scan->memo;
 }
 
-/* Reads a number of a key: without sign and leading zeros. */
-static bool read_number(const char **text, int64_t *out)
-{
-    const char *start = *text;
-    return *start >= '0' && *start <= '9' && mt_parse_integer(text, out) && (*start != '0' || *text == start + 1);
-}
-
 typedef struct reading {
     listings *all;
     listing *into;
     const char *before; /* prefix of names */
-    size_t limit;       /* bytes */
 } reading;
-
-static mt_status grow(reading *r, mt_error *err)
-{
-    listing *l = r->into;
-    size_t each = (size_t)l->width * sizeof(int64_t), room = l->room ? 2 * l->room : 64;
-    if (room > r->limit / each)
-        return mt_fail(err, MT_E_LIMIT, "more names than max_metadata_bytes");
-    void *moved = mt_resize(r->all->env, l->numbers, l->room * each, room * each);
-    if (!moved)
-        return mt_fail(err, MT_E_MEMORY, "out of memory for %zu names", room);
-    l->numbers = moved;
-    l->room = room;
-    return MT_OK;
-}
 
 static mt_status take_name(void *user, const char *name, mt_error *err)
 {
     reading *r = user;
-    listing *l = r->into;
+    mt_positions *found = &r->into->found;
+    int64_t position[MT_MAX_DIMS];
     size_t length = strlen(r->before);
-    mt_status st = l->n == l->room ? grow(r, err) : MT_OK;
-    if (st || strncmp(name, r->before, length) != 0)
-        return st;
+    if (strncmp(name, r->before, length) != 0)
+        return MT_OK;
     name += length;
-    int64_t *out = l->numbers + l->n * (size_t)l->width;
-    for (int i = 0; i < l->width; i++) {
+    for (int i = 0; i < found->width; i++) {
         if (i > 0 && *name++ != zarr_separator(r->all->state))
             return MT_OK;
-        if (!read_number(&name, &out[i]))
+        if (!mt_parse_digits(&name, &position[i]))
             return MT_OK;
     }
-    l->n += *name == 0;
-    return MT_OK;
-}
-
-static int compare(const int64_t *a, const int64_t *b, int n)
-{
-    for (int i = 0; i < n; i++)
-        if (a[i] != b[i])
-            return a[i] < b[i] ? -1 : 1;
-    return 0;
-}
-
-static int compare_one(const void *a, const void *b) { return compare(a, b, 1); }
-
-/* Heapsort for names of several numbers: qsort needs a fixed width. */
-static void sift(int64_t *numbers, size_t n, size_t at, int width)
-{
-    for (size_t child; (child = 2 * at + 1) < n; at = child) {
-        int64_t *x = numbers + at * (size_t)width, *y = numbers + child * (size_t)width;
-        if (child + 1 < n && compare(y, y + width, width) < 0) {
-            child++;
-            y += width;
-        }
-        if (compare(x, y, width) >= 0)
-            return;
-        for (int i = 0; i < width; i++) {
-            int64_t swapped = x[i];
-            x[i] = y[i];
-            y[i] = swapped;
-        }
-    }
-}
-
-static void sort(listing *l)
-{
-    if (l->width == 1) {
-        if (l->n)
-            qsort(l->numbers, l->n, sizeof *l->numbers, compare_one);
-        return;
-    }
-    for (size_t i = l->n / 2; i-- > 0;)
-        sift(l->numbers, l->n, i, l->width);
-    for (size_t i = l->n; i-- > 1;) {
-        int64_t *first = l->numbers, *last = l->numbers + i * (size_t)l->width;
-        for (int k = 0; k < l->width; k++) {
-            int64_t swapped = first[k];
-            first[k] = last[k];
-            last[k] = swapped;
-        }
-        sift(l->numbers, i, 0, l->width);
-    }
+    return *name ? MT_OK : mt_positions_add(r->all->env, found, position, err);
 }
 
 /* Lists the folder below the first k numbers of a position. */
@@ -164,26 +88,12 @@ static void read_folder(const mt_chunk_map *map, listings *all, int k, const int
     } else if (*folder && folder[strlen(folder) - 1] == '/') {
         folder[strlen(folder) - 1] = 0;
     }
-    reading r = { all, l, before, all->env->limits.max_metadata_bytes };
-    l->n = 0;
+    reading r = { all, l, before };
+    l->found.n = 0;
     l->is_read = true;
     memcpy(l->prefix, position, (size_t)k * sizeof *position);
     l->is_known = mt_store_list(map->store, folder, take_name, &r, NULL) == MT_OK;
-    sort(l);
-}
-
-/* The first name at or after wanted, or NULL. */
-static const int64_t *find_name(const listing *l, const int64_t *wanted)
-{
-    size_t low = 0, high = l->n;
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        if (compare(l->numbers + middle * (size_t)l->width, wanted, l->width) < 0)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low < l->n ? l->numbers + low * (size_t)l->width : NULL;
+    mt_positions_sort(&l->found);
 }
 
 /* Whether listing the folders of a level is cheaper than trying each chunk. */
@@ -209,17 +119,17 @@ static void find_object(const mt_chunk_map *map, mt_scan *scan, const int64_t *w
         listing *l = &all->level[k];
         if (!is_cheaper(map, scan, nested, k))
             return;
-        l->width = nested ? 1 : map->ndim;
-        if (!l->is_read || compare(l->prefix, wanted, k) != 0)
+        l->found.width = nested ? 1 : map->ndim;
+        if (!l->is_read || mt_positions_compare(l->prefix, wanted, k) != 0)
             read_folder(map, all, k, wanted, l);
         if (!l->is_known)
             return;
-        const int64_t *found = find_name(l, wanted + k);
-        if (found && compare(found, wanted + k, l->width) == 0)
+        const int64_t *found = mt_positions_find(&l->found, wanted + k);
+        if (found && mt_positions_compare(found, wanted + k, l->found.width) == 0)
             continue;
         memset(next + k, 0, (size_t)(map->ndim - k) * sizeof *next);
         if (found)
-            memcpy(next + k, found, (size_t)l->width * sizeof *next);
+            memcpy(next + k, found, (size_t)l->found.width * sizeof *next);
         else if (k > 0)
             next[k - 1]++;
         else

@@ -39,9 +39,9 @@ mt_status zarr_v2_parse(const json_t *document, const char *path, mt_chunk_map *
     if (!json_is_integer(format) || json_integer_value(format) != 2)
         return mt_fail(err, MT_E_CORRUPT, "zarr_format is not 2");
     map->ndim = -1;
-    mt_status st = zarr_get_sizes(map, json_object_get(document, "shape"), "shape", 0, map->shape, &map->ndim, err);
+    mt_status st = mt_tree_get_sizes(map, json_object_get(document, "shape"), "shape", 0, map->shape, &map->ndim, err);
     if (!st)
-        st = zarr_get_sizes(map, json_object_get(document, "chunks"), "chunks", 1, b.chunk, &map->ndim, err);
+        st = mt_tree_get_sizes(map, json_object_get(document, "chunks"), "chunks", 1, b.chunk, &map->ndim, err);
     if (!st)
         st = zarr_parse_dtype(json_object_get(document, "dtype"), &map->dtype, &b.big_endian, err);
     if (!st)

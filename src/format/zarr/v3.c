@@ -110,7 +110,7 @@ static mt_status parse_edges(mt_chunk_map *map, int d, const json_t *runs, int64
         return st;
     int64_t *edges = mt_arena_alloc(map->arena, (size_t)n + 1, sizeof *edges, err);
     if (!edges)
-        return zarr_failed(err);
+        return mt_arena_failed(err);
     map->chunk_edges[d] = edges;
     return walk_runs(runs, map->shape[d], edges, &n, largest, err);
 }
@@ -145,8 +145,8 @@ static mt_status parse_grid(zarr_builder *b, const json_t *grid, mt_error *err)
     if (!name)
         return mt_fail(err, MT_E_CORRUPT, "chunk_grid is missing or has no name");
     if (strcmp(name, "regular") == 0)
-        return zarr_get_sizes(b->map, json_object_get(configuration, "chunk_shape"), "chunk_shape", 1, b->chunk,
-                              &b->map->ndim, err);
+        return mt_tree_get_sizes(b->map, json_object_get(configuration, "chunk_shape"), "chunk_shape", 1, b->chunk,
+                                 &b->map->ndim, err);
     if (strcmp(name, "rectilinear") == 0)
         return parse_rectilinear(b, configuration, err);
     return mt_fail(err, MT_E_UNSUPPORTED, "chunk grid '%s' is not supported", name);
@@ -177,7 +177,7 @@ mt_status zarr_v3_parse(const json_t *document, const char *path, mt_chunk_map *
     if (st)
         return st;
     map->ndim = -1;
-    st = zarr_get_sizes(map, json_object_get(document, "shape"), "shape", 0, map->shape, &map->ndim, err);
+    st = mt_tree_get_sizes(map, json_object_get(document, "shape"), "shape", 0, map->shape, &map->ndim, err);
     for (int i = 0; !st && i < map->ndim; i++)
         b.order[i] = i;
     if (!st)

@@ -3,64 +3,19 @@
 #ifndef MT_FORMAT_ZARR_ZARR_H
 #define MT_FORMAT_ZARR_ZARR_H
 
-#include "base/json.h"
-#include "format/format.h"
+#include "format/tree/tree.h"
 
-/* A cache of loaded nodes. Thread-safe. */
-typedef struct zarr_nodes zarr_nodes;
+/* The nodes of Zarr: version is 2 or 3, the document .zarray or zarr.json. Attributes of an array of version 2 are not
+ * loaded with it. */
+extern const mt_tree_format zarr_tree;
 
-/* Context of functions that find and map images. Nothing in scratch outlives them. */
-typedef struct zarr_reader {
-    mt_env *env;       /* memory, limits and caches */
-    mt_store *store;   /* of the container */
-    mt_arena *scratch; /* temporary memory */
-    zarr_nodes *nodes; /* cache of loaded nodes */
-} zarr_reader;
-
-/* The status of a failed arena allocation. */
-static inline mt_status zarr_failed(const mt_error *err) { return err && err->status ? err->status : MT_E_MEMORY; }
-
-typedef enum zarr_kind { ZARR_NONE, ZARR_ARRAY, ZARR_GROUP } zarr_kind;
-
-typedef struct zarr_node {
-    zarr_kind kind;     /* array, group or neither */
-    int version;        /* 2 or 3 */
-    const char *path;   /* key prefix in the store, "" for its root */
-    json_t *document;   /* .zarray or zarr.json; NULL for other nodes */
-    json_t *attributes; /* an object, or NULL: none, or (array of version 2) not loaded */
-} zarr_node;
-
-MT_MUST_CHECK mt_status zarr_nodes_new(mt_env *env, zarr_nodes **out, mt_error *err);
-void zarr_nodes_free(zarr_nodes *nodes);
-/* Finds the node of a path and adds references to its documents; false if not cached. */
-bool zarr_nodes_find(zarr_nodes *nodes, const char *path, zarr_node *out);
-/* Adds a node if there is room. */
-void zarr_nodes_keep(zarr_nodes *nodes, const zarr_node *node);
-
-/* Loads the metadata at a path, unless cached. ZARR_NONE if there is none. Freed with zarr_node_free. */
-MT_MUST_CHECK mt_status zarr_node_load(const zarr_reader *r, const char *path, zarr_node *out, mt_error *err);
-
+/* The load function of the tree. */
+mt_status zarr_node_load(const mt_tree *tree, mt_node *node, mt_error *err);
 /* Loads the attributes of a version 2 array, stored in a separate document. */
-MT_MUST_CHECK mt_status zarr_node_load_attributes(const zarr_reader *r, zarr_node *node, mt_error *err);
-void zarr_node_free(zarr_node *node);
+MT_MUST_CHECK mt_status zarr_node_load_attributes(const mt_tree *tree, mt_node *node, mt_error *err);
 
-/* Loads a document at a path; *out is NULL if it does not exist. */
-MT_MUST_CHECK mt_status zarr_load_json(const zarr_reader *r, const char *path, const char *name, json_t **out,
-                                       mt_error *err);
-
-/* Prefetches the documents of n paths in one batch if the store is slow. */
-void zarr_touch(const zarr_reader *r, const char *const *paths, size_t n);
-
-/* The names directly below a group, in scratch. */
-typedef struct zarr_names {
-    const char **names; /* segments, without '/' */
-    size_t n, room;     /* entries in use and allocated */
-} zarr_names;
-MT_MUST_CHECK mt_status zarr_find_names(const zarr_reader *r, const zarr_node *group, zarr_names *out, mt_error *err);
-
-/* Joins a/b in scratch. b comes from a file or the user; fails with status unless it consists of plain segments. */
-MT_MUST_CHECK mt_status zarr_join(const zarr_reader *r, const char *a, const char *b, mt_status status,
-                                  const char **out, mt_error *err);
+/* The members of a group by consolidated metadata. */
+mt_status zarr_find_consolidated(const mt_tree *tree, const mt_node *group, mt_members *names, mt_error *err);
 
 #define ZARR_MAX_SHARD_LEVELS 4
 #define ZARR_ENTRY_BYTES 16 /* bytes of an entry of a shard index */
@@ -109,14 +64,10 @@ MT_MUST_CHECK mt_status zarr_v2_parse(const json_t *document, const char *path, 
 MT_MUST_CHECK mt_status zarr_v3_parse(const json_t *document, const char *path, mt_chunk_map *map, mt_error *err);
 
 /* Fills the map of an array, except axes, pixel sizes and units. */
-MT_MUST_CHECK mt_status zarr_map_array(const zarr_node *node, mt_chunk_map *map, mt_error *err);
+MT_MUST_CHECK mt_status zarr_map_array(const mt_node *node, mt_chunk_map *map, mt_error *err);
 
 /* Sets the prefix of keys: "path/" and suffix. Fails if the longest key does not fit. */
 MT_MUST_CHECK mt_status zarr_set_stem(mt_chunk_map *map, const char *path, const char *suffix, mt_error *err);
-
-/* Reads a JSON array of integers of at least minimum: exactly *n or, if *n < 0, any number up to the limit. */
-MT_MUST_CHECK mt_status zarr_get_sizes(const mt_chunk_map *map, const json_t *list, const char *what, int64_t minimum,
-                                       int64_t *out, int *n, mt_error *err);
 
 /* The name of an extension: a string, or an object with "name" and optional "configuration". NULL if neither. */
 const char *zarr_extension_name(const json_t *extension);
@@ -181,10 +132,10 @@ bool zarr_keys_are_known(const mt_chunk_map *map, const int64_t *position);
 void zarr_write_prefix(const mt_chunk_map *map, const int64_t *position, int n, char *out);
 
 /* The object with the OME metadata: attributes.ome, or the attributes. NULL if there is none. */
-const json_t *zarr_ome(const zarr_node *node);
+const json_t *zarr_ome(const mt_node *node);
 
 /* The n-th multiscale image of a node, or NULL. */
-const json_t *zarr_ome_multiscale(const zarr_node *node, size_t n);
+const json_t *zarr_ome_multiscale(const mt_node *node, size_t n);
 
 /* The index of the dataset with a path (given relative to the image and to the root) in a multiscale image, or -1; and
  * the path of a dataset, or NULL. */
@@ -193,54 +144,26 @@ const char *zarr_ome_dataset(const json_t *multiscale, size_t level);
 int zarr_ome_levels(const json_t *multiscale);
 
 /* Fails for unsupported versions of OME-Zarr. */
-MT_MUST_CHECK mt_status zarr_ome_check_version(const zarr_node *group, const json_t *multiscale, mt_error *err);
+MT_MUST_CHECK mt_status zarr_ome_check_version(const mt_node *group, const json_t *multiscale, mt_error *err);
 
 /* Sets axes, pixel sizes, units, channels and levels of a map. */
-MT_MUST_CHECK mt_status zarr_ome_describe(mt_chunk_map *map, const zarr_node *group, const json_t *multiscale,
-                                          int level, mt_error *err);
+MT_MUST_CHECK mt_status zarr_ome_describe(mt_chunk_map *map, const mt_node *group, const json_t *multiscale, int level,
+                                          mt_error *err);
 
 /* The dimension names of an array: a list, or NULL. */
-const json_t *zarr_dimension_names(const zarr_node *array);
+const json_t *zarr_dimension_names(const mt_node *array);
 
 /* Sets axes ('?' if unknown), pixel sizes and units from the metadata of the array itself. */
-MT_MUST_CHECK mt_status zarr_describe_array(const zarr_node *array, mt_chunk_map *map, mt_error *err);
+MT_MUST_CHECK mt_status zarr_describe_array(const mt_node *array, mt_chunk_map *map, mt_error *err);
 
-/* Adds axes and pixel sizes from coordinates beside an array. root is the length of the path of the store's root. */
-MT_MUST_CHECK mt_status zarr_read_coordinates(const zarr_reader *r, const zarr_node *array, size_t root,
-                                              mt_chunk_map *map, mt_error *err);
+/* Adds axes and pixel sizes from coordinates beside an array. */
+MT_MUST_CHECK mt_status zarr_read_coordinates(const mt_tree *tree, const mt_node *array, mt_chunk_map *map,
+                                              mt_error *err);
 
-typedef struct zarr_image {
-    const char *name;        /* path relative to the node where the search began; "" for that node */
-    const mt_error *failure; /* a failed request: which images are at the path is not known; NULL: an image */
-} zarr_image;
-
-/* A search for the images of a store. */
-typedef struct zarr_images {
-    const zarr_reader *reader; /* where nodes are loaded from */
-    size_t limit;              /* the search stops at this number of images */
-    bool with_labels;          /* include the labels of multiscale images */
-    const char *below;         /* prefix of names, or "" */
-    size_t n, room;            /* entries in use and allocated */
-    zarr_image *found;         /* in scratch */
-} zarr_images;
-
-MT_MUST_CHECK mt_status zarr_images_add(zarr_images *images, const char *name, mt_error *err); /* name is borrowed */
-/* Adds a path at which the search failed. If metadata are at fault, opening it reports the reason. Fails if memory ran
- * out. */
-MT_MUST_CHECK mt_status zarr_images_add_failed(zarr_images *images, const char *name, const mt_error *why,
-                                               mt_error *err);
-/* Whether a request failed: the same bytes may be read another time. Else what was read is at fault. */
-bool zarr_is_request_failure(mt_status st);
-bool zarr_images_are_full(const zarr_images *images);
-
-/* Whether a node neither is an image nor declares its images: they are then searched below it, and there is no
- * default. */
-bool zarr_is_plain(const zarr_node *node);
-
-/* Finds the images of a plain node: arrays and other images below it, at any depth. */
-MT_MUST_CHECK mt_status zarr_find_below(zarr_images *images, const zarr_node *group, mt_error *err);
-/* Finds the images of any other node. */
-MT_MUST_CHECK mt_status zarr_find_own_images(zarr_images *images, const zarr_node *node, mt_error *err);
+/* Whether a group has no metadata of images. */
+bool zarr_is_plain(const mt_node *node);
+/* Finds the images of a node that has some. */
+mt_status zarr_find_own_images(mt_tree_images *images, const mt_node *node, mt_error *err);
 
 /* The find_stored function of maps: lists folders; the listings live as long as the scan. */
 void zarr_find_stored(const mt_chunk_map *map, mt_scan *scan, const int64_t *position, int64_t *next);

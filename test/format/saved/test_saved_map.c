@@ -159,8 +159,8 @@ static int visit(const char *path, const struct stat *st, int type, struct FTW *
     const char *suffix = strrchr(path, '.'), *name = strrchr(path, '/');
     if (type == FTW_D) {
         char file[4096];
-        static const char *const documents[] = { "zarr.json", ".zarray", ".zattrs" };
-        for (size_t i = 0; i < 3; i++) {
+        static const char *const documents[] = { "zarr.json", ".zarray", ".zattrs", "attributes.json" };
+        for (size_t i = 0; i < 4; i++) {
             snprintf(file, sizeof file, "%s/%s", path, documents[i]);
             if (access(file, F_OK) == 0) {
                 check_parts(path);
@@ -186,6 +186,7 @@ static void test_npy(void **state) { (void)state, check_folder("npy", 5); }
 static void test_tiff(void **state) { (void)state, check_folder("tiff", 150); }
 static void test_hdf5(void **state) { (void)state, check_folder("hdf5", 20); }
 static void test_zarr(void **state) { (void)state, check_folder("zarr", 60); }
+static void test_n5(void **state) { (void)state, check_folder("n5", 12); }
 
 static void test_czi(void **state)
 {
@@ -394,10 +395,10 @@ static void test_no_memory(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_npy),     cmocka_unit_test(test_tiff),   cmocka_unit_test(test_hdf5),
-        cmocka_unit_test(test_zarr),    cmocka_unit_test(test_czi),    cmocka_unit_test(test_changed),
-        cmocka_unit_test(test_refused), cmocka_unit_test(test_damage), cmocka_unit_test(test_no_memory),
-        cmocka_unit_test(test_seeds),
+        cmocka_unit_test(test_npy),       cmocka_unit_test(test_tiff),    cmocka_unit_test(test_hdf5),
+        cmocka_unit_test(test_zarr),      cmocka_unit_test(test_n5),      cmocka_unit_test(test_czi),
+        cmocka_unit_test(test_changed),   cmocka_unit_test(test_refused), cmocka_unit_test(test_damage),
+        cmocka_unit_test(test_no_memory), cmocka_unit_test(test_seeds),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

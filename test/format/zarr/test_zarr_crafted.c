@@ -100,10 +100,10 @@ static void check_shards(const char *name, const char *document, bool index_firs
     uint8_t shard[256] = { 0 };
     char path[300];
     snprintf(path, sizeof path, "%s/zarr.json", name);
-    write_text(path, document);
+    write_temporary_text(path, document);
     for (int i = 0; i < 3; i++) {
         snprintf(path, sizeof path, "%s/c/%d/%d", name, i / 2, i % 2);
-        write_bytes(path, shard, write_shard(shard, i / 2 * 4, i % 2 * 4, index_first, big));
+        write_temporary(path, shard, write_shard(shard, i / 2 * 4, i % 2 * 4, index_first, big));
     }
     check_store(name, "YX", (const int64_t[]) { 1, 6, 7 }, sharded_pixel);
 }
@@ -121,7 +121,7 @@ static void test_shards(void **state)
     uint8_t shard[256] = { 0 }, *pixels;
     size_t size = write_shard(shard, 0, 0, false, false);
     shard[size - 64 + 8] = 6;
-    write_bytes("end.zarr/c/0/0", shard, size);
+    write_temporary("end.zarr/c/0/0", shard, size);
     mt_error err = MT_ERROR_INIT;
     assert_int_equal(read_stack(temporary_path("end.zarr"), "YX", &pixels, &size, &err), MT_E_CORRUPT);
     assert_non_null(strstr(err.message, "6 bytes to a raw chunk of 8"));
@@ -147,11 +147,11 @@ static void test_nested_shards(void **state)
     append_u64(&at, inner, false);
     append_u64(&at, UINT64_MAX, false);
     append_u64(&at, UINT64_MAX, false);
-    write_text("nested.zarr/zarr.json",
-               V3("[4,8]", REGULAR("[4,8]"),
-                  "[" SHARDS("[4,4]", "[" SHARDS("[2,2]", "[" LITTLE "]", "[" LITTLE "]", "start") "]", "[" LITTLE "]",
-                             "end") "]"));
-    write_bytes("nested.zarr/c/0/0", bytes, (size_t)(at - bytes));
+    write_temporary_text("nested.zarr/zarr.json",
+                         V3("[4,8]", REGULAR("[4,8]"),
+                            "[" SHARDS("[4,4]", "[" SHARDS("[2,2]", "[" LITTLE "]", "[" LITTLE "]", "start") "]",
+                                       "[" LITTLE "]", "end") "]"));
+    write_temporary("nested.zarr/c/0/0", bytes, (size_t)(at - bytes));
     check_store("nested.zarr", "YX", (const int64_t[]) { 1, 4, 8 }, nested_pixel);
 
     mt_stack *stack;
@@ -165,7 +165,7 @@ static void test_nested_shards(void **state)
     /* The inner shard ends before its index does. */
     at -= 24;
     append_u64(&at, 63, false);
-    write_bytes("nested.zarr/c/0/0", bytes, (size_t)(at - bytes) + 16);
+    write_temporary("nested.zarr/c/0/0", bytes, (size_t)(at - bytes) + 16);
     uint8_t *pixels;
     size_t size;
     assert_int_equal(read_stack(temporary_path("nested.zarr"), "YX", &pixels, &size, &err), MT_E_CORRUPT);
@@ -185,12 +185,12 @@ static void test_transposed_shards(void **state)
         append_u64(&at, 4 * chunk, false);
         append_u64(&at, 4, false);
     }
-    write_text("transposed.zarr/zarr.json",
-               V3("[2,4]", REGULAR("[2,4]"),
-                  "[{\"name\":\"transpose\",\"configuration\":{\"order\":[1,0]}}," SHARDS(
-                      "[2,1]", "[{\"name\":\"transpose\",\"configuration\":{\"order\":[1,0]}}," LITTLE "]",
-                      "[" LITTLE "]", "end") "]"));
-    write_bytes("transposed.zarr/c/0/0", bytes, (size_t)(at - bytes));
+    write_temporary_text("transposed.zarr/zarr.json",
+                         V3("[2,4]", REGULAR("[2,4]"),
+                            "[{\"name\":\"transpose\",\"configuration\":{\"order\":[1,0]}}," SHARDS(
+                                "[2,1]", "[{\"name\":\"transpose\",\"configuration\":{\"order\":[1,0]}}," LITTLE "]",
+                                "[" LITTLE "]", "end") "]"));
+    write_temporary("transposed.zarr/c/0/0", bytes, (size_t)(at - bytes));
     check_store("transposed.zarr", "YX", (const int64_t[]) { 1, 2, 4 }, pixel);
 }
 
@@ -203,10 +203,10 @@ static void test_transpose_of_three(void **state)
         for (int64_t z = 0; z < 2; z++)
             for (int64_t y = 0; y < 3; y++)
                 append_u16(&at, pixel(z, y, x), false);
-    write_text("cycle.zarr/zarr.json",
-               V3("[2,3,4]", REGULAR("[2,3,4]"),
-                  "[{\"name\":\"transpose\",\"configuration\":{\"order\":[2,0,1]}}," LITTLE "]"));
-    write_bytes("cycle.zarr/c/0/0/0", bytes, (size_t)(at - bytes));
+    write_temporary_text("cycle.zarr/zarr.json",
+                         V3("[2,3,4]", REGULAR("[2,3,4]"),
+                            "[{\"name\":\"transpose\",\"configuration\":{\"order\":[2,0,1]}}," LITTLE "]"));
+    write_temporary("cycle.zarr/c/0/0/0", bytes, (size_t)(at - bytes));
     check_store("cycle.zarr", "ZYX", (const int64_t[]) { 2, 3, 4 }, pixel);
 }
 
@@ -216,16 +216,16 @@ static uint16_t holed_pixel(int64_t z, int64_t y, int64_t x) { return y >= 3 && 
 static void test_order_f(void **state)
 {
     (void)state;
-    write_text("f.zarr/.zarray",
-               "{\"zarr_format\":2,\"shape\":[5,4],\"chunks\":[3,3],\"dtype\":\">u2\",\"order\":\"F\","
-               "\"compressor\":null,\"filters\":null,\"fill_value\":9,\"dimension_separator\":\"/\"}");
+    write_temporary_text("f.zarr/.zarray",
+                         "{\"zarr_format\":2,\"shape\":[5,4],\"chunks\":[3,3],\"dtype\":\">u2\",\"order\":\"F\","
+                         "\"compressor\":null,\"filters\":null,\"fill_value\":9,\"dimension_separator\":\"/\"}");
     for (int chunk = 0; chunk < 3; chunk++) {
         uint8_t bytes[18], *at = bytes;
         for (int i = 0; i < 9; i++)
             append_u16(&at, pixel(0, chunk / 2 * 3 + i % 3, chunk % 2 * 3 + i / 3), true);
         char name[32];
         snprintf(name, sizeof name, "f.zarr/%d/%d", chunk / 2, chunk % 2);
-        write_bytes(name, bytes, sizeof bytes);
+        write_temporary(name, bytes, sizeof bytes);
     }
     check_store("f.zarr", "YX", (const int64_t[]) { 1, 5, 4 }, holed_pixel);
 }
@@ -235,7 +235,7 @@ static void test_rectilinear_grid(void **state)
 {
     (void)state;
     static const int64_t rows[] = { 0, 2, 4, 6, 11 }, columns[] = { 0, 4, 7 };
-    write_text(
+    write_temporary_text(
         "rectilinear.zarr/zarr.json",
         V3("[10,6]",
            "{\"name\":\"rectilinear\",\"configuration\":{\"kind\":\"inline\",\"chunk_shapes\":[[[2,3],5],[4,3]]}}",
@@ -247,18 +247,18 @@ static void test_rectilinear_grid(void **state)
                 append_u16(&at, pixel(0, y, x), false);
         char name[64];
         snprintf(name, sizeof name, "rectilinear.zarr/c/%d/%d", i / 2, i % 2);
-        write_bytes(name, bytes, (size_t)(at - bytes));
+        write_temporary(name, bytes, (size_t)(at - bytes));
     }
     check_store("rectilinear.zarr", "YX", (const int64_t[]) { 1, 10, 6 }, pixel);
 
 #define GRID(shapes)                                                                                                   \
     V3("[10,6]", "{\"name\":\"rectilinear\",\"configuration\":{\"kind\":\"inline\",\"chunk_shapes\":" shapes "}}",     \
        "[" LITTLE "]")
-    write_text("edges.zarr/zarr.json", GRID("[[[2,3]],4]"));
+    write_temporary_text("edges.zarr/zarr.json", GRID("[[[2,3]],4]"));
     check_refused("edges.zarr", "", MT_E_CORRUPT, "cover 6 of 10");
-    write_text("edges.zarr/zarr.json", GRID("[[[2,0]],4]"));
+    write_temporary_text("edges.zarr/zarr.json", GRID("[[[2,0]],4]"));
     check_refused("edges.zarr", "", MT_E_CORRUPT, "chunk_shapes");
-    write_text("edges.zarr/zarr.json", GRID("[[[9223372036854775807,9223372036854775807]],4]"));
+    write_temporary_text("edges.zarr/zarr.json", GRID("[[[9223372036854775807,9223372036854775807]],4]"));
     check_refused("edges.zarr", "", MT_E_LIMIT, "max_chunk_bytes");
 }
 
@@ -270,7 +270,7 @@ static void check_fill(const char *dtype, const char *fill, const void *expected
              "\"regular\",\"configuration\":{\"chunk_shape\":[]}},\"chunk_key_encoding\":\"default\",\"fill_value\":%s,"
              "\"codecs\":[" LITTLE "]}",
              dtype, fill);
-    write_text("fill.zarr/zarr.json", document);
+    write_temporary_text("fill.zarr/zarr.json", document);
     opened o;
     mt_error err = MT_ERROR_INIT;
     mt_status st = open_map(temporary_path("fill.zarr"), "", &o, &err);
@@ -329,8 +329,8 @@ static void test_no_dimensions_and_empty(void **state)
     uint8_t *pixels;
     size_t size;
     mt_error err = MT_ERROR_INIT;
-    write_text("scalar.zarr/zarr.json", V3("[]", REGULAR("[]"), "[" LITTLE "]"));
-    write_bytes("scalar.zarr/c", seven, 2);
+    write_temporary_text("scalar.zarr/zarr.json", V3("[]", REGULAR("[]"), "[" LITTLE "]"));
+    write_temporary("scalar.zarr/c", seven, 2);
     check_ok(open_map(temporary_path("scalar.zarr"), "", &o, &err), &err);
     check_ok(read_all(&o, &pixels, &size, &err), &err);
     assert_int_equal(size, 2);
@@ -338,17 +338,17 @@ static void test_no_dimensions_and_empty(void **state)
     free(pixels);
     close_opened(&o);
 
-    write_text("scalar2.zarr/.zarray",
-               "{\"zarr_format\":2,\"shape\":[],\"chunks\":[],\"dtype\":\"<u2\",\"order\":\"C\","
-               "\"compressor\":null,\"filters\":null,\"fill_value\":9}");
-    write_bytes("scalar2.zarr/0", seven, 2);
+    write_temporary_text("scalar2.zarr/.zarray",
+                         "{\"zarr_format\":2,\"shape\":[],\"chunks\":[],\"dtype\":\"<u2\",\"order\":\"C\","
+                         "\"compressor\":null,\"filters\":null,\"fill_value\":9}");
+    write_temporary("scalar2.zarr/0", seven, 2);
     check_ok(open_map(temporary_path("scalar2.zarr"), "", &o, &err), &err);
     check_ok(read_all(&o, &pixels, &size, &err), &err);
     assert_int_equal(pixels[0], 7);
     free(pixels);
     close_opened(&o);
 
-    write_text("empty.zarr/zarr.json", V3("[0,5]", REGULAR("[2,2]"), "[" LITTLE "]"));
+    write_temporary_text("empty.zarr/zarr.json", V3("[0,5]", REGULAR("[2,2]"), "[" LITTLE "]"));
     check_ok(open_map(temporary_path("empty.zarr"), "", &o, &err), &err);
     assert_int_equal(o.map->shape[0], 0);
     close_opened(&o);
@@ -363,20 +363,20 @@ static void test_extensions(void **state)
     "grid\":" REGULAR("[1,1]") ",\"chunk_key_encoding\":{\"name\":\"v2\"},\"fill_value\":0,\"codecs\":[" LITTLE        \
                                "]," member "}"
     mt_error err = MT_ERROR_INIT;
-    write_text("extension.zarr/zarr.json", WITH("\"other\":{\"must_understand\":false}"));
+    write_temporary_text("extension.zarr/zarr.json", WITH("\"other\":{\"must_understand\":false}"));
     check_ok(open_status("extension.zarr", "", &err), &err);
-    write_text("extension.zarr/zarr.json", WITH("\"other\":{}"));
+    write_temporary_text("extension.zarr/zarr.json", WITH("\"other\":{}"));
     check_refused("extension.zarr", "", MT_E_UNSUPPORTED, "'other'");
-    write_text("extension.zarr/zarr.json", WITH("\"storage_transformers\":[]"));
+    write_temporary_text("extension.zarr/zarr.json", WITH("\"storage_transformers\":[]"));
     check_ok(open_status("extension.zarr", "", &err), &err);
-    write_text("extension.zarr/zarr.json", WITH("\"storage_transformers\":[{\"name\":\"crypt\"}]"));
+    write_temporary_text("extension.zarr/zarr.json", WITH("\"storage_transformers\":[{\"name\":\"crypt\"}]"));
     check_refused("extension.zarr", "", MT_E_UNSUPPORTED, "'crypt'");
 
-    write_text("draft.zarr/zarr.json", "{\"zarr_format\":\"https://purl.org/zarr/spec/protocol/core/3.0\"}");
+    write_temporary_text("draft.zarr/zarr.json", "{\"zarr_format\":\"https://purl.org/zarr/spec/protocol/core/3.0\"}");
     check_refused("draft.zarr", "", MT_E_UNSUPPORTED, "draft");
-    write_text("around.zarr/zarr.json",
-               V3("[4,4]", REGULAR("[4,4]"),
-                  "[" SHARDS("[2,2]", "[" LITTLE "]", "[" LITTLE "]", "end") ",{\"name\":\"crc32c\"}]"));
+    write_temporary_text("around.zarr/zarr.json",
+                         V3("[4,4]", REGULAR("[4,4]"),
+                            "[" SHARDS("[2,2]", "[" LITTLE "]", "[" LITTLE "]", "end") ",{\"name\":\"crc32c\"}]"));
     check_refused("around.zarr", "", MT_E_UNSUPPORTED, "'crc32c' around shards");
 }
 
@@ -386,10 +386,11 @@ static void test_precedence(void **state)
     (void)state;
     opened o;
     mt_error err = MT_ERROR_INIT;
-    write_text("both.zarr/zarr.json", V3("[3,5]", REGULAR("[3,5]"), "[" LITTLE "]"));
-    write_text("both.zarr/.zarray", "{\"zarr_format\":2,\"shape\":[1],\"chunks\":[1],\"dtype\":\"<u2\",\"order\":\"C\","
-                                    "\"compressor\":null,\"filters\":null,\"fill_value\":9}");
-    write_text("both.zarr/.zmetadata", "{");
+    write_temporary_text("both.zarr/zarr.json", V3("[3,5]", REGULAR("[3,5]"), "[" LITTLE "]"));
+    write_temporary_text("both.zarr/.zarray",
+                         "{\"zarr_format\":2,\"shape\":[1],\"chunks\":[1],\"dtype\":\"<u2\",\"order\":\"C\","
+                         "\"compressor\":null,\"filters\":null,\"fill_value\":9}");
+    write_temporary_text("both.zarr/.zmetadata", "{");
     check_ok(open_map(temporary_path("both.zarr"), "", &o, &err), &err);
     assert_int_equal(o.map->ndim, 2);
     close_opened(&o);
@@ -423,7 +424,7 @@ static void chunks_that_are_not_there_are_counted(void **state)
     for (int i = 0; i < 4; i++) {
         char document[1024];
         snprintf(document, sizeof document, V3("[64,64]", REGULAR("[64,64]"), "%s"), codecs[i / 2]);
-        write_text("none/zarr.json", document);
+        write_temporary_text("none/zarr.json", document);
         mt_context *context;
         mt_stack *stack;
         mt_counters counters;

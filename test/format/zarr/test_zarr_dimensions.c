@@ -82,9 +82,9 @@ static void write_array(const char *name, const char *shape, const char *dtype, 
              "\"filters\":null,\"fill_value\":0}",
              shape, shape, dtype);
     snprintf(path, sizeof path, "%s/.zarray", name);
-    write_text(path, text);
+    write_temporary_text(path, text);
     snprintf(path, sizeof path, "%s/.zattrs", name);
-    write_text(path, attributes);
+    write_temporary_text(path, attributes);
 }
 
 /* What an array of this shape and with these attributes is: axes, then sizes and units of all dimensions. */
@@ -139,7 +139,7 @@ static void write_coordinate(const char *name, const char *dtype, const void *va
     snprintf(shape, sizeof shape, "[%zu]", n);
     write_array(name, shape, dtype, attributes);
     snprintf(path, sizeof path, "%s/0", name);
-    write_bytes(path, values, bytes);
+    write_temporary(path, values, bytes);
 }
 
 static void check_coordinates(double y, double x, const char *unit, const char *warning)
@@ -162,7 +162,7 @@ static void coordinates(void **state)
     const int16_t numbers[5] = { 0, 256, 512, 768, 1024 }; /* 0, 1, 2, 3, 4 in the other byte order */
     opened o;
     mt_error err = MT_ERROR_INIT;
-    write_text("grid.zarr/.zgroup", "{\"zarr_format\":2}");
+    write_temporary_text("grid.zarr/.zgroup", "{\"zarr_format\":2}");
     write_array("grid.zarr/a", "[4,5]", "|u1", "{\"_ARRAY_DIMENSIONS\":[\"lat\",\"x\"]}");
     write_coordinate("grid.zarr/lat", "<f8", even, 4, sizeof even, "{\"axis\":\"Y\",\"units\":\"um\"}");
     write_coordinate("grid.zarr/x", ">i2", numbers, 5, sizeof numbers, "{}");
@@ -179,7 +179,7 @@ static void coordinates(void **state)
     check_coordinates(0, 1, "", NULL);
     write_coordinate("grid.zarr/lat", "<f8", even, 3, 24, "{\"axis\":\"Y\"}"); /* of another length */
     check_coordinates(0, 1, "", NULL);
-    write_text("grid.zarr/lat/.zarray", "{");
+    write_temporary_text("grid.zarr/lat/.zarray", "{");
     check_coordinates(0, 1, "", "'lat' cannot be read");
     write_array("grid.zarr/a", "[4,5]", "|u1", "{\"_ARRAY_DIMENSIONS\":[\"a\",\"../x\"]}"); /* itself, and no key */
     check_coordinates(0, 0, "", NULL);

@@ -22,7 +22,7 @@ static void write_changed(const char *key, const char *document, const change *c
         json_object_del(json, c->member);
     }
     char *text = json_dumps(json, JSON_ENCODE_ANY);
-    write_text(key, text);
+    write_temporary_text(key, text);
     free(text);
     json_decref(json);
 }
@@ -252,7 +252,7 @@ static void check_pixels(const char *folder, const char *name, const char *key, 
     snprintf(path, sizeof path, "%s/%s", folder, name);
     write_changed(path, document, &no_change);
     snprintf(path, sizeof path, "%s/%s", folder, key);
-    write_bytes(path, encoded, size);
+    write_temporary(path, encoded, size);
     check_ok(open_map(temporary_path(folder), "", &o, &err), &err);
     mt_status st = read_all(&o, &pixels, &n, &err);
     if (st)

@@ -39,16 +39,16 @@ static void coordinates_of_every_type(void **state)
         { "<f2", VALUES("\0\0\0\0\0\0\0\0"), 0 },
         { "|u1", VALUES("\1\4\7"), 0 },
     };
-    write_text("x/a/.zarray", ARRAY2("[4,4]", "<u2"));
-    write_text("x/a/.zattrs", "{\"_ARRAY_DIMENSIONS\":[\"y\",\"x\"]}");
-    write_text("x/x/.zattrs", "{\"_ARRAY_DIMENSIONS\":[\"x\"],\"units\":\"um\"}");
+    write_temporary_text("x/a/.zarray", ARRAY2("[4,4]", "<u2"));
+    write_temporary_text("x/a/.zattrs", "{\"_ARRAY_DIMENSIONS\":[\"y\",\"x\"]}");
+    write_temporary_text("x/x/.zattrs", "{\"_ARRAY_DIMENSIONS\":[\"x\"],\"units\":\"um\"}");
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         char document[400];
         opened o;
         mt_error err = MT_ERROR_INIT;
         snprintf(document, sizeof document, ARRAY2("[4]", "%s"), cases[i].dtype);
-        write_text("x/x/.zarray", document);
-        write_bytes("x/x/0", cases[i].bytes, cases[i].size);
+        write_temporary_text("x/x/.zarray", document);
+        write_temporary("x/x/0", cases[i].bytes, cases[i].size);
         check_ok(open_at("x", "a", &o, &err), &err);
         if (o.map->pixel_size[1] != cases[i].step)
             fail_msg("case %d, %s: a pixel size of %g", (int)i, cases[i].dtype, o.map->pixel_size[1]);
@@ -56,22 +56,24 @@ static void coordinates_of_every_type(void **state)
         close_opened(&o);
     }
     /* In a shard, from byte 2 on; and in one whose index gives it too many bytes. */
-    write_text("s/zarr.json", "{\"zarr_format\":3,\"node_type\":\"group\"}");
-    write_text("s/a/zarr.json",
-               "{\"zarr_format\":3,\"node_type\":\"array\",\"shape\":[4,4],\"data_type\":\"uint8\",\"chunk_grid\":{"
-               "\"name\":\"regular\",\"configuration\":{\"chunk_shape\":[4,4]}},\"chunk_key_encoding\":{\"name\":"
-               "\"default\"},\"fill_value\":0,\"codecs\":[{\"name\":\"bytes\"}],\"dimension_names\":[\"y\",\"x\"]}");
-    write_text("s/x/zarr.json",
-               "{\"zarr_format\":3,\"node_type\":\"array\",\"shape\":[4],\"data_type\":\"uint8\",\"chunk_grid\":{"
-               "\"name\":\"regular\",\"configuration\":{\"chunk_shape\":[4]}},\"chunk_key_encoding\":{\"name\":"
-               "\"default\"},\"fill_value\":0,\"codecs\":[{\"name\":\"sharding_indexed\",\"configuration\":{"
-               "\"chunk_shape\":[4],\"codecs\":[{\"name\":\"bytes\"}],\"index_codecs\":[{\"name\":\"bytes\","
-               "\"configuration\":{\"endian\":\"little\"}}]}}],\"dimension_names\":[\"x\"]}");
+    write_temporary_text("s/zarr.json", "{\"zarr_format\":3,\"node_type\":\"group\"}");
+    write_temporary_text(
+        "s/a/zarr.json",
+        "{\"zarr_format\":3,\"node_type\":\"array\",\"shape\":[4,4],\"data_type\":\"uint8\",\"chunk_grid\":{"
+        "\"name\":\"regular\",\"configuration\":{\"chunk_shape\":[4,4]}},\"chunk_key_encoding\":{\"name\":"
+        "\"default\"},\"fill_value\":0,\"codecs\":[{\"name\":\"bytes\"}],\"dimension_names\":[\"y\",\"x\"]}");
+    write_temporary_text(
+        "s/x/zarr.json",
+        "{\"zarr_format\":3,\"node_type\":\"array\",\"shape\":[4],\"data_type\":\"uint8\",\"chunk_grid\":{"
+        "\"name\":\"regular\",\"configuration\":{\"chunk_shape\":[4]}},\"chunk_key_encoding\":{\"name\":"
+        "\"default\"},\"fill_value\":0,\"codecs\":[{\"name\":\"sharding_indexed\",\"configuration\":{"
+        "\"chunk_shape\":[4],\"codecs\":[{\"name\":\"bytes\"}],\"index_codecs\":[{\"name\":\"bytes\","
+        "\"configuration\":{\"endian\":\"little\"}}]}}],\"dimension_names\":[\"x\"]}");
     for (int size = 4; size <= 5; size++) {
         uint8_t shard[23] = { 0, 0, 2, 4, 6, 8, 0, 2, 0, 0, 0, 0, 0, 0, 0, (uint8_t)size };
         opened o;
         mt_error err = MT_ERROR_INIT;
-        write_bytes("s/x/c/0", shard, sizeof shard);
+        write_temporary("s/x/c/0", shard, sizeof shard);
         check_ok(open_at("s", "a", &o, &err), &err);
         assert_true(o.map->pixel_size[1] == (size == 4 ? 2 : 0));
         close_opened(&o);
@@ -107,12 +109,12 @@ static void images_that_are_wrong(void **state)
         { "{\"bioformats2raw.layout\":3}", "series=1", MT_E_NOT_FOUND, "series 1" },
         { "[]", "", MT_E_CORRUPT, "attributes" },
     };
-    write_text("g/.zgroup", "{\"zarr_format\":2}");
-    write_text("g/0/.zarray", ARRAY2("[4,4]", "<u2"));
+    write_temporary_text("g/.zgroup", "{\"zarr_format\":2}");
+    write_temporary_text("g/0/.zarray", ARRAY2("[4,4]", "<u2"));
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         opened o;
         mt_error err;
-        write_text("g/.zattrs", cases[i].attributes);
+        write_temporary_text("g/.zattrs", cases[i].attributes);
         mt_status st = open_at("g", cases[i].part, &o, &err);
         if (st != cases[i].status || (st && !strstr(err.message, cases[i].message)))
             fail_msg("%s: %s: %s", cases[i].attributes, mt_status_name(st), err.message);
@@ -127,14 +129,14 @@ static void images_that_are_wrong(void **state)
     } lists[] = { { "[\"0\"]", MT_OK, NULL },
                   { "[7]", MT_E_CORRUPT, "series 0" },
                   { "[\"../0\"]", MT_E_CORRUPT, "'../0'" } };
-    write_text("g/.zattrs", "{\"bioformats2raw.layout\":3}");
-    write_text("g/OME/.zgroup", "{\"zarr_format\":2}");
+    write_temporary_text("g/.zattrs", "{\"bioformats2raw.layout\":3}");
+    write_temporary_text("g/OME/.zgroup", "{\"zarr_format\":2}");
     for (size_t i = 0; i < sizeof lists / sizeof *lists; i++) {
         char document[64];
         opened o;
         mt_error err;
         snprintf(document, sizeof document, "{\"series\":%s}", lists[i].series);
-        write_text("g/OME/.zattrs", document);
+        write_temporary_text("g/OME/.zattrs", document);
         mt_status st = open_at("g", "", &o, &err);
         if (st != lists[i].status || (st && !strstr(err.message, lists[i].message)))
             fail_msg("%s: %s: %s", document, mt_status_name(st), err.message);

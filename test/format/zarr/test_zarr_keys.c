@@ -24,14 +24,14 @@ static void write_array(const char *folder, char separator, const char *const na
         "\"filters\":null,\"fill_value\":99%s}",
         separator_member(separator));
     snprintf(path, sizeof path, "%s/.zarray", folder);
-    write_text(path, text);
+    write_temporary_text(path, text);
     for (int c = 0; c < 4; c++) {
         uint8_t chunk[6];
         for (int i = 0; i < 6; i++)
             chunk[i] = (uint8_t)(1 + (c / 2 * 2 + i / 3) * 6 + c % 2 * 3 + i % 3);
         snprintf(path, sizeof path, "%s/%s", folder, names && names[c] ? names[c] : "");
         if (names && names[c])
-            write_bytes(path, chunk, sizeof chunk);
+            write_temporary(path, chunk, sizeof chunk);
     }
 }
 
@@ -174,9 +174,9 @@ static void nothing_stored(void **state)
     delayed_log slow = { .delay_ms = 0 };
     mt_error err = MT_ERROR_INIT;
     write_array("none.zarr", 0, NULL);
-    write_text("none.zarr/README.txt", "none");
-    write_text("none.zarr/0.0.partial", "none");
-    write_text("none.zarr/c.txt", "none");
+    write_temporary_text("none.zarr/README.txt", "none");
+    write_temporary_text("none.zarr/0.0.partial", "none");
+    write_temporary_text("none.zarr/c.txt", "none");
     for (int i = 0; i < 2; i++) {
         check_ok(read_array("none.zarr", i ? &slow : NULL, 0, pixels, &n_warnings, &err), &err);
         for (int k = 0; k < 24; k++)
@@ -204,7 +204,7 @@ static void version_3(void **state)
             "\"chunk_key_encoding\":{\"name\":\"default\",\"configuration\":{\"separator\":\"%s\"}}}",
             dotted_metadata ? "." : "/");
         snprintf(path, sizeof path, "%s/zarr.json", folders[i]);
-        write_text(path, text);
+        write_temporary_text(path, text);
         check_array(folders[i], NULL, true, dotted_names != dotted_metadata);
         check_array(folders[i], &slow, true, 0);
     }
@@ -228,9 +228,9 @@ static void large_grids(void **state)
                  "{\"zarr_format\":2,\"shape\":[64,64],\"chunks\":[1,1],\"dtype\":\"|u1\",\"order\":\"C\","
                  "\"compressor\":null,\"filters\":null,\"fill_value\":9%s}",
                  separator_member(i / 2 ? '/' : '.'));
-        write_text(path, text);
+        write_temporary_text(path, text);
         snprintf(path, sizeof path, "large%d.zarr/5%c7", i / 2, i / 2 ? '.' : '/');
-        write_bytes(path, "A", 1);
+        write_temporary(path, "A", 1);
         snprintf(path, sizeof path, "large%d.zarr", i / 2);
         check_ok(mt_stack_open_wrapped(NULL, temporary_path(path), &options, i % 2 ? &wrap : NULL, &stack, &err), &err);
         check_ok(mt_stack_extract_patch(stack, 0, NULL, 0, origin, size, 2, pixels, &err), &err);
@@ -252,13 +252,14 @@ static void shards(void **state)
         shard[24 + 16 * c] = (uint8_t)(6 * c);
         shard[24 + 16 * c + 8] = 6;
     }
-    write_text("shards.zarr/zarr.json",
-               "{\"zarr_format\":3,\"node_type\":\"array\",\"shape\":[4,6],\"data_type\":\"uint8\",\"fill_value\":99,"
-               "\"chunk_grid\":{\"name\":\"regular\",\"configuration\":{\"chunk_shape\":[4,6]}},"
-               "\"chunk_key_encoding\":{\"name\":\"default\"},\"codecs\":[{\"name\":\"sharding_indexed\","
-               "\"configuration\":{\"chunk_shape\":[2,3],\"codecs\":[\"bytes\"],\"index_codecs\":[{\"name\":\"bytes\","
-               "\"configuration\":{\"endian\":\"little\"}}]}}]}");
-    write_bytes("shards.zarr/c.0.0", shard, sizeof shard);
+    write_temporary_text(
+        "shards.zarr/zarr.json",
+        "{\"zarr_format\":3,\"node_type\":\"array\",\"shape\":[4,6],\"data_type\":\"uint8\",\"fill_value\":99,"
+        "\"chunk_grid\":{\"name\":\"regular\",\"configuration\":{\"chunk_shape\":[4,6]}},"
+        "\"chunk_key_encoding\":{\"name\":\"default\"},\"codecs\":[{\"name\":\"sharding_indexed\","
+        "\"configuration\":{\"chunk_shape\":[2,3],\"codecs\":[\"bytes\"],\"index_codecs\":[{\"name\":\"bytes\","
+        "\"configuration\":{\"endian\":\"little\"}}]}}]}");
+    write_temporary("shards.zarr/c.0.0", shard, sizeof shard);
     check_array("shards.zarr", NULL, true, 1);
     check_refused("shards.zarr", &slow, "'c.0.0'");
 }

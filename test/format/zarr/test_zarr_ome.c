@@ -176,7 +176,7 @@ static void write_array(const char *folder)
 {
     char path[340];
     snprintf(path, sizeof path, "%s/.zarray", folder);
-    write_text(path, ARRAY("[4,4]"));
+    write_temporary_text(path, ARRAY("[4,4]"));
 }
 
 static void test_plain_groups(void **state)
@@ -185,9 +185,9 @@ static void test_plain_groups(void **state)
     mt_stack *stack;
     mt_error err = MT_ERROR_INIT;
     const mt_open_options options = { .struct_size = sizeof options, .axes = "YX" };
-    write_text("one.zarr/.zgroup", GROUP);
+    write_temporary_text("one.zarr/.zgroup", GROUP);
     write_array("one.zarr/only");
-    write_text("one.zarr/README.md", "no array"); /* other files are not arrays */
+    write_temporary_text("one.zarr/README.md", "no array"); /* other files are not arrays */
     check_ok(mt_stack_open(NULL, temporary_path("one.zarr"), &options, &stack, &err), &err);
     assert_string_equal(mt_stack_get_info(stack)->part, "only");
     mt_stack_close(stack);
@@ -221,7 +221,7 @@ static void test_broken_sibling(void **state)
     mt_error err = MT_ERROR_INIT;
     const mt_open_options options = { .struct_size = sizeof options, .axes = "YX" };
     write_array("siblings.zarr/good");
-    write_text("siblings.zarr/bad/.zarray", "{");
+    write_temporary_text("siblings.zarr/bad/.zarray", "{");
     check_ok(mt_stack_open(NULL, temporary_path("siblings.zarr#good"), &options, &stack, &err), &err);
     mt_stack_close(stack);
     assert_string_equal(parts_of(temporary_path("siblings.zarr")), "bad good");
@@ -236,11 +236,11 @@ static void test_bioformats2raw(void **state)
 {
     (void)state;
     mt_stack *stack;
-    write_text("series.zarr/.zattrs", "{\"bioformats2raw.layout\":3}");
+    write_temporary_text("series.zarr/.zattrs", "{\"bioformats2raw.layout\":3}");
     for (int i = 0; i < 3; i++) {
         char path[64];
         snprintf(path, sizeof path, "series.zarr/%d/.zattrs", i);
-        write_text(path, IMAGE("0", YX, ""));
+        write_temporary_text(path, IMAGE("0", YX, ""));
         snprintf(path, sizeof path, "series.zarr/%d/0", i);
         write_array(path);
     }
@@ -252,7 +252,7 @@ static void test_bioformats2raw(void **state)
     mt_stack_close(stack);
     check_not_opened(temporary_path("series.zarr#series=3"), MT_E_NOT_FOUND, "no series 3");
 
-    write_text("series.zarr/OME/.zattrs", "{\"series\":[\"2\",\"0\"]}");
+    write_temporary_text("series.zarr/OME/.zattrs", "{\"series\":[\"2\",\"0\"]}");
     assert_string_equal(parts_of(temporary_path("series.zarr")), "2 0");
 }
 
@@ -263,20 +263,20 @@ static void test_false_metadata(void **state)
     mt_stack *stack;
     write_array("secret.zarr");
     write_array("false.zarr/0");
-    write_text("false.zarr/.zattrs", IMAGE("../secret.zarr", YX, ""));
+    write_temporary_text("false.zarr/.zattrs", IMAGE("../secret.zarr", YX, ""));
     check_not_opened(temporary_path("false.zarr"), MT_E_CORRUPT, "not a path inside the store");
-    write_text("false.zarr/.zattrs", IMAGE("0", "[{\"name\":\"x\",\"type\":\"space\"}]", ""));
+    write_temporary_text("false.zarr/.zattrs", IMAGE("0", "[{\"name\":\"x\",\"type\":\"space\"}]", ""));
     check_not_opened(temporary_path("false.zarr"), MT_E_CORRUPT, "1 axes and its array 2 dimensions");
-    write_text("false.zarr/.zattrs", IMAGE("1", YX, ""));
+    write_temporary_text("false.zarr/.zattrs", IMAGE("1", YX, ""));
     check_not_opened(temporary_path("false.zarr"), MT_E_CORRUPT, "is not an array");
-    write_text("false.zarr/.zattrs", "{\"multiscales\":[{\"datasets\":[]}]}");
+    write_temporary_text("false.zarr/.zattrs", "{\"multiscales\":[{\"datasets\":[]}]}");
     check_not_opened(temporary_path("false.zarr"), MT_E_CORRUPT, "no levels");
-    write_text("false.zarr/.zattrs", "{\"plate\":{\"wells\":[{\"path\":\"../..\"}]}}");
+    write_temporary_text("false.zarr/.zattrs", "{\"plate\":{\"wells\":[{\"path\":\"../..\"}]}}");
     check_not_opened(temporary_path("false.zarr"), MT_E_CORRUPT, "not a path inside the store");
 
     /* Channels that are fewer than the axis is long say nothing. */
-    write_text("false.zarr/.zattrs", IMAGE("0", "[{\"name\":\"c\",\"type\":\"channel\"},{\"name\":\"x\"}]",
-                                           ",\"omero\":{\"channels\":[{\"label\":\"a\"}]}"));
+    write_temporary_text("false.zarr/.zattrs", IMAGE("0", "[{\"name\":\"c\",\"type\":\"channel\"},{\"name\":\"x\"}]",
+                                                     ",\"omero\":{\"channels\":[{\"label\":\"a\"}]}"));
     opened o;
     mt_error err = MT_ERROR_INIT;
     check_ok(open_map(temporary_path("false.zarr"), "", &o, &err), &err);
@@ -284,12 +284,13 @@ static void test_false_metadata(void **state)
     assert_int_equal(o.map->n_channels, 0);
     close_opened(&o);
 
-    write_text("false.zarr/.zattrs", IMAGE("0", "[\"row\",\"column\"]", ""));
+    write_temporary_text("false.zarr/.zattrs", IMAGE("0", "[\"row\",\"column\"]", ""));
     check_ok(open_map(temporary_path("false.zarr"), "", &o, &err), &err);
     assert_string_equal(o.map->axes, "YX");
     close_opened(&o);
-    write_text("false.zarr/.zattrs",
-               IMAGE("0", "[{\"name\":\"row\",\"type\":\"space\"},{\"name\":\"column\",\"type\":\"space\"}]", ""));
+    write_temporary_text(
+        "false.zarr/.zattrs",
+        IMAGE("0", "[{\"name\":\"row\",\"type\":\"space\"},{\"name\":\"column\",\"type\":\"space\"}]", ""));
     open_stack(temporary_path("false.zarr"), &stack);
     assert_string_equal(mt_stack_get_info(stack)->original_axes, "YX");
     mt_stack_close(stack);
@@ -315,7 +316,7 @@ static void test_windows_and_label_images(void **state)
                  IMAGE("0", "[{\"name\":\"y\",\"type\":\"space\"},{\"name\":\"x\",\"type\":\"space\"}]",
                        ",\"image-label\":%s,\"omero\":{\"channels\":[{\"label\":\"a\",\"window\":%s}]}"),
                  i % 2 ? "{}" : "1", cases[i].window);
-        write_text("window.zarr/.zattrs", text);
+        write_temporary_text("window.zarr/.zattrs", text);
         opened o;
         mt_error err = MT_ERROR_INIT;
         check_ok(open_map(temporary_path("window.zarr"), "", &o, &err), &err);
@@ -346,7 +347,7 @@ static void test_names_of_dimensions(void **state)
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         char text[200];
         snprintf(text, sizeof text, "{\"_ARRAY_DIMENSIONS\":%s}", cases[i].names);
-        write_text("names.zarr/.zattrs", text);
+        write_temporary_text("names.zarr/.zattrs", text);
         check_ok(open_map(temporary_path("names.zarr"), "", &o, &err), &err);
         assert_string_equal(o.map->axes, cases[i].axes);
         close_opened(&o);

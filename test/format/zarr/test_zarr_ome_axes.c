@@ -9,32 +9,22 @@
 #include <stdlib.h>
 #include <string.h>
 
-static void write_text(const char *name, const char *text)
-{
-    FILE *file = fopen(temporary_path(name), "w");
-    assert_non_null(file);
-    fputs(text, file);
-    assert_int_equal(fclose(file), 0);
-}
-
 /* An image of sides of 2, 3, 4... pixels, of which the last n are used. more: further members of the image; omero: of the
  * group. */
 static mt_status open_image(int n, const char *axes, const char *more, const char *omero, mt_stack **out, mt_error *err)
 {
     static const char *const shapes[] = { "", "[6]", "[5, 6]", "[4, 5, 6]", "[3, 4, 5, 6]", "[2, 3, 4, 5, 6]" };
     char text[4096];
-    snprintf(text, sizeof text, "mkdir -p '%s/0'", temporary_folder());
-    assert_int_equal(system(text), 0);
     snprintf(
         text, sizeof text,
         "{\"zarr_format\": 2, \"shape\": %s, \"chunks\": %s, \"dtype\": \"|u1\", \"fill_value\": 3, \"order\": \"C\", "
         "\"compressor\": null, \"filters\": null}",
         shapes[n], shapes[n]);
-    write_text("0/.zarray", text);
-    write_text(".zgroup", "{\"zarr_format\": 2}");
+    write_temporary_text("0/.zarray", text);
+    write_temporary_text(".zgroup", "{\"zarr_format\": 2}");
     snprintf(text, sizeof text, "{\"multiscales\": [{%s%s%s \"datasets\": [{\"path\": \"0\"%s}]}]%s%s}",
              axes ? "\"axes\": " : "", axes ? axes : "", axes ? "," : "", more, *omero ? ", \"omero\": " : "", omero);
-    write_text(".zattrs", text);
+    write_temporary_text(".zattrs", text);
     const mt_open_options options = { .struct_size = sizeof options, .allow_unknown_axes = 1 };
     *err = (mt_error)MT_ERROR_INIT;
     return mt_stack_open(NULL, temporary_folder(), &options, out, err);

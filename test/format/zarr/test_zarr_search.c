@@ -124,17 +124,17 @@ static void one_field_of_a_plate_is_missing(void **state)
 static void what_is_no_image(void **state)
 {
     (void)state;
-    write_text("other.zarr/.zgroup", GROUP);
-    write_text("other.zarr/g/scalar/.zarray", ARRAY("[]"));
-    write_text("other.zarr/g/x/.zarray", ARRAY("[4]"));
-    write_text("other.zarr/g/empty/.zarray", EMPTY);
-    write_text("other.zarr/table/.zgroup", GROUP);
-    write_text("other.zarr/table/.zattrs", "{\"encoding-type\":\"anndata\"}");
-    write_text("other.zarr/table/X/.zarray", ARRAY("[4,4]"));
-    write_text("other.zarr/notes/a/b.txt", "nothing");
+    write_temporary_text("other.zarr/.zgroup", GROUP);
+    write_temporary_text("other.zarr/g/scalar/.zarray", ARRAY("[]"));
+    write_temporary_text("other.zarr/g/x/.zarray", ARRAY("[4]"));
+    write_temporary_text("other.zarr/g/empty/.zarray", EMPTY);
+    write_temporary_text("other.zarr/table/.zgroup", GROUP);
+    write_temporary_text("other.zarr/table/.zattrs", "{\"encoding-type\":\"anndata\"}");
+    write_temporary_text("other.zarr/table/X/.zarray", ARRAY("[4,4]"));
+    write_temporary_text("other.zarr/notes/a/b.txt", "nothing");
     check_parts(temporary_path("other.zarr"), "");
     check_fails(temporary_path("other.zarr"), MT_E_NOT_AN_IMAGE, "no array of two or more dimensions");
-    write_text("other.zarr/g/deep/er/image/.zarray", ARRAY("[4,4]")); /* groups need no metadata */
+    write_temporary_text("other.zarr/g/deep/er/image/.zarray", ARRAY("[4,4]")); /* groups need no metadata */
     check_parts(temporary_path("other.zarr"), "g/deep/er/image");
     check_opens(temporary_path("other.zarr"), "YX", "g/deep/er/image");
     check_opens(temporary_path("other.zarr#table"), "YX", "table");
@@ -144,16 +144,16 @@ static void what_is_no_image(void **state)
 static void images_of_all_kinds(void **state)
 {
     (void)state;
-    write_text("kinds.zarr/.zgroup", GROUP);
-    write_text("kinds.zarr/a/image/.zattrs", IMAGE("0"));
-    write_text("kinds.zarr/a/image/0/.zarray", ARRAY("[4,4]"));
-    write_text("kinds.zarr/a/image/labels/.zattrs", "{\"labels\":[\"cells\"]}");
-    write_text("kinds.zarr/a/image/labels/cells/.zattrs", IMAGE("0"));
-    write_text("kinds.zarr/a/image/labels/cells/0/.zarray", ARRAY("[4,4]"));
-    write_text("kinds.zarr/plate/.zattrs", "{\"plate\":{\"wells\":[{\"path\":\"A/1\"}]}}");
-    write_text("kinds.zarr/plate/A/1/.zattrs", "{\"well\":{\"images\":[{\"path\":\"0\"}]}}");
-    write_text("kinds.zarr/plate/A/1/0/.zattrs", IMAGE("0"));
-    write_text("kinds.zarr/plate/A/1/0/0/.zarray", ARRAY("[4,4]"));
+    write_temporary_text("kinds.zarr/.zgroup", GROUP);
+    write_temporary_text("kinds.zarr/a/image/.zattrs", IMAGE("0"));
+    write_temporary_text("kinds.zarr/a/image/0/.zarray", ARRAY("[4,4]"));
+    write_temporary_text("kinds.zarr/a/image/labels/.zattrs", "{\"labels\":[\"cells\"]}");
+    write_temporary_text("kinds.zarr/a/image/labels/cells/.zattrs", IMAGE("0"));
+    write_temporary_text("kinds.zarr/a/image/labels/cells/0/.zarray", ARRAY("[4,4]"));
+    write_temporary_text("kinds.zarr/plate/.zattrs", "{\"plate\":{\"wells\":[{\"path\":\"A/1\"}]}}");
+    write_temporary_text("kinds.zarr/plate/A/1/.zattrs", "{\"well\":{\"images\":[{\"path\":\"0\"}]}}");
+    write_temporary_text("kinds.zarr/plate/A/1/0/.zattrs", IMAGE("0"));
+    write_temporary_text("kinds.zarr/plate/A/1/0/0/.zarray", ARRAY("[4,4]"));
     check_parts(temporary_path("kinds.zarr"), "a/image a/image/labels/cells plate/A/1/0");
     check_parts(temporary_path("kinds.zarr#a"), "a/image a/image/labels/cells");
     check_opens(temporary_path("kinds.zarr#a"), NULL, "a");
@@ -164,8 +164,8 @@ static void links_are_followed_once(void **state)
 {
     (void)state;
     char link[600];
-    write_text("links.zarr/.zgroup", GROUP);
-    write_text("links.zarr/b/array/.zarray", ARRAY("[4,4]"));
+    write_temporary_text("links.zarr/.zgroup", GROUP);
+    write_temporary_text("links.zarr/b/array/.zarray", ARRAY("[4,4]"));
     snprintf(link, sizeof link, "%s", temporary_path("links.zarr/b/up"));
     assert_int_equal(symlink("..", link), 0);
     snprintf(link, sizeof link, "%s", temporary_path("links.zarr/again"));
@@ -181,8 +181,8 @@ static void depth_is_limited(void **state)
     for (int i = 0; i < 70; i++)
         n += snprintf(name + n, sizeof name - (size_t)n, "/g");
     snprintf(name + n, sizeof name - (size_t)n, "/.zarray");
-    write_text(name, ARRAY("[4,4]"));
-    write_text("deep.zarr/.zgroup", GROUP);
+    write_temporary_text(name, ARRAY("[4,4]"));
+    write_temporary_text("deep.zarr/.zgroup", GROUP);
     check_fails(temporary_path("deep.zarr"), MT_E_LIMIT, "name the array");
 }
 
@@ -190,16 +190,16 @@ static void depth_is_limited(void **state)
 static void levels_from_the_root(void **state)
 {
     (void)state;
-    write_text("slash.zarr/group/.zattrs", IMAGE("/0"));
-    write_text("slash.zarr/group/0/.zarray", ARRAY("[4,4]"));
+    write_temporary_text("slash.zarr/group/.zattrs", IMAGE("/0"));
+    write_temporary_text("slash.zarr/group/0/.zarray", ARRAY("[4,4]"));
     check_opens(temporary_path("slash.zarr#group"), NULL, "group");
     check_opens(temporary_path("slash.zarr#group/0"), NULL, "group/0"); /* which the image describes */
-    write_text("slash.zarr/group/.zattrs", IMAGE("/group/s0"));
+    write_temporary_text("slash.zarr/group/.zattrs", IMAGE("/group/s0"));
     check_fails(temporary_path("slash.zarr#group"), MT_E_CORRUPT, "is not an array");
-    write_text("slash.zarr/group/s0/.zarray", ARRAY("[4,4]"));
+    write_temporary_text("slash.zarr/group/s0/.zarray", ARRAY("[4,4]"));
     check_opens(temporary_path("slash.zarr#group"), NULL, "group");
     check_opens(temporary_path("slash.zarr#group/s0"), NULL, "group/s0");
-    write_text("slash.zarr/group/.zattrs", IMAGE("/../slash.zarr/group/s0"));
+    write_temporary_text("slash.zarr/group/.zattrs", IMAGE("/../slash.zarr/group/s0"));
     check_fails(temporary_path("slash.zarr#group"), MT_E_CORRUPT, "not a path inside the store");
 }
 
@@ -212,12 +212,12 @@ static void consolidated(void **state)
     mt_open_options options = { .struct_size = sizeof options, .axes = "YX" };
     mt_stack *stack;
     mt_error err = MT_ERROR_INIT;
-    write_text("consolidated.zarr/zarr.json",
-               "{\"zarr_format\":3,\"node_type\":\"group\",\"consolidated_metadata\":{\"kind\":\"inline\","
-               "\"must_understand\":false,\"metadata\":{\"a\":{},\"a/b\":{},\"a/b/c\":{}}}}");
-    write_text("consolidated.zarr/a/zarr.json", "{\"zarr_format\":3,\"node_type\":\"group\"}");
-    write_text("consolidated.zarr/a/b/zarr.json", "{\"zarr_format\":3,\"node_type\":\"group\"}");
-    write_text("consolidated.zarr/a/b/c/.zarray", ARRAY("[4,4]"));
+    write_temporary_text("consolidated.zarr/zarr.json",
+                         "{\"zarr_format\":3,\"node_type\":\"group\",\"consolidated_metadata\":{\"kind\":\"inline\","
+                         "\"must_understand\":false,\"metadata\":{\"a\":{},\"a/b\":{},\"a/b/c\":{}}}}");
+    write_temporary_text("consolidated.zarr/a/zarr.json", "{\"zarr_format\":3,\"node_type\":\"group\"}");
+    write_temporary_text("consolidated.zarr/a/b/zarr.json", "{\"zarr_format\":3,\"node_type\":\"group\"}");
+    write_temporary_text("consolidated.zarr/a/b/c/.zarray", ARRAY("[4,4]"));
     check_ok(mt_stack_open_wrapped(NULL, temporary_path("consolidated.zarr"), &options, &wrap, &stack, &err), &err);
     assert_string_equal(mt_stack_get_info(stack)->part, "a/b/c");
     mt_stack_close(stack);

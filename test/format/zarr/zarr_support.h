@@ -17,7 +17,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 /* A map with its context and store. */
@@ -178,23 +177,5 @@ static inline mt_status read_stack(const char *path, const char *axes, uint8_t *
         free(*out);
     return st;
 }
-
-/* Writes a file below the temporary folder, making the folders that lead there. */
-static inline void write_bytes(const char *name, const void *bytes, size_t size)
-{
-    char path[700];
-    snprintf(path, sizeof path, "%s/%s", temporary_folder(), name);
-    for (char *slash = path + strlen(temporary_folder()) + 1; (slash = strchr(slash, '/')); slash++) {
-        *slash = 0;
-        mkdir(path, 0777);
-        *slash = '/';
-    }
-    FILE *file = fopen(path, "wb");
-    assert_non_null(file);
-    assert_int_equal(fwrite(bytes, 1, size, file), size);
-    fclose(file);
-}
-
-static inline void write_text(const char *name, const char *text) { write_bytes(name, text, strlen(text)); }
 
 #endif

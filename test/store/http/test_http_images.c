@@ -79,6 +79,7 @@ static void each_format(void **state)
         "zarr/mobie/blobs.ome.zarr",
         "zarr/zarrs/sharded_array_write_read.zarr/group/array",
         "cases/zarr-xarray-coordinates/msi.zarr",
+        "n5/syn/gzip_u16",
         "tiff/crafted/ome_pyramid_subifd_tiled_deflate_pred2.ome.tif",
         "hdf5/bio/kidney.h5",
         "npy/npy_test.float32-be.npy",
@@ -333,6 +334,7 @@ static void round_trips(void **state)
     check_trips("zarr/zarr-java/ome/v0.5/0/", NULL, 1, 2);
     check_trips("zarr/zarr-java/ome/v0.5/0", NULL, 3, 2); /* first it is asked what this is */
     check_trips("zarr/zarrs/sharded_array_write_read.zarr/group/array/", NULL, 1, 2);
+    check_trips("n5/syn/gzip_u16/", NULL, 2, 2); /* whether it is Zarr is asked first */
     check_trips("tiff/crafted/ome_pyramid_subifd_tiled_deflate_pred2.ome.tif", NULL, 2, 2);
     check_trips("tiff/crafted/ome_pyramid_subifd_tiled_raw.ome.tif", NULL, 4, 2);
     check_trips("hdf5/bio/kidney.h5", NULL, 4, 2);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Zarr below s3://: missing chunks are the fill value, but an array of which no chunk is there is an error. */
+/* Zarr and N5 below s3://: missing chunks are the fill value, but an array of which no chunk is there is an error. */
 #include "support/http_server.h"
 #include "support/support.h"
 
@@ -137,6 +137,26 @@ static void arrays(void **state)
     forbids_listing = false;
 }
 
+static void datasets_of_n5(void **state)
+{
+    const http_server *server = *state;
+    static const char dataset[] = "{\"dimensions\":[4,4],\"blockSize\":[2,2],\"dataType\":\"uint8\","
+                                  "\"compression\":{\"type\":\"raw\"}}";
+    float pixel = 1;
+    mt_error err = MT_ERROR_INIT;
+    put("lab/sparse.n5/attributes.json", dataset);
+    put("lab/sparse.n5/1/1", "the block of another pixel");
+    put("lab/empty.n5/attributes.json", dataset);
+    put("lab/empty.n5/notes.txt", "no block");
+    check_ok(read_first(server, "sparse.n5", &pixel, &err), &err);
+    assert_true(pixel == 0);
+    assert_int_equal(read_first(server, "empty.n5", &pixel, &err), MT_E_NOT_FOUND);
+    assert_non_null(strstr(err.message, "not one block"));
+    forbids_listing = true;
+    check_ok(read_first(server, "empty.n5", &pixel, &err), &err);
+    forbids_listing = false;
+}
+
 /* Below an array nothing is listed unless a chunk is missing. */
 static void listings_are_few(void **state)
 {
@@ -238,8 +258,8 @@ static int tear_down(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(arrays), cmocka_unit_test(listings_are_few),
-                                        cmocka_unit_test(a_prefix_of_images),
+    const struct CMUnitTest tests[] = { cmocka_unit_test(arrays), cmocka_unit_test(datasets_of_n5),
+                                        cmocka_unit_test(listings_are_few), cmocka_unit_test(a_prefix_of_images),
                                         cmocka_unit_test(a_prefix_that_cannot_be_listed) };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

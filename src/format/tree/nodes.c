@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* A cache of loaded nodes: those above many images are needed repeatedly. Reference counts of documents are atomic in
  * jansson if the compiler supports it. */
-#include "format/zarr/zarr.h"
+#include "format/tree/tree.h"
 #include "platform/thread.h"
 
 #include <string.h>
@@ -14,24 +14,24 @@
 
 typedef struct kept {
     struct kept *next;
-    zarr_node node; /* node.path is the key */
+    mt_node node; /* node.path is the key */
     char path[];
 } kept;
 
-struct zarr_nodes {
+struct mt_nodes {
     mt_env *env;
     mt_lock lock;
     size_t n, values;
     kept *buckets[BUCKETS];
 };
 
-mt_status zarr_nodes_new(mt_env *env, zarr_nodes **out, mt_error *err)
+mt_status mt_nodes_new(mt_env *env, mt_nodes **out, mt_error *err)
 {
     void *memory;
-    mt_status st = mt_alloc(env, sizeof(zarr_nodes), &memory, err);
+    mt_status st = mt_alloc(env, sizeof(mt_nodes), &memory, err);
     if (st)
         return st;
-    zarr_nodes *nodes = memset(memory, 0, sizeof(zarr_nodes));
+    mt_nodes *nodes = memset(memory, 0, sizeof(mt_nodes));
     nodes->env = env;
     if ((st = mt_lock_init(&nodes->lock, NULL, NULL, err)))
         mt_release(env, nodes, sizeof *nodes);
@@ -42,11 +42,11 @@ mt_status zarr_nodes_new(mt_env *env, zarr_nodes **out, mt_error *err)
 
 static void free_kept(mt_env *env, kept *k)
 {
-    zarr_node_free(&k->node);
+    mt_node_free(&k->node);
     mt_release(env, k, sizeof *k + strlen(k->path) + 1);
 }
 
-void zarr_nodes_free(zarr_nodes *nodes)
+void mt_nodes_free(mt_nodes *nodes)
 {
     if (!nodes)
         return;
@@ -59,7 +59,7 @@ void zarr_nodes_free(zarr_nodes *nodes)
     mt_release(nodes->env, nodes, sizeof *nodes);
 }
 
-static kept **bucket_of(zarr_nodes *nodes, const char *path)
+static kept **bucket_of(mt_nodes *nodes, const char *path)
 {
     uint32_t hash = 2166136261U; /* FNV-1a */
     for (const char *c = path; *c; c++)
@@ -68,7 +68,7 @@ static kept **bucket_of(zarr_nodes *nodes, const char *path)
 }
 
 /* The lock is held. */
-static kept *find_locked(zarr_nodes *nodes, const char *path)
+static kept *find_locked(mt_nodes *nodes, const char *path)
 {
     kept *k = *bucket_of(nodes, path);
     while (k && strcmp(k->path, path) != 0)
@@ -76,7 +76,7 @@ static kept *find_locked(zarr_nodes *nodes, const char *path)
     return k;
 }
 
-bool zarr_nodes_find(zarr_nodes *nodes, const char *path, zarr_node *out)
+bool mt_nodes_find(mt_nodes *nodes, const char *path, mt_node *out)
 {
     mt_lock_take(&nodes->lock);
     const kept *found = find_locked(nodes, path);
@@ -101,7 +101,7 @@ static size_t count_values(const json_t *value)
     return n;
 }
 
-void zarr_nodes_keep(zarr_nodes *nodes, const zarr_node *node)
+void mt_nodes_keep(mt_nodes *nodes, const mt_node *node)
 {
     void *memory;
     size_t path_bytes = strlen(node->path) + 1;

@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "format/bdv.h"
+
+#include "base/number.h"
+
+#include <string.h>
+
+bool mt_bdv_is_document(const mt_source *source)
+{
+    static const char word[] = "<SpimData";
+    const char *head = (const char *)source->head;
+    size_t size = head ? source->head_size : 0;
+    size_t start = size >= 3 && memcmp(head, "\xef\xbb\xbf", 3) == 0 ? 3 : 0; /* byte order mark */
+    while (start < size && strchr(" \t\r\n", head[start]))                    /* as mt_xml_parse_loosely: NUL, too */
+        start++;
+    if (start == size || head[start] != '<')
+        return false;
+    for (size_t i = start; i + sizeof word <= size; i++)
+        if (memcmp(head + i, word, sizeof word - 1) == 0)
+            return true;
+    return false;
+}
+
+mt_status mt_bdv_load(const mt_source *source, const char *key, mt_arena *arena, mt_xml **root, mt_error *err)
+{
+    char *text;
+    size_t size, limit = source->env->limits.max_xml_bytes;
+    const char *repair; /* repairs do not affect the pixels: not worth a warning */
+    mt_status st = mt_store_load(source->store, key, limit, "max_xml_bytes", arena, &text, &size, err);
+    return st ? st : mt_xml_parse_loosely(arena, text, size, key, root, &repair, err);
+}
+
+mt_status mt_bdv_find_data(const mt_xml *root, const char *document, const char *backend, mt_arena *arena,
+                           const char **key, mt_error *err)
+{
+    const mt_xml *sequence = mt_xml_child(root, "SequenceDescription");
+    const mt_xml *loader = sequence ? mt_xml_child(sequence, "ImageLoader") : NULL;
+    const char *format = loader ? mt_xml_get(loader, "format") : NULL;
+    const mt_xml *name = loader ? mt_xml_child(loader, backend) : NULL;
+    if (!name || !format || strncmp(format, "bdv.", 4) != 0 || strcmp(format + 4, backend) != 0)
+        return mt_fail(err, MT_E_UNSUPPORTED, "the BigDataViewer loader \"%s\" is not supported", format ? format : "");
+    if (*name->text == '/')
+        return mt_fail(err, MT_E_UNSUPPORTED, "the document names its data by an absolute path: open %s itself",
+                       name->text);
+    const char *slash = strrchr(document, '/');
+    *key = mt_arena_printf(arena, err, "%.*s%s", slash ? (int)(slash + 1 - document) : 0, document, name->text);
+    return *key ? MT_OK : mt_arena_failed(err);
+}
+
+/* The number in the text of a child; -1 if there is none. */
+static int64_t number_of(const mt_xml *element, const char *name)
+{
+    const mt_xml *child = mt_xml_child(element, name);
+    const char *text = child ? child->text : "";
+    int64_t value;
+    return mt_parse_integer(&text, &value) ? value : -1;
+}
+
+void mt_bdv_widen(int64_t number, int64_t *low, int64_t *high)
+{
+    if (number < 0)
+        return;
+    *low = number < *low ? number : *low;
+    *high = number > *high ? number : *high;
+}
+
+/* Finds the ends of an integer pattern of numbers and ranges with steps, such as "0-10:2, 12". */
+static void read_pattern(const char *text, int64_t *low, int64_t *high)
+{
+    while (*text) {
+        bool is_step = *text == ':';
+        size_t skipped = strcspn(text, "0123456789");
+        is_step = is_step && skipped == 1;
+        text += skipped;
+        int64_t number;
+        if (!mt_parse_integer(&text, &number))
+            return;
+        mt_bdv_widen(is_step ? -1 : number, low, high);
+    }
+}
+
+void mt_bdv_read_times(const mt_xml *root, int64_t *low, int64_t *high)
+{
+    const mt_xml *sequence = root ? mt_xml_child(root, "SequenceDescription") : NULL;
+    const mt_xml *list = sequence ? mt_xml_child(sequence, "Timepoints") : NULL;
+    if (!list)
+        return;
+    mt_bdv_widen(number_of(list, "first"), low, high);
+    mt_bdv_widen(number_of(list, "last"), low, high);
+    const mt_xml *pattern = mt_xml_child(list, "integerpattern");
+    read_pattern(pattern ? pattern->text : "", low, high);
+    for (const mt_xml *time = mt_xml_child(list, "Timepoint"); time; time = mt_xml_next(time))
+        mt_bdv_widen(number_of(time, "id"), low, high);
+}
+
+void mt_bdv_mark_missing(const mt_xml *root, int64_t setup, int64_t first, int64_t n, bool *missing)
+{
+    const mt_xml *sequence = root ? mt_xml_child(root, "SequenceDescription") : NULL;
+    const mt_xml *views = sequence ? mt_xml_child(sequence, "MissingViews") : NULL;
+    const mt_xml *view = views ? mt_xml_child(views, "MissingView") : NULL;
+    for (; view; view = mt_xml_next(view)) {
+        const char *number = mt_xml_get(view, "setup"), *time = mt_xml_get(view, "timepoint");
+        int64_t s, t;
+        if (number && time && mt_parse_integer(&number, &s) && mt_parse_integer(&time, &t) && s == setup &&
+            t >= first && t - first < n)
+            missing[t - first] = true;
+    }
+}
+
+const mt_xml *mt_bdv_find_setup(const mt_xml *root, int64_t number)
+{
+    const mt_xml *sequence = root ? mt_xml_child(root, "SequenceDescription") : NULL;
+    const mt_xml *setups = sequence ? mt_xml_child(sequence, "ViewSetups") : NULL;
+    const mt_xml *setup = setups ? mt_xml_child(setups, "ViewSetup") : NULL;
+    while (setup && number_of(setup, "id") != number)
+        setup = mt_xml_next(setup);
+    return setup;
+}
+
+static mt_status name_channel(const mt_xml *setup, mt_chunk_map *map, mt_error *err)
+{
+    const mt_xml *name = setup ? mt_xml_child(setup, "name") : NULL;
+    if (!name || !*name->text)
+        return MT_OK;
+    mt_channel *channel = mt_arena_alloc(map->arena, 1, sizeof *channel, err);
+    if (!channel || !(channel->name = mt_arena_strndup(map->arena, name->text, strlen(name->text), err)))
+        return MT_E_MEMORY;
+    map->channels = channel;
+    map->n_channels = 1;
+    return MT_OK;
+}
+
+/* Reads the voxel sizes of the setup: X, Y, Z of level 0. */
+static mt_status set_voxels(const mt_xml *setup, const double *factors, mt_chunk_map *map, mt_error *err)
+{
+    const mt_xml *voxel = setup ? mt_xml_child(setup, "voxelSize") : NULL;
+    const mt_xml *size = voxel ? mt_xml_child(voxel, "size") : NULL, *unit = voxel ? mt_xml_child(voxel, "unit") : NULL;
+    const char *at = size ? size->text : "";
+    for (int d = 2; d >= 0; d--) {
+        double value;
+        if (!mt_parse_real(&at, &value) || !(value > 0))
+            break;
+        map->pixel_size[1 + d] = value * factors[d];
+        if (unit && *unit->text && !(map->unit[1 + d] = mt_unit_name(map->arena, unit->text, err)))
+            return mt_arena_failed(err);
+    }
+    return MT_OK;
+}
+
+mt_status mt_bdv_describe(const mt_xml *setup, const double *factors, mt_chunk_map *map, mt_error *err)
+{
+    mt_status st = name_channel(setup, map, err);
+    return st || !factors ? st : set_voxels(setup, factors, map, err);
+}
