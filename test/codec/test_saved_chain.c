@@ -266,7 +266,6 @@ static void parameters_that_no_codec_takes(void **state)
         { "bitshuffle", &huge },
         { "bitshuffle", &other },
         { "n5_block", &flat_block },
-        { "n5_block", &deep },
         { "n5_block", &wide_element },
         { "n5_block", &nothing_least },
         { "n5_block", &more_least },
@@ -283,6 +282,19 @@ static void parameters_that_no_codec_takes(void **state)
             fail_msg("case %d, %s: %s", (int)i, cases[i].codec, err.message);
         free(bytes);
     }
+}
+
+static void blocks_of_too_many_dimensions(void **state)
+{
+    (void)state;
+    enum { NDIM_AT = 11 }; /* after the number of steps, the name with its length, and a flag */
+    size_t size;
+    uint8_t *bytes = write_chain(mt_codec_find("n5_block"), &raw_block, &size);
+    mt_chain chain;
+    assert_int_equal(bytes[NDIM_AT], raw_block.ndim);
+    bytes[NDIM_AT] = MT_MAX_DIMS + 1;
+    assert_int_equal(read_chain(bytes, size, &chain, NULL), MT_E_CORRUPT);
+    free(bytes);
 }
 
 static void steps_that_are_broken(void **state)
@@ -327,8 +339,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(parameters_come_back),           cmocka_unit_test(fields_are_not_mixed_up),
-        cmocka_unit_test(parameters_that_no_codec_takes), cmocka_unit_test(steps_that_are_broken),
-        cmocka_unit_test(elements_that_fill_a_chunk),
+        cmocka_unit_test(parameters_that_no_codec_takes), cmocka_unit_test(blocks_of_too_many_dimensions),
+        cmocka_unit_test(steps_that_are_broken),          cmocka_unit_test(elements_that_fill_a_chunk),
     };
     return cmocka_run_group_tests(tests, make, clean);
 }
