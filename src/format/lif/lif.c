@@ -79,7 +79,9 @@ static mt_status map_part(const mt_container *container, const mt_selection *par
         return st;
     if (image->status)
         return mt_fail(err, image->status, "%s", image->why);
-    return lif_map_image(file, image, map, err);
+    const lif_dimension *tiles = lif_find_dimension(image, LIF_TILES);
+    bool merge = container->source.options->merge_tiles && tiles && tiles->n > 1;
+    return merge ? lif_map_merged(file, image, map, err) : lif_map_image(file, image, map, err);
 }
 
 static mt_status add_part(const lif_file *file, const lif_image *image, mt_names *out, mt_error *err)
