@@ -145,6 +145,8 @@ typedef struct lif_data {
 
 /* The data of an image in its file. */
 lif_data lif_data_of(const lif_file *file, const lif_image *image, const lif_layout *layout);
+/* Whether size bytes at an offset from the first element lie in the block. */
+bool lif_is_stored(const lif_data *data, uint64_t offset, uint64_t size);
 /* Locates size bytes at an offset from the first element; missing if the block ends before. */
 MT_MUST_CHECK mt_status lif_locate(const lif_data *data, uint64_t offset, uint64_t size, mt_chunk_ref *out,
                                    mt_error *err);

@@ -23,16 +23,21 @@ static mt_status find_place(const lif_data *data, lif_place *out, mt_error *err)
     return data->file && data->place.size > 0 ? lif_find_block(data->file, data->block, out, err) : MT_OK;
 }
 
+bool lif_is_stored(const lif_data *data, uint64_t offset, uint64_t size)
+{
+    offset += data->base;
+    return offset <= data->place.size && size <= data->place.size - offset;
+}
+
 mt_status lif_locate(const lif_data *data, uint64_t offset, uint64_t size, mt_chunk_ref *out, mt_error *err)
 {
     lif_place place;
-    offset += data->base;
-    out->missing = offset > data->place.size || size > data->place.size - offset;
+    out->missing = !lif_is_stored(data, offset, size);
     if (out->missing)
         return MT_OK;
     mt_status st = find_place(data, &place, err);
     out->key = data->key;
-    out->offset = place.offset + offset;
+    out->offset = place.offset + data->base + offset;
     out->size = size;
     return st;
 }

@@ -25,17 +25,36 @@ typedef struct mosaic {
     uint64_t band_bytes;
 } mosaic;
 
+typedef struct look {
+    const mosaic *mosaic;
+    int64_t low, high; /* rows of the plane */
+    mt_visit_box visit;
+    void *user;
+} look;
+
 static const lif_axis *y_axis(const mosaic *m) { return &m->layout.axes[m->n_outer]; }
 
-/* Calls visit for the bands of a tile that have rows in [low, high) of the plane. */
-static mt_status visit_bands(const mosaic *m, uint64_t tile, int64_t low, int64_t high, mt_visit_box visit, void *user,
-                             mt_error *err)
+/* The offset of a band from the first element. */
+static int64_t find_offset(const mosaic *m, const int64_t *outer, int64_t tile, int64_t band)
 {
-    int64_t top = m->corners[tile % (uint64_t)m->n_tiles].y;
-    int64_t from = mt_max_i64(low - top, 0) / m->rows, to = (mt_min_i64(high - top, m->height) - 1) / m->rows;
+    int64_t offset = tile * m->step + band * m->rows * y_axis(m)->step;
+    for (int d = 0; d < m->n_outer; d++)
+        offset += outer[d] * m->layout.axes[d].step;
+    return offset;
+}
+
+/* Visits the bands of a tile that have rows in [low, high) of the plane. Those that are not stored hide nothing. */
+static mt_status visit_bands(const look *l, const int64_t *outer, uint64_t plane, int64_t tile, mt_error *err)
+{
+    const mosaic *m = l->mosaic;
+    int64_t top = m->corners[tile].y;
+    int64_t from = mt_max_i64(l->low - top, 0) / m->rows, to = (mt_min_i64(l->high - top, m->height) - 1) / m->rows;
     mt_status st = MT_OK;
-    for (int64_t i = from; !st && i <= to; i++)
-        st = visit(user, tile * (uint64_t)m->bands + (uint64_t)i, err);
+    for (int64_t i = from; !st && i <= to; i++) {
+        uint64_t id = (plane * (uint64_t)m->n_tiles + (uint64_t)tile) * (uint64_t)m->bands + (uint64_t)i;
+        if (lif_is_stored(&m->data, (uint64_t)find_offset(m, outer, tile, i), m->band_bytes))
+            st = l->visit(l->user, id, err);
+    }
     return st;
 }
 
@@ -44,6 +63,7 @@ static mt_status find_boxes(const mt_chunk_map *map, const int64_t *low, const i
 {
     const mosaic *m = map->state;
     int n = m->n_outer;
+    const look l = { m, low[n], high[n], visit, user };
     int64_t at[MT_MAX_DIMS];
     memcpy(at, low, sizeof at);
     for (;;) {
@@ -54,7 +74,7 @@ static mt_status find_boxes(const mt_chunk_map *map, const int64_t *low, const i
         for (int64_t i = 0; !st && i < m->n_tiles; i++) {
             const corner *c = &m->corners[i];
             if (c->x < high[n + 1] && c->x + m->width > low[n + 1] && c->y < high[n] && c->y + m->height > low[n])
-                st = visit_bands(m, plane * (uint64_t)m->n_tiles + (uint64_t)i, low[n], high[n], visit, user, err);
+                st = visit_bands(&l, at, plane, i, err);
         }
         if (st)
             return st;
@@ -101,10 +121,7 @@ static mt_status locate(const mt_chunk_map *map, const int64_t *position, mt_chu
     const mosaic *m = map->state;
     int64_t outer[MT_MAX_DIMS], tile, band;
     split_id(map, (uint64_t)position[0], outer, &tile, &band);
-    int64_t offset = tile * m->step + band * m->rows * y_axis(m)->step;
-    for (int d = 0; d < m->n_outer; d++)
-        offset += outer[d] * m->layout.axes[d].step;
-    return lif_locate(&m->data, (uint64_t)offset, m->band_bytes, out, err);
+    return lif_locate(&m->data, (uint64_t)find_offset(m, outer, tile, band), m->band_bytes, out, err);
 }
 
 /* Metres between pixels; 0: not known. */
