@@ -289,7 +289,7 @@ static void mutations_do_no_harm(void **state)
 {
     (void)state;
     static const char *const names[] = { "lif/syn_v1.lif", "lif/syn_v2_multi.lif",
-                                         "fuzz/corpus/fuzz_lif/colours.lif" };
+                                         "test/samples/lif/colours.lif" };
     mutate_files("lif", names, sizeof names / sizeof *names);
 }
 
