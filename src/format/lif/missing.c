@@ -35,17 +35,17 @@ static int64_t count_complete(const lif_layout *layout, int outer, int64_t room)
 
 static mt_status miss(const lif_layout *layout, int outer, int64_t frame, mt_chunk_map *map, mt_error *err)
 {
-    char text[MT_MAX_DIMS * 24] = "";
+    char text[LIF_MAX_AXES * 24] = "";
+    int64_t index[LIF_MAX_AXES];
     size_t n = 0;
-    int64_t unit = 1;
-    for (int i = 0; i < outer; i++)
-        unit *= layout->axes[i].n;
-    for (int i = 0; i < outer; i++) {
-        const lif_axis *a = &layout->axes[i];
-        unit /= a->n;
-        if (a->n > 1)
-            n += (size_t)snprintf(text + n, sizeof text - n, " %c=%lld", a->letter, (long long)(frame / unit % a->n));
+    for (int i = outer - 1; i >= 0; i--) {
+        int64_t size = mt_max_i64(layout->axes[i].n, 1);
+        index[i] = frame % size;
+        frame /= size;
     }
+    for (int i = 0; i < outer; i++)
+        if (layout->axes[i].n > 1)
+            n += (size_t)snprintf(text + n, sizeof text - n, " %c=%lld", layout->axes[i].letter, (long long)index[i]);
     return mt_chunk_map_miss(map, err, "frame%s", n ? text : " 0");
 }
 
