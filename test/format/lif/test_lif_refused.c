@@ -9,7 +9,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const uint8_t pixels[64] = { 9, 8, 7 };
+static uint8_t pixels[64];
+
+static int fill_pixels(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof pixels; i++)
+        pixels[i] = (uint8_t)(3 * i + 1);
+    return 0;
+}
 
 static void check_refused(const lif_writer *w, mt_status status, const char *words)
 {
@@ -305,5 +313,5 @@ int main(void)
         cmocka_unit_test(files_keep_the_contract),
         cmocka_unit_test(mutations_do_no_harm),
     };
-    return cmocka_run_group_tests(tests, NULL, remove_temporary_folder);
+    return cmocka_run_group_tests(tests, fill_pixels, remove_temporary_folder);
 }
