@@ -47,10 +47,18 @@ static const lif_image *find_path(const lif_file *file, const char *path)
     return NULL;
 }
 
-/* By path, by number, or the first that can be opened. */
+/* The first image that can be opened and has pixels, else the first. */
+static const lif_image *find_default(const lif_file *file)
+{
+    for (size_t i = 0; i < file->n_images; i++)
+        if (!file->images[i].status && file->images[i].block < file->n_blocks)
+            return &file->images[i];
+    return &file->images[0];
+}
+
+/* By path, by number, or the default. */
 static mt_status choose(const lif_file *file, const mt_selection *part, const lif_image **out, mt_error *err)
 {
-    size_t i = part->series > 0 ? (size_t)part->series : 0;
     if (file->n_images == 0)
         return mt_fail(err, MT_E_NOT_FOUND, "there are no images in the file");
     if (part->level > 0 || (*part->path && part->series >= 0))
@@ -59,14 +67,10 @@ static mt_status choose(const lif_file *file, const mt_selection *part, const li
         *out = find_path(file, part->path);
         return *out ? MT_OK : mt_fail(err, MT_E_NOT_FOUND, "there is no image \"%s\"", part->path);
     }
-    if (i >= file->n_images)
-        return mt_fail(err, MT_E_NOT_FOUND, "there is no series=%zu; the file has %zu, counted from 0", i,
-                       file->n_images);
-    while (part->series < 0 && i + 1 < file->n_images && file->images[i].status)
-        i++;
-    if (part->series < 0 && file->images[i].status)
-        i = 0;
-    *out = &file->images[i];
+    if (part->series >= (int64_t)file->n_images)
+        return mt_fail(err, MT_E_NOT_FOUND, "there is no series=%lld; the file has %zu, counted from 0",
+                       (long long)part->series, file->n_images);
+    *out = part->series < 0 ? find_default(file) : &file->images[part->series];
     return MT_OK;
 }
 
