@@ -95,7 +95,7 @@ static void layouts_are_refused_by_name(void **state)
     }
 }
 
-/* What is wrong with one image does not concern another. */
+/* What is wrong with one image does not concern another. The default is one with pixels. */
 static void one_bad_image_spoils_no_other(void **state)
 {
     (void)state;
@@ -109,13 +109,16 @@ static void one_bad_image_spoils_no_other(void **state)
     image.size = sizeof pixels;
     lif_begin(&w, 2);
     lif_add_image(&w, &image);
+    image = (lif_written) { .name = "empty", .dimensions = { PLANE }, .channels = { { 16 } } };
+    lif_add_image(&w, &image);
     image =
         (lif_written) { .name = "good", .dimensions = { PLANE }, .channels = { { 8 } }, .pixels = pixels, .size = 16 };
     lif_add_image(&w, &image);
     lif_finish(&w);
     check_ok(mt_stack_open_memory(NULL, "a.lif", w.data, w.size, NULL, &stack, &err), &err);
     check_ok(mt_stack_list_parts(stack, &parts, &err), &err);
-    assert_int_equal(mt_names_count(parts), 2);
+    assert_int_equal(mt_names_count(parts), 3);
+    assert_int_equal(mt_stack_get_info(stack)->dtype, MT_UINT8);
     mt_names_free(parts);
     mt_stack_close(stack);
     const mt_open_options bad = { .struct_size = sizeof bad, .part = "bad" };
