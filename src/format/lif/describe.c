@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Dimensions, channels and tiles of an image, from its element. */
+#include "base/checked.h"
 #include "base/number.h"
 #include "base/xml.h"
 #include "format/lif/lif.h"
@@ -38,6 +39,7 @@ static mt_status read_dimension(const mt_xml *element, lif_dimension *out, mt_er
     if (out->n != 1 && (id < LIF_X || id >= LIF_DIMENSIONS))
         return mt_fail(err, MT_E_UNSUPPORTED, "a dimension of the unknown kind %lld (DimID) is not supported",
                        (long long)id);
+    out->step = mt_max_i64(out->step, 0);
     out->id = id < LIF_X || id >= LIF_DIMENSIONS ? 0 : (int)id;
     out->origin = get_real(element, "Origin", 0);
     out->length = get_real(element, "Length", 0);

@@ -31,7 +31,7 @@ static mt_status add_block(const collecting *c, const mt_xml *element, bool is_r
     const char *id = memory ? mt_xml_get(memory, "MemoryBlockID") : NULL;
     int64_t size = 0;
     *out = SIZE_MAX;
-    if (!id || (memory && !lif_get_integer(memory, "Size", &size)) || size < 0 || (size == 0 && !is_root))
+    if (!id || !lif_get_integer(memory, "Size", &size) || size < 0 || (size == 0 && !is_root))
         return MT_OK;
     lif_block *blocks =
         mt_arena_grow(c->arena, file->blocks, file->n_blocks, &file->block_room, 16, sizeof *blocks, err);

@@ -132,10 +132,15 @@ static double find_step(const lif_image *image, int id)
     return meters && d->n > 1 ? fabs(d->length) / (double)(d->n - 1) : 0;
 }
 
+static mt_status refuse(mt_error *err)
+{
+    return mt_fail(err, MT_E_UNSUPPORTED, "the tiles cannot be merged: the file does not tell where each of them lies");
+}
+
 static mt_status place_tiles(const lif_image *image, mosaic *m, corner *size, mt_error *err)
 {
     double x_step = find_step(image, LIF_X), y_step = find_step(image, LIF_Y), x = INFINITY, y = INFINITY;
-    bool known = image->n_tiles == (size_t)m->n_tiles && x_step > 0 && y_step > 0, apart = false;
+    bool known = x_step > 0 && y_step > 0, apart = false;
     for (size_t i = 0; known && i < image->n_tiles; i++) {
         known = isfinite(image->tiles[i].x) && isfinite(image->tiles[i].y);
         x = fmin(x, image->tiles[i].x);
@@ -152,9 +157,7 @@ static mt_status place_tiles(const lif_image *image, mosaic *m, corner *size, mt
         size->x = mt_max_i64(size->x, m->corners[i].x + m->width);
         size->y = mt_max_i64(size->y, m->corners[i].y + m->height);
     }
-    return known && apart ? MT_OK
-                          : mt_fail(err, MT_E_UNSUPPORTED,
-                                    "the tiles cannot be merged: the file does not tell where each of them lies");
+    return known && apart ? MT_OK : refuse(err);
 }
 
 static lif_axis take_axis(lif_layout *layout, int i)
@@ -239,7 +242,10 @@ mt_status lif_map_merged(const lif_file *file, const lif_image *image, mt_chunk_
     if ((uint64_t)(m->layout.base + m->layout.span) > m->data.place.size &&
         (st = lif_find_missing(&m->layout, m->data.place.size, map, &outer, err)))
         return st;
-    if ((st = arrange(lif_find_dimension(image, LIF_TILES), m, err)))
+    const lif_dimension *tiles = lif_find_dimension(image, LIF_TILES);
+    if (image->n_tiles != (size_t)tiles->n)
+        return refuse(err);
+    if ((st = arrange(tiles, m, err)))
         return st;
     m->corners = mt_arena_alloc(map->arena, (size_t)m->n_tiles, sizeof *m->corners, err);
     if (!m->corners)
