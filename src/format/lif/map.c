@@ -68,24 +68,24 @@ static mt_status save(const mt_chunk_map *map, mt_buffer *out, mt_error *err)
 
 static mt_status broken(mt_error *err) { return mt_fail(err, MT_E_CORRUPT, "places of the saved map are broken"); }
 
-/* The end of the last element, in bytes from the start of the block. */
-static mt_status find_end(const mt_chunk_map *map, const lif_data *data, uint64_t *out, mt_error *err)
+/* Whether the places of all elements are numbers of 63 bits. */
+static bool has_places(const mt_chunk_map *map, const lif_data *data)
 {
-    *out = mt_dtype_size(map->dtype);
+    uint64_t end = mt_dtype_size(map->dtype);
     bool bad = data->base > INT64_MAX || data->place.offset > INT64_MAX || data->place.size > INT64_MAX ||
-               mt_add_u64(*out, data->base, out);
+               mt_add_u64(end, data->base, &end);
     for (int d = 0; d < map->ndim && !bad; d++) {
         int64_t reach;
         bad = map->piece_stride[d] < 0 || mt_mul_i64(mt_max_i64(map->shape[d], 1) - 1, map->piece_stride[d], &reach) ||
-              mt_add_u64(*out, (uint64_t)reach, out) || *out > INT64_MAX;
+              mt_add_u64(end, (uint64_t)reach, &end) || end > INT64_MAX;
     }
-    return bad ? broken(err) : MT_OK;
+    return !bad;
 }
 
 mt_status lif_restore(mt_chunk_map *map, const mt_renaming *renaming, mt_reader *r, mt_error *err)
 {
     lif_data *data = mt_arena_alloc(map->arena, 1, sizeof *data, err);
-    uint64_t n = mt_read_varint(r), end;
+    uint64_t n = mt_read_varint(r);
     const uint8_t *bytes = n < MT_KEY_BYTES ? mt_read_bytes(r, (size_t)n) : NULL;
     if (!data || !bytes)
         return data ? broken(err) : MT_E_MEMORY;
@@ -98,9 +98,8 @@ mt_status lif_restore(mt_chunk_map *map, const mt_renaming *renaming, mt_reader 
     map->contiguous = mt_read_u8(r);
     for (int d = 0; d < map->ndim; d++)
         map->piece_stride[d] = (int64_t)mt_read_varint(r);
-    mt_status st = r->failed ? broken(err) : find_end(map, data, &end, err);
-    if (st || (map->contiguous && (end > data->place.size || map->chain.n_steps > 0)))
-        return st ? st : broken(err);
+    if (r->failed || !has_places(map, data))
+        return broken(err);
     map->state = data;
     map->locate = locate;
     return MT_OK;

@@ -215,6 +215,28 @@ static void names_and_colors_of_channels(void **state)
     free(bytes);
 }
 
+/* Samples that are turned around keep their names. */
+static void colors_of_pixels(void **state)
+{
+    (void)state;
+    static const uint8_t bytes[12] = { 1 };
+    static const lif_written image = { .name = "a",
+                                       .dimensions = { { 1, 2, 3 }, { 2, 2, 6 } },
+                                       .channels = { { 8, 0, 3 }, { 8, 1, 2 }, { 8, 2, 1 } },
+                                       .pixels = bytes,
+                                       .size = 12 };
+    static const uint8_t red[3] = { 255, 0, 0 };
+    lif_writer w;
+    write_one(&w, 1, &image);
+    mt_stack *stack = open_one(&w);
+    const mt_stack_info *info = mt_stack_get_info(stack);
+    assert_string_equal(info->channels[0].name, "Red");
+    assert_memory_equal(info->channels[0].rgb, red, 3);
+    assert_string_equal(info->channels[2].name, "Blue");
+    mt_stack_close(stack);
+    lif_free(&w);
+}
+
 static const lif_written small = { .dimensions = { { 1, 4, 1 }, { 2, 3, 4 } }, .channels = { { 8 } }, .size = 12 };
 
 static lif_written small_named(const char *name, const void *pixels)
@@ -369,9 +391,13 @@ static void frames_that_are_missing(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(strides_come_from_the_document), cmocka_unit_test(every_kind_of_dimension),
-        cmocka_unit_test(names_and_colors_of_channels),   cmocka_unit_test(folders_make_paths),
-        cmocka_unit_test(blocks_are_found_elsewhere),     cmocka_unit_test(frames_that_are_missing),
+        cmocka_unit_test(strides_come_from_the_document),
+        cmocka_unit_test(every_kind_of_dimension),
+        cmocka_unit_test(names_and_colors_of_channels),
+        cmocka_unit_test(colors_of_pixels),
+        cmocka_unit_test(folders_make_paths),
+        cmocka_unit_test(blocks_are_found_elsewhere),
+        cmocka_unit_test(frames_that_are_missing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
