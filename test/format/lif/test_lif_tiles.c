@@ -27,7 +27,7 @@ static void write_tiles(char *out, size_t room, const turn *t)
                      "SwapXY=\"%d\">",
                      t->flip_x, t->flip_y, t->swap);
     for (int i = 0; i < TILES; i++) {
-        double x = 0.05 + (corners[i][0] + 0.45 * (i % 2)) * 2e-7,
+        double x = 0.05 + (corners[i][0] + 0.45 * (i % 2 == 0)) * 2e-7,
                y = 0.07 + (corners[i][1] + 0.45 * (i % 3 == 2)) * 3e-7;
         double stage_x = t->swap ? y : x, stage_y = t->swap ? x : y;
         n += snprintf(out + n, room - (size_t)n, "<Tile FieldX=\"%d\" FieldY=\"0\" PosX=\"%.12g\" PosY=\"%.12g\"/>", i,
