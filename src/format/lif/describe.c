@@ -160,15 +160,6 @@ static bool is_set(const mt_xml *element, const char *flag)
     return lif_get_integer(element, flag, &value) && value != 0;
 }
 
-/* The stage is mirrored along X, then along Y, then X and Y are exchanged. */
-static lif_tile read_tile(const mt_xml *element, const mt_xml *scan)
-{
-    double x = get_real(element, "PosX", (double)NAN), y = get_real(element, "PosY", (double)NAN);
-    x = is_set(scan, "FlipX") ? -x : x;
-    y = is_set(scan, "FlipY") ? -y : y;
-    return is_set(scan, "SwapXY") ? (lif_tile) { y, x } : (lif_tile) { x, y };
-}
-
 static mt_status read_tiles(const mt_xml *data, lif_image *image, mt_arena *arena, mt_error *err)
 {
     const mt_xml *scan = mt_xml_child(data, "Attachment");
@@ -179,8 +170,13 @@ static mt_status read_tiles(const mt_xml *data, lif_image *image, mt_arena *aren
     if (!tiles)
         return n ? MT_E_MEMORY : MT_OK;
     image->tiles = tiles;
+    image->flip_x = is_set(scan, "FlipX");
+    image->flip_y = is_set(scan, "FlipY");
+    image->swap_xy = is_set(scan, "SwapXY");
     for (const mt_xml *tile = mt_xml_child(scan, "Tile"); tile; tile = mt_xml_next(tile))
-        tiles[image->n_tiles++] = read_tile(tile, scan);
+        tiles[image->n_tiles++] = (lif_tile) { .x = get_real(tile, "PosX", (double)NAN),
+                                               .y = get_real(tile, "PosY", (double)NAN),
+                                               .z = get_real(tile, "PosZ", (double)NAN) };
     return MT_OK;
 }
 

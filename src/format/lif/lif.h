@@ -46,7 +46,7 @@ typedef struct lif_channel {
 
 /* Place of a tile on the stage in metres; NaN: not known. */
 typedef struct lif_tile {
-    double x, y;
+    double x, y, z;
 } lif_tile;
 
 /* An image of the tree. */
@@ -60,9 +60,10 @@ typedef struct lif_image {
     int n_dimensions;
     const lif_channel *channels; /* all of one type, by rising offset */
     size_t n_channels;
-    const lif_tile *tiles; /* in paint order, where the image has to be flipped and turned accordingly */
-    size_t n_tiles;        /* 0: not known */
-    size_t block;          /* index of its memory block */
+    const lif_tile *tiles;        /* in paint order */
+    size_t n_tiles;               /* 0: not known */
+    bool flip_x, flip_y, swap_xy; /* the stage is mirrored along X, along Y, then X and Y are exchanged */
+    size_t block;                 /* index of its memory block */
 } lif_image;
 
 /* A memory block, as announced by the document. */

@@ -132,6 +132,14 @@ static double find_step(const lif_image *image, int id)
     return meters && d->n > 1 ? fabs(d->length) / (double)(d->n - 1) : 0;
 }
 
+/* The place of a tile in the plane, in metres. */
+static lif_tile turn(const lif_image *image, size_t i)
+{
+    lif_tile t = image->tiles[i];
+    double x = image->flip_x ? -t.x : t.x, y = image->flip_y ? -t.y : t.y;
+    return image->swap_xy ? (lif_tile) { .x = y, .y = x } : (lif_tile) { .x = x, .y = y };
+}
+
 static mt_status refuse(mt_error *err)
 {
     return mt_fail(err, MT_E_UNSUPPORTED, "the tiles cannot be merged: the file does not tell where each of them lies");
@@ -142,14 +150,15 @@ static mt_status place_tiles(const lif_image *image, mosaic *m, corner *size, mt
     double x_step = find_step(image, LIF_X), y_step = find_step(image, LIF_Y), x = INFINITY, y = INFINITY;
     bool known = x_step > 0 && y_step > 0, apart = false;
     for (size_t i = 0; known && i < image->n_tiles; i++) {
-        known = isfinite(image->tiles[i].x) && isfinite(image->tiles[i].y);
-        x = fmin(x, image->tiles[i].x);
-        y = fmin(y, image->tiles[i].y);
+        lif_tile t = turn(image, i);
+        known = isfinite(t.x) && isfinite(t.y);
+        x = fmin(x, t.x);
+        y = fmin(y, t.y);
     }
     *size = (corner) { 0 };
     for (int64_t i = 0; known && i < m->n_tiles; i++) {
-        double column = floor((image->tiles[i].x - x) / x_step + 0.5);
-        double row = floor((image->tiles[i].y - y) / y_step + 0.5);
+        lif_tile t = turn(image, (size_t)i);
+        double column = floor((t.x - x) / x_step + 0.5), row = floor((t.y - y) / y_step + 0.5);
         if (!(column < INT32_MAX && row < INT32_MAX)) /* also NaN */
             return mt_fail(err, MT_E_CORRUPT, "tile %lld lies more than 2^31 pixels from the first", (long long)i);
         m->corners[i] = (corner) { (int64_t)column, (int64_t)row };
