@@ -28,12 +28,14 @@
             "file.",                                                                                                   \
             false                                                                                                      \
     }
+#define MERGE_TILES                                                                                                    \
+    {                                                                                                                  \
+        "merge-tiles", NULL, "Put the tiles of a LIF tile scan together in one plane.", false                          \
+    }
 #define VIEW_OF_FILE                                                                                                   \
     { "depth-axis", "AXIS", "Depth axis: none, Z or T. All other axes but C become samples.", false },                 \
         { "scaled", NULL, "Read the values that a file declares its pixels to stand for (NIfTI).", false },            \
-    {                                                                                                                  \
-        "masks", NULL, "Leave out pixels that CZI masks declare invalid.", false                                       \
-    }
+        { "masks", NULL, "Leave out pixels that CZI masks declare invalid.", false }, MERGE_TILES
 #define USE_MAP                                                                                                        \
     {                                                                                                                  \
         "use-map", "FILE", "Open with a map saved by 'microtome info --map FILE', without reading the image.", false   \
@@ -290,6 +292,7 @@ static const struct option convert_options[] = {
     EXTERNAL,
     { "scaled", NULL, "Read the values that a file declares its pixels to stand for (NIfTI).", false },
     { "masks", NULL, "Leave out pixels that CZI masks declare invalid.", false },
+    MERGE_TILES,
     THREADS,
     OPTION_END,
 };

@@ -188,6 +188,8 @@ static void write_request(const conversion *c, FILE *out)
         fputs(", --masks", out);
     if (args_count(c->args, "scaled"))
         fputs(", --scaled", out);
+    if (args_count(c->args, "merge-tiles"))
+        fputs(", --merge-tiles", out);
 }
 
 static int write_identity(conversion *c)

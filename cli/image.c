@@ -79,6 +79,7 @@ int open_options_get(struct open_options *out, const struct args *args)
     out->options.depth_axis = args_get(args, "depth-axis", 0);
     out->options.use_masks = args_count(args, "masks") > 0;
     out->options.scaled = args_count(args, "scaled") > 0;
+    out->options.merge_tiles = args_count(args, "merge-tiles") > 0;
     out->options.map = args_get(args, "use-map", 0);
     const char *missing = args_get(args, "missing", 0);
     out->options.missing_is_error = missing && !strcmp(missing, "error");

@@ -109,8 +109,8 @@ typedef struct mt_open_options {
     int missing_is_error;
     /* NULL, or a file written by mt_stack_save_map for this image (microtome/map.h): the image is opened without
      * reading it. The first read checks that the image has not changed since the map was saved, else fails with
-     * MT_E_CHANGED. part, format, external_folder, depth_axis, use_masks and scaled must be the same as then. For
-     * mt_stack_open only. */
+     * MT_E_CHANGED. part, format, external_folder, depth_axis, use_masks, scaled and merge_tiles must be the same as
+     * then. For mt_stack_open only. */
     const char *map;
     /* Not 0: an image whose axes are needed and not given is opened for description only. Its axes_source is
      * MT_AXES_UNKNOWN, the last warning explains what to name, and reading pixels fails with MT_E_ARGUMENT. */
@@ -118,6 +118,10 @@ typedef struct mt_open_options {
     /* Not 0: pixels are the values that the file declares (mt_stack_info.value_scale): float32 for stored types of 8
      * and 16 bits and float32, else float64; computed in float64. Pixels of other files are not changed. */
     int scaled;
+    /* LIF: not 0: the tiles of a tile scan are painted into one plane, each at its place on the stage and over those
+     * before it; between them is the fill value. MT_E_UNSUPPORTED if the file does not tell where they lie. 0: tiles are
+     * samples. */
+    int merge_tiles;
 } mt_open_options;
 
 /* Opens one image. path is a file or folder, with an optional "#part": "a.zarr#labels/nuclei", "b.ome.tif#series=1",

@@ -266,6 +266,7 @@ class Stack:
         external_folder: _Path | None = ...,
         missing_is_error: bool = ...,
         map: _Path | None = ...,
+        merge_tiles: bool = ...,
     ) -> _S: ...
     @classmethod
     def _open_all(
@@ -283,6 +284,7 @@ class Stack:
         external_folder: _Path | None = ...,
         missing_is_error: bool = ...,
         map: _Path | None = ...,
+        merge_tiles: bool = ...,
     ) -> tuple[list[_S], list[tuple[str, str]]]: ...
     @classmethod
     def _from_array(

@@ -145,6 +145,7 @@ def open(
     depth_axis: str | None = None,
     use_masks: bool = False,
     scaled: bool = False,
+    merge_tiles: bool = False,
     external_folder: Path | None = None,
     missing: Literal["fill", "error"] = "fill",
     map: Path | None = None,
@@ -188,6 +189,9 @@ def open(
     scaled : bool
         Pixels are the values that the file declares them to stand for, as float32 or float64, if it
         declares any (NIfTI): `ImageStack.value_scaling`. Default: as stored.
+    merge_tiles : bool
+        LIF: paint the tiles of a tile scan into one plane, each at its place on the stage and over
+        those before it. Default: tiles are samples.
     external_folder : path-like, optional
         Folder within which a file may refer to other files (HDF5 links, external raw data and
         virtual datasets, the files of an OME-TIFF set); "" is the folder of the file.
@@ -253,6 +257,7 @@ def open(
         "depth_axis": depth_axis,
         "use_masks": use_masks,
         "scaled": scaled,
+        "merge_tiles": merge_tiles,
         "external_folder": external_folder,
         "missing_is_error": _is_error(missing),
         "map": map,

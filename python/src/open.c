@@ -7,7 +7,7 @@
 /* Arguments shared by open and open_all, in this order after the path. */
 #define OPEN_ARGUMENTS                                                                                                 \
     "axes", "part", "format", "context", "raw", "depth_axis", "use_masks", "external_folder", "missing_is_error",      \
-        "map", "scaled"
+        "map", "scaled", "merge_tiles"
 enum {
     AXES = 1,
     PART,
@@ -20,6 +20,7 @@ enum {
     MISSING_IS_ERROR,
     MAP,
     SCALED,
+    MERGE_TILES,
     N_OPEN
 };
 
@@ -66,7 +67,9 @@ static bool convert_open(core_state *state, PyObject *const *values, open_argume
     out->options.use_masks = values[USE_MASKS] ? PyObject_IsTrue(values[USE_MASKS]) : 0;
     out->options.missing_is_error = values[MISSING_IS_ERROR] ? PyObject_IsTrue(values[MISSING_IS_ERROR]) : 0;
     out->options.scaled = values[SCALED] ? PyObject_IsTrue(values[SCALED]) : 0;
-    if (out->options.use_masks < 0 || out->options.missing_is_error < 0 || out->options.scaled < 0)
+    out->options.merge_tiles = values[MERGE_TILES] ? PyObject_IsTrue(values[MERGE_TILES]) : 0;
+    if (out->options.use_masks < 0 || out->options.missing_is_error < 0 || out->options.scaled < 0 ||
+        out->options.merge_tiles < 0)
         return false;
     if (!(convert_string(values[AXES], "axes", &out->options.axes) &&
           convert_string(values[PART], "part", &out->options.part) &&

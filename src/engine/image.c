@@ -32,18 +32,27 @@ void mt_image_init(mt_image *image, mt_context *context, const mt_chunk_map *map
     image->is_cacheable = image->chunk.bytes <= budget / 4;
 }
 
+uint64_t mt_image_span(const mt_image *image)
+{
+    uint64_t span = image->element_size;
+    for (int d = 0; d < image->map->ndim; d++) {
+        if (image->map->shape[d] == 0)
+            return 0;
+        span += (uint64_t)(image->map->shape[d] - 1) * (uint64_t)image->piece.stride[d];
+    }
+    return span;
+}
+
 void mt_image_use_view(mt_image *image)
 {
     static const int64_t first[MT_MAX_DIMS] = { 0 };
     const mt_chunk_map *map = image->map;
     mt_chunk_ref ref = { .key = "" };
-    uint64_t whole, bytes = image->element_size;
+    uint64_t whole, span = mt_image_span(image);
     if (!map->contiguous || map->chain.n_steps || !image->store->costs.is_memory || map->locate(map, first, &ref, NULL))
         return;
-    for (int d = 0; d < map->ndim; d++)
-        bytes *= (uint64_t)map->shape[d];
     const uint8_t *view = ref.missing ? NULL : mt_store_view(image->store, ref.key, &whole);
-    if (view && ref.offset <= whole && bytes <= whole - ref.offset)
+    if (view && ref.offset <= whole && span <= whole - ref.offset)
         image->array = view + ref.offset;
 }
 

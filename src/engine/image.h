@@ -66,6 +66,9 @@ const mt_layout *mt_image_chunk_layout(const mt_image *image, uint64_t id, const
 /* The minimum size of a decoded chunk in bytes: an edge chunk may be truncated along its slowest dimension. */
 size_t mt_image_least_bytes(const mt_image *image, uint64_t id, const mt_layout *layout);
 
+/* Bytes that an image in one piece spans, gaps between its rows included; 0: it has no elements. */
+uint64_t mt_image_span(const mt_image *image);
+
 /* The chunk number of an image that is stored in one piece and read by rows. */
 #define MT_PIECE (UINT64_MAX - 1)
 

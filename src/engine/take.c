@@ -281,16 +281,12 @@ static void gather_from_view(const rows_job *j, const mt_intersection *part, con
     mt_gather(&convert, image->map->ndim, part->extent, part->out, part->read->out_stride, view, j->layout->stride);
 }
 
-/* The layout of a piece has no size; it is the size of the image. */
+/* The layout of a piece has no size: it is what the image spans. */
 static uint64_t raw_bytes(const mt_found *found, const mt_layout *layout)
 {
     const mt_image *image = found->planned->use->image;
-    if (found->planned->id != MT_PIECE)
-        return mt_image_least_bytes(image, found->planned->id, layout);
-    uint64_t bytes = image->element_size;
-    for (int d = 0; d < image->map->ndim; d++)
-        bytes *= (uint64_t)image->map->shape[d];
-    return bytes;
+    bool is_piece = found->planned->id == MT_PIECE;
+    return is_piece ? mt_image_span(image) : mt_image_least_bytes(image, found->planned->id, layout);
 }
 
 static void do_rows(mt_call *call, mt_found *found, mt_scratch *scratch)

@@ -153,6 +153,55 @@ mt_status mt_chunk_map_check(const mt_chunk_map *map, mt_error *err)
     return check_chunk(map, err);
 }
 
+/* Dimensions of more than one element, the one with the smallest stride first. */
+static int sort_by_stride(const mt_chunk_map *map, int *out)
+{
+    int n = 0;
+    for (int d = map->ndim - 1; d >= 0; d--) {
+        if (map->shape[d] == 1)
+            continue;
+        int at = n++;
+        for (; at > 0 && map->piece_stride[out[at - 1]] > map->piece_stride[d]; at--)
+            out[at] = out[at - 1];
+        out[at] = d;
+    }
+    return n;
+}
+
+void mt_chunk_map_cut_piece(mt_chunk_map *map)
+{
+    int64_t size = (int64_t)mt_dtype_size(map->dtype), run = 1;
+    int order[MT_MAX_DIMS], n = sort_by_stride(map, order);
+    bool full = false;
+    for (int d = 0; d < map->ndim; d++) {
+        map->chunk_shape[d] = 1;
+        map->chunk_stride[d] = 0;
+    }
+    /* Whole dimensions while they fit in a block and leave no gap, then as much of one as fits, then 1. */
+    for (int i = 0; i < n && !full; i++) {
+        int d = order[i];
+        if (map->piece_stride[d] != run * size)
+            break;
+        map->chunk_shape[d] = mt_max_i64(mt_min_i64(map->shape[d], BLOCK_BYTES / size / run), 1);
+        map->chunk_stride[d] = map->chunk_shape[d] > 1 ? run : 0;
+        full = map->chunk_shape[d] < map->shape[d];
+        run *= map->chunk_shape[d];
+    }
+    map->contiguous = true;
+    map->cut_at_edge = true;
+}
+
+void mt_chunk_map_find_block(const mt_chunk_map *map, const int64_t *position, uint64_t *offset, uint64_t *elements)
+{
+    *offset = 0;
+    *elements = 1; /* of the part of the chunk that is inside the image */
+    for (int d = 0; d < map->ndim; d++) {
+        int64_t start = position[d] * map->chunk_shape[d];
+        *offset += (uint64_t)(start * map->piece_stride[d]);
+        *elements *= (uint64_t)mt_min_i64(map->chunk_shape[d], map->shape[d] - start);
+    }
+}
+
 /* Contiguous data: a chunk is a run of whole rows, located by arithmetic. */
 typedef struct piece {
     const char *key;
@@ -165,15 +214,11 @@ static mt_status locate_piece(const mt_chunk_map *map, const int64_t *position, 
 {
     (void)err;
     const piece *p = map->state;
+    uint64_t elements;
     out->key = p->key;
-    out->offset = p->offset;
-    uint64_t rest = p->element_bytes; /* bytes of the part of the chunk that is inside the image */
-    for (int d = 0; d < map->ndim; d++) {
-        int64_t start = position[d] * map->chunk_shape[d];
-        out->offset += (uint64_t)(start * map->piece_stride[d]);
-        rest *= (uint64_t)mt_min_i64(map->chunk_shape[d], map->shape[d] - start);
-    }
-    out->size = rest;
+    mt_chunk_map_find_block(map, position, &out->offset, &elements);
+    out->offset += p->offset;
+    out->size = elements * p->element_bytes;
     return MT_OK;
 }
 
@@ -182,34 +227,20 @@ mt_status mt_chunk_map_contiguous(mt_chunk_map *map, const char *key, uint64_t o
 {
     piece *p = mt_arena_alloc(map->arena, 1, sizeof *p, err);
     char *copy = mt_arena_strndup(map->arena, key, strlen(key), err);
-    int64_t size = (int64_t)mt_dtype_size(map->dtype), elements, run = 1;
+    int64_t size = (int64_t)mt_dtype_size(map->dtype), elements, stride = size;
     if (!p || !copy)
         return MT_E_MEMORY;
     if (mt_product_i64(map->shape, map->ndim, &elements) || mt_mul_i64(elements, size, &elements) ||
         offset > INT64_MAX - (uint64_t)elements)
         return mt_fail(err, MT_E_CORRUPT, "the image has more than 2^63 bytes");
     *p = (piece) { copy, offset, (uint64_t)size, fortran_order };
-
-    /* Starting with the fastest dimension: whole dimensions while they fit in a block, then as much of one as fits,
-     * then 1. */
-    for (int i = 0; i < map->ndim; i++) {
-        int d = fortran_order ? i : map->ndim - 1 - i;
-        int64_t room = mt_max_i64(BLOCK_BYTES / size / run, 1);
-        map->chunk_shape[d] = mt_max_i64(mt_min_i64(map->shape[d], room), 1);
-        map->chunk_stride[d] = map->chunk_shape[d] > 1 ? run : 0;
-        run *= map->chunk_shape[d];
-        if (map->chunk_shape[d] < map->shape[d])
-            run = INT64_MAX / size; /* full: 1 along all slower dimensions */
-    }
-    int64_t stride = size;
     for (int i = 0; i < map->ndim; i++) {
         int d = fortran_order ? i : map->ndim - 1 - i;
         map->piece_stride[d] = stride;
         if (mt_mul_i64(stride, mt_max_i64(map->shape[d], 1), &stride))
             stride = INT64_MAX; /* only of an image without elements */
     }
-    map->contiguous = true;
-    map->cut_at_edge = true;
+    mt_chunk_map_cut_piece(map);
     map->state = p;
     map->locate = locate_piece;
     return MT_OK;

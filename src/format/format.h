@@ -180,6 +180,14 @@ void mt_chunk_map_c_order(mt_chunk_map *map);
 MT_MUST_CHECK mt_status mt_chunk_map_contiguous(mt_chunk_map *map, const char *key, uint64_t offset, bool fortran_order,
                                                 mt_error *err);
 
+/* For raw data in one piece in any order of dimensions, also with gaps between rows: sets contiguous and a grid of
+ * blocks of rows without gaps. Requires ndim, shape, dtype and piece_stride; the format sets locate. */
+void mt_chunk_map_cut_piece(mt_chunk_map *map);
+
+/* The offset in bytes of a block from the first element of the piece, and its number of elements. Requires that the
+ * offset of the last element does not overflow. */
+void mt_chunk_map_find_block(const mt_chunk_map *map, const int64_t *position, uint64_t *offset, uint64_t *elements);
+
 /* Returns whether the map is one of mt_chunk_map_contiguous, and its arguments. */
 bool mt_chunk_map_get_piece(const mt_chunk_map *map, const char **key, uint64_t *offset, bool *fortran_order);
 

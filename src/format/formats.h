@@ -4,6 +4,7 @@
  * folders are more. */
 MT_FORMAT(npy)
 MT_FORMAT(czi)
+MT_FORMAT(lif)
 MT_FORMAT(tiff)
 MT_FORMAT(mrc)
 MT_FORMAT(nifti)

@@ -21,7 +21,6 @@ typedef struct mark {
 /* Sources: the specification of each format. Pictures are skipped when a folder of images is opened. */
 static const mark marks[] = {
     { 0, MT_BYTES("\xda\xce\xbe\x0a"), NULL, "Nikon ND2", MT_E_UNSUPPORTED },
-    { 0, MT_BYTES("\x70\0\0\0"), ".lif", "Leica LIF", MT_E_UNSUPPORTED },
     { 0, MT_BYTES("\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"), ".oib", "Olympus OIB", MT_E_UNSUPPORTED },
     { 0, MT_BYTES("\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"), ".zvi", "Zeiss ZVI", MT_E_UNSUPPORTED },
     { 0, MT_BYTES("\x5c\1\0\0"), ".hdr", "Analyze 7.5", MT_E_UNSUPPORTED },
@@ -30,6 +29,9 @@ static const mark marks[] = {
     { 128, MT_BYTES("DICM"), NULL, "DICOM", MT_E_UNSUPPORTED },
     { 0, MT_BYTES("SIMPLE  ="), NULL, "FITS", MT_E_UNSUPPORTED },
     { 0, NULL, 0, ".klb", "KLB", MT_E_UNSUPPORTED },
+    { 0, NULL, 0, ".xlef", "Leica XLEF", MT_E_UNSUPPORTED },
+    { 0, NULL, 0, ".xlif", "Leica XLIF", MT_E_UNSUPPORTED },
+    { 0, NULL, 0, ".xlcf", "Leica XLCF", MT_E_UNSUPPORTED },
     { 0, MT_BYTES("\0\0\0\x0cjP  "), NULL, "a JPEG 2000 file", MT_E_UNSUPPORTED },
     { 0, MT_BYTES("\x89PNG\r\n\x1a\n"), NULL, "PNG", MT_E_NOT_AN_IMAGE },
     { 0, MT_BYTES("\xff\xd8\xff"), NULL, "JPEG", MT_E_NOT_AN_IMAGE },

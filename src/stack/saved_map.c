@@ -24,6 +24,7 @@ mt_status mt_stack_save_map(mt_stack *stack, mt_write_bytes write, void *user, m
                                .depth_view = stack->depth_view,
                                .use_masks = stack->masks,
                                .scaled = stack->scaled,
+                               .merge_tiles = stack->merged,
                                .documents = container->documents,
                                .n_documents = container->n_documents };
     mt_buffer out = mt_buffer_on(&stack->context->env);
@@ -65,10 +66,11 @@ static mt_status check_options(const mt_stack *stack, const mt_selection *part, 
     if (options->format && strcmp(options->format, stack->map->format) != 0)
         return mt_fail(err, MT_E_ARGUMENT, "the map is of format %s, not %s", stack->map->format, options->format);
     if ((options->depth_axis != NULL) != saved->depth_view || (options->use_masks != 0) != saved->use_masks ||
-        (options->scaled != 0) != saved->scaled)
-        return mt_fail(err, MT_E_ARGUMENT,
-                       "the map was saved %s depth_axis, %s use_masks and %s scaled: open it in the same way",
-                       with(saved->depth_view), with(saved->use_masks), with(saved->scaled));
+        (options->scaled != 0) != saved->scaled || (options->merge_tiles != 0) != saved->merge_tiles)
+        return mt_fail(
+            err, MT_E_ARGUMENT,
+            "the map was saved %s depth_axis, %s use_masks, %s scaled and %s merge_tiles: open it in the same way",
+            with(saved->depth_view), with(saved->use_masks), with(saved->scaled), with(saved->merge_tiles));
     return MT_OK;
 }
 

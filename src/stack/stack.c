@@ -84,6 +84,7 @@ static mt_status fill_stack(mt_stack *stack, mt_container *container, const mt_s
     stack->depth_view = options->depth_axis != NULL;
     stack->masks = options->use_masks != 0;
     stack->scaled = options->scaled != 0;
+    stack->merged = options->merge_tiles != 0;
     if (!options->map)
         st = mt_container_map(container, part, &stack->map, err);
     if (!st)

@@ -19,16 +19,16 @@ struct mt_stack {
     _Atomic unsigned owners; /* reference count */
 
     /* For an image. */
-    mt_chunk_map *map;               /* keeps its container open; NULL for a custom stack */
-    const char *asked;               /* the requested part */
-    mt_image image;                  /* for the engine */
-    bool has_saved_map;              /* opened with a saved map */
-    bool depth_view, masks, scaled;  /* options that are stored in a saved map */
-    int n_axes;                      /* number of axes */
-    mt_stack_axis axes[MT_MAX_DIMS]; /* axes and their stored dimensions */
-    bool as_stored;                  /* one axis per stored dimension, some possibly without a role */
-    mt_role samples, channels;       /* S and C of SC(Z)YX */
-    int spatial[3];                  /* indices of Z, Y and X in axes; -1: missing, size 1 */
+    mt_chunk_map *map;                      /* keeps its container open; NULL for a custom stack */
+    const char *asked;                      /* the requested part */
+    mt_image image;                         /* for the engine */
+    bool has_saved_map;                     /* opened with a saved map */
+    bool depth_view, masks, scaled, merged; /* options that are stored in a saved map */
+    int n_axes;                             /* number of axes */
+    mt_stack_axis axes[MT_MAX_DIMS];        /* axes and their stored dimensions */
+    bool as_stored;                         /* one axis per stored dimension, some possibly without a role */
+    mt_role samples, channels;              /* S and C of SC(Z)YX */
+    int spatial[3];                         /* indices of Z, Y and X in axes; -1: missing, size 1 */
 
     /* For a custom stack. */
     mt_stack_ops ops; /* the caller's functions */

@@ -87,6 +87,15 @@ class Axes(command_test.Command):
         self.assertIn("(assumed: the file does not name them)", self.run_it("info", pages).stdout)
 
     @unittest.skipUnless(DATA.is_dir(), "no test data")
+    def test_tiles_are_merged_on_request(self):
+        scan = f"{DATA}/lif/syn_v2_multi.lif#tiles"
+        (found,) = json.loads(self.run_it("info", "--json", scan).stdout)
+        self.assertEqual((found["axes"], found["shape"]), ("SYX", [3, 16, 16]))
+        for command in ["info"], ["patches", "--size", "4x4", "--out", self.path("b.npy")]:  # it tells no places
+            told = self.run_it(*command, "--merge-tiles", scan, status=1).stderr
+            self.assertIn("the tiles cannot be merged", told)
+
+    @unittest.skipUnless(DATA.is_dir(), "no test data")
     def test_channel_last(self):
         for name, axes in [("rgb", "YXC"), ("nhwc", "ZYXC")]:
             told = self.run_it("info", DATA / f"cases/npy-channel-last/{name}.npy").stdout

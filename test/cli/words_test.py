@@ -168,7 +168,7 @@ class Reasons(command_test.Command):
             ("x.klb", klb, "KLB is not supported"),
             ("X.KLB", klb, "KLB is not supported"),
             ("x.nd2", b"\xda\xce\xbe\x0a" + bytes(100), "Nikon ND2 is not supported"),
-            ("x.lif", b"\x70\0\0\0" + bytes(100), "Leica LIF is not supported"),
+            ("x.xlef", b"<LMSDataContainerHeader/>", "Leica XLEF is not supported"),
             ("x.mrc", bytes(208) + b"MAP " + bytes(100), "MRC is not supported"),
             ("x.nii", bytes(344) + b"n+1\0" + bytes(100), "NIfTI is not supported"),
             ("x.dcm", bytes(128) + b"DICM" + bytes(100), "DICOM is not supported"),

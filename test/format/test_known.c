@@ -39,7 +39,9 @@ static void formats_are_called_by_name(void **state)
 {
     (void)state;
     check_refused("x.nd2", "\xda\xce\xbe\x0a", 0, 4, MT_E_UNSUPPORTED, "Nikon ND2");
-    check_refused("x.LIF", "\x70\0\0\0", 0, 4, MT_E_UNSUPPORTED, "Leica LIF");
+    check_refused("x.XLEF", "<", 0, 1, MT_E_UNSUPPORTED, "Leica XLEF");
+    check_refused("x.xlif", "<", 0, 1, MT_E_UNSUPPORTED, "Leica XLIF");
+    check_refused("x.xlcf", "<", 0, 1, MT_E_UNSUPPORTED, "Leica XLCF");
     check_refused("x.oib", "\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", 0, 8, MT_E_UNSUPPORTED, "Olympus OIB");
     check_refused("x.zvi", "\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", 0, 8, MT_E_UNSUPPORTED, "Zeiss ZVI");
     check_refused("x.doc", "\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", 0, 8, MT_E_NOT_AN_IMAGE, "known format");

@@ -2,6 +2,7 @@
 """Images that tests write, with nothing but NumPy."""
 
 import json
+import struct
 import zlib
 
 import numpy as np
@@ -43,3 +44,27 @@ def write_ome_zarr(folder, pixels, axes, chunks, channels=(), scale=None, units=
     (folder / ".zgroup").write_text('{"zarr_format": 2}')
     (folder / ".zattrs").write_text(json.dumps(attributes))
     return folder
+
+
+def write_tile_scan(path, tiles, corners):
+    """A LIF file with an image "scan" of 8-bit tiles along YX, whose corners are (y, x), in pixels of a micrometer."""
+    n, height, width = tiles.shape
+    sizes = [(1, width, 1), (2, height, width), (10, n, width * height)]
+    dimensions = "".join(
+        f'<DimensionDescription DimID="{d}" NumberOfElements="{m}" Length="{(m - 1) * 1e-6}" Unit="m" BytesInc="{step}"/>'
+        for d, m, step in sizes
+    )
+    places = "".join(f'<Tile PosX="{x * 1e-6}" PosY="{y * 1e-6}"/>' for y, x in corners)
+    text = (
+        '<LMSDataContainerHeader Version="2"><Element Name="root"><Memory Size="0" MemoryBlockID="A"/><Children>'
+        '<Element Name="scan"><Data><Image><ImageDescription><Channels><ChannelDescription DataType="0" Resolution="8" '
+        f'BytesInc="0"/></Channels><Dimensions>{dimensions}</Dimensions></ImageDescription>'
+        f'<Attachment Name="TileScanInfo">{places}</Attachment></Image></Data>'
+        f'<Memory Size="{tiles.nbytes}" MemoryBlockID="B"/></Element></Children></Element></LMSDataContainerHeader>'
+    ).encode("utf-16-le")
+    blocks = [(b"A\0", b""), (b"B\0", tiles.tobytes())]
+    with path.open("wb") as file:
+        file.write(struct.pack("<IIBI", 0x70, 5 + len(text), 0x2A, len(text) // 2) + text)
+        for name, pixels in blocks:
+            file.write(struct.pack("<IIBQBI", 0x70, 16, 0x2A, len(pixels), 0x2A, 1) + name + pixels)
+    return path

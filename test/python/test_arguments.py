@@ -195,6 +195,7 @@ REFUSED = [
     (opened(context=5), TypeError, "Context"),
     (opened(use_masks=Bad()), RuntimeError, "asked"),
     (opened(scaled=Bad()), RuntimeError, "asked"),
+    (opened(merge_tiles=Bad()), RuntimeError, "asked"),
     (opened(missing_is_error=Bad()), RuntimeError, "asked"),
     (opened(raw=5), TypeError, "raw must be a tuple, not int"),
     (opened(raw=("uint8",)), TypeError, "1"),

@@ -124,6 +124,14 @@ static void test_headers(void **state)
     check_trips("test/samples/nifti/pair.img", NULL, 2, 1);
 }
 
+static void test_lif(void **state)
+{
+    (void)state;
+    static const char *const names[] = { "lif/syn_v1.lif", "lif/xz-example.lif", "lif/wavelength-sweep.lif" };
+    CHECK_ALL(names, 2);
+    check_trips(data_path("lif/syn_v2_multi.lif"), "rgb", 2, 2);
+}
+
 /* 10^5 pages, with directories as in tiff_spec. */
 static void check_pages(const char *description, int directories, size_t open, size_t patch)
 {
@@ -275,11 +283,11 @@ static void test_failure(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(test_zarr),   cmocka_unit_test(test_n5),
-                                        cmocka_unit_test(test_tiff),   cmocka_unit_test(test_hdf5),
-                                        cmocka_unit_test(test_czi),    cmocka_unit_test(test_headers),
-                                        cmocka_unit_test(test_pages),  cmocka_unit_test(test_distances),
-                                        cmocka_unit_test(test_sets),   cmocka_unit_test(test_uuids),
-                                        cmocka_unit_test(test_failure) };
+    const struct CMUnitTest tests[] = { cmocka_unit_test(test_zarr),      cmocka_unit_test(test_n5),
+                                        cmocka_unit_test(test_tiff),      cmocka_unit_test(test_hdf5),
+                                        cmocka_unit_test(test_czi),       cmocka_unit_test(test_lif),
+                                        cmocka_unit_test(test_headers),   cmocka_unit_test(test_pages),
+                                        cmocka_unit_test(test_distances), cmocka_unit_test(test_sets),
+                                        cmocka_unit_test(test_uuids),     cmocka_unit_test(test_failure) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -95,7 +95,7 @@ void mutate_files(const char *format, const char *const *names, size_t n_names)
     uint64_t seed = 1;
     for (size_t f = 0; f < n_names; f++) {
         size_t size;
-        bool own = strncmp(names[f], "fuzz/", 5) == 0;
+        bool own = strncmp(names[f], "fuzz/", 5) == 0 || strncmp(names[f], "test/", 5) == 0;
         uint8_t *bytes = read_file(own ? names[f] : data_path(names[f]), &size);
         outcome whole = { 0 };
         read_images(format, "fuzz.h5", bytes, size, &whole);

@@ -14,7 +14,7 @@ typedef struct outcome {
  * peak memory exceeds 256 MiB. */
 void read_images(const char *format, const char *name, const uint8_t *bytes, size_t size, outcome *o);
 
-/* Changes one to four random bytes of valid files of the data folder or of fuzz/, MICROTOME_MUTATIONS times in all
+/* Changes one to four random bytes of valid files of the data folder, fuzz/ or test/, MICROTOME_MUTATIONS times in all
  * (default 1,000). The result is an error, the same pixels or, without a checksum, other pixels. Prints the count of
  * each. */
 void mutate_files(const char *format, const char *const *names, size_t n);

@@ -441,7 +441,8 @@ static mt_status read_names(mt_reader *r, mt_arena *arena, mt_saved_source *sour
                                   .selection = selection,
                                   .depth_view = flags & MT_SAVED_DEPTH_VIEW,
                                   .use_masks = flags & MT_SAVED_MASKS,
-                                  .scaled = flags & MT_SAVED_SCALED };
+                                  .scaled = flags & MT_SAVED_SCALED,
+                                  .merge_tiles = flags & MT_SAVED_MERGED };
     return MT_OK;
 }
 

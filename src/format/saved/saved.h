@@ -14,11 +14,11 @@
 
 /* The source of a map. */
 typedef struct mt_saved_source {
-    const char *key;                    /* of the file or folder in the store */
-    const char *selection;              /* part after '#' */
-    bool depth_view, use_masks, scaled; /* options that affect the map */
-    const char *const *documents;       /* keys of objects with metadata, which are checked before the first read */
-    size_t n_documents;                 /* entries of documents */
+    const char *key;                                 /* of the file or folder in the store */
+    const char *selection;                           /* part after '#' */
+    bool depth_view, use_masks, scaled, merge_tiles; /* options that affect the map */
+    const char *const *documents; /* keys of objects with metadata, which are checked before the first read */
+    size_t n_documents;           /* entries of documents */
 } mt_saved_source;
 
 /* Locates all chunks of the map, which may read the store, and identifies its objects. MT_E_LIMIT if the chunks do not
@@ -39,7 +39,13 @@ char *mt_key_rename(const mt_renaming *renaming, const char *key, mt_arena *aren
 /* Shared by reader and writer. */
 #define MT_SAVED_MAGIC "\x89mtmap\r\n"
 enum { MT_SAVED_HEAD = 24, MT_SAVED_VERSION = 3 };
-enum { MT_SAVED_BIG_ENDIAN = 1, MT_SAVED_DEPTH_VIEW = 2, MT_SAVED_MASKS = 4, MT_SAVED_SCALED = 8 };
+enum {
+    MT_SAVED_BIG_ENDIAN = 1,
+    MT_SAVED_DEPTH_VIEW = 2,
+    MT_SAVED_MASKS = 4,
+    MT_SAVED_SCALED = 8,
+    MT_SAVED_MERGED = 16
+};
 typedef enum mt_saved_layout { MT_SAVED_PIECE = 1, MT_SAVED_TABLE, MT_SAVED_BOXES, MT_SAVED_OWN } mt_saved_layout;
 /* Flags at the start of a chunk of the table. A missing chunk is followed by a run length. */
 enum {

@@ -425,9 +425,9 @@ static mt_status write_all(writing *w, mt_buffer *out, mt_error *err)
         st = find_object(w, s->documents[i], &object, err);
     if (st || (st = write_layout(w, err)))
         return st;
-    mt_put_u8(out,
-              (uint8_t)((mt_host_big_endian() ? MT_SAVED_BIG_ENDIAN : 0) | (s->depth_view ? MT_SAVED_DEPTH_VIEW : 0) |
-                        (s->use_masks ? MT_SAVED_MASKS : 0) | (s->scaled ? MT_SAVED_SCALED : 0)));
+    mt_put_u8(out, (uint8_t)((mt_host_big_endian() ? MT_SAVED_BIG_ENDIAN : 0) |
+                             (s->depth_view ? MT_SAVED_DEPTH_VIEW : 0) | (s->use_masks ? MT_SAVED_MASKS : 0) |
+                             (s->scaled ? MT_SAVED_SCALED : 0) | (s->merge_tiles ? MT_SAVED_MERGED : 0)));
     mt_put_text(out, s->key);
     mt_put_text(out, s->selection);
     mt_put_text(out, w->map->format);

@@ -5,6 +5,8 @@
 #include "stack/stack.h"
 #include "support/contract.h"
 #include "support/delayed_store.h"
+#include "support/folder.h"
+#include "support/lif_writer.h"
 #include "support/support.h"
 
 #include <microtome/map.h>
@@ -50,9 +52,8 @@ static int set_up(void **state)
 
 static int tear_down(void **state)
 {
-    (void)state;
     unlink(map_path);
-    return 0;
+    return remove_temporary_folder(state);
 }
 
 static mt_stack *open_with(const char *path, const mt_open_options *given, delayed_log *log)
@@ -154,8 +155,8 @@ static void check_parts(const char *path)
 static int visit(const char *path, const struct stat *st, int type, struct FTW *ftw)
 {
     (void)st, (void)ftw;
-    static const char *const suffixes[] = { ".tif", ".tiff", ".lsm",  ".stk", ".btf", ".czi",
-                                            ".npy", ".h5",   ".hdf5", ".ims", ".xml", ".ome" };
+    static const char *const suffixes[] = { ".tif", ".tiff", ".lsm", ".stk", ".btf", ".czi", ".npy",
+                                            ".h5",  ".hdf5", ".ims", ".xml", ".ome", ".lif" };
     const char *suffix = strrchr(path, '.'), *name = strrchr(path, '/');
     if (type == FTW_D) {
         char file[4096];
@@ -198,6 +199,39 @@ static void test_czi(void **state)
     assert_true(check_round_trip(data_path("czi/real/LLS7_small.czi"), &options));
     options = (mt_open_options) { .struct_size = sizeof options, .part = "scene=1" };
     assert_true(check_round_trip(data_path("czi/real/S3_1Pos_2Mosaic_T1_Z1_CH1.czi"), &options));
+}
+
+/* A tile scan whose last tile lies behind the end of its block. */
+static const char *write_tile_scan(void)
+{
+    static const uint8_t pixels[60] = { 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11 };
+    static const lif_written image = {
+        .name = "a",
+        .dimensions = { { 1, 5, 1, 4e-6 }, { 2, 4, 5, 3e-6 }, { 10, 2, 20 }, { 4, 2, 40 } },
+        .channels = { { 8 } },
+        .more = "<Attachment Name=\"TileScanInfo\"><Tile PosX=\"0\" PosY=\"0\"/><Tile PosX=\"2e-6\" "
+                "PosY=\"1e-6\"/></Attachment>",
+        .pixels = pixels,
+        .size = 60
+    };
+    const char *path = temporary_path("scan.lif");
+    lif_writer w;
+    lif_begin(&w, 2);
+    lif_add_image(&w, &image);
+    lif_finish(&w);
+    write_file(path, w.data, w.size);
+    lif_free(&w);
+    return path;
+}
+
+static void test_lif(void **state)
+{
+    (void)state;
+    check_folder("lif", 12);
+    const char *path = write_tile_scan();
+    assert_true(check_round_trip(path, NULL));
+    mt_open_options options = { .struct_size = sizeof options, .merge_tiles = 1 };
+    assert_true(check_round_trip(path, &options));
 }
 
 /* Saves the map of a path in map_path. */
@@ -267,6 +301,8 @@ static void test_refused(void **state)
     assert_int_equal(mt_stack_open(NULL, path, &options, &stack, &err), MT_E_ARGUMENT);
     options = (mt_open_options) { .struct_size = sizeof options, .map = map_path, .depth_axis = "Z" };
     assert_int_equal(mt_stack_open(NULL, path, &options, &stack, NULL), MT_E_ARGUMENT);
+    options = (mt_open_options) { .struct_size = sizeof options, .map = map_path, .merge_tiles = 1 };
+    assert_int_equal(mt_stack_open(NULL, path, &options, &stack, NULL), MT_E_ARGUMENT);
     options = (mt_open_options) { .struct_size = sizeof options, .map = map_path, .format = "tiff" };
     assert_int_equal(mt_stack_open(NULL, path, &options, &stack, NULL), MT_E_ARGUMENT);
     options = (mt_open_options) { .struct_size = sizeof options, .map = "/nowhere" };
@@ -294,8 +330,11 @@ static void store_sum(bytes *b)
 static void test_damage(void **state)
 {
     (void)state;
-    static const char *const names[] = { "tiff/imagej/m51.tif", "czi/generated/mosaic_overlap_tzc.czi",
-                                         "hdf5/bio/ilastik_5t2d2c.h5", "zarr/zarr-java/ome/v0.5",
+    static const char *const names[] = { "tiff/imagej/m51.tif",
+                                         "czi/generated/mosaic_overlap_tzc.czi",
+                                         "hdf5/bio/ilastik_5t2d2c.h5",
+                                         "zarr/zarr-java/ome/v0.5",
+                                         "lif/syn_v1.lif",
                                          "zarr/zarrs/sharded_array_write_read.zarr/group/array" };
     uint64_t seed = 9;
     for (size_t k = 0; k < sizeof names / sizeof *names; k++) {
@@ -395,10 +434,10 @@ static void test_no_memory(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_npy),       cmocka_unit_test(test_tiff),    cmocka_unit_test(test_hdf5),
-        cmocka_unit_test(test_zarr),      cmocka_unit_test(test_n5),      cmocka_unit_test(test_czi),
-        cmocka_unit_test(test_changed),   cmocka_unit_test(test_refused), cmocka_unit_test(test_damage),
-        cmocka_unit_test(test_no_memory), cmocka_unit_test(test_seeds),
+        cmocka_unit_test(test_npy),    cmocka_unit_test(test_tiff),      cmocka_unit_test(test_hdf5),
+        cmocka_unit_test(test_zarr),   cmocka_unit_test(test_n5),        cmocka_unit_test(test_czi),
+        cmocka_unit_test(test_lif),    cmocka_unit_test(test_changed),   cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_damage), cmocka_unit_test(test_no_memory), cmocka_unit_test(test_seeds),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

@@ -202,9 +202,10 @@ static void fields_that_are_broken(void **state)
         { NONE, 0, NONE, 0, MT_OK, NULL },
         { VERSION, 1, NONE, 0, MT_E_UNSUPPORTED, "the saved map is of version 1, not 3: save it anew" },
         { FLAGS, MT_SAVED_BIG_ENDIAN, NONE, 0, MT_E_UNSUPPORTED, "a machine of the other byte order" },
-        { FLAGS, MT_SAVED_DEPTH_VIEW, NONE, 0, MT_E_ARGUMENT, "with depth_axis, without use_masks and without" },
-        { FLAGS, MT_SAVED_MASKS, NONE, 0, MT_E_ARGUMENT, "without depth_axis, with use_masks and without" },
-        { FLAGS, MT_SAVED_SCALED, NONE, 0, MT_E_ARGUMENT, "without use_masks and with scaled" },
+        { FLAGS, MT_SAVED_DEPTH_VIEW, NONE, 0, MT_E_ARGUMENT, "with depth_axis, without use_masks, without scaled" },
+        { FLAGS, MT_SAVED_MASKS, NONE, 0, MT_E_ARGUMENT, "without depth_axis, with use_masks, without scaled" },
+        { FLAGS, MT_SAVED_SCALED, NONE, 0, MT_E_ARGUMENT, "without use_masks, with scaled and without merge_tiles" },
+        { FLAGS, MT_SAVED_MERGED, NONE, 0, MT_E_ARGUMENT, "without scaled and with merge_tiles" },
         { VALUE_SCALE, UINT64_C(0x3ff0000000000000), NONE, 0, MT_OK, NULL },
         { VALUE_SCALE, UINT64_C(0x8000000000000000), NONE, 0, MT_E_CORRUPT, "sizes of the saved map" }, /* -0 */
         { VALUE_SCALE, UINT64_C(0x7ff8000000000000), NONE, 0, MT_E_CORRUPT, "sizes of the saved map" }, /* NaN */
