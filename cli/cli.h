@@ -186,6 +186,12 @@ struct images {
 void images_add(struct images *images, mt_context *context, const char *path, const mt_open_options *options);
 /* Opens all images of a path: of a file with several, each. */
 void images_add_all(struct images *images, mt_context *context, const char *path, const mt_open_options *options);
+/* Replaces an image by a level of it. */
+int images_choose_level(struct images *images, size_t i, mt_context *context, const struct args *args,
+                        const mt_open_options *options, int64_t level);
+/* Prints notes on an input of an output. EXIT_FAILED after a message if files or frames are missing without --missing
+ * fill, or if the output is the input. */
+int images_check_input(const struct images *images, size_t i, const struct args *args, const char *out);
 void images_free(struct images *images);
 
 /* Prints to stderr what was repaired, assumed or missing when an image was opened. */
