@@ -220,6 +220,7 @@ int conversion_plan(conversion *c)
         return status;
     c->out.options.like = c->images.stacks[0];
     c->out.options.channels = c->channels;
+    c->out.options.identity = c->out.identity;
     writing_note_missing(&c->out, c->images.stacks, c->images.n, "converted");
     return writing_plan(&c->out);
 }

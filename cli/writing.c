@@ -110,7 +110,6 @@ int writing_plan(writing *w)
         status = read_sizes(w, "shards", w->shard, &w->options.shard_shape);
     w->options.axes = w->axes;
     w->options.shape = w->shape;
-    w->options.identity = w->identity;
     w->options.note = w->note;
     return status;
 }

@@ -17,7 +17,7 @@ typedef struct writing {
 
 /* Reads the options that need no image: --format, --codec, --part and so on. The output is the last path. */
 int writing_read(writing *w, const struct args *args);
-/* Reads --chunks and --shards, and points the options to axes, shape and identity, all of which are set. */
+/* Reads --chunks and --shards, and points the options to axes, shape and note, which are set. */
 int writing_plan(writing *w);
 /* Frees what depends on the image. */
 void writing_free_plan(writing *w);
