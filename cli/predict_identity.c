@@ -49,7 +49,7 @@ static int write_file(FILE *out, const char *path)
     if (is_broken)
         return failed("--network: %s could not be read", path);
     const char *slash = strrchr(path, '/');
-    fprintf(out, ", file %s of %" PRIu64 " bytes, %016" PRIx64, slash ? slash + 1 : path, size, hash);
+    fprintf(out, ", file %s of %" PRIu64 " bytes with hash %016" PRIx64, slash ? slash + 1 : path, size, hash);
     return EXIT_OK;
 }
 

@@ -267,12 +267,12 @@ int prediction_stitch(const prediction *p, mt_writer *writer, uint64_t part, uin
     if (mt_stitcher_new(p->tiling, &to, 1, &options, out, &err))
         return report(&err);
     int status = check_memory(p, *out);
-    if (status || !p->memory) {
-        if (status)
-            mt_stitcher_free(*out);
-        return status;
-    }
+    if (!status && !p->memory)
+        return EXIT_OK;
     mt_stitcher_free(*out);
+    *out = NULL;
+    if (status)
+        return status;
     options.memory = (size_t)p->memory / 2;
     return mt_stitcher_new(p->tiling, &to, 1, &options, out, &err) ? report(&err) : EXIT_OK;
 }

@@ -13,7 +13,7 @@
 extern char **environ;
 
 /* Milliseconds. MOMENT bounds how late an interruption is seen that came just before a wait. */
-enum { MOMENT = 200, PATIENCE = 2000, END_PATIENCE = 10000 };
+enum { MOMENT = 200, PATIENCE = 1000, END_PATIENCE = 10000 };
 
 enum { PIPE_BYTES = 1 << 20 };
 

@@ -24,6 +24,7 @@ typedef struct transfer {
     size_t line_length;               /* received */
     bool has_line;
     size_t received, to_receive; /* of the values */
+    double deaf;                 /* when it was found that the program has closed its standard input; 0: it has not */
 } transfer;
 
 typedef enum outcome { GOES_ON, ANSWERED, DIED, FAILED, INTERRUPTED } outcome;
@@ -101,7 +102,7 @@ static outcome was_interrupted(const transfer *t)
     if (t->has_line)
         fprintf(stderr, "%zu of the %zu bytes of its answer had come\n", t->received, t->to_receive);
     else
-        fprintf(stderr, "it had read %s of it, and not answered\n", t->sent == t->to_send ? "all" : "a part");
+        fprintf(stderr, "%zu of its %zu bytes were sent, and no answer had come\n", t->sent, t->to_send);
     return INTERRUPTED;
 }
 
@@ -165,6 +166,10 @@ static outcome step(struct process *process, transfer *t)
 {
     bool is_all_sent = t->sent == t->to_send || process->in < 0;
     bool is_answered = t->has_line && t->received == t->to_receive;
+    if (process->in < 0 && t->deaf == 0)
+        t->deaf = clock_seconds();
+    if (process->in < 0 && !is_answered && clock_seconds() - t->deaf > 1)
+        return DIED;
     struct process_events events = process_wait(process, !is_all_sent, is_all_sent && is_answered);
     if (interrupted())
         return was_interrupted(t);
