@@ -366,6 +366,7 @@ static const example convert_examples[] = {
 
 static const struct option tiles_options[] = {
     CUTTING,
+    { "memory", "SIZE", "Fail if microtome predict would need more than this.", false },
     { "parts", "N", "Tell what each of N parts (microtome predict --part) has to do.", false },
     { "json", NULL, "Print JSON.", false },
     { "picture", "FILE.png", "Draw the tiles over a plane of the image, and what is kept of them.", false },

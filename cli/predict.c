@@ -215,10 +215,26 @@ static int work(predict_run *r)
     return p->out.n_parts ? EXIT_INCOMPLETE : EXIT_OK;
 }
 
+/* Refuses what does not fit together before anything is written. */
+static int check_plan(const prediction *p)
+{
+    mt_writer *writer;
+    mt_stitcher *stitcher = NULL;
+    mt_error err = MT_ERROR_INIT;
+    if (mt_writer_plan(p->context, p->out.path, &p->out.options, &writer, &err))
+        return report(&err);
+    int status = prediction_stitch(p, writer, 0, 0, &stitcher);
+    mt_stitcher_free(stitcher);
+    mt_writer_close(writer);
+    return status;
+}
+
 static int predict(prediction *p)
 {
     predict_run r = { .p = p };
     int status = prediction_plan(p);
+    if (!status)
+        status = check_plan(p);
     if (!status)
         status = prediction_normalize(p);
     if (!status)
