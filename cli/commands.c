@@ -397,8 +397,8 @@ static const struct option predict_options[] = {
       "The program that predicts, run by the shell. It reads batches from its standard input and answers each on its "
       "standard output: a line '17: 8 1 256 256' with the number of the batch and the shape (tiles, channels, "
       "(planes,) "
-      "rows, columns), then as many float32 in C order. Standard error is shown. A program that ends is started again, "
-      "up to 3 times on one batch.",
+      "rows, columns), then as many float32 in C order. Standard error is shown. A program that ends is started again; "
+      "the third end on one batch is an error.",
       false },
     { "network", "FILE",
       "A file that the program uses, such as its weights: an unfinished output is not continued if it has changed. May "

@@ -122,10 +122,12 @@ int prediction_open(prediction *p)
     int status = context_open_sized(&p->context, p->args, p->memory / 4);
     if (!status)
         status = open_image(p);
-    if (!status && p->args->n_paths > 1)
-        status = images_check_input(&p->images, 0, p->args, p->out.path);
     if (!status)
         status = choose_sample(p);
+    if (!status && p->args->n_paths > 1)
+        status = images_check_input(&p->images, 0, p->args, p->out.path);
+    else if (!status)
+        note_opened(mt_stack_get_info(p->images.stacks[0]));
     if (!status)
         status = image_channels(p->info, p->args, &p->channels, &p->n_channels);
     if (!status)
@@ -213,6 +215,9 @@ int prediction_plan(prediction *p)
     const mt_stack_info *info = p->info;
     const int64_t samples = info->data_shape[0];
     mt_writer_options *o = &p->out.options;
+    for (size_t d = 0; d < spatial_count(info); d++)
+        if (spatial_size(info, d) > INT64_MAX / MOST_SCALE / 2)
+            return failed("%s: an axis of %" PRId64 " pixels is too long", info->source, spatial_size(info, d));
     if (samples > 1 || strchr(info->original_axes, 'T'))
         add_axis(p, 'T', samples);
     if (p->n_outputs > 1 || strchr(info->original_axes, 'C'))
