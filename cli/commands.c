@@ -231,6 +231,11 @@ static const example stats_examples[] = {
     { NULL, NULL },
 };
 
+#define MASKS_AND_SCALED                                                                                               \
+    { "masks", NULL, "Leave out pixels that CZI masks declare invalid.", false },                                      \
+    {                                                                                                                  \
+        "scaled", NULL, "Read the values that a file declares its pixels to stand for (NIfTI).", false                 \
+    }
 #define OUTPUT_FORMAT                                                                                                  \
     {                                                                                                                  \
         "format", "NAME", "Format of OUT: zarr, tiff or npy. Default: by its suffix.", false                           \
@@ -322,7 +327,7 @@ static const struct option convert_options[] = {
     RAW,
     EXTERNAL,
     { "scaled", NULL, "Read the values that a file declares its pixels to stand for (NIfTI).", false },
-    { "masks", NULL, "Leave out pixels that CZI masks declare invalid.", false },
+    MASKS_AND_SCALED,
     THREADS,
     OPTION_END,
 };
@@ -379,7 +384,7 @@ static const struct option tiles_options[] = {
     AXES,
     RAW,
     EXTERNAL,
-    { "masks", NULL, "Leave out pixels that CZI masks declare invalid.", false },
+    MASKS_AND_SCALED,
     MISSING,
     FORCE,
     THREADS,
@@ -436,7 +441,7 @@ static const struct option predict_options[] = {
     AXES,
     RAW,
     EXTERNAL,
-    { "masks", NULL, "Leave out pixels that CZI masks declare invalid.", false },
+    MASKS_AND_SCALED,
     THREADS,
     OPTION_END,
 };

@@ -68,7 +68,7 @@ static int write_network(FILE *out, const prediction *p)
 
 int prediction_identify(prediction *p)
 {
-    static const char *const names[] = { "sample", "channels", "axes", "raw", "external-folder", "masks" };
+    static const char *const names[] = { "sample", "channels", "axes", "raw", "external-folder", "masks", "scaled" };
     size_t size;
     FILE *out = open_memstream(&p->out.identity, &size);
     if (!out)
