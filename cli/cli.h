@@ -5,6 +5,7 @@
 
 #include <microtome/microtome.h>
 
+#include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -90,6 +91,8 @@ int run_info(const struct args *args);
 int run_patches(const struct args *args);
 int run_view(const struct args *args);
 int run_convert(const struct args *args);
+int run_tiles(const struct args *args);
+int run_predict(const struct args *args);
 int run_status(const struct args *args);
 int run_finish(const struct args *args);
 int run_stats(const struct args *args);
@@ -108,7 +111,8 @@ void print_synopsis(FILE *file, const struct command *command);
 /* Allocates memory, or exits with a message. The caller calls free. */
 void *need(size_t n, size_t size);
 
-extern char *volatile output_unfinished; /* temporary file that a signal handler must remove; set by output.c */
+extern char *volatile output_unfinished;    /* temporary file that a signal handler must remove; set by output.c */
+extern volatile sig_atomic_t program_group; /* process group that it must kill; 0: none; set by process.c */
 
 /* Interruption. After interrupt_catch, the first Ctrl-C only sets a flag. */
 void interrupt_catch(void);
@@ -186,6 +190,12 @@ struct images {
 void images_add(struct images *images, mt_context *context, const char *path, const mt_open_options *options);
 /* Opens all images of a path: of a file with several, each. */
 void images_add_all(struct images *images, mt_context *context, const char *path, const mt_open_options *options);
+/* Replaces an image by a level of it. */
+int images_choose_level(struct images *images, size_t i, mt_context *context, const struct args *args,
+                        const mt_open_options *options, int64_t level);
+/* Prints notes on an input of an output. EXIT_FAILED after a message if files or frames are missing without --missing
+ * fill, or if the output is the input. */
+int images_check_input(const struct images *images, size_t i, const struct args *args, const char *out);
 void images_free(struct images *images);
 
 /* Prints to stderr what was repaired, assumed or missing when an image was opened. */

@@ -1,78 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The table of subcommands and their options. */
-#include "cli.h"
+/* The table of subcommands, and the options of those that write no images (options_writing.c has the others). */
+#include "options.h"
 
 #include <string.h>
-
-#define OPTION_END                                                                                                     \
-    {                                                                                                                  \
-        NULL, NULL, NULL, false                                                                                        \
-    }
-#define AXES                                                                                                           \
-    {                                                                                                                  \
-        "axes", "AXES",                                                                                                \
-            "Axes of the image, such as TZCYX, if the file does not name them or is wrong; with sizes for a flat run " \
-            "of pages: T4C2YX.",                                                                                       \
-            false                                                                                                      \
-    }
-#define RAW                                                                                                            \
-    {                                                                                                                  \
-        "raw", "TYPE:SHAPE[:OFFSET][:big]",                                                                            \
-            "Read a file without a header: element type, shape (slowest axis first), offset in bytes, byte order.",    \
-            false                                                                                                      \
-    }
-#define EXTERNAL                                                                                                       \
-    {                                                                                                                  \
-        "external-folder", "FOLDER",                                                                                   \
-            "Follow HDF5 links, virtual data and file names in OME-XML to other files in FOLDER, a parent of this "    \
-            "file.",                                                                                                   \
-            false                                                                                                      \
-    }
-#define MERGE_TILES                                                                                                    \
-    {                                                                                                                  \
-        "merge-tiles", NULL, "Put the tiles of a LIF tile scan together in one plane.", false                          \
-    }
-#define VIEW_OF_FILE                                                                                                   \
-    { "depth-axis", "AXIS", "Depth axis: none, Z or T. All other axes but C become samples.", false },                 \
-        { "scaled", NULL, "Read the values that a file declares its pixels to stand for (NIfTI).", false },            \
-        { "masks", NULL, "Leave out pixels that CZI masks declare invalid.", false }, MERGE_TILES
-#define USE_MAP                                                                                                        \
-    {                                                                                                                  \
-        "use-map", "FILE", "Open with a map saved by 'microtome info --map FILE', without reading the image.", false   \
-    }
-#define THREADS                                                                                                        \
-    {                                                                                                                  \
-        "threads", "N", "Number of decoding threads. Default: one per processor.", false                               \
-    }
-#define MISSING                                                                                                        \
-    {                                                                                                                  \
-        "missing", "fill|error",                                                                                       \
-            "Missing files, frames and chunks: fill reads them as the fill value, error fails. Default: fill.", false  \
-    }
-#define CACHE                                                                                                          \
-    {                                                                                                                  \
-        "cache", "SIZE",                                                                                               \
-            "Memory for decoded chunks, such as 512M or 2G; 0 disables the cache. Default: an eighth of the memory "   \
-            "available.",                                                                                              \
-            false                                                                                                      \
-    }
-#define DRAWING                                                                                                        \
-    { "contrast", "LOW,HIGH",                                                                                          \
-      "Values drawn black and at full brightness; repeat for each channel. auto: percentiles, even if the file has "   \
-      "display windows.",                                                                                              \
-      true },                                                                                                          \
-        { "colors", "auto|channels|labels",                                                                            \
-          "labels: one colour per value. channels: intensities. Default: auto, labels if the file declares a label "   \
-          "image.",                                                                                                    \
-          false },                                                                                                     \
-        { "scale-bar", NULL, "Draw a scale bar of a round length.", false },                                           \
-    {                                                                                                                  \
-        "legend", NULL, "List the channels below the picture, with colours and contrast.", false                       \
-    }
-#define FORCE                                                                                                          \
-    {                                                                                                                  \
-        "force", NULL, "Replace existing files.", false                                                                \
-    }
 
 static const struct option info_options[] = {
     { "json", NULL, "Print JSON for programs: one array with an object for each image.", false },
@@ -233,91 +163,6 @@ static const example stats_examples[] = {
     { NULL, NULL },
 };
 
-#define OUTPUT_FORMAT                                                                                                  \
-    {                                                                                                                  \
-        "format", "NAME", "Format of OUT: zarr, tiff or npy. Default: by its suffix.", false                           \
-    }
-
-static const struct option convert_options[] = {
-    OUTPUT_FORMAT,
-    { "chunks", "[...x]YxX",
-      "Size of a chunk along the last axes, such as 256x256 or 64x64x64; 0: the whole axis. Default: 64x64x64 if there "
-      "are at least 64 planes, else 256x256.",
-      false },
-    { "shards", "[...x]YxX",
-      "Size of a shard, a file of whole chunks. Default: about 32 MiB of pixels if there are more than 10,000 chunks, "
-      "else none.",
-      false },
-    { "no-shards", NULL, "Write each chunk as a file.", false },
-    { "codec", "NAME",
-      "zstd, blosc-zstd, blosc-lz4, gzip, lz4 or none; of a TIFF zstd, gzip or none. Default: blosc-lz4 for floats, "
-      "else "
-      "blosc-zstd; of a TIFF zstd.",
-      false },
-    { "codec-level", "N", "Compression level. Default: that of the codec.", false },
-    { "shuffle", "none|byte|bit", "Shuffling of a blosc codec. Default: byte for elements of several bytes.", false },
-    { "dtype", "TYPE",
-      "Element type, such as uint16 or float32. Values are rounded half to even and clipped; NaN becomes 0. Default: "
-      "that of the input.",
-      false },
-    { "pyramid", "N|auto", "Resolution levels; auto: until a level fits in one chunk. Default: 1, no pyramid.", false },
-    { "downsample", "mean|nearest|mode",
-      "How 2 x 2 (x 2) pixels become one of the next level. Default: mean; nearest for labels.", false },
-    { "labels", NULL, "The values are object numbers.", false },
-    { "ome", "0.5|0.4", "Version of OME-Zarr: 0.5 has Zarr version 3, 0.4 has version 2. Default: 0.5.", false },
-    { "region", "AXIS=START[:SIZE],...",
-      "Convert only SIZE pixels from START on along these axes (STZYX): Z=10:20,Y=0:512. START: is up to the end, "
-      "START "
-      "alone one.",
-      false },
-    { "channels", "C,...", "Channels by number or name, in any order. Default: all.", false },
-    { "level", "L", "Level of the input's pyramid. Default: 0.", false },
-    { "join", "T|C|Z|S",
-      "Join several inputs along this axis, in the order given. S: all images of the inputs, of files with several and "
-      "along S, become a collection, out.zarr/0, out.zarr/1 and so on.",
-      false },
-    { "part", "K/N", "Write part K of N only, for N processes at once. Then: microtome finish OUT.", false },
-    { "verify", NULL, "Then compare the checksums of all pixels of input and output.", false },
-    { "missing", "fill|error",
-      "Missing files, frames and chunks of the input: fill reads them as the fill value, error fails. Default: error "
-      "for files and frames; chunks that a Zarr array does not store have its fill value.",
-      false },
-    { "durability", "units|end|never",
-      "When data is forced to the disk, for power cuts: with each shard or chunk, at the end, or never. Default: "
-      "units.",
-      false },
-    { "memory", "SIZE", "Memory to use, such as 2G. Default: 512M and what --cache is elsewhere.", false },
-    AXES,
-    RAW,
-    EXTERNAL,
-    { "scaled", NULL, "Read the values that a file declares its pixels to stand for (NIfTI).", false },
-    { "masks", NULL, "Leave out pixels that CZI masks declare invalid.", false },
-    MERGE_TILES,
-    THREADS,
-    OPTION_END,
-};
-static const example convert_examples[] = {
-    { "microtome convert in.czi out.ome.zarr --pyramid auto", "OME-Zarr with a pyramid." },
-    { "microtome convert in.czi out.ome.zarr --chunks 256x256 --shards 2048x2048 --codec blosc-lz4",
-      "Fast to read patch by patch, with few files." },
-    { "microtome convert in.tif part.ome.zarr --region Z=10:20,Y=0:512,X=0:512 --channels DAPI", "A part of it." },
-    { "microtome convert 'planes/*.tif' volume.ome.zarr --join Z", "A volume from planes." },
-    { "microtome convert huge.czi out.ome.zarr --part 1/4", "The first of four processes." },
-    { NULL, NULL },
-};
-
-static const struct option status_options[] = {
-    { "json", NULL, "Print JSON.", false },
-    OUTPUT_FORMAT,
-    OPTION_END,
-};
-static const example status_examples[] = { { "microtome status out.ome.zarr", "How much is done." }, { NULL, NULL } };
-
-static const struct option finish_options[] = { OUTPUT_FORMAT, THREADS, OPTION_END };
-static const example finish_examples[] = {
-    { "microtome finish out.ome.zarr", "After all parts of microtome convert --part." }, { NULL, NULL }
-};
-
 static const struct option bench_options[] = {
     { "patch", "SIZE", "Patch size, slowest axis first, such as 64x64 or 16x64x64. Required.", false },
     { "batch", "N", "Patches in a batch. Default: 64.", false },
@@ -391,8 +236,22 @@ const struct command commands[] = {
       "complete. A conversion that was interrupted or killed is continued by the same command, and ends with the same "
       "files. Inputs are named as for microtome info.",
       2, -1, convert_options, convert_examples, run_convert },
+    { "tiles", "IN", "Tell how an image would be cut into tiles",
+      "Prints number and sizes of the tiles that microtome predict would make with the same options, the shards or "
+      "chunks "
+      "of the output, and the least memory. Nothing is read but the description of the image.",
+      1, 1, tiles_options, tiles_examples, run_tiles },
+    { "predict", "IN OUT", "Send tiles through a program and stitch the answers",
+      "Cuts an image into overlapping tiles, sends them in batches through a program, and writes the answers as one "
+      "image, "
+      "in the format of the suffix of OUT: .zarr for OME-Zarr, .tif for OME-TIFF, .npy for NumPy. A prediction that "
+      "was "
+      "interrupted or killed is continued by the same command, and ends with the same files, if the program answers "
+      "equal batches alike.",
+      2, 2, predict_options, predict_examples, run_predict },
     { "status", "OUT", "Tell how much of an output is written",
-      "Prints how many shards or chunks of the output of microtome convert are written. Exit code 0: it is complete; "
+      "Prints how many shards or chunks of an output of microtome convert or predict are written. Exit code 0: it is "
+      "complete; "
       "3: "
       "it is not.",
       1, 1, status_options, status_examples, run_status },

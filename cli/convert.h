@@ -2,7 +2,7 @@
 #ifndef MICROTOME_CLI_CONVERT_H
 #define MICROTOME_CLI_CONVERT_H
 
-#include "cli.h"
+#include "writing.h"
 
 /* The part of an axis that --region names. */
 typedef struct span {
@@ -20,20 +20,15 @@ typedef struct source_box {
 /* What a command line asks for. */
 typedef struct conversion {
     const struct args *args;
-    const char *path; /* of the output */
+    writing out;
     mt_context *context;
-    struct images images;      /* the inputs */
-    mt_writer_options options; /* their pointers point into this */
-    char axes[8];              /* of the output, as all sizes below */
-    int64_t shape[MT_MAX_DIMS], chunk[MT_MAX_DIMS], shard[MT_MAX_DIMS];
+    struct images images;            /* the inputs */
     char join;                       /* axis along which inputs follow one another; 0: one input; S: a collection */
     span region[sizeof REGION_AXES]; /* in the order of REGION_AXES */
     mt_channel *channels;            /* of the output; NULL: none are described */
-    char *identity, *note;           /* note: what is missing in the inputs; NULL: nothing */
     mt_copy_source *sources;
     source_box *boxes; /* of each source */
     size_t n_sources;
-    uint64_t part, n_parts; /* part counts from 0; 0 parts: the whole */
 } conversion;
 
 /* Reads the options that need no image. */

@@ -30,7 +30,7 @@ static void find_axes(conversion *c)
     int n = 0;
     for (const char *letter = "TCZYX"; *letter; letter++)
         if (has_axis(info_of(c, 0), *letter) || *letter == c->join || *letter == 'Y' || *letter == 'X')
-            c->axes[n++] = *letter;
+            c->out.axes[n++] = *letter;
 }
 
 /* The pixels of an input along an axis that are copied. */
@@ -78,14 +78,14 @@ static int add_source(conversion *c, size_t image, int64_t channel, int64_t n_ch
     mt_copy_source *source = &c->sources[c->n_sources++];
     const mt_stack_info *info = info_of(c, image);
     int status = find_sample(c, info, &source->sample);
-    for (int d = 0; c->axes[d] && !status; d++) {
-        bool is_channel = c->axes[d] == 'C' && c->join != 'C';
-        status = find_span(c, info, c->axes[d], &box->from[d], &box->extent[d]);
+    for (int d = 0; c->out.axes[d] && !status; d++) {
+        bool is_channel = c->out.axes[d] == 'C' && c->join != 'C';
+        status = find_span(c, info, c->out.axes[d], &box->from[d], &box->extent[d]);
         if (is_channel) {
             box->from[d] = channel;
             box->extent[d] = n_channels;
         }
-        box->to[d] = c->axes[d] == c->join ? joined : is_channel ? to_channel : 0;
+        box->to[d] = c->out.axes[d] == c->join ? joined : is_channel ? to_channel : 0;
     }
     source->stack = c->images.stacks[image];
     source->from = box->from;
@@ -115,7 +115,7 @@ static int check_alike(const conversion *c, size_t image)
             return failed("%s has %" PRId64 " along %c, and %s has %" PRId64 ": they cannot be joined along %c",
                           info->source, size_of(info, *letter), *letter, first->source, size_of(first, *letter),
                           c->join);
-    if (info->dtype != first->dtype && !c->options.dtype)
+    if (info->dtype != first->dtype && !c->out.options.dtype)
         return failed("%s is %s, and %s is %s: choose the type with --dtype", info->source, mt_dtype_name(info->dtype),
                       first->source, mt_dtype_name(first->dtype));
     return check_region(c, info);
@@ -131,7 +131,7 @@ static void make_room(conversion *c, size_t n_channels)
 
 static int add_images(conversion *c, const int64_t *channels, size_t n_channels)
 {
-    const char *join = c->join ? strchr(c->axes, c->join) : NULL;
+    const char *join = c->join ? strchr(c->out.axes, c->join) : NULL;
     int64_t joined = 0;
     int status = EXIT_OK;
     make_room(c, n_channels);
@@ -139,10 +139,12 @@ static int add_images(conversion *c, const int64_t *channels, size_t n_channels)
         status = check_alike(c, i);
         if (!status)
             status = add_image(c, i, channels, c->join == 'C' ? 1 : n_channels, joined);
-        joined += join && !status ? c->boxes[c->n_sources - 1].extent[join - c->axes] : 0;
+        joined += join && !status ? c->boxes[c->n_sources - 1].extent[join - c->out.axes] : 0;
     }
-    for (int d = 0; c->axes[d] && !status; d++)
-        c->shape[d] = c->axes[d] == c->join ? joined : c->axes[d] == 'C' ? (int64_t)n_channels : c->boxes[0].extent[d];
+    for (int d = 0; c->out.axes[d] && !status; d++)
+        c->out.shape[d] = c->out.axes[d] == c->join ? joined
+                          : c->out.axes[d] == 'C'   ? (int64_t)n_channels
+                                                    : c->boxes[0].extent[d];
     return status;
 }
 
@@ -177,76 +179,23 @@ static void describe_joined_channels(conversion *c)
 
 /* --- The identity. --- */
 
-/* Options that select pixels of the inputs. */
-static void write_request(const conversion *c, FILE *out)
-{
-    static const char *const names[] = { "region", "channels", "join", "axes", "raw", "external-folder" };
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-        if (args_get(c->args, names[i], 0))
-            fprintf(out, ", --%s %s", names[i], args_get(c->args, names[i], 0));
-    if (args_count(c->args, "masks"))
-        fputs(", --masks", out);
-    if (args_count(c->args, "scaled"))
-        fputs(", --scaled", out);
-    if (args_count(c->args, "merge-tiles"))
-        fputs(", --merge-tiles", out);
-}
-
 static int write_identity(conversion *c)
 {
-    char text[8192];
+    /* Options that select pixels of the inputs. */
+    static const char *const names[] = { "region",          "channels", "join",   "axes",       "raw",
+                                         "external-folder", "masks",    "scaled", "merge-tiles" };
     size_t size;
-    mt_error err = MT_ERROR_INIT;
-    FILE *out = open_memstream(&c->identity, &size);
-    mt_status st = out ? MT_OK : mt_fail(&err, MT_E_MEMORY, "out of memory");
-    for (size_t i = 0; i < c->images.n && !st; i++) {
-        const mt_stack_info *info = info_of(c, i);
-        if ((st = mt_stack_identify(c->images.stacks[i], text, sizeof text, &err)))
-            break;
-        fprintf(out, "%s%s", i ? "\n" : "", text);
-        if (info->n_missing)
-            fprintf(out, ", %" PRIu64 " missing files or frames filled", info->n_missing);
+    FILE *out = open_memstream(&c->out.identity, &size);
+    int status = out ? EXIT_OK : failed("out of memory");
+    for (size_t i = 0; i < c->images.n && !status; i++) {
+        if (i)
+            fputc('\n', out);
+        status = identify_input(out, c->images.stacks[i]);
     }
-    if (out)
-        write_request(c, out);
-    bool is_written = out && !fclose(out);
-    return !st && is_written ? EXIT_OK : st ? report(&err) : failed("out of memory");
-}
-
-/* What is missing in the inputs, for those who open the output. */
-static void write_note(conversion *c)
-{
-    uint64_t n = 0;
-    const mt_stack_info *first = NULL;
-    for (size_t i = 0; i < c->images.n; i++) {
-        n += info_of(c, i)->n_missing;
-        first = first || !info_of(c, i)->n_missing ? first : info_of(c, i);
-    }
-    if (!first)
-        return;
-    size_t room = strlen(first->missing[0]) + 200;
-    c->note = need(room, 1);
-    snprintf(c->note, room, "%" PRIu64 " %s missing when the image was converted and %s the fill value, the first: %s",
-             n, n == 1 ? "file or frame was" : "files or frames were", n == 1 ? "has" : "have", first->missing[0]);
-}
-
-/* --- Sizes of chunks and shards. --- */
-
-/* Sizes of the last axes; 0 stands for the whole axis. */
-static int read_sizes(conversion *c, const char *name, int64_t *sizes, const int64_t **out)
-{
-    size_t n, ndim = strlen(c->axes);
-    int64_t given[MT_MAX_DIMS];
-    int status = args_list(c->args, name, 0, 0, INT64_MAX, MT_MAX_DIMS, given, &n);
-    if (status || n == 0)
+    if (!out)
         return status;
-    if (n < 2 || n > ndim)
-        return usage_error(c->args, "--%s takes 2 to %zu sizes, of the last axes of %s, such as 256x256", name, ndim,
-                           c->axes);
-    for (size_t i = 0; i < n; i++)
-        sizes[ndim - n + i] = given[i] == 0 ? MT_WHOLE_AXIS : given[i];
-    *out = sizes;
-    return EXIT_OK;
+    identify_options(out, c->args, names, sizeof names / sizeof *names);
+    return fclose(out) && !status ? failed("out of memory") : status;
 }
 
 static int plan_channels(conversion *c, const int64_t *channels, size_t n)
@@ -267,16 +216,11 @@ int conversion_plan(conversion *c)
         return status;
     status = plan_channels(c, channels, n);
     free(channels);
-    if (status || (status = write_identity(c)) ||
-        (status = read_sizes(c, "chunks", c->chunk, &c->options.chunk_shape)) ||
-        (status = read_sizes(c, "shards", c->shard, &c->options.shard_shape)))
+    if (status || (status = write_identity(c)))
         return status;
-    c->options.like = c->images.stacks[0];
-    c->options.axes = c->axes;
-    c->options.shape = c->shape;
-    c->options.channels = c->channels;
-    c->options.identity = c->identity;
-    write_note(c);
-    c->options.note = c->note;
-    return EXIT_OK;
+    c->out.options.like = c->images.stacks[0];
+    c->out.options.channels = c->channels;
+    c->out.options.identity = c->out.identity;
+    writing_note_missing(&c->out, c->images.stacks, c->images.n, "converted");
+    return writing_plan(&c->out);
 }

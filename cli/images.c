@@ -118,3 +118,42 @@ void images_free(struct images *images)
     free(images->names);
     *images = (struct images) { 0 };
 }
+
+int images_choose_level(struct images *images, size_t i, mt_context *context, const struct args *args,
+                        const mt_open_options *options, int64_t level)
+{
+    const mt_stack_info *info = mt_stack_get_info(images->stacks[i]);
+    mt_stack *other;
+    mt_error err = MT_ERROR_INIT;
+    if (level == info->level)
+        return EXIT_OK;
+    if (info->level)
+        return usage_error(args, "--level: %s is level %d already", images->names[i], info->level);
+    int status = check_level(info, level);
+    if (status)
+        return status;
+    bool is_source = images->names[i] == info->source; /* without the part */
+    size_t room = strlen(images->names[i]) + strlen(info->part) + 32;
+    char *path = need(room, 1);
+    snprintf(path, room, "%s%s%s%slevel=%" PRId64, images->names[i], is_source && *info->part ? "#" : "",
+             is_source ? info->part : "", *info->part ? "&" : "#", level);
+    mt_status st = mt_stack_open(context, path, options, &other, &err);
+    free(path);
+    if (st)
+        return report(&err);
+    if (is_source)
+        images->names[i] = mt_stack_get_info(other)->source;
+    mt_stack_close(images->stacks[i]);
+    images->stacks[i] = other;
+    return EXIT_OK;
+}
+
+int images_check_input(const struct images *images, size_t i, const struct args *args, const char *out)
+{
+    const char *missing = args_get(args, "missing", 0);
+    const mt_stack_info *info = mt_stack_get_info(images->stacks[i]);
+    note_opened(info);
+    if (info->n_missing && !missing)
+        return failed("%s: files or frames are missing; --missing fill reads them as the fill value", info->source);
+    return output_apart(out, images->names[i]);
+}

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* --normalize: by the statistics of the images, or of a file. */
-#include "patches.h"
+#include "normalize.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -60,18 +60,15 @@ static int read_kind(struct normalize *out, const char *text, const struct args 
     return EXIT_OK;
 }
 
-int normalize_read(patch_job *job, const struct args *args)
+int normalize_read(struct normalize *out, const struct args *args)
 {
     const char *text = args_get(args, "normalize", 0);
-    struct normalize *out = &job->normalize;
     int status = EXIT_OK;
-    out->low = 0.01;
-    out->high = 0.99;
+    *out = (struct normalize) { .low = 0.01, .high = 0.99 };
     if (text && ends_with_json(text) && !strchr(text, '@'))
         *out = (struct normalize) { .kind = MT_NORMALIZE_MEAN_STD, .file = text };
     else if (text)
         status = read_kind(out, text, args);
-    job->as_float |= out->kind != MT_NORMALIZE_NONE;
     return status;
 }
 
@@ -100,55 +97,59 @@ static int read_file(const char *path, char **text, size_t *size)
     return *size > most_json ? failed("%s: too large for a file of 'microtome stats --json'", path) : EXIT_OK;
 }
 
-static int read_statistics(patch_job *job, mt_statistics **out)
+int statistics_read(mt_context *context, const char *path, mt_statistics **out)
 {
-    const char *path = job->normalize.file;
     char *text = NULL;
     size_t size = 0;
     mt_error err = MT_ERROR_INIT;
-    mt_statistics_info info = { .struct_size = sizeof info };
     int status = read_file(path, &text, &size);
-    if (!status && mt_statistics_parse(job->context, text, size, path, out, &err))
+    if (!status && mt_statistics_parse(context, text, size, path, out, &err))
         status = report(&err);
     free(text);
-    if (!status && mt_statistics_get_info(*out, &info, &err))
-        return report(&err);
-    if (!status && info.n_channels != job->info->data_shape[1])
-        status = failed("%s has the statistics of %" PRId64 " channel%s, and %s has %" PRId64, path, info.n_channels,
-                        info.n_channels == 1 ? "" : "s", job->info->source, job->info->data_shape[1]);
     return status;
+}
+
+/* The statistics must have as many channels as the images. */
+static int check_channels(const mt_statistics *statistics, const char *path, const mt_stack_info *image)
+{
+    mt_error err = MT_ERROR_INIT;
+    mt_statistics_info info = { .struct_size = sizeof info };
+    if (mt_statistics_get_info(statistics, &info, &err))
+        return report(&err);
+    if (info.n_channels == image->data_shape[1])
+        return EXIT_OK;
+    return failed("%s has the statistics of %" PRId64 " channel%s, and %s has %" PRId64, path, info.n_channels,
+                  info.n_channels == 1 ? "" : "s", image->source, image->data_shape[1]);
 }
 
 static void show(void *user, uint64_t done, uint64_t total) { progress_show(user, (double)done, (double)total); }
 
-static int measure(patch_job *job, mt_statistics **out)
+static int measure(const struct normalize *how, const struct images *images, mt_statistics **out)
 {
     struct progress progress;
     mt_error err = MT_ERROR_INIT;
-    const bool has_quantiles = job->normalize.kind == MT_NORMALIZE_QUANTILE;
-    const double quantiles[] = { job->normalize.low, job->normalize.high };
+    const double quantiles[] = { how->low, how->high };
     const mt_statistics_options options = { .struct_size = sizeof options,
                                             .quantiles = quantiles,
-                                            .n_quantiles = has_quantiles ? 2 : 0,
+                                            .n_quantiles = how->kind == MT_NORMALIZE_QUANTILE ? 2 : 0,
                                             .allow_missing = 1,
                                             .cancelled = until_interrupted.cancelled,
                                             .progress = show,
                                             .user = &progress };
     progress_start(&progress);
-    mt_status st = mt_statistics_new(job->images.stacks, job->images.n, &options, out, &err);
+    mt_status st = mt_statistics_new(images->stacks, images->n, &options, out, &err);
     progress_end(&progress);
     return st ? report(&err) : EXIT_OK;
 }
 
-static int take_channels(patch_job *job, const mt_statistics *statistics)
+int normalize_take(struct normalize *out, const mt_statistics *statistics, const int64_t *channels, size_t n)
 {
-    struct normalize *out = &job->normalize;
-    out->subtract = need(job->n_channels, sizeof *out->subtract);
-    out->divide = need(job->n_channels, sizeof *out->divide);
-    for (size_t c = 0; c < job->n_channels; c++) {
+    out->subtract = need(n, sizeof *out->subtract);
+    out->divide = need(n, sizeof *out->divide);
+    for (size_t c = 0; c < n; c++) {
         mt_normalization one;
         mt_error err = MT_ERROR_INIT;
-        if (mt_statistics_normalization(statistics, out->kind, job->channels[c], out->low, out->high, &one, &err))
+        if (mt_statistics_normalization(statistics, out->kind, channels[c], out->low, out->high, &one, &err))
             return report(&err);
         out->subtract[c] = one.subtract;
         out->divide[c] = one.divide;
@@ -156,22 +157,21 @@ static int take_channels(patch_job *job, const mt_statistics *statistics)
     return EXIT_OK;
 }
 
-int normalize_prepare(patch_job *job)
+int normalize_prepare(struct normalize *out, mt_context *context, const struct images *images, const int64_t *channels,
+                      size_t n)
 {
     mt_statistics *statistics = NULL;
-    if (job->normalize.kind == MT_NORMALIZE_NONE)
-        return EXIT_OK;
-    int status = check_channel_numbers(job, "normalize");
+    int status = out->file ? statistics_read(context, out->file, &statistics) : measure(out, images, &statistics);
+    if (!status && out->file)
+        status = check_channels(statistics, out->file, mt_stack_get_info(images->stacks[0]));
     if (!status)
-        status = job->normalize.file ? read_statistics(job, &statistics) : measure(job, &statistics);
-    if (!status)
-        status = take_channels(job, statistics);
+        status = normalize_take(out, statistics, channels, n);
     mt_statistics_free(statistics);
     return status;
 }
 
-void normalize_free(patch_job *job)
+void normalize_free(struct normalize *out)
 {
-    free(job->normalize.subtract);
-    free(job->normalize.divide);
+    free(out->subtract);
+    free(out->divide);
 }

@@ -236,11 +236,20 @@ static int open_job(patch_job *job, patch_job *labels, const struct args *args)
     return status;
 }
 
+static int normalize_job(patch_job *job)
+{
+    if (job->normalize.kind == MT_NORMALIZE_NONE)
+        return EXIT_OK;
+    int status = check_channel_numbers(job, "normalize");
+    return status ? status
+                  : normalize_prepare(&job->normalize, job->context, &job->images, job->channels, job->n_channels);
+}
+
 /* Reads what filters and normalization need to know of the pixels. */
 static int measure_job(patch_job *job, patch_job *labels, const struct args *args)
 {
     bool has_labels = args_count(args, "labels");
-    int status = normalize_prepare(job);
+    int status = normalize_job(job);
     if (status || job->places != PLACES_STRATEGY)
         return status;
     status = strategy_count(job, args);
@@ -323,7 +332,8 @@ int run_patches(const struct args *args)
     if (!status)
         status = check_outputs(args);
     if (!status)
-        status = normalize_read(&job, args);
+        status = normalize_read(&job.normalize, args);
+    job.as_float |= job.normalize.kind != MT_NORMALIZE_NONE;
     if (!status)
         status = drawing_read(&job.drawing, args);
     if (!status)
@@ -332,7 +342,7 @@ int run_patches(const struct args *args)
         status = run_job(&job, &labels, args);
     places_free(&job);
     strategy_free(&job);
-    normalize_free(&job);
+    normalize_free(&job.normalize);
     patch_images_close(&labels);
     patch_images_close(&job);
     mt_context_free(job.context);

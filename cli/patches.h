@@ -5,6 +5,7 @@
 #define MICROTOME_CLI_PATCHES_H
 
 #include "drawing.h"
+#include "normalize.h"
 
 struct place {
     size_t image;              /* index of the image */
@@ -15,14 +16,6 @@ struct place {
 enum { PATCHES_AT_ONCE = 256 };
 
 struct filters;
-
-/* --normalize */
-struct normalize {
-    mt_normalization_kind kind; /* MT_NORMALIZE_NONE: the pixels as they are */
-    double low, high;           /* quantiles of MT_NORMALIZE_QUANTILE */
-    const char *file;           /* JSON of microtome stats; NULL: the images are measured */
-    float *subtract, *divide;   /* of each channel of a patch; owned; NULL: not yet known */
-};
 
 typedef struct patch_job {
     mt_context *context;         /* borrowed */
@@ -102,12 +95,6 @@ int filters_apply(patch_job *job, FILE *to);
 /* The masks of the i-th filter, none if it has no masks; NULL: i is not below the number of filters. */
 const struct images *filters_masks(const patch_job *job, size_t i);
 void filters_free(patch_job *job);
-
-/* Reads --normalize. EXIT_USAGE after a message. */
-int normalize_read(patch_job *job, const struct args *args);
-/* Reads or measures the statistics. */
-int normalize_prepare(patch_job *job);
-void normalize_free(patch_job *job);
 
 /* Opens a stack that shows the first n patches as its samples, each turned by its symmetry. job must outlive it. */
 mt_status turned_open(patch_job *job, size_t n, mt_stack **out, mt_error *err);

@@ -2,7 +2,6 @@
 /* Messages, memory, interruption and the progress bar. */
 #include "cli.h"
 
-#include <signal.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,11 +11,16 @@
 static volatile sig_atomic_t is_interrupted;
 /* The current temporary file, for the signal handlers. */
 char *volatile output_unfinished;
+/* The program that runs, for them as well. */
+volatile sig_atomic_t program_group;
 
-static void unlink_unfinished(void)
+/* Leaves nothing behind when the process ends at once. */
+static void clean_up(void)
 {
     if (output_unfinished)
         unlink(output_unfinished);
+    if (program_group > 0)
+        kill(-(pid_t)program_group, SIGKILL);
 }
 
 int failed(const char *format, ...)
@@ -40,7 +44,7 @@ void *need(size_t n, size_t size)
     void *memory = calloc(n ? n : 1, size);
     if (!memory) {
         failed("out of memory for %zu times %zu bytes", n, size);
-        unlink_unfinished();
+        clean_up();
         exit(EXIT_FAILED);
     }
     return memory;
@@ -51,16 +55,16 @@ static void on_signal(int signal)
 {
     (void)signal;
     if (is_interrupted) {
-        unlink_unfinished();
+        clean_up();
         _exit(EXIT_INTERRUPTED);
     }
     is_interrupted = 1;
 }
 
-/* Removes the temporary file and terminates with the signal. */
+/* Terminates with the signal. */
 static void on_fatal(int number)
 {
-    unlink_unfinished();
+    clean_up();
     signal(number, SIG_DFL);
     raise(number);
 }

@@ -26,6 +26,12 @@ typedef enum mt_palette {
     MT_PALETTE_LABELS,   /* object numbers; one channel is drawn, scaled by nearest neighbour */
 } mt_palette;
 
+/* A rectangle whose outline is drawn over the picture. */
+typedef struct mt_draw_box {
+    int64_t box[4];   /* first row, first column, height and width, in pixels of the image; it may reach beyond */
+    uint8_t color[3]; /* red, green, blue */
+} mt_draw_box;
+
 typedef struct mt_draw_options {
     size_t struct_size; /* sizeof(mt_draw_options) */
     int64_t sample;     /* 0 <= sample < data_shape[0] */
@@ -51,6 +57,9 @@ typedef struct mt_draw_options {
     mt_palette palette;    /* intensities or labels */
     int scale_bar;         /* not 0: draw a bar of round length; in pixels ("px") if the pixel size of X is unknown */
     int legend;            /* not 0: name the channels below the picture, with colour and contrast */
+    /* n_boxes outlines, one pixel of the picture wide, drawn one after another over a plane, not over patches. */
+    const mt_draw_box *boxes;
+    size_t n_boxes;
 } mt_draw_options;
 
 #define MT_MOST_COLORS 7

@@ -111,6 +111,12 @@ MT_API MT_MUST_CHECK mt_status mt_writer_open(mt_context *context, const char *p
 MT_API MT_MUST_CHECK mt_status mt_writer_look(mt_context *context, const char *path, const char *format,
                                               mt_writer **out, mt_error *err);
 
+/* Describes the image that mt_writer_create would create at a path, of which the suffix is used alone: its chunks, shards
+ * and units, none of which is done. Nothing is read or created; otherwise as mt_writer_look. Errors are those of
+ * mt_writer_create for options that do not fit. */
+MT_API MT_MUST_CHECK mt_status mt_writer_plan(mt_context *context, const char *path, const mt_writer_options *options,
+                                              mt_writer **out, mt_error *err);
+
 /* Sets *out to 1 if the image at a path was finished by a writer of the same options, else to 0. NPY does not keep the
  * options: 0. Removes what a process that was killed after the image was finished has left of its journal. */
 MT_API MT_MUST_CHECK mt_status mt_writer_is_finished(mt_context *context, const char *path,

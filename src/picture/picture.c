@@ -8,6 +8,9 @@
 #include <math.h>
 #include <string.h>
 
+/* Sums of two such coordinates do not overflow. */
+#define MT_MOST_PLACE ((int64_t)1 << 61)
+
 mt_status mt_draw_options_take(const mt_draw_options *given, mt_draw_options *out, mt_error *err)
 {
     *out = (mt_draw_options) { .struct_size = sizeof *out };
@@ -21,6 +24,11 @@ mt_status mt_draw_options_take(const mt_draw_options *given, mt_draw_options *ou
     if (out->project > MT_PROJECT_SUM || out->palette > MT_PALETTE_LABELS)
         return mt_fail(err, MT_E_ARGUMENT, "there is no such %s",
                        out->project > MT_PROJECT_SUM ? "projection" : "palette");
+    for (size_t i = 0; i < out->n_boxes; i++)
+        for (int k = 0; k < 4; k++)
+            if (out->boxes[i].box[k] < -MT_MOST_PLACE || out->boxes[i].box[k] > MT_MOST_PLACE)
+                return mt_fail(err, MT_E_ARGUMENT, "an outline at %lld is too far from the image",
+                               (long long)out->boxes[i].box[k]);
     for (size_t i = 0; out->contrast && i < out->n_contrast; i++)
         if (!(out->contrast[2 * i] < out->contrast[2 * i + 1]) || !isfinite(out->contrast[2 * i]) ||
             !isfinite(out->contrast[2 * i + 1]))

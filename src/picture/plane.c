@@ -65,6 +65,38 @@ static void set_sides(mt_plane_job *job, int64_t most)
     job->columns = (mt_side) { width, mt_max_i64(1, (2 * width * drawn + longest) / (2 * longest)) };
 }
 
+/* Where a pixel of the image begins in the picture, or one pixel outside it. */
+static int64_t place(const mt_side *side, int64_t first, int64_t pixel, int64_t drawn)
+{
+    double at = ((double)pixel - (double)first) * (double)drawn / (double)side->image;
+    return at < 0 ? -1 : at > (double)drawn ? drawn + 1 : (int64_t)at;
+}
+
+/* Draws the outlines over a picture of height rows and width columns. */
+static void draw_boxes(const mt_plane_job *job, mt_canvas *canvas, int64_t height, int64_t width)
+{
+    for (size_t i = 0; i < job->options->n_boxes; i++) {
+        const mt_draw_box *b = &job->options->boxes[i];
+        const int64_t *r = job->region;
+        int64_t top = place(&job->rows, r[0], b->box[0], height);
+        int64_t bottom = place(&job->rows, r[0], b->box[0] + b->box[2], height) - 1;
+        int64_t left = place(&job->columns, r[1], b->box[1], width);
+        int64_t right = place(&job->columns, r[1], b->box[1] + b->box[3], width) - 1;
+        int64_t rows[2] = { mt_max_i64(top, 0), mt_min_i64(bottom + 1, height) };
+        int64_t columns[2] = { mt_max_i64(left, 0), mt_min_i64(right + 1, width) };
+        int64_t h = rows[1] - rows[0], w = columns[1] - columns[0];
+        if (h <= 0 || w <= 0)
+            continue;
+        for (int k = 0; k < 2; k++) {
+            int64_t y = k ? bottom : top, x = k ? right : left;
+            if (y >= 0 && y < height)
+                mt_canvas_fill(canvas, y, columns[0], 1, w, b->color);
+            if (x >= 0 && x < width)
+                mt_canvas_fill(canvas, rows[0], x, h, 1, b->color);
+        }
+    }
+}
+
 static mt_status compose(mt_plane_job *job, mt_write_bytes write, void *user, mt_picture_info *out, mt_error *err)
 {
     static const uint8_t black[3] = { 0, 0, 0 };
@@ -82,6 +114,7 @@ static mt_status compose(mt_plane_job *job, mt_write_bytes write, void *user, mt
     if (st)
         return st;
     st = mt_picture_paint(p, 0, p->height, (size_t)k, &canvas, 0, 0, err);
+    draw_boxes(job, &canvas, height, width);
     mt_caption_draw(&caption, &canvas);
     if (job->rows.image > job->columns.image)
         scale = (double)height / (double)job->rows.image;

@@ -21,9 +21,10 @@ static void free_bits(mt_writer *w, uint64_t n, uint64_t *bits)
         mt_release(w->env, bits, bytes_of_bits(n));
 }
 
-static mt_status new_bitmaps(mt_writer *w, mt_error *err)
+mt_status mt_writer_new_bitmaps(mt_writer *w, mt_error *err)
 {
     uint64_t n = mt_writer_all_units(w);
+    w->progress.n_units = w->plan->levels[0].n_units;
     mt_status st = new_bits(w, n, &w->done, err);
     if (st || (st = new_bits(w, n, &w->done_before, err)) || (st = new_bits(w, n, &w->stored, err)))
         return st;
@@ -94,12 +95,11 @@ static mt_status note_done(void *user, const mt_unit_record *record, mt_error *e
 mt_status mt_writer_read_journal(mt_writer *w, mt_error *err)
 {
     uint64_t n_damaged;
-    mt_status st = new_bitmaps(w, err);
+    mt_status st = mt_writer_new_bitmaps(w, err);
     if (st || (st = mt_journal_read(w->target, w->plan->digest, w->only_looks, note_done, w, &n_damaged, err)))
         return st;
     w->sink->done = w->done;
     w->progress.n_lost += n_damaged;
-    w->progress.n_units = w->plan->levels[0].n_units;
     w->progress.n_resumed = w->progress.n_done;
     return MT_OK;
 }

@@ -247,8 +247,8 @@ static mt_status other_identity(const json_t *stored, const json_t *wanted, mt_e
     while (before[same] && before[same] == after[same])
         same++;
     return mt_fail(err, MT_E_ARGUMENT,
-                   "an unfinished image of another input is there: of \"%s\", not \"%s\". Restore the input, or remove "
-                   "the unfinished image",
+                   "an unfinished image of another input or network is there: of \"%s\", not \"%s\". Restore what has "
+                   "changed, or remove the unfinished image",
                    show_rest(before, same, is, sizeof is), show_rest(after, same, now, sizeof now));
 }
 

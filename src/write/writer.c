@@ -270,16 +270,18 @@ static mt_status make_plan(mt_writer *w, const char *path, const mt_writer_optio
 {
     mt_status st = choose_sink(path, options->format, ops, err);
     if (st || (st = mt_plan_take(w->arena, (*ops)->name, &(*ops)->rules, options, &w->plan, err)) ||
-        (st = (*ops)->check(w->plan, err)) || (st = mt_plan_lay_out(w->plan, options->n_levels, &w->env->limits, err)))
+        (st = (*ops)->check(w->plan, err)))
         return st;
-    return open_target(w, *ops, path, options->durability, err);
+    return mt_plan_lay_out(w->plan, options->n_levels, &w->env->limits, err);
 }
 
 static mt_status create(mt_writer *w, const char *path, const mt_writer_options *options, mt_error *err)
 {
     const mt_sink_ops *ops;
     mt_status st = make_plan(w, path, options, &ops, err);
-    return st ? st : begin(w, ops, path, err);
+    if (st || (st = open_target(w, ops, path, options->durability, err)))
+        return st;
+    return begin(w, ops, path, err);
 }
 
 typedef mt_status (*open_writer)(mt_writer *w, const char *path, const mt_writer_options *options, mt_error *err);
@@ -310,6 +312,22 @@ mt_status mt_writer_create(mt_context *context, const char *path, const mt_write
 {
     mt_error_reset(err);
     return open_with(create, context, path, options, out, err);
+}
+
+/* Without a target and a sink, the writer can only be looked at. */
+static mt_status plan_alone(mt_writer *w, const char *path, const mt_writer_options *options, mt_error *err)
+{
+    const mt_sink_ops *ops;
+    w->only_looks = true;
+    mt_status st = make_plan(w, path, options, &ops, err);
+    return st ? st : mt_writer_new_bitmaps(w, err);
+}
+
+mt_status mt_writer_plan(mt_context *context, const char *path, const mt_writer_options *options, mt_writer **out,
+                         mt_error *err)
+{
+    mt_error_reset(err);
+    return open_with(plan_alone, context, path, options, out, err);
 }
 
 /* --- Opening by path. --- */
@@ -390,7 +408,7 @@ static mt_status find_finished(mt_writer *w, const char *path, const mt_writer_o
     const mt_sink_ops *ops;
     mt_buffer text = mt_buffer_on(w->env);
     mt_status st = make_plan(w, path, options, &ops, err);
-    if (st || !ops->is_finished)
+    if (st || (st = open_target(w, ops, path, options->durability, err)) || !ops->is_finished)
         return st;
     json_t *plan = mt_plan_write(w->plan);
     if (!(st = mt_json_write(plan, true, &text, err))) {

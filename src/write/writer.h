@@ -81,6 +81,9 @@ static inline uint64_t mt_writer_all_units(const mt_writer *w)
     return last->first_unit + last->n_units;
 }
 
+/* Makes the bitmaps: no unit is done. */
+MT_MUST_CHECK mt_status mt_writer_new_bitmaps(mt_writer *w, mt_error *err);
+
 /* Makes the bitmaps, and fills them from the journals of earlier writers. */
 MT_MUST_CHECK mt_status mt_writer_read_journal(mt_writer *w, mt_error *err);
 void mt_writer_free_bitmaps(mt_writer *w);

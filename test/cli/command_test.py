@@ -27,6 +27,8 @@ COMMANDS = [
     "view",
     "stats",
     "convert",
+    "tiles",
+    "predict",
     "status",
     "finish",
     "formats",

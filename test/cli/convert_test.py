@@ -261,7 +261,7 @@ class Convert(Command):
         image, out = self.path("a.ome.tif"), self.path("out.zarr")
         info_test.write_tiff(image, info_test.ome([("", 2, ["a.ome.tif", "absent.tif"])]), 1)
         done = self.run_it("convert", image, out, status=1)
-        self.assertIn("files or frames are missing; --missing fill converts them", done.stderr)
+        self.assertIn("files or frames are missing; --missing fill reads them", done.stderr)
         self.run_it("convert", image, self.path("strict.zarr"), "--missing", "error", status=1)
         for version in ("0.5", "0.4"):
             out = self.path(version + ".zarr")

@@ -290,6 +290,41 @@ static void test_failing_allocations(void **state)
     }
 }
 
+/* Outlines lie on the outermost pixels of their boxes, in the pixels of the picture; those beyond it are left out. */
+static void test_outlines(void **state)
+{
+    (void)state;
+    static uint8_t image[1200][1600];
+    const int64_t shape[] = { 1200, 1600 };
+    const mt_draw_box boxes[] = { { .box = { 100, 200, 400, 600 }, .color = { 255, 0, 0 } },
+                                  { .box = { -100, 1000, 300, 2000 }, .color = { 0, 0, 255 } },
+                                  { .box = { 5000, 5000, 10, 10 }, .color = { 0, 255, 0 } },
+                                  { .box = { INT64_MIN / 4, 4, INT64_MAX / 4, 4 }, .color = { 0, 255, 0 } } };
+    const mt_draw_options options = { .struct_size = sizeof options,
+                                      .max_size = 800,
+                                      .contrast = (double[]) { 0, 1 },
+                                      .n_contrast = 1,
+                                      .boxes = boxes,
+                                      .n_boxes = 4 };
+    mt_stack *stack = stack_of(image, MT_UINT8, "YX", shape);
+    uint8_t *pixels = draw_plane(stack, &options, NULL);
+    for (int y = 0; y < 600; y++)
+        for (int x = 0; x < 800; x++) {
+            int red = y >= 50 && y < 250 && x >= 100 && x < 400 && (y == 50 || y == 249 || x == 100 || x == 399);
+            int blue = (y == 99 && x >= 500) || (x == 500 && y < 100);
+            const uint8_t *pixel = pixels + 3 * (800 * y + x);
+            assert_true(pixel[0] == (red ? 255 : 0) && pixel[1] == 0 && pixel[2] == (blue ? 255 : 0));
+        }
+    free(pixels);
+    const mt_draw_box far[] = { { .box = { INT64_MAX, 0, 1, 1 } } };
+    const mt_draw_options refused = { .struct_size = sizeof refused, .boxes = far, .n_boxes = 1 };
+    file f = { 0 };
+    mt_error err = MT_ERROR_INIT;
+    assert_int_equal(mt_draw_plane(stack, &refused, append, &f, NULL, &err), MT_E_ARGUMENT);
+    assert_non_null(strstr(err.message, "too far"));
+    mt_stack_close(stack);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -299,6 +334,7 @@ int main(void)
         cmocka_unit_test(test_planes_are_averaged_down_by_any_factor),
         cmocka_unit_test(test_percentiles),
         cmocka_unit_test(test_windows_of_the_file),
+        cmocka_unit_test(test_outlines),
         cmocka_unit_test(test_refusals),
         cmocka_unit_test(test_failing_allocations),
     };

@@ -7,6 +7,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 /* An output and its pixels. */
 typedef struct output_case {
@@ -492,6 +493,42 @@ static void parts_cover_all_units(void **state)
         }
 }
 
+/* The units are those of mt_writer_create, and nothing is made. */
+static void plans_create_nothing(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < N_CASES; i++) {
+        mt_error err = MT_ERROR_INIT;
+        mt_writer *planned, *made;
+        mt_writer_progress progress;
+        mt_writer_options options = options_of(&cases[i]);
+        const char *path = case_path(i, "planned");
+        check_ok(mt_writer_plan(NULL, path, &options, &planned, &err), &err);
+        assert_int_equal(access(path, F_OK), -1);
+        check_ok(mt_writer_create(NULL, path, &options, &made, &err), &err);
+        const mt_writer_info *a = mt_writer_get_info(planned), *b = mt_writer_get_info(made);
+        assert_int_equal(a->n_units, b->n_units);
+        assert_string_equal(a->axes, b->axes);
+        assert_memory_equal(a->chunk_shape, b->chunk_shape, sizeof a->chunk_shape);
+        assert_memory_equal(a->shard_shape, b->shard_shape, sizeof a->shard_shape);
+        mt_writer_get_progress(planned, &progress);
+        assert_true(progress.n_units == b->n_units && progress.n_done == 0);
+        assert_false(mt_writer_is_done(planned, 0));
+        uint8_t *pixels = make_pixels(&cases[i], 1);
+        put_box box = { { 0 }, { 1, 1, 1, 1, 1 } };
+        assert_int_equal(put(planned, &cases[i], pixels, &box, &err), MT_E_ARGUMENT);
+        assert_int_equal(mt_writer_finish(planned, 0, &err), MT_E_ARGUMENT);
+        free(pixels);
+        mt_writer_close(planned);
+        mt_writer_close(made);
+    }
+    mt_writer *w;
+    mt_error err = MT_ERROR_INIT;
+    mt_writer_options options = options_of(&cases[0]);
+    assert_int_equal(mt_writer_plan(NULL, "a.png", &options, &w, &err), MT_E_ARGUMENT);
+    assert_non_null(strstr(err.message, "a.png: the suffix names no format"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -504,6 +541,7 @@ int main(void)
         cmocka_unit_test(unfinished_images_open_with_a_warning),
         cmocka_unit_test(failing_allocations),
         cmocka_unit_test(parts_cover_all_units),
+        cmocka_unit_test(plans_create_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, remove_temporary_folder);
 }

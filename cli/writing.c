@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The options of outputs, and the texts that belong to them. */
+#include "writing.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+static int read_dtype(writing *w)
+{
+    const char *name = args_get(w->args, "dtype", 0);
+    w->options.dtype = name ? mt_dtype_from_name(name) : 0;
+    return !name || w->options.dtype ? EXIT_OK : usage_error(w->args, "--dtype: '%s' is not an element type", name);
+}
+
+static int read_durability(writing *w)
+{
+    static const char *const names[] = {
+        [MT_DURABLE_UNITS] = "units", [MT_DURABLE_END] = "end", [MT_DURABLE_NEVER] = "never", NULL
+    };
+    const char *name = args_get(w->args, "durability", 0);
+    int found = name ? word_index(w->args, "durability", name, strlen(name), names) : 0;
+    w->options.durability = found;
+    return found < 0 ? EXIT_USAGE : EXIT_OK;
+}
+
+static int read_levels(writing *w)
+{
+    const char *text = args_get(w->args, "pyramid", 0);
+    int64_t levels = 1;
+    int status = text && !strcmp(text, "auto") ? EXIT_OK : args_integer(w->args, "pyramid", 1, 32, &levels);
+    w->options.n_levels = text && !strcmp(text, "auto") ? -1 : (int)levels;
+    return status;
+}
+
+static int read_codec_level(writing *w)
+{
+    int64_t value = 0;
+    int status = args_integer(w->args, "codec-level", 1, 100, &value);
+    w->options.codec_level = (int)value;
+    return status;
+}
+
+/* "2/4", counted from 1. */
+static int read_part(writing *w)
+{
+    const char *text = args_get(w->args, "part", 0);
+    char *end, *last;
+    if (!text)
+        return EXIT_OK;
+    bool is_number = *text >= '1' && *text <= '9';
+    unsigned long long k = is_number ? strtoull(text, &end, 10) : 0;
+    is_number = is_number && *end == '/' && end[1] >= '1' && end[1] <= '9';
+    unsigned long long n = is_number ? strtoull(end + 1, &last, 10) : 0;
+    if (!is_number || *last || k > n || n > UINT32_MAX)
+        return usage_error(w->args, "--part takes a part and their number, such as 1/4 to 4/4; not '%s'", text);
+    w->part = k - 1;
+    w->n_parts = n;
+    return EXIT_OK;
+}
+
+static int read_words(writing *w)
+{
+    mt_writer_options *o = &w->options;
+    o->format = args_get(w->args, "format", 0);
+    o->codec = args_get(w->args, "codec", 0);
+    o->shuffle = args_get(w->args, "shuffle", 0);
+    o->downsample = args_get(w->args, "downsample", 0);
+    o->ome = args_get(w->args, "ome", 0);
+    o->is_labels = args_count(w->args, "labels") > 0;
+    o->no_shards = args_count(w->args, "no-shards") > 0;
+    if (o->no_shards && args_count(w->args, "shards"))
+        return usage_error(w->args, "--shards and --no-shards exclude each other");
+    return EXIT_OK;
+}
+
+/* Sizes of the last axes; 0 stands for the whole axis. */
+static int read_sizes(writing *w, const char *name, int64_t *sizes, const int64_t **out)
+{
+    size_t n, ndim = strlen(w->axes);
+    int64_t given[MT_MAX_DIMS];
+    int status = args_list(w->args, name, 0, 0, INT64_MAX, MT_MAX_DIMS, given, &n);
+    if (status || n == 0)
+        return status;
+    if (n < 2 || n > ndim)
+        return usage_error(w->args, "--%s takes 2 to %zu sizes, of the last axes of %s, such as 256x256", name, ndim,
+                           w->axes);
+    for (size_t i = 0; i < n; i++)
+        sizes[ndim - n + i] = given[i] == 0 ? MT_WHOLE_AXIS : given[i];
+    *out = sizes;
+    return EXIT_OK;
+}
+
+int writing_read(writing *w, const struct args *args)
+{
+    *w = (writing) { .args = args, .options = { .struct_size = sizeof w->options } };
+    w->path = args->paths[args->n_paths - 1];
+    int (*const readers[])(writing *) = { read_words,      read_codec_level, read_dtype,
+                                          read_durability, read_levels,      read_part };
+    int status = EXIT_OK;
+    for (size_t i = 0; i < sizeof readers / sizeof *readers && !status; i++)
+        status = readers[i](w);
+    return status;
+}
+
+int writing_plan(writing *w)
+{
+    int status = read_sizes(w, "chunks", w->chunk, &w->options.chunk_shape);
+    if (!status)
+        status = read_sizes(w, "shards", w->shard, &w->options.shard_shape);
+    w->options.axes = w->axes;
+    w->options.shape = w->shape;
+    w->options.note = w->note;
+    return status;
+}
+
+void writing_free_plan(writing *w)
+{
+    free(w->identity);
+    free(w->note);
+}
+
+/* --- Texts. --- */
+
+int identify_input(FILE *out, const mt_stack *stack)
+{
+    char text[8192];
+    mt_error err = MT_ERROR_INIT;
+    const mt_stack_info *info = mt_stack_get_info(stack);
+    if (mt_stack_identify(stack, text, sizeof text, &err))
+        return report(&err);
+    fputs(text, out);
+    if (info->n_missing)
+        fprintf(out, ", %" PRIu64 " missing files or frames filled", info->n_missing);
+    return EXIT_OK;
+}
+
+void identify_options(FILE *out, const struct args *args, const char *const *names, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (args_count(args, names[i])) {
+            const char *value = args_get(args, names[i], 0);
+            fprintf(out, ", --%s%s%s", names[i], *value ? " " : "", value);
+        }
+}
+
+void writing_note_missing(writing *w, mt_stack *const *inputs, size_t n, const char *done)
+{
+    uint64_t missing = 0;
+    const mt_stack_info *first = NULL;
+    for (size_t i = 0; i < n; i++) {
+        const mt_stack_info *info = mt_stack_get_info(inputs[i]);
+        missing += info->n_missing;
+        first = first || !info->n_missing ? first : info;
+    }
+    if (!first)
+        return;
+    size_t room = strlen(first->missing[0]) + 200;
+    w->note = need(room, 1);
+    snprintf(w->note, room, "%" PRIu64 " %s missing when the image was %s and %s the fill value, the first: %s",
+             missing, missing == 1 ? "file or frame was" : "files or frames were", done, missing == 1 ? "has" : "have",
+             first->missing[0]);
+}
