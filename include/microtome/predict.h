@@ -176,9 +176,12 @@ MT_API MT_MUST_CHECK mt_status mt_stitcher_get_report(const mt_stitcher *stitche
 
 typedef struct mt_ensemble mt_ensemble;
 
-/* shape: tiles, channels, (Z), Y, X. */
+/* shape: tiles, channels, (Z), Y, X; ndim is 4 or 5. The context, NULL being the default one, is retained. One thread at a
+ * time uses an ensemble; pixels are added in the threads of the context. */
 MT_API MT_MUST_CHECK mt_status mt_ensemble_new(mt_context *context, int ndim, const int64_t *shape, mt_ensemble **out,
                                                mt_error *err);
+
+/* NULL is allowed. */
 MT_API void mt_ensemble_free(mt_ensemble *ensemble);
 
 /* Adds an output, in C order. symmetry is that of the input of the network, as in mt_batch.symmetries, and is undone;
@@ -188,7 +191,8 @@ MT_API MT_MUST_CHECK mt_status mt_ensemble_add(mt_ensemble *ensemble, const void
 
 /* Writes the mean, and the standard deviation of the population unless spread is NULL, of all outputs added, each of the
  * shape, and forgets them. The result depends on their order alone: Welford's updates, in float32 for the mean and the
- * squares. MT_E_ARGUMENT if there are none. */
+ * squares. A pixel is NaN where an output is NaN, or where one is infinite in float32 and there are others. MT_E_ARGUMENT
+ * if there are none. */
 MT_API MT_MUST_CHECK mt_status mt_ensemble_take(mt_ensemble *ensemble, float *mean, float *spread, mt_error *err);
 
 MT_END_DECLS
