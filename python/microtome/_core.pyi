@@ -3,6 +3,7 @@ from collections.abc import Callable, Iterable, Sequence
 from os import PathLike
 from typing import Any, Literal, TypeVar
 
+import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 _S = TypeVar("_S", bound="Stack")
@@ -184,6 +185,11 @@ class Loader:
     def report(self) -> dict[str, Any]: ...
     def forget_threads(self) -> None: ...
     def close(self) -> None: ...
+
+class Ensemble:
+    def __init__(self, context: Context | None, shape: tuple[int, ...], /) -> None: ...
+    def add(self, array: NDArray[Any], symmetry: int, /) -> None: ...
+    def take(self, spread: bool, /) -> tuple[NDArray[np.float32], NDArray[np.float32] | None]: ...
 
 class Writer:
     def __init__(

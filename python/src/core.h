@@ -32,6 +32,7 @@ typedef struct core_state {
     PyObject *batch_type;      /* _core.Batch */
     PyObject *array_type;      /* _core.BatchArray */
     PyObject *writer_type;     /* _core.Writer */
+    PyObject *ensemble_type;   /* _core.Ensemble */
 } core_state;
 
 core_state *core_get_state(PyObject *module);
@@ -152,7 +153,7 @@ PyObject *prefetch_many(PyObject *module, PyObject *const *args, Py_ssize_t n, P
 PyObject *compute_statistics(PyObject *module, PyObject *const *args, Py_ssize_t n, PyObject *names);
 PyObject *parse_statistics(PyObject *module, PyObject *args);
 
-extern PyType_Spec prefetch_spec, statistics_spec, loader_spec, batch_spec, array_spec, writer_spec;
+extern PyType_Spec prefetch_spec, statistics_spec, loader_spec, batch_spec, array_spec, writer_spec, ensemble_spec;
 
 /* Takes over prefetch, also on failure. */
 PyObject *prefetch_wrap(core_state *state, mt_prefetch *prefetch);

@@ -156,6 +156,7 @@ static const struct {
     { &batch_spec, offsetof(core_state, batch_type) },
     { &array_spec, offsetof(core_state, array_type) },
     { &writer_spec, offsetof(core_state, writer_type) },
+    { &ensemble_spec, offsetof(core_state, ensemble_type) },
 };
 
 static PyObject **type_at(core_state *state, size_t i)
