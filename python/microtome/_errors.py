@@ -3,9 +3,11 @@
 
 from __future__ import annotations
 
+import importlib
 import re
 import sys
 import warnings
+from typing import Any
 
 
 class Error(Exception):
@@ -33,6 +35,15 @@ def warn_caller(text: str) -> None:
     while frame.f_back and frame.f_globals.get("__package__") == __package__:
         frame, level = frame.f_back, level + 1
     warnings.warn(text, ImageWarning, stacklevel=level)
+
+
+def need(module: str, package: str, what: str = "this") -> Any:
+    """Import a module of an optional package. what: names what needs it."""
+    try:
+        return importlib.import_module(module)
+    except ImportError as error:
+        shown_package = f'"{package}"' if re.search(r"[\[<>]", package) else package
+        raise ImportError(f"{what} needs {module.partition('.')[0]}: pip install {shown_package}") from error
 
 
 class ArgumentError(Error, ValueError):

@@ -3,11 +3,12 @@
 
 from __future__ import annotations
 
-import importlib
 import uuid
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+from ._errors import need
 
 if TYPE_CHECKING:
     import dask.array
@@ -16,16 +17,9 @@ if TYPE_CHECKING:
     from ._stack import ImageStack
 
 
-def _need(module: str, package: str) -> Any:
-    try:
-        return importlib.import_module(module)
-    except ImportError as error:
-        raise ImportError(f'this needs {module.partition(".")[0]}: pip install "{package}"') from error
-
-
 def to_dask(stack: ImageStack, chunks: Any) -> dask.array.Array:
     """Do what `ImageStack.to_dask` says."""
-    array = _need("dask.array", "dask[array]")
+    array = need("dask.array", "dask[array]")
     # A unique name, because the file may change before it is opened again.
     name = f"microtome-{uuid.uuid4().hex}"
     meta = np.empty((0,) * stack.ndim, stack.dtype)
@@ -44,12 +38,12 @@ def split_samples(stack: ImageStack, pixels: dask.array.Array) -> tuple[dask.arr
         return pixels, ["T", *dims[1:]]
     times = lengths["T"]  # S is slow; a reshape would merge the blocks of all times
     samples = [pixels[s * times : (s + 1) * times] for s in range(lengths["S"])]
-    return _need("dask.array", "dask[array]").stack(samples), ["S", "T", *dims[1:]]
+    return need("dask.array", "dask[array]").stack(samples), ["S", "T", *dims[1:]]
 
 
 def to_xarray(stack: ImageStack, chunks: Any) -> xarray.DataArray:
     """Do what `ImageStack.to_xarray` says."""
-    xr = _need("xarray", "xarray")
+    xr = need("xarray", "xarray")
     pixels, dims = split_samples(stack, to_dask(stack, chunks))
     coords: dict[str, Any] = {}
     for axis, size in stack.pixel_size.items():

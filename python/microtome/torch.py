@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Batches of a `microtome.Loader` as tensors of PyTorch.
+"""Batches of a `microtome.Loader` as tensors of PyTorch, and networks of PyTorch for `microtome.predict`.
 
 `DataLoader` needs no worker processes. `Dataset` is for those who keep `torch.utils.data.DataLoader`, and
 `DataModule` is for Lightning. Importing this module does not import torch. See ``docs/training.md``.
@@ -19,6 +19,7 @@ import numpy as np
 from . import _core
 from ._errors import ArgumentError
 from ._loader_options import count
+from ._torch_model import find_device, make_page_locked, model, need_torch
 
 if TYPE_CHECKING:
     import torch
@@ -29,14 +30,7 @@ if TYPE_CHECKING:
 
     Index = int | tuple[int, int]
 
-__all__ = ["Batch", "BatchSampler", "DataLoader", "DataModule", "Dataset", "collate"]
-
-
-def _need_torch() -> Any:
-    try:
-        return importlib.import_module("torch")
-    except ImportError as error:
-        raise ImportError("microtome.torch needs torch: pip install torch") from error
+__all__ = ["Batch", "BatchSampler", "DataLoader", "DataModule", "Dataset", "collate", "model"]
 
 
 def _need_lightning() -> Any:
@@ -78,7 +72,7 @@ class Batch(NamedTuple):
 
 def _to_tensors(batch: _HostBatch, device: torch.device | None = None) -> Batch:
     """Make tensors of a batch: in its memory, or copies on a device, which may be in progress."""
-    torch = _need_torch()
+    torch = need_torch()
     pixels = [torch.from_numpy(array) for array in batch.arrays]
     facts = batch.index, batch.stack, batch.sample, batch.coords, batch.symmetry
     if device is not None:  # then nothing refers to the memory of the batch
@@ -98,7 +92,7 @@ def _find_ranks(source: str | None) -> tuple[int, int] | None:
         if missing:
             raise ArgumentError(f"ranks='slurm', but the environment has no {' and no '.join(missing)}")
         return int(os.environ[names[0]]), int(os.environ[names[1]])
-    distributed = _need_torch().distributed
+    distributed = need_torch().distributed
     if source is None or not distributed.is_available() or not distributed.is_initialized():
         return None
     return distributed.get_rank(), distributed.get_world_size()
@@ -135,18 +129,15 @@ class DataLoader:
     def __init__(
         self, loader: Loader, device: str | torch.device = "cpu", *, ranks: Literal["torch", "slurm"] | None = "torch"
     ) -> None:
-        torch = _need_torch()
         if ranks not in ("torch", "slurm", None):
             raise ArgumentError(f"ranks must be 'torch', 'slurm' or None, not {ranks!r}")
         self.loader = loader
-        self.device = torch.device(device)
+        self.device = find_device(device)
         self._ranks = ranks
         self._seen: tuple[int, int] | None = None  # position after the last batch that the loop got; None: the loader's
         self._buffers: Callable[[int], Any] | None = None
         if self.device.type == "cuda":
-            if not torch.cuda.is_available():
-                raise RuntimeError(f"there is no device {str(self.device)!r}: torch finds no CUDA device; use 'cpu'")
-            self._buffers = _PageLocked(self.device)
+            self._buffers = make_page_locked(self.device)
             loader._change(self._buffers)
         self._take_ranks()
 
@@ -171,7 +162,7 @@ class DataLoader:
         return (_to_tensors(batch, where) for batch in batches)
 
     def _copy_ahead(self, batches: Iterator[_HostBatch]) -> Iterator[Batch]:
-        torch = _need_torch()
+        torch = need_torch()
         stream = torch.cuda.Stream(self.device)
 
         def start() -> tuple[_HostBatch, Batch, Any] | None:
@@ -238,18 +229,6 @@ class DataLoader:
         return f"<microtome.torch.DataLoader on {self.device} of {self.loader!r}>"
 
 
-class _PageLocked:
-    """Allocates memory that a CUDA device can read by itself."""
-
-    def __init__(self, device: torch.device) -> None:
-        self._device = device
-
-    def __call__(self, size: int) -> Any:
-        torch = _need_torch()
-        with torch.cuda.device(self._device):  # threads of the loader have another current device
-            return torch.empty(size, dtype=torch.uint8, pin_memory=True).numpy()
-
-
 # -- torch's own DataLoader ------------------------------------------------------------------------
 
 
@@ -282,7 +261,7 @@ class Dataset:
     def __init__(self, loader: Loader, epoch: int | None = None) -> None:
         self.loader = loader
         # Shared, so that workers that outlive an epoch see the next one.
-        self._epoch = _need_torch().tensor(-1 if epoch is None else count(epoch, "epoch")).share_memory_()
+        self._epoch = need_torch().tensor(-1 if epoch is None else count(epoch, "epoch")).share_memory_()
 
     def set_epoch(self, epoch: int) -> None:
         """Set the epoch of indices that are plain integers, also in worker processes.
@@ -348,7 +327,7 @@ def collate(patches: list[Batch]) -> Batch:
     """
     if isinstance(patches, _Patches):
         return patches.batch
-    batch: Batch = _need_torch().utils.data.default_collate(patches)
+    batch: Batch = need_torch().utils.data.default_collate(patches)
     return batch
 
 

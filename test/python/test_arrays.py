@@ -229,5 +229,5 @@ def test_what_is_missing_is_named(monkeypatch):
         monkeypatch.setitem(sys.modules, module, None)
     with pytest.raises(ImportError, match=r'needs dask: pip install "dask\[array\]"'):
         stack.to_dask()
-    with pytest.raises(ImportError, match='needs xarray: pip install "xarray"'):
+    with pytest.raises(ImportError, match="needs xarray: pip install xarray"):
         stack.to_xarray()
