@@ -10,6 +10,7 @@ import hashlib
 import importlib
 import inspect
 import os
+import re
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -98,7 +99,7 @@ class Model:
 
     def is_out_of_memory(self, error: BaseException) -> bool:
         """Tell whether a call failed because the batch needs more memory than there is: a smaller one may pass."""
-        return isinstance(error, MemoryError) or _is_out_of_memory_of_torch(error)
+        return isinstance(error, MemoryError) or _is_of_device(error)
 
     def free_memory(self) -> None:
         """Return memory that is kept for later calls, after one was out of memory and its exception was dropped."""
@@ -107,12 +108,13 @@ class Model:
         """Release what `as_model` has made or opened. What the user gave remains usable."""
 
 
-def _is_out_of_memory_of_torch(error: BaseException) -> bool:
-    torch = sys.modules.get("torch")  # a function may use it, too
-    if torch is None or not isinstance(error, RuntimeError):
-        return False
-    is_of_device = isinstance(error, torch.OutOfMemoryError) or "out of memory" in str(error)
-    return is_of_device or "DefaultCPUAllocator: can't allocate memory" in str(error)
+# What torch and ONNX Runtime say when memory of the host or of a device is full.
+_FULL = re.compile("out of memory|DefaultCPUAllocator: can't allocate|Failed to allocate memory|ALLOC_FAILED")
+
+
+def _is_of_device(error: BaseException) -> bool:
+    is_of_library = isinstance(error, RuntimeError) or type(error).__module__.startswith("onnxruntime.")
+    return is_of_library and _FULL.search(str(error)) is not None
 
 
 class FunctionModel(Model):
@@ -179,9 +181,9 @@ def _check_output(what: str, output: Any, batch: Batch) -> NDArray[Any]:
         array = np.asarray(output)
     except Exception as error:
         kind = type(output).__name__
-        raise ArgumentError(f"{what} of the network, a {kind}, cannot be made an array of NumPy: {error}") from error
+        raise ArgumentError(f"{what} of the network, of type {kind}, cannot be made an array: {error}") from error
     if array.dtype.kind not in "biuf" or array.dtype.itemsize > 8:
-        kind = f"an array of {array.dtype}" if isinstance(output, np.ndarray) else f"a {type(output).__name__}"
+        kind = f"an array of {array.dtype}" if isinstance(output, np.ndarray) else f"of type {type(output).__name__}"
         raise ArgumentError(f"{what} of the network is {kind}: an array of integers or real numbers is needed")
     if array.ndim != batch.ndim or len(array) != len(batch):
         raise ArgumentError(
@@ -220,15 +222,15 @@ def as_model(model: Any, *, device: str | None = None) -> Model:
         One of
 
         - a function or other callable: takes a batch as a NumPy array and returns an array, a list or tuple of arrays,
-          or a dict of them by name. If it has a parameter ``seed``, it gets the seed of the call. An attribute
-          ``identity`` (str) is its identity;
+          or a dict of them by name. It leaves its batch as it is. If it has a parameter ``seed``, it gets the seed of the
+          call. An attribute ``identity`` (str) is its identity;
         - a ``torch.nn.Module``, or a model of `microtome.torch.model`;
         - an ``onnxruntime.InferenceSession``, or the path of an ``.onnx`` file;
         - the path of a ``.pt2`` file, of ``torch.export.save``;
         - the path of a BioImage.IO model: its folder, its ``.zip`` or its ``.yaml``.
     device : str, optional
-        Where a network given as a module or by its path runs, such as "cuda" or "cuda:1". None: a module remains where
-        it is; others run on the CPU.
+        Where a module of torch, a ``.pt2`` or an ``.onnx`` file runs, such as "cuda" or "cuda:1". None: a module remains
+        where it is, a file runs on the CPU.
 
     Returns
     -------

@@ -69,17 +69,8 @@ class OnnxModel(Model):
         arrays = self._session.run(self._outputs, {self._input: batch.astype(self._dtype, copy=False)})
         return check_outputs(dict(zip(self._outputs, arrays, strict=True)), batch)
 
-    def is_out_of_memory(self, error: BaseException) -> bool:
-        """Do what `Model` says."""
-        return super().is_out_of_memory(error) or _is_out_of_memory(error)
-
     def __repr__(self) -> str:
         return f"<network of ONNX on {self._session.get_providers()[0]}>"
-
-
-def _is_out_of_memory(error: BaseException) -> bool:
-    is_of_onnx = type(error).__module__.startswith("onnxruntime.")
-    return is_of_onnx and re.search("Failed to allocate memory|out of memory|ALLOC_FAILED", str(error)) is not None
 
 
 def _list_external(path: Path) -> list[Path]:
