@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -38,20 +38,22 @@ class BioImageModel(Model):
     def __init__(self, core: Any, description: Any, path: Path) -> None:
         self._core, self._description, self._path = core, description, path
         required = [item for item in description.inputs if not getattr(item, "optional", False)]
-        if len(required) != 1 or not all(hasattr(axis, "id") for axis in required[0].axes):
-            raise UnsupportedError(f"{path}: its description is not of version 0.5 with one input")
+        axes = [axis for item in required for axis in item.axes]
+        tiles = [axis.size for axis in axes if getattr(axis, "id", None) == "batch"]
+        if len(required) != 1 or not tiles:
+            raise UnsupportedError(f"{path}: its description is not of version 0.5 with one input and a batch axis")
+        self._batch_size = tiles[0]
         self._input = required[0].id
         self._pipeline = core.create_prediction_pipeline(description)
-        self._skips_before = self._pipeline.has_non_blockwise_preprocessing
-        self._skips_after = self._pipeline.has_non_blockwise_postprocessing
+        measures = core.proc_setup.get_requried_measures(description)  # sic
+        self._skips_before = bool(measures.pre)
+        self._skips_after = bool(measures.post) or self._pipeline.has_non_blockwise_postprocessing
         if self._skips_before:
             steps = _list_steps(required[0].preprocessing)
             warn_caller(f"{path}: preprocessing ({steps}) is left out, it needs the whole image: give normalize=")
         if self._skips_after:
-            steps = "; ".join(_list_steps(output.postprocessing) for output in description.outputs)
+            steps = _list_steps(step for output in description.outputs for step in output.postprocessing)
             warn_caller(f"{path}: postprocessing ({steps}) is left out, it needs the whole image")
-        tiles = [axis.size for axis in required[0].axes if axis.id == "batch"]
-        self._batch_size = tiles[0] if tiles else 1
 
     @property
     def identity(self) -> str:
@@ -92,8 +94,8 @@ class BioImageModel(Model):
         return f"<model of BioImage.IO: {self._description.name}>"
 
 
-def _list_steps(processing: Any) -> str:
-    return ", ".join(str(step.id) for step in processing)
+def _list_steps(processing: Iterable[Any]) -> str:
+    return ", ".join(dict.fromkeys(str(step.id) for step in processing))
 
 
 def _list_files(weights: Any) -> Iterator[Any]:

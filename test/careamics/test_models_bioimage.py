@@ -96,16 +96,16 @@ def test_processing_of_the_whole_image_is_left_out(tmp_path):
     before = "{id: ensure_dtype, kwargs: {dtype: float32}}, {id: zero_mean_unit_variance}"
     with pytest.warns(microtome.ImageWarning) as caught:
         model = as_model(write(tmp_path / "model", before=before, after="{id: scale_range}"))
+    assert all(item.filename == __file__ for item in caught if item.category is microtome.ImageWarning)
     assert [str(item.message).partition(": ")[2] for item in caught if item.category is microtome.ImageWarning] == [
         "preprocessing (ensure_dtype, zero_mean_unit_variance) is left out, it needs the whole image: give normalize=",
-        "postprocessing (scale_range; ensure_dtype) is left out, it needs the whole image",
+        "postprocessing (scale_range, ensure_dtype) is left out, it needs the whole image",
     ]
     np.testing.assert_array_equal(model(BATCH)["scaled"], BATCH * 2)
 
 
-@pytest.mark.parametrize("batch", ["", "{type: batch, size: 1}, "])
-def test_one_tile_at_a_time(tmp_path, batch):
-    model = as_model(write(tmp_path / "model", batch=batch))
+def test_one_tile_at_a_time(tmp_path):
+    model = as_model(write(tmp_path / "model", batch="{type: batch, size: 1}, "))
     np.testing.assert_array_equal(model(BATCH)["scaled"], BATCH * 2)
 
 
@@ -128,6 +128,10 @@ def test_what_is_refused(folder, tmp_path):
     (tmp_path / "broken/rdf.yaml").write_text("type: model\n")
     with pytest.raises(microtome.CorruptError, match=r"broken: bioimageio\.core cannot load it"):
         as_model(tmp_path / "broken")
+    without_batch = write(tmp_path / "image", batch="")
+    np.save(without_batch / "in.npy", np.ones((1, 8, 8), np.float32))
+    with pytest.raises(microtome.UnsupportedError, match=r"not of version 0\.5 with one input and a batch axis"):
+        as_model(without_batch)
     shutil.copytree(folder, tmp_path / "other")
     text = (tmp_path / "other/rdf.yaml").read_text()
     digest = hashlib.sha256(b"").hexdigest()
