@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-3-Clause
-"""Checks `microtome.torch.DataLoader` on a GPU, and measures it, in a few minutes.
+"""Checks `microtome.torch.DataLoader` and `microtome.torch.model` on a GPU, and measures them, in a few minutes.
 
 Usage: gpu_check.py [--seconds 20] [--device cuda]
 
 Checks that the tensors on the device have the right pixels, that the batches lie in page-locked memory, that copies
-overlap with the network, and that memory does not grow. Prints patches/s, and exits with 0 if all is well, 1 if a check
+overlap with the network, that memory does not grow, and that a network gives the outputs that it should, with several
+batches under way. Prints patches/s, and exits with 0 if all is well, 1 if a check
 failed, and 2 if there is no GPU.
 """
 
@@ -95,6 +96,37 @@ def check_overlap(volume, device):
     return None if hidden > 0.5 * min(copying, computing) else "copies do not overlap with the network"
 
 
+def check_network(pixels, device):
+    """Batches that are under way together have the outputs of the module by itself; random numbers are seeded."""
+    module = torch.nn.Sequential(torch.nn.Conv2d(1, 8, 3, padding=1), torch.nn.ReLU(), torch.nn.Conv2d(8, 2, 1))
+    model = mtt.model(module, device)
+    arrays = [batch.data for batch in make_loader(pixels[:1024, :1024], (PATCH, PATCH), normalize=(300, 17))]
+    started = []
+    for i in range(len(arrays) + model.in_flight):
+        if i < len(arrays):
+            started.append(model.start(arrays[i]))
+        if i >= model.in_flight:
+            (ours,) = started[i - model.in_flight]()
+            with torch.inference_mode():
+                theirs = module(torch.from_numpy(arrays[i - model.in_flight]).to(device)).cpu().numpy()
+            if not np.array_equal(ours, theirs):
+                return f"batch {i - model.in_flight} has other outputs than by itself"
+    noisy = mtt.model(torch.nn.Dropout(0.5), device, dropout=True)
+    before = torch.cuda.get_rng_state(device)
+    one, same, other = (noisy(arrays[0], seed)[0] for seed in (1, 1, 2))
+    if not np.array_equal(one, same) or np.array_equal(one, other):
+        return "random numbers do not follow the seed"
+    if not torch.equal(before, torch.cuda.get_rng_state(device)):
+        return "the generator of the device has changed"
+    try:
+        mtt.model(torch.nn.Upsample(scale_factor=20000), device)(arrays[0])
+    except RuntimeError as error:
+        if not model.is_out_of_memory(error):
+            return f"an error for want of memory is not recognised: {error}"
+    model.free_memory()
+    return None
+
+
 def measure(name, loader, limit):
     """Print patches per second of an empty step."""
     n, begin = 0, time.perf_counter()
@@ -135,6 +167,7 @@ def main():
         ("pixels", check_pixels, pixels),
         ("memory", check_memory, pixels),
         ("overlap", check_overlap, volume),
+        ("network", check_network, pixels),
     ]:
         wrong = check(image, device)
         failed |= wrong is not None

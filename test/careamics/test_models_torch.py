@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 from microtome._models import as_model
-from microtome._torch_model import TorchModel
+from microtome._torch_model import TorchModel, _CudaTransfers
 
 BATCH = np.random.default_rng(3).normal(size=(4, 1, 16, 24)).astype(np.float32)
 
@@ -349,3 +349,58 @@ def test_a_model_is_itself():
     assert isinstance(model, TorchModel) and as_model(model) is model
     with pytest.raises(microtome.ArgumentError, match="device='cpu' is for modules"):
         as_model(model, device="cpu")
+
+
+# -- a CUDA device ---------------------------------------------------------------------------------
+
+
+class FakeStream:
+    """Stands for a stream of CUDA, its events and its context, and notes what is asked of them."""
+
+    calls: list[str] = []
+
+    def __init__(self, name):
+        self.name = name
+
+    def __enter__(self):
+        self.calls.append(f"on {self.name}")
+
+    def __exit__(self, *_):
+        self.calls.append(f"off {self.name}")
+
+    def wait_stream(self, other):
+        self.calls.append(f"{self.name} waits for {other.name}")
+
+    def record_event(self):
+        self.calls.append(f"event of {self.name}")
+        return self
+
+    def synchronize(self):
+        self.calls.append(f"host waits for {self.name}")
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="examples/gpu_check.py uses the real device")
+def test_copies_take_place_beside_the_network(monkeypatch):
+    """The order of copies, network and waits, with a device that is none."""
+    names, main = iter(("in", "out")), FakeStream("main")
+    monkeypatch.setattr(torch.cuda, "Stream", lambda device: FakeStream(next(names)))
+    monkeypatch.setattr(torch.cuda, "stream", lambda stream: stream)
+    monkeypatch.setattr(torch.cuda, "current_stream", lambda device: main)
+    monkeypatch.setattr(
+        torch.Tensor, "record_stream", lambda _, stream: FakeStream.calls.append(f"kept for {stream.name}")
+    )
+    monkeypatch.setattr(torch, "empty", lambda *shape, pin_memory, _made=torch.empty, **like: _made(*shape, **like))
+    network = Returns(lambda x: FakeStream.calls.append("network") or (x + 1, x[:, :, ::2]))
+    model = as_model(network)
+    model._transfers = _CudaTransfers(torch.device("cpu"))
+    FakeStream.calls.clear()
+    first, second = model.start(BATCH), model.start(BATCH * 2)
+    order = ["on in", "off in", "main waits for in", "kept for main", "network"]
+    order += ["out waits for main", "on out", "kept for out", "kept for out", "event of out", "off out"]
+    assert FakeStream.calls == order * 2  # the second is started before the first is waited for
+    for wait, batch in ((first, BATCH), (second, BATCH * 2)):
+        del FakeStream.calls[:]
+        outputs = wait()
+        assert FakeStream.calls == ["host waits for out"]
+        np.testing.assert_array_equal(outputs[0], batch + 1)
+        np.testing.assert_array_equal(outputs[1], batch[:, :, ::2])
