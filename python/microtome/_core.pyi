@@ -130,6 +130,40 @@ class Patching:
     def _exclude(self, specs: NDArray[Any]) -> None: ...
     def _split(self, n_val: int, seed: int | None, validation: Patching) -> None: ...
 
+class Tiling(Patching):
+    def _start_tiles(
+        self,
+        stacks: tuple[Stack],
+        n_spatial: int,
+        tile: Sequence[int] | None,
+        overlap: Sequence[int] | None,
+        align: int,
+        tile_bytes: int,
+        batch_size: int,
+    ) -> None: ...
+    def _info(
+        self,
+    ) -> tuple[bool, int, tuple[int, ...], tuple[int, ...], tuple[int, ...], int, tuple[int, ...]]: ...
+
+class Stitcher:
+    def __init__(
+        self,
+        tiling: Tiling,
+        outputs: tuple[
+            tuple[tuple[Writer, ...] | NDArray[Any], int, int, int, NDArray[Any] | None, NDArray[Any] | None], ...
+        ],
+        blend: str,
+        part: int,
+        n_parts: int,
+        memory: int,
+        /,
+    ) -> None: ...
+    def next(self, batch_size: int, batch: int, /) -> int: ...
+    def put(self, first: int, arrays: tuple[NDArray[Any], ...], /) -> None: ...
+    def flush(self) -> None: ...
+    def close(self) -> None: ...
+    def report(self) -> tuple[int, int, int, int, int, int]: ...
+
 class BatchArray:
     """An array in the memory of a batch; it has the buffer protocol (`collections.abc.Buffer` of Python 3.12)."""
 
