@@ -6,7 +6,7 @@ from __future__ import annotations
 import operator
 import os
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Literal, SupportsIndex, TypeAlias
 
 import numpy as np
@@ -256,7 +256,7 @@ class Tiles:
 
     def _read(
         self, size: int, find: Callable[[int], int], buffers: Callable[[int], Any] | None = None
-    ) -> Iterator[TileBatch]:
+    ) -> Generator[TileBatch, None, None]:
         """Yield the batches that ``find`` finds: it returns the first one that is needed from a number on."""
         n, at = -(-len(self) // size), 0
         batch = find(0)

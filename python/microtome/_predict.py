@@ -1,0 +1,231 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Prediction: a network is run over an image, tile by tile, and its outputs are written."""
+
+from __future__ import annotations
+
+import os
+import uuid
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+
+from ._convert import check_apart
+from ._errors import ArgumentError
+from ._loader_options import count
+from ._predict_network import Settings, try_network
+from ._predict_outputs import Outputs, needs_first_batch, plan_outputs
+from ._predict_plan import Plan, Prediction, PredictionProgress
+from ._tiles import Tiles
+from ._writer_options import StorageOptions
+
+if TYPE_CHECKING:
+    from typing import Unpack
+
+    from numpy.typing import DTypeLike
+
+    from ._batch import Channels
+    from ._loader_options import Normalization
+    from ._models import Model
+    from ._open import Path
+    from ._tiles import Overlap, Pad, Source, Tile
+
+__all__ = ["predict"]
+
+Blend: TypeAlias = Literal["crop", "linear", "hann", "gaussian"]
+
+_BLENDS = ("crop", "linear", "hann", "gaussian")  # mt_blend
+
+
+def predict(
+    model: Any,
+    source: Source,
+    output: Path | None = None,
+    *,
+    tile: Tile = None,
+    overlap: Overlap = None,
+    halo: int | Sequence[int] | None = None,
+    batch_size: int = 1,
+    normalize: Normalization | None = None,
+    inverse: Any = "input",
+    blend: Blend = "crop",
+    outputs: Outputs = None,
+    dtype: DTypeLike = "float32",
+    samples: int = 1,
+    seed: int = 0,
+    tta: Literal[4, 8] | None = None,
+    channels: Literal["together", "each"] | Channels = "together",
+    pad: Pad = "zero",
+    align: int = 1,
+    part: tuple[int, int] | None = None,
+    identity: str | None = None,
+    device: str | None = None,
+    missing: Literal["error", "fill"] = "error",
+    progress: PredictionProgress = True,
+    **options: Unpack[StorageOptions],
+) -> Prediction:
+    """Run a network over an image, tile by tile, and write what it returns.
+
+    Work that was interrupted, by Ctrl-C, a failure or a kill, is continued by the same call: tiles whose pixels are
+    written are not predicted again, and the result is the same, bit for bit, if the network is deterministic.
+
+    Parameters
+    ----------
+    model : object
+        The network: a function that takes a batch as a NumPy array, float32, tile x C x (Z) x Y x X, and returns an array
+        with as many tiles and axes, or a list of them, or a dict by name. Its parameter ``seed``, if it has one, gets a
+        seed. Also a ``torch.nn.Module``, an ONNX Runtime session, or the path of an ``.onnx`` or ``.pt2`` file or of a
+        BioImage.IO model.
+    source : path-like or ImageStack
+        The image.
+    output : path-like, optional
+        The image to write, as in `create`: ``.zarr``, ``.tif`` or ``.npy``. Several outputs are written beside it under
+        their names: ``out.ome.zarr`` stands for ``out_mean.ome.zarr`` and ``out_std.ome.zarr``. Default: the outputs are
+        kept in memory.
+    tile, overlap, halo, batch_size, normalize, pad, align, missing : optional
+        As of `Tiles`.
+    inverse : "input", None, (mean, std) or `Normalization`
+        The normalization that is undone: "input" is ``normalize``; None leaves the outputs of the network as they are.
+        A spread is only scaled.
+    blend : {"crop", "linear", "hann", "gaussian"}
+        How tiles are combined where they overlap: each pixel is that of the tile whose crop contains it, or a weighted
+        mean of all.
+    outputs : Output or mapping of str to Output or dtype, optional
+        The outputs. Default: all that the network returns, under its names or numbers; with ``samples`` or ``tta``, the
+        mean.
+    dtype : dtype-like
+        Type of the outputs that have none of their own; ``"source"`` is that of the image. Values are rounded half to
+        even and clipped to integers.
+    samples : int
+        How often a stochastic network sees each batch. The outputs are mean and spread.
+    seed : int
+        Of a stochastic network. Each batch and sample has a seed of its own.
+    tta : {4, 8}, optional
+        Test-time augmentation: the network also sees each batch flipped (4), and turned (8), and the outputs are the mean
+        and spread of its answers, which are turned back.
+    channels : "together", "each", or sequence of int or str
+        The network sees all channels at once, one after the other (the outputs then follow one another along C), or these
+        channels at once.
+    part : (int, int), optional
+        Predict only part k of n, from 0, of the chunks or shards, so that n processes share the work. The call without
+        ``part``, after all have ended, finishes the outputs. Tiles at the border of two parts are predicted by both.
+    identity : str, optional
+        Names the network, such as its file and version. An unfinished output is continued only with the same network:
+        one that has no identity of its own, such as a function, cannot be continued without this.
+    device : str, optional
+        Where a network given as a module or by its path runs, such as "cuda".
+    progress : bool or callable
+        Show a bar, if tqdm is installed, or call a function with the tiles that are done, their number, and the seconds
+        that are left, at most once a second.
+    **options : StorageOptions
+        ``chunks``, ``shards``, ``codec``, ``codec_level``, ``shuffle``, ``pyramid``, ``downsample``, ``ome``,
+        ``pixel_size``, ``unit``, ``durability``, ``memory``, ``note``, ``format`` and ``context`` of `create`.
+
+    Returns
+    -------
+    Prediction
+        What was done, and the outputs that are kept in memory.
+
+    Raises
+    ------
+    ArgumentError
+        The arguments do not fit the image, the network or each other, or the path exists and is not an unfinished output
+        of the same call; also a ValueError.
+    LimitError
+        ``memory`` is too small for what must wait: the message says how much is needed.
+    Exception
+        What the network raises. The output remains unfinished, and can be continued.
+
+    Warns
+    -----
+    ImageWarning
+        An unfinished output is continued; values are NaN, or were clipped; or as `open` does.
+
+    Examples
+    --------
+    >>> import numpy as np, microtome
+    >>> stack = microtome.from_array(np.random.default_rng(1).random((100, 150), np.float32), "YX")
+    >>> done = microtome.predict(lambda batch: 2 * batch, stack, tile=(64, 64), overlap=16, batch_size=4)
+    >>> done.tiles, bool((done.array == 2 * stack[0, 0]).all())
+    (6, True)
+    """
+    network = _network(model, identity, device)
+    try:
+        plan = _plan(
+            network,
+            source,
+            output,
+            {"tile": tile, "overlap": overlap, "halo": halo, "batch_size": batch_size, "align": align},
+            {"normalize": normalize, "pad": pad, "missing": missing},
+            channels,
+            Settings(count(seed, "seed"), count(samples, "samples", 1), _symmetries(tta), _is_each(channels)),
+            {"outputs": outputs, "dtype": dtype, "inverse": inverse},
+            blend,
+            options,
+        )
+        return plan._run(network, part, progress, finish=part is None)
+    finally:
+        network.close()
+
+
+def _plan(
+    network: Model,
+    source: Source,
+    output: Path | None,
+    sizes: dict[str, Any],
+    input: dict[str, Any],
+    channels: Any,
+    settings: Settings,
+    wanted: dict[str, Any],
+    blend: str,
+    options: StorageOptions,
+) -> Plan:
+    if unknown := sorted(set(options) - StorageOptions.__optional_keys__):
+        raise TypeError(f"predict() got an unexpected keyword argument {unknown[0]!r}")
+    if blend not in _BLENDS:
+        raise ArgumentError(f"blend must be one of {', '.join(map(repr, _BLENDS))}, not {blend!r}")
+    chosen = None if isinstance(channels, str) else channels
+    tiles = Tiles(source, **sizes, **input, channels=chosen, context=options.get("context"))
+    path = None if output is None else os.fsdecode(output)
+    if path is not None:
+        check_apart(tiles.stack, path)
+    raw, known = None, {}
+    if needs_first_batch(wanted["outputs"]):
+        first = next(tiles._read(tiles.batch_size, lambda batch: batch, network.allocate))
+        raw, arrays = try_network(network, first, settings)
+        known = {(0, len(first)): arrays}
+    planned = plan_outputs(
+        wanted["outputs"],
+        tiles,
+        raw,
+        dtype=wanted["dtype"],
+        inverse=wanted["inverse"],
+        is_ensemble=settings.is_ensemble,
+    )
+    name = network.identity
+    plan = Plan(tiles, planned, settings, blend, path, options, name or f"unknown {uuid.uuid4().hex}")
+    plan._known = known
+    return plan
+
+
+def _symmetries(tta: Any) -> int:
+    if tta not in (None, 4, 8):
+        raise ArgumentError(f"tta is None, 4 or 8 symmetries, not {tta!r}")
+    return tta or 1
+
+
+def _is_each(channels: Any) -> bool:
+    if isinstance(channels, str) and channels not in ("together", "each"):
+        raise ArgumentError(f'channels is "together", "each", or a list of channels, not {channels!r}')
+    return isinstance(channels, str) and channels == "each"
+
+
+def _network(model: Any, identity: str | None, device: str | None) -> Model:
+    from ._models import Model  # noqa: PLC0415
+
+    class Function(Model):
+        def __call__(self, batch: Any, seed: int | None = None) -> Any:
+            result = model(batch)
+            return [result] if hasattr(result, "shape") else result
+
+    network = Function()
+    network.identity = identity
+    return network
