@@ -194,12 +194,20 @@ mt_writer *writer_start(core_state *state, PyObject *arguments);
 /* Whether an image was finished with the arguments of _core.Writer. */
 PyObject *is_finished(PyObject *module, PyObject *arguments);
 
+/* Functions of the module: a collection of images is made, or found, and completed. */
+PyObject *collection_begin(PyObject *module, PyObject *arguments);
+PyObject *collection_finish(PyObject *module, PyObject *arguments);
+
 /* Keep a _core.Writer open between these two calls, even if another thread closes it. NULL after an exception. */
 mt_writer *writer_enter(PyObject *object);
 void writer_leave(PyObject *object);
 
 /* copy(sources, part, n_parts, progress), a method of Writer. A source is (stack, from, extent, to, sample). */
 PyObject *writer_copy(PyObject *object, PyObject *arguments);
+
+/* keep(name, text or None) and kept(), which returns a dict, methods of Writer. */
+PyObject *writer_keep(PyObject *object, PyObject *arguments);
+PyObject *writer_kept(PyObject *object, PyObject *unused);
 
 /* Takes over batch, also on failure. */
 PyObject *batch_wrap(core_state *state, mt_batch *batch);
