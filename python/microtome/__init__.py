@@ -57,9 +57,10 @@ from ._statistics import Normalization, Statistics, statistics
 
 if _typing.TYPE_CHECKING:
     from ._convert import convert
-    from ._predict import predict
+    from ._predict import predict, prepare
     from ._predict_outputs import Output
-    from ._predict_plan import Plan, Prediction
+    from ._predict_plan import Plan, PlanStatus
+    from ._predict_runner import Prediction
     from ._tiles import TileBatch, Tiles
     from ._writer import Writer, WriterProgress, create
 
@@ -93,6 +94,7 @@ __all__ = [
     "Patching",
     "Picture",
     "Plan",
+    "PlanStatus",
     "Prediction",
     "Prefetch",
     "Random",
@@ -126,6 +128,7 @@ __all__ = [
     "open_all",
     "predict",
     "prefetch",
+    "prepare",
     "statistics",
 ]
 
@@ -139,7 +142,8 @@ if _process is not None and _process.parent_process() is not None:
 _LATE = {
     "Output": "_predict_outputs",
     "Plan": "_predict_plan",
-    "Prediction": "_predict_plan",
+    "PlanStatus": "_predict_plan",
+    "Prediction": "_predict_runner",
     "TileBatch": "_tiles",
     "Tiles": "_tiles",
     "Writer": "_writer",
@@ -147,6 +151,7 @@ _LATE = {
     "convert": "_convert",
     "create": "_writer",
     "predict": "_predict",
+    "prepare": "_predict",
 }
 
 

@@ -4,17 +4,18 @@
 from __future__ import annotations
 
 import os
-import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from ._convert import check_apart
 from ._errors import ArgumentError
 from ._loader_options import count
+from ._models import as_model
 from ._predict_network import Settings, try_network
 from ._predict_outputs import Outputs, needs_first_batch, plan_outputs
-from ._predict_plan import Plan, Prediction, PredictionProgress
-from ._tiles import Tiles
+from ._predict_plan import Plan
+from ._predict_runner import Prediction, PredictionProgress
+from ._tiles import Overlap, Pad, Tile, Tiles
 from ._writer_options import StorageOptions
 
 if TYPE_CHECKING:
@@ -26,13 +27,35 @@ if TYPE_CHECKING:
     from ._loader_options import Normalization
     from ._models import Model
     from ._open import Path
-    from ._tiles import Overlap, Pad, Source, Tile
+    from ._tiles import Source
 
-__all__ = ["predict"]
+__all__ = ["predict", "prepare"]
 
 Blend: TypeAlias = Literal["crop", "linear", "hann", "gaussian"]
 
 _BLENDS = ("crop", "linear", "hann", "gaussian")  # mt_blend
+
+
+class PlanOptions(StorageOptions, total=False):
+    """What `predict` and `prepare` do; those that are not given have the defaults of `predict`."""
+
+    tile: Tile
+    overlap: Overlap
+    halo: int | Sequence[int] | None
+    batch_size: int
+    normalize: Normalization | None
+    inverse: Any
+    blend: Blend
+    outputs: Outputs
+    dtype: DTypeLike
+    samples: int
+    seed: int
+    tta: Literal[4, 8] | None
+    channels: Literal["together", "each"] | Channels
+    pad: Pad
+    align: int
+    missing: Literal["error", "fill"]
+    identity: str | None
 
 
 def predict(
@@ -56,6 +79,7 @@ def predict(
     pad: Pad = "zero",
     align: int = 1,
     part: tuple[int, int] | None = None,
+    resume: bool = True,
     identity: str | None = None,
     device: str | None = None,
     missing: Literal["error", "fill"] = "error",
@@ -107,6 +131,8 @@ def predict(
     part : (int, int), optional
         Predict only part k of n, from 0, of the chunks or shards, so that n processes share the work. The call without
         ``part``, after all have ended, finishes the outputs. Tiles at the border of two parts are predicted by both.
+    resume : bool
+        False: refuse to continue an unfinished output.
     identity : str, optional
         Names the network, such as its file and version. An unfinished output is continued only with the same network:
         one that has no identity of its own, such as a function, cannot be continued without this.
@@ -147,61 +173,139 @@ def predict(
     >>> done.tiles, bool((done.array == 2 * stack[0, 0]).all())
     (6, True)
     """
-    network = _network(model, identity, device)
+    request: PlanOptions = {
+        "tile": tile,
+        "overlap": overlap,
+        "halo": halo,
+        "batch_size": batch_size,
+        "normalize": normalize,
+        "inverse": inverse,
+        "blend": blend,
+        "outputs": outputs,
+        "dtype": dtype,
+        "samples": samples,
+        "seed": seed,
+        "tta": tta,
+        "channels": channels,
+        "pad": pad,
+        "align": align,
+        "missing": missing,
+        "identity": identity,
+        **options,
+    }
+    network = as_model(model, device=device)
     try:
-        plan = _plan(
-            network,
-            source,
-            output,
-            {"tile": tile, "overlap": overlap, "halo": halo, "batch_size": batch_size, "align": align},
-            {"normalize": normalize, "pad": pad, "missing": missing},
-            channels,
-            Settings(count(seed, "seed"), count(samples, "samples", 1), _symmetries(tta), _is_each(channels)),
-            {"outputs": outputs, "dtype": dtype, "inverse": inverse},
-            blend,
-            options,
-        )
-        return plan._run(network, part, progress, finish=part is None)
+        plan = _make_plan("predict", network, source, output, request)
+        if part is not None and output is not None and not plan.is_named:
+            raise ArgumentError(
+                f"parts are made by the same network: {network.no_identity}; name it with identity=, or use prepare()"
+            )
+        return plan._run(network, part, progress, finish=part is None, resume=resume)
     finally:
         network.close()
 
 
-def _plan(
-    network: Model,
-    source: Source,
-    output: Path | None,
-    sizes: dict[str, Any],
-    input: dict[str, Any],
-    channels: Any,
-    settings: Settings,
-    wanted: dict[str, Any],
-    blend: str,
-    options: StorageOptions,
+def prepare(
+    model: Any, source: Source, output: Path, *, device: str | None = None, **options: Unpack[PlanOptions]
 ) -> Plan:
-    if unknown := sorted(set(options) - StorageOptions.__optional_keys__):
-        raise TypeError(f"predict() got an unexpected keyword argument {unknown[0]!r}")
+    """Begin a prediction that several processes or machines will do.
+
+    Parameters
+    ----------
+    model : object or None
+        The network, as for `predict`: it is run for one batch. None, if all outputs name their channels; then ``scale``
+        is 1 if it is not given, and outputs of the network are counted.
+    source : path-like or ImageStack
+        The image; a path that all of them can open.
+    output : path-like
+        The image to write, which is begun, with the plan in it.
+    device : str, optional
+        As for `predict`.
+    **options : PlanOptions
+        All other arguments of `predict` but ``part``, ``resume`` and ``progress``.
+
+    Returns
+    -------
+    Plan
+        To be pickled, or opened again where the work is done: ``Plan.open(output).run(model, part=(k, n))``.
+
+    Raises
+    ------
+    ArgumentError
+        The arguments do not fit the image, the network or each other, or the path exists and is not an unfinished output
+        of the same plan; also a ValueError.
+
+    Examples
+    --------
+    >>> import numpy as np, microtome, tempfile
+    >>> folder = tempfile.mkdtemp()
+    >>> with microtome.create(f"{folder}/image.zarr", axes="YX", shape=(600, 700), dtype="uint8") as image:
+    ...     image[...] = 3
+    >>> def double(batch):
+    ...     return 2 * batch
+    >>> plan = microtome.prepare(double, f"{folder}/image.zarr", f"{folder}/out.zarr", tile=(256, 256), overlap=32)
+    >>> plan.run(double, part=(0, 2)).tiles, plan.run(double, part=(1, 2)).tiles
+    (9, 4)
+    >>> plan.finish()
+    >>> microtome.open(f"{folder}/out.zarr")[0, 0, 0, :3]
+    array([6., 6., 6.], dtype=float32)
+    """
+    network = None if model is None else as_model(model, device=device)
+    try:
+        plan = _make_plan("prepare", network, source, output, options)
+        plan._open_targets().close()
+        return plan
+    finally:
+        if network is not None:
+            network.close()
+
+
+def _make_plan(function: str, network: Model | None, source: Source, output: Path | None, request: PlanOptions) -> Plan:
+    if unknown := sorted(set(request) - PlanOptions.__optional_keys__):
+        raise TypeError(f"{function}() got an unexpected keyword argument {unknown[0]!r}")
+    get: Callable[..., Any] = request.get
+    blend, channels, outputs = get("blend", "crop"), get("channels", "together"), get("outputs")
     if blend not in _BLENDS:
         raise ArgumentError(f"blend must be one of {', '.join(map(repr, _BLENDS))}, not {blend!r}")
-    chosen = None if isinstance(channels, str) else channels
-    tiles = Tiles(source, **sizes, **input, channels=chosen, context=options.get("context"))
+    settings = Settings(
+        count(get("seed", 0), "seed"),
+        count(get("samples", 1), "samples", 1),
+        _symmetries(get("tta")),
+        _is_each(channels),
+    )
+    tiles = Tiles(
+        source,
+        tile=get("tile"),
+        overlap=get("overlap"),
+        halo=get("halo"),
+        batch_size=get("batch_size", 1),
+        normalize=get("normalize"),
+        pad=get("pad", "zero"),
+        align=get("align", 1),
+        channels=None if isinstance(channels, str) else channels,
+        missing=get("missing", "error"),
+        context=get("context"),
+    )
     path = None if output is None else os.fsdecode(output)
     if path is not None:
         check_apart(tiles.stack, path)
     raw, known = None, {}
-    if needs_first_batch(wanted["outputs"]):
-        first = next(tiles._read(tiles.batch_size, lambda batch: batch, network.allocate))
+    if network is not None and needs_first_batch(outputs):
+        first = tiles._first()
         raw, arrays = try_network(network, first, settings)
         known = {(0, len(first)): arrays}
     planned = plan_outputs(
-        wanted["outputs"],
+        outputs,
         tiles,
         raw,
-        dtype=wanted["dtype"],
-        inverse=wanted["inverse"],
+        dtype=get("dtype", "float32"),
+        inverse=get("inverse", "input"),
         is_ensemble=settings.is_ensemble,
     )
-    name = network.identity
-    plan = Plan(tiles, planned, settings, blend, path, options, name or f"unknown {uuid.uuid4().hex}")
+    storage: Any = {name: value for name, value in request.items() if name in StorageOptions.__optional_keys__}
+    given = get("identity")
+    own = network.identity if network is not None and given is None else None
+    plan = Plan(tiles, planned, settings, blend, path, storage, given or own, is_own_name=own is not None)
     plan._known = known
     return plan
 
@@ -216,16 +320,3 @@ def _is_each(channels: Any) -> bool:
     if isinstance(channels, str) and channels not in ("together", "each"):
         raise ArgumentError(f'channels is "together", "each", or a list of channels, not {channels!r}')
     return isinstance(channels, str) and channels == "each"
-
-
-def _network(model: Any, identity: str | None, device: str | None) -> Model:
-    from ._models import Model  # noqa: PLC0415
-
-    class Function(Model):
-        def __call__(self, batch: Any, seed: int | None = None) -> Any:
-            result = model(batch)
-            return [result] if hasattr(result, "shape") else result
-
-    network = Function()
-    network.identity = identity
-    return network

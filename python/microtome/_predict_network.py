@@ -6,7 +6,7 @@ from __future__ import annotations
 import hashlib
 import struct
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -82,7 +82,7 @@ def run_network(
     settings: Settings,
     context: Context | None,
     known: dict[tuple[int, int], list[Array]],
-) -> Iterator[tuple[TileBatch, tuple[Array, ...]]]:
+) -> Generator[tuple[TileBatch, tuple[Array, ...]], None, None]:
     """Yield each batch with its values, one array for each output.
 
     known has what the network returned for the first members of batches, by first tile and number of tiles.

@@ -3,84 +3,62 @@
 
 from __future__ import annotations
 
+import contextlib
+import glob
+import json
 import operator
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, cast
+import os
+import re
+import uuid
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from . import _core
-from ._errors import ArgumentError, warn_caller
-from ._predict_network import BatchFailure, Settings, run_network
+from ._errors import ArgumentError, NotFoundError
+from ._open import _open_again
+from ._predict_network import Settings
 from ._predict_outputs import Planned, name_path
-from ._progress import show_progress
-from ._writer import Writer, start_writer
-from ._writer_options import StorageOptions, WriterOptions, parse_bytes
+from ._predict_runner import Prediction, PredictionProgress, Runner, show_tiles
+from ._predict_targets import Targets, list_images
+from ._tiles import Tiles, open_source
+from ._writer_options import StorageOptions
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from ._core import Context
     from ._models import Model
-    from ._tiles import TileBatch, Tiles
+    from ._open import Path
+    from ._stack import ImageStack
+    from ._tiles import Source
 
-__all__ = ["Plan", "Prediction", "PredictionProgress"]
+__all__ = ["Plan", "PlanStatus"]
 
-PredictionProgress: TypeAlias = "bool | Callable[[int, int, float], object]"
+_VERSION = 1
+_KEPT = "plan"  # name of the text that is kept with the first output
+_FAILED = "failed"  # of the errors of parts
+_UNKNOWN = "unknown"
 
-_PERIOD = 1.0  # seconds between two calls of a progress function
 
+class PlanStatus(NamedTuple):
+    """How far a `Plan` is."""
 
-class Prediction(NamedTuple):
-    """What `predict`, or a part of it, has done."""
-
-    tiles: int
-    """Tiles that the network saw."""
-    skipped: int
-    """Tiles that were not needed: their pixels were written before, or belong to other parts."""
-    seconds: float
-    """Duration."""
-    nan: int
-    """Values of the outputs that are NaN."""
-    batch_size: int
-    """Tiles in a batch, at the end: it is halved if the network runs out of memory."""
-    waited: float
-    """Seconds of waiting for batches."""
-    computed: float
-    """Seconds in the network."""
-    stitched: float
-    """Seconds in stitching, and in waiting for what is written."""
-    memory: int
-    """The least bytes that suffice for pixels that wait until their chunk or shard is complete."""
-    paths: dict[str, str]
-    """Path of each output that was written, by name; the name of a single one is ""."""
-    arrays: dict[str, NDArray[Any]]
-    """Each output that was not written, likewise, with the axes of an image: T, C, Z, Y, X, and before them S."""
-
-    @property
-    def array(self) -> NDArray[Any]:
-        """The only output in memory."""
-        if len(self.arrays) != 1:
-            raise ValueError(f"there are {len(self.arrays)} outputs in memory: {', '.join(self.arrays) or 'none'}")
-        return next(iter(self.arrays.values()))
-
-    def report(self) -> str:
-        """Say what was done, in a line."""
-        skipped = f", {self.skipped} skipped" if self.skipped else ""
-        nan = f", {self.nan} values are NaN" if self.nan else ""
-        return (
-            f"{self.tiles} tiles in {self.seconds:.1f} s{skipped}, in batches of {self.batch_size}; "
-            f"{self.waited:.1f} s waiting for batches, {self.computed:.1f} s in the network, "
-            f"{self.stitched:.1f} s stitching{nan}"
-        )
+    finished: bool
+    """All outputs are complete."""
+    n_done: int
+    """Chunks or shards that are written, of outputs that are not finished."""
+    n_units: int
+    """Their number; 0 before the first run."""
+    failed: dict[str, str]
+    """What went wrong in parts that have not succeeded since, by ``"k of n"``; ``"all"`` is a run without parts."""
 
 
 class Plan:
-    """A prediction that is planned; made by `prepare`.
+    """A prediction that is planned; made by `prepare`, for many processes or machines.
 
-    Pickles, with its image. `run` does the work, or a part of it in each of several processes or machines; `status`
-    tells how far it is; `finish` completes the outputs.
+    `run` does a part of the work in each of them; `status` tells how far it is; `finish` completes the outputs. A plan
+    pickles, with its image, and is kept with the unfinished output: `open` finds it there.
     """
 
     def __init__(
@@ -91,17 +69,18 @@ class Plan:
         blend: str,
         path: str | None,
         options: StorageOptions,
-        network: str,
+        network: str | None,
+        is_own_name: bool,
     ) -> None:
         self._tiles, self._outputs, self._settings = tiles, outputs, settings
-        self._blend, self._path, self._network = blend, path, network
-        self._options = options
+        self._blend, self._path, self._options = blend, path, options
+        self._network = network or f"{_UNKNOWN} {uuid.uuid4().hex}"
+        self._is_own_name = is_own_name and network is not None  # the network's, not the caller's
         self._known: dict[tuple[int, int], list[NDArray[Any]]] = {}
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_known": {}}
-
-    # -- properties ------------------------------------------------------------------
+        options = {name: value for name, value in self._options.items() if name != "context"}
+        return {**self.__dict__, "_known": {}, "_options": options}
 
     @property
     def tiles(self) -> Tiles:
@@ -109,8 +88,13 @@ class Plan:
         return self._tiles
 
     @property
+    def is_named(self) -> bool:
+        """The network has an identity: only it continues the outputs of the same call."""
+        return not self._network.startswith(_UNKNOWN)
+
+    @property
     def paths(self) -> dict[str, str]:
-        """Path of each output, by name; the name of a single one is ""."""
+        """Path of each output, by name; the name of a single one may be ""."""
         if self._path is None:
             return {}
         several = len(self._outputs) > 1
@@ -119,258 +103,304 @@ class Plan:
     def __repr__(self) -> str:
         return f"<microtome.Plan of {self._tiles!r} to {', '.join(self.paths.values()) or 'memory'}>"
 
-    # -- outputs ---------------------------------------------------------------------
-
-    def _axes(self, out: Planned) -> str:
-        """Return the axes of an image of an output, without S."""
-        stack = self._tiles.stack
-        t = "T" in stack.original_axes and stack._axes != "SCTYX"
-        c = "C" in stack.original_axes or out.channels > 1
-        return "T" * t + "C" * c + "Z" * (stack.ndim == 5) + "YX"
-
-    def _shape(self, out: Planned, axes: str) -> tuple[int, ...]:
-        stack = self._tiles.stack
-        samples, _, *sizes = stack.data_shape
-        scaled = [-(-size // out.down) * out.up for size in sizes]
-        if self._tiles.is_planar:
-            scaled[0] = sizes[0]
-        lengths = {"T": samples, "C": out.channels, **dict(zip("ZYX"[-len(sizes) :], scaled, strict=True))}
-        return tuple(lengths[axis] for axis in axes)
-
-    def _writer_options(self, out: Planned) -> WriterOptions:
-        stack, axes = self._tiles.stack, self._axes(out)
-        made: dict[str, Any] = {"like": stack, "axes": axes, "shape": self._shape(out, axes), "dtype": out.dtype}
-        if out.descriptions is not None:
-            made["channels"] = out.descriptions
-        if out.up * out.down > 1:
-            spatial = "YX" if self._tiles.is_planar else "ZYX"
-            sizes = {axis: size for axis, size in stack.pixel_size.items() if axis in axes}
-            made["pixel_size"] = {
-                axis: size * out.down / out.up if axis in spatial else size for axis, size in sizes.items()
-            }
-        if stack.n_missing:
-            made["note"] = f"Files or frames of the input that were missing and have the fill value: {stack.n_missing}"
-        made["identity"] = self._identity(out)
-        return cast("WriterOptions", {**made, **self._options})
-
     def _identity(self, out: Planned) -> str:
-        """Name all that the pixels depend on, what changes most often last."""
-        tiles, settings = self._tiles, self._settings
-        options = tiles._options
-        normalization = "none"
-        if options.normalize is not None:
-            subtract, divide = (getattr(options.normalize, name, None) for name in ("subtract", "divide"))
-            pair = options.normalize if subtract is None else (subtract, divide)
-            normalization = " / ".join(str(np.asarray(values).tolist()) for values in pair)
-        pad = "mean" if tiles._pad_after else "reflect" if options.padding == "reflect" else "zero"
+        """Name all that the pixels of an output depend on, a line for each fact."""
+        tiles, settings, recipe = self._tiles, self._settings, self._recipe()
+        sizes, shared = ("x".join(map(str, numbers)) for numbers in (tiles._tile, tiles._overlap))
         filled = f", {tiles.stack.n_missing} missing files or frames filled" if tiles.stack.n_missing else ""
         facts = {
-            "tiles": f"{tiles._tile} that share {tiles._overlap}, aligned to {tiles.align}, padded with {pad}",
+            "tiles": f"{sizes} that share {shared}, aligned to {tiles.align}, padded with {recipe['pad']}",
             "blend": self._blend,
-            "output": f"{out.of} {out.statistic} {out.scale} {out.offset}",
-            "batches": f"{tiles.batch_size}, {settings.samples} samples, {settings.tta} symmetries, seed {settings.seed}"
-            + ", channels one by one" * settings.each_channel,
-            "channels": "all" if options.channels is None else str(tiles.stack._find_channels(options.channels)),
-            "normalization": normalization,
+            "output": f"{out.of} {out.statistic}, times {out.scale}, plus {out.offset}",
+            "batches": f"{tiles.batch_size} tiles, {settings.samples} samples, {settings.tta} symmetries, seed "
+            f"{settings.seed}" + ", channels one by one" * settings.each_channel,
+            "channels": "all" if recipe["channels"] is None else recipe["channels"],
+            "normalization": recipe["normalize"] or "none",
             "input": tiles.stack._identity() + filled,
             "network": self._network,
         }
         return "\n".join(f"{name}: {fact}" for name, fact in facts.items())
 
+    def _recipe(self) -> dict[str, Any]:
+        """Return the arguments of the tiles."""
+        options = self._tiles._options
+        given = options.normalize
+        if given is not None:
+            pair = given if isinstance(given, tuple | list) else (given.subtract, given.divide)
+            given = [np.asarray(values, np.float32).tolist() for values in pair]
+        pad = "mean" if self._tiles._pad_after else "reflect" if options.padding == "reflect" else "zero"
+        channels = None if options.channels is None else self._tiles.stack._find_channels(options.channels)
+        return {
+            "tile": self._tiles.tile,
+            "overlap": self._tiles.overlap,
+            "batch_size": self._tiles.batch_size,
+            "normalize": given,
+            "pad": pad,
+            "align": self._tiles.align,
+            "channels": channels,
+            "missing": options.missing,
+        }
+
     # -- work ------------------------------------------------------------------------
 
-    def _run(
-        self, model: Model, part: tuple[int, int] | None, progress: PredictionProgress, finish: bool
+    def run(
+        self,
+        model: Any,
+        part: tuple[int, int] | None = None,
+        *,
+        device: str | None = None,
+        progress: PredictionProgress = False,
     ) -> Prediction:
-        k, n = (0, 0) if part is None else map(operator.index, part)
-        if part is not None and not 0 <= k < n:
-            raise ArgumentError(f"part {k} of {n}: parts are counted from 0")
-        targets = _Targets(self)
-        try:
-            stitcher = targets.stitch(self._blend, k, n, parse_bytes(self._options.get("memory")))
-            runner = _Runner(self, model, stitcher)
-            try:
-                with show_tiles(progress) as tell:
-                    runner.run(tell)
-                stitcher.flush()
-                done = runner.tell(targets)
-            finally:
-                stitcher.close()
-            targets.close(finish)
-        except BaseException as error:
-            targets.abandon(error)
-            raise
-        return done
+        """Predict what is not written yet, or a part of it.
 
-    def finish(self) -> None:
-        """Complete the outputs, once all parts are done.
+        Parameters
+        ----------
+        model : object
+            The network, as for `predict`. It is the caller who makes sure that one without an identity is the planned
+            one.
+        part : (int, int), optional
+            Only part k of n, from 0, of the chunks or shards. Parts may run at the same time, except in one TIFF or NPY
+            file in an object store.
+        device : str, optional
+            As for `predict`.
+        progress : bool or callable
+            As for `predict`.
+
+        Returns
+        -------
+        Prediction
 
         Raises
         ------
         ArgumentError
-            Chunks or shards are missing; also a ValueError.
+            The network has another identity than the planned one; also a ValueError.
+        Exception
+            What the network raises: `status` will tell. Another run continues.
         """
-        targets = _Targets(self)
+        from ._models import as_model  # noqa: PLC0415 # slow
+
+        network = as_model(model, device=device)
+        try:
+            name = network.identity if self._is_own_name else None
+            if name is not None and name != self._network:
+                raise ArgumentError(f"this is another network than that of the plan: {name}, not {self._network}")
+            return self._run(network, part, progress)
+        finally:
+            network.close()
+
+    def _run(
+        self,
+        model: Model,
+        part: tuple[int, int] | None,
+        progress: PredictionProgress,
+        finish: bool = False,
+        resume: bool = True,
+    ) -> Prediction:
+        k, n = (0, 0) if part is None else map(operator.index, part)
+        if part is not None and not 0 <= k < n:
+            raise ArgumentError(f"part {k} of {n}: parts are counted from 0")
+        suffix = "" if part is None else f"-{k}-of-{n}"
+        targets = self._open_targets(not finish, resume)
+        try:
+            done = self._work(model, targets, progress, k, n, suffix)
+            if _FAILED + suffix in targets.kept():
+                targets.keep(_FAILED + suffix, None)
+            targets.close(finish)
+        except BaseException as error:
+            with contextlib.suppress(Exception):  # the failure counts, not that it cannot be noted
+                text = f"{type(error).__name__}: {error}".rstrip(": ").replace("\0", "")
+                targets.keep(_FAILED + suffix, text)
+            targets.abandon(error)
+            raise
+        return done
+
+    def _work(
+        self, model: Model, targets: Targets, progress: PredictionProgress, k: int, n: int, suffix: str
+    ) -> Prediction:
+        if not targets.stitched:
+            return Prediction(0, len(self._tiles), 0.0, 0, self._tiles.batch_size, 0.0, 0.0, 0.0, 0, self.paths, {})
+        stitcher = targets.stitch(self._blend, k, n)
+        try:
+            runner = Runner(self, model, stitcher, targets, suffix)
+            with show_tiles(progress) as tell:
+                runner.run(tell)
+            stitcher.flush()
+            return runner.tell()
+        finally:
+            stitcher.close()
+
+    def _open_targets(self, continues: bool = True, resume: bool = True) -> Targets:
+        try:
+            targets = Targets(self, continues)
+        except ArgumentError as error:
+            if "unfinished image of another input or call" in str(error) and not self.is_named:
+                raise ArgumentError(
+                    f"{error.path or self._path} is unfinished, and whether this network began it is not known: give "
+                    "networks a name with identity=, from the first call on, or remove the unfinished output"
+                ) from error
+            raise
+        if targets.resumed and not resume:
+            targets.close()
+            raise ArgumentError(f"{self._path} is unfinished: continue it with resume=True, or remove it")
+        if _KEPT not in targets.kept():
+            targets.keep(_KEPT, self._to_json())
+        return targets
+
+    def finish(self) -> None:
+        """Complete the outputs, once all parts are done. To be called by one process.
+
+        Raises
+        ------
+        ArgumentError
+            Chunks or shards are missing; also a ValueError. The message names the parts that failed.
+        """
+        failed = self.status().failed
+        targets = Targets(self)
         try:
             targets.close(finish=True)
         except BaseException as error:
+            for part, text in failed.items():
+                error.add_note(f"part {part} failed: {text}" if part != "all" else f"a run failed: {text}")
             targets.abandon(error)
             raise
 
+    def status(self) -> PlanStatus:
+        """Tell how far the work is. Other processes may be at it.
 
-class _Targets:
-    """The writers or arrays of all outputs, while they are written."""
-
-    def __init__(self, plan: Plan) -> None:
-        self._plan = plan
-        self.arrays: dict[str, NDArray[Any]] = {}
-        self.writers: list[Writer] = []
-        if plan._path is None:
-            for out in plan._outputs:
-                samples, channels = plan._tiles.n_samples, out.channels
-                shape = (samples, channels, *plan._shape(out, "ZYX" if plan._tiles.stack.ndim == 5 else "YX"))
-                self.arrays[out.name] = np.zeros(shape, out.dtype)
-        try:
-            for out, path in zip(plan._outputs, plan.paths.values(), strict=False):
-                self.writers.append(start_writer(path, plan._writer_options(out)))
-        except BaseException:
-            self.close()
-            raise
-
-    def close(self, finish: bool = False) -> None:
-        """Close the writers, after finishing the images."""
-        for writer in self.writers:
-            if finish:
-                writer.finish(all_required=True)
+        Returns
+        -------
+        PlanStatus
+        """
+        n_done = n_units = 0
+        finished = True
+        failed: dict[str, str] = {}
+        for image in [image for out in self._outputs for image in list_images(self, out)]:
+            try:
+                writer = _core.Writer.look(image.path, image.options.get("format"), self._options.get("context"))
+            except NotFoundError:
+                finished = finished and image.is_finished()
+                continue
+            finished = False
+            done = writer.progress()
+            n_units, n_done = n_units + done[0], n_done + done[1]
+            failed.update((_part(name), text) for name, text in writer.kept().items() if name.startswith(_FAILED))
             writer.close()
+        return PlanStatus(finished, n_done, n_units, failed)
 
-    def abandon(self, error: BaseException) -> None:
-        """Close the writers after a failure, and let it tell how to continue."""
-        for writer in self.writers:
-            writer._abandon(error)
+    # -- storing ---------------------------------------------------------------------
 
-    def stitch(self, blend: str, k: int, n: int, memory: int) -> _core.Stitcher:
-        plan = self._plan
-        places: list[Any] = [(writer._core,) for writer in self.writers] or list(self.arrays.values())
-        rows = zip(plan._outputs, places, strict=True)
-        outputs = tuple((place, out.channels, out.up, out.down, *out.factors()) for out, place in rows)
-        return _core.Stitcher(plan._tiles._tiling, outputs, blend, k, n, memory)
+    def _to_json(self) -> str:
+        function, arguments = self._tiles.stack._recipe
+        options = {name: value for name, value in self._options.items() if name != "context"}
+        members = {
+            "version": _VERSION,
+            "source": arguments if function is _open_again else None,
+            "tiles": self._recipe(),
+            "outputs": self._outputs,
+            "settings": self._settings,
+            "blend": self._blend,
+            "options": options,
+            "network": self._network,
+            "is_own_name": self._is_own_name,
+        }
+        return json.dumps(members, default=_plain)
 
-    def results(self) -> dict[str, NDArray[Any]]:
-        """Return the arrays with the axes of the image."""
-        stack = self._plan._tiles.stack
-        lengths = dict(zip(stack.original_axes, stack.original_data_shape, strict=True))
-        found = {}
-        for out in self._plan._outputs if self.arrays else ():
-            axes = self._plan._axes(out)
-            shape = list(self._plan._shape(out, axes))
-            if "T" in axes:
-                shape[0] = lengths["T"]
-            if "S" in stack.original_axes:
-                shape.insert(0, stack.data_shape[0] // (lengths["T"] if "T" in axes else 1))
-            found[out.name] = self.arrays[out.name].reshape(shape)
-        return found
+    @classmethod
+    def open(cls, output: Path, source: Source | None = None, *, context: Context | None = None) -> Plan:
+        """Open the plan that is kept with an unfinished output.
 
+        Parameters
+        ----------
+        output : path-like
+            The output, or one of them, or the path they were derived from.
+        source : path-like or ImageStack, optional
+            The image. Default: opened as it was for the plan.
+        context : Context, optional
+            Threads, cache and limits.
 
-class _Runner:
-    """Moves the tiles through the network."""
+        Returns
+        -------
+        Plan
 
-    def __init__(self, plan: Plan, model: Model, stitcher: _core.Stitcher) -> None:
-        self._plan, self._model, self._stitcher = plan, model, stitcher
-        self._size = plan._tiles.batch_size
-        self._clock = {"waited": 0.0, "computed": 0.0, "stitched": 0.0}
-        self._start = time.monotonic()
-
-    def run(self, tell: Callable[[int, int], object]) -> None:
-        """Run all batches that are needed."""
-        needed = self._stitcher.report()[1]
-        tell(0, needed)
-        while not self._run_with(self._size, tell, needed):
-            pass
-
-    def _run_with(self, size: int, tell: Callable[[int, int], object], needed: int) -> bool:
-        """Run batches of a size until the end, or until the network is out of memory."""
-        plan = self._plan
-        found = plan._tiles._read(size, lambda batch: self._stitcher.next(size, batch), self._model.allocate)
-        batches = self._timed(found)
-        done = run_network(
-            self._model, batches, plan._outputs, plan._settings, plan._options.get("context"), plan._known
+        Raises
+        ------
+        NotFoundError
+            There is no unfinished output of a plan.
+        ArgumentError
+            The image is not a file, and was not given; also a ValueError.
+        """
+        path, text = _find_plan(os.fsdecode(output), context)
+        members = json.loads(text)
+        if members["version"] != _VERSION:
+            raise ArgumentError(f"{path}: the plan was made by another version of microtome")
+        recipe = members["tiles"]
+        n = len(recipe["tile"])
+        if members["source"] is None and source is None:
+            raise ArgumentError(f"{path}: the plan is for an image that is not a file: give it as source=")
+        stack = _reopen(members["source"], context) if source is None else open_source(source, context)
+        recipe["normalize"] = recipe["normalize"] and tuple(recipe["normalize"])
+        recipe["overlap"] = recipe["overlap"] if any(recipe["overlap"]) else (0,) * n
+        tiles = Tiles(stack, **recipe, context=context)
+        outputs = tuple(Planned(*row) for row in members["outputs"])
+        names = [out.name for out in outputs]
+        plan = cls(
+            tiles,
+            outputs,
+            Settings(*members["settings"]),
+            members["blend"],
+            _pattern(path, names) if len(names) > 1 else path,
+            {**members["options"], **({"context": context} if context else {})},
+            members["network"],
+            members["is_own_name"],
         )
-        begin = time.monotonic()
-        try:
-            for batch, arrays in done:
-                begin = self._count("computed", begin)
-                self._stitcher.put(batch.first, arrays)
-                begin = self._count("stitched", begin)
-                tell(self._stitcher.report()[2], needed)
-        except BatchFailure as failure:
-            cause = failure.__cause__
-            assert cause is not None
-            cause.add_note(
-                f"This was for tiles {failure.first} to {failure.first + failure.n - 1} of {len(plan.tiles)}."
-            )
-            raise cause from None
-        finally:
-            found.close()
-        return True
-
-    def _timed(self, batches: Iterator[TileBatch]) -> Iterator[TileBatch]:
-        """Measure the wait for each batch, which is no work of the network."""
-        while True:
-            begin = time.monotonic()
-            batch = next(batches, None)
-            took = time.monotonic() - begin
-            self._clock["waited"] += took
-            self._clock["computed"] -= took
-            if batch is None:
-                return
-            yield batch
-
-    def _count(self, what: str, begin: float) -> float:
-        now = time.monotonic()
-        self._clock[what] += now - begin
-        return now
-
-    def tell(self, targets: _Targets) -> Prediction:
-        """Describe what was done, and warn of NaN."""
-        plan = self._plan
-        n_tiles, _, n_put, n_nan, least, _ = self._stitcher.report()
-        if n_nan and any(np.dtype(out.dtype).kind == "f" for out in plan._outputs):
-            warn_caller(f"{plan._tiles.stack.source}: {n_nan} values of the prediction are NaN")
-        return Prediction(
-            tiles=n_put,
-            skipped=n_tiles - n_put,
-            seconds=time.monotonic() - self._start,
-            nan=n_nan,
-            batch_size=self._size,
-            memory=least,
-            paths=plan.paths,
-            arrays=targets.results(),
-            **self._clock,
-        )
+        return plan
 
 
-@contextmanager
-def show_tiles(progress: PredictionProgress) -> Iterator[Callable[[int, int], object]]:
-    """Give the function that a run reports tiles to; it passes on at most one report a second, and the last one."""
-    start = time.monotonic()
-    last = start - _PERIOD
+def _plain(value: Any) -> Any:
+    """Convert what JSON does not know."""
+    if isinstance(value, os.PathLike):
+        return os.fspath(value)
+    return (
+        value.item()
+        if isinstance(value, np.generic)
+        else value.tolist()
+        if isinstance(value, np.ndarray)
+        else str(value)
+    )
 
-    def is_due(done: int, total: int) -> bool:
-        nonlocal last
-        now = time.monotonic()
-        if now - last < _PERIOD and done < total:
-            return False
-        last = now
-        return True
 
-    def call(done: int, total: int) -> None:
-        if callable(progress) and is_due(done, total):
-            left = (time.monotonic() - start) / done * (total - done) if done else float("inf")
-            progress(done, total, left)
+def _part(name: str) -> str:
+    match = re.fullmatch(rf"{_FAILED}-(\d+)-of-(\d+)", name)
+    return f"{match[1]} of {match[2]}" if match else "all"
 
-    if callable(progress):
-        yield call
-        return
-    with show_progress(progress, "predict", "tiles") as shown:
-        yield lambda done, total: shown(done, total) if shown and is_due(done, total) else None
+
+def _reopen(recipe: tuple[str, dict[str, Any]], context: Context | None) -> ImageStack:
+    path, options = recipe
+    raw = options.get("raw")
+    made = {**options, "raw": raw and (raw[0], tuple(raw[1]), *raw[2:])}
+    return _open_again(path, {**made, "context": context})
+
+
+def _find_plan(path: str, context: Context | None) -> tuple[str, str]:
+    """Return the path at which a plan is kept, and the plan."""
+    candidates = [path.rstrip("/"), f"{path.rstrip('/')}/0"]
+    first, _, last = name_path(path, "*").rpartition("*")
+    candidates += sorted(glob.glob(f"{glob.escape(first)}*{glob.escape(last)}"))
+    candidates += sorted(glob.glob(f"{glob.escape(first)}*{glob.escape(last)}.partial"))
+    for candidate in (name.removesuffix(".partial") for name in candidates):
+        with contextlib.suppress(NotFoundError, ArgumentError):
+            writer = _core.Writer.look(candidate, None, context)
+            text = writer.kept().get(_KEPT)
+            writer.close()
+            if text is not None:
+                return candidate.removesuffix("/0"), text
+    raise NotFoundError(f"{path}: there is no unfinished output of a plan")
+
+
+def _pattern(path: str, names: list[str]) -> str:
+    """Return the path from which that of an output was derived."""
+    for name in names:
+        stem, mark, suffix = path.rpartition(f"_{name}")
+        if mark and name_path(stem + suffix, name) == path:
+            return stem + suffix
+    raise ArgumentError(f"{path}: the output of a plan was renamed: it is one of {', '.join(names)}")

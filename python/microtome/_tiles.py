@@ -275,6 +275,19 @@ class Tiles:
             if loader is not None:
                 loader.close()
 
+    def _first(self) -> TileBatch:
+        """Read the first batch."""
+        core = self._core(self.batch_size)
+        try:
+            return TileBatch(
+                core.read(0, np.arange(min(self.batch_size, len(self)), dtype=np.uint64)),
+                self._tiling,
+                self.is_planar,
+                0,
+            )
+        finally:
+            core.close()
+
     def _core(self, size: int, buffers: Callable[[int], Any] | None = None) -> _core.Loader:
         arguments = list(self._options._replace(batch_size=size).to_core(self._tiling, (), buffers))
         if self._pad_after:
