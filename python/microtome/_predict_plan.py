@@ -45,7 +45,7 @@ class PlanStatus(NamedTuple):
     """How far a `Plan` is."""
 
     finished: bool
-    """All outputs are complete."""
+    """All outputs are complete. Of NPY, which does not tell how it was made: the file exists."""
     n_done: int
     """Chunks or shards that are written, of outputs that are not finished."""
     n_units: int
@@ -278,7 +278,7 @@ class Plan:
             try:
                 writer = _core.Writer.look(image.path, image.options.get("format"), self._options.get("context"))
             except NotFoundError:
-                finished = finished and image.is_finished()
+                finished = finished and (image.is_finished() or image.is_npy())
                 continue
             finished = False
             done = writer.progress()

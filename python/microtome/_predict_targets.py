@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 import numpy as np
@@ -34,6 +35,10 @@ class Image(NamedTuple):
         """Tell whether the same call has finished it."""
         return bool(_core.is_finished(to_core(self.path, self.options)))
 
+    def is_npy(self) -> bool:
+        """Tell whether it is a file of NPY, by whatever call."""
+        return self.options.get("format", "npy") == "npy" and self.path.endswith(".npy") and os.path.isfile(self.path)
+
 
 def list_images(plan: Plan, out: Planned) -> list[Image]:
     """List the images of an output: one, or a collection of one for each sample."""
@@ -45,6 +50,7 @@ def list_images(plan: Plan, out: Planned) -> list[Image]:
             f"{plan.tiles.stack.source} has {plan.tiles.n_samples} samples along S and T, and only OME-Zarr holds several "
             f"images, not {path}"
         )
+    options["format"] = "zarr"  # their names have no suffix
     return [Image(f"{path.rstrip('/')}/{i}", options) for i in range(plan.tiles.n_samples)]
 
 
@@ -135,13 +141,13 @@ class Targets:
     def _open(self, i: int, out: Planned) -> None:
         """Create or continue the images of an output. If one is finished, all units of the others are done."""
         images = list_images(self._plan, out)
+        if _is_collection(self._plan):
+            self._collect(_core.collection_begin, out)
         finished = [image.is_finished() for image in images]
         group: list[Writer] = []
         self._groups.append(group)
         if all(finished):
             return
-        if len(images) > 1:
-            self._collect(_core.collection_begin, out)
         for image, is_finished in zip(images, finished, strict=True):
             if not is_finished:
                 group.append(start_writer(image.path, image.options, self._continues))
