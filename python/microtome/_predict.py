@@ -104,7 +104,7 @@ def predict(
         The image to write, as in `create`: ``.zarr``, ``.tif`` or ``.npy``. Several outputs are written beside it under
         their names: ``out.ome.zarr`` stands for ``out_mean.ome.zarr`` and ``out_std.ome.zarr``. Default: the outputs are
         kept in memory.
-    tile, overlap, halo, batch_size, normalize, pad, align, missing : optional
+    tile, overlap, halo, batch_size, normalize : optional
         As of `Tiles`.
     inverse : "input", None, (mean, std) or `Normalization`
         The normalization that is undone: "input" is ``normalize``; None leaves the outputs of the network as they are.
@@ -128,6 +128,8 @@ def predict(
     channels : "together", "each", or sequence of int or str
         The network sees all channels at once, one after the other (the outputs then follow one another along C), or these
         channels at once.
+    pad, align : optional
+        As of `Tiles`.
     part : (int, int), optional
         Predict only part k of n, from 0, of the chunks or shards, so that n processes share the work. The call without
         ``part``, after all have ended, finishes the outputs. Tiles at the border of two parts are predicted by both.
@@ -138,6 +140,8 @@ def predict(
         one that has no identity of its own, such as a function, cannot be continued without this.
     device : str, optional
         Where a network given as a module or by its path runs, such as "cuda".
+    missing : {"error", "fill"}
+        As of `Tiles`.
     progress : bool or callable
         Show a bar, if tqdm is installed, or call a function with the tiles that are done, their number, and the seconds
         that are left, at most once a second.

@@ -48,7 +48,8 @@ def test_parts_are_the_whole(tmp_path, image, suffix, blend, n):
     plan.finish()
     assert plan.status().finished
     assert digest(tmp_path / f"out.{suffix}") == digest(tmp_path / f"whole.{suffix}")
-    assert plan.run(network).tiles == 0 or suffix == "npy"
+    if suffix != "npy":  # which does not tell how it was made
+        assert plan.run(network).tiles == 0
 
 
 def test_several_outputs_in_threads(tmp_path, image):

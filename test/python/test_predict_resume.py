@@ -64,11 +64,12 @@ def test_a_failure_at_every_batch(tmp_path, stack, suffix, blend):
 
 def test_again_and_again(tmp_path, stack):
     """A few batches at each call, the first of which tells the channels."""
-    microtome.predict(network, stack, tmp_path / "whole.zarr", identity="net 1", **TILES)
+    options = {**TILES, "chunks": {"Y": 16, "X": 32}}
+    microtome.predict(network, stack, tmp_path / "whole.zarr", identity="net 1", **options)
     calls = 1
     while calls < 10:
         try:
-            microtome.predict(Failing(network, 4), stack, tmp_path / "out.zarr", **TILES)
+            microtome.predict(Failing(network, 4), stack, tmp_path / "out.zarr", **options)
             break
         except RuntimeError:
             calls += 1
