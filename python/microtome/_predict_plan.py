@@ -76,6 +76,7 @@ class Plan:
         self._blend, self._path, self._options = blend, path, options
         self._network = network or f"{_UNKNOWN} {uuid.uuid4().hex}"
         self._is_own_name = is_own_name and network is not None  # the network's, not the caller's
+        self._input = _describe(tiles.stack)
         self._known: dict[tuple[int, int], list[NDArray[Any]]] = {}
 
     def __getstate__(self) -> dict[str, Any]:
@@ -107,7 +108,6 @@ class Plan:
         """Name all that the pixels of an output depend on, a line for each fact."""
         tiles, settings, recipe = self._tiles, self._settings, self._recipe()
         sizes, shared = ("x".join(map(str, numbers)) for numbers in (tiles._tile, tiles._overlap))
-        filled = f", {tiles.stack.n_missing} missing files or frames filled" if tiles.stack.n_missing else ""
         facts = {
             "tiles": f"{sizes} that share {shared}, aligned to {tiles.align}, padded with {recipe['pad']}",
             "blend": self._blend,
@@ -116,7 +116,7 @@ class Plan:
             f"{settings.seed}" + ", channels one by one" * settings.each_channel,
             "channels": "all" if recipe["channels"] is None else recipe["channels"],
             "normalization": recipe["normalize"] or "none",
-            "input": tiles.stack._identity() + filled,
+            "input": "".join(self._input),
             "network": self._network,
         }
         return "\n".join(f"{name}: {fact}" for name, fact in facts.items())
@@ -230,6 +230,11 @@ class Plan:
             stitcher.close()
 
     def _open_targets(self, continues: bool = True, resume: bool = True) -> Targets:
+        now = _describe(self._tiles.stack)
+        if now[1] != self._input[1]:  # it may lie elsewhere
+            raise ArgumentError(
+                f"the image has changed since it was planned: {''.join(now)}, not {''.join(self._input)}"
+            )
         try:
             targets = Targets(self, continues)
         except ArgumentError as error:
@@ -294,6 +299,7 @@ class Plan:
         options = {name: value for name, value in self._options.items() if name != "context"}
         members = {
             "version": _VERSION,
+            "input": self._input,
             "source": arguments if function is _open_again else None,
             "tiles": self._recipe(),
             "outputs": self._outputs,
@@ -353,7 +359,14 @@ class Plan:
             members["network"],
             members["is_own_name"],
         )
+        plan._input = tuple(members["input"])
         return plan
+
+
+def _describe(stack: ImageStack) -> tuple[str, str]:
+    """Return the source of an image, and what identifies its pixels."""
+    filled = f", {stack.n_missing} missing files or frames filled" if stack.n_missing else ""
+    return stack.source, stack._identity().removeprefix(stack.source) + filled
 
 
 def _plain(value: Any) -> Any:
