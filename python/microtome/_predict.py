@@ -12,7 +12,7 @@ from ._errors import ArgumentError
 from ._loader_options import count
 from ._models import as_model
 from ._predict_network import Settings, try_network
-from ._predict_outputs import Outputs, needs_first_batch, plan_outputs
+from ._predict_outputs import Outputs, Raw, needs_first_batch, plan_outputs
 from ._predict_plan import Plan
 from ._predict_runner import Prediction, PredictionProgress
 from ._tiles import Overlap, Pad, Tile, Tiles
@@ -21,7 +21,7 @@ from ._writer_options import StorageOptions
 if TYPE_CHECKING:
     from typing import Unpack
 
-    from numpy.typing import DTypeLike
+    from numpy.typing import DTypeLike, NDArray
 
     from ._batch import Channels
     from ._loader_options import Normalization
@@ -293,11 +293,12 @@ def _make_plan(function: str, network: Model | None, source: Source, output: Pat
     path = None if output is None else os.fsdecode(output)
     if path is not None:
         check_apart(tiles.stack, path)
-    raw, known = None, {}
-    if network is not None and needs_first_batch(outputs):
-        first = tiles._first()
-        raw, arrays = try_network(network, first, settings)
-        known = {(0, len(first)): arrays}
+    raw: Raw | None = None
+    known: dict[tuple[int, int], list[NDArray[Any]]] = {}
+    if needs_first_batch(outputs):
+        if network is None:
+            raise ArgumentError("without a network, each output names its channels: outputs=Output(channels=1)")
+        raw, known = _try(network, tiles, settings)
     planned = plan_outputs(
         outputs,
         tiles,
@@ -312,6 +313,20 @@ def _make_plan(function: str, network: Model | None, source: Source, output: Pat
     plan = Plan(tiles, planned, settings, blend, path, storage, given or own, is_own_name=own is not None)
     plan._known = known
     return plan
+
+
+def _try(network: Model, tiles: Tiles, settings: Settings) -> tuple[Raw, dict[tuple[int, int], list[NDArray[Any]]]]:
+    """Run the first batch, or one tile if there is no memory for it. Return also what need not be run again."""
+    try:
+        batch = tiles._first(tiles.batch_size)
+        raw, arrays = try_network(network, batch, settings)
+    except Exception as error:
+        if tiles.batch_size == 1 or not network.is_out_of_memory(error):
+            raise
+    else:
+        return raw, {(0, len(batch)): arrays}
+    network.free_memory()  # the run will halve the batches
+    return try_network(network, tiles._first(1), settings)[0], {}
 
 
 def _symmetries(tta: Any) -> int:

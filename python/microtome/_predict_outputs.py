@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from ._tiles import Tiles
 
-__all__ = ["Output", "Outputs", "Planned", "name_path", "plan_outputs"]
+__all__ = ["Output", "Outputs", "Planned", "Raw", "name_path", "needs_first_batch", "plan_outputs"]
 
 
 class Output(NamedTuple):

@@ -7,7 +7,7 @@ import json
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
 
 import numpy as np
 
@@ -82,6 +82,7 @@ class Runner:
     def __init__(self, plan: Plan, model: Model, stitcher: _core.Stitcher, targets: Targets, part: str) -> None:
         self._plan, self._model, self._stitcher, self._targets = plan, model, stitcher, targets
         self._record = f"batch{part}"
+        self._known, plan._known = plan._known, {}
         self._size = plan.tiles.batch_size
         self._clock = {"waited": 0.0, "computed": 0.0, "stitched": 0.0}
         self._start = time.monotonic()
@@ -97,6 +98,7 @@ class Runner:
         first, size = self._kept() or (n_tiles, self._size)
         tell(0, needed)
         if first > 0 and not self._run_with(self._size, 0, first, tell, needed):
+            self._model.free_memory()
             first, size = self._halve()
         if first < n_tiles:
             self._size = size
@@ -130,11 +132,12 @@ class Runner:
 
         batches = plan.tiles._read(size, find, self._model.allocate)
         values = run_network(
-            self._model, self._timed(batches), plan._outputs, plan._settings, plan._options.get("context"), plan._known
+            self._model, self._timed(batches), plan._outputs, plan._settings, plan._options.get("context"), self._known
         )
         outputs = self._targets.stitched
         self._next = first
         begin = time.monotonic()
+        failed: BatchFailure | None = None
         try:
             for batch, arrays in values:
                 begin = self._count("computed", begin)
@@ -143,21 +146,22 @@ class Runner:
                 begin = self._count("stitched", begin)
                 tell(self._stitcher.report()[2], needed)
         except BatchFailure as failure:
-            cause = failure.__cause__
-            assert cause is not None
-            self._next = failure.first
-            if self._model.is_out_of_memory(cause) and size == plan.tiles.batch_size > 1:
-                cause.__traceback__ = None  # frames keep arrays of the device
-                values.close()
-                self._model.free_memory()
-                return False
-            cause.add_note(
-                f"This was for tiles {failure.first} to {failure.first + failure.n - 1} of {len(plan.tiles)}."
-            )
-            raise cause from None
+            failed = failure
         finally:
             batches.close()
-        return True
+        return failed is None or self._raise_unless_too_large(failed, size)
+
+    def _raise_unless_too_large(self, failed: BatchFailure, size: int) -> Literal[False]:
+        """Raise why the network failed, unless smaller batches may pass."""
+        cause = failed.__cause__
+        assert cause is not None
+        self._next = failed.first
+        if self._model.is_out_of_memory(cause) and size == self._plan.tiles.batch_size > 1:
+            cause.__traceback__ = None  # its frames keep arrays of the device
+            return False
+        n_tiles = len(self._plan.tiles)
+        cause.add_note(f"This was for tiles {failed.first} to {failed.first + failed.n - 1} of {n_tiles}.")
+        raise cause
 
     def _timed(self, batches: Iterator[TileBatch]) -> Iterator[TileBatch]:
         """Measure the wait for each batch, which is no work of the network."""

@@ -275,16 +275,12 @@ class Tiles:
             if loader is not None:
                 loader.close()
 
-    def _first(self) -> TileBatch:
-        """Read the first batch."""
-        core = self._core(self.batch_size)
+    def _first(self, size: int) -> TileBatch:
+        """Read the first tiles."""
+        core = self._core(size)
         try:
-            return TileBatch(
-                core.read(0, np.arange(min(self.batch_size, len(self)), dtype=np.uint64)),
-                self._tiling,
-                self.is_planar,
-                0,
-            )
+            numbers = np.arange(min(size, len(self)), dtype=np.uint64)
+            return TileBatch(core.read(0, numbers), self._tiling, self.is_planar, 0)
         finally:
             core.close()
 

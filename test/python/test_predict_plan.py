@@ -134,6 +134,19 @@ def test_another_network_is_refused(tmp_path, image):
     plan.finish()
 
 
+def test_an_image_that_moved_or_changed(tmp_path, image):
+    plan = microtome.prepare(network, image, tmp_path / "out.zarr", identity="net 1", **TILES)
+    with pytest.raises(RuntimeError):
+        plan.run(Failing(network, 4))
+    (tmp_path / "in.npy").rename(tmp_path / "moved.npy")
+    with microtome.open(tmp_path / "moved.npy", axes="CYX") as moved:
+        Plan.open(tmp_path / "out.zarr", moved).run(network)
+    np.save(tmp_path / "in.npy", np.zeros(SHAPE, np.uint16))
+    with pytest.raises(ArgumentError, match="the image has changed since it was planned"):
+        Plan.open(tmp_path / "out.zarr").run(network)
+    plan.finish()
+
+
 def test_arrays_are_given_again(tmp_path):
     stack = microtome.from_array(np.ones((70, 100), np.float32), "YX")
     microtome.prepare(network, stack, tmp_path / "out.zarr", identity="net 1", **TILES)

@@ -239,13 +239,26 @@ def test_batches_are_halved_when_memory_runs_out(tmp_path, stack):
     assert digest(tmp_path / "out.zarr") == digest(tmp_path / "whole.zarr")
 
 
-def test_memory_that_never_suffices(tmp_path, stack):
+@pytest.mark.parametrize("fits", [0, 1])
+def test_memory_that_never_suffices(tmp_path, stack, fits):
+    """Not even for the first batch, which tells the channels, or for one after it."""
+
     def hungry(batch):
         hungry.calls += 1
-        if hungry.calls > 1:
-            raise MemoryError("too much")
+        if len(batch) > 1 or hungry.calls > 2:
+            if hungry.calls > fits:
+                raise MemoryError("too much")
         return batch
 
     hungry.calls = 0
     with pytest.warns(microtome.ImageWarning, match="they have 1"), pytest.raises(MemoryError, match="too much"):
         microtome.predict(hungry, stack, tmp_path / "out.zarr", **TILES)
+
+
+def test_exceptions_keep_their_causes(tmp_path, stack):
+    def broken(batch):
+        raise RuntimeError("outer") from KeyError("inner")
+
+    with pytest.raises(RuntimeError) as caught:
+        microtome.predict(broken, stack, outputs=microtome.Output(channels=2), **TILES)
+    assert isinstance(caught.value.__cause__, KeyError) and "tiles 0 to 2" in caught.value.__notes__[0]
