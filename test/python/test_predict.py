@@ -172,8 +172,13 @@ def test_padding():
 
 def test_channels(stack, pixels):
     seen = set()
-    done = microtome.predict(lambda batch: seen.add(batch.shape[1]) or batch + 1, stack, channels="each", **TILES)
-    assert seen == {1} and np.array_equal(done.array, pixels.astype(np.float32) + 1)
+
+    def network(batch):
+        seen.add((batch.shape[1], batch.flags.c_contiguous))
+        return batch + 1
+
+    done = microtome.predict(network, stack, channels="each", **TILES)
+    assert seen == {(1, True)} and np.array_equal(done.array, pixels.astype(np.float32) + 1)
     second = microtome.predict(identity, stack, channels=[1], **TILES)
     assert np.array_equal(second.array, pixels[:, 1:])
 

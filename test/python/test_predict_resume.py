@@ -121,6 +121,31 @@ def test_what_is_finished_is_not_done_again(tmp_path, stack):
         microtome.predict(network, stack, tmp_path / "out.zarr", identity="net 2", **TILES)
 
 
+@pytest.mark.parametrize("outputs", [None, {"a": microtome.Output(of=0), "b": microtome.Output(of=0)}])
+def test_a_failure_between_the_ends_of_images(tmp_path, monkeypatch, outputs):
+    """Several outputs, or several images of a collection: the same call finishes what is left."""
+    image = np.random.default_rng(2).random((2, 70, 100), np.float32)
+    stack = microtome.from_array(image, "SYX" if outputs is None else "CYX")
+    options = {**TILES, "outputs": outputs, "identity": "net 1"}
+    whole = microtome.predict(lambda batch: batch, stack, tmp_path / "whole.zarr", **options)
+    real, left = microtome.Writer.finish, [1]
+
+    def finish(self, all_required=False):
+        if left[0] == 0:
+            raise OSError("the disk is gone")
+        left[0] -= 1
+        real(self, all_required)
+
+    monkeypatch.setattr(microtome.Writer, "finish", finish)
+    with pytest.raises(OSError, match="gone"):
+        microtome.predict(lambda batch: batch, stack, tmp_path / "out.zarr", **options)
+    monkeypatch.setattr(microtome.Writer, "finish", real)
+    done = microtome.predict(lambda batch: batch, stack, tmp_path / "out.zarr", **options)
+    assert done.tiles == 0 and len(whole.paths) == (1 if outputs is None else 2)
+    for name, path in whole.paths.items():
+        assert digest(done.paths[name]) == digest(path)
+
+
 @pytest.fixture
 def unfinished(tmp_path, stack):
     with pytest.raises(RuntimeError):
