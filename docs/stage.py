@@ -34,6 +34,7 @@ NAVIGATION = {
             "Training <training>",
             "Loader <loader>",
             "PyTorch <pytorch>",
+            "Predicting <predicting>",
             "Converting <converting>",
             "Writing <writing>",
             "filters",

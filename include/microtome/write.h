@@ -196,6 +196,17 @@ typedef struct mt_copy_source {
 MT_API MT_MUST_CHECK mt_status mt_writer_copy_sources(mt_writer *writer, const mt_copy_source *sources, size_t n,
                                                       const mt_copy_options *options, mt_error *err);
 
+/* Keeps a text with the unfinished image, for those who continue it: under a name of up to MT_KEPT_NAME small letters,
+ * digits and '-', in place of the text that any writer of the image has kept under it. NULL removes it. A killed process
+ * leaves the old text or the new one. Finishing the image removes all. */
+#define MT_KEPT_NAME 100
+MT_API MT_MUST_CHECK mt_status mt_writer_keep(mt_writer *writer, const char *name, const char *text, mt_error *err);
+
+/* Visits the texts that are kept, by any writer, in byte order of their names, until visit fails, and returns its
+ * failure. Both strings are borrowed for the call. Also for a writer that looks. */
+typedef mt_status (*mt_kept_visit)(void *user, const char *name, const char *text, mt_error *err);
+MT_API MT_MUST_CHECK mt_status mt_writer_get_kept(mt_writer *writer, mt_kept_visit visit, void *user, mt_error *err);
+
 /* Finishes the image: publishes units of which pixels are missing, with the fill value 0 in their place, builds what is
  * missing of the pyramid from published chunks, and writes the metadata that makes the image complete. With
  * all_required, MT_E_ARGUMENT if units of the full resolution are missing; the message says how many. Then nothing else

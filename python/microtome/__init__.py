@@ -57,6 +57,11 @@ from ._statistics import Normalization, Statistics, statistics
 
 if _typing.TYPE_CHECKING:
     from ._convert import convert
+    from ._predict import predict, prepare
+    from ._predict_outputs import Output
+    from ._predict_plan import Plan, PlanStatus
+    from ._predict_runner import Prediction
+    from ._tiles import TileBatch, Tiles
     from ._writer import Writer, WriterProgress, create
 
 __all__ = [
@@ -84,9 +89,13 @@ __all__ = [
     "NotAnImageError",
     "NotFoundError",
     "OutOfMemoryError",
+    "Output",
     "PatchSpec",
     "Patching",
     "Picture",
+    "Plan",
+    "PlanStatus",
+    "Prediction",
     "Prefetch",
     "Random",
     "RangeError",
@@ -97,7 +106,9 @@ __all__ = [
     "StackList",
     "Statistics",
     "Stratified",
+    "TileBatch",
     "Tiled",
+    "Tiles",
     "UnsupportedError",
     "Whole",
     "Writer",
@@ -115,7 +126,9 @@ __all__ = [
     "n2v",
     "open",
     "open_all",
+    "predict",
     "prefetch",
+    "prepare",
     "statistics",
 ]
 
@@ -125,8 +138,21 @@ _process = _sys.modules.get("multiprocessing.process")
 if _process is not None and _process.parent_process() is not None:
     _core.be_worker()
 
-# What writes is imported with its first use: those who only read need not wait for it.
-_LATE = {"Writer": "_writer", "WriterProgress": "_writer", "convert": "_convert", "create": "_writer"}
+# What predicts and writes is imported with its first use: those who only read need not wait for it.
+_LATE = {
+    "Output": "_predict_outputs",
+    "Plan": "_predict_plan",
+    "PlanStatus": "_predict_plan",
+    "Prediction": "_predict_runner",
+    "TileBatch": "_tiles",
+    "Tiles": "_tiles",
+    "Writer": "_writer",
+    "WriterProgress": "_writer",
+    "convert": "_convert",
+    "create": "_writer",
+    "predict": "_predict",
+    "prepare": "_predict",
+}
 
 
 def _own(item: object) -> object:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     Source: TypeAlias = Path | ImageStack | ImageStackProtocol
 
-__all__ = ["convert"]
+__all__ = ["check_apart", "convert"]
 
 Region: TypeAlias = "Mapping[str, int | slice | tuple[int, int] | Sequence[int | str]]"
 
@@ -124,7 +124,7 @@ def convert(
     with ExitStack() as opened:
         stacks = _open_sources(source, missing, options.get("context"), opened)
         for stack in stacks:
-            _check_apart(stack, path)
+            check_apart(stack, path)
         if options.get("dtype") is None:
             _check_types(stacks)
         plan = _Plan.make(stacks, join, dict(region or {}))
@@ -188,7 +188,7 @@ def _check_missing(stack: ImageStack, missing: str) -> None:
         )
 
 
-def _check_apart(stack: ImageStack, path: Path) -> None:
+def check_apart(stack: ImageStack, path: Path) -> None:
     """Refuse an output inside the source, and the other way round. Other URLs than those of buckets are not compared."""
     name = os.fsdecode(path)
     if stack.format == "custom" or not (_is_in_bucket(stack.source) or os.path.exists(stack.source)):

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     Stacks: TypeAlias = tuple[ImageStack, ...]
 
-__all__ = ["Augment", "Normalization", "Options", "Targets", "count", "list_targets"]
+__all__ = ["Augment", "Normalization", "Options", "Targets", "count", "factors", "list_targets"]
 
 Augment: TypeAlias = Literal["d4", "flip", "flip_y", "flip_x", "rotate90"]
 Normalization: TypeAlias = Any  # (mean, std), or an object with subtract and divide
@@ -200,7 +200,7 @@ def _array(stacks: Stacks, normalize: Any, channels: Channels, dtype: Any, paddi
         return stacks, numbers, None, None, name, padding
     if name != "float32":
         raise ArgumentError(f"normalized patches are float32, not {name}")
-    subtract, divide = _factors(normalize, stacks[0].data_shape[1], numbers)
+    subtract, divide = factors(normalize, stacks[0].data_shape[1], numbers)
     return stacks, numbers, divide, subtract, name, padding
 
 
@@ -217,7 +217,7 @@ def _channel_numbers(stacks: Stacks, channels: Channels) -> list[int] | None:
     return numbers
 
 
-def _factors(
+def factors(
     normalize: Any, n_channels: int, numbers: list[int] | None
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Return what is subtracted and what divides, one each for each channel of the batch."""

@@ -205,12 +205,12 @@ def create(
     return start_writer(path, options)
 
 
-def start_writer(path: Path, options: WriterOptions) -> Writer:
-    """Make a writer, and warn if it continues an image."""
+def start_writer(path: Path, options: WriterOptions, continues: bool = False) -> Writer:
+    """Make a writer, and warn if it continues an image, unless the caller is known to do so."""
     out = Writer(_core.Writer(*to_core(path, options)), os.fsdecode(path))
     told = out.progress
     texts = []
-    if told.n_resumed:
+    if told.n_resumed and not continues:
         texts.append(f"continues an unfinished image: {out._count()} are done")
     if told.n_lost:
         texts.append(f"{told.n_lost} were recorded and are missing or damaged: they are written again")

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from ._open import ImageStackProtocol
     from ._stack import ImageStack
 
-__all__ = ["OutputOptions", "Sizes", "WriterOptions", "parse_bytes", "to_core"]
+__all__ = ["OutputOptions", "Sizes", "StorageOptions", "WriterOptions", "parse_bytes", "to_core"]
 
 Sizes: TypeAlias = "Sequence[int | None] | Mapping[str, int | None]"
 
@@ -30,10 +30,9 @@ _DURABILITY = ("units", "end", "never")  # mt_durability
 _BYTES = {"": 1, "B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "KIB": 2**10, "MIB": 2**20, "GIB": 2**30}
 
 
-class OutputOptions(TypedDict, total=False):
-    """The options of `microtome.create` beside the shape; those that are not given have its defaults."""
+class StorageOptions(TypedDict, total=False):
+    """How an image is stored; what is not given has the defaults of `microtome.create`."""
 
-    dtype: DTypeLike | None
     chunks: Sizes | None
     shards: Sizes | Literal[False] | None
     codec: str | None
@@ -44,14 +43,20 @@ class OutputOptions(TypedDict, total=False):
     ome: Literal["0.5", "0.4"] | None
     pixel_size: Mapping[str, float] | None
     unit: Mapping[str, str] | None
-    channels: Sequence[str | Mapping[str, Any]] | None
-    labels: bool
     durability: Literal["units", "end", "never"]
     memory: int | str | None
-    identity: str | None
     note: str | None
     format: str | None
     context: Context | None
+
+
+class OutputOptions(StorageOptions, total=False):
+    """The options of `microtome.create` beside the shape."""
+
+    dtype: DTypeLike | None
+    channels: Sequence[str | Mapping[str, Any]] | None
+    labels: bool
+    identity: str | None
 
 
 class WriterOptions(OutputOptions, total=False):

@@ -32,6 +32,8 @@ typedef struct core_state {
     PyObject *batch_type;      /* _core.Batch */
     PyObject *array_type;      /* _core.BatchArray */
     PyObject *writer_type;     /* _core.Writer */
+    PyObject *tiling_type;     /* _core.Tiling */
+    PyObject *stitcher_type;   /* _core.Stitcher */
     PyObject *ensemble_type;   /* _core.Ensemble */
 } core_state;
 
@@ -153,7 +155,8 @@ PyObject *prefetch_many(PyObject *module, PyObject *const *args, Py_ssize_t n, P
 PyObject *compute_statistics(PyObject *module, PyObject *const *args, Py_ssize_t n, PyObject *names);
 PyObject *parse_statistics(PyObject *module, PyObject *args);
 
-extern PyType_Spec prefetch_spec, statistics_spec, loader_spec, batch_spec, array_spec, writer_spec, ensemble_spec;
+extern PyType_Spec prefetch_spec, statistics_spec, loader_spec, batch_spec, array_spec, writer_spec, stitcher_spec,
+    ensemble_spec;
 
 /* Takes over prefetch, also on failure. */
 PyObject *prefetch_wrap(core_state *state, mt_prefetch *prefetch);
@@ -169,6 +172,21 @@ extern PyType_Spec patching_spec;
 
 /* The patching of an object of this type; NULL after an exception: it was not started. */
 mt_patching *patching_get(PyObject *object);
+/* Takes over patching. stacks: a tuple. */
+void patching_set(patching_object *self, mt_patching *patching, PyObject *stacks);
+/* Releases patching and stacks, as tp_clear. */
+int patching_clear(PyObject *object);
+
+/* A patching of tiles: the base of tilings in Python. */
+typedef struct tiling_object {
+    patching_object base;
+    mt_tiling *tiling; /* NULL before _start_tiles */
+} tiling_object;
+
+extern PyType_Spec tiling_spec;
+
+/* The tiling of an object of this type; NULL after an exception: it was not started. */
+mt_tiling *tiling_get(PyObject *object);
 
 /* Creates or continues an image with the arguments of _core.Writer. NULL after an exception. */
 mt_writer *writer_start(core_state *state, PyObject *arguments);
@@ -176,12 +194,20 @@ mt_writer *writer_start(core_state *state, PyObject *arguments);
 /* Whether an image was finished with the arguments of _core.Writer. */
 PyObject *is_finished(PyObject *module, PyObject *arguments);
 
+/* Functions of the module: a collection of images is made, or found, and completed. */
+PyObject *collection_begin(PyObject *module, PyObject *arguments);
+PyObject *collection_finish(PyObject *module, PyObject *arguments);
+
 /* Keep a _core.Writer open between these two calls, even if another thread closes it. NULL after an exception. */
 mt_writer *writer_enter(PyObject *object);
 void writer_leave(PyObject *object);
 
 /* copy(sources, part, n_parts, progress), a method of Writer. A source is (stack, from, extent, to, sample). */
 PyObject *writer_copy(PyObject *object, PyObject *arguments);
+
+/* keep(name, text or None) and kept(), which returns a dict, methods of Writer. */
+PyObject *writer_keep(PyObject *object, PyObject *arguments);
+PyObject *writer_kept(PyObject *object, PyObject *unused);
 
 /* Takes over batch, also on failure. */
 PyObject *batch_wrap(core_state *state, mt_batch *batch);

@@ -55,16 +55,18 @@ static bool add_stacks(loader_body *body, core_state *state, PyObject *stacks, p
     return p->stacks != NULL;
 }
 
-/* item: (stacks, channels or None, divide or None, subtract or None, dtype, padding). What is subtracted and what divides
- * are float32, one for each channel. */
+/* item: (stacks, channels or None, divide or None, subtract or None, dtype, padding, and whether padding is a pixel's
+ * value, before normalization, by default True). What is subtracted and what divides are float32, one for each channel. */
 static bool add_array(loader_body *body, core_state *state, PyObject *item, part *p, mt_loader_array *out)
 {
     PyObject *stacks, *channels, *scale, *offset, *padding;
     const char *dtype;
     mt_view *view = &out->view;
     p->channels.values = p->channels.inline_values;
+    view->scale_padding = 1;
     if (!check_tuple(item, "an array") ||
-        !PyArg_ParseTuple(item, "O!OOOsO", &PyTuple_Type, &stacks, &channels, &scale, &offset, &dtype, &padding) ||
+        !PyArg_ParseTuple(item, "O!OOOsO|p", &PyTuple_Type, &stacks, &channels, &scale, &offset, &dtype, &padding,
+                          &view->scale_padding) ||
         !add_stacks(body, state, stacks, p) || !convert_padding(padding, &view->padding, &view->padding_mode) ||
         (is_given(channels) && !convert_int_list(channels, "channels", &p->channels)) ||
         (is_given(scale) && !buffer_get_vector(scale, "scale", MT_FLOAT32, -1, &p->scale)) ||
@@ -81,7 +83,6 @@ static bool add_array(loader_body *body, core_state *state, PyObject *item, part
     view->scale = p->scale.buf;
     view->offset = p->offset.buf;
     view->divide = 1; /* as NumPy's (x - offset) / scale */
-    view->scale_padding = 1;
     return true;
 }
 

@@ -121,6 +121,8 @@ static PyMethodDef functions[] = {
     { "prefetch", (PyCFunction)(void (*)(void))prefetch_many, METH_FASTCALL | METH_KEYWORDS, NULL },
     { "statistics", (PyCFunction)(void (*)(void))compute_statistics, METH_FASTCALL | METH_KEYWORDS, NULL },
     { "is_finished", is_finished, METH_O, NULL },
+    { "collection_begin", collection_begin, METH_VARARGS, NULL },
+    { "collection_finish", collection_finish, METH_VARARGS, NULL },
     { "parse_statistics", parse_statistics, METH_VARARGS, NULL },
     { NULL, NULL, 0, NULL },
 };
@@ -134,35 +136,40 @@ static PyObject *import_name(const char *module_name, const char *name)
     return object;
 }
 
-static PyObject *add_type(PyObject *module, PyType_Spec *spec)
+/* base: a type that it extends, or NULL. */
+static PyObject *add_type(PyObject *module, PyType_Spec *spec, PyObject *base)
 {
-    PyObject *type = PyType_FromModuleAndSpec(module, spec, NULL);
+    PyObject *type = PyType_FromModuleAndSpec(module, spec, base);
     if (type && PyModule_AddType(module, (PyTypeObject *)type))
         Py_CLEAR(type);
     return type;
 }
 
+#define NO_BASE SIZE_MAX
+
 /* The types of the module, and their place in its state. */
 static const struct {
     PyType_Spec *spec;
     size_t offset;
+    size_t base; /* place of the type that it extends, which comes before */
 } types[] = {
-    { &context_spec, offsetof(core_state, context_type) },
-    { &stack_spec, offsetof(core_state, stack_type) },
-    { &prefetch_spec, offsetof(core_state, prefetch_type) },
-    { &patching_spec, offsetof(core_state, patching_type) },
-    { &statistics_spec, offsetof(core_state, statistics_type) },
-    { &loader_spec, offsetof(core_state, loader_type) },
-    { &batch_spec, offsetof(core_state, batch_type) },
-    { &array_spec, offsetof(core_state, array_type) },
-    { &writer_spec, offsetof(core_state, writer_type) },
-    { &ensemble_spec, offsetof(core_state, ensemble_type) },
+    { &context_spec, offsetof(core_state, context_type), NO_BASE },
+    { &stack_spec, offsetof(core_state, stack_type), NO_BASE },
+    { &prefetch_spec, offsetof(core_state, prefetch_type), NO_BASE },
+    { &patching_spec, offsetof(core_state, patching_type), NO_BASE },
+    { &statistics_spec, offsetof(core_state, statistics_type), NO_BASE },
+    { &loader_spec, offsetof(core_state, loader_type), NO_BASE },
+    { &batch_spec, offsetof(core_state, batch_type), NO_BASE },
+    { &array_spec, offsetof(core_state, array_type), NO_BASE },
+    { &writer_spec, offsetof(core_state, writer_type), NO_BASE },
+    { &tiling_spec, offsetof(core_state, tiling_type), offsetof(core_state, patching_type) },
+    { &stitcher_spec, offsetof(core_state, stitcher_type), NO_BASE },
+    { &ensemble_spec, offsetof(core_state, ensemble_type), NO_BASE },
 };
 
-static PyObject **type_at(core_state *state, size_t i)
-{
-    return (PyObject **)(void *)((char *)state + types[i].offset);
-}
+static PyObject **at_offset(core_state *state, size_t offset) { return (PyObject **)(void *)((char *)state + offset); }
+
+static PyObject **type_at(core_state *state, size_t i) { return at_offset(state, types[i].offset); }
 
 static int execute(PyObject *module)
 {
@@ -175,7 +182,8 @@ static int execute(PyObject *module)
     if (!state->make_error || !state->empty || !state->float32 || !gil_init())
         return -1;
     for (size_t i = 0; i < sizeof types / sizeof *types; i++)
-        if (!(*type_at(state, i) = add_type(module, types[i].spec)))
+        if (!(*type_at(state, i) =
+                  add_type(module, types[i].spec, types[i].base == NO_BASE ? NULL : *at_offset(state, types[i].base))))
             return -1;
     return PyModule_AddStringConstant(module, "version", mt_version());
 }

@@ -58,8 +58,7 @@ static PyObject *fail(PyTypeObject *core, const mt_error *err)
     return raise_error(PyType_GetModuleState(core), err, NULL);
 }
 
-/* Takes over patching. */
-static void set(patching_object *self, mt_patching *patching, PyObject *stacks)
+void patching_set(patching_object *self, mt_patching *patching, PyObject *stacks)
 {
     PyObject *old = self->stacks;
     mt_patching_free(self->patching);
@@ -102,7 +101,7 @@ static bool make(patching_object *self, core_state *state, PyObject *stacks, con
         stack_leave((stack_object *)PyTuple_GetItem(stacks, n_entered));
     PyMem_Free(entered);
     if (patching)
-        set(self, patching, stacks);
+        patching_set(self, patching, stacks);
     return patching != NULL;
 }
 
@@ -347,7 +346,7 @@ static PyObject *patching_split(PyObject *object, PyTypeObject *core, PyObject *
         return NULL;
     if (mt_patching_split(patching, (uint64_t)n_val, is_given(values[1]) ? &seed : NULL, &validation, &err))
         return fail(core, &err);
-    set((patching_object *)values[2], validation, ((patching_object *)object)->stacks);
+    patching_set((patching_object *)values[2], validation, ((patching_object *)object)->stacks);
     Py_RETURN_NONE;
 }
 
@@ -359,7 +358,7 @@ static int traverse(PyObject *object, visitproc visit, void *arg)
 }
 
 /* The library's stacks borrow Python objects from ours, so both are released together. */
-static int clear(PyObject *object)
+int patching_clear(PyObject *object)
 {
     patching_object *self = (patching_object *)object;
     mt_patching *patching = self->patching;
@@ -375,7 +374,7 @@ static void dealloc(PyObject *object)
 {
     PyTypeObject *type = Py_TYPE(object);
     PyObject_GC_UnTrack(object);
-    clear(object);
+    patching_clear(object);
     ((freefunc)PyType_GetSlot(type, Py_tp_free))(object);
     Py_DECREF(type);
 }
@@ -408,7 +407,7 @@ static PyMethodDef methods[] = {
 static PyType_Slot slots[] = {
     { Py_tp_dealloc, (void *)dealloc },
     { Py_tp_traverse, (void *)traverse },
-    { Py_tp_clear, (void *)clear },
+    { Py_tp_clear, (void *)patching_clear },
     { Py_tp_methods, methods },
     { Py_tp_getset, getters },
     { Py_tp_doc, (void *)"The patches of an epoch." },

@@ -53,13 +53,9 @@ void writer_leave(PyObject *object)
     PyErr_Restore(type, value, traceback);
 }
 
-static PyObject *writer_new(PyTypeObject *type, PyObject *arguments, PyObject *keywords)
+/* Takes over writer, also on failure. */
+static PyObject *wrap(PyTypeObject *type, mt_writer *writer)
 {
-    (void)keywords;
-    core_state *state = PyType_GetModuleState(type);
-    mt_writer *writer = writer_start(state, arguments);
-    if (!writer)
-        return NULL;
     allocfunc allocate = (allocfunc)PyType_GetSlot(type, Py_tp_alloc);
     writer_object *self = (writer_object *)allocate(type, 0);
     if (!self) {
@@ -69,6 +65,37 @@ static PyObject *writer_new(PyTypeObject *type, PyObject *arguments, PyObject *k
     self->writer = writer;
     self->process = count_forks();
     return (PyObject *)self;
+}
+
+static PyObject *writer_new(PyTypeObject *type, PyObject *arguments, PyObject *keywords)
+{
+    (void)keywords;
+    mt_writer *writer = writer_start(PyType_GetModuleState(type), arguments);
+    return writer ? wrap(type, writer) : NULL;
+}
+
+/* look(path, format or None, context), a class method: a writer that only tells what is there. */
+static PyObject *writer_look(PyObject *type, PyObject *arguments)
+{
+    core_state *state = PyType_GetModuleState((PyTypeObject *)type);
+    PyObject *path_argument, *format_argument, *context_argument;
+    mt_context *context;
+    const char *path, *format = NULL;
+    if (!PyArg_ParseTuple(arguments, "OOO:look", &path_argument, &format_argument, &context_argument) ||
+        !convert_string(format_argument, "format", &format) || !context_convert(state, context_argument, &context))
+        return NULL;
+    PyObject *bytes = convert_path(path_argument, &path);
+    if (!bytes)
+        return NULL;
+    mt_error err = MT_ERROR_INIT;
+    mt_writer *writer = NULL;
+    mt_status st;
+    Py_BEGIN_ALLOW_THREADS
+    st = mt_writer_look(context, path, format, &writer, &err);
+    Py_END_ALLOW_THREADS
+    PyObject *result = st ? raise_error(state, &err, path) : wrap((PyTypeObject *)type, writer);
+    Py_DECREF(bytes);
+    return result;
 }
 
 static void writer_dealloc(PyObject *object)
@@ -269,11 +296,19 @@ static PyObject *writer_part(PyObject *object, PyObject *arguments)
 }
 
 static PyMethodDef methods[] = {
-    { "put", writer_put, METH_VARARGS, NULL },          { "copy", writer_copy, METH_VARARGS, NULL },
-    { "flush", writer_flush, METH_NOARGS, NULL },       { "finish", writer_finish, METH_O, NULL },
-    { "close", writer_close, METH_NOARGS, NULL },       { "info", writer_info, METH_NOARGS, NULL },
-    { "progress", writer_progress, METH_NOARGS, NULL }, { "unit", writer_unit, METH_O, NULL },
-    { "part", writer_part, METH_VARARGS, NULL },        { NULL, NULL, 0, NULL },
+    { "put", writer_put, METH_VARARGS, NULL },
+    { "copy", writer_copy, METH_VARARGS, NULL },
+    { "flush", writer_flush, METH_NOARGS, NULL },
+    { "finish", writer_finish, METH_O, NULL },
+    { "close", writer_close, METH_NOARGS, NULL },
+    { "info", writer_info, METH_NOARGS, NULL },
+    { "progress", writer_progress, METH_NOARGS, NULL },
+    { "unit", writer_unit, METH_O, NULL },
+    { "part", writer_part, METH_VARARGS, NULL },
+    { "look", writer_look, METH_VARARGS | METH_CLASS, NULL },
+    { "keep", writer_keep, METH_VARARGS, NULL },
+    { "kept", writer_kept, METH_NOARGS, NULL },
+    { NULL, NULL, 0, NULL },
 };
 
 static PyType_Slot slots[] = {

@@ -279,7 +279,7 @@ static mt_status remove_entry(void *user, const char *name, mt_error *err)
 {
     mt_target *target = user;
     char key[KEY_BYTES + sizeof MT_JOURNAL_FOLDER];
-    if (!has_prefix(name, file_prefix) && !has_prefix(name, marker_prefix))
+    if (!has_prefix(name, file_prefix) && !has_prefix(name, marker_prefix) && !has_prefix(name, MT_KEPT_PREFIX))
         return MT_OK;
     snprintf(key, sizeof key, "%s/%.*s", MT_JOURNAL_FOLDER, KEY_BYTES - 1, name);
     return mt_target_remove(target, key, err);

@@ -18,6 +18,7 @@
 #include "store/target.h"
 
 #define MT_JOURNAL_FOLDER ".microtome"
+#define MT_KEPT_PREFIX "kept-" /* of the objects of mt_writer_keep */
 
 enum {
     MT_UNIT_EMPTY = 1, /* nothing was published: all pixels have the fill value */
@@ -53,7 +54,7 @@ typedef mt_status (*mt_journal_visit)(void *user, const mt_unit_record *record, 
 MT_MUST_CHECK mt_status mt_journal_read(mt_target *target, uint64_t plan, bool may_grow, mt_journal_visit visit,
                                         void *user, uint64_t *n_damaged, mt_error *err);
 
-/* Removes the journals of all writers, of any plan. */
+/* Removes the journals of all writers, of any plan, and the texts that are kept. */
 MT_MUST_CHECK mt_status mt_journal_remove(mt_target *target, mt_error *err);
 
 #endif

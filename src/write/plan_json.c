@@ -226,17 +226,18 @@ static const char *show(mt_env *env, const json_t *value, char *text, size_t roo
     return is_shown ? text : "not given";
 }
 
-/* An identity from the first difference on, at the beginning of a clause. */
+/* The line of an identity with the first difference, from the beginning of the clause on. */
 static const char *show_rest(const char *text, size_t same, char *out, size_t room)
 {
     while (same > 0 && strncmp(text + same - 1, ", ", 2) != 0 && text[same - 1] != '\n')
         same--;
-    snprintf(out, room, "%s", text + same + (same > 0 && text[same] == ' '));
+    text += same + (same > 0 && text[same] == ' ');
+    snprintf(out, room, "%.*s", (int)strcspn(text, "\n"), text);
     mt_make_printable(out, room);
     return out;
 }
 
-/* The input, or what is taken from it, is not what it was. */
+/* The input, or what is made of it, is not what it was. */
 static mt_status other_identity(const json_t *stored, const json_t *wanted, mt_error *err)
 {
     const char *before = json_string_value(stored), *after = json_string_value(wanted);
@@ -247,7 +248,7 @@ static mt_status other_identity(const json_t *stored, const json_t *wanted, mt_e
     while (before[same] && before[same] == after[same])
         same++;
     return mt_fail(err, MT_E_ARGUMENT,
-                   "an unfinished image of another input or network is there: of \"%s\", not \"%s\". Restore what has "
+                   "an unfinished image of another input or call is there: of \"%s\", not \"%s\". Restore what has "
                    "changed, or remove the unfinished image",
                    show_rest(before, same, is, sizeof is), show_rest(after, same, now, sizeof now));
 }

@@ -1,0 +1,220 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Where the outputs of a plan go: images that are written, or arrays."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
+
+import numpy as np
+
+from . import _core
+from ._errors import ArgumentError
+from ._predict_outputs import Planned
+from ._writer import Writer, start_writer
+from ._writer_options import WriterOptions, parse_bytes, to_core
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from ._predict_plan import Plan
+
+__all__ = ["Image", "Targets", "list_images"]
+
+_DURABILITY = ("units", "end", "never")  # mt_durability
+_MANY_PLANES = 64  # from which on the writer makes cubic chunks
+
+
+class Image(NamedTuple):
+    """An image to write."""
+
+    path: str
+    options: WriterOptions
+
+    def is_finished(self) -> bool:
+        """Tell whether the same call has finished it."""
+        return bool(_core.is_finished(to_core(self.path, self.options)))
+
+    def is_npy(self) -> bool:
+        """Tell whether it is a file of NPY, by whatever call."""
+        return self.options.get("format", "npy") == "npy" and self.path.endswith(".npy") and os.path.isfile(self.path)
+
+
+def list_images(plan: Plan, out: Planned) -> list[Image]:
+    """List the images of an output: one, or a collection of one for each sample."""
+    path, options = plan.paths[out.name], _writer_options(plan, out)
+    if not _is_collection(plan):
+        return [Image(path, options)]
+    if not _is_zarr(plan, path):
+        raise ArgumentError(
+            f"{plan.tiles.stack.source} has {plan.tiles.n_samples} samples along S and T, and only OME-Zarr holds several "
+            f"images, not {path}"
+        )
+    options["format"] = "zarr"  # their names have no suffix
+    return [Image(f"{path.rstrip('/')}/{i}", options) for i in range(plan.tiles.n_samples)]
+
+
+def _is_collection(plan: Plan) -> bool:
+    stack = plan.tiles.stack
+    return "S" in stack.original_axes and stack.data_shape[0] > 1
+
+
+def _is_zarr(plan: Plan, path: str) -> bool:
+    format = plan._options.get("format")
+    return format == "zarr" or (format is None and path.rstrip("/").lower().endswith(".zarr"))
+
+
+def _axes(plan: Plan, out: Planned) -> str:
+    """Return the axes of an image of an output."""
+    stack = plan.tiles.stack
+    t = "T" in stack.original_axes and stack._axes != "SCTYX"
+    c = "C" in stack.original_axes or out.channels > 1
+    return "T" * t + "C" * c + "Z" * (stack.ndim == 5) + "YX"
+
+
+def _lengths(plan: Plan, out: Planned) -> dict[str, int]:
+    """Return the size along each axis, of all samples along T."""
+    samples, _, *sizes = plan.tiles.stack.data_shape
+    scaled = [-(-size // out.down) * out.up for size in sizes]
+    if plan.tiles.is_planar:
+        scaled[0] = sizes[0]
+    return {"T": samples, "C": out.channels, **dict(zip("ZYX"[-len(sizes) :], scaled, strict=True))}
+
+
+def _writer_options(plan: Plan, out: Planned) -> WriterOptions:
+    stack, lengths, axes = plan.tiles.stack, _lengths(plan, out), _axes(plan, out)
+    if _is_collection(plan):
+        axes = axes.replace("T", "")
+    options: dict[str, Any] = {**plan._options}
+    made: dict[str, Any] = {
+        "like": stack,
+        "axes": axes,
+        "shape": tuple(lengths[axis] for axis in axes),
+        "dtype": out.dtype,
+        "identity": plan._identity(out),
+    }
+    if out.descriptions is not None:
+        made["channels"] = out.descriptions
+    if out.up * out.down > 1 and not options.get("pixel_size"):
+        spatial = "YX" if plan.tiles.is_planar else "ZYX"
+        sizes = {axis: size for axis, size in stack.pixel_size.items() if axis in axes}
+        made["pixel_size"] = {
+            axis: size * out.down / out.up if axis in spatial else size for axis, size in sizes.items()
+        }
+    if stack.n_missing:
+        missing = f"Files or frames of the input that were missing and have the fill value: {stack.n_missing}"
+        made["note"] = f"{missing}. {options['note']}" if options.get("note") else missing
+    if plan.tiles.is_planar and lengths["Z"] >= _MANY_PLANES and options.get("chunks") is None:
+        if _is_zarr(plan, plan.paths[out.name]):  # planes are complete one by one
+            made["chunks"] = {"Z": 1, "Y": min(256, lengths["Y"]), "X": min(256, lengths["X"])}
+    return cast("WriterOptions", {**options, **made})
+
+
+class Targets:
+    """The writers or arrays of all outputs, while they are written.
+
+    continues: the caller knows that outputs have been begun.
+    """
+
+    def __init__(self, plan: Plan, continues: bool = True) -> None:
+        self._plan, self._continues = plan, continues
+        self._finished: list[bool] = []  # of each image
+        self._groups: list[list[Writer]] = []  # of each output: what is not finished
+        self._arrays: list[NDArray[Any]] = []
+        self.stitched: list[int] = []
+        """Outputs that tiles go to."""
+        if plan._path is None:
+            axes = "ZYX" if plan.tiles.stack.ndim == 5 else "YX"
+            for out in plan._outputs:
+                lengths = _lengths(plan, out)
+                shape = (plan.tiles.n_samples, out.channels, *(lengths[axis] for axis in axes))
+                self._arrays.append(np.zeros(shape, out.dtype))
+            self.stitched = list(range(len(plan._outputs)))
+            return
+        try:
+            for i, out in enumerate(plan._outputs):
+                self._open(i, out)
+        except BaseException as error:
+            self.abandon(error)
+            raise
+
+    def _open(self, i: int, out: Planned) -> None:
+        """Create or continue the images of an output. If one is finished, all units of the others are done."""
+        images = list_images(self._plan, out)
+        if _is_collection(self._plan):
+            self._collect(_core.collection_begin, out)
+        finished = [image.is_finished() for image in images]
+        group: list[Writer] = []
+        self._groups.append(group)
+        if all(finished):
+            return
+        for image, is_finished in zip(images, finished, strict=True):
+            if not is_finished:
+                group.append(start_writer(image.path, image.options, self._continues))
+        if not any(finished):
+            self.stitched.append(i)
+
+    def _collect(self, function: Any, out: Planned) -> None:
+        options = self._plan._options
+        durability = _DURABILITY.index(options.get("durability", "units"))
+        path = self._plan.paths[out.name]
+        function(path, self._plan.tiles.n_samples, options.get("ome"), durability, options.get("context"))
+
+    @property
+    def _writers(self) -> list[Writer]:
+        return [writer for group in self._groups for writer in group]
+
+    @property
+    def resumed(self) -> bool:
+        """Something was written by earlier calls."""
+        return any(writer.resumed for writer in self._writers)
+
+    def stitch(self, blend: str, k: int, n: int) -> _core.Stitcher:
+        """Make the stitcher of what is to be done."""
+        plan, outputs = self._plan, []
+        for i in self.stitched:
+            out = plan._outputs[i]
+            place = self._arrays[i] if self._arrays else tuple(writer._core for writer in self._groups[i])
+            outputs.append((place, out.channels, out.up, out.down, *out.factors()))
+        memory = parse_bytes(plan._options.get("memory"))
+        return _core.Stitcher(plan.tiles._tiling, tuple(outputs), blend, k, n, memory)
+
+    def kept(self) -> dict[str, str]:
+        """Return the texts that are kept with the outputs."""
+        writers = self._writers
+        return writers[0]._core.kept() if writers else {}
+
+    def keep(self, name: str, text: str | None) -> None:
+        """Keep a text with the outputs, until they are finished."""
+        writers = self._writers
+        if writers:
+            writers[0]._core.keep(name, text)
+
+    def close(self, finish: bool = False) -> None:
+        """Close the writers; before that, finish the images."""
+        for out, group in zip(self._plan._outputs, self._groups, strict=False):
+            for writer in group:
+                if finish:
+                    writer.finish(all_required=True)
+                writer.close()
+            if finish and _is_collection(self._plan):
+                self._collect(_core.collection_finish, out)
+
+    def abandon(self, error: BaseException) -> None:
+        """Close the writers after a failure, and let it tell how to continue."""
+        for writer in self._writers:
+            writer._abandon(error)
+
+    def results(self) -> dict[str, NDArray[Any]]:
+        """Return the arrays with the axes of an image, after S if the input has it."""
+        stack, plan = self._plan.tiles.stack, self._plan
+        stored = dict(zip(stack.original_axes, stack.original_data_shape, strict=True))
+        found = {}
+        for out, array in zip(plan._outputs, self._arrays, strict=False):
+            axes, lengths = _axes(plan, out), _lengths(plan, out)
+            lengths["T"] = stored["T"] if "T" in axes else 1
+            shape = [lengths[axis] for axis in axes]
+            if "S" in stack.original_axes:
+                shape.insert(0, stack.data_shape[0] // lengths["T"])
+            found[out.name] = array.reshape(shape)
+        return found

@@ -1,0 +1,176 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Predictions that several processes do: prepare, run, status, finish."""
+
+import pickle
+import subprocess
+import sys
+import textwrap
+import threading
+
+import microtome
+import numpy as np
+import pytest
+from microtome import ArgumentError, Output, Plan
+from predictions import Failing, digest
+
+TILES = {"tile": (24, 32), "overlap": 8, "batch_size": 3, "chunks": {"Y": 32, "X": 32}, "durability": "never"}
+SHAPE = (2, 70, 100)
+
+
+@pytest.fixture
+def image(tmp_path):
+    """A file, which plans can open again."""
+    pixels = np.random.default_rng(1).integers(0, 60000, SHAPE, np.uint16)
+    np.save(tmp_path / "in.npy", pixels)
+    with microtome.open(tmp_path / "in.npy", axes="CYX") as stack:
+        yield stack
+
+
+def network(batch):
+    return batch[:, ::-1] * 0.5
+
+
+@pytest.mark.parametrize(
+    ("suffix", "blend"), [("zarr", "crop"), ("ome.zarr", "linear"), ("ome.tif", "crop"), ("npy", "hann")]
+)
+@pytest.mark.parametrize("n", [1, 3, 20])
+def test_parts_are_the_whole(tmp_path, image, suffix, blend, n):
+    options = {**TILES, "blend": blend, "identity": "net 1", **({"chunks": {"Y": 32}} if suffix == "npy" else {})}
+    whole = microtome.predict(network, image, tmp_path / f"whole.{suffix}", progress=False, **options)
+    plan = microtome.prepare(network, image, tmp_path / f"out.{suffix}", **options)
+    total = 0
+    for k in reversed(range(n)):
+        with pytest.raises(ArgumentError, match="missing"):
+            plan.finish()
+        total += pickle.loads(pickle.dumps(plan)).run(network, part=(k, n)).tiles
+    assert total >= whole.tiles
+    assert plan.status() == (False, plan.status().n_units, plan.status().n_units, {})
+    plan.finish()
+    assert plan.status().finished
+    assert digest(tmp_path / f"out.{suffix}") == digest(tmp_path / f"whole.{suffix}")
+    if suffix != "npy":  # which does not tell how it was made
+        assert plan.run(network).tiles == 0
+
+
+def test_several_outputs_in_threads(tmp_path, image):
+    """Parts at the same time, of outputs with other units."""
+
+    def network(batch):
+        return {"half": batch[:, :1, ::2, ::2], "same": batch}
+
+    options = {**TILES, "align": 2, "identity": "net 1", "outputs": {"same": "source", "half": "float32"}}
+    whole = microtome.predict(network, image, tmp_path / "whole.zarr", progress=False, **options)
+    plan = microtome.prepare(network, image, tmp_path / "out.zarr", **options)
+    threads = [threading.Thread(target=plan.run, args=(network, (k, 4))) for k in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    plan.finish()
+    for name in ("same", "half"):
+        assert digest(plan.paths[name]) == digest(whole.paths[name])
+
+
+def test_processes_open_the_plan(tmp_path, image):
+    options = {**TILES, "blend": "gaussian", "normalize": (1000.0, 300.0), "pad": "mean", "samples": 2,
+               "outputs": {"mean": "source", "std": "float32"}}  # fmt: skip
+    whole = microtome.predict(network, image, tmp_path / "whole.ome.zarr", progress=False, identity="net 1", **options)
+    plan = microtome.prepare(network, image, tmp_path / "out.ome.zarr", identity="net 1", **options)
+    program = textwrap.dedent("""
+        import sys, microtome
+        plan = microtome.Plan.open(sys.argv[1])
+        plan.run(lambda batch: batch[:, ::-1] * 0.5, part=(int(sys.argv[2]), 3))
+    """)
+    for k, path in enumerate((tmp_path / "out.ome.zarr", plan.paths["mean"], plan.paths["std"])):
+        if k == 2:
+            path = tmp_path / "out.ome.zarr"
+        subprocess.run([sys.executable, "-W", "error", "-c", program, path, str(k)], check=True)
+    again = Plan.open(tmp_path / "out.ome.zarr")
+    assert again.paths == plan.paths
+    again.finish()
+    for name in whole.paths:
+        assert digest(plan.paths[name]) == digest(whole.paths[name])
+    with pytest.raises(microtome.NotFoundError, match="no unfinished output of a plan"):
+        Plan.open(tmp_path / "out.ome.zarr")
+
+
+def test_failures_are_told(tmp_path, image):
+    plan = microtome.prepare(network, image, tmp_path / "out.zarr", identity="net 1", **TILES)
+    assert plan.status().n_done == 0 and not plan.status().finished
+    with pytest.raises(RuntimeError):
+        plan.run(Failing(network, 1), part=(1, 3))
+    with pytest.raises(KeyboardInterrupt):
+        plan.run(Failing(network, 0, KeyboardInterrupt), part=(2, 3))
+    plan.run(network, part=(0, 3))
+    status = plan.status()
+    assert status.failed == {"1 of 3": "RuntimeError: no more", "2 of 3": "KeyboardInterrupt: no more"}
+    assert 0 < status.n_done < status.n_units
+    with pytest.raises(ArgumentError, match="missing") as caught:
+        plan.finish()
+    assert any("part 1 of 3 failed: RuntimeError: no more" in note for note in caught.value.__notes__)
+    plan.run(network, part=(1, 3))
+    assert list(plan.status().failed) == ["2 of 3"]
+    plan.run(network)
+    plan.finish()
+    assert plan.status() == (True, 0, 0, {})
+
+
+def test_without_a_network(tmp_path, image):
+    """A plan may be made where the network cannot run."""
+    with pytest.raises(ArgumentError, match="channels"):
+        microtome.prepare(None, image, tmp_path / "out.zarr", **TILES)
+    plan = microtome.prepare(None, image, tmp_path / "out.zarr", outputs=Output(channels=2, dtype="source"), **TILES)
+    plan.run(lambda batch: batch)
+    plan.finish()
+    with microtome.open(tmp_path / "out.zarr") as out:
+        assert np.array_equal(out[:], image[:])
+
+
+def test_another_network_is_refused(tmp_path, image):
+    plan = microtome.prepare(Failing(network, -1), image, tmp_path / "out.zarr", **TILES)
+    with pytest.raises(ArgumentError, match="net 2, not net 1"):
+        plan.run(Failing(network, -1, identity="net 2"))
+    plan.run(network)  # has no name: the caller knows
+    plan.finish()
+
+
+def test_an_image_that_moved_or_changed(tmp_path, image):
+    plan = microtome.prepare(network, image, tmp_path / "out.zarr", identity="net 1", **TILES)
+    with pytest.raises(RuntimeError):
+        plan.run(Failing(network, 4))
+    (tmp_path / "in.npy").rename(tmp_path / "moved.npy")
+    with microtome.open(tmp_path / "moved.npy", axes="CYX") as moved:
+        Plan.open(tmp_path / "out.zarr", moved).run(network)
+    np.save(tmp_path / "in.npy", np.zeros(SHAPE, np.uint16))
+    with pytest.raises(ArgumentError, match="the image has changed since it was planned"):
+        Plan.open(tmp_path / "out.zarr").run(network)
+    plan.finish()
+
+
+def test_arrays_are_given_again(tmp_path):
+    stack = microtome.from_array(np.ones((70, 100), np.float32), "YX")
+    microtome.prepare(network, stack, tmp_path / "out.zarr", identity="net 1", **TILES)
+    with pytest.raises(ArgumentError, match="source="):
+        Plan.open(tmp_path / "out.zarr")
+    plan = Plan.open(tmp_path / "out.zarr", stack)
+    plan.run(network)
+    plan.finish()
+
+
+def test_parts_by_predict(tmp_path, image):
+    """The same call in each process, and once more to finish."""
+    options = {**TILES, "identity": "net 1", "progress": False}
+    microtome.predict(network, image, tmp_path / "whole.zarr", **options)
+    for k in range(3):
+        microtome.predict(network, image, tmp_path / "out.zarr", part=(k, 3), **options)
+    with pytest.warns(microtome.ImageWarning, match="12 of 12 chunks|24 of 24 chunks"):
+        done = microtome.predict(network, image, tmp_path / "out.zarr", **options)
+    assert done.tiles == 0
+    assert digest(tmp_path / "out.zarr") == digest(tmp_path / "whole.zarr")
+
+
+def test_plans_say_what_they_are(tmp_path, image):
+    plan = microtome.prepare(network, image, tmp_path / "out.zarr", identity="net 1", **TILES)
+    assert "16 of 24 x 32" in repr(plan) and "out.zarr" in repr(plan) and plan.is_named
+    with pytest.raises(TypeError, match="parts"):
+        microtome.prepare(network, image, tmp_path / "out.zarr", parts=3, **TILES)
