@@ -163,6 +163,7 @@ typedef struct mt_stitcher_report {
     uint64_t n_nan;         /* values put that are NaN, in the crops of their tiles */
     uint64_t least_memory;  /* bytes that suffice for mt_stitcher_options.memory */
     uint64_t waiting_bytes; /* of pixels that wait in the stitcher for further tiles */
+    uint64_t n_clipped;     /* values beyond the range of an array's dtype; writers count their own */
 } mt_stitcher_report;
 
 /* Set out->struct_size first. */

@@ -181,11 +181,14 @@ class Runner:
         return now
 
     def tell(self) -> Prediction:
-        """Describe what was done, and warn of NaN."""
+        """Describe what was done, and warn of values that were lost."""
         plan = self._plan
-        n_tiles, _, n_put, n_nan, least, _ = self._stitcher.report()
-        if n_nan and any(np.dtype(out.dtype).kind == "f" for out in plan._outputs):
-            warn_caller(f"{plan.tiles.stack.source}: {n_nan} values of the prediction are NaN")
+        n_tiles, _, n_put, n_nan, least, _, n_clipped = self._stitcher.report()
+        is_told = plan._path is None or any(np.dtype(out.dtype).kind == "f" for out in plan._outputs)
+        texts = [f"{n_nan} values of the prediction are NaN"] * (n_nan > 0 and is_told)  # else the writers tell it
+        texts += [f"{n_clipped} values were clipped to the range of their type"] * (n_clipped > 0)
+        if texts:
+            warn_caller(f"{plan.tiles.stack.source}: {' and '.join(texts)}")
         return Prediction(
             tiles=n_put,
             skipped=n_tiles - n_put,

@@ -344,7 +344,7 @@ static PyObject *stitcher_flush(PyObject *object, PyObject *unused)
     return st ? raise_error(PyType_GetModuleState(Py_TYPE(object)), &err, NULL) : Py_NewRef(Py_None);
 }
 
-/* (tiles, needed, put, nan, least memory, waiting bytes) */
+/* (tiles, needed, put, nan, least memory, waiting bytes, clipped) */
 static PyObject *stitcher_report(PyObject *object, PyObject *unused)
 {
     (void)unused;
@@ -355,9 +355,9 @@ static PyObject *stitcher_report(PyObject *object, PyObject *unused)
         return NULL;
     if (mt_stitcher_get_report(self->stitcher, &r, &err))
         return raise_error(PyType_GetModuleState(Py_TYPE(object)), &err, NULL);
-    return Py_BuildValue("(KKKKKK)", (unsigned long long)r.n_tiles, (unsigned long long)r.n_needed,
+    return Py_BuildValue("(KKKKKKK)", (unsigned long long)r.n_tiles, (unsigned long long)r.n_needed,
                          (unsigned long long)r.n_put, (unsigned long long)r.n_nan, (unsigned long long)r.least_memory,
-                         (unsigned long long)r.waiting_bytes);
+                         (unsigned long long)r.waiting_bytes, (unsigned long long)r.n_clipped);
 }
 
 static PyMethodDef methods[] = {

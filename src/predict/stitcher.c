@@ -353,6 +353,14 @@ mt_status mt_stitcher_flush(mt_stitcher *s, mt_error *err)
     return st;
 }
 
+static uint64_t count_clipped(const mt_stitcher *s)
+{
+    uint64_t n = 0;
+    for (size_t o = 0; o < s->n_outputs; o++)
+        n += s->outputs[o].images->counts.clipped; /* an array is one image */
+    return n;
+}
+
 mt_status mt_stitcher_get_report(const mt_stitcher *s, mt_stitcher_report *out, mt_error *err)
 {
     const mt_stitcher_report report = {
@@ -363,6 +371,7 @@ mt_status mt_stitcher_get_report(const mt_stitcher *s, mt_stitcher_report *out, 
         .n_nan = s->n_nan,
         .least_memory = s->least_memory,
         .waiting_bytes = s->waiting_bytes,
+        .n_clipped = count_clipped(s),
     };
     mt_error_reset(err);
     if (out->struct_size == 0 || out->struct_size > sizeof report)

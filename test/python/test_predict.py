@@ -262,6 +262,14 @@ def test_nan_is_told_once(stack, tmp_path):
     assert len(caught) == 1 and caught[0].filename == __file__
 
 
+def test_clipped_values_are_told(stack, pixels, tmp_path):
+    n = int((pixels > 255).sum())
+    for place in (None, tmp_path / "out.zarr"):
+        with pytest.warns(microtome.ImageWarning, match=f"{n} values were clipped") as caught:
+            done = microtome.predict(identity, stack, place, dtype="uint8", **TILES)
+        assert len(caught) == 1 and (place or np.array_equal(done.array, np.minimum(pixels, 255)))
+
+
 def test_samples_along_s_are_a_collection(tmp_path):
     image = np.random.default_rng(3).random((2, 3, 40, 50), np.float32)
     stack = microtome.from_array(image, "STYX")
