@@ -8,6 +8,7 @@ import imagecodecs
 import mrcfile
 import nibabel
 import numpy as np
+import tensorstore
 import tifffile
 import zarr
 from pylibCZIrw import czi
@@ -83,6 +84,19 @@ def write_czi_jpegxr(path, plane):
         )
 
 
+def write_n5(folder, name, volume, compression):
+    """Its dimensions are X, Y, Z."""
+    metadata = {
+        "dimensions": volume.shape[::-1],
+        "blockSize": [CUBE] * 3,
+        "dataType": volume.dtype.name,
+        "compression": compression,
+    }
+    kvstore = {"driver": "file", "path": str(folder / name)}
+    spec = {"driver": "n5", "kvstore": kvstore, "metadata": metadata}
+    tensorstore.open(spec, create=True, delete_existing=True).result().T.write(volume).result()
+
+
 def write_mrc(path, volume):
     with mrcfile.new(path) as file:
         file.set_data(volume)
@@ -104,6 +118,9 @@ def write_all(folder, plane, volume):
     write_tiff(folder, plane)
     write_hdf5(folder, "plane.h5", plane, (TILE, TILE))
     write_hdf5(folder, "volume.h5", volume, (CUBE, CUBE, CUBE))
+    write_n5(folder, "raw.n5", volume, {"type": "raw"})
+    write_n5(folder, "zstd.n5", volume, {"type": "zstd", "level": 3})
+    write_n5(folder, "blosc.n5", volume, {"type": "blosc", "cname": "lz4", "clevel": 5, "shuffle": 1})
     write_mrc(folder / "volume.mrc", volume)
     write_nifti(folder, volume)
     write_czi(folder / "raw.czi", plane, "uncompressed:")

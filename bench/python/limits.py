@@ -67,6 +67,11 @@ def zarr_chunks(path, places):
     return [path.joinpath("image", "c", *map(str, place)).read_bytes() for place in places]
 
 
+def n5_chunks(path, places):
+    """Blocks without their headers; the key has the fastest dimension first."""
+    return [path.joinpath(*map(str, place[::-1])).read_bytes()[4 + 4 * len(place) :] for place in places]
+
+
 def shard_chunks(path, places, inner, shard):
     """Of shards with their index at the end: offset and size of each inner chunk, then a checksum."""
     n = shard // inner

@@ -182,6 +182,14 @@ class TensorStore:
         context = {"cache_pool": {"total_bytes_limit": 1 << 30}} if cached else {}
         return cls("TensorStore, cache" if cached else "TensorStore", spec, size, context)
 
+    @classmethod
+    def n5(cls, path, size, cached):
+        spec = {"driver": "n5", "kvstore": {"driver": "file", "path": str(path)}}
+        context = {"cache_pool": {"total_bytes_limit": 1 << 30}} if cached else {}
+        reader = cls("TensorStore, cache" if cached else "TensorStore", spec, size, context)
+        reader.store = reader.store.T
+        return reader
+
     def cut(self, corner):
         return self.store[tuple(slice(at, at + n) for at, n in zip(corner, self.size, strict=True))]
 
@@ -235,6 +243,10 @@ class First:
                 return Sliced("", opened[part], size).one(corner)
 
         return cls("h5py", read, size)
+
+    @classmethod
+    def tensorstore(cls, path, size):
+        return cls("TensorStore", lambda corner, size: TensorStore.n5(path, size, False).one(corner), size)
 
     @classmethod
     def mrcfile(cls, path, size):

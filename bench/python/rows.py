@@ -102,6 +102,18 @@ def zarr_rows(folder, work):
     yield from rows("Zarr blosc-lz4 64³", "volume", "blosc3.zarr", codec("blosc3.zarr", "volume", "blosc", CUBE))
 
 
+def n5_rows(folder, work):
+    size = PATCHES["volume"]
+    for codec in "raw", "zstd", "blosc":
+        path, title, limit = folder / f"{codec}.n5", f"N5 {codec} 64³", None
+        if codec != "raw":
+            places = limits.touched(work["volume"].corners, size, CUBE)
+            limit = ("bare codec, all cores", limits.bare_codec(codec, limits.n5_chunks(path, places), 2 * CUBE**3))
+        others, cached = [TensorStore.n5(path, size, False)], [TensorStore.n5(path, size, True)]
+        yield from file_rows(title, "volume", path, others, cached, limit)
+        yield first_row(title, "volume", First.microtome(path, size), First.tensorstore(path, size))
+
+
 def other_rows(folder, work):
     size = PATCHES["plane"]
     yield from file_rows("NPY", "plane", folder / "plane.npy", [numpy_memmap(folder / "plane.npy", size)])
@@ -171,6 +183,7 @@ def groups(folder, work, bare):
     return {
         "array": lambda: array_rows(work["plane"].pixels, bare),
         "zarr": lambda: zarr_rows(folder, work),
+        "n5": lambda: n5_rows(folder, work),
         "other": lambda: other_rows(folder, work),
         "given": lambda: given_rows(folder, work),
         "volumes": lambda: volume_rows(folder, work),

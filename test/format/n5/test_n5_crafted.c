@@ -2,6 +2,7 @@
 /* Datasets that the data folder lacks: every type, cut and padded blocks, blocks that are missing, and attributes that
  * are wrong. */
 #include "n5_support.h"
+#include "support/map.h"
 
 #include "jpeg.inc"
 
@@ -220,6 +221,33 @@ static void jpeg_has_planes_below_one_another(void **state)
     mt_stack_close(stack);
 }
 
+/* A search in C order stops at each block that is stored, and at no other. */
+static void check_search(const uint8_t *pixels, int grid)
+{
+    opened_map o;
+    mt_error err = MT_ERROR_INIT;
+    mt_scan scan = { .wanted = (uint64_t)grid * (uint64_t)grid * (uint64_t)grid };
+    int64_t position[3] = { 0 }, next[3];
+    int n = 0;
+    check_ok(open_map("n5", temporary_path("s"), "", "", &o, &err), &err);
+    for (int i = 0; i < grid * grid * grid; i++) {
+        const int64_t here[3] = { i / grid / grid, i / grid % grid, i % grid };
+        memcpy(position, here, sizeof position);
+        o.map->find_stored(o.map, &scan, position, next);
+        assert_int_equal(memcmp(next, position, sizeof next) == 0, pixels[i] != 0);
+        n += pixels[i] != 0;
+        if (next[0] == MT_NOWHERE)
+            break;
+    }
+    int stored = 0;
+    for (int i = 0; i < grid * grid * grid; i++)
+        stored += pixels[i] != 0;
+    assert_int_equal(n, stored);
+    assert_int_equal(next[0] == MT_NOWHERE, 1);
+    scan.free_memo(&o.context->env, scan.memo);
+    close_map(&o);
+}
+
 /* Large gaps are found by listing folders: what is stored is the same as when each block is tried. */
 static void sparse_datasets(void **state)
 {
@@ -246,6 +274,7 @@ static void sparse_datasets(void **state)
     check_ok(open_named("s", "ZYX", &stack, &err), &err);
     check_ok(read_whole(stack, &image, &err), &err);
     assert_memory_equal(image.pixels, pixels, sizeof pixels);
+    check_search(image.pixels, GRID);
     check_boxes(stack, &image, 2, 64);
     free_whole(&image);
     mt_stack_close(stack);
