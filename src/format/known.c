@@ -20,7 +20,6 @@ typedef struct mark {
 
 /* Sources: the specification of each format. Pictures are skipped when a folder of images is opened. */
 static const mark marks[] = {
-    { 0, MT_BYTES("\xda\xce\xbe\x0a"), NULL, "Nikon ND2", MT_E_UNSUPPORTED },
     { 0, MT_BYTES("\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"), ".oib", "Olympus OIB", MT_E_UNSUPPORTED },
     { 0, MT_BYTES("\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"), ".zvi", "Zeiss ZVI", MT_E_UNSUPPORTED },
     { 0, MT_BYTES("\x5c\1\0\0"), ".hdr", "Analyze 7.5", MT_E_UNSUPPORTED },

@@ -187,6 +187,19 @@ static mt_status read_remarks(mt_reader *r, mt_chunk_map *map, mt_error *err)
     return map->missing.n == named ? MT_OK : broken("missing files", err);
 }
 
+static bool read_strides(mt_reader *r, mt_chunk_map *map)
+{
+    bool good = true;
+    for (int d = 0; d < map->ndim; d++) {
+        map->chunk_stride[d] = mt_read_signed(r);
+        good &= map->chunk_stride[d] >= -MOST_SIZE && map->chunk_stride[d] <= MOST_SIZE;
+    }
+    uint64_t first = mt_read_varint(r), bytes = mt_read_varint(r);
+    map->chunk_first = (int64_t)first;
+    map->chunk_bytes = (size_t)bytes;
+    return good && first <= MOST_SIZE && bytes <= MOST_SIZE;
+}
+
 static mt_status read_grid(mt_reader *r, mt_chunk_map *map, mt_error *err)
 {
     map->ndim = mt_read_u8(r);
@@ -203,7 +216,7 @@ static mt_status read_grid(mt_reader *r, mt_chunk_map *map, mt_error *err)
         good &= map->value_scale != 0 && isfinite(map->value_scale) && isfinite(map->value_offset);
     }
     good &= read_sizes(r, map->chunk_shape, map->ndim);
-    good &= read_sizes(r, map->chunk_stride, map->ndim);
+    good &= read_strides(r, map);
     good &= read_sizes(r, map->shard_shape, map->ndim);
     if (!good || r->failed)
         return broken("sizes", err);

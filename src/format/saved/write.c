@@ -387,7 +387,10 @@ static void write_fields(const mt_chunk_map *map, mt_buffer *out)
         mt_put_f64(out, map->value_offset);
     }
     put_sizes(out, map->chunk_shape, n);
-    put_sizes(out, map->chunk_stride, n);
+    for (int d = 0; d < n; d++)
+        mt_put_signed(out, map->chunk_stride[d]);
+    mt_put_varint(out, (uint64_t)map->chunk_first);
+    mt_put_varint(out, map->chunk_bytes);
     put_sizes(out, map->shard_shape, n);
     write_edges(map, out);
     for (int d = 0; d < n; d++) {
