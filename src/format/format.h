@@ -145,6 +145,8 @@ struct mt_chunk_map {
     const char *axis_unit;      /* of axis_size; NULL: not known */
     const mt_channel *channels; /* one for each position along C, or NULL */
     size_t n_channels;          /* entries of channels */
+    const mt_sample_info *samples;   /* one for each position along S and T together, S slow, or NULL */
+    size_t n_samples;           /* entries of samples */
     const char *part;           /* part that was opened; NULL: as requested */
     int level, n_levels;        /* resolution level of the map; number of levels, 0 means 1 */
 

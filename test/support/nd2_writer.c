@@ -466,6 +466,8 @@ void write_nd2(const char *path, const nd2_writer_spec *spec)
         put(&version, "", 1);
     add_chunk(&w, "ND2 FILE SIGNATURE CHUNK NAME01!", 0, &version, false);
     w.map.size = 0; /* the map does not list it */
+    if (spec->are_attributes_first)
+        add_attributes(&w);
     add_experiment(&w);
     add_picture(&w);
     for (uint32_t i = 0; i < spec->frames; i++)
@@ -473,7 +475,8 @@ void write_nd2(const char *path, const nd2_writer_spec *spec)
             add_frame(&w, i);
     if (spec->has_times)
         add_times(&w);
-    add_attributes(&w);
+    if (!spec->are_attributes_first)
+        add_attributes(&w);
     if (!spec->is_map_lost)
         finish(&w);
     free(w.map.data);

@@ -34,7 +34,7 @@ typedef struct nd2_writer_spec {
     int n_skipped;
     uint32_t written;    /* frames from this one on are holes; 0: none */
     uint32_t name_bytes; /* of the name of a frame with its padding; 0: 4072 */
-    bool is_map_lost, is_metadata_packed, has_times;
+    bool is_map_lost, is_metadata_packed, has_times, are_attributes_first;
     uint32_t cut; /* bytes of padding missing at the end of each frame */
 } nd2_writer_spec;
 

@@ -45,10 +45,11 @@ static mt_status check_pixels(const nd2_file *file, const nd2_frame *frame, cons
     const nd2_pixels *p = &file->pixels;
     uint64_t row = (uint64_t)(p->width * p->components) * mt_dtype_size(p->dtype), least;
     *offset = frame->offset + head->head + TIME_BYTES;
-    *bytes = head->bytes - TIME_BYTES;
+    *bytes = head->bytes < TIME_BYTES ? 0 : head->bytes - TIME_BYTES;
     least = p->is_compressed ? 1 : (uint64_t)(p->height - 1) * p->row_bytes + row;
-    if (head->bytes < TIME_BYTES || *bytes < least)
-        return mt_fail(err, MT_E_CORRUPT, "frame %u has %llu bytes", frame->number, (unsigned long long)head->bytes);
+    if (*bytes < least)
+        return mt_fail(err, MT_E_CORRUPT, "frame %u has %llu bytes of pixels", frame->number,
+                       (unsigned long long)*bytes);
     if (!p->is_compressed)
         *bytes = p->row_bytes * (uint64_t)p->height;
     if (*offset > file->size || *bytes > file->size - *offset)

@@ -227,6 +227,9 @@ static mt_status read_metadata(nd2_file *file, mt_arena *arena, mt_error *err)
     count_planes(file->picture, &file->pixels);
     nd2_read_loops(experiment, &file->loops);
     st = fit_loops(file, attributes, arena, err);
+    for (int i = 0; i < file->loops.n; i++)
+        if (nd2_positions(&file->loops.loop[i]))
+            file->positions = file->loops.loop[i];
     drop_single(&file->loops);
     return st;
 }

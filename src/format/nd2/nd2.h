@@ -105,6 +105,7 @@ typedef struct nd2_file {
     nd2_pixels pixels;
     const nd2_value *picture; /* metadata of the first frame, or NULL */
     nd2_loops loops;          /* as the image shows them: the slowest first */
+    nd2_loop positions;       /* that over positions of the stage; count 0: there is none */
     uint64_t n_frames;        /* their product */
     const double *times;      /* of frames, in seconds since the start; NULL: not known */
     size_t n_times;           /* entries of times */

@@ -409,6 +409,14 @@ static void write_fields(const mt_chunk_map *map, mt_buffer *out)
         mt_put_f64(out, map->channels[c].window[0]);
         mt_put_f64(out, map->channels[c].window[1]);
     }
+    mt_put_varint(out, map->samples ? map->n_samples : 0);
+    for (size_t s = 0; map->samples && s < map->n_samples; s++) {
+        mt_put_text(out, map->samples[s].name);
+        mt_put_u8(out, (uint8_t)((map->samples[s].has_position != 0) | (map->samples[s].has_time != 0) << 1));
+        for (int i = 0; i < 3; i++)
+            mt_put_f64(out, map->samples[s].position[i]);
+        mt_put_f64(out, map->samples[s].time);
+    }
     put_optional(out, map->part);
     put_texts(out, &map->warnings);
     put_texts(out, &map->missing);
