@@ -15,17 +15,18 @@
 /* Bytes in memory. */
 typedef struct bytes {
     uint8_t *data;
-    size_t size;
+    size_t size, room;
 } bytes;
 
 static void put(bytes *b, const void *data, size_t n)
 {
-    b->data = realloc(b->data, b->size + n + 1);
-    assert_non_null(b->data);
-    if (n > 0)
-        memcpy(b->data + b->size, data, n);
+    if (b->size + n > b->room) {
+        b->room = 2 * (b->size + n);
+        b->data = realloc(b->data, b->room);
+        assert_non_null(b->data);
+    }
+    memcpy(b->data + b->size, data, n);
     b->size += n;
-    b->data[b->size] = 0;
 }
 
 static void put_u32(bytes *b, uint32_t value)
@@ -185,7 +186,7 @@ static void encode(const char *codec, const void *params, bytes *b)
     check_ok(c->encode(params, b->data, b->size, out, room, &written, scratch, &err), &err);
     mt_scratch_free(scratch);
     free(b->data);
-    *b = (bytes) { out, written };
+    *b = (bytes) { out, written, room };
 }
 
 static void close_root(values *v, const nd2_writer_spec *spec)
@@ -195,7 +196,7 @@ static void close_root(values *v, const nd2_writer_spec *spec)
         put_print(&v->out, "</variant>");
     if (!spec->is_metadata_packed)
         return;
-    bytes packed = { NULL, 0 };
+    bytes packed = { .data = NULL };
     encode("zlib", NULL, &v->out);
     put(&packed, "L\0\0\0\0\0\0\0\0\0\0\0", 12);
     put(&packed, v->out.data, v->out.size);
@@ -216,7 +217,7 @@ static uint64_t align(uint64_t n) { return (n + 4095) / 4096 * 4096; }
 /* hole: the chunk is listed in the map and not written. */
 static void add_chunk(writing *w, const char *name, uint32_t name_bytes, const bytes *data, bool hole)
 {
-    bytes head = { NULL, 0 };
+    bytes head = { .data = NULL };
     uint32_t length = (uint32_t)strlen(name);
     if (name_bytes < length)
         name_bytes = length;
@@ -398,8 +399,8 @@ static void add_frame(writing *w, uint32_t frame)
 {
     const nd2_writer_spec *s = w->spec;
     uint32_t exact = s->width * or_one(s->components) * (s->bits ? s->bits : 16) / 8;
-    bytes data = { NULL, 0 }, pixels = { NULL, 0 };
-    bool hole = s->written && frame >= s->written;
+    bytes data = { .data = NULL }, pixels = { .data = NULL };
+    bool hole = s->is_sparse && frame > 0 && frame + 1 < s->frames;
     char name[32];
     for (uint32_t y = 0; y < s->height && !hole; y++) {
         for (uint32_t x = 0; x < s->width; x++)
@@ -408,8 +409,6 @@ static void add_frame(writing *w, uint32_t frame)
         for (uint32_t i = exact; i < row_bytes(s); i++)
             put(&pixels, "\xee", 1);
     }
-    if (hole)
-        put(&pixels, "", 0);
     pixels.size = hole ? (size_t)row_bytes(s) * s->height : pixels.size - s->cut;
     if (s->compression == 1)
         encode("zlib", NULL, &pixels);
@@ -434,7 +433,7 @@ static bool is_skipped(const nd2_writer_spec *s, uint32_t frame)
 
 static void add_times(writing *w)
 {
-    bytes times = { NULL, 0 };
+    bytes times = { .data = NULL };
     for (uint32_t i = 0; i < w->spec->frames; i++)
         put_f64(&times, 1000 + 250.0 * i);
     add_chunk(w, "CustomData|AcqTimesCache!", 0, &times, false);
@@ -446,7 +445,7 @@ static void finish(writing *w)
 {
     uint64_t position = w->end;
     bytes map = w->map;
-    w->map = (bytes) { NULL, 0 };
+    w->map = (bytes) { .data = NULL };
     put(&map, END_NAME, 32);
     put_u64(&map, position);
     put(&map, END_NAME, 32);
@@ -458,7 +457,7 @@ static void finish(writing *w)
 void write_nd2(const char *path, const nd2_writer_spec *spec)
 {
     writing w = { .spec = spec, .file = fopen(path, "wb") };
-    bytes version = { NULL, 0 };
+    bytes version = { .data = NULL };
     const char *text = spec->version ? spec->version : spec->is_old ? "Ver2.1" : "Ver3.0";
     assert_non_null(w.file);
     put(&version, text, strlen(text));

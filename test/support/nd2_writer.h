@@ -32,10 +32,10 @@ typedef struct nd2_writer_spec {
     bool is_nested_in_phases; /* the second loop lies inside the first phase of the first */
     const uint32_t *skipped;  /* frames that are not stored */
     int n_skipped;
-    uint32_t written;    /* frames from this one on are holes; 0: none */
     uint32_t name_bytes; /* of the name of a frame with its padding; 0: 4072 */
     bool is_map_lost, is_metadata_packed, has_times, are_attributes_first;
-    uint32_t cut; /* bytes of padding missing at the end of each frame */
+    bool is_sparse; /* all frames but the first and the last are holes of the file */
+    uint32_t cut;   /* bytes of padding missing at the end of each frame */
 } nd2_writer_spec;
 
 /* Writes a file. Pixels are nd2_writer_value. */

@@ -70,7 +70,7 @@ static bool read_number(const char *name, size_t length, uint32_t *out)
     return number <= UINT32_MAX;
 }
 
-mt_status nd2_add_chunk(nd2_file *file, mt_arena *arena, const char *name, size_t length, uint64_t offset,
+mt_status nd2_add_chunk(nd2_file *file, mt_arena *arena, const char *name, size_t length, const nd2_chunk *chunk,
                         size_t expected, mt_error *err)
 {
     nd2_index *index = &file->index;
@@ -79,7 +79,7 @@ mt_status nd2_add_chunk(nd2_file *file, mt_arena *arena, const char *name, size_
         bool is_binary = is_name(name, length, metadata[i].binary);
         if (!is_binary && (index->is_binary[i] || !is_name(name, length, metadata[i].text)))
             continue;
-        index->chunk[i] = offset;
+        index->chunk[i] = *chunk;
         index->is_binary[i] = is_binary;
         return MT_OK;
     }
@@ -92,7 +92,7 @@ mt_status nd2_add_chunk(nd2_file *file, mt_arena *arena, const char *name, size_
     if (!frames)
         return err && err->status ? err->status : MT_E_MEMORY;
     index->frames = frames;
-    index->frames[index->n_frames++] = (nd2_frame) { .offset = offset, .number = number };
+    index->frames[index->n_frames++] = (nd2_frame) { .offset = chunk->offset, .number = number };
     return MT_OK;
 }
 
@@ -152,13 +152,15 @@ static mt_status parse_map(nd2_file *file, mt_arena *arena, const uint8_t *bytes
             return MT_OK;
         }
         mt_read_skip(&r, length);
-        uint64_t offset = mt_read_u64(&r);
-        mt_read_skip(&r, 8); /* the size: where it is not known, it equals the offset */
-        if (r.failed || offset >= file->size) {
+        nd2_chunk chunk = { .offset = mt_read_u64(&r) };
+        chunk.bytes = mt_read_u64(&r);
+        if (chunk.bytes == chunk.offset) /* not known */
+            chunk.bytes = 0;
+        if (r.failed || chunk.offset >= file->size) {
             *why = "an entry leads out of the file";
             return MT_OK;
         }
-        mt_status st = nd2_add_chunk(file, arena, name, length, offset, size / SMALLEST_ENTRY + 1, err);
+        mt_status st = nd2_add_chunk(file, arena, name, length, &chunk, size / SMALLEST_ENTRY + 1, err);
         if (st)
             return st;
     }
@@ -237,19 +239,22 @@ mt_status nd2_find_chunks(nd2_file *file, mt_arena *arena, mt_error *err)
 
 void nd2_touch(const nd2_file *file)
 {
-    enum { AHEAD = 64 << 10 };
+    enum { HEADER = 4096, SMALL = 64 << 10, MOST = 2 << 20 };
     mt_touch touches[ND2_CHUNKS];
     size_t n = 0;
     for (int i = 0; i < ND2_CHUNKS; i++)
-        if (file->index.chunk[i])
-            touches[n++] = (mt_touch) { .key = file->key, .offset = file->index.chunk[i], .size = AHEAD };
+        if (file->index.chunk[i].offset) {
+            const nd2_chunk *chunk = &file->index.chunk[i];
+            size_t bytes = chunk->bytes < SMALL ? SMALL : chunk->bytes < MOST ? (size_t)chunk->bytes : MOST;
+            touches[n++] = (mt_touch) { .key = file->key, .offset = chunk->offset, .size = HEADER + bytes };
+        }
     mt_blocks_touch(file->store, touches, n);
 }
 
 mt_status nd2_load(const nd2_file *file, int chunk, mt_arena *arena, uint8_t **out, size_t *size, mt_error *err)
 {
     nd2_head head;
-    uint64_t offset = file->index.chunk[chunk];
+    uint64_t offset = file->index.chunk[chunk].offset;
     const char *name = file->index.is_binary[chunk] ? metadata[chunk].binary : metadata[chunk].text;
     size_t limit = file->env->limits.max_metadata_bytes;
     *out = NULL;

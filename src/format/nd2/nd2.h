@@ -47,9 +47,15 @@ typedef struct nd2_frame {
 /* Chunks with metadata. */
 enum { ND2_ATTRIBUTES, ND2_EXPERIMENT, ND2_PICTURE, ND2_TIMES, ND2_CHUNKS };
 
+/* A chunk as the map lists it. */
+typedef struct nd2_chunk {
+    uint64_t offset; /* of its header; 0: there is none */
+    uint64_t bytes;  /* of its data, by the map; 0: not known */
+} nd2_chunk;
+
 /* The chunks of a file. */
 typedef struct nd2_index {
-    uint64_t chunk[ND2_CHUNKS]; /* offset; 0: there is none */
+    nd2_chunk chunk[ND2_CHUNKS];
     bool is_binary[ND2_CHUNKS]; /* the name of the chunk is that of version 3 */
     nd2_frame *frames;          /* in rising order of their numbers */
     size_t n_frames, room;      /* entries in use and allocated */
@@ -134,9 +140,9 @@ MT_MUST_CHECK mt_status nd2_read_head(const nd2_file *file, uint64_t offset, con
 /* Finds all chunks of a file whose env, store, key and size are set: from the chunk map or, if it is lost, by a scan,
  * with a warning. */
 MT_MUST_CHECK mt_status nd2_find_chunks(nd2_file *file, mt_arena *arena, mt_error *err);
-/* Adds a chunk to the index: a frame or metadata; others are ignored. */
-MT_MUST_CHECK mt_status nd2_add_chunk(nd2_file *file, mt_arena *arena, const char *name, size_t length, uint64_t offset,
-                                      size_t expected, mt_error *err);
+/* Adds a chunk to the index: a frame or metadata; others are ignored. expected: frames to make room for at first. */
+MT_MUST_CHECK mt_status nd2_add_chunk(nd2_file *file, mt_arena *arena, const char *name, size_t length,
+                                      const nd2_chunk *chunk, size_t expected, mt_error *err);
 MT_MUST_CHECK mt_status nd2_scan_chunks(nd2_file *file, mt_arena *arena, mt_error *err);
 
 /* Reads the metadata chunks ahead, in one round trip. */

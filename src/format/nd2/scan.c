@@ -12,8 +12,8 @@
 
 typedef struct found {
     char name[ND2_MOST_NAME + 1];
-    size_t length;      /* of the name, with its '!'; 0: it is longer or has none */
-    uint64_t data, end; /* offsets of the data and past it; UINT64_MAX: past any file */
+    size_t length;       /* of the name, with its '!'; 0: it is longer or has none */
+    uint64_t bytes, end; /* of the data; offset past it; UINT64_MAX: past any file */
 } found;
 
 /* Reads the header of a chunk at a position; false if there is none. */
@@ -33,8 +33,8 @@ static mt_status look(const nd2_file *file, uint64_t position, found *out, bool 
     memcpy(out->name, bytes + ND2_HEAD_BYTES, ND2_MOST_NAME);
     const char *end = memchr(out->name, '!', name_bytes < ND2_MOST_NAME ? name_bytes : ND2_MOST_NAME);
     out->length = end ? (size_t)(end + 1 - out->name) : 0;
-    out->data = position + ND2_HEAD_BYTES + name_bytes;
-    if (mt_add_u64(out->data, mt_read_u64(&r), &out->end))
+    out->bytes = mt_read_u64(&r);
+    if (mt_add_u64(position + ND2_HEAD_BYTES + name_bytes, out->bytes, &out->end))
         out->end = UINT64_MAX;
     return MT_OK;
 }
@@ -60,7 +60,8 @@ mt_status nd2_scan_chunks(nd2_file *file, mt_arena *arena, mt_error *err)
             return nd2_warn(file, arena, err, "the file ends inside its last chunk, %s, which is left out", chunk.name);
         }
         if (is_chunk && chunk.length > 0 &&
-            (st = nd2_add_chunk(file, arena, chunk.name, chunk.length, position, FIRST_FRAMES, err)))
+            (st = nd2_add_chunk(file, arena, chunk.name, chunk.length, &(nd2_chunk) { position, chunk.bytes },
+                                FIRST_FRAMES, err)))
             return st;
         position = align(is_chunk && chunk.end > position ? chunk.end : position + 1);
     }
