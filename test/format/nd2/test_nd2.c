@@ -498,7 +498,7 @@ static void test_contract(void **state)
 static void test_mutations(void **state)
 {
     (void)state;
-    static const char *const names[] = { "nd2/syn_rgb_t2.nd2", "nd2/syn_zlib_t4c1.nd2", "nd2/syn_p3_invalid.nd2" };
+    static const char *const names[] = { "test/samples/nd2/colors.nd2", "test/samples/nd2/old.nd2", "fuzz/corpus/fuzz_nd2/zlib", "nd2/cluster.nd2" };
     mutate_files("nd2", names, sizeof names / sizeof *names);
 }
 
