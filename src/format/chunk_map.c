@@ -128,7 +128,7 @@ static mt_status check_shape(const mt_chunk_map *map, mt_error *err)
 /* Every element of a chunk must lie inside it. */
 static mt_status check_strides(const mt_chunk_map *map, int64_t room, mt_error *err)
 {
-    int64_t low = map->chunk_first, high = map->chunk_first, step;
+    int64_t low = map->chunk_first, high = low, step;
     bool is_plain = map->chunk_first == 0 && map->chunk_bytes == 0, is_regular = !map->find_boxes && !map->contiguous;
     for (int d = 0; d < map->ndim; d++) {
         if (mt_mul_i64(map->chunk_shape[d] - 1, map->chunk_stride[d], &step) ||

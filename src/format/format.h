@@ -142,13 +142,13 @@ struct mt_chunk_map {
     const char *unit[MT_MAX_DIMS];  /* NULL: not known */
     /* pixel sizes along Z, Y, X, for files that give sizes by axis but do not name the dimensions; 0: not known */
     double axis_size[3];
-    const char *axis_unit;      /* of axis_size; NULL: not known */
-    const mt_channel *channels; /* one for each position along C, or NULL */
-    size_t n_channels;          /* entries of channels */
-    const mt_sample_info *samples;   /* one for each position along S and T together, S slow, or NULL */
-    size_t n_samples;           /* entries of samples */
-    const char *part;           /* part that was opened; NULL: as requested */
-    int level, n_levels;        /* resolution level of the map; number of levels, 0 means 1 */
+    const char *axis_unit;         /* of axis_size; NULL: not known */
+    const mt_channel *channels;    /* one for each position along C, or NULL */
+    size_t n_channels;             /* entries of channels */
+    const mt_sample_info *samples; /* one for each position along S and T together, S slow, or NULL */
+    size_t n_samples;              /* entries of samples */
+    const char *part;              /* part that was opened; NULL: as requested */
+    int level, n_levels;           /* resolution level of the map; number of levels, 0 means 1 */
 
     double value_scale; /* the file declares the values pixel * value_scale + value_offset; 0: it declares none */
     double value_offset;

@@ -95,7 +95,7 @@ static mt_status set_channels(const nd2_file *file, mt_chunk_map *map, mt_error 
     return st;
 }
 
-/* The positions of the stage, Z, Y, X. Sources are the names of their coordinates in lists of points. */
+/* A position of the stage: Z, Y and X in micrometres. */
 typedef struct place {
     const char *name;
     double position[3];
@@ -127,8 +127,8 @@ static void read_points(const nd2_loop *loop, place *out, size_t n)
     }
 }
 
-/* The n valid positions of the loop along them. Coordinates may be relative; without Z the stage kept that of the first
- * frame. */
+/* The n valid positions of the loop over them. Their X and Y may be relative; without a Z of their own they have that of
+ * the first frame. */
 static void read_places(const nd2_file *file, place *out, size_t n)
 {
     const nd2_loop *loop = &file->positions;

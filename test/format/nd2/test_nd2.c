@@ -412,7 +412,9 @@ static void test_refused(void **state)
         { { .width = 4, .height = 3, .frames = 1, .version = "Nothing" }, "version", MT_E_CORRUPT },
         { { .width = 4, .height = 3, .frames = 1, .compression = 2 }, "lossy", MT_E_UNSUPPORTED },
         { { .width = 4, .height = 3, .frames = 1, .bits = 24 }, "24 bits", MT_E_UNSUPPORTED },
-        { { .width = 4, .height = 3, .frames = 1, .bits = 8, .pixel_type = 3 }, "8 bits and the type 2", MT_E_UNSUPPORTED },
+        { { .width = 4, .height = 3, .frames = 1, .bits = 8, .pixel_type = 3 },
+          "8 bits and the type 2",
+          MT_E_UNSUPPORTED },
         { { .width = 4, .height = 3, .frames = 1, .pixel_type = 8 }, "the type 7", MT_E_UNSUPPORTED },
         { { .width = 4, .height = 3, .frames = 1, .row_bytes = 7 }, "rows of 4 pixels", MT_E_CORRUPT },
         { { .width = 4, .height = 3, .frames = 1, .row_bytes = 9 }, "have 9 bytes", MT_E_CORRUPT },
@@ -498,7 +500,8 @@ static void test_contract(void **state)
 static void test_mutations(void **state)
 {
     (void)state;
-    static const char *const names[] = { "test/samples/nd2/colors.nd2", "test/samples/nd2/old.nd2", "fuzz/corpus/fuzz_nd2/zlib", "nd2/cluster.nd2" };
+    static const char *const names[] = { "test/samples/nd2/colors.nd2", "test/samples/nd2/old.nd2",
+                                         "fuzz/corpus/fuzz_nd2/zlib", "nd2/cluster.nd2" };
     mutate_files("nd2", names, sizeof names / sizeof *names);
 }
 
