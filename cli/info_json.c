@@ -98,6 +98,33 @@ static void print_channels(const mt_stack_info *info)
     putchar(']');
 }
 
+static void print_real(double value)
+{
+    if (isfinite(value))
+        printf("%.17g", value);
+    else
+        printf("null");
+}
+
+static void print_samples(const mt_stack_info *info)
+{
+    printf(",\n  \"samples\": [");
+    for (int64_t s = 0; info->samples && s < info->data_shape[0]; s++) {
+        const mt_sample_info *sample = &info->samples[s];
+        printf("%s{\"name\": ", s ? ", " : "");
+        print_json_string(sample->name);
+        printf(", \"position\": %s", sample->has_position ? "[" : "null");
+        for (int i = 0; sample->has_position && i < 3; i++) {
+            print_real(sample->position[i]);
+            printf(i < 2 ? ", " : "]");
+        }
+        printf(", \"time\": ");
+        print_real(sample->has_time ? sample->time : NAN);
+        putchar('}');
+    }
+    putchar(']');
+}
+
 static void print_names(const char *key, const mt_names *names, bool titles)
 {
     printf(",\n  \"%s\": [", key);
@@ -168,6 +195,7 @@ static void print_entry(const struct entry *entry)
     print_pixel_size(info);
     printf(",\n  \"level\": %d,\n  \"levels\": %d", info->level, info->n_levels);
     print_channels(info);
+    print_samples(info);
     print_names("parts", entry->parts, false);
     print_names("titles", entry->parts, true);
     print_attachments(entry->attachments);

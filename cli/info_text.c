@@ -2,6 +2,7 @@
 #include "info.h"
 
 #include <inttypes.h>
+#include <math.h>
 #include <string.h>
 
 enum { MOST_LINES = 12 };
@@ -76,6 +77,38 @@ static void print_channels(const mt_stack_info *info)
             printf("  #%02x%02x%02x", channel->rgb[0], channel->rgb[1], channel->rgb[2]);
         putchar('\n');
     }
+}
+
+static void print_sample(const mt_sample_info *sample)
+{
+    if (*sample->name)
+        putchar(' ');
+    print_name(sample->name);
+    for (int i = 2; sample->has_position && i >= 0; i--)
+        if (isfinite(sample->position[i]))
+            printf("  %c %g", "ZYX"[i], sample -> position[i]);
+    if (sample->has_position)
+        printf(" micrometer");
+    if (sample->has_time)
+        printf("  %g s", sample->time);
+}
+
+/* Prints the positions and times of samples, if the file gives them. */
+static void print_samples(const mt_stack_info *info)
+{
+    int64_t n = info->samples ? info->data_shape[0] : 0;
+    if (n == 0)
+        return;
+    print_label("samples");
+    printf("%" PRId64 "\n", n);
+    for (int64_t s = 0; s < n && s < MOST_LINES; s++) {
+        print_label("");
+        printf("%" PRId64 ":", s);
+        print_sample(&info->samples[s]);
+        putchar('\n');
+    }
+    if (n > MOST_LINES)
+        print_more((size_t)(n - MOST_LINES));
 }
 
 static void print_part(const char *label, const mt_part *part)
@@ -181,6 +214,7 @@ void print_table(const struct entry *entry)
         print_row("levels", text);
     }
     print_channels(info);
+    print_samples(info);
     print_parts(entry->parts, info);
     print_attachments(entry->attachments);
     print_missing(info);

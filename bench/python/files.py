@@ -2,6 +2,8 @@
 """The images of the benchmark in files of all formats, written by the libraries that they are read with."""
 
 import struct
+import sys
+from pathlib import Path
 
 import h5py
 import imagecodecs
@@ -12,6 +14,9 @@ import tensorstore
 import tifffile
 import zarr
 from pylibCZIrw import czi
+
+sys.path.append(str(Path(__file__).resolve().parents[2] / "test/oracle"))
+import nd2case
 
 TILE, CUBE, SHARD, INNER = 256, 64, 1024, 64
 CODECS = {
@@ -110,6 +115,14 @@ def write_nifti(folder, volume):
     nibabel.save(image, folder / "volume.nii.gz")
 
 
+def write_nd2(folder, volume):
+    """A frame for each plane; and the same frames before many that are holes of the file."""
+    frames, most = volume[..., None], 100_000
+    nd2case.write(folder / "raw.nd2", frames, [(nd2case.Z_STACK, len(frames), None)])
+    nd2case.write(folder / "zlib.nd2", frames, [(nd2case.Z_STACK, len(frames), None)], lossless=True)
+    nd2case.write(folder / "long.nd2", frames, [(nd2case.Z_STACK, most, None)], holes=most - len(frames))
+
+
 def write_all(folder, plane, volume):
     for codec in CODECS:
         write_zarr(folder, f"{codec}.zarr", plane, (TILE, TILE), codec=codec)
@@ -126,3 +139,4 @@ def write_all(folder, plane, volume):
     write_czi(folder / "raw.czi", plane, "uncompressed:")
     write_czi(folder / "zstd.czi", plane, "zstd1:ExplicitLevel=1;PreProcess=HiLoByteUnpack")
     write_czi_jpegxr(folder / "jpegxr.czi", plane)
+    write_nd2(folder, volume)

@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import h5py
 import imagecodecs
+import nd2
 import numpy as np
 import tifffile
 
@@ -95,3 +96,10 @@ def hdf5_chunks(path, places, chunk):
     file, part = str(path).split("#")
     with h5py.File(file) as opened:
         return [opened[part].id.read_direct_chunk(tuple(i * chunk for i in place))[1] for place in places]
+
+
+def nd2_chunks(path):
+    """What follows the time of each frame."""
+    with nd2.ND2File(path) as file:
+        n = file.attributes.sequenceCount
+        return [file._rdr._load_chunk(b"ImageDataSeq|%d!" % i)[8:] for i in range(n)]

@@ -178,6 +178,7 @@ def versions():
         "careamics",
         "h5py",
         "mrcfile",
+        "nd2",
         "nibabel",
         "numpy",
         "pylibczirw",

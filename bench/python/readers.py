@@ -12,6 +12,7 @@ from pathlib import Path
 import h5py
 import microtome
 import mrcfile
+import nd2
 import nibabel
 import numpy as np
 import tensorstore
@@ -217,6 +218,25 @@ class PylibCZIrw:
         return plane[..., 0].astype(np.float32)
 
 
+class Nd2:
+    """Frames are mapped: only what is copied of them is read."""
+
+    name = "nd2"
+
+    def __init__(self, path, size):
+        self.size = size
+        self.file = nd2.ND2File(path)
+
+    def one(self, corner):
+        return cut_frames(self.file, corner, self.size)
+
+
+def cut_frames(file, corner, size):
+    (z, y, x), (depth, height, width) = corner, size
+    frames = [file.read_frame(i)[y : y + height, x : x + width] for i in range(z, z + depth)]
+    return np.stack(frames).astype(np.float32)
+
+
 class First:
     """Opens, cuts one patch, closes: each time anew."""
 
@@ -259,6 +279,14 @@ class First:
     @classmethod
     def nibabel(cls, path, size):
         return cls("nibabel", lambda corner, size: Nibabel(path, size).one(corner), size)
+
+    @classmethod
+    def nd2(cls, path, size):
+        def read(corner, size):
+            with nd2.ND2File(path) as file:
+                return cut_frames(file, corner, size)
+
+        return cls("nd2", read, size)
 
     @classmethod
     def czi(cls, path, size):

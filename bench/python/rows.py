@@ -11,6 +11,7 @@ from readers import (
     Careamics,
     First,
     Microtome,
+    Nd2,
     Nibabel,
     PylibCZIrw,
     Sliced,
@@ -165,6 +166,18 @@ def volume_rows(folder, work):
     yield Row("NIfTI gzip", "volume", MANY, True, ways, None, {"best": 3})
 
 
+def nd2_rows(folder, work):
+    """A frame of ND2 is a plane of the volume."""
+    size, planes = PATCHES["volume"], work["volume"].pixels
+    for title, name in ("ND2 raw", "raw.nd2"), ("ND2 zlib", "zlib.nd2"):
+        path = folder / name
+        limit = ("bare codec, all cores", limits.bare_codec("zlib", limits.nd2_chunks(path), 2 * planes[0].size))
+        yield from file_rows(title, "volume", path, [Nd2(path, size)], [], limit if name == "zlib.nd2" else None)
+        yield first_row(title, "volume", First.microtome(path, size), First.nd2(path, size))
+    path = folder / "long.nd2"
+    yield first_row("ND2 of 100,000 frames", "volume", First.microtome(path, size), First.nd2(path, size))
+
+
 def mapped_rows(folder, work):
     """Files that are mapped, as the option allows, beside what else maps them."""
     size = PATCHES["plane"]
@@ -187,6 +200,7 @@ def groups(folder, work, bare):
         "other": lambda: other_rows(folder, work),
         "given": lambda: given_rows(folder, work),
         "volumes": lambda: volume_rows(folder, work),
+        "nd2": lambda: nd2_rows(folder, work),
         "mapped": lambda: mapped_rows(folder, work),
     }
 

@@ -25,6 +25,16 @@ typedef struct mt_channel {
     uint64_t reserved[1]; /* 0 */
 } mt_channel;
 
+/* Where and when a sample was acquired. */
+typedef struct mt_sample_info {
+    const char *name;     /* of the position; never NULL; "" if the file gives none */
+    int has_position;     /* not 0: position is set */
+    double position[3];   /* of the stage, in micrometres: Z, Y, X; NaN: not known */
+    int has_time;         /* not 0: time is set */
+    double time;          /* of the first plane, in seconds since the start of the acquisition */
+    uint64_t reserved[2]; /* 0 */
+} mt_sample_info;
+
 /* The source of the axes of a stack. */
 typedef enum mt_axes_source {
     MT_AXES_FROM_FILE = 0,
@@ -69,6 +79,8 @@ typedef struct mt_stack_info {
     /* The file declares that a pixel stands for the value pixel * value_scale + value_offset (NIfTI's scl_slope and
      * scl_inter). value_scale 0: it declares nothing, or mt_open_options.scaled has done so already. */
     double value_scale, value_offset;
+    /* data_shape[0] samples, or NULL: the file does not describe them, or the caller named other axes. */
+    const mt_sample_info *samples;
 } mt_stack_info;
 
 typedef struct mt_open_options {

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Literal, overload
@@ -149,6 +150,27 @@ class ImageStack(_core.Stack):
         return None if channels is None else [color for _, color, _ in channels]
 
     @property
+    def sample_names(self) -> list[str] | None:
+        """Name of the position of each sample, "" if it is unnamed; None if the file describes no samples."""
+        samples = self._samples
+        return None if samples is None else [name for name, _, _ in samples]
+
+    @property
+    def sample_positions(self) -> list[tuple[float | None, ...] | None] | None:
+        """Position of the stage (Z, Y, X in micrometres; None: not known) of each sample."""
+        samples = self._samples
+        if samples is None:
+            return None
+        known = [position for _, position, _ in samples]
+        return [p and tuple(x if math.isfinite(x) else None for x in p) for p in known]
+
+    @property
+    def sample_times(self) -> list[float | None] | None:
+        """Time of the first plane of each sample, in seconds since the start of the acquisition."""
+        samples = self._samples
+        return None if samples is None else [time for _, _, time in samples]
+
+    @property
     def metadata(self) -> dict[str, Any]:
         """The metadata of the stack, as a dict that can be written as JSON."""
         return {
@@ -167,6 +189,9 @@ class ImageStack(_core.Stack):
             "units": self.units,
             "channel_names": self.channel_names,
             "channel_colors": self.channel_colors,
+            "sample_names": self.sample_names,
+            "sample_positions": self.sample_positions,
+            "sample_times": self.sample_times,
             "level": self.level,
             "levels": self.levels,
         }

@@ -241,6 +241,32 @@ static PyObject *get_channels(PyObject *self, void *unused)
     return list;
 }
 
+static PyObject *position_of(const mt_sample_info *sample)
+{
+    const double *p = sample->position;
+    return sample->has_position ? Py_BuildValue("(ddd)", p[0], p[1], p[2]) : Py_NewRef(Py_None);
+}
+
+/* A list of (name, position or None, time or None), or None. */
+static PyObject *get_samples(PyObject *self, void *unused)
+{
+    (void)unused;
+    const mt_stack_info *info = get_info(self);
+    if (info && !info->samples)
+        Py_RETURN_NONE;
+    PyObject *list = info ? PyList_New(0) : NULL;
+    for (int64_t s = 0; list && s < info->data_shape[0]; s++) {
+        const mt_sample_info *sample = &info->samples[s];
+        PyObject *name = PyUnicode_DecodeUTF8(sample->name, (Py_ssize_t)strlen(sample->name), "replace");
+        PyObject *time = sample->has_time ? PyFloat_FromDouble(sample->time) : Py_NewRef(Py_None);
+        PyObject *row = Py_BuildValue("(NNN)", name, position_of(sample), time);
+        if (!row || PyList_Append(list, row))
+            Py_CLEAR(list);
+        Py_XDECREF(row);
+    }
+    return list;
+}
+
 /* A list of strings. They may quote names from files that are not UTF-8. */
 static PyObject *text_list(const char *const *texts, size_t n)
 {
@@ -330,6 +356,7 @@ static PyGetSetDef stack_getters[] = {
     { "n_missing", get_n_missing, NULL, "Number of missing files and frames.", NULL },
     { "_pixels", get_pixels, NULL, NULL, NULL },
     { "_channels", get_channels, NULL, NULL, NULL },
+    { "_samples", get_samples, NULL, NULL, NULL },
     { "closed", get_closed, NULL, "Whether the stack was closed.", NULL },
     { NULL, NULL, NULL, NULL, NULL },
 };

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The list of codecs, with their titles and formats. MT_STEP: internal steps of formats, not listed by mt_codec_name,
  * and the listed codec that users know them as; NULL: a conversion of pixels, which is not reported. */
-MT_CODEC(zlib, "Deflate: TIFF, Zarr, HDF5, N5")
+MT_CODEC(zlib, "Deflate: TIFF, Zarr, HDF5, N5, ND2")
 MT_CODEC(gzip, "Deflate as gzip files have it: Zarr, N5")
 MT_CODEC(zstd, "Zstandard: Zarr, TIFF, HDF5, CZI, N5")
 MT_CODEC(lz4, "LZ4: Zarr, HDF5, N5")

@@ -143,9 +143,7 @@ void mt_deliver(mt_call *call, const mt_planned *planned, const mt_chunk *chunk)
             fill(call, &p);
             continue;
         }
-        const uint8_t *in = chunk->data;
-        for (int d = 0; d < ndim; d++)
-            in += p.low[d] * layout->stride[d];
+        const uint8_t *in = chunk->data + mt_layout_offset(layout, p.low, ndim);
         if (p.read->visitor) {
             show(call, &p, in, layout->stride, chunk->swap);
             continue;
@@ -191,11 +189,10 @@ void mt_find_needed(const mt_call *call, const mt_planned *planned, const mt_lay
     MT_FOR_EACH_COPY(c, call, planned)
     {
         mt_find_intersection(call, planned, c, &p);
-        int64_t first = 0, last = (int64_t)image->element_size;
-        for (int d = 0; d < image->map->ndim; d++) {
-            first += p.low[d] * layout->stride[d];
-            last += (p.low[d] + p.extent[d] - 1) * layout->stride[d];
-        }
+        int64_t first = mt_layout_offset(layout, p.low, image->map->ndim), last = first;
+        for (int d = 0; d < image->map->ndim; d++)
+            *(layout->stride[d] < 0 ? &first : &last) += (p.extent[d] - 1) * layout->stride[d];
+        last += (int64_t)image->element_size;
         *from = (size_t)first < *from ? (size_t)first : *from;
         *to = (size_t)last > *to ? (size_t)last : *to;
     }

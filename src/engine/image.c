@@ -24,6 +24,8 @@ void mt_image_init(mt_image *image, mt_context *context, const mt_chunk_map *map
         image->piece.stride[d] = strides ? strides[d] : map->piece_stride[d];
         huge |= mt_mul_u64(n, (uint64_t)image->grid[d], &n);
     }
+    image->chunk.first = map->chunk_first * (int64_t)image->element_size;
+    image->chunk.bytes = map->chunk_bytes ? map->chunk_bytes : image->chunk.bytes;
     image->uneven |= map->find_boxes != NULL;
     uint64_t budget = mt_cache_budget(context->chunks), in_cache;
     huge |= mt_mul_u64(n, mt_cache_cost(image->chunk.bytes), &in_cache);
@@ -128,6 +130,7 @@ const mt_layout *mt_image_chunk_layout(const mt_image *image, uint64_t id, const
     const mt_chunk_map *map = image->map;
     int64_t size[MT_MAX_DIMS];
     storage->bytes = image->element_size;
+    storage->first = 0;
     if (whole)
         memcpy(size, whole, sizeof size);
     else

@@ -12,8 +12,18 @@
 /* The layout of elements in a decoded chunk, or in an image stored in one piece. */
 typedef struct mt_layout {
     size_t bytes;                /* of a chunk; 0 for a piece */
+    int64_t first;               /* offset of the first element in bytes: not 0 if a dimension is stored backwards */
     int64_t stride[MT_MAX_DIMS]; /* bytes along each dimension of the map */
 } mt_layout;
+
+/* The offset of an element in bytes. */
+static inline int64_t mt_layout_offset(const mt_layout *layout, const int64_t *element, int ndim)
+{
+    int64_t offset = layout->first;
+    for (int d = 0; d < ndim; d++)
+        offset += element[d] * layout->stride[d];
+    return offset;
+}
 
 typedef struct mt_image {
     mt_context *context;              /* borrowed */

@@ -6,6 +6,7 @@
 #define MAX_SPAN ((int64_t)256 << 10)
 #define MAX_BATCH ((int64_t)1 << 20)
 
+/* Dimensions that are stored backwards are read forwards and written backwards. */
 static void sort_dimensions(mt_rows *r, int ndim, const int64_t *extent, const int64_t *stride,
                             const int64_t *out_stride)
 {
@@ -13,10 +14,14 @@ static void sort_dimensions(mt_rows *r, int ndim, const int64_t *extent, const i
     for (int d = 0; d < ndim; d++) {
         if (extent[d] == 1)
             continue;
+        bool backwards = stride[d] < 0;
+        int64_t in = backwards ? -stride[d] : stride[d], out = backwards ? -out_stride[d] : out_stride[d];
+        if (backwards)
+            r->at -= (uint64_t)((extent[d] - 1) * in), r->to -= (extent[d] - 1) * out;
         int at = r->ndim++;
-        for (; at > 0 && r->in[at - 1] < stride[d]; at--)
+        for (; at > 0 && r->in[at - 1] < in; at--)
             r->extent[at] = r->extent[at - 1], r->in[at] = r->in[at - 1], r->out[at] = r->out[at - 1];
-        r->extent[at] = extent[d], r->in[at] = stride[d], r->out[at] = out_stride[d];
+        r->extent[at] = extent[d], r->in[at] = in, r->out[at] = out;
     }
 }
 
@@ -38,12 +43,12 @@ static void choose_span(mt_rows *r, size_t element_size, size_t gap)
 void mt_rows_init(mt_rows *r, int ndim, const int64_t *extent, const int64_t *stride, size_t element_size, size_t gap,
                   uint64_t offset, uint8_t *out, const int64_t *out_stride)
 {
+    r->at = offset;
+    r->to = out;
     sort_dimensions(r, ndim, extent, stride, out_stride);
     choose_span(r, element_size, gap);
     r->most = mt_max_i64(MAX_BATCH / r->span, 1);
     r->done = false;
-    r->at = offset;
-    r->to = out;
     for (int d = 0; d < r->outer; d++)
         r->index[d] = 0;
 }

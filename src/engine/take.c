@@ -239,9 +239,7 @@ static bool do_batch(rows_job *j, const mt_intersection *part, const mt_row_batc
 static void init_rows(const rows_job *j, const mt_intersection *part, size_t gap, mt_rows *rows)
 {
     const mt_image *image = part->read->image;
-    uint64_t offset = j->found->offset;
-    for (int d = 0; d < image->map->ndim; d++)
-        offset += (uint64_t)(part->low[d] * j->layout->stride[d]);
+    uint64_t offset = j->found->offset + (uint64_t)mt_layout_offset(j->layout, part->low, image->map->ndim);
     mt_rows_init(rows, image->map->ndim, part->extent, j->layout->stride, image->element_size, gap, offset, part->out,
                  part->read->out_stride);
 }
@@ -276,8 +274,7 @@ static void gather_from_view(const rows_job *j, const mt_intersection *part, con
     const mt_image *image = part->read->image;
     mt_convert convert = part->read->convert;
     convert.swap = image->map->swap;
-    for (int d = 0; d < image->map->ndim; d++)
-        view += part->low[d] * j->layout->stride[d];
+    view += mt_layout_offset(j->layout, part->low, image->map->ndim);
     mt_gather(&convert, image->map->ndim, part->extent, part->out, part->read->out_stride, view, j->layout->stride);
 }
 

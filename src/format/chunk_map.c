@@ -126,21 +126,33 @@ static mt_status check_shape(const mt_chunk_map *map, mt_error *err)
 }
 
 /* Every element of a chunk must lie inside it. */
-static mt_status check_chunk(const mt_chunk_map *map, mt_error *err)
+static mt_status check_strides(const mt_chunk_map *map, int64_t room, mt_error *err)
 {
-    size_t limit = mt_arena_env(map->arena)->limits.max_chunk_bytes;
-    int64_t elements, bytes, last = 0, step;
-    if (mt_product_i64(map->chunk_shape, map->ndim, &elements) ||
-        mt_mul_i64(elements, (int64_t)mt_dtype_size(map->dtype), &bytes) || (uint64_t)bytes > limit)
-        return mt_fail(err, MT_E_LIMIT, "a chunk has more bytes than max_chunk_bytes (%zu)", limit);
-    for (int d = 0; d < map->ndim; d++)
-        if (map->chunk_stride[d] < 0 || mt_mul_i64(map->chunk_shape[d] - 1, map->chunk_stride[d], &step) ||
-            mt_add_i64(last, step, &last))
+    int64_t low = map->chunk_first, high = low, step;
+    bool is_plain = map->chunk_first == 0 && map->chunk_bytes == 0, is_regular = !map->find_boxes && !map->contiguous;
+    for (int d = 0; d < map->ndim; d++) {
+        if (mt_mul_i64(map->chunk_shape[d] - 1, map->chunk_stride[d], &step) ||
+            mt_add_i64(step < 0 ? low : high, step, step < 0 ? &low : &high))
             return mt_fail(err, MT_E_CORRUPT, "the strides of dimension %d leave the chunk", d);
+        is_plain &= map->chunk_stride[d] >= 0;
+        is_regular &= !map->chunk_edges[d];
+    }
+    if (!is_plain && !is_regular)
+        return mt_fail(err, MT_E_CORRUPT, "chunks that differ in size are stored backwards or with gaps");
     /* Blocks of contiguous data may have gaps between rows: they are read row by row. */
-    if (last >= elements && !map->contiguous)
+    if (low < 0 || (high >= room && !map->contiguous))
         return mt_fail(err, MT_E_CORRUPT, "the strides leave the chunk");
     return MT_OK;
+}
+
+static mt_status check_chunk(const mt_chunk_map *map, mt_error *err)
+{
+    size_t limit = mt_arena_env(map->arena)->limits.max_chunk_bytes, size = mt_dtype_size(map->dtype);
+    int64_t elements, bytes;
+    if (mt_product_i64(map->chunk_shape, map->ndim, &elements) || mt_mul_i64(elements, (int64_t)size, &bytes) ||
+        (uint64_t)bytes > limit || map->chunk_bytes > limit)
+        return mt_fail(err, MT_E_LIMIT, "a chunk has more bytes than max_chunk_bytes (%zu)", limit);
+    return check_strides(map, map->chunk_bytes ? (int64_t)(map->chunk_bytes / size) : elements, err);
 }
 
 mt_status mt_chunk_map_check(const mt_chunk_map *map, mt_error *err)

@@ -74,8 +74,8 @@ typedef mt_status (*mt_visit_box)(void *user, uint64_t id, mt_error *err);
 /* An array cut into a grid of chunks, or covered by boxes. Immutable once made. Everything in it lives in its arena or
  * its container.
  *
- * Element (i_0, i_1, ...) lies in the chunk (i_0 / chunk_shape[0], ...), at the element offset sum(i_d % chunk_shape[d]
- * * chunk_stride[d]) in the decoded chunk. Strides express any order of elements (Fortran order, transposed,
+ * Element (i_0, i_1, ...) lies in the chunk (i_0 / chunk_shape[0], ...), at the element offset chunk_first +
+ * sum(i_d % chunk_shape[d] * chunk_stride[d]) in the decoded chunk. Strides express any order of elements (Fortran order, transposed,
  * interleaved samples): elements are not moved to bring them into C order. */
 struct mt_chunk_map {
     mt_arena *arena;            /* owns everything in the map */
@@ -98,6 +98,11 @@ struct mt_chunk_map {
      * chunk_shape is then the largest chunk. NULL: regular. */
     const int64_t *chunk_edges[MT_MAX_DIMS];
     int64_t chunk_stride[MT_MAX_DIMS]; /* elements; mt_chunk_map_c_order sets them */
+    /* For regular grids: the offset of the first element of a chunk, in elements. Dimensions stored backwards, such as
+     * blue, green, red, have a negative stride. */
+    int64_t chunk_first;
+    /* For regular grids whose strides leave gaps, such as padded rows: bytes of a decoded chunk. 0: its elements fill it. */
+    size_t chunk_bytes;
     /* an edge chunk may decode to fewer elements, cut along the dimension with the largest stride */
     bool cut_at_edge;
     bool contiguous;                   /* raw data stored contiguously: the grid is chosen by us and not reported */
@@ -137,11 +142,13 @@ struct mt_chunk_map {
     const char *unit[MT_MAX_DIMS];  /* NULL: not known */
     /* pixel sizes along Z, Y, X, for files that give sizes by axis but do not name the dimensions; 0: not known */
     double axis_size[3];
-    const char *axis_unit;      /* of axis_size; NULL: not known */
-    const mt_channel *channels; /* one for each position along C, or NULL */
-    size_t n_channels;          /* entries of channels */
-    const char *part;           /* part that was opened; NULL: as requested */
-    int level, n_levels;        /* resolution level of the map; number of levels, 0 means 1 */
+    const char *axis_unit;         /* of axis_size; NULL: not known */
+    const mt_channel *channels;    /* one for each position along C, or NULL */
+    size_t n_channels;             /* entries of channels */
+    const mt_sample_info *samples; /* one for each position along S and T together, S slow, or NULL */
+    size_t n_samples;              /* entries of samples */
+    const char *part;              /* part that was opened; NULL: as requested */
+    int level, n_levels;           /* resolution level of the map; number of levels, 0 means 1 */
 
     double value_scale; /* the file declares the values pixel * value_scale + value_offset; 0: it declares none */
     double value_offset;

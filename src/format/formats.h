@@ -5,6 +5,7 @@
 MT_FORMAT(npy)
 MT_FORMAT(czi)
 MT_FORMAT(lif)
+MT_FORMAT(nd2)
 MT_FORMAT(tiff)
 MT_FORMAT(mrc)
 MT_FORMAT(nifti)

@@ -20,7 +20,6 @@ typedef struct mark {
 
 /* Sources: the specification of each format. Pictures are skipped when a folder of images is opened. */
 static const mark marks[] = {
-    { 0, MT_BYTES("\xda\xce\xbe\x0a"), NULL, "Nikon ND2", MT_E_UNSUPPORTED },
     { 0, MT_BYTES("\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"), ".oib", "Olympus OIB", MT_E_UNSUPPORTED },
     { 0, MT_BYTES("\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"), ".zvi", "Zeiss ZVI", MT_E_UNSUPPORTED },
     { 0, MT_BYTES("\x5c\1\0\0"), ".hdr", "Analyze 7.5", MT_E_UNSUPPORTED },
@@ -32,6 +31,7 @@ static const mark marks[] = {
     { 0, NULL, 0, ".xlef", "Leica XLEF", MT_E_UNSUPPORTED },
     { 0, NULL, 0, ".xlif", "Leica XLIF", MT_E_UNSUPPORTED },
     { 0, NULL, 0, ".xlcf", "Leica XLCF", MT_E_UNSUPPORTED },
+    { 0, MT_BYTES("\0\0\0\x0cjP  "), ".nd2", "Nikon ND2 of version 1 (a container of JPEG 2000)", MT_E_UNSUPPORTED },
     { 0, MT_BYTES("\0\0\0\x0cjP  "), NULL, "a JPEG 2000 file", MT_E_UNSUPPORTED },
     { 0, MT_BYTES("\x89PNG\r\n\x1a\n"), NULL, "PNG", MT_E_NOT_AN_IMAGE },
     { 0, MT_BYTES("\xff\xd8\xff"), NULL, "JPEG", MT_E_NOT_AN_IMAGE },

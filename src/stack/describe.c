@@ -335,6 +335,9 @@ static mt_status describe_axes(mt_stack *stack, const char *axes, const char *de
     info->data_ndim = n;
     if (stack->map->channels && (int64_t)stack->map->n_channels == info->data_shape[1])
         info->channels = stack->map->channels;
+    bool is_as_stored = !depth && info->axes_source == MT_AXES_FROM_FILE;
+    if (stack->map->samples && is_as_stored && (int64_t)stack->map->n_samples == info->data_shape[0])
+        info->samples = stack->map->samples;
     return depth ? describe_view(stack, axes, depth, err) : describe_original(stack, axes, err);
 }
 

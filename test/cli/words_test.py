@@ -167,7 +167,7 @@ class Reasons(command_test.Command):
             ("x.czi", pointer, "git lfs pull"),
             ("x.klb", klb, "KLB is not supported"),
             ("X.KLB", klb, "KLB is not supported"),
-            ("x.nd2", b"\xda\xce\xbe\x0a" + bytes(100), "Nikon ND2 is not supported"),
+            ("x.nd2", b"\0\0\0\x0cjP  " + bytes(100), "Nikon ND2 of version 1 (a container of JPEG 2000) is not"),
             ("x.xlef", b"<LMSDataContainerHeader/>", "Leica XLEF is not supported"),
             ("x.mrc", bytes(208) + b"MAP " + bytes(100), "mrc: the file ends inside its header of 1024 bytes"),
             ("x.nii", b"\x5c\1\0\0" + bytes(340) + b"n+1\0" + bytes(100), "nifti: dim[0] is 0, not 1 to 7"),

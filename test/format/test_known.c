@@ -38,7 +38,7 @@ static void check_refused(const char *name, const char *text, size_t at, size_t 
 static void formats_are_called_by_name(void **state)
 {
     (void)state;
-    check_refused("x.nd2", "\xda\xce\xbe\x0a", 0, 4, MT_E_UNSUPPORTED, "Nikon ND2");
+    check_refused("x.nd2", "\0\0\0\x0cjP  ", 0, 8, MT_E_UNSUPPORTED, "Nikon ND2 of version 1");
     check_refused("x.XLEF", "<", 0, 1, MT_E_UNSUPPORTED, "Leica XLEF");
     check_refused("x.xlif", "<", 0, 1, MT_E_UNSUPPORTED, "Leica XLIF");
     check_refused("x.xlcf", "<", 0, 1, MT_E_UNSUPPORTED, "Leica XLCF");

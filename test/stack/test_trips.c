@@ -4,6 +4,7 @@
 
 #include "stack/stack.h"
 #include "support/delayed_store.h"
+#include "support/nd2_writer.h"
 #include "support/tiff_writer.h"
 
 #include <stdlib.h>
@@ -130,6 +131,25 @@ static void test_lif(void **state)
     static const char *const names[] = { "lif/syn_v1.lif", "lif/xz-example.lif", "lif/wavelength-sweep.lif" };
     CHECK_ALL(names, 2);
     check_trips(data_path("lif/syn_v2_multi.lif"), "rgb", 2, 2);
+}
+
+/* The map at the end; the metadata, together; the header of a frame, and its pixels. */
+static void test_nd2(void **state)
+{
+    enum { FRAMES = 100000 };
+    (void)state;
+    static const nd2_writer_loop loops[] = { { 1, FRAMES / 10, NULL, 100 }, { 4, 10, NULL, 1 } };
+    static const nd2_writer_spec spec = {
+        .width = 64, .height = 64, .frames = FRAMES, .is_sparse = true, .loops = loops, .n_loops = 2, .has_times = true
+    };
+    char path[] = "/tmp/test_trips_XXXXXX";
+    int file = mkstemp(path);
+    assert_true(file >= 0);
+    close(file);
+    write_nd2(path, &spec);
+    check_trips(path, NULL, 5, 2);
+    unlink(path);
+    check_trips(data_path("nd2/cluster.nd2"), NULL, 3, 2);
 }
 
 /* 10^5 pages, with directories as in tiff_spec. */
@@ -288,6 +308,7 @@ int main(void)
                                         cmocka_unit_test(test_czi),       cmocka_unit_test(test_lif),
                                         cmocka_unit_test(test_headers),   cmocka_unit_test(test_pages),
                                         cmocka_unit_test(test_distances), cmocka_unit_test(test_sets),
-                                        cmocka_unit_test(test_uuids),     cmocka_unit_test(test_failure) };
+                                        cmocka_unit_test(test_uuids),     cmocka_unit_test(test_failure),
+                                        cmocka_unit_test(test_nd2) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -162,6 +162,30 @@ static mt_status read_channels(mt_reader *r, mt_chunk_map *map, mt_error *err)
     return st;
 }
 
+static mt_status read_samples(mt_reader *r, mt_chunk_map *map, mt_error *err)
+{
+    mt_status st = read_count(r, &map->n_samples, err);
+    if (st || map->n_samples == 0)
+        return st;
+    mt_sample_info *samples = mt_arena_alloc(map->arena, map->n_samples, sizeof *samples, err);
+    if (!samples)
+        return failed(err);
+    for (size_t s = 0; !st && s < map->n_samples; s++) {
+        char *name;
+        if ((st = read_text(r, map->arena, &name, err)))
+            break;
+        uint8_t flags = mt_read_u8(r);
+        samples[s].name = name;
+        samples[s].has_position = flags & 1;
+        samples[s].has_time = flags >> 1 & 1;
+        for (int i = 0; i < 3; i++)
+            samples[s].position[i] = mt_read_f64(r);
+        samples[s].time = mt_read_f64(r);
+    }
+    map->samples = samples;
+    return st;
+}
+
 static mt_status read_texts(mt_reader *r, mt_chunk_map *map, mt_texts *out, mt_error *err)
 {
     mt_status st = read_count(r, &out->n, err);
@@ -187,6 +211,19 @@ static mt_status read_remarks(mt_reader *r, mt_chunk_map *map, mt_error *err)
     return map->missing.n == named ? MT_OK : broken("missing files", err);
 }
 
+static bool read_strides(mt_reader *r, mt_chunk_map *map)
+{
+    bool good = true;
+    for (int d = 0; d < map->ndim; d++) {
+        map->chunk_stride[d] = mt_read_signed(r);
+        good &= map->chunk_stride[d] >= -MOST_SIZE && map->chunk_stride[d] <= MOST_SIZE;
+    }
+    uint64_t first = mt_read_varint(r), bytes = mt_read_varint(r);
+    map->chunk_first = (int64_t)first;
+    map->chunk_bytes = (size_t)bytes;
+    return good && first <= MOST_SIZE && bytes <= MOST_SIZE;
+}
+
 static mt_status read_grid(mt_reader *r, mt_chunk_map *map, mt_error *err)
 {
     map->ndim = mt_read_u8(r);
@@ -203,7 +240,7 @@ static mt_status read_grid(mt_reader *r, mt_chunk_map *map, mt_error *err)
         good &= map->value_scale != 0 && isfinite(map->value_scale) && isfinite(map->value_offset);
     }
     good &= read_sizes(r, map->chunk_shape, map->ndim);
-    good &= read_sizes(r, map->chunk_stride, map->ndim);
+    good &= read_strides(r, map);
     good &= read_sizes(r, map->shard_shape, map->ndim);
     if (!good || r->failed)
         return broken("sizes", err);
@@ -236,7 +273,8 @@ static mt_status read_fields(mt_reader *r, mt_chunk_map *map, mt_error *err)
     for (int i = 0; !st && i < 3; i++)
         map->axis_size[i] = read_size(r);
     if (st || (st = read_optional(r, map->arena, &map->axis_unit, err)) || (st = read_channels(r, map, err)) ||
-        (st = read_optional(r, map->arena, &map->part, err)) || (st = read_remarks(r, map, err)))
+        (st = read_samples(r, map, err)) || (st = read_optional(r, map->arena, &map->part, err)) ||
+        (st = read_remarks(r, map, err)))
         return st;
     uint64_t level = mt_read_varint(r), n_levels = mt_read_varint(r);
     if (r->failed || n_levels > 1000 || level >= (n_levels ? n_levels : 1))

@@ -38,7 +38,7 @@ char *mt_key_rename(const mt_renaming *renaming, const char *key, mt_arena *aren
 
 /* Shared by reader and writer. */
 #define MT_SAVED_MAGIC "\x89mtmap\r\n"
-enum { MT_SAVED_HEAD = 24, MT_SAVED_VERSION = 3 };
+enum { MT_SAVED_HEAD = 24, MT_SAVED_VERSION = 4 };
 enum {
     MT_SAVED_BIG_ENDIAN = 1,
     MT_SAVED_DEPTH_VIEW = 2,

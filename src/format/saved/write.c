@@ -387,7 +387,10 @@ static void write_fields(const mt_chunk_map *map, mt_buffer *out)
         mt_put_f64(out, map->value_offset);
     }
     put_sizes(out, map->chunk_shape, n);
-    put_sizes(out, map->chunk_stride, n);
+    for (int d = 0; d < n; d++)
+        mt_put_signed(out, map->chunk_stride[d]);
+    mt_put_varint(out, (uint64_t)map->chunk_first);
+    mt_put_varint(out, map->chunk_bytes);
     put_sizes(out, map->shard_shape, n);
     write_edges(map, out);
     for (int d = 0; d < n; d++) {
@@ -405,6 +408,14 @@ static void write_fields(const mt_chunk_map *map, mt_buffer *out)
         mt_put_u8(out, map->channels[c].has_window != 0);
         mt_put_f64(out, map->channels[c].window[0]);
         mt_put_f64(out, map->channels[c].window[1]);
+    }
+    mt_put_varint(out, map->samples ? map->n_samples : 0);
+    for (size_t s = 0; map->samples && s < map->n_samples; s++) {
+        mt_put_text(out, map->samples[s].name);
+        mt_put_u8(out, (uint8_t)((map->samples[s].has_position != 0) | (map->samples[s].has_time != 0) << 1));
+        for (int i = 0; i < 3; i++)
+            mt_put_f64(out, map->samples[s].position[i]);
+        mt_put_f64(out, map->samples[s].time);
     }
     put_optional(out, map->part);
     put_texts(out, &map->warnings);

@@ -92,6 +92,15 @@ static void check_info(const mt_stack_info *a, const mt_stack_info *b)
         assert_string_equal(a->channels[c].name, b->channels[c].name);
         assert_memory_equal(a->channels[c].rgb, b->channels[c].rgb, 3);
     }
+    assert_int_equal(a->samples != NULL, b->samples != NULL);
+    for (int64_t s = 0; a->samples && s < a->data_shape[0]; s++) {
+        const mt_sample_info *x = &a->samples[s], *y = &b->samples[s];
+        assert_string_equal(x->name, y->name);
+        assert_int_equal(x->has_position, y->has_position);
+        assert_int_equal(x->has_time, y->has_time);
+        assert_memory_equal(x->position, y->position, sizeof x->position);
+        assert_true(x->time == y->time);
+    }
 }
 
 static int64_t size_of(const mt_stack_info *info)
@@ -156,7 +165,7 @@ static int visit(const char *path, const struct stat *st, int type, struct FTW *
 {
     (void)st, (void)ftw;
     static const char *const suffixes[] = { ".tif", ".tiff", ".lsm", ".stk", ".btf", ".czi", ".npy",
-                                            ".h5",  ".hdf5", ".ims", ".xml", ".ome", ".lif" };
+                                            ".h5",  ".hdf5", ".ims", ".xml", ".ome", ".lif", ".nd2" };
     const char *suffix = strrchr(path, '.'), *name = strrchr(path, '/');
     if (type == FTW_D) {
         char file[4096];
@@ -186,6 +195,7 @@ static void check_folder(const char *name, size_t least)
 static void test_npy(void **state) { (void)state, check_folder("npy", 5); }
 static void test_tiff(void **state) { (void)state, check_folder("tiff", 150); }
 static void test_hdf5(void **state) { (void)state, check_folder("hdf5", 20); }
+static void test_nd2(void **state) { (void)state, check_folder("nd2", 6); }
 static void test_zarr(void **state) { (void)state, check_folder("zarr", 60); }
 static void test_n5(void **state) { (void)state, check_folder("n5", 12); }
 
@@ -438,6 +448,7 @@ int main(void)
         cmocka_unit_test(test_zarr),   cmocka_unit_test(test_n5),        cmocka_unit_test(test_czi),
         cmocka_unit_test(test_lif),    cmocka_unit_test(test_changed),   cmocka_unit_test(test_refused),
         cmocka_unit_test(test_damage), cmocka_unit_test(test_no_memory), cmocka_unit_test(test_seeds),
+        cmocka_unit_test(test_nd2),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

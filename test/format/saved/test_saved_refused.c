@@ -31,10 +31,13 @@ typedef enum field {
     CHUNK_HEIGHT,
     CHUNK_WIDTH,
     STRIDE, /* of the rows of a chunk */
+    FIRST,  /* element of a chunk */
+    BYTES,  /* of a chunk */
     SHARD,
     EDGES, /* of the columns */
     EDGE,  /* the first of them */
     CHANNELS,
+    SAMPLES,
     WARNINGS,
     NAMES, /* of missing files */
     MISSING,
@@ -82,8 +85,10 @@ static void put_fields(mt_buffer *b, const uint64_t *f)
     }
     mt_put_varint(b, f[CHUNK_HEIGHT]);
     mt_put_varint(b, f[CHUNK_WIDTH]);
-    mt_put_varint(b, f[STRIDE]);
-    mt_put_varint(b, 1);
+    mt_put_signed(b, (int64_t)f[STRIDE]);
+    mt_put_signed(b, 1);
+    mt_put_varint(b, f[FIRST]);
+    mt_put_varint(b, f[BYTES]);
     mt_put_varint(b, f[SHARD]);
     mt_put_varint(b, f[SHARD]);
     mt_put_varint(b, 0);
@@ -98,6 +103,7 @@ static void put_fields(mt_buffer *b, const uint64_t *f)
         mt_put_f64(b, 0);
     mt_put_u8(b, 0); /* no unit */
     mt_put_varint(b, f[CHANNELS]);
+    mt_put_varint(b, f[SAMPLES]);
     mt_put_u8(b, 0); /* no part */
     mt_put_varint(b, f[WARNINGS]);
     mt_put_varint(b, f[NAMES]);
@@ -200,7 +206,7 @@ static void fields_that_are_broken(void **state)
         const char *says;
     } cases[] = {
         { NONE, 0, NONE, 0, MT_OK, NULL },
-        { VERSION, 1, NONE, 0, MT_E_UNSUPPORTED, "the saved map is of version 1, not 3: save it anew" },
+        { VERSION, 1, NONE, 0, MT_E_UNSUPPORTED, "the saved map is of version 1, not 4: save it anew" },
         { FLAGS, MT_SAVED_BIG_ENDIAN, NONE, 0, MT_E_UNSUPPORTED, "a machine of the other byte order" },
         { FLAGS, MT_SAVED_DEPTH_VIEW, NONE, 0, MT_E_ARGUMENT, "with depth_axis, without use_masks, without scaled" },
         { FLAGS, MT_SAVED_MASKS, NONE, 0, MT_E_ARGUMENT, "without depth_axis, with use_masks, without scaled" },
@@ -221,12 +227,15 @@ static void fields_that_are_broken(void **state)
         { HEIGHT, INT64_MAX / 4 + 1, NONE, 0, MT_E_CORRUPT, "sizes of the saved map are broken" },
         { CHUNK_WIDTH, INT64_MAX / 4 + 1, NONE, 0, MT_E_CORRUPT, "sizes of the saved map are broken" },
         { STRIDE, INT64_MAX / 4 + 1, NONE, 0, MT_E_CORRUPT, "sizes of the saved map are broken" },
+        { FIRST, INT64_MAX / 4 + 1, NONE, 0, MT_E_CORRUPT, "sizes of the saved map are broken" },
+        { BYTES, INT64_MAX / 4 + 1, NONE, 0, MT_E_CORRUPT, "sizes of the saved map are broken" },
         { SHARD, INT64_MAX / 4 + 1, NONE, 0, MT_E_CORRUPT, "sizes of the saved map are broken" },
         { EDGES, 10000, NONE, 0, MT_E_CORRUPT, "counts of the saved map are broken" },
         { EDGES, 2, EDGE, 0, MT_E_CORRUPT, "chunk sizes of the saved map are broken" },
         { EDGES, 2, EDGE, INT64_MAX / 4 + 1, MT_E_CORRUPT, "chunk sizes of the saved map are broken" },
         { EDGES, 2, EDGE, 2, MT_E_CORRUPT, "chunk sizes of the saved map are broken" }, /* 2 + 2 of 5 */
         { CHANNELS, 10000, NONE, 0, MT_E_CORRUPT, "counts of the saved map are broken" },
+        { SAMPLES, 10000, NONE, 0, MT_E_CORRUPT, "counts of the saved map are broken" },
         { WARNINGS, 10000, NONE, 0, MT_E_CORRUPT, "counts of the saved map are broken" },
         { NAMES, 1, MISSING, 1, MT_OK, NULL },
         { NAMES, 1, MISSING, 2, MT_E_CORRUPT, "missing files of the saved map are broken" },
@@ -286,6 +295,11 @@ static void tables_that_are_broken(void **state)
         { { "\1\1", 2 }, CHUNK_WIDTH, 0, MT_E_CORRUPT, "dimension 1 has chunks of size 0" },
         { { "\1\1", 2 }, STRIDE, 6, MT_E_CORRUPT, "the strides leave the chunk" },
         { { "\1\1", 2 }, STRIDE, INT64_MAX / 4, MT_E_CORRUPT, "the strides leave the chunk" },
+        { { "\1\1", 2 }, STRIDE, (uint64_t)-5, MT_E_CORRUPT, "the strides leave the chunk" },
+        { { "\1\1", 2 }, FIRST, 1, MT_E_CORRUPT, "the strides leave the chunk" },
+        { { "\1\1", 2 }, BYTES, 19, MT_E_CORRUPT, "the strides leave the chunk" },
+        { { "\1\1", 2 }, BYTES, 21, MT_OK, NULL },
+        { { "\1\1", 2 }, BYTES, INT64_MAX / 4, MT_E_LIMIT, "a chunk has more bytes than max_chunk_bytes" },
         { { "\1\1", 2 }, CHUNK_WIDTH, INT64_MAX / 4, MT_E_LIMIT, "a chunk has more bytes than max_chunk_bytes" },
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -304,18 +318,20 @@ static void grids_that_are_broken(void **state)
     (void)state;
     static const layout missing = { "\1\2", 2 };
     static const struct {
-        uint64_t edge, chunk;
+        uint64_t edge, chunk, bytes;
         mt_status status;
         const char *says;
-    } cases[] = { { 3, 5, MT_OK, NULL },
-                  { 3, 3, MT_OK, NULL },
-                  { 3, 2, MT_E_CORRUPT, "chunk 0 along dimension 1 has a wrong size" } };
+    } cases[] = { { 3, 5, 0, MT_OK, NULL },
+                  { 3, 3, 0, MT_OK, NULL },
+                  { 3, 5, 21, MT_E_CORRUPT, "that differ in size are stored backwards or with gaps" },
+                  { 3, 2, 0, MT_E_CORRUPT, "chunk 0 along dimension 1 has a wrong size" } };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         uint64_t f[FIELDS];
         memcpy(f, good, sizeof f);
         f[LAYOUT] = MT_SAVED_TABLE;
         f[EDGES] = 2;
         f[EDGE] = cases[i].edge;
+        f[BYTES] = cases[i].bytes;
         f[CHUNK_WIDTH] = f[STRIDE] = cases[i].chunk;
         save_map(f, "npy", "a", &missing, 0);
         check_open(cases[i].status, cases[i].says);
