@@ -177,8 +177,8 @@ static bool is_listed(const char *suffixes, const char *suffix)
 static int check_suffix(const struct args *args, const char *option, const char *path, const char *wanted)
 {
     const char *slash = strrchr(path, '/'), *dot = strrchr(slash ? slash : path, '.'), *suffixes;
-    if (!dot || (wanted && !strcasecmp(dot, wanted)))
-        return EXIT_OK;
+    if (!dot || !strcasecmp(dot + 1, option) || (wanted && !strcasecmp(dot, wanted)))
+        return EXIT_OK; /* --map writes .map files, although MRC has this suffix, too */
     if (wanted)
         return usage_error(args, "--%s writes %s files only", option, wanted);
     bool is_image = is_listed("png,csv", dot + 1);
