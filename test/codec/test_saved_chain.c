@@ -223,7 +223,6 @@ static void parameters_that_no_codec_takes(void **state)
                                       other = { 2, 8, 1 };
     const mt_block_params
         flat_block = { .ndim = 0, .element_size = 1 },
-        deep = { .ndim = 17, .element_size = 1 },
         wide_element = { .ndim = 1, .element_size = 9, .extent = { 4 }, .least = { 1 } },
         nothing_least = { .ndim = 1, .element_size = 1, .extent = { 4 }, .least = { 0 } },
         more_least = { .ndim = 1, .element_size = 1, .extent = { 4 }, .least = { 5 } },
