@@ -202,7 +202,7 @@ static mt_status load_map(const nd2_file *file, const tail *last, uint64_t posit
 /* Reads the map. MT_E_CORRUPT, with the reason: there is none, or it cannot be used. */
 static mt_status read_map(nd2_file *file, const tail *last, mt_arena *arena, mt_arena *scratch, mt_error *err)
 {
-    const uint8_t *map = NULL, *end = last->bytes + last->size - END_BYTES;
+    const uint8_t *map = NULL, *end = last->bytes + (last->size < END_BYTES ? 0 : last->size - END_BYTES);
     const char *why = NULL;
     size_t size;
     if (last->size < END_BYTES || memcmp(end, END_NAME, sizeof END_NAME - 1) != 0)

@@ -41,14 +41,16 @@ static mt_status check_version(const mt_source *source, mt_error *err)
 }
 
 /* Parses a metadata chunk; *out is its outer level, or NULL if the file has none. Version 3 names that level. */
-static mt_status parse_chunk(const nd2_file *file, int chunk, const char *name, mt_arena *arena, const nd2_value **out,
+static mt_status parse_chunk(nd2_file *file, int chunk, const char *name, mt_arena *arena, const nd2_value **out,
                              mt_error *err)
 {
     uint8_t *bytes;
     size_t size;
+    const char *repair;
     *out = NULL;
     mt_status st = nd2_load(file, chunk, arena, &bytes, &size, err);
-    if (st || !bytes || (st = nd2_parse(arena, bytes, size, name, out, err)))
+    if (st || !bytes || (st = nd2_parse(arena, bytes, size, name, out, &repair, err)) ||
+        (repair && (st = nd2_warn(file, arena, err, "%s: %s", name, repair))))
         return st;
     const nd2_value *named = nd2_find(*out, name);
     *out = named ? named : nd2_unwrap(*out);

@@ -21,11 +21,11 @@ typedef struct nd2_value {
     struct nd2_value *next;  /* in the same level */
 } nd2_value;
 
-/* Parses the content of a chunk; bytes must live as long as the arena. */
+/* Parses the content of a chunk; bytes must live as long as the arena. *repair says what was repaired; NULL: nothing. */
 MT_MUST_CHECK mt_status nd2_parse(mt_arena *arena, const uint8_t *bytes, size_t size, const char *what,
-                                  const nd2_value **out, mt_error *err);
+                                  const nd2_value **out, const char **repair, mt_error *err);
 MT_MUST_CHECK mt_status nd2_parse_xml(mt_arena *arena, const uint8_t *bytes, size_t size, const char *what,
-                                      nd2_value *root, mt_error *err);
+                                      nd2_value *root, const char **repair, mt_error *err);
 /* Adds a value at the end of a level; *last is the one added before, or NULL. NULL if out of memory. */
 nd2_value *nd2_add(mt_arena *arena, nd2_value *parent, nd2_value **last, const char *name, mt_error *err);
 

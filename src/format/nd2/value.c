@@ -214,15 +214,16 @@ static mt_status parse_binary(mt_arena *arena, const uint8_t *bytes, size_t size
 }
 
 mt_status nd2_parse(mt_arena *arena, const uint8_t *bytes, size_t size, const char *what, const nd2_value **out,
-                    mt_error *err)
+                    const char **repair, mt_error *err)
 {
     nd2_value *root = mt_arena_alloc(arena, 1, sizeof *root, err);
     if (!root)
         return no_memory(err);
     *root = (nd2_value) { .name = "", .number = NAN };
     *out = root;
+    *repair = NULL;
     if (size > 0 && bytes[0] == '<')
-        return nd2_parse_xml(arena, bytes, size, what, root, err);
+        return nd2_parse_xml(arena, bytes, size, what, root, repair, err);
     mt_status st = parse_binary(arena, bytes, size, root, err);
     if (st)
         mt_error_prefix(err, "%s", what);

@@ -40,15 +40,14 @@ static mt_status convert(mt_arena *arena, const mt_xml *element, nd2_value *out,
 }
 
 mt_status nd2_parse_xml(mt_arena *arena, const uint8_t *bytes, size_t size, const char *what, nd2_value *root,
-                        mt_error *err)
+                        const char **repair, mt_error *err)
 {
     mt_arena *scratch;
     mt_xml *xml;
-    const char *repair;
     mt_status st = mt_arena_new(mt_arena_env(arena), &scratch, err);
     if (st)
         return st;
-    st = mt_xml_parse_loosely(scratch, (const char *)bytes, size, what, &xml, &repair, err);
+    st = mt_xml_parse_loosely(scratch, (const char *)bytes, size, what, &xml, repair, err);
     if (!st)
         st = convert(arena, xml, root, err);
     mt_arena_free(scratch);

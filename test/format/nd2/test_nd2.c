@@ -389,6 +389,27 @@ static void test_scan(void **state)
     }
 }
 
+/* Metadata of version 2 that is no valid XML: a character that XML does not allow in the name of a channel. */
+static void test_repaired(void **state)
+{
+    (void)state;
+    const nd2_writer_spec spec = { .is_old = true, .width = 4, .height = 3, .frames = 1 };
+    crafted c = craft(&spec);
+    size_t size;
+    uint8_t *bytes = read_file(c.path, &size);
+    const uint8_t *name = memmem(bytes, size, "dye 0", 5);
+    mt_stack *stack;
+    mt_error err = MT_ERROR_INIT;
+    assert_non_null(name);
+    overwrite(&c, name + 3 - bytes, "\1", 1);
+    check_ok(open_crafted(&c, &stack, &err), &err);
+    check_remarks(stack, 0, "", "SLxPictureMetadata: ");
+    check_pixels(&spec, stack, NULL);
+    mt_stack_close(stack);
+    free(bytes);
+    unlink(c.path);
+}
+
 static void check_refused(const nd2_writer_spec *spec, const char *word, mt_status status)
 {
     crafted c = craft(spec);
@@ -508,10 +529,11 @@ static void test_mutations(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_real),      cmocka_unit_test(test_pixels),   cmocka_unit_test(test_loops),
-        cmocka_unit_test(test_metadata),  cmocka_unit_test(test_colors),   cmocka_unit_test(test_remarks),
-        cmocka_unit_test(test_scan),      cmocka_unit_test(test_refused),  cmocka_unit_test(test_old_container),
-        cmocka_unit_test(test_bad_frame), cmocka_unit_test(test_contract), cmocka_unit_test(test_mutations),
+        cmocka_unit_test(test_real),          cmocka_unit_test(test_pixels),    cmocka_unit_test(test_loops),
+        cmocka_unit_test(test_metadata),      cmocka_unit_test(test_colors),    cmocka_unit_test(test_remarks),
+        cmocka_unit_test(test_scan),          cmocka_unit_test(test_repaired),  cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_old_container), cmocka_unit_test(test_bad_frame), cmocka_unit_test(test_contract),
+        cmocka_unit_test(test_mutations),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
