@@ -28,6 +28,8 @@ def test_tiles_are_samples(path):
     stack = microtome.open(path)
     assert stack.original_axes == "SYX" and stack.metadata["format"] == "lif"
     np.testing.assert_array_equal(np.asarray(stack), TILES[:, None])
+    assert [p[0] for p in stack.sample_positions] == [None] * 3
+    np.testing.assert_allclose([p[1:] for p in stack.sample_positions], CORNERS)
 
 
 def test_tiles_are_merged(path):

@@ -130,7 +130,9 @@ void lif_finish(lif_writer *w)
     mt_store_u32le(w->data + 4, (uint32_t)(5 + 2 * w->n_xml));
     w->data[8] = 0x2a;
     mt_store_u32le(w->data + 9, (uint32_t)w->n_xml);
-    memcpy(put_text(w->data + 13, w->xml, w->n_xml), w->blocks, w->n_blocks);
+    uint8_t *end = put_text(w->data + 13, w->xml, w->n_xml);
+    if (w->n_blocks > 0)
+        memcpy(end, w->blocks, w->n_blocks);
     w->data_offset += 13 + 2 * w->n_xml;
 }
 

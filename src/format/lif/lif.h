@@ -169,6 +169,10 @@ MT_MUST_CHECK mt_status lif_find_missing(const lif_layout *layout, uint64_t size
 MT_MUST_CHECK mt_status lif_set_details(const lif_image *image, const lif_layout *layout, mt_chunk_map *map,
                                         mt_error *err);
 
+/* Sets the places of samples, if they are tiles and the document tells where these lie. */
+MT_MUST_CHECK mt_status lif_set_samples(const lif_image *image, const lif_layout *layout, mt_chunk_map *map,
+                                        mt_error *err);
+
 /* For saved maps (format/saved). */
 MT_MUST_CHECK mt_status lif_restore(mt_chunk_map *map, const mt_renaming *renaming, mt_reader *r, mt_error *err);
 

@@ -153,5 +153,7 @@ mt_status lif_map_image(const lif_file *file, const lif_image *image, mt_chunk_m
         for (int d = 0; !st && d < outer; d++)
             map->chunk_shape[d] = 1, map->chunk_stride[d] = 0;
     }
-    return st ? st : lif_set_details(image, &layout, map, err);
+    if (!st)
+        st = lif_set_details(image, &layout, map, err);
+    return st ? st : lif_set_samples(image, &layout, map, err);
 }

@@ -4,6 +4,7 @@
 #include "support/folder.h"
 #include "support/lif_writer.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -203,7 +204,16 @@ static void tiles_are_samples_by_default(void **state)
     mt_error err = MT_ERROR_INIT;
     write_scan(&w, &scans[1], &(turn) { 0 }, &s);
     check_ok(mt_stack_open_memory(NULL, "a.lif", w.data, w.size, NULL, &stack, &err), &err);
-    assert_string_equal(mt_stack_get_info(stack)->original_axes, "TSCYX");
+    const mt_stack_info *info = mt_stack_get_info(stack);
+    assert_string_equal(info->original_axes, "TSCYX");
+    assert_int_equal(info->data_shape[0], 2 * TILES);
+    for (int i = 0; i < 2 * TILES; i++) { /* T is the faster one */
+        const mt_sample_info *sample = &info->samples[i];
+        double x = corners[i / 2][0] + 0.45 * (i / 2 % 2 == 0), y = corners[i / 2][1] + 0.45 * (i / 2 % 3 == 2);
+        assert_true(sample->has_position && isnan(sample->position[0]));
+        assert_float_equal(sample->position[1], 0.07e6 + y * 0.3, 1e-6);
+        assert_float_equal(sample->position[2], 0.05e6 + x * 0.2, 1e-6);
+    }
     mt_stack_close(stack);
     free_scan(&w, &s);
 }
