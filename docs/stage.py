@@ -35,6 +35,7 @@ NAVIGATION = {
             "Loader <loader>",
             "PyTorch <pytorch>",
             "Predicting <predicting>",
+            "Many machines <many-machines>",
             "Converting <converting>",
             "Writing <writing>",
             "filters",

@@ -27,4 +27,5 @@ PYTHONPATH="$(realpath "$build")/python" PYTHONPYCACHEPREFIX="$(realpath "$envir
     -m pytest -p no:cacheprovider -W 'ignore:Using extra keyword:DeprecationWarning' -W 'ignore:`allow_mutation` is:DeprecationWarning' \
     "$@" test/careamics test/python/test_arrays.py test/python/test_napari.py test/python/test_torch.py \
     test/python/test_torch_loader.py 'test/python/test_docs.py::test_python[training.md]' \
-    'test/python/test_docs.py::test_python[pytorch.md]' 'test/python/test_docs.py::test_python[arrays.md]'
+    'test/python/test_docs.py::test_python[pytorch.md]' 'test/python/test_docs.py::test_python[arrays.md]' \
+    'test/python/test_docs.py::test_python[many-machines.md]'

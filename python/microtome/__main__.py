@@ -17,10 +17,20 @@ def _restore_signals() -> None:
         signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
+def _needs_python(arguments: list[str]) -> bool:
+    """Tell whether the command runs a network that Python knows."""
+    return arguments[:1] == ["predict"] and any(word.partition("=")[0] == "--model" for word in arguments)
+
+
 def main() -> int:
     """Run the command with the arguments of the process."""
+    arguments = sys.argv[1:]
+    if _needs_python(arguments):
+        from ._predict_command import main as predict  # noqa: PLC0415 # slow
+
+        return predict(arguments[1:])
     _restore_signals()
-    return _core.run_command(["microtome", *sys.argv[1:]])
+    return _core.run_command(["microtome", *arguments])
 
 
 if __name__ == "__main__":

@@ -181,12 +181,23 @@ class Plan:
 
         network = as_model(model, device=device)
         try:
-            name = network.identity if self._is_own_name else None
-            if name is not None and name != self._network:
-                raise ArgumentError(f"this is another network than that of the plan: {name}, not {self._network}")
+            self._check_network(network)
             return self._run(network, part, progress)
         finally:
             network.close()
+
+    def _check_network(self, network: Model) -> None:
+        name = network.identity if self._is_own_name else None
+        if name is not None and name != self._network:
+            raise ArgumentError(f"this is another network than that of the plan: {name}, not {self._network}")
+
+    def _check_begun(self) -> None:
+        """Check that this machine sees the output that was begun."""
+        path = next(iter(self.paths.values()))
+        if "://" not in path:
+            path = os.path.abspath(path)
+        if not self.status().finished:
+            _find_plan(path, self._options.get("context"))
 
     def _run(
         self,
@@ -199,7 +210,7 @@ class Plan:
         k, n = (0, 0) if part is None else map(operator.index, part)
         if part is not None and not 0 <= k < n:
             raise ArgumentError(f"part {k} of {n}: parts are counted from 0")
-        suffix = "" if part is None else f"-{k}-of-{n}"
+        suffix = "" if part is None else _suffix(k, n)
         targets = self._open_targets(not finish, resume)
         try:
             done = self._work(model, targets, progress, k, n, suffix)
@@ -208,11 +219,18 @@ class Plan:
             targets.close(finish)
         except BaseException as error:
             with contextlib.suppress(Exception):  # the failure counts, not that it cannot be noted
-                text = f"{type(error).__name__}: {error}".rstrip(": ").replace("\0", "")
-                targets.keep(_FAILED + suffix, text)
+                targets.keep(_FAILED + suffix, f"{type(error).__name__}: {error}".rstrip(": ").replace("\0", ""))
             targets.abandon(error)
             raise
         return done
+
+    def _note_failure(self, part: tuple[int, int], text: str) -> None:
+        """Keep the error of a part whose process did not live to do so."""
+        name = _FAILED + _suffix(*part)
+        targets = Targets(self)
+        if name not in targets.kept():
+            targets.keep(name, text)
+        targets.close()
 
     def _work(
         self, model: Model, targets: Targets, progress: PredictionProgress, k: int, n: int, suffix: str
@@ -380,6 +398,10 @@ def _plain(value: Any) -> Any:
         if isinstance(value, np.ndarray)
         else str(value)
     )
+
+
+def _suffix(k: int, n: int) -> str:
+    return f"-{k}-of-{n}"
 
 
 def _part(name: str) -> str:

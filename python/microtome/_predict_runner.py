@@ -208,8 +208,8 @@ def _next_divisor(size: int) -> int:
 
 
 @contextmanager
-def show_tiles(progress: PredictionProgress) -> Iterator[Callable[[int, int], object]]:
-    """Give the function that a run reports tiles to; it passes on at most one report a second, and the last one."""
+def show_tiles(progress: PredictionProgress, unit: str = "tiles") -> Iterator[Callable[[int, int], object]]:
+    """Give the function that a run reports tiles, or other units, to; it passes on at most one report a second, and the last one."""
     start = time.monotonic()
     last = start - _PERIOD
 
@@ -229,5 +229,5 @@ def show_tiles(progress: PredictionProgress) -> Iterator[Callable[[int, int], ob
     if callable(progress):
         yield call
         return
-    with show_progress(progress, "predict", "tiles") as shown:
+    with show_progress(progress, "predict", unit) as shown:
         yield lambda done, total: shown(done, total) if shown and is_due(done, total) else None
