@@ -55,8 +55,8 @@ test-wheel: wheel ## test the wheel in empty environments, with the oldest and t
 test-careamics: build ## compare with CAREamics, and train it (installed into build/careamics, with torch)
 	@tools/careamics.sh $(CAREAMICS) build/$(PRESET)
 
-test-kill: build ## kill conversions at RUNS=100 random moments for each format, and continue them
-	@python3 test/cli/kill_test.py build/$(PRESET)/microtome --runs $(or $(RUNS),100) Interrupted.test_kill
+test-kill: build ## kill conversions and predictions at RUNS=100 random moments for each format, and continue them
+	@python3 test/cli/kill_test.py build/$(PRESET)/microtome --runs $(or $(RUNS),100) Interrupted.test_kill Predicted.test_kill
 
 test-stores: build ## test HTTP and S3 with real servers on loopback (installed into build/stores)
 	@tools/stores.sh $(STORES) build/$(PRESET)

@@ -1,13 +1,15 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-3-Clause
-"""Kills microtome convert and continues it. Usage: kill_test.py COMMAND [--runs N] [TEST...]
+"""Kills microtome convert and predict, and continues them. Usage: kill_test.py COMMAND [--runs N] [TEST...]
 
-The output of each interrupted conversion must equal that of one that was not: the SHA-256 of every file.
+The output of each run that was interrupted must equal that of one that was not: the SHA-256 of every file.
 """
 
+import contextlib
 import os
 import random
 import re
+import shlex
 import shutil
 import signal
 import subprocess
@@ -29,9 +31,34 @@ FORMATS = {
     "tiff": ("out.tif", ["--chunks", "32x32", "--pyramid", "3"]),
     "series": ("out.zarr", ["--chunks", "32x32", "--join", "S"]),  # a collection of two images
 }
+ALONE = ("tiff", "npy")  # one process writes these
+
+TILES = {
+    "crop": ["--tile", "2x64x64", "--overlap", "0x16x16", "--batch-size", "3"],
+    "hann": ["--tile", "64x64", "--overlap", "16x32", "--batch-size", "4", "--blend", "hann"],
+}
+
+# A network whose answer changes with the number of a batch, with each of its tiles, and with their order: it moves all
+# values on. Neighbouring tiles disagree where they overlap.
+NETWORK = """
+import sys
+
+source, target = sys.stdin.buffer, sys.stdout.buffer
+while line := source.readline():
+    number, shape = line.split(b":")
+    size = 4
+    for n in shape.split():
+        size *= int(n)
+    data = source.read(size)
+    at = 4 * (1 + 37 * int(number)) % size
+    target.write(line + data[at:] + data[:at])
+    target.flush()
+"""
 
 
-class Interrupted(unittest.TestCase):
+class Killed(unittest.TestCase):
+    """Starts, kills and continues what the method work of a class starts."""
+
     def setUp(self):
         self.dir = Path(tempfile.mkdtemp(prefix="microtome-kill-", dir=MEMORY))
         self.addCleanup(shutil.rmtree, self.dir)
@@ -41,19 +68,6 @@ class Interrupted(unittest.TestCase):
 
     def start(self, *arguments):
         return subprocess.Popen([COMMAND, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-
-    def convert(self, out, options, threads, *more):
-        return self.start(
-            "convert",
-            self.image,
-            out,
-            "--axes",
-            "SZYX" if "S" in options else "CZYX",
-            "--threads",
-            str(threads),
-            *options,
-            *more,
-        )
 
     def end(self, process, status=0):
         """Waits for the end. What an earlier run has completed may be found complete."""
@@ -67,10 +81,10 @@ class Interrupted(unittest.TestCase):
     def steps(self, out, options, threads, processes):
         """Each step starts processes at once, and returns them with the exit code of each."""
         if processes == 1:
-            return [lambda: [(self.convert(out, options, threads), 0)]]
+            return [lambda: [(self.work(out, options, threads), 0)]]
         parts = [f"{k}/{processes}" for k in range(1, processes + 1)]
         return [
-            lambda: [(self.convert(out, options, threads, "--part", part), 3) for part in parts],
+            lambda: [(self.work(out, options, threads, "--part", part), 3) for part in parts],
             lambda: [(self.start("finish", out, "--threads", str(threads)), 0)],
         ]
 
@@ -80,7 +94,7 @@ class Interrupted(unittest.TestCase):
         for step in steps:
             started = step()
             while begin is None and any(process.poll() is None for process, _ in started):
-                begin = time.monotonic() if self.exists(out) else None
+                begin = time.monotonic() if self.is_begun(out) else None
                 time.sleep(0.0005)
             said += [self.end(*one) for one in started]
         return said, time.monotonic() - (begin or time.monotonic())
@@ -92,7 +106,7 @@ class Interrupted(unittest.TestCase):
         for step in steps:
             started = [process for process, _ in step()]
             while any(process.poll() is None for process in started):
-                begin = begin or (time.monotonic() if self.exists(out) else None)
+                begin = begin or (time.monotonic() if self.is_begun(out) else None)
                 if begin and time.monotonic() - begin >= seconds:
                     alive = [process for process in started if process.poll() is None]
                     for process in alive:
@@ -105,7 +119,8 @@ class Interrupted(unittest.TestCase):
         return []
 
     @staticmethod
-    def exists(out):
+    def is_begun(out):
+        """Whether it is time to kill: the output has appeared."""
         return os.path.exists(out) or os.path.exists(out + ".partial")
 
     def stored(self, out):
@@ -116,9 +131,11 @@ class Interrupted(unittest.TestCase):
         """The largest number of units that one of the processes found done."""
         return max([int(n) for _, err in said for n in re.findall(r"resuming: (\d+) of", err)], default=0)
 
-    def check_row(self, name, threads, processes, runs):
+    def check_row(self, name, threads, processes, *more):
         file, options = FORMATS[name]
+        options = [*options, *more]
         out, whole = str(self.dir / file), str(self.dir / ("whole-" + file))
+        remove(whole)  # of another row
         self.run_steps(self.steps(whole, options, threads, processes))
         steps = self.steps(out, options, threads, processes)
         wanted, seconds = digest(whole), []
@@ -126,35 +143,52 @@ class Interrupted(unittest.TestCase):
             remove(out)
             seconds.append(self.run_steps(steps, out)[1])
         self.assertEqual(digest(out), wanted)
-        hits, again = 0, 0
-        for _ in range(runs):
+        hits, resumed, again, latest = 0, 0, 0, min(seconds)
+        for _ in range(RUNS):
             remove(out)
-            killed = self.kill_within(steps, out, self.random.uniform(0, min(seconds)))
+            killed = self.kill_within(steps, out, self.random.uniform(0, latest))
             is_hit = any(code == -signal.SIGKILL for code, _, _ in killed)
+            latest = min(seconds) if is_hit else latest / 2  # so that some hit even a short run
             before = self.stored(out) if name in ("zarr", "shards") and is_hit else 0
             said, _ = self.run_steps(steps)
             hits += is_hit
             if not any("already complete" in text for text, _ in said):
+                resumed += is_hit and self.resumed(said) > 0
                 again = max(again, before - self.resumed(said))
             self.assertEqual(digest(out), wanted)
         print(
-            f"{name:7} {threads} threads, {processes} processes: {hits} of {runs} kills hit a conversion at work; "
-            f"at most {again} units were written again",
+            f"{self.WORK} {name:7} {threads} threads, {processes} processes: {hits} of {RUNS} kills hit one at work, "
+            f"{resumed} after its first unit; at most {again} units were written again",
             flush=True,
         )
         self.assertGreater(hits, 0)
         self.assertLessEqual(again, 2 * threads * processes)
-        remove(out)
-        remove(whole)
+
+
+class Interrupted(Killed):
+    WORK = "conversion"
+
+    def work(self, out, options, threads, *more):
+        return self.start(
+            "convert",
+            self.image,
+            out,
+            "--axes",
+            "SZYX" if "S" in options else "CZYX",
+            "--threads",
+            str(threads),
+            *options,
+            *more,
+        )
 
     def test_kill(self):
         if RUNS > 5:
-            rows = [(f, t, p) for f in FORMATS for t in (1, 2, 8) for p in ((1,) if f in ("tiff", "npy") else (1, 3))]
+            rows = [(f, t, p) for f in FORMATS for t in (1, 2, 8) for p in ((1,) if f in ALONE else (1, 3))]
         else:
             rows = [("zarr", 2, 1), ("shards", 8, 1), ("zarr", 1, 3), ("tiff", 2, 1), ("npy", 2, 1), ("series", 2, 3)]
         for row in rows:
             with self.subTest(row=row):
-                self.check_row(*row, RUNS)
+                self.check_row(*row)
 
     def test_any_number_of_threads_and_processes_writes_the_same_bytes(self):
         for name in ("zarr", "shards", "tiff", "npy"):
@@ -216,18 +250,63 @@ class Interrupted(unittest.TestCase):
         self.run_steps(self.steps(whole, options, 1, 1))
         for _ in range(3):
             remove(out)
-            both = [self.convert(out, options, 1), self.convert(out, options, 1)]
+            both = [self.work(out, options, 1), self.work(out, options, 1)]
             codes = [(process.communicate(), process.returncode)[1] for process in both]
             self.assertTrue(set(codes) <= {0, 1}, codes)
             self.run_steps(self.steps(out, options, 1, 1))
             self.assertEqual(digest(out), digest(whole))
         out = str(self.dir / "part.zarr")
-        both = [self.convert(out, options, 1, "--part", "1/2") for _ in range(2)]
+        both = [self.work(out, options, 1, "--part", "1/2") for _ in range(2)]
         for process in both:
             self.end(process, 3)
-        self.end(self.convert(out, options, 1, "--part", "2/2"), 3)
+        self.end(self.work(out, options, 1, "--part", "2/2"), 3)
         self.end(self.start("finish", out))
         self.assertEqual(digest(out), digest(whole))
+
+
+class Predicted(Killed):
+    WORK = "prediction"
+
+    def setUp(self):
+        super().setUp()
+        network = self.dir / "network.py"
+        network.write_text(NETWORK)
+        command = f"exec {shlex.quote(sys.executable)} -S {shlex.quote(str(network))}"
+        self.networks = {"identity": ["--identity"], "pipe": ["--pipe", command]}
+
+    @staticmethod
+    def is_begun(out):
+        """A unit is written and in a journal: most of the time before belongs to the start of the network."""
+        for place in (out, out + ".partial"):
+            with contextlib.suppress(FileNotFoundError):  # journals go at the end
+                if any(file.stat().st_size > 64 for file in Path(place).glob(".microtome/journal-*")):
+                    return True
+        return False
+
+    def work(self, out, options, threads, *more):
+        return self.start("predict", self.image, out, "--axes", "CZYX", "--threads", str(threads), *options, *more)
+
+    def test_kill(self):
+        formats = [name for name in FORMATS if name != "series"]
+        if RUNS > 5:
+            rows = [
+                (f, t, p, "pipe", b)
+                for b in TILES
+                for f in formats
+                for t in (1, 2, 8)
+                for p in ((1,) if f in ALONE else (1, 3))
+            ]
+        else:
+            rows = [
+                ("zarr", 2, 1, "pipe", "crop"),
+                ("shards", 8, 1, "identity", "hann"),
+                ("zarr", 1, 3, "identity", "hann"),
+                ("tiff", 2, 1, "identity", "crop"),
+                ("npy", 2, 1, "pipe", "hann"),
+            ]
+        for *row, network, tiles in rows:
+            with self.subTest(row=row, network=network, tiles=tiles):
+                self.check_row(*row, *self.networks[network], *TILES[tiles])
 
 
 if __name__ == "__main__":
