@@ -70,11 +70,13 @@ build-command:
 	@[ -f build/$(PRESET)/build.ninja ] || cmake --preset $(PRESET) -DMT_TESTS=OFF -DMT_BENCH=OFF -DMT_PYTHON=OFF
 	@cmake --build --preset $(PRESET) --target microtome_cli
 
-example: build ## train CAREamics on a noisy image; draws build/example/denoised.png
+example: build ## train on a noisy image (or IMAGE), predict it, kill and continue that; draws build/example/denoised.png
 	@tools/careamics.sh $(CAREAMICS) environment
 	@[ -d "$${MICROTOME_TEST_DATA:-../shared/data}/denoise" ] || tools/demo.sh build/$(PRESET)
-	@mkdir -p build/example
-	@PYTHONPATH=build/$(PRESET)/python $(CAREAMICS)/bin/python examples/careamics_n2v.py build/example
+	@mkdir -p build/example/careamics
+	@image=$${MICROTOME_TEST_DATA:-../shared/data}/denoise/example_cells_1.tif; [ -f "$$image" ] || image=demo/nuclei.tif; \
+		PYTHONPATH=build/$(PRESET)/python $(CAREAMICS)/bin/python examples/denoise.py "$${IMAGE:-$$image}" build/example
+	@PYTHONPATH=build/$(PRESET)/python $(CAREAMICS)/bin/python examples/careamics_n2v.py build/example/careamics
 
 docs: build ## build the documentation into build/docs and run its examples
 	@tools/docs.sh build/$(PRESET)
