@@ -131,7 +131,7 @@ class Killed(unittest.TestCase):
         """The largest number of units that one of the processes found done."""
         return max([int(n) for _, err in said for n in re.findall(r"resuming: (\d+) of", err)], default=0)
 
-    def check_row(self, name, threads, processes, *more):
+    def check_row(self, title, name, threads, processes, *more):
         file, options = FORMATS[name]
         options = [*options, *more]
         out, whole = str(self.dir / file), str(self.dir / ("whole-" + file))
@@ -157,7 +157,7 @@ class Killed(unittest.TestCase):
                 again = max(again, before - self.resumed(said))
             self.assertEqual(digest(out), wanted)
         print(
-            f"{self.WORK} {name:7} {threads} threads, {processes} processes: {hits} of {RUNS} kills hit one at work, "
+            f"{title} {name:7} {threads} threads, {processes} processes: {hits} of {RUNS} kills hit one at work, "
             f"{resumed} after its first unit; at most {again} units were written again",
             flush=True,
         )
@@ -166,8 +166,6 @@ class Killed(unittest.TestCase):
 
 
 class Interrupted(Killed):
-    WORK = "conversion"
-
     def work(self, out, options, threads, *more):
         return self.start(
             "convert",
@@ -188,7 +186,7 @@ class Interrupted(Killed):
             rows = [("zarr", 2, 1), ("shards", 8, 1), ("zarr", 1, 3), ("tiff", 2, 1), ("npy", 2, 1), ("series", 2, 3)]
         for row in rows:
             with self.subTest(row=row):
-                self.check_row(*row)
+                self.check_row("conversion", *row)
 
     def test_any_number_of_threads_and_processes_writes_the_same_bytes(self):
         for name in ("zarr", "shards", "tiff", "npy"):
@@ -265,8 +263,6 @@ class Interrupted(Killed):
 
 
 class Predicted(Killed):
-    WORK = "prediction"
-
     def setUp(self):
         super().setUp()
         network = self.dir / "network.py"
@@ -306,7 +302,7 @@ class Predicted(Killed):
             ]
         for *row, network, tiles in rows:
             with self.subTest(row=row, network=network, tiles=tiles):
-                self.check_row(*row, *self.networks[network], *TILES[tiles])
+                self.check_row(f"prediction, {tiles}", *row, *self.networks[network], *TILES[tiles])
 
 
 if __name__ == "__main__":
