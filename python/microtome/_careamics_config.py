@@ -261,3 +261,16 @@ def factors(
     subtract[numbers] = low
     divide[numbers] = (high - low if scheme.is_range else high) + np.float32(scheme.epsilon)
     return subtract, divide
+
+
+def inverse(config: Any) -> tuple[NDArray[np.float32], NDArray[np.float32]] | None:
+    """Give what CAREamics adds to an output and what it multiplies it by before: one number, or one for each channel.
+
+    It takes the numbers of the target, if there are any; the factor of a range lacks the epsilon.
+    """
+    if config.name not in _SCHEMES or config.skip_target:
+        return None
+    scheme = _SCHEMES[config.name]
+    pair = scheme.of(config, "target")
+    low, high = (np.array(v, np.float32) for v in (pair if None not in pair else scheme.of(config, "input")))
+    return low, high - low if scheme.is_range else high + np.float32(scheme.epsilon)

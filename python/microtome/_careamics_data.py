@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from ._stack import ImageStack
     from .torch import Batch
 
-__all__ = ["make_data_module", "need_careamics"]
+__all__ = ["FedByLoader", "make_data_module", "need_careamics"]
 
 # Arguments of the loader for training that the configuration does not speak of.
 _LOADER = {"window", "block", "prefetch", "on_corrupt", "missing", "locality"}
@@ -48,17 +48,19 @@ class _Images:
     def shapes(self) -> list[tuple[int, ...]]:
         return [stack.data_shape for stack in self.stacks]
 
+    @property
+    def stored_shapes(self) -> list[list[int]]:
+        """Return the sizes along the axes, of the channels that are chosen."""
+        at = self.axes.find("C")
+        return [_with_channels(loaded.original_data_shape, at, self.channels) for loaded in self.loaded]
+
 
 class _Facts:
     """What CAREamics' batches say about the images of their patches, for one array."""
 
     def __init__(self, images: _Images) -> None:
-        shapes, originals = [], []
-        for loaded, stack in zip(images.loaded, images.stacks, strict=True):
-            shapes.append(_with_channels(stack.data_shape, 1, images.channels))
-            at = images.axes.find("C")
-            originals.append(_with_channels(loaded.original_data_shape, at, images.channels))
-        self._shapes, self._originals = np.array(shapes), np.array(originals)
+        self._shapes = np.array([_with_channels(shape, 1, images.channels) for shape in images.shapes])
+        self._originals = np.array(images.stored_shapes)
         self._sources = [str(loaded.source) for loaded in images.loaded]
         self._dtypes = [str(loaded.data_dtype) for loaded in images.loaded]
         self._axes, self._target_axes = images.axes, images.target_axes
@@ -155,6 +157,16 @@ class Batches:
         self._batches.load_state_dict(state)
 
 
+class NoBatches:
+    """What a trainer loops over that has nothing to do. Of a loader of length 0 it would not even begin."""
+
+    def __len__(self) -> int:
+        return 1
+
+    def __iter__(self) -> Iterator[list[Any]]:
+        return iter(())
+
+
 def _check_model(constraints: Any, config: Any, images: Sequence[_Images], is_whole: bool) -> None:
     """Check the images against what the network takes, as CAREamics does."""
     if constraints is None:
@@ -193,8 +205,12 @@ class FedByLoader:
 
     Attributes
     ----------
-    train_loader, val_loader, predict_loader : Loader or None
+    train_loader, val_loader : Loader or None
         Made by ``setup``.
+    predict_loader : Loader or None
+        Made by ``predict_dataloader``.
+    feeds_prediction : bool
+        False: there are no batches for prediction, because a callback predicts.
 
     Raises
     ------
@@ -229,6 +245,8 @@ class FedByLoader:
         self.train_loader: Loader | None = None
         self.val_loader: Loader | None = None
         self.predict_loader: Loader | None = None
+        self.feeds_prediction = True
+        self._predicting: Any = None  # the configuration
         self._images: dict[str, list[_Images]] = {}
 
     # -- images --------------------------------------------------------------------
@@ -318,8 +336,7 @@ class FedByLoader:
             config = config.convert_mode("predicting")
         images = self._load_pair(data.pred_data, data.pred_data_target, config)
         self._complete(config, images)
-        patching = translate.make_patching(config.patching, images[0].stacks, config.seed)
-        self.predict_loader = self._make_loader(patching, images, config, "pred")
+        self._images["pred"], self._predicting = images, config
         normalization = need_careamics("careamics.dataset.normalization")
         # CAREamics' modules ask their data for the inverse.
         self.predict_dataset = SimpleNamespace(normalization=normalization.create_normalization(config.normalization))
@@ -339,10 +356,20 @@ class FedByLoader:
         """Return the batches for validation."""
         return [] if self.val_loader is None else self._batches(self.val_loader, "val")
 
-    def predict_dataloader(self) -> Batches:
+    def predict_dataloader(self) -> Batches | NoBatches:
         """Return the batches for prediction."""
-        assert self.predict_loader is not None
+        if not self.feeds_prediction:
+            return NoBatches()
+        images, config = self._images["pred"], self._predicting
+        patching = translate.make_patching(config.patching, images[0].stacks, config.seed)
+        self.predict_loader = self._make_loader(patching, images, config, "pred")
         return self._batches(self.predict_loader, "pred")
+
+    def images_to_predict(self) -> tuple[_Images, Any]:
+        """Return the images for prediction, which the network accepts, and their configuration."""
+        images, config = self._images["pred"], self._predicting
+        _check_model(self.model_constraints, config, images, config.patching.name == "whole")
+        return images[0], config
 
     @property
     def predict_source_paths(self) -> list[Any]:

@@ -78,6 +78,10 @@ class Plan:
         self._is_own_name = is_own_name and network is not None  # the network's, not the caller's
         self._input = _describe(tiles.stack)
         self._known: dict[tuple[int, int], list[NDArray[Any]]] = {}
+        self.joins_samples = False
+
+    joins_samples: bool
+    """Samples along S are written along T, to one image, and not to a collection."""
 
     def __getstate__(self) -> dict[str, Any]:
         options = {name: value for name, value in self._options.items() if name != "context"}
@@ -326,6 +330,7 @@ class Plan:
             "options": options,
             "network": self._network,
             "is_own_name": self._is_own_name,
+            "joins_samples": self.joins_samples,
         }
         return json.dumps(members, default=_plain)
 
@@ -378,6 +383,7 @@ class Plan:
             members["is_own_name"],
         )
         plan._input = tuple(members["input"])
+        plan.joins_samples = members["joins_samples"]
         return plan
 
 

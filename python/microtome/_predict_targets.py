@@ -54,9 +54,13 @@ def list_images(plan: Plan, out: Planned) -> list[Image]:
     return [Image(f"{path.rstrip('/')}/{i}", options) for i in range(plan.tiles.n_samples)]
 
 
-def _is_collection(plan: Plan) -> bool:
+def _has_samples(plan: Plan) -> bool:
     stack = plan.tiles.stack
     return "S" in stack.original_axes and stack.data_shape[0] > 1
+
+
+def _is_collection(plan: Plan) -> bool:
+    return _has_samples(plan) and not plan.joins_samples
 
 
 def _is_zarr(plan: Plan, path: str) -> bool:
@@ -68,6 +72,7 @@ def _axes(plan: Plan, out: Planned) -> str:
     """Return the axes of an image of an output."""
     stack = plan.tiles.stack
     t = "T" in stack.original_axes and stack._axes != "SCTYX"
+    t = t or (_has_samples(plan) and plan.joins_samples)
     c = "C" in stack.original_axes or out.channels > 1
     return "T" * t + "C" * c + "Z" * (stack.ndim == 5) + "YX"
 

@@ -1,13 +1,12 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Names of the predictions that CAREamics writes."""
+"""Names of the predictions of CAREamics' networks on disk."""
 
 from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
 
 
 def split_source(source: str) -> tuple[str, str]:
@@ -34,14 +33,13 @@ def name_of(source: str) -> str:
     return "_".join(filter(None, [Path(file).stem, _plain(part)]))
 
 
-def common_folder(sources: Iterable[Any]) -> str:
+def common_folder(sources: Iterable[str]) -> str:
     """Return the common parent folder of the files of sources; "" if there are fewer than two.
 
     >>> common_folder(["/data/x/a.tif", "file:///data/y/b.zarr/0", "/data/x/c.h5#/raw", "array"])
     '/data'
     """
-    texts = [re.sub(r"^file:/(?=[^/])", "file:///", str(source)) for source in sources]  # a Path merges slashes
-    files = [split_source(text)[0] for text in texts if text != "array"]
+    files = [split_source(source)[0] for source in sources if source != "array"]
     folders = [os.path.dirname(os.path.abspath(file)) for file in files if "://" not in file]
     return os.path.commonpath(folders) if len(folders) > 1 else ""
 
@@ -50,56 +48,31 @@ def _plain(part: str) -> str:
     return re.sub(r"[^\w.-]+", "_", part.replace("=", "")).strip("_")
 
 
-class NamedWriter:
-    """A CAREamics write strategy that puts all predictions below its folder, under unique names.
+def name_predictions(sources: Sequence[str]) -> list[str]:
+    """Name the predictions of all sources, without suffix: the same names in each call, and no two alike.
 
-    CAREamics treats a source as a path, and names the prediction after the text behind its last
-    slash; predictions as Zarr of other sources are written beside those. So this class replaces the
-    source of each region by one that gives the right name.
+    Each lies in the folder of its file relative to the common parent. A name that is taken, also by other case, gets the
+    number of the source.
+
+    >>> name_predictions(["/data/x/a.tif", "/data/y/a.npy", "/data/x/A.h5#raw", "/data/x/a_raw.tif", "array"])
+    ['x/a', 'y/a', 'x/A_raw', 'x/a_raw_3', 'array_4']
     """
-
-    def __init__(self, strategy: Any, list_sources: Callable[[], Iterable[Any]]) -> None:
-        self._strategy = strategy
-        self._list_sources = list_sources
-        self._writes_zarr = hasattr(strategy, "current_array")
-        self._base = ""
-        self._given: dict[str, str] = {}  # names in use, to their sources
-        self._last = ""
-
-    def set_source_base(self, source_base: Path | None) -> None:
-        """Find the common parent of all sources; CAREamics fails if paths and URIs are mixed."""
-        del source_base
-        self._base = common_folder(self._list_sources())
-
-    def write_batch(self, dirpath: Path, predictions: list[Any]) -> None:
-        """Write regions of predictions."""
-        if not self._writes_zarr:
-            self._strategy.set_source_base(dirpath)
-        for region in predictions:
-            if self._writes_zarr and region.source != self._last:
-                self._strategy.current_array = None  # it would be reused for another source of the same name
-            self._last = region.source
-            self._strategy.write_batch(dirpath, [region._replace(source=self._renamed(dirpath, region))])
-
-    def _renamed(self, dirpath: Path, region: Any) -> str:
-        source, number = str(region.source), region.region_spec["data_idx"]
-        if source == "array":
-            return source
-        file, part = split_source(source)
-        if self._writes_zarr and source.startswith("file://"):
-            store = self._unique(Path(file).stem, file, number)
-            return f"file:///{store}.zarr" + (f"/{part}" if part else "")
-        name = name_of(source).replace(".zarr", "") if self._writes_zarr else name_of(source)
-        name = self._unique(os.path.join(self._folder_of(file), name), source, number)
-        return str(dirpath / f"{name}.image")  # the writer replaces what follows the last dot by its suffix
-
-    def _folder_of(self, file: str) -> str:
-        """Return the folder of a file relative to the common parent."""
-        if not self._base or "://" in file:
-            return ""
-        return os.path.relpath(os.path.dirname(os.path.abspath(file)), self._base)
-
-    def _unique(self, name: str, key: str, number: int) -> str:
-        while self._given.setdefault(name, key) != key:
+    base = common_folder(sources)
+    names: list[str] = []
+    taken: set[str] = set()
+    for number, source in enumerate(sources):
+        name = f"array_{number}" if source == "array" else os.path.join(_folder_of(source, base), name_of(source))
+        while name.casefold() in taken:
             name = f"{name}_{number}"
-        return name
+        taken.add(name.casefold())
+        names.append(name)
+    return names
+
+
+def _folder_of(source: str, base: str) -> str:
+    """Return the folder of a file relative to the common parent."""
+    file = split_source(source)[0]
+    if not base or "://" in file:
+        return ""
+    folder = os.path.relpath(os.path.dirname(os.path.abspath(file)), base)
+    return "" if folder == os.curdir else folder

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Image stacks for CAREamics, of every format that microtome reads.
 
-Only `CAREamist`, `DataModule` and `loading` import CAREamics, when they are used. See ``docs/careamics.md``.
+Only `CAREamist`, `DataModule`, `PredictionWriter` and `loading` import CAREamics, when they are used. See ``docs/careamics.md``.
 
 >>> from microtome.careamics import load
 >>> import numpy as np
@@ -12,6 +12,7 @@ Only `CAREamist`, `DataModule` and `loading` import CAREamics, when they are use
 from __future__ import annotations
 
 import glob
+import importlib
 import os
 import re
 import warnings
@@ -24,7 +25,6 @@ from ._adapter import ArrayStack
 from ._careamics_data import make_data_module, need_careamics
 from ._errors import ArgumentError, RangeError
 from ._open import _absolute, _native, _sized, from_object
-from ._prediction_names import NamedWriter
 from ._stack import ImageStack
 
 if TYPE_CHECKING:
@@ -34,9 +34,22 @@ if TYPE_CHECKING:
     from ._core import Context
     from ._open import ImageStackProtocol
 
-__all__ = ["load", "loading"]  # CAREamist and DataModule are made on request
+__all__ = ["load", "loading"]  # CAREamist, DataModule and PredictionWriter are made on request
 
 _ZARR_URI = re.compile(r"file://(?P<store>.*?\.zarr)(?:/(?P<part>.*))?", re.DOTALL)
+# Arguments for prediction that concern the configuration of the data; all others are those of `microtome.predict`.
+_PREDICTED = {
+    "batch_size",
+    "tile_size",
+    "tile_overlap",
+    "axes",
+    "output_axes",
+    "data_type",
+    "num_workers",
+    "channels",
+    "in_memory",
+    "loading",
+}
 _CZI_SCENE = re.compile(r"(?P<path>.*\.czi)@(?P<scene>\d+)", re.DOTALL | re.IGNORECASE)
 
 
@@ -285,25 +298,27 @@ def loading(**options: Any) -> Any:
     return need_careamics().ImageStackLoading(load, options)
 
 
-def _with_loading(arguments: dict[str, Any]) -> dict[str, Any]:
-    if arguments.get("data_type") in (None, "custom") and arguments.get("loading") is None:
-        arguments["loading"] = loading()
-    return arguments
+def _loading_or_ours(given: Any) -> Any:
+    return loading() if given is None else given
 
 
 def _make_careamist() -> type[Any]:
     base: Any = need_careamics().CAREamist
+    parts: Any = importlib.import_module("._careamics_predict", __package__)
 
     class CAREamist(base):  # type: ignore[misc]
         """CAREamics' ``CAREamist``, which reads all data through microtome, and trains with `DataModule`.
 
         The ``data_type`` of its configuration becomes ``"custom"``; all data arguments accept what
-        `load` does. `predict_to_disk` writes only below its folder, and names predictions after
-        file and part.
+        `load` does. `predict` and `predict_to_disk` work through `microtome.predict`, and take its
+        arguments besides CAREamics' own: ``blend``, ``tta``, ``pyramid``, ``part``, ``memory``, ...
+        `predict_to_disk` writes only below its folder, names predictions after file and part, and
+        continues what was interrupted.
         """
 
         def __init__(self, *args: Any, **kwargs: Any) -> None:
             super().__init__(*args, **kwargs)
+            self._given_data_type = self.config.data_config.data_type
             custom = {"data_type": "custom", "in_memory": True}  # otherwise it loads file by file
             self.config.data_config = self.config.data_config.model_copy(update=custom)
 
@@ -319,44 +334,80 @@ def _make_careamist() -> type[Any]:
 
             self.trainer.fit = fit_ours
             try:
-                super().train(filtering_mask=filtering_mask, **_with_loading({"loading": loading}), **data)
+                super().train(filtering_mask=filtering_mask, loading=_loading_or_ours(loading), **data)
             finally:
                 del self.trainer.fit
 
-        def predict(self, pred_data: Any, **kwargs: Any) -> Any:
-            return super().predict(pred_data, **_with_loading(kwargs))
+        def predict(
+            self, pred_data: Any, *, checkpoint: Any = None, **options: Any
+        ) -> tuple[list[NDArray[Any]], list[str]]:
+            receive = parts.InMemory()
+            self._predict_with(receive, pred_data, checkpoint, options)
+            return receive.arrays, receive.sources
 
-        def predict_to_disk(self, pred_data: Any, **kwargs: Any) -> None:
-            writer = self.prediction_writer
-            choose = writer.set_writing_strategy
+        def predict_to_disk(
+            self,
+            pred_data: Any,
+            *,
+            prediction_dir: Any = "predictions",
+            checkpoint: Any = None,
+            write_type: str | None = None,
+            write_extension: str | None = None,
+            write_func: Callable[..., Any] | None = None,
+            write_func_kwargs: Mapping[str, Any] | None = None,
+            **options: Any,
+        ) -> None:
+            kind = self._default_write_type(write_type, options.get("data_type") or self._given_data_type)
+            folder = self.work_dir / prediction_dir
+            receive = parts.OnDisk(folder, kind, write_extension, write_func, write_func_kwargs)
+            self._predict_with(receive, pred_data, checkpoint, options)
 
-            def choose_named(*args: Any, **options: Any) -> None:
-                choose(*args, **options)
-                writer.write_strategy = NamedWriter(writer.write_strategy, self._predicted_sources)
-
-            writer.set_writing_strategy = choose_named
+        def _predict_with(self, receive: Any, pred_data: Any, checkpoint: Any, options: dict[str, Any]) -> None:
+            parts.warn_of_targets(options.pop("pred_data_target", None))
+            data = {name: options.pop(name) for name in _PREDICTED & set(options)}
+            theirs = self._build_predict_datamodule(
+                pred_data, **{**data, "data_type": "custom", "loading": _loading_or_ours(data.get("loading"))}
+            )  # checks the configuration
+            module = _make("DataModule")(
+                theirs.config, pred_data=pred_data, loading=theirs.loading, model_constraints=theirs.model_constraints
+            )
+            callback = parts.make_predictor(receive, options)
+            self.trainer.callbacks.append(callback)
             try:
-                super().predict_to_disk(pred_data, **_with_loading(kwargs))
+                self.trainer.predict(
+                    self.model,
+                    datamodule=module,
+                    return_predictions=False,
+                    ckpt_path=self._get_default_ckpt(checkpoint),
+                )
             finally:
-                del writer.set_writing_strategy
-
-        def _predicted_sources(self) -> list[Any]:
-            return list(getattr(self.trainer.datamodule, "predict_source_paths", []))
+                self.trainer.callbacks.remove(callback)
 
     return CAREamist
 
 
+def _make_prediction_writer() -> type[Any]:
+    return importlib.import_module("._careamics_predict", __package__).make_prediction_writer()  # type: ignore[no-any-return]
+
+
+_MADE: dict[str, Callable[[], type[Any]]] = {
+    "CAREamist": _make_careamist,
+    "DataModule": lambda: make_data_module(loading),
+    "PredictionWriter": _make_prediction_writer,
+}
+
+
 def _make(name: str) -> Any:
     if name not in globals():
-        globals()[name] = _make_careamist() if name == "CAREamist" else make_data_module(loading)
+        globals()[name] = _MADE[name]()
     return globals()[name]
 
 
 def __dir__() -> list[str]:
-    return [*__all__, "CAREamist", "DataModule"]
+    return [*__all__, *_MADE]
 
 
 def __getattr__(name: str) -> Any:
-    if name not in ("CAREamist", "DataModule"):
+    if name not in _MADE:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return _make(name)

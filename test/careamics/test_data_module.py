@@ -480,8 +480,9 @@ def test_prediction_of_images_of_several_sizes():
     given = {"name": "mean_std", "input_means": [3], "input_stds": [2]}
     options = {"mode": "predicting", "patching": {"name": "whole"}, "normalization": given}
     module = DataModule(make_config(batch_size=2, **options), pred_data=images)
+    module.setup("predict")
     with pytest.raises(ValueError, match="cannot form a batch; use batch_size=1"):
-        module.setup("predict")
+        module.predict_dataloader()
 
 
 # -- all fields --------------------------------------------------------------------------------------------------------
