@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 import h5py
+import microtome
 import numpy as np
 import zarr
 from pylibCZIrw import czi as pylib
@@ -27,7 +28,7 @@ def write_images():
 def test_the_page(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     write_images()
-    whole, module, stacks = re.findall(r"^```python\n(.*?)^```$", PAGE.read_text(), re.M | re.S)
+    whole, module, stacks, on_disk, writer = re.findall(r"^```python\n(.*?)^```$", PAGE.read_text(), re.M | re.S)
     names = {}
     short = whole.replace("batch_size=16)", "batch_size=16, num_epochs=1, num_steps=1)").replace("256", "128")
     assert short.count("num_steps") == 1
@@ -40,3 +41,8 @@ def test_the_page(tmp_path, monkeypatch):
     exec(stacks, names)
     names["data"].setup("fit")
     assert names["data"].train_dataset[0][0].data.shape == (2, 64, 64)
+    exec(on_disk.replace("256", "128"), names)
+    exec(writer.replace("256", "128"), names)
+    for path in ("denoised/nuclei.ome_0.zarr", "denoised/more.zarr", "again/nuclei.ome_0.zarr"):
+        with microtome.open(path) as written:
+            assert written.original_axes == "TCYX" and written.data_shape == (2, 2, 160, 192)

@@ -209,6 +209,26 @@ def test_another_network_does_not_continue(trained, tmp_path):
         careamist.predict_to_disk(image, checkpoint=trained[1], **call)
 
 
+def test_interrupted(trained, tmp_path, capsys):
+    """Lightning ends the process without a traceback, so that how to continue is printed."""
+
+    def interrupt(module, inputs):
+        if len(batches) == 8:
+            raise KeyboardInterrupt
+
+    careamist, image = ours(trained[1], tmp_path), make_pixels((1, 3, 64, 88))
+    batches = count_batches(careamist)
+    careamist.model.model.register_forward_pre_hook(interrupt)
+    handler = signal.getsignal(signal.SIGINT)
+    try:
+        with pytest.raises(SystemExit):
+            careamist.predict_to_disk(image, write_type="zarr", chunks={"Y": 32, "X": 32}, **TILES)
+    finally:
+        signal.signal(signal.SIGINT, handler)
+    assert "array_0.zarr is unfinished, with" in (told := capsys.readouterr().err)
+    assert "of 12 chunks done: the same call continues it." in told
+
+
 def test_custom_files(trained, tmp_path):
     written = {}
 
