@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from ._models import Model
     from ._stack import ImageStack
 
-__all__ = ["Work", "make_prediction_writer", "make_predictor"]
+__all__ = ["InMemory", "OnDisk", "make_prediction_writer", "make_predictor", "warn_of_targets"]
 
 _SUFFIXES = {"tiff": ".tiff", "zarr": ".zarr"}
 _AMP = {"32-true": None, "16-mixed": "float16", "bf16-mixed": "bfloat16"}
