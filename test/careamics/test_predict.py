@@ -161,12 +161,11 @@ def count_batches(careamist):
     return batches
 
 
-@pytest.mark.parametrize("write_type", ["zarr", "tiff"])
-def test_resumed_after_a_kill(trained, tmp_path, write_type):
+def test_resumed_after_a_kill(trained, tmp_path):
     """The same files as without the kill, from fewer tiles; and nothing is left to do for a third call."""
     image = tmp_path / "image.tif"
     tifffile.imwrite(image, make_pixels((2, 3, 200, 240)), photometric="minisblack")
-    call = {"write_type": write_type, "chunks": {"Y": 32, "X": 32} if write_type == "zarr" else None, **TILES}
+    call = {"write_type": "zarr", "chunks": {"Y": 32, "X": 32}, **TILES}
     careamist = ours(trained[1], tmp_path)
     careamist.predict_to_disk(image, prediction_dir="whole", **call)
     arguments = [sys.executable, "-c", KILLED, trained[1], tmp_path / "killed", image, repr(call)]
