@@ -11,10 +11,10 @@
 
 enum { LEAST_DEFAULT = 512 << 20 };
 
-/* The most places of units of an image that are incomplete at once. */
+/* The most places of units of an image that are incomplete at once: of those that are needed. */
 static uint64_t count_open(const mt_stitched *output, const mt_stitch_image *image)
 {
-    uint64_t n = 1;
+    uint64_t n = 1, needed = 0;
     bool waits = false;
     for (int a = 0; a < MT_STITCH_DIMS; a++) {
         bool shared;
@@ -25,7 +25,9 @@ static uint64_t count_open(const mt_stitched *output, const mt_stitch_image *ima
             n = UINT64_MAX;
         waits = waits || shared;
     }
-    return n;
+    for (size_t i = 0; i < output->n_images; i++)
+        needed = output->images[i].n_needed > needed ? output->images[i].n_needed : needed;
+    return n < needed ? n : needed;
 }
 
 static uint64_t multiply(uint64_t a, uint64_t b) { return mt_mul_u64(a, b, &a) ? UINT64_MAX : a; }

@@ -21,8 +21,10 @@ static mt_status lay_out(mt_arena *arena, mt_stitch_image *image, mt_error *err)
         if (a != MT_AXIS_C && mt_mul_u64(image->n_positions, (uint64_t)image->grid[a], &image->n_positions))
             return mt_fail(err, MT_E_LIMIT, "more than 2^64 chunks");
     }
+    uint64_t rows = image->grid[MT_AXIS_X] > 0 ? image->n_positions / (uint64_t)image->grid[MT_AXIS_X] : 0;
     image->needed = mt_arena_alloc(arena, image->n_positions / 64 + 1, sizeof *image->needed, err);
-    return image->needed ? MT_OK : MT_E_MEMORY;
+    image->needed_rows = mt_arena_alloc(arena, rows / 64 + 1, sizeof *image->needed_rows, err);
+    return image->needed && image->needed_rows ? MT_OK : MT_E_MEMORY;
 }
 
 /* As "T=2, C=1, Z=5, Y=100, X=100"; axes of length 1 are left out. */
@@ -101,8 +103,11 @@ void mt_stitch_image_need(mt_stitch_image *image, uint64_t first, uint64_t count
         place_of(image, p, place);
         for (; !needed && place[MT_AXIS_C] < image->grid[MT_AXIS_C]; place[MT_AXIS_C]++)
             needed = !mt_writer_is_done(image->writer, unit_number(image, place));
-        if (needed)
-            mt_bit_set(image->needed, p);
+        if (!needed)
+            continue;
+        mt_bit_set(image->needed, p);
+        mt_bit_set(image->needed_rows, p / (uint64_t)image->grid[MT_AXIS_X]);
+        image->n_needed++;
     }
 }
 

@@ -26,6 +26,8 @@ typedef struct mt_stitch_image {
     int64_t shape[MT_STITCH_DIMS], unit[MT_STITCH_DIMS], grid[MT_STITCH_DIMS];
     uint64_t n_positions;   /* product of grid without C */
     uint64_t *needed;       /* a bit for each position: some unit is to be made */
+    uint64_t *needed_rows;  /* a bit for each place along T, Z and Y: some position along X is needed */
+    uint64_t n_needed;      /* positions that are needed */
     bool is_new;            /* no unit was done at the start */
     uint64_t chunk_bytes;   /* of a chunk of the writer */
     mt_value_counts counts; /* of an array: values that it could not hold */

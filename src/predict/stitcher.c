@@ -28,48 +28,90 @@ static void find_tile(const mt_stitched *output, uint64_t number, mt_stitch_tile
     }
 }
 
+/* The places of units that a region of an image touches: the first along each axis, and how many. Returns their number. */
+static uint64_t find_places(const mt_stitch_image *image, const mt_stitch_box *region, int64_t first[MT_STITCH_DIMS],
+                            int64_t counts[MT_STITCH_DIMS])
+{
+    uint64_t n = 1;
+    for (int a = 0; a < MT_STITCH_DIMS; a++) {
+        int64_t end = region->start[a] + region->extent[a];
+        first[a] = a == MT_AXIS_C ? 0 : region->start[a] / image->unit[a];
+        counts[a] = a == MT_AXIS_C ? 1 : (end - 1) / image->unit[a] - first[a] + 1;
+        n *= (uint64_t)counts[a];
+    }
+    return n;
+}
+
+/* Place i of those, in C order. */
+static void get_place(uint64_t i, const int64_t first[MT_STITCH_DIMS], const int64_t counts[MT_STITCH_DIMS],
+                      int64_t place[MT_STITCH_DIMS])
+{
+    for (int a = MT_STITCH_DIMS - 1; a >= 0; a--) {
+        place[a] = first[a] + (int64_t)(i % (uint64_t)counts[a]);
+        i /= (uint64_t)counts[a];
+    }
+}
+
 mt_status mt_stitch_each_place(mt_stitcher *s, mt_stitched *output, const mt_stitch_tile *tile, mt_stitch_visit *visit,
                                mt_error *err)
 {
     const mt_stitch_image *image = &output->images[tile->image];
     int64_t first[MT_STITCH_DIMS], counts[MT_STITCH_DIMS], place[MT_STITCH_DIMS];
-    uint64_t n = 1;
-    for (int a = 0; a < MT_STITCH_DIMS; a++) {
-        first[a] = a == MT_AXIS_C ? 0 : tile->region.start[a] / image->unit[a];
-        counts[a] =
-            a == MT_AXIS_C ? 1 : (tile->region.start[a] + tile->region.extent[a] - 1) / image->unit[a] - first[a] + 1;
-        n *= (uint64_t)counts[a];
-    }
+    const uint64_t n = find_places(image, &tile->region, first, counts);
     mt_status st = MT_OK;
     for (uint64_t i = 0; !st && i < n; i++) {
-        uint64_t rest = i;
-        for (int a = MT_STITCH_DIMS - 1; a >= 0; a--) {
-            place[a] = first[a] + (int64_t)(rest % (uint64_t)counts[a]);
-            rest /= (uint64_t)counts[a];
-        }
+        get_place(i, first, counts, place);
         if (mt_bit_get(image->needed, mt_stitch_image_position(image, place)))
             st = visit(s, output, tile, place, err);
     }
     return st;
 }
 
-/* A visit that only tells that there is a place. */
-static mt_status note_place(mt_stitcher *s, mt_stitched *output, const mt_stitch_tile *tile,
-                            const int64_t place[MT_STITCH_DIMS], mt_error *err)
-{
-    (void)s, (void)output, (void)tile, (void)place, (void)err;
-    return MT_E_RANGE;
-}
-
-static bool is_needed(const mt_stitcher *s, uint64_t number)
+/* Whether an output needs a tile; with the whole row, that tile or another one that differs only in its place along X. */
+static bool output_needs(const mt_stitched *output, uint64_t number, bool whole_row)
 {
     mt_stitch_tile tile;
-    bool needed = s->all_needed;
-    for (size_t o = 0; !needed && o < s->n_outputs; o++) {
-        find_tile(&s->outputs[o], number, &tile);
-        needed = mt_stitch_each_place(NULL, &s->outputs[o], &tile, note_place, NULL) != MT_OK;
+    int64_t first[MT_STITCH_DIMS], counts[MT_STITCH_DIMS], place[MT_STITCH_DIMS];
+    find_tile(output, number, &tile);
+    const mt_stitch_image *image = &output->images[tile.image];
+    (void)find_places(image, &tile.region, first, counts);
+    if (whole_row) {
+        first[MT_AXIS_X] = 0;
+        counts[MT_AXIS_X] = 1;
     }
+    const uint64_t n = (uint64_t)(counts[MT_AXIS_T] * counts[MT_AXIS_Z] * counts[MT_AXIS_Y] * counts[MT_AXIS_X]);
+    for (uint64_t i = 0; i < n; i++) {
+        get_place(i, first, counts, place);
+        uint64_t position = mt_stitch_image_position(image, place);
+        if (whole_row ? mt_bit_get(image->needed_rows, position / (uint64_t)image->grid[MT_AXIS_X])
+                      : mt_bit_get(image->needed, position))
+            return true;
+    }
+    return false;
+}
+
+static bool is_needed(const mt_stitcher *s, uint64_t tile, bool whole_row)
+{
+    bool needed = s->all_needed;
+    for (size_t o = 0; !needed && o < s->n_outputs; o++)
+        needed = output_needs(&s->outputs[o], tile, whole_row);
     return needed;
+}
+
+/* The first tile from a number on that is needed; the number of all tiles if there is none. Rows that are not needed,
+ * nearly all rows of a small part, are passed over in one step each. */
+static uint64_t next_needed(const mt_stitcher *s, uint64_t tile)
+{
+    const uint64_t n = s->tiling->info.n_tiles, row = (uint64_t)s->tiling->info.counts[s->tiling->info.n_spatial - 1];
+    while (tile < n) {
+        uint64_t end = tile - tile % row + row;
+        if (is_needed(s, tile, true))
+            for (; tile < end; tile++)
+                if (is_needed(s, tile, false))
+                    return tile;
+        tile = end;
+    }
+    return n;
 }
 
 /* --- Creation. --- */
@@ -241,8 +283,8 @@ mt_status mt_stitcher_new(mt_tiling *tiling, const mt_stitch_output *outputs, si
     }
     const uint64_t n = tiling->info.n_tiles;
     s->n_needed = s->all_needed ? n : 0;
-    for (uint64_t t = 0; !s->all_needed && t < n; t++)
-        s->n_needed += is_needed(s, t);
+    for (uint64_t t = 0; !s->all_needed && (t = next_needed(s, t)) < n; t++)
+        s->n_needed++;
     *out = s;
     return MT_OK;
 }
@@ -267,13 +309,10 @@ uint64_t mt_stitcher_next(const mt_stitcher *s, size_t batch_size, uint64_t batc
 {
     const uint64_t n = s->tiling->info.n_tiles, size = batch_size ? batch_size : 1;
     const uint64_t batches = n / size + (n % size != 0);
-    for (; batch < batches; batch++) {
-        const uint64_t end = batch + 1 < batches ? (batch + 1) * size : n;
-        for (uint64_t tile = batch * size; tile < end; tile++)
-            if (is_needed(s, tile))
-                return batch;
-    }
-    return batches;
+    if (batch >= batches)
+        return batches;
+    const uint64_t tile = next_needed(s, batch * size);
+    return tile < n ? tile / size : batches;
 }
 
 static mt_status put_tile(mt_stitcher *s, mt_stitched *output, uint64_t number, const mt_stitch_values *values,
@@ -329,7 +368,7 @@ mt_status mt_stitcher_put(mt_stitcher *s, uint64_t first, size_t n, const mt_sti
     mt_error_reset(err);
     mt_status st = check_put(s, first, n, values, err);
     for (size_t i = 0; !st && i < n; i++) {
-        if (!is_needed(s, first + i))
+        if (!is_needed(s, first + i, false))
             continue;
         for (size_t o = 0; !st && o < s->n_outputs; o++)
             st = put_tile(s, &s->outputs[o], first + i, &values[o], i, err);

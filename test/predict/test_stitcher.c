@@ -410,6 +410,30 @@ static void the_least_memory_suffices(void **state)
     }
 }
 
+/* A small part holds less than all of the image would. */
+static void a_part_needs_memory_for_its_own_units(void **state)
+{
+    (void)state;
+    setting s;
+    mt_error err = MT_ERROR_INIT;
+    uint64_t least[2];
+    set_up(&cases[0], &s);
+    mt_writer *w = new_writer(&s, temporary_path("small.zarr"));
+    mt_stitch_output output = to_array(&s, NULL);
+    output.writers = &w;
+    output.n_writers = 1;
+    for (int i = 0; i < 2; i++) {
+        mt_stitcher *stitcher = new_stitcher(&s, &output, 0, i == 0 ? 0 : 16);
+        mt_stitcher_report report = { .struct_size = sizeof report };
+        check_ok(mt_stitcher_get_report(stitcher, &report, &err), &err);
+        least[i] = report.least_memory;
+        mt_stitcher_free(stitcher);
+    }
+    assert_true(least[1] < least[0]);
+    mt_writer_close(w);
+    tear_down(&s);
+}
+
 static void samples_have_images_of_their_own(void **state)
 {
     (void)state;
@@ -568,10 +592,15 @@ static void failing_allocations_end_the_call(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(arrays_equal_the_naive_answer),    cmocka_unit_test(runs_that_are_cut_give_the_same_bits),
-        cmocka_unit_test(parts_make_all_units_once),        cmocka_unit_test(the_least_memory_suffices),
-        cmocka_unit_test(samples_have_images_of_their_own), cmocka_unit_test(values_are_scaled_and_converted),
-        cmocka_unit_test(what_does_not_fit_is_refused),     cmocka_unit_test(failing_allocations_end_the_call),
+        cmocka_unit_test(arrays_equal_the_naive_answer),
+        cmocka_unit_test(runs_that_are_cut_give_the_same_bits),
+        cmocka_unit_test(parts_make_all_units_once),
+        cmocka_unit_test(the_least_memory_suffices),
+        cmocka_unit_test(a_part_needs_memory_for_its_own_units),
+        cmocka_unit_test(samples_have_images_of_their_own),
+        cmocka_unit_test(values_are_scaled_and_converted),
+        cmocka_unit_test(what_does_not_fit_is_refused),
+        cmocka_unit_test(failing_allocations_end_the_call),
     };
     return cmocka_run_group_tests(tests, NULL, remove_temporary_folder);
 }
