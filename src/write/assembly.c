@@ -75,11 +75,18 @@ mt_status mt_writer_new_pixels(mt_writer *w, const mt_level *level, uint8_t **ou
 void mt_writer_free_pixels(mt_writer *w, const mt_level *level, uint8_t *pixels)
 {
     bool is_usual = level->chunk_bytes == w->plan->levels[0].chunk_bytes;
-    if (pixels && is_usual && w->n_spares < MT_MAX_SPARE_PIXELS &&
+    bool is_complete = w->progress.n_done == w->progress.n_units;
+    if (pixels && is_usual && !is_complete && w->n_spares < MT_MAX_SPARE_PIXELS &&
         (w->n_spares + 1) * level->chunk_bytes <= MT_MAX_SPARE_BYTES)
         w->spares[w->n_spares++] = pixels;
     else
         mt_release(w->env, pixels, level->chunk_bytes);
+}
+
+void mt_writer_drop_spares(mt_writer *w)
+{
+    while (w->n_spares > 0)
+        mt_release(w->env, w->spares[--w->n_spares], w->plan->levels[0].chunk_bytes);
 }
 
 static mt_waiting_chunk **bucket_of(mt_writer *w, uint64_t chunk) { return &w->chunks[chunk % MT_WRITE_BUCKETS]; }

@@ -113,6 +113,8 @@ static mt_status publish(mt_writer *w, const mt_level *level, uint64_t unit, mt_
     if (record.size > 0)
         mt_bit_set(w->stored, unit);
     w->progress.n_done += level == w->plan->levels;
+    if (w->progress.n_done == w->progress.n_units)
+        mt_writer_drop_spares(w); /* other writers may need the memory */
     w->progress.bytes_published += record.size;
     mt_lock_give(&w->lock);
     return MT_OK;

@@ -55,8 +55,7 @@ static void free_levels(mt_writer *w, const mt_plan *plan)
         mt_writer_drop_chunks(w, &plan->levels[i]);
         mt_writer_drop_units(w, &plan->levels[i]);
     }
-    while (w->n_spares > 0)
-        mt_release(w->env, w->spares[--w->n_spares], plan->levels[0].chunk_bytes);
+    mt_writer_drop_spares(w);
     mt_writer_free_bitmaps(w);
 }
 

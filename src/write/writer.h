@@ -140,6 +140,9 @@ MT_MUST_CHECK mt_status mt_writer_adopt(mt_writer *w, mt_error *err);
 MT_MUST_CHECK mt_status mt_writer_new_pixels(mt_writer *w, const mt_level *level, uint8_t **out, mt_error *err);
 void mt_writer_free_pixels(mt_writer *w, const mt_level *level, uint8_t *pixels);
 
+/* Frees the pixels that are kept for further chunks; with the lock held, or alone. */
+void mt_writer_drop_spares(mt_writer *w);
+
 /* The first failure to publish, or MT_OK. */
 mt_status mt_writer_get_failure(mt_writer *w, mt_error *err);
 
