@@ -6,7 +6,7 @@
 >>> stack.extract_patch(0, [1], (10, 10), (64, 64)).shape
 (1, 64, 64)
 
-`open` opens a TIFF, Zarr, N5, HDF5, CZI, LIF or NPY file of any size as an `ImageStack`.
+`open` opens a TIFF, Zarr, N5, HDF5, CZI, ND2, LIF, MRC, NIfTI or NPY file of any size as an `ImageStack`.
 """
 
 import importlib as _importlib
