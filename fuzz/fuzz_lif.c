@@ -25,7 +25,8 @@ static uint8_t *make_file(const uint8_t *data, size_t size, size_t *out)
     mt_store_u32le(file + 9, (uint32_t)text);
     for (size_t i = 0; i < text; i++)
         file[HEADER + 2 * i] = data[i];
-    memcpy(file + HEADER + 2 * text, data + from, size - from);
+    if (from < size)
+        memcpy(file + HEADER + 2 * text, data + from, size - from);
     return file;
 }
 
