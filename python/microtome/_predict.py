@@ -112,7 +112,7 @@ def predict(
     blend : {"crop", "linear", "hann", "gaussian"}
         How tiles are combined where they overlap: each pixel is that of the tile whose crop contains it, or a weighted
         mean of all.
-    outputs : Output or mapping of str to Output or dtype, optional
+    outputs : Output or mapping of str to Output or dtype-like, optional
         The outputs. Default: all that the network returns, under its names or numbers; with ``samples`` or ``tta``, the
         mean.
     dtype : dtype-like
