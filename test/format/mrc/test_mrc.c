@@ -155,6 +155,17 @@ static void files_without_the_word(void **state)
 }
 
 /* Of mode 0 by IMOD's flags, or by the range in the header. */
+/* The sizes of this map are the marks of a LIF file: NX = 0x70, and the low byte of NZ = 0x2a. */
+static void sizes_like_marks_of_lif(void **state)
+{
+    (void)state;
+    static mrc_file f;
+    make(&f, false, 112, 1, 42);
+    mt_stack *stack = open_good(&f);
+    assert_string_equal(mt_stack_get_info(stack)->format, "mrc");
+    mt_stack_close(stack);
+}
+
 static void signed_and_unsigned_bytes(void **state)
 {
     (void)state;
@@ -404,6 +415,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(either_byte_order),
         cmocka_unit_test(files_without_the_word),
+        cmocka_unit_test(sizes_like_marks_of_lif),
         cmocka_unit_test(signed_and_unsigned_bytes),
         cmocka_unit_test(stacks_and_volumes),
         cmocka_unit_test(pixel_sizes),
