@@ -257,6 +257,25 @@ static void test_metadata(void **state)
     }
 }
 
+/* Places of the stage may be relative, and without a Z of their own. */
+static void test_relative_positions(void **state)
+{
+    (void)state;
+    static const nd2_writer_loop loops[] = { { 2, 3, NULL, 0 } };
+    const nd2_writer_spec spec = {
+        .width = 4, .height = 3, .frames = 3, .loops = loops, .n_loops = 1, .are_positions_relative = true
+    };
+    crafted c = craft(&spec);
+    mt_stack *stack;
+    mt_error err = MT_ERROR_INIT;
+    check_ok(open_crafted(&c, &stack, &err), &err);
+    const mt_stack_info *info = mt_stack_get_info(stack);
+    check_sample(&info->samples[0], "A1", 42, 2000, 1000, -1);
+    check_sample(&info->samples[2], "A3", 42, 1994, 1201, -1);
+    mt_stack_close(stack);
+    unlink(c.path);
+}
+
 /* The interval of times is planned if it was not recorded; colours have names. */
 static void test_colors(void **state)
 {
@@ -529,11 +548,13 @@ static void test_mutations(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_real),          cmocka_unit_test(test_pixels),    cmocka_unit_test(test_loops),
-        cmocka_unit_test(test_metadata),      cmocka_unit_test(test_colors),    cmocka_unit_test(test_remarks),
-        cmocka_unit_test(test_scan),          cmocka_unit_test(test_repaired),  cmocka_unit_test(test_refused),
-        cmocka_unit_test(test_old_container), cmocka_unit_test(test_bad_frame), cmocka_unit_test(test_contract),
-        cmocka_unit_test(test_mutations),
+        cmocka_unit_test(test_real),      cmocka_unit_test(test_pixels),
+        cmocka_unit_test(test_loops),     cmocka_unit_test(test_metadata),
+        cmocka_unit_test(test_colors),    cmocka_unit_test(test_remarks),
+        cmocka_unit_test(test_scan),      cmocka_unit_test(test_repaired),
+        cmocka_unit_test(test_refused),   cmocka_unit_test(test_old_container),
+        cmocka_unit_test(test_bad_frame), cmocka_unit_test(test_contract),
+        cmocka_unit_test(test_mutations), cmocka_unit_test(test_relative_positions),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
