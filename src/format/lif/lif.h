@@ -128,7 +128,7 @@ typedef struct lif_layout {
     int n_axes;
     int64_t base;   /* bytes before the first element */
     int64_t span;   /* bytes from the first element to the end of the last; 0: no elements */
-    bool is_bgr;    /* the last axis is blue, green, red */
+    bool is_bgr;    /* the last axis is blue, green, red, without gaps */
     mt_dtype dtype; /* of an element */
 } lif_layout;
 

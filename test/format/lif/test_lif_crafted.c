@@ -76,7 +76,7 @@ static void check_addresses(const lif_writer *w, const lif_written *image, const
 typedef struct layout_case {
     const char *axes;
     lif_written image;
-    int64_t offsets[8]; /* of channels, in the order of the stack */
+    int64_t offsets[9]; /* of channels, in the order of the stack */
 } layout_case;
 
 static const layout_case layouts[] = {
@@ -116,6 +116,18 @@ static const layout_case layouts[] = {
         .channels = { { 8, 0, 3 }, { 8, 20, 2 }, { 8, 40, 1 } },
         .size = 60 },
       { 0, 20, 40 } },
+    /* the same, apart from each other: as stored */
+    { "YXC",
+      { .dimensions = { { 1, 2, 12 }, { 2, 2, 24 } },
+        .channels = { { 8, 0, 3 }, { 8, 4, 2 }, { 8, 8, 1 } },
+        .size = 48 },
+      { 0, 4, 8 } },
+    /* the same, with three wavelengths of each pixel: these are no colours */
+    { "CYXC",
+      { .dimensions = { { 5, 3, 1 }, { 1, 2, 3 }, { 2, 2, 6 } },
+        .channels = { { 8, 0, 3 }, { 8, 12, 2 }, { 8, 24, 1 } },
+        .size = 36 },
+      { 0, 1, 2, 12, 13, 14, 24, 25, 26 } },
     /* a line in time, and a point in depth */
     { "TYX", { .dimensions = { { 1, 9, 1 }, { 4, 4, 9 } }, .channels = { { 8 } }, .size = 36 }, { 0 } },
     { "ZYX", { .dimensions = { { 3, 9, 2 } }, .channels = { { 16 } }, .size = 18 }, { 0 } },
