@@ -308,5 +308,5 @@ mt_status h5_find_bdv_file(const mt_source *source, mt_arena *arena, const char 
     mt_status st = load_document(source, arena, &root, &document, err);
     if (st)
         return st;
-    return mt_bdv_find_data(root, document, "hdf5", arena, key, err);
+    return mt_bdv_find_data(source, root, document, "hdf5", arena, key, err);
 }

@@ -183,19 +183,6 @@ static bool is_document(const mt_source *source)
     return false;
 }
 
-/* The folder that a document names, without slashes at its end. */
-static mt_status find_folder(mt_container *container, const mt_xml *document, const char **out, mt_error *err)
-{
-    mt_status st = mt_bdv_find_data(document, container->source.key, "n5", container->arena, out, err);
-    if (st)
-        return st;
-    size_t n = strlen(*out);
-    while (n > 0 && (*out)[n - 1] == '/')
-        n--;
-    *out = mt_arena_strndup(container->arena, *out, n, err);
-    return *out ? mt_store_check_key(*out, err) : mt_arena_failed(err);
-}
-
 static mt_status n5_open(mt_container *container, mt_error *err)
 {
     const mt_source *source = &container->source;
@@ -203,7 +190,7 @@ static mt_status n5_open(mt_container *container, mt_error *err)
     const char *folder = source->key;
     mt_status st = MT_OK;
     if (!source->folder && !(st = mt_bdv_load(source, source->key, container->arena, &document, err)))
-        st = find_folder(container, document, &folder, err);
+        st = mt_bdv_find_data(source, document, source->key, "n5", container->arena, &folder, err);
     return st ? st : mt_tree_open(container, folder, document, err);
 }
 

@@ -353,6 +353,40 @@ static void documents(void **state)
     mt_stacks_close(stacks);
 }
 
+#define BASED(type, base, path)                                                                                        \
+    "<?xml version='1.0'?><SpimData><BasePath type='" type "'>" base                                                   \
+    "</BasePath><SequenceDescription>" LOADER(path) "</SequenceDescription></SpimData>"
+
+/* Data is looked for below BasePath, although there is another container where the document is. */
+static void documents_with_a_base_path(void **state)
+{
+    (void)state;
+    static const char *const documents[] = { BASED("relative", "sub/./", "e.n5"),
+                                             BASED("relative", "..", "y/sub/e.n5/"),
+                                             BASED("relative", "", "sub/e.n5") };
+    static const int64_t origin[3] = { 0 }, size[3] = { 1, 1, 1 }, extent[3] = { 4, 3, 2 };
+    const mt_open_options options = { .struct_size = sizeof options, .external_folder = temporary_folder() };
+    mt_stack *stack;
+    mt_error err = MT_ERROR_INIT;
+    float pixel;
+    for (uint8_t i = 0; i < 2; i++) {
+        write_temporary_text(i ? "y/sub/e.n5/setup0/attributes.json" : "y/e.n5/setup0/attributes.json",
+                             "{\"downsamplingFactors\":[[1,1,1]]}");
+        write_whole(i ? "y/sub/e.n5/setup0/timepoint0/s0" : "y/e.n5/setup0/timepoint0/s0", "[4,3,2]", extent, 3, i, "");
+    }
+    for (size_t i = 0; i < sizeof documents / sizeof *documents; i++) {
+        write_temporary_text("y/b.xml", documents[i]);
+        check_ok(mt_stack_open(NULL, temporary_path("y/b.xml"), i == 1 ? &options : NULL, &stack, &err), &err);
+        check_ok(mt_stack_extract_patch(stack, 0, NULL, 0, origin, size, 3, &pixel, &err), &err);
+        assert_true(pixel == 1);
+        mt_stack_close(stack);
+    }
+    write_temporary_text("y/b.xml", documents[1]);
+    check_refused("y/b.xml", MT_E_UNSUPPORTED, "../y/sub/e.n5/, is not inside of");
+    write_temporary_text("y/b.xml", BASED("absolute", "/data", "e.n5"));
+    check_refused("y/b.xml", MT_E_UNSUPPORTED, "an absolute BasePath, /data: open e.n5 in it itself");
+}
+
 static void documents_that_are_refused(void **state)
 {
     (void)state;
@@ -363,7 +397,7 @@ static void documents_that_are_refused(void **state)
     } cases[] = {
         { LOADER("b.n5"), "type='range'><first>0</first><last>200000</last>", MT_E_LIMIT, "are more than 100000" },
         { LOADER("c.n5"), "type='pattern'><integerpattern>0-2</integerpattern>", MT_E_NOT_FOUND, "'c.n5/setup0'" },
-        { LOADER("../b.n5"), ">", MT_E_ARGUMENT, "" },
+        { LOADER("../b.n5"), ">", MT_E_UNSUPPORTED, "is not inside of" },
         { LOADER("/data/b.n5"), ">", MT_E_UNSUPPORTED, "by an absolute path: open /data/b.n5 itself" },
         { "<ImageLoader format='bdv.n5.cloud'><n5>b.n5</n5></ImageLoader>", ">", MT_E_UNSUPPORTED,
           "n5: the BigDataViewer loader \"bdv.n5.cloud\" is not supported" },
@@ -387,6 +421,7 @@ int main(void)
         cmocka_unit_test(time_points_that_are_missing),
         cmocka_unit_test(setups_that_are_refused),
         cmocka_unit_test(documents),
+        cmocka_unit_test(documents_with_a_base_path),
         cmocka_unit_test(documents_that_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, remove_temporary_folder);
