@@ -364,7 +364,10 @@ static void add_picture(writing *w)
     put_number(&v, "bCalibrated", 1, 1);
     put_number(&v, "dZPos", 6, 42);
     open_level(&v, "sPicturePlanes");
-    put_count(&v, "uiCount", or_one(s->planes));
+    if (s->counted_planes == 0)
+        put_count(&v, "uiCount", or_one(s->planes));
+    else if (s->counted_planes > 0)
+        put_number(&v, "uiCount", 6, s->counted_planes);
     open_level(&v, "sPlaneNew");
     for (uint32_t i = 0; i < or_one(s->planes); i++) {
         char name[32], level[16];

@@ -82,7 +82,7 @@ static mt_status open_crafted(const crafted *c, mt_stack **out, mt_error *err)
 /* The component of a pixel that a channel shows: colours are stored as blue, green, red. */
 static uint32_t component_of(const nd2_writer_spec *spec, int64_t channel)
 {
-    bool is_rgb = spec->components == 3 * (spec->planes ? spec->planes : 1);
+    bool is_rgb = spec->counted_planes >= 0 && spec->components == 3 * (spec->planes ? spec->planes : 1);
     return (uint32_t)(is_rgb ? channel / 3 * 3 + 2 - channel % 3 : channel);
 }
 
@@ -327,6 +327,7 @@ static void test_remarks(void **state)
         { { .loops = tz, .n_loops = 2, .frames = 7 }, "TZYX", 3, 2, "frame 7|frame 8", "stopped: 7 of 12 frames" },
         { { .loops = tz, .n_loops = 2, .frames = 13 }, "TYX", 13, 0, "", "have 12 frames, and the file 13" },
         { { .frames = 5 }, "TYX", 5, 0, "", "have 1 frames, and the file 5" },
+        { { .frames = 2, .components = 3, .counted_planes = -1 }, "TCYX", 2, 0, "", "3 components are channels" },
         { { .frames = 5, .counted = 9 }, "TYX", 9, 4, "frame 5|frame 8", "have 1 frames, and the file 9" },
         { { .loops = unknown, .n_loops = 2, .frames = 12 }, "TYX", 12, 0, "", "not understood (one is of an unknown" },
         { { .loops = twice, .n_loops = 2, .frames = 4 }, "TYX", 4, 0, "", "not understood (two are along the same" },
@@ -451,6 +452,10 @@ static void test_refused(void **state)
         { { .width = 4, .height = 3, .frames = 1, .version = "Ver4.0" }, "version 4.0", MT_E_UNSUPPORTED },
         { { .width = 4, .height = 3, .frames = 1, .version = "Nothing" }, "version", MT_E_CORRUPT },
         { { .width = 4, .height = 3, .frames = 1, .compression = 2 }, "lossy", MT_E_UNSUPPORTED },
+        { { .width = 4, .height = 3, .frames = 1, .compression = 8 }, "eCompression is 7", MT_E_UNSUPPORTED },
+        { { .width = 4, .height = 3, .frames = 1, .components = 4, .counted_planes = 4.0 / 3 },
+          "channels is 1.33333",
+          MT_E_CORRUPT },
         { { .width = 4, .height = 3, .frames = 1, .bits = 24 }, "24 bits", MT_E_UNSUPPORTED },
         { { .width = 4, .height = 3, .frames = 1, .bits = 8, .pixel_type = 3 },
           "8 bits and the type 2",
