@@ -21,13 +21,22 @@ bool mt_bdv_is_document(const mt_source *source)
     return false;
 }
 
-mt_status mt_bdv_load(const mt_source *source, const char *key, mt_arena *arena, mt_xml **root, mt_error *err)
+mt_status mt_bdv_load(const mt_source *source, const char *key, mt_arena *arena, mt_bdv_document *out, mt_error *err)
 {
     char *text;
+    mt_xml *root = NULL;
     size_t size, limit = source->env->limits.max_xml_bytes;
-    const char *repair; /* repairs do not affect the pixels: not worth a warning */
     mt_status st = mt_store_load(source->store, key, limit, "max_xml_bytes", arena, &text, &size, err);
-    return st ? st : mt_xml_parse_loosely(arena, text, size, key, root, &repair, err);
+    if (!st)
+        st = mt_xml_parse_loosely(arena, text, size, key, &root, &out->repair, err);
+    out->root = root;
+    return st;
+}
+
+mt_status mt_bdv_tell(const mt_bdv_document *document, mt_chunk_map *map, mt_error *err)
+{
+    return document->repair ? mt_chunk_map_warn(map, err, "the document of BigDataViewer: %s", document->repair)
+                            : MT_OK;
 }
 
 /* Whether an element holds a path that does not depend on the place of the document. */

@@ -164,11 +164,10 @@ static mt_status read_tree(lif_file *file, const char *text, size_t size, mt_are
 {
     static const char lof[] = "L\0M\0S\0_\0O\0b\0j\0e\0c\0t\0_\0F\0i\0l\0e";
     mt_xml *root;
-    const char *repair;
     int64_t version = 0;
     if (size >= sizeof lof && memcmp(text, lof, sizeof lof) == 0)
         return mt_fail(err, MT_E_UNSUPPORTED, "Leica LOF is not supported: save the project as one LIF file");
-    mt_status st = mt_xml_parse_loosely(scratch, text, size, "the document", &root, &repair, err);
+    mt_status st = mt_xml_parse_loosely(scratch, text, size, "the document", &root, &file->repair, err);
     if (st)
         return st;
     lif_get_integer(root, "Version", &version);

@@ -91,6 +91,8 @@ static mt_status map_part(const mt_container *container, const mt_selection *par
     if (image->status)
         return mt_fail(err, image->status, "%s", image->why);
     const lif_dimension *tiles = lif_find_dimension(image, LIF_TILES);
+    if (file->repair && (st = mt_chunk_map_warn(map, err, "the document: %s", file->repair)))
+        return st;
     bool merge = container->source.options->merge_tiles && tiles && tiles->n > 1;
     return merge ? lif_map_merged(file, image, map, err) : lif_map_image(file, image, map, err);
 }

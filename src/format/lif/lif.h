@@ -74,13 +74,14 @@ typedef struct lif_block {
 } lif_block;
 
 typedef struct lif_file {
-    mt_env *env;       /* memory, limits and caches */
-    mt_store *store;   /* that holds the file; borrowed */
-    const char *key;   /* of the file; borrowed */
-    uint64_t size;     /* bytes */
-    int version;       /* 1 or 2 */
-    uint64_t xml_end;  /* offset of the first block */
-    lif_image *images; /* in the order of the document */
+    mt_env *env;        /* memory, limits and caches */
+    mt_store *store;    /* that holds the file; borrowed */
+    const char *key;    /* of the file; borrowed */
+    uint64_t size;      /* bytes */
+    int version;        /* 1 or 2 */
+    uint64_t xml_end;   /* offset of the first block */
+    const char *repair; /* what was repaired in the document, for a warning; NULL: nothing */
+    lif_image *images;  /* in the order of the document */
     size_t n_images, image_room;
     lif_block *blocks; /* in the order of the document */
     size_t n_blocks, block_room;

@@ -235,9 +235,10 @@ static mt_status describe(const setup_map *s, mt_error *err)
 mt_status n5_map_setup(const mt_tree *tree, const mt_node *setup, const mt_selection *selection, mt_chunk_map *map,
                        mt_error *err)
 {
-    setup_map s = { .tree = tree, .setup = setup, .document = tree->own, .map = map };
-    mt_status st = find_times(&s, err);
-    if (st || (st = count_levels(&s, err)))
+    const mt_bdv_document *document = tree->own;
+    setup_map s = { .tree = tree, .setup = setup, .document = document ? document->root : NULL, .map = map };
+    mt_status st = document ? mt_bdv_tell(document, map, err) : MT_OK;
+    if (st || (st = find_times(&s, err)) || (st = count_levels(&s, err)))
         return st;
     if (selection->level >= map->n_levels)
         return mt_fail(err, MT_E_NOT_FOUND, "no level %lld: the image has %d", (long long)selection->level,

@@ -186,12 +186,17 @@ static bool is_document(const mt_source *source)
 static mt_status n5_open(mt_container *container, mt_error *err)
 {
     const mt_source *source = &container->source;
-    mt_xml *document = NULL;
-    const char *folder = source->key;
-    mt_status st = MT_OK;
-    if (!source->folder && !(st = mt_bdv_load(source, source->key, container->arena, &document, err)))
-        st = mt_bdv_find_data(source, document, source->key, "n5", container->arena, &folder, err);
-    return st ? st : mt_tree_open(container, folder, document, err);
+    mt_bdv_document *document;
+    const char *folder;
+    mt_status st;
+    if (source->folder)
+        return mt_tree_open(container, source->key, NULL, err);
+    if (!(document = mt_arena_alloc(container->arena, 1, sizeof *document, err)))
+        return mt_arena_failed(err);
+    if ((st = mt_bdv_load(source, source->key, container->arena, document, err)) ||
+        (st = mt_bdv_find_data(source, document->root, source->key, "n5", container->arena, &folder, err)))
+        return st;
+    return mt_tree_open(container, folder, document, err);
 }
 
 /* The folder of a document belongs to it. */

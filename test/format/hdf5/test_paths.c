@@ -4,6 +4,7 @@
 
 #include "format/container.h"
 #include "support/folder.h"
+#include "support/remarks.h"
 
 /* A group at an address: an object header of version 2 with link messages. */
 static void start_group(crafted *c, size_t at, size_t message_bytes)
@@ -155,9 +156,10 @@ static void names_of_other_files(void **state)
 static void base_paths_of_documents(void **state)
 {
     (void)state;
-    static const char document[] = "<SpimData><BasePath type='relative'>sub/../sub</BasePath><SequenceDescription>"
-                                   "<ImageLoader format='bdv.hdf5'><hdf5 type='relative'>views.h5</hdf5></ImageLoader>"
-                                   "</SequenceDescription></SpimData>";
+    static const char document[] =
+        "\n<?xml version='1.0'?><SpimData><BasePath type='relative'>sub/../sub</BasePath><SequenceDescription>"
+        "<ImageLoader format='bdv.hdf5'><hdf5 type='relative'>views.h5</hdf5></ImageLoader>"
+        "</SequenceDescription></SpimData>";
     size_t size;
     mt_stack *stack;
     mt_error err = MT_ERROR_INIT;
@@ -171,6 +173,7 @@ static void base_paths_of_documents(void **state)
     write_temporary("views.h5", "", 0);
     const mt_open_options options = { .struct_size = sizeof options, .part = "series=0" };
     check_ok(mt_stack_open(NULL, path, &options, &stack, &err), &err);
+    check_remarks(stack, 2, "/t00001/s00/0/cells", "the document of BigDataViewer: white space before the XML");
     mt_stack_close(stack);
     free(bytes);
 }

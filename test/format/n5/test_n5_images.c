@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Images of several datasets: levels, setups of BigDataViewer, and the metadata of N5 Viewer, COSEM and Paintera. */
 #include "n5_support.h"
+#include "support/remarks.h"
 
 #include <math.h>
 
@@ -363,7 +364,7 @@ static void documents_with_a_base_path(void **state)
     (void)state;
     static const char *const documents[] = { BASED("relative", "sub/./", "e.n5"),
                                              BASED("relative", "..", "y/sub/e.n5/"),
-                                             BASED("relative", "", "sub/e.n5") };
+                                             "\n" BASED("relative", "", "sub/e.n5") };
     static const int64_t origin[3] = { 0 }, size[3] = { 1, 1, 1 }, extent[3] = { 4, 3, 2 };
     const mt_open_options options = { .struct_size = sizeof options, .external_folder = temporary_folder() };
     mt_stack *stack;
@@ -379,6 +380,7 @@ static void documents_with_a_base_path(void **state)
         check_ok(mt_stack_open(NULL, temporary_path("y/b.xml"), i == 1 ? &options : NULL, &stack, &err), &err);
         check_ok(mt_stack_extract_patch(stack, 0, NULL, 0, origin, size, 3, &pixel, &err), &err);
         assert_true(pixel == 1);
+        check_remarks(stack, 0, "", i == 2 ? "the document of BigDataViewer: white space before the XML" : "");
         mt_stack_close(stack);
     }
     write_temporary_text("y/b.xml", documents[1]);
