@@ -162,9 +162,14 @@ const mt_tree_format n5_tree = { .title = "N5",
                                  .find_own_images = find_own_images,
                                  .map_image = map_image };
 
+/* Anything may be called attributes.json. */
 static mt_status n5_map(const mt_container *container, const mt_selection *part, mt_chunk_map *map, mt_error *err)
 {
-    return mt_tree_map(&n5_tree, container, part, map, err);
+    mt_error own = MT_ERROR_INIT;
+    mt_status st = mt_tree_map(&n5_tree, container, part, map, &own);
+    if (st == MT_E_NOT_AN_IMAGE && container->source.folder)
+        return mt_fail(err, st, "%s; the folder was taken for N5 by its attributes.json or its name", own.message);
+    return st ? mt_fail(err, st, "%s", own.message) : MT_OK;
 }
 
 static mt_status n5_list(const mt_container *container, const mt_selection *below, mt_names *out, mt_error *err)
@@ -206,11 +211,42 @@ static mt_status n5_members(const mt_container *container, mt_names *out, mt_err
     return container->source.folder ? MT_OK : mt_names_add(out, base, err);
 }
 
+/* Whether attributes have a key of N5, or of a convention for images in it. */
+static bool is_typical(const json_t *attributes)
+{
+    static const char *const keys[] = { "n5",          "dimensions",      "multiscales", "downsamplingFactors",
+                                        "multiScale",  "pixelResolution", "resolution",  "scales",
+                                        "painteraData" };
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
+        if (json_object_get(attributes, keys[i]))
+            return true;
+    return false;
+}
+
+/* Documents that cannot be parsed are for n5_open to complain about. */
+static mt_status find_typical(const mt_source *source, bool *found, mt_error *err)
+{
+    mt_tree tree = { .env = source->env, .store = source->store };
+    mt_status st = mt_arena_new(tree.env, &tree.scratch, err);
+    for (size_t i = 0; !st && i < N_DOCUMENTS && !*found; i++) {
+        json_t *attributes;
+        mt_error own = MT_ERROR_INIT;
+        st = mt_tree_load_json(&tree, source->key, documents[i], &attributes, &own);
+        *found = is_typical(attributes);
+        json_decref(attributes);
+        st = st == MT_E_CORRUPT || st == MT_E_LIMIT ? MT_OK : st ? mt_fail(err, st, "%s", own.message) : MT_OK;
+    }
+    mt_arena_free(tree.scratch);
+    return st;
+}
+
 static mt_status n5_probe(const mt_source *source, int *score, mt_error *err)
 {
-    bool found = is_document(source);
-    mt_status st = source->folder ? mt_tree_has_document(source, documents, N_DOCUMENTS, &found, err) : MT_OK;
-    *score = found ? 2 : source->folder && mt_name_ends_with(source->name, ".n5");
+    bool has_document = false, is_n5 = is_document(source);
+    mt_status st = source->folder ? mt_tree_has_document(source, documents, N_DOCUMENTS, &has_document, err) : MT_OK;
+    if (!st && has_document)
+        st = find_typical(source, &is_n5, err);
+    *score = is_n5 ? 2 : source->folder && (has_document || mt_name_ends_with(source->name, ".n5"));
     return st;
 }
 

@@ -354,6 +354,26 @@ static void documents(void **state)
     mt_stacks_close(stacks);
 }
 
+/* Other programs, too, have files with the name attributes.json. */
+static void folders_with_other_attributes(void **state)
+{
+    (void)state;
+    static const uint8_t bytes[2] = { 1, 2 };
+    mt_stack *stack;
+    mt_error err;
+    write_temporary_text("o/attributes.json", "{\"author\":\"\"}");
+    check_refused("o", MT_E_NOT_AN_IMAGE, "taken for N5 by its attributes.json");
+    write_temporary_text("o.zarr/attributes.json", "{\"author\":\"\"}");
+    write_temporary_text("o.zarr/a/.zarray", "{\"zarr_format\":2,\"shape\":[1,2],\"chunks\":[1,2],\"dtype\":\"|u1\","
+                                             "\"compressor\":null,\"fill_value\":0,\"order\":\"C\",\"filters\":null}");
+    write_temporary("o.zarr/a/0.0", bytes, sizeof bytes);
+    check_ok(open_named("o.zarr", "YX", &stack, &err), &err);
+    assert_string_equal(mt_stack_get_info(stack)->format, "zarr");
+    mt_stack_close(stack);
+    write_temporary_text("broken/attributes.json", "{");
+    check_refused("broken", MT_E_CORRUPT, "attributes.json");
+}
+
 #define BASED(type, base, path)                                                                                        \
     "<?xml version='1.0'?><SpimData><BasePath type='" type "'>" base                                                   \
     "</BasePath><SequenceDescription>" LOADER(path) "</SequenceDescription></SpimData>"
@@ -424,6 +444,7 @@ int main(void)
         cmocka_unit_test(setups_that_are_refused),
         cmocka_unit_test(documents),
         cmocka_unit_test(documents_with_a_base_path),
+        cmocka_unit_test(folders_with_other_attributes),
         cmocka_unit_test(documents_that_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, remove_temporary_folder);
