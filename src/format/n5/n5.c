@@ -177,15 +177,35 @@ static mt_status n5_list(const mt_container *container, const mt_selection *belo
     return mt_tree_list(&n5_tree, container, below, out, err);
 }
 
-/* Whether a document of BigDataViewer has the loader of N5. It is near the start. */
-static bool is_document(const mt_source *source)
+static bool names_loader(const char *text, size_t size)
 {
     static const char loader[] = "bdv.n5";
     size_t n = sizeof loader - 1;
-    for (size_t i = 0; source->head && i + n <= source->head_size; i++)
-        if (memcmp(source->head + i, loader, n) == 0)
-            return mt_bdv_is_document(source);
+    for (size_t i = 0; i + n <= size; i++)
+        if (memcmp(text + i, loader, n) == 0)
+            return true;
     return false;
+}
+
+/* Whether a document of BigDataViewer has the loader of N5, which may come after thousands of setups. One that is too
+ * long is for another format to complain about. */
+static mt_status is_document(const mt_source *source, bool *out, mt_error *err)
+{
+    mt_arena *scratch;
+    mt_error own = MT_ERROR_INIT;
+    char *text;
+    size_t size;
+    *out = mt_bdv_is_document(source) && names_loader((const char *)source->head, source->head_size);
+    if (*out || !mt_bdv_is_document(source))
+        return MT_OK;
+    mt_status st = mt_arena_new(source->env, &scratch, err);
+    if (st)
+        return st;
+    st = mt_store_load(source->store, source->key, source->env->limits.max_xml_bytes, "max_xml_bytes", scratch, &text,
+                       &size, &own);
+    *out = !st && names_loader(text, size);
+    mt_arena_free(scratch);
+    return st && st != MT_E_LIMIT ? mt_fail(err, st, "%s", own.message) : MT_OK;
 }
 
 static mt_status n5_open(mt_container *container, mt_error *err)
@@ -242,8 +262,9 @@ static mt_status find_typical(const mt_source *source, bool *found, mt_error *er
 
 static mt_status n5_probe(const mt_source *source, int *score, mt_error *err)
 {
-    bool has_document = false, is_n5 = is_document(source);
-    mt_status st = source->folder ? mt_tree_has_document(source, documents, N_DOCUMENTS, &has_document, err) : MT_OK;
+    bool has_document = false, is_n5 = false;
+    mt_status st = source->folder ? mt_tree_has_document(source, documents, N_DOCUMENTS, &has_document, err)
+                                  : is_document(source, &is_n5, err);
     if (!st && has_document)
         st = find_typical(source, &is_n5, err);
     *score = is_n5 ? 2 : source->folder && (has_document || mt_name_ends_with(source->name, ".n5"));

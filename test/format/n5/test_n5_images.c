@@ -354,6 +354,24 @@ static void documents(void **state)
     mt_stacks_close(stacks);
 }
 
+/* Documents list their setups, thousands at times, before the loader. */
+static void long_documents(void **state)
+{
+    (void)state;
+    mt_stack *stack;
+    mt_error err;
+    char *text = malloc(10000);
+    assert_non_null(text);
+    snprintf(text, 10000, "<?xml version='1.0'?><SpimData>%8000s%s", "",
+             "<SequenceDescription>" LOADER("b.n5") "</SequenceDescription></SpimData>");
+    write_setups();
+    write_temporary_text("long.xml", text);
+    free(text);
+    check_ok(open_named("long.xml#setup0", NULL, &stack, &err), &err);
+    assert_string_equal(mt_stack_get_info(stack)->format, "n5");
+    mt_stack_close(stack);
+}
+
 /* Other programs, too, have files with the name attributes.json. */
 static void folders_with_other_attributes(void **state)
 {
@@ -445,6 +463,7 @@ int main(void)
         cmocka_unit_test(documents),
         cmocka_unit_test(documents_with_a_base_path),
         cmocka_unit_test(folders_with_other_attributes),
+        cmocka_unit_test(long_documents),
         cmocka_unit_test(documents_that_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, remove_temporary_folder);
