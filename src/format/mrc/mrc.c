@@ -127,12 +127,16 @@ static mt_status probe_old(const mt_source *source, int *score, mt_error *err)
     return st;
 }
 
+/* Texts and comments of other formats, too, can have the word there. */
 static mt_status probe(const mt_source *source, int *score, mt_error *err)
 {
-    if (source->head_size >= MAP_AT + 3 && memcmp(source->head + MAP_AT, "MAP", 3) == 0)
-        *score = 2;
-    else if (source->head_size >= HEADER_BYTES &&
-             mt_has_suffix(source->name, strlen(source->name), mt_format_mrc.suffixes))
+    if (source->head_size >= MAP_AT + 3 && memcmp(source->head + MAP_AT, "MAP", 3) == 0) {
+        mrc_header h = { .mode = -1 };
+        if (source->head_size >= HEADER_BYTES)
+            h = read_header(source->head);
+        *score = is_plausible(&h) ? 2 : 1;
+    } else if (source->head_size >= HEADER_BYTES &&
+               mt_has_suffix(source->name, strlen(source->name), mt_format_mrc.suffixes))
         return probe_old(source, score, err);
     return MT_OK;
 }

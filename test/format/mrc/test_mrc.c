@@ -166,6 +166,16 @@ static void sizes_like_marks_of_lif(void **state)
     mt_stack_close(stack);
 }
 
+static void the_word_in_other_files(void **state)
+{
+    (void)state;
+    static mrc_file f;
+    memcpy(f.bytes, "\x89HDF\r\n\x1a\n", 8);
+    memcpy(f.bytes + 208, "MAP", 3);
+    f.size = 4000;
+    check_refused(&f, "a", MT_E_UNSUPPORTED, "hdf5: ");
+}
+
 static void signed_and_unsigned_bytes(void **state)
 {
     (void)state;
@@ -416,6 +426,7 @@ int main(void)
         cmocka_unit_test(either_byte_order),
         cmocka_unit_test(files_without_the_word),
         cmocka_unit_test(sizes_like_marks_of_lif),
+        cmocka_unit_test(the_word_in_other_files),
         cmocka_unit_test(signed_and_unsigned_bytes),
         cmocka_unit_test(stacks_and_volumes),
         cmocka_unit_test(pixel_sizes),
