@@ -78,6 +78,21 @@ static mt_status find_members(const setup_map *s, mt_members *out, bool *is_list
     return s->document ? MT_OK : try_times(s->tree, s->setup, out, err);
 }
 
+/* Takes the folder of a time point. Of two names for one, such as timepoint0 and timepoint00, BigDataViewer writes the
+ * shorter. */
+static mt_status take_name(setup_map *s, const char *name, mt_error *err)
+{
+    int64_t number = number_after(name, prefix);
+    if (number < 0)
+        return MT_OK;
+    const char **taken = &s->found[number - s->first_time], *other = *taken;
+    if (!other || strlen(name) < strlen(other))
+        *taken = name;
+    return other ? mt_chunk_map_warn(s->map, err, "'%s': %s and %s are the same time point; %s was taken",
+                                     s->setup->path, other, name, *taken)
+                 : MT_OK;
+}
+
 /* The time points are all from the first to the last one in the folder or the document. */
 static mt_status find_times(setup_map *s, mt_error *err)
 {
@@ -99,11 +114,9 @@ static mt_status find_times(setup_map *s, mt_error *err)
     s->n_times = high - low + 1;
     if (!(s->found = mt_arena_alloc(s->tree->scratch, (size_t)s->n_times, sizeof *s->found, err)))
         return mt_arena_failed(err);
-    for (size_t i = 0; i < members.n; i++) {
-        int64_t number = number_after(members.names[i], prefix);
-        if (number >= 0)
-            s->found[number - low] = members.names[i];
-    }
+    for (size_t i = 0; i < members.n; i++)
+        if ((st = take_name(s, members.names[i], err)))
+            return st;
     for (int64_t t = 0; !is_listed && t < s->n_times; t++)
         if (!(s->found[t] = mt_arena_printf(s->tree->scratch, err, "%s%" PRId64, prefix, low + t)))
             return mt_arena_failed(err);

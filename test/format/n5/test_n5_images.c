@@ -284,6 +284,20 @@ static void time_points_that_are_missing(void **state)
     assert_int_not_equal(mt_stack_open(NULL, temporary_path("b.n5"), &options, &stack, &err), MT_OK);
 }
 
+static void time_points_with_two_names(void **state)
+{
+    (void)state;
+    mt_stack *stack;
+    mt_error err;
+    write_temporary_text("w.n5/setup0/attributes.json", "{\"downsamplingFactors\":[[1,1,1]]}");
+    write_whole("w.n5/setup0/timepoint0/s0", "[4,3,2]", small, 3, 7, "");
+    write_whole("w.n5/setup0/timepoint00/s0", "[4,3,2]", small, 3, 8, "");
+    check_ok(open_named("w.n5#setup0", NULL, &stack, &err), &err);
+    check_remarks(stack, 0, "", "are the same time point; timepoint0 was taken");
+    mt_stack_close(stack);
+    assert_true(first_pixel("w.n5#setup0") == 7);
+}
+
 static void setups_that_are_refused(void **state)
 {
     (void)state;
@@ -459,6 +473,7 @@ int main(void)
         cmocka_unit_test(paintera),
         cmocka_unit_test(setups),
         cmocka_unit_test(time_points_that_are_missing),
+        cmocka_unit_test(time_points_with_two_names),
         cmocka_unit_test(setups_that_are_refused),
         cmocka_unit_test(documents),
         cmocka_unit_test(documents_with_a_base_path),
