@@ -194,6 +194,26 @@ static void every_kind_of_dimension(void **state)
     free(bytes);
 }
 
+/* Channels without names are told apart by wavelengths alone. */
+static void names_of_wavelengths(void **state)
+{
+    (void)state;
+    uint8_t bytes[16] = { 0 };
+    const lif_written image = { .name = "a",
+                                .dimensions = { { 1, 2, 1 }, { 2, 2, 2 }, { 5, 2, 4, 1e-8, 5e-7 } },
+                                .channels = { { 8, 0, 0, 0, "" }, { 8, 8, 0, 0, "", "FITC" } },
+                                .pixels = bytes,
+                                .size = 16 };
+    lif_writer w;
+    write_one(&w, 2, &image);
+    mt_stack *stack = open_one(&w);
+    const mt_stack_info *info = mt_stack_get_info(stack);
+    assert_string_equal(info->channels[0].name, "500 nm");
+    assert_string_equal(info->channels[3].name, "FITC 510 nm");
+    mt_stack_close(stack);
+    lif_free(&w);
+}
+
 static void names_and_colors_of_channels(void **state)
 {
     (void)state;
@@ -405,6 +425,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(strides_come_from_the_document),
         cmocka_unit_test(every_kind_of_dimension),
+        cmocka_unit_test(names_of_wavelengths),
         cmocka_unit_test(names_and_colors_of_channels),
         cmocka_unit_test(colors_of_pixels),
         cmocka_unit_test(folders_make_paths),

@@ -157,6 +157,13 @@ static void documents_are_refused_by_name(void **state)
           "<DimensionDescription DimID=\"1\" NumberOfElements=\"4\" BytesInc=\"1\" BitInc=\"1\"/>"
           "</Dimensions></ImageDescription></Image></Data></Element>",
           MT_E_UNSUPPORTED, "BitInc" },
+        { "<LMSDataContainerHeader "
+          "Version=\"2\"><Element><Children><Element><Data><Image><ImageDescription><Channels>"
+          "<ChannelDescription DataType=\"0\" Resolution=\"8\" BytesInc=\"0\" "
+          "BitInc=\"0\"/></Channels><Dimensions><DimensionDescription DimID=\"1\" "
+          "NumberOfElements=\"4\" BytesInc=\"1\" BitInc=\"0\"/></Dimensions></ImageDescription></Image></Data>"
+          "<Memory MemoryBlockID=\"b\" Size=\"4 \"/></Element>",
+          MT_E_CORRUPT, "its memory block has \"4 \" bytes (Size)" },
         { "<!DOCTYPE a><LMSDataContainerHeader Version=\"2\"><Element><Children>", MT_E_UNSUPPORTED, "document type" },
         { "<LMSDataContainerHeader Version=\"2\"><Element><Wrong>", MT_E_CORRUPT, "mismatched tag" },
     };
