@@ -374,6 +374,43 @@ static void blocks_are_found_elsewhere(void **state)
 }
 
 /* A block that ends early lacks its last frames, and says so. */
+/* Two images name the same block, which is in the file once, or twice without need. */
+static void images_with_one_block(void **state)
+{
+    (void)state;
+    static const uint8_t pixels[4] = { 5, 6, 7, 8 };
+    static const int64_t origin[2] = { 0 }, one[2] = { 1, 1 };
+    lif_written image = { .name = "a",
+                          .dimensions = { { 1, 2, 1 }, { 2, 2, 2 } },
+                          .channels = { { 8 } },
+                          .pixels = pixels,
+                          .size = 4,
+                          .id = "Common" };
+    for (int more = 0; more < 2; more++) {
+        lif_writer w;
+        mt_stack *stack;
+        mt_error err = MT_ERROR_INIT;
+        float pixel = 0;
+        lif_begin(&w, 2);
+        lif_add_block(&w, "Other", pixels, 1); /* the document does not announce it: all headers are searched */
+        lif_add_image(&w, &image);
+        lif_add_xml(&w, "<Element Name=\"b\"><Data><Image><ImageDescription><Channels><ChannelDescription "
+                        "DataType=\"0\" ChannelTag=\"0\" Resolution=\"8\" BytesInc=\"0\" BitInc=\"0\"/></Channels>"
+                        "<Dimensions><DimensionDescription DimID=\"1\" NumberOfElements=\"4\" BytesInc=\"1\" "
+                        "BitInc=\"0\"/></Dimensions></ImageDescription></Image></Data>"
+                        "<Memory Size=\"4\" MemoryBlockID=\"Common\"/></Element>");
+        if (more)
+            lif_add_block(&w, "Common", pixels, 4);
+        lif_finish(&w);
+        check_ok(open_part(&w, "b", false, &stack, &err), &err);
+        mt_status st = mt_stack_extract_patch(stack, 0, NULL, 0, origin, one, 2, &pixel, &err);
+        assert_int_equal(st, more ? MT_E_CORRUPT : MT_OK);
+        assert_true(more ? strstr(err.message, "several memory blocks Common") != NULL : pixel == 5);
+        mt_stack_close(stack);
+        lif_free(&w);
+    }
+}
+
 static void frames_that_are_missing(void **state)
 {
     (void)state;
@@ -430,6 +467,7 @@ int main(void)
         cmocka_unit_test(colors_of_pixels),
         cmocka_unit_test(folders_make_paths),
         cmocka_unit_test(blocks_are_found_elsewhere),
+        cmocka_unit_test(images_with_one_block),
         cmocka_unit_test(frames_that_are_missing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
