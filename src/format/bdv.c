@@ -21,17 +21,55 @@ bool mt_bdv_is_document(const mt_source *source)
     return false;
 }
 
-mt_status mt_bdv_load(const mt_source *source, const char *key, mt_arena *arena, mt_xml **root, mt_error *err)
+mt_status mt_bdv_load(const mt_source *source, const char *key, mt_arena *arena, mt_bdv_document *out, mt_error *err)
 {
     char *text;
+    mt_xml *root = NULL;
     size_t size, limit = source->env->limits.max_xml_bytes;
-    const char *repair; /* repairs do not affect the pixels: not worth a warning */
     mt_status st = mt_store_load(source->store, key, limit, "max_xml_bytes", arena, &text, &size, err);
-    return st ? st : mt_xml_parse_loosely(arena, text, size, key, root, &repair, err);
+    if (!st)
+        st = mt_xml_parse_loosely(arena, text, size, key, &root, &out->repair, err);
+    out->root = root;
+    return st;
 }
 
-mt_status mt_bdv_find_data(const mt_xml *root, const char *document, const char *backend, mt_arena *arena,
-                           const char **key, mt_error *err)
+mt_status mt_bdv_tell(const mt_bdv_document *document, mt_chunk_map *map, mt_error *err)
+{
+    return document->repair ? mt_chunk_map_warn(map, err, "the document of BigDataViewer: %s", document->repair)
+                            : MT_OK;
+}
+
+/* Whether an element holds a path that does not depend on the place of the document. */
+static bool is_absolute(const mt_xml *path)
+{
+    const char *type = mt_xml_get(path, "type");
+    return *path->text == '/' || (type && strcmp(type, "relative") != 0);
+}
+
+/* As XmlHelpers.loadPath of BigDataViewer: the name of the data is relative to BasePath, which is relative to the
+ * document. */
+static mt_status join_paths(const mt_source *source, const mt_xml *base, const mt_xml *name, const char *document,
+                            mt_arena *arena, const char **key, mt_error *err)
+{
+    const char *slash = strrchr(document, '/'), *folder = base ? base->text : ".";
+    if (is_absolute(name))
+        return mt_fail(err, MT_E_UNSUPPORTED, "the document names its data by an absolute path: open %s itself",
+                       name->text);
+    if (base && is_absolute(base))
+        return mt_fail(err, MT_E_UNSUPPORTED, "the document has an absolute BasePath, %s: open %s in it itself", folder,
+                       name->text);
+    const char *path = mt_arena_printf(arena, err, "%s/%s", *folder ? folder : ".", name->text);
+    mt_status st = path ? mt_key_join(arena, document, slash ? (size_t)(slash - document) : 0, path, key, err)
+                        : mt_arena_failed(err);
+    if (!st && **key == 0)
+        return mt_fail(err, MT_E_UNSUPPORTED,
+                       "the data of the document, %s, is not inside of %s: the option external_folder can widen it",
+                       path, source->store->url);
+    return st;
+}
+
+mt_status mt_bdv_find_data(const mt_source *source, const mt_xml *root, const char *document, const char *backend,
+                           mt_arena *arena, const char **key, mt_error *err)
 {
     const mt_xml *sequence = mt_xml_child(root, "SequenceDescription");
     const mt_xml *loader = sequence ? mt_xml_child(sequence, "ImageLoader") : NULL;
@@ -39,12 +77,7 @@ mt_status mt_bdv_find_data(const mt_xml *root, const char *document, const char 
     const mt_xml *name = loader ? mt_xml_child(loader, backend) : NULL;
     if (!name || !format || strncmp(format, "bdv.", 4) != 0 || strcmp(format + 4, backend) != 0)
         return mt_fail(err, MT_E_UNSUPPORTED, "the BigDataViewer loader \"%s\" is not supported", format ? format : "");
-    if (*name->text == '/')
-        return mt_fail(err, MT_E_UNSUPPORTED, "the document names its data by an absolute path: open %s itself",
-                       name->text);
-    const char *slash = strrchr(document, '/');
-    *key = mt_arena_printf(arena, err, "%.*s%s", slash ? (int)(slash + 1 - document) : 0, document, name->text);
-    return *key ? MT_OK : mt_arena_failed(err);
+    return join_paths(source, mt_xml_child(root, "BasePath"), name, document, arena, key, err);
 }
 
 /* The number in the text of a child; -1 if there is none. */

@@ -10,14 +10,22 @@
 /* Whether the head of a source is that of a document. */
 bool mt_bdv_is_document(const mt_source *source);
 
+typedef struct mt_bdv_document {
+    const mt_xml *root;
+    const char *repair; /* what was repaired, for a warning; NULL: nothing */
+} mt_bdv_document;
+
 /* Loads a document. */
-MT_MUST_CHECK mt_status mt_bdv_load(const mt_source *source, const char *key, mt_arena *arena, mt_xml **root,
+MT_MUST_CHECK mt_status mt_bdv_load(const mt_source *source, const char *key, mt_arena *arena, mt_bdv_document *out,
                                     mt_error *err);
 
+/* Warns of what was repaired. */
+MT_MUST_CHECK mt_status mt_bdv_tell(const mt_bdv_document *document, mt_chunk_map *map, mt_error *err);
+
 /* The key of the file or folder with the data of a document. MT_E_UNSUPPORTED unless its loader is the backend ("hdf5"
- * or "n5"), or for an absolute path. */
-MT_MUST_CHECK mt_status mt_bdv_find_data(const mt_xml *root, const char *document, const char *backend, mt_arena *arena,
-                                         const char **key, mt_error *err);
+ * or "n5"), for an absolute path, and for one that leads out of the store of the source. */
+MT_MUST_CHECK mt_status mt_bdv_find_data(const mt_source *source, const mt_xml *root, const char *document,
+                                         const char *backend, mt_arena *arena, const char **key, mt_error *err);
 
 /* Widens [low, high] by a number, unless it is negative, and by the time points that a document lists. root may be
  * NULL. */

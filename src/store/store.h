@@ -211,6 +211,11 @@ bool mt_store_get_place(const mt_store *store, const char *key, mt_place *out);
 MT_MUST_CHECK mt_status mt_store_check_key(const char *key, mt_error *err);
 void mt_store_count(mt_store *store, uint64_t n, uint64_t bytes);
 
+/* Joins a folder, of so many bytes, and a path relative to it to a key without "." and ".."; empty if they lead out of the
+ * store. */
+MT_MUST_CHECK mt_status mt_key_join(mt_arena *arena, const char *folder, size_t folder_bytes, const char *path,
+                                    const char **out, mt_error *err);
+
 /* For implementations whose submit supports only some requests: performs one with size and read, in an I/O thread if
  * there is one. */
 void mt_store_submit_blocking(mt_store *store, mt_request *request);

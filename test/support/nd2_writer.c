@@ -271,9 +271,12 @@ static void add_attributes(writing *w)
     add_values(w, "ImageAttributesLV!", "ImageAttributes!", &v);
 }
 
-static void put_positions(values *v, const nd2_writer_loop *loop)
+static void put_positions(values *v, const nd2_writer_loop *loop, bool are_relative)
 {
-    put_number(v, "bUseZ", 1, 1);
+    put_number(v, "bUseZ", 1, !are_relative);
+    put_number(v, "bRelativeXY", 1, are_relative);
+    put_number(v, "dReferenceX", 6, 1000);
+    put_number(v, "dReferenceY", 6, 2000);
     open_level(v, "Points");
     for (uint32_t i = 0; i < loop->count; i++) {
         char name[16];
@@ -321,7 +324,7 @@ static void put_loop(values *v, const nd2_writer_spec *spec, int i)
     open_level(v, "uLoopPars");
     put_count(v, "uiCount", loop->count);
     if (loop->type == 2)
-        put_positions(v, loop);
+        put_positions(v, loop, spec->are_positions_relative);
     else if (loop->type == 8)
         put_phases(v, loop);
     put_number(v, "dZStep", 6, loop->type == 4 ? loop->step : 0);
@@ -359,8 +362,12 @@ static void add_picture(writing *w)
     open_root(&v, s, "SLxPictureMetadata");
     put_number(&v, "dCalibration", 6, 0.25);
     put_number(&v, "bCalibrated", 1, 1);
+    put_number(&v, "dZPos", 6, 42);
     open_level(&v, "sPicturePlanes");
-    put_count(&v, "uiCount", or_one(s->planes));
+    if (s->counted_planes == 0)
+        put_count(&v, "uiCount", or_one(s->planes));
+    else if (s->counted_planes > 0)
+        put_number(&v, "uiCount", 6, s->counted_planes);
     open_level(&v, "sPlaneNew");
     for (uint32_t i = 0; i < or_one(s->planes); i++) {
         char name[32], level[16];

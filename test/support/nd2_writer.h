@@ -34,8 +34,11 @@ typedef struct nd2_writer_spec {
     int n_skipped;
     uint32_t name_bytes; /* of the name of a frame with its padding; 0: 4072 */
     bool is_map_lost, is_metadata_packed, has_times, are_attributes_first;
-    bool is_sparse; /* all frames but the first and the last are holes of the file */
-    uint32_t cut;   /* bytes of padding missing at the end of each frame */
+    bool is_sparse;        /* all frames but the first and the last are holes of the file */
+    double counted_planes; /* uiCount of the picture; 0: planes, negative: not stored */
+    uint32_t cut;          /* bytes of padding missing at the end of each frame */
+    /* positions along X and Y are relative to 1000 and 2000, and Z is 42 in the first frame only */
+    bool are_positions_relative;
 } nd2_writer_spec;
 
 /* Writes a file. Pixels are nd2_writer_value. */

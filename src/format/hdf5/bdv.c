@@ -121,27 +121,28 @@ static mt_status find_first(const h5_file *file, const times *v, int64_t *first,
 }
 
 /* Loads the document that was opened, or the one named like the file with the suffix .xml. */
-static mt_status load_document(const mt_source *source, mt_arena *arena, mt_xml **root, const char **key, mt_error *err)
+static mt_status load_document(const mt_source *source, mt_arena *arena, mt_bdv_document *out, const char **key,
+                               mt_error *err)
 {
     size_t n = strlen(source->key);
     const char *dot = strrchr(source->key, '.');
-    *root = NULL;
     *key = mt_bdv_is_document(source)
                ? source->key
                : mt_arena_printf(arena, err, "%.*s.xml", (int)(dot ? (size_t)(dot - source->key) : n), source->key);
-    return *key ? mt_bdv_load(source, *key, arena, root, err) : MT_E_MEMORY;
+    return *key ? mt_bdv_load(source, *key, arena, out, err) : MT_E_MEMORY;
 }
 
-/* Finds the document, or NULL. Warns if it cannot be parsed. */
-static mt_status find_document(const h5_file *file, const mt_source *source, mt_arena *arena, mt_xml **root,
+/* Finds the document, or NULL. Warns if it cannot be parsed, or was repaired. */
+static mt_status find_document(const h5_file *file, const mt_source *source, mt_arena *arena, const mt_xml **root,
                                mt_chunk_map *map, mt_error *err)
 {
     const char *key;
+    mt_bdv_document document = { .root = NULL };
     mt_error own = MT_ERROR_INIT;
-    mt_status st = load_document(source, arena, root, &key, &own);
+    mt_status st = load_document(source, arena, &document, &key, &own);
+    *root = document.root;
     if (!st)
-        return h5_files_note(file->files, key, err);
-    *root = NULL;
+        return (st = h5_files_note(file->files, key, err)) ? st : mt_bdv_tell(&document, map, err);
     if (st == MT_E_CORRUPT || st == MT_E_UNSUPPORTED)
         return mt_chunk_map_warn(map, err, "the document of BigDataViewer is ignored: %s", own.message);
     return h5_forgive(st, &own, err);
@@ -247,7 +248,7 @@ mt_status h5_open_bdv(const h5_file *file, mt_arena *arena, const mt_source *sou
     times v = { .many = { .leading = 1, .axes = "T", .write_path = write_path } };
     h5_dataset whole, dataset;
     int64_t low, high, first;
-    mt_xml *root;
+    const mt_xml *root;
     mt_status st = find_document(file, source, arena, &root, map, err);
     if (st || (st = find_times(file, arena, root, &v, err)) ||
         (st = find_numbers(file, arena, "", "s", &low, &high, err)))
@@ -303,10 +304,10 @@ mt_status h5_list_bdv(const h5_file *file, mt_arena *arena, mt_names *out, mt_er
 
 mt_status h5_find_bdv_file(const mt_source *source, mt_arena *arena, const char **key, mt_error *err)
 {
-    mt_xml *root;
-    const char *document;
-    mt_status st = load_document(source, arena, &root, &document, err);
+    mt_bdv_document document;
+    const char *name;
+    mt_status st = load_document(source, arena, &document, &name, err);
     if (st)
         return st;
-    return mt_bdv_find_data(root, document, "hdf5", arena, key, err);
+    return mt_bdv_find_data(source, document.root, name, "hdf5", arena, key, err);
 }

@@ -15,6 +15,7 @@
 #define MAX_ID 256
 #define MAX_BLOCKS ((size_t)1 << 20)
 #define NOT_THERE UINT64_MAX
+#define AMBIGUOUS (UINT64_MAX - 1)
 
 static size_t header_size(const lif_file *file) { return file->version == 1 ? HEADER_1 : HEADER_2; }
 
@@ -106,7 +107,7 @@ static int compare_blocks(const void *a, const void *b)
 }
 
 /* The first block with the name of a header; NULL if the document does not announce it. */
-static const lif_block *find_named(lif_block *const *sorted, size_t n, const header *h)
+static lif_block *const *find_named(lif_block *const *sorted, size_t n, const header *h)
 {
     size_t low = 0, high = n;
     while (low < high) {
@@ -116,7 +117,15 @@ static const lif_block *find_named(lif_block *const *sorted, size_t n, const hea
         else
             high = middle;
     }
-    return low < n && compare_id(h, sorted[low]->id) == 0 ? sorted[low] : NULL;
+    return low < n && compare_id(h, sorted[low]->id) == 0 ? &sorted[low] : NULL;
+}
+
+/* Images may have a block in common. */
+static void share(const lif_file *file, lif_block *const *sorted, lif_place *places)
+{
+    for (size_t i = 1; i < file->n_blocks; i++)
+        if (strcmp(sorted[i]->id, sorted[i - 1]->id) == 0)
+            places[sorted[i] - file->blocks] = places[sorted[i - 1] - file->blocks];
 }
 
 /* Walks over all headers. */
@@ -127,11 +136,19 @@ static mt_status walk(const lif_file *file, lif_block *const *sorted, lif_place 
     bool found = true;
     for (size_t n = 0; n <= MAX_BLOCKS; n++) {
         mt_status st = read_header(file, at, MAX_ID, &h, &found, err);
-        if (st || !found)
+        if (st || !found) {
+            share(file, sorted, places);
             return st;
-        const lif_block *block = find_named(sorted, file->n_blocks, &h);
-        if (block)
-            places[block - file->blocks] = h.data;
+        }
+        lif_block *const *first = find_named(sorted, file->n_blocks, &h);
+        if (first) {
+            lif_place *place = &places[*first - file->blocks];
+            bool is_shared = first + 1 < sorted + file->n_blocks && strcmp(first[0]->id, first[1]->id) == 0;
+            bool is_again = is_shared && place->offset != NOT_THERE;
+            *place = h.data;
+            if (is_again)
+                place->offset = AMBIGUOUS;
+        }
         at = h.data.offset + h.data.size;
     }
     return mt_fail(err, MT_E_LIMIT, "more than %zu memory blocks", MAX_BLOCKS);
@@ -184,6 +201,8 @@ mt_status lif_find_block(const lif_file *file, size_t block, lif_place *out, mt_
         return st;
     if (out->offset == NOT_THERE)
         return mt_fail(err, MT_E_CORRUPT, "the memory block %s is not in the file, which may be cut", b->id);
+    if (out->offset == AMBIGUOUS)
+        return mt_fail(err, MT_E_CORRUPT, "the file has several memory blocks %s, which images have in common", b->id);
     return out->size >= b->size
                ? MT_OK
                : mt_fail(err, MT_E_CORRUPT, "the memory block %s has %llu bytes, but %llu according to the document",

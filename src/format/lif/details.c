@@ -81,7 +81,7 @@ static size_t find_channel(const lif_layout *layout, int64_t index, char *text, 
     return channel;
 }
 
-/* One channel of the document has no name of its own beside wavelengths: they tell it apart. */
+/* One channel of the document, or one without a name, is told apart by wavelengths. */
 static mt_status set_channel(const lif_image *image, const lif_layout *layout, int64_t index, mt_channel *out,
                              mt_arena *arena, mt_error *err)
 {
@@ -89,7 +89,7 @@ static mt_status set_channel(const lif_image *image, const lif_layout *layout, i
     size_t c = find_channel(layout, index, text, sizeof text);
     const lif_channel *channel = &image->channels[layout->is_bgr ? image->n_channels - 1 - c : c];
     const char *name = *channel->name ? channel->name : find_lut(channel);
-    if (*text && image->n_channels == 1)
+    if (*text && (image->n_channels == 1 || !*name))
         out->name = mt_arena_strndup(arena, text + 1, strlen(text + 1), err);
     else
         out->name = mt_arena_printf(arena, err, "%s%s", name, text);

@@ -53,6 +53,19 @@ static bool is_image(const mt_xml *element)
     return data && (mt_xml_child(data, "Image") || (flag && strcmp(flag, "true") == 0));
 }
 
+/* Without a size, the pixels would seem to be missing. */
+static mt_status check_size(const collecting *c, const mt_xml *element, lif_image *image, mt_error *err)
+{
+    int64_t size;
+    const mt_xml *memory = mt_xml_child(element, "Memory");
+    const char *text = memory ? mt_xml_get(memory, "Size") : NULL;
+    if (image->status || !text || !*text || (lif_get_integer(memory, "Size", &size) && size >= 0))
+        return MT_OK;
+    image->status = MT_E_CORRUPT;
+    image->why = mt_arena_printf(c->arena, err, "its memory block has \"%s\" bytes (Size)", text);
+    return image->why ? MT_OK : MT_E_MEMORY;
+}
+
 static mt_status add_image(const collecting *c, const mt_xml *element, const char *path, size_t block, mt_error *err)
 {
     lif_file *file = c->file;
@@ -65,7 +78,10 @@ static mt_status add_image(const collecting *c, const mt_xml *element, const cha
     lif_image *image = &images[file->n_images++];
     *image = (lif_image) { .path = path, .block = block };
     image->name = mt_arena_strndup(c->arena, name ? name : "", name ? strlen(name) : 0, err);
-    return image->name ? lif_describe(element, image, c->arena, err) : MT_E_MEMORY;
+    if (!image->name)
+        return MT_E_MEMORY;
+    mt_status st = lif_describe(element, image, c->arena, err);
+    return st ? st : check_size(c, element, image, err);
 }
 
 /* The path of an element below another; those directly below the root have their name alone. */
@@ -164,11 +180,10 @@ static mt_status read_tree(lif_file *file, const char *text, size_t size, mt_are
 {
     static const char lof[] = "L\0M\0S\0_\0O\0b\0j\0e\0c\0t\0_\0F\0i\0l\0e";
     mt_xml *root;
-    const char *repair;
     int64_t version = 0;
     if (size >= sizeof lof && memcmp(text, lof, sizeof lof) == 0)
         return mt_fail(err, MT_E_UNSUPPORTED, "Leica LOF is not supported: save the project as one LIF file");
-    mt_status st = mt_xml_parse_loosely(scratch, text, size, "the document", &root, &repair, err);
+    mt_status st = mt_xml_parse_loosely(scratch, text, size, "the document", &root, &file->repair, err);
     if (st)
         return st;
     lif_get_integer(root, "Version", &version);

@@ -37,6 +37,20 @@ static size_t count_run(const lif_channel *channels, size_t n, int64_t *step)
     return run;
 }
 
+/* Whether a pixel is blue, green and red, side by side. Wavelengths, too, can be the last axis. */
+static bool is_bgr(const lif_image *image, const lif_layout *layout)
+{
+    static const int64_t tags[3] = { LIF_BLUE, LIF_GREEN, LIF_RED };
+    const lif_axis *last = layout->n_axes ? &layout->axes[layout->n_axes - 1] : NULL;
+    if (image->n_channels != 3 || !last || last->named || last->n != 3 ||
+        last->step != (int64_t)mt_dtype_size(layout->dtype))
+        return false;
+    for (int i = 0; i < 3; i++)
+        if (image->channels[i].tag != tags[i])
+            return false;
+    return true;
+}
+
 /* Channels are one axis, or two if other dimensions lie between them: runs of channels at equal distances, themselves
  * at equal distances. */
 static mt_status add_channels(const lif_image *image, lif_layout *layout, mt_error *err)
@@ -56,9 +70,7 @@ static mt_status add_channels(const lif_image *image, lif_layout *layout, mt_err
         add_axis(layout, 'C', (int64_t)run, step, NULL);
     if (run < n)
         add_axis(layout, 'C', (int64_t)(n / run), outer, NULL);
-    const lif_axis *last = layout->n_axes ? &layout->axes[layout->n_axes - 1] : NULL;
-    layout->is_bgr = n == 3 && last && last->letter == 'C' && last->n == 3 && channels[0].tag == LIF_BLUE &&
-                     channels[1].tag == LIF_GREEN && channels[2].tag == LIF_RED;
+    layout->is_bgr = is_bgr(image, layout);
     return MT_OK;
 }
 

@@ -6,15 +6,22 @@
 #include <stdio.h>
 #include <string.h>
 
-/* The mark alone is weak: four bytes of which three are 0. */
+extern const mt_format mt_format_lif;
+
+/* The marks are weak: an MRC map can begin with them. An XML document behind them, or the name of a LOF file, is proof. */
 static mt_status probe(const mt_source *source, int *score, mt_error *err)
 {
     (void)err;
     mt_reader r = mt_reader_over(source->head, source->head_size, false);
-    bool is_lif = source->head && mt_read_u32(&r) == LIF_MARK;
+    bool is_marked = source->head && mt_read_u32(&r) == LIF_MARK;
     mt_read_skip(&r, 4);
-    is_lif = is_lif && mt_read_u8(&r) == LIF_TEST && !r.failed;
-    *score = is_lif ? 2 : 0;
+    is_marked = is_marked && mt_read_u8(&r) == LIF_TEST && !r.failed;
+    mt_read_skip(&r, 4);
+    uint16_t first = mt_read_u16(&r);
+    if (is_marked && !r.failed && (first == '<' || first == 'L'))
+        *score = 2;
+    else
+        *score = is_marked && mt_has_suffix(source->name, strlen(source->name), mt_format_lif.suffixes);
     return MT_OK;
 }
 
@@ -84,6 +91,8 @@ static mt_status map_part(const mt_container *container, const mt_selection *par
     if (image->status)
         return mt_fail(err, image->status, "%s", image->why);
     const lif_dimension *tiles = lif_find_dimension(image, LIF_TILES);
+    if (file->repair && (st = mt_chunk_map_warn(map, err, "the document: %s", file->repair)))
+        return st;
     bool merge = container->source.options->merge_tiles && tiles && tiles->n > 1;
     return merge ? lif_map_merged(file, image, map, err) : lif_map_image(file, image, map, err);
 }

@@ -74,13 +74,14 @@ typedef struct lif_block {
 } lif_block;
 
 typedef struct lif_file {
-    mt_env *env;       /* memory, limits and caches */
-    mt_store *store;   /* that holds the file; borrowed */
-    const char *key;   /* of the file; borrowed */
-    uint64_t size;     /* bytes */
-    int version;       /* 1 or 2 */
-    uint64_t xml_end;  /* offset of the first block */
-    lif_image *images; /* in the order of the document */
+    mt_env *env;        /* memory, limits and caches */
+    mt_store *store;    /* that holds the file; borrowed */
+    const char *key;    /* of the file; borrowed */
+    uint64_t size;      /* bytes */
+    int version;        /* 1 or 2 */
+    uint64_t xml_end;   /* offset of the first block */
+    const char *repair; /* what was repaired in the document, for a warning; NULL: nothing */
+    lif_image *images;  /* in the order of the document */
     size_t n_images, image_room;
     lif_block *blocks; /* in the order of the document */
     size_t n_blocks, block_room;
@@ -128,7 +129,7 @@ typedef struct lif_layout {
     int n_axes;
     int64_t base;   /* bytes before the first element */
     int64_t span;   /* bytes from the first element to the end of the last; 0: no elements */
-    bool is_bgr;    /* the last axis is blue, green, red */
+    bool is_bgr;    /* the last axis is blue, green, red, without gaps */
     mt_dtype dtype; /* of an element */
 } lif_layout;
 

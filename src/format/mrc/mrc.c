@@ -28,9 +28,12 @@ typedef struct mrc_header {
     float low, high;        /* DMIN, DMAX */
     int32_t group;          /* ISPG: 0 image stack, 401 to 630 volume stack */
     int32_t extended;       /* NSYMBT: bytes of the extended header */
+    int32_t version;        /* NVERSION: 20140 and up since MRC2014 */
     int32_t stamp, flags;   /* of IMOD, in EXTRA */
     bool big_endian;        /* byte order that was taken */
     bool contradicts_stamp; /* MACHST is of the other byte order */
+    bool is_order_guessed;  /* MACHST is not set, and the numbers make sense in either byte order */
+    bool has_word;          /* MAP */
 } mrc_header;
 
 typedef struct mrc_mode {
@@ -63,7 +66,7 @@ static void read_integers(mt_reader *r, size_t at, int32_t *out)
 static mrc_header parse(const uint8_t *head, bool big_endian)
 {
     mt_reader r = mt_reader_over(head, HEADER_BYTES, big_endian);
-    mrc_header h = { .big_endian = big_endian };
+    mrc_header h = { .big_endian = big_endian, .has_word = memcmp(head + MAP_AT, "MAP", 3) == 0 };
     read_integers(&r, 0, h.size);
     h.mode = mt_read_i32(&r);
     read_integers(&r, 28, h.grid);
@@ -75,6 +78,8 @@ static mrc_header parse(const uint8_t *head, bool big_endian)
     mt_read_seek(&r, 88);
     h.group = mt_read_i32(&r);
     h.extended = mt_read_i32(&r);
+    mt_read_seek(&r, 108);
+    h.version = mt_read_i32(&r);
     mt_read_seek(&r, 152);
     h.stamp = mt_read_i32(&r);
     h.flags = mt_read_i32(&r);
@@ -98,10 +103,12 @@ static bool is_plausible(const mrc_header *h)
 static mrc_header read_header(const uint8_t *head)
 {
     uint8_t stamp = head[STAMP_AT];
+    bool is_stamped = stamp == 0x11 || stamp == 0x44;
     mrc_header told = parse(head, stamp == 0x11), other = parse(head, stamp != 0x11);
+    told.is_order_guessed = !is_stamped && is_plausible(&told) && is_plausible(&other);
     if (is_plausible(&told) || !is_plausible(&other))
         return told;
-    other.contradicts_stamp = stamp == 0x11 || stamp == 0x44;
+    other.contradicts_stamp = is_stamped;
     return other;
 }
 
@@ -127,12 +134,16 @@ static mt_status probe_old(const mt_source *source, int *score, mt_error *err)
     return st;
 }
 
+/* Texts and comments of other formats, too, can have the word there. */
 static mt_status probe(const mt_source *source, int *score, mt_error *err)
 {
-    if (source->head_size >= MAP_AT + 3 && memcmp(source->head + MAP_AT, "MAP", 3) == 0)
-        *score = 2;
-    else if (source->head_size >= HEADER_BYTES &&
-             mt_has_suffix(source->name, strlen(source->name), mt_format_mrc.suffixes))
+    if (source->head_size >= MAP_AT + 3 && memcmp(source->head + MAP_AT, "MAP", 3) == 0) {
+        mrc_header h = { .mode = -1 };
+        if (source->head_size >= HEADER_BYTES)
+            h = read_header(source->head);
+        *score = is_plausible(&h) ? 2 : 1;
+    } else if (source->head_size >= HEADER_BYTES &&
+               mt_has_suffix(source->name, strlen(source->name), mt_format_mrc.suffixes))
         return probe_old(source, score, err);
     return MT_OK;
 }
@@ -154,6 +165,19 @@ static mt_status check_axes(mrc_header *h, mt_chunk_map *map, mt_error *err)
                                 a[1], a[2]);
 }
 
+static mt_status tell_guesses(const mrc_header *h, mt_chunk_map *map, mt_error *err)
+{
+    const char *order = h->big_endian ? "big" : "little";
+    mt_status st = MT_OK;
+    if (!h->has_word)
+        st = mt_chunk_map_warn(map, err, "the header lacks the word MAP: the file was taken for MRC by its name");
+    if (!st && h->is_order_guessed)
+        st = mt_chunk_map_warn(map, err, "there is no machine stamp; %s-endian was taken", order);
+    if (!st && h->contradicts_stamp)
+        st = mt_chunk_map_warn(map, err, "the machine stamp is of the other byte order; %s-endian was taken", order);
+    return st;
+}
+
 static mt_status check_header(mrc_header *h, mt_chunk_map *map, mt_error *err)
 {
     const mrc_mode *mode = find_mode(h->mode);
@@ -168,13 +192,8 @@ static mt_status check_header(mrc_header *h, mt_chunk_map *map, mt_error *err)
         return mt_fail(err, MT_E_UNSUPPORTED, "mode 0 with two pixels in a byte is not supported; mode 101 is");
     if (h->extended < 0)
         return mt_fail(err, MT_E_CORRUPT, "the extended header has %d bytes (NSYMBT)", h->extended);
-    if (h->contradicts_stamp) {
-        mt_status st = mt_chunk_map_warn(map, err, "the machine stamp is of the other byte order; %s-endian was taken",
-                                         h->big_endian ? "big" : "little");
-        if (st)
-            return st;
-    }
-    return check_axes(h, map, err);
+    mt_status st = tell_guesses(h, map, err);
+    return st ? st : check_axes(h, map, err);
 }
 
 /* Bytes are signed since MRC2014, and were unsigned in IMOD, which marks them since, or else goes by the range. */
@@ -188,8 +207,12 @@ static mt_status choose_type(const mrc_header *h, mt_chunk_map *map, mt_error *e
         map->dtype = h->flags & IMOD_SIGNED_BYTES ? MT_INT8 : MT_UINT8;
         return MT_OK;
     }
-    if (!(h->low >= 0 && h->high > INT8_MAX && h->high <= UINT8_MAX))
+    bool is_range = h->low <= h->high && (h->low < 0 || h->high > 0), fits = h->low >= 0 && h->high <= UINT8_MAX;
+    if (is_range && (h->low < 0 || h->high <= INT8_MAX))
         return MT_OK;
+    if (!is_range || !fits)
+        return h->version >= 20140 ? MT_OK
+                                   : mt_chunk_map_warn(map, err, "bytes read as signed: the header has no valid range");
     map->dtype = MT_UINT8;
     return mt_chunk_map_warn(map, err, "bytes read as unsigned: the header gives their range as %g to %g", h->low,
                              h->high);

@@ -78,6 +78,21 @@ static mt_status find_members(const setup_map *s, mt_members *out, bool *is_list
     return s->document ? MT_OK : try_times(s->tree, s->setup, out, err);
 }
 
+/* Takes the folder of a time point. Of two names for one, such as timepoint0 and timepoint00, BigDataViewer writes the
+ * shorter. */
+static mt_status take_name(setup_map *s, const char *name, mt_error *err)
+{
+    int64_t number = number_after(name, prefix);
+    if (number < 0)
+        return MT_OK;
+    const char **taken = &s->found[number - s->first_time], *other = *taken;
+    if (!other || strlen(name) < strlen(other))
+        *taken = name;
+    return other ? mt_chunk_map_warn(s->map, err, "'%s': %s and %s are the same time point; %s was taken",
+                                     s->setup->path, other, name, *taken)
+                 : MT_OK;
+}
+
 /* The time points are all from the first to the last one in the folder or the document. */
 static mt_status find_times(setup_map *s, mt_error *err)
 {
@@ -99,11 +114,9 @@ static mt_status find_times(setup_map *s, mt_error *err)
     s->n_times = high - low + 1;
     if (!(s->found = mt_arena_alloc(s->tree->scratch, (size_t)s->n_times, sizeof *s->found, err)))
         return mt_arena_failed(err);
-    for (size_t i = 0; i < members.n; i++) {
-        int64_t number = number_after(members.names[i], prefix);
-        if (number >= 0)
-            s->found[number - low] = members.names[i];
-    }
+    for (size_t i = 0; i < members.n; i++)
+        if ((st = take_name(s, members.names[i], err)))
+            return st;
     for (int64_t t = 0; !is_listed && t < s->n_times; t++)
         if (!(s->found[t] = mt_arena_printf(s->tree->scratch, err, "%s%" PRId64, prefix, low + t)))
             return mt_arena_failed(err);
@@ -235,9 +248,10 @@ static mt_status describe(const setup_map *s, mt_error *err)
 mt_status n5_map_setup(const mt_tree *tree, const mt_node *setup, const mt_selection *selection, mt_chunk_map *map,
                        mt_error *err)
 {
-    setup_map s = { .tree = tree, .setup = setup, .document = tree->own, .map = map };
-    mt_status st = find_times(&s, err);
-    if (st || (st = count_levels(&s, err)))
+    const mt_bdv_document *document = tree->own;
+    setup_map s = { .tree = tree, .setup = setup, .document = document ? document->root : NULL, .map = map };
+    mt_status st = document ? mt_bdv_tell(document, map, err) : MT_OK;
+    if (st || (st = find_times(&s, err)) || (st = count_levels(&s, err)))
         return st;
     if (selection->level >= map->n_levels)
         return mt_fail(err, MT_E_NOT_FOUND, "no level %lld: the image has %d", (long long)selection->level,

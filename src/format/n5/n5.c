@@ -162,9 +162,14 @@ const mt_tree_format n5_tree = { .title = "N5",
                                  .find_own_images = find_own_images,
                                  .map_image = map_image };
 
+/* Anything may be called attributes.json. */
 static mt_status n5_map(const mt_container *container, const mt_selection *part, mt_chunk_map *map, mt_error *err)
 {
-    return mt_tree_map(&n5_tree, container, part, map, err);
+    mt_error own = MT_ERROR_INIT;
+    mt_status st = mt_tree_map(&n5_tree, container, part, map, &own);
+    if (st == MT_E_NOT_AN_IMAGE && container->source.folder)
+        return mt_fail(err, st, "%s; the folder was taken for N5 by its attributes.json or its name", own.message);
+    return st ? mt_fail(err, st, "%s", own.message) : MT_OK;
 }
 
 static mt_status n5_list(const mt_container *container, const mt_selection *below, mt_names *out, mt_error *err)
@@ -172,39 +177,51 @@ static mt_status n5_list(const mt_container *container, const mt_selection *belo
     return mt_tree_list(&n5_tree, container, below, out, err);
 }
 
-/* Whether a document of BigDataViewer has the loader of N5. It is near the start. */
-static bool is_document(const mt_source *source)
+static bool names_loader(const char *text, size_t size)
 {
     static const char loader[] = "bdv.n5";
     size_t n = sizeof loader - 1;
-    for (size_t i = 0; source->head && i + n <= source->head_size; i++)
-        if (memcmp(source->head + i, loader, n) == 0)
-            return mt_bdv_is_document(source);
+    for (size_t i = 0; i + n <= size; i++)
+        if (memcmp(text + i, loader, n) == 0)
+            return true;
     return false;
 }
 
-/* The folder that a document names, without slashes at its end. */
-static mt_status find_folder(mt_container *container, const mt_xml *document, const char **out, mt_error *err)
+/* Whether a document of BigDataViewer has the loader of N5, which may come after thousands of setups. One that is too
+ * long is for another format to complain about. */
+static mt_status is_document(const mt_source *source, bool *out, mt_error *err)
 {
-    mt_status st = mt_bdv_find_data(document, container->source.key, "n5", container->arena, out, err);
+    mt_arena *scratch;
+    mt_error own = MT_ERROR_INIT;
+    char *text;
+    size_t size;
+    *out = mt_bdv_is_document(source) && names_loader((const char *)source->head, source->head_size);
+    if (*out || !mt_bdv_is_document(source))
+        return MT_OK;
+    mt_status st = mt_arena_new(source->env, &scratch, err);
     if (st)
         return st;
-    size_t n = strlen(*out);
-    while (n > 0 && (*out)[n - 1] == '/')
-        n--;
-    *out = mt_arena_strndup(container->arena, *out, n, err);
-    return *out ? mt_store_check_key(*out, err) : mt_arena_failed(err);
+    st = mt_store_load(source->store, source->key, source->env->limits.max_xml_bytes, "max_xml_bytes", scratch, &text,
+                       &size, &own);
+    *out = !st && names_loader(text, size);
+    mt_arena_free(scratch);
+    return st && st != MT_E_LIMIT ? mt_fail(err, st, "%s", own.message) : MT_OK;
 }
 
 static mt_status n5_open(mt_container *container, mt_error *err)
 {
     const mt_source *source = &container->source;
-    mt_xml *document = NULL;
-    const char *folder = source->key;
-    mt_status st = MT_OK;
-    if (!source->folder && !(st = mt_bdv_load(source, source->key, container->arena, &document, err)))
-        st = find_folder(container, document, &folder, err);
-    return st ? st : mt_tree_open(container, folder, document, err);
+    mt_bdv_document *document;
+    const char *folder;
+    mt_status st;
+    if (source->folder)
+        return mt_tree_open(container, source->key, NULL, err);
+    if (!(document = mt_arena_alloc(container->arena, 1, sizeof *document, err)))
+        return mt_arena_failed(err);
+    if ((st = mt_bdv_load(source, source->key, container->arena, document, err)) ||
+        (st = mt_bdv_find_data(source, document->root, source->key, "n5", container->arena, &folder, err)))
+        return st;
+    return mt_tree_open(container, folder, document, err);
 }
 
 /* The folder of a document belongs to it. */
@@ -214,11 +231,43 @@ static mt_status n5_members(const mt_container *container, mt_names *out, mt_err
     return container->source.folder ? MT_OK : mt_names_add(out, base, err);
 }
 
+/* Whether attributes have a key of N5, or of a convention for images in it. */
+static bool is_typical(const json_t *attributes)
+{
+    static const char *const keys[] = { "n5",          "dimensions",      "multiscales", "downsamplingFactors",
+                                        "multiScale",  "pixelResolution", "resolution",  "scales",
+                                        "painteraData" };
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
+        if (json_object_get(attributes, keys[i]))
+            return true;
+    return false;
+}
+
+/* Documents that cannot be parsed are for n5_open to complain about. */
+static mt_status find_typical(const mt_source *source, bool *found, mt_error *err)
+{
+    mt_tree tree = { .env = source->env, .store = source->store };
+    mt_status st = mt_arena_new(tree.env, &tree.scratch, err);
+    for (size_t i = 0; !st && i < N_DOCUMENTS && !*found; i++) {
+        json_t *attributes;
+        mt_error own = MT_ERROR_INIT;
+        st = mt_tree_load_json(&tree, source->key, documents[i], &attributes, &own);
+        *found = is_typical(attributes);
+        json_decref(attributes);
+        st = st == MT_E_CORRUPT || st == MT_E_LIMIT ? MT_OK : st ? mt_fail(err, st, "%s", own.message) : MT_OK;
+    }
+    mt_arena_free(tree.scratch);
+    return st;
+}
+
 static mt_status n5_probe(const mt_source *source, int *score, mt_error *err)
 {
-    bool found = is_document(source);
-    mt_status st = source->folder ? mt_tree_has_document(source, documents, N_DOCUMENTS, &found, err) : MT_OK;
-    *score = found ? 2 : source->folder && mt_name_ends_with(source->name, ".n5");
+    bool has_document = false, is_n5 = false;
+    mt_status st = source->folder ? mt_tree_has_document(source, documents, N_DOCUMENTS, &has_document, err)
+                                  : is_document(source, &is_n5, err);
+    if (!st && has_document)
+        st = find_typical(source, &is_n5, err);
+    *score = is_n5 ? 2 : source->folder && (has_document || mt_name_ends_with(source->name, ".n5"));
     return st;
 }
 

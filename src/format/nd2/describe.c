@@ -138,10 +138,13 @@ static void read_places(const nd2_file *file, place *out, size_t n)
         read_points(loop, out, n);
     else
         read_lists(loop, out, n);
+    double z = has_z ? NAN : nd2_number(file->picture, "dZPos", NAN);
+    double y = is_relative ? nd2_number(loop->parameters, "dReferenceY", 0) : 0;
+    double x = is_relative ? nd2_number(loop->parameters, "dReferenceX", 0) : 0;
     for (size_t i = 0; i < n; i++) {
-        out[i].position[0] = has_z ? out[i].position[0] : nd2_number(file->picture, "dZPos", NAN);
-        out[i].position[1] += is_relative ? nd2_number(loop->parameters, "dReferenceY", 0) : 0;
-        out[i].position[2] += is_relative ? nd2_number(loop->parameters, "dReferenceX", 0) : 0;
+        out[i].position[0] = has_z ? out[i].position[0] : z;
+        out[i].position[1] += y;
+        out[i].position[2] += x;
     }
 }
 

@@ -106,18 +106,27 @@ static mt_status read_pixels(const nd2_value *attributes, nd2_pixels *out, mt_er
                        (long long)out->width, (long long)out->components, (unsigned long long)size,
                        (unsigned long long)out->row_bytes);
     double compression = nd2_number(attributes, "eCompression", NONE);
-    if (compression == LOSSY)
-        return mt_fail(err, MT_E_UNSUPPORTED, "lossy compression is not supported");
+    if (compression != LOSSLESS && compression != NONE)
+        return mt_fail(err, MT_E_UNSUPPORTED, "%s compression (eCompression is %g) is not supported",
+                       compression == LOSSY ? "lossy" : "this", compression);
     out->is_compressed = compression == LOSSLESS;
     return MT_OK;
 }
 
 /* Channels of three components are colours. Others show each component as a channel, as the reader nd2 does. */
-static void count_planes(const nd2_value *picture, nd2_pixels *pixels)
+static mt_status count_planes(nd2_file *file, mt_arena *arena, mt_error *err)
 {
-    double planes = nd2_number(nd2_find(picture, "sPicturePlanes"), "uiCount", 1);
+    nd2_pixels *pixels = &file->pixels;
+    double planes = nd2_number(nd2_find(file->picture, "sPicturePlanes"), "uiCount", 0);
+    if (!(planes >= 0 && planes <= UINT32_MAX) || planes != floor(planes))
+        return mt_fail(err, MT_E_CORRUPT, "the number of channels is %g (uiCount)", planes);
     pixels->is_rgb = planes >= 1 && planes * 3 == (double)pixels->components;
     pixels->planes = pixels->is_rgb ? (int64_t)planes : pixels->components;
+    if (planes >= 1 || pixels->components == 1)
+        return MT_OK;
+    return nd2_warn(file, arena, err,
+                    "the number of channels is not stored: the %lld components are channels, in their order",
+                    (long long)pixels->components);
 }
 
 static uint64_t count_frames(const nd2_loops *loops)
@@ -226,9 +235,9 @@ static mt_status read_metadata(nd2_file *file, mt_arena *arena, mt_error *err)
         (st = parse_chunk(file, ND2_PICTURE, "SLxPictureMetadata", arena, &file->picture, err)) ||
         (st = read_pixels(attributes, &file->pixels, err)) || (st = read_times(file, arena, err)))
         return st;
-    count_planes(file->picture, &file->pixels);
     nd2_read_loops(experiment, &file->loops);
-    st = fit_loops(file, attributes, arena, err);
+    if ((st = count_planes(file, arena, err)) || (st = fit_loops(file, attributes, arena, err)))
+        return st;
     for (int i = 0; i < file->loops.n; i++)
         if (nd2_positions(&file->loops.loop[i]))
             file->positions = file->loops.loop[i];

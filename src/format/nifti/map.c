@@ -113,13 +113,17 @@ static mt_status find_pixels(const nifti_header *h, uint64_t *out, mt_chunk_map 
     return mt_chunk_map_warn(map, err, "vox_offset is %g, inside the header; %d was taken", h->offset, least);
 }
 
-/* nifti1.h: a slope of 0 means that there is no scaling, and colours have none. */
-static void find_scaling(const nifti_header *h, int samples, mt_chunk_map *map)
+/* nifti1.h: a slope of 0 means that there is no scaling, and colours have none. NiBabel writes NaN for it. */
+static mt_status find_scaling(const nifti_header *h, int samples, mt_chunk_map *map, mt_error *err)
 {
-    if (samples > 1 || h->slope == 0 || !isfinite(h->slope) || !isfinite(h->inter) || (h->slope == 1 && h->inter == 0))
-        return;
+    if (samples > 1 || h->slope == 0 || isnan(h->slope) || (h->slope == 1 && h->inter == 0))
+        return MT_OK;
+    if (!isfinite(h->slope) || !isfinite(h->inter))
+        return mt_chunk_map_warn(map, err, "scl_slope is %g and scl_inter %g: values are not scaled", h->slope,
+                                 h->inter);
     map->value_scale = h->slope;
     map->value_offset = h->inter;
+    return MT_OK;
 }
 
 mt_status nifti_make_map(const nifti_header *header, const char *key, bool scaled, mt_chunk_map *map, mt_error *err)
@@ -130,9 +134,8 @@ mt_status nifti_make_map(const nifti_header *header, const char *key, bool scale
     if (st || (st = choose_type(header, &type, map, err)) || (st = find_pixels(header, &offset, map, err)))
         return st;
     set_shape(header, type->samples, map);
-    find_scaling(header, type->samples, map);
-    st = mt_chunk_map_contiguous(map, key, offset, false, err);
-    if (st || (st = mt_chunk_map_check_size(map, err)))
+    if ((st = find_scaling(header, type->samples, map, err)) ||
+        (st = mt_chunk_map_contiguous(map, key, offset, false, err)) || (st = mt_chunk_map_check_size(map, err)))
         return st;
     return scaled && map->value_scale != 0 ? mt_chunk_map_scale(map, err) : MT_OK;
 }

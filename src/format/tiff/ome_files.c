@@ -77,41 +77,20 @@ mt_status ome_files_new(const mt_source *source, mt_arena *scratch, tiff_images 
 }
 
 /* Joins the folder of the document and a relative path; *out is NULL if the result is outside the store or empty. */
-static mt_status join(const ome_files *f, const char *path, char **out, mt_error *err)
+static mt_status join(const ome_files *f, const char *path, const char **out, mt_error *err)
 {
     const char *slash = strrchr(f->document, '/');
-    char *joined =
-        mt_arena_printf(f->scratch, err, "%.*s%s", slash ? (int)(slash + 1 - f->document) : 0, f->document, path);
-    *out = NULL;
-    if (!joined)
-        return MT_E_MEMORY;
-    size_t length = 0; /* bytes written; overwrites joined, which is read ahead */
-    for (const char *segment = joined, *next; segment; segment = next) {
-        size_t n = strcspn(segment, "/");
-        next = segment[n] ? segment + n + 1 : NULL;
-        if (n == 0 || (n == 1 && segment[0] == '.'))
-            continue;
-        if (n == 2 && memcmp(segment, "..", 2) == 0) {
-            if (length == 0)
-                return MT_OK;
-            while (length > 0 && joined[--length] != '/')
-                ;
-            continue;
-        }
-        if (length > 0)
-            joined[length++] = '/';
-        memmove(joined + length, segment, n);
-        length += n;
-    }
-    joined[length] = 0;
-    *out = length > 0 ? joined : NULL;
-    return MT_OK;
+    mt_status st = mt_key_join(f->scratch, f->document, slash ? (size_t)(slash - f->document) : 0, path, out, err);
+    if (st || **out == 0)
+        *out = NULL;
+    return st;
 }
 
 /* Sets the candidate keys of a name. */
 static mt_status set_paths(const ome_files *f, const char *name, const char **path, const char **base, mt_error *err)
 {
-    char *text = mt_arena_strndup(f->scratch, name, strlen(name), err), *key = NULL;
+    char *text = mt_arena_strndup(f->scratch, name, strlen(name), err);
+    const char *key = NULL;
     *path = *base = NULL;
     if (!text)
         return MT_E_MEMORY;

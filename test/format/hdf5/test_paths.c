@@ -3,6 +3,8 @@
 #include "crafted.h"
 
 #include "format/container.h"
+#include "support/folder.h"
+#include "support/remarks.h"
 
 /* A group at an address: an object header of version 2 with link messages. */
 static void start_group(crafted *c, size_t at, size_t message_bytes)
@@ -150,6 +152,32 @@ static void names_of_other_files(void **state)
     discard(&c);
 }
 
+/* Data of a document is looked for below its BasePath, although a file with that name is beside the document. */
+static void base_paths_of_documents(void **state)
+{
+    (void)state;
+    static const char document[] =
+        "\n<?xml version='1.0'?><SpimData><BasePath type='relative'>sub/../sub</BasePath><SequenceDescription>"
+        "<ImageLoader format='bdv.hdf5'><hdf5 type='relative'>views.h5</hdf5></ImageLoader>"
+        "</SequenceDescription></SpimData>";
+    size_t size;
+    mt_stack *stack;
+    mt_error err = MT_ERROR_INIT;
+    uint8_t *bytes = read_file("fuzz/corpus/fuzz_hdf5/bdv.h5", &size);
+    write_temporary_text("views.xml", document);
+    write_temporary("views.h5", bytes, size);
+    const char *path = temporary_path("views.xml");
+    assert_int_equal(mt_stack_open(NULL, path, NULL, &stack, &err), MT_E_NOT_FOUND);
+    assert_non_null(strstr(err.message, "sub/views.h5"));
+    write_temporary("sub/views.h5", bytes, size);
+    write_temporary("views.h5", "", 0);
+    const mt_open_options options = { .struct_size = sizeof options, .part = "series=0" };
+    check_ok(mt_stack_open(NULL, path, &options, &stack, &err), &err);
+    check_remarks(stack, 2, "/t00001/s00/0/cells", "the document of BigDataViewer: white space before the XML");
+    mt_stack_close(stack);
+    free(bytes);
+}
+
 /* Enumerations of two names that are a bool of h5py, and such that are not. */
 static void enumerations_that_are_bools(void **state)
 {
@@ -182,6 +210,7 @@ static void enumerations_that_are_bools(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = { cmocka_unit_test(paths_through_groups), cmocka_unit_test(names_of_other_files),
-                                        cmocka_unit_test(enumerations_that_are_bools) };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+                                        cmocka_unit_test(enumerations_that_are_bools),
+                                        cmocka_unit_test(base_paths_of_documents) };
+    return cmocka_run_group_tests(tests, NULL, remove_temporary_folder);
 }

@@ -76,7 +76,7 @@ static void check_addresses(const lif_writer *w, const lif_written *image, const
 typedef struct layout_case {
     const char *axes;
     lif_written image;
-    int64_t offsets[8]; /* of channels, in the order of the stack */
+    int64_t offsets[9]; /* of channels, in the order of the stack */
 } layout_case;
 
 static const layout_case layouts[] = {
@@ -116,6 +116,18 @@ static const layout_case layouts[] = {
         .channels = { { 8, 0, 3 }, { 8, 20, 2 }, { 8, 40, 1 } },
         .size = 60 },
       { 0, 20, 40 } },
+    /* the same, apart from each other: as stored */
+    { "YXC",
+      { .dimensions = { { 1, 2, 12 }, { 2, 2, 24 } },
+        .channels = { { 8, 0, 3 }, { 8, 4, 2 }, { 8, 8, 1 } },
+        .size = 48 },
+      { 0, 4, 8 } },
+    /* the same, with three wavelengths of each pixel: these are no colours */
+    { "CYXC",
+      { .dimensions = { { 5, 3, 1 }, { 1, 2, 3 }, { 2, 2, 6 } },
+        .channels = { { 8, 0, 3 }, { 8, 12, 2 }, { 8, 24, 1 } },
+        .size = 36 },
+      { 0, 1, 2, 12, 13, 14, 24, 25, 26 } },
     /* a line in time, and a point in depth */
     { "TYX", { .dimensions = { { 1, 9, 1 }, { 4, 4, 9 } }, .channels = { { 8 } }, .size = 36 }, { 0 } },
     { "ZYX", { .dimensions = { { 3, 9, 2 } }, .channels = { { 16 } }, .size = 18 }, { 0 } },
@@ -180,6 +192,26 @@ static void every_kind_of_dimension(void **state)
     mt_stack_close(stack);
     lif_free(&w);
     free(bytes);
+}
+
+/* Channels without names are told apart by wavelengths alone. */
+static void names_of_wavelengths(void **state)
+{
+    (void)state;
+    uint8_t bytes[16] = { 0 };
+    const lif_written image = { .name = "a",
+                                .dimensions = { { 1, 2, 1 }, { 2, 2, 2 }, { 5, 2, 4, 1e-8, 5e-7 } },
+                                .channels = { { 8, 0, 0, 0, "" }, { 8, 8, 0, 0, "", "FITC" } },
+                                .pixels = bytes,
+                                .size = 16 };
+    lif_writer w;
+    write_one(&w, 2, &image);
+    mt_stack *stack = open_one(&w);
+    const mt_stack_info *info = mt_stack_get_info(stack);
+    assert_string_equal(info->channels[0].name, "500 nm");
+    assert_string_equal(info->channels[3].name, "FITC 510 nm");
+    mt_stack_close(stack);
+    lif_free(&w);
 }
 
 static void names_and_colors_of_channels(void **state)
@@ -342,6 +374,43 @@ static void blocks_are_found_elsewhere(void **state)
 }
 
 /* A block that ends early lacks its last frames, and says so. */
+/* Two images name the same block, which is in the file once, or twice without need. */
+static void images_with_one_block(void **state)
+{
+    (void)state;
+    static const uint8_t pixels[4] = { 5, 6, 7, 8 };
+    static const int64_t origin[2] = { 0 }, one[2] = { 1, 1 };
+    lif_written image = { .name = "a",
+                          .dimensions = { { 1, 2, 1 }, { 2, 2, 2 } },
+                          .channels = { { 8 } },
+                          .pixels = pixels,
+                          .size = 4,
+                          .id = "Common" };
+    for (int more = 0; more < 2; more++) {
+        lif_writer w;
+        mt_stack *stack;
+        mt_error err = MT_ERROR_INIT;
+        float pixel = 0;
+        lif_begin(&w, 2);
+        lif_add_block(&w, "Other", pixels, 1); /* the document does not announce it: all headers are searched */
+        lif_add_image(&w, &image);
+        lif_add_xml(&w, "<Element Name=\"b\"><Data><Image><ImageDescription><Channels><ChannelDescription "
+                        "DataType=\"0\" ChannelTag=\"0\" Resolution=\"8\" BytesInc=\"0\" BitInc=\"0\"/></Channels>"
+                        "<Dimensions><DimensionDescription DimID=\"1\" NumberOfElements=\"4\" BytesInc=\"1\" "
+                        "BitInc=\"0\"/></Dimensions></ImageDescription></Image></Data>"
+                        "<Memory Size=\"4\" MemoryBlockID=\"Common\"/></Element>");
+        if (more)
+            lif_add_block(&w, "Common", pixels, 4);
+        lif_finish(&w);
+        check_ok(open_part(&w, "b", false, &stack, &err), &err);
+        mt_status st = mt_stack_extract_patch(stack, 0, NULL, 0, origin, one, 2, &pixel, &err);
+        assert_int_equal(st, more ? MT_E_CORRUPT : MT_OK);
+        assert_true(more ? strstr(err.message, "several memory blocks Common") != NULL : pixel == 5);
+        mt_stack_close(stack);
+        lif_free(&w);
+    }
+}
+
 static void frames_that_are_missing(void **state)
 {
     (void)state;
@@ -393,10 +462,12 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(strides_come_from_the_document),
         cmocka_unit_test(every_kind_of_dimension),
+        cmocka_unit_test(names_of_wavelengths),
         cmocka_unit_test(names_and_colors_of_channels),
         cmocka_unit_test(colors_of_pixels),
         cmocka_unit_test(folders_make_paths),
         cmocka_unit_test(blocks_are_found_elsewhere),
+        cmocka_unit_test(images_with_one_block),
         cmocka_unit_test(frames_that_are_missing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

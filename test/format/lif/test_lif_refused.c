@@ -4,6 +4,7 @@
 #include "support/contract.h"
 #include "support/folder.h"
 #include "support/lif_writer.h"
+#include "support/remarks.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -156,6 +157,13 @@ static void documents_are_refused_by_name(void **state)
           "<DimensionDescription DimID=\"1\" NumberOfElements=\"4\" BytesInc=\"1\" BitInc=\"1\"/>"
           "</Dimensions></ImageDescription></Image></Data></Element>",
           MT_E_UNSUPPORTED, "BitInc" },
+        { "<LMSDataContainerHeader "
+          "Version=\"2\"><Element><Children><Element><Data><Image><ImageDescription><Channels>"
+          "<ChannelDescription DataType=\"0\" Resolution=\"8\" BytesInc=\"0\" "
+          "BitInc=\"0\"/></Channels><Dimensions><DimensionDescription DimID=\"1\" "
+          "NumberOfElements=\"4\" BytesInc=\"1\" BitInc=\"0\"/></Dimensions></ImageDescription></Image></Data>"
+          "<Memory MemoryBlockID=\"b\" Size=\"4 \"/></Element>",
+          MT_E_CORRUPT, "its memory block has \"4 \" bytes (Size)" },
         { "<!DOCTYPE a><LMSDataContainerHeader Version=\"2\"><Element><Children>", MT_E_UNSUPPORTED, "document type" },
         { "<LMSDataContainerHeader Version=\"2\"><Element><Wrong>", MT_E_CORRUPT, "mismatched tag" },
     };
@@ -165,6 +173,26 @@ static void documents_are_refused_by_name(void **state)
         check_refused(&w, cases[i].status, cases[i].words);
         lif_free(&w);
     }
+}
+
+static void repairs_of_the_document_are_told(void **state)
+{
+    (void)state;
+    const lif_written image = {
+        .name = "a", .dimensions = { PLANE }, .channels = { { 8 } }, .pixels = pixels, .size = 16
+    };
+    lif_writer w;
+    mt_stack *stack;
+    mt_error err = MT_ERROR_INIT;
+    lif_begin(&w, 2);
+    lif_add_image(&w, &image);
+    lif_end_folder(&w);
+    lif_add_xml(&w, "</LMSDataContainerHeader>"); /* lif_finish ends it once more */
+    lif_finish(&w);
+    check_ok(mt_stack_open_memory(NULL, "a.lif", w.data, w.size, NULL, &stack, &err), &err);
+    check_remarks(stack, 0, "", "the document: text behind its end is ignored");
+    mt_stack_close(stack);
+    lif_free(&w);
 }
 
 static void other_documents_are_refused(void **state)
@@ -309,6 +337,7 @@ int main(void)
         cmocka_unit_test(layouts_are_refused_by_name),
         cmocka_unit_test(one_bad_image_spoils_no_other),
         cmocka_unit_test(documents_are_refused_by_name),
+        cmocka_unit_test(repairs_of_the_document_are_told),
         cmocka_unit_test(other_documents_are_refused),
         cmocka_unit_test(headers_are_checked),
         cmocka_unit_test(blocks_are_checked),

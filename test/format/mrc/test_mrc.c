@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { HEADER = 1024, MOST = 1 << 16 };
+enum { HEADER = 1024, MOST = 1 << 17 };
 
 /* A file of up to MOST bytes. Fields are written in its byte order. */
 typedef struct mrc_file {
@@ -120,6 +120,25 @@ static void either_byte_order(void **state)
     }
 }
 
+/* Without a stamp, and with numbers that make sense in either byte order. */
+static void byte_order_is_a_guess(void **state)
+{
+    (void)state;
+    static mrc_file f;
+    make(&f, false, 1, 1, 1);
+    put_u32(&f, 0, 0x10000); /* 256 in the other order */
+    put_u32(&f, 12, 0);
+    put_u32(&f, 108, 20140);
+    for (size_t at = 64; at <= 72; at += 4)
+        put_u32(&f, at, 0);
+    memset(f.bytes + 212, 0, 2);
+    f.size = HEADER + 0x10000;
+    mt_stack *stack = open_good(&f);
+    assert_int_equal(mt_stack_get_info(stack)->n_warnings, 1);
+    assert_non_null(strstr(mt_stack_get_info(stack)->warnings[0], "no machine stamp; little-endian was taken"));
+    mt_stack_close(stack);
+}
+
 /* Old files lack the word MAP: their names count if the header makes sense and the pixels are there. */
 static void files_without_the_word(void **state)
 {
@@ -136,6 +155,7 @@ static void files_without_the_word(void **state)
     memset(f.bytes + 208, 0, 8);
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         check_ok(open_file(&f, names[i], &stack, &err), &err);
+        check_seen(mt_stack_get_info(stack), "ZYX", MT_AXES_FROM_FILE, 1);
         check_counting(stack, 60);
         mt_stack_close(stack);
     }
@@ -154,6 +174,27 @@ static void files_without_the_word(void **state)
     check_refused(&f, "a.mrc", MT_E_NOT_AN_IMAGE, "neither content nor name");
 }
 
+/* The sizes of this map are the marks of a LIF file: NX = 0x70, and the low byte of NZ = 0x2a. */
+static void sizes_like_marks_of_lif(void **state)
+{
+    (void)state;
+    static mrc_file f;
+    make(&f, false, 112, 1, 42);
+    mt_stack *stack = open_good(&f);
+    assert_string_equal(mt_stack_get_info(stack)->format, "mrc");
+    mt_stack_close(stack);
+}
+
+static void the_word_in_other_files(void **state)
+{
+    (void)state;
+    static mrc_file f;
+    memcpy(f.bytes, "\x89HDF\r\n\x1a\n", 8);
+    memcpy(f.bytes + 208, "MAP", 3);
+    f.size = 4000;
+    check_refused(&f, "a", MT_E_UNSUPPORTED, "hdf5: ");
+}
+
 /* Of mode 0 by IMOD's flags, or by the range in the header. */
 static void signed_and_unsigned_bytes(void **state)
 {
@@ -164,14 +205,15 @@ static void signed_and_unsigned_bytes(void **state)
         mt_dtype dtype;
         size_t n_warnings;
     } cases[] = {
-        { 0, 0, 0, 0, MT_INT8, 0 },
+        { 0, 0, 0, 0, MT_INT8, 1 },
         { 0, 0, -3, 100, MT_INT8, 0 },
         { 0, 0, 0, 127, MT_INT8, 0 },
         { 0, 0, 0, 255, MT_UINT8, 1 },
         { 0, 0, 3, 128, MT_UINT8, 1 },
-        { 0, 0, 0, 256, MT_INT8, 0 },
-        { 0, 0, NAN, 255, MT_INT8, 0 },
-        { 0, 0, 0, NAN, MT_INT8, 0 },
+        { 0, 0, 200, 200, MT_UINT8, 1 },
+        { 0, 0, 0, 256, MT_INT8, 1 },
+        { 0, 0, NAN, 255, MT_INT8, 1 },
+        { 0, 0, 0, NAN, MT_INT8, 1 },
         { 1146047817, 0, -3, 100, MT_UINT8, 0 },
         { 1146047817, 4, 0, 0, MT_UINT8, 0 },
         { 1146047817, 1, 0, 255, MT_INT8, 0 },
@@ -191,6 +233,13 @@ static void signed_and_unsigned_bytes(void **state)
             assert_int_equal(mt_stack_get_info(stack)->n_warnings, cases[i].n_warnings);
             mt_stack_close(stack);
         }
+    mrc_file f;
+    make(&f, true, 5, 4, 3);
+    put_u32(&f, 12, 0);
+    put_u32(&f, 108, 20140);
+    mt_stack *stack = open_good(&f);
+    check_seen(mt_stack_get_info(stack), "ZYX", MT_AXES_FROM_FILE, 0);
+    mt_stack_close(stack);
 }
 
 /* ISPG: 0 for images, 401 and more for a stack of volumes of MZ sections. MAPC, MAPR, MAPS name the axes. */
@@ -403,7 +452,10 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(either_byte_order),
+        cmocka_unit_test(byte_order_is_a_guess),
         cmocka_unit_test(files_without_the_word),
+        cmocka_unit_test(sizes_like_marks_of_lif),
+        cmocka_unit_test(the_word_in_other_files),
         cmocka_unit_test(signed_and_unsigned_bytes),
         cmocka_unit_test(stacks_and_volumes),
         cmocka_unit_test(pixel_sizes),

@@ -82,7 +82,7 @@ static mt_status open_crafted(const crafted *c, mt_stack **out, mt_error *err)
 /* The component of a pixel that a channel shows: colours are stored as blue, green, red. */
 static uint32_t component_of(const nd2_writer_spec *spec, int64_t channel)
 {
-    bool is_rgb = spec->components == 3 * (spec->planes ? spec->planes : 1);
+    bool is_rgb = spec->counted_planes >= 0 && spec->components == 3 * (spec->planes ? spec->planes : 1);
     return (uint32_t)(is_rgb ? channel / 3 * 3 + 2 - channel % 3 : channel);
 }
 
@@ -257,6 +257,25 @@ static void test_metadata(void **state)
     }
 }
 
+/* Places of the stage may be relative, and without a Z of their own. */
+static void test_relative_positions(void **state)
+{
+    (void)state;
+    static const nd2_writer_loop loops[] = { { 2, 3, NULL, 0 } };
+    const nd2_writer_spec spec = {
+        .width = 4, .height = 3, .frames = 3, .loops = loops, .n_loops = 1, .are_positions_relative = true
+    };
+    crafted c = craft(&spec);
+    mt_stack *stack;
+    mt_error err = MT_ERROR_INIT;
+    check_ok(open_crafted(&c, &stack, &err), &err);
+    const mt_stack_info *info = mt_stack_get_info(stack);
+    check_sample(&info->samples[0], "A1", 42, 2000, 1000, -1);
+    check_sample(&info->samples[2], "A3", 42, 1994, 1201, -1);
+    mt_stack_close(stack);
+    unlink(c.path);
+}
+
 /* The interval of times is planned if it was not recorded; colours have names. */
 static void test_colors(void **state)
 {
@@ -308,6 +327,7 @@ static void test_remarks(void **state)
         { { .loops = tz, .n_loops = 2, .frames = 7 }, "TZYX", 3, 2, "frame 7|frame 8", "stopped: 7 of 12 frames" },
         { { .loops = tz, .n_loops = 2, .frames = 13 }, "TYX", 13, 0, "", "have 12 frames, and the file 13" },
         { { .frames = 5 }, "TYX", 5, 0, "", "have 1 frames, and the file 5" },
+        { { .frames = 2, .components = 3, .counted_planes = -1 }, "TCYX", 2, 0, "", "3 components are channels" },
         { { .frames = 5, .counted = 9 }, "TYX", 9, 4, "frame 5|frame 8", "have 1 frames, and the file 9" },
         { { .loops = unknown, .n_loops = 2, .frames = 12 }, "TYX", 12, 0, "", "not understood (one is of an unknown" },
         { { .loops = twice, .n_loops = 2, .frames = 4 }, "TYX", 4, 0, "", "not understood (two are along the same" },
@@ -432,6 +452,10 @@ static void test_refused(void **state)
         { { .width = 4, .height = 3, .frames = 1, .version = "Ver4.0" }, "version 4.0", MT_E_UNSUPPORTED },
         { { .width = 4, .height = 3, .frames = 1, .version = "Nothing" }, "version", MT_E_CORRUPT },
         { { .width = 4, .height = 3, .frames = 1, .compression = 2 }, "lossy", MT_E_UNSUPPORTED },
+        { { .width = 4, .height = 3, .frames = 1, .compression = 8 }, "eCompression is 7", MT_E_UNSUPPORTED },
+        { { .width = 4, .height = 3, .frames = 1, .components = 4, .counted_planes = 4.0 / 3 },
+          "channels is 1.33333",
+          MT_E_CORRUPT },
         { { .width = 4, .height = 3, .frames = 1, .bits = 24 }, "24 bits", MT_E_UNSUPPORTED },
         { { .width = 4, .height = 3, .frames = 1, .bits = 8, .pixel_type = 3 },
           "8 bits and the type 2",
@@ -529,11 +553,13 @@ static void test_mutations(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_real),          cmocka_unit_test(test_pixels),    cmocka_unit_test(test_loops),
-        cmocka_unit_test(test_metadata),      cmocka_unit_test(test_colors),    cmocka_unit_test(test_remarks),
-        cmocka_unit_test(test_scan),          cmocka_unit_test(test_repaired),  cmocka_unit_test(test_refused),
-        cmocka_unit_test(test_old_container), cmocka_unit_test(test_bad_frame), cmocka_unit_test(test_contract),
-        cmocka_unit_test(test_mutations),
+        cmocka_unit_test(test_real),      cmocka_unit_test(test_pixels),
+        cmocka_unit_test(test_loops),     cmocka_unit_test(test_metadata),
+        cmocka_unit_test(test_colors),    cmocka_unit_test(test_remarks),
+        cmocka_unit_test(test_scan),      cmocka_unit_test(test_repaired),
+        cmocka_unit_test(test_refused),   cmocka_unit_test(test_old_container),
+        cmocka_unit_test(test_bad_frame), cmocka_unit_test(test_contract),
+        cmocka_unit_test(test_mutations), cmocka_unit_test(test_relative_positions),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
