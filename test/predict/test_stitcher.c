@@ -215,6 +215,14 @@ static mt_stitch_output to_array(const setting *s, float *out)
     };
 }
 
+static mt_stitch_output to_writer(const setting *s, mt_writer *const *w)
+{
+    mt_stitch_output output = to_array(s, NULL);
+    output.writers = w;
+    output.n_writers = 1;
+    return output;
+}
+
 static mt_stitcher *new_stitcher(const setting *s, const mt_stitch_output *output, uint64_t part, uint64_t n_parts)
 {
     mt_error err = MT_ERROR_INIT;
@@ -240,6 +248,14 @@ static float *stitch_to_array(const setting *s)
     assert_int_equal(report.waiting_bytes, 0);
     mt_stitcher_free(stitcher);
     return out;
+}
+
+static uint64_t least_memory(mt_stitcher *stitcher)
+{
+    mt_error err = MT_ERROR_INIT;
+    mt_stitcher_report report = { .struct_size = sizeof report };
+    check_ok(mt_stitcher_get_report(stitcher, &report, &err), &err);
+    return report.least_memory;
 }
 
 static mt_writer *new_writer(const setting *s, const char *path)
@@ -313,9 +329,7 @@ static void runs_that_are_cut_give_the_same_bits(void **state)
             const char *path = temporary_path(name);
             for (int run = 0; run < 2; run++) {
                 mt_writer *w = new_writer(&s, path);
-                mt_stitch_output output = to_array(&s, NULL);
-                output.writers = &w;
-                output.n_writers = 1;
+                mt_stitch_output output = to_writer(&s, &w);
                 mt_stitcher *stitcher = new_stitcher(&s, &output, 0, 0);
                 again = put_all(&s, stitcher, run == 0 ? cut : UINT64_MAX);
                 mt_stitcher_free(stitcher);
@@ -347,10 +361,8 @@ static void parts_make_all_units_once(void **state)
             const char *path = temporary_path(name);
             for (uint64_t k = parts; k-- > 0;) {
                 mt_writer *w = new_writer(&s, path);
-                mt_stitch_output output = to_array(&s, NULL);
+                mt_stitch_output output = to_writer(&s, &w);
                 mt_writer_progress progress;
-                output.writers = &w;
-                output.n_writers = 1;
                 mt_stitcher *stitcher = new_stitcher(&s, &output, k, parts);
                 (void)put_all(&s, stitcher, UINT64_MAX);
                 check_ok(mt_stitcher_flush(stitcher, &err), &err);
@@ -381,12 +393,9 @@ static void the_least_memory_suffices(void **state)
         set_up(&cases[i], &s);
         snprintf(name, sizeof name, "least%zu.zarr", i);
         mt_writer *w = new_writer(&s, temporary_path(name));
-        mt_stitch_output output = to_array(&s, NULL);
-        output.writers = &w;
-        output.n_writers = 1;
+        mt_stitch_output output = to_writer(&s, &w);
         mt_stitcher *stitcher = new_stitcher(&s, &output, 0, 0);
-        mt_stitcher_report report = { .struct_size = sizeof report };
-        check_ok(mt_stitcher_get_report(stitcher, &report, &err), &err);
+        mt_stitcher_report report = { .struct_size = sizeof report, .least_memory = least_memory(stitcher) };
         mt_stitcher_free(stitcher);
         mt_stitcher_options options = { .struct_size = sizeof options,
                                         .blend = cases[i].blend,
@@ -415,18 +424,13 @@ static void a_part_needs_memory_for_its_own_units(void **state)
 {
     (void)state;
     setting s;
-    mt_error err = MT_ERROR_INIT;
     uint64_t least[2];
     set_up(&cases[0], &s);
     mt_writer *w = new_writer(&s, temporary_path("small.zarr"));
-    mt_stitch_output output = to_array(&s, NULL);
-    output.writers = &w;
-    output.n_writers = 1;
+    mt_stitch_output output = to_writer(&s, &w);
     for (int i = 0; i < 2; i++) {
         mt_stitcher *stitcher = new_stitcher(&s, &output, 0, i == 0 ? 0 : 16);
-        mt_stitcher_report report = { .struct_size = sizeof report };
-        check_ok(mt_stitcher_get_report(stitcher, &report, &err), &err);
-        least[i] = report.least_memory;
+        least[i] = least_memory(stitcher);
         mt_stitcher_free(stitcher);
     }
     assert_true(least[1] < least[0]);

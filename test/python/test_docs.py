@@ -121,4 +121,4 @@ def test_modules_show_what_users_need():
     public = {name for name in dir(microtome) if not name.startswith("_")}
     assert public - modules == {name for name in microtome.__all__ if not name.startswith("_")}
     assert sorted(dir(microtome.axes)) == sorted(microtome.axes.__all__)
-    assert sorted(dir(microtome.careamics)) == ["CAREamist", "DataModule", "load", "loading"]
+    assert sorted(dir(microtome.careamics)) == ["CAREamist", "DataModule", "PredictionWriter", "load", "loading"]
