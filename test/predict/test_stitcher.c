@@ -512,58 +512,6 @@ static void values_are_scaled_and_converted(void **state)
     }
 }
 
-static void refused(const setting *s, const mt_stitch_output *output, const mt_stitcher_options *options,
-                    const char *message)
-{
-    mt_error err = MT_ERROR_INIT;
-    mt_stitcher *stitcher;
-    assert_int_equal(mt_stitcher_new(s->tiling, output, 1, options, &stitcher, &err), MT_E_ARGUMENT);
-    if (!strstr(err.message, message))
-        fail_msg("\"%s\" lacks \"%s\"", err.message, message);
-}
-
-static void what_does_not_fit_is_refused(void **state)
-{
-    (void)state;
-    setting s;
-    float values[1];
-    mt_error err = MT_ERROR_INIT;
-    set_up(&cases[0], &s);
-    const mt_stitch_output good = { .data = values, .dtype = MT_FLOAT32, .n_channels = 1 };
-    mt_stitch_output output = good;
-    output.n_channels = 0;
-    refused(&s, &output, NULL, "an output with 0 channels");
-    output = good;
-    output.down = 2;
-    refused(&s, &output, NULL, "must be aligned to multiples of that, not of 1");
-    output.up = 2;
-    refused(&s, &output, NULL, "not by 2 / 2");
-    output = good;
-    output.data = NULL;
-    refused(&s, &output, NULL, "needs writers or an array");
-    output = good;
-    output.scale = values;
-    refused(&s, &output, NULL, "together");
-    refused(&s, &good, &(mt_stitcher_options) { .struct_size = sizeof(mt_stitcher_options), .blend = 9 }, "blend");
-    refused(&s, &good, &(mt_stitcher_options) { .struct_size = sizeof(mt_stitcher_options), .part = 2, .n_parts = 2 },
-            "part 2 of 2");
-    refused(&s, &good, &(mt_stitcher_options) { 0 }, "struct_size");
-    mt_writer *w = new_writer(&s, temporary_path("other.zarr"));
-    output = (mt_stitch_output) { .writers = &w, .n_writers = 1, .n_channels = 2 };
-    refused(&s, &output, NULL, "has Y=50, X=60, and the prediction C=2, Y=50, X=60");
-    output.n_channels = 1;
-    mt_stitcher *stitcher = new_stitcher(&s, &output, 0, 0);
-    assert_int_equal(put_batch(&s, stitcher, s.info->n_tiles, 1, &err), MT_E_RANGE);
-    check_ok(put_batch(&s, stitcher, 2, 1, &err), &err);
-    assert_int_equal(put_batch(&s, stitcher, 2, 1, &err), MT_E_ARGUMENT);
-    assert_non_null(strstr(err.message, "increasing order"));
-    assert_int_equal(mt_stitcher_flush(stitcher, &err), MT_E_ARGUMENT);
-    assert_non_null(strstr(err.message, "tiles that are needed were not put"));
-    mt_stitcher_free(stitcher);
-    mt_writer_close(w);
-    tear_down(&s);
-}
-
 /* While one allocation after another fails. */
 static void failing_allocations_end_the_call(void **state)
 {
@@ -603,7 +551,7 @@ int main(void)
         cmocka_unit_test(a_part_needs_memory_for_its_own_units),
         cmocka_unit_test(samples_have_images_of_their_own),
         cmocka_unit_test(values_are_scaled_and_converted),
-        cmocka_unit_test(what_does_not_fit_is_refused),
+
         cmocka_unit_test(failing_allocations_end_the_call),
     };
     return cmocka_run_group_tests(tests, NULL, remove_temporary_folder);

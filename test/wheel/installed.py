@@ -23,7 +23,7 @@ start = time.perf_counter()
 import microtome  # noqa: E402
 
 FIRST_IMPORT = time.perf_counter() - start
-MOST_SECONDS = 0.030  # of an import, beyond that of NumPy
+MOST_SECONDS = 0.030  # of processor time of an import, beyond that of NumPy
 
 
 def run(*command):
@@ -31,10 +31,10 @@ def run(*command):
 
 
 def check_import_time():
-    timed = "import numpy, time; t = time.perf_counter(); import microtome; print(time.perf_counter() - t)"
+    timed = "import numpy, time; t = time.process_time(); import microtome; print(time.process_time() - t)"
     best = min(float(run(sys.executable, "-c", timed)) for _ in range(7))
     print(f"  import: {best * 1e3:.1f} ms beyond NumPy's, the first time {FIRST_IMPORT * 1e3:.1f} ms")
-    assert best < MOST_SECONDS, f"importing microtome takes {best:.3f} s"
+    assert best < MOST_SECONDS, f"importing microtome takes {best:.3f} s of processor time"
 
 
 def check_command():
