@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 __all__ = ["Plan", "PlanStatus"]
 
 _VERSION = 1
-_KEPT = "plan"  # name of the text that is kept with the first output
+_KEPT = "plan"  # name of the text that is kept with the first image
 _FAILED = "failed"  # of the errors of parts
 _UNKNOWN = "unknown"
 
@@ -423,25 +423,41 @@ def _reopen(recipe: tuple[str, dict[str, Any]], context: Context | None) -> Imag
 
 
 def _find_plan(path: str, context: Context | None) -> tuple[str, str]:
-    """Return the path at which a plan is kept, and the plan."""
-    candidates = [path.rstrip("/"), f"{path.rstrip('/')}/0"]
+    """Return the path at which a plan is kept, and the plan: that of this path, or one whose outputs are named after it."""
+    path = path.rstrip("/")
+    if text := _look_for_plan(path, context):
+        return path, text
     first, _, last = name_path(path, "*").rpartition("*")
-    candidates += sorted(glob.glob(f"{glob.escape(first)}*{glob.escape(last)}"))
-    candidates += sorted(glob.glob(f"{glob.escape(first)}*{glob.escape(last)}.partial"))
+    pattern = f"{glob.escape(first)}*{glob.escape(last)}"
+    candidates = sorted(glob.glob(pattern)) + sorted(glob.glob(f"{pattern}.partial"))
     for candidate in (name.removesuffix(".partial") for name in candidates):
+        text = _look_for_plan(candidate, context)
+        if text and path in _list_patterns(candidate, [row[0] for row in json.loads(text)["outputs"]]):
+            return candidate, text
+    raise NotFoundError(f"{path}: there is no unfinished output of a plan")
+
+
+def _look_for_plan(path: str, context: Context | None) -> str | None:
+    """Return the plan that is kept with an image, or with the first one of a collection."""
+    for image, format in ((path, None), (f"{path}/0", "zarr")):
         with contextlib.suppress(NotFoundError, ArgumentError):
-            writer = _core.Writer.look(candidate, None, context)
+            writer = _core.Writer.look(image, format, context)
             text = writer.kept().get(_KEPT)
             writer.close()
             if text is not None:
-                return candidate.removesuffix("/0"), text
-    raise NotFoundError(f"{path}: there is no unfinished output of a plan")
+                return text
+    return None
+
+
+def _list_patterns(path: str, names: list[str]) -> list[str]:
+    """List the paths from which that of one of several outputs may have been derived."""
+    splits = [path.rpartition(f"_{name}") for name in names] if len(names) > 1 else []
+    stems = [(stem + suffix, name) for (stem, mark, suffix), name in zip(splits, names, strict=False) if mark]
+    return [stem for stem, name in stems if name_path(stem, name) == path]
 
 
 def _pattern(path: str, names: list[str]) -> str:
     """Return the path from which that of an output was derived."""
-    for name in names:
-        stem, mark, suffix = path.rpartition(f"_{name}")
-        if mark and name_path(stem + suffix, name) == path:
-            return stem + suffix
+    for stem in _list_patterns(path, names):
+        return stem
     raise ArgumentError(f"{path}: the output of a plan was renamed: it is one of {', '.join(names)}")

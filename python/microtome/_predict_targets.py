@@ -23,6 +23,7 @@ __all__ = ["Image", "Targets", "list_images"]
 
 _DURABILITY = ("units", "end", "never")  # mt_durability
 _MANY_PLANES = 64  # from which on the writer makes cubic chunks
+_FINISHING = "finishing"  # name of the text that is kept once all images are complete
 
 
 class Image(NamedTuple):
@@ -36,8 +37,10 @@ class Image(NamedTuple):
         return bool(_core.is_finished(to_core(self.path, self.options)))
 
     def is_npy(self) -> bool:
-        """Tell whether it is a file of NPY, by whatever call."""
-        return self.options.get("format", "npy") == "npy" and self.path.endswith(".npy") and os.path.isfile(self.path)
+        """Tell whether it is a file of NPY that is complete, by whatever call."""
+        if self.options.get("format", "npy") != "npy" or not self.path.endswith(".npy"):
+            return False
+        return os.path.isfile(self.path) and not os.path.exists(f"{self.path}.partial")
 
 
 def list_images(plan: Plan, out: Planned) -> list[Image]:
@@ -118,7 +121,8 @@ def _writer_options(plan: Plan, out: Planned) -> WriterOptions:
 class Targets:
     """The writers or arrays of all outputs, while they are written.
 
-    continues: the caller knows that outputs have been begun.
+    Texts are kept with the first image, which is finished last: until then, a plan is found. continues: the caller knows
+    that outputs have been begun.
     """
 
     def __init__(self, plan: Plan, continues: bool = True) -> None:
@@ -144,11 +148,11 @@ class Targets:
             raise
 
     def _open(self, i: int, out: Planned) -> None:
-        """Create or continue the images of an output. If one is finished, all units of the others are done."""
+        """Create or continue the images of an output."""
         images = list_images(self._plan, out)
         if _is_collection(self._plan):
             self._collect(_core.collection_begin, out)
-        finished = [image.is_finished() for image in images]
+        finished = [self._is_finished(image) for image in images]
         group: list[Writer] = []
         self._groups.append(group)
         if all(finished):
@@ -158,6 +162,10 @@ class Targets:
                 group.append(start_writer(image.path, image.options, self._continues))
         if not any(finished):
             self.stitched.append(i)
+
+    def _is_finished(self, image: Image) -> bool:
+        """Tell whether this plan has finished an image. NPY does not tell; the first image does that is not finished."""
+        return image.is_finished() or (image.is_npy() and _FINISHING in self.kept())
 
     def _collect(self, function: Any, out: Planned) -> None:
         options = self._plan._options
@@ -197,12 +205,23 @@ class Targets:
 
     def close(self, finish: bool = False) -> None:
         """Close the writers; before that, finish the images."""
-        for out, group in zip(self._plan._outputs, self._groups, strict=False):
-            for writer in group:
-                if finish:
-                    writer.finish(all_required=True)
+        if finish:
+            self._finish()
+        for writer in self._writers:
+            writer.close()
+
+    def _finish(self) -> None:
+        """Finish the images, if all are complete; the first one last, as it keeps what is known of the others."""
+        for writer in self._writers:
+            writer.flush()
+            if writer.progress.n_done < writer.progress.n_units:
+                writer.finish(all_required=True)  # which refuses
+        self.keep(_FINISHING, "")
+        for out, group in reversed(list(zip(self._plan._outputs, self._groups, strict=False))):
+            for writer in reversed(group):
+                writer.finish(all_required=True)
                 writer.close()
-            if finish and _is_collection(self._plan):
+            if _is_collection(self._plan):
                 self._collect(_core.collection_finish, out)
 
     def abandon(self, error: BaseException) -> None:

@@ -115,6 +115,31 @@ def test_failures_are_told(tmp_path, image):
     assert plan.status() == (True, 0, 0, {})
 
 
+def test_a_collection_that_is_finished_too_early(tmp_path):
+    """No image of it is finished before all are complete."""
+    stack = microtome.from_array(np.random.default_rng(3).random(SHAPE, np.float32), "SYX")
+    options = {**TILES, "identity": "net 1"}
+    microtome.predict(np.negative, stack, tmp_path / "whole.zarr", progress=False, **options)
+    plan = microtome.prepare(np.negative, stack, tmp_path / "out.zarr", **options)
+    plan.run(np.negative, part=(0, 2))
+    with pytest.raises(ArgumentError, match=r"out\.zarr/1: 12 of 12 chunks are missing"):
+        plan.finish()
+    plan.run(np.negative, part=(1, 2))
+    plan.finish()
+    assert digest(tmp_path / "out.zarr") == digest(tmp_path / "whole.zarr")
+
+
+def test_a_plan_is_opened_by_its_own_paths_alone(tmp_path, image):
+    """Not by one that only begins like them."""
+    options = {**TILES, "identity": "net 1"}
+    microtome.prepare(network, image, tmp_path / "out_mine.zarr", **options)
+    several = microtome.prepare(lambda batch: [batch, batch], image, tmp_path / "out_two.zarr", **options)
+    with pytest.raises(microtome.NotFoundError, match="no unfinished output"):
+        Plan.open(tmp_path / "out.zarr")
+    assert Plan.open(tmp_path / "out_mine.zarr").paths == {"": str(tmp_path / "out_mine.zarr")}
+    assert Plan.open(tmp_path / "out_two.zarr").paths == several.paths
+
+
 def test_without_a_network(tmp_path, image):
     """A plan may be made where the network cannot run."""
     with pytest.raises(ArgumentError, match="channels"):

@@ -121,13 +121,17 @@ def test_what_is_finished_is_not_done_again(tmp_path, stack):
         microtome.predict(network, stack, tmp_path / "out.zarr", identity="net 2", **TILES)
 
 
-@pytest.mark.parametrize("outputs", [None, {"a": microtome.Output(of=0), "b": microtome.Output(of=0)}])
-def test_a_failure_between_the_ends_of_images(tmp_path, monkeypatch, outputs):
+TWO = {"a": microtome.Output(of=0), "b": microtome.Output(of=0)}
+
+
+@pytest.mark.parametrize(("suffix", "outputs"), [("zarr", None), ("zarr", TWO), ("tif", TWO), ("npy", TWO)])
+def test_a_failure_between_the_ends_of_images(tmp_path, monkeypatch, suffix, outputs):
     """Several outputs, or several images of a collection: the same call finishes what is left."""
     image = np.random.default_rng(2).random((2, 70, 100), np.float32)
     stack = microtome.from_array(image, "SYX" if outputs is None else "CYX")
     options = {**TILES, "outputs": outputs, "identity": "net 1"}
-    whole = microtome.predict(lambda batch: batch, stack, tmp_path / "whole.zarr", **options)
+    options["chunks"] = {"Y": 32} if suffix == "npy" else {"Y": 32, "X": 32}
+    whole = microtome.predict(lambda batch: batch, stack, tmp_path / f"whole.{suffix}", **options)
     real, left = microtome.Writer.finish, [1]
 
     def finish(self, all_required=False):
@@ -138,12 +142,25 @@ def test_a_failure_between_the_ends_of_images(tmp_path, monkeypatch, outputs):
 
     monkeypatch.setattr(microtome.Writer, "finish", finish)
     with pytest.raises(OSError, match="gone"):
-        microtome.predict(lambda batch: batch, stack, tmp_path / "out.zarr", **options)
+        microtome.predict(lambda batch: batch, stack, tmp_path / f"out.{suffix}", **options)
     monkeypatch.setattr(microtome.Writer, "finish", real)
-    done = microtome.predict(lambda batch: batch, stack, tmp_path / "out.zarr", **options)
+    plan = microtome.Plan.open(tmp_path / f"out.{suffix}", stack)  # what is kept is still there
+    assert plan.status().failed == {"all": "OSError: the disk is gone"}
+    done = microtome.predict(lambda batch: batch, stack, tmp_path / f"out.{suffix}", **options)
     assert done.tiles == 0 and len(whole.paths) == (1 if outputs is None else 2)
     for name, path in whole.paths.items():
         assert digest(done.paths[name]) == digest(path)
+
+
+def test_a_file_of_another_call_is_not_taken_for_an_output(tmp_path, stack):
+    """Of NPY, which does not tell how it was made."""
+    options = {**TILES, "outputs": TWO, "identity": "net 1", "chunks": {"Y": 32}}
+    with pytest.raises(RuntimeError):
+        microtome.predict(Failing(network, 4), stack, tmp_path / "out.npy", **options)
+    (tmp_path / "out_b.npy.partial").rename(tmp_path / "elsewhere")
+    np.save(tmp_path / "out_b.npy", np.zeros((2, 70, 100), np.float32))
+    with pytest.raises(ArgumentError, match=r"out_b\.npy: the file exists"):
+        microtome.predict(network, stack, tmp_path / "out.npy", **options)
 
 
 @pytest.fixture
