@@ -21,12 +21,13 @@ from ._writer_options import StorageOptions
 if TYPE_CHECKING:
     from typing import Unpack
 
-    from numpy.typing import DTypeLike, NDArray
+    from numpy.typing import DTypeLike
 
     from ._batch import Channels
     from ._loader_options import Normalization
     from ._models import Model
     from ._open import Path
+    from ._predict_network import Result
     from ._tiles import Source
 
 __all__ = ["predict", "prepare"]
@@ -294,7 +295,7 @@ def _make_plan(function: str, network: Model | None, source: Source, output: Pat
     if path is not None:
         check_apart(tiles.stack, path)
     raw: Raw | None = None
-    known: dict[tuple[int, int], list[NDArray[Any]]] = {}
+    known: dict[tuple[int, int], Result] = {}
     if needs_first_batch(outputs):
         if network is None:
             raise ArgumentError("without a network, each output names its channels: outputs=Output(channels=1)")
@@ -315,16 +316,16 @@ def _make_plan(function: str, network: Model | None, source: Source, output: Pat
     return plan
 
 
-def _try(network: Model, tiles: Tiles, settings: Settings) -> tuple[Raw, dict[tuple[int, int], list[NDArray[Any]]]]:
+def _try(network: Model, tiles: Tiles, settings: Settings) -> tuple[Raw, dict[tuple[int, int], Result]]:
     """Run the first batch, or one tile if there is no memory for it. Return also what need not be run again."""
     try:
         batch = tiles._first(tiles.batch_size)
-        raw, arrays = try_network(network, batch, settings)
+        raw, result = try_network(network, batch, settings)
     except Exception as error:
         if tiles.batch_size == 1 or not network.is_out_of_memory(error):
             raise
     else:
-        return raw, {(0, len(batch)): arrays}
+        return raw, {(0, len(batch)): result}
     network.free_memory()  # the run will halve the batches
     return try_network(network, tiles._first(1), settings)[0], {}
 

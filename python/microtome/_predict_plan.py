@@ -25,11 +25,10 @@ from ._tiles import Tiles, open_source
 from ._writer_options import StorageOptions
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from ._core import Context
     from ._models import Model
     from ._open import Path
+    from ._predict_network import Result
     from ._stack import ImageStack
     from ._tiles import Source
 
@@ -77,7 +76,7 @@ class Plan:
         self._network = network or f"{_UNKNOWN} {uuid.uuid4().hex}"
         self._is_own_name = is_own_name and network is not None  # the network's, not the caller's
         self._input = _describe(tiles.stack)
-        self._known: dict[tuple[int, int], list[NDArray[Any]]] = {}
+        self._known: dict[tuple[int, int], Result] = {}
         self.joins_samples = False
 
     joins_samples: bool
@@ -115,7 +114,7 @@ class Plan:
         facts = {
             "tiles": f"{sizes} that share {shared}, aligned to {tiles.align}, padded with {recipe['pad']}",
             "blend": self._blend,
-            "output": f"{out.of} {out.statistic}, times {out.scale}, plus {out.offset}",
+            "output": f"{out.of if out.key is None else out.key} {out.statistic}, times {out.scale}, plus {out.offset}",
             "batches": f"{tiles.batch_size} tiles, {settings.samples} samples, {settings.tta} symmetries, seed "
             f"{settings.seed}" + ", channels one by one" * settings.each_channel,
             "channels": "all" if recipe["channels"] is None else recipe["channels"],

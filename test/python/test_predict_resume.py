@@ -6,11 +6,13 @@ import subprocess
 import sys
 import textwrap
 import warnings
+import weakref
 
 import microtome
 import numpy as np
 import pytest
 from microtome import ArgumentError
+from microtome._models import Model
 from predictions import Failing, digest
 
 TILES = {
@@ -304,3 +306,28 @@ def test_exceptions_keep_their_causes(tmp_path, stack):
     with pytest.raises(RuntimeError) as caught:
         microtome.predict(broken, stack, outputs=microtome.Output(channels=2), **TILES)
     assert isinstance(caught.value.__cause__, KeyError) and "tiles 0 to 2" in caught.value.__notes__[0]
+
+
+def test_batches_in_flight_are_kept_when_memory_runs_out(stack):
+    """Those that were started before are put, and nothing of them is alive when memory is given back."""
+
+    class Ahead(Model):
+        in_flight, identity, calls, outputs = 2, "net 1", 0, ()
+
+        def __call__(self, batch, seed=None):
+            return self.start(batch, seed)()
+
+        def start(self, batch, seed=None):
+            self.calls += 1
+            if self.calls == 4:
+                raise MemoryError("too much")
+            array = batch * 2
+            self.outputs += (weakref.ref(array),)
+            return lambda: [array]
+
+        def free_memory(self):
+            assert not any(output() is not None for output in self.outputs[1:])  # the first batch is kept
+
+    with pytest.warns(microtome.ImageWarning, match="from tile 9 on, they have 1"):
+        done = microtome.predict(Ahead(), stack, **TILES)
+    assert np.array_equal(done.array, stack[0] * 2.0) and done.tiles == 16
