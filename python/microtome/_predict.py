@@ -132,8 +132,9 @@ def predict(
     pad, align : optional
         As of `Tiles`.
     part : (int, int), optional
-        Predict only part k of n, from 0, of the chunks or shards, so that n processes share the work. The call without
-        ``part``, after all have ended, finishes the outputs. Tiles at the border of two parts are predicted by both.
+        Predict only part k of n, from 0, of the chunks or shards of ``output``, so that n processes share the work: at
+        the same time if it is OME-Zarr, one after the other if it is TIFF or NPY. The call without ``part``, after all
+        have ended, finishes the outputs. Tiles at the border of two parts are predicted by both.
     resume : bool
         False: refuse to continue an unfinished output.
     identity : str, optional
@@ -198,10 +199,12 @@ def predict(
         "identity": identity,
         **options,
     }
+    if part is not None and output is None:
+        raise ArgumentError("parts are written to an output: give its path")
     network = as_model(model, device=device)
     try:
         plan = _make_plan("predict", network, source, output, request)
-        if part is not None and output is not None and not plan.is_named:
+        if part is not None and not plan.is_named:
             raise ArgumentError(
                 f"parts are made by the same network: {network.no_identity}; name it with identity=, or use prepare()"
             )

@@ -20,7 +20,7 @@ from ._open import _open_again
 from ._predict_network import Settings
 from ._predict_outputs import Planned, name_path
 from ._predict_runner import Prediction, PredictionProgress, Runner, show_tiles
-from ._predict_targets import Targets, list_images
+from ._predict_targets import Targets, check_memory, list_images
 from ._tiles import Tiles, open_source
 from ._writer_options import StorageOptions
 
@@ -162,8 +162,8 @@ class Plan:
             The network, as for `predict`. It is the caller who makes sure that one without an identity is the planned
             one.
         part : (int, int), optional
-            Only part k of n, from 0, of the chunks or shards. Parts may run at the same time, except in one TIFF or NPY
-            file in an object store.
+            Only part k of n, from 0, of the chunks or shards. Parts of OME-Zarr may run at the same time, in any
+            processes; one process at a time writes a TIFF or NPY file.
         device : str, optional
             As for `predict`.
         progress : bool or callable
@@ -223,9 +223,18 @@ class Plan:
         except BaseException as error:
             with contextlib.suppress(Exception):  # the failure counts, not that it cannot be noted
                 targets.keep(_FAILED + suffix, f"{type(error).__name__}: {error}".rstrip(": ").replace("\0", ""))
-            targets.abandon(error)
+            targets.abandon(error, *self._tell_how_to_continue(finish))
             raise
         return done
+
+    def _tell_how_to_continue(self, is_predict: bool) -> list[str]:
+        """Say what continues after a failure, if that is not the same call."""
+        if self.is_named or not is_predict:
+            return []
+        return [
+            f"without identity=, the same call cannot continue it; Plan.open({self._path!r}) can, with run(network) and "
+            "finish()"
+        ]
 
     def _note_failure(self, part: tuple[int, int], text: str) -> None:
         """Keep the error of a part whose process did not live to do so."""
@@ -256,13 +265,15 @@ class Plan:
             raise ArgumentError(
                 f"the image has changed since it was planned: {''.join(now)}, not {''.join(self._input)}"
             )
+        check_memory(self)
         try:
             targets = Targets(self, continues)
         except ArgumentError as error:
             if "unfinished image of another input or call" in str(error) and not self.is_named:
                 raise ArgumentError(
                     f"{error.path or self._path} is unfinished, and whether this network began it is not known: give "
-                    "networks a name with identity=, from the first call on, or remove the unfinished output"
+                    "networks a name with identity=, from the first call on, continue with Plan.open, or remove the "
+                    "unfinished output"
                 ) from error
             raise
         if targets.resumed and not resume:
@@ -287,7 +298,7 @@ class Plan:
         except BaseException as error:
             for part, text in failed.items():
                 error.add_note(f"part {part} failed: {text}" if part != "all" else f"a run failed: {text}")
-            targets.abandon(error)
+            targets.abandon(error, "run what is missing, and finish it then")
             raise
 
     def status(self) -> PlanStatus:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from ._predict_plan import Plan
 
-__all__ = ["Image", "Targets", "list_images"]
+__all__ = ["Image", "Targets", "check_memory", "is_zarr", "list_images"]
 
 _DURABILITY = ("units", "end", "never")  # mt_durability
 _MANY_PLANES = 64  # from which on the writer makes cubic chunks
@@ -48,7 +48,7 @@ def list_images(plan: Plan, out: Planned) -> list[Image]:
     path, options = plan.paths[out.name], _writer_options(plan, out)
     if not _is_collection(plan):
         return [Image(path, options)]
-    if not _is_zarr(plan, path):
+    if not is_zarr(plan, path):
         raise ArgumentError(
             f"{plan.tiles.stack.source} has {plan.tiles.n_samples} samples along S and T, and only OME-Zarr holds several "
             f"images, not {path}"
@@ -66,7 +66,8 @@ def _is_collection(plan: Plan) -> bool:
     return _has_samples(plan) and not plan.joins_samples
 
 
-def _is_zarr(plan: Plan, path: str) -> bool:
+def is_zarr(plan: Plan, path: str) -> bool:
+    """Tell whether an output is written as OME-Zarr."""
     format = plan._options.get("format")
     return format == "zarr" or (format is None and path.rstrip("/").lower().endswith(".zarr"))
 
@@ -113,9 +114,25 @@ def _writer_options(plan: Plan, out: Planned) -> WriterOptions:
         missing = f"Files or frames of the input that were missing and have the fill value: {stack.n_missing}"
         made["note"] = f"{missing}. {options['note']}" if options.get("note") else missing
     if plan.tiles.is_planar and lengths["Z"] >= _MANY_PLANES and options.get("chunks") is None:
-        if _is_zarr(plan, plan.paths[out.name]):  # planes are complete one by one
+        if is_zarr(plan, plan.paths[out.name]):  # planes are complete one by one
             made["chunks"] = {"Z": 1, "Y": min(256, lengths["Y"]), "X": min(256, lengths["X"])}
     return cast("WriterOptions", {**options, **made})
+
+
+def check_memory(plan: Plan) -> None:
+    """Refuse less memory than must wait, before anything is created."""
+    images = [list_images(plan, out) for out in plan._outputs] if plan.paths and _memory(plan) else []
+    if not images or images[0][0].is_finished():
+        return
+    outputs = []
+    for out, group in zip(plan._outputs, images, strict=True):
+        planned = _core.Writer.plan(*to_core(group[0].path, group[0].options))
+        outputs.append(((planned,) * len(group), out.channels, out.up, out.down, *out.factors()))
+    _core.Stitcher(plan.tiles._tiling, tuple(outputs), plan._blend, 0, 0, _memory(plan)).close()
+
+
+def _memory(plan: Plan) -> int:
+    return parse_bytes(plan._options.get("memory"))
 
 
 class Targets:
@@ -189,8 +206,7 @@ class Targets:
             out = plan._outputs[i]
             place = self._arrays[i] if self._arrays else tuple(writer._core for writer in self._groups[i])
             outputs.append((place, out.channels, out.up, out.down, *out.factors()))
-        memory = parse_bytes(plan._options.get("memory"))
-        return _core.Stitcher(plan.tiles._tiling, tuple(outputs), blend, k, n, memory)
+        return _core.Stitcher(plan.tiles._tiling, tuple(outputs), blend, k, n, _memory(plan))
 
     def kept(self) -> dict[str, str]:
         """Return the texts that are kept with the outputs."""
@@ -224,10 +240,10 @@ class Targets:
             if _is_collection(self._plan):
                 self._collect(_core.collection_finish, out)
 
-    def abandon(self, error: BaseException) -> None:
+    def abandon(self, error: BaseException, how: str = "the same call continues it") -> None:
         """Close the writers after a failure, and let it tell how to continue."""
         for writer in self._writers:
-            writer._abandon(error)
+            writer._abandon(error, how)
 
     def results(self) -> dict[str, NDArray[Any]]:
         """Return the arrays with the axes of an image, after S if the input has it."""

@@ -331,7 +331,7 @@ def test_custom_stacks(pixels):
         ({"outputs": Output(scale=1.5)}, "whole number"),
         ({"outputs": Output(inverse="other")}, '"input"'),
         ({"inverse": (1.0, 0.0)}, "divide by other than 0"),
-        ({"part": (2, 2)}, "part 2 of 2"),
+        ({"part": (0, 2)}, "parts are written to an output"),
         ({"missing": "skip"}, "missing must be"),
         ({"samples": 0}, "samples must be"),
     ],

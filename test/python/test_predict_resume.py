@@ -202,6 +202,24 @@ def test_a_network_without_a_name_does_not_continue(stack, unfinished, tmp_path)
         microtome.predict(network, stack, tmp_path / "parts.zarr", part=(0, 2), **TILES)
 
 
+def test_a_network_without_a_name_is_continued_by_the_plan(tmp_path, stack):
+    with pytest.raises(RuntimeError) as caught:
+        microtome.predict(Failing(network, 4, identity=None), stack, tmp_path / "out.zarr", **TILES)
+    (note,) = (note for note in caught.value.__notes__ if "unfinished" in note)
+    assert "without identity=, the same call cannot continue it; Plan.open('" in note
+    plan = microtome.Plan.open(tmp_path / "out.zarr", stack)
+    with pytest.raises(RuntimeError) as caught:
+        plan.run(Failing(network, 1, identity=None))
+    assert any("the same call continues it" in note for note in caught.value.__notes__)
+    with pytest.raises(ArgumentError, match="missing") as caught:
+        plan.finish()
+    assert any("run what is missing" in note for note in caught.value.__notes__)
+    plan.run(network)
+    plan.finish()
+    with microtome.open(tmp_path / "out.zarr") as out:
+        assert np.array_equal(out[0], microtome.predict(network, stack, **TILES).array)
+
+
 def test_another_input_does_not_continue(tmp_path):
     path = tmp_path / "in.npy"
     np.save(path, np.zeros((70, 100), np.uint16))
