@@ -179,6 +179,13 @@ class Targets:
                 group.append(start_writer(image.path, image.options, self._continues))
         if not any(finished):
             self.stitched.append(i)
+            return
+        for writer in group:  # complete, or it was lost since
+            if writer.progress.n_done < writer.progress.n_units:
+                raise ArgumentError(
+                    f"{writer.path}: {writer._count()} are there, though other images of the collection are finished: "
+                    "remove these, too, so that all are made again"
+                )
 
     def _is_finished(self, image: Image) -> bool:
         """Tell whether this plan has finished an image. NPY does not tell; the first image does that is not finished."""

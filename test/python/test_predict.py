@@ -334,6 +334,7 @@ def test_custom_stacks(pixels):
         ({"part": (0, 2)}, "parts are written to an output"),
         ({"missing": "skip"}, "missing must be"),
         ({"samples": 0}, "samples must be"),
+        ({"batch_size": 2**63}, r"batch_size must be below 2\*\*63"),
     ],
 )
 def test_wrong_arguments(stack, arguments, message):

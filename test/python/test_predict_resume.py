@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Predictions that were interrupted end as if they had not been."""
 
+import shutil
 import signal
 import subprocess
 import sys
@@ -152,6 +153,18 @@ def test_a_failure_between_the_ends_of_images(tmp_path, monkeypatch, suffix, out
     assert done.tiles == 0 and len(whole.paths) == (1 if outputs is None else 2)
     for name, path in whole.paths.items():
         assert digest(done.paths[name]) == digest(path)
+
+
+def test_an_image_of_a_collection_that_was_lost(tmp_path):
+    stack = microtome.from_array(np.random.default_rng(2).random((2, 70, 100), np.float32), "SYX")
+    microtome.predict(np.negative, stack, tmp_path / "out.zarr", identity="net 1", **TILES)
+    whole = digest(tmp_path / "out.zarr")
+    shutil.rmtree(tmp_path / "out.zarr" / "1")
+    with pytest.raises(ArgumentError, match=r"out\.zarr/1: 0 of 12 chunks are there, though other images"):
+        microtome.predict(np.negative, stack, tmp_path / "out.zarr", identity="net 1", **TILES)
+    shutil.rmtree(tmp_path / "out.zarr" / "0")
+    microtome.predict(np.negative, stack, tmp_path / "out.zarr", identity="net 1", **TILES)
+    assert digest(tmp_path / "out.zarr") == whole
 
 
 def test_a_file_of_another_call_is_not_taken_for_an_output(tmp_path, stack):
