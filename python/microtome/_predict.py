@@ -21,12 +21,13 @@ from ._writer_options import StorageOptions
 if TYPE_CHECKING:
     from typing import Unpack
 
-    from numpy.typing import DTypeLike, NDArray
+    from numpy.typing import DTypeLike
 
     from ._batch import Channels
     from ._loader_options import Normalization
     from ._models import Model
     from ._open import Path
+    from ._predict_network import Result
     from ._tiles import Source
 
 __all__ = ["predict", "prepare"]
@@ -131,8 +132,9 @@ def predict(
     pad, align : optional
         As of `Tiles`.
     part : (int, int), optional
-        Predict only part k of n, from 0, of the chunks or shards, so that n processes share the work. The call without
-        ``part``, after all have ended, finishes the outputs. Tiles at the border of two parts are predicted by both.
+        Predict only part k of n, from 0, of the chunks or shards of ``output``, so that n processes share the work: at
+        the same time if it is OME-Zarr, one after the other if it is TIFF or NPY. The call without ``part``, after all
+        have ended, finishes the outputs. Tiles at the border of two parts are predicted by both.
     resume : bool
         False: refuse to continue an unfinished output.
     identity : str, optional
@@ -197,10 +199,12 @@ def predict(
         "identity": identity,
         **options,
     }
+    if part is not None and output is None:
+        raise ArgumentError("parts are written to an output: give its path")
     network = as_model(model, device=device)
     try:
         plan = _make_plan("predict", network, source, output, request)
-        if part is not None and output is not None and not plan.is_named:
+        if part is not None and not plan.is_named:
             raise ArgumentError(
                 f"parts are made by the same network: {network.no_identity}; name it with identity=, or use prepare()"
             )
@@ -294,7 +298,7 @@ def _make_plan(function: str, network: Model | None, source: Source, output: Pat
     if path is not None:
         check_apart(tiles.stack, path)
     raw: Raw | None = None
-    known: dict[tuple[int, int], list[NDArray[Any]]] = {}
+    known: dict[tuple[int, int], Result] = {}
     if needs_first_batch(outputs):
         if network is None:
             raise ArgumentError("without a network, each output names its channels: outputs=Output(channels=1)")
@@ -315,16 +319,16 @@ def _make_plan(function: str, network: Model | None, source: Source, output: Pat
     return plan
 
 
-def _try(network: Model, tiles: Tiles, settings: Settings) -> tuple[Raw, dict[tuple[int, int], list[NDArray[Any]]]]:
+def _try(network: Model, tiles: Tiles, settings: Settings) -> tuple[Raw, dict[tuple[int, int], Result]]:
     """Run the first batch, or one tile if there is no memory for it. Return also what need not be run again."""
     try:
         batch = tiles._first(tiles.batch_size)
-        raw, arrays = try_network(network, batch, settings)
+        raw, result = try_network(network, batch, settings)
     except Exception as error:
         if tiles.batch_size == 1 or not network.is_out_of_memory(error):
             raise
     else:
-        return raw, {(0, len(batch)): arrays}
+        return raw, {(0, len(batch)): result}
     network.free_memory()  # the run will halve the batches
     return try_network(network, tiles._first(1), settings)[0], {}
 

@@ -20,9 +20,11 @@ if TYPE_CHECKING:
 
     from ._core import Context
     from ._models import Model
+    from ._predict_outputs import Source
     from ._tiles import TileBatch
 
     Array = NDArray[Any]
+    Result = list[Array] | dict[str, Array]  # as `Model` returns it
 
 __all__ = ["BatchFailure", "Settings", "run_network", "try_network"]
 
@@ -64,15 +66,20 @@ class _Call(NamedTuple):
     input: Array
 
 
-def try_network(model: Model, batch: TileBatch, settings: Settings) -> tuple[Raw, list[Array]]:
+def try_network(model: Model, batch: TileBatch, settings: Settings) -> tuple[Raw, Result]:
     """Run the first member of a batch, and tell what the network returns."""
-    arrays: list[Array] = []
+    parts: list[list[Array]] = []
     names: list[str] | None = None
     for call in _calls([batch], settings._replace(samples=1, tta=1)):
         result = model(call.input, _seed(settings, call))
-        names, found = _listed(result)
-        arrays = found if call.channel == 0 else [np.concatenate(pair, 1) for pair in zip(arrays, found, strict=True)]
-    return Raw(names, [array.shape for array in arrays]), arrays
+        if not parts and isinstance(result, dict):
+            names = list(result)
+        sources = enumerate(names or [None] * len(parts[0] if parts else result))
+        # copies, as the network may use the memory again
+        parts.append([_take(result, i, name, call.batch).copy() for i, name in sources])
+    arrays = parts[0] if len(parts) == 1 else [np.concatenate(each, 1) for each in zip(*parts, strict=True)]
+    raw = Raw(names, [array.shape for array in arrays])
+    return raw, arrays if names is None else dict(zip(names, arrays, strict=True))
 
 
 def run_network(
@@ -81,7 +88,7 @@ def run_network(
     outputs: tuple[Planned, ...],
     settings: Settings,
     context: Context | None,
-    known: dict[tuple[int, int], list[Array]],
+    known: dict[tuple[int, int], Result],
 ) -> Generator[tuple[TileBatch, tuple[Array, ...]], None, None]:
     """Yield each batch with its values, one array for each output.
 
@@ -90,22 +97,33 @@ def run_network(
     Raises
     ------
     BatchFailure
-        The network raised an exception.
+        The network raised an exception. All batches before were yielded.
     """
     combine = _Combine(outputs, settings, context)
     waiting: deque[tuple[_Call, Callable[[], Any]]] = deque()
-    for call in _calls(batches, settings):
-        waiting.append((call, _start(model, call, settings, known)))
+    failure: BatchFailure | None = None
+    for call in _calls(batches, settings, may_change=model.allocate is None):
+        try:
+            waiting.append((call, _start(model, call, settings, known)))
+        except BatchFailure as failed:
+            failure = failed
+            break
         while len(waiting) >= max(1, model.in_flight):
             yield from combine.add(*_finish(*waiting.popleft()))
     while waiting:
         yield from combine.add(*_finish(*waiting.popleft()))
+    if failure:
+        raise failure
 
 
-def _calls(batches: Iterable[TileBatch], settings: Settings) -> Iterator[_Call]:
+def _calls(batches: Iterable[TileBatch], settings: Settings, may_change: bool = False) -> Iterator[_Call]:
+    """List the runs of the network. may_change: it may change its input in place."""
+    members = settings.members()
     for batch in batches:
-        for member, (_, symmetry) in enumerate(settings.members()):
+        for member, (_, symmetry) in enumerate(members):
             turned = _turn(batch.data, symmetry)
+            if may_change and len(members) > 1 and np.may_share_memory(turned, batch.data):
+                turned = turned.copy()
             if settings.each_channel:
                 for channel in range(turned.shape[1]):
                     yield _Call(batch, member, channel, np.ascontiguousarray(turned[:, channel : channel + 1]))
@@ -128,9 +146,7 @@ def _seed(settings: Settings, call: _Call) -> int:
     return int.from_bytes(hashlib.blake2b(place, digest_size=8).digest(), "little")
 
 
-def _start(
-    model: Model, call: _Call, settings: Settings, known: dict[tuple[int, int], list[Array]]
-) -> Callable[[], Any]:
+def _start(model: Model, call: _Call, settings: Settings, known: dict[tuple[int, int], Result]) -> Callable[[], Any]:
     place = call.batch.first, len(call.batch)
     if call.member == 0 and place in known:
         is_last = not settings.each_channel or call.channel + 1 == call.batch.data.shape[1]
@@ -149,10 +165,17 @@ def _finish(call: _Call, wait: Callable[[], Any]) -> tuple[_Call, Any]:
         raise BatchFailure(call.batch.first, len(call.batch)) from error
 
 
-def _listed(result: Any) -> tuple[list[str] | None, list[Array]]:
-    if isinstance(result, dict):
-        return list(result), list(result.values())
-    return None, list(result)
+def _take(result: Result, number: int, name: str | None, batch: TileBatch) -> Array:
+    """Return an output of the network: by its name, if it is known by one, else by number."""
+    if name is not None:
+        if isinstance(result, dict) and name in result:
+            return result[name]
+        found = ", ".join(map(repr, result)) if isinstance(result, dict) else "without names"
+        raise ArgumentError(f"the network returned no output {name!r} for {_place(batch)}: it returned outputs {found}")
+    arrays = list(result.values()) if isinstance(result, dict) else result
+    if number >= len(arrays):
+        raise ArgumentError(f"the network returned {len(arrays)} outputs for {_place(batch)}, fewer than before")
+    return arrays[number]
 
 
 class _Combine:
@@ -161,54 +184,51 @@ class _Combine:
     def __init__(self, outputs: tuple[Planned, ...], settings: Settings, context: Context | None) -> None:
         self._outputs, self._settings, self._context = outputs, settings, context
         self._members = settings.members()
-        self._parts: list[list[Array]] = []  # of the channels so far
-        self._ensembles: dict[int, _core.Ensemble] = {}  # by output of the network
-        self._shapes: dict[int, tuple[int, ...]] = {}
+        self._parts: list[dict[Source, Array]] = []  # of the channels so far
+        self._ensembles: dict[Source, _core.Ensemble] = {}
+        self._shapes: dict[Source, tuple[int, ...]] = {}
 
     def add(self, call: _Call, result: Any) -> Iterator[tuple[TileBatch, tuple[Array, ...]]]:
         """Add what the network returned; yield the batch with its values if it is complete."""
-        if result is not None:
-            self._parts.append(_listed(result)[1])
         n_channels = call.batch.data.shape[1] if self._settings.each_channel else 1
+        if result is not None:
+            part = {out.source: _take(result, *out.find(result), call.batch) for out in self._outputs}
+            # copies, as the network may use the memory again for the next channel
+            self._parts.append({source: array.copy() for source, array in part.items()} if n_channels > 1 else part)
         if call.channel + 1 < n_channels:
             return
         arrays = self._join(call)
         if not self._settings.is_ensemble:
-            yield call.batch, tuple(arrays[out.of] for out in self._outputs)
+            yield call.batch, tuple(arrays[out.source] for out in self._outputs)
             return
         self._sum(call, arrays)
         if call.member + 1 == len(self._members):
-            yield call.batch, self._take()
+            yield call.batch, self._reduce()
 
-    def _join(self, call: _Call) -> dict[int, Array]:
+    def _join(self, call: _Call) -> dict[Source, Array]:
         """Join channels, and check that the outputs are as those of the first batch."""
         parts, self._parts = self._parts, []
-        for part in parts:
-            if len(part) != len(parts[0]) or len(part) <= max(out.of for out in self._outputs):
-                raise ArgumentError(
-                    f"the network returned {len(part)} outputs for {_place(call.batch)}, fewer than before"
-                )
-        arrays: dict[int, Array] = {}
+        arrays: dict[Source, Array] = {}
         for out in self._outputs:
-            if out.of not in arrays:
-                each = [part[out.of] for part in parts]
+            if out.source not in arrays:
+                each = [part[out.source] for part in parts]
                 array = each[0] if len(each) == 1 else np.concatenate(each, 1)
                 _check(out, array, call)
-                arrays[out.of] = np.ascontiguousarray(array)
+                arrays[out.source] = np.ascontiguousarray(array)
         return arrays
 
-    def _sum(self, call: _Call, arrays: dict[int, Array]) -> None:
+    def _sum(self, call: _Call, arrays: dict[Source, Array]) -> None:
         symmetry = self._members[call.member][1]
-        for of, array in arrays.items():
-            if call.member == 0 and self._shapes.get(of) != array.shape:  # the first member is not turned
-                self._ensembles[of] = _core.Ensemble(self._context, array.shape)
-                self._shapes[of] = array.shape
-            self._ensembles[of].add(array, symmetry)
+        for source, array in arrays.items():
+            if call.member == 0 and self._shapes.get(source) != array.shape:  # the first member is not turned
+                self._ensembles[source] = _core.Ensemble(self._context, array.shape)
+                self._shapes[source] = array.shape
+            self._ensembles[source].add(array, symmetry)
 
-    def _take(self) -> tuple[Array, ...]:
-        spreads = {out.of for out in self._outputs if out.statistic == "std"}
-        taken: dict[int, Any] = {of: ensemble.take(of in spreads) for of, ensemble in self._ensembles.items()}
-        return tuple(taken[out.of][out.statistic == "std"] for out in self._outputs)
+    def _reduce(self) -> tuple[Array, ...]:
+        spreads = {out.source for out in self._outputs if out.statistic == "std"}
+        taken: dict[Source, Any] = {source: one.take(source in spreads) for source, one in self._ensembles.items()}
+        return tuple(taken[out.source][out.statistic == "std"] for out in self._outputs)
 
 
 def _place(batch: TileBatch) -> str:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import operator
 import os
 import re
 from collections.abc import Mapping, Sequence
@@ -34,12 +35,13 @@ class Output(NamedTuple):
     inverse: Any = ""
     """The normalization that is undone, in place of ``inverse`` of `predict`: "input", None, or a `Normalization`."""
     of: int | str | None = None
-    """The output of the network, by number or name. Default: that of this name, or at the same place."""
+    """The output of the network, by number or name. Default: that of this name, or, if it has none, at the same place."""
     statistic: Literal["mean", "std"] | None = None
     """With ``samples`` or ``tta``: the mean or the spread. Default: ``"std"`` of an output with this name, else
     ``"mean"``."""
 
 
+Source: TypeAlias = "tuple[int, str | None]"  # an output of the network: number and name
 Outputs: TypeAlias = "Output | Mapping[str, Output | DTypeLike] | None"
 
 
@@ -63,6 +65,20 @@ class Planned(NamedTuple):
     scale: list[float] | None
     offset: list[float] | None
     descriptions: list[Any] | None
+    key: str | None
+    """Name that the network gives it."""
+    is_key_known: bool
+    """False: the network has not been seen, and may give no names."""
+
+    @property
+    def source(self) -> Source:
+        """Which output of the network it is."""
+        return self.of, self.key
+
+    def find(self, result: Any) -> Source:
+        """Return number and name by which it is found in what the network returned."""
+        has_key = isinstance(result, dict) and self.key in result
+        return self.of, self.key if self.is_key_known or has_key else None
 
     def factors(self) -> tuple[NDArray[np.float32] | None, NDArray[np.float32] | None]:
         """Return scale and offset, one for each channel."""
@@ -95,13 +111,21 @@ def _given(outputs: Outputs, raw: Raw | None) -> dict[str, Output]:
     if outputs is None:
         n = 1 if raw is None else len(raw.shapes)
         names = raw.names if raw is not None and raw.names is not None else list(map(str, range(n)))
-        return dict.fromkeys(names, Output()) if n > 1 else {"": Output()}
+        if n == 1:
+            return {"": Output()}
+        for name in names:
+            _check_name(name, f"; name it with outputs={{...: Output(of={name!r})}}")
+        return dict.fromkeys(names, Output())
     if not isinstance(outputs, Mapping):
         raise TypeError(f"outputs is an Output, or a mapping of names to them or to types, not {outputs!r}")
     for name in outputs:
-        if not re.fullmatch(r"[\w.-]+", name):
-            raise ArgumentError(f"an output has the name {name!r}: names become parts of file names")
+        _check_name(name)
     return {name: out if isinstance(out, Output) else Output(dtype=out) for name, out in outputs.items()}
+
+
+def _check_name(name: Any, hint: str = "") -> None:
+    if not isinstance(name, str) or not re.fullmatch(r"[\w.-]+", name):
+        raise ArgumentError(f"an output has the name {name!r}: names become parts of file names{hint}")
 
 
 def _plan(
@@ -111,7 +135,9 @@ def _plan(
     statistic = out.statistic or ("" if not is_ensemble else "std" if name == "std" else "mean")
     if statistic and not is_ensemble:
         raise ArgumentError(f"{what} is a {statistic} of several values: ask for samples or tta")
-    of = _find(name, out.of, i, raw, is_ensemble and name in ("mean", "std"))
+    is_first = is_ensemble and name in ("mean", "std")
+    of = _find(name, out.of, i, raw, is_first)
+    key, is_key_known = _name(name, out.of, of, raw, is_first)
     channels, descriptions = (
         (out.channels, None) if isinstance(out.channels, int | None) else (len(out.channels), list(out.channels))
     )
@@ -130,33 +156,49 @@ def _plan(
     undone = inverse if isinstance(out.inverse, str) and not out.inverse else out.inverse
     scale, offset = _undo(what, undone, tiles, channels, statistic == "std")
     kind = dtype if out.dtype is None else out.dtype
+    if kind is None:
+        raise ArgumentError('dtype is a type or "source", not None')
     is_source = isinstance(kind, str) and kind == "source"
     kind = tiles.stack.data_dtype if is_source else np.dtype(kind)
-    return Planned(name, of, statistic, channels, up, down, kind.name, scale, offset, descriptions)
+    return Planned(name, of, statistic, channels, up, down, kind.name, scale, offset, descriptions, key, is_key_known)
 
 
 def _find(name: str, of: int | str | None, place: int, raw: Raw | None, is_first: bool) -> int:
     """Return the number of an output of the network."""
     names = (raw.names if raw is not None else None) or []
     n = len(raw.shapes) if raw is not None else None
+    if isinstance(of, str) and raw is None:
+        return place  # it is found by name
     if isinstance(of, str) or (of is None and name in names):
         wanted = name if of is None else of
         if wanted not in names:
             raise ArgumentError(f"the network has no output {wanted!r}: it has {', '.join(names) or 'no names'}")
         return names.index(str(wanted))
-    number = of if of is not None else 0 if is_first else place
+    number = operator.index(of) if of is not None else 0 if is_first else place
     if number < 0 or (n is not None and number >= n):
         raise ArgumentError(f"the network has no output {number}: it has {n}")
     return number
+
+
+def _name(name: str, of: int | str | None, number: int, raw: Raw | None, is_first: bool) -> tuple[str | None, bool]:
+    """Return the name of an output of the network, if any, and whether that is certain."""
+    if raw is not None:
+        return (None, False) if raw.names is None else (raw.names[number], True)
+    if isinstance(of, str):
+        return of, True
+    return (None, False) if of is not None or is_first or not name else (name, False)
 
 
 def _scale(scale: Any) -> tuple[int, int]:
     """Return the factors by which sizes are multiplied and divided."""
     if scale is None:
         return 1, 1
-    factor = Fraction(scale).limit_denominator(1000)
+    try:
+        factor = Fraction(scale).limit_denominator(1000)
+    except (TypeError, ValueError, OverflowError):
+        factor = Fraction(0)
     if factor <= 0 or 1 not in (factor.numerator, factor.denominator) or abs(float(factor) - float(scale)) > 1e-9:
-        raise ArgumentError(f"scale is a whole number or one divided by it, not {scale}")
+        raise ArgumentError(f"scale is a whole number or one divided by it, not {scale!r}")
     return factor.numerator, factor.denominator
 
 

@@ -20,23 +20,22 @@ from ._open import _open_again
 from ._predict_network import Settings
 from ._predict_outputs import Planned, name_path
 from ._predict_runner import Prediction, PredictionProgress, Runner, show_tiles
-from ._predict_targets import Targets, list_images
+from ._predict_targets import Targets, check_memory, list_images
 from ._tiles import Tiles, open_source
 from ._writer_options import StorageOptions
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from ._core import Context
     from ._models import Model
     from ._open import Path
+    from ._predict_network import Result
     from ._stack import ImageStack
     from ._tiles import Source
 
 __all__ = ["Plan", "PlanStatus"]
 
 _VERSION = 1
-_KEPT = "plan"  # name of the text that is kept with the first output
+_KEPT = "plan"  # name of the text that is kept with the first image
 _FAILED = "failed"  # of the errors of parts
 _UNKNOWN = "unknown"
 
@@ -77,7 +76,7 @@ class Plan:
         self._network = network or f"{_UNKNOWN} {uuid.uuid4().hex}"
         self._is_own_name = is_own_name and network is not None  # the network's, not the caller's
         self._input = _describe(tiles.stack)
-        self._known: dict[tuple[int, int], list[NDArray[Any]]] = {}
+        self._known: dict[tuple[int, int], Result] = {}
         self.joins_samples = False
 
     joins_samples: bool
@@ -115,7 +114,7 @@ class Plan:
         facts = {
             "tiles": f"{sizes} that share {shared}, aligned to {tiles.align}, padded with {recipe['pad']}",
             "blend": self._blend,
-            "output": f"{out.of} {out.statistic}, times {out.scale}, plus {out.offset}",
+            "output": f"{out.of if out.key is None else out.key} {out.statistic}, times {out.scale}, plus {out.offset}",
             "batches": f"{tiles.batch_size} tiles, {settings.samples} samples, {settings.tta} symmetries, seed "
             f"{settings.seed}" + ", channels one by one" * settings.each_channel,
             "channels": "all" if recipe["channels"] is None else recipe["channels"],
@@ -163,8 +162,8 @@ class Plan:
             The network, as for `predict`. It is the caller who makes sure that one without an identity is the planned
             one.
         part : (int, int), optional
-            Only part k of n, from 0, of the chunks or shards. Parts may run at the same time, except in one TIFF or NPY
-            file in an object store.
+            Only part k of n, from 0, of the chunks or shards. Parts of OME-Zarr may run at the same time, in any
+            processes; one process at a time writes a TIFF or NPY file.
         device : str, optional
             As for `predict`.
         progress : bool or callable
@@ -224,9 +223,18 @@ class Plan:
         except BaseException as error:
             with contextlib.suppress(Exception):  # the failure counts, not that it cannot be noted
                 targets.keep(_FAILED + suffix, f"{type(error).__name__}: {error}".rstrip(": ").replace("\0", ""))
-            targets.abandon(error)
+            targets.abandon(error, *self._tell_how_to_continue(finish))
             raise
         return done
+
+    def _tell_how_to_continue(self, is_predict: bool) -> list[str]:
+        """Say what continues after a failure, if that is not the same call."""
+        if self.is_named or not is_predict:
+            return []
+        return [
+            f"without identity=, the same call cannot continue it; Plan.open({self._path!r}) can, with run(network) and "
+            "finish()"
+        ]
 
     def _note_failure(self, part: tuple[int, int], text: str) -> None:
         """Keep the error of a part whose process did not live to do so."""
@@ -257,13 +265,15 @@ class Plan:
             raise ArgumentError(
                 f"the image has changed since it was planned: {''.join(now)}, not {''.join(self._input)}"
             )
+        check_memory(self)
         try:
             targets = Targets(self, continues)
         except ArgumentError as error:
             if "unfinished image of another input or call" in str(error) and not self.is_named:
                 raise ArgumentError(
                     f"{error.path or self._path} is unfinished, and whether this network began it is not known: give "
-                    "networks a name with identity=, from the first call on, or remove the unfinished output"
+                    "networks a name with identity=, from the first call on, continue with Plan.open, or remove the "
+                    "unfinished output"
                 ) from error
             raise
         if targets.resumed and not resume:
@@ -288,7 +298,7 @@ class Plan:
         except BaseException as error:
             for part, text in failed.items():
                 error.add_note(f"part {part} failed: {text}" if part != "all" else f"a run failed: {text}")
-            targets.abandon(error)
+            targets.abandon(error, "run what is missing, and finish it then")
             raise
 
     def status(self) -> PlanStatus:
@@ -423,25 +433,41 @@ def _reopen(recipe: tuple[str, dict[str, Any]], context: Context | None) -> Imag
 
 
 def _find_plan(path: str, context: Context | None) -> tuple[str, str]:
-    """Return the path at which a plan is kept, and the plan."""
-    candidates = [path.rstrip("/"), f"{path.rstrip('/')}/0"]
+    """Return the path at which a plan is kept, and the plan: that of this path, or one whose outputs are named after it."""
+    path = path.rstrip("/")
+    if text := _look_for_plan(path, context):
+        return path, text
     first, _, last = name_path(path, "*").rpartition("*")
-    candidates += sorted(glob.glob(f"{glob.escape(first)}*{glob.escape(last)}"))
-    candidates += sorted(glob.glob(f"{glob.escape(first)}*{glob.escape(last)}.partial"))
+    pattern = f"{glob.escape(first)}*{glob.escape(last)}"
+    candidates = sorted(glob.glob(pattern)) + sorted(glob.glob(f"{pattern}.partial"))
     for candidate in (name.removesuffix(".partial") for name in candidates):
+        text = _look_for_plan(candidate, context)
+        if text and path in _list_patterns(candidate, [row[0] for row in json.loads(text)["outputs"]]):
+            return candidate, text
+    raise NotFoundError(f"{path}: there is no unfinished output of a plan")
+
+
+def _look_for_plan(path: str, context: Context | None) -> str | None:
+    """Return the plan that is kept with an image, or with the first one of a collection."""
+    for image, format in ((path, None), (f"{path}/0", "zarr")):
         with contextlib.suppress(NotFoundError, ArgumentError):
-            writer = _core.Writer.look(candidate, None, context)
+            writer = _core.Writer.look(image, format, context)
             text = writer.kept().get(_KEPT)
             writer.close()
             if text is not None:
-                return candidate.removesuffix("/0"), text
-    raise NotFoundError(f"{path}: there is no unfinished output of a plan")
+                return text
+    return None
+
+
+def _list_patterns(path: str, names: list[str]) -> list[str]:
+    """List the paths from which that of one of several outputs may have been derived."""
+    splits = [path.rpartition(f"_{name}") for name in names] if len(names) > 1 else []
+    stems = [(stem + suffix, name) for (stem, mark, suffix), name in zip(splits, names, strict=False) if mark]
+    return [stem for stem, name in stems if name_path(stem, name) == path]
 
 
 def _pattern(path: str, names: list[str]) -> str:
     """Return the path from which that of an output was derived."""
-    for name in names:
-        stem, mark, suffix = path.rpartition(f"_{name}")
-        if mark and name_path(stem + suffix, name) == path:
-            return stem + suffix
+    for stem in _list_patterns(path, names):
+        return stem
     raise ArgumentError(f"{path}: the output of a plan was renamed: it is one of {', '.join(names)}")

@@ -155,9 +155,10 @@ class Runner:
         """Raise why the network failed, unless smaller batches may pass."""
         cause = failed.__cause__
         assert cause is not None
+        failed.__traceback__ = None  # its frames keep arrays of the device
         self._next = failed.first
         if self._model.is_out_of_memory(cause) and size == self._plan.tiles.batch_size > 1:
-            cause.__traceback__ = None  # its frames keep arrays of the device
+            cause.__traceback__ = None
             return False
         n_tiles = len(self._plan.tiles)
         cause.add_note(f"This was for tiles {failed.first} to {failed.first + failed.n - 1} of {n_tiles}.")

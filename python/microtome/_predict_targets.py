@@ -19,10 +19,11 @@ if TYPE_CHECKING:
 
     from ._predict_plan import Plan
 
-__all__ = ["Image", "Targets", "list_images"]
+__all__ = ["Image", "Targets", "check_memory", "is_zarr", "list_images"]
 
 _DURABILITY = ("units", "end", "never")  # mt_durability
 _MANY_PLANES = 64  # from which on the writer makes cubic chunks
+_FINISHING = "finishing"  # name of the text that is kept once all images are complete
 
 
 class Image(NamedTuple):
@@ -36,8 +37,10 @@ class Image(NamedTuple):
         return bool(_core.is_finished(to_core(self.path, self.options)))
 
     def is_npy(self) -> bool:
-        """Tell whether it is a file of NPY, by whatever call."""
-        return self.options.get("format", "npy") == "npy" and self.path.endswith(".npy") and os.path.isfile(self.path)
+        """Tell whether it is a file of NPY that is complete, by whatever call."""
+        if self.options.get("format", "npy") != "npy" or not self.path.endswith(".npy"):
+            return False
+        return os.path.isfile(self.path) and not os.path.exists(f"{self.path}.partial")
 
 
 def list_images(plan: Plan, out: Planned) -> list[Image]:
@@ -45,7 +48,7 @@ def list_images(plan: Plan, out: Planned) -> list[Image]:
     path, options = plan.paths[out.name], _writer_options(plan, out)
     if not _is_collection(plan):
         return [Image(path, options)]
-    if not _is_zarr(plan, path):
+    if not is_zarr(plan, path):
         raise ArgumentError(
             f"{plan.tiles.stack.source} has {plan.tiles.n_samples} samples along S and T, and only OME-Zarr holds several "
             f"images, not {path}"
@@ -63,7 +66,8 @@ def _is_collection(plan: Plan) -> bool:
     return _has_samples(plan) and not plan.joins_samples
 
 
-def _is_zarr(plan: Plan, path: str) -> bool:
+def is_zarr(plan: Plan, path: str) -> bool:
+    """Tell whether an output is written as OME-Zarr."""
     format = plan._options.get("format")
     return format == "zarr" or (format is None and path.rstrip("/").lower().endswith(".zarr"))
 
@@ -110,15 +114,32 @@ def _writer_options(plan: Plan, out: Planned) -> WriterOptions:
         missing = f"Files or frames of the input that were missing and have the fill value: {stack.n_missing}"
         made["note"] = f"{missing}. {options['note']}" if options.get("note") else missing
     if plan.tiles.is_planar and lengths["Z"] >= _MANY_PLANES and options.get("chunks") is None:
-        if _is_zarr(plan, plan.paths[out.name]):  # planes are complete one by one
+        if is_zarr(plan, plan.paths[out.name]):  # planes are complete one by one
             made["chunks"] = {"Z": 1, "Y": min(256, lengths["Y"]), "X": min(256, lengths["X"])}
     return cast("WriterOptions", {**options, **made})
+
+
+def check_memory(plan: Plan) -> None:
+    """Refuse less memory than must wait, before anything is created."""
+    images = [list_images(plan, out) for out in plan._outputs] if plan.paths and _memory(plan) else []
+    if not images or images[0][0].is_finished():
+        return
+    outputs = []
+    for out, group in zip(plan._outputs, images, strict=True):
+        planned = _core.Writer.plan(*to_core(group[0].path, group[0].options))
+        outputs.append(((planned,) * len(group), out.channels, out.up, out.down, *out.factors()))
+    _core.Stitcher(plan.tiles._tiling, tuple(outputs), plan._blend, 0, 0, _memory(plan)).close()
+
+
+def _memory(plan: Plan) -> int:
+    return parse_bytes(plan._options.get("memory"))
 
 
 class Targets:
     """The writers or arrays of all outputs, while they are written.
 
-    continues: the caller knows that outputs have been begun.
+    Texts are kept with the first image, which is finished last: until then, a plan is found. continues: the caller knows
+    that outputs have been begun.
     """
 
     def __init__(self, plan: Plan, continues: bool = True) -> None:
@@ -144,11 +165,11 @@ class Targets:
             raise
 
     def _open(self, i: int, out: Planned) -> None:
-        """Create or continue the images of an output. If one is finished, all units of the others are done."""
+        """Create or continue the images of an output."""
         images = list_images(self._plan, out)
         if _is_collection(self._plan):
             self._collect(_core.collection_begin, out)
-        finished = [image.is_finished() for image in images]
+        finished = [self._is_finished(image) for image in images]
         group: list[Writer] = []
         self._groups.append(group)
         if all(finished):
@@ -158,6 +179,17 @@ class Targets:
                 group.append(start_writer(image.path, image.options, self._continues))
         if not any(finished):
             self.stitched.append(i)
+            return
+        for writer in group:  # complete, or it was lost since
+            if writer.progress.n_done < writer.progress.n_units:
+                raise ArgumentError(
+                    f"{writer.path}: {writer._count()} are there, though other images of the collection are finished: "
+                    "remove these, too, so that all are made again"
+                )
+
+    def _is_finished(self, image: Image) -> bool:
+        """Tell whether this plan has finished an image. NPY does not tell; the first image does that is not finished."""
+        return image.is_finished() or (image.is_npy() and _FINISHING in self.kept())
 
     def _collect(self, function: Any, out: Planned) -> None:
         options = self._plan._options
@@ -181,8 +213,7 @@ class Targets:
             out = plan._outputs[i]
             place = self._arrays[i] if self._arrays else tuple(writer._core for writer in self._groups[i])
             outputs.append((place, out.channels, out.up, out.down, *out.factors()))
-        memory = parse_bytes(plan._options.get("memory"))
-        return _core.Stitcher(plan.tiles._tiling, tuple(outputs), blend, k, n, memory)
+        return _core.Stitcher(plan.tiles._tiling, tuple(outputs), blend, k, n, _memory(plan))
 
     def kept(self) -> dict[str, str]:
         """Return the texts that are kept with the outputs."""
@@ -197,18 +228,29 @@ class Targets:
 
     def close(self, finish: bool = False) -> None:
         """Close the writers; before that, finish the images."""
-        for out, group in zip(self._plan._outputs, self._groups, strict=False):
-            for writer in group:
-                if finish:
-                    writer.finish(all_required=True)
+        if finish:
+            self._finish()
+        for writer in self._writers:
+            writer.close()
+
+    def _finish(self) -> None:
+        """Finish the images, if all are complete; the first one last, as it keeps what is known of the others."""
+        for writer in self._writers:
+            writer.flush()
+            if writer.progress.n_done < writer.progress.n_units:
+                writer.finish(all_required=True)  # which refuses
+        self.keep(_FINISHING, "")
+        for out, group in reversed(list(zip(self._plan._outputs, self._groups, strict=False))):
+            for writer in reversed(group):
+                writer.finish(all_required=True)
                 writer.close()
-            if finish and _is_collection(self._plan):
+            if _is_collection(self._plan):
                 self._collect(_core.collection_finish, out)
 
-    def abandon(self, error: BaseException) -> None:
+    def abandon(self, error: BaseException, how: str = "the same call continues it") -> None:
         """Close the writers after a failure, and let it tell how to continue."""
         for writer in self._writers:
-            writer._abandon(error)
+            writer._abandon(error, how)
 
     def results(self) -> dict[str, NDArray[Any]]:
         """Return the arrays with the axes of an image, after S if the input has it."""

@@ -158,7 +158,7 @@ class Tiles:
         context: Context | None = None,
     ) -> None:
         self._stack = open_source(source, context)
-        self.batch_size = count(batch_size, "batch_size", 1)
+        self.batch_size = _count_tiles(batch_size, "batch_size")
         self._tiling = _make_tiling(self._stack, tile, overlap, halo, align, self.batch_size)
         (self.is_planar, self.n_samples, self._shape, self._tile, self._overlap, self.align, self._counts) = (
             self._tiling._info()
@@ -241,7 +241,7 @@ class Tiles:
         TileBatch
             Its memory is its own.
         """
-        size = self.batch_size if size is None else count(size, "size", 1)
+        size = self.batch_size if size is None else _count_tiles(size, "size")
         n = -(-len(self) // size)
 
         def needed(batch: int) -> int:
@@ -336,6 +336,12 @@ def _check_pad(pad: str, normalize: Any) -> bool:
     if pad == "mean" and getattr(normalize, "kind", "mean_std" if normalize is not None else "") != "mean_std":
         raise ArgumentError('pad="mean" needs a normalization that subtracts the mean')
     return pad == "mean"
+
+
+def _count_tiles(value: Any, name: str) -> int:
+    if (number := count(value, name, 1)) >= 2**63:
+        raise ArgumentError(f"{name} must be below 2**63, not {number}")
+    return number
 
 
 # -- sizes ---------------------------------------------------------------------------

@@ -475,12 +475,12 @@ class Writer:
             self._abandon(error)
         self.close()
 
-    def _abandon(self, error: BaseException) -> None:
+    def _abandon(self, error: BaseException, how: str = "the same call continues it") -> None:
         """Close the image after a failure, and let the exception tell how it is continued."""
         is_unfinished = self._state == "open" and self._process == os.getpid()
         self.close()
         if is_unfinished:
-            error.add_note(f"{self.path} is unfinished, with {self._count()} done: the same call continues it.")
+            error.add_note(f"{self.path} is unfinished, with {self._count()} done: {how}.")
 
     def __del__(self) -> None:
         if getattr(self, "_state", "closed") == "open" and self._process == os.getpid():

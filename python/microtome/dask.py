@@ -15,6 +15,7 @@ from ._errors import ArgumentError, need
 from ._loader_options import count
 from ._models import as_model
 from ._predict_runner import Prediction, PredictionProgress, show_tiles
+from ._predict_targets import is_zarr
 
 if TYPE_CHECKING:
     from ._models import Model
@@ -98,7 +99,8 @@ def predict(
     Raises
     ------
     ArgumentError
-        The image of the plan is a large array in the memory of this process, or there is no client; also a ValueError.
+        The image of the plan is a large array in the memory of this process, an output is no OME-Zarr, which several
+        processes can write, and ``tasks`` is not 1, or there is no client; also a ValueError.
     ImportError
         Dask's package distributed is missing; the message says how to install it.
 
@@ -110,6 +112,8 @@ def predict(
     An error of a task is not raised but returned: the others go on. Ctrl-C cancels tasks that have not begun. In any
     case another call continues.
     """
+    if tasks != 1:
+        _check_shared(plan)
     distributed = need("distributed", "distributed", "microtome.dask")
     job = _pack(plan, model, make, device)
     client = client or _find_client(distributed)
@@ -151,6 +155,14 @@ def _find_client(distributed: Any) -> Any:
         raise ArgumentError(
             "there is no client of Dask: make one, distributed.Client(address of the scheduler)"
         ) from None
+
+
+def _check_shared(plan: Plan) -> None:
+    for path in plan.paths.values():
+        if not is_zarr(plan, path):
+            raise ArgumentError(
+                f"{path}: one process at a time writes a TIFF or NPY file: write OME-Zarr, or say tasks=1"
+            )
 
 
 def _count_tasks(plan: Plan, client: Any) -> int:

@@ -189,7 +189,7 @@ extern PyType_Spec tiling_spec;
 mt_tiling *tiling_get(PyObject *object);
 
 /* Creates or continues an image with the arguments of _core.Writer. NULL after an exception. */
-mt_writer *writer_start(core_state *state, PyObject *arguments);
+mt_writer *writer_start(core_state *state, PyObject *arguments, bool only_plan);
 
 /* Whether an image was finished with the arguments of _core.Writer. */
 PyObject *is_finished(PyObject *module, PyObject *arguments);

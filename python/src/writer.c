@@ -70,8 +70,15 @@ static PyObject *wrap(PyTypeObject *type, mt_writer *writer)
 static PyObject *writer_new(PyTypeObject *type, PyObject *arguments, PyObject *keywords)
 {
     (void)keywords;
-    mt_writer *writer = writer_start(PyType_GetModuleState(type), arguments);
+    mt_writer *writer = writer_start(PyType_GetModuleState(type), arguments, false);
     return writer ? wrap(type, writer) : NULL;
+}
+
+/* plan(arguments of a writer...), a class method: a writer that only tells what would be created. */
+static PyObject *writer_plan(PyObject *type, PyObject *arguments)
+{
+    mt_writer *writer = writer_start(PyType_GetModuleState((PyTypeObject *)type), arguments, true);
+    return writer ? wrap((PyTypeObject *)type, writer) : NULL;
 }
 
 /* look(path, format or None, context), a class method: a writer that only tells what is there. */
@@ -306,6 +313,7 @@ static PyMethodDef methods[] = {
     { "unit", writer_unit, METH_O, NULL },
     { "part", writer_part, METH_VARARGS, NULL },
     { "look", writer_look, METH_VARARGS | METH_CLASS, NULL },
+    { "plan", writer_plan, METH_VARARGS | METH_CLASS, NULL },
     { "keep", writer_keep, METH_VARARGS, NULL },
     { "kept", writer_kept, METH_NOARGS, NULL },
     { NULL, NULL, 0, NULL },

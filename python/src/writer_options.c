@@ -169,7 +169,7 @@ static bool start_begin(core_state *state, PyObject *arguments, start *s)
     return convert(state, arguments, s);
 }
 
-mt_writer *writer_start(core_state *state, PyObject *arguments)
+mt_writer *writer_start(core_state *state, PyObject *arguments, bool only_plan)
 {
     start s = { .ndim = 0 };
     mt_writer *writer = NULL;
@@ -177,7 +177,7 @@ mt_writer *writer_start(core_state *state, PyObject *arguments)
         mt_error err = MT_ERROR_INIT;
         mt_status st;
         Py_BEGIN_ALLOW_THREADS
-        st = mt_writer_create(s.context, s.path, &s.options, &writer, &err);
+        st = (only_plan ? mt_writer_plan : mt_writer_create)(s.context, s.path, &s.options, &writer, &err);
         Py_END_ALLOW_THREADS
         if (st)
             raise_error(state, &err, s.path);

@@ -331,9 +331,10 @@ def test_custom_stacks(pixels):
         ({"outputs": Output(scale=1.5)}, "whole number"),
         ({"outputs": Output(inverse="other")}, '"input"'),
         ({"inverse": (1.0, 0.0)}, "divide by other than 0"),
-        ({"part": (2, 2)}, "part 2 of 2"),
+        ({"part": (0, 2)}, "parts are written to an output"),
         ({"missing": "skip"}, "missing must be"),
         ({"samples": 0}, "samples must be"),
+        ({"batch_size": 2**63}, r"batch_size must be below 2\*\*63"),
     ],
 )
 def test_wrong_arguments(stack, arguments, message):
@@ -399,3 +400,78 @@ def test_nothing_is_warned_of(stack, tmp_path):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         microtome.predict(identity, stack, tmp_path / "out.zarr", **TILES)
+
+
+# -- networks as they are ------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def plane():
+    return microtome.from_array(np.random.default_rng(3).random((2, 70, 100), np.float32), "CYX")
+
+
+FLAT = {"tile": (24, 32), "overlap": 8, "batch_size": 3, "progress": False}
+
+
+@pytest.mark.parametrize("output", [Output(), Output(channels=2)])
+def test_outputs_are_known_by_name(plane, output):
+    """Even if the network has not been seen before, and in whatever order it returns them."""
+
+    def network(batch):
+        network.calls += 1
+        pair = {"a": batch, "b": -batch}
+        return pair if network.calls % 2 else dict(reversed(pair.items()))
+
+    network.calls = 0
+    done = microtome.predict(network, plane, outputs={"b": output, "a": output}, **FLAT)
+    assert np.array_equal(done.arrays["a"], plane[0]) and np.array_equal(done.arrays["b"], -plane[0])
+
+
+def test_other_names_are_refused(plane, tmp_path):
+    two = {"a": Output(), "b": Output()}
+    plan = microtome.prepare(lambda b: {"a": b, "b": -b}, plane, tmp_path / "out.zarr", tile=(24, 32), overlap=8)
+    other = microtome.Plan.open(tmp_path / "out.zarr", plane)
+    with pytest.raises(ArgumentError, match="no output 'b' for tiles 0 to 0: it returned outputs 'a', 'c'"):
+        other.run(lambda b: {"a": b, "c": b})
+    with pytest.raises(ArgumentError, match="without names"):
+        plan.run(lambda b: [b, b])
+    with pytest.raises(ArgumentError, match="no output 'b'"):
+        microtome.predict(lambda b: {"a": b, "c": b}, plane, outputs={"x": Output(of="b", channels=2)}, **FLAT)
+    with pytest.raises(ArgumentError, match="'a/b': names become parts of file names; name it with outputs="):
+        microtome.predict(lambda b: {"a/b": b, "c": b}, plane, tmp_path / "slash.zarr", **FLAT)
+    named = {"x": Output(of="a/b"), "y": Output(of="c")}
+    assert set(microtome.predict(lambda b: {"a/b": b, "c": b}, plane, outputs=named, **FLAT).arrays) == {"x", "y"}
+    assert set(microtome.predict(lambda b: [b, b], plane, outputs=two, **FLAT).arrays) == {"a", "b"}
+
+
+@pytest.mark.parametrize("several", [{"samples": 3}, {"tta": 8}, {"samples": 2, "channels": "each"}])
+def test_a_network_that_changes_its_batch(several):
+    stack = microtome.from_array(np.ones((2, 70, 100), np.float32), "CYX")
+
+    def network(batch):
+        batch *= 2
+        return batch
+
+    options = {**FLAT, "tile": (24, 24)}
+    assert (microtome.predict(network, stack, **options, **several).array == 2).all()
+
+
+def test_a_network_that_returns_the_same_memory(plane):
+    buffers = {}
+
+    def network(batch):
+        return np.multiply(batch, 2, out=buffers.setdefault(batch.shape, np.empty_like(batch)))
+
+    done = microtome.predict(network, plane, channels="each", **FLAT)
+    assert np.array_equal(done.array, 2 * plane[0])
+
+
+@pytest.mark.parametrize("scale", [float("nan"), float("inf"), "x", 0, -1, 1.5, [2]])
+def test_scales_that_are_none(plane, scale):
+    with pytest.raises(ArgumentError, match="scale is a whole number or one divided by it"):
+        microtome.predict(identity, plane, outputs=Output(channels=2, scale=scale), **FLAT)
+
+
+def test_no_type(plane):
+    with pytest.raises(ArgumentError, match='dtype is a type or "source"'):
+        microtome.predict(identity, plane, dtype=None, **FLAT)

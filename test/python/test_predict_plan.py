@@ -8,9 +8,10 @@ import textwrap
 import threading
 
 import microtome
+import microtome.dask
 import numpy as np
 import pytest
-from microtome import ArgumentError, Output, Plan
+from microtome import ArgumentError, LimitError, Output, Plan
 from predictions import Failing, digest
 
 TILES = {"tile": (24, 32), "overlap": 8, "batch_size": 3, "chunks": {"Y": 32, "X": 32}, "durability": "never"}
@@ -115,6 +116,31 @@ def test_failures_are_told(tmp_path, image):
     assert plan.status() == (True, 0, 0, {})
 
 
+def test_a_collection_that_is_finished_too_early(tmp_path):
+    """No image of it is finished before all are complete."""
+    stack = microtome.from_array(np.random.default_rng(3).random(SHAPE, np.float32), "SYX")
+    options = {**TILES, "identity": "net 1"}
+    microtome.predict(np.negative, stack, tmp_path / "whole.zarr", progress=False, **options)
+    plan = microtome.prepare(np.negative, stack, tmp_path / "out.zarr", **options)
+    plan.run(np.negative, part=(1, 2))
+    with pytest.raises(ArgumentError, match=r"out\.zarr/0: 12 of 12 chunks are missing"):
+        plan.finish()
+    plan.run(np.negative, part=(0, 2))
+    plan.finish()
+    assert digest(tmp_path / "out.zarr") == digest(tmp_path / "whole.zarr")
+
+
+def test_a_plan_is_opened_by_its_own_paths_alone(tmp_path, image):
+    """Not by one that only begins like them."""
+    options = {**TILES, "identity": "net 1"}
+    microtome.prepare(network, image, tmp_path / "out_mine.zarr", **options)
+    several = microtome.prepare(lambda batch: [batch, batch], image, tmp_path / "out_two.zarr", **options)
+    with pytest.raises(microtome.NotFoundError, match="no unfinished output"):
+        Plan.open(tmp_path / "out.zarr")
+    assert Plan.open(tmp_path / "out_mine.zarr").paths == {"": str(tmp_path / "out_mine.zarr")}
+    assert Plan.open(tmp_path / "out_two.zarr").paths == several.paths
+
+
 def test_without_a_network(tmp_path, image):
     """A plan may be made where the network cannot run."""
     with pytest.raises(ArgumentError, match="channels"):
@@ -167,6 +193,25 @@ def test_parts_by_predict(tmp_path, image):
         done = microtome.predict(network, image, tmp_path / "out.zarr", **options)
     assert done.tiles == 0
     assert digest(tmp_path / "out.zarr") == digest(tmp_path / "whole.zarr")
+
+
+@pytest.mark.parametrize("suffix", ["ome.zarr", "tif", "npy"])
+def test_too_little_memory_leaves_nothing_behind(tmp_path, image, suffix):
+    options = {**TILES, "blend": "hann", "chunks": {"Y": 32}}
+    for call in (microtome.predict, microtome.prepare):
+        with pytest.raises(LimitError, match="memory are needed"):
+            call(network, image, tmp_path / f"out.{suffix}", memory="1 KiB", **options)
+        assert [path.name for path in tmp_path.iterdir()] == ["in.npy"]
+    done = microtome.predict(network, image, tmp_path / f"out.{suffix}", memory="64 MiB", **options)
+    assert done.tiles == 16
+
+
+def test_files_of_one_process(tmp_path, image):
+    plan = microtome.prepare(network, image, tmp_path / "out.tif", **TILES)
+    with pytest.raises(ArgumentError, match="one process at a time writes"):
+        microtome.dask.predict(plan, network)
+    with pytest.raises(ArgumentError, match="part 2 of 2: parts are counted from 0"):
+        plan.run(network, part=(2, 2))
 
 
 def test_plans_say_what_they_are(tmp_path, image):

@@ -1,16 +1,19 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Predictions that were interrupted end as if they had not been."""
 
+import shutil
 import signal
 import subprocess
 import sys
 import textwrap
 import warnings
+import weakref
 
 import microtome
 import numpy as np
 import pytest
 from microtome import ArgumentError
+from microtome._models import Model
 from predictions import Failing, digest
 
 TILES = {
@@ -121,13 +124,17 @@ def test_what_is_finished_is_not_done_again(tmp_path, stack):
         microtome.predict(network, stack, tmp_path / "out.zarr", identity="net 2", **TILES)
 
 
-@pytest.mark.parametrize("outputs", [None, {"a": microtome.Output(of=0), "b": microtome.Output(of=0)}])
-def test_a_failure_between_the_ends_of_images(tmp_path, monkeypatch, outputs):
+TWO = {"a": microtome.Output(of=0), "b": microtome.Output(of=0)}
+
+
+@pytest.mark.parametrize(("suffix", "outputs"), [("zarr", None), ("zarr", TWO), ("tif", TWO), ("npy", TWO)])
+def test_a_failure_between_the_ends_of_images(tmp_path, monkeypatch, suffix, outputs):
     """Several outputs, or several images of a collection: the same call finishes what is left."""
     image = np.random.default_rng(2).random((2, 70, 100), np.float32)
     stack = microtome.from_array(image, "SYX" if outputs is None else "CYX")
     options = {**TILES, "outputs": outputs, "identity": "net 1"}
-    whole = microtome.predict(lambda batch: batch, stack, tmp_path / "whole.zarr", **options)
+    options["chunks"] = {"Y": 32} if suffix == "npy" else {"Y": 32, "X": 32}
+    whole = microtome.predict(lambda batch: batch, stack, tmp_path / f"whole.{suffix}", **options)
     real, left = microtome.Writer.finish, [1]
 
     def finish(self, all_required=False):
@@ -138,12 +145,37 @@ def test_a_failure_between_the_ends_of_images(tmp_path, monkeypatch, outputs):
 
     monkeypatch.setattr(microtome.Writer, "finish", finish)
     with pytest.raises(OSError, match="gone"):
-        microtome.predict(lambda batch: batch, stack, tmp_path / "out.zarr", **options)
+        microtome.predict(lambda batch: batch, stack, tmp_path / f"out.{suffix}", **options)
     monkeypatch.setattr(microtome.Writer, "finish", real)
-    done = microtome.predict(lambda batch: batch, stack, tmp_path / "out.zarr", **options)
+    plan = microtome.Plan.open(tmp_path / f"out.{suffix}", stack)  # what is kept is still there
+    assert plan.status().failed == {"all": "OSError: the disk is gone"}
+    done = microtome.predict(lambda batch: batch, stack, tmp_path / f"out.{suffix}", **options)
     assert done.tiles == 0 and len(whole.paths) == (1 if outputs is None else 2)
     for name, path in whole.paths.items():
         assert digest(done.paths[name]) == digest(path)
+
+
+def test_an_image_of_a_collection_that_was_lost(tmp_path):
+    stack = microtome.from_array(np.random.default_rng(2).random((2, 70, 100), np.float32), "SYX")
+    microtome.predict(np.negative, stack, tmp_path / "out.zarr", identity="net 1", **TILES)
+    whole = digest(tmp_path / "out.zarr")
+    shutil.rmtree(tmp_path / "out.zarr" / "1")
+    with pytest.raises(ArgumentError, match=r"out\.zarr/1: 0 of 12 chunks are there, though other images"):
+        microtome.predict(np.negative, stack, tmp_path / "out.zarr", identity="net 1", **TILES)
+    shutil.rmtree(tmp_path / "out.zarr" / "0")
+    microtome.predict(np.negative, stack, tmp_path / "out.zarr", identity="net 1", **TILES)
+    assert digest(tmp_path / "out.zarr") == whole
+
+
+def test_a_file_of_another_call_is_not_taken_for_an_output(tmp_path, stack):
+    """Of NPY, which does not tell how it was made."""
+    options = {**TILES, "outputs": TWO, "identity": "net 1", "chunks": {"Y": 32}}
+    with pytest.raises(RuntimeError):
+        microtome.predict(Failing(network, 4), stack, tmp_path / "out.npy", **options)
+    (tmp_path / "out_b.npy.partial").rename(tmp_path / "elsewhere")
+    np.save(tmp_path / "out_b.npy", np.zeros((2, 70, 100), np.float32))
+    with pytest.raises(ArgumentError, match=r"out_b\.npy: the file exists"):
+        microtome.predict(network, stack, tmp_path / "out.npy", **options)
 
 
 @pytest.fixture
@@ -181,6 +213,24 @@ def test_a_network_without_a_name_does_not_continue(stack, unfinished, tmp_path)
         microtome.predict(network, stack, tmp_path / "other.zarr", **TILES)
     with pytest.raises(ArgumentError, match="identity="):
         microtome.predict(network, stack, tmp_path / "parts.zarr", part=(0, 2), **TILES)
+
+
+def test_a_network_without_a_name_is_continued_by_the_plan(tmp_path, stack):
+    with pytest.raises(RuntimeError) as caught:
+        microtome.predict(Failing(network, 4, identity=None), stack, tmp_path / "out.zarr", **TILES)
+    (note,) = (note for note in caught.value.__notes__ if "unfinished" in note)
+    assert "without identity=, the same call cannot continue it; Plan.open('" in note
+    plan = microtome.Plan.open(tmp_path / "out.zarr", stack)
+    with pytest.raises(RuntimeError) as caught:
+        plan.run(Failing(network, 1, identity=None))
+    assert any("the same call continues it" in note for note in caught.value.__notes__)
+    with pytest.raises(ArgumentError, match="missing") as caught:
+        plan.finish()
+    assert any("run what is missing" in note for note in caught.value.__notes__)
+    plan.run(network)
+    plan.finish()
+    with microtome.open(tmp_path / "out.zarr") as out:
+        assert np.array_equal(out[0], microtome.predict(network, stack, **TILES).array)
 
 
 def test_another_input_does_not_continue(tmp_path):
@@ -287,3 +337,28 @@ def test_exceptions_keep_their_causes(tmp_path, stack):
     with pytest.raises(RuntimeError) as caught:
         microtome.predict(broken, stack, outputs=microtome.Output(channels=2), **TILES)
     assert isinstance(caught.value.__cause__, KeyError) and "tiles 0 to 2" in caught.value.__notes__[0]
+
+
+def test_batches_in_flight_are_kept_when_memory_runs_out(stack):
+    """Those that were started before are put, and nothing of them is alive when memory is given back."""
+
+    class Ahead(Model):
+        in_flight, identity, calls, outputs = 2, "net 1", 0, ()
+
+        def __call__(self, batch, seed=None):
+            return self.start(batch, seed)()
+
+        def start(self, batch, seed=None):
+            self.calls += 1
+            if self.calls == 4:
+                raise MemoryError("too much")
+            array = batch * 2
+            self.outputs += (weakref.ref(array),)
+            return lambda: [array]
+
+        def free_memory(self):
+            assert not any(output() is not None for output in self.outputs[1:])  # the first batch is kept
+
+    with pytest.warns(microtome.ImageWarning, match="from tile 9 on, they have 1"):
+        done = microtome.predict(Ahead(), stack, **TILES)
+    assert np.array_equal(done.array, stack[0] * 2.0) and done.tiles == 16
