@@ -54,7 +54,7 @@ static params make_params(const uint8_t *head)
     memset(&p, 0, sizeof p);
     if (is("shuffle") || is("byteswap"))
         p.element.element_size = (size_t)1 << head[0] % 4;
-    else if (is("delta") || is("fixedscaleoffset") || is("astype") || is("quantize"))
+    else if (is("delta") || is("fixedscaleoffset") || is("astype") || is("quantize") || is("scaled"))
         p.filter = (mt_filter_params) { stored_type(head[0]), stored_type(head[1]), head[2] / 3.0, 1 + head[3] / 7.0 };
     else if (is("crc32c") || is("crc32") || is("adler32") || is("fletcher32"))
         p.checksum.at_start = head[0] & 1;

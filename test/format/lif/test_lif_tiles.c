@@ -248,8 +248,8 @@ static void unknown_places_are_refused(void **state)
         "<Attachment Name=\"TileScanInfo\"><Tile PosX=\"0\" PosY=\"0\"/></Attachment>",
         "<Attachment Name=\"TileScanInfo\"><Tile PosX=\"0\" PosY=\"0\"/><Tile PosX=\"0\" PosY=\"0\"/></Attachment>",
         "<Attachment Name=\"TileScanInfo\"><Tile PosX=\"0\" PosY=\"0\"/><Tile PosX=\"1e-6\"/></Attachment>",
-        "<Attachment Name=\"TileScanInfo\"><Tile PosX=\"nan\" PosY=\"0\"/><Tile PosX=\"1e-6\" "
-        "PosY=\"0\"/></Attachment>",
+        ("<Attachment Name=\"TileScanInfo\"><Tile PosX=\"nan\" PosY=\"0\"/><Tile PosX=\"1e-6\" "
+         "PosY=\"0\"/></Attachment>"),
         "<Attachment Name=\"TileScanInfo\"><Tile PosX=\"0\" PosY=\"0\"/><Tile PosX=\"1e9\" PosY=\"0\"/></Attachment>",
     };
     static const uint8_t pixels[60] = { 3 };

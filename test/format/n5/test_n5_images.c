@@ -330,15 +330,16 @@ static void write_document(const char *loader, const char *times)
 
 #define LOADER(path) "<ImageLoader format='bdv.n5'><n5 type='relative'>" path "</n5></ImageLoader>"
 
+#define MICRON "micrometer"
+
 /* The document of BigDataViewer names the container, and knows more of it. */
 static void documents(void **state)
 {
     (void)state;
     char command[900];
-    static const char *const um[] = { "", "micrometer", "micrometer", "micrometer" };
     static const described expected[] = {
-        { "x/b.xml#setup0", "TZYX", 0, 2, { 0, 2, 0.5, 0.5 }, { um[0], um[1], um[2], um[3] } },
-        { "x/b.xml#setup0&level=1", "TZYX", 1, 2, { 0, 4, 1, 1 }, { um[0], um[1], um[2], um[3] } },
+        { "x/b.xml#setup0", "TZYX", 0, 2, { 0, 2, 0.5, 0.5 }, { "", MICRON, MICRON, MICRON } },
+        { "x/b.xml#setup0&level=1", "TZYX", 1, 2, { 0, 4, 1, 1 }, { "", MICRON, MICRON, MICRON } },
         { "x/b.xml#setup1", "TZYX", 0, 2, { 0, 3, 2, 1 }, { NULL } },
     };
     mt_stack *stack;
