@@ -64,7 +64,8 @@ void print_help(const struct command *command)
         print_command_help(command);
         return;
     }
-    printf("usage: microtome COMMAND [ARGUMENT...]\n\nCuts patches out of microscopy images larger than memory, and puts predicted tiles back together.\n\n"
+    printf("usage: microtome COMMAND [ARGUMENT...]\n\nCuts patches out of microscopy images larger than memory, and "
+           "puts predicted tiles back together.\n\n"
            "commands:\n");
     for (const struct command *c = commands; c->name; c++)
         printf("  %-12s%s\n", c->name, c->summary);

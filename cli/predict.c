@@ -156,9 +156,11 @@ static int predict_batches(predict_run *r)
     int status = EXIT_OK;
     for (uint64_t b = mt_stitcher_next(r->stitcher, size, 0); b < n && !status;
          b = mt_stitcher_next(r->stitcher, size, b + 1)) {
-        mt_batch *batch;
+        mt_batch *batch = NULL;
         if ((status = load_batch(r, b, &batch)))
             return status;
+        if (!batch) /* never: next is below the number of batches */
+            return failed("batch %" PRIu64 " of %" PRIu64 " is missing", b, n);
         status = predict_batch(r, batch);
         mt_batch_release(batch);
     }

@@ -113,7 +113,7 @@ static outcome take_line(transfer *t)
 {
     const exchange *b = t->batch;
     int64_t shape[BATCH_DIMS];
-    char *end;
+    char *end = t->line;
     unsigned long long number = *t->line >= '0' && *t->line <= '9' ? strtoull(t->line, &end, 10) : UINT64_MAX;
     if (number != b->number || *end++ != ':')
         return wrong_line(t);

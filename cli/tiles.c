@@ -80,7 +80,7 @@ static void find_units(const tiles_job *job, int64_t k, part *out)
 static int find_parts(tiles_job *job)
 {
     int status = EXIT_OK;
-    mt_stitcher_report found;
+    mt_stitcher_report found = { .struct_size = sizeof found };
     job->parts = need((size_t)job->n_parts, sizeof *job->parts);
     for (int64_t k = 0; k < job->n_parts && !status; k++) {
         find_units(job, k, &job->parts[k]);

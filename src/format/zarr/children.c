@@ -64,10 +64,10 @@ static mt_status find_above(const mt_tree *r, const mt_node *group, mt_members *
     }
 }
 
-mt_status zarr_find_consolidated(const mt_tree *r, const mt_node *group, mt_members *names, mt_error *err)
+mt_status zarr_find_consolidated(const mt_tree *tree, const mt_node *group, mt_members *names, mt_error *err)
 {
     bool found = false;
-    mt_status st = find_above(r, group, names, &found, err);
+    mt_status st = find_above(tree, group, names, &found, err);
     if (st || found)
         return st;
     if (group->kind == MT_NODE_NONE)

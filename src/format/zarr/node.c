@@ -67,9 +67,9 @@ static mt_status load_v2_group(const mt_tree *r, mt_node *node, mt_error *err)
     return st;
 }
 
-mt_status zarr_node_load(const mt_tree *r, mt_node *node, mt_error *err)
+mt_status zarr_node_load(const mt_tree *tree, mt_node *node, mt_error *err)
 {
-    mt_status st = mt_tree_load_json(r, node->path, "zarr.json", &node->document, err);
+    mt_status st = mt_tree_load_json(tree, node->path, "zarr.json", &node->document, err);
     if (st)
         return st;
     if (node->document) {
@@ -77,10 +77,10 @@ mt_status zarr_node_load(const mt_tree *r, mt_node *node, mt_error *err)
             mt_error_prefix(err, "%s%szarr.json", node->path, *node->path ? "/" : "");
         return st;
     }
-    if ((st = mt_tree_load_json(r, node->path, ".zarray", &node->document, err)))
+    if ((st = mt_tree_load_json(tree, node->path, ".zarray", &node->document, err)))
         return st;
     if (!node->document)
-        return load_v2_group(r, node, err);
+        return load_v2_group(tree, node, err);
     node->version = 2;
     node->kind = MT_NODE_ARRAY;
     return MT_OK;
