@@ -80,7 +80,9 @@ static void tiles_in_the_wrong_order(void **state)
     static const float tile[16 * 20];
     const mt_stitch_values values = { tile, MT_FLOAT32 };
     set_up(&s);
-    const mt_writer_options options = { .struct_size = sizeof options, .like = s.stack, .dtype = MT_FLOAT32 };
+    const mt_writer_options options = {
+        .struct_size = sizeof options, .like = s.stack, .dtype = MT_FLOAT32, .codec = "none"
+    };
     check_ok(mt_writer_create(NULL, temporary_path("out.zarr"), &options, &w, &err), &err);
     mt_stitch_output output = { .writers = &w, .n_writers = 1, .n_channels = 2 };
     refused(&s, &output, NULL, "has Y=50, X=60, and the prediction C=2, Y=50, X=60");
