@@ -28,13 +28,12 @@ def tile_count():
 def microtome(plane, path, **options):
     import microtome as mt
 
-    return mt.predict(
-        lambda batch: batch, plane, path, tile=(TILE, TILE), overlap=OVERLAP, batch_size=BATCH, axes="YX", **options
-    )
+    stack, options = mt.from_array(plane, "YX"), {"progress": False, **options}
+    return mt.predict(lambda batch: batch, stack, path, tile=(TILE, TILE), overlap=OVERLAP, batch_size=BATCH, **options)
 
 
 def microtome_memory(plane, folder, blend="crop"):
-    return np.squeeze(microtome(plane, None, blend=blend))
+    return microtome(plane, None, blend=blend).array
 
 
 def microtome_blended(plane, folder):
@@ -45,7 +44,7 @@ def microtome_zarr(plane, folder, suffix=".zarr"):
     import microtome as mt
 
     path = str(folder / f"out{suffix}")
-    microtome(plane, path, durability="never", progress=False)
+    microtome(plane, path, durability="never")
     return mt.open(path)[0, 0]
 
 
