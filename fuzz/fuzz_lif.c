@@ -14,7 +14,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 static uint8_t *make_file(const uint8_t *data, size_t size, size_t *out)
 {
     enum { HEADER = 13 };
-    const uint8_t *end = memchr(data, 0, size);
+    const uint8_t *end = size > 0 ? memchr(data, 0, size) : NULL; /* data may be NULL without bytes */
     size_t text = end ? (size_t)(end - data) : size, from = end ? text + 1 : size;
     uint8_t *file = calloc(HEADER + 2 * size + 1, 1);
     if (!file)
