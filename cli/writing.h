@@ -38,7 +38,7 @@ typedef struct writing_run {
     struct progress progress;
 } writing_run;
 
-/* Creates or continues the output, and tells what is done. If it is complete already, says so, and sets the writer to
+/* Creates or continues the output, and prints how much is done. If it is complete, prints that and sets the writer to
  * NULL. */
 int writing_begin(writing_run *run, const writing *to, mt_context *context);
 /* Reports a failure or an interruption, and how to continue. Returns the exit code. */

@@ -351,7 +351,7 @@ class Plan:
         Parameters
         ----------
         output : path-like
-            The output, or one of them, or the path they were derived from.
+            The output; of several, the first one, or the path from which their paths were derived.
         source : path-like or ImageStack, optional
             The image. Default: opened as it was for the plan.
         context : Context, optional
