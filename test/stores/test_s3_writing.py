@@ -127,11 +127,11 @@ def test_a_killed_conversion_continues(layout, lab, image, in_folder):
         process.kill()
         process.communicate()
         status, said = end(start("status", f"s3://lab/{name}"))
-        done = 0
+        done = n = 0
         if status == INCOMPLETE:
             done, n = map(int, re.search(r"incomplete, (\d+) of (\d+) (?:chunks|shards)\n", said).groups())
             unfinished.append(done)
-        if done:
+        if 0 < done < n:  # with all units, only the removal of the journal may be missing
             with pytest.warns(microtome.ImageWarning, match="not finished"):
                 microtome.open(f"s3://lab/{name}").close()
         said = ok(*words)
