@@ -87,90 +87,67 @@ static mt_status check(const void *params, mt_error *err)
                : MT_OK;
 }
 
-static mt_status count_elements(const mt_filter_params *p, size_t size, size_t capacity, size_t *n, mt_error *err)
+/* The bits of a decoded element from those of the encoded one. state is the decoder's own, at first the identity of
+ * addition, which for floating-point types is -0. */
+typedef uint64_t decode_element(const mt_filter_params *p, uint64_t bits, uint64_t *state);
+
+static inline mt_status decode_each(decode_element *decode, const void *params, const uint8_t *src, size_t size,
+                                    uint8_t *dst, size_t capacity, size_t *written, mt_error *err)
 {
-    size_t encoded = mt_dtype_size(p->astype.dtype), decoded = mt_dtype_size(p->dtype.dtype);
-    *n = size / encoded;
-    if (size % encoded != 0 || *n > capacity / decoded)
+    const mt_filter_params *p = params;
+    const size_t in = mt_dtype_size(p->astype.dtype), out = mt_dtype_size(p->dtype.dtype), n = size / in;
+    if (size % in != 0 || n > capacity / out)
         return mt_fail(err, MT_E_CORRUPT, "%zu encoded bytes for %zu", size, capacity);
-    return MT_OK;
-}
-
-static mt_status decode_astype(const void *params, const uint8_t *src, size_t size, uint8_t *dst, size_t capacity,
-                               size_t *written, mt_scratch *scratch, mt_error *err)
-{
-    (void)scratch;
-    const mt_filter_params *p = params;
-    size_t n = 0, in = mt_dtype_size(p->astype.dtype), out = mt_dtype_size(p->dtype.dtype);
-    mt_status st = count_elements(p, size, capacity, &n, err);
-    if (st)
-        return st;
+    uint64_t state = is_float(p->dtype.dtype) ? from_double(p->dtype.dtype, -0.0) : 0;
     for (size_t i = 0; i < n; i++)
-        store(&p->dtype, convert(p->astype.dtype, p->dtype.dtype, load(&p->astype, src + i * in)), dst + i * out);
+        store(&p->dtype, decode(p, load(&p->astype, src + i * in), &state), dst + i * out);
     *written = n * out;
     return MT_OK;
 }
 
-/* Computes the cumulative sum, in the decoded type. */
-static mt_status decode_delta(const void *params, const uint8_t *src, size_t size, uint8_t *dst, size_t capacity,
-                              size_t *written, mt_scratch *scratch, mt_error *err)
-{
-    (void)scratch;
-    const mt_filter_params *p = params;
-    size_t n = 0, in = mt_dtype_size(p->astype.dtype), out = mt_dtype_size(p->dtype.dtype);
-    mt_status st = count_elements(p, size, capacity, &n, err);
-    if (st)
-        return st;
-    mt_dtype type = p->dtype.dtype;
-    uint64_t sum = 0;
-    for (size_t i = 0; i < n; i++) {
-        uint64_t step = convert(p->astype.dtype, type, load(&p->astype, src + i * in));
-        if (is_float(type))
-            sum = i ? from_double(type, as_double(type, sum) + as_double(type, step)) : step;
-        else if (type == MT_BOOL)
-            sum ^= step & 1;
-        else
-            sum += step;
-        store(&p->dtype, sum, dst + i * out);
+#define DECODE(name)                                                                                                   \
+    static mt_status decode_##name(const void *params, const uint8_t *src, size_t size, uint8_t *dst, size_t capacity, \
+                                   size_t *written, mt_scratch *scratch, mt_error *err)                                \
+    {                                                                                                                  \
+        (void)scratch;                                                                                                 \
+        return decode_each(name, params, src, size, dst, capacity, written, err);                                      \
     }
-    *written = n * out;
-    return MT_OK;
-}
 
-static mt_status decode_fixedscaleoffset(const void *params, const uint8_t *src, size_t size, uint8_t *dst,
-                                         size_t capacity, size_t *written, mt_scratch *scratch, mt_error *err)
+static uint64_t astype(const mt_filter_params *p, uint64_t bits, uint64_t *state)
 {
-    (void)scratch;
-    const mt_filter_params *p = params;
-    size_t n = 0, in = mt_dtype_size(p->astype.dtype), out = mt_dtype_size(p->dtype.dtype);
-    mt_status st = count_elements(p, size, capacity, &n, err);
-    if (st)
-        return st;
-
-    for (size_t i = 0; i < n; i++) {
-        double value = as_double(p->astype.dtype, load(&p->astype, src + i * in));
-        store(&p->dtype, from_double(p->dtype.dtype, value / p->scale + p->offset), dst + i * out);
-    }
-    *written = n * out;
-    return MT_OK;
+    (void)state;
+    return convert(p->astype.dtype, p->dtype.dtype, bits);
 }
+DECODE(astype)
 
-static mt_status decode_scaled(const void *params, const uint8_t *src, size_t size, uint8_t *dst, size_t capacity,
-                               size_t *written, mt_scratch *scratch, mt_error *err)
+/* The cumulative sum, in the decoded type. */
+static uint64_t delta(const mt_filter_params *p, uint64_t bits, uint64_t *sum)
 {
-    (void)scratch;
-    const mt_filter_params *p = params;
-    size_t n = 0, in = mt_dtype_size(p->astype.dtype), out = mt_dtype_size(p->dtype.dtype);
-    mt_status st = count_elements(p, size, capacity, &n, err);
-    if (st)
-        return st;
-    for (size_t i = 0; i < n; i++) {
-        double value = as_double(p->astype.dtype, load(&p->astype, src + i * in));
-        store(&p->dtype, from_double(p->dtype.dtype, value * p->scale + p->offset), dst + i * out);
-    }
-    *written = n * out;
-    return MT_OK;
+    const mt_dtype type = p->dtype.dtype;
+    uint64_t step = convert(p->astype.dtype, type, bits);
+    if (is_float(type))
+        *sum = from_double(type, as_double(type, *sum) + as_double(type, step));
+    else if (type == MT_BOOL)
+        *sum ^= step & 1;
+    else
+        *sum += step;
+    return *sum;
 }
+DECODE(delta)
+
+static uint64_t fixedscaleoffset(const mt_filter_params *p, uint64_t bits, uint64_t *state)
+{
+    (void)state;
+    return from_double(p->dtype.dtype, as_double(p->astype.dtype, bits) / p->scale + p->offset);
+}
+DECODE(fixedscaleoffset)
+
+static uint64_t scaled(const mt_filter_params *p, uint64_t bits, uint64_t *state)
+{
+    (void)state;
+    return from_double(p->dtype.dtype, as_double(p->astype.dtype, bits) * p->scale + p->offset);
+}
+DECODE(scaled)
 
 static size_t filtered_size(const void *params, size_t n)
 {

@@ -67,6 +67,24 @@ int64_t mt_chunk_map_grid(const mt_chunk_map *map, int d)
     return n;
 }
 
+uint64_t mt_position_number(int n, const int64_t *shape, const int64_t *position)
+{
+    uint64_t number = 0;
+    for (int d = 0; d < n; d++)
+        number = number * (uint64_t)shape[d] + (uint64_t)position[d];
+    return number;
+}
+
+bool mt_position_next(int n, const int64_t *low, const int64_t *high, int64_t *position)
+{
+    for (int d = n - 1; d >= 0; d--) {
+        if (++position[d] < high[d])
+            return true;
+        position[d] = low[d];
+    }
+    return false;
+}
+
 int64_t mt_chunk_map_elements(const mt_chunk_map *map)
 {
     int64_t elements = 0;

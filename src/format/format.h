@@ -214,6 +214,12 @@ int64_t mt_chunk_map_elements(const mt_chunk_map *map);
 /* Number of chunks along dimension d of a checked map; 0 if the image is empty. */
 int64_t mt_chunk_map_grid(const mt_chunk_map *map, int d);
 
+/* The number of a position along the first n dimensions of a shape, in C order. */
+uint64_t mt_position_number(int n, const int64_t *shape, const int64_t *position);
+
+/* Moves to the next position of a box along the first n dimensions, in C order. False after the last one. */
+bool mt_position_next(int n, const int64_t *low, const int64_t *high, int64_t *position);
+
 /* The part after '#': "path&series=0&level=0". Each may be left out; series and level may also come first. A path may
  * contain '&'. */
 typedef struct mt_selection {

@@ -202,20 +202,13 @@ mt_status czi_find_boxes(const mt_chunk_map *map, const int64_t *low, const int6
     look l = { s, { low[n + 1], high[n + 1] }, { low[n], high[n] }, visit, user };
     int64_t at[MT_MAX_DIMS];
     memcpy(at, low, sizeof at);
-    for (;;) {
-        uint64_t plane = 0;
-        for (int d = 0; d < n; d++)
-            plane = plane * (uint64_t)map->shape[d] + (uint64_t)at[d];
-        const group *g = find_group(s, (uint32_t)plane);
-        mt_status st = !g ? MT_OK : g->columns ? visit_many(&l, g, err) : visit_few(&l, g, err);
-        if (st)
-            return st;
-        int d = n - 1;
-        for (; d >= 0 && ++at[d] == high[d]; d--)
-            at[d] = low[d];
-        if (d < 0)
-            return MT_OK;
-    }
+    mt_status st = MT_OK;
+    do {
+        const group *g = find_group(s, (uint32_t)mt_position_number(n, map->shape, at));
+        if (g)
+            st = g->columns ? visit_many(&l, g, err) : visit_few(&l, g, err);
+    } while (!st && mt_position_next(n, low, high, at));
+    return st;
 }
 
 /* Restricts a box to a rectangle of its tile. */

@@ -66,24 +66,16 @@ static mt_status find_boxes(const mt_chunk_map *map, const int64_t *low, const i
     const look l = { m, low[n], high[n], visit, user };
     int64_t at[MT_MAX_DIMS];
     memcpy(at, low, sizeof at);
-    for (;;) {
-        uint64_t plane = 0;
-        mt_status st = MT_OK;
-        for (int d = 0; d < n; d++)
-            plane = plane * (uint64_t)map->shape[d] + (uint64_t)at[d];
+    mt_status st = MT_OK;
+    do {
+        const uint64_t plane = mt_position_number(n, map->shape, at);
         for (int64_t i = 0; !st && i < m->n_tiles; i++) {
             const corner *c = &m->corners[i];
             if (c->x < high[n + 1] && c->x + m->width > low[n + 1] && c->y < high[n] && c->y + m->height > low[n])
                 st = visit_bands(&l, at, plane, i, err);
         }
-        if (st)
-            return st;
-        int d = n - 1;
-        for (; d >= 0 && ++at[d] == high[d]; d--)
-            at[d] = low[d];
-        if (d < 0)
-            return MT_OK;
-    }
+    } while (!st && mt_position_next(n, low, high, at));
+    return st;
 }
 
 /* The indices of a box: along the outer axes, of the tile and of the band. */

@@ -14,11 +14,7 @@ static nd2_file *file_of(const mt_chunk_map *map) { return map->state; }
 /* The number of the frame at a position of the grid. */
 static uint64_t number_of(const mt_chunk_map *map, const int64_t *position)
 {
-    const nd2_file *file = file_of(map);
-    uint64_t number = 0;
-    for (int d = 0; d < file->loops.n; d++)
-        number = number * (uint64_t)map->shape[d] + (uint64_t)position[d];
-    return number;
+    return mt_position_number(file_of(map)->loops.n, map->shape, position);
 }
 
 /* Reads the header of a frame once. Two threads may do so at the same time, and find the same. */

@@ -134,9 +134,8 @@ static int64_t chunks_along(const mt_chunk_map *map, int d)
 static void number_chunk(const mt_chunk_map *map, const int64_t *position, uint64_t *plane, uint64_t *chunk)
 {
     const tiff_state *s = map->state;
-    *plane = *chunk = 0;
-    for (int d = 0; d < s->leading; d++)
-        *plane = *plane * (uint64_t)map->shape[d] + (uint64_t)position[d];
+    *plane = mt_position_number(s->leading, map->shape, position);
+    *chunk = 0;
     for (int d = s->leading; d < map->ndim; d++)
         *chunk = *chunk * (uint64_t)chunks_along(map, d) + (uint64_t)position[d];
 }

@@ -122,21 +122,11 @@ static mt_status find_boxes(const mt_chunk_map *map, const int64_t *low, const i
     for (int d = 0; d < map->ndim; d++)
         if (low[d] >= high[d])
             return MT_OK;
-    for (;;) {
-        uint64_t plane = 0;
-        for (int d = 0; d < s->leading; d++)
-            plane = plane * (uint64_t)map->shape[d] + (uint64_t)at[d];
-        mt_status st = visit_page(map, plane, low, high, visit, user, err);
-        if (st)
-            return st;
-        int d = s->leading - 1;
-        while (d >= 0 && ++at[d] == high[d]) {
-            at[d] = low[d];
-            d--;
-        }
-        if (d < 0)
-            return MT_OK;
-    }
+    mt_status st;
+    do
+        st = visit_page(map, mt_position_number(s->leading, map->shape, at), low, high, visit, user, err);
+    while (!st && mt_position_next(s->leading, low, high, at));
+    return st;
 }
 
 /* The plane of a chunk, and the number of the chunk in the plane. */
