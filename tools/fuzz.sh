@@ -12,7 +12,7 @@ only=${2:+fuzz_${2#fuzz_}}
 data=${MICROTOME_TEST_DATA:-../shared/data}
 
 cmake --preset fuzz >/dev/null
-cmake --build --preset fuzz
+cmake --build --preset fuzz ${only:+--target "$only"}
 
 # patterns TARGET
 patterns() {

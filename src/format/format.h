@@ -235,7 +235,7 @@ MT_MUST_CHECK mt_status mt_selection_parse(mt_arena *arena, const char *text, mt
 typedef struct mt_source {
     mt_env *env;                    /* memory, limits and caches */
     mt_store *store;                /* store of the folder that holds the file, or of the folder itself */
-    const char *key;                /* key key of the file or folder in the store; "" for the store itself */
+    const char *key;                /* of the file or folder in the store; "" for the store itself */
     bool folder;                    /* key names a folder ("" always does) */
     const char *name;               /* the last segment of the path, for suffixes and messages */
     const char *text;               /* the path or URL without "#part", for messages and the source of stacks */
