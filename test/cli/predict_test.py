@@ -23,7 +23,7 @@ from outputs import MEMORY, digest, remove, write_image
 # A network of the standard library alone. It misbehaves as its first argument says; the second is a folder that the
 # processes of one prediction share.
 NETWORK = """
-import array, os, sys, time
+import array, fcntl, os, sys, termios, time
 
 how, folder = sys.argv[1:3]
 source, target = sys.stdin.buffer, sys.stdout.buffer
@@ -81,10 +81,13 @@ while line := source.readline():
     if how == "endless":
         text = b"1" * 1000
     if how == "hangs":
-        with open(os.path.join(folder, "number"), "w") as file:
-            file.write(str(os.getpid()))
         target.write(text + data[:10])
         target.flush()
+        while any(fcntl.ioctl(1, termios.FIONREAD, bytes(4))):  # until the reader has taken them
+            time.sleep(0.01)
+        with open(os.path.join(folder, "written"), "w") as file:
+            file.write(str(os.getpid()))
+        os.rename(file.name, os.path.join(folder, "number"))
         time.sleep(60)
     if how == "closes":
         os.close(1)
@@ -281,7 +284,9 @@ class Pipe(Predict):
         image, out = self.image((40, 50)), self.path("out.zarr")
         command = [command_test.COMMAND, "predict", image, out, "--tile", "16x16", *self.pipe("hangs")]
         running = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-        time.sleep(0.4)
+        number = self.dir / "number"
+        while not number.exists() and running.poll() is None:
+            time.sleep(0.01)
         running.send_signal(signal.SIGINT)
         words = running.communicate(timeout=10)[1]
         self.assertEqual(running.returncode, 130, words)
@@ -291,7 +296,7 @@ class Pipe(Predict):
             r"microtome: 0 of 1 chunks are done; to continue:\n",
         )
         with self.assertRaises(ProcessLookupError):
-            os.kill(int((self.dir / "number").read_text()), 0)
+            os.kill(int(number.read_text()), 0)
 
 
 class Resumed(Predict):
