@@ -258,6 +258,10 @@ MT_MUST_CHECK mt_status tiff_add_series(tiff_images *images, tiff_series *series
 MT_MUST_CHECK mt_status tiff_warn(tiff_images *images, tiff_series *series, mt_error *err, const char *format, ...)
     MT_PRINTF(4, 5);
 
+/* Whether an error of a page or SubIFD is damage in the file, which does not make its other images unreadable. */
+bool tiff_is_damage(mt_status st);
+/* Whether two pages have the same ratio of sides, up to a pixel. */
+bool tiff_has_aspect_of(const tiff_page *page, const tiff_page *of);
 uint64_t tiff_count_sub_ifds(const tiff_ifd *ifd);
 /* Prefetches, over a slow store, what the first page of an OME-TIFF pyramid leads to: its description, its SubIFDs and
  * the next pages. */
@@ -321,6 +325,9 @@ MT_MUST_CHECK mt_status tiff_describe_lsm(const tiff_scan *scan, const tiff_ifd 
                                           mt_error *err);
 MT_MUST_CHECK mt_status tiff_describe_stk(const tiff_scan *scan, const tiff_ifd *ifd, tiff_series *series, bool *found,
                                           mt_error *err);
+
+/* Finds the pyramid and the other images of a file of a slide scanner, from its first directory. */
+MT_MUST_CHECK mt_status tiff_describe_slide(const tiff_scan *scan, const tiff_ifd *ifd, bool *found, mt_error *err);
 
 /* Parameters for the repair of byte counts: those that are 0 or, if loose, at least the size of the decoded pixels. */
 typedef struct tiff_counts {

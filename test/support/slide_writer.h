@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Files as slide scanners write them: classic, little-endian TIFF; pages of any size, in tiles or in one strip. */
+#ifndef MT_TEST_SLIDE_WRITER_H
+#define MT_TEST_SLIDE_WRITER_H
+
+#include "support/support.h"
+
+#include <stdbool.h>
+
+typedef struct slide_spec {
+    int width, height;       /* pixels */
+    int samples, bits;       /* 0: 1 and 8 */
+    int tile;                /* side of a tile in pixels; 0: one strip */
+    int first;               /* the pixel (y, x) of sample s is first + 5 * y + x + 50 * s, modulo 2^bits */
+    int subfile;             /* NewSubfileType */
+    int per_cm;              /* resolution; 0: none */
+    const char *description; /* ImageDescription, or NULL */
+    const char *software;    /* Software, or NULL */
+    const void *jpeg;        /* a JPEG stream of jpeg_size bytes that is the strip, or NULL: raw pixels */
+    size_t jpeg_size;        /* bytes of jpeg */
+    float lens;              /* NDPI: SourceLens; 0: none */
+    int32_t depth;           /* NDPI: ZOffsetFromSlideCenter in nanometers; 0: none */
+    int mode;                /* NDPI: CaptureMode; 0: none */
+    uint64_t at;             /* NDPI: the pixels and the directory lie from this byte on; 0: after those before */
+} slide_spec;
+
+/* ndpi: Hamamatsu's directories, with a link of eight bytes and the high words of all values after it. */
+void write_slide(const char *path, const slide_spec *pages, size_t n, bool ndpi);
+
+/* The pixel of a page, as above. */
+int slide_pixel(const slide_spec *page, int64_t y, int64_t x, int64_t s);
+
+#endif
