@@ -17,6 +17,7 @@ typedef struct slide {
     const tiff_scan *scan; /* search that found the file */
     slide_page *pages;     /* readable pages, in the order of the file; the first is a plane */
     size_t n, room;        /* entries of pages in use and allocated */
+    uint64_t xml_bytes;    /* of descriptions that were parsed */
 } slide;
 
 /* A kind of scanner. */
@@ -25,13 +26,13 @@ typedef struct slide_kind {
     /* Whether a file is of this kind. ifd is its first directory. */
     mt_status (*probe)(const tiff_scan *scan, const tiff_ifd *ifd, bool *out, mt_error *err);
     /* Decides what a page is: sets part, channel and depth. s->pages are those before it. */
-    mt_status (*classify)(const slide *s, const tiff_ifd *ifd, slide_page *page, mt_error *err);
+    mt_status (*classify)(slide *s, const tiff_ifd *ifd, slide_page *page, mt_error *err);
     /* Sets what is known of the pyramid beyond its pages. ifd is the first directory; planes are those of full
      * resolution. */
     mt_status (*describe)(const slide *s, const tiff_ifd *ifd, slide_page *const *planes, tiff_series *pyramid,
                           mt_error *err);
 } slide_kind;
 
-extern const slide_kind slide_svs;
+extern const slide_kind slide_svs, slide_qptiff;
 
 #endif

@@ -58,7 +58,7 @@ static mt_status check_size(const slide *s, const char *line, const slide_page *
         page->number, (long long)page->page.width, (long long)page->page.height, (long long)width, (long long)height);
 }
 
-static mt_status classify(const slide *s, const tiff_ifd *ifd, slide_page *page, mt_error *err)
+static mt_status classify(slide *s, const tiff_ifd *ifd, slide_page *page, mt_error *err)
 {
     char text[LONGEST_DESCRIPTION];
     uint64_t type;
