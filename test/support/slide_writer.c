@@ -4,12 +4,24 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { ASCII = 2, SHORT = 3, LONG = 4, RATIONAL = 5, SLONG = 9, FLOAT = 11, MOST_TAGS = 32, MOST_TILES = 256 };
+enum {
+    ASCII = 2,
+    SHORT = 3,
+    LONG = 4,
+    RATIONAL = 5,
+    SLONG = 9,
+    FLOAT = 11,
+    MOST_TAGS = 32,
+    MOST_TILES = 256,
+    SIDE = 8
+};
 
 /* A directory that is being written. */
 typedef struct writing {
     FILE *file;
     const slide_spec *page;
+    uint64_t starts[MOST_TILES]; /* of restart intervals, from the start of the stream */
+    int n_starts;
     struct {
         uint16_t tag, type;
         uint32_t count;
@@ -51,6 +63,8 @@ static void add_longs(writing *w, uint16_t tag, const uint64_t *values, int n)
 
 int slide_pixel(const slide_spec *page, int64_t y, int64_t x, int64_t s)
 {
+    y -= page->jpeg ? y % SIDE : 0;
+    x -= page->jpeg ? x % SIDE : 0;
     return (int)((page->first + 5 * y + x + 50 * s) & ((1 << (page->bits ? page->bits : 8)) - 1));
 }
 
@@ -65,15 +79,108 @@ static void put_pixels(const writing *w, int y0, int x0, int height, int width)
                     p->bits ? p->bits / 8 : 1);
 }
 
+/* Bits of a JPEG stream. */
+typedef struct bits {
+    FILE *file;
+    unsigned value;
+    int n;
+} bits;
+
+static void put_bits(bits *b, unsigned value, int n)
+{
+    for (int i = n - 1; i >= 0; i--) {
+        b->value = b->value << 1 | (value >> i & 1);
+        if (++b->n < 8)
+            continue;
+        fputc((int)b->value, b->file);
+        if (b->value == 0xff)
+            fputc(0, b->file);
+        b->value = 0;
+        b->n = 0;
+    }
+}
+
+/* The mean of a block, as the difference from the one before: its number of bits by a code of four bits, the bits, and
+ * the code 0 for "no other coefficients". */
+static void put_block(bits *b, int difference)
+{
+    int size = 0, coefficient = 8 * difference, positive = coefficient < 0 ? -coefficient : coefficient;
+    while (positive >> size)
+        size++;
+    put_bits(b, (unsigned)size, 4);
+    put_bits(b, (unsigned)(coefficient < 0 ? coefficient - 1 : coefficient), size);
+    put_bits(b, 0, 1);
+}
+
+static void put_marker(FILE *file, int marker, const uint8_t *body, int size)
+{
+    const uint8_t head[4] = { 0xff, (uint8_t)marker, (uint8_t)((size + 2) >> 8), (uint8_t)(size + 2) };
+    fwrite(head, 1, sizeof head, file);
+    fwrite(body, 1, (size_t)size, file);
+}
+
+/* All quantizers are 1, so that means are exact. */
+static void put_jpeg_head(const writing *w)
+{
+    const slide_spec *p = w->page;
+    uint8_t quantizers[65] = { 0 };
+    memset(quantizers + 1, 1, 64);
+    const uint8_t frame[9] = {
+        8, (uint8_t)(p->height >> 8), (uint8_t)p->height, (uint8_t)(p->width >> 8), (uint8_t)p->width, 1, 1, 0x11, 0
+    };
+    const uint8_t mean_codes[29] = { 0x00, 0, 0, 0, 12, [17] = 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11 };
+    const uint8_t other_codes[18] = { 0x10, 1 };
+    const uint8_t interval[2] = { (uint8_t)(p->interval >> 8), (uint8_t)p->interval };
+    const uint8_t scan[6] = { 1, 1, 0, 0, 63, 0 };
+    fwrite("\xff\xd8", 1, 2, w->file);
+    put_marker(w->file, 0xdb, quantizers, sizeof quantizers);
+    put_marker(w->file, 0xc0, frame, sizeof frame);
+    put_marker(w->file, 0xc4, mean_codes, sizeof mean_codes);
+    put_marker(w->file, 0xc4, other_codes, sizeof other_codes);
+    if (p->interval)
+        put_marker(w->file, 0xdd, interval, sizeof interval);
+    put_marker(w->file, 0xda, scan, sizeof scan);
+}
+
+static void note_start(writing *w, uint64_t stream)
+{
+    assert_in_range(w->n_starts, 0, MOST_TILES - 1);
+    w->starts[w->n_starts++] = (uint64_t)ftell(w->file) - stream;
+}
+
+static void put_jpeg(writing *w)
+{
+    const slide_spec *p = w->page;
+    bits b = { .file = w->file };
+    uint64_t stream = (uint64_t)ftell(w->file);
+    int before = 128, blocks = 0;
+    put_jpeg_head(w);
+    note_start(w, stream);
+    for (int y = 0; y < p->height && (int64_t)p->width * p->height <= 1000000; y += SIDE)
+        for (int x = 0; x < p->width; x += SIDE, blocks++) {
+            if (p->interval && blocks > 0 && blocks % p->interval == 0) {
+                put_bits(&b, 0x7f, b.n ? SIDE - b.n : 0);
+                fputc(0xff, w->file);
+                fputc(0xd0 + (blocks / p->interval - 1) % 8, w->file);
+                note_start(w, stream);
+                before = 128;
+            }
+            put_block(&b, slide_pixel(p, y, x, 0) - before);
+            before = slide_pixel(p, y, x, 0);
+        }
+    put_bits(&b, 0x7f, b.n ? SIDE - b.n : 0);
+    fwrite("\xff\xd9", 1, 2, w->file);
+}
+
 /* Writes the pixels, and returns the number of strips or tiles. */
-static int put_chunks(const writing *w, uint64_t *offsets, uint64_t *counts)
+static int put_chunks(writing *w, uint64_t *offsets, uint64_t *counts)
 {
     const slide_spec *p = w->page;
     int n = 0, side = p->tile;
     if (p->jpeg || side == 0) {
         offsets[0] = (uint64_t)ftell(w->file);
         if (p->jpeg)
-            fwrite(p->jpeg, 1, p->jpeg_size, w->file);
+            put_jpeg(w);
         else
             put_pixels(w, 0, 0, p->height, p->width);
         counts[0] = (uint64_t)ftell(w->file) - offsets[0];
@@ -111,6 +218,8 @@ static void add_hamamatsu(writing *w)
         add(w, 65421, FLOAT, 1, lens);
     if (w->page->depth)
         add(w, 65424, SLONG, 1, (uint32_t)w->page->depth);
+    if (w->page->interval)
+        add_longs(w, 65426, w->starts, w->n_starts);
     if (w->page->mode)
         add(w, 65441, LONG, 1, (uint64_t)w->page->mode);
 }
@@ -148,7 +257,7 @@ static void put_page(FILE *file, const slide_spec *p, long *link, bool ndpi)
     add(&w, 257, LONG, 1, (uint64_t)p->height);
     add(&w, 258, SHORT, 1, (uint64_t)(p->bits ? p->bits : 8));
     add(&w, 259, SHORT, 1, p->jpeg ? 7 : 1);
-    add(&w, 262, SHORT, 1, samples == 1 ? 1 : p->jpeg ? 6 : 2);
+    add(&w, 262, SHORT, 1, samples == 1 ? 1 : 2);
     add_text(&w, 270, p->description);
     if (!p->tile)
         add_longs(&w, 273, offsets, n);

@@ -8,16 +8,18 @@
 #include <stdbool.h>
 
 typedef struct slide_spec {
-    int width, height;       /* pixels */
-    int samples, bits;       /* 0: 1 and 8 */
-    int tile;                /* side of a tile in pixels; 0: one strip */
-    int first;               /* the pixel (y, x) of sample s is first + 5 * y + x + 50 * s, modulo 2^bits */
+    int width, height; /* pixels */
+    int samples, bits; /* 0: 1 and 8 */
+    int tile;          /* side of a tile in pixels; 0: one strip */
+    /* The pixel (y, x) of sample s is first + 5 * y + x + 50 * s, modulo 2^bits; y and x are those of the first pixel of
+     * its block if jpeg is set. */
+    int first;
     int subfile;             /* NewSubfileType */
     int per_cm;              /* resolution; 0: none */
     const char *description; /* ImageDescription, or NULL */
     const char *software;    /* Software, or NULL */
-    const void *jpeg;        /* a JPEG stream of jpeg_size bytes that is the strip, or NULL: raw pixels */
-    size_t jpeg_size;        /* bytes of jpeg */
+    bool jpeg;               /* the strip is a gray JPEG with blocks of 8 x 8; above 1,000,000 pixels only its head */
+    int interval;            /* blocks of its restart intervals, which NDPI locates; 0: none */
     float lens;              /* NDPI: SourceLens; 0: none */
     int32_t depth;           /* NDPI: ZOffsetFromSlideCenter in nanometers; 0: none */
     int mode;                /* NDPI: CaptureMode; 0: none */

@@ -45,6 +45,8 @@ static mt_status read_table(const tiff_kind *kind, const tiff_file *file, const 
                             size_t n, mt_error *err)
 {
     bool tiled = kind->page.tiled;
+    if (kind->page.restarts)
+        return tiff_read_restarts(file, ifd, table, n, err);
     const tiff_entry *offsets = tiff_find(ifd, tiled ? TAG_TILE_OFFSETS : TAG_STRIP_OFFSETS);
     const tiff_entry *counts = tiff_find(ifd, tiled ? TAG_TILE_COUNTS : TAG_STRIP_COUNTS);
     if (!offsets) /* some writers use the tag of the other kind */
@@ -311,7 +313,7 @@ static mt_status read_kind(mt_chunk_map *map, tiff_kind *kind, mt_error *err)
     kind->swap = map->swap;
     kind->decoded = (uint64_t)bytes;
     kind->most = map->chain.n_steps ? mt_chain_encoded_bound(&map->chain, (size_t)bytes) : (size_t)bytes;
-    return MT_OK;
+    return tiff_check_stream(file, page, kind->decoded, err);
 }
 
 static mt_status map_pages(mt_chunk_map *map, const tiff_images *images, const tiff_series *series, int level,

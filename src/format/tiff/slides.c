@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const slide_kind *const kinds[] = { &slide_svs, &slide_qptiff };
+static const slide_kind *const kinds[] = { &slide_svs, &slide_qptiff, &slide_ndpi };
 
 /* Scanners write fewer than 100 pages, up to 1,000 with many channels. */
 #define MAX_PAGES 4096

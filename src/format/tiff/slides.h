@@ -33,6 +33,6 @@ typedef struct slide_kind {
                           mt_error *err);
 } slide_kind;
 
-extern const slide_kind slide_svs, slide_qptiff;
+extern const slide_kind slide_svs, slide_qptiff, slide_ndpi;
 
 #endif
