@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Aperio SVS: what is a level, what is an image of its own, and files that contradict themselves. */
+#include "support/broken.h"
 #include "support/slide_checks.h"
 
 #include <stdlib.h>
@@ -174,6 +175,15 @@ static void damaged_pages(void **state)
     assert_int_equal(mt_stack_open(NULL, path, NULL, &stack, &err), MT_E_UNSUPPORTED);
 }
 
+/* Slides of all scanners. */
+static void mutated_files(void **state)
+{
+    (void)state;
+    static const char *const names[] = { "test/samples/tiff/slide.svs", "test/samples/tiff/slide.qptiff",
+                                         "test/samples/tiff/slide.ndpi", "fuzz/corpus/fuzz_tiff/slide_ndpi_jpeg" };
+    mutate_files("tiff", names, 4);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -184,6 +194,7 @@ int main(void)
         cmocka_unit_test(sizes_in_the_description),
         cmocka_unit_test(contradictions),
         cmocka_unit_test(damaged_pages),
+        cmocka_unit_test(mutated_files),
     };
     return cmocka_run_group_tests(tests, make_file, remove_file);
 }
