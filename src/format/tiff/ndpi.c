@@ -37,13 +37,13 @@ static mt_status check_stream(const slide *s, const tiff_ifd *ifd, const slide_p
     enum { LARGE = 1 << 24 };
     const tiff_page *p = &page->page;
     bool damaged = tiff_find(ifd, TAG_STARTS) != NULL;
-    int64_t bytes = p->width * p->height * p->samples;
+    double bytes = (double)(p->width * p->height) * (double)p->samples;
     if (p->compression != TIFF_JPEG || p->tiled || (bytes < LARGE && !damaged))
         return MT_OK;
     return tiff_images_warn(
         s->scan->images, err,
         "page %u is one JPEG of %lld x %lld pixels, %.1f MB decoded, %s: each patch decodes it whole", page->number,
-        (long long)p->width, (long long)p->height, (double)bytes / 1e6,
+        (long long)p->width, (long long)p->height, bytes / 1e6,
         damaged ? "whose restart intervals do not form tiles" : "without restart intervals");
 }
 

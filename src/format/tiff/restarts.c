@@ -10,7 +10,8 @@
 enum {
     TAG_STARTS = 65426,      /* offset of each interval in the stream: behind the head, or behind a marker */
     TAG_STARTS_HIGH = 65432, /* their high words, or absent */
-    LONGEST_HEAD = 16384     /* bytes */
+    LONGEST_HEAD = 16384,    /* bytes */
+    LONGEST_SIDE = 65500     /* pixels that libjpeg decodes */
 };
 
 /* The head of a stream, up to its entropy-coded data. */
@@ -111,7 +112,8 @@ mt_status tiff_find_restarts(const tiff_file *file, const tiff_ifd *ifd, tiff_pa
         return st;
     int64_t columns = (page->width + head.block_width - 1) / head.block_width;
     int64_t rows = (page->height + head.block_height - 1) / head.block_height;
-    if (columns % head.interval != 0 || (uint64_t)(columns / head.interval * rows) != starts->count)
+    if (columns % head.interval != 0 || head.interval * head.block_width > LONGEST_SIDE ||
+        (uint64_t)(columns / head.interval * rows) != starts->count)
         return MT_OK;
     page->restarts = page->tiled = true;
     page->chunk_width = head.interval * head.block_width;
@@ -164,7 +166,6 @@ mt_status tiff_read_restarts(const tiff_file *file, const tiff_ifd *ifd, uint64_
 
 mt_status tiff_check_stream(const tiff_file *file, const tiff_page *page, uint64_t decoded, mt_error *err)
 {
-    enum { LONGEST_SIDE = 65500 }; /* that libjpeg decodes */
     size_t limit = file->env->limits.max_chunk_bytes;
     if (!file->ndpi || page->compression != TIFF_JPEG || page->tiled)
         return MT_OK;
