@@ -44,8 +44,7 @@ static void check_refused(mt_context *context, const char *part, mt_status statu
         assert_int_not_equal(st, MT_OK);
         mt_stack_close(stack);
     }
-    if (st != status || !strstr(err.message, words))
-        fail_msg("status %d: \"%s\" lacks \"%s\"", st, err.message, words);
+    check_failed(st, status, &err, words);
 }
 
 static void check_chunks(const char *part, int64_t height, int64_t width)
