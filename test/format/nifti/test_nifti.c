@@ -492,6 +492,33 @@ static void check_pair_refused(const char *name, mt_status status, const char *w
     check_failed(mt_stack_open(NULL, temporary_path(name), &options, &stack, &err), status, &err, words);
 }
 
+/* Other pixels are called by the name of their format. */
+static void other_pairs(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *name;
+        uint8_t header[4];
+        mt_status status;
+        const char *words;
+    } cases[] = { { "b.HDR",
+                    { 'E', 'N', 'V', 'I' },
+                    MT_E_UNSUPPORTED,
+                    "ENVI is not supported (the header is b.HDR): open the pixels" },
+                  { "b.hdr", { 0x5c, 1 }, MT_E_UNSUPPORTED, "Analyze 7.5 is not supported" },
+                  { "b.hdr", { 'x' }, MT_E_NOT_AN_IMAGE, "no header of NIfTI (.hdr) is beside it" },
+                  { "c", { 0 }, MT_E_NOT_AN_IMAGE, "an .img has pixels only" } };
+    write_part("b.img", (const uint8_t *)"pixels", 6);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        mt_stack *stack;
+        mt_error err = MT_ERROR_INIT;
+        write_part(cases[i].name, cases[i].header, sizeof cases[i].header);
+        check_failed(mt_stack_open(NULL, temporary_path("b.img"), NULL, &stack, &err), cases[i].status, &err,
+                     cases[i].words);
+        unlink(temporary_path(cases[i].name));
+    }
+}
+
 /* Either file of a pair opens it; a search of the folder finds it once. */
 static void pairs(void **state)
 {
@@ -514,6 +541,14 @@ static void pairs(void **state)
         assert_int_equal(rename(temporary_path("pair.img"), temporary_path("PAIR.IMG")), 0);
         check_opens("PAIR.HDR");
         check_opens("PAIR.IMG");
+        assert_int_equal(rename(temporary_path("PAIR.IMG"), temporary_path("PAIR.img")), 0);
+        check_opens("PAIR.HDR");
+        check_opens("PAIR.img");
+        assert_int_equal(rename(temporary_path("PAIR.HDR"), temporary_path("PAIR.hdr")), 0);
+        assert_int_equal(rename(temporary_path("PAIR.img"), temporary_path("PAIR.IMG")), 0);
+        check_opens("PAIR.hdr");
+        check_opens("PAIR.IMG");
+        assert_int_equal(rename(temporary_path("PAIR.hdr"), temporary_path("PAIR.HDR")), 0);
         unlink(temporary_path("PAIR.IMG"));
         check_pair_refused("PAIR.HDR", MT_E_CORRUPT, "PAIR.IMG, which holds the pixels, does not exist");
         unlink(temporary_path("PAIR.HDR"));
@@ -549,6 +584,7 @@ int main(void)
         cmocka_unit_test(scaled_floats_and_others),
         cmocka_unit_test(what_is_refused),
         cmocka_unit_test(pairs),
+        cmocka_unit_test(other_pairs),
         cmocka_unit_test(broken_files),
     };
     return cmocka_run_group_tests(tests, NULL, remove_temporary_folder);
