@@ -15,7 +15,7 @@
 
 static mt_status probe(const tiff_scan *scan, const tiff_ifd *ifd, bool *out, mt_error *err)
 {
-    char software[32], description[512];
+    char software[32], description[512] = "";
     mt_status st = tiff_get_start(scan->file, ifd, TAG_SOFTWARE, software, sizeof software, err);
     if (!st)
         st = tiff_get_start(scan->file, ifd, TAG_DESCRIPTION, description, sizeof description, err);

@@ -46,7 +46,7 @@ static mt_status read_pages(slide *s, const slide_kind *kind, mt_error *err)
                                     own.message);
         if (st)
             return mt_fail(err, st, "%s", own.message);
-        if (offset == 0)
+        if (offset == 0 && n > 0)
             return MT_OK;
         if (n == MAX_PAGES)
             return tiff_images_warn(images, err, "pages from %d on are ignored: no scanner writes so many", MAX_PAGES);
