@@ -97,7 +97,9 @@ static params make_params(const uint8_t *head)
                                           .samples = 1 + head[2] % 4,
                                           .dtype = stored_type(head[3]).dtype,
                                           .ycbcr = head[4] & 1,
-                                          .fits = head[4] & 2 };
+                                          .fits = head[4] & 2,
+                                          .tables = (const uint8_t *)"",
+                                          .headless = head[4] & 4 };
     return p;
 }
 

@@ -7,6 +7,7 @@
 
 #include <setjmp.h>
 #include <stdio.h>
+#include <string.h>
 
 #include <jpeglib.h>
 
@@ -50,7 +51,7 @@ static void be_silent(j_common_ptr jpeg) { (void)jpeg; }
 
 static void read_tables(decoder *d, const mt_picture_params *p)
 {
-    if (!p->tables)
+    if (!p->tables || p->headless)
         return;
     jpeg_mem_src(&d->jpeg, p->tables, (unsigned long)p->tables_size);
     jpeg_read_header(&d->jpeg, FALSE);
@@ -101,11 +102,29 @@ static mt_status check(const void *params, mt_error *err)
     return MT_OK;
 }
 
-static mt_status decode(const void *params, const uint8_t *src, size_t size, uint8_t *dst, size_t capacity,
-                        size_t *written, mt_scratch *scratch, mt_error *err)
+/* Makes a stream of a restart interval: between its head and an end. The marker of the next interval is dropped. */
+static mt_status add_head(const mt_picture_params *p, const uint8_t **src, size_t *size, mt_scratch *scratch,
+                          mt_error *err)
 {
-    (void)scratch;
-    const mt_picture_params *p = params;
+    static const uint8_t end[2] = { 0xff, 0xd9 };
+    uint8_t *stream;
+    size_t n = *size;
+    if (n >= 2 && (*src)[n - 2] == 0xff && ((*src)[n - 1] & 0xf8) == 0xd0)
+        n -= 2;
+    mt_status st = mt_scratch_buffer(scratch, 5, p->tables_size + n + sizeof end, &stream, err);
+    if (st)
+        return st;
+    memcpy(stream, p->tables, p->tables_size);
+    memcpy(stream + p->tables_size, *src, n);
+    memcpy(stream + p->tables_size + n, end, sizeof end);
+    *src = stream;
+    *size = p->tables_size + n + sizeof end;
+    return MT_OK;
+}
+
+static mt_status decode_stream(const mt_picture_params *p, const uint8_t *src, size_t size, uint8_t *dst,
+                               size_t capacity, size_t *written, mt_error *err)
+{
     mt_error local = MT_ERROR_INIT;
     decoder d = { .err = &local };
     volatile mt_status st = MT_E_CORRUPT;
@@ -130,6 +149,14 @@ static mt_status decode(const void *params, const uint8_t *src, size_t size, uin
     }
     jpeg_destroy_decompress(&d.jpeg);
     return st || local.status ? mt_fail(err, local.status, "%s", local.message) : MT_OK;
+}
+
+static mt_status decode(const void *params, const uint8_t *src, size_t size, uint8_t *dst, size_t capacity,
+                        size_t *written, mt_scratch *scratch, mt_error *err)
+{
+    const mt_picture_params *p = params;
+    mt_status st = p->headless ? add_head(p, &src, &size, scratch, err) : MT_OK;
+    return st ? st : decode_stream(p, src, size, dst, capacity, written, err);
 }
 
 const mt_codec mt_codec_jpeg = { .name = "jpeg", .build_switch = "MT_WITH_JPEG", .check = check, .decode = decode };

@@ -87,7 +87,8 @@ typedef struct mt_picture_params {
     bool ycbcr;                     /* "jpeg": convert YCbCr to RGB; "jpeg2000": components are YCbCr */
     const uint8_t *tables;          /* "jpeg": an abbreviated stream with tables, or NULL */
     size_t tables_size;             /* bytes of tables */
-    bool fits; /* "jpegxr": an image of another size is cropped, or padded with zeros, at the right and bottom */
+    bool fits;     /* "jpegxr": an image of another size is cropped, or padded with zeros, at the right and bottom */
+    bool headless; /* "jpeg": a chunk is a restart interval of a stream, and tables are the head of a stream with it */
 } mt_picture_params;
 
 /* "szip": the filter parameters of HDF5. */

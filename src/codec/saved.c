@@ -81,7 +81,7 @@ static void write_picture(const mt_picture_params *p, mt_buffer *out)
     mt_put_varint(out, (uint64_t)p->height);
     mt_put_varint(out, (uint64_t)p->samples);
     mt_put_u8(out, (uint8_t)p->dtype);
-    mt_put_u8(out, (uint8_t)(p->ycbcr | p->fits << 1));
+    mt_put_u8(out, (uint8_t)(p->ycbcr | p->fits << 1 | p->headless << 2));
     mt_put_varint(out, p->tables ? p->tables_size : 0);
     mt_put_bytes(out, p->tables, p->tables ? p->tables_size : 0);
 }
@@ -250,12 +250,13 @@ static bool read_picture(mt_reader *r, const mt_env *env, mt_picture_params *p, 
     uint8_t flags = mt_read_u8(r);
     p->ycbcr = flags & 1;
     p->fits = flags >> 1 & 1;
+    p->headless = flags >> 2 & 1;
     p->tables_size = (size_t)mt_read_varint(r);
     const uint8_t *tables = mt_read_bytes(r, p->tables_size);
     if (tables && p->tables_size > 0)
         p->tables = (const uint8_t *)mt_arena_strndup(arena, (const char *)tables, p->tables_size, NULL);
     return fits_chunk((int64_t[]) { p->width, p->height, p->samples }, 3, env) && mt_dtype_size(p->dtype) > 0 &&
-           (p->tables || p->tables_size == 0);
+           (p->tables || (p->tables_size == 0 && !p->headless));
 }
 
 static bool read_packed(mt_reader *r, mt_packed_params *p)

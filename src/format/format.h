@@ -299,6 +299,11 @@ int mt_format_folder_kind(size_t i, mt_folder_kind *out);
 /* The best format for a source, by content first; MT_E_NOT_AN_IMAGE if no format matches. */
 MT_MUST_CHECK mt_status mt_format_probe(const mt_source *source, const mt_format **out, mt_error *err);
 
+/* The key of the file beside a source whose suffix, of as many letters, is exchanged for another, given in lower case. It
+ * is sought with letters as in the old suffix, in lower and in upper case; if there is none, *key is the first of these. */
+MT_MUST_CHECK mt_status mt_source_find_beside(const mt_source *source, mt_arena *arena, const char *suffix,
+                                              const char **key, bool *exists, mt_error *err);
+
 /* Fails with a description of the source if it is of a known but unsupported kind (format/known.c); else MT_OK. */
 MT_MUST_CHECK mt_status mt_format_refuse_known(const mt_source *source, mt_error *err);
 

@@ -24,6 +24,7 @@ static const mark marks[] = {
     { 0, MT_BYTES("\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"), ".zvi", "Zeiss ZVI", MT_E_UNSUPPORTED },
     { 0, MT_BYTES("\x5c\1\0\0"), ".hdr", "Analyze 7.5", MT_E_UNSUPPORTED },
     { 0, MT_BYTES("\0\0\1\x5c"), ".hdr", "Analyze 7.5", MT_E_UNSUPPORTED },
+    { 0, MT_BYTES("ENVI"), ".hdr", "ENVI", MT_E_UNSUPPORTED },
     { 0, MT_BYTES("NRRD000"), NULL, "NRRD", MT_E_UNSUPPORTED },
     { 128, MT_BYTES("DICM"), NULL, "DICOM", MT_E_UNSUPPORTED },
     { 0, MT_BYTES("SIMPLE  ="), NULL, "FITS", MT_E_UNSUPPORTED },
@@ -46,6 +47,39 @@ static bool fits(const mt_source *source, const mark *m)
            (!m->bytes || memcmp(source->head + m->offset, m->bytes, m->n) == 0);
 }
 
+/* Pixels without a signature: the header beside them tells what they are. */
+static mt_status refuse_pixels(const mt_source *source, mt_error *err)
+{
+    uint8_t head[4];
+    size_t n = 0;
+    uint64_t size;
+    bool exists;
+    mt_arena *arena;
+    const char *key;
+    mt_source header = *source;
+    mt_status st = mt_arena_new(source->env, &arena, err);
+    if (st)
+        return st;
+    st = mt_source_find_beside(source, arena, "hdr", &key, &exists, err);
+    if (!st && exists)
+        st = mt_store_read_start(source->store, key, head, sizeof head, &n, &size, err);
+    header.name = ".hdr";
+    header.head = head;
+    header.head_size = n;
+    for (size_t i = 0; !st && i < sizeof marks / sizeof *marks; i++)
+        if (marks[i].suffix && fits(&header, &marks[i]))
+            st = mt_fail(err, marks[i].status,
+                         "%s is not supported (the header is %s): open the pixels as raw, with their type and shape",
+                         marks[i].what, key);
+    if (!st)
+        st = mt_fail(
+            err, MT_E_NOT_AN_IMAGE,
+            "an .img has pixels only, and no header of NIfTI (.hdr) is beside it: open it as raw, with type and "
+            "shape");
+    mt_arena_free(arena);
+    return st;
+}
+
 static mt_status refuse_file(const mt_source *source, mt_error *err)
 {
     /* Source: git-lfs, docs/spec.md: "version" is the first line. */
@@ -57,7 +91,7 @@ static mt_status refuse_file(const mt_source *source, mt_error *err)
     for (size_t i = 0; i < sizeof marks / sizeof *marks; i++)
         if (fits(source, &marks[i]))
             return mt_fail(err, marks[i].status, "%s is not supported", marks[i].what);
-    return MT_OK;
+    return mt_has_suffix(source->name, strlen(source->name), "img") ? refuse_pixels(source, err) : MT_OK;
 }
 
 /* Whether the start of a document in the folder contains both words. A missing document is not an error. */

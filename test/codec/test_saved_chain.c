@@ -23,7 +23,7 @@ static const mt_lzma_params lzma = {
     { { .id = 3, .distance = 9 }, { .id = UINT64_C(0x4000000000000001), .dict_size = 4096, .lc = 1, .lp = 2, .pb = 4 } }
 };
 static const mt_row_params row = { 1000, 3, 12, true, true, false }, nibbles = { 77, 1, 4, false, false, true };
-static const mt_picture_params picture = { 70, 80, 3, MT_UINT8, true, tables, sizeof tables, true };
+static const mt_picture_params picture = { 70, 80, 3, MT_UINT8, true, tables, sizeof tables, true, true };
 static const mt_szip_params szip = { 32, 8, 16, 300 };
 static const mt_packed_params packed = { false, true, 77, 4, 31, true };
 static const mt_scaleoffset_params scaleoffset = { true, -3, 99, 8, true, true, UINT64_C(0x123456789abcdef0) };
@@ -93,7 +93,7 @@ static const struct {
 static void check_picture(const mt_picture_params *p)
 {
     assert_true(p->width == 70 && p->height == 80 && p->samples == 3 && p->dtype == MT_UINT8);
-    assert_true(p->ycbcr && p->fits);
+    assert_true(p->ycbcr && p->fits && p->headless);
     assert_int_equal(p->tables_size, sizeof tables);
     assert_memory_equal(p->tables, tables, sizeof tables);
 }

@@ -47,6 +47,7 @@ static void formats_are_called_by_name(void **state)
     check_refused("x.doc", "\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", 0, 8, MT_E_NOT_AN_IMAGE, "known format");
     check_refused("x.hdr", "\x5c\1\0\0", 0, 4, MT_E_UNSUPPORTED, "Analyze 7.5");
     check_refused("x.hdr", "\0\0\1\x5c", 0, 4, MT_E_UNSUPPORTED, "Analyze 7.5");
+    check_refused("x.HDR", "ENVI", 0, 4, MT_E_UNSUPPORTED, "ENVI");
     check_refused("x.nrrd", "NRRD000", 0, 7, MT_E_UNSUPPORTED, "NRRD");
     check_refused("x", "DICM", 128, 4, MT_E_UNSUPPORTED, "DICOM");
     check_refused("x.fits", "SIMPLE  =", 0, 9, MT_E_UNSUPPORTED, "FITS");

@@ -131,6 +131,20 @@ static random_box draw_box(const whole_image *image, uint64_t *seed)
     return b;
 }
 
+void check_counting(mt_stack *stack, int64_t n)
+{
+    whole_image image;
+    mt_error err = MT_ERROR_INIT;
+    check_ok(read_whole(stack, &image, &err), &err);
+    assert_int_equal(image.bytes, 2 * n);
+    for (int64_t i = 0; i < n; i++) {
+        int16_t value;
+        memcpy(&value, image.pixels + 2 * i, 2);
+        assert_int_equal(value, i);
+    }
+    free_whole(&image);
+}
+
 /* The source coordinate of x, found step by step; -1 if there is none. */
 static int64_t shown_at(int64_t x, int64_t n, mt_padding_mode padding)
 {

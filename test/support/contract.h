@@ -19,6 +19,9 @@ typedef struct whole_image {
 mt_status read_whole(mt_stack *stack, whole_image *out, mt_error *err);
 void free_whole(whole_image *image);
 
+/* Expects n pixels 0, 1, 2, ... of int16, in the order of SC(Z)YX. */
+void check_counting(mt_stack *stack, int64_t n);
+
 /* Axes for an image that does not name them: "SYX", "STYX" and so on, which keep the order of its elements. NULL if not
  * needed, or if the image cannot be opened. */
 const char *axes_for(const char *path);

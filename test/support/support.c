@@ -38,6 +38,16 @@ void check_status_ok(mt_status status, const mt_error *err, const char *file, in
     _fail(file, line);
 }
 
+void check_status_failed(mt_status status, mt_status expected, const mt_error *err, const char *words, const char *file,
+                         int line)
+{
+    if (status == expected && strstr(err->message, words))
+        return;
+    print_error("%s, not %s: \"%s\", which must have \"%s\"\n", mt_status_name(status), mt_status_name(expected),
+                err->message, words);
+    _fail(file, line);
+}
+
 uint8_t *read_file(const char *path, size_t *size)
 {
     FILE *file = fopen(path, "rb");

@@ -22,6 +22,12 @@ const char *data_path(const char *name);
 #define check_ok(status, err) check_status_ok((status), (err), __FILE__, __LINE__)
 void check_status_ok(mt_status status, const mt_error *err, const char *file, int line);
 
+/* Fails the test unless status is the expected one, and the error has these words. */
+#define check_failed(status, expected, err, words)                                                                     \
+    check_status_failed((status), (expected), (err), (words), __FILE__, __LINE__)
+void check_status_failed(mt_status status, mt_status expected, const mt_error *err, const char *words, const char *file,
+                         int line);
+
 /* Reads a whole file (malloc); fails the test on error. */
 uint8_t *read_file(const char *path, size_t *size);
 

@@ -14,32 +14,17 @@ typedef struct nifti_file {
 
 static bool has_suffix(const char *key, const char *suffix) { return mt_has_suffix(key, strlen(key), suffix); }
 
-/* A copy of the key with another suffix of three letters, in lower or upper case as the old one. */
-static char *change_suffix(mt_arena *arena, const char *key, const char *suffix, mt_error *err)
-{
-    size_t n = strlen(key);
-    char *copy = mt_arena_strndup(arena, key, n, err);
-    for (size_t i = 0; copy && i < 3; i++) {
-        char old = key[n - 3 + i];
-        copy[n - 3 + i] = old >= 'A' && old <= 'Z' ? (char)(suffix[i] - 'a' + 'A') : suffix[i];
-    }
-    return copy;
-}
-
 /* Reads the header beside a file of pixels. *found: there is one, of a pair. */
-static mt_status read_beside(const mt_source *source, const char *key, nifti_header *out, bool *found, mt_error *err)
+static mt_status read_beside(const mt_source *source, mt_arena *arena, const char **key, nifti_header *out, bool *found,
+                             mt_error *err)
 {
     uint8_t head[NIFTI_HEADER_2];
     size_t n;
     uint64_t size;
     bool pair = false;
-    mt_error why = MT_ERROR_INIT;
-    mt_status st = mt_store_read_start(source->store, key, head, sizeof head, &n, &size, &why);
-    *found = false;
-    if (st == MT_E_NOT_FOUND)
-        return MT_OK;
-    if (st)
-        return mt_fail(err, st, "%s", why.message);
+    mt_status st = mt_source_find_beside(source, arena, "hdr", key, found, err);
+    if (st || !*found || (st = mt_store_read_start(source->store, *key, head, sizeof head, &n, &size, err)))
+        return st;
     *found = nifti_find_magic(head, n, &pair) && pair;
     return *found ? nifti_parse(head, n, out, err) : MT_OK;
 }
@@ -58,9 +43,9 @@ static mt_status probe(const mt_source *source, int *score, mt_error *err)
     mt_status st = mt_arena_new(source->env, &arena, err);
     if (st)
         return st;
-    const char *key = change_suffix(arena, source->key, "hdr", err);
+    const char *key;
     nifti_header header;
-    st = key ? read_beside(source, key, &header, &found, err) : MT_E_MEMORY;
+    st = read_beside(source, arena, &key, &header, &found, err);
     *score = !st && found;
     mt_arena_free(arena);
     return st;
@@ -76,8 +61,10 @@ static mt_status open_header(const mt_source *source, mt_arena *arena, nifti_fil
         return mt_fail(
             err, MT_E_UNSUPPORTED,
             "the header is that of a pair of files, and must be called .hdr for the pixels in .img to be found");
-    file->pixels = file->other = change_suffix(arena, source->key, "img", err);
-    return file->pixels ? MT_OK : MT_E_MEMORY;
+    bool exists;
+    st = mt_source_find_beside(source, arena, "img", &file->other, &exists, err);
+    file->pixels = file->other;
+    return st || exists ? st : mt_fail(err, MT_E_CORRUPT, "%s, which holds the pixels, does not exist", file->pixels);
 }
 
 /* The file is that of the pixels. */
@@ -85,23 +72,11 @@ static mt_status open_pixels(const mt_source *source, mt_arena *arena, nifti_fil
 {
     bool found = false;
     if (!source->folder && has_suffix(source->key, "img")) {
-        if (!(file->other = change_suffix(arena, source->key, "hdr", err)))
-            return MT_E_MEMORY;
-        mt_status st = read_beside(source, file->other, &file->header, &found, err);
+        mt_status st = read_beside(source, arena, &file->other, &file->header, &found, err);
         if (st)
             return st;
     }
     return found ? MT_OK : mt_fail(err, MT_E_CORRUPT, "there is no header of NIfTI");
-}
-
-static mt_status check_exists(const mt_source *source, const char *key, mt_error *err)
-{
-    uint64_t size;
-    mt_error why = MT_ERROR_INIT;
-    mt_status st = mt_store_size(source->store, key, &size, &why);
-    if (st == MT_E_NOT_FOUND)
-        return mt_fail(err, MT_E_CORRUPT, "%s, which holds the pixels, does not exist", key);
-    return st ? mt_fail(err, st, "%s", why.message) : MT_OK;
 }
 
 static mt_status open_nifti(mt_container *container, mt_error *err)
@@ -114,8 +89,7 @@ static mt_status open_nifti(mt_container *container, mt_error *err)
     container->state = file;
     file->pixels = source->key;
     bool is_header = nifti_find_magic(source->head, source->head_size, &pair);
-    mt_status st = (is_header ? open_header : open_pixels)(source, container->arena, file, err);
-    return st ? st : check_exists(source, file->pixels, err);
+    return (is_header ? open_header : open_pixels)(source, container->arena, file, err);
 }
 
 static mt_status map_pixels(const mt_container *container, const mt_selection *part, mt_chunk_map *map, mt_error *err)

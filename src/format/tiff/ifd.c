@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Headers and directories: TIFF 6.0 section 2 and the BigTIFF design. */
+/* Headers and directories: TIFF 6.0 section 2 and the BigTIFF design. In NDPI, which is like TIFF, a link has eight
+ * bytes; after it the high words of all values or offsets follow, so that files may have more than 4 GB. */
 #include "base/checked.h"
 #include "base/reader.h"
 #include "format/tiff/tiff.h"
@@ -17,27 +18,6 @@ bool tiff_is_magic(const uint8_t *head, size_t size)
     mt_read_skip(&r, 2);
     uint16_t version = mt_read_u16(&r);
     return version == 42 || version == 43;
-}
-
-mt_status tiff_open_file(mt_env *env, mt_store *store, const char *key, tiff_file *out, mt_error *err)
-{
-    uint8_t head[HEAD_BYTES] = { 0 };
-    *out = (tiff_file) { .env = env, .store = store, .key = key };
-    mt_status st = mt_store_size(store, key, &out->size, err);
-    size_t size = out->size < sizeof head ? (size_t)out->size : sizeof head;
-    if (st || (st = mt_store_read_at(store, key, 0, head, size, err)))
-        return st;
-    if (!tiff_is_magic(head, size))
-        return mt_fail(err, MT_E_CORRUPT, "the file does not start as a TIFF");
-    mt_reader r = mt_reader_over(head, size, head[0] == 'M');
-    out->big_endian = r.big_endian;
-    mt_read_skip(&r, 2);
-    out->big = mt_read_u16(&r) == 43;
-    uint16_t offset_size = out->big ? mt_read_u16(&r) : 8, reserved = out->big ? mt_read_u16(&r) : 0;
-    if (offset_size != 8 || reserved != 0)
-        return mt_fail(err, MT_E_CORRUPT, "offsets of another size than 8 bytes");
-    out->first = out->big ? mt_read_u64(&r) : mt_read_u32(&r);
-    return r.failed ? mt_fail(err, MT_E_CORRUPT, "the file ends inside its header") : MT_OK;
 }
 
 static size_t type_size(uint16_t type)
@@ -94,7 +74,8 @@ typedef struct raw_ifd {
 static mt_status fetch_ifd(const tiff_file *file, uint64_t offset, raw_ifd *out, bool *cut, mt_error *err)
 {
     *cut = offset >= file->size;
-    size_t entry = file->big ? 20 : 12, head = file->big ? 8 : 2, tail = file->big ? 8 : 4, size = READ_AHEAD;
+    size_t entry = file->big ? 20 : 12, head = file->big ? 8 : 2, tail = file->big || file->ndpi ? 8 : 4,
+           size = READ_AHEAD;
     mt_status st = read_some(file, offset, out->bytes, &size, err);
     if (st)
         return st;
@@ -104,7 +85,7 @@ static mt_status fetch_ifd(const tiff_file *file, uint64_t offset, raw_ifd *out,
     if (out->reader.failed || n > TIFF_MAX_ENTRIES)
         return mt_fail(err, MT_E_CORRUPT, "the directory at byte %llu has %llu entries", (unsigned long long)offset,
                        (unsigned long long)n);
-    size_t needed = head + (size_t)n * entry + tail;
+    size_t needed = head + (size_t)n * (entry + (file->ndpi ? 4 : 0)) + tail;
     if (needed > size) {
         size = needed;
         if ((st = read_some(file, offset, out->bytes, &size, err)))
@@ -113,7 +94,7 @@ static mt_status fetch_ifd(const tiff_file *file, uint64_t offset, raw_ifd *out,
         mt_read_skip(&out->reader, head);
     }
     out->n = (int)n;
-    *cut = mt_read_left(&out->reader) < (size_t)n * entry;
+    *cut = mt_read_left(&out->reader) < (file->ndpi ? needed - head : (size_t)n * entry);
     return *cut ? mt_fail(err, MT_E_CORRUPT, "the file ends inside the directory at byte %llu",
                           (unsigned long long)offset)
                 : MT_OK;
@@ -122,8 +103,63 @@ static mt_status fetch_ifd(const tiff_file *file, uint64_t offset, raw_ifd *out,
 /* The last directory may be truncated before this field. */
 static uint64_t read_next(const tiff_file *file, mt_reader *r)
 {
-    uint64_t next = file->big ? mt_read_u64(r) : mt_read_u32(r);
+    uint64_t next = file->big || file->ndpi ? mt_read_u64(r) : mt_read_u32(r);
     return r->failed ? 0 : next;
+}
+
+static bool is_ndpi(const tiff_file *file, uint64_t offset)
+{
+    raw_ifd raw;
+    bool cut, found = false;
+    if (fetch_ifd(file, offset, &raw, &cut, NULL))
+        return false;
+    for (int i = 0; i < raw.n && !found; i++) {
+        found = mt_read_u16(&raw.reader) == TAG_NDPI;
+        mt_read_skip(&raw.reader, 10);
+    }
+    return found;
+}
+
+mt_status tiff_open_file(mt_env *env, mt_store *store, const char *key, tiff_file *out, mt_error *err)
+{
+    uint8_t head[HEAD_BYTES] = { 0 };
+    *out = (tiff_file) { .env = env, .store = store, .key = key };
+    mt_status st = mt_store_size(store, key, &out->size, err);
+    size_t size = out->size < sizeof head ? (size_t)out->size : sizeof head;
+    if (st || (st = mt_store_read_at(store, key, 0, head, size, err)))
+        return st;
+    if (!tiff_is_magic(head, size))
+        return mt_fail(err, MT_E_CORRUPT, "the file does not start as a TIFF");
+    mt_reader r = mt_reader_over(head, size, head[0] == 'M');
+    out->big_endian = r.big_endian;
+    mt_read_skip(&r, 2);
+    out->big = mt_read_u16(&r) == 43;
+    uint16_t offset_size = out->big ? mt_read_u16(&r) : 8, reserved = out->big ? mt_read_u16(&r) : 0;
+    if (offset_size != 8 || reserved != 0)
+        return mt_fail(err, MT_E_CORRUPT, "offsets of another size than 8 bytes");
+    out->first = out->big ? mt_read_u64(&r) : mt_read_u32(&r);
+    if (r.failed)
+        return mt_fail(err, MT_E_CORRUPT, "the file ends inside its header");
+    uint64_t wide = out->first | (uint64_t)mt_read_u32(&r) << 32;
+    out->ndpi = !out->big && !out->big_endian && !r.failed && wide < out->size && is_ndpi(out, wide);
+    out->first = out->ndpi ? wide : out->first;
+    return MT_OK;
+}
+
+/* Adds the high words to offsets, and to unsigned values of 32 bits. */
+static void widen_entries(mt_reader *r, tiff_ifd *ifd)
+{
+    enum { LONG = 4, IFD = 13, LONG8 = 16 };
+    for (int i = 0; i < ifd->n; i++) {
+        tiff_entry *e = &ifd->entries[i];
+        uint32_t high = mt_read_u32(r);
+        e->offset |= (uint64_t)high << 32;
+        if (!e->inside || high == 0 || e->count != 1 || (e->type != LONG && e->type != IFD))
+            continue;
+        e->type = LONG8;
+        for (int k = 0; k < 4; k++)
+            e->value[4 + k] = (uint8_t)(high >> 8 * k);
+    }
 }
 
 mt_status tiff_read_ifd(const tiff_file *file, uint64_t offset, tiff_ifd *out, mt_error *err)
@@ -136,6 +172,10 @@ mt_status tiff_read_ifd(const tiff_file *file, uint64_t offset, tiff_ifd *out, m
     out->n = raw.n;
     for (int i = 0; i < out->n; i++)
         read_entry(file, &raw.reader, &out->entries[i]);
+    if (file->ndpi) {
+        read_next(file, &raw.reader);
+        widen_entries(&raw.reader, out);
+    }
     return MT_OK;
 }
 

@@ -321,6 +321,8 @@ static mt_status find_in_tiff(tiff_scan *c, bool all, mt_error *err)
         c->images->document = NULL;
     if (!st && !found)
         st = describe_by_tags(c, &ifd, &found, err);
+    if (!st && !found)
+        st = tiff_describe_slide(c, &ifd, &found, err);
     return st || found ? st : collect_images(c, all, err);
 }
 

@@ -14,8 +14,7 @@ uint64_t tiff_count_sub_ifds(const tiff_ifd *ifd)
     return subs ? subs->count : 0;
 }
 
-/* A damaged SubIFD does not damage the image. */
-static bool is_file_damage(mt_status st) { return st == MT_E_CORRUPT || st == MT_E_UNSUPPORTED || st == MT_E_LIMIT; }
+bool tiff_is_damage(mt_status st) { return st == MT_E_CORRUPT || st == MT_E_UNSUPPORTED || st == MT_E_LIMIT; }
 
 static bool is_smaller(const tiff_page *page, const tiff_page *full)
 {
@@ -98,14 +97,14 @@ mt_status tiff_find_sub_levels(tiff_images *images, const tiff_file *file, const
     series->sub_levels = 0;
     mt_status st = n ? tiff_get_numbers(file, subs, 0, (size_t)n, offsets, &damage) : MT_OK;
     if (st)
-        return is_file_damage(st) ? tiff_warn(images, series, err, "levels (SubIFDs) are ignored: %s", damage.message)
+        return tiff_is_damage(st) ? tiff_warn(images, series, err, "levels (SubIFDs) are ignored: %s", damage.message)
                                   : mt_fail(err, st, "%s", damage.message);
     announce(images, file, series, offsets, (size_t)n);
     for (int i = 0; i < n; i++) {
         mt_error own = MT_ERROR_INIT;
         if ((st = tiff_read_ifd(file, offsets[i], &sub, &own)) ||
             (st = tiff_examine_page(images, file, &sub, &page, &own))) {
-            if (!is_file_damage(st))
+            if (!tiff_is_damage(st))
                 return mt_fail(err, st, "%s", own.message);
             if ((st = tiff_warn(images, series, err, "SubIFD %d is not a level and is ignored: %s", i, own.message)))
                 return st;
@@ -139,7 +138,7 @@ mt_status tiff_compare_sub_levels(tiff_images *images, tiff_series *series, mt_e
         mt_status st = plane.file == TIFF_NO_FILE ? MT_OK : tiff_chain_open(images->files[plane.file], &file, &own);
         if (!st && file)
             st = tiff_chain_read(images->files[plane.file], plane.page, &ifd, &own);
-        if (st && !is_file_damage(st))
+        if (st && !tiff_is_damage(st))
             return mt_fail(err, st, "%s", own.message);
         uint64_t count = st || !file ? UINT64_MAX : tiff_count_sub_ifds(&ifd);
         least = count < least ? count : least;
@@ -150,7 +149,7 @@ mt_status tiff_compare_sub_levels(tiff_images *images, tiff_series *series, mt_e
 /* Whether a size is another one divided by an integer, rounded either way. */
 static bool is_divided(int64_t size, int64_t of, int64_t by) { return size * by >= of - by && size * by <= of + by; }
 
-static bool has_aspect_of(const tiff_page *page, const tiff_page *of)
+bool tiff_has_aspect_of(const tiff_page *page, const tiff_page *of)
 {
     int64_t difference = page->width * of->height - page->height * of->width, room = of->width + of->height;
     return difference <= room && difference >= -room;
@@ -163,7 +162,7 @@ static bool is_level(const tiff_series *above, const tiff_page *page, uint64_t n
     const tiff_page *last = above->n_page_levels ? &above->levels[above->n_page_levels - 1]->page : &above->page;
     if (above->n_planes != n_planes || above->sub_levels > 0 || above->n_page_levels == TIFF_MAX_LEVELS ||
         last->dtype != page->dtype || last->samples != page->samples || last->tiled != page->tiled ||
-        page->width >= last->width || page->height >= last->height || !has_aspect_of(page, last))
+        page->width >= last->width || page->height >= last->height || !tiff_has_aspect_of(page, last))
         return false;
     int64_t by = (last->width + page->width / 2) / page->width;
     return page->reduced ||

@@ -45,6 +45,8 @@ static mt_status read_table(const tiff_kind *kind, const tiff_file *file, const 
                             size_t n, mt_error *err)
 {
     bool tiled = kind->page.tiled;
+    if (kind->page.restarts)
+        return tiff_read_restarts(file, ifd, table, n, err);
     const tiff_entry *offsets = tiff_find(ifd, tiled ? TAG_TILE_OFFSETS : TAG_STRIP_OFFSETS);
     const tiff_entry *counts = tiff_find(ifd, tiled ? TAG_TILE_COUNTS : TAG_STRIP_COUNTS);
     if (!offsets) /* some writers use the tag of the other kind */
@@ -225,13 +227,21 @@ static mt_status set_dimensions(mt_chunk_map *map, const tiff_series *series, co
     add_dimension(map, 'X', page->width, page->chunk_width);
     if (page->samples > 1 && !page->planar)
         add_dimension(map, 'C', page->samples, page->samples);
-    for (int d = 0; d < 4; d++)
-        for (int e = 0; e < map->ndim && series->pixel_size[d] > 0; e++)
-            if (map->axes[e] == "TZYX"[d]) {
-                map->pixel_size[e] = series->pixel_size[d];
-                map->unit[e] = series->unit[d];
-            }
     return MT_OK;
+}
+
+/* Sets the pixel sizes of a level of a series. */
+static void set_pixel_sizes(mt_chunk_map *map, const tiff_series *series)
+{
+    for (int d = 0; d < 4; d++)
+        for (int e = 0; e < map->ndim && series->pixel_size[d] > 0; e++) {
+            if (map->axes[e] != "TZYX"[d])
+                continue;
+            int64_t full = d == 2 ? series->page.height : series->page.width;
+            double by = map->level > 0 && d >= 2 ? (double)full / (double)map->shape[e] : 1;
+            map->pixel_size[e] = series->pixel_size[d] * by;
+            map->unit[e] = series->unit[d];
+        }
 }
 
 static mt_status make_state(mt_chunk_map *map, const tiff_images *images, const tiff_series *series, int level,
@@ -302,7 +312,7 @@ static mt_status read_kind(mt_chunk_map *map, tiff_kind *kind, mt_error *err)
     kind->swap = map->swap;
     kind->decoded = (uint64_t)bytes;
     kind->most = map->chain.n_steps ? mt_chain_encoded_bound(&map->chain, (size_t)bytes) : (size_t)bytes;
-    return MT_OK;
+    return tiff_check_stream(file, page, kind->decoded, err);
 }
 
 static mt_status map_pages(mt_chunk_map *map, const tiff_images *images, const tiff_series *series, int level,
@@ -350,13 +360,17 @@ mt_status tiff_make_map(const tiff_images *images, const tiff_series *series, in
     map->n_levels = n_levels;
     map->channels = series->channels;
     map->n_channels = series->n_channels;
+    const tiff_series *source = series; /* of the pages */
     if (level > 0 && series->sub_levels == 0) {
-        series = series->levels[level - 1];
+        source = series->levels[level - 1];
         level = 0;
     }
-    if (!series->contiguous)
-        return map_pages(map, images, series, (int)level, err);
     const tiff_file *file;
-    mt_status st = tiff_chain_open(images->files[0], &file, err);
-    return st ? st : map_contiguous(map, file, series, err);
+    mt_status st = source->contiguous ? tiff_chain_open(images->files[0], &file, err) : MT_OK;
+    if (!st)
+        st = source->contiguous ? map_contiguous(map, file, source, err)
+                                : map_pages(map, images, source, (int)level, err);
+    if (!st)
+        set_pixel_sizes(map, series);
+    return st;
 }

@@ -104,7 +104,7 @@ static mt_status hash_tables(const tiff_file *file, const tiff_ifd *ifd, tiff_pa
     const tiff_entry *entry = tiff_find(ifd, TAG_JPEG_TABLES);
     enum { SOME = 512 };
     uint64_t values[SOME], hash = 0xcbf29ce484222325U;
-    if (page->compression != 7 || !entry)
+    if (page->compression != TIFF_JPEG || !entry)
         return MT_OK;
     for (uint64_t at = 0; at < entry->count && at < MAX_VALUES; at += SOME) {
         size_t n = entry->count - at < SOME ? (size_t)(entry->count - at) : SOME;
@@ -123,7 +123,7 @@ static mt_status read_subsampling(const tiff_file *file, const tiff_ifd *ifd, ti
 {
     const tiff_entry *entry = tiff_find(ifd, TAG_SUBSAMPLING);
     uint64_t by[2] = { 2, 2 };
-    if (page->photometric != 6 || page->samples < 3 || page->compression == 7)
+    if (page->photometric != 6 || page->samples < 3 || page->compression == TIFF_JPEG)
         return MT_OK;
     mt_status st = entry ? tiff_get_numbers(file, entry, 0, 2, by, err) : MT_OK;
     page->subsampled = by[0] != 1 || by[1] != 1;
@@ -155,9 +155,10 @@ mt_status tiff_read_page(const tiff_file *file, const tiff_ifd *ifd, tiff_page *
     page->planar = planar == 2 && page->samples > 1;
     page->reduced = subfile & 1;
     page->big_endian = file->big_endian;
-    if ((st = hash_tables(file, ifd, page, err)) || (st = read_subsampling(file, ifd, page, err)))
+    if ((st = hash_tables(file, ifd, page, err)) || (st = read_subsampling(file, ifd, page, err)) ||
+        (st = find_dtype(page, format, err)))
         return st;
-    return find_dtype(page, format, err);
+    return tiff_find_restarts(file, ifd, page, err);
 }
 
 bool tiff_same_page(const tiff_page *a, const tiff_page *b)
@@ -166,7 +167,8 @@ bool tiff_same_page(const tiff_page *a, const tiff_page *b)
            a->chunk_width == b->chunk_width && a->chunk_height == b->chunk_height && a->compression == b->compression &&
            a->photometric == b->photometric && a->predictor == b->predictor && a->fill_order == b->fill_order &&
            a->planar == b->planar && a->tiled == b->tiled && a->dtype == b->dtype && a->reduced == b->reduced &&
-           a->subsampled == b->subsampled && a->big_endian == b->big_endian && a->tables_hash == b->tables_hash;
+           a->subsampled == b->subsampled && a->restarts == b->restarts && a->big_endian == b->big_endian &&
+           a->tables_hash == b->tables_hash;
 }
 
 bool tiff_alike(const tiff_page *a, const tiff_page *b)
@@ -201,7 +203,7 @@ static const struct {
     { 4, NULL, "CCITT T.6" },
     { 5, "lzw", "LZW" },
     { 6, NULL, "old-style JPEG" },
-    { 7, "jpeg", "JPEG" },
+    { TIFF_JPEG, "jpeg", "JPEG" },
     { 8, "zlib", "deflate" },
     { 32773, "tiff_packbits", "PackBits" },
     { 32946, "zlib", "deflate" },
@@ -294,10 +296,13 @@ static mt_status picture_params(mt_chunk_map *map, const tiff_file *file, const 
                                .samples = page->planar ? 1 : page->samples,
                                .dtype = page->dtype,
                                .ycbcr = page->compression == 33003 || page->photometric == 6 };
-    mt_status st = tiff_get_text(file, ifd, TAG_JPEG_TABLES, map->arena, &tables, &p->tables_size, err);
-    p->tables = p->tables_size ? (const uint8_t *)tables : NULL;
     *out = p;
     map->swap = false; /* decoded to native byte order */
+    p->headless = page->restarts;
+    if (p->headless)
+        return tiff_read_restart_head(file, ifd, page, map->arena, &p->tables, &p->tables_size, err);
+    mt_status st = tiff_get_text(file, ifd, TAG_JPEG_TABLES, map->arena, &tables, &p->tables_size, err);
+    p->tables = p->tables_size ? (const uint8_t *)tables : NULL;
     return st;
 }
 

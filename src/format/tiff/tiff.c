@@ -149,8 +149,8 @@ static mt_status members(const mt_container *container, mt_names *out, mt_error 
 }
 
 const mt_format mt_format_tiff = { .name = "tiff",
-                                   .title = "TIFF, BigTIFF, OME-TIFF, ImageJ, LSM, STK",
-                                   .suffixes = "tif,tiff,lsm,stk,btf,tf8,tf2,companion.ome",
+                                   .title = "TIFF, BigTIFF, OME-TIFF, ImageJ, LSM, STK, SVS, QPTIFF, NDPI",
+                                   .suffixes = "tif,tiff,lsm,stk,btf,tf8,tf2,companion.ome,svs,qptiff,ndpi",
                                    .probe = probe,
                                    .open = open_tiff,
                                    .close = close_tiff,

@@ -41,7 +41,8 @@ enum {
     TAG_LSM_INFO = 34412,
     TAG_LERC_PARAMETERS = 50674,
     TAG_IMAGEJ_COUNTS = 50838,
-    TAG_IMAGEJ_DATA = 50839
+    TAG_IMAGEJ_DATA = 50839,
+    TAG_NDPI = 65420
 };
 
 typedef struct tiff_file {
@@ -51,6 +52,7 @@ typedef struct tiff_file {
     uint64_t size;   /* bytes of the file */
     bool big_endian; /* of the file's numbers */
     bool big;        /* BigTIFF: offsets of eight bytes */
+    bool ndpi;       /* Hamamatsu NDPI: links of eight bytes, and high words behind them (ifd.c) */
     uint64_t first;  /* offset of the first directory */
 } tiff_file;
 
@@ -100,7 +102,8 @@ MT_MUST_CHECK mt_status tiff_get_start(const tiff_file *file, const tiff_ifd *if
 MT_MUST_CHECK mt_status tiff_get_fraction(const tiff_file *file, const tiff_ifd *ifd, uint16_t tag, double *out,
                                           mt_error *err);
 
-#define TIFF_LZW 5 /* value of Compression */
+#define TIFF_LZW 5 /* values of Compression */
+#define TIFF_JPEG 7
 
 /* The validated description of the image of a directory. Pages with equal descriptions can be planes of one image. */
 typedef struct tiff_page {
@@ -110,6 +113,7 @@ typedef struct tiff_page {
     int compression, photometric, predictor, fill_order; /* codes of TIFF 6.0 */
     bool planar, tiled, reduced; /* one plane per sample; tiles, not strips; marked as a smaller version */
     bool subsampled;             /* YCbCr with subsampled chroma */
+    bool restarts;               /* the tiles are the restart intervals of the only strip, a JPEG stream (restarts.c) */
     bool is_signed, big_endian;  /* sample format; order of stored samples */
     mt_dtype dtype;              /* of a decoded sample */
     uint64_t tables_hash;        /* FNV-1a of the JPEG tables; 0: none */
@@ -131,6 +135,19 @@ int64_t tiff_page_chunks(const tiff_page *page);
 /* Sets the chain and byte order of a map for chunks like those of a page. */
 MT_MUST_CHECK mt_status tiff_set_chain(mt_chunk_map *map, const tiff_file *file, const tiff_ifd *ifd,
                                        const tiff_page *page, mt_error *err);
+
+/* NDPI: makes the restart intervals of a page that is one JPEG stream its tiles, if the file locates them. */
+MT_MUST_CHECK mt_status tiff_find_restarts(const tiff_file *file, const tiff_ifd *ifd, tiff_page *page, mt_error *err);
+/* The head of the stream, changed to that of one tile. */
+MT_MUST_CHECK mt_status tiff_read_restart_head(const tiff_file *file, const tiff_ifd *ifd, const tiff_page *page,
+                                               mt_arena *arena, const uint8_t **out, size_t *size, mt_error *err);
+/* The offsets of n tiles, followed by their sizes. */
+MT_MUST_CHECK mt_status tiff_read_restarts(const tiff_file *file, const tiff_ifd *ifd, uint64_t *table, size_t n,
+                                           mt_error *err);
+
+/* Refuses a page of an NDPI that is one JPEG stream without usable restart intervals, if that is too large. */
+MT_MUST_CHECK mt_status tiff_check_stream(const tiff_file *file, const tiff_page *page, uint64_t decoded,
+                                          mt_error *err);
 
 #define TIFF_MOST_FORESEEN 32 /* directories that are prefetched together */
 
@@ -258,6 +275,10 @@ MT_MUST_CHECK mt_status tiff_add_series(tiff_images *images, tiff_series *series
 MT_MUST_CHECK mt_status tiff_warn(tiff_images *images, tiff_series *series, mt_error *err, const char *format, ...)
     MT_PRINTF(4, 5);
 
+/* Whether an error of a page or SubIFD is damage in the file, which does not make its other images unreadable. */
+bool tiff_is_damage(mt_status st);
+/* Whether two pages have the same ratio of sides, up to a pixel. */
+bool tiff_has_aspect_of(const tiff_page *page, const tiff_page *of);
 uint64_t tiff_count_sub_ifds(const tiff_ifd *ifd);
 /* Prefetches, over a slow store, what the first page of an OME-TIFF pyramid leads to: its description, its SubIFDs and
  * the next pages. */
@@ -321,6 +342,9 @@ MT_MUST_CHECK mt_status tiff_describe_lsm(const tiff_scan *scan, const tiff_ifd 
                                           mt_error *err);
 MT_MUST_CHECK mt_status tiff_describe_stk(const tiff_scan *scan, const tiff_ifd *ifd, tiff_series *series, bool *found,
                                           mt_error *err);
+
+/* Finds the pyramid and the other images of a file of a slide scanner, from its first directory. */
+MT_MUST_CHECK mt_status tiff_describe_slide(const tiff_scan *scan, const tiff_ifd *ifd, bool *found, mt_error *err);
 
 /* Parameters for the repair of byte counts: those that are 0 or, if loose, at least the size of the decoded pixels. */
 typedef struct tiff_counts {

@@ -67,24 +67,7 @@ static void check_refused(const mrc_file *f, const char *name, mt_status status,
 {
     mt_stack *stack;
     mt_error err = MT_ERROR_INIT;
-    assert_int_equal(open_file(f, name, &stack, &err), status);
-    if (!strstr(err.message, words))
-        fail_msg("\"%s\" lacks \"%s\"", err.message, words);
-}
-
-/* Expects the pixels 0, 1, 2, ... in the order of samples, planes, rows. */
-static void check_counting(mt_stack *stack, int64_t n)
-{
-    whole_image image;
-    mt_error err = MT_ERROR_INIT;
-    check_ok(read_whole(stack, &image, &err), &err);
-    assert_int_equal(image.bytes, 2 * n);
-    for (int64_t i = 0; i < n; i++) {
-        int16_t value;
-        memcpy(&value, image.pixels + 2 * i, 2);
-        assert_int_equal(value, i);
-    }
-    free_whole(&image);
+    check_failed(open_file(f, name, &stack, &err), status, &err, words);
 }
 
 static void check_seen(const mt_stack_info *info, const char *axes, mt_axes_source source, size_t n_warnings)

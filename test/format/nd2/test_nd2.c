@@ -435,9 +435,7 @@ static void check_refused(const nd2_writer_spec *spec, const char *word, mt_stat
     crafted c = craft(spec);
     mt_stack *stack;
     mt_error err = MT_ERROR_INIT;
-    assert_int_equal(open_crafted(&c, &stack, &err), status);
-    if (!strstr(err.message, word))
-        fail_msg("\"%s\" lacks \"%s\"", err.message, word);
+    check_failed(open_crafted(&c, &stack, &err), status, &err, word);
     unlink(c.path);
 }
 

@@ -104,9 +104,7 @@ static void check_refused(mt_context *context, const char *name, int64_t y, mt_s
 {
     float value;
     mt_error err = MT_ERROR_INIT;
-    assert_int_equal(read_pixel(context, name, y, &value, &err), status);
-    if (!strstr(err.message, message))
-        fail_msg("\"%s\" lacks \"%s\"", err.message, message);
+    check_failed(read_pixel(context, name, y, &value, &err), status, &err, message);
 }
 
 /* Strips of one row, one of them beyond the end of the file. */
