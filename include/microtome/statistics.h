@@ -44,12 +44,12 @@ typedef struct mt_statistics_options {
     /* 0: MT_E_NOT_FOUND if files or frames of an image are missing (mt_stack_info.n_missing). Not 0: they count as
      * their fill value. */
     int allow_missing;
-    /* Optional, called in the calling thread, often, with user; must be cheap. cancelled returns other than 0 to end
-     * the call with MT_E_CANCELLED. progress receives the pixels done and their total, over all passes; the total may
+    /* Optional, called in the calling thread, often; must be cheap. cancelled returns other than 0 to end the call
+     * with MT_E_CANCELLED. progress receives the pixels done and their total, over all passes; the total may
      * decrease when a pass is not needed. */
     int (*cancelled)(void *user);
     void (*progress)(void *user, uint64_t done, uint64_t total);
-    void *user;
+    void *user; /* passed to cancelled and progress */
 } mt_statistics_options;
 
 /* The statistics of one channel, or of all. The values are those of finite pixels; NaN if there are none. */
