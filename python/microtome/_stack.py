@@ -41,7 +41,8 @@ class ImageStack(_core.Stack):
     there.
 
     A stack can be read from any number of threads, survives ``fork``, and can be pickled:
-    unpickling opens the image again, in the default context. As a context manager it closes itself.
+    unpickling opens the image again, in the default context, or in that of the function given as
+    ``context`` to `open`. As a context manager it closes itself.
     Indexing and `numpy.asarray` give pixels in SC(Z)YX and in the stored type; stacks over objects
     (`from_object`) give float32.
 

@@ -176,14 +176,28 @@ static PyObject *context_drop_cache(PyObject *self, PyObject *unused)
     Py_RETURN_NONE;
 }
 
+/* The context that a function makes. It lives as long as the function, so that no reference is returned. */
+static bool convert_function(PyObject *function, mt_context **out)
+{
+    PyObject *module = PyImport_ImportModule("microtome._context");
+    PyObject *made = module ? PyObject_CallMethod(module, "made_by", "O", function) : NULL;
+    if (made)
+        *out = ((context_object *)made)->context;
+    Py_XDECREF(made);
+    Py_XDECREF(module);
+    return made;
+}
+
 bool context_convert(core_state *state, PyObject *object, mt_context **out)
 {
     *out = NULL;
     if (!is_given(object))
         return true;
     int is = PyObject_IsInstance(object, state->context_type);
+    if (is == 0 && PyCallable_Check(object))
+        return convert_function(object, out);
     if (is == 0)
-        PyErr_SetString(PyExc_TypeError, "context must be a microtome.Context");
+        PyErr_SetString(PyExc_TypeError, "context must be a microtome.Context, or a function that makes one");
     if (is > 0)
         *out = ((context_object *)object)->context;
     return is > 0;
