@@ -80,6 +80,14 @@ def test_several_images_with_masks(dtypes):
     check(s, np.concatenate(kept), s.overall, s.histogram())
 
 
+def test_interleaved_channels_of_several_types():
+    """Two 16-bit channels side by side have the step of one float."""
+    short, wide = random_image("u2", (60, 50, 2)), random_image("f4", (60, 50, 2))
+    s = microtome.statistics([microtome.from_array(image, "YXC") for image in (short, wide)], quantiles=QUANTILES)
+    for c in (0, 1):
+        check(s, np.append(short[..., c], wide[..., c].ravel()), s._channels[c], s.histogram(c))
+
+
 def test_files_of_several_types(tmp_path):
     """Pixels in the other byte order, and absent chunks, whose fill value is converted as well."""
     np.save(tmp_path / "a.npy", random_image("u1", (300, 300)))
