@@ -99,7 +99,7 @@ typedef struct mt_loader mt_loader;
 
 /* One array of a batch, in C order. */
 typedef struct mt_batch_array {
-    void *data;       /* owned by the batch */
+    void *data;       /* owned by the batch; at a multiple of 64 bytes, unless in mt_loader_options.buffers */
     mt_dtype dtype;   /* of its elements */
     int ndim;         /* 4 or 5 */
     int64_t shape[5]; /* patches, channels, (Z), Y, X */
