@@ -220,6 +220,8 @@ PyDoc_STRVAR(
     "Context(*, threads=0, cache_bytes=None, allow_mmap=False, limits=None, in_flight=0, http=None, s3=None, "
     "disk_cache=None, disk_cache_bytes=0)\n--\n\n"
     "Threads, the cache of decoded chunks, and limits, shared by the stacks opened in it.\n\n"
+    "Contexts are not pickled: unpickled stacks are opened in the default context, or in that of a function given\n"
+    "to `open` in place of a context.\n\n"
     "Parameters\n----------\n"
     "threads : int\n    Decoding threads, including the caller; 0 is one per processor.\n"
     "cache_bytes : int, optional\n    Budget for decoded chunks; 0 keeps none. Default: an eighth of the "
