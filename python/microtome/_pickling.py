@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from ._errors import ChangedError
+from ._errors import ReopenError
 
 if TYPE_CHECKING:
     from ._stack import ImageStack
@@ -25,11 +25,18 @@ def _state_of(stack: ImageStack) -> str:
 
 
 def _reopen(function: Callable[..., ImageStack], arguments: tuple[Any, ...], state: str) -> ImageStack:
-    stack = function(*arguments)
-    now = _state_of(stack)
+    try:
+        stack = function(*arguments)
+        now = _state_of(stack)
+    except OSError as error:
+        raise _refusal(arguments[0], getattr(error, "reason", str(error))) from error
     if now != state:
         stack.close()
-        error = ChangedError(f"{arguments[0]}: the image has changed since it was pickled: {state}; now {now}")
-        error.reason, error.path = str(error), arguments[0]
-        raise error
+        raise _refusal(arguments[0], f"the image has changed since it was pickled: {state}; now {now}")
     return stack
+
+
+def _refusal(path: str, reason: str) -> ReopenError:
+    error = ReopenError(f"{path}: {reason}")
+    error.reason, error.path = reason, path
+    return error

@@ -43,7 +43,8 @@ class ImageStack(_core.Stack):
 
     A stack can be read from any number of threads, survives ``fork``, and can be pickled:
     unpickling opens the image again, in the default context, or in that of the function given as
-    ``context`` to `open`. If the file has changed meanwhile, that is a `ChangedError`. As a context manager it closes itself.
+    ``context`` to `open`. If the file is gone or has changed meanwhile, that is a `ReopenError`.
+    As a context manager a stack closes itself.
     Indexing and `numpy.asarray` give pixels in SC(Z)YX and in the stored type; stacks over objects
     (`from_object`) give float32.
 
