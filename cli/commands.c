@@ -48,7 +48,8 @@ static const struct option patches_options[] = {
     { "epoch", "N", "Number of the epoch, from 0 on. Default: 0.", false },
     { "filter", "NAME:VALUES",
       "Draw fewer stratified patches from background, judged in the first of --channels: max:THRESHOLD[,COVERAGE], "
-      "mean-std:MEAN[,STD], shannon:BITS or mask:IMAGE[,COVERAGE]. May be repeated: what one calls background is.",
+      "mean-std:MEAN[,STD], shannon:BITS or mask:IMAGE[,COVERAGE]. May be repeated: a region is background if one of "
+      "them says so.",
       true },
     { "mask-axes", "AXES", "Axes of the masks of --filter.", false },
     { "probability", "P", "Share of the patches of background that --filter leaves, from 0 to 1. Default: 0.1.",
@@ -227,7 +228,7 @@ const struct command commands[] = {
       "Prints the mean, standard deviation, minimum, maximum and quantiles of each channel, over all pixels of all "
       "images together. Each chunk is read once; integers of more than 16 bits and floats are read again for the "
       "quantiles. Sums are exact. NaN and infinite pixels are left out and counted. Several images must have the same "
-      "channels and type.",
+      "channels; those of several types count as float32, if it holds their values.",
       1, -1, stats_options, stats_examples, run_stats },
     { "convert", "IN... OUT", "Write images as OME-Zarr, OME-TIFF or NPY",
       "Writes an image, or several joined along an axis, in the format of the suffix of OUT: .zarr for OME-Zarr, .tif "

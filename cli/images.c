@@ -5,6 +5,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/stat.h>
 
 static void take(struct images *images, mt_stack *stack, const char *name)
@@ -27,21 +28,40 @@ static void take(struct images *images, mt_stack *stack, const char *name)
     images->names[images->n++] = name;
 }
 
+/* Whether a name ends like those of a format. */
+static bool is_named_like_an_image(const char *path)
+{
+    const char *title, *suffixes, *point = strrchr(path, '.');
+    for (size_t i = 0; point && mt_format_name(i, &title, &suffixes); i++)
+        for (const char *at = suffixes; *at; at += strspn(at, ",")) {
+            size_t n = strcspn(at, ",");
+            if (n > 0 && strlen(point + 1) == n && !strncasecmp(point + 1, at, n))
+                return true;
+            at += n;
+        }
+    return false;
+}
+
+/* Counts files that are not images. One that was meant to be gives its reason: it is empty, or a web page. */
 static void say_skipped(struct images *images, const mt_stacks *stacks, const char *path)
 {
-    const char *skipped, *reason;
-    size_t not_images = 0;
-    for (size_t i = 0; mt_stacks_skipped(stacks, i, &skipped, &reason); i++) {
-        if (mt_stacks_skipped_status(stacks, i) == MT_E_NOT_AN_IMAGE) {
-            not_images++;
-            continue;
+    const char *skipped, *reason, *name = NULL, *why = NULL;
+    size_t n = 0;
+    for (size_t i = 0; mt_stacks_skipped(stacks, i, &skipped, &reason); i++)
+        if (mt_stacks_skipped_status(stacks, i) != MT_E_NOT_AN_IMAGE) {
+            failed("%s: %s", skipped, reason);
+            images->skipped = true;
+        } else if (n++, !name && is_named_like_an_image(skipped)) {
+            name = skipped;
+            why = reason;
         }
-        failed("%s: %s", skipped, reason);
-        images->skipped = true;
-    }
-    if (not_images)
-        fprintf(stderr, "microtome: %s: skipped %zu file%s that %s\n", path, not_images, not_images == 1 ? "" : "s",
-                not_images == 1 ? "is not an image" : "are not images");
+    if (n == 0)
+        return;
+    fprintf(stderr, "microtome: %s: skipped %zu file%s that %s", path, n, n == 1 ? "" : "s",
+            n == 1 ? "is not an image" : "are not images");
+    if (name)
+        fprintf(stderr, "%s%s: %s", n == 1 ? ": " : ", such as ", name, why);
+    fputc('\n', stderr);
 }
 
 /* Adds the images of a folder or glob. */

@@ -34,6 +34,7 @@ NAVIGATION = {
             "Training <training>",
             "Loader <loader>",
             "PyTorch <pytorch>",
+            "JAX <jax>",
             "Predicting <predicting>",
             "Many machines <many-machines>",
             "Converting <converting>",

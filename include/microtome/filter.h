@@ -27,9 +27,8 @@ typedef struct mt_filter_options {
     const char *filter;
     double threshold;            /* not for "mask" */
     const double *std_threshold; /* "mean_std" only; NULL: the standard deviation does not matter */
-    const double
-        *coverage;       /* "max" and "mask": between 0 and 1; NULL: one patch of the window, 1/4 in 2-D, 1/8 in 3-D */
-    int64_t ref_channel; /* the channel that is judged, of the image or of the mask */
+    const double *coverage;      /* "max" and "mask": a share, 0 to 1; NULL: of one patch, 1/4 in 2-D, 1/8 in 3-D */
+    int64_t ref_channel;         /* the channel that is judged, of the image or of the mask */
     /* "mask" only: the mask. It has as many samples as the image, or one for all of them, and the same spatial axes. It
      * may be smaller by a whole factor along each axis: pixel i of the image then has the value of pixel i / factor of
      * the mask, or of its last one. */
@@ -37,11 +36,11 @@ typedef struct mt_filter_options {
     /* "mask" only: the factors along (Z)YX, with which size / factor, rounded down or up, is the size of the mask. 0:
      * found from the sizes; MT_E_ARGUMENT if several factors fit and none divides the size. */
     int64_t mask_factor[3];
-    /* Optional, called in the calling thread with user; must be cheap. cancelled returns other than 0 to end the call
-     * with MT_E_CANCELLED. progress receives the regions judged so far and their total. */
+    /* Optional, called in the calling thread; must be cheap. cancelled returns other than 0 to end the call with
+     * MT_E_CANCELLED. progress receives the regions judged so far and their total. */
     int (*cancelled)(void *user);
     void (*progress)(void *user, uint64_t done, uint64_t total);
-    void *user;
+    void *user; /* passed to cancelled and progress */
 } mt_filter_options;
 
 /* What a filter found. */

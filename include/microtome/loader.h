@@ -64,7 +64,7 @@ typedef struct mt_loader_options {
     uint64_t seed;      /* of order and augmentation */
     /* The arrays of a batch: the input first, then targets and masks. NULL: the input alone, float32. Copied. */
     const mt_loader_array *arrays;
-    size_t n_arrays;
+    size_t n_arrays;  /* their number */
     unsigned augment; /* flags of mt_augment */
     /* Optional: noise of the input, the first array, which must be float32; of its values after the conversion. seed is
      * replaced by that of the loader, step by the epoch, and first by the index of each patch. Copied. */
@@ -99,7 +99,7 @@ typedef struct mt_loader mt_loader;
 
 /* One array of a batch, in C order. */
 typedef struct mt_batch_array {
-    void *data;       /* owned by the batch */
+    void *data;       /* owned by the batch; at a multiple of 64 bytes, unless in mt_loader_options.buffers */
     mt_dtype dtype;   /* of its elements */
     int ndim;         /* 4 or 5 */
     int64_t shape[5]; /* patches, channels, (Z), Y, X */
@@ -114,10 +114,10 @@ typedef struct mt_bad_patch {
 
 /* A batch. Counted: valid until its last owner releases it, also after mt_loader_free. */
 typedef struct mt_batch {
-    uint64_t epoch;               /* epoch */
+    uint64_t epoch;               /* number of its epoch, from 0 */
     uint64_t number;              /* number of the batch in the epoch, of all ranks */
     size_t n;                     /* patches */
-    size_t n_arrays;              /* arrays */
+    size_t n_arrays;              /* elements of arrays */
     const mt_batch_array *arrays; /* in the order of mt_loader_options.arrays */
     const mt_patch_spec *specs;   /* n: where each patch was cut */
     const uint64_t *indices;      /* n: its index in the patching */

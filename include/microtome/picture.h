@@ -45,13 +45,13 @@ typedef struct mt_draw_options {
      * is enlarged by the largest whole factor that keeps it within that size and within max_size. */
     int64_t max_size;
     /* Optional: receives the fraction done, 0 to 1, in the calling thread and as often as mt_extract_options.cancelled.
-     * Returning other than 0 ends the call with MT_E_CANCELLED. user is passed to it. */
+     * Returning other than 0 ends the call with MT_E_CANCELLED. */
     int (*progress)(void *user, double share);
-    void *user;
+    void *user; /* passed to progress */
     /* n_contrast pairs, low < high: the values drawn black and at full brightness. One pair for each channel drawn, or
      * one for all. NULL: as described above. */
     const double *contrast;
-    size_t n_contrast;
+    size_t n_contrast;     /* pairs in contrast */
     int ignore_windows;    /* not 0: ignore the windows of the file and stretch between percentiles */
     mt_projection project; /* along Z */
     mt_palette palette;    /* intensities or labels */
@@ -59,7 +59,7 @@ typedef struct mt_draw_options {
     int legend;            /* not 0: name the channels below the picture, with colour and contrast */
     /* n_boxes outlines, one pixel of the picture wide, drawn one after another over a plane, not over patches. */
     const mt_draw_box *boxes;
-    size_t n_boxes;
+    size_t n_boxes; /* their number */
 } mt_draw_options;
 
 #define MT_MOST_COLORS 7

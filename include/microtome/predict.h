@@ -99,10 +99,9 @@ typedef struct mt_stitch_output {
      * Otherwise as many writers as samples. Axes C and Z may be left out if there is one channel or plane. Borrowed
      * until the stitcher is freed. Sizes are those of the image, times up, divided by down and rounded up. */
     mt_writer *const *writers;
-    size_t n_writers;
-    /* Instead of writers (n_writers 0): an array of samples, channels, (Z), Y, X, in C order, of this dtype. */
-    void *data;
-    mt_dtype dtype;
+    size_t n_writers;   /* 1, or the number of samples; 0: data is used */
+    void *data;         /* instead of writers: an array of samples, channels, (Z), Y, X, in C order */
+    mt_dtype dtype;     /* of data */
     int64_t n_channels; /* of the output */
     /* Size of an output pixel grid relative to the input, along all axes of the network: up / down. One of them is 1;
      * 0 means 1. The align of the tiling must be a multiple of down. */
@@ -142,8 +141,8 @@ MT_API uint64_t mt_stitcher_next(const mt_stitcher *stitcher, size_t batch_size,
 /* The values of an output for some tiles: an array in C order of tiles, channels, (Z), Y, X. Its tiles have the size of
  * those of the input times up / down. */
 typedef struct mt_stitch_values {
-    const void *data;
-    mt_dtype dtype; /* any */
+    const void *data; /* borrowed for the call */
+    mt_dtype dtype;   /* any */
 } mt_stitch_values;
 
 /* Stitches the outputs of tiles first to first + n - 1; values has one element for each output. Tiles are put in

@@ -12,9 +12,9 @@ typedef struct mt_prefetch mt_prefetch;
 typedef struct mt_prefetch_options {
     size_t struct_size; /* sizeof(mt_prefetch_options) */
     /* Optional: called once, when all chunks are decoded or abandoned, in a thread of the library that holds no lock.
-     * Must not call mt_prefetch_wait or mt_prefetch_end on this prefetch: they wait for it. user is passed to it. */
+     * Must not call mt_prefetch_wait or mt_prefetch_end on this prefetch: they wait for it. */
     void (*done)(void *user);
-    void *user;
+    void *user; /* passed to done */
 } mt_prefetch_options;
 
 /* The chunks that a prefetch holds. */

@@ -70,7 +70,7 @@ typedef struct mt_stack_info {
     mt_axes_source axes_source; /* the source of original_axes */
     /* What was repaired, left out or assumed at open, one sentence each. */
     const char *const *warnings;
-    size_t n_warnings;
+    size_t n_warnings; /* their number */
     /* The number of files and frames that the image refers to and that do not exist; they read as the fill value.
      * Counted at open. Absent chunks are counted when requested (mt_stack_count_chunks). */
     uint64_t n_missing;
@@ -97,13 +97,12 @@ typedef struct mt_open_options {
      * default. */
     const char *part;
     const char *format; /* a name of mt_format_name; NULL: detected from the content */
-    /* For format "raw" only: element type, shape, offset of the first element in bytes, and byte order (0:
-     * little-endian, else big-endian). */
-    mt_dtype raw_dtype;
-    const int64_t *raw_shape;
-    int raw_ndim;
-    int64_t raw_offset;
-    int raw_big_endian;
+    /* For format "raw" only. */
+    mt_dtype raw_dtype;       /* element type */
+    const int64_t *raw_shape; /* raw_ndim elements, slowest dimension first */
+    int raw_ndim;             /* number of dimensions */
+    int64_t raw_offset;       /* of the first element, in bytes */
+    int raw_big_endian;       /* byte order: 0: little-endian, else big-endian */
     /* The folder inside which a file may refer to other files: external links, external raw data and virtual datasets
      * of HDF5, the files of an OME-TIFF set. It must be a leading part of the file's path; "" is the folder of the
      * file. A reference that leads out of it is refused or missing. NULL: only sources of virtual datasets in the
@@ -191,11 +190,10 @@ typedef struct mt_view {
     void *data;             /* the element [0, (0,) 0, 0] */
     mt_dtype dtype;         /* MT_FLOAT32 or the dtype of the stack; 0 is MT_FLOAT32 */
     const int64_t *strides; /* in bytes, of either sign (flips, quarter turns); NULL: C order */
-    /* For MT_FLOAT32: value * scale[c] + offset[c], computed in float32; one of each per channel of the request. NULL:
-     * 1 and 0. */
-    const float *scale;
-    const float *offset;
-    double padding; /* the value outside the image; not scaled unless scale_padding is set */
+    /* For MT_FLOAT32: value * scale[c] + offset[c], computed in float32. */
+    const float *scale;  /* one per channel of the request; NULL: 1 */
+    const float *offset; /* likewise; NULL: 0 */
+    double padding;      /* the value outside the image; not scaled unless scale_padding is set */
     /* An mt_padding_mode. Reflected and edge pixels are scaled like others. An image without pixels can only be padded
      * with a constant, else MT_E_ARGUMENT. */
     int padding_mode;
@@ -232,15 +230,13 @@ MT_API MT_MUST_CHECK mt_status mt_stack_extract_patch(mt_stack *stack, int64_t s
 
 typedef struct mt_extract_options {
     size_t struct_size; /* sizeof(mt_extract_options) */
-    /* Optional: returns other than 0 to stop the call. Called with user, in the calling thread only: at the start, and
-     * before each chunk, each mebibyte of raw rows, and every few patches that need neither. Must be cheap. */
+    /* Optional: returns other than 0 to stop the call. Called in the calling thread only: at the start, and before each
+     * chunk, each mebibyte of raw rows, and every few patches that need neither. Must be cheap. */
     int (*cancelled)(void *user);
-    void *user;
-    /* Optional: the outcome of each request, n elements each, set by the call; unchanged if it refuses the requests.
-     * statuses[i] is MT_OK if all pixels of patch i were read, else the reason; errors[i] adds the message. If several
-     * chunks of a patch fail, it names one of them. */
-    mt_status *statuses;
-    mt_error *errors;
+    void *user; /* passed to cancelled */
+    /* Optional: the outcome of each request, n elements each, set by the call; unchanged if it refuses the requests. */
+    mt_status *statuses; /* MT_OK if all pixels of the patch were read, else the reason */
+    mt_error *errors;    /* the reason as a message, of one chunk if several fail */
     /* Not 0: the chunks are likely to be needed again soon, as when all patches of a while come from a small part of an
      * image. Compressed chunks are then decoded whole and cached, even if the image does not fit in the cache. */
     int keep_chunks;

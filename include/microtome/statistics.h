@@ -44,12 +44,12 @@ typedef struct mt_statistics_options {
     /* 0: MT_E_NOT_FOUND if files or frames of an image are missing (mt_stack_info.n_missing). Not 0: they count as
      * their fill value. */
     int allow_missing;
-    /* Optional, called in the calling thread, often, with user; must be cheap. cancelled returns other than 0 to end
-     * the call with MT_E_CANCELLED. progress receives the pixels done and their total, over all passes; the total may
+    /* Optional, called in the calling thread, often; must be cheap. cancelled returns other than 0 to end the call
+     * with MT_E_CANCELLED. progress receives the pixels done and their total, over all passes; the total may
      * decrease when a pass is not needed. */
     int (*cancelled)(void *user);
     void (*progress)(void *user, uint64_t done, uint64_t total);
-    void *user;
+    void *user; /* passed to cancelled and progress */
 } mt_statistics_options;
 
 /* The statistics of one channel, or of all. The values are those of finite pixels; NaN if there are none. */
@@ -69,7 +69,7 @@ typedef struct mt_channel_statistics {
 /* Where the statistics come from, and the shape of their histogram. */
 typedef struct mt_statistics_info {
     size_t struct_size;      /* sizeof(mt_statistics_info), set by the caller */
-    mt_dtype dtype;          /* of the pixels */
+    mt_dtype dtype;          /* of the pixels; of images of several dtypes MT_FLOAT32 */
     int64_t n_channels;      /* number of channels */
     const double *quantiles; /* as asked for; owned by the statistics */
     size_t n_quantiles;      /* length of quantiles */
@@ -83,7 +83,8 @@ typedef struct mt_statistics_info {
 /* The channel number that stands for all channels together. */
 #define MT_OVERALL ((int64_t)-1)
 
-/* Computes the statistics of n images, which have the same dtype and number of channels and belong to one context. A
+/* Computes the statistics of n images, which have the same number of channels and belong to one context. Images of several
+ * dtypes are counted in float32, if that holds all their values (8 and 16 bits, float32), else MT_E_ARGUMENT. A
  * custom stack counts as float32. options may be NULL. MT_E_ARGUMENT if there is no finite pixel. Memory: 0.5 MiB for
  * each channel; for counting, a few MiB for each thread, or with many channels up to 64 MiB more; and, with quantiles of
  * dtypes beyond 16 bits, up to 1 MiB for each quantile and channel. */

@@ -38,11 +38,11 @@ typedef struct mt_writer_options {
     mt_dtype dtype;       /* element type; 0: that of like. OME-TIFF has no bool, float16, int64 and uint64. */
     /* Sizes in the order of axes; along an axis, 0 selects the default and MT_WHOLE_AXIS the whole length. NULL: the
      * defaults: chunks of 64 x 64 x 64 if there are at least 64 planes, else of 256 x 256; shards of about 32 MiB of
-     * pixels if the image has more than 10,000 chunks, else none. A shard consists of whole chunks. no_shards not 0:
-     * never shards. Chunks of TIFF are tiles, of one plane, by default 256 x 256; along Y and X they are multiples of
-     * 16: defaults and whole lengths are rounded up, other sizes refused. TIFF has no shards. */
+     * pixels if the image has more than 10,000 chunks, else none. A shard consists of whole chunks. Chunks of TIFF are
+     * tiles, of one plane, by default 256 x 256; along Y and X they are multiples of 16: defaults and whole lengths are
+     * rounded up, other sizes refused. TIFF has no shards. */
     const int64_t *chunk_shape, *shard_shape;
-    int no_shards;
+    int no_shards; /* not 0: never shards */
     /* "zstd", "blosc-zstd", "blosc-lz4", "gzip", "lz4" or "none". NULL: "blosc-lz4" for floats, else "blosc-zstd". TIFF
      * has "zstd" (also NULL), "gzip" (deflate) and "none"; it compresses differences of neighbouring integers. */
     const char *codec;
@@ -169,11 +169,11 @@ typedef struct mt_copy_options {
     int64_t sample;    /* for stacks with an axis S: the index along it */
     /* Only units of part part of n_parts (mt_writer_part) are written; 0 parts: all. */
     uint64_t part, n_parts;
-    /* Optional, with user: as in mt_extract_options. */
+    /* Optional: as in mt_extract_options. */
     int (*cancelled)(void *user);
     /* Optional: units that are done, and all of those to write. Called in the calling thread, a few times a second. */
     void (*progress)(void *user, uint64_t done, uint64_t total);
-    void *user;
+    void *user;           /* passed to cancelled and progress */
     uint64_t reserved[4]; /* 0 */
 } mt_copy_options;
 
@@ -184,10 +184,10 @@ MT_API MT_MUST_CHECK mt_status mt_writer_copy(mt_writer *writer, mt_stack *stack
 
 /* A stack to copy, and where its pixels go: as in mt_copy_options. */
 typedef struct mt_copy_source {
-    mt_stack *stack;
-    const int64_t *from, *extent, *to;
-    int64_t sample;
-    uint64_t reserved[4]; /* 0 */
+    mt_stack *stack;                   /* the stack */
+    const int64_t *from, *extent, *to; /* the box, and its place in the output; NULL as there */
+    int64_t sample;                    /* for stacks with an axis S: the index along it */
+    uint64_t reserved[4];              /* 0 */
 } mt_copy_source;
 
 /* Puts pixels of n stacks, or of several boxes of a stack, that form one image, such as its channels. As mt_writer_copy;
@@ -216,8 +216,8 @@ MT_API MT_MUST_CHECK mt_status mt_writer_finish(mt_writer *writer, int all_requi
 /* A collection of OME-Zarr images in a folder, as bioformats2raw writes several series (its layout 3): each is written by
  * a writer of its own, at PATH/0, PATH/1 and so on. */
 typedef struct mt_collection_options {
-    size_t struct_size; /* sizeof(mt_collection_options) */
-    uint64_t n_images;
+    size_t struct_size;   /* sizeof(mt_collection_options) */
+    uint64_t n_images;    /* number of images */
     const char *ome;      /* as in mt_writer_options, and that of all images */
     int durability;       /* an mt_durability */
     uint64_t reserved[4]; /* 0 */

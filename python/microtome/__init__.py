@@ -32,6 +32,7 @@ from ._errors import (
     OutOfMemoryError,
     RangeError,
     ReadError,
+    ReopenError,
     UnsupportedError,
 )
 from ._filters import MaskFilter, MaxFilter, MeanStdFilter, ShannonFilter
@@ -101,6 +102,7 @@ __all__ = [
     "RangeError",
     "ReadError",
     "RegionGrid",
+    "ReopenError",
     "Sequential",
     "ShannonFilter",
     "StackList",

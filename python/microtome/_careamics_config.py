@@ -198,7 +198,8 @@ def _measure(config: Any, stacks: Stacks, channels: Sequence[int] | None, missin
         names = ("lower_quantiles", "upper_quantiles")
         levels = tuple(_each(getattr(config, name), n, name) for name in names)
     masks = None if config.per_channel or channels is None else [_only(stack, channels) for stack in stacks]
-    if len({stack.dtype for stack in stacks}) > 1:
+    dtypes = {stack.dtype for stack in stacks}
+    if len(dtypes) > 1 and not all(np.can_cast(dtype, np.float32) for dtype in dtypes):
         stacks = [from_object(stack) for stack in stacks]  # all as float32
     found = statistics(stacks, quantiles=sorted({*levels[0], *levels[1]}), mask=masks, missing=missing)
     if config.name == "quantile":

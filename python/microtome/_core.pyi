@@ -6,13 +6,15 @@ from typing import Any, Literal, TypeVar
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
+from ._context import ContextLike
+
 _S = TypeVar("_S", bound="Stack")
 _Path = str | bytes | PathLike[str] | PathLike[bytes]
 _Raw = tuple[str, tuple[int, ...], int, bool]
 
 version: str
 
-def list_parts(path: _Path, context: Context | None = ..., /) -> list[str]: ...
+def list_parts(path: _Path, context: ContextLike | None = ..., /) -> list[str]: ...
 def formats() -> list[tuple[str, str, str]]: ...
 def codecs() -> list[tuple[str, str | None]]: ...
 def run_command(arguments: Sequence[str], /) -> int: ...
@@ -48,7 +50,7 @@ def n2v(
     seed: int,
     step: int,
     first: int,
-    context: Context | None,
+    context: ContextLike | None,
     /,
 ) -> None: ...
 def add_noise(
@@ -64,7 +66,7 @@ def add_noise(
     seed: int,
     step: int,
     first: int,
-    context: Context | None,
+    context: ContextLike | None,
     /,
 ) -> None: ...
 def prefetch(
@@ -221,7 +223,7 @@ class Loader:
     def close(self) -> None: ...
 
 class Ensemble:
-    def __init__(self, context: Context | None, shape: tuple[int, ...], /) -> None: ...
+    def __init__(self, context: ContextLike | None, shape: tuple[int, ...], /) -> None: ...
     def add(self, array: NDArray[Any], symmetry: int, /) -> None: ...
     def take(self, spread: bool, /) -> tuple[NDArray[np.float32], NDArray[np.float32] | None]: ...
 
@@ -251,7 +253,7 @@ class Writer:
         identity: str | None,
         note: str | None,
         format: str | None,
-        context: Context | None,
+        context: ContextLike | None,
         /,
     ) -> None: ...
     def put(self, start: Sequence[int], array: Any, /) -> None: ...
@@ -273,12 +275,14 @@ class Writer:
     @classmethod
     def plan(cls, *arguments: Any) -> Writer: ...
     @classmethod
-    def look(cls, path: _Path, format: str | None, context: Context | None, /) -> Writer: ...
+    def look(cls, path: _Path, format: str | None, context: ContextLike | None, /) -> Writer: ...
     def keep(self, name: str, text: str | None, /) -> None: ...
     def kept(self) -> dict[str, str]: ...
 
-def collection_begin(path: _Path, n: int, ome: str | None, durability: int, context: Context | None, /) -> None: ...
-def collection_finish(path: _Path, n: int, ome: str | None, durability: int, context: Context | None, /) -> None: ...
+def collection_begin(path: _Path, n: int, ome: str | None, durability: int, context: ContextLike | None, /) -> None: ...
+def collection_finish(
+    path: _Path, n: int, ome: str | None, durability: int, context: ContextLike | None, /
+) -> None: ...
 
 class Context:
     def __init__(
@@ -307,7 +311,7 @@ class Stack:
         axes: str | None = ...,
         part: str | None = ...,
         format: str | None = ...,
-        context: Context | None = ...,
+        context: ContextLike | None = ...,
         raw: _Raw | None = ...,
         depth_axis: str | None = ...,
         use_masks: bool = ...,
@@ -325,7 +329,7 @@ class Stack:
         axes: str | None = ...,
         part: str | None = ...,
         format: str | None = ...,
-        context: Context | None = ...,
+        context: ContextLike | None = ...,
         raw: _Raw | None = ...,
         depth_axis: str | None = ...,
         use_masks: bool = ...,
@@ -337,7 +341,7 @@ class Stack:
     ) -> tuple[list[_S], list[tuple[str, str]]]: ...
     @classmethod
     def _from_array(
-        cls: type[_S], array: Any, axes: str, source: str = ..., *, context: Context | None = ...
+        cls: type[_S], array: Any, axes: str, source: str = ..., *, context: ContextLike | None = ...
     ) -> _S: ...
     @classmethod
     def _from_object(
@@ -348,7 +352,7 @@ class Stack:
         axes: str,
         shape: Sequence[int],
         *,
-        context: Context | None = ...,
+        context: ContextLike | None = ...,
         parallel: bool = ...,
     ) -> _S: ...
     @property

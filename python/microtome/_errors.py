@@ -7,6 +7,7 @@ import importlib
 import re
 import sys
 import warnings
+from pickle import UnpicklingError
 from typing import Any
 
 
@@ -88,6 +89,13 @@ class CancelledError(Error):
 
 class ChangedError(Error, OSError):
     """The file or object has changed since it was opened."""
+
+
+class ReopenError(Error, UnpicklingError):
+    """An image cannot be opened again from its pickle, because its file is gone or has changed.
+
+    It is no OSError: that would end a worker of `multiprocessing.Pool` silently, and its caller would wait forever.
+    """
 
 
 _CLASSES: dict[str, type[Error]] = {

@@ -19,7 +19,7 @@ from ._stack import ImageStack
 if TYPE_CHECKING:
     from numpy.typing import DTypeLike, NDArray
 
-    from ._core import Context
+    from ._context import ContextLike
 
     Path = str | bytes | os.PathLike[str] | os.PathLike[bytes]
 
@@ -152,7 +152,7 @@ def open(
     dtype: DTypeLike | None = None,
     shape: Sequence[int] | None = None,
     offset: int = 0,
-    context: Context | None = None,
+    context: ContextLike | None = None,
 ) -> ImageStack:
     """Open one image.
 
@@ -207,8 +207,10 @@ def open(
         Shape of a file without a header.
     offset : int
         Offset of the first element in a file without a header, in bytes.
-    context : Context, optional
-        Threads, cache and limits. Default: a context shared by all stacks.
+    context : Context, or function, optional
+        Threads, cache, limits and credentials. Default: a context shared by all stacks. A function
+        makes one, once in each process: unpickling calls it again, so that processes have the
+        credentials without their being pickled.
 
     Returns
     -------
@@ -273,14 +275,14 @@ def open(
         options["external_folder"] = _absolute(external_folder)
     if map:
         options["map"] = _absolute(map)
-    stack._recipe = _open_again, (_absolute(path), options)
+    stack._recipe = _recipe(path, options, context)
     warn_opened(stack)
     return stack
 
 
-def open_quietly(path: Path, context: Context | None = None, axes: str | None = None) -> ImageStack:
+def open_quietly(path: Path, context: ContextLike | None = None, axes: str | None = None) -> ImageStack:
     """Open an image without a warning."""
-    return _open_again(os.fsdecode(path), {"context": context, "axes": axes})
+    return _open_again(os.fsdecode(path), {"axes": axes}, context)
 
 
 def warn_opened(stack: ImageStack) -> None:
@@ -294,9 +296,14 @@ def warn_opened(stack: ImageStack) -> None:
         warn_caller(f"{stack.source}: " + "; ".join(texts))
 
 
-def _open_again(path: str, options: dict[str, Any]) -> ImageStack:
-    stack: ImageStack = ImageStack._open(path, **options)
-    stack._recipe = _open_again, (path, options)
+def _recipe(path: Path, options: dict[str, Any], context: ContextLike | None) -> tuple[Any, tuple[Any, ...]]:
+    """Say how to open an image in another process. Of contexts, only a function that makes one is kept."""
+    return _open_again, (_absolute(path), options, *([context] if callable(context) else []))
+
+
+def _open_again(path: str, options: dict[str, Any], context: ContextLike | None = None) -> ImageStack:
+    stack: ImageStack = ImageStack._open(path, context=context, **options)
+    stack._recipe = _recipe(path, options, context)
     return stack
 
 
@@ -307,7 +314,7 @@ def open_all(
     sizes: Mapping[str, int] | None = None,
     depth_axis: str | None = None,
     scaled: bool = False,
-    context: Context | None = None,
+    context: ContextLike | None = None,
 ) -> StackList:
     """Open all images of files, folders, globs, and lists of them.
 
@@ -325,8 +332,8 @@ def open_all(
         As in `open`.
     scaled : bool
         As in `open`.
-    context : Context, optional
-        Threads, cache and limits.
+    context : Context, or function, optional
+        As in `open`.
 
     Returns
     -------
@@ -348,12 +355,12 @@ def open_all(
     stacks = StackList(opened)
     stacks.skipped = skipped
     for stack in stacks:
-        stack._recipe = _open_again, (_absolute(stack.source), options)
+        stack._recipe = _recipe(stack.source, options, context)
         warn_opened(stack)
     return stacks
 
 
-def list_parts(path: Path, context: Context | None = None) -> list[str]:
+def list_parts(path: Path, context: ContextLike | None = None) -> list[str]:
     """List the images of one file or folder, each as written behind ``#``.
 
     Parameters
@@ -377,7 +384,7 @@ def list_parts(path: Path, context: Context | None = None) -> list[str]:
     return _core.list_parts(path, context)
 
 
-def from_array(array: Any, axes: str, source: str = "array", *, context: Context | None = None) -> ImageStack:
+def from_array(array: Any, axes: str, source: str = "array", *, context: ContextLike | None = None) -> ImageStack:
     """Make an image stack of an array, without a copy.
 
     Parameters
@@ -439,7 +446,7 @@ def _is_lazy(array: Any) -> bool:
     return False
 
 
-def from_object(obj: ImageStackProtocol, *, context: Context | None = None) -> ImageStack:
+def from_object(obj: ImageStackProtocol, *, context: ContextLike | None = None) -> ImageStack:
     """Make an image stack of any object with the ImageStack protocol.
 
     Parameters

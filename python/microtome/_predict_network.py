@@ -18,7 +18,7 @@ from ._predict_outputs import Planned, Raw
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from ._core import Context
+    from ._context import ContextLike
     from ._models import Model
     from ._predict_outputs import Source
     from ._tiles import TileBatch
@@ -87,7 +87,7 @@ def run_network(
     batches: Iterable[TileBatch],
     outputs: tuple[Planned, ...],
     settings: Settings,
-    context: Context | None,
+    context: ContextLike | None,
     known: dict[tuple[int, int], Result],
 ) -> Generator[tuple[TileBatch, tuple[Array, ...]], None, None]:
     """Yield each batch with its values, one array for each output.
@@ -181,7 +181,7 @@ def _take(result: Result, number: int, name: str | None, batch: TileBatch) -> Ar
 class _Combine:
     """Puts the channels and members of a batch together."""
 
-    def __init__(self, outputs: tuple[Planned, ...], settings: Settings, context: Context | None) -> None:
+    def __init__(self, outputs: tuple[Planned, ...], settings: Settings, context: ContextLike | None) -> None:
         self._outputs, self._settings, self._context = outputs, settings, context
         self._members = settings.members()
         self._parts: list[dict[Source, Array]] = []  # of the channels so far

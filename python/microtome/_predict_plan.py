@@ -25,7 +25,7 @@ from ._tiles import Tiles, open_source
 from ._writer_options import StorageOptions
 
 if TYPE_CHECKING:
-    from ._core import Context
+    from ._context import ContextLike
     from ._models import Model
     from ._open import Path
     from ._predict_network import Result
@@ -332,7 +332,7 @@ class Plan:
         members = {
             "version": _VERSION,
             "input": self._input,
-            "source": arguments if function is _open_again else None,
+            "source": arguments[:2] if function is _open_again else None,
             "tiles": self._recipe(),
             "outputs": self._outputs,
             "settings": self._settings,
@@ -345,7 +345,7 @@ class Plan:
         return json.dumps(members, default=_plain)
 
     @classmethod
-    def open(cls, output: Path, source: Source | None = None, *, context: Context | None = None) -> Plan:
+    def open(cls, output: Path, source: Source | None = None, *, context: ContextLike | None = None) -> Plan:
         """Open the plan that is kept with an unfinished output.
 
         Parameters
@@ -425,14 +425,14 @@ def _part(name: str) -> str:
     return f"{match[1]} of {match[2]}" if match else "all"
 
 
-def _reopen(recipe: tuple[str, dict[str, Any]], context: Context | None) -> ImageStack:
+def _reopen(recipe: tuple[str, dict[str, Any]], context: ContextLike | None) -> ImageStack:
     path, options = recipe
     raw = options.get("raw")
     made = {**options, "raw": raw and (raw[0], tuple(raw[1]), *raw[2:])}
-    return _open_again(path, {**made, "context": context})
+    return _open_again(path, made, context)
 
 
-def _find_plan(path: str, context: Context | None) -> tuple[str, str]:
+def _find_plan(path: str, context: ContextLike | None) -> tuple[str, str]:
     """Return the path at which a plan is kept, and the plan: that of this path, or one whose outputs are named after it."""
     path = path.rstrip("/")
     if text := _look_for_plan(path, context):
@@ -447,7 +447,7 @@ def _find_plan(path: str, context: Context | None) -> tuple[str, str]:
     raise NotFoundError(f"{path}: there is no unfinished output of a plan")
 
 
-def _look_for_plan(path: str, context: Context | None) -> str | None:
+def _look_for_plan(path: str, context: ContextLike | None) -> str | None:
     """Return the plan that is kept with an image, or with the first one of a collection."""
     for image, format in ((path, None), (f"{path}/0", "zarr")):
         with contextlib.suppress(NotFoundError, ArgumentError):

@@ -14,6 +14,7 @@ from . import _core
 from ._batch import places, read_batch
 from ._drawing import read_style
 from ._indexing import read_index
+from ._pickling import to_pickle
 from ._picture import Picture
 
 if TYPE_CHECKING:
@@ -41,7 +42,9 @@ class ImageStack(_core.Stack):
     there.
 
     A stack can be read from any number of threads, survives ``fork``, and can be pickled:
-    unpickling opens the image again, in the default context. As a context manager it closes itself.
+    unpickling opens the image again, in the default context, or in that of the function given as
+    ``context`` to `open`. If the file is gone or has changed meanwhile, that is a `ReopenError`.
+    As a context manager a stack closes itself.
     Indexing and `numpy.asarray` give pixels in SC(Z)YX and in the stored type; stacks over objects
     (`from_object`) give float32.
 
@@ -578,7 +581,7 @@ class ImageStack(_core.Stack):
     def __reduce__(self) -> tuple[Callable[..., ImageStack], tuple[Any, ...]]:
         if self.closed:
             raise ValueError("a closed image stack cannot be pickled")
-        return self._recipe
+        return to_pickle(self)
 
     def __enter__(self) -> ImageStack:
         return self

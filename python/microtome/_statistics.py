@@ -124,7 +124,7 @@ class Statistics:
         self._range = span
         self._bins = bins
         self.dtype = np.dtype(dtype)
-        """Element type of the images."""
+        """Element type of the images; float32 if they have several."""
         self.quantiles = quantiles
         """The quantiles that were computed."""
         self.overall = OverallStatistics(*core.channel(_OVERALL))
@@ -394,8 +394,8 @@ def statistics(
     Parameters
     ----------
     stacks : ImageStack or sequence of them
-        Of one context, with the same type and number of channels. Stacks over objects count as
-        float32.
+        Of one context, with the same number of channels. Images of several types count as float32,
+        if it holds all their values (8 and 16 bits, float32). Stacks over objects count as float32.
     quantiles : sequence of float
         Between 0 and 1, at most 64: as `numpy.quantile` does with its method "linear".
     bins : int

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from ._batch import Channels
-    from ._core import Context
+    from ._context import ContextLike
     from ._loader_options import Normalization
     from ._open import ImageStackProtocol, Path
     from ._stack import ImageStack
@@ -155,7 +155,7 @@ class Tiles:
         align: int = 1,
         channels: Channels = None,
         missing: Literal["error", "fill"] = "error",
-        context: Context | None = None,
+        context: ContextLike | None = None,
     ) -> None:
         self._stack = open_source(source, context)
         self.batch_size = _count_tiles(batch_size, "batch_size")
@@ -295,7 +295,7 @@ class Tiles:
         return f"<microtome.Tiles, {len(self)} of {sizes} that share {shared}, of {self._stack.source}>"
 
 
-def open_source(source: Any, context: Context | None) -> ImageStack:
+def open_source(source: Any, context: ContextLike | None) -> ImageStack:
     """Open a path, or take an image stack of microtome or of one's own."""
     if isinstance(source, str | bytes | os.PathLike):
         return open_image(source, context=context)

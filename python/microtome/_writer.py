@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import ArrayLike, DTypeLike, NDArray
 
-    from ._core import Context
+    from ._context import ContextLike
     from ._open import ImageStackProtocol, Path
     from ._stack import ImageStack
     from ._writer_options import Sizes
@@ -83,7 +83,7 @@ def create(
     identity: str | None = None,
     note: str | None = None,
     format: str | None = None,
-    context: Context | None = None,
+    context: ContextLike | None = None,
 ) -> Writer:
     """Create an image, or continue one that was left unfinished.
 
@@ -148,8 +148,8 @@ def create(
         ``microtome``, in OME-TIFF the description.
     format : {"zarr", "tiff", "npy"}, optional
         Default: by the suffix of the path.
-    context : Context, optional
-        Threads and limits. Default: a context shared by all.
+    context : Context, or function, optional
+        Threads, limits and credentials, as for `open`. Default: a context shared by all.
 
     Returns
     -------

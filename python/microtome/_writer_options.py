@@ -16,7 +16,7 @@ from ._open import native_stacks
 if TYPE_CHECKING:
     from numpy.typing import DTypeLike
 
-    from ._core import Context
+    from ._context import ContextLike
     from ._open import ImageStackProtocol
     from ._stack import ImageStack
 
@@ -47,7 +47,7 @@ class StorageOptions(TypedDict, total=False):
     memory: int | str | None
     note: str | None
     format: str | None
-    context: Context | None
+    context: ContextLike | None
 
 
 class OutputOptions(StorageOptions, total=False):

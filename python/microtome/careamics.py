@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from numpy.typing import DTypeLike, NDArray
 
     from ._batch import Channels, Padding
-    from ._core import Context
+    from ._context import ContextLike
     from ._open import ImageStackProtocol
 
 __all__ = ["load", "loading"]  # CAREamist, DataModule and PredictionWriter are made on request
@@ -108,10 +108,11 @@ class _Stack(ImageStack):
         except RangeError as error:
             raise _as_careamics_says(error, channels, self.data_shape[1]) from None
 
-    def _opened(self, axes: str | None, depth_axis: str | None) -> _Stack:
+    def _opened(self, axes: str | None, depth_axis: str | None, context: ContextLike | None) -> _Stack:
         """Set what must not depend on later changes of the working folder."""
         self._source = _source_of(self.path, self.format, self.part)
-        self._recipe = _open_again, (_absolute(self.path), axes, depth_axis)
+        made = [context] if callable(context) else []
+        self._recipe = _open_again, (_absolute(self.path), axes, depth_axis, *made)
         return self
 
 
@@ -139,11 +140,11 @@ def _source_of(path: str, format: str, part: str) -> str:
     return f"{file}@{scene[1]}" if format == "czi" and scene else path
 
 
-def _open_again(path: str, axes: str | None, depth_axis: str | None) -> _Stack:
-    return _Stack._open(path, axes=axes, depth_axis=depth_axis)._opened(axes, depth_axis)
+def _open_again(path: str, axes: str | None, depth_axis: str | None, context: ContextLike | None = None) -> _Stack:
+    return _Stack._open(path, axes=axes, depth_axis=depth_axis, context=context)._opened(axes, depth_axis, context)
 
 
-def _from_array(array: NDArray[Any], axes: str, context: Context | None = None) -> _Stack:
+def _from_array(array: NDArray[Any], axes: str, context: ContextLike | None = None) -> _Stack:
     pixels = _native(array)
     stack = _Stack._from_array(pixels, axes, "array", context=context)
     stack._source = "array"
@@ -157,7 +158,7 @@ def load(
     *,
     sizes: Mapping[str, int] | None = None,
     depth_axis: str | None = None,
-    context: Context | None = None,
+    context: ContextLike | None = None,
 ) -> list[ImageStackProtocol]:
     """Load image stacks; a loader for CAREamics' ``ImageStackLoading``.
 
@@ -175,8 +176,8 @@ def load(
         for pages of alternating channels. Not for arrays and CZI files.
     depth_axis : {"none", "Z", "T"}, optional
         Depth axis of CZI files. Default: as ``axes`` implies.
-    context : Context, optional
-        Threads, cache and limits.
+    context : Context, or function, optional
+        As for `microtome.open`.
 
     Returns
     -------
@@ -225,7 +226,7 @@ def _depth_of(axes: str) -> str:
 
 
 def _open_paths(
-    path: str, axes: str, sizes: Mapping[str, int] | None, depth_axis: str, context: Context | None
+    path: str, axes: str, sizes: Mapping[str, int] | None, depth_axis: str, context: ContextLike | None
 ) -> list[_Stack]:
     """Open a path in microtome's or CAREamics' notation. CZI files need their own options."""
     if uri := _ZARR_URI.fullmatch(path):
@@ -241,7 +242,7 @@ def _open_paths(
     return stacks
 
 
-def _open_czi(path: str, depth_axis: str, context: Context | None) -> list[_Stack]:
+def _open_czi(path: str, depth_axis: str, context: ContextLike | None) -> list[_Stack]:
     try:
         return _open_all([path], None, depth_axis, context)
     except ArgumentError as error:
@@ -271,7 +272,7 @@ def _open_all(
     paths: Iterable[str],
     axes: str | None,
     depth_axis: str | None,
-    context: Context | None,
+    context: ContextLike | None,
     without: Callable[[str], bool] = lambda path: False,
 ) -> list[_Stack]:
     opened, skipped = _Stack._open_all(list(paths), axes=axes, depth_axis=depth_axis, context=context)
@@ -279,7 +280,7 @@ def _open_all(
     if reasons:
         more = [f"and {len(reasons) - 5} more"] if len(reasons) > 5 else []
         warnings.warn("files are left out: " + "; ".join(reasons[:5] + more), stacklevel=4)
-    return [stack._opened(axes, depth_axis) for stack in opened if not without(stack.path)]
+    return [stack._opened(axes, depth_axis, context) for stack in opened if not without(stack.path)]
 
 
 def loading(**options: Any) -> Any:

@@ -176,14 +176,28 @@ static PyObject *context_drop_cache(PyObject *self, PyObject *unused)
     Py_RETURN_NONE;
 }
 
+/* The context that a function makes. It lives as long as the function, so that no reference is returned. */
+static bool convert_function(PyObject *function, mt_context **out)
+{
+    PyObject *module = PyImport_ImportModule("microtome._context");
+    PyObject *made = module ? PyObject_CallMethod(module, "made_by", "O", function) : NULL;
+    if (made)
+        *out = ((context_object *)made)->context;
+    Py_XDECREF(made);
+    Py_XDECREF(module);
+    return made;
+}
+
 bool context_convert(core_state *state, PyObject *object, mt_context **out)
 {
     *out = NULL;
     if (!is_given(object))
         return true;
     int is = PyObject_IsInstance(object, state->context_type);
+    if (is == 0 && PyCallable_Check(object))
+        return convert_function(object, out);
     if (is == 0)
-        PyErr_SetString(PyExc_TypeError, "context must be a microtome.Context");
+        PyErr_SetString(PyExc_TypeError, "context must be a microtome.Context, or a function that makes one");
     if (is > 0)
         *out = ((context_object *)object)->context;
     return is > 0;
@@ -206,6 +220,8 @@ PyDoc_STRVAR(
     "Context(*, threads=0, cache_bytes=None, allow_mmap=False, limits=None, in_flight=0, http=None, s3=None, "
     "disk_cache=None, disk_cache_bytes=0)\n--\n\n"
     "Threads, the cache of decoded chunks, and limits, shared by the stacks opened in it.\n\n"
+    "Contexts are not pickled: unpickled stacks are opened in the default context, or in that of a function given\n"
+    "to `open` in place of a context.\n\n"
     "Parameters\n----------\n"
     "threads : int\n    Decoding threads, including the caller; 0 is one per processor.\n"
     "cache_bytes : int, optional\n    Budget for decoded chunks; 0 keeps none. Default: an eighth of the "

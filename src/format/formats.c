@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "format/format.h"
 
+#include "base/suffix.h"
+
 #include <microtome/build.h>
 
 #include <stdio.h>
@@ -57,6 +59,14 @@ static mt_status unknown_format(const char *asked, mt_error *err)
     return mt_fail(err, MT_E_ARGUMENT, "no format is called \"%s\"; there are %s", asked, names);
 }
 
+static mt_status refuse_content(const mt_source *source, mt_error *err)
+{
+    for (size_t i = 0; i < sizeof formats / sizeof *formats; i++)
+        if (mt_has_suffix(source->name, strlen(source->name), formats[i]->suffixes))
+            return mt_fail(err, MT_E_NOT_AN_IMAGE, "the name is of a known format, but the content is not");
+    return mt_fail(err, MT_E_NOT_AN_IMAGE, "neither content nor name is of a known format");
+}
+
 mt_status mt_format_probe(const mt_source *source, const mt_format **out, mt_error *err)
 {
     const char *asked = source->options->format;
@@ -82,7 +92,7 @@ mt_status mt_format_probe(const mt_source *source, const mt_format **out, mt_err
     if (st)
         return st;
     if (!source->folder)
-        return mt_fail(err, MT_E_NOT_AN_IMAGE, "neither content nor name is of a known format");
+        return refuse_content(source, err);
     return mt_fail(err, MT_E_NOT_AN_IMAGE, "the %s",
                    source->store->is_archive ? "archive holds no image there: name a member, as in a.zip/image.tif"
                                              : "folder is not an image of a known format");

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Files that are not supported but can be named in the error: empty files, Git LFS pointers, other image formats. */
+/* Files that are not supported but can be named in the error: empty files, Git LFS pointers, web pages, other image
+ * formats. */
 #include "format/format.h"
 
 #include "base/suffix.h"
@@ -80,6 +81,15 @@ static mt_status refuse_pixels(const mt_source *source, mt_error *err)
     return st;
 }
 
+/* Whether a file starts with a word, in capital or small letters, after white space. */
+static bool starts_with(const mt_source *source, const char *word)
+{
+    size_t at = 0, n = strlen(word);
+    while (at < source->head_size && strchr(" \t\r\n", source->head[at]) && source->head[at])
+        at++;
+    return at + n <= source->head_size && mt_ends_with((const char *)source->head + at, n, word, n);
+}
+
 static mt_status refuse_file(const mt_source *source, mt_error *err)
 {
     /* Source: git-lfs, docs/spec.md: "version" is the first line. */
@@ -88,6 +98,8 @@ static mt_status refuse_file(const mt_source *source, mt_error *err)
         return mt_fail(err, MT_E_NOT_AN_IMAGE, "the file is empty");
     if (source->head_size >= sizeof pointer - 1 && memcmp(source->head, pointer, sizeof pointer - 1) == 0)
         return mt_fail(err, MT_E_NOT_AN_IMAGE, "a Git LFS pointer, not the file itself: run git lfs pull");
+    if (starts_with(source, "<!doctype html") || starts_with(source, "<html"))
+        return mt_fail(err, MT_E_NOT_AN_IMAGE, "a web page, not an image: the download went wrong, or needs a login");
     for (size_t i = 0; i < sizeof marks / sizeof *marks; i++)
         if (fits(source, &marks[i]))
             return mt_fail(err, marks[i].status, "%s is not supported", marks[i].what);

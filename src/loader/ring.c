@@ -5,6 +5,10 @@
 
 #include <string.h>
 
+/* Pixels begin at a multiple of this, which others need to use them without a copy: JAX does, and vectorised code runs
+ * faster. Memory of the caller is aligned as the caller likes. */
+enum { ALIGNMENT = 64 };
+
 struct mt_ring {
     mt_context *context;     /* retained */
     mt_allocator buffers;    /* of the pixels; resize is NULL: the context's */
@@ -43,11 +47,20 @@ static void *resize_pixels(mt_ring *ring, void *data, size_t from, size_t to)
     return mt_resize(&ring->context->env, data, from, to);
 }
 
+/* Bytes that the blocks of pixels have on top. */
+static size_t padding_of(const mt_ring *ring) { return ring->buffers.resize ? 0 : ALIGNMENT; }
+
+static void free_pixels(mt_ring *ring, mt_batch_memory *batch, size_t a)
+{
+    if (batch->sizes[a] > 0)
+        resize_pixels(ring, batch->blocks[a], batch->sizes[a] + padding_of(ring), 0);
+    batch->sizes[a] = 0;
+}
+
 static void free_batch(mt_ring *ring, mt_batch_memory *batch)
 {
     for (size_t a = 0; a < ring->n_arrays; a++)
-        if (batch->sizes[a] > 0)
-            resize_pixels(ring, batch->arrays[a].data, batch->sizes[a], 0);
+        free_pixels(ring, batch, a);
     mt_release(&ring->context->env, batch, batch->bytes);
 }
 
@@ -88,14 +101,14 @@ static bool place(size_t n, size_t size, size_t *offset, size_t *at)
 
 static mt_status new_batch(mt_ring *ring, size_t n, mt_batch_memory **out, mt_error *err)
 {
-    size_t at[9], bytes = (sizeof(mt_batch_memory) + 7) / 8 * 8, requests;
+    size_t at[10], bytes = (sizeof(mt_batch_memory) + 7) / 8 * 8, requests;
     void *memory;
     if (mt_mul_size(n, ring->n_arrays, &requests) || place(ring->n_arrays, sizeof(mt_batch_array), &bytes, &at[0]) ||
         place(ring->n_arrays, sizeof(size_t), &bytes, &at[1]) || place(n, sizeof(mt_patch_spec), &bytes, &at[2]) ||
         place(n, sizeof(uint64_t), &bytes, &at[3]) || place(n, sizeof(mt_bad_patch), &bytes, &at[4]) ||
         place(requests, sizeof(mt_patch_request), &bytes, &at[5]) ||
         place(requests, 4 * sizeof(int64_t), &bytes, &at[6]) || place(requests, sizeof(mt_status), &bytes, &at[7]) ||
-        place(n, 1, &bytes, &at[8]))
+        place(ring->n_arrays, sizeof(void *), &bytes, &at[8]) || place(n, 1, &bytes, &at[9]))
         return mt_fail(err, MT_E_MEMORY, "a batch of %zu patches", n);
     mt_status st = mt_alloc(&ring->context->env, bytes, &memory, err);
     if (st)
@@ -112,7 +125,8 @@ static mt_status new_batch(mt_ring *ring, size_t n, mt_batch_memory **out, mt_er
     batch->requests = (mt_patch_request *)(void *)(base + at[5]);
     batch->strides = (int64_t(*)[4])(void *)(base + at[6]);
     batch->statuses = (mt_status *)(void *)(base + at[7]);
-    batch->symmetries = base + at[8];
+    batch->blocks = (void **)(void *)(base + at[8]);
+    batch->symmetries = base + at[9];
     *out = batch;
     return MT_OK;
 }
@@ -153,15 +167,14 @@ mt_status mt_ring_take(mt_ring *ring, size_t n, mt_batch_memory **out, mt_error 
 
 mt_status mt_batch_reserve(mt_batch_memory *batch, size_t a, size_t bytes, mt_error *err)
 {
-    mt_batch_array *array = &batch->arrays[a];
+    size_t padding = padding_of(batch->ring), padded;
     if (bytes <= batch->sizes[a])
         return MT_OK;
-    if (batch->sizes[a] > 0)
-        resize_pixels(batch->ring, array->data, batch->sizes[a], 0);
-    batch->sizes[a] = 0;
-    array->data = resize_pixels(batch->ring, NULL, 0, bytes);
-    if (!array->data)
+    free_pixels(batch->ring, batch, a);
+    if (mt_add_size(bytes, padding, &padded) || !(batch->blocks[a] = resize_pixels(batch->ring, NULL, 0, padded)))
         return mt_fail(err, MT_E_MEMORY, "a batch of %zu bytes", bytes);
+    uint8_t *block = batch->blocks[a];
+    batch->arrays[a].data = padding ? block + (ALIGNMENT - (uintptr_t)block % ALIGNMENT) % ALIGNMENT : block;
     batch->sizes[a] = bytes;
     return MT_OK;
 }

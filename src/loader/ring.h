@@ -19,6 +19,7 @@ typedef struct mt_batch_memory {
     uint64_t n_blocks;            /* from which its patches come; 0: there are no windows */
     mt_batch_array *arrays;       /* n_arrays */
     size_t *sizes;                /* n_arrays: bytes of the pixels */
+    void **blocks;                /* n_arrays: the memory that the pixels lie in */
     mt_patch_spec *specs;         /* room */
     uint64_t *indices;            /* room */
     uint8_t *symmetries;          /* room */

@@ -84,7 +84,12 @@ class Stats(Command):
             (["--missing", "ignore"], "--missing is error or fill"),
         ):
             self.assertIn(words, self.refuse("stats", path, *arguments))
-        self.assertIn("float32", self.refuse("stats", path, self.floats([1], (1, 1)), status=1))
+        write_npy(self.path("wide.npy"), (1, 1), [1], "d", "<f8")
+        self.assertIn("dtype float64", self.refuse("stats", path, self.path("wide.npy"), status=1))
+
+    def test_several_types(self):
+        _, row = self.table(self.image(), self.floats([1e6], (1, 1)))
+        self.assertEqual(row[5], "1e+06")
 
     def test_missing_files_are_refused(self):
         folder = self.dir / "set"

@@ -124,11 +124,19 @@ class Tables(command_test.Command):
         for name in ("notes.txt", "deep/table.csv", "empty", "picture.png"):
             (folder / name).write_bytes(b"" if name == "empty" else b"\x89PNG\r\n\x1a\n" if "png" in name else b"text")
         done = self.run_it("info", folder)
-        self.assertEqual(done.stderr.splitlines()[0], f"microtome: {folder}: skipped 5 files that are not images")
+        told = f"microtome: {folder}: skipped 5 files that are not images, such as {folder}/group.zarr: zarr: no image"
+        self.assertEqual(done.stderr.splitlines()[0][: len(told)], told)
         self.assertEqual(done.stdout.count("\n"), 3)
         self.assertEqual(len(json.loads(self.run_it("info", "--json", folder).stdout)), 2)
         done = self.run_it("info", folder / "deep", status=1)
         self.assertIn("no image found", done.stderr)
+        (folder / "deep/cells.TIF").write_bytes(b"version https://git-lfs.github.com/spec/v1\n")
+        first = self.run_it("info", folder / "deep", status=1).stderr.splitlines()[0]
+        self.assertEqual(first.partition("images, such as ")[2].partition(": ")[0], f"{folder}/deep/cells.TIF")
+        self.assertIn("git lfs pull", first)
+        (folder / "deep/table.csv").unlink()
+        first = self.run_it("info", folder / "deep", status=1).stderr.splitlines()[0]
+        self.assertIn(f"skipped 1 file that is not an image: {folder}/deep/cells.TIF: ", first)
 
     def test_channels_and_parts_without_names_are_shown(self):
         image = self.image((3, 4, 5))

@@ -57,6 +57,9 @@ static void formats_are_called_by_name(void **state)
     check_refused("x.jpg", "\xff\xd8\xff", 0, 3, MT_E_NOT_AN_IMAGE, "JPEG");
     check_refused("x.gif", "GIF8", 0, 4, MT_E_NOT_AN_IMAGE, "GIF");
     check_refused("x.tif", "version https://git-lfs.github.com/", 0, 35, MT_E_NOT_AN_IMAGE, "git lfs pull");
+    check_refused("x.tif", "<!DOCTYPE html", 0, 14, MT_E_NOT_AN_IMAGE, "a web page");
+    check_refused("x.tif", "\n <HTML", 0, 7, MT_E_NOT_AN_IMAGE, "a web page");
+    check_refused("x.TIFF", "MM", 0, 2, MT_E_NOT_AN_IMAGE, "the name is of a known format, but the content is not");
     mt_error err = MT_ERROR_INIT;
     assert_int_equal(open_bytes("x.tif", "", 0, &err), MT_E_NOT_AN_IMAGE);
     assert_non_null(strstr(err.message, "the file is empty"));

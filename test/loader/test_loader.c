@@ -15,6 +15,7 @@ static void check_pixels(const mt_batch *batch)
 {
     const float *input = batch->arrays[0].data;
     const uint16_t *target = batch->arrays[1].data;
+    assert_int_equal((uintptr_t)input % 64 + (uintptr_t)target % 64, 0);
     for (size_t j = 0; j < batch->n; j++)
         for (int row = 0; row < PATCH; row++)
             for (int column = 0; column < PATCH; column++) {

@@ -156,6 +156,35 @@ static void a_window_decodes_each_chunk_about_once(void **state)
     close_all(&s);
 }
 
+/* Less memory decodes more, and changes no batch. */
+static void batches_are_the_same_for_any_cache(void **state)
+{
+    (void)state;
+    enum { BATCHES = 4, CACHES = 4 };
+    static const int64_t caches[CACHES] = { (int64_t)1 << 30, MT_NO_CACHE, CHUNK * CHUNK + 256,
+                                            20 * (CHUNK * CHUNK + 256) };
+    uint64_t indices[BATCHES][BATCH], decoded[CACHES];
+    mt_loader_options options = options_of();
+    options.prefetch = 1;
+    for (int c = 0; c < CACHES; c++) {
+        set s;
+        mt_loader_report report = { .struct_size = sizeof report };
+        open_ok(&s, caches[c], &options);
+        for (int b = 0; b < BATCHES; b++) {
+            mt_batch *batch = next(s.loader);
+            if (c == 0)
+                memcpy(indices[b], batch->indices, sizeof indices[b]);
+            assert_memory_equal(batch->indices, indices[b], sizeof indices[b]);
+            check_pixels(batch);
+            mt_batch_release(batch);
+        }
+        assert_int_equal(mt_loader_get_report(s.loader, &report, NULL), MT_OK);
+        decoded[c] = report.chunks_decoded;
+        close_all(&s);
+    }
+    assert_true(decoded[0] < decoded[1]);
+}
+
 /* With the default window, a batch holds patches of at least 12 blocks. */
 static void a_batch_mixes_blocks(void **state)
 {
@@ -412,6 +441,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_window_decodes_each_chunk_about_once),
+        cmocka_unit_test(batches_are_the_same_for_any_cache),
         cmocka_unit_test(a_batch_mixes_blocks),
         cmocka_unit_test(a_damaged_chunk_fails_its_batch),
         cmocka_unit_test(damaged_patches_are_drawn_again),

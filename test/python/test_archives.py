@@ -74,6 +74,12 @@ def test_open_all_and_list(archive, data):
     assert microtome.open_all([path / "b.npy", path / "stored/a.npy"], "ZYX")[1].shape == (1, 1, 1, 30, 40)
 
 
+def test_an_archive_of_ngff_zarr(data):
+    image = np.asarray(microtome.open(data / "cases/ome-zarr-zip-ozx/nz.ozx"))
+    assert image.shape == (1, 1, 6, 64, 48) and image.dtype == np.uint16
+    assert hashlib.md5(image.tobytes()).hexdigest() == "b564bda04ac6bf9bd61ad7488bfb8dae"
+
+
 def test_errors(archive, data):
     path, _ = archive
     with pytest.raises(microtome.Error, match=r"no member or folder \"none.npy\""):

@@ -3,6 +3,7 @@
 
 import http.server
 import multiprocessing
+import os
 import pickle
 import re
 import ssl
@@ -12,8 +13,10 @@ import threading
 from urllib.parse import quote, unquote, urlsplit
 
 import microtome
+import microtome.careamics
 import numpy as np
 import pytest
+from microtome import _context
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
@@ -145,6 +148,45 @@ def test_pickles_and_processes(tmp_path, serve):
     assert read_pixel(pickle.loads(pickle.dumps(stack))) == 23
     with multiprocessing.get_context("spawn").Pool(2) as pool:
         assert pool.map(read_pixel, [stack, stack]) == [23, 23]
+
+
+def make_context():
+    """A context with the credentials of its process."""
+    url, token = os.environ["MICROTOME_TEST_TOKEN"].split()
+    return microtome.Context(http={"headers": f"X-Token: {token}", "headers_prefix": url})
+
+
+def test_a_function_gives_credentials_to_processes(tmp_path, serve, monkeypatch):
+    np.save(tmp_path / "a.npy", np.arange(100, dtype=np.uint8).reshape(10, 10))
+    server = serve(tmp_path)
+    monkeypatch.setenv("MICROTOME_TEST_TOKEN", f"{server.url} secret")
+    stacks = [
+        microtome.open(f"{server.url}/a.npy", context=make_context),
+        *microtome.open_all(f"{server.url}/a.npy", context=make_context),
+        *microtome.careamics.load(f"{server.url}/a.npy", "YX", context=make_context),
+    ]
+    assert microtome.list_parts(f"{server.url}/a.npy", make_context) == [""]
+    assert microtome.extract_patches(stacks, range(3), 0, None, [(2, 3)] * 3, (1, 1)).tolist() == [[[[23]]]] * 3
+    assert b"secret" not in pickle.dumps(stacks)
+    with multiprocessing.get_context("spawn").Pool(1) as pool:
+        assert pool.map(read_pixel, stacks) == [23, 23, 23]
+    assert server.tokens == {"secret"}
+    assert read_pixel(pickle.loads(pickle.dumps(pickle.loads(pickle.dumps(stacks[0]))))) == 23
+    assert server.tokens == {"secret"}
+
+
+def test_functions_that_make_no_context(tmp_path):
+    np.save(tmp_path / "a.npy", np.zeros((4, 4), np.uint8))
+    with pytest.raises(TypeError, match=r"must return a microtome\.Context, not 3"):
+        microtome.open(tmp_path / "a.npy", context=lambda: 3)
+    with pytest.raises(KeyError, match="token"):
+        microtome.open(tmp_path / "a.npy", context=lambda: {}["token"])
+    with pytest.raises(TypeError, match="or a function that makes one"):
+        microtome.open(tmp_path / "a.npy", context=3)
+    before = len(_context._made)
+    for _ in range(3):
+        microtome.open(tmp_path / "a.npy", context=lambda: microtome.Context(threads=1)).close()
+    assert len(_context._made) <= before + 1
 
 
 def test_errors(tmp_path, serve):

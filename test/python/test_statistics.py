@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Statistics against NumPy."""
 
+import json
 import pickle
 import signal
 import sys
@@ -56,9 +57,11 @@ def test_every_dtype_equals_numpy(dtype, axes):
         assert (s.quantile(q) == np.quantile(channels.astype(np.float64), q, axis=1)).all()
 
 
-@pytest.mark.parametrize("dtype", ["u1", "u2", "f4", "f8"])
-def test_several_images_with_masks(dtype):
-    images = [random_image(dtype, (2, 40 + i, 50), i) for i in range(3)]
+@pytest.mark.parametrize(
+    "dtypes", [["u1"] * 3, ["u2"] * 3, ["f4"] * 3, ["f8"] * 3, ["u1", "i2", "f4"], ["?", "f2", "u2"]]
+)
+def test_several_images_with_masks(dtypes):
+    images = [random_image(dtype, (2, 40 + i, 50), i) for i, dtype in enumerate(dtypes)]
     masks = [random_image("f4", image.shape, 9) for image in images]
     masks[1] = masks[1][:1]
     masks[0][0, 0] = np.nan
@@ -67,6 +70,7 @@ def test_several_images_with_masks(dtype):
         mask=[microtome.from_array(mask, "CYX") for mask in masks],
         quantiles=QUANTILES,
     )
+    assert s.dtype == (dtypes[0] if len(set(dtypes)) == 1 else np.float32)
     kept = [[image[c][(mask[c % len(mask)] > 0)] for image, mask in zip(images, masks, strict=True)] for c in (0, 1)]
     kept = [np.concatenate(parts) for parts in kept]
     for c in (0, 1):
@@ -74,6 +78,29 @@ def test_several_images_with_masks(dtype):
         for q in QUANTILES:
             assert s.quantile(q)[c] == np.quantile(kept[c].astype(np.float64), q)
     check(s, np.concatenate(kept), s.overall, s.histogram())
+
+
+def test_interleaved_channels_of_several_types():
+    """Two 16-bit channels side by side have the step of one float."""
+    short, wide = random_image("u2", (60, 50, 2)), random_image("f4", (60, 50, 2))
+    s = microtome.statistics([microtome.from_array(image, "YXC") for image in (short, wide)], quantiles=QUANTILES)
+    for c in (0, 1):
+        check(s, np.append(short[..., c], wide[..., c].ravel()), s._channels[c], s.histogram(c))
+
+
+def test_files_of_several_types(tmp_path):
+    """Pixels in the other byte order, and absent chunks, whose fill value is converted as well."""
+    np.save(tmp_path / "a.npy", random_image("u1", (300, 300)))
+    np.save(tmp_path / "b.npy", random_image("u2", (300, 300)).astype(">u2"))
+    array = {"zarr_format": 2, "shape": [300, 300], "chunks": [150, 300], "dtype": ">i2", "fill_value": -3}
+    array.update(compressor=None, filters=None, order="C")
+    (tmp_path / "c.zarr").mkdir()
+    (tmp_path / "c.zarr" / ".zarray").write_text(json.dumps(array))
+    random_image("i2", (150, 300)).astype(">i2").tofile(tmp_path / "c.zarr" / "1.0")
+    stacks = [microtome.open(tmp_path / name) for name in ("a.npy", "b.npy", "c.zarr")]
+    floats = [microtome.from_array(np.asarray(stack).astype(np.float32), "SCYX") for stack in stacks]
+    s, expected = (microtome.statistics(several, quantiles=QUANTILES) for several in (stacks, floats))
+    assert s._core.json() == expected._core.json()
 
 
 @pytest.mark.parametrize("dtype", ["f2", "f4", "f8"])
@@ -279,9 +306,9 @@ def test_normalisations_are_those_of_careamics():
 
 def test_images_that_do_not_fit_are_refused():
     a = microtome.from_array(np.zeros((4, 4), np.uint8), "YX", "a")
-    b = microtome.from_array(np.zeros((4, 4), np.uint16), "YX", "b")
+    b = microtome.from_array(np.zeros((4, 4), np.uint32), "YX", "b")
     c = microtome.from_array(np.zeros((2, 4, 4), np.uint8), "CYX", "c")
-    with pytest.raises(ValueError, match=r"stack 1 \(b\) has dtype uint16, but stack 0 \(a\) has uint8"):
+    with pytest.raises(ValueError, match=r"stack 1 \(b\) has dtype uint32, but stack 0 \(a\) has uint8, and float32"):
         microtome.statistics([a, b])
     with pytest.raises(ValueError, match=r"stack 1 \(c\) has 2 channels, but stack 0 \(a\) has 1"):
         microtome.statistics([a, c])

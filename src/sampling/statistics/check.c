@@ -22,10 +22,33 @@ static mt_status check_stack(const mt_stack *s, const mt_statistics_options *o, 
     return MT_OK;
 }
 
-static mt_status check_stacks(mt_stack *const *stacks, size_t n, const mt_statistics_options *o, mt_error *err)
+/* The dtype of the pixels that a visit shows. */
+static mt_dtype shown_dtype(const mt_stack *stack) { return stack->map ? stack->info.dtype : MT_FLOAT32; }
+
+static bool is_exact_in_float32(mt_dtype dtype) { return mt_dtype_size(dtype) <= 2 || dtype == MT_FLOAT32; }
+
+/* Makes *dtype that of one more stack, or float32 if that holds the values of both. */
+static mt_status unite_dtypes(mt_stack *const *stacks, size_t i, mt_dtype *dtype, mt_error *err)
+{
+    mt_dtype other = shown_dtype(stacks[i]);
+    if (other == *dtype)
+        return MT_OK;
+    if (!is_exact_in_float32(other) || !is_exact_in_float32(*dtype))
+        return mt_fail(err, MT_E_ARGUMENT,
+                       "stack %zu (%s) has dtype %s, but stack 0 (%s) has %s, and float32 does not hold the values of "
+                       "both: compute their statistics separately",
+                       i, stacks[i]->info.source, mt_dtype_name(other), stacks[0]->info.source,
+                       mt_dtype_name(shown_dtype(stacks[0])));
+    *dtype = MT_FLOAT32;
+    return MT_OK;
+}
+
+static mt_status check_stacks(mt_stack *const *stacks, size_t n, const mt_statistics_options *o, mt_dtype *dtype,
+                              mt_error *err)
 {
     const mt_stack *first = stacks[0];
     const char *source = first->info.source;
+    *dtype = shown_dtype(first);
     for (size_t i = 0; i < n; i++) {
         const mt_stack *s = stacks[i];
         mt_status st = check_stack(s, o, err);
@@ -36,11 +59,8 @@ static mt_status check_stacks(mt_stack *const *stacks, size_t n, const mt_statis
         if (s->context != first->context)
             return mt_fail(err, MT_E_ARGUMENT, "stack %zu (%s) belongs to another context than stack 0 (%s)", i,
                            s->info.source, source);
-        if (mt_counted_dtype(s) != mt_counted_dtype(first))
-            return mt_fail(err, MT_E_ARGUMENT,
-                           "stack %zu (%s) has dtype %s, but stack 0 (%s) has %s: compute their statistics separately",
-                           i, s->info.source, mt_dtype_name(mt_counted_dtype(s)), source,
-                           mt_dtype_name(mt_counted_dtype(first)));
+        if ((st = unite_dtypes(stacks, i, dtype, err)))
+            return st;
         if (s->info.data_shape[1] != first->info.data_shape[1])
             return mt_fail(err, MT_E_ARGUMENT, "stack %zu (%s) has %lld channels, but stack 0 (%s) has %lld", i,
                            s->info.source, (long long)s->info.data_shape[1], source,
@@ -93,13 +113,14 @@ static mt_status check_numbers(const mt_statistics_options *o, mt_error *err)
     return MT_OK;
 }
 
-mt_status mt_statistics_check(mt_stack *const *stacks, size_t n, const mt_statistics_options *o, mt_error *err)
+mt_status mt_statistics_check(mt_stack *const *stacks, size_t n, const mt_statistics_options *o, mt_dtype *dtype,
+                              mt_error *err)
 {
     if (n == 0)
         return mt_fail(err, MT_E_ARGUMENT, "no images to compute statistics of");
     mt_status st = check_numbers(o, err);
     if (!st)
-        st = check_stacks(stacks, n, o, err);
+        st = check_stacks(stacks, n, o, dtype, err);
     for (size_t i = 0; !st && o->masks && i < n; i++)
         st = check_mask(stacks[i], o->masks[i], err);
     return st;

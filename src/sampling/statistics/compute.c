@@ -377,13 +377,14 @@ mt_status mt_statistics_new(mt_stack *const *stacks, size_t n, const mt_statisti
                        sizeof *o);
     if (options)
         memcpy(o, options, options->struct_size);
-    mt_status st = mt_statistics_check(stacks, n, o, err);
+    mt_dtype dtype;
+    mt_status st = mt_statistics_check(stacks, n, o, &dtype, err);
     if (st)
         return st;
     c.survey.context = stacks[0]->context;
     c.n_channels = (size_t)stacks[0]->info.data_shape[1];
     c.n_groups = c.n_channels == 1 ? 1 : c.n_channels + 1;
-    mt_bits_init(&c.survey.bits, mt_counted_dtype(stacks[0]));
+    mt_bits_init(&c.survey.bits, dtype);
     st = mt_statistics_make(c.survey.context, stacks[0]->info.data_shape[1], o->n_quantiles, &c.out, err);
     if (st)
         return st;

@@ -6,11 +6,9 @@
 #include "sampling/statistics/statistics.h"
 #include "sampling/statistics/survey.h"
 
-/* The dtype of the pixels that a visit shows. */
-static inline mt_dtype mt_counted_dtype(const mt_stack *stack) { return stack->map ? stack->info.dtype : MT_FLOAT32; }
-
+/* Checks all arguments. *dtype is that in which pixels are counted. */
 MT_MUST_CHECK mt_status mt_statistics_check(mt_stack *const *stacks, size_t n, const mt_statistics_options *options,
-                                            mt_error *err);
+                                            mt_dtype *dtype, mt_error *err);
 
 /* Sets the standard errors of the means from the parts of the sample. */
 void mt_sample_errors(mt_sample *sample, mt_channel_statistics *groups, size_t n_channels);

@@ -10,7 +10,7 @@
 typedef struct rows {
     mt_survey *survey;
     mt_tally *tally;
-    mt_convert convert; /* swaps bytes */
+    mt_convert convert; /* to the dtype of the statistics, in native byte order */
     bool is_masked;
     mt_sampled *part; /* NULL: no sample */
     int n;            /* number of dimensions, fastest first */
@@ -53,7 +53,8 @@ static size_t select_elements(size_t size, uint8_t *elements, size_t n, const ui
 static void add_row(const rows *r, const uint8_t *data, const uint8_t *mask)
 {
     int64_t size = (int64_t)r->survey->bits.size, n = r->extent[0];
-    bool is_direct = r->stride[0] == size && !r->convert.swap && !r->is_masked && (uintptr_t)data % (size_t)size == 0;
+    bool is_direct = r->stride[0] == size && r->convert.from == r->convert.to && !r->convert.swap && !r->is_masked &&
+                     (uintptr_t)data % (size_t)size == 0;
     for (int64_t done = 0, now; done < n; done += now) {
         now = mt_min_i64(n - done, is_direct ? MOST : MT_STRIP);
         const uint8_t *from = data + done * r->stride[0];
@@ -129,7 +130,10 @@ static void plan_rows(rows *r, const mt_stack_dims *dims, const mt_mask *mask, c
 static void repeat_fill(rows *r, const uint8_t *fill, size_t channel)
 {
     mt_survey *s = r->survey;
-    uint64_t element = mt_bits_load(&s->bits, fill), n = 1;
+    const int64_t one = 1, size = (int64_t)s->bits.size;
+    uint8_t converted[sizeof(uint64_t)];
+    mt_gather(&r->convert, 1, &one, converted, &size, fill, &size);
+    uint64_t element = mt_bits_load(&s->bits, converted), n = 1;
     for (int d = 0; d < r->n; d++)
         n *= (uint64_t)r->extent[d];
     mt_lock_take(&s->lock);
@@ -168,7 +172,7 @@ static mt_status add_channel(mt_survey *s, const mt_units *units, uint64_t first
     spot at = find_spot(dims, mask, visited, place);
     mt_sampled part = { .channel = at.channel };
     rows r = { .survey = s,
-               .convert = { .from = dims->dtype, .to = dims->dtype, .swap = visited->swap && visited->data },
+               .convert = { .from = dims->dtype, .to = s->bits.dtype, .swap = visited->swap && visited->data },
                .is_masked = mask->data,
                .part = s->sample.is_recording ? &part : NULL };
     plan_rows(&r, dims, mask, visited);

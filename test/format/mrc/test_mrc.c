@@ -148,13 +148,13 @@ static void files_without_the_word(void **state)
         make(&f, false, 5, 4, 3);
         memset(f.bytes + 208, 0, 8);
         put_u32(&f, wrong[i].at, wrong[i].value);
-        check_refused(&f, "a.mrc", MT_E_NOT_AN_IMAGE, "neither content nor name");
+        check_refused(&f, "a.mrc", MT_E_NOT_AN_IMAGE, "but the content is not");
     }
     make(&f, false, 5, 4, 3); /* sizes such as those of the wrong byte order */
     for (size_t at = 0; at < 12; at += 4)
         put_u32(&f, at, 70000);
     memset(f.bytes + 208, 0, 8);
-    check_refused(&f, "a.mrc", MT_E_NOT_AN_IMAGE, "neither content nor name");
+    check_refused(&f, "a.mrc", MT_E_NOT_AN_IMAGE, "but the content is not");
 }
 
 /* The sizes of this map are the marks of a LIF file: NX = 0x70, and the low byte of NZ = 0x2a. */
@@ -420,7 +420,7 @@ static void what_is_refused_together(void **state)
     f.size = HEADER - 1;
     check_refused(&f, "a.bin", MT_E_CORRUPT, "inside its header of 1024 bytes");
     f.size = 210;
-    check_refused(&f, "a.mrc", MT_E_NOT_AN_IMAGE, "neither content nor name");
+    check_refused(&f, "a.mrc", MT_E_NOT_AN_IMAGE, "but the content is not");
 }
 
 static void broken_files(void **state)

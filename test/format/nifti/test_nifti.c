@@ -472,7 +472,7 @@ static void what_is_refused(void **state)
     memcpy(f.bytes + 344, "ni1", 4);
     check_refused(&f, MT_E_UNSUPPORTED, "must be called .hdr");
     memcpy(f.bytes + 344, "xx1", 4);
-    check_refused(&f, MT_E_NOT_AN_IMAGE, "neither content nor name");
+    check_refused(&f, MT_E_NOT_AN_IMAGE, "but the content is not");
 }
 
 static void check_opens(const char *name)

@@ -1,0 +1,31 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Pickles say which pixels they mean."""
+
+import os
+import pickle
+
+import microtome
+import microtome.careamics
+import numpy as np
+import pytest
+
+
+@pytest.mark.parametrize("load", [microtome.open, lambda path: microtome.careamics.load(path, "YX")[0]])
+def test_pickles_of_images_that_have_changed_are_refused(tmp_path, load):
+    np.save(tmp_path / "a.npy", np.zeros((4, 5), np.uint16))
+    text = pickle.dumps(load(tmp_path / "a.npy"))
+    os.link(tmp_path / "a.npy", tmp_path / "kept.npy")
+    os.remove(tmp_path / "a.npy")
+    np.save(tmp_path / "a.npy", np.zeros((5, 4), np.uint16))
+    with pytest.raises(
+        microtome.ReopenError, match=r"a\.npy: the image has changed .*: uint16 1x1x4x5.*; now .* 1x1x5x4"
+    ):
+        pickle.loads(text)
+    os.remove(tmp_path / "a.npy")
+    with pytest.raises(microtome.ReopenError, match=r"a\.npy: no such file") as caught:
+        pickle.loads(text)
+    assert isinstance(caught.value.__cause__, microtome.NotFoundError) and not isinstance(caught.value, OSError)
+    copy = pickle.loads(pickle.dumps(caught.value))
+    assert copy.reason == caught.value.reason and copy.path == caught.value.path == str(tmp_path / "a.npy")
+    os.rename(tmp_path / "kept.npy", tmp_path / "a.npy")
+    assert pickle.loads(text).shape == (1, 1, 4, 5)
