@@ -65,7 +65,8 @@ int slide_pixel(const slide_spec *page, int64_t y, int64_t x, int64_t s)
 {
     y -= page->jpeg ? y % SIDE : 0;
     x -= page->jpeg ? x % SIDE : 0;
-    return (int)((page->first + 5 * y + x + 50 * s) & ((1 << (page->bits ? page->bits : 8)) - 1));
+    int bits = page->bits ? page->bits : 8;
+    return (int)((page->first + 5 * y + x + 50 * s) & ((INT64_C(1) << (bits < 32 ? bits : 31)) - 1));
 }
 
 /* Writes the rectangle of pixels from (y, x) on; those beyond the page are 0. */
@@ -100,11 +101,13 @@ static void put_bits(bits *b, unsigned value, int n)
     }
 }
 
+static int quantizer_of(const slide_spec *page) { return page->quantizer ? page->quantizer : 1; }
+
 /* The mean of a block, as the difference from the one before: its number of bits by a code of four bits, the bits, and
  * the code 0 for "no other coefficients". */
-static void put_block(bits *b, int difference)
+static void put_block(bits *b, int difference, int quantizer)
 {
-    int size = 0, coefficient = 8 * difference, positive = coefficient < 0 ? -coefficient : coefficient;
+    int size = 0, coefficient = 8 * difference / quantizer, positive = coefficient < 0 ? -coefficient : coefficient;
     while (positive >> size)
         size++;
     put_bits(b, (unsigned)size, 4);
@@ -119,12 +122,12 @@ static void put_marker(FILE *file, int marker, const uint8_t *body, int size)
     fwrite(body, 1, (size_t)size, file);
 }
 
-/* All quantizers are 1, so that means are exact. */
+/* With quantizers of up to 8 means are exact. */
 static void put_jpeg_head(const writing *w)
 {
     const slide_spec *p = w->page;
     uint8_t quantizers[65] = { 0 };
-    memset(quantizers + 1, 1, 64);
+    memset(quantizers + 1, quantizer_of(p), 64);
     const uint8_t frame[9] = {
         8, (uint8_t)(p->height >> 8), (uint8_t)p->height, (uint8_t)(p->width >> 8), (uint8_t)p->width, 1, 1, 0x11, 0
     };
@@ -165,7 +168,7 @@ static void put_jpeg(writing *w)
                 note_start(w, stream);
                 before = 128;
             }
-            put_block(&b, slide_pixel(p, y, x, 0) - before);
+            put_block(&b, slide_pixel(p, y, x, 0) - before, quantizer_of(p));
             before = slide_pixel(p, y, x, 0);
         }
     put_bits(&b, 0x7f, b.n ? SIDE - b.n : 0);

@@ -107,6 +107,7 @@ static void focal_planes(void **state)
     pages[2].depth = -500;
     pages[3].depth = 1500;
     pages[1].first = 30;
+    pages[1].quantizer = 8; /* another head, and so other tables */
     pages[3].first = 40;
     write_slide(path, pages, 5, true);
     check_layout(path, 2, "|macro", NULL);
@@ -164,17 +165,25 @@ static void streams_without_intervals(void **state)
     whole.width = 65501;
     write_slide(path, &whole, 1, true);
     check_refused(NULL, "", MT_E_UNSUPPORTED, "more than 65500 along a side");
+    whole.width = 65500;
+    write_slide(path, &whole, 1, true);
+    check_refused(NULL, "", MT_E_CORRUPT, "");
+    slide_spec wide = { 70000, 8, .jpeg = true, .interval = 8750, .lens = 20 }; /* an interval of the whole row */
+    write_slide(path, &wide, 1, true);
+    check_refused(NULL, "", MT_E_UNSUPPORTED, "more than 65500 along a side");
 }
 
-/* Bytes of the first directory: the value of a tag is changed. */
-static void patch_tag(uint16_t tag, const void *value, size_t size)
+enum { COUNT = 4, VALUE = 8 };
+
+/* Changes bytes of an entry of the first directory. */
+static void patch_tag(uint16_t tag, int at_entry, const void *value, size_t size)
 {
     size_t n;
     uint8_t *bytes = read_file(path, &n), *at = bytes;
     const uint8_t low = (uint8_t)tag, high = (uint8_t)(tag >> 8);
     while (at[0] != low || at[1] != high || at[2] != 4 || at[3] != 0)
         assert_true(++at < bytes + n - 12);
-    patch_file(path, at + 8 - bytes, value, size);
+    patch_file(path, at + at_entry - bytes, value, size);
     free(bytes);
 }
 
@@ -192,13 +201,17 @@ static void damaged_intervals(void **state)
     check_layout(path, 1, "", "restart intervals do not form tiles");
     check_page("", &page);
     write_slide(path, &base, 1, true);
-    patch_tag(279, "\x10\0\0", 4); /* the strip ends within its head */
+    patch_tag(65426, COUNT, "\7", 1); /* one too few */
+    check_layout(path, 1, "", "restart intervals do not form tiles");
+    check_page("", &base);
+    write_slide(path, &base, 1, true);
+    patch_tag(279, VALUE, "\x10\0\0", 4); /* the strip ends within its head */
     check_refused(NULL, "", MT_E_CORRUPT, "restart interval 0 has the bytes");
     write_slide(path, &base, 1, true);
-    patch_tag(273, "\xf0\xff\xff", 4); /* the strip lies beyond the end of the file */
+    patch_tag(273, VALUE, "\xf0\xff\xff", 4); /* the strip lies beyond the end of the file */
     check_refused(NULL, "", MT_E_CORRUPT, "in a file of");
     write_slide(path, &base, 1, true);
-    patch_tag(65426, "\xff\xff\xff\xff", 4); /* so do the offsets of intervals */
+    patch_tag(65426, VALUE, "\xff\xff\xff\xff", 4); /* so do the offsets of intervals */
     check_refused(NULL, "", MT_E_CORRUPT, "65426");
 }
 
@@ -208,6 +221,12 @@ static void deep_samples(void **state)
     slide_spec page = { 48, 28, .lens = 20, .mode = 7 };
     write_slide(path, &page, 1, true);
     check_refused(NULL, "", MT_E_UNSUPPORTED, "CaptureMode 7");
+    page.mode = 6;
+    write_slide(path, &page, 1, true);
+    check_refused(NULL, "", MT_E_UNSUPPORTED, "CaptureMode 6");
+    page.mode = 5;
+    write_slide(path, &page, 1, true);
+    check_page("", &page);
     page = base; /* a JPEG has 8 bits */
     page.mode = 7;
     write_slide(path, &page, 1, true);

@@ -128,6 +128,10 @@ static void without_descriptions(void **state)
     check_layout(path, 3, "|Thumbnail||", NULL);
     check_pages("", pages, 2);
     check_pages("#level=2", pages + 5, 2);
+    pages[7] = (slide_spec) { 6, 4, .bits = 16 };               /* not in tiles */
+    pages[8] = (slide_spec) { 6, 4, .samples = 3, .tile = 16 }; /* of other samples */
+    write_slide(path, pages, PAGES, false);
+    check_layout(path, 3, "|Thumbnail||", NULL);
     mt_stack *stack = open_slide(path, "");
     assert_null(mt_stack_get_info(stack)->channels);
     mt_stack_close(stack);
