@@ -5,6 +5,7 @@
 #include "stack/stack.h"
 #include "support/delayed_store.h"
 #include "support/nd2_writer.h"
+#include "support/slide_writer.h"
 #include "support/tiff_writer.h"
 
 #include <stdlib.h>
@@ -175,6 +176,32 @@ static void test_pages(void **state)
 }
 
 /* Directories at equal distances are foreseen, more of them the longer the run. */
+/* Pages far apart, each of which leads to the next. */
+static void test_slides(void **state)
+{
+    (void)state;
+    enum { PAGES = 6 };
+    char path[] = "/tmp/microtome-slide-XXXXXX";
+    close(mkstemp(path));
+    slide_spec svs[PAGES] = { { 48, 32, .samples = 3, .tile = 16, .description = "Aperio Image Library" } };
+    slide_spec ndpi[PAGES] = { { 48, 32, .jpeg = true, .interval = 3, .lens = 20 } };
+    for (int i = 1; i < PAGES; i++) {
+        svs[i] = svs[0];
+        ndpi[i] = ndpi[0];
+        svs[i].width = ndpi[i].width = i < 3 ? 48 >> i : 30;
+        svs[i].height = ndpi[i].height = 32 >> i;
+        svs[i].tile = i < 3 ? 16 : 0;
+        ndpi[i].interval = i < 3 ? 3 >> (i - 1) : 0;
+        ndpi[i].lens = i < 3 ? 10 : -1;
+        svs[i].at = ndpi[i].at = (uint64_t)i << 21;
+    }
+    write_slide(path, svs, PAGES, false);
+    check_trips(path, NULL, PAGES, 1);
+    write_slide(path, ndpi, PAGES, true);
+    check_trips(path, NULL, PAGES, 1);
+    unlink(path);
+}
+
 static void test_distances(void **state)
 {
     (void)state;
@@ -309,6 +336,6 @@ int main(void)
                                         cmocka_unit_test(test_headers),   cmocka_unit_test(test_pages),
                                         cmocka_unit_test(test_distances), cmocka_unit_test(test_sets),
                                         cmocka_unit_test(test_uuids),     cmocka_unit_test(test_failure),
-                                        cmocka_unit_test(test_nd2) };
+                                        cmocka_unit_test(test_nd2),       cmocka_unit_test(test_slides) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
