@@ -182,8 +182,8 @@ static void streams_without_intervals(void **state)
 
 enum { COUNT = 4, VALUE = 8 };
 
-/* Changes bytes of an entry of the first directory. */
-static void patch_tag(uint16_t tag, int at_entry, const void *value, size_t size)
+/* Changes bytes of an entry of the first directory, and returns its value, such as an offset. */
+static uint32_t patch_tag(uint16_t tag, int at_entry, const void *value, size_t size)
 {
     size_t n;
     uint8_t *bytes = read_file(path, &n), *at = bytes;
@@ -191,7 +191,9 @@ static void patch_tag(uint16_t tag, int at_entry, const void *value, size_t size
     while (at[0] != low || at[1] != high || at[2] != 4 || at[3] != 0)
         assert_true(++at < bytes + n - 12);
     patch_file(path, at + at_entry - bytes, value, size);
+    uint32_t old = (uint32_t)(at[VALUE] | at[VALUE + 1] << 8);
     free(bytes);
+    return old;
 }
 
 static void damaged_intervals(void **state)
@@ -211,6 +213,15 @@ static void damaged_intervals(void **state)
     patch_tag(65426, COUNT, "\7", 1); /* one too few */
     check_layout(path, 1, "", "restart intervals do not form tiles");
     check_page("", &base);
+    write_slide(path, &base, 1, true);
+    uint32_t starts = patch_tag(65426, VALUE, "", 0);
+    patch_file(path, (long)starts + 4, "\0\0\0\0", 4); /* not in the order of the stream */
+    check_refused(NULL, "", MT_E_CORRUPT, "restart interval 0 has the bytes");
+    size_t size;
+    uint8_t *bytes = read_file(path, &size);
+    patch_file(path, (long)starts + 4, bytes + starts, 4); /* an empty one is not taken for one that is not stored */
+    free(bytes);
+    check_refused(NULL, "", MT_E_CORRUPT, "restart interval 0 has the bytes");
     write_slide(path, &base, 1, true);
     patch_tag(279, VALUE, "\x10\0\0", 4); /* the strip ends within its head */
     check_refused(NULL, "", MT_E_CORRUPT, "restart interval 0 has the bytes");
