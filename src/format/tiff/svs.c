@@ -68,14 +68,13 @@ static mt_status classify(slide *s, const tiff_ifd *ifd, slide_page *page, mt_er
         return st;
     const char *line = find_line(text);
     bool is_reduction = strstr(line, "->") != NULL;
-    if (strncmp(line, "label", 5) == 0)
-        page->part = "label";
-    else if (strncmp(line, "macro", 5) == 0)
-        page->part = "macro";
-    else if (type == MACRO)
-        page->part = "macro";
-    else if (type == LABEL && !is_reduction && page->number > 0)
-        page->part = "label";
+    bool is_label = strncmp(line, "label", 5) == 0, is_macro = strncmp(line, "macro", 5) == 0;
+    if (!is_label && !is_macro) {
+        is_label = type == LABEL && !is_reduction && page->number > 0;
+        is_macro = type == MACRO;
+    }
+    if (is_label || is_macro)
+        page->part = is_label ? "label" : "macro";
     else if (!page->page.tiled)
         page->part = is_reduction || page->number == 1 ? "thumbnail" : "";
     return page->part ? MT_OK : check_size(s, line, page, err);
