@@ -65,8 +65,7 @@ static double predict_once(const prediction *p, uint64_t *n_tiles)
     need(mt_loader_new(mt_tiling_get_patching(tiling), &loading, &loader, &err), &err);
     mt_stitch_output output = { .data = p->out, .dtype = MT_FLOAT32, .n_channels = 1 };
     if (w) {
-        output.writers = &w;
-        output.n_writers = 1;
+        output.writer = w;
     }
     const mt_stitcher_options how = { .struct_size = sizeof how, .blend = p->blend };
     need(mt_stitcher_new(tiling, &output, 1, &how, &stitcher, &err), &err);
