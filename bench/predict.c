@@ -63,10 +63,7 @@ static double predict_once(const prediction *p, uint64_t *n_tiles)
         .struct_size = sizeof loading, .batch_size = BATCH_TILES, .in_order = 1, .uneven = MT_UNEVEN_SHORT
     };
     need(mt_loader_new(mt_tiling_get_patching(tiling), &loading, &loader, &err), &err);
-    mt_stitch_output output = { .data = p->out, .dtype = MT_FLOAT32, .n_channels = 1 };
-    if (w) {
-        output.writer = w;
-    }
+    const mt_stitch_output output = { .writer = w, .data = p->out, .dtype = MT_FLOAT32, .n_channels = 1 };
     const mt_stitcher_options how = { .struct_size = sizeof how, .blend = p->blend };
     need(mt_stitcher_new(tiling, &output, 1, &how, &stitcher, &err), &err);
     *n_tiles = mt_tiling_get_info(tiling)->n_tiles;

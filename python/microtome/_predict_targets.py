@@ -163,7 +163,7 @@ class Targets:
             for out in plan._outputs:
                 lengths = _lengths(plan, out)
                 shape = (plan.tiles.n_samples, out.channels, *(lengths[axis] for axis in axes))
-                self._arrays.append(np.zeros(shape, out.dtype))
+                self._arrays.append(np.empty(shape, out.dtype))  # each pixel is written
             return
         try:
             for i, out in enumerate(plan._outputs):
