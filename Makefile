@@ -18,7 +18,7 @@ CAREAMICS = build/careamics
 STORES = build/stores
 
 .PHONY: help setup setup-check build test test-oracle test-wheel test-careamics test-kill test-stores demo build-command example \
-	docs bench bench-build bench-env bench-slow bench-against bench-python bench-loaders bench-writers coverage mutants fuzz check wheel install
+	docs bench bench-build bench-env bench-slow bench-against bench-python bench-loaders bench-tiles bench-writers coverage mutants fuzz check wheel install
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\): .*## /  make \1\t/p' Makefile | expand -t 24
@@ -112,6 +112,13 @@ bench-loaders: bench-build ## benchmark training loaders side by side (torch, CA
 	@[ -d build/bench-loaders/zstd-large.zarr ] || build/release/bench/bench --keep build/bench-loaders loader
 	@PYTHONPATH=build/release/python $(CAREAMICS)/bin/python bench/python/loaders.py build/bench-loaders \
 		--json build/bench-loaders.json
+
+bench-tiles: bench-build ## benchmark tiled prediction beside CAREamics, MONAI and torchio (in build/careamics)
+	@tools/careamics.sh $(CAREAMICS) environment
+	@PIP_NO_DEPS=1 $(CAREAMICS)/bin/pip install -q --disable-pip-version-check -r bench/python/requirements-loaders.txt
+	@cmake --build --preset release --target microtome_python microtome_python_package
+	@PYTHONPATH=build/release/python $(CAREAMICS)/bin/python bench/python/tiles.py build/bench-tiles \
+		--json build/bench-tiles.json
 
 bench-writers: bench-env ## benchmark writing beside zarr-python, zarrs, TensorStore, acquire-zarr and tifffile
 	@build/bench-env/bin/pip install -q --disable-pip-version-check --no-deps -r bench/python/requirements-writers.txt
