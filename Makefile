@@ -16,6 +16,7 @@ SEED ?= 1
 ORACLE = build/oracle
 CAREAMICS = build/careamics
 STORES = build/stores
+NOISY = $${MICROTOME_TEST_DATA:-../shared/data}/denoise
 
 .PHONY: help setup setup-check build test test-oracle test-wheel test-careamics test-kill test-stores demo build-command example \
 	docs bench bench-build bench-env bench-slow bench-against bench-python bench-loaders bench-tiles bench-writers coverage mutants fuzz check wheel install
@@ -70,11 +71,13 @@ build-command:
 	@[ -f build/$(PRESET)/build.ninja ] || cmake --preset $(PRESET) -DMT_TESTS=OFF -DMT_BENCH=OFF -DMT_PYTHON=OFF
 	@cmake --build --preset $(PRESET) --target microtome_cli
 
-example: build ## train on a noisy image (or IMAGE), predict it, kill and continue that; draws build/example/denoised.png
+example: build ## train on a noisy volume (or IMAGE), predict it, kill and continue that; draws build/example/denoised.png
 	@tools/careamics.sh $(CAREAMICS) environment
-	@[ -d "$${MICROTOME_TEST_DATA:-../shared/data}/denoise" ] || tools/demo.sh build/$(PRESET)
+	@[ -d "$(NOISY)" ] || tools/demo.sh build/$(PRESET)
 	@mkdir -p build/example/careamics
-	@image=$${MICROTOME_TEST_DATA:-../shared/data}/denoise/example_cells_1.tif; [ -f "$$image" ] || image=demo/nuclei.tif; \
+	@if [ -d "$(NOISY)" ]; then image=build/example/volume.ome.zarr; \
+			build/$(PRESET)/microtome convert "$(NOISY)/example_cells_*.tif" $$image --join Z || exit; \
+		else image=demo/nuclei.tif; fi; \
 		PYTHONPATH=build/$(PRESET)/python $(CAREAMICS)/bin/python examples/denoise.py "$${IMAGE:-$$image}" build/example
 	@PYTHONPATH=build/$(PRESET)/python $(CAREAMICS)/bin/python examples/careamics_n2v.py build/example/careamics
 
