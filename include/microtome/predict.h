@@ -166,11 +166,12 @@ typedef struct mt_stitcher_report {
     uint64_t n_nan;         /* values put that are NaN, in the crops of their tiles */
     uint64_t least_memory;  /* bytes that suffice for mt_stitcher_options.memory */
     uint64_t waiting_bytes; /* of pixels that wait in the stitcher for further tiles */
-    /* Values that became the least or largest one of the dtype, of arrays and images of samples; a writer of the caller
-     * counts its own. */
-    uint64_t n_clipped;
-    /* As in mt_writer_progress when the stitcher was created; of images of samples, of those in the part. */
-    uint64_t n_units, n_resumed, n_lost;
+    uint64_t
+        n_clipped; /* values beyond the range of the dtype, in arrays and images of samples; others count their own */
+    /* As in mt_writer_progress, when the stitcher was created; of images of samples, of those in the part: */
+    uint64_t n_units;   /* units of images that were not finished */
+    uint64_t n_resumed; /* of these, units that were published */
+    uint64_t n_lost;    /* records of units whose objects are missing */
 } mt_stitcher_report;
 
 /* Set out->struct_size first. */
