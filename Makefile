@@ -16,9 +16,10 @@ SEED ?= 1
 ORACLE = build/oracle
 CAREAMICS = build/careamics
 STORES = build/stores
+NOISY = $${MICROTOME_TEST_DATA:-../shared/data}/denoise
 
 .PHONY: help setup setup-check build test test-oracle test-wheel test-careamics test-kill test-stores demo build-command example \
-	docs bench bench-build bench-env bench-slow bench-against bench-python bench-loaders bench-writers coverage mutants fuzz check wheel install
+	docs bench bench-build bench-env bench-slow bench-against bench-python bench-loaders bench-tiles bench-writers coverage mutants fuzz check wheel install
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\): .*## /  make \1\t/p' Makefile | expand -t 24
@@ -70,11 +71,13 @@ build-command:
 	@[ -f build/$(PRESET)/build.ninja ] || cmake --preset $(PRESET) -DMT_TESTS=OFF -DMT_BENCH=OFF -DMT_PYTHON=OFF
 	@cmake --build --preset $(PRESET) --target microtome_cli
 
-example: build ## train on a noisy image (or IMAGE), predict it, kill and continue that; draws build/example/denoised.png
+example: build ## train on a noisy volume (or IMAGE), predict it, kill and continue that; draws build/example/denoised.png
 	@tools/careamics.sh $(CAREAMICS) environment
-	@[ -d "$${MICROTOME_TEST_DATA:-../shared/data}/denoise" ] || tools/demo.sh build/$(PRESET)
+	@[ -d "$(NOISY)" ] || tools/demo.sh build/$(PRESET)
 	@mkdir -p build/example/careamics
-	@image=$${MICROTOME_TEST_DATA:-../shared/data}/denoise/example_cells_1.tif; [ -f "$$image" ] || image=demo/nuclei.tif; \
+	@if [ -d "$(NOISY)" ]; then image=build/example/volume.ome.zarr; \
+			build/$(PRESET)/microtome convert "$(NOISY)/example_cells_*.tif" $$image --join Z || exit; \
+		else image=demo/nuclei.tif; fi; \
 		PYTHONPATH=build/$(PRESET)/python $(CAREAMICS)/bin/python examples/denoise.py "$${IMAGE:-$$image}" build/example
 	@PYTHONPATH=build/$(PRESET)/python $(CAREAMICS)/bin/python examples/careamics_n2v.py build/example/careamics
 
@@ -112,6 +115,13 @@ bench-loaders: bench-build ## benchmark training loaders side by side (torch, CA
 	@[ -d build/bench-loaders/zstd-large.zarr ] || build/release/bench/bench --keep build/bench-loaders loader
 	@PYTHONPATH=build/release/python $(CAREAMICS)/bin/python bench/python/loaders.py build/bench-loaders \
 		--json build/bench-loaders.json
+
+bench-tiles: bench-build ## benchmark tiled prediction beside CAREamics, MONAI and torchio (in build/careamics)
+	@tools/careamics.sh $(CAREAMICS) environment
+	@PIP_NO_DEPS=1 $(CAREAMICS)/bin/pip install -q --disable-pip-version-check -r bench/python/requirements-loaders.txt
+	@cmake --build --preset release --target microtome_python microtome_python_package
+	@PYTHONPATH=build/release/python $(CAREAMICS)/bin/python bench/python/tiles.py build/bench-tiles \
+		--json build/bench-tiles.json
 
 bench-writers: bench-env ## benchmark writing beside zarr-python, zarrs, TensorStore, acquire-zarr and tifffile
 	@build/bench-env/bin/pip install -q --disable-pip-version-check --no-deps -r bench/python/requirements-writers.txt

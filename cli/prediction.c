@@ -259,8 +259,7 @@ static int check_memory(const prediction *p, const mt_stitcher *stitcher)
 int prediction_stitch(const prediction *p, mt_writer *writer, uint64_t part, uint64_t n_parts, mt_stitcher **out)
 {
     mt_error err = MT_ERROR_INIT;
-    const mt_stitch_output to = { .writers = &writer,
-                                  .n_writers = 1,
+    const mt_stitch_output to = { .writer = writer,
                                   .n_channels = p->n_outputs,
                                   .up = p->up,
                                   .down = p->down,

@@ -97,6 +97,18 @@ static int look(const struct args *args, output_state *s)
     return status;
 }
 
+/* Whether every image was begun, and no shard or chunk is missing. */
+static bool can_finish(const output_state *s)
+{
+    bool all = true;
+    for (uint64_t i = 0; i < s->n_images && all; i++) {
+        char *path = member_path(s->path, i);
+        all = exists(path);
+        free(path);
+    }
+    return all && s->progress.n_done == s->progress.n_units;
+}
+
 /* --- microtome status. --- */
 
 static void print_state(const output_state *s)
@@ -120,7 +132,7 @@ static void print_state(const output_state *s)
     }
     if (s->progress.n_lost)
         printf("  %-9s%" PRIu64 " damaged records; their %s are done again\n", "lost", s->progress.n_lost, s->units);
-    if (left == 0)
+    if (can_finish(s))
         printf("  %-9smicrotome finish\n", "next");
 }
 
@@ -188,18 +200,6 @@ static int refuse(const output_state *s)
     else
         failed("%s: images are missing: repeat the commands that write them", s->path);
     return EXIT_INCOMPLETE;
-}
-
-/* Whether every image was begun, and no shard or chunk is missing. */
-static bool can_finish(const output_state *s)
-{
-    bool all = true;
-    for (uint64_t i = 0; i < s->n_images && all; i++) {
-        char *path = member_path(s->path, i);
-        all = exists(path);
-        free(path);
-    }
-    return all && s->progress.n_done == s->progress.n_units;
 }
 
 static int finish(const struct args *args, mt_context *context, const output_state *s)

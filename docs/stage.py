@@ -37,6 +37,7 @@ NAVIGATION = {
             "JAX <jax>",
             "Predicting <predicting>",
             "Many machines <many-machines>",
+            "Ray <ray>",
             "Converting <converting>",
             "Writing <writing>",
             "filters",

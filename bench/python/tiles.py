@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-3-Clause
 """Milliseconds of processor time a tile, beside other libraries: 256 x 256 tiles with an overlap of 48 of a plane in memory
-through a network that does nothing, stitched.
+through a network that does nothing, stitched. At the end the same from OME-Zarr to OME-Zarr, beside the sum of its parts:
+decoding all chunks, gathering all tiles, and encoding all chunks.
 
 Usage: bench/python/tiles.py FOLDER [--runs N] [--json FILE]. Each figure is the median of N runs, libraries in turns; the
 result of each is compared with the plane. Files go to FOLDER and are removed. Libraries that are not installed are named
@@ -18,7 +19,7 @@ from pathlib import Path
 
 import numpy as np
 
-SIZE, TILE, OVERLAP, BATCH = 2048, 256, 48, 8
+SIZE, TILE, OVERLAP, BATCH = 4096, 256, 48, 8
 
 
 def tile_count():
@@ -136,6 +137,61 @@ WAYS = {
 }
 
 
+def decode(folder):
+    import microtome as mt
+
+    with mt.open(folder / "input.zarr", context=mt.Context()) as stack:  # without chunks in its cache
+        return stack.extract_patch(0, [0], (0, 0), (SIZE, SIZE))
+
+
+def gather(plane):
+    import microtome as mt
+
+    tiles = mt.Tiles(mt.from_array(plane, "YX"), tile=(TILE, TILE), overlap=OVERLAP, batch_size=BATCH)
+    return sum(len(batch) for batch in tiles.batches())
+
+
+def encode(pixels, folder):
+    import microtome as mt
+
+    with mt.create(folder / "encoded.zarr", like=mt.from_array(pixels, "YX"), durability="never") as out:
+        for y in range(0, SIZE, TILE):
+            out[y : y + TILE] = pixels[y : y + TILE]
+
+
+def end_to_end(folder):
+    import microtome as mt
+
+    stack, options = mt.open(folder / "input.zarr", context=mt.Context()), {"progress": False, "durability": "never"}
+    options |= {"tile": (TILE, TILE), "overlap": OVERLAP, "batch_size": BATCH}
+    mt.predict(lambda batch: batch, stack, folder / "whole.zarr", **options)
+
+
+def measure_whole(plane, folder, runs):
+    """Milliseconds of processor time a tile of the parts, and of the whole; medians of runs in turns."""
+    import microtome as mt
+
+    pixels = plane.astype("float32")
+    ways = {
+        "decoding all chunks": lambda: decode(folder),
+        "gathering all tiles": lambda: gather(plane),
+        "encoding all chunks": lambda: encode(pixels, folder),
+        "end to end": lambda: end_to_end(folder),
+    }
+    took = {name: [] for name in ways}
+    for _ in range(runs):
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+        with mt.create(folder / "input.zarr", like=mt.from_array(plane, "YX"), durability="never") as out:
+            out[...] = plane
+        for name, way in ways.items():
+            begin = time.process_time()
+            way()
+            took[name].append(time.process_time() - begin)
+    np.testing.assert_array_equal(mt.open(folder / "whole.zarr")[0, 0], plane)
+    return {name: statistics.median(seconds) * 1e3 / tile_count() for name, seconds in took.items()}
+
+
 def measure(way, plane, folder):
     """Processor seconds of one run, whose result must be the plane."""
     shutil.rmtree(folder, ignore_errors=True)
@@ -165,12 +221,18 @@ def main():
                 continue
             if run > 0:
                 seconds[name].append(took)
+    whole = measure_whole(plane, given.folder / "work", given.runs)
     shutil.rmtree(given.folder / "work", ignore_errors=True)
     figures = {name: statistics.median(s) * 1e3 / tile_count() for name, s in seconds.items() if s}
     for name, figure in figures.items():
         print(f"{name:35} {figure:7.3f} ms of processor time a tile")
+    print("from OME-Zarr to OME-Zarr:")
+    for name, figure in whole.items():
+        print(f"  {name:33} {figure:7.3f} ms of processor time a tile")
+    *parts, total = whole.values()
+    print(f"  {'sum of the parts / end to end':33} {sum(parts) / total:7.2f}")
     if given.json:
-        given.json.write_text(json.dumps(figures, indent=1))
+        given.json.write_text(json.dumps({**figures, **whole}, indent=1))
 
 
 if __name__ == "__main__":

@@ -95,12 +95,16 @@ MT_API int mt_blend_find(const char *name);
 
 /* An output of the network. */
 typedef struct mt_stitch_output {
-    /* Where it is written. One writer: the image has all samples, along T, and T may be left out if there is one.
-     * Otherwise as many writers as samples. Axes C and Z may be left out if there is one channel or plane. Borrowed
-     * until the stitcher is freed. Sizes are those of the image, times up, divided by down and rounded up. */
-    mt_writer *const *writers;
-    size_t n_writers;   /* 1, or the number of samples; 0: data is used */
-    void *data;         /* instead of writers: an array of samples, channels, (Z), Y, X, in C order */
+    /* Where it is written, one of three. A writer: the image has all samples, along T, and T may be left out if there is
+     * one. Axes C and Z may be left out if there is one channel or plane. Borrowed until the stitcher is freed. Sizes are
+     * those of the image, times up, divided by down and rounded up. */
+    mt_writer *writer;
+    /* A plan (mt_writer_plan) of the image of one sample, as above but without T: each sample is an image of its own, of
+     * the plan's options, below the plan's path: PATH/0, PATH/1 and so on. Borrowed likewise. They are continued if they
+     * are unfinished, left alone if they are finished, and created when their first pixel comes: a few are open at once.
+     * Finishing them is left to the caller, as are mt_collection_begin and mt_collection_finish. */
+    mt_writer *sample_plan;
+    void *data;         /* an array of samples, channels, (Z), Y, X, in C order */
     mt_dtype dtype;     /* of data */
     int64_t n_channels; /* of the output */
     /* Size of an output pixel grid relative to the input, along all axes of the network: up / down. One of them is 1;
@@ -162,7 +166,12 @@ typedef struct mt_stitcher_report {
     uint64_t n_nan;         /* values put that are NaN, in the crops of their tiles */
     uint64_t least_memory;  /* bytes that suffice for mt_stitcher_options.memory */
     uint64_t waiting_bytes; /* of pixels that wait in the stitcher for further tiles */
-    uint64_t n_clipped;     /* values beyond the range of an array's dtype; writers count their own */
+    uint64_t
+        n_clipped; /* values beyond the range of the dtype, in arrays and images of samples; others count their own */
+    /* As in mt_writer_progress, when the stitcher was created; of images of samples, of those in the part: */
+    uint64_t n_units;   /* units of images that were not finished */
+    uint64_t n_resumed; /* of these, units that were published */
+    uint64_t n_lost;    /* records of units whose objects are missing */
 } mt_stitcher_report;
 
 /* Set out->struct_size first. */

@@ -48,7 +48,7 @@ class PlanStatus(NamedTuple):
     n_done: int
     """Chunks or shards that are written, of outputs that are not finished."""
     n_units: int
-    """Their number; 0 before the first run."""
+    """Their number."""
     failed: dict[str, str]
     """What went wrong in parts that have not succeeded since, by ``"k of n"``; ``"all"`` is a run without parts."""
 
@@ -251,6 +251,7 @@ class Plan:
             return Prediction(0, len(self._tiles), 0.0, 0, self._tiles.batch_size, 0.0, 0.0, 0.0, 0, self.paths, {})
         stitcher = targets.stitch(self._blend, k, n)
         try:
+            targets.tell_resumed(stitcher)
             runner = Runner(self, model, stitcher, targets, suffix)
             with show_tiles(progress) as tell:
                 runner.run(tell)
@@ -276,7 +277,7 @@ class Plan:
                     "unfinished output"
                 ) from error
             raise
-        if targets.resumed and not resume:
+        if not resume and targets.resumed:
             targets.close()
             raise ArgumentError(f"{self._path} is unfinished: continue it with resume=True, or remove it")
         if _KEPT not in targets.kept():
@@ -315,7 +316,9 @@ class Plan:
             try:
                 writer = _core.Writer.look(image.path, image.options.get("format"), self._options.get("context"))
             except NotFoundError:
-                finished = finished and (image.is_finished() or image.is_npy())
+                if not image.is_finished() and not image.is_npy():
+                    finished = False
+                    n_units += image.plan().progress()[0]
                 continue
             finished = False
             done = writer.progress()

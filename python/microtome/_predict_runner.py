@@ -184,9 +184,9 @@ class Runner:
     def tell(self) -> Prediction:
         """Describe what was done, and warn of values that were lost."""
         plan = self._plan
-        n_tiles, _, n_put, n_nan, least, _, n_clipped = self._stitcher.report()
-        is_told = plan._path is None or any(np.dtype(out.dtype).kind == "f" for out in plan._outputs)
-        texts = [f"{n_nan} values of the prediction are NaN"] * (n_nan > 0 and is_told)  # else the writers tell it
+        n_tiles, _, n_put, n_nan, least, _, n_clipped, *_ = self._stitcher.report()
+        is_told = not self._targets.tells_values or any(np.dtype(out.dtype).kind == "f" for out in plan._outputs)
+        texts = [f"{n_nan} values of the prediction are NaN"] * (n_nan > 0 and is_told)
         texts += [f"{n_clipped} values were clipped to the range of their type"] * (n_clipped > 0)
         if texts:
             warn_caller(f"{plan.tiles.stack.source}: {' and '.join(texts)}")

@@ -3,13 +3,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 import numpy as np
 
 from . import _core
-from ._errors import ArgumentError
+from ._errors import ArgumentError, warn_caller
 from ._predict_outputs import Planned
 from ._writer import Writer, start_writer
 from ._writer_options import WriterOptions, parse_bytes, to_core
@@ -35,6 +36,10 @@ class Image(NamedTuple):
     def is_finished(self) -> bool:
         """Tell whether the same call has finished it."""
         return bool(_core.is_finished(to_core(self.path, self.options)))
+
+    def plan(self) -> _core.Writer:
+        """Describe the image that would be created."""
+        return _core.Writer.plan(*to_core(self.path, self.options))
 
     def is_npy(self) -> bool:
         """Tell whether it is a file of NPY that is complete, by whatever call."""
@@ -124,11 +129,16 @@ def check_memory(plan: Plan) -> None:
     images = [list_images(plan, out) for out in plan._outputs] if plan.paths and _memory(plan) else []
     if not images or images[0][0].is_finished():
         return
-    outputs = []
-    for out, group in zip(plan._outputs, images, strict=True):
-        planned = _core.Writer.plan(*to_core(group[0].path, group[0].options))
-        outputs.append(((planned,) * len(group), out.channels, out.up, out.down, *out.factors()))
+    outputs = [
+        (group[0].plan(), _is_collection(plan), out.channels, out.up, out.down, *out.factors())
+        for out, group in zip(plan._outputs, images, strict=True)
+    ]
     _core.Stitcher(plan.tiles._tiling, tuple(outputs), plan._blend, 0, 0, _memory(plan)).close()
+
+
+def _refuse_incomplete(writer: Writer) -> None:
+    if writer.progress.n_done < writer.progress.n_units:
+        writer.finish(all_required=True)  # which refuses
 
 
 def _memory(plan: Plan) -> int:
@@ -138,24 +148,22 @@ def _memory(plan: Plan) -> int:
 class Targets:
     """The writers or arrays of all outputs, while they are written.
 
-    Texts are kept with the first image, which is finished last: until then, a plan is found. continues: the caller knows
-    that outputs have been begun.
+    Of a collection, the stitcher opens the images, one after another. Texts are kept with the first image, which is
+    finished last: until then, a plan is found. continues: the caller knows that outputs have been begun.
     """
 
     def __init__(self, plan: Plan, continues: bool = True) -> None:
         self._plan, self._continues = plan, continues
-        self._finished: list[bool] = []  # of each image
-        self._groups: list[list[Writer]] = []  # of each output: what is not finished
+        self._writers: dict[int, Writer] = {}  # of outputs that are one image, if it is not finished
+        self._samples: dict[int, _core.Writer] = {}  # the plan of each image of a collection that is not finished
+        self._keeper: Writer | None = None  # of the first image that is not finished
         self._arrays: list[NDArray[Any]] = []
-        self.stitched: list[int] = []
-        """Outputs that tiles go to."""
         if plan._path is None:
             axes = "ZYX" if plan.tiles.stack.ndim == 5 else "YX"
             for out in plan._outputs:
                 lengths = _lengths(plan, out)
                 shape = (plan.tiles.n_samples, out.channels, *(lengths[axis] for axis in axes))
-                self._arrays.append(np.zeros(shape, out.dtype))
-            self.stitched = list(range(len(plan._outputs)))
+                self._arrays.append(np.empty(shape, out.dtype))  # each pixel is written
             return
         try:
             for i, out in enumerate(plan._outputs):
@@ -165,27 +173,18 @@ class Targets:
             raise
 
     def _open(self, i: int, out: Planned) -> None:
-        """Create or continue the images of an output."""
+        """Create or continue an output."""
         images = list_images(self._plan, out)
         if _is_collection(self._plan):
             self._collect(_core.collection_begin, out)
-        finished = [self._is_finished(image) for image in images]
-        group: list[Writer] = []
-        self._groups.append(group)
-        if all(finished):
-            return
-        for image, is_finished in zip(images, finished, strict=True):
-            if not is_finished:
-                group.append(start_writer(image.path, image.options, self._continues))
-        if not any(finished):
-            self.stitched.append(i)
-            return
-        for writer in group:  # complete, or it was lost since
-            if writer.progress.n_done < writer.progress.n_units:
-                raise ArgumentError(
-                    f"{writer.path}: {writer._count()} are there, though other images of the collection are finished: "
-                    "remove these, too, so that all are made again"
-                )
+            first = next((image for image in images if not image.is_finished()), None)
+            if first is not None:
+                whole = Image(self._plan.paths[out.name], first.options)
+                self._samples[i] = whole.plan()
+                self._keeper = self._keeper or Writer(_core.Writer(*to_core(*first)), first.path)
+        elif not self._is_finished(images[0]):
+            self._writers[i] = start_writer(images[0].path, images[0].options, self._continues)
+            self._keeper = self._keeper or self._writers[i]
 
     def _is_finished(self, image: Image) -> bool:
         """Tell whether this plan has finished an image. NPY does not tell; the first image does that is not finished."""
@@ -198,59 +197,106 @@ class Targets:
         function(path, self._plan.tiles.n_samples, options.get("ome"), durability, options.get("context"))
 
     @property
-    def _writers(self) -> list[Writer]:
-        return [writer for group in self._groups for writer in group]
+    def stitched(self) -> list[int]:
+        """Outputs that tiles go to."""
+        return sorted({*range(len(self._arrays)), *self._writers, *self._samples})
+
+    @property
+    def tells_values(self) -> bool:
+        """Writers tell of values that were lost."""
+        return bool(self._writers)
 
     @property
     def resumed(self) -> bool:
         """Something was written by earlier calls."""
-        return any(writer.resumed for writer in self._writers)
+        if not self._samples:
+            return any(writer.resumed for writer in self._writers.values())
+        stitcher = self.stitch("crop")
+        n_resumed = stitcher.report()[8]
+        stitcher.close()
+        return n_resumed > 0
 
-    def stitch(self, blend: str, k: int, n: int) -> _core.Stitcher:
+    def tell_resumed(self, stitcher: _core.Stitcher) -> None:
+        """Warn if collections are continued, unless the caller is known to do so; other writers have warned."""
+        *_, n_units, n_resumed, n_lost = stitcher.report()
+        texts = [f"continues unfinished images: {n_resumed} of {n_units} chunks or shards are done"] * (
+            n_resumed > 0 and not self._continues
+        )
+        texts += [f"{n_lost} were recorded and are missing or damaged: they are written again"] * (n_lost > 0)
+        if texts and self._samples:
+            warn_caller(f"{self._plan._path}: {'; '.join(texts)}")
+
+    def stitch(self, blend: str, k: int = 0, n: int = 0) -> _core.Stitcher:
         """Make the stitcher of what is to be done."""
         plan, outputs = self._plan, []
+        places: dict[int, Any] = {
+            **dict(enumerate(self._arrays)),
+            **{i: w._core for i, w in self._writers.items()},
+            **self._samples,
+        }
         for i in self.stitched:
             out = plan._outputs[i]
-            place = self._arrays[i] if self._arrays else tuple(writer._core for writer in self._groups[i])
-            outputs.append((place, out.channels, out.up, out.down, *out.factors()))
+            outputs.append((places[i], i in self._samples, out.channels, out.up, out.down, *out.factors()))
         return _core.Stitcher(plan.tiles._tiling, tuple(outputs), blend, k, n, _memory(plan))
 
     def kept(self) -> dict[str, str]:
         """Return the texts that are kept with the outputs."""
-        writers = self._writers
-        return writers[0]._core.kept() if writers else {}
+        return self._keeper._core.kept() if self._keeper else {}
 
     def keep(self, name: str, text: str | None) -> None:
         """Keep a text with the outputs, until they are finished."""
-        writers = self._writers
-        if writers:
-            writers[0]._core.keep(name, text)
+        if self._keeper:
+            self._keeper._core.keep(name, text)
 
     def close(self, finish: bool = False) -> None:
         """Close the writers; before that, finish the images."""
-        if finish:
-            self._finish()
-        for writer in self._writers:
+        if finish and not self._arrays:
+            self._check_complete()
+            self.keep(_FINISHING, "")
+            for i, out in reversed(list(enumerate(self._plan._outputs))):  # the first one keeps what is known of all
+                self._finish(i, out)
+        for writer in self._open_writers():
             writer.close()
 
-    def _finish(self) -> None:
-        """Finish the images, if all are complete; the first one last, as it keeps what is known of the others."""
-        for writer in self._writers:
+    def _open_writers(self) -> list[Writer]:
+        writers = list(self._writers.values())
+        return writers if self._keeper is None or self._keeper in writers else [*writers, self._keeper]
+
+    def _check_complete(self) -> None:
+        """Refuse if anything is missing, before any image is finished."""
+        for writer in self._writers.values():
             writer.flush()
-            if writer.progress.n_done < writer.progress.n_units:
-                writer.finish(all_required=True)  # which refuses
-        self.keep(_FINISHING, "")
-        for out, group in reversed(list(zip(self._plan._outputs, self._groups, strict=False))):
-            for writer in reversed(group):
-                writer.finish(all_required=True)
-                writer.close()
-            if _is_collection(self._plan):
-                self._collect(_core.collection_finish, out)
+            _refuse_incomplete(writer)
+        if not self._samples:
+            return
+        stitcher = self.stitch("crop")
+        n_needed = stitcher.report()[1]
+        stitcher.close()
+        for i in self._samples if n_needed else ():
+            for image in list_images(self._plan, self._plan._outputs[i]):
+                if not image.is_finished():
+                    with contextlib.closing(start_writer(image.path, image.options, True)) as writer:
+                        _refuse_incomplete(writer)
+
+    def _finish(self, i: int, out: Planned) -> None:
+        if i in self._writers:
+            self._writers[i].finish(all_required=True)
+            self._writers[i].close()
+        for image in reversed(list_images(self._plan, out)) if i in self._samples else ():
+            if not image.is_finished():
+                with contextlib.closing(start_writer(image.path, image.options, True)) as writer:
+                    writer.finish(all_required=True)
+        if _is_collection(self._plan):
+            self._collect(_core.collection_finish, out)
 
     def abandon(self, error: BaseException, how: str = "the same call continues it") -> None:
         """Close the writers after a failure, and let it tell how to continue."""
-        for writer in self._writers:
+        for writer in self._writers.values():
             writer._abandon(error, how)
+        if self._samples:
+            if self._keeper:
+                self._keeper.close()
+            error.add_note(f"{self._plan._path} is unfinished: {how}.")
 
     def results(self) -> dict[str, NDArray[Any]]:
         """Return the arrays with the axes of an image, after S if the input has it."""

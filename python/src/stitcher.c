@@ -4,10 +4,8 @@
 
 /* What an output is made of. The stitcher borrows writers and array, and copies the rest. */
 typedef struct output {
-    PyObject *writers;  /* tuple; NULL: an array */
-    Py_buffer array;    /* obj is NULL without one */
-    mt_writer **inside; /* the library's writers, entered */
-    Py_ssize_t n_inside;
+    PyObject *writer; /* or a plan of samples, entered; NULL: an array */
+    Py_buffer array;  /* obj is NULL without one */
     int64_t n_channels;
     int up, down;
 } output;
@@ -26,10 +24,9 @@ typedef struct stitcher_object {
 
 static void output_end(output *o)
 {
-    while (o->n_inside > 0)
-        writer_leave(PyTuple_GetItem(o->writers, --o->n_inside));
-    PyMem_Free(o->inside);
-    Py_XDECREF(o->writers);
+    if (o->writer)
+        writer_leave(o->writer);
+    Py_XDECREF(o->writer);
     if (o->array.obj)
         PyBuffer_Release(&o->array);
 }
@@ -38,32 +35,17 @@ static void release(stitcher_object *self)
 {
     mt_stitcher *stitcher = self->stitcher;
     self->stitcher = NULL;
-    mt_stitcher_free(stitcher);
+    if (self->process == count_forks()) { /* else it stays, as writers do: it may own some */
+        Py_BEGIN_ALLOW_THREADS
+        mt_stitcher_free(stitcher);
+        Py_END_ALLOW_THREADS
+    }
     for (Py_ssize_t i = 0; i < self->n_outputs; i++)
         output_end(&self->outputs[i]);
     PyMem_Free(self->outputs);
     self->outputs = NULL;
     self->n_outputs = 0;
     Py_CLEAR(self->tiling);
-}
-
-static bool enter_writers(const core_state *state, PyObject *writers, output *o)
-{
-    const Py_ssize_t n = PyTuple_Size(writers);
-    o->writers = Py_NewRef(writers);
-    o->inside = PyMem_Calloc((size_t)n + 1, sizeof *o->inside);
-    if (!o->inside)
-        PyErr_NoMemory();
-    for (; o->inside && o->n_inside < n; o->n_inside++) {
-        PyObject *writer = PyTuple_GetItem(writers, o->n_inside);
-        if (!PyObject_TypeCheck(writer, (PyTypeObject *)state->writer_type)) {
-            PyErr_SetString(PyExc_TypeError, "outputs go to writers or to an array");
-            return false;
-        }
-        if (!(o->inside[o->n_inside] = writer_enter(writer)))
-            return false;
-    }
-    return o->inside != NULL;
 }
 
 /* The values of an array that will be written, in the shape of the library: samples, channels, (Z), Y, X. */
@@ -87,15 +69,16 @@ static bool check_array(const mt_tiling_info *info, const output *o)
     return fits;
 }
 
-/* item: (writers or array, channels, up, down, scale or None, offset or None); scale and offset are float32, one for each
- * channel, in buffers that live as long as buffers. */
+/* item: (writer or array, whether the writer is a plan of samples, channels, up, down, scale or None, offset or None);
+ * scale and offset are float32, one for each channel, in buffers that live as long as buffers. */
 static bool convert_output(const core_state *state, const mt_tiling_info *info, PyObject *item, output *o,
                            Py_buffer buffers[2], mt_stitch_output *out)
 {
     PyObject *place, *scale, *offset;
     long long channels;
+    int is_plan;
     if (!check_tuple(item, "an output") ||
-        !PyArg_ParseTuple(item, "OLiiOO:output", &place, &channels, &o->up, &o->down, &scale, &offset))
+        !PyArg_ParseTuple(item, "OpLiiOO:output", &place, &is_plan, &channels, &o->up, &o->down, &scale, &offset))
         return false;
     o->n_channels = channels;
     if (o->up < 1 || o->down < 1 || channels < 1) {
@@ -108,11 +91,12 @@ static bool convert_output(const core_state *state, const mt_tiling_info *info, 
     *out = (mt_stitch_output) {
         .n_channels = channels, .up = o->up, .down = o->down, .scale = buffers[0].buf, .offset = buffers[1].buf
     };
-    if (PyTuple_Check(place)) {
-        if (!enter_writers(state, place, o))
+    if (PyObject_TypeCheck(place, (PyTypeObject *)state->writer_type)) {
+        mt_writer *writer = writer_enter(place);
+        if (!writer)
             return false;
-        out->writers = o->inside;
-        out->n_writers = (size_t)o->n_inside;
+        o->writer = Py_NewRef(place);
+        *(is_plan ? &out->sample_plan : &out->writer) = writer;
         return true;
     }
     if (!buffer_get(place, PyBUF_WRITABLE | PyBUF_C_CONTIGUOUS, &o->array, &out->dtype) || !check_array(info, o))
@@ -344,7 +328,7 @@ static PyObject *stitcher_flush(PyObject *object, PyObject *unused)
     return st ? raise_error(PyType_GetModuleState(Py_TYPE(object)), &err, NULL) : Py_NewRef(Py_None);
 }
 
-/* (tiles, needed, put, nan, least memory, waiting bytes, clipped) */
+/* (tiles, needed, put, nan, least memory, waiting bytes, clipped, units, resumed, lost) */
 static PyObject *stitcher_report(PyObject *object, PyObject *unused)
 {
     (void)unused;
@@ -355,9 +339,10 @@ static PyObject *stitcher_report(PyObject *object, PyObject *unused)
         return NULL;
     if (mt_stitcher_get_report(self->stitcher, &r, &err))
         return raise_error(PyType_GetModuleState(Py_TYPE(object)), &err, NULL);
-    return Py_BuildValue("(KKKKKKK)", (unsigned long long)r.n_tiles, (unsigned long long)r.n_needed,
+    return Py_BuildValue("(KKKKKKKKKK)", (unsigned long long)r.n_tiles, (unsigned long long)r.n_needed,
                          (unsigned long long)r.n_put, (unsigned long long)r.n_nan, (unsigned long long)r.least_memory,
-                         (unsigned long long)r.waiting_bytes, (unsigned long long)r.n_clipped);
+                         (unsigned long long)r.waiting_bytes, (unsigned long long)r.n_clipped,
+                         (unsigned long long)r.n_units, (unsigned long long)r.n_resumed, (unsigned long long)r.n_lost);
 }
 
 static PyMethodDef methods[] = {

@@ -47,24 +47,24 @@ static uint64_t place_pixels(const mt_stitch_image *image)
  * a little larger than their pixels, and chunks that wait to be encoded. */
 static uint64_t writer_least(const mt_stitcher *s, const mt_stitched *output, const mt_stitch_image *image)
 {
-    uint64_t threads = mt_pool_threads(image->writer->context->pool);
+    uint64_t threads = mt_pool_threads(output->template->context->pool);
     uint64_t units = multiply(place_pixels(image), mt_dtype_size(image->dtype));
     if (s->blend == MT_BLEND_CROP)
         units = multiply(units, count_open(output, image));
     return add(add(units, units / 16), multiply(image->chunk_bytes, (MT_QUEUED_CHUNKS + 1) * threads + 2));
 }
 
-static uint64_t sums_least(const mt_stitcher *s, const mt_stitched *output, const mt_stitch_image *image)
-{
-    uint64_t pixels = multiply(place_pixels(image), count_open(output, image));
-    return s->blend == MT_BLEND_CROP ? 0 : multiply(pixels, sizeof(float));
-}
-
-static void set_memory(mt_writer *w, uint64_t bytes)
+void mt_stitch_set_memory(mt_writer *w, uint64_t bytes)
 {
     mt_lock_take(&w->lock);
     w->memory = bytes > SIZE_MAX ? SIZE_MAX : (size_t)bytes;
     mt_lock_give(&w->lock);
+}
+
+static uint64_t sums_least(const mt_stitcher *s, const mt_stitched *output, const mt_stitch_image *image)
+{
+    uint64_t pixels = multiply(place_pixels(image), count_open(output, image));
+    return s->blend == MT_BLEND_CROP ? 0 : multiply(pixels, sizeof(float));
 }
 
 /* Samples come one after another, so of several images of an output only one is incomplete at once. */
@@ -74,7 +74,7 @@ mt_status mt_stitch_budget(mt_stitcher *s, size_t memory, mt_error *err)
     for (size_t o = 0; o < s->n_outputs; o++) {
         const mt_stitched *output = &s->outputs[o];
         s->least_memory = add(s->least_memory, sums_least(s, output, output->images));
-        if (output->images->writer)
+        if (output->template)
             writers = add(writers, writer_least(s, output, output->images));
     }
     s->least_memory = add(s->least_memory, writers);
@@ -85,11 +85,14 @@ mt_status mt_stitch_budget(mt_stitcher *s, size_t memory, mt_error *err)
             "allowed: allow more, or write smaller chunks or shards",
             (unsigned long long)(s->least_memory >> 20) + 1, (unsigned long long)memory >> 20);
     spare = memory ? memory - s->least_memory : s->least_memory < LEAST_DEFAULT ? LEAST_DEFAULT - s->least_memory : 0;
-    for (size_t o = 0; o < s->n_outputs; o++)
-        for (size_t i = 0; i < s->outputs[o].n_images; i++) {
-            const mt_stitch_image *image = &s->outputs[o].images[i];
-            if (image->writer)
-                set_memory(image->writer, add(writer_least(s, &s->outputs[o], image), spare / s->n_outputs));
+    for (size_t o = 0; o < s->n_outputs; o++) {
+        mt_stitched *output = &s->outputs[o];
+        if (output->template) {
+            output->least = writer_least(s, output, output->images);
+            output->memory = add(output->least, spare / s->n_outputs);
         }
+        if (output->images->writer)
+            mt_stitch_set_memory(output->images->writer, output->memory);
+    }
     return MT_OK;
 }

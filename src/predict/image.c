@@ -160,7 +160,7 @@ static void put_in_array(mt_stitch_image *image, const mt_stitch_box *box, const
 mt_status mt_stitch_image_put(mt_stitch_image *image, const int64_t place[MT_STITCH_DIMS], const mt_stitch_box *box,
                               const void *data, mt_dtype dtype, const int64_t strides[MT_STITCH_DIMS], mt_error *err)
 {
-    if (!image->writer) {
+    if (image->data) {
         put_in_array(image, box, data, dtype, strides);
         return MT_OK;
     }

@@ -18,8 +18,8 @@ typedef struct mt_stitch_box {
 } mt_stitch_box;
 
 typedef struct mt_stitch_image {
-    mt_writer *writer;        /* NULL: an array */
-    uint8_t *data;            /* of an array */
+    mt_writer *writer;        /* NULL: an array, or an image of a sample that is not open */
+    uint8_t *data;            /* of an array; else NULL */
     mt_dtype dtype;           /* of an element */
     int ndim;                 /* of the writer */
     int axis_of[MT_MAX_DIMS]; /* of each of its dimensions */

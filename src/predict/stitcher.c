@@ -3,6 +3,7 @@
 
 #include "base/bits.h"
 #include "base/checked.h"
+#include "write/writer.h"
 
 #include <string.h>
 
@@ -17,7 +18,7 @@ static void find_tile(const mt_stitched *output, uint64_t number, mt_stitch_tile
         out->index[a] = (int64_t)(number % n);
         number /= n;
     }
-    if (output->n_images > 1)
+    if (output->name)
         out->image = (size_t)number;
     else
         out->index[MT_AXIS_T] = (int64_t)number;
@@ -118,7 +119,6 @@ static uint64_t next_needed(const mt_stitcher *s, uint64_t tile)
 
 static mt_status check_output(const mt_tiling *tiling, const mt_stitch_output *given, mt_error *err)
 {
-    const int64_t samples = tiling->info.n_samples;
     if (given->n_channels < 1)
         return mt_fail(err, MT_E_ARGUMENT, "an output with %lld channels", (long long)given->n_channels);
     if (given->up < 0 || given->down < 0 || (given->up > 1 && given->down > 1))
@@ -127,11 +127,11 @@ static mt_status check_output(const mt_tiling *tiling, const mt_stitch_output *g
         return mt_fail(err, MT_E_ARGUMENT,
                        "an output is reduced by %d: tiles must be aligned to multiples of that, not of %lld",
                        given->down, (long long)tiling->info.align);
-    if ((given->n_writers == 0) == (given->data == NULL))
-        return mt_fail(err, MT_E_ARGUMENT, "an output needs writers or an array");
-    if (given->n_writers > 1 && (int64_t)given->n_writers != samples)
-        return mt_fail(err, MT_E_ARGUMENT, "an output has %zu writers, and the image %lld samples", given->n_writers,
-                       (long long)samples);
+    if (!given->writer + !given->sample_plan + !given->data != 2)
+        return mt_fail(err, MT_E_ARGUMENT, "an output needs a writer, a plan of samples, or an array: one of these");
+    if (given->sample_plan && given->sample_plan->target)
+        return mt_fail(err, MT_E_ARGUMENT, "%s: the plan of samples is not one of mt_writer_plan",
+                       given->sample_plan->info.path);
     if ((given->scale == NULL) != (given->offset == NULL))
         return mt_fail(err, MT_E_ARGUMENT, "scale and offset are given together");
     return MT_OK;
@@ -147,7 +147,7 @@ static mt_status lay_out_axes(mt_stitcher *s, const mt_stitch_output *given, mt_
 {
     const mt_tiling *tiling = s->tiling;
     const size_t n = tiling->info.n_spatial;
-    int64_t samples = out->n_images > 1 ? 1 : tiling->info.n_samples;
+    int64_t samples = given->sample_plan ? 1 : tiling->info.n_samples;
     mt_status st = mt_stitch_axis_plain(s->arena, samples, 1, &out->axes[MT_AXIS_T], err);
     if (st || (st = mt_stitch_axis_plain(s->arena, 1, given->n_channels, &out->axes[MT_AXIS_C], err)))
         return st;
@@ -169,33 +169,38 @@ static mt_status lay_out_axes(mt_stitcher *s, const mt_stitch_output *given, mt_
 static mt_status take_images(mt_stitcher *s, const mt_stitch_output *given, mt_stitched *out, mt_error *err)
 {
     int64_t shape[MT_STITCH_DIMS];
-    mt_status st = MT_OK;
     for (int a = 0; a < MT_STITCH_DIMS; a++)
         shape[a] = out->axes[a].size;
     out->images = mt_arena_alloc(s->arena, out->n_images, sizeof *out->images, err);
     if (!out->images)
         return MT_E_MEMORY;
-    for (size_t i = 0; !st && i < out->n_images; i++)
-        st = given->n_writers ? mt_stitch_image_of_writer(s->arena, given->writers[i], shape, &out->images[i], err)
-                              : mt_stitch_image_of_array(s->arena, given->data, given->dtype, shape, out->images, err);
-    return st;
+    if (given->data)
+        return mt_stitch_image_of_array(s->arena, given->data, given->dtype, shape, out->images, err);
+    if (given->sample_plan)
+        return mt_stitch_samples_new(s, given->sample_plan, shape, out, err);
+    out->template = given->writer;
+    return mt_stitch_image_of_writer(s->arena, given->writer, shape, out->images, err);
 }
 
 /* Marks the units of a part: consecutive positions of all images of the output. */
-static void take_part(mt_stitched *out, const mt_stitcher_options *options)
+static mt_status take_part(mt_stitcher *s, mt_stitched *out, const mt_stitcher_options *options, mt_error *err)
 {
     uint64_t total = 0, first = 0, count, before = 0;
+    mt_status st = MT_OK;
     for (size_t i = 0; i < out->n_images; i++)
         total += out->images[i].n_positions;
     count = total;
     if (options->n_parts > 0)
         mt_writer_part(total, options->part, options->n_parts, &first, &count);
-    for (size_t i = 0; i < out->n_images; before += out->images[i++].n_positions) {
+    for (size_t i = 0; !st && i < out->n_images; before += out->images[i++].n_positions) {
         uint64_t end = before + out->images[i].n_positions, to = first + count < end ? first + count : end;
         uint64_t from = first > before ? first : before;
-        if (from < to)
+        if (from < to && out->name)
+            st = mt_stitch_samples_need(s, out, i, from - before, to - from, err);
+        else if (from < to)
             mt_stitch_image_need(&out->images[i], from - before, to - from);
     }
+    return st;
 }
 
 static mt_status take_scale(mt_stitcher *s, const mt_stitch_output *given, mt_stitched *out, mt_error *err)
@@ -213,15 +218,25 @@ static mt_status take_scale(mt_stitcher *s, const mt_stitch_output *given, mt_st
     return MT_OK;
 }
 
+void mt_stitch_count_units(mt_stitcher *s, mt_writer *writer)
+{
+    mt_writer_progress progress;
+    mt_writer_get_progress(writer, &progress);
+    s->n_units += progress.n_units;
+    s->n_resumed += progress.n_done;
+    s->n_lost += progress.n_lost;
+}
+
 static mt_status take_output(mt_stitcher *s, const mt_stitch_output *given, const mt_stitcher_options *options,
                              mt_stitched *out, mt_error *err)
 {
     mt_status st = check_output(s->tiling, given, err);
-    out->n_images = given->n_writers > 1 ? given->n_writers : 1;
+    out->n_images = given->sample_plan ? (size_t)s->tiling->info.n_samples : 1;
     if (st || (st = lay_out_axes(s, given, out, err)) || (st = take_images(s, given, out, err)) ||
-        (st = take_scale(s, given, out, err)))
+        (st = take_scale(s, given, out, err)) || (st = take_part(s, out, options, err)))
         return st;
-    take_part(out, options);
+    if (given->writer)
+        mt_stitch_count_units(s, given->writer);
     for (size_t i = 0; i < out->n_images; i++)
         s->all_needed = s->all_needed && options->n_parts == 0 && out->images[i].is_new;
     size_t bytes = (size_t)out->tile_values * sizeof(float);
@@ -293,8 +308,10 @@ void mt_stitcher_free(mt_stitcher *s)
 {
     if (!s)
         return;
-    for (size_t o = 0; o < s->n_outputs; o++)
+    for (size_t o = 0; o < s->n_outputs; o++) {
         mt_stitch_drop_sums(s, &s->outputs[o]);
+        mt_stitch_samples_close(&s->outputs[o]);
+    }
     mt_env *env = s->env;
     mt_tiling *tiling = s->tiling;
     mt_release(env, s->scratch, s->scratch ? s->scratch_bytes : 0);
@@ -320,6 +337,9 @@ static mt_status put_tile(mt_stitcher *s, mt_stitched *output, uint64_t number, 
 {
     mt_stitch_tile tile;
     find_tile(output, number, &tile);
+    mt_status st = mt_stitch_samples_open(output, tile.image, err);
+    if (st)
+        return st;
     const int64_t element = (int64_t)mt_dtype_size(values->dtype);
     int64_t step = element;
     tile.data = (const uint8_t *)values->data + (int64_t)i * output->tile_values * element;
@@ -382,10 +402,13 @@ mt_status mt_stitcher_flush(mt_stitcher *s, mt_error *err)
 {
     mt_status st = MT_OK;
     mt_error_reset(err);
-    for (size_t o = 0; !st && o < s->n_outputs; o++)
-        for (size_t i = 0; !st && i < s->outputs[o].n_images; i++)
-            if (s->outputs[o].images[i].writer)
-                st = mt_writer_flush(s->outputs[o].images[i].writer, err);
+    for (size_t o = 0; !st && o < s->n_outputs; o++) {
+        mt_stitched *output = &s->outputs[o];
+        if (output->name)
+            st = mt_stitch_samples_flush(output, err);
+        else if (output->template)
+            st = mt_writer_flush(output->template, err);
+    }
     if (!st && s->n_put < s->n_needed)
         st = mt_fail(err, MT_E_ARGUMENT, "%llu of the %llu tiles that are needed were not put",
                      (unsigned long long)(s->n_needed - s->n_put), (unsigned long long)s->n_needed);
@@ -396,7 +419,7 @@ static uint64_t count_clipped(const mt_stitcher *s)
 {
     uint64_t n = 0;
     for (size_t o = 0; o < s->n_outputs; o++)
-        n += s->outputs[o].images->counts.clipped; /* an array is one image */
+        n += s->outputs[o].images->counts.clipped + mt_stitch_samples_clipped(&s->outputs[o]);
     return n;
 }
 
@@ -411,6 +434,9 @@ mt_status mt_stitcher_get_report(const mt_stitcher *s, mt_stitcher_report *out, 
         .least_memory = s->least_memory,
         .waiting_bytes = s->waiting_bytes,
         .n_clipped = count_clipped(s),
+        .n_units = s->n_units,
+        .n_resumed = s->n_resumed,
+        .n_lost = s->n_lost,
     };
     mt_error_reset(err);
     if (out->struct_size == 0 || out->struct_size > sizeof report)

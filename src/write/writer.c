@@ -5,6 +5,7 @@
 #include "base/checked.h"
 #include "base/fnv.h"
 #include "platform/file.h"
+#include "write/opening.h"
 #include "write/options.h"
 
 #include <stdio.h>
@@ -35,6 +36,7 @@ static mt_status new_writer(mt_context *context, const mt_writer_options *option
     (*out)->context = owner;
     (*out)->env = &owner->env;
     (*out)->memory = options->memory ? options->memory : DEFAULT_MEMORY;
+    (*out)->durability = options->durability;
     if (!(st = mt_lock_init(&(*out)->lock, NULL, NULL, err))) {
         if (!(st = mt_condition_init(&(*out)->freed, err))) {
             if (!(st = mt_arena_new((*out)->env, &(*out)->arena, err)))
@@ -96,15 +98,14 @@ static void describe(mt_writer *w, const char *path)
     memcpy(w->info.shard_shape, plan->shard, sizeof plan->shard);
 }
 
-static void set_digest(mt_writer *w, const mt_buffer *text)
+void mt_writer_set_digest(mt_writer *w, const mt_buffer *text)
 {
     w->plan->digest = mt_fnv_add(MT_FNV_START, text->data, text->size);
 }
 
-/* Changes nothing: what the sink cannot do is refused before anything is written. */
-static mt_status open_sink(mt_writer *w, const mt_sink_ops *ops, const mt_buffer *text, mt_error *err)
+mt_status mt_writer_open_sink(mt_writer *w, const mt_sink_ops *ops, const mt_buffer *text, mt_error *err)
 {
-    set_digest(w, text);
+    mt_writer_set_digest(w, text);
     return ops->open(w->env, w->plan, w->target, w->arena, &w->sink, err);
 }
 
@@ -143,7 +144,7 @@ static char *work_path(mt_writer *w, const mt_sink_ops *ops, const char *path, m
     return mt_arena_printf(w->arena, err, "%.*s%s", (int)n, path, ops->is_folder ? "" : ".partial");
 }
 
-static mt_status open_target(mt_writer *w, const mt_sink_ops *ops, const char *path, int durability, mt_error *err)
+mt_status mt_writer_open_target(mt_writer *w, const mt_sink_ops *ops, const char *path, int durability, mt_error *err)
 {
     const char *work = work_path(w, ops, path, err);
     if (!work)
@@ -154,8 +155,7 @@ static mt_status open_target(mt_writer *w, const mt_sink_ops *ops, const char *p
     return mt_target_open(w->env, work, (mt_sync)durability, &w->target, err);
 }
 
-/* Loads the plan of an unfinished output; *out is NULL if there is none. */
-static mt_status load_plan(mt_writer *w, json_t **out, mt_error *err)
+mt_status mt_writer_load_plan(mt_writer *w, json_t **out, mt_error *err)
 {
     char *text;
     size_t size;
@@ -202,7 +202,7 @@ static mt_status check_free(mt_writer *w, const char *path, mt_error *err)
 static mt_status load_own_plan(mt_writer *w, const char *path, json_t **out, mt_error *err)
 {
     mt_error damage = MT_ERROR_INIT;
-    mt_status st = load_plan(w, out, &damage);
+    mt_status st = mt_writer_load_plan(w, out, &damage);
     if (st == MT_E_CORRUPT && !check_free(w, path, NULL))
         return mt_target_remove(w->target, PLAN_KEY, err);
     return st ? mt_fail(err, st, "%s", damage.message) : MT_OK;
@@ -219,16 +219,15 @@ static mt_status store_plan(mt_writer *w, const json_t *plan, const mt_buffer *t
         st = mt_target_sync(w->target, err);
     if (st || made)
         return st;
-    if ((st = load_plan(w, &stored, err)))
+    if ((st = mt_writer_load_plan(w, &stored, err)))
         return st;
     st = mt_plan_compare(w->env, stored, plan, err);
     json_decref(stored);
     return st;
 }
 
-/* Loads the plan of an output to continue; *out is NULL if the path is free. What stands in the way may be what another
- * process has begun since the plan was looked for. */
-static mt_status find_plan(mt_writer *w, const char *path, json_t **out, mt_error *err)
+/* What stands in the way may be what another process has begun since the plan was looked for. */
+mt_status mt_writer_find_plan(mt_writer *w, const char *path, json_t **out, mt_error *err)
 {
     mt_error refused = MT_ERROR_INIT;
     mt_status st = load_own_plan(w, path, out, err);
@@ -238,12 +237,12 @@ static mt_status find_plan(mt_writer *w, const char *path, json_t **out, mt_erro
     return st || *out ? st : mt_fail(err, refused.status, "%s", refused.message);
 }
 
-static mt_status begin(mt_writer *w, const mt_sink_ops *ops, const char *path, mt_error *err)
+mt_status mt_writer_begin(mt_writer *w, const mt_sink_ops *ops, const char *path, mt_error *err)
 {
     mt_buffer text = mt_buffer_on(w->env);
     json_t *plan = mt_plan_write(w->plan), *stored = NULL;
     mt_status st = mt_json_write(plan, true, &text, err);
-    if (!st && !(st = open_sink(w, ops, &text, err)) && !(st = find_plan(w, path, &stored, err)))
+    if (!st && !(st = mt_writer_open_sink(w, ops, &text, err)) && !(st = mt_writer_find_plan(w, path, &stored, err)))
         st = stored ? mt_plan_compare(w->env, stored, plan, err) : store_plan(w, plan, &text, err);
     if (!st)
         st = start(w, err);
@@ -264,8 +263,8 @@ static mt_status choose_sink(const char *path, const char *format, const mt_sink
                             "the format");
 }
 
-static mt_status make_plan(mt_writer *w, const char *path, const mt_writer_options *options, const mt_sink_ops **ops,
-                           mt_error *err)
+mt_status mt_writer_make_plan(mt_writer *w, const char *path, const mt_writer_options *options, const mt_sink_ops **ops,
+                              mt_error *err)
 {
     mt_status st = choose_sink(path, options->format, ops, err);
     if (st || (st = mt_plan_take(w->arena, (*ops)->name, &(*ops)->rules, options, &w->plan, err)) ||
@@ -277,16 +276,14 @@ static mt_status make_plan(mt_writer *w, const char *path, const mt_writer_optio
 static mt_status create(mt_writer *w, const char *path, const mt_writer_options *options, mt_error *err)
 {
     const mt_sink_ops *ops;
-    mt_status st = make_plan(w, path, options, &ops, err);
-    if (st || (st = open_target(w, ops, path, options->durability, err)))
+    mt_status st = mt_writer_make_plan(w, path, options, &ops, err);
+    if (st || (st = mt_writer_open_target(w, ops, path, options->durability, err)))
         return st;
-    return begin(w, ops, path, err);
+    return mt_writer_begin(w, ops, path, err);
 }
 
-typedef mt_status (*open_writer)(mt_writer *w, const char *path, const mt_writer_options *options, mt_error *err);
-
-static mt_status open_with(open_writer how, mt_context *context, const char *path, const mt_writer_options *given,
-                           mt_writer **out, mt_error *err)
+mt_status mt_writer_open_with(mt_open_writer how, mt_context *context, const char *path, const mt_writer_options *given,
+                              mt_plan *plan, mt_writer **out, mt_error *err)
 {
     mt_writer_options options;
     mt_writer *w;
@@ -294,6 +291,7 @@ static mt_status open_with(open_writer how, mt_context *context, const char *pat
     mt_status st = mt_options_take(&options, sizeof options, given, "mt_writer_options", err);
     if (st || (st = new_writer(context, &options, &w, err)))
         return st;
+    w->plan = plan;
     const char *kept = mt_arena_printf(w->arena, err, "%s", path);
     st = kept ? how(w, kept, &options, err) : MT_E_MEMORY;
     if (st) {
@@ -310,7 +308,7 @@ mt_status mt_writer_create(mt_context *context, const char *path, const mt_write
                            mt_error *err)
 {
     mt_error_reset(err);
-    return open_with(create, context, path, options, out, err);
+    return mt_writer_open_with(create, context, path, options, NULL, out, err);
 }
 
 /* Without a target and a sink, the writer can only be looked at. */
@@ -318,7 +316,7 @@ static mt_status plan_alone(mt_writer *w, const char *path, const mt_writer_opti
 {
     const mt_sink_ops *ops;
     w->only_looks = true;
-    mt_status st = make_plan(w, path, options, &ops, err);
+    mt_status st = mt_writer_make_plan(w, path, options, &ops, err);
     return st ? st : mt_writer_new_bitmaps(w, err);
 }
 
@@ -326,7 +324,7 @@ mt_status mt_writer_plan(mt_context *context, const char *path, const mt_writer_
                          mt_error *err)
 {
     mt_error_reset(err);
-    return open_with(plan_alone, context, path, options, out, err);
+    return mt_writer_open_with(plan_alone, context, path, options, NULL, out, err);
 }
 
 /* --- Opening by path. --- */
@@ -337,7 +335,8 @@ static mt_status open_stored(mt_writer *w, const char *path, const mt_writer_opt
     json_t *plan;
     mt_buffer text = mt_buffer_on(w->env);
     mt_status st = choose_sink(path, options->format, &ops, err);
-    if (st || (st = open_target(w, ops, path, options->durability, err)) || (st = load_plan(w, &plan, err)))
+    if (st || (st = mt_writer_open_target(w, ops, path, options->durability, err)) ||
+        (st = mt_writer_load_plan(w, &plan, err)))
         return st;
     if (!plan)
         return mt_fail(err, MT_E_NOT_FOUND, "not an unfinished image");
@@ -345,7 +344,7 @@ static mt_status open_stored(mt_writer *w, const char *path, const mt_writer_opt
         !(st = strcmp(w->plan->format, ops->name) == 0
                    ? MT_OK
                    : mt_fail(err, MT_E_ARGUMENT, "an unfinished image of format %s", w->plan->format)) &&
-        !(st = mt_json_write(plan, true, &text, err)) && !(st = open_sink(w, ops, &text, err)))
+        !(st = mt_json_write(plan, true, &text, err)) && !(st = mt_writer_open_sink(w, ops, &text, err)))
         st = start(w, err);
     json_decref(plan);
     mt_buffer_free(&text);
@@ -356,7 +355,7 @@ mt_status mt_writer_open(mt_context *context, const char *path, const mt_writer_
                          mt_error *err)
 {
     mt_error_reset(err);
-    return open_with(open_stored, context, path, options, out, err);
+    return mt_writer_open_with(open_stored, context, path, options, NULL, out, err);
 }
 
 static mt_status look(mt_writer *w, const char *path, const mt_writer_options *options, mt_error *err)
@@ -369,66 +368,7 @@ mt_status mt_writer_look(mt_context *context, const char *path, const char *form
 {
     mt_writer_options options = { .struct_size = sizeof options, .format = format };
     mt_error_reset(err);
-    return open_with(look, context, path, &options, out, err);
-}
-
-/* --- Finished images. --- */
-
-/* Removes what a process that was killed at the very end has left. At worst it stays: it says nothing. */
-static mt_status tidy(mt_writer *w, const mt_sink_ops *ops)
-{
-    mt_status st = MT_OK;
-    if (mt_path_get_kind(mt_target_get_path(w->target)) != MT_PATH_FOLDER)
-        return MT_OK;
-    if (ops->clean && !(st = ops->open(w->env, w->plan, w->target, w->arena, &w->sink, NULL)))
-        st = ops->begin(w->sink, NULL);
-    if (st || (st = mt_journal_remove(w->target, NULL)) || (st = mt_target_remove(w->target, MT_JOURNAL_FOLDER, NULL)))
-        return st;
-    return ops->clean ? ops->clean(w->sink, NULL) : MT_OK;
-}
-
-/* A plan says that the end was not reached. */
-static mt_status check_finished(mt_writer *w, const mt_sink_ops *ops, mt_error *err)
-{
-    json_t *stored = NULL;
-    mt_status st = ops->is_finished(w->plan, w->target, w->arena, &w->is_finished, err);
-    if (st || !w->is_finished || (st = load_plan(w, &stored, err)))
-        return st;
-    w->is_finished = !stored;
-    json_decref(stored);
-    if (w->is_finished)
-        (void)!tidy(w, ops);
-    return MT_OK;
-}
-
-/* The writer owns its target and plan only. */
-static mt_status find_finished(mt_writer *w, const char *path, const mt_writer_options *options, mt_error *err)
-{
-    const mt_sink_ops *ops;
-    mt_buffer text = mt_buffer_on(w->env);
-    mt_status st = make_plan(w, path, options, &ops, err);
-    if (st || (st = open_target(w, ops, path, options->durability, err)) || !ops->is_finished)
-        return st;
-    json_t *plan = mt_plan_write(w->plan);
-    if (!(st = mt_json_write(plan, true, &text, err))) {
-        set_digest(w, &text);
-        st = check_finished(w, ops, err);
-    }
-    json_decref(plan);
-    mt_buffer_free(&text);
-    return st;
-}
-
-mt_status mt_writer_is_finished(mt_context *context, const char *path, const mt_writer_options *options, int *out,
-                                mt_error *err)
-{
-    mt_writer *w;
-    mt_error_reset(err);
-    mt_status st = open_with(find_finished, context, path, options, &w, err);
-    *out = !st && w->is_finished;
-    if (!st)
-        mt_writer_close(w);
-    return st;
+    return mt_writer_open_with(look, context, path, &options, NULL, out, err);
 }
 
 /* --- Facts. --- */

@@ -50,6 +50,7 @@ struct mt_writer {
     mt_journal *journal;
     mt_writer_info info;
     size_t memory;   /* budget, in bytes */
+    int durability;  /* an mt_durability */
     bool only_looks; /* opened by mt_writer_look: has no journal of its own */
     bool is_folder;  /* the target is the output itself, not the folder of an unfinished file */
 
@@ -73,6 +74,14 @@ struct mt_writer {
     mt_writer_progress progress;
     mt_error failure; /* the first failure to publish; then nothing else is published */
 };
+
+/* Creates or continues an image of the plan of planned, a writer of mt_writer_plan, at another path. planned must outlive
+ * the writer. */
+MT_MUST_CHECK mt_status mt_writer_create_as(const mt_writer *planned, const char *path, mt_writer **out, mt_error *err);
+
+/* Finds out how far such an image is, and creates nothing: is_finished, or units are done, or none. What a journal says
+ * is checked. MT_E_ARGUMENT if something else is in the way. Otherwise the writer is as of mt_writer_look. */
+MT_MUST_CHECK mt_status mt_writer_survey_as(const mt_writer *planned, const char *path, mt_writer **out, mt_error *err);
 
 /* The units of all levels. */
 static inline uint64_t mt_writer_all_units(const mt_writer *w)

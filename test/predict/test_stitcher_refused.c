@@ -57,7 +57,7 @@ static void outputs_that_do_not_fit(void **state)
     refused(&s, &output, NULL, "not by 2 / 2");
     output = good;
     output.data = NULL;
-    refused(&s, &output, NULL, "needs writers or an array");
+    refused(&s, &output, NULL, "needs a writer, a plan of samples, or an array");
     output = good;
     output.scale = values;
     refused(&s, &output, NULL, "together");
@@ -82,7 +82,7 @@ static void tiles_in_the_wrong_order(void **state)
         .struct_size = sizeof options, .like = s.stack, .dtype = MT_FLOAT32, .codec = "none"
     };
     check_ok(mt_writer_create(NULL, temporary_path("out.zarr"), &options, &w, &err), &err);
-    mt_stitch_output output = { .writers = &w, .n_writers = 1, .n_channels = 2 };
+    mt_stitch_output output = { .writer = w, .n_channels = 2 };
     refused(&s, &output, NULL, "has Y=50, X=60, and the prediction C=2, Y=50, X=60");
     output.n_channels = 1;
     check_ok(mt_stitcher_new(s.tiling, &output, 1, NULL, &stitcher, &err), &err);

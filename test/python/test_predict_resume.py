@@ -25,7 +25,7 @@ TILES = {
 @pytest.fixture(autouse=True)
 def continued():
     with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "(?s).*continues an unfinished image")
+        warnings.filterwarnings("ignore", "(?s).*continues (an )?unfinished image")
         yield
 
 
@@ -156,15 +156,61 @@ def test_a_failure_between_the_ends_of_images(tmp_path, monkeypatch, suffix, out
 
 
 def test_an_image_of_a_collection_that_was_lost(tmp_path):
-    stack = microtome.from_array(np.random.default_rng(2).random((2, 70, 100), np.float32), "SYX")
-    microtome.predict(np.negative, stack, tmp_path / "out.zarr", identity="net 1", **TILES)
+    """It is made again, beside those that are finished."""
+    stack = microtome.from_array(np.random.default_rng(2).random((3, 70, 100), np.float32), "SYX")
+    first = microtome.predict(np.negative, stack, tmp_path / "out.zarr", identity="net 1", **TILES)
     whole = digest(tmp_path / "out.zarr")
-    shutil.rmtree(tmp_path / "out.zarr" / "1")
-    with pytest.raises(ArgumentError, match=r"out\.zarr/1: 0 of 12 chunks are there, though other images"):
-        microtome.predict(np.negative, stack, tmp_path / "out.zarr", identity="net 1", **TILES)
-    shutil.rmtree(tmp_path / "out.zarr" / "0")
-    microtome.predict(np.negative, stack, tmp_path / "out.zarr", identity="net 1", **TILES)
-    assert digest(tmp_path / "out.zarr") == whole
+    for i in range(3):
+        shutil.rmtree(tmp_path / "out.zarr" / f"{i}")
+        done = microtome.predict(np.negative, stack, tmp_path / "out.zarr", identity="net 1", **TILES)
+        assert done.tiles == first.tiles // 3
+        assert digest(tmp_path / "out.zarr") == whole
+
+
+MANY = """
+import os, resource, sys
+import numpy as np, microtome
+
+part, batches, ends = eval(sys.argv[1]), iter(range(int(sys.argv[2]))), iter(range(int(sys.argv[3])))
+finish = microtome.Writer.finish
+
+def network(batch):
+    next(batches, None) is None and os._exit(9)
+    return batch
+
+def counted(self, all_required=False):
+    finish(self, all_required)
+    next(ends, None) is None and os._exit(9)
+
+microtome.Writer.finish = counted
+resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))
+stack = microtome.from_array(np.random.default_rng(2).random((100, 20, 30), np.float32), "SYX")
+done = microtome.predict(network, stack, "out.zarr", tile=(20, 20), overlap=4, batch_size=8, identity="net 1",
+                         durability="never", codec="none", progress=False, part=part)
+print(done.tiles)
+"""
+
+
+def test_many_images_of_a_collection(tmp_path):
+    """A few of them are open at once. Killed in a part, and between the ends of images, it is continued."""
+    (tmp_path / "run.py").write_text(MANY)
+    out = tmp_path / "out.zarr"
+
+    def run(part, batches=30, ends=100, code=0):
+        command = [sys.executable, "-W", "ignore", "run.py", f"{part}", f"{batches}", f"{ends}"]
+        done = subprocess.run(command, cwd=tmp_path, stdout=subprocess.PIPE, text=True)
+        assert done.returncode == code
+        return int(done.stdout or 0)
+
+    run((0, 2), batches=8, code=9)
+    assert 20 < len(list(out.glob("[0-9]*"))) <= 50
+    run(None, ends=25, code=9)
+    shutil.rmtree(out / "3")  # images from 74 on are finished
+    assert 0 < run(None) <= 16
+    images = microtome.open_all(out)
+    pixels = np.random.default_rng(2).random((100, 20, 30), np.float32)
+    assert len(images) == 100
+    assert all(np.array_equal(image[0, 0], expected) for image, expected in zip(images, pixels, strict=True))
 
 
 def test_a_file_of_another_call_is_not_taken_for_an_output(tmp_path, stack):
