@@ -6,6 +6,8 @@
 #include "support/nd2_writer.h"
 #include "support/remarks.h"
 
+#include <microtome/checksum.h>
+
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -302,6 +304,25 @@ static void test_colors(void **state)
     unlink(c.path);
 }
 
+/* A visit of the image, which leaves out what is not stored, shows the pixels of patches. */
+static void check_checksum(mt_stack *stack)
+{
+    const mt_stack_info *info = mt_stack_get_info(stack);
+    mt_error err = MT_ERROR_INIT;
+    mt_checksum visited, read;
+    whole_image whole;
+    mt_stack *copy;
+    check_ok(read_whole(stack, &whole, &err), &err);
+    check_ok(mt_stack_from_array(NULL, whole.pixels, info->dtype, info->data_ndim == 5 ? "SCZYX" : "SCYX",
+                                 info->data_shape, NULL, "copy", &copy, &err),
+             &err);
+    check_ok(mt_stack_checksum(stack, NULL, &visited, &err), &err);
+    check_ok(mt_stack_checksum(copy, NULL, &read, &err), &err);
+    assert_string_equal(visited.text, read.text);
+    mt_stack_close(copy);
+    free_whole(&whole);
+}
+
 /* Frames that are missing, too few or too many. */
 static void test_remarks(void **state)
 {
@@ -350,6 +371,7 @@ static void test_remarks(void **state)
         assert_int_equal(mt_stack_get_info(stack)->original_shape[0], cases[i].slowest);
         check_remarks(stack, cases[i].n_missing, cases[i].missing, cases[i].warnings);
         check_pixels(&spec, stack, NULL);
+        check_checksum(stack);
         mt_stack_close(stack);
         unlink(c.path);
     }
