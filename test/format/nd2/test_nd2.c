@@ -330,7 +330,8 @@ static void test_remarks(void **state)
     static const nd2_writer_loop tz[] = { { 1, 4, NULL, 0 }, { 4, 3, NULL, 1 } };
     static const nd2_writer_loop unknown[] = { { 1, 4, NULL, 0 }, { 9, 3, NULL, 1 } };
     static const nd2_writer_loop twice[] = { { 4, 2, NULL, 0 }, { 4, 2, NULL, 1 } };
-    static const uint32_t skipped[] = { 1, 5, 11 };
+    static const uint32_t skipped[] = { 1, 5, 11 }, among_many[] = { 0, 1, 2, 599, 601, 1199 };
+    static const nd2_writer_loop many[] = { { 1, 400, NULL, 0 }, { 4, 3, NULL, 1 } };
     const struct {
         nd2_writer_spec spec;
         const char *axes;
@@ -344,6 +345,13 @@ static void test_remarks(void **state)
           3,
           "frame 1|frame 5|frame 11",
           "" },
+        { { .loops = many, .n_loops = 2, .frames = 1200, .skipped = among_many, .n_skipped = 6, .counted = 1200 },
+          "TZYX",
+          400,
+          6,
+          "frame 0|frame 599|frame 1199",
+          "" },
+        { { .frames = 1100, .counted = 1500 }, "TYX", 1500, 400, "frame 1100|frame 1499", "and the file 1500" },
         { { .loops = tz, .n_loops = 2, .frames = 6 }, "TZYX", 2, 0, "", "stopped: 6 of 12 frames|T has 2 of 4" },
         { { .loops = tz, .n_loops = 2, .frames = 7 }, "TZYX", 3, 2, "frame 7|frame 8", "stopped: 7 of 12 frames" },
         { { .loops = tz, .n_loops = 2, .frames = 13 }, "TYX", 13, 0, "", "have 12 frames, and the file 13" },
