@@ -219,8 +219,9 @@ static void test_metadata(void **state)
 {
     (void)state;
     static const nd2_writer_loop loops[] = { { 1, 3, NULL, 500 }, { 2, 3, "101", 0 }, { 4, 2, NULL, -0.5 } };
-    for (int old = 0; old < 2; old++) {
+    for (int old = 0; old < 3; old++) {
         const nd2_writer_spec spec = { .is_old = old > 0,
+                                       .are_positions_listed = old == 2,
                                        .width = 4,
                                        .height = 3,
                                        .components = 2,
@@ -244,10 +245,10 @@ static void test_metadata(void **state)
         assert_string_equal(info->unit[0], "second");
         assert_string_equal(info->unit[2], "micrometer");
         assert_non_null(info->samples);
-        check_sample(&info->samples[0], "A1", 7, 0, 0, 1);
-        check_sample(&info->samples[1], "A1", 7, 0, 0, 2);
-        check_sample(&info->samples[3], "A3", 7, -6, 201, 1.5);
-        check_sample(&info->samples[5], "A3", 7, -6, 201, 3.5);
+        check_sample(&info->samples[0], old == 2 ? "" : "A1", 7, 0, 0, 1);
+        check_sample(&info->samples[1], old == 2 ? "" : "A1", 7, 0, 0, 2);
+        check_sample(&info->samples[3], old == 2 ? "" : "A3", 7, -6, 201, 1.5);
+        check_sample(&info->samples[5], old == 2 ? "" : "A3", 7, -6, 201, 3.5);
         mt_stack_close(stack);
 
         /* axes of the caller may be others */
