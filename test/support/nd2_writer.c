@@ -271,24 +271,46 @@ static void add_attributes(writing *w)
     add_values(w, "ImageAttributesLV!", "ImageAttributes!", &v);
 }
 
-static void put_positions(values *v, const nd2_writer_loop *loop, bool are_relative)
+static const char *const coordinates[] = { "dPosX", "dPosY", "dPosZ" };
+
+static double place_of(int coordinate, uint32_t i)
 {
-    put_number(v, "bUseZ", 1, !are_relative);
-    put_number(v, "bRelativeXY", 1, are_relative);
-    put_number(v, "dReferenceX", 6, 1000);
-    put_number(v, "dReferenceY", 6, 2000);
+    return coordinate == 0 ? 100.5 * i : coordinate == 1 ? -3. * i : 7;
+}
+
+static void put_lists(values *v, const nd2_writer_loop *loop)
+{
+    for (int k = 0; k < 3; k++) {
+        open_level(v, coordinates[k]);
+        for (uint32_t i = 0; i < loop->count; i++)
+            put_number(v, "", 6, place_of(k, i));
+        close_level(v);
+    }
+}
+
+static void put_points(values *v, const nd2_writer_loop *loop)
+{
     open_level(v, "Points");
     for (uint32_t i = 0; i < loop->count; i++) {
         char name[16];
         snprintf(name, sizeof name, "A%u", i + 1);
         open_level(v, "");
-        put_number(v, "dPosX", 6, 100.5 * i);
-        put_number(v, "dPosY", 6, -3 * (double)i);
-        put_number(v, "dPosZ", 6, 7);
+        for (int k = 0; k < 3; k++)
+            put_number(v, coordinates[k], 6, place_of(k, i));
         put_text_value(v, "dPosName", name);
         close_level(v);
     }
     close_level(v);
+}
+
+static void put_positions(values *v, const nd2_writer_loop *loop, const nd2_writer_spec *spec)
+{
+    bool are_relative = spec->are_positions_relative;
+    put_number(v, "bUseZ", 1, !are_relative);
+    put_number(v, "bRelativeXY", 1, are_relative);
+    put_number(v, "dReferenceX", 6, 1000);
+    put_number(v, "dReferenceY", 6, 2000);
+    (spec->are_positions_listed ? put_lists : put_points)(v, loop);
 }
 
 static void put_phases(values *v, const nd2_writer_loop *loop)
@@ -324,7 +346,7 @@ static void put_loop(values *v, const nd2_writer_spec *spec, int i)
     open_level(v, "uLoopPars");
     put_count(v, "uiCount", loop->count);
     if (loop->type == 2)
-        put_positions(v, loop, spec->are_positions_relative);
+        put_positions(v, loop, spec);
     else if (loop->type == 8)
         put_phases(v, loop);
     put_number(v, "dZStep", 6, loop->type == 4 ? loop->step : 0);

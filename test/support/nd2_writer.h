@@ -39,6 +39,7 @@ typedef struct nd2_writer_spec {
     uint32_t cut;          /* bytes of padding missing at the end of each frame */
     /* positions along X and Y are relative to 1000 and 2000, and Z is 42 in the first frame only */
     bool are_positions_relative;
+    bool are_positions_listed; /* by coordinate, without names, as in old files */
 } nd2_writer_spec;
 
 /* Writes a file. Pixels are nd2_writer_value. */

@@ -293,6 +293,15 @@ static void check_row(const lif_writer *w, const char *part, const uint8_t *pixe
     mt_stack_close(stack);
 }
 
+static void check_no_part(const lif_writer *w, const char *part, const char *words)
+{
+    mt_stack *stack;
+    mt_error err = MT_ERROR_INIT;
+    assert_int_equal(open_part(w, part, false, &stack, &err), MT_E_NOT_FOUND);
+    if (!strstr(err.message, words))
+        fail_msg("%s: \"%s\" lacks \"%s\"", part, err.message, words);
+}
+
 static void folders_make_paths(void **state)
 {
     (void)state;
@@ -336,6 +345,10 @@ static void folders_make_paths(void **state)
         check_row(&w, names[i], bytes + 12 * i);
     }
     assert_string_equal(mt_names_get_part(parts, 3)->title, "a");
+    check_no_part(&w, "series=8", "there is no series=8; the file has 8, counted from 0");
+    check_no_part(&w, "f/none", "there is no image \"f/none\"");
+    check_no_part(&w, "level=1", "an image has no series or levels of its own");
+    check_no_part(&w, "a&series=0", "an image has no series or levels of its own");
     mt_names_free(parts);
     mt_stack_close(stack);
     lif_free(&w);

@@ -6,6 +6,8 @@
 #include "support/nd2_writer.h"
 #include "support/remarks.h"
 
+#include <microtome/checksum.h>
+
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -217,8 +219,9 @@ static void test_metadata(void **state)
 {
     (void)state;
     static const nd2_writer_loop loops[] = { { 1, 3, NULL, 500 }, { 2, 3, "101", 0 }, { 4, 2, NULL, -0.5 } };
-    for (int old = 0; old < 2; old++) {
+    for (int old = 0; old < 3; old++) {
         const nd2_writer_spec spec = { .is_old = old > 0,
+                                       .are_positions_listed = old == 2,
                                        .width = 4,
                                        .height = 3,
                                        .components = 2,
@@ -242,10 +245,10 @@ static void test_metadata(void **state)
         assert_string_equal(info->unit[0], "second");
         assert_string_equal(info->unit[2], "micrometer");
         assert_non_null(info->samples);
-        check_sample(&info->samples[0], "A1", 7, 0, 0, 1);
-        check_sample(&info->samples[1], "A1", 7, 0, 0, 2);
-        check_sample(&info->samples[3], "A3", 7, -6, 201, 1.5);
-        check_sample(&info->samples[5], "A3", 7, -6, 201, 3.5);
+        check_sample(&info->samples[0], old == 2 ? "" : "A1", 7, 0, 0, 1);
+        check_sample(&info->samples[1], old == 2 ? "" : "A1", 7, 0, 0, 2);
+        check_sample(&info->samples[3], old == 2 ? "" : "A3", 7, -6, 201, 1.5);
+        check_sample(&info->samples[5], old == 2 ? "" : "A3", 7, -6, 201, 3.5);
         mt_stack_close(stack);
 
         /* axes of the caller may be others */
@@ -302,6 +305,25 @@ static void test_colors(void **state)
     unlink(c.path);
 }
 
+/* A visit of the image, which leaves out what is not stored, shows the pixels of patches. */
+static void check_checksum(mt_stack *stack)
+{
+    const mt_stack_info *info = mt_stack_get_info(stack);
+    mt_error err = MT_ERROR_INIT;
+    mt_checksum visited, read;
+    whole_image whole;
+    mt_stack *copy;
+    check_ok(read_whole(stack, &whole, &err), &err);
+    check_ok(mt_stack_from_array(NULL, whole.pixels, info->dtype, info->data_ndim == 5 ? "SCZYX" : "SCYX",
+                                 info->data_shape, NULL, "copy", &copy, &err),
+             &err);
+    check_ok(mt_stack_checksum(stack, NULL, &visited, &err), &err);
+    check_ok(mt_stack_checksum(copy, NULL, &read, &err), &err);
+    assert_string_equal(visited.text, read.text);
+    mt_stack_close(copy);
+    free_whole(&whole);
+}
+
 /* Frames that are missing, too few or too many. */
 static void test_remarks(void **state)
 {
@@ -309,7 +331,8 @@ static void test_remarks(void **state)
     static const nd2_writer_loop tz[] = { { 1, 4, NULL, 0 }, { 4, 3, NULL, 1 } };
     static const nd2_writer_loop unknown[] = { { 1, 4, NULL, 0 }, { 9, 3, NULL, 1 } };
     static const nd2_writer_loop twice[] = { { 4, 2, NULL, 0 }, { 4, 2, NULL, 1 } };
-    static const uint32_t skipped[] = { 1, 5, 11 };
+    static const uint32_t skipped[] = { 1, 5, 11 }, among_many[] = { 0, 1, 2, 599, 601, 1199 };
+    static const nd2_writer_loop many[] = { { 1, 400, NULL, 0 }, { 4, 3, NULL, 1 } };
     const struct {
         nd2_writer_spec spec;
         const char *axes;
@@ -323,6 +346,13 @@ static void test_remarks(void **state)
           3,
           "frame 1|frame 5|frame 11",
           "" },
+        { { .loops = many, .n_loops = 2, .frames = 1200, .skipped = among_many, .n_skipped = 6, .counted = 1200 },
+          "TZYX",
+          400,
+          6,
+          "frame 0|frame 599|frame 1199",
+          "" },
+        { { .frames = 1100, .counted = 1500 }, "TYX", 1500, 400, "frame 1100|frame 1499", "and the file 1500" },
         { { .loops = tz, .n_loops = 2, .frames = 6 }, "TZYX", 2, 0, "", "stopped: 6 of 12 frames|T has 2 of 4" },
         { { .loops = tz, .n_loops = 2, .frames = 7 }, "TZYX", 3, 2, "frame 7|frame 8", "stopped: 7 of 12 frames" },
         { { .loops = tz, .n_loops = 2, .frames = 13 }, "TYX", 13, 0, "", "have 12 frames, and the file 13" },
@@ -350,6 +380,7 @@ static void test_remarks(void **state)
         assert_int_equal(mt_stack_get_info(stack)->original_shape[0], cases[i].slowest);
         check_remarks(stack, cases[i].n_missing, cases[i].missing, cases[i].warnings);
         check_pixels(&spec, stack, NULL);
+        check_checksum(stack);
         mt_stack_close(stack);
         unlink(c.path);
     }

@@ -197,7 +197,15 @@ static void test_tiff(void **state) { (void)state, check_folder("tiff", 150); }
 static void test_hdf5(void **state) { (void)state, check_folder("hdf5", 20); }
 static void test_nd2(void **state) { (void)state, check_folder("nd2", 6); }
 static void test_zarr(void **state) { (void)state, check_folder("zarr", 60); }
-static void test_n5(void **state) { (void)state, check_folder("n5", 12); }
+
+/* Also setups with time points, of which some are absent. */
+static void test_n5(void **state)
+{
+    (void)state;
+    check_folder("n5", 12);
+    for (int setup = 0; setup < 2; setup++)
+        assert_true(check_round_trip(setup ? "test/samples/n5/setups.n5#setup0" : "test/samples/n5/setups.xml", NULL));
+}
 
 static void test_czi(void **state)
 {
@@ -345,11 +353,12 @@ static void test_damage(void **state)
                                          "hdf5/bio/ilastik_5t2d2c.h5",
                                          "zarr/zarr-java/ome/v0.5",
                                          "lif/syn_v1.lif",
+                                         "/test/samples/n5/setups.n5#setup0",
                                          "zarr/zarrs/sharded_array_write_read.zarr/group/array" };
     uint64_t seed = 9;
     for (size_t k = 0; k < sizeof names / sizeof *names; k++) {
         bytes saved;
-        const char *path = data_path(names[k]);
+        const char *path = names[k][0] == '/' ? names[k] + 1 : data_path(names[k]);
         save(path, &saved);
         size_t step = saved.size / 100 + 1;
         for (size_t i = 0; i < saved.size; i += step) {
