@@ -18,12 +18,12 @@ typedef struct mt_encoded {
 
 typedef struct mt_sink_ops {
     const char *name, *suffixes; /* "zarr"; "zarr,ome.zarr" */
-    bool is_folder;              /* the output is a folder; else a file, written as "PATH.partial" */
+    bool is_folder;              /* the output is a folder; else a file, written as "PATH.partial", in folders only */
     mt_plan_rules rules;         /* of chunks and codecs */
     bool skips_zeros;            /* chunks of zeros are not stored */
     bool has_objects;            /* a unit that measure finds is whole, whatever the journal says */
-    /* Rejects what the format cannot store, and sets what is left open. */
-    mt_status (*check)(mt_plan *plan, mt_error *err);
+    /* Optional: rejects what the format cannot store. */
+    mt_status (*check)(const mt_plan *plan, mt_error *err);
     /* Creates the sink. The target is the folder of an unfinished output. Sets the chain that encodes chunks (raw: no
      * steps). */
     mt_status (*open)(mt_env *env, const mt_plan *plan, mt_target *target, mt_arena *arena, mt_sink **out,
@@ -64,9 +64,14 @@ struct mt_sink {
 
 extern const mt_sink_ops mt_sink_zarr, mt_sink_tiff, mt_sink_npy;
 
-const mt_sink_ops *mt_sink_find(const char *name);
-/* The sink whose suffix a path has; NULL if there is none. */
-const mt_sink_ops *mt_sink_of_path(const char *path);
+const mt_sink_ops *mt_sink_find(const char *name); /* NULL if there is none */
+
+/* The sink of a format or, if that is NULL, of the suffix of a path. MT_E_ARGUMENT, naming all, if there is none. */
+MT_MUST_CHECK mt_status mt_sink_choose(const char *path, const char *format, const mt_sink_ops **out, mt_error *err);
+
+/* Resolves options to the output that the sink writes. */
+MT_MUST_CHECK mt_status mt_sink_plan(const mt_sink_ops *ops, mt_arena *arena, const mt_writer_options *options,
+                                     mt_plan **out, mt_error *err);
 
 /* Adds a codec to the chain that encodes chunks. */
 MT_MUST_CHECK mt_status mt_sink_add_codec(mt_sink *sink, const char *name, const void *params, mt_error *err);

@@ -151,7 +151,13 @@ static mt_status open_target(mt_writer *w, const mt_sink_ops *ops, const char *p
     if (durability < MT_DURABLE_UNITS || durability > MT_DURABLE_NEVER)
         return mt_fail(err, MT_E_ARGUMENT, "durability %d", durability);
     w->is_folder = ops->is_folder;
-    return mt_target_open(w->env, work, (mt_sync)durability, &w->target, err);
+    mt_status st = mt_target_open(w->env, work, (mt_sync)durability, &w->target, err);
+    return st || ops->is_folder || mt_target_has_files(w->target)
+               ? st
+               : mt_fail(err, MT_E_UNSUPPORTED,
+                         "a file of format %s cannot be written to an object store: write it to a folder, and copy the "
+                         "finished file",
+                         ops->name);
 }
 
 /* Loads the plan of an unfinished output; *out is NULL if there is none. */
@@ -253,25 +259,11 @@ static mt_status begin(mt_writer *w, const mt_sink_ops *ops, const char *path, m
     return st;
 }
 
-static mt_status choose_sink(const char *path, const char *format, const mt_sink_ops **out, mt_error *err)
-{
-    *out = format ? mt_sink_find(format) : mt_sink_of_path(path);
-    if (*out)
-        return MT_OK;
-    return format ? mt_fail(err, MT_E_ARGUMENT, "format \"%s\" is not one that is written: zarr, tiff, npy", format)
-                  : mt_fail(err, MT_E_ARGUMENT,
-                            "the suffix names no format that is written (.zarr, .tif, .npy): name "
-                            "the format");
-}
-
 static mt_status make_plan(mt_writer *w, const char *path, const mt_writer_options *options, const mt_sink_ops **ops,
                            mt_error *err)
 {
-    mt_status st = choose_sink(path, options->format, ops, err);
-    if (st || (st = mt_plan_take(w->arena, (*ops)->name, &(*ops)->rules, options, &w->plan, err)) ||
-        (st = (*ops)->check(w->plan, err)))
-        return st;
-    return mt_plan_lay_out(w->plan, options->n_levels, &w->env->limits, err);
+    mt_status st = mt_sink_choose(path, options->format, ops, err);
+    return st ? st : mt_sink_plan(*ops, w->arena, options, &w->plan, err);
 }
 
 static mt_status create(mt_writer *w, const char *path, const mt_writer_options *options, mt_error *err)
@@ -336,7 +328,7 @@ static mt_status open_stored(mt_writer *w, const char *path, const mt_writer_opt
     const mt_sink_ops *ops;
     json_t *plan;
     mt_buffer text = mt_buffer_on(w->env);
-    mt_status st = choose_sink(path, options->format, &ops, err);
+    mt_status st = mt_sink_choose(path, options->format, &ops, err);
     if (st || (st = open_target(w, ops, path, options->durability, err)) || (st = load_plan(w, &plan, err)))
         return st;
     if (!plan)

@@ -15,6 +15,7 @@
 #define KEY "data"
 #define HEAD_ROOM 512 /* for MT_MAX_DIMS sizes */
 #define HEAD_STEP 64  /* the header, with its magic, is a multiple of this */
+#define BAND_BYTES ((int64_t)4 << 20)
 
 static const char *const codecs[] = { "none", NULL };
 
@@ -33,13 +34,31 @@ typedef struct npy_sink {
 
 static npy_sink *own(mt_sink *sink) { return (npy_sink *)(void *)sink; }
 
-/* --- Opening. --- */
+/* --- Bands. --- */
 
-static mt_status check(mt_plan *plan, mt_error *err)
+/* Bands of about BAND_BYTES, or of the rows that are asked for. */
+static mt_status take_bands(const mt_writer_options *options, mt_plan *plan, mt_error *err)
 {
-    (void)plan, (void)err;
+    int x = plan->ndim - 1;
+    int64_t row;
+    if (options->n_levels < 0 || options->n_levels > 1)
+        return mt_fail(err, MT_E_ARGUMENT, "format %s has no resolution levels", plan->format);
+    if (mt_mul_i64(plan->shape[x], (int64_t)plan->element_size, &row))
+        return mt_fail(err, MT_E_ARGUMENT, "a row of %lld pixels", (long long)plan->shape[x]);
+    int64_t rows = mt_max_i64(mt_min_i64(BAND_BYTES / row, plan->shape[x - 1]), 1);
+    for (int d = 0; d < plan->ndim; d++) {
+        int64_t size = d == x ? plan->shape[x] : d == x - 1 ? rows : 1;
+        mt_status st = mt_plan_take_size("chunk", options->chunk_shape, d, plan, size, &plan->chunk[d], err);
+        if (st)
+            return st;
+        if (d != x - 1 && plan->chunk[d] != size)
+            return mt_fail(err, MT_E_ARGUMENT, "format %s has no chunks: it is written in bands of whole rows",
+                           plan->format);
+    }
     return MT_OK;
 }
+
+/* --- Opening. --- */
 
 static void write_head(npy_sink *n)
 {
@@ -69,10 +88,6 @@ static mt_status open(mt_env *env, const mt_plan *plan, mt_target *target, mt_ar
         return MT_E_MEMORY;
     n->sink = (mt_sink) { .ops = &mt_sink_npy, .env = env, .plan = plan, .target = target };
     *out = &n->sink;
-    if (!mt_target_has_files(target))
-        return mt_fail(err, MT_E_UNSUPPORTED,
-                       "an NPY file cannot be written to an object store: write it to a folder, and copy the "
-                       "finished file");
     n->row_bytes = (uint64_t)plan->shape[plan->ndim - 1] * plan->element_size;
     write_head(n);
     return MT_OK;
@@ -263,8 +278,7 @@ static mt_status clean(mt_sink *sink, mt_error *err)
 const mt_sink_ops mt_sink_npy = {
     .name = "npy",
     .suffixes = "npy",
-    .rules = { .has_bands = true, .codecs = codecs },
-    .check = check,
+    .rules = { .codecs = codecs, .take_chunks = take_bands },
     .open = open,
     .begin = begin,
     .look = look,

@@ -6,11 +6,45 @@
 
 #include <string.h>
 
+#define TILE_STEP 16 /* pixels along Y and X of a tile are a multiple of this: TIFF 6.0, section 15 */
+
 static const char *const codecs[] = { "zstd", "gzip", "none", NULL };
+
+/* --- Tiles. --- */
+
+/* Rounds a size that the caller left open up to that of a tile, and rejects another that is not one. */
+static mt_status fit_tile(const int64_t *given, int d, mt_plan *plan, mt_error *err)
+{
+    int64_t *size = &plan->chunk[d], over = *size % TILE_STEP;
+    bool is_open = !given || given[d] == 0 || given[d] == MT_WHOLE_AXIS;
+    if (over == 0 || (is_open && !mt_add_i64(*size, TILE_STEP - over, size)))
+        return MT_OK;
+    return mt_fail(err, MT_E_ARGUMENT, "a tile of format %s has a multiple of %d pixels along %c, not %lld",
+                   plan->format, TILE_STEP, plan->axes[d], (long long)*size);
+}
+
+/* A tile lies in one plane. */
+static mt_status take_tiles(const mt_writer_options *options, mt_plan *plan, mt_error *err)
+{
+    const int64_t *given = options->chunk_shape;
+    mt_status st = MT_OK;
+    for (int d = 0; d < plan->ndim && !st; d++) {
+        bool is_in_plane = d >= plan->ndim - 2;
+        int64_t size = is_in_plane ? mt_min_i64(MT_PLANE_CHUNK, plan->shape[d]) : 1;
+        st = mt_plan_take_size("chunk", given, d, plan, size, &plan->chunk[d], err);
+        if (!st && is_in_plane)
+            st = fit_tile(given, d, plan, err);
+        else if (!st && plan->chunk[d] != 1)
+            st = mt_fail(err, MT_E_ARGUMENT,
+                         "a tile of format %s lies in one plane: a chunk has 1 pixel along %c, not %lld", plan->format,
+                         plan->axes[d], (long long)plan->chunk[d]);
+    }
+    return st;
+}
 
 /* --- Opening. --- */
 
-static mt_status check(mt_plan *plan, mt_error *err)
+static mt_status check(const mt_plan *plan, mt_error *err)
 {
     if (!tiff_ome_type(plan->dtype))
         return mt_fail(err, MT_E_ARGUMENT, "OME-TIFF has no type %s: choose %s", mt_dtype_name(plan->dtype),
@@ -59,9 +93,6 @@ static mt_status open(mt_env *env, const mt_plan *plan, mt_target *target, mt_ar
         return MT_E_MEMORY;
     t->sink = (mt_sink) { .ops = &mt_sink_tiff, .env = env, .plan = plan, .target = target };
     *out = &t->sink;
-    if (!mt_target_has_files(target))
-        return mt_fail(err, MT_E_UNSUPPORTED,
-                       "a TIFF cannot be written to an object store: write it to a folder, and copy the finished file");
     return add_codecs(t, err);
 }
 
@@ -131,7 +162,7 @@ static mt_status clean(mt_sink *sink, mt_error *err)
 const mt_sink_ops mt_sink_tiff = {
     .name = "tiff",
     .suffixes = "tif,tiff",
-    .rules = { .has_tiles = true, .codecs = codecs },
+    .rules = { .has_equal_chunks = true, .codecs = codecs, .take_chunks = take_tiles },
     .skips_zeros = true,
     .has_objects = true,
     .check = check,

@@ -23,7 +23,7 @@ typedef struct zarr_sink {
 
 /* --- Opening. --- */
 
-static mt_status check(mt_plan *plan, mt_error *err)
+static mt_status check(const mt_plan *plan, mt_error *err)
 {
     if (zarr_is_v2(plan) && plan->shard[0] > 0)
         return mt_fail(err, MT_E_ARGUMENT, "OME-Zarr 0.4 has no shards: choose larger chunks, no shards, or 0.5");
