@@ -28,6 +28,8 @@ int writing_begin(writing_run *run, const writing *to, mt_context *context)
     run->unit_bytes = (double)mt_dtype_size(info->dtype) / (double)info->n_units;
     for (int d = 0; d < info->ndim; d++)
         run->unit_bytes *= (double)info->shape[d];
+    for (size_t i = 0; i < info->n_warnings; i++)
+        fprintf(stderr, "microtome: %s: %s\n", info->path, info->warnings[i]);
     if (now.n_done || now.n_lost)
         fprintf(stderr, "microtome: %s: resuming: %" PRIu64 " of %" PRIu64 " %s are done\n", info->path, now.n_done,
                 now.n_units, unit_name(info));

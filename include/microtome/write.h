@@ -80,6 +80,9 @@ typedef struct mt_writer_info {
     int64_t shape[MT_MAX_DIMS], chunk_shape[MT_MAX_DIMS]; /* of the full resolution */
     int64_t shard_shape[MT_MAX_DIMS];                     /* all 0: no shards */
     uint64_t n_units;                                     /* of the full resolution */
+    /* Sentences on metadata that the options name and the format cannot keep: they are left out. */
+    const char *const *warnings;
+    size_t n_warnings;
 } mt_writer_info;
 
 /* Progress of a writer, at one moment. */

@@ -103,7 +103,7 @@ def convert(
     Warns
     -----
     ImageWarning
-        An unfinished image is continued; values were converted with loss (NaN in an integer type, or
+        An unfinished image is continued; metadata of the source are left out that the format cannot keep; values were converted with loss (NaN in an integer type, or
         clipped); or as `open` does.
 
     Examples

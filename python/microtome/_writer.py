@@ -166,7 +166,7 @@ def create(
     Warns
     -----
     ImageWarning
-        The image was left unfinished, and is continued.
+        The image was left unfinished, and is continued; or it has metadata that the format cannot keep.
 
     Examples
     --------
@@ -209,7 +209,7 @@ def start_writer(path: Path, options: WriterOptions, continues: bool = False) ->
     """Make a writer, and warn if it continues an image, unless the caller is known to do so."""
     out = Writer(_core.Writer(*to_core(path, options)), os.fsdecode(path))
     told = out.progress
-    texts = []
+    texts = out.warnings
     if told.n_resumed and not continues:
         texts.append(f"continues an unfinished image: {out._count()} are done")
     if told.n_lost:
@@ -243,7 +243,9 @@ class Writer:
 
     def __init__(self, core: _core.Writer, path: str) -> None:
         self._core, self.path = core, path
-        self._axes, self._dtype, self._shape, self._chunks, self._shards, self._levels, self._n = core.info()
+        self._axes, self._dtype, self._shape, self._chunks, self._shards, self._levels, self._n, self._warnings = (
+            core.info()
+        )
         self._process, self._state, self._has_told = os.getpid(), "open", False
         self._last: WriterProgress | None = None
 
@@ -286,6 +288,11 @@ class Writer:
     def levels(self) -> int:
         """Number of resolution levels."""
         return self._levels
+
+    @property
+    def warnings(self) -> list[str]:
+        """Sentences on metadata that the format cannot keep and that are left out; `create` warns with them."""
+        return list(self._warnings)
 
     @property
     def progress(self) -> WriterProgress:

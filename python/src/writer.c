@@ -235,7 +235,7 @@ static PyObject *writer_finish(PyObject *object, PyObject *all_required)
 
 /* --- Facts. --- */
 
-/* (axes, dtype, shape, chunks, shards or None, levels, units) */
+/* (axes, dtype, shape, chunks, shards or None, levels, units, warnings) */
 static PyObject *writer_info(PyObject *object, PyObject *unused)
 {
     (void)unused;
@@ -245,9 +245,9 @@ static PyObject *writer_info(PyObject *object, PyObject *unused)
     const mt_writer_info *info = mt_writer_get_info(writer);
     size_t n = (size_t)info->ndim;
     PyObject *shards = info->shard_shape[0] ? int_tuple(info->shard_shape, n) : Py_NewRef(Py_None);
-    PyObject *result =
-        Py_BuildValue("(ssNNNiK)", info->axes, mt_dtype_name(info->dtype), int_tuple(info->shape, n),
-                      int_tuple(info->chunk_shape, n), shards, info->n_levels, (unsigned long long)info->n_units);
+    PyObject *result = Py_BuildValue("(ssNNNiKN)", info->axes, mt_dtype_name(info->dtype), int_tuple(info->shape, n),
+                                     int_tuple(info->chunk_shape, n), shards, info->n_levels,
+                                     (unsigned long long)info->n_units, text_list(info->warnings, info->n_warnings));
     writer_leave(object);
     return result;
 }

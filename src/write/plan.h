@@ -64,6 +64,19 @@ struct mt_plan {
     mt_level levels[MT_MAX_LEVELS];
 };
 
+/* Kinds of metadata, as bits. */
+enum {
+    MT_META_PIXEL_SIZES = 1, /* along Z, Y and X */
+    MT_META_INTERVAL = 2,    /* that along T */
+    MT_META_UNITS = 4,
+    MT_META_NAMES = 8, /* of channels, as the next two */
+    MT_META_COLORS = 16,
+    MT_META_WINDOWS = 32,
+    MT_META_LABELS = 64, /* the mark of label images */
+    MT_META_NOTE = 128,
+    MT_META_ALL = 255
+};
+
 /* Resolves options to an output in an arena. */
 MT_MUST_CHECK mt_status mt_plan_take(mt_arena *arena, const char *format, const mt_plan_rules *rules,
                                      const mt_writer_options *options, mt_plan **out, mt_error *err);
@@ -87,6 +100,11 @@ MT_MUST_CHECK mt_status mt_plan_compare(mt_env *env, const json_t *stored, const
 
 /* The type as NumPy writes it for little-endian data, such as "<u2". */
 void mt_plan_numpy_type(const mt_plan *plan, char out[4]);
+
+/* A sentence that names the kinds of metadata among lacks that the plan has: they are left out. In the arena; *out is
+ * NULL if there are none. */
+MT_MUST_CHECK mt_status mt_plan_tell_lost(const mt_plan *plan, unsigned lacks, mt_arena *arena, const char **out,
+                                          mt_error *err);
 
 /* A box of elements of a level that lies in the image. */
 typedef struct mt_extent {

@@ -24,6 +24,8 @@ typedef struct mt_sink_ops {
     bool has_objects;            /* a unit that measure finds is whole, whatever the journal says */
     /* Optional: rejects what the format cannot store. */
     mt_status (*check)(const mt_plan *plan, mt_error *err);
+    /* Optional: the kinds of metadata (MT_META_) that an output of the plan cannot keep. */
+    unsigned (*get_lacks)(const mt_plan *plan);
     /* Creates the sink. The target is the folder of an unfinished output. Sets the chain that encodes chunks (raw: no
      * steps). */
     mt_status (*open)(mt_env *env, const mt_plan *plan, mt_target *target, mt_arena *arena, mt_sink **out,

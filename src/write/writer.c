@@ -94,6 +94,14 @@ static void describe(mt_writer *w, const char *path)
     memcpy(w->info.shape, plan->shape, sizeof plan->shape);
     memcpy(w->info.chunk_shape, plan->chunk, sizeof plan->chunk);
     memcpy(w->info.shard_shape, plan->shard, sizeof plan->shard);
+    w->info.warnings = &w->warning;
+    w->info.n_warnings = w->warning != NULL;
+}
+
+static mt_status find_warnings(mt_writer *w, mt_error *err)
+{
+    const mt_sink_ops *ops = mt_sink_find(w->plan->format);
+    return ops->get_lacks ? mt_plan_tell_lost(w->plan, ops->get_lacks(w->plan), w->arena, &w->warning, err) : MT_OK;
 }
 
 static void set_digest(mt_writer *w, const mt_buffer *text)
@@ -288,7 +296,7 @@ static mt_status open_with(open_writer how, mt_context *context, const char *pat
         return st;
     const char *kept = mt_arena_printf(w->arena, err, "%s", path);
     st = kept ? how(w, kept, &options, err) : MT_E_MEMORY;
-    if (st) {
+    if (st || (st = find_warnings(w, err))) {
         mt_error_prefix(err, "%s", path);
         mt_writer_close(w);
         return st;

@@ -49,9 +49,10 @@ struct mt_writer {
     mt_sink *sink;
     mt_journal *journal;
     mt_writer_info info;
-    size_t memory;   /* budget, in bytes */
-    bool only_looks; /* opened by mt_writer_look: has no journal of its own */
-    bool is_folder;  /* the target is the output itself, not the folder of an unfinished file */
+    const char *warning; /* the one of info, or NULL */
+    size_t memory;       /* budget, in bytes */
+    bool only_looks;     /* opened by mt_writer_look: has no journal of its own */
+    bool is_folder;      /* the target is the output itself, not the folder of an unfinished file */
 
     mt_lock lock;       /* guards everything below */
     mt_condition freed; /* held or working has decreased */

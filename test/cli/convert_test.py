@@ -286,6 +286,15 @@ class Convert(Command):
         self.assertIn("1 pixels were NaN", done.stderr)
         self.assertIn("2 pixels were beyond the range of uint8", done.stderr)
 
+    def test_lost_metadata_are_told_once(self):
+        first, out = self.path("a.zarr"), self.path("a.tif")
+        self.run_it("convert", self.image(), first, "--labels")
+        done = self.run_it("convert", first, out)
+        self.assertEqual(
+            done.stderr, f"microtome: {out}: format tiff cannot keep, and leaves out: the mark of label images\n"
+        )
+        self.assertNotIn("leaves out", self.run_it("convert", first, out).stderr)
+
     def test_wrong_options(self):
         image, out = self.image(), self.path("out.zarr")
         for options, words in (

@@ -118,6 +118,24 @@ def test_metadata_of_selected_channels(tmp_path):
     assert copy.channel_names == ["a", "b", "c"] and (copy.pixel_size["X"], copy.pixel_size["Y"]) == (2, 0.25)
 
 
+@pytest.mark.parametrize(
+    ("name", "lost"),
+    [
+        ("a.zarr", []),
+        ("a.tif", ["display windows, the mark of label images"]),
+        ("a.npy", ["pixel sizes, names of channels, display windows, the mark of label images"]),
+    ],
+)
+def test_lost_metadata_are_told_once(tmp_path, name, lost):
+    source = microtome.from_array(np.ones((1, 20, 30), np.uint16), "CYX")
+    more = {"channels": [{"name": "DAPI", "window": (0, 9)}], "pixel_size": {"X": 0.5}, "labels": True}
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        microtome.convert(source, tmp_path / name, **more, **QUIET)
+    assert [str(one.message).partition("leaves out: ")[2] for one in told] == lost
+    assert all(one.category is microtome.ImageWarning and one.filename == __file__ for one in told)
+
+
 @pytest.mark.parametrize("join", "TCZ")
 def test_joined(tmp_path, join):
     random = np.random.default_rng(4)

@@ -60,6 +60,12 @@ static mt_status take_bands(const mt_writer_options *options, mt_plan *plan, mt_
 
 /* --- Opening. --- */
 
+static unsigned get_lacks(const mt_plan *plan)
+{
+    (void)plan;
+    return MT_META_ALL;
+}
+
 static void write_head(npy_sink *n)
 {
     const mt_plan *plan = n->sink.plan;
@@ -278,6 +284,7 @@ static mt_status clean(mt_sink *sink, mt_error *err)
 const mt_sink_ops mt_sink_npy = {
     .name = "npy",
     .suffixes = "npy",
+    .get_lacks = get_lacks,
     .rules = { .codecs = codecs, .take_chunks = take_bands },
     .open = open,
     .begin = begin,

@@ -166,6 +166,7 @@ const mt_sink_ops mt_sink_tiff = {
     .skips_zeros = true,
     .has_objects = true,
     .check = check,
+    .get_lacks = tiff_get_lacks,
     .open = open,
     .begin = begin,
     .look = look,

@@ -35,6 +35,9 @@ int tiff_predictor(const mt_plan *plan);
 /* Appends the OME-XML of the image. Its size does not depend on the UUID. */
 void tiff_write_ome(const mt_plan *plan, const char uuid[TIFF_UUID_BYTES], mt_buffer *out);
 
+/* The kinds of metadata that OME-XML cannot hold. */
+unsigned tiff_get_lacks(const mt_plan *plan);
+
 /* OME's name of an element type; NULL if it has none. */
 const char *tiff_ome_type(mt_dtype dtype);
 
