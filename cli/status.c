@@ -47,7 +47,6 @@ static int check_complete(const char *path)
 static int look_at_image(const char *path, const char *format, output_state *s)
 {
     mt_writer *writer;
-    mt_writer_progress now;
     mt_error err = MT_ERROR_INIT;
     mt_status st = mt_writer_look(NULL, path, format, &writer, &err);
     if (st == MT_E_NOT_FOUND && s->n_images && !exists(path))
@@ -58,7 +57,7 @@ static int look_at_image(const char *path, const char *format, output_state *s)
     }
     if (st)
         return report(&err);
-    mt_writer_get_progress(writer, &now);
+    mt_writer_progress now = writer_progress(writer);
     s->units = unit_name(mt_writer_get_info(writer));
     s->progress.n_units += now.n_units;
     s->progress.n_done += now.n_done;

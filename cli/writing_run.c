@@ -5,13 +5,19 @@
 #include <inttypes.h>
 #include <string.h>
 
+mt_writer_progress writer_progress(mt_writer *writer)
+{
+    mt_writer_progress now = { .struct_size = sizeof now };
+    (void)!mt_writer_get_progress(writer, &now, NULL); /* its size is right */
+    return now;
+}
+
 const char *unit_name(const mt_writer_info *info) { return info->shard_shape[0] ? "shards" : "chunks"; }
 
 int writing_begin(writing_run *run, const writing *to, mt_context *context)
 {
     int is_finished;
     mt_error err = MT_ERROR_INIT;
-    mt_writer_progress now;
     *run = (writing_run) { .to = to };
     if (mt_writer_is_finished(context, to->path, &to->options, &is_finished, &err))
         return report(&err);
@@ -22,7 +28,7 @@ int writing_begin(writing_run *run, const writing *to, mt_context *context)
     if (mt_writer_create(context, to->path, &to->options, &run->writer, &err))
         return report(&err);
     const mt_writer_info *info = mt_writer_get_info(run->writer);
-    mt_writer_get_progress(run->writer, &now);
+    mt_writer_progress now = writer_progress(run->writer);
     run->n_done = now.n_done;
     run->bytes = now.bytes_published;
     run->unit_bytes = (double)mt_dtype_size(info->dtype) / (double)info->n_units;
@@ -61,9 +67,8 @@ static void print_argument(FILE *out, const char *text)
 
 void say_how_to_continue(const writing_run *run)
 {
-    mt_writer_progress now;
     const struct args *args = run->to->args;
-    mt_writer_get_progress(run->writer, &now);
+    mt_writer_progress now = writer_progress(run->writer);
     fprintf(stderr, "microtome: %" PRIu64 " of %" PRIu64 " %s are done; to continue:\n  microtome %s", now.n_done,
             now.n_units, unit_name(mt_writer_get_info(run->writer)), args->command->name);
     for (int i = 0; i < args->argc; i++)
@@ -82,10 +87,9 @@ int writing_failed(const writing_run *run, const mt_error *err)
 
 void note_values(const writing_run *run, mt_stack *const *inputs, size_t n)
 {
-    mt_writer_progress now;
     const char *path = run->to->path;
     uint64_t absent = 0;
-    mt_writer_get_progress(run->writer, &now);
+    mt_writer_progress now = writer_progress(run->writer);
     if (now.n_nan)
         fprintf(stderr, "microtome: %s: %" PRIu64 " pixels were NaN and became 0\n", path, now.n_nan);
     if (now.n_clipped)

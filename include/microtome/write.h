@@ -87,6 +87,7 @@ typedef struct mt_writer_info {
 
 /* Progress of a writer, at one moment. */
 typedef struct mt_writer_progress {
+    size_t struct_size;        /* sizeof(mt_writer_progress) */
     uint64_t n_units, n_done;  /* units of the full resolution; those published */
     uint64_t n_resumed;        /* of n_done: published by earlier writers */
     uint64_t n_lost;           /* records of units whose objects are missing, or damaged records: done again */
@@ -130,8 +131,8 @@ MT_API void mt_writer_close(mt_writer *writer);
 
 /* Never NULL. */
 MT_API const mt_writer_info *mt_writer_get_info(const mt_writer *writer);
-/* The progress at this moment. */
-MT_API void mt_writer_get_progress(mt_writer *writer, mt_writer_progress *out);
+/* The progress at this moment. Set out->struct_size first. */
+MT_API MT_MUST_CHECK mt_status mt_writer_get_progress(mt_writer *writer, mt_writer_progress *out, mt_error *err);
 
 /* Pixels to put. */
 typedef struct mt_writer_box {

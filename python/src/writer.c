@@ -115,8 +115,8 @@ static void writer_dealloc(PyObject *object)
 
 static PyObject *tell_progress(mt_writer *writer)
 {
-    mt_writer_progress p;
-    mt_writer_get_progress(writer, &p);
+    mt_writer_progress p = { .struct_size = sizeof p };
+    (void)!mt_writer_get_progress(writer, &p, NULL); /* its size is right */
     return Py_BuildValue("(KKKKKKKKKK)", (unsigned long long)p.n_units, (unsigned long long)p.n_done,
                          (unsigned long long)p.n_resumed, (unsigned long long)p.n_lost, (unsigned long long)p.bytes_put,
                          (unsigned long long)p.bytes_published, (unsigned long long)p.n_skipped,

@@ -93,9 +93,9 @@ static void place_of(const mt_stitch_image *image, uint64_t position, int64_t pl
 
 void mt_stitch_image_need(mt_stitch_image *image, uint64_t first, uint64_t count)
 {
-    mt_writer_progress progress = { 0 };
+    mt_writer_progress progress = { .struct_size = sizeof progress };
     if (image->writer)
-        mt_writer_get_progress(image->writer, &progress);
+        (void)!mt_writer_get_progress(image->writer, &progress, NULL); /* its size is right */
     image->is_new = progress.n_done == 0;
     for (uint64_t p = first; p < first + count; p++) {
         int64_t place[MT_STITCH_DIMS];

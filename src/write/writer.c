@@ -435,12 +435,21 @@ mt_status mt_writer_is_finished(mt_context *context, const char *path, const mt_
 
 const mt_writer_info *mt_writer_get_info(const mt_writer *w) { return &w->info; }
 
-void mt_writer_get_progress(mt_writer *w, mt_writer_progress *out)
+mt_status mt_writer_get_progress(mt_writer *w, mt_writer_progress *out, mt_error *err)
 {
+    mt_writer_progress all;
+    mt_error_reset(err);
+    mt_status st = mt_options_take(&all, sizeof all, out, "mt_writer_progress", err);
+    if (st)
+        return st;
+    size_t known = out->struct_size;
     mt_lock_take(&w->lock);
-    *out = w->progress;
-    out->waiting_bytes = w->held;
+    all = w->progress;
+    all.waiting_bytes = w->held;
     mt_lock_give(&w->lock);
+    all.struct_size = known;
+    memcpy(out, &all, known);
+    return MT_OK;
 }
 
 void mt_writer_get_unit(const mt_writer *w, uint64_t unit, int64_t *start, int64_t *extent)
@@ -495,13 +504,14 @@ mt_status mt_writer_flush(mt_writer *w, mt_error *err)
 
 static mt_status check_complete(mt_writer *w, mt_error *err)
 {
-    mt_writer_progress progress;
-    mt_writer_get_progress(w, &progress);
-    return progress.n_done == progress.n_units
-               ? MT_OK
-               : mt_fail(err, MT_E_ARGUMENT, "%llu of %llu %s are missing: the image cannot be finished yet",
-                         (unsigned long long)(progress.n_units - progress.n_done), (unsigned long long)progress.n_units,
-                         w->plan->shard[0] > 0 ? "shards" : "chunks");
+    uint64_t n = w->progress.n_units, missing;
+    mt_lock_take(&w->lock);
+    missing = n - w->progress.n_done;
+    mt_lock_give(&w->lock);
+    return missing == 0 ? MT_OK
+                        : mt_fail(err, MT_E_ARGUMENT, "%llu of %llu %s are missing: the image cannot be finished yet",
+                                  (unsigned long long)missing, (unsigned long long)n,
+                                  w->plan->shard[0] > 0 ? "shards" : "chunks");
 }
 
 /* Removes all journals; what they say is said by the metadata of the finished image. */

@@ -34,6 +34,14 @@ const char *axes_for(const char *path)
     return found;
 }
 
+mt_writer_progress progress_of(mt_writer *w)
+{
+    mt_writer_progress now = { .struct_size = sizeof now };
+    mt_error err = MT_ERROR_INIT;
+    check_ok(mt_writer_get_progress(w, &now, &err), &err);
+    return now;
+}
+
 mt_status open_any(const char *path, mt_stack **out, mt_error *err)
 {
     mt_open_options options = { .struct_size = sizeof options, .axes = axes_for(path) };

@@ -118,11 +118,11 @@ static void unfinished_files_are_continued(void **state)
             check_ok(mt_writer_create(NULL, path, &options, &w, &err), &err);
             put_boxes(w, o, pixels, i + 5, 1, 0.6);
             check_ok(mt_writer_flush(w, &err), &err);
-            mt_writer_get_progress(w, &before);
+            before = progress_of(w);
             mt_writer_close(w);
             assert_false(path_exists(path, ""));
             check_ok(mt_writer_open(NULL, path, &options, &w, &err), &err);
-            mt_writer_get_progress(w, &after);
+            after = progress_of(w);
             assert_int_equal(after.n_resumed, before.n_done);
             put_boxes(w, o, pixels, i + 6, 2, 1);
             check_ok(mt_writer_finish(w, 1, &err), &err);
@@ -147,7 +147,6 @@ static void a_lost_file_is_written_again(void **state)
     uint8_t *pixels = make_output_pixels(o, 3);
     mt_writer_options options = output_options(o);
     mt_writer *w;
-    mt_writer_progress progress;
     mt_error err = MT_ERROR_INIT;
     check_ok(mt_writer_create(NULL, path, &options, &w, &err), &err);
     put_boxes(w, o, pixels, 1, 1, 1);
@@ -156,7 +155,7 @@ static void a_lost_file_is_written_again(void **state)
     snprintf(data, sizeof data, "%s.partial/data", path);
     assert_int_equal(remove(data), 0);
     check_ok(mt_writer_create(NULL, path, &options, &w, &err), &err);
-    mt_writer_get_progress(w, &progress);
+    mt_writer_progress progress = progress_of(w);
     assert_true(progress.n_lost > 0 && progress.n_resumed + progress.n_lost == progress.n_units);
     put_boxes(w, o, pixels, 2, 1, 1);
     check_ok(mt_writer_finish(w, 1, &err), &err);

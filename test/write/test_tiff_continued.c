@@ -27,8 +27,7 @@ static uint64_t write_part(const char *path, const output *o, const uint8_t *pix
     check_ok(mt_writer_create(NULL, path, &options, &w, &err), &err);
     put_boxes(w, o, pixels, seed, 2, part);
     check_ok(mt_writer_flush(w, &err), &err);
-    mt_writer_progress progress;
-    mt_writer_get_progress(w, &progress);
+    mt_writer_progress progress = progress_of(w);
     mt_writer_close(w);
     return progress.n_done;
 }
@@ -41,14 +40,13 @@ static void unfinished_images_are_continued(void **state)
         const char *path = output_path(i, "once"), *other = output_path(i, "twice");
         uint8_t *pixels = make_output_pixels(o, i + 3);
         mt_writer *w;
-        mt_writer_progress progress;
         mt_error err = MT_ERROR_INIT;
         write_output(NULL, path, o, pixels, i, 1);
         write_part(other, o, pixels, i + 7, 0.4);
         uint64_t n_done = write_part(other, o, pixels, i + 8, 0.8);
         assert_false(path_exists(other, ""));
         check_ok(mt_writer_open(NULL, other, NULL, &w, &err), &err);
-        mt_writer_get_progress(w, &progress);
+        mt_writer_progress progress = progress_of(w);
         assert_int_equal(progress.n_lost, 0);
         assert_int_equal(progress.n_resumed, n_done);
         put_boxes(w, o, pixels, i + 9, 2, 1);
@@ -75,7 +73,6 @@ static void damaged_tiles_are_written_again(void **state)
     for (int i = 0; i < 40; i++) {
         mt_writer *w;
         mt_error err = MT_ERROR_INIT;
-        mt_writer_progress progress;
         size_t size;
         write_part(other, o, pixels, (uint64_t)i + 2, 0.7);
         uint8_t *bytes = read_file(spool, &size);
@@ -87,7 +84,7 @@ static void damaged_tiles_are_written_again(void **state)
         fclose(file);
         free(bytes);
         check_ok(mt_writer_open(NULL, other, NULL, &w, &err), &err);
-        mt_writer_get_progress(w, &progress);
+        mt_writer_progress progress = progress_of(w);
         assert_true(progress.n_lost > 0);
         put_boxes(w, o, pixels, (uint64_t)i, 1, 1);
         check_ok(mt_writer_finish(w, 1, &err), &err);
@@ -227,8 +224,8 @@ static void check_looked_at(const char *path, mt_writer *writer)
     mt_error err = MT_ERROR_INIT;
     mt_writer_progress is, seen;
     check_ok(mt_writer_look(NULL, path, NULL, &w, &err), &err);
-    mt_writer_get_progress(writer, &is);
-    mt_writer_get_progress(w, &seen);
+    is = progress_of(writer);
+    seen = progress_of(w);
     assert_int_equal(seen.n_done, is.n_done);
     assert_int_equal(seen.n_lost, 0);
     mt_writer_close(w);
@@ -263,12 +260,11 @@ static void one_process_writes(void **state)
     assert_int_equal(waitpid(child, &status, 0), child);
     check_claimed(path, MT_OK);
     mt_writer *w;
-    mt_writer_progress progress;
     mt_error err = MT_ERROR_INIT;
     check_ok(mt_writer_open(NULL, path, NULL, &w, &err), &err);
     check_claimed(path, MT_E_ARGUMENT);
     check_looked_at(path, w);
-    mt_writer_get_progress(w, &progress);
+    mt_writer_progress progress = progress_of(w);
     assert_true(progress.n_resumed > 0 && progress.n_lost == 0);
     put_boxes(w, o, pixels, 2, 1, 1);
     check_ok(mt_writer_finish(w, 1, &err), &err);

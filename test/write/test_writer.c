@@ -220,9 +220,8 @@ static void what_is_put_is_read(void **state)
             mt_error err = MT_ERROR_INIT;
             check_ok(mt_writer_create(NULL, path, &options, &w, &err), &err);
             put_all(w, c, pixels, i + threads, threads);
-            mt_writer_progress progress;
             check_ok(mt_writer_flush(w, &err), &err);
-            mt_writer_get_progress(w, &progress);
+            mt_writer_progress progress = progress_of(w);
             assert_int_equal(progress.n_done, progress.n_units);
             assert_int_equal(progress.bytes_put, count_elements(c) * mt_dtype_size(c->dtype));
             assert_int_equal(progress.waiting_bytes, 0);
@@ -259,11 +258,11 @@ static void unfinished_images_are_continued(void **state)
         for (size_t b = 0; b < n / 2; b++)
             check_ok(put(w, c, pixels, &boxes[b], &err), &err);
         check_ok(mt_writer_flush(w, &err), &err);
-        mt_writer_get_progress(w, &before);
+        before = progress_of(w);
         assert_int_equal(before.n_resumed, 0);
         mt_writer_close(w);
         check_ok(mt_writer_open(NULL, paths[1], NULL, &w, &err), &err);
-        mt_writer_get_progress(w, &after);
+        after = progress_of(w);
         assert_int_equal(after.n_resumed, before.n_done);
         assert_int_equal(after.n_lost, 0);
         if (before.n_done < before.n_units) {
@@ -271,7 +270,7 @@ static void unfinished_images_are_continued(void **state)
             assert_non_null(strstr(err.message, "are missing"));
         }
         put_all(w, c, pixels, i + 3, 2);
-        mt_writer_get_progress(w, &after);
+        after = progress_of(w);
         assert_int_equal(after.n_skipped > 0, before.n_done > 0);
         check_ok(mt_writer_finish(w, 1, &err), &err);
         mt_writer_close(w);
@@ -500,7 +499,6 @@ static void plans_create_nothing(void **state)
     for (size_t i = 0; i < N_CASES; i++) {
         mt_error err = MT_ERROR_INIT;
         mt_writer *planned, *made;
-        mt_writer_progress progress;
         mt_writer_options options = options_of(&cases[i]);
         const char *path = case_path(i, "planned");
         check_ok(mt_writer_plan(NULL, path, &options, &planned, &err), &err);
@@ -511,7 +509,7 @@ static void plans_create_nothing(void **state)
         assert_string_equal(a->axes, b->axes);
         assert_memory_equal(a->chunk_shape, b->chunk_shape, sizeof a->chunk_shape);
         assert_memory_equal(a->shard_shape, b->shard_shape, sizeof a->shard_shape);
-        mt_writer_get_progress(planned, &progress);
+        mt_writer_progress progress = progress_of(planned);
         assert_true(progress.n_units == b->n_units && progress.n_done == 0);
         assert_false(mt_writer_is_done(planned, 0));
         uint8_t *pixels = make_pixels(&cases[i], 1);
