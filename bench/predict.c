@@ -75,7 +75,9 @@ static double predict_once(const prediction *p, uint64_t *n_tiles)
     need(mt_stitcher_flush(stitcher, &err), &err);
     mt_stitcher_free(stitcher);
     if (w) {
-        need(mt_writer_finish(w, 1, &err), &err);
+        need(mt_writer_finish(w, &(mt_finish_options) { .struct_size = sizeof(mt_finish_options), .all_required = 1 },
+                              &err),
+             &err);
         mt_writer_close(w);
     }
     double took = processor_time() - start;

@@ -65,12 +65,6 @@ static int open_inputs(conversion *c)
 
 /* --- Progress. --- */
 
-static int is_interrupted(void *user)
-{
-    (void)user;
-    return interrupted();
-}
-
 static void show(void *user, uint64_t done, uint64_t total)
 {
     convert_run *run = user;
@@ -113,15 +107,15 @@ static int work(convert_run *run)
     mt_copy_options copy = { .struct_size = sizeof copy,
                              .part = c->out.part,
                              .n_parts = c->out.n_parts,
-                             .cancelled = is_interrupted,
+                             .cancelled = until_interrupted.cancelled,
                              .progress = show,
                              .user = run };
     run->done_before = count_done(&run->w);
     progress_start(&run->w.progress);
     mt_status st = mt_writer_copy_sources(run->w.writer, c->sources, c->n_sources, &copy, &err);
-    if (!st && !c->out.n_parts)
-        st = mt_writer_finish(run->w.writer, 1, &err);
     progress_end(&run->w.progress);
+    if (!st && !c->out.n_parts)
+        st = finish_writer(run->w.writer, &err);
     if (st)
         return writing_failed(&run->w, &err);
     note_values(&run->w, c->images.stacks, c->images.n);

@@ -176,7 +176,7 @@ static int finish(predict_run *r)
     mt_error err = MT_ERROR_INIT;
     mt_status st = mt_stitcher_flush(r->stitcher, &err);
     if (!st && !r->p->out.n_parts)
-        st = mt_writer_finish(r->w.writer, 1, &err);
+        st = finish_writer(r->w.writer, &err);
     return st ? report(&err) : EXIT_OK;
 }
 

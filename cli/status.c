@@ -161,7 +161,7 @@ static mt_status finish_image(mt_context *context, const char *path, const char 
     mt_status st = mt_writer_open(context, path, &options, &writer, err);
     if (st)
         return st == MT_E_NOT_FOUND ? MT_OK : st;
-    st = mt_writer_finish(writer, 1, err);
+    st = finish_writer(writer, err);
     mt_writer_close(writer);
     return st;
 }
@@ -208,6 +208,8 @@ static int finish(const struct args *args, mt_context *context, const output_sta
         return refuse(s);
     mt_status st = s->n_images ? finish_collection(context, s, &err)
                                : finish_image(context, s->path, args_get(args, "format", 0), &err);
+    if (st == MT_E_CANCELLED)
+        fprintf(stderr, "microtome: interrupted; the same command goes on\n");
     if (st)
         return report(&err);
     printf("%s: complete\n", s->path);
@@ -219,6 +221,7 @@ int run_finish(const struct args *args)
     output_state state;
     mt_context *context = NULL;
     int status = context_open(&context, args);
+    interrupt_catch();
     if (!status && !(status = look(args, &state))) {
         if (state.is_complete)
             printf("%s: already complete\n", state.path);

@@ -45,6 +45,22 @@ int writing_begin(writing_run *run, const writing *to, mt_context *context)
     return EXIT_OK;
 }
 
+static void show(void *user, uint64_t done, uint64_t total) { progress_show(user, (double)done, (double)total); }
+
+mt_status finish_writer(mt_writer *writer, mt_error *err)
+{
+    struct progress progress;
+    const mt_finish_options options = { .struct_size = sizeof options,
+                                        .all_required = 1,
+                                        .cancelled = until_interrupted.cancelled,
+                                        .progress = show,
+                                        .user = &progress };
+    progress_start(&progress);
+    mt_status st = mt_writer_finish(writer, &options, err);
+    progress_end(&progress);
+    return st;
+}
+
 /* --- Reports. --- */
 
 /* Prints an argument so that a shell reads it back. */

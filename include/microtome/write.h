@@ -211,11 +211,24 @@ MT_API MT_MUST_CHECK mt_status mt_writer_keep(mt_writer *writer, const char *nam
 typedef mt_status (*mt_kept_visit)(void *user, const char *name, const char *text, mt_error *err);
 MT_API MT_MUST_CHECK mt_status mt_writer_get_kept(mt_writer *writer, mt_kept_visit visit, void *user, mt_error *err);
 
+typedef struct mt_finish_options {
+    size_t struct_size; /* sizeof(mt_finish_options) */
+    /* Not 0: MT_E_ARGUMENT if units of the full resolution are missing; the message says how many. */
+    int all_required;
+    /* Optional, with user: as in mt_extract_options. */
+    int (*cancelled)(void *user);
+    /* Optional: steps that are done, and all of them; some take longer than others. Called in the calling thread. */
+    void (*progress)(void *user, uint64_t done, uint64_t total);
+    void *user;
+    uint64_t reserved[4]; /* 0 */
+} mt_finish_options;
+
 /* Finishes the image: publishes units of which pixels are missing, with the fill value 0 in their place, builds what is
- * missing of the pyramid from published chunks, and writes the metadata that makes the image complete. With
- * all_required, MT_E_ARGUMENT if units of the full resolution are missing; the message says how many. Then nothing else
- * may be put. To be called by one process, once the others are done. */
-MT_API MT_MUST_CHECK mt_status mt_writer_finish(mt_writer *writer, int all_required, mt_error *err);
+ * missing of the pyramid from published chunks, and writes the metadata that makes the image complete. What is read back
+ * for that counts in the memory budget, but for one unit. Once it has begun, nothing else may be put.
+ * MT_E_CANCELLED: the image is not finished, and calling this again goes on, in this process or another. To be called by
+ * one process, once the others are done. options may be NULL. */
+MT_API MT_MUST_CHECK mt_status mt_writer_finish(mt_writer *writer, const mt_finish_options *options, mt_error *err);
 
 /* A collection of OME-Zarr images in a folder, as bioformats2raw writes several series (its layout 3): each is written by
  * a writer of its own, at PATH/0, PATH/1 and so on. */

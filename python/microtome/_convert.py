@@ -151,7 +151,7 @@ def _copy(
         with show_progress(progress, "convert", "shards" if out.shards else "chunks") as call:
             out._core.copy(plan.sources, k, n, call)
         if part is None:
-            out.finish(all_required=True)
+            out.finish(all_required=True, progress=progress is True)
     except BaseException as error:
         out._abandon(error)
         raise

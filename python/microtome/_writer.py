@@ -17,6 +17,7 @@ import numpy as np
 from . import _core
 from ._errors import warn_caller
 from ._indexing import expand_index, from_start
+from ._progress import Progress, show_progress
 from ._writer_options import WriterOptions, to_core
 
 if TYPE_CHECKING:
@@ -424,13 +425,16 @@ class Writer:
         """
         self._core.flush()
 
-    def finish(self, all_required: bool = False) -> None:
+    def finish(self, all_required: bool = False, progress: Progress = False) -> None:
         """Complete the image: write what waits, the pyramid and the metadata. Nothing can be put afterwards.
 
         Parameters
         ----------
         all_required : bool
             Refuse if units are missing. Otherwise, pixels that were never put are 0.
+        progress : bool or callable
+            Show a bar, if tqdm is installed, or call a function with the steps that are done and their
+            number.
 
         Raises
         ------
@@ -441,9 +445,12 @@ class Writer:
 
         Notes
         -----
-        Of several processes that write one image, one finishes it, once the others are done.
+        Of several processes that write one image, one finishes it, once the others are done. Ctrl-C, or
+        an exception of ``progress``, leaves it unfinished; another call goes on, of this writer or the
+        next.
         """
-        self._core.finish(all_required)
+        with show_progress(progress, "finish", "steps") as call:
+            self._core.finish(all_required, call)
         self._state = "finished"
         self._tell_values()
 

@@ -217,18 +217,28 @@ static PyObject *writer_flush(PyObject *object, PyObject *unused)
     return result;
 }
 
-static PyObject *writer_finish(PyObject *object, PyObject *all_required)
+/* finish(all_required, progress or None): progress is called with the steps that are done, and all. */
+static PyObject *writer_finish(PyObject *object, PyObject *arguments)
 {
-    int required = PyObject_IsTrue(all_required);
-    mt_writer *writer = required < 0 ? NULL : writer_enter(object);
+    int required;
+    PyObject *progress;
+    if (!PyArg_ParseTuple(arguments, "pO:finish", &required, &progress))
+        return NULL;
+    mt_writer *writer = writer_enter(object);
     if (!writer)
         return NULL;
+    follower f = { .progress = is_given(progress) ? progress : NULL };
+    const mt_finish_options options = { .struct_size = sizeof options,
+                                        .all_required = required,
+                                        .cancelled = follower_is_cancelled,
+                                        .progress = follower_note,
+                                        .user = &f };
     mt_error err = MT_ERROR_INIT;
     mt_status st;
     Py_BEGIN_ALLOW_THREADS
-    st = mt_writer_finish(writer, required, &err);
+    st = mt_writer_finish(writer, &options, &err);
     Py_END_ALLOW_THREADS
-    PyObject *result = st ? raise_here(object, writer, &err) : Py_NewRef(Py_None);
+    PyObject *result = st ? raise_here(object, writer, &err) : !follower_end(&f) ? NULL : Py_NewRef(Py_None);
     writer_leave(object);
     return result;
 }
@@ -306,7 +316,7 @@ static PyMethodDef methods[] = {
     { "put", writer_put, METH_VARARGS, NULL },
     { "copy", writer_copy, METH_VARARGS, NULL },
     { "flush", writer_flush, METH_NOARGS, NULL },
-    { "finish", writer_finish, METH_O, NULL },
+    { "finish", writer_finish, METH_VARARGS, NULL },
     { "close", writer_close, METH_NOARGS, NULL },
     { "info", writer_info, METH_NOARGS, NULL },
     { "progress", writer_progress, METH_NOARGS, NULL },

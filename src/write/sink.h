@@ -6,6 +6,7 @@
 #include "codec/codec.h"
 #include "store/target.h"
 #include "write/plan.h"
+#include "write/steps.h"
 
 typedef struct mt_sink mt_sink;
 
@@ -15,6 +16,9 @@ typedef struct mt_encoded {
     size_t size;   /* bytes */
     size_t room;   /* allocated bytes */
 } mt_encoded;
+
+/* A unit of any level, by its number in the whole output, whose object has size bytes. */
+typedef mt_status (*mt_unit_visit)(void *user, uint64_t unit, uint64_t size, mt_error *err);
 
 typedef struct mt_sink_ops {
     const char *name, *suffixes; /* "zarr"; "zarr,ome.zarr" */
@@ -34,6 +38,8 @@ typedef struct mt_sink_ops {
     mt_status (*begin)(mt_sink *sink, mt_error *err);
     /* Optional: prepares measure, instead of begin, for a writer that only looks. Changes nothing. */
     mt_status (*look)(mt_sink *sink, mt_error *err);
+    /* Optional: called once the journal has been read, and no unit was published. */
+    mt_status (*prepare)(mt_sink *sink, mt_error *err);
     /* Publishes a unit: chunks in C order, those beyond the image with data NULL. *size: bytes of the object, 0 if none
      * was needed; *crc: its CRC-32C. Thread-safe. */
     mt_status (*publish)(mt_sink *sink, const mt_level *level, uint64_t unit, const mt_encoded *chunks, uint64_t *size,
@@ -42,11 +48,15 @@ typedef struct mt_sink_ops {
     mt_status (*measure)(mt_sink *sink, const mt_level *level, uint64_t unit, uint64_t *size, mt_error *err);
     /* The checksum of the object of a unit, whose size is right. NULL: measure has compared it. */
     mt_status (*sum)(mt_sink *sink, const mt_level *level, uint64_t unit, uint32_t *crc, mt_error *err);
-    /* Loads the chunks of a published unit, as they were passed to publish. The caller frees them with mt_release. */
-    mt_status (*load)(mt_sink *sink, const mt_level *level, uint64_t unit, mt_encoded *chunks, mt_error *err);
-    /* Completes the output. Units of the full resolution that were never published are zeros. May be repeated, also by
-     * the next writer. */
-    mt_status (*finish)(mt_sink *sink, mt_error *err);
+    /* Optional: visits all units whose objects exist, for targets that list sizes. */
+    mt_status (*list_units)(mt_sink *sink, mt_unit_visit visit, void *user, mt_error *err);
+    /* Loads a published unit into an empty buffer, which the caller frees, and points chunks to where they lie in it: as
+     * they were passed to publish. */
+    mt_status (*load)(mt_sink *sink, const mt_level *level, uint64_t unit, mt_buffer *object, mt_encoded *chunks,
+                      mt_error *err);
+    /* Completes the output, in n_steps steps. Units of the full resolution that were never published are zeros. May be
+     * repeated, also by the next writer. */
+    mt_status (*finish)(mt_sink *sink, mt_steps *steps, mt_error *err);
     /* Optional: removes what only an unfinished output needs, and is not the writer's own. Nothing else follows. */
     mt_status (*clean)(mt_sink *sink, mt_error *err);
     /* Optional: sets *out to true if a finished output keeps the digest of the plan. */
@@ -61,6 +71,7 @@ struct mt_sink {
     const mt_plan *plan;
     mt_target *target;
     mt_chain chain;       /* encodes a chunk */
+    uint64_t n_steps;     /* of finish */
     const uint64_t *done; /* a bit for each unit of all levels: published. Set by the writer after begin. */
 };
 

@@ -6,8 +6,11 @@ import hashlib
 import json
 import os
 import re
+import signal
 import struct
+import subprocess
 import sys
+import time
 import unittest
 from pathlib import Path
 
@@ -223,6 +226,25 @@ class Convert(Command):
         self.assertEqual(self.run_it("finish", out).stdout, f"{out}: already complete\n")
         self.assertEqual(self.run_it("status", out).stdout, f"{out}: complete\n")
         self.assertEqual(json.loads(self.run_it("status", out, "--json").stdout), {"path": out, "complete": True})
+        self.assertEqual(tree(out), tree(whole))
+
+    def test_finish_is_interrupted(self):
+        image, whole, out = self.image((3, 64, 64)), self.path("whole.zarr"), self.path("out.zarr")
+        options = ["--axes", "ZYX", "--chunks", "1x8x8", "--pyramid", "3", "--durability", "never"]
+        self.run_it("convert", image, whole, *options)
+        for part in (1, 2, 3):
+            self.run_it("convert", image, out, *options, "--part", f"{part}/3", status=3)
+        with subprocess.Popen(
+            [command_test.COMMAND, "finish", out], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        ) as child:
+            while len(list(Path(out).glob(".microtome/journal-*"))) < 4 and child.poll() is None:
+                time.sleep(0.001)
+            child.send_signal(signal.SIGINT)
+            said = child.communicate(timeout=60)
+        self.assertIn(child.returncode, (0, 130))
+        if child.returncode == 130:
+            self.assertEqual(said, (b"", b"microtome: interrupted; the same command goes on\n"))
+        self.assertRegex(self.run_it("finish", out).stdout, "complete\n")
         self.assertEqual(tree(out), tree(whole))
 
     def test_an_unfinished_tiff_is_told(self):

@@ -34,6 +34,8 @@ const char *axes_for(const char *path)
     return found;
 }
 
+const mt_finish_options if_complete = { .struct_size = sizeof if_complete, .all_required = 1 };
+
 mt_writer_progress progress_of(mt_writer *w)
 {
     mt_writer_progress now = { .struct_size = sizeof now };

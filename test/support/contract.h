@@ -29,6 +29,9 @@ const char *axes_for(const char *path);
 /* Opens a path with these axes. */
 mt_status open_any(const char *path, mt_stack **out, mt_error *err);
 
+/* Refuses to finish an image of which units are missing. */
+extern const mt_finish_options if_complete;
+
 /* The progress of a writer. */
 mt_writer_progress progress_of(mt_writer *w);
 

@@ -141,7 +141,7 @@ void write_output(mt_context *context, const char *path, const output *o, const 
     mt_error err = MT_ERROR_INIT;
     check_ok(mt_writer_create(context, path, &options, &w, &err), &err);
     put_boxes(w, o, pixels, seed, n_threads, 1);
-    check_ok(mt_writer_finish(w, 1, &err), &err);
+    check_ok(mt_writer_finish(w, &if_complete, &err), &err);
     mt_writer_close(w);
 }
 

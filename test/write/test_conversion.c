@@ -89,7 +89,7 @@ static void planes_become_a_volume(void **state)
     check_ok(mt_writer_copy_sources(w, sources, DEPTH, NULL, &err), &err);
     mt_writer_progress progress = progress_of(w);
     assert_int_equal(progress.n_done, progress.n_units);
-    check_ok(mt_writer_finish(w, 1, &err), &err);
+    check_ok(mt_writer_finish(w, &if_complete, &err), &err);
     mt_writer_close(w);
     check_volume(path, "ZYX", pixels);
     remove_tree(path);
@@ -119,7 +119,7 @@ static void channels_change_their_order(void **state)
     }
     check_ok(mt_writer_create(NULL, path, &options, &w, &err), &err);
     check_ok(mt_writer_copy_sources(w, sources, DEPTH, NULL, &err), &err);
-    check_ok(mt_writer_finish(w, 1, &err), &err);
+    check_ok(mt_writer_finish(w, &if_complete, &err), &err);
     mt_writer_close(w);
     check_volume(path, "CYX", wanted);
     remove_tree(path);
@@ -127,7 +127,7 @@ static void channels_change_their_order(void **state)
     to[2][0] = 1; /* where the second one goes: the last channel is missing */
     check_ok(mt_writer_create(NULL, path, &options, &w, &err), &err);
     mt_status st = mt_writer_copy_sources(w, sources, DEPTH, NULL, &err);
-    assert_int_equal(st ? st : mt_writer_finish(w, 1, &err), MT_E_ARGUMENT);
+    assert_int_equal(st ? st : mt_writer_finish(w, &if_complete, &err), MT_E_ARGUMENT);
     mt_writer_close(w);
     mt_stack_close(stack);
     remove_tree(path);
@@ -143,7 +143,7 @@ static void write_part(const char *path, mt_stack *stack, const mt_writer_option
     check_ok(mt_writer_create(NULL, path, options, &w, &err), &err);
     check_ok(mt_writer_copy(w, stack, &copy, &err), &err);
     if (n == 0)
-        check_ok(mt_writer_finish(w, 1, &err), &err);
+        check_ok(mt_writer_finish(w, &if_complete, &err), &err);
     mt_writer_close(w);
 }
 
@@ -168,7 +168,7 @@ static void looking_changes_nothing(void **state)
     assert_int_equal(mt_writer_is_done(w, 23), 1);
     assert_int_equal(mt_writer_copy(w, stack, NULL, &err), MT_E_ARGUMENT);
     assert_non_null(strstr(err.message, "opened to look at it"));
-    assert_int_equal(mt_writer_finish(w, 0, &err), MT_E_ARGUMENT);
+    assert_int_equal(mt_writer_finish(w, NULL, &err), MT_E_ARGUMENT);
     mt_writer_box box = { .start = (int64_t[3]) { 0 }, .extent = (int64_t[3]) { 1, 1, 1 }, .data = pixels };
     assert_int_equal(mt_writer_put(w, &box, &err), MT_E_ARGUMENT);
     mt_writer_close(w);
@@ -378,7 +378,7 @@ static void structs_of_no_known_size_are_refused(void **state)
     /* Members beyond the struct of the caller count as zero: all is copied. */
     mt_copy_options copy = { .struct_size = offsetof(mt_copy_options, part), .part = 7, .n_parts = 3 };
     check_ok(mt_writer_copy(w, stack, &copy, &err), &err);
-    check_ok(mt_writer_finish(w, 1, &err), &err);
+    check_ok(mt_writer_finish(w, &if_complete, &err), &err);
     mt_writer_close(w);
     mt_stack_close(stack);
     remove_tree(path);

@@ -225,7 +225,7 @@ static void what_is_put_is_read(void **state)
             assert_int_equal(progress.n_done, progress.n_units);
             assert_int_equal(progress.bytes_put, count_elements(c) * mt_dtype_size(c->dtype));
             assert_int_equal(progress.waiting_bytes, 0);
-            check_ok(mt_writer_finish(w, 1, &err), &err);
+            check_ok(mt_writer_finish(w, &if_complete, &err), &err);
             mt_writer_close(w);
             check_pixels(path, c, pixels);
             remove_tree(path);
@@ -248,7 +248,7 @@ static void unfinished_images_are_continued(void **state)
         size_t n;
         check_ok(mt_writer_create(NULL, paths[0], &options, &w, &err), &err);
         put_all(w, c, pixels, i, 1);
-        check_ok(mt_writer_finish(w, 1, &err), &err);
+        check_ok(mt_writer_finish(w, &if_complete, &err), &err);
         n_levels = mt_writer_get_info(w)->n_levels;
         mt_writer_close(w);
 
@@ -266,13 +266,13 @@ static void unfinished_images_are_continued(void **state)
         assert_int_equal(after.n_resumed, before.n_done);
         assert_int_equal(after.n_lost, 0);
         if (before.n_done < before.n_units) {
-            assert_int_equal(mt_writer_finish(w, 1, &err), MT_E_ARGUMENT);
+            assert_int_equal(mt_writer_finish(w, &if_complete, &err), MT_E_ARGUMENT);
             assert_non_null(strstr(err.message, "are missing"));
         }
         put_all(w, c, pixels, i + 3, 2);
         after = progress_of(w);
         assert_int_equal(after.n_skipped > 0, before.n_done > 0);
-        check_ok(mt_writer_finish(w, 1, &err), &err);
+        check_ok(mt_writer_finish(w, &if_complete, &err), &err);
         mt_writer_close(w);
         check_pixels(paths[1], c, pixels);
         for (int level = 1; level < n_levels; level++) {
@@ -310,7 +310,7 @@ static void levels_are_means(void **state)
     check_ok(mt_writer_create(NULL, path, &options, &w, &err), &err);
     mt_writer_box box = { .start = (int64_t[]) { 0, 0 }, .extent = shape, .data = pixels };
     check_ok(mt_writer_put(w, &box, &err), &err);
-    check_ok(mt_writer_finish(w, 1, &err), &err);
+    check_ok(mt_writer_finish(w, &if_complete, &err), &err);
     mt_writer_close(w);
     char level[600];
     snprintf(level, sizeof level, "%s#level=1", path);
@@ -335,8 +335,8 @@ static void pixels_that_were_never_put_are_zero(void **state)
     put_box box = { { 1, 3, 5 }, { 1, 20, 30 } };
     check_ok(mt_writer_create(NULL, path, &options, &w, &err), &err);
     check_ok(put(w, c, pixels, &box, &err), &err);
-    assert_int_equal(mt_writer_finish(w, 1, &err), MT_E_ARGUMENT);
-    check_ok(mt_writer_finish(w, 0, &err), &err);
+    assert_int_equal(mt_writer_finish(w, &if_complete, &err), MT_E_ARGUMENT);
+    check_ok(mt_writer_finish(w, NULL, &err), &err);
     mt_writer_close(w);
     float *all = (float *)(void *)pixels;
     for (int64_t i = 0; i < 3 * 65 * 64; i++) {
@@ -453,7 +453,7 @@ static void failing_allocations(void **state)
         if (!st)
             st = put(w, c, pixels, &box, &err);
         if (!st)
-            st = mt_writer_finish(w, 1, &err);
+            st = mt_writer_finish(w, &if_complete, &err);
         mt_writer_close(w);
         mt_context_free(context);
         failed = allocator.count > k;
@@ -464,7 +464,7 @@ static void failing_allocations(void **state)
                 assert_non_null(strstr(err.message, "is not an unfinished image"));
             } else {
                 check_ok(put(w, c, pixels, &box, &err), &err);
-                check_ok(mt_writer_finish(w, 1, &err), &err);
+                check_ok(mt_writer_finish(w, &if_complete, &err), &err);
                 mt_writer_close(w);
             }
         }
@@ -515,7 +515,7 @@ static void plans_create_nothing(void **state)
         uint8_t *pixels = make_pixels(&cases[i], 1);
         put_box box = { { 0 }, { 1, 1, 1, 1, 1 } };
         assert_int_equal(put(planned, &cases[i], pixels, &box, &err), MT_E_ARGUMENT);
-        assert_int_equal(mt_writer_finish(planned, 0, &err), MT_E_ARGUMENT);
+        assert_int_equal(mt_writer_finish(planned, NULL, &err), MT_E_ARGUMENT);
         free(pixels);
         mt_writer_close(planned);
         mt_writer_close(made);

@@ -6,6 +6,7 @@
 #include "base/reader.h"
 #include "platform/file.h"
 #include "write/claim.h"
+#include "write/journal.h"
 #include "write/name.h"
 #include "write/sink.h"
 
@@ -24,7 +25,8 @@ typedef struct npy_sink {
     mt_claim claim;
     mt_output file;
     bool is_open;
-    bool is_new;   /* the file was just made: it has no unit, whatever the journal says */
+    bool is_new;   /* the file was just made */
+    bool is_lost;  /* there was no file, or another one: it has no unit, whatever the journal says */
     bool has_name; /* an earlier writer was killed when the file had got its name */
     char path[MT_PATH_BYTES];
     char head[HEAD_ROOM];
@@ -93,6 +95,7 @@ static mt_status open(mt_env *env, const mt_plan *plan, mt_target *target, mt_ar
     if (!n)
         return MT_E_MEMORY;
     n->sink = (mt_sink) { .ops = &mt_sink_npy, .env = env, .plan = plan, .target = target };
+    n->sink.n_steps = plan->levels[0].n_units;
     *out = &n->sink;
     n->row_bytes = (uint64_t)plan->shape[plan->ndim - 1] * plan->element_size;
     write_head(n);
@@ -140,6 +143,16 @@ static mt_status open_file(npy_sink *n, uint64_t size, mt_error *err)
     return mt_output_write(n->file, n->path, 0, &(mt_piece) { n->head, n->head_size }, 1, err);
 }
 
+/* The file has its full size before it has a unit. */
+static mt_status find_file(npy_sink *n, uint64_t size, mt_error *err)
+{
+    uint64_t found;
+    mt_error why = MT_ERROR_INIT;
+    mt_status st = mt_target_measure(n->sink.target, KEY, &found, &why);
+    n->is_lost = st || found != size;
+    return !st || st == MT_E_NOT_FOUND ? MT_OK : mt_fail(err, st, "%s", why.message);
+}
+
 static mt_status look(mt_sink *sink, mt_error *err)
 {
     npy_sink *n = own(sink);
@@ -148,16 +161,29 @@ static mt_status look(mt_sink *sink, mt_error *err)
     if (st || (st = mt_target_get_file(sink->target, KEY, n->path, err)))
         return st;
     n->has_name = find_finished(n, size);
-    n->is_new = mt_path_get_kind(n->path) == MT_PATH_NONE;
-    return MT_OK;
+    return n->has_name ? MT_OK : find_file(n, size, err);
 }
 
 static mt_status begin(mt_sink *sink, mt_error *err)
 {
+    mt_status st = mt_claim_take(&own(sink)->claim, sink->target, err);
+    return st ? st : look(sink, err);
+}
+
+/* Without the file, records of earlier writers are of nothing. They are removed before a new file makes them look
+ * true. */
+static mt_status forget_records(mt_sink *sink, mt_error *err)
+{
+    mt_status st = mt_journal_forget(sink->target, err);
+    return st ? st : mt_target_sync(sink->target, err);
+}
+
+static mt_status prepare(mt_sink *sink, mt_error *err)
+{
     npy_sink *n = own(sink);
     uint64_t size;
-    mt_status st = mt_claim_take(&n->claim, sink->target, err);
-    if (st || (st = look(sink, err)) || (st = whole_size(n, &size, err)) || n->has_name)
+    mt_status st = whole_size(n, &size, err);
+    if (st || n->has_name || (n->is_lost && (st = forget_records(sink, err))))
         return st;
     return open_file(n, size, err);
 }
@@ -209,7 +235,7 @@ static mt_status measure(mt_sink *sink, const mt_level *level, uint64_t unit, ui
 {
     uint64_t offset;
     find(sink, level, unit, &offset, size);
-    return own(sink)->is_new ? mt_fail(err, MT_E_NOT_FOUND, "the file of the pixels is gone") : MT_OK;
+    return own(sink)->is_lost ? mt_fail(err, MT_E_NOT_FOUND, "the file of the pixels is gone") : MT_OK;
 }
 
 static mt_status sum_bytes(mt_sink *sink, uint64_t offset, uint64_t size, uint32_t *crc, mt_error *err)
@@ -250,13 +276,14 @@ static mt_status write_zeros(npy_sink *n, uint64_t offset, uint64_t size, mt_err
 }
 
 /* A writer that was killed may have left a part of a band that has no record. */
-static mt_status clear_missing(npy_sink *n, mt_error *err)
+static mt_status clear_missing(npy_sink *n, mt_steps *steps, mt_error *err)
 {
     const mt_level *level = n->sink.plan->levels;
     mt_status st = MT_OK;
     for (uint64_t unit = 0; !st && unit < level->n_units; unit++) {
         uint64_t offset, size;
-        if (mt_bit_get(n->sink.done, unit))
+        st = mt_steps_take(steps, 1, err);
+        if (st || mt_bit_get(n->sink.done, unit))
             continue;
         find(&n->sink, level, unit, &offset, &size);
         st = write_zeros(n, offset, size, err);
@@ -264,10 +291,10 @@ static mt_status clear_missing(npy_sink *n, mt_error *err)
     return st;
 }
 
-static mt_status finish(mt_sink *sink, mt_error *err)
+static mt_status finish(mt_sink *sink, mt_steps *steps, mt_error *err)
 {
     npy_sink *n = own(sink);
-    mt_status st = n->is_open && !n->is_new ? clear_missing(n, err) : MT_OK;
+    mt_status st = n->is_open && !n->is_new ? clear_missing(n, steps, err) : MT_OK;
     if (!st && n->is_open && mt_target_get_sync(sink->target) != MT_SYNC_NONE)
         st = mt_output_sync(n->file, n->path, err);
     if (st || (st = close_file(n, err)) || n->has_name)
@@ -289,6 +316,7 @@ const mt_sink_ops mt_sink_npy = {
     .open = open,
     .begin = begin,
     .look = look,
+    .prepare = prepare,
     .publish = publish,
     .measure = measure,
     .sum = sum,

@@ -91,19 +91,18 @@ static mt_status open(mt_env *env, const mt_plan *plan, mt_target *target, mt_ar
     tiff_sink *t = mt_arena_alloc(arena, 1, sizeof *t, err);
     if (!t)
         return MT_E_MEMORY;
+    const mt_level *last = &plan->levels[plan->n_levels - 1];
     t->sink = (mt_sink) { .ops = &mt_sink_tiff, .env = env, .plan = plan, .target = target };
+    t->sink.n_steps = last->first_unit + last->n_units; /* tiles */
     *out = &t->sink;
     return add_codecs(t, err);
 }
 
 static mt_status open_spool(mt_sink *sink, bool only_looks, mt_error *err)
 {
-    const mt_plan *plan = sink->plan;
-    const mt_level *last = &plan->levels[plan->n_levels - 1];
-    size_t bytes = plan->levels[0].chunk_bytes;
+    size_t bytes = sink->plan->levels[0].chunk_bytes;
     size_t most = sink->chain.n_steps > 0 ? mt_chain_encode_bound(&sink->chain, bytes) : bytes;
-    return tiff_spool_open(&tiff_sink_of(sink)->spool, sink->target, last->first_unit + last->n_units, most, only_looks,
-                           err);
+    return tiff_spool_open(&tiff_sink_of(sink)->spool, sink->target, sink->n_steps, most, only_looks, err);
 }
 
 static mt_status begin(mt_sink *sink, mt_error *err)
@@ -139,7 +138,8 @@ static mt_status measure(mt_sink *sink, const mt_level *level, uint64_t unit, ui
     return tile.offset > 0 ? MT_OK : mt_fail(err, MT_E_NOT_FOUND, "no tile %llu", (unsigned long long)unit);
 }
 
-static mt_status load(mt_sink *sink, const mt_level *level, uint64_t unit, mt_encoded *chunks, mt_error *err)
+static mt_status load(mt_sink *sink, const mt_level *level, uint64_t unit, mt_buffer *object, mt_encoded *chunks,
+                      mt_error *err)
 {
     tiff_spool *spool = &tiff_sink_of(sink)->spool;
     tiff_tile tile = tiff_spool_find(spool, level->first_unit + unit);
@@ -147,7 +147,9 @@ static mt_status load(mt_sink *sink, const mt_level *level, uint64_t unit, mt_en
     mt_status st = mt_alloc(sink->env, (size_t)tile.size, &memory, err);
     if (st)
         return st;
-    *chunks = (mt_encoded) { memory, (size_t)tile.size, (size_t)tile.size };
+    object->data = memory;
+    object->size = object->room = (size_t)tile.size;
+    *chunks = (mt_encoded) { memory, (size_t)tile.size, 0 };
     return tiff_spool_read(spool, level->first_unit + unit, tile, memory, NULL, err);
 }
 

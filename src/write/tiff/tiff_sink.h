@@ -82,7 +82,7 @@ MT_MUST_CHECK mt_status tiff_write_directories(const tiff_layout *layout, tiff_s
                                                const mt_buffer *description, tiff_stream *out, mt_error *err);
 
 /* As in mt_sink_ops. */
-MT_MUST_CHECK mt_status tiff_finish(mt_sink *sink, mt_error *err);
+MT_MUST_CHECK mt_status tiff_finish(mt_sink *sink, mt_steps *steps, mt_error *err);
 MT_MUST_CHECK mt_status tiff_is_finished(const mt_plan *plan, mt_target *target, mt_arena *arena, bool *out,
                                          mt_error *err);
 
