@@ -200,6 +200,13 @@ typedef struct mt_copy_source {
 MT_API MT_MUST_CHECK mt_status mt_writer_copy_sources(mt_writer *writer, const mt_copy_source *sources, size_t n,
                                                       const mt_copy_options *options, mt_error *err);
 
+/* Writes a text that identifies what a source puts, of at most room bytes with its NUL: its stack (mt_stack_identify),
+ * missing files, and box. axes are those of the writer. For mt_writer_options.identity, with a line for each source:
+ * then the copy can be continued by any program that does the same. MT_E_ARGUMENT if the text does not fit; 8192 bytes
+ * are enough for paths of a file system. */
+MT_API MT_MUST_CHECK mt_status mt_copy_identify(const char *axes, const mt_copy_source *source, char *text, size_t room,
+                                                mt_error *err);
+
 /* Keeps a text with the unfinished image, for those who continue it: under a name of up to MT_KEPT_NAME small letters,
  * digits and '-', in place of the text that any writer of the image has kept under it. NULL removes it. A killed process
  * leaves the old text or the new one. Finishing the image removes all. */

@@ -204,6 +204,7 @@ void writer_leave(PyObject *object);
 
 /* copy(sources, part, n_parts, progress), a method of Writer. A source is (stack, from, extent, to, sample). */
 PyObject *writer_copy(PyObject *object, PyObject *arguments);
+PyObject *identify_source(PyObject *module, PyObject *arguments);
 
 /* keep(name, text or None) and kept(), which returns a dict, methods of Writer. */
 PyObject *writer_keep(PyObject *object, PyObject *arguments);
