@@ -66,7 +66,8 @@ static mt_writer *open_writer(const prediction *p, const char *path, mt_dtype dt
 static void finish_writer(mt_writer *w)
 {
     mt_error err = MT_ERROR_INIT;
-    need(mt_writer_finish(w, 1, &err), &err);
+    const mt_finish_options all = { .struct_size = sizeof all, .all_required = 1 };
+    need(mt_writer_finish(w, &all, &err), &err);
     mt_writer_close(w);
 }
 

@@ -56,7 +56,9 @@ static double write_once(const writing *what)
     double start = processor_time();
     need(mt_writer_create(NULL, "write.zarr", &options, &w, &err), &err);
     put_tiles(w, what);
-    need(mt_writer_finish(w, 1, &err), &err);
+    need(
+        mt_writer_finish(w, &(mt_finish_options) { .struct_size = sizeof(mt_finish_options), .all_required = 1 }, &err),
+        &err);
     mt_writer_close(w);
     double took = processor_time() - start;
     remove_tree("write.zarr");

@@ -216,6 +216,9 @@ int image_index(const mt_stack_info *info, const struct args *args, const char *
 void suggest_chunk(const mt_stack_info *info, const int64_t *size, size_t n_spatial, int64_t *chunk);
 /* What an output consists of: "shards" or "chunks". */
 const char *unit_name(const mt_writer_info *info);
+mt_writer_progress writer_progress(mt_writer *writer);
+/* Finishes an image, all of which is written, with a progress bar; MT_E_CANCELLED if interrupted. */
+mt_status finish_writer(mt_writer *writer, mt_error *err);
 /* Prints a JSON string to stdout; invalid UTF-8 becomes the replacement character. */
 void print_json_string(const char *string);
 /* Writes a shape such as "40 x 512 x 512" to text, of room bytes, and returns it. */

@@ -65,18 +65,11 @@ static int open_inputs(conversion *c)
 
 /* --- Progress. --- */
 
-static int is_interrupted(void *user)
-{
-    (void)user;
-    return interrupted();
-}
-
 static void show(void *user, uint64_t done, uint64_t total)
 {
     convert_run *run = user;
-    mt_writer_progress now;
     (void)done;
-    mt_writer_get_progress(run->w.writer, &now);
+    mt_writer_progress now = writer_progress(run->w.writer);
     uint64_t fresh = now.n_done - run->w.n_done;
     run->w.progress.bytes = (double)fresh * run->w.unit_bytes;
     progress_show(&run->w.progress, (double)fresh, (double)(total - run->done_before));
@@ -97,10 +90,9 @@ static uint64_t count_done(const writing_run *run)
 
 static void print_summary(const convert_run *run, double seconds)
 {
-    mt_writer_progress now;
     char pixels[32], written[32], rate[32];
     const mt_writer_info *info = mt_writer_get_info(run->w.writer);
-    mt_writer_get_progress(run->w.writer, &now);
+    mt_writer_progress now = writer_progress(run->w.writer);
     double bytes = (double)(now.n_done - run->w.n_done) * run->w.unit_bytes;
     printf("%s: %" PRIu64 " %s, %s of pixels, %s written, %.1f s, %s/s\n", info->path, now.n_done - run->w.n_done,
            unit_name(info), bytes_text(bytes, pixels, sizeof pixels),
@@ -115,15 +107,15 @@ static int work(convert_run *run)
     mt_copy_options copy = { .struct_size = sizeof copy,
                              .part = c->out.part,
                              .n_parts = c->out.n_parts,
-                             .cancelled = is_interrupted,
+                             .cancelled = until_interrupted.cancelled,
                              .progress = show,
                              .user = run };
     run->done_before = count_done(&run->w);
     progress_start(&run->w.progress);
     mt_status st = mt_writer_copy_sources(run->w.writer, c->sources, c->n_sources, &copy, &err);
-    if (!st && !c->out.n_parts)
-        st = mt_writer_finish(run->w.writer, 1, &err);
     progress_end(&run->w.progress);
+    if (!st && !c->out.n_parts)
+        st = finish_writer(run->w.writer, &err);
     if (st)
         return writing_failed(&run->w, &err);
     note_values(&run->w, c->images.stacks, c->images.n);

@@ -181,21 +181,20 @@ static void describe_joined_channels(conversion *c)
 
 static int write_identity(conversion *c)
 {
-    /* Options that select pixels of the inputs. */
-    static const char *const names[] = { "region",          "channels", "join",   "axes",       "raw",
-                                         "external-folder", "masks",    "scaled", "merge-tiles" };
     size_t size;
     FILE *out = open_memstream(&c->out.identity, &size);
-    int status = out ? EXIT_OK : failed("out of memory");
-    for (size_t i = 0; i < c->images.n && !status; i++) {
-        if (i)
-            fputc('\n', out);
-        status = identify_input(out, c->images.stacks[i]);
-    }
     if (!out)
-        return status;
-    identify_options(out, c->args, names, sizeof names / sizeof *names);
-    return fclose(out) && !status ? failed("out of memory") : status;
+        return failed("out of memory");
+    mt_status st = MT_OK;
+    for (size_t i = 0; i < c->n_sources && !st; i++) {
+        char text[16384];
+        mt_error err = MT_ERROR_INIT;
+        if (!(st = mt_copy_identify(c->out.axes, &c->sources[i], text, sizeof text, &err)))
+            fprintf(out, "%s%s", i ? "\n" : "", text);
+        else
+            report(&err);
+    }
+    return fclose(out) && !st ? failed("out of memory") : st ? EXIT_FAILED : EXIT_OK;
 }
 
 static int plan_channels(conversion *c, const int64_t *channels, size_t n)

@@ -92,11 +92,10 @@ static bool is_folder(const char *path)
 static bool report_unfinished(const char *path)
 {
     mt_writer *writer;
-    mt_writer_progress now;
     mt_error err = MT_ERROR_INIT;
     if (mt_writer_look(NULL, path, NULL, &writer, &err))
         return false;
-    mt_writer_get_progress(writer, &now);
+    mt_writer_progress now = writer_progress(writer);
     failed("%s: incomplete, %" PRIu64 " of %" PRIu64 " %s are written", path, now.n_done, now.n_units,
            unit_name(mt_writer_get_info(writer)));
     mt_writer_close(writer);

@@ -163,10 +163,9 @@ static void print_attachments(const mt_names *list)
 
 static void print_writing(mt_writer *writer)
 {
-    mt_writer_progress now;
     if (!writer)
         return;
-    mt_writer_get_progress(writer, &now);
+    mt_writer_progress now = writer_progress(writer);
     printf(",\n  \"writing\": {\"unit\": \"%.5s\", \"units\": %" PRIu64 ", \"done\": %" PRIu64 "}",
            unit_name(mt_writer_get_info(writer)), now.n_units, now.n_done);
 }

@@ -219,8 +219,7 @@ void print_table(const struct entry *entry)
     print_attachments(entry->attachments);
     print_missing(info);
     if (entry->writing) {
-        mt_writer_progress now;
-        mt_writer_get_progress(entry->writing, &now);
+        mt_writer_progress now = writer_progress(entry->writing);
         snprintf(text, sizeof text, "incomplete, %" PRIu64 " of %" PRIu64 " %s", now.n_done, now.n_units,
                  unit_name(mt_writer_get_info(entry->writing)));
         print_row("writing", text);

@@ -176,18 +176,17 @@ static int finish(predict_run *r)
     mt_error err = MT_ERROR_INIT;
     mt_status st = mt_stitcher_flush(r->stitcher, &err);
     if (!st && !r->p->out.n_parts)
-        st = mt_writer_finish(r->w.writer, 1, &err);
+        st = finish_writer(r->w.writer, &err);
     return st ? report(&err) : EXIT_OK;
 }
 
 static void print_summary(const predict_run *r, double seconds)
 {
-    mt_writer_progress now;
     char written[32];
     mt_error err = MT_ERROR_INIT;
     const mt_writer_info *info = mt_writer_get_info(r->w.writer);
     mt_stitcher_report found = { .struct_size = sizeof found };
-    mt_writer_get_progress(r->w.writer, &now);
+    mt_writer_progress now = writer_progress(r->w.writer);
     if (mt_stitcher_get_report(r->stitcher, &found, &err))
         return;
     if (found.n_nan && !now.n_nan)

@@ -47,7 +47,6 @@ static int check_complete(const char *path)
 static int look_at_image(const char *path, const char *format, output_state *s)
 {
     mt_writer *writer;
-    mt_writer_progress now;
     mt_error err = MT_ERROR_INIT;
     mt_status st = mt_writer_look(NULL, path, format, &writer, &err);
     if (st == MT_E_NOT_FOUND && s->n_images && !exists(path))
@@ -58,7 +57,7 @@ static int look_at_image(const char *path, const char *format, output_state *s)
     }
     if (st)
         return report(&err);
-    mt_writer_get_progress(writer, &now);
+    mt_writer_progress now = writer_progress(writer);
     s->units = unit_name(mt_writer_get_info(writer));
     s->progress.n_units += now.n_units;
     s->progress.n_done += now.n_done;
@@ -174,7 +173,7 @@ static mt_status finish_image(mt_context *context, const char *path, const char 
     mt_status st = mt_writer_open(context, path, &options, &writer, err);
     if (st)
         return st == MT_E_NOT_FOUND ? MT_OK : st;
-    st = mt_writer_finish(writer, 1, err);
+    st = finish_writer(writer, err);
     mt_writer_close(writer);
     return st;
 }
@@ -209,6 +208,8 @@ static int finish(const struct args *args, mt_context *context, const output_sta
         return refuse(s);
     mt_status st = s->n_images ? finish_collection(context, s, &err)
                                : finish_image(context, s->path, args_get(args, "format", 0), &err);
+    if (st == MT_E_CANCELLED)
+        fprintf(stderr, "microtome: interrupted; the same command goes on\n");
     if (st)
         return report(&err);
     printf("%s: complete\n", s->path);
@@ -220,6 +221,7 @@ int run_finish(const struct args *args)
     output_state state;
     mt_context *context = NULL;
     int status = context_open(&context, args);
+    interrupt_catch();
     if (!status && !(status = look(args, &state))) {
         if (state.is_complete)
             printf("%s: already complete\n", state.path);

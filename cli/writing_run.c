@@ -5,13 +5,19 @@
 #include <inttypes.h>
 #include <string.h>
 
+mt_writer_progress writer_progress(mt_writer *writer)
+{
+    mt_writer_progress now = { .struct_size = sizeof now };
+    (void)!mt_writer_get_progress(writer, &now, NULL); /* its size is right */
+    return now;
+}
+
 const char *unit_name(const mt_writer_info *info) { return info->shard_shape[0] ? "shards" : "chunks"; }
 
 int writing_begin(writing_run *run, const writing *to, mt_context *context)
 {
     int is_finished;
     mt_error err = MT_ERROR_INIT;
-    mt_writer_progress now;
     *run = (writing_run) { .to = to };
     if (mt_writer_is_finished(context, to->path, &to->options, &is_finished, &err))
         return report(&err);
@@ -22,12 +28,14 @@ int writing_begin(writing_run *run, const writing *to, mt_context *context)
     if (mt_writer_create(context, to->path, &to->options, &run->writer, &err))
         return report(&err);
     const mt_writer_info *info = mt_writer_get_info(run->writer);
-    mt_writer_get_progress(run->writer, &now);
+    mt_writer_progress now = writer_progress(run->writer);
     run->n_done = now.n_done;
     run->bytes = now.bytes_published;
     run->unit_bytes = (double)mt_dtype_size(info->dtype) / (double)info->n_units;
     for (int d = 0; d < info->ndim; d++)
         run->unit_bytes *= (double)info->shape[d];
+    for (size_t i = 0; i < info->n_warnings; i++)
+        fprintf(stderr, "microtome: %s: %s\n", info->path, info->warnings[i]);
     if (now.n_done || now.n_lost)
         fprintf(stderr, "microtome: %s: resuming: %" PRIu64 " of %" PRIu64 " %s are done\n", info->path, now.n_done,
                 now.n_units, unit_name(info));
@@ -35,6 +43,22 @@ int writing_begin(writing_run *run, const writing *to, mt_context *context)
         fprintf(stderr, "microtome: %s: %" PRIu64 " records of %s were lost or damaged; these are done again\n",
                 info->path, now.n_lost, unit_name(info));
     return EXIT_OK;
+}
+
+static void show(void *user, uint64_t done, uint64_t total) { progress_show(user, (double)done, (double)total); }
+
+mt_status finish_writer(mt_writer *writer, mt_error *err)
+{
+    struct progress progress;
+    const mt_finish_options options = { .struct_size = sizeof options,
+                                        .all_required = 1,
+                                        .cancelled = until_interrupted.cancelled,
+                                        .progress = show,
+                                        .user = &progress };
+    progress_start(&progress);
+    mt_status st = mt_writer_finish(writer, &options, err);
+    progress_end(&progress);
+    return st;
 }
 
 /* --- Reports. --- */
@@ -59,9 +83,8 @@ static void print_argument(FILE *out, const char *text)
 
 void say_how_to_continue(const writing_run *run)
 {
-    mt_writer_progress now;
     const struct args *args = run->to->args;
-    mt_writer_get_progress(run->writer, &now);
+    mt_writer_progress now = writer_progress(run->writer);
     fprintf(stderr, "microtome: %" PRIu64 " of %" PRIu64 " %s are done; to continue:\n  microtome %s", now.n_done,
             now.n_units, unit_name(mt_writer_get_info(run->writer)), args->command->name);
     for (int i = 0; i < args->argc; i++)
@@ -80,10 +103,9 @@ int writing_failed(const writing_run *run, const mt_error *err)
 
 void note_values(const writing_run *run, mt_stack *const *inputs, size_t n)
 {
-    mt_writer_progress now;
     const char *path = run->to->path;
     uint64_t absent = 0;
-    mt_writer_get_progress(run->writer, &now);
+    mt_writer_progress now = writer_progress(run->writer);
     if (now.n_nan)
         fprintf(stderr, "microtome: %s: %" PRIu64 " pixels were NaN and became 0\n", path, now.n_nan);
     if (now.n_clipped)

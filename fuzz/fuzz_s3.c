@@ -7,6 +7,14 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
+static mt_status visit(void *user, const char *key, uint64_t size, mt_error *err)
+{
+    (void)user, (void)err;
+    if (size > INT64_MAX)
+        __builtin_trap();
+    return *key == 'x' ? MT_E_CANCELLED : MT_OK;
+}
+
 static void parse_listing(mt_env *env, const char *text, size_t size, const char *prefix)
 {
     mt_error err = MT_ERROR_INIT;
@@ -23,6 +31,7 @@ static void parse_listing(mt_env *env, const char *text, size_t size, const char
         if (!*names.names[i] || strchr(names.names[i], '/') ||
             (i > 0 && strcmp(names.names[i - 1], names.names[i]) >= 0))
             __builtin_trap();
+    (void)!mt_s3_parse_sizes(arena, text, size, prefix, visit, NULL, &next, NULL);
     mt_arena_free(arena);
 }
 

@@ -80,10 +80,14 @@ typedef struct mt_writer_info {
     int64_t shape[MT_MAX_DIMS], chunk_shape[MT_MAX_DIMS]; /* of the full resolution */
     int64_t shard_shape[MT_MAX_DIMS];                     /* all 0: no shards */
     uint64_t n_units;                                     /* of the full resolution */
+    /* Sentences on metadata that the options name and the format cannot keep: they are left out. */
+    const char *const *warnings;
+    size_t n_warnings;
 } mt_writer_info;
 
 /* Progress of a writer, at one moment. */
 typedef struct mt_writer_progress {
+    size_t struct_size;        /* sizeof(mt_writer_progress) */
     uint64_t n_units, n_done;  /* units of the full resolution; those published */
     uint64_t n_resumed;        /* of n_done: published by earlier writers */
     uint64_t n_lost;           /* records of units whose objects are missing, or damaged records: done again */
@@ -127,8 +131,8 @@ MT_API void mt_writer_close(mt_writer *writer);
 
 /* Never NULL. */
 MT_API const mt_writer_info *mt_writer_get_info(const mt_writer *writer);
-/* The progress at this moment. */
-MT_API void mt_writer_get_progress(mt_writer *writer, mt_writer_progress *out);
+/* The progress at this moment. Set out->struct_size first. */
+MT_API MT_MUST_CHECK mt_status mt_writer_get_progress(mt_writer *writer, mt_writer_progress *out, mt_error *err);
 
 /* Pixels to put. */
 typedef struct mt_writer_box {
@@ -196,6 +200,13 @@ typedef struct mt_copy_source {
 MT_API MT_MUST_CHECK mt_status mt_writer_copy_sources(mt_writer *writer, const mt_copy_source *sources, size_t n,
                                                       const mt_copy_options *options, mt_error *err);
 
+/* Writes a text that identifies what a source puts, of at most room bytes with its NUL: its stack (mt_stack_identify),
+ * missing files, and box. axes are those of the writer. For mt_writer_options.identity, with a line for each source:
+ * then the copy can be continued by any program that does the same. MT_E_ARGUMENT if the text does not fit; 8192 bytes
+ * are enough for paths of a file system. */
+MT_API MT_MUST_CHECK mt_status mt_copy_identify(const char *axes, const mt_copy_source *source, char *text, size_t room,
+                                                mt_error *err);
+
 /* Keeps a text with the unfinished image, for those who continue it: under a name of up to MT_KEPT_NAME small letters,
  * digits and '-', in place of the text that any writer of the image has kept under it. NULL removes it. A killed process
  * leaves the old text or the new one. Finishing the image removes all. */
@@ -207,11 +218,24 @@ MT_API MT_MUST_CHECK mt_status mt_writer_keep(mt_writer *writer, const char *nam
 typedef mt_status (*mt_kept_visit)(void *user, const char *name, const char *text, mt_error *err);
 MT_API MT_MUST_CHECK mt_status mt_writer_get_kept(mt_writer *writer, mt_kept_visit visit, void *user, mt_error *err);
 
+typedef struct mt_finish_options {
+    size_t struct_size; /* sizeof(mt_finish_options) */
+    /* Not 0: MT_E_ARGUMENT if units of the full resolution are missing; the message says how many. */
+    int all_required;
+    /* Optional, with user: as in mt_extract_options. */
+    int (*cancelled)(void *user);
+    /* Optional: steps that are done, and all of them; some take longer than others. Called in the calling thread. */
+    void (*progress)(void *user, uint64_t done, uint64_t total);
+    void *user;
+    uint64_t reserved[4]; /* 0 */
+} mt_finish_options;
+
 /* Finishes the image: publishes units of which pixels are missing, with the fill value 0 in their place, builds what is
- * missing of the pyramid from published chunks, and writes the metadata that makes the image complete. With
- * all_required, MT_E_ARGUMENT if units of the full resolution are missing; the message says how many. Then nothing else
- * may be put. To be called by one process, once the others are done. */
-MT_API MT_MUST_CHECK mt_status mt_writer_finish(mt_writer *writer, int all_required, mt_error *err);
+ * missing of the pyramid from published chunks, and writes the metadata that makes the image complete. What is read back
+ * for that counts in the memory budget, but for one unit. Once it has begun, nothing else may be put.
+ * MT_E_CANCELLED: the image is not finished, and calling this again goes on, in this process or another. To be called by
+ * one process, once the others are done. options may be NULL. */
+MT_API MT_MUST_CHECK mt_status mt_writer_finish(mt_writer *writer, const mt_finish_options *options, mt_error *err);
 
 /* A collection of OME-Zarr images in a folder, as bioformats2raw writes several series (its layout 3): each is written by
  * a writer of its own, at PATH/0, PATH/1 and so on. */

@@ -103,7 +103,7 @@ def convert(
     Warns
     -----
     ImageWarning
-        An unfinished image is continued; values were converted with loss (NaN in an integer type, or
+        An unfinished image is continued; metadata of the source are left out that the format cannot keep; values were converted with loss (NaN in an integer type, or
         clipped); or as `open` does.
 
     Examples
@@ -151,7 +151,7 @@ def _copy(
         with show_progress(progress, "convert", "shards" if out.shards else "chunks") as call:
             out._core.copy(plan.sources, k, n, call)
         if part is None:
-            out.finish(all_required=True)
+            out.finish(all_required=True, progress=progress is True)
     except BaseException as error:
         out._abandon(error)
         raise
@@ -220,7 +220,6 @@ class _Plan(NamedTuple):
     shape: tuple[int, ...]
     channels: list[dict[str, Any]] | None
     sources: tuple[tuple[ImageStack, list[int], list[int], list[int], int], ...]
-    selection: str
 
     @classmethod
     def make(cls, stacks: tuple[ImageStack, ...], join: str | None, region: dict[str, Any]) -> _Plan:
@@ -241,19 +240,14 @@ class _Plan(NamedTuple):
             sources += _boxes(stack, axes, chosen, join, at)
             at += size[join] if join else 0
         channels = _describe(stacks, selections, join)
-        selection = "".join(f"; {axis} {region[axis]}" for axis in sorted(region)) + (
-            f"; joined along {join}" if join else ""
-        )
-        return cls(stacks, axes, tuple(shape[axis] for axis in axes), channels, tuple(sources), selection)
+        return cls(stacks, axes, tuple(shape[axis] for axis in axes), channels, tuple(sources))
 
     def options(self, given: OutputOptions) -> WriterOptions:
         """Complete the options of the output."""
         made: dict[str, Any] = {"like": self.stacks[0], "axes": self.axes, "shape": self.shape}
         if self.channels is not None:
             made["channels"] = self.channels
-        n_missing = sum(stack.n_missing for stack in self.stacks)
-        if n_missing:  # before a given note, as `open` shows only the start of a long one
-            missing = f"Files or frames of the input that were missing and have the fill value: {n_missing}"
+        if missing := self._missing():  # before a given note, as `open` shows only the start of a long one
             made["note"] = f"{missing}. {given['note']}" if given.get("note") else missing
         if given.get("identity") is None:
             made["identity"] = self._identity()
@@ -261,10 +255,19 @@ class _Plan(NamedTuple):
             "WriterOptions", {**given, **made, **({"channels": given["channels"]} if given.get("channels") else {})}
         )
 
+    def _missing(self) -> str:
+        """Tell what is missing in the sources, in the words of the command, which may continue the image."""
+        n = sum(stack.n_missing for stack in self.stacks)
+        first = next((stack.missing[0] for stack in self.stacks if stack.n_missing), "")
+        were, have = ("file or frame was", "has") if n == 1 else ("files or frames were", "have")
+        return (
+            f"{n} {were} missing when the image was converted and {have} the fill value, the first: {first}"
+            if n
+            else ""
+        )
+
     def _identity(self) -> str:
-        filled = [f", {s.n_missing} missing files or frames filled" if s.n_missing else "" for s in self.stacks]
-        texts = [stack._identity() + text for stack, text in zip(self.stacks, filled, strict=True)]
-        return "\n".join(texts) + self.selection
+        return "\n".join(_core.identify_source(self.axes, source) for source in self.sources)
 
 
 def _length(stack: ImageStack, axis: str) -> int:

@@ -17,6 +17,7 @@ import numpy as np
 from . import _core
 from ._errors import warn_caller
 from ._indexing import expand_index, from_start
+from ._progress import Progress, show_progress
 from ._writer_options import WriterOptions, to_core
 
 if TYPE_CHECKING:
@@ -166,7 +167,7 @@ def create(
     Warns
     -----
     ImageWarning
-        The image was left unfinished, and is continued.
+        The image was left unfinished, and is continued; or it has metadata that the format cannot keep.
 
     Examples
     --------
@@ -209,7 +210,7 @@ def start_writer(path: Path, options: WriterOptions, continues: bool = False) ->
     """Make a writer, and warn if it continues an image, unless the caller is known to do so."""
     out = Writer(_core.Writer(*to_core(path, options)), os.fsdecode(path))
     told = out.progress
-    texts = []
+    texts = out.warnings
     if told.n_resumed and not continues:
         texts.append(f"continues an unfinished image: {out._count()} are done")
     if told.n_lost:
@@ -243,7 +244,9 @@ class Writer:
 
     def __init__(self, core: _core.Writer, path: str) -> None:
         self._core, self.path = core, path
-        self._axes, self._dtype, self._shape, self._chunks, self._shards, self._levels, self._n = core.info()
+        self._axes, self._dtype, self._shape, self._chunks, self._shards, self._levels, self._n, self._warnings = (
+            core.info()
+        )
         self._process, self._state, self._has_told = os.getpid(), "open", False
         self._last: WriterProgress | None = None
 
@@ -286,6 +289,11 @@ class Writer:
     def levels(self) -> int:
         """Number of resolution levels."""
         return self._levels
+
+    @property
+    def warnings(self) -> list[str]:
+        """Sentences on metadata that the format cannot keep and that are left out; `create` warns with them."""
+        return list(self._warnings)
 
     @property
     def progress(self) -> WriterProgress:
@@ -417,13 +425,16 @@ class Writer:
         """
         self._core.flush()
 
-    def finish(self, all_required: bool = False) -> None:
+    def finish(self, all_required: bool = False, progress: Progress = False) -> None:
         """Complete the image: write what waits, the pyramid and the metadata. Nothing can be put afterwards.
 
         Parameters
         ----------
         all_required : bool
             Refuse if units are missing. Otherwise, pixels that were never put are 0.
+        progress : bool or callable
+            Show a bar, if tqdm is installed, or call a function with the steps that are done and their
+            number.
 
         Raises
         ------
@@ -434,9 +445,12 @@ class Writer:
 
         Notes
         -----
-        Of several processes that write one image, one finishes it, once the others are done.
+        Of several processes that write one image, one finishes it, once the others are done. Ctrl-C, or
+        an exception of ``progress``, leaves it unfinished; another call goes on, of this writer or the
+        next.
         """
-        self._core.finish(all_required)
+        with show_progress(progress, "finish", "steps") as call:
+            self._core.finish(all_required, call)
         self._state = "finished"
         self._tell_values()
 

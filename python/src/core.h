@@ -204,6 +204,7 @@ void writer_leave(PyObject *object);
 
 /* copy(sources, part, n_parts, progress), a method of Writer. A source is (stack, from, extent, to, sample). */
 PyObject *writer_copy(PyObject *object, PyObject *arguments);
+PyObject *identify_source(PyObject *module, PyObject *arguments);
 
 /* keep(name, text or None) and kept(), which returns a dict, methods of Writer. */
 PyObject *writer_keep(PyObject *object, PyObject *arguments);
@@ -275,6 +276,8 @@ bool convert_int_list(PyObject *object, const char *what, int_list *out);
 /* A new tuple; NULL after an exception. */
 PyObject *int_tuple(const int64_t *values, size_t n);
 void int_list_free(int_list *list);
+/* A list of strings. They may quote names from files that are not UTF-8. */
+PyObject *text_list(const char *const *texts, size_t n);
 /* Converts a non-empty sequence of channel numbers and names, or one name. */
 bool convert_channels(PyObject *object, const mt_stack_info *info, int_list *out);
 /* Converts a number, "reflect" or "edge" to padding and an mt_padding_mode; a missing object to 0. */

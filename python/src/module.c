@@ -121,6 +121,7 @@ static PyMethodDef functions[] = {
     { "prefetch", (PyCFunction)(void (*)(void))prefetch_many, METH_FASTCALL | METH_KEYWORDS, NULL },
     { "statistics", (PyCFunction)(void (*)(void))compute_statistics, METH_FASTCALL | METH_KEYWORDS, NULL },
     { "is_finished", is_finished, METH_O, NULL },
+    { "identify_source", identify_source, METH_VARARGS, NULL },
     { "collection_begin", collection_begin, METH_VARARGS, NULL },
     { "collection_finish", collection_finish, METH_VARARGS, NULL },
     { "parse_statistics", parse_statistics, METH_VARARGS, NULL },

@@ -267,8 +267,7 @@ static PyObject *get_samples(PyObject *self, void *unused)
     return list;
 }
 
-/* A list of strings. They may quote names from files that are not UTF-8. */
-static PyObject *text_list(const char *const *texts, size_t n)
+PyObject *text_list(const char *const *texts, size_t n)
 {
     PyObject *list = PyList_New(0);
     for (size_t i = 0; list && i < n; i++) {

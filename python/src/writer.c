@@ -115,8 +115,8 @@ static void writer_dealloc(PyObject *object)
 
 static PyObject *tell_progress(mt_writer *writer)
 {
-    mt_writer_progress p;
-    mt_writer_get_progress(writer, &p);
+    mt_writer_progress p = { .struct_size = sizeof p };
+    (void)!mt_writer_get_progress(writer, &p, NULL); /* its size is right */
     return Py_BuildValue("(KKKKKKKKKK)", (unsigned long long)p.n_units, (unsigned long long)p.n_done,
                          (unsigned long long)p.n_resumed, (unsigned long long)p.n_lost, (unsigned long long)p.bytes_put,
                          (unsigned long long)p.bytes_published, (unsigned long long)p.n_skipped,
@@ -217,25 +217,35 @@ static PyObject *writer_flush(PyObject *object, PyObject *unused)
     return result;
 }
 
-static PyObject *writer_finish(PyObject *object, PyObject *all_required)
+/* finish(all_required, progress or None): progress is called with the steps that are done, and all. */
+static PyObject *writer_finish(PyObject *object, PyObject *arguments)
 {
-    int required = PyObject_IsTrue(all_required);
-    mt_writer *writer = required < 0 ? NULL : writer_enter(object);
+    int required;
+    PyObject *progress;
+    if (!PyArg_ParseTuple(arguments, "pO:finish", &required, &progress))
+        return NULL;
+    mt_writer *writer = writer_enter(object);
     if (!writer)
         return NULL;
+    follower f = { .progress = is_given(progress) ? progress : NULL };
+    const mt_finish_options options = { .struct_size = sizeof options,
+                                        .all_required = required,
+                                        .cancelled = follower_is_cancelled,
+                                        .progress = follower_note,
+                                        .user = &f };
     mt_error err = MT_ERROR_INIT;
     mt_status st;
     Py_BEGIN_ALLOW_THREADS
-    st = mt_writer_finish(writer, required, &err);
+    st = mt_writer_finish(writer, &options, &err);
     Py_END_ALLOW_THREADS
-    PyObject *result = st ? raise_here(object, writer, &err) : Py_NewRef(Py_None);
+    PyObject *result = st ? raise_here(object, writer, &err) : !follower_end(&f) ? NULL : Py_NewRef(Py_None);
     writer_leave(object);
     return result;
 }
 
 /* --- Facts. --- */
 
-/* (axes, dtype, shape, chunks, shards or None, levels, units) */
+/* (axes, dtype, shape, chunks, shards or None, levels, units, warnings) */
 static PyObject *writer_info(PyObject *object, PyObject *unused)
 {
     (void)unused;
@@ -245,9 +255,9 @@ static PyObject *writer_info(PyObject *object, PyObject *unused)
     const mt_writer_info *info = mt_writer_get_info(writer);
     size_t n = (size_t)info->ndim;
     PyObject *shards = info->shard_shape[0] ? int_tuple(info->shard_shape, n) : Py_NewRef(Py_None);
-    PyObject *result =
-        Py_BuildValue("(ssNNNiK)", info->axes, mt_dtype_name(info->dtype), int_tuple(info->shape, n),
-                      int_tuple(info->chunk_shape, n), shards, info->n_levels, (unsigned long long)info->n_units);
+    PyObject *result = Py_BuildValue("(ssNNNiKN)", info->axes, mt_dtype_name(info->dtype), int_tuple(info->shape, n),
+                                     int_tuple(info->chunk_shape, n), shards, info->n_levels,
+                                     (unsigned long long)info->n_units, text_list(info->warnings, info->n_warnings));
     writer_leave(object);
     return result;
 }
@@ -306,7 +316,7 @@ static PyMethodDef methods[] = {
     { "put", writer_put, METH_VARARGS, NULL },
     { "copy", writer_copy, METH_VARARGS, NULL },
     { "flush", writer_flush, METH_NOARGS, NULL },
-    { "finish", writer_finish, METH_O, NULL },
+    { "finish", writer_finish, METH_VARARGS, NULL },
     { "close", writer_close, METH_NOARGS, NULL },
     { "info", writer_info, METH_NOARGS, NULL },
     { "progress", writer_progress, METH_NOARGS, NULL },

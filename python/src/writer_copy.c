@@ -2,6 +2,8 @@
 /* Copying of stacks into an image. */
 #include "core.h"
 
+#include <string.h>
+
 /* Where the pixels of a stack go. */
 typedef struct source {
     stack_object *object;      /* entered, or NULL */
@@ -75,6 +77,35 @@ static bool copy(core_state *state, mt_writer *writer, const mt_copy_source *sou
     if (st)
         raise_error(state, &err, mt_writer_get_info(writer)->path);
     return !st && follower_end(&f);
+}
+
+#define IDENTITY_BYTES 16384
+
+/* identify_source(axes, source): as mt_copy_identify, for a source as in Writer.copy. */
+PyObject *identify_source(PyObject *module, PyObject *arguments)
+{
+    core_state *state = PyModule_GetState(module);
+    const char *axes;
+    PyObject *item, *result = NULL;
+    if (!PyArg_ParseTuple(arguments, "sO:identify_source", &axes, &item))
+        return NULL;
+    source *s = new_sources(1);
+    char *text = PyMem_Malloc(IDENTITY_BYTES);
+    mt_copy_source made = { .stack = NULL };
+    if (!s || !text)
+        PyErr_NoMemory();
+    else if (convert_source(state, item, (int)strlen(axes), s, &made)) {
+        mt_error err = MT_ERROR_INIT;
+        mt_status st;
+        Py_BEGIN_ALLOW_THREADS
+        st = mt_copy_identify(axes, &made, text, IDENTITY_BYTES, &err);
+        Py_END_ALLOW_THREADS
+        result = st ? raise_error(state, &err, mt_stack_get_info(made.stack)->source)
+                    : PyUnicode_DecodeUTF8(text, (Py_ssize_t)strlen(text), "backslashreplace");
+    }
+    PyMem_Free(text);
+    sources_end(s, 1);
+    return result;
 }
 
 PyObject *writer_copy(PyObject *object, PyObject *arguments)

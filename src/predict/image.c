@@ -91,12 +91,16 @@ static void place_of(const mt_stitch_image *image, uint64_t position, int64_t pl
     }
 }
 
+mt_writer_progress mt_stitch_progress(mt_writer *writer)
+{
+    mt_writer_progress progress = { .struct_size = sizeof progress };
+    (void)!mt_writer_get_progress(writer, &progress, NULL); /* its size is right */
+    return progress;
+}
+
 void mt_stitch_image_need(mt_stitch_image *image, uint64_t first, uint64_t count)
 {
-    mt_writer_progress progress = { 0 };
-    if (image->writer)
-        mt_writer_get_progress(image->writer, &progress);
-    image->is_new = progress.n_done == 0;
+    image->is_new = !image->writer || mt_stitch_progress(image->writer).n_done == 0;
     for (uint64_t p = first; p < first + count; p++) {
         int64_t place[MT_STITCH_DIMS];
         bool needed = image->is_new;

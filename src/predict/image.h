@@ -43,6 +43,9 @@ MT_MUST_CHECK mt_status mt_stitch_image_of_array(mt_arena *arena, void *data, mt
                                                  const int64_t shape[MT_STITCH_DIMS], mt_stitch_image *out,
                                                  mt_error *err);
 
+/* What mt_writer_get_progress gives. */
+mt_writer_progress mt_stitch_progress(mt_writer *writer);
+
 /* Marks the positions first to first + count - 1 as needed, unless all their units are published. */
 void mt_stitch_image_need(mt_stitch_image *image, uint64_t first, uint64_t count);
 

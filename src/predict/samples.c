@@ -93,11 +93,9 @@ mt_status mt_stitch_samples_need(mt_stitcher *s, mt_stitched *output, size_t ima
 
 static mt_status close_oldest(mt_stitched *output, mt_error *err)
 {
-    mt_writer_progress progress;
     mt_stitch_image *image = &output->images[output->open[0]];
     mt_status st = err ? mt_writer_flush(image->writer, err) : MT_OK;
-    mt_writer_get_progress(image->writer, &progress);
-    output->n_clipped += progress.n_clipped;
+    output->n_clipped += mt_stitch_progress(image->writer).n_clipped;
     mt_writer_close(image->writer);
     image->writer = NULL;
     output->n_open--;
@@ -109,11 +107,8 @@ static mt_status close_oldest(mt_stitched *output, mt_error *err)
 static uint64_t count_held(const mt_stitched *output)
 {
     uint64_t held = 0;
-    for (size_t i = 0; i < output->n_open; i++) {
-        mt_writer_progress progress;
-        mt_writer_get_progress(output->images[output->open[i]].writer, &progress);
-        held += progress.waiting_bytes;
-    }
+    for (size_t i = 0; i < output->n_open; i++)
+        held += mt_stitch_progress(output->images[output->open[i]].writer).waiting_bytes;
     return held;
 }
 
@@ -150,10 +145,7 @@ void mt_stitch_samples_close(mt_stitched *output)
 uint64_t mt_stitch_samples_clipped(const mt_stitched *output)
 {
     uint64_t n = output->n_clipped;
-    for (size_t i = 0; i < output->n_open; i++) {
-        mt_writer_progress progress;
-        mt_writer_get_progress(output->images[output->open[i]].writer, &progress);
-        n += progress.n_clipped;
-    }
+    for (size_t i = 0; i < output->n_open; i++)
+        n += mt_stitch_progress(output->images[output->open[i]].writer).n_clipped;
     return n;
 }

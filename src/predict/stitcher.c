@@ -220,8 +220,7 @@ static mt_status take_scale(mt_stitcher *s, const mt_stitch_output *given, mt_st
 
 void mt_stitch_count_units(mt_stitcher *s, mt_writer *writer)
 {
-    mt_writer_progress progress;
-    mt_writer_get_progress(writer, &progress);
+    const mt_writer_progress progress = mt_stitch_progress(writer);
     s->n_units += progress.n_units;
     s->n_resumed += progress.n_done;
     s->n_lost += progress.n_lost;

@@ -39,6 +39,15 @@ static mt_status append_object(identity_text *out, const mt_stack *stack, const 
     return MT_OK;
 }
 
+/* How the file was read. */
+static void append_options(identity_text *out, const mt_stack *stack)
+{
+    append(out, " %s%s%s%s", stack->info.original_axes, stack->masks ? ", masks" : "", stack->scaled ? ", scaled" : "",
+           stack->merged ? ", merged tiles" : "");
+    if (stack->map && strcmp(stack->info.format, "raw") == 0)
+        append(out, ", from byte %" PRId64 ", %s-endian", stack->raw_offset, stack->raw_big_endian ? "big" : "little");
+}
+
 mt_status mt_stack_identify(const mt_stack *stack, char *text, size_t room, mt_error *err)
 {
     mt_error_reset(err);
@@ -49,6 +58,7 @@ mt_status mt_stack_identify(const mt_stack *stack, char *text, size_t room, mt_e
            mt_dtype_name(info->dtype));
     for (int d = 0; d < info->data_ndim; d++)
         append(&out, "%s%" PRId64, d ? "x" : " ", info->data_shape[d]);
+    append_options(&out, stack);
     const mt_container *container = stack->map ? stack->map->container : NULL;
     if (container && !container->source.folder)
         st = append_object(&out, stack, container->source.key, err);

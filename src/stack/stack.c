@@ -85,6 +85,8 @@ static mt_status fill_stack(mt_stack *stack, mt_container *container, const mt_s
     stack->masks = options->use_masks != 0;
     stack->scaled = options->scaled != 0;
     stack->merged = options->merge_tiles != 0;
+    stack->raw_offset = options->raw_offset;
+    stack->raw_big_endian = options->raw_big_endian != 0;
     if (!options->map)
         st = mt_container_map(container, part, &stack->map, err);
     if (!st)

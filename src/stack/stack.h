@@ -24,11 +24,13 @@ struct mt_stack {
     mt_image image;                         /* for the engine */
     bool has_saved_map;                     /* opened with a saved map */
     bool depth_view, masks, scaled, merged; /* options that are stored in a saved map */
-    int n_axes;                             /* number of axes */
-    mt_stack_axis axes[MT_MAX_DIMS];        /* axes and their stored dimensions */
-    bool as_stored;                         /* one axis per stored dimension, some possibly without a role */
-    mt_role samples, channels;              /* S and C of SC(Z)YX */
-    int spatial[3];                         /* indices of Z, Y and X in axes; -1: missing, size 1 */
+    int64_t raw_offset;                     /* options of format raw */
+    bool raw_big_endian;
+    int n_axes;                      /* number of axes */
+    mt_stack_axis axes[MT_MAX_DIMS]; /* axes and their stored dimensions */
+    bool as_stored;                  /* one axis per stored dimension, some possibly without a role */
+    mt_role samples, channels;       /* S and C of SC(Z)YX */
+    int spatial[3];                  /* indices of Z, Y and X in axes; -1: missing, size 1 */
 
     /* For a custom stack. */
     mt_stack_ops ops; /* the caller's functions */

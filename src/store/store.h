@@ -20,6 +20,8 @@ typedef struct mt_range {
 } mt_range;
 
 typedef mt_status (*mt_store_visit)(void *user, const char *name, mt_error *err);
+/* size: in bytes, of the object. */
+typedef mt_status (*mt_store_visit_sized)(void *user, const char *key, uint64_t size, mt_error *err);
 
 typedef struct mt_store mt_store;
 

@@ -81,15 +81,34 @@ mt_status mt_target_remove(mt_target *target, const char *key, mt_error *err)
     return st ? st : target->ops->remove(target, key, err);
 }
 
+mt_status mt_target_remove_all(mt_target *target, const char *const *keys, size_t n, mt_error *err)
+{
+    mt_status st = MT_OK;
+    for (size_t i = 0; i < n && !st; i++)
+        st = target->ops->remove_all ? check_key(target, keys[i], err) : mt_target_remove(target, keys[i], err);
+    return st || !target->ops->remove_all ? st : target->ops->remove_all(target, keys, n, err);
+}
+
+bool mt_target_lists_sizes(const mt_target *target) { return target->ops->list_sizes != NULL; }
+
+mt_status mt_target_list_sizes(mt_target *target, const char *folder, mt_store_visit_sized visit, void *user,
+                               mt_error *err)
+{
+    mt_status st = check_key(target, folder, err);
+    return st ? st : target->ops->list_sizes(target, folder, visit, user, err);
+}
+
 mt_status mt_target_list(mt_target *target, const char *prefix, mt_store_visit visit, void *user, mt_error *err)
 {
     mt_status st = mt_store_check_key(prefix, err);
     return st ? st : target->ops->list(target, prefix, visit, user, err);
 }
 
-mt_status mt_target_sync(mt_target *target, mt_error *err)
+mt_status mt_target_sync(mt_target *target, mt_error *err) { return mt_target_sync_asking(target, NULL, NULL, err); }
+
+mt_status mt_target_sync_asking(mt_target *target, mt_target_ask ask, void *user, mt_error *err)
 {
-    return target->ops->sync ? target->ops->sync(target, err) : MT_OK;
+    return target->ops->sync ? target->ops->sync(target, ask, user, err) : MT_OK;
 }
 
 mt_status mt_target_sweep(mt_target *target, mt_error *err)

@@ -53,8 +53,18 @@ MT_MUST_CHECK mt_status mt_target_read(mt_target *target, const char *key, size_
 MT_MUST_CHECK mt_status mt_target_load(mt_target *target, const char *key, size_t limit, mt_arena *arena, char **out,
                                        size_t *size, mt_error *err);
 
+/* Whether one listing tells the sizes of many objects, and costs far less than to measure each. */
+bool mt_target_lists_sizes(const mt_target *target);
+
+/* Visits all objects below a folder, "a" or "a/b"; their keys are those below it. Only if mt_target_lists_sizes. */
+MT_MUST_CHECK mt_status mt_target_list_sizes(mt_target *target, const char *folder, mt_store_visit_sized visit,
+                                             void *user, mt_error *err);
+
 /* Removes an object or an empty folder. MT_OK if it does not exist. */
 MT_MUST_CHECK mt_status mt_target_remove(mt_target *target, const char *key, mt_error *err);
+
+/* The same for n objects, many at a time where a request takes long. Fails if one could not be removed. */
+MT_MUST_CHECK mt_status mt_target_remove_all(mt_target *target, const char *const *keys, size_t n, mt_error *err);
 
 /* Visits the names directly below a prefix ("" or "a/b") in byte order; objects that are being written are left out. A
  * prefix that does not exist has none. visit may remove what it is called for. */
@@ -63,6 +73,10 @@ MT_MUST_CHECK mt_status mt_target_list(mt_target *target, const char *prefix, mt
 
 /* Returns when all that was published, by any process of this machine, is on the device with its name. */
 MT_MUST_CHECK mt_status mt_target_sync(mt_target *target, mt_error *err);
+
+/* The same; ask is called between two objects, and its failure is returned. */
+typedef mt_status (*mt_target_ask)(void *user, mt_error *err);
+MT_MUST_CHECK mt_status mt_target_sync_asking(mt_target *target, mt_target_ask ask, void *user, mt_error *err);
 
 /* Removes what killed writers have left half written. No other writer may be at work. */
 MT_MUST_CHECK mt_status mt_target_sweep(mt_target *target, mt_error *err);
@@ -84,12 +98,16 @@ typedef struct mt_target_ops {
     mt_status (*measure)(mt_target *target, const char *key, uint64_t *size, mt_error *err);
     mt_status (*read)(mt_target *target, const char *key, size_t limit, mt_buffer *out, mt_error *err);
     mt_status (*remove)(mt_target *target, const char *key, mt_error *err);
+    /* Optional: as mt_target_remove_all and mt_target_list_sizes. */
+    mt_status (*remove_all)(mt_target *target, const char *const *keys, size_t n, mt_error *err);
+    mt_status (*list_sizes)(mt_target *target, const char *folder, mt_store_visit_sized visit, void *user,
+                            mt_error *err);
     mt_status (*list)(mt_target *target, const char *prefix, mt_store_visit visit, void *user, mt_error *err);
     /* Optional, both or none. */
     mt_status (*get_file)(const mt_target *target, const char *key, char path[MT_PATH_BYTES], mt_error *err);
     mt_status (*create_file)(mt_target *target, const char *path, mt_output *out, bool *is_new, mt_error *err);
-    mt_status (*sync)(mt_target *target, mt_error *err);  /* optional */
-    mt_status (*sweep)(mt_target *target, mt_error *err); /* optional */
+    mt_status (*sync)(mt_target *target, mt_target_ask ask, void *user, mt_error *err); /* optional; ask may be NULL */
+    mt_status (*sweep)(mt_target *target, mt_error *err);                               /* optional */
     void (*close)(mt_target *target);
 } mt_target_ops;
 

@@ -237,26 +237,34 @@ static mt_status sync_file(const char *path, mt_error *err)
     return st ? st : closed;
 }
 
+typedef struct syncing {
+    const mt_target *target;
+    mt_target_ask ask;
+    void *user;
+} syncing;
+
 static mt_status sync_entry(void *user, const char *path, bool is_folder, mt_error *err)
 {
-    const mt_target *target = user;
-    if (is_folder)
-        return mt_output_sync_folder(path, err);
-    return target->sync == MT_SYNC_SHARDS || is_partial(path) ? MT_OK : sync_file(path, err);
+    const syncing *s = user;
+    mt_status st = s->ask ? s->ask(s->user, err) : MT_OK;
+    if (st || is_folder)
+        return st ? st : mt_output_sync_folder(path, err);
+    return s->target->sync == MT_SYNC_SHARDS || is_partial(path) ? MT_OK : sync_file(path, err);
 }
 
-static mt_status walk(mt_target *target, mt_output_visit visit, mt_error *err)
+static mt_status walk(const mt_target *target, mt_output_visit visit, void *user, mt_error *err)
 {
     mt_path_kind kind;
     mt_status st = find(target->path, &kind, err);
-    return st || kind == MT_PATH_NONE ? st : mt_output_walk(target->path, visit, target, err);
+    return st || kind == MT_PATH_NONE ? st : mt_output_walk(target->path, visit, user, err);
 }
 
-static mt_status folder_sync(mt_target *target, mt_error *err)
+static mt_status folder_sync(mt_target *target, mt_target_ask ask, void *user, mt_error *err)
 {
+    syncing s = { target, ask, user };
     if (target->sync == MT_SYNC_NONE)
         return MT_OK;
-    mt_status st = walk(target, sync_entry, err);
+    mt_status st = walk(target, sync_entry, &s, err);
     return st ? st : sync_parent(target->path, err);
 }
 
@@ -266,7 +274,7 @@ static mt_status sweep_entry(void *user, const char *path, bool is_folder, mt_er
     return !is_folder && is_partial(path) ? mt_output_remove(path, err) : MT_OK;
 }
 
-static mt_status folder_sweep(mt_target *target, mt_error *err) { return walk(target, sweep_entry, err); }
+static mt_status folder_sweep(mt_target *target, mt_error *err) { return walk(target, sweep_entry, NULL, err); }
 
 static void folder_close(mt_target *target)
 {

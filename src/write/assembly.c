@@ -160,7 +160,7 @@ typedef struct room_query {
 
 static bool has_room(const mt_writer *w, size_t bytes)
 {
-    return w->held == 0 || (w->held < w->memory && bytes <= w->memory - w->held);
+    return w->held == w->reserved || (w->held < w->memory && bytes <= w->memory - w->held);
 }
 
 /* Whether there is room, or nothing is going on that could make room. */
@@ -247,7 +247,7 @@ static mt_status check_part(put_job *job, const put_part *part, bool *is_wanted,
     *is_wanted = false;
     if (w->failure.status)
         return mt_fail(err, w->failure.status, "%s", w->failure.message);
-    if (w->is_finishing && !is_upper)
+    if ((w->is_finishing || w->is_sealed) && !is_upper)
         return mt_fail(err, MT_E_ARGUMENT, "the image is being finished: nothing more can be put");
     if (mt_bit_get(w->done, part->unit)) {
         if (!is_upper && !mt_bit_get(w->done_before, part->unit))
@@ -435,12 +435,13 @@ static uint8_t *take_any_chunk(mt_writer *w, uint64_t *number)
     return pixels;
 }
 
-mt_status mt_writer_flush_chunks(mt_writer *w, mt_error *err)
+mt_status mt_writer_flush_chunks(mt_writer *w, mt_steps *steps, mt_error *err)
 {
     uint64_t chunk;
-    mt_status st = MT_OK;
+    mt_status st = mt_steps_take(steps, 0, err);
     for (uint8_t *pixels; !st && (pixels = take_any_chunk(w, &chunk));)
-        st = mt_writer_take_chunk(w, w->plan->levels, chunk, pixels, err);
+        if (!(st = mt_writer_take_chunk(w, w->plan->levels, chunk, pixels, err)))
+            st = mt_steps_take(steps, 0, err);
     return st;
 }
 

@@ -49,7 +49,7 @@ static void halve(const mt_plan *plan, const mt_level *from, const double *pixel
         bool halved = letter == 'Y' || letter == 'X' || (letter == 'Z' && halves_planes(plan, d, pixel_size));
         to->factor[d] = halved && from->shape[d] > 1 ? 2 : 1;
         to->shape[d] = divide_up(from->shape[d], to->factor[d]);
-        to->chunk[d] = plan->has_tiles ? from->chunk[d] : mt_min_i64(from->chunk[d], to->shape[d]);
+        to->chunk[d] = plan->has_equal_chunks ? from->chunk[d] : mt_min_i64(from->chunk[d], to->shape[d]);
         int64_t per_unit = mt_min_i64(from->unit[d] / from->chunk[d], divide_up(to->shape[d], to->chunk[d]));
         to->unit[d] = to->chunk[d] * per_unit;
     }

@@ -275,17 +275,53 @@ mt_status mt_journal_read(mt_target *target, uint64_t plan, bool may_grow, mt_jo
     return st;
 }
 
-static mt_status remove_entry(void *user, const char *name, mt_error *err)
+enum { MOST_REMOVED = 512 };
+
+/* Keys that are to be removed together. */
+typedef struct removal {
+    mt_target *target;
+    bool with_texts;
+    size_t n;
+    const char *keys[MOST_REMOVED];
+    char storage[MOST_REMOVED][KEY_BYTES + sizeof MT_JOURNAL_FOLDER];
+} removal;
+
+static mt_status remove_noted(removal *r, mt_error *err)
 {
-    mt_target *target = user;
-    char key[KEY_BYTES + sizeof MT_JOURNAL_FOLDER];
-    if (!has_prefix(name, file_prefix) && !has_prefix(name, marker_prefix) && !has_prefix(name, MT_KEPT_PREFIX))
-        return MT_OK;
-    snprintf(key, sizeof key, "%s/%.*s", MT_JOURNAL_FOLDER, KEY_BYTES - 1, name);
-    return mt_target_remove(target, key, err);
+    size_t n = r->n;
+    r->n = 0;
+    return mt_target_remove_all(r->target, r->keys, n, err);
 }
 
-mt_status mt_journal_remove(mt_target *target, mt_error *err)
+static mt_status note_removal(void *user, const char *name, mt_error *err)
 {
-    return mt_target_list(target, MT_JOURNAL_FOLDER, remove_entry, target, err);
+    removal *r = user;
+    bool is_ours = has_prefix(name, file_prefix) || has_prefix(name, marker_prefix) ||
+                   (r->with_texts && has_prefix(name, MT_KEPT_PREFIX));
+    if (!is_ours)
+        return MT_OK;
+    snprintf(r->storage[r->n], sizeof *r->storage, "%s/%.*s", MT_JOURNAL_FOLDER, KEY_BYTES - 1, name);
+    r->keys[r->n] = r->storage[r->n];
+    return ++r->n == MOST_REMOVED ? remove_noted(r, err) : MT_OK;
 }
+
+static mt_status remove_entries(mt_target *target, bool with_texts, mt_error *err)
+{
+    void *memory;
+    mt_status st = mt_alloc(target->env, sizeof(removal), &memory, err);
+    if (st)
+        return st;
+    removal *r = memory;
+    r->target = target;
+    r->with_texts = with_texts;
+    r->n = 0;
+    st = mt_target_list(target, MT_JOURNAL_FOLDER, note_removal, r, err);
+    if (!st)
+        st = remove_noted(r, err);
+    mt_release(target->env, memory, sizeof(removal));
+    return st;
+}
+
+mt_status mt_journal_remove(mt_target *target, mt_error *err) { return remove_entries(target, true, err); }
+
+mt_status mt_journal_forget(mt_target *target, mt_error *err) { return remove_entries(target, false, err); }

@@ -54,7 +54,10 @@ typedef mt_status (*mt_journal_visit)(void *user, const mt_unit_record *record, 
 MT_MUST_CHECK mt_status mt_journal_read(mt_target *target, uint64_t plan, bool may_grow, mt_journal_visit visit,
                                         void *user, uint64_t *n_damaged, mt_error *err);
 
-/* Removes the journals of all writers, of any plan, and the texts that are kept. */
+/* Removes the journals of all writers, of any plan; not the texts that are kept. */
+MT_MUST_CHECK mt_status mt_journal_forget(mt_target *target, mt_error *err);
+
+/* Removes these, and the texts that are kept. */
 MT_MUST_CHECK mt_status mt_journal_remove(mt_target *target, mt_error *err);
 
 #endif

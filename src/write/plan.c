@@ -8,12 +8,9 @@
 #include <string.h>
 
 enum {
-    PLANE_CHUNK = 256,      /* pixels along Y and X, for planes */
-    VOLUME_CHUNK = 64,      /* along Z, Y and X, for volumes */
-    MANY_CHUNKS = 10000,    /* an image with more has shards */
-    SHARD_BYTES = 32 << 20, /* of pixels */
-    BAND_BYTES = 4 << 20,   /* of pixels */
-    TILE_STEP = 16          /* pixels along Y and X, of tiles */
+    VOLUME_CHUNK = 64,     /* along Z, Y and X, for volumes */
+    MANY_CHUNKS = 10000,   /* an image with more has shards */
+    SHARD_BYTES = 32 << 20 /* of pixels */
 };
 
 static const char AXES[] = "TCZYX";
@@ -96,69 +93,27 @@ static mt_status take_dtype(const mt_writer_options *options, mt_plan *out, mt_e
 
 /* --- Chunks and shards. --- */
 
-static mt_status take_size(const char *what, const int64_t *given, int d, const mt_plan *out, int64_t by_default,
-                           int64_t *size, mt_error *err)
+mt_status mt_plan_take_size(const char *what, const int64_t *given, int d, const mt_plan *plan, int64_t by_default,
+                            int64_t *size, mt_error *err)
 {
-    *size = !given || given[d] == 0 ? by_default : given[d] == MT_WHOLE_AXIS ? out->shape[d] : given[d];
+    *size = !given || given[d] == 0 ? by_default : given[d] == MT_WHOLE_AXIS ? plan->shape[d] : given[d];
     return *size > 0
                ? MT_OK
-               : mt_fail(err, MT_E_ARGUMENT, "a %s of %lld pixels along %c", what, (long long)*size, out->axes[d]);
-}
-
-static bool is_in_plane(char letter) { return letter == 'Y' || letter == 'X'; }
-
-/* Rounds a size that the caller left open up to that of a tile, and rejects another that is not one. */
-static mt_status fit_tile(const int64_t *given, int d, mt_plan *out, mt_error *err)
-{
-    char letter = out->axes[d];
-    int64_t *size = &out->chunk[d], over = *size % TILE_STEP;
-    if (!is_in_plane(letter))
-        return *size == 1 ? MT_OK
-                          : mt_fail(err, MT_E_ARGUMENT,
-                                    "a tile of format %s lies in one plane: a chunk has 1 pixel along %c, not %lld",
-                                    out->format, letter, (long long)*size);
-    bool is_open = !given || given[d] == 0 || given[d] == MT_WHOLE_AXIS;
-    if (over == 0 || (is_open && !mt_add_i64(*size, TILE_STEP - over, size)))
-        return MT_OK;
-    return mt_fail(err, MT_E_ARGUMENT, "a tile of format %s has a multiple of %d pixels along %c, not %lld",
-                   out->format, TILE_STEP, letter, (long long)*size);
-}
-
-/* Bands of about BAND_BYTES. */
-static mt_status take_bands(const mt_writer_options *options, mt_plan *out, mt_error *err)
-{
-    int x = out->ndim - 1;
-    int64_t row, rows;
-    if (options->n_levels < 0 || options->n_levels > 1)
-        return mt_fail(err, MT_E_ARGUMENT, "format %s has no resolution levels", out->format);
-    if (mt_mul_i64(out->shape[x], (int64_t)out->element_size, &row))
-        return mt_fail(err, MT_E_ARGUMENT, "a row of %lld pixels", (long long)out->shape[x]);
-    rows = mt_max_i64(mt_min_i64(BAND_BYTES / row, out->shape[x - 1]), 1);
-    for (int d = 0; d < out->ndim; d++) {
-        int64_t size = d == x ? out->shape[x] : d == x - 1 ? rows : 1;
-        mt_status st = take_size("chunk", options->chunk_shape, d, out, size, &out->chunk[d], err);
-        if (st)
-            return st;
-        if (d != x - 1 && out->chunk[d] != size)
-            return mt_fail(err, MT_E_ARGUMENT, "format %s has no chunks: it is written in bands of whole rows",
-                           out->format);
-    }
-    return MT_OK;
+               : mt_fail(err, MT_E_ARGUMENT, "a %s of %lld pixels along %c", what, (long long)*size, plan->axes[d]);
 }
 
 static mt_status take_chunks(const mt_writer_options *options, mt_plan *out, mt_error *err)
 {
     const char *z = strchr(out->axes, 'Z');
-    bool is_volume = z && out->shape[z - out->axes] >= VOLUME_CHUNK && !out->has_tiles;
+    bool is_volume = z && out->shape[z - out->axes] >= VOLUME_CHUNK;
     mt_status st = MT_OK;
     for (int d = 0; d < out->ndim && !st; d++) {
-        char letter = out->axes[d];
-        int64_t size = is_in_plane(letter)          ? (is_volume ? VOLUME_CHUNK : PLANE_CHUNK)
-                       : letter == 'Z' && is_volume ? VOLUME_CHUNK
-                                                    : 1;
-        st = take_size("chunk", options->chunk_shape, d, out, mt_min_i64(size, out->shape[d]), &out->chunk[d], err);
-        if (!st && out->has_tiles)
-            st = fit_tile(options->chunk_shape, d, out, err);
+        bool is_in_plane = d >= out->ndim - 2;
+        int64_t size = is_in_plane                        ? (is_volume ? VOLUME_CHUNK : MT_PLANE_CHUNK)
+                       : out->axes[d] == 'Z' && is_volume ? VOLUME_CHUNK
+                                                          : 1;
+        st = mt_plan_take_size("chunk", options->chunk_shape, d, out, mt_min_i64(size, out->shape[d]), &out->chunk[d],
+                               err);
     }
     return st;
 }
@@ -211,7 +166,7 @@ static mt_status take_shards(const mt_writer_options *options, const mt_plan_rul
         return MT_OK;
     }
     for (int d = 0; d < out->ndim; d++) {
-        mt_status st = take_size("shard", options->shard_shape, d, out, out->chunk[d], &out->shard[d], err);
+        mt_status st = mt_plan_take_size("shard", options->shard_shape, d, out, out->chunk[d], &out->shard[d], err);
         if (st)
             return st;
         if (options->shard_shape[d] == MT_WHOLE_AXIS &&
@@ -321,12 +276,12 @@ mt_status mt_plan_take(mt_arena *arena, const char *format, const mt_plan_rules 
     if (!out)
         return MT_E_MEMORY;
     out->format = format;
-    out->has_tiles = rules->has_tiles;
+    out->has_equal_chunks = rules->has_equal_chunks;
     out->n_channels = 1;
     out->is_labels = options->is_labels || (options->like && options->like->info.is_labels);
     mt_status st = take_axes(options, out, err);
     if (!st && !(st = take_shape(options, out, err)) && !(st = take_dtype(options, out, err)) &&
-        !(st = (rules->has_bands ? take_bands : take_chunks)(options, out, err)) &&
+        !(st = (rules->take_chunks ? rules->take_chunks : take_chunks)(options, out, err)) &&
         !(st = take_shards(options, rules, out, err)) && !(st = take_words(options, rules, out, err)))
         st = take_metadata(arena, options, out, err);
     if (!st)

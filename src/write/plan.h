@@ -27,20 +27,21 @@ typedef struct mt_level {
     size_t inner;                     /* chunks of a unit */
 } mt_level;
 
+typedef struct mt_plan mt_plan;
+
 /* What a format demands of chunks and codecs. */
 typedef struct mt_plan_rules {
-    bool has_shards; /* chunks may form shards */
-    /* Chunks are tiles of TIFF: one pixel along T, C and Z, a multiple of 16 along Y and X (TIFF 6.0, section 15), and
-     * equal in all levels. Sizes that the caller leaves open are rounded up. */
-    bool has_tiles;
-    /* Chunks are bands of whole rows, of one pixel along T, C and Z; there is one level. */
-    bool has_bands;
+    bool has_shards;           /* chunks may form shards */
+    bool has_equal_chunks;     /* chunks of all levels have the same shape, also if a level is smaller */
     const char *const *codecs; /* ends with NULL, the default first; NULL: those of mt_writer_options */
+    /* Optional: sets the shape of chunks, or refuses what the format cannot have. Axes, shape and type are set. NULL:
+     * boxes of any size. */
+    mt_status (*take_chunks)(const mt_writer_options *options, mt_plan *plan, mt_error *err);
 } mt_plan_rules;
 
-typedef struct mt_plan {
+struct mt_plan {
     const char *format;         /* name of the sink */
-    bool has_tiles;             /* as in mt_plan_rules */
+    bool has_equal_chunks;      /* as in mt_plan_rules */
     int ndim;                   /* number of axes */
     char axes[MT_MAX_DIMS + 1]; /* letters of TCZYX, in this order */
     mt_dtype dtype;             /* of an element */
@@ -61,11 +62,30 @@ typedef struct mt_plan {
     uint64_t digest;      /* of the text of the plan; 0 before an output is opened */
     int n_levels;
     mt_level levels[MT_MAX_LEVELS];
-} mt_plan;
+};
+
+/* Kinds of metadata, as bits. */
+enum {
+    MT_META_PIXEL_SIZES = 1, /* along Z, Y and X */
+    MT_META_INTERVAL = 2,    /* that along T */
+    MT_META_UNITS = 4,
+    MT_META_NAMES = 8, /* of channels, as the next two */
+    MT_META_COLORS = 16,
+    MT_META_WINDOWS = 32,
+    MT_META_LABELS = 64, /* the mark of label images */
+    MT_META_NOTE = 128,
+    MT_META_ALL = 255
+};
 
 /* Resolves options to an output in an arena. */
 MT_MUST_CHECK mt_status mt_plan_take(mt_arena *arena, const char *format, const mt_plan_rules *rules,
                                      const mt_writer_options *options, mt_plan **out, mt_error *err);
+
+#define MT_PLANE_CHUNK 256 /* pixels along Y and X of a chunk of a plane, by default */
+
+/* The size of a chunk or shard, what, along axis d of a plan: the given one, unless it is left open. */
+MT_MUST_CHECK mt_status mt_plan_take_size(const char *what, const int64_t *given, int d, const mt_plan *plan,
+                                          int64_t by_default, int64_t *size, mt_error *err);
 
 /* Computes the levels from everything else. */
 MT_MUST_CHECK mt_status mt_plan_lay_out(mt_plan *plan, int n_levels, const mt_limits *limits, mt_error *err);
@@ -80,6 +100,11 @@ MT_MUST_CHECK mt_status mt_plan_compare(mt_env *env, const json_t *stored, const
 
 /* The type as NumPy writes it for little-endian data, such as "<u2". */
 void mt_plan_numpy_type(const mt_plan *plan, char out[4]);
+
+/* A sentence that names the kinds of metadata among lacks that the plan has: they are left out. In the arena; *out is
+ * NULL if there are none. */
+MT_MUST_CHECK mt_status mt_plan_tell_lost(const mt_plan *plan, unsigned lacks, mt_arena *arena, const char **out,
+                                          mt_error *err);
 
 /* A box of elements of a level that lies in the image. */
 typedef struct mt_extent {

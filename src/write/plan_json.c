@@ -210,9 +210,7 @@ mt_status mt_plan_read(mt_arena *arena, const json_t *plan, mt_plan **out, mt_er
     const mt_sink_ops *ops = mt_sink_find(format);
     if (!ops)
         return invalid("format", err);
-    if ((st = mt_plan_take(arena, ops->name, &ops->rules, &r.options, out, err)) || (st = ops->check(*out, err)))
-        return st;
-    return mt_plan_lay_out(*out, r.options.n_levels, &mt_arena_env(arena)->limits, err);
+    return mt_sink_plan(ops, arena, &r.options, out, err);
 }
 
 /* The text of a member, cut to room bytes. */

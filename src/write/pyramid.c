@@ -102,29 +102,25 @@ static mt_status add_chunks(mt_writer *w, const mt_level *level, uint64_t unit, 
     return st;
 }
 
-static void free_chunks(mt_writer *w, const mt_level *level, mt_encoded *chunks)
-{
-    for (size_t i = 0; i < level->inner; i++)
-        mt_release(w->env, chunks[i].data, chunks[i].room);
-    mt_release(w->env, chunks, level->inner * sizeof *chunks);
-}
-
 /* Adds the pixels of a unit to the level above; those of a unit that is not stored are zeros. */
 static mt_status add_unit(mt_writer *w, const mt_level *level, uint64_t unit, mt_error *err)
 {
     void *memory;
-    mt_status st = mt_alloc(w->env, level->inner * sizeof(mt_encoded), &memory, err);
+    size_t bytes = level->inner * sizeof(mt_encoded);
+    mt_buffer object = mt_buffer_on(w->env);
+    mt_status st = mt_alloc(w->env, bytes, &memory, err);
     if (st)
         return st;
-    memset(memory, 0, level->inner * sizeof(mt_encoded));
+    mt_encoded *chunks = memset(memory, 0, bytes);
     mt_lock_take(&w->lock);
     bool is_stored = mt_bit_get(w->stored, level->first_unit + unit);
     mt_lock_give(&w->lock);
     if (is_stored)
-        st = w->sink->ops->load(w->sink, level, unit, memory, err);
+        st = w->sink->ops->load(w->sink, level, unit, &object, chunks, err);
     if (!st)
-        st = add_chunks(w, level, unit, memory, err);
-    free_chunks(w, level, memory);
+        st = add_chunks(w, level, unit, chunks, err);
+    mt_buffer_free(&object);
+    mt_release(w->env, memory, bytes);
     return st;
 }
 
@@ -157,28 +153,17 @@ static mt_status build_unit(mt_writer *w, const mt_level *level, uint64_t unit, 
 
 typedef struct build_job {
     mt_writer *w;
+    mt_steps *steps;
     const mt_level *level;
-    const uint64_t *missing; /* units of the level */
-    mt_error failure;        /* guarded by the lock of the writer */
+    uint64_t *missing; /* units of the level */
+    size_t n;
 } build_job;
 
-static void build_one(void *argument, size_t i)
+static mt_status build_one(void *argument, size_t i, mt_error *err)
 {
-    build_job *job = argument;
-    mt_writer *w = job->w;
-    mt_error err = MT_ERROR_INIT;
-    uint64_t unit = job->level->first_unit + job->missing[i];
-    mt_lock_take(&w->lock);
-    bool go_on = !job->failure.status && !mt_bit_get(w->done, unit);
-    mt_lock_give(&w->lock);
-    if (!go_on)
-        return;
-    if (!build_unit(w, job->level, job->missing[i], &err))
-        return;
-    mt_lock_take(&w->lock);
-    if (!job->failure.status)
-        job->failure = err;
-    mt_lock_give(&w->lock);
+    const build_job *job = argument;
+    mt_status st = build_unit(job->w, job->level, job->missing[i], err);
+    return st ? st : mt_steps_take(job->steps, 1, err);
 }
 
 /* Frees what waits of a level and those above. What is made again of a level adds to those above again. */
@@ -190,47 +175,83 @@ static void drop_waiting(mt_writer *w, const mt_level *level)
     }
 }
 
+static bool is_done(mt_writer *w, uint64_t unit)
+{
+    mt_lock_take(&w->lock);
+    bool done = mt_bit_get(w->done, unit);
+    mt_lock_give(&w->lock);
+    return done;
+}
+
 /* Builds a unit alone, because there was too little memory for several at a time. */
 static mt_status build_alone(mt_writer *w, const mt_level *level, uint64_t unit, mt_error *err)
 {
     drop_waiting(w, level);
     mt_status st = build_unit(w, level, unit, err);
-    if (!st && !mt_bit_get(w->done, level->first_unit + unit))
+    if (!st && !is_done(w, level->first_unit + unit))
         st = mt_fail(err, MT_E_LIMIT, "the memory budget of %zu MiB is too small to build level %d", w->memory >> 20,
                      (int)(level - w->plan->levels));
     return st;
 }
 
-static mt_status build_level(mt_writer *w, const mt_level *level, mt_error *err)
+/* Takes, or returns with 0 lanes, memory for what is read back: for each lane an object, a chunk and its half. It is at
+ * most half of the budget, so that chunks can wait. */
+static void reserve(mt_writer *w, size_t n_lanes, size_t bytes)
 {
-    build_job job = { .w = w, .level = level };
-    uint64_t *missing;
-    void *memory;
-    size_t n = 0;
-    mt_status st = mt_alloc(w->env, level->n_units * sizeof *missing, &memory, err);
-    if (st)
-        return st;
-    job.missing = missing = memory;
-    for (uint64_t unit = 0; unit < level->n_units; unit++)
-        if (!mt_bit_get(w->done, level->first_unit + unit))
-            missing[n++] = unit;
-    mt_pool_run(w->context->pool, n, build_one, &job);
-    if (job.failure.status)
-        st = mt_fail(err, job.failure.status, "%s", job.failure.message);
-    for (size_t i = 0; i < n && !st; i++)
-        if (!mt_bit_get(w->done, level->first_unit + missing[i]))
-            st = build_alone(w, level, missing[i], err);
-    mt_release(w->env, memory, level->n_units * sizeof *missing);
+    size_t half = w->memory / 2;
+    mt_lock_take(&w->lock);
+    w->held -= w->reserved;
+    w->reserved = n_lanes > 0 && bytes > half / n_lanes ? half : n_lanes * bytes;
+    w->held += w->reserved;
+    mt_lock_give(&w->lock);
+}
+
+/* Builds what is missing, several units at a time. */
+static mt_status build_together(build_job *job, mt_error *err)
+{
+    mt_writer *w = job->w;
+    const mt_level *below = job->level - 1;
+    size_t bytes = w->largest + 2 * below->chunk_bytes, n_lanes = mt_writer_count_lanes(w, bytes);
+    reserve(w, n_lanes, bytes);
+    mt_status st = mt_writer_run(w, job->n, n_lanes, build_one, job, err);
+    reserve(w, 0, 0);
     return st;
 }
 
-mt_status mt_writer_build(mt_writer *w, mt_error *err)
+static mt_status build_level(mt_writer *w, const mt_level *level, mt_steps *steps, mt_error *err)
+{
+    build_job job = { .w = w, .steps = steps, .level = level };
+    void *memory;
+    mt_status st = mt_alloc(w->env, level->n_units * sizeof *job.missing, &memory, err);
+    if (st)
+        return st;
+    job.missing = memory;
+    for (uint64_t unit = 0; unit < level->n_units; unit++)
+        if (!is_done(w, level->first_unit + unit))
+            job.missing[job.n++] = unit;
+    st = build_together(&job, err);
+    for (size_t i = 0; i < job.n && !st; i++)
+        if (!is_done(w, level->first_unit + job.missing[i]) && !(st = mt_steps_take(steps, 0, err)))
+            st = build_alone(w, level, job.missing[i], err);
+    mt_release(w->env, memory, level->n_units * sizeof *job.missing);
+    return st;
+}
+
+uint64_t mt_writer_count_upper(mt_writer *w)
+{
+    uint64_t n = 0;
+    for (uint64_t unit = w->progress.n_units; unit < mt_writer_all_units(w); unit++)
+        n += !is_done(w, unit);
+    return n;
+}
+
+mt_status mt_writer_build(mt_writer *w, mt_steps *steps, mt_error *err)
 {
     mt_status st = MT_OK;
     for (int i = 1; i < w->plan->n_levels && !st; i++) {
         const mt_level *level = &w->plan->levels[i];
         drop_waiting(w, level); /* chunks that miss pixels of earlier writers, or were dropped for want of memory */
-        st = build_level(w, level, err);
+        st = build_level(w, level, steps, err);
     }
     return st;
 }

@@ -6,6 +6,7 @@
 #include "codec/codec.h"
 #include "store/target.h"
 #include "write/plan.h"
+#include "write/steps.h"
 
 typedef struct mt_sink mt_sink;
 
@@ -16,14 +17,19 @@ typedef struct mt_encoded {
     size_t room;   /* allocated bytes */
 } mt_encoded;
 
+/* A unit of any level, by its number in the whole output, whose object has size bytes. */
+typedef mt_status (*mt_unit_visit)(void *user, uint64_t unit, uint64_t size, mt_error *err);
+
 typedef struct mt_sink_ops {
     const char *name, *suffixes; /* "zarr"; "zarr,ome.zarr" */
-    bool is_folder;              /* the output is a folder; else a file, written as "PATH.partial" */
+    bool is_folder;              /* the output is a folder; else a file, written as "PATH.partial", in folders only */
     mt_plan_rules rules;         /* of chunks and codecs */
     bool skips_zeros;            /* chunks of zeros are not stored */
     bool has_objects;            /* a unit that measure finds is whole, whatever the journal says */
-    /* Rejects what the format cannot store, and sets what is left open. */
-    mt_status (*check)(mt_plan *plan, mt_error *err);
+    /* Optional: rejects what the format cannot store. */
+    mt_status (*check)(const mt_plan *plan, mt_error *err);
+    /* Optional: the kinds of metadata (MT_META_) that an output of the plan cannot keep. */
+    unsigned (*get_lacks)(const mt_plan *plan);
     /* Creates the sink. The target is the folder of an unfinished output. Sets the chain that encodes chunks (raw: no
      * steps). */
     mt_status (*open)(mt_env *env, const mt_plan *plan, mt_target *target, mt_arena *arena, mt_sink **out,
@@ -32,6 +38,8 @@ typedef struct mt_sink_ops {
     mt_status (*begin)(mt_sink *sink, mt_error *err);
     /* Optional: prepares measure, instead of begin, for a writer that only looks. Changes nothing. */
     mt_status (*look)(mt_sink *sink, mt_error *err);
+    /* Optional: called once the journal has been read, and no unit was published. */
+    mt_status (*prepare)(mt_sink *sink, mt_error *err);
     /* Publishes a unit: chunks in C order, those beyond the image with data NULL. *size: bytes of the object, 0 if none
      * was needed; *crc: its CRC-32C. Thread-safe. */
     mt_status (*publish)(mt_sink *sink, const mt_level *level, uint64_t unit, const mt_encoded *chunks, uint64_t *size,
@@ -40,11 +48,15 @@ typedef struct mt_sink_ops {
     mt_status (*measure)(mt_sink *sink, const mt_level *level, uint64_t unit, uint64_t *size, mt_error *err);
     /* The checksum of the object of a unit, whose size is right. NULL: measure has compared it. */
     mt_status (*sum)(mt_sink *sink, const mt_level *level, uint64_t unit, uint32_t *crc, mt_error *err);
-    /* Loads the chunks of a published unit, as they were passed to publish. The caller frees them with mt_release. */
-    mt_status (*load)(mt_sink *sink, const mt_level *level, uint64_t unit, mt_encoded *chunks, mt_error *err);
-    /* Completes the output. Units of the full resolution that were never published are zeros. May be repeated, also by
-     * the next writer. */
-    mt_status (*finish)(mt_sink *sink, mt_error *err);
+    /* Optional: visits all units whose objects exist, for targets that list sizes. */
+    mt_status (*list_units)(mt_sink *sink, mt_unit_visit visit, void *user, mt_error *err);
+    /* Loads a published unit into an empty buffer, which the caller frees, and points chunks to where they lie in it: as
+     * they were passed to publish. */
+    mt_status (*load)(mt_sink *sink, const mt_level *level, uint64_t unit, mt_buffer *object, mt_encoded *chunks,
+                      mt_error *err);
+    /* Completes the output, in n_steps steps. Units of the full resolution that were never published are zeros. May be
+     * repeated, also by the next writer. */
+    mt_status (*finish)(mt_sink *sink, mt_steps *steps, mt_error *err);
     /* Optional: removes what only an unfinished output needs, and is not the writer's own. Nothing else follows. */
     mt_status (*clean)(mt_sink *sink, mt_error *err);
     /* Optional: sets *out to true if a finished output keeps the digest of the plan. */
@@ -59,14 +71,20 @@ struct mt_sink {
     const mt_plan *plan;
     mt_target *target;
     mt_chain chain;       /* encodes a chunk */
+    uint64_t n_steps;     /* of finish */
     const uint64_t *done; /* a bit for each unit of all levels: published. Set by the writer after begin. */
 };
 
 extern const mt_sink_ops mt_sink_zarr, mt_sink_tiff, mt_sink_npy;
 
-const mt_sink_ops *mt_sink_find(const char *name);
-/* The sink whose suffix a path has; NULL if there is none. */
-const mt_sink_ops *mt_sink_of_path(const char *path);
+const mt_sink_ops *mt_sink_find(const char *name); /* NULL if there is none */
+
+/* The sink of a format or, if that is NULL, of the suffix of a path. MT_E_ARGUMENT, naming all, if there is none. */
+MT_MUST_CHECK mt_status mt_sink_choose(const char *path, const char *format, const mt_sink_ops **out, mt_error *err);
+
+/* Resolves options to the output that the sink writes. */
+MT_MUST_CHECK mt_status mt_sink_plan(const mt_sink_ops *ops, mt_arena *arena, const mt_writer_options *options,
+                                     mt_plan **out, mt_error *err);
 
 /* Adds a codec to the chain that encodes chunks. */
 MT_MUST_CHECK mt_status mt_sink_add_codec(mt_sink *sink, const char *name, const void *params, mt_error *err);

@@ -3,6 +3,9 @@
 
 #include "base/suffix.h"
 
+#include <stdio.h>
+#include <string.h>
+
 static const mt_sink_ops *const sinks[] = { &mt_sink_zarr, &mt_sink_tiff, &mt_sink_npy };
 enum { N_SINKS = sizeof sinks / sizeof *sinks };
 
@@ -14,7 +17,7 @@ const mt_sink_ops *mt_sink_find(const char *name)
     return NULL;
 }
 
-const mt_sink_ops *mt_sink_of_path(const char *path)
+static const mt_sink_ops *find_of_path(const char *path)
 {
     size_t n = strlen(path);
     while (n > 1 && path[n - 1] == '/')
@@ -23,6 +26,39 @@ const mt_sink_ops *mt_sink_of_path(const char *path)
         if (mt_has_suffix(path, n, sinks[i]->suffixes))
             return sinks[i];
     return NULL;
+}
+
+static mt_status refuse_format(const char *format, mt_error *err)
+{
+    char names[64] = "";
+    for (int i = 0, n = 0; i < N_SINKS; i++)
+        n += snprintf(names + n, sizeof names - (size_t)n, "%s%s", i ? ", " : "", sinks[i]->name);
+    return mt_fail(err, MT_E_ARGUMENT, "format \"%s\" is not one that is written: %s", format, names);
+}
+
+/* Names the first suffix of each. */
+static mt_status refuse_suffix(mt_error *err)
+{
+    char names[64] = "";
+    for (int i = 0, n = 0; i < N_SINKS; i++)
+        n += snprintf(names + n, sizeof names - (size_t)n, "%s.%.*s", i ? ", " : "",
+                      (int)strcspn(sinks[i]->suffixes, ","), sinks[i]->suffixes);
+    return mt_fail(err, MT_E_ARGUMENT, "the suffix names no format that is written (%s): name the format", names);
+}
+
+mt_status mt_sink_choose(const char *path, const char *format, const mt_sink_ops **out, mt_error *err)
+{
+    *out = format ? mt_sink_find(format) : find_of_path(path);
+    return *out ? MT_OK : format ? refuse_format(format, err) : refuse_suffix(err);
+}
+
+mt_status mt_sink_plan(const mt_sink_ops *ops, mt_arena *arena, const mt_writer_options *options, mt_plan **out,
+                       mt_error *err)
+{
+    mt_status st = mt_plan_take(arena, ops->name, &ops->rules, options, out, err);
+    if (st || (ops->check && (st = ops->check(*out, err))))
+        return st;
+    return mt_plan_lay_out(*out, options->n_levels, &mt_arena_env(arena)->limits, err);
 }
 
 mt_status mt_sink_add_codec(mt_sink *sink, const char *name, const void *params, mt_error *err)

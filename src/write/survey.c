@@ -7,7 +7,7 @@
 static mt_status tidy(mt_writer *w, const mt_sink_ops *ops)
 {
     mt_status st = MT_OK;
-    if (mt_path_get_kind(mt_target_get_path(w->target)) != MT_PATH_FOLDER)
+    if (mt_target_has_files(w->target) && mt_path_get_kind(mt_target_get_path(w->target)) != MT_PATH_FOLDER)
         return MT_OK;
     if (ops->clean && !(st = ops->open(w->env, w->plan, w->target, w->arena, &w->sink, NULL)))
         st = ops->begin(w->sink, NULL);

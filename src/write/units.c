@@ -116,6 +116,7 @@ static mt_status publish(mt_writer *w, const mt_level *level, uint64_t unit, mt_
     if (w->progress.n_done == w->progress.n_units)
         mt_writer_drop_spares(w); /* other writers may need the memory */
     w->progress.bytes_published += record.size;
+    w->largest = record.size > w->largest ? (size_t)record.size : w->largest;
     mt_lock_give(&w->lock);
     return MT_OK;
 }
@@ -268,16 +269,18 @@ static mt_waiting_unit *take_any_unit(mt_writer *w, const mt_level *level)
     return unit;
 }
 
-mt_status mt_writer_flush_units(mt_writer *w, mt_error *err)
+mt_status mt_writer_flush_units(mt_writer *w, mt_steps *steps, mt_error *err)
 {
     const mt_level *first = w->plan->levels;
-    mt_status st = MT_OK;
+    mt_status st = mt_steps_take(steps, 0, err);
     for (mt_waiting_unit *unit; !st && (unit = take_any_unit(w, first));) {
         st = publish(w, first, unit->number, unit->chunks, err);
         if (st)
             mt_writer_fail(w, err);
         free_encoded(w, first, unit->chunks, first->inner);
         free_unit(w, unit);
+        if (!st)
+            st = mt_steps_take(steps, 0, err);
     }
     return st;
 }

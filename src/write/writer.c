@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Creating, continuing and finishing an output. */
+/* Creating and continuing an output. */
 #include "write/writer.h"
 
 #include "base/checked.h"
@@ -11,7 +11,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#define PLAN_KEY MT_JOURNAL_FOLDER "/plan.json"
 #define DEFAULT_MEMORY ((size_t)512 << 20)
 
 _Static_assert((int)MT_DURABLE_UNITS == (int)MT_SYNC_SHARDS && (int)MT_DURABLE_END == (int)MT_SYNC_END &&
@@ -96,6 +95,14 @@ static void describe(mt_writer *w, const char *path)
     memcpy(w->info.shape, plan->shape, sizeof plan->shape);
     memcpy(w->info.chunk_shape, plan->chunk, sizeof plan->chunk);
     memcpy(w->info.shard_shape, plan->shard, sizeof plan->shard);
+    w->info.warnings = &w->warning;
+    w->info.n_warnings = w->warning != NULL;
+}
+
+static mt_status find_warnings(mt_writer *w, mt_error *err)
+{
+    const mt_sink_ops *ops = mt_sink_find(w->plan->format);
+    return ops->get_lacks ? mt_plan_tell_lost(w->plan, ops->get_lacks(w->plan), w->arena, &w->warning, err) : MT_OK;
 }
 
 void mt_writer_set_digest(mt_writer *w, const mt_buffer *text)
@@ -114,7 +121,7 @@ static mt_status check_unfinished(mt_writer *w, mt_error *err)
 {
     uint64_t size;
     mt_error local = MT_ERROR_INIT;
-    mt_status st = mt_target_measure(w->target, PLAN_KEY, &size, &local);
+    mt_status st = mt_target_measure(w->target, MT_PLAN_KEY, &size, &local);
     if (st == MT_E_NOT_FOUND)
         return mt_fail(err, MT_E_ARGUMENT, "another process has just finished the image");
     return st ? mt_fail(err, st, "%s", local.message) : MT_OK;
@@ -126,6 +133,8 @@ static mt_status start(mt_writer *w, mt_error *err)
     const mt_sink_ops *ops = w->sink->ops;
     mt_status st = !w->only_looks ? ops->begin(w->sink, err) : ops->look ? ops->look(w->sink, err) : MT_OK;
     if (st || (st = mt_writer_read_journal(w, err)) || w->only_looks)
+        return st;
+    if (ops->prepare && (st = ops->prepare(w->sink, err)))
         return st;
     if (mt_target_get_sync(w->target) == MT_SYNC_SHARDS && (st = mt_target_sync(w->target, err)))
         return st;
@@ -152,7 +161,13 @@ mt_status mt_writer_open_target(mt_writer *w, const mt_sink_ops *ops, const char
     if (durability < MT_DURABLE_UNITS || durability > MT_DURABLE_NEVER)
         return mt_fail(err, MT_E_ARGUMENT, "durability %d", durability);
     w->is_folder = ops->is_folder;
-    return mt_target_open(w->env, work, (mt_sync)durability, &w->target, err);
+    mt_status st = mt_target_open(w->env, work, (mt_sync)durability, &w->target, err);
+    return st || ops->is_folder || mt_target_has_files(w->target)
+               ? st
+               : mt_fail(err, MT_E_UNSUPPORTED,
+                         "a file of format %s cannot be written to an object store: write it to a folder, and copy the "
+                         "finished file",
+                         ops->name);
 }
 
 mt_status mt_writer_load_plan(mt_writer *w, json_t **out, mt_error *err)
@@ -161,12 +176,13 @@ mt_status mt_writer_load_plan(mt_writer *w, json_t **out, mt_error *err)
     size_t size;
     mt_error local = MT_ERROR_INIT;
     *out = NULL;
-    mt_status st = mt_target_load(w->target, PLAN_KEY, w->env->limits.max_json_bytes, w->arena, &text, &size, &local);
+    mt_status st =
+        mt_target_load(w->target, MT_PLAN_KEY, w->env->limits.max_json_bytes, w->arena, &text, &size, &local);
     if (st == MT_E_NOT_FOUND)
         return MT_OK;
     if (st)
         return mt_fail(err, st, "%s", local.message);
-    return mt_json_parse(w->env, text, size, PLAN_KEY, out, err);
+    return mt_json_parse(w->env, text, size, MT_PLAN_KEY, out, err);
 }
 
 typedef struct first_name {
@@ -204,7 +220,7 @@ static mt_status load_own_plan(mt_writer *w, const char *path, json_t **out, mt_
     mt_error damage = MT_ERROR_INIT;
     mt_status st = mt_writer_load_plan(w, out, &damage);
     if (st == MT_E_CORRUPT && !check_free(w, path, NULL))
-        return mt_target_remove(w->target, PLAN_KEY, err);
+        return mt_target_remove(w->target, MT_PLAN_KEY, err);
     return st ? mt_fail(err, st, "%s", damage.message) : MT_OK;
 }
 
@@ -214,7 +230,7 @@ static mt_status store_plan(mt_writer *w, const json_t *plan, const mt_buffer *t
     mt_piece piece = { text->data, text->size };
     bool made;
     json_t *stored;
-    mt_status st = mt_target_make_new(w->target, PLAN_KEY, &piece, 1, &made, err);
+    mt_status st = mt_target_make_new(w->target, MT_PLAN_KEY, &piece, 1, &made, err);
     if (!st && made && mt_target_get_sync(w->target) == MT_SYNC_END)
         st = mt_target_sync(w->target, err);
     if (st || made)
@@ -252,25 +268,11 @@ mt_status mt_writer_begin(mt_writer *w, const mt_sink_ops *ops, const char *path
     return st;
 }
 
-static mt_status choose_sink(const char *path, const char *format, const mt_sink_ops **out, mt_error *err)
-{
-    *out = format ? mt_sink_find(format) : mt_sink_of_path(path);
-    if (*out)
-        return MT_OK;
-    return format ? mt_fail(err, MT_E_ARGUMENT, "format \"%s\" is not one that is written: zarr, tiff, npy", format)
-                  : mt_fail(err, MT_E_ARGUMENT,
-                            "the suffix names no format that is written (.zarr, .tif, .npy): name "
-                            "the format");
-}
-
 mt_status mt_writer_make_plan(mt_writer *w, const char *path, const mt_writer_options *options, const mt_sink_ops **ops,
                               mt_error *err)
 {
-    mt_status st = choose_sink(path, options->format, ops, err);
-    if (st || (st = mt_plan_take(w->arena, (*ops)->name, &(*ops)->rules, options, &w->plan, err)) ||
-        (st = (*ops)->check(w->plan, err)))
-        return st;
-    return mt_plan_lay_out(w->plan, options->n_levels, &w->env->limits, err);
+    mt_status st = mt_sink_choose(path, options->format, ops, err);
+    return st ? st : mt_sink_plan(*ops, w->arena, options, &w->plan, err);
 }
 
 static mt_status create(mt_writer *w, const char *path, const mt_writer_options *options, mt_error *err)
@@ -294,7 +296,7 @@ mt_status mt_writer_open_with(mt_open_writer how, mt_context *context, const cha
     w->plan = plan;
     const char *kept = mt_arena_printf(w->arena, err, "%s", path);
     st = kept ? how(w, kept, &options, err) : MT_E_MEMORY;
-    if (st) {
+    if (st || (st = find_warnings(w, err))) {
         mt_error_prefix(err, "%s", path);
         mt_writer_close(w);
         return st;
@@ -334,7 +336,7 @@ static mt_status open_stored(mt_writer *w, const char *path, const mt_writer_opt
     const mt_sink_ops *ops;
     json_t *plan;
     mt_buffer text = mt_buffer_on(w->env);
-    mt_status st = choose_sink(path, options->format, &ops, err);
+    mt_status st = mt_sink_choose(path, options->format, &ops, err);
     if (st || (st = mt_writer_open_target(w, ops, path, options->durability, err)) ||
         (st = mt_writer_load_plan(w, &plan, err)))
         return st;
@@ -375,12 +377,21 @@ mt_status mt_writer_look(mt_context *context, const char *path, const char *form
 
 const mt_writer_info *mt_writer_get_info(const mt_writer *w) { return &w->info; }
 
-void mt_writer_get_progress(mt_writer *w, mt_writer_progress *out)
+mt_status mt_writer_get_progress(mt_writer *w, mt_writer_progress *out, mt_error *err)
 {
+    mt_writer_progress all;
+    mt_error_reset(err);
+    mt_status st = mt_options_take(&all, sizeof all, out, "mt_writer_progress", err);
+    if (st)
+        return st;
+    size_t known = out->struct_size;
     mt_lock_take(&w->lock);
-    *out = w->progress;
-    out->waiting_bytes = w->held;
+    all = w->progress;
+    all.waiting_bytes = w->held;
     mt_lock_give(&w->lock);
+    all.struct_size = known;
+    memcpy(out, &all, known);
+    return MT_OK;
 }
 
 void mt_writer_get_unit(const mt_writer *w, uint64_t unit, int64_t *start, int64_t *extent)
@@ -406,12 +417,12 @@ void mt_writer_part(uint64_t n_units, uint64_t k, uint64_t n, uint64_t *first, u
     *count = each + (k < longer);
 }
 
-/* --- Putting and finishing. --- */
+/* --- Putting. --- */
 
 mt_status mt_writer_check_open(mt_writer *w, mt_error *err)
 {
     mt_lock_take(&w->lock);
-    bool is_finished = w->is_finished, is_finishing = w->is_finishing;
+    bool is_finished = w->is_finished, is_finishing = w->is_finishing || w->is_sealed;
     mt_lock_give(&w->lock);
     if (is_finished || is_finishing)
         return mt_fail(err, MT_E_ARGUMENT, "the image is %s", is_finished ? "finished" : "being finished");
@@ -428,81 +439,6 @@ mt_status mt_writer_flush(mt_writer *w, mt_error *err)
 {
     mt_error_reset(err);
     mt_status st = mt_writer_settle(w, err);
-    if (st)
-        mt_error_prefix(err, "%s", w->info.path);
-    return st;
-}
-
-static mt_status check_complete(mt_writer *w, mt_error *err)
-{
-    mt_writer_progress progress;
-    mt_writer_get_progress(w, &progress);
-    return progress.n_done == progress.n_units
-               ? MT_OK
-               : mt_fail(err, MT_E_ARGUMENT, "%llu of %llu %s are missing: the image cannot be finished yet",
-                         (unsigned long long)(progress.n_units - progress.n_done), (unsigned long long)progress.n_units,
-                         w->plan->shard[0] > 0 ? "shards" : "chunks");
-}
-
-/* Removes all journals; what they say is said by the metadata of the finished image. */
-static mt_status remove_journal(mt_writer *w, mt_error *err)
-{
-    (void)!mt_journal_close(w->journal, NULL); /* whether it is on the device does not matter any more */
-    w->journal = NULL;
-    return mt_journal_remove(w->target, err);
-}
-
-static mt_status finish(mt_writer *w, int all_required, mt_error *err)
-{
-    mt_status st = mt_writer_settle(w, err);
-    if (!st && all_required)
-        st = check_complete(w, err);
-    if (st || (st = mt_writer_flush_chunks(w, err)) || (st = mt_writer_flush_units(w, err)) ||
-        (st = mt_writer_adopt(w, err)) || (st = mt_writer_build(w, err)) || (st = mt_target_sync(w->target, err)) ||
-        (st = w->sink->ops->finish(w->sink, err)) || (st = mt_target_sweep(w->target, err)) ||
-        (st = mt_target_sync(w->target, err)))
-        return st;
-    /* Without the plan the image is complete, whatever else is left of the journal. */
-    if ((st = mt_target_remove(w->target, PLAN_KEY, err)) || (st = remove_journal(w, err)))
-        return st;
-    /* In a folder, another process may just have begun the same image, and looked for its journal. */
-    if ((st = mt_target_remove(w->target, MT_JOURNAL_FOLDER, w->is_folder ? NULL : err)) && !w->is_folder)
-        return st;
-    mt_lock_take(&w->lock);
-    w->is_finished = true;
-    mt_lock_give(&w->lock);
-    if (w->sink->ops->clean && (st = w->sink->ops->clean(w->sink, err)))
-        return st;
-    return mt_target_sync(w->target, err);
-}
-
-/* From here on nothing can be put. */
-static mt_status begin_to_finish(mt_writer *w, bool *is_finished, mt_error *err)
-{
-    mt_status st = MT_OK;
-    mt_lock_take(&w->lock);
-    *is_finished = w->is_finished;
-    if (w->only_looks)
-        st = mt_fail(err, MT_E_ARGUMENT, "the image was opened to look at it, not to write");
-    else if (w->is_finishing)
-        st = mt_fail(err, MT_E_ARGUMENT, "another thread is finishing the image");
-    else
-        w->is_finishing = true;
-    mt_lock_give(&w->lock);
-    return st;
-}
-
-mt_status mt_writer_finish(mt_writer *w, int all_required, mt_error *err)
-{
-    bool is_finished;
-    mt_error_reset(err);
-    mt_status st = begin_to_finish(w, &is_finished, err);
-    if (!st) {
-        st = is_finished ? MT_OK : finish(w, all_required, err);
-        mt_lock_take(&w->lock);
-        w->is_finishing = false;
-        mt_lock_give(&w->lock);
-    }
     if (st)
         mt_error_prefix(err, "%s", w->info.path);
     return st;

@@ -10,7 +10,10 @@
 #include "write/cover.h"
 #include "write/journal.h"
 #include "write/sink.h"
+#include "write/steps.h"
 #include "write/values.h"
+
+#define MT_PLAN_KEY MT_JOURNAL_FOLDER "/plan.json"
 
 #define MT_WRITE_BUCKETS 1024 /* of the tables of waiting chunks and units */
 /* Chunks that wait for a task, for each thread. More would gain no time, and each needs memory that is in no cache. */
@@ -49,10 +52,11 @@ struct mt_writer {
     mt_sink *sink;
     mt_journal *journal;
     mt_writer_info info;
-    size_t memory;   /* budget, in bytes */
-    int durability;  /* an mt_durability */
-    bool only_looks; /* opened by mt_writer_look: has no journal of its own */
-    bool is_folder;  /* the target is the output itself, not the folder of an unfinished file */
+    const char *warning; /* the one of info, or NULL */
+    size_t memory;       /* budget, in bytes */
+    int durability;      /* an mt_durability */
+    bool only_looks;     /* opened by mt_writer_look: has no journal of its own */
+    bool is_folder;      /* the target is the output itself, not the folder of an unfinished file */
 
     mt_lock lock;       /* guards everything below */
     mt_condition freed; /* held or working has decreased */
@@ -69,7 +73,10 @@ struct mt_writer {
     size_t held;       /* bytes of waiting pixels and encoded chunks */
     unsigned queued;   /* chunks that wait for a task */
     unsigned working;  /* threads that copy, encode or publish */
+    size_t reserved;   /* of held: for units that are read back */
+    size_t largest;    /* bytes of the largest published object */
     bool is_finishing; /* a thread finishes: nothing can be put */
+    bool is_sealed;    /* likewise: finishing was begun, and pixels that were missing have become zeros */
     bool is_finished;
     mt_writer_progress progress;
     mt_error failure; /* the first failure to publish; then nothing else is published */
@@ -113,8 +120,8 @@ MT_MUST_CHECK mt_status mt_writer_take_chunk(mt_writer *w, const mt_level *level
 
 /* Publish the incomplete chunks, then the incomplete units, of the full resolution, with zeros in the place of missing
  * pixels. */
-MT_MUST_CHECK mt_status mt_writer_flush_chunks(mt_writer *w, mt_error *err);
-MT_MUST_CHECK mt_status mt_writer_flush_units(mt_writer *w, mt_error *err);
+MT_MUST_CHECK mt_status mt_writer_flush_chunks(mt_writer *w, mt_steps *steps, mt_error *err);
+MT_MUST_CHECK mt_status mt_writer_flush_units(mt_writer *w, mt_steps *steps, mt_error *err);
 
 /* Free the incomplete chunks and units of a level. */
 void mt_writer_drop_chunks(mt_writer *w, const mt_level *level);
@@ -127,8 +134,21 @@ bool mt_writer_drop_above(mt_writer *w, const mt_level *level);
 MT_MUST_CHECK mt_status mt_writer_reduce(mt_writer *w, const mt_level *level, const int64_t *position,
                                          const uint8_t *pixels, mt_error *err);
 
-/* Builds and publishes the missing units of all upper levels from the published units below. */
-MT_MUST_CHECK mt_status mt_writer_build(mt_writer *w, mt_error *err);
+/* The missing units of all upper levels. */
+uint64_t mt_writer_count_upper(mt_writer *w);
+
+/* Builds and publishes them from the published units below; each is a step. */
+MT_MUST_CHECK mt_status mt_writer_build(mt_writer *w, mt_steps *steps, mt_error *err);
+
+/* How many threads may work at once, if each needs some bytes: at least one, and as many as half of the budget has room
+ * for. */
+size_t mt_writer_count_lanes(const mt_writer *w, size_t bytes);
+
+/* Calls work for each i < n, in up to n_lanes threads, and returns the first failure, after which no further calls
+ * begin. */
+typedef mt_status (*mt_unit_work)(void *argument, size_t i, mt_error *err);
+MT_MUST_CHECK mt_status mt_writer_run(mt_writer *w, size_t n, size_t n_lanes, mt_unit_work work, void *argument,
+                                      mt_error *err);
 
 /* Waits until all complete units are published, and returns the first failure. */
 MT_MUST_CHECK mt_status mt_writer_settle(mt_writer *w, mt_error *err);
@@ -143,7 +163,7 @@ mt_status mt_writer_fail(mt_writer *w, const mt_error *err);
 bool mt_writer_drop_unit_above(mt_writer *w, const mt_level *level);
 
 /* Takes units whose objects exist and whose records were lost for done. */
-MT_MUST_CHECK mt_status mt_writer_adopt(mt_writer *w, mt_error *err);
+MT_MUST_CHECK mt_status mt_writer_adopt(mt_writer *w, mt_steps *steps, mt_error *err);
 
 /* The pixels of a chunk, with the lock held; their contents are undefined. */
 MT_MUST_CHECK mt_status mt_writer_new_pixels(mt_writer *w, const mt_level *level, uint8_t **out, mt_error *err);

@@ -6,8 +6,11 @@ import hashlib
 import json
 import os
 import re
+import signal
 import struct
+import subprocess
 import sys
+import time
 import unittest
 from pathlib import Path
 
@@ -225,6 +228,25 @@ class Convert(Command):
         self.assertEqual(json.loads(self.run_it("status", out, "--json").stdout), {"path": out, "complete": True})
         self.assertEqual(tree(out), tree(whole))
 
+    def test_finish_is_interrupted(self):
+        image, whole, out = self.image((3, 64, 64)), self.path("whole.zarr"), self.path("out.zarr")
+        options = ["--axes", "ZYX", "--chunks", "1x8x8", "--pyramid", "3", "--durability", "never"]
+        self.run_it("convert", image, whole, *options)
+        for part in (1, 2, 3):
+            self.run_it("convert", image, out, *options, "--part", f"{part}/3", status=3)
+        with subprocess.Popen(
+            [command_test.COMMAND, "finish", out], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        ) as child:
+            while len(list(Path(out).glob(".microtome/journal-*"))) < 4 and child.poll() is None:
+                time.sleep(0.001)
+            child.send_signal(signal.SIGINT)
+            said = child.communicate(timeout=60)
+        self.assertIn(child.returncode, (0, 130))
+        if child.returncode == 130:
+            self.assertEqual(said, (b"", b"microtome: interrupted; the same command goes on\n"))
+        self.assertRegex(self.run_it("finish", out).stdout, "complete\n")
+        self.assertEqual(tree(out), tree(whole))
+
     def test_an_unfinished_tiff_is_told(self):
         image, out = self.image((64, 64)), self.path("out.tif")
         self.run_it("convert", image, out, "--chunks", "16x16", "--part", "1/2", status=3)
@@ -285,6 +307,15 @@ class Convert(Command):
         done = self.run_it("convert", self.path("f.npy"), self.path("f.zarr"), "--dtype", "uint8")
         self.assertIn("1 pixels were NaN", done.stderr)
         self.assertIn("2 pixels were beyond the range of uint8", done.stderr)
+
+    def test_lost_metadata_are_told_once(self):
+        first, out = self.path("a.zarr"), self.path("a.tif")
+        self.run_it("convert", self.image(), first, "--labels")
+        done = self.run_it("convert", first, out)
+        self.assertEqual(
+            done.stderr, f"microtome: {out}: format tiff cannot keep, and leaves out: the mark of label images\n"
+        )
+        self.assertNotIn("leaves out", self.run_it("convert", first, out).stderr)
 
     def test_wrong_options(self):
         image, out = self.image(), self.path("out.zarr")

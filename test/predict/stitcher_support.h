@@ -205,7 +205,7 @@ static inline mt_writer *new_writer(const setting *s, const char *path) { return
 static inline void finish(mt_writer *w)
 {
     mt_error err = MT_ERROR_INIT;
-    check_ok(mt_writer_finish(w, 1, &err), &err);
+    check_ok(mt_writer_finish(w, &if_complete, &err), &err);
     mt_writer_close(w);
 }
 

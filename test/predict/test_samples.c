@@ -27,7 +27,6 @@ static void samples_have_images_of_their_own(void **state)
     stitch_case one = cases[1];
     mt_error err = MT_ERROR_INIT;
     mt_stitcher_report found;
-    mt_writer_progress progress;
     set_up(&cases[1], &s);
     float *expected = stitch_to_array(&s);
     setting single = s;
@@ -45,7 +44,7 @@ static void samples_have_images_of_their_own(void **state)
     assert_int_equal(found.n_resumed, 0);
     finish(new_writer(&single, temporary_path(paths[0])));
     mt_writer *second = new_writer(&single, temporary_path(paths[1]));
-    mt_writer_get_progress(second, &progress);
+    const mt_writer_progress progress = progress_of(second);
     assert_true(progress.n_done > 0 && progress.n_done < progress.n_units);
     mt_writer_close(second);
 

@@ -150,12 +150,11 @@ static void parts_make_all_units_once(void **state)
             for (uint64_t k = parts; k-- > 0;) {
                 mt_writer *w = new_writer(&s, path);
                 mt_stitch_output output = to_writer(&s, w);
-                mt_writer_progress progress;
                 mt_stitcher *stitcher = new_stitcher(&s, &output, k, parts);
                 (void)put_all(&s, stitcher, UINT64_MAX);
                 check_ok(mt_stitcher_flush(stitcher, &err), &err);
                 mt_stitcher_free(stitcher);
-                mt_writer_get_progress(w, &progress);
+                mt_writer_progress progress = progress_of(w);
                 assert_int_equal(progress.n_resumed, units);
                 assert_int_equal(progress.n_skipped, 0);
                 units = progress.n_done;

@@ -118,6 +118,24 @@ def test_metadata_of_selected_channels(tmp_path):
     assert copy.channel_names == ["a", "b", "c"] and (copy.pixel_size["X"], copy.pixel_size["Y"]) == (2, 0.25)
 
 
+@pytest.mark.parametrize(
+    ("name", "lost"),
+    [
+        ("a.zarr", []),
+        ("a.tif", ["display windows, the mark of label images"]),
+        ("a.npy", ["pixel sizes, names of channels, display windows, the mark of label images"]),
+    ],
+)
+def test_lost_metadata_are_told_once(tmp_path, name, lost):
+    source = microtome.from_array(np.ones((1, 20, 30), np.uint16), "CYX")
+    more = {"channels": [{"name": "DAPI", "window": (0, 9)}], "pixel_size": {"X": 0.5}, "labels": True}
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        microtome.convert(source, tmp_path / name, **more, **QUIET)
+    assert [str(one.message).partition("leaves out: ")[2] for one in told] == lost
+    assert all(one.category is microtome.ImageWarning and one.filename == __file__ for one in told)
+
+
 @pytest.mark.parametrize("join", "TCZ")
 def test_joined(tmp_path, join):
     random = np.random.default_rng(4)
@@ -267,18 +285,46 @@ def test_parts(tmp_path, large):
 
 def test_only_the_same_call_continues(tmp_path, large):
     path, _ = large
-    microtome.convert(path, tmp_path / "a.zarr", part=(0, 2), **options())
+    region = {"X": (0, 1100)}
+    microtome.convert(path, tmp_path / "a.zarr", part=(0, 2), **options(region=region))
     for more, message in [
-        ({"region": {"X": (0, 1200)}}, "another input"),
+        ({"region": {"X": (1, 1101)}}, "another input"),
         ({"codec": "zstd"}, "codec"),
         ({"pyramid": 2}, "n_levels"),
         ({"identity": "another"}, "another input"),
     ]:
         with pytest.raises(microtome.ArgumentError, match=message):
-            microtome.convert(path, tmp_path / "a.zarr", **options(**more))
+            microtome.convert(path, tmp_path / "a.zarr", **options(**{"region": region, **more}))
     os.utime(path / ".zarray", (1, 1))
     with pytest.raises(microtome.ArgumentError, match="another input"):
-        microtome.convert(path, tmp_path / "a.zarr", **options())
+        microtome.convert(path, tmp_path / "a.zarr", **options(region=region))
+
+
+@pytest.mark.parametrize(
+    ("names", "opened", "options", "words"),
+    [
+        ("a", "YX", {"region": {"Y": slice(10, 50), "X": 5}}, ["--region", "Y=10:40,X=5"]),
+        ("c", "CYX", {"region": {"C": [2, 0]}, "pyramid": 2}, ["--channels", "2,0", "--pyramid", "2"]),
+        ("ab", "YX", {"join": "Z"}, ["--join", "Z"]),
+        ("c", "TYX", {"dtype": "uint8"}, ["--dtype", "uint8"]),
+    ],
+)
+def test_the_command_continues(tmp_path, names, opened, options, words):
+    rng = np.random.default_rng(4)
+    for name, shape in ("a", (64, 70)), ("b", (64, 70)), ("c", (3, 64, 70)):
+        np.save(tmp_path / f"{name}.npy", rng.integers(0, 200, shape, np.uint16))
+    files, out = [tmp_path / f"{name}.npy" for name in names], tmp_path / "out.zarr"
+    sources = [microtome.open(file, axes=opened) for file in files]
+    microtome.convert(sources, out, part=(0, 2), chunks={"Y": 16, "X": 16}, **options, **QUIET)
+    command = [sys.executable, "-m", "microtome", "convert", *files, out, "--chunks", "16x16", "--axes", opened, *words]
+    assert (
+        "resuming"
+        in subprocess.run(
+            [*command, "--part", "2/2"], capture_output=True, text=True, check=False, env=os.environ
+        ).stderr
+    )
+    with pytest.warns(microtome.ImageWarning, match=r"continues an unfinished image: (\d+) of \1 "):
+        assert microtome.convert(sources, out, chunks={"Y": 16, "X": 16}, **options, **QUIET).n_done
 
 
 def test_codec_level(tmp_path, chunked_image):
@@ -318,19 +364,22 @@ def test_missing_frames(tmp_path, data):
         microtome.convert(stack, tmp_path / "a.zarr", **QUIET)
     with pytest.warns(microtome.ImageWarning, match="missing"):
         microtome.convert(path, tmp_path / "a.zarr", missing="fill", **QUIET)
-    with pytest.warns(microtome.ImageWarning, match="missing and have the fill value: 1"):
+    with pytest.warns(microtome.ImageWarning, match="1 file or frame was missing when the image was converted"):
         copy = microtome.open(tmp_path / "a.zarr")
     np.testing.assert_array_equal(copy[...], stack[...])
-    assert "missing and have the fill value: 1" in (tmp_path / "a.zarr/zarr.json").read_text()
+    assert (
+        "1 file or frame was missing when the image was converted and has the fill value, the first: "
+        in (tmp_path / "a.zarr/zarr.json").read_text()
+    )
     with pytest.warns(microtome.ImageWarning, match="missing"):
         microtome.convert(path, tmp_path / "a.tif", missing="fill", **QUIET)
-    assert b"missing and have the fill value: 1</Description>" in (tmp_path / "a.tif").read_bytes()
+    assert b"1 file or frame was missing when the image was converted" in (tmp_path / "a.tif").read_bytes()
     for name, note in ("b.zarr", "Of the first run."), ("c.zarr", "long " * 100):
         with pytest.warns(microtome.ImageWarning, match="missing"):
             microtome.convert(path, tmp_path / name, missing="fill", note=note, **QUIET)
-        with pytest.warns(microtome.ImageWarning, match=f"missing and have the fill value: 1. {note[:20]}"):
+        with pytest.warns(microtome.ImageWarning, match=rf"the fill value, the first: .*\. {note[:20]}"):
             microtome.open(tmp_path / name)
-        assert f"fill value: 1. {note}" in (tmp_path / name / "zarr.json").read_text()
+        assert f". {note}" in (tmp_path / name / "zarr.json").read_text()
     with pytest.raises(microtome.ArgumentError, match="missing is 'no'"):
         microtome.convert(path, tmp_path / "d.zarr", missing="no")
 

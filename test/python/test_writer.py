@@ -353,6 +353,20 @@ def test_values_are_converted_and_counted(tmp_path):
     assert read(tmp_path / "a.zarr", "YX")[1].tolist() == [0, 0, 2, 254, 0, 255, 255, 2]
 
 
+def test_finish_tells_its_progress(tmp_path):
+    told = []
+    out = microtome.create(tmp_path / "a.zarr", axes="YX", shape=(64, 64), dtype="uint8", chunks=(8, 8), pyramid=2)
+    out[:8] = 1
+    with pytest.raises(microtome.ArgumentError, match="56 of 64 chunks are missing"):
+        out.finish(all_required=True, progress=lambda *now: told.append(now))
+    assert told == []
+    out.finish(progress=lambda *now: told.append(now))
+    assert told[-1] == (17, 17)  # a unit each of the second level, and that the image is complete
+    out.finish(progress=lambda *now: told.append(now))
+    assert told[-1] == (1, 1)
+    out.close()
+
+
 def test_an_exception_leaves_an_unfinished_image(tmp_path):
     with pytest.raises(RuntimeError, match="network") as raised:
         with microtome.create(tmp_path / "a.zarr", **PLANE) as out:

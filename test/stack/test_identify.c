@@ -40,7 +40,7 @@ static void the_identity_follows_the_file(void **state)
     identify(path, first, sizeof first);
     identify(path, again, sizeof again);
     assert_string_equal(first, again);
-    snprintf(start, sizeof start, "%s, uint8 1x1x2x3, 134 bytes, changed at ", path);
+    snprintf(start, sizeof start, "%s, uint8 1x1x2x3 YX, 134 bytes, changed at ", path);
     assert_int_equal(strncmp(first, start, strlen(start)), 0);
     struct timespec wait = { 0, 20000000 };
     nanosleep(&wait, NULL); /* the clock of file systems ticks every 4 to 10 ms */
@@ -59,9 +59,9 @@ static void arrays_have_no_file(void **state)
     check_ok(mt_stack_from_array(NULL, pixels, MT_FLOAT32, "YX", (int64_t[]) { 2, 3 }, NULL, "mine", &stack, &err),
              &err);
     check_ok(mt_stack_identify(stack, text, sizeof text, &err), &err);
-    assert_string_equal(text, "mine, float32 1x1x2x3");
-    assert_int_equal(mt_stack_identify(stack, text, 21, &err), MT_E_ARGUMENT);
-    check_ok(mt_stack_identify(stack, text, 22, &err), &err);
+    assert_string_equal(text, "mine, float32 1x1x2x3 YX");
+    assert_int_equal(mt_stack_identify(stack, text, 24, &err), MT_E_ARGUMENT);
+    check_ok(mt_stack_identify(stack, text, 25, &err), &err);
     mt_stack_close(stack);
 }
 

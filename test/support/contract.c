@@ -34,6 +34,16 @@ const char *axes_for(const char *path)
     return found;
 }
 
+const mt_finish_options if_complete = { .struct_size = sizeof if_complete, .all_required = 1 };
+
+mt_writer_progress progress_of(mt_writer *w)
+{
+    mt_writer_progress now = { .struct_size = sizeof now };
+    mt_error err = MT_ERROR_INIT;
+    check_ok(mt_writer_get_progress(w, &now, &err), &err);
+    return now;
+}
+
 mt_status open_any(const char *path, mt_stack **out, mt_error *err)
 {
     mt_open_options options = { .struct_size = sizeof options, .axes = axes_for(path) };

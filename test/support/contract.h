@@ -29,6 +29,12 @@ const char *axes_for(const char *path);
 /* Opens a path with these axes. */
 mt_status open_any(const char *path, mt_stack **out, mt_error *err);
 
+/* Refuses to finish an image of which units are missing. */
+extern const mt_finish_options if_complete;
+
+/* The progress of a writer. */
+mt_writer_progress progress_of(mt_writer *w);
+
 /* Random boxes (inside, across and beyond every border, negative) of random channels and samples, as stored and as
  * float32, with each way of padding, singly and in batches, equal the expected result. */
 void check_boxes(mt_stack *stack, const whole_image *image, uint64_t seed, int n);

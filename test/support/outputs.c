@@ -25,6 +25,8 @@ static void set_pixel(uint8_t *at, mt_dtype dtype, uint64_t x)
         memcpy(at, &(float) { (float)x / 1000 - 1e6F }, 4);
     else if (dtype == MT_FLOAT64)
         memcpy(at, &(double) { (double)x / 1000 - 1e6 }, 8);
+    else if (dtype == MT_BOOL)
+        *at = x & 1;
     else
         memcpy(at, &(uint64_t) { x & 15 ? x % 5000 : x }, mt_dtype_size(dtype));
 }
@@ -49,6 +51,8 @@ mt_writer_options output_options(const output *o)
                                  .chunk_shape = o->chunk,
                                  .codec = o->codec,
                                  .n_levels = o->n_levels,
+                                 .shard_shape = o->shard[output_ndim(o) - 1] ? o->shard : NULL,
+                                 .ome = o->ome,
                                  .durability = MT_DURABLE_NEVER };
 }
 
@@ -141,7 +145,7 @@ void write_output(mt_context *context, const char *path, const output *o, const 
     mt_error err = MT_ERROR_INIT;
     check_ok(mt_writer_create(context, path, &options, &w, &err), &err);
     put_boxes(w, o, pixels, seed, n_threads, 1);
-    check_ok(mt_writer_finish(w, 1, &err), &err);
+    check_ok(mt_writer_finish(w, &if_complete, &err), &err);
     mt_writer_close(w);
 }
 

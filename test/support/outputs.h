@@ -14,6 +14,8 @@ typedef struct output {
     mt_dtype dtype;
     const char *codec;
     int n_levels;
+    int64_t shard[5]; /* 0: none are asked for */
+    const char *ome;
 } output;
 
 int output_ndim(const output *o);

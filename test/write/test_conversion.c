@@ -87,10 +87,9 @@ static void planes_become_a_volume(void **state)
     }
     check_ok(mt_writer_create(NULL, path, &options, &w, &err), &err);
     check_ok(mt_writer_copy_sources(w, sources, DEPTH, NULL, &err), &err);
-    mt_writer_progress progress;
-    mt_writer_get_progress(w, &progress);
+    mt_writer_progress progress = progress_of(w);
     assert_int_equal(progress.n_done, progress.n_units);
-    check_ok(mt_writer_finish(w, 1, &err), &err);
+    check_ok(mt_writer_finish(w, &if_complete, &err), &err);
     mt_writer_close(w);
     check_volume(path, "ZYX", pixels);
     remove_tree(path);
@@ -120,7 +119,7 @@ static void channels_change_their_order(void **state)
     }
     check_ok(mt_writer_create(NULL, path, &options, &w, &err), &err);
     check_ok(mt_writer_copy_sources(w, sources, DEPTH, NULL, &err), &err);
-    check_ok(mt_writer_finish(w, 1, &err), &err);
+    check_ok(mt_writer_finish(w, &if_complete, &err), &err);
     mt_writer_close(w);
     check_volume(path, "CYX", wanted);
     remove_tree(path);
@@ -128,7 +127,7 @@ static void channels_change_their_order(void **state)
     to[2][0] = 1; /* where the second one goes: the last channel is missing */
     check_ok(mt_writer_create(NULL, path, &options, &w, &err), &err);
     mt_status st = mt_writer_copy_sources(w, sources, DEPTH, NULL, &err);
-    assert_int_equal(st ? st : mt_writer_finish(w, 1, &err), MT_E_ARGUMENT);
+    assert_int_equal(st ? st : mt_writer_finish(w, &if_complete, &err), MT_E_ARGUMENT);
     mt_writer_close(w);
     mt_stack_close(stack);
     remove_tree(path);
@@ -144,7 +143,7 @@ static void write_part(const char *path, mt_stack *stack, const mt_writer_option
     check_ok(mt_writer_create(NULL, path, options, &w, &err), &err);
     check_ok(mt_writer_copy(w, stack, &copy, &err), &err);
     if (n == 0)
-        check_ok(mt_writer_finish(w, 1, &err), &err);
+        check_ok(mt_writer_finish(w, &if_complete, &err), &err);
     mt_writer_close(w);
 }
 
@@ -162,15 +161,14 @@ static void looking_changes_nothing(void **state)
     write_part(path, stack, &options, 1, 2);
     run_command("ls -lR --full-time '%s' > '%s.before'", path);
     check_ok(mt_writer_look(NULL, path, NULL, &w, &err), &err);
-    mt_writer_progress progress;
-    mt_writer_get_progress(w, &progress);
+    mt_writer_progress progress = progress_of(w);
     assert_int_equal(progress.n_units, 24);
     assert_int_equal(progress.n_done, 12);
     assert_int_equal(mt_writer_is_done(w, 0), 0);
     assert_int_equal(mt_writer_is_done(w, 23), 1);
     assert_int_equal(mt_writer_copy(w, stack, NULL, &err), MT_E_ARGUMENT);
     assert_non_null(strstr(err.message, "opened to look at it"));
-    assert_int_equal(mt_writer_finish(w, 0, &err), MT_E_ARGUMENT);
+    assert_int_equal(mt_writer_finish(w, NULL, &err), MT_E_ARGUMENT);
     mt_writer_box box = { .start = (int64_t[3]) { 0 }, .extent = (int64_t[3]) { 1, 1, 1 }, .data = pixels };
     assert_int_equal(mt_writer_put(w, &box, &err), MT_E_ARGUMENT);
     mt_writer_close(w);
@@ -181,8 +179,7 @@ static void looking_changes_nothing(void **state)
 
 static uint64_t count_lost(mt_writer *w)
 {
-    mt_writer_progress progress;
-    mt_writer_get_progress(w, &progress);
+    mt_writer_progress progress = progress_of(w);
     mt_writer_close(w);
     return progress.n_lost;
 }
@@ -268,8 +265,7 @@ static void damaged_objects_are_written_again(void **state)
     write_part(path, stack, &options, 0, 2);
     run_command("printf X | dd of='%s/0/c/0/1/1' bs=1 seek=20 conv=notrunc status=none", path);
     check_ok(mt_writer_create(NULL, path, &options, &w, &err), &err);
-    mt_writer_progress progress;
-    mt_writer_get_progress(w, &progress);
+    mt_writer_progress progress = progress_of(w);
     assert_int_equal(progress.n_lost, 1);
     assert_int_equal(progress.n_resumed, 11);
     mt_writer_close(w);
@@ -370,11 +366,19 @@ static void structs_of_no_known_size_are_refused(void **state)
         assert_int_equal(mt_collection_begin(NULL, path, &collection, &err), MT_E_ARGUMENT);
         assert_non_null(strstr(err.message, "mt_collection_options.struct_size"));
         assert_int_equal(mt_collection_look(NULL, path, &collection, &is_complete, &err), MT_E_ARGUMENT);
+        mt_writer_progress progress = { .struct_size = sizes[i], .n_units = 77 };
+        assert_int_equal(mt_writer_get_progress(w, &progress, &err), MT_E_ARGUMENT);
+        assert_non_null(strstr(err.message, "mt_writer_progress.struct_size"));
+        assert_int_equal(progress.n_units, 77);
     }
+    /* What lies beyond the struct of a caller is not written. */
+    mt_writer_progress progress = { .struct_size = offsetof(mt_writer_progress, n_resumed), .n_resumed = 77 };
+    check_ok(mt_writer_get_progress(w, &progress, &err), &err);
+    assert_true(progress.n_units == mt_writer_get_info(w)->n_units && progress.n_resumed == 77);
     /* Members beyond the struct of the caller count as zero: all is copied. */
     mt_copy_options copy = { .struct_size = offsetof(mt_copy_options, part), .part = 7, .n_parts = 3 };
     check_ok(mt_writer_copy(w, stack, &copy, &err), &err);
-    check_ok(mt_writer_finish(w, 1, &err), &err);
+    check_ok(mt_writer_finish(w, &if_complete, &err), &err);
     mt_writer_close(w);
     mt_stack_close(stack);
     remove_tree(path);

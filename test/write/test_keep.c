@@ -72,7 +72,7 @@ static void texts_stay_until_the_end(void **state)
         check_kept(other, "empty=;plan=[\"x\"];");
         assert_int_equal(mt_writer_keep(other, "x", "y", &err), MT_E_ARGUMENT);
         mt_writer_close(other);
-        check_ok(mt_writer_finish(w, 0, &err), &err);
+        check_ok(mt_writer_finish(w, NULL, &err), &err);
         check_kept(w, "");
         assert_int_equal(mt_writer_keep(w, "x", "y", &err), MT_E_ARGUMENT);
         mt_writer_close(w);

@@ -27,8 +27,7 @@ static uint64_t write_part(const char *path, const output *o, const uint8_t *pix
     check_ok(mt_writer_create(NULL, path, &options, &w, &err), &err);
     put_boxes(w, o, pixels, seed, 2, part);
     check_ok(mt_writer_flush(w, &err), &err);
-    mt_writer_progress progress;
-    mt_writer_get_progress(w, &progress);
+    mt_writer_progress progress = progress_of(w);
     mt_writer_close(w);
     return progress.n_done;
 }
@@ -41,19 +40,18 @@ static void unfinished_images_are_continued(void **state)
         const char *path = output_path(i, "once"), *other = output_path(i, "twice");
         uint8_t *pixels = make_output_pixels(o, i + 3);
         mt_writer *w;
-        mt_writer_progress progress;
         mt_error err = MT_ERROR_INIT;
         write_output(NULL, path, o, pixels, i, 1);
         write_part(other, o, pixels, i + 7, 0.4);
         uint64_t n_done = write_part(other, o, pixels, i + 8, 0.8);
         assert_false(path_exists(other, ""));
         check_ok(mt_writer_open(NULL, other, NULL, &w, &err), &err);
-        mt_writer_get_progress(w, &progress);
+        mt_writer_progress progress = progress_of(w);
         assert_int_equal(progress.n_lost, 0);
         assert_int_equal(progress.n_resumed, n_done);
         put_boxes(w, o, pixels, i + 9, 2, 1);
-        check_ok(mt_writer_finish(w, 1, &err), &err);
-        check_ok(mt_writer_finish(w, 1, &err), &err); /* once more changes nothing */
+        check_ok(mt_writer_finish(w, &if_complete, &err), &err);
+        check_ok(mt_writer_finish(w, &if_complete, &err), &err); /* once more changes nothing */
         mt_writer_close(w);
         check_same_files(path, other);
         assert_false(path_exists(other, ".partial"));
@@ -75,7 +73,6 @@ static void damaged_tiles_are_written_again(void **state)
     for (int i = 0; i < 40; i++) {
         mt_writer *w;
         mt_error err = MT_ERROR_INIT;
-        mt_writer_progress progress;
         size_t size;
         write_part(other, o, pixels, (uint64_t)i + 2, 0.7);
         uint8_t *bytes = read_file(spool, &size);
@@ -87,10 +84,10 @@ static void damaged_tiles_are_written_again(void **state)
         fclose(file);
         free(bytes);
         check_ok(mt_writer_open(NULL, other, NULL, &w, &err), &err);
-        mt_writer_get_progress(w, &progress);
+        mt_writer_progress progress = progress_of(w);
         assert_true(progress.n_lost > 0);
         put_boxes(w, o, pixels, (uint64_t)i, 1, 1);
-        check_ok(mt_writer_finish(w, 1, &err), &err);
+        check_ok(mt_writer_finish(w, &if_complete, &err), &err);
         mt_writer_close(w);
         check_same_files(path, other);
         remove_tree(other);
@@ -121,7 +118,7 @@ static void a_file_that_has_its_name_is_recognized(void **state)
     write_output(NULL, path, o, pixels, 2, 1);
     copy_tree(copy, partial);
     check_ok(mt_writer_open(NULL, path, NULL, &w, &err), &err);
-    check_ok(mt_writer_finish(w, 1, &err), &err);
+    check_ok(mt_writer_finish(w, &if_complete, &err), &err);
     mt_writer_close(w);
     assert_false(path_exists(path, ".partial"));
     check_output(path, o, pixels);
@@ -144,13 +141,13 @@ static void other_files_are_not_touched(void **state)
     FILE *file = fopen(path, "w+");
     fputs("mine", file);
     fclose(file);
-    assert_int_equal(mt_writer_finish(w, 1, &err), MT_E_ARGUMENT);
+    assert_int_equal(mt_writer_finish(w, &if_complete, &err), MT_E_ARGUMENT);
     assert_non_null(strstr(err.message, "move it away"));
     file = fopen(path, "r");
     assert_string_equal(fgets(text, sizeof text, file), "mine");
     fclose(file);
     remove_tree(path);
-    check_ok(mt_writer_finish(w, 1, &err), &err);
+    check_ok(mt_writer_finish(w, &if_complete, &err), &err);
     mt_writer_close(w);
     check_output(path, o, pixels);
     assert_int_equal(mt_writer_create(NULL, path, &options, &w, &err), MT_E_ARGUMENT);
@@ -174,7 +171,7 @@ static void write_and_exit(const char *path, const output *o, const uint8_t *pix
     if (mt_writer_create(NULL, path, &options, &w, &err))
         _exit(strstr(err.message, "the file exists") ? 0 : (print_error("%s\n", err.message), 1));
     put_boxes(w, o, pixels, seed, 2, 1);
-    _exit(mt_writer_finish(w, 1, &err) ? (print_error("%s\n", err.message), 1) : 0);
+    _exit(mt_writer_finish(w, &if_complete, &err) ? (print_error("%s\n", err.message), 1) : 0);
 }
 
 /* Processes are killed at random moments, one after the other, until one completes the image. */
@@ -227,8 +224,8 @@ static void check_looked_at(const char *path, mt_writer *writer)
     mt_error err = MT_ERROR_INIT;
     mt_writer_progress is, seen;
     check_ok(mt_writer_look(NULL, path, NULL, &w, &err), &err);
-    mt_writer_get_progress(writer, &is);
-    mt_writer_get_progress(w, &seen);
+    is = progress_of(writer);
+    seen = progress_of(w);
     assert_int_equal(seen.n_done, is.n_done);
     assert_int_equal(seen.n_lost, 0);
     mt_writer_close(w);
@@ -263,15 +260,14 @@ static void one_process_writes(void **state)
     assert_int_equal(waitpid(child, &status, 0), child);
     check_claimed(path, MT_OK);
     mt_writer *w;
-    mt_writer_progress progress;
     mt_error err = MT_ERROR_INIT;
     check_ok(mt_writer_open(NULL, path, NULL, &w, &err), &err);
     check_claimed(path, MT_E_ARGUMENT);
     check_looked_at(path, w);
-    mt_writer_get_progress(w, &progress);
+    mt_writer_progress progress = progress_of(w);
     assert_true(progress.n_resumed > 0 && progress.n_lost == 0);
     put_boxes(w, o, pixels, 2, 1, 1);
-    check_ok(mt_writer_finish(w, 1, &err), &err);
+    check_ok(mt_writer_finish(w, &if_complete, &err), &err);
     mt_writer_close(w);
     check_same_files(path, sound);
     assert_false(path_exists(path, ".partial"));
@@ -301,7 +297,7 @@ static void failing_allocations(void **state)
         if (!st)
             st = put_box(w, o, pixels, &box, &err);
         if (!st)
-            st = mt_writer_finish(w, 1, &err);
+            st = mt_writer_finish(w, &if_complete, &err);
         mt_writer_close(w);
         mt_context_free(context);
         failed = allocator.count > k;

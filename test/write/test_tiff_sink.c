@@ -87,7 +87,7 @@ static void levels_are_those_of_zarr(void **state)
             options.n_levels = 4;
         check_ok(mt_writer_create(NULL, other, &options, &w, &err), &err);
         put_boxes(w, &o, pixels, i, 1, 1);
-        check_ok(mt_writer_finish(w, 1, &err), &err);
+        check_ok(mt_writer_finish(w, &if_complete, &err), &err);
         for (int level = 0; level < (o.n_levels < 0 ? 3 : o.n_levels); level++) {
             sum_level(path, level, &is);
             sum_level(other, level, &should);
@@ -154,7 +154,7 @@ static void pixels_that_were_never_put_are_zero(void **state)
         memset(pixels, 1, 1);
         check_ok(mt_writer_create(NULL, path, &options, &w, &err), &err);
         check_ok(put_box(w, o, pixels, &box, &err), &err);
-        check_ok(mt_writer_finish(w, 0, &err), &err);
+        check_ok(mt_writer_finish(w, NULL, &err), &err);
         mt_writer_close(w);
         check_output(path, o, pixels);
         free(pixels);
@@ -186,7 +186,7 @@ static void levels_of_codecs_are_checked(void **state)
     assert_false(path_exists(path, ".partial"));
     options.codec_level = 1;
     check_ok(mt_writer_create(NULL, path, &options, &w, &err), &err);
-    check_ok(mt_writer_finish(w, 0, &err), &err);
+    check_ok(mt_writer_finish(w, NULL, &err), &err);
     mt_writer_close(w);
 }
 
@@ -253,7 +253,7 @@ static void metadata_travel(void **state)
     options.unit = units;
     options.channels = channels;
     check_ok(mt_writer_create(NULL, path, &options, &w, &err), &err);
-    check_ok(mt_writer_finish(w, 0, &err), &err);
+    check_ok(mt_writer_finish(w, NULL, &err), &err);
     mt_writer_close(w);
     check_ok(mt_stack_open(NULL, path, NULL, &stack, &err), &err);
     const mt_stack_info *info = mt_stack_get_info(stack);

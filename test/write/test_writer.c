@@ -1,202 +1,24 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Writers: what is put is what is read, in whatever order and by however many threads, and what is left unfinished is
  * continued. */
-#include "support/contract.h"
 #include "support/folder.h"
+#include "support/outputs.h"
 
-#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-/* An output and its pixels. */
-typedef struct output_case {
-    const char *axes;
-    int ndim;
-    int64_t shape[5], chunk[5], shard[5]; /* 0: the defaults */
-    mt_dtype dtype;
-    const char *codec, *ome;
-    int n_levels;
-} output_case;
-
-static const output_case cases[] = {
-    { "YX", 2, { 100, 130 }, { 32, 48 }, { 0 }, MT_UINT8, "none", NULL, 0 },
-    { "YX", 2, { 100, 130 }, { 32, 48 }, { 64, 96 }, MT_UINT16, "zstd", NULL, 0 },
-    { "CYX", 3, { 3, 65, 64 }, { 1, 16, 16 }, { 2, 64, 32 }, MT_FLOAT32, "blosc-lz4", NULL, -1 },
-    { "TCZYX", 5, { 2, 2, 5, 33, 47 }, { 1, 1, 2, 16, 16 }, { 0 }, MT_INT16, "gzip", NULL, 3 },
-    { "ZYX", 3, { 70, 70, 70 }, { 0 }, { 0 }, MT_UINT16, "blosc-zstd", NULL, -1 },
-    { "TYX", 3, { 4, 20, 20 }, { 3, 8, 6 }, { 0 }, MT_FLOAT64, "lz4", "0.4", 2 },
-    { "CZYX", 4, { 2, 3, 20, 20 }, { 2, 2, 8, 8 }, { 4, 4, 16, 16 }, MT_UINT8, "blosc-lz4", NULL, 2 },
-    { "ZYX", 3, { 1, 1, 1 }, { 0 }, { 0 }, MT_BOOL, NULL, "0.4", 0 },
+static const output cases[] = {
+    { "YX", { 100, 130 }, { 32, 48 }, MT_UINT8, "none", 0, { 0 }, NULL },
+    { "YX", { 100, 130 }, { 32, 48 }, MT_UINT16, "zstd", 0, { 64, 96 }, NULL },
+    { "CYX", { 3, 65, 64 }, { 1, 16, 16 }, MT_FLOAT32, "blosc-lz4", -1, { 2, 64, 32 }, NULL },
+    { "TCZYX", { 2, 2, 5, 33, 47 }, { 1, 1, 2, 16, 16 }, MT_INT16, "gzip", 3, { 0 }, NULL },
+    { "ZYX", { 70, 70, 70 }, { 0 }, MT_UINT16, "blosc-zstd", -1, { 0 }, NULL },
+    { "TYX", { 4, 20, 20 }, { 3, 8, 6 }, MT_FLOAT64, "lz4", 2, { 0 }, "0.4" },
+    { "CZYX", { 2, 3, 20, 20 }, { 2, 2, 8, 8 }, MT_UINT8, "blosc-lz4", 2, { 4, 4, 16, 16 }, NULL },
+    { "ZYX", { 1, 1, 1 }, { 0 }, MT_BOOL, NULL, 0, { 0 }, "0.4" },
 };
 enum { N_CASES = sizeof cases / sizeof *cases };
-
-static size_t count_elements(const output_case *c)
-{
-    size_t n = 1;
-    for (int d = 0; d < c->ndim; d++)
-        n *= (size_t)c->shape[d];
-    return n;
-}
-
-/* Pixels without NaN: bytes of random bits would have them. Some regions are zeros, which are not stored. */
-static uint8_t *make_pixels(const output_case *c, uint64_t seed)
-{
-    size_t n = count_elements(c), size = mt_dtype_size(c->dtype);
-    uint8_t *pixels = calloc(n, size);
-    for (size_t i = 0; i < n; i++) {
-        uint64_t x = next_random(&seed);
-        uint8_t *at = pixels + i * size;
-        if (i / 700 % 3 == 1)
-            continue;
-        if (c->dtype == MT_FLOAT32)
-            memcpy(at, &(float) { (float)x / 1000 }, size);
-        else if (c->dtype == MT_FLOAT64)
-            memcpy(at, &(double) { (double)x / 1000 }, size);
-        else
-            memcpy(at, &(uint64_t) { c->dtype == MT_BOOL ? x & 1 : x % 5000 }, size);
-    }
-    return pixels;
-}
-
-static mt_writer_options options_of(const output_case *c)
-{
-    return (mt_writer_options) {
-        .struct_size = sizeof(mt_writer_options),
-        .axes = c->axes,
-        .shape = c->shape,
-        .dtype = c->dtype,
-        .chunk_shape = c->chunk,
-        .shard_shape = c->shard[c->ndim - 1] ? c->shard : NULL,
-        .codec = c->codec,
-        .ome = c->ome,
-        .n_levels = c->n_levels,
-        .durability = MT_DURABLE_NEVER,
-    };
-}
-
-/* --- Putting boxes in a random order. --- */
-
-typedef struct put_box {
-    int64_t start[5], extent[5];
-} put_box;
-
-/* Cuts an image into boxes of a random size, in random order. */
-static put_box *cut(const output_case *c, uint64_t seed, size_t *n)
-{
-    int64_t size[5], counts[5];
-    *n = 1;
-    for (int d = 0; d < c->ndim; d++) {
-        size[d] = 1 + (int64_t)(next_random(&seed) % (uint64_t)c->shape[d]);
-        counts[d] = (c->shape[d] + size[d] - 1) / size[d];
-        *n *= (size_t)counts[d];
-    }
-    put_box *boxes = calloc(*n, sizeof *boxes);
-    for (size_t i = 0; i < *n; i++) {
-        size_t rest = i;
-        for (int d = c->ndim - 1; d >= 0; d--) {
-            boxes[i].start[d] = (int64_t)(rest % (size_t)counts[d]) * size[d];
-            boxes[i].extent[d] = size[d] < c->shape[d] - boxes[i].start[d] ? size[d] : c->shape[d] - boxes[i].start[d];
-            rest /= (size_t)counts[d];
-        }
-    }
-    for (size_t i = *n; i-- > 1;) {
-        size_t j = next_random(&seed) % (i + 1);
-        put_box swap = boxes[i];
-        boxes[i] = boxes[j];
-        boxes[j] = swap;
-    }
-    return boxes;
-}
-
-static mt_status put(mt_writer *w, const output_case *c, const uint8_t *pixels, const put_box *box, mt_error *err)
-{
-    int64_t strides[5], step = (int64_t)mt_dtype_size(c->dtype);
-    for (int d = c->ndim - 1; d >= 0; d--) {
-        strides[d] = step;
-        pixels += box->start[d] * step;
-        step *= c->shape[d];
-    }
-    mt_writer_box what = { .start = box->start, .extent = box->extent, .data = pixels, .strides = strides };
-    return mt_writer_put(w, &what, err);
-}
-
-typedef struct putter {
-    mt_writer *w;
-    const output_case *c;
-    const uint8_t *pixels;
-    const put_box *boxes;
-    size_t from, n, step;
-    mt_status status;
-    mt_error err;
-} putter;
-
-static void *put_share(void *argument)
-{
-    putter *p = argument;
-    for (size_t i = p->from; i < p->n && !p->status; i += p->step)
-        p->status = put(p->w, p->c, p->pixels, &p->boxes[i], &p->err);
-    return NULL;
-}
-
-static void put_all(mt_writer *w, const output_case *c, const uint8_t *pixels, uint64_t seed, size_t n_threads)
-{
-    size_t n;
-    put_box *boxes = cut(c, seed, &n);
-    putter shares[4];
-    pthread_t threads[4];
-    for (size_t t = 0; t < n_threads; t++) {
-        shares[t] = (putter) { w, c, pixels, boxes, t, n, n_threads, MT_OK, MT_ERROR_INIT };
-        assert_int_equal(pthread_create(&threads[t], NULL, put_share, &shares[t]), 0);
-    }
-    for (size_t t = 0; t < n_threads; t++)
-        pthread_join(threads[t], NULL);
-    for (size_t t = 0; t < n_threads; t++)
-        check_ok(shares[t].status, &shares[t].err);
-    free(boxes);
-}
-
-/* --- Reading back. --- */
-
-static void check_pixels(const char *path, const output_case *c, const uint8_t *pixels)
-{
-    mt_stack *stack;
-    mt_error err = MT_ERROR_INIT;
-    whole_image image;
-    mt_stack *array;
-    mt_checksum is, should;
-    check_ok(mt_stack_open(NULL, path, NULL, &stack, &err), &err);
-    assert_string_equal(mt_stack_get_info(stack)->original_axes, c->axes);
-    assert_int_equal(mt_stack_get_info(stack)->n_warnings, 0);
-    check_ok(mt_stack_from_array(NULL, pixels, c->dtype, c->axes, c->shape, NULL, NULL, &array, &err), &err);
-    check_ok(mt_stack_checksum(stack, NULL, &is, &err), &err);
-    check_ok(mt_stack_checksum(array, NULL, &should, &err), &err);
-    assert_string_equal(is.text, should.text);
-    check_ok(read_whole(stack, &image, &err), &err);
-    free_whole(&image);
-    mt_stack_close(array);
-    mt_stack_close(stack);
-}
-
-static void digest_level(const char *path, int level, char text[33])
-{
-    char name[600];
-    mt_stack *stack;
-    mt_error err = MT_ERROR_INIT;
-    mt_checksum sum;
-    snprintf(name, sizeof name, "%s#level=%d", path, level);
-    check_ok(mt_stack_open(NULL, name, NULL, &stack, &err), &err);
-    check_ok(mt_stack_checksum(stack, NULL, &sum, &err), &err);
-    memcpy(text, sum.text, 33);
-    mt_stack_close(stack);
-}
-
-static void remove_tree(const char *path)
-{
-    char command[700];
-    snprintf(command, sizeof command, "rm -rf '%s'", path);
-    assert_int_equal(system(command), 0);
-}
 
 static const char *case_path(size_t i, const char *what)
 {
@@ -212,23 +34,22 @@ static void what_is_put_is_read(void **state)
     (void)state;
     for (size_t i = 0; i < N_CASES; i++)
         for (size_t threads = 1; threads <= 4; threads += 3) {
-            const output_case *c = &cases[i];
+            const output *c = &cases[i];
             const char *path = case_path(i, "whole");
-            uint8_t *pixels = make_pixels(c, i);
-            mt_writer_options options = options_of(c);
+            uint8_t *pixels = make_output_pixels(c, i + 1);
+            mt_writer_options options = output_options(c);
             mt_writer *w;
             mt_error err = MT_ERROR_INIT;
             check_ok(mt_writer_create(NULL, path, &options, &w, &err), &err);
-            put_all(w, c, pixels, i + threads, threads);
-            mt_writer_progress progress;
+            put_boxes(w, c, pixels, i + threads, threads, 1);
             check_ok(mt_writer_flush(w, &err), &err);
-            mt_writer_get_progress(w, &progress);
+            mt_writer_progress progress = progress_of(w);
             assert_int_equal(progress.n_done, progress.n_units);
-            assert_int_equal(progress.bytes_put, count_elements(c) * mt_dtype_size(c->dtype));
+            assert_int_equal(progress.bytes_put, output_elements(c) * mt_dtype_size(c->dtype));
             assert_int_equal(progress.waiting_bytes, 0);
-            check_ok(mt_writer_finish(w, 1, &err), &err);
+            check_ok(mt_writer_finish(w, &if_complete, &err), &err);
             mt_writer_close(w);
-            check_pixels(path, c, pixels);
+            check_output(path, c, pixels);
             remove_tree(path);
             free(pixels);
         }
@@ -239,48 +60,48 @@ static void unfinished_images_are_continued(void **state)
 {
     (void)state;
     for (size_t i = 0; i < N_CASES; i++) {
-        const output_case *c = &cases[i];
+        const output *c = &cases[i];
         const char *paths[2] = { case_path(i, "once"), case_path(i, "twice") };
-        uint8_t *pixels = make_pixels(c, i);
-        mt_writer_options options = options_of(c);
+        uint8_t *pixels = make_output_pixels(c, i + 1);
+        mt_writer_options options = output_options(c);
         mt_error err = MT_ERROR_INIT;
         mt_writer *w;
         int n_levels = 0;
         size_t n;
         check_ok(mt_writer_create(NULL, paths[0], &options, &w, &err), &err);
-        put_all(w, c, pixels, i, 1);
-        check_ok(mt_writer_finish(w, 1, &err), &err);
+        put_boxes(w, c, pixels, i + 1, 1, 1);
+        check_ok(mt_writer_finish(w, &if_complete, &err), &err);
         n_levels = mt_writer_get_info(w)->n_levels;
         mt_writer_close(w);
 
-        put_box *boxes = cut(c, i + 77, &n);
+        output_box *boxes = cut_output(c, i + 77, &n);
         mt_writer_progress before, after;
         check_ok(mt_writer_create(NULL, paths[1], &options, &w, &err), &err);
         for (size_t b = 0; b < n / 2; b++)
-            check_ok(put(w, c, pixels, &boxes[b], &err), &err);
+            check_ok(put_box(w, c, pixels, &boxes[b], &err), &err);
         check_ok(mt_writer_flush(w, &err), &err);
-        mt_writer_get_progress(w, &before);
+        before = progress_of(w);
         assert_int_equal(before.n_resumed, 0);
         mt_writer_close(w);
         check_ok(mt_writer_open(NULL, paths[1], NULL, &w, &err), &err);
-        mt_writer_get_progress(w, &after);
+        after = progress_of(w);
         assert_int_equal(after.n_resumed, before.n_done);
         assert_int_equal(after.n_lost, 0);
         if (before.n_done < before.n_units) {
-            assert_int_equal(mt_writer_finish(w, 1, &err), MT_E_ARGUMENT);
+            assert_int_equal(mt_writer_finish(w, &if_complete, &err), MT_E_ARGUMENT);
             assert_non_null(strstr(err.message, "are missing"));
         }
-        put_all(w, c, pixels, i + 3, 2);
-        mt_writer_get_progress(w, &after);
+        put_boxes(w, c, pixels, i + 3, 2, 1);
+        after = progress_of(w);
         assert_int_equal(after.n_skipped > 0, before.n_done > 0);
-        check_ok(mt_writer_finish(w, 1, &err), &err);
+        check_ok(mt_writer_finish(w, &if_complete, &err), &err);
         mt_writer_close(w);
-        check_pixels(paths[1], c, pixels);
+        check_output(paths[1], c, pixels);
         for (int level = 1; level < n_levels; level++) {
-            char one[33], two[33];
-            digest_level(paths[0], level, one);
-            digest_level(paths[1], level, two);
-            assert_string_equal(one, two);
+            mt_checksum one, two;
+            sum_level(paths[0], level, &one);
+            sum_level(paths[1], level, &two);
+            assert_string_equal(one.text, two.text);
         }
         remove_tree(paths[0]);
         remove_tree(paths[1]);
@@ -311,7 +132,7 @@ static void levels_are_means(void **state)
     check_ok(mt_writer_create(NULL, path, &options, &w, &err), &err);
     mt_writer_box box = { .start = (int64_t[]) { 0, 0 }, .extent = shape, .data = pixels };
     check_ok(mt_writer_put(w, &box, &err), &err);
-    check_ok(mt_writer_finish(w, 1, &err), &err);
+    check_ok(mt_writer_finish(w, &if_complete, &err), &err);
     mt_writer_close(w);
     char level[600];
     snprintf(level, sizeof level, "%s#level=1", path);
@@ -327,17 +148,17 @@ static void levels_are_means(void **state)
 static void pixels_that_were_never_put_are_zero(void **state)
 {
     (void)state;
-    const output_case *c = &cases[2];
+    const output *c = &cases[2];
     const char *path = case_path(2, "part");
-    uint8_t *pixels = make_pixels(c, 5);
-    mt_writer_options options = options_of(c);
+    uint8_t *pixels = make_output_pixels(c, 5);
+    mt_writer_options options = output_options(c);
     mt_writer *w;
     mt_error err = MT_ERROR_INIT;
-    put_box box = { { 1, 3, 5 }, { 1, 20, 30 } };
+    output_box box = { { 1, 3, 5 }, { 1, 20, 30 } };
     check_ok(mt_writer_create(NULL, path, &options, &w, &err), &err);
-    check_ok(put(w, c, pixels, &box, &err), &err);
-    assert_int_equal(mt_writer_finish(w, 1, &err), MT_E_ARGUMENT);
-    check_ok(mt_writer_finish(w, 0, &err), &err);
+    check_ok(put_box(w, c, pixels, &box, &err), &err);
+    assert_int_equal(mt_writer_finish(w, &if_complete, &err), MT_E_ARGUMENT);
+    check_ok(mt_writer_finish(w, NULL, &err), &err);
     mt_writer_close(w);
     float *all = (float *)(void *)pixels;
     for (int64_t i = 0; i < 3 * 65 * 64; i++) {
@@ -345,7 +166,7 @@ static void pixels_that_were_never_put_are_zero(void **state)
         if (z != 1 || y < 3 || y >= 23 || x < 5 || x >= 35)
             all[i] = 0;
     }
-    check_pixels(path, c, pixels);
+    check_output(path, c, pixels);
     remove_tree(path);
     free(pixels);
 }
@@ -353,21 +174,21 @@ static void pixels_that_were_never_put_are_zero(void **state)
 static void mistakes_are_refused(void **state)
 {
     (void)state;
-    const output_case *c = &cases[1];
+    const output *c = &cases[1];
     const char *path = case_path(1, "mistakes");
-    uint8_t *pixels = make_pixels(c, 1);
-    mt_writer_options options = options_of(c);
+    uint8_t *pixels = make_output_pixels(c, 1);
+    mt_writer_options options = output_options(c);
     mt_writer *w, *other;
     mt_error err = MT_ERROR_INIT;
-    put_box box = { { 0, 0 }, { 40, 130 } }, again = { { 39, 5 }, { 2, 2 } }, beyond = { { 90, 0 }, { 11, 1 } };
+    output_box box = { { 0, 0 }, { 40, 130 } }, again = { { 39, 5 }, { 2, 2 } }, beyond = { { 90, 0 }, { 11, 1 } };
     check_ok(mt_writer_create(NULL, path, &options, &w, &err), &err);
-    check_ok(put(w, c, pixels, &box, &err), &err);
-    assert_int_equal(put(w, c, pixels, &again, &err), MT_E_ARGUMENT);
+    check_ok(put_box(w, c, pixels, &box, &err), &err);
+    assert_int_equal(put_box(w, c, pixels, &again, &err), MT_E_ARGUMENT);
     assert_non_null(strstr(err.message, "put before"));
-    put_box whole = { { 64, 96 }, { 32, 34 } }; /* a complete chunk of an incomplete shard */
-    check_ok(put(w, c, pixels, &whole, &err), &err);
-    assert_int_equal(put(w, c, pixels, &whole, &err), MT_E_ARGUMENT);
-    assert_int_equal(put(w, c, pixels, &beyond, &err), MT_E_RANGE);
+    output_box whole = { { 64, 96 }, { 32, 34 } }; /* a complete chunk of an incomplete shard */
+    check_ok(put_box(w, c, pixels, &whole, &err), &err);
+    assert_int_equal(put_box(w, c, pixels, &whole, &err), MT_E_ARGUMENT);
+    assert_int_equal(put_box(w, c, pixels, &beyond, &err), MT_E_RANGE);
     assert_non_null(strstr(err.message, "pixels 90 to 100 along Y of an image with 100"));
     options.dtype = MT_UINT8;
     assert_int_equal(mt_writer_create(NULL, path, &options, &other, &err), MT_E_ARGUMENT);
@@ -376,12 +197,12 @@ static void mistakes_are_refused(void **state)
     options.memory = 10000;
     remove_tree(path);
     check_ok(mt_writer_create(NULL, path, &options, &w, &err), &err);
-    put_box column = { { 0, 0 }, { 100, 1 } };
-    assert_int_equal(put(w, c, pixels, &column, &err), MT_OK);
-    put_box far = { { 0, 100 }, { 100, 1 } };
+    output_box column = { { 0, 0 }, { 100, 1 } };
+    assert_int_equal(put_box(w, c, pixels, &column, &err), MT_OK);
+    output_box far = { { 0, 100 }, { 100, 1 } };
     mt_status st = MT_OK;
     for (; far.start[1] >= 40 && !st; far.start[1] -= 30)
-        st = put(w, c, pixels, &far, &err);
+        st = put_box(w, c, pixels, &far, &err);
     assert_int_equal(st, MT_E_LIMIT);
     assert_non_null(strstr(err.message, "complete one shard of 64 x 96"));
     mt_writer_close(w);
@@ -395,9 +216,9 @@ static void unfinished_images_open_with_a_warning(void **state)
 {
     (void)state;
     for (size_t i = 0; i < N_CASES; i++) {
-        const output_case *c = &cases[i];
+        const output *c = &cases[i];
         const char *path = case_path(i, "unfinished");
-        mt_writer_options options = options_of(c);
+        mt_writer_options options = output_options(c);
         mt_writer *w;
         mt_stack *stack;
         mt_error err = MT_ERROR_INIT;
@@ -409,7 +230,7 @@ static void unfinished_images_open_with_a_warning(void **state)
         const mt_stack_info *info = mt_stack_get_info(stack);
         assert_true(info->n_warnings > 0);
         assert_non_null(strstr(info->warnings[0], "not finished"));
-        for (int d = 0; d < c->ndim; d++)
+        for (int d = 0; d < output_ndim(c); d++)
             assert_int_equal(info->original_shape[d], c->shape[d]);
         mt_stack_close(stack);
         mt_writer_close(w);
@@ -422,7 +243,7 @@ static void foreign_folders_are_not_touched(void **state)
     (void)state;
     const char *path = temporary_path("foreign.zarr");
     char inside[600];
-    mt_writer_options options = options_of(&cases[0]);
+    mt_writer_options options = output_options(&cases[0]);
     mt_writer *w;
     mt_error err = MT_ERROR_INIT;
     snprintf(inside, sizeof inside, "mkdir -p '%s' && touch '%s/notes.txt'", path, path);
@@ -436,25 +257,25 @@ static void foreign_folders_are_not_touched(void **state)
 static void failing_allocations(void **state)
 {
     (void)state;
-    const output_case *c = &cases[6];
-    uint8_t *pixels = make_pixels(c, 9);
+    const output *c = &cases[6];
+    uint8_t *pixels = make_output_pixels(c, 9);
     for (size_t k = 0, failed = 1; failed; k++) {
         const char *path = case_path(6, "failing");
         failing_allocator allocator;
         mt_context_options given = { .struct_size = sizeof given, .threads = 1 };
         given.allocator = failing_allocator_make(&allocator, k, 0);
-        mt_writer_options options = options_of(c);
+        mt_writer_options options = output_options(c);
         mt_context *context = NULL;
         mt_writer *w = NULL;
         mt_error err = MT_ERROR_INIT;
-        put_box box = { { 0, 0, 0, 0 }, { 2, 3, 20, 20 } };
+        output_box box = { { 0, 0, 0, 0 }, { 2, 3, 20, 20 } };
         mt_status st = mt_context_new(&given, &context, &err);
         if (!st)
             st = mt_writer_create(context, path, &options, &w, &err);
         if (!st)
-            st = put(w, c, pixels, &box, &err);
+            st = put_box(w, c, pixels, &box, &err);
         if (!st)
-            st = mt_writer_finish(w, 1, &err);
+            st = mt_writer_finish(w, &if_complete, &err);
         mt_writer_close(w);
         mt_context_free(context);
         failed = allocator.count > k;
@@ -464,12 +285,12 @@ static void failing_allocations(void **state)
             if (st) { /* the failure came after the image was complete */
                 assert_non_null(strstr(err.message, "is not an unfinished image"));
             } else {
-                check_ok(put(w, c, pixels, &box, &err), &err);
-                check_ok(mt_writer_finish(w, 1, &err), &err);
+                check_ok(put_box(w, c, pixels, &box, &err), &err);
+                check_ok(mt_writer_finish(w, &if_complete, &err), &err);
                 mt_writer_close(w);
             }
         }
-        check_pixels(path, c, pixels);
+        check_output(path, c, pixels);
         remove_tree(path);
     }
     free(pixels);
@@ -500,8 +321,7 @@ static void plans_create_nothing(void **state)
     for (size_t i = 0; i < N_CASES; i++) {
         mt_error err = MT_ERROR_INIT;
         mt_writer *planned, *made;
-        mt_writer_progress progress;
-        mt_writer_options options = options_of(&cases[i]);
+        mt_writer_options options = output_options(&cases[i]);
         const char *path = case_path(i, "planned");
         check_ok(mt_writer_plan(NULL, path, &options, &planned, &err), &err);
         assert_int_equal(access(path, F_OK), -1);
@@ -511,20 +331,20 @@ static void plans_create_nothing(void **state)
         assert_string_equal(a->axes, b->axes);
         assert_memory_equal(a->chunk_shape, b->chunk_shape, sizeof a->chunk_shape);
         assert_memory_equal(a->shard_shape, b->shard_shape, sizeof a->shard_shape);
-        mt_writer_get_progress(planned, &progress);
+        mt_writer_progress progress = progress_of(planned);
         assert_true(progress.n_units == b->n_units && progress.n_done == 0);
         assert_false(mt_writer_is_done(planned, 0));
-        uint8_t *pixels = make_pixels(&cases[i], 1);
-        put_box box = { { 0 }, { 1, 1, 1, 1, 1 } };
-        assert_int_equal(put(planned, &cases[i], pixels, &box, &err), MT_E_ARGUMENT);
-        assert_int_equal(mt_writer_finish(planned, 0, &err), MT_E_ARGUMENT);
+        uint8_t *pixels = make_output_pixels(&cases[i], 1);
+        output_box box = { { 0 }, { 1, 1, 1, 1, 1 } };
+        assert_int_equal(put_box(planned, &cases[i], pixels, &box, &err), MT_E_ARGUMENT);
+        assert_int_equal(mt_writer_finish(planned, NULL, &err), MT_E_ARGUMENT);
         free(pixels);
         mt_writer_close(planned);
         mt_writer_close(made);
     }
     mt_writer *w;
     mt_error err = MT_ERROR_INIT;
-    mt_writer_options options = options_of(&cases[0]);
+    mt_writer_options options = output_options(&cases[0]);
     assert_int_equal(mt_writer_plan(NULL, "a.png", &options, &w, &err), MT_E_ARGUMENT);
     assert_non_null(strstr(err.message, "a.png: the suffix names no format"));
 }

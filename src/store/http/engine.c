@@ -275,21 +275,21 @@ static void count_down(mt_transfer *t)
     mt_lock_give(&http->lock);
 }
 
-mt_status mt_transfer_perform(mt_http *http, mt_transfer *transfers, size_t n, mt_error *err)
+mt_status mt_transfer_perform(mt_http *http, mt_transfer *const *transfers, size_t n, mt_error *err)
 {
     waiting w = { http, n };
     for (size_t i = 0; i < n; i++) {
-        transfers[i].done = count_down;
-        transfers[i].user = &w;
-        mt_transfer_submit(http, &transfers[i]);
+        transfers[i]->done = count_down;
+        transfers[i]->user = &w;
+        mt_transfer_submit(http, transfers[i]);
     }
     mt_lock_take(&http->lock);
     while (w.in_flight > 0)
         mt_condition_wait(&http->done, &http->lock);
     mt_lock_give(&http->lock);
     for (size_t i = 0; i < n; i++)
-        if (transfers[i].status)
-            return mt_fail(err, transfers[i].status, "%s", transfers[i].error.message);
+        if (transfers[i]->status)
+            return mt_fail(err, transfers[i]->status, "%s", transfers[i]->error.message);
     return MT_OK;
 }
 

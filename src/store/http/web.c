@@ -202,7 +202,7 @@ static mt_status size(mt_store *store, const char *key, uint64_t *out, mt_error 
     t->span = MT_SPAN_SOME;
     t->size = MT_FIRST_CONTACT;
     t->out = head;
-    mt_status sent = mt_transfer_perform(store->env->http, t, 1, NULL);
+    mt_status sent = mt_transfer_perform(store->env->http, &t, 1, NULL);
     st = take_outcome(web, c, true, err);
     if (!sent && !st) {
         mt_store_count(store, 1, t->n_read);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "store/s3/documents.h"
 
+#include "base/number.h"
 #include "base/xml.h"
 #include "store/s3/config.h"
 
@@ -30,50 +31,94 @@ static mt_status add_name(mt_s3_names *names, const char *text, size_t n, mt_err
     return MT_OK;
 }
 
-/* Adds a key or common prefix: the part after the prefix, up to the next '/'. */
-static mt_status add_key(mt_s3_names *names, const char *key, const char *prefix, mt_error *err)
+/* What becomes of a key, or common prefix, of a page, without the prefix of the listing; size: its text, or "". */
+typedef mt_status (*take_key)(void *user, const char *key, const char *size, mt_error *err);
+
+typedef struct page_reader {
+    mt_arena *arena; /* of the token */
+    const char *prefix;
+    take_key take;
+    void *user;
+    const char **next; /* continuation token */
+} page_reader;
+
+static mt_status read_key(const page_reader *r, const mt_xml *element, const char *name, mt_error *err)
 {
-    size_t n = strlen(prefix);
-    if (strncmp(key, prefix, n) != 0)
-        return mt_fail(err, MT_E_CORRUPT, "the listing of \"%s\" names \"%.64s\"", prefix, key);
-    return add_name(names, key + n, strcspn(key + n, "/"), err);
+    const char *key = child_text(element, name);
+    size_t n = strlen(r->prefix);
+    if (strncmp(key, r->prefix, n) != 0)
+        return mt_fail(err, MT_E_CORRUPT, "the listing of \"%s\" names \"%.64s\"", r->prefix, key);
+    return r->take(r->user, key + n, child_text(element, "Size"), err);
 }
 
-static mt_status add_page(mt_s3_names *names, const mt_xml *root, const char *prefix, const char **next, mt_error *err)
+static mt_status read_page(const page_reader *r, const mt_xml *root, mt_error *err)
 {
     mt_status st = MT_OK;
     if (strcmp(root->name, "ListBucketResult") != 0)
         return mt_fail(err, MT_E_CORRUPT, "the answer is not a listing but a document \"%.64s\"", root->name);
     for (const mt_xml *e = root->first_child; !st && e; e = e->next_sibling)
         if (strcmp(e->name, "Contents") == 0)
-            st = add_key(names, child_text(e, "Key"), prefix, err);
+            st = read_key(r, e, "Key", err);
         else if (strcmp(e->name, "CommonPrefixes") == 0)
-            st = add_key(names, child_text(e, "Prefix"), prefix, err);
+            st = read_key(r, e, "Prefix", err);
     if (st || strcmp(child_text(root, "IsTruncated"), "true") != 0)
         return st;
     const char *token = child_text(root, "NextContinuationToken");
     if (!*token)
         return mt_fail(err, MT_E_CORRUPT, "the listing is truncated, but has no continuation token");
-    *next = mt_arena_strndup(names->arena, token, strlen(token), err);
-    return *next ? MT_OK : MT_E_MEMORY;
+    *r->next = mt_arena_strndup(r->arena, token, strlen(token), err);
+    return *r->next ? MT_OK : MT_E_MEMORY;
 }
 
-mt_status mt_s3_parse_page(mt_s3_names *names, const char *text, size_t size, const char *prefix, const char **next,
-                           mt_error *err)
+static mt_status parse_page(const page_reader *r, const char *text, size_t size, mt_error *err)
 {
     mt_error own = MT_ERROR_INIT;
     mt_arena *arena;
     mt_xml *root;
     err = err ? err : &own;
-    *next = NULL;
-    mt_status st = mt_arena_new(mt_arena_env(names->arena), &arena, err);
+    *r->next = NULL;
+    mt_status st = mt_arena_new(mt_arena_env(r->arena), &arena, err);
     if (st)
         return st;
     st = mt_xml_parse(arena, text, size, "the listing", &root, err);
     if (!st)
-        st = add_page(names, root, prefix, next, err);
+        st = read_page(r, root, err);
     mt_arena_free(arena);
     return st;
+}
+
+/* Adds the part up to the next '/'. */
+static mt_status take_name(void *user, const char *key, const char *size, mt_error *err)
+{
+    (void)size;
+    return add_name(user, key, strcspn(key, "/"), err);
+}
+
+mt_status mt_s3_parse_page(mt_s3_names *names, const char *text, size_t size, const char *prefix, const char **next,
+                           mt_error *err)
+{
+    return parse_page(&(page_reader) { names->arena, prefix, take_name, names, next }, text, size, err);
+}
+
+typedef struct sized_visit {
+    mt_store_visit_sized visit;
+    void *user;
+} sized_visit;
+
+static mt_status take_sized(void *user, const char *key, const char *size, mt_error *err)
+{
+    const sized_visit *v = user;
+    int64_t bytes;
+    if (!mt_parse_digits(&size, &bytes) || *size)
+        return mt_fail(err, MT_E_CORRUPT, "the listing has no size of \"%.64s\"", key);
+    return v->visit(v->user, key, (uint64_t)bytes, err);
+}
+
+mt_status mt_s3_parse_sizes(mt_arena *arena, const char *text, size_t size, const char *prefix,
+                            mt_store_visit_sized visit, void *user, const char **next, mt_error *err)
+{
+    sized_visit v = { visit, user };
+    return parse_page(&(page_reader) { arena, prefix, take_sized, &v, next }, text, size, err);
 }
 
 static int compare(const void *a, const void *b) { return strcmp(*(const char *const *)a, *(const char *const *)b); }

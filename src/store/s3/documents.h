@@ -3,9 +3,7 @@
 #ifndef MT_STORE_S3_DOCUMENTS_H
 #define MT_STORE_S3_DOCUMENTS_H
 
-#include "base/arena.h"
-
-#include <stdbool.h>
+#include "store/store.h"
 
 /* Names directly below a prefix, in an arena. */
 typedef struct mt_s3_names {
@@ -19,6 +17,11 @@ typedef struct mt_s3_names {
  * have an empty, "." or ".." segment are skipped, as they have no valid key. */
 MT_MUST_CHECK mt_status mt_s3_parse_page(mt_s3_names *names, const char *text, size_t size, const char *prefix,
                                          const char **next, mt_error *err);
+
+/* Visits the objects in one page of a listing of all that is below a prefix; their keys are those behind it. *next is in
+ * the arena. Otherwise as mt_s3_parse_page. */
+MT_MUST_CHECK mt_status mt_s3_parse_sizes(mt_arena *arena, const char *text, size_t size, const char *prefix,
+                                          mt_store_visit_sized visit, void *user, const char **next, mt_error *err);
 
 /* Sorts the names in byte order and removes duplicates. */
 void mt_s3_sort_names(mt_s3_names *names);

@@ -102,7 +102,7 @@ static mt_status ask(const asking *a, const char *origin, const char *method, co
         t.headers[0] = header;
         t.n_headers = 1;
     }
-    mt_status st = mt_transfer_perform(a->http, &t, 1, a->err);
+    mt_status st = mt_transfer_perform(a->http, (mt_transfer *[]) { &t }, 1, a->err);
     body[st ? 0 : t.n_read] = 0;
     *out = body;
     *size = t.n_read;

@@ -69,8 +69,8 @@ static mt_status ask_listing(mt_s3_store *s, mt_arena *arena, const char *prefix
         return st;
     mt_s3_page *page = memory;
     mt_transfer *t = &page->transfer;
-    mt_s3_page_init(page, s, prefix, NULL, "1");
-    if (!(st = mt_transfer_perform(env->http, t, 1, err))) {
+    mt_s3_page_init(page, s, prefix, "/", NULL, "1");
+    if (!(st = mt_transfer_perform(env->http, &t, 1, err))) {
         mt_store_count(&s->web.base, 1, t->n_read);
         if ((st = mt_s3_parse_page(&names, t->out, t->n_read, prefix, &next, err)))
             mt_error_prefix(err, "%s", page->name);

@@ -49,14 +49,20 @@ typedef struct mt_s3_page {
     char url[MT_URL_BYTES], name[512], scratch[MT_WEB_SCRATCH]; /* storage of transfer */
 } mt_s3_page;
 
-/* prefix: in the bucket; token: NULL for the first page; most: number of names, at most 1000. Strings are borrowed. */
-void mt_s3_page_init(mt_s3_page *page, mt_s3_store *store, const char *prefix, const char *token, const char *most);
+/* prefix: in the bucket; delimiter: "/", or NULL for a listing of all that is below it; token: NULL for the first page;
+ * most: number of names, at most 1000. Strings are borrowed. */
+void mt_s3_page_init(mt_s3_page *page, mt_s3_store *store, const char *prefix, const char *delimiter, const char *token,
+                     const char *most);
 
 /* mt_web_ops.list and sample. */
 MT_MUST_CHECK mt_status mt_s3_list(mt_store *store, const char *prefix, mt_store_visit visit, void *user,
                                    mt_error *err);
 MT_MUST_CHECK mt_status mt_s3_sample(mt_store *store, const char *prefix, mt_store_visit visit, void *user,
                                      mt_error *err);
+
+/* Visits all objects below a prefix, in byte order: their keys are those below it. */
+MT_MUST_CHECK mt_status mt_s3_list_sizes(mt_store *store, const char *prefix, mt_store_visit_sized visit, void *user,
+                                         mt_error *err);
 
 /* For requests that are not reads: adds the signature headers for a path of the bucket and writes the URL. scratch
  * stores the headers. payload is the SHA-256 of the body (sign.h); NULL: it has none, or TLS protects it. */

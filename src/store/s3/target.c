@@ -10,6 +10,7 @@
 
 #define MOST_BYTES ((uint64_t)5 << 30) /* of one PUT */
 #define ANSWER_BYTES 4096
+#define AT_ONCE 64 /* requests */
 
 typedef struct s3_target {
     mt_target base;
@@ -90,7 +91,7 @@ static mt_status call_new(mt_target *target, const char *key, const char *method
 static mt_status perform(mt_target *target, call *c, mt_error *err)
 {
     mt_transfer *t = &c->transfer;
-    mt_status st = mt_transfer_perform(target->env->http, t, 1, err);
+    mt_status st = mt_transfer_perform(target->env->http, &t, 1, err);
     mt_release(target->env, t->whole, t->whole_capacity);
     return st;
 }
@@ -215,6 +216,42 @@ static mt_status s3_remove(mt_target *target, const char *key, mt_error *err)
     return !st || st == MT_E_NOT_FOUND ? MT_OK : mt_fail(err, st, "%s", why.message);
 }
 
+/* Sends up to AT_ONCE requests, and waits for all. */
+static mt_status remove_some(mt_target *target, const char *const *keys, size_t n, mt_error *err)
+{
+    mt_transfer *transfers[AT_ONCE];
+    call *calls[AT_ONCE];
+    size_t n_calls = 0;
+    mt_status st = MT_OK;
+    for (; n_calls < n && !st; n_calls += !st)
+        if (!(st = call_new(target, keys[n_calls], "DELETE", &calls[n_calls], err)))
+            transfers[n_calls] = &calls[n_calls]->transfer;
+    if (!st)
+        (void)!mt_transfer_perform(target->env->http, transfers, n, NULL); /* each has its own outcome */
+    for (size_t i = 0; i < n_calls; i++) {
+        const mt_transfer *t = transfers[i];
+        mt_release(target->env, t->whole, t->whole_capacity);
+        if (!st && t->status && t->status != MT_E_NOT_FOUND)
+            st = mt_fail(err, t->status, "%s", t->error.message);
+        call_free(target, calls[i]);
+    }
+    return st;
+}
+
+static mt_status s3_remove_all(mt_target *target, const char *const *keys, size_t n, mt_error *err)
+{
+    mt_status st = MT_OK;
+    for (size_t i = 0; i < n && !st; i += AT_ONCE)
+        st = remove_some(target, keys + i, n - i < AT_ONCE ? n - i : AT_ONCE, err);
+    return st;
+}
+
+static mt_status s3_list_sizes(mt_target *target, const char *folder, mt_store_visit_sized visit, void *user,
+                               mt_error *err)
+{
+    return mt_s3_list_sizes(&store_of(target)->web.base, folder, visit, user, err);
+}
+
 static mt_status s3_list(mt_target *target, const char *prefix, mt_store_visit visit, void *user, mt_error *err)
 {
     return mt_s3_list(&store_of(target)->web.base, prefix, visit, user, err);
@@ -232,6 +269,8 @@ static const mt_target_ops s3_ops = { .publish = s3_publish,
                                       .measure = s3_measure,
                                       .read = s3_read,
                                       .remove = s3_remove,
+                                      .remove_all = s3_remove_all,
+                                      .list_sizes = s3_list_sizes,
                                       .list = s3_list,
                                       .close = s3_close };
 

@@ -6,6 +6,7 @@
 #include "base/reader.h"
 #include "platform/file.h"
 #include "write/claim.h"
+#include "write/journal.h"
 #include "write/name.h"
 #include "write/sink.h"
 
@@ -15,6 +16,7 @@
 #define KEY "data"
 #define HEAD_ROOM 512 /* for MT_MAX_DIMS sizes */
 #define HEAD_STEP 64  /* the header, with its magic, is a multiple of this */
+#define BAND_BYTES ((int64_t)4 << 20)
 
 static const char *const codecs[] = { "none", NULL };
 
@@ -23,7 +25,8 @@ typedef struct npy_sink {
     mt_claim claim;
     mt_output file;
     bool is_open;
-    bool is_new;   /* the file was just made: it has no unit, whatever the journal says */
+    bool is_new;   /* the file was just made */
+    bool is_lost;  /* there was no file, or another one: it has no unit, whatever the journal says */
     bool has_name; /* an earlier writer was killed when the file had got its name */
     char path[MT_PATH_BYTES];
     char head[HEAD_ROOM];
@@ -33,12 +36,36 @@ typedef struct npy_sink {
 
 static npy_sink *own(mt_sink *sink) { return (npy_sink *)(void *)sink; }
 
+/* --- Bands. --- */
+
+/* Bands of about BAND_BYTES, or of the rows that are asked for. */
+static mt_status take_bands(const mt_writer_options *options, mt_plan *plan, mt_error *err)
+{
+    int x = plan->ndim - 1;
+    int64_t row;
+    if (options->n_levels < 0 || options->n_levels > 1)
+        return mt_fail(err, MT_E_ARGUMENT, "format %s has no resolution levels", plan->format);
+    if (mt_mul_i64(plan->shape[x], (int64_t)plan->element_size, &row))
+        return mt_fail(err, MT_E_ARGUMENT, "a row of %lld pixels", (long long)plan->shape[x]);
+    int64_t rows = mt_max_i64(mt_min_i64(BAND_BYTES / row, plan->shape[x - 1]), 1);
+    for (int d = 0; d < plan->ndim; d++) {
+        int64_t size = d == x ? plan->shape[x] : d == x - 1 ? rows : 1;
+        mt_status st = mt_plan_take_size("chunk", options->chunk_shape, d, plan, size, &plan->chunk[d], err);
+        if (st)
+            return st;
+        if (d != x - 1 && plan->chunk[d] != size)
+            return mt_fail(err, MT_E_ARGUMENT, "format %s has no chunks: it is written in bands of whole rows",
+                           plan->format);
+    }
+    return MT_OK;
+}
+
 /* --- Opening. --- */
 
-static mt_status check(mt_plan *plan, mt_error *err)
+static unsigned get_lacks(const mt_plan *plan)
 {
-    (void)plan, (void)err;
-    return MT_OK;
+    (void)plan;
+    return MT_META_ALL;
 }
 
 static void write_head(npy_sink *n)
@@ -68,11 +95,8 @@ static mt_status open(mt_env *env, const mt_plan *plan, mt_target *target, mt_ar
     if (!n)
         return MT_E_MEMORY;
     n->sink = (mt_sink) { .ops = &mt_sink_npy, .env = env, .plan = plan, .target = target };
+    n->sink.n_steps = plan->levels[0].n_units;
     *out = &n->sink;
-    if (!mt_target_has_files(target))
-        return mt_fail(err, MT_E_UNSUPPORTED,
-                       "an NPY file cannot be written to an object store: write it to a folder, and copy the "
-                       "finished file");
     n->row_bytes = (uint64_t)plan->shape[plan->ndim - 1] * plan->element_size;
     write_head(n);
     return MT_OK;
@@ -119,6 +143,16 @@ static mt_status open_file(npy_sink *n, uint64_t size, mt_error *err)
     return mt_output_write(n->file, n->path, 0, &(mt_piece) { n->head, n->head_size }, 1, err);
 }
 
+/* The file has its full size before it has a unit. */
+static mt_status find_file(npy_sink *n, uint64_t size, mt_error *err)
+{
+    uint64_t found;
+    mt_error why = MT_ERROR_INIT;
+    mt_status st = mt_target_measure(n->sink.target, KEY, &found, &why);
+    n->is_lost = st || found != size;
+    return !st || st == MT_E_NOT_FOUND ? MT_OK : mt_fail(err, st, "%s", why.message);
+}
+
 static mt_status look(mt_sink *sink, mt_error *err)
 {
     npy_sink *n = own(sink);
@@ -127,16 +161,29 @@ static mt_status look(mt_sink *sink, mt_error *err)
     if (st || (st = mt_target_get_file(sink->target, KEY, n->path, err)))
         return st;
     n->has_name = find_finished(n, size);
-    n->is_new = mt_path_get_kind(n->path) == MT_PATH_NONE;
-    return MT_OK;
+    return n->has_name ? MT_OK : find_file(n, size, err);
 }
 
 static mt_status begin(mt_sink *sink, mt_error *err)
 {
+    mt_status st = mt_claim_take(&own(sink)->claim, sink->target, err);
+    return st ? st : look(sink, err);
+}
+
+/* Without the file, records of earlier writers are of nothing. They are removed before a new file makes them look
+ * true. */
+static mt_status forget_records(mt_sink *sink, mt_error *err)
+{
+    mt_status st = mt_journal_forget(sink->target, err);
+    return st ? st : mt_target_sync(sink->target, err);
+}
+
+static mt_status prepare(mt_sink *sink, mt_error *err)
+{
     npy_sink *n = own(sink);
     uint64_t size;
-    mt_status st = mt_claim_take(&n->claim, sink->target, err);
-    if (st || (st = look(sink, err)) || (st = whole_size(n, &size, err)) || n->has_name)
+    mt_status st = whole_size(n, &size, err);
+    if (st || n->has_name || (n->is_lost && (st = forget_records(sink, err))))
         return st;
     return open_file(n, size, err);
 }
@@ -188,7 +235,7 @@ static mt_status measure(mt_sink *sink, const mt_level *level, uint64_t unit, ui
 {
     uint64_t offset;
     find(sink, level, unit, &offset, size);
-    return own(sink)->is_new ? mt_fail(err, MT_E_NOT_FOUND, "the file of the pixels is gone") : MT_OK;
+    return own(sink)->is_lost ? mt_fail(err, MT_E_NOT_FOUND, "the file of the pixels is gone") : MT_OK;
 }
 
 static mt_status sum_bytes(mt_sink *sink, uint64_t offset, uint64_t size, uint32_t *crc, mt_error *err)
@@ -229,13 +276,14 @@ static mt_status write_zeros(npy_sink *n, uint64_t offset, uint64_t size, mt_err
 }
 
 /* A writer that was killed may have left a part of a band that has no record. */
-static mt_status clear_missing(npy_sink *n, mt_error *err)
+static mt_status clear_missing(npy_sink *n, mt_steps *steps, mt_error *err)
 {
     const mt_level *level = n->sink.plan->levels;
     mt_status st = MT_OK;
     for (uint64_t unit = 0; !st && unit < level->n_units; unit++) {
         uint64_t offset, size;
-        if (mt_bit_get(n->sink.done, unit))
+        st = mt_steps_take(steps, 1, err);
+        if (st || mt_bit_get(n->sink.done, unit))
             continue;
         find(&n->sink, level, unit, &offset, &size);
         st = write_zeros(n, offset, size, err);
@@ -243,10 +291,10 @@ static mt_status clear_missing(npy_sink *n, mt_error *err)
     return st;
 }
 
-static mt_status finish(mt_sink *sink, mt_error *err)
+static mt_status finish(mt_sink *sink, mt_steps *steps, mt_error *err)
 {
     npy_sink *n = own(sink);
-    mt_status st = n->is_open && !n->is_new ? clear_missing(n, err) : MT_OK;
+    mt_status st = n->is_open && !n->is_new ? clear_missing(n, steps, err) : MT_OK;
     if (!st && n->is_open && mt_target_get_sync(sink->target) != MT_SYNC_NONE)
         st = mt_output_sync(n->file, n->path, err);
     if (st || (st = close_file(n, err)) || n->has_name)
@@ -263,11 +311,12 @@ static mt_status clean(mt_sink *sink, mt_error *err)
 const mt_sink_ops mt_sink_npy = {
     .name = "npy",
     .suffixes = "npy",
-    .rules = { .has_bands = true, .codecs = codecs },
-    .check = check,
+    .get_lacks = get_lacks,
+    .rules = { .codecs = codecs, .take_chunks = take_bands },
     .open = open,
     .begin = begin,
     .look = look,
+    .prepare = prepare,
     .publish = publish,
     .measure = measure,
     .sum = sum,

@@ -14,6 +14,7 @@ typedef struct assembly {
     tiff_sink *sink;
     tiff_spool *spool;
     mt_env *env;
+    mt_steps *steps;  /* tiles */
     uint64_t n_units; /* of all levels */
     uint8_t *tile;    /* a tile; spool->most bytes */
     mt_buffer zeros;  /* the encoded tile of zeros, if a unit has none */
@@ -82,6 +83,7 @@ static mt_status copy_tiles(assembly *a, mt_error *err)
         }
         a->hash = mt_fnv_add_number(a->hash, tile.size);
         a->hash = mt_fnv_add_number(a->hash, crc);
+        st = st ? st : mt_steps_take(a->steps, 1, err);
     }
     return st ? st : tiff_stream_flush(&a->out, true, err);
 }
@@ -171,12 +173,11 @@ static mt_status write_file(assembly *a, char path[MT_PATH_BYTES], mt_error *err
     return st;
 }
 
-mt_status tiff_finish(mt_sink *sink, mt_error *err)
+mt_status tiff_finish(mt_sink *sink, mt_steps *steps, mt_error *err)
 {
     char path[MT_PATH_BYTES];
-    const mt_level *last = &sink->plan->levels[sink->plan->n_levels - 1];
-    assembly a = { .sink = tiff_sink_of(sink), .spool = &tiff_sink_of(sink)->spool, .env = sink->env };
-    a.n_units = last->first_unit + last->n_units;
+    tiff_sink *t = tiff_sink_of(sink);
+    assembly a = { .sink = t, .spool = &t->spool, .env = sink->env, .steps = steps, .n_units = sink->n_steps };
     a.zeros = a.out.buffer = mt_buffer_on(sink->env);
     mt_status st = write_file(&a, path, err);
     return st ? st : mt_sink_give_name(sink, path, err);

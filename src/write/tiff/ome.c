@@ -59,6 +59,30 @@ static const struct ome_unit *find_unit(const char *name)
     return NULL;
 }
 
+/* The unit of a size along an axis; NULL: OME has none of this name for it. */
+static const struct ome_unit *unit_of(const mt_plan *plan, int axis)
+{
+    const struct ome_unit *unit = find_unit(plan->unit[axis]);
+    return unit && (unit->meters > 0) == (plan->axes[axis] != 'T') ? unit : NULL;
+}
+
+/* A size without a known unit is one of OME's "reference frame"; a time without one is left out, as is a unit without a
+ * size. */
+unsigned tiff_get_lacks(const mt_plan *plan)
+{
+    unsigned lacks = MT_META_WINDOWS | MT_META_LABELS;
+    for (int d = 0; d < plan->ndim; d++) {
+        bool has_unit = unit_of(plan, d);
+        if (plan->axes[d] == 'C')
+            continue;
+        if (*plan->unit[d] && (!has_unit || plan->pixel_size[d] <= 0))
+            lacks |= MT_META_UNITS;
+        if (plan->axes[d] == 'T' && !has_unit)
+            lacks |= MT_META_INTERVAL;
+    }
+    return lacks;
+}
+
 static int find_axis(const mt_plan *plan, char letter)
 {
     const char *at = strchr(plan->axes, letter);
@@ -127,18 +151,16 @@ static void put_real(mt_buffer *out, const char *name, double value)
 
 /* --- Elements. --- */
 
-/* A size without a known unit is one of OME's "reference frame"; a time without one is left out. */
 static void put_scale(const mt_plan *plan, char letter, const char *name, const char *unit_name, mt_buffer *out)
 {
     int axis = find_axis(plan, letter);
     if (axis < 0 || plan->pixel_size[axis] <= 0)
         return;
-    const struct ome_unit *unit = find_unit(plan->unit[axis]);
-    bool is_time = letter == 'T', is_known = unit && (unit->meters > 0) != is_time;
-    if (is_time && !is_known)
+    const struct ome_unit *unit = unit_of(plan, axis);
+    if (letter == 'T' && !unit)
         return;
     put_real(out, name, plan->pixel_size[axis]);
-    put_text(out, unit_name, is_known ? unit->symbol : "reference frame");
+    put_text(out, unit_name, unit ? unit->symbol : "reference frame");
 }
 
 static int64_t size_along(const mt_plan *plan, char letter)

@@ -6,11 +6,45 @@
 
 #include <string.h>
 
+#define TILE_STEP 16 /* pixels along Y and X of a tile are a multiple of this: TIFF 6.0, section 15 */
+
 static const char *const codecs[] = { "zstd", "gzip", "none", NULL };
+
+/* --- Tiles. --- */
+
+/* Rounds a size that the caller left open up to that of a tile, and rejects another that is not one. */
+static mt_status fit_tile(const int64_t *given, int d, mt_plan *plan, mt_error *err)
+{
+    int64_t *size = &plan->chunk[d], over = *size % TILE_STEP;
+    bool is_open = !given || given[d] == 0 || given[d] == MT_WHOLE_AXIS;
+    if (over == 0 || (is_open && !mt_add_i64(*size, TILE_STEP - over, size)))
+        return MT_OK;
+    return mt_fail(err, MT_E_ARGUMENT, "a tile of format %s has a multiple of %d pixels along %c, not %lld",
+                   plan->format, TILE_STEP, plan->axes[d], (long long)*size);
+}
+
+/* A tile lies in one plane. */
+static mt_status take_tiles(const mt_writer_options *options, mt_plan *plan, mt_error *err)
+{
+    const int64_t *given = options->chunk_shape;
+    mt_status st = MT_OK;
+    for (int d = 0; d < plan->ndim && !st; d++) {
+        bool is_in_plane = d >= plan->ndim - 2;
+        int64_t size = is_in_plane ? mt_min_i64(MT_PLANE_CHUNK, plan->shape[d]) : 1;
+        st = mt_plan_take_size("chunk", given, d, plan, size, &plan->chunk[d], err);
+        if (!st && is_in_plane)
+            st = fit_tile(given, d, plan, err);
+        else if (!st && plan->chunk[d] != 1)
+            st = mt_fail(err, MT_E_ARGUMENT,
+                         "a tile of format %s lies in one plane: a chunk has 1 pixel along %c, not %lld", plan->format,
+                         plan->axes[d], (long long)plan->chunk[d]);
+    }
+    return st;
+}
 
 /* --- Opening. --- */
 
-static mt_status check(mt_plan *plan, mt_error *err)
+static mt_status check(const mt_plan *plan, mt_error *err)
 {
     if (!tiff_ome_type(plan->dtype))
         return mt_fail(err, MT_E_ARGUMENT, "OME-TIFF has no type %s: choose %s", mt_dtype_name(plan->dtype),
@@ -57,22 +91,18 @@ static mt_status open(mt_env *env, const mt_plan *plan, mt_target *target, mt_ar
     tiff_sink *t = mt_arena_alloc(arena, 1, sizeof *t, err);
     if (!t)
         return MT_E_MEMORY;
+    const mt_level *last = &plan->levels[plan->n_levels - 1];
     t->sink = (mt_sink) { .ops = &mt_sink_tiff, .env = env, .plan = plan, .target = target };
+    t->sink.n_steps = last->first_unit + last->n_units; /* tiles */
     *out = &t->sink;
-    if (!mt_target_has_files(target))
-        return mt_fail(err, MT_E_UNSUPPORTED,
-                       "a TIFF cannot be written to an object store: write it to a folder, and copy the finished file");
     return add_codecs(t, err);
 }
 
 static mt_status open_spool(mt_sink *sink, bool only_looks, mt_error *err)
 {
-    const mt_plan *plan = sink->plan;
-    const mt_level *last = &plan->levels[plan->n_levels - 1];
-    size_t bytes = plan->levels[0].chunk_bytes;
+    size_t bytes = sink->plan->levels[0].chunk_bytes;
     size_t most = sink->chain.n_steps > 0 ? mt_chain_encode_bound(&sink->chain, bytes) : bytes;
-    return tiff_spool_open(&tiff_sink_of(sink)->spool, sink->target, last->first_unit + last->n_units, most, only_looks,
-                           err);
+    return tiff_spool_open(&tiff_sink_of(sink)->spool, sink->target, sink->n_steps, most, only_looks, err);
 }
 
 static mt_status begin(mt_sink *sink, mt_error *err)
@@ -108,7 +138,8 @@ static mt_status measure(mt_sink *sink, const mt_level *level, uint64_t unit, ui
     return tile.offset > 0 ? MT_OK : mt_fail(err, MT_E_NOT_FOUND, "no tile %llu", (unsigned long long)unit);
 }
 
-static mt_status load(mt_sink *sink, const mt_level *level, uint64_t unit, mt_encoded *chunks, mt_error *err)
+static mt_status load(mt_sink *sink, const mt_level *level, uint64_t unit, mt_buffer *object, mt_encoded *chunks,
+                      mt_error *err)
 {
     tiff_spool *spool = &tiff_sink_of(sink)->spool;
     tiff_tile tile = tiff_spool_find(spool, level->first_unit + unit);
@@ -116,7 +147,9 @@ static mt_status load(mt_sink *sink, const mt_level *level, uint64_t unit, mt_en
     mt_status st = mt_alloc(sink->env, (size_t)tile.size, &memory, err);
     if (st)
         return st;
-    *chunks = (mt_encoded) { memory, (size_t)tile.size, (size_t)tile.size };
+    object->data = memory;
+    object->size = object->room = (size_t)tile.size;
+    *chunks = (mt_encoded) { memory, (size_t)tile.size, 0 };
     return tiff_spool_read(spool, level->first_unit + unit, tile, memory, NULL, err);
 }
 
@@ -131,10 +164,11 @@ static mt_status clean(mt_sink *sink, mt_error *err)
 const mt_sink_ops mt_sink_tiff = {
     .name = "tiff",
     .suffixes = "tif,tiff",
-    .rules = { .has_tiles = true, .codecs = codecs },
+    .rules = { .has_equal_chunks = true, .codecs = codecs, .take_chunks = take_tiles },
     .skips_zeros = true,
     .has_objects = true,
     .check = check,
+    .get_lacks = tiff_get_lacks,
     .open = open,
     .begin = begin,
     .look = look,

@@ -35,6 +35,9 @@ int tiff_predictor(const mt_plan *plan);
 /* Appends the OME-XML of the image. Its size does not depend on the UUID. */
 void tiff_write_ome(const mt_plan *plan, const char uuid[TIFF_UUID_BYTES], mt_buffer *out);
 
+/* The kinds of metadata that OME-XML cannot hold. */
+unsigned tiff_get_lacks(const mt_plan *plan);
+
 /* OME's name of an element type; NULL if it has none. */
 const char *tiff_ome_type(mt_dtype dtype);
 
@@ -79,7 +82,7 @@ MT_MUST_CHECK mt_status tiff_write_directories(const tiff_layout *layout, tiff_s
                                                const mt_buffer *description, tiff_stream *out, mt_error *err);
 
 /* As in mt_sink_ops. */
-MT_MUST_CHECK mt_status tiff_finish(mt_sink *sink, mt_error *err);
+MT_MUST_CHECK mt_status tiff_finish(mt_sink *sink, mt_steps *steps, mt_error *err);
 MT_MUST_CHECK mt_status tiff_is_finished(const mt_plan *plan, mt_target *target, mt_arena *arena, bool *out,
                                          mt_error *err);
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The sink of Zarr: an array for each level, named by its number, in a group with OME-Zarr's metadata. */
 #include "base/checked.h"
+#include "base/number.h"
 #include "base/reader.h"
 #include "codec/params.h"
 #include "write/zarr/zarr_sink.h"
@@ -23,7 +24,7 @@ typedef struct zarr_sink {
 
 /* --- Opening. --- */
 
-static mt_status check(mt_plan *plan, mt_error *err)
+static mt_status check(const mt_plan *plan, mt_error *err)
 {
     if (zarr_is_v2(plan) && plan->shard[0] > 0)
         return mt_fail(err, MT_E_ARGUMENT, "OME-Zarr 0.4 has no shards: choose larger chunks, no shards, or 0.5");
@@ -111,8 +112,9 @@ static json_t *write_own(const mt_plan *plan, const char *digest)
 }
 
 /* The root names the request, so that its repetition finds that nothing is left to do. */
-static mt_status finish(mt_sink *sink, mt_error *err)
+static mt_status finish(mt_sink *sink, mt_steps *steps, mt_error *err)
 {
+    (void)steps;
     char digest[DIGEST_BYTES];
     write_digest(sink->plan, digest);
     json_t *attributes = zarr_write_ome(sink->plan);
@@ -146,13 +148,32 @@ static mt_status is_finished(const mt_plan *plan, mt_target *target, mt_arena *a
 
 /* --- Units. --- */
 
+/* The folder of the units of a level. */
+static int write_folder(const mt_sink *sink, const mt_level *level, char key[KEY_BYTES])
+{
+    return snprintf(key, KEY_BYTES, "%d%s", (int)(level - sink->plan->levels), zarr_is_v2(sink->plan) ? "" : "/c");
+}
+
 static void write_key(const mt_sink *sink, const mt_level *level, uint64_t unit, char key[KEY_BYTES])
 {
     int64_t position[MT_MAX_DIMS];
     mt_plan_split(sink->plan, unit, level->units, position);
-    int n = snprintf(key, KEY_BYTES, "%d%s", (int)(level - sink->plan->levels), zarr_is_v2(sink->plan) ? "" : "/c");
+    int n = write_folder(sink, level, key);
     for (int d = 0; d < sink->plan->ndim; d++)
         n += snprintf(key + n, (size_t)(KEY_BYTES - n), "/%lld", (long long)position[d]);
+}
+
+/* The opposite: false for what is no key of a unit below the folder of its level. */
+static bool read_key(const mt_plan *plan, const mt_level *level, const char *key, uint64_t *unit)
+{
+    *unit = 0;
+    for (int d = 0; d < plan->ndim; d++) {
+        int64_t position;
+        if ((d > 0 && *key++ != '/') || !mt_parse_digits(&key, &position) || position >= level->units[d])
+            return false;
+        *unit = *unit * (uint64_t)level->units[d] + (uint64_t)position;
+    }
+    return !*key;
 }
 
 static uint32_t sum_pieces(const mt_piece *pieces, size_t n)
@@ -217,37 +238,58 @@ static mt_status measure(mt_sink *sink, const mt_level *level, uint64_t unit, ui
     return mt_target_measure(sink->target, key, size, err);
 }
 
+typedef struct unit_listing {
+    const mt_plan *plan;
+    const mt_level *level;
+    mt_unit_visit visit;
+    void *user;
+} unit_listing;
+
+static mt_status visit_object(void *user, const char *key, uint64_t size, mt_error *err)
+{
+    const unit_listing *l = user;
+    uint64_t unit;
+    return read_key(l->plan, l->level, key, &unit) ? l->visit(l->user, l->level->first_unit + unit, size, err) : MT_OK;
+}
+
+static mt_status list_units(mt_sink *sink, mt_unit_visit visit, void *user, mt_error *err)
+{
+    mt_status st = MT_OK;
+    for (int i = 0; i < sink->plan->n_levels && !st; i++) {
+        char folder[KEY_BYTES];
+        unit_listing l = { sink->plan, &sink->plan->levels[i], visit, user };
+        write_folder(sink, l.level, folder);
+        st = mt_target_list_sizes(sink->target, folder, visit_object, &l, err);
+    }
+    return st;
+}
+
 /* --- Reading back. --- */
 
-static mt_status copy_chunk(mt_sink *sink, const uint8_t *object, size_t size, uint64_t offset, uint64_t bytes,
-                            mt_encoded *out, mt_error *err)
+/* Points to a chunk in its object. */
+static mt_status find_chunk(const mt_buffer *object, uint64_t offset, uint64_t bytes, mt_encoded *out, mt_error *err)
 {
-    void *memory;
-    if (offset > size || bytes > size - offset)
+    if (offset > object->size || bytes > object->size - offset)
         return mt_fail(err, MT_E_CORRUPT, "a chunk at byte %llu of a shard of %zu bytes", (unsigned long long)offset,
-                       size);
-    mt_status st = mt_alloc(sink->env, (size_t)bytes, &memory, err);
-    if (st)
-        return st;
-    memcpy(memory, object + offset, (size_t)bytes);
-    *out = (mt_encoded) { memory, (size_t)bytes, (size_t)bytes };
+                       object->size);
+    *out = (mt_encoded) { object->data + offset, (size_t)bytes, 0 };
     return MT_OK;
 }
 
-static mt_status split(mt_sink *sink, const mt_level *level, const uint8_t *object, size_t size, mt_encoded *chunks,
+static mt_status split(const mt_sink *sink, const mt_level *level, const mt_buffer *object, mt_encoded *chunks,
                        mt_error *err)
 {
     if (sink->plan->shard[0] == 0)
-        return copy_chunk(sink, object, size, 0, size, &chunks[0], err);
-    size_t bytes = ENTRY_BYTES * level->inner;
-    const uint8_t *index = size < bytes + CRC_BYTES ? NULL : object + size - bytes - CRC_BYTES;
+        return find_chunk(object, 0, object->size, &chunks[0], err);
+    size_t bytes = ENTRY_BYTES * level->inner, size = object->size;
+    const uint8_t *index = size < bytes + CRC_BYTES ? NULL : object->data + size - bytes - CRC_BYTES;
     if (!index || mt_crc32c(index, bytes) != mt_load_u32le(index + bytes))
         return mt_fail(err, MT_E_CORRUPT, "the index of the shard is damaged");
     mt_status st = MT_OK;
     for (size_t i = 0; i < level->inner && !st; i++) {
         uint64_t offset = mt_load_u64le(index + ENTRY_BYTES * i);
         if (offset != ABSENT)
-            st = copy_chunk(sink, object, size, offset, mt_load_u64le(index + ENTRY_BYTES * i + 8), &chunks[i], err);
+            st = find_chunk(object, offset, mt_load_u64le(index + ENTRY_BYTES * i + 8), &chunks[i], err);
     }
     return st;
 }
@@ -263,13 +305,12 @@ static mt_status read_object(mt_sink *sink, const mt_level *level, uint64_t unit
     return st;
 }
 
-static mt_status load(mt_sink *sink, const mt_level *level, uint64_t unit, mt_encoded *chunks, mt_error *err)
+static mt_status load(mt_sink *sink, const mt_level *level, uint64_t unit, mt_buffer *object, mt_encoded *chunks,
+                      mt_error *err)
 {
-    mt_buffer object = mt_buffer_on(sink->env);
-    mt_status st = read_object(sink, level, unit, &object, err);
-    if (!st && (st = split(sink, level, object.data, object.size, chunks, err)))
+    mt_status st = read_object(sink, level, unit, object, err);
+    if (!st && (st = split(sink, level, object, chunks, err)))
         mt_error_prefix(err, "unit %llu of level %d", (unsigned long long)unit, (int)(level - sink->plan->levels));
-    mt_buffer_free(&object);
     return st;
 }
 
@@ -295,6 +336,7 @@ const mt_sink_ops mt_sink_zarr = {
     .publish = publish,
     .measure = measure,
     .sum = sum,
+    .list_units = list_units,
     .load = load,
     .finish = finish,
     .is_finished = is_finished,

@@ -3,6 +3,7 @@
 #include "store/s3/documents.h"
 #include "support/support.h"
 
+#include <stdio.h>
 #include <string.h>
 
 static const char page[] =
@@ -61,6 +62,51 @@ static void the_last_page(void **state)
     assert_null(next);
     mt_s3_sort_names(&names);
     assert_int_equal(names.n, 0);
+}
+
+static mt_status join(void *user, const char *key, uint64_t size, mt_error *err)
+{
+    char *all = user;
+    (void)err;
+    snprintf(all + strlen(all), 200 - strlen(all), "%s %d, ", key, (int)size);
+    return strcmp(key, "stop") == 0 ? MT_E_CANCELLED : MT_OK;
+}
+
+static mt_status parse_sizes(fixture *f, const char *contents, char all[200])
+{
+    char text[600];
+    const char *next;
+    all[0] = 0;
+    snprintf(text, sizeof text,
+             "<ListBucketResult>%s<IsTruncated>true</IsTruncated><NextContinuationToken>2</NextContinuationToken>"
+             "</ListBucketResult>",
+             contents);
+    mt_status st = mt_s3_parse_sizes(f->arena, text, strlen(text), "a/", join, all, &next, NULL);
+    if (!st)
+        assert_string_equal(next, "2");
+    return st;
+}
+
+static void sizes(void **state)
+{
+    fixture *f = *state;
+    char all[200];
+    check_ok(parse_sizes(f,
+                         "<Contents><Key>a/b/c</Key><Size>12</Size></Contents>"
+                         "<Contents><Key>a/b</Key><Size>0</Size></Contents>",
+                         all),
+             NULL);
+    assert_string_equal(all, "b/c 12, b 0, ");
+    assert_int_equal(parse_sizes(f, "<Contents><Key>a/b</Key></Contents>", all), MT_E_CORRUPT);
+    assert_int_equal(parse_sizes(f, "<Contents><Key>a/b</Key><Size>-1</Size></Contents>", all), MT_E_CORRUPT);
+    assert_int_equal(parse_sizes(f, "<Contents><Key>a/b</Key><Size>1x</Size></Contents>", all), MT_E_CORRUPT);
+    assert_int_equal(parse_sizes(f, "<Contents><Key>b</Key><Size>1</Size></Contents>", all), MT_E_CORRUPT);
+    assert_int_equal(parse_sizes(f,
+                                 "<Contents><Key>a/stop</Key><Size>1</Size></Contents>"
+                                 "<Contents><Key>a/b</Key><Size>1</Size></Contents>",
+                                 all),
+                     MT_E_CANCELLED);
+    assert_string_equal(all, "stop 1, ");
 }
 
 static mt_status parse(fixture *f, const char *text, const char *prefix)
@@ -150,6 +196,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(a_page, set_up, tear_down),
         cmocka_unit_test_setup_teardown(the_last_page, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(sizes, set_up, tear_down),
         cmocka_unit_test_setup_teardown(what_is_refused, set_up, tear_down),
         cmocka_unit_test_setup_teardown(cut_anywhere, set_up, tear_down),
         cmocka_unit_test(failing_allocations),

@@ -96,8 +96,9 @@ static void list(const http_request *request, http_reply *reply)
     size_t at = (size_t)snprintf(reply->text, sizeof reply->text, "<ListBucketResult>");
     for (size_t i = 0; i < bucket.n; i++)
         if (strncmp(bucket.objects[i].path, decoded, strlen(decoded)) == 0)
-            at += (size_t)snprintf(reply->text + at, sizeof reply->text - at, "<Contents><Key>%s</Key></Contents>",
-                                   bucket.objects[i].path + 5);
+            at += (size_t)snprintf(reply->text + at, sizeof reply->text - at,
+                                   "<Contents><Key>%s</Key><Size>%zu</Size></Contents>", bucket.objects[i].path + 5,
+                                   bucket.objects[i].size);
     snprintf(reply->text + at, sizeof reply->text - at, "</ListBucketResult>");
     reply->code = 200;
     reply->body = (const uint8_t *)reply->text;
@@ -280,6 +281,53 @@ static void refusals_are_told(void **state)
     assert_int_equal(publish(target, "../a", "text", NULL), MT_E_ARGUMENT);
 }
 
+static mt_status join_sized(void *user, const char *key, uint64_t size, mt_error *err)
+{
+    char *all = user;
+    (void)err;
+    snprintf(all + strlen(all), 200 - strlen(all), "%s %d, ", key, (int)size);
+    return MT_OK;
+}
+
+static void one_listing_tells_all_sizes(void **state)
+{
+    char all[200] = "";
+    mt_error err = MT_ERROR_INIT;
+    (void)state;
+    publish_ok(target, "0/c/1", "four");
+    publish_ok(target, "0/c/2/3", "");
+    publish_ok(target, "1/c/1", "x");
+    publish_ok(target, "0/c2", "x");
+    unsigned before = http_server_requests(server);
+    assert_true(mt_target_lists_sizes(target));
+    check_ok(mt_target_list_sizes(target, "0/c", join_sized, all, &err), &err);
+    assert_string_equal(all, "1 4, 2/3 0, ");
+    assert_int_equal(http_server_requests(server), before + 1);
+    assert_int_equal(mt_target_list_sizes(target, "", join_sized, all, &err), MT_E_ARGUMENT);
+}
+
+static void many_objects_are_removed(void **state)
+{
+    static char names[MOST][8];
+    const char *keys[MOST + 4];
+    mt_error err = MT_ERROR_INIT;
+    (void)state;
+    for (size_t i = 0; i < MOST; i++) {
+        snprintf(names[i], sizeof names[i], "a%zu", i);
+        publish_ok(target, keys[i] = names[i], "x");
+    }
+    keys[MOST] = "b"; /* does not exist */
+    check_ok(mt_target_remove_all(target, keys + 1, MOST, &err), &err);
+    assert_int_equal(bucket.n, 1);
+    check_object(target, "a0", "x");
+    assert_int_equal(mt_target_remove_all(target, (const char *[]) { "a0", "../a" }, 2, &err), MT_E_ARGUMENT);
+    bucket.refuses = 403;
+    mt_error_clear(&err);
+    assert_int_equal(mt_target_remove_all(target, keys, 1, &err), MT_E_IO);
+    check_message(&err, "s3://lab/out.zarr/a0: the server answered 403 AccessDenied");
+    assert_int_equal(bucket.n, 1);
+}
+
 static mt_status count(void *user, const mt_unit_record *record, mt_error *err)
 {
     (void)err;
@@ -304,6 +352,75 @@ static void journals_are_markers(void **state)
     assert_int_equal(bucket.n, 0);
 }
 
+enum { SIDE = 5, N_UNITS = SIDE * SIDE };
+
+/* An image of one pixel for each unit. */
+static mt_writer *open_writer(void)
+{
+    static const int64_t shape[] = { SIDE, SIDE }, chunk[] = { 1, 1 };
+    const mt_writer_options options = { .struct_size = sizeof options,
+                                        .axes = "YX",
+                                        .shape = shape,
+                                        .dtype = MT_UINT8,
+                                        .chunk_shape = chunk,
+                                        .codec = "none" };
+    mt_writer *w;
+    mt_error err = MT_ERROR_INIT;
+    check_ok(mt_writer_create(context, "s3://lab/w.zarr", &options, &w, &err), &err);
+    return w;
+}
+
+static void remove_markers(size_t n)
+{
+    for (size_t i = bucket.n; i-- > 0 && n > 0;)
+        if (strstr(bucket.objects[i].path, "/unit-")) {
+            free(bucket.objects[i].bytes);
+            bucket.objects[i] = bucket.objects[--bucket.n];
+            n--;
+        }
+}
+
+/* Continuing and finishing ask for no unit by itself. */
+static void units_are_listed(void **state)
+{
+    static uint8_t pixels[N_UNITS];
+    mt_error err = MT_ERROR_INIT;
+    const mt_writer_box box = { .start = (int64_t[]) { 0, 0 }, .extent = (int64_t[]) { SIDE, SIDE }, .data = pixels };
+    const mt_finish_options options = { .struct_size = sizeof options, .all_required = 1 };
+    mt_writer_progress now = { .struct_size = sizeof now };
+    (void)state;
+    for (int i = 0; i < N_UNITS; i++)
+        pixels[i] = (uint8_t)(i + 1);
+    mt_writer *w = open_writer();
+    check_ok(mt_writer_put(w, &box, &err), &err);
+    check_ok(mt_writer_flush(w, &err), &err);
+    mt_writer_close(w);
+    object *lost = find("/lab/w.zarr/0/c/1/2"), *cut = find("/lab/w.zarr/0/c/3/3");
+    *strrchr(lost->path, '2') = 'x'; /* a name that is none of a unit */
+    cut->size = 0;
+    unsigned before = http_server_requests(server);
+    w = open_writer();
+    assert_true(http_server_requests(server) - before < N_UNITS / 2);
+    check_ok(mt_writer_get_progress(w, &now, &err), &err);
+    assert_true(now.n_resumed == N_UNITS - 2 && now.n_lost == 2 && now.bytes_published == N_UNITS - 2);
+    check_ok(mt_writer_put(w, &box, &err), &err);
+    check_ok(mt_writer_flush(w, &err), &err);
+    mt_writer_close(w);
+    remove_markers(N_UNITS - 4);
+    w = open_writer();
+    check_ok(mt_writer_get_progress(w, &now, &err), &err);
+    assert_true(now.n_resumed < 6);
+    before = http_server_requests(server);
+    check_ok(mt_writer_finish(w, NULL, &err), &err); /* whose objects are whole, whatever the journal lacks */
+    assert_true(http_server_requests(server) - before < N_UNITS / 2);
+    check_ok(mt_writer_get_progress(w, &now, &err), &err);
+    assert_int_equal(now.n_done, N_UNITS);
+    check_ok(mt_writer_finish(w, &options, &err), &err);
+    mt_writer_close(w);
+    for (size_t i = 0; i < bucket.n; i++)
+        assert_null(strstr(bucket.objects[i].path, ".microtome"));
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -315,6 +432,9 @@ int main(void)
         TEST(new_objects_replace_nothing),
         TEST(refusals_are_told),
         TEST(journals_are_markers),
+        TEST(one_listing_tells_all_sizes),
+        TEST(many_objects_are_removed),
+        TEST(units_are_listed),
     };
     return cmocka_run_group_tests(tests, NULL, remove_temporary_folder);
 }

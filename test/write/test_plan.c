@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Options that fit no output: each is refused in words that name it, before anything is made. */
+#include "support/support.h"
+
+#include <microtome/microtome.h>
+
+#include <math.h>
+#include <string.h>
+
+/* An option, of an image of 2 x 300 x 400 pixels of uint16 with the axes CYX, and what is said of it. */
+typedef struct refusal {
+    const char *path, *words;
+    mt_writer_options options;
+} refusal;
+
+#define SIZES(...) ((const int64_t[]) { __VA_ARGS__ })
+#define NUMBERS(...) ((const double[]) { __VA_ARGS__ })
+
+static const refusal refusals[] = {
+    { "a.png", "the suffix names no format that is written (.zarr, .tif, .npy): name the format", { 0 } },
+    { "a", "format \"png\" is not one that is written: zarr, tiff, npy", { .format = "png" } },
+    { "a.zarr", "axes \"XYC\": letters of TCZYX in this order", { .axes = "XYC" } },
+    { "a.zarr", "axes \"CYY\": letters of TCZYX in this order", { .axes = "CYY" } },
+    { "a.zarr", "do not end with YX", { .axes = "TCZ" } },
+    { "a.zarr", "0 pixels along Y", { .shape = SIZES(2, 0, 400) } },
+    { "a.zarr", "no valid dtype", { .dtype = (mt_dtype)99 } },
+    { "a.zarr", "a chunk of -1 pixels along X", { .chunk_shape = SIZES(1, 16, -1) } },
+    { "a.zarr",
+      "a shard of 40 pixels along Y does not consist of chunks of 16",
+      { .chunk_shape = SIZES(1, 16, 16), .shard_shape = SIZES(1, 40, 16) } },
+    { "a.zarr", "both a shard shape and no shards", { .shard_shape = SIZES(1, 300, 400), .no_shards = 1 } },
+    { "a.zarr",
+      "OME-Zarr 0.4 has no shards",
+      { .chunk_shape = SIZES(1, 16, 16), .shard_shape = SIZES(1, 32, 16), .ome = "0.4" } },
+    { "a.zarr",
+      "a pyramid needs chunks of an even size along X, not 17",
+      { .chunk_shape = SIZES(1, 16, 17), .n_levels = 2 } },
+    { "a.zarr", "the image is one pixel after 10", { .n_levels = 31 } },
+    { "a.zarr",
+      "the image has too many chunks",
+      { .shape = SIZES(INT64_MAX, INT64_MAX, 400), .chunk_shape = SIZES(1, 1, 1), .no_shards = 1 } },
+    { "a.zarr",
+      "a chunk is larger than max_chunk_bytes",
+      { .shape = SIZES(2, 1 << 30, 1 << 30), .chunk_shape = SIZES(1, 1 << 30, 1 << 30) } },
+    { "a.zarr", "codec \"lzma\" is not one of zstd, blosc-zstd, blosc-lz4, gzip, lz4, none", { .codec = "lzma" } },
+    { "a.zarr", "shuffle belongs to a blosc codec, not to gzip", { .codec = "gzip", .shuffle = "bit" } },
+    { "a.zarr", "shuffle \"bits\" is not one of none, byte, bit", { .shuffle = "bits" } },
+    { "a.zarr", "downsample \"max\" is not one of mean, nearest, mode", { .downsample = "max" } },
+    { "a.zarr", "ome \"0.6\" is not one of 0.5, 0.4", { .ome = "0.6" } },
+    { "a.zarr", "a pixel size of -1 along Y", { .pixel_size = NUMBERS(0, -1, 1) } },
+    { "a.zarr", "a pixel size of nan along X", { .pixel_size = NUMBERS(0, 1, NAN) } },
+    { "a.zarr", "mt_writer_options.struct_size is 3", { .struct_size = 3 } },
+    { "a.tif", "OME-TIFF has no type float16: choose float32", { .dtype = MT_FLOAT16 } },
+    { "a.tif", "OME-TIFF has no type uint64: choose uint32", { .dtype = MT_UINT64 } },
+    { "a.tif",
+      "a tile of format tiff lies in one plane: a chunk has 1 pixel along C, not 2",
+      { .chunk_shape = SIZES(2, 16, 16) } },
+    { "a.tif",
+      "a tile of format tiff has a multiple of 16 pixels along X, not 20",
+      { .chunk_shape = SIZES(1, 16, 20) } },
+    { "a.tif", "format tiff has no shards", { .shard_shape = SIZES(1, 256, 256) } },
+    { "a.tif", "for format tiff, the codec \"lz4\" is not one of zstd, gzip, none", { .codec = "lz4" } },
+    { "a.tif", "more than a TIFF can have", { .shape = SIZES(1, 16, (int64_t)1 << 40) } },
+    { "a.npy", "format npy has no resolution levels", { .n_levels = -1 } },
+    { "a.npy", "format npy has no chunks: it is written in bands of whole rows", { .chunk_shape = SIZES(1, 16, 16) } },
+    { "a.npy", "format npy has no shards", { .shard_shape = SIZES(1, 300, 400) } },
+    { "a.npy", "a row of", { .shape = SIZES(1, 1, INT64_MAX) } },
+    { "a.npy", "for format npy, the codec \"zstd\" is not one of none", { .codec = "zstd" } },
+};
+
+static void options_are_refused(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof refusals / sizeof *refusals; i++) {
+        mt_writer_options options = refusals[i].options;
+        mt_writer *w;
+        mt_error err = MT_ERROR_INIT;
+        options.struct_size = options.struct_size ? options.struct_size : sizeof options;
+        options.axes = options.axes ? options.axes : "CYX";
+        options.shape = options.shape ? options.shape : SIZES(2, 300, 400);
+        options.dtype = options.dtype ? options.dtype : MT_UINT16;
+        mt_status st = mt_writer_plan(NULL, refusals[i].path, &options, &w, &err);
+        if (st != MT_E_ARGUMENT && st != MT_E_LIMIT)
+            fail_msg("\"%s\" is not said: status %d", refusals[i].words, (int)st);
+        if (!strstr(err.message, refusals[i].words))
+            fail_msg("\"%s\" is not in \"%s\"", refusals[i].words, err.message);
+        assert_null(w);
+    }
+}
+
+static void what_is_required(void **state)
+{
+    (void)state;
+    mt_writer *w;
+    mt_error err = MT_ERROR_INIT;
+    mt_writer_options options = { .struct_size = sizeof options };
+    assert_int_equal(mt_writer_plan(NULL, "a.zarr", &options, &w, &err), MT_E_ARGUMENT);
+    assert_non_null(strstr(err.message, "neither axes nor a stack"));
+    options.axes = "YX";
+    assert_int_equal(mt_writer_plan(NULL, "a.zarr", &options, &w, &err), MT_E_ARGUMENT);
+    assert_non_null(strstr(err.message, "neither a shape nor a stack"));
+    options.shape = SIZES(2, 2);
+    assert_int_equal(mt_writer_plan(NULL, "a.zarr", &options, &w, &err), MT_E_ARGUMENT);
+    assert_non_null(strstr(err.message, "no valid dtype"));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = { cmocka_unit_test(options_are_refused), cmocka_unit_test(what_is_required) };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
