@@ -13,7 +13,8 @@ enum {
     FLOAT = 11,
     MOST_TAGS = 32,
     MOST_TILES = 256,
-    SIDE = 8
+    SIDE = 8,
+    SUB_IFDS = 330
 };
 
 /* A directory that is being written. */
@@ -238,13 +239,15 @@ static void put_directory(writing *w, long *link, bool ndpi)
     put(file, (uint64_t)at, ndpi ? 8 : 4);
     fseek(file, at, SEEK_SET);
     put(file, (uint64_t)w->n, 2);
+    long sub = 0;
     for (int i = 0; i < w->n; i++) {
         put(file, w->tags[i].tag, 2);
         put(file, w->tags[i].type, 2);
         put(file, w->tags[i].count, 4);
+        sub = w->tags[i].tag == SUB_IFDS ? ftell(file) : sub;
         put(file, w->tags[i].value, 4);
     }
-    *link = ftell(file);
+    *link = sub ? sub : ftell(file);
     put(file, 0, ndpi ? 8 : 4);
     for (int i = 0; ndpi && i < w->n; i++)
         put(file, w->tags[i].value >> 32, 4);
@@ -277,6 +280,8 @@ static void put_page(FILE *file, const slide_spec *p, long *link, bool ndpi)
         add_longs(&w, 324, offsets, n);
         add_longs(&w, 325, counts, n);
     }
+    if (p->sub)
+        add(&w, SUB_IFDS, LONG, 1, 0);
     if (ndpi)
         add_hamamatsu(&w);
     put_directory(&w, link, ndpi);

@@ -15,6 +15,7 @@ typedef struct slide_spec {
      * its block if jpeg is set. */
     int first;
     int subfile;             /* NewSubfileType */
+    bool sub;                /* the next page is a SubIFD of this one, which is the last of the others */
     int per_cm;              /* resolution; 0: none */
     const char *description; /* ImageDescription, or NULL */
     const char *software;    /* Software, or NULL */
