@@ -224,6 +224,9 @@ static void add_hamamatsu(writing *w)
         add(w, 65424, SLONG, 1, (uint32_t)w->page->depth);
     if (w->page->interval)
         add_longs(w, 65426, w->starts, w->n_starts);
+    const uint64_t high[MOST_TILES] = { 0 };
+    if (w->page->wide)
+        add_longs(w, 65432, high, w->n_starts);
     if (w->page->mode)
         add(w, 65441, LONG, 1, (uint64_t)w->page->mode);
 }

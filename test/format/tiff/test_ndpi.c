@@ -231,6 +231,12 @@ static void damaged_intervals(void **state)
     write_slide(path, &base, 1, true);
     patch_tag(65426, VALUE, "\xff\xff\xff\xff", 4); /* so do the offsets of intervals */
     check_refused(NULL, "", MT_E_CORRUPT, "65426");
+    page = base;
+    page.wide = true;
+    write_slide(path, &page, 1, true);
+    check_page("", &page);
+    patch_tag(65432, VALUE, "\x08\0\0", 4); /* the high words are now 0 and the start of the JPEG */
+    check_refused(NULL, "", MT_E_CORRUPT, "restart interval 0 has the bytes");
 }
 
 /* Intervals are placed by the width of the page, which must be that of the stream. */

@@ -189,6 +189,25 @@ static void contradictions(void **state)
     check_page("", &base);
 }
 
+static void more_than_there_may_be(void **state)
+{
+    (void)state;
+    enum { LEVELS = 33, PAGES = 4097 };
+    static slide_spec pages[PAGES];
+    pages[0] = base;
+    for (int i = 1; i <= LEVELS; i++)
+        pages[i] = (slide_spec) { 47 - i, 32 - 2 * i / 3, RGB_TILES };
+    write_slide(path, pages, LEVELS + 1, false);
+    check_layout(path, 32, "||", "14 x 10 pixels (the first is page 33) are no level: there are too many|15 x 11");
+    for (int i = 0; i < PAGES; i++)
+        pages[i] = (slide_spec) { 2, 2, .tile = 16, .first = i, .description = APERIO "2x2" };
+    write_slide(path, pages, PAGES, false);
+    check_layout(path, 1, "", "pages from 4096 on are ignored");
+    mt_stack *stack = open_slide(path, "");
+    assert_int_equal(mt_stack_get_info(stack)->original_shape[0], 4096);
+    mt_stack_close(stack);
+}
+
 /* Damage in one page leaves the others readable, with a warning. */
 static void damaged_pages(void **state)
 {
@@ -240,6 +259,7 @@ int main(void)
         cmocka_unit_test(pyramids_of_other_programs),
         cmocka_unit_test(stacks_of_other_programs),
         cmocka_unit_test(contradictions),
+        cmocka_unit_test(more_than_there_may_be),
         cmocka_unit_test(damaged_pages),
         cmocka_unit_test(mutated_files),
     };
