@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, MutableMapping
-from typing import TypeAlias
+from typing import Any, TypeAlias
 from weakref import WeakKeyDictionary
 
 from ._core import Context
@@ -16,6 +16,10 @@ _made: MutableMapping[Callable[[], Context], Context] = WeakKeyDictionary()
 
 def made_by(function: Callable[[], Context]) -> Context:
     """Return the context that a function makes: the same in all calls of a process. Called by the extension."""
+    equality: Any = type(function).__eq__
+    if equality is not object.__eq__:
+        # A method is a new object at each access. It would get the context of an equal one, and lose it with that.
+        raise TypeError(f"context must be a function that outlives its use, such as one of a module, not {function!r}")
     context = _made.get(function)
     if context is None:
         context = function()

@@ -210,21 +210,19 @@ static void drop_part(mt_order *order, mt_order_part *part)
     *part = (mt_order_part) { .at = NULL };
 }
 
-/* The most patches in a part of several windows. */
-static uint64_t most_in_part(const mt_order *order)
+static uint64_t most_in_part(const mt_ordering *by)
 {
-    uint64_t most = mt_cache_budget(order->by->patching->context->chunks) / INDEX_SHARE / sizeof(uint32_t);
+    uint64_t most = mt_cache_budget(by->patching->context->chunks) / INDEX_SHARE / sizeof(uint32_t);
     return most > LEAST_PART ? most : LEAST_PART;
 }
 
 /* The part that contains a window: parts are filled with windows one after the other. */
 static mt_order_part find_part(const mt_order *order, size_t window)
 {
-    uint64_t most = most_in_part(order);
     size_t from = 0, to = 0;
     while (to <= window) {
         from = to++;
-        while (to < order->n_windows && order->windows[to + 1].first - order->windows[from].first <= most)
+        while (to < order->n_windows && order->windows[to + 1].first - order->windows[from].first <= order->most)
             to++;
     }
     return (mt_order_part) { .first = order->windows[from].first, .end = order->windows[to].first };
@@ -232,7 +230,7 @@ static mt_order_part find_part(const mt_order *order, size_t window)
 
 static mt_status begin_sorting(const mt_order *order, mt_cancel *cancel, sorting *out, mt_error *err)
 {
-    uint64_t room = order->n <= most_in_part(order) ? order->n : LEAST_PART;
+    uint64_t room = order->n <= order->most ? order->n : LEAST_PART;
     *out = (sorting) { .order = order, .cancel = cancel, .room = room };
     mt_status st = take_indices(order, room, &out->found, err);
     if (!st)
@@ -314,7 +312,7 @@ mt_status mt_order_new(const mt_ordering *by, uint64_t epoch, mt_cancel *cancel,
     if (st)
         return st;
     mt_order *order = memory;
-    *order = (mt_order) { .epoch = epoch, .n = mt_patching_count(by->patching), .by = by };
+    *order = (mt_order) { .epoch = epoch, .n = mt_patching_count(by->patching), .most = most_in_part(by), .by = by };
     order->is_shuffled = !by->in_order && !by->blocks;
     mt_random_start(&random, by->seed, MT_STREAM_ORDER, epoch, 0, 0);
     if (order->is_shuffled)

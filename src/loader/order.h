@@ -34,6 +34,7 @@ typedef struct mt_order_part {
 typedef struct mt_order {
     uint64_t epoch;         /* epoch */
     uint64_t n;             /* number of patches */
+    uint64_t most;          /* of patches in a part of several windows; a fork changes the budget, but not this */
     const mt_ordering *by;  /* borrowed */
     uint32_t *place;        /* windows: of each block, its place in the order of the blocks; else NULL */
     uint64_t *starts;       /* of each place, its first position; one more for the end */

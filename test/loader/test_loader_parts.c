@@ -4,12 +4,23 @@
 
 #include <microtome/microtome.h>
 
+#include <dlfcn.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 /* 640,000 patches: with the smallest budget, three parts. */
 enum { SIDE = 1600, PATCH = 2, PATCHES = 640000, STEP = 64, READ = PATCHES / STEP };
 static uint8_t pixels[SIDE][SIDE];
+
+static long memory_pages; /* the machine is given so little memory; 0: what it has */
+
+long sysconf(int name)
+{
+    long (*real)(int) = (long (*)(int))(uintptr_t)dlsym(RTLD_NEXT, "sysconf");
+    return name == _SC_PHYS_PAGES && memory_pages ? memory_pages : real(name);
+}
 
 typedef struct set {
     mt_context *context;
@@ -81,8 +92,37 @@ static void parts_give_the_order_of_the_whole(void **state)
     close_set(&small);
 }
 
+/* A forked process has a smaller default budget: it must not mix its parts with those that it inherits. */
+static void parts_of_a_parent(void **state)
+{
+    (void)state;
+    enum { FIRST = READ / 100 * 72, LAST = READ / 100 * 84 }; /* in part 1 of the parent, and in part 2 of the child */
+    static uint64_t positions[READ], whole[READ], parts[READ];
+    set large, small;
+    open_set(&large, (int64_t)256 << 20);
+    memory_pages = (150L << 20) / sysconf(_SC_PAGESIZE); /* parts of 307,200 patches, in workers 262,144 */
+    open_set(&small, 0);
+    for (uint64_t i = 0; i < READ; i++)
+        positions[i] = i * STEP;
+    read_indices(&large, 0, positions, READ, whole);
+    read_indices(&small, 0, positions, LAST, parts);
+    pid_t child = fork();
+    if (child == 0) {
+        read_indices(&small, 0, positions + READ - 1, 1, parts + READ - 1);
+        read_indices(&small, 0, positions + FIRST, LAST - FIRST, parts + FIRST);
+        leave_child(memcmp(parts, whole, LAST * sizeof *whole) != 0);
+    }
+    int status;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(status, 0);
+    memory_pages = 0;
+    close_set(&large);
+    close_set(&small);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(parts_give_the_order_of_the_whole) };
+    const struct CMUnitTest tests[] = { cmocka_unit_test(parts_give_the_order_of_the_whole),
+                                        cmocka_unit_test(parts_of_a_parent) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

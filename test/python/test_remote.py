@@ -175,6 +175,11 @@ def test_a_function_gives_credentials_to_processes(tmp_path, serve, monkeypatch)
     assert server.tokens == {"secret"}
 
 
+class Maker:
+    def make(self):
+        return microtome.Context(threads=1)
+
+
 def test_functions_that_make_no_context(tmp_path):
     np.save(tmp_path / "a.npy", np.zeros((4, 4), np.uint8))
     with pytest.raises(TypeError, match=r"must return a microtome\.Context, not 3"):
@@ -183,6 +188,8 @@ def test_functions_that_make_no_context(tmp_path):
         microtome.open(tmp_path / "a.npy", context=lambda: {}["token"])
     with pytest.raises(TypeError, match="or a function that makes one"):
         microtome.open(tmp_path / "a.npy", context=3)
+    with pytest.raises(TypeError, match="such as one of a module, not <bound method"):
+        microtome.open(tmp_path / "a.npy", context=Maker().make)
     before = len(_context._made)
     for _ in range(3):
         microtome.open(tmp_path / "a.npy", context=lambda: microtome.Context(threads=1)).close()

@@ -13,7 +13,8 @@ enum {
     FLOAT = 11,
     MOST_TAGS = 32,
     MOST_TILES = 256,
-    SIDE = 8
+    SIDE = 8,
+    SUB_IFDS = 330
 };
 
 /* A directory that is being written. */
@@ -223,6 +224,9 @@ static void add_hamamatsu(writing *w)
         add(w, 65424, SLONG, 1, (uint32_t)w->page->depth);
     if (w->page->interval)
         add_longs(w, 65426, w->starts, w->n_starts);
+    const uint64_t high[MOST_TILES] = { 0 };
+    if (w->page->wide)
+        add_longs(w, 65432, high, w->n_starts);
     if (w->page->mode)
         add(w, 65441, LONG, 1, (uint64_t)w->page->mode);
 }
@@ -238,13 +242,15 @@ static void put_directory(writing *w, long *link, bool ndpi)
     put(file, (uint64_t)at, ndpi ? 8 : 4);
     fseek(file, at, SEEK_SET);
     put(file, (uint64_t)w->n, 2);
+    long sub = 0;
     for (int i = 0; i < w->n; i++) {
         put(file, w->tags[i].tag, 2);
         put(file, w->tags[i].type, 2);
         put(file, w->tags[i].count, 4);
+        sub = w->tags[i].tag == SUB_IFDS ? ftell(file) : sub;
         put(file, w->tags[i].value, 4);
     }
-    *link = ftell(file);
+    *link = sub ? sub : ftell(file);
     put(file, 0, ndpi ? 8 : 4);
     for (int i = 0; ndpi && i < w->n; i++)
         put(file, w->tags[i].value >> 32, 4);
@@ -277,6 +283,8 @@ static void put_page(FILE *file, const slide_spec *p, long *link, bool ndpi)
         add_longs(&w, 324, offsets, n);
         add_longs(&w, 325, counts, n);
     }
+    if (p->sub)
+        add(&w, SUB_IFDS, LONG, 1, 0);
     if (ndpi)
         add_hamamatsu(&w);
     put_directory(&w, link, ndpi);

@@ -15,12 +15,14 @@ typedef struct slide_spec {
      * its block if jpeg is set. */
     int first;
     int subfile;             /* NewSubfileType */
+    bool sub;                /* the next page is a SubIFD of this one, which is the last of the others */
     int per_cm;              /* resolution; 0: none */
     const char *description; /* ImageDescription, or NULL */
     const char *software;    /* Software, or NULL */
     bool jpeg;               /* the strip is a gray JPEG with blocks of 8 x 8; above 1,000,000 pixels only its head */
     int quantizer;           /* of its coefficients: 1, 2, 4 or 8; 0: 1 */
     int interval;            /* blocks of its restart intervals, which NDPI locates; 0: none */
+    bool wide;               /* NDPI: the offsets of the intervals have high words, which are 0 */
     float lens;              /* NDPI: SourceLens; 0: none */
     int32_t depth;           /* NDPI: ZOffsetFromSlideCenter in nanometers; 0: none */
     int mode;                /* NDPI: CaptureMode; 0: none */

@@ -109,7 +109,7 @@ static mt_status read_text(slide *s, const tiff_ifd *ifd, uint32_t page, qptiff_
 
 static bool is_full_size(const slide *s, const slide_page *page)
 {
-    return s->n == 0 || (page->page.width == s->pages[0].page.width && page->page.height == s->pages[0].page.height);
+    return s->n == 0 || slide_same_size(page, s->pages);
 }
 
 /* What a page is by its place, without a description: NULL for a plane of the pyramid. */

@@ -19,6 +19,7 @@ typedef struct jpeg_head {
     uint8_t bytes[LONGEST_HEAD];
     size_t size;                       /* in use */
     size_t sides;                      /* offset of the height and width in bytes */
+    int64_t width;                     /* of the image in pixels; 0 or wrong if it is beyond LONGEST_SIDE */
     int64_t interval;                  /* blocks (MCU) of a restart interval */
     int64_t block_width, block_height; /* pixels of a block */
 } jpeg_head;
@@ -39,7 +40,8 @@ static void read_frame(mt_reader *r, jpeg_head *out)
     int64_t wide = 1, high = 1;
     mt_read_skip(r, 1);
     out->sides = r->position;
-    mt_read_skip(r, 4);
+    mt_read_skip(r, 2);
+    out->width = mt_read_u16(r);
     int n = mt_read_u8(r);
     for (int i = 0; i < n; i++) {
         mt_read_skip(r, 1);
@@ -112,8 +114,9 @@ mt_status tiff_find_restarts(const tiff_file *file, const tiff_ifd *ifd, tiff_pa
         return st;
     int64_t columns = (page->width + head.block_width - 1) / head.block_width;
     int64_t rows = (page->height + head.block_height - 1) / head.block_height;
-    if (columns % head.interval != 0 || head.interval * head.block_width > LONGEST_SIDE ||
-        (uint64_t)(columns / head.interval * rows) != starts->count)
+    int64_t own = (head.width + head.block_width - 1) / head.block_width;
+    if ((page->width <= LONGEST_SIDE && own != columns) || columns % head.interval != 0 ||
+        head.interval * head.block_width > LONGEST_SIDE || (uint64_t)(columns / head.interval * rows) != starts->count)
         return MT_OK;
     page->restarts = page->tiled = true;
     page->chunk_width = head.interval * head.block_width;

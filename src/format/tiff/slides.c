@@ -12,7 +12,12 @@ static const slide_kind *const kinds[] = { &slide_svs, &slide_qptiff, &slide_ndp
 /* Scanners write fewer than 100 pages, up to 1,000 with many channels. */
 #define MAX_PAGES 4096
 
-static mt_status add_page(slide *s, const slide_kind *kind, uint64_t n, mt_error *err)
+bool slide_same_size(const slide_page *a, const slide_page *b)
+{
+    return a->page.width == b->page.width && a->page.height == b->page.height;
+}
+
+static mt_status add_page(slide *s, const slide_kind *kind, uint64_t n, uint64_t offset, mt_error *err)
 {
     const tiff_scan *scan = s->scan;
     slide_page *pages = mt_arena_grow(scan->scratch, s->pages, s->n, &s->room, 16, sizeof *pages, err);
@@ -20,7 +25,7 @@ static mt_status add_page(slide *s, const slide_kind *kind, uint64_t n, mt_error
         return mt_arena_failed(err);
     s->pages = pages;
     slide_page *page = &pages[s->n];
-    *page = (slide_page) { .number = (uint32_t)n };
+    *page = (slide_page) { .number = (uint32_t)n, .offset = offset };
     tiff_ifd ifd;
     mt_error own = MT_ERROR_INIT;
     mt_status st = tiff_chain_read(scan->chain, n, &ifd, &own);
@@ -33,6 +38,15 @@ static mt_status add_page(slide *s, const slide_kind *kind, uint64_t n, mt_error
     st = kind->classify(s, &ifd, page, err);
     s->n += st == MT_OK;
     return st;
+}
+
+/* A loop is found (chain.c) only after some of its pages were met again. */
+static bool is_repeated(const slide *s, uint64_t offset)
+{
+    for (size_t i = 0; i < s->n; i++)
+        if (s->pages[i].offset == offset)
+            return true;
+    return false;
 }
 
 static mt_status read_pages(slide *s, const slide_kind *kind, mt_error *err)
@@ -48,16 +62,14 @@ static mt_status read_pages(slide *s, const slide_kind *kind, mt_error *err)
             return mt_fail(err, st, "%s", own.message);
         if (offset == 0 && n > 0)
             return MT_OK;
+        if (is_repeated(s, offset))
+            return tiff_images_warn(images, err, "pages from %llu on are ignored: the pages form a loop",
+                                    (unsigned long long)n);
         if (n == MAX_PAGES)
             return tiff_images_warn(images, err, "pages from %d on are ignored: no scanner writes so many", MAX_PAGES);
-        if ((st = add_page(s, kind, n, err)))
+        if ((st = add_page(s, kind, n, offset, err)))
             return st;
     }
-}
-
-static bool same_size(const slide_page *a, const slide_page *b)
-{
-    return a->page.width == b->page.width && a->page.height == b->page.height;
 }
 
 /* Larger planes first; those of one size by depth, then in the order of the file. */
@@ -74,8 +86,8 @@ static int compare(const void *a, const void *b)
     return x->number < y->number ? -1 : x->number > y->number;
 }
 
-/* Makes a series of pages of one size along an axis. Those that differ from the first in type become images of their own: *n is the
- * number of others. */
+/* Makes a series of the pages of one size that have the type of the first: *n becomes their number. The others become
+ * images of their own. */
 static mt_status make_series(const slide *s, char axis, slide_page **pages, size_t *n, tiff_series **out, mt_error *err)
 {
     tiff_images *images = s->scan->images;
@@ -127,11 +139,11 @@ static const char *find_fault(const tiff_series *pyramid, slide_page *const *ful
     return pyramid->n_page_levels == TIFF_MAX_LEVELS ? "there are too many levels" : NULL;
 }
 
-static mt_status add_level(const slide *s, const slide_kind *kind, slide_page *const *full, tiff_series *pyramid,
-                           slide_page **pages, size_t n, mt_error *err)
+static mt_status add_level(const slide *s, slide_page *const *full, tiff_series *pyramid, slide_page **pages, size_t n,
+                           mt_error *err)
 {
     tiff_series *level;
-    mt_status st = make_series(s, kind->axis, pages, &n, &level, err);
+    mt_status st = make_series(s, s->axis, pages, &n, &level, err);
     if (st)
         return st;
     const char *fault = find_fault(pyramid, full, pages, n);
@@ -149,7 +161,7 @@ static mt_status add_level(const slide *s, const slide_kind *kind, slide_page *c
 static size_t count_alike(slide_page *const *planes, size_t n)
 {
     size_t alike = 1;
-    while (alike < n && same_size(planes[alike], planes[0]))
+    while (alike < n && slide_same_size(planes[alike], planes[0]))
         alike++;
     return alike;
 }
@@ -159,11 +171,11 @@ static mt_status add_pyramid(const slide *s, const slide_kind *kind, const tiff_
 {
     size_t first = 0, n_first;
     tiff_series *pyramid;
-    while (!same_size(planes[first], s->pages))
+    while (!slide_same_size(planes[first], s->pages))
         first++;
     slide_page **full = planes + first;
     size_t end = first + (n_first = count_alike(full, n - first));
-    mt_status st = make_series(s, kind->axis, full, &n_first, &pyramid, err);
+    mt_status st = make_series(s, s->axis, full, &n_first, &pyramid, err);
     if (st)
         return st;
     if ((st = kind->describe(s, ifd, full, pyramid, err)) ||
@@ -173,7 +185,7 @@ static mt_status add_pyramid(const slide *s, const slide_kind *kind, const tiff_
     for (size_t at = 0, alike; at < n && !st; at += alike) {
         alike = at == first ? end - first : count_alike(planes + at, n - at);
         if (at != first)
-            st = add_level(s, kind, full, pyramid, planes + at, alike, err);
+            st = add_level(s, full, pyramid, planes + at, alike, err);
     }
     return st;
 }
@@ -213,7 +225,10 @@ mt_status tiff_describe_slide(const tiff_scan *scan, const tiff_ifd *ifd, bool *
 {
     slide s = { .scan = scan };
     *found = false;
+    if (tiff_find(ifd, TAG_SUB_IFDS)) /* no scanner writes them: another program kept the description of a slide */
+        return MT_OK;
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+        s.axis = kinds[i]->axis;
         mt_status st = kinds[i]->probe(scan, ifd, found, err);
         if (!st && *found && !(st = read_pages(&s, kinds[i], err)))
             st = sort_pages(&s, kinds[i], ifd, err);

@@ -7,7 +7,8 @@
 
 typedef struct slide_page {
     tiff_page page;     /* its image */
-    uint32_t number;    /* of its directory */
+    uint64_t offset;    /* of its directory */
+    uint32_t number;    /* of its directory, counted from 0 */
     const char *part;   /* name of an image of its own, "" if it has none; NULL: a plane of the pyramid */
     mt_channel channel; /* of a plane; its name may be NULL */
     int64_t depth;      /* of a focal plane, in nanometers: planes of one size are sorted by it */
@@ -18,6 +19,7 @@ typedef struct slide {
     slide_page *pages;     /* readable pages, in the order of the file; the first is a plane */
     size_t n, room;        /* entries of pages in use and allocated */
     uint64_t xml_bytes;    /* of descriptions that were parsed */
+    char axis;             /* of several planes of one size: that of the kind, unless a page contradicts it */
 } slide;
 
 /* A kind of scanner. */
@@ -32,6 +34,8 @@ typedef struct slide_kind {
     mt_status (*describe)(const slide *s, const tiff_ifd *ifd, slide_page *const *planes, tiff_series *pyramid,
                           mt_error *err);
 } slide_kind;
+
+bool slide_same_size(const slide_page *a, const slide_page *b);
 
 extern const slide_kind slide_svs, slide_qptiff, slide_ndpi;
 

@@ -7,7 +7,10 @@
  *     46920x33014 [0,100 46000x32914] (256x256) -> 11500x8228 JPEG/RGB Q=65|AppMag = 20|MPP = 0.4990|...
  *
  * with the size of the scan, the part that was kept, the tiles, and the size of a smaller version; or, in the second
- * line, the name of another image: "label 387x463". Several pages of one size are focal planes. */
+ * line, the name of another image: "label 387x463". Several pages of one size are focal planes.
+ *
+ * Other programs keep the description in pyramids and stacks of their own, whose other pages have the same one, or none,
+ * and whose levels are marked as reduced. */
 #include "base/number.h"
 #include "format/tiff/slides.h"
 
@@ -54,7 +57,7 @@ static mt_status check_size(const slide *s, const char *line, const slide_page *
         (width == page->page.width && height == page->page.height))
         return MT_OK;
     return tiff_images_warn(
-        s->scan->images, err, "page %u has %lld x %lld pixels, but its description says %lld x %lld: it is ignored",
+        s->scan->images, err, "page %u has %lld x %lld pixels, but its description says %lld x %lld, which is ignored",
         page->number, (long long)page->page.width, (long long)page->page.height, (long long)width, (long long)height);
 }
 
@@ -69,14 +72,16 @@ static mt_status classify(slide *s, const tiff_ifd *ifd, slide_page *page, mt_er
     const char *line = find_line(text);
     bool is_reduction = strstr(line, "->") != NULL;
     bool is_label = strncmp(line, "label", 5) == 0, is_macro = strncmp(line, "macro", 5) == 0;
-    if (!is_label && !is_macro) {
-        is_label = type == LABEL && !is_reduction && page->number > 0;
+    if (!is_label && !is_macro && !page->page.tiled) {
+        is_label = type == LABEL && !is_reduction;
         is_macro = type == MACRO;
     }
     if (is_label || is_macro)
         page->part = is_label ? "label" : "macro";
     else if (!page->page.tiled)
         page->part = is_reduction || page->number == 1 ? "thumbnail" : "";
+    else if (!*text && s->n > 0 && slide_same_size(page, s->pages))
+        s->axis = '?';
     return page->part ? MT_OK : check_size(s, line, page, err);
 }
 
@@ -88,7 +93,10 @@ static double find_mpp(char *text)
         item += 1 + strspn(item + 1, " ");
         if (strncmp(item, "MPP", 3) != 0)
             continue;
-        char *number = item + 3 + strspn(item + 3, " =");
+        size_t gap = strspn(item + 3, " =");
+        if (gap == 0)
+            continue;
+        char *number = item + 3 + gap;
         char *comma = number + strspn(number, "0123456789");
         if (*comma == ',')
             *comma = '.';

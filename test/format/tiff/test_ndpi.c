@@ -231,6 +231,26 @@ static void damaged_intervals(void **state)
     write_slide(path, &base, 1, true);
     patch_tag(65426, VALUE, "\xff\xff\xff\xff", 4); /* so do the offsets of intervals */
     check_refused(NULL, "", MT_E_CORRUPT, "65426");
+    page = base;
+    page.wide = true;
+    write_slide(path, &page, 1, true);
+    check_page("", &page);
+    patch_tag(65432, VALUE, "\x08\0\0", 4); /* the high words are now 0 and the start of the JPEG */
+    check_refused(NULL, "", MT_E_CORRUPT, "restart interval 0 has the bytes");
+}
+
+/* Intervals are placed by the width of the page, which must be that of the stream. */
+static void a_stream_of_another_width(void **state)
+{
+    (void)state;
+    size_t n;
+    write_slide(path, &base, 1, true);
+    uint8_t *bytes = read_file(path, &n), *at = bytes;
+    while (at[0] != 0xff || at[1] != 0xc0)
+        assert_true(++at < bytes + n - 10);
+    patch_file(path, at + 5 - bytes, "\0\x38\0\x18", 4); /* half as wide and twice as high: as many intervals */
+    free(bytes);
+    check_refused(NULL, "", MT_E_CORRUPT, "an image of 24 x 56");
 }
 
 static void deep_samples(void **state)
@@ -274,6 +294,7 @@ int main(void)
         cmocka_unit_test(more_than_4_gb),
         cmocka_unit_test(streams_without_intervals),
         cmocka_unit_test(damaged_intervals),
+        cmocka_unit_test(a_stream_of_another_width),
         cmocka_unit_test(deep_samples),
         cmocka_unit_test(truncated_files),
     };

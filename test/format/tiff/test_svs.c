@@ -107,8 +107,9 @@ static void sizes_in_the_description(void **state)
         { APERIO "48x32 JPEG|MPP = 0,25|", NULL, 0.25 },
         { APERIO "90x80 [1,2 48x32] (16x16)|Filename = MPPs|MPP=0.5", NULL, 0.5 },
         { APERIO "90x80 [1,2 48x32];Aperio v10\r\n999x999|MPP = 2", NULL, 2 },
-        { APERIO "90x80 [1,2 48x30]|MPP = x", "48 x 32 pixels, but its description says 48 x 30", 0 },
+        { APERIO "90x80 [1,2 48x30]|MPP = x", "48 x 32 pixels, but its description says 48 x 30, which is ignored", 0 },
         { APERIO "90x80", "90 x 80", 0 },
+        { APERIO "48x32|MPPs = 3|MPP = 0.5", NULL, 0.5 },
         { APERIO "|MPP = -1", NULL, 0 },
         { APERIO "99999999999999999999x1|MPP = 1e999", NULL, 0 },
         { "Aperio", NULL, 0 },
@@ -123,6 +124,43 @@ static void sizes_in_the_description(void **state)
     page.per_cm = 20000; /* used if the description has no size */
     write_slide(path, &page, 1, false);
     check_pixel_size(path, "", 0.5, 0.5);
+}
+
+/* Programs that keep the description of a slide write pyramids whose levels are marked as reduced, */
+static void pyramids_of_other_programs(void **state)
+{
+    (void)state;
+    slide_spec pages[] = { base, half, quarter };
+    for (int i = 1; i < 3; i++) {
+        pages[i].subfile = 1;
+        pages[i].description = NULL;
+    }
+    write_slide(path, pages, 3, false);
+    check_layout(path, 3, "", NULL);
+    check_page("#level=2", &quarter);
+    for (int i = 1; i < 3; i++)
+        pages[i].description = BASE;
+    write_slide(path, pages, 2, false);
+    check_layout(path, 2, "", "page 1 has 24 x 16 pixels, but its description says 48 x 32, which is ignored");
+    pages[0].sub = true; /* or are SubIFDs, */
+    write_slide(path, pages, 2, false);
+    check_layout(path, 2, "", NULL);
+    check_page("#level=1", &half);
+}
+
+/* and stacks along any axis, which only the first page describes. */
+static void stacks_of_other_programs(void **state)
+{
+    (void)state;
+    slide_spec pages[] = { base, base, base };
+    for (int i = 0; i < 3; i++) {
+        pages[i].samples = 1;
+        pages[i].first += 7 * i;
+        pages[i].description = i == 0 ? BASE : NULL;
+    }
+    const slide_spec *const planes[] = { &pages[0], &pages[1], &pages[2] };
+    write_slide(path, pages, 3, false);
+    check_planes(path, "", "SYX", planes, 3);
 }
 
 /* Pages that cannot be levels stay images of their own. */
@@ -151,6 +189,25 @@ static void contradictions(void **state)
     check_page("", &base);
 }
 
+static void more_than_there_may_be(void **state)
+{
+    (void)state;
+    enum { LEVELS = 33, PAGES = 4097 };
+    static slide_spec pages[PAGES];
+    pages[0] = base;
+    for (int i = 1; i <= LEVELS; i++)
+        pages[i] = (slide_spec) { 47 - i, 32 - 2 * i / 3, RGB_TILES };
+    write_slide(path, pages, LEVELS + 1, false);
+    check_layout(path, 32, "||", "14 x 10 pixels (the first is page 33) are no level: there are too many|15 x 11");
+    for (int i = 0; i < PAGES; i++)
+        pages[i] = (slide_spec) { 2, 2, .tile = 16, .first = i, .description = APERIO "2x2" };
+    write_slide(path, pages, PAGES, false);
+    check_layout(path, 1, "", "pages from 4096 on are ignored");
+    mt_stack *stack = open_slide(path, "");
+    assert_int_equal(mt_stack_get_info(stack)->original_shape[0], 4096);
+    mt_stack_close(stack);
+}
+
 /* Damage in one page leaves the others readable, with a warning. */
 static void damaged_pages(void **state)
 {
@@ -168,6 +225,13 @@ static void damaged_pages(void **state)
     write_slide(path, pages, 4, false);
     patch_file(path, -4, "\xf0\xff\xff\xff", 4);
     check_layout(path, 3, "|thumbnail", "ends before its page 4");
+    size_t size;
+    write_slide(path, pages, 4, false);
+    uint8_t *file = read_file(path, &size);
+    patch_file(path, -4, file + 4, 4); /* the first page follows the last */
+    free(file);
+    check_layout(path, 3, "|thumbnail", "pages from 4 on are ignored: the pages form a loop");
+    check_page("", &base);
     pages[0] = broken;
     write_slide(path, pages, 4, false);
     mt_stack *stack;
@@ -192,7 +256,10 @@ int main(void)
         cmocka_unit_test(images_without_descriptions),
         cmocka_unit_test(focal_planes),
         cmocka_unit_test(sizes_in_the_description),
+        cmocka_unit_test(pyramids_of_other_programs),
+        cmocka_unit_test(stacks_of_other_programs),
         cmocka_unit_test(contradictions),
+        cmocka_unit_test(more_than_there_may_be),
         cmocka_unit_test(damaged_pages),
         cmocka_unit_test(mutated_files),
     };
