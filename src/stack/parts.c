@@ -20,8 +20,7 @@ static mt_status list_attachments(const mt_container *container, const mt_select
 
 static void leave_context(void *context) { mt_context_free(context); }
 
-/* Creates a list, which retains its context. */
-static mt_status new_names(mt_context *given, mt_names **out, mt_error *err)
+mt_status mt_names_begin(mt_context *given, mt_names **out, mt_error *err)
 {
     mt_context *context = mt_context_retain(given, err);
     if (!context)
@@ -58,7 +57,7 @@ static mt_status list_path(mt_context *given, const char *path, const mt_open_op
     mt_context *context = mt_context_retain(given, err);
     if (!context)
         return MT_E_MEMORY;
-    mt_status st = new_names(context, &names, err);
+    mt_status st = mt_names_begin(context, &names, err);
     if (!st && (st = fill_names(context, path, options, list, names, err)))
         mt_names_free(names);
     else if (!st)
@@ -90,7 +89,7 @@ static mt_status list_stack(const mt_stack *stack, list_parts list, mt_names **o
     if (stack->has_saved_map)
         return mt_fail(err, MT_E_UNSUPPORTED, "%s was opened with a saved map, which is of one image",
                        stack->info.source);
-    mt_status st = new_names(stack->context, &names, err);
+    mt_status st = mt_names_begin(stack->context, &names, err);
     if (st || !container) {
         *out = names;
         return st;

@@ -12,7 +12,7 @@ static const char *const codecs[] = { "zstd", "gzip", "none", NULL };
 
 static mt_status check(mt_plan *plan, mt_error *err)
 {
-    if (!tiff_ome_type(plan->dtype))
+    if (!mt_ome_type(plan->dtype))
         return mt_fail(err, MT_E_ARGUMENT, "OME-TIFF has no type %s: choose %s", mt_dtype_name(plan->dtype),
                        plan->dtype == MT_FLOAT16  ? "float32"
                        : plan->dtype == MT_INT64  ? "int32"
