@@ -15,7 +15,7 @@ typedef struct convert_run {
 
 /* --- Inputs. --- */
 
-/* Label images lie inside the images that they describe; a collection lists images. */
+/* Label images are written with the images that they belong to; a collection lists images. */
 static void leave_out_labels(conversion *c)
 {
     struct images *images = &c->images;
@@ -24,8 +24,6 @@ static void leave_out_labels(conversion *c)
     for (size_t i = 0; i < n; i++) {
         const mt_stack_info *info = mt_stack_get_info(images->stacks[i]);
         if (info->is_labels && strstr(info->part, "labels/")) {
-            fprintf(stderr, "microtome: %s#%s: label images are not converted with --join S: convert each by itself\n",
-                    info->source, info->part);
             mt_stack_close(images->stacks[i]);
             continue;
         }
@@ -121,9 +119,12 @@ static int work(convert_run *run)
     run->done_before = count_done(&run->w);
     progress_start(&run->w.progress);
     mt_status st = mt_writer_copy_sources(run->w.writer, c->sources, c->n_sources, &copy, &err);
+    progress_end(&run->w.progress);
+    int status = st ? EXIT_OK : labels_convert(c);
+    if (status && status != EXIT_INCOMPLETE)
+        return status;
     if (!st && !c->out.n_parts)
         st = mt_writer_finish(run->w.writer, 1, &err);
-    progress_end(&run->w.progress);
     if (st)
         return writing_failed(&run->w, &err);
     note_values(&run->w, c->images.stacks, c->images.n);
@@ -135,16 +136,22 @@ static int convert(conversion *c)
 {
     convert_run run = { .c = c };
     int status = writing_begin(&run.w, &c->out, c->context);
-    if (status || !run.w.writer)
+    if (status)
         return status;
-    status = work(&run);
+    if (!run.w.writer) /* complete, as are the label images, which may have to be verified again */
+        return args_count(c->args, "verify") ? labels_convert(c) : EXIT_OK;
+    status = labels_begin(c);
+    if (!status)
+        status = work(&run);
     mt_writer_close(run.w.writer);
     return status;
 }
 
-static int convert_image(conversion *c)
+int convert_image(conversion *c)
 {
-    int status = conversion_plan(c);
+    int status = labels_open(c);
+    if (!status)
+        status = conversion_plan(c);
     if (!status)
         status = convert(c);
     if (!status && args_count(c->args, "verify"))
