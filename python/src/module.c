@@ -123,6 +123,7 @@ static PyMethodDef functions[] = {
     { "is_finished", is_finished, METH_O, NULL },
     { "collection_begin", collection_begin, METH_VARARGS, NULL },
     { "collection_finish", collection_finish, METH_VARARGS, NULL },
+    { "collection_is_complete", collection_is_complete, METH_VARARGS, NULL },
     { "parse_statistics", parse_statistics, METH_VARARGS, NULL },
     { NULL, NULL, 0, NULL },
 };
