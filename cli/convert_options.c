@@ -55,6 +55,8 @@ static int read_region(conversion *c)
 static int read_join(conversion *c)
 {
     const char *text = args_get(c->args, "join", 0);
+    if (args_count(c->args, "plate") && (!text || strcmp(text, "S") != 0))
+        return usage_error(c->args, "--plate is a kind of collection: it needs --join S");
     if (!text)
         return EXIT_OK;
     if (!*text || !strchr("TCZS", *text) || text[1])

@@ -41,6 +41,7 @@ def convert(
     *,
     region: Region | None = None,
     join: Literal["T", "C", "Z", "S"] | None = None,
+    plate: bool = False,
     part: tuple[int, int] | None = None,
     missing: Literal["error", "fill"] = "error",
     label_images: bool | Iterable[str] = True,
@@ -68,6 +69,9 @@ def convert(
         Axis along which several images follow one another. Their sizes along the other axes must be
         alike, and so must their types, unless ``dtype`` is given. S: all images of the sources, of files
         with several and along S, become an OME-Zarr collection, ``path/0``, ``path/1`` and so on.
+    plate : bool
+        With ``join="S"``: the images are the fields of an OME-Zarr plate, which the output becomes, too,
+        with the same rows, columns and fields.
     part : (int, int), optional
         Copy only part k of n, from 0, of the chunks or shards, so that n processes share the work. The
         call without ``part``, after all have ended, finishes the image.
@@ -127,7 +131,9 @@ def convert(
         raise TypeError(f"convert() got an unexpected keyword argument {unknown[0]!r}")
     if missing not in ("error", "fill"):
         raise ArgumentError(f"missing is {missing!r}, not 'error' or 'fill'")
-    asked = _Asked(dict(region or {}), join, part, label_images, verify, progress, options)
+    if plate and join != "S":
+        raise ArgumentError("a plate is a kind of collection: plate=True needs join='S'")
+    asked = _Asked(dict(region or {}), join, plate, part, label_images, verify, progress, options)
     with ExitStack() as opened:
         open_sources = _open_members if join == "S" else _open_sources
         stacks = open_sources(source, missing, options.get("context"), opened)
@@ -141,6 +147,7 @@ class _Asked(NamedTuple):
 
     region: dict[str, Any]
     join: str | None
+    plate: bool
     part: tuple[int, int] | None
     label_images: bool | Iterable[str]
     verify: bool
@@ -222,14 +229,15 @@ def _convert_collection(stacks: tuple[ImageStack, ...], path: Path, asked: _Aske
     if not is_zarr(path, asked.options.get("format")):
         raise ArgumentError(f"join='S' makes an OME-Zarr collection: a path that ends with .zarr, not {path}")
     members = [(stack, s) for stack in stacks for s in range(_length(stack, "S"))]
-    collection = _collection(path, len(members), asked)
+    names = tuple(stack.part for stack, _ in members) if asked.plate else None
+    collection = (*_collection(path, len(members), asked), "plate" if asked.plate else "series", names)
     options = cast("OutputOptions", {**asked.options, "format": "zarr"})  # names of images have no suffix
     _core.collection_begin(*collection)
     done = []
     for i, (stack, s) in enumerate(members):
         region = {**asked.region, **({"S": s} if "S" in stack.original_axes else {})}
         own = asked._replace(region=region, join=None, options=options)
-        done.append(_convert_image((stack,), path_below(path, str(i)), own))
+        done.append(_convert_image((stack,), path_below(path, names[i] if names else str(i)), own))
     if asked.part is None and not _core.collection_is_complete(path, asked.options.get("context")):
         _core.collection_finish(*collection)
     sums = [sum(column) for column in zip(*filter(None, done), strict=True)]

@@ -256,6 +256,39 @@ class Convert(Command):
         self.assertEqual(self.info(f"{out}#2")["parts"], ["2", "2/labels/nuclei", "2/labels/deep/cells"])
         self.assertEqual(self.plane(f"{out}#0/labels/nuclei", (20, 30)), self.values((20, 30)))
 
+    def test_plates(self):
+        """A plate becomes a plate, also in parts."""
+        plate, out, parts = (self.path(n) for n in ("plate.zarr", "out.zarr", "parts.zarr"))
+        fields = ["A/1/0", "A/1/1", "B/12/0"]
+        wells = [{"path": "A/1", "rowIndex": 0, "columnIndex": 0}, {"path": "B/12", "rowIndex": 1, "columnIndex": 1}]
+        written = {"rows": [{"name": "A"}, {"name": "B"}], "columns": [{"name": "1"}, {"name": "12"}], "wells": wells}
+        for i, field in enumerate(fields):
+            (self.dir / "plate.zarr" / field).parent.mkdir(parents=True, exist_ok=True)
+            image = self.image((9, 8 + i), name=f"{i}.npy")
+            self.run_it("convert", image, f"{plate}/{field}", "--format", "zarr")
+        for folder, attributes in (
+            ("A/1", {"well": {"images": [{"path": "0"}, {"path": "1"}]}}),
+            ("B/12", {"well": {"images": [{"path": "0"}]}}),
+            ("", {"plate": written}),
+        ):
+            document = {"zarr_format": 3, "node_type": "group", "attributes": {"ome": {"version": "0.5", **attributes}}}
+            (self.dir / "plate.zarr" / folder / "zarr.json").write_text(json.dumps(document))
+        options = ["--join", "S", "--plate", "--chunks", "4x4"]
+        self.run_it("convert", plate, out, *options)
+        self.assertEqual(self.info(out)["parts"], fields)
+        root = json.loads((self.dir / "out.zarr/zarr.json").read_text())["attributes"]["ome"]
+        self.assertEqual(root, {"version": "0.5", "plate": {**written, "field_count": 2}})
+        for i, field in enumerate(fields):
+            self.assertEqual(self.plane(f"{out}#{field}", (9, 8 + i)), self.values((9, 8 + i)))
+        for part in ("1/2", "2/2"):
+            self.run_it("convert", plate, parts, *options, "--part", part, status=3)
+        self.assertIn("incomplete, 0 of 3 images", self.run_it("status", parts, status=3).stdout)
+        self.run_it("finish", parts)
+        self.assertEqual(tree(parts), tree(out))
+        text = self.refuse("convert", self.image((9, 8)), self.path("no.zarr"), *options, status=1)
+        self.assertIn("is not ROW/COLUMN/FIELD", text)
+        self.assertIn("it needs --join S", self.refuse("convert", plate, out, "--plate"))
+
     def test_scenes_become_a_collection(self):
         scenes, out = command_test.DATA / "czi/real/S3_1Pos_2Mosaic_T2_Z3_CH2_sm.czi", self.path("out.zarr")
         if not scenes.is_file():

@@ -152,3 +152,29 @@ def test_parts_of_a_collection(tmp_path, labelled):
     (tmp_path / "killed.zarr/zarr.json").write_text(json.dumps(root))
     assert microtome.convert([labelled, labelled], tmp_path / "killed.zarr", **options) is None
     assert tree(tmp_path / "killed.zarr") == tree(whole)
+
+
+def test_a_plate_becomes_a_plate(tmp_path, labelled):
+    """What is not one is made one of its fields."""
+    plate, out = tmp_path / "plate.zarr", tmp_path / "out.zarr"
+    for field in "C/03/0", "C/03/1", "D/11/0":
+        shutil.copytree(labelled, plate / field)
+    root = {"zarr_format": 3, "node_type": "group", "attributes": {"ome": {"version": "0.5"}}}
+    (plate / "zarr.json").write_text(json.dumps(root))
+    microtome.convert(plate, out, join="S", plate=True, ome="0.4", **QUIET)
+    assert microtome.list_parts(out) == ["C/03/0", "C/03/1", "D/11/0"]
+    attributes = json.loads((out / ".zattrs").read_text())
+    assert attributes["plate"]["wells"] == [
+        {"path": "C/03", "rowIndex": 0, "columnIndex": 0},
+        {"path": "D/11", "rowIndex": 1, "columnIndex": 1},
+    ]
+    assert json.loads((out / "C/03/.zattrs").read_text())["well"] == {
+        "images": [{"path": "0"}, {"path": "1"}],
+        "version": "0.4",
+    }
+    np.testing.assert_array_equal(read(f"{out}#D/11/0"), IMAGE)
+    np.testing.assert_array_equal(read(f"{out}#D/11/0/labels/a"), LABELS["a"])
+    with pytest.raises(microtome.ArgumentError, match="ROW/COLUMN/FIELD"):
+        microtome.convert(labelled, tmp_path / "no.zarr", join="S", plate=True, **QUIET)
+    with pytest.raises(microtome.ArgumentError, match="needs join='S'"):
+        microtome.convert(labelled, tmp_path / "no.zarr", plate=True, **QUIET)
