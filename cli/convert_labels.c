@@ -168,11 +168,9 @@ static int take_region(conversion *label, const conversion *c)
 static void take_options(writing *label, const writing *image)
 {
     mt_writer_options *o = &label->options;
-    *label = (writing) { .args = image->args,
-                         .options = image->options,
-                         .part = image->part,
-                         .n_parts = image->n_parts,
-                         .image = image };
+    *label = (writing) {
+        .args = image->args, .options = image->options, .part = image->part, .n_parts = image->n_parts, .image = image
+    };
     o->format = "zarr";
     o->dtype = 0;
     o->is_labels = 1;
@@ -185,9 +183,8 @@ static int convert_label(const conversion *c, size_t i, const char *path)
     conversion label = { .args = c->args, .context = c->context, .join = c->join, .is_label = true };
     take_options(&label.out, &c->out);
     label.out.path = path;
-    label.images = (struct images) { .stacks = c->labels.stacks + i * c->images.n,
-                                     .names = c->images.names,
-                                     .n = c->images.n };
+    label.images =
+        (struct images) { .stacks = c->labels.stacks + i * c->images.n, .names = c->images.names, .n = c->images.n };
     memcpy(label.region, c->region, sizeof label.region);
     int status = take_region(&label, c);
     if (!status)

@@ -246,8 +246,7 @@ MT_API MT_MUST_CHECK mt_status mt_collection_look(mt_context *context, const cha
 
 /* Lists the names of the images of a collection, in their order, as mt_collection_look finds it (which does not set
  * names). The caller frees the list. */
-MT_API MT_MUST_CHECK mt_status mt_collection_list(mt_context *context, const char *path, mt_names **out,
-                                                  mt_error *err);
+MT_API MT_MUST_CHECK mt_status mt_collection_list(mt_context *context, const char *path, mt_names **out, mt_error *err);
 
 MT_END_DECLS
 

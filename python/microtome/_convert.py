@@ -219,15 +219,15 @@ def _convert_labels(labels: dict[str, list[ImageStack]], path: Path, plan: _Plan
     for name, stacks in labels.items():
         region = label_region(stacks[0], plan.stacks[0], asked.region)
         axes = _output_axes(stacks[0], asked.join)
-        own = asked._replace(
-            region=region, label_images=False, options=label_options(asked.options, plan.axes, axes)
-        )
+        own = asked._replace(region=region, label_images=False, options=label_options(asked.options, plan.axes, axes))
         _convert_image(tuple(stacks), path_below(path, "labels", name), own)
 
 
 def _convert_collection(stacks: tuple[ImageStack, ...], path: Path, asked: _Asked) -> WriterProgress | None:
     if not is_zarr(path, asked.options.get("format")):
-        raise ArgumentError(f"join='S' makes an OME-Zarr collection: a path that ends with .zarr, not {path}")
+        raise ArgumentError(
+            f"join='S' makes an OME-Zarr collection: a path that ends with .zarr, not {os.fsdecode(path)}"
+        )
     members = [(stack, s) for stack in stacks for s in range(_length(stack, "S"))]
     names = tuple(stack.part for stack, _ in members) if asked.plate else None
     collection = (*_collection(path, len(members), asked), "plate" if asked.plate else "series", names)

@@ -44,7 +44,9 @@ def open_labels(
         warn_caller(f"{stacks[0].source}: label images are not converted: they have no channels to be joined")
     else:
         return {
-            name: [opened.enter_context(_open_one(stack, found[name])) for stack, found in zip(stacks, parts)]
+            name: [
+                opened.enter_context(_open_one(stack, found[name])) for stack, found in zip(stacks, parts, strict=True)
+            ]
             for name in _shared(stacks, parts, names)
         }
     return {}
@@ -59,9 +61,7 @@ def _choose(stack: ImageStack, names: list[str], choice: bool | Iterable[str]) -
     return [name for name in names if name in wanted]
 
 
-def _shared(
-    stacks: Sequence[ImageStack], parts: Sequence[Mapping[str, str]], names: Iterable[str]
-) -> Iterator[str]:
+def _shared(stacks: Sequence[ImageStack], parts: Sequence[Mapping[str, str]], names: Iterable[str]) -> Iterator[str]:
     for name in names:
         without = [stack for stack, found in zip(stacks, parts, strict=True) if name not in found]
         if without:

@@ -11,7 +11,9 @@ import pytest
 
 QUIET = {"progress": False, "durability": "never"}
 IMAGE = np.random.default_rng(1).integers(0, 60000, (2, 40, 50), dtype=np.uint16)
-LABELS = {name: np.random.default_rng(seed).integers(0, 99, (40, 50), dtype=np.uint32) for seed, name in enumerate("ab")}
+LABELS = {
+    name: np.random.default_rng(seed).integers(0, 99, (40, 50), dtype=np.uint32) for seed, name in enumerate("ab")
+}
 
 
 @pytest.fixture
@@ -131,7 +133,7 @@ def test_images_become_a_collection(tmp_path, labelled):
     microtome.convert(out, copy, join="S", region={"Y": (0, 10)}, **QUIET)  # all images of a collection
     assert microtome.list_parts(copy) == ["0", "1", "2", "3"]
     np.testing.assert_array_equal(read(f"{copy}#0/labels/a"), LABELS["a"][:10])
-    with pytest.raises(microtome.ArgumentError, match="OME-Zarr collection: a path that ends with .zarr"):
+    with pytest.raises(microtome.ArgumentError, match="OME-Zarr collection: a path that ends with"):
         microtome.convert(labelled, tmp_path / "out.tif", join="S", **QUIET)
     with pytest.raises(microtome.ArgumentError, match="is a collection of 4 images, not 1"):
         microtome.convert(labelled, out, join="S", **QUIET)

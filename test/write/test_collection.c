@@ -221,6 +221,50 @@ static void labels_of_an_image(void **state)
     }
 }
 
+/* An open image names its label images and opens them; another image has none. */
+static void an_image_opens_its_labels(void **state)
+{
+    (void)state;
+    static const uint8_t pixels[6] = { 0 };
+    static const int64_t shape[2] = { 2, 3 };
+    const char *path = temporary_path("labelled.zarr");
+    char labels[1200];
+    mt_collection_options options = named("labels", label_names, 3);
+    mt_stack *image, *label = NULL, *array;
+    mt_names *names;
+    mt_error err = MT_ERROR_INIT;
+    snprintf(labels, sizeof labels, "%s/labels", path);
+    write_image(path, NULL, MT_UINT8, 9);
+    begin_twice(labels, &options);
+    for (size_t i = 0; i < 3; i++)
+        write_member(labels, label_names[i], NULL, (uint8_t)i);
+    finish_twice(labels, &options);
+    check_ok(mt_stack_open(NULL, path, NULL, &image, &err), &err);
+    check_ok(mt_stack_list_labels(image, &names, &err), &err);
+    assert_int_equal(mt_names_count(names), 3);
+    assert_string_equal(mt_names_get(names, 1), "labels/cells/whole");
+    assert_string_equal(mt_names_get_part(names, 1)->title, "cells/whole");
+    check_ok(mt_stack_open_beside(image, mt_names_get(names, 1), NULL, &label, &err), &err);
+    mt_names_free(names);
+    mt_stack_close(image); /* the file stays open for the label image */
+    const int64_t corner[2] = { 0 }, size[2] = { 1, 1 };
+    float pixel;
+    check_ok(mt_stack_extract_patch(label, 0, NULL, 0, corner, size, 2, &pixel, &err), &err);
+    assert_int_equal((int)pixel, 1);
+    check_ok(mt_stack_list_labels(label, &names, &err), &err);
+    assert_int_equal(mt_names_count(names), 0);
+    mt_names_free(names);
+    assert_int_equal(mt_stack_open_beside(label, "labels/none", NULL, &image, &err), MT_E_NOT_FOUND);
+    mt_stack_close(label);
+    check_ok(mt_stack_from_array(NULL, pixels, MT_UINT8, "YX", shape, NULL, "array", &array, &err), &err);
+    check_ok(mt_stack_list_labels(array, &names, &err), &err);
+    assert_int_equal(mt_names_count(names), 0);
+    mt_names_free(names);
+    assert_int_equal(mt_stack_open_beside(array, "labels/none", NULL, &image, &err), MT_E_ARGUMENT);
+    mt_stack_close(array);
+    remove_tree(path);
+}
+
 static void another_label_or_kind_is_refused(void **state)
 {
     (void)state;
@@ -297,10 +341,10 @@ static void names_that_images_cannot_have(void **state)
     const struct {
         const char *kind, *names[2];
     } cases[] = {
-        { "labels", { "a", "" } },          { "labels", { "a", "a" } },       { "labels", { "a", "../b" } },
-        { "labels", { "a", "b/" } },        { "labels", { "a", "/b" } },      { "labels", { "a", "b//c" } },
-        { "labels", { "a", ".hidden" } },   { "labels", { "a", "b\\c" } },    { "labels", { "a", "b\n" } },
-        { "labels", { "a", "zarr.json" } }, { "labels", { "a", long_name } }, { "plate", { "A/1/0", "A/1" } },
+        { "labels", { "a", "" } },           { "labels", { "a", "a" } },        { "labels", { "a", "../b" } },
+        { "labels", { "a", "b/" } },         { "labels", { "a", "/b" } },       { "labels", { "a", "b//c" } },
+        { "labels", { "a", ".hidden" } },    { "labels", { "a", "b\\c" } },     { "labels", { "a", "b\n" } },
+        { "labels", { "a", "zarr.json" } },  { "labels", { "a", long_name } },  { "plate", { "A/1/0", "A/1" } },
         { "plate", { "A/1/0", "A/1/0/0" } }, { "plate", { "A/1/0", "A/-/0" } }, { "plate", { "A/1/0", "A/1/0" } },
         { "plate", { "A/1/0", "//" } },
     };
@@ -378,6 +422,7 @@ int main(void)
         cmocka_unit_test(series_of_a_type_that_ome_lacks),
         cmocka_unit_test(smaller_structs_are_respected),
         cmocka_unit_test(labels_of_an_image),
+        cmocka_unit_test(an_image_opens_its_labels),
         cmocka_unit_test(another_label_or_kind_is_refused),
         cmocka_unit_test(a_plate_has_rows_and_columns),
         cmocka_unit_test(collections_are_refused),

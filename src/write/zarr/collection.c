@@ -7,9 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
-static const char *const kinds[] = {
-    [ZARR_SERIES] = "series", [ZARR_LABELS] = "labels", [ZARR_PLATE] = "plate", NULL
-};
+static const char *const kinds[] = { [ZARR_SERIES] = "series", [ZARR_LABELS] = "labels", [ZARR_PLATE] = "plate", NULL };
 
 /* The number of a word in a list that ends with NULL; its length if it is none of them. */
 static int find_word(const char *word, const char *const *words)

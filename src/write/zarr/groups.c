@@ -71,7 +71,10 @@ static int compare_fields(const void *left, const void *right)
     return order ? order : (a->number > b->number) - (a->number < b->number);
 }
 
-static int compare_texts(const void *a, const void *b) { return strcmp(*(const char *const *)a, *(const char *const *)b); }
+static int compare_texts(const void *a, const void *b)
+{
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
 
 static mt_status refuse_equal(const zarr_collection *c, mt_error *err)
 {
@@ -204,7 +207,8 @@ static json_t *write_plate(const zarr_collection *c)
             wells = append(wells, json_pack("{ss si si}", "path", path, "rowIndex", (int)n_rows - 1, "columnIndex",
                                             (int)find_column(names, f->column)));
     }
-    json_t *plate = json_pack("{so so so si}", "rows", rows, "columns", columns, "wells", wells, "field_count", (int)most);
+    json_t *plate =
+        json_pack("{so so so si}", "rows", rows, "columns", columns, "wells", wells, "field_count", (int)most);
     if (names)
         return plate;
     json_decref(plate);
