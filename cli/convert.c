@@ -15,7 +15,7 @@ typedef struct convert_run {
 
 /* --- Inputs. --- */
 
-/* Label images lie inside the images that they describe; a collection lists images. */
+/* Label images are written with the images that they belong to; a collection lists images. */
 static void leave_out_labels(conversion *c)
 {
     struct images *images = &c->images;
@@ -24,8 +24,6 @@ static void leave_out_labels(conversion *c)
     for (size_t i = 0; i < n; i++) {
         const mt_stack_info *info = mt_stack_get_info(images->stacks[i]);
         if (info->is_labels && strstr(info->part, "labels/")) {
-            fprintf(stderr, "microtome: %s#%s: label images are not converted with --join S: convert each by itself\n",
-                    info->source, info->part);
             mt_stack_close(images->stacks[i]);
             continue;
         }
@@ -114,6 +112,9 @@ static int work(convert_run *run)
     progress_start(&run->w.progress);
     mt_status st = mt_writer_copy_sources(run->w.writer, c->sources, c->n_sources, &copy, &err);
     progress_end(&run->w.progress);
+    int status = st ? EXIT_OK : labels_convert(c);
+    if (status && status != EXIT_INCOMPLETE)
+        return status;
     if (!st && !c->out.n_parts)
         st = finish_writer(run->w.writer, &err);
     if (st)
@@ -127,16 +128,22 @@ static int convert(conversion *c)
 {
     convert_run run = { .c = c };
     int status = writing_begin(&run.w, &c->out, c->context);
-    if (status || !run.w.writer)
+    if (status)
         return status;
-    status = work(&run);
+    if (!run.w.writer) /* complete, as are the label images, which may have to be verified again */
+        return args_count(c->args, "verify") ? labels_convert(c) : EXIT_OK;
+    status = labels_begin(c);
+    if (!status)
+        status = work(&run);
     mt_writer_close(run.w.writer);
     return status;
 }
 
-static int convert_image(conversion *c)
+int convert_image(conversion *c)
 {
-    int status = conversion_plan(c);
+    int status = labels_open(c);
+    if (!status)
+        status = conversion_plan(c);
     if (!status)
         status = convert(c);
     if (!status && args_count(c->args, "verify"))
@@ -146,13 +153,29 @@ static int convert_image(conversion *c)
 
 /* --- Collections. --- */
 
+/* The names of the images, in their order: those of the fields of a plate are their parts. NULL: they are numbers. */
+static const char **name_members(const conversion *c)
+{
+    size_t n = 0;
+    if (!args_count(c->args, "plate"))
+        return NULL;
+    for (size_t i = 0; i < c->images.n; i++)
+        n += (size_t)count_samples(c, i);
+    const char **names = need(n, sizeof *names);
+    n = 0;
+    for (size_t i = 0; i < c->images.n; i++)
+        for (int64_t s = 0; s < count_samples(c, i); s++)
+            names[n++] = mt_stack_get_info(c->images.stacks[i])->part;
+    return names;
+}
+
 /* Converts one image of a collection; returns EXIT_INCOMPLETE for a part. */
-static int convert_member(const conversion *all, size_t image, int64_t sample, uint64_t number)
+static int convert_member(const conversion *all, size_t image, int64_t sample, const char *name)
 {
     conversion c = *all;
-    size_t room = strlen(all->out.path) + 32;
+    size_t room = strlen(all->out.path) + strlen(name) + 2;
     char *path = need(room, 1);
-    snprintf(path, room, "%s/%" PRIu64, all->out.path, number);
+    snprintf(path, room, "%s/%s", all->out.path, name);
     c.out.path = path;
     c.join = 0;
     c.images.stacks += image;
@@ -167,34 +190,30 @@ static int convert_member(const conversion *all, size_t image, int64_t sample, u
     return status;
 }
 
-static int convert_members(const conversion *c)
+static int convert_members(const conversion *c, const char *const *names)
 {
     uint64_t number = 0;
     int status = EXIT_OK, of_all = EXIT_OK;
     for (size_t i = 0; i < c->images.n && (!status || status == EXIT_INCOMPLETE); i++)
         for (int64_t s = 0; s < count_samples(c, i) && (!status || status == EXIT_INCOMPLETE); s++) {
-            status = convert_member(c, i, s, number++);
+            char text[24];
+            snprintf(text, sizeof text, "%" PRIu64, number);
+            status = convert_member(c, i, s, names ? names[number] : text);
             of_all = status ? status : of_all;
+            number++;
         }
     return status ? status : of_all;
 }
 
-/* All images of the inputs, as a collection. */
-static int convert_collection(conversion *c)
+static int convert_named(const conversion *c, const mt_collection_options *options)
 {
     mt_error err = MT_ERROR_INIT;
-    mt_collection_options options = { .struct_size = sizeof options,
-                                      .ome = c->out.options.ome,
-                                      .durability = c->out.options.durability };
-    for (size_t i = 0; i < c->images.n; i++)
-        options.n_images += (uint64_t)count_samples(c, i);
-    c->out.options.format = "zarr";
     mt_collection_options found = { .struct_size = sizeof found };
     int is_complete;
-    if (mt_collection_begin(c->context, c->out.path, &options, &err) ||
+    if (mt_collection_begin(c->context, c->out.path, options, &err) ||
         mt_collection_look(c->context, c->out.path, &found, &is_complete, &err))
         return report(&err);
-    int status = convert_members(c);
+    int status = convert_members(c, options->names);
     if (status)
         return status;
     if (is_complete) {
@@ -203,10 +222,27 @@ static int convert_collection(conversion *c)
     }
     if (c->out.n_parts)
         return EXIT_INCOMPLETE;
-    if (mt_collection_finish(c->context, c->out.path, &options, &err))
+    if (mt_collection_finish(c->context, c->out.path, options, &err))
         return report(&err);
-    printf("%s: %" PRIu64 " images\n", c->out.path, options.n_images);
+    printf("%s: %" PRIu64 " images\n", c->out.path, options->n_images);
     return EXIT_OK;
+}
+
+/* All images of the inputs, as a collection. */
+static int convert_collection(conversion *c)
+{
+    const char **names = name_members(c);
+    mt_collection_options options = { .struct_size = sizeof options,
+                                      .ome = c->out.options.ome,
+                                      .durability = c->out.options.durability,
+                                      .kind = names ? "plate" : "series",
+                                      .names = names };
+    for (size_t i = 0; i < c->images.n; i++)
+        options.n_images += (uint64_t)count_samples(c, i);
+    c->out.options.format = "zarr";
+    int status = convert_named(c, &options);
+    free(names);
+    return status;
 }
 
 int run_convert(const struct args *args)

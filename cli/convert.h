@@ -17,6 +17,13 @@ typedef struct source_box {
     int64_t from[MT_MAX_DIMS], extent[MT_MAX_DIMS], to[MT_MAX_DIMS];
 } source_box;
 
+/* The label images of the inputs. */
+typedef struct label_images {
+    size_t n;
+    char **names;      /* owned, such as "nuclei" */
+    mt_stack **stacks; /* owned; of each label image, those of all inputs */
+} label_images;
+
 /* What a command line asks for. */
 typedef struct conversion {
     const struct args *args;
@@ -29,12 +36,26 @@ typedef struct conversion {
     mt_copy_source *sources;
     source_box *boxes; /* of each source */
     size_t n_sources;
+    label_images labels; /* written with the image */
+    bool is_label;       /* this is one of them: --channels is not for it */
 } conversion;
 
 /* Reads the options that need no image. */
 int conversion_read(conversion *c, const struct args *args);
 /* Finds from the open inputs what is copied where. */
 int conversion_plan(conversion *c);
+/* Converts the inputs, and their label images. Returns EXIT_INCOMPLETE for a part. */
+int convert_image(conversion *c);
+
+/* Opens the label images that are to be written. */
+int labels_open(conversion *c);
+/* Makes their folder in the image, before it has any pixels: microtome finish then waits for them. */
+int labels_begin(const conversion *c);
+/* Converts them, as a collection in the image at work. */
+int labels_convert(const conversion *c);
+void labels_free(conversion *c);
+/* Pixels of an input along an axis of SCTZYX; 1 without it. */
+int64_t input_size(const mt_stack_info *info, char letter);
 /* Images along S of an input. */
 int64_t count_samples(const conversion *c, size_t image);
 /* Frees what conversion_plan has made; conversion_free frees all. */

@@ -55,15 +55,14 @@ static int read_region(conversion *c)
 static int read_join(conversion *c)
 {
     const char *text = args_get(c->args, "join", 0);
+    if (args_count(c->args, "plate") && (!text || strcmp(text, "S") != 0))
+        return usage_error(c->args, "--plate is a kind of collection: it needs --join S");
     if (!text)
         return EXIT_OK;
     if (!*text || !strchr("TCZS", *text) || text[1])
         return usage_error(c->args, "--join takes an axis, T, C, Z or S, not '%s'", text);
     c->join = *text;
-    size_t n = strlen(c->out.path), suffix = n && c->out.path[n - 1] == '/' ? 6 : 5;
-    const char *format = c->out.options.format;
-    if (c->join == 'S' &&
-        (format ? strcmp(format, "zarr") != 0 : n < suffix || strncmp(c->out.path + n - suffix, ".zarr", 5) != 0))
+    if (c->join == 'S' && !writing_is_zarr(&c->out))
         return usage_error(c->args, "--join S makes an OME-Zarr collection: OUT ends with .zarr");
     if (c->join == 'C' && args_get(c->args, "channels", 0))
         return usage_error(c->args, "--channels and --join C exclude each other");
@@ -88,6 +87,7 @@ int conversion_read(conversion *c, const struct args *args)
 void conversion_free_plan(conversion *c)
 {
     writing_free_plan(&c->out);
+    labels_free(c);
     free(c->channels);
     free(c->sources);
     free(c->boxes);

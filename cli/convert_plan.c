@@ -10,18 +10,17 @@ static const mt_stack_info *info_of(const conversion *c, size_t i) { return mt_s
 
 static bool has_axis(const mt_stack_info *info, char letter) { return strchr(info->original_axes, letter) != NULL; }
 
-/* Pixels along an axis of SCTZYX; 1 without it. */
-static int64_t size_of(const mt_stack_info *info, char letter)
+int64_t input_size(const mt_stack_info *info, char letter)
 {
     const char *at = strchr(info->original_axes, letter);
     if (letter == 'C')
         return info->data_shape[1];
     if (letter == 'S')
-        return info->data_shape[0] / (size_of(info, 'T') ? size_of(info, 'T') : 1);
+        return info->data_shape[0] / (input_size(info, 'T') ? input_size(info, 'T') : 1);
     return at ? info->original_shape[at - info->original_axes] : 1;
 }
 
-int64_t count_samples(const conversion *c, size_t image) { return size_of(info_of(c, image), 'S'); }
+int64_t count_samples(const conversion *c, size_t image) { return input_size(info_of(c, image), 'S'); }
 
 /* --- Axes and regions. --- */
 
@@ -38,7 +37,7 @@ static int find_span(const conversion *c, const mt_stack_info *info, char letter
 {
     const char *axis = strchr(REGION_AXES, letter);
     const span *s = axis ? &c->region[axis - REGION_AXES] : NULL;
-    int64_t size = size_of(info, letter);
+    int64_t size = input_size(info, letter);
     *from = s && s->is_given ? s->start : 0;
     *extent = s && s->is_given && s->size > 0 ? s->size : size - *from;
     if (*from >= size || *extent > size - *from)
@@ -111,9 +110,9 @@ static int check_alike(const conversion *c, size_t image)
 {
     const mt_stack_info *first = info_of(c, 0), *info = info_of(c, image);
     for (const char *letter = "TCZYX"; *letter; letter++)
-        if (*letter != c->join && size_of(info, *letter) != size_of(first, *letter))
+        if (*letter != c->join && input_size(info, *letter) != input_size(first, *letter))
             return failed("%s has %" PRId64 " along %c, and %s has %" PRId64 ": they cannot be joined along %c",
-                          info->source, size_of(info, *letter), *letter, first->source, size_of(first, *letter),
+                          info->source, input_size(info, *letter), *letter, first->source, input_size(first, *letter),
                           c->join);
     if (info->dtype != first->dtype && !c->out.options.dtype)
         return failed("%s is %s, and %s is %s: choose the type with --dtype", info->source, mt_dtype_name(info->dtype),
@@ -194,6 +193,8 @@ static int write_identity(conversion *c)
         else
             report(&err);
     }
+    for (size_t i = 0; i < c->labels.n; i++)
+        fprintf(out, "; label image %s", c->labels.names[i]);
     return fclose(out) && !st ? failed("out of memory") : st ? EXIT_FAILED : EXIT_OK;
 }
 
@@ -206,11 +207,24 @@ static int plan_channels(conversion *c, const int64_t *channels, size_t n)
     return status;
 }
 
+/* All channels of a label image, else those of --channels. */
+static int choose_channels(const conversion *c, int64_t **channels, size_t *n)
+{
+    const mt_stack_info *info = info_of(c, 0);
+    if (!c->is_label)
+        return image_channels(info, c->args, channels, n);
+    *n = (size_t)info->data_shape[1];
+    *channels = need(*n, sizeof **channels);
+    for (size_t i = 0; i < *n; i++)
+        (*channels)[i] = (int64_t)i;
+    return EXIT_OK;
+}
+
 int conversion_plan(conversion *c)
 {
     int64_t *channels;
     size_t n;
-    int status = image_channels(info_of(c, 0), c->args, &channels, &n);
+    int status = choose_channels(c, &channels, &n);
     if (status)
         return status;
     status = plan_channels(c, channels, n);

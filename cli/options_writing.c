@@ -84,6 +84,15 @@ const struct option convert_options[] = {
       "Join several inputs along this axis, in the order given. S: all images of the inputs, of files with several and "
       "along S, become a collection, out.zarr/0, out.zarr/1 and so on.",
       false },
+    { "plate", NULL,
+      "With --join S: the images are the fields of an OME-Zarr plate, which OUT becomes, too, with the same rows, "
+      "columns "
+      "and fields.",
+      false },
+    { "label-images", "all|none|NAME,...",
+      "The label images of an OME-Zarr input that are written with the image, if the output is OME-Zarr, too. Default: "
+      "all.",
+      false },
     PART,
     { "verify", NULL, "Then compare the checksums of all pixels of input and output.", false },
     INPUT_MISSING,

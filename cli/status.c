@@ -22,11 +22,12 @@ static bool exists(const char *path)
     return st != MT_E_NOT_FOUND;
 }
 
-/* The state of an output, or of a collection, of whose images the numbers are added. */
+/* The state of an output, or of a collection, of whose images the numbers are added, with those of label images. */
 typedef struct output_state {
     const char *path;
     bool is_complete;
     uint64_t n_images, n_complete; /* of a collection; 0: an image */
+    uint64_t n_absent;             /* images and label images that were not begun */
     const char *units;             /* unit_name */
     mt_writer_progress progress;
 } output_state;
@@ -43,37 +44,93 @@ static int check_complete(const char *path)
     return EXIT_OK;
 }
 
-/* Adds an image. One of a collection that does not exist yet counts as not complete. */
-static int look_at_image(const char *path, const char *format, output_state *s)
+static char *path_below(const char *path, const char *name)
+{
+    size_t room = strlen(path) + strlen(name) + 2;
+    char *out = need(room, 1);
+    snprintf(out, room, "%s/%s", path, name);
+    return out;
+}
+
+/* Calls visit with the path of each image of a collection until it fails. */
+static int visit_members(const char *folder, int (*visit)(const char *path, void *user), void *user)
+{
+    mt_names *names;
+    mt_error err = MT_ERROR_INIT;
+    int status = EXIT_OK;
+    if (mt_collection_list(NULL, folder, &names, &err))
+        return report(&err);
+    for (size_t i = 0; i < mt_names_count(names) && !status; i++) {
+        char *path = path_below(folder, mt_names_get(names, i));
+        status = visit(path, user);
+        free(path);
+    }
+    mt_names_free(names);
+    return status;
+}
+
+/* Visits the label images of an unfinished image. */
+static int visit_labels(const char *path, int (*visit)(const char *path, void *user), void *user)
+{
+    mt_collection_options found = { .struct_size = sizeof found };
+    int is_complete;
+    mt_error err = MT_ERROR_INIT;
+    char *folder = path_below(path, "labels");
+    mt_status st = mt_collection_look(NULL, folder, &found, &is_complete, &err);
+    int status = st == MT_E_NOT_FOUND ? EXIT_OK : st ? report(&err) : visit_members(folder, visit, user);
+    free(folder);
+    return status;
+}
+
+static int look_at_label(const char *path, void *user);
+
+/* Adds an unfinished image; *is_one is false if the path is none. */
+static int look_at_unfinished(const char *path, const char *format, output_state *s, bool *is_one)
 {
     mt_writer *writer;
     mt_error err = MT_ERROR_INIT;
     mt_status st = mt_writer_look(NULL, path, format, &writer, &err);
-    if (st == MT_E_NOT_FOUND && s->n_images && !exists(path))
-        return EXIT_OK;
-    if (st == MT_E_NOT_FOUND) {
-        s->n_complete++;
-        return check_complete(path);
-    }
+    *is_one = !st;
     if (st)
-        return report(&err);
-    mt_writer_progress now = writer_progress(writer);
-    s->units = unit_name(mt_writer_get_info(writer));
+        return st == MT_E_NOT_FOUND ? EXIT_OK : report(&err);
+    const mt_writer_info *info = mt_writer_get_info(writer);
+    bool is_zarr = strcmp(info->format, "zarr") == 0;
+    const mt_writer_progress now = writer_progress(writer);
+    s->units = unit_name(info);
     s->progress.n_units += now.n_units;
     s->progress.n_done += now.n_done;
     s->progress.n_lost += now.n_lost;
     s->progress.bytes_published += now.bytes_published;
     mt_writer_close(writer);
-    return EXIT_OK;
+    return is_zarr ? visit_labels(path, look_at_label, s) : EXIT_OK;
 }
 
-static char *member_path(const char *path, uint64_t i)
+static int look_at_label(const char *path, void *user)
 {
-    size_t room = strlen(path) + 32;
-    char *out = need(room, 1);
-    snprintf(out, room, "%s/%" PRIu64, path, i);
-    return out;
+    output_state *s = user;
+    bool is_unfinished;
+    int status = look_at_unfinished(path, "zarr", s, &is_unfinished);
+    if (!status && !is_unfinished && !exists(path))
+        s->n_absent++;
+    return status;
 }
+
+/* Adds an image. One of a collection that does not exist yet counts as not complete. */
+static int look_at_image(const char *path, const char *format, output_state *s)
+{
+    bool is_unfinished;
+    int status = look_at_unfinished(path, format, s, &is_unfinished);
+    if (status || is_unfinished)
+        return status;
+    if (s->n_images && !exists(path)) {
+        s->n_absent++;
+        return EXIT_OK;
+    }
+    s->n_complete++;
+    return check_complete(path);
+}
+
+static int look_at_member(const char *path, void *user) { return look_at_image(path, "zarr", user); }
 
 static int look(const struct args *args, output_state *s)
 {
@@ -87,25 +144,9 @@ static int look(const struct args *args, output_state *s)
         return status;
     }
     s->n_images = collection.n_images;
-    for (uint64_t i = 0; i < s->n_images && !status; i++) {
-        char *path = member_path(s->path, i);
-        status = look_at_image(path, "zarr", s);
-        free(path);
-    }
+    status = visit_members(s->path, look_at_member, s);
     s->is_complete = is_complete && s->n_complete == s->n_images;
     return status;
-}
-
-/* Whether every image was begun, and no shard or chunk is missing. */
-static bool can_finish(const output_state *s)
-{
-    bool all = true;
-    for (uint64_t i = 0; i < s->n_images && all; i++) {
-        char *path = member_path(s->path, i);
-        all = exists(path);
-        free(path);
-    }
-    return all && s->progress.n_done == s->progress.n_units;
 }
 
 /* --- microtome status. --- */
@@ -131,7 +172,7 @@ static void print_state(const output_state *s)
     }
     if (s->progress.n_lost)
         printf("  %-9s%" PRIu64 " damaged records; their %s are done again\n", "lost", s->progress.n_lost, s->units);
-    if (can_finish(s))
+    if (left == 0 && !s->n_absent)
         printf("  %-9smicrotome finish\n", "next");
 }
 
@@ -165,31 +206,63 @@ int run_status(const struct args *args)
 
 /* --- microtome finish. --- */
 
-/* One that is complete already stays as it is. */
-static mt_status finish_image(mt_context *context, const char *path, const char *format, mt_error *err)
-{
-    mt_writer *writer;
-    mt_writer_options options = { .struct_size = sizeof options, .format = format };
-    mt_status st = mt_writer_open(context, path, &options, &writer, err);
-    if (st)
-        return st == MT_E_NOT_FOUND ? MT_OK : st;
-    st = finish_writer(writer, err);
-    mt_writer_close(writer);
-    return st;
-}
+static int finish_member(const char *path, void *user);
 
-static mt_status finish_collection(mt_context *context, const output_state *s, mt_error *err)
+static int finish_collection(mt_context *context, const char *path)
 {
     mt_collection_options options = { .struct_size = sizeof options };
-    int is_complete;
-    mt_status st = mt_collection_look(context, s->path, &options, &is_complete, err);
-    for (uint64_t i = 0; i < s->n_images && !st; i++) {
-        char *path = member_path(s->path, i);
-        st = finish_image(context, path, "zarr", err);
-        free(path);
-    }
-    return st ? st : mt_collection_finish(context, s->path, &options, err);
+    mt_names *names;
+    int is_complete, status = visit_members(path, finish_member, context);
+    mt_error err = MT_ERROR_INIT;
+    if (status || mt_collection_look(context, path, &options, &is_complete, &err) ||
+        mt_collection_list(context, path, &names, &err))
+        return status ? status : report(&err);
+    size_t n = mt_names_count(names);
+    const char **list = need(n, sizeof *list);
+    for (size_t i = 0; i < n; i++)
+        list[i] = mt_names_get(names, i);
+    options.names = strcmp(options.kind, "series") == 0 ? NULL : list;
+    if (mt_collection_finish(context, path, &options, &err))
+        status = report(&err);
+    free(list);
+    mt_names_free(names);
+    return status;
 }
+
+/* The label images are finished before their image. */
+static int finish_labels(mt_context *context, const char *path)
+{
+    mt_collection_options found = { .struct_size = sizeof found };
+    int is_complete;
+    mt_error err = MT_ERROR_INIT;
+    char *folder = path_below(path, "labels");
+    mt_status st = mt_collection_look(context, folder, &found, &is_complete, &err);
+    int status = st == MT_E_NOT_FOUND ? EXIT_OK : st ? report(&err) : finish_collection(context, folder);
+    free(folder);
+    return status;
+}
+
+/* One that is complete already stays as it is. */
+static int finish_image(mt_context *context, const char *path, const char *format)
+{
+    mt_writer *writer;
+    mt_error err = MT_ERROR_INIT;
+    mt_writer_options options = { .struct_size = sizeof options, .format = format };
+    mt_status st = mt_writer_open(context, path, &options, &writer, &err);
+    if (st)
+        return st == MT_E_NOT_FOUND ? EXIT_OK : report(&err);
+    bool is_zarr = strcmp(mt_writer_get_info(writer)->format, "zarr") == 0;
+    int status = is_zarr ? finish_labels(context, path) : EXIT_OK;
+    if (!status && (st = finish_writer(writer, &err))) {
+        if (st == MT_E_CANCELLED)
+            fprintf(stderr, "microtome: interrupted; the same command goes on\n");
+        status = report(&err);
+    }
+    mt_writer_close(writer);
+    return status;
+}
+
+static int finish_member(const char *path, void *user) { return finish_image(user, path, "zarr"); }
 
 static int refuse(const output_state *s)
 {
@@ -203,17 +276,13 @@ static int refuse(const output_state *s)
 
 static int finish(const struct args *args, mt_context *context, const output_state *s)
 {
-    mt_error err = MT_ERROR_INIT;
-    if (!can_finish(s))
+    if (s->n_absent || s->progress.n_done < s->progress.n_units)
         return refuse(s);
-    mt_status st = s->n_images ? finish_collection(context, s, &err)
-                               : finish_image(context, s->path, args_get(args, "format", 0), &err);
-    if (st == MT_E_CANCELLED)
-        fprintf(stderr, "microtome: interrupted; the same command goes on\n");
-    if (st)
-        return report(&err);
-    printf("%s: complete\n", s->path);
-    return EXIT_OK;
+    int status =
+        s->n_images ? finish_collection(context, s->path) : finish_image(context, s->path, args_get(args, "format", 0));
+    if (!status)
+        printf("%s: complete\n", s->path);
+    return status;
 }
 
 int run_finish(const struct args *args)

@@ -103,11 +103,39 @@ int writing_read(writing *w, const struct args *args)
     return status;
 }
 
+bool writing_is_zarr(const writing *w)
+{
+    static const char suffix[] = ".zarr";
+    size_t n = strlen(w->path), end = n && w->path[n - 1] == '/' ? n - 1 : n, of = strlen(suffix);
+    if (w->options.format)
+        return strcmp(w->options.format, "zarr") == 0;
+    return end >= of && strncmp(w->path + end - of, suffix, of) == 0;
+}
+
+static void take_sizes(const writing *w, const int64_t *of_image, int64_t *sizes, const int64_t **out)
+{
+    for (int d = 0; w->axes[d] && of_image; d++) {
+        const char *axis = strchr(w->image->axes, w->axes[d]);
+        sizes[d] = axis ? of_image[axis - w->image->axes] : 0;
+    }
+    *out = of_image ? sizes : NULL;
+}
+
+static int plan_chunks(writing *w)
+{
+    int status = EXIT_OK;
+    if (w->image) {
+        take_sizes(w, w->image->options.chunk_shape, w->chunk, &w->options.chunk_shape);
+        take_sizes(w, w->image->options.shard_shape, w->shard, &w->options.shard_shape);
+        return status;
+    }
+    status = read_sizes(w, "chunks", w->chunk, &w->options.chunk_shape);
+    return status ? status : read_sizes(w, "shards", w->shard, &w->options.shard_shape);
+}
+
 int writing_plan(writing *w)
 {
-    int status = read_sizes(w, "chunks", w->chunk, &w->options.chunk_shape);
-    if (!status)
-        status = read_sizes(w, "shards", w->shard, &w->options.shard_shape);
+    int status = plan_chunks(w);
     w->options.axes = w->axes;
     w->options.shape = w->shape;
     w->options.note = w->note;

@@ -13,10 +13,14 @@ typedef struct writing {
     int64_t shape[MT_MAX_DIMS], chunk[MT_MAX_DIMS], shard[MT_MAX_DIMS];
     char *identity, *note;  /* owned; note: what is missing in the inputs; NULL: nothing */
     uint64_t part, n_parts; /* part counts from 0; 0 parts: the whole */
+    /* Of a label image: that of its image, whose chunks and shards it has along the same axes; else NULL. */
+    const struct writing *image;
 } writing;
 
 /* Reads the options that need no image: --format, --codec, --part and so on. The output is the last path. */
 int writing_read(writing *w, const struct args *args);
+/* Whether the output is OME-Zarr. */
+bool writing_is_zarr(const writing *w);
 /* Reads --chunks and --shards, and points the options to axes, shape and note, which are set. */
 int writing_plan(writing *w);
 /* Frees what depends on the image. */

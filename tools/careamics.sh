@@ -1,6 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: BSD-3-Clause
-# Tests microtome with CAREamics, torch, ONNX Runtime, dask, xarray and npe2, in a separate environment, which is created if missing.
+# Tests microtome with CAREamics, torch, ONNX Runtime, dask, xarray, npe2, ome-zarr, napari-ome-zarr and bioio, in a separate
+# environment, which is created if missing.
 # Usage: tools/careamics.sh ENVIRONMENT BUILD [pytest arguments]; if BUILD is "environment", only creates it.
 set -eu
 cd "$(dirname "$0")/.."
@@ -12,7 +13,7 @@ wanted=test/careamics/requirements.txt
 # The dependencies of torch differ by build (CPU, CUDA), so pip may add them. CAREamics requires an older torchvision and
 # packages that are not used here, so the others are installed without dependencies.
 if ! cmp -s "$wanted" "$environment/requirements.txt"; then
-    echo "careamics: installing torch, CAREamics, ONNX Runtime, dask, npe2 and their dependencies into $environment"
+    echo "careamics: installing torch, CAREamics, ONNX Runtime, dask, readers of images and their dependencies into $environment"
     "$environment/bin/python" -c 'import pip' 2>/dev/null || python3 -m venv "$environment"
     # Of 12,800 modules the tests import few: those are compiled when they are first imported.
     "$environment/bin/pip" install -q --disable-pip-version-check --no-compile -c "$wanted" torch

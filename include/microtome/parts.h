@@ -40,6 +40,15 @@ MT_API MT_MUST_CHECK mt_status mt_list_attachments(mt_context *context, const ch
 MT_API MT_MUST_CHECK mt_status mt_stack_list_parts(const mt_stack *stack, mt_names **out, mt_error *err);
 MT_API MT_MUST_CHECK mt_status mt_stack_list_attachments(const mt_stack *stack, mt_names **out, mt_error *err);
 
+/* Lists the label images that an OME-Zarr image has: "labels/nuclei", with the title "nuclei". Other images have none. */
+MT_API MT_MUST_CHECK mt_status mt_stack_list_labels(const mt_stack *stack, mt_names **out, mt_error *err);
+
+/* Opens another image of the file or folder of an open stack, which is not opened again. part is written as after '#',
+ * such as a name of the lists above; options->part, format, external_folder and map are not used. options may be NULL.
+ * MT_E_ARGUMENT for arrays and custom stacks. */
+MT_API MT_MUST_CHECK mt_status mt_stack_open_beside(const mt_stack *stack, const char *part,
+                                                    const mt_open_options *options, mt_stack **out, mt_error *err);
+
 /* The stacks opened from a list of paths, folders and globs. */
 typedef struct mt_stacks mt_stacks;
 

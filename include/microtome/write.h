@@ -10,7 +10,7 @@
 #ifndef MICROTOME_WRITE_H
 #define MICROTOME_WRITE_H
 
-#include <microtome/stack.h>
+#include <microtome/parts.h>
 
 MT_BEGIN_DECLS
 
@@ -237,22 +237,29 @@ typedef struct mt_finish_options {
  * one process, once the others are done. options may be NULL. */
 MT_API MT_MUST_CHECK mt_status mt_writer_finish(mt_writer *writer, const mt_finish_options *options, mt_error *err);
 
-/* A collection of OME-Zarr images in a folder, as bioformats2raw writes several series (its layout 3): each is written by
- * a writer of its own, at PATH/0, PATH/1 and so on. */
+/* A collection: a folder of OME-Zarr images, each of which is written by a writer of its own, at PATH/NAME. Kinds:
+ *   "series"  several images, as bioformats2raw writes them (its layout 3): names are "0", "1" and so on
+ *   "labels"  label images of the image in which the folder lies, which is then named "labels"
+ *   "plate"   images of the wells of a plate: names are ROW/COLUMN/FIELD, such as "A/1/0", each of letters and digits
+ * An image with labels is finished after them, so that it is complete when it looks complete. */
 typedef struct mt_collection_options {
-    size_t struct_size;   /* sizeof(mt_collection_options) */
-    uint64_t n_images;    /* number of images */
-    const char *ome;      /* as in mt_writer_options, and that of all images */
-    int durability;       /* an mt_durability */
-    uint64_t reserved[4]; /* 0 */
+    size_t struct_size;       /* sizeof(mt_collection_options) */
+    uint64_t n_images;        /* number of images */
+    const char *ome;          /* as in mt_writer_options, and that of all images */
+    int durability;           /* an mt_durability */
+    const char *kind;         /* NULL: "series" */
+    const char *const *names; /* n_images different ones; NULL for series */
+    uint64_t reserved[4];     /* 0 */
 } mt_collection_options;
 
-/* Makes the folder of a collection, or finds it as an earlier call has left it. MT_E_ARGUMENT if the folder is something
- * else. */
+/* Makes the folder of a collection, and those that its images lie in, or finds them as an earlier call has left them.
+ * MT_E_ARGUMENT if the folder is something else, or names cannot be those of images. */
 MT_API MT_MUST_CHECK mt_status mt_collection_begin(mt_context *context, const char *path,
                                                    const mt_collection_options *options, mt_error *err);
 
-/* Completes the collection, all images of which are finished. May be repeated. */
+/* Completes the collection, all images of which are finished. Series get a document in OME-XML beside them
+ * (OME/METADATA.ome.xml, which some readers demand), for which they are opened; not if one has a type that OME lacks
+ * (bool, float16, int64, uint64). May be repeated. */
 MT_API MT_MUST_CHECK mt_status mt_collection_finish(mt_context *context, const char *path,
                                                     const mt_collection_options *options, mt_error *err);
 
@@ -260,6 +267,10 @@ MT_API MT_MUST_CHECK mt_status mt_collection_finish(mt_context *context, const c
  * rest is filled up to it. MT_E_NOT_FOUND if there is none that mt_collection_begin has made. */
 MT_API MT_MUST_CHECK mt_status mt_collection_look(mt_context *context, const char *path, mt_collection_options *out,
                                                   int *is_complete, mt_error *err);
+
+/* Lists the names of the images of a collection, in their order, as mt_collection_look finds it (which does not set
+ * names). The caller frees the list. */
+MT_API MT_MUST_CHECK mt_status mt_collection_list(mt_context *context, const char *path, mt_names **out, mt_error *err);
 
 MT_END_DECLS
 

@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias, cast
 import numpy as np
 
 from . import _core
+from ._convert_labels import is_zarr, label_options, label_region, open_labels, path_below
 from ._errors import ArgumentError, CorruptError, NotFoundError
-from ._open import is_url, native_stacks, open_quietly, warn_opened
+from ._open import is_url, native_stacks, open_all, open_quietly, warn_opened
 from ._progress import Progress, show_progress
 from ._stack import ImageStack
 from ._writer import WriterProgress, start_writer
-from ._writer_options import OutputOptions, WriterOptions, to_core
+from ._writer_options import OutputOptions, WriterOptions, durability_number, to_core
 
 if TYPE_CHECKING:
     from typing import Unpack
@@ -39,9 +40,11 @@ def convert(
     path: Path,
     *,
     region: Region | None = None,
-    join: Literal["T", "C", "Z"] | None = None,
+    join: Literal["T", "C", "Z", "S"] | None = None,
+    plate: bool = False,
     part: tuple[int, int] | None = None,
     missing: Literal["error", "fill"] = "error",
+    label_images: bool | Iterable[str] = True,
     verify: bool = False,
     progress: Progress = True,
     **options: Unpack[OutputOptions],
@@ -62,16 +65,22 @@ def convert(
         The part of some axes that is copied, from S, T, C, Z, Y and X, such as
         ``{"Z": 5, "Y": slice(100, 900)}``; an int keeps its axis, with the size 1. Along C also a list of
         numbers and names. An image with several positions along S needs one of them.
-    join : {"T", "C", "Z"}, optional
+    join : {"T", "C", "Z", "S"}, optional
         Axis along which several images follow one another. Their sizes along the other axes must be
-        alike, and so must their types, unless ``dtype`` is given. There is no ``join="S"``: the output is
-        one image. ``microtome convert --join S`` writes a collection of images.
+        alike, and so must their types, unless ``dtype`` is given. S: all images of the sources, of files
+        with several and along S, become an OME-Zarr collection, ``path/0``, ``path/1`` and so on.
+    plate : bool
+        With ``join="S"``: the images are the fields of an OME-Zarr plate, which the output becomes, too,
+        with the same rows, columns and fields.
     part : (int, int), optional
         Copy only part k of n, from 0, of the chunks or shards, so that n processes share the work. The
         call without ``part``, after all have ended, finishes the image.
     missing : {"error", "fill"}
         An image with missing files or frames is refused, or has the fill value there. The note of the
         output then begins with their number.
+    label_images : bool or iterable of str
+        The label images of an OME-Zarr source that are written with the image, if the output is
+        OME-Zarr, too: all, none, or those of these names. Of several sources, those that all of them have.
     verify : bool
         Compare the checksums of all pixels of both images. Only for one whole image and its own type.
     progress : bool or callable
@@ -86,7 +95,8 @@ def convert(
     Returns
     -------
     WriterProgress or None
-        What was done; None: the same call finished the image before.
+        What was done, without label images; of a collection, the sum of its images. None: the same call
+        finished the image before.
 
     Raises
     ------
@@ -121,42 +131,117 @@ def convert(
         raise TypeError(f"convert() got an unexpected keyword argument {unknown[0]!r}")
     if missing not in ("error", "fill"):
         raise ArgumentError(f"missing is {missing!r}, not 'error' or 'fill'")
+    if plate and join != "S":
+        raise ArgumentError("a plate is a kind of collection: plate=True needs join='S'")
+    asked = _Asked(dict(region or {}), join, plate, part, label_images, verify, progress, options)
     with ExitStack() as opened:
-        stacks = _open_sources(source, missing, options.get("context"), opened)
+        open_sources = _open_members if join == "S" else _open_sources
+        stacks = open_sources(source, missing, options.get("context"), opened)
         for stack in stacks:
             check_apart(stack, path)
-        if options.get("dtype") is None:
-            _check_types(stacks)
-        plan = _Plan.make(stacks, join, dict(region or {}))
-        if verify:
-            _check_verify(plan, region, part, options)
-        wanted = plan.options(options)
+        return _convert_collection(stacks, path, asked) if join == "S" else _convert_image(stacks, path, asked)
+
+
+class _Asked(NamedTuple):
+    """What a call asks for."""
+
+    region: dict[str, Any]
+    join: str | None
+    plate: bool
+    part: tuple[int, int] | None
+    label_images: bool | Iterable[str]
+    verify: bool
+    progress: Progress
+    options: OutputOptions
+
+
+def _convert_image(stacks: tuple[ImageStack, ...], path: Path, asked: _Asked) -> WriterProgress | None:
+    options = asked.options
+    if options.get("dtype") is None:
+        _check_types(stacks)
+    plan = _Plan.make(stacks, asked.join, asked.region)
+    if asked.verify:
+        _check_verify(plan, asked)
+    with ExitStack() as opened:
+        into_zarr = is_zarr(path, options.get("format"))
+        labels = open_labels(stacks, asked.label_images, asked.join, into_zarr, opened)
+        wanted = plan.options(options, labels)
         if _core.is_finished(to_core(path, wanted)):
             done = None
+            if asked.verify:
+                _convert_labels(labels, path, plan, asked)
         else:
-            done = _copy(path, plan, wanted, part, progress)
-        if verify:
-            _verify(stacks[0], path, plan)
+            done = _copy(path, plan, wanted, labels, asked)
+    if asked.verify:
+        _verify(stacks[0], path, plan)
     return done
 
 
 def _copy(
-    path: Path, plan: _Plan, options: WriterOptions, part: tuple[int, int] | None, progress: Progress
+    path: Path, plan: _Plan, options: WriterOptions, labels: dict[str, list[ImageStack]], asked: _Asked
 ) -> WriterProgress:
+    part = asked.part
     k, n = (0, 0) if part is None else map(operator.index, part)
     if part is not None and not 0 <= k < n:
         raise ArgumentError(f"part {k} of {n}: parts are counted from 0")
     out = start_writer(path, options)
     try:
-        with show_progress(progress, "convert", "shards" if out.shards else "chunks") as call:
+        if labels:  # before the image has pixels: microtome finish then waits for them
+            _core.collection_begin(*_label_collection(labels, path, asked))
+        with show_progress(asked.progress, "convert", "shards" if out.shards else "chunks") as call:
             out._core.copy(plan.sources, k, n, call)
+        _convert_labels(labels, path, plan, asked)
         if part is None:
-            out.finish(all_required=True, progress=progress is True)
+            if labels:
+                _core.collection_finish(*_label_collection(labels, path, asked))
+            out.finish(all_required=True, progress=asked.progress is True)
     except BaseException as error:
         out._abandon(error)
         raise
     out.close()
     return out.progress
+
+
+# -- label images and collections ----------------------------------------------------
+
+
+def _label_collection(labels: dict[str, list[ImageStack]], path: Path, asked: _Asked) -> tuple[Any, ...]:
+    return *_collection(path_below(path, "labels"), len(labels), asked), "labels", tuple(labels)
+
+
+def _collection(path: Path, n: int, asked: _Asked) -> tuple[Any, ...]:
+    options = asked.options
+    return path, n, options.get("ome"), durability_number(options.get("durability")), options.get("context")
+
+
+def _convert_labels(labels: dict[str, list[ImageStack]], path: Path, plan: _Plan, asked: _Asked) -> None:
+    """Write the label images into the image: one that looks complete has them."""
+    for name, stacks in labels.items():
+        region = label_region(stacks[0], plan.stacks[0], asked.region)
+        axes = _output_axes(stacks[0], asked.join)
+        own = asked._replace(region=region, label_images=False, options=label_options(asked.options, plan.axes, axes))
+        _convert_image(tuple(stacks), path_below(path, "labels", name), own)
+
+
+def _convert_collection(stacks: tuple[ImageStack, ...], path: Path, asked: _Asked) -> WriterProgress | None:
+    if not is_zarr(path, asked.options.get("format")):
+        raise ArgumentError(
+            f"join='S' makes an OME-Zarr collection: a path that ends with .zarr, not {os.fsdecode(path)}"
+        )
+    members = [(stack, s) for stack in stacks for s in range(_length(stack, "S"))]
+    names = tuple(stack.part for stack, _ in members) if asked.plate else None
+    collection = (*_collection(path, len(members), asked), "plate" if asked.plate else "series", names)
+    options = cast("OutputOptions", {**asked.options, "format": "zarr"})  # names of images have no suffix
+    _core.collection_begin(*collection)
+    done = []
+    for i, (stack, s) in enumerate(members):
+        region = {**asked.region, **({"S": s} if "S" in stack.original_axes else {})}
+        own = asked._replace(region=region, join=None, options=options)
+        done.append(_convert_image((stack,), path_below(path, names[i] if names else str(i)), own))
+    if asked.part is None and not _core.collection_is_complete(path, asked.options.get("context")):
+        _core.collection_finish(*collection)
+    sums = [sum(column) for column in zip(*filter(None, done), strict=True)]
+    return WriterProgress(*sums) if sums else None
 
 
 # -- sources -------------------------------------------------------------------------
@@ -174,6 +259,23 @@ def _open_sources(source: Any, missing: str, context: Any, opened: ExitStack) ->
             (stack,) = native_stacks(one)
             _check_missing(stack, missing)
         stacks.append(stack)
+    if not stacks:
+        raise ArgumentError("no image to convert")
+    return tuple(stacks)
+
+
+def _open_members(source: Any, missing: str, context: Any, opened: ExitStack) -> tuple[ImageStack, ...]:
+    """Open all images of the sources; label images come with the image that they belong to."""
+    is_one = isinstance(source, str | bytes | os.PathLike) or hasattr(source, "extract_patch")
+    stacks: list[ImageStack] = []
+    for one in [source] if is_one else source:
+        if isinstance(one, str | bytes | os.PathLike):
+            found: Iterable[ImageStack] = [opened.enter_context(stack) for stack in open_all(one, context=context)]
+        else:
+            found = native_stacks(one)
+        stacks += [stack for stack in found if not (stack._is_labels and "labels/" in stack.part)]
+    for stack in stacks:
+        _check_missing(stack, missing)
     if not stacks:
         raise ArgumentError("no image to convert")
     return tuple(stacks)
@@ -228,8 +330,8 @@ class _Plan(NamedTuple):
                 f"there are {len(stacks)} images: join= names the axis along which they follow one another"
             )
         if join not in (None, "T", "C", "Z"):
-            raise ArgumentError(f"images are joined along T, C or Z, not {join!r}")
-        axes = "".join(axis for axis in _AXES if axis in stacks[0].original_axes or axis in "YX" or axis == join)
+            raise ArgumentError(f"images are joined along T, C, Z or S, not {join!r}")
+        axes = _output_axes(stacks[0], join)
         selections = [_select(stack, region, join) for stack in stacks]
         sizes = [{axis: len(chosen.get(axis, (0,))) for axis in _AXES} for chosen in selections]
         _check_alike(stacks, sizes, join)
@@ -242,15 +344,15 @@ class _Plan(NamedTuple):
         channels = _describe(stacks, selections, join)
         return cls(stacks, axes, tuple(shape[axis] for axis in axes), channels, tuple(sources))
 
-    def options(self, given: OutputOptions) -> WriterOptions:
-        """Complete the options of the output."""
+    def options(self, given: OutputOptions, labels: Iterable[str]) -> WriterOptions:
+        """Complete the options of the output, which has these label images."""
         made: dict[str, Any] = {"like": self.stacks[0], "axes": self.axes, "shape": self.shape}
         if self.channels is not None:
             made["channels"] = self.channels
         if missing := self._missing():  # before a given note, as `open` shows only the start of a long one
             made["note"] = f"{missing}. {given['note']}" if given.get("note") else missing
         if given.get("identity") is None:
-            made["identity"] = self._identity()
+            made["identity"] = self._identity() + "".join(f"; label image {name}" for name in labels)
         return cast(
             "WriterOptions", {**given, **made, **({"channels": given["channels"]} if given.get("channels") else {})}
         )
@@ -268,6 +370,10 @@ class _Plan(NamedTuple):
 
     def _identity(self) -> str:
         return "\n".join(_core.identify_source(self.axes, source) for source in self.sources)
+
+
+def _output_axes(stack: ImageStack, join: str | None) -> str:
+    return "".join(axis for axis in _AXES if axis in stack.original_axes or axis in "YX" or axis == join)
 
 
 def _length(stack: ImageStack, axis: str) -> int:
@@ -377,12 +483,12 @@ def _describe(
 # -- verification --------------------------------------------------------------------
 
 
-def _check_verify(plan: _Plan, region: Any, part: Any, options: Mapping[str, Any]) -> None:
-    dtype = options.get("dtype")
+def _check_verify(plan: _Plan, asked: _Asked) -> None:
+    dtype = asked.options.get("dtype")
     reasons = {
         "several images": len(plan.stacks) > 1,
-        "a region": bool(region),
-        "a part": part is not None,
+        "a region": bool(asked.region),
+        "a part": asked.part is not None,
         "another type": dtype is not None and np.dtype(dtype) != plan.stacks[0].data_dtype,
         "an object": plan.stacks[0].format == "custom",
     }

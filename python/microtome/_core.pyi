@@ -282,10 +282,27 @@ class Writer:
     def keep(self, name: str, text: str | None, /) -> None: ...
     def kept(self) -> dict[str, str]: ...
 
-def collection_begin(path: _Path, n: int, ome: str | None, durability: int, context: ContextLike | None, /) -> None: ...
-def collection_finish(
-    path: _Path, n: int, ome: str | None, durability: int, context: ContextLike | None, /
+def collection_begin(
+    path: _Path,
+    n: int,
+    ome: str | None,
+    durability: int,
+    context: ContextLike | None,
+    kind: str | None = None,
+    names: tuple[str, ...] | None = None,
+    /,
 ) -> None: ...
+def collection_finish(
+    path: _Path,
+    n: int,
+    ome: str | None,
+    durability: int,
+    context: ContextLike | None,
+    kind: str | None = None,
+    names: tuple[str, ...] | None = None,
+    /,
+) -> None: ...
+def collection_is_complete(path: _Path, context: ContextLike | None, /) -> bool: ...
 
 class Context:
     def __init__(
@@ -415,6 +432,10 @@ class Stack:
     def _map(self) -> bytes: ...
     def _checksum(self) -> str: ...
     def _identity(self) -> str: ...
+    @property
+    def _is_labels(self) -> bool: ...
+    def _list_labels(self) -> list[tuple[str, str]]: ...
+    def _open_beside(self, part: str) -> Stack: ...
     def _filter(
         self,
         filter: str,

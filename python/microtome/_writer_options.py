@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from ._open import ImageStackProtocol
     from ._stack import ImageStack
 
-__all__ = ["OutputOptions", "Sizes", "StorageOptions", "WriterOptions", "parse_bytes", "to_core"]
+__all__ = ["OutputOptions", "Sizes", "StorageOptions", "WriterOptions", "durability_number", "parse_bytes", "to_core"]
 
 Sizes: TypeAlias = "Sequence[int | None] | Mapping[str, int | None]"
 
@@ -73,9 +73,6 @@ def to_core(path: Any, options: WriterOptions) -> tuple[Any, ...]:
     like = _like(get("like"))
     axes = _axes(get("axes"), like)
     shards, dtype = get("shards"), get("dtype")
-    durability = get("durability", "units")
-    if durability not in _DURABILITY:
-        raise ArgumentError(f"durability must be one of {', '.join(map(repr, _DURABILITY))}, not {durability!r}")
     return (
         path,
         like,
@@ -95,13 +92,21 @@ def to_core(path: Any, options: WriterOptions) -> tuple[Any, ...]:
         _per_axis(get("unit"), "unit", axes, None if like is None else like.units, ""),
         _channels(get("channels")),
         bool(get("labels", False)),
-        _DURABILITY.index(durability),
+        durability_number(get("durability")),
         parse_bytes(get("memory")),
         get("identity"),
         get("note"),
         get("format"),
         get("context"),
     )
+
+
+def durability_number(durability: str | None) -> int:
+    """Return the mt_durability of a name; None is the default."""
+    name = "units" if durability is None else durability
+    if name not in _DURABILITY:
+        raise ArgumentError(f"durability must be one of {', '.join(map(repr, _DURABILITY))}, not {name!r}")
+    return _DURABILITY.index(name)
 
 
 def _like(like: Any) -> ImageStack | None:

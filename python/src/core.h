@@ -138,6 +138,8 @@ PyObject *stack_extract_patch(PyObject *object, PyTypeObject *core, PyObject *co
                               PyObject *names);
 PyObject *stack_map(PyObject *object, PyTypeObject *core, PyObject *const *args, Py_ssize_t n, PyObject *names);
 PyObject *stack_identity(PyObject *object, PyTypeObject *core, PyObject *const *args, Py_ssize_t n, PyObject *names);
+PyObject *stack_list_labels(PyObject *object, PyTypeObject *core, PyObject *const *args, Py_ssize_t n, PyObject *given);
+PyObject *stack_open_beside(PyObject *object, PyTypeObject *core, PyObject *const *args, Py_ssize_t n, PyObject *given);
 PyObject *stack_checksum(PyObject *object, PyTypeObject *core, PyObject *const *args, Py_ssize_t n, PyObject *names);
 PyObject *stack_filter(PyObject *object, PyTypeObject *core, PyObject *const *args, Py_ssize_t n, PyObject *names);
 PyObject *stack_draw_plane(PyObject *object, PyTypeObject *core, PyObject *const *args, Py_ssize_t n, PyObject *names);
@@ -197,6 +199,7 @@ PyObject *is_finished(PyObject *module, PyObject *arguments);
 /* Functions of the module: a collection of images is made, or found, and completed. */
 PyObject *collection_begin(PyObject *module, PyObject *arguments);
 PyObject *collection_finish(PyObject *module, PyObject *arguments);
+PyObject *collection_is_complete(PyObject *module, PyObject *arguments);
 
 /* Keep a _core.Writer open between these two calls, even if another thread closes it. NULL after an exception. */
 mt_writer *writer_enter(PyObject *object);

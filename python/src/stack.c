@@ -188,6 +188,13 @@ static PyObject *get_part(PyObject *self, void *unused)
     return info ? PyUnicode_DecodeFSDefault(info->part) : NULL;
 }
 
+static PyObject *get_is_labels(PyObject *self, void *closure)
+{
+    (void)closure;
+    const mt_stack_info *info = get_info(self);
+    return info ? PyBool_FromLong(info->is_labels) : NULL;
+}
+
 static PyObject *get_level(PyObject *self, void *unused)
 {
     (void)unused;
@@ -338,6 +345,7 @@ static PyGetSetDef stack_getters[] = {
     { "codecs", get_codecs, NULL,
       "The codecs of a chunk, outermost last, such as ``\"shuffle, zstd\"``; empty for raw.", NULL },
     { "part", get_part, NULL, "The part of the file, as written after ``#``; empty for the whole file.", NULL },
+    { "_is_labels", get_is_labels, NULL, NULL, NULL },
     { "level", get_level, NULL, "The open pyramid level; 0 is the full resolution.", NULL },
     { "levels", get_levels, NULL, "Number of pyramid levels; 1 without a pyramid.", NULL },
     { "axes_source", get_axes_source, NULL,
@@ -390,6 +398,8 @@ static PyMethodDef stack_methods[] = {
       "Notes\n-----\n"
       "Thread-safe; the GIL is released while it reads. All errors of the library are a `microtome.Error` too." },
     { "_identity", (PyCFunction)(void (*)(void))stack_identity, CORE_METHOD, NULL },
+    { "_list_labels", (PyCFunction)(void (*)(void))stack_list_labels, CORE_METHOD, NULL },
+    { "_open_beside", (PyCFunction)(void (*)(void))stack_open_beside, CORE_METHOD, NULL },
     { "_find_channels", (PyCFunction)(void (*)(void))stack_find_channels, CORE_METHOD, NULL },
     { "_map", (PyCFunction)(void (*)(void))stack_map, CORE_METHOD, NULL },
     { "_checksum", (PyCFunction)(void (*)(void))stack_checksum, CORE_METHOD, NULL },

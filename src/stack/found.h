@@ -60,6 +60,9 @@ MT_MUST_CHECK mt_status mt_stacks_end_search(mt_stacks *list, mt_error *err);
 MT_MUST_CHECK mt_status mt_stacks_search(mt_stacks *list, const mt_container *folder, mt_error *err);
 MT_MUST_CHECK mt_status mt_stacks_search_glob(mt_stacks *list, const char *glob, mt_error *err);
 
+/* Makes an empty list of names, which retains its context. */
+MT_MUST_CHECK mt_status mt_names_begin(mt_context *context, mt_names **out, mt_error *err);
+
 /* Like mt_stacks_open, with all reads through the stores that wrap makes. For tests. */
 MT_MUST_CHECK mt_status mt_stacks_open_wrapped(mt_context *context, const char *const *paths, size_t n,
                                                const mt_open_options *options, const mt_store_wrap *wrap,

@@ -20,8 +20,7 @@ static mt_status list_attachments(const mt_container *container, const mt_select
 
 static void leave_context(void *context) { mt_context_free(context); }
 
-/* Creates a list, which retains its context. */
-static mt_status new_names(mt_context *given, mt_names **out, mt_error *err)
+mt_status mt_names_begin(mt_context *given, mt_names **out, mt_error *err)
 {
     mt_context *context = mt_context_retain(given, err);
     if (!context)
@@ -58,7 +57,7 @@ static mt_status list_path(mt_context *given, const char *path, const mt_open_op
     mt_context *context = mt_context_retain(given, err);
     if (!context)
         return MT_E_MEMORY;
-    mt_status st = new_names(context, &names, err);
+    mt_status st = mt_names_begin(context, &names, err);
     if (!st && (st = fill_names(context, path, options, list, names, err)))
         mt_names_free(names);
     else if (!st)
@@ -81,7 +80,29 @@ mt_status mt_list_attachments(mt_context *context, const char *path, const mt_op
     return list_path(context, path, options, list_attachments, out, err);
 }
 
-static mt_status list_stack(const mt_stack *stack, list_parts list, mt_names **out, mt_error *err)
+/* Lists the images whose names begin with "PATH/labels/". */
+static mt_status list_labels(const mt_container *container, const mt_selection *part, mt_names *out, mt_error *err)
+{
+    mt_names *all;
+    size_t n = strlen(part->path), below = n ? n + 1 : 0;
+    mt_status st = mt_names_new(container->source.env, &all, err);
+    if (st)
+        return st;
+    if (part->series <= 0) /* labels belong to the first image of a group */
+        st = mt_container_list(container, part, all, err);
+    for (size_t i = 0; i < mt_names_count(all) && !st; i++) {
+        const char *name = mt_names_get(all, i);
+        bool is_below = strncmp(name, part->path, n) == 0 && (n == 0 || name[n] == '/');
+        const mt_part found = { .name = name, .title = name + below + strlen("labels/"), .type = "" };
+        if (is_below && strncmp(name + below, "labels/", strlen("labels/")) == 0)
+            st = mt_names_add_part(out, &found, err);
+    }
+    mt_names_free(all);
+    return st;
+}
+
+/* Lists what belongs to a part of the file or folder of a stack. */
+static mt_status list_stack(const mt_stack *stack, const char *of, list_parts list, mt_names **out, mt_error *err)
 {
     mt_arena *arena;
     mt_names *names = NULL;
@@ -90,13 +111,13 @@ static mt_status list_stack(const mt_stack *stack, list_parts list, mt_names **o
     if (stack->has_saved_map)
         return mt_fail(err, MT_E_UNSUPPORTED, "%s was opened with a saved map, which is of one image",
                        stack->info.source);
-    mt_status st = new_names(stack->context, &names, err);
+    mt_status st = mt_names_begin(stack->context, &names, err);
     if (st || !container) {
         *out = names;
         return st;
     }
     if (!(st = mt_arena_new(&stack->context->env, &arena, err))) {
-        if (!(st = mt_selection_parse(arena, stack->asked, &part, err)) && (st = list(container, &part, names, err)))
+        if (!(st = mt_selection_parse(arena, of, &part, err)) && (st = list(container, &part, names, err)))
             mt_error_prefix(err, "%s", stack->info.source);
         mt_arena_free(arena);
     }
@@ -110,13 +131,39 @@ static mt_status list_stack(const mt_stack *stack, list_parts list, mt_names **o
 mt_status mt_stack_list_parts(const mt_stack *stack, mt_names **out, mt_error *err)
 {
     mt_error_reset(err);
-    return list_stack(stack, list_images, out, err);
+    return list_stack(stack, stack->asked, list_images, out, err);
 }
 
 mt_status mt_stack_list_attachments(const mt_stack *stack, mt_names **out, mt_error *err)
 {
     mt_error_reset(err);
-    return list_stack(stack, list_attachments, out, err);
+    return list_stack(stack, stack->asked, list_attachments, out, err);
+}
+
+mt_status mt_stack_list_labels(const mt_stack *stack, mt_names **out, mt_error *err)
+{
+    mt_error_reset(err);
+    return list_stack(stack, stack->info.part, list_labels, out, err);
+}
+
+mt_status mt_stack_open_beside(const mt_stack *stack, const char *name, const mt_open_options *given, mt_stack **out,
+                               mt_error *err)
+{
+    mt_open_options options;
+    mt_selection part;
+    mt_arena *arena;
+    mt_error_reset(err);
+    mt_container *container = stack->map ? stack->map->container : NULL;
+    mt_status st = mt_open_options_take(given, &options, err);
+    options.map = NULL;
+    if (!st && (!container || stack->has_saved_map))
+        st = mt_fail(err, MT_E_ARGUMENT, "%s is not open as a file or folder with other images", stack->info.source);
+    if (st || (st = mt_arena_new(&stack->context->env, &arena, err)))
+        return st;
+    if (!(st = mt_selection_parse(arena, name, &part, err)))
+        st = mt_stack_open_part(stack->context, container, &part, &options, out, err);
+    mt_arena_free(arena);
+    return st;
 }
 
 static mt_status open_found(mt_stacks *list, mt_container *found, const mt_selection *part, mt_error *err)

@@ -7,6 +7,7 @@ import json
 import os
 import re
 import signal
+import shutil
 import struct
 import subprocess
 import sys
@@ -163,6 +164,133 @@ class Convert(Command):
         (self.dir / "foreign.zarr/mine").mkdir(parents=True)
         text = self.refuse("convert", other, self.path("foreign.zarr"), "--join", "S", status=1)
         self.assertIn('is not a collection that was begun by the same command (it has "mine")', text)
+
+    def labelled(self):
+        """An image of two channels with two label images, of two levels each."""
+        image = self.dir / "labelled.zarr"
+        self.run_it("convert", self.image((2, 20, 30)), image, "--axes", "CYX", "--pyramid", "2")
+        (image / "labels/deep").mkdir(parents=True)
+        group = {"zarr_format": 3, "node_type": "group", "attributes": {"ome": {"version": "0.5"}}}
+        (image / "labels/deep/zarr.json").write_text(json.dumps(group))
+        group["attributes"]["ome"]["labels"] = ["nuclei", "deep/cells"]
+        (image / "labels/zarr.json").write_text(json.dumps(group))
+        for name in group["attributes"]["ome"]["labels"]:
+            to = image / "labels" / name
+            self.run_it(
+                "convert",
+                self.image((20, 30), name="labels.npy"),
+                to,
+                *("--format", "zarr", "--labels", "--pyramid", "2"),
+                *("--codec", "none", "--chunks", "10x30"),
+            )
+        return str(image)
+
+    def test_label_images_are_written_with_their_image(self):
+        image, out = self.labelled(), self.path("out.zarr")
+        done = self.run_it("convert", image, out, "--chunks", "1x8x16", "--pyramid", "2", "--verify")
+        self.assertEqual(done.stdout.count("verified"), 3)
+        self.assertEqual(self.info(out)["parts"], ["", "labels/nuclei", "labels/deep/cells"])
+        for name in ("nuclei", "deep/cells"):
+            info = self.info(f"{out}#labels/{name}")
+            self.assertEqual((info["axes"], info["chunk_shape"], info["levels"]), ("YX", [8, 16], 2))
+            self.assertEqual(self.plane(f"{out}#labels/{name}", (20, 30)), self.values((20, 30)))
+            nearest = [self.values((20, 30))[60 * y + 2 * x] for y in range(10) for x in range(15)]
+            self.assertEqual(self.plane(f"{out}#labels/{name}&level=1", (10, 15)), nearest)
+        root = json.loads((self.dir / "out.zarr/labels/zarr.json").read_text())["attributes"]["ome"]
+        self.assertEqual(root, {"version": "0.5", "labels": ["nuclei", "deep/cells"]})
+        again = self.run_it("convert", image, out, "--chunks", "1x8x16", "--pyramid", "2", "--verify")
+        self.assertEqual(again.stdout.count("already complete"), 3)
+        self.assertEqual(again.stdout.count("verified"), 3)
+
+    def test_regions_and_levels_of_label_images(self):
+        image = self.labelled()
+        out = self.path("part.zarr")
+        options = ["--region", "Y=5:10", "--channels", "1", "--dtype", "float32", "--ome", "0.4"]
+        self.run_it("convert", image, out, *options)
+        self.assertEqual(self.plane(f"{out}#labels/nuclei", (10, 30)), self.values((20, 30))[150:450])
+        self.assertEqual(self.info(f"{out}#labels/nuclei")["dtype"], "uint16")
+        attributes = json.loads((self.dir / "part.zarr/labels/nuclei/.zattrs").read_text())
+        self.assertEqual(attributes["image-label"], {"version": "0.4"})
+        out = self.path("level.zarr")
+        self.run_it("convert", image, out, "--level", "1", "--label-images", "deep/cells")
+        self.assertEqual(self.info(out)["parts"], ["", "labels/deep/cells"])
+        self.assertEqual(self.info(f"{out}#labels/deep/cells")["shape"], [10, 15])
+        out = self.path("volume.zarr")
+        self.run_it("convert", image, image, out, "--join", "Z")
+        self.assertEqual(self.plane(f"{out}#labels/nuclei", (2, 20, 30)), 2 * self.values((20, 30)))
+
+    def test_label_images_that_are_left_out(self):
+        image, other = self.labelled(), self.path("other.zarr")
+        self.run_it("convert", image, other, "--label-images", "nuclei")
+        self.assertEqual(self.info(other)["parts"], ["", "labels/nuclei"])
+        out = self.path("out.zarr")
+        self.run_it("convert", image, out, "--label-images", "none")
+        self.assertEqual(sorted(os.listdir(out)), ["0", "zarr.json"])
+        done = self.run_it("convert", image, self.path("out.tif"))
+        self.assertIn("label images are not converted: only OME-Zarr has them", done.stderr)
+        done = self.run_it("convert", image, image, self.path("c.zarr"), "--join", "C")
+        self.assertIn("they have no channels to be joined", done.stderr)
+        done = self.run_it("convert", image, other, self.path("z.zarr"), "--join", "Z")
+        self.assertIn("other.zarr has no label image 'deep/cells', and other inputs have one", done.stderr)
+        self.assertEqual(self.info(self.path("z.zarr"))["parts"], ["", "labels/nuclei"])
+        text = self.refuse("convert", image, self.path("no.zarr"), "--label-images", "nuclei,deep", status=1)
+        self.assertIn("has no label image 'deep'", text)
+        text = self.refuse("convert", image, out, status=1)  # with other label images than before
+        self.assertIn("out.zarr", text)
+
+    def test_parts_of_label_images(self):
+        image, whole, out = self.labelled(), self.path("whole.zarr"), self.path("out.zarr")
+        options = ["--chunks", "1x8x8", "--pyramid", "2"]
+        self.run_it("convert", image, whole, *options)
+        self.run_it("convert", image, out, *options, "--part", "1/2", status=3)
+        self.assertIn("incomplete, 24 of 48 chunks", self.run_it("status", out, status=3).stdout)
+        self.assertIn("24 of 48 chunks are missing", self.run_it("finish", out, status=3).stderr)
+        self.run_it("convert", image, out, *options, "--part", "2/2", status=3)
+        shutil.copytree(out, self.path("absent.zarr"))
+        shutil.rmtree(self.path("absent.zarr") + "/labels/nuclei")
+        self.assertIn("images are missing", self.run_it("finish", self.path("absent.zarr"), status=3).stderr)
+        self.assertEqual(self.run_it("finish", out).stdout, f"{out}: complete\n")
+        self.assertEqual(tree(out), tree(whole))
+
+    def test_collections_have_label_images(self):
+        image, out = self.labelled(), self.path("out.zarr")
+        self.run_it("convert", image, self.image((9, 9), name="a.npy"), image, out, "--join", "S")
+        self.assertEqual(self.info(out)["parts"], ["0", "1", "2"])
+        self.assertEqual(self.info(f"{out}#2")["parts"], ["2", "2/labels/nuclei", "2/labels/deep/cells"])
+        self.assertEqual(self.plane(f"{out}#0/labels/nuclei", (20, 30)), self.values((20, 30)))
+
+    def test_plates(self):
+        """A plate becomes a plate, also in parts."""
+        plate, out, parts = (self.path(n) for n in ("plate.zarr", "out.zarr", "parts.zarr"))
+        fields = ["A/1/0", "A/1/1", "B/12/0"]
+        wells = [{"path": "A/1", "rowIndex": 0, "columnIndex": 0}, {"path": "B/12", "rowIndex": 1, "columnIndex": 1}]
+        written = {"rows": [{"name": "A"}, {"name": "B"}], "columns": [{"name": "1"}, {"name": "12"}], "wells": wells}
+        for i, field in enumerate(fields):
+            (self.dir / "plate.zarr" / field).parent.mkdir(parents=True, exist_ok=True)
+            image = self.image((9, 8 + i), name=f"{i}.npy")
+            self.run_it("convert", image, f"{plate}/{field}", "--format", "zarr")
+        for folder, attributes in (
+            ("A/1", {"well": {"images": [{"path": "0"}, {"path": "1"}]}}),
+            ("B/12", {"well": {"images": [{"path": "0"}]}}),
+            ("", {"plate": written}),
+        ):
+            document = {"zarr_format": 3, "node_type": "group", "attributes": {"ome": {"version": "0.5", **attributes}}}
+            (self.dir / "plate.zarr" / folder / "zarr.json").write_text(json.dumps(document))
+        options = ["--join", "S", "--plate", "--chunks", "4x4"]
+        self.run_it("convert", plate, out, *options)
+        self.assertEqual(self.info(out)["parts"], fields)
+        root = json.loads((self.dir / "out.zarr/zarr.json").read_text())["attributes"]["ome"]
+        self.assertEqual(root, {"version": "0.5", "plate": {**written, "field_count": 2}})
+        for i, field in enumerate(fields):
+            self.assertEqual(self.plane(f"{out}#{field}", (9, 8 + i)), self.values((9, 8 + i)))
+        for part in ("1/2", "2/2"):
+            self.run_it("convert", plate, parts, *options, "--part", part, status=3)
+        self.assertIn("incomplete, 0 of 3 images", self.run_it("status", parts, status=3).stdout)
+        self.run_it("finish", parts)
+        self.assertEqual(tree(parts), tree(out))
+        text = self.refuse("convert", self.image((9, 8)), self.path("no.zarr"), *options, status=1)
+        self.assertIn("is not ROW/COLUMN/FIELD", text)
+        self.assertIn("it needs --join S", self.refuse("convert", plate, out, "--plate"))
 
     def test_scenes_become_a_collection(self):
         scenes, out = command_test.DATA / "czi/real/S3_1Pos_2Mosaic_T2_Z3_CH2_sm.czi", self.path("out.zarr")

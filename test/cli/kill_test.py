@@ -6,6 +6,7 @@ The output of each run that was interrupted must equal that of one that was not:
 """
 
 import contextlib
+import json
 import os
 import random
 import re
@@ -30,6 +31,7 @@ FORMATS = {
     "npy": ("out.npy", ["--chunks", "10x0"]),
     "tiff": ("out.tif", ["--chunks", "32x32", "--pyramid", "3"]),
     "series": ("out.zarr", ["--chunks", "32x32", "--join", "S"]),  # a collection of two images
+    "labels": ("out.zarr", ["--chunks", "64x64", "--label-images", "all"]),  # an image with two label images
 }
 ALONE = ("tiff", "npy")  # one process writes these
 
@@ -166,13 +168,29 @@ class Killed(unittest.TestCase):
 
 
 class Interrupted(Killed):
+    def labelled(self):
+        """An OME-Zarr image with two label images."""
+        image = self.dir / "labelled.zarr"
+        if not image.exists():
+            self.end(self.start("convert", self.image, str(image), "--axes", "CZYX"))
+            write_image(self.dir / "labels.npy", (3, 250, 200))
+            (image / "labels").mkdir()
+            listed = {"ome": {"version": "0.5", "labels": ["cells", "nuclei"]}}
+            group = {"zarr_format": 3, "node_type": "group", "attributes": listed}
+            (image / "labels/zarr.json").write_text(json.dumps(group))
+            for name in listed["ome"]["labels"]:
+                to = str(image / "labels" / name)
+                options = ["--axes", "ZYX", "--format", "zarr", "--labels"]
+                self.end(self.start("convert", str(self.dir / "labels.npy"), to, *options))
+        return str(image)
+
     def work(self, out, options, threads, *more):
+        is_labelled = "--label-images" in options
         return self.start(
             "convert",
-            self.image,
+            self.labelled() if is_labelled else self.image,
             out,
-            "--axes",
-            "SZYX" if "S" in options else "CZYX",
+            *(() if is_labelled else ("--axes", "SZYX" if "S" in options else "CZYX")),
             "--threads",
             str(threads),
             *options,
@@ -184,6 +202,7 @@ class Interrupted(Killed):
             rows = [(f, t, p) for f in FORMATS for t in (1, 2, 8) for p in ((1,) if f in ALONE else (1, 3))]
         else:
             rows = [("zarr", 2, 1), ("shards", 8, 1), ("zarr", 1, 3), ("tiff", 2, 1), ("npy", 2, 1), ("series", 2, 3)]
+            rows.append(("labels", 2, 3))
         for row in rows:
             with self.subTest(row=row):
                 self.check_row("conversion", *row)
@@ -283,7 +302,7 @@ class Predicted(Killed):
         return self.start("predict", self.image, out, "--axes", "CZYX", "--threads", str(threads), *options, *more)
 
     def test_kill(self):
-        formats = [name for name in FORMATS if name != "series"]
+        formats = [name for name in FORMATS if name not in ("series", "labels")]
         if RUNS > 5:
             rows = [
                 (f, t, p, "pipe", b)

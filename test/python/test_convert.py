@@ -408,8 +408,8 @@ def test_paths(tmp_path, chunked_image):
         microtome.convert([], tmp_path / "a.zarr")
     with pytest.raises(microtome.ArgumentError, match="2 images: join"):
         microtome.convert([chunked_image] * 2, tmp_path / "a.zarr")
-    with pytest.raises(microtome.ArgumentError, match="joined along T, C or Z, not 'S'"):
-        microtome.convert([chunked_image] * 2, tmp_path / "a.zarr", join="S")
+    with pytest.raises(microtome.ArgumentError, match="joined along T, C, Z or S, not 'X'"):
+        microtome.convert([chunked_image] * 2, tmp_path / "a.zarr", join="X")
 
 
 def test_unknown_options_are_refused(tmp_path, chunked_image):

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* What conversions need of writers: several sources of one image, looking at what others write, finished images that
- * are recognised, damage, and collections. */
+ * are recognised, and damage. */
 #include "support/contract.h"
 #include "support/folder.h"
 
@@ -275,73 +275,7 @@ static void damaged_objects_are_written_again(void **state)
     remove_tree(path);
 }
 
-/* --- Collections. --- */
-
-static mt_collection_options two_images(const char *ome)
-{
-    return (mt_collection_options) {
-        .struct_size = sizeof(mt_collection_options), .n_images = 2, .ome = ome, .durability = MT_DURABLE_NEVER
-    };
-}
-
-static void check_collection(const char *path, const char *ome, int complete)
-{
-    mt_collection_options found = { .struct_size = sizeof found };
-    int is_complete = -1;
-    mt_error err = MT_ERROR_INIT;
-    check_ok(mt_collection_look(NULL, path, &found, &is_complete, &err), &err);
-    assert_int_equal(found.n_images, 2);
-    assert_string_equal(found.ome, ome);
-    assert_int_equal(is_complete, complete);
-}
-
-static void collections_begin_and_finish(void **state)
-{
-    (void)state;
-    for (int i = 0; i < 2; i++) {
-        const char *path = temporary_path("collection.zarr");
-        mt_collection_options options = two_images(i ? "0.4" : "0.5"), other = options;
-        int is_complete;
-        mt_error err = MT_ERROR_INIT;
-        assert_int_equal(mt_collection_look(NULL, path, &other, &is_complete, &err), MT_E_NOT_FOUND);
-        for (int again = 0; again < 2; again++)
-            check_ok(mt_collection_begin(NULL, path, &options, &err), &err);
-        check_collection(path, options.ome, 0);
-        other = options;
-        other.n_images = 3;
-        assert_int_equal(mt_collection_begin(NULL, path, &other, &err), MT_E_ARGUMENT);
-        assert_non_null(strstr(err.message, "of 2 images, not 3"));
-        for (int again = 0; again < 2; again++)
-            check_ok(mt_collection_finish(NULL, path, &options, &err), &err);
-        check_collection(path, options.ome, 1);
-        check_ok(mt_collection_begin(NULL, path, &options, &err), &err);
-        check_collection(path, options.ome, 1);
-        remove_tree(path);
-    }
-}
-
-/* A caller that was built for a smaller struct neither has more read nor more written. */
-static void smaller_structs_are_respected(void **state)
-{
-    (void)state;
-    const char *path = temporary_path("smaller.zarr");
-    struct {
-        size_t struct_size;
-        uint64_t n_images;
-        uint64_t beyond[8];
-    } own = { offsetof(mt_collection_options, ome), 2, { 0 } }, before;
-    mt_collection_options *small = (mt_collection_options *)(void *)&own;
-    int is_complete;
-    mt_error err = MT_ERROR_INIT;
-    memset(own.beyond, 0xa5, sizeof own.beyond); /* no ome, and no durability */
-    before = own;
-    check_ok(mt_collection_begin(NULL, path, small, &err), &err);
-    check_ok(mt_collection_finish(NULL, path, small, &err), &err);
-    own.n_images = 0;
-    check_ok(mt_collection_look(NULL, path, small, &is_complete, &err), &err);
-    assert_memory_equal(&own, &before, sizeof own);
-    remove_tree(path);
-}
+/* --- Structs. --- */
 
 static void structs_of_no_known_size_are_refused(void **state)
 {
@@ -357,9 +291,8 @@ static void structs_of_no_known_size_are_refused(void **state)
     check_ok(mt_writer_create(NULL, path, &options, &w, &err), &err);
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
         mt_copy_options copy = { .struct_size = sizes[i] };
-        mt_collection_options collection = two_images("0.5");
+        mt_collection_options collection = { .struct_size = sizes[i], .n_images = 2 };
         int is_complete;
-        collection.struct_size = sizes[i];
         assert_int_equal(mt_writer_copy(w, stack, &copy, &err), MT_E_ARGUMENT);
         assert_non_null(strstr(err.message, "mt_copy_options.struct_size"));
         assert_int_equal(mt_writer_copy_sources(w, &source, 1, &copy, &err), MT_E_ARGUMENT);
@@ -384,57 +317,6 @@ static void structs_of_no_known_size_are_refused(void **state)
     remove_tree(path);
 }
 
-static void collections_are_refused(void **state)
-{
-    (void)state;
-    const char *path = temporary_path("refused.zarr");
-    mt_collection_options options = two_images(NULL);
-    mt_error err = MT_ERROR_INIT;
-    run_command("mkdir -p '%s/mine'", path);
-    assert_int_equal(mt_collection_begin(NULL, path, &options, &err), MT_E_ARGUMENT);
-    assert_non_null(strstr(err.message, "mine"));
-    remove_tree(path);
-    options.ome = "0.3";
-    assert_int_equal(mt_collection_begin(NULL, path, &options, &err), MT_E_ARGUMENT);
-    options = two_images(NULL);
-    options.n_images = 0;
-    assert_int_equal(mt_collection_begin(NULL, path, &options, &err), MT_E_ARGUMENT);
-    options = two_images(NULL);
-    options.durability = 3;
-    assert_int_equal(mt_collection_finish(NULL, path, &options, &err), MT_E_ARGUMENT);
-    run_command("test ! -e '%s'", path);
-}
-
-static void failing_allocations(void **state)
-{
-    (void)state;
-    for (size_t k = 0, failed = 1; failed; k++) {
-        const char *path = temporary_path("failing.zarr");
-        failing_allocator allocator;
-        mt_context_options given = { .struct_size = sizeof given, .threads = 1 };
-        given.allocator = failing_allocator_make(&allocator, k, 0);
-        mt_collection_options options = two_images("0.4"), found = options;
-        int is_complete;
-        mt_context *context = NULL;
-        mt_error err = MT_ERROR_INIT;
-        mt_status st = mt_context_new(&given, &context, &err);
-        if (!st)
-            st = mt_collection_begin(context, path, &options, &err);
-        if (!st)
-            st = mt_collection_finish(context, path, &options, &err);
-        if (!st)
-            st = mt_collection_look(context, path, &found, &is_complete, &err);
-        mt_context_free(context);
-        failed = allocator.count > k;
-        if (st)
-            assert_int_equal(st, MT_E_MEMORY);
-        check_ok(mt_collection_begin(NULL, path, &options, &err), &err);
-        check_ok(mt_collection_finish(NULL, path, &options, &err), &err);
-        check_collection(path, "0.4", 1);
-        remove_tree(path);
-    }
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -444,11 +326,7 @@ int main(void)
         cmocka_unit_test(looking_at_a_journal_that_grows),
         cmocka_unit_test(finished_images_are_recognised),
         cmocka_unit_test(damaged_objects_are_written_again),
-        cmocka_unit_test(collections_begin_and_finish),
-        cmocka_unit_test(smaller_structs_are_respected),
         cmocka_unit_test(structs_of_no_known_size_are_refused),
-        cmocka_unit_test(collections_are_refused),
-        cmocka_unit_test(failing_allocations),
     };
     return cmocka_run_group_tests(tests, NULL, remove_temporary_folder);
 }

@@ -103,7 +103,10 @@ static void format_uuid(const mt_plan *plan, uint64_t hash, char out[TIFF_UUID_B
 
 static mt_status describe(const mt_plan *plan, const char uuid[TIFF_UUID_BYTES], mt_buffer *out, mt_error *err)
 {
-    tiff_write_ome(plan, uuid, out);
+    mt_ome_begin(uuid, out);
+    mt_ome_put_image(plan, 0, true, out);
+    mt_ome_end(out);
+    mt_put_u8(out, 0);
     return out->status ? mt_fail(err, out->status, "out of memory") : MT_OK;
 }
 

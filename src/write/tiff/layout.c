@@ -130,7 +130,7 @@ static void put_entry(mt_buffer *out, unsigned tag, unsigned type, uint64_t coun
 /* Pixels per centimeter; 1/1 if the size is not known or not representable. */
 static uint64_t resolution(const mt_plan *plan, int axis, bool is_known)
 {
-    double per_cm = is_known ? 0.01 / tiff_pixel_meters(plan, axis) : 1;
+    double per_cm = is_known ? 0.01 / mt_ome_pixel_meters(plan, axis) : 1;
     uint64_t denominator = 1;
     while (denominator < 1000000000 && per_cm * (double)denominator * 10 < 4e9)
         denominator *= 10;
@@ -140,7 +140,7 @@ static uint64_t resolution(const mt_plan *plan, int axis, bool is_known)
 static bool has_resolution(const mt_plan *plan)
 {
     for (int axis = plan->ndim - 2; axis < plan->ndim; axis++) {
-        double meters = tiff_pixel_meters(plan, axis);
+        double meters = mt_ome_pixel_meters(plan, axis);
         if (!(meters > 1e-11 && meters < 1e3)) /* else numbers of 32 bits have few digits */
             return false;
     }

@@ -2,6 +2,7 @@
 /* The sink of OME-TIFF: tiled BigTIFF, one file, written by one process. */
 #include "base/checked.h"
 #include "base/reader.h"
+#include "write/ome_xml.h"
 #include "write/tiff/tiff_sink.h"
 
 #include <string.h>
@@ -46,7 +47,7 @@ static mt_status take_tiles(const mt_writer_options *options, mt_plan *plan, mt_
 
 static mt_status check(const mt_plan *plan, mt_error *err)
 {
-    if (!tiff_ome_type(plan->dtype))
+    if (!mt_ome_type(plan->dtype))
         return mt_fail(err, MT_E_ARGUMENT, "OME-TIFF has no type %s: choose %s", mt_dtype_name(plan->dtype),
                        plan->dtype == MT_FLOAT16  ? "float32"
                        : plan->dtype == MT_INT64  ? "int32"
@@ -168,7 +169,7 @@ const mt_sink_ops mt_sink_tiff = {
     .skips_zeros = true,
     .has_objects = true,
     .check = check,
-    .get_lacks = tiff_get_lacks,
+    .get_lacks = mt_ome_get_lacks,
     .open = open,
     .begin = begin,
     .look = look,

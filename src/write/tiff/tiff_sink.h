@@ -10,6 +10,7 @@
 
 #include "codec/params.h"
 #include "write/claim.h"
+#include "write/ome_xml.h"
 #include "write/sink.h"
 #include "write/tiff/spool.h"
 
@@ -31,18 +32,6 @@ int tiff_predictor(const mt_plan *plan);
 #define TIFF_HEADER 16 /* bytes; the OME-XML follows */
 
 #define TIFF_UUID_BYTES 37 /* with the NUL */
-
-/* Appends the OME-XML of the image. Its size does not depend on the UUID. */
-void tiff_write_ome(const mt_plan *plan, const char uuid[TIFF_UUID_BYTES], mt_buffer *out);
-
-/* The kinds of metadata that OME-XML cannot hold. */
-unsigned tiff_get_lacks(const mt_plan *plan);
-
-/* OME's name of an element type; NULL if it has none. */
-const char *tiff_ome_type(mt_dtype dtype);
-
-/* The size of a pixel along an axis in meters; 0: not known. */
-double tiff_pixel_meters(const mt_plan *plan, int axis);
 
 /* Places of everything in the finished image. Level k has n_pages * tiles[k] tiles; its table of offsets, and then its
  * table of sizes, list all of them in order. */

@@ -1,81 +1,89 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Collections of images. Source: OME-Zarr 0.5 and 0.4, "bioformats2raw.layout" 3: images are the groups 0, 1, ... of the
- * root, and the group OME lists them in their order. */
-#include "engine/context.h"
+/* Collections of images: begun, finished and looked at. */
+#include "stack/found.h"
 #include "write/options.h"
-#include "write/zarr/zarr_sink.h"
+#include "write/zarr/collection.h"
 
 #include <stdio.h>
 #include <string.h>
 
-/* A collection that is being begun or finished. */
-typedef struct collection {
-    mt_env *env;
-    mt_target *target;
-    mt_arena *arena;
-    bool is_v2;
-    uint64_t n; /* images */
-    bool is_complete;
-} collection;
+static const char *const kinds[] = { [ZARR_SERIES] = "series", [ZARR_LABELS] = "labels", [ZARR_PLATE] = "plate", NULL };
 
-static json_t *layout(const collection *c)
+/* The number of a word in a list that ends with NULL; its length if it is none of them. */
+static int find_word(const char *word, const char *const *words)
 {
-    return c->is_v2 ? json_pack("{si}", "bioformats2raw.layout", 3)
-                    : json_pack("{s{ss si}}", "ome", "version", "0.5", "bioformats2raw.layout", 3);
+    int i = 0;
+    while (words[i] && strcmp(word, words[i]) != 0)
+        i++;
+    return i;
 }
 
-/* "0", "1", ... */
-static json_t *series(const collection *c)
+static mt_status publish_root(const zarr_collection *c, bool is_complete, mt_error *err)
 {
-    json_t *list = json_array();
-    for (uint64_t i = 0; list && i < c->n; i++) {
-        char name[24];
-        snprintf(name, sizeof name, "%llu", (unsigned long long)i);
-        if (json_array_append_new(list, json_string(name)))
-            return json_decref(list), NULL;
+    return zarr_publish_group(c->env, c->target, "", c->is_v2, false, zarr_write_collection(c, is_complete), err);
+}
+
+/* --- The root that is there. --- */
+
+static mt_status read_names(zarr_collection *found, const json_t *list, mt_error *err)
+{
+    const char **names = mt_arena_alloc(found->arena, json_array_size(list), sizeof *names, err);
+    if (!names)
+        return mt_arena_failed(err);
+    found->n = json_array_size(list);
+    found->names = names;
+    for (size_t i = 0; i < found->n; i++) {
+        const char *name = json_string_value(json_array_get(list, i));
+        if (!name)
+            return mt_fail(err, MT_E_CORRUPT, "%s: name %zu of the collection is none", found->target->path, i);
+        if (!(names[i] = mt_arena_strndup(found->arena, name, strlen(name), err)))
+            return mt_arena_failed(err);
     }
-    return c->is_v2 ? json_pack("{so}", "series", list)
-                    : json_pack("{s{ss so}}", "ome", "version", "0.5", "series", list);
+    return MT_OK;
 }
 
-/* Attributes of the root: before the end without the layout, so that no reader takes the collection for complete. */
-static mt_status publish_root(const collection *c, bool is_complete, mt_error *err)
+/* Without a kind, "collection" counts series. */
+static mt_status read_root(zarr_collection *found, const json_t *root, mt_error *err)
 {
-    json_t *attributes = is_complete ? layout(c) : json_object();
-    json_t *own = json_pack("{sI}", "collection", (json_int_t)c->n);
-    if (!attributes || json_object_set_new(attributes, "microtome", own)) {
-        json_decref(attributes);
-        return mt_fail(err, MT_E_MEMORY, "out of memory");
-    }
-    return zarr_publish_group(c->env, c->target, "", c->is_v2, false, attributes, err);
+    static const char *const marks[] = { "bioformats2raw.layout", "labels", "plate" };
+    const json_t *attributes = found->is_v2 ? root : json_object_get(root, "attributes");
+    const json_t *own = json_object_get(attributes, "microtome"), *count = json_object_get(own, "collection");
+    const json_t *ome = found->is_v2 ? attributes : json_object_get(attributes, "ome");
+    const char *kind = json_string_value(json_object_get(own, "kind"));
+    int number = kind ? find_word(kind, kinds) : ZARR_SERIES;
+    if (json_integer_value(count) <= 0 || !kinds[number])
+        return MT_OK;
+    found->n = (uint64_t)json_integer_value(count);
+    found->kind = (zarr_kind)number;
+    found->is_complete = json_object_get(ome, marks[number]) != NULL;
+    return found->kind == ZARR_SERIES ? MT_OK : read_names(found, json_object_get(own, "names"), err);
 }
 
-/* The number of images that the root of a collection of ours names; 0: there is no such root. */
-static mt_status load_root(collection *c, uint64_t *n, mt_error *err)
+/* Sets what the root says of a collection of ours, of this version; n is 0 if there is none. */
+static mt_status load_root(zarr_collection *found, mt_error *err)
 {
     char *text;
     size_t size;
     json_t *root;
     mt_error local = MT_ERROR_INIT;
-    const char *key = c->is_v2 ? ".zattrs" : "zarr.json";
-    *n = 0;
-    mt_status st = mt_target_load(c->target, key, c->env->limits.max_json_bytes, c->arena, &text, &size, &local);
+    const char *key = found->is_v2 ? ".zattrs" : "zarr.json";
+    found->n = 0;
+    mt_status st =
+        mt_target_load(found->target, key, found->env->limits.max_json_bytes, found->arena, &text, &size, &local);
     if (!st)
-        st = mt_json_parse(c->env, text, size, key, &root, &local);
-    if (st)
+        st = mt_json_parse(found->env, text, size, key, &root, &local);
+    if (st) /* a power cut may damage what is not complete */
         return st == MT_E_NOT_FOUND || st == MT_E_CORRUPT ? MT_OK : mt_fail(err, st, "%s", local.message);
-    const json_t *attributes = c->is_v2 ? root : json_object_get(root, "attributes");
-    const json_t *count = json_object_get(json_object_get(attributes, "microtome"), "collection");
-    const json_t *ome = c->is_v2 ? attributes : json_object_get(attributes, "ome");
-    *n = json_integer_value(count) > 0 ? (uint64_t)json_integer_value(count) : 0;
-    c->is_complete = json_object_get(ome, "bioformats2raw.layout") != NULL;
+    st = read_root(found, root, err);
     json_decref(root);
-    return MT_OK;
+    return st;
 }
+
+/* --- Beginning. --- */
 
 static mt_status refuse_name(void *user, const char *name, mt_error *err)
 {
-    const collection *c = user;
+    const zarr_collection *c = user;
     if (strcmp(name, "zarr.json") == 0 || strcmp(name, ".zattrs") == 0 || strcmp(name, ".zgroup") == 0)
         return MT_OK; /* of a root that a power cut has damaged, or that was not complete */
     return mt_fail(err, MT_E_ARGUMENT,
@@ -84,71 +92,87 @@ static mt_status refuse_name(void *user, const char *name, mt_error *err)
                    c->target->path, name);
 }
 
-/* Whether the root is that of this collection. */
-static mt_status find_root(collection *c, bool *found, mt_error *err)
+static mt_status refuse_other(const zarr_collection *c, const zarr_collection *found, mt_error *err)
 {
-    uint64_t n;
-    mt_status st = load_root(c, &n, err);
-    *found = !st && n == c->n;
-    if (st || *found || n == 0)
-        return st;
-    return mt_fail(err, MT_E_ARGUMENT, "%s: is a collection of %llu images, not %llu", c->target->path,
-                   (unsigned long long)n, (unsigned long long)c->n);
+    char wanted[ZARR_NUMBER_BYTES], there[ZARR_NUMBER_BYTES];
+    const char *path = c->target->path;
+    if (found->kind != c->kind)
+        return mt_fail(err, MT_E_ARGUMENT, "%s: is a collection of the kind %s, not %s", path, kinds[found->kind],
+                       kinds[c->kind]);
+    if (found->n != c->n)
+        return mt_fail(err, MT_E_ARGUMENT, "%s: is a collection of %llu images, not %llu", path,
+                       (unsigned long long)found->n, (unsigned long long)c->n);
+    for (uint64_t i = 0; i < c->n && c->names; i++) {
+        const char *one = zarr_member_name(c, i, wanted), *other = zarr_member_name(found, i, there);
+        if (strcmp(one, other) != 0)
+            return mt_fail(err, MT_E_ARGUMENT, "%s: is a collection with the image %s, not %s", path, other, one);
+    }
+    return MT_OK;
 }
 
-static mt_status begin(collection *c, mt_error *err)
+/* Whether the root is that of this collection. */
+static mt_status find_root(zarr_collection *c, bool *is_there, mt_error *err)
+{
+    zarr_collection found = *c;
+    mt_status st = load_root(&found, err);
+    *is_there = !st && found.n > 0;
+    c->is_complete = found.is_complete;
+    return *is_there ? refuse_other(c, &found, err) : st;
+}
+
+static mt_status begin(zarr_collection *c, mt_error *err)
 {
     enum { TRIES = 20 };
     mt_error refused = MT_ERROR_INIT;
-    bool found;
+    bool is_there;
     for (int i = 0; i < TRIES; i++) { /* other processes may begin it meanwhile */
-        mt_status st = find_root(c, &found, err);
-        if (st || found)
+        mt_status st = find_root(c, &is_there, err);
+        if (st || c->is_complete)
             return st;
         mt_error_clear(&refused);
-        if (!mt_target_list(c->target, "", refuse_name, c, &refused)) {
-            st = publish_root(c, false, err);
-            return st ? st : mt_target_sync(c->target, err);
-        }
+        if (!is_there && mt_target_list(c->target, "", refuse_name, c, &refused))
+            continue;
+        if ((!is_there && (st = publish_root(c, false, err))) || (st = zarr_publish_between(c, false, err)))
+            return st;
+        return mt_target_sync(c->target, err);
     }
     return mt_fail(err, refused.status, "%s", refused.message);
 }
 
-static mt_status finish(collection *c, mt_error *err)
+/* --- The other steps. --- */
+
+static mt_status finish(zarr_collection *c, mt_error *err)
 {
-    mt_status st = zarr_publish_group(c->env, c->target, "OME/", c->is_v2, false, series(c), err);
+    mt_status st = c->kind == ZARR_SERIES ? zarr_publish_series(c, err) : zarr_publish_between(c, true, err);
     if (st || (st = publish_root(c, true, err)) || (st = mt_target_sweep(c->target, err)))
         return st;
     return mt_target_sync(c->target, err);
 }
 
-static mt_status look(collection *c, mt_error *err)
+static mt_status look(zarr_collection *c, mt_error *err)
 {
-    mt_status st = load_root(c, &c->n, err);
+    mt_status st = load_root(c, err);
     if (st || c->n > 0)
         return st;
     c->is_v2 = true;
-    if ((st = load_root(c, &c->n, err)))
+    if ((st = load_root(c, err)))
         return st;
     return c->n > 0 ? MT_OK : mt_fail(err, MT_E_NOT_FOUND, "%s: is not a collection", c->target->path);
 }
 
-typedef mt_status (*collection_step)(collection *c, mt_error *err);
+typedef mt_status (*collection_step)(zarr_collection *c, mt_error *err);
 
-static mt_status run(mt_context *context, const char *path, int durability, collection *c, collection_step step,
-                     mt_error *err)
+/* What the step needs of the collection, and frees it. */
+static mt_status run(zarr_collection *c, const char *path, int durability, collection_step step, mt_error *err)
 {
-    mt_context *owner = mt_context_retain(context, err);
-    if (!owner)
-        return MT_E_MEMORY;
-    c->env = &owner->env;
+    c->env = &c->context->env;
     mt_status st = mt_arena_new(c->env, &c->arena, err);
-    if (!st && !(st = mt_target_open(c->env, path, (mt_sync)durability, &c->target, err))) {
+    if (!st && !(st = zarr_check_names(c, err)) &&
+        !(st = mt_target_open(c->env, path, (mt_sync)durability, &c->target, err))) {
         st = step(c, err);
         mt_target_close(c->target);
     }
     mt_arena_free(c->arena);
-    mt_context_free(owner);
     return st;
 }
 
@@ -158,14 +182,11 @@ static mt_status check(const mt_collection_options *o, mt_error *err)
         return mt_fail(err, MT_E_ARGUMENT, "a collection of %llu images", (unsigned long long)o->n_images);
     if (o->ome && strcmp(o->ome, "0.5") != 0 && strcmp(o->ome, "0.4") != 0)
         return mt_fail(err, MT_E_ARGUMENT, "ome \"%s\" is not one of 0.5, 0.4", o->ome);
+    if (o->kind && !kinds[find_word(o->kind, kinds)])
+        return mt_fail(err, MT_E_ARGUMENT, "kind \"%s\" is not one of series, labels, plate", o->kind);
     if (o->durability < MT_DURABLE_UNITS || o->durability > MT_DURABLE_NEVER)
         return mt_fail(err, MT_E_ARGUMENT, "durability %d", o->durability);
     return MT_OK;
-}
-
-static mt_status take(const mt_collection_options *given, mt_collection_options *out, mt_error *err)
-{
-    return mt_options_take(out, sizeof *out, given, "mt_collection_options", err);
 }
 
 static mt_status run_checked(mt_context *context, const char *path, const mt_collection_options *given,
@@ -173,11 +194,19 @@ static mt_status run_checked(mt_context *context, const char *path, const mt_col
 {
     mt_collection_options o;
     mt_error_reset(err);
-    mt_status st = take(given, &o, err);
+    mt_status st = mt_options_take(&o, sizeof o, given, "mt_collection_options", err);
     if (st || (st = check(&o, err)))
         return st;
-    collection c = { .is_v2 = o.ome && strcmp(o.ome, "0.4") == 0, .n = o.n_images };
-    return run(context, path, o.durability, &c, step, err);
+    zarr_collection c = { .is_v2 = o.ome && strcmp(o.ome, "0.4") == 0,
+                          .kind = o.kind ? (zarr_kind)find_word(o.kind, kinds) : ZARR_SERIES,
+                          .n = o.n_images,
+                          .names = o.names,
+                          .context = mt_context_retain(context, err) };
+    if (!c.context)
+        return MT_E_MEMORY;
+    st = run(&c, path, o.durability, step, err);
+    mt_context_free(c.context);
+    return st;
 }
 
 mt_status mt_collection_begin(mt_context *context, const char *path, const mt_collection_options *options,
@@ -192,18 +221,53 @@ mt_status mt_collection_finish(mt_context *context, const char *path, const mt_c
     return run_checked(context, path, options, finish, err);
 }
 
+static mt_status run_look(mt_context *context, const char *path, zarr_collection *c, collection_step step,
+                          mt_error *err)
+{
+    if (!(c->context = mt_context_retain(context, err)))
+        return MT_E_MEMORY;
+    mt_status st = run(c, path, MT_DURABLE_UNITS, step, err);
+    mt_context_free(c->context);
+    return st;
+}
+
 mt_status mt_collection_look(mt_context *context, const char *path, mt_collection_options *out, int *is_complete,
                              mt_error *err)
 {
     mt_collection_options found;
-    collection c = { .is_v2 = false };
+    zarr_collection c = { .n = 0 };
     mt_error_reset(err);
-    mt_status st = take(out, &found, err);
-    if (st || (st = run(context, path, MT_DURABLE_UNITS, &c, look, err)))
+    mt_status st = mt_options_take(&found, sizeof found, out, "mt_collection_options", err);
+    if (st || (st = run_look(context, path, &c, look, err)))
         return st;
-    found =
-        (mt_collection_options) { .struct_size = out->struct_size, .n_images = c.n, .ome = c.is_v2 ? "0.4" : "0.5" };
+    found = (mt_collection_options) {
+        .struct_size = out->struct_size, .n_images = c.n, .ome = c.is_v2 ? "0.4" : "0.5", .kind = kinds[c.kind]
+    };
     memcpy(out, &found, out->struct_size);
     *is_complete = c.is_complete;
     return MT_OK;
+}
+
+static mt_status list(zarr_collection *c, mt_error *err)
+{
+    char number[ZARR_NUMBER_BYTES];
+    mt_status st = look(c, err);
+    for (uint64_t i = 0; i < c->n && !st; i++)
+        st = mt_names_add(c->list, zarr_member_name(c, i, number), err);
+    return st;
+}
+
+mt_status mt_collection_list(mt_context *context, const char *path, mt_names **out, mt_error *err)
+{
+    zarr_collection c = { .n = 0 };
+    mt_error_reset(err);
+    mt_status st = mt_names_begin(context, &c.list, err);
+    if (st)
+        return st;
+    st = run_look(context, path, &c, list, err);
+    if (st)
+        mt_names_free(c.list);
+    else
+        *out = c.list;
+    return st;
 }

@@ -153,7 +153,7 @@ mt_status zarr_publish_json(mt_env *env, mt_target *target, const char *key, jso
 mt_status zarr_publish_group(mt_env *env, mt_target *target, const char *folder, bool is_v2, bool only_new,
                              json_t *attributes, mt_error *err)
 {
-    char key[64];
+    char key[ZARR_FOLDER_BYTES + 16];
     snprintf(key, sizeof key, "%s%s", folder, is_v2 ? ".zattrs" : "zarr.json");
     if (!is_v2)
         attributes = json_pack("{si ss so}", "zarr_format", 3, "node_type", "group", "attributes", attributes);

@@ -122,6 +122,11 @@ static json_t *write_omero(const mt_plan *plan)
     return json_pack("{so}", "channels", list);
 }
 
+static json_t *write_image_label(const mt_plan *plan)
+{
+    return zarr_is_v2(plan) ? json_pack("{ss}", "version", plan->ome) : json_object();
+}
+
 json_t *zarr_write_ome(const mt_plan *plan)
 {
     json_t *ome = json_pack("{so}", "multiscales", write_multiscales(plan));
@@ -129,7 +134,7 @@ json_t *zarr_write_ome(const mt_plan *plan)
     if (!failed && plan->channels)
         failed = json_object_set_new(ome, "omero", write_omero(plan)) != 0;
     if (!failed && plan->is_labels)
-        failed = json_object_set_new(ome, "image-label", json_object()) != 0;
+        failed = json_object_set_new(ome, "image-label", write_image_label(plan)) != 0;
     if (!failed && !zarr_is_v2(plan))
         failed = json_object_set_new(ome, "version", json_string(plan->ome)) != 0;
     if (failed)

@@ -17,8 +17,10 @@ json_t *zarr_write_array(const mt_plan *plan, const mt_level *level);
 /* The attributes of the root of a finished image: "ome" and its members, or those members alone for 0.4. */
 json_t *zarr_write_ome(const mt_plan *plan);
 
-/* Publish a document, or the documents of a group with attributes, and release them. folder is "" or ends with '/'. A
- * document of NULL is MT_E_MEMORY. */
+#define ZARR_FOLDER_BYTES 320
+
+/* Publish a document, or the documents of a group with attributes, and release them. folder is "" or ends with '/', and
+ * is shorter than ZARR_FOLDER_BYTES. A document of NULL is MT_E_MEMORY. */
 MT_MUST_CHECK mt_status zarr_publish_json(mt_env *env, mt_target *target, const char *key, json_t *document,
                                           mt_error *err);
 MT_MUST_CHECK mt_status zarr_publish_group(mt_env *env, mt_target *target, const char *folder, bool is_v2,

@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* OME-XML of a finished image: http://www.openmicroscopy.org/Schemas/OME/2016-06. */
+/* Source: http://www.openmicroscopy.org/Schemas/OME/2016-06. */
+#include "write/ome_xml.h"
+
 #include "base/number.h"
-#include "write/tiff/tiff_sink.h"
 
 #include <stdio.h>
 #include <string.h>
 
 /* --- Names of OME. --- */
 
-const char *tiff_ome_type(mt_dtype dtype)
+const char *mt_ome_type(mt_dtype dtype)
 {
     switch (dtype) {
     case MT_UINT8:
@@ -68,7 +69,7 @@ static const struct ome_unit *unit_of(const mt_plan *plan, int axis)
 
 /* A size without a known unit is one of OME's "reference frame"; a time without one is left out, as is a unit without a
  * size. */
-unsigned tiff_get_lacks(const mt_plan *plan)
+unsigned mt_ome_get_lacks(const mt_plan *plan)
 {
     unsigned lacks = MT_META_WINDOWS | MT_META_LABELS;
     for (int d = 0; d < plan->ndim; d++) {
@@ -89,7 +90,7 @@ static int find_axis(const mt_plan *plan, char letter)
     return at ? (int)(at - plan->axes) : -1;
 }
 
-double tiff_pixel_meters(const mt_plan *plan, int axis)
+double mt_ome_pixel_meters(const mt_plan *plan, int axis)
 {
     const struct ome_unit *unit = find_unit(plan->unit[axis]);
     return unit ? plan->pixel_size[axis] * unit->meters : 0;
@@ -170,11 +171,11 @@ static int64_t size_along(const mt_plan *plan, char letter)
 }
 
 /* Color is RGBA as a signed number of 32 bits. */
-static void put_channel(const mt_plan *plan, size_t c, mt_buffer *out)
+static void put_channel(const mt_plan *plan, uint64_t number, size_t c, mt_buffer *out)
 {
     const mt_channel *channel = plan->channels ? &plan->channels[c] : NULL;
-    char id[40];
-    snprintf(id, sizeof id, "Channel:0:%zu", c);
+    char id[64];
+    snprintf(id, sizeof id, "Channel:%llu:%zu", (unsigned long long)number, c);
     put(out, "<Channel");
     put_text(out, "ID", id);
     if (channel && *channel->name)
@@ -186,11 +187,20 @@ static void put_channel(const mt_plan *plan, size_t c, mt_buffer *out)
     put(out, " SamplesPerPixel=\"1\"/>");
 }
 
-static void put_pixels(const mt_plan *plan, mt_buffer *out)
+/* The start of an element with an ID such as "Image:0". */
+static void put_start(mt_buffer *out, const char *element, uint64_t number)
+{
+    char text[64];
+    snprintf(text, sizeof text, "<%s ID=\"%s:%llu\"", element, element, (unsigned long long)number);
+    put(out, text);
+}
+
+static void put_pixels(const mt_plan *plan, uint64_t number, mt_buffer *out)
 {
     static const char letters[] = "XYZCT";
-    put(out, "<Pixels ID=\"Pixels:0\" DimensionOrder=\"XYZCT\"");
-    put_text(out, "Type", tiff_ome_type(plan->dtype));
+    put_start(out, "Pixels", number);
+    put(out, " DimensionOrder=\"XYZCT\"");
+    put_text(out, "Type", mt_ome_type(plan->dtype));
     for (const char *letter = letters; *letter; letter++) {
         char name[] = "SizeX";
         name[4] = *letter;
@@ -204,25 +214,41 @@ static void put_pixels(const mt_plan *plan, mt_buffer *out)
     put(out, ">");
 }
 
-void tiff_write_ome(const mt_plan *plan, const char uuid[TIFF_UUID_BYTES], mt_buffer *out)
+void mt_ome_begin(const char *uuid, mt_buffer *out)
 {
     put(out, "<?xml version=\"1.0\" encoding=\"UTF-8\"?>"
              "<OME xmlns=\"http://www.openmicroscopy.org/Schemas/OME/2016-06\" "
              "xmlns:xsi=\"http://www.w3.org/2001/XMLSchema-instance\" "
              "xsi:schemaLocation=\"http://www.openmicroscopy.org/Schemas/OME/2016-06 "
-             "http://www.openmicroscopy.org/Schemas/OME/2016-06/ome.xsd\" UUID=\"urn:uuid:");
-    put(out, uuid);
-    put(out, "\" Creator=\"microtome " MT_VERSION "\"><Image ID=\"Image:0\">");
+             "http://www.openmicroscopy.org/Schemas/OME/2016-06/ome.xsd\"");
+    if (uuid) {
+        put(out, " UUID=\"urn:uuid:");
+        put(out, uuid);
+        put(out, "\"");
+    }
+    put(out, " Creator=\"microtome " MT_VERSION "\">");
+}
+
+void mt_ome_put_image(const mt_plan *plan, uint64_t number, bool has_pages, mt_buffer *out)
+{
+    put_start(out, "Image", number);
+    put(out, ">");
     if (plan->note[0]) {
         put(out, "<Description>");
         put_escaped(out, plan->note);
         put(out, "</Description>");
     }
-    put_pixels(plan, out);
+    put_pixels(plan, number, out);
     for (size_t c = 0; c < plan->n_channels; c++)
-        put_channel(plan, c, out);
-    put(out, "<TiffData IFD=\"0\"");
-    put_integer(out, "PlaneCount", size_along(plan, 'Z') * size_along(plan, 'C') * size_along(plan, 'T'));
-    put(out, "/></Pixels></Image></OME>");
-    mt_put_u8(out, 0);
+        put_channel(plan, number, c, out);
+    if (has_pages) {
+        put(out, "<TiffData IFD=\"0\"");
+        put_integer(out, "PlaneCount", size_along(plan, 'Z') * size_along(plan, 'C') * size_along(plan, 'T'));
+        put(out, "/>");
+    } else {
+        put(out, "<MetadataOnly/>");
+    }
+    put(out, "</Pixels></Image>");
 }
+
+void mt_ome_end(mt_buffer *out) { put(out, "</OME>"); }
