@@ -3,6 +3,7 @@
 
 import os
 import signal
+import sys
 from pathlib import Path
 
 import microtome
@@ -39,12 +40,11 @@ class Predictor:
 
 def test_an_actor_that_is_killed_continues(tmp_path):
     np.save(tmp_path / "in.npy", np.random.default_rng(1).integers(0, 60000, (300, 400), np.uint16))
-    options = {"identity": "half", **TILES}
     with microtome.open(tmp_path / "in.npy", axes="YX") as image:
-        microtome.predict(half, image, tmp_path / "whole.zarr", progress=False, **options)
-        plan = microtome.prepare(half, image, tmp_path / "out.zarr", **options)
-    paths = os.environ.get("PYTHONPATH", "") + os.pathsep + str(Path(__file__).parent)
-    ray.init(num_cpus=2, include_dashboard=False, runtime_env={"env_vars": {"PYTHONPATH": paths}})
+        microtome.predict(half, image, tmp_path / "whole.zarr", progress=False, **TILES)
+        microtome.prepare(half, image, tmp_path / "out.zarr", **TILES)
+    ray.cloudpickle.register_pickle_by_value(sys.modules[__name__])  # workers cannot import tests
+    ray.init(num_cpus=2, include_dashboard=False)
     try:
         actor = ray.remote(num_cpus=1, max_restarts=-1, max_task_retries=3)(Predictor)
         pool = ray.util.ActorPool([actor.remote(tmp_path / "out.zarr", tmp_path / "killed") for _ in range(2)])
@@ -52,5 +52,5 @@ def test_an_actor_that_is_killed_continues(tmp_path):
     finally:
         ray.shutdown()
     assert (tmp_path / "killed").exists() and 0 < tiles
-    plan.finish()
+    microtome.Plan.open(tmp_path / "out.zarr").finish()
     assert digest(tmp_path / "out.zarr") == digest(tmp_path / "whole.zarr")
