@@ -389,13 +389,14 @@ class Convert(Command):
 
     def test_an_output_of_other_options_is_not_continued(self):
         image, out = self.image((64, 64)), self.path("out.zarr")
-        part = ["--part", "1/2", "--chunks", "16x16"]
-        self.run_it("convert", image, out, *part, status=3)
+        part = ["--part", "1/2", "--chunks", "16x16", "--region"]
+        self.run_it("convert", image, out, *part, "Y=0:32", status=3)
         for options, words in (
-            (["--codec", "lz4"], 'its codec is "blosc-zstd", not "lz4"'),
-            (["--region", "Y=0:64"], '--region Y=0:64"'),
+            (["Y=0:32", "--codec", "lz4"], 'its codec is "blosc-zstd", not "lz4"'),
+            (["Y=32:32"], 'not "from 32,0, pixels 32,64, to 0,0"'),
         ):
             self.assertIn(words, self.refuse("convert", image, out, *part, *options, status=1))
+        part += ["Y=0:32,X=0:64"]  # the same pixels
         os.utime(image, (5, 5))
         text = self.refuse("convert", image, out, *part, status=1)
         self.assertRegex(text, r'another input .*"changed at \d+ ns", not "changed at 5000000000 ns"')

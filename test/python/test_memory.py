@@ -256,7 +256,7 @@ def test_writer(tmp_path, named):
         out.copy(sources, 0, 0, None)
         return out
 
-    assert exhaust(copy, lambda out: finished.append(out.finish(True)))
+    assert exhaust(copy, lambda out: finished.append(out.finish(True, None)))
     assert len(finished) > 30
     assert exhaust(like._identity, lambda text: str(named) in text or pytest.fail())
 
