@@ -418,16 +418,11 @@ static void failing_allocations(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(series_begin_and_finish),
-        cmocka_unit_test(series_of_a_type_that_ome_lacks),
-        cmocka_unit_test(smaller_structs_are_respected),
-        cmocka_unit_test(labels_of_an_image),
-        cmocka_unit_test(an_image_opens_its_labels),
-        cmocka_unit_test(another_label_or_kind_is_refused),
-        cmocka_unit_test(a_plate_has_rows_and_columns),
-        cmocka_unit_test(collections_are_refused),
-        cmocka_unit_test(names_that_images_cannot_have),
-        cmocka_unit_test(failing_allocations),
+        cmocka_unit_test(series_begin_and_finish),       cmocka_unit_test(series_of_a_type_that_ome_lacks),
+        cmocka_unit_test(smaller_structs_are_respected), cmocka_unit_test(labels_of_an_image),
+        cmocka_unit_test(an_image_opens_its_labels),     cmocka_unit_test(another_label_or_kind_is_refused),
+        cmocka_unit_test(a_plate_has_rows_and_columns),  cmocka_unit_test(collections_are_refused),
+        cmocka_unit_test(names_that_images_cannot_have), cmocka_unit_test(failing_allocations),
     };
     return cmocka_run_group_tests(tests, NULL, remove_temporary_folder);
 }
