@@ -51,9 +51,11 @@ static void say_skipped(struct images *images, const mt_stacks *stacks, const ch
         if (mt_stacks_skipped_status(stacks, i) != MT_E_NOT_AN_IMAGE) {
             failed("%s: %s", skipped, reason);
             images->skipped = true;
-        } else if (n++, !name && is_named_like_an_image(skipped)) {
-            name = skipped;
-            why = reason;
+        } else {
+            bool first = !name && is_named_like_an_image(skipped);
+            name = first ? skipped : name;
+            why = first ? reason : why;
+            n++;
         }
     if (n == 0)
         return;
