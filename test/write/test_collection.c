@@ -39,6 +39,16 @@ static void write_image(const char *path, const char *ome, mt_dtype dtype, uint8
     mt_writer_close(w);
 }
 
+static void write_text(const char *folder, const char *name, const char *text)
+{
+    char path[1400];
+    snprintf(path, sizeof path, "%s/%s", folder, name);
+    FILE *f = fopen(path, "w");
+    assert_non_null(f);
+    assert_true(fputs(text, f) >= 0);
+    assert_int_equal(fclose(f), 0);
+}
+
 static void write_member(const char *path, const char *name, const char *ome, uint8_t value)
 {
     char member[1400];
@@ -356,6 +366,59 @@ static void names_that_images_cannot_have(void **state)
     run_command("test ! -e '%s'", path);
 }
 
+/* What a root says is what somebody else may have written. */
+static void roots_with_other_names_are_damaged(void **state)
+{
+    (void)state;
+    static const char *const roots[] = {
+        "\"collection\": 1, \"kind\": \"labels\", \"names\": [\"../../x\"]",
+        "\"collection\": 1, \"kind\": \"labels\", \"names\": [\"/tmp\"]",
+        "\"collection\": 1, \"kind\": \"plate\", \"names\": [\"../1/0\"]",
+        "\"collection\": 2, \"kind\": \"plate\", \"names\": [\"A/1/0\", \"A/1/0\"]",
+        "\"collection\": 4611686018427387904",
+    };
+    for (size_t i = 0; i < sizeof roots / sizeof *roots; i++) {
+        const char *path = temporary_path("hostile.zarr");
+        char text[400];
+        mt_collection_options found = { .struct_size = sizeof found };
+        mt_names *names;
+        int is_complete;
+        mt_error err = MT_ERROR_INIT;
+        snprintf(text, sizeof text, "{\"attributes\": {\"microtome\": {%s}}}", roots[i]);
+        run_command("mkdir '%s'", path);
+        write_text(path, "zarr.json", text);
+        assert_int_equal(mt_collection_look(NULL, path, &found, &is_complete, &err), MT_E_CORRUPT);
+        assert_int_equal(mt_collection_list(NULL, path, &names, &err), MT_E_CORRUPT);
+        remove_tree(path);
+    }
+}
+
+/* A group or array without chunks, of somebody else, stays; what a power cut has left is written again. */
+static void roots_of_others_are_not_replaced(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *ome, *name, *text;
+        mt_status status;
+    } cases[] = {
+        { "0.5", "zarr.json", "{\"zarr_format\": 3, \"attributes\": {\"mine\": 1}}", MT_E_ARGUMENT },
+        { "0.4", ".zattrs", "{\"mine\": 1}", MT_E_ARGUMENT },
+        { "0.5", "zarr.json", "{\"zarr_for", MT_OK },
+        { "0.4", ".zgroup", "{\"zarr_format\": 2}", MT_OK },
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        const char *path = temporary_path("other.zarr");
+        mt_collection_options options = two_images(cases[i].ome);
+        mt_error err = MT_ERROR_INIT;
+        run_command("mkdir '%s'", path);
+        write_text(path, cases[i].name, cases[i].text);
+        assert_int_equal(mt_collection_begin(NULL, path, &options, &err), cases[i].status);
+        if (cases[i].status)
+            assert_non_null(strstr(err.message, cases[i].name));
+        remove_tree(path);
+    }
+}
+
 /* --- Failures. --- */
 
 /* All steps of a collection; a failure ends them. */
@@ -418,11 +481,12 @@ static void failing_allocations(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(series_begin_and_finish),       cmocka_unit_test(series_of_a_type_that_ome_lacks),
-        cmocka_unit_test(smaller_structs_are_respected), cmocka_unit_test(labels_of_an_image),
-        cmocka_unit_test(an_image_opens_its_labels),     cmocka_unit_test(another_label_or_kind_is_refused),
-        cmocka_unit_test(a_plate_has_rows_and_columns),  cmocka_unit_test(collections_are_refused),
-        cmocka_unit_test(names_that_images_cannot_have), cmocka_unit_test(failing_allocations),
+        cmocka_unit_test(series_begin_and_finish),          cmocka_unit_test(series_of_a_type_that_ome_lacks),
+        cmocka_unit_test(smaller_structs_are_respected),    cmocka_unit_test(labels_of_an_image),
+        cmocka_unit_test(an_image_opens_its_labels),        cmocka_unit_test(another_label_or_kind_is_refused),
+        cmocka_unit_test(a_plate_has_rows_and_columns),     cmocka_unit_test(collections_are_refused),
+        cmocka_unit_test(names_that_images_cannot_have),    cmocka_unit_test(roots_with_other_names_are_damaged),
+        cmocka_unit_test(roots_of_others_are_not_replaced), cmocka_unit_test(failing_allocations),
     };
     return cmocka_run_group_tests(tests, NULL, remove_temporary_folder);
 }

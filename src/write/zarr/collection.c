@@ -7,6 +7,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#define MOST_IMAGES 1000000 /* of a collection: a root that says more is damaged, or made to fill the memory */
+
 static const char *const kinds[] = { [ZARR_SERIES] = "series", [ZARR_LABELS] = "labels", [ZARR_PLATE] = "plate", NULL };
 
 /* The number of a word in a list that ends with NULL; its length if it is none of them. */
@@ -53,14 +55,18 @@ static mt_status read_root(zarr_collection *found, const json_t *root, mt_error 
     int number = kind ? find_word(kind, kinds) : ZARR_SERIES;
     if (json_integer_value(count) <= 0 || !kinds[number])
         return MT_OK;
+    if (json_integer_value(count) > MOST_IMAGES)
+        return mt_fail(err, MT_E_CORRUPT, "%s: is a collection of %lld images; at most %d are read",
+                       found->target->path, (long long)json_integer_value(count), MOST_IMAGES);
     found->n = (uint64_t)json_integer_value(count);
     found->kind = (zarr_kind)number;
     found->is_complete = json_object_get(ome, marks[number]) != NULL;
     return found->kind == ZARR_SERIES ? MT_OK : read_names(found, json_object_get(own, "names"), err);
 }
 
-/* Sets what the root says of a collection of ours, of this version; n is 0 if there is none. */
-static mt_status load_root(zarr_collection *found, mt_error *err)
+/* Sets what the root says of a collection of ours, of this version; n is 0 if there is none. *is_damaged: by a power cut,
+ * which may happen to what is not complete. */
+static mt_status load_root(zarr_collection *found, bool *is_damaged, mt_error *err)
 {
     char *text;
     size_t size;
@@ -72,7 +78,8 @@ static mt_status load_root(zarr_collection *found, mt_error *err)
         mt_target_load(found->target, key, found->env->limits.max_json_bytes, found->arena, &text, &size, &local);
     if (!st)
         st = mt_json_parse(found->env, text, size, key, &root, &local);
-    if (st) /* a power cut may damage what is not complete */
+    *is_damaged = st == MT_E_CORRUPT;
+    if (st)
         return st == MT_E_NOT_FOUND || st == MT_E_CORRUPT ? MT_OK : mt_fail(err, st, "%s", local.message);
     st = read_root(found, root, err);
     json_decref(root);
@@ -81,11 +88,18 @@ static mt_status load_root(zarr_collection *found, mt_error *err)
 
 /* --- Beginning. --- */
 
+typedef struct root_state {
+    const zarr_collection *collection;
+    bool is_there, is_damaged;
+} root_state;
+
 static mt_status refuse_name(void *user, const char *name, mt_error *err)
 {
-    const zarr_collection *c = user;
-    if (strcmp(name, "zarr.json") == 0 || strcmp(name, ".zattrs") == 0 || strcmp(name, ".zgroup") == 0)
-        return MT_OK; /* of a root that a power cut has damaged, or that was not complete */
+    const root_state *root = user;
+    const zarr_collection *c = root->collection;
+    bool is_attributes = strcmp(name, "zarr.json") == 0 || strcmp(name, ".zattrs") == 0;
+    if (strcmp(name, ".zgroup") == 0 || (is_attributes && root->is_damaged))
+        return MT_OK; /* .zgroup says nothing but that it is a group */
     return mt_fail(err, MT_E_ARGUMENT,
                    "%s: the folder exists and is not a collection that was begun by the same command (it has \"%s\"): "
                    "choose another path, or remove it",
@@ -111,28 +125,28 @@ static mt_status refuse_other(const zarr_collection *c, const zarr_collection *f
 }
 
 /* Whether the root is that of this collection. */
-static mt_status find_root(zarr_collection *c, bool *is_there, mt_error *err)
+static mt_status find_root(zarr_collection *c, root_state *root, mt_error *err)
 {
     zarr_collection found = *c;
-    mt_status st = load_root(&found, err);
-    *is_there = !st && found.n > 0;
+    mt_status st = load_root(&found, &root->is_damaged, err);
+    root->is_there = !st && found.n > 0;
     c->is_complete = found.is_complete;
-    return *is_there ? refuse_other(c, &found, err) : st;
+    return root->is_there ? refuse_other(c, &found, err) : st;
 }
 
 static mt_status begin(zarr_collection *c, mt_error *err)
 {
     enum { TRIES = 20 };
     mt_error refused = MT_ERROR_INIT;
-    bool is_there;
+    root_state root = { .collection = c };
     for (int i = 0; i < TRIES; i++) { /* other processes may begin it meanwhile */
-        mt_status st = find_root(c, &is_there, err);
+        mt_status st = find_root(c, &root, err);
         if (st || c->is_complete)
             return st;
         mt_error_clear(&refused);
-        if (!is_there && mt_target_list(c->target, "", refuse_name, c, &refused))
+        if (!root.is_there && mt_target_list(c->target, "", refuse_name, &root, &refused))
             continue;
-        if ((!is_there && (st = publish_root(c, false, err))) || (st = zarr_publish_between(c, false, err)))
+        if ((!root.is_there && (st = publish_root(c, false, err))) || (st = zarr_publish_between(c, false, err)))
             return st;
         return mt_target_sync(c->target, err);
     }
@@ -149,15 +163,24 @@ static mt_status finish(zarr_collection *c, mt_error *err)
     return mt_target_sync(c->target, err);
 }
 
+/* The root of this version: callers make paths of the names in it, which must not lead out of the folder. */
+static mt_status look_at_version(zarr_collection *c, bool is_v2, mt_error *err)
+{
+    bool is_damaged;
+    mt_error refused = MT_ERROR_INIT;
+    c->is_v2 = is_v2;
+    mt_status st = load_root(c, &is_damaged, err);
+    if (st || !(st = zarr_check_names(c, &refused)))
+        return st;
+    return mt_fail(err, st == MT_E_ARGUMENT ? MT_E_CORRUPT : st, "%s: %s", c->target->path, refused.message);
+}
+
 static mt_status look(zarr_collection *c, mt_error *err)
 {
-    mt_status st = load_root(c, err);
-    if (st || c->n > 0)
-        return st;
-    c->is_v2 = true;
-    if ((st = load_root(c, err)))
-        return st;
-    return c->n > 0 ? MT_OK : mt_fail(err, MT_E_NOT_FOUND, "%s: is not a collection", c->target->path);
+    mt_status st = look_at_version(c, false, err);
+    if (!st && c->n == 0)
+        st = look_at_version(c, true, err);
+    return st || c->n > 0 ? st : mt_fail(err, MT_E_NOT_FOUND, "%s: is not a collection", c->target->path);
 }
 
 typedef mt_status (*collection_step)(zarr_collection *c, mt_error *err);
@@ -178,8 +201,9 @@ static mt_status run(zarr_collection *c, const char *path, int durability, colle
 
 static mt_status check(const mt_collection_options *o, mt_error *err)
 {
-    if (o->n_images == 0 || o->n_images > INT64_MAX)
-        return mt_fail(err, MT_E_ARGUMENT, "a collection of %llu images", (unsigned long long)o->n_images);
+    if (o->n_images == 0 || o->n_images > MOST_IMAGES)
+        return mt_fail(err, MT_E_ARGUMENT, "a collection of %llu images: it has 1 to %d",
+                       (unsigned long long)o->n_images, MOST_IMAGES);
     if (o->ome && strcmp(o->ome, "0.5") != 0 && strcmp(o->ome, "0.4") != 0)
         return mt_fail(err, MT_E_ARGUMENT, "ome \"%s\" is not one of 0.5, 0.4", o->ome);
     if (o->kind && !kinds[find_word(o->kind, kinds)])
