@@ -5,22 +5,6 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-
-/* Whether there is anything at the path of an image of a collection, a folder or a URL. */
-static bool exists(const char *path)
-{
-    mt_stack *stack;
-    struct stat found;
-    mt_error err = MT_ERROR_INIT;
-    if (!strstr(path, "://"))
-        return !stat(path, &found);
-    const mt_open_options options = { .struct_size = sizeof options, .allow_unknown_axes = 1 };
-    mt_status st = mt_stack_open(NULL, path, &options, &stack, &err);
-    if (!st)
-        mt_stack_close(stack);
-    return st != MT_E_NOT_FOUND;
-}
 
 /* The state of an output, or of a collection, of whose images the numbers are added, with those of label images. */
 typedef struct output_state {
@@ -32,16 +16,20 @@ typedef struct output_state {
     mt_writer_progress progress;
 } output_state;
 
-/* Whether a complete image is at the path of an output of which nothing is unfinished. */
-static int check_complete(const char *path)
+/* Whether a complete image is at the path of an output of which nothing is unfinished. A folder without an image is what
+ * a process leaves that is killed when it begins one: *is_there is false. Without is_there, that is a failure. */
+static int check_complete(const char *path, bool *is_there)
 {
     mt_stack *stack;
     mt_error err = MT_ERROR_INIT;
     const mt_open_options options = { .struct_size = sizeof options, .allow_unknown_axes = 1 };
-    if (mt_stack_open(NULL, path, &options, &stack, &err))
-        return report(&err);
-    mt_stack_close(stack);
-    return EXIT_OK;
+    mt_status st = mt_stack_open(NULL, path, &options, &stack, &err);
+    bool is_absent = st == MT_E_NOT_FOUND || st == MT_E_NOT_AN_IMAGE;
+    if (!st)
+        mt_stack_close(stack);
+    if (is_there)
+        *is_there = !st;
+    return !st || (is_there && is_absent) ? EXIT_OK : report(&err);
 }
 
 static char *path_below(const char *path, const char *name)
@@ -108,26 +96,25 @@ static int look_at_unfinished(const char *path, const char *format, output_state
 static int look_at_label(const char *path, void *user)
 {
     output_state *s = user;
-    bool is_unfinished;
+    bool is_unfinished, is_there = true;
     int status = look_at_unfinished(path, "zarr", s, &is_unfinished);
-    if (!status && !is_unfinished && !exists(path))
-        s->n_absent++;
+    if (!status && !is_unfinished)
+        status = check_complete(path, &is_there);
+    s->n_absent += !is_there;
     return status;
 }
 
 /* Adds an image. One of a collection that does not exist yet counts as not complete. */
 static int look_at_image(const char *path, const char *format, output_state *s)
 {
-    bool is_unfinished;
+    bool is_unfinished, is_there = true;
     int status = look_at_unfinished(path, format, s, &is_unfinished);
     if (status || is_unfinished)
         return status;
-    if (s->n_images && !exists(path)) {
-        s->n_absent++;
-        return EXIT_OK;
-    }
-    s->n_complete++;
-    return check_complete(path);
+    status = check_complete(path, s->n_images ? &is_there : NULL);
+    s->n_complete += is_there;
+    s->n_absent += !is_there;
+    return status;
 }
 
 static int look_at_member(const char *path, void *user) { return look_at_image(path, "zarr", user); }
@@ -138,7 +125,10 @@ static int look(const struct args *args, output_state *s)
     int is_complete, status = EXIT_OK;
     mt_error err = MT_ERROR_INIT;
     *s = (output_state) { .path = args->paths[0], .units = "chunks" };
-    if (mt_collection_look(NULL, s->path, &collection, &is_complete, &err)) {
+    mt_status st = mt_collection_look(NULL, s->path, &collection, &is_complete, &err);
+    if (st == MT_E_CORRUPT)
+        return report(&err);
+    if (st) {
         status = look_at_image(s->path, args_get(args, "format", 0), s);
         s->is_complete = s->n_complete > 0;
         return status;

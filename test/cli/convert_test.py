@@ -249,6 +249,8 @@ class Convert(Command):
         shutil.copytree(out, self.path("absent.zarr"))
         shutil.rmtree(self.path("absent.zarr") + "/labels/nuclei")
         self.assertIn("images are missing", self.run_it("finish", self.path("absent.zarr"), status=3).stderr)
+        os.mkdir(self.path("absent.zarr") + "/labels/nuclei")  # as a process leaves it that is killed when it begins
+        self.assertIn("images are missing", self.run_it("finish", self.path("absent.zarr"), status=3).stderr)
         self.assertEqual(self.run_it("finish", out).stdout, f"{out}: complete\n")
         self.assertEqual(tree(out), tree(whole))
 
