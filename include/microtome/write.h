@@ -232,7 +232,8 @@ typedef struct mt_finish_options {
 
 /* Finishes the image: publishes units of which pixels are missing, with the fill value 0 in their place, builds what is
  * missing of the pyramid from published chunks, and writes the metadata that makes the image complete. What is read back
- * for that counts in the memory budget, but for one unit. Once it has begun, nothing else may be put.
+ * for that counts in the memory budget, but for one unit. Once it has begun, nothing else may be put by this writer; if
+ * another one puts pixels that were missing, the pyramid is made again.
  * MT_E_CANCELLED: the image is not finished, and calling this again goes on, in this process or another. To be called by
  * one process, once the others are done. options may be NULL. */
 MT_API MT_MUST_CHECK mt_status mt_writer_finish(mt_writer *writer, const mt_finish_options *options, mt_error *err);

@@ -15,17 +15,16 @@ static mt_status check_complete(mt_writer *w, mt_error *err)
                                   w->plan->shard[0] > 0 ? "shards" : "chunks");
 }
 
-static mt_status ask(void *user, mt_error *err) { return mt_steps_take(user, 0, err); }
-
 /* Publishes all units, but not what says that the image is complete. */
 static mt_status complete_units(mt_writer *w, mt_steps *steps, mt_error *err)
 {
-    mt_status st = mt_writer_flush_chunks(w, steps, err);
-    if (st || (st = mt_writer_flush_units(w, steps, err)) || (st = mt_writer_adopt(w, steps, err)))
+    mt_status st = mt_writer_seal(w, steps, err);
+    if (st || (st = mt_writer_flush_chunks(w, steps, err)) || (st = mt_writer_flush_units(w, steps, err)) ||
+        (st = mt_writer_adopt(w, steps, err)))
         return st;
     steps->total = mt_writer_count_upper(w) + w->sink->n_steps + 1; /* 1: that it is complete */
     st = mt_writer_build(w, steps, err);
-    return st ? st : mt_target_sync_asking(w->target, ask, steps, err);
+    return st ? st : mt_target_sync_asking(w->target, mt_steps_ask, steps, err);
 }
 
 /* Removes all journals; what they say is said by the metadata of the finished image. */

@@ -297,7 +297,7 @@ static mt_status note_removal(void *user, const char *name, mt_error *err)
 {
     removal *r = user;
     bool is_ours = has_prefix(name, file_prefix) || has_prefix(name, marker_prefix) ||
-                   (r->with_texts && has_prefix(name, MT_KEPT_PREFIX));
+                   strcmp(name, MT_SEAL_NAME) == 0 || (r->with_texts && has_prefix(name, MT_KEPT_PREFIX));
     if (!is_ours)
         return MT_OK;
     snprintf(r->storage[r->n], sizeof *r->storage, "%s/%.*s", MT_JOURNAL_FOLDER, KEY_BYTES - 1, name);

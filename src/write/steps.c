@@ -31,6 +31,8 @@ mt_status mt_steps_take(mt_steps *steps, uint64_t n, mt_error *err)
     return mt_cancel_asked(&steps->cancel) ? mt_fail(err, MT_E_CANCELLED, MT_CANCEL_MESSAGE) : MT_OK;
 }
 
+mt_status mt_steps_ask(void *user, mt_error *err) { return mt_steps_take(user, 0, err); }
+
 void mt_steps_end(mt_steps *steps)
 {
     steps->total = steps->total > 0 ? steps->total : 1;

@@ -20,6 +20,9 @@ MT_MUST_CHECK mt_status mt_steps_begin(mt_steps *steps, const mt_finish_options 
 /* Counts n more steps as done. MT_E_CANCELLED if the caller asks to stop. Thread-safe. */
 MT_MUST_CHECK mt_status mt_steps_take(mt_steps *steps, uint64_t n, mt_error *err);
 
+/* Counts none, for mt_target_sync_asking; user is the mt_steps. */
+MT_MUST_CHECK mt_status mt_steps_ask(void *user, mt_error *err);
+
 /* Tells that all are done. */
 void mt_steps_end(mt_steps *steps);
 

@@ -134,6 +134,10 @@ bool mt_writer_drop_above(mt_writer *w, const mt_level *level);
 MT_MUST_CHECK mt_status mt_writer_reduce(mt_writer *w, const mt_level *level, const int64_t *position,
                                          const uint8_t *pixels, mt_error *err);
 
+/* Marks that units are missing when finishing begins. Forgets the units of upper levels if earlier finishing found others
+ * missing. */
+MT_MUST_CHECK mt_status mt_writer_seal(mt_writer *w, mt_steps *steps, mt_error *err);
+
 /* The missing units of all upper levels. */
 uint64_t mt_writer_count_upper(mt_writer *w);
 

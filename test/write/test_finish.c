@@ -54,14 +54,26 @@ static mt_status finish(mt_writer *w, int all_required, caller *c, mt_error *err
     return mt_writer_finish(w, &options, err);
 }
 
+/* In this thread alone: how often the caller is asked does not depend on other threads. */
+static mt_writer *create(const char *path, const finish_case *c)
+{
+    const mt_context_options alone = { .struct_size = sizeof alone, .threads = 1 };
+    const mt_writer_options options = output_options(&c->o);
+    mt_context *context;
+    mt_writer *w;
+    mt_error err = MT_ERROR_INIT;
+    check_ok(mt_context_new(&alone, &context, &err), &err);
+    check_ok(mt_writer_create(context, path, &options, &w, &err), &err);
+    mt_context_free(context);
+    return w;
+}
+
 /* All pixels, put by two writers one after the other: what lies between their parts is not in the pyramid yet. */
 static mt_writer *put_all(const char *path, const finish_case *c, const uint8_t *pixels)
 {
-    const mt_writer_options options = output_options(&c->o);
-    mt_writer *w;
-    mt_error err = MT_ERROR_INIT;
+    mt_writer *w = NULL;
     for (int i = 0; i < 2; i++) {
-        check_ok(mt_writer_create(NULL, path, &options, &w, &err), &err);
+        w = create(path, c);
         put_boxes(w, &c->o, pixels, 5, 1, i ? 1 : 0.5);
         if (!i)
             mt_writer_close(w);
@@ -118,9 +130,8 @@ static void it_stops_anywhere(void **state)
             mt_error_clear(&err);
             stops++;
             if (k % 2) {
-                const mt_writer_options options = output_options(&c->o);
                 mt_writer_close(w);
-                check_ok(mt_writer_create(NULL, path, &options, &w, &err), &err);
+                w = create(path, c);
             }
         }
         mt_writer_close(w);
@@ -156,6 +167,58 @@ static void nothing_is_put_once_it_has_begun(void **state)
     mt_writer_close(w);
     remove_tree(path);
     free(pixels);
+}
+
+/* Puts each n-th chunk, whole, but for those that earlier writers have put. */
+static void put_chunks(mt_writer *w, const finish_case *c, const uint8_t *pixels, uint64_t n)
+{
+    mt_error err = MT_ERROR_INIT;
+    for (uint64_t unit = 0; unit < mt_writer_get_info(w)->n_units; unit += n) {
+        output_box box;
+        mt_writer_get_unit(w, unit, box.start, box.extent);
+        check_ok(put_box(w, &c->o, pixels, &box, &err), &err);
+    }
+}
+
+static mt_status stop_finishing(const char *path, const finish_case *c, const uint8_t *pixels, uint64_t n,
+                                unsigned stops_at)
+{
+    caller impatient = { .stops_at = stops_at };
+    mt_writer *w = create(path, c);
+    mt_error err = MT_ERROR_INIT;
+    put_chunks(w, c, pixels, n);
+    mt_status st = finish(w, 0, &impatient, &err);
+    mt_writer_close(w);
+    return st;
+}
+
+/* What was missing when finishing was stopped is put by other writers, twice: the pyramid has it, too. */
+static void missing_pixels_are_put_by_another_writer(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < N_CASES - 1; i++) { /* NPY has no pyramid */
+        const finish_case *c = &cases[i];
+        uint8_t *pixels = make_output_pixels(&c->o, 7 + i);
+        mt_checksum levels[4];
+        mt_error err = MT_ERROR_INIT;
+        caller patient = { 0 };
+        const char *path = path_of(c, "whole");
+        mt_writer *w = put_all(path, c, pixels);
+        check_ok(finish(w, 1, &patient, &err), &err);
+        mt_writer_close(w);
+        sum_levels(c, path, levels);
+        remove_tree(path);
+        path = path_of(c, "resumed");
+        for (unsigned stops_at = 4; stops_at < 100; stops_at += 19) {
+            assert_int_equal(stop_finishing(path, c, pixels, 4, stops_at), MT_E_CANCELLED);
+            assert_int_equal(stop_finishing(path, c, pixels, 3, stops_at), MT_E_CANCELLED);
+            assert_int_equal(stop_finishing(path, c, pixels, 1, 0), MT_OK);
+            check_same(c, path, pixels, levels);
+            assert_false(path_exists(path, "/.microtome"));
+            remove_tree(path);
+        }
+        free(pixels);
+    }
 }
 
 /* --- Memory. --- */
@@ -218,6 +281,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(it_stops_anywhere),
         cmocka_unit_test(nothing_is_put_once_it_has_begun),
+        cmocka_unit_test(missing_pixels_are_put_by_another_writer),
         cmocka_unit_test(it_keeps_within_the_budget),
     };
     return cmocka_run_group_tests(tests, NULL, remove_temporary_folder);
