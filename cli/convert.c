@@ -15,21 +15,40 @@ typedef struct convert_run {
 
 /* --- Inputs. --- */
 
-/* Label images are written with the images that they belong to; a collection lists images. */
+/* Whether an input is a label image of another input: of PATH#labels/NAME, or PATH#PART/labels/NAME, that is PATH, or
+ * PATH#PART. */
+static bool belongs_to_another(const struct images *images, size_t label)
+{
+    const mt_stack_info *info = mt_stack_get_info(images->stacks[label]);
+    const char *at = info->is_labels ? strstr(info->part, "labels/") : NULL;
+    size_t after = at ? strlen(at) + 1 : 0, length = strlen(info->source), n = after < length ? length - after : 0;
+    for (size_t i = 0; i < images->n && at; i++) {
+        const char *other = mt_stack_get_info(images->stacks[i])->source;
+        if (strlen(other) == n && memcmp(other, info->source, n) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* Label images are written with the images that they belong to; a collection lists images. One that is named without its
+ * image is an image like others. */
 static void leave_out_labels(conversion *c)
 {
     struct images *images = &c->images;
     size_t n = images->n;
+    bool *is_out = need(n, sizeof *is_out);
+    for (size_t i = 0; i < n; i++)
+        is_out[i] = belongs_to_another(images, i);
     images->n = 0;
     for (size_t i = 0; i < n; i++) {
-        const mt_stack_info *info = mt_stack_get_info(images->stacks[i]);
-        if (info->is_labels && strstr(info->part, "labels/")) {
+        if (is_out[i]) {
             mt_stack_close(images->stacks[i]);
             continue;
         }
         images->names[images->n] = images->names[i];
         images->stacks[images->n++] = images->stacks[i];
     }
+    free(is_out);
 }
 
 static int open_inputs(conversion *c)

@@ -72,6 +72,17 @@ static int open_one(const conversion *c, size_t image, const char *name, mt_stac
     return st ? report(&err) : EXIT_OK;
 }
 
+/* Joined label images must lie where their images do. */
+static int check_joined(const conversion *c, size_t image, const mt_stack *label)
+{
+    const mt_stack_info *info = mt_stack_get_info(label), *of_image = mt_stack_get_info(c->images.stacks[image]);
+    if (!c->join || input_size(info, c->join) == input_size(of_image, c->join))
+        return EXIT_OK;
+    return failed("%s has another size along %c than its image, so it cannot be joined along %c: --label-images none "
+                  "leaves it out",
+                  info->source, c->join, c->join);
+}
+
 /* Adds a label image that all inputs have. */
 static int add_one(conversion *c, const char *name)
 {
@@ -86,6 +97,8 @@ static int add_one(conversion *c, const char *name)
                     mt_stack_get_info(c->images.stacks[n])->source, name);
             break;
         }
+        if (!status)
+            status = check_joined(c, n, stacks[n]);
     }
     if (!status && n == c->images.n) {
         size_t room = strlen(name) + 1;

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias, cast
 import numpy as np
 
 from . import _core
-from ._convert_labels import is_zarr, label_options, label_region, open_labels, path_below
+from ._convert_labels import image_source, is_zarr, label_options, label_region, open_labels, path_below
 from ._errors import ArgumentError, CorruptError, NotFoundError
 from ._open import is_url, native_stacks, open_all, open_quietly, warn_opened
 from ._progress import Progress, show_progress
@@ -267,13 +267,15 @@ def _open_sources(source: Any, missing: str, context: Any, opened: ExitStack) ->
 def _open_members(source: Any, missing: str, context: Any, opened: ExitStack) -> tuple[ImageStack, ...]:
     """Open all images of the sources; label images come with the image that they belong to."""
     is_one = isinstance(source, str | bytes | os.PathLike) or hasattr(source, "extract_patch")
-    stacks: list[ImageStack] = []
+    found_all: list[ImageStack] = []
     for one in [source] if is_one else source:
         if isinstance(one, str | bytes | os.PathLike):
             found: Iterable[ImageStack] = [opened.enter_context(stack) for stack in open_all(one, context=context)]
         else:
             found = native_stacks(one)
-        stacks += [stack for stack in found if not (stack._is_labels and "labels/" in stack.part)]
+        found_all += found
+    names = {stack.source for stack in found_all}
+    stacks = [stack for stack in found_all if image_source(stack) not in names]
     for stack in stacks:
         _check_missing(stack, missing)
     if not stacks:

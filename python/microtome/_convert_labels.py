@@ -15,12 +15,21 @@ if TYPE_CHECKING:
     from ._stack import ImageStack
     from ._writer_options import OutputOptions
 
-__all__ = ["is_zarr", "label_options", "label_region", "open_labels", "path_below"]
+__all__ = ["image_source", "is_zarr", "label_options", "label_region", "open_labels", "path_below"]
 
 
 def is_zarr(path: Path, format: str | None) -> bool:
     """Tell whether an output is written as OME-Zarr."""
     return format == "zarr" or (format is None and os.fsdecode(path).rstrip("/").endswith(".zarr"))
+
+
+def image_source(stack: ImageStack) -> str | None:
+    """Return the source of the image that a label image belongs to; None if it is no such label image.
+
+    It is PATH, or PATH#PART, of PATH#labels/NAME, or PATH#PART/labels/NAME.
+    """
+    _, labels, name = stack.part.partition("labels/")
+    return stack.source.removesuffix(labels + name)[:-1] if stack._is_labels and labels else None
 
 
 def path_below(path: Path, *names: str) -> str:
@@ -45,7 +54,8 @@ def open_labels(
     else:
         return {
             name: [
-                opened.enter_context(_open_one(stack, found[name])) for stack, found in zip(stacks, parts, strict=True)
+                opened.enter_context(_open_one(stack, found[name], join))
+                for stack, found in zip(stacks, parts, strict=True)
             ]
             for name in _shared(stacks, parts, names)
         }
@@ -72,17 +82,28 @@ def _shared(stacks: Sequence[ImageStack], parts: Sequence[Mapping[str, str]], na
             yield name
 
 
-def _open_one(stack: ImageStack, part: str) -> ImageStack:
-    """Open a label image at the level of its image."""
-    return cast("ImageStack", stack._open_beside(f"{part}&level={stack.level}" if stack.level else part))
+def _open_one(stack: ImageStack, part: str, join: str | None) -> ImageStack:
+    """Open a label image at the level of its image. If it is joined, it must lie where its image does."""
+    label = cast("ImageStack", stack._open_beside(f"{part}&level={stack.level}" if stack.level else part))
+    if join and _size(label, join) != _size(stack, join):
+        source = label.source
+        label.close()
+        raise ArgumentError(
+            f"{source} has another size along {join} than its image, so it cannot be joined along {join}: "
+            "label_images=False leaves it out"
+        )
+    return label
+
+
+def _size(stack: ImageStack, axis: str) -> int:
+    return dict(zip(stack.original_axes, stack.original_data_shape, strict=True)).get(axis, 1)
 
 
 def label_region(label: ImageStack, image: ImageStack, region: Mapping[str, Any]) -> dict[str, Any]:
     """Return the region that cuts a label image where another cuts its image; axes that it lacks are left out."""
     own = {axis: entry for axis, entry in region.items() if axis in label.original_axes and axis != "C"}
-    sizes = [dict(zip(one.original_axes, one.original_data_shape, strict=True)) for one in (label, image)]
     for axis in own:
-        if sizes[0][axis] != sizes[1].get(axis, 1):
+        if _size(label, axis) != _size(image, axis):
             raise ArgumentError(
                 f"{label.source} has another size along {axis} than its image, so region does not fit it: "
                 "label_images=False leaves it out"

@@ -261,6 +261,21 @@ class Convert(Command):
         self.assertEqual(self.info(f"{out}#2")["parts"], ["2", "2/labels/nuclei", "2/labels/deep/cells"])
         self.assertEqual(self.plane(f"{out}#0/labels/nuclei", (20, 30)), self.values((20, 30)))
 
+    def test_label_images_that_are_named_without_their_image_are_images(self):
+        image, out = self.labelled(), self.path("out.zarr")
+        self.run_it("convert", f"{image}#labels/nuclei", self.image((9, 9), name="a.npy"), out, "--join", "S")
+        self.assertEqual(self.info(out)["parts"], ["0", "1"])
+        self.assertEqual(self.plane(f"{out}#0", (20, 30)), self.values((20, 30)))
+
+    def test_joined_label_images_lie_where_their_images_do(self):
+        image, deep, out = self.labelled(), self.path("deep.zarr"), self.path("out.zarr")
+        self.run_it("convert", self.image((3, 20, 30), name="deep.npy"), deep, "--axes", "ZYX")
+        shutil.copytree(os.path.join(image, "labels"), os.path.join(deep, "labels"))  # without Z
+        text = self.refuse("convert", deep, deep, out, "--join", "Z", status=1)
+        self.assertIn("another size along Z than its image", text)
+        self.assertFalse(os.path.exists(out))
+        self.run_it("convert", deep, deep, out, "--join", "Z", "--label-images", "none")
+
     def test_plates(self):
         """A plate becomes a plate, also in parts."""
         plate, out, parts = (self.path(n) for n in ("plate.zarr", "out.zarr", "parts.zarr"))

@@ -180,3 +180,21 @@ def test_a_plate_becomes_a_plate(tmp_path, labelled):
         microtome.convert(labelled, tmp_path / "no.zarr", join="S", plate=True, **QUIET)
     with pytest.raises(microtome.ArgumentError, match="needs join='S'"):
         microtome.convert(labelled, tmp_path / "no.zarr", plate=True, **QUIET)
+
+
+def test_label_images_that_are_named_without_their_image_are_images(tmp_path, labelled):
+    out = tmp_path / "out.zarr"
+    other = microtome.from_array(IMAGE[0], "YX")
+    microtome.convert([f"{labelled}#labels/a", other], out, join="S", **QUIET)
+    assert microtome.list_parts(out) == ["0", "1"]
+    np.testing.assert_array_equal(read(f"{out}#0"), LABELS["a"])
+
+
+def test_joined_label_images_lie_where_their_images_do(tmp_path, labelled):
+    deep = tmp_path / "deep.zarr"
+    microtome.convert(microtome.from_array(np.stack([IMAGE[0]] * 3), "ZYX"), deep, **QUIET)
+    shutil.copytree(labelled / "labels", deep / "labels")  # without Z
+    with pytest.raises(microtome.ArgumentError, match="another size along Z than its image"):
+        microtome.convert([deep, deep], tmp_path / "out.zarr", join="Z", **QUIET)
+    assert not (tmp_path / "out.zarr").exists()
+    microtome.convert([deep, deep], tmp_path / "out.zarr", join="Z", label_images=False, **QUIET)
