@@ -91,16 +91,16 @@ mt_status mt_stitch_samples_need(mt_stitcher *s, mt_stitched *output, size_t ima
 
 /* --- Images that are open. --- */
 
-static mt_status close_oldest(mt_stitched *output, mt_error *err)
+static mt_writer *get_open(const mt_stitched *output, size_t i) { return output->images[output->open[i]].writer; }
+
+static void close_oldest(mt_stitched *output)
 {
     mt_stitch_image *image = &output->images[output->open[0]];
-    mt_status st = err ? mt_writer_flush(image->writer, err) : MT_OK;
     output->n_clipped += mt_stitch_progress(image->writer).n_clipped;
     mt_writer_close(image->writer);
     image->writer = NULL;
     output->n_open--;
     memmove(output->open, output->open + 1, output->n_open * sizeof *output->open);
-    return st;
 }
 
 /* Bytes that wait in the images that are open. */
@@ -108,7 +108,7 @@ static uint64_t count_held(const mt_stitched *output)
 {
     uint64_t held = 0;
     for (size_t i = 0; i < output->n_open; i++)
-        held += mt_stitch_progress(output->images[output->open[i]].writer).waiting_bytes;
+        held += mt_stitch_progress(get_open(output, i)).waiting_bytes;
     return held;
 }
 
@@ -119,9 +119,12 @@ mt_status mt_stitch_samples_open(mt_stitched *output, size_t image, mt_error *er
     mt_status st = MT_OK;
     if (!output->name || it->writer || it->n_needed == 0)
         return MT_OK;
-    while (!st && (output->n_open == MT_OPEN_SAMPLES || count_held(output) > output->memory - output->least))
-        st = close_oldest(output, err);
-    if (st || (st = mt_writer_create_as(output->template, path_of(output, image), &it->writer, err)))
+    while (output->n_open == MT_OPEN_SAMPLES || count_held(output) > output->memory - output->least) {
+        if ((st = mt_writer_flush(get_open(output, 0), err)))
+            return st;
+        close_oldest(output);
+    }
+    if ((st = mt_writer_create_as(output->template, path_of(output, image), &it->writer, err)))
         return st;
     mt_stitch_set_memory(it->writer, output->memory - count_held(output));
     output->open[output->n_open++] = image;
@@ -132,20 +135,20 @@ mt_status mt_stitch_samples_flush(mt_stitched *output, mt_error *err)
 {
     mt_status st = MT_OK;
     for (size_t i = 0; !st && i < output->n_open; i++)
-        st = mt_writer_flush(output->images[output->open[i]].writer, err);
+        st = mt_writer_flush(get_open(output, i), err);
     return st;
 }
 
 void mt_stitch_samples_close(mt_stitched *output)
 {
     while (output->n_open > 0)
-        (void)!close_oldest(output, NULL);
+        close_oldest(output);
 }
 
 uint64_t mt_stitch_samples_clipped(const mt_stitched *output)
 {
     uint64_t n = output->n_clipped;
     for (size_t i = 0; i < output->n_open; i++)
-        n += mt_stitch_progress(output->images[output->open[i]].writer).n_clipped;
+        n += mt_stitch_progress(get_open(output, i)).n_clipped;
     return n;
 }

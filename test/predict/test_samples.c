@@ -2,6 +2,8 @@
 /* Stitching of samples to images of their own, some of which may be begun or finished. */
 #include "stitcher_support.h"
 
+#include <stdio.h>
+
 /* Returns the batches that were put, most at most, and what the stitcher found. */
 static uint64_t stitch_samples(const setting *s, mt_writer *plan, uint64_t most, mt_stitcher_report *found)
 {
@@ -63,6 +65,69 @@ static void samples_have_images_of_their_own(void **state)
     tear_down(&s);
 }
 
+/* More images than are open at once. */
+static const stitch_case many = { "TYX", { 20, 9, 70 }, 2, { 8, 16 }, { 4, 4 }, 1, 1, 1, 1, MT_BLEND_CROP, { 0 } };
+
+/* One sample of many. */
+static stitch_case single_case(void)
+{
+    stitch_case c = many;
+    c.shape[0] = 1;
+    return c;
+}
+
+static mt_writer *begin_many(const setting *s, const setting *one, const char *name)
+{
+    mt_error err = MT_ERROR_INIT;
+    const mt_collection_options collection = { .struct_size = sizeof collection, .n_images = (uint64_t)s->samples };
+    check_ok(mt_collection_begin(s->context, temporary_path(name), &collection, &err), &err);
+    return make(one, temporary_path(name), mt_writer_plan);
+}
+
+static void a_stitcher_that_nothing_is_put_to_writes_nothing(void **state)
+{
+    (void)state;
+    setting s, one;
+    const stitch_case c = single_case();
+    mt_stitcher_report found;
+    set_up(&many, &s);
+    set_up(&c, &one);
+    mt_writer *plan = begin_many(&s, &one, "looked.zarr");
+    (void)stitch_samples(&s, plan, 1, &found);
+    const char *document = temporary_path("looked.zarr/0/0/zarr.json");
+    assert_int_equal(remove(document), 0);
+    assert_int_equal(stitch_samples(&s, plan, 0, &found), 0);
+    assert_int_equal(found.n_needed, s.info->n_tiles);
+    assert_null(fopen(document, "rb"));
+    mt_writer_close(plan);
+    tear_down(&one);
+    tear_down(&s);
+}
+
+/* What fails in an image that is closed, since others follow, is told, also to those who do not ask why. */
+static void images_that_are_closed_are_whole(void **state)
+{
+    (void)state;
+    setting s, one;
+    const stitch_case c = single_case();
+    set_up(&many, &s);
+    set_up(&c, &one);
+    mt_writer *plan = begin_many(&s, &one, "closed.zarr");
+    mt_stitch_output output = to_array(&s, NULL);
+    output.sample_plan = plan;
+    mt_writer_close(new_writer(&one, temporary_path("closed.zarr/0")));
+    write_temporary_text("closed.zarr/0/0/c/0/0/0/0/file", "in place of a chunk");
+    mt_stitcher *stitcher = new_stitcher(&s, &output, 0, 0);
+    mt_status st = MT_OK;
+    for (uint64_t t = 0; !st && t < s.info->n_tiles; t++)
+        st = put_batch(&s, stitcher, t, 1, NULL);
+    assert_int_not_equal(st ? st : mt_stitcher_flush(stitcher, NULL), MT_OK);
+    mt_stitcher_free(stitcher);
+    mt_writer_close(plan);
+    tear_down(&one);
+    tear_down(&s);
+}
+
 /* While one allocation after another fails: one stitcher after another goes on, with what the ones before have left. */
 static void failing_allocations_leave_samples_that_are_continued(void **state)
 {
@@ -101,6 +166,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(samples_have_images_of_their_own),
+        cmocka_unit_test(a_stitcher_that_nothing_is_put_to_writes_nothing),
+        cmocka_unit_test(images_that_are_closed_are_whole),
         cmocka_unit_test(failing_allocations_leave_samples_that_are_continued),
     };
     return cmocka_run_group_tests(tests, NULL, remove_temporary_folder);
