@@ -238,7 +238,7 @@ def _convert_collection(stacks: tuple[ImageStack, ...], path: Path, asked: _Aske
         region = {**asked.region, **({"S": s} if "S" in stack.original_axes else {})}
         own = asked._replace(region=region, join=None, options=options)
         done.append(_convert_image((stack,), path_below(path, names[i] if names else str(i)), own))
-    if asked.part is None and not _core.collection_is_complete(path, asked.options.get("context")):
+    if asked.part is None and not _core.collection_look(path, asked.options.get("context"))[1]:
         _core.collection_finish(*collection)
     sums = [sum(column) for column in zip(*filter(None, done), strict=True)]
     return WriterProgress(*sums) if sums else None

@@ -451,8 +451,8 @@ def _find_plan(path: str, context: ContextLike | None) -> tuple[str, str]:
 
 
 def _look_for_plan(path: str, context: ContextLike | None) -> str | None:
-    """Return the plan that is kept with an image, or with the first one of a collection."""
-    for image, format in ((path, None), (f"{path}/0", "zarr")):
+    """Return the plan that is kept with an image, or with the first one of a collection that is not finished."""
+    for image, format in ((path, None), *_list_images(path, context)):
         with contextlib.suppress(NotFoundError, ArgumentError):
             writer = _core.Writer.look(image, format, context)
             text = writer.kept().get(_KEPT)
@@ -460,6 +460,17 @@ def _look_for_plan(path: str, context: ContextLike | None) -> str | None:
             if text is not None:
                 return text
     return None
+
+
+def _list_images(path: str, context: ContextLike | None) -> list[tuple[str, str]]:
+    """List the images of a collection, and their format."""
+    if os.path.isfile(path):
+        return []
+    try:
+        n, _ = _core.collection_look(path, context)
+    except (NotFoundError, ArgumentError):
+        return []
+    return [(f"{path}/{i}", "zarr") for i in range(n)]
 
 
 def _list_patterns(path: str, names: list[str]) -> list[str]:

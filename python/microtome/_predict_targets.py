@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, cast
 import numpy as np
 
 from . import _core
-from ._errors import ArgumentError, warn_caller
+from ._errors import ArgumentError, NotFoundError, warn_caller
 from ._predict_outputs import Planned
 from ._writer import Writer, start_writer
 from ._writer_options import WriterOptions, parse_bytes, to_core
@@ -35,7 +35,10 @@ class Image(NamedTuple):
 
     def is_finished(self) -> bool:
         """Tell whether the same call has finished it."""
-        return bool(_core.is_finished(to_core(self.path, self.options)))
+        try:
+            return bool(_core.is_finished(to_core(self.path, self.options)))
+        except NotFoundError:  # of the folder that it would be in, such as that of a collection
+            return False
 
     def plan(self) -> _core.Writer:
         """Describe the image that would be created."""
@@ -130,10 +133,15 @@ def check_memory(plan: Plan) -> None:
     if not images or images[0][0].is_finished():
         return
     outputs = [
-        (group[0].plan(), _is_collection(plan), out.channels, out.up, out.down, *out.factors())
+        (_plan_whole(plan, out, group[0]), _is_collection(plan), out.channels, out.up, out.down, *out.factors())
         for out, group in zip(plan._outputs, images, strict=True)
     ]
     _core.Stitcher(plan.tiles._tiling, tuple(outputs), plan._blend, 0, 0, _memory(plan)).close()
+
+
+def _plan_whole(plan: Plan, out: Planned, image: Image) -> _core.Writer:
+    """Describe an image of an output. Of a collection, it stands for all: its path is that of the collection."""
+    return Image(plan.paths[out.name], image.options).plan()
 
 
 def _refuse_incomplete(writer: Writer) -> None:
@@ -179,8 +187,7 @@ class Targets:
             self._collect(_core.collection_begin, out)
             first = next((image for image in images if not image.is_finished()), None)
             if first is not None:
-                whole = Image(self._plan.paths[out.name], first.options)
-                self._samples[i] = whole.plan()
+                self._samples[i] = _plan_whole(self._plan, out, first)
                 self._keeper = self._keeper or Writer(_core.Writer(*to_core(*first)), first.path)
         elif not self._is_finished(images[0]):
             self._writers[i] = start_writer(images[0].path, images[0].options, self._continues)
@@ -211,10 +218,14 @@ class Targets:
         """Something was written by earlier calls."""
         if not self._samples:
             return any(writer.resumed for writer in self._writers.values())
-        stitcher = self.stitch("crop")
-        n_resumed = stitcher.report()[8]
+        return self._survey()[8] > 0
+
+    def _survey(self) -> tuple[int, ...]:
+        """Return what a stitcher reports that nothing is put to: it needs no memory."""
+        stitcher = self._stitch("crop", 0, 0, 0)
+        report = stitcher.report()
         stitcher.close()
-        return n_resumed > 0
+        return report
 
     def tell_resumed(self, stitcher: _core.Stitcher) -> None:
         """Warn if collections are continued, unless the caller is known to do so; other writers have warned."""
@@ -226,8 +237,11 @@ class Targets:
         if texts and self._samples:
             warn_caller(f"{self._plan._path}: {'; '.join(texts)}")
 
-    def stitch(self, blend: str, k: int = 0, n: int = 0) -> _core.Stitcher:
+    def stitch(self, blend: str, k: int, n: int) -> _core.Stitcher:
         """Make the stitcher of what is to be done."""
+        return self._stitch(blend, k, n, _memory(self._plan))
+
+    def _stitch(self, blend: str, k: int, n: int, memory: int) -> _core.Stitcher:
         plan, outputs = self._plan, []
         places: dict[int, Any] = {
             **dict(enumerate(self._arrays)),
@@ -237,7 +251,7 @@ class Targets:
         for i in self.stitched:
             out = plan._outputs[i]
             outputs.append((places[i], i in self._samples, out.channels, out.up, out.down, *out.factors()))
-        return _core.Stitcher(plan.tiles._tiling, tuple(outputs), blend, k, n, _memory(plan))
+        return _core.Stitcher(plan.tiles._tiling, tuple(outputs), blend, k, n, memory)
 
     def kept(self) -> dict[str, str]:
         """Return the texts that are kept with the outputs."""
@@ -269,9 +283,7 @@ class Targets:
             _refuse_incomplete(writer)
         if not self._samples:
             return
-        stitcher = self.stitch("crop")
-        n_needed = stitcher.report()[1]
-        stitcher.close()
+        n_needed = self._survey()[1]
         for i in self._samples if n_needed else ():
             for image in list_images(self._plan, self._plan._outputs[i]):
                 if not image.is_finished():

@@ -80,14 +80,14 @@ PyObject *collection_finish(PyObject *module, PyObject *arguments)
     return call(module, arguments, mt_collection_finish);
 }
 
-/* (path, context): whether the collection at a path is complete. */
-PyObject *collection_is_complete(PyObject *module, PyObject *arguments)
+/* (path, context): the number of images of the collection at a path, and whether it is complete. */
+PyObject *collection_look(PyObject *module, PyObject *arguments)
 {
     core_state *state = core_get_state(module);
     PyObject *path_argument, *context_argument;
     mt_context *context;
     const char *path;
-    if (!PyArg_ParseTuple(arguments, "OO:collection_is_complete", &path_argument, &context_argument) ||
+    if (!PyArg_ParseTuple(arguments, "OO:collection_look", &path_argument, &context_argument) ||
         !context_convert(state, context_argument, &context))
         return NULL;
     PyObject *bytes = convert_path(path_argument, &path);
@@ -100,7 +100,8 @@ PyObject *collection_is_complete(PyObject *module, PyObject *arguments)
     Py_BEGIN_ALLOW_THREADS
     st = mt_collection_look(context, path, &found, &is_complete, &err);
     Py_END_ALLOW_THREADS
-    PyObject *result = st ? raise_error(state, &err, path) : PyBool_FromLong(is_complete);
+    PyObject *result = st ? raise_error(state, &err, path)
+                          : Py_BuildValue("(KN)", (unsigned long long)found.n_images, PyBool_FromLong(is_complete));
     Py_DECREF(bytes);
     return result;
 }

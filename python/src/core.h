@@ -199,7 +199,7 @@ PyObject *is_finished(PyObject *module, PyObject *arguments);
 /* Functions of the module: a collection of images is made, or found, and completed. */
 PyObject *collection_begin(PyObject *module, PyObject *arguments);
 PyObject *collection_finish(PyObject *module, PyObject *arguments);
-PyObject *collection_is_complete(PyObject *module, PyObject *arguments);
+PyObject *collection_look(PyObject *module, PyObject *arguments);
 
 /* Keep a _core.Writer open between these two calls, even if another thread closes it. NULL after an exception. */
 mt_writer *writer_enter(PyObject *object);

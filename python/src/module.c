@@ -124,7 +124,7 @@ static PyMethodDef functions[] = {
     { "identify_source", identify_source, METH_VARARGS, NULL },
     { "collection_begin", collection_begin, METH_VARARGS, NULL },
     { "collection_finish", collection_finish, METH_VARARGS, NULL },
-    { "collection_is_complete", collection_is_complete, METH_VARARGS, NULL },
+    { "collection_look", collection_look, METH_VARARGS, NULL },
     { "parse_statistics", parse_statistics, METH_VARARGS, NULL },
     { NULL, NULL, 0, NULL },
 };

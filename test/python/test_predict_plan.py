@@ -2,6 +2,7 @@
 """Predictions that several processes do: prepare, run, status, finish."""
 
 import pickle
+import shutil
 import subprocess
 import sys
 import textwrap
@@ -128,6 +129,42 @@ def test_a_collection_that_is_finished_too_early(tmp_path):
     plan.run(np.negative, part=(0, 2))
     plan.finish()
     assert digest(tmp_path / "out.zarr") == digest(tmp_path / "whole.zarr")
+
+
+def test_a_collection_within_a_budget_of_memory(tmp_path):
+    """Before and after it is begun; with blending, whose least may be less than that of crops."""
+    stack = microtome.from_array(np.random.default_rng(3).random((3, 300, 300), np.float32), "SYX")
+    options = {**TILES, "identity": "net 1", "blend": "hann", "chunks": {"Y": 16, "X": 16}}
+    whole = microtome.predict(np.negative, stack, tmp_path / "whole.zarr", **options)
+    options["memory"] = whole.memory
+    with pytest.raises(LimitError, match="MiB of memory are needed"):
+        microtome.predict(np.negative, stack, tmp_path / "out.zarr", **{**options, "memory": "1 KiB"})
+    with pytest.raises(RuntimeError, match="no more"):
+        microtome.predict(Failing(np.negative, 8), stack, tmp_path / "out.zarr", **options)
+    plan = microtome.prepare(np.negative, stack, tmp_path / "out.zarr", **options)
+    with pytest.raises(ArgumentError, match="missing"):
+        plan.finish()
+    plan.run(np.negative)
+    plan.finish()
+    assert digest(tmp_path / "out.zarr") == digest(tmp_path / "whole.zarr")
+
+
+def test_the_status_of_a_collection(tmp_path):
+    """Also before it is begun, and if its first image is finished and others are not: the plan is kept with these."""
+    stack = microtome.from_array(np.random.default_rng(3).random((3, 48, 64), np.float32), "SYX")
+    plan = microtome.prepare(np.negative, stack, tmp_path / "out.zarr", identity="net 1", **TILES)
+    n = plan.status().n_units
+    assert plan.status() == (False, 0, n, {})
+    plan.run(np.negative)
+    assert plan.status() == (False, n, n, {})
+    plan.finish()
+    assert plan.status() == (True, 0, 0, {})
+    shutil.rmtree(tmp_path / "out.zarr" / "2")
+    plan.run(np.negative)
+    found = Plan.open(tmp_path / "out.zarr", stack)
+    assert found.status() == (False, n // 3, n // 3, {})
+    found.finish()
+    assert found.status().finished
 
 
 def test_a_plan_is_opened_by_its_own_paths_alone(tmp_path, image):
