@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from ._errors import ReopenError
+from ._errors import Error, ReopenError
 
 if TYPE_CHECKING:
     from ._stack import ImageStack
@@ -28,7 +28,7 @@ def _reopen(function: Callable[..., ImageStack], arguments: tuple[Any, ...], sta
     try:
         stack = function(*arguments)
         now = _state_of(stack)
-    except OSError as error:
+    except (Error, OSError) as error:
         raise _refusal(arguments[0], getattr(error, "reason", str(error))) from error
     if now != state:
         stack.close()

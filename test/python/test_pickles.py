@@ -21,6 +21,9 @@ def test_pickles_of_images_that_have_changed_are_refused(tmp_path, load):
         microtome.ReopenError, match=r"a\.npy: the image has changed .*: uint16 1x1x4x5.*; now .* 1x1x5x4"
     ):
         pickle.loads(text)
+    (tmp_path / "a.npy").write_bytes(b"no image any more")
+    with pytest.raises(microtome.ReopenError, match=r"a\.npy: .* the content is not"):
+        pickle.loads(text)
     os.remove(tmp_path / "a.npy")
     with pytest.raises(microtome.ReopenError, match=r"a\.npy: no such file") as caught:
         pickle.loads(text)
