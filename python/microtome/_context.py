@@ -17,8 +17,9 @@ _made: MutableMapping[Callable[[], Context], Context] = WeakKeyDictionary()
 def made_by(function: Callable[[], Context]) -> Context:
     """Return the context that a function makes: the same in all calls of a process. Called by the extension."""
     equality: Any = type(function).__eq__
-    if equality is not object.__eq__:
-        # A method is a new object at each access. It would get the context of an equal one, and lose it with that.
+    if equality is not object.__eq__ or type(function).__weakrefoffset__ == 0:
+        # A method is a new object at each access: it would get the context of an equal one, and lose it with that. Of
+        # objects without weak references, the end is not known.
         raise TypeError(f"context must be a function that outlives its use, such as one of a module, not {function!r}")
     context = _made.get(function)
     if context is None:

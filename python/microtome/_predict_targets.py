@@ -305,9 +305,8 @@ class Targets:
         """Close the writers after a failure, and let it tell how to continue."""
         for writer in self._writers.values():
             writer._abandon(error, how)
-        if self._samples:
-            if self._keeper:
-                self._keeper.close()
+        if self._samples and self._keeper:
+            self._keeper.close()
             error.add_note(f"{self._plan._path} is unfinished: {how}.")
 
     def results(self) -> dict[str, NDArray[Any]]:

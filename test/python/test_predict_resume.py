@@ -250,6 +250,19 @@ def test_another_call_does_not_continue(stack, unfinished, changes, message):
     microtome.predict(network, stack, unfinished, **{**TILES, "identity": "net 1"})
 
 
+def test_another_call_does_not_continue_a_collection(tmp_path):
+    stack = microtome.from_array(np.random.default_rng(2).random((3, 70, 100), np.float32), "SYX")
+    options = {**TILES, "identity": "net 1"}
+    with pytest.raises(RuntimeError):
+        microtome.predict(Failing(np.negative, 4), stack, tmp_path / "out.zarr", **options)
+    with pytest.raises(ArgumentError, match="resume=True"):
+        microtome.predict(np.negative, stack, tmp_path / "out.zarr", **options, resume=False)
+    microtome.predict(np.negative, stack, tmp_path / "out.zarr", **options)
+    with pytest.raises(ArgumentError, match="exists and is not an unfinished image") as caught:
+        microtome.predict(np.negative, stack, tmp_path / "out.zarr", **{**options, "overlap": 6})
+    assert not hasattr(caught.value, "__notes__")  # that another call continues it
+
+
 def test_a_network_without_a_name_does_not_continue(stack, unfinished, tmp_path):
     with pytest.raises(ArgumentError, match="identity="):
         microtome.predict(network, stack, unfinished, **TILES)

@@ -176,8 +176,12 @@ def test_a_function_gives_credentials_to_processes(tmp_path, serve, monkeypatch)
 
 
 class Maker:
+    __slots__ = ()
+
     def make(self):
         return microtome.Context(threads=1)
+
+    __call__ = make
 
 
 def test_functions_that_make_no_context(tmp_path):
@@ -190,6 +194,8 @@ def test_functions_that_make_no_context(tmp_path):
         microtome.open(tmp_path / "a.npy", context=3)
     with pytest.raises(TypeError, match="such as one of a module, not <bound method"):
         microtome.open(tmp_path / "a.npy", context=Maker().make)
+    with pytest.raises(TypeError, match=r"such as one of a module, not <.*Maker object"):
+        microtome.open(tmp_path / "a.npy", context=Maker())
     before = len(_context._made)
     for _ in range(3):
         microtome.open(tmp_path / "a.npy", context=lambda: microtome.Context(threads=1)).close()
