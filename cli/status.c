@@ -158,6 +158,8 @@ static void print_state(const output_state *s)
     putchar('\n');
     if (s->progress.n_units) {
         printf("  %-9s%" PRIu64 " %s\n", "left", left, s->units);
+        if (s->n_absent)
+            printf("  %-9s%" PRIu64 " image%s not begun\n", "and", s->n_absent, s->n_absent == 1 ? "" : "s");
         printf("  %-9s%s\n", "written", bytes_text((double)s->progress.bytes_published, bytes, sizeof bytes));
     }
     if (s->progress.n_lost)

@@ -248,6 +248,7 @@ class Convert(Command):
         self.run_it("convert", image, out, *options, "--part", "2/2", status=3)
         shutil.copytree(out, self.path("absent.zarr"))
         shutil.rmtree(self.path("absent.zarr") + "/labels/nuclei")
+        self.assertIn("and      1 image not begun", self.run_it("status", self.path("absent.zarr"), status=3).stdout)
         self.assertIn("images are missing", self.run_it("finish", self.path("absent.zarr"), status=3).stderr)
         os.mkdir(self.path("absent.zarr") + "/labels/nuclei")  # as a process leaves it that is killed when it begins
         self.assertIn("images are missing", self.run_it("finish", self.path("absent.zarr"), status=3).stderr)
