@@ -83,7 +83,7 @@ class Plan:
     """Samples along S are written along T, to one image, and not to a collection."""
 
     def __getstate__(self) -> dict[str, Any]:
-        options = {name: value for name, value in self._options.items() if name != "context"}
+        options = {name: value for name, value in self._options.items() if name != "context" or callable(value)}
         return {**self.__dict__, "_known": {}, "_options": options}
 
     @property
@@ -452,7 +452,7 @@ def _find_plan(path: str, context: ContextLike | None) -> tuple[str, str]:
 
 def _look_for_plan(path: str, context: ContextLike | None) -> str | None:
     """Return the plan that is kept with an image, or with the first one of a collection that is not finished."""
-    for image, format in ((path, None), *_list_images(path, context)):
+    for image, format in ((path, None), *_list_members(path, context)):
         with contextlib.suppress(NotFoundError, ArgumentError):
             writer = _core.Writer.look(image, format, context)
             text = writer.kept().get(_KEPT)
@@ -462,7 +462,7 @@ def _look_for_plan(path: str, context: ContextLike | None) -> str | None:
     return None
 
 
-def _list_images(path: str, context: ContextLike | None) -> list[tuple[str, str]]:
+def _list_members(path: str, context: ContextLike | None) -> list[tuple[str, str]]:
     """List the images of a collection, and their format."""
     if os.path.isfile(path):
         return []

@@ -12,7 +12,7 @@ import microtome
 import microtome.dask
 import numpy as np
 import pytest
-from microtome import ArgumentError, LimitError, Output, Plan
+from microtome import ArgumentError, LimitError, Output, Plan, _context
 from predictions import Failing, digest
 
 TILES = {"tile": (24, 32), "overlap": 8, "batch_size": 3, "chunks": {"Y": 32, "X": 32}, "durability": "never"}
@@ -165,6 +165,22 @@ def test_the_status_of_a_collection(tmp_path):
     assert found.status() == (False, n // 3, n // 3, {})
     found.finish()
     assert found.status().finished
+
+
+def make_context():
+    make_context.calls += 1
+    return microtome.Context(threads=1)
+
+
+def test_a_pickled_plan_writes_in_the_context_of_a_function(tmp_path, image):
+    """So other processes have credentials for the output, too."""
+    make_context.calls = 0
+    plan = microtome.prepare(network, image, tmp_path / "out.zarr", context=make_context, **TILES)
+    text = pickle.dumps(plan)
+    _context._made.clear()  # as in another process
+    made = make_context.calls
+    pickle.loads(text).run(network)
+    assert make_context.calls == made + 1
 
 
 def test_a_plan_is_opened_by_its_own_paths_alone(tmp_path, image):
