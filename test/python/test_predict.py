@@ -287,6 +287,16 @@ def test_samples_along_s_are_a_collection(tmp_path):
         microtome.predict(identity, stack, tmp_path / "out.tif", **size)
 
 
+def test_values_that_are_clipped_in_a_collection(tmp_path):
+    """Those of all its images are told, also of images that were closed before others were begun."""
+    image = np.where(np.random.default_rng(3).random((20, 40, 50)) < 0.5, np.float32(300), np.float32(10))
+    stack = microtome.from_array(image, "SYX")
+    with pytest.warns(microtome.ImageWarning, match=f": {(image == 300).sum()} values were clipped"):
+        microtome.predict(
+            identity, stack, tmp_path / "out.zarr", dtype="uint8", progress=False, tile=(32, 32), overlap=8
+        )
+
+
 def test_custom_stacks(pixels):
     class Custom:
         data_shape = (2, 2, 18, 50, 70)
