@@ -127,7 +127,7 @@ def test_queries_are_sent_and_kept_secret(tmp_path, serve):
     assert server.queries == {"token=secret"}
     assert stack.source == f"{server.url}/a.npy?..." and stack[0, 0, 1, 1] == 11
     assert "secret" not in repr(stack) and b"secret" not in pickle.dumps(stack)
-    with pytest.raises(microtome.ArgumentError, match="may be secret"):
+    with pytest.raises(microtome.ReopenError, match="may be secret"):
         pickle.loads(pickle.dumps(stack))
     server.code = 403
     with pytest.raises(microtome.ReadError, match="answered 403") as caught:
