@@ -352,7 +352,7 @@ static void journals_are_markers(void **state)
     assert_int_equal(bucket.n, 0);
 }
 
-enum { SIDE = 5, N_UNITS = SIDE * SIDE };
+enum { SIDE = 6, N_UNITS = SIDE * SIDE };
 
 /* An image of one pixel for each unit. */
 static mt_writer *open_writer(void)
