@@ -17,15 +17,17 @@ const mt_sink_ops *mt_sink_find(const char *name)
     return NULL;
 }
 
-static const mt_sink_ops *find_of_path(const char *path)
+static bool find_of_path(const char *path, const mt_sink_ops **out)
 {
     size_t n = strlen(path);
     while (n > 1 && path[n - 1] == '/')
         n--;
     for (int i = 0; i < N_SINKS; i++)
-        if (mt_has_suffix(path, n, sinks[i]->suffixes))
-            return sinks[i];
-    return NULL;
+        if (mt_has_suffix(path, n, sinks[i]->suffixes)) {
+            *out = sinks[i];
+            return true;
+        }
+    return false;
 }
 
 static mt_status refuse_format(const char *format, mt_error *err)
@@ -48,8 +50,10 @@ static mt_status refuse_suffix(mt_error *err)
 
 mt_status mt_sink_choose(const char *path, const char *format, const mt_sink_ops **out, mt_error *err)
 {
-    *out = format ? mt_sink_find(format) : find_of_path(path);
-    return *out ? MT_OK : format ? refuse_format(format, err) : refuse_suffix(err);
+    if (!format)
+        return find_of_path(path, out) ? MT_OK : refuse_suffix(err);
+    *out = mt_sink_find(format);
+    return *out ? MT_OK : refuse_format(format, err);
 }
 
 mt_status mt_sink_plan(const mt_sink_ops *ops, mt_arena *arena, const mt_writer_options *options, mt_plan **out,

@@ -62,7 +62,7 @@ static mt_status read_pages(slide *s, const slide_kind *kind, mt_error *err)
             return mt_fail(err, st, "%s", own.message);
         if (offset == 0 && n > 0)
             return MT_OK;
-        if (is_repeated(s, offset))
+        if (n > 0 && is_repeated(s, offset))
             return tiff_images_warn(images, err, "pages from %llu on are ignored: the pages form a loop",
                                     (unsigned long long)n);
         if (n == MAX_PAGES)
