@@ -96,6 +96,7 @@ static void parts_give_the_order_of_the_whole(void **state)
 static void parts_of_a_parent(void **state)
 {
     (void)state;
+    skip_if(UNDER_TSAN || UNDER_ASAN, "the sanitizers do not stand a fork while threads work");
     enum { FIRST = READ / 100 * 72, LAST = READ / 100 * 84 }; /* in part 1 of the parent, and in part 2 of the child */
     static uint64_t positions[READ], whole[READ], parts[READ];
     set large, small;
