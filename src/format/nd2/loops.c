@@ -9,6 +9,7 @@ enum { TIME = 1, POSITIONS = 2, Z_STACK = 4, SPECTRAL = 6, CUSTOM = 7, TIME_IN_P
 
 #define MOST_FRAMES 4294967295.0 /* numbers of frames have 32 bits */
 
+/* A whole number from 1 on; 0 if there is none. */
 static int64_t count_of(const nd2_value *level, const char *name)
 {
     double count = nd2_number(level, name, 0);
@@ -81,11 +82,10 @@ static void read_time(nd2_loop *out)
 /* Reads the loop of a level. A loop of count 0 is none; axis 0: it does not count frames. */
 static void read_loop(const nd2_value *experiment, nd2_loop *out, const char **unknown)
 {
-    int type = (int)nd2_number(experiment, "eType", 0);
     *out = (nd2_loop) { .parameters = nd2_unwrap(nd2_find(experiment, "uLoopPars")) };
     if (!out->parameters)
         return;
-    switch (type) {
+    switch (count_of(experiment, "eType")) {
     case TIME: read_time(out); break;
     case TIME_IN_PHASES:
         out->axis = 'T';
