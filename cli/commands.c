@@ -48,8 +48,8 @@ static const struct option patches_options[] = {
     { "epoch", "N", "Number of the epoch, from 0 on. Default: 0.", false },
     { "filter", "NAME:VALUES",
       "Draw fewer stratified patches from background, judged in the first of --channels: max:THRESHOLD[,COVERAGE], "
-      "mean-std:MEAN[,STD], shannon:BITS or mask:IMAGE[,COVERAGE]. May be repeated: a region is background if one of "
-      "them says so.",
+      "mean-std:MEAN[,STD], shannon:BITS or mask:IMAGE[,COVERAGE]. May be repeated: a region is background if any of "
+      "the filters finds it so.",
       true },
     { "mask-axes", "AXES", "Axes of the masks of --filter.", false },
     { "probability", "P", "Share of the patches of background that --filter leaves, from 0 to 1. Default: 0.1.",

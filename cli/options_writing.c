@@ -85,8 +85,7 @@ const struct option convert_options[] = {
       "along S, become a collection, out.zarr/0, out.zarr/1 and so on.",
       false },
     { "plate", NULL,
-      "With --join S: the images are the fields of an OME-Zarr plate, which OUT becomes, too, with the same rows, "
-      "columns "
+      "With --join S: the images are the fields of an OME-Zarr plate. OUT becomes a plate with the same rows, columns "
       "and fields.",
       false },
     { "label-images", "all|none|NAME,...",

@@ -5,6 +5,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 static int read_dtype(writing *w)
 {
@@ -109,7 +110,7 @@ bool writing_is_zarr(const writing *w)
     size_t n = strlen(w->path), end = n && w->path[n - 1] == '/' ? n - 1 : n, of = strlen(suffix);
     if (w->options.format)
         return strcmp(w->options.format, "zarr") == 0;
-    return end >= of && strncmp(w->path + end - of, suffix, of) == 0;
+    return end >= of && strncasecmp(w->path + end - of, suffix, of) == 0;
 }
 
 static void take_sizes(const writing *w, const int64_t *of_image, int64_t *sizes, const int64_t **out)

@@ -166,8 +166,7 @@ typedef struct mt_stitcher_report {
     uint64_t n_nan;         /* values put that are NaN, in the crops of their tiles */
     uint64_t least_memory;  /* bytes that suffice for mt_stitcher_options.memory */
     uint64_t waiting_bytes; /* of pixels that wait in the stitcher for further tiles */
-    uint64_t
-        n_clipped; /* values beyond the range of the dtype, in arrays and images of samples; others count their own */
+    uint64_t n_clipped; /* values beyond the range of the dtype, except in a single image, whose writer counts them */
     /* As in mt_writer_progress, when the stitcher was created; of images of samples, of those in the part: */
     uint64_t n_units;   /* units of images that were not finished */
     uint64_t n_resumed; /* of these, units that were published */

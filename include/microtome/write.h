@@ -82,7 +82,7 @@ typedef struct mt_writer_info {
     uint64_t n_units;                                     /* of the full resolution */
     /* Sentences on metadata that the options name and the format cannot keep: they are left out. */
     const char *const *warnings;
-    size_t n_warnings;
+    size_t n_warnings; /* their number */
 } mt_writer_info;
 
 /* Progress of a writer, at one moment. */
@@ -222,17 +222,17 @@ typedef struct mt_finish_options {
     size_t struct_size; /* sizeof(mt_finish_options) */
     /* Not 0: MT_E_ARGUMENT if units of the full resolution are missing; the message says how many. */
     int all_required;
-    /* Optional, with user: as in mt_extract_options. */
+    /* Optional: as in mt_extract_options. */
     int (*cancelled)(void *user);
     /* Optional: steps that are done, and all of them; some take longer than others. Called in the calling thread. */
     void (*progress)(void *user, uint64_t done, uint64_t total);
-    void *user;
+    void *user;           /* passed to cancelled and progress */
     uint64_t reserved[4]; /* 0 */
 } mt_finish_options;
 
 /* Finishes the image: publishes units of which pixels are missing, with the fill value 0 in their place, builds what is
- * missing of the pyramid from published chunks, and writes the metadata that makes the image complete. What is read back
- * for that counts in the memory budget, but for one unit. Once it has begun, nothing else may be put by this writer; if
+ * missing of the pyramid from published chunks, and writes the metadata that makes the image complete. Units that are read
+ * back for that count in the memory budget; one is always allowed. Once it has begun, this writer takes no more pixels; if
  * another one puts pixels that were missing, the pyramid is made again.
  * MT_E_CANCELLED: the image is not finished, and calling this again goes on, in this process or another. To be called by
  * one process, once the others are done. options may be NULL. */

@@ -70,8 +70,8 @@ def convert(
         alike, and so must their types, unless ``dtype`` is given. S: all images of the sources, of files
         with several and along S, become an OME-Zarr collection, ``path/0``, ``path/1`` and so on.
     plate : bool
-        With ``join="S"``: the images are the fields of an OME-Zarr plate, which the output becomes, too,
-        with the same rows, columns and fields.
+        With ``join="S"``: the images are the fields of an OME-Zarr plate. The output becomes a plate with
+        the same rows, columns and fields.
     part : (int, int), optional
         Copy only part k of n, from 0, of the chunks or shards, so that n processes share the work. The
         call without ``part``, after all have ended, finishes the image.
@@ -113,8 +113,8 @@ def convert(
     Warns
     -----
     ImageWarning
-        An unfinished image is continued; metadata of the source are left out that the format cannot keep; values were converted with loss (NaN in an integer type, or
-        clipped); or as `open` does.
+        An unfinished image is continued; metadata of the source is left out, because the format cannot keep
+        it; values were converted with loss (NaN in an integer type, or clipped); or as `open` does.
 
     Examples
     --------

@@ -20,11 +20,11 @@ __all__ = ["image_source", "is_zarr", "label_options", "label_region", "open_lab
 
 def is_zarr(path: Path, format: str | None) -> bool:
     """Tell whether an output is written as OME-Zarr."""
-    return format == "zarr" or (format is None and os.fsdecode(path).rstrip("/").endswith(".zarr"))
+    return format == "zarr" or (format is None and os.fsdecode(path).rstrip("/").lower().endswith(".zarr"))
 
 
 def image_source(stack: ImageStack) -> str | None:
-    """Return the source of the image that a label image belongs to; None if it is no such label image.
+    """Return the source of the image that a label image belongs to; None for other images.
 
     It is PATH, or PATH#PART, of PATH#labels/NAME, or PATH#PART/labels/NAME.
     """

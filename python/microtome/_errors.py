@@ -94,7 +94,7 @@ class ChangedError(Error, OSError):
 class ReopenError(Error, UnpicklingError):
     """An image cannot be opened again from its pickle: its file is gone or has changed, or its URL had a secret query.
 
-    It is no OSError: that would end a worker of `multiprocessing.Pool` without a word. This one is printed, but callers of
+    It is not an OSError: that would end a worker of `multiprocessing.Pool` without a word. This one is printed, but callers of
     a Pool wait on, as for any argument that cannot be unpickled; `concurrent.futures.ProcessPoolExecutor` raises.
     """
 

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple, cast
 import numpy as np
 
 from . import _core
+from ._convert_labels import is_zarr as is_written_as_zarr
 from ._errors import ArgumentError, NotFoundError, warn_caller
 from ._predict_outputs import Planned
 from ._writer import Writer, start_writer
-from ._writer_options import WriterOptions, parse_bytes, to_core
+from ._writer_options import WriterOptions, durability_number, parse_bytes, to_core
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Image", "Targets", "check_memory", "is_zarr", "list_images"]
 
-_DURABILITY = ("units", "end", "never")  # mt_durability
 _MANY_PLANES = 64  # from which on the writer makes cubic chunks
 _FINISHING = "finishing"  # name of the text that is kept once all images are complete
 
@@ -76,8 +76,7 @@ def _is_collection(plan: Plan) -> bool:
 
 def is_zarr(plan: Plan, path: str) -> bool:
     """Tell whether an output is written as OME-Zarr."""
-    format = plan._options.get("format")
-    return format == "zarr" or (format is None and path.rstrip("/").lower().endswith(".zarr"))
+    return is_written_as_zarr(path, plan._options.get("format"))
 
 
 def _axes(plan: Plan, out: Planned) -> str:
@@ -199,7 +198,7 @@ class Targets:
 
     def _collect(self, function: Any, out: Planned) -> None:
         options = self._plan._options
-        durability = _DURABILITY.index(options.get("durability", "units"))
+        durability = durability_number(options.get("durability"))
         path = self._plan.paths[out.name]
         function(path, self._plan.tiles.n_samples, options.get("ome"), durability, options.get("context"))
 

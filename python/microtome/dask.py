@@ -99,8 +99,8 @@ def predict(
     Raises
     ------
     ArgumentError
-        The image of the plan is a large array in the memory of this process, an output is no OME-Zarr, which several
-        processes can write, and ``tasks`` is not 1, or there is no client; also a ValueError.
+        The image of the plan is a large array in the memory of this process, an output is not OME-Zarr, the
+        only format that several processes can write, and ``tasks`` is not 1, or there is no client; also a ValueError.
     ImportError
         Dask's package distributed is missing; the message says how to install it.
 

@@ -44,8 +44,10 @@ static void append_options(identity_text *out, const mt_stack *stack)
 {
     append(out, " %s%s%s%s", stack->info.original_axes, stack->masks ? ", masks" : "", stack->scaled ? ", scaled" : "",
            stack->merged ? ", merged tiles" : "");
-    if (stack->map && strcmp(stack->info.format, "raw") == 0)
-        append(out, ", from byte %" PRId64 ", %s-endian", stack->raw_offset, stack->raw_big_endian ? "big" : "little");
+    if (stack->raw_offset)
+        append(out, ", from byte %" PRId64, stack->raw_offset);
+    if (stack->raw_big_endian)
+        append(out, ", big-endian");
 }
 
 mt_status mt_stack_identify(const mt_stack *stack, char *text, size_t room, mt_error *err)

@@ -53,6 +53,6 @@ mt_status mt_plan_tell_lost(const mt_plan *plan, unsigned lacks, mt_arena *arena
             n += snprintf(list + n, sizeof list - (size_t)n, "%s%s", n ? ", " : "", kinds[i].name);
     if (n == 0)
         return MT_OK;
-    *out = mt_arena_printf(arena, err, "format %s cannot keep, and leaves out: %s", plan->format, list);
+    *out = mt_arena_printf(arena, err, "left out, because format %s cannot keep it: %s", plan->format, list);
     return *out ? MT_OK : MT_E_MEMORY;
 }

@@ -21,9 +21,6 @@ void mt_writer_set_digest(mt_writer *w, const mt_buffer *text); /* text: of the 
 MT_MUST_CHECK mt_status mt_writer_open_target(mt_writer *w, const mt_sink_ops *ops, const char *path, int durability,
                                               mt_error *err);
 
-/* Changes nothing: what the sink cannot do is refused before anything is written. */
-MT_MUST_CHECK mt_status mt_writer_open_sink(mt_writer *w, const mt_sink_ops *ops, const mt_buffer *text, mt_error *err);
-
 /* Loads the plan of an unfinished output; *out is NULL if there is none. */
 MT_MUST_CHECK mt_status mt_writer_load_plan(mt_writer *w, json_t **out, mt_error *err);
 

@@ -110,7 +110,8 @@ void mt_writer_set_digest(mt_writer *w, const mt_buffer *text)
     w->plan->digest = mt_fnv_add(MT_FNV_START, text->data, text->size);
 }
 
-mt_status mt_writer_open_sink(mt_writer *w, const mt_sink_ops *ops, const mt_buffer *text, mt_error *err)
+/* Changes nothing: what the sink cannot do is refused before anything is written. */
+static mt_status open_sink(mt_writer *w, const mt_sink_ops *ops, const mt_buffer *text, mt_error *err)
 {
     mt_writer_set_digest(w, text);
     return ops->open(w->env, w->plan, w->target, w->arena, &w->sink, err);
@@ -258,7 +259,7 @@ mt_status mt_writer_begin(mt_writer *w, const mt_sink_ops *ops, const char *path
     mt_buffer text = mt_buffer_on(w->env);
     json_t *plan = mt_plan_write(w->plan), *stored = NULL;
     mt_status st = mt_json_write(plan, true, &text, err);
-    if (!st && !(st = mt_writer_open_sink(w, ops, &text, err)) && !(st = mt_writer_find_plan(w, path, &stored, err)))
+    if (!st && !(st = open_sink(w, ops, &text, err)) && !(st = mt_writer_find_plan(w, path, &stored, err)))
         st = stored ? mt_plan_compare(w->env, stored, plan, err) : store_plan(w, plan, &text, err);
     if (!st)
         st = start(w, err);
@@ -346,7 +347,7 @@ static mt_status open_stored(mt_writer *w, const char *path, const mt_writer_opt
         !(st = strcmp(w->plan->format, ops->name) == 0
                    ? MT_OK
                    : mt_fail(err, MT_E_ARGUMENT, "an unfinished image of format %s", w->plan->format)) &&
-        !(st = mt_json_write(plan, true, &text, err)) && !(st = mt_writer_open_sink(w, ops, &text, err)))
+        !(st = mt_json_write(plan, true, &text, err)) && !(st = open_sink(w, ops, &text, err)))
         st = start(w, err);
     json_decref(plan);
     mt_buffer_free(&text);

@@ -84,7 +84,7 @@ static void check_warning(const mt_writer_info *info, const char *lost)
     assert_int_equal(info->n_warnings, lost != NULL);
     if (!lost)
         return;
-    static const char middle[] = " cannot keep, and leaves out: ";
+    static const char middle[] = " cannot keep it: ";
     const char *list = strstr(info->warnings[0], middle);
     assert_non_null(list);
     assert_string_equal(list + sizeof middle - 1, lost);

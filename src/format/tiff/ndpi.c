@@ -5,10 +5,8 @@
 #include "format/tiff/slides.h"
 
 enum {
-    TAG_MAKE = 271,
     TAG_SOURCE_LENS = 65421,  /* magnification; -1: an image of the slide, -2: a map */
     TAG_Z_OFFSET = 65424,     /* of a focal plane, in nanometers */
-    TAG_STARTS = 65426,       /* of restart intervals (restarts.c) */
     TAG_CAPTURE_MODE = 65441, /* from 6 on, samples have 16 bits, whatever other tags say */
     FIRST_DEEP_MODE = 6
 };
@@ -36,7 +34,7 @@ static mt_status check_stream(const slide *s, const tiff_ifd *ifd, const slide_p
 {
     enum { LARGE = 1 << 24 };
     const tiff_page *p = &page->page;
-    bool damaged = tiff_find(ifd, TAG_STARTS) != NULL;
+    bool damaged = tiff_find(ifd, TAG_NDPI_STARTS) != NULL;
     double bytes = (double)(p->width * p->height) * (double)p->samples;
     if (p->compression != TIFF_JPEG || p->tiled || (bytes < LARGE && !damaged))
         return MT_OK;

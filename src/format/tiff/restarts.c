@@ -2,14 +2,14 @@
 /* NDPI: a page is one JPEG stream, whose restart intervals are located by tags. An interval decodes without those before
  * it (ITU-T T.81, E.2.4), so that it is a tile if a row of blocks has a whole number of intervals. */
 #include "base/checked.h"
+#include "base/fnv.h"
 #include "base/reader.h"
 #include "format/tiff/tiff.h"
 
 #include <string.h>
 
 enum {
-    TAG_STARTS = 65426,      /* offset of each interval in the stream: behind the head, or behind a marker */
-    TAG_STARTS_HIGH = 65432, /* their high words, or absent */
+    TAG_STARTS_HIGH = 65432, /* high words of TAG_NDPI_STARTS, or absent */
     LONGEST_HEAD = 16384,    /* bytes */
     LONGEST_SIDE = 65500     /* pixels that libjpeg decodes */
 };
@@ -26,7 +26,7 @@ typedef struct jpeg_head {
 
 static mt_status get_start(const tiff_file *file, const tiff_ifd *ifd, uint64_t i, uint64_t *out, mt_error *err)
 {
-    const tiff_entry *low = tiff_find(ifd, TAG_STARTS), *high = tiff_find(ifd, TAG_STARTS_HIGH);
+    const tiff_entry *low = tiff_find(ifd, TAG_NDPI_STARTS), *high = tiff_find(ifd, TAG_STARTS_HIGH);
     uint64_t word = 0;
     mt_status st = tiff_get_numbers(file, low, i, 1, out, err);
     if (!st && high)
@@ -93,17 +93,9 @@ static mt_status read_head(const tiff_file *file, const tiff_ifd *ifd, jpeg_head
     return st;
 }
 
-static uint64_t hash_head(const jpeg_head *head)
-{
-    uint64_t hash = 0xcbf29ce484222325U; /* FNV-1a */
-    for (size_t i = 0; i < head->size; i++)
-        hash = (hash ^ head->bytes[i]) * 0x100000001b3U;
-    return hash;
-}
-
 mt_status tiff_find_restarts(const tiff_file *file, const tiff_ifd *ifd, tiff_page *page, mt_error *err)
 {
-    const tiff_entry *starts = tiff_find(ifd, TAG_STARTS);
+    const tiff_entry *starts = tiff_find(ifd, TAG_NDPI_STARTS);
     jpeg_head head;
     bool found;
     if (!file->ndpi || !starts || starts->count == 0 || page->compression != TIFF_JPEG || page->tiled || page->planar ||
@@ -121,7 +113,7 @@ mt_status tiff_find_restarts(const tiff_file *file, const tiff_ifd *ifd, tiff_pa
     page->restarts = page->tiled = true;
     page->chunk_width = head.interval * head.block_width;
     page->chunk_height = head.block_height;
-    page->tables_hash = hash_head(&head);
+    page->tables_hash = mt_fnv_add(MT_FNV_START, head.bytes, head.size);
     return MT_OK;
 }
 
@@ -147,7 +139,7 @@ mt_status tiff_read_restart_head(const tiff_file *file, const tiff_ifd *ifd, con
 
 mt_status tiff_read_restarts(const tiff_file *file, const tiff_ifd *ifd, uint64_t *table, size_t n, mt_error *err)
 {
-    const tiff_entry *starts = tiff_find(ifd, TAG_STARTS), *high = tiff_find(ifd, TAG_STARTS_HIGH);
+    const tiff_entry *starts = tiff_find(ifd, TAG_NDPI_STARTS), *high = tiff_find(ifd, TAG_STARTS_HIGH);
     uint64_t strip, size, *sizes = table + n;
     mt_status st = tiff_get_number(file, ifd, TAG_STRIP_OFFSETS, 0, &strip, err);
     if (st || (st = tiff_get_number(file, ifd, TAG_STRIP_COUNTS, 0, &size, err)) ||

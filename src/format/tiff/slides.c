@@ -118,7 +118,7 @@ static mt_status make_series(const slide *s, char axis, slide_page **pages, size
     return MT_OK;
 }
 
-/* Why pages of one size are no level; NULL if they are. full are the planes of full resolution. */
+/* Why pages of one size are not a level; NULL if they are. full are the planes of full resolution. */
 static const char *find_fault(const tiff_series *pyramid, slide_page *const *full, slide_page *const *pages, size_t n)
 {
     const tiff_page *page = &pages[0]->page, *first = &pyramid->page;
@@ -153,7 +153,8 @@ static mt_status add_level(const slide *s, slide_page *const *full, tiff_series 
     }
     for (size_t i = 0; i < n; i++)
         pages[i]->part = "";
-    return tiff_images_warn(s->scan->images, err, "pages of %lld x %lld pixels (the first is page %u) are no level: %s",
+    return tiff_images_warn(s->scan->images, err,
+                            "pages of %lld x %lld pixels (the first is page %u) are not a level: %s",
                             (long long)pages[0]->page.width, (long long)pages[0]->page.height, pages[0]->number, fault);
 }
 

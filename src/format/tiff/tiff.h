@@ -42,7 +42,8 @@ enum {
     TAG_LERC_PARAMETERS = 50674,
     TAG_IMAGEJ_COUNTS = 50838,
     TAG_IMAGEJ_DATA = 50839,
-    TAG_NDPI = 65420
+    TAG_NDPI = 65420,
+    TAG_NDPI_STARTS = 65426 /* offset of each restart interval in the stream: behind the head, or behind a marker */
 };
 
 typedef struct tiff_file {

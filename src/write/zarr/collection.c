@@ -9,7 +9,7 @@
 
 #define MOST_IMAGES 1000000 /* of a collection: a root that says more is damaged, or made to fill the memory */
 
-static const char *const kinds[] = { [ZARR_SERIES] = "series", [ZARR_LABELS] = "labels", [ZARR_PLATE] = "plate", NULL };
+const char *const zarr_kinds[] = { [ZARR_SERIES] = "series", [ZARR_LABELS] = "labels", [ZARR_PLATE] = "plate", NULL };
 
 /* The number of a word in a list that ends with NULL; its length if it is none of them. */
 static int find_word(const char *word, const char *const *words)
@@ -37,7 +37,7 @@ static mt_status read_names(zarr_collection *found, const json_t *list, mt_error
     for (size_t i = 0; i < found->n; i++) {
         const char *name = json_string_value(json_array_get(list, i));
         if (!name)
-            return mt_fail(err, MT_E_CORRUPT, "%s: name %zu of the collection is none", found->target->path, i);
+            return mt_fail(err, MT_E_CORRUPT, "%s: name %zu of the collection is not a text", found->target->path, i);
         if (!(names[i] = mt_arena_strndup(found->arena, name, strlen(name), err)))
             return mt_arena_failed(err);
     }
@@ -52,8 +52,8 @@ static mt_status read_root(zarr_collection *found, const json_t *root, mt_error 
     const json_t *own = json_object_get(attributes, "microtome"), *count = json_object_get(own, "collection");
     const json_t *ome = found->is_v2 ? attributes : json_object_get(attributes, "ome");
     const char *kind = json_string_value(json_object_get(own, "kind"));
-    int number = kind ? find_word(kind, kinds) : ZARR_SERIES;
-    if (json_integer_value(count) <= 0 || !kinds[number])
+    int number = kind ? find_word(kind, zarr_kinds) : ZARR_SERIES;
+    if (json_integer_value(count) <= 0 || !zarr_kinds[number])
         return MT_OK;
     if (json_integer_value(count) > MOST_IMAGES)
         return mt_fail(err, MT_E_CORRUPT, "%s: is a collection of %lld images; at most %d are read",
@@ -111,8 +111,8 @@ static mt_status refuse_other(const zarr_collection *c, const zarr_collection *f
     char wanted[ZARR_NUMBER_BYTES], there[ZARR_NUMBER_BYTES];
     const char *path = c->target->path;
     if (found->kind != c->kind)
-        return mt_fail(err, MT_E_ARGUMENT, "%s: is a collection of the kind %s, not %s", path, kinds[found->kind],
-                       kinds[c->kind]);
+        return mt_fail(err, MT_E_ARGUMENT, "%s: is a collection of the kind %s, not %s", path, zarr_kinds[found->kind],
+                       zarr_kinds[c->kind]);
     if (found->n != c->n)
         return mt_fail(err, MT_E_ARGUMENT, "%s: is a collection of %llu images, not %llu", path,
                        (unsigned long long)found->n, (unsigned long long)c->n);
@@ -185,7 +185,7 @@ static mt_status look(zarr_collection *c, mt_error *err)
 
 typedef mt_status (*collection_step)(zarr_collection *c, mt_error *err);
 
-/* What the step needs of the collection, and frees it. */
+/* Opens the target of a collection for a step. */
 static mt_status run(zarr_collection *c, const char *path, int durability, collection_step step, mt_error *err)
 {
     c->env = &c->context->env;
@@ -206,7 +206,7 @@ static mt_status check(const mt_collection_options *o, mt_error *err)
                        (unsigned long long)o->n_images, MOST_IMAGES);
     if (o->ome && strcmp(o->ome, "0.5") != 0 && strcmp(o->ome, "0.4") != 0)
         return mt_fail(err, MT_E_ARGUMENT, "ome \"%s\" is not one of 0.5, 0.4", o->ome);
-    if (o->kind && !kinds[find_word(o->kind, kinds)])
+    if (o->kind && !zarr_kinds[find_word(o->kind, zarr_kinds)])
         return mt_fail(err, MT_E_ARGUMENT, "kind \"%s\" is not one of series, labels, plate", o->kind);
     if (o->durability < MT_DURABLE_UNITS || o->durability > MT_DURABLE_NEVER)
         return mt_fail(err, MT_E_ARGUMENT, "durability %d", o->durability);
@@ -222,7 +222,7 @@ static mt_status run_checked(mt_context *context, const char *path, const mt_col
     if (st || (st = check(&o, err)))
         return st;
     zarr_collection c = { .is_v2 = o.ome && strcmp(o.ome, "0.4") == 0,
-                          .kind = o.kind ? (zarr_kind)find_word(o.kind, kinds) : ZARR_SERIES,
+                          .kind = o.kind ? (zarr_kind)find_word(o.kind, zarr_kinds) : ZARR_SERIES,
                           .n = o.n_images,
                           .names = o.names,
                           .context = mt_context_retain(context, err) };
@@ -265,7 +265,7 @@ mt_status mt_collection_look(mt_context *context, const char *path, mt_collectio
     if (st || (st = run_look(context, path, &c, look, err)))
         return st;
     found = (mt_collection_options) {
-        .struct_size = out->struct_size, .n_images = c.n, .ome = c.is_v2 ? "0.4" : "0.5", .kind = kinds[c.kind]
+        .struct_size = out->struct_size, .n_images = c.n, .ome = c.is_v2 ? "0.4" : "0.5", .kind = zarr_kinds[c.kind]
     };
     memcpy(out, &found, out->struct_size);
     *is_complete = c.is_complete;

@@ -9,6 +9,8 @@
 
 typedef enum zarr_kind { ZARR_SERIES, ZARR_LABELS, ZARR_PLATE } zarr_kind;
 
+extern const char *const zarr_kinds[]; /* their names; ends with NULL */
+
 /* A collection that is being begun, finished or looked at. */
 typedef struct zarr_collection {
     mt_context *context;

@@ -159,30 +159,30 @@ static json_t *write_names(const zarr_collection *c)
     return list;
 }
 
+static int compare_columns(const void *a, const void *b)
+{
+    return compare_names(*(const char *const *)a, *(const char *const *)b);
+}
+
 /* The names of the columns, in order. */
 static const char **find_columns(const zarr_collection *c, size_t *n)
 {
     const char **columns = mt_arena_alloc(c->arena, (size_t)c->n, sizeof *columns, NULL);
     *n = 0;
-    for (uint64_t i = 0; i < c->n && columns; i++) {
-        size_t at = 0;
-        while (at < *n && compare_names(columns[at], c->fields[i].column) < 0)
-            at++;
-        if (at < *n && strcmp(columns[at], c->fields[i].column) == 0)
-            continue;
-        memmove(columns + at + 1, columns + at, (*n - at) * sizeof *columns);
-        columns[at] = c->fields[i].column;
-        ++*n;
-    }
+    for (uint64_t i = 0; i < c->n && columns; i++)
+        columns[i] = c->fields[i].column;
+    if (columns)
+        qsort(columns, (size_t)c->n, sizeof *columns, compare_columns);
+    for (uint64_t i = 0; i < c->n && columns; i++)
+        if (*n == 0 || strcmp(columns[*n - 1], columns[i]) != 0)
+            columns[(*n)++] = columns[i];
     return columns;
 }
 
-static size_t find_column(const char *const *columns, const char *column)
+static int find_column(const char *const *columns, size_t n, const char *column)
 {
-    size_t at = 0;
-    while (strcmp(columns[at], column) != 0)
-        at++;
-    return at;
+    const char *const *found = bsearch(&column, columns, n, sizeof *columns, compare_columns);
+    return found ? (int)(found - columns) : -1;
 }
 
 static json_t *write_plate(const zarr_collection *c)
@@ -205,7 +205,7 @@ static json_t *write_plate(const zarr_collection *c)
         snprintf(path, sizeof path, "%s/%s", f->row, f->column);
         if (in_well == 1)
             wells = append(wells, json_pack("{ss si si}", "path", path, "rowIndex", (int)n_rows - 1, "columnIndex",
-                                            (int)find_column(names, f->column)));
+                                            find_column(names, n_columns, f->column)));
     }
     json_t *plate =
         json_pack("{so so so si}", "rows", rows, "columns", columns, "wells", wells, "field_count", (int)most);
@@ -226,9 +226,8 @@ static json_t *write_mark(const zarr_collection *c)
 
 static json_t *write_own(const zarr_collection *c)
 {
-    static const char *const kinds[] = { [ZARR_LABELS] = "labels", [ZARR_PLATE] = "plate" };
     return c->kind == ZARR_SERIES ? json_pack("{sI}", "collection", (json_int_t)c->n)
-                                  : json_pack("{sI ss so}", "collection", (json_int_t)c->n, "kind", kinds[c->kind],
+                                  : json_pack("{sI ss so}", "collection", (json_int_t)c->n, "kind", zarr_kinds[c->kind],
                                               "names", write_names(c));
 }
 

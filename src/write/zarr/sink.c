@@ -163,7 +163,7 @@ static void write_key(const mt_sink *sink, const mt_level *level, uint64_t unit,
         n += snprintf(key + n, (size_t)(KEY_BYTES - n), "/%lld", (long long)position[d]);
 }
 
-/* The opposite: false for what is no key of a unit below the folder of its level. */
+/* The opposite: false for a key that is not that of a unit below the folder of its level. */
 static bool read_key(const mt_plan *plan, const mt_level *level, const char *key, uint64_t *unit)
 {
     *unit = 0;

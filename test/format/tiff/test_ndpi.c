@@ -120,7 +120,7 @@ static void focal_planes(void **state)
     mt_stack_close(stack);
     pages[3].depth = 1000;
     write_slide(path, pages, 5, true);
-    check_layout(path, 1, "|||macro", "are no level: their channels or focal planes");
+    check_layout(path, 1, "|||macro", "are not a level: their channels or focal planes");
     check_page("#series=2", &pages[3]);
     pages[2] = base;
     pages[2].depth = 2500; /* after -500 and 1500 */
@@ -158,7 +158,7 @@ static void streams_without_intervals(void **state)
     pages[1].interval = 0;
     write_slide(path, pages, 2, true);
     check_layout(path, 1, "|",
-                 "page 0 is one JPEG of 6000 x 4000 pixels, 24.0 MB decoded, without restart intervals|no level");
+                 "page 0 is one JPEG of 6000 x 4000 pixels, 24.0 MB decoded, without restart intervals|not a level");
     check_chunks("", 4000, 6000);
     mt_context *context;
     mt_error err = MT_ERROR_INIT;

@@ -168,7 +168,7 @@ static void contradictions(void **state)
     slide_spec pages[PAGES];
     make_pages(pages);
     pages[4].description = REDUCED("CD4", "1,2,3");
-    check_changed(pages, 7, 2, "|Thumbnail||", "24 x 16 pixels (the first is page 3) are no level: their channels");
+    check_changed(pages, 7, 2, "|Thumbnail||", "24 x 16 pixels (the first is page 3) are not a level: their channels");
     pages[3].description = FULL("CD4", "1,2,3");
     check_changed(pages, 7, 2, "|Thumbnail||",
                   "page 3 has 24 x 16 pixels, but is described as FullResolution|there is not one for each plane");
@@ -176,8 +176,8 @@ static void contradictions(void **state)
     pages[2].description = REDUCED("CD4", "1,2,3");
     check_changed(pages, 7, 3, "|", "page 2 has 48 x 32 pixels, but is described as ReducedResolution");
     pages[3].width = pages[4].width = 64;
-    check_changed(pages, 7, 2, "|Thumbnail||", "are no level: they are larger");
-    check_changed(pages, 6, 2, "|Thumbnail|", "12 x 8 pixels (the first is page 5) are no level: there is not one");
+    check_changed(pages, 7, 2, "|Thumbnail||", "are not a level: they are larger");
+    check_changed(pages, 6, 2, "|Thumbnail|", "12 x 8 pixels (the first is page 5) are not a level: there is not one");
     pages[5].description = IMAGE("Barcode", "");
     check_changed(pages, 6, 2, "|Thumbnail|Barcode", NULL);
     pages[2].description = "<PerkinElmer-QPI-ImageDescription><ImageType>Label</";

@@ -92,7 +92,7 @@ static void focal_planes(void **state)
     check_planes(path, "#level=1", "ZYXC", smaller, 3);
     write_slide(path, pages, 6, false); /* two of them */
     check_layout(path, 1, "|thumbnail||",
-                 "24 x 16 pixels (the first is page 4) are no level: there is not one for each plane");
+                 "24 x 16 pixels (the first is page 4) are not a level: there is not one for each plane");
     check_page("#series=2", &pages[4]);
 }
 
@@ -171,9 +171,9 @@ static void contradictions(void **state)
     const struct {
         slide_spec page;
         const char *warning;
-    } cases[] = { { larger, "64 x 48 pixels (the first is page 2) are no level: they are larger" },
-                  { wide, "24 x 8 pixels (the first is page 2) are no level: their sides" },
-                  { gray, "24 x 16 pixels (the first is page 2) are no level: their pixels" } };
+    } cases[] = { { larger, "64 x 48 pixels (the first is page 2) are not a level: they are larger" },
+                  { wide, "24 x 8 pixels (the first is page 2) are not a level: their sides" },
+                  { gray, "24 x 16 pixels (the first is page 2) are not a level: their pixels" } };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         const slide_spec pages[] = { base, thumbnail, cases[i].page, quarter };
         write_slide(path, pages, 4, false);
@@ -198,7 +198,7 @@ static void more_than_there_may_be(void **state)
     for (int i = 1; i <= LEVELS; i++)
         pages[i] = (slide_spec) { 47 - i, 32 - 2 * i / 3, RGB_TILES };
     write_slide(path, pages, LEVELS + 1, false);
-    check_layout(path, 32, "||", "14 x 10 pixels (the first is page 33) are no level: there are too many|15 x 11");
+    check_layout(path, 32, "||", "14 x 10 pixels (the first is page 33) are not a level: there are too many|15 x 11");
     for (int i = 0; i < PAGES; i++)
         pages[i] = (slide_spec) { 2, 2, .tile = 16, .first = i, .description = APERIO "2x2" };
     write_slide(path, pages, PAGES, false);
