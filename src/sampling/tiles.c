@@ -38,7 +38,8 @@ static mt_status take_overlap(mt_patching *p, const mt_patching_options *options
     for (size_t i = 0; options->overlap && i < p->n_spatial; i++) {
         p->overlap[i] = options->overlap[i];
         if (p->overlap[i] < 0 || p->overlap[i] >= p->patch_size[i])
-            return mt_fail(err, MT_E_ARGUMENT, "an overlap of %lld is not between 0 and the patch size of %lld",
+            return mt_fail(err, MT_E_ARGUMENT,
+                           "an overlap of %lld: it must be at least 0 and less than the patch size of %lld",
                            (long long)p->overlap[i], (long long)p->patch_size[i]);
     }
     return MT_OK;

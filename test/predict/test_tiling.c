@@ -132,7 +132,7 @@ static void what_does_not_fit_is_refused(void **state)
     o.overlap = (int64_t[]) { 3, 2 };
     refused("YX", &o, "must be even");
     o.overlap = (int64_t[]) { 8, 2 };
-    refused("YX", &o, "not between 0 and the patch size");
+    refused("YX", &o, "must be at least 0 and less than the patch size");
     o.overlap = NULL;
     o.tile = (int64_t[]) { -1, 8 };
     refused("YX", &o, "not positive");

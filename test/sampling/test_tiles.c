@@ -143,10 +143,10 @@ static void wrong_options_are_refused(void **state)
     o.overlap = odd;
     check_refusal(&o, MT_E_ARGUMENT, "the overlap of tiles must be even, to be cropped by half; it is 3");
     o.overlap = large;
-    check_refusal(&o, MT_E_ARGUMENT, "an overlap of 16 is not between 0 and the patch size of 16");
+    check_refusal(&o, MT_E_ARGUMENT, "an overlap of 16: it must be at least 0 and less than the patch size of 16");
     o.strategy = "sequential";
     o.overlap = negative;
-    check_refusal(&o, MT_E_ARGUMENT, "an overlap of -2 is not between 0 and the patch size of 16");
+    check_refusal(&o, MT_E_ARGUMENT, "an overlap of -2: it must be at least 0 and less than the patch size of 16");
     o.overlap = NULL;
     o.patch_size = (const int64_t[]) { 16, 31 };
     check_refusal(&o, MT_E_ARGUMENT, "image: 30 pixels along X are less than a patch of 31");
