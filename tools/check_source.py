@@ -181,14 +181,32 @@ def check_file(name, text):
         yield from check_public_header(text)
 
 
+DECLARED = re.compile(r"^(?:MT_\w+ )?(?:const )?\w+ \**(\w+)\([^;{}]*\);", re.M)
+
+
+def check_declared(sources):
+    """Functions that one source uses are static, so internal headers do not declare them."""
+    words = {name: set(re.findall(r"\w+", text)) for name, text in sources.items()}
+    for name, text in sources.items():
+        if not re.match(r"(src|cli|python/src)/.*\.h$", name):
+            continue
+        for match in DECLARED.finditer(text):
+            files_with = sum(match[1] in found for found in words.values())
+            if files_with < 3 and len(re.findall(rf"\b{match[1]}\b", text)) < 2:
+                yield name, line_of(text, match.start(1)), f"{match[1]} is used by one file only: make it static"
+
+
 def main():
     root = Path(sys.argv[1] if len(sys.argv) > 1 else Path(__file__).resolve().parent.parent)
-    count = 0
+    found, sources = [], {}
     for name, text in files(root):
-        for line, why in check_file(name, text):
-            print(f"{name}:{line}: {why}")
-            count += 1
-    sys.exit(count > 0)
+        found += [(name, line, why) for line, why in check_file(name, text)]
+        if name.endswith((".c", ".h")):
+            sources[name] = without_comments_and_strings(text)
+    found += check_declared(sources)
+    for name, line, why in found:
+        print(f"{name}:{line}: {why}")
+    sys.exit(len(found) > 0)
 
 
 if __name__ == "__main__":

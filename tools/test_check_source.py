@@ -33,6 +33,7 @@ BAD = [
     ("src/base/b.c", "int x;\n" * 601, "longer than"),
     ("src/base/b.c", f"/* {MARK} */\n", "left for later"),
     ("docs/b.md", f"See {HOME}.\n", "of one machine"),
+    ("src/base/b.h", "int only_here(int a);\n", "only_here is used by one file only"),
     ("include/microtome/b.h", "#define X 1\n\nMT_API int f(void);\n", "without a comment"),
 ]
 

@@ -289,8 +289,6 @@ typedef struct mt_format {
     mt_status (*restore)(mt_chunk_map *map, const mt_renaming *renaming, mt_reader *r, mt_error *err);
 } mt_format;
 
-/* The i-th format, in probing order. */
-const mt_format *mt_format_at(size_t i);
 const mt_format *mt_format_find(const char *name);
 
 /* The i-th kind of image that is a folder, for mt_env.folder_kind; 0 past the last. */

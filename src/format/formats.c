@@ -20,7 +20,8 @@ static const mt_format *const formats[] = {
 
 const char *mt_version(void) { return MT_VERSION; }
 
-const mt_format *mt_format_at(size_t i) { return i < sizeof formats / sizeof *formats ? formats[i] : NULL; }
+/* The i-th format, in probing order. */
+static const mt_format *format_at(size_t i) { return i < sizeof formats / sizeof *formats ? formats[i] : NULL; }
 
 const mt_format *mt_format_find(const char *name)
 {
@@ -42,7 +43,7 @@ int mt_format_folder_kind(size_t i, mt_folder_kind *out)
 
 const char *mt_format_name(size_t i, const char **title, const char **suffixes)
 {
-    const mt_format *format = mt_format_at(i);
+    const mt_format *format = format_at(i);
     if (format && title)
         *title = format->title;
     if (format && suffixes)

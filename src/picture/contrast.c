@@ -40,7 +40,8 @@ static float select_float(const float *values, size_t n, size_t k)
     return key_float((uint32_t)found);
 }
 
-void mt_find_range(const float *values, size_t n, double range[2])
+/* The percentiles 0.1 and 99.9 of the finite values; both 0 if there are none. */
+static void find_range(const float *values, size_t n, double range[2])
 {
     size_t count = 0;
     for (size_t i = 0; i < n; i++)
@@ -94,7 +95,7 @@ void mt_picture_set_contrast(mt_picture *p)
             memcpy(range, window, 2 * sizeof *range);
             p->kind = MT_CONTRAST_OF_FILE;
         } else {
-            mt_find_range(p->planes + c * n, n, range);
+            find_range(p->planes + c * n, n, range);
         }
     }
 }

@@ -52,9 +52,6 @@ void mt_picture_choose_colors(mt_picture *p);
 uint32_t mt_label_key(mt_dtype dtype, const uint8_t *element, bool swap);
 void mt_label_color(uint32_t key, uint8_t rgb[3]);
 
-/* contrast.c: the percentiles 0.1 and 99.9 of the finite values; both 0 if there are none. */
-void mt_find_range(const float *values, size_t n, double range[2]);
-
 /* caption.c: the legend below the picture, and the scale bar in its corner, or below a small picture. Sizes are in
  * pixels of the canvas. */
 typedef struct mt_caption {

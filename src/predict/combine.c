@@ -16,8 +16,9 @@ void mt_stitch_strides(const int64_t extent[MT_STITCH_DIMS], int64_t out[MT_STIT
     }
 }
 
-void mt_stitch_common(const mt_stitched *output, const mt_stitch_tile *tile, const int64_t place[MT_STITCH_DIMS],
-                      mt_stitch_box *out)
+/* The pixels of a tile at a place. */
+static void find_common(const mt_stitched *output, const mt_stitch_tile *tile, const int64_t place[MT_STITCH_DIMS],
+                        mt_stitch_box *out)
 {
     mt_stitch_image_box(&output->images[tile->image], place, out);
     for (int a = 0; a < MT_STITCH_DIMS; a++) {
@@ -28,7 +29,8 @@ void mt_stitch_common(const mt_stitched *output, const mt_stitch_tile *tile, con
     }
 }
 
-const uint8_t *mt_stitch_pixel(const mt_stitched *output, const mt_stitch_tile *tile,
+/* The address of a pixel of the image in the data of a tile. */
+static const uint8_t *pixel_at(const mt_stitched *output, const mt_stitch_tile *tile,
                                const int64_t pixel[MT_STITCH_DIMS])
 {
     const uint8_t *at = tile->data;
@@ -46,7 +48,8 @@ static uint64_t count_nan(const float *values, int64_t n)
     return nan;
 }
 
-void mt_stitch_scale(mt_stitcher *s, const mt_stitched *output, float *values, int64_t n)
+/* Applies scale and offset to n values of each channel, of a float32 array with channels outermost, and counts NaN. */
+static void scale_values(mt_stitcher *s, const mt_stitched *output, float *values, int64_t n)
 {
     for (int64_t c = 0; c < output->axes[MT_AXIS_C].size; c++, values += n) {
         if (output->scale) {
@@ -85,8 +88,8 @@ mt_status mt_stitch_crop(mt_stitcher *s, mt_stitched *output, const mt_stitch_ti
     mt_stitch_box box;
     int64_t strides[MT_STITCH_DIMS];
     mt_value_counts counts = { 0 };
-    mt_stitch_common(output, tile, place, &box);
-    const uint8_t *data = mt_stitch_pixel(output, tile, box.start);
+    find_common(output, tile, place, &box);
+    const uint8_t *data = pixel_at(output, tile, box.start);
     mt_stitch_image *image = &output->images[tile->image];
     const bool is_plain = !output->scale && (tile->dtype == MT_FLOAT32 || !is_float(tile->dtype));
     if (is_plain && tile->dtype == MT_FLOAT32)
@@ -97,7 +100,7 @@ mt_status mt_stitch_crop(mt_stitcher *s, mt_stitched *output, const mt_stitch_ti
     mt_values_convert(MT_STITCH_DIMS, box.extent,
                       &(mt_values_out) { .data = (uint8_t *)s->scratch, .stride = strides, .dtype = MT_FLOAT32 },
                       &(mt_values_in) { .data = data, .stride = tile->strides, .dtype = tile->dtype }, &counts);
-    mt_stitch_scale(s, output, s->scratch, pixels_of(&box));
+    scale_values(s, output, s->scratch, pixels_of(&box));
     if (output->scale)
         return mt_stitch_image_put(image, place, &box, s->scratch, MT_FLOAT32, strides, err);
     return mt_stitch_image_put(image, place, &box, data, tile->dtype, tile->strides, err);
@@ -240,7 +243,7 @@ static void add_box(const mt_stitched *output, const mt_stitch_tile *tile, mt_st
                     offset += (at[a] - sum->box.start[a]) * steps[a] / (int64_t)sizeof(float);
                 float weight = *weights_of(output, tile, MT_AXIS_Z, at[MT_AXIS_Z]) *
                                *weights_of(output, tile, MT_AXIS_Y, at[MT_AXIS_Y]);
-                const uint8_t *row = mt_stitch_pixel(output, tile, at);
+                const uint8_t *row = pixel_at(output, tile, at);
                 add_row(sum->values + offset, (const float *)(const void *)row, x, weight, box->extent[MT_AXIS_X]);
             }
 }
@@ -250,7 +253,7 @@ static mt_status finish_sum(mt_stitcher *s, mt_stitched *output, mt_stitch_sum *
     int64_t strides[MT_STITCH_DIMS];
     const int64_t images = sum->box.extent[MT_AXIS_T], n = pixels_of(&sum->box) / images;
     for (int64_t t = 0; t < images; t++)
-        mt_stitch_scale(s, output, sum->values + t * n * sum->box.extent[MT_AXIS_C], n);
+        scale_values(s, output, sum->values + t * n * sum->box.extent[MT_AXIS_C], n);
     mt_stitch_strides(sum->box.extent, strides);
     return mt_stitch_image_put(&output->images[sum->image], sum->place, &sum->box, sum->values, MT_FLOAT32, strides,
                                err);
@@ -265,7 +268,7 @@ mt_status mt_stitch_add(mt_stitcher *s, mt_stitched *output, const mt_stitch_til
     if (st)
         return st;
     mt_stitch_sum *sum = *at;
-    mt_stitch_common(output, tile, place, &box);
+    find_common(output, tile, place, &box);
     add_box(output, tile, sum, &box);
     if (--sum->left > 0)
         return MT_OK;

@@ -70,22 +70,8 @@ typedef struct mt_stitch_tile {
 /* Calls visit for each place of units that a tile contributes to and that is needed, in C order, until it fails. */
 typedef mt_status mt_stitch_visit(mt_stitcher *s, mt_stitched *output, const mt_stitch_tile *tile,
                                   const int64_t place[MT_STITCH_DIMS], mt_error *err);
-MT_MUST_CHECK mt_status mt_stitch_each_place(mt_stitcher *s, mt_stitched *output, const mt_stitch_tile *tile,
-                                             mt_stitch_visit *visit, mt_error *err);
-
-/* The pixels of a tile at a place. */
-void mt_stitch_common(const mt_stitched *output, const mt_stitch_tile *tile, const int64_t place[MT_STITCH_DIMS],
-                      mt_stitch_box *out);
-
-/* The address of a pixel of the image in the data of a tile. */
-const uint8_t *mt_stitch_pixel(const mt_stitched *output, const mt_stitch_tile *tile,
-                               const int64_t pixel[MT_STITCH_DIMS]);
-
 /* Strides of a float32 array in C order. */
 void mt_stitch_strides(const int64_t extent[MT_STITCH_DIMS], int64_t out[MT_STITCH_DIMS]);
-
-/* Applies scale and offset to n values of each channel, of a float32 array with channels outermost, and counts NaN. */
-void mt_stitch_scale(mt_stitcher *s, const mt_stitched *output, float *values, int64_t n);
 
 /* The visits of the two ways to combine tiles. */
 mt_stitch_visit mt_stitch_crop, mt_stitch_add;

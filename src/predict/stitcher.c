@@ -53,8 +53,8 @@ static void get_place(uint64_t i, const int64_t first[MT_STITCH_DIMS], const int
     }
 }
 
-mt_status mt_stitch_each_place(mt_stitcher *s, mt_stitched *output, const mt_stitch_tile *tile, mt_stitch_visit *visit,
-                               mt_error *err)
+static mt_status visit_places(mt_stitcher *s, mt_stitched *output, const mt_stitch_tile *tile, mt_stitch_visit *visit,
+                              mt_error *err)
 {
     const mt_stitch_image *image = &output->images[tile->image];
     int64_t first[MT_STITCH_DIMS], counts[MT_STITCH_DIMS], place[MT_STITCH_DIMS];
@@ -348,7 +348,7 @@ static mt_status put_tile(mt_stitcher *s, mt_stitched *output, uint64_t number, 
         step *= output->axes[a].tile_size;
     }
     if (s->blend == MT_BLEND_CROP)
-        return mt_stitch_each_place(s, output, &tile, mt_stitch_crop, err);
+        return visit_places(s, output, &tile, mt_stitch_crop, err);
     if (tile.dtype != MT_FLOAT32) { /* in whole, since several units need it */
         int64_t extent[MT_STITCH_DIMS], strides[MT_STITCH_DIMS];
         mt_value_counts counts = { 0 };
@@ -363,7 +363,7 @@ static mt_status put_tile(mt_stitcher *s, mt_stitched *output, uint64_t number, 
         tile.data = s->scratch;
         tile.dtype = MT_FLOAT32;
     }
-    return mt_stitch_each_place(s, output, &tile, mt_stitch_add, err);
+    return visit_places(s, output, &tile, mt_stitch_add, err);
 }
 
 static mt_status check_put(const mt_stitcher *s, uint64_t first, size_t n, const mt_stitch_values *values,

@@ -35,7 +35,8 @@ static uint8_t draw_any(uint64_t seed, uint64_t epoch, uint64_t index)
     return (uint8_t)mt_random_below(&random, 8);
 }
 
-uint8_t mt_symmetry_compose(uint8_t first, uint8_t second)
+/* The symmetry of one followed by another. */
+static uint8_t compose(uint8_t first, uint8_t second)
 {
     uint8_t flips = second & (MT_FLIP_Y | MT_FLIP_X);
     if (first & MT_SWAP_YX) /* a flip after the swap is a flip of the other axis before it */
@@ -50,7 +51,7 @@ uint8_t mt_symmetry_draw(const mt_symmetries *from, uint64_t seed, uint64_t epoc
         return draw_any(seed, epoch, index);
     uint8_t flip = from->flags & flips ? draw_flip(from, seed, epoch, index) : 0;
     uint8_t rotation = from->flags & MT_AUGMENT_ROTATE90 ? draw_rotation(from->rotate, seed, epoch, index) : 0;
-    return mt_symmetry_compose(flip, rotation);
+    return compose(flip, rotation);
 }
 
 int64_t mt_symmetry_strides(uint8_t symmetry, size_t n_spatial, const int64_t *size, int64_t *out)

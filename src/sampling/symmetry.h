@@ -16,9 +16,6 @@ typedef struct mt_symmetries {
 /* Draws the symmetry of a patch: index of an epoch. */
 uint8_t mt_symmetry_draw(const mt_symmetries *from, uint64_t seed, uint64_t epoch, uint64_t index);
 
-/* The symmetry of one followed by another. */
-uint8_t mt_symmetry_compose(uint8_t first, uint8_t second);
-
 /* Strides for a patch whose destination has the strides of out (C, (Z), Y, X; n_spatial + 1 of them) after the
  * symmetry. size: of the patch, (Z)YX. Replaces out and returns the offset of the patch's first element in bytes. */
 int64_t mt_symmetry_strides(uint8_t symmetry, size_t n_spatial, const int64_t *size, int64_t *out);

@@ -23,7 +23,7 @@ static void drop_piece(mt_pieces *t, size_t i)
     *p = t->pieces[--t->n_pieces];
 }
 
-void mt_pieces_forget(mt_pieces *t)
+static void forget_all(mt_pieces *t)
 {
     while (t->n_pieces > 0)
         drop_piece(t, t->n_pieces - 1);
@@ -43,7 +43,7 @@ uint32_t mt_pieces_enter(mt_pieces *t, const char *key)
     if (i != MT_NO_OBJECT || mt_copy_text(t->env, key, &copy, NULL))
         return i;
     if (t->n_objects >= t->room / 4 * 3)
-        mt_pieces_forget(t);
+        forget_all(t);
     uint64_t hash = mt_key_hash(key);
     i = (uint32_t)hash & (t->room - 1);
     while (t->objects[i].key)
@@ -138,7 +138,7 @@ void mt_pieces_free(mt_pieces *t)
 {
     if (!t)
         return;
-    mt_pieces_forget(t);
+    forget_all(t);
     mt_release(t->env, t, table_size(t->room, t->most_pieces));
 }
 

@@ -44,7 +44,6 @@ typedef struct mt_pieces {
 MT_MUST_CHECK mt_status mt_pieces_new(mt_env *env, uint32_t room, size_t most_pieces, size_t most_bytes,
                                       size_t object_bytes, mt_pieces **out, mt_error *err);
 void mt_pieces_free(mt_pieces *t);
-void mt_pieces_forget(mt_pieces *t);
 /* Reduces the limit on bytes. */
 void mt_pieces_shrink(mt_pieces *t, size_t most_bytes);
 

@@ -155,15 +155,9 @@ void mt_store_forget(mt_store *store, const char *key, uint64_t offset, uint64_t
         store->ops->forget(store, key, offset, size);
 }
 
-mt_store *mt_store_retain(mt_store *store)
-{
-    atomic_fetch_add(&store->owners, 1);
-    return store;
-}
-
 void mt_store_close(mt_store *store)
 {
-    if (store && atomic_fetch_sub(&store->owners, 1) == 0)
+    if (store)
         store->ops->close(store);
 }
 

@@ -129,7 +129,6 @@ struct mt_store {
     char *url;               /* path or URL for messages and the source of stacks; owned by the implementation */
     uint64_t place;          /* hash of what url omits: a query, which may be secret, an endpoint; 0: nothing */
     mt_store_costs costs;    /* set when the store is opened */
-    _Atomic unsigned owners; /* references beside the first */
     bool is_front;           /* reads go through another store, which counts them */
     bool is_archive;         /* objects are members of an archive */
     /* If not NULL, all calls are forwarded to this store. Set once, by a front that is no longer needed
@@ -144,8 +143,6 @@ MT_MUST_CHECK mt_status mt_store_open_folder(mt_env *env, const char *path, mt_s
 /* One object in memory, whose key is name; bytes are borrowed. */
 MT_MUST_CHECK mt_status mt_store_open_memory(mt_env *env, const char *name, const void *bytes, size_t size,
                                              mt_store **out, mt_error *err);
-/* Adds a reference. The last mt_store_close frees the store. */
-mt_store *mt_store_retain(mt_store *store);
 void mt_store_close(mt_store *store);
 
 /* The store that serves the calls: this one, or the one behind a front that is no longer needed. */

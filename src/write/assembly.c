@@ -117,7 +117,8 @@ static void free_chunk(mt_writer *w, mt_waiting_chunk *chunk)
     mt_release(w->env, chunk, sizeof *chunk);
 }
 
-bool mt_writer_drop_above(mt_writer *w, const mt_level *level)
+/* Frees a waiting chunk of a level above this one that no thread uses; false if there is none. With the lock held. */
+static bool drop_chunk_above(mt_writer *w, const mt_level *level)
 {
     for (size_t i = 0; w->n_upper > 0 && i < MT_WRITE_BUCKETS; i++)
         for (mt_waiting_chunk *c = w->chunks[i]; c; c = c->next)
@@ -193,7 +194,7 @@ static void wait_for_room(const put_job *job, size_t bytes)
 static mt_status make_room(const put_job *job, bool *go_on, mt_error *err)
 {
     mt_writer *w = job->w;
-    *go_on = mt_writer_drop_above(w, job->level) || mt_writer_drop_unit_above(w, job->level);
+    *go_on = drop_chunk_above(w, job->level) || mt_writer_drop_unit_above(w, job->level);
     if (*go_on || job->level != w->plan->levels)
         return MT_OK;
     if (w->working == 0)

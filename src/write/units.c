@@ -4,13 +4,13 @@
 
 #include <string.h>
 
-mt_status mt_writer_fail(mt_writer *w, const mt_error *err)
+/* Keeps the first failure to publish. */
+static void keep_failure(mt_writer *w, const mt_error *err)
 {
     mt_lock_take(&w->lock);
     if (!w->failure.status)
         w->failure = *err;
     mt_lock_give(&w->lock);
-    return err->status;
 }
 
 mt_status mt_writer_get_failure(mt_writer *w, mt_error *err)
@@ -19,15 +19,6 @@ mt_status mt_writer_get_failure(mt_writer *w, mt_error *err)
     mt_status st = w->failure.status ? mt_fail(err, w->failure.status, "%s", w->failure.message) : MT_OK;
     mt_lock_give(&w->lock);
     return st;
-}
-
-void mt_writer_hold(mt_writer *w, size_t more, size_t less)
-{
-    mt_lock_take(&w->lock);
-    w->held += more;
-    w->held -= less;
-    mt_condition_wake_all(&w->freed);
-    mt_lock_give(&w->lock);
 }
 
 /* --- Encoding. --- */
@@ -62,7 +53,9 @@ static mt_status keep(mt_writer *w, const mt_level *level, mt_encoded *chunk, mt
         return st;
     chunk->data = memcpy(copy, chunk->data, chunk->size);
     chunk->room = is_like_pixels ? level->chunk_bytes : chunk->size;
-    mt_writer_hold(w, chunk->room, 0);
+    mt_lock_take(&w->lock);
+    w->held += chunk->room;
+    mt_lock_give(&w->lock);
     return MT_OK;
 }
 
@@ -248,7 +241,7 @@ mt_status mt_writer_take_chunk(mt_writer *w, const mt_level *level, uint64_t chu
     mt_level_chunk_at(w->plan, level, chunk - level->first_chunk, position);
     if (!take(w, level, position, pixels, &local))
         return MT_OK;
-    mt_writer_fail(w, &local);
+    keep_failure(w, &local);
     return mt_fail(err, local.status, "%s", local.message);
 }
 
@@ -276,7 +269,7 @@ mt_status mt_writer_flush_units(mt_writer *w, mt_steps *steps, mt_error *err)
     for (mt_waiting_unit *unit; !st && (unit = take_any_unit(w, first));) {
         st = publish(w, first, unit->number, unit->chunks, err);
         if (st)
-            mt_writer_fail(w, err);
+            keep_failure(w, err);
         free_encoded(w, first, unit->chunks, first->inner);
         free_unit(w, unit);
         if (!st)

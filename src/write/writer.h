@@ -127,9 +127,6 @@ MT_MUST_CHECK mt_status mt_writer_flush_units(mt_writer *w, mt_steps *steps, mt_
 void mt_writer_drop_chunks(mt_writer *w, const mt_level *level);
 void mt_writer_drop_units(mt_writer *w, const mt_level *level);
 
-/* Frees a waiting chunk of a level above this one that no thread uses; false if there is none. With the lock held. */
-bool mt_writer_drop_above(mt_writer *w, const mt_level *level);
-
 /* Adds a chunk to the level after its own. */
 MT_MUST_CHECK mt_status mt_writer_reduce(mt_writer *w, const mt_level *level, const int64_t *position,
                                          const uint8_t *pixels, mt_error *err);
@@ -160,9 +157,6 @@ MT_MUST_CHECK mt_status mt_writer_settle(mt_writer *w, mt_error *err);
 /* MT_E_ARGUMENT if nothing can be put any more. */
 MT_MUST_CHECK mt_status mt_writer_check_open(mt_writer *w, mt_error *err);
 
-/* Keeps the first failure to publish, and returns its status. */
-mt_status mt_writer_fail(mt_writer *w, const mt_error *err);
-
 /* Frees an incomplete unit above a level; false if there is none. With the lock held. */
 bool mt_writer_drop_unit_above(mt_writer *w, const mt_level *level);
 
@@ -178,8 +172,5 @@ void mt_writer_drop_spares(mt_writer *w);
 
 /* The first failure to publish, or MT_OK. */
 mt_status mt_writer_get_failure(mt_writer *w, mt_error *err);
-
-/* Takes and returns memory that waits for pixels or chunks. */
-void mt_writer_hold(mt_writer *w, size_t more, size_t less);
 
 #endif

@@ -170,35 +170,6 @@ static size_t longest_time(const mt_chunk_map *map)
     return most + (state->infix ? strlen(state->infix) : 0);
 }
 
-mt_status n5_finish(mt_chunk_map *map, mt_error *err)
-{
-    n5_state *state = map->state;
-    for (int d = 0; d < map->ndim; d++) {
-        if (map->shape[d] % map->chunk_shape[d] == 0)
-            continue;
-        if (state->n_borders == N5_MOST_BORDERS)
-            return mt_fail(err, MT_E_UNSUPPORTED, "arrays whose border cuts blocks along more than %d dimensions",
-                           N5_MOST_BORDERS);
-        state->borders[state->n_borders++] = d;
-    }
-    int n = 1 << state->n_borders;
-    if (!(state->chains = mt_arena_alloc(map->arena, (size_t)n, sizeof *state->chains, err)))
-        return mt_arena_failed(err);
-    mt_status st = MT_OK;
-    for (int i = 0; !st && i < n; i++)
-        st = add_border(map, i, err);
-    if (st)
-        return st;
-    if (strlen(state->stem) + longest_time(map) + (size_t)map->ndim * 20 + 2 > MT_KEY_BYTES)
-        return mt_fail(err, MT_E_UNSUPPORTED, "keys of more than %d bytes are not supported", MT_KEY_BYTES);
-    mt_chunk_map_c_order(map);
-    map->locate = n5_locate;
-    map->save = n5_save;
-    map->find_stored = n5_find_stored;
-    map->judge_absent = n5_judge_absent;
-    return MT_OK;
-}
-
 static char *append(char *out, const char *text)
 {
     while (*text)
@@ -224,7 +195,8 @@ bool n5_write_folder(const mt_chunk_map *map, int64_t time, char *out)
     return end;
 }
 
-bool n5_write_key(const mt_chunk_map *map, const int64_t *position, char *out)
+/* Returns false if the block has no key. */
+static bool write_key(const mt_chunk_map *map, const int64_t *position, char *out)
 {
     const n5_state *state = map->state;
     out = write_stem(map, position[0], out);
@@ -237,7 +209,7 @@ bool n5_write_key(const mt_chunk_map *map, const int64_t *position, char *out)
     return out;
 }
 
-mt_status n5_locate(const mt_chunk_map *map, const int64_t *position, mt_chunk_ref *out, mt_error *err)
+static mt_status locate(const mt_chunk_map *map, const int64_t *position, mt_chunk_ref *out, mt_error *err)
 {
     (void)err;
     const n5_state *state = map->state;
@@ -246,11 +218,40 @@ mt_status n5_locate(const mt_chunk_map *map, const int64_t *position, mt_chunk_r
         int d = state->borders[i];
         borders |= (position[d] == map->shape[d] / map->chunk_shape[d]) << i;
     }
-    out->missing = !n5_write_key(map, position, out->key_buffer);
+    out->missing = !write_key(map, position, out->key_buffer);
     out->absent_is_fill = true;
     out->key = out->key_buffer;
     out->offset = 0;
     out->size = MT_WHOLE;
     out->chain = &state->chains[borders];
+    return MT_OK;
+}
+
+mt_status n5_finish(mt_chunk_map *map, mt_error *err)
+{
+    n5_state *state = map->state;
+    for (int d = 0; d < map->ndim; d++) {
+        if (map->shape[d] % map->chunk_shape[d] == 0)
+            continue;
+        if (state->n_borders == N5_MOST_BORDERS)
+            return mt_fail(err, MT_E_UNSUPPORTED, "arrays whose border cuts blocks along more than %d dimensions",
+                           N5_MOST_BORDERS);
+        state->borders[state->n_borders++] = d;
+    }
+    int n = 1 << state->n_borders;
+    if (!(state->chains = mt_arena_alloc(map->arena, (size_t)n, sizeof *state->chains, err)))
+        return mt_arena_failed(err);
+    mt_status st = MT_OK;
+    for (int i = 0; !st && i < n; i++)
+        st = add_border(map, i, err);
+    if (st)
+        return st;
+    if (strlen(state->stem) + longest_time(map) + (size_t)map->ndim * 20 + 2 > MT_KEY_BYTES)
+        return mt_fail(err, MT_E_UNSUPPORTED, "keys of more than %d bytes are not supported", MT_KEY_BYTES);
+    mt_chunk_map_c_order(map);
+    map->locate = locate;
+    map->save = n5_save;
+    map->find_stored = n5_find_stored;
+    map->judge_absent = n5_judge_absent;
     return MT_OK;
 }

@@ -150,17 +150,17 @@ static mt_status map_image(const mt_tree *tree, mt_node *node, const mt_selectio
     return (node->version == N5_SETUP ? n5_map_setup : map_levels)(tree, node, selection, map, err);
 }
 
-const mt_tree_format n5_tree = { .title = "N5",
-                                 .documents = documents,
-                                 .n_documents = N_DOCUMENTS,
-                                 .shape_member = "dimensions",
-                                 .load = load,
-                                 .is_member = is_member,
-                                 .find_unlisted = refuse_unlisted,
-                                 .is_image = is_image,
-                                 .is_plain = is_plain,
-                                 .find_own_images = find_own_images,
-                                 .map_image = map_image };
+static const mt_tree_format n5_tree = { .title = "N5",
+                                        .documents = documents,
+                                        .n_documents = N_DOCUMENTS,
+                                        .shape_member = "dimensions",
+                                        .load = load,
+                                        .is_member = is_member,
+                                        .find_unlisted = refuse_unlisted,
+                                        .is_image = is_image,
+                                        .is_plain = is_plain,
+                                        .find_own_images = find_own_images,
+                                        .map_image = map_image };
 
 /* Anything may be called attributes.json. */
 static mt_status n5_map(const mt_container *container, const mt_selection *part, mt_chunk_map *map, mt_error *err)

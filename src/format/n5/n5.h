@@ -9,7 +9,6 @@
 
 /* The nodes of N5: the document of an array (a dataset) is its attributes. version is the kind of a group. */
 enum { N5_PLAIN, N5_LEVELS, N5_SETUP };
-extern const mt_tree_format n5_tree;
 
 /* Arrays cut along more dimensions by their border are refused: each combination of borders has its own chain. */
 #define N5_MOST_BORDERS 10
@@ -38,8 +37,7 @@ MT_MUST_CHECK mt_status n5_map_dataset(const mt_node *dataset, mt_chunk_map *map
  * keys. */
 MT_MUST_CHECK mt_status n5_finish(mt_chunk_map *map, mt_error *err);
 
-/* Writes the key of a block; and that of the folder of all blocks of a time point (or 0). False: it has none. */
-bool n5_write_key(const mt_chunk_map *map, const int64_t *position, char *out);
+/* Writes the key of the folder of all blocks, of a time point if there are any. False: no dataset at the time point. */
 bool n5_write_folder(const mt_chunk_map *map, int64_t time, char *out);
 
 /* Maps a setup of BigDataViewer: time, and the dimensions of its datasets. */
@@ -59,7 +57,6 @@ MT_MUST_CHECK mt_status n5_describe(const mt_tree *tree, const mt_node *dataset,
                                     mt_chunk_map *map, mt_error *err);
 
 /* The functions of maps and of the format. */
-mt_status n5_locate(const mt_chunk_map *map, const int64_t *position, mt_chunk_ref *out, mt_error *err);
 void n5_find_stored(const mt_chunk_map *map, mt_scan *scan, const int64_t *position, int64_t *next);
 mt_status n5_judge_absent(const mt_chunk_map *map, const int64_t *position, const char *key, bool any_stored,
                           bool *moved, mt_error *err);

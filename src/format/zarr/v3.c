@@ -15,7 +15,8 @@ const json_t *zarr_extension_configuration(const json_t *extension)
     return json_object_get(extension, "configuration");
 }
 
-bool zarr_may_ignore(const json_t *extension) { return json_is_false(json_object_get(extension, "must_understand")); }
+/* Whether an extension may be ignored: an object with "must_understand": false. */
+static bool may_ignore(const json_t *extension) { return json_is_false(json_object_get(extension, "must_understand")); }
 
 mt_status zarr_check_members(const json_t *document, const char *const *known, size_t n, mt_error *err)
 {
@@ -23,7 +24,7 @@ mt_status zarr_check_members(const json_t *document, const char *const *known, s
     json_t *value;
     json_object_foreach((json_t *)document, key, value)
     {
-        bool is_known = zarr_may_ignore(value);
+        bool is_known = may_ignore(value);
         for (size_t i = 0; i < n; i++)
             is_known |= strcmp(key, known[i]) == 0;
         if (!is_known)

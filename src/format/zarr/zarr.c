@@ -177,19 +177,19 @@ static bool is_table(const mt_node *group)
 static const char *const documents[] = { "zarr.json", ".zarray", ".zgroup", ".zattrs" };
 enum { N_DOCUMENTS = sizeof documents / sizeof *documents };
 
-const mt_tree_format zarr_tree = { .title = "Zarr",
-                                   .documents = documents,
-                                   .n_documents = N_DOCUMENTS,
-                                   .shape_member = "shape",
-                                   .load = zarr_node_load,
-                                   .is_member = is_member,
-                                   .find_unlisted = zarr_find_consolidated,
-                                   .is_image = is_image,
-                                   .is_plain = zarr_is_plain,
-                                   .has_no_images = is_table,
-                                   .find_own_images = zarr_find_own_images,
-                                   .get_default = get_default,
-                                   .map_image = map_image };
+static const mt_tree_format zarr_tree = { .title = "Zarr",
+                                          .documents = documents,
+                                          .n_documents = N_DOCUMENTS,
+                                          .shape_member = "shape",
+                                          .load = zarr_node_load,
+                                          .is_member = is_member,
+                                          .find_unlisted = zarr_find_consolidated,
+                                          .is_image = is_image,
+                                          .is_plain = zarr_is_plain,
+                                          .has_no_images = is_table,
+                                          .find_own_images = zarr_find_own_images,
+                                          .get_default = get_default,
+                                          .map_image = map_image };
 
 static mt_status zarr_open(mt_container *container, mt_error *err)
 {

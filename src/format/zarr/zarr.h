@@ -5,11 +5,8 @@
 
 #include "format/tree/tree.h"
 
-/* The nodes of Zarr: version is 2 or 3, the document .zarray or zarr.json. Attributes of an array of version 2 are not
- * loaded with it. */
-extern const mt_tree_format zarr_tree;
-
-/* The load function of the tree. */
+/* The load function of the tree. The version of a node is 2 or 3, its document .zarray or zarr.json. Attributes of an array
+ * of version 2 are not loaded with it. */
 mt_status zarr_node_load(const mt_tree *tree, mt_node *node, mt_error *err);
 /* Loads the attributes of a version 2 array, stored in a separate document. */
 MT_MUST_CHECK mt_status zarr_node_load_attributes(const mt_tree *tree, mt_node *node, mt_error *err);
@@ -72,9 +69,6 @@ MT_MUST_CHECK mt_status zarr_set_stem(mt_chunk_map *map, const char *path, const
 /* The name of an extension: a string, or an object with "name" and optional "configuration". NULL if neither. */
 const char *zarr_extension_name(const json_t *extension);
 const json_t *zarr_extension_configuration(const json_t *extension);
-
-/* Whether an extension may be ignored: an object with "must_understand": false. */
-bool zarr_may_ignore(const json_t *extension);
 
 /* Fails for members of a document of version 3 that are not among the n known ones and may not be ignored. */
 MT_MUST_CHECK mt_status zarr_check_members(const json_t *document, const char *const *known, size_t n, mt_error *err);

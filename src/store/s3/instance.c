@@ -13,7 +13,9 @@
 #define MACHINE "http://169.254.169.254"
 #define MAX_ANSWER 16384
 
-bool mt_s3_is_local(const char *url)
+/* Whether a container's URL is acceptable: https, or a loopback address, or one of the addresses Amazon reserves for
+ * this. */
+static bool is_local(const char *url)
 {
     static const char *const hosts[] = { "169.254.170.2", "169.254.170.23", "[fd00:ec2::23]",
                                          "127.0.0.1",     "localhost",      "[::1]" };
@@ -29,7 +31,8 @@ bool mt_s3_is_local(const char *url)
     return false;
 }
 
-bool mt_s3_parse_time(const char *text, int64_t *out)
+/* The time of "2026-11-29T06:00:00Z", in seconds since 1970; false if invalid. */
+static bool parse_time(const char *text, int64_t *out)
 {
     static const char form[] = "0000-00-00T00:00:00Z", *const months[] = { "Jan", "Feb", "Mar", "Apr", "May", "Jun",
                                                                            "Jul", "Aug", "Sep", "Oct", "Nov", "Dec" };
@@ -56,7 +59,8 @@ static const char *copy_member(mt_arena *arena, const json_t *object, const char
     return copy;
 }
 
-mt_status mt_s3_parse_lent(mt_arena *arena, const char *text, size_t size, mt_s3_lent *out, mt_error *err)
+/* Parses the document that both services return: AccessKeyId, SecretAccessKey, Token, Expiration. */
+static mt_status parse_lent(mt_arena *arena, const char *text, size_t size, mt_s3_lent *out, mt_error *err)
 {
     json_t *object;
     mt_status st = mt_json_parse(mt_arena_env(arena), text, size, "the answer", &object, err);
@@ -72,7 +76,7 @@ mt_status mt_s3_parse_lent(mt_arena *arena, const char *text, size_t size, mt_s3
     out->expires = INT64_MAX;
     if (!out->keys.id || !out->keys.secret)
         return mt_fail(err, MT_E_CORRUPT, "the response has no AccessKeyId or SecretAccessKey");
-    if (expires && !mt_s3_parse_time(expires, &out->expires))
+    if (expires && !parse_time(expires, &out->expires))
         return mt_fail(err, MT_E_CORRUPT, "the keys have an invalid expiry time: \"%.40s\"", expires);
     return MT_OK;
 }
@@ -115,7 +119,7 @@ static mt_status take(const asking *a, const char *url, const char *header, cons
     size_t size;
     mt_status st = ask(a, origin, "GET", url, header, &body, &size);
     out->origin = origin;
-    return st ? st : mt_s3_parse_lent(a->arena, body, size, out, a->err);
+    return st ? st : parse_lent(a->arena, body, size, out, a->err);
 }
 
 static const char *variable(const asking *a, const char *name, mt_status *st)
@@ -139,7 +143,7 @@ static mt_status ask_container(const asking *a, bool *asked, mt_s3_lent *out)
         header = mt_arena_printf(a->arena, a->err, "Authorization: %s", token);
     if (!url || (token && !relative && !header))
         return MT_E_MEMORY;
-    if (!mt_s3_is_local(url))
+    if (!is_local(url))
         return mt_fail(a->err, MT_E_ARGUMENT,
                        "AWS_CONTAINER_CREDENTIALS_FULL_URI names neither https nor an address of this machine");
     return take(a, url, header, "the container", out);

@@ -18,15 +18,4 @@ typedef struct mt_s3_lent {
  * Must not be called from I/O threads. */
 MT_MUST_CHECK mt_status mt_s3_ask_instance(mt_env *env, mt_arena *arena, mt_s3_lent *out, mt_error *err);
 
-/* Parses the document that both services return: AccessKeyId, SecretAccessKey, Token, Expiration. */
-MT_MUST_CHECK mt_status mt_s3_parse_lent(mt_arena *arena, const char *text, size_t size, mt_s3_lent *out,
-                                         mt_error *err);
-
-/* The time of "2026-11-29T06:00:00Z", in seconds since 1970; false if invalid. */
-bool mt_s3_parse_time(const char *text, int64_t *out);
-
-/* Whether a container's URL is acceptable: https, or a loopback address, or one of the addresses Amazon reserves for
- * this. */
-bool mt_s3_is_local(const char *url);
-
 #endif

@@ -59,7 +59,8 @@ static mt_status check_name(const zip_record *r, mt_error *err)
     return why ? mt_fail(err, MT_E_CORRUPT, "the name \"%.*s\" %s", n, r->name, why) : MT_OK;
 }
 
-mt_status zip_parse_record(const zip_directory *d, size_t at, zip_record *out, size_t *size, mt_error *err)
+/* Parses the record at an offset in the directory; *size is its length. */
+static mt_status parse_record(const zip_directory *d, size_t at, zip_record *out, size_t *size, mt_error *err)
 {
     mt_reader r = mt_reader_over(d->bytes + at, d->size - at, false);
     uint32_t signature = mt_read_u32(&r);
@@ -121,7 +122,7 @@ zip_record zip_get_record(const zip_directory *d, const zip_member *member)
 {
     zip_record r;
     size_t size;
-    if (zip_parse_record(d, member->record, &r, &size, NULL)) /* impossible: it was parsed before */
+    if (parse_record(d, member->record, &r, &size, NULL)) /* impossible: it was parsed before */
         return (zip_record) { .name = "" };
     return r;
 }
@@ -217,7 +218,7 @@ static mt_status parse_all(zip_directory *d, mt_error *err)
     uint64_t n = 0;
     for (size_t at = 0, size; at < d->size; at += size, n++) {
         zip_record r;
-        mt_status st = zip_parse_record(d, at, &r, &size, err);
+        mt_status st = parse_record(d, at, &r, &size, err);
         if (!st)
             st = check_record(d, &r, err);
         if (!st)

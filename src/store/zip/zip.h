@@ -58,10 +58,6 @@ void zip_directory_free(zip_directory *directory);
 /* Finds the end records and reads the directory: sets bytes, size, at, shift, zip64, n_told. */
 MT_MUST_CHECK mt_status zip_find_directory(mt_store *outer, const char *key, zip_directory *out, mt_error *err);
 
-/* Parses the record at an offset in the directory; *size is its length. */
-MT_MUST_CHECK mt_status zip_parse_record(const zip_directory *directory, size_t at, zip_record *out, size_t *size,
-                                         mt_error *err);
-
 /* The record of a member; it was checked before. */
 zip_record zip_get_record(const zip_directory *directory, const zip_member *member);
 
