@@ -145,6 +145,26 @@ static void unknown_axes(void **state)
     assert_int_equal(mt_stack_open(NULL, path_of("unknown.zarr"), &options, &other, &err), MT_E_ARGUMENT);
 }
 
+/* Of images of one row, whose Y is not stored: patches that begin above, at and below that row. */
+static void rows_as_images(void **state)
+{
+    (void)state;
+    enum { N = 5, WIDTH = 20, HEIGHT = 3, PART = 8, AT = 7 };
+    const int64_t size[2] = { HEIGHT, PART };
+    float patch[HEIGHT * PART];
+    mt_stack *stack;
+    mt_error err = MT_ERROR_INIT;
+    check_ok(open_with(write_npy("rows.npy", "5, 20", (int64_t)N * WIDTH), "SY1X", &stack, &err), &err);
+    for (int64_t sample = 0; sample < N; sample++)
+        for (int64_t top = -HEIGHT; top <= 1; top++) {
+            const int64_t corner[2] = { top, AT };
+            check_ok(mt_stack_extract_patch(stack, sample, NULL, 0, corner, size, 2, patch, &err), &err);
+            for (int64_t i = 0; i < HEIGHT * PART; i++)
+                assert_float_equal(patch[i], top + i / PART == 0 ? value_at(sample * WIDTH + AT + i % PART) : 0, 0);
+        }
+    mt_stack_close(stack);
+}
+
 /* Sizes that files give to themselves stay letters: an array in memory takes letters only. */
 static void arrays_take_letters_only(void **state)
 {
@@ -201,9 +221,8 @@ static void files_of_others(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(assignments),
-        cmocka_unit_test(unknown_axes),
-        cmocka_unit_test(arrays_take_letters_only),
+        cmocka_unit_test(assignments),     cmocka_unit_test(unknown_axes),
+        cmocka_unit_test(rows_as_images),  cmocka_unit_test(arrays_take_letters_only),
         cmocka_unit_test(files_of_others),
     };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);
