@@ -35,40 +35,54 @@ def microtome_in_c(bench, folder, group):
 
 
 class Way:
-    """One way to get all patches of a row."""
+    """One way to get all patches of a row: how is "one" by one, one by one into a "batch", or "many" in one call."""
 
     verified = set()
 
-    def __init__(self, name, reader, many, work):
-        self.name, self.reader, self.many, self.work = name, reader, many, work
+    def __init__(self, name, reader, how, work):
+        self.name, self.reader, self.how, self.work = name, reader, how, work
         self.corners = [tuple(corner) for corner in work.corners.tolist()]
         self.out = np.zeros_like(work.expected)
         self.best = float("inf")
         self.verify()
 
     def verify(self):
-        if (self.reader, self.many) in Way.verified:
+        if (self.reader, self.how) in Way.verified:
             return
-        if self.many:
+        if self.how == "many":
             self.reader.many(self.work.corners, self.out)
+        elif self.how == "batch":
+            self.fill(0, len(self.corners))
         else:
             for i, corner in enumerate(self.corners):
                 self.out[i] = self.reader.one(corner)
         if not np.array_equal(self.out, self.work.expected):
             raise SystemExit(f"{self.name}: wrong pixels")
-        Way.verified.add((self.reader, self.many))
+        Way.verified.add((self.reader, self.how))
+
+    def fill(self, first, end):
+        into, one = getattr(self.reader, "into", None), self.reader.one
+        for i in range(first, end):
+            if into:
+                into(self.corners[i], self.out[i])
+            else:
+                self.out[i] = one(self.corners[i])
+
+    def drop(self, first, end):
+        one = self.reader.one
+        for corner in self.corners[first:end]:
+            one(corner)
 
     def run(self):
         """Runs on all patches, or on as many as fit into a turn; gives the seconds for all of them."""
         start = time.perf_counter()
-        if self.many:
+        if self.how == "many":
             self.reader.many(self.work.corners, self.out)
             return time.perf_counter() - start
-        one, done = self.reader.one, 0
-        for part in range(0, len(self.corners), 32):
-            for corner in self.corners[part : part + 32]:
-                one(corner)
-            done = min(part + 32, len(self.corners))
+        work, done = self.fill if self.how == "batch" else self.drop, 0
+        while done < len(self.corners):
+            first, done = done, min(done + 32, len(self.corners))
+            work(first, done)
             if time.perf_counter() - start > TURN:
                 break
         return (time.perf_counter() - start) * len(self.corners) / done
@@ -177,6 +191,7 @@ def versions():
     names = [
         "careamics",
         "h5py",
+        "liffile",
         "mrcfile",
         "nd2",
         "nibabel",
@@ -216,7 +231,7 @@ def run(args, folder):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("bench", type=Path, help="the program that `make bench` builds")
-    parser.add_argument("--only", help="a group of rows: array, zarr, other, given, volumes or mapped")
+    parser.add_argument("--only", help="a group of rows: array, zarr, other, given, volumes, frames or mapped")
     parser.add_argument("--runs", type=int, default=5, help="the best of so many runs is reported")
     parser.add_argument("--json", type=Path, help="where the results go")
     parser.add_argument("--write", action="store_true", help="draw the chart and fill the tables of the documentation")
