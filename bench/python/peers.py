@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Patches a second from Python, beside other libraries on the same files in the same run.
 
-Usage: bench/python/peers.py BENCH [--only GROUP] [--runs N] [--json FILE [--from-json]] [--write]. BENCH is the program of
+Usage: bench/python/peers.py BENCH [--only GROUP ...] [--runs N] [--json FILE [--from-json]] [--write]. BENCH is the program of
 `make bench`, which makes the images and measures the C call. `make bench-python` sets up the libraries and runs it all.
 
 Every pixel is compared before anything is timed. All ways of a row take turns, and the best of the runs counts, so that
@@ -216,11 +216,11 @@ def run(args, folder):
     write_all(folder, plane, volume)
     os.sync()
     work = {"plane": make_work(plane, PATCHES["plane"], 1024), "volume": make_work(volume, PATCHES["volume"], 256)}
-    compiled = microtome_in_c(args.bench, folder, "given")[1] if args.only in (None, "given") else ""
+    compiled = microtome_in_c(args.bench, folder, "given")[1] if not args.only or "given" in args.only else ""
     bare, _ = microtome_in_c(args.bench, folder, "memory")
     results = []
     for group, rows in groups(folder, work, bare).items():
-        if args.only in (None, group):
+        if not args.only or group in args.only:
             for row in rows():
                 rates, limit = measure(row, work[row.image], args.runs)
                 results.append(evaluate(row, rates, limit))
@@ -231,7 +231,9 @@ def run(args, folder):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("bench", type=Path, help="the program that `make bench` builds")
-    parser.add_argument("--only", help="a group of rows: array, zarr, other, given, volumes, frames or mapped")
+    parser.add_argument(
+        "--only", nargs="+", help="groups of rows: array, zarr, n5, other, given, volumes, frames and mapped"
+    )
     parser.add_argument("--runs", type=int, default=5, help="the best of so many runs is reported")
     parser.add_argument("--json", type=Path, help="where the results go")
     parser.add_argument("--write", action="store_true", help="draw the chart and fill the tables of the documentation")
