@@ -2,7 +2,6 @@
 #include "engine/gather.h"
 
 #include "base/float16.h"
-#include "base/reader.h"
 #include "engine/staged.h"
 
 #include <math.h>
