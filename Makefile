@@ -103,9 +103,9 @@ bench-slow: bench-env ## benchmark cold files, slow stores, large files (or GROU
 bench-against: bench-build ## compare with the benchmark program of an older build: BASE=path/to/bench
 	@tools/bench_against.py $(BASE) build/release/bench/bench $(if $(GROUP),--group $(GROUP)) --rounds $(ROUNDS)
 
-bench-python: bench-env ## benchmark from Python with other libraries (in build/bench-env); updates chart and tables
+bench-python: bench-env ## benchmark from Python with other libraries (in build/bench-env); updates chart and tables; ONLY="n5 frames"
 	@PYTHONPATH=build/release/python build/bench-env/bin/python bench/python/peers.py build/release/bench/bench \
-		--json build/bench-python.json --write
+		$(if $(ONLY),--only $(ONLY),--json build/bench-python.json --write)
 
 bench-loaders: bench-build ## benchmark training loaders side by side (torch, CAREamics, MONAI... in build/careamics)
 	@tools/careamics.sh $(CAREAMICS) environment

@@ -43,6 +43,7 @@ THIRD_PARTY = [
         r"(libdeflate|zstd|zstd_errors|lz4|lz4hc|lz4frame|blosc|jpeglib|jerror|openjpeg"
         r"|webp/decode|Lerc_c_api|Lerc_types|bzlib|lzma|lzf|libaec)\.h",
     ),
+    (r"src/engine/staged\.c", r"emmintrin\.h"),
     (r"src/store/http/", r"curl/curl\.h"),
     (r"src/picture/png\.c", r"png\.h"),
     (r"src/store/inflate_cursor\.[ch]", r"zlib\.h"),

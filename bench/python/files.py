@@ -16,9 +16,11 @@ import zarr
 from pylibCZIrw import czi
 
 sys.path.append(str(Path(__file__).resolve().parents[2] / "test/oracle"))
+import lifcase
 import nd2case
 
 TILE, CUBE, SHARD, INNER = 256, 64, 1024, 64
+LONG = 100_000  # frames of a file most of which is a hole
 CODECS = {
     "raw": None,
     "zstd": zarr.codecs.ZstdCodec(level=3),
@@ -117,10 +119,15 @@ def write_nifti(folder, volume):
 
 def write_nd2(folder, volume):
     """A frame for each plane; and the same frames before many that are holes of the file."""
-    frames, most = volume[..., None], 100_000
+    frames, most = volume[..., None], LONG
     nd2case.write(folder / "raw.nd2", frames, [(nd2case.Z_STACK, len(frames), None)])
     nd2case.write(folder / "zlib.nd2", frames, [(nd2case.Z_STACK, len(frames), None)], lossless=True)
     nd2case.write(folder / "long.nd2", frames, [(nd2case.Z_STACK, most, None)], holes=most - len(frames))
+
+
+def write_lif(folder, volume):
+    lifcase.write_planes(folder / "raw.lif", volume, len(volume))
+    lifcase.write_planes(folder / "long.lif", volume, LONG)
 
 
 def write_all(folder, plane, volume):
@@ -140,3 +147,4 @@ def write_all(folder, plane, volume):
     write_czi(folder / "zstd.czi", plane, "zstd1:ExplicitLevel=1;PreProcess=HiLoByteUnpack")
     write_czi_jpegxr(folder / "jpegxr.czi", plane)
     write_nd2(folder, volume)
+    write_lif(folder, volume)

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Patches a second from Python, beside other libraries on the same files in the same run.
 
-Usage: bench/python/peers.py BENCH [--only GROUP] [--runs N] [--json FILE [--from-json]] [--write]. BENCH is the program of
+Usage: bench/python/peers.py BENCH [--only GROUP ...] [--runs N] [--json FILE [--from-json]] [--write]. BENCH is the program of
 `make bench`, which makes the images and measures the C call. `make bench-python` sets up the libraries and runs it all.
 
 Every pixel is compared before anything is timed. All ways of a row take turns, and the best of the runs counts, so that
@@ -35,40 +35,54 @@ def microtome_in_c(bench, folder, group):
 
 
 class Way:
-    """One way to get all patches of a row."""
+    """One way to get all patches of a row: how is "one" by one, one by one into a "batch", or "many" in one call."""
 
     verified = set()
 
-    def __init__(self, name, reader, many, work):
-        self.name, self.reader, self.many, self.work = name, reader, many, work
+    def __init__(self, name, reader, how, work):
+        self.name, self.reader, self.how, self.work = name, reader, how, work
         self.corners = [tuple(corner) for corner in work.corners.tolist()]
         self.out = np.zeros_like(work.expected)
         self.best = float("inf")
         self.verify()
 
     def verify(self):
-        if (self.reader, self.many) in Way.verified:
+        if (self.reader, self.how) in Way.verified:
             return
-        if self.many:
+        if self.how == "many":
             self.reader.many(self.work.corners, self.out)
+        elif self.how == "batch":
+            self.fill(0, len(self.corners))
         else:
             for i, corner in enumerate(self.corners):
                 self.out[i] = self.reader.one(corner)
         if not np.array_equal(self.out, self.work.expected):
             raise SystemExit(f"{self.name}: wrong pixels")
-        Way.verified.add((self.reader, self.many))
+        Way.verified.add((self.reader, self.how))
+
+    def fill(self, first, end):
+        into, one = getattr(self.reader, "into", None), self.reader.one
+        for i in range(first, end):
+            if into:
+                into(self.corners[i], self.out[i])
+            else:
+                self.out[i] = one(self.corners[i])
+
+    def drop(self, first, end):
+        one = self.reader.one
+        for corner in self.corners[first:end]:
+            one(corner)
 
     def run(self):
         """Runs on all patches, or on as many as fit into a turn; gives the seconds for all of them."""
         start = time.perf_counter()
-        if self.many:
+        if self.how == "many":
             self.reader.many(self.work.corners, self.out)
             return time.perf_counter() - start
-        one, done = self.reader.one, 0
-        for part in range(0, len(self.corners), 32):
-            for corner in self.corners[part : part + 32]:
-                one(corner)
-            done = min(part + 32, len(self.corners))
+        work, done = self.fill if self.how == "batch" else self.drop, 0
+        while done < len(self.corners):
+            first, done = done, min(done + 32, len(self.corners))
+            work(first, done)
             if time.perf_counter() - start > TURN:
                 break
         return (time.perf_counter() - start) * len(self.corners) / done
@@ -177,6 +191,7 @@ def versions():
     names = [
         "careamics",
         "h5py",
+        "liffile",
         "mrcfile",
         "nd2",
         "nibabel",
@@ -201,11 +216,11 @@ def run(args, folder):
     write_all(folder, plane, volume)
     os.sync()
     work = {"plane": make_work(plane, PATCHES["plane"], 1024), "volume": make_work(volume, PATCHES["volume"], 256)}
-    compiled = microtome_in_c(args.bench, folder, "given")[1] if args.only in (None, "given") else ""
+    compiled = microtome_in_c(args.bench, folder, "given")[1] if not args.only or "given" in args.only else ""
     bare, _ = microtome_in_c(args.bench, folder, "memory")
     results = []
     for group, rows in groups(folder, work, bare).items():
-        if args.only in (None, group):
+        if not args.only or group in args.only:
             for row in rows():
                 rates, limit = measure(row, work[row.image], args.runs)
                 results.append(evaluate(row, rates, limit))
@@ -216,7 +231,9 @@ def run(args, folder):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("bench", type=Path, help="the program that `make bench` builds")
-    parser.add_argument("--only", help="a group of rows: array, zarr, other, given, volumes or mapped")
+    parser.add_argument(
+        "--only", nargs="+", help="groups of rows: array, zarr, n5, other, given, volumes, frames and mapped"
+    )
     parser.add_argument("--runs", type=int, default=5, help="the best of so many runs is reported")
     parser.add_argument("--json", type=Path, help="where the results go")
     parser.add_argument("--write", action="store_true", help="draw the chart and fill the tables of the documentation")

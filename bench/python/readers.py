@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """How each library reads patches, in the fastest way that it documents.
 
-A reader has `one(corner)`, which gives a patch as float32, and may have `many(corners, out)`, which fills an array.
+A reader has `one(corner)`, which gives a patch as float32. It may have `into(corner, out)`, which writes a patch without
+an array between, and `many(corners, out)`, which fills a batch in one call.
 """
 
 import importlib.util
@@ -10,6 +11,7 @@ import types
 from pathlib import Path
 
 import h5py
+import liffile
 import microtome
 import mrcfile
 import nd2
@@ -91,23 +93,29 @@ class Sliced:
 
     def __init__(self, name, array, size, whole=None):
         self.name, self.array, self.size, self.whole = name, array, size, whole
-        self.one = self.one_2d if len(size) == 2 else self.one_3d
+        self.cut = self.cut_2d if len(size) == 2 else self.cut_3d
 
-    def one_2d(self, corner):
+    def cut_2d(self, corner):
         y, x = corner
         height, width = self.size
-        return self.array[y : y + height, x : x + width].astype(np.float32)
+        return self.array[y : y + height, x : x + width]
 
-    def one_3d(self, corner):
+    def cut_3d(self, corner):
         z, y, x = corner
         depth, height, width = self.size
-        return self.array[z : z + depth, y : y + height, x : x + width].astype(np.float32)
+        return self.array[z : z + depth, y : y + height, x : x + width]
+
+    def one(self, corner):
+        return self.cut(corner).astype(np.float32)
+
+    def into(self, corner, out):
+        out[...] = self.cut(corner)
 
     def many(self, corners, out):
         image = self.whole() if self.whole else self.array[...]
-        cut = Sliced("", image, self.size).one
+        into = Sliced("", image, self.size).into
         for i, corner in enumerate(corners.tolist()):
-            out[i] = cut(corner)
+            into(corner, out[i])
 
 
 def zarr_python(path, size):
@@ -148,6 +156,16 @@ def h5py_dataset(path, size):
 
 def mrcfile_mmap(path, size):
     return Sliced("mrcfile.mmap", mrcfile.mmap(path, mode="r").data, size, lambda: mrcfile.read(path))
+
+
+def nibabel_memmap(path, size):
+    """Pixels that are neither packed nor scaled are mapped."""
+    return Sliced("nibabel, mapped", np.asanyarray(nibabel.load(path).dataobj).T, size)
+
+
+def liffile_memmap(path, size):
+    with liffile.LifFile(path) as file:
+        return Sliced("liffile, mapped", file.images[0].asarray(out="memmap"), size)
 
 
 class Nibabel:
@@ -230,6 +248,11 @@ class Nd2:
     def one(self, corner):
         return cut_frames(self.file, corner, self.size)
 
+    def into(self, corner, out):
+        (z, y, x), (_, height, width) = corner, self.size
+        for i, plane in enumerate(out):
+            plane[...] = self.file.read_frame(z + i)[y : y + height, x : x + width]
+
 
 def cut_frames(file, corner, size):
     (z, y, x), (depth, height, width) = corner, size
@@ -287,6 +310,10 @@ class First:
                 return cut_frames(file, corner, size)
 
         return cls("nd2", read, size)
+
+    @classmethod
+    def liffile(cls, path, size):
+        return cls("liffile", lambda corner, size: liffile_memmap(path, size).one(corner), size)
 
     @classmethod
     def czi(cls, path, size):

@@ -18,7 +18,9 @@ from readers import (
     TensorStore,
     h5py_dataset,
     hdf5_memmap,
+    liffile_memmap,
     mrcfile_mmap,
+    nibabel_memmap,
     numpy_memmap,
     tifffile_memmap,
     tifffile_zarr,
@@ -28,7 +30,8 @@ from readers import (
 
 PATCHES = {"plane": (64, 64), "volume": (16, 64, 64)}
 ONE, MANY, FIRST = "one call each", "one batch", "the first patch, opening included"
-MAPPED = "one call each, allow_mmap"
+MAPPED, MAPPED_BATCH = "one call each, allow_mmap", "one batch, allow_mmap"
+GATHER = "bare gather loop, 16 x 64 x 64"  # a row of the C program
 
 
 @dataclass
@@ -39,32 +42,35 @@ class Row:
     image: str
     mode: str
     cached: bool
-    ways: list  # (name, reader, whether all patches go in one call)
+    ways: list  # (name, reader, how: "one" by one, one by one into a "batch", or "many" in one call)
     limit: tuple = None  # name, and a function that does the same work, or patches a second
     demands: dict = field(default_factory=dict)
 
 
 def ways_of(readers, mode):
-    """Ours as the mode says; of the others each way that they have, where the mode allows to choose."""
+    """Ours as the mode says; of the others each way that they have, where the mode allows to choose. What is one batch of
+    ours is a batch of the others, too: one array of all patches."""
     ours, *others = readers
-    ways = [(ours.name, ours, mode == MANY)]
+    batch = mode in (MANY, MAPPED_BATCH)
+    ways = [(ours.name, ours, "many" if batch else "one")]
     for reader in others:
-        ways.append((reader.name, reader, False))
+        ways.append((reader.name, reader, "batch" if batch else "one"))
         if mode == MANY and hasattr(reader, "many"):
             way = "whole image first" if isinstance(reader, Sliced | Nibabel) else "one batch"
-            ways.append((f"{reader.name}, {way}", reader, True))
+            ways.append((f"{reader.name}, {way}", reader, "many"))
     return ways
 
 
-def file_rows(title, image, path, others, cached_others=(), limit=None):
+def file_rows(title, image, path, others, cached_others=(), limit=None, times=2, part=0.8):
     """One call each and in a batch, with nothing cached and by default. Others that cache nothing stand beside both. What
-    is demanded is demanded of the default, but that a codec binds only shows where nothing is cached."""
+    is demanded is demanded of the default, but that a codec binds only shows where nothing is cached. times: the best other,
+    one call each; part: of the codec."""
     size = PATCHES[image]
     anew, again = Microtome.open(path, size, False), Microtome.open(path, size, True)
-    single = {"careamics": 10, "best": 2}
+    single = {"careamics": 10, "best": times}
     yield Row(title, image, ONE, False, ways_of([anew, *others], ONE))
     yield Row(title, image, ONE, True, ways_of([again, *others, *cached_others], ONE), None, single)
-    yield Row(title, image, MANY, False, ways_of([anew, *others], MANY), limit, {"limit": 0.8} if limit else {})
+    yield Row(title, image, MANY, False, ways_of([anew, *others], MANY), limit, {"limit": part} if limit else {})
     yield Row(title, image, MANY, True, ways_of([again, *others, *cached_others], MANY), None, {"best": 3})
 
 
@@ -111,7 +117,7 @@ def n5_rows(folder, work):
             places = limits.touched(work["volume"].corners, size, CUBE)
             limit = ("bare codec, all cores", limits.bare_codec(codec, limits.n5_chunks(path, places), 2 * CUBE**3))
         others, cached = [TensorStore.n5(path, size, False)], [TensorStore.n5(path, size, True)]
-        yield from file_rows(title, "volume", path, others, cached, limit)
+        yield from file_rows(title, "volume", path, others, cached, limit, 3, 0.85)
         yield first_row(title, "volume", First.microtome(path, size), First.tensorstore(path, size))
 
 
@@ -153,29 +159,52 @@ def given_rows(folder, work):
         yield first_row(title, "plane", First.microtome(path, size), First.czi(path, size))
 
 
-def volume_rows(folder, work):
+def raw_rows(title, path, work, bare, others, mapped, preads=True):
+    """A file of raw planes. Its limits are the bare loops: what copies a patch has to read and write its pixels."""
+    size = PATCHES["volume"]
+    one, again, *batches = file_rows(title, "volume", path, others, times=3)
+    if preads:
+        one.limit = ("bare preads", limits.bare_preads(path, work["volume"].pixels, work["volume"].corners, size))
+    again.limit = ("bare gather", bare[GATHER])
+    ours = Microtome.open(path, size, True, allow_mmap=True)
+    single = Row(title, "volume", MAPPED, False, ways_of([ours, mapped], MAPPED), again.limit)
+    batches.append(Row(title, "volume", MAPPED_BATCH, False, ways_of([ours, mapped], MAPPED_BATCH)))
+    for row in batches:
+        row.limit = ("bare gather, all cores", bare[GATHER] * limits.CORES)
+    yield from (one, again, single, *batches)
+
+
+def volume_rows(folder, work, bare):
     """MRC and NIfTI. nibabel decodes a gzip file anew for each patch: there only its whole image is fast."""
     size = PATCHES["volume"]
     mrc, nii, packed = folder / "volume.mrc", folder / "volume.nii", folder / "volume.nii.gz"
-    yield from file_rows("MRC", "volume", mrc, [mrcfile_mmap(mrc, size)])
+    mapped = mrcfile_mmap(mrc, size)
+    yield from raw_rows("MRC", mrc, work, bare, [mapped], mapped)
     yield first_row("MRC", "volume", First.microtome(mrc, size), First.mrcfile(mrc, size))
-    yield from file_rows("NIfTI", "volume", nii, [Nibabel(nii, size)])
+    mapped = nibabel_memmap(nii, size)
+    yield from raw_rows("NIfTI", nii, work, bare, [Nibabel(nii, size), mapped], mapped)
     yield first_row("NIfTI", "volume", First.microtome(nii, size), First.nibabel(nii, size))
     ours, other = Microtome.open(packed, size, True), Nibabel(packed, size)
-    ways = [(ours.name, ours, True), ("nibabel, whole image first", other, True)]
+    ways = [(ours.name, ours, "many"), ("nibabel, whole image first", other, "many")]
     yield Row("NIfTI gzip", "volume", MANY, True, ways, None, {"best": 3})
 
 
-def nd2_rows(folder, work):
-    """A frame of ND2 is a plane of the volume."""
+def frame_rows(folder, work, bare):
+    """ND2 and LIF: a frame is a plane of the volume."""
     size, planes = PATCHES["volume"], work["volume"].pixels
-    for title, name in ("ND2 raw", "raw.nd2"), ("ND2 zlib", "zlib.nd2"):
+    raw, packed, lif = folder / "raw.nd2", folder / "zlib.nd2", folder / "raw.lif"
+    mapped = Nd2(raw, size)
+    yield from raw_rows("ND2 raw", raw, work, bare, [mapped], mapped, preads=False)
+    yield first_row("ND2 raw", "volume", First.microtome(raw, size), First.nd2(raw, size))
+    codec = ("bare codec, all cores", limits.bare_codec("zlib", limits.nd2_chunks(packed), 2 * planes[0].size))
+    yield from file_rows("ND2 zlib", "volume", packed, [Nd2(packed, size)], [], codec, 3, 0.85)
+    yield first_row("ND2 zlib", "volume", First.microtome(packed, size), First.nd2(packed, size))
+    mapped = liffile_memmap(lif, size)
+    yield from raw_rows("LIF", lif, work, bare, [mapped], mapped)
+    yield first_row("LIF", "volume", First.microtome(lif, size), First.liffile(lif, size))
+    for title, name, other in ("ND2", "long.nd2", First.nd2), ("LIF", "long.lif", First.liffile):
         path = folder / name
-        limit = ("bare codec, all cores", limits.bare_codec("zlib", limits.nd2_chunks(path), 2 * planes[0].size))
-        yield from file_rows(title, "volume", path, [Nd2(path, size)], [], limit if name == "zlib.nd2" else None)
-        yield first_row(title, "volume", First.microtome(path, size), First.nd2(path, size))
-    path = folder / "long.nd2"
-    yield first_row("ND2 of 100,000 frames", "volume", First.microtome(path, size), First.nd2(path, size))
+        yield first_row(f"{title} of 100,000 frames", "volume", First.microtome(path, size), other(path, size))
 
 
 def mapped_rows(folder, work):
@@ -199,8 +228,8 @@ def groups(folder, work, bare):
         "n5": lambda: n5_rows(folder, work),
         "other": lambda: other_rows(folder, work),
         "given": lambda: given_rows(folder, work),
-        "volumes": lambda: volume_rows(folder, work),
-        "nd2": lambda: nd2_rows(folder, work),
+        "volumes": lambda: volume_rows(folder, work, bare),
+        "frames": lambda: frame_rows(folder, work, bare),
         "mapped": lambda: mapped_rows(folder, work),
     }
 

@@ -81,10 +81,18 @@ static void choose_colors(decoder *d, const mt_picture_params *p)
     d->jpeg.out_color_space = JCS_RGB;
 }
 
+/* libjpeg invents components that no scan has. Those that one has got their quantizers when it began. */
+static mt_status check_scans(const decoder *d)
+{
+    for (int i = 0; i < d->jpeg.num_components; i++)
+        if (!d->jpeg.comp_info[i].quant_table)
+            return mt_fail(d->err, MT_E_CORRUPT, "no scan has component %d of %d", i + 1, d->jpeg.num_components);
+    return MT_OK;
+}
+
 static size_t read_rows(decoder *d, const mt_picture_params *p, uint8_t *dst, size_t capacity)
 {
     size_t row = (size_t)(p->width * p->samples), n = 0;
-    jpeg_start_decompress(&d->jpeg);
     while (d->jpeg.output_scanline < d->jpeg.output_height && capacity - n >= row) {
         JSAMPROW at = dst + n;
         n += row * jpeg_read_scanlines(&d->jpeg, &at, 1);
@@ -144,8 +152,11 @@ static mt_status decode_stream(const mt_picture_params *p, const uint8_t *src, s
         st = check_header(&d, p);
         if (!st) {
             choose_colors(&d, p);
-            *written = read_rows(&d, p, dst, capacity);
+            jpeg_start_decompress(&d.jpeg);
+            st = check_scans(&d);
         }
+        if (!st)
+            *written = read_rows(&d, p, dst, capacity);
     }
     jpeg_destroy_decompress(&d.jpeg);
     return st || local.status ? mt_fail(err, local.status, "%s", local.message) : MT_OK;

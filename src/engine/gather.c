@@ -2,9 +2,7 @@
 #include "engine/gather.h"
 
 #include "base/float16.h"
-#include "base/reader.h"
-#include "engine/plane_walk.h"
-#include "engine/turn.h"
+#include "engine/staged.h"
 
 #include <math.h>
 #include <string.h>
@@ -124,6 +122,51 @@ DEFINE_COPY(copy_2, 2)
 DEFINE_COPY(copy_4, 4)
 DEFINE_COPY(copy_8, 8)
 
+#define SWAP_2(v) (uint16_t)((v) << 8 | (v) >> 8)
+
+/* Copies, with the bytes of each element swapped. */
+#define DEFINE_SWAP(name, type, swapped)                                                                               \
+    static void name(const mt_convert *convert, const mt_plane *p, uint8_t *out, const uint8_t *in)                    \
+    {                                                                                                                  \
+        (void)convert;                                                                                                 \
+        const mt_plane own = *p; /* as above */                                                                        \
+        const int64_t size = (int64_t)sizeof(type);                                                                    \
+        const bool dense = own.in_column == size && own.out_column == size;                                            \
+        for (int64_t y = 0; y < own.rows; y++) {                                                                       \
+            const uint8_t *restrict s = in + y * own.in_row;                                                           \
+            uint8_t *restrict d = out + y * own.out_row;                                                               \
+            PREFETCH_ROW(own, y, s, size);                                                                             \
+            if (dense)                                                                                                 \
+                for (int64_t x = 0; x < own.columns; x++)                                                              \
+                    SWAP_ONE(type, swapped, size, size);                                                               \
+            else                                                                                                       \
+                for (int64_t x = 0; x < own.columns; x++)                                                              \
+                    SWAP_ONE(type, swapped, own.in_column, own.out_column);                                            \
+        }                                                                                                              \
+    }
+
+#define SWAP_ONE(type, swapped, in_step, out_step)                                                                     \
+    do {                                                                                                               \
+        type v;                                                                                                        \
+        memcpy(&v, s + x * (in_step), sizeof v);                                                                       \
+        v = swapped(v);                                                                                                \
+        memcpy(d + x * (out_step), &v, sizeof v);                                                                      \
+    } while (0)
+
+DEFINE_SWAP(swap_2, uint16_t, SWAP_2)
+DEFINE_SWAP(swap_4, uint32_t, __builtin_bswap32)
+DEFINE_SWAP(swap_8, uint64_t, __builtin_bswap64)
+
+static mt_plane_copy choose_swap(const mt_convert *convert)
+{
+    switch (convert->swap ? mt_dtype_size(convert->from) : 1) {
+    case 2: return swap_2;
+    case 4: return swap_4;
+    case 8: return swap_8;
+    default: return NULL;
+    }
+}
+
 static mt_plane_copy choose_copy(const mt_convert *convert)
 {
     if (convert->to == MT_FLOAT32 && (convert->from != MT_FLOAT32 || convert->scaling))
@@ -136,42 +179,27 @@ static mt_plane_copy choose_copy(const mt_convert *convert)
     }
 }
 
-/* Copies a plane through a small buffer, in which bytes are swapped. */
-static void copy_swapped(mt_plane_copy copy, const mt_convert *convert, const mt_plane *p, uint8_t *out,
-                         const uint8_t *in)
-{
-    enum { PIECE = 256 };
-    uint8_t buffer[PIECE * 8];
-    int64_t size = (int64_t)mt_dtype_size(convert->from);
-    for (int64_t y = 0; y < p->rows; y++)
-        for (int64_t x = 0; x < p->columns; x += PIECE) {
-            int64_t n = p->columns - x < PIECE ? p->columns - x : PIECE;
-            const uint8_t *s = in + y * p->in_row + x * p->in_column;
-            for (int64_t i = 0; i < n; i++)
-                memcpy(buffer + i * size, s + i * p->in_column, (size_t)size);
-            mt_swap_bytes(buffer, (size_t)n, (size_t)size);
-            mt_plane piece = { .rows = 1, .columns = n, .out_column = p->out_column, .in_column = size };
-            copy(convert, &piece, out + y * p->out_row + x * p->out_column, buffer);
-        }
-}
-
 void mt_gather(const mt_convert *convert, int ndim, const int64_t *extent, uint8_t *out, const int64_t *out_stride,
                const uint8_t *in, const int64_t *in_stride)
 {
     mt_plane_walk walk;
     if (!mt_plane_walk_begin(&walk, ndim, extent, out, out_stride, in, in_stride))
         return;
-    const mt_plane_copy copy = choose_copy(convert);
+    const mt_plane_copier copier = { convert, choose_copy(convert), choose_swap(convert) };
     const int64_t out_size = (int64_t)mt_dtype_size(convert->to);
-    const bool is_turned = mt_plane_is_turned(&walk.plane, (int64_t)mt_dtype_size(convert->from), out_size);
+    const bool is_turned =
+        !convert->swap && mt_plane_is_turned(&walk.plane, (int64_t)mt_dtype_size(convert->from), out_size);
+    const bool goes_past = convert->past_caches && !is_turned && mt_plane_can_go_past(&walk.plane, out_size);
     do {
-        if (convert->swap)
-            copy_swapped(copy, convert, &walk.plane, walk.out, walk.in);
-        else if (is_turned)
-            mt_copy_turned(copy, convert, &walk.plane, walk.out, walk.in, out_size);
+        if (is_turned)
+            mt_copy_turned(copier.copy, convert, &walk.plane, walk.out, walk.in, out_size);
+        else if (goes_past)
+            mt_copy_past(&copier, &walk.plane, walk.out, walk.in, out_size);
         else
-            copy(convert, &walk.plane, walk.out, walk.in);
+            mt_copy_plane(&copier, &walk.plane, walk.out, walk.in);
     } while (mt_plane_walk_next(&walk));
+    if (goes_past)
+        mt_end_past();
 }
 
 static mt_dtype dtype_of_size(size_t size)

@@ -20,6 +20,7 @@ typedef struct mt_convert {
     bool swap;           /* the source is in the other byte order */
     mt_scaling scaling;  /* only to MT_FLOAT32 */
     float scale, offset; /* used if scaled */
+    bool past_caches;    /* for much more than the caches hold: write to memory directly, where the processor can */
 } mt_convert;
 
 /* Copies a box of extent[ndim] elements. Strides are in bytes, of either sign; those of the source may be 0. Both sides

@@ -25,7 +25,8 @@ bool mt_strategy_needs_cost(const mt_image *image)
 {
     if (!is_raw(image) || image->array || image->store->costs.is_memory || keeps_raw(image))
         return false;
-    return image->map->contiguous || (image->fits_in_cache && can_keep_raw(image));
+    return image->map->contiguous || (!image->map->find_boxes && image->chunk.bytes <= LARGEST_RAW) ||
+           (image->fits_in_cache && can_keep_raw(image));
 }
 
 static void choose_raw(mt_use *use, mt_image *image, uint64_t row_cost)
@@ -38,7 +39,7 @@ static void choose_raw(mt_use *use, mt_image *image, uint64_t row_cost)
                               memory_order_relaxed); /* an estimate: a lost update is harmless */
     }
     use->keep = keeps_raw(image);
-    if (!use->keep && (!image->map->contiguous || row_cost <= image->bytes))
+    if (!use->keep && row_cost <= image->bytes)
         use->strategy = MT_BY_ROWS;
 }
 

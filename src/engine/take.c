@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "engine/take.h"
 
+#include "base/checked.h"
 #include "engine/absence.h"
 #include "engine/decode.h"
 #include "engine/fetch.h"
@@ -195,6 +196,7 @@ typedef struct rows_job {
 } rows_job;
 
 #define ASK_EVERY ((int64_t)1 << 20)
+#define HOT_BYTES ((int64_t)128 << 10) /* of rows, which are copied before they leave the second-level cache */
 
 /* False: the read would block. */
 static bool read_batch(rows_job *j, const mt_row_batch *batch, mt_status *st, mt_error *failure, uint8_t **rows)
@@ -262,6 +264,7 @@ static void do_part(rows_job *j, const mt_intersection *part)
     mt_rows rows;
     mt_row_batch batch;
     init_rows(j, part, part->read->image->store->costs.gap, &rows);
+    rows.most = mt_min_i64(rows.most, mt_max_i64(HOT_BYTES / rows.span, 1));
     while (mt_rows_next(&rows, &batch))
         if (!do_batch(j, part, &batch)) {
             defer_part(j, part);

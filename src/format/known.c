@@ -33,6 +33,8 @@ static const mark marks[] = {
     { 0, NULL, 0, ".xlef", "Leica XLEF", MT_E_UNSUPPORTED },
     { 0, NULL, 0, ".xlif", "Leica XLIF", MT_E_UNSUPPORTED },
     { 0, NULL, 0, ".xlcf", "Leica XLCF", MT_E_UNSUPPORTED },
+    { 0, NULL, 0, ".ndpis", "Hamamatsu NDPIS (a list of NDPI files, one for each channel: open these)",
+      MT_E_UNSUPPORTED },
     { 0, MT_BYTES("\0\0\0\x0cjP  "), ".nd2", "Nikon ND2 of version 1 (a container of JPEG 2000)", MT_E_UNSUPPORTED },
     { 0, MT_BYTES("\0\0\0\x0cjP  "), NULL, "a JPEG 2000 file", MT_E_UNSUPPORTED },
     { 0, MT_BYTES("\x89PNG\r\n\x1a\n"), NULL, "PNG", MT_E_NOT_AN_IMAGE },

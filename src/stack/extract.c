@@ -2,6 +2,7 @@
 /* Converts patch requests to boxes of stored arrays. */
 #include "base/checked.h"
 #include "engine/visit.h"
+#include "platform/memory.h"
 #include "stack/own.h"
 #include "stack/padding.h"
 
@@ -12,12 +13,16 @@
 
 #define INLINE_READS 4
 
+/* The caches hold only a small part of so many bytes when the call ends. */
+#define LARGE_BATCH ((uint64_t)32 << 20)
+
 typedef struct read_list {
     mt_context *context;
     const struct mt_visitor *visitor;
     mt_scratch *scratch; /* holds the reads if there are many */
     mt_read *reads;
     size_t n, room;
+    bool past_caches; /* what mt_convert.past_caches becomes */
     mt_read inline_reads[INLINE_READS];
 } read_list;
 
@@ -287,6 +292,7 @@ static mt_status add_channels(read_list *list, const mt_patch_request *r, mt_sta
         read->reason = reason;
         read->visitor = list->visitor;
         read->convert = mt_view_convert(&r->view, stack->info.dtype, i);
+        read->convert.past_caches = list->past_caches;
         mt_view_padding(&r->view, i, read->padding);
         read->out = (uint8_t *)r->view.data + i * strides[0];
         set_box(read, r, strides);
@@ -305,14 +311,16 @@ static mt_status add_channels(read_list *list, const mt_patch_request *r, mt_sta
     return MT_OK;
 }
 
-static void count_request(const mt_patch_request *r)
+/* Returns the bytes of the patch. */
+static uint64_t count_request(const mt_patch_request *r)
 {
     mt_env *env = &r->stack->context->env;
-    uint64_t bytes = mt_dtype_size(r->stack->info.dtype) * (uint64_t)mt_request_channels(r);
+    uint64_t n = (uint64_t)mt_request_channels(r);
     for (size_t i = 0; i < r->n_spatial; i++)
-        bytes *= (uint64_t)r->patch_size[i];
+        n *= (uint64_t)r->patch_size[i];
     atomic_fetch_add_explicit(&env->patches, 1, memory_order_relaxed);
-    atomic_fetch_add_explicit(&env->bytes_delivered, bytes, memory_order_relaxed);
+    atomic_fetch_add_explicit(&env->bytes_delivered, n * mt_dtype_size(r->stack->info.dtype), memory_order_relaxed);
+    return n * mt_dtype_size(mt_view_dtype(&r->view));
 }
 
 static void zero_patch(const mt_patch_request *r)
@@ -402,6 +410,12 @@ static void fill_requests(mt_extraction *x)
         fill_request(x, 0);
 }
 
+/* Whether patches go to memory that was written before, by samples. New pages are in the caches, as zeros. */
+static bool is_present(const mt_extraction *x)
+{
+    return mt_memory_is_present(x->requests[0].view.data) && mt_memory_is_present(x->requests[x->n - 1].view.data);
+}
+
 static mt_status extract(mt_extraction *x)
 {
     read_list list;
@@ -412,11 +426,13 @@ static mt_status extract(mt_extraction *x)
     list.n = 0;
     list.room = INLINE_READS;
     bool own = false;
+    uint64_t bytes = 0;
     mt_cancel_asked(&x->cancel); /* later steps check the flag */
     for (size_t i = 0; !x->visitor && i < x->n; i++) {
-        count_request(&x->requests[i]);
+        bytes += count_request(&x->requests[i]);
         own |= !x->requests[i].stack->map;
     }
+    list.past_caches = bytes >= LARGE_BATCH && is_present(x);
     if (own)
         mt_own_extract(x);
     for (size_t i = 0; i < x->n; i++)

@@ -177,6 +177,11 @@ class Reasons(command_test.Command):
             ("X.KLB", klb, "KLB is not supported"),
             ("x.nd2", b"\0\0\0\x0cjP  " + bytes(100), "Nikon ND2 of version 1 (a container of JPEG 2000) is not"),
             ("x.xlef", b"<LMSDataContainerHeader/>", "Leica XLEF is not supported"),
+            (
+                "x.ndpis",
+                b"[NanoZoomer Digital Pathology Image Set]\r\nNoImages=2\r\n",
+                "Hamamatsu NDPIS (a list of NDPI",
+            ),
             ("x.mrc", bytes(208) + b"MAP " + bytes(100), "mrc: the file ends inside its header of 1024 bytes"),
             ("x.nii", b"\x5c\1\0\0" + bytes(340) + b"n+1\0" + bytes(100), "nifti: dim[0] is 0, not 1 to 7"),
             ("x.hdr", b"\x5c\1\0\0" + bytes(344), "Analyze 7.5 is not supported"),

@@ -9,7 +9,7 @@
 #include <string.h>
 
 /* A random box of random strides, each element copied by index, against mt_gather. */
-static void check_random_copy(uint64_t *seed, mt_dtype dtype, bool swap)
+static void check_random_copy(uint64_t *seed, mt_dtype dtype, bool swap, bool past_caches)
 {
     int64_t size = (int64_t)mt_dtype_size(dtype);
     int ndim = (int)random_between(seed, 0, 5);
@@ -51,7 +51,7 @@ static void check_random_copy(uint64_t *seed, mt_dtype dtype, bool swap)
         if (swap)
             mt_swap_bytes(expected + to, 1, (size_t)size);
     }
-    mt_convert convert = { .from = dtype, .to = dtype, .swap = swap };
+    mt_convert convert = { .from = dtype, .to = dtype, .swap = swap, .past_caches = past_caches };
     mt_gather(&convert, ndim, extent, out + first, out_stride, in, in_stride);
     assert_memory_equal(out, expected, (size_t)out_room);
     free(in), free(out), free(expected);
@@ -63,7 +63,36 @@ static void copies_equal_the_naive_answer(void **state)
     uint64_t seed = 1;
     static const mt_dtype dtypes[] = { MT_UINT8, MT_UINT16, MT_FLOAT32, MT_FLOAT64 };
     for (int i = 0; i < 400; i++)
-        check_random_copy(&seed, dtypes[i % 4], i % 8 >= 4);
+        check_random_copy(&seed, dtypes[i % 4], i % 8 >= 4, i % 16 >= 8);
+}
+
+/* Rows longer than the buffers between, and dense planes that begin and end within a line of the caches. */
+static void long_rows_and_dense_planes(void **state)
+{
+    (void)state;
+    enum { ROOM = 40000 };
+    static const int64_t shapes[][2] = { { 1, 20000 }, { 3, 5000 }, { 300, 64 }, { 2, 31 }, { 1, 1 }, { 40, 500 } };
+    static uint8_t in[2 * ROOM + 2], first[4 * ROOM + 80], second[sizeof first];
+    uint64_t seed = 5;
+    for (size_t i = 0; i < sizeof in; i++)
+        in[i] = (uint8_t)next_random(&seed);
+    for (int i = 0; i < 120; i++) {
+        const int64_t *shape = shapes[i % 6], gap = i % 4 ? 0 : 6, start = random_between(&seed, 0, 70);
+        const int64_t in_stride[2] = { 2 * shape[1] + gap, 2 }, out_stride[2] = { 4 * shape[1], 4 };
+        mt_convert convert = { .from = MT_UINT16, .to = MT_FLOAT32, .swap = i & 8 };
+        memset(first, 0xee, sizeof first);
+        memset(second, 0xee, sizeof second);
+        for (int64_t y = 0; y < shape[0]; y++)
+            for (int64_t x = 0; x < shape[1]; x++) {
+                const uint8_t *at = in + y * in_stride[0] + x * 2;
+                float value = (float)(convert.swap ? at[0] << 8 | at[1] : at[1] << 8 | at[0]);
+                memcpy(first + start + y * out_stride[0] + x * 4, &value, sizeof value);
+            }
+        convert.swap ^= mt_host_big_endian();
+        convert.past_caches = i & 16;
+        mt_gather(&convert, 2, shape, second + start, out_stride, in, in_stride);
+        assert_memory_equal(first, second, sizeof first);
+    }
 }
 
 #define MOST 200
@@ -179,7 +208,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(copies_equal_the_naive_answer), cmocka_unit_test(scaling_is_done_in_float32),
         cmocka_unit_test(every_float16_is_converted),    cmocka_unit_test(elements_are_rounded_and_clamped),
-        cmocka_unit_test(only_the_border_is_filled),
+        cmocka_unit_test(only_the_border_is_filled),     cmocka_unit_test(long_rows_and_dense_planes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

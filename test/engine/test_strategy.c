@@ -123,16 +123,15 @@ static void never_without_a_cache(void **state)
 }
 
 /* A batch that wants most of an image reads each chunk once, at once. */
-static void dense_batches_read_chunks(void **state)
+static void check_dense_batch(int64_t cache)
 {
-    (void)state;
     enum { N = 600 };
     static float out[N][PATCH * PATCH];
     static int64_t at[N][2];
     static mt_patch_request requests[N];
     static const int64_t size[2] = { PATCH, PATCH };
     mt_context *context;
-    mt_stack *stack = open_with(64 << 20, &context);
+    mt_stack *stack = open_with(cache, &context);
     uint64_t seed = 3;
     for (int i = 0; i < N; i++) {
         at[i][0] = random_between(&seed, 0, SIDE - PATCH);
@@ -150,6 +149,13 @@ static void dense_batches_read_chunks(void **state)
     assert_int_equal(k.bytes_fetched, SIDE * SIDE * 2);
     mt_stack_close(stack);
     mt_context_free(context);
+}
+
+static void dense_batches_read_chunks(void **state)
+{
+    (void)state;
+    check_dense_batch(64 << 20);
+    check_dense_batch(MT_NO_CACHE);
 }
 
 int main(void)

@@ -42,6 +42,7 @@ static void formats_are_called_by_name(void **state)
     check_refused("x.XLEF", "<", 0, 1, MT_E_UNSUPPORTED, "Leica XLEF");
     check_refused("x.xlif", "<", 0, 1, MT_E_UNSUPPORTED, "Leica XLIF");
     check_refused("x.xlcf", "<", 0, 1, MT_E_UNSUPPORTED, "Leica XLCF");
+    check_refused("x.ndpis", "[", 0, 1, MT_E_UNSUPPORTED, "a list of NDPI files, one for each channel: open these");
     check_refused("x.oib", "\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", 0, 8, MT_E_UNSUPPORTED, "Olympus OIB");
     check_refused("x.zvi", "\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", 0, 8, MT_E_UNSUPPORTED, "Zeiss ZVI");
     check_refused("x.doc", "\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", 0, 8, MT_E_NOT_AN_IMAGE, "known format");

@@ -7,53 +7,14 @@ Both versions, all element types, random dimensions in random order, channels be
 
 import itertools
 import math
-import struct
 import unittest
 
 import liffile
 from common import Oracle, choices, pixels
+from lifcase import TYPES, block, document, element
 
 # Dimensions beside X and Y: DimID and the axis here. Wavelengths are left out: they are channels.
 DIMENSIONS = {"Z": (3, "Z"), "T": (4, "T"), "A": (6, "S"), "M": (10, "S"), "L": (11, "S")}
-TYPES = {"u1": (0, 8), "u2": (0, 12), "u4": (0, 32), "u8": (0, 64), "f2": (1, 16), "f4": (1, 32), "f8": (1, 64)}
-
-
-def block(version, name, data):
-    name = name.encode("utf-16-le")
-    size = struct.pack("<I" if version == 1 else "<Q", len(data))
-    rest = b"\x2a" + size + b"\x2a" + struct.pack("<I", len(name) // 2) + name
-    return struct.pack("<II", 0x70, len(rest)) + rest + data
-
-
-def element(name, number, dtype, axes, offsets):
-    """axes: (DimID, size, bytes between neighbours)."""
-    kind, bits = TYPES[dtype]
-    channels = "".join(
-        f'<ChannelDescription DataType="{kind}" ChannelTag="{k + 1 if len(offsets) == 3 else 0}" Resolution="{bits}" '
-        f'NameOfMeasuredQuantity="" Min="0" Max="1" Unit="" LUTName="Gray" IsLUTInverted="0" BytesInc="{offset}" '
-        'BitInc="0"/>'
-        for k, offset in enumerate(offsets)
-    )
-    dimensions = "".join(
-        f'<DimensionDescription DimID="{i}" NumberOfElements="{n}" Origin="0" Length="1e-6" Unit="m" BitInc="0" '
-        f'BytesInc="{step}"/>'
-        for i, n, step in axes
-    )
-    return (
-        f'<Element Name="{name}" UniqueID="{number}"><Data><Image TextDescription=""><ImageDescription><Channels>'
-        f"{channels}</Channels><Dimensions>{dimensions}</Dimensions></ImageDescription></Image></Data>"
-        '<Memory Size="{size}" MemoryBlockID="MemBlock_' + str(number) + '"/><Children/></Element>'
-    )
-
-
-def document(version, elements):
-    text = (
-        f'<LMSDataContainerHeader Version="{version}"><Element Name="root" UniqueID="0"><Data/>'
-        '<Memory Size="0" MemoryBlockID="MemBlock_0"/><Children>'
-        + "".join(elements)
-        + "</Children></Element></LMSDataContainerHeader>"
-    ).encode("utf-16-le")
-    return struct.pack("<IIBI", 0x70, 5 + len(text), 0x2A, len(text) // 2) + text
 
 
 class Lif(Oracle):

@@ -3,6 +3,7 @@
 #include "support/contract.h"
 
 #include <stdbool.h>
+#include <stdlib.h>
 #include <string.h>
 
 static uint16_t pixels[3 * 2 * 4 * 5 * 6];
@@ -299,6 +300,42 @@ static void a_patch_is_smaller_than_the_address_space(void **state)
     mt_stack_close(stack);
 }
 
+/* A batch of more than the caches hold, into memory that was written before and into new memory, some patches beyond
+ * the edge. */
+static void large_batches(void **state)
+{
+    (void)state;
+    enum { SIDE = 300, N = 100, BYTES = SIDE * SIDE * 4 };
+    static uint16_t image[SIDE * SIDE];
+    static int64_t coords[N][2];
+    static mt_patch_request requests[N];
+    const int64_t size[2] = { SIDE, SIDE };
+    mt_stack *stack;
+    mt_error err = MT_ERROR_INIT;
+    for (int i = 0; i < SIDE * SIDE; i++)
+        image[i] = (uint16_t)(i * 31 + i / SIDE);
+    check_ok(mt_stack_from_array(NULL, image, MT_UINT16, "YX", size, NULL, NULL, &stack, &err), &err);
+    float *patches = malloc((size_t)N * BYTES), *one = malloc(BYTES);
+    for (int turn = 0; turn < 2; turn++) {
+        for (int i = 0; i < N; i++) {
+            coords[i][0] = i % 10 - 5, coords[i][1] = i % 7 - 3;
+            requests[i] = (mt_patch_request) { .stack = stack,
+                                               .n_spatial = 2,
+                                               .coords = coords[i],
+                                               .patch_size = size,
+                                               .view = { .data = patches + (size_t)i * SIDE * SIDE } };
+        }
+        check_ok(mt_extract_patches(requests, N, NULL, &err), &err);
+        for (int i = 0; i < N; i++) {
+            check_ok(mt_stack_extract_patch(stack, 0, NULL, 0, coords[i], size, 2, one, &err), &err);
+            assert_memory_equal(one, patches + (size_t)i * SIDE * SIDE, BYTES);
+        }
+        memset(patches, 0xee, (size_t)N * BYTES);
+    }
+    free(patches), free(one);
+    mt_stack_close(stack);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -311,6 +348,7 @@ int main(void)
         cmocka_unit_test(the_largest_image_has_borders),
         cmocka_unit_test(the_largest_stack_of_ones_own_has_borders),
         cmocka_unit_test(a_patch_is_smaller_than_the_address_space),
+        cmocka_unit_test(large_batches),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

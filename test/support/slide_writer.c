@@ -11,6 +11,7 @@ enum {
     RATIONAL = 5,
     SLONG = 9,
     FLOAT = 11,
+    MOST_SAMPLES = 3,
     MOST_TAGS = 32,
     MOST_TILES = 256,
     SIDE = 8,
@@ -129,21 +130,23 @@ static void put_jpeg_head(const writing *w)
     const slide_spec *p = w->page;
     uint8_t quantizers[65] = { 0 };
     memset(quantizers + 1, quantizer_of(p), 64);
-    const uint8_t frame[9] = {
-        8, (uint8_t)(p->height >> 8), (uint8_t)p->height, (uint8_t)(p->width >> 8), (uint8_t)p->width, 1, 1, 0x11, 0
+    const int samples = p->samples ? p->samples : 1;
+    uint8_t frame[6 + 3 * MOST_SAMPLES] = {
+        8, (uint8_t)(p->height >> 8), (uint8_t)p->height, (uint8_t)(p->width >> 8), (uint8_t)p->width, (uint8_t)samples
     };
     const uint8_t mean_codes[29] = { 0x00, 0, 0, 0, 12, [17] = 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11 };
     const uint8_t other_codes[18] = { 0x10, 1 };
     const uint8_t interval[2] = { (uint8_t)(p->interval >> 8), (uint8_t)p->interval };
-    const uint8_t scan[6] = { 1, 1, 0, 0, 63, 0 };
+    assert_in_range(samples, 1, MOST_SAMPLES);
+    for (int s = 0; s < samples; s++)
+        frame[6 + 3 * s] = (uint8_t)(s + 1), frame[7 + 3 * s] = 0x11;
     fwrite("\xff\xd8", 1, 2, w->file);
     put_marker(w->file, 0xdb, quantizers, sizeof quantizers);
-    put_marker(w->file, 0xc0, frame, sizeof frame);
+    put_marker(w->file, 0xc0, frame, 6 + 3 * samples);
     put_marker(w->file, 0xc4, mean_codes, sizeof mean_codes);
     put_marker(w->file, 0xc4, other_codes, sizeof other_codes);
     if (p->interval)
         put_marker(w->file, 0xdd, interval, sizeof interval);
-    put_marker(w->file, 0xda, scan, sizeof scan);
 }
 
 static void note_start(writing *w, uint64_t stream)
@@ -152,27 +155,38 @@ static void note_start(writing *w, uint64_t stream)
     w->starts[w->n_starts++] = (uint64_t)ftell(w->file) - stream;
 }
 
-static void put_jpeg(writing *w)
+/* One scan of one sample. NDPI locates the intervals of one scan. */
+static void put_scan(writing *w, int sample, uint64_t stream)
 {
     const slide_spec *p = w->page;
+    const uint8_t head[6] = { 1, (uint8_t)(sample + 1), 0, 0, 63, 0 };
     bits b = { .file = w->file };
-    uint64_t stream = (uint64_t)ftell(w->file);
     int before = 128, blocks = 0;
-    put_jpeg_head(w);
-    note_start(w, stream);
+    put_marker(w->file, 0xda, head, sizeof head);
+    if (sample == 0)
+        note_start(w, stream);
     for (int y = 0; y < p->height && (int64_t)p->width * p->height <= 1000000; y += SIDE)
         for (int x = 0; x < p->width; x += SIDE, blocks++) {
             if (p->interval && blocks > 0 && blocks % p->interval == 0) {
                 put_bits(&b, 0x7f, b.n ? SIDE - b.n : 0);
                 fputc(0xff, w->file);
                 fputc(0xd0 + (blocks / p->interval - 1) % 8, w->file);
-                note_start(w, stream);
+                if (sample == 0)
+                    note_start(w, stream);
                 before = 128;
             }
-            put_block(&b, slide_pixel(p, y, x, 0) - before, quantizer_of(p));
-            before = slide_pixel(p, y, x, 0);
+            put_block(&b, slide_pixel(p, y, x, sample) - before, quantizer_of(p));
+            before = slide_pixel(p, y, x, sample);
         }
     put_bits(&b, 0x7f, b.n ? SIDE - b.n : 0);
+}
+
+static void put_jpeg(writing *w)
+{
+    const uint64_t stream = (uint64_t)ftell(w->file);
+    put_jpeg_head(w);
+    for (int s = 0; s < (w->page->scans ? w->page->scans : 1); s++)
+        put_scan(w, s, stream);
     fwrite("\xff\xd9", 1, 2, w->file);
 }
 

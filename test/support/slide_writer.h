@@ -19,7 +19,8 @@ typedef struct slide_spec {
     int per_cm;              /* resolution; 0: none */
     const char *description; /* ImageDescription, or NULL */
     const char *software;    /* Software, or NULL */
-    bool jpeg;               /* the strip is a gray JPEG with blocks of 8 x 8; above 1,000,000 pixels only its head */
+    bool jpeg;               /* the strip is a JPEG with blocks of 8 x 8; above 1,000,000 pixels only its head */
+    int scans;               /* of the JPEG: one a sample, only the first so many; 0: 1 */
     int quantizer;           /* of its coefficients: 1, 2, 4 or 8; 0: 1 */
     int interval;            /* blocks of its restart intervals, which NDPI locates; 0: none */
     bool wide;               /* NDPI: the offsets of the intervals have high words, which are 0 */

@@ -53,7 +53,9 @@ static mt_status classify(slide *s, const tiff_ifd *ifd, slide_page *page, mt_er
     uint64_t mode;
     mt_status st = tiff_get_number(file, ifd, TAG_CAPTURE_MODE, 0, &mode, err);
     if (!st && page->number == 0 && mode >= FIRST_DEEP_MODE && page->page.compression != TIFF_JPEG)
-        st = mt_fail(err, MT_E_UNSUPPORTED, "NDPI with samples of 16 bits (CaptureMode %llu) is not supported",
+        st = mt_fail(err, MT_E_UNSUPPORTED,
+                     "NDPI with samples of 16 bits (CaptureMode %llu) is not supported: export it as TIFF with the "
+                     "software of the scanner",
                      (unsigned long long)mode);
     if (st)
         return st;

@@ -20,6 +20,7 @@ typedef struct jpeg_head {
     size_t size;                       /* in use */
     size_t sides;                      /* offset of the height and width in bytes */
     int64_t width;                     /* of the image in pixels; 0 or wrong if it is beyond LONGEST_SIDE */
+    int components;                    /* of the image */
     int64_t interval;                  /* blocks (MCU) of a restart interval */
     int64_t block_width, block_height; /* pixels of a block */
 } jpeg_head;
@@ -42,7 +43,7 @@ static void read_frame(mt_reader *r, jpeg_head *out)
     out->sides = r->position;
     mt_read_skip(r, 2);
     out->width = mt_read_u16(r);
-    int n = mt_read_u8(r);
+    const int n = out->components = mt_read_u8(r);
     for (int i = 0; i < n; i++) {
         mt_read_skip(r, 1);
         uint8_t factors = mt_read_u8(r);
@@ -54,7 +55,7 @@ static void read_frame(mt_reader *r, jpeg_head *out)
     out->block_height = 8 * (n == 1 ? 1 : high);
 }
 
-/* Whether bytes are the head of a sequential stream with restart intervals, and nothing else. */
+/* Whether bytes are the head of a sequential stream of one scan with restart intervals, and nothing else. */
 static bool parse_head(jpeg_head *head)
 {
     enum { START = 0xffd8, BASELINE = 0xffc0, EXTENDED = 0xffc1, SCAN = 0xffda, INTERVAL = 0xffdd };
@@ -68,7 +69,8 @@ static bool parse_head(jpeg_head *head)
         else if (marker == INTERVAL)
             head->interval = mt_read_u16(&r);
         else if (marker == SCAN)
-            return at + length == head->size && head->interval > 0 && head->sides > 0;
+            return at + length == head->size && head->interval > 0 && head->sides > 0 &&
+                   mt_read_u8(&r) == head->components;
         good = marker >= 0xffc0 && length >= 2 && !r.failed;
         mt_read_seek(&r, at + length);
     }

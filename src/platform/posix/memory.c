@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 /* From this size on, mmap is cheap compared with the work on the block. */
 #define LARGE ((size_t)16 << 20)
@@ -42,6 +43,17 @@ void *mt_memory_resize(void *user, void *memory, size_t old_size, size_t new_siz
         release(memory, old_size);
     }
     return moved;
+}
+
+bool mt_memory_is_present(const void *address)
+{
+    const uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
+#ifdef __linux__
+    unsigned char present = 0;
+#else
+    char present = 0;
+#endif
+    return mincore((void *)((uintptr_t)address & ~(page - 1)), 1, &present) == 0 && (present & 1);
 }
 
 #if defined(__has_feature)

@@ -253,12 +253,28 @@ static void a_stream_of_another_width(void **state)
     check_refused(NULL, "", MT_E_CORRUPT, "an image of 24 x 56");
 }
 
+/* The intervals of a scan of one sample are no tiles of the image, and what no scan has is not invented. */
+static void scans_of_one_sample(void **state)
+{
+    (void)state;
+    slide_spec page = base;
+    page.samples = page.scans = 3;
+    const slide_spec *planes = &page;
+    write_slide(path, &page, 1, true);
+    check_layout(path, 1, "", "restart intervals do not form tiles");
+    check_planes(path, "", "YXC", &planes, 1);
+    for (page.scans = 1; page.scans < 3; page.scans++) {
+        write_slide(path, &page, 1, true);
+        check_refused(NULL, "", MT_E_CORRUPT, page.scans == 1 ? "no scan has component 2 of 3" : "component 3 of 3");
+    }
+}
+
 static void deep_samples(void **state)
 {
     (void)state;
     slide_spec page = { 48, 28, .lens = 20, .mode = 7 };
     write_slide(path, &page, 1, true);
-    check_refused(NULL, "", MT_E_UNSUPPORTED, "CaptureMode 7");
+    check_refused(NULL, "", MT_E_UNSUPPORTED, "(CaptureMode 7) is not supported: export it as TIFF");
     page.mode = 6;
     write_slide(path, &page, 1, true);
     check_refused(NULL, "", MT_E_UNSUPPORTED, "CaptureMode 6");
@@ -295,6 +311,7 @@ int main(void)
         cmocka_unit_test(streams_without_intervals),
         cmocka_unit_test(damaged_intervals),
         cmocka_unit_test(a_stream_of_another_width),
+        cmocka_unit_test(scans_of_one_sample),
         cmocka_unit_test(deep_samples),
         cmocka_unit_test(truncated_files),
     };
