@@ -122,6 +122,7 @@ static void put_map(mt_buffer *b, const uint64_t *f, const char *format, const c
     mt_put_text(b, "a");
     mt_put_text(b, "");
     mt_put_text(b, format);
+    mt_put_u8(b, 0); /* no document of an array */
     mt_put_varint(b, f[OBJECTS]);
     mt_put_varint(b, f[DOCUMENTS]);
     mt_put_text(b, key);
