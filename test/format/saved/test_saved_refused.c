@@ -207,7 +207,7 @@ static void fields_that_are_broken(void **state)
         const char *says;
     } cases[] = {
         { NONE, 0, NONE, 0, MT_OK, NULL },
-        { VERSION, 1, NONE, 0, MT_E_UNSUPPORTED, "the saved map is of version 1, not 4: save it anew" },
+        { VERSION, 1, NONE, 0, MT_E_UNSUPPORTED, "the saved map is of version 1, not 5: save it anew" },
         { FLAGS, MT_SAVED_BIG_ENDIAN, NONE, 0, MT_E_UNSUPPORTED, "a machine of the other byte order" },
         { FLAGS, MT_SAVED_DEPTH_VIEW, NONE, 0, MT_E_ARGUMENT, "with depth_axis, without use_masks, without scaled" },
         { FLAGS, MT_SAVED_MASKS, NONE, 0, MT_E_ARGUMENT, "without depth_axis, with use_masks, without scaled" },
