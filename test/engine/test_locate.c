@@ -30,7 +30,7 @@ static mt_status look_up(const mt_chunk_map *map, const int64_t *position, mt_ch
     if (p->fails)
         return mt_fail(err, p->fails, "no place");
     out->missing = p->missing;
-    out->key = p->own_key ? strcpy(out->key_buffer, p->key) : p->key;
+    out->key = p->own_key ? memcpy(out->key_buffer, p->key, strlen(p->key) + 1) : p->key;
     out->offset = p->offset;
     out->size = p->size;
     return MT_OK;

@@ -25,9 +25,26 @@ static mt_status read_ranges(mt_store *store, const char *key, const mt_range *r
     return MT_OK;
 }
 
+static bool read_now(mt_store *store, const char *key, const mt_range *ranges, size_t n, mt_status *status,
+                     mt_error *err)
+{
+    if (!store->costs.is_slow)
+        *status = read_ranges(store, key, ranges, n, err);
+    return !store->costs.is_slow;
+}
+
+static const uint8_t *view(mt_store *store, const char *key, uint64_t *size)
+{
+    (void)key;
+    *size = grid_of(store)->size;
+    return grid_of(store)->bytes;
+}
+
 static void close_nothing(mt_store *store) { (void)store; }
 
-static const mt_store_ops ops = { .size = get_size, .read = read_ranges, .close = close_nothing };
+static const mt_store_ops ops = {
+    .size = get_size, .read = read_ranges, .read_now = read_now, .view = view, .close = close_nothing
+};
 
 static mt_status locate_counted(const mt_chunk_map *map, const int64_t *position, mt_chunk_ref *out, mt_error *err)
 {
