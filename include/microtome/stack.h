@@ -169,9 +169,9 @@ MT_API const mt_stack_info *mt_stack_get_info(const mt_stack *stack);
 
 /* Writes a text that identifies the pixels of a stack, of at most room bytes with its NUL: the source and part, type,
  * shape, axes, the options that change pixels (raw, masks, scaled, merged tiles), and the size and modification time (or
- * ETag) of the file or, for an image that is a folder, of its metadata. Equal texts mean equal pixels, as far as a file
- * system tells. For arrays and custom stacks there are only source, type, shape and axes. MT_E_ARGUMENT if the text does
- * not fit; 4096 bytes are enough for paths of a file system. */
+ * ETag) of the file or, for an image that is a folder, of the metadata of its array, when the image was opened. Equal texts mean equal
+ * pixels, as far as a file system tells. For arrays and custom stacks there are only source, type, shape and axes.
+ * Nothing is read. MT_E_ARGUMENT if the text does not fit; 4096 bytes are enough for paths of a file system. */
 MT_API MT_MUST_CHECK mt_status mt_stack_identify(const mt_stack *stack, char *text, size_t room, mt_error *err);
 
 /* Finds a channel by the name that the file gives it; if there is none, by that name in upper or lower case (ASCII).

@@ -375,8 +375,9 @@ class Loader:
         Returns
         -------
         dict
-            Can be written as JSON: ``version``, ``plan``, ``seed``, ``epoch`` and ``batch``. It fits a loader with
-            the same arguments, of any number of threads and ranks (of ranks only without ``locality``).
+            Can be written as JSON: ``version``, ``plan``, ``seed``, ``images``, ``epoch`` and ``batch``. It fits a
+            loader with the same arguments, of any number of threads and ranks (of ranks only without ``locality``),
+            as long as the files of the images have not changed. They may be moved.
         """
         state: dict[str, Any] = json.loads(self._core.state())
         return state
@@ -392,7 +393,7 @@ class Loader:
         Raises
         ------
         ArgumentError
-            It is the state of a loader with other batches; the message names the first difference.
+            It is the state of a loader with other batches or images; the message names the first difference.
         """
         self._core.set_state(json.dumps(dict(state)))
         self._move()

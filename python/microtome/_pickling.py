@@ -32,7 +32,7 @@ def _reopen(function: Callable[..., ImageStack], arguments: tuple[Any, ...], sta
         raise _refusal(arguments[0], getattr(error, "reason", str(error))) from error
     if now != state:
         stack.close()
-        raise _refusal(arguments[0], f"the image has changed since it was pickled: {state}; now {now}")
+        raise _refusal(arguments[0], f"the image has changed since it was opened: {state}; now {now}")
     return stack
 
 

@@ -148,6 +148,7 @@ struct mt_chunk_map {
     const mt_sample_info *samples; /* one for each position along S and T together, S slow, or NULL */
     size_t n_samples;              /* entries of samples */
     const char *part;              /* part that was opened; NULL: as requested */
+    const char *document;          /* of an image that is a folder: key of the object that describes its array */
     int level, n_levels;           /* resolution level of the map; number of levels, 0 means 1 */
 
     double value_scale; /* the file declares the values pixel * value_scale + value_offset; 0: it declares none */

@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The saved state: {"version": 1, "plan": {fact: value, ...}, "seed": text, "epoch": n, "batch": n}. All facts
- * are strings; a state fits a loader whose facts are equal. */
+/* The saved state: {"version": 2, "plan": {fact: value, ...}, "seed": text, "images": [list, ...], "epoch": n, "batch": n}.
+ * All facts are strings. "images" has the identities of the images of each array (state_images.c). A state fits a loader
+ * whose facts and images are equal. */
 #include "loader/internal.h"
-
-#include "base/json.h"
+#include "loader/state.h"
 
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
-enum { VERSION = 1, LOADER_FACTS = 9, FACTS = MT_PATCHING_FACTS + LOADER_FACTS };
+enum { VERSION = 2, LOADER_FACTS = 9, FACTS = MT_PATCHING_FACTS + LOADER_FACTS };
 
 static uint64_t add_items(uint64_t digest, const void *items, size_t n, size_t size)
 {
@@ -90,31 +90,30 @@ static void list_facts(const mt_loader *l, mt_fact facts[FACTS])
     list_loader_facts(l, facts + MT_PATCHING_FACTS);
 }
 
-/* Appends to a text as snprintf does; *length counts also what does not fit. */
-static void append(char *text, size_t size, size_t *length, const char *format, ...) MT_PRINTF(4, 5);
-static void append(char *text, size_t size, size_t *length, const char *format, ...)
+void mt_state_append(mt_state_text *out, const char *format, ...)
 {
     va_list arguments;
     va_start(arguments, format);
-    size_t at = *length < size ? *length : size;
-    int n = vsnprintf(text ? text + at : NULL, size - at, format, arguments);
+    size_t at = out->length < out->size ? out->length : out->size;
+    int n = vsnprintf(out->text ? out->text + at : NULL, out->size - at, format, arguments);
     va_end(arguments);
-    *length += n > 0 ? (size_t)n : 0;
+    out->length += n > 0 ? (size_t)n : 0;
 }
 
 size_t mt_loader_get_state(mt_loader *l, char *text, size_t size)
 {
     mt_fact facts[FACTS];
     uint64_t epoch, batch;
-    size_t length = 0;
+    mt_state_text out = { .text = text, .size = size };
     list_facts(l, facts);
     mt_loader_tell(l, &epoch, &batch);
-    append(text, size, &length, "{\"version\": %d, \"plan\": {", VERSION);
+    mt_state_append(&out, "{\"version\": %d, \"plan\": {", VERSION);
     for (int i = 0; i < FACTS - 1; i++)
-        append(text, size, &length, "%s\"%s\": \"%s\"", i ? ", " : "", facts[i].name, facts[i].value);
-    append(text, size, &length, "}, \"seed\": \"%s\", \"epoch\": %" PRIu64 ", \"batch\": %" PRIu64 "}",
-           facts[FACTS - 1].value, epoch, batch);
-    return length;
+        mt_state_append(&out, "%s\"%s\": \"%s\"", i ? ", " : "", facts[i].name, facts[i].value);
+    mt_state_append(&out, "}, \"seed\": \"%s\", \"images\": ", facts[FACTS - 1].value);
+    mt_state_append_images(&out, &l->recipe);
+    mt_state_append(&out, ", \"epoch\": %" PRIu64 ", \"batch\": %" PRIu64 "}", epoch, batch);
+    return out.length;
 }
 
 static mt_status get_number(const json_t *state, const char *name, uint64_t *out, mt_error *err)
@@ -150,6 +149,7 @@ static mt_status apply(mt_loader *l, const json_t *state, mt_error *err)
     if (version != VERSION)
         return mt_fail(err, MT_E_ARGUMENT, "a state of version %" PRIu64 ", not %d", version, VERSION);
     if ((st = get_number(state, "epoch", &epoch, err)) || (st = get_number(state, "batch", &batch, err)) ||
+        (st = mt_state_compare_images(json_object_get(state, "images"), &l->recipe, err)) ||
         (st = compare_facts(l, state, err)))
         return st;
     return mt_loader_seek(l, epoch, batch, err);

@@ -94,6 +94,9 @@ mt_status mt_stack_load_map(mt_stack *stack, mt_container *container, const mt_s
         return st;
     }
     stack->map->container = mt_container_retain(container);
+    stack->is_identified = saved.identity != NULL;
+    if (saved.identity)
+        stack->identity = *saved.identity;
     *asked = saved.selection;
     return MT_OK;
 }

@@ -69,6 +69,16 @@ static mt_status check_complete(const mt_stack_info *info, mt_error *err)
                    (unsigned long long)info->n_missing, info->missing[0]);
 }
 
+/* The store has just read the object: nothing is requested. */
+static mt_status identify(mt_stack *stack, const mt_container *container, mt_error *err)
+{
+    const char *key = container->source.folder ? stack->map->document : container->source.key;
+    mt_error own = MT_ERROR_INIT;
+    mt_status st = key ? mt_store_identify(stack->map->store, key, &stack->identity, &own) : MT_E_UNSUPPORTED;
+    stack->is_identified = st == MT_OK;
+    return st && st != MT_E_UNSUPPORTED ? mt_fail(err, st, "%s", own.message) : MT_OK;
+}
+
 static mt_status fill_stack(mt_stack *stack, mt_container *container, const mt_selection *part,
                             const mt_open_options *options, mt_error *err)
 {
@@ -89,6 +99,8 @@ static mt_status fill_stack(mt_stack *stack, mt_container *container, const mt_s
     stack->raw_big_endian = options->raw_big_endian != 0;
     if (!options->map)
         st = mt_container_map(container, part, &stack->map, err);
+    if (!st && !options->map)
+        st = identify(stack, container, err);
     if (!st)
         st = mt_stack_describe(stack, options, err);
     if (!st && options->missing_is_error)

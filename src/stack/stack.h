@@ -26,6 +26,8 @@ struct mt_stack {
     bool depth_view, masks, scaled, merged; /* options that are stored in a saved map */
     int64_t raw_offset;                     /* options of format raw */
     bool raw_big_endian;
+    bool is_identified;              /* the store can tell whether the file has changed */
+    mt_identity identity;            /* of the file, or of the document of the map, when the image was opened */
     int n_axes;                      /* number of axes */
     mt_stack_axis axes[MT_MAX_DIMS]; /* axes and their stored dimensions */
     bool as_stored;                  /* one axis per stored dimension, some possibly without a role */
@@ -49,6 +51,10 @@ MT_MUST_CHECK mt_status mt_stack_check_axes(const mt_stack *stack, mt_error *err
 /* Prefixes an error with the one of n stacks that it is about: with its number, too, if there are several, because their
  * sources may be equal. */
 void mt_stack_prefix(mt_stack *const *stacks, size_t n, size_t stack, mt_error *err);
+
+/* Writes mt_stack_identify without the source to text, as snprintf does, and returns its whole length: text may be NULL
+ * if room is 0. It does not change with the place of the file. */
+size_t mt_stack_identify_image(const mt_stack *stack, char *text, size_t room);
 
 /* Loads the map of a stack from the file options->map. *asked: its part, in the arena. */
 MT_MUST_CHECK mt_status mt_stack_load_map(mt_stack *stack, mt_container *container, const mt_selection *part,

@@ -223,7 +223,7 @@ static void two_calls_share(void **state)
     static asker a[2];
     for (int stops = 0; stops < 2; stops++) {
         mt_context_options o = with(2, 1 << 20);
-        net_open(&n, &o, &far, 5000, 64);
+        net_open(&n, &o, &far, stops ? 100000 : 5000, 64); /* the caller is asked every 20 ms */
         pthread_t threads[2];
         for (int i = 0; i < 2; i++) {
             a[i] = (asker) { .n = &n };
@@ -232,6 +232,7 @@ static void two_calls_share(void **state)
         }
         sleep_until(&n.store.reads, 1);
         a[0].stop = stops;
+        n.store.delay_us = 5000;
         for (int i = 0; i < 2; i++)
             pthread_join(threads[i], NULL);
         assert_int_equal(a[1].status, MT_OK);

@@ -375,9 +375,13 @@ static void the_state_of_another_plan_is_refused(void **state)
     check_refusal(&options, text, "the state belongs to another plan: its treatment of damaged chunks is 0, not 2");
     options = options_of();
     check_refusal(&options, "{}", "a state of a loader without a number \"version\"");
-    check_refusal(&options, "{\"version\": 2}", "a state of version 2, not 1");
-    check_refusal(&options, "{\"version\": 1, \"epoch\": 0, \"batch\": 0}",
-                  "the state belongs to another plan: its strategy is not given, not random");
+    check_refusal(&options, "{\"version\": 1}", "a state of version 1, not 2");
+    check_refusal(&options, "{\"version\": 2, \"epoch\": 0, \"batch\": 0}", "the state has images for 0 arrays, not 1");
+    check_refusal(&options, "{\"version\": 2, \"epoch\": 0, \"batch\": 0, \"images\": [null]}",
+                  "the state belongs to other images: 0, not 1");
+    char *plan = strstr(text, "strategy");
+    memcpy(plan, "STRATEGY", 8);
+    check_refusal(&options, text, "the state belongs to another plan: its strategy is not given, not random");
     assert_int_not_equal(mt_loader_set_state(s.loader, "{", 1, &err), MT_OK);
     close_all(&s);
 }

@@ -4,13 +4,14 @@
 
 static void check_new(const set *s, mt_loader_options options, mt_status status, const char *message)
 {
-    mt_loader *loader;
+    mt_loader *loader = NULL;
     mt_error err = MT_ERROR_INIT;
     if (!options.struct_size)
         options.struct_size = sizeof options;
     mt_status st = mt_loader_new(s->patching, &options, &loader, &err);
     if (st != status || !strstr(err.message, message))
         fail_msg("%s: \"%s\", not \"%s\"", mt_status_name(st), err.message, message);
+    mt_loader_free(loader);
 }
 
 static void options_out_of_range(void **state)
@@ -49,6 +50,7 @@ static void options_out_of_range(void **state)
         { { .rank = 2, .world_size = 2 }, MT_E_ARGUMENT, "rank" },
         { { .batch_size = SIZE_MAX / 2, .world_size = 9 }, MT_E_ARGUMENT, "patches for 9 ranks" },
         { { .block = { 1, -3 } }, MT_E_ARGUMENT, "a block of -3 chunks" },
+        { { .prefetch = 65 }, MT_E_ARGUMENT, "65 batches ahead are more than 64" },
         { { .world_size = 100000, .locality_rank = 1, .uneven = MT_UNEVEN_SHORT },
           MT_E_ARGUMENT,
           "too few for windows of 100000 ranks" },
@@ -59,6 +61,7 @@ static void options_out_of_range(void **state)
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
         check_new(&s, cases[i].o, cases[i].status, cases[i].message);
     check_new(&s, (mt_loader_options) { .batch_size = 64, .world_size = 3, .uneven = MT_UNEVEN_SHORT }, MT_OK, "");
+    check_new(&s, (mt_loader_options) { .window = 1, .block = { INT64_MAX, INT64_MAX } }, MT_OK, ""); /* the image */
     mt_loader *loader = new_loader(&s, NULL); /* one patch a batch */
     mt_loader_report report = { .struct_size = sizeof report + 1 };
     mt_error err = MT_ERROR_INIT;

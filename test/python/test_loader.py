@@ -277,7 +277,7 @@ def make_state(done):
 
 def test_the_state_of_another_loader():
     state = make().state_dict()
-    assert set(state) == {"version", "plan", "seed", "epoch", "batch"}
+    assert set(state) == {"version", "plan", "seed", "images", "epoch", "batch"}
     for options, difference in [
         ({"batch_size": 7}, "batch size"),
         ({"augment": None}, "augmentation"),
@@ -287,6 +287,31 @@ def test_the_state_of_another_loader():
             make(**options).load_state_dict(state)
     with pytest.raises(ValueError):
         make().load_state_dict({"epoch": 1})
+
+
+def test_the_state_of_other_images(tmp_path):
+    def load(folder):
+        stacks = [microtome.open(folder / f"{i}.npy", axes="YX") for i in range(2)]
+        return microtome.Loader(microtome.Tiled(stacks, (8, 8)), batch_size=4)
+
+    old, moved = tmp_path / "old", tmp_path / "moved"
+    old.mkdir()
+    for i in range(2):
+        np.save(old / f"{i}.npy", np.zeros((16, 16), np.uint8))
+    first = load(old)
+    next(iter(first))
+    state = first.state_dict()
+    old.rename(moved)
+    second = load(moved)
+    second.load_state_dict(state)
+    assert len(list(second)) == 1
+    np.save(moved / "1.npy", np.zeros((16, 16), np.uint16))
+    with pytest.raises(
+        microtome.ArgumentError,
+        match=r"^stack 1 \(.*moved/1.npy\): the image is not the one of the state: uint8 1x1x16x16 YX then, "
+        "uint16 1x1x16x16 YX now$",
+    ):
+        load(moved).load_state_dict(state)
 
 
 @pytest.mark.parametrize("world", [1, 2, 3, 7])

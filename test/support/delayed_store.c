@@ -1,12 +1,16 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "support/delayed_store.h"
 
+#include "store/files.h"
+
 #include <errno.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+
+enum { KNOWN = 4096 };
 
 typedef struct delayed_store {
     mt_store base;
@@ -17,9 +21,32 @@ typedef struct delayed_store {
     pthread_t thread;
     mt_request *queue; /* newest first */
     bool stopping;
+    uint64_t known[KNOWN]; /* hashes of the keys that were read, oldest overwritten */
+    size_t n_known;
 } delayed_store;
 
 static delayed_store *delayed_of(mt_store *store) { return (delayed_store *)(void *)store; }
+
+/* As over HTTP, the answer to a read tells what is needed to identify the object. */
+static bool is_known(delayed_store *d, const char *key)
+{
+    const uint64_t hash = mt_key_hash(key);
+    bool found = false;
+    pthread_mutex_lock(&d->mutex);
+    for (size_t i = 0; !found && i < KNOWN && i < d->n_known; i++)
+        found = d->known[i] == hash;
+    pthread_mutex_unlock(&d->mutex);
+    return found;
+}
+
+static void note_known(delayed_store *d, const char *key)
+{
+    const bool is_new = !is_known(d, key);
+    pthread_mutex_lock(&d->mutex);
+    if (is_new)
+        d->known[d->n_known++ % KNOWN] = mt_key_hash(key);
+    pthread_mutex_unlock(&d->mutex);
+}
 
 static void answer(delayed_store *d, mt_request *outer)
 {
@@ -40,6 +67,8 @@ static void answer(delayed_store *d, mt_request *outer)
     outer->n_read = r.n_read;
     outer->capacity = r.capacity;
     outer->object_size = r.object_size;
+    if (!r.status)
+        note_known(d, r.key);
 }
 
 /* Waits until no request has arrived for the delay. The mutex is held. */
@@ -115,8 +144,9 @@ static mt_status delayed_list(mt_store *store, const char *prefix, mt_store_visi
 
 static mt_status delayed_identify(mt_store *store, const char *key, mt_identity *out, mt_error *err)
 {
-    delayed_of(store)->log->trips++;
-    return mt_store_identify(delayed_of(store)->inner, key, out, err);
+    delayed_store *d = delayed_of(store);
+    d->log->trips += !is_known(d, key);
+    return mt_store_identify(d->inner, key, out, err);
 }
 
 static void delayed_close(mt_store *store)

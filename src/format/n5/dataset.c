@@ -128,11 +128,12 @@ static mt_status parse(const json_t *attributes, const char *path, mt_chunk_map 
 mt_status n5_parse_dataset(const mt_node *dataset, mt_chunk_map *map, mt_error *err)
 {
     map->state = mt_arena_alloc(map->arena, 1, sizeof(n5_state), err);
-    if (!map->state)
+    map->document = mt_arena_printf(map->arena, err, "%s%sattributes.json", dataset->path, *dataset->path ? "/" : "");
+    if (!map->state || !map->document)
         return mt_arena_failed(err);
     mt_status st = parse(dataset->document, dataset->path, map, err);
     if (st)
-        mt_error_prefix(err, "%s%sattributes.json", dataset->path, *dataset->path ? "/" : "");
+        mt_error_prefix(err, "%s", map->document);
     return st;
 }
 

@@ -484,6 +484,22 @@ static mt_status read_names(mt_reader *r, mt_arena *arena, mt_saved_source *sour
     return MT_OK;
 }
 
+/* key: of the file or folder now. */
+static mt_status find_identity(mt_chunk_map *map, const saved_state *s, const mt_renaming *renaming, const char *key,
+                               mt_saved_source *source, mt_error *err)
+{
+    if (map->document && !(map->document = mt_key_rename(renaming, map->document, map->arena, err)))
+        return failed(err);
+    for (size_t i = 0; i < s->n_documents; i++) {
+        const bool is_file = strcmp(s->objects[i].key, key) == 0;
+        if (is_file || (map->document && strcmp(s->objects[i].key, map->document) == 0))
+            source->identity = &s->objects[i].identity;
+        if (is_file)
+            break;
+    }
+    return MT_OK;
+}
+
 static mt_status read_map(mt_reader *r, mt_chunk_map *map, const char *key, mt_saved_source *source, mt_error *err)
 {
     char *format;
@@ -493,8 +509,9 @@ static mt_status read_map(mt_reader *r, mt_chunk_map *map, const char *key, mt_s
         return st;
     map->format = format;
     mt_renaming renaming = { source->key, key };
-    if ((st = read_objects(r, &renaming, map->arena, s, err)) || (st = read_chains(r, map, s, err)) ||
-        (st = read_fields(r, map, err)))
+    if ((st = read_optional(r, map->arena, &map->document, err)) ||
+        (st = read_objects(r, &renaming, map->arena, s, err)) || (st = read_chains(r, map, s, err)) ||
+        (st = read_fields(r, map, err)) || (st = find_identity(map, s, &renaming, key, source, err)))
         return st;
     return read_layout(r, map, s, &renaming, err);
 }

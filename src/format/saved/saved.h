@@ -19,6 +19,7 @@ typedef struct mt_saved_source {
     bool depth_view, use_masks, scaled, merge_tiles; /* options that affect the map */
     const char *const *documents; /* keys of objects with metadata, which are checked before the first read */
     size_t n_documents;           /* entries of documents */
+    const mt_identity *identity;  /* when read: of the file, or of the document of the map; NULL: not known */
 } mt_saved_source;
 
 /* Locates all chunks of the map, which may read the store, and identifies its objects. MT_E_LIMIT if the chunks do not
@@ -29,7 +30,7 @@ MT_MUST_CHECK mt_status mt_map_write(const mt_chunk_map *map, const mt_saved_sou
 /* Makes the map for the file or folder of this key without reading the store. Documents are checked before the first
  * chunk is located, other objects when they are first needed: MT_E_CHANGED if one has changed. Each object is checked
  * once; the checks run one after the other and block even while locate collects (store/collect.h). bytes may be freed
- * afterwards. Strings of source live in the arena of the map; source->documents is not set. */
+ * afterwards. What source points to lives in the arena of the map; source->documents is not set. */
 MT_MUST_CHECK mt_status mt_map_read(mt_env *env, mt_store *store, const char *key, const uint8_t *bytes, size_t size,
                                     mt_chunk_map **out, mt_saved_source *source, mt_error *err);
 
@@ -38,7 +39,7 @@ char *mt_key_rename(const mt_renaming *renaming, const char *key, mt_arena *aren
 
 /* Shared by reader and writer. */
 #define MT_SAVED_MAGIC "\x89mtmap\r\n"
-enum { MT_SAVED_HEAD = 24, MT_SAVED_VERSION = 4 };
+enum { MT_SAVED_HEAD = 24, MT_SAVED_VERSION = 5 };
 enum {
     MT_SAVED_BIG_ENDIAN = 1,
     MT_SAVED_DEPTH_VIEW = 2,

@@ -6,14 +6,16 @@
 
 mt_status zarr_map_array(const mt_node *node, mt_chunk_map *map, mt_error *err)
 {
+    const bool is_v2 = node->version == 2;
     map->ask_axes = true;
     map->state = mt_arena_alloc(map->arena, 1, sizeof(zarr_state), err);
-    if (!map->state)
+    map->document =
+        mt_arena_printf(map->arena, err, "%s%s%s", node->path, *node->path ? "/" : "", is_v2 ? ".zarray" : "zarr.json");
+    if (!map->state || !map->document)
         return mt_arena_failed(err);
-    mt_status st = (node->version == 2 ? zarr_v2_parse : zarr_v3_parse)(node->document, node->path, map, err);
+    mt_status st = (is_v2 ? zarr_v2_parse : zarr_v3_parse)(node->document, node->path, map, err);
     if (st)
-        mt_error_prefix(err, "%s%s%s", node->path, *node->path ? "/" : "",
-                        node->version == 2 ? ".zarray" : "zarr.json");
+        mt_error_prefix(err, "%s", map->document);
     return st;
 }
 

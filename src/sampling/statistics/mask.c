@@ -104,11 +104,8 @@ mt_status mt_mask_read(mt_survey *survey, size_t stack, const mt_stack_dims *dim
     if (st)
         return st;
     set_strides(&r, out);
-    st = read_samples(&r, mask, bits.dtype, *memory, err);
-    if (st) {
-        mt_release(&survey->context->env, *memory, *bytes);
+    if ((st = read_samples(&r, mask, bits.dtype, *memory, err)))
         return st;
-    }
     compare(&bits, *memory, *bytes / bits.size);
     out->data = *memory;
     return MT_OK;

@@ -79,7 +79,8 @@ MT_MUST_CHECK mt_status mt_survey_record(mt_survey *survey, const mt_sampled *pa
 MT_MUST_CHECK mt_status mt_survey_rows(mt_survey *survey, const mt_units *units, uint64_t first_unit,
                                        const mt_mask *mask, const mt_visited *visited, mt_error *err);
 
-/* Reads the mask of a box of an image, whose dimensions are dims, into *memory (mt_release with *bytes). */
+/* Reads the mask of a box of an image, whose dimensions are dims, into *memory, which the caller releases with
+ * *bytes, also on failure. */
 MT_MUST_CHECK mt_status mt_mask_read(mt_survey *survey, size_t stack, const mt_stack_dims *dims, const mt_box *box,
                                      mt_mask *out, void **memory, size_t *bytes, mt_error *err);
 

@@ -103,6 +103,17 @@ static void check_info(const mt_stack_info *a, const mt_stack_info *b)
     }
 }
 
+/* The map knows which file it is of, before anything is read. */
+static void check_identities(const mt_stack *a, const mt_stack *b)
+{
+    char texts[2][4096];
+    mt_error err = MT_ERROR_INIT;
+    check_ok(mt_stack_identify(a, texts[0], sizeof texts[0], &err), &err);
+    check_ok(mt_stack_identify(b, texts[1], sizeof texts[1], &err), &err);
+    assert_string_equal(texts[0], texts[1]);
+    assert_non_null(strstr(texts[0], " bytes, changed at "));
+}
+
 static int64_t size_of(const mt_stack_info *info)
 {
     int64_t n = (int64_t)mt_dtype_size(info->dtype);
@@ -128,6 +139,7 @@ static bool check_round_trip(const char *path, const mt_open_options *options)
     write_file(map_path, saved.data, saved.size);
     delayed_log log = { .delay_ms = 0 };
     mt_stack *again = open_with(path, options, &log);
+    check_identities(stack, again);
     assert_int_equal(log.trips, 0);
     check_info(mt_stack_get_info(stack), mt_stack_get_info(again));
     check_ok(read_whole(again, &after, &err), &err);

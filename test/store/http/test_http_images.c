@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Images over HTTP: the pixels of the local files, also from servers that fail; and never a hole. */
 #include "support/contract.h"
+#include "support/folder.h"
 #include "support/http_store.h"
 
 #include <pthread.h>
@@ -343,6 +344,58 @@ static void round_trips(void **state)
     check_trips("czi/real/tiles.czi", NULL, 4, 2);
 }
 
+static void tag_by_version(void *version, const http_request *request, http_reply *reply)
+{
+    (void)request;
+    snprintf(reply->etag, sizeof reply->etag, "\"v%d\"", *(const int *)version);
+}
+
+/* The state of a loader of an image over HTTP; expected: for set_state with an earlier one. */
+static void make_state(const char *url, const char *earlier, const char *expected, char *text, size_t room)
+{
+    const mt_patching_options how = {
+        .struct_size = sizeof how, .strategy = "tiled", .patch_size = (const int64_t[]) { 2, 2 }, .n_spatial = 2
+    };
+    const mt_loader_options options = { .struct_size = sizeof options };
+    mt_patching *patching;
+    mt_loader *loader;
+    mt_error err = MT_ERROR_INIT;
+    mt_stack *stack = open_stack(NULL, url, "YX");
+    check_ok(mt_patching_new(&stack, 1, &how, &patching, &err), &err);
+    check_ok(mt_loader_new(patching, &options, &loader, &err), &err);
+    assert_in_range(mt_loader_get_state(loader, text, room), 1, room - 1);
+    if (expected)
+        check_failed(mt_loader_set_state(loader, earlier, strlen(earlier), &err), MT_E_ARGUMENT, &err, expected);
+    else if (earlier)
+        check_ok(mt_loader_set_state(loader, earlier, strlen(earlier), &err), &err);
+    mt_loader_free(loader);
+    mt_patching_free(patching);
+    mt_stack_close(stack);
+}
+
+/* A document is identified by what came with it: no further request. */
+static void states_of_loaders(void **state)
+{
+    (void)state;
+    int version = 1;
+    char url[512], text[4096], later[4096];
+    const char *served = temporary_folder();
+    write_temporary_text("i.zarr/.zarray", "{\"zarr_format\": 2, \"shape\": [4, 4], \"chunks\": [4, 4], \"dtype\": "
+                                           "\"|u1\", \"compressor\": null, \"filters\": null, \"fill_value\": 0, "
+                                           "\"order\": \"C\"}");
+    http_server *server = http_server_start("127.0.0.1", served, tag_by_version, &version);
+    snprintf(url, sizeof url, "%s/i.zarr/", http_server_url(server));
+    mt_stack_close(open_stack(NULL, url, "YX"));
+    const unsigned opening = http_server_requests(server);
+    make_state(url, NULL, NULL, text, sizeof text);
+    assert_int_equal(http_server_requests(server), 2 * opening);
+    make_state(url, text, NULL, later, sizeof later);
+    assert_string_equal(text, later);
+    version = 2;
+    make_state(url, text, "ETag 'v1' then, ETag 'v2' now", later, sizeof later);
+    http_server_stop(server);
+}
+
 static void after_fork(void **state)
 {
     (void)state;
@@ -392,7 +445,8 @@ int main(void)
         cmocka_unit_test(damage_is_not_kept),
         cmocka_unit_test(round_trips),
         cmocka_unit_test(saved_maps),
+        cmocka_unit_test(states_of_loaders),
         cmocka_unit_test(after_fork),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return cmocka_run_group_tests(tests, NULL, remove_temporary_folder);
 }

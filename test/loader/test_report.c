@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* What the report of a loader counts: batches, patches and epochs; chunks of images that have them; and since when. */
+#include "support/folder.h"
+#include "support/support.h"
+
+#include <microtome/microtome.h>
+
+#include <stdio.h>
+#include <string.h>
+
+enum { SIDE = 64, CHUNK = 16, PATCH = 8, BATCH = 4, CHUNKS = (SIDE / CHUNK) * (SIDE / CHUNK) };
+
+static mt_status extract(void *self, int64_t sample, const int64_t *channels, size_t n_channels, const int64_t *coords,
+                         const int64_t *size, float *out, mt_error *err)
+{
+    (void)self, (void)sample, (void)channels, (void)n_channels, (void)coords, (void)err;
+    memset(out, 0, (size_t)(size[0] * size[1]) * sizeof *out);
+    return MT_OK;
+}
+
+typedef enum kind { ARRAY, CUSTOM, ZARR } kind;
+
+static mt_stack *open_stack(mt_context *context, kind which)
+{
+    static const uint8_t pixels[SIDE * SIDE];
+    const mt_stack_ops ops = { .struct_size = sizeof ops, .extract_patch = extract };
+    const mt_stack_info info = { .struct_size = sizeof info,
+                                 .source = "custom",
+                                 .dtype = MT_UINT8,
+                                 .original_axes = "YX",
+                                 .original_ndim = 2,
+                                 .original_shape = { SIDE, SIDE } };
+    const mt_open_options axes = { .struct_size = sizeof axes, .axes = "YX" };
+    mt_stack *stack;
+    mt_error err = MT_ERROR_INIT;
+    switch (which) {
+    case ARRAY:
+        check_ok(mt_stack_from_array(context, pixels, MT_UINT8, "YX", info.original_shape, NULL, "array", &stack, &err),
+                 &err);
+        break;
+    case CUSTOM: check_ok(mt_stack_new(context, &ops, NULL, &info, &stack, &err), &err); break;
+    case ZARR:
+        write_temporary_text("i.zarr/.zarray",
+                             "{\"zarr_format\": 2, \"shape\": [64, 64], \"chunks\": [16, 16], \"dtype\": \"|u1\", "
+                             "\"compressor\": null, \"filters\": [{\"id\": \"shuffle\", \"elementsize\": 1}], "
+                             "\"fill_value\": 0, \"order\": \"C\"}");
+        for (int i = 0; i < CHUNKS; i++) {
+            char name[32];
+            snprintf(name, sizeof name, "i.zarr/%d.%d", i / 4, i % 4);
+            write_temporary(name, pixels, CHUNK * CHUNK);
+        }
+        check_ok(mt_stack_open(context, temporary_path("i.zarr"), &axes, &stack, &err), &err);
+        break;
+    }
+    return stack;
+}
+
+static mt_loader_report report_of(mt_loader *loader)
+{
+    mt_loader_report report = { .struct_size = sizeof report };
+    mt_error err = MT_ERROR_INIT;
+    check_ok(mt_loader_get_report(loader, &report, &err), &err);
+    return report;
+}
+
+static size_t take(mt_loader *loader, size_t most)
+{
+    size_t n = 0;
+    for (mt_batch *batch = NULL; n < most; n++, mt_batch_release(batch)) {
+        mt_error err = MT_ERROR_INIT;
+        check_ok(mt_loader_next(loader, NULL, &batch, &err), &err);
+        if (!batch)
+            break;
+    }
+    return n;
+}
+
+static void what_was_delivered_and_decoded(void **state)
+{
+    (void)state;
+    static const struct {
+        kind kind;
+        uint64_t window, chunks, blocks;
+    } cases[] = { { ARRAY, 0, 0, 0 }, { CUSTOM, 0, 0, 0 }, { ZARR, 0, CHUNKS, 0 }, { ZARR, 2, CHUNKS, 4 } };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        const mt_patching_options how = {
+            .struct_size = sizeof how, .strategy = "tiled", .patch_size = (int64_t[]) { PATCH, PATCH }, .n_spatial = 2
+        };
+        const mt_loader_options options = {
+            .struct_size = sizeof options, .batch_size = BATCH, .window = cases[i].window, .block = { 2, 2 }
+        };
+        mt_context *context;
+        mt_patching *patching;
+        mt_loader *loader;
+        mt_error err = MT_ERROR_INIT;
+        check_ok(mt_context_new(NULL, &context, &err), &err);
+        mt_stack *stack = open_stack(context, cases[i].kind);
+        float pixel; /* what was read before does not count */
+        check_ok(mt_stack_extract_patch(stack, 0, NULL, 0, (int64_t[]) { 0, 0 }, (int64_t[]) { 1, 1 }, 2, &pixel, &err),
+                 &err);
+        mt_context_drop_cache(context);
+        check_ok(mt_patching_new(&stack, 1, &how, &patching, &err), &err);
+        check_ok(mt_loader_new(patching, &options, &loader, &err), &err);
+        mt_loader_report r = report_of(loader);
+        assert_true(r.batches == 0 && r.patches == 0 && r.epochs == 0 && r.chunks_decoded == 0 && r.mean_blocks == 0);
+        assert_int_equal(r.chunks, cases[i].chunks);
+        assert_int_equal(r.blocks, cases[i].blocks);
+        assert_true(r.window == (cases[i].window ? cases[i].window : MT_WINDOW_ALL));
+        const size_t n = take(loader, SIZE_MAX);
+        assert_int_equal(n, (SIDE / PATCH) * (SIDE / PATCH) / BATCH);
+        r = report_of(loader);
+        assert_int_equal(r.epochs, 1);
+        assert_int_equal(r.batches, n);
+        assert_int_equal(r.patches, n * BATCH);
+        assert_int_equal(r.chunks_decoded, cases[i].chunks);
+        assert_int_equal(r.bytes_decoded, cases[i].chunks * CHUNK * CHUNK);
+        assert_true((r.bytes_fetched > 0) == (cases[i].kind == ZARR));
+        if (cases[i].blocks)
+            assert_true(r.fewest_blocks >= 1 && r.mean_blocks <= 2 && r.mean_blocks >= (double)r.fewest_blocks);
+        else
+            assert_true(r.fewest_blocks == 0 && r.mean_blocks == 0);
+        mt_context_reset_counters(context); /* by whom it belongs to: what comes later counts */
+        r = report_of(loader);
+        assert_true(r.batches == n && r.chunks_decoded == 0 && r.bytes_delivered == 0);
+        const mt_loader_report whole = r;
+        r = (mt_loader_report) { .struct_size = offsetof(mt_loader_report, patches), .patches = 99 };
+        check_ok(mt_loader_get_report(loader, &r, &err), &err); /* of an older caller */
+        assert_true(r.batches == whole.batches && r.patches == 99);
+        mt_loader_free(loader);
+        mt_patching_free(patching);
+        mt_stack_close(stack);
+        mt_context_free(context);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = { cmocka_unit_test(what_was_delivered_and_decoded) };
+    return cmocka_run_group_tests(tests, NULL, remove_temporary_folder);
+}
