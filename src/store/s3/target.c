@@ -254,7 +254,7 @@ static mt_status s3_list_sizes(mt_target *target, const char *folder, mt_store_v
 
 static mt_status s3_list(mt_target *target, const char *prefix, mt_store_visit visit, void *user, mt_error *err)
 {
-    return mt_s3_list(&store_of(target)->web.base, prefix, visit, user, err);
+    return mt_s3_list_pages(&store_of(target)->web.base, prefix, visit, user, err);
 }
 
 static void s3_close(mt_target *target)

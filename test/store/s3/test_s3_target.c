@@ -2,6 +2,7 @@
 /* Targets in buckets, with a server of the test that keeps objects in memory. Real servers: test/stores. */
 #include "support/target.h"
 
+#include "base/number.h"
 #include "engine/context.h"
 #include "support/http_server.h"
 #include "write/journal.h"
@@ -32,6 +33,7 @@ static struct bucket {
     unsigned conflicts;      /* of PUTs that are answered with 409 */
     bool ignores_conditions; /* of PUT */
     int refuses;             /* code of all answers; 0: none */
+    int pages;               /* not 0: of each listing, which is of invented markers */
     char payload[80];        /* header x-amz-content-sha256 of the last PUT */
 } bucket = { .mutex = PTHREAD_MUTEX_INITIALIZER };
 
@@ -82,8 +84,38 @@ static void put(const http_request *request, http_reply *reply)
     }
 }
 
+/* A page of the journal of plan 7, with 20 markers; the last one comes again on the next page. Tokens are the numbers of
+ * pages. */
+enum { MARKERS = 20 };
+
+static void list_markers(const http_request *request, http_reply *reply)
+{
+    const char *token = strstr(request->query, "continuation-token=");
+    int64_t page = 0;
+    if (token) {
+        token += strlen("continuation-token=");
+        assert_true(mt_parse_integer(&token, &page));
+    }
+    size_t at = (size_t)snprintf(reply->text, sizeof reply->text,
+                                 "<ListBucketResult><IsTruncated>%s</IsTruncated>"
+                                 "<NextContinuationToken>%d</NextContinuationToken>",
+                                 page + 1 < bucket.pages ? "true" : "false", (int)page + 1);
+    for (int i = 0; i < MARKERS; i++)
+        at += (size_t)snprintf(reply->text + at, sizeof reply->text - at,
+                               "<Contents><Key>out.zarr/.microtome/unit-%016x-%016x-%016x-%08x-%08x</Key></Contents>",
+                               7, (int)page * (MARKERS - 1) + i, 1, 2, 2);
+    snprintf(reply->text + at, sizeof reply->text - at, "</ListBucketResult>");
+    reply->code = 200;
+    reply->body = (const uint8_t *)reply->text;
+    reply->size = strlen(reply->text);
+}
+
 static void list(const http_request *request, http_reply *reply)
 {
+    if (bucket.pages) {
+        list_markers(request, reply);
+        return;
+    }
     const char *prefix = strstr(request->query, "prefix=") + 7;
     char decoded[160] = "/lab/";
     for (size_t n = 5; *prefix && *prefix != '&' && n < sizeof decoded - 1; n++, prefix++) {
@@ -166,7 +198,7 @@ static int tear_down(void **state)
     for (size_t i = 0; i < bucket.n; i++)
         free(bucket.objects[i].bytes);
     bucket.n = 0;
-    bucket.refuses = 0;
+    bucket.refuses = bucket.pages = 0;
     return tear_down_target(state);
 }
 
@@ -352,6 +384,40 @@ static void journals_are_markers(void **state)
     assert_int_equal(bucket.n, 0);
 }
 
+typedef struct seen_units {
+    uint64_t next, largest_memory;
+} seen_units;
+
+static mt_status expect_next(void *user, const mt_unit_record *record, mt_error *err)
+{
+    seen_units *seen = user;
+    (void)err;
+    assert_int_equal(record->unit, seen->next++);
+    uint64_t now = context->env.memory_bytes;
+    seen->largest_memory = now > seen->largest_memory ? now : seen->largest_memory;
+    return MT_OK;
+}
+
+/* More pages than a listing may have whose names are kept; the memory is that of one page. */
+static void a_journal_of_any_size_is_read(void **state)
+{
+    static const int pages[] = { 2, 4200 };
+    uint64_t memory[2];
+    (void)state;
+    for (int i = 0; i < 2; i++) {
+        mt_error err = MT_ERROR_INIT;
+        seen_units seen = { 0 };
+        uint64_t n_damaged;
+        bucket.pages = pages[i];
+        check_ok(mt_journal_read(target, 7, false, expect_next, &seen, &n_damaged, &err), &err);
+        assert_int_equal(seen.next, (uint64_t)pages[i] * (MARKERS - 1) + 1);
+        assert_int_equal(n_damaged, 0);
+        memory[i] = seen.largest_memory;
+    }
+    bucket.pages = 0;
+    assert_true(memory[1] <= memory[0] + 1024);
+}
+
 enum { SIDE = 5, N_UNITS = SIDE * SIDE };
 
 /* An image of one pixel for each unit. */
@@ -432,6 +498,7 @@ int main(void)
         TEST(new_objects_replace_nothing),
         TEST(refusals_are_told),
         TEST(journals_are_markers),
+        TEST(a_journal_of_any_size_is_read),
         TEST(one_listing_tells_all_sizes),
         TEST(many_objects_are_removed),
         TEST(units_are_listed),
