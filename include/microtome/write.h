@@ -263,7 +263,7 @@ typedef struct mt_collection_options {
 MT_API MT_MUST_CHECK mt_status mt_collection_begin(mt_context *context, const char *path,
                                                    const mt_collection_options *options, mt_error *err);
 
-/* Completes the collection, all images of which are finished. Series get a document in OME-XML beside them
+/* Completes the collection. MT_E_ARGUMENT or MT_E_NOT_FOUND if an image is unfinished or missing. Series get a document in OME-XML beside them
  * (OME/METADATA.ome.xml, which some readers demand), for which they are opened; not if one has a type that OME lacks
  * (bool, float16, int64, uint64). May be repeated. */
 MT_API MT_MUST_CHECK mt_status mt_collection_finish(mt_context *context, const char *path,

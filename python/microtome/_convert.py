@@ -19,7 +19,7 @@ from ._open import is_url, native_stacks, open_all, open_quietly, warn_opened
 from ._progress import Progress, show_progress
 from ._stack import ImageStack
 from ._writer import WriterProgress, start_writer
-from ._writer_options import OutputOptions, WriterOptions, durability_number, to_core
+from ._writer_options import OutputOptions, WriterOptions, durability_number, note_missing, to_core
 
 if TYPE_CHECKING:
     from typing import Unpack
@@ -373,23 +373,12 @@ class _Plan(NamedTuple):
         made: dict[str, Any] = {"like": self.stacks[0], "axes": self.axes, "shape": self.shape}
         if self.channels is not None:
             made["channels"] = self.channels
-        if missing := self._missing():  # before a given note, as `open` shows only the start of a long one
-            made["note"] = f"{missing}. {given['note']}" if given.get("note") else missing
+        if note := note_missing(self.stacks, "converted", given.get("note")):
+            made["note"] = note
         if given.get("identity") is None:
             made["identity"] = self._identity() + "".join(f"; label image {name}" for name in labels)
         return cast(
             "WriterOptions", {**given, **made, **({"channels": given["channels"]} if given.get("channels") else {})}
-        )
-
-    def _missing(self) -> str:
-        """Tell what is missing in the sources, in the words of the command, which may continue the image."""
-        n = sum(stack.n_missing for stack in self.stacks)
-        first = next((stack.missing[0] for stack in self.stacks if stack.n_missing), "")
-        were, have = ("file or frame was", "has") if n == 1 else ("files or frames were", "have")
-        return (
-            f"{n} {were} missing when the image was converted and {have} the fill value, the first: {first}"
-            if n
-            else ""
         )
 
     def _identity(self) -> str:
