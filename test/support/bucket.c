@@ -162,7 +162,10 @@ static void join_parts(const http_request *request, http_reply *reply)
     assert_int_equal(request->body_size, strlen(wanted));
     assert_memory_equal(request->body, wanted, request->body_size);
     bucket_object *o = bucket_find(request->path);
-    o = o ? o : &bucket.objects[bucket.n++];
+    if (o)
+        free(o->bytes);
+    else
+        o = &bucket.objects[bucket.n++];
     *o = (bucket_object) { .bytes = malloc(MOST_BUCKET_BYTES) };
     snprintf(o->path, sizeof o->path, "%s", request->path);
     for (unsigned i = 0; i < bucket.n_parts; i++) {
