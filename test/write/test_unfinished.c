@@ -304,7 +304,7 @@ static void begin_half(const char *path, const output *o, mt_stack *source)
 /* An allocation fails while half of an image is continued and finished: the next call completes it. */
 static void check_failing(const char *path, const output *o, mt_stack *source, double lease, const uint8_t *pixels)
 {
-    for (size_t k = 0, failed = 1; failed; k += 1 + k / 40) {
+    for (size_t k = 0, failed = 1; failed; k += 1 + k / 12) {
         char partial[1200];
         failing_allocator allocator;
         mt_context_options given = { .struct_size = sizeof given, .threads = 1 };
