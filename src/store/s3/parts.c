@@ -195,7 +195,7 @@ mt_status mt_s3_put_parts(mt_s3_store *store, const char *key, const mt_piece *p
     upload u = { .store = store, .key = key, .pieces = pieces, .n_pieces = n };
     for (size_t i = 0; i < n; i++)
         u.total += pieces[i].size;
-    uint64_t least = (u.total + MOST_PARTS - 1) / MOST_PARTS;
+    uint64_t least = u.total / MOST_PARTS + 1;
     u.part = part > least ? part : least;
     u.n_parts = (unsigned)((u.total + u.part - 1) / u.part);
     if (u.total > MOST_BYTES)
