@@ -87,7 +87,7 @@ static void show(void *user, uint64_t done, uint64_t total)
     convert_run *run = user;
     (void)done;
     mt_writer_progress now = writer_progress(run->w.writer);
-    uint64_t fresh = now.n_done - run->w.n_done;
+    uint64_t fresh = now.n_done - run->w.n_done; /* by any process */
     run->w.progress.bytes = (double)fresh * run->w.unit_bytes;
     progress_show(&run->w.progress, (double)fresh, (double)(total - run->done_before));
 }
@@ -110,9 +110,10 @@ static void print_summary(const convert_run *run, double seconds)
     char pixels[32], written[32], rate[32];
     const mt_writer_info *info = mt_writer_get_info(run->w.writer);
     mt_writer_progress now = writer_progress(run->w.writer);
-    double bytes = (double)(now.n_done - run->w.n_done) * run->w.unit_bytes;
-    printf("%s: %" PRIu64 " %s, %s of pixels, %s written, %.1f s, %s/s\n", info->path, now.n_done - run->w.n_done,
-           unit_name(info), bytes_text(bytes, pixels, sizeof pixels),
+    uint64_t own = now.n_done - now.n_resumed;
+    double bytes = (double)own * run->w.unit_bytes;
+    printf("%s: %" PRIu64 " %s, %s of pixels, %s written, %.1f s, %s/s\n", info->path, own, unit_name(info),
+           bytes_text(bytes, pixels, sizeof pixels),
            bytes_text((double)(now.bytes_published - run->w.bytes), written, sizeof written), seconds,
            bytes_text(bytes / (seconds > 1e-3 ? seconds : 1e-3), rate, sizeof rate));
 }
@@ -124,6 +125,7 @@ static int work(convert_run *run)
     mt_copy_options copy = { .struct_size = sizeof copy,
                              .part = c->out.part,
                              .n_parts = c->out.n_parts,
+                             .lease = (double)c->out.lease,
                              .cancelled = until_interrupted.cancelled,
                              .progress = show,
                              .user = run };
@@ -134,13 +136,13 @@ static int work(convert_run *run)
     int status = st ? EXIT_OK : labels_convert(c);
     if (status && status != EXIT_INCOMPLETE)
         return status;
-    if (!st && !c->out.n_parts)
+    if (!st && !writing_is_shared(&c->out))
         st = finish_writer(run->w.writer, &err);
     if (st)
         return writing_failed(&run->w, &err);
     note_values(&run->w, c->images.stacks, c->images.n);
     print_summary(run, clock_seconds() - run->w.progress.start);
-    return c->out.n_parts ? EXIT_INCOMPLETE : EXIT_OK; /* a part leaves the rest, and finishing, to others */
+    return writing_is_shared(&c->out) ? EXIT_INCOMPLETE : EXIT_OK; /* the rest, and finishing, are left to others */
 }
 
 static int convert(conversion *c)
@@ -274,7 +276,7 @@ int run_convert(const struct args *args)
     if (!status)
         status = c.join == 'S' ? convert_collection(&c) : convert_image(&c);
     if (status == EXIT_INCOMPLETE)
-        report_part(&c.out);
+        report_shared(&c.out);
     conversion_free(&c);
     return status;
 }

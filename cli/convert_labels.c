@@ -181,9 +181,12 @@ static int take_region(conversion *label, const conversion *c)
 static void take_options(writing *label, const writing *image)
 {
     mt_writer_options *o = &label->options;
-    *label = (writing) {
-        .args = image->args, .options = image->options, .part = image->part, .n_parts = image->n_parts, .image = image
-    };
+    *label = (writing) { .args = image->args,
+                         .options = image->options,
+                         .part = image->part,
+                         .n_parts = image->n_parts,
+                         .lease = image->lease,
+                         .image = image };
     o->format = "zarr";
     o->dtype = 0;
     o->is_labels = 1;

@@ -64,6 +64,8 @@ static int read_join(conversion *c)
     c->join = *text;
     if (c->join == 'S' && !writing_is_zarr(&c->out))
         return usage_error(c->args, "--join S makes an OME-Zarr collection: OUT ends with .zarr");
+    if (c->join == 'S' && c->out.lease)
+        return usage_error(c->args, "--claim shares one image: share a collection by --part");
     if (c->join == 'C' && args_get(c->args, "channels", 0))
         return usage_error(c->args, "--channels and --join C exclude each other");
     const char *axis = strchr(REGION_AXES, c->join);
@@ -74,7 +76,7 @@ static int read_join(conversion *c)
 
 int conversion_read(conversion *c, const struct args *args)
 {
-    static const char *const others[] = { "region", "channels", "join", "dtype", "part" };
+    static const char *const others[] = { "region", "channels", "join", "dtype", "part", "claim" };
     *c = (conversion) { .args = args };
     int status = writing_read(&c->out, args);
     if (!status)

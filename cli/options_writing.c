@@ -50,6 +50,18 @@
     {                                                                                                                  \
         "part", "K/N", "Write part K of N only, for N processes at once. Then: microtome finish OUT.", false           \
     }
+#define CLAIM                                                                                                          \
+    { "claim", NULL,                                                                                                   \
+      "Share the work with all processes that run this command at once: each takes what no other is at, until all is " \
+      "done. Then: microtome finish OUT.",                                                                             \
+      false },                                                                                                         \
+    {                                                                                                                  \
+        "lease", "SECONDS",                                                                                            \
+            "With --claim: a process that was not heard of for so long is taken for dead, and its work is done by "    \
+            "the "                                                                                                     \
+            "others. Default: 60.",                                                                                    \
+            false                                                                                                      \
+    }
 #define INPUT_MISSING                                                                                                  \
     {                                                                                                                  \
         "missing", "fill|error",                                                                                       \
@@ -93,6 +105,7 @@ const struct option convert_options[] = {
       "all.",
       false },
     PART,
+    CLAIM,
     { "verify", NULL, "Then compare the checksums of all pixels of input and output.", false },
     INPUT_MISSING,
     OUTPUT_DURABILITY,
@@ -111,6 +124,7 @@ const example convert_examples[] = {
     { "microtome convert in.tif part.ome.zarr --region Z=10:20,Y=0:512,X=0:512 --channels DAPI", "A part of it." },
     { "microtome convert 'planes/*.tif' volume.ome.zarr --join Z", "A volume from planes." },
     { "microtome convert huge.czi out.ome.zarr --part 1/4", "The first of four processes." },
+    { "microtome convert huge.ome.tif out.ome.zarr --claim", "One of any number of processes." },
     { NULL, NULL },
 };
 

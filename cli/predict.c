@@ -277,7 +277,7 @@ int run_predict(const struct args *args)
     if (!status)
         status = predict(&p);
     if (status == EXIT_INCOMPLETE)
-        report_part(&p.out);
+        report_shared(&p.out);
     prediction_free(&p);
     return status;
 }

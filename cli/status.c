@@ -40,25 +40,33 @@ static char *path_below(const char *path, const char *name)
     return out;
 }
 
-/* Calls visit with the path of each image of a collection until it fails. */
-static int visit_members(const char *folder, int (*visit)(const char *path, void *user), void *user)
+typedef int (*visit_path)(const char *path, void *user);
+
+/* Calls visit with the path of each of the images of a collection until it fails. */
+static int visit_names(const char *folder, const mt_names *names, visit_path visit, void *user)
 {
-    mt_names *names;
-    mt_error err = MT_ERROR_INIT;
     int status = EXIT_OK;
-    if (mt_collection_list(NULL, folder, &names, &err))
-        return report(&err);
     for (size_t i = 0; i < mt_names_count(names) && !status; i++) {
         char *path = path_below(folder, mt_names_get(names, i));
         status = visit(path, user);
         free(path);
     }
+    return status;
+}
+
+static int visit_members(const char *folder, visit_path visit, void *user)
+{
+    mt_names *names;
+    mt_error err = MT_ERROR_INIT;
+    if (mt_collection_list(NULL, folder, &names, &err))
+        return report(&err);
+    int status = visit_names(folder, names, visit, user);
     mt_names_free(names);
     return status;
 }
 
 /* Visits the label images of an unfinished image. */
-static int visit_labels(const char *path, int (*visit)(const char *path, void *user), void *user)
+static int visit_labels(const char *path, visit_path visit, void *user)
 {
     mt_collection_options found = { .struct_size = sizeof found };
     int is_complete;
@@ -200,23 +208,32 @@ int run_status(const struct args *args)
 
 static int finish_member(const char *path, void *user);
 
+/* Finishes the images that are named, and then the collection. */
+static int finish_named(mt_context *context, const char *path, mt_collection_options *options, const mt_names *names)
+{
+    mt_error err = MT_ERROR_INIT;
+    size_t n = mt_names_count(names);
+    int status = visit_names(path, names, finish_member, context);
+    const char **list = need(n, sizeof *list);
+    for (size_t i = 0; i < n; i++)
+        list[i] = mt_names_get(names, i);
+    options->names = strcmp(options->kind, "series") == 0 ? NULL : list;
+    if (!status && mt_collection_finish(context, path, options, &err))
+        status = report(&err);
+    free(list);
+    return status;
+}
+
 static int finish_collection(mt_context *context, const char *path)
 {
     mt_collection_options options = { .struct_size = sizeof options };
     mt_names *names;
-    int is_complete, status = visit_members(path, finish_member, context);
+    int is_complete;
     mt_error err = MT_ERROR_INIT;
-    if (status || mt_collection_look(context, path, &options, &is_complete, &err) ||
+    if (mt_collection_look(context, path, &options, &is_complete, &err) ||
         mt_collection_list(context, path, &names, &err))
-        return status ? status : report(&err);
-    size_t n = mt_names_count(names);
-    const char **list = need(n, sizeof *list);
-    for (size_t i = 0; i < n; i++)
-        list[i] = mt_names_get(names, i);
-    options.names = strcmp(options.kind, "series") == 0 ? NULL : list;
-    if (mt_collection_finish(context, path, &options, &err))
-        status = report(&err);
-    free(list);
+        return report(&err);
+    int status = finish_named(context, path, &options, names);
     mt_names_free(names);
     return status;
 }

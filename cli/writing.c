@@ -60,6 +60,20 @@ static int read_part(writing *w)
     return EXIT_OK;
 }
 
+static int read_claim(writing *w)
+{
+    int64_t lease = 60;
+    int status = args_integer(w->args, "lease", 1, 1000000, &lease);
+    if (status || !args_count(w->args, "claim"))
+        return status || !args_count(w->args, "lease") ? status : usage_error(w->args, "--lease needs --claim");
+    if (w->n_parts)
+        return usage_error(w->args, "--part and --claim exclude each other");
+    if (!writing_is_zarr(w))
+        return usage_error(w->args, "--claim shares an OME-Zarr image: OUT ends with .zarr");
+    w->lease = lease;
+    return EXIT_OK;
+}
+
 static int read_words(writing *w)
 {
     mt_writer_options *o = &w->options;
@@ -96,13 +110,15 @@ int writing_read(writing *w, const struct args *args)
 {
     *w = (writing) { .args = args, .options = { .struct_size = sizeof w->options } };
     w->path = args->paths[args->n_paths - 1];
-    int (*const readers[])(writing *) = { read_words,      read_codec_level, read_dtype,
-                                          read_durability, read_levels,      read_part };
+    int (*const readers[])(writing *) = { read_words,  read_codec_level, read_dtype, read_durability,
+                                          read_levels, read_part,        read_claim };
     int status = EXIT_OK;
     for (size_t i = 0; i < sizeof readers / sizeof *readers && !status; i++)
         status = readers[i](w);
     return status;
 }
+
+bool writing_is_shared(const writing *w) { return w->n_parts || w->lease; }
 
 bool writing_is_zarr(const writing *w)
 {

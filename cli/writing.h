@@ -13,12 +13,15 @@ typedef struct writing {
     int64_t shape[MT_MAX_DIMS], chunk[MT_MAX_DIMS], shard[MT_MAX_DIMS];
     char *identity, *note;  /* owned; note: what is missing in the inputs; NULL: nothing */
     uint64_t part, n_parts; /* part counts from 0; 0 parts: the whole */
+    int64_t lease;          /* seconds of --claim; 0: not given */
     /* Of a label image: that of its image, whose chunks and shards it has along the same axes; else NULL. */
     const struct writing *image;
 } writing;
 
 /* Reads the options that need no image: --format, --codec, --part and so on. The output is the last path. */
 int writing_read(writing *w, const struct args *args);
+/* Whether other processes write the output, too: it is left unfinished. */
+bool writing_is_shared(const writing *w);
 /* Whether the output is OME-Zarr. */
 bool writing_is_zarr(const writing *w);
 /* Reads --chunks and --shards, and points the options to axes, shape and note, which are set. */
@@ -50,8 +53,8 @@ int writing_failed(const writing_run *run, const mt_error *err);
 void say_how_to_continue(const writing_run *run);
 /* Prints notes on values that did not fit, and on chunks that the inputs lack. */
 void note_values(const writing_run *run, mt_stack *const *inputs, size_t n);
-/* Prints what to do once all parts are written. */
-void report_part(const writing *w);
+/* Prints what to do once all processes are done. */
+void report_shared(const writing *w);
 
 /* Whether --verify is given with an option after which the pixels differ from those of the input: EXIT_USAGE. */
 int check_verify(const struct args *args, const char *const *others, size_t n);

@@ -121,10 +121,13 @@ void note_values(const writing_run *run, mt_stack *const *inputs, size_t n)
                 absent);
 }
 
-void report_part(const writing *w)
+void report_shared(const writing *w)
 {
-    printf("%s: part %" PRIu64 " of %" PRIu64 " is done; when all are: microtome finish", w->path, w->part + 1,
-           w->n_parts);
+    if (w->lease)
+        printf("%s: all is done; when the other processes have ended: microtome finish", w->path);
+    else
+        printf("%s: part %" PRIu64 " of %" PRIu64 " is done; when all are: microtome finish", w->path, w->part + 1,
+               w->n_parts);
     print_argument(stdout, w->path);
     putchar('\n');
 }

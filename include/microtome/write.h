@@ -89,10 +89,10 @@ typedef struct mt_writer_info {
 typedef struct mt_writer_progress {
     size_t struct_size;        /* sizeof(mt_writer_progress) */
     uint64_t n_units, n_done;  /* units of the full resolution; those published */
-    uint64_t n_resumed;        /* of n_done: published by earlier writers */
+    uint64_t n_resumed;        /* of n_done: published by earlier writers, and by others that share the work */
     uint64_t n_lost;           /* records of units whose objects are missing, or damaged records: done again */
     uint64_t bytes_put;        /* bytes of pixels put, in the output's type */
-    uint64_t bytes_published;  /* bytes of published objects */
+    uint64_t bytes_published;  /* bytes of objects published by this writer and earlier ones */
     uint64_t n_skipped;        /* pixels put into units that earlier writers published: ignored */
     uint64_t n_nan, n_clipped; /* values that became 0, and the least or largest value, of an integer type */
     uint64_t waiting_bytes;    /* pixels and encoded chunks that wait in memory */
@@ -177,8 +177,13 @@ typedef struct mt_copy_options {
     int (*cancelled)(void *user);
     /* Optional: units that are done, and all of those to write. Called in the calling thread, a few times a second. */
     void (*progress)(void *user, uint64_t done, uint64_t total);
-    void *user;           /* passed to cancelled and progress */
-    uint64_t reserved[4]; /* 0 */
+    void *user; /* passed to cancelled and progress */
+    /* Not 0: several processes, on any machines that see the output, copy the same at once. Each claims units that no
+     * other is at, publishes them, claims more, and returns when all are published. It takes over the units of a process
+     * that has ended, or that has not renewed its claim for so many seconds: the time in which a process is taken for
+     * dead, such as 60. Only OME-Zarr (MT_E_UNSUPPORTED), and not with parts. */
+    double lease;
+    uint64_t reserved[3]; /* 0 */
 } mt_copy_options;
 
 /* Puts pixels of a stack, in an order that fits into the memory budget; each chunk of the stack is read once, or a few
@@ -258,7 +263,7 @@ typedef struct mt_collection_options {
 MT_API MT_MUST_CHECK mt_status mt_collection_begin(mt_context *context, const char *path,
                                                    const mt_collection_options *options, mt_error *err);
 
-/* Completes the collection, all images of which are finished. Series get a document in OME-XML beside them
+/* Completes the collection. MT_E_ARGUMENT or MT_E_NOT_FOUND if an image is unfinished or missing. Series get a document in OME-XML beside them
  * (OME/METADATA.ome.xml, which some readers demand), for which they are opened; not if one has a type that OME lacks
  * (bool, float16, int64, uint64). May be repeated. */
 MT_API MT_MUST_CHECK mt_status mt_collection_finish(mt_context *context, const char *path,

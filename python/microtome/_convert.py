@@ -19,7 +19,7 @@ from ._open import is_url, native_stacks, open_all, open_quietly, warn_opened
 from ._progress import Progress, show_progress
 from ._stack import ImageStack
 from ._writer import WriterProgress, start_writer
-from ._writer_options import OutputOptions, WriterOptions, durability_number, to_core
+from ._writer_options import OutputOptions, WriterOptions, durability_number, note_missing, to_core
 
 if TYPE_CHECKING:
     from typing import Unpack
@@ -43,6 +43,7 @@ def convert(
     join: Literal["T", "C", "Z", "S"] | None = None,
     plate: bool = False,
     part: tuple[int, int] | None = None,
+    claim: bool | float = False,
     missing: Literal["error", "fill"] = "error",
     label_images: bool | Iterable[str] = True,
     verify: bool = False,
@@ -75,6 +76,10 @@ def convert(
     part : (int, int), optional
         Copy only part k of n, from 0, of the chunks or shards, so that n processes share the work. The
         call without ``part``, after all have ended, finishes the image.
+    claim : bool or float
+        Share the work with all processes that make this call at once: each takes what no other is at,
+        until all is done. The call without ``claim``, after all have ended, finishes the image. A process
+        that was not heard of for so many seconds (True: 60) is taken for dead. Only one OME-Zarr image.
     missing : {"error", "fill"}
         An image with missing files or frames is refused, or has the fill value there. The note of the
         output then begins with their number.
@@ -133,7 +138,10 @@ def convert(
         raise ArgumentError(f"missing is {missing!r}, not 'error' or 'fill'")
     if plate and join != "S":
         raise ArgumentError("a plate is a kind of collection: plate=True needs join='S'")
-    asked = _Asked(dict(region or {}), join, plate, part, label_images, verify, progress, options)
+    if claim and (part is not None or join == "S"):
+        raise ArgumentError("claim shares one image: not together with part=, nor with join='S'")
+    share = _Share(part, 60.0 if claim is True else float(claim))
+    asked = _Asked(dict(region or {}), join, plate, share, label_images, verify, progress, options)
     with ExitStack() as opened:
         open_sources = _open_members if join == "S" else _open_sources
         stacks = open_sources(source, missing, options.get("context"), opened)
@@ -142,13 +150,30 @@ def convert(
         return _convert_collection(stacks, path, asked) if join == "S" else _convert_image(stacks, path, asked)
 
 
+class _Share(NamedTuple):
+    """How the work is shared with other processes."""
+
+    part: tuple[int, int] | None
+    lease: float
+
+    def __bool__(self) -> bool:
+        return self.part is not None or self.lease != 0
+
+    def numbers(self) -> tuple[int, int, float]:
+        """Return part, number of parts (0: not in parts), and lease."""
+        k, n = (0, 0) if self.part is None else map(operator.index, self.part)
+        if self.part is not None and not 0 <= k < n:
+            raise ArgumentError(f"part {k} of {n}: parts are counted from 0")
+        return k, n, self.lease
+
+
 class _Asked(NamedTuple):
     """What a call asks for."""
 
     region: dict[str, Any]
     join: str | None
     plate: bool
-    part: tuple[int, int] | None
+    share: _Share
     label_images: bool | Iterable[str]
     verify: bool
     progress: Progress
@@ -180,18 +205,15 @@ def _convert_image(stacks: tuple[ImageStack, ...], path: Path, asked: _Asked) ->
 def _copy(
     path: Path, plan: _Plan, options: WriterOptions, labels: dict[str, list[ImageStack]], asked: _Asked
 ) -> WriterProgress:
-    part = asked.part
-    k, n = (0, 0) if part is None else map(operator.index, part)
-    if part is not None and not 0 <= k < n:
-        raise ArgumentError(f"part {k} of {n}: parts are counted from 0")
+    k, n, lease = asked.share.numbers()
     out = start_writer(path, options)
     try:
         if labels:  # before the image has pixels: microtome finish then waits for them
             _core.collection_begin(*_label_collection(labels, path, asked))
         with show_progress(asked.progress, "convert", "shards" if out.shards else "chunks") as call:
-            out._core.copy(plan.sources, k, n, call)
+            out._core.copy(plan.sources, k, n, lease, call)
         _convert_labels(labels, path, plan, asked)
-        if part is None:
+        if not asked.share:
             if labels:
                 _core.collection_finish(*_label_collection(labels, path, asked))
             out.finish(all_required=True, progress=asked.progress is True)
@@ -238,7 +260,7 @@ def _convert_collection(stacks: tuple[ImageStack, ...], path: Path, asked: _Aske
         region = {**asked.region, **({"S": s} if "S" in stack.original_axes else {})}
         own = asked._replace(region=region, join=None, options=options)
         done.append(_convert_image((stack,), path_below(path, names[i] if names else str(i)), own))
-    if asked.part is None and not _core.collection_look(path, asked.options.get("context"))[1]:
+    if not asked.share and not _core.collection_look(path, asked.options.get("context"))[1]:
         _core.collection_finish(*collection)
     sums = [sum(column) for column in zip(*filter(None, done), strict=True)]
     return WriterProgress(*sums) if sums else None
@@ -351,23 +373,12 @@ class _Plan(NamedTuple):
         made: dict[str, Any] = {"like": self.stacks[0], "axes": self.axes, "shape": self.shape}
         if self.channels is not None:
             made["channels"] = self.channels
-        if missing := self._missing():  # before a given note, as `open` shows only the start of a long one
-            made["note"] = f"{missing}. {given['note']}" if given.get("note") else missing
+        if note := note_missing(self.stacks, "converted", given.get("note")):
+            made["note"] = note
         if given.get("identity") is None:
             made["identity"] = self._identity() + "".join(f"; label image {name}" for name in labels)
         return cast(
             "WriterOptions", {**given, **made, **({"channels": given["channels"]} if given.get("channels") else {})}
-        )
-
-    def _missing(self) -> str:
-        """Tell what is missing in the sources, in the words of the command, which may continue the image."""
-        n = sum(stack.n_missing for stack in self.stacks)
-        first = next((stack.missing[0] for stack in self.stacks if stack.n_missing), "")
-        were, have = ("file or frame was", "has") if n == 1 else ("files or frames were", "have")
-        return (
-            f"{n} {were} missing when the image was converted and {have} the fill value, the first: {first}"
-            if n
-            else ""
         )
 
     def _identity(self) -> str:
@@ -490,7 +501,7 @@ def _check_verify(plan: _Plan, asked: _Asked) -> None:
     reasons = {
         "several images": len(plan.stacks) > 1,
         "a region": bool(asked.region),
-        "a part": asked.part is not None,
+        "a part": bool(asked.share),
         "another type": dtype is not None and np.dtype(dtype) != plan.stacks[0].data_dtype,
         "an object": plan.stacks[0].format == "custom",
     }

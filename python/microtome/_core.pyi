@@ -263,6 +263,7 @@ class Writer:
         sources: tuple[tuple[Stack, Sequence[int], Sequence[int], Sequence[int], int], ...],
         part: int,
         n_parts: int,
+        lease: float,
         progress: Callable[[int, int], object] | None,
         /,
     ) -> None: ...

@@ -14,7 +14,7 @@ from ._convert_labels import is_zarr as is_written_as_zarr
 from ._errors import ArgumentError, NotFoundError, warn_caller
 from ._predict_outputs import Planned
 from ._writer import Writer, start_writer
-from ._writer_options import WriterOptions, durability_number, parse_bytes, to_core
+from ._writer_options import WriterOptions, durability_number, note_missing, parse_bytes, to_core
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -117,9 +117,8 @@ def _writer_options(plan: Plan, out: Planned) -> WriterOptions:
         made["pixel_size"] = {
             axis: size * out.down / out.up if axis in spatial else size for axis, size in sizes.items()
         }
-    if stack.n_missing:
-        missing = f"Files or frames of the input that were missing and have the fill value: {stack.n_missing}"
-        made["note"] = f"{missing}. {options['note']}" if options.get("note") else missing
+    if note := note_missing([stack], "predicted", options.get("note")):
+        made["note"] = note
     if plan.tiles.is_planar and lengths["Z"] >= _MANY_PLANES and options.get("chunks") is None:
         if is_zarr(plan, plan.paths[out.name]):  # planes are complete one by one
             made["chunks"] = {"Z": 1, "Y": min(256, lengths["Y"]), "X": min(256, lengths["X"])}

@@ -43,7 +43,7 @@ class WriterProgress(NamedTuple):
     n_done: int
     """Units that are written."""
     n_resumed: int
-    """Of these, units that earlier writers wrote."""
+    """Of these, units that earlier writers wrote, or others that share the work."""
     n_lost: int
     """Units that earlier writers recorded and that are missing or damaged: they are written again."""
     bytes_put: int

@@ -20,7 +20,16 @@ if TYPE_CHECKING:
     from ._open import ImageStackProtocol
     from ._stack import ImageStack
 
-__all__ = ["OutputOptions", "Sizes", "StorageOptions", "WriterOptions", "durability_number", "parse_bytes", "to_core"]
+__all__ = [
+    "OutputOptions",
+    "Sizes",
+    "StorageOptions",
+    "WriterOptions",
+    "durability_number",
+    "note_missing",
+    "parse_bytes",
+    "to_core",
+]
 
 Sizes: TypeAlias = "Sequence[int | None] | Mapping[str, int | None]"
 
@@ -99,6 +108,20 @@ def to_core(path: Any, options: WriterOptions) -> tuple[Any, ...]:
         get("format"),
         get("context"),
     )
+
+
+def note_missing(stacks: Sequence[ImageStack], done: str, note: str | None) -> str | None:
+    """Tell what is missing in the sources, in the words of the command, which may continue the image.
+
+    That is before the note: `open` shows only the start of a long one. done: what happened to the image.
+    """
+    n = sum(stack.n_missing for stack in stacks)
+    if not n:
+        return note
+    first = next(stack.missing[0] for stack in stacks if stack.n_missing)
+    were, have = ("file or frame was", "has") if n == 1 else ("files or frames were", "have")
+    told = f"{n} {were} missing when the image was {done} and {have} the fill value, the first: {first}"
+    return f"{told}. {note}" if note else told
 
 
 def durability_number(durability: str | None) -> int:

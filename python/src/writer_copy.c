@@ -114,7 +114,7 @@ PyObject *writer_copy(PyObject *object, PyObject *arguments)
     mt_copy_options options = { .struct_size = sizeof options };
     PyObject *given, *progress;
     unsigned long long part, n_parts;
-    if (!PyArg_ParseTuple(arguments, "O!KKO:copy", &PyTuple_Type, &given, &part, &n_parts, &progress))
+    if (!PyArg_ParseTuple(arguments, "O!KKdO:copy", &PyTuple_Type, &given, &part, &n_parts, &options.lease, &progress))
         return NULL;
     options.part = part;
     options.n_parts = n_parts;

@@ -66,7 +66,8 @@ MT_MUST_CHECK mt_status mt_target_remove(mt_target *target, const char *key, mt_
 /* The same for n objects, many at a time where a request takes long. Fails if one could not be removed. */
 MT_MUST_CHECK mt_status mt_target_remove_all(mt_target *target, const char *const *keys, size_t n, mt_error *err);
 
-/* Visits the names directly below a prefix ("" or "a/b") in byte order; objects that are being written are left out. A
+/* Visits the names directly below a prefix ("" or "a/b") in byte order (in a bucket: if all are objects, or all are
+ * folders); objects that are being written are left out. In a bucket, memory does not grow with the number of names. A
  * prefix that does not exist has none. visit may remove what it is called for. */
 MT_MUST_CHECK mt_status mt_target_list(mt_target *target, const char *prefix, mt_store_visit visit, void *user,
                                        mt_error *err);

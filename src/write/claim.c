@@ -3,80 +3,143 @@
 
 #include "base/number.h"
 #include "platform/process.h"
+#include "platform/thread.h"
 
 #include <stdio.h>
 #include <string.h>
 
-#define KEY_BYTES 32
+#define KEY_BYTES (MT_CLAIM_NAME + 12)
 #define TEXT_BYTES 192
 
-static void write_key(unsigned number, char key[KEY_BYTES]) { snprintf(key, KEY_BYTES, "claim.%u", number); }
+/* Who holds a claim. The number of the process is 0 if nobody does, or if the claim cannot be read, as a power cut may
+ * leave it. */
+typedef struct holder {
+    mt_process process;
+    int64_t beat;
+} holder;
 
-static bool parse(const char *text, mt_process *out)
+static void write_key(const char *name, unsigned number, char key[KEY_BYTES])
 {
-    size_t n = strcspn(text, " ");
-    if (n >= sizeof out->host)
-        return false;
-    snprintf(out->host, sizeof out->host, "%.*s", (int)n, text);
-    text += n;
-    return mt_parse_integer(&text, &out->space) && mt_parse_integer(&text, &out->number) &&
-           mt_parse_integer(&text, &out->started);
+    snprintf(key, KEY_BYTES, "%s.%u", name, number);
 }
 
-/* Whether a claim exists, and by which process; one that cannot be read is what a power cut left. */
-static mt_status load(mt_target *target, unsigned number, bool *exists, mt_process *process, mt_error *err)
+static bool parse(const char *text, holder *out)
+{
+    mt_process *process = &out->process;
+    size_t n = strcspn(text, " ");
+    if (n >= sizeof process->host)
+        return false;
+    snprintf(process->host, sizeof process->host, "%.*s", (int)n, text);
+    text += n;
+    return mt_parse_integer(&text, &process->space) && mt_parse_integer(&text, &process->number) &&
+           mt_parse_integer(&text, &process->started) && mt_parse_integer(&text, &out->beat);
+}
+
+static size_t format(const mt_claim *claim, char text[TEXT_BYTES])
+{
+    mt_process own;
+    mt_process_get(&own);
+    return (size_t)snprintf(text, TEXT_BYTES, "%s %lld %lld %lld %lld\n", own.host, (long long)own.space,
+                            (long long)own.number, (long long)own.started, (long long)claim->beat);
+}
+
+static mt_status load(const mt_claim *claim, unsigned number, bool *exists, holder *out, mt_error *err)
 {
     char key[KEY_BYTES], *text;
     size_t size;
     mt_arena *arena;
     mt_error own = MT_ERROR_INIT;
-    mt_status st = mt_arena_new(target->env, &arena, err);
+    mt_status st = mt_arena_new(claim->target->env, &arena, err);
     if (st)
         return st;
-    write_key(number, key);
-    *process = (mt_process) { .number = 0 };
-    st = mt_target_load(target, key, TEXT_BYTES, arena, &text, &size, &own);
+    write_key(claim->name, number, key);
+    *out = (holder) { .beat = 0 };
+    st = mt_target_load(claim->target, key, TEXT_BYTES, arena, &text, &size, &own);
     *exists = st != MT_E_NOT_FOUND;
-    if (!st && !parse(text, process))
-        process->number = 0;
+    if (!st && !parse(text, out))
+        out->process.number = 0;
     mt_arena_free(arena);
     return st && *exists ? mt_fail(err, st, "%s", own.message) : MT_OK;
 }
 
-/* Looks for the number after the last claim, whose process must have ended. */
-static mt_status find_free(mt_target *target, unsigned *number, mt_error *err)
+/* Sets the number of the claim to that after the last one, of which it tells the holder. */
+static mt_status find_last(mt_claim *claim, holder *last, mt_error *err)
 {
-    mt_process last = { .number = 0 }, next;
+    holder next;
     bool exists;
-    mt_status st = load(target, *number = 0, &exists, &next, err);
+    *last = (holder) { .beat = 0 };
+    mt_status st = load(claim, claim->number = 0, &exists, &next, err);
     while (!st && exists) {
-        last = next;
-        st = load(target, ++*number, &exists, &next, err);
+        *last = next;
+        st = load(claim, ++claim->number, &exists, &next, err);
     }
-    if (st || last.number == 0 || mt_process_has_ended(&last))
-        return st;
+    return st;
+}
+
+static bool is_at_work(const holder *h) { return h->process.number != 0 && !mt_process_has_ended(&h->process); }
+
+static void begin(mt_claim *claim, mt_target *target, const char *name)
+{
+    *claim = (mt_claim) { .target = target, .beat = (int64_t)mt_clock_ns() };
+    snprintf(claim->name, sizeof claim->name, "%s", name);
+}
+
+/* Makes the claim of its number; is_held tells whether nobody else was faster. */
+static mt_status make(mt_claim *claim, mt_error *err)
+{
+    char key[KEY_BYTES], text[TEXT_BYTES];
+    mt_piece piece = { text, format(claim, text) };
+    write_key(claim->name, claim->number, key);
+    return mt_target_make_new(claim->target, key, &piece, 1, &claim->is_held, err);
+}
+
+static mt_status refuse(const mt_claim *claim, const holder *by, mt_error *err)
+{
     char key[KEY_BYTES];
-    write_key(*number - 1, key);
+    write_key(claim->name, claim->number - 1, key);
     return mt_fail(err, MT_E_ARGUMENT,
                    "process %lld of host %s writes this image, which one process can write at a time: wait for it or, "
                    "if it is not there any more, remove %s/%s",
-                   (long long)last.number, last.host, mt_target_get_path(target), key);
+                   (long long)by->process.number, by->process.host, mt_target_get_path(claim->target), key);
 }
 
-mt_status mt_claim_take(mt_claim *claim, mt_target *target, mt_error *err)
+mt_status mt_claim_take(mt_claim *claim, mt_target *target, const char *name, mt_error *err)
+{
+    holder last;
+    mt_status st = MT_OK;
+    begin(claim, target, name);
+    while (!st && !claim->is_held && !(st = find_last(claim, &last, err)))
+        st = is_at_work(&last) ? refuse(claim, &last, err) : make(claim, err);
+    return st;
+}
+
+/* Whether the last claim was not renewed since it was seen first, at least a lease ago. */
+static bool has_expired(const mt_claim *claim, const holder *last, uint64_t lease, mt_claim_seen *seen)
+{
+    uint64_t now = mt_clock_ns();
+    if (seen->since == 0 || seen->number != claim->number || seen->beat != last->beat)
+        *seen = (mt_claim_seen) { .number = claim->number, .beat = last->beat, .since = now };
+    return now - seen->since >= lease;
+}
+
+mt_status mt_claim_try(mt_claim *claim, mt_target *target, const char *name, uint64_t lease, mt_claim_seen *seen,
+                       mt_error *err)
+{
+    holder last;
+    begin(claim, target, name);
+    mt_status st = find_last(claim, &last, err);
+    if (st || (is_at_work(&last) && !has_expired(claim, &last, lease, seen)))
+        return st;
+    return make(claim, err);
+}
+
+mt_status mt_claim_renew(mt_claim *claim, mt_error *err)
 {
     char key[KEY_BYTES], text[TEXT_BYTES];
-    mt_process own;
-    mt_status st = MT_OK;
-    mt_process_get(&own);
-    int n = snprintf(text, sizeof text, "%s %lld %lld %lld\n", own.host, (long long)own.space, (long long)own.number,
-                     (long long)own.started);
-    claim->target = target;
-    while (!st && !claim->is_held && !(st = find_free(target, &claim->number, err))) {
-        write_key(claim->number, key);
-        st = mt_target_make_new(target, key, &(mt_piece) { text, (size_t)n }, 1, &claim->is_held, err);
-    }
-    return st;
+    claim->beat++;
+    mt_piece piece = { text, format(claim, text) };
+    write_key(claim->name, claim->number, key);
+    return mt_target_publish(claim->target, key, &piece, 1, err);
 }
 
 void mt_claim_give(mt_claim *claim)
@@ -84,7 +147,7 @@ void mt_claim_give(mt_claim *claim)
     char key[KEY_BYTES];
     if (!claim->is_held)
         return;
-    write_key(claim->number, key);
+    write_key(claim->name, claim->number, key);
     claim->is_held = false;
     (void)!mt_target_remove(claim->target, key, NULL); /* at worst it counts until the process ends */
 }
@@ -94,7 +157,7 @@ mt_status mt_claim_remove_all(mt_claim *claim, mt_error *err)
     char key[KEY_BYTES];
     mt_status st = MT_OK;
     for (unsigned i = claim->number + 1; i-- > 0 && !st;) {
-        write_key(i, key);
+        write_key(claim->name, i, key);
         st = mt_target_remove(claim->target, key, err);
     }
     claim->is_held = claim->is_held && st;

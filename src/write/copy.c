@@ -5,7 +5,7 @@
 #include "base/checked.h"
 #include "stack/visit.h"
 #include "write/options.h"
-#include "write/writer.h"
+#include "write/share.h"
 
 #include <string.h>
 
@@ -31,6 +31,7 @@ typedef struct copy_job {
     mt_box *boxes;             /* of the visit */
     size_t n, room;
     uint64_t done, total; /* units of this copy */
+    mt_share *share;      /* NULL: units are not shared with other processes */
 } copy_job;
 
 /* --- Which dimension is which axis. --- */
@@ -239,12 +240,25 @@ static mt_status add_units(copy_job *job, uint64_t unit, uint64_t n, mt_error *e
     return st;
 }
 
+/* Of units that are shared: those that any process has published. */
+static uint64_t count_done(copy_job *job)
+{
+    if (!job->share)
+        return job->done;
+    mt_lock_take(&job->w->lock);
+    uint64_t n = job->w->progress.n_done;
+    mt_lock_give(&job->w->lock);
+    return n;
+}
+
 /* What the cancel function and the progress of a visit are called with. */
 static int follow(void *user)
 {
     copy_job *job = user;
     if (job->options->progress)
-        job->options->progress(job->options->user, job->done, job->total);
+        job->options->progress(job->options->user, count_done(job), job->total);
+    if (job->share)
+        mt_share_renew(job->share);
     return job->options->cancelled ? job->options->cancelled(job->options->user) : 0;
 }
 
@@ -264,7 +278,6 @@ static mt_status copy_units(copy_job *job, uint64_t first, uint64_t count, mt_er
     const mt_plan *plan = job->w->plan;
     uint64_t n;
     mt_status st = MT_OK;
-    job->total = count;
     for (uint64_t unit = first; unit < first + count && !st; unit += n) {
         int64_t position[MT_MAX_DIMS];
         mt_plan_split(plan, unit, plan->levels[0].units, position);
@@ -273,8 +286,17 @@ static mt_status copy_units(copy_job *job, uint64_t first, uint64_t count, mt_er
             st = copy_block(job, &job->sources[i], unit, n, err);
         job->done += n;
     }
-    if (!st)
-        (void)follow(job);
+    return st;
+}
+
+static mt_status copy_shared(copy_job *job, mt_error *err)
+{
+    uint64_t first, count;
+    mt_status st = mt_share_new(job->w, job->options->lease, follow, job, &job->share, err);
+    while (!st && !(st = mt_share_next(job->share, &first, &count, err)) && count > 0)
+        st = follow(job) ? mt_fail(err, MT_E_CANCELLED, "cancelled") : copy_units(job, first, count, err);
+    mt_share_free(job->share);
+    job->share = NULL;
     return st;
 }
 
@@ -286,13 +308,18 @@ static mt_status copy(copy_job *job, const mt_copy_source *given, mt_error *err)
     if (o->n_parts > 0 && o->part >= o->n_parts)
         return mt_fail(err, MT_E_ARGUMENT, "part %llu of %llu: parts are counted from 0", (unsigned long long)o->part,
                        (unsigned long long)o->n_parts);
+    if (o->n_parts > 0 && o->lease != 0)
+        return mt_fail(err, MT_E_ARGUMENT, "units are shared by parts or by claims with a lease, not both");
     for (size_t i = 0; i < job->n_sources && !st; i++)
         st = find_source(job->w->plan, &given[i], &job->sources[i], err);
     if (st)
         return st;
     if (o->n_parts > 0)
         mt_writer_part(job->w->info.n_units, o->part, o->n_parts, &first, &count);
-    st = copy_units(job, first, count, err);
+    job->total = count;
+    st = o->lease != 0 ? copy_shared(job, err) : copy_units(job, first, count, err);
+    if (!st)
+        (void)follow(job);
     mt_release(job->w->env, job->boxes, job->room * sizeof *job->boxes);
     return st;
 }

@@ -53,7 +53,16 @@ typedef struct records {
     size_t n, room;
     uint8_t *fits;  /* for each: the object is there and has this size; at last, it is whole */
     bool is_listed; /* fits was set by a listing */
+    bool only_new;  /* records of units that are done are left out */
 } records;
+
+static bool is_done(mt_writer *w, uint64_t unit)
+{
+    mt_lock_take(&w->lock);
+    bool is_done = mt_bit_get(w->done, unit);
+    mt_lock_give(&w->lock);
+    return is_done;
+}
 
 static mt_status note_record(void *user, const mt_unit_record *record, mt_error *err)
 {
@@ -62,6 +71,8 @@ static mt_status note_record(void *user, const mt_unit_record *record, mt_error 
     if (record->unit >= n_units)
         return mt_fail(err, MT_E_CORRUPT, "the journal has a record of unit %llu, and the image only %llu",
                        (unsigned long long)record->unit, (unsigned long long)n_units);
+    if (r->only_new && is_done(r->w, record->unit))
+        return MT_OK;
     if (r->n == r->room) {
         size_t room = r->room ? 2 * r->room : 256, size = sizeof *record;
         void *items = mt_resize(r->w->env, r->items, r->room * size, room * size);
@@ -196,13 +207,15 @@ static void set_done(mt_writer *w, uint64_t unit, uint64_t size)
     if (size > 0)
         mt_bit_set(w->stored, unit);
     w->progress.n_done += unit < w->plan->levels[0].n_units;
-    w->progress.n_resumed = w->progress.n_done;
+    w->progress.n_resumed += unit < w->plan->levels[0].n_units;
     w->progress.bytes_published += size;
 }
 
-/* A unit is done if one of its records fits: it may have been lost, and written again. */
-static void take_records(const records *r)
+/* A unit is done if one of its records fits: it may have been lost, and written again. Returns how many do not fit. With
+ * the lock held, or alone. */
+static uint64_t take_records(const records *r)
 {
+    uint64_t n_lost = 0;
     for (size_t i = 0, next; i < r->n; i = next) {
         const mt_unit_record *found = NULL;
         for (next = i; next < r->n && r->items[next].unit == r->items[i].unit; next++)
@@ -211,8 +224,9 @@ static void take_records(const records *r)
         if (found)
             set_done(r->w, found->unit, found->size);
         else
-            r->w->progress.n_lost++;
+            n_lost++;
     }
+    return n_lost;
 }
 
 mt_status mt_writer_read_journal(mt_writer *w, mt_error *err)
@@ -225,10 +239,27 @@ mt_status mt_writer_read_journal(mt_writer *w, mt_error *err)
     w->sink->done = w->done;
     st = mt_journal_read(w->target, w->plan->digest, w->only_looks, note_record, &r, &n_damaged, err);
     if (!st && r.n > 0 && !(st = check_records(&r, err)))
-        take_records(&r);
+        w->progress.n_lost += take_records(&r);
     free_records(&r);
     if (!st)
         w->progress.n_lost += n_damaged;
+    return st;
+}
+
+/* Records of units that were lost come again, and are checked again. */
+mt_status mt_writer_reread_journal(mt_writer *w, mt_error *err)
+{
+    uint64_t n_damaged;
+    records r = { .w = w, .only_new = true };
+    mt_status st = mt_journal_read(w->target, w->plan->digest, true, note_record, &r, &n_damaged, err);
+    if (!st && r.n > 0 && !(st = check_records(&r, err))) {
+        mt_lock_take(&w->lock);
+        uint64_t bytes = w->progress.bytes_published; /* not those of others at work */
+        (void)take_records(&r);
+        w->progress.bytes_published = bytes;
+        mt_lock_give(&w->lock);
+    }
+    free_records(&r);
     return st;
 }
 

@@ -297,7 +297,8 @@ static mt_status note_removal(void *user, const char *name, mt_error *err)
 {
     removal *r = user;
     bool is_ours = has_prefix(name, file_prefix) || has_prefix(name, marker_prefix) ||
-                   strcmp(name, MT_SEAL_NAME) == 0 || (r->with_texts && has_prefix(name, MT_KEPT_PREFIX));
+                   has_prefix(name, MT_SHARE_PREFIX) || strcmp(name, MT_SEAL_NAME) == 0 ||
+                   (r->with_texts && has_prefix(name, MT_KEPT_PREFIX));
     if (!is_ours)
         return MT_OK;
     snprintf(r->storage[r->n], sizeof *r->storage, "%s/%.*s", MT_JOURNAL_FOLDER, KEY_BYTES - 1, name);

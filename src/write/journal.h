@@ -18,8 +18,9 @@
 #include "store/target.h"
 
 #define MT_JOURNAL_FOLDER ".microtome"
-#define MT_KEPT_PREFIX "kept-" /* of the objects of mt_writer_keep */
-#define MT_SEAL_NAME "sealed"  /* of the mark of mt_writer_seal, which is removed with the journals */
+#define MT_KEPT_PREFIX "kept-"   /* of the objects of mt_writer_keep */
+#define MT_SHARE_PREFIX "claim-" /* of the claims of write/share.h, which are removed with the journals */
+#define MT_SEAL_NAME "sealed"    /* of the mark of mt_writer_seal, which is removed with the journals */
 
 enum {
     MT_UNIT_EMPTY = 1, /* nothing was published: all pixels have the fill value */

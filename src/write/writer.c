@@ -117,8 +117,7 @@ static mt_status open_sink(mt_writer *w, const mt_sink_ops *ops, const mt_buffer
     return ops->open(w->env, w->plan, w->target, w->arena, &w->sink, err);
 }
 
-/* The plan may have been loaded just before another process finished the image and removed it. */
-static mt_status check_unfinished(mt_writer *w, mt_error *err)
+mt_status mt_writer_check_unfinished(mt_writer *w, mt_error *err)
 {
     uint64_t size;
     mt_error local = MT_ERROR_INIT;
@@ -139,7 +138,8 @@ static mt_status start(mt_writer *w, mt_error *err)
         return st;
     if (mt_target_get_sync(w->target) == MT_SYNC_SHARDS && (st = mt_target_sync(w->target, err)))
         return st;
-    st = check_unfinished(w, err);
+    /* The plan may have been loaded just before another process finished the image and removed it. */
+    st = mt_writer_check_unfinished(w, err);
     return st ? st : mt_journal_new(w->target, w->plan->digest, &w->journal, err);
 }
 

@@ -104,6 +104,9 @@ MT_MUST_CHECK mt_status mt_writer_new_bitmaps(mt_writer *w, mt_error *err);
 MT_MUST_CHECK mt_status mt_writer_read_journal(mt_writer *w, mt_error *err);
 void mt_writer_free_bitmaps(mt_writer *w);
 
+/* Takes units for done that other processes have published since. No pixels of theirs may wait. */
+MT_MUST_CHECK mt_status mt_writer_reread_journal(mt_writer *w, mt_error *err);
+
 /* Puts pixels into a level; box lies in the level. Pixels of upper levels are dropped if memory is short:
  * mt_writer_build makes their units later. Complete chunks are encoded before the function returns or, with later, by
  * the pool while the caller goes on; the pool must then have several threads, and the caller be none of them. */
@@ -153,6 +156,9 @@ MT_MUST_CHECK mt_status mt_writer_run(mt_writer *w, size_t n, size_t n_lanes, mt
 
 /* Waits until all complete units are published, and returns the first failure. */
 MT_MUST_CHECK mt_status mt_writer_settle(mt_writer *w, mt_error *err);
+
+/* MT_E_ARGUMENT if another process has finished the image. */
+MT_MUST_CHECK mt_status mt_writer_check_unfinished(mt_writer *w, mt_error *err);
 
 /* MT_E_ARGUMENT if nothing can be put any more. */
 MT_MUST_CHECK mt_status mt_writer_check_open(mt_writer *w, mt_error *err);

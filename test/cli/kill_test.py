@@ -207,6 +207,33 @@ class Interrupted(Killed):
             with self.subTest(row=row):
                 self.check_row("conversion", *row)
 
+    def test_a_process_that_shares_the_work_is_killed(self):
+        """The others do its work, too, without being started again."""
+        for name in ("zarr", "shards", "labels"):
+            with self.subTest(name=name):
+                file, options = FORMATS[name]
+                out, whole = str(self.dir / file), str(self.dir / ("whole-" + file))
+                remove(whole)
+                self.run_steps(self.steps(whole, options, 1, 1))
+                wanted, hits, attempts = digest(whole), 0, 0
+                while hits < 2 and attempts < 20:
+                    attempts += 1
+                    remove(out)
+                    processes = [self.work(out, options, 1, "--claim") for _ in range(3)]
+                    while not list(Path(out).glob(".microtome/claim-*")) and processes[0].poll() is None:
+                        time.sleep(0.0005)
+                    time.sleep(self.random.uniform(0, 0.03))
+                    processes[0].kill()
+                    hits += processes[0].wait() == -signal.SIGKILL
+                    processes[0].communicate()
+                    for process in processes[1:]:
+                        told, _ = self.end(process, 3)
+                        self.assertIn("all is done; when the other processes have ended: microtome finish", told)
+                    self.end(self.start("finish", out))
+                    self.assertEqual(digest(out), wanted)
+                print(f"shared {name:7}: {hits} of {attempts} kills hit one at work", flush=True)
+                self.assertGreater(hits, 0)
+
     def test_any_number_of_threads_and_processes_writes_the_same_bytes(self):
         for name in ("zarr", "shards", "tiff", "npy"):
             file, options = FORMATS[name]

@@ -266,6 +266,34 @@ def test_progress_ends_with_all(tmp_path, large):
 
 
 @pytest.mark.filterwarnings("ignore:.*continues an unfinished image")
+def test_claims(tmp_path, large):
+    """Three processes take what no other is at; one is killed, and the others do its work."""
+    path, _ = large
+    out = tmp_path / "a.zarr"
+    code = f"import microtome; microtome.convert({str(path)!r}, {str(out)!r}, claim=30, **{options()!r})"
+    command = [sys.executable, "-W", "ignore", "-c", code]
+    processes = [subprocess.Popen(command) for _ in range(3)]
+    while not list(out.glob(".microtome/claim-*")) and processes[0].poll() is None:
+        time.sleep(0.001)
+    processes[0].kill()
+    assert [process.wait() for process in processes][1:] == [0, 0]
+    done = microtome.convert(path, out, **options())
+    assert done.n_done == done.n_resumed == 38**2
+    microtome.convert(path, tmp_path / "whole.zarr", **options())
+    assert tree(out) == tree(tmp_path / "whole.zarr")
+
+
+@pytest.mark.filterwarnings("ignore:.*continues an unfinished image")
+def test_refused_claims(tmp_path, large):
+    path, _ = large
+    for claim, more in ((True, {"part": (0, 2)}), (True, {"join": "S"}), (-1, {}), (float("nan"), {})):
+        with pytest.raises(microtome.ArgumentError, match=r"claim shares one image|a lease of"):
+            microtome.convert(path, tmp_path / "a.zarr", claim=claim, **options(**more))
+    with pytest.raises(microtome.UnsupportedError, match="one process at a time writes a file of format npy"):
+        microtome.convert(path, tmp_path / "a.npy", claim=True, **QUIET)
+
+
+@pytest.mark.filterwarnings("ignore:.*continues an unfinished image")
 def test_parts(tmp_path, large):
     path, _ = large
     microtome.convert(path, tmp_path / "whole.zarr", **options(shards=(96, 128)))

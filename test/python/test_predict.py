@@ -485,3 +485,13 @@ def test_scales_that_are_none(plane, scale):
 def test_no_type(plane):
     with pytest.raises(ArgumentError, match='dtype is a type or "source"'):
         microtome.predict(identity, plane, dtype=None, **FLAT)
+
+
+def test_missing_files_are_noted_as_by_the_command(tmp_path, data):
+    path, out = data / "cases/D4/x.companion.ome", tmp_path / "a.zarr"
+    with pytest.warns(microtome.ImageWarning, match="missing"):
+        microtome.predict(identity, path, out, missing="fill", note="By a test.", progress=False)
+    told = "1 file or frame was missing when the image was predicted and has the fill value, the first: "
+    with pytest.warns(microtome.ImageWarning, match=told):
+        microtome.open(out)
+    assert ". By a test." in (out / "zarr.json").read_text()

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Targets for the tests with real servers: target_command TARGET COMMAND..., where COMMAND is
- *     put KEY FILE | new KEY TEXT | get KEY LIMIT | size KEY | remove KEY | list PREFIX
+ *     put KEY FILE | parts KEY FILE BYTES | new KEY TEXT | get KEY LIMIT | size KEY | remove KEY | list PREFIX
  *     add PLAN FIRST N | read PLAN | forget
  * the last three of a journal. Prints what it finds. */
 #include "engine/context.h"
+#include "store/s3/parts.h"
 #include "write/journal.h"
 
 #include <microtome/microtome.h>
@@ -34,6 +35,14 @@ static mt_status put(mt_target *target, char **words, mt_error *err)
     if (file)
         fclose(file);
     return st;
+}
+
+/* In parts of so many bytes. */
+static mt_status put_parts(mt_target *target, char **words, mt_error *err)
+{
+    uint64_t bytes = strtoull(words[2], NULL, 10);
+    mt_s3_target_set_sizes(target, bytes, bytes);
+    return put(target, words, err);
 }
 
 static mt_status make_new(mt_target *target, char **words, mt_error *err)
@@ -123,9 +132,9 @@ static const struct command {
     const char *name;
     int n_words;
     mt_status (*run)(mt_target *target, char **words, mt_error *err);
-} commands[] = { { "put", 2, put },      { "new", 2, make_new },      { "get", 2, get },
-                 { "size", 1, measure }, { "remove", 1, delete },     { "list", 1, list },
-                 { "add", 3, add },      { "read", 1, read_journal }, { "forget", 0, forget } };
+} commands[] = { { "put", 2, put },           { "parts", 3, put_parts }, { "new", 2, make_new }, { "get", 2, get },
+                 { "size", 1, measure },      { "remove", 1, delete },   { "list", 1, list },    { "add", 3, add },
+                 { "read", 1, read_journal }, { "forget", 0, forget } };
 
 static const struct command *find_command(int n, char **words)
 {

@@ -79,6 +79,16 @@ def test_large_objects(seaweed, as_lab, big):
     ok("remove", "large")
 
 
+def test_objects_in_parts(seaweed, as_lab, big):
+    as_lab(seaweed)
+    for _ in range(2):  # the second in place of the first
+        ok("parts", "parts", big[0], 5 << 20)  # the least that S3 takes, of all but the last
+        assert ok("size", "parts") == b"32000001\n"
+        assert request(f"{seaweed.filer}/buckets/lab/out%20folder.zarr/parts") == (200, big[1])
+    ok("remove", "parts")
+    assert b"parts" not in ok("list", "").split()
+
+
 def test_new_objects_replace_nothing(seaweed, as_lab):
     as_lab(seaweed)
     assert ok("new", "plan", "one") == b"made\n"

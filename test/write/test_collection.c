@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 static void run_command(const char *format, const char *path)
 {
@@ -342,6 +343,43 @@ static void collections_are_refused(void **state)
     run_command("test ! -e '%s'", path);
 }
 
+/* An image that is unfinished, or gone, is named; the collection stays incomplete. */
+static void images_must_be_finished(void **state)
+{
+    (void)state;
+    static const char *const names[2] = { "a", "a b" };
+    static const int64_t shape[2] = { 2, 3 };
+    for (int old = 0; old < 2; old++) {
+        const char *path = temporary_path("unfinished.zarr");
+        char member[1400];
+        mt_collection_options options = named("labels", names, 2);
+        options.ome = old ? "0.4" : NULL;
+        mt_writer_options image = { .struct_size = sizeof image,
+                                    .format = "zarr",
+                                    .axes = "YX",
+                                    .shape = shape,
+                                    .dtype = MT_UINT8,
+                                    .ome = options.ome,
+                                    .durability = MT_DURABLE_NEVER };
+        mt_error err = MT_ERROR_INIT;
+        mt_writer *w;
+        begin_twice(path, &options);
+        write_member(path, "a", options.ome, 1);
+        assert_int_equal(mt_collection_finish(NULL, path, &options, &err), MT_E_NOT_FOUND);
+        assert_non_null(strstr(err.message, "unfinished.zarr/a b is missing"));
+        snprintf(member, sizeof member, "%s/a b", path);
+        check_ok(mt_writer_create(NULL, member, &image, &w, &err), &err);
+        assert_int_equal(mt_collection_finish(NULL, path, &options, &err), MT_E_ARGUMENT);
+        assert_non_null(strstr(err.message, "unfinished.zarr/a b is unfinished: finish it before the collection"));
+        check_collection(path, &options, 0);
+        check_ok(mt_writer_finish(w, NULL, &err), &err);
+        mt_writer_close(w);
+        finish_twice(path, &options);
+        check_collection(path, &options, 1);
+        remove_tree(path);
+    }
+}
+
 static void names_that_images_cannot_have(void **state)
 {
     (void)state;
@@ -356,7 +394,7 @@ static void names_that_images_cannot_have(void **state)
         { "labels", { "a", ".hidden" } },    { "labels", { "a", "b\\c" } },     { "labels", { "a", "b\n" } },
         { "labels", { "a", "zarr.json" } },  { "labels", { "a", long_name } },  { "plate", { "A/1/0", "A/1" } },
         { "plate", { "A/1/0", "A/1/0/0" } }, { "plate", { "A/1/0", "A/-/0" } }, { "plate", { "A/1/0", "A/1/0" } },
-        { "plate", { "A/1/0", "//" } },
+        { "plate", { "A/1/0", "//" } },      { "labels", { "a/0", "a" } },
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         mt_collection_options options = named(cases[i].kind, cases[i].names, 2);
@@ -364,6 +402,12 @@ static void names_that_images_cannot_have(void **state)
         assert_int_equal(mt_collection_begin(NULL, path, &options, &err), MT_E_ARGUMENT);
     }
     run_command("test ! -e '%s'", path);
+    const char *const nested[] = { "a/c/0", "a b", "b", "a/c" };
+    mt_collection_options options = named("labels", nested, 4);
+    mt_error err = MT_ERROR_INIT;
+    assert_int_equal(mt_collection_begin(NULL, path, &options, &err), MT_E_ARGUMENT);
+    assert_non_null(
+        strstr(err.message, "the image a/c/0 would lie in the folder of the image a/c: rename one of them"));
 }
 
 /* What a root says is what somebody else may have written. */
@@ -421,13 +465,28 @@ static void roots_of_others_are_not_replaced(void **state)
 
 /* --- Failures. --- */
 
-/* All steps of a collection; a failure ends them. */
+static void write_absent(const char *path, const mt_collection_options *options)
+{
+    for (size_t i = 0; i < options->n_images; i++) {
+        char number[24], member[1400];
+        struct stat st;
+        snprintf(number, sizeof number, "%zu", i);
+        const char *name = options->names ? options->names[i] : number;
+        snprintf(member, sizeof member, "%s/%s/0", path, name);
+        if (stat(member, &st))
+            write_member(path, name, options->ome, 1);
+    }
+}
+
+/* All steps of a collection, whose images are written without failures; a failure ends them. */
 static mt_status take_steps(mt_context *context, const char *path, const mt_collection_options *options, mt_error *err)
 {
     mt_collection_options found = *options;
     mt_names *names = NULL;
     int is_complete;
     mt_status st = mt_collection_begin(context, path, options, err);
+    if (!st)
+        write_absent(path, options);
     if (!st)
         st = mt_collection_finish(context, path, options, err);
     if (!st)
@@ -438,8 +497,8 @@ static mt_status take_steps(mt_context *context, const char *path, const mt_coll
     return st;
 }
 
-/* Whatever fails, the next call goes on. Images that are there stay from one time to the next. */
-static void check_failing_allocations(const char *path, const mt_collection_options *options, bool keeps_images)
+/* Whatever fails, the next call goes on. */
+static void check_failing_allocations(const char *path, const mt_collection_options *options)
 {
     for (size_t k = 0, failed = 1; failed; k++) {
         failing_allocator allocator;
@@ -456,8 +515,7 @@ static void check_failing_allocations(const char *path, const mt_collection_opti
             assert_int_equal(st, MT_E_MEMORY);
         check_ok(take_steps(NULL, path, options, &err), &err);
         check_collection(path, options, 1);
-        if (!keeps_images)
-            remove_tree(path);
+        remove_tree(path);
     }
 }
 
@@ -468,25 +526,27 @@ static void failing_allocations(void **state)
     mt_collection_options labels = named("labels", label_names, 3), plate = named("plate", fields, 2);
     mt_collection_options series = two_images("0.4");
     labels.ome = "0.4";
-    check_failing_allocations(temporary_path("failing"), &labels, false);
-    check_failing_allocations(temporary_path("failing.zarr"), &plate, false);
-    const char *path = temporary_path("series.zarr");
-    begin_twice(path, &series);
-    write_member(path, "0", "0.4", 1);
-    write_member(path, "1", "0.4", 2);
-    check_failing_allocations(path, &series, true);
-    remove_tree(path);
+    check_failing_allocations(temporary_path("failing"), &labels);
+    check_failing_allocations(temporary_path("failing.zarr"), &plate);
+    check_failing_allocations(temporary_path("series.zarr"), &series);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(series_begin_and_finish),          cmocka_unit_test(series_of_a_type_that_ome_lacks),
-        cmocka_unit_test(smaller_structs_are_respected),    cmocka_unit_test(labels_of_an_image),
-        cmocka_unit_test(an_image_opens_its_labels),        cmocka_unit_test(another_label_or_kind_is_refused),
-        cmocka_unit_test(a_plate_has_rows_and_columns),     cmocka_unit_test(collections_are_refused),
-        cmocka_unit_test(names_that_images_cannot_have),    cmocka_unit_test(roots_with_other_names_are_damaged),
-        cmocka_unit_test(roots_of_others_are_not_replaced), cmocka_unit_test(failing_allocations),
+        cmocka_unit_test(series_begin_and_finish),
+        cmocka_unit_test(series_of_a_type_that_ome_lacks),
+        cmocka_unit_test(smaller_structs_are_respected),
+        cmocka_unit_test(labels_of_an_image),
+        cmocka_unit_test(an_image_opens_its_labels),
+        cmocka_unit_test(another_label_or_kind_is_refused),
+        cmocka_unit_test(a_plate_has_rows_and_columns),
+        cmocka_unit_test(collections_are_refused),
+        cmocka_unit_test(images_must_be_finished),
+        cmocka_unit_test(names_that_images_cannot_have),
+        cmocka_unit_test(roots_with_other_names_are_damaged),
+        cmocka_unit_test(roots_of_others_are_not_replaced),
+        cmocka_unit_test(failing_allocations),
     };
     return cmocka_run_group_tests(tests, NULL, remove_temporary_folder);
 }

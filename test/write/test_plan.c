@@ -104,8 +104,55 @@ static void what_is_required(void **state)
     assert_non_null(strstr(err.message, "no valid dtype"));
 }
 
+/* Shards of an image, and those that follow from other options. */
+typedef struct shards {
+    const char *axes, *path;
+    int64_t shape[4];
+    const int64_t *chunk, *shard;
+    int no_shards;
+    mt_dtype dtype;
+    int64_t wanted[4]; /* all 0: none */
+} shards;
+
+static const shards shardings[] = {
+    { "YX", "a.zarr", { 25600, 25600 }, NULL, NULL, 0, MT_UINT16, { 0 } },               /* 10,000 chunks */
+    { "YX", "a.zarr", { 25600, 25857 }, NULL, NULL, 0, MT_UINT16, { 4096, 4096 } },      /* 32 MiB */
+    { "YX", "a.zarr", { 25600, 25857 }, NULL, NULL, 1, MT_UINT16, { 0 } },               /* not wanted */
+    { "ZYX", "a.zarr", { 40, 4000, 4000 }, NULL, NULL, 0, MT_UINT8, { 2, 4096, 4096 } }, /* planes at last */
+    { "CZYX", "a.zarr", { 2, 2048, 2048, 2048 }, NULL, NULL, 0, MT_FLOAT32, { 1, 128, 256, 256 } },
+    { "ZYX", "a.zarr", { 20000, 8, 8 }, SIZES(1, 8, 8), NULL, 0, MT_UINT8, { 32768, 8, 8 } }, /* all of it */
+    { "YX", "a.zarr", { 100, 70 }, SIZES(16, 16), SIZES(MT_WHOLE_AXIS, 32), 0, MT_UINT8, { 112, 32 } },
+    { "YX", "a.zarr", { 100, 70 }, SIZES(16, 16), SIZES(0, 32), 0, MT_UINT8, { 16, 32 } },
+    { "YX", "a.tif", { 51200, 51200 }, NULL, NULL, 0, MT_UINT8, { 0 } },
+};
+
+static void shards_are_of_about_32_mebibytes(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof shardings / sizeof *shardings; i++) {
+        const shards *s = &shardings[i];
+        mt_writer *w;
+        mt_error err = MT_ERROR_INIT;
+        mt_writer_options options = { .struct_size = sizeof options,
+                                      .axes = s->axes,
+                                      .shape = s->shape,
+                                      .dtype = s->dtype,
+                                      .chunk_shape = s->chunk,
+                                      .shard_shape = s->shard,
+                                      .no_shards = s->no_shards };
+        check_ok(mt_writer_plan(NULL, s->path, &options, &w, &err), &err);
+        const int64_t *found = mt_writer_get_info(w)->shard_shape;
+        for (int d = 0; s->axes[d]; d++)
+            if (found[d] != s->wanted[d])
+                fail_msg("case %zu: a shard has %lld along %c, not %lld", i, (long long)found[d], s->axes[d],
+                         (long long)s->wanted[d]);
+        mt_writer_close(w);
+    }
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(options_are_refused), cmocka_unit_test(what_is_required) };
+    const struct CMUnitTest tests[] = { cmocka_unit_test(options_are_refused), cmocka_unit_test(what_is_required),
+                                        cmocka_unit_test(shards_are_of_about_32_mebibytes) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

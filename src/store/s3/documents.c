@@ -134,8 +134,7 @@ void mt_s3_sort_names(mt_s3_names *names)
     names->n = n;
 }
 
-/* Copies the text of the first element of a name as one printable line; "" if it is missing or incomplete. */
-static void copy_element(const char *text, size_t size, const char *name, char *out, size_t capacity)
+void mt_s3_get_element(const char *text, size_t size, const char *name, char *out, size_t capacity)
 {
     size_t n = strlen(name), i = 0, k = 0;
     out[0] = 0;
@@ -152,9 +151,9 @@ static void copy_element(const char *text, size_t size, const char *name, char *
 void mt_s3_parse_failure(const char *text, size_t size, mt_s3_failure *out)
 {
     *out = (mt_s3_failure) { 0 };
-    copy_element(text, size, "Code", out->code, sizeof out->code);
-    copy_element(text, size, "Message", out->message, sizeof out->message);
-    copy_element(text, size, "Region", out->region, sizeof out->region);
+    mt_s3_get_element(text, size, "Code", out->code, sizeof out->code);
+    mt_s3_get_element(text, size, "Message", out->message, sizeof out->message);
+    mt_s3_get_element(text, size, "Region", out->region, sizeof out->region);
     if (!mt_s3_is_region(out->region))
         out->region[0] = 0;
 }

@@ -33,6 +33,9 @@ typedef struct mt_s3_failure {
     char region[64];   /* region of the bucket; "" if absent or invalid */
 } mt_s3_failure;
 
+/* Copies the text of the first element of a name as one printable line; "" if it is missing or incomplete. */
+void mt_s3_get_element(const char *text, size_t size, const char *name, char *out, size_t capacity);
+
 /* Never fails: fields that cannot be parsed are "". The text may be truncated anywhere. */
 void mt_s3_parse_failure(const char *text, size_t size, mt_s3_failure *out);
 

@@ -60,6 +60,11 @@ MT_MUST_CHECK mt_status mt_s3_list(mt_store *store, const char *prefix, mt_store
 MT_MUST_CHECK mt_status mt_s3_sample(mt_store *store, const char *prefix, mt_store_visit visit, void *user,
                                      mt_error *err);
 
+/* As mt_s3_list, for any number of names: keeps those of one page. They are in byte order if all are objects, or all are
+ * folders. */
+MT_MUST_CHECK mt_status mt_s3_list_pages(mt_store *store, const char *prefix, mt_store_visit visit, void *user,
+                                         mt_error *err);
+
 /* Visits all objects below a prefix, in byte order: their keys are those below it. */
 MT_MUST_CHECK mt_status mt_s3_list_sizes(mt_store *store, const char *prefix, mt_store_visit_sized visit, void *user,
                                          mt_error *err);

@@ -166,7 +166,7 @@ static mt_status look(mt_sink *sink, mt_error *err)
 
 static mt_status begin(mt_sink *sink, mt_error *err)
 {
-    mt_status st = mt_claim_take(&own(sink)->claim, sink->target, err);
+    mt_status st = mt_claim_take(&own(sink)->claim, sink->target, "claim", err);
     return st ? st : look(sink, err);
 }
 

@@ -108,7 +108,7 @@ static mt_status open_spool(mt_sink *sink, bool only_looks, mt_error *err)
 
 static mt_status begin(mt_sink *sink, mt_error *err)
 {
-    mt_status st = mt_claim_take(&tiff_sink_of(sink)->claim, sink->target, err);
+    mt_status st = mt_claim_take(&tiff_sink_of(sink)->claim, sink->target, "claim", err);
     return st ? st : open_spool(sink, false, err);
 }
 

@@ -2,11 +2,13 @@
 /* Collections of images: begun, finished and looked at. */
 #include "stack/found.h"
 #include "write/options.h"
+#include "write/writer.h"
 #include "write/zarr/collection.h"
 
 #include <stdio.h>
 #include <string.h>
 
+#define LONGEST_KEY 300     /* of an object of an image, whose name has at most 255 bytes */
 #define MOST_IMAGES 1000000 /* of a collection: a root that says more is damaged, or made to fill the memory */
 
 const char *const zarr_kinds[] = { [ZARR_SERIES] = "series", [ZARR_LABELS] = "labels", [ZARR_PLATE] = "plate", NULL };
@@ -155,9 +157,42 @@ static mt_status begin(zarr_collection *c, mt_error *err)
 
 /* --- The other steps. --- */
 
+static mt_status look_for(const zarr_collection *c, const char *name, const char *key, bool *is_there, mt_error *err)
+{
+    char full[LONGEST_KEY];
+    uint64_t size;
+    mt_error why = MT_ERROR_INIT;
+    snprintf(full, sizeof full, "%s/%s", name, key);
+    mt_status st = mt_target_measure(c->target, full, &size, &why);
+    *is_there = !st;
+    return st && st != MT_E_NOT_FOUND ? mt_fail(err, st, "%s", why.message) : MT_OK;
+}
+
+/* The plan of an image is there until it is finished. */
+static mt_status check_finished(const zarr_collection *c, mt_error *err)
+{
+    for (uint64_t i = 0; i < c->n; i++) {
+        char number[ZARR_NUMBER_BYTES];
+        const char *name = zarr_member_name(c, i, number), *path = mt_target_get_path(c->target);
+        bool is_there, has_plan;
+        mt_status st = look_for(c, name, c->is_v2 ? ".zattrs" : "zarr.json", &is_there, err);
+        if (st || (st = look_for(c, name, MT_PLAN_KEY, &has_plan, err)))
+            return st;
+        if (has_plan)
+            return mt_fail(err, MT_E_ARGUMENT, "%s/%s is unfinished: finish it before the collection", path, name);
+        if (!is_there)
+            return mt_fail(err, MT_E_NOT_FOUND, "%s/%s is missing: write it before the collection is finished", path,
+                           name);
+    }
+    return MT_OK;
+}
+
 static mt_status finish(zarr_collection *c, mt_error *err)
 {
-    mt_status st = c->kind == ZARR_SERIES ? zarr_publish_series(c, err) : zarr_publish_between(c, true, err);
+    mt_status st = check_finished(c, err);
+    if (st)
+        return st;
+    st = c->kind == ZARR_SERIES ? zarr_publish_series(c, err) : zarr_publish_between(c, true, err);
     if (st || (st = publish_root(c, true, err)) || (st = mt_target_sweep(c->target, err)))
         return st;
     return mt_target_sync(c->target, err);

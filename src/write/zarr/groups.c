@@ -71,9 +71,15 @@ static int compare_fields(const void *left, const void *right)
     return order ? order : (a->number > b->number) - (a->number < b->number);
 }
 
-static int compare_texts(const void *a, const void *b)
+static int rank(char c) { return c == '/' ? 1 : (unsigned char)c; }
+
+/* '/' is before all other characters: what lies in an image follows it. */
+static int compare_texts(const void *left, const void *right)
 {
-    return strcmp(*(const char *const *)a, *(const char *const *)b);
+    const char *a = *(const char *const *)left, *b = *(const char *const *)right;
+    for (; *a && *a == *b; a++)
+        b++;
+    return rank(*a) - rank(*b);
 }
 
 static mt_status refuse_equal(const zarr_collection *c, mt_error *err)
@@ -84,9 +90,15 @@ static mt_status refuse_equal(const zarr_collection *c, mt_error *err)
         return mt_arena_failed(err);
     memcpy(sorted, c->names, n * sizeof *sorted);
     qsort(sorted, n, sizeof *sorted, compare_texts);
-    for (size_t i = 1; i < n; i++)
+    for (size_t i = 1; i < n; i++) {
+        size_t length = strlen(sorted[i - 1]);
         if (strcmp(sorted[i - 1], sorted[i]) == 0)
             return mt_fail(err, MT_E_ARGUMENT, "two images are named %s", sorted[i]);
+        if (strncmp(sorted[i - 1], sorted[i], length) == 0 && sorted[i][length] == '/')
+            return mt_fail(err, MT_E_ARGUMENT,
+                           "the image %s would lie in the folder of the image %s: rename one of them", sorted[i],
+                           sorted[i - 1]);
+    }
     return MT_OK;
 }
 

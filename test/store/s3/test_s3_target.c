@@ -3,143 +3,18 @@
 #include "support/target.h"
 
 #include "engine/context.h"
-#include "support/http_server.h"
+#include "store/s3/parts.h"
+#include "support/bucket.h"
 #include "write/journal.h"
 
 #include <microtome/microtome.h>
 
-#include <pthread.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { MOST = 64, BYTES = 1 << 20 };
-
-typedef struct object {
-    char path[160];
-    uint8_t *bytes;
-    size_t size;
-} object;
-
-/* A bucket "lab", and how it misbehaves. */
-static struct bucket {
-    pthread_mutex_t mutex;
-    object objects[MOST];
-    size_t n;
-    unsigned busy;           /* requests that are answered with 503 */
-    unsigned lost;           /* of PUTs that are done, and whose answer is lost */
-    unsigned conflicts;      /* of PUTs that are answered with 409 */
-    bool ignores_conditions; /* of PUT */
-    int refuses;             /* code of all answers; 0: none */
-    char payload[80];        /* header x-amz-content-sha256 of the last PUT */
-} bucket = { .mutex = PTHREAD_MUTEX_INITIALIZER };
-
-static void say(http_reply *reply, int code, const char *format, const char *value)
-{
-    snprintf(reply->text, sizeof reply->text, format, value);
-    reply->code = code;
-    reply->body = (const uint8_t *)reply->text;
-    reply->size = strlen(reply->text);
-}
-
-static object *find(const char *path)
-{
-    for (size_t i = 0; i < bucket.n; i++)
-        if (strcmp(bucket.objects[i].path, path) == 0)
-            return &bucket.objects[i];
-    return NULL;
-}
-
-static void put(const http_request *request, http_reply *reply)
-{
-    object *o = find(request->path);
-    const char *payload = strstr(request->head, "x-amz-content-sha256: ");
-    snprintf(bucket.payload, sizeof bucket.payload, "%.64s", payload ? payload + 22 : "");
-    if (bucket.conflicts > 0) {
-        bucket.conflicts--;
-        say(reply, 409, "<Error><Code>%s</Code></Error>", "ConditionalRequestConflict");
-        return;
-    }
-    if (o && strstr(request->head, "If-None-Match: *") && !bucket.ignores_conditions) {
-        say(reply, 412, "<Error><Code>%s</Code></Error>", "PreconditionFailed");
-        return;
-    }
-    if (!o) {
-        o = &bucket.objects[bucket.n++];
-        o->bytes = NULL;
-        snprintf(o->path, sizeof o->path, "%s", request->path);
-    }
-    free(o->bytes);
-    o->bytes = malloc(request->body_size + 1);
-    memcpy(o->bytes, request->body, request->body_size);
-    o->size = request->body_size;
-    reply->code = 200;
-    snprintf(reply->etag, sizeof reply->etag, "\"e\"");
-    if (bucket.lost > 0) {
-        bucket.lost--;
-        reply->reset = true;
-    }
-}
-
-static void list(const http_request *request, http_reply *reply)
-{
-    const char *prefix = strstr(request->query, "prefix=") + 7;
-    char decoded[160] = "/lab/";
-    for (size_t n = 5; *prefix && *prefix != '&' && n < sizeof decoded - 1; n++, prefix++) {
-        decoded[n] = *prefix;
-        if (strncmp(prefix, "%2F", 3) == 0) {
-            decoded[n] = '/';
-            prefix += 2;
-        }
-    }
-    size_t at = (size_t)snprintf(reply->text, sizeof reply->text, "<ListBucketResult>");
-    for (size_t i = 0; i < bucket.n; i++)
-        if (strncmp(bucket.objects[i].path, decoded, strlen(decoded)) == 0)
-            at += (size_t)snprintf(reply->text + at, sizeof reply->text - at,
-                                   "<Contents><Key>%s</Key><Size>%zu</Size></Contents>", bucket.objects[i].path + 5,
-                                   bucket.objects[i].size);
-    snprintf(reply->text + at, sizeof reply->text - at, "</ListBucketResult>");
-    reply->code = 200;
-    reply->body = (const uint8_t *)reply->text;
-    reply->size = strlen(reply->text);
-}
-
-static void serve_locked(const http_request *request, http_reply *reply)
-{
-    object *o = find(request->path);
-    if (bucket.refuses) {
-        say(reply, bucket.refuses, "<Error><Code>%s</Code></Error>", "AccessDenied");
-    } else if (bucket.busy > 0) {
-        bucket.busy--;
-        say(reply, 503, "<Error><Code>%s</Code></Error>", "SlowDown");
-    } else if (strncmp(request->head, "PUT ", 4) == 0) {
-        put(request, reply);
-    } else if (*request->query) {
-        list(request, reply);
-    } else if (!o) {
-        say(reply, 404, "<Error><Code>%s</Code></Error>", "NoSuchKey");
-    } else if (strncmp(request->head, "DELETE ", 7) == 0) {
-        free(o->bytes);
-        *o = bucket.objects[--bucket.n];
-        reply->code = 204;
-    } else if (*request->range && o->size == 0) {
-        say(reply, 416, "<Error><Code>%s</Code></Error>", "InvalidRange");
-    } else {
-        reply->code = 200;
-        reply->body = o->bytes;
-        reply->size = o->size;
-        snprintf(reply->etag, sizeof reply->etag, "\"e\"");
-    }
-}
-
-static void serve(void *user, const http_request *request, http_reply *reply)
-{
-    (void)user;
-    pthread_mutex_lock(&bucket.mutex);
-    serve_locked(request, reply);
-    pthread_mutex_unlock(&bucket.mutex);
-}
+enum { BYTES = MOST_BUCKET_BYTES };
 
 static http_server *server;
 static mt_context *context;
@@ -150,7 +25,7 @@ static int set_up(void **state)
     mt_context_options options = { .struct_size = sizeof options };
     mt_error err = MT_ERROR_INIT;
     (void)state;
-    server = http_server_start("127.0.0.1", NULL, serve, NULL);
+    server = http_server_start("127.0.0.1", NULL, bucket_serve, NULL);
     options.s3 = (mt_s3_options) { .key_id = "AKIA", .secret = "s", .region = "us-east-1" };
     options.s3.endpoint = http_server_url(server);
     check_ok(mt_context_new(&options, &context, &err), &err);
@@ -163,10 +38,7 @@ static int tear_down(void **state)
     mt_target_close(target);
     mt_context_free(context);
     http_server_stop(server);
-    for (size_t i = 0; i < bucket.n; i++)
-        free(bucket.objects[i].bytes);
-    bucket.n = 0;
-    bucket.refuses = 0;
+    bucket_reset();
     return tear_down_target(state);
 }
 
@@ -205,7 +77,7 @@ static void bodies_arrive_whole_and_hashed(void **state)
         bytes[i] = (char)(i * 31 + i / 1000);
     mt_piece pieces[] = { { bytes, 1 }, { NULL, 0 }, { bytes + 1, 600000 }, { bytes + 600001, BYTES - 600001 } };
     check_ok(mt_target_publish(target, "big", pieces, 4, &err), &err);
-    const object *o = find("/lab/out.zarr/big");
+    const bucket_object *o = bucket_find("/lab/out.zarr/big");
     assert_non_null(o);
     assert_int_equal(o->size, BYTES);
     assert_memory_equal(o->bytes, bytes, BYTES);
@@ -215,6 +87,77 @@ static void bodies_arrive_whole_and_hashed(void **state)
     check_ok(mt_target_publish(target, "none", NULL, 0, &err), &err);
     assert_string_equal(bucket.payload, "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
     check_object(target, "none", "");
+}
+
+/* Pieces of any sizes, some of them empty, in parts of 100,000 bytes. */
+static void large_objects_are_uploaded_in_parts(void **state)
+{
+    static char bytes[BYTES];
+    static const size_t totals[] = { 99999, 100000, 100001, 199999, 200000, 900000, 1000003 };
+    (void)state;
+    mt_s3_target_set_sizes(target, 100000, 100000);
+    for (size_t i = 0; i < BYTES; i++)
+        bytes[i] = (char)(i * 31 + i / 1000);
+    for (size_t t = 0; t < sizeof totals / sizeof *totals; t++) {
+        mt_error err = MT_ERROR_INIT;
+        size_t total = totals[t], third = total / 3;
+        unsigned before = bucket.n_uploads;
+        mt_piece pieces[] = { { NULL, 0 },
+                              { bytes, third },
+                              { bytes + third, 0 },
+                              { bytes + third, 2 },
+                              { bytes + third + 2, total - third - 2 } };
+        check_ok(mt_target_publish(target, "big", pieces, 5, &err), &err);
+        const bucket_object *o = bucket_find("/lab/out.zarr/big");
+        assert_non_null(o);
+        assert_int_equal(o->size, total);
+        assert_memory_equal(o->bytes, bytes, total);
+        assert_int_equal(bucket.n_uploads - before, total > 100000);
+    }
+    assert_int_equal(bucket.n_given_up, 0);
+}
+
+/* Of an upload that fails, nothing is left, and the object is as before. */
+static void an_upload_in_parts_fails_whole(void **state)
+{
+    static char bytes[900];
+    static const struct {
+        int fails;
+        mt_status status;
+        const char *words;
+    } cases[] = { { 3, MT_E_IO, "s3://lab/out.zarr/big: the server answered 403 AccessDenied" },
+                  { NO_ETAG, MT_E_CORRUPT, "part 1 no usable ETag" },
+                  { NO_ID, MT_E_CORRUPT, "without an id" },
+                  { FAILS_AT_LAST, MT_E_IO, "s3://lab/out.zarr/big: the server answered InvalidPart" } };
+    (void)state;
+    mt_s3_target_set_sizes(target, 100, 50);
+    publish_ok(target, "big", "before");
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        mt_error err = MT_ERROR_INIT;
+        unsigned before = bucket.n_given_up;
+        bucket.fails = cases[i].fails;
+        assert_int_equal(mt_target_publish(target, "big", &(mt_piece) { bytes, sizeof bytes }, 1, &err),
+                         cases[i].status);
+        check_message(&err, cases[i].words);
+        assert_int_equal(bucket.n_given_up - before, cases[i].fails != NO_ID);
+        assert_int_equal(bucket.n_parts, 0);
+        check_object(target, "big", "before");
+    }
+    bucket.fails = 0;
+}
+
+static void the_answer_to_an_upload_in_parts_is_lost(void **state)
+{
+    static char bytes[900];
+    mt_error err = MT_ERROR_INIT;
+    uint64_t size;
+    (void)state;
+    mt_s3_target_set_sizes(target, 100, 100);
+    bucket.lost_ends = 1;
+    check_ok(mt_target_publish(target, "big", &(mt_piece) { bytes, sizeof bytes }, 1, &err), &err);
+    assert_int_equal(bucket.lost_ends, 0);
+    check_ok(mt_target_measure(target, "big", &size, &err), &err);
+    assert_int_equal(size, sizeof bytes);
 }
 
 static void requests_are_repeated(void **state)
@@ -270,9 +213,9 @@ static void refusals_are_told(void **state)
     assert_int_equal(mt_target_remove(target, "a", NULL), MT_E_IO);
     bucket.refuses = 0;
     mt_error_clear(&err);
-    mt_piece huge[] = { { "", (size_t)5 << 30 }, { "", 1 } };
+    mt_piece huge[] = { { "", (size_t)5 << 40 }, { "", 1 } };
     assert_int_equal(mt_target_publish(target, "huge", huge, 2, &err), MT_E_UNSUPPORTED);
-    check_message(&err, "5 GiB");
+    check_message(&err, "5 TiB");
     check_message(&err, "smaller shards");
     mt_error_clear(&err);
     assert_int_equal(mt_target_open(&context->env, "s3://lab/a/../b", MT_SYNC_END, &other, &err), MT_E_ARGUMENT);
@@ -308,16 +251,16 @@ static void one_listing_tells_all_sizes(void **state)
 
 static void many_objects_are_removed(void **state)
 {
-    static char names[MOST][8];
-    const char *keys[MOST + 4];
+    static char names[MOST_OBJECTS][8];
+    const char *keys[MOST_OBJECTS + 4];
     mt_error err = MT_ERROR_INIT;
     (void)state;
-    for (size_t i = 0; i < MOST; i++) {
+    for (size_t i = 0; i < MOST_OBJECTS; i++) {
         snprintf(names[i], sizeof names[i], "a%zu", i);
         publish_ok(target, keys[i] = names[i], "x");
     }
-    keys[MOST] = "b"; /* does not exist */
-    check_ok(mt_target_remove_all(target, keys + 1, MOST, &err), &err);
+    keys[MOST_OBJECTS] = "b"; /* does not exist */
+    check_ok(mt_target_remove_all(target, keys + 1, MOST_OBJECTS, &err), &err);
     assert_int_equal(bucket.n, 1);
     check_object(target, "a0", "x");
     assert_int_equal(mt_target_remove_all(target, (const char *[]) { "a0", "../a" }, 2, &err), MT_E_ARGUMENT);
@@ -350,6 +293,40 @@ static void journals_are_markers(void **state)
     assert_int_equal(n_damaged, 0);
     check_ok(mt_journal_remove(target, &err), &err);
     assert_int_equal(bucket.n, 0);
+}
+
+typedef struct seen_units {
+    uint64_t next, largest_memory;
+} seen_units;
+
+static mt_status expect_next(void *user, const mt_unit_record *record, mt_error *err)
+{
+    seen_units *seen = user;
+    (void)err;
+    assert_int_equal(record->unit, seen->next++);
+    uint64_t now = context->env.memory_bytes;
+    seen->largest_memory = now > seen->largest_memory ? now : seen->largest_memory;
+    return MT_OK;
+}
+
+/* More pages than a listing may have whose names are kept; the memory is that of one page. */
+static void a_journal_of_any_size_is_read(void **state)
+{
+    static const int pages[] = { 2, 4200 };
+    uint64_t memory[2];
+    (void)state;
+    for (int i = 0; i < 2; i++) {
+        mt_error err = MT_ERROR_INIT;
+        seen_units seen = { 0 };
+        uint64_t n_damaged;
+        bucket.pages = pages[i];
+        check_ok(mt_journal_read(target, 7, false, expect_next, &seen, &n_damaged, &err), &err);
+        assert_int_equal(seen.next, (uint64_t)pages[i] * (MARKERS - 1) + 1);
+        assert_int_equal(n_damaged, 0);
+        memory[i] = seen.largest_memory;
+    }
+    bucket.pages = 0;
+    assert_true(memory[1] <= memory[0] + 1024);
 }
 
 enum { SIDE = 5, N_UNITS = SIDE * SIDE };
@@ -395,7 +372,7 @@ static void units_are_listed(void **state)
     check_ok(mt_writer_put(w, &box, &err), &err);
     check_ok(mt_writer_flush(w, &err), &err);
     mt_writer_close(w);
-    object *lost = find("/lab/w.zarr/0/c/1/2"), *cut = find("/lab/w.zarr/0/c/3/3");
+    bucket_object *lost = bucket_find("/lab/w.zarr/0/c/1/2"), *cut = bucket_find("/lab/w.zarr/0/c/3/3");
     *strrchr(lost->path, '2') = 'x'; /* a name that is none of a unit */
     cut->size = 0;
     unsigned before = http_server_requests(server);
@@ -421,6 +398,35 @@ static void units_are_listed(void **state)
         assert_null(strstr(bucket.objects[i].path, ".microtome"));
 }
 
+/* Claims that others hold, and one of which nothing is heard. */
+static void units_are_shared_by_claims(void **state)
+{
+    static const int64_t shape[] = { 3, 3 }, chunk[] = { 1, 1 };
+    static const uint8_t pixels[9] = { 1, 2, 3, 4, 5, 6, 7, 8, 9 };
+    const mt_writer_options options = { .struct_size = sizeof options,
+                                        .axes = "YX",
+                                        .shape = shape,
+                                        .dtype = MT_UINT8,
+                                        .chunk_shape = chunk,
+                                        .codec = "none" };
+    const mt_copy_options shared = { .struct_size = sizeof shared, .lease = 0.2 };
+    mt_error err = MT_ERROR_INIT;
+    mt_stack *stack;
+    mt_writer *w;
+    (void)state;
+    check_ok(mt_stack_from_array(NULL, pixels, MT_UINT8, "YX", shape, NULL, "array", &stack, &err), &err);
+    check_ok(mt_writer_create(context, "s3://lab/out.zarr", &options, &w, &err), &err);
+    publish_ok(target, ".microtome/claim-4.0", "elsewhere 0 77 0 1\n");
+    check_ok(mt_writer_copy(w, stack, &shared, &err), &err);
+    check_object(target, "0/c/1/1", "\5");
+    assert_non_null(bucket_find("/lab/out.zarr/.microtome/claim-4.1"));
+    check_ok(mt_writer_finish(w, NULL, &err), &err);
+    mt_writer_close(w);
+    mt_stack_close(stack);
+    for (size_t i = 0; i < bucket.n; i++)
+        assert_null(strstr(bucket.objects[i].path, ".microtome"));
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -428,13 +434,18 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(objects_are_published_replaced_listed_and_removed),
         TEST(bodies_arrive_whole_and_hashed),
+        TEST(large_objects_are_uploaded_in_parts),
+        TEST(an_upload_in_parts_fails_whole),
+        TEST(the_answer_to_an_upload_in_parts_is_lost),
         TEST(requests_are_repeated),
         TEST(new_objects_replace_nothing),
         TEST(refusals_are_told),
         TEST(journals_are_markers),
+        TEST(a_journal_of_any_size_is_read),
         TEST(one_listing_tells_all_sizes),
         TEST(many_objects_are_removed),
         TEST(units_are_listed),
+        TEST(units_are_shared_by_claims),
     };
     return cmocka_run_group_tests(tests, NULL, remove_temporary_folder);
 }

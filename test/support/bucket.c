@@ -1,0 +1,249 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "support/bucket.h"
+
+#include "base/number.h"
+#include "support/support.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+memory_bucket bucket = { .mutex = PTHREAD_MUTEX_INITIALIZER };
+
+static void say(http_reply *reply, int code, const char *format, const char *value)
+{
+    snprintf(reply->text, sizeof reply->text, format, value);
+    reply->code = code;
+    reply->body = (const uint8_t *)reply->text;
+    reply->size = strlen(reply->text);
+}
+
+bucket_object *bucket_find(const char *path)
+{
+    for (size_t i = 0; i < bucket.n; i++)
+        if (strcmp(bucket.objects[i].path, path) == 0)
+            return &bucket.objects[i];
+    return NULL;
+}
+
+static void put(const http_request *request, http_reply *reply)
+{
+    bucket_object *o = bucket_find(request->path);
+    const char *payload = strstr(request->head, "x-amz-content-sha256: ");
+    snprintf(bucket.payload, sizeof bucket.payload, "%.64s", payload ? payload + 22 : "");
+    if (bucket.conflicts > 0) {
+        bucket.conflicts--;
+        say(reply, 409, "<Error><Code>%s</Code></Error>", "ConditionalRequestConflict");
+        return;
+    }
+    if (o && strstr(request->head, "If-None-Match: *") && !bucket.ignores_conditions) {
+        say(reply, 412, "<Error><Code>%s</Code></Error>", "PreconditionFailed");
+        return;
+    }
+    if (!o) {
+        o = &bucket.objects[bucket.n++];
+        o->bytes = NULL;
+        snprintf(o->path, sizeof o->path, "%s", request->path);
+    }
+    free(o->bytes);
+    o->bytes = malloc(request->body_size + 1);
+    memcpy(o->bytes, request->body, request->body_size);
+    o->size = request->body_size;
+    reply->code = 200;
+    snprintf(reply->etag, sizeof reply->etag, "\"e\"");
+    if (bucket.lost > 0) {
+        bucket.lost--;
+        reply->reset = true;
+    }
+}
+
+/* Tokens are the numbers of pages. */
+static void list_markers(const http_request *request, http_reply *reply)
+{
+    const char *token = strstr(request->query, "continuation-token=");
+    int64_t page = 0;
+    if (token) {
+        token += strlen("continuation-token=");
+        assert_true(mt_parse_integer(&token, &page));
+    }
+    size_t at = (size_t)snprintf(reply->text, sizeof reply->text,
+                                 "<ListBucketResult><IsTruncated>%s</IsTruncated>"
+                                 "<NextContinuationToken>%d</NextContinuationToken>",
+                                 page + 1 < bucket.pages ? "true" : "false", (int)page + 1);
+    for (int i = 0; i < MARKERS; i++)
+        at += (size_t)snprintf(reply->text + at, sizeof reply->text - at,
+                               "<Contents><Key>out.zarr/.microtome/unit-%016x-%016x-%016x-%08x-%08x</Key></Contents>",
+                               7, (int)page * (MARKERS - 1) + i, 1, 2, 2);
+    snprintf(reply->text + at, sizeof reply->text - at, "</ListBucketResult>");
+    reply->code = 200;
+    reply->body = (const uint8_t *)reply->text;
+    reply->size = strlen(reply->text);
+}
+
+static void list(const http_request *request, http_reply *reply)
+{
+    if (bucket.pages) {
+        list_markers(request, reply);
+        return;
+    }
+    const char *prefix = strstr(request->query, "prefix=") + 7;
+    char decoded[160] = "/lab/";
+    for (size_t n = 5; *prefix && *prefix != '&' && n < sizeof decoded - 1; n++, prefix++) {
+        decoded[n] = *prefix;
+        if (strncmp(prefix, "%2F", 3) == 0) {
+            decoded[n] = '/';
+            prefix += 2;
+        }
+    }
+    size_t at = (size_t)snprintf(reply->text, sizeof reply->text, "<ListBucketResult>");
+    for (size_t i = 0; i < bucket.n; i++)
+        if (strncmp(bucket.objects[i].path, decoded, strlen(decoded)) == 0)
+            at += (size_t)snprintf(reply->text + at, sizeof reply->text - at,
+                                   "<Contents><Key>%s</Key><Size>%zu</Size></Contents>", bucket.objects[i].path + 5,
+                                   bucket.objects[i].size);
+    snprintf(reply->text + at, sizeof reply->text - at, "</ListBucketResult>");
+    reply->code = 200;
+    reply->body = (const uint8_t *)reply->text;
+    reply->size = strlen(reply->text);
+}
+
+static void put_part(const http_request *request, http_reply *reply)
+{
+    const char *number = strstr(request->query, "partNumber=") + strlen("partNumber=");
+    int64_t i;
+    assert_true(strstr(request->query, "uploadId=id%2F1") && mt_parse_integer(&number, &i) && i > 0 &&
+                i <= MOST_OBJECTS);
+    if (i == bucket.fails) {
+        say(reply, 403, "<Error><Code>%s</Code></Error>", "AccessDenied");
+        return;
+    }
+    bucket_object *part = &bucket.parts[i - 1];
+    free(part->bytes);
+    part->bytes = malloc(request->body_size + 1);
+    part->size = request->body_size;
+    memcpy(part->bytes, request->body, part->size);
+    bucket.n_parts = (unsigned)i > bucket.n_parts ? (unsigned)i : bucket.n_parts;
+    reply->code = 200;
+    if (bucket.fails != NO_ETAG)
+        snprintf(reply->etag, sizeof reply->etag, "\"part %d\"", (int)i);
+}
+
+static void forget_parts(void)
+{
+    for (unsigned i = 0; i < bucket.n_parts; i++) {
+        free(bucket.parts[i].bytes);
+        bucket.parts[i].bytes = NULL;
+    }
+    bucket.n_parts = 0;
+}
+
+/* What the list of parts must be. */
+static void list_parts(char *out, size_t room)
+{
+    size_t at = (size_t)snprintf(out, room, "<CompleteMultipartUpload>");
+    for (unsigned i = 1; i <= bucket.n_parts; i++)
+        at += (size_t)snprintf(out + at, room - at, "<Part><PartNumber>%u</PartNumber><ETag>\"part %u\"</ETag></Part>",
+                               i, i);
+    snprintf(out + at, room - at, "</CompleteMultipartUpload>");
+}
+
+static void join_parts(const http_request *request, http_reply *reply)
+{
+    char wanted[4096];
+    if (bucket.n_parts == 0) {
+        say(reply, 404, "<Error><Code>%s</Code></Error>", "NoSuchUpload");
+        return;
+    }
+    if (bucket.fails == FAILS_AT_LAST) {
+        say(reply, 200, "<?xml version=\"1.0\"?>\n  <Error><Code>%s</Code></Error>", "InvalidPart");
+        return;
+    }
+    list_parts(wanted, sizeof wanted);
+    assert_int_equal(request->body_size, strlen(wanted));
+    assert_memory_equal(request->body, wanted, request->body_size);
+    bucket_object *o = bucket_find(request->path);
+    if (o)
+        free(o->bytes);
+    else
+        o = &bucket.objects[bucket.n++];
+    *o = (bucket_object) { .bytes = malloc(MOST_BUCKET_BYTES) };
+    snprintf(o->path, sizeof o->path, "%s", request->path);
+    for (unsigned i = 0; i < bucket.n_parts; i++) {
+        memcpy(o->bytes + o->size, bucket.parts[i].bytes, bucket.parts[i].size);
+        o->size += bucket.parts[i].size;
+    }
+    forget_parts();
+    say(reply, 200, "<%s></CompleteMultipartUploadResult>", "CompleteMultipartUploadResult");
+    if (bucket.lost_ends > 0) {
+        bucket.lost_ends--;
+        reply->reset = true;
+    }
+}
+
+/* Requests of an upload in parts; false for others. */
+static bool serve_parts(const http_request *request, http_reply *reply)
+{
+    bool is_post = strncmp(request->head, "POST ", 5) == 0;
+    if (is_post && strcmp(request->query, "uploads=") == 0) {
+        bucket.n_uploads++;
+        say(reply, 200,
+            bucket.fails == NO_ID ? "<%s/>" : "<%s><UploadId>id/1</UploadId></InitiateMultipartUploadResult>",
+            "InitiateMultipartUploadResult");
+    } else if (is_post) {
+        join_parts(request, reply);
+    } else if (strncmp(request->head, "PUT ", 4) == 0 && *request->query) {
+        put_part(request, reply);
+    } else if (strncmp(request->head, "DELETE ", 7) == 0 && *request->query) {
+        bucket.n_given_up++;
+        forget_parts();
+        reply->code = 204;
+    } else {
+        return false;
+    }
+    return true;
+}
+
+static void serve_locked(const http_request *request, http_reply *reply)
+{
+    bucket_object *o = bucket_find(request->path);
+    if (bucket.refuses) {
+        say(reply, bucket.refuses, "<Error><Code>%s</Code></Error>", "AccessDenied");
+    } else if (bucket.busy > 0) {
+        bucket.busy--;
+        say(reply, 503, "<Error><Code>%s</Code></Error>", "SlowDown");
+    } else if (serve_parts(request, reply)) {
+    } else if (strncmp(request->head, "PUT ", 4) == 0) {
+        put(request, reply);
+    } else if (*request->query) {
+        list(request, reply);
+    } else if (!o) {
+        say(reply, 404, "<Error><Code>%s</Code></Error>", "NoSuchKey");
+    } else if (strncmp(request->head, "DELETE ", 7) == 0) {
+        free(o->bytes);
+        *o = bucket.objects[--bucket.n];
+        reply->code = 204;
+    } else if (*request->range && o->size == 0) {
+        say(reply, 416, "<Error><Code>%s</Code></Error>", "InvalidRange");
+    } else {
+        reply->code = 200;
+        reply->body = o->bytes;
+        reply->size = o->size;
+        snprintf(reply->etag, sizeof reply->etag, "\"e\"");
+    }
+}
+
+void bucket_serve(void *user, const http_request *request, http_reply *reply)
+{
+    (void)user;
+    pthread_mutex_lock(&bucket.mutex);
+    serve_locked(request, reply);
+    pthread_mutex_unlock(&bucket.mutex);
+}
+
+void bucket_reset(void)
+{
+    forget_parts();
+    for (size_t i = 0; i < bucket.n; i++)
+        free(bucket.objects[i].bytes);
+    bucket = (memory_bucket) { .mutex = PTHREAD_MUTEX_INITIALIZER };
+}

@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Copies of stacks whose dimensions are not those of the output: samples and frames, custom stacks, parts of them; and
+ * what does not fit. */
+#include "support/contract.h"
+#include "support/folder.h"
+#include "support/outputs.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { S = 2, T = 3, C = 2, Y = 9, X = 11, PLANE = Y * X, ALL = S * T * C * PLANE };
+
+static uint16_t pixels[ALL];
+
+/* A custom stack of S, T, C, Y, X whose samples are S and T. */
+static mt_status extract(void *self, int64_t sample, const int64_t *wanted, size_t n, const int64_t *coords,
+                         const int64_t *size, float *out, mt_error *err)
+{
+    (void)self, (void)err;
+    for (size_t c = 0; c < n; c++)
+        for (int64_t y = 0; y < size[0]; y++)
+            for (int64_t x = 0; x < size[1]; x++)
+                *out++ = pixels[((sample * C + wanted[c]) * Y + coords[0] + y) * X + coords[1] + x];
+    return MT_OK;
+}
+
+static mt_stack *make_stack(bool is_custom, const char *axes, const int64_t *shape)
+{
+    static const mt_stack_ops ops = { .struct_size = sizeof ops, .extract_patch = extract };
+    mt_stack_info info = { .struct_size = sizeof info, .source = "custom", .dtype = MT_UINT16, .original_axes = axes };
+    mt_stack *stack;
+    mt_error err = MT_ERROR_INIT;
+    for (size_t i = 0; i < ALL; i++)
+        pixels[i] = (uint16_t)(i + 1);
+    if (!is_custom) {
+        check_ok(mt_stack_from_array(NULL, pixels, MT_UINT16, axes, shape, NULL, "array", &stack, &err), &err);
+        return stack;
+    }
+    info.original_ndim = (int)strlen(axes);
+    memcpy(info.original_shape, shape, strlen(axes) * sizeof *shape);
+    check_ok(mt_stack_new(NULL, &ops, NULL, &info, &stack, &err), &err);
+    return stack;
+}
+
+static mt_writer *begin(const char *path, const char *axes, const int64_t *shape, const int64_t *chunk)
+{
+    mt_writer *w;
+    mt_error err = MT_ERROR_INIT;
+    mt_writer_options options = { .struct_size = sizeof options,
+                                  .axes = axes,
+                                  .shape = shape,
+                                  .dtype = MT_UINT16,
+                                  .chunk_shape = chunk,
+                                  .codec = "none",
+                                  .durability = MT_DURABLE_NEVER };
+    check_ok(mt_writer_create(NULL, path, &options, &w, &err), &err);
+    return w;
+}
+
+static void check_finished(mt_writer *w, const char *path, const char *axes, const int64_t *shape,
+                           const uint16_t *wanted)
+{
+    mt_stack *array, *found;
+    mt_checksum a, b;
+    mt_error err = MT_ERROR_INIT;
+    check_ok(mt_writer_finish(w, &if_complete, &err), &err);
+    mt_writer_close(w);
+    check_ok(mt_stack_open(NULL, path, NULL, &found, &err), &err);
+    check_ok(mt_stack_from_array(NULL, wanted, MT_UINT16, axes, shape, NULL, "wanted", &array, &err), &err);
+    check_ok(mt_stack_checksum(array, NULL, &a, &err), &err);
+    check_ok(mt_stack_checksum(found, NULL, &b, &err), &err);
+    assert_string_equal(a.text, b.text);
+    mt_stack_close(array);
+    mt_stack_close(found);
+    remove_tree(path);
+}
+
+static const int64_t stored[] = { S, T, C, Y, X }, one_sample[] = { T, C, Y, X }, chunk[] = { 1, 1, 4, 4 };
+
+/* Each sample becomes an image with its frames. */
+static void a_sample_is_chosen(void **state)
+{
+    (void)state;
+    for (int is_custom = 0; is_custom < 2; is_custom++)
+        for (int64_t s = 0; s < S; s++) {
+            const char *path = temporary_path("sample.zarr");
+            mt_stack *stack = make_stack(is_custom, "STCYX", stored);
+            mt_writer *w = begin(path, "TCYX", one_sample, chunk);
+            mt_copy_options options = { .struct_size = sizeof options, .sample = s };
+            mt_error err = MT_ERROR_INIT;
+            check_ok(mt_writer_copy(w, stack, &options, &err), &err);
+            check_finished(w, path, "TCYX", one_sample, pixels + s * T * C * PLANE);
+            mt_stack_close(stack);
+        }
+}
+
+static int64_t calls, last_done, last_total;
+
+static void note(void *user, uint64_t done, uint64_t total)
+{
+    (void)user;
+    calls++;
+    last_done = (int64_t)done;
+    last_total = (int64_t)total;
+}
+
+/* A region of some frames and one channel, of which some units are there already. */
+static void a_region_is_continued(void **state)
+{
+    (void)state;
+    static const int64_t from[] = { 1, 1, 2, 3 }, extent[] = { 2, 1, 6, 8 }, thin[] = { 1, 1, 4, 4 };
+    static uint16_t wanted[2 * 6 * 8];
+    for (int is_custom = 0; is_custom < 2; is_custom++) {
+        const char *path = temporary_path("region.zarr");
+        mt_stack *stack = make_stack(is_custom, "STCYX", stored);
+        mt_copy_options options = {
+            .struct_size = sizeof options, .from = from, .extent = extent, .sample = 1, .progress = note
+        };
+        mt_error err = MT_ERROR_INIT;
+        for (int t = 0; t < 2; t++)
+            for (int y = 0; y < 6; y++)
+                for (int x = 0; x < 8; x++)
+                    wanted[(t * 6 + y) * 8 + x] = pixels[((((T + 1 + t) * C) + 1) * Y + 2 + y) * X + 3 + x];
+        mt_writer *w = begin(path, "TCYX", extent, thin);
+        options.part = 1; /* units in the middle */
+        options.n_parts = 3;
+        check_ok(mt_writer_copy(w, stack, &options, &err), &err);
+        mt_writer_close(w);
+        w = begin(path, "TCYX", extent, thin);
+        options.n_parts = 0;
+        calls = 0;
+        check_ok(mt_writer_copy(w, stack, &options, &err), &err);
+        assert_true(calls > 0 && last_done == last_total && last_total == 8);
+        check_ok(mt_writer_copy(w, stack, &options, &err), &err); /* nothing is left to do */
+        check_finished(w, path, "TCYX", extent, wanted);
+        mt_stack_close(stack);
+    }
+}
+
+/* Axes that only one of the two has, of one pixel. */
+static void axes_of_one_pixel_come_and_go(void **state)
+{
+    (void)state;
+    static const int64_t stacked[] = { 1, Y, X }, written[] = { 1, 1, Y, X }, thin[] = { 1, 1, 9, 4 };
+    const char *path = temporary_path("thin.zarr");
+    mt_stack *stack = make_stack(false, "ZYX", stacked);
+    mt_writer *w = begin(path, "TCYX", written, thin);
+    mt_error err = MT_ERROR_INIT;
+    check_ok(mt_writer_copy(w, stack, NULL, &err), &err);
+    check_finished(w, path, "TCYX", written, pixels);
+    mt_stack_close(stack);
+}
+
+static void check_refused(mt_writer *w, mt_stack *stack, const mt_copy_options *options, mt_status status,
+                          const char *words)
+{
+    mt_error err = MT_ERROR_INIT;
+    assert_int_equal(mt_writer_copy(w, stack, options, &err), status);
+    if (!strstr(err.message, words))
+        fail_msg("\"%s\" is not in \"%s\"", words, err.message);
+    assert_non_null(strstr(err.message, "refused.zarr: ")); /* the output is named */
+}
+
+static void what_does_not_fit_is_refused(void **state)
+{
+    (void)state;
+    static const int64_t at[] = { 0, 0, 0, 1 }, before[] = { 0, 0, -1, 0 }, far[] = { 0, 0, 0, X + 1 };
+    static const int64_t much[] = { T, C, Y + 1, X }, less[] = { T, C, Y, -1 };
+    static const int64_t frames[] = { 2, Y, X };
+    const char *path = temporary_path("refused.zarr");
+    mt_stack *stack = make_stack(false, "STCYX", stored);
+    mt_writer *w = begin(path, "TCYX", one_sample, chunk);
+    mt_error err = MT_ERROR_INIT;
+    const struct {
+        mt_copy_options options;
+        mt_status status;
+        const char *words;
+    } cases[] = {
+        { { .sample = S }, MT_E_RANGE, "sample 2 of a stack with 2 along S" },
+        { { .sample = -1 }, MT_E_RANGE, "sample -1" },
+        { { .from = before }, MT_E_RANGE, "pixels from -1 on" },
+        { { .from = far }, MT_E_RANGE, "pixels from 12 on" },
+        { { .extent = much }, MT_E_RANGE, "10 of them, along Y of a stack with 9" },
+        { { .extent = less }, MT_E_RANGE, "-1 of them" },
+        { { .to = at }, MT_E_RANGE, "11 pixels at 1 along X do not fit in an image with 11" },
+        { { .to = before }, MT_E_RANGE, "at -1 along Y" },
+        { { .part = 2, .n_parts = 2 }, MT_E_ARGUMENT, "part 2 of 2: parts are counted from 0" },
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        mt_copy_options options = cases[i].options;
+        options.struct_size = sizeof options;
+        check_refused(w, stack, &options, cases[i].status, cases[i].words);
+    }
+    mt_stack *deep = make_stack(false, "ZYX", frames);
+    check_refused(w, deep, NULL, MT_E_ARGUMENT, "the stack has 2 pixels along Z, an axis that the output lacks");
+    assert_int_equal(progress_of(w).n_done, 0);
+    mt_copy_source source = { .stack = stack };
+    check_ok(mt_writer_copy_sources(w, &source, 0, NULL, &err), &err); /* nothing */
+    assert_int_equal(mt_writer_copy_sources(w, &source, SIZE_MAX / 2, NULL, &err), MT_E_MEMORY);
+    mt_writer_close(w);
+    remove_tree(path);
+    mt_stack_close(deep);
+    mt_stack_close(stack);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_sample_is_chosen),
+        cmocka_unit_test(a_region_is_continued),
+        cmocka_unit_test(axes_of_one_pixel_come_and_go),
+        cmocka_unit_test(what_does_not_fit_is_refused),
+    };
+    return cmocka_run_group_tests(tests, NULL, remove_temporary_folder);
+}

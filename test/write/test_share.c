@@ -1,0 +1,308 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Copies that share their units with other processes, by claims. The other processes are files here; real ones are killed
+ * in test/cli/kill_test.py. */
+#include "base/number.h"
+#include "platform/thread.h"
+#include "support/contract.h"
+#include "support/folder.h"
+#include "support/outputs.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { SIDE = 60, CHUNK = 20, N_CHUNKS = 9 };
+static const int64_t shape[2] = { SIDE, SIDE }, chunk[2] = { CHUNK, CHUNK };
+
+static mt_writer *begin(const char *path)
+{
+    mt_writer *w;
+    mt_error err = MT_ERROR_INIT;
+    mt_writer_options options = { .struct_size = sizeof options,
+                                  .axes = "YX",
+                                  .shape = shape,
+                                  .dtype = MT_UINT16,
+                                  .chunk_shape = chunk,
+                                  .durability = MT_DURABLE_NEVER };
+    check_ok(mt_writer_create(NULL, path, &options, &w, &err), &err);
+    return w;
+}
+
+/* An image in a file, so that copies ask before each chunk whether to go on. */
+static mt_stack *make_source(void)
+{
+    static uint16_t pixels[SIDE * SIDE];
+    const char *path = temporary_path("source.zarr");
+    const int64_t zero[2] = { 0, 0 };
+    mt_writer_box all = { .start = zero, .extent = shape, .data = pixels };
+    mt_stack *stack;
+    mt_error err = MT_ERROR_INIT;
+    for (size_t i = 0; i < SIDE * SIDE; i++)
+        pixels[i] = (uint16_t)(i * 7 + 1);
+    remove_tree(path);
+    mt_writer *w = begin(path);
+    check_ok(mt_writer_put(w, &all, &err), &err);
+    check_ok(mt_writer_finish(w, NULL, &err), &err);
+    mt_writer_close(w);
+    check_ok(mt_stack_open(NULL, path, NULL, &stack, &err), &err);
+    return stack;
+}
+
+static void check_finished(mt_writer *w, mt_stack *source, const char *path)
+{
+    mt_stack *found;
+    mt_checksum a, b;
+    mt_error err = MT_ERROR_INIT;
+    const mt_finish_options all = { .struct_size = sizeof all, .all_required = 1 };
+    check_ok(mt_writer_finish(w, &all, &err), &err);
+    mt_writer_close(w);
+    assert_false(path_exists(path, "/.microtome")); /* nor claims */
+    check_ok(mt_stack_open(NULL, path, NULL, &found, &err), &err);
+    check_ok(mt_stack_checksum(source, NULL, &a, &err), &err);
+    check_ok(mt_stack_checksum(found, NULL, &b, &err), &err);
+    assert_string_equal(a.text, b.text);
+    mt_stack_close(found);
+    remove_tree(path);
+}
+
+/* --- Claims of others. --- */
+
+static void write_claim(const char *name, const char *text)
+{
+    char key[64];
+    snprintf(key, sizeof key, "shared.zarr/.microtome/%s", name);
+    write_temporary_text(key, text);
+}
+
+static bool is_claimed(unsigned unit, unsigned number)
+{
+    char suffix[64];
+    snprintf(suffix, sizeof suffix, "/.microtome/claim-%u.%u", unit, number);
+    return path_exists(temporary_path("shared.zarr"), suffix);
+}
+
+/* A process of another machine, which renews its claim until a moment. */
+typedef struct other {
+    uint64_t until; /* of mt_clock_ns; 0: never */
+    int beat;
+    uint64_t most; /* units that were done while it was at work */
+    mt_writer *w;
+} other;
+
+static int renew_other(void *user)
+{
+    other *o = user;
+    char text[64];
+    if (mt_clock_ns() >= o->until)
+        return 0;
+    snprintf(text, sizeof text, "elsewhere 0 77 0 %d\n", ++o->beat);
+    write_claim("claim-4.0", text);
+    o->most = progress_of(o->w).n_done;
+    return 0;
+}
+
+/* Units of another machine's process are left to it as long as it renews its claim, and for a lease after that. */
+static void a_silent_process_is_taken_for_dead(void **state)
+{
+    (void)state;
+    const char *path = temporary_path("shared.zarr");
+    mt_error err = MT_ERROR_INIT;
+    mt_stack *source = make_source();
+    for (int renews = 0; renews < 2; renews++) {
+        mt_writer *w = begin(path);
+        uint64_t start = mt_clock_ns(), renewed = renews ? 600 : 0;
+        other o = { .until = renews ? start + renewed * 1000000 : 0, .w = w };
+        mt_copy_options options = {
+            .struct_size = sizeof options, .lease = 0.25, .cancelled = renew_other, .user = &o
+        };
+        write_claim("claim-4.0", "elsewhere 0 77 0 0\n");
+        check_ok(mt_writer_copy(w, source, &options, &err), &err);
+        assert_true(mt_clock_ns() - start >= (renewed + 240) * 1000000);
+        assert_true(!renews || o.most == N_CHUNKS - 1);
+        assert_true(is_claimed(4, 1));
+        assert_int_equal(progress_of(w).n_done, N_CHUNKS);
+        check_finished(w, source, path);
+    }
+    mt_stack_close(source);
+}
+
+/* Of this machine, it is known at once that a process has ended; what a power cut has left of a claim is nobody's. */
+static void a_process_that_ended_is_not_waited_for(void **state)
+{
+    (void)state;
+    const char *path = temporary_path("shared.zarr");
+    mt_copy_options options = { .struct_size = sizeof options, .lease = 1e8 };
+    mt_error err = MT_ERROR_INIT;
+    mt_stack *source = make_source();
+    mt_writer *w = begin(path);
+    write_claim("claim-3.0", "");
+    write_claim("claim-4.0", "elsewhere 0\n");
+    check_ok(mt_writer_copy(w, source, &options, &err), &err);
+    assert_true(is_claimed(3, 1) && is_claimed(4, 1));
+    mt_writer_close(w);
+    w = begin(path); /* all is done: nothing is claimed */
+    check_ok(mt_writer_copy(w, source, &options, &err), &err);
+    assert_false(is_claimed(0, 1));
+    check_finished(w, source, path);
+    mt_stack_close(source);
+}
+
+/* --- Other writers of this process. --- */
+
+/* The first writer has published units since the second one has opened the image. */
+static void what_others_published_is_left_out(void **state)
+{
+    (void)state;
+    const char *path = temporary_path("shared.zarr");
+    mt_error err = MT_ERROR_INIT;
+    mt_stack *source = make_source();
+    mt_writer *first = begin(path), *second = begin(path);
+    mt_copy_options part = { .struct_size = sizeof part, .part = 0, .n_parts = 3 };
+    mt_copy_options shared = { .struct_size = sizeof shared, .lease = 0.2 };
+    check_ok(mt_writer_copy(first, source, &part, &err), &err);
+    for (int i = 0; i < 3; i++) { /* as a process that ended after it had published them */
+        char name[24];
+        snprintf(name, sizeof name, "claim-%d.0", i);
+        write_claim(name, "");
+    }
+    check_ok(mt_writer_copy(second, source, &shared, &err), &err);
+    mt_writer_progress found = progress_of(second);
+    assert_int_equal(found.n_done, N_CHUNKS);
+    assert_int_equal(found.n_resumed, 3);
+    mt_writer_close(first);
+    check_finished(second, source, path);
+    mt_stack_close(source);
+}
+
+static int stop_at_once(void *user)
+{
+    (void)user;
+    return 1;
+}
+
+/* The claims of what was not done are given back, so that the next call need not wait for their end. */
+static void a_cancelled_copy_gives_its_claims_back(void **state)
+{
+    (void)state;
+    const char *path = temporary_path("shared.zarr");
+    mt_error err = MT_ERROR_INIT;
+    mt_stack *source = make_source();
+    mt_writer *w = begin(path);
+    mt_copy_options options = { .struct_size = sizeof options, .lease = 1e8, .cancelled = stop_at_once };
+    assert_int_equal(mt_writer_copy(w, source, &options, &err), MT_E_CANCELLED);
+    assert_false(is_claimed(0, 0));
+    options.cancelled = NULL;
+    check_ok(mt_writer_copy(w, source, &options, &err), &err);
+    check_finished(w, source, path);
+
+    w = begin(path); /* while it waits */
+    options.cancelled = stop_at_once;
+    for (int i = 0; i < N_CHUNKS; i++) {
+        char name[24];
+        snprintf(name, sizeof name, "claim-%d.0", i);
+        write_claim(name, "elsewhere 0 77 0 0\n");
+    }
+    assert_int_equal(mt_writer_copy(w, source, &options, &err), MT_E_CANCELLED);
+    mt_writer_close(w);
+    remove_tree(path);
+    mt_stack_close(source);
+}
+
+/* The first and the last renewal of the claim on the first unit. */
+typedef struct beats {
+    int64_t first, last;
+} beats;
+
+static int read_beat(void *user)
+{
+    beats *b = user;
+    char path[1200], text[200] = "";
+    int64_t beat = 0;
+    snprintf(path, sizeof path, "%s/.microtome/claim-0.0", temporary_path("shared.zarr"));
+    FILE *file = fopen(path, "r");
+    if (file && fgets(text, sizeof text, file)) {
+        const char *at = strrchr(text, ' ');
+        assert_true(at && mt_parse_integer(&at, &beat));
+    }
+    if (file)
+        (void)fclose(file);
+    b->first = b->first ? b->first : beat;
+    b->last = beat;
+    for (uint64_t until = mt_clock_ns() + 60000000; b->last == b->first && mt_clock_ns() < until;)
+        ;
+    return 0;
+}
+
+static void a_claim_is_renewed(void **state)
+{
+    (void)state;
+    const char *path = temporary_path("shared.zarr");
+    mt_error err = MT_ERROR_INIT;
+    mt_stack *source = make_source();
+    mt_writer *w;
+    beats b = { 0 };
+    const int64_t whole[2] = { SIDE, SIDE };
+    mt_writer_options one = { .struct_size = sizeof one,
+                              .axes = "YX",
+                              .shape = shape,
+                              .dtype = MT_UINT16,
+                              .chunk_shape = whole,
+                              .durability = MT_DURABLE_NEVER };
+    mt_copy_source halves[2] = { { 0 } };
+    const int64_t extent[2] = { SIDE / 2, SIDE }, at[2][2] = { { 0, 0 }, { SIDE / 2, 0 } };
+    for (int i = 0; i < 2; i++)
+        halves[i] = (mt_copy_source) { .stack = source, .from = at[i], .to = at[i], .extent = extent };
+    check_ok(mt_writer_create(NULL, path, &one, &w, &err), &err);
+    mt_copy_options options = { .struct_size = sizeof options, .lease = 0.2, .cancelled = read_beat, .user = &b };
+    check_ok(mt_writer_copy_sources(w, halves, 2, &options, &err), &err);
+    assert_true(b.first != 0 && b.last > b.first);
+    mt_writer_close(w);
+    mt_stack_close(source);
+    remove_tree(path);
+}
+
+/* --- Refusals. --- */
+
+static void refuses(void **state)
+{
+    (void)state;
+    mt_error err = MT_ERROR_INIT;
+    mt_stack *source = make_source();
+    const char *path = temporary_path("shared.zarr");
+    mt_writer *w = begin(path);
+    const double leases[] = { -1, NAN, INFINITY, 1e10 };
+    for (size_t i = 0; i < sizeof leases / sizeof *leases; i++) {
+        mt_copy_options options = { .struct_size = sizeof options, .lease = leases[i] };
+        assert_int_equal(mt_writer_copy(w, source, &options, &err), MT_E_ARGUMENT);
+        assert_non_null(strstr(err.message, "a lease of"));
+    }
+    mt_copy_options both = { .struct_size = sizeof both, .lease = 1, .n_parts = 2 };
+    assert_int_equal(mt_writer_copy(w, source, &both, &err), MT_E_ARGUMENT);
+    assert_non_null(strstr(err.message, "not both"));
+    mt_writer_close(w);
+    remove_tree(path);
+
+    path = temporary_path("shared.npy");
+    mt_writer_options npy = { .struct_size = sizeof npy, .axes = "YX", .shape = shape, .dtype = MT_UINT16 };
+    check_ok(mt_writer_create(NULL, path, &npy, &w, &err), &err);
+    mt_copy_options options = { .struct_size = sizeof options, .lease = 1 };
+    assert_int_equal(mt_writer_copy(w, source, &options, &err), MT_E_UNSUPPORTED);
+    assert_non_null(strstr(err.message, "one process at a time writes a file of format npy"));
+    mt_writer_close(w);
+    remove_tree(temporary_path("shared.npy.partial"));
+    mt_stack_close(source);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_silent_process_is_taken_for_dead),
+        cmocka_unit_test(a_process_that_ended_is_not_waited_for),
+        cmocka_unit_test(what_others_published_is_left_out),
+        cmocka_unit_test(a_cancelled_copy_gives_its_claims_back),
+        cmocka_unit_test(a_claim_is_renewed),
+        cmocka_unit_test(refuses),
+    };
+    return cmocka_run_group_tests(tests, NULL, remove_temporary_folder);
+}
