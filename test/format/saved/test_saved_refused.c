@@ -343,6 +343,10 @@ static void grids_that_are_broken(void **state)
 static void boxes_that_are_broken(void **state)
 {
     (void)state;
+/* 2^62, -2^62, and 2^62 without a sign */
+#define FAR "\x80\x80\x80\x80\x80\x80\x80\x80\x80\x01"
+#define FAR_BEFORE "\xff\xff\xff\xff\xff\xff\xff\xff\x7f"
+#define FAR_UNSIGNED "\x80\x80\x80\x80\x80\x80\x80\x80\x40"
 #define CHUNK "\1\x08\x0a\0\0\x28"
     static const struct {
         layout chunks;
@@ -360,6 +364,10 @@ static void boxes_that_are_broken(void **state)
         { { CHUNK "\1\2\0\x08\0\0\x0a\1", 14 }, "boxes of the saved map are broken" },
         { { CHUNK "\1\2\0\x08\0\0\x0a", 13 }, "boxes of the saved map are broken" },
         { { CHUNK "\2\2\0\x08\0\0\x0a\0", 14 }, "boxes of the saved map are broken" },
+        { { CHUNK "\1\0" FAR "\x08\0\0\x0a\0", 23 }, "boxes of the saved map are broken" },
+        { { CHUNK "\1\0\0\x08\0" FAR_BEFORE "\x0a\0", 22 }, "boxes of the saved map are broken" },
+        { { CHUNK "\1\0\0" FAR "\0\0\x0a\0", 23 }, "boxes of the saved map are broken" },
+        { { CHUNK "\1\0\0\x08" FAR_UNSIGNED "\0\x0a\0", 22 }, "boxes of the saved map are broken" },
         { { CHUNK "\x40", 7 }, "counts of the saved map are broken" },
         { { "\1\x08\0\0\0\x28\0", 7 }, "extents of the saved map are broken" },
         { { "\1\x0a\x0a\0\0\x28\0", 7 }, "extents of the saved map are broken" },
